@@ -1,0 +1,50 @@
+/** Datatypes of the Open Inference Protocol that a tensor contract may name. */
+export const DATATYPES = [
+  "BOOL",
+  "UINT8",
+  "UINT16",
+  "UINT32",
+  "UINT64",
+  "INT8",
+  "INT16",
+  "INT32",
+  "INT64",
+  "FP16",
+  "FP32",
+  "FP64",
+  "BYTES",
+] as const;
+
+export type Datatype = (typeof DATATYPES)[number];
+
+export type TensorData =
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Float32Array
+  | Float64Array;
+
+/** Elements row-major. FP16 is carried as the bits in a Uint16Array, BOOL as 0 and 1 in a Uint8Array. */
+export interface Tensor {
+  readonly datatype: Datatype;
+  readonly shape: readonly number[];
+  readonly data: TensorData;
+}
+
+/** What a stage expects or gives under one name. The first dimension is the batch and is always -1. */
+export interface TensorContract {
+  readonly name: string;
+  readonly datatype: Datatype;
+  readonly shape: readonly number[];
+}
+
+/** What all variants of a stage have in common: models differ inside, never at the edge. */
+export interface StageContract {
+  readonly inputs: readonly TensorContract[];
+  readonly outputs: readonly TensorContract[];
+}

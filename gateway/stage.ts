@@ -1,0 +1,60 @@
+import type { Tensor } from "../domain/tensor.ts";
+
+/** One row of a stage's input or output by tensor name; the batch dimension is left out of every shape. */
+export type Row = Readonly<Record<string, Tensor>>;
+
+/**
+ * What a pipeline does around the models of one stage: it makes rows of tensors out of a request's context and takes the
+ * models' outputs back into it. The gateway batches, balances, retries and joins; this code never sees a replica.
+ */
+export interface StageCode<Context> {
+  /** The rows of this request, in order. None: the stage has nothing to do for this request. */
+  rows(context: Context): readonly Row[] | Promise<readonly Row[]>;
+  /** Takes one output per row, in the order of `rows`. */
+  collect(context: Context, outputs: readonly Row[]): void | Promise<void>;
+}
+
+/**
+ * A pipeline's own code, the default export of the module that the pipeline file names in `code`.
+ * Stages run in the order of the pipeline file; `stages` has one entry per stage under its name.
+ */
+export interface PipelineCode<Context = unknown, Label = unknown> {
+  /** Turns a request into the context that goes through the stages. Throws `invalid_argument` for a body it can't read. */
+  decode(body: Uint8Array, contentType: string): Context | Promise<Context>;
+  readonly stages: Readonly<Record<string, StageCode<Context>>>;
+  /** The JSON value of the response. */
+  respond(context: Context): unknown;
+  /** How to measure this pipeline's accuracy; without it only latency can be profiled. */
+  readonly evaluation?: Evaluation<Context, Label>;
+}
+
+export interface LabelledItem<Label = unknown> {
+  readonly id: string;
+  readonly body: Uint8Array;
+  readonly contentType: string;
+  readonly label: Label;
+}
+
+export interface Score {
+  /** The item is right as a whole: what pipeline accuracy counts. */
+  readonly correct: boolean;
+  /** How many of its parts (fields, objects, words) are right, and of how many. */
+  readonly partsCorrect: number;
+  readonly parts: number;
+}
+
+export interface Evaluation<Context = unknown, Label = unknown> {
+  /** The first `count` labelled items in a fixed order; fewer where there are not as many. */
+  items(count: number): AsyncIterable<LabelledItem<Label>>;
+  /** Judges the parsed JSON response of an item. */
+  score(response: unknown, label: Label): Score;
+  /** Puts into the context what the stages before `stage` would have found had they been right. */
+  ideal(context: Context, label: Label, stage: string): void;
+  /** Whether `stage`, just collected, is right given the input it got. */
+  stageCorrect(context: Context, label: Label, stage: string): boolean;
+}
+
+/** Gives a pipeline's code its types; returns it as it is. */
+export function definePipeline<Context, Label>(code: PipelineCode<Context, Label>): PipelineCode<Context, Label> {
+  return code;
+}

@@ -1,0 +1,90 @@
+// Original file: proto/switcher.proto
+
+import type { Version as _variscale_switcher_v1_Version, Version__Output as _variscale_switcher_v1_Version__Output } from '../../../variscale/switcher/v1/Version.ts';
+import type { Pin as _variscale_switcher_v1_Pin, Pin__Output as _variscale_switcher_v1_Pin__Output } from '../../../variscale/switcher/v1/Pin.ts';
+import type { ServiceTime as _variscale_switcher_v1_ServiceTime, ServiceTime__Output as _variscale_switcher_v1_ServiceTime__Output } from '../../../variscale/switcher/v1/ServiceTime.ts';
+import type { Histogram as _variscale_switcher_v1_Histogram, Histogram__Output as _variscale_switcher_v1_Histogram__Output } from '../../../variscale/switcher/v1/Histogram.ts';
+import type { VariantState as _variscale_switcher_v1_VariantState, VariantState__Output as _variscale_switcher_v1_VariantState__Output } from '../../../variscale/switcher/v1/VariantState.ts';
+import type { Long } from '@grpc/proto-loader';
+
+/**
+ * Once a second.
+ */
+export interface Status {
+  /**
+   * Zero before the first assignment.
+   */
+  'applied'?: (_variscale_switcher_v1_Version | null);
+  'variant'?: (string);
+  'batch'?: (number);
+  'ready'?: (boolean);
+  /**
+   * Loaded and warm, so that a Switch to them takes milliseconds.
+   */
+  'residentVariants'?: (string)[];
+  /**
+   * Serving its fallback by its own overload rule.
+   */
+  'protecting'?: (boolean);
+  /**
+   * A pin of the admin endpoint: the scaler must plan around it.
+   */
+  'pin'?: (_variscale_switcher_v1_Pin | null);
+  'queuedRows'?: (number);
+  /**
+   * Age of the oldest row in the queue; 0 when it is empty.
+   */
+  'queueAgeMs'?: (number | string);
+  /**
+   * Cumulative since the switcher started, so that a lost report loses nothing.
+   */
+  'offeredRows'?: (number | string | Long);
+  'servedRows'?: (number | string | Long);
+  'droppedRows'?: (number | string | Long);
+  'switches'?: (number | string | Long);
+  'memoryMib'?: (number | string);
+  'serviceTimes'?: (_variscale_switcher_v1_ServiceTime)[];
+  'confidence'?: (_variscale_switcher_v1_Histogram | null);
+  'variants'?: (_variscale_switcher_v1_VariantState)[];
+}
+
+/**
+ * Once a second.
+ */
+export interface Status__Output {
+  /**
+   * Zero before the first assignment.
+   */
+  'applied': (_variscale_switcher_v1_Version__Output | null);
+  'variant': (string);
+  'batch': (number);
+  'ready': (boolean);
+  /**
+   * Loaded and warm, so that a Switch to them takes milliseconds.
+   */
+  'residentVariants': (string)[];
+  /**
+   * Serving its fallback by its own overload rule.
+   */
+  'protecting': (boolean);
+  /**
+   * A pin of the admin endpoint: the scaler must plan around it.
+   */
+  'pin': (_variscale_switcher_v1_Pin__Output | null);
+  'queuedRows': (number);
+  /**
+   * Age of the oldest row in the queue; 0 when it is empty.
+   */
+  'queueAgeMs': (number);
+  /**
+   * Cumulative since the switcher started, so that a lost report loses nothing.
+   */
+  'offeredRows': (number);
+  'servedRows': (number);
+  'droppedRows': (number);
+  'switches': (number);
+  'memoryMib': (number);
+  'serviceTimes': (_variscale_switcher_v1_ServiceTime__Output)[];
+  'confidence': (_variscale_switcher_v1_Histogram__Output | null);
+  'variants': (_variscale_switcher_v1_VariantState__Output)[];
+}

@@ -1,0 +1,22 @@
+// Compiles TypeScript into dist/ and copies the files that running code reads beside it.
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(root, "dist");
+
+rmSync(dist, { recursive: true, force: true });
+const tsc = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", root], {
+  stdio: "inherit",
+});
+if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+
+mkdirSync(join(dist, "proto"), { recursive: true });
+for (const name of readdirSync(join(root, "proto"))) {
+  if (name.endsWith(".proto")) cpSync(join(root, "proto", name), join(dist, "proto", name));
+}
+const fixtures = join(root, "test/fixtures");
+if (existsSync(fixtures) && statSync(fixtures).isDirectory())
+  cpSync(fixtures, join(dist, "test/fixtures"), { recursive: true });

@@ -1,0 +1,20 @@
+// Static checks, in the order of how fast they fail: format and lint, dead code, generated code.
+import { spawnSync } from "node:child_process";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const bin = name => join(root, "node_modules/.bin", name);
+const steps = [
+  ["format and lint", bin("biome"), ["ci", "."]],
+  ["dead files, exports and dependencies", bin("knip"), []],
+  ["generated proto types", process.execPath, ["scripts/generate-proto.mjs", "--check"]],
+];
+for (const [name, command, args] of steps) {
+  console.log(`check: ${name}`);
+  const result = spawnSync(command, args, { cwd: root, stdio: "inherit" });
+  if (result.status !== 0) {
+    console.error(`check failed: ${name}`);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,31 @@
+// Regenerates proto/generated from proto/*.proto. `--check` fails when what is checked in differs.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+// The generated header records the path of the .proto as given, so always run from the root with relative paths.
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const check = process.argv.includes("--check");
+const out = check ? mkdtempSync(join(tmpdir(), "variscale-proto-")) : "proto/generated";
+const protos = readdirSync(join(root, "proto"))
+  .filter(name => name.endsWith(".proto"))
+  .map(name => `proto/${name}`);
+
+// These flags must match the options of loadSync in runtime/grpc.ts.
+const flags = ["--longs=Number", "--enums=String", "--defaults", "--oneofs", "--includeComments"];
+const generate = spawnSync(
+  join(root, "node_modules/.bin/proto-loader-gen-types"),
+  [...flags, "--grpcLib=@grpc/grpc-js", "--importFileExtension=.ts", `--outDir=${out}`, ...protos],
+  { cwd: root, stdio: ["ignore", "ignore", "inherit"] },
+);
+if (generate.status !== 0) process.exit(generate.status ?? 1);
+if (check) {
+  const diff = spawnSync("diff", ["-r", "proto/generated", out], { cwd: root, stdio: "inherit" });
+  rmSync(out, { recursive: true, force: true });
+  if (diff.status !== 0) {
+    console.error("proto/generated differs from proto/*.proto: run `npm run proto` and commit the result.");
+    process.exit(1);
+  }
+}
