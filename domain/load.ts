@@ -1,0 +1,27 @@
+/** Entry requests offered in the second that ended at `atMs`: rejections included, retries counted once. */
+export interface LoadSample {
+  readonly atMs: number;
+  readonly rateRps: number;
+}
+
+/** Quantiles that every Forecast has. */
+export const QUANTILES = [0.5, 0.9, 0.95, 0.99] as const;
+
+/** The highest one-second rate within the horizon, as quantiles in the order of QUANTILES, and the reactive estimate. */
+export interface Forecast {
+  readonly atMs: number;
+  readonly horizonMs: number;
+  /** In rps, never falling. */
+  readonly peakRps: readonly [number, number, number, number];
+  /** What is needed for the load as it is now, without looking ahead. */
+  readonly reactiveRps: number;
+  /** The expert with the largest weight. */
+  readonly leader: string;
+}
+
+/** Rates above this are taken for errors of the source. */
+export const MAX_RATE_RPS = 1e7;
+
+export function isRate(value: number): boolean {
+  return Number.isFinite(value) && value >= 0 && value <= MAX_RATE_RPS;
+}

@@ -1,0 +1,153 @@
+import { parseDocument } from "yaml";
+import { z } from "zod";
+import { VariscaleError } from "./errors.ts";
+import { type FileIssue, formatIssue, issuesOf } from "./file-issue.ts";
+import type { Pipeline, Stage, Variant } from "./pipeline.ts";
+import { checkMeasurements, checkPipelineFile } from "./pipeline-checks.ts";
+import { type PipelineFile, pipelineFileSchema, type StageFile } from "./pipeline-schema.ts";
+import { type Measurements, measurementsSchema } from "./profile-schema.ts";
+
+export type ParseResult =
+  | { readonly ok: true; readonly pipeline: Pipeline }
+  | { readonly ok: false; readonly issues: readonly FileIssue[] };
+
+/** A pipeline file larger than this is refused unread. */
+const MAX_CHARACTERS = 4 * 1024 * 1024;
+
+/**
+ * Parses a pipeline file and the measurements file that it names.
+ *
+ * @param text YAML (or JSON) of the pipeline file.
+ * @param readBeside reads a file beside the pipeline file; null where there is none of that name.
+ */
+export function parsePipelineFile(text: string, readBeside: (name: string) => string | null): ParseResult {
+  const file = parseWith(pipelineFileSchema, text);
+  if (!file.ok) return file;
+  const issues = checkPipelineFile(file.value);
+  const measurements = readMeasurements(file.value, readBeside);
+  if (!measurements.ok) return { ok: false, issues: [...issues, ...measurements.issues] };
+  if (measurements.value) issues.push(...checkMeasurements(file.value, measurements.value));
+  if (issues.length > 0) return { ok: false, issues };
+  return { ok: true, pipeline: toPipeline(file.value, measurements.value) };
+}
+
+/** The error to throw where a file with issues can't be gone on without: names every issue. */
+export function invalidFile(fileName: string, issues: readonly FileIssue[]): VariscaleError {
+  return new VariscaleError(
+    "invalid_argument",
+    [`${fileName} is not valid:`, ...issues.map(issue => `  ${formatIssue(issue)}`)].join("\n"),
+  );
+}
+
+/** JSON Schema of the pipeline file, for editors and for documentation. */
+export function pipelineJsonSchema(): unknown {
+  return z.toJSONSchema(pipelineFileSchema, { io: "input" });
+}
+
+type Parsed<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly issues: readonly FileIssue[] };
+
+function readMeasurements(
+  file: PipelineFile,
+  readBeside: (name: string) => string | null,
+): Parsed<Measurements | null> {
+  const fileName = file.spec.measurements;
+  if (fileName === undefined) return { ok: true, value: null };
+  const text = readBeside(fileName);
+  // A pipeline that was not measured yet is whole: `variscale profile` will write the file.
+  if (text === null) return { ok: true, value: null };
+  const parsed = parseWith(measurementsSchema, text);
+  if (parsed.ok) return parsed;
+  return { ok: false, issues: parsed.issues.map(issue => ({ ...issue, path: `measurements: ${issue.path}` })) };
+}
+
+function parseWith<S extends z.ZodType>(schema: S, text: string): Parsed<z.output<S>> {
+  if (text.length > MAX_CHARACTERS) {
+    return failure(
+      "(the file)",
+      `${text.length} characters`,
+      `must not have more than ${MAX_CHARACTERS} characters`,
+      "Split it.",
+    );
+  }
+  const document = parseDocument(text, { maxAliasCount: 100 } as object);
+  const broken = document.errors[0];
+  if (broken) {
+    const position = broken.linePos?.[0];
+    const path = position ? `line ${position.line}, column ${position.col}` : "(the file)";
+    return failure(path, "not YAML", broken.message.split("\n")[0] ?? "not YAML", "Correct the YAML.");
+  }
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    return failure("(the file)", "aliases", VariscaleError.from(error).message, "Write it without so many aliases.");
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return { ok: true, value: result.data };
+  return { ok: false, issues: issuesOf(result.error, value, keysOf(schema)) };
+}
+
+function failure(path: string, value: string, rule: string, fix: string): Parsed<never> {
+  return { ok: false, issues: [{ path, value, rule, fix }] };
+}
+
+/** Every field name that the schema knows anywhere, for suggestions. */
+function keysOf(schema: z.ZodType): string[] {
+  const keys = new Set<string>();
+  const visit = (node: unknown): void => {
+    if (node === null || typeof node !== "object") return;
+    for (const [key, value] of Object.entries(node)) {
+      if (key === "properties" && value !== null && typeof value === "object")
+        for (const property of Object.keys(value)) keys.add(property);
+      visit(value);
+    }
+  };
+  visit(z.toJSONSchema(schema, { io: "input" }));
+  return [...keys];
+}
+
+function toPipeline(file: PipelineFile, measurements: Measurements | null): Pipeline {
+  const { metadata, spec } = file;
+  return {
+    key: { namespace: metadata.namespace, name: metadata.name },
+    mode: spec.mode,
+    intervalMs: spec.intervalMs,
+    slo: spec.slo,
+    objective: spec.objective,
+    loadSource: spec.load.source,
+    code: spec.code ?? null,
+    stages: spec.stages.map((stage, i) => toStage(stage, spec.stages[i - 1]?.name ?? null, measurements)),
+    accuracy: { method: spec.accuracy.method, combinations: measurements?.accuracy?.combinations ?? [] },
+    overhead: measurements?.overhead ?? { latencyMs: 0, cpuMs: 0 },
+  };
+}
+
+function toStage(stage: StageFile, upstream: string | null, measurements: Measurements | null): Stage {
+  const written = typeof stage.fanOut === "number" ? { default: stage.fanOut, byUpstreamVariant: {} } : stage.fanOut;
+  const measured = measurements?.fanOut?.[stage.name]?.rowsByVariant ?? {};
+  return {
+    name: stage.name,
+    upstream,
+    cores: stage.cores,
+    memoryMiB: stage.memoryMiB,
+    costPerHour: stage.costPerHour ?? null,
+    replicas: stage.replicas,
+    contract: stage.contract,
+    defaultVariant: stage.defaultVariant,
+    fanOut: { default: written.default, byUpstreamVariant: { ...written.byUpstreamVariant, ...measured } },
+    variants: stage.variants.map(variant => toVariant(variant, stage.name, measurements)),
+  };
+}
+
+function toVariant(variant: StageFile["variants"][number], stage: string, measurements: Measurements | null): Variant {
+  return {
+    name: variant.name,
+    driver: variant.driver,
+    model: variant.model,
+    sha256: variant.sha256,
+    accuracy: measurements?.accuracy?.stages[stage]?.[variant.name]?.accuracy ?? variant.accuracy ?? null,
+    profile: measurements?.stages[stage]?.[variant.name] ?? variant.profile ?? null,
+  };
+}

@@ -1,0 +1,131 @@
+import { z } from "zod";
+import { name, positive, profileSchema, share } from "./profile-schema.ts";
+import { DATATYPES } from "./tensor.ts";
+
+const cores = positive.max(10_000);
+const replicaCount = z.int().min(0).max(10_000);
+
+const tensorContract = z.strictObject({
+  name: z.string().min(1).max(255),
+  datatype: z.enum(DATATYPES),
+  shape: z
+    .array(z.int().min(-1).max(1e9))
+    .min(1)
+    .max(8)
+    .refine(shape => shape[0] === -1, "the first dimension is the batch and must be -1")
+    .refine(shape => !shape.includes(0), "must not have a dimension of 0"),
+});
+
+const variant = z.strictObject({
+  name,
+  driver: z.literal("onnx").default("onnx"),
+  model: z
+    .string()
+    .min(1)
+    .max(1024)
+    .refine(
+      path => !path.startsWith("/") && !path.split(/[\\/]/).includes(".."),
+      "must be a path inside the model folder, without `..`",
+    )
+    .describe("File in the model folder"),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hexadecimal digits"),
+  accuracy: share.optional().describe("Accuracy on right inputs; what was measured wins"),
+  profile: profileSchema.optional().describe("What was measured wins"),
+});
+
+const fanOut = z.union([
+  z.number().min(0).max(1e4),
+  z.strictObject({
+    default: z.number().min(0).max(1e4),
+    byUpstreamVariant: z.record(name, z.number().min(0).max(1e4)).default({}),
+  }),
+]);
+
+const stage = z.strictObject({
+  name,
+  dependsOn: z.array(name).max(16).optional().describe("Default: the stage before it"),
+  cores: cores.default(1).describe("Cores of one replica; also the intra-op threads of its sessions"),
+  memoryMiB: positive.default(1024).describe("Memory of one replica, sized for two resident variants"),
+  costPerHour: z.number().min(0).max(1e6).optional().describe("Cost of one replica"),
+  gpu: z.strictObject({ kind: z.literal("cuda"), count: z.int().min(1).max(16) }).optional(),
+  replicas: z
+    .strictObject({ min: replicaCount.default(1), max: replicaCount.min(1).default(10) })
+    .default({ min: 1, max: 10 })
+    .refine(replicas => replicas.min <= replicas.max, "`min` must not be above `max`"),
+  fanOut: fanOut.default(1).describe("Rows of this stage for each row of its upstream stage; what was measured wins"),
+  contract: z.strictObject({
+    inputs: z.array(tensorContract).min(1).max(32),
+    outputs: z.array(tensorContract).min(1).max(32),
+  }),
+  defaultVariant: name.describe("Served until there is an assignment"),
+  variants: z.array(variant).min(1, "must have at least one variant").max(100),
+});
+
+const objective = z.strictObject({
+  policy: z
+    .enum(["default", "static"])
+    .default("default")
+    .describe(
+      "`default` chooses variants; `static` keeps each stage's `defaultVariant` and chooses batch and replicas",
+    ),
+  weights: z
+    .strictObject({
+      accuracy: z.number().min(0).max(1e6).default(1).describe("Per unit of effective accuracy (0 to 1)"),
+      cost: z.number().min(0).max(1e6).default(0.005).describe("Per core"),
+      batch: z.number().min(0).max(1e6).default(1e-6).describe("Per row of batch size: a tie-breaker"),
+      switch: z.number().min(0).max(1e6).default(0.002).describe("Per stage whose variant changes"),
+    })
+    .prefault({}),
+  minAccuracy: share.optional(),
+  maxCores: cores.optional(),
+  maxCostPerHour: positive.optional(),
+  utilisation: z
+    .number()
+    .min(0.05)
+    .max(0.95)
+    .default(0.75)
+    .describe("Most of a replica's capacity that a plan may use"),
+});
+
+export const pipelineFileSchema = z.strictObject({
+  apiVersion: z.literal("variscale.dev/v1alpha1"),
+  kind: z.literal("InferencePipeline"),
+  metadata: z.strictObject({ name, namespace: name.default("default") }),
+  spec: z.strictObject({
+    mode: z
+      .enum(["shadow", "active"])
+      .default("shadow")
+      .describe("`shadow` publishes what it would do and does nothing"),
+    intervalMs: z.int().min(1000).max(600_000).default(10_000).describe("Time between plans"),
+    slo: z.strictObject({
+      latencyMs: positive.max(1e7).describe("End to end"),
+      quantile: z.number().min(0.5).max(0.9999).default(0.95).describe("Share of requests that must be within it"),
+    }),
+    objective: objective.prefault({}),
+    load: z
+      .strictObject({ source: name.default("gateway") })
+      .prefault({})
+      .describe("A source of load that the operator configured"),
+    code: z
+      .string()
+      .min(1)
+      .max(1024)
+      .optional()
+      .describe("Module with the pipeline's own code: a package path, or `./file.js` beside this file"),
+    measurements: z.string().min(1).max(1024).optional().describe("File of `variscale profile`, beside this file"),
+    accuracy: z
+      .strictObject({
+        method: z
+          .enum(["table", "product"])
+          .default("table")
+          .describe("Where a combination was not measured, `table` falls back to the product"),
+      })
+      .prefault({}),
+    stages: z.array(stage).min(1, "must have at least one stage").max(32),
+  }),
+});
+
+export type PipelineFile = z.output<typeof pipelineFileSchema>;
+export type Objective = PipelineFile["spec"]["objective"];
+export type Slo = PipelineFile["spec"]["slo"];
+export type StageFile = PipelineFile["spec"]["stages"][number];

@@ -1,0 +1,69 @@
+import type { Objective, PipelineFile, Slo, StageFile } from "./pipeline-schema.ts";
+import type { MeasuredCombination, Profile } from "./profile-schema.ts";
+
+/** What identifies a pipeline in every API; its text form is `namespace/name`. */
+export interface PipelineKey {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export function formatKey(key: PipelineKey): string {
+  return `${key.namespace}/${key.name}`;
+}
+
+/** One model that can serve a stage. */
+export interface Variant {
+  readonly name: string;
+  readonly driver: "onnx";
+  /** Path inside the model folder. */
+  readonly model: string;
+  readonly sha256: string;
+  /** Accuracy on right inputs, 0 to 1; null: not known. */
+  readonly accuracy: number | null;
+  /** Null: not measured, so it can't be planned with. */
+  readonly profile: Profile | null;
+}
+
+export interface Stage
+  extends Pick<StageFile, "name" | "cores" | "memoryMiB" | "replicas" | "contract" | "defaultVariant"> {
+  /** The upstream stage; null for the entry stage. */
+  readonly upstream: string | null;
+  /** Of one replica; null: not stated. */
+  readonly costPerHour: number | null;
+  /** Rows of this stage for each row of its upstream stage. */
+  readonly fanOut: { readonly default: number; readonly byUpstreamVariant: Readonly<Record<string, number>> };
+  readonly variants: readonly Variant[];
+}
+
+/** Ordered stages under one end-to-end SLO; upstream stages come first. */
+export interface Pipeline {
+  readonly key: PipelineKey;
+  readonly mode: "shadow" | "active";
+  readonly intervalMs: number;
+  readonly slo: Slo;
+  readonly objective: Objective;
+  readonly loadSource: string;
+  /** Module specifier of the pipeline's own code; null: clients call the stages themselves. */
+  readonly code: string | null;
+  readonly stages: readonly Stage[];
+  readonly accuracy: {
+    readonly method: PipelineFile["spec"]["accuracy"]["method"];
+    readonly combinations: readonly MeasuredCombination[];
+  };
+  /** The gateway's own work for one request. */
+  readonly overhead: { readonly latencyMs: number; readonly cpuMs: number };
+}
+
+export function findStage(pipeline: Pipeline, name: string): Stage | undefined {
+  return pipeline.stages.find(stage => stage.name === name);
+}
+
+export function findVariant(stage: Stage, name: string): Variant | undefined {
+  return stage.variants.find(variant => variant.name === name);
+}
+
+/** Rows of `stage` for each row of its upstream stage when that one serves `upstreamVariant`. */
+export function fanOutOf(stage: Stage, upstreamVariant: string | null): number {
+  const byVariant = upstreamVariant === null ? undefined : stage.fanOut.byUpstreamVariant[upstreamVariant];
+  return byVariant ?? stage.fanOut.default;
+}

@@ -1,0 +1,82 @@
+import type { Configuration, StageConfiguration } from "./configuration.ts";
+
+/** Why a decision is as it is: a closed set, one word in logs, metrics and explanations. */
+export const REASONS = [
+  /** The best configuration for the forecast. */
+  "optimal",
+  /** No configuration meets every constraint; this is the least bad one and it sheds load. */
+  "infeasible",
+  /** The gain over the current configuration is below the cost of switching. */
+  "held_hysteresis",
+  /** Fewer replicas would do, but not for long enough yet. */
+  "held_scale_down",
+  /** No usable load data: the last plan stays. */
+  "held_no_data",
+  /** The reactive estimate was above the forecast and is what was planned for. */
+  "floor_reactive",
+  "capped_step",
+  "capped_max_replicas",
+  "capped_cores",
+  /** A pin of an operator or of a switcher's admin endpoint. */
+  "pinned",
+  /** A variant failed to load and is left out for a while. */
+  "quarantined",
+  /** The guard took a lighter resident variant because the replicas that are ready are short. */
+  "guard",
+  /** Replicas stay until lighter variants are served, or variants until replicas are there. */
+  "make_before_break",
+  "actuation_stuck",
+  "shadow",
+] as const;
+
+export type Reason = (typeof REASONS)[number];
+
+/** The constraint that the plan touches: with more of it the objective would be higher. */
+export type Binding = "slo" | "cores" | "cost" | "minAccuracy" | "maxReplicas" | "utilisation" | "none";
+
+export interface StagePlan extends StageConfiguration {
+  readonly stage: string;
+  /** Replicas × the stage's shape. */
+  readonly cores: number;
+  /** Predicted, at the SLO's quantile. */
+  readonly latencyMs: number;
+}
+
+export interface RunnerUp {
+  readonly stages: readonly StagePlan[];
+  readonly objective: number;
+  readonly accuracy: number;
+  readonly cores: number;
+  readonly latencyMs: number;
+}
+
+/** A Configuration for a rate, with what it is predicted to give. */
+export interface Plan {
+  /** False: no configuration meets every constraint, and this is the least bad one. */
+  readonly feasible: boolean;
+  /** Entry rate that it was made for. */
+  readonly rateRps: number;
+  readonly stages: readonly StagePlan[];
+  /** Share of answered items that are right at the end, 0 to 1. */
+  readonly accuracy: number;
+  /** accuracy × P[latency within the SLO], requests that are shed counted as wrong. */
+  readonly effectiveAccuracy: number;
+  readonly cores: number;
+  readonly costPerHour: number | null;
+  /** End to end, at the SLO's quantile. */
+  readonly latencyMs: number;
+  readonly objective: number;
+  /** Proven best under the model. */
+  readonly optimal: boolean;
+  /** Upper bound on what is lost against the best, in units of the objective. */
+  readonly gap: number;
+  /** Entry rate that it can't serve; 0 when feasible. */
+  readonly shedRps: number;
+  readonly reasons: readonly Reason[];
+  readonly binding: Binding;
+  readonly runnerUp: RunnerUp | null;
+}
+
+export function configurationOf(plan: Plan): Configuration {
+  return Object.fromEntries(plan.stages.map(stage => [stage.stage, { parts: stage.parts }]));
+}

@@ -1,0 +1,94 @@
+import { z } from "zod";
+
+/** A measured number that can only be positive and finite. */
+export const positive = z.number().positive().max(1e9);
+export const share = z.number().min(0).max(1);
+export const name = z
+  .string()
+  .max(63)
+  .regex(
+    /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/,
+    "must be lower-case letters, digits, `-` or `.`, and start and end with a letter or digit",
+  );
+
+const batchPoint = z.strictObject({
+  batch: z.int().min(1).max(1024).describe("Rows in the batch"),
+  latencyMs: positive.describe("Mean service time of a full batch of this size"),
+  scv: z.number().min(0).max(100).default(0.02).describe("Squared coefficient of variation of the service time"),
+  cpuMs: positive.optional().describe("CPU time of one batch, all threads"),
+  fill: share.optional().describe("Mean fill of the measured batches; points below 0.85 are not kept by the profiler"),
+});
+
+export const profileSchema = z
+  .strictObject({
+    cores: positive.describe("Cores of the pod's shape that this was measured at"),
+    loadMs: z.number().min(0).max(1e7).default(0).describe("From the file to a warm session"),
+    memoryMiB: positive.optional().describe("Resident memory that one session adds"),
+    points: z.array(batchPoint).min(1, "must have at least one batch size").max(64),
+  })
+  .superRefine((profile, context) => {
+    for (let i = 1; i < profile.points.length; i++) {
+      const before = profile.points[i - 1];
+      const point = profile.points[i];
+      if (!before || !point) continue;
+      if (point.batch <= before.batch) {
+        context.addIssue({
+          code: "custom",
+          path: ["points", i, "batch"],
+          message: "must be larger than the batch size before it",
+          input: point.batch,
+        });
+      }
+      if (point.latencyMs < before.latencyMs) {
+        context.addIssue({
+          code: "custom",
+          path: ["points", i, "latencyMs"],
+          message: `must not be below the ${before.latencyMs} ms of batch ${before.batch}: a larger batch can't be faster; measure again on a quieter machine`,
+          input: point.latencyMs,
+        });
+      }
+    }
+  });
+
+const proportion = z.strictObject({
+  accuracy: share,
+  items: z.int().min(1).optional().describe("Number of labelled items behind it"),
+  interval: z.tuple([share, share]).optional().describe("95 % confidence interval"),
+});
+
+const combination = z.strictObject({
+  variants: z.record(name, name).describe("The variant of every stage"),
+  ...proportion.shape,
+  partAccuracy: share.optional().describe("Share of the items' parts (fields, objects, words) that are right"),
+});
+
+/** The file that `variscale profile` writes: what was measured of a pipeline, on which machine and when. */
+export const measurementsSchema = z.strictObject({
+  apiVersion: z.literal("variscale.dev/v1alpha1"),
+  kind: z.literal("PipelineMeasurements"),
+  machine: z.record(z.string(), z.union([z.string(), z.number()])),
+  date: z.iso.datetime(),
+  overhead: z
+    .strictObject({ latencyMs: z.number().min(0).max(1e6), cpuMs: z.number().min(0).max(1e6) })
+    .optional()
+    .describe("The gateway's own work for one request"),
+  stages: z.record(name, z.record(name, profileSchema)).describe("Profile by stage and variant"),
+  fanOut: z
+    .record(name, z.strictObject({ upstream: name, rowsByVariant: z.record(name, z.number().min(0).max(1e4)) }))
+    .optional()
+    .describe("Measured rows of a stage for each row of its upstream stage, by the upstream's variant"),
+  accuracy: z
+    .strictObject({
+      stages: z.record(name, z.record(name, proportion)).default({}).describe("Accuracy of a variant on right inputs"),
+      combinations: z.array(combination).max(100_000).default([]),
+    })
+    .optional(),
+});
+
+/** Measured at the pod's shape of its stage: service time by batch size, load time and memory. */
+export type Profile = z.output<typeof profileSchema>;
+export type BatchPoint = Profile["points"][number];
+export type Measurements = z.output<typeof measurementsSchema>;
+/** What `variscale profile` writes; defaults may be left out. */
+export type MeasurementsInput = z.input<typeof measurementsSchema>;
+export type MeasuredCombination = z.output<typeof combination>;

@@ -1,0 +1,37 @@
+import type { Configuration } from "../domain/configuration.ts";
+import type { Pipeline } from "../domain/pipeline.ts";
+
+/** Part of a stage's configuration that is given, not chosen; null: free. */
+export interface StagePin {
+  readonly stage: string;
+  readonly variant: string | null;
+  readonly batch: number | null;
+  readonly replicas: number | null;
+}
+
+export interface Limits {
+  /** Most cores of all replicas together (replicas × shape); null: no limit. */
+  readonly cores: number | null;
+  /**
+   * Cores of the one machine that all replicas share, so that replicas may outnumber cores but their work may not:
+   * Σ λ_s · service_s ≤ utilisation · machineCores. Null: replicas have their cores to themselves.
+   */
+  readonly machineCores: number | null;
+}
+
+/** One optimisation: choose variant, batch and replicas of every stage for an entry rate. */
+export interface Problem {
+  readonly pipeline: Pipeline;
+  /** Entry rate to plan for. */
+  readonly rateRps: number;
+  /** What is served now: changes of variant are charged. Null: nothing is. */
+  readonly current: Configuration | null;
+  /** Measured over profiled service time by stage; 1 where missing. */
+  readonly corrections: Readonly<Record<string, number>>;
+  /** Variants that may not be used, by stage: quarantined, or not resident. */
+  readonly excluded: Readonly<Record<string, readonly string[]>>;
+  readonly pins: readonly StagePin[];
+  readonly limits: Limits;
+  /** Replica bounds by stage that are narrower than the pipeline file's. */
+  readonly bounds: Readonly<Record<string, { readonly min: number; readonly max: number }>>;
+}
