@@ -1,0 +1,16 @@
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type GrpcObject, loadPackageDefinition } from "@grpc/grpc-js";
+import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
+
+/** Compiled code runs from dist/runtime, beside dist/proto. */
+const protoFolder = join(dirname(dirname(fileURLToPath(import.meta.url))), "proto");
+
+/** Loads one of our .proto files, with the options that proto/generated was made with (scripts/generate-proto.mjs). */
+export function loadProto<T>(fileName: "externalscaler.proto" | "switcher.proto" | "open_inference.proto"): T {
+  return loadPackageDefinition(loadProtoDefinition(fileName)) as GrpcObject as T;
+}
+
+function loadProtoDefinition(fileName: string): PackageDefinition {
+  return loadSync(join(protoFolder, fileName), { longs: Number, enums: String, defaults: true, oneofs: true });
+}

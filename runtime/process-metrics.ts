@@ -1,0 +1,28 @@
+import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { Route } from "./http-server.ts";
+
+/** A registry with the metrics that every process has. */
+export function createRegistry(processName: string, version: string): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const build = new Gauge({
+    name: "variscale_build_info",
+    help: "Always 1; the labels say what is running",
+    labelNames: ["process", "version", "node"],
+    registers: [registry],
+  });
+  build.set({ process: processName, version, node: process.version }, 1);
+  return registry;
+}
+
+export function metricsRoute(registry: Registry): Route {
+  return {
+    method: "GET",
+    path: "/metrics",
+    handle: async () => ({
+      status: 200,
+      headers: { "content-type": registry.contentType },
+      body: await registry.metrics(),
+    }),
+  };
+}

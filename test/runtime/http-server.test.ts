@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { request as httpRequest } from "node:http";
+import { connect } from "node:net";
+import { after, before, describe, it } from "mocha";
+import { VariscaleError } from "../../domain/errors.ts";
+import { type HttpServer, startHttpServer } from "../../runtime/http-server.ts";
+import { createLogger } from "../../runtime/logger.ts";
+
+const logger = createLogger("test", "silent");
+
+describe("startHttpServer()", () => {
+  let server: HttpServer;
+  let aborted: (() => void) | undefined;
+  const url = (path: string) => `http://127.0.0.1:${server.port}${path}`;
+
+  before(async () => {
+    server = await startHttpServer({
+      host: "127.0.0.1",
+      port: 0,
+      logger,
+      maxBodyBytes: 100,
+      routes: [
+        {
+          method: "GET",
+          path: "/items/:id",
+          handle: request => ({ status: 200, body: { id: request.params["id"], q: request.query.get("q") } }),
+        },
+        {
+          method: "POST",
+          path: "/echo",
+          handle: request => ({ status: 200, headers: { "content-type": "x/y" }, body: request.body }),
+        },
+        {
+          method: "GET",
+          path: "/fail/:code",
+          handle: request => {
+            if (request.params["code"] === "plain") throw new TypeError("boom");
+            throw new VariscaleError("resource_exhausted", "full");
+          },
+        },
+        {
+          method: "GET",
+          path: "/wait",
+          handle: request => new Promise(() => request.signal.addEventListener("abort", () => aborted?.())),
+        },
+      ],
+    });
+  });
+
+  after(() => server.close(100));
+
+  it("matches parameters and gives them decoded", async () => {
+    const response = await fetch(url("/items/a%20b?q=1"));
+    assert.deepEqual(await response.json(), { id: "a b", q: "1" });
+  });
+
+  it("answers 404 to an unknown path, a parameter that can't be decoded and an empty one", async () => {
+    for (const path of ["/nothing", "/items/%zz", "/items/"]) assert.equal((await fetch(url(path))).status, 404, path);
+  });
+
+  it("answers 405 with the methods that are there", async () => {
+    const response = await fetch(url("/echo"));
+    assert.equal(response.status, 405);
+    assert.equal(response.headers.get("allow"), "POST");
+  });
+
+  it("gives bytes back as they came", async () => {
+    const response = await fetch(url("/echo"), { method: "POST", body: new Uint8Array([0, 255, 1]) });
+    assert.equal(response.headers.get("content-type"), "x/y");
+    assert.deepEqual(new Uint8Array(await response.arrayBuffer()), new Uint8Array([0, 255, 1]));
+  });
+
+  it("refuses a body over the limit, with and without a declared length", async () => {
+    assert.equal((await fetch(url("/echo"), { method: "POST", body: "x".repeat(101) })).status, 413);
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const request = httpRequest(
+        url("/echo"),
+        { method: "POST", headers: { "transfer-encoding": "chunked" } },
+        response => resolve(response.statusCode),
+      );
+      request.on("error", reject);
+      request.write("x".repeat(60));
+      request.write("x".repeat(60));
+      request.end();
+    });
+    assert.equal(status, 413);
+  });
+
+  it("maps an error's code to the status, and what is no VariscaleError to 500", async () => {
+    const full = await fetch(url("/fail/full"));
+    assert.equal(full.status, 503);
+    assert.equal(full.headers.get("retry-after"), "1");
+    assert.deepEqual(await full.json(), { error: "full", code: "resource_exhausted" });
+    assert.equal((await fetch(url("/fail/plain"))).status, 500);
+  });
+
+  it("aborts the signal when the client goes away", async () => {
+    const gone = new Promise<void>(resolve => {
+      aborted = resolve;
+    });
+    const controller = new AbortController();
+    const pending = fetch(url("/wait"), { signal: controller.signal });
+    setTimeout(() => controller.abort(), 20);
+    await assert.rejects(pending);
+    await gone;
+  });
+
+  it("answers 400 to bytes that are not HTTP", async () => {
+    const text = await new Promise<string>(resolve => {
+      const socket = connect(server.port, "127.0.0.1", () => socket.write("nonsense\r\n\r\n"));
+      socket.on("data", data => resolve(data.toString()));
+    });
+    assert.match(text, /^HTTP\/1\.1 400 /);
+  });
+
+  it("says which port is taken", async () => {
+    await assert.rejects(startHttpServer({ host: "127.0.0.1", port: server.port, routes: [], logger }), {
+      code: "failed_precondition",
+      message: /cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE.*choose another/,
+    });
+  });
+});
