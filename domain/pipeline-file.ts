@@ -114,6 +114,7 @@ function toPipeline(file: PipelineFile, measurements: Measurements | null): Pipe
     key: { namespace: metadata.namespace, name: metadata.name },
     mode: spec.mode,
     intervalMs: spec.intervalMs,
+    scaleDownMs: spec.stabilisation.scaleDownMs,
     slo: spec.slo,
     objective: spec.objective,
     loadSource: spec.load.source,

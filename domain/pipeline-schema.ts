@@ -97,6 +97,16 @@ export const pipelineFileSchema = z.strictObject({
       .default("shadow")
       .describe("`shadow` publishes what it would do and does nothing"),
     intervalMs: z.int().min(1000).max(600_000).default(10_000).describe("Time between plans"),
+    stabilisation: z
+      .strictObject({
+        scaleDownMs: z
+          .int()
+          .min(0)
+          .max(3_600_000)
+          .default(20_000)
+          .describe("Capacity is given back only for the highest demand of this window"),
+      })
+      .prefault({}),
     slo: z.strictObject({
       latencyMs: positive.max(1e7).describe("End to end"),
       quantile: z.number().min(0.5).max(0.9999).default(0.95).describe("Share of requests that must be within it"),

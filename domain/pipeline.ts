@@ -40,6 +40,8 @@ export interface Pipeline {
   readonly key: PipelineKey;
   readonly mode: "shadow" | "active";
   readonly intervalMs: number;
+  /** Capacity is given back only for the highest demand of this window. */
+  readonly scaleDownMs: number;
   readonly slo: Slo;
   readonly objective: Objective;
   readonly loadSource: string;
