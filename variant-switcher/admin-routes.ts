@@ -1,0 +1,117 @@
+import { timingSafeEqual } from "node:crypto";
+import { VariscaleError } from "../domain/errors.ts";
+import { errorResponse, type HttpRequest, type HttpResponse, type Route } from "../runtime/http-server.ts";
+import type { Assignments } from "./assignments.ts";
+import type { SwitcherConfig } from "./config.ts";
+import { ConfigValue } from "./config-value.ts";
+import { type StatusSources, switcherStatus } from "./status.ts";
+
+const MAX_BATCH = 4096;
+const MAX_TTL_MS = 7 * 24 * 3600 * 1000;
+const DEFAULT_TTL_MS = 3600 * 1000;
+const LOOPBACK_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
+
+export interface AdminOptions extends StatusSources {
+  readonly config: Pick<SwitcherConfig, "variants" | "adminToken">;
+  readonly assignments: Assignments;
+}
+
+/** The admin endpoint: what is assigned, pinning, the variants' states and the last Switches. */
+export function adminRoutes(options: AdminOptions): readonly Route[] {
+  const routes: readonly Route[] = [
+    { method: "GET", path: "/admin/v1/assignment", handle: () => assignmentResponse(options) },
+    { method: "PUT", path: "/admin/v1/assignment", handle: request => pin(options, request) },
+    { method: "DELETE", path: "/admin/v1/assignment", handle: request => unpin(options, request) },
+    {
+      method: "GET",
+      path: "/admin/v1/variants",
+      handle: () => ({ status: 200, body: { variants: switcherStatus(options).variants } }),
+    },
+    {
+      method: "GET",
+      path: "/admin/v1/switches",
+      handle: () => ({ status: 200, body: { switches: options.switching.history.records() } }),
+    },
+  ];
+  return routes.map(route => ({
+    ...route,
+    handle: request => refusal(options.config.adminToken, request) ?? route.handle(request),
+  }));
+}
+
+function assignmentResponse(options: AdminOptions): HttpResponse {
+  const { applied, variant, batch, ready, protecting, pin, residentVariants } = switcherStatus(options);
+  return {
+    status: 200,
+    headers: { etag: options.assignments.etag },
+    body: {
+      assignment: options.assignments.applied,
+      pin,
+      serving: { version: applied, variant, batch, ready, protecting, residentVariants },
+    },
+  };
+}
+
+async function pin(options: AdminOptions, request: HttpRequest): Promise<HttpResponse> {
+  const mismatch = preconditionProblem(options.assignments, request);
+  if (mismatch) return mismatch;
+  const body = new ConfigValue(parseJson(request.body), "", "pin").object(["variant", "batch", "ttlMs"]);
+  const variant = body.variant.oneOf(options.config.variants.map(({ name }) => name));
+  const batch = body.batch.optional(value => value.integer(1, MAX_BATCH), 1);
+  const ttlMs = body.ttlMs.optional(value => value.number(1, MAX_TTL_MS), DEFAULT_TTL_MS);
+  const outcome = await options.assignments.setPin(variant, batch, ttlMs);
+  if (outcome.kind === "refused") {
+    const status = outcome.code === "shutting_down" ? 503 : 409;
+    return { status, body: { error: outcome.message, code: outcome.code } };
+  }
+  return assignmentResponse(options);
+}
+
+async function unpin(options: AdminOptions, request: HttpRequest): Promise<HttpResponse> {
+  const mismatch = preconditionProblem(options.assignments, request);
+  if (mismatch) return mismatch;
+  await options.assignments.clearPin();
+  return assignmentResponse(options);
+}
+
+/** What was read must be what is changed, so that two operators don't undo each other's work unseen. */
+function preconditionProblem(assignments: Assignments, request: HttpRequest): HttpResponse | null {
+  const wanted = request.headers["if-match"];
+  if (wanted === assignments.etag || wanted === "*") return null;
+  if (wanted === undefined) {
+    const error = "send the header If-Match with the ETag of GET /admin/v1/assignment, or with *";
+    return { status: 428, body: { error, code: "failed_precondition" } };
+  }
+  const error = `If-Match is ${wanted}, but the assignment is at ${assignments.etag}. Read it again.`;
+  return errorResponse(new VariscaleError("failed_precondition", error));
+}
+
+/**
+ * Without a token the endpoint listens on the loopback interface only, and the Host header must say so too: a web page that
+ * points its own name at 127.0.0.1 is refused.
+ */
+function refusal(token: string | null, request: HttpRequest): HttpResponse | null {
+  if (token === null) {
+    if (LOOPBACK_HOST.test(request.headers.host ?? "")) return null;
+    return { status: 403, body: { error: `Host must be localhost, not ${request.headers.host ?? "missing"}` } };
+  }
+  const given = Buffer.from(request.headers.authorization ?? "");
+  const wanted = Buffer.from(`Bearer ${token}`);
+  if (given.length === wanted.length && timingSafeEqual(given, wanted)) return null;
+  return {
+    status: 401,
+    headers: { "www-authenticate": "Bearer" },
+    body: { error: "send the header Authorization: Bearer with the admin token" },
+  };
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString("utf8"));
+  } catch (error) {
+    throw new VariscaleError(
+      "invalid_argument",
+      `the body is no JSON: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+}

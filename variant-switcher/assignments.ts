@@ -1,0 +1,205 @@
+import type { Logger } from "pino";
+import {
+  type Assignment,
+  compareVersions,
+  type NackCode,
+  NO_VERSION,
+  type Overload,
+  type Version,
+} from "../domain/assignment.ts";
+import { NO_PROTECTION, type Protection, protect } from "./protection.ts";
+import type { Refused } from "./session-messages.ts";
+import type { SwitchCause } from "./switch-history.ts";
+import type { Switching, SwitchOutcome, Target } from "./switching.ts";
+
+const NO_OVERLOAD: Overload = { enterQueueMs: 0, exitQueueMs: 0, dwellMs: 0 };
+const DEFAULT_BATCH = 1;
+
+/** What an operator wants to be served, whatever the scaler says, until it expires. */
+export interface Pin {
+  readonly variant: string;
+  readonly batch: number;
+  readonly expiresAtMs: number;
+}
+
+export interface AssignmentsOptions {
+  readonly switching: Switching;
+  readonly defaultVariant: string;
+  readonly logger: Logger;
+  /** Keeps the Assignment for the next start. */
+  readonly persist: (assignment: Assignment) => void;
+}
+
+/**
+ * What this switcher should serve: the pin, else the fallback while it protects itself, else the newest Assignment, else the
+ * default variant. Every change goes through one Switch state machine.
+ */
+export class Assignments {
+  readonly #options: AssignmentsOptions;
+  #applied: Assignment | null = null;
+  #newest: Version = NO_VERSION;
+  #pending: Promise<SwitchOutcome> | null = null;
+  #started = false;
+  #closed = false;
+  #pin: Pin | null = null;
+  #pinSerial = 0;
+  #pinTimer: NodeJS.Timeout | undefined;
+  #protection: Protection = NO_PROTECTION;
+
+  constructor(options: AssignmentsOptions) {
+    this.#options = options;
+  }
+
+  get applied(): Assignment | null {
+    return this.#applied;
+  }
+
+  get pin(): Pin | null {
+    return this.#pin;
+  }
+
+  /** Serves its fallback by its own rule. */
+  get isProtecting(): boolean {
+    return this.#protection.active;
+  }
+
+  /** Changes whenever the Assignment or the pin does. */
+  get etag(): string {
+    const { epoch, counter } = this.#applied?.version ?? NO_VERSION;
+    return `"${epoch}.${counter}.${this.#pinSerial}"`;
+  }
+
+  /** What should be served now; null: not decided yet. */
+  desired(): Target | null {
+    if (this.#pin) return { variant: this.#pin.variant, batch: this.#pin.batch, maxWaitMs: 0 };
+    const applied = this.#applied;
+    if (!applied) return this.#started ? this.#default() : null;
+    return { ...targetOf(applied), ...(this.isProtecting && { variant: applied.fallbackVariant }) };
+  }
+
+  /** Variants that may stand in for one that can't be served. */
+  substitutes(): readonly string[] {
+    return [...(this.#applied ? [this.#applied.fallbackVariant] : []), this.#options.defaultVariant];
+  }
+
+  /** The decision at the start without a scaler's word: the Assignment of the last run, else the default variant. */
+  async start(last: Assignment | null): Promise<void> {
+    if (this.#started || this.#applied || this.#pin) return;
+    this.#started = true;
+    if (last && (await this.assign(last)).kind === "done") return;
+    if (!this.#applied && !this.#pin) await this.#switchTo(this.#default(), "start");
+  }
+
+  /** Applies an Assignment; the outcome is what is to be acked or nacked. */
+  async assign(assignment: Assignment): Promise<SwitchOutcome> {
+    const { version } = assignment;
+    if (this.#closed) return refuse("shutting_down", "the switcher shuts down");
+    const order = compareVersions(version, this.#newest);
+    if (order < 0) return refuse("stale_version", `version ${text(version)} is older than ${text(this.#newest)}`);
+    if (order === 0 && this.#pending !== null) return await this.#pending;
+    if (order === 0 && this.#applied && compareVersions(version, this.#applied.version) === 0)
+      return { kind: "done", switchMs: 0 };
+    if (this.#pin) return refuse("pinned", `an operator has pinned ${this.#pin.variant}`);
+    this.#newest = version;
+    const pending = this.#apply(assignment);
+    this.#pending = pending;
+    const outcome = await pending;
+    if (this.#pending === pending) this.#pending = null;
+    return outcome;
+  }
+
+  /** Serves `variant` for `ttlMs` whatever the scaler says. Where that can't be, all stays as it was. */
+  async setPin(variant: string, batch: number, ttlMs: number): Promise<SwitchOutcome> {
+    const before = this.#pin;
+    const pin: Pin = { variant, batch, expiresAtMs: Date.now() + ttlMs };
+    this.#pin = pin;
+    const outcome = await this.#options.switching.switchTo({ variant, batch, maxWaitMs: 0 }, "pin", "force");
+    if (outcome.kind === "refused") {
+      if (this.#pin === pin) this.#pin = before;
+      return outcome;
+    }
+    this.#pinSerial++;
+    this.#protection = NO_PROTECTION;
+    clearTimeout(this.#pinTimer);
+    this.#pinTimer = setTimeout(() => {
+      this.#options.logger.info({ variant }, "the pin has expired");
+      this.clearPin().catch((error: unknown) => this.#options.logger.error({ err: error }, "could not unpin"));
+    }, ttlMs);
+    return outcome;
+  }
+
+  /** Goes back to the Assignment, or to the default variant where there is none. */
+  async clearPin(): Promise<void> {
+    if (!this.#pin) return;
+    this.#pin = null;
+    this.#pinSerial++;
+    clearTimeout(this.#pinTimer);
+    const target = this.desired() ?? this.#default();
+    await this.#switchTo(target, "unpin");
+  }
+
+  /** Looks at the queue and decides whether to serve the fallback. */
+  guard(queueAgeMs: number, nowMs: number): void {
+    const applied = this.#applied;
+    if (this.#closed || this.#pin || !applied) return;
+    const needsNone = applied.variant === applied.fallbackVariant;
+    const before = this.#protection;
+    this.#protection = protect(before, needsNone ? NO_OVERLOAD : applied.overload, queueAgeMs, nowMs);
+    const target = this.desired();
+    if (before.active === this.#protection.active || target === null) return;
+    this.#options.logger.warn({ protecting: this.isProtecting, queueAgeMs, variant: target.variant }, "overload rule");
+    this.#switchTo(target, "protection").catch((error: unknown) =>
+      this.#options.logger.error({ err: error }, "could not protect"),
+    );
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#pinTimer);
+  }
+
+  async #apply(assignment: Assignment): Promise<SwitchOutcome> {
+    const { switching, persist } = this.#options;
+    // While it protects itself it gets the new variant ready, but goes to it only when the queue has calmed down.
+    const waits = this.isProtecting && assignment.variant !== assignment.fallbackVariant;
+    const outcome = waits
+      ? await this.#prepare(assignment)
+      : await switching.switchTo(targetOf(assignment), "assignment", "respect-quarantine");
+    if (outcome.kind === "refused") return outcome;
+    if (compareVersions(assignment.version, this.#newest) < 0)
+      return refuse("superseded", `version ${text(this.#newest)} came in between`);
+    if (this.#pin) return refuse("pinned", `an operator has pinned ${this.#pin.variant}`);
+    this.#applied = assignment;
+    if (!waits) this.#protection = NO_PROTECTION;
+    switching.keepFallback(assignment.fallbackVariant, assignment.batch);
+    persist(assignment);
+    return outcome;
+  }
+
+  async #prepare(assignment: Assignment): Promise<SwitchOutcome> {
+    const startMs = performance.now();
+    const problem = await this.#options.switching.prepare(assignment.variant, assignment.batch);
+    return problem ?? { kind: "done", switchMs: performance.now() - startMs };
+  }
+
+  async #switchTo(target: Target, cause: SwitchCause): Promise<void> {
+    await this.#options.switching.switchTo(target, cause, "respect-quarantine");
+  }
+
+  #default(): Target {
+    return { variant: this.#options.defaultVariant, batch: DEFAULT_BATCH, maxWaitMs: 0 };
+  }
+}
+
+function targetOf(assignment: Assignment): Target {
+  const { variant, batch, maxWaitMs } = assignment;
+  return { variant, batch, maxWaitMs };
+}
+
+function refuse(code: NackCode, message: string): Refused {
+  return { kind: "refused", code, message };
+}
+
+function text(version: Version): string {
+  return `${version.epoch}.${version.counter}`;
+}

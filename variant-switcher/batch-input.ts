@@ -1,0 +1,42 @@
+import type { StageContract } from "../domain/tensor.ts";
+import { BYTES_PER_ELEMENT, elementsOf, isFixedDatatype, type RawTensor, sliceRows } from "./raw-tensor.ts";
+import type { BatchInput } from "./session.ts";
+
+/** Rows [from, to) of one request's inputs, which are in the contract's order. */
+export interface RowRange {
+  readonly inputs: readonly RawTensor[];
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Copies the rows of several requests into one batch. All must have the same shapes but for the first dimension. */
+export function assembleBatch(contract: StageContract, ranges: readonly RowRange[]): BatchInput[] {
+  const rows = ranges.reduce((sum, range) => sum + range.to - range.from, 0);
+  return contract.inputs.flatMap(({ name }, index) => {
+    const first = ranges[0]?.inputs[index];
+    if (!first) return [];
+    const rowBytes = first.bytes.length / (first.shape[0] ?? 1);
+    const bytes = new Uint8Array(rows * rowBytes);
+    let at = 0;
+    for (const range of ranges) {
+      const input = range.inputs[index];
+      if (!input) continue;
+      const part = sliceRows(input, range.from, range.to);
+      bytes.set(part, at);
+      at += part.length;
+    }
+    return [{ name, datatype: first.datatype, shape: [rows, ...first.shape.slice(1)], data: bytes.buffer }];
+  });
+}
+
+/** A batch of zeros to warm a model with; null: the contract leaves a dimension open, so there is no shape to take. */
+export function zeroBatch(contract: StageContract, rows: number): BatchInput[] | null {
+  const batch: BatchInput[] = [];
+  for (const { name, datatype, shape } of contract.inputs) {
+    const inner = shape.slice(1);
+    if (!isFixedDatatype(datatype) || inner.includes(-1)) return null;
+    const data = new ArrayBuffer(rows * elementsOf(inner) * BYTES_PER_ELEMENT[datatype]);
+    batch.push({ name, datatype, shape: [rows, ...inner], data });
+  }
+  return batch;
+}

@@ -1,0 +1,294 @@
+import type { StageContract } from "../domain/tensor.ts";
+import { assembleBatch } from "./batch-input.ts";
+import { joinPieces, splitOutputs } from "./batch-output.ts";
+import type { Counters, DropReason, WorkObserver } from "./counters.ts";
+import type { ModelSession, NamedTensor, RunResult } from "./session.ts";
+import { type Entry, type QueueLimits, type Work, WorkQueue, type WorkResult } from "./work-queue.ts";
+
+/** How often work is looked through for passed deadlines. */
+const SWEEP_MS = 20;
+/** A request that fails this often, the last times alone in its batch, is at fault itself. */
+const MAX_FAILURES = 2;
+
+/** The session that serves, and how it is fed. */
+export interface Serving {
+  readonly session: ModelSession;
+  /** Most rows in one batch. */
+  readonly batch: number;
+  /** How long an incomplete batch waits for more rows; 0: never. */
+  readonly maxWaitMs: number;
+}
+
+export interface BatcherOptions {
+  readonly contract: StageContract;
+  readonly limits: QueueLimits;
+  readonly counters: Counters;
+  readonly observer: WorkObserver;
+  /** Why new work is not taken in at all; null: it is. */
+  readonly refusal: () => string | null;
+  /** The serving session crashed or hung. Its work waits until `serve` is called again. */
+  readonly onLost: (session: ModelSession, reason: string) => void;
+}
+
+/** Work that was handed in. */
+export interface Ticket {
+  readonly result: Promise<WorkResult>;
+  /** The client went away: what did not run yet never will. */
+  cancel(): void;
+}
+
+interface RunningBatch {
+  readonly serving: Serving;
+  readonly parts: readonly { readonly entry: Entry; readonly from: number; readonly to: number }[];
+  readonly rows: number;
+}
+
+/**
+ * Feeds the serving session. Work-conserving: an idle session takes what waits, at most `batch` rows, at once. One batch runs
+ * at a time, and all rows of a request are served by one variant: a new session takes over when nothing runs and no request
+ * is half served.
+ */
+export class Batcher {
+  readonly #options: BatcherOptions;
+  readonly #queue: WorkQueue;
+  #serving: Serving | null = null;
+  #next: { readonly serving: Serving; readonly swapped: () => void } | null = null;
+  #running: RunningBatch | null = null;
+  #waitTimer: NodeJS.Timeout | undefined;
+  #sweepTimer: NodeJS.Timeout | undefined;
+  #idle: (() => void)[] = [];
+
+  constructor(options: BatcherOptions) {
+    this.#options = options;
+    this.#queue = new WorkQueue(options.limits);
+  }
+
+  get serving(): Serving | null {
+    return this.#serving;
+  }
+
+  get queuedRows(): number {
+    return this.#queue.rows;
+  }
+
+  queueAgeMs(): number {
+    return this.#queue.ageMs(performance.now());
+  }
+
+  /** The result says what became of the work and never rejects. */
+  submit(work: Work): Ticket {
+    const { observer } = this.#options;
+    observer.offered(work.rows);
+    const bytes = work.inputs.reduce((sum, input) => sum + input.bytes.length, 0);
+    const notReady = this.#options.refusal();
+    const message = notReady ?? this.#queue.refusal(work.rows, bytes);
+    if (message !== null) {
+      const reason = notReady === null ? "queue_full" : "not_ready";
+      observer.dropped(work.rows, reason);
+      return { result: Promise.resolve<WorkResult>({ kind: "dropped", reason, message }), cancel: () => undefined };
+    }
+    const { promise, resolve } = withResolver<WorkResult>();
+    const entry: Entry = {
+      work,
+      bytes,
+      queuedAtMs: performance.now(),
+      pieces: [],
+      nextRow: 0,
+      failures: 0,
+      settled: false,
+      settle: resolve,
+    };
+    this.#queue.add(entry);
+    this.#pump();
+    return { result: promise, cancel: () => this.#drop(entry, "cancelled", "the client went away") };
+  }
+
+  /** Resolves when `serving` has taken over. An earlier call that still waits is overtaken: it resolves as well. */
+  serve(serving: Serving): Promise<void> {
+    return new Promise(resolve => {
+      this.#next?.swapped();
+      this.#next = { serving, swapped: resolve };
+      this.#pump();
+    });
+  }
+
+  /** Resolves when nothing waits or runs. */
+  whenIdle(): Promise<void> {
+    return new Promise(resolve => {
+      this.#idle.push(resolve);
+      this.#tellIdle();
+    });
+  }
+
+  /** Refuses everything that still waits. */
+  dropAll(reason: DropReason, message: string): void {
+    for (const entry of this.#queue.all()) this.#drop(entry, reason, message);
+  }
+
+  #pump(): void {
+    if (this.#running) return;
+    this.#swap();
+    if (this.#serving) {
+      this.#dropExpired();
+      const batch = this.#take(this.#serving);
+      if (batch) void this.#run(batch);
+      else this.#tellIdle();
+    }
+    this.#sweepLater();
+  }
+
+  #swap(): void {
+    const head = this.#queue.head;
+    if (!this.#next || (head && head.nextRow > 0 && this.#serving)) return;
+    this.#serving = this.#next.serving;
+    this.#next.swapped();
+    this.#next = null;
+  }
+
+  #take(serving: Serving): RunningBatch | null {
+    const parts: RunningBatch["parts"][number][] = [];
+    let rows = 0;
+    if (this.#mustWait(serving)) return null;
+    for (let entry = this.#queue.head; entry && rows < serving.batch; entry = this.#queue.head) {
+      const { variant } = entry.work;
+      if (variant !== null && variant !== serving.session.variant) {
+        const message = `${variant} is not served any more, ${serving.session.variant} is`;
+        this.#drop(entry, "wrong_variant", message);
+        continue;
+      }
+      const first = parts[0]?.entry;
+      if (first && (first.failures > 0 || entry.failures > 0 || first.work.shapeKey !== entry.work.shapeKey)) break;
+      const from = entry.nextRow;
+      const to = Math.min(entry.work.rows, from + serving.batch - rows);
+      parts.push({ entry, from, to });
+      rows += to - from;
+      this.#queue.advance(entry, to - from);
+    }
+    return rows > 0 ? { serving, parts, rows } : null;
+  }
+
+  #mustWait(serving: Serving): boolean {
+    clearTimeout(this.#waitTimer);
+    const { head } = this.#queue;
+    if (serving.maxWaitMs <= 0 || !head || this.#queue.rows >= serving.batch) return false;
+    const leftMs = serving.maxWaitMs - this.#queue.ageMs(performance.now());
+    if (leftMs <= 0) return false;
+    this.#waitTimer = setTimeout(() => this.#pump(), leftMs);
+    return true;
+  }
+
+  async #run(batch: RunningBatch): Promise<void> {
+    this.#running = batch;
+    const { contract, counters } = this.#options;
+    const { session } = batch.serving;
+    const inputs = assembleBatch(
+      contract,
+      batch.parts.map(({ entry, from, to }) => ({ inputs: entry.work.inputs, from, to })),
+    );
+    const names = contract.outputs.map(output => output.name);
+    const waitedMs = performance.now() - (batch.parts[0]?.entry.queuedAtMs ?? 0);
+    const result = await session.run(inputs, names, counters.expectedMs(session.variant, batch.rows));
+    this.#running = null;
+    this.#finish(batch, result, waitedMs);
+    this.#pump();
+  }
+
+  #finish(batch: RunningBatch, result: RunResult, waitedMs: number): void {
+    const { session } = batch.serving;
+    switch (result.kind) {
+      case "ran":
+        this.#options.observer.ran(session.variant, batch.rows, result.serviceMs, waitedMs);
+        this.#share(batch, result.outputs);
+        break;
+      case "failed":
+        this.#retry(batch, "model_failed", `the model can't run on this input: ${result.message}`);
+        break;
+      case "lost":
+        if (this.#serving?.session === session) this.#serving = null;
+        this.#retry(batch, "session_lost", `the model's session was lost twice with this request: ${result.reason}`);
+        this.#options.onLost(session, result.reason);
+        break;
+      default:
+        result satisfies never;
+    }
+  }
+
+  /** Gives every request of the batch its rows of the outputs. */
+  #share(batch: RunningBatch, outputs: readonly NamedTensor[]): void {
+    const counts = batch.parts.map(part => part.to - part.from);
+    const pieces = splitOutputs(this.#options.contract, outputs, counts);
+    if (typeof pieces === "string") {
+      this.#retry(batch, "model_failed", pieces);
+      return;
+    }
+    for (const [i, { entry, to }] of batch.parts.entries()) {
+      entry.pieces.push(pieces[i] ?? []);
+      if (to === entry.work.rows) this.#complete(entry, batch.serving.session.variant);
+    }
+  }
+
+  #complete(entry: Entry, variant: string): void {
+    if (entry.settled) return;
+    const outputs = joinPieces(entry.pieces);
+    if (!outputs) {
+      this.#drop(entry, "model_failed", "the request's batches gave outputs of different shapes");
+      return;
+    }
+    entry.settled = true;
+    this.#options.observer.served(entry.work.rows);
+    entry.settle({ kind: "served", variant, outputs });
+  }
+
+  /** Lets each request of the batch run again, alone, from where the batch took it; whoever failed alone is dropped. */
+  #retry(batch: RunningBatch, reason: DropReason, message: string): void {
+    const alone = batch.parts.length === 1;
+    for (const { entry, from } of batch.parts.toReversed()) {
+      entry.failures++;
+      const final = entry.failures >= MAX_FAILURES || (reason === "model_failed" && alone);
+      if (entry.settled) continue;
+      // Rows that another variant serves must not be joined with earlier ones, so a request starts over.
+      this.#queue.putBack(entry, reason === "session_lost" ? 0 : from);
+      if (reason === "session_lost") entry.pieces.length = 0;
+      if (final) this.#drop(entry, reason, message);
+    }
+  }
+
+  #dropExpired(): void {
+    const nowMs = performance.now();
+    for (const entry of this.#queue.expired(nowMs)) {
+      const lateMs = Math.round(nowMs - entry.queuedAtMs);
+      this.#drop(entry, "deadline", `the deadline passed after ${lateMs} ms, before the request could run`);
+    }
+  }
+
+  #drop(entry: Entry, reason: DropReason, message: string): void {
+    if (entry.settled) return;
+    entry.settled = true;
+    this.#queue.remove(entry);
+    this.#options.observer.dropped(entry.work.rows, reason);
+    entry.settle({ kind: "dropped", reason, message });
+  }
+
+  #sweepLater(): void {
+    if (this.#sweepTimer || this.#queue.rows === 0) return;
+    this.#sweepTimer = setTimeout(() => {
+      this.#sweepTimer = undefined;
+      this.#dropExpired();
+      this.#tellIdle();
+      this.#sweepLater();
+    }, SWEEP_MS);
+  }
+
+  #tellIdle(): void {
+    if (this.#running || this.#queue.rows > 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+}
+
+function withResolver<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>(settle => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}

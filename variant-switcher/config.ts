@@ -1,0 +1,48 @@
+import type { PipelineKey } from "../domain/pipeline.ts";
+import type { StageContract } from "../domain/tensor.ts";
+import type { LogLevel } from "../runtime/logger.ts";
+import type { GoldenCase } from "./golden.ts";
+
+/** A model that a switcher can serve. */
+export interface SwitcherVariant {
+  readonly name: string;
+  /** Path inside the model folder. */
+  readonly model: string;
+  readonly sha256: string;
+  /** From the Profile; null: not measured. */
+  readonly loadMs: number | null;
+  /** Of one session, from the Profile; null: not measured. */
+  readonly memoryMiB: number | null;
+}
+
+/** Everything that a switcher is told when it starts. */
+export interface SwitcherConfig {
+  readonly pipeline: PipelineKey;
+  readonly stage: string;
+  /** Unique among the stage's replicas. */
+  readonly pod: string;
+  readonly contract: StageContract;
+  readonly variants: readonly SwitcherVariant[];
+  readonly defaultVariant: string;
+  readonly modelFolder: string;
+  /** Whole cores become threads within an operator, at least one. */
+  readonly cores: number;
+  /** Of the whole process. */
+  readonly memoryMiB: number;
+  /** Where inference and metrics listen. */
+  readonly host: string;
+  /** Where the admin endpoint listens: the loopback interface unless there is a token. */
+  readonly adminHost: string;
+  readonly adminToken: string | null;
+  /** 0: one that is free. */
+  readonly ports: { readonly http: number; readonly admin: number; readonly metrics: number };
+  /** host:port of the scaler; null: there is none. */
+  readonly scalerAddress: string | null;
+  /** host:port under which gateways reach this switcher; null: `host` and the port that it got. */
+  readonly advertiseAddress: string | null;
+  /** Keeps the last Assignment; null: it is forgotten at the end. */
+  readonly stateFile: string | null;
+  readonly queue: { readonly maxRows: number; readonly maxBytes: number };
+  readonly golden: readonly GoldenCase[];
+  readonly logLevel: LogLevel;
+}

@@ -1,0 +1,144 @@
+import { type ClientDuplexStream, credentials } from "@grpc/grpc-js";
+import type { Logger } from "pino";
+import type { Version } from "../domain/assignment.ts";
+import type { ProtoGrpcType } from "../proto/generated/switcher.ts";
+import type { Assignment__Output } from "../proto/generated/variscale/switcher/v1/Assignment.ts";
+import type { Directive__Output } from "../proto/generated/variscale/switcher/v1/Directive.ts";
+import type { SwitcherControlClient } from "../proto/generated/variscale/switcher/v1/SwitcherControl.ts";
+import type { SwitcherReport } from "../proto/generated/variscale/switcher/v1/SwitcherReport.ts";
+import { loadProto } from "../runtime/grpc.ts";
+import type { Assignments } from "./assignments.ts";
+import { backoffMs } from "./backoff.ts";
+import type { SwitcherConfig } from "./config.ts";
+import { assignmentFromMessage, helloMessage, statusMessage } from "./follow-messages.ts";
+import type { SwitcherStatus } from "./status.ts";
+import type { SwitchOutcome } from "./switching.ts";
+
+const STATUS_MS = 1000;
+/** A scaler that does not answer pings for this long is gone. */
+const KEEPALIVE = { "grpc.keepalive_time_ms": 10_000, "grpc.keepalive_timeout_ms": 5000 };
+const NO_OWN_BACKOFF = { "grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1000 };
+
+export interface FollowOptions {
+  readonly config: SwitcherConfig;
+  readonly scalerAddress: string;
+  /** host:port as gateways reach this switcher. */
+  readonly address: string;
+  readonly assignments: Assignments;
+  readonly status: () => SwitcherStatus;
+  /** The scaler wants no new work to be taken and the queue to be emptied; resolves when that is done. */
+  readonly drain: (graceMs: number) => Promise<void>;
+  readonly logger: Logger;
+}
+
+type Stream = ClientDuplexStream<SwitcherReport, Directive__Output>;
+
+/**
+ * Follows the scaler for as long as the switcher lives: says hello, reports once a second, applies Assignments and acks or
+ * nacks each of them. A lost stream is opened again after a back-off with jitter; a follower's redirect is obeyed once, then
+ * the configured address is tried again.
+ */
+export class Follow {
+  readonly #options: FollowOptions;
+  #stream: Stream | null = null;
+  #client: SwitcherControlClient | null = null;
+  #failures = 0;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #statusTimer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: FollowOptions) {
+    this.#options = options;
+    this.#connect(options.scalerAddress);
+  }
+
+  /** Ends the stream for good. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#retryTimer);
+    this.#stream?.end();
+    this.#leave();
+  }
+
+  #connect(address: string): void {
+    const { SwitcherControl } = loadProto<ProtoGrpcType>("switcher.proto").variscale.switcher.v1;
+    const client = new SwitcherControl(address, credentials.createInsecure(), { ...KEEPALIVE, ...NO_OWN_BACKOFF });
+    const stream = client.follow();
+    this.#client = client;
+    this.#stream = stream;
+    let redirect: string | null = null;
+    stream.on("data", (directive: Directive__Output) => {
+      this.#failures = 0;
+      if (directive.redirect) redirect = directive.redirect.address;
+      this.#obey(directive, stream);
+    });
+    // The end of the stream follows every error and says the same.
+    stream.on("error", () => undefined);
+    stream.on("status", ({ code, details }) => {
+      if (this.#stream !== stream) return;
+      this.#leave();
+      this.#reconnect(redirect, { code, details });
+    });
+    const { config, address: own, status } = this.#options;
+    stream.write({ hello: helloMessage(config, own, status()) });
+    this.#statusTimer = setInterval(() => stream.write({ status: statusMessage(status()) }), STATUS_MS);
+  }
+
+  #obey(directive: Directive__Output, stream: Stream): void {
+    const { assignments, drain, logger } = this.#options;
+    switch (directive.directive) {
+      case "assignment":
+        if (!directive.assignment) return;
+        this.#assign(directive.assignment, stream).catch((error: unknown) =>
+          logger.error({ err: error }, "assignment"),
+        );
+        return;
+      case "redirect":
+        logger.info({ address: directive.redirect?.address }, "redirected");
+        stream.end();
+        return;
+      case "drain":
+        assignments.close();
+        drain(directive.drain?.graceMs ?? 0).then(
+          () => this.close(),
+          (error: unknown) => logger.error({ err: error }, "could not drain"),
+        );
+        return;
+      default:
+        // A scaler of a later version may say more than this one understands.
+        logger.warn({ directive: directive.directive }, "unknown directive");
+    }
+  }
+
+  async #assign(message: Assignment__Output, stream: Stream): Promise<void> {
+    const version: Version = message.version ?? { epoch: 0, counter: 0 };
+    let outcome: SwitchOutcome;
+    try {
+      outcome = await this.#options.assignments.assign(assignmentFromMessage(message));
+    } catch (error) {
+      outcome = { kind: "refused", code: "internal", message: error instanceof Error ? error.message : String(error) };
+    }
+    if (this.#stream !== stream) return;
+    if (outcome.kind === "done") stream.write({ ack: { version, switchMs: outcome.switchMs } });
+    else stream.write({ nack: { version, code: outcome.code, message: outcome.message } });
+    stream.write({ status: statusMessage(this.#options.status()) });
+  }
+
+  #reconnect(redirect: string | null, status: { readonly code: number; readonly details: string }): void {
+    if (this.#closed) return;
+    const { logger, scalerAddress } = this.#options;
+    this.#failures++;
+    const delayMs = redirect === null ? backoffMs(this.#failures, Math.random()) : backoffMs(1, Math.random());
+    if (this.#failures === 1) logger.warn({ ...status, scalerAddress }, "the scaler's stream has ended");
+    this.#retryTimer = setTimeout(() => this.#connect(redirect ?? scalerAddress), delayMs);
+  }
+
+  #leave(): void {
+    clearInterval(this.#statusTimer);
+    this.#stream = null;
+    const client = this.#client;
+    this.#client = null;
+    // Closing at once would cut off what was written last.
+    setTimeout(() => client?.close(), 100).unref();
+  }
+}

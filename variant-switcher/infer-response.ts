@@ -1,0 +1,42 @@
+import type { InferRequest } from "./infer-request.ts";
+import { elementsToJson } from "./json-elements.ts";
+import type { NamedTensor } from "./session.ts";
+
+export interface EncodedResponse {
+  readonly contentType: string;
+  /** Length of the JSON part where binary data follows it. */
+  readonly headerBytes: number | null;
+  /** One after the other they are the body. */
+  readonly parts: readonly Uint8Array[];
+  readonly bytes: number;
+}
+
+/** An Open Inference Protocol response; the variant is the model's version and a parameter as well. */
+export function encodeInferResponse(
+  stage: string,
+  variant: string,
+  request: Pick<InferRequest, "id" | "outputs">,
+  outputs: readonly NamedTensor[],
+): EncodedResponse {
+  const binary: Uint8Array[] = [];
+  const tensors = request.outputs.flatMap(({ name, isBinary }) => {
+    const tensor = outputs.find(output => output.name === name);
+    if (!tensor) return [];
+    const head = `{"name":${JSON.stringify(name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape}]`;
+    if (!isBinary) return [`${head},"data":${elementsToJson(tensor.datatype, tensor.bytes)}}`];
+    binary.push(tensor.bytes);
+    return [`${head},"parameters":{"binary_data_size":${tensor.bytes.length}}}`];
+  });
+  const name = JSON.stringify(variant);
+  const id = request.id === null ? "" : `"id":${JSON.stringify(request.id)},`;
+  const json = Buffer.from(
+    `{"model_name":${JSON.stringify(stage)},"model_version":${name},${id}"parameters":{"variant":${name}},"outputs":[${tensors.join()}]}`,
+  );
+  const isBinary = binary.length > 0;
+  return {
+    contentType: isBinary ? "application/octet-stream" : "application/json",
+    headerBytes: isBinary ? json.length : null,
+    parts: [json, ...binary],
+    bytes: binary.reduce((sum, part) => sum + part.length, json.length),
+  };
+}

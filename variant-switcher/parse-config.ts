@@ -1,0 +1,146 @@
+import { DATATYPES, type StageContract, type TensorContract } from "../domain/tensor.ts";
+import { LOG_LEVELS } from "../runtime/logger.ts";
+import type { SwitcherConfig, SwitcherVariant } from "./config.ts";
+import { ConfigValue } from "./config-value.ts";
+import type { GoldenCase } from "./golden.ts";
+import { BYTES_PER_ELEMENT, elementsOf, isFixedDatatype } from "./raw-tensor.ts";
+import type { NamedTensor } from "./session.ts";
+
+const NAME = /^[a-zA-Z0-9]([a-zA-Z0-9._-]{0,251}[a-zA-Z0-9])?$/;
+const NAME_RULE = "must be a name of letters, digits, `-`, `.` and `_`";
+const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):\d{1,5}$/;
+const LOOPBACK = ["127.0.0.1", "::1", "localhost"];
+const MIB = 1024 * 1024;
+const MEMBERS = [
+  "pipeline",
+  "stage",
+  "pod",
+  "contract",
+  "variants",
+  "defaultVariant",
+  "modelFolder",
+  "cores",
+  "memoryMiB",
+  "host",
+  "adminHost",
+  "adminToken",
+  "ports",
+  "scalerAddress",
+  "advertiseAddress",
+  "stateFile",
+  "queue",
+  "golden",
+  "logLevel",
+] as const;
+
+/**
+ * Reads a switcher's configuration from parsed JSON. Small and by hand, so that the switcher need not load a schema library.
+ * Throws `invalid_argument` naming the member, its value and the rule.
+ */
+export function parseSwitcherConfig(value: unknown): SwitcherConfig {
+  const members = new ConfigValue(value, "", "switcher configuration").object(MEMBERS);
+  const pipeline = members.pipeline.object(["namespace", "name"]);
+  const contract = parseContract(members.contract);
+  const variants = members.variants.list(parseVariant, 1, 100);
+  const names = variants.map(variant => variant.name);
+  if (new Set(names).size < names.length) members.variants.refuse("must not have two variants of the same name");
+  const memoryMiB = members.memoryMiB.optional(memory => memory.number(1, 1e7), 1024);
+  const address = (member: ConfigValue): string => member.text("must be host:port", ADDRESS);
+  const config: SwitcherConfig = {
+    pipeline: { namespace: pipeline.namespace.text(NAME_RULE, NAME), name: pipeline.name.text(NAME_RULE, NAME) },
+    stage: members.stage.text(NAME_RULE, NAME),
+    pod: members.pod.text(NAME_RULE, NAME),
+    contract,
+    variants,
+    defaultVariant: members.defaultVariant.oneOf(names),
+    modelFolder: members.modelFolder.text(),
+    cores: members.cores.optional(cores => cores.number(0.01, 10_000), 1),
+    memoryMiB,
+    host: members.host.optional(host => host.text(), "127.0.0.1"),
+    adminHost: members.adminHost.optional(host => host.text(), "127.0.0.1"),
+    adminToken: members.adminToken.optional(
+      token => token.text("must be text of at least 16 characters", /^.{16,}$/),
+      null,
+    ),
+    ports: parsePorts(members.ports),
+    scalerAddress: members.scalerAddress.optional(address, null),
+    advertiseAddress: members.advertiseAddress.optional(address, null),
+    stateFile: members.stateFile.optional(file => file.text(), null),
+    queue: parseQueue(members.queue, memoryMiB),
+    golden: members.golden.optional(golden => golden.list(item => parseGolden(item, contract, names), 0, 100), []),
+    logLevel: members.logLevel.optional(level => level.oneOf(LOG_LEVELS), "info"),
+  };
+  if (!LOOPBACK.includes(config.adminHost) && config.adminToken === null)
+    members.adminHost.refuse("must be a loopback address unless there is an adminToken");
+  return config;
+}
+
+function parseContract(value: ConfigValue): StageContract {
+  const { inputs, outputs } = value.object(["inputs", "outputs"]);
+  return { inputs: inputs.list(parseTensor, 1, 32), outputs: outputs.list(parseTensor, 1, 32) };
+}
+
+function parseTensor(value: ConfigValue): TensorContract {
+  const tensor = value.object(["name", "datatype", "shape"]);
+  const datatype = tensor.datatype.oneOf(DATATYPES);
+  if (!isFixedDatatype(datatype)) tensor.datatype.refuse("must be a datatype of fixed size: BYTES is not served");
+  const shape = tensor.shape.list(dimension => dimension.integer(-1, 1e9), 1, 8);
+  if (shape[0] !== -1) tensor.shape.refuse("must begin with -1, the batch");
+  if (shape.includes(0)) tensor.shape.refuse("must not have a dimension of 0");
+  return { name: tensor.name.text(), datatype, shape };
+}
+
+function parseVariant(value: ConfigValue): SwitcherVariant {
+  const variant = value.object(["name", "model", "sha256", "loadMs", "memoryMiB"]);
+  return {
+    name: variant.name.text(NAME_RULE, NAME),
+    model: variant.model.text(
+      "must be a path inside the model folder, without `..`",
+      /^(?!\/)(?!(.*[\\/])?\.\.([\\/]|$))[^\0]+$/,
+    ),
+    sha256: variant.sha256.text("must be 64 lower-case hexadecimal digits", /^[0-9a-f]{64}$/),
+    loadMs: variant.loadMs.optional(load => load.number(0, 1e7), null),
+    memoryMiB: variant.memoryMiB.optional(memory => memory.number(0, 1e7), null),
+  };
+}
+
+function parsePorts(value: ConfigValue): SwitcherConfig["ports"] {
+  const ports = value.optional(given => given.object(["http", "admin", "metrics"]), null);
+  const port = (member: ConfigValue | undefined, usual: number): number =>
+    member ? member.optional(given => given.integer(0, 65_535), usual) : usual;
+  return { http: port(ports?.http, 8000), admin: port(ports?.admin, 8002), metrics: port(ports?.metrics, 8003) };
+}
+
+/** By default an eighth of the memory, from 16 to 256 MiB, may wait. */
+function parseQueue(value: ConfigValue, memoryMiB: number): SwitcherConfig["queue"] {
+  const queue = value.optional(given => given.object(["maxRows", "maxBytes"]), null);
+  const usualBytes = Math.min(256, Math.max(16, memoryMiB / 8)) * MIB;
+  return {
+    maxRows: queue?.maxRows.optional(rows => rows.integer(1, 1e6), null) ?? 1024,
+    maxBytes: queue?.maxBytes.optional(bytes => bytes.integer(1, 2 ** 31), null) ?? usualBytes,
+  };
+}
+
+function parseGolden(value: ConfigValue, contract: StageContract, names: readonly string[]): GoldenCase {
+  const golden = value.object(["variant", "inputs", "outputs", "tolerance"]);
+  return {
+    variant: golden.variant.oneOf(names),
+    inputs: golden.inputs.list(input => parseGoldenTensor(input, contract.inputs), 1, 32),
+    outputs: golden.outputs.list(output => parseGoldenTensor(output, contract.outputs), 1, 32),
+    tolerance: golden.tolerance.optional(tolerance => tolerance.number(0, 1e6), 1e-3),
+  };
+}
+
+/** `data` is the tensor's bytes, little-endian, in base64. */
+function parseGoldenTensor(value: ConfigValue, tensors: readonly TensorContract[]): NamedTensor {
+  const tensor = value.object(["name", "shape", "data"]);
+  const name = tensor.name.oneOf(tensors.map(known => known.name));
+  const datatype = tensors.find(known => known.name === name)?.datatype;
+  if (datatype === undefined || !isFixedDatatype(datatype))
+    return tensor.name.refuse("must be a tensor of the contract");
+  const shape = tensor.shape.list(dimension => dimension.integer(1, 1e9), 1, 8);
+  const bytes = Buffer.from(tensor.data.text("must be base64", /^[A-Za-z0-9+/]+={0,2}$/), "base64");
+  if (bytes.length !== elementsOf(shape) * BYTES_PER_ELEMENT[datatype])
+    tensor.data.refuse(`must have the bytes of ${datatype} [${shape}]`);
+  return { name, datatype, shape, bytes: new Uint8Array(bytes) };
+}

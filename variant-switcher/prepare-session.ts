@@ -1,0 +1,111 @@
+import type { StageContract } from "../domain/tensor.ts";
+import { zeroBatch } from "./batch-input.ts";
+import { type GoldenCase, goldenMismatch } from "./golden.ts";
+import { type BatchInput, Session, type SessionOptions } from "./session.ts";
+import type { Refused } from "./session-messages.ts";
+import { contractMismatch, outputMismatch } from "./verify-contract.ts";
+
+/** A first run may take far longer than all later ones; 20 times this it is taken for hung. */
+const FIRST_RUN_MS = 3000;
+
+export type PrepareStep = "load" | "verify" | "warm";
+
+export interface PrepareOptions {
+  readonly session: SessionOptions;
+  readonly contract: StageContract;
+  readonly golden: readonly GoldenCase[];
+  /** Numbers of rows that the session must be ready for. */
+  readonly batches: readonly number[];
+  readonly signal: AbortSignal;
+  /** Is told when a step begins. */
+  readonly onStep: (step: PrepareStep) => void;
+}
+
+/**
+ * Load, verify, warm: gives a session that serves its first batch as fast as all later ones and keeps the contract, or says
+ * why there is none. Nothing is left behind in that case.
+ */
+export async function prepareSession(options: PrepareOptions): Promise<Session | Refused> {
+  options.onStep("load");
+  const session = await Session.open(options.session, options.signal);
+  if (!(session instanceof Session)) return session;
+  const abort = (): void => void session.close();
+  options.signal.addEventListener("abort", abort, { once: true });
+  options.onStep("verify");
+  const problem =
+    verify(options.contract, session) ?? (await checkGolden(options, session)) ?? (await warmUp(options, session));
+  options.signal.removeEventListener("abort", abort);
+  if (problem === null && !options.signal.aborted) return session;
+  await session.close();
+  if (problem === null || options.signal.aborted)
+    return { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
+  return problem;
+}
+
+/** Runs every number of rows once, so that the runtime has its memory for it. */
+export async function warmSession(
+  session: Session,
+  contract: StageContract,
+  batches: readonly number[],
+): Promise<Refused | null> {
+  for (const rows of batches) {
+    const inputs = zeroBatch(contract, rows);
+    if (inputs === null) return null;
+    const problem = await runChecked(session, contract, inputs, rows);
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+function verify(contract: StageContract, session: Session): Refused | null {
+  const mismatch = contractMismatch(contract, session.model);
+  return mismatch === null ? null : refused("contract_mismatch", `${session.variant}: ${mismatch}`);
+}
+
+async function checkGolden(options: PrepareOptions, session: Session): Promise<Refused | null> {
+  for (const golden of options.golden.filter(({ variant }) => variant === session.variant)) {
+    const inputs = golden.inputs.map(({ name, datatype, shape, bytes }) => {
+      const data = new Uint8Array(bytes).buffer;
+      return { name, datatype, shape, data };
+    });
+    const result = await session.run(
+      inputs,
+      golden.outputs.map(({ name }) => name),
+      FIRST_RUN_MS,
+    );
+    if (result.kind !== "ran") return broken(session, result);
+    const mismatch = goldenMismatch(golden, result.outputs);
+    if (mismatch !== null) return refused("golden_mismatch", `${session.variant}: ${mismatch}`);
+  }
+  return null;
+}
+
+function warmUp(options: PrepareOptions, session: Session): Promise<Refused | null> {
+  options.onStep("warm");
+  return warmSession(session, options.contract, options.batches);
+}
+
+async function runChecked(
+  session: Session,
+  contract: StageContract,
+  inputs: readonly BatchInput[],
+  rows: number,
+): Promise<Refused | null> {
+  const names = contract.outputs.map(({ name }) => name);
+  const result = await session.run(inputs, names, FIRST_RUN_MS);
+  if (result.kind !== "ran") return broken(session, result);
+  const mismatch = outputMismatch(contract, result.outputs, rows);
+  return mismatch === null ? null : refused("contract_mismatch", `${session.variant}: ${mismatch}`);
+}
+
+function broken(
+  session: Session,
+  result: { readonly kind: "failed"; readonly message: string } | { readonly kind: "lost"; readonly reason: string },
+): Refused {
+  const reason = result.kind === "failed" ? result.message : `it broke its thread: ${result.reason}`;
+  return refused("model_invalid", `${session.variant} can't run: ${reason}`);
+}
+
+function refused(code: Refused["code"], message: string): Refused {
+  return { kind: "refused", code, message };
+}

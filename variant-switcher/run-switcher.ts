@@ -1,0 +1,110 @@
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { VariscaleError } from "../domain/errors.ts";
+import { createLogger } from "../runtime/logger.ts";
+import { shutdownOnSignal } from "../runtime/shutdown.ts";
+import type { SwitcherConfig } from "./config.ts";
+import { startSwitcher } from "./main.ts";
+import { parseSwitcherConfig } from "./parse-config.ts";
+import { hasBusyThreads } from "./session.ts";
+
+const GRACE_MS = 25_000;
+
+/** Flags that stand above the file: a ConfigMap is the same for all pods, these are not. */
+const FLAGS = {
+  config: { type: "string" },
+  pod: { type: "string" },
+  "scaler-address": { type: "string" },
+  "advertise-address": { type: "string" },
+  "model-folder": { type: "string" },
+  "state-file": { type: "string" },
+  host: { type: "string" },
+  "http-port": { type: "string" },
+  "admin-port": { type: "string" },
+  "metrics-port": { type: "string" },
+  "log-level": { type: "string" },
+} as const;
+
+export const SWITCHER_USAGE = `usage: variscale switcher --config FILE [${Object.keys(FLAGS)
+  .slice(1)
+  .map(name => `--${name} VALUE`)
+  .join("] [")}]`;
+
+/** What is sent to a parent process once the servers listen. */
+export interface ListeningMessage {
+  readonly kind: "listening";
+  readonly ports: { readonly http: number; readonly admin: number; readonly metrics: number };
+}
+
+/**
+ * The process `variscale switcher`: reads its configuration, serves until SIGTERM, then drains and ends. A parent with an IPC
+ * channel is told the ports; when the channel closes, the process ends as well.
+ */
+export async function runSwitcher(args: readonly string[]): Promise<void> {
+  const config = readConfig(args);
+  const logger = createLogger("variant-switcher", config.logLevel);
+  const switcher = await startSwitcher({ config, logger });
+  // A thread in native code would keep the process from ending.
+  process.on("exit", () => {
+    if (hasBusyThreads()) process.kill(process.pid, "SIGKILL");
+  });
+  const steps = [{ name: "drain", timeoutMs: GRACE_MS + 5000, run: () => switcher.close(GRACE_MS) }];
+  const shutdown = shutdownOnSignal(steps, logger);
+  process.on("disconnect", () => shutdown("the parent process is gone"));
+  const message: ListeningMessage = { kind: "listening", ports: switcher.ports };
+  process.send?.(message);
+  logger.info({ ports: switcher.ports, stage: config.stage, pod: config.pod }, "listening");
+}
+
+function readConfig(args: readonly string[]): SwitcherConfig {
+  const { values } = parseFlags(args);
+  if (values.config === undefined)
+    throw new VariscaleError("invalid_argument", `--config is missing; ${SWITCHER_USAGE}`);
+  const { ports, ...file } = readObject(values.config);
+  const port = (flag: string | undefined): number | undefined => (flag === undefined ? undefined : Number(flag));
+  const above = {
+    pod: values.pod,
+    scalerAddress: values["scaler-address"],
+    advertiseAddress: values["advertise-address"],
+    modelFolder: values["model-folder"],
+    stateFile: values["state-file"],
+    host: values.host,
+    logLevel: values["log-level"],
+  };
+  const abovePorts = {
+    http: port(values["http-port"]),
+    admin: port(values["admin-port"]),
+    metrics: port(values["metrics-port"]),
+  };
+  return parseSwitcherConfig({
+    ...file,
+    ...defined(above),
+    ports: { ...(ports as object | undefined), ...defined(abovePorts) },
+  });
+}
+
+function parseFlags(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: FLAGS, strict: true });
+  } catch (error) {
+    throw new VariscaleError(
+      "invalid_argument",
+      `${error instanceof Error ? error.message : error}; ${SWITCHER_USAGE}`,
+    );
+  }
+}
+
+function readObject(path: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, "utf8"));
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new VariscaleError("invalid_argument", `--config ${path} can't be read: ${reason}`);
+  }
+  throw new VariscaleError("invalid_argument", `--config ${path} must have a JSON object`);
+}
+
+function defined(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,62 @@
+import type { NackCode } from "../domain/assignment.ts";
+import type { FixedDatatype } from "./raw-tensor.ts";
+
+/** A tensor on its way between the main thread and a session's thread; `data` is transferred, never copied. */
+export interface TransferredTensor {
+  readonly name: string;
+  readonly datatype: FixedDatatype;
+  readonly shape: readonly number[];
+  readonly data: ArrayBuffer;
+}
+
+/** What a model says about one of its inputs or outputs; -1 stands for a dimension that is not fixed. */
+export interface ModelTensor {
+  readonly name: string;
+  /** Null: a type that the Open Inference Protocol has no name for, or no tensor at all. */
+  readonly datatype: FixedDatatype | null;
+  readonly shape: readonly number[];
+}
+
+export interface LoadRequest {
+  readonly kind: "load";
+  readonly modelFolder: string;
+  readonly model: string;
+  readonly sha256: string;
+  readonly threads: number;
+}
+
+export interface RunRequest {
+  readonly kind: "run";
+  readonly inputs: readonly TransferredTensor[];
+  readonly outputs: readonly string[];
+}
+
+export type SessionRequest = LoadRequest | RunRequest;
+
+export interface Loaded {
+  readonly kind: "loaded";
+  readonly inputs: readonly ModelTensor[];
+  readonly outputs: readonly ModelTensor[];
+  readonly fileBytes: number;
+}
+
+export interface Refused {
+  readonly kind: "refused";
+  readonly code: NackCode;
+  readonly message: string;
+}
+
+export interface Ran {
+  readonly kind: "ran";
+  readonly outputs: readonly TransferredTensor[];
+  /** Of the model alone, without the way there and back. */
+  readonly serviceMs: number;
+}
+
+/** The model could not run on these inputs; the session is as good as before. */
+export interface RunFailed {
+  readonly kind: "failed";
+  readonly message: string;
+}
+
+export type SessionReply = Loaded | Refused | Ran | RunFailed;

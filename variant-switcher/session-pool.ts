@@ -1,0 +1,181 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { SwitcherConfig, SwitcherVariant } from "./config.ts";
+import { type PrepareStep, prepareSession, warmSession } from "./prepare-session.ts";
+import { planResidency } from "./residency.ts";
+import { Session } from "./session.ts";
+import type { Refused } from "./session-messages.ts";
+
+/** Of a session of which nothing is known: its thread, and the file twice. */
+const THREAD_MIB = 16;
+const FILE_FACTOR = 2;
+const MIB = 1024 * 1024;
+
+interface Resident {
+  readonly session: Session;
+  readonly memoryMiB: number;
+  readonly loadMs: number;
+  readonly warmed: Set<number>;
+  lastUsedMs: number;
+}
+
+export interface SessionPoolOptions {
+  readonly config: Pick<SwitcherConfig, "variants" | "contract" | "golden" | "modelFolder" | "cores" | "memoryMiB">;
+  /** Of the process without sessions. */
+  readonly baseMiB: number;
+  /** The variant whose session must not be touched; null: none serves. */
+  readonly serving: () => string | null;
+  readonly workerUrl?: URL;
+  readonly minWatchdogMs?: number;
+}
+
+/** The sessions in memory: warm, least recently used first to go, inside the memory budget, loaded one after the other. */
+export class SessionPool {
+  readonly #options: SessionPoolOptions;
+  readonly #residents = new Map<string, Resident>();
+  readonly #measuredMiB = new Map<string, number>();
+  #loading: { readonly variant: string; readonly done: Promise<unknown> } | null = null;
+  #fallback: string | null = null;
+
+  constructor(options: SessionPoolOptions) {
+    this.#options = options;
+  }
+
+  get loadingVariant(): string | null {
+    return this.#loading?.variant ?? null;
+  }
+
+  get residentVariants(): readonly string[] {
+    return [...this.#residents.keys()];
+  }
+
+  /** Given up last when memory is short. */
+  set fallback(variant: string | null) {
+    this.#fallback = variant;
+  }
+
+  resident(variant: string): Pick<Resident, "memoryMiB" | "loadMs"> | undefined {
+    return this.#residents.get(variant);
+  }
+
+  /** The variant's session, warm for these numbers of rows: at once when it is resident, otherwise after load, verify, warm. */
+  async acquire(
+    variant: SwitcherVariant,
+    batches: readonly number[],
+    signal: AbortSignal,
+    onStep: (step: PrepareStep) => void,
+  ): Promise<Session | Refused> {
+    while (this.#loading) await this.#loading.done;
+    if (signal.aborted) return { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
+    const done = this.#acquireNow(variant, batches, signal, onStep);
+    this.#loading = { variant: variant.name, done: done.catch(() => undefined) };
+    try {
+      return await done;
+    } finally {
+      this.#loading = null;
+    }
+  }
+
+  /** Forgets a session, which ends. */
+  async drop(variant: string): Promise<void> {
+    const resident = this.#residents.get(variant);
+    this.#residents.delete(variant);
+    await resident?.session.close();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.residentVariants.map(variant => this.drop(variant)));
+  }
+
+  async #acquireNow(
+    variant: SwitcherVariant,
+    batches: readonly number[],
+    signal: AbortSignal,
+    onStep: (step: PrepareStep) => void,
+  ): Promise<Session | Refused> {
+    const resident = this.#residents.get(variant.name);
+    if (resident && !resident.session.isLost) {
+      const cold = batches.filter(rows => !resident.warmed.has(rows));
+      // The serving session warms up with real work: a run of zeros would only stand in its way.
+      if (cold.length > 0 && this.#options.serving() !== variant.name) {
+        onStep("warm");
+        const problem = await warmSession(resident.session, this.#options.config.contract, cold);
+        if (problem !== null) return problem;
+      }
+      for (const rows of batches) resident.warmed.add(rows);
+      resident.lastUsedMs = performance.now();
+      return resident.session;
+    }
+    if (resident) await this.drop(variant.name);
+    return (await this.#makeRoom(variant)) ?? (await this.#load(variant, batches, signal, onStep));
+  }
+
+  async #load(
+    variant: SwitcherVariant,
+    batches: readonly number[],
+    signal: AbortSignal,
+    onStep: (step: PrepareStep) => void,
+  ): Promise<Session | Refused> {
+    const { config, workerUrl, minWatchdogMs } = this.#options;
+    const startMs = performance.now();
+    const beforeMiB = process.memoryUsage.rss() / MIB;
+    const session = await prepareSession({
+      session: {
+        modelFolder: config.modelFolder,
+        variant,
+        threads: Math.max(1, Math.floor(config.cores)),
+        expectedLoadMs: variant.loadMs,
+        ...(workerUrl && { workerUrl }),
+        ...(minWatchdogMs !== undefined && { minWatchdogMs }),
+      },
+      contract: config.contract,
+      golden: config.golden,
+      batches,
+      signal,
+      onStep,
+    });
+    if (!(session instanceof Session)) return session;
+    const grownMiB = process.memoryUsage.rss() / MIB - beforeMiB;
+    this.#measuredMiB.set(variant.name, Math.max(grownMiB, session.model.fileBytes / MIB));
+    const nowMs = performance.now();
+    this.#residents.set(variant.name, {
+      session,
+      memoryMiB: await this.#neededMiB(variant),
+      loadMs: nowMs - startMs,
+      warmed: new Set(batches),
+      lastUsedMs: nowMs,
+    });
+    return session;
+  }
+
+  async #makeRoom(variant: SwitcherVariant): Promise<Refused | null> {
+    const { config, baseMiB, serving } = this.#options;
+    const incomingMiB = await this.#neededMiB(variant);
+    const residents = Array.from(this.#residents, ([name, resident]) => ({
+      variant: name,
+      memoryMiB: resident.memoryMiB,
+      lastUsedMs: resident.lastUsedMs,
+    }));
+    const budgetMiB = Math.max(0, config.memoryMiB - baseMiB);
+    const current = serving();
+    const plan = planResidency({ residents, incomingMiB, budgetMiB, serving: current, fallback: this.#fallback });
+    if (plan.kind === "short") {
+      const rule = `${variant.name} needs about ${Math.ceil(incomingMiB)} MiB beside ${current ?? "nothing"}`;
+      const message = `${rule}; of ${Math.floor(config.memoryMiB)} MiB only ${Math.floor(plan.availableMiB)} are left. Give the stage more memoryMiB.`;
+      return { kind: "refused", code: "memory_short", message };
+    }
+    await Promise.all(plan.evict.map(name => this.drop(name)));
+    return null;
+  }
+
+  /** What the Profile says, else what was measured here, else a guess from the file's size. */
+  async #neededMiB(variant: SwitcherVariant): Promise<number> {
+    const known = variant.memoryMiB ?? this.#measuredMiB.get(variant.name);
+    if (known !== undefined && known !== null) return known;
+    const fileBytes = await stat(join(this.#options.config.modelFolder, variant.model)).then(
+      file => file.size,
+      () => 0,
+    );
+    return THREAD_MIB + (FILE_FACTOR * fileBytes) / MIB;
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * The thread of one session. onnxruntime-node reads, loads and runs on the thread that calls it, so it is called here and
+ * the main thread only moves bytes. One request at a time; the first one loads the model.
+ */
+import { parentPort } from "node:worker_threads";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { readModel } from "./model-file.ts";
+import { type FixedDatatype, isFixedDatatype } from "./raw-tensor.ts";
+import type {
+  LoadRequest,
+  ModelTensor,
+  RunRequest,
+  SessionReply,
+  SessionRequest,
+  TransferredTensor,
+} from "./session-messages.ts";
+
+const ORT_TYPES: Readonly<Record<FixedDatatype, Tensor.Type>> = {
+  BOOL: "bool",
+  UINT8: "uint8",
+  UINT16: "uint16",
+  UINT32: "uint32",
+  UINT64: "uint64",
+  INT8: "int8",
+  INT16: "int16",
+  INT32: "int32",
+  INT64: "int64",
+  FP16: "float16",
+  FP32: "float32",
+  FP64: "float64",
+};
+const DATATYPES = new Map<string, FixedDatatype>(
+  Object.entries(ORT_TYPES).flatMap(([datatype, type]) => (isFixedDatatype(datatype) ? [[type, datatype]] : [])),
+);
+
+/** The runtime wants half-precision numbers in a Float16Array where the engine has one. */
+const Halves = (globalThis as { Float16Array?: Uint16ArrayConstructor }).Float16Array ?? Uint16Array;
+const VIEWS = {
+  BOOL: Uint8Array,
+  UINT8: Uint8Array,
+  UINT16: Uint16Array,
+  UINT32: Uint32Array,
+  UINT64: BigUint64Array,
+  INT8: Int8Array,
+  INT16: Int16Array,
+  INT32: Int32Array,
+  INT64: BigInt64Array,
+  FP16: Halves,
+  FP32: Float32Array,
+  FP64: Float64Array,
+} as const;
+
+const port = parentPort;
+let session: InferenceSession | null = null;
+port?.on("message", (request: SessionRequest) => {
+  handle(request).then(
+    reply => port.postMessage(reply, reply.kind === "ran" ? reply.outputs.map(output => output.data) : []),
+    (error: unknown) => port.postMessage({ kind: "failed", message: reasonOf(error) } satisfies SessionReply),
+  );
+});
+
+function handle(request: SessionRequest): Promise<SessionReply> {
+  switch (request.kind) {
+    case "load":
+      return load(request);
+    case "run":
+      return run(request);
+    default:
+      return request satisfies never;
+  }
+}
+
+async function load(request: LoadRequest): Promise<SessionReply> {
+  const model = readModel(request.modelFolder, request.model, request.sha256);
+  if (model.kind === "refused") return model;
+  try {
+    session = await InferenceSession.create(model.bytes, {
+      intraOpNumThreads: request.threads,
+      interOpNumThreads: 1,
+      executionMode: "sequential",
+      logSeverityLevel: 3,
+    });
+  } catch (error) {
+    return { kind: "refused", code: "model_invalid", message: `${request.model} can't be loaded: ${reasonOf(error)}` };
+  }
+  return {
+    kind: "loaded",
+    inputs: session.inputMetadata.map(describe),
+    outputs: session.outputMetadata.map(describe),
+    fileBytes: model.bytes.length,
+  };
+}
+
+async function run(request: RunRequest): Promise<SessionReply> {
+  if (session === null) return { kind: "failed", message: "no model is loaded" };
+  const feeds: Record<string, Tensor> = {};
+  for (const { name, datatype, shape, data } of request.inputs)
+    feeds[name] = new Tensor(ORT_TYPES[datatype], new VIEWS[datatype](data) as Tensor["data"], shape);
+  const startMs = performance.now();
+  const results = await session.run(feeds, request.outputs);
+  const serviceMs = performance.now() - startMs;
+  return { kind: "ran", outputs: request.outputs.map(name => transferable(name, results[name])), serviceMs };
+}
+
+function transferable(name: string, tensor: Tensor | undefined): TransferredTensor {
+  const datatype = tensor && DATATYPES.get(tensor.type);
+  if (!tensor || !datatype) throw new Error(`the output ${name} is no tensor of numbers`);
+  const view = tensor.data as Uint8Array<ArrayBuffer>;
+  const whole = view.byteOffset === 0 && view.byteLength === view.buffer.byteLength;
+  const data = whole ? view.buffer : view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
+  return { name, datatype, shape: tensor.dims, data };
+}
+
+function describe(metadata: InferenceSession.ValueMetadata): ModelTensor {
+  if (!metadata.isTensor) return { name: metadata.name, datatype: null, shape: [] };
+  return {
+    name: metadata.name,
+    datatype: DATATYPES.get(metadata.type) ?? null,
+    shape: metadata.shape.map(dimension => (typeof dimension === "number" ? dimension : -1)),
+  };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,211 @@
+import { Worker } from "node:worker_threads";
+import type { FixedDatatype, RawTensor } from "./raw-tensor.ts";
+import type {
+  Loaded,
+  Refused,
+  RunFailed,
+  SessionReply,
+  SessionRequest,
+  TransferredTensor,
+} from "./session-messages.ts";
+
+const DEFAULT_WORKER = new URL("./session-worker.js", import.meta.url);
+
+/** A thread that does not answer for this long, or 20 times what is expected, is taken for hung. */
+const MIN_WATCHDOG_MS = 10_000;
+/** Loading reads a file and compiles a graph: slow disks are no hang. */
+const MIN_LOAD_WATCHDOG_MS = 120_000;
+const WATCHDOG_FACTOR = 20;
+
+/** Threads move small messages; the weights lie outside of V8's heap. */
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 };
+
+export interface SessionOptions {
+  readonly modelFolder: string;
+  readonly variant: { readonly name: string; readonly model: string; readonly sha256: string };
+  /** Threads within one operator: the stage's cores. */
+  readonly threads: number;
+  /** What loading is expected to take; null: not known. */
+  readonly expectedLoadMs: number | null;
+  /** The script of the thread. */
+  readonly workerUrl?: URL;
+  /** Shortest time after which a run is taken for hung. Default 10 s. */
+  readonly minWatchdogMs?: number;
+}
+
+export interface NamedTensor extends RawTensor {
+  readonly name: string;
+}
+
+/** A batch on its way into a session; its bytes are given away. */
+export interface BatchInput {
+  readonly name: string;
+  readonly datatype: FixedDatatype;
+  readonly shape: readonly number[];
+  readonly data: ArrayBuffer;
+}
+
+/** `lost`: the thread crashed or hung, and with it the session. */
+export type RunResult =
+  | { readonly kind: "ran"; readonly outputs: readonly NamedTensor[]; readonly serviceMs: number }
+  | RunFailed
+  | { readonly kind: "lost"; readonly reason: string };
+
+/** Something that runs batches of one variant. */
+export interface ModelSession {
+  readonly variant: string;
+  run(inputs: readonly BatchInput[], outputs: readonly string[], expectedMs: number): Promise<RunResult>;
+}
+
+/** One model in a thread of its own. Runs one batch at a time. */
+export class Session implements ModelSession {
+  readonly variant: string;
+  readonly model: Loaded;
+  readonly #link: ThreadLink;
+  readonly #minWatchdogMs: number;
+
+  private constructor(options: SessionOptions, model: Loaded, link: ThreadLink) {
+    this.variant = options.variant.name;
+    this.model = model;
+    this.#link = link;
+    this.#minWatchdogMs = options.minWatchdogMs ?? MIN_WATCHDOG_MS;
+  }
+
+  /** Starts the thread and loads the model. An aborted `signal` ends the thread and gives `superseded`. */
+  static async open(options: SessionOptions, signal: AbortSignal): Promise<Session | Refused> {
+    const link = new ThreadLink(options.workerUrl ?? DEFAULT_WORKER);
+    const abort = (): void => void link.close("superseded");
+    signal.addEventListener("abort", abort, { once: true });
+    const { model, sha256 } = options.variant;
+    const watchdogMs = Math.max(MIN_LOAD_WATCHDOG_MS, WATCHDOG_FACTOR * (options.expectedLoadMs ?? 0));
+    const load = { kind: "load", modelFolder: options.modelFolder, model, sha256, threads: options.threads } as const;
+    const reply = await link.ask(load, [], watchdogMs);
+    signal.removeEventListener("abort", abort);
+    if (reply.kind === "loaded" && !signal.aborted) return new Session(options, reply, link);
+    await link.close("not needed");
+    if (signal.aborted) return { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
+    if (reply.kind === "refused") return reply;
+    const reason = reply.kind === "lost" ? reply.reason : `it answered ${reply.kind}`;
+    return { kind: "refused", code: "model_invalid", message: `${model} broke the thread that loads it: ${reason}` };
+  }
+
+  /** Its thread is gone. */
+  get isLost(): boolean {
+    return this.#link.isLost;
+  }
+
+  /** `expectedMs`: what this batch usually takes; 0: not known. */
+  async run(inputs: readonly BatchInput[], outputs: readonly string[], expectedMs: number): Promise<RunResult> {
+    const watchdogMs = Math.max(this.#minWatchdogMs, WATCHDOG_FACTOR * expectedMs);
+    const data = inputs.map(input => input.data);
+    const reply = await this.#link.ask({ kind: "run", inputs, outputs }, data, watchdogMs);
+    switch (reply.kind) {
+      case "ran":
+        return { kind: "ran", outputs: reply.outputs.map(received), serviceMs: reply.serviceMs };
+      case "failed":
+      case "lost":
+        return reply;
+      default:
+        return { kind: "failed", message: `the session's thread answered ${reply.kind}` };
+    }
+  }
+
+  /** Ends the thread and frees the model. */
+  close(): Promise<void> {
+    return this.#link.close("closed");
+  }
+}
+
+/** Threads that work on something: native code can't be interrupted. */
+let busyThreads = 0;
+
+/** True when leaving the process the usual way would wait for a thread that works, and that may never end. */
+export function hasBusyThreads(): boolean {
+  return busyThreads > 0;
+}
+
+type Answer = SessionReply | { readonly kind: "lost"; readonly reason: string };
+
+/** Questions and answers with one thread, one at a time, every one of them answered. */
+class ThreadLink {
+  readonly #worker: Worker;
+  #waiting: ((answer: Answer) => void) | null = null;
+  #asking: Promise<Answer> | null = null;
+  #isBusy = false;
+  #lost: string | null = null;
+  #ended: Promise<void> | null = null;
+
+  constructor(workerUrl: URL) {
+    this.#worker = new Worker(workerUrl, { resourceLimits: RESOURCE_LIMITS, execArgv: [] });
+    this.#worker.on("message", (reply: SessionReply) => {
+      this.#rest();
+      this.#answer(reply);
+    });
+    this.#worker.on("error", (error: Error) => this.#lose(error.message));
+    this.#worker.on("exit", code => {
+      this.#rest();
+      this.#lose(`its thread ended with code ${code}`);
+    });
+  }
+
+  get isLost(): boolean {
+    return this.#lost !== null;
+  }
+
+  /** Waits for its turn where another question is not answered yet. */
+  async ask(request: SessionRequest, transfer: readonly ArrayBuffer[], watchdogMs: number): Promise<Answer> {
+    while (this.#asking !== null) await this.#asking;
+    if (this.#lost !== null) return { kind: "lost", reason: this.#lost };
+    const asking = new Promise<Answer>(resolve => {
+      const timer = setTimeout(() => {
+        void this.close(`no answer within ${Math.round(watchdogMs)} ms`);
+      }, watchdogMs);
+      this.#waiting = answer => {
+        clearTimeout(timer);
+        this.#asking = null;
+        resolve(answer);
+      };
+      this.#isBusy = true;
+      busyThreads++;
+      this.#worker.postMessage(request, transfer);
+    });
+    this.#asking = asking;
+    return await asking;
+  }
+
+  /** Resolves when the thread has ended, or after a second when it is stuck in native code. */
+  close(reason: string): Promise<void> {
+    this.#lose(reason);
+    this.#ended ??= endThread(this.#worker);
+    return this.#ended;
+  }
+
+  #rest(): void {
+    if (this.#isBusy) busyThreads--;
+    this.#isBusy = false;
+  }
+
+  #answer(answer: Answer): void {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    waiting?.(answer);
+  }
+
+  #lose(reason: string): void {
+    this.#lost ??= reason;
+    this.#answer({ kind: "lost", reason: this.#lost });
+  }
+}
+
+async function endThread(worker: Worker): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>(resolve => {
+    timer = setTimeout(resolve, 1000);
+  });
+  await Promise.race([worker.terminate(), late]);
+  clearTimeout(timer);
+}
+
+function received(tensor: TransferredTensor): NamedTensor {
+  return { name: tensor.name, datatype: tensor.datatype, shape: tensor.shape, bytes: new Uint8Array(tensor.data) };
+}

@@ -1,0 +1,78 @@
+import { NO_VERSION, type Version } from "../domain/assignment.ts";
+import type { Assignments } from "./assignments.ts";
+import type { Batcher } from "./batcher.ts";
+import type { SwitcherConfig } from "./config.ts";
+import type { Counters, ServiceTime } from "./counters.ts";
+import type { SessionPool } from "./session-pool.ts";
+import type { Switching } from "./switching.ts";
+
+export interface VariantStatus {
+  readonly variant: string;
+  readonly state: "absent" | "loading" | "resident" | "serving" | "quarantined";
+  readonly reason: string;
+  readonly loadMs: number;
+  readonly memoryMiB: number;
+}
+
+/** A snapshot of everything that a switcher reports. */
+export interface SwitcherStatus {
+  readonly applied: Version;
+  readonly variant: string | null;
+  readonly batch: number;
+  readonly ready: boolean;
+  readonly residentVariants: readonly string[];
+  readonly protecting: boolean;
+  readonly pin: { readonly variant: string; readonly batch: number; readonly expiresInMs: number } | null;
+  readonly queuedRows: number;
+  readonly queueAgeMs: number;
+  readonly offeredRows: number;
+  readonly servedRows: number;
+  readonly droppedRows: number;
+  readonly switches: number;
+  readonly memoryMiB: number;
+  readonly serviceTimes: readonly ServiceTime[];
+  readonly variants: readonly VariantStatus[];
+}
+
+export interface StatusSources {
+  readonly config: Pick<SwitcherConfig, "variants">;
+  readonly assignments: Assignments;
+  readonly switching: Switching;
+  readonly pool: SessionPool;
+  readonly batcher: Batcher;
+  readonly counters: Counters;
+  readonly isReady: () => boolean;
+}
+
+export function switcherStatus(sources: StatusSources): SwitcherStatus {
+  const { assignments, batcher, counters, pool, switching } = sources;
+  const pin = assignments.pin;
+  return {
+    applied: assignments.applied?.version ?? NO_VERSION,
+    variant: switching.servedVariant,
+    batch: batcher.serving?.batch ?? 0,
+    ready: sources.isReady(),
+    residentVariants: pool.residentVariants,
+    protecting: assignments.isProtecting,
+    pin: pin && { variant: pin.variant, batch: pin.batch, expiresInMs: Math.max(0, pin.expiresAtMs - Date.now()) },
+    queuedRows: batcher.queuedRows,
+    queueAgeMs: batcher.queueAgeMs(),
+    offeredRows: counters.offeredRows,
+    servedRows: counters.servedRows,
+    droppedRows: counters.droppedRows,
+    switches: switching.history.done,
+    memoryMiB: process.memoryUsage.rss() / (1024 * 1024),
+    serviceTimes: counters.serviceTimes(),
+    variants: sources.config.variants.map(({ name }) => variantStatus(sources, name)),
+  };
+}
+
+function variantStatus({ pool, switching }: StatusSources, variant: string): VariantStatus {
+  const resident = pool.resident(variant);
+  const quarantined = switching.quarantine.get(variant, performance.now());
+  const numbers = { loadMs: resident?.loadMs ?? 0, memoryMiB: resident?.memoryMiB ?? 0 };
+  if (switching.servedVariant === variant) return { variant, state: "serving", reason: "", ...numbers };
+  if (quarantined) return { variant, state: "quarantined", reason: quarantined.message, ...numbers };
+  if (resident) return { variant, state: "resident", reason: "", ...numbers };
+  return { variant, state: pool.loadingVariant === variant ? "loading" : "absent", reason: "", ...numbers };
+}

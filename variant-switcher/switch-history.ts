@@ -1,0 +1,85 @@
+export type SwitchCause = "start" | "assignment" | "pin" | "unpin" | "protection" | "recovery";
+export type SwitchStep = "load" | "verify" | "warm" | "swap";
+
+/** One Switch, tried or done. */
+export interface SwitchRecord {
+  readonly from: string | null;
+  readonly to: string;
+  readonly batch: number;
+  readonly cause: SwitchCause;
+  readonly startedAt: string;
+  readonly steps: readonly { readonly step: SwitchStep; readonly ms: number }[];
+  readonly switchMs: number;
+  /** `running`, `done` or a nack code. */
+  readonly outcome: string;
+  readonly message: string | null;
+}
+
+const KEPT = 100;
+
+/** The last hundred Switches, newest last. */
+export class SwitchHistory {
+  readonly #records: RunningSwitch[] = [];
+  #done = 0;
+
+  /** Switches that replaced the variant that is served. */
+  get done(): number {
+    return this.#done;
+  }
+
+  begin(
+    from: string | null,
+    target: { readonly variant: string; readonly batch: number },
+    cause: SwitchCause,
+  ): RunningSwitch {
+    const running = new RunningSwitch(from, target.variant, target.batch, cause, () => {
+      if (from !== target.variant) this.#done++;
+    });
+    this.#records.push(running);
+    if (this.#records.length > KEPT) this.#records.shift();
+    return running;
+  }
+
+  records(): readonly SwitchRecord[] {
+    return this.#records.map(running => running.record());
+  }
+}
+
+/** Times the steps of one Switch. */
+export class RunningSwitch {
+  readonly #head: Pick<SwitchRecord, "from" | "to" | "batch" | "cause" | "startedAt">;
+  readonly #steps: { readonly step: SwitchStep; readonly atMs: number }[] = [];
+  readonly #startMs = performance.now();
+  readonly #onDone: () => void;
+  #end: { readonly atMs: number; readonly outcome: string; readonly message: string | null } | null = null;
+
+  constructor(from: string | null, to: string, batch: number, cause: SwitchCause, onDone: () => void) {
+    this.#head = { from, to, batch, cause, startedAt: new Date().toISOString() };
+    this.#onDone = onDone;
+  }
+
+  step(step: SwitchStep): void {
+    this.#steps.push({ step, atMs: performance.now() });
+  }
+
+  /** Gives the Switch's duration. */
+  end(outcome: string, message: string | null): number {
+    this.#end = { atMs: performance.now(), outcome, message };
+    if (outcome === "done") this.#onDone();
+    return this.#end.atMs - this.#startMs;
+  }
+
+  record(): SwitchRecord {
+    const endMs = this.#end?.atMs ?? performance.now();
+    const steps = this.#steps.map(({ step, atMs }, i) => ({
+      step,
+      ms: round((this.#steps[i + 1]?.atMs ?? endMs) - atMs),
+    }));
+    const { outcome, message } = this.#end ?? { outcome: "running", message: null };
+    return { ...this.#head, steps, switchMs: round(endMs - this.#startMs), outcome, message };
+  }
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}

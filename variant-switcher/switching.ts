@@ -1,0 +1,189 @@
+import type { Logger } from "pino";
+import type { NackCode } from "../domain/assignment.ts";
+import type { Batcher } from "./batcher.ts";
+import type { SwitcherVariant } from "./config.ts";
+import { Quarantine } from "./quarantine.ts";
+import { type ModelSession, Session } from "./session.ts";
+import type { Refused } from "./session-messages.ts";
+import type { SessionPool } from "./session-pool.ts";
+import { type RunningSwitch, type SwitchCause, SwitchHistory } from "./switch-history.ts";
+
+/** Sessions of a variant that may be lost within the window before it is quarantined. */
+const MAX_LOSSES = 5;
+const LOSS_WINDOW_MS = 60_000;
+
+/** What to serve, and how. */
+export interface Target {
+  readonly variant: string;
+  readonly batch: number;
+  readonly maxWaitMs: number;
+}
+
+export type SwitchOutcome = { readonly kind: "done"; readonly switchMs: number } | Refused;
+
+export interface SwitchingOptions {
+  readonly variants: readonly SwitcherVariant[];
+  readonly pool: SessionPool;
+  readonly batcher: Batcher;
+  readonly logger: Logger;
+  readonly onSwitched: (outcome: string, switchMs: number) => void;
+}
+
+/**
+ * The Switch state machine. A Switch goes through these states; the old variant serves in all of them until the last:
+ *
+ * - **load**: a new thread reads the model file once, checks that it lies inside the model folder, that its hash is the
+ *   expected one and that it needs no other files, and makes a session of the very bytes that were hashed. A resident
+ *   variant skips load and verify. Where memory does not allow both sessions, resident ones are given up, least recently
+ *   used first; if that is not enough the Switch is refused (`memory_short`).
+ * - **verify**: the model's inputs and outputs are those of the stage's contract, and golden inputs give golden outputs.
+ * - **warm**: the session runs batches of the sizes that it will get, so that its first real one is not slow.
+ * - **swap**: waits until the running batch has ended and no request is half served, which drains the old session, and lets
+ *   the new one take over. The old one stays resident until its memory is needed; then it is disposed of.
+ * - **done**, or **refused** with a nack code: the old variant stays, the new one's thread has ended, and a variant that is
+ *   itself at fault is quarantined for a while.
+ *
+ * There is one Switch at a time and the newest wins: an older one ends as `superseded` in whatever state it is. When the
+ * serving session is lost, its requests wait while a `recovery` Switch to the same variant, or to one that still works,
+ * goes through the same states.
+ */
+export class Switching {
+  readonly history = new SwitchHistory();
+  readonly quarantine = new Quarantine();
+  readonly #options: SwitchingOptions;
+  readonly #losses = new Map<string, number[]>();
+  #current: AbortController | null = null;
+  #closed = false;
+
+  constructor(options: SwitchingOptions) {
+    this.#options = options;
+  }
+
+  /** A Switch is on its way. */
+  get isSwitching(): boolean {
+    return this.#current !== null;
+  }
+
+  /** The variant that serves; null: none does. */
+  get servedVariant(): string | null {
+    return this.#options.batcher.serving?.session.variant ?? null;
+  }
+
+  /** Serves `target` or says why not. `force`: tries a quarantined variant all the same. */
+  async switchTo(target: Target, cause: SwitchCause, force: "force" | "respect-quarantine"): Promise<SwitchOutcome> {
+    if (this.#closed) return refused("shutting_down", "the switcher shuts down");
+    const variant = this.#options.variants.find(({ name }) => name === target.variant);
+    if (!variant) return refused("unknown_variant", this.#unknown(target.variant));
+    const quarantined = this.quarantine.get(target.variant, performance.now());
+    if (quarantined && force !== "force")
+      return refused(quarantined.code, `${quarantined.message} (not tried again yet)`);
+    this.#current?.abort();
+    const abort = new AbortController();
+    this.#current = abort;
+    const running = this.history.begin(this.servedVariant, target, cause);
+    const outcome = await this.#run(variant, target, running, abort.signal);
+    if (this.#current === abort) this.#current = null;
+    this.#finish(running, outcome);
+    return outcome.kind === "refused" ? outcome : { kind: "done", switchMs: running.record().switchMs };
+  }
+
+  /** Loads and warms a variant without serving it. */
+  async prepare(name: string, batch: number): Promise<Refused | null> {
+    const variant = this.#options.variants.find(candidate => candidate.name === name);
+    if (!variant) return refused("unknown_variant", this.#unknown(name));
+    const quarantined = this.quarantine.get(name, performance.now());
+    if (quarantined) return refused(quarantined.code, quarantined.message);
+    const session = await this.#acquire(variant, batch, new AbortController().signal, () => undefined);
+    return session instanceof Session ? null : session;
+  }
+
+  /** Keeps this variant resident from now on; null: none in particular. */
+  keepFallback(name: string | null, batch: number): void {
+    this.#options.pool.fallback = name;
+    if (name === null || this.#options.pool.residentVariants.includes(name)) return;
+    this.prepare(name, batch).then(
+      problem => {
+        if (problem) this.#options.logger.warn({ variant: name, ...problem }, "the fallback is not resident");
+      },
+      (error: unknown) => this.#options.logger.error({ err: error, variant: name }, "the fallback is not resident"),
+    );
+  }
+
+  /** The serving session crashed or hung. */
+  lost(session: ModelSession, reason: string): void {
+    const { logger, pool } = this.#options;
+    logger.error({ variant: session.variant, reason }, "the serving session was lost");
+    const nowMs = performance.now();
+    const losses = (this.#losses.get(session.variant) ?? []).filter(atMs => nowMs - atMs < LOSS_WINDOW_MS);
+    losses.push(nowMs);
+    this.#losses.set(session.variant, losses);
+    if (losses.length >= MAX_LOSSES)
+      this.quarantine.add(
+        session.variant,
+        "model_invalid",
+        `its session was lost ${losses.length} times: ${reason}`,
+        nowMs,
+      );
+    pool.drop(session.variant).catch((error: unknown) => logger.error({ err: error }, "could not end a session"));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#current?.abort();
+  }
+
+  async #run(
+    variant: SwitcherVariant,
+    target: Target,
+    running: RunningSwitch,
+    signal: AbortSignal,
+  ): Promise<{ readonly kind: "done" } | Refused> {
+    const { batcher } = this.#options;
+    const serving = batcher.serving?.session;
+    const session =
+      serving?.variant === variant.name ? serving : await this.#acquire(variant, target.batch, signal, running);
+    if ("kind" in session) return session;
+    if (signal.aborted) return refused("superseded", "a newer Switch came in between");
+    running.step("swap");
+    await batcher.serve({ session, batch: target.batch, maxWaitMs: target.maxWaitMs });
+    if (batcher.serving?.session !== session) return refused("superseded", "a newer Switch came in between");
+    return { kind: "done" };
+  }
+
+  async #acquire(
+    variant: SwitcherVariant,
+    batch: number,
+    signal: AbortSignal,
+    running: RunningSwitch | (() => void),
+  ): Promise<Session | Refused> {
+    const batches = batch === 1 ? [1] : [1, batch];
+    const onStep = typeof running === "function" ? running : (step: "load" | "verify" | "warm") => running.step(step);
+    try {
+      const session = await this.#options.pool.acquire(variant, batches, signal, onStep);
+      if (session instanceof Session) this.quarantine.delete(variant.name);
+      else this.quarantine.add(variant.name, session.code, session.message, performance.now());
+      return session;
+    } catch (error) {
+      this.#options.logger.error({ err: error, variant: variant.name }, "could not load");
+      return refused("internal", `${variant.name} could not be loaded: ${String(error)}`);
+    }
+  }
+
+  #finish(running: RunningSwitch, outcome: { readonly kind: "done" } | Refused): void {
+    const { logger, onSwitched } = this.#options;
+    const result = outcome.kind === "done" ? "done" : outcome.code;
+    const switchMs = running.end(result, outcome.kind === "done" ? null : outcome.message);
+    onSwitched(result, switchMs);
+    const record = running.record();
+    if (outcome.kind === "done") logger.info({ switch: record }, "switched");
+    else if (outcome.code !== "superseded") logger.warn({ switch: record }, "could not switch");
+  }
+
+  #unknown(name: string): string {
+    return `${name} is none of this stage's variants: ${this.#options.variants.map(variant => variant.name).join(", ")}`;
+  }
+}
+
+function refused(code: NackCode, message: string): Refused {
+  return { kind: "refused", code, message };
+}

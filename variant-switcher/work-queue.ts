@@ -1,0 +1,116 @@
+import type { DropReason } from "./counters.ts";
+import type { RawTensor } from "./raw-tensor.ts";
+import type { NamedTensor } from "./session.ts";
+
+/** One request's rows. */
+export interface Work {
+  readonly rows: number;
+  /** In the order of the contract. */
+  readonly inputs: readonly RawTensor[];
+  /** Equal for work that may share a batch: all dimensions but the first one. */
+  readonly shapeKey: string;
+  /** Only this variant may serve it; null: any. */
+  readonly variant: string | null;
+  /** On the clock of performance.now(). */
+  readonly deadlineMs: number;
+}
+
+export type WorkResult =
+  | { readonly kind: "served"; readonly variant: string; readonly outputs: readonly NamedTensor[] }
+  | { readonly kind: "dropped"; readonly reason: DropReason; readonly message: string };
+
+/** Work that waits or runs. A request may be spread over several batches: its rows before `nextRow` were given away. */
+export interface Entry {
+  readonly work: Work;
+  readonly queuedAtMs: number;
+  readonly bytes: number;
+  readonly pieces: (readonly NamedTensor[])[];
+  nextRow: number;
+  /** Sessions that were lost, or batches that failed, with it. A second one is the last one; until then it runs alone. */
+  failures: number;
+  settled: boolean;
+  readonly settle: (result: WorkResult) => void;
+}
+
+export interface QueueLimits {
+  readonly maxRows: number;
+  readonly maxBytes: number;
+}
+
+/** First in, first out, bounded in rows and bytes. */
+export class WorkQueue {
+  readonly #limits: QueueLimits;
+  #entries: Entry[] = [];
+  #rows = 0;
+  #bytes = 0;
+
+  constructor(limits: QueueLimits) {
+    this.#limits = limits;
+  }
+
+  /** Rows that wait. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  get head(): Entry | undefined {
+    return this.#entries[0];
+  }
+
+  /** Age of the oldest work that waits; 0: none waits. */
+  ageMs(nowMs: number): number {
+    return this.head ? nowMs - this.head.queuedAtMs : 0;
+  }
+
+  /** What stands against taking in this much more; null: nothing. */
+  refusal(rows: number, bytes: number): string | null {
+    if (this.#rows + rows > this.#limits.maxRows)
+      return `${this.#rows} rows wait, ${rows} more are over the limit of ${this.#limits.maxRows}`;
+    if (this.#bytes + bytes > this.#limits.maxBytes)
+      return `${this.#bytes} bytes wait, ${bytes} more are over the limit of ${this.#limits.maxBytes}`;
+    return null;
+  }
+
+  add(entry: Entry): void {
+    this.#entries.push(entry);
+    this.#rows += entry.work.rows;
+    this.#bytes += entry.bytes;
+  }
+
+  /** Takes work out for good: it was answered. */
+  remove(entry: Entry): void {
+    const at = this.#entries.indexOf(entry);
+    if (at < 0) return;
+    this.#entries.splice(at, 1);
+    this.#rows -= entry.work.rows - entry.nextRow;
+    this.#bytes -= entry.bytes;
+  }
+
+  /** Gives `count` rows of the head away; all of them given, it leaves the queue. */
+  advance(entry: Entry, count: number): void {
+    entry.nextRow += count;
+    this.#rows -= count;
+    if (entry.nextRow < entry.work.rows) return;
+    this.#entries.shift();
+    this.#bytes -= entry.bytes;
+  }
+
+  /** Puts rows from `row` on back, before everything else. */
+  putBack(entry: Entry, row: number): void {
+    if (entry.nextRow >= entry.work.rows) {
+      this.#entries.unshift(entry);
+      this.#bytes += entry.bytes;
+    }
+    this.#rows += entry.nextRow - row;
+    entry.nextRow = row;
+  }
+
+  /** Work whose deadline has passed. */
+  expired(nowMs: number): readonly Entry[] {
+    return this.#entries.filter(entry => entry.work.deadlineMs <= nowMs);
+  }
+
+  all(): readonly Entry[] {
+    return this.#entries.slice();
+  }
+}
