@@ -67,10 +67,15 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       if (!response.writableFinished) aborter.abort();
     });
     try {
-      send(response, await dispatch(request, aborter.signal));
+      const result = await dispatch(request, aborter.signal);
+      // Closing: a connection that is kept would hold up the end.
+      if (!server.listening) response.setHeader("connection", "close");
+      send(response, result);
     } catch (thrown) {
       const error = VariscaleError.from(thrown);
-      if (error.code === "internal") options.logger.error({ err: error, path: request.url }, "request failed");
+      // Not complete: the client went away while it sent, which is nobody's fault here.
+      if (error.code === "internal" && request.complete)
+        options.logger.error({ err: error, path: request.url }, "request failed");
       if (!response.headersSent) send(response, errorResponse(error));
       if (!request.complete) request.destroy();
     }

@@ -113,6 +113,36 @@ describe("startHttpServer()", () => {
     assert.match(text, /^HTTP\/1\.1 400 /);
   });
 
+  it("closes once running requests have their answer, kept connections or not", async () => {
+    let finish = (): void => {};
+    let started = (): void => {};
+    const running = new Promise<void>(resolve => {
+      started = resolve;
+    });
+    const other = await startHttpServer({
+      ...{ host: "127.0.0.1", port: 0, logger },
+      routes: [
+        {
+          method: "GET",
+          path: "/slow",
+          handle: () => {
+            started();
+            return new Promise(resolve => {
+              finish = () => resolve({ status: 200, body: "done" });
+            });
+          },
+        },
+      ],
+    });
+    const response = fetch(`http://127.0.0.1:${other.port}/slow`);
+    await running;
+    // Longer than this test may take: the connection must not be cut, it must end by itself.
+    const closed = other.close(600_000);
+    finish();
+    assert.equal(await (await response).text(), "done");
+    await closed;
+  });
+
   it("says which port is taken", async () => {
     await assert.rejects(startHttpServer({ host: "127.0.0.1", port: server.port, routes: [], logger }), {
       code: "failed_precondition",
