@@ -1,0 +1,29 @@
+import type { LoadSample } from "./load.ts";
+
+/**
+ * What a gateway tells about the load of its pipeline: JSON of `GET /v1/pipelines/{namespace}/{name}/load`. Counters are
+ * cumulative within `epoch` and exact: offered = served + dropped + lost + failed + invalid + cancelled + inFlight, at any time.
+ */
+export interface LoadReport {
+  /** One run of the gateway; with a new one all counters start at 0 again. */
+  readonly epoch: string;
+  readonly startedAtMs: number;
+  readonly atMs: number;
+  /** Requests that arrived whole, rejections included; a retry inside the gateway is not counted. */
+  readonly offered: number;
+  /** Answered with a result. */
+  readonly served: number;
+  /** Refused with 503 or 504, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+  /** A replica gave no answer or reset the connection, also on the second try. */
+  readonly lost: number;
+  /** The pipeline's code threw, or replicas gave answers that break their contract. */
+  readonly failed: number;
+  /** The request itself was wrong (400). */
+  readonly invalid: number;
+  /** The client went away before it had an answer. */
+  readonly cancelled: number;
+  readonly inFlight: number;
+  /** Offered requests of the last whole seconds, oldest first; none before the start. */
+  readonly seconds: readonly LoadSample[];
+}

@@ -1,0 +1,64 @@
+import { endianness } from "node:os";
+import { VariscaleError } from "../domain/errors.ts";
+import type { Datatype, TensorData } from "../domain/tensor.ts";
+
+interface ElementArray {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): TensorData;
+}
+
+/** BYTES has no fixed element size and is not carried. */
+const ARRAYS: Readonly<Record<Exclude<Datatype, "BYTES">, ElementArray>> = {
+  BOOL: Uint8Array,
+  UINT8: Uint8Array,
+  UINT16: Uint16Array,
+  UINT32: Uint32Array,
+  UINT64: BigUint64Array,
+  INT8: Int8Array,
+  INT16: Int16Array,
+  INT32: Int32Array,
+  INT64: BigInt64Array,
+  FP16: Uint16Array,
+  FP32: Float32Array,
+  FP64: Float64Array,
+};
+
+// The binary tensor extension is little-endian; typed arrays have the machine's order.
+if (endianness() !== "LE") {
+  throw new VariscaleError("failed_precondition", "this machine is big-endian. Run variscale on a little-endian one.");
+}
+
+/** @throws invalid_argument for BYTES. */
+export function bytesPerElement(datatype: Datatype): number {
+  return arrayOf(datatype).BYTES_PER_ELEMENT;
+}
+
+/** The elements in `bytes`: a view where they are aligned, a copy where they are not. */
+export function elementsOf(datatype: Datatype, bytes: Uint8Array): TensorData {
+  const array = arrayOf(datatype);
+  const length = bytes.byteLength / array.BYTES_PER_ELEMENT;
+  const aligned = bytes.byteOffset % array.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
+  return new array(aligned.buffer, aligned.byteOffset, length);
+}
+
+/** The bytes of `data`, not copied. */
+export function bytesOf(data: TensorData): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** Whether `data` is of the kind of array that carries `datatype`. */
+export function carries(datatype: Datatype, data: unknown): boolean {
+  return datatype !== "BYTES" && data instanceof ARRAYS[datatype];
+}
+
+/** Elements of a tensor of this shape; dimensions must be known. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, dimension) => product * dimension, 1);
+}
+
+function arrayOf(datatype: Datatype): ElementArray {
+  if (datatype === "BYTES") {
+    throw new VariscaleError("invalid_argument", "tensors of BYTES are not supported. Use UINT8 with a fixed length.");
+  }
+  return ARRAYS[datatype];
+}
