@@ -1,0 +1,109 @@
+import { VariscaleError } from "../domain/errors.ts";
+
+/** A replica that is ready to serve a stage. */
+export interface Endpoint {
+  /** `host:port` of its Open Inference Protocol server. */
+  readonly address: string;
+  /** What it serves, where that is known; otherwise its answers tell. */
+  readonly variant?: string | undefined;
+  /** Largest batch it makes, where that is known. */
+  readonly batch?: number | undefined;
+}
+
+/** All ready replicas, by stage. A stage that is left out has none. */
+export type EndpointTable = Readonly<Record<string, readonly Endpoint[]>>;
+
+/** Where the gateway learns its replicas from. */
+export interface EndpointSource {
+  /** Calls `listener` with each new table, the first one as soon as it is known. Returns what ends that. */
+  follow(listener: (table: EndpointTable) => void): () => void;
+}
+
+/** What the parent process sends over the IPC channel. */
+export interface EndpointsMessage {
+  readonly kind: "endpoints";
+  readonly stages: EndpointTable;
+}
+
+/** The side of `process` that receives messages of the parent. */
+export interface MessageChannel {
+  on(event: "message", listener: (message: unknown) => void): unknown;
+  off(event: "message", listener: (message: unknown) => void): unknown;
+}
+
+const ADDRESS = /^(\[[0-9a-fA-F:.%]{2,64}\]|[A-Za-z0-9._-]{1,253}):([0-9]{1,5})$/;
+/** A table beyond this is an error of its sender. */
+const MAX_ENDPOINTS = 10_000;
+
+/**
+ * Replicas that never change, as `stage=host:port`; a stage may be named several times.
+ *
+ * @throws invalid_argument for another form, or a stage that is not in `stages`.
+ */
+export function staticEndpoints(flags: readonly string[], stages: readonly string[]): EndpointSource {
+  const table: Record<string, Endpoint[]> = {};
+  for (const flag of flags) {
+    const [stage = "", address = ""] = flag.split("=", 2);
+    if (!isAddress(address))
+      throw new VariscaleError("invalid_argument", `endpoint \`${flag}\` must be \`stage=host:port\``);
+    if (!stages.includes(stage))
+      throw new VariscaleError(
+        "invalid_argument",
+        `endpoint \`${flag}\` is for a stage that the pipeline does not have. Write one of: ${stages.join(", ")}.`,
+      );
+    const endpoints = Object.hasOwn(table, stage) ? (table[stage] ?? []) : [];
+    table[stage] = [...endpoints, { address }];
+  }
+  return {
+    follow: listener => {
+      listener(table);
+      return () => {};
+    },
+  };
+}
+
+/** Tables that the parent process sends (EndpointsMessage); a message of this kind that is malformed goes to `onBadMessage`. */
+export function ipcEndpoints(channel: MessageChannel, onBadMessage: (problem: string) => void): EndpointSource {
+  return {
+    follow: listener => {
+      const receive = (message: unknown): void => {
+        const { kind, stages } = (message ?? {}) as Partial<Record<keyof EndpointsMessage, unknown>>;
+        if (kind !== "endpoints") return;
+        const table = readTable(stages);
+        if (typeof table === "string") onBadMessage(table);
+        else listener(table);
+      };
+      channel.on("message", receive);
+      return () => channel.off("message", receive);
+    },
+  };
+}
+
+/** Text: what is wrong. */
+function readTable(stages: unknown): EndpointTable | string {
+  if (typeof stages !== "object" || stages === null) return "`stages` must be an object";
+  const table: Record<string, Endpoint[]> = {};
+  let count = 0;
+  for (const [stage, endpoints] of Object.entries(stages)) {
+    if (!Array.isArray(endpoints)) return `\`stages.${stage}\` must be a list`;
+    count += endpoints.length;
+    if (count > MAX_ENDPOINTS) return `there must not be more than ${MAX_ENDPOINTS} endpoints`;
+    const known = new Map<string, Endpoint>();
+    for (const endpoint of endpoints) {
+      const { address, variant, batch } = (endpoint ?? {}) as Record<keyof Endpoint, unknown>;
+      if (!isAddress(address)) return `an address of stage \`${stage}\` is not \`host:port\``;
+      known.set(address, {
+        address,
+        variant: typeof variant === "string" && variant !== "" ? variant : undefined,
+        batch: Number.isInteger(batch) && (batch as number) > 0 ? (batch as number) : undefined,
+      });
+    }
+    table[stage] = [...known.values()];
+  }
+  return table;
+}
+
+function isAddress(text: unknown): text is string {
+  const port = typeof text === "string" ? ADDRESS.exec(text)?.[2] : undefined;
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535;
+}

@@ -1,0 +1,160 @@
+import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
+import type { Registry } from "prom-client";
+import { VariscaleError } from "../domain/errors.ts";
+import type { LoadReport } from "../domain/load-report.ts";
+import { formatKey, type Pipeline } from "../domain/pipeline.ts";
+import { type HttpServer, type Route, startHttpServer } from "../runtime/http-server.ts";
+import { createRegistry, metricsRoute } from "../runtime/process-metrics.ts";
+import { packageVersion } from "../runtime/version.ts";
+import { Admission } from "./admission.ts";
+import type { EndpointSource } from "./endpoint-source.ts";
+import { LoadCounter } from "./load-counter.ts";
+import { createGatewayMetrics } from "./metrics.ts";
+import { createPipelineServer, type PipelineServer } from "./pipeline-server.ts";
+import type { PipelineCode } from "./stage.ts";
+import { StagePool } from "./stage-pool.ts";
+
+export interface GatewayOptions {
+  readonly pipeline: Pipeline;
+  readonly code: PipelineCode;
+  readonly host: string;
+  /** 0: one that is free. */
+  readonly port: number;
+  readonly endpoints: EndpointSource;
+  readonly logger: Logger;
+  /** Requests that are worked on at the same time. Default 128. */
+  readonly concurrency?: number;
+  /** Requests that wait for that; more are refused. Default 512. */
+  readonly queue?: number;
+  /** A larger request is refused. Default 16 MiB. */
+  readonly maxBodyBytes?: number;
+  /** Breaks ties between replicas; 0 ≤ value < 1. Default Math.random. */
+  readonly random?: () => number;
+}
+
+export interface Gateway {
+  readonly port: number;
+  load(): LoadReport;
+  /** Whether every stage has a replica that can be called, and the gateway is not closing. */
+  isReady(): boolean;
+  isDraining(): boolean;
+  /** `/readyz` fails from now on; requests go on being answered. */
+  drain(): void;
+  /** Drains, stops listening and lets running requests end for at most `graceMs`. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** Bytes of the bodies of all requests in the gateway. */
+const MAX_BYTES = 512 * 1024 * 1024;
+
+/** Serves one pipeline over the replicas of its stages. @throws failed_precondition when the port is taken. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { pools, server, registry } = createParts(options);
+  let isDraining = false;
+  const isReady = () => !isDraining && [...pools.values()].every(pool => pool.openCount > 0);
+  const stopFollowing = options.endpoints.follow(table => {
+    for (const [stage, pool] of pools) pool.update(Object.hasOwn(table, stage) ? (table[stage] ?? []) : []);
+  });
+  const stop = () => {
+    stopFollowing();
+    for (const pool of pools.values()) pool.close();
+  };
+  let http: HttpServer;
+  try {
+    http = await startHttpServer({
+      host: options.host,
+      port: options.port,
+      logger: options.logger,
+      maxBodyBytes: options.maxBodyBytes ?? 16 * 1024 * 1024,
+      routes: [...pipelineRoutes(options.pipeline, server), ...healthRoutes(isReady, pools), metricsRoute(registry)],
+    });
+  } catch (error) {
+    stop();
+    throw error;
+  }
+  const drain = () => {
+    isDraining = true;
+  };
+  return {
+    port: http.port,
+    load: server.load,
+    isReady,
+    isDraining: () => isDraining,
+    drain,
+    close: async graceMs => {
+      drain();
+      await http.close(graceMs);
+      stop();
+    },
+  };
+}
+
+interface Parts {
+  readonly pools: ReadonlyMap<string, StagePool>;
+  readonly server: PipelineServer;
+  readonly registry: Registry;
+}
+
+function createParts(options: GatewayOptions): Parts {
+  const { pipeline, code, logger } = options;
+  const clock = { random: options.random ?? Math.random, nowMs: () => performance.now() };
+  const wallMs = () => Date.now();
+  const pools = new Map(pipeline.stages.map(stage => [stage.name, new StagePool(stage, clock)]));
+  const admission = new Admission({
+    concurrency: options.concurrency ?? 128,
+    queue: options.queue ?? 512,
+    bytes: MAX_BYTES,
+  });
+  const counter = new LoadCounter(randomUUID(), wallMs());
+  const registry = createRegistry("gateway", packageVersion);
+  const metrics = createGatewayMetrics(registry, {
+    pools: [...pools.values()],
+    inFlight: () => counter.inFlight,
+    queued: () => admission.queued,
+  });
+  const monotonicMs = clock.nowMs;
+  const parts = { pipeline, code, pools, admission, counter, metrics, logger, monotonicMs, wallMs };
+  return { pools, registry, server: createPipelineServer(parts) };
+}
+
+function pipelineRoutes(pipeline: Pipeline, server: PipelineServer): Route[] {
+  const check = (params: Readonly<Record<string, string>>): void => {
+    const { namespace = "", name = "" } = params;
+    if (namespace === pipeline.key.namespace && name === pipeline.key.name) return;
+    const served = formatKey(pipeline.key);
+    throw new VariscaleError("not_found", `this gateway serves \`${served}\`, not \`${namespace}/${name}\``);
+  };
+  return [
+    {
+      method: "POST",
+      path: "/v1/pipelines/:namespace/:name",
+      handle: request => {
+        check(request.params);
+        return server.answer(request);
+      },
+    },
+    {
+      method: "GET",
+      path: "/v1/pipelines/:namespace/:name/load",
+      handle: request => {
+        check(request.params);
+        return { status: 200, headers: { "cache-control": "no-store" }, body: server.load() };
+      },
+    },
+  ];
+}
+
+function healthRoutes(isReady: () => boolean, pools: ReadonlyMap<string, StagePool>): Route[] {
+  return [
+    { method: "GET", path: "/healthz", handle: () => ({ status: 200, body: { status: "ok" } }) },
+    {
+      method: "GET",
+      path: "/readyz",
+      handle: () => {
+        const endpoints = Object.fromEntries([...pools].map(([stage, pool]) => [stage, pool.openCount]));
+        return { status: isReady() ? 200 : 503, body: { ready: isReady(), endpoints } };
+      },
+    },
+  ];
+}

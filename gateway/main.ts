@@ -1,0 +1,65 @@
+import { VariscaleError } from "../domain/errors.ts";
+import type { Pipeline } from "../domain/pipeline.ts";
+import { createLogger, type LogLevel } from "../runtime/logger.ts";
+import { readPipeline } from "../runtime/read-pipeline.ts";
+import { shutdownOnSignal } from "../runtime/shutdown.ts";
+import { type EndpointSource, ipcEndpoints, staticEndpoints } from "./endpoint-source.ts";
+import { type Gateway, startGateway } from "./gateway.ts";
+import { loadCode } from "./load-code.ts";
+
+export interface GatewayCommand {
+  /** The pipeline file. */
+  readonly file: string;
+  readonly host: string;
+  readonly port: number;
+  /** `stage=host:port` each; none: the parent process sends them over the IPC channel. */
+  readonly endpoints: readonly string[];
+  readonly logLevel: LogLevel;
+  /** How long `/readyz` fails before the gateway stops listening, so that those who send requests hear of it. */
+  readonly drainMs: number;
+}
+
+/**
+ * The process `variscale gateway FILE`. A parent process with an IPC channel is told `{ kind: "listening", ports: { http } }`, and
+ * when it goes away so does the gateway.
+ *
+ * @throws VariscaleError when the file, its code or an endpoint is wrong, or the port is taken.
+ */
+export async function runGateway(command: GatewayCommand): Promise<void> {
+  const logger = createLogger("gateway", command.logLevel);
+  const pipeline = readPipeline(command.file);
+  const code = await loadCode(pipeline, command.file);
+  const endpoints = endpointsOf(command, pipeline, problem => logger.error({ problem }, "bad endpoints message"));
+  const gateway = await startGateway({ pipeline, code, host: command.host, port: command.port, logger, endpoints });
+  const shutdown = shutdownOnSignal(shutdownSteps(gateway, command.drainMs, pipeline.slo.latencyMs + 1000), logger);
+  process.once("disconnect", () => {
+    if (!gateway.isDraining()) shutdown("the parent process went away");
+  });
+  process.send?.({ kind: "listening", ports: { http: gateway.port } });
+  logger.info({ host: command.host, port: gateway.port, pipeline: pipeline.key }, "listening");
+}
+
+function shutdownSteps(gateway: Gateway, drainMs: number, graceMs: number) {
+  const drain = (): Promise<void> => {
+    gateway.drain();
+    return new Promise(resolve => setTimeout(resolve, drainMs));
+  };
+  return [
+    { name: "drain", timeoutMs: drainMs + 1000, run: drain },
+    { name: "close", timeoutMs: graceMs + 1000, run: () => gateway.close(graceMs) },
+  ];
+}
+
+function endpointsOf(
+  command: GatewayCommand,
+  pipeline: Pipeline,
+  onBadMessage: (problem: string) => void,
+): EndpointSource {
+  const stages = pipeline.stages.map(stage => stage.name);
+  if (command.endpoints.length > 0) return staticEndpoints(command.endpoints, stages);
+  if (process.send !== undefined) return ipcEndpoints(process, onBadMessage);
+  throw new VariscaleError(
+    "invalid_argument",
+    "there is no `--endpoint` and no parent process that sends any. Write `--endpoint stage=host:port` for every stage.",
+  );
+}

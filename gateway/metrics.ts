@@ -1,0 +1,124 @@
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { Outcome } from "./outcome.ts";
+import type { StageTrace } from "./run-pipeline.ts";
+import type { StagePool } from "./stage-pool.ts";
+
+/** Replicas of one stage that have a series of their own; the others are summed up under `other`. */
+const MAX_ENDPOINT_SERIES = 50;
+const SECONDS_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10];
+
+export interface GatewayMetrics {
+  ended(outcome: Outcome, latencyMs: number): void;
+  stage(trace: StageTrace): void;
+  retried(stage: string, cause: string): void;
+}
+
+interface Observed {
+  readonly pools: Iterable<StagePool>;
+  readonly inFlight: () => number;
+  readonly queued: () => number;
+}
+
+export function createGatewayMetrics(registry: Registry, observed: Observed): GatewayMetrics {
+  registerGauges(registry, observed);
+  const registers = [registry];
+  const requests = new Counter({
+    name: "variscale_gateway_requests_total",
+    help: "Requests by how they ended; reason says why one was dropped",
+    labelNames: ["outcome", "reason"],
+    registers,
+  });
+  const requestSeconds = new Histogram({
+    name: "variscale_gateway_request_seconds",
+    help: "From the whole request to its answer, by how it ended",
+    labelNames: ["outcome"],
+    buckets: SECONDS_BUCKETS,
+    registers,
+  });
+  const stageSeconds = new Histogram({
+    name: "variscale_gateway_stage_seconds",
+    help: "One stage of one request: its code, its queues and its inference",
+    labelNames: ["stage"],
+    buckets: SECONDS_BUCKETS,
+    registers,
+  });
+  const labelNames = ["stage", "upstream_variant"];
+  const rowsIn = new Counter({
+    name: "variscale_gateway_stage_upstream_rows_total",
+    help: "Rows of the upstream stage that reached this stage, by the variant that served them",
+    labelNames,
+    registers,
+  });
+  const rowsOut = new Counter({
+    name: "variscale_gateway_stage_rows_total",
+    help: "Rows of this stage; divided by the upstream rows this is the fan-out",
+    labelNames,
+    registers,
+  });
+  const retries = new Counter({
+    name: "variscale_gateway_retries_total",
+    help: "Calls sent to a second replica, by what was wrong with the first",
+    labelNames: ["stage", "cause"],
+    registers,
+  });
+  return {
+    ended: (outcome, latencyMs) => {
+      requests.inc({ outcome: outcome.kind, reason: outcome.kind === "dropped" ? outcome.reason : "" });
+      requestSeconds.observe({ outcome: outcome.kind }, latencyMs / 1000);
+    },
+    stage: trace => {
+      const labels = { stage: trace.stage, upstream_variant: trace.upstreamVariant ?? "" };
+      rowsIn.inc(labels, trace.upstreamRows);
+      rowsOut.inc(labels, trace.rows);
+      stageSeconds.observe({ stage: trace.stage }, trace.latencyMs / 1000);
+    },
+    retried: (stage, cause) => retries.inc({ stage, cause }),
+  };
+}
+
+function registerGauges(registry: Registry, { pools, inFlight, queued }: Observed): void {
+  const registers = [registry];
+  new Gauge({
+    name: "variscale_gateway_in_flight_requests",
+    help: "Requests that have no answer yet",
+    registers,
+    collect() {
+      this.set(inFlight());
+    },
+  });
+  new Gauge({
+    name: "variscale_gateway_queued_requests",
+    help: "Requests that wait in the gateway for their turn",
+    registers,
+    collect() {
+      this.set(queued());
+    },
+  });
+  new Gauge({
+    name: "variscale_gateway_endpoints",
+    help: "Replicas, by whether they are called or left out after connection errors",
+    labelNames: ["stage", "state"],
+    registers,
+    collect() {
+      for (const pool of pools) {
+        this.set({ stage: pool.stage.name, state: "open" }, pool.openCount);
+        this.set({ stage: pool.stage.name, state: "left_out" }, pool.replicas.length - pool.openCount);
+      }
+    },
+  });
+  new Gauge({
+    name: "variscale_gateway_endpoint_outstanding_rows",
+    help: "Rows that a replica has not answered yet",
+    labelNames: ["stage", "endpoint"],
+    registers,
+    collect() {
+      this.reset();
+      for (const pool of pools) {
+        pool.replicas.forEach((replica, i) => {
+          const endpoint = i < MAX_ENDPOINT_SERIES ? replica.address : "other";
+          this.inc({ stage: pool.stage.name, endpoint }, replica.outstandingRows);
+        });
+      }
+    },
+  });
+}

@@ -1,0 +1,92 @@
+import type { Logger } from "pino";
+import type { LoadReport } from "../domain/load-report.ts";
+import type { Pipeline } from "../domain/pipeline.ts";
+import type { HttpRequest, HttpResponse } from "../runtime/http-server.ts";
+import type { Admission } from "./admission.ts";
+import { answerOf, requestIdOf, timeoutOf } from "./answer.ts";
+import type { LoadCounter } from "./load-counter.ts";
+import type { GatewayMetrics } from "./metrics.ts";
+import type { Outcome } from "./outcome.ts";
+import { RequestScope } from "./request-scope.ts";
+import { runPipeline } from "./run-pipeline.ts";
+import { runStage } from "./run-stage.ts";
+import type { PipelineCode } from "./stage.ts";
+import type { StagePool } from "./stage-pool.ts";
+
+export interface PipelineServerParts {
+  readonly pipeline: Pipeline;
+  readonly code: PipelineCode;
+  readonly pools: ReadonlyMap<string, StagePool>;
+  readonly admission: Admission;
+  readonly counter: LoadCounter;
+  readonly metrics: GatewayMetrics;
+  readonly logger: Logger;
+  /** Milliseconds that never go back, for durations and deadlines. */
+  readonly monotonicMs: () => number;
+  /** Milliseconds since 1970, for the seconds of the load. */
+  readonly wallMs: () => number;
+}
+
+/** Answers the requests of one pipeline and counts each of them exactly once. */
+export interface PipelineServer {
+  readonly answer: (request: HttpRequest) => Promise<HttpResponse>;
+  readonly load: () => LoadReport;
+}
+
+export function createPipelineServer(parts: PipelineServerParts): PipelineServer {
+  return {
+    answer: request => answer(parts, request),
+    load: () => parts.counter.report(parts.wallMs()),
+  };
+}
+
+async function answer(parts: PipelineServerParts, request: HttpRequest): Promise<HttpResponse> {
+  const { counter, metrics, monotonicMs } = parts;
+  const startedMs = monotonicMs();
+  const requestId = requestIdOf(request.headers);
+  const variants: Record<string, string> = {};
+  counter.offer(parts.wallMs());
+  const outcome = await outcomeOf(parts, request, requestId, variants);
+  const latencyMs = monotonicMs() - startedMs;
+  counter.end(outcome);
+  metrics.ended(outcome, latencyMs);
+  if (outcome.kind === "failed") parts.logger.error({ err: outcome.cause, requestId }, outcome.message);
+  else if (outcome.kind === "lost") parts.logger.warn({ requestId }, outcome.message);
+  return answerOf(outcome, { requestId, variants, latencyMs });
+}
+
+async function outcomeOf(
+  parts: PipelineServerParts,
+  request: HttpRequest,
+  id: string,
+  variants: Record<string, string>,
+): Promise<Outcome> {
+  const { pipeline, code, pools, metrics, monotonicMs } = parts;
+  const timeoutMs = timeoutOf(request.headers, pipeline.slo.latencyMs);
+  if (timeoutMs === null)
+    return { kind: "invalid", message: "x-request-timeout-ms must be a number of milliseconds above 0" };
+  const deadlineMs = monotonicMs() + timeoutMs;
+  const scope = new RequestScope({ id, deadlineMs, nowMs: monotonicMs, clientGone: request.signal });
+  let outcome: Outcome | null = null;
+  await parts.admission.run(request.body.byteLength, scope, async () => {
+    outcome = await runPipeline(
+      {
+        pipeline,
+        code,
+        nowMs: monotonicMs,
+        infer: async (stage, rows) => {
+          const pool = pools.get(stage);
+          return pool ? runStage(pool, rows, scope, metrics.retried) : null;
+        },
+        onStage: trace => {
+          metrics.stage(trace);
+          if (trace.variant !== null) variants[trace.stage] = trace.variant;
+        },
+      },
+      { body: request.body, contentType: request.headers["content-type"] ?? "" },
+      scope,
+    );
+  });
+  scope.close();
+  return outcome ?? (await scope.ended);
+}

@@ -1,0 +1,81 @@
+import type { DropReason, Failure } from "./outcome.ts";
+
+/**
+ * The life of one request: it ends once, early or at its end. Whoever finds that it can't go on (deadline, client gone, a
+ * replica lost, code that throws) ends it, and everything that waits for it hears of that.
+ */
+export class RequestScope {
+  readonly id: string;
+  readonly deadlineMs: number;
+  /** Resolves when the request ends without a result; never rejects. */
+  readonly ended: Promise<Failure>;
+  /** What the request waits for, if its deadline passes now. */
+  waitsFor: DropReason = "deadline";
+  readonly #nowMs: () => number;
+  readonly #unwanted = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  #failure: Failure | null = null;
+  #resolve: (failure: Failure) => void = () => {};
+
+  /** @param deadlineMs on the clock of `nowMs`. */
+  constructor(options: {
+    readonly id: string;
+    readonly deadlineMs: number;
+    readonly nowMs: () => number;
+    readonly clientGone: AbortSignal;
+  }) {
+    this.id = options.id;
+    this.deadlineMs = options.deadlineMs;
+    this.#nowMs = options.nowMs;
+    this.ended = new Promise(resolve => {
+      this.#resolve = resolve;
+    });
+    this.#timer = setTimeout(() => this.#expire(), Math.max(0, this.remainingMs()));
+    const gone = (): void => this.end({ kind: "cancelled" });
+    if (options.clientGone.aborted) gone();
+    else options.clientGone.addEventListener("abort", gone, { once: true });
+  }
+
+  /** Why the request ended; null while it goes on. */
+  get failure(): Failure | null {
+    return this.#failure;
+  }
+
+  /**
+   * Aborted when running calls should be cut. Not so at the deadline: replicas drop late rows themselves, and cutting would
+   * cost a new connection for each.
+   */
+  get unwanted(): AbortSignal {
+    return this.#unwanted.signal;
+  }
+
+  remainingMs(): number {
+    return this.deadlineMs - this.#nowMs();
+  }
+
+  /** Ends the request without a result; only the first call counts. */
+  end(failure: Failure): void {
+    if (this.#failure !== null) return;
+    this.#failure = failure;
+    clearTimeout(this.#timer);
+    if (!(failure.kind === "dropped" && failure.reason === "deadline")) this.#unwanted.abort();
+    this.#resolve(failure);
+  }
+
+  /** The request has its result: timers go. */
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #expire(): void {
+    const reason = this.waitsFor;
+    const message = reason === "deadline" ? "not done by its deadline" : `${WAITED[reason]} until its deadline`;
+    this.end({ kind: "dropped", reason, message });
+  }
+}
+
+const WAITED: Readonly<Record<Exclude<DropReason, "deadline">, string>> = {
+  queue_full: "it was queued in the gateway",
+  replicas_full: "the queues of the replicas were full",
+  no_endpoint: "a stage had no replica",
+};

@@ -1,0 +1,114 @@
+import { VariscaleError } from "../domain/errors.ts";
+import type { Pipeline } from "../domain/pipeline.ts";
+import { checkRows } from "./infer-codec.ts";
+import type { Outcome } from "./outcome.ts";
+import type { RequestScope } from "./request-scope.ts";
+import type { StageAnswer } from "./run-stage.ts";
+import type { PipelineCode, Row, StageCode } from "./stage.ts";
+
+/** A request with more rows for one stage is an error of the pipeline's code. */
+const MAX_ROWS = 10_000;
+
+export interface StageTrace {
+  readonly stage: string;
+  readonly rows: number;
+  readonly upstreamRows: number;
+  /** Null for the entry stage, and where the upstream stage had nothing to do. */
+  readonly upstreamVariant: string | null;
+  /** `a`, or `a+b` while replicas of the stage differ; null where the stage had nothing to do. */
+  readonly variant: string | null;
+  readonly latencyMs: number;
+}
+
+export interface PipelineRun {
+  readonly pipeline: Pipeline;
+  readonly code: PipelineCode;
+  /** Null: the scope has ended. */
+  readonly infer: (stage: string, rows: readonly Row[], scope: RequestScope) => Promise<StageAnswer | null>;
+  readonly nowMs: () => number;
+  readonly onStage: (trace: StageTrace) => void;
+}
+
+/**
+ * Takes one request through the pipeline: decode, then for each stage rows, inference, collect, then respond. Resolves as soon
+ * as `scope` ends, whatever the pipeline's code still does; what it throws is the outcome of this request alone.
+ */
+export function runPipeline(
+  run: PipelineRun,
+  request: { readonly body: Uint8Array; readonly contentType: string },
+  scope: RequestScope,
+): Promise<Outcome> {
+  return Promise.race([scope.ended, runToEnd(run, request, scope)]);
+}
+
+async function runToEnd(
+  run: PipelineRun,
+  request: { readonly body: Uint8Array; readonly contentType: string },
+  scope: RequestScope,
+): Promise<Outcome> {
+  const context = await decode(run.code, request, scope);
+  if (context !== null) {
+    try {
+      await runStages(run, context.value, scope);
+      if (scope.failure === null) {
+        const response = await run.code.respond(context.value);
+        return { kind: "served", body: JSON.stringify(response) ?? "null" };
+      }
+    } catch (thrown) {
+      const error = VariscaleError.from(thrown);
+      scope.end({
+        kind: "failed",
+        status: 500,
+        message: `the pipeline's code failed: ${error.message}`,
+        cause: thrown,
+      });
+    }
+  }
+  return scope.ended;
+}
+
+/** Null: the scope has ended. */
+async function decode(
+  code: PipelineCode,
+  request: { readonly body: Uint8Array; readonly contentType: string },
+  scope: RequestScope,
+): Promise<{ readonly value: unknown } | null> {
+  try {
+    return { value: await code.decode(request.body, request.contentType) };
+  } catch (thrown) {
+    const error = VariscaleError.from(thrown);
+    if (error.code === "invalid_argument") scope.end({ kind: "invalid", message: error.message });
+    else
+      scope.end({
+        kind: "failed",
+        status: 500,
+        message: `the pipeline's code failed: ${error.message}`,
+        cause: thrown,
+      });
+    return null;
+  }
+}
+
+async function runStages(run: PipelineRun, context: unknown, scope: RequestScope): Promise<void> {
+  let upstreamRows = 1;
+  let upstreamVariant: string | null = null;
+  for (const stage of run.pipeline.stages) {
+    const code = run.code.stages[stage.name] as StageCode<unknown>;
+    const startedMs = run.nowMs();
+    const rows = await code.rows(context);
+    if (scope.failure !== null) return;
+    if (!Array.isArray(rows) || rows.length > MAX_ROWS)
+      throw new VariscaleError("internal", `rows() of stage \`${stage.name}\` must give a list of at most ${MAX_ROWS}`);
+    checkRows(stage.name, stage.contract, rows);
+    const answer: StageAnswer | null =
+      rows.length === 0 ? { outputs: [], variants: [] } : await run.infer(stage.name, rows, scope);
+    if (answer === null) return;
+    await code.collect(context, answer.outputs);
+    if (scope.failure !== null) return;
+    const variant = answer.variants.length === 0 ? null : [...answer.variants].sort().join("+");
+    const latencyMs = run.nowMs() - startedMs;
+    run.onStage({ stage: stage.name, rows: rows.length, upstreamRows, upstreamVariant, variant, latencyMs });
+    upstreamRows = rows.length;
+    upstreamVariant = variant;
+  }
+}

@@ -1,0 +1,100 @@
+import type { InferResult } from "./infer-client.ts";
+import type { DropReason } from "./outcome.ts";
+import type { Replica } from "./replica.ts";
+import type { RequestScope } from "./request-scope.ts";
+import type { Row } from "./stage.ts";
+import type { StagePool } from "./stage-pool.ts";
+
+export interface StageAnswer {
+  /** One per row, in the order of the rows. */
+  readonly outputs: readonly Row[];
+  /** Variants that served it; more than one while replicas of the stage differ. */
+  readonly variants: readonly string[];
+}
+
+/** Estimates are rough: only what would need this many times the time that is left is given up beforehand. */
+const HOPELESS = 2;
+
+/**
+ * Sends the rows of one request to the replicas of a stage, in chunks at the same time, and joins what comes back. Where that
+ * fails it ends the request's scope and gives null.
+ */
+export async function runStage(
+  pool: StagePool,
+  rows: readonly Row[],
+  scope: RequestScope,
+  onRetry: (stage: string, cause: "full" | "unreachable" | "wrong") => void,
+): Promise<StageAnswer | null> {
+  const size = pool.chunkRows(rows.length);
+  const chunks: (readonly Row[])[] = [];
+  for (let start = 0; start < rows.length; start += size) chunks.push(rows.slice(start, start + size));
+  const answers = await Promise.all(chunks.map(chunk => runChunk(pool, chunk, scope, onRetry)));
+  const outputs: Row[] = [];
+  const variants = new Set<string>();
+  for (const answer of answers) {
+    if (answer === null) return null;
+    for (const output of answer.outputs) outputs.push(output);
+    variants.add(answer.version);
+  }
+  return { outputs, variants: [...variants] };
+}
+
+type Answer = Extract<InferResult, { kind: "answered" }>;
+
+/** Inference changes nothing on a replica, so a chunk that failed is sent once more, to another one where there is one. */
+async function runChunk(
+  pool: StagePool,
+  rows: readonly Row[],
+  scope: RequestScope,
+  onRetry: (stage: string, cause: "full" | "unreachable" | "wrong") => void,
+): Promise<Answer | null> {
+  let failed: Replica | null = null;
+  while (scope.failure === null) {
+    // No `await` from here to `infer`: what is picked must count as outstanding before the next chunk picks.
+    const replica = pool.pick(rows.length, failed);
+    if (replica === null) {
+      await replicaChange(pool, scope);
+      continue;
+    }
+    const timeoutMs = scope.remainingMs();
+    if (replica.expectedWorkMs(rows.length) > HOPELESS * timeoutMs)
+      return drop(scope, "deadline", "the replicas have too much work to serve it by its deadline");
+    const result = await replica.infer({ id: scope.id, rows, timeoutMs, signal: scope.unwanted });
+    if (scope.failure !== null) return null;
+    if (result.kind === "answered") return result;
+    if (result.kind === "late") return drop(scope, "deadline", "a replica could not serve it by its deadline");
+    const isLast = failed !== null || (result.kind === "full" && pool.pick(rows.length, replica) === replica);
+    if (isLast) return giveUp(scope, pool.stage.name, result);
+    failed = replica;
+    onRetry(pool.stage.name, result.kind);
+  }
+  return null;
+}
+
+async function replicaChange(pool: StagePool, scope: RequestScope): Promise<void> {
+  scope.waitsFor = "no_endpoint";
+  await pool.changed(scope);
+  scope.waitsFor = "deadline";
+}
+
+function drop(scope: RequestScope, reason: DropReason, message: string): null {
+  scope.end({ kind: "dropped", reason, message });
+  return null;
+}
+
+function giveUp(scope: RequestScope, stage: string, result: Exclude<InferResult, { kind: "answered" | "late" }>): null {
+  switch (result.kind) {
+    case "full":
+      return drop(scope, "replicas_full", `the replicas of stage \`${stage}\` are full`);
+    case "unreachable":
+      scope.end({ kind: "lost", message: `stage \`${stage}\` gave no answer: ${result.error.message}` });
+      return null;
+    case "wrong": {
+      const message = `stage \`${stage}\` can't be used: ${result.error.message}`;
+      scope.end({ kind: "failed", status: 502, message, cause: result.error });
+      return null;
+    }
+    default:
+      return result satisfies never;
+  }
+}

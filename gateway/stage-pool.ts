@@ -1,0 +1,99 @@
+import type { Stage } from "../domain/pipeline.ts";
+import { chunkRows, leastWork } from "./balance.ts";
+import type { Endpoint } from "./endpoint-source.ts";
+import { Replica } from "./replica.ts";
+import type { RequestScope } from "./request-scope.ts";
+
+/** The replicas of one stage. */
+export class StagePool {
+  readonly stage: Stage;
+  readonly #random: () => number;
+  readonly #nowMs: () => number;
+  readonly #replicas = new Map<string, Replica>();
+  /** Requests that wait for a replica. */
+  readonly #waiting = new Set<() => void>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(stage: Stage, options: { readonly random: () => number; readonly nowMs: () => number }) {
+    this.stage = stage;
+    this.#random = options.random;
+    this.#nowMs = options.nowMs;
+  }
+
+  get replicas(): readonly Replica[] {
+    return [...this.#replicas.values()];
+  }
+
+  get openCount(): number {
+    let count = 0;
+    for (const replica of this.#replicas.values()) if (replica.isOpen) count += 1;
+    return count;
+  }
+
+  /** Replicas that are not in `endpoints` get no further calls; those that they have end. */
+  update(endpoints: readonly Endpoint[]): void {
+    const kept = new Set(endpoints.map(endpoint => endpoint.address));
+    for (const [address, replica] of this.#replicas) {
+      if (kept.has(address)) continue;
+      this.#replicas.delete(address);
+      replica.remove();
+    }
+    for (const endpoint of endpoints) {
+      const replica = this.#replicas.get(endpoint.address);
+      if (replica) replica.update(endpoint);
+      else this.#replicas.set(endpoint.address, new Replica(endpoint, this.stage, this.#nowMs));
+    }
+    this.#wake();
+  }
+
+  /** The open replica with the least expected work; `avoid` only where there is no other. Null: none is open. */
+  pick(rows: number, avoid: Replica | null): Replica | null {
+    const open = this.replicas.filter(replica => replica.isOpen);
+    const others = open.filter(replica => replica !== avoid);
+    return leastWork(others.length > 0 ? others : open, rows, this.#random);
+  }
+
+  /** Rows of one call when a request brings `rows` rows. */
+  chunkRows(rows: number): number {
+    const open = this.replicas.filter(replica => replica.isOpen);
+    const batches = open.flatMap(replica => replica.batch ?? []);
+    const rowMs = Math.min(...open.map(replica => replica.rowMs));
+    return chunkRows(
+      rows,
+      open.length,
+      Number.isFinite(rowMs) ? rowMs : 1,
+      batches.length > 0 ? Math.min(...batches) : null,
+    );
+  }
+
+  /** Until a replica may have become open, or `scope` has ended. */
+  async changed(scope: RequestScope): Promise<void> {
+    let wake = (): void => {};
+    const woken = new Promise<void>(resolve => {
+      wake = resolve;
+    });
+    this.#waiting.add(wake);
+    this.#wakeAfterBackOff();
+    await Promise.race([woken, scope.ended]);
+    this.#waiting.delete(wake);
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.update([]);
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+  }
+
+  #wakeAfterBackOff(): void {
+    clearTimeout(this.#timer);
+    const next = Math.min(...this.replicas.map(replica => replica.leftOutUntilMs));
+    if (!Number.isFinite(next)) return;
+    // A millisecond later, so that rounding does not wake before its time.
+    this.#timer = setTimeout(() => this.#wake(), Math.max(1, next - this.#nowMs() + 1));
+    this.#timer.unref();
+  }
+}

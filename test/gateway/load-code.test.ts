@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "mocha";
+import { loadCode } from "../../gateway/load-code.ts";
+import { numberPipeline } from "./number-pipeline.ts";
+
+describe("loadCode()", () => {
+  let folder: string;
+  const whole =
+    "decode() {}, respond() {}, stages: { count: { rows() {}, collect() {} }, read: { rows() {}, collect() {} } }";
+  const load = (specifier: string) =>
+    loadCode(numberPipeline(1000, `code: ${JSON.stringify(specifier)}`), join(folder, "p.yaml"));
+  const loadText = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return load(`./${name}`);
+  };
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "variscale-code-"));
+    mkdirSync(join(folder, "node_modules/some-code"), { recursive: true });
+    writeFileSync(join(folder, "node_modules/some-code/package.json"), '{"type":"module","exports":"./a.js"}');
+    writeFileSync(join(folder, "node_modules/some-code/a.js"), `export default { ${whole} }`);
+  });
+
+  after(() => rmSync(folder, { recursive: true }));
+
+  it("imports a file beside the pipeline file", async () => {
+    const code = await loadText("good.mjs", `export default { ${whole} }`);
+    assert.deepEqual(Object.keys(code.stages), ["count", "read"]);
+  });
+
+  it("imports a package that is installed beside the pipeline file", async () => {
+    assert.equal(typeof (await load("some-code")).decode, "function");
+  });
+
+  it("finds what variscale itself exports, and says when it is no pipeline's code", async () => {
+    await assert.rejects(
+      load("variscale/stage"),
+      /`variscale\/stage` is not the code of .*: it has no default export that is an object\. Export what `definePipeline`/,
+    );
+  });
+
+  it("says what is wrong with the default export", async () => {
+    const cases: [string, RegExp][] = [
+      ["export const a = 1", /no default export/],
+      ["export default null", /no default export/],
+      [
+        "export default { decode: 1, respond() {}, stages: {} }",
+        /`decode` is not a function; `stages.count` is not an object with the functions `rows` and `collect`; `stages.read`/,
+      ],
+      [
+        `export default { ${whole.replace("read:", "reads:")} }`,
+        /`stages.read` is not .*; `stages.reads` is for a stage that the pipeline does not have/,
+      ],
+      ["export default { decode() {}, respond() {} }", /`stages` is not an object/],
+    ];
+    for (const [i, [text, message]] of cases.entries())
+      await assert.rejects(loadText(`wrong-${i}.mjs`, text), { code: "failed_precondition", message });
+  });
+
+  it("says why the code can't be imported", async () => {
+    await assert.rejects(
+      loadText("syntax.mjs", "export default {"),
+      /`\.\/syntax\.mjs`, the code of .*, can't be imported: Unexpected/,
+    );
+    await assert.rejects(loadText("throws.mjs", "throw new Error('no key')"), /can't be imported: no key/);
+    await assert.rejects(
+      load("./missing.mjs"),
+      /`\.\/missing\.mjs`: there is no file .*missing\.mjs\. Correct `spec\.code`/,
+    );
+    await assert.rejects(
+      load("not-installed-anywhere"),
+      /can't be imported: Cannot find package 'not-installed-anywhere'/,
+    );
+    for (const specifier of ["/etc/passwd", "data:text/javascript,1", "https://x/y.js", "node:fs"])
+      await assert.rejects(load(specifier), /is neither a package path nor `\.\/file\.js`/, specifier);
+    await assert.rejects(loadCode(numberPipeline(), "p.yaml"), /p\.yaml names no code\. Add `spec\.code`/);
+  });
+});

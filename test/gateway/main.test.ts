@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, fork, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { after, before, describe, it } from "mocha";
+import { until } from "./number-pipeline.ts";
+import { type Replica, startEchoReplica, startSlowReplica } from "./replicas.ts";
+
+const entry = fileURLToPath(new URL("./gateway-process.js", import.meta.url));
+
+describe("runGateway()", () => {
+  let folder: string;
+  let replica: Replica;
+  let file: string;
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "variscale-gateway-"));
+    replica = await startEchoReplica();
+    file = join(folder, "pipeline.yaml");
+    const tensor = (name: string, type: string, size: number) =>
+      `[{ name: ${name}, datatype: ${type}, shape: [-1, ${size}] }]`;
+    writeFileSync(
+      file,
+      `apiVersion: variscale.dev/v1alpha1
+kind: InferencePipeline
+metadata: { name: p, namespace: n }
+spec:
+  slo: { latencyMs: 3000 }
+  code: ./code.mjs
+  stages:
+    - name: s
+      contract: { inputs: ${tensor("x", "UINT8", 2)}, outputs: ${tensor("y", "FP32", 1)} }
+      defaultVariant: light
+      variants: [{ name: light, model: m.onnx, sha256: "${"0".repeat(64)}" }]
+`,
+    );
+    writeFileSync(
+      join(folder, "code.mjs"),
+      `export default {
+        decode: body => ({ x: Number(Buffer.from(body).toString()) }),
+        stages: { s: {
+          rows: c => [{ x: { datatype: "UINT8", shape: [2], data: new Uint8Array([c.x, 0]) } }],
+          collect: (c, [o]) => { c.y = o.y.data[0]; } } },
+        respond: c => c.y };`,
+    );
+  });
+
+  after(async () => {
+    await replica.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  const started = async (child: ChildProcess): Promise<string> => {
+    const [message] = await once(child, "message");
+    assert.equal(message.kind, "listening");
+    return `http://127.0.0.1:${message.ports.http}`;
+  };
+
+  it("serves the endpoints that its parent sends, and exits when the parent goes away", async () => {
+    const child = fork(entry, [file]);
+    const url = await started(child);
+    assert.equal((await fetch(`${url}/readyz`)).status, 503);
+    child.send({ kind: "endpoints", stages: { s: [{ address: replica.address }] } });
+    const response = await fetch(`${url}/v1/pipelines/n/p`, { method: "POST", body: "7" });
+    assert.equal(await response.text(), "7");
+    child.disconnect();
+    const [exitCode] = await once(child, "exit");
+    assert.equal(exitCode, 0);
+  });
+
+  it("answers what it has and exits with 0 on SIGTERM", async () => {
+    const slow = await startSlowReplica(200);
+    const child = fork(entry, [file, `s=${slow.address}`]);
+    const url = await started(child);
+    const running = fetch(`${url}/v1/pipelines/n/p`, { method: "POST", body: "9" });
+    await until(() => slow.calls.length === 1);
+    const exited = once(child, "exit");
+    child.kill("SIGTERM");
+    assert.equal(await (await running).text(), "9");
+    assert.deepEqual(await exited, [0, null]);
+    await slow.close();
+  });
+
+  it("says what is wrong with its arguments", async () => {
+    const run = async (args: readonly string[]): Promise<string> => {
+      const child = spawn(process.execPath, [entry, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+      let text = "";
+      child.stderr.on("data", data => {
+        text += data;
+      });
+      const [exitCode] = await once(child, "exit");
+      assert.equal(exitCode, 2);
+      return text;
+    };
+    const [missing, invalid, noEndpoint] = await Promise.all([
+      run([join(folder, "none.yaml")]),
+      run([join(folder, "code.mjs")]),
+      run([file]),
+    ]);
+    assert.match(missing, /none\.yaml can't be read: ENOENT.*Name an existing pipeline file/);
+    assert.match(invalid, /code\.mjs is not valid:/);
+    assert.match(noEndpoint, /Write `--endpoint stage=host:port`/);
+  });
+});

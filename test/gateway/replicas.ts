@@ -1,0 +1,159 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** What a replica of these tests got: rows of two bytes, tensor `x`. */
+export interface SeenCall {
+  readonly path: string;
+  readonly rows: readonly (readonly number[])[];
+  readonly timeoutMs: number;
+  readonly id: string;
+}
+
+export interface Replica {
+  readonly address: string;
+  readonly calls: SeenCall[];
+  /** Calls that the gateway cut before they had an answer. */
+  cuts: number;
+  /** Serves another variant from now on. */
+  variant: string;
+  close(): Promise<void>;
+}
+
+type Behave = (call: SeenCall, response: ServerResponse, replica: Replica) => void | Promise<void>;
+
+/** `y` of a row is its first byte plus 1000 times its second one: tells rows apart. */
+const numberIn = (row: readonly number[]): number => (row[0] ?? 0) + 1000 * (row[1] ?? 0);
+
+/** Answers every row at once. */
+export const startEchoReplica = (variant = "light") => startReplica(variant, answer);
+
+/** Answers after `delayMs` for each row, one call after the other, as a model would. */
+export function startSlowReplica(delayMs: number, variant = "light"): Promise<Replica> {
+  let last = Promise.resolve();
+  return startReplica(variant, (call, response, replica) => {
+    last = last.then(() => new Promise(resolve => setTimeout(resolve, delayMs * call.rows.length)));
+    return last.then(() => answer(call, response, replica));
+  });
+}
+
+/** Takes calls and never answers. */
+export const startSilentReplica = () => startReplica("light", () => {});
+
+/** Answers `status` to everything. */
+export const startFailingReplica = (status: number) =>
+  startReplica("light", (_call, response) => refuse(response, status));
+
+/** Its queue is always full. */
+export const startFullReplica = () => startFailingReplica(503);
+
+/** Cuts the connection instead of answering. */
+export const startResettingReplica = () =>
+  startReplica("light", (_call, response) => {
+    response.socket?.resetAndDestroy();
+  });
+
+/** Answers once on each connection and resets it when it is used again, as if it had just closed it for being idle. */
+export function startForgettingReplica(): Promise<Replica> {
+  const used = new WeakSet<object>();
+  return startReplica("light", (call, response, replica) => {
+    const { socket } = response;
+    if (socket === null || used.has(socket)) return void socket?.resetAndDestroy();
+    used.add(socket);
+    answer(call, response, replica);
+  });
+}
+
+/** Does what `choose` says for each call. */
+export function startMoodyReplica(
+  choose: () => "answer" | "reset" | "full" | "late" | "fail" | "lie",
+): Promise<Replica> {
+  return startReplica("light", (call, response, replica) => {
+    switch (choose()) {
+      case "answer":
+        return answer(call, response, replica);
+      case "reset":
+        return void response.socket?.resetAndDestroy();
+      case "full":
+        return refuse(response, 503);
+      case "late":
+        return refuse(response, 504);
+      case "fail":
+        return refuse(response, 500);
+      case "lie":
+        return void response.writeHead(200).end("{");
+    }
+  });
+}
+
+/** Answers with what `make` gives: for answers that break the protocol. */
+export const startLyingReplica = (make: (call: SeenCall) => { headers?: Record<string, string>; body: Buffer }) =>
+  startReplica("light", (call, response) => {
+    const { headers, body } = make(call);
+    response.writeHead(200, headers).end(body);
+  });
+
+export function encodeAnswer(call: SeenCall, variant: string, change: Record<string, unknown> = {}) {
+  const data = Buffer.from(new Float32Array(call.rows.map(numberIn)).buffer);
+  const parameters = { binary_data_size: data.length };
+  const output = { name: "y", datatype: "FP32", shape: [call.rows.length, 1], parameters, ...change };
+  const header = Buffer.from(
+    JSON.stringify({ model_name: "m", model_version: variant, id: call.id, outputs: [output] }),
+  );
+  return {
+    headers: { "inference-header-content-length": String(header.length) },
+    body: Buffer.concat([header, data]),
+  };
+}
+
+function answer(call: SeenCall, response: ServerResponse, replica: Replica): void {
+  const { headers, body } = encodeAnswer(call, replica.variant);
+  response.writeHead(200, headers).end(body);
+}
+
+function refuse(response: ServerResponse, status: number): void {
+  response.writeHead(status, status === 503 ? { "retry-after": "1" } : {}).end(JSON.stringify({ error: "no" }));
+}
+
+async function startReplica(variant: string, behave: Behave): Promise<Replica> {
+  const server = createServer((request, response) => {
+    read(request).then(
+      call => {
+        replica.calls.push(call);
+        response.once("close", () => {
+          if (!response.writableFinished) replica.cuts += 1;
+        });
+        return behave(call, response, replica);
+      },
+      () => response.destroy(),
+    );
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const replica: Replica = {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    calls: [],
+    cuts: 0,
+    variant,
+    close: async () => {
+      const closed = new Promise(resolve => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+  return replica;
+}
+
+async function read(request: IncomingMessage): Promise<SeenCall> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  const body = Buffer.concat(chunks);
+  const headerBytes = Number(request.headers["inference-header-content-length"]);
+  const header = JSON.parse(body.subarray(0, headerBytes).toString());
+  const [input] = header.inputs;
+  const data = body.subarray(headerBytes);
+  if (input.name !== "x" || input.datatype !== "UINT8" || data.length !== input.parameters.binary_data_size)
+    throw new Error("the gateway broke the protocol");
+  const rows = Array.from({ length: input.shape[0] }, (_, i) => [...data.subarray(2 * i, 2 * i + 2)]);
+  return { path: request.url ?? "", rows, timeoutMs: header.parameters.timeout_ms, id: header.id };
+}
