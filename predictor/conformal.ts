@@ -1,0 +1,42 @@
+import { inverseAnscombe } from "./anscombe.ts";
+import { type Quantiles, quantiles } from "./quantiles.ts";
+
+const LEAST_STEP = 0.01;
+const FIRST_STEP = 0.3;
+/** What a new miss makes of the mean excess: little, so that the misses of one burst do not set their own step. */
+const EXCESS_WEIGHT = 0.02;
+/** In Anscombe sigmas. */
+const LARGEST_EXCESS = 20;
+
+/** What is added to each quantile in the Anscombe domain so that it keeps its promise, and what the step size is made of. */
+export interface Calibration {
+  readonly offsets: Quantiles;
+  /** How many outcomes it has seen. */
+  readonly outcomes: number;
+  /** By how much each quantile was exceeded on average when it was missed, in Anscombe sigmas. */
+  readonly missExcess: Quantiles;
+}
+
+export const UNCALIBRATED: Calibration = { offsets: [0, 0, 0, 0], outcomes: 0, missExcess: [0, 0, 0, 0] };
+
+/**
+ * Online quantile tracking: a miss raises the q-quantile by step · q, a hit lowers it by step · (1 − q), so in the long run it is
+ * missed in a share 1 − q of the cases whatever the load does (Gibbs and Candès, NeurIPS 2021). The step shrinks as 1/√outcomes
+ * to a floor (Angelopoulos, Barber and Bates, ICML 2024) and follows the scale of the errors (Angelopoulos, Candès and Tibshirani,
+ * NeurIPS 2023), here of the misses alone: a Poisson load is missed by a fraction of a sigma, a burst by ten.
+ */
+export function calibrate(state: Calibration, issued: Quantiles, actual: number): Calibration {
+  const outcomes = state.outcomes + 1;
+  const plainStep = Math.max(LEAST_STEP, FIRST_STEP / Math.sqrt(outcomes));
+  const offsets = quantiles((q, i) => {
+    const step = plainStep * Math.max(1, state.missExcess[i]);
+    if (actual > issued[i]) return state.offsets[i] + step * q;
+    // Without load every outcome is a hit: a quantile that is 0 already must not wind down for the day that load returns.
+    return inverseAnscombe(issued[i]) > 0 ? state.offsets[i] - step * (1 - q) : state.offsets[i];
+  });
+  const missExcess = quantiles((_q, i) => {
+    const excess = Math.min(actual - issued[i], LARGEST_EXCESS);
+    return excess > 0 ? state.missExcess[i] + EXCESS_WEIGHT * (excess - state.missExcess[i]) : state.missExcess[i];
+  });
+  return { offsets, outcomes, missExcess };
+}

@@ -1,0 +1,45 @@
+import { anscombe } from "./anscombe.ts";
+import type { Expert } from "./expert.ts";
+import { normalQuantile } from "./normal-quantile.ts";
+import { poissonMaximum } from "./poisson-maximum.ts";
+import { quantiles } from "./quantiles.ts";
+import type { RateHistory } from "./rate-history.ts";
+
+const WEIGHT_PER_SECOND = 0.1;
+/** What is older weighs less than 4e-6. */
+const WINDOW_SECONDS = 120;
+
+/** The load goes on at its exponentially weighted mean as a Poisson process. */
+export const ewmaExpert: Expert = {
+  name: "ewma",
+  predict: (history, horizonSeconds) => {
+    const level = levelOf(history);
+    const peak = poissonMaximum(level.meanRps, horizonSeconds);
+    const middle = anscombe(peak[0]);
+    // The mean itself is known only up to 1/√seconds, in a domain where one second's deviation is 1.
+    return quantiles((q, i) => middle + Math.hypot(anscombe(peak[i]) - middle, normalQuantile(q) / level.rootSeconds));
+  },
+};
+
+interface Level {
+  readonly meanRps: number;
+  /** The root of how many equally weighted seconds would tell as much. */
+  readonly rootSeconds: number;
+}
+
+function levelOf(history: RateHistory): Level {
+  let weight = 1;
+  let sum = 0;
+  let weights = 0;
+  let squares = 0;
+  for (let age = 0; age < WINDOW_SECONDS; age++) {
+    const rate = history.rateAt(age);
+    if (!Number.isNaN(rate)) {
+      sum += weight * rate;
+      weights += weight;
+      squares += weight * weight;
+    }
+    weight *= 1 - WEIGHT_PER_SECOND;
+  }
+  return { meanRps: sum / weights, rootSeconds: weights / Math.sqrt(squares) };
+}

@@ -1,0 +1,78 @@
+import { isRate } from "../domain/load.ts";
+import type { Calibration } from "./conformal.ts";
+import { EXPERTS } from "./experts.ts";
+import { type HorizonState, MOST_PENDING, type PendingPrediction } from "./horizon-learner.ts";
+import type { Quantiles } from "./quantiles.ts";
+import type { SampleClock } from "./sample-clock.ts";
+
+/** Changes whenever an older snapshot would be misread or its experts are others. */
+export const SNAPSHOT_VERSION = 1;
+
+/** All that a LoadForecaster needs to go on; plain JSON. */
+export interface ForecasterSnapshot {
+  readonly version: typeof SNAPSHOT_VERSION;
+  readonly clock: SampleClock | null;
+  /** The number of the newest second. */
+  readonly second: number;
+  /** One-second rates in rps, oldest first; null where a sample is missing. */
+  readonly ratesRps: readonly (number | null)[];
+  readonly horizons: readonly HorizonState[];
+}
+
+/** The snapshot if it is whole and of this version and these horizons; null otherwise, never a throw. */
+export function parseSnapshot(value: unknown, horizonsSeconds: readonly number[]): ForecasterSnapshot | null {
+  if (!isRecord(value) || value["version"] !== SNAPSHOT_VERSION) return null;
+  const { clock, second, ratesRps, horizons } = value;
+  if (!isCount(second) || !Array.isArray(ratesRps) || ratesRps.length > second) return null;
+  if (!ratesRps.every(rate => rate === null || isRate(rate))) return null;
+  if (clock !== null && !isClock(clock)) return null;
+  if (clock === null ? second !== 0 : !isRate(ratesRps.at(-1))) return null;
+  if (!Array.isArray(horizons) || horizons.length !== horizonsSeconds.length) return null;
+  if (!horizons.every((horizon, i) => isHorizon(horizon, horizonsSeconds[i], second))) return null;
+  return { version: SNAPSHOT_VERSION, clock, second, ratesRps, horizons };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isFiniteNumber(value: unknown): value is number {
+  return Number.isFinite(value);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function isClock(value: unknown): value is SampleClock {
+  if (!isRecord(value) || !isFiniteNumber(value["newestAtMs"]) || !isFiniteNumber(value["secondAtMs"])) return false;
+  const early = value["early"];
+  return early === null || (isRecord(early) && isFiniteNumber(early["atMs"]) && isCount(early["samples"]));
+}
+
+function isHorizon(value: unknown, horizonSeconds: number | undefined, second: number): value is HorizonState {
+  if (!isRecord(value) || value["horizonSeconds"] !== horizonSeconds || !isCalibration(value["calibration"]))
+    return false;
+  const { lossSums, pending } = value;
+  if (!Array.isArray(lossSums) || lossSums.length !== EXPERTS.length) return false;
+  if (!lossSums.every(sum => isFiniteNumber(sum) && sum >= 0)) return false;
+  if (!Array.isArray(pending) || pending.length > MOST_PENDING || !pending.every(isPending)) return false;
+  return pending.every(
+    (prediction, i) => prediction.second <= second && prediction.second > (pending[i - 1]?.second ?? 0),
+  );
+}
+
+function isCalibration(value: unknown): value is Calibration {
+  if (!isRecord(value) || !isQuantiles(value["offsets"]) || !isCount(value["outcomes"])) return false;
+  return isQuantiles(value["missExcess"]) && value["missExcess"].every(excess => excess >= 0);
+}
+
+function isPending(value: unknown): value is PendingPrediction {
+  if (!isRecord(value) || !isCount(value["second"]) || !isQuantiles(value["issued"])) return false;
+  const experts = value["experts"];
+  return Array.isArray(experts) && experts.length === EXPERTS.length && experts.every(isQuantiles);
+}
+
+function isQuantiles(value: unknown): value is Quantiles {
+  return Array.isArray(value) && value.length === 4 && value.every(isFiniteNumber);
+}

@@ -1,0 +1,126 @@
+import { VariscaleError } from "../domain/errors.ts";
+import { type Forecast, isRate, type LoadSample, MAX_RATE_RPS } from "../domain/load.ts";
+import { inverseAnscombe } from "./anscombe.ts";
+import { EXPERTS } from "./experts.ts";
+import { type ForecasterSnapshot, parseSnapshot, SNAPSHOT_VERSION } from "./forecaster-snapshot.ts";
+import { expertWeights } from "./hedge.ts";
+import { combine, type HorizonState, learn, newHorizonState } from "./horizon-learner.ts";
+import { quantiles, rising } from "./quantiles.ts";
+import { RateHistory } from "./rate-history.ts";
+import { reactiveRateRps } from "./reactive-rate.ts";
+import { placeSample, type SampleClock } from "./sample-clock.ts";
+
+/** Horizons that are learnt; a forecast of another one is calibrated by the nearest that is not much shorter. */
+const HORIZONS_SECONDS = [10, 20, 30, 60, 120, 300, 600] as const;
+/** A horizon may be this much longer than the one that calibrates it: samples are always up to a second old. */
+const HORIZON_SLACK = 1.3;
+/** Nothing here sees further; longer horizons are forecast as this one. */
+const LONGEST_HORIZON_SECONDS = 3600;
+
+const HISTORY_SECONDS = 7200;
+const STALE_AFTER_MS = 15_000;
+
+export interface LoadForecasterOptions {
+  /** Without a sample for longer than this there is no forecast. Default 15,000. */
+  readonly staleAfterMs?: number;
+}
+
+/**
+ * Forecasts the highest one-second rate within a horizon from the samples of one load source: experts predict its quantiles, a
+ * hedge weighs them by how they did, and an online calibration makes each quantile keep its promise. It has no clock and no
+ * randomness: the same samples give the same forecasts. About 70 KiB an instance.
+ */
+export class LoadForecaster {
+  readonly #staleAfterMs: number;
+  #history = new RateHistory(HISTORY_SECONDS);
+  #clock: SampleClock | null = null;
+  #horizons: readonly HorizonState[] = HORIZONS_SECONDS.map(newHorizonState);
+  #rejectedSamples = 0;
+
+  constructor(options: LoadForecasterOptions = {}) {
+    this.#staleAfterMs = options.staleAfterMs ?? STALE_AFTER_MS;
+  }
+
+  /** Samples left out so far: not a rate, not later than the newest one, or less than half a second after it. */
+  get rejectedSamples(): number {
+    return this.#rejectedSamples;
+  }
+
+  /** Takes the rate of one second. A gap is a gap, not a zero; a clock that was set back is followed after five samples. */
+  observe(sample: LoadSample): void {
+    const placed = isRate(sample.rateRps) ? placeSample(this.#clock, sample.atMs) : null;
+    if (placed !== null) this.#clock = placed.clock;
+    if (placed === null || placed.seconds === 0) {
+      this.#rejectedSamples += 1;
+      return;
+    }
+    if (placed.seconds > 1) this.#history.skip(placed.seconds - 1);
+    this.#history.push(sample.rateRps);
+    this.#horizons = this.#horizons.map(horizon => learn(horizon, this.#history));
+  }
+
+  /**
+   * The highest rate from `nowMs` until `nowMs + horizonMs`. Null when there is no usable data: no sample yet, or the newest one is
+   * more than `staleAfterMs` away from `nowMs`. Throws VariscaleError `invalid_argument` when an argument is not a finite number or
+   * the horizon is not above 0.
+   */
+  forecast(nowMs: number, horizonMs: number): Forecast | null {
+    if (!Number.isFinite(nowMs))
+      throw new VariscaleError("invalid_argument", `nowMs is ${nowMs}; pass a finite number of milliseconds`);
+    const state = this.#horizonFor(horizonMs);
+    if (this.#clock === null) return null;
+    const ageMs = nowMs - this.#clock.newestAtMs;
+    if (Math.abs(ageMs) > this.#staleAfterMs) return null;
+    const seconds = Math.min(Math.max(Math.round((horizonMs + ageMs) / 1000), 1), LONGEST_HORIZON_SECONDS);
+    const predictions = EXPERTS.map(expert => expert.predict(this.#history, seconds));
+    const issued = rising(combine(predictions, state.lossSums, state.calibration));
+    return {
+      atMs: nowMs,
+      horizonMs,
+      peakRps: quantiles((_q, i) => Math.min(inverseAnscombe(issued[i]), MAX_RATE_RPS)),
+      reactiveRps: reactiveRateRps(this.#history),
+      leader: leaderOf(expertWeights(state.lossSums)),
+    };
+  }
+
+  /** Each expert's weight in forecasts of this horizon; they add up to 1. */
+  weights(horizonMs: number): Readonly<Record<string, number>> {
+    const weights = expertWeights(this.#horizonFor(horizonMs).lossSums);
+    return Object.fromEntries(EXPERTS.map((expert, i) => [expert.name, weights[i] ?? 0]));
+  }
+
+  snapshot(): ForecasterSnapshot {
+    return {
+      version: SNAPSHOT_VERSION,
+      clock: this.#clock,
+      second: this.#history.second,
+      ratesRps: this.#history.toRates(),
+      horizons: this.#horizons,
+    };
+  }
+
+  /** Goes on where `snapshot` was taken. Whatever is unusable (absent, damaged, of another version) gives a fresh one. */
+  static restore(snapshot: unknown, options: LoadForecasterOptions = {}): LoadForecaster {
+    const forecaster = new LoadForecaster(options);
+    const parsed = parseSnapshot(snapshot, HORIZONS_SECONDS);
+    if (parsed !== null) {
+      forecaster.#clock = parsed.clock;
+      forecaster.#history = RateHistory.fromRates(parsed.ratesRps, parsed.second, HISTORY_SECONDS);
+      forecaster.#horizons = parsed.horizons;
+    }
+    return forecaster;
+  }
+
+  #horizonFor(horizonMs: number): HorizonState {
+    if (!Number.isFinite(horizonMs) || horizonMs <= 0)
+      throw new VariscaleError("invalid_argument", `horizonMs is ${horizonMs}; pass a number of milliseconds above 0`);
+    const found = this.#horizons.find(horizon => horizon.horizonSeconds * HORIZON_SLACK * 1000 >= horizonMs);
+    const state = found ?? this.#horizons.at(-1);
+    if (state === undefined) throw new VariscaleError("internal", "no horizon is learnt");
+    return state;
+  }
+}
+
+function leaderOf(weights: readonly number[]): string {
+  return EXPERTS[weights.indexOf(Math.max(...weights))]?.name ?? "none";
+}

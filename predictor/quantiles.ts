@@ -1,0 +1,25 @@
+import { QUANTILES } from "../domain/load.ts";
+
+/** One value for each of QUANTILES, in their order. */
+export type Quantiles = readonly [number, number, number, number];
+
+/** The value of `of(q, i)` for every q of QUANTILES. */
+export function quantiles(of: (q: number, i: 0 | 1 | 2 | 3) => number): Quantiles {
+  return [of(QUANTILES[0], 0), of(QUANTILES[1], 1), of(QUANTILES[2], 2), of(QUANTILES[3], 3)];
+}
+
+/** In rising order: rearranging quantiles that cross never makes them worse (Chernozhukov et al., Econometrica 78, 2010). */
+export function rising(values: Quantiles): Quantiles {
+  const [a, b, c, d] = [...values].sort((x, y) => x - y);
+  return a === undefined || b === undefined || c === undefined || d === undefined ? values : [a, b, c, d];
+}
+
+/** The mean over the four quantiles of the pinball loss of `actual`; lower is better, and the true quantiles minimise it. */
+export function pinballLoss(predicted: Quantiles, actual: number): number {
+  let sum = 0;
+  for (const i of [0, 1, 2, 3] as const) {
+    const short = actual - predicted[i];
+    sum += short > 0 ? QUANTILES[i] * short : (QUANTILES[i] - 1) * short;
+  }
+  return sum / 4;
+}

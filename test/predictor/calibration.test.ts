@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { anscombe } from "../../predictor/anscombe.ts";
+import { calibrate, UNCALIBRATED } from "../../predictor/conformal.ts";
+import { addLosses, expertWeights, mix } from "../../predictor/hedge.ts";
+import { pinballLoss, type Quantiles, quantiles, rising } from "../../predictor/quantiles.ts";
+import { seededRandom } from "./seeded-loads.ts";
+
+describe("calibrate()", () => {
+  it("makes hopeless predictions keep their promise", () => {
+    const random = seededRandom(3);
+    let state = UNCALIBRATED;
+    const covered = [0, 0, 0, 0];
+    for (let k = 0; k < 20_000; k++) {
+      const actual = anscombe(400 + 200 * random());
+      const issued = quantiles((_q, i) => anscombe(100) + state.offsets[i]);
+      if (k >= 10_000) for (const i of [0, 1, 2, 3] as const) if (actual <= issued[i]) covered[i]! += 1;
+      state = calibrate(state, issued, actual);
+    }
+    for (const [i, q] of [0.5, 0.9, 0.95, 0.99].entries())
+      assert.ok(Math.abs(covered[i]! / 10_000 - q) < 0.01, `${q}: ${covered[i]! / 10_000}`);
+  });
+
+  it("takes steps of q up and 1 − q down, larger after misses by far", () => {
+    const issued: Quantiles = [20, 21, 22, 23];
+    const settled = { ...UNCALIBRATED, outcomes: 1e6 };
+    for (const [i, step] of [0.005, 0.009, 0.0095, 0.0099].entries())
+      assert.ok(Math.abs(calibrate(settled, issued, 30).offsets[i]! - step) < 1e-12);
+    assert.ok(Math.abs(calibrate(settled, issued, 10).offsets[2] + 0.0005) < 1e-12);
+    assert.ok(Math.abs(calibrate({ ...settled, missExcess: [0, 0, 8, 0] }, issued, 30).offsets[2] - 0.076) < 1e-12);
+    assert.ok(calibrate(UNCALIBRATED, issued, 30).offsets[2] > 0.2, "the first steps are long");
+  });
+
+  it("does not go below 0 rps", () => {
+    const atZero: Quantiles = [1, 1, 1, 1];
+    assert.deepEqual(calibrate(UNCALIBRATED, atZero, 0.5).offsets, [0, 0, 0, 0]);
+  });
+});
+
+describe("expertWeights()", () => {
+  it("are equal for equal losses and shrink with the loss, however large", () => {
+    assert.deepEqual(expertWeights([3, 3]), [0.5, 0.5]);
+    const [a = 0, b = 0, c = 0] = expertWeights([1e6, 1e6 + 1, 1e9]);
+    assert.ok(a > b && b > c && c === 0 && Math.abs(a + b - 1) < 1e-12);
+  });
+});
+
+describe("addLosses()", () => {
+  it("halves what is 20 minutes old and bounds what is new", () => {
+    assert.deepEqual(addLosses([4, 0], [1, 1e9], 1200), [3, 5]);
+  });
+});
+
+describe("mix()", () => {
+  it("is the weighted mean of every quantile", () => {
+    assert.deepEqual(
+      mix(
+        [
+          [0, 1, 2, 3],
+          [4, 5, 6, 7],
+        ],
+        [0.25, 0.75],
+      ),
+      [3, 4, 5, 6],
+    );
+  });
+});
+
+describe("pinballLoss()", () => {
+  it("charges a shortfall q and an excess 1 − q", () => {
+    assert.equal(pinballLoss([10, 10, 10, 10], 10), 0);
+    assert.ok(Math.abs(pinballLoss([0, 0, 0, 0], 1) - (0.5 + 0.9 + 0.95 + 0.99) / 4) < 1e-12);
+    assert.ok(Math.abs(pinballLoss([1, 1, 1, 1], 0) - (0.5 + 0.1 + 0.05 + 0.01) / 4) < 1e-12);
+  });
+});
+
+describe("rising()", () => {
+  it("sorts quantiles that cross", () => {
+    assert.deepEqual(rising([3, 1, 4, 2]), [1, 2, 3, 4]);
+  });
+});

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { inverseAnscombe } from "../../predictor/anscombe.ts";
+import { EXPERTS } from "../../predictor/experts.ts";
+import { LoadForecaster } from "../../predictor/load-forecaster.ts";
+import { pinballLoss, type Quantiles, quantiles } from "../../predictor/quantiles.ts";
+import { RateHistory } from "../../predictor/rate-history.ts";
+import { LOADS } from "./seeded-loads.ts";
+
+const SECONDS = 3 * 3600;
+const BURN_IN_SECONDS = 3600;
+const HORIZON_SECONDS = 20;
+const SEEDS = [1, 2, 3];
+
+/** Sums over the windows of all seeds. */
+interface Score {
+  windows: number;
+  /** How often the highest rate of a window stayed at or below each quantile. */
+  readonly covered: [number, number, number, number];
+  /** Pinball losses in rps. */
+  loss: number;
+  readonly expertLosses: number[];
+}
+
+function addScore(score: Score, rates: readonly number[]): void {
+  const forecaster = new LoadForecaster();
+  const history = new RateHistory(120);
+  for (const [second, rateRps] of rates.entries()) {
+    const atMs = second * 1000;
+    forecaster.observe({ atMs, rateRps });
+    history.push(rateRps);
+    if (second < BURN_IN_SECONDS || second + HORIZON_SECONDS >= rates.length) continue;
+    const actual = Math.max(...rates.slice(second + 1, second + 1 + HORIZON_SECONDS));
+    const peakRps = forecaster.forecast(atMs, HORIZON_SECONDS * 1000)!.peakRps;
+    score.windows += 1;
+    score.loss += pinballLoss(peakRps, actual);
+    for (const i of [0, 1, 2, 3] as const) if (actual <= peakRps[i]) score.covered[i] += 1;
+    for (const [e, expert] of EXPERTS.entries())
+      score.expertLosses[e]! += pinballLoss(toRps(expert.predict(history, HORIZON_SECONDS)), actual);
+  }
+}
+
+function toRps(prediction: Quantiles): Quantiles {
+  return quantiles((_q, i) => inverseAnscombe(prediction[i]));
+}
+
+describe("LoadForecaster's forecasts", () => {
+  for (const [name, load] of Object.entries(LOADS)) {
+    it(`keep what the quantiles promise and are as good as the best expert: ${name}`, function () {
+      this.timeout(30_000);
+      const score: Score = { windows: 0, covered: [0, 0, 0, 0], loss: 0, expertLosses: EXPERTS.map(() => 0) };
+      for (const seed of SEEDS) addScore(score, load(SECONDS, seed));
+      const [, cover90, cover95, cover99] = quantiles((_q, i) => score.covered[i] / score.windows);
+      const shown = JSON.stringify(score);
+      assert.ok(Math.abs(cover90 - 0.9) <= 0.02, shown);
+      assert.ok(Math.abs(cover95 - 0.95) <= 0.02, shown);
+      assert.ok(cover99 > cover95 && Math.abs(cover99 - 0.99) <= 0.04, shown);
+      for (const [e, expert] of EXPERTS.entries())
+        assert.ok(score.loss <= 1.05 * score.expertLosses[e]!, `${expert.name} is better: ${shown}`);
+    });
+  }
+});
