@@ -1,14 +1,14 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { createLogger, type LogLevel } from "../runtime/logger.ts";
-import { readPipeline } from "../runtime/read-pipeline.ts";
 import { shutdownOnSignal } from "../runtime/shutdown.ts";
 import { type EndpointSource, ipcEndpoints, staticEndpoints } from "./endpoint-source.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { loadCode } from "./load-code.ts";
 
 export interface GatewayCommand {
-  /** The pipeline file. */
+  readonly pipeline: Pipeline;
+  /** The file that it was read from: its code is looked for beside it. */
   readonly file: string;
   readonly host: string;
   readonly port: number;
@@ -23,11 +23,11 @@ export interface GatewayCommand {
  * The process `variscale gateway FILE`. A parent process with an IPC channel is told `{ kind: "listening", ports: { http } }`, and
  * when it goes away so does the gateway.
  *
- * @throws VariscaleError when the file, its code or an endpoint is wrong, or the port is taken.
+ * @throws VariscaleError when the pipeline's code or an endpoint is wrong, or the port is taken.
  */
 export async function runGateway(command: GatewayCommand): Promise<void> {
   const logger = createLogger("gateway", command.logLevel);
-  const pipeline = readPipeline(command.file);
+  const { pipeline } = command;
   const code = await loadCode(pipeline, command.file);
   const endpoints = endpointsOf(command, pipeline, problem => logger.error({ problem }, "bad endpoints message"));
   const gateway = await startGateway({ pipeline, code, host: command.host, port: command.port, logger, endpoints });
