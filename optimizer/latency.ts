@@ -1,0 +1,166 @@
+import type { ServiceTime } from "./service-time.ts";
+
+/** What a stage with one variant and one batch size has to do. */
+export interface StageLoad {
+  readonly rowRps: number;
+  /** Mean rows of one request: they arrive together, and the request waits for the slowest. */
+  readonly groupRows: number;
+  /** Replicas that work at the same time; a fraction on a shared machine. */
+  readonly replicas: number;
+  readonly batch: number;
+  readonly service: ServiceTime;
+}
+
+/**
+ * The latency of a stage as a sum of simple random parts, whose distribution `wait-distribution.ts` computes:
+ * `constantMs` + noise of the service time + with chance `waitShare` a wait.
+ */
+export interface StageLatency {
+  /** Below this no request is answered. */
+  readonly constantMs: number;
+  /** Noise of the service time: Exp(first) + with chance `secondShare` Exp(second). */
+  readonly noise: { readonly firstMs: number; readonly secondMs: number; readonly secondShare: number };
+  /** Chance that no replica is free for the group. */
+  readonly waitShare: number;
+  /** Until a replica is free: P[rest > x] = (1 − x/residualMs)^residualServers. */
+  readonly residualMs: number;
+  readonly residualServers: number;
+  /** Service becomes longer because waiting rows share a batch: Exp(growthMs), at most growthMaxMs. */
+  readonly growthMs: number;
+  readonly growthMaxMs: number;
+  /** Behind full batches that are queued: with chance `backlogShare` Exp(backlogMs). */
+  readonly backlogShare: number;
+  readonly backlogMs: number;
+}
+
+/** Iterates grow with the load, so any number of them keeps the model monotone; four are within 1 % of the fixed point. */
+const ITERATIONS = 4;
+const MAX_UTILISATION = 0.999;
+
+/**
+ * Latency of a stage: groups of K rows arrive as a Poisson process at n replicas, and a free replica takes min(queued, b)
+ * rows at once, without waiting for more (l: service time, λ: rows per ms, h = b/l(b), ρ = λ/(n·h), c²: its scv).
+ *
+ * - Service: the group's ⌈K/b⌉ batches run in R = ⌈⌈K/b⌉/n⌉ rounds; noise with the mean 0 and the variance of their sum.
+ * - No replica free: u^e, u being the share of busy replicas and m = n/max(1, K/b) the groups that fit at once. The exponent
+ *   goes from (m+1)/2 at low load (Bolch et al., Queueing Networks and Markov Chains, §6.5) to √(2(m+1)) − 1 (Sakasegawa 1977).
+ * - Rest of the services under way: the first of m services in uniform phases.
+ * - While one waits, groups join its batch: in an interval between starts, which arrivals see length-biased (2·l/(n+1)),
+ *   arrive ν groups; their number is taken as exponential, cut at the batch size.
+ * - Full batches ahead: Allen–Cunneen's heavy-traffic wait with group arrivals, X/(1−ρ), X = (E[K²]/E[K] + b·c²)/(2·n·h),
+ *   with chance ρ, so that M/D/1 has its exact mean ρ·l/(2(1−ρ)).
+ *
+ * Against simulation (1,250 stages, ρ 0.1–0.85, K 1–10, n and b 1–8, batching gain 1–7): p95 and p99 within 20 % for 98 % of
+ * them, 29 % at worst. The third power of the share of batches that started from the queue is fitted there.
+ *
+ * Arrivals at later stages are taken as Poisson too. A stage that gets less than one row per request counts for all requests.
+ *
+ * Worked example: n = b = K = 1, l = 10 ms, ρ = 0.8, c² = 0: a chance of 0.8 to wait, a rest of at most 10 ms, and
+ * behind it with chance 0.8 Exp(25 ms); mean wait 0.8·(5 + 0.8·25) = 20 ms, as in M/D/1.
+ */
+export function stageLatency(load: StageLoad): StageLatency {
+  const { batch, service } = load;
+  const n = Math.max(1, load.replicas);
+  const meanRows = Math.max(1, load.groupRows);
+  const rows = Math.ceil(meanRows - 1e-9);
+  const rate = load.rowRps / 1000;
+  const own = ownService(load, rows, n);
+  const fullMs = service.meanMs(batch);
+  const share = Math.min(MAX_UTILISATION, (rate * fullMs) / (n * batch));
+  const batches = Math.max(1, rows / batch);
+  const fit = Math.max(1, n / batches);
+  const busy = whenBusy(load, rows, meanRows, n, fit);
+  const backlogMs = ((groupSpread(meanRows) + batch * service.scv(batch)) * fullMs) / (2 * n * batch);
+  return {
+    constantMs: own.constantMs,
+    noise: own.noise,
+    waitShare: busy.waitShare,
+    residualMs: busy.serviceMs * Math.max(1, batches / n),
+    residualServers: fit,
+    growthMs: busy.growthMs,
+    growthMaxMs: busy.growthMaxMs,
+    backlogShare: share,
+    backlogMs: backlogMs / (1 - share),
+  };
+}
+
+/** E[K²]/E[K] of groups whose size is the whole number below or above its mean. */
+function groupSpread(meanRows: number): number {
+  const below = Math.floor(meanRows);
+  const part = meanRows - below;
+  return ((1 - part) * below ** 2 + part * (below + 1) ** 2) / meanRows;
+}
+
+function ownService(load: StageLoad, rows: number, n: number): Pick<StageLatency, "constantMs" | "noise"> {
+  const { batch, service } = load;
+  const rounds = Math.ceil(Math.ceil(rows / batch) / n);
+  const lastRows = Math.min(batch, Math.max(1, rows - (rounds - 1) * Math.floor(n) * batch));
+  const lastMs = service.meanMs(lastRows);
+  const fullMs = rounds > 1 ? service.meanMs(batch) : 0;
+  const meanMs = (rounds - 1) * fullMs + lastMs;
+  const deviationMs = Math.sqrt(
+    (rounds - 1) * service.scv(batch) * fullMs * fullMs + service.scv(lastRows) * lastMs * lastMs,
+  );
+  const noise = noiseOf(meanMs, deviationMs);
+  // The slowest of several batches of the same size: the tail of a maximum of m is moved by θ·ln m.
+  const together = Math.max(1, Math.min(n, Math.floor(rows / batch)));
+  const shiftMs = Math.max(0, meanMs - noise.firstMs - noise.secondShare * noise.secondMs);
+  return { constantMs: shiftMs + noise.secondMs * Math.log(together), noise };
+}
+
+/** Exponential parts with the variance of the service time whose means are at most its mean. */
+function noiseOf(meanMs: number, deviationMs: number): StageLatency["noise"] {
+  const scv = (deviationMs / meanMs) ** 2;
+  if (scv <= 0.5) {
+    const partMs = deviationMs * Math.SQRT1_2;
+    return { firstMs: partMs, secondMs: partMs, secondShare: 1 };
+  }
+  if (scv <= 1) {
+    const apart = Math.sqrt(2 * scv - 1);
+    return { firstMs: (meanMs * (1 - apart)) / 2, secondMs: (meanMs * (1 + apart)) / 2, secondShare: 1 };
+  }
+  return { firstMs: 0, secondMs: (meanMs * (1 + scv)) / 2, secondShare: 2 / (1 + scv) };
+}
+
+interface Busy {
+  readonly waitShare: number;
+  /** Mean length of the services under way. */
+  readonly serviceMs: number;
+  readonly growthMs: number;
+  readonly growthMaxMs: number;
+}
+
+function whenBusy(load: StageLoad, rows: number, meanRows: number, n: number, fit: number): Busy {
+  const { batch, service } = load;
+  const rate = load.rowRps / 1000;
+  const first = Math.min(rows, batch);
+  const firstMs = service.meanMs(first);
+  const idleRows = rows / Math.ceil(rows / batch);
+  const idleMsPerRow = service.meanMs(idleRows) / idleRows;
+  const room = (batch - first) / meanRows;
+  if (room <= 0) {
+    const waitShare = chanceToWait(Math.min(1, (rate * idleMsPerRow) / n), fit);
+    return { waitShare, serviceMs: firstMs, growthMs: 0, growthMaxMs: 0 };
+  }
+  const growthMaxMs = Math.max(0, service.meanMs(batch) - firstMs);
+  let serviceMs = firstMs;
+  let waitShare = 0;
+  let joining = 0;
+  for (let i = 0; i < ITERATIONS; i++) {
+    joining = ((rate / meanRows) * 2 * serviceMs) / (n + 1);
+    const joined = joining > 0 ? joining * (1 - Math.exp(-room / joining)) : 0;
+    const queuedRows = first + meanRows * joined;
+    const queuedMs = service.meanMs(queuedRows);
+    const msPerRow = (1 - waitShare) * idleMsPerRow + (waitShare * queuedMs) / queuedRows;
+    waitShare = chanceToWait(Math.min(1, (rate * msPerRow) / n), fit);
+    const fromQueue = waitShare ** 3;
+    serviceMs = (1 - fromQueue) * firstMs + fromQueue * queuedMs;
+  }
+  return { waitShare, serviceMs, growthMs: (growthMaxMs * joining) / room, growthMaxMs };
+}
+
+function chanceToWait(busyShare: number, fit: number): number {
+  const low = (fit + 1) / 2;
+  const high = Math.sqrt(2 * (fit + 1)) - 1;
+  return busyShare ** (low + (high - low) * busyShare * busyShare);
+}
