@@ -1,0 +1,123 @@
+import type { Configuration, Part } from "../domain/configuration.ts";
+import type { Binding, Plan } from "../domain/plan.ts";
+import { brokenBy, effectiveAccuracyOf, objectiveOf, planOf, type Verdict } from "./plan-of.ts";
+import { type Prediction, predict, type ServedPart } from "./predict.ts";
+import type { Problem } from "./problem.ts";
+import { atRate, type Scope, type ScopeStage, scopeOf, unprofiled, variantOf } from "./scope.ts";
+
+/**
+ * What a given configuration is predicted to give. Not feasible: it breaks a constraint of the problem, a bound, a pin or an
+ * exclusion, or a stage serves what can't be predicted; `binding` is the first constraint that it breaks. A stage that the
+ * configuration leaves out serves its default variant with the fewest replicas. `gap` is what the best possible plan could gain
+ * at most: perfect accuracy at no cost. Never throws.
+ */
+export function evaluate(problem: Problem, configuration: Configuration): Plan {
+  const scope = scopeOf(problem);
+  const served = scope.stages.map(stage => servedParts(problem, stage, configuration));
+  const full = predict(scope, served);
+  const capacity = capacityOf(scope, served, full.rows);
+  const servedRps = Math.min(scope.rateRps, capacity.rateRps);
+  const isShort = servedRps < scope.rateRps;
+  const prediction = isShort ? predict(atRate(scope, servedRps), served) : full;
+  const binding = isShort ? capacity.limit : brokenBy(scope, prediction);
+  const isAllowed = prediction.isKnown && scope.stages.every((stage, s) => keepsRules(problem, stage, served[s] ?? []));
+  return planOf(scope, prediction, verdictOf(scope, prediction, servedRps, binding, isAllowed));
+}
+
+function verdictOf(
+  scope: Scope,
+  prediction: Prediction,
+  servedRps: number,
+  binding: Binding,
+  isAllowed: boolean,
+): Verdict {
+  const objective = objectiveOf(scope, prediction, effectiveAccuracyOf(scope, prediction, servedRps));
+  const feasible = binding === "none" && isAllowed;
+  return {
+    feasible,
+    reason: feasible ? null : "infeasible",
+    binding,
+    optimal: false,
+    gap: Math.max(0, scope.problem.pipeline.objective.weights.accuracy - objective),
+    runnerUp: null,
+    servedRps,
+  };
+}
+
+function servedParts(problem: Problem, stage: ScopeStage, configuration: Configuration): ServedPart[] {
+  const given = (configuration[stage.stage.name]?.parts ?? []).map(part => ({
+    ...part,
+    share: Math.max(0, part.share || 0),
+    batch: Math.max(1, part.batch || 1),
+    replicas: Math.max(0, part.replicas || 0),
+  }));
+  const shares = given.reduce((sum, part) => sum + part.share, 0);
+  const fewest: Part = {
+    variant: stage.stage.defaultVariant,
+    batch: 1,
+    replicas: Math.max(1, stage.minReplicas),
+    share: 1,
+  };
+  const parts = given.length === 0 ? [fewest] : given.map(part => ({ ...part, share: shareOf(part, shares, given) }));
+  return parts.map(part => ({
+    part,
+    variant: variantOf(problem, stage.stage, part.variant) ?? unprofiled(part.variant),
+  }));
+}
+
+function shareOf(part: Part, shares: number, all: readonly Part[]): number {
+  return shares > 0 ? part.share / shares : 1 / all.length;
+}
+
+/** Highest entry rate that stays within the objective's utilisation at every part and on the machine. */
+function capacityOf(
+  scope: Scope,
+  served: readonly (readonly ServedPart[])[],
+  rows: readonly number[],
+): { readonly rateRps: number; readonly limit: Binding } {
+  const { pipeline, limits } = scope.problem;
+  const { utilisation } = pipeline.objective;
+  let rateRps = Number.POSITIVE_INFINITY;
+  let limit: Binding = "none";
+  let workMs = pipeline.overhead.cpuMs;
+  scope.stages.forEach(({ stage, maxReplicas }, s) => {
+    const replicas = served[s]?.reduce((sum, { part }) => sum + part.replicas, 0) ?? 0;
+    for (const { part, variant } of served[s] ?? []) {
+      const load = (rows[s] ?? 0) * part.share;
+      if (load <= 0) continue;
+      const msPerRow = variant.service.meanMs(part.batch) / part.batch;
+      workMs += load * msPerRow * stage.cores;
+      // A rounding's worth more, so that what the search chose at exactly this utilisation is not short.
+      const most = (1000 * utilisation * part.replicas * (1 + 1e-9)) / (load * msPerRow);
+      if (most < rateRps) {
+        rateRps = most;
+        limit = replicas >= maxReplicas ? "maxReplicas" : "utilisation";
+      }
+    }
+  });
+  if (limits.machineCores !== null && workMs > 0) {
+    const most = (1000 * utilisation * limits.machineCores * (1 + 1e-9)) / workMs;
+    if (most < rateRps) {
+      rateRps = most;
+      limit = "utilisation";
+    }
+  }
+  return { rateRps, limit };
+}
+
+function keepsRules(problem: Problem, stage: ScopeStage, parts: readonly ServedPart[]): boolean {
+  const name = stage.stage.name;
+  const replicas = parts.reduce((sum, { part }) => sum + part.replicas, 0);
+  if (replicas < stage.minReplicas || replicas > stage.maxReplicas) return false;
+  if (stage.pinnedReplicas !== null && replicas !== stage.pinnedReplicas) return false;
+  const excluded = problem.excluded[name] ?? [];
+  if (parts.some(({ part }) => excluded.includes(part.variant))) return false;
+  return problem.pins
+    .filter(pin => pin.stage === name)
+    .every(pin =>
+      parts.every(
+        ({ part }) =>
+          (pin.variant === null || pin.variant === part.variant) && (pin.batch === null || pin.batch === part.batch),
+      ),
+    );
+}

@@ -1,0 +1,107 @@
+import type { Plan, RunnerUp } from "../domain/plan.ts";
+import { fewestReplicasTake, mostServable } from "./capacity.ts";
+import { brokenBy, effectiveAccuracyOf, objectiveOf, planOf } from "./plan-of.ts";
+import { type Prediction, predict, type ServedPart } from "./predict.ts";
+import type { Problem } from "./problem.ts";
+import { atRate, type Scope, scopeOf } from "./scope.ts";
+import type { Candidate, SearchResult } from "./search-state.ts";
+import { searchVariants } from "./variant-search.ts";
+
+/**
+ * The best plan for a problem: for every stage a variant, a batch size that was measured, and replicas (from the fewest that
+ * serve the load within the utilisation, as long as more shorten the latency). Proven best (`optimal`, gap 0), unless the
+ * problem is too large for the search's budget; then `gap` is a proven bound.
+ *
+ * Where no choice meets every constraint the plan is the least bad one: as much load as replicas, cores, cost and utilisation
+ * allow is served, and for that load the effective accuracy is as high as it gets, SLO and least accuracy missed or not.
+ *
+ * `binding` is the constraint that stopped the candidate whose objective could have been highest; `none` when no constraint
+ * stopped a better one. Never throws.
+ */
+export function optimize(problem: Problem): Plan {
+  const scope = scopeOf(problem);
+  const isPlannable = scope.stages.every(stage => stage.plannable);
+  const found = isPlannable ? searchVariants(scope, "hard") : null;
+  return found?.best ? feasiblePlan(scope, found, found.best) : leastBadPlan(scope);
+}
+
+function feasiblePlan(scope: Scope, found: SearchResult, best: Candidate): Plan {
+  return planOf(scope, predict(scope, servedBy(scope, best)), {
+    feasible: true,
+    reason: "optimal",
+    binding: found.binding,
+    optimal: found.isProven,
+    gap: found.isProven ? 0 : Math.max(0, found.leftBound - best.objective),
+    runnerUp: runnerUpOf(scope, found, scope),
+    servedRps: scope.rateRps,
+  });
+}
+
+function leastBadPlan(scope: Scope): Plan {
+  const capacity = mostServable(scope);
+  const fewest = fewestReplicasTake(scope);
+  const { problem } = scope;
+  const objective = { ...problem.pipeline.objective, weights: LEAST_BAD };
+  const relaxed: Scope = {
+    ...atRate(scope, capacity.rateRps),
+    problem: { ...problem, pipeline: { ...problem.pipeline, objective } },
+    maxCores: Math.max(scope.maxCores, fewest.cores),
+    maxCostPerHour: Math.max(scope.maxCostPerHour, fewest.costPerHour),
+  };
+  const found = searchVariants(relaxed, "soft");
+  const served = atRate(scope, capacity.rateRps);
+  const prediction = predict(served, found.best ? servedBy(scope, found.best) : servedAnyhow(scope));
+  const effective = effectiveAccuracyOf(scope, prediction, capacity.rateRps);
+  const isProven = found.isProven && found.best !== null;
+  return planOf(scope, prediction, {
+    feasible: false,
+    reason: "infeasible",
+    binding: capacity.limit === "none" ? brokenBy(scope, prediction) : capacity.limit,
+    optimal: isProven,
+    gap: isProven ? 0 : mostGain(scope, prediction, effective),
+    runnerUp: runnerUpOf(scope, found, served),
+    servedRps: capacity.rateRps,
+  });
+}
+
+/** Effective accuracy decides; fewer cores, smaller batches and fewer switches only between equals. */
+const LEAST_BAD = { accuracy: 1, cost: 1e-6, batch: 1e-9, switch: 1e-7 };
+
+function mostGain(scope: Scope, prediction: Prediction, effectiveAccuracy: number): number {
+  return Math.max(
+    0,
+    scope.problem.pipeline.objective.weights.accuracy - objectiveOf(scope, prediction, effectiveAccuracy),
+  );
+}
+
+function servedBy(scope: Scope, candidate: Candidate): ServedPart[][] {
+  return scope.stages.map((stage, s) => {
+    const option = candidate.options[s];
+    const variant = stage.variants.find(({ name }) => name === candidate.variants[s]);
+    if (!option || !variant) return [];
+    const { batch, replicas } = option;
+    return [{ part: { variant: variant.name, batch, replicas, share: 1 }, variant }];
+  });
+}
+
+/** The fastest variants with all replicas: when the search found nothing at all. */
+function servedAnyhow(scope: Scope): ServedPart[][] {
+  return scope.stages.map(stage => {
+    const [fastest] = stage.variants.toSorted((a, b) => b.capacity - a.capacity);
+    if (!fastest) return [];
+    const replicas = stage.pinnedReplicas ?? stage.maxReplicas;
+    return [{ part: { variant: fastest.name, batch: fastest.batches[0] ?? 1, replicas, share: 1 }, variant: fastest }];
+  });
+}
+
+function runnerUpOf(scope: Scope, found: SearchResult, served: Scope): RunnerUp | null {
+  if (!found.runnerUp) return null;
+  const prediction = predict(served, servedBy(scope, found.runnerUp));
+  return {
+    stages: prediction.stages,
+    objective: objectiveOf(scope, prediction, effectiveAccuracyOf(scope, prediction, served.rateRps)),
+    accuracy: prediction.accuracy,
+    cores: prediction.cores,
+    latencyMs: prediction.latencyMs,
+  };
+}

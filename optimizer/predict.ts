@@ -1,0 +1,111 @@
+import { mainPart, type Part } from "../domain/configuration.ts";
+import type { StagePlan } from "../domain/plan.ts";
+import { fanOutAt, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
+import { pathDistribution, pathQuantileMs, type StageMixture } from "./stage-mixture.ts";
+import { latencyOf } from "./stage-options.ts";
+import { CELLS, chanceWithin } from "./wait-distribution.ts";
+
+/** A part of a stage that is served, with the variant that serves it. */
+export interface ServedPart {
+  readonly part: Part;
+  readonly variant: ScopeVariant;
+}
+
+/** What a configuration is predicted to give at the scope's rate, all of which is taken as served. */
+export interface Prediction {
+  readonly stages: readonly StagePlan[];
+  /** Rows of one request at each stage. */
+  readonly rows: readonly number[];
+  readonly accuracy: number;
+  /** P[latency within the SLO]. */
+  readonly within: number;
+  readonly latencyMs: number;
+  readonly cores: number;
+  readonly costPerHour: number;
+  readonly batches: number;
+  readonly switches: number;
+  /** False: a stage serves what was not profiled, and nothing is predicted of it. */
+  readonly isKnown: boolean;
+}
+
+/** Combinations of parts whose accuracy is looked up; beyond that each stage counts with its main part. */
+const MOST_COMBINATIONS = 4_096;
+
+/** `served`: the parts of every stage, in the order of the stages; their shares sum to 1 in each. */
+export function predict(scope: Scope, served: readonly (readonly ServedPart[])[]): Prediction {
+  const { slo, overhead } = scope.problem.pipeline;
+  const rows = rowsOf(scope, served);
+  const mixtures = scope.stages.map((stage, s) => mixtureOf(scope, stage, served[s] ?? [], rows[s] ?? 0));
+  const path = pathDistribution(mixtures, scope.stepMs, CELLS);
+  const within = chanceWithin(path.cumulative, scope.stepMs, scope.sloMs - path.constantMs);
+  const stages = scope.stages.map((stage, s) =>
+    stagePlan(stage, served[s] ?? [], pathQuantileMs([mixtures[s] ?? { rows: 0, parts: [] }], slo.quantile)),
+  );
+  const totalMs = overhead.latencyMs + pathQuantileMs(mixtures, slo.quantile);
+  return {
+    stages,
+    rows,
+    accuracy: expectedAccuracy(scope, served),
+    within,
+    // The finer grid of the quantile may differ by less than a step from the one of the decision, which is what counts.
+    latencyMs: within >= slo.quantile ? Math.min(slo.latencyMs, totalMs) : Math.max(totalMs, slo.latencyMs),
+    cores: stages.reduce((sum, stage) => sum + stage.cores, 0),
+    costPerHour: scope.stages.reduce((sum, { stage }, s) => sum + replicasOf(served[s]) * (stage.costPerHour ?? 0), 0),
+    batches: stages.reduce((sum, stage) => sum + (mainPart(stage)?.batch ?? 0), 0),
+    isKnown: served.every(parts => parts.every(({ variant }) => Number.isFinite(variant.capacity))),
+    switches: scope.stages.filter((stage, s) => isSwitch(stage, stages[s])).length,
+  };
+}
+
+function rowsOf(scope: Scope, served: readonly (readonly ServedPart[])[]): number[] {
+  let rows = 1;
+  return scope.stages.map((_, s) => {
+    const upstream = served[s - 1];
+    const fanOut = upstream
+      ? upstream.reduce((sum, { part }) => sum + part.share * fanOutAt(scope, s, part.variant), 0)
+      : fanOutAt(scope, s, null);
+    rows = Math.min(1e12, rows * fanOut);
+    return rows;
+  });
+}
+
+function mixtureOf(scope: Scope, stage: ScopeStage, parts: readonly ServedPart[], rows: number): StageMixture {
+  return {
+    rows,
+    parts: parts.map(({ part, variant }) => ({
+      share: part.share,
+      latency: latencyOf(scope, stage, variant, { rows, batch: part.batch, replicas: part.replicas }, part.share),
+    })),
+  };
+}
+
+function stagePlan(stage: ScopeStage, parts: readonly ServedPart[], latencyMs: number): StagePlan {
+  return {
+    stage: stage.stage.name,
+    parts: parts.map(({ part }) => part),
+    cores: replicasOf(parts) * stage.stage.cores,
+    latencyMs,
+  };
+}
+
+function replicasOf(parts: readonly ServedPart[] | undefined): number {
+  return (parts ?? []).reduce((sum, { part }) => sum + part.replicas, 0);
+}
+
+function isSwitch(stage: ScopeStage, plan: StagePlan | undefined): boolean {
+  const variant = plan && mainPart(plan)?.variant;
+  return stage.currentVariant !== null && variant !== stage.currentVariant;
+}
+
+function expectedAccuracy(scope: Scope, served: readonly (readonly ServedPart[])[]): number {
+  const count = served.reduce((product, parts) => product * parts.length, 1);
+  let combinations: { readonly names: readonly string[]; readonly share: number }[] = [{ names: [], share: 1 }];
+  for (const parts of served) {
+    const main = mainPart({ parts: parts.map(({ part }) => part) });
+    const split = count <= MOST_COMBINATIONS ? parts.map(({ part }) => part) : main ? [{ ...main, share: 1 }] : [];
+    combinations = combinations.flatMap(({ names, share }) =>
+      split.map(part => ({ names: [...names, part.variant], share: share * part.share })),
+    );
+  }
+  return combinations.reduce((sum, { names, share }) => sum + share * scope.accuracy.of(names), 0);
+}

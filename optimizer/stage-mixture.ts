@@ -1,0 +1,85 @@
+import type { StageLatency } from "./latency.ts";
+import { at, type Cumulative, convolve, cumulativeOf } from "./wait-distribution.ts";
+
+/** Latency of a stage whose rows are split over parts that serve different variants. */
+export interface StageMixture {
+  /** Mean rows of one request; their group is as late as its slowest row. */
+  readonly rows: number;
+  readonly parts: readonly { readonly share: number; readonly latency: StageLatency }[];
+}
+
+interface Distribution {
+  readonly constantMs: number;
+  /** Of what comes on top of `constantMs`. */
+  readonly cumulative: Cumulative;
+}
+
+/**
+ * One part: its own distribution. Several: F = (Σ share·F_i^{1/(K·share)})^K, as each of the K rows goes to part i with its
+ * share and F_i is the distribution of the slowest of the K·share rows that go there.
+ */
+function distributionOf(mixture: StageMixture, stepMs: number, cells: number): Distribution {
+  const [first, ...others] = mixture.parts;
+  if (!first) return { constantMs: 0, cumulative: new Float64Array(cells + 1).fill(1) };
+  if (others.length === 0)
+    return { constantMs: first.latency.constantMs, cumulative: cumulativeOf(first.latency, stepMs, cells) };
+  const constantMs = Math.min(...mixture.parts.map(part => part.latency.constantMs));
+  const rows = Math.max(1, mixture.rows);
+  const cumulative = new Float64Array(cells + 1);
+  for (const { share, latency } of mixture.parts) {
+    const own = cumulativeOf(latency, stepMs, cells);
+    const shift = (latency.constantMs - constantMs) / stepMs;
+    const root = 1 / Math.max(1, rows * share);
+    for (let i = Math.ceil(shift); i <= cells; i++) {
+      cumulative[i] = (cumulative[i] ?? 0) + share * at(own, i - shift) ** root;
+    }
+  }
+  return { constantMs, cumulative: cumulative.map(chance => Math.min(1, chance) ** rows) };
+}
+
+/** Distribution of the stages' latencies one after the other. */
+export function pathDistribution(stages: readonly StageMixture[], stepMs: number, cells: number): Distribution {
+  let path: Distribution | null = null;
+  for (const stage of stages) {
+    const next = distributionOf(stage, stepMs, cells);
+    path = path
+      ? {
+          constantMs: path.constantMs + next.constantMs,
+          cumulative: convolve(path.cumulative, next.cumulative, cells + 1),
+        }
+      : next;
+  }
+  return path ?? { constantMs: 0, cumulative: new Float64Array(cells + 1).fill(1) };
+}
+
+const QUANTILE_CELLS = 128;
+const LONGEST_MS = 1e15;
+
+/** Latency that is not exceeded with chance `quantile`, from a grid as fine as the latency is short; finite. */
+export function pathQuantileMs(stages: readonly StageMixture[], quantile: number): number {
+  let spanMs = 4 * stages.reduce((sum, stage) => sum + randomMs(stage), 0);
+  if (!(spanMs > 0)) return Math.min(LONGEST_MS, pathDistribution(stages, 1, 1).constantMs);
+  for (; spanMs < LONGEST_MS; spanMs *= 2) {
+    const stepMs = spanMs / QUANTILE_CELLS;
+    const { constantMs, cumulative } = pathDistribution(stages, stepMs, QUANTILE_CELLS);
+    const index = cumulative.findIndex(chance => chance >= quantile);
+    if (index < 0 || index === QUANTILE_CELLS) continue;
+    const below = cumulative[index - 1] ?? 0;
+    const part = (quantile - below) / Math.max(Number.MIN_VALUE, (cumulative[index] ?? 1) - below);
+    return constantMs + Math.max(0, index - 0.5 + Math.min(1, part)) * stepMs;
+  }
+  return LONGEST_MS;
+}
+
+/** About what the parts add to the constant of the fastest one, on average. */
+function randomMs(stage: StageMixture): number {
+  const fastestMs = Math.min(...stage.parts.map(part => part.latency.constantMs));
+  return stage.parts.reduce((sum, { share, latency }) => {
+    const waitMs =
+      latency.residualMs / (latency.residualServers + 1) +
+      Math.min(latency.growthMs, latency.growthMaxMs) +
+      latency.backlogShare * latency.backlogMs;
+    const noiseMs = latency.noise.firstMs + latency.noise.secondShare * latency.noise.secondMs;
+    return sum + share * (latency.constantMs - fastestMs + noiseMs + latency.waitShare * waitMs);
+  }, 0);
+}

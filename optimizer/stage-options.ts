@@ -1,0 +1,161 @@
+import { type StageLatency, stageLatency } from "./latency.ts";
+import type { Scope, ScopeStage, ScopeVariant } from "./scope.ts";
+import { workingReplicas } from "./scope.ts";
+import type { Totals } from "./totals.ts";
+import { type Cumulative, cumulativeOf, entriesFor } from "./wait-distribution.ts";
+
+/** One way to serve a stage with a given variant. */
+export interface Option extends Totals {
+  readonly batch: number;
+  readonly replicas: number;
+  /** Distribution of the latency beyond `constantMs`. */
+  readonly cumulative: Cumulative;
+}
+
+/** The options of one variant of a stage that no other of them beats, cheapest first. */
+export interface OptionList {
+  readonly options: readonly Option[];
+  /** Never above any option's. */
+  readonly least: Totals;
+  /** Relative to `least.constantMs`, never below the distribution of any option. */
+  readonly envelope: Cumulative;
+  /** What was computed, for the search's budget. */
+  readonly effort: number;
+}
+
+/** Replica counts tried above the fewest that can serve the load; in steps of a sixteenth where there are many. */
+const EXTRA_REPLICAS = 4;
+/** More replicas are not tried when no more than this share of the requests that may be late wait at all. */
+const WAIT_PART = 0.2;
+
+/** `rows`: rows of one request at this stage. An empty list: more replicas are needed than allowed. */
+export function stageOptions(scope: Scope, stage: ScopeStage, variant: ScopeVariant, rows: number): OptionList {
+  const all = allOptions(scope, stage, variant, rows);
+  return { ...listOf(scope, all), effort: all.length };
+}
+
+/** Every option that the search chooses from, those that others beat included. */
+export function allOptions(scope: Scope, stage: ScopeStage, variant: ScopeVariant, rows: number): Option[] {
+  return variant.batches.flatMap(batch => {
+    const counts = replicaCounts(scope, stage, variant, rows, batch);
+    const options: Option[] = [];
+    const fewWait = WAIT_PART * (1 - scope.problem.pipeline.slo.quantile);
+    for (const replicas of counts) {
+      const latency = latencyOf(scope, stage, variant, { rows, batch, replicas });
+      options.push(optionOf(scope, stage, variant, { rows, batch, replicas }, latency));
+      if (latency.waitShare <= fewWait && replicas * batch >= rows) break;
+    }
+    return options;
+  });
+}
+
+interface Choice {
+  readonly rows: number;
+  readonly batch: number;
+  readonly replicas: number;
+}
+
+const NOTHING_TO_DO: StageLatency = {
+  constantMs: 0,
+  noise: { firstMs: 0, secondMs: 0, secondShare: 0 },
+  waitShare: 0,
+  residualMs: 0,
+  residualServers: 1,
+  growthMs: 0,
+  growthMaxMs: 0,
+  backlogShare: 0,
+  backlogMs: 0,
+};
+
+/** Predicted latency of a stage whose replicas serve `share` of its rows with one variant and batch. */
+export function latencyOf(
+  scope: Scope,
+  stage: ScopeStage,
+  variant: ScopeVariant,
+  choice: Choice,
+  share = 1,
+): StageLatency {
+  if (choice.rows <= 0) return NOTHING_TO_DO;
+  return stageLatency({
+    rowRps: scope.rateRps * choice.rows * share,
+    groupRows: choice.rows * share,
+    replicas: workingReplicas(scope, stage.stage, choice.replicas),
+    batch: choice.batch,
+    service: variant.service,
+  });
+}
+
+function optionOf(
+  scope: Scope,
+  stage: ScopeStage,
+  variant: ScopeVariant,
+  choice: Choice,
+  latency: StageLatency,
+): Option {
+  const { weights } = scope.problem.pipeline.objective;
+  const cores = choice.replicas * stage.stage.cores;
+  const msPerRow = variant.service.meanMs(choice.batch) / choice.batch;
+  return {
+    batch: choice.batch,
+    replicas: choice.replicas,
+    cores,
+    costPerHour: choice.replicas * (stage.stage.costPerHour ?? 0),
+    workCores: (scope.rateRps / 1000) * choice.rows * msPerRow * stage.stage.cores,
+    price: weights.cost * cores + weights.batch * choice.batch,
+    constantMs: latency.constantMs,
+    cumulative: cumulativeOf(latency, scope.stepMs, entriesFor(scope.stepMs, scope.sloMs - latency.constantMs) - 1),
+  };
+}
+
+/** Fewest replicas that serve the rows within the objective's utilisation. */
+export function neededReplicas(scope: Scope, rows: number, rowsPerMs: number): number {
+  const { utilisation } = scope.problem.pipeline.objective;
+  return Math.ceil((scope.rateRps * rows) / (1000 * utilisation * rowsPerMs) - 1e-9);
+}
+
+function replicaCounts(scope: Scope, stage: ScopeStage, variant: ScopeVariant, rows: number, batch: number): number[] {
+  const needed = neededReplicas(scope, rows, batch / variant.service.meanMs(batch));
+  if (stage.pinnedReplicas !== null) return stage.pinnedReplicas >= needed ? [stage.pinnedReplicas] : [];
+  const fewest = Math.max(stage.minReplicas, needed);
+  if (fewest > stage.maxReplicas) return [];
+  const counts = new Set<number>();
+  const step = Math.max(1, Math.round(fewest / 16));
+  for (let i = 0; i <= EXTRA_REPLICAS; i++) counts.add(fewest + i * step);
+  // The counts at which the batches of one request need a round less.
+  const batches = Math.ceil(rows / batch);
+  for (let rounds = 1; rounds <= EXTRA_REPLICAS; rounds++) counts.add(Math.ceil(batches / rounds));
+  return [...counts].filter(n => n >= fewest && n <= stage.maxReplicas).sort((a, b) => a - b);
+}
+
+function listOf(scope: Scope, all: readonly Option[]): Omit<OptionList, "effort"> {
+  const sorted = all.toSorted((a, b) => a.price - b.price || a.constantMs - b.constantMs || a.batch - b.batch);
+  const options: Option[] = [];
+  for (const option of sorted) if (!options.some(other => beats(scope, other, option))) options.push(option);
+  const least = {
+    cores: Math.min(...options.map(option => option.cores)),
+    costPerHour: Math.min(...options.map(option => option.costPerHour)),
+    workCores: Math.min(...options.map(option => option.workCores)),
+    price: Math.min(...options.map(option => option.price)),
+    constantMs: Math.min(...options.map(option => option.constantMs)),
+  };
+  return { options, least, envelope: envelopeOf(scope, options, least.constantMs) };
+}
+
+function beats(scope: Scope, a: Option, b: Option): boolean {
+  if (a.price > b.price || a.cores > b.cores || a.constantMs > b.constantMs) return false;
+  if (a.costPerHour > b.costPerHour) return false;
+  if (scope.problem.limits.machineCores !== null && a.workCores > b.workCores) return false;
+  return b.cumulative.every((chance, i) => chance <= (a.cumulative[i] ?? 0));
+}
+
+/** At least as high as the distribution of every option, all relative to `constantMs`. */
+export function envelopeOf(scope: Scope, options: readonly Option[], constantMs: number): Cumulative {
+  const envelope = new Float64Array(entriesFor(scope.stepMs, scope.sloMs - constantMs));
+  for (const option of options) {
+    const shift = Math.floor((option.constantMs - constantMs) / scope.stepMs);
+    for (let i = shift; i < envelope.length; i++) {
+      envelope[i] = Math.max(envelope[i] ?? 0, option.cumulative[i - shift] ?? 1);
+    }
+  }
+  return envelope;
+}

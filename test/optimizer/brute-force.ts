@@ -1,0 +1,74 @@
+import { mainPart } from "../../domain/configuration.ts";
+import { fanOutOf } from "../../domain/pipeline.ts";
+import type { Problem } from "../../optimizer/problem.ts";
+import { type Scope, scopeOf } from "../../optimizer/scope.ts";
+import { allOptions, type Option } from "../../optimizer/stage-options.ts";
+import { chanceWithin, convolve } from "../../optimizer/wait-distribution.ts";
+
+export interface BruteForce {
+  readonly objective: number;
+  readonly variants: readonly string[];
+}
+
+/** Looks at every combination of variants and options, with nothing of the search: the best feasible one by variants. */
+export function bruteForce(problem: Problem): BruteForce[] {
+  const scope = scopeOf(problem);
+  const best = new Map<string, BruteForce>();
+  if (scope.stages.some(stage => !stage.plannable)) return [];
+  visit(scope, [], [], 1, (variants, options) => {
+    const objective = objectiveOf(scope, variants, options);
+    const key = variants.join("/");
+    if (objective !== null && objective > (best.get(key)?.objective ?? Number.NEGATIVE_INFINITY)) {
+      best.set(key, { objective, variants });
+    }
+  });
+  return [...best.values()].sort((a, b) => b.objective - a.objective);
+}
+
+type Leaf = (variants: readonly string[], options: readonly Option[]) => void;
+
+function visit(scope: Scope, variants: readonly string[], options: readonly Option[], rows: number, leaf: Leaf): void {
+  const stage = scope.stages[variants.length];
+  if (!stage) {
+    leaf(variants, options);
+    return;
+  }
+  const here = rows * fanOutOf(stage.stage, variants.at(-1) ?? null);
+  for (const variant of stage.variants) {
+    for (const option of allOptions(scope, stage, variant, here)) {
+      visit(scope, [...variants, variant.name], [...options, option], here, leaf);
+    }
+  }
+}
+
+function objectiveOf(scope: Scope, variants: readonly string[], options: readonly Option[]): number | null {
+  const { pipeline, limits, current } = scope.problem;
+  const { objective, slo, overhead } = pipeline;
+  const sum = (of: (option: Option) => number) => options.reduce((total, option) => total + of(option), 0);
+  const cumulative = options.map(option => padded(option.cumulative)).reduce((a, b) => convolve(a, b));
+  const within = chanceWithin(cumulative, scope.stepMs, scope.sloMs - sum(option => option.constantMs));
+  const accuracy = scope.accuracy.of(variants);
+  const work = sum(option => option.workCores) + (scope.rateRps * overhead.cpuMs) / 1000;
+  if (within < slo.quantile || accuracy < (objective.minAccuracy ?? 0) - 1e-9) return null;
+  if (sum(option => option.cores) > Math.min(limits.cores ?? 1e99, objective.maxCores ?? 1e99) + 1e-9) return null;
+  if (sum(option => option.costPerHour) > (objective.maxCostPerHour ?? 1e99) + 1e-9) return null;
+  if (limits.machineCores !== null && work > objective.utilisation * limits.machineCores + 1e-9) return null;
+  const switches = pipeline.stages.filter((stage, s) => {
+    const now = current?.[stage.name];
+    return now !== undefined && mainPart(now)?.variant !== variants[s];
+  }).length;
+  const { weights } = objective;
+  return (
+    weights.accuracy * accuracy * within -
+    weights.cost * sum(option => option.cores) -
+    weights.batch * sum(option => option.batch) -
+    weights.switch * switches
+  );
+}
+
+/** The search computes no more entries of a distribution than it needs; a convolution needs the same number of both. */
+function padded(cumulative: Float64Array): Float64Array {
+  const full = new Float64Array(100).fill(cumulative.at(-1) ?? 0);
+  full.set(cumulative);
+  return full;
+}

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { describe, it } from "mocha";
+import { configurationOf } from "../../domain/plan.ts";
+import { evaluate } from "../../optimizer/evaluate.ts";
+import { optimize } from "../../optimizer/optimize.ts";
+import { bruteForce } from "./brute-force.ts";
+import { smallProblem } from "./random-problem.ts";
+
+describe("optimize() against brute force", () => {
+  it("finds the best plan of 600 random problems, or that there is none", function () {
+    this.timeout(60_000);
+    let feasible = 0;
+    fc.assert(
+      fc.property(smallProblem, problem => {
+        const plan = optimize(problem);
+        const [best, second] = bruteForce(problem);
+        assert.equal(plan.feasible, best !== undefined);
+        if (!best) return;
+        feasible++;
+        assert.ok(Math.abs(plan.objective - best.objective) < 1e-9, `${plan.objective} against ${best.objective}`);
+        assert.equal(plan.optimal, true);
+        assert.equal(plan.gap, 0);
+        if (plan.runnerUp) assert.ok(plan.runnerUp.objective <= (second?.objective ?? best.objective) + 1e-9);
+      }),
+      { numRuns: 600 },
+    );
+    assert.ok(feasible > 150, `only ${feasible} of the problems were feasible`);
+  });
+
+  it("predicts for its own configuration what evaluate() does", () => {
+    fc.assert(
+      fc.property(smallProblem, problem => {
+        const plan = optimize(problem);
+        const again = evaluate(problem, configurationOf(plan));
+        assert.equal(again.feasible, plan.feasible);
+        assert.ok(Math.abs(again.objective - plan.objective) < 1e-6);
+        assert.ok(Math.abs(again.shedRps - plan.shedRps) <= 1e-6 * (1 + plan.rateRps));
+        assert.ok(Math.abs(again.latencyMs - plan.latencyMs) < 1e-5 * (1 + plan.latencyMs));
+        assert.equal(again.cores, plan.cores);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

@@ -1,0 +1,114 @@
+import fc from "fast-check";
+import type { Problem } from "../../optimizer/problem.ts";
+import { type PipelineShape, pipelineOf, problemOf, type StageShape, type VariantShape } from "./problems.ts";
+
+const share = fc.integer({ min: 0, max: 100 }).map(percent => percent / 100);
+
+function variantShape(name: string): fc.Arbitrary<VariantShape> {
+  return fc
+    .record({
+      accuracy: fc.option(share, { freq: 8, nil: null }),
+      baseMs: fc.integer({ min: 1, max: 60 }),
+      fixed: share,
+      batches: fc.subarray([1, 2, 4, 8], { minLength: 1, maxLength: 3 }),
+      scv: fc.constantFrom(0, 0.02, 0.3, 0.8, 4),
+    })
+    .map(({ accuracy, baseMs, fixed, batches, scv }) => ({
+      name,
+      accuracy,
+      scv,
+      latencyMs: Object.fromEntries(batches.map(batch => [batch, baseMs * (fixed + (1 - fixed) * batch)])),
+    }));
+}
+
+function stageShape(index: number): fc.Arbitrary<StageShape> {
+  const factor = fc.constantFrom(0, 0.5, 1, 1, 1, 1, 2, 2.5, 5);
+  return fc.record({
+    name: fc.constant(`s${index}`),
+    variants: fc
+      .integer({ min: 2, max: 3 })
+      .chain(count => fc.tuple(...Array.from({ length: count }, (_, v) => variantShape(`v${v}`)))),
+    cores: fc.constantFrom(0.5, 1, 2),
+    costPerHour: fc.constantFrom(null, 0.1, 1, 2),
+    replicas: fc
+      .tuple(fc.integer({ min: 0, max: 2 }), fc.integer({ min: 0, max: 6 }))
+      .map(([min, more]) => ({ min, max: Math.max(1, min + more) })),
+    fanOut: factor,
+    fanOutByUpstreamVariant: index === 0 ? fc.constant({}) : fc.dictionary(fc.constantFrom("v0", "v1"), factor),
+  });
+}
+
+export const pipelineShape: fc.Arbitrary<PipelineShape> = fc.integer({ min: 1, max: 3 }).chain(count =>
+  fc.record({
+    stages: fc.tuple(...Array.from({ length: count }, (_, s) => stageShape(s))),
+    sloMs: fc.integer({ min: 5, max: 800 }),
+    quantile: fc.constantFrom(0.5, 0.9, 0.95, 0.99),
+    objective: fc.record(
+      {
+        weights: fc.record({
+          accuracy: fc.constantFrom(0, 1, 1, 10),
+          cost: fc.constantFrom(0, 0.005, 0.05),
+          batch: fc.constantFrom(0, 1e-6),
+          switch: fc.constantFrom(0, 0.002, 0.1),
+        }),
+        minAccuracy: share,
+        maxCores: fc.integer({ min: 3, max: 30 }),
+        maxCostPerHour: fc.integer({ min: 3, max: 30 }),
+        utilisation: fc.constantFrom(0.5, 0.75, 0.95),
+      },
+      { requiredKeys: ["weights"] },
+    ),
+    overhead: fc.record({ latencyMs: fc.constantFrom(0, 3), cpuMs: fc.constantFrom(0, 1) }),
+    combinations: fc.array(
+      fc.record({
+        variants: fc
+          .tuple(...Array.from({ length: count }, () => fc.constantFrom("v0", "v1", "v2")))
+          .map(names => Object.fromEntries(names.map((name, s) => [`s${s}`, name]))),
+        accuracy: share,
+      }),
+      { maxLength: 8 },
+    ),
+  }),
+);
+
+/** Small problems of every kind: fan-out by variant, limits, pins, exclusions, a current configuration. */
+export const smallProblem: fc.Arbitrary<Problem> = pipelineShape.chain(shape => {
+  const stages = shape.stages.map(stage => stage.name);
+  const variant = fc.constantFrom("v0", "v1", "v2");
+  return fc
+    .record({
+      rateRps: fc.oneof(fc.constantFrom(0, 400), fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 20 })),
+      current: fc.option(
+        fc
+          .tuple(...stages.map(() => variant))
+          .map(names =>
+            Object.fromEntries(
+              names.map((name, s) => [`s${s}`, { parts: [{ variant: name, batch: 1, replicas: 1, share: 1 }] }]),
+            ),
+          ),
+      ),
+      corrections: fc.dictionary(fc.constantFrom(...stages), fc.constantFrom(0.1, 0.7, 1, 1.5, 9)),
+      excluded: fc.dictionary(fc.constantFrom(...stages), fc.subarray(["v0", "v1", "v2"], { maxLength: 1 }), {
+        maxKeys: 1,
+      }),
+      pins: fc.array(
+        fc.record({
+          stage: fc.constantFrom(...stages),
+          variant: fc.option(variant),
+          batch: fc.option(fc.constantFrom(1, 3)),
+          replicas: fc.option(fc.integer({ min: 1, max: 4 })),
+        }),
+        { maxLength: 1 },
+      ),
+      limits: fc.record({
+        cores: fc.option(fc.integer({ min: 1, max: 20 }), { freq: 1 }),
+        machineCores: fc.option(fc.integer({ min: 1, max: 8 }), { freq: 1 }),
+      }),
+      bounds: fc.dictionary(
+        fc.constantFrom(...stages),
+        fc.record({ min: fc.integer({ min: 0, max: 2 }), max: fc.integer({ min: 0, max: 5 }) }),
+        { maxKeys: 1 },
+      ),
+    })
+    .map(({ rateRps, ...more }) => problemOf(pipelineOf(shape), rateRps, more));
+});
