@@ -16,10 +16,25 @@ export async function loadCode(pipeline: Pipeline, pipelineFile: string): Promis
   const specifier = pipeline.code;
   if (specifier === null)
     throw failure(`${pipelineFile} names no code`, "Add `spec.code`, or let clients call the stages themselves.");
+  const module = await importCode(specifier, pipelineFile);
+  const problems = problemsOf(module["default"], pipeline);
+  if (problems.length > 0)
+    throw failure(
+      `\`${specifier}\` is not the code of ${pipelineFile}: ${problems.join("; ")}`,
+      "Export what `definePipeline` of `variscale/stage` takes as the default.",
+    );
+  return module["default"] as PipelineCode;
+}
+
+/**
+ * Imports the module that a pipeline file names in `code`, whatever it exports.
+ *
+ * @throws failed_precondition when there is none or it can't be imported.
+ */
+export async function importCode(specifier: string, pipelineFile: string): Promise<Readonly<Record<string, unknown>>> {
   const target = resolveSpecifier(specifier, resolve(pipelineFile));
-  let module: { readonly default?: unknown };
   try {
-    module = (await import(target)) as { readonly default?: unknown };
+    return (await import(target)) as Record<string, unknown>;
   } catch (error) {
     throw failure(
       `\`${specifier}\`, the code of ${pipelineFile}, can't be imported: ${messageOf(error)}`,
@@ -27,13 +42,6 @@ export async function loadCode(pipeline: Pipeline, pipelineFile: string): Promis
       error,
     );
   }
-  const problems = problemsOf(module.default, pipeline);
-  if (problems.length > 0)
-    throw failure(
-      `\`${specifier}\` is not the code of ${pipelineFile}: ${problems.join("; ")}`,
-      "Export what `definePipeline` of `variscale/stage` takes as the default.",
-    );
-  return module.default as PipelineCode;
 }
 
 function resolveSpecifier(specifier: string, pipelineFile: string): string {

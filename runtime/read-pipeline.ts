@@ -1,25 +1,41 @@
-import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { VariscaleError } from "../domain/errors.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { invalidFile, parsePipelineFile } from "../domain/pipeline-file.ts";
+import { scaleServiceTimes } from "../domain/scale-profile.ts";
+import { setFields } from "../domain/set-fields.ts";
+
+export interface ReadOptions {
+  /** `path=value` pairs that replace fields of the file: `spec.slo.latencyMs=800`. */
+  readonly set?: readonly string[];
+  /** This machine's service time over the profiled one. Default 1. */
+  readonly speedFactor?: number;
+}
+
+/** The pipeline file at a path: `pipeline.yaml` where the path is a folder. */
+export function pipelineFileAt(path: string): string {
+  const absolute = resolve(path);
+  return statSync(absolute, { throwIfNoEntry: false })?.isDirectory() ? join(absolute, "pipeline.yaml") : absolute;
+}
 
 /**
  * Reads a pipeline file and the measurements beside it.
  *
  * @throws not_found when it can't be read, invalid_argument with every issue when it is not valid.
  */
-export function readPipeline(file: string): Pipeline {
+export function readPipeline(file: string, options: ReadOptions = {}): Pipeline {
+  const path = pipelineFileAt(file);
   let text: string;
   try {
-    text = readFileSync(file, "utf8");
+    text = readFileSync(path, "utf8");
   } catch (error) {
-    const message = `${file} can't be read: ${VariscaleError.from(error).message}. Name an existing pipeline file.`;
+    const message = `${path} can't be read: ${VariscaleError.from(error).message}. Name an existing pipeline file or its folder.`;
     throw new VariscaleError("not_found", message, { cause: error });
   }
-  const parsed = parsePipelineFile(text, name => readBeside(file, name));
-  if (!parsed.ok) throw invalidFile(file, parsed.issues);
-  return parsed.pipeline;
+  const parsed = parsePipelineFile(setFields(text, options.set ?? []), name => readBeside(path, name));
+  if (!parsed.ok) throw invalidFile(path, parsed.issues);
+  return options.speedFactor === undefined ? parsed.pipeline : scaleServiceTimes(parsed.pipeline, options.speedFactor);
 }
 
 function readBeside(file: string, name: string): string | null {

@@ -1,0 +1,51 @@
+import type { Assignment } from "../domain/assignment.ts";
+import type { Forecast, LoadSample } from "../domain/load.ts";
+import type { PipelineKey } from "../domain/pipeline.ts";
+import type { Plan, Reason } from "../domain/plan.ts";
+
+export const CONDITION_TYPES = ["Ready", "MetricsAvailable", "PlanFeasible", "ActuationStuck"] as const;
+export type ConditionType = (typeof CONDITION_TYPES)[number];
+
+export interface Condition {
+  readonly type: ConditionType;
+  readonly status: boolean;
+  /** CamelCase, for machines. */
+  readonly reason: string;
+  readonly message: string;
+  readonly sinceMs: number;
+}
+
+export interface StageBoard {
+  readonly stage: string;
+  /** What KEDA is told, after make-before-break; never the goal. */
+  readonly replicasNow: number;
+  readonly replicasGoal: number;
+  readonly replicasReady: number;
+  /** False: the stage may be at zero. */
+  readonly active: boolean;
+  /** What each connected switcher must serve; none in shadow mode. */
+  readonly assignments: Readonly<Record<string, Assignment>>;
+  /** What a switcher that connects before the next tick must serve; null in shadow mode and before the first plan. */
+  readonly newcomer: Assignment | null;
+}
+
+/** Everything that is decided for one pipeline, as of one tick: immutable, replaced as a whole, read by everyone. */
+export interface PipelineBoard {
+  readonly key: PipelineKey;
+  readonly mode: "shadow" | "active";
+  readonly atMs: number;
+  /** Null before the first plan. */
+  readonly decisionId: string | null;
+  readonly planAtMs: number | null;
+  /** The goal. */
+  readonly plan: Plan | null;
+  readonly stages: readonly StageBoard[];
+  /** The guard has taken over the variants of the replicas that are ready. */
+  readonly guarding: boolean;
+  readonly forecast: Forecast | null;
+  readonly load: LoadSample | null;
+  readonly reasons: readonly Reason[];
+  readonly conditions: readonly Condition[];
+  /** Measured over profiled service time, by stage. */
+  readonly corrections: Readonly<Record<string, number>>;
+}

@@ -1,0 +1,94 @@
+import type { Assignment } from "../domain/assignment.ts";
+import type { StageConfiguration } from "../domain/configuration.ts";
+import type { Plan, Reason } from "../domain/plan.ts";
+import type { Condition } from "./board.ts";
+
+export interface Demand {
+  readonly atMs: number;
+  readonly rateRps: number;
+}
+
+export interface Quarantine {
+  readonly stage: string;
+  readonly variant: string;
+  readonly untilMs: number;
+  readonly failures: number;
+  readonly message: string;
+  /** Version of the refusal that was counted last, so that one refusal counts once. */
+  readonly countedEpoch: number;
+  readonly countedCounter: number;
+}
+
+/** How replicas of one stage come to be. */
+export interface Actuation {
+  /** What KEDA was told last. */
+  readonly replicas: number;
+  /** Since when more replicas are wanted than are ready; null: they are all there. */
+  readonly waitingSinceMs: number | null;
+  /** Measured from wanting to having, newest last. */
+  readonly leadsMs: readonly number[];
+  /** Not more than this until `stuckUntilMs`. */
+  readonly stuckAt: number | null;
+  readonly stuckUntilMs: number;
+  readonly stuckTimes: number;
+}
+
+export interface Guard {
+  readonly sinceMs: number;
+  readonly configuration: Readonly<Record<string, StageConfiguration>>;
+}
+
+/** All that a tick needs to know of the ticks before it: plain JSON, persisted as it is. */
+export interface ControlState {
+  readonly schemaVersion: 1;
+  /** Decisions made so far. */
+  readonly decisions: number;
+  /** Assignment versions handed out in this epoch. */
+  readonly counter: number;
+  readonly epoch: number;
+  readonly plan: Plan | null;
+  readonly planReasons: readonly Reason[];
+  readonly planAtMs: number | null;
+  readonly decisionId: string | null;
+  /** What the plan was made of, so that a change of it is planned for at once. */
+  readonly planInputs: string;
+  readonly demands: readonly Demand[];
+  readonly lastArrivalMs: number | null;
+  readonly quarantines: readonly Quarantine[];
+  readonly actuations: Readonly<Record<string, Actuation>>;
+  readonly guard: Guard | null;
+  readonly corrections: Readonly<Record<string, number>>;
+  /** Cumulative service time seen, by stage and pod: [batches, measured ms, profiled ms]. */
+  readonly serviceSeen: Readonly<Record<string, readonly [number, number, number]>>;
+  /** Newest assignment, by stage and pod. */
+  readonly assignments: Readonly<Record<string, Assignment>>;
+  readonly conditions: readonly Condition[];
+}
+
+export function initialState(epoch: number): ControlState {
+  return {
+    schemaVersion: 1,
+    decisions: 0,
+    counter: 0,
+    epoch,
+    plan: null,
+    planReasons: [],
+    planAtMs: null,
+    decisionId: null,
+    planInputs: "",
+    demands: [],
+    lastArrivalMs: null,
+    quarantines: [],
+    actuations: {},
+    guard: null,
+    corrections: {},
+    serviceSeen: {},
+    assignments: {},
+    conditions: [],
+  };
+}
+
+/** Key of a pod in the state's records; stage names hold no `/`. */
+export function podKey(stage: string, pod: string): string {
+  return `${stage}/${pod}`;
+}

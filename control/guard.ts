@@ -1,0 +1,158 @@
+import { type Configuration, mainPart, replicasOf } from "../domain/configuration.ts";
+import type { Pipeline, Stage } from "../domain/pipeline.ts";
+import { configurationOf, type Plan } from "../domain/plan.ts";
+import { evaluate } from "../optimizer/evaluate.ts";
+import { optimize } from "../optimizer/optimize.ts";
+import type { Problem } from "../optimizer/problem.ts";
+import { batchMs, replicaRps, servedVariant, stageRates } from "./capacity.ts";
+import type { ControlState, Guard } from "./control-state.ts";
+import { excludedVariants } from "./quarantine.ts";
+import { SETTINGS } from "./settings.ts";
+import type { SwitcherView } from "./switcher-view.ts";
+import type { TickInput } from "./tick-input.ts";
+
+/**
+ * The fast half of the loop: every second, from the switchers' reports alone. When the replicas that are ready can't keep up it
+ * takes the best variants that are resident on all of them, at the replicas that are there, until the goal would hold again with
+ * headroom. It never waits for a replica or for a load from disk.
+ */
+export function guardTick(state: ControlState, input: TickInput, nowMs: number): Guard | null {
+  const { plan } = state;
+  const ready = readyByStage(input);
+  if (!plan || input.mode === "shadow" || Object.values(ready).some(views => views.length === 0)) return null;
+  const situation = assess(state, input, plan, ready);
+  if (state.guard) {
+    const dwelling = nowMs - state.guard.sinceMs < SETTINGS.guardDwellMs;
+    if (!dwelling && wouldHold(state, input, plan, ready, situation.rateRps, nowMs)) return null;
+    if (!situation.short) return state.guard;
+  }
+  if (!situation.short) return null;
+  const best = optimize(atReadyReplicas(state, input, ready, situation.drainRps, nowMs));
+  return { sinceMs: state.guard?.sinceMs ?? nowMs, configuration: configurationOf(best) };
+}
+
+type ReadyByStage = Readonly<Record<string, readonly SwitcherView[]>>;
+
+function readyByStage(input: TickInput): ReadyByStage {
+  return Object.fromEntries(
+    input.pipeline.stages.map(stage => [
+      stage.name,
+      input.switchers.filter(view => view.stage === stage.name && view.ready),
+    ]),
+  );
+}
+
+interface Situation {
+  readonly short: boolean;
+  /** Entry rate now. */
+  readonly rateRps: number;
+  /** Entry rate that also drains the backlog. */
+  readonly drainRps: number;
+}
+
+function assess(state: ControlState, input: TickInput, plan: Plan, ready: ReadyByStage): Situation {
+  const { pipeline } = input;
+  const rateRps = Math.max(input.forecast?.reactiveRps ?? 0, 0);
+  const goal = configurationOf(plan);
+  const rates = stageRates(pipeline, rateRps, stage => servedVariant(ready[stage] ?? [], goal[stage]));
+  let latencyMs = pipeline.overhead.latencyMs;
+  let overUtilised = false;
+  let backlogRequests = 0;
+  for (const stage of pipeline.stages) {
+    const views = ready[stage.name] ?? [];
+    const correction = state.corrections[stage.name] ?? 1;
+    const capacityRps = sum(views.map(view => replicaRps(stage, view.variant, view.batch, correction)));
+    const queuedRows = sum(views.map(view => view.queuedRows));
+    const rowsPerRequest = rateRps > 0 ? (rates[stage.name] ?? 0) / rateRps : 1;
+    if (capacityRps <= 0) continue;
+    overUtilised ||= (rates[stage.name] ?? 0) > SETTINGS.guardUtilisation * capacityRps;
+    latencyMs += (1000 * queuedRows) / capacityRps + serviceOf(stage, views, correction);
+    if (rowsPerRequest > 0) backlogRequests = Math.max(backlogRequests, queuedRows / rowsPerRequest);
+  }
+  return {
+    short: overUtilised || latencyMs > pipeline.slo.latencyMs,
+    rateRps,
+    drainRps: rateRps + (1000 * backlogRequests) / SETTINGS.guardDrainMs,
+  };
+}
+
+function serviceOf(stage: Stage, views: readonly SwitcherView[], correction: number): number {
+  return Math.max(0, ...views.map(view => batchMs(stage, view.variant, view.batch, correction)));
+}
+
+/** Variants that are not resident on every ready switcher of their stage, beside those in quarantine. */
+function notResident(
+  pipeline: Pipeline,
+  ready: ReadyByStage,
+  quarantined: Readonly<Record<string, readonly string[]>>,
+): Record<string, readonly string[]> {
+  const excluded: Record<string, readonly string[]> = {};
+  for (const stage of pipeline.stages) {
+    const views = (ready[stage.name] ?? []).filter(view => view.pin === null);
+    excluded[stage.name] = stage.variants
+      .map(variant => variant.name)
+      .filter(
+        name => quarantined[stage.name]?.includes(name) || !views.every(view => view.residentVariants.includes(name)),
+      );
+  }
+  return excluded;
+}
+
+function atReadyReplicas(
+  state: ControlState,
+  input: TickInput,
+  ready: ReadyByStage,
+  rateRps: number,
+  nowMs: number,
+): Problem {
+  const bounds = Object.fromEntries(
+    Object.entries(ready).map(([stage, views]) => [stage, { min: views.length, max: views.length }]),
+  );
+  return {
+    pipeline: unboundedReplicas(input.pipeline),
+    rateRps,
+    current: null,
+    corrections: state.corrections,
+    excluded: notResident(input.pipeline, ready, excludedVariants(state.quarantines, nowMs)),
+    pins: input.pins.map(pin => ({ ...pin, replicas: null })),
+    limits: { cores: null, machineCores: input.limits.machineCores },
+    bounds,
+  };
+}
+
+/** Replicas that are ready count even where the file's bounds no longer allow as many. */
+function unboundedReplicas(pipeline: Pipeline): Pipeline {
+  const { maxCores: _cores, maxCostPerHour: _cost, minAccuracy: _accuracy, ...objective } = pipeline.objective;
+  return {
+    ...pipeline,
+    objective,
+    stages: pipeline.stages.map(stage => ({ ...stage, replicas: { min: 0, max: 10_000 } })),
+  };
+}
+
+/**
+ * Whether the goal's variants would hold at the ready replicas. With all the replicas of the plan, the plan's own reserve is
+ * enough; with fewer, there must be headroom for what is still to come.
+ */
+function wouldHold(
+  state: ControlState,
+  input: TickInput,
+  plan: Plan,
+  ready: ReadyByStage,
+  rateRps: number,
+  nowMs: number,
+): boolean {
+  const isComplete = plan.stages.every(stage => (ready[stage.stage]?.length ?? 0) >= replicasOf(stage));
+  const headroom = isComplete ? 1 : SETTINGS.guardHeadroom;
+  const problem = atReadyReplicas(state, input, ready, rateRps * headroom, nowMs);
+  const goal: Record<string, Configuration[string]> = {};
+  for (const stage of plan.stages) {
+    const part = mainPart(stage);
+    if (part) goal[stage.stage] = { parts: [{ ...part, replicas: ready[stage.stage]?.length ?? 0, share: 1 }] };
+  }
+  return evaluate({ ...problem, excluded: {} }, goal).feasible;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

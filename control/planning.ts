@@ -1,0 +1,161 @@
+import { type Configuration, replicasOf } from "../domain/configuration.ts";
+import type { Pipeline } from "../domain/pipeline.ts";
+import { configurationOf, type Plan, type Reason } from "../domain/plan.ts";
+import { evaluate } from "../optimizer/evaluate.ts";
+import { optimize } from "../optimizer/optimize.ts";
+import type { Problem, StagePin } from "../optimizer/problem.ts";
+import { leadMs, stuckCap } from "./actuation.ts";
+import type { ControlState, Demand } from "./control-state.ts";
+import { excludedVariants } from "./quarantine.ts";
+import { SETTINGS } from "./settings.ts";
+import type { TickInput } from "./tick-input.ts";
+
+type Planned = Pick<
+  ControlState,
+  "plan" | "planReasons" | "planAtMs" | "decisionId" | "planInputs" | "decisions" | "demands" | "lastArrivalMs"
+>;
+
+/** The horizon that a forecast for this pipeline must have: the time to the next plan and until its replicas are ready. */
+export function planningHorizonMs(state: ControlState, pipeline: Pipeline): number {
+  const leads = pipeline.stages.map(stage => leadMs(state.actuations[stage.name]));
+  return pipeline.intervalMs + Math.max(...leads);
+}
+
+/** Plans when the interval is over, when demand outgrows the plan, or when what was planned with has changed. */
+export function planWhenDue(state: ControlState, input: TickInput, nowMs: number): Planned {
+  const lastArrivalMs = input.load && input.load.rateRps > 0 ? nowMs : state.lastArrivalMs;
+  const demands = withDemand(state.demands, input, nowMs);
+  const problem = toProblem({ ...state, demands, lastArrivalMs }, input, nowMs);
+  const planInputs = JSON.stringify([
+    problem.pins,
+    problem.excluded,
+    problem.bounds,
+    problem.limits,
+    outline(input.pipeline),
+  ]);
+  const kept = { ...state, demands, lastArrivalMs };
+  if (!input.forecast) {
+    return { ...kept, planReasons: state.plan ? withReason(state.planReasons, "held_no_data") : state.planReasons };
+  }
+  if (!isDue(state, problem.rateRps, planInputs, input.pipeline.intervalMs, nowMs)) return kept;
+  const { plan, reasons } = decide(state.plan, problem);
+  const decisions = state.decisions + 1;
+  return {
+    plan,
+    planReasons: [...new Set([...reasons, ...reasonsOf(problem, input, demands)])],
+    planAtMs: nowMs,
+    decisionId: `d-${input.epoch}-${decisions}`,
+    planInputs,
+    decisions,
+    demands,
+    lastArrivalMs,
+  };
+}
+
+/** Demand now and all of the hold window, so that its maximum is what may be scaled down to. */
+function withDemand(demands: readonly Demand[], input: TickInput, nowMs: number): readonly Demand[] {
+  const recent = demands.filter(demand => demand.atMs <= nowMs && nowMs - demand.atMs <= input.pipeline.scaleDownMs);
+  if (!input.forecast) return recent;
+  const forecast = input.forecast.peakRps[SETTINGS.forecastQuantile];
+  return [...recent, { atMs: nowMs, rateRps: Math.max(forecast, input.forecast.reactiveRps) }];
+}
+
+function toProblem(state: ControlState, input: TickInput, nowMs: number): Problem {
+  const held = Math.max(0, ...state.demands.map(demand => demand.rateRps));
+  const idle = state.lastArrivalMs === null || nowMs - state.lastArrivalMs >= SETTINGS.idleAfterMs;
+  return {
+    pipeline: input.pipeline,
+    // A pipeline that is not idle yet keeps a replica of every stage, however low the rate.
+    rateRps: idle ? held : Math.max(held, 1e-3),
+    current: state.plan ? configurationOf(state.plan) : null,
+    corrections: state.corrections,
+    excluded: excludedVariants(state.quarantines, nowMs),
+    pins: mergePins(input),
+    limits: input.limits,
+    bounds: effectiveBounds(state, input, nowMs),
+  };
+}
+
+/** Operators' pins, and the pins of admin endpoints where all ready switchers of a stage agree. */
+function mergePins(input: TickInput): readonly StagePin[] {
+  const pins = [...input.pins];
+  for (const stage of input.pipeline.stages) {
+    if (pins.some(pin => pin.stage === stage.name && pin.variant !== null)) continue;
+    const ready = input.switchers.filter(view => view.stage === stage.name && view.ready);
+    const pin = ready[0]?.pin;
+    if (pin && ready.every(view => view.pin?.variant === pin.variant && view.pin.batch === pin.batch)) {
+      pins.push({ stage: stage.name, variant: pin.variant, batch: pin.batch, replicas: null });
+    }
+  }
+  return pins;
+}
+
+function effectiveBounds(state: ControlState, input: TickInput, nowMs: number): Problem["bounds"] {
+  const bounds: Record<string, { min: number; max: number }> = {};
+  for (const { name, replicas } of input.pipeline.stages) {
+    const live = input.bounds[name] ?? replicas;
+    const cap = stuckCap(state.actuations[name], nowMs) ?? Number.POSITIVE_INFINITY;
+    const max = Math.min(replicas.max, live.max, cap);
+    bounds[name] = { min: Math.min(max, Math.max(replicas.min, live.min)), max };
+  }
+  return bounds;
+}
+
+function isDue(state: ControlState, rateRps: number, planInputs: string, intervalMs: number, nowMs: number): boolean {
+  if (!state.plan || state.planAtMs === null || nowMs - state.planAtMs >= intervalMs || nowMs < state.planAtMs)
+    return true;
+  return planInputs !== state.planInputs || rateRps > state.plan.rateRps * SETTINGS.surgeFactor + 1e-3;
+}
+
+/** The best plan, or the current configuration where the best one is not better by enough. */
+function decide(current: Plan | null, problem: Problem): { plan: Plan; reasons: readonly Reason[] } {
+  const best = optimize(problem);
+  if (!current || !best.feasible || !problem.current || isSame(problem.current, configurationOf(best)))
+    return { plan: best, reasons: best.reasons };
+  const kept = evaluate(problem, problem.current);
+  if (!kept.feasible || best.objective - kept.objective >= SETTINGS.hysteresis)
+    return { plan: best, reasons: best.reasons };
+  return { plan: { ...kept, runnerUp: best.runnerUp }, reasons: withReason(kept.reasons, "held_hysteresis") };
+}
+
+function reasonsOf(problem: Problem, input: TickInput, demands: readonly Demand[]): Reason[] {
+  const reasons: Reason[] = [];
+  const newest = demands.at(-1)?.rateRps ?? 0;
+  if (problem.rateRps > newest * SETTINGS.surgeFactor && newest > 0) reasons.push("held_scale_down");
+  const forecast = input.forecast;
+  if (forecast && forecast.reactiveRps > forecast.peakRps[SETTINGS.forecastQuantile]) reasons.push("floor_reactive");
+  if (problem.pins.length > 0) reasons.push("pinned");
+  if (Object.keys(problem.excluded).length > 0) reasons.push("quarantined");
+  return reasons;
+}
+
+/** What of a pipeline file changes plans. */
+function outline(pipeline: Pipeline): unknown {
+  return [
+    pipeline.objective,
+    pipeline.slo,
+    pipeline.stages.map(stage => [
+      stage.name,
+      stage.cores,
+      stage.replicas,
+      stage.variants.map(variant => variant.sha256),
+    ]),
+  ];
+}
+
+function isSame(a: Configuration, b: Configuration): boolean {
+  return Object.keys(a).every(stage => {
+    const left = a[stage];
+    const right = b[stage];
+    return (
+      left &&
+      right &&
+      replicasOf(left) === replicasOf(right) &&
+      JSON.stringify(left.parts) === JSON.stringify(right.parts)
+    );
+  });
+}
+
+function withReason(reasons: readonly Reason[], reason: Reason): readonly Reason[] {
+  return reasons.includes(reason) ? reasons : [...reasons, reason];
+}

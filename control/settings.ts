@@ -1,0 +1,40 @@
+/** Constants of the control loop; design §8. All times in ms. */
+export const SETTINGS = {
+  /** Index into QUANTILES of the forecast quantile that is planned for: 0.95. */
+  forecastQuantile: 2,
+  /** Demand above what was planned for by this factor is planned for at once, without waiting for the interval. */
+  surgeFactor: 1.1,
+  /** A plan is no better than the current one unless its objective is higher by this much, beside what the switch itself costs. */
+  hysteresis: 0.002,
+  /** Replicas at most double, or grow by this many, before the ones asked for are ready. */
+  stepReplicas: 4,
+  /** Without arrivals for this long, a pipeline whose stages allow it may go to zero. */
+  idleAfterMs: 300_000,
+  /** From wanting replicas to having them, before it was measured, and its bounds. */
+  leadMs: 15_000,
+  leadMinMs: 2_000,
+  leadMaxMs: 300_000,
+  leadSamples: 20,
+  /** Replicas that are not ready after this many leads are taken for stuck. */
+  stuckLeads: 3,
+  /** First retry of what was stuck or quarantined; doubles up to the maximum. */
+  backoffMs: 60_000,
+  backoffMaxMs: 3_600_000,
+  /** The guard drains a backlog in this time … */
+  guardDrainMs: 2_000,
+  /** … takes over when utilisation at the ready replicas is above this … */
+  guardUtilisation: 0.95,
+  /** … and leaves after the dwell, when there is this much headroom. */
+  guardDwellMs: 5_000,
+  guardHeadroom: 1.2,
+  /** Weight of one tick in the correction of service times, and the correction's bounds. */
+  correctionWeight: 0.1,
+  correctionMin: 0.5,
+  correctionMax: 2,
+  /** Service time that a tick must have seen before it is believed. */
+  correctionMinMs: 20,
+  /** A switcher's own protection: shares of the SLO's latency, and the dwell. */
+  overloadEnterShare: 0.8,
+  overloadExitShare: 0.1,
+  overloadDwellMs: 5_000,
+} as const;

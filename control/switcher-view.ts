@@ -1,0 +1,36 @@
+import type { NackCode, Version } from "../domain/assignment.ts";
+
+/** Service times of one variant at one batch size, cumulative since the switcher started. */
+export interface ServiceTimes {
+  readonly variant: string;
+  readonly rows: number;
+  readonly batches: number;
+  readonly totalMs: number;
+}
+
+/** What the control loop knows of one connected switcher: its newest report. */
+export interface SwitcherView {
+  readonly stage: string;
+  /** Unique within the stage. */
+  readonly pod: string;
+  readonly ready: boolean;
+  /** Last assignment that it serves. */
+  readonly applied: Version;
+  /** What it serves now; by its own overload rule this may be its fallback. */
+  readonly variant: string;
+  readonly batch: number;
+  readonly residentVariants: readonly string[];
+  readonly protecting: boolean;
+  /** A pin of its admin endpoint: it refuses assignments. */
+  readonly pin: { readonly variant: string; readonly batch: number } | null;
+  readonly queuedRows: number;
+  readonly queueAgeMs: number;
+  readonly serviceTimes: readonly ServiceTimes[];
+  /** Newest refusal. */
+  readonly nack: {
+    readonly version: Version;
+    readonly variant: string;
+    readonly code: NackCode;
+    readonly message: string;
+  } | null;
+}

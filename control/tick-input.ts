@@ -1,0 +1,24 @@
+import type { Forecast, LoadSample } from "../domain/load.ts";
+import type { Pipeline } from "../domain/pipeline.ts";
+import type { Limits, StagePin } from "../optimizer/problem.ts";
+import type { SwitcherView } from "./switcher-view.ts";
+
+/** What a tick sees of the world. */
+export interface TickInput {
+  readonly pipeline: Pipeline;
+  /** The pipeline file's mode, or what an operator set since. */
+  readonly mode: "shadow" | "active";
+  /** Null: no usable load data. */
+  readonly forecast: Forecast | null;
+  /** The newest second; null: none. */
+  readonly load: LoadSample | null;
+  readonly switchers: readonly SwitcherView[];
+  /** Ready replicas by stage where no switcher ever connected (replicas-only mode). */
+  readonly readyReplicas: Readonly<Record<string, number>>;
+  /** Bounds of the live ScaledObject and HPA by stage, where they are known. */
+  readonly bounds: Readonly<Record<string, { readonly min: number; readonly max: number }>>;
+  readonly pins: readonly StagePin[];
+  readonly limits: Limits;
+  /** Of the leader that runs this tick. */
+  readonly epoch: number;
+}

@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { scaleServiceTimes } from "../../domain/scale-profile.ts";
+import { twoStages } from "../support/pipeline-fixture.ts";
+
+describe("scaleServiceTimes()", () => {
+  it("scales what is measured in time and nothing else", () => {
+    const pipeline = { ...twoStages(), overhead: { latencyMs: 4, cpuMs: 3 } };
+    const slower = scaleServiceTimes(pipeline, 2);
+    assert.deepEqual(slower.overhead, { latencyMs: 8, cpuMs: 6 });
+    assert.deepEqual(
+      slower.stages[0]?.variants[0]?.profile?.points.map(point => [point.batch, point.latencyMs]),
+      [
+        [1, 120],
+        [2, 240],
+        [4, 480],
+      ],
+    );
+    assert.deepEqual(slower.slo, pipeline.slo);
+    assert.equal(pipeline.stages[0]?.variants[0]?.profile?.points[0]?.latencyMs, 60);
+  });
+
+  for (const factor of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+    it(`refuses a factor of ${factor}`, () => {
+      assert.throws(() => scaleServiceTimes(twoStages(), factor), { code: "invalid_argument" });
+    });
+  }
+});
