@@ -1,0 +1,78 @@
+import type { Pipeline } from "../domain/pipeline.ts";
+import type { MeasurementsInput } from "../domain/profile-schema.ts";
+import { wilsonInterval } from "./wilson-interval.ts";
+
+/** A variant for every stage, in the order of the pipeline's stages. */
+export type Combination = readonly string[];
+
+/** What came of one labelled item, as it is kept for resuming. */
+export interface ItemResult {
+  readonly id: string;
+  /** In the order of `combinationsOf`. */
+  readonly combinations: readonly {
+    readonly correct: boolean;
+    readonly partsCorrect: number;
+    readonly parts: number;
+  }[];
+  /** Whether a variant was right on right inputs: by stage, then variant. */
+  readonly stages: Readonly<Record<string, Readonly<Record<string, boolean>>>>;
+  /** Rows of a stage and of its upstream stage: by stage, then variant of the upstream stage. */
+  readonly fanOut: Readonly<Record<string, Readonly<Record<string, { readonly rows: number; readonly of: number }>>>>;
+}
+
+/** Every choice of one variant per stage; the last stage varies fastest. */
+export function combinationsOf(pipeline: Pipeline): readonly Combination[] {
+  let combinations: string[][] = [[]];
+  for (const stage of pipeline.stages)
+    combinations = combinations.flatMap(chosen => stage.variants.map(variant => [...chosen, variant.name]));
+  return combinations;
+}
+
+/** Accuracy of stages and combinations, with 95 % intervals. */
+export function accuracyOf(pipeline: Pipeline, results: readonly ItemResult[]): MeasurementsInput["accuracy"] {
+  if (results.length === 0) return undefined;
+  const stages = pipeline.stages.map(stage => {
+    const variants = stage.variants.map(variant => {
+      const right = results.filter(result => result.stages[stage.name]?.[variant.name]).length;
+      return [variant.name, proportion(right, results.length)] as const;
+    });
+    return [stage.name, Object.fromEntries(variants)] as const;
+  });
+  const combinations = combinationsOf(pipeline).map((combination, i) => {
+    const scores = results.flatMap(result => result.combinations[i] ?? []);
+    const parts = scores.reduce((sum, score) => sum + score.parts, 0);
+    const partsCorrect = scores.reduce((sum, score) => sum + score.partsCorrect, 0);
+    return {
+      variants: Object.fromEntries(pipeline.stages.map((stage, s) => [stage.name, combination[s] ?? ""])),
+      ...proportion(scores.filter(score => score.correct).length, scores.length),
+      ...(parts > 0 ? { partAccuracy: round(partsCorrect / parts) } : {}),
+    };
+  });
+  return { stages: Object.fromEntries(stages), combinations };
+}
+
+/** Rows of each stage for one row of its upstream stage, by the upstream stage's variant. */
+export function fanOutOf(pipeline: Pipeline, results: readonly ItemResult[]): MeasurementsInput["fanOut"] {
+  const fanOut: NonNullable<MeasurementsInput["fanOut"]> = {};
+  for (const stage of pipeline.stages) {
+    const upstream = pipeline.stages.find(other => other.name === stage.upstream);
+    if (!upstream) continue;
+    const rowsByVariant: Record<string, number> = {};
+    for (const { name } of upstream.variants) {
+      const counts = results.flatMap(result => result.fanOut[stage.name]?.[name] ?? []);
+      const of = counts.reduce((sum, count) => sum + count.of, 0);
+      if (of > 0) rowsByVariant[name] = round(counts.reduce((sum, count) => sum + count.rows, 0) / of);
+    }
+    if (Object.keys(rowsByVariant).length > 0) fanOut[stage.name] = { upstream: upstream.name, rowsByVariant };
+  }
+  return Object.keys(fanOut).length > 0 ? fanOut : undefined;
+}
+
+function proportion(right: number, items: number) {
+  const [low, high] = wilsonInterval(right, items);
+  return { accuracy: round(right / items), items, interval: [round(low), round(high)] as [number, number] };
+}
+
+function round(value: number): number {
+  return Math.round(value * 1e4) / 1e4;
+}

@@ -1,0 +1,66 @@
+import { rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { VariscaleError } from "../domain/errors.ts";
+import type { MeasurementsInput } from "../domain/profile-schema.ts";
+import { loadCode } from "../gateway/load-code.ts";
+import type { PipelineCode } from "../gateway/stage.ts";
+import { profilePipeline } from "./profile-pipeline.ts";
+import { readUnmeasured } from "./read-unmeasured.ts";
+import { writeWhole } from "./write-whole.ts";
+
+export interface ProfileCommand {
+  /** The pipeline's folder, with `pipeline.yaml`, or the pipeline file itself. */
+  readonly target: string;
+  readonly modelFolder: string;
+  /** Where the measurements go; default: `measurements.json` beside the pipeline file. */
+  readonly output?: string;
+  /** Labelled items for accuracy; at least 300 give intervals of ± 5 points or less. Default 300. */
+  readonly items?: number;
+  /** How long each batch size of each variant is run. Default 2 s. */
+  readonly windowMs?: number;
+  /** Forgets what an unfinished run has measured. */
+  readonly fresh?: boolean;
+  readonly onProgress: (line: string) => void;
+}
+
+/**
+ * `variscale profile DIR`: measures the pipeline and writes its measurements file, whole or not at all. A run that was broken off
+ * is gone on with on the same machine and for the same models; after a change of the pipeline's own code use `fresh`.
+ *
+ * @returns where the measurements were written, and what.
+ * @throws VariscaleError when the file, its code or a model is wrong, or the measurements can't be written.
+ */
+export async function runProfile(
+  command: ProfileCommand,
+): Promise<{ readonly output: string; readonly measurements: MeasurementsInput }> {
+  const file = isFolder(command.target) ? join(command.target, "pipeline.yaml") : command.target;
+  const pipeline = readUnmeasured(file);
+  const cacheFile = join(dirname(file), ".variscale", "profile.json");
+  if (command.fresh) rmSync(cacheFile, { force: true });
+  const measurements = await profilePipeline({
+    pipeline,
+    file,
+    code: pipeline.code === null ? NO_CODE : await loadCode(pipeline, file),
+    modelFolder: command.modelFolder,
+    items: checkItems(command.items ?? 300),
+    windowMs: command.windowMs ?? 2000,
+    cacheFile,
+    onProgress: command.onProgress,
+    nowMs: () => Date.now(),
+  });
+  const output = command.output ?? join(dirname(file), "measurements.json");
+  writeWhole(output, `${JSON.stringify(measurements, null, 2)}\n`);
+  return { output, measurements };
+}
+
+/** A pipeline whose clients call the stages themselves has variants to measure, and nothing else. */
+const NO_CODE: PipelineCode = { decode: () => null, stages: {}, respond: () => null };
+
+function checkItems(items: number): number {
+  if (Number.isInteger(items) && items >= 1 && items <= 100_000) return items;
+  throw new VariscaleError("invalid_argument", `items must be a whole number from 1 to 100000, is ${items}`);
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}

@@ -1,0 +1,94 @@
+import type { Pipeline } from "../domain/pipeline.ts";
+import { checkRows } from "../gateway/infer-codec.ts";
+import type { Evaluation, LabelledItem, PipelineCode, Row, StageCode } from "../gateway/stage.ts";
+import { type Combination, combinationsOf, type ItemResult } from "./item-result.ts";
+import type { Memo, ModelBench } from "./model-bench.ts";
+
+/** A pipeline's code with its evaluation, and its models. */
+export interface ItemBench {
+  readonly pipeline: Pipeline;
+  readonly code: PipelineCode;
+  readonly evaluation: Evaluation;
+  readonly models: Pick<ModelBench, "infer">;
+}
+
+/**
+ * Takes one item through every combination of variants, and through every variant alone on right inputs. Contexts can't be
+ * copied, so each pass decodes anew; what passes have in common is inferred once.
+ */
+export async function measureItem(bench: ItemBench, item: LabelledItem): Promise<ItemResult> {
+  const memo: Memo = new Map();
+  const fanOut: Record<string, Record<string, { rows: number; of: number }>> = {};
+  const combinations: ItemResult["combinations"][number][] = [];
+  for (const combination of combinationsOf(bench.pipeline)) {
+    const context = await bench.code.decode(item.body, item.contentType);
+    let upstreamRows = 1;
+    for (const [s, stage] of bench.pipeline.stages.entries()) {
+      const rows = await runStage(bench, context, s, combination[s] ?? "", memo);
+      const upstreamVariant = combination[s - 1];
+      if (upstreamVariant !== undefined && isFirstOfPrefix(bench.pipeline, combination, s)) {
+        fanOut[stage.name] ??= {};
+        const byVariant = fanOut[stage.name] ?? {};
+        const before = byVariant[upstreamVariant] ?? { rows: 0, of: 0 };
+        byVariant[upstreamVariant] = { rows: before.rows + rows, of: before.of + upstreamRows };
+      }
+      upstreamRows = rows;
+    }
+    const response = await bench.code.respond(context);
+    // Through JSON, as a client would see it.
+    const { correct, partsCorrect, parts } = bench.evaluation.score(parsed(response), item.label);
+    combinations.push({ correct, partsCorrect, parts });
+  }
+  return { id: item.id, combinations, stages: await measureStages(bench, item, memo), fanOut };
+}
+
+/** Among the combinations that are the same before stage `index`, so that its rows are counted once. */
+function isFirstOfPrefix(pipeline: Pipeline, combination: Combination, index: number): boolean {
+  return pipeline.stages.every((stage, s) => s < index || combination[s] === stage.variants[0]?.name);
+}
+
+async function measureStages(bench: ItemBench, item: LabelledItem, memo: Memo): Promise<ItemResult["stages"]> {
+  const stages: Record<string, Record<string, boolean>> = {};
+  for (const [s, stage] of bench.pipeline.stages.entries()) {
+    const variants: Record<string, boolean> = {};
+    for (const variant of stage.variants) {
+      const context = await idealContext(bench, item, stage.name);
+      await runStage(bench, context, s, variant.name, memo);
+      variants[variant.name] = bench.evaluation.stageCorrect(context, item.label, stage.name);
+    }
+    stages[stage.name] = variants;
+  }
+  return stages;
+}
+
+/** The context that `stage` would have if all stages before it were right. */
+export async function idealContext(
+  bench: Pick<ItemBench, "code" | "evaluation">,
+  item: LabelledItem,
+  stage: string,
+): Promise<unknown> {
+  const context = await bench.code.decode(item.body, item.contentType);
+  bench.evaluation.ideal(context, item.label, stage);
+  return context;
+}
+
+/** @returns how many rows the stage had. */
+async function runStage(
+  bench: ItemBench,
+  context: unknown,
+  index: number,
+  variant: string,
+  memo: Memo,
+): Promise<number> {
+  const stage = bench.pipeline.stages[index];
+  if (!stage) return 0;
+  const code = bench.code.stages[stage.name] as StageCode<unknown>;
+  const rows: readonly Row[] = await code.rows(context);
+  checkRows(stage.name, stage.contract, rows);
+  await code.collect(context, await bench.models.infer(stage.name, variant, rows, memo));
+  return rows.length;
+}
+
+function parsed(response: unknown): unknown {
+  return JSON.parse(JSON.stringify(response) ?? "null");
+}

@@ -1,0 +1,103 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { VariscaleError } from "../domain/errors.ts";
+import { formatKey } from "../domain/pipeline.ts";
+import type { LabelledItem, Row, StageCode } from "../gateway/stage.ts";
+import type { ItemBench } from "./measure-item.ts";
+import { startReplayReplica } from "./replay-replica.ts";
+import { quantile } from "./service-time.ts";
+
+/** Different items that are sent in turn. */
+const ITEMS = 20;
+const WARM_UP_REQUESTS = 20;
+const REQUESTS = 120;
+
+/** The gateway's own work for one request, all stages together: decode, rows, collect, respond, HTTP. */
+export interface Overhead {
+  readonly latencyMs: number;
+  readonly cpuMs: number;
+}
+
+interface RecordedItem {
+  readonly item: LabelledItem;
+  readonly outputs: ReadonlyMap<string, readonly Row[]>;
+}
+
+/**
+ * Sends items one after the other through a gateway whose replicas answer at once. The latency is the median, so that requests
+ * that waited for a core do not count. Null: there are no items.
+ */
+export async function measureOverhead(bench: ItemBench, file: string): Promise<Overhead | null> {
+  const { pipeline } = bench;
+  const recorded: RecordedItem[] = [];
+  for await (const item of bench.evaluation.items(ITEMS)) recorded.push(await record(bench, item));
+  if (recorded.length === 0) return null;
+  const replica = await startReplayReplica(pipeline.stages);
+  const endpoints = pipeline.stages.map(stage => `${stage.name}=${replica.address}`);
+  const child = fork(fileURLToPath(new URL("./gateway-process.js", import.meta.url)), [file, ...endpoints], {
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  try {
+    const base = `http://127.0.0.1:${await portOf(child)}`;
+    const url = `${base}/v1/pipelines/${formatKey(pipeline.key)}`;
+    const latencies: number[] = [];
+    let cpuAtStartMs = 0;
+    for (let i = -WARM_UP_REQUESTS; i < REQUESTS; i++) {
+      if (i === 0) cpuAtStartMs = await cpuMsOf(base);
+      const { item, outputs } = recorded[(i + WARM_UP_REQUESTS) % recorded.length] as RecordedItem;
+      replica.play(outputs);
+      const latencyMs = await send(url, item);
+      if (i >= 0) latencies.push(Math.max(0, latencyMs - replica.spentMs()));
+    }
+    const cpuMs = ((await cpuMsOf(base)) - cpuAtStartMs) / REQUESTS;
+    return { latencyMs: round(quantile(latencies, 0.5)), cpuMs: round(cpuMs) };
+  } finally {
+    child.kill("SIGKILL");
+    await replica.close();
+  }
+}
+
+/** What the default variants give for an item. */
+async function record({ pipeline, code, models }: ItemBench, item: LabelledItem): Promise<RecordedItem> {
+  const context = await code.decode(item.body, item.contentType);
+  const outputs = new Map<string, readonly Row[]>();
+  for (const stage of pipeline.stages) {
+    const stageCode = code.stages[stage.name] as StageCode<unknown>;
+    const given = await models.infer(stage.name, stage.defaultVariant, await stageCode.rows(context), new Map());
+    outputs.set(stage.name, given);
+    await stageCode.collect(context, given);
+  }
+  return { item, outputs };
+}
+
+async function portOf(child: ChildProcess): Promise<number> {
+  const gone = once(child, "exit").then(() => {
+    throw new VariscaleError("failed_precondition", "the gateway ended while it started; what it wrote says why");
+  });
+  const [message] = await Promise.race([once(child, "message"), gone]);
+  gone.catch(() => undefined);
+  return (message as { ports: { http: number } }).ports.http;
+}
+
+/** By the gateway's own clock, from the whole request to its answer. */
+async function send(url: string, item: LabelledItem): Promise<number> {
+  const headers = { "content-type": item.contentType, "x-request-timeout-ms": "60000" };
+  const response = await fetch(url, { method: "POST", headers, body: item.body });
+  const text = await response.text();
+  if (response.status === 200) return Number(response.headers.get("x-variscale-latency-ms"));
+  throw new VariscaleError(
+    "failed_precondition",
+    `the gateway answered ${response.status} to item ${item.id}: ${text}`,
+  );
+}
+
+async function cpuMsOf(base: string): Promise<number> {
+  const text = await (await fetch(`${base}/metrics`)).text();
+  const seconds = /^process_cpu_seconds_total (\S+)/m.exec(text)?.[1];
+  return Number(seconds) * 1000;
+}
+
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

@@ -1,0 +1,68 @@
+/** The process that measures one variant: nothing else runs in it, so that its CPU time and memory are the variant's. */
+import { VariscaleError } from "../domain/errors.ts";
+import type { Row } from "../gateway/stage.ts";
+import type { MeasureReply, MeasureRequest } from "./measure-messages.ts";
+import { type ModelSession, openSession } from "./model-session.ts";
+import type { Run } from "./service-time.ts";
+
+const MIB = 1024 * 1024;
+const WARM_UP_RUNS = 3;
+const LEAST_RUNS = 8;
+const MOST_RUNS = 2000;
+
+let session: ModelSession | null = null;
+let rows: readonly Row[] = [];
+
+process.on("message", (request: MeasureRequest) => {
+  handle(request).then(reply, (error: unknown) =>
+    reply({ kind: "failed", message: VariscaleError.from(error).message }),
+  );
+});
+process.on("disconnect", () => process.exit(0));
+
+function reply(message: MeasureReply): void {
+  process.send?.(message);
+}
+
+async function handle(request: MeasureRequest): Promise<MeasureReply> {
+  switch (request.kind) {
+    case "open":
+      return open(request);
+    case "run":
+      return { kind: "ran", runs: await runFor(request.batch, request.windowMs) };
+    default:
+      return request satisfies never;
+  }
+}
+
+async function open(request: Extract<MeasureRequest, { kind: "open" }>): Promise<MeasureReply> {
+  rows = request.rows;
+  const first = rows.slice(0, 1);
+  const beforeBytes = process.memoryUsage.rss();
+  const startedMs = performance.now();
+  session = await openSession(request.source);
+  await session.infer(first, 1);
+  const loadMs = performance.now() - startedMs;
+  return { kind: "opened", loadMs, memoryMiB: Math.max(0, process.memoryUsage.rss() - beforeBytes) / MIB };
+}
+
+/** Full batches one after the other, over all rows in turn. */
+async function runFor(batch: number, windowMs: number): Promise<Run[]> {
+  if (session === null) throw new VariscaleError("internal", "no session is open");
+  const batches = Array.from({ length: Math.ceil(rows.length / batch) }, (_, i) =>
+    Array.from({ length: batch }, (_, j) => rows[(i * batch + j) % rows.length] as Row),
+  );
+  const feeds = batches.map(one => (session as ModelSession).feedsOf(one));
+  const runs: Run[] = [];
+  const untilMs = performance.now() + windowMs;
+  for (let i = -WARM_UP_RUNS; i < MOST_RUNS; i++) {
+    if (i >= LEAST_RUNS && performance.now() > untilMs) break;
+    const cpu = process.cpuUsage();
+    const startedMs = performance.now();
+    await session.run(feeds[Math.max(0, i) % feeds.length] ?? {});
+    const wallMs = performance.now() - startedMs;
+    const { user, system } = process.cpuUsage(cpu);
+    if (i >= 0) runs.push({ wallMs, cpuMs: (user + system) / 1000 });
+  }
+  return runs;
+}

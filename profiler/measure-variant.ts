@@ -1,0 +1,118 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { VariscaleError } from "../domain/errors.ts";
+import type { Profile } from "../domain/profile-schema.ts";
+import type { Row } from "../gateway/stage.ts";
+import type { MeasureReply, MeasureRequest } from "./measure-messages.ts";
+import type { ModelSource } from "./model-session.ts";
+import { neverFalling } from "./never-falling.ts";
+import { type ServiceTime, serviceTimeOf } from "./service-time.ts";
+
+/** Measured in this order; the first three always. */
+export const BATCHES = [1, 2, 4, 8, 16] as const;
+const ALWAYS = 4;
+/** A larger batch is worth trying when the last doubling saved this share of the time for one row. */
+const WORTHWHILE = 0.02;
+const ROUNDING = 1e4;
+
+export interface VariantMeasurement {
+  readonly profile: Profile;
+  /** The largest of its points' disturbances. */
+  readonly disturbance: number;
+}
+
+export interface MeasureOptions {
+  /** Of the stage. */
+  readonly cores: number;
+  /** How long each batch size is run. */
+  readonly windowMs: number;
+  readonly onPoint: (batch: number, time: ServiceTime) => void;
+}
+
+/**
+ * Measures one variant in a process of its own, closed loop: full batches one after the other.
+ *
+ * @throws failed_precondition when the model can't be loaded or run.
+ */
+export async function measureVariant(
+  source: ModelSource,
+  rows: readonly Row[],
+  options: MeasureOptions,
+): Promise<VariantMeasurement> {
+  const child = fork(fileURLToPath(new URL("./measure-process.js", import.meta.url)), [], {
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  try {
+    const opened = await ask(child, { kind: "open", source, rows });
+    if (opened.kind !== "opened") throw new VariscaleError("internal", `unexpected reply ${opened.kind}`);
+    const times: { readonly batch: number; readonly time: ServiceTime }[] = [];
+    for (const batch of BATCHES) {
+      if (!isWorthTrying(times.map(({ batch: size, time }) => time.latencyMs / size))) break;
+      const ran = await ask(child, { kind: "run", batch, windowMs: options.windowMs });
+      if (ran.kind !== "ran") throw new VariscaleError("internal", `unexpected reply ${ran.kind}`);
+      const time = serviceTimeOf(ran.runs, source.threads);
+      times.push({ batch, time });
+      options.onPoint(batch, time);
+    }
+    return {
+      profile: toProfile(times, { cores: options.cores, loadMs: opened.loadMs, memoryMiB: opened.memoryMiB }),
+      disturbance: Math.max(...times.map(({ time }) => time.disturbance)),
+    };
+  } finally {
+    child.kill("SIGKILL");
+  }
+}
+
+/** @param rowMs time for one row at each batch size so far. */
+function isWorthTrying(rowMs: readonly number[]): boolean {
+  const [before, last] = rowMs.slice(-2);
+  if (rowMs.length < BATCHES.indexOf(ALWAYS) + 1 || before === undefined || last === undefined) return true;
+  return last < before * (1 - WORTHWHILE);
+}
+
+function toProfile(
+  times: readonly { readonly batch: number; readonly time: ServiceTime }[],
+  model: { readonly cores: number; readonly loadMs: number; readonly memoryMiB: number },
+): Profile {
+  const latencies = neverFalling(times.map(({ time }) => time.latencyMs));
+  return {
+    cores: model.cores,
+    loadMs: round(model.loadMs),
+    memoryMiB: round(Math.max(model.memoryMiB, 0.1)),
+    points: times.map(({ batch, time }, i) => ({
+      batch,
+      latencyMs: Math.max(1 / ROUNDING, round(latencies[i] ?? time.latencyMs)),
+      scv: round(Math.min(time.scv, 100)),
+      cpuMs: Math.max(1 / ROUNDING, round(time.cpuMs)),
+      // Batches are made here, not waited for: all of them are full.
+      fill: 1,
+    })),
+  };
+}
+
+function ask(child: ChildProcess, request: MeasureRequest): Promise<MeasureReply> {
+  return new Promise((resolve, reject) => {
+    const answered = (reply: MeasureReply): void => {
+      stop();
+      if (reply.kind === "failed") reject(new VariscaleError("failed_precondition", reply.message));
+      else resolve(reply);
+    };
+    const gone = (code: number | null, signal: string | null): void => {
+      stop();
+      const message = `the process that measures ${request.kind === "open" ? request.source.path : ""} ended (${code ?? signal})`;
+      reject(new VariscaleError("failed_precondition", `${message}. There may be too little memory for the model.`));
+    };
+    const stop = (): void => {
+      child.off("message", answered);
+      child.off("exit", gone);
+    };
+    child.on("message", answered);
+    child.on("exit", gone);
+    child.send(request);
+  });
+}
+
+function round(value: number): number {
+  return Math.round(value * ROUNDING) / ROUNDING;
+}

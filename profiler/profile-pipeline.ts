@@ -1,0 +1,149 @@
+import { VariscaleError } from "../domain/errors.ts";
+import type { Pipeline, Stage } from "../domain/pipeline.ts";
+import { type MeasurementsInput, measurementsSchema } from "../domain/profile-schema.ts";
+import type { PipelineCode } from "../gateway/stage.ts";
+import { accuracyOf, combinationsOf, fanOutOf, type ItemResult } from "./item-result.ts";
+import { describeMachine } from "./machine.ts";
+import { type ItemBench, measureItem } from "./measure-item.ts";
+import { measureOverhead } from "./measure-overhead.ts";
+import { measureVariant } from "./measure-variant.ts";
+import { ModelBench } from "./model-bench.ts";
+import { sourceOf } from "./model-session.ts";
+import { ProfileCache } from "./profile-cache.ts";
+import { sampleRows } from "./sample-rows.ts";
+
+export interface ProfileOptions {
+  readonly pipeline: Pipeline;
+  /** The file that `pipeline` was read from. */
+  readonly file: string;
+  readonly code: PipelineCode;
+  readonly modelFolder: string;
+  /** Labelled items for accuracy and fan-out; fewer where the evaluation has not as many. */
+  readonly items: number;
+  /** How long each batch size of each variant is run. */
+  readonly windowMs: number;
+  /** Where an unfinished run is kept; null: nowhere. */
+  readonly cacheFile: string | null;
+  /** One line of text for people. */
+  readonly onProgress: (line: string) => void;
+  readonly nowMs: () => number;
+}
+
+/** More combinations of variants take too long to measure one by one. */
+const MOST_COMBINATIONS = 1000;
+/** Items between two saves of the cache. */
+const ITEMS_PER_SAVE = 20;
+
+/**
+ * Measures a pipeline on this machine: service time, load time and memory of every variant, the gateway's own work, fan-out, and
+ * the accuracy of every variant and every combination of variants. Without an evaluation in the pipeline's code only the variants
+ * are measured, with random data.
+ *
+ * @throws failed_precondition when a model can't be loaded or run, or there are too many combinations.
+ */
+export async function profilePipeline(options: ProfileOptions): Promise<MeasurementsInput> {
+  const { pipeline, code } = options;
+  const combinations = combinationsOf(pipeline).length;
+  if (code.evaluation && combinations > MOST_COMBINATIONS)
+    throw new VariscaleError(
+      "failed_precondition",
+      `the pipeline has ${combinations} combinations of variants, at most ${MOST_COMBINATIONS} can be measured. Leave some variants out.`,
+    );
+  const machine = describeMachine();
+  const cache = ProfileCache.open(options.cacheFile, pipeline, machine);
+  const variants = await measureVariants(options, cache);
+  const evaluated = code.evaluation ? await evaluate({ ...options, evaluation: code.evaluation }, cache) : null;
+  const measurements: MeasurementsInput = {
+    apiVersion: "variscale.dev/v1alpha1",
+    kind: "PipelineMeasurements",
+    machine: { ...machine, disturbance: Math.round(variants.disturbance * 100) / 100 },
+    date: new Date(options.nowMs()).toISOString(),
+    stages: variants.stages,
+    ...evaluated,
+  };
+  const checked = measurementsSchema.safeParse(measurements);
+  if (!checked.success)
+    throw new VariscaleError("internal", `what was measured is not valid: ${checked.error.message}`);
+  cache.delete();
+  return measurements;
+}
+
+async function measureVariants(options: ProfileOptions, cache: ProfileCache) {
+  const { pipeline, onProgress } = options;
+  const stages: MeasurementsInput["stages"] = {};
+  const count = pipeline.stages.reduce((sum, stage) => sum + stage.variants.length, 0);
+  let done = 0;
+  let disturbance = 1;
+  for (const stage of pipeline.stages) {
+    const profiles: MeasurementsInput["stages"][string] = {};
+    for (const variant of stage.variants) {
+      done += 1;
+      const label = `[${done}/${count}] ${stage.name}/${variant.name}`;
+      const known = cache.variant(stage.name, variant.name);
+      if (known) onProgress(`${label}: kept from the run before`);
+      const measured = known ?? (await measureOne(options, stage, variant.name, label));
+      if (!known) cache.addVariant(stage.name, variant.name, measured);
+      profiles[variant.name] = measured.profile;
+      disturbance = Math.max(disturbance, measured.disturbance);
+    }
+    stages[stage.name] = profiles;
+  }
+  return { stages, disturbance };
+}
+
+async function measureOne(options: ProfileOptions, stage: Stage, variantName: string, label: string) {
+  const variant = stage.variants.find(one => one.name === variantName);
+  if (!variant) throw new VariscaleError("not_found", `stage \`${stage.name}\` has no variant \`${variantName}\``);
+  const rows = await sampleRows(stage, options.code);
+  return measureVariant(sourceOf(stage, variant, options.modelFolder), rows, {
+    cores: stage.cores,
+    windowMs: options.windowMs,
+    onPoint: (batch, time) => {
+      const row = (time.latencyMs / batch).toFixed(2);
+      const noise = time.basis === "cpu" ? "; the machine is busy, so this is from CPU time" : "";
+      options.onProgress(`${label}: batch ${batch} takes ${time.latencyMs.toFixed(2)} ms, ${row} ms a row${noise}`);
+    },
+  });
+}
+
+async function evaluate(
+  options: ProfileOptions & Pick<ItemBench, "evaluation">,
+  cache: ProfileCache,
+): Promise<Pick<MeasurementsInput, "overhead" | "fanOut" | "accuracy">> {
+  const { pipeline, code, evaluation, onProgress } = options;
+  const models = await ModelBench.open(pipeline, options.modelFolder);
+  try {
+    const bench: ItemBench = { pipeline, code, evaluation, models };
+    const overhead = cache.overhead ?? (await measureOverhead(bench, options.file));
+    if (overhead) {
+      cache.addOverhead(overhead);
+      onProgress(`the gateway takes ${overhead.latencyMs} ms for a request, ${overhead.cpuMs} ms of CPU time`);
+    }
+    const results = await measureItems(options, bench, cache);
+    const fanOut = fanOutOf(pipeline, results);
+    const accuracy = accuracyOf(pipeline, results);
+    return { ...(overhead && { overhead }), ...(fanOut && { fanOut }), ...(accuracy && { accuracy }) };
+  } finally {
+    await models.close();
+  }
+}
+
+async function measureItems(options: ProfileOptions, bench: ItemBench, cache: ProfileCache): Promise<ItemResult[]> {
+  const results: ItemResult[] = [];
+  const startedMs = options.nowMs();
+  let measured = 0;
+  for await (const item of bench.evaluation.items(options.items)) {
+    const known = cache.item(item.id);
+    const result = known ?? (await measureItem(bench, item));
+    results.push(result);
+    if (known) continue;
+    cache.addItem(result);
+    measured += 1;
+    if (measured % ITEMS_PER_SAVE !== 0) continue;
+    cache.save();
+    const leftMs = ((options.nowMs() - startedMs) / measured) * (options.items - results.length);
+    const left = `about ${Math.ceil(leftMs / 60_000)} min left`;
+    options.onProgress(`accuracy: ${results.length} of ${options.items} items, ${left}`);
+  }
+  return results;
+}

@@ -1,0 +1,73 @@
+/** One batch that was run. */
+export interface Run {
+  readonly wallMs: number;
+  /** Of all threads. */
+  readonly cpuMs: number;
+}
+
+/** Service time of one batch on cores that nothing else uses. */
+export interface ServiceTime {
+  readonly latencyMs: number;
+  readonly cpuMs: number;
+  /** Squared coefficient of variation. */
+  readonly scv: number;
+  /** Mean wall time over what it is on free cores: 1 on a quiet machine. */
+  readonly disturbance: number;
+  /** `wall`: the mean of the runs that were not disturbed. `cpu`: too many were, so it is taken from CPU time. */
+  readonly basis: "wall" | "cpu";
+}
+
+/** A run whose wall time is beyond this, against CPU time, waited for a core. */
+const TOLERANCE = 1.05;
+const TOLERANCE_MS = 0.1;
+/** Share of runs that must have been undisturbed for wall time to be believed. */
+const LEAST_UNDISTURBED = 0.3;
+/** Share of runs left out at each end of a mean. */
+const TRIM = 0.05;
+
+/**
+ * On a shared machine a run waits for cores, and its wall time says more about the others. CPU time tells such runs apart: on
+ * free cores wall = CPU / threads × s, where s is 1 for one thread and, for several, how far from perfectly they share the work;
+ * the tenth of the runs with the least wall time per CPU time gives it. Runs near that are undisturbed and their wall times count.
+ * Where fewer than 30 % are, the service time is CPU / threads × s. What CPU time can't show is a slower core: shared caches,
+ * hyper-threads and the clock.
+ *
+ * @param runs at least one.
+ */
+export function serviceTimeOf(runs: readonly Run[], threads: number): ServiceTime {
+  const spreads = runs.map(run => (run.wallMs * threads) / Math.max(run.cpuMs, 1e-6));
+  const spread = threads === 1 ? 1 : quantile(spreads, 0.1);
+  const freeMs = (run: Run): number => (run.cpuMs / threads) * spread;
+  const undisturbed = runs.filter(run => run.wallMs <= freeMs(run) * TOLERANCE + TOLERANCE_MS);
+  const basis = undisturbed.length >= LEAST_UNDISTURBED * runs.length ? "wall" : "cpu";
+  const times = basis === "wall" ? undisturbed.map(run => run.wallMs) : runs.map(freeMs);
+  const latencyMs = trimmedMean(times);
+  return {
+    latencyMs,
+    cpuMs: trimmedMean(runs.map(run => run.cpuMs)),
+    scv: variance(times) / mean(times) ** 2,
+    disturbance: Math.max(1, trimmedMean(runs.map(run => run.wallMs)) / latencyMs),
+    basis,
+  };
+}
+
+/** The value below which a share of `q` of the values is; nearest rank. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
+}
+
+function trimmedMean(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const cut = Math.floor(sorted.length * TRIM);
+  return mean(sorted.slice(cut, sorted.length - cut));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function variance(values: readonly number[]): number {
+  const middle = mean(values);
+  return mean(values.map(value => (value - middle) ** 2));
+}

@@ -1,0 +1,21 @@
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { VariscaleError } from "../domain/errors.ts";
+
+/** Writes beside the file and renames, so that a reader never sees half of it. @throws failed_precondition. */
+export function writeWhole(file: string, text: string): void {
+  const beside = `${file}.${process.pid}.tmp`;
+  try {
+    const descriptor = openSync(beside, "w");
+    try {
+      writeFileSync(descriptor, text);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    renameSync(beside, file);
+  } catch (error) {
+    rmSync(beside, { force: true });
+    const message = `${file} can't be written: ${VariscaleError.from(error).message}. Make room, or allow writing there.`;
+    throw new VariscaleError("failed_precondition", message, { cause: error });
+  }
+}

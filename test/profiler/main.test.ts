@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { type ProfileCommand, runProfile } from "../../profiler/main.ts";
+import { readPipeline } from "../../runtime/read-pipeline.ts";
+import { writeOffsetPipeline } from "./offset-pipeline.ts";
+
+describe("runProfile()", () => {
+  let folder: string;
+  let lines: string[];
+  const profile = (change: Partial<ProfileCommand> = {}) =>
+    runProfile({
+      ...{ target: folder, modelFolder: folder, items: 40, windowMs: 5, onProgress: line => lines.push(line) },
+      ...change,
+    });
+
+  beforeEach(() => {
+    folder = writeOffsetPipeline();
+    lines = [];
+  });
+
+  afterEach(() => {
+    delete process.env["STOP_AT_ITEM"];
+    rmSync(folder, { recursive: true });
+  });
+
+  it("measures variants, overhead, fan-out and accuracy, and writes what the pipeline file takes in", async () => {
+    const { output, measurements } = await profile();
+    assert.equal(output, join(folder, "measurements.json"));
+    const pipeline = readPipeline(join(folder, "pipeline.yaml"));
+    for (const stage of pipeline.stages) {
+      for (const { profile } of stage.variants) {
+        assert.deepEqual(
+          profile?.points.slice(0, 3).map(point => point.batch),
+          [1, 2, 4],
+        );
+        assert.ok(profile && profile.loadMs > 0);
+        assert.equal(profile.cores, 1);
+      }
+    }
+    assert.ok(pipeline.overhead.cpuMs > 0 && pipeline.overhead.latencyMs > 0);
+    assert.deepEqual(pipeline.stages[1]?.fanOut.byUpstreamVariant, { light: 3, heavy: 2 });
+    assert.deepEqual(
+      pipeline.stages.map(stage => stage.variants.map(variant => variant.accuracy)),
+      [
+        [0.5, 1],
+        [0.5, 1],
+      ],
+    );
+    const table = measurements.accuracy?.combinations?.map(({ variants, accuracy, partAccuracy, items }) => [
+      ...Object.values(variants),
+      ...[accuracy, partAccuracy, items],
+    ]);
+    assert.deepEqual(table, [
+      // Off by 2 × 1 + 3 = 5: too much for every item.
+      ["light", "light", 0, 0, 40],
+      ["light", "heavy", 0.5, 0.5, 40],
+      ["heavy", "light", 0.5, 0.5, 40],
+      ["heavy", "heavy", 1, 1, 40],
+    ]);
+    assert.deepEqual(measurements.accuracy?.stages?.["first"]?.["heavy"]?.interval, [0.9124, 1]);
+    assert.equal(typeof measurements.machine["cpu"], "string");
+    assert.ok(Date.parse(measurements.date) > 0);
+    assert.ok(lines.some(line => line.startsWith("[4/4] second/heavy: batch 4 takes ")));
+    assert.deepEqual(readdirSync(join(folder, ".variscale")), []);
+  });
+
+  it("goes on where an unfinished run was, and starts anew with `fresh`", async () => {
+    process.env["STOP_AT_ITEM"] = "30";
+    await assert.rejects(profile(), /interrupted/);
+    assert.equal(existsSync(join(folder, "measurements.json")), false);
+    delete process.env["STOP_AT_ITEM"];
+    lines = [];
+    const { measurements } = await profile();
+    assert.equal(lines.filter(line => line.endsWith("kept from the run before")).length, 4);
+    assert.equal(measurements.accuracy?.combinations?.[3]?.items, 40);
+
+    process.env["STOP_AT_ITEM"] = "30";
+    await assert.rejects(profile(), /interrupted/);
+    delete process.env["STOP_AT_ITEM"];
+    lines = [];
+    await profile({ fresh: true, items: 2 });
+    assert.equal(lines.filter(line => line.endsWith("kept from the run before")).length, 0);
+  });
+
+  it("does not go on with what is broken, or was measured of other models", async () => {
+    process.env["STOP_AT_ITEM"] = "30";
+    await assert.rejects(profile(), /interrupted/);
+    const cacheFile = join(folder, ".variscale", "profile.json");
+    const cache = readFileSync(cacheFile, "utf8");
+    writeFileSync(cacheFile, cache.replace(/"key":"./, '"key":"x'));
+    delete process.env["STOP_AT_ITEM"];
+    lines = [];
+    await profile({ items: 1 });
+    assert.ok(!lines.some(line => line.endsWith("kept from the run before")));
+    writeFileSync(cacheFile, cache.slice(0, 100));
+    await profile({ items: 1 });
+  });
+
+  it("measures with random data where the code has no evaluation", async () => {
+    const code = readFileSync(join(folder, "code.mjs"), "utf8");
+    writeFileSync(join(folder, "code.mjs"), code.replace("evaluation:", "other:"));
+    const { measurements } = await profile();
+    assert.deepEqual(Object.keys(measurements.stages["second"] ?? {}), ["light", "heavy"]);
+    assert.equal(measurements.accuracy, undefined);
+    assert.equal(measurements.overhead, undefined);
+  });
+
+  it("says which model is missing, another one, or none", async () => {
+    const model = join(folder, "second-heavy.onnx");
+    truncateSync(model, 50);
+    await assert.rejects(
+      profile(),
+      /second-heavy\.onnx has sha256 [0-9a-f]{64}, the pipeline file says .*Prepare the model again/,
+    );
+    rmSync(model);
+    await assert.rejects(profile(), /second-heavy\.onnx can't be read: ENOENT.*variscale models prepare/);
+    const file = join(folder, "pipeline.yaml");
+    writeFileSync(model, "no model");
+    const sha256 = createHash("sha256").update("no model").digest("hex");
+    const text = readFileSync(file, "utf8");
+    writeFileSync(file, text.replace(/(model: second-heavy\.onnx, sha256: ")[0-9a-f]{64}/, `$1${sha256}`));
+    await assert.rejects(profile(), { code: "failed_precondition", message: /second-heavy\.onnx can't be loaded/ });
+  });
+
+  it("says what is wrong with its arguments", async () => {
+    await assert.rejects(
+      profile({ target: join(folder, "none") }),
+      /none can't be read.*Name the folder of a pipeline/,
+    );
+    await assert.rejects(profile({ items: 0 }), /items must be a whole number from 1 to 100000, is 0/);
+    await assert.rejects(
+      profile({ items: 1, output: join(folder, "no/such/folder.json") }),
+      /folder\.json can't be written/,
+    );
+  });
+});

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { describe, it } from "mocha";
+import { neverFalling } from "../../profiler/never-falling.ts";
+import { type Run, serviceTimeOf } from "../../profiler/service-time.ts";
+import { wilsonInterval } from "../../profiler/wilson-interval.ts";
+
+const near = (value: number, expected: number, within = 1e-3) =>
+  assert.ok(Math.abs(value - expected) <= within, `${value}, not ${expected}`);
+const runs = (count: number, wallMs: number, cpuMs: number): Run[] => new Array(count).fill({ wallMs, cpuMs });
+
+describe("serviceTimeOf()", () => {
+  it("is the mean wall time on a quiet machine", () => {
+    const time = serviceTimeOf([...runs(50, 10, 9.9), ...runs(50, 12, 11.9)], 1);
+    near(time.latencyMs, 11);
+    near(time.cpuMs, 10.9);
+    near(time.scv, 1 / 121);
+    assert.equal(time.basis, "wall");
+    near(time.disturbance, 1);
+  });
+
+  it("leaves out runs that waited for a core", () => {
+    const time = serviceTimeOf([...runs(40, 10, 10), ...runs(60, 25, 10)], 1);
+    near(time.latencyMs, 10);
+    near(time.scv, 0);
+    assert.equal(time.basis, "wall");
+    near(time.disturbance, 1.9, 0.05);
+  });
+
+  it("takes CPU time where nearly every run waited", () => {
+    const time = serviceTimeOf([...runs(10, 10, 10), ...runs(90, 22, 11)], 1);
+    near(time.latencyMs, 10.9, 0.1);
+    assert.equal(time.basis, "cpu");
+    near(time.disturbance, 1.92, 0.05);
+  });
+
+  it("finds from the quietest runs how well several threads share the work", () => {
+    // 20 ms of CPU on 2 threads would be 10 ms at best; undisturbed it is 12.5.
+    near(serviceTimeOf([...runs(60, 12.5, 20), ...runs(40, 30, 20)], 2).latencyMs, 12.5);
+    const busy = serviceTimeOf([...runs(20, 12.5, 20), ...runs(80, 30, 22)], 2);
+    assert.equal(busy.basis, "cpu");
+    near(busy.latencyMs, 13.5, 0.1);
+  });
+
+  it("trims stragglers", () => {
+    near(serviceTimeOf([...runs(96, 10, 10), ...runs(4, 40, 40)], 1).latencyMs, 10);
+  });
+});
+
+describe("neverFalling()", () => {
+  it("gives violators their mean", () => {
+    assert.deepEqual(neverFalling([10, 14, 12, 20]), [10, 13, 13, 20]);
+    assert.deepEqual(neverFalling([3, 2, 1]), [2, 2, 2]);
+  });
+
+  it("never falls, keeps the sum, and leaves alone what does not fall", () => {
+    fc.assert(
+      fc.property(fc.array(fc.double({ min: 0.01, max: 1e4, noNaN: true }), { maxLength: 8 }), values => {
+        const fitted = neverFalling(values);
+        assert.equal(fitted.length, values.length);
+        for (const [i, value] of fitted.entries()) assert.ok(value >= (fitted[i - 1] ?? 0) - 1e-9);
+        const sum = (all: readonly number[]) => all.reduce((total, value) => total + value, 0);
+        near(sum(fitted), sum(values), 1e-6);
+        const rising = [...values].sort((a, b) => a - b);
+        for (const [i, value] of neverFalling(rising).entries()) near(value, rising[i]!, 1e-9);
+      }),
+    );
+  });
+});
+
+describe("wilsonInterval()", () => {
+  it("is that of the textbook", () => {
+    const [low, high] = wilsonInterval(9, 10);
+    near(low, 0.5958);
+    near(high, 0.9821);
+  });
+
+  it("is within 0 and 1 and has the proportion in it", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 5000 }), fc.double({ min: 0, max: 1, noNaN: true }), (trials, share) => {
+        const successes = Math.round(share * trials);
+        const [low, high] = wilsonInterval(successes, trials);
+        assert.ok(low >= 0 && high <= 1 && low <= successes / trials + 1e-12 && high >= successes / trials - 1e-12);
+      }),
+    );
+  });
+});
