@@ -9,7 +9,7 @@ import { neverFalling } from "./never-falling.ts";
 import { type ServiceTime, serviceTimeOf } from "./service-time.ts";
 
 /** Measured in this order; the first three always. */
-export const BATCHES = [1, 2, 4, 8, 16] as const;
+const BATCHES = [1, 2, 4, 8, 16] as const;
 const ALWAYS = 4;
 /** A larger batch is worth trying when the last doubling saved this share of the time for one row. */
 const WORTHWHILE = 0.02;

@@ -6,7 +6,7 @@ import { bytesPerElement, elementCount, elementsOf } from "../runtime/tensor-dat
 import { idealContext } from "./measure-item.ts";
 
 /** Rows that a variant is measured with, in turn: as many as the largest batch. */
-export const SAMPLE_ROWS = 16;
+const SAMPLE_ROWS = 16;
 /** Items that are looked at for them. */
 const MOST_ITEMS = 64;
 
