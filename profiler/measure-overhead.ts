@@ -83,7 +83,7 @@ async function portOf(child: ChildProcess): Promise<number> {
 /** By the gateway's own clock, from the whole request to its answer. */
 async function send(url: string, item: LabelledItem): Promise<number> {
   const headers = { "content-type": item.contentType, "x-request-timeout-ms": "60000" };
-  const response = await fetch(url, { method: "POST", headers, body: item.body });
+  const response = await fetch(url, { method: "POST", headers, body: new Uint8Array(item.body) });
   const text = await response.text();
   if (response.status === 200) return Number(response.headers.get("x-variscale-latency-ms"));
   throw new VariscaleError(

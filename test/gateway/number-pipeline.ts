@@ -114,7 +114,8 @@ export async function startNumberGateway(
     post: (body, headers = {}, signal) =>
       fetch(`${url}/v1/pipelines/test/numbers`, {
         method: "POST",
-        body: typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body),
+        body:
+          typeof body === "string" ? body : body instanceof Uint8Array ? new Uint8Array(body) : JSON.stringify(body),
         headers,
         ...(signal ? { signal } : {}),
       }),
