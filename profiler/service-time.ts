@@ -19,11 +19,13 @@ export interface ServiceTime {
 
 /** A run whose wall time is beyond this, against CPU time, waited for a core. */
 const TOLERANCE = 1.05;
-const TOLERANCE_MS = 0.1;
+const TOLERANCE_MS = 0.03;
 /** Share of runs that must have been undisturbed for wall time to be believed. */
 const LEAST_UNDISTURBED = 0.3;
 /** Share of runs left out at each end of a mean. */
 const TRIM = 0.05;
+/** Share of the longest runs left out of the variation: what the measuring itself costs now and then is no service time. */
+const TRIM_LONGEST = 0.01;
 
 /**
  * On a shared machine a run waits for cores, and its wall time says more about the others. CPU time tells such runs apart: on
@@ -42,10 +44,11 @@ export function serviceTimeOf(runs: readonly Run[], threads: number): ServiceTim
   const basis = undisturbed.length >= LEAST_UNDISTURBED * runs.length ? "wall" : "cpu";
   const times = basis === "wall" ? undisturbed.map(run => run.wallMs) : runs.map(freeMs);
   const latencyMs = trimmedMean(times);
+  const usual = [...times].sort((a, b) => a - b).slice(0, Math.ceil(times.length * (1 - TRIM_LONGEST)));
   return {
     latencyMs,
     cpuMs: trimmedMean(runs.map(run => run.cpuMs)),
-    scv: variance(times) / mean(times) ** 2,
+    scv: variance(usual) / mean(usual) ** 2,
     disturbance: Math.max(1, trimmedMean(runs.map(run => run.wallMs)) / latencyMs),
     basis,
   };
