@@ -1,17 +1,16 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { rmSync } from "node:fs";
 import type { Pipeline } from "../domain/pipeline.ts";
+import { readState, writeState } from "../runtime/state-file.ts";
 import type { ItemResult } from "./item-result.ts";
 import type { Machine } from "./machine.ts";
 import type { Overhead } from "./measure-overhead.ts";
 import type { VariantMeasurement } from "./measure-variant.ts";
-import { writeWhole } from "./write-whole.ts";
 
-const SCHEMA_VERSION = 1;
+/** Raised when Content changes. */
+const LAYOUT = 1;
 
 interface Content {
-  readonly schemaVersion: number;
   /** Of machine and pipeline: what another one measured is of no use. */
   readonly key: string;
   /** By stage/variant. */
@@ -24,18 +23,24 @@ interface Content {
 export class ProfileCache {
   readonly #file: string | null;
   readonly #content: Content;
+  readonly #nowMs: () => number;
 
-  private constructor(file: string | null, content: Content) {
+  private constructor(file: string | null, content: Content, nowMs: () => number) {
     this.#file = file;
     this.#content = content;
+    this.#nowMs = nowMs;
   }
 
-  /** @param file null: nothing is kept. A file of another machine, of other models or one that can't be read is not used. */
-  static open(file: string | null, pipeline: Pipeline, machine: Machine): ProfileCache {
+  /**
+   * @param file null: nothing is kept. What another machine or other models gave is not used, nor is a damaged file.
+   * @throws failed_precondition when the file is there but can't be read.
+   */
+  static open(file: string | null, pipeline: Pipeline, machine: Machine, nowMs: () => number): ProfileCache {
     const key = keyOf(pipeline, machine);
-    const found = file === null ? null : read(file);
-    if (found?.schemaVersion === SCHEMA_VERSION && found.key === key) return new ProfileCache(file, found);
-    return new ProfileCache(file, { schemaVersion: SCHEMA_VERSION, key, variants: {}, items: {}, overhead: null });
+    const found = file === null ? null : readState(file);
+    const content = found?.kind === "ok" ? (found.payload as Content) : null;
+    if (content?.key === key) return new ProfileCache(file, content, nowMs);
+    return new ProfileCache(file, { key, variants: {}, items: {}, overhead: null }, nowMs);
   }
 
   variant(stage: string, variant: string): VariantMeasurement | undefined {
@@ -66,9 +71,7 @@ export class ProfileCache {
   }
 
   save(): void {
-    if (this.#file === null) return;
-    mkdirSync(dirname(this.#file), { recursive: true });
-    writeWhole(this.#file, JSON.stringify(this.#content));
+    if (this.#file !== null) writeState(this.#file, this.#content, this.#nowMs());
   }
 
   delete(): void {
@@ -81,15 +84,7 @@ function keyOf(pipeline: Pipeline, machine: Machine): string {
     ...{ name, cores, contract },
     variants: variants.map(variant => [variant.name, variant.sha256]),
   }));
-  return createHash("sha256").update(JSON.stringify({ machine, stages })).digest("hex");
-}
-
-/** Null: there is none that is whole. */
-function read(file: string): Content | null {
-  try {
-    const content = JSON.parse(readFileSync(file, "utf8")) as Content;
-    return typeof content.variants === "object" && typeof content.items === "object" ? content : null;
-  } catch {
-    return null;
-  }
+  return createHash("sha256")
+    .update(JSON.stringify({ layout: LAYOUT, machine, stages }))
+    .digest("hex");
 }

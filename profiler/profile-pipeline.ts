@@ -50,7 +50,7 @@ export async function profilePipeline(options: ProfileOptions): Promise<Measurem
       `the pipeline has ${combinations} combinations of variants, at most ${MOST_COMBINATIONS} can be measured. Leave some variants out.`,
     );
   const machine = describeMachine();
-  const cache = ProfileCache.open(options.cacheFile, pipeline, machine);
+  const cache = ProfileCache.open(options.cacheFile, pipeline, machine, options.nowMs);
   const variants = await measureVariants(options, cache);
   const evaluated = code.evaluation ? await evaluate({ ...options, evaluation: code.evaluation }, cache) : null;
   const measurements: MeasurementsInput = {

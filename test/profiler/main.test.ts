@@ -90,13 +90,17 @@ describe("runProfile()", () => {
     await assert.rejects(profile(), /interrupted/);
     const cacheFile = join(folder, ".variscale", "profile.json");
     const cache = readFileSync(cacheFile, "utf8");
-    writeFileSync(cacheFile, cache.replace(/"key":"./, '"key":"x'));
     delete process.env["STOP_AT_ITEM"];
+    const file = join(folder, "pipeline.yaml");
+    const text = readFileSync(file, "utf8");
+    writeFileSync(file, text.replace("name: second\n", "name: second\n      cores: 2\n"));
     lines = [];
     await profile({ items: 1 });
     assert.ok(!lines.some(line => line.endsWith("kept from the run before")));
-    writeFileSync(cacheFile, cache.slice(0, 100));
+    writeFileSync(file, text);
+    writeFileSync(cacheFile, cache.replace('"light"', '"right"'));
     await profile({ items: 1 });
+    assert.ok(!lines.some(line => line.endsWith("kept from the run before")));
   });
 
   it("measures with random data where the code has no evaluation", async () => {
