@@ -11,6 +11,8 @@ export interface HttpRequest {
   readonly query: URLSearchParams;
   readonly headers: IncomingMessage["headers"];
   readonly body: Buffer;
+  /** IP address of the other side of the connection; empty once it is gone. */
+  readonly remoteAddress: string;
   /** Aborted when the client goes away before it has an answer. */
   readonly signal: AbortSignal;
 }
@@ -103,6 +105,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       query,
       headers: request.headers,
       body,
+      remoteAddress: request.socket.remoteAddress ?? "",
       signal,
     });
   }
