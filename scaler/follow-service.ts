@@ -1,0 +1,175 @@
+import { type ServerDuplexStream, type StatusObject, status } from "@grpc/grpc-js";
+import { VariscaleError } from "../domain/errors.ts";
+import type { Directive } from "../proto/generated/variscale/switcher/v1/Directive.ts";
+import type { SwitcherControlHandlers } from "../proto/generated/variscale/switcher/v1/SwitcherControl.ts";
+import type { SwitcherReport__Output } from "../proto/generated/variscale/switcher/v1/SwitcherReport.ts";
+import type { Boards } from "./board-store.ts";
+import type { Clock } from "./clock.ts";
+import { type CallContext, toStatus } from "./grpc-call.ts";
+import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
+import { type Hello, PROTOCOL_VERSION, parseReport, toDirective } from "./switcher-messages.ts";
+import { recordAck, recordNack, recordStatus, type Switcher, type SwitcherRegistry } from "./switcher-registry.ts";
+
+/** A stream that has not said `hello` by then is ended. */
+const HELLO_WITHIN_MS = 10_000;
+
+/** Directives that may wait for a switcher that does not read them; then its stream is ended. */
+const MOST_WAITING = 64;
+
+type Call = ServerDuplexStream<SwitcherReport__Output, Directive>;
+
+export interface FollowServiceOptions extends CallContext {
+  readonly catalogue: PipelineCatalogue;
+  readonly boards: Boards;
+  readonly registry: SwitcherRegistry;
+  readonly clock: Clock;
+  readonly onSwitch: (seconds: number) => void;
+}
+
+/**
+ * The switchers' stream. A stream is `silent` until its hello, then `following` (a Switcher in the registry) until it ends: by the
+ * other side, by a report that breaks the protocol, by a newer stream of the same pod, or by the end of this process.
+ */
+export class FollowService {
+  readonly handlers: SwitcherControlHandlers;
+  readonly #options: FollowServiceOptions;
+  readonly #streams = new Set<FollowStream>();
+
+  constructor(options: FollowServiceOptions) {
+    this.#options = options;
+    this.handlers = {
+      Follow: call => {
+        const stream = new FollowStream(call, options, () => this.#streams.delete(stream));
+        this.#streams.add(stream);
+      },
+    };
+  }
+
+  get openStreams(): number {
+    return this.#streams.size;
+  }
+
+  /** Ends streams that never said hello; called with every pass of the loop. */
+  sweep(): void {
+    const nowMs = this.#options.clock.nowMs();
+    for (const stream of [...this.#streams]) {
+      if (stream.isSilent && nowMs - stream.openedAtMs > HELLO_WITHIN_MS)
+        stream.close(new VariscaleError("deadline_exceeded", "no hello came: a switcher speaks first"));
+    }
+  }
+
+  /** Ends every stream with OK: the switchers keep serving, and reconnect. */
+  endStreams(): void {
+    for (const stream of [...this.#streams]) stream.close(null);
+  }
+}
+
+class FollowStream {
+  readonly openedAtMs: number;
+  readonly #call: Call;
+  readonly #options: FollowServiceOptions;
+  readonly #onEnd: () => void;
+  readonly #startMs = performance.now();
+  #switcher: Switcher | null = null;
+  #ended = false;
+
+  constructor(call: Call, options: FollowServiceOptions, onEnd: () => void) {
+    this.#call = call;
+    this.#options = options;
+    this.#onEnd = onEnd;
+    this.openedAtMs = options.clock.nowMs();
+    call.on("data", (report: SwitcherReport__Output) => this.#take(report));
+    call.on("end", () => this.close(null));
+    call.on("cancelled", () => this.#finish(status.CANCELLED));
+    call.on("close", () => this.#finish(status.CANCELLED));
+    call.on("error", () => this.#finish(status.INTERNAL));
+  }
+
+  get isSilent(): boolean {
+    return this.#switcher === null;
+  }
+
+  /** Ends the stream; null: with OK. */
+  close(error: VariscaleError | null): void {
+    this.#end(error === null ? null : toStatus(error, "Follow", this.#options.logger));
+  }
+
+  #take(message: SwitcherReport__Output): void {
+    if (this.#ended) return;
+    try {
+      const report = parseReport(message);
+      if (report.kind === "hello") this.#greet(report.hello);
+      else this.#record(report);
+    } catch (thrown) {
+      this.#end(toStatus(thrown, "Follow", this.#options.logger));
+    }
+  }
+
+  #greet(hello: Hello): void {
+    const { catalogue, boards, registry, clock, logger } = this.#options;
+    if (this.#switcher) throw new VariscaleError("invalid_argument", "hello came twice: open a new stream instead");
+    if (!hello.protocolVersions.includes(PROTOCOL_VERSION))
+      throw new VariscaleError(
+        "failed_precondition",
+        `the switcher speaks protocol ${hello.protocolVersions.join(", ") || "(none)"} and the scaler ${PROTOCOL_VERSION}: bring both to the same release`,
+      );
+    const key = { namespace: hello.namespace, name: hello.pipeline };
+    catalogue.stage(key, hello.stage, "not_found");
+    const channel = {
+      send: (assignment: Parameters<typeof toDirective>[0]) => this.#send(toDirective(assignment)),
+      close: (error: VariscaleError | null) => this.close(error),
+    };
+    this.#switcher = registry.connect(hello, channel, boards.latest(key), clock.nowMs());
+    const { namespace, pipeline, stage, pod, address, softwareVersion } = hello;
+    logger.info({ namespace, pipeline, stage, pod, address, softwareVersion }, "switcher connected");
+  }
+
+  #record(report: Exclude<ReturnType<typeof parseReport>, { readonly kind: "hello" }>): void {
+    const { clock, logger, onSwitch } = this.#options;
+    const switcher = this.#switcher;
+    if (!switcher) throw new VariscaleError("invalid_argument", `${report.kind} came before hello: speak hello first`);
+    const { namespace, pipeline, stage, pod } = switcher.hello;
+    switch (report.kind) {
+      case "status":
+        recordStatus(switcher, report.status, clock.nowMs());
+        return;
+      case "ack":
+        onSwitch(report.ack.switchMs / 1000);
+        recordAck(switcher, report.ack, clock.nowMs());
+        return;
+      case "nack": {
+        const known = recordNack(switcher, report.nack, clock.nowMs());
+        const { version, code, message } = report.nack;
+        logger.warn({ namespace, pipeline, stage, pod, version, code, known }, `switcher refused: ${message}`);
+        return;
+      }
+      default:
+        report satisfies never;
+    }
+  }
+
+  #send(directive: Directive): void {
+    if (this.#ended) return;
+    if (this.#call.writableLength < MOST_WAITING) this.#call.write(directive);
+    else this.close(new VariscaleError("resource_exhausted", "the switcher does not read what it is told"));
+  }
+
+  #end(error: StatusObject | null): void {
+    if (this.#ended) return;
+    this.#finish(error?.code ?? status.OK);
+    if (error) this.#call.emit("error", error);
+    else this.#call.end();
+  }
+
+  #finish(code: number): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#onEnd();
+    const { registry, observe, logger } = this.#options;
+    observe("Follow", code, (performance.now() - this.#startMs) / 1000);
+    if (!this.#switcher) return;
+    registry.remove(this.#switcher);
+    const { namespace, pipeline, stage, pod } = this.#switcher.hello;
+    logger.info({ namespace, pipeline, stage, pod, code }, "switcher disconnected");
+  }
+}

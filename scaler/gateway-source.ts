@@ -1,0 +1,163 @@
+import { type Agent, get } from "node:http";
+import { z } from "zod";
+import { VariscaleError } from "../domain/errors.ts";
+import { formatIssue, issuesOf } from "../domain/file-issue.ts";
+import { isRate, type LoadSample } from "../domain/load.ts";
+import type { PipelineKey } from "../domain/pipeline.ts";
+import type { Clock } from "./clock.ts";
+import type { LoadSource } from "./load-source.ts";
+
+const POLL_MS = 1000;
+const ANSWER_WITHIN_MS = 2000;
+/** A report has 60 seconds; one that is larger is none. */
+const MOST_BYTES = 256 * 1024;
+/** Samples that wait for a tick at most; older ones are left out. */
+const MOST_WAITING = 600;
+/** Clocks that differ by less are taken to agree. */
+const CLOCK_SLACK_MS = 2000;
+
+/** What is read of domain/load-report.ts: an older or newer gateway may say more. */
+const reportSchema = z.object({
+  epoch: z.string().min(1).max(200),
+  startedAtMs: z.number(),
+  atMs: z.number(),
+  seconds: z.array(z.object({ atMs: z.number(), rateRps: z.number() })).max(3600),
+});
+
+type Report = z.output<typeof reportSchema>;
+
+/** Throws invalid_argument for what is no http URL. */
+export function checkGatewayUrl(url: string): void {
+  if (URL.canParse(url) && new URL(url).protocol === "http:") return;
+  throw new VariscaleError("invalid_argument", `load source: \`${url}\` is no http URL: write http://host:port`);
+}
+
+export interface GatewaySourceOptions {
+  /** `http://host:port` of the gateway; checked before. */
+  readonly url: string;
+  readonly key: PipelineKey;
+  readonly agent: Agent;
+  readonly clock: Clock;
+  readonly onPoll: (ok: boolean) => void;
+}
+
+/**
+ * Polls a gateway's load once a second. Each report carries the last minute, so a poll that fails loses nothing unless the gateway
+ * is away for longer; what it never counted (it was down) stays missing.
+ */
+export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
+  const { key, clock, onPoll, agent } = options;
+  const path = `/v1/pipelines/${encodeURIComponent(key.namespace)}/${encodeURIComponent(key.name)}/load`;
+  const url = new URL(path, options.url);
+  let reader = newReader();
+  let waiting: LoadSample[] = [];
+  let problem: string | null = "it has not answered yet";
+  let polling = false;
+
+  const poll = async (): Promise<void> => {
+    if (polling) return;
+    polling = true;
+    try {
+      const report = parseReport(await fetchText(url, agent));
+      const read = readSamples(reader, report, clock.nowMs());
+      reader = read.reader;
+      waiting = [...waiting, ...read.samples].slice(-MOST_WAITING);
+      problem = null;
+    } catch (thrown) {
+      problem = `${url.href}: ${VariscaleError.from(thrown).message}`;
+    }
+    polling = false;
+    onPoll(problem === null);
+  };
+
+  void poll();
+  const stop = clock.every(POLL_MS, () => void poll());
+  return {
+    take: () => {
+      const taken = waiting;
+      waiting = [];
+      return taken;
+    },
+    get problem() {
+      return problem;
+    },
+    close: stop,
+  };
+}
+
+interface Reader {
+  readonly epoch: string | null;
+  /** End of the newest second that was read, by the gateway's clock. */
+  readonly readToMs: number;
+}
+
+function newReader(): Reader {
+  return { epoch: null, readToMs: Number.NEGATIVE_INFINITY };
+}
+
+/**
+ * The seconds of a report that were not read before, at the scaler's time. A gateway that was started again counts from its start,
+ * and seconds before that are another run's.
+ */
+function readSamples(
+  reader: Reader,
+  report: Report,
+  nowMs: number,
+): { readonly reader: Reader; readonly samples: readonly LoadSample[] } {
+  const readToMs =
+    report.epoch === reader.epoch || reader.epoch === null
+      ? reader.readToMs
+      : Math.min(reader.readToMs, report.startedAtMs);
+  const fresh = report.seconds.filter(second => second.atMs > readToMs && second.atMs <= report.atMs);
+  const aheadMs = report.atMs - nowMs;
+  // Whole seconds, so that the shift is the same in every report and no second is counted twice.
+  const shiftMs = Math.abs(aheadMs) < CLOCK_SLACK_MS ? 0 : -1000 * Math.round(aheadMs / 1000);
+  const samples = fresh
+    .filter(second => isRate(second.rateRps))
+    .map(second => ({ atMs: second.atMs + shiftMs, rateRps: second.rateRps }));
+  return { reader: { epoch: report.epoch, readToMs: Math.max(readToMs, fresh.at(-1)?.atMs ?? readToMs) }, samples };
+}
+
+function parseReport(text: string): Report {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new VariscaleError("unavailable", "the answer is not JSON");
+  }
+  const result = reportSchema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = issuesOf(result.error, value, [])[0];
+  throw new VariscaleError(
+    "unavailable",
+    `the answer is no load report: ${issue ? formatIssue(issue) : "it is empty"}`,
+  );
+}
+
+function fetchText(url: URL, agent: Agent): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+    const request = get(url, { agent, signal }, response => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      response.on("data", (chunk: Buffer) => {
+        bytes += chunk.length;
+        chunks.push(chunk);
+        if (bytes > MOST_BYTES)
+          request.destroy(new VariscaleError("unavailable", `the answer has more than ${MOST_BYTES} bytes`));
+      });
+      response.on("error", reject);
+      response.on("end", () => {
+        if (response.statusCode === 200) return resolve(Buffer.concat(chunks).toString());
+        reject(new VariscaleError("unavailable", `answered with status ${String(response.statusCode)}`));
+      });
+    });
+    request.on("error", error =>
+      reject(
+        signal.aborted
+          ? new VariscaleError("unavailable", `no answer within ${ANSWER_WITHIN_MS} ms`)
+          : VariscaleError.from(error, "unavailable"),
+      ),
+    );
+  });
+}

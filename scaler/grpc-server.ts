@@ -1,0 +1,63 @@
+import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { HealthImplementation } from "grpc-health-check";
+import { VariscaleError } from "../domain/errors.ts";
+
+export interface GrpcServerOptions {
+  readonly host: string;
+  /** 0: one that is free. */
+  readonly port: number;
+  /** Full name of the service, as `grpc.health.v1` is asked for it. */
+  readonly serviceName: string;
+  readonly definition: ServiceDefinition;
+  readonly handlers: UntypedServiceImplementation;
+}
+
+export interface GrpcServer {
+  readonly port: number;
+  /** What `grpc.health.v1` answers for the server and for its service. */
+  setServing(serving: boolean): void;
+  /** Stops accepting and waits for calls to end; what is left after `graceMs` is cut. End streams first. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** A peer that is gone without a word is noticed after 40 s. No connection has a maximal age: its end would cut KEDA's streams. */
+const CHANNEL_OPTIONS = {
+  "grpc.keepalive_time_ms": 30_000,
+  "grpc.keepalive_timeout_ms": 10_000,
+  "grpc.max_receive_message_length": 1024 * 1024,
+  "grpc.so_reuseport": 0,
+};
+
+/** Starts a plaintext gRPC server with its health service. Everything is registered before the port is bound. */
+export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
+  const server = new Server(CHANNEL_OPTIONS);
+  const names = ["", options.serviceName];
+  const health = new HealthImplementation(Object.fromEntries(names.map(name => [name, "NOT_SERVING" as const])));
+  health.addToServer(server);
+  server.addService(options.definition, options.handlers);
+  const port = await bind(server, options.host, options.port);
+  return {
+    port,
+    setServing: serving => {
+      for (const name of names) health.setStatus(name, serving ? "SERVING" : "NOT_SERVING");
+    },
+    close: graceMs => close(server, graceMs),
+  };
+}
+
+function bind(server: Server, host: string, port: number): Promise<number> {
+  const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+      if (error === null) return resolve(bound);
+      const message = `cannot listen on ${address}: ${error.message}. Free the port or choose another one.`;
+      reject(new VariscaleError("failed_precondition", message, { cause: error }));
+    });
+  });
+}
+
+async function close(server: Server, graceMs: number): Promise<void> {
+  const timer = setTimeout(() => server.forceShutdown(), graceMs);
+  await new Promise<void>(resolve => server.tryShutdown(() => resolve()));
+  clearTimeout(timer);
+}

@@ -1,0 +1,118 @@
+import { VariscaleError } from "../domain/errors.ts";
+import type { PipelineKey } from "../domain/pipeline.ts";
+import type { HttpRequest, HttpResponse, Route } from "../runtime/http-server.ts";
+import type { BoardStore } from "./board-store.ts";
+import type { Clock } from "./clock.ts";
+import type { Journal, JournalEvent } from "./journal.ts";
+import { refuseMutation } from "./mutation-access.ts";
+import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
+import type { PipelineControl } from "./pipeline-control.ts";
+import { showPipeline, showSummary } from "./pipeline-page.ts";
+import type { ProcessConditions } from "./process-conditions.ts";
+import type { SwitcherRegistry } from "./switcher-registry.ts";
+
+const DEFAULT_LIMIT = 20;
+const MOST_DECISIONS = 500;
+
+export interface HttpApiOptions {
+  readonly catalogue: PipelineCatalogue;
+  readonly controlOf: (key: PipelineKey) => PipelineControl;
+  readonly boards: BoardStore;
+  readonly registry: SwitcherRegistry;
+  readonly journal: Journal;
+  readonly conditions: ProcessConditions;
+  readonly clock: Clock;
+  /** Null: changes are taken from this machine alone. */
+  readonly token: string | null;
+  /** Called after a change, to store it. */
+  readonly onChange: (control: PipelineControl) => void;
+}
+
+const PIPELINE = "/api/v1/pipelines/:namespace/:name";
+
+/** What people and tools see of the scaler, and the two things they may change: pins and the mode. */
+export function httpApiRoutes(options: HttpApiOptions): readonly Route[] {
+  const { boards, journal, clock, catalogue } = options;
+  const read = (path: string, answer: (control: PipelineControl, request: HttpRequest) => unknown): Route => ({
+    method: "GET",
+    path,
+    handle: request => ({ status: 200, body: answer(controlFor(options, request), request) }),
+  });
+  return [
+    {
+      method: "GET",
+      path: "/api/v1/pipelines",
+      handle: () => ({
+        status: 200,
+        body: { pipelines: catalogue.all().map(({ key }) => showSummary(key, boards.latest(key))) },
+      }),
+    },
+    read(PIPELINE, control => showPipeline(options, control)),
+    read(`${PIPELINE}/decisions`, (control, request) => ({
+      decisions: journal.decisions(control.pipeline.key, limitOf(request)),
+    })),
+    read(`${PIPELINE}/pin`, control => ({ pins: control.settings.pins(clock.nowMs()) })),
+    read(`${PIPELINE}/mode`, control => ({ mode: control.settings.mode, fileMode: control.pipeline.mode })),
+    ...changeRoutes(options),
+  ];
+}
+
+function changeRoutes(options: HttpApiOptions): readonly Route[] {
+  const { clock, journal, token, onChange } = options;
+  type Changed = { readonly body: unknown; readonly event: JournalEvent };
+  const change = (
+    method: "PUT" | "DELETE",
+    path: string,
+    apply: (control: PipelineControl, request: HttpRequest) => Changed,
+  ): Route => ({
+    method,
+    path,
+    handle: (request): HttpResponse => {
+      const refused = refuseMutation(request, token);
+      if (refused) return refused;
+      const control = controlFor(options, request);
+      const { body, event } = apply(control, request);
+      journal.note(control.pipeline.key, event, clock.nowMs());
+      control.touch();
+      onChange(control);
+      return { status: 200, body };
+    },
+  });
+  return [
+    change("PUT", `${PIPELINE}/pin`, (control, request) => {
+      const pin = control.settings.pin(parseBody(request), clock.nowMs());
+      return { body: pin, event: { kind: "pin", pin } };
+    }),
+    change("DELETE", `${PIPELINE}/pin`, (control, request) => {
+      const stage = request.query.get("stage");
+      const removed = control.settings.unpin(stage, clock.nowMs());
+      return { body: { removed }, event: { kind: "unpin", stage, removed } };
+    }),
+    change("PUT", `${PIPELINE}/mode`, (control, request) => {
+      const mode = control.settings.setMode(parseBody(request));
+      return { body: { mode, fileMode: control.pipeline.mode }, event: { kind: "mode", mode } };
+    }),
+  ];
+}
+
+function controlFor(options: HttpApiOptions, request: HttpRequest): PipelineControl {
+  const key = { namespace: request.params["namespace"] ?? "", name: request.params["name"] ?? "" };
+  return options.controlOf(options.catalogue.pipeline(key, "not_found").key);
+}
+
+function limitOf(request: HttpRequest): number {
+  const text = request.query.get("limit");
+  if (text === null) return DEFAULT_LIMIT;
+  const limit = Number(text);
+  if (!/^\d{1,9}$/.test(text) || limit < 1)
+    throw new VariscaleError("invalid_argument", `limit: must be a whole number above 0 (is: ${text.slice(0, 40)})`);
+  return Math.min(limit, MOST_DECISIONS);
+}
+
+function parseBody(request: HttpRequest): unknown {
+  try {
+    return JSON.parse(request.body.toString("utf8"));
+  } catch (error) {
+    throw new VariscaleError("invalid_argument", `the body is not JSON: ${VariscaleError.from(error).message}`);
+  }
+}

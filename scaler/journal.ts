@@ -1,0 +1,62 @@
+import type { Logger } from "pino";
+import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
+import type { AuditFile } from "./audit-file.ts";
+import type { DecisionRecord } from "./decision-record.ts";
+
+/** Decisions kept in memory, all pipelines together, and the least for each of them. */
+const MOST_DECISIONS = 5000;
+const LEAST_PER_PIPELINE = 20;
+const MOST_PER_PIPELINE = 500;
+
+/** Something that an operator or the guard did, beside decisions. */
+export type JournalEvent =
+  | { readonly kind: "pin"; readonly pin: unknown }
+  | { readonly kind: "unpin"; readonly stage: string | null; readonly removed: number }
+  | { readonly kind: "mode"; readonly mode: "shadow" | "active" }
+  | { readonly kind: "guard"; readonly guarding: boolean; readonly decisionId: string | null };
+
+/**
+ * What was decided and done: one line of the log each, one line of the audit log, and the newest decisions in memory. Those are
+ * kept as text, which takes a third of the memory that objects take.
+ */
+export class Journal {
+  readonly #audit: AuditFile | null;
+  readonly #logger: Logger;
+  readonly #perPipeline: number;
+  /** Oldest first. */
+  readonly #decisions = new Map<string, string[]>();
+
+  constructor(pipelines: number, audit: AuditFile | null, logger: Logger) {
+    this.#audit = audit;
+    this.#logger = logger;
+    const share = Math.floor(MOST_DECISIONS / Math.max(1, pipelines));
+    this.#perPipeline = Math.min(MOST_PER_PIPELINE, Math.max(LEAST_PER_PIPELINE, share));
+  }
+
+  decide(record: DecisionRecord): void {
+    const { kind: _kind, at: _at, ...fields } = record;
+    this.#logger.info(fields, "decision");
+    this.#audit?.append(record);
+    const key = formatKey({ namespace: record.namespace, name: record.pipeline });
+    const kept = this.#decisions.get(key) ?? [];
+    this.#decisions.set(key, kept);
+    kept.push(JSON.stringify(record));
+    if (kept.length > this.#perPipeline) kept.shift();
+  }
+
+  note(key: PipelineKey, event: JournalEvent, nowMs: number): void {
+    const { kind, ...fields } = event;
+    const where = { namespace: key.namespace, pipeline: key.name };
+    this.#logger.info({ ...where, ...fields }, kind);
+    this.#audit?.append({ kind, at: new Date(nowMs).toISOString(), ...where, ...fields });
+  }
+
+  /** Newest first. */
+  decisions(key: PipelineKey, limit: number): readonly DecisionRecord[] {
+    const kept = this.#decisions.get(formatKey(key)) ?? [];
+    return kept
+      .slice(Math.max(0, kept.length - limit))
+      .reverse()
+      .map(text => JSON.parse(text) as DecisionRecord);
+  }
+}

@@ -1,0 +1,65 @@
+import type { PipelineBoard, StageBoard } from "../control/board.ts";
+import { VariscaleError } from "../domain/errors.ts";
+import { formatKey, type Pipeline, type Stage } from "../domain/pipeline.ts";
+import type { GetMetricSpecResponse } from "../proto/generated/externalscaler/GetMetricSpecResponse.ts";
+import type { GetMetricsResponse } from "../proto/generated/externalscaler/GetMetricsResponse.ts";
+
+/**
+ * The name that the HPA holds. It must never change while the pipeline and the stage keep theirs: under another name the HPA finds
+ * no metric and stops scaling. Letters, digits and `-` only.
+ */
+export function metricNameOf(pipeline: Pipeline, stage: Stage): string {
+  return `variscale-${pipeline.key.name}-${stage.name}`.replaceAll(".", "-");
+}
+
+/** One metric with target 1, so that the value is the replica count. Integer fields for KEDA before 2.17, which reads only those. */
+export function metricSpecOf(pipeline: Pipeline, stage: Stage): GetMetricSpecResponse {
+  return { metricSpecs: [{ metricName: metricNameOf(pipeline, stage), targetSize: 1, targetSizeFloat: 1 }] };
+}
+
+/**
+ * Exactly one value, a whole number: KEDA sums several, rounds fractions up, and takes what is not a number for 0.
+ *
+ * Throws unavailable before the first plan and when the board is older than `staleAfterMs`; KEDA's `fallback` takes over then.
+ */
+export function metricsOf(
+  pipeline: Pipeline,
+  stage: Stage,
+  board: PipelineBoard | null,
+  nowMs: number,
+  staleAfterMs: number,
+): GetMetricsResponse {
+  const name = `${formatKey(pipeline.key)}/${stage.name}`;
+  const found = stageOf(board, stage.name);
+  if (!board?.plan || !found)
+    throw new VariscaleError(
+      "unavailable",
+      `there is no plan for ${name} yet: it is made from the first load data of source \`${pipeline.loadSource}\``,
+    );
+  const ageMs = nowMs - board.atMs;
+  if (ageMs > staleAfterMs)
+    throw new VariscaleError(
+      "unavailable",
+      `the decision for ${name} is ${Math.round(ageMs / 1000)} s old, more than the ${staleAfterMs / 1000} s allowed: its control loop is stuck; see the scaler's log`,
+    );
+  const replicas = found.replicasNow;
+  if (!Number.isSafeInteger(replicas) || replicas < 0)
+    throw new VariscaleError("unavailable", `${String(replicas)} is no replica count for ${name}: it is not passed on`);
+  return {
+    metricValues: [{ metricName: metricNameOf(pipeline, stage), metricValue: replicas, metricValueFloat: replicas }],
+  };
+}
+
+/** Whether the stage should run at all; without a plan it should, because no data never means none are needed. */
+export function isActive(stage: Stage, board: PipelineBoard | null): boolean {
+  return !board?.plan || (stageOf(board, stage.name)?.active ?? true);
+}
+
+/** Whether activity is worth repeating: KEDA loses the first one when it comes before the ScaledObject's status is written. */
+export function isAtZero(stage: Stage, board: PipelineBoard | null): boolean {
+  return stageOf(board, stage.name)?.replicasReady === 0;
+}
+
+function stageOf(board: PipelineBoard | null, name: string): StageBoard | undefined {
+  return board?.stages.find(stage => stage.stage === name);
+}

@@ -1,0 +1,146 @@
+import { type ServerWritableStream, status } from "@grpc/grpc-js";
+import { VariscaleError } from "../domain/errors.ts";
+import type { Pipeline, Stage } from "../domain/pipeline.ts";
+import type { ExternalScalerHandlers } from "../proto/generated/externalscaler/ExternalScaler.ts";
+import type { GetMetricSpecResponse } from "../proto/generated/externalscaler/GetMetricSpecResponse.ts";
+import type { GetMetricsRequest__Output } from "../proto/generated/externalscaler/GetMetricsRequest.ts";
+import type { IsActiveResponse } from "../proto/generated/externalscaler/IsActiveResponse.ts";
+import type { ScaledObjectRef__Output } from "../proto/generated/externalscaler/ScaledObjectRef.ts";
+import type { Boards } from "./board-store.ts";
+import type { Clock } from "./clock.ts";
+import { type CallContext, toStatus, unary } from "./grpc-call.ts";
+import { isActive, isAtZero, metricSpecOf, metricsOf } from "./keda-answer.ts";
+import { parseTriggerMetadata } from "./metadata.ts";
+import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
+
+/** While a stage is at zero, `true` is repeated this often: KEDA drops one that comes before the ScaledObject's status is written. */
+const REPEAT_ACTIVE_MS = 2000;
+
+/** Warnings about trigger metadata that are remembered, so that each is logged once. */
+const MOST_WARNINGS = 10_000;
+
+export interface KedaServiceOptions extends CallContext {
+  readonly catalogue: PipelineCatalogue;
+  readonly boards: Boards;
+  readonly clock: Clock;
+  /** GetMetrics fails when the board is older. */
+  readonly staleAfterMs: number;
+}
+
+/** KEDA's five calls. Every answer is read from the newest board in memory: nothing is computed and nothing is waited for. */
+export class KedaService {
+  readonly handlers: ExternalScalerHandlers;
+  readonly #options: KedaServiceOptions;
+  readonly #streams = new Set<{ end(): void }>();
+  readonly #warned = new Set<string>();
+
+  constructor(options: KedaServiceOptions) {
+    this.#options = options;
+    const { boards, clock, staleAfterMs } = options;
+    this.handlers = {
+      IsActive: unary("IsActive", options, (ref: ScaledObjectRef__Output) => {
+        const { pipeline, stage } = this.#targetOf(ref);
+        return { result: isActive(stage, boards.latest(pipeline.key)) };
+      }),
+      GetMetricSpec: unary("GetMetricSpec", options, (ref: ScaledObjectRef__Output) => {
+        const { pipeline, stage } = this.#targetOf(ref);
+        return metricSpecOf(pipeline, stage);
+      }),
+      GetMetrics: unary("GetMetrics", options, (request: GetMetricsRequest__Output) => {
+        const { pipeline, stage } = this.#targetOf(request.scaledObjectRef);
+        return metricsOf(pipeline, stage, boards.latest(pipeline.key), clock.nowMs(), staleAfterMs);
+      }),
+      StreamIsActive: call =>
+        this.#stream("StreamIsActive", call, (pipeline, stage) => this.#streamActivity(call, pipeline, stage)),
+      StreamMetricSpec: call =>
+        this.#stream("StreamMetricSpec", call, (pipeline, stage) => {
+          // The spec never changes while the process lives: it depends on names alone.
+          call.write(metricSpecOf(pipeline, stage));
+          return () => undefined;
+        }),
+    };
+  }
+
+  get openStreams(): number {
+    return this.#streams.size;
+  }
+
+  /** Ends every stream with OK: KEDA then reconnects without its growing back-off. */
+  endStreams(): void {
+    for (const stream of [...this.#streams]) stream.end();
+  }
+
+  #streamActivity(
+    call: ServerWritableStream<ScaledObjectRef__Output, IsActiveResponse>,
+    pipeline: Pipeline,
+    stage: Stage,
+  ): () => void {
+    const { boards, clock } = this.#options;
+    let sent = isActive(stage, boards.latest(pipeline.key));
+    let sentAtMs = clock.nowMs();
+    call.write({ result: sent });
+    return boards.subscribe(pipeline.key, board => {
+      const active = isActive(stage, board);
+      const nowMs = clock.nowMs();
+      // Above zero a repeated `true` would only put off KEDA's scale-down to zero.
+      const isRepeat = active && isAtZero(stage, board) && nowMs - sentAtMs >= REPEAT_ACTIVE_MS;
+      if (active === sent && (!isRepeat || call.writableNeedDrain)) return;
+      sent = active;
+      sentAtMs = nowMs;
+      call.write({ result: active });
+    });
+  }
+
+  #stream<Response extends IsActiveResponse | GetMetricSpecResponse>(
+    method: string,
+    call: ServerWritableStream<ScaledObjectRef__Output, Response>,
+    open: (pipeline: Pipeline, stage: Stage) => () => void,
+  ): void {
+    const { observe, logger } = this.#options;
+    const startMs = performance.now();
+    let stop: () => void = () => undefined;
+    const finish = (code: number): void => {
+      if (!this.#streams.delete(stream)) return;
+      stop();
+      observe(method, code, (performance.now() - startMs) / 1000);
+    };
+    const stream = {
+      end: () => {
+        finish(status.OK);
+        call.end();
+      },
+    };
+    this.#streams.add(stream);
+    call.on("cancelled", () => finish(status.CANCELLED));
+    call.on("close", () => finish(status.CANCELLED));
+    call.on("error", () => finish(status.INTERNAL));
+    try {
+      const { pipeline, stage } = this.#targetOf(call.request);
+      stop = open(pipeline, stage);
+    } catch (thrown) {
+      const error = toStatus(thrown, method, logger);
+      finish(error.code);
+      call.emit("error", error);
+    }
+  }
+
+  /** Throws invalid_argument where the ScaledObject names no pipeline or stage that is there. */
+  #targetOf(ref: ScaledObjectRef__Output | null): { readonly pipeline: Pipeline; readonly stage: Stage } {
+    if (!ref?.namespace)
+      throw new VariscaleError("invalid_argument", "the call names no ScaledObject: `namespace` is empty");
+    const metadata = parseTriggerMetadata(ref.scalerMetadata);
+    for (const warning of metadata.warnings) this.#warnOnce(ref, warning);
+    return this.#options.catalogue.stage(
+      { namespace: ref.namespace, name: metadata.pipeline },
+      metadata.stage,
+      "invalid_argument",
+    );
+  }
+
+  #warnOnce(ref: ScaledObjectRef__Output, warning: string): void {
+    const key = `${ref.namespace}/${ref.name}: ${warning}`;
+    if (this.#warned.has(key) || this.#warned.size >= MOST_WARNINGS) return;
+    this.#warned.add(key);
+    this.#options.logger.warn({ namespace: ref.namespace, scaledObject: ref.name }, `trigger metadata: ${warning}`);
+  }
+}

@@ -1,0 +1,121 @@
+import type { Logger } from "pino";
+import type { PipelineBoard } from "../control/board.ts";
+import { VariscaleError } from "../domain/errors.ts";
+import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
+import type { BoardStore } from "./board-store.ts";
+import type { Clock } from "./clock.ts";
+import { decisionOf } from "./decision-record.ts";
+import type { Journal } from "./journal.ts";
+import type { LoadSource } from "./load-source.ts";
+import type { PipelineControl } from "./pipeline-control.ts";
+import type { ProcessConditions } from "./process-conditions.ts";
+import type { SwitcherRegistry } from "./switcher-registry.ts";
+
+const TICK_MS = 1000;
+/** After this long calls are let in before the pass goes on. */
+const YIELD_AFTER_MS = 10;
+
+export interface ControlLoopOptions {
+  readonly controls: readonly PipelineControl[];
+  /** By pipeline; one without has no load data. */
+  readonly sources: ReadonlyMap<PipelineControl, LoadSource>;
+  readonly boards: BoardStore;
+  readonly registry: SwitcherRegistry;
+  readonly journal: Journal;
+  readonly conditions: ProcessConditions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onTick: (key: PipelineKey, seconds: number, ok: boolean) => void;
+  readonly onDecision: (key: PipelineKey) => void;
+  readonly onSkippedPass: () => void;
+  /** Called at the end of every pass. */
+  readonly onPass: () => void;
+}
+
+/** The one loop: every second, one tick of every pipeline; its board is published and its assignments are sent. */
+export class ControlLoop {
+  readonly #options: ControlLoopOptions;
+  /** Decision that each pipeline's newest board carries. */
+  readonly #decisions = new Map<string, string | null>();
+  #running = false;
+  #stop: () => void = () => undefined;
+  #passAtMs: number;
+
+  constructor(options: ControlLoopOptions) {
+    this.#options = options;
+    this.#passAtMs = options.clock.nowMs();
+    for (const control of options.controls) this.#decisions.set(formatKey(control.pipeline.key), control.decisionId);
+  }
+
+  /** When the newest pass was over. */
+  get passAtMs(): number {
+    return this.#passAtMs;
+  }
+
+  /** Ticks once before it returns, so that there are boards when the first call comes, and every second from then on. */
+  start(): void {
+    for (const control of this.#options.controls) this.#tick(control);
+    this.#endPass();
+    this.#stop = this.#options.clock.every(TICK_MS, () => void this.#pass());
+  }
+
+  close(): void {
+    this.#stop();
+  }
+
+  async #pass(): Promise<void> {
+    if (this.#running) return this.#options.onSkippedPass();
+    this.#running = true;
+    let sinceMs = performance.now();
+    for (const control of this.#options.controls) {
+      this.#tick(control);
+      if (performance.now() - sinceMs < YIELD_AFTER_MS) continue;
+      await new Promise(resolve => setImmediate(resolve));
+      sinceMs = performance.now();
+    }
+    this.#running = false;
+    this.#endPass();
+  }
+
+  #endPass(): void {
+    this.#passAtMs = this.#options.clock.nowMs();
+    this.#options.onPass();
+  }
+
+  /** One tick; whatever it throws, the last board stays and the next pipeline has its turn. */
+  #tick(control: PipelineControl): void {
+    const { boards, registry, clock, conditions, sources, logger, onTick } = this.#options;
+    const { key } = control.pipeline;
+    const nowMs = clock.nowMs();
+    const startMs = performance.now();
+    let problem: string | null = null;
+    try {
+      const source = sources.get(control);
+      const problemOfSource = source ? source.problem : `no source \`${control.pipeline.loadSource}\` is configured`;
+      conditions.set(key, "LoadSourceAnswering", problemOfSource, nowMs);
+      const before = boards.latest(key);
+      const board = control.tick(source?.take() ?? [], registry.views(key, nowMs), nowMs);
+      boards.publish(board);
+      registry.push(board);
+      this.#record(board, before, nowMs);
+    } catch (error) {
+      problem = `a tick failed: ${VariscaleError.from(error).message}; the last decision stays`;
+      logger.error({ err: error, namespace: key.namespace, pipeline: key.name }, "tick failed");
+    }
+    conditions.set(key, "Ticking", problem, nowMs);
+    onTick(key, (performance.now() - startMs) / 1000, problem === null);
+  }
+
+  #record(board: PipelineBoard, before: PipelineBoard | null, nowMs: number): void {
+    const { journal, onDecision } = this.#options;
+    const key = formatKey(board.key);
+    const decision = decisionOf(board, this.#decisions.get(key) ?? null);
+    this.#decisions.set(key, board.decisionId);
+    if (decision) {
+      journal.decide(decision);
+      onDecision(board.key);
+    }
+    if (board.guarding !== (before?.guarding ?? false))
+      journal.note(board.key, { kind: "guard", guarding: board.guarding, decisionId: board.decisionId }, nowMs);
+  }
+}

@@ -1,0 +1,197 @@
+import { VariscaleError } from "../domain/errors.ts";
+import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
+import type { ProtoGrpcType as KedaProto } from "../proto/generated/externalscaler.ts";
+import type { ProtoGrpcType as SwitcherProto } from "../proto/generated/switcher.ts";
+import { loadProto } from "../runtime/grpc.ts";
+import { type HttpServer, type Route, startHttpServer } from "../runtime/http-server.ts";
+import { metricsRoute } from "../runtime/process-metrics.ts";
+import { createBoardMetrics } from "./board-metrics.ts";
+import type { Boards } from "./board-store.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { FollowService } from "./follow-service.ts";
+import { type GrpcServer, startGrpcServer } from "./grpc-server.ts";
+import { httpApiRoutes } from "./http-api.ts";
+import { KedaService } from "./keda-service.ts";
+import { type SwitcherPage, showSwitcher } from "./pipeline-page.ts";
+import { openScalerCore, type ScalerCore, type ScalerCoreOptions } from "./scaler-core.ts";
+
+/** GetMetrics fails when the board is older: KEDA's `fallback` takes over. */
+const STALE_AFTER_MS = 30_000;
+/** From the end of the streams until connections are cut. */
+const CLOSE_WITHIN_MS = 3000;
+
+export interface ScalerOptions extends Omit<ScalerCoreOptions, "clock" | "onPass"> {
+  readonly host: string;
+  /** 0: one that is free. */
+  readonly ports: { readonly keda: number; readonly switchers: number; readonly http: number };
+  /** What changes over HTTP must show; null or missing: changes are taken from this machine alone. */
+  readonly token?: string | null;
+  /** Default: the wall clock. */
+  readonly clock?: Clock;
+  /** GetMetrics fails when the newest tick is longer ago. Default 30,000. */
+  readonly staleAfterMs?: number;
+}
+
+export interface Scaler {
+  readonly ports: { readonly keda: number; readonly switchers: number; readonly http: number };
+  readonly boards: Boards;
+  /** Switchers whose streams are open. */
+  switchers(key: PipelineKey): readonly SwitcherPage[];
+  /** Health NOT_SERVING → streams end with OK → calls end, or are cut after 3 s; state is stored. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the control plane: the loop, KEDA's external scaler, the switchers' stream and the HTTP API.
+ *
+ * Throws invalid_argument for options that contradict each other and failed_precondition for a port that is taken.
+ */
+export async function startScaler(options: ScalerOptions): Promise<Scaler> {
+  const clock = options.clock ?? systemClock;
+  const core = openScalerCore({ ...options, clock, onPass: () => follow.sweep() });
+  const { catalogue, boards, registry, observeCall } = core;
+  const context = { catalogue, boards, clock, observe: observeCall, logger: options.logger };
+  const keda = new KedaService({ ...context, staleAfterMs: options.staleAfterMs ?? STALE_AFTER_MS });
+  const follow = new FollowService({
+    ...context,
+    registry,
+    onSwitch: seconds => core.metrics.switchSeconds.observe(seconds),
+  });
+  // Stored before anything is assigned, so that a crash can't lead to a second run with the same epoch.
+  await core.keeper.saveAll(core.controls);
+  core.loop.start();
+  core.keeper.start(core.controls);
+  const life = { isReady: false };
+  let servers: Servers;
+  try {
+    servers = await startServers(options, keda, follow, routesOf(options, core, clock, life));
+  } catch (error) {
+    await core.close();
+    throw error;
+  }
+  life.isReady = true;
+  for (const server of servers.grpc) server.setServing(true);
+  const ports = { keda: servers.grpc[0].port, switchers: servers.grpc[1].port, http: servers.http.port };
+  options.logger.info({ ports, pipelines: catalogue.all().map(({ key }) => formatKey(key)) }, "scaler started");
+
+  let closing: Promise<void> | null = null;
+  const close = async (): Promise<void> => {
+    life.isReady = false;
+    for (const server of servers.grpc) server.setServing(false);
+    keda.endStreams();
+    follow.endStreams();
+    await Promise.all([
+      core.close(),
+      ...servers.grpc.map(server => server.close(CLOSE_WITHIN_MS)),
+      servers.http.close(CLOSE_WITHIN_MS),
+    ]);
+    options.logger.info("scaler stopped");
+  };
+  return {
+    ports,
+    boards,
+    switchers: key => registry.list(key).map(switcher => showSwitcher(switcher, clock.nowMs())),
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+interface Servers {
+  readonly grpc: readonly [GrpcServer, GrpcServer];
+  readonly http: HttpServer;
+}
+
+async function startServers(
+  options: ScalerOptions,
+  keda: KedaService,
+  follow: FollowService,
+  routes: readonly Route[],
+): Promise<Servers> {
+  const { host, ports, logger } = options;
+  const { ExternalScaler } = loadProto<KedaProto>("externalscaler.proto").externalscaler;
+  const { SwitcherControl } = loadProto<SwitcherProto>("switcher.proto").variscale.switcher.v1;
+  const opened: { close(graceMs: number): Promise<void> }[] = [];
+  const open = async <S extends { close(graceMs: number): Promise<void> }>(starting: Promise<S>): Promise<S> => {
+    const server = await starting;
+    opened.push(server);
+    return server;
+  };
+  try {
+    const kedaServer = await open(
+      startGrpcServer({
+        host,
+        port: ports.keda,
+        serviceName: "externalscaler.ExternalScaler",
+        definition: ExternalScaler.service,
+        handlers: keda.handlers,
+      }),
+    );
+    const switcherServer = await open(
+      startGrpcServer({
+        host,
+        port: ports.switchers,
+        serviceName: "variscale.switcher.v1.SwitcherControl",
+        definition: SwitcherControl.service,
+        handlers: follow.handlers,
+      }),
+    );
+    const http = await open(startHttpServer({ host, port: ports.http, routes, logger, maxBodyBytes: 64 * 1024 }));
+    return { grpc: [kedaServer, switcherServer], http };
+  } catch (error) {
+    await Promise.all(opened.map(server => server.close(0)));
+    throw VariscaleError.from(error);
+  }
+}
+
+function routesOf(
+  options: ScalerOptions,
+  core: ScalerCore,
+  clock: Clock,
+  life: { readonly isReady: boolean },
+): readonly Route[] {
+  const { boards, registry, conditions } = core;
+  const fill = createBoardMetrics(core.prometheus);
+  const metrics = metricsRoute(core.prometheus);
+  const api = httpApiRoutes({
+    ...core,
+    clock,
+    token: options.token ?? null,
+    onChange: control => void core.keeper.saveAll([control]),
+  });
+  const fillMetrics = (): void => {
+    const nowMs = clock.nowMs();
+    const facts = core.controls.flatMap(({ pipeline, rejectedSamples }) => {
+      const board = boards.latest(pipeline.key);
+      if (!board) return [];
+      const switchers = registry.views(pipeline.key, nowMs);
+      return [{ pipeline, board, switchers, processConditions: conditions.of(pipeline.key), rejectedSamples }];
+    });
+    fill(facts, nowMs);
+  };
+  return [
+    ...api,
+    {
+      ...metrics,
+      handle: request => {
+        fillMetrics();
+        return metrics.handle(request);
+      },
+    },
+    {
+      method: "GET",
+      path: "/healthz",
+      handle: () => {
+        const ageMs = clock.nowMs() - core.loop.passAtMs;
+        const isAlive = ageMs <= (options.staleAfterMs ?? STALE_AFTER_MS);
+        return { status: isAlive ? 200 : 503, body: { alive: isAlive, loopAgeMs: ageMs } };
+      },
+    },
+    {
+      method: "GET",
+      path: "/readyz",
+      handle: () => ({ status: life.isReady ? 200 : 503, body: { ready: life.isReady } }),
+    },
+  ];
+}

@@ -1,0 +1,78 @@
+import { Counter, Histogram, type Registry } from "prom-client";
+
+const PIPELINE = ["namespace", "pipeline"] as const;
+
+/** What happens, counted as it happens; what is, is read from the boards when someone asks (board-metrics.ts). */
+export interface ScalerMetrics {
+  readonly tickSeconds: Histogram;
+  readonly tickFailures: Counter<"namespace" | "pipeline">;
+  readonly skippedPasses: Counter;
+  readonly decisions: Counter<"namespace" | "pipeline">;
+  readonly calls: Counter<"method" | "code">;
+  readonly callSeconds: Histogram<"method">;
+  readonly switchSeconds: Histogram;
+  readonly loadPolls: Counter<"namespace" | "pipeline" | "outcome">;
+  readonly stateSaves: Counter<"namespace" | "pipeline" | "outcome">;
+  readonly auditWrites: Counter<"outcome">;
+}
+
+export function createMetrics(registry: Registry): ScalerMetrics {
+  const registers = [registry];
+  return {
+    tickSeconds: new Histogram({
+      name: "variscale_tick_seconds",
+      help: "Time of one tick of one pipeline",
+      buckets: [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1],
+      registers,
+    }),
+    tickFailures: new Counter({
+      name: "variscale_tick_failures_total",
+      help: "Ticks that failed: the last board stays",
+      labelNames: PIPELINE,
+      registers,
+    }),
+    skippedPasses: new Counter({
+      name: "variscale_passes_skipped_total",
+      help: "Passes of the control loop that were left out because the one before was still running",
+      registers,
+    }),
+    decisions: new Counter({ name: "variscale_decisions_total", help: "Plans made", labelNames: PIPELINE, registers }),
+    calls: new Counter({
+      name: "variscale_rpc_total",
+      help: "gRPC calls that ended, streams included",
+      labelNames: ["method", "code"] as const,
+      registers,
+    }),
+    callSeconds: new Histogram({
+      name: "variscale_rpc_seconds",
+      help: "Time to answer a unary gRPC call",
+      labelNames: ["method"] as const,
+      buckets: [0.00005, 0.0002, 0.001, 0.005, 0.02, 0.1, 0.5],
+      registers,
+    }),
+    switchSeconds: new Histogram({
+      name: "variscale_switch_seconds",
+      help: "Time of a Switch, as the switcher reports it",
+      buckets: [0.001, 0.01, 0.05, 0.2, 0.5, 1, 2, 5, 20],
+      registers,
+    }),
+    loadPolls: new Counter({
+      name: "variscale_load_polls_total",
+      help: "Polls of the pipeline's load source, by outcome",
+      labelNames: [...PIPELINE, "outcome"] as const,
+      registers,
+    }),
+    stateSaves: new Counter({
+      name: "variscale_state_saves_total",
+      help: "Attempts to store the pipeline's state, by outcome",
+      labelNames: [...PIPELINE, "outcome"] as const,
+      registers,
+    }),
+    auditWrites: new Counter({
+      name: "variscale_audit_writes_total",
+      help: "Writes of the audit log, by outcome",
+      labelNames: ["outcome"] as const,
+      registers,
+    }),
+  };
+}

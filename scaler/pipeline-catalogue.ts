@@ -1,0 +1,60 @@
+import { type ErrorCode, VariscaleError } from "../domain/errors.ts";
+import { findStage, formatKey, type Pipeline, type PipelineKey, type Stage } from "../domain/pipeline.ts";
+
+/** Names that an error lists at most. */
+const MOST_NAMES = 10;
+
+/** The pipelines of this scaler, found by namespace and name. Errors name what exists in that namespace, and nothing of others. */
+export class PipelineCatalogue {
+  readonly #byKey: ReadonlyMap<string, Pipeline>;
+
+  constructor(pipelines: readonly Pipeline[]) {
+    const byKey = new Map<string, Pipeline>();
+    for (const pipeline of pipelines) {
+      const key = formatKey(pipeline.key);
+      if (byKey.has(key))
+        throw new VariscaleError(
+          "invalid_argument",
+          `two pipelines are named ${key}: rename one of them, or leave one out`,
+        );
+      byKey.set(key, pipeline);
+    }
+    this.#byKey = byKey;
+  }
+
+  all(): readonly Pipeline[] {
+    return [...this.#byKey.values()];
+  }
+
+  find(key: PipelineKey): Pipeline | undefined {
+    return this.#byKey.get(formatKey(key));
+  }
+
+  /** Throws `code` where there is no such pipeline. */
+  pipeline(key: PipelineKey, code: ErrorCode): Pipeline {
+    const found = this.find(key);
+    if (found) return found;
+    const names = this.all()
+      .filter(pipeline => pipeline.key.namespace === key.namespace)
+      .map(pipeline => pipeline.key.name);
+    const there =
+      names.length === 0
+        ? `there is none in namespace \`${key.namespace}\`: its pipeline file must be given to this scaler, with this namespace`
+        : `in namespace \`${key.namespace}\` there is: ${listed(names)}`;
+    throw new VariscaleError(code, `unknown pipeline \`${key.name}\`; ${there}`);
+  }
+
+  /** Throws `code` where there is no such pipeline or stage. */
+  stage(key: PipelineKey, name: string, code: ErrorCode): { readonly pipeline: Pipeline; readonly stage: Stage } {
+    const pipeline = this.pipeline(key, code);
+    const stage = findStage(pipeline, name);
+    if (stage) return { pipeline, stage };
+    const names = pipeline.stages.map(other => other.name);
+    throw new VariscaleError(code, `pipeline \`${formatKey(key)}\` has no stage \`${name}\`; it has: ${listed(names)}`);
+  }
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, MOST_NAMES).join(", ");
+  return names.length > MOST_NAMES ? `${shown} and ${names.length - MOST_NAMES} more` : shown;
+}

@@ -1,0 +1,122 @@
+import type { PipelineBoard } from "../control/board.ts";
+import { type ControlState, initialState } from "../control/control-state.ts";
+import { planningHorizonMs } from "../control/planning.ts";
+import type { SwitcherView } from "../control/switcher-view.ts";
+import { tick } from "../control/tick.ts";
+import type { LoadSample } from "../domain/load.ts";
+import type { Pipeline } from "../domain/pipeline.ts";
+import { LoadForecaster } from "../predictor/load-forecaster.ts";
+import { OperatorSettings } from "./operator-settings.ts";
+import type { StoredPipeline } from "./stored-pipeline.ts";
+
+/** A load sample that is older is not the load now. */
+const LOAD_STALE_AFTER_MS = 15_000;
+
+export interface PipelineControlOptions {
+  readonly pipeline: Pipeline;
+  /** Null: nothing was stored. */
+  readonly stored: StoredPipeline | null;
+  /** Higher than any epoch before. */
+  readonly epoch: number;
+  /** Of the one machine that all replicas share; null: replicas have their cores to themselves. */
+  readonly machineCores: number | null;
+  readonly nowMs: number;
+}
+
+/** What changes from tick to tick of one pipeline: control state, forecaster and operators' settings. */
+export class PipelineControl {
+  readonly pipeline: Pipeline;
+  readonly epoch: number;
+  readonly settings: OperatorSettings;
+  readonly #machineCores: number | null;
+  readonly #forecaster: LoadForecaster;
+  #state: ControlState;
+  /** The state is as it was stored, and no tick has gone on from it yet. */
+  #isUntried: boolean;
+  #newest: LoadSample | null = null;
+  #revision = 0;
+
+  constructor(options: PipelineControlOptions) {
+    const { pipeline, stored, epoch } = options;
+    this.pipeline = pipeline;
+    this.epoch = epoch;
+    this.#machineCores = options.machineCores;
+    this.settings = new OperatorSettings(pipeline);
+    this.settings.restore(stored?.settings, options.nowMs);
+    this.#forecaster = LoadForecaster.restore(stored?.forecaster ?? null);
+    this.#state = stored?.control ?? initialState(epoch);
+    this.#isUntried = stored !== null;
+  }
+
+  get decisionId(): string | null {
+    return this.#state.decisionId;
+  }
+
+  get rejectedSamples(): number {
+    return this.#forecaster.rejectedSamples;
+  }
+
+  /** Changes whenever there may be something new to store. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  touch(): void {
+    this.#revision += 1;
+  }
+
+  /** One tick at `nowMs`. What it throws leaves the state as it was. */
+  tick(samples: readonly LoadSample[], switchers: readonly SwitcherView[], nowMs: number): PipelineBoard {
+    for (const sample of samples) {
+      this.#forecaster.observe(sample);
+      if (this.#newest === null || sample.atMs > this.#newest.atMs) this.#newest = sample;
+    }
+    const result = this.#tickFrom(switchers, nowMs);
+    this.#state = result.state;
+    this.#isUntried = false;
+    this.touch();
+    return result.board;
+  }
+
+  snapshot(nowMs: number): StoredPipeline {
+    return {
+      epoch: this.epoch,
+      control: this.#state,
+      forecaster: this.#forecaster.snapshot(),
+      settings: this.settings.snapshot(nowMs),
+    };
+  }
+
+  #tickFrom(switchers: readonly SwitcherView[], nowMs: number): ReturnType<typeof tick> {
+    try {
+      return this.#pureTick(this.#state, switchers, nowMs);
+    } catch (error) {
+      // A stored state that no tick can go on from would stop this pipeline for ever: it starts anew instead.
+      if (!this.#isUntried) throw error;
+      return this.#pureTick(initialState(this.epoch), switchers, nowMs);
+    }
+  }
+
+  #pureTick(state: ControlState, switchers: readonly SwitcherView[], nowMs: number): ReturnType<typeof tick> {
+    const { pipeline } = this;
+    const isFresh = this.#newest !== null && Math.abs(nowMs - this.#newest.atMs) <= LOAD_STALE_AFTER_MS;
+    return tick(
+      state,
+      {
+        pipeline,
+        mode: this.settings.mode,
+        forecast: this.#forecaster.forecast(nowMs, planningHorizonMs(state, pipeline)),
+        load: isFresh ? this.#newest : null,
+        switchers,
+        readyReplicas: {},
+        bounds: {},
+        pins: this.settings
+          .pins(nowMs)
+          .map(({ stage, variant, batch, replicas }) => ({ stage, variant, batch, replicas })),
+        limits: { cores: null, machineCores: this.#machineCores },
+        epoch: this.epoch,
+      },
+      nowMs,
+    );
+  }
+}

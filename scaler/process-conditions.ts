@@ -1,0 +1,41 @@
+import type { Logger } from "pino";
+import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
+
+export const PROCESS_CONDITION_TYPES = ["Ticking", "LoadSourceAnswering", "StateSaved", "AuditLogWritten"] as const;
+export type ProcessConditionType = (typeof PROCESS_CONDITION_TYPES)[number];
+
+/** How this process does its work for one pipeline, beside the conditions of the pipeline itself. */
+export interface ProcessCondition {
+  readonly type: ProcessConditionType;
+  readonly status: boolean;
+  readonly message: string;
+  readonly sinceMs: number;
+}
+
+/** What works and what does not, by pipeline. A change is logged once, not every time that it is found again. */
+export class ProcessConditions {
+  readonly #logger: Logger;
+  readonly #byPipeline = new Map<string, Map<ProcessConditionType, ProcessCondition>>();
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** @param problem null: it works. */
+  set(key: PipelineKey, type: ProcessConditionType, problem: string | null, nowMs: number): void {
+    const conditions = this.#byPipeline.get(formatKey(key)) ?? new Map<ProcessConditionType, ProcessCondition>();
+    this.#byPipeline.set(formatKey(key), conditions);
+    const before = conditions.get(type);
+    const status = problem === null;
+    const changed = before?.status !== status;
+    conditions.set(type, { type, status, message: problem ?? "", sinceMs: changed ? nowMs : before.sinceMs });
+    if (!changed || (before === undefined && status)) return;
+    const fields = { namespace: key.namespace, pipeline: key.name, condition: type };
+    if (status) this.#logger.info(fields, "works again");
+    else this.#logger.warn(fields, problem);
+  }
+
+  of(key: PipelineKey): readonly ProcessCondition[] {
+    return [...(this.#byPipeline.get(formatKey(key))?.values() ?? [])];
+  }
+}

@@ -1,0 +1,182 @@
+import { Agent } from "node:http";
+import { join } from "node:path";
+import { status } from "@grpc/grpc-js";
+import type { Logger } from "pino";
+import type { Registry } from "prom-client";
+import { VariscaleError } from "../domain/errors.ts";
+import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
+import { createRegistry } from "../runtime/process-metrics.ts";
+import { packageVersion } from "../runtime/version.ts";
+import { AuditFile } from "./audit-file.ts";
+import { BoardStore } from "./board-store.ts";
+import type { Clock } from "./clock.ts";
+import { checkGatewayUrl, openGatewaySource } from "./gateway-source.ts";
+import type { CallObserver } from "./grpc-call.ts";
+import { Journal } from "./journal.ts";
+import type { LoadSource } from "./load-source.ts";
+import { ControlLoop } from "./loop.ts";
+import { createMetrics, type ScalerMetrics } from "./metrics.ts";
+import { PipelineCatalogue } from "./pipeline-catalogue.ts";
+import { PipelineControl } from "./pipeline-control.ts";
+import { ProcessConditions } from "./process-conditions.ts";
+import { StateKeeper } from "./state-keeper.ts";
+import { SwitcherRegistry } from "./switcher-registry.ts";
+
+/** A file of the audit log, and how many older ones are kept beside it. */
+const AUDIT_BYTES = 16 * 1024 * 1024;
+const AUDIT_KEEP = 3;
+
+/** Where load comes from, as the operator configured it; pipeline files name one. */
+export type LoadSourceOptions = {
+  readonly kind: "gateway";
+  /** `http://host:port`. */
+  readonly url: string;
+};
+
+export interface ScalerCoreOptions {
+  readonly pipelines: readonly Pipeline[];
+  /** By name. */
+  readonly loadSources: Readonly<Record<string, LoadSourceOptions>>;
+  /** Folder for state and the audit log; null: nothing is stored, and a restart starts anew. */
+  readonly stateDir: string | null;
+  /** Cores of the one machine that all replicas share, divided among the pipelines; null: replicas have their cores to themselves. */
+  readonly machineCores: number | null;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Called at the end of every pass of the loop. */
+  readonly onPass: () => void;
+}
+
+/** All of the scaler that is not a server. */
+export interface ScalerCore {
+  readonly catalogue: PipelineCatalogue;
+  readonly controls: readonly PipelineControl[];
+  readonly boards: BoardStore;
+  readonly registry: SwitcherRegistry;
+  readonly journal: Journal;
+  readonly conditions: ProcessConditions;
+  readonly keeper: StateKeeper;
+  readonly loop: ControlLoop;
+  readonly prometheus: Registry;
+  readonly metrics: ScalerMetrics;
+  readonly observeCall: CallObserver;
+  controlOf(key: PipelineKey): PipelineControl;
+  /** Stops the loop and the sources, and stores what changed. */
+  close(): Promise<void>;
+}
+
+/** Puts the parts together, with the state that was stored; nothing runs yet. */
+export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
+  const { pipelines, logger, clock, stateDir } = options;
+  const catalogue = new PipelineCatalogue(pipelines);
+  for (const { url } of Object.values(options.loadSources)) checkGatewayUrl(url);
+  const prometheus = createRegistry("scaler", packageVersion);
+  const metrics = createMetrics(prometheus);
+  const conditions = new ProcessConditions(logger);
+  const boards = new BoardStore(error => logger.error({ err: error }, "a reader of boards failed"));
+  const registry = new SwitcherRegistry();
+  const audit = stateDir === null ? null : openAudit(stateDir, options, conditions, metrics);
+  const journal = new Journal(pipelines.length, audit, logger);
+  const keeper = new StateKeeper({
+    stateDir,
+    clock,
+    conditions,
+    onSave: (key, ok) => metrics.stateSaves.inc({ ...labelsOf(key), outcome: ok ? "ok" : "failed" }),
+  });
+  const controls = pipelines.map(pipeline => openControl(pipeline, keeper, options));
+  const byKey = new Map(controls.map(control => [formatKey(control.pipeline.key), control]));
+  const agent = new Agent({ keepAlive: true, maxSockets: 16 });
+  const sources = openSources(controls, options, agent, metrics);
+  const loop = new ControlLoop({
+    controls,
+    sources,
+    boards,
+    registry,
+    journal,
+    conditions,
+    clock,
+    logger,
+    onTick: (key, seconds, ok) => {
+      metrics.tickSeconds.observe(seconds);
+      if (!ok) metrics.tickFailures.inc(labelsOf(key));
+    },
+    onDecision: key => metrics.decisions.inc(labelsOf(key)),
+    onSkippedPass: () => metrics.skippedPasses.inc(),
+    onPass: options.onPass,
+  });
+  return {
+    catalogue,
+    controls,
+    boards,
+    registry,
+    journal,
+    conditions,
+    keeper,
+    loop,
+    prometheus,
+    metrics,
+    observeCall: (method, code, seconds) => {
+      metrics.calls.inc({ method, code: status[code] ?? String(code) });
+      if (!method.startsWith("Stream") && method !== "Follow") metrics.callSeconds.observe({ method }, seconds);
+    },
+    controlOf: key => {
+      const control = byKey.get(formatKey(key));
+      if (!control) throw new VariscaleError("not_found", `there is no pipeline ${formatKey(key)}`);
+      return control;
+    },
+    close: async () => {
+      loop.close();
+      for (const source of sources.values()) source.close();
+      agent.destroy();
+      await keeper.close(controls);
+      await audit?.close();
+    },
+  };
+}
+
+function openAudit(
+  stateDir: string,
+  options: ScalerCoreOptions,
+  conditions: ProcessConditions,
+  metrics: ScalerMetrics,
+): AuditFile {
+  return new AuditFile({
+    path: join(stateDir, "decisions.jsonl"),
+    maxBytes: AUDIT_BYTES,
+    keep: AUDIT_KEEP,
+    onWrite: problem => {
+      metrics.auditWrites.inc({ outcome: problem === null ? "ok" : "failed" });
+      for (const { key } of options.pipelines) conditions.set(key, "AuditLogWritten", problem, options.clock.nowMs());
+    },
+  });
+}
+
+/** The epoch is above the stored one, and above that of any run whose state was lost: those took it from the clock. */
+function openControl(pipeline: Pipeline, keeper: StateKeeper, options: ScalerCoreOptions): PipelineControl {
+  const stored = keeper.load(pipeline);
+  const nowMs = options.clock.nowMs();
+  const epoch = Math.max((stored?.epoch ?? 0) + 1, Math.floor(nowMs / 1000));
+  const machineCores = options.machineCores === null ? null : options.machineCores / options.pipelines.length;
+  return new PipelineControl({ pipeline, stored, epoch, machineCores, nowMs });
+}
+
+function openSources(
+  controls: readonly PipelineControl[],
+  options: ScalerCoreOptions,
+  agent: Agent,
+  metrics: ScalerMetrics,
+): ReadonlyMap<PipelineControl, LoadSource> {
+  const sources = new Map<PipelineControl, LoadSource>();
+  for (const control of controls) {
+    const { key, loadSource } = control.pipeline;
+    const source = Object.hasOwn(options.loadSources, loadSource) ? options.loadSources[loadSource] : undefined;
+    if (!source) continue;
+    const onPoll = (ok: boolean) => metrics.loadPolls.inc({ ...labelsOf(key), outcome: ok ? "ok" : "failed" });
+    sources.set(control, openGatewaySource({ url: source.url, key, agent, clock: options.clock, onPoll }));
+  }
+  return sources;
+}
+
+function labelsOf(key: PipelineKey): { readonly namespace: string; readonly pipeline: string } {
+  return { namespace: key.namespace, pipeline: key.name };
+}

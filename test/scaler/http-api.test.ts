@@ -1,0 +1,221 @@
+import assert from "node:assert/strict";
+import { request as httpRequest } from "node:http";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { turns } from "./support/manual-clock.ts";
+import { RunningScaler } from "./support/running-scaler.ts";
+
+const PIPELINE = "/api/v1/pipelines/shop/cards";
+
+describe("HTTP API", () => {
+  let running: RunningScaler;
+  beforeEach(async () => {
+    running = await RunningScaler.start();
+  });
+  afterEach(() => running.close());
+
+  const get = async (path: string) => {
+    const response = await fetch(running.url(path));
+    // biome-ignore lint/suspicious/noExplicitAny: JSON of the API
+    return { status: response.status, body: (await response.json()) as any };
+  };
+  const send = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
+    const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+    const response = await fetch(running.url(path), init);
+    // biome-ignore lint/suspicious/noExplicitAny: JSON of the API
+    return { status: response.status, body: (await response.json()) as any };
+  };
+
+  it("lists the pipelines, before and after there is a plan", async () => {
+    const before = await get("/api/v1/pipelines");
+    assert.equal(before.body.pipelines.length, 1);
+    assert.equal(before.body.pipelines[0].decisionId, null);
+    await running.planFor(50);
+    const { pipelines } = (await get("/api/v1/pipelines")).body;
+    assert.equal(pipelines[0].name, "cards");
+    assert.equal(pipelines[0].loadRps, 50);
+    assert.deepEqual(
+      pipelines[0].stages.map((stage: { stage: string }) => stage.stage),
+      ["detect", "read"],
+    );
+  });
+
+  it("shows the board with the switchers", async () => {
+    const switcher = running.switcher();
+    running.gateway.rateRps = 50;
+    await running.runUntil(board => board.stages[0]?.replicasReady === 1, () => switcher.report({ queuedRows: 3 }));
+    const { status, body } = await get(PIPELINE);
+    assert.equal(status, 200);
+    assert.equal(body.board.decisionId, running.board?.decisionId);
+    assert.equal(body.switchers[0].pod, "detect-0");
+    assert.equal(body.switchers[0].queuedRows, 3);
+    assert.equal(body.switchers[0].assigned.variant, switcher.newest?.variant);
+    assert.equal(body.processConditions.find((one: { type: string }) => one.type === "Ticking").status, true);
+  });
+
+  it("answers 404 for a pipeline that is not there, naming those that are", async () => {
+    for (const path of ["", "/decisions", "/pin", "/mode"]) {
+      const { status, body } = await get(`/api/v1/pipelines/shop/card${path}`);
+      assert.equal(status, 404);
+      assert.match(body.error, /unknown pipeline `card`; .*cards/);
+    }
+  });
+
+  it("gives decisions, newest first, as many as asked for", async () => {
+    await running.planFor(50);
+    for (let i = 0; i < 3; i++) {
+      running.gateway.rateRps *= 2;
+      await running.clock.advance(11_000);
+      await running.planFor(running.gateway.rateRps);
+    }
+    const { decisions } = (await get(`${PIPELINE}/decisions?limit=2`)).body;
+    assert.equal(decisions.length, 2);
+    assert.equal(decisions[0].decisionId, running.board?.decisionId);
+    assert.ok(decisions[0].at >= decisions[1].at);
+    assert.ok((await get(`${PIPELINE}/decisions`)).body.decisions.length > 2);
+    for (const limit of ["0", "-1", "x", "1e3", ""])
+      assert.equal((await get(`${PIPELINE}/decisions?limit=${limit}`)).status, 400, limit);
+  });
+
+  it("pins until the time is over, and the plan keeps to it", async () => {
+    await running.planFor(20);
+    const pin = { stage: "read", variant: "light", batch: 2, replicas: 4, ttlMs: 60_000, reason: "test" };
+    const put = await send("PUT", `${PIPELINE}/pin`, pin);
+    assert.equal(put.status, 200, JSON.stringify(put.body));
+    assert.equal(put.body.expiresAtMs, running.clock.nowMs() + 60_000);
+    await running.runUntil(board => board.reasons.includes("pinned"));
+    const planned = running.board?.plan?.stages.find(stage => stage.stage === "read");
+    assert.deepEqual(
+      planned?.parts.map(part => [part.variant, part.batch, part.replicas]),
+      [["light", 2, 4]],
+    );
+    assert.equal((await get(`${PIPELINE}/pin`)).body.pins.length, 1);
+    await running.runUntil(board => !board.reasons.includes("pinned"));
+    assert.equal((await get(`${PIPELINE}/pin`)).body.pins.length, 0);
+  });
+
+  it("has one pin a stage, and removes one or all", async () => {
+    for (const stage of ["detect", "read", "read"])
+      await send("PUT", `${PIPELINE}/pin`, { stage, replicas: 2, ttlMs: 60_000 });
+    assert.equal((await get(`${PIPELINE}/pin`)).body.pins.length, 2);
+    assert.deepEqual((await send("DELETE", `${PIPELINE}/pin?stage=read`)).body, { removed: 1 });
+    assert.deepEqual((await send("DELETE", `${PIPELINE}/pin?stage=read`)).body, { removed: 0 });
+    assert.deepEqual((await send("DELETE", `${PIPELINE}/pin`)).body, { removed: 1 });
+  });
+
+  const refusedPins: readonly (readonly [unknown, RegExp])[] = [
+    [{ stage: "crop", replicas: 1, ttlMs: 5000 }, /stage: is not a stage .*detect, read/],
+    [{ stage: "read", variant: "huge", ttlMs: 5000 }, /variant: is not a variant .*heavy, middle, light/],
+    [{ stage: "read", variant: "unmeasured", ttlMs: 5000 }, /was not measured/],
+    [{ stage: "read", replicas: 11, ttlMs: 5000 }, /replicas: must be within .*1 to 10/],
+    [{ stage: "read", replicas: 1.5, ttlMs: 5000 }, /replicas/],
+    [{ stage: "read", ttlMs: 5000 }, /at least one of variant, batch and replicas/],
+    [{ stage: "read", replicas: 1 }, /ttlMs: required field is missing/],
+    [{ stage: "read", replicas: 1, ttlMs: 10 }, /ttlMs.*at least 1000/],
+    [{ stage: "read", replicas: 1, ttlMs: "5m" }, /ttlMs/],
+    [{ stage: "read", replica: 1, ttlMs: 5000 }, /replica: unknown field.*Did you mean `replicas`/],
+    [null, /is: null/],
+  ];
+  for (const [pin, message] of refusedPins) {
+    it(`refuses the pin ${JSON.stringify(pin)}`, async () => {
+      const { status, body } = await send("PUT", `${PIPELINE}/pin`, pin);
+      assert.equal(status, 400);
+      assert.match(body.error, message);
+      assert.equal((await get(`${PIPELINE}/pin`)).body.pins.length, 0);
+    });
+  }
+
+  it("changes the mode", async () => {
+    await running.planFor(20);
+    assert.deepEqual((await send("PUT", `${PIPELINE}/mode`, { mode: "shadow" })).body, {
+      mode: "shadow",
+      fileMode: "active",
+    });
+    await running.runUntil(board => board.mode === "shadow");
+    assert.ok(running.board?.reasons.includes("shadow"));
+    assert.equal((await send("PUT", `${PIPELINE}/mode`, { mode: "off" })).status, 400);
+  });
+
+  it("says that it is alive while the loop runs, and ready until it stops", async () => {
+    assert.equal((await get("/healthz")).status, 200);
+    assert.equal((await get("/readyz")).status, 200);
+    running.clock.set(running.clock.nowMs() + 30_001);
+    assert.equal((await get("/healthz")).status, 503);
+  });
+
+  it("has metrics with base units, of every pipeline and stage", async () => {
+    const switcher = running.switcher();
+    running.gateway.rateRps = 50;
+    await running.runUntil(board => board.stages[0]?.replicasReady === 1, () => switcher.report());
+    const lying = running.switcher({ pod: "liar", variant: "no-such-variant" });
+    await turns(20);
+    const text = await (await fetch(running.url("/metrics"))).text();
+    const of = 'namespace="shop",pipeline="cards"';
+    for (const line of [
+      `variscale_load_requests_per_second{${of}} 50`,
+      `variscale_replicas_ready{${of},stage="detect"} 1`,
+      `variscale_condition{${of},type="Ready"} 1`,
+      `variscale_decision_reason{${of},reason="infeasible"} 0`,
+      `variscale_switchers{${of},stage="detect",variant="unknown",ready="true"} 1`,
+      `variscale_tick_failures_total`,
+      `variscale_build_info{process="scaler"`,
+    ])
+      assert.ok(text.includes(line), line);
+    assert.match(text, /variscale_forecast_requests_per_second\{.*quantile="0.95"\} \d/);
+    assert.match(text, /variscale_decisions_total\{.*\} [1-9]/);
+    assert.match(text, /variscale_tick_seconds_count [1-9]/);
+    assert.equal(lying.ended, null);
+  });
+
+  it("answers any body and path without dying", async () => {
+    const path = fc.webPath();
+    const body = fc.oneof(fc.json(), fc.string({ unit: "binary" }));
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom("pin", "mode"), body, path, async (end, text, other) => {
+        const put = await fetch(running.url(`${PIPELINE}/${end}`), { method: "PUT", body: text });
+        assert.ok(put.status === 400 || put.status === 200, String(put.status));
+        const got = await fetch(running.url(`/api/v1/pipelines${other}`));
+        assert.ok(got.status < 500, `${got.status} for ${other}`);
+      }),
+      { numRuns: 100 },
+    );
+    assert.equal((await get("/readyz")).status, 200);
+  });
+
+  it("takes changes from this machine alone, not from a web page or through a proxy", async () => {
+    const pin = { stage: "read", replicas: 1, ttlMs: 5000 };
+    const statusWith = (headers: Record<string, string>) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const request = httpRequest(running.url(`${PIPELINE}/pin`), { method: "PUT", headers }, response => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        request.on("error", reject);
+        request.end(JSON.stringify(pin));
+      });
+    assert.equal(await statusWith({ "x-forwarded-for": "10.0.0.1" }), 403);
+    assert.equal(await statusWith({ forwarded: "for=10.0.0.1" }), 403);
+    assert.equal(await statusWith({ host: "evil.example" }), 403);
+    assert.equal(await statusWith({}), 200);
+  });
+});
+
+describe("HTTP API with a token", () => {
+  it("takes changes from who shows it alone, and lets all read", async () => {
+    const running = await RunningScaler.start({ token: "secret" });
+    try {
+      const change = (authorization: string) =>
+        fetch(running.url(`${PIPELINE}/mode`), {
+          method: "PUT",
+          headers: authorization === "" ? {} : { authorization },
+          body: '{"mode":"shadow"}',
+        });
+      for (const wrong of ["", "Bearer other", "Basic secret", "Bearer "])
+        assert.equal((await change(wrong)).status, 401, wrong);
+      assert.equal((await change("Bearer secret")).status, 200);
+      assert.equal((await fetch(running.url(PIPELINE))).status, 200);
+    } finally {
+      await running.close();
+    }
+  });
+});

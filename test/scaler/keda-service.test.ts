@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { type Client, credentials, loadPackageDefinition, status } from "@grpc/grpc-js";
+import { fromJSON } from "@grpc/proto-loader";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import protobuf from "protobufjs";
+import type { GetMetricSpecResponse__Output } from "../../proto/generated/externalscaler/GetMetricSpecResponse.ts";
+import type { IsActiveResponse__Output } from "../../proto/generated/externalscaler/IsActiveResponse.ts";
+import { until } from "./support/manual-clock.ts";
+import { Received, RunningScaler, refOf } from "./support/running-scaler.ts";
+import { testPipeline } from "./support/test-pipeline.ts";
+
+/** The contract before KEDA 2.17: integers only, and no StreamMetricSpec. */
+const OLD_PROTO = `
+syntax = "proto3"; package externalscaler;
+service ExternalScaler {
+  rpc IsActive(ScaledObjectRef) returns (IsActiveResponse) {}
+  rpc StreamIsActive(ScaledObjectRef) returns (stream IsActiveResponse) {}
+  rpc GetMetricSpec(ScaledObjectRef) returns (GetMetricSpecResponse) {}
+  rpc GetMetrics(GetMetricsRequest) returns (GetMetricsResponse) {}
+}
+message ScaledObjectRef { string name = 1; string namespace = 2; map<string, string> scalerMetadata = 3; }
+message IsActiveResponse { bool result = 1; }
+message GetMetricSpecResponse { repeated MetricSpec metricSpecs = 1; }
+message MetricSpec { string metricName = 1; int64 targetSize = 2; }
+message GetMetricsRequest { ScaledObjectRef scaledObjectRef = 1; string metricName = 2; }
+message GetMetricsResponse { repeated MetricValue metricValues = 1; }
+message MetricValue { string metricName = 1; int64 metricValue = 2; }`;
+
+describe("KedaService", () => {
+  let running: RunningScaler;
+  beforeEach(async () => {
+    running = await RunningScaler.start();
+  });
+  afterEach(() => running.close());
+
+  it("answers GetMetricSpec with target 1 before there is a plan", async () => {
+    const { metricSpecs } = await running.keda.spec(refOf());
+    assert.deepEqual(metricSpecs, [{ metricName: "variscale-cards-detect", targetSize: 1, targetSizeFloat: 1 }]);
+  });
+
+  it("fails GetMetrics with UNAVAILABLE before the first plan, and is active", async () => {
+    await assert.rejects(running.keda.metrics(refOf()), { code: status.UNAVAILABLE, details: /no plan for shop\/cards/ });
+    assert.equal((await running.keda.isActive(refOf())).result, true);
+  });
+
+  it("T8 returns exactly one value, T10 a whole one, in both fields", async () => {
+    await running.planFor(100);
+    const { metricValues } = await running.keda.metrics(refOf());
+    const replicas = running.board?.stages[0]?.replicasNow;
+    assert.ok(replicas !== undefined && replicas >= 1);
+    assert.deepEqual(metricValues, [
+      { metricName: "variscale-cards-detect", metricValue: replicas, metricValueFloat: replicas },
+    ]);
+  });
+
+  it("T12 keeps the metric's name, whatever it is asked for", async () => {
+    await running.planFor(10);
+    for (const asked of ["variscale-cards-detect", "s0-variscale-cards-detect", "", "other"])
+      assert.equal((await running.keda.metrics(refOf(), asked)).metricValues[0]?.metricName, "variscale-cards-detect");
+  });
+
+  it("T13 answers from the last board while the loop stands still, until it is too old", async () => {
+    await running.planFor(50);
+    const before = await running.keda.replicas(refOf());
+    running.clock.set(running.clock.nowMs() + 30_000);
+    assert.equal(await running.keda.replicas(refOf()), before);
+    running.clock.set(running.clock.nowMs() + 1);
+    await assert.rejects(running.keda.metrics(refOf()), { code: status.UNAVAILABLE, details: /30 s old/ });
+    // Only GetMetrics fails: with GetMetricSpec failing too, KEDA's fallback would never come.
+    assert.equal((await running.keda.spec(refOf())).metricSpecs.length, 1);
+    assert.equal((await running.keda.isActive(refOf())).result, true);
+  });
+
+  it("answers an unknown pipeline or stage with INVALID_ARGUMENT and what there is", async () => {
+    const other = refOf("detect", { namespace: "bank" });
+    const calls = [
+      [refOf("crop"), /no stage `crop`; it has: detect, read/],
+      [refOf("detect", { scalerMetadata: { pipeline: "card", stage: "detect" } }), /unknown pipeline `card`; .*: cards/],
+      [other, /there is none in namespace `bank`/],
+      [refOf("detect", { namespace: "" }), /`namespace` is empty/],
+      [refOf("detect", { scalerMetadata: {} }), /`pipeline` is missing/],
+    ] as const;
+    for (const [ref, details] of calls) {
+      for (const call of [running.keda.spec(ref), running.keda.metrics(ref), running.keda.isActive(ref)])
+        await assert.rejects(call, { code: status.INVALID_ARGUMENT, details });
+      const streams = [running.keda.raw.StreamIsActive(ref), running.keda.raw.StreamMetricSpec(ref)];
+      for (const stream of streams.map(one => new Received(one))) {
+        await until(() => stream.ended !== null, "the refusal");
+        assert.equal(stream.ended?.code, status.INVALID_ARGUMENT);
+        assert.match(stream.ended?.details ?? "", details);
+      }
+    }
+  });
+
+  it("T7 streams the spec at once, the same that GetMetricSpec tells, and T28 does so from the first connection on", async () => {
+    const stream = new Received<GetMetricSpecResponse__Output>(running.keda.raw.StreamMetricSpec(refOf()));
+    await until(() => stream.messages.length === 1, "the spec");
+    assert.deepEqual(stream.messages[0], await running.keda.spec(refOf()));
+  });
+
+  it("T16 repeats that a stage is active while it is at zero, and T15 stays silent above", async () => {
+    const stream = new Received<IsActiveResponse__Output>(running.keda.raw.StreamIsActive(refOf()));
+    await until(() => stream.messages.length === 1, "the first activity");
+    await running.planFor(20);
+    await running.clock.advance(4000);
+    const atZero = stream.messages.length;
+    assert.ok(atZero >= 3, `${atZero} messages while at zero`);
+    assert.ok(stream.messages.every(message => message.result));
+    const switcher = running.switcher();
+    await running.runUntil(board => board.stages[0]?.replicasReady === 1, () => switcher.report());
+    const ready = stream.messages.length;
+    for (let i = 0; i < 10; i++) {
+      switcher.report();
+      await running.clock.advance(1000);
+    }
+    assert.equal(stream.messages.length, ready);
+  });
+
+  it("T14 and T26 ends streams with OK when the scaler stops, and stops although they were open", async () => {
+    const activity = new Received(running.keda.raw.StreamIsActive(refOf()));
+    const spec = new Received(running.keda.raw.StreamMetricSpec(refOf()));
+    await until(() => activity.messages.length + spec.messages.length === 2, "both streams");
+    await running.scaler.close();
+    await until(() => activity.ended !== null && spec.ended !== null, "the end");
+    assert.deepEqual([activity.ended?.code, spec.ended?.code], [status.OK, status.OK]);
+  });
+
+  it("serves a client of the contract before KEDA 2.17, integers only", async () => {
+    await running.planFor(100);
+    const json = protobuf.parse(OLD_PROTO, { keepCase: true }).root.toJSON();
+    const definition = fromJSON(json, { longs: Number, defaults: true });
+    const { ExternalScaler } = loadPackageDefinition(definition)["externalscaler"] as unknown as {
+      ExternalScaler: new (address: string, creds: unknown) => Client & Record<string, (...args: unknown[]) => void>;
+    };
+    const client = new ExternalScaler(`127.0.0.1:${running.scaler.ports.keda}`, credentials.createInsecure());
+    const ask = (method: string, request: unknown) =>
+      new Promise((resolve, reject) =>
+        client[method]?.(request, (error: Error | null, value: unknown) => (error ? reject(error) : resolve(value))),
+      );
+    assert.deepEqual(await ask("GetMetricSpec", refOf()), {
+      metricSpecs: [{ metricName: "variscale-cards-detect", targetSize: 1 }],
+    });
+    assert.deepEqual(await ask("GetMetrics", { scaledObjectRef: refOf(), metricName: "m" }), {
+      metricValues: [
+        { metricName: "variscale-cards-detect", metricValue: running.board?.stages[0]?.replicasNow },
+      ],
+    });
+    assert.deepEqual(await ask("IsActive", refOf()), { result: true });
+    client.close();
+  });
+
+  it("answers every trigger metadata with OK or INVALID_ARGUMENT", async () => {
+    const text = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("pipeline", "stage", "__proto__", "cards"));
+    const refs = fc.record({ name: text, namespace: text, scalerMetadata: fc.dictionary(text, text) });
+    await fc.assert(
+      fc.asyncProperty(refs, async ref => {
+        for (const call of [running.keda.spec(ref), running.keda.isActive(ref)]) {
+          try {
+            await call;
+          } catch (error) {
+            assert.equal((error as { code?: number }).code, status.INVALID_ARGUMENT, String(error));
+          }
+        }
+      }),
+      { numRuns: 150 },
+    );
+    assert.equal((await running.keda.spec(refOf())).metricSpecs.length, 1);
+  });
+});
+
+describe("KedaService in shadow mode", () => {
+  it("tells the replicas that are there, not the goal", async () => {
+    const running = await RunningScaler.start({ pipelines: [testPipeline({ mode: "shadow" })] });
+    try {
+      const switcher = running.switcher();
+      running.gateway.rateRps = 300;
+      await running.runUntil(board => board.plan !== null && board.stages[0]?.replicasReady === 1, () =>
+        switcher.report(),
+      );
+      assert.ok((running.board?.stages[0]?.replicasGoal ?? 0) > 1);
+      assert.equal(await running.keda.replicas(refOf()), 1);
+      assert.equal(switcher.assignments.length, 0);
+    } finally {
+      await running.close();
+    }
+  });
+});

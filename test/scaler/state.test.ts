@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { pino } from "pino";
+import type { ScalerOptions } from "../../scaler/main.ts";
+import { ManualClock, until } from "./support/manual-clock.ts";
+import { RunningScaler, refOf } from "./support/running-scaler.ts";
+import { testPipeline } from "./support/test-pipeline.ts";
+
+const PIPELINE = "/api/v1/pipelines/shop/cards";
+
+describe("state of the scaler", () => {
+  let stateDir: string;
+  let running: RunningScaler | null = null;
+  beforeEach(() => {
+    stateDir = mkdtempSync(join(tmpdir(), "variscale-"));
+  });
+  afterEach(async () => {
+    await running?.close();
+    running = null;
+    rmSync(stateDir, { recursive: true, force: true });
+  });
+
+  const start = async (options: Partial<ScalerOptions> = {}, clock = new ManualClock()): Promise<RunningScaler> => {
+    running = await RunningScaler.start({ stateDir, ...options }, clock);
+    return running;
+  };
+  const restart = async (before: RunningScaler, options: Partial<ScalerOptions> = {}): Promise<RunningScaler> => {
+    await before.close();
+    before.clock.set(before.clock.nowMs() + 1);
+    return start(options, before.clock);
+  };
+  // biome-ignore lint/suspicious/noExplicitAny: JSON of the API
+  const page = async (scaler: RunningScaler): Promise<any> => (await fetch(scaler.url(PIPELINE))).json();
+
+  it("T22 answers the same after a restart, at once, and with a higher epoch", async () => {
+    const first = await start();
+    await first.planFor(150);
+    const { epoch } = await page(first);
+    const answers = [await first.keda.replicas(refOf()), await first.keda.replicas(refOf("read"))];
+    const plan = first.board?.plan;
+    const second = await restart(first);
+    assert.deepEqual([await second.keda.replicas(refOf()), await second.keda.replicas(refOf("read"))], answers);
+    assert.deepEqual(second.board?.plan?.stages, plan?.stages);
+    assert.ok((await page(second)).epoch > epoch);
+    // The forecaster went on from its history, without a sample of the new run.
+    assert.notEqual(second.board?.forecast, null);
+  });
+
+  it("gives assignments that are newer than those of the run before", async () => {
+    const first = await start();
+    await first.planFor(20);
+    const pod = first.switcher();
+    await until(() => pod.assignments.length > 0, "an assignment");
+    const second = await restart(first);
+    const again = second.switcher();
+    await until(() => again.assignments.length > 0, "an assignment");
+    assert.ok((again.newest?.version?.epoch ?? 0) > (pod.newest?.version?.epoch ?? 0));
+  });
+
+  it("keeps pins and the mode, unless the file's mode was changed since", async () => {
+    const first = await start();
+    const put = (path: string, body: unknown) =>
+      fetch(first.url(`${PIPELINE}/${path}`), { method: "PUT", body: JSON.stringify(body) });
+    await put("pin", { stage: "read", replicas: 2, ttlMs: 600_000 });
+    await put("pin", { stage: "detect", replicas: 2, ttlMs: 1000 });
+    await put("mode", { mode: "shadow" });
+    await first.clock.advance(2000);
+    const second = await restart(first);
+    const shown = await page(second);
+    assert.deepEqual(
+      shown.pins.map((pin: { stage: string }) => pin.stage),
+      ["read"],
+    );
+    assert.equal(shown.mode, "shadow");
+    const third = await restart(second, { pipelines: [testPipeline({ mode: "shadow" })] });
+    const fourth = await restart(third, { pipelines: [testPipeline({ mode: "active" })] });
+    assert.equal((await page(fourth)).mode, "active");
+  });
+
+  it("drops pins of stages that the pipeline no longer has", async () => {
+    const first = await start();
+    await fetch(first.url(`${PIPELINE}/pin`), {
+      method: "PUT",
+      body: JSON.stringify({ stage: "read", replicas: 2, ttlMs: 600_000 }),
+    });
+    await first.planFor(20);
+    const second = await restart(first, { pipelines: [testPipeline({ stages: ["detect", "crop"] })] });
+    assert.deepEqual((await page(second)).pins, []);
+    await second.planFor(20);
+    assert.equal((await second.keda.metrics(refOf("crop"))).metricValues.length, 1);
+  });
+
+  it("saves every 10 s while something changes", async () => {
+    const first = await start();
+    const [name = ""] = readdirSync(join(stateDir, "pipelines"));
+    assert.equal(name, "shop_cards.json");
+    const path = join(stateDir, "pipelines", name);
+    const before = readFileSync(path, "utf8");
+    await first.clock.advance(9000);
+    assert.equal(readFileSync(path, "utf8"), before);
+    await first.clock.advance(1000);
+    assert.notEqual(readFileSync(path, "utf8"), before);
+  });
+
+  it("starts anew, and says so, where the stored state is damaged", async () => {
+    const first = await start();
+    await first.planFor(20);
+    await first.close();
+    running = null;
+    writeFileSync(join(stateDir, "pipelines", "shop_cards.json"), "{ not what it was");
+    const warnings: string[] = [];
+    const second = await start({ logger: warningsTo(warnings) });
+    assert.equal(second.board?.plan, null);
+    assert.ok(warnings.some(line => /can't be used/.test(line)));
+    await second.planFor(20);
+  });
+
+  it("appends decisions and changes to the audit log", async () => {
+    const first = await start();
+    await first.planFor(20);
+    await fetch(first.url(`${PIPELINE}/mode`), { method: "PUT", body: '{"mode":"shadow"}' });
+    await first.close();
+    running = null;
+    const lines = readFileSync(join(stateDir, "decisions.jsonl"), "utf8").trim().split("\n");
+    const kinds = lines.map(line => JSON.parse(line).kind);
+    assert.ok(kinds.includes("decision"));
+    assert.equal(kinds.at(-1), "mode");
+  });
+
+  it("goes on, visibly degraded, with a folder that can't be written, and recovers", async () => {
+    const blocked = join(stateDir, "blocked");
+    writeFileSync(blocked, "a file where the folder should be");
+    const scaler = await start({ stateDir: blocked });
+    await scaler.planFor(20);
+    await scaler.clock.advance(10_000);
+    const conditionOf = async (type: string) =>
+      (await page(scaler)).processConditions.find((one: { type: string }) => one.type === type);
+    assert.equal((await conditionOf("StateSaved")).status, false);
+    assert.equal((await conditionOf("AuditLogWritten")).status, false);
+    const metrics = await (await fetch(scaler.url("/metrics"))).text();
+    assert.match(metrics, /variscale_state_saves_total\{.*outcome="failed"\} [1-9]/);
+    assert.match(metrics, /variscale_condition\{.*type="StateSaved"\} 0/);
+    assert.equal((await scaler.keda.metrics(refOf())).metricValues.length, 1);
+    rmSync(blocked);
+    mkdirSync(blocked);
+    await scaler.clock.advance(10_000);
+    await until(() => readdirSync(blocked).includes("pipelines"), "the state");
+    assert.equal((await conditionOf("StateSaved")).status, true);
+  });
+
+  it("goes on with a full disk", async function () {
+    // Whatever is written into the audit log goes to a device that is full.
+    try {
+      symlinkSync("/dev/full", join(stateDir, "decisions.jsonl"));
+      writeFileSync("/dev/full", "x");
+    } catch (error) {
+      if ((error as { code?: string }).code !== "ENOSPC") return this.skip();
+    }
+    const scaler = await start();
+    await scaler.planFor(20);
+    await scaler.clock.advance(1000);
+    const shown = await page(scaler);
+    const condition = shown.processConditions.find((one: { type: string }) => one.type === "AuditLogWritten");
+    assert.equal(condition.status, false);
+    assert.match(condition.message, /ENOSPC/);
+    assert.equal((await scaler.keda.metrics(refOf())).metricValues.length, 1);
+  });
+});
+
+function warningsTo(lines: string[]): ScalerOptions["logger"] {
+  return pino({ level: "warn" }, { write: (line: string) => lines.push(line) });
+}

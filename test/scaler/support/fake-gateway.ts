@@ -1,0 +1,58 @@
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Clock } from "../../../scaler/clock.ts";
+
+/** Answers load reports: a constant rate since it started, or whatever a test tells it to. */
+export class FakeGateway {
+  rateRps = 0;
+  epoch = "run-1";
+  startedAtMs: number;
+  /** Null: load reports as they should be. */
+  answer: ((response: ServerResponse) => void) | null = null;
+  /** Added to its own clock. */
+  aheadMs = 0;
+  answered = 0;
+  readonly paths: string[] = [];
+  readonly #server: Server;
+  readonly #clock: Clock;
+
+  private constructor(server: Server, clock: Clock) {
+    this.#server = server;
+    this.#clock = clock;
+    this.startedAtMs = clock.nowMs() - 60_000;
+  }
+
+  static async start(clock: Clock): Promise<FakeGateway> {
+    const server = createServer();
+    const gateway = new FakeGateway(server, clock);
+    server.on("request", (request, response) => {
+      gateway.paths.push(request.url ?? "");
+      response.on("finish", () => {
+        gateway.answered += 1;
+      });
+      if (gateway.answer) gateway.answer(response);
+      else response.end(JSON.stringify(gateway.report()));
+    });
+    await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
+    return gateway;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  report(): unknown {
+    const atMs = this.#clock.nowMs() + this.aheadMs;
+    const now = Math.floor(atMs / 1000);
+    const first = Math.max(Math.ceil((this.startedAtMs + this.aheadMs) / 1000), now - 60);
+    const seconds = [];
+    for (let second = first; second < now; second++)
+      seconds.push({ atMs: (second + 1) * 1000, rateRps: this.rateRps });
+    return { epoch: this.epoch, startedAtMs: this.startedAtMs + this.aheadMs, atMs, offered: 0, seconds };
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise(resolve => this.#server.close(resolve));
+  }
+}

@@ -1,0 +1,95 @@
+import { type ClientDuplexStream, credentials, type ServiceError, status } from "@grpc/grpc-js";
+import type { ProtoGrpcType } from "../../../proto/generated/switcher.ts";
+import type { Assignment__Output } from "../../../proto/generated/variscale/switcher/v1/Assignment.ts";
+import type { Directive__Output } from "../../../proto/generated/variscale/switcher/v1/Directive.ts";
+import type { Hello } from "../../../proto/generated/variscale/switcher/v1/Hello.ts";
+import type { Status } from "../../../proto/generated/variscale/switcher/v1/Status.ts";
+import type { SwitcherControlClient } from "../../../proto/generated/variscale/switcher/v1/SwitcherControl.ts";
+import type { SwitcherReport } from "../../../proto/generated/variscale/switcher/v1/SwitcherReport.ts";
+import { loadProto } from "../../../runtime/grpc.ts";
+import { until } from "./manual-clock.ts";
+
+const { SwitcherControl } = loadProto<ProtoGrpcType>("switcher.proto").variscale.switcher.v1;
+
+const HELLO: Hello = {
+  protocolVersions: [1],
+  namespace: "shop",
+  pipeline: "cards",
+  stage: "detect",
+  pod: "detect-0",
+  address: "127.0.0.1:8000",
+  softwareVersion: "0.1.0",
+  cores: 1,
+  memoryMib: 512,
+  variant: "heavy",
+  residentVariants: ["heavy", "light"],
+  ready: true,
+};
+
+/** The client side of Follow, by hand. */
+export class FakeSwitcher {
+  readonly assignments: Assignment__Output[] = [];
+  /** How the stream ended; null: it is open. */
+  ended: { readonly code: number; readonly details: string } | null = null;
+  readonly hello: Hello;
+  readonly #client: SwitcherControlClient;
+  readonly #stream: ClientDuplexStream<SwitcherReport, Directive__Output>;
+
+  constructor(port: number, hello: Partial<Hello> = {}, greet = true) {
+    this.hello = { ...HELLO, ...hello };
+    this.#client = new SwitcherControl(`127.0.0.1:${port}`, credentials.createInsecure());
+    this.#stream = this.#client.Follow();
+    this.#stream.on("data", (directive: Directive__Output) => {
+      if (directive.assignment) this.assignments.push(directive.assignment);
+    });
+    this.#stream.on("status", ended => {
+      this.ended = ended;
+    });
+    this.#stream.on("error", (_error: ServiceError) => undefined);
+    if (greet) this.send({ hello: this.hello });
+  }
+
+  get newest(): Assignment__Output | undefined {
+    return this.assignments.at(-1);
+  }
+
+  send(report: SwitcherReport): void {
+    this.#stream.write(report);
+  }
+
+  /** Serves what it was told newest, as its next status says. */
+  report(status: Partial<Status> = {}): void {
+    this.send({
+      status: {
+        applied: this.newest?.version ?? null,
+        variant: this.newest?.variant ?? this.hello.variant ?? "",
+        batch: this.newest?.batch ?? 1,
+        ready: true,
+        residentVariants: ["heavy", "middle", "light"],
+        ...status,
+      },
+    });
+  }
+
+  ack(): void {
+    this.send({ ack: { version: this.newest?.version ?? null, switchMs: 3 } });
+  }
+
+  nack(code: string, version = this.newest?.version): void {
+    this.send({ nack: { version: version ?? null, code, message: "no" } });
+  }
+
+  halfClose(): void {
+    this.#stream.end();
+  }
+
+  async endedWith(): Promise<{ readonly code: number; readonly details: string }> {
+    await until(() => this.ended !== null, "the end of the stream");
+    return this.ended ?? { code: status.UNKNOWN, details: "" };
+  }
+
+  close(): void {
+    this.#stream.cancel();
+    this.#client.close();
+  }
+}
