@@ -41,7 +41,10 @@ describe("FollowService", () => {
   it("sends an assignment again only when it changes", async () => {
     await running.planFor(20);
     const switcher = running.switcher();
-    await running.runUntil(() => switcher.assignments.length > 0, () => switcher.report());
+    await running.runUntil(
+      () => switcher.assignments.length > 0,
+      () => switcher.report(),
+    );
     const sent = switcher.assignments.length;
     for (let i = 0; i < 8; i++) {
       switcher.report();
@@ -50,18 +53,27 @@ describe("FollowService", () => {
     // The pod's own assignment may differ in version from the newcomer's; then there is silence.
     assert.ok(switcher.assignments.length <= sent + 1);
     const versions = switcher.assignments.map(one => one.version?.counter ?? 0);
-    assert.deepEqual(versions, [...versions].sort((a, b) => a - b));
+    assert.deepEqual(
+      versions,
+      [...versions].sort((a, b) => a - b),
+    );
   });
 
   it("counts a switcher as ready while it reports, and not after 5 s of silence", async () => {
     await running.planFor(20);
     const switcher = running.switcher();
-    await running.runUntil(() => stage()?.replicasReady === 1, () => switcher.report());
+    await running.runUntil(
+      () => stage()?.replicasReady === 1,
+      () => switcher.report(),
+    );
     for (let second = 0; second < 5; second++) await running.clock.advance(1000);
     assert.equal(stage()?.replicasReady, 1);
     await running.clock.advance(1000);
     assert.equal(stage()?.replicasReady, 0);
-    await running.runUntil(() => stage()?.replicasReady === 1, () => switcher.report());
+    await running.runUntil(
+      () => stage()?.replicasReady === 1,
+      () => switcher.report(),
+    );
   });
 
   it("takes an ack as applied", async () => {
@@ -119,9 +131,12 @@ describe("FollowService", () => {
   it("keeps two pods of a stage apart", async () => {
     await running.planFor(20);
     const pods = ["detect-0", "detect-1"].map(pod => running.switcher({ pod }));
-    await running.runUntil(() => stage()?.replicasReady === 2, () => {
-      for (const pod of pods) pod.report();
-    });
+    await running.runUntil(
+      () => stage()?.replicasReady === 2,
+      () => {
+        for (const pod of pods) pod.report();
+      },
+    );
     assert.deepEqual(Object.keys(stage()?.assignments ?? {}).sort(), ["detect-0", "detect-1"]);
     pods[0]?.close();
     await until(() => connected().length === 1, "one less");
@@ -131,7 +146,10 @@ describe("FollowService", () => {
   it("gives a pod that reconnects its assignment again", async () => {
     await running.planFor(20);
     const first = running.switcher();
-    await running.runUntil(() => stage()?.assignments["detect-0"] !== undefined, () => first.report());
+    await running.runUntil(
+      () => stage()?.assignments["detect-0"] !== undefined,
+      () => first.report(),
+    );
     const own = stage()?.assignments["detect-0"];
     first.close();
     await until(() => connected().length === 0, "the end of the first");
@@ -261,8 +279,9 @@ describe("FollowService in shadow mode", () => {
     try {
       const switcher = running.switcher();
       running.gateway.rateRps = 20;
-      await running.runUntil(board => board.plan !== null && board.stages[0]?.replicasReady === 1, () =>
-        switcher.report(),
+      await running.runUntil(
+        board => board.plan !== null && board.stages[0]?.replicasReady === 1,
+        () => switcher.report(),
       );
       assert.equal(switcher.assignments.length, 0);
     } finally {

@@ -43,7 +43,10 @@ describe("HTTP API", () => {
   it("shows the board with the switchers", async () => {
     const switcher = running.switcher();
     running.gateway.rateRps = 50;
-    await running.runUntil(board => board.stages[0]?.replicasReady === 1, () => switcher.report({ queuedRows: 3 }));
+    await running.runUntil(
+      board => board.stages[0]?.replicasReady === 1,
+      () => switcher.report({ queuedRows: 3 }),
+    );
     const { status, body } = await get(PIPELINE);
     assert.equal(status, 200);
     assert.equal(body.board.decisionId, running.board?.decisionId);
@@ -146,7 +149,10 @@ describe("HTTP API", () => {
   it("has metrics with base units, of every pipeline and stage", async () => {
     const switcher = running.switcher();
     running.gateway.rateRps = 50;
-    await running.runUntil(board => board.stages[0]?.replicasReady === 1, () => switcher.report());
+    await running.runUntil(
+      board => board.stages[0]?.replicasReady === 1,
+      () => switcher.report(),
+    );
     const lying = running.switcher({ pod: "liar", variant: "no-such-variant" });
     await turns(20);
     const text = await (await fetch(running.url("/metrics"))).text();

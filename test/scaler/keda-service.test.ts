@@ -40,7 +40,10 @@ describe("KedaService", () => {
   });
 
   it("fails GetMetrics with UNAVAILABLE before the first plan, and is active", async () => {
-    await assert.rejects(running.keda.metrics(refOf()), { code: status.UNAVAILABLE, details: /no plan for shop\/cards/ });
+    await assert.rejects(running.keda.metrics(refOf()), {
+      code: status.UNAVAILABLE,
+      details: /no plan for shop\/cards/,
+    });
     assert.equal((await running.keda.isActive(refOf())).result, true);
   });
 
@@ -76,7 +79,10 @@ describe("KedaService", () => {
     const other = refOf("detect", { namespace: "bank" });
     const calls = [
       [refOf("crop"), /no stage `crop`; it has: detect, read/],
-      [refOf("detect", { scalerMetadata: { pipeline: "card", stage: "detect" } }), /unknown pipeline `card`; .*: cards/],
+      [
+        refOf("detect", { scalerMetadata: { pipeline: "card", stage: "detect" } }),
+        /unknown pipeline `card`; .*: cards/,
+      ],
       [other, /there is none in namespace `bank`/],
       [refOf("detect", { namespace: "" }), /`namespace` is empty/],
       [refOf("detect", { scalerMetadata: {} }), /`pipeline` is missing/],
@@ -108,7 +114,10 @@ describe("KedaService", () => {
     assert.ok(atZero >= 3, `${atZero} messages while at zero`);
     assert.ok(stream.messages.every(message => message.result));
     const switcher = running.switcher();
-    await running.runUntil(board => board.stages[0]?.replicasReady === 1, () => switcher.report());
+    await running.runUntil(
+      board => board.stages[0]?.replicasReady === 1,
+      () => switcher.report(),
+    );
     const ready = stream.messages.length;
     for (let i = 0; i < 10; i++) {
       switcher.report();
@@ -142,9 +151,7 @@ describe("KedaService", () => {
       metricSpecs: [{ metricName: "variscale-cards-detect", targetSize: 1 }],
     });
     assert.deepEqual(await ask("GetMetrics", { scaledObjectRef: refOf(), metricName: "m" }), {
-      metricValues: [
-        { metricName: "variscale-cards-detect", metricValue: running.board?.stages[0]?.replicasNow },
-      ],
+      metricValues: [{ metricName: "variscale-cards-detect", metricValue: running.board?.stages[0]?.replicasNow }],
     });
     assert.deepEqual(await ask("IsActive", refOf()), { result: true });
     client.close();
@@ -175,8 +182,9 @@ describe("KedaService in shadow mode", () => {
     try {
       const switcher = running.switcher();
       running.gateway.rateRps = 300;
-      await running.runUntil(board => board.plan !== null && board.stages[0]?.replicasReady === 1, () =>
-        switcher.report(),
+      await running.runUntil(
+        board => board.plan !== null && board.stages[0]?.replicasReady === 1,
+        () => switcher.report(),
       );
       assert.ok((running.board?.stages[0]?.replicasGoal ?? 0) > 1);
       assert.equal(await running.keda.replicas(refOf()), 1);

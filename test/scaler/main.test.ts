@@ -6,8 +6,8 @@ import { RunningScaler } from "./support/running-scaler.ts";
 import { testPipeline } from "./support/test-pipeline.ts";
 
 function healthOf(port: number, service: string): Promise<string> {
-  const { check } = healthService as unknown as {
-    check: {
+  const { Check } = healthService as unknown as {
+    Check: {
       path: string;
       requestSerialize: (value: object) => Buffer;
       responseDeserialize: (bytes: Buffer) => { status: string };
@@ -16,9 +16,9 @@ function healthOf(port: number, service: string): Promise<string> {
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
   return new Promise((resolve, reject) => {
     client.makeUnaryRequest(
-      check.path,
-      check.requestSerialize,
-      check.responseDeserialize,
+      Check.path,
+      Check.requestSerialize,
+      Check.responseDeserialize,
       { service },
       (error, value) => {
         client.close();

@@ -46,8 +46,7 @@ export class FakeGateway {
     const now = Math.floor(atMs / 1000);
     const first = Math.max(Math.ceil((this.startedAtMs + this.aheadMs) / 1000), now - 60);
     const seconds = [];
-    for (let second = first; second < now; second++)
-      seconds.push({ atMs: (second + 1) * 1000, rateRps: this.rateRps });
+    for (let second = first; second < now; second++) seconds.push({ atMs: (second + 1) * 1000, rateRps: this.rateRps });
     return { epoch: this.epoch, startedAtMs: this.startedAtMs + this.aheadMs, atMs, offered: 0, seconds };
   }
 

@@ -95,7 +95,7 @@ export class RunningScaler {
   static async start(options: Partial<ScalerOptions> = {}, clock = new ManualClock()): Promise<RunningScaler> {
     const gateway = await FakeGateway.start(clock);
     const pipelines = options.pipelines ?? [testPipeline()];
-    const scaler = await startScaler({
+    const starting = startScaler({
       loadSources: { gateway: { kind: "gateway", url: gateway.url } },
       host: "127.0.0.1",
       ports: { keda: 0, switchers: 0, http: 0 },
@@ -105,6 +105,10 @@ export class RunningScaler {
       clock,
       ...options,
       pipelines,
+    });
+    const scaler = await starting.catch(async (error: unknown) => {
+      await gateway.close();
+      throw error;
     });
     return new RunningScaler(clock, gateway, scaler, pipelines[0] as Pipeline);
   }

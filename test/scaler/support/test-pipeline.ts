@@ -1,5 +1,5 @@
-import { parsePipelineFile } from "../../../domain/pipeline-file.ts";
 import type { Pipeline } from "../../../domain/pipeline.ts";
+import { parsePipelineFile } from "../../../domain/pipeline-file.ts";
 
 export interface TestPipelineOptions {
   readonly namespace?: string;
