@@ -22,7 +22,7 @@ export interface EndpointSource {
 /** What the parent process sends over the IPC channel. */
 export interface EndpointsMessage {
   readonly kind: "endpoints";
-  readonly endpoints: EndpointTable;
+  readonly stages: EndpointTable;
 }
 
 /** The side of `process` that receives messages of the parent. */
@@ -67,9 +67,9 @@ export function ipcEndpoints(channel: MessageChannel, onBadMessage: (problem: st
   return {
     follow: listener => {
       const receive = (message: unknown): void => {
-        const { kind, endpoints } = (message ?? {}) as Partial<Record<keyof EndpointsMessage, unknown>>;
+        const { kind, stages } = (message ?? {}) as Partial<Record<keyof EndpointsMessage, unknown>>;
         if (kind !== "endpoints") return;
-        const table = readTable(endpoints);
+        const table = readTable(stages);
         if (typeof table === "string") onBadMessage(table);
         else listener(table);
       };
@@ -81,11 +81,11 @@ export function ipcEndpoints(channel: MessageChannel, onBadMessage: (problem: st
 
 /** Text: what is wrong. */
 function readTable(value: unknown): EndpointTable | string {
-  if (typeof value !== "object" || value === null) return "`endpoints` must be an object";
+  if (typeof value !== "object" || value === null) return "`stages` must be an object";
   const table: Record<string, Endpoint[]> = {};
   let count = 0;
   for (const [stage, endpoints] of Object.entries(value)) {
-    if (!Array.isArray(endpoints)) return `\`endpoints.${stage}\` must be a list`;
+    if (!Array.isArray(endpoints)) return `\`stages.${stage}\` must be a list`;
     count += endpoints.length;
     if (count > MAX_ENDPOINTS) return `there must not be more than ${MAX_ENDPOINTS} endpoints`;
     const known = new Map<string, Endpoint>();

@@ -39,10 +39,10 @@ describe("ipcEndpoints()", () => {
       { address: "h:1" },
       { address: "h:2", batch: 0.5, variant: 3 },
     ];
-    channel.emit("message", { kind: "endpoints", endpoints: { a } });
+    channel.emit("message", { kind: "endpoints", stages: { a } });
     channel.emit("message", { kind: "other" });
     stop();
-    channel.emit("message", { kind: "endpoints", endpoints: {} });
+    channel.emit("message", { kind: "endpoints", stages: {} });
     const none = { variant: undefined, batch: undefined };
     assert.deepEqual(tables, [
       {
@@ -56,7 +56,7 @@ describe("ipcEndpoints()", () => {
 
   it("reports a malformed message and keeps the last table", () => {
     const { channel, tables, problems } = follow();
-    for (const endpoints of [
+    for (const stages of [
       null,
       1,
       { a: 1 },
@@ -64,7 +64,7 @@ describe("ipcEndpoints()", () => {
       { a: [{ address: "h" }] },
       { a: new Array(10_001).fill({ address: "h:1" }) },
     ])
-      channel.emit("message", { kind: "endpoints", endpoints });
+      channel.emit("message", { kind: "endpoints", stages });
     assert.equal(problems.length, 6);
     assert.equal(tables.length, 0);
   });
@@ -72,10 +72,10 @@ describe("ipcEndpoints()", () => {
   it("throws for no message whatsoever", () => {
     const { channel } = follow();
     fc.assert(
-      fc.property(fc.anything(), fc.anything(), (message, endpoints) => {
+      fc.property(fc.anything(), fc.anything(), (message, stages) => {
         channel.emit("message", message);
-        channel.emit("message", { kind: "endpoints", endpoints });
-        channel.emit("message", { kind: "endpoints", endpoints: { a: [endpoints] } });
+        channel.emit("message", { kind: "endpoints", stages });
+        channel.emit("message", { kind: "endpoints", stages: { a: [stages] } });
       }),
     );
   });

@@ -63,7 +63,7 @@ spec:
     const child = fork(entry, [file]);
     const url = await started(child);
     assert.equal((await fetch(`${url}/readyz`)).status, 503);
-    child.send({ kind: "endpoints", endpoints: { s: [{ address: replica.address }] } });
+    child.send({ kind: "endpoints", stages: { s: [{ address: replica.address }] } });
     const response = await fetch(`${url}/v1/pipelines/n/p`, { method: "POST", body: "7" });
     assert.equal(await response.text(), "7");
     child.disconnect();
