@@ -16,6 +16,8 @@ const version = z
   .object({ epoch: count, counter: count })
   .nullable()
   .transform(value => value ?? NO_VERSION);
+/** Text of errors: cut, never refused, because a stream must not end over a long message. */
+const text = z.string().transform(value => value.slice(0, 1000));
 const variants = z.array(word).max(200);
 
 const helloSchema = z.object({
@@ -54,15 +56,13 @@ const statusSchema = z.object({
   memoryMib: amount,
   serviceTimes: z
     .array(z.object({ variant: word, rows: count, batches: count, totalMs: amount }))
-    .max(5000)
+    .max(20_000)
     .transform((times): readonly ServiceTimes[] => times),
-  variants: z
-    .array(z.object({ variant: word, state: word, reason: z.string().max(4096), loadMs: amount, memoryMib: amount }))
-    .max(200),
+  variants: z.array(z.object({ variant: word, state: word, reason: text, loadMs: amount, memoryMib: amount })).max(200),
 });
 
 const ackSchema = z.object({ version, switchMs: amount });
-const nackSchema = z.object({ version, code: z.enum(NACK_CODES), message: z.string().max(4096) });
+const nackSchema = z.object({ version, code: z.enum(NACK_CODES), message: text });
 
 export type Hello = z.output<typeof helloSchema>;
 export type Status = z.output<typeof statusSchema>;

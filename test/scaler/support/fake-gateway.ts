@@ -1,5 +1,6 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { LoadReport } from "../../../domain/load-report.ts";
 import type { Clock } from "../../../scaler/clock.ts";
 
 /** Answers load reports: a constant rate since it started, or whatever a test tells it to. */
@@ -41,13 +42,14 @@ export class FakeGateway {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  report(): unknown {
+  report(): LoadReport {
     const atMs = this.#clock.nowMs() + this.aheadMs;
     const now = Math.floor(atMs / 1000);
     const first = Math.max(Math.ceil((this.startedAtMs + this.aheadMs) / 1000), now - 60);
     const seconds = [];
     for (let second = first; second < now; second++) seconds.push({ atMs: (second + 1) * 1000, rateRps: this.rateRps });
-    return { epoch: this.epoch, startedAtMs: this.startedAtMs + this.aheadMs, atMs, offered: 0, seconds };
+    const none = { offered: 0, served: 0, dropped: {}, lost: 0, failed: 0, invalid: 0, cancelled: 0, inFlight: 0 };
+    return { epoch: this.epoch, startedAtMs: this.startedAtMs + this.aheadMs, atMs, ...none, seconds };
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { pipelineFixture } from "../support/pipeline-fixture.ts";
+import { AFFINE, affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
+import { RunningScaler } from "./support/running-scaler.ts";
+
+describe("scaler and variant-switcher", () => {
+  it("make a pod serve what is planned, and another variant once that is pinned", async () => {
+    const folder = new TestFolder();
+    const stage = { name: "affine", ladder: { a: [2, 0.9], b: [3, 0.95], c: [1, 0.8] } } as const;
+    const running = await RunningScaler.start({ pipelines: [pipelineFixture([stage])] });
+    const switcher = await TestSwitcher.start(
+      affineConfig(folder.path, {
+        pipeline: { namespace: "default", name: "fixture" },
+        scalerAddress: `127.0.0.1:${running.scaler.ports.switchers}`,
+      }),
+    );
+    const views = () => running.scaler.switchers(running.pipeline.key);
+    const serves = async (variant: string): Promise<boolean> => {
+      await running.clock.advance(1000);
+      return views()[0]?.variant === variant && views()[0]?.applied.counter === views()[0]?.assigned?.version.counter;
+    };
+    try {
+      await running.planFor(5);
+      await until(() => serves("b"), "serving the most accurate variant");
+      await until(() => running.board?.stages[0]?.replicasReady === 1, "ready");
+      assert.equal(views()[0]?.address, `127.0.0.1:${switcher.switcher.ports.http}`);
+      await fetch(running.url("/api/v1/pipelines/default/fixture/pin"), {
+        method: "PUT",
+        body: JSON.stringify({ stage: "affine", variant: "c", ttlMs: 3_600_000 }),
+      });
+      await until(() => serves("c"), "serving what is pinned");
+      const answer = await switcher.infer([4]);
+      assert.equal(answer.body.model_version, "c");
+      assert.equal(answer.body.outputs?.[0]?.data[0], AFFINE["c"]?.(4));
+    } finally {
+      await switcher.close();
+      await running.close();
+      folder.delete();
+    }
+  });
+});
