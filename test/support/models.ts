@@ -31,7 +31,7 @@ export const IMAGE_CONTRACT: StageContract = {
 
 /**
  * The score is `offset` plus the input's mean, after `layers` multiplications by a 192 × 192 identity matrix that cost what any
- * other matrix would: about a third of a millisecond per layer and row on one core.
+ * other matrix would: about a tenth of a millisecond per layer and row on one core.
  */
 export function imageModel(layers: number, offset: number): Buffer {
   const products = Array.from({ length: layers }, (_, layer) => ({

@@ -1,0 +1,109 @@
+import { type handleBidiStreamingCall, Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
+import type { ProtoGrpcType } from "../../proto/generated/switcher.ts";
+import type { Ack__Output } from "../../proto/generated/variscale/switcher/v1/Ack.ts";
+import type { Assignment as AssignmentMessage } from "../../proto/generated/variscale/switcher/v1/Assignment.ts";
+import type { Directive } from "../../proto/generated/variscale/switcher/v1/Directive.ts";
+import type { Hello__Output } from "../../proto/generated/variscale/switcher/v1/Hello.ts";
+import type { Nack__Output } from "../../proto/generated/variscale/switcher/v1/Nack.ts";
+import type { Status__Output } from "../../proto/generated/variscale/switcher/v1/Status.ts";
+import type { SwitcherReport__Output } from "../../proto/generated/variscale/switcher/v1/SwitcherReport.ts";
+import { loadProto } from "../../runtime/grpc.ts";
+import { until } from "./switcher-harness.ts";
+
+type Call = ServerDuplexStream<SwitcherReport__Output, Directive>;
+
+/** A real Follow server that does what the test says and remembers what it was told. */
+export class ScalerStub {
+  readonly address: string;
+  readonly hellos: Hello__Output[] = [];
+  readonly statuses: Status__Output[] = [];
+  readonly acks: Ack__Output[] = [];
+  readonly nacks: Nack__Output[] = [];
+  /** Is sent as the answer to every hello. */
+  onHello: Directive | null = null;
+  calls: Call[] = [];
+  ended = 0;
+  readonly #server: Server;
+
+  private constructor(server: Server, port: number) {
+    this.#server = server;
+    this.address = `127.0.0.1:${port}`;
+  }
+
+  static async start(port = 0): Promise<ScalerStub> {
+    const { SwitcherControl } = loadProto<ProtoGrpcType>("switcher.proto").variscale.switcher.v1;
+    const server = new Server();
+    let stub: ScalerStub | null = null;
+    const Follow: handleBidiStreamingCall<SwitcherReport__Output, Directive> = call => stub?.accept(call);
+    server.addService(SwitcherControl.service, { Follow });
+    const bound = await new Promise<number>((resolve, reject) =>
+      server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, given) =>
+        error ? reject(error) : resolve(given),
+      ),
+    );
+    stub = new ScalerStub(server, bound);
+    return stub;
+  }
+
+  get port(): number {
+    return Number(this.address.split(":")[1]);
+  }
+
+  accept(call: Call): void {
+    this.calls.push(call);
+    call.on("data", (report: SwitcherReport__Output) => {
+      if (report.hello) {
+        this.hellos.push(report.hello);
+        if (this.onHello) call.write(this.onHello);
+      }
+      if (report.status) this.statuses.push(report.status);
+      if (report.ack) this.acks.push(report.ack);
+      if (report.nack) this.nacks.push(report.nack);
+    });
+    call.on("error", () => undefined);
+    call.on("end", () => {
+      this.ended++;
+      call.end();
+    });
+  }
+
+  send(directive: Directive): void {
+    this.calls.at(-1)?.write(directive);
+  }
+
+  assign(counter: number, above: AssignmentMessage = {}): void {
+    this.send({ assignment: assignmentMessage(counter, above) });
+  }
+
+  async untilConnected(): Promise<void> {
+    await until(() => this.hellos.length > 0, "connected");
+  }
+
+  async untilAcked(counter: number): Promise<void> {
+    await until(() => this.acks.some(ack => ack.version?.counter === counter), `acked ${counter}`);
+  }
+
+  async untilNacked(counter: number): Promise<Nack__Output> {
+    const find = () => this.nacks.find(nack => nack.version?.counter === counter);
+    await until(() => find() !== undefined, `nacked ${counter}`);
+    return find()!;
+  }
+
+  /** Cuts every stream at once, as a crash does. */
+  stop(): void {
+    this.#server.forceShutdown();
+  }
+}
+
+export function assignmentMessage(counter: number, above: AssignmentMessage = {}): AssignmentMessage {
+  return {
+    version: { epoch: 1, counter },
+    variant: "a",
+    batch: 4,
+    maxWaitMs: 0,
+    fallbackVariant: "a",
+    overload: { enterQueueMs: 1e6, exitQueueMs: 10, dwellMs: 100 },
+    decisionId: `d${counter}`,
+    ...above,
+  };
+}

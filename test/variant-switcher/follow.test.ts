@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { affineModel, writeModel } from "../support/models.ts";
+import { assignmentMessage, ScalerStub } from "../support/scaler-stub.ts";
+import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
+
+describe("Follow", () => {
+  let folder: TestFolder;
+  let scaler: ScalerStub;
+  let switcher: TestSwitcher | null = null;
+
+  beforeEach(async () => {
+    folder = new TestFolder();
+    scaler = await ScalerStub.start();
+  });
+  afterEach(async () => {
+    await switcher?.close();
+    switcher = null;
+    scaler.stop();
+    folder.delete();
+  });
+
+  const start = async (above: Record<string, unknown> = {}, firstWordMs = 8000) => {
+    const config = affineConfig(folder.path, { scalerAddress: scaler.address, ...above });
+    switcher = await TestSwitcher.start(config, { firstWordMs });
+    await scaler.untilConnected();
+    return switcher;
+  };
+
+  it("says hello, waits for the first Assignment, applies it, acks and turns ready", async () => {
+    const started = await start();
+    const hello = scaler.hellos[0]!;
+    assert.deepEqual(
+      [hello.namespace, hello.pipeline, hello.stage, hello.pod, hello.protocolVersions, hello.ready],
+      ["default", "test", "affine", "affine-0", [1], false],
+    );
+    assert.equal(hello.address, `127.0.0.1:${started.switcher.ports.http}`);
+    assert.equal((await started.http("/v2/health/ready")).status, 503);
+    assert.equal((await started.infer([1])).status, 503);
+    scaler.assign(1, { variant: "b" });
+    await scaler.untilAcked(1);
+    await started.untilReady();
+    assert.equal((await started.infer([1])).body.model_version, "b");
+  });
+
+  it("reports what it does, in numbers that only grow", async () => {
+    const started = await start();
+    scaler.assign(1, { variant: "b", batch: 4, fallbackVariant: "a" });
+    await started.untilReady();
+    await Promise.all([started.infer([1]), started.infer([1, 2, 3])]);
+    await until(() => scaler.statuses.at(-1)?.servedRows === 4, "reported");
+    const status = scaler.statuses.at(-1)!;
+    assert.deepEqual(
+      [status.variant, status.batch, status.ready, status.applied],
+      ["b", 4, true, { epoch: 1, counter: 1 }],
+    );
+    assert.deepEqual([status.offeredRows, status.droppedRows, status.queuedRows, status.switches], [4, 0, 0, 1]);
+    assert.equal(
+      status.serviceTimes.reduce((rows, time) => rows + time.rows * time.batches, 0),
+      4,
+    );
+    assert.ok(status.serviceTimes.every(time => time.variant === "b" && time.totalMs > 0));
+    await until(() => scaler.statuses.at(-1)?.residentVariants.includes("a") === true, "the fallback is resident");
+    assert.deepEqual(
+      scaler.statuses.at(-1)?.variants.map(({ variant, state }) => [variant, state]),
+      [
+        ["a", "resident"],
+        ["b", "serving"],
+        ["c", "absent"],
+      ],
+    );
+  });
+
+  it("nacks what it can't do with the code and the reason, and goes on serving", async () => {
+    const bad = { ...writeModel(folder.path, "bad", affineModel(1, 1)), sha256: "0".repeat(64) };
+    const config = affineConfig(folder.path);
+    const started = await start({ variants: [...(config["variants"] as object[]), bad] });
+    scaler.assign(2);
+    await scaler.untilAcked(2);
+    scaler.assign(1, { variant: "b" });
+    assert.equal((await scaler.untilNacked(1)).code, "stale_version");
+    scaler.assign(3, { variant: "nothing" });
+    const unknown = await scaler.untilNacked(3);
+    assert.equal(unknown.code, "unknown_variant");
+    assert.match(unknown.message, /nothing is none of this stage's variants: a, b, c, bad/);
+    scaler.assign(4, { variant: "bad" });
+    assert.equal((await scaler.untilNacked(4)).code, "sha256_mismatch");
+    scaler.assign(5, { variant: "bad" });
+    assert.match((await scaler.untilNacked(5)).message, /not tried again yet/);
+    scaler.assign(6, { batch: 0 });
+    assert.match((await scaler.untilNacked(6)).message, /the assignment's batch is 0/);
+    assert.equal((await started.infer([1])).body.model_version, "a");
+    assert.equal((await started.switches()).filter(({ to }) => to === "bad").length, 1);
+  });
+
+  it("nacks an Assignment that a newer one overtakes, and takes a higher epoch over a higher counter", async () => {
+    await start();
+    scaler.assign(1, { variant: "a" });
+    scaler.assign(2, { variant: "b" });
+    await scaler.untilAcked(2);
+    assert.equal((await scaler.untilNacked(1)).code, "superseded");
+    scaler.send({ assignment: assignmentMessage(0, { version: { epoch: 2, counter: 0 }, variant: "c" }) });
+    await scaler.untilAcked(0);
+    assert.equal((await switcher?.infer([1]))?.body.model_version, "c");
+  });
+
+  it("acks the same Assignment again without switching", async () => {
+    const started = await start();
+    scaler.assign(1);
+    await scaler.untilAcked(1);
+    scaler.assign(1);
+    await until(() => scaler.acks.length === 2, "acked twice");
+    assert.equal((await started.switches()).length, 1);
+  });
+
+  it("reports a pin, nacks while it lasts, and goes back to the Assignment after it", async () => {
+    const started = await start();
+    scaler.assign(1, { variant: "a" });
+    await scaler.untilAcked(1);
+    await started.pin("c", 2, 60_000);
+    await until(() => scaler.statuses.at(-1)?.pin?.variant === "c", "pinned");
+    assert.ok((scaler.statuses.at(-1)?.pin?.expiresInMs ?? 0) > 50_000);
+    scaler.assign(2, { variant: "b" });
+    assert.equal((await scaler.untilNacked(2)).code, "pinned");
+    assert.equal((await started.infer([1])).body.model_version, "c");
+    await started.pin("c", 2, 50);
+    await until(async () => (await started.infer([1])).body.model_version === "a", "back");
+    assert.equal(scaler.statuses.at(-1)?.batch, 2);
+    await until(() => scaler.statuses.at(-1)?.pin === null, "unpinned");
+  });
+
+  it("goes on serving without its scaler, connects again and says what it serves", async () => {
+    const started = await start();
+    scaler.assign(7, { variant: "b" });
+    await scaler.untilAcked(7);
+    const { port } = scaler;
+    scaler.stop();
+    assert.equal((await started.infer([1])).body.model_version, "b");
+    scaler = await ScalerStub.start(port);
+    await scaler.untilConnected();
+    const hello = scaler.hellos[0]!;
+    assert.deepEqual([hello.applied, hello.variant, hello.ready], [{ epoch: 1, counter: 7 }, "b", true]);
+  });
+
+  it("follows a redirect, and comes back where that leads nowhere", async () => {
+    const leader = await ScalerStub.start();
+    try {
+      scaler.onHello = { redirect: { address: leader.address } };
+      await start();
+      await leader.untilConnected();
+      leader.stop();
+      await until(() => scaler.hellos.length > 1, "back");
+    } finally {
+      leader.stop();
+    }
+  });
+
+  it("serves the default variant when the scaler stays silent", async () => {
+    const started = await start({}, 50);
+    await started.untilReady();
+    assert.equal((await started.infer([1])).body.model_version, "a");
+  });
+
+  it("serves the Assignment of its last run when there is no scaler", async () => {
+    const stateFile = join(folder.path, "state", "assignment.json");
+    const started = await start({ stateFile });
+    scaler.assign(3, { variant: "b" });
+    await scaler.untilAcked(3);
+    await started.close();
+    const again = await TestSwitcher.startReady(affineConfig(folder.path, { stateFile }));
+    switcher = again;
+    assert.equal((await again.infer([1])).body.model_version, "b");
+  });
+
+  it("drains: takes nothing new, ends the stream", async () => {
+    const started = await start();
+    scaler.assign(1);
+    await scaler.untilAcked(1);
+    scaler.send({ drain: { graceMs: 1000 } });
+    await until(() => scaler.ended === 1, "ended");
+    assert.equal((await started.http("/v2/health/ready")).status, 503);
+    const refused = await started.infer([1]);
+    assert.equal(refused.status, 503);
+    assert.match(refused.body.error ?? "", /drains/);
+  });
+});

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { IMAGE_CONTRACT, imageModel, writeModel } from "../support/models.ts";
+import { ScalerStub } from "../support/scaler-stub.ts";
+import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
+
+describe("a switcher under overload", () => {
+  let folder: TestFolder;
+  let scaler: ScalerStub;
+  let switcher: TestSwitcher;
+
+  beforeEach(async () => {
+    folder = new TestFolder();
+    scaler = await ScalerStub.start();
+    const variants = [
+      writeModel(folder.path, "light", imageModel(1, 0)),
+      writeModel(folder.path, "heavy", imageModel(300, 1000)),
+    ];
+    const config = {
+      variants,
+      contract: IMAGE_CONTRACT,
+      defaultVariant: "light",
+      queue: { maxRows: 8, maxBytes: 2 ** 24 },
+    };
+    switcher = await TestSwitcher.start(affineConfig(folder.path, { scalerAddress: scaler.address, ...config }));
+    await scaler.untilConnected();
+  });
+  afterEach(async () => {
+    await switcher.close();
+    scaler.stop();
+    folder.delete();
+  });
+
+  /** One row of bytes that are all `value`; its score is `value`, plus 1000 from the heavy variant. */
+  const infer = async (value: number, headers: Record<string, string> = {}) => {
+    const header = JSON.stringify({
+      inputs: [{ name: "image", datatype: "UINT8", shape: [1, 240, 192], parameters: { binary_data_size: 46_080 } }],
+    });
+    const body = new Uint8Array(Buffer.concat([Buffer.from(header), Buffer.alloc(46_080, value)]));
+    const response = await switcher.http("/v2/models/affine/infer", {
+      method: "POST",
+      headers: { "inference-header-content-length": String(header.length), ...headers },
+      body,
+    });
+    return {
+      status: response.status,
+      retryAfter: response.headers.get("retry-after"),
+      body: (await response.json()) as { model_version?: string; error?: string; outputs?: { data: number[] }[] },
+    };
+  };
+
+  it("goes to its fallback by its own rule and back when the queue has calmed down", async () => {
+    const overload = { enterQueueMs: 30, exitQueueMs: 10, dwellMs: 300 };
+    scaler.assign(1, { variant: "heavy", fallbackVariant: "light", batch: 1, overload });
+    await scaler.untilAcked(1);
+    await until(async () => (await switcher.variants())["light"]?.state === "resident", "the fallback is resident");
+    scaler.stop();
+    const burst = Array.from({ length: 8 }, (_, i) => infer(i));
+    const answers = await Promise.all(burst);
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+    const served = answers.map(({ body }) => body.model_version);
+    assert.ok(served.includes("heavy") && served.includes("light"), String(served));
+    for (const [i, { body }] of answers.entries())
+      assert.equal(Math.round(body.outputs?.[0]?.data[0] ?? 0), body.model_version === "heavy" ? 1000 + i : i);
+    await until(async () => (await switcher.variants())["heavy"]?.state === "serving", "back");
+    const switches = await switcher.switches();
+    assert.deepEqual(
+      switches.slice(-2).map(({ from, to, cause }) => [from, to, cause]),
+      [
+        ["heavy", "light", "protection"],
+        ["light", "heavy", "protection"],
+      ],
+    );
+  });
+
+  it("gets a new Assignment ready while it protects itself, and goes to it afterwards", async () => {
+    const overload = { enterQueueMs: 30, exitQueueMs: 10, dwellMs: 500 };
+    scaler.assign(1, { variant: "heavy", fallbackVariant: "light", batch: 1, overload });
+    await scaler.untilAcked(1);
+    const burst = Promise.all(Array.from({ length: 8 }, (_, i) => infer(i)));
+    await until(() => scaler.statuses.at(-1)?.protecting === true, "protecting");
+    scaler.assign(2, { variant: "heavy", fallbackVariant: "light", batch: 2, overload });
+    await scaler.untilAcked(2);
+    await burst;
+    await until(() => scaler.statuses.at(-1)?.protecting === false, "calm");
+    await until(() => scaler.statuses.at(-1)?.variant === "heavy" && scaler.statuses.at(-1)?.batch === 2, "applied");
+  });
+
+  it("refuses what does not fit into its queue with 503 and Retry-After", async () => {
+    scaler.assign(1, { variant: "heavy", batch: 1 });
+    await scaler.untilAcked(1);
+    const answers = await Promise.all(Array.from({ length: 14 }, (_, i) => infer(i)));
+    const refused = answers.filter(({ status }) => status === 503);
+    assert.ok(refused.length >= 4 && refused.length < 8, `${refused.length} refused`);
+    assert.ok(
+      refused.every(({ retryAfter, body }) => retryAfter === "1" && /over the limit of 8/.test(body.error ?? "")),
+    );
+    assert.ok(answers.filter(({ status }) => status === 200).length >= 6);
+    assert.match(await switcher.metrics(), /dropped_rows_total{stage="affine",reason="queue_full"} [4-7]/);
+  });
+
+  it("drops what has passed its deadline before it runs, with 504", async () => {
+    scaler.assign(1, { variant: "heavy", batch: 1 });
+    await scaler.untilAcked(1);
+    const [first, ...late] = await Promise.all([
+      infer(0),
+      infer(1, { "x-request-timeout-ms": "5" }),
+      infer(2, { "x-request-timeout-ms": "6" }),
+    ]);
+    assert.equal(first?.status, 200);
+    assert.deepEqual(
+      late.map(({ status }) => status),
+      [504, 504],
+    );
+    assert.match(late[0]?.body.error ?? "", /before the request could run/);
+    await until(() => scaler.statuses.at(-1)?.droppedRows === 2, "counted");
+    assert.equal(scaler.statuses.at(-1)?.servedRows, 1);
+  });
+});
