@@ -1,5 +1,6 @@
 import type { StageContract } from "../domain/tensor.ts";
-import { BYTES_PER_ELEMENT, elementsOf, isFixedDatatype, type RawTensor, sliceRows } from "./raw-tensor.ts";
+import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
+import { isFixedDatatype, type RawTensor, sliceRows } from "./raw-tensor.ts";
 import type { BatchInput } from "./session.ts";
 
 /** Rows [from, to) of one request's inputs, which are in the contract's order. */
@@ -35,7 +36,7 @@ export function zeroBatch(contract: StageContract, rows: number): BatchInput[] |
   for (const { name, datatype, shape } of contract.inputs) {
     const inner = shape.slice(1);
     if (!isFixedDatatype(datatype) || inner.includes(-1)) return null;
-    const data = new ArrayBuffer(rows * elementsOf(inner) * BYTES_PER_ELEMENT[datatype]);
+    const data = new ArrayBuffer(rows * elementCount(inner) * bytesPerElement(datatype));
     batch.push({ name, datatype, shape: [rows, ...inner], data });
   }
   return batch;

@@ -1,4 +1,5 @@
-import { BYTES_PER_ELEMENT, type RawTensor } from "./raw-tensor.ts";
+import { bytesPerElement } from "../runtime/tensor-data.ts";
+import type { RawTensor } from "./raw-tensor.ts";
 import type { NamedTensor } from "./session.ts";
 
 /** Inputs with known outputs of one variant: what a model must reproduce before it serves. */
@@ -31,7 +32,7 @@ export function goldenMismatch(golden: GoldenCase, outputs: readonly NamedTensor
 
 function numbersOf(tensor: RawTensor): Float64Array {
   const { datatype, bytes } = tensor;
-  const size = BYTES_PER_ELEMENT[datatype];
+  const size = bytesPerElement(datatype);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const numbers = new Float64Array(bytes.length / size);
   for (let i = 0; i < numbers.length; i++) numbers[i] = readNumber(view, datatype, i * size);

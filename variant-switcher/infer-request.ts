@@ -1,7 +1,8 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { StageContract, TensorContract } from "../domain/tensor.ts";
+import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
 import { elementsFromJson } from "./json-elements.ts";
-import { BYTES_PER_ELEMENT, elementsOf, isFixedDatatype, type RawTensor } from "./raw-tensor.ts";
+import { isFixedDatatype, type RawTensor } from "./raw-tensor.ts";
 
 const MAX_TIMEOUT_MS = 600_000;
 const MAX_ID_CHARACTERS = 256;
@@ -80,15 +81,15 @@ function parseInput(
   if (input["datatype"] !== datatype)
     throw invalid(`input "${name}" is ${JSON.stringify(input["datatype"])}, it must be ${datatype}`);
   const shape = shapeOf(input["shape"], wanted);
-  const elements = elementsOf(shape);
+  const elements = elementCount(shape);
   if (!Number.isSafeInteger(elements * 8)) throw invalid(`input "${name}": the shape [${shape}] is too large`);
   const size = optionalObject(input["parameters"], `parameters of "${name}"`)?.["binary_data_size"];
   if (size === undefined)
     return { name, tensor: { datatype, shape, bytes: elementsFromJson(name, datatype, input["data"], elements) } };
   const bytes = binary.take(name, size);
-  if (bytes.length !== elements * BYTES_PER_ELEMENT[datatype])
+  if (bytes.length !== elements * bytesPerElement(datatype))
     throw invalid(
-      `input "${name}" has ${bytes.length} bytes, ${datatype} of the shape [${shape}] has ${elements * BYTES_PER_ELEMENT[datatype]}`,
+      `input "${name}" has ${bytes.length} bytes, ${datatype} of the shape [${shape}] has ${elements * bytesPerElement(datatype)}`,
     );
   if (datatype === "BOOL" && bytes.some(byte => byte > 1)) throw invalid(`input "${name}": BOOL bytes must be 0 or 1`);
   return { name, tensor: { datatype, shape, bytes } };

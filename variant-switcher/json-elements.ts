@@ -1,5 +1,6 @@
 import { VariscaleError } from "../domain/errors.ts";
-import { BYTES_PER_ELEMENT, type FixedDatatype } from "./raw-tensor.ts";
+import { bytesPerElement, elementsOf } from "../runtime/tensor-data.ts";
+import type { FixedDatatype } from "./raw-tensor.ts";
 
 /** Deeper nesting than any shape that a contract allows. */
 const MAX_DEPTH = 16;
@@ -24,8 +25,8 @@ const INTEGER_RANGE: Partial<Record<FixedDatatype, readonly [number, number]>> =
 export function elementsFromJson(name: string, datatype: FixedDatatype, data: unknown, count: number): Uint8Array {
   if (datatype === "FP16") throw invalid(name, "FP16 can't be given as JSON; send it as binary data");
   if (!Array.isArray(data)) throw invalid(name, `data must be an array, found ${describe(data)}`);
-  const bytes = new Uint8Array(count * BYTES_PER_ELEMENT[datatype]);
-  const write = elementWriter(datatype, bytes);
+  const bytes = new Uint8Array(count * bytesPerElement(datatype));
+  const elements = elementsOf(datatype, bytes);
   let written = 0;
   const walk = (list: readonly unknown[], depth: number): void => {
     if (depth > MAX_DEPTH) throw invalid(name, `data is nested deeper than ${MAX_DEPTH}`);
@@ -35,7 +36,9 @@ export function elementsFromJson(name: string, datatype: FixedDatatype, data: un
         continue;
       }
       if (written >= count) throw invalid(name, `data has more than the ${count} elements of its shape`);
-      write(written++, checkedElement(name, datatype, element));
+      const value = checkedElement(name, datatype, element);
+      elements[written++] =
+        elements instanceof BigInt64Array || elements instanceof BigUint64Array ? BigInt(value) : value;
     }
   };
   walk(data, 1);
@@ -62,69 +65,20 @@ function invalid(name: string, rule: string): VariscaleError {
 
 /** The elements as the text of a JSON array. 64-bit integers keep all digits; what is not finite becomes null. */
 export function elementsToJson(datatype: FixedDatatype, bytes: Uint8Array): string {
-  const aligned = alignedBuffer(bytes, BYTES_PER_ELEMENT[datatype]);
+  const elements = elementsOf(datatype, bytes);
   switch (datatype) {
     case "INT64":
-      return `[${new BigInt64Array(aligned).join(",")}]`;
     case "UINT64":
-      return `[${new BigUint64Array(aligned).join(",")}]`;
+      return `[${elements.join(",")}]`;
     case "BOOL":
       return JSON.stringify(Array.from(bytes, byte => byte !== 0));
     case "FP16":
       throw new VariscaleError("invalid_argument", "FP16 has no JSON form; ask for it with `binary_data: true`");
     default:
-      return JSON.stringify(Array.from(typedArray(datatype, aligned)));
+      return JSON.stringify(Array.from(elements as ArrayLike<number>));
   }
 }
 
 function describe(value: unknown): string {
   return value === undefined ? "nothing" : (JSON.stringify(value) ?? typeof value).slice(0, 40);
-}
-
-function alignedBuffer(bytes: Uint8Array, elementBytes: number): ArrayBuffer {
-  if (bytes.buffer instanceof ArrayBuffer && bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength)
-    return bytes.buffer;
-  const whole = bytes.length - (bytes.length % elementBytes);
-  return new Uint8Array(bytes.subarray(0, whole)).buffer;
-}
-
-type NumberDatatype = Exclude<FixedDatatype, "INT64" | "UINT64" | "FP16" | "BOOL">;
-
-function typedArray(datatype: NumberDatatype, buffer: ArrayBuffer): ArrayLike<number> & { [index: number]: number } {
-  switch (datatype) {
-    case "UINT8":
-      return new Uint8Array(buffer);
-    case "INT8":
-      return new Int8Array(buffer);
-    case "UINT16":
-      return new Uint16Array(buffer);
-    case "INT16":
-      return new Int16Array(buffer);
-    case "UINT32":
-      return new Uint32Array(buffer);
-    case "INT32":
-      return new Int32Array(buffer);
-    case "FP32":
-      return new Float32Array(buffer);
-    case "FP64":
-      return new Float64Array(buffer);
-    default:
-      return datatype satisfies never;
-  }
-}
-
-function elementWriter(
-  datatype: FixedDatatype,
-  bytes: Uint8Array<ArrayBuffer>,
-): (index: number, value: number) => void {
-  if (datatype === "INT64" || datatype === "UINT64") {
-    const target = new BigInt64Array(bytes.buffer);
-    return (index, value) => {
-      target[index] = BigInt(value);
-    };
-  }
-  const target = typedArray(datatype === "BOOL" || datatype === "FP16" ? "UINT8" : datatype, bytes.buffer);
-  return (index, value) => {
-    target[index] = value;
-  };
 }

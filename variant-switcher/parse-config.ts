@@ -1,9 +1,10 @@
 import { DATATYPES, type StageContract, type TensorContract } from "../domain/tensor.ts";
 import { LOG_LEVELS } from "../runtime/logger.ts";
+import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
 import type { SwitcherConfig, SwitcherVariant } from "./config.ts";
 import { ConfigValue } from "./config-value.ts";
 import type { GoldenCase } from "./golden.ts";
-import { BYTES_PER_ELEMENT, elementsOf, isFixedDatatype } from "./raw-tensor.ts";
+import { isFixedDatatype } from "./raw-tensor.ts";
 import type { NamedTensor } from "./session.ts";
 
 const NAME = /^[a-zA-Z0-9]([a-zA-Z0-9._-]{0,251}[a-zA-Z0-9])?$/;
@@ -140,7 +141,7 @@ function parseGoldenTensor(value: ConfigValue, tensors: readonly TensorContract[
     return tensor.name.refuse("must be a tensor of the contract");
   const shape = tensor.shape.list(dimension => dimension.integer(1, 1e9), 1, 8);
   const bytes = Buffer.from(tensor.data.text("must be base64", /^[A-Za-z0-9+/]+={0,2}$/), "base64");
-  if (bytes.length !== elementsOf(shape) * BYTES_PER_ELEMENT[datatype])
+  if (bytes.length !== elementCount(shape) * bytesPerElement(datatype))
     tensor.data.refuse(`must have the bytes of ${datatype} [${shape}]`);
   return { name, datatype, shape, bytes: new Uint8Array(bytes) };
 }

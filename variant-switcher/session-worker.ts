@@ -4,6 +4,8 @@
  */
 import { parentPort } from "node:worker_threads";
 import { InferenceSession, Tensor } from "onnxruntime-node";
+import type { TensorData } from "../domain/tensor.ts";
+import { elementsOf } from "../runtime/tensor-data.ts";
 import { readModel } from "./model-file.ts";
 import { type FixedDatatype, isFixedDatatype } from "./raw-tensor.ts";
 import type {
@@ -35,20 +37,6 @@ const DATATYPES = new Map<string, FixedDatatype>(
 
 /** The runtime wants half-precision numbers in a Float16Array where the engine has one. */
 const Halves = (globalThis as { Float16Array?: Uint16ArrayConstructor }).Float16Array ?? Uint16Array;
-const VIEWS = {
-  BOOL: Uint8Array,
-  UINT8: Uint8Array,
-  UINT16: Uint16Array,
-  UINT32: Uint32Array,
-  UINT64: BigUint64Array,
-  INT8: Int8Array,
-  INT16: Int16Array,
-  INT32: Int32Array,
-  INT64: BigInt64Array,
-  FP16: Halves,
-  FP32: Float32Array,
-  FP64: Float64Array,
-} as const;
 
 const port = parentPort;
 let session: InferenceSession | null = null;
@@ -95,11 +83,15 @@ async function run(request: RunRequest): Promise<SessionReply> {
   if (session === null) return { kind: "failed", message: "no model is loaded" };
   const feeds: Record<string, Tensor> = {};
   for (const { name, datatype, shape, data } of request.inputs)
-    feeds[name] = new Tensor(ORT_TYPES[datatype], new VIEWS[datatype](data) as Tensor["data"], shape);
+    feeds[name] = new Tensor(ORT_TYPES[datatype], elementsFor(datatype, data) as Tensor["data"], shape);
   const startMs = performance.now();
   const results = await session.run(feeds, request.outputs);
   const serviceMs = performance.now() - startMs;
   return { kind: "ran", outputs: request.outputs.map(name => transferable(name, results[name])), serviceMs };
+}
+
+function elementsFor(datatype: FixedDatatype, data: ArrayBuffer): TensorData {
+  return datatype === "FP16" ? new Halves(data) : elementsOf(datatype, new Uint8Array(data));
 }
 
 function transferable(name: string, tensor: Tensor | undefined): TransferredTensor {

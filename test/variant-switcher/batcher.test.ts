@@ -1,0 +1,272 @@
+import assert from "node:assert/strict";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
+import { afterEach, describe, it } from "mocha";
+import type { StageContract } from "../../domain/tensor.ts";
+import { Batcher, type Ticket } from "../../variant-switcher/batcher.ts";
+import { Counters } from "../../variant-switcher/counters.ts";
+import type { BatchInput, ModelSession, RunResult } from "../../variant-switcher/session.ts";
+
+const CONTRACT: StageContract = {
+  inputs: [{ name: "x", datatype: "UINT8", shape: [-1, -1] }],
+  outputs: [{ name: "y", datatype: "UINT8", shape: [-1, -1] }],
+};
+
+/** Echoes its inputs when the test lets it, one batch after the other. */
+class SteppedSession implements ModelSession {
+  readonly variant: string;
+  readonly batches: number[][] = [];
+  readonly #waiting: (() => void)[] = [];
+  /** Decides what a batch comes to; null: it is echoed. */
+  onRun: (rows: readonly number[]) => RunResult | null = () => null;
+
+  constructor(variant: string) {
+    this.variant = variant;
+  }
+
+  async run(inputs: readonly BatchInput[]): Promise<RunResult> {
+    const input = inputs[0]!;
+    const bytes = new Uint8Array(input.data);
+    const rows = Array.from({ length: input.shape[0]! }, (_, row) => bytes[row * input.shape[1]!]!);
+    this.batches.push(rows);
+    await new Promise<void>(resolve => this.#waiting.push(resolve));
+    return this.onRun(rows) ?? { kind: "ran", outputs: [{ ...input, name: "y", bytes }], serviceMs: 1 };
+  }
+
+  /** Ends the batch that runs, and waits until the next one could start. */
+  async step(): Promise<void> {
+    this.#waiting.shift()?.();
+    await turn();
+  }
+}
+
+describe("Batcher", () => {
+  const counters = new Counters();
+  const drops: string[] = [];
+  let lost: ModelSession[] = [];
+  let refusal: string | null = null;
+  let batcher: Batcher;
+
+  const create = (maxRows = 100, maxBytes = 1000) => {
+    batcher = new Batcher({
+      contract: CONTRACT,
+      limits: { maxRows, maxBytes },
+      counters,
+      observer: {
+        offered: () => undefined,
+        served: () => undefined,
+        ran: () => undefined,
+        dropped: (_rows, reason) => drops.push(reason),
+      },
+      refusal: () => refusal,
+      onLost: session => lost.push(session),
+    });
+    return batcher;
+  };
+  const serve = async (session: ModelSession, batch: number, maxWaitMs = 0) => {
+    await batcher.serve({ session, batch, maxWaitMs });
+    return session;
+  };
+  const submit = (
+    rows: readonly number[],
+    more: { width?: number; variant?: string; timeoutMs?: number } = {},
+  ): Ticket => {
+    const { width = 1, variant = null, timeoutMs = 60_000 } = more;
+    const bytes = Uint8Array.from(rows.flatMap(row => Array(width).fill(row)));
+    const inputs = [{ datatype: "UINT8", shape: [rows.length, width], bytes }] as const;
+    const deadlineMs = performance.now() + timeoutMs;
+    return batcher.submit({ rows: rows.length, inputs, shapeKey: String(width), variant, deadlineMs });
+  };
+  /** The served rows, or why there are none. */
+  const result = async (ticket: Ticket) => {
+    const settled = await ticket.result;
+    return settled.kind === "served" ? [settled.variant, ...(settled.outputs[0]?.bytes ?? [])] : settled.reason;
+  };
+
+  afterEach(() => {
+    batcher.dropAll("not_ready", "the test has ended");
+    drops.length = 0;
+    lost = [];
+    refusal = null;
+  });
+
+  it("runs what is there at once, and then all that has come meanwhile up to the batch", async () => {
+    create();
+    const session = new SteppedSession("a");
+    await serve(session, 3);
+    const tickets = [1, 2, 3, 4, 5].map(row => submit([row]));
+    assert.deepEqual(session.batches, [[1]]);
+    await session.step();
+    assert.deepEqual(session.batches.at(-1), [2, 3, 4]);
+    await session.step();
+    await session.step();
+    assert.deepEqual(session.batches, [[1], [2, 3, 4], [5]]);
+    assert.deepEqual(
+      await Promise.all(tickets.map(result)),
+      [1, 2, 3, 4, 5].map(row => ["a", row]),
+    );
+  });
+
+  it("spreads a request over batches and joins its rows again", async () => {
+    create();
+    const session = new SteppedSession("a");
+    await serve(session, 2);
+    const first = submit([1, 2, 3, 4, 5]);
+    const second = submit([6]);
+    await session.step();
+    await session.step();
+    await session.step();
+    assert.deepEqual(session.batches, [
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ]);
+    assert.deepEqual(await result(first), ["a", 1, 2, 3, 4, 5]);
+    assert.deepEqual(await result(second), ["a", 6]);
+  });
+
+  it("does not mix shapes in a batch", async () => {
+    create();
+    const session = new SteppedSession("a");
+    await serve(session, 8);
+    submit([0]);
+    const tickets = [submit([1]), submit([2], { width: 3 }), submit([3])];
+    for (let i = 0; i < 4; i++) await session.step();
+    assert.deepEqual(session.batches, [[0], [1], [2], [3]]);
+    assert.deepEqual(await result(tickets[1]!), ["a", 2, 2, 2]);
+  });
+
+  it("waits for a full batch no longer than it is told to", async () => {
+    create();
+    const session = new SteppedSession("a");
+    await serve(session, 2, 30);
+    submit([1]);
+    submit([2]);
+    assert.deepEqual(session.batches, [[1, 2]]);
+    await session.step();
+    submit([3]);
+    assert.equal(session.batches.length, 1);
+    await sleep(60);
+    assert.deepEqual(session.batches.at(-1), [3]);
+    await session.step();
+  });
+
+  it("lets a new session take over between batches, after a request that is half served", async () => {
+    create();
+    const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
+    await serve(a, 2);
+    const first = submit([1, 2, 3]);
+    const second = submit([4]);
+    let swapped = false;
+    const swap = serve(b, 2).then(() => {
+      swapped = true;
+    });
+    await turn();
+    assert.equal(swapped, false);
+    await a.step();
+    assert.deepEqual(a.batches.at(-1), [3, 4]);
+    assert.equal(swapped, false);
+    await a.step();
+    await swap;
+    const third = submit([5]);
+    await b.step();
+    assert.deepEqual(await Promise.all([first, second, third].map(result)), [
+      ["a", 1, 2, 3],
+      ["a", 4],
+      ["b", 5],
+    ]);
+  });
+
+  it("refuses rows and bytes over its limits, and whatever comes when it must not", async () => {
+    create(3, 10);
+    const session = new SteppedSession("a");
+    await serve(session, 1);
+    submit([0]);
+    const [kept, rows, bytes] = [submit([1, 2]), submit([3, 4]), submit([5], { width: 9 })];
+    assert.deepEqual(await Promise.all([rows, bytes].map(result)), ["queue_full", "queue_full"]);
+    refusal = "closed";
+    assert.equal(await result(submit([6])), "not_ready");
+    for (let i = 0; i < 3; i++) await session.step();
+    assert.deepEqual(await result(kept), ["a", 1, 2]);
+    assert.equal(batcher.queuedRows, 0);
+  });
+
+  it("drops what is late or given up before it runs, also while nothing serves", async () => {
+    create();
+    const late = submit([1], { timeoutMs: 10 });
+    const gone = submit([2]);
+    gone.cancel();
+    assert.deepEqual(await Promise.all([late, gone].map(result)), ["deadline", "cancelled"]);
+    const session = new SteppedSession("a");
+    await serve(session, 1);
+    assert.deepEqual(session.batches, []);
+    assert.deepEqual(drops, ["cancelled", "deadline"]);
+    assert.equal(batcher.queueAgeMs(), 0);
+  });
+
+  it("drops work for a variant that is not served any more", async () => {
+    create();
+    const waiting = submit([1], { variant: "a" });
+    await serve(new SteppedSession("b"), 1);
+    assert.equal(await result(waiting), "wrong_variant");
+  });
+
+  it("runs the requests of a failed batch alone, so that only the one at fault fails", async () => {
+    create();
+    const session = new SteppedSession("a");
+    session.onRun = rows => (rows.includes(2) ? { kind: "failed", message: "bad" } : null);
+    await serve(session, 4);
+    submit([0]);
+    const tickets = [1, 2, 3].map(row => submit([row]));
+    for (let i = 0; i < 6; i++) await session.step();
+    assert.deepEqual(session.batches, [[0], [1, 2, 3], [1], [2], [3]]);
+    assert.deepEqual(await Promise.all(tickets.map(result)), [["a", 1], "model_failed", ["a", 3]]);
+  });
+
+  it("retries once, alone and from its start, what was in a lost session", async () => {
+    create();
+    const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
+    await serve(a, 2);
+    const poison = submit([9, 8, 7]);
+    const fine = submit([1]);
+    await a.step();
+    a.onRun = () => ({ kind: "lost", reason: "crash" });
+    await a.step();
+    assert.deepEqual(lost, [a]);
+    assert.equal(batcher.serving, null);
+    b.onRun = rows => (rows.includes(9) ? { kind: "lost", reason: "crash" } : null);
+    await serve(b, 2);
+    await b.step();
+    assert.equal(await result(poison), "session_lost");
+    await serve(b, 2);
+    await b.step();
+    assert.deepEqual(b.batches, [[9, 8], [1]]);
+    assert.deepEqual(await result(fine), ["b", 1]);
+  });
+
+  it("drops a request whose outputs do not keep the contract", async () => {
+    create();
+    const session = new SteppedSession("a");
+    session.onRun = () => ({ kind: "ran", outputs: [], serviceMs: 1 });
+    await serve(session, 1);
+    const ticket = submit([1]);
+    await session.step();
+    const settled = await ticket.result;
+    assert.equal(settled.kind, "dropped");
+    assert.match(settled.kind === "dropped" ? settled.message : "", /the output "y" is missing/);
+  });
+
+  it("tells when nothing waits or runs", async () => {
+    create();
+    const session = new SteppedSession("a");
+    await serve(session, 1);
+    submit([1]);
+    let idle = false;
+    const whenIdle = batcher.whenIdle().then(() => {
+      idle = true;
+    });
+    await turn();
+    assert.equal(idle, false);
+    await session.step();
+    await whenIdle;
+  });
+});

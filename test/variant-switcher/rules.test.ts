@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { describe, it } from "mocha";
+import { backoffMs } from "../../variant-switcher/backoff.ts";
+import { elementsFromJson, elementsToJson } from "../../variant-switcher/json-elements.ts";
+import { NO_PROTECTION, type Protection, protect } from "../../variant-switcher/protection.ts";
+import { Quarantine } from "../../variant-switcher/quarantine.ts";
+import { planResidency } from "../../variant-switcher/residency.ts";
+
+describe("protect()", () => {
+  const overload = { enterQueueMs: 100, exitQueueMs: 20, dwellMs: 1000 };
+  const play = (ages: readonly (readonly [number, number])[], state: Protection = NO_PROTECTION) =>
+    ages.reduce((now, [atMs, ageMs]) => protect(now, overload, ageMs, atMs), state);
+
+  it("follows the worked example of its comment", () => {
+    const on = play([[0, 150]]);
+    assert.equal(on.active, true);
+    const off = play(
+      [
+        [100, 10],
+        [1099, 10],
+      ],
+      on,
+    );
+    assert.equal(off.active, true);
+    const left = play([[1100, 10]], off);
+    assert.equal(left.active, false);
+    const again = play(
+      [
+        [2000, 120],
+        [2100, 5],
+        [3100, 5],
+      ],
+      left,
+    );
+    assert.equal(again.active, true);
+    assert.equal(play([[4100, 5]], again).active, false);
+  });
+
+  it("starts to wait anew when the queue grows again", () => {
+    assert.equal(
+      play([
+        [0, 150],
+        [100, 10],
+        [900, 50],
+        [1200, 10],
+        [2100, 10],
+      ]).active,
+      true,
+    );
+  });
+
+  it("stays 16 times as long at most, and as long as at first after a calm time", () => {
+    let state: Protection = NO_PROTECTION;
+    let nowMs = 0;
+    for (let i = 0; i < 10; i++) {
+      state = play(
+        [
+          [nowMs, 150],
+          [nowMs + 1, 0],
+          [nowMs + 100_000, 0],
+        ],
+        state,
+      );
+      nowMs += 100_001;
+    }
+    assert.equal(state.doublings, 4);
+    assert.equal(play([[nowMs + 1e6, 150]], state).doublings, 0);
+  });
+
+  it("is never on where the rule is off", () => {
+    assert.equal(protect(NO_PROTECTION, { ...overload, enterQueueMs: 0 }, 1e9, 0).active, false);
+    assert.equal(protect(play([[0, 150]]), { ...overload, enterQueueMs: 0 }, 1e9, 1).active, false);
+  });
+});
+
+describe("planResidency()", () => {
+  const resident = (variant: string, lastUsedMs: number, memoryMiB = 100) => ({ variant, lastUsedMs, memoryMiB });
+
+  it("gives up the least recently used first and the fallback last, never the one that serves", () => {
+    const residents = [resident("serving", 1), resident("fallback", 2), resident("new", 9), resident("old", 3)];
+    const plan = (incomingMiB: number) =>
+      planResidency({ residents, incomingMiB, budgetMiB: 500, serving: "serving", fallback: "fallback" });
+    assert.deepEqual(plan(100), { kind: "fits", evict: [] });
+    assert.deepEqual(plan(150), { kind: "fits", evict: ["old"] });
+    assert.deepEqual(plan(300), { kind: "fits", evict: ["old", "new"] });
+    assert.deepEqual(plan(400), { kind: "fits", evict: ["old", "new", "fallback"] });
+    assert.deepEqual(plan(401), { kind: "short", availableMiB: 400 });
+  });
+
+  it("gives up no more than it must, and keeps to the budget", () => {
+    const sizes = fc.array(fc.record({ memoryMiB: fc.nat(500), lastUsedMs: fc.nat(1000) }), { maxLength: 8 });
+    fc.assert(
+      fc.property(sizes, fc.nat(500), fc.nat(2000), (list, incomingMiB, budgetMiB) => {
+        const residents = list.map((one, i) => ({ ...one, variant: `v${i}` }));
+        const plan = planResidency({ residents, incomingMiB, budgetMiB, serving: "v0", fallback: "v1" });
+        const evicted = plan.kind === "fits" ? plan.evict : [];
+        const left = (gone: readonly string[]) =>
+          residents.filter(({ variant }) => !gone.includes(variant)).reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);
+        assert.ok(!evicted.includes("v0"));
+        if (plan.kind === "short") assert.ok((residents[0]?.memoryMiB ?? 0) + incomingMiB > budgetMiB);
+        else {
+          assert.ok(left(evicted) + incomingMiB <= budgetMiB);
+          if (evicted.length > 0) assert.ok(left(evicted.slice(0, -1)) + incomingMiB > budgetMiB);
+        }
+      }),
+    );
+  });
+});
+
+describe("Quarantine", () => {
+  it("doubles from 5 s to 5 min and forgets after a success", () => {
+    const quarantine = new Quarantine();
+    const untilMs = () => {
+      quarantine.add("v", "model_invalid", "broken", 0);
+      return quarantine.get("v", 0)?.untilMs;
+    };
+    assert.deepEqual([untilMs(), untilMs(), untilMs()], [5000, 10_000, 20_000]);
+    for (let i = 0; i < 10; i++) untilMs();
+    assert.equal(quarantine.get("v", 299_999)?.code, "model_invalid");
+    assert.equal(quarantine.get("v", 300_000), null);
+    quarantine.delete("v");
+    assert.equal(untilMs(), 5000);
+  });
+
+  it("holds nothing against a variant for which memory was short or that was overtaken", () => {
+    const quarantine = new Quarantine();
+    quarantine.add("v", "memory_short", "", 0);
+    quarantine.add("v", "superseded", "", 0);
+    assert.equal(quarantine.get("v", 0), null);
+  });
+});
+
+describe("backoffMs()", () => {
+  it("doubles from 0.2 s to 5 s, at least half of it certain", () => {
+    assert.deepEqual(
+      [1, 2, 3].map(failures => backoffMs(failures, 0)),
+      [100, 200, 400],
+    );
+    assert.equal(backoffMs(50, 0.999_999) <= 5000, true);
+    assert.equal(backoffMs(50, 0), 2500);
+  });
+});
+
+describe("elementsFromJson()", () => {
+  it("gives back through elementsToJson() what it was given", () => {
+    const cases = [
+      ["UINT8", [0, 255]],
+      ["INT8", [-128, 127]],
+      ["UINT16", [0, 65_535]],
+      ["INT16", [-32_768, 32_767]],
+      ["UINT32", [0, 4_294_967_295]],
+      ["INT32", [-2_147_483_648, 2_147_483_647]],
+      ["INT64", [-9_007_199_254_740_991, 9_007_199_254_740_991]],
+      ["UINT64", [0, 9_007_199_254_740_991]],
+      ["FP32", [0.5, -2]],
+      ["FP64", [0.1, 1e300]],
+      ["BOOL", [true, false]],
+    ] as const;
+    for (const [datatype, data] of cases)
+      assert.equal(elementsToJson(datatype, elementsFromJson("x", datatype, data, 2)), JSON.stringify(data), datatype);
+  });
+
+  it("refuses what the datatype can't hold exactly", () => {
+    const cases = [
+      ["UINT8", 256],
+      ["UINT8", 0.5],
+      ["INT8", -129],
+      ["INT64", 2 ** 53],
+      ["UINT64", -1],
+      ["BOOL", 2],
+      ["FP16", 1],
+      ["FP32", 1e39],
+    ] as const;
+    for (const [datatype, value] of cases)
+      assert.throws(() => elementsFromJson("x", datatype, [value], 1), { code: "invalid_argument" }, datatype);
+  });
+
+  it("keeps the digits of 64-bit integers and has null for what is not finite", () => {
+    assert.equal(
+      elementsToJson("INT64", new Uint8Array(new BigInt64Array([2n ** 62n]).buffer)),
+      "[4611686018427387904]",
+    );
+    assert.equal(elementsToJson("FP32", new Uint8Array(new Float32Array([Number.NaN, 1]).buffer)), "[null,1]");
+  });
+
+  it("refuses data that is nested without end", () => {
+    let data: unknown = 1;
+    for (let depth = 0; depth < 100_000; depth++) data = [data];
+    assert.throws(() => elementsFromJson("x", "FP32", data, 1), /nested deeper than 16/);
+  });
+});
