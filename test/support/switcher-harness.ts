@@ -81,7 +81,12 @@ export class TestSwitcher {
     options: Partial<Omit<SwitcherOptions, "config">> = {},
   ): Promise<TestSwitcher> {
     const started = await TestSwitcher.start(config, options);
-    await started.untilReady();
+    try {
+      await started.untilReady();
+    } catch (error) {
+      await started.close();
+      throw error;
+    }
     return started;
   }
 

@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { after, before, describe, it } from "mocha";
+import { VariscaleError } from "../../domain/errors.ts";
+import type { StageContract } from "../../domain/tensor.ts";
+import { usesExternalData } from "../../variant-switcher/external-data.ts";
+import { parseInferRequest } from "../../variant-switcher/infer-request.ts";
+import { parseSwitcherConfig } from "../../variant-switcher/parse-config.ts";
+import { affineModel } from "../support/models.ts";
+import { affineConfig, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
+
+const CONTRACT: StageContract = {
+  inputs: [
+    { name: "x", datatype: "FP32", shape: [-1, 2] },
+    { name: "ids", datatype: "INT64", shape: [-1, -1] },
+  ],
+  outputs: [{ name: "y", datatype: "FP16", shape: [-1, 2] }],
+};
+
+/** JSON that is near to a request, so that more than the first check is reached. */
+const nearRequest = fc.record(
+  {
+    id: fc.oneof(fc.string(), fc.jsonValue()),
+    parameters: fc.oneof(fc.record({ timeout_ms: fc.jsonValue(), binary_data_output: fc.jsonValue() }), fc.jsonValue()),
+    inputs: fc.oneof(
+      fc.array(
+        fc.record(
+          {
+            name: fc.oneof(fc.constantFrom("x", "ids", "y", "__proto__"), fc.jsonValue()),
+            datatype: fc.oneof(fc.constantFrom("FP32", "INT64", "BYTES"), fc.jsonValue()),
+            shape: fc.oneof(
+              fc.array(fc.oneof(fc.integer({ min: -1, max: 3 }), fc.double()), { maxLength: 4 }),
+              fc.jsonValue(),
+            ),
+            data: fc.oneof(fc.array(fc.oneof(fc.double(), fc.jsonValue())), fc.jsonValue()),
+            parameters: fc.oneof(fc.record({ binary_data_size: fc.oneof(fc.nat(40), fc.jsonValue()) }), fc.jsonValue()),
+          },
+          { requiredKeys: [] },
+        ),
+        { maxLength: 4 },
+      ),
+      fc.jsonValue(),
+    ),
+    outputs: fc.oneof(fc.array(fc.record({ name: fc.oneof(fc.constant("y"), fc.jsonValue()) })), fc.jsonValue()),
+  },
+  { requiredKeys: [] },
+);
+
+describe("fuzzing the switcher", () => {
+  const folder = new TestFolder();
+  let switcher: TestSwitcher;
+
+  before(async () => {
+    switcher = await TestSwitcher.startReady(affineConfig(folder.path));
+  });
+  after(async () => {
+    await switcher.close();
+    folder.delete();
+  });
+
+  it("parses any infer request or says invalid_argument", () => {
+    const bytes = fc.oneof(
+      fc.uint8Array().map(array => Buffer.from(array)),
+      fc
+        .tuple(nearRequest, fc.uint8Array({ maxLength: 40 }))
+        .map(([json, tail]) => Buffer.concat([Buffer.from(JSON.stringify(json)), tail])),
+      nearRequest.map(json => Buffer.from(JSON.stringify(json))),
+    );
+    const header = fc.oneof(fc.constant(null), fc.integer({ min: -2, max: 400 }));
+    fc.assert(
+      fc.property(bytes, header, (body, headerBytes) => {
+        try {
+          const request = parseInferRequest(body, headerBytes, CONTRACT);
+          assert.equal(request.inputs.length, 2);
+          assert.ok(request.rows >= 1);
+        } catch (error) {
+          assert.ok(error instanceof VariscaleError, String(error));
+          assert.equal(error.code, "invalid_argument");
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it("answers any infer request, and never with 500", async () => {
+    const valid = { inputs: [{ name: "x", datatype: "FP32", shape: [1, 2], data: [1, 2] }] };
+    const body = fc.oneof(
+      fc.uint8Array(),
+      nearRequest.map(json => Buffer.from(JSON.stringify(json))),
+      fc.constant(Buffer.from(JSON.stringify(valid))),
+    );
+    const headers = fc.record(
+      {
+        "inference-header-content-length": fc.oneof(fc.nat(200).map(String), fc.constantFrom("", "-1", "1e3", "x")),
+        "x-request-timeout-ms": fc.oneof(fc.nat(5000).map(String), fc.constantFrom("", "-1", "NaN")),
+        "content-encoding": fc.constantFrom("gzip", "identity"),
+      },
+      { requiredKeys: [] },
+    );
+    await fc.assert(
+      fc.asyncProperty(body, headers, async (bytes, given) => {
+        const response = await switcher.http("/v2/models/affine/infer", {
+          method: "POST",
+          headers: given,
+          body: new Uint8Array(bytes),
+        });
+        await response.arrayBuffer();
+        assert.ok([200, 400, 504].includes(response.status), String(response.status));
+      }),
+      { numRuns: 300 },
+    );
+    assert.equal((await switcher.infer([1])).status, 200);
+  });
+
+  it("answers any path and method, and never with 500", async () => {
+    const segment = fc.constantFrom(
+      "v2",
+      "models",
+      "affine",
+      "versions",
+      "a",
+      "infer",
+      "ready",
+      "health",
+      "admin",
+      "v1",
+      "assignment",
+      "variants",
+      "%zz",
+      "..",
+      "",
+    );
+    const path = fc.array(segment, { maxLength: 6 }).map(parts => `/${parts.join("/")}`);
+    const method = fc.constantFrom("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS");
+    await fc.assert(
+      fc.asyncProperty(path, method, fc.jsonValue(), async (where, how, json) => {
+        const init = {
+          method: how,
+          ...(how !== "GET" && { body: JSON.stringify(json), headers: { "if-match": "*" } }),
+        };
+        for (const port of [switcher.switcher.ports.http, switcher.switcher.ports.admin]) {
+          const response = await fetch(`http://127.0.0.1:${port}${where}`, init);
+          await response.arrayBuffer();
+          assert.ok(response.status < 500, `${how} ${where}: ${response.status}`);
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("answers any pin, and never with 500", async () => {
+    const pin = fc.oneof(
+      fc.jsonValue(),
+      fc.record({
+        variant: fc.oneof(fc.constantFrom("a", "b"), fc.jsonValue()),
+        batch: fc.jsonValue(),
+        ttlMs: fc.jsonValue(),
+      }),
+    );
+    await fc.assert(
+      fc.asyncProperty(pin, async json => {
+        const init = { method: "PUT", headers: { "if-match": "*" }, body: JSON.stringify(json) };
+        const response = await switcher.admin("assignment", init);
+        await response.arrayBuffer();
+        assert.ok([200, 400].includes(response.status), String(response.status));
+      }),
+      { numRuns: 200 },
+    );
+    assert.equal((await switcher.infer([1])).status, 200);
+  });
+
+  it("reads any configuration or says invalid_argument", () => {
+    const valid = affineConfig(folder.path);
+    const change = fc.tuple(fc.constantFrom(...Object.keys(valid), "more"), fc.jsonValue());
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 3 }), changes => {
+        try {
+          parseSwitcherConfig({ ...valid, ...Object.fromEntries(changes) });
+        } catch (error) {
+          assert.ok(error instanceof VariscaleError, String(error));
+          assert.match(error.message, /^switcher configuration: /);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("looks through any bytes for external data without breaking", () => {
+    const model = affineModel(2, 1);
+    const damage = fc.array(fc.tuple(fc.nat(model.length - 1), fc.nat(255)), { maxLength: 8 });
+    fc.assert(
+      fc.property(damage, fc.nat(model.length), (changes, length) => {
+        const bytes = Buffer.from(model.subarray(0, length));
+        for (const [at, byte] of changes) if (at < length) bytes[at] = byte;
+        try {
+          assert.equal(typeof usesExternalData(bytes), "boolean");
+        } catch (error) {
+          assert.ok(error instanceof Error && !(error instanceof RangeError), String(error));
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});

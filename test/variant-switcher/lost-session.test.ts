@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { CRASH, HANG } from "../support/faulty-worker.ts";
+import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
+
+describe("a switcher whose session is lost", () => {
+  let folder: TestFolder;
+  let switcher: TestSwitcher;
+
+  beforeEach(async () => {
+    folder = new TestFolder();
+    const workerUrl = new URL("../support/faulty-worker.js", import.meta.url);
+    switcher = await TestSwitcher.startReady(affineConfig(folder.path), { workerUrl, minWatchdogMs: 300 });
+  });
+  afterEach(async () => {
+    await switcher.close();
+    folder.delete();
+  });
+
+  it("replaces a crashed thread, fails only the request that crashes it twice, and serves on", async () => {
+    const others = Array.from({ length: 10 }, (_, i) => switcher.infer([i]));
+    const poison = await switcher.infer([CRASH]);
+    assert.equal(poison.status, 503);
+    assert.match(poison.body.error ?? "", /session was lost twice with this request: its thread ended with code 1/);
+    assert.deepEqual([...new Set((await Promise.all(others)).map(({ status }) => status))], [200]);
+    assert.deepEqual((await switcher.infer([3])).body.outputs?.[0]?.data, [7, 7]);
+    const recoveries = (await switcher.switches()).filter(({ cause }) => cause === "recovery");
+    assert.deepEqual(
+      recoveries.map(({ to, outcome }) => [to, outcome]),
+      [
+        ["a", "done"],
+        ["a", "done"],
+      ],
+    );
+  });
+
+  it("replaces a thread that hangs", async () => {
+    const poison = await switcher.infer([HANG]);
+    assert.equal(poison.status, 503);
+    assert.match(poison.body.error ?? "", /no answer within 300 ms/);
+    assert.equal((await switcher.infer([3])).status, 200);
+  });
+
+  it("goes to a variant that works when one breaks its thread again and again, and says why", async () => {
+    assert.equal((await switcher.pin("b")).status, 200);
+    for (let i = 0; i < 3; i++) await switcher.infer([CRASH]);
+    await until(async () => (await switcher.variants())["b"]?.state === "quarantined", "quarantined");
+    assert.match((await switcher.variants())["b"]?.reason ?? "", /its session was lost 5 times/);
+    await until(async () => (await switcher.infer([3])).body.model_version === "a", "serving a");
+  });
+
+  it("does not lose the other residents", async () => {
+    await switcher.pin("b");
+    await switcher.pin("a");
+    await switcher.infer([CRASH]);
+    await switcher.untilReady();
+    await switcher.pin("b");
+    assert.deepEqual(
+      (await switcher.switches()).at(-1)?.steps.map(({ step }) => step),
+      ["swap"],
+    );
+  });
+});
