@@ -1,5 +1,4 @@
 import type { Logger } from "pino";
-import type { Assignment } from "../domain/assignment.ts";
 import { type HttpServer, startHttpServer } from "../runtime/http-server.ts";
 import { createRegistry, metricsRoute } from "../runtime/process-metrics.ts";
 import { packageVersion } from "../runtime/version.ts";
@@ -10,6 +9,7 @@ import type { SwitcherConfig } from "./config.ts";
 import { Counters, tellAll } from "./counters.ts";
 import { DataServer } from "./data-server.ts";
 import type { Follow } from "./follow.ts";
+import { KeptAssignment } from "./kept-assignment.ts";
 import { oipRoutes } from "./oip-routes.ts";
 import { Recovery } from "./recovery.ts";
 import { SessionPool } from "./session-pool.ts";
@@ -136,8 +136,14 @@ function createParts({ config, logger, workerUrl, minWatchdogMs }: SwitcherOptio
       metrics.switched(outcome, switchMs);
     },
   });
-  const persist = (_assignment: Assignment): void => undefined;
-  const assignments = new Assignments({ switching, defaultVariant: config.defaultVariant, logger, persist });
+  const kept = new KeptAssignment(config.stateFile, logger);
+  const assignments = new Assignments({
+    switching,
+    defaultVariant: config.defaultVariant,
+    logger,
+    // The disk may be slow: first the scaler is told.
+    persist: assignment => void setImmediate(() => kept.write(assignment)),
+  });
   const recovery = new Recovery({
     switching,
     pool,
@@ -190,7 +196,9 @@ async function startFollowing(options: SwitcherOptions, parts: Parts, httpPort: 
 function startServing(options: SwitcherOptions, parts: Parts): void {
   const { config, logger, firstWordMs = FIRST_WORD_MS } = options;
   const decide = (): void => {
-    parts.assignments.start(null).catch((error: unknown) => logger.error({ err: error }, "could not start serving"));
+    parts.assignments
+      .start(new KeptAssignment(config.stateFile, logger).read())
+      .catch((error: unknown) => logger.error({ err: error }, "could not start serving"));
   };
   parts.timers.push(setTimeout(decide, config.scalerAddress === null ? 0 : firstWordMs));
 }

@@ -1,0 +1,63 @@
+import type { Logger } from "pino";
+import type { Assignment } from "../domain/assignment.ts";
+import { readState, writeState } from "../runtime/state-file.ts";
+import { ConfigValue } from "./config-value.ts";
+
+const COUNT = 2 ** 53 - 1;
+const MEMBERS = ["version", "variant", "batch", "maxWaitMs", "fallbackVariant", "overload", "decisionId"] as const;
+
+/**
+ * The Assignment of the last run, on disk. What can't be read or written is logged and done without: serving does not depend
+ * on it.
+ */
+export class KeptAssignment {
+  readonly #path: string | null;
+  readonly #logger: Logger;
+
+  /** `path` null: nothing is kept. */
+  constructor(path: string | null, logger: Logger) {
+    this.#path = path;
+    this.#logger = logger;
+  }
+
+  read(): Assignment | null {
+    if (this.#path === null) return null;
+    try {
+      const state = readState(this.#path);
+      if (state.kind === "ok") return parseAssignment(state.payload);
+      if (state.kind === "corrupt") this.#logger.warn({ reason: state.reason }, "the kept assignment is lost");
+    } catch (error) {
+      this.#logger.warn({ err: error }, "the kept assignment can't be read");
+    }
+    return null;
+  }
+
+  write(assignment: Assignment): void {
+    if (this.#path === null) return;
+    try {
+      writeState(this.#path, assignment, Date.now());
+    } catch (error) {
+      this.#logger.warn({ err: error }, "the assignment can't be kept");
+    }
+  }
+}
+
+/** Throws `invalid_argument` for anything that is no Assignment. */
+function parseAssignment(value: unknown): Assignment {
+  const members = new ConfigValue(value, "", "kept assignment").object(MEMBERS);
+  const version = members.version.object(["epoch", "counter"]);
+  const overload = members.overload.object(["enterQueueMs", "exitQueueMs", "dwellMs"]);
+  return {
+    version: { epoch: version.epoch.integer(0, COUNT), counter: version.counter.integer(0, COUNT) },
+    variant: members.variant.text(),
+    batch: members.batch.integer(1, 4096),
+    maxWaitMs: members.maxWaitMs.number(0, 60_000),
+    fallbackVariant: members.fallbackVariant.text(),
+    overload: {
+      enterQueueMs: overload.enterQueueMs.number(0, 1e9),
+      exitQueueMs: overload.exitQueueMs.number(0, 1e9),
+      dwellMs: overload.dwellMs.number(0, 1e9),
+    },
+    decisionId: members.decisionId.text("must be text", /^[^\0]*$/),
+  };
+}
