@@ -56,7 +56,7 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
 function withDemand(demands: readonly Demand[], input: TickInput, nowMs: number): readonly Demand[] {
   const recent = demands.filter(demand => demand.atMs <= nowMs && nowMs - demand.atMs <= input.pipeline.scaleDownMs);
   if (!input.forecast) return recent;
-  const forecast = input.forecast.peakRps[SETTINGS.forecastQuantile];
+  const forecast = input.forecast.intensityRps[SETTINGS.forecastQuantile];
   return [...recent, { atMs: nowMs, rateRps: Math.max(forecast, input.forecast.reactiveRps) }];
 }
 
@@ -123,7 +123,8 @@ function reasonsOf(problem: Problem, input: TickInput, demands: readonly Demand[
   const newest = demands.at(-1)?.rateRps ?? 0;
   if (problem.rateRps > newest * SETTINGS.surgeFactor && newest > 0) reasons.push("held_scale_down");
   const forecast = input.forecast;
-  if (forecast && forecast.reactiveRps > forecast.peakRps[SETTINGS.forecastQuantile]) reasons.push("floor_reactive");
+  if (forecast && forecast.reactiveRps > forecast.intensityRps[SETTINGS.forecastQuantile])
+    reasons.push("floor_reactive");
   if (problem.pins.length > 0) reasons.push("pinned");
   if (Object.keys(problem.excluded).length > 0) reasons.push("quarantined");
   return reasons;

@@ -13,6 +13,11 @@ export interface Forecast {
   readonly horizonMs: number;
   /** In rps, never falling. */
   readonly peakRps: readonly [number, number, number, number];
+  /**
+   * The steady Poisson rate whose highest second within the horizon has these quantiles: the peak without the chance of single
+   * arrivals, which a queueing model adds by itself. In rps, never falling, never above the peak.
+   */
+  readonly intensityRps: readonly [number, number, number, number];
   /** What is needed for the load as it is now, without looking ahead. */
   readonly reactiveRps: number;
   /** The expert with the largest weight. */

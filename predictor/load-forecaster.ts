@@ -5,6 +5,7 @@ import { EXPERTS } from "./experts.ts";
 import { type ForecasterSnapshot, parseSnapshot, SNAPSHOT_VERSION } from "./forecaster-snapshot.ts";
 import { expertWeights } from "./hedge.ts";
 import { combine, type HorizonState, learn, newHorizonState } from "./horizon-learner.ts";
+import { intensities } from "./intensity.ts";
 import { quantiles, rising } from "./quantiles.ts";
 import { RateHistory } from "./rate-history.ts";
 import { reactiveRateRps } from "./reactive-rate.ts";
@@ -74,10 +75,12 @@ export class LoadForecaster {
     const seconds = Math.min(Math.max(Math.round((horizonMs + ageMs) / 1000), 1), LONGEST_HORIZON_SECONDS);
     const predictions = EXPERTS.map(expert => expert.predict(this.#history, seconds));
     const issued = rising(combine(predictions, state.lossSums, state.calibration));
+    const peakRps = quantiles((_q, i) => Math.min(inverseAnscombe(issued[i]), MAX_RATE_RPS));
     return {
       atMs: nowMs,
       horizonMs,
-      peakRps: quantiles((_q, i) => Math.min(inverseAnscombe(issued[i]), MAX_RATE_RPS)),
+      peakRps,
+      intensityRps: intensities(peakRps, seconds),
       reactiveRps: reactiveRateRps(this.#history),
       leader: leaderOf(expertWeights(state.lossSums)),
     };

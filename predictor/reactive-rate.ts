@@ -1,14 +1,14 @@
 import type { RateHistory } from "./rate-history.ts";
 
-const MEAN_SECONDS = 5;
-const BOUND_SECONDS = [1, 2, 3];
+const MEAN_SECONDS = 10;
+const BOUND_SECONDS = [1, 2, 3, 5];
 /** One-sided 97.7 %. */
 const SIGMAS = 2;
 
 /**
- * What the load is now, in rps: the mean of the last 5 seconds, or more where the last 1, 2 or 3 seconds cannot be chance. A count
+ * What the load is now, in rps: the mean of the last 10 seconds, or more where the last 1, 2, 3 or 5 seconds cannot be chance. A count
  * N in w seconds shows a rate of at least ((√(N + 3/8) − 1)² − 3/8)/w at two Anscombe sigmas. Worked: after a steady 20 rps one
- * second of 200 gives 173, a second one 180, while the 5-second mean is still at 56 and 92.
+ * second of 200 gives 173, a second one 180, while the 10-second mean is still at 38 and 56.
  */
 export function reactiveRateRps(history: RateHistory): number {
   let rateRps = windowMean(history, MEAN_SECONDS).meanRps;

@@ -201,6 +201,7 @@ function certain(rateRps: number, atMs: number): Forecast {
     atMs,
     horizonMs: 25_000,
     peakRps: [rateRps, rateRps, rateRps, rateRps],
+    intensityRps: [rateRps, rateRps, rateRps, rateRps],
     reactiveRps: rateRps,
     leader: "story",
   };

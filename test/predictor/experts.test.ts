@@ -76,13 +76,13 @@ describe("reactiveRateRps()", () => {
     assert.equal(Math.round(reactiveRateRps(historyOf([...steady, 200, 200]))), 180);
   });
 
-  it("is a steady rate itself, and the mean of five seconds where their differences can be chance", () => {
-    assert.equal(reactiveRateRps(historyOf([20, 20, 20, 20, 20, 20])), 20);
-    assert.equal(reactiveRateRps(historyOf([99, 16, 24, 18, 20, 27])), 21);
+  it("is a steady rate itself, and the mean of ten seconds where their differences can be chance", () => {
+    assert.equal(reactiveRateRps(historyOf(new Array<number>(11).fill(20))), 20);
+    assert.equal(reactiveRateRps(historyOf([99, 20, 21, 22, 20, 22, 16, 24, 18, 20, 27])), 21);
   });
 
-  it("uses what is there of the last five seconds", () => {
-    assert.equal(reactiveRateRps(historyOf([500, null, null, null, null, 30])), 30);
+  it("uses what is there of the last ten seconds", () => {
+    assert.equal(reactiveRateRps(historyOf([500, ...new Array<null>(9).fill(null), 30])), 30);
     assert.equal(reactiveRateRps(historyOf([0])), 0);
   });
 });
