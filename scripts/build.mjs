@@ -17,6 +17,8 @@ mkdirSync(join(dist, "proto"), { recursive: true });
 for (const name of readdirSync(join(root, "proto"))) {
   if (name.endsWith(".proto")) cpSync(join(root, "proto", name), join(dist, "proto", name));
 }
+mkdirSync(join(dist, "models"), { recursive: true });
+cpSync(join(root, "models/onnx.proto"), join(dist, "models/onnx.proto"));
 const fixtures = join(root, "test/fixtures");
 if (existsSync(fixtures) && statSync(fixtures).isDirectory())
   cpSync(fixtures, join(dist, "test/fixtures"), { recursive: true });

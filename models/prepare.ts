@@ -1,0 +1,157 @@
+import { createHash, randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { basename, dirname, join } from "node:path";
+import { VariscaleError } from "../domain/errors.ts";
+import { applyEdits, type ModelEdit } from "./graph.ts";
+import { decodeModel, encodeModel } from "./onnx.ts";
+
+/** Where a model comes from: a file of an installed npm package, or a file that comes with the pipeline. */
+export type ModelSource =
+  | { readonly kind: "package"; readonly package: string; readonly version: string; readonly path: string }
+  | { readonly kind: "file"; readonly path: string };
+
+/** How one model file of a stage is made. Both ends are pinned, so every machine serves the same bytes. */
+export interface ModelRecipe {
+  /** Name of the result in the model folder. */
+  readonly file: string;
+  readonly source: ModelSource;
+  readonly sourceSha256: string;
+  /** None: the source already has the stage's contract and is copied. */
+  readonly edits: readonly ModelEdit[];
+  /** Of the result. */
+  readonly sha256: string;
+}
+
+/** What became of a recipe. `cached`: the right file was there already. */
+export interface PreparedModel {
+  readonly kind: "cached" | "prepared";
+  readonly file: string;
+  readonly path: string;
+  readonly sha256: string;
+}
+
+export interface PrepareOptions {
+  /** Folder of the results; made where it is missing. */
+  readonly targetDir: string;
+  /** Called once per recipe, in order. */
+  readonly onProgress?: (model: PreparedModel) => void;
+}
+
+/**
+ * Makes the model files of all recipes. Files that are there with the right bytes stay; every other one is written
+ * beside its place and renamed, so a reader never sees half a file.
+ * @throws VariscaleError `failed_precondition` where a package is missing or a source or result is not the pinned one,
+ *   `invalid_argument` for a source that is no ONNX model.
+ */
+export async function prepareModels(
+  recipes: readonly ModelRecipe[],
+  options: PrepareOptions,
+): Promise<readonly PreparedModel[]> {
+  await mkdir(options.targetDir, { recursive: true }).catch((cause: unknown) => {
+    throw cannotWrite(options.targetDir, cause);
+  });
+  const prepared: PreparedModel[] = [];
+  for (const recipe of recipes) {
+    const model = await prepareModel(recipe, options.targetDir);
+    prepared.push(model);
+    options.onProgress?.(model);
+  }
+  return prepared;
+}
+
+async function prepareModel(recipe: ModelRecipe, targetDir: string): Promise<PreparedModel> {
+  const { file, sha256 } = recipe;
+  if (basename(file) !== file) {
+    throw new VariscaleError("invalid_argument", `model file name \`${file}\` must not name a folder`);
+  }
+  const path = join(targetDir, file);
+  const present = await readFile(path).catch(() => undefined);
+  if (present && sha256Of(present) === sha256) return { kind: "cached", file, path, sha256 };
+  const source = await readSource(recipe);
+  const bytes =
+    recipe.edits.length === 0
+      ? source
+      : encodeModel(applyEdits(decodeModel(source, nameOf(recipe.source)), recipe.edits));
+  const actual = sha256Of(bytes);
+  if (actual !== sha256) {
+    throw new VariscaleError(
+      "failed_precondition",
+      `${file} came out with sha256 ${actual} but ${sha256} is pinned: ` +
+        "this version of variscale edits models differently from the one that pinned it; update the recipe and the pipeline file",
+    );
+  }
+  await writeAtomically(path, bytes);
+  return { kind: "prepared", file, path, sha256 };
+}
+
+async function readSource(recipe: ModelRecipe): Promise<Uint8Array> {
+  const { source, sourceSha256 } = recipe;
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(source.kind === "package" ? packageFile(source.package, source.path) : source.path);
+  } catch (cause) {
+    const advice =
+      source.kind === "package"
+        ? `run \`npm install ${source.package}@${source.version}\``
+        : "install variscale again, its own files are not complete";
+    throw new VariscaleError("failed_precondition", `${nameOf(source)} is missing: ${advice}`, { cause });
+  }
+  const actual = sha256Of(bytes);
+  if (actual !== sourceSha256) {
+    const advice =
+      source.kind === "package"
+        ? `run \`npm install ${source.package}@${source.version}\``
+        : "restore the file as it was released";
+    throw new VariscaleError(
+      "failed_precondition",
+      `${nameOf(source)} has sha256 ${actual} but ${recipe.file} is made from ${sourceSha256}: ${advice}`,
+    );
+  }
+  return bytes;
+}
+
+/** Looks a file up as an import would, without asking the package which of its files may be imported. */
+function packageFile(name: string, path: string): string {
+  const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
+  for (const folder of folders) {
+    const file = join(folder, name, path);
+    if (existsSync(file)) return file;
+  }
+  throw new Error(`${name} is not installed in any of: ${folders.join(", ")}`);
+}
+
+function nameOf(source: ModelSource): string {
+  return source.kind === "package" ? `${source.package}/${source.path}` : source.path;
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
+  try {
+    const handle = await open(temporary, "wx");
+    try {
+      await handle.writeFile(bytes);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw cannotWrite(path, cause);
+  }
+}
+
+function cannotWrite(path: string, cause: unknown): VariscaleError {
+  const what = cause instanceof Error ? cause.message : String(cause);
+  return new VariscaleError(
+    "failed_precondition",
+    `can't write ${path} (${what}): make room or choose another folder`,
+    { cause },
+  );
+}
