@@ -1,0 +1,120 @@
+import sharp from "sharp";
+import { type CardLabel, PHOTO_HEIGHT, PHOTO_WIDTH, type Photo, type PlacedText } from "../card.ts";
+import { mapQuad, type Quad } from "../quad.ts";
+import { CARD_HEIGHT, CARD_WIDTH } from "./card-background.ts";
+import type { CardFace } from "./card-face.ts";
+import { type Homography, invert, project, rectangleToQuad } from "./homography.ts";
+import { addGlare, addNoise, blur, type FloatPhoto, shake } from "./photo-effects.ts";
+import type { Random } from "./random.ts";
+
+/** A photo of a card as a JPEG, and where every line of text stands in it. */
+export interface CardPhoto {
+  readonly jpeg: Uint8Array;
+  readonly label: CardLabel;
+}
+
+/** Photographs a card with a hand-held phone: perspective, light, glare, focus, shake, noise and compression. */
+export async function photograph(random: Random, face: CardFace): Promise<CardPhoto> {
+  const { jpeg, map } = await takePhoto(random, face.svg);
+  return { jpeg, label: moveLabel(face.label, map) };
+}
+
+/** Photographs anything printed at the size of a card; `map` takes its pixels to the photo's. */
+export async function takePhoto(random: Random, svg: string): Promise<{ jpeg: Uint8Array; map: Homography }> {
+  const card = await sharp(Buffer.from(svg)).removeAlpha().raw().toBuffer();
+  const map = rectangleToQuad(CARD_WIDTH, CARD_HEIGHT, drawStandpoint(random));
+  const photo = lookAt(random, { width: CARD_WIDTH, height: CARD_HEIGHT, data: card }, map);
+  const brightness = random.uniform(0.55, 1.05);
+  for (let at = 0; at < photo.data.length; at++) photo.data[at] = (photo.data[at] ?? 0) * brightness;
+  addGlare(photo, random, random.uniform(0, 75));
+  blur(photo, random.uniform(0.4, 1));
+  if (random.chance(0.2)) shake(photo, 3, random.chance(0.5) ? "horizontal" : "vertical");
+  addNoise(photo, random, random.uniform(2, 7.5));
+  const jpeg = await sharp(Uint8ClampedArray.from(photo.data), {
+    raw: { width: photo.width, height: photo.height, channels: 3 },
+  })
+    .jpeg({ quality: random.integer(45, 85) })
+    .toBuffer();
+  return { jpeg, map };
+}
+
+/** Where the corners of the card land in the photo: within ±3° and a few per cent of straight on. */
+function drawStandpoint(random: Random): Quad {
+  const scale = random.uniform(0.88, 1.06);
+  const angle = (random.uniform(-3, 3) * Math.PI) / 180;
+  const centreX = PHOTO_WIDTH / 2 + random.uniform(-14, 14);
+  const centreY = PHOTO_HEIGHT / 2 + random.uniform(-14, 14);
+  const halfWidth = (CARD_WIDTH / 2) * scale;
+  const halfHeight = (CARD_HEIGHT / 2) * scale;
+  const straight: Quad = [
+    -halfWidth,
+    -halfHeight,
+    halfWidth,
+    -halfHeight,
+    halfWidth,
+    halfHeight,
+    -halfWidth,
+    halfHeight,
+  ];
+  return mapQuad(straight, (x, y) => [
+    centreX + x * Math.cos(angle) - y * Math.sin(angle) + random.uniform(-7, 7),
+    centreY + x * Math.sin(angle) + y * Math.cos(angle) + random.uniform(-7, 7),
+  ]);
+}
+
+/** The card seen through `map`, on a table top; bilinear. */
+function lookAt(random: Random, card: Photo, map: Homography): FloatPhoto {
+  const data = new Float32Array(PHOTO_WIDTH * PHOTO_HEIGHT * 3);
+  const table = [random.uniform(30, 210), random.uniform(30, 210), random.uniform(30, 210)];
+  const grainX = random.uniform(0.01, 0.2);
+  const grainY = random.uniform(0.01, 0.2);
+  const back = invert(map);
+  for (let y = 0, at = 0; y < PHOTO_HEIGHT; y++) {
+    for (let x = 0; x < PHOTO_WIDTH; x++, at += 3) {
+      const [cardX, cardY] = project(back, x + 0.5, y + 0.5);
+      if (cardX < 0.5 || cardY < 0.5 || cardX >= card.width - 0.5 || cardY >= card.height - 0.5) {
+        const grain = 8 * Math.sin(x * grainX + Math.sin(y * grainY) * 3);
+        for (let channel = 0; channel < 3; channel++) data[at + channel] = (table[channel] ?? 0) + grain;
+        continue;
+      }
+      const left = Math.floor(cardX - 0.5);
+      const top = Math.floor(cardY - 0.5);
+      const right = cardX - 0.5 - left;
+      const below = cardY - 0.5 - top;
+      const from = (top * card.width + left) * 3;
+      const under = from + card.width * 3;
+      for (let channel = 0; channel < 3; channel++) {
+        const upper = (card.data[from + channel] ?? 0) * (1 - right) + (card.data[from + 3 + channel] ?? 0) * right;
+        const lower = (card.data[under + channel] ?? 0) * (1 - right) + (card.data[under + 3 + channel] ?? 0) * right;
+        data[at + channel] = upper * (1 - below) + lower * below;
+      }
+    }
+  }
+  return { width: PHOTO_WIDTH, height: PHOTO_HEIGHT, data };
+}
+
+/** A line of text, moved from card pixels to photo pixels; corners to a tenth of a pixel. */
+export function moveText({ text, quad }: PlacedText, map: Homography): PlacedText {
+  const round = (value: number): number => Math.round(value * 10) / 10;
+  return {
+    text,
+    quad: mapQuad(quad, (x, y) => {
+      const [photoX, photoY] = project(map, x, y);
+      return [round(photoX), round(photoY)];
+    }),
+  };
+}
+
+function moveLabel(label: CardLabel, map: Homography): CardLabel {
+  const { surname, given, birth, number, expiry } = label.fields;
+  return {
+    fields: {
+      surname: moveText(surname, map),
+      given: moveText(given, map),
+      birth: moveText(birth, map),
+      number: moveText(number, map),
+      expiry: moveText(expiry, map),
+    },
+    others: label.others.map(other => moveText(other, map)),
+  };
+}

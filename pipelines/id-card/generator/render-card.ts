@@ -1,0 +1,23 @@
+import { drawFace } from "./card-face.ts";
+import { drawFields } from "./card-text.ts";
+import { loadTypefaces, type Typefaces } from "./fonts.ts";
+import { type CardPhoto, photograph } from "./photograph.ts";
+import { createRandom } from "./random.ts";
+
+/** Draws and photographs the card of a seed; the same seed gives the same card. */
+export type CardRenderer = (seed: number) => Promise<CardPhoto>;
+
+/**
+ * Makes ready to render cards.
+ * @throws VariscaleError `failed_precondition` where the typefaces are not installed.
+ */
+export function openCardRenderer(): CardRenderer {
+  const typefaces = loadTypefaces();
+  return seed => renderCard(seed, typefaces);
+}
+
+function renderCard(seed: number, typefaces: Typefaces): Promise<CardPhoto> {
+  const random = createRandom(seed);
+  const fields = drawFields(random);
+  return photograph(random, drawFace(random, typefaces, fields));
+}
