@@ -1,0 +1,94 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Evaluation, LabelledItem, Score } from "../../gateway/stage.ts";
+import { type CardLabel, FIELDS, type PlacedText } from "./card.ts";
+import type { CardContext } from "./context.ts";
+import { PIPELINE_FOLDER } from "./folder.ts";
+import { type CardRenderer, openCardRenderer } from "./generator/render-card.ts";
+import { boundsOf, type Quad } from "./quad.ts";
+import { assembleFields } from "./stages/field-assembly.ts";
+
+/** A card that is committed with the pipeline: `file` in the data folder. */
+interface StoredCard {
+  readonly file: string;
+  readonly label: CardLabel;
+}
+
+/** Generated cards are kept: profiles go through the same items once per combination of variants. */
+const rendered = new Map<number, LabelledItem<CardLabel>>();
+const MAX_RENDERED = 2000;
+
+/** Accuracy on rendered cards: first those in the data folder, then the generator's by their seed. */
+export const evaluation: Evaluation<CardContext, CardLabel> = {
+  async *items(count) {
+    const stored = JSON.parse(await readFile(join(PIPELINE_FOLDER, "data/labels.json"), "utf8")) as StoredCard[];
+    for (const { file, label } of stored.slice(0, count)) {
+      const body = await readFile(join(PIPELINE_FOLDER, "data", file));
+      yield { id: file, body, contentType: "image/jpeg", label };
+    }
+    let render: CardRenderer | undefined;
+    for (let seed = stored.length + 1; seed <= count; seed++) {
+      let item = rendered.get(seed);
+      if (!item) {
+        render ??= openCardRenderer();
+        item = await renderItem(seed, render);
+      }
+      yield item;
+    }
+  },
+  score,
+  ideal(context, label, stage) {
+    if (stage !== "recognition") return;
+    const all = [...FIELDS.map(field => label.fields[field]), ...label.others];
+    context.regions = all.map(({ quad }) => ({ quad: loosen(quad), score: 1 }));
+  },
+  stageCorrect(context, label, stage) {
+    if (stage === "detection") return FIELDS.every(field => isFound(context, label, label.fields[field]));
+    const fields = assembleFields(context.lines);
+    return FIELDS.every(field => fields[field] === label.fields[field].text);
+  },
+};
+
+async function renderItem(seed: number, render: CardRenderer): Promise<LabelledItem<CardLabel>> {
+  const { jpeg, label } = await render(seed);
+  const item = { id: `seed-${seed}`, body: jpeg, contentType: "image/jpeg", label };
+  if (rendered.size < MAX_RENDERED) rendered.set(seed, item);
+  return item;
+}
+
+/** A card is right when all five fields are. */
+function score(response: unknown, label: CardLabel): Score {
+  const fields = (response as { fields?: Partial<Record<string, unknown>> } | null)?.fields ?? {};
+  const partsCorrect = FIELDS.filter(field => fields[field] === label.fields[field].text).length;
+  return { correct: partsCorrect === FIELDS.length, partsCorrect, parts: FIELDS.length };
+}
+
+/** The margin of a good detector around the ink: a quarter of its height. */
+function loosen(quad: Quad): Quad {
+  const [x0, y0, x1, y1, x2, y2, x3, y3] = quad;
+  const margin = Math.hypot(x3 - x0, y3 - y0) / 4;
+  return [x0 - margin, y0 - margin, x1 + margin, y1 - margin, x2 + margin, y2 + margin, x3 - margin, y3 + margin];
+}
+
+/** A field is found when one region covers its ink but for a sixth of its height, and no other text. */
+function isFound(context: CardContext, label: CardLabel, field: PlacedText): boolean {
+  const ink = boundsOf(field.quad);
+  const slack = (field.quad[7] - field.quad[1]) / 6;
+  const texts = [...FIELDS.map(name => label.fields[name]), ...label.others].filter(text => text !== field);
+  return context.regions.some(({ quad }) => {
+    const region = boundsOf(quad);
+    const covers =
+      region.left <= ink.left + slack &&
+      region.right >= ink.right - slack &&
+      region.top <= ink.top + slack &&
+      region.bottom >= ink.bottom - slack;
+    return covers && !texts.some(text => isInside(region, text));
+  });
+}
+
+function isInside(region: ReturnType<typeof boundsOf>, text: PlacedText): boolean {
+  const ink = boundsOf(text.quad);
+  const x = (ink.left + ink.right) / 2;
+  const y = (ink.top + ink.bottom) / 2;
+  return x > region.left && x < region.right && y > region.top && y < region.bottom;
+}

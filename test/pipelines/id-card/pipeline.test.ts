@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "mocha";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { VariscaleError } from "../../../domain/errors.ts";
+import type { Pipeline } from "../../../domain/pipeline.ts";
+import { parsePipelineFile } from "../../../domain/pipeline-file.ts";
+import type { Row } from "../../../gateway/stage.ts";
+import { prepareModels } from "../../../models/prepare.ts";
+import { PIPELINE_FOLDER } from "../../../pipelines/id-card/folder.ts";
+import code from "../../../pipelines/id-card/index.ts";
+import { recipes } from "../../../pipelines/id-card/models.ts";
+
+let pipeline: Pipeline;
+let models: string;
+
+before(async function () {
+  this.timeout(20_000);
+  const result = parsePipelineFile(await readFile(join(PIPELINE_FOLDER, "pipeline.yaml"), "utf8"), () => null);
+  assert.ok(result.ok, JSON.stringify(result));
+  pipeline = result.pipeline;
+  models = await mkdtemp(join(tmpdir(), "variscale-id-card-"));
+  await prepareModels(recipes, { targetDir: models });
+});
+
+after(() => rm(models, { recursive: true }));
+
+async function open(stage: string, variant: string): Promise<InferenceSession> {
+  const found = pipeline.stages.find(({ name }) => name === stage)?.variants.find(({ name }) => name === variant);
+  assert.ok(found, `${stage} ${variant}`);
+  return InferenceSession.create(join(models, found.model), { intraOpNumThreads: 1, logSeverityLevel: 3 });
+}
+
+/** Runs rows one batch after another, as a switcher would. */
+async function run(session: InferenceSession, rows: readonly Row[], batch: number): Promise<Row[]> {
+  const outputs: Row[] = [];
+  const name = session.inputNames[0] ?? "";
+  for (let at = 0; at < rows.length; at += batch) {
+    const part = rows.slice(at, at + batch).map(row => row[name]);
+    const shape = [part.length, ...(part[0]?.shape ?? [])];
+    const data = Uint8Array.from(Buffer.concat(part.map(tensor => tensor?.data as Uint8Array)));
+    const result = await session.run({ [name]: new Tensor("uint8", data, shape) });
+    for (let index = 0; index < part.length; index++) {
+      const row: Record<string, Row[string]> = {};
+      for (const [output, { type, dims, data: all }] of Object.entries(result)) {
+        const size = all.length / part.length;
+        const datatype = type === "uint8" ? "UINT8" : "FP32";
+        const piece = (all as Uint8Array | Float32Array).slice(index * size, (index + 1) * size);
+        row[output] = { datatype, shape: dims.slice(1), data: piece };
+      }
+      outputs.push(row);
+    }
+  }
+  return outputs;
+}
+
+async function firstItems() {
+  assert.ok(code.evaluation);
+  for await (const item of code.evaluation.items(1)) return [item];
+  return [];
+}
+
+describe("pipelines/id-card", () => {
+  it("pins in the pipeline file what the recipes make", () => {
+    const pinned = pipeline.stages.flatMap(({ variants }) => variants.map(({ model, sha256 }) => `${model} ${sha256}`));
+    assert.deepEqual(pinned.sort(), recipes.map(({ file, sha256 }) => `${file} ${sha256}`).sort());
+    assert.deepEqual(
+      Object.keys(code.stages),
+      pipeline.stages.map(({ name }) => name),
+    );
+  });
+
+  it("gives every variant of a stage the stage's contract", async () => {
+    const types = { UINT8: "uint8", FP32: "float32" } as Record<string, string>;
+    for (const { name, contract, variants } of pipeline.stages) {
+      for (const variant of variants) {
+        const session = await open(name, variant.name);
+        const declared = [...session.inputMetadata, ...session.outputMetadata].map(metadata => {
+          assert.ok(metadata.isTensor);
+          const shape = metadata.shape.map(size => (typeof size === "number" ? size : -1));
+          return { name: metadata.name, type: metadata.type, shape };
+        });
+        const wanted = [...contract.inputs, ...contract.outputs].map(tensor => ({
+          name: tensor.name,
+          type: types[tensor.datatype],
+          shape: [...tensor.shape],
+        }));
+        assert.deepEqual(declared, wanted, `${name} ${variant.name}`);
+        await session.release();
+      }
+    }
+  }).timeout(20_000);
+
+  it("reads cards with the heaviest variants, whatever the batch", async () => {
+    const detector = await open("detection", "v4-640");
+    const recogniser = await open("recognition", "v4");
+    let right = 0;
+    let fields = 0;
+    assert.ok(code.evaluation);
+    for await (const item of code.evaluation.items(3)) {
+      const answers: unknown[] = [];
+      for (const batch of [1, 4]) {
+        const context = await code.decode(item.body, item.contentType);
+        for (const [stage, session] of [
+          ["detection", detector],
+          ["recognition", recogniser],
+        ] as const) {
+          const part = code.stages[stage];
+          assert.ok(part);
+          await part.collect(context, await run(session, await part.rows(context), batch));
+        }
+        answers.push(code.respond(context));
+      }
+      const [first, second] = answers as { lines: { text: string }[] }[];
+      assert.deepEqual(
+        first?.lines.map(({ text }) => text),
+        second?.lines.map(({ text }) => text),
+      );
+      const score = code.evaluation.score(first, item.label);
+      right += score.correct ? 1 : 0;
+      fields += score.partsCorrect;
+    }
+    assert.ok(right >= 2 && fields >= 13, `${right} cards, ${fields} fields`);
+    await detector.release();
+    await recogniser.release();
+  }).timeout(20_000);
+
+  it("answers with empty fields where nothing was found", async () => {
+    const [item] = await firstItems();
+    assert.ok(item);
+    const context = await code.decode(item.body, item.contentType);
+    const blank = { map: { datatype: "UINT8", shape: [224, 320], data: new Uint8Array(224 * 320) } } as const;
+    await code.stages["detection"]?.collect(context, [blank]);
+    assert.deepEqual(await code.stages["recognition"]?.rows(context), []);
+    await code.stages["recognition"]?.collect(context, []);
+    const empty = { surname: null, given: null, birth: null, number: null, expiry: null };
+    assert.deepEqual(code.respond(context), { fields: empty, lines: [] });
+  });
+
+  it("refuses outputs that break the contract", async () => {
+    const [item] = await firstItems();
+    assert.ok(item);
+    const context = await code.decode(item.body, item.contentType);
+    const isInternal = (error: unknown): boolean => error instanceof VariscaleError && error.code === "internal";
+    const short = { map: { datatype: "UINT8", shape: [2], data: new Uint8Array(2) } } as const;
+    assert.throws(() => code.stages["detection"]?.collect(context, [short]), isInternal);
+    assert.throws(() => code.stages["detection"]?.collect(context, []), isInternal);
+    assert.throws(() => code.stages["recognition"]?.collect(context, [{}]), isInternal);
+  });
+});
