@@ -39,11 +39,10 @@ export interface Typefaces {
 }
 
 /**
- * Reads the typefaces from the development dependencies.
+ * Reads the typefaces from the development dependencies, as seen from where `require` was made.
  * @throws VariscaleError `failed_precondition` where they are not installed.
  */
-export function loadTypefaces(): Typefaces {
-  const require = createRequire(import.meta.url);
+export function loadTypefaces(require = createRequire(import.meta.url)): Typefaces {
   try {
     const load = (file: string): Typeface => loadTypeface(require, file);
     const familiar = FAMILIAR_FILES.map(load);
