@@ -1,4 +1,4 @@
-import type { Pipeline } from "../domain/pipeline.ts";
+import type { Pipeline, Stage } from "../domain/pipeline.ts";
 
 /**
  * Accuracy of a pipeline's variant combinations: the share of items that are right at the end. A measured combination counts
@@ -19,14 +19,23 @@ interface Node {
   measured: number;
 }
 
-const models = new WeakMap<Pipeline, AccuracyModel>();
+interface Known {
+  readonly stages: readonly { readonly name: string; readonly variants: Stage["variants"] }[];
+  readonly model: AccuracyModel;
+}
 
-/** The model of a pipeline; it is made once, as pipelines never change. */
+const models = new WeakMap<Pipeline["accuracy"], Known>();
+
+/** The model of a pipeline. It is made once for a table and the variants, neither of which ever changes. */
 export function accuracyOf(pipeline: Pipeline): AccuracyModel {
-  const known = models.get(pipeline);
-  if (known) return known;
+  const known = models.get(pipeline.accuracy);
+  const { stages } = pipeline;
+  const isSame =
+    known?.stages.length === stages.length &&
+    stages.every(({ name, variants }, s) => known.stages[s]?.name === name && known.stages[s]?.variants === variants);
+  if (known && isSame) return known.model;
   const model = buildModel(pipeline);
-  models.set(pipeline, model);
+  models.set(pipeline.accuracy, { stages, model });
   return model;
 }
 

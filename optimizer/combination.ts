@@ -12,6 +12,6 @@ export interface Combination extends Pick<Candidate, "variants" | "accuracy"> {
 
 /** The first constraint that a choice breaks, given its chance to be within the SLO; null: none. */
 export function brokenBy(scope: Scope, state: SearchState, within: number, totals: Totals) {
-  if (state.slo === "hard" && within < scope.problem.pipeline.slo.quantile) return "slo";
-  return exceededBy(scope, totals);
+  const isLate = state.slo === "hard" && within < scope.problem.pipeline.slo.quantile;
+  return exceededBy(scope, totals) ?? (isLate ? "slo" : null);
 }

@@ -1,20 +1,19 @@
 import { brokenBy, type Combination } from "./combination.ts";
+import { type Frontier, type Frontiers, frontiersOf } from "./frontier.ts";
 import { seedReplicas } from "./replica-seed.ts";
 import type { Scope } from "./scope.ts";
-import type { SearchState } from "./search-state.ts";
-import type { Option, OptionList } from "./stage-options.ts";
-import { envelopeOf } from "./stage-options.ts";
-import { NOTHING, plus, sumsFromEnd, type Totals } from "./totals.ts";
-import { type Cumulative, chanceSumWithin, entriesFor, sumOf } from "./wait-distribution.ts";
+import { EFFORT, type SearchState } from "./search-state.ts";
+import type { Option } from "./stage-options.ts";
+import { NOTHING, plus, type Totals } from "./totals.ts";
+import { type Cumulative, chanceSumWithin, sumOf } from "./wait-distribution.ts";
 
-/** The combination's options that are left, with what bounds them from the stages from an index on. */
-interface Field {
-  readonly lists: readonly OptionList[];
-  readonly entries: number;
-  /** Entry i: the least that the stages from i on take together. */
-  readonly least: readonly Totals[];
-  /** Entry i: never below the distribution of any choice for the stages from i on. */
-  readonly envelopes: readonly (Cumulative | null)[];
+interface Search {
+  readonly scope: Scope;
+  readonly state: SearchState;
+  readonly combination: Combination;
+  readonly frontiers: Frontiers;
+  /** What being in time is worth. */
+  readonly worth: number;
 }
 
 interface Prefix {
@@ -24,77 +23,81 @@ interface Prefix {
 }
 
 /**
- * Chooses batch and replicas of every stage for one combination of variants: a good choice first, then all options that could
- * be part of a better one, by branch and bound. Every improvement goes to `state`.
+ * Chooses batch and replicas of every stage for one combination of variants: a good choice first, then by branch and bound
+ * whatever could be better. Every improvement goes to `state`.
  */
 export function searchReplicas(scope: Scope, state: SearchState, combination: Combination): void {
   seedReplicas(scope, state, combination);
-  const field = narrow(scope, state, combination, fieldOf(scope, combination.lists));
-  if (field) visit({ scope, state, combination, field }, { options: [], totals: NOTHING, cumulative: null });
-}
-
-function fieldOf(scope: Scope, lists: readonly OptionList[]): Field {
-  const least = sumsFromEnd(lists.map(list => list.least));
-  const entries = entriesFor(scope.stepMs, scope.sloMs - (least[0]?.constantMs ?? 0));
-  const envelopes: (Cumulative | null)[] = [null];
-  for (const list of lists.toReversed()) envelopes.push(sumOf(list.envelope, envelopes.at(-1) ?? null, entries));
-  return { lists, entries, least, envelopes: envelopes.reverse() };
-}
-
-/** Leaves out options that are not in a better choice even when all other stages are at their best; null: none is left. */
-function narrow(scope: Scope, state: SearchState, combination: Combination, field: Field): Field | null {
-  const { lists, entries, least, envelopes } = field;
   const worth = scope.problem.pipeline.objective.weights.accuracy * combination.accuracy;
-  const threshold = state.toBeat();
-  let before: Cumulative | null = null;
-  let totalsBefore: Totals = NOTHING;
-  const narrowed: OptionList[] = [];
-  for (const [index, list] of lists.entries()) {
-    const others = sumOf(before, envelopes[index + 1] ?? null, entries);
-    const othersTake = plus(totalsBefore, least[index + 1] ?? NOTHING);
-    const options = list.options.filter(option => {
-      const price = option.price + othersTake.price + combination.switchPrice;
-      if (worth - price <= threshold) return false;
-      const leftMs = scope.sloMs - option.constantMs - othersTake.constantMs;
-      return worth * chanceSumWithin(option.cumulative, others, scope.stepMs, leftMs) - price > threshold;
-    });
-    state.spend(list.options.length);
-    if (options.length === 0) return null;
-    narrowed.push({ ...list, options, envelope: envelopeOf(scope, options, list.least.constantMs) });
-    before = sumOf(before, list.envelope, entries);
-    totalsBefore = plus(totalsBefore, list.least);
-  }
-  return fieldOf(scope, narrowed);
-}
-
-interface Search {
-  readonly scope: Scope;
-  readonly state: SearchState;
-  readonly combination: Combination;
-  readonly field: Field;
+  const leastPrice = combination.lists.reduce((sum, list) => sum + list.least.price, combination.switchPrice);
+  const room = worth - leastPrice - state.toBeat();
+  if (!(room > 0)) return;
+  const frontiers = frontiersOf(scope, combination.lists, room);
+  state.spend(EFFORT.sum * frontiers.sums);
+  visit({ scope, state, combination, frontiers, worth }, { options: [], totals: NOTHING, cumulative: null });
 }
 
 function visit(search: Search, prefix: Prefix): void {
-  const { scope, state, combination, field } = search;
+  const { scope, state, combination, frontiers, worth } = search;
   const index = prefix.options.length;
-  const isLast = index + 1 === field.lists.length;
-  const worth = scope.problem.pipeline.objective.weights.accuracy * combination.accuracy;
-  const after = field.least[index + 1] ?? NOTHING;
-  const others = sumOf(prefix.cumulative, field.envelopes[index + 1] ?? null, field.entries);
-  for (const option of field.lists[index]?.options ?? []) {
+  const isLast = index + 1 === combination.lists.length;
+  const after = frontiers.stages[index + 1];
+  if (!after) return;
+  const others = othersOf(search, prefix, after);
+  for (const option of combination.lists[index]?.options ?? []) {
     if (state.isExhausted()) return;
-    state.spend(1);
     const totals = plus(prefix.totals, option);
-    const price = totals.price + after.price + combination.switchPrice;
-    if (worth - price <= state.toBeat()) return;
-    const leftMs = scope.sloMs - totals.constantMs - after.constantMs;
-    const within = chanceSumWithin(option.cumulative, others, scope.stepMs, leftMs);
-    const bound = worth * within - price;
-    if (bound <= state.toBeat()) continue;
-    const broken = brokenBy(scope, state, within, plus(totals, after));
+    const atLeast = plus(totals, after.least);
+    const inTime = worth - atLeast.price - combination.switchPrice;
+    if (inTime <= state.toBeat()) return;
+    const best = bestOf(search, option, others, atLeast);
     const options = [...prefix.options, option];
-    if (broken) state.reject(broken, bound);
-    else if (isLast) state.record({ ...combination, options, within, objective: bound });
-    else visit(search, { options, totals, cumulative: sumOf(prefix.cumulative, option.cumulative, field.entries) });
+    const broken = brokenBy(scope, state, best.within, atLeast);
+    if (broken) state.reject(broken, inTime);
+    else if (best.bound <= state.toBeat()) continue;
+    else if (isLast) state.record({ ...combination, options, within: best.within, objective: best.bound });
+    else visit(search, { options, totals, cumulative: sumOf(prefix.cumulative, option.cumulative, frontiers.entries) });
   }
+}
+
+interface Others {
+  /** Above the least that the stages after this one take. */
+  readonly price: number;
+  readonly cumulative: Cumulative | null;
+}
+
+/** What comes before and after a stage together, for every price of what comes after. */
+function othersOf(search: Search, prefix: Prefix, after: Frontier): Others[] {
+  const { combination, frontiers, worth, state } = search;
+  const price = prefix.totals.price + after.least.price + combination.switchPrice;
+  if (prefix.options.length + 1 === combination.lists.length) return [{ price: 0, cumulative: prefix.cumulative }];
+  const others: Others[] = [];
+  for (const [k, envelope] of after.envelopes.entries()) {
+    const above = k * frontiers.priceStep;
+    if (!envelope || worth - price - above <= state.toBeat()) continue;
+    others.push({ price: above, cumulative: sumOf(prefix.cumulative, envelope, frontiers.entries) });
+  }
+  state.spend(EFFORT.sum * others.length);
+  return others;
+}
+
+/**
+ * Whether an option can be part of something better than the best so far: the highest objective and chance to be within the SLO,
+ * or the first of them that are good enough.
+ */
+function bestOf(search: Search, option: Option, others: readonly Others[], atLeast: Totals) {
+  const { scope, state, combination, worth } = search;
+  const { quantile } = scope.problem.pipeline.slo;
+  let bound = Number.NEGATIVE_INFINITY;
+  let most = 0;
+  for (const { price, cumulative } of others) {
+    const allPrice = atLeast.price + price + combination.switchPrice;
+    if (worth - allPrice <= state.toBeat()) break;
+    const within = chanceSumWithin(option.cumulative, cumulative, scope.stepMs, scope.sloMs - atLeast.constantMs);
+    state.spend(EFFORT.chance);
+    bound = Math.max(bound, worth * within - allPrice);
+    most = Math.max(most, within);
+    if (bound > state.toBeat() && (state.slo === "soft" || most >= quantile)) break;
+  }
+  return { bound, within: most };
 }

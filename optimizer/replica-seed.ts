@@ -1,6 +1,6 @@
 import { brokenBy, type Combination } from "./combination.ts";
 import type { Scope } from "./scope.ts";
-import type { SearchState } from "./search-state.ts";
+import { EFFORT, type SearchState } from "./search-state.ts";
 import type { Option, OptionList } from "./stage-options.ts";
 import { NOTHING, plus, sumsFromEnd, type Totals } from "./totals.ts";
 import { type Cumulative, chanceSumWithin, entriesFor, sumOf } from "./wait-distribution.ts";
@@ -24,9 +24,11 @@ function fastestOf(scope: Scope, list: OptionList): Option | undefined {
   let fastest: Option | undefined;
   let leastMs = Number.POSITIVE_INFINITY;
   for (const option of list.options) {
-    const lateMs = option.cumulative.reduce((sum, chance) => sum + (1 - chance), 0) * scope.stepMs;
-    if (option.constantMs + lateMs < leastMs) {
-      leastMs = option.constantMs + lateMs;
+    let entries = 0;
+    for (const chance of option.cumulative) entries += 1 - chance;
+    const meanMs = option.constantMs + entries * scope.stepMs;
+    if (meanMs < leastMs) {
+      leastMs = meanMs;
       fastest = option;
     }
   }
@@ -57,6 +59,7 @@ function onePass(
   const after: (Cumulative | null)[] = [null];
   for (const option of choice.toReversed()) after.push(sumOf(option.cumulative, after.at(-1) ?? null, entries));
   after.reverse();
+  state.spend(2 * EFFORT.sum * choice.length);
   const takenAfter = sumsFromEnd(choice);
   let before: Cumulative | null = null;
   let taken: Totals = NOTHING;
@@ -68,7 +71,7 @@ function onePass(
       const totals = plus(othersTake, option);
       const price = totals.price + combination.switchPrice;
       if (worth - price <= objective) break;
-      state.spend(1);
+      state.spend(EFFORT.chance);
       const within = chanceSumWithin(option.cumulative, others, scope.stepMs, scope.sloMs - totals.constantMs);
       if (worth * within - price <= objective || brokenBy(scope, state, within, totals)) continue;
       objective = worth * within - price;

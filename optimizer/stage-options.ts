@@ -19,8 +19,8 @@ export interface OptionList {
   readonly least: Totals;
   /** Relative to `least.constantMs`, never below the distribution of any option. */
   readonly envelope: Cumulative;
-  /** What was computed, for the search's budget. */
-  readonly effort: number;
+  /** Options that were computed, those that were beaten included. */
+  readonly size: number;
 }
 
 /** Replica counts tried above the fewest that can serve the load; in steps of a sixteenth where there are many. */
@@ -31,7 +31,7 @@ const WAIT_PART = 0.2;
 /** `rows`: rows of one request at this stage. An empty list: more replicas are needed than allowed. */
 export function stageOptions(scope: Scope, stage: ScopeStage, variant: ScopeVariant, rows: number): OptionList {
   const all = allOptions(scope, stage, variant, rows);
-  return { ...listOf(scope, all), effort: all.length };
+  return { ...listOf(scope, all), size: all.length };
 }
 
 /** Every option that the search chooses from, those that others beat included. */
@@ -127,7 +127,7 @@ function replicaCounts(scope: Scope, stage: ScopeStage, variant: ScopeVariant, r
   return [...counts].filter(n => n >= fewest && n <= stage.maxReplicas).sort((a, b) => a - b);
 }
 
-function listOf(scope: Scope, all: readonly Option[]): Omit<OptionList, "effort"> {
+function listOf(scope: Scope, all: readonly Option[]): Omit<OptionList, "size"> {
   const sorted = all.toSorted((a, b) => a.price - b.price || a.constantMs - b.constantMs || a.batch - b.batch);
   const options: Option[] = [];
   for (const option of sorted) if (!options.some(other => beats(scope, other, option))) options.push(option);

@@ -1,13 +1,13 @@
 import { brokenBy } from "./combination.ts";
 import { searchReplicas } from "./replica-search.ts";
 import { fanOutAt, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
-import { type SearchResult, type SearchState, startSearch } from "./search-state.ts";
+import { EFFORT, type SearchResult, type SearchState, startSearch } from "./search-state.ts";
 import { neededReplicas, type OptionList, stageOptions } from "./stage-options.ts";
 import { NOTHING, plus, SLACK, sumsFromEnd, type Totals } from "./totals.ts";
 import { type Cumulative, chanceWithin, convolve, entriesFor } from "./wait-distribution.ts";
 
-/** Combinations and options that one search may look at: some tenths of a second in the worst case. */
-const BUDGET = 60_000;
+/** Effort that one search may take: some tenths of a second. */
+const BUDGET = 150_000;
 
 interface Node {
   readonly variants: readonly string[];
@@ -76,6 +76,7 @@ function visit(search: Search, node: Node): void {
       state.leave(branch.bound);
       return;
     }
+    state.spend(EFFORT.sum);
     const child = childOf(search, node, stage, index, branch);
     if (child) visit(search, child);
   }
@@ -85,6 +86,7 @@ function branchesOf(search: Search, node: Node, stage: ScopeStage, index: number
   const { scope, rest } = search;
   const { weights } = scope.problem.pipeline.objective;
   const after = rest[index + 1]?.price ?? 0;
+  search.state.spend(EFFORT.branch * stage.variants.length);
   const branches = stage.variants.map(variant => {
     const variants = [...node.variants, variant.name];
     const rows = Math.min(MOST_ROWS, node.rows * fanOutAt(scope, index, node.variants.at(-1) ?? null));
@@ -117,15 +119,15 @@ function childOf(search: Search, node: Node, stage: ScopeStage, index: number, b
   const within = chanceWithin(envelope, scope.stepMs, scope.sloMs - least.constantMs);
   const accuracy = scope.accuracy.most(branch.variants);
   const worth = pipeline.objective.weights.accuracy * accuracy;
-  const bound = worth * within - least.price - after.price - branch.switchPrice;
-  const isFull = index + 1 === scope.stages.length;
-  if (bound <= state.threshold(isFull ? branch.variants : null)) return null;
+  const price = least.price + after.price + branch.switchPrice;
   const isTooWrong = state.slo === "hard" && accuracy < (pipeline.objective.minAccuracy ?? 0) - SLACK;
   const broken = isTooWrong ? "minAccuracy" : brokenBy(scope, state, within, plus(least, after));
   if (broken) {
-    state.reject(broken, bound);
+    state.reject(broken, worth - price);
     return null;
   }
+  const isFull = index + 1 === scope.stages.length;
+  if (worth * within - price <= state.threshold(isFull ? branch.variants : null)) return null;
   const { variants, rows, switchPrice } = branch;
   return { variants, lists: [...node.lists, list], rows, envelope, least, switchPrice };
 }
@@ -135,7 +137,7 @@ function optionsOf(search: Search, stage: ScopeStage, index: number, branch: Bra
   const known = search.lists.get(key);
   if (known) return known;
   const list = stageOptions(search.scope, stage, branch.variant, branch.rows);
-  search.state.spend(list.effort + 1);
+  search.state.spend(EFFORT.option * list.size);
   search.lists.set(key, list);
   return list;
 }
