@@ -112,3 +112,36 @@ export const smallProblem: fc.Arbitrary<Problem> = pipelineShape.chain(shape => 
     })
     .map(({ rateRps, ...more }) => problemOf(pipelineOf(shape), rateRps, more));
 });
+
+/**
+ * Problems with many options that hardly differ: replicas are needed for latency as well as for load, the SLO is near the service
+ * time, and a core costs about what it gains.
+ */
+export const busyProblem: fc.Arbitrary<Problem> = fc
+  .record({
+    baseMs: fc.array(fc.integer({ min: 4, max: 40 }), { minLength: 2, maxLength: 3 }),
+    fixed: fc.integer({ min: 30, max: 90 }).map(percent => percent / 100),
+    rows: fc.constantFrom(1, 3, 6),
+    slower: fc.constantFrom(1.2, 2),
+    rateRps: fc.integer({ min: 5, max: 60 }),
+    slack: fc.integer({ min: 12, max: 40 }).map(tenths => tenths / 10),
+    cost: fc.constantFrom(0.0005, 0.002, 0.01),
+    quantile: fc.constantFrom(0.9, 0.95, 0.99),
+    maxCores: fc.option(fc.integer({ min: 4, max: 30 }), { nil: undefined }),
+  })
+  .map(({ baseMs, fixed, rows, slower, rateRps, slack, cost, quantile, maxCores }) => {
+    const batches = baseMs.length === 2 ? [1, 2, 4, 8] : [1, 4];
+    const stages = baseMs.map((ms, s): StageShape => {
+      const variant = (name: string, accuracy: number, factor: number) => ({
+        name,
+        accuracy,
+        latencyMs: Object.fromEntries(batches.map(batch => [batch, factor * ms * (fixed + (1 - fixed) * batch)])),
+      });
+      const variants = [variant("light", 0.85, 1), variant("heavy", 0.88 + s / 100, slower)];
+      return { name: `s${s}`, variants, replicas: { min: 1, max: 12 }, ...(s > 0 ? { fanOut: rows } : {}) };
+    });
+    const weights = { accuracy: 1, cost, batch: 1e-6, switch: 0 };
+    const sloMs = slack * baseMs.reduce((sum, ms) => sum + ms, 0);
+    const objective = maxCores === undefined ? { weights } : { weights, maxCores };
+    return problemOf(pipelineOf({ stages, sloMs, quantile, objective }), rateRps);
+  });

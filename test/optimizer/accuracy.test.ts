@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { describe, it } from "mocha";
+import { accuracyOf } from "../../optimizer/accuracy.ts";
+import { type PipelineShape, pipelineOf } from "./problems.ts";
+import { pipelineShape } from "./random-problem.ts";
+
+const shape: PipelineShape = {
+  stages: [
+    {
+      name: "detect",
+      variants: [
+        { name: "light", accuracy: 0.8, latencyMs: { 1: 5 } },
+        { name: "heavy", accuracy: 0.9, latencyMs: { 1: 20 } },
+      ],
+    },
+    {
+      name: "read",
+      variants: [
+        { name: "light", accuracy: 0.5, latencyMs: { 1: 5 } },
+        { name: "heavy", accuracy: null, latencyMs: { 1: 20 } },
+      ],
+    },
+  ],
+  combinations: [
+    { variants: { detect: "light", read: "light" }, accuracy: 0.3 },
+    { variants: { detect: "light", read: "light" }, accuracy: 0.99 },
+    { variants: { detect: "heavy" }, accuracy: 0.98 },
+    { variants: { detect: "heavy", read: "unknown" }, accuracy: 0.97 },
+  ],
+};
+
+describe("accuracyOf()", () => {
+  it("takes a measured combination as it is, the first one of two", () => {
+    assert.equal(accuracyOf(pipelineOf(shape)).of(["light", "light"]), 0.3);
+  });
+
+  it("falls back to the product, an unknown accuracy counting as 1", () => {
+    const model = accuracyOf(pipelineOf(shape));
+    assert.equal(model.of(["heavy", "light"]), 0.9 * 0.5);
+    assert.equal(model.of(["heavy", "heavy"]), 0.9);
+  });
+
+  it("does without the table when the file asks for the product", () => {
+    assert.equal(accuracyOf(pipelineOf({ ...shape, method: "product" })).of(["light", "light"]), 0.4);
+  });
+
+  it("makes a model once for a table, and again when variants change", () => {
+    const pipeline = pipelineOf(shape);
+    const [first, ...rest] = pipeline.stages;
+    const others = { ...pipeline, stages: [{ ...first!, variants: first!.variants.slice(0, 1) }, ...rest] };
+    assert.equal(accuracyOf(pipeline), accuracyOf({ ...pipeline, stages: [...pipeline.stages] }));
+    assert.notEqual(accuracyOf(pipeline), accuracyOf(others));
+  });
+
+  it("bounds every combination from every prefix", () => {
+    fc.assert(
+      fc.property(pipelineShape, given => {
+        const pipeline = pipelineOf(given);
+        const model = accuracyOf(pipeline);
+        const visit = (variants: readonly string[]): number => {
+          const stage = pipeline.stages[variants.length];
+          const best = stage
+            ? Math.max(...stage.variants.map(variant => visit([...variants, variant.name])))
+            : model.of(variants);
+          assert.ok(model.most(variants) >= best - 1e-12, `${variants}: ${model.most(variants)} below ${best}`);
+          return best;
+        };
+        visit([]);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});

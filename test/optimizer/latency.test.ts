@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { describe, it } from "mocha";
+import { type StageLoad, stageLatency } from "../../optimizer/latency.ts";
+import { serviceTimeOf } from "../../optimizer/service-time.ts";
+import { pathQuantileMs } from "../../optimizer/stage-mixture.ts";
+import { cumulativeOf } from "../../optimizer/wait-distribution.ts";
+
+const single: StageLoad = {
+  rowRps: 80,
+  groupRows: 1,
+  replicas: 1,
+  batch: 1,
+  service: { meanMs: () => 10, scv: () => 0 },
+};
+
+const load: fc.Arbitrary<StageLoad> = fc
+  .record({
+    share: fc.double({ min: 0, max: 0.94, noNaN: true }),
+    groupRows: fc.double({ min: 0.1, max: 20, noNaN: true }),
+    replicas: fc.integer({ min: 1, max: 12 }),
+    batch: fc.integer({ min: 1, max: 16 }),
+    fixed: fc.double({ min: 0, max: 1, noNaN: true }),
+    scv: fc.constantFrom(0, 0.02, 0.6, 1, 30),
+  })
+  .map(({ share, fixed, scv, ...rest }) => {
+    const meanMs = (rows: number) => 10 * (fixed + (1 - fixed) * rows);
+    const rowRps = (1000 * share * rest.replicas * rest.batch) / meanMs(rest.batch);
+    return { ...rest, rowRps, service: { meanMs, scv: () => scv } };
+  });
+
+function meanMs(load: StageLoad): number {
+  const latency = stageLatency(load);
+  const stepMs = 1;
+  const late = cumulativeOf(latency, stepMs, 4_000).reduce((sum, chance) => sum + (1 - chance) * stepMs, 0);
+  return latency.constantMs + late;
+}
+
+describe("stageLatency()", () => {
+  it("is the worked example: M/D/1 at 0.8", () => {
+    const latency = stageLatency(single);
+    assert.equal(latency.constantMs, 10);
+    assert.ok(Math.abs(latency.waitShare - 0.8) < 1e-12);
+    assert.equal(latency.residualMs, 10);
+    assert.ok(Math.abs(latency.backlogShare - 0.8) < 1e-12);
+    assert.ok(Math.abs(latency.backlogMs - 25) < 1e-9);
+    assert.ok(Math.abs(meanMs(single) - 30) < 1e-6, `${meanMs(single)}`);
+  });
+
+  it("serves a group in rounds: 5 rows, 2 replicas, batches of 2", () => {
+    const service = { meanMs: (rows: number) => 10 + rows, scv: () => 0 };
+    assert.equal(stageLatency({ rowRps: 0, groupRows: 5, replicas: 2, batch: 2, service }).constantMs, 23);
+    assert.equal(stageLatency({ rowRps: 0, groupRows: 5, replicas: 3, batch: 2, service }).constantMs, 12);
+    assert.equal(stageLatency({ rowRps: 0, groupRows: 5, replicas: 1, batch: 8, service }).constantMs, 15);
+  });
+
+  it("has no wait without load, and the mean of the service time whatever its variation", () => {
+    for (const scv of [0, 0.02, 0.6, 1, 5]) {
+      const idle = { ...single, rowRps: 0, service: { meanMs: () => 10, scv: () => scv } };
+      assert.equal(stageLatency(idle).waitShare, 0);
+      assert.ok(Math.abs(meanMs(idle) - 10) < 0.01, `scv ${scv}: ${meanMs(idle)}`);
+    }
+  });
+
+  it("never becomes shorter when the load rises", () => {
+    fc.assert(
+      fc.property(load, fc.double({ min: 0, max: 1, noNaN: true }), (heavy, part) => {
+        const light = { ...heavy, rowRps: heavy.rowRps * part };
+        const before = cumulativeOf(stageLatency(light), 5);
+        const after = cumulativeOf(stageLatency(heavy), 5);
+        after.forEach((chance, i) => {
+          assert.ok(chance <= before[i]! + 1e-9, `${chance} above ${before[i]} at ${i}`);
+        });
+        assert.ok(stageLatency(heavy).constantMs >= stageLatency(light).constantMs);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("is finite for whatever load", () => {
+    const hostile = fc.record({
+      rowRps: fc.constantFrom(0, 1e-300, 1, 1e7, 1e19),
+      groupRows: fc.constantFrom(0, 1e-9, 1, 1e12),
+      replicas: fc.constantFrom(0, 1, 1e4),
+      batch: fc.constantFrom(1, 1024),
+      service: fc
+        .constantFrom(1e-300, 1, 1e9)
+        .map(latencyMs =>
+          serviceTimeOf({ cores: 1, loadMs: 0, points: [{ batch: 1, latencyMs, scv: 100 }] }, Number.NaN),
+        ),
+    });
+    fc.assert(
+      fc.property(hostile, given => {
+        const latency = stageLatency(given);
+        const ms = pathQuantileMs([{ rows: given.groupRows, parts: [{ share: 1, latency }] }], 0.99);
+        assert.ok(Number.isFinite(ms) && ms >= 0, `${ms}`);
+        for (const chance of cumulativeOf(latency, 1)) assert.ok(chance >= 0 && chance <= 1, `${chance}`);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("serviceTimeOf()", () => {
+  const profile = {
+    cores: 1,
+    loadMs: 0,
+    points: [
+      { batch: 1, latencyMs: 10, scv: 0.1 },
+      { batch: 4, latencyMs: 16, scv: 0.2 },
+    ],
+  };
+
+  it("multiplies by the correction, between 0.5 and 2", () => {
+    assert.equal(serviceTimeOf(profile, 1.5).meanMs(4), 24);
+    assert.equal(serviceTimeOf(profile, 100).meanMs(4), 32);
+    assert.equal(serviceTimeOf(profile, 0).meanMs(4), 8);
+    assert.equal(serviceTimeOf(profile, Number.NaN).meanMs(4), 16);
+  });
+
+  it("takes the variation of the next measured batch size", () => {
+    assert.deepEqual(
+      [1, 2, 4, 9].map(rows => serviceTimeOf(profile, 1).scv(rows)),
+      [0.1, 0.2, 0.2, 0.2],
+    );
+  });
+});
