@@ -134,6 +134,10 @@ class ThreadLink {
   #isBusy = false;
   #lost: string | null = null;
   #ended: Promise<void> | null = null;
+  /** Called once the thread no longer works on anything. */
+  #onRest: (() => void) | null = null;
+  /** Of the newest question. */
+  #watchdogMs = 0;
 
   constructor(workerUrl: URL) {
     this.#worker = new Worker(workerUrl, { resourceLimits: RESOURCE_LIMITS, execArgv: [] });
@@ -156,6 +160,7 @@ class ThreadLink {
   async ask(request: SessionRequest, transfer: readonly ArrayBuffer[], watchdogMs: number): Promise<Answer> {
     while (this.#asking !== null) await this.#asking;
     if (this.#lost !== null) return { kind: "lost", reason: this.#lost };
+    this.#watchdogMs = watchdogMs;
     const asking = new Promise<Answer>(resolve => {
       const timer = setTimeout(() => {
         void this.close(`no answer within ${Math.round(watchdogMs)} ms`);
@@ -173,16 +178,33 @@ class ThreadLink {
     return await asking;
   }
 
-  /** Resolves when the thread has ended, or after a second when it is stuck in native code. */
+  /** Resolves when the thread has ended, or after a second when it works on and ends itself later. */
   close(reason: string): Promise<void> {
     this.#lose(reason);
-    this.#ended ??= endThread(this.#worker);
+    this.#ended ??= withinASecond(this.#end());
     return this.#ended;
+  }
+
+  /**
+   * A thread must not be ended while it is in native code: the runtime's return into an ended thread aborts the whole process.
+   * So one that works is let come to rest first. One that does not, for as long as the watchdog was patient with it, is hung and
+   * is ended all the same.
+   */
+  async #end(): Promise<void> {
+    if (this.#isBusy) {
+      await new Promise<void>(resolve => {
+        this.#onRest = resolve;
+        // A process that has nothing else to do may end meanwhile.
+        setTimeout(resolve, this.#watchdogMs).unref();
+      });
+    }
+    await this.#worker.terminate();
   }
 
   #rest(): void {
     if (this.#isBusy) busyThreads--;
     this.#isBusy = false;
+    this.#onRest?.();
   }
 
   #answer(answer: Answer): void {
@@ -197,12 +219,12 @@ class ThreadLink {
   }
 }
 
-async function endThread(worker: Worker): Promise<void> {
+async function withinASecond(ending: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>(resolve => {
     timer = setTimeout(resolve, 1000);
   });
-  await Promise.race([worker.terminate(), late]);
+  await Promise.race([ending, late]);
   clearTimeout(timer);
 }
 

@@ -7,6 +7,9 @@ import { detection } from "./stages/detection.ts";
 import { assembleFields } from "./stages/field-assembly.ts";
 import { recognition } from "./stages/recognition.ts";
 
+/** How `variscale models prepare` makes this pipeline's model files. */
+export { recipes as modelRecipes } from "./models.ts";
+
 /** Reads the fields of an identity card: detection of text lines, recognition of each line, assembly of fields. */
 export default definePipeline<CardContext, CardLabel>({
   async decode(body, contentType) {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { CRASH, HANG } from "../support/faulty-worker.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
@@ -59,5 +61,14 @@ describe("a switcher whose session is lost", () => {
       (await switcher.switches()).at(-1)?.steps.map(({ step }) => step),
       ["swap"],
     );
+  });
+});
+
+describe("Session.close()", () => {
+  it("never takes the process with it, whatever the thread is in the middle of", function () {
+    this.timeout(60_000);
+    const program = fileURLToPath(new URL("../support/abort-while-running.js", import.meta.url));
+    const { stdout, stderr, signal } = spawnSync(process.execPath, [program], { encoding: "utf8" });
+    assert.deepEqual([stdout, stderr, signal], ["survived", "", null]);
   });
 });

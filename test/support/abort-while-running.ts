@@ -1,0 +1,23 @@
+/** A program: closes sessions in the middle of native code again and again, and prints `survived` when it is still there. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Session } from "../../variant-switcher/session.ts";
+import { imageModel, writeModel } from "./models.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "variscale-abort-"));
+const variant = writeModel(folder, "slow", imageModel(400, 0));
+for (let i = 0; i < 12; i++) {
+  const session = await Session.open(
+    { variant, modelFolder: folder, threads: 1, expectedLoadMs: null },
+    new AbortController().signal,
+  );
+  if (session instanceof Session) {
+    const data = new ArrayBuffer(8 * 240 * 192);
+    const running = session.run([{ name: "image", datatype: "UINT8", shape: [8, 240, 192], data }], ["score"], 0);
+    await new Promise(resolve => setTimeout(resolve, 10 + 5 * i));
+    await Promise.all([session.close(), running]);
+  }
+}
+rmSync(folder, { recursive: true, force: true });
+process.stdout.write("survived");
