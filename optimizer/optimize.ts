@@ -13,7 +13,8 @@ import { searchVariants } from "./variant-search.ts";
  * problem is too large for the search's budget; then `gap` is a proven bound.
  *
  * Where no choice meets every constraint the plan is the least bad one: as much load as replicas, cores, cost and utilisation
- * allow is served, and for that load the effective accuracy is as high as it gets, SLO and least accuracy missed or not.
+ * allow is served, and for that load the effective accuracy is as high as it gets, SLO and least accuracy missed or not. A
+ * problem that is too large may end here too although a feasible plan exists; `optimal` is false then.
  *
  * `binding` is the constraint that stopped the candidate whose objective could have been highest; `none` when no constraint
  * stopped a better one. Never throws.

@@ -74,7 +74,10 @@ export function workLimit(scope: Scope): number {
   return pipeline.objective.utilisation * limits.machineCores - (scope.rateRps * pipeline.overhead.cpuMs) / 1000;
 }
 
-/** Replicas of a stage that make progress at the same time: on a shared machine no more than it has cores for. */
+/**
+ * Replicas of a stage that make progress at the same time: on a shared machine no more than it has cores for. That the stages
+ * take cores from each other is not modelled beyond the limit on their work; what it costs is in the measured corrections.
+ */
 export function workingReplicas(scope: Scope, stage: Stage, replicas: number): number {
   const { machineCores } = scope.problem.limits;
   return machineCores === null ? replicas : Math.min(replicas, Math.max(1, machineCores / stage.cores));
