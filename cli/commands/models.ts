@@ -1,0 +1,32 @@
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { defaultModelFolder } from "../folders.ts";
+
+export function addModels(program: Command): void {
+  const models = program.command("models").description("the model files of a pipeline");
+  models
+    .command("prepare <pipeline>")
+    .description(
+      "make the model files of all variants of a pipeline that comes with recipes; files that are right already stay",
+    )
+    .option("--model-folder <folder>", "where they go (default: the cache of the pipeline)")
+    .option("--output <format>", "table or json", "table")
+    .addHelpText("after", "\nExample:\n  variscale models prepare pipelines/id-card")
+    .action(async (path: string, flags: { modelFolder?: string; output: string }) => {
+      const { readPipeline, pipelineFileAt } = await import("../../runtime/read-pipeline.ts");
+      const { prepare } = await import("../prepare-models.ts");
+      const pipeline = readPipeline(path);
+      const folder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline.key));
+      const prepared = await prepare(pipeline, pipelineFileAt(path), folder, model => {
+        if (flags.output !== "json")
+          console.log(
+            `${model.kind === "cached" ? "kept    " : "prepared"}  ${model.file}  sha256 ${model.sha256.slice(0, 12)}…`,
+          );
+      });
+      console.log(
+        flags.output === "json"
+          ? JSON.stringify({ folder, models: prepared }, null, 2)
+          : `models of ${pipeline.key.name} are in ${folder}`,
+      );
+    });
+}

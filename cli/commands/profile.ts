@@ -1,0 +1,66 @@
+import { resolve } from "node:path";
+import { type Command, Option } from "commander";
+import { defaultModelFolder } from "../folders.ts";
+import { parseNumber } from "../options.ts";
+
+interface ProfileFlags {
+  readonly modelFolder?: string;
+  readonly file?: string;
+  readonly items: number;
+  readonly windowMs: number;
+  readonly fresh: boolean;
+  readonly output: "table" | "json";
+}
+
+export function addProfile(program: Command): void {
+  program
+    .command("profile <pipeline>")
+    .description(
+      "measure service times, fan-out and accuracy of a pipeline's variants, and write its measurements file",
+    )
+    .option("--model-folder <folder>", "model files (default: the cache of the pipeline, filled by its recipes)")
+    .option("--file <file>", "where the measurements go (default: measurements.json beside the pipeline file)")
+    .option("--items <n>", "labelled items for accuracy", text => parseNumber(text, 1, 100_000, true), 300)
+    .option(
+      "--window-ms <ms>",
+      "how long each batch size of each variant is run",
+      text => parseNumber(text, 100, 60_000),
+      2000,
+    )
+    .option("--fresh", "forget what a broken-off run has measured", false)
+    .addOption(new Option("--output <format>", "of the result").choices(["table", "json"]).default("table"))
+    .addHelpText(
+      "after",
+      "\nExample:\n  variscale profile pipelines/id-card --items 500\n\nA run that was broken off goes on where it was. Run it on a quiet machine.",
+    )
+    .action(runProfileCommand);
+}
+
+async function runProfileCommand(path: string, flags: ProfileFlags): Promise<void> {
+  const { runProfile } = await import("../../profiler/main.ts");
+  const { readUnmeasured } = await import("../../profiler/read-unmeasured.ts");
+  const { pipelineFileAt } = await import("../../runtime/read-pipeline.ts");
+  const { prepare } = await import("../prepare-models.ts");
+  const { formatMeasurements } = await import("../format-measurements.ts");
+  const say = (line: string): void => {
+    process.stderr.write(`${line}\n`);
+  };
+  const file = pipelineFileAt(path);
+  const pipeline = readUnmeasured(file);
+  const modelFolder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline.key));
+  await prepare(pipeline, file, modelFolder, model => model.kind === "prepared" && say(`prepared ${model.file}`));
+  const { output, measurements } = await runProfile({
+    target: file,
+    modelFolder,
+    items: flags.items,
+    windowMs: flags.windowMs,
+    fresh: flags.fresh,
+    onProgress: say,
+    ...(flags.file === undefined ? {} : { output: flags.file }),
+  });
+  console.log(
+    flags.output === "json"
+      ? JSON.stringify(measurements, null, 2)
+      : `${formatMeasurements(measurements)}\nwritten to ${output}`,
+  );
+}

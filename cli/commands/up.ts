@@ -1,0 +1,71 @@
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import type { LogLevel } from "../../runtime/logger.ts";
+import { defaultModelFolder, defaultStateFolder } from "../folders.ts";
+import { logLevelOption, parseNumber, parsePort, setOption, speedFactorOption } from "../options.ts";
+
+interface UpFlags {
+  readonly cores?: number;
+  readonly modelFolder?: string;
+  readonly stateDir: string;
+  readonly port: number;
+  readonly httpPort: number;
+  readonly kedaPort: number;
+  readonly switcherPort: number;
+  readonly logLevel: LogLevel;
+  readonly set: readonly string[];
+  readonly speedFactor?: number;
+}
+
+export function addUp(program: Command): void {
+  program
+    .command("up <pipeline>")
+    .description("serve a pipeline on this machine: scaler, gateway, and replicas as local processes")
+    .option("--cores <n>", "cores to plan with (default: all)", text => parseNumber(text, 0.1, 1024))
+    .option("--model-folder <folder>", "model files (default: the cache of the pipeline, filled by its recipes)")
+    .option("--state-dir <folder>", "keeps plans, pins and history", defaultStateFolder(process.env))
+    .option("--port <port>", "of the gateway", parsePort, 8090)
+    .option("--http-port <port>", "of the scaler's HTTP API and metrics", parsePort, 8080)
+    .option("--keda-port <port>", "of the scaler's gRPC for KEDA", parsePort, 6000)
+    .option("--switcher-port <port>", "of the scaler's gRPC for switchers", parsePort, 6001)
+    .addOption(setOption())
+    .addOption(speedFactorOption())
+    .addOption(logLevelOption("info"))
+    .addHelpText(
+      "after",
+      "\nExample:\n  variscale up pipelines/id-card\n  curl -s --data-binary @card.jpg -H 'content-type: image/jpeg' http://127.0.0.1:8090/v1/pipelines/default/id-card",
+    )
+    .action(runUp);
+}
+
+async function runUp(path: string, flags: UpFlags): Promise<void> {
+  const { availableParallelism } = await import("node:os");
+  const { createLogger } = await import("../../runtime/logger.ts");
+  const { pipelineFileAt, readPipeline } = await import("../../runtime/read-pipeline.ts");
+  const { shutdownOnSignal } = await import("../../runtime/shutdown.ts");
+  const { prepare } = await import("../prepare-models.ts");
+  const { startUp } = await import("../up/up.ts");
+  const logger = createLogger("up", flags.logLevel);
+  const read = { set: flags.set, ...(flags.speedFactor === undefined ? {} : { speedFactor: flags.speedFactor }) };
+  const pipeline = readPipeline(path, read);
+  const modelFolder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline.key));
+  await prepare(pipeline, pipelineFileAt(path), modelFolder, model => {
+    if (model.kind === "prepared") logger.info({ file: model.file }, "model prepared");
+  });
+  const up = await startUp({
+    file: path,
+    read,
+    modelFolder,
+    machineCores: flags.cores ?? availableParallelism(),
+    stateDir: flags.stateDir,
+    ports: { gateway: flags.port, http: flags.httpPort, keda: flags.kedaPort, switchers: flags.switcherPort },
+    logger,
+    logLevel: flags.logLevel,
+  });
+  shutdownOnSignal([{ name: "up", timeoutMs: 30_000, run: () => up.close() }], logger);
+  await up.ready();
+  logger.info(
+    { url: up.url, api: `http://127.0.0.1:${up.scaler.ports.http}/api/v1/pipelines`, mode: pipeline.mode },
+    "ready",
+  );
+}

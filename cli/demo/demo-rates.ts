@@ -1,0 +1,78 @@
+import { findStage, type Pipeline, type Stage, type Variant } from "../../domain/pipeline.ts";
+import { serviceMs } from "../../domain/profile.ts";
+import { optimize } from "../../optimizer/optimize.ts";
+import type { StagePin } from "../../optimizer/problem.ts";
+
+/** The variant of every stage with the longest, or the shortest, service time. */
+export function extremeVariants(pipeline: Pipeline, which: "heaviest" | "lightest"): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    pipeline.stages.map(stage => [stage.name, extremeOf(stage, which === "heaviest" ? 1 : -1)]),
+  );
+}
+
+function extremeOf(stage: Stage, sign: number): string {
+  const timeOf = (variant: Variant) =>
+    variant.profile ? sign * serviceMs(variant.profile, 1) : Number.NEGATIVE_INFINITY;
+  const sorted = [...stage.variants].sort((a, b) => timeOf(b) - timeOf(a));
+  return sorted[0]?.name ?? stage.defaultVariant;
+}
+
+/** Highest entry rate that these variants serve within the SLO on this machine. */
+export function capacityRps(
+  pipeline: Pipeline,
+  machineCores: number,
+  variants: Readonly<Record<string, string>>,
+): number {
+  const pins: StagePin[] = Object.entries(variants).map(([stage, variant]) => ({
+    stage,
+    variant,
+    batch: null,
+    replicas: null,
+  }));
+  const isFeasible = (rateRps: number): boolean =>
+    optimize({
+      pipeline,
+      rateRps,
+      current: null,
+      corrections: {},
+      excluded: {},
+      pins,
+      limits: { cores: null, machineCores },
+      bounds: {},
+    }).feasible;
+  let low = 0;
+  let high = 1;
+  while (isFeasible(high) && high < 1e6) high *= 2;
+  for (let i = 0; i < 30; i++) {
+    const middle = (low + high) / 2;
+    if (isFeasible(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+export interface DemoRates {
+  readonly lowRps: number;
+  readonly peakRps: number;
+  readonly heaviestCapacityRps: number;
+  readonly lightestCapacityRps: number;
+}
+
+/** Loads as shares of this machine's measured capacity, so that a slow machine plays the same story as a fast one. */
+export function demoRates(pipeline: Pipeline, machineCores: number): DemoRates {
+  const heaviestCapacityRps = capacityRps(pipeline, machineCores, extremeVariants(pipeline, "heaviest"));
+  const lightestCapacityRps = capacityRps(pipeline, machineCores, extremeVariants(pipeline, "lightest"));
+  const lowRps = 0.6 * heaviestCapacityRps;
+  // High enough that the heaviest variants drown, low enough that this machine's other work does not decide.
+  const peakRps = Math.max(2 * lowRps, Math.min(6 * lowRps, 0.6 * lightestCapacityRps));
+  return { lowRps, peakRps, heaviestCapacityRps, lightestCapacityRps };
+}
+
+/** `stage=variant` pairs that fix every stage's variant, for --set. */
+export function staticOverrides(pipeline: Pipeline, variants: Readonly<Record<string, string>>): string[] {
+  const index = (name: string) => pipeline.stages.findIndex(stage => stage.name === name);
+  const defaults = Object.entries(variants)
+    .filter(([stage]) => findStage(pipeline, stage))
+    .map(([stage, variant]) => `spec.stages[${index(stage)}].defaultVariant=${variant}`);
+  return ["spec.objective.policy=static", ...defaults];
+}

@@ -1,0 +1,143 @@
+import { readFileSync } from "node:fs";
+import type { Logger } from "pino";
+import { mainPart } from "../../domain/configuration.ts";
+import { VariscaleError } from "../../domain/errors.ts";
+import type { Pipeline } from "../../domain/pipeline.ts";
+import { loadCode } from "../../gateway/load-code.ts";
+import type { LogLevel } from "../../runtime/logger.ts";
+import { pipelineFileAt, readPipeline } from "../../runtime/read-pipeline.ts";
+import { prepare } from "../prepare-models.ts";
+import type { Up } from "../up/up.ts";
+import { calibrate } from "./calibrate.ts";
+import { demoRates, extremeVariants, staticOverrides } from "./demo-rates.ts";
+import { readItems } from "./load-client.ts";
+import { arrivalsOf, demoShape, type LoadShape, levelAt, shapeFromCsv } from "./load-shape.ts";
+import { type ReportRow, reportRows } from "./report.ts";
+import { playScenario } from "./scenario.ts";
+import { type Check, checks, SCENARIOS } from "./verdict.ts";
+
+export interface DemoOptions {
+  readonly pipelinePath: string;
+  readonly modelFolder: (pipeline: Pipeline) => string;
+  readonly machineCores: number;
+  readonly short: boolean;
+  /** The user's own load; null: the demo's. */
+  readonly csv: string | null;
+  readonly seed: number;
+  readonly say: (line: string) => void;
+  readonly logger: Logger;
+  readonly logLevel: LogLevel;
+  /** Told of what runs, so that an interrupt can end it. */
+  readonly onStart: (up: Up) => void;
+}
+
+export interface DemoResult {
+  readonly speedFactor: number;
+  readonly rows: readonly ReportRow[];
+  readonly checks: readonly Check[];
+}
+
+/** Of one scenario; three of them and the starts between must fit into 90 s, or 4 minutes. */
+const SHORT_MS = 22_000;
+const LONG_MS = 66_000;
+/** The pipeline's SLO and loop on the demo's time scale: minutes stand for hours. */
+const INTERVAL_MS = 2000;
+const SCALE_DOWN_MS = 2000;
+/** Cards that are sent in turn: those that come with the pipeline. */
+const ITEMS = 100;
+
+/** Plays a load that rises several-fold and falls, three times: with variscale, with the heaviest and with the lightest variants. */
+export async function playDemo(options: DemoOptions): Promise<DemoResult> {
+  const { say } = options;
+  const file = pipelineFileAt(options.pipelinePath);
+  const profiled = readPipeline(file);
+  const code = await loadCode(profiled, file);
+  const { evaluation } = code;
+  if (!evaluation)
+    throw new VariscaleError(
+      "failed_precondition",
+      `${profiled.code} has no \`evaluation\`: the demo needs labelled items`,
+    );
+  const modelFolder = options.modelFolder(profiled);
+  say(`preparing models in ${modelFolder}`);
+  await prepare(profiled, file, modelFolder, model => model.kind === "prepared" && say(`  prepared ${model.file}`));
+  say("measuring this machine");
+  const speedFactor = await calibrate(profiled, modelFolder, options.short ? 1000 : 2000);
+  const set = [
+    `spec.mode=active`,
+    `spec.intervalMs=${INTERVAL_MS}`,
+    `spec.stabilisation.scaleDownMs=${SCALE_DOWN_MS}`,
+    `spec.slo.latencyMs=${Math.round(profiled.slo.latencyMs * Math.max(1, speedFactor))}`,
+  ];
+  const pipeline = readPipeline(file, { set, speedFactor });
+  const rates = demoRates(pipeline, options.machineCores);
+  const durationMs = options.short ? SHORT_MS : LONG_MS;
+  const shape = shapeOf(options, durationMs, rates.lowRps / rates.peakRps);
+  say(
+    `speed factor ${speedFactor.toFixed(2)}; SLO ${pipeline.slo.latencyMs} ms; within it ${options.machineCores} cores serve ${rates.heaviestCapacityRps.toFixed(1)} rps with the heaviest variants and ${rates.lightestCapacityRps.toFixed(1)} rps with the lightest; peak ${rates.peakRps.toFixed(1)} rps`,
+  );
+  const arrivalsMs = arrivalsOf(shape, rates.peakRps, options.seed);
+  const items = await readItems(code, ITEMS);
+  const rows: ReportRow[] = [];
+  for (const name of SCENARIOS) {
+    const fixed =
+      name === SCENARIOS[0]
+        ? []
+        : staticOverrides(pipeline, extremeVariants(pipeline, name === SCENARIOS[1] ? "heaviest" : "lightest"));
+    say(`\n${name}: ${arrivalsMs.length} requests in ${durationMs / 1000} s`);
+    const result = await playScenario({
+      name,
+      up: {
+        file,
+        read: { set: [...set, ...fixed], speedFactor },
+        modelFolder,
+        machineCores: options.machineCores,
+        stateDir: null,
+        ports: { gateway: 0, http: 0, keda: 0, switchers: 0 },
+        logger: options.logger,
+        logLevel: options.logLevel,
+      },
+      items,
+      evaluation,
+      arrivalsMs,
+      timeoutMs: pipeline.slo.latencyMs * 4 + 5000,
+      onStart: options.onStart,
+      onProgress: progressLine(say, shape, rates.peakRps, durationMs),
+    });
+    rows.push(...reportRows(result, shape, pipeline.slo.latencyMs));
+  }
+  return {
+    speedFactor,
+    rows,
+    checks: checks(rows, pipeline, options.csv === null ? { low: "low", peak: "peak" } : null),
+  };
+}
+
+function shapeOf(options: DemoOptions, durationMs: number, lowShare: number): LoadShape {
+  if (options.csv === null) return demoShape(durationMs, lowShare);
+  let text: string;
+  try {
+    text = readFileSync(options.csv, "utf8");
+  } catch (error) {
+    throw new VariscaleError("not_found", `--csv ${options.csv} can't be read: ${VariscaleError.from(error).message}`);
+  }
+  return shapeFromCsv(text, durationMs, options.csv);
+}
+
+/** A line every few seconds: load, what is served, what came of it so far. */
+function progressLine(say: (line: string) => void, shape: LoadShape, peakRps: number, durationMs: number) {
+  let nextMs = 0;
+  return (atMs: number, up: Up, records: readonly { readonly outcome: string }[]): void => {
+    if (atMs < nextMs) return;
+    nextMs = atMs + durationMs / 11;
+    const board = up.board();
+    const stages = (board?.plan?.stages ?? []).map(stage => {
+      const now = board?.stages.find(other => other.stage === stage.stage);
+      return `${mainPart(stage)?.variant}×${now?.replicasNow ?? "?"}`;
+    });
+    const answered = records.filter(record => record.outcome === "served").length;
+    say(
+      `  ${(atMs / 1000).toFixed(0).padStart(3)} s  load ${(levelAt(shape, atMs) * peakRps).toFixed(1).padStart(5)} rps  ${stages.join(" → ")}${board?.guarding ? " (guard)" : ""}  ${answered} of ${records.length} served`,
+    );
+  };
+}

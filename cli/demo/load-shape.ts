@@ -1,0 +1,88 @@
+import { VariscaleError } from "../../domain/errors.ts";
+import { seededRandom } from "./seeded-random.ts";
+
+/** A part of the run under one name. */
+export interface Phase {
+  readonly name: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** Offered load over time: `levels` are equally long, as a share of the peak, with straight lines between their middles. */
+export interface LoadShape {
+  readonly durationMs: number;
+  readonly levels: readonly number[];
+  readonly phases: readonly Phase[];
+}
+
+/** Low, a rise to a peak several times as high, and back: shares of the peak. */
+export function demoShape(durationMs: number, lowShare: number): LoadShape {
+  const middle = (1 + lowShare) / 2;
+  const levels = [lowShare, lowShare, lowShare, lowShare, middle, 1, 1, middle, lowShare, lowShare, lowShare, lowShare];
+  const at = (level: number) => (durationMs * level) / levels.length;
+  const phase = (name: string, from: number, to: number): Phase => ({ name, fromMs: at(from), toMs: at(to) });
+  return {
+    durationMs,
+    levels,
+    phases: [
+      phase("low", 0, 4),
+      phase("rise", 4, 5),
+      phase("peak", 5, 7),
+      phase("fall", 7, 8),
+      phase("low again", 8, 12),
+    ],
+  };
+}
+
+/**
+ * The user's own load, one rate a line (the last column; a heading and blank lines are passed over): its course is played within
+ * `durationMs`, its highest rate as the peak. Phases are quarters of the time.
+ */
+export function shapeFromCsv(text: string, durationMs: number, fileName: string): LoadShape {
+  const rates: number[] = [];
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
+    const cell =
+      line
+        .split(/[,;\t]/)
+        .at(-1)
+        ?.trim() ?? "";
+    if (cell === "") continue;
+    const rate = Number(cell);
+    if (Number.isNaN(rate) && rates.length === 0) continue;
+    if (!Number.isFinite(rate) || rate < 0) {
+      throw new VariscaleError(
+        "invalid_argument",
+        `${fileName}, line ${index + 1}: \`${cell}\` is not a rate; write a number of at least 0 in the last column`,
+      );
+    }
+    rates.push(rate);
+  }
+  const peak = Math.max(0, ...rates);
+  if (peak === 0)
+    throw new VariscaleError("invalid_argument", `${fileName} has no rate above 0: write one rate a line`);
+  const quarter = durationMs / 4;
+  const phases = [1, 2, 3, 4].map(i => ({ name: `quarter ${i}`, fromMs: (i - 1) * quarter, toMs: i * quarter }));
+  return { durationMs, levels: rates.map(rate => rate / peak), phases };
+}
+
+/** Share of the peak at a time. */
+export function levelAt(shape: LoadShape, atMs: number): number {
+  const { levels, durationMs } = shape;
+  const position = (atMs / durationMs) * levels.length - 0.5;
+  const before = Math.max(0, Math.min(levels.length - 1, Math.floor(position)));
+  const after = Math.min(levels.length - 1, before + 1);
+  const weight = Math.max(0, Math.min(1, position - before));
+  return (levels[before] ?? 0) * (1 - weight) + (levels[after] ?? 0) * weight;
+}
+
+/** Times of Poisson arrivals in ms, rising: thinned from the peak's rate, the same for the same seed. */
+export function arrivalsOf(shape: LoadShape, peakRps: number, seed: number): number[] {
+  const random = seededRandom(seed);
+  const arrivals: number[] = [];
+  let atMs = 0;
+  for (;;) {
+    atMs += (-Math.log(1 - random()) * 1000) / peakRps;
+    if (atMs >= shape.durationMs) return arrivals;
+    if (random() < levelAt(shape, atMs)) arrivals.push(atMs);
+  }
+}

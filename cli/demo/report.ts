@@ -1,0 +1,97 @@
+import { formatTable, percent } from "../format-table.ts";
+import type { LoadShape, Phase } from "./load-shape.ts";
+import { type Summary, summarise } from "./request-record.ts";
+import type { Sample, ScenarioResult } from "./scenario.ts";
+
+/** One line of the demo's table: a phase of a scenario, or the whole of it. */
+export interface ReportRow extends Summary {
+  readonly scenario: string;
+  readonly phase: string;
+  /** By stage, what was served most of the time. */
+  readonly variants: Readonly<Record<string, string>>;
+  readonly replicas: Readonly<Record<string, number>>;
+  readonly cores: number;
+  readonly switches: number;
+}
+
+/** A row for each phase and one for the whole run. */
+export function reportRows(result: ScenarioResult, shape: LoadShape, sloMs: number): ReportRow[] {
+  const whole: Phase = { name: "whole run", fromMs: 0, toMs: shape.durationMs };
+  return [...shape.phases, whole].map(phase => {
+    const inPhase = (atMs: number): boolean => atMs >= phase.fromMs && atMs < phase.toMs;
+    const records = result.records.filter(record => inPhase(record.atMs));
+    const samples = result.samples.filter(sample => inPhase(sample.atMs));
+    return {
+      scenario: result.name,
+      phase: phase.name,
+      ...summarise(records, phase.toMs - phase.fromMs, sloMs),
+      ...servedIn(samples, result.samples, phase),
+    };
+  });
+}
+
+function servedIn(samples: readonly Sample[], all: readonly Sample[], phase: Phase) {
+  const stages = Object.keys(all[0]?.variants ?? {});
+  const switchesBy = (atMs: number): number =>
+    Math.max(0, ...all.filter(sample => sample.atMs < atMs).map(sample => sample.switches));
+  const last = phase.toMs >= (all.at(-1)?.atMs ?? 0) ? Number.POSITIVE_INFINITY : phase.toMs;
+  return {
+    variants: Object.fromEntries(
+      stages.map(stage => [stage, mostFrequent(samples.map(sample => sample.variants[stage] ?? ""))]),
+    ),
+    replicas: Object.fromEntries(
+      stages.map(stage => [stage, Math.max(0, ...samples.map(sample => sample.replicas[stage] ?? 0))]),
+    ),
+    cores: samples.length === 0 ? 0 : samples.reduce((sum, sample) => sum + sample.cores, 0) / samples.length,
+    switches: switchesBy(last) - switchesBy(phase.fromMs),
+  };
+}
+
+function mostFrequent(values: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? "";
+}
+
+/** The rows as a plain-text table. */
+export function formatReport(rows: readonly ReportRow[]): string {
+  const header = [
+    "scenario",
+    "phase",
+    "rps",
+    "p50 ms",
+    "p99 ms",
+    "in SLO",
+    "dropped",
+    "lost",
+    "card acc.",
+    "field acc.",
+    "effective",
+    "cores",
+    "switches",
+    "variants × replicas",
+  ];
+  const lines = rows.map(row => [
+    row.scenario,
+    row.phase,
+    row.offeredRps.toFixed(1),
+    whole(row.p50Ms),
+    whole(row.p99Ms),
+    percent(row.sloAttainment),
+    String(row.dropped),
+    String(row.lost),
+    percent(row.accuracy),
+    percent(row.partAccuracy),
+    percent(row.effectiveAccuracy),
+    row.cores.toFixed(1),
+    String(row.switches),
+    Object.entries(row.variants)
+      .map(([stage, variant]) => `${variant}×${row.replicas[stage]}`)
+      .join(" → "),
+  ]);
+  return formatTable(header, lines, [0, 1, header.length - 1]);
+}
+
+function whole(value: number): string {
+  return Number.isNaN(value) ? "–" : value.toFixed(0);
+}

@@ -1,0 +1,84 @@
+import type { LabelledItem, PipelineCode } from "../../gateway/stage.ts";
+import { startUp, type Up, type UpOptions } from "../up/up.ts";
+import { runLoad } from "./load-client.ts";
+import type { RequestRecord } from "./request-record.ts";
+
+/** What was served at one moment of a run. */
+export interface Sample {
+  readonly atMs: number;
+  readonly variants: Readonly<Record<string, string>>;
+  readonly replicas: Readonly<Record<string, number>>;
+  readonly cores: number;
+  /** Switches of all switchers since the run started. */
+  readonly switches: number;
+}
+
+export interface ScenarioResult {
+  readonly name: string;
+  readonly records: readonly RequestRecord[];
+  readonly samples: readonly Sample[];
+}
+
+export interface ScenarioOptions {
+  readonly name: string;
+  readonly up: UpOptions;
+  readonly items: readonly LabelledItem[];
+  readonly evaluation: NonNullable<PipelineCode["evaluation"]>;
+  readonly arrivalsMs: readonly number[];
+  readonly timeoutMs: number;
+  readonly onProgress: (atMs: number, up: Up, records: readonly RequestRecord[]) => void;
+  /** Told of what runs, so that an interrupt can end it. */
+  readonly onStart: (up: Up) => void;
+}
+
+/** Starts everything, plays the load once, stops everything. */
+export async function playScenario(options: ScenarioOptions): Promise<ScenarioResult> {
+  const up = await startUp(options.up);
+  options.onStart(up);
+  const records: RequestRecord[] = [];
+  const samples: Sample[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await up.ready();
+    await firstPlan(up);
+    const startMs = performance.now();
+    timer = setInterval(() => {
+      const atMs = performance.now() - startMs;
+      samples.push(sampleOf(up, atMs));
+      options.onProgress(atMs, up, records);
+    }, 1000);
+    await runLoad({
+      url: up.url,
+      arrivalsMs: options.arrivalsMs,
+      items: options.items,
+      score: (response, label) => options.evaluation.score(response, label),
+      timeoutMs: options.timeoutMs,
+      onRecord: record => records.push(record),
+    });
+    samples.push(sampleOf(up, performance.now() - startMs));
+  } finally {
+    clearInterval(timer);
+    await up.close();
+  }
+  return { name: options.name, records, samples };
+}
+
+/** Without load there is a plan after the first samples; the run starts from it. */
+async function firstPlan(up: Up): Promise<void> {
+  for (let i = 0; i < 100 && !up.board()?.plan; i++) await new Promise(resolve => setTimeout(resolve, 200));
+}
+
+function sampleOf(up: Up, atMs: number): Sample {
+  const board = up.board();
+  const switchers = up.scaler.switchers(up.pipeline.key);
+  const variants: Record<string, string> = {};
+  const replicas: Record<string, number> = {};
+  let cores = 0;
+  for (const stage of up.pipeline.stages) {
+    const ready = switchers.filter(view => view.stage === stage.name && view.ready);
+    variants[stage.name] = [...new Set(ready.map(view => view.variant))].sort().join("+");
+    replicas[stage.name] = ready.length;
+    cores += (board?.stages.find(other => other.stage === stage.name)?.replicasNow ?? ready.length) * stage.cores;
+  }
+  return { atMs, variants, replicas, cores, switches: switchers.reduce((sum, view) => sum + view.switches, 0) };
+}

@@ -1,0 +1,78 @@
+import type { Pipeline, Stage } from "../../domain/pipeline.ts";
+import { findStage, findVariant } from "../../domain/pipeline.ts";
+import { serviceMs } from "../../domain/profile.ts";
+import type { ReportRow } from "./report.ts";
+
+/** One thing that the demo must have shown; behaviour, never speed. */
+export interface Check {
+  readonly name: string;
+  readonly passed: boolean;
+  readonly detail: string;
+}
+
+export const SCENARIOS = ["variscale", "always heaviest", "always lightest"] as const;
+
+/** What the rows of the three scenarios must show. */
+export function checks(
+  rows: readonly ReportRow[],
+  pipeline: Pipeline,
+  phases: { readonly low: string; readonly peak: string } | null,
+): Check[] {
+  const whole = (scenario: string) => rows.find(row => row.scenario === scenario && row.phase === "whole run");
+  const ours = whole(SCENARIOS[0]);
+  const heaviest = whole(SCENARIOS[1]);
+  const lightest = whole(SCENARIOS[2]);
+  if (!ours || !heaviest || !lightest)
+    return [{ name: "all scenarios were played", passed: false, detail: "a scenario has no rows" }];
+  const result: Check[] = [
+    {
+      name: "nothing lost",
+      passed: ours.lost === 0,
+      detail: `${ours.lost} of ${ours.offered} requests had no answer, through ${ours.switches} switches`,
+    },
+    { name: "variants were switched while serving", passed: ours.switches > 0, detail: `${ours.switches} switches` },
+    better(ours, heaviest),
+    better(ours, lightest),
+  ];
+  if (phases) result.push(heavierAtLow(rows, pipeline, phases));
+  return result;
+}
+
+function better(ours: ReportRow, other: ReportRow): Check {
+  const text = (value: number) => `${(100 * value).toFixed(1)} %`;
+  return {
+    name: `more effective accuracy than ${other.scenario}`,
+    passed: ours.effectiveAccuracy > other.effectiveAccuracy,
+    detail: `${text(ours.effectiveAccuracy)} against ${text(other.effectiveAccuracy)} of all requests right and within the SLO`,
+  };
+}
+
+function heavierAtLow(
+  rows: readonly ReportRow[],
+  pipeline: Pipeline,
+  phases: { readonly low: string; readonly peak: string },
+): Check {
+  const of = (phase: string) => rows.find(row => row.scenario === SCENARIOS[0] && row.phase === phase);
+  const low = of(phases.low);
+  const peak = of(phases.peak);
+  const workOf = (row: ReportRow | undefined) =>
+    pipeline.stages.reduce(
+      (sum, stage) => sum + stageWork(findStage(pipeline, stage.name), row?.variants[stage.name] ?? ""),
+      0,
+    );
+  const show = (row: ReportRow | undefined) => Object.values(row?.variants ?? {}).join(" → ");
+  return {
+    name: "heavier variants at low load than at high load",
+    passed: workOf(low) > workOf(peak),
+    detail: `${show(low)} at low load, ${show(peak)} at the peak`,
+  };
+}
+
+/** Profiled time of one row; where two variants were served at once, of the heavier one. */
+function stageWork(stage: Stage | undefined, variants: string): number {
+  const times = variants.split("+").map(name => {
+    const profile = stage && findVariant(stage, name)?.profile;
+    return profile ? serviceMs(profile, 1) : 0;
+  });
+  return Math.max(0, ...times);
+}

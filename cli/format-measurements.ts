@@ -1,0 +1,33 @@
+import type { MeasurementsInput } from "../domain/profile-schema.ts";
+import { formatTable, percent } from "./format-table.ts";
+
+/** What `variscale profile` measured, as two tables: variants, and combinations of them. */
+export function formatMeasurements(measurements: MeasurementsInput): string {
+  const variants = Object.entries(measurements.stages).flatMap(([stage, profiles]) =>
+    Object.entries(profiles).map(([variant, profile]) => {
+      const accuracy = measurements.accuracy?.stages?.[stage]?.[variant]?.accuracy ?? Number.NaN;
+      const times = profile.points.map(point => `${point.batch}: ${point.latencyMs.toFixed(1)}`).join("  ");
+      return [
+        stage,
+        variant,
+        percent(accuracy),
+        (profile.loadMs ?? 0).toFixed(0),
+        (profile.memoryMiB ?? Number.NaN).toFixed(0),
+        times,
+      ];
+    }),
+  );
+  const combinations = (measurements.accuracy?.combinations ?? []).map(combination => [
+    Object.values(combination.variants).join(" → "),
+    percent(combination.accuracy),
+    combination.interval ? `${percent(combination.interval[0])} to ${percent(combination.interval[1])}` : "",
+    percent(combination.partAccuracy ?? Number.NaN),
+    String(combination.items ?? ""),
+  ]);
+  const tables = [
+    formatTable(["stage", "variant", "accuracy", "load ms", "memory MiB", "service ms by batch"], variants, [0, 1, 5]),
+  ];
+  if (combinations.length > 0)
+    tables.push(formatTable(["variants", "accuracy", "95 % interval", "of parts", "items"], combinations, [0]));
+  return tables.join("\n\n");
+}

@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+import { VariscaleError } from "../domain/errors.ts";
+
+async function main(): Promise<void> {
+  // The sidecar shares its pod with models: it loads nothing that it does not need.
+  if (process.argv[2] === "switcher") {
+    const { runSwitcher } = await import("../variant-switcher/run-switcher.ts");
+    await runSwitcher(process.argv.slice(3));
+    return;
+  }
+  const { createProgram } = await import("./program.ts");
+  await createProgram().parseAsync();
+}
+
+main().catch((thrown: unknown) => {
+  const error = VariscaleError.from(thrown);
+  process.stderr.write(`variscale: ${error.code === "internal" ? (error.stack ?? error.message) : error.message}\n`);
+  process.exit(error.code === "invalid_argument" ? 2 : 1);
+});

@@ -1,0 +1,39 @@
+import { InvalidArgumentError, Option } from "commander";
+import { LOG_LEVELS } from "../runtime/logger.ts";
+
+/** A port; 0 is any that is free. */
+export function parsePort(text: string): number {
+  return parseNumber(text, 0, 65_535, true);
+}
+
+export function parseNumber(text: string, min: number, max: number, whole = false): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= min && value <= max) || (whole && !Number.isInteger(value))) {
+    throw new InvalidArgumentError(`must be a ${whole ? "whole " : ""}number from ${min} to ${max}.`);
+  }
+  return value;
+}
+
+/** For options that may be given several times. */
+export function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+export function logLevelOption(level: (typeof LOG_LEVELS)[number]): Option {
+  return new Option("--log-level <level>", "of the log on standard error").choices(LOG_LEVELS).default(level);
+}
+
+export function setOption(): Option {
+  return new Option(
+    "--set <path=value>",
+    "replace a field of the pipeline file, as in spec.slo.latencyMs=800; may be repeated",
+  )
+    .argParser(collect)
+    .default([]);
+}
+
+export function speedFactorOption(): Option {
+  return new Option("--speed-factor <factor>", "this machine's service time over the profiled one").argParser(text =>
+    parseNumber(text, 0.01, 100),
+  );
+}

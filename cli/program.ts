@@ -1,0 +1,32 @@
+import { Command } from "commander";
+import { packageVersion } from "../runtime/version.ts";
+import { addDemo } from "./commands/demo.ts";
+import { addGateway } from "./commands/gateway.ts";
+import { addModels } from "./commands/models.ts";
+import { addProfile } from "./commands/profile.ts";
+import { addScaler } from "./commands/scaler.ts";
+import { addUp } from "./commands/up.ts";
+
+const DESCRIPTION =
+  "Chooses model variant, batch size and replicas of every stage of an inference pipeline, and switches variants inside running pods.";
+
+/** The command line. Every command imports what it runs only when it runs. */
+export function createProgram(): Command {
+  const program = new Command("variscale")
+    .description(DESCRIPTION)
+    .version(packageVersion)
+    .showHelpAfterError("(--help shows what it takes)");
+  addUp(program);
+  addDemo(program);
+  addModels(program);
+  addProfile(program);
+  addScaler(program);
+  addGateway(program);
+  program
+    .command("switcher")
+    .description(
+      "run the variant-switcher of one stage's pod; it takes its own flags: variscale switcher --config FILE",
+    )
+    .helpCommand(false);
+  return program;
+}

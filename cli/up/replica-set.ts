@@ -1,0 +1,64 @@
+import { Replica, type ReplicaOptions } from "./replica.ts";
+
+export interface ReplicaSetOptions {
+  readonly stage: string;
+  readonly logger: ReplicaOptions["logger"];
+  readonly argsOf: (pod: string) => readonly string[];
+  readonly onChange: () => void;
+}
+
+/** The replicas of one stage as local processes: what a Deployment is in Kubernetes. */
+export class ReplicaSet {
+  readonly stage: string;
+  readonly #options: ReplicaSetOptions;
+  readonly #replicas: Replica[] = [];
+  readonly #stopping = new Set<Promise<void>>();
+  #started = 0;
+
+  constructor(options: ReplicaSetOptions) {
+    this.stage = options.stage;
+    this.#options = options;
+  }
+
+  /** Replicas that are wanted; the newest ones are stopped first. */
+  scale(replicas: number): void {
+    while (this.#replicas.length < replicas) this.#replicas.push(this.#startReplica());
+    while (this.#replicas.length > replicas) this.#stopReplica();
+  }
+
+  get size(): number {
+    return this.#replicas.length;
+  }
+
+  get pids(): readonly number[] {
+    return this.#replicas.flatMap(replica => replica.pid ?? []);
+  }
+
+  /** Addresses of the replicas that are ready. */
+  endpoints(): readonly string[] {
+    return this.#replicas.flatMap(replica => replica.address ?? []);
+  }
+
+  async close(): Promise<void> {
+    this.scale(0);
+    await Promise.all(this.#stopping);
+  }
+
+  #startReplica(): Replica {
+    this.#started += 1;
+    const pod = `${this.stage}-${this.#started}`;
+    return new Replica({
+      pod,
+      args: this.#options.argsOf(pod),
+      logger: this.#options.logger,
+      onChange: this.#options.onChange,
+    });
+  }
+
+  #stopReplica(): void {
+    const replica = this.#replicas.pop();
+    if (!replica) return;
+    const stopped = replica.stop().finally(() => this.#stopping.delete(stopped));
+    this.#stopping.add(stopped);
+  }
+}
