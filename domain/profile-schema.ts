@@ -87,7 +87,6 @@ export const measurementsSchema = z.strictObject({
 
 /** Measured at the pod's shape of its stage: service time by batch size, load time and memory. */
 export type Profile = z.output<typeof profileSchema>;
-export type BatchPoint = Profile["points"][number];
 export type Measurements = z.output<typeof measurementsSchema>;
 /** What `variscale profile` writes; defaults may be left out. */
 export type MeasurementsInput = z.input<typeof measurementsSchema>;

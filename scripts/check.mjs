@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const bin = name => join(root, "node_modules/.bin", name);
 const steps = [
-  ["format and lint", bin("biome"), ["ci", "."]],
+  ["format and lint", "npm", ["run", "--silent", "lint"]],
   ["dead files, exports and dependencies", bin("knip"), []],
   ["generated proto types", process.execPath, ["scripts/generate-proto.mjs", "--check"]],
 ];

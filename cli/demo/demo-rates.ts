@@ -18,11 +18,7 @@ function extremeOf(stage: Stage, sign: number): string {
 }
 
 /** Highest entry rate that these variants serve within the SLO on this machine. */
-export function capacityRps(
-  pipeline: Pipeline,
-  machineCores: number,
-  variants: Readonly<Record<string, string>>,
-): number {
+function capacityRps(pipeline: Pipeline, machineCores: number, variants: Readonly<Record<string, string>>): number {
   const pins: StagePin[] = Object.entries(variants).map(([stage, variant]) => ({
     stage,
     variant,

@@ -9,7 +9,7 @@ import { parseSwitcherConfig } from "../../variant-switcher/parse-config.ts";
 import type { SwitchRecord } from "../../variant-switcher/switch-history.ts";
 import { AFFINE_CONTRACT, affineModel, writeModel } from "./models.ts";
 
-export const silent = createLogger("test", "silent");
+const silent = createLogger("test", "silent");
 
 export interface InferAnswer {
   readonly status: number;
