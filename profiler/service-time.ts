@@ -55,7 +55,7 @@ export function serviceTimeOf(runs: readonly Run[], threads: number): ServiceTim
 }
 
 /** The value below which a share of `q` of the values is; nearest rank. */
-export function quantile(values: readonly number[], q: number): number {
+function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
 }
