@@ -214,7 +214,8 @@ function contentOf(
     batch: part.batch,
     // On CPU a wait for a fuller batch is almost pure latency: batches form by themselves when there is a queue.
     maxWaitMs: 0,
-    fallbackVariant: lightestVariant(stage, excluded),
+    // A stage that is to serve one variant must not protect itself by another.
+    fallbackVariant: pipeline.objective.policy === "static" ? part.variant : lightestVariant(stage, excluded),
     overload: {
       enterQueueMs: latencyMs * SETTINGS.overloadEnterShare,
       exitQueueMs: latencyMs * SETTINGS.overloadExitShare,

@@ -140,7 +140,9 @@ class FollowStream {
       case "nack": {
         const known = recordNack(switcher, report.nack, clock.nowMs());
         const { version, code, message } = report.nack;
-        logger.warn({ namespace, pipeline, stage, pod, version, code, known }, `switcher refused: ${message}`);
+        // That a newer assignment came in between is how things should go.
+        const level = code === "superseded" || code === "stale_version" ? "debug" : "warn";
+        logger[level]({ namespace, pipeline, stage, pod, version, code, known }, `switcher refused: ${message}`);
         return;
       }
       default:

@@ -58,9 +58,10 @@ export interface DemoRates {
 export function demoRates(pipeline: Pipeline, machineCores: number): DemoRates {
   const heaviestCapacityRps = capacityRps(pipeline, machineCores, extremeVariants(pipeline, "heaviest"));
   const lightestCapacityRps = capacityRps(pipeline, machineCores, extremeVariants(pipeline, "lightest"));
-  const lowRps = 0.6 * heaviestCapacityRps;
-  // High enough that the heaviest variants drown, low enough that this machine's other work does not decide.
-  const peakRps = Math.max(2 * lowRps, Math.min(6 * lowRps, 0.6 * lightestCapacityRps));
+  // Low enough that the heaviest variants have a reserve at low load, high enough that they drown at the peak; and far enough from
+  // what the lightest ones can do that this machine's other work does not decide.
+  const lowRps = 0.4 * heaviestCapacityRps;
+  const peakRps = Math.max(2 * lowRps, Math.min(4 * heaviestCapacityRps, 0.35 * lightestCapacityRps));
   return { lowRps, peakRps, heaviestCapacityRps, lightestCapacityRps };
 }
 

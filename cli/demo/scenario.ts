@@ -24,7 +24,9 @@ export interface ScenarioOptions {
   readonly up: UpOptions;
   readonly items: readonly LabelledItem[];
   readonly evaluation: NonNullable<PipelineCode["evaluation"]>;
+  /** Of the run; warm-up arrivals come before it and are not counted. */
   readonly arrivalsMs: readonly number[];
+  readonly warmUpMs: readonly number[];
   readonly timeoutMs: number;
   readonly onProgress: (atMs: number, up: Up, records: readonly RequestRecord[]) => void;
   /** Told of what runs, so that an interrupt can end it. */
@@ -41,20 +43,23 @@ export async function playScenario(options: ScenarioOptions): Promise<ScenarioRe
   try {
     await up.ready();
     await firstPlan(up);
+    const send = (arrivalsMs: readonly number[], onRecord: (record: RequestRecord) => void): Promise<void> =>
+      runLoad({
+        url: up.url,
+        arrivalsMs,
+        items: options.items,
+        score: (response, label) => options.evaluation.score(response, label),
+        timeoutMs: options.timeoutMs,
+        onRecord,
+      });
+    await send(options.warmUpMs, () => undefined);
     const startMs = performance.now();
     timer = setInterval(() => {
       const atMs = performance.now() - startMs;
       samples.push(sampleOf(up, atMs));
       options.onProgress(atMs, up, records);
     }, 1000);
-    await runLoad({
-      url: up.url,
-      arrivalsMs: options.arrivalsMs,
-      items: options.items,
-      score: (response, label) => options.evaluation.score(response, label),
-      timeoutMs: options.timeoutMs,
-      onRecord: record => records.push(record),
-    });
+    await send(options.arrivalsMs, record => records.push(record));
     samples.push(sampleOf(up, performance.now() - startMs));
   } finally {
     clearInterval(timer);

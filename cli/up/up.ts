@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import type { PipelineBoard } from "../../control/board.ts";
 import { VariscaleError } from "../../domain/errors.ts";
 import { formatKey, type Pipeline, type Stage } from "../../domain/pipeline.ts";
+import type { EndpointsMessage } from "../../gateway/endpoint-source.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
 import { type ReadOptions, readPipeline } from "../../runtime/read-pipeline.ts";
 import { type Scaler, startScaler } from "../../scaler/main.ts";
@@ -90,8 +91,9 @@ export async function startUp(options: UpOptions): Promise<Up> {
   }
 
   function sendEndpoints(): void {
-    const endpoints = Object.fromEntries(sets.map(set => [set.stage, set.endpoints().map(address => ({ address }))]));
-    gateway.child.send({ kind: "endpoints", stages: endpoints });
+    const stages = Object.fromEntries(sets.map(set => [set.stage, set.endpoints().map(address => ({ address }))]));
+    const message: EndpointsMessage = { kind: "endpoints", stages };
+    gateway.child.send(message);
     if (sets.every(set => set.endpoints().length > 0)) for (const resolve of waiting) resolve();
   }
 

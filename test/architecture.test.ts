@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { describe, it } from "mocha";
+import { packageFolder } from "../runtime/version.ts";
+
+/** What each folder may import: other folders of ours, and packages. `node:` stands for the modules of Node. */
+const MAY_IMPORT: Readonly<
+  Record<string, { readonly folders: readonly string[]; readonly packages: readonly string[] }>
+> = {
+  domain: { folders: [], packages: ["zod", "yaml"] },
+  predictor: { folders: ["domain"], packages: [] },
+  optimizer: { folders: ["domain"], packages: [] },
+  control: { folders: ["domain", "predictor", "optimizer"], packages: [] },
+  runtime: { folders: ["domain"], packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "@grpc/proto-loader"] },
+  scaler: {
+    folders: ["domain", "control", "predictor", "optimizer", "runtime", "proto"],
+    packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "grpc-health-check", "zod"],
+  },
+  "variant-switcher": {
+    folders: ["domain", "runtime", "proto"],
+    packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "onnxruntime-node"],
+  },
+  gateway: { folders: ["domain", "runtime"], packages: ["node:", "pino", "prom-client"] },
+  models: { folders: ["domain", "runtime"], packages: ["node:", "protobufjs"] },
+  profiler: { folders: ["domain", "gateway", "models", "runtime"], packages: ["node:", "onnxruntime-node", "pino"] },
+  pipelines: { folders: ["domain", "gateway", "models", "runtime"], packages: ["node:", "sharp", "opentype.js"] },
+  proto: { folders: [], packages: ["@grpc/grpc-js", "@grpc/proto-loader"] },
+};
+
+const PURE = ["domain", "predictor", "optimizer", "control"];
+const IMPURE =
+  /\bDate\.now\(|\bMath\.random\(|\bprocess\.|\bsetTimeout\(|\bsetInterval\(|\bnew Date\(\)|\bperformance\.|\bconsole\./;
+
+interface Source {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** One line for every import that the table does not allow. */
+function violations(sources: readonly Source[]): string[] {
+  return sources.flatMap(({ path, text }) => {
+    const folder = path.split("/")[0] ?? "";
+    const rule = MAY_IMPORT[folder];
+    if (!rule) return [];
+    const found: string[] = [];
+    for (const specifier of importsOf(text)) {
+      if (specifier.startsWith(".")) {
+        const target = relative(packageFolder, resolve(packageFolder, dirname(path), specifier)).split("/")[0] ?? "";
+        if (target !== folder && !rule.folders.includes(target)) found.push(`${path} imports ${specifier}`);
+        continue;
+      }
+      const allowed = rule.packages.some(name =>
+        name === "node:" ? specifier.startsWith(name) : specifier === name || specifier.startsWith(`${name}/`),
+      );
+      if (!allowed) found.push(`${path} imports ${specifier}`);
+    }
+    if (PURE.includes(folder) && IMPURE.test(text))
+      found.push(`${path} uses time, randomness or the process: ${IMPURE.exec(text)?.[0]}`);
+    return found;
+  });
+}
+
+function importsOf(text: string): string[] {
+  const pattern = /(?:^|\n)\s*(?:import|export)\s(?:[^"';]*?\sfrom\s)?"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)/g;
+  return [...text.matchAll(pattern)].map(match => match[1] ?? match[2] ?? "");
+}
+
+function sourcesOf(folder: string): Source[] {
+  return readdirSync(join(packageFolder, folder), { recursive: true, encoding: "utf8" })
+    .filter(name => name.endsWith(".ts") && !name.endsWith(".d.ts"))
+    .map(name => ({ path: `${folder}/${name}`, text: readFileSync(join(packageFolder, folder, name), "utf8") }));
+}
+
+describe("direction of imports", () => {
+  const present = readdirSync(packageFolder);
+  const sources = Object.keys(MAY_IMPORT)
+    .filter(folder => present.includes(folder))
+    .flatMap(sourcesOf);
+
+  it("looks at the whole code base", () => {
+    assert.ok(sources.length > 60, `only ${sources.length} files were found`);
+  });
+
+  it("is as docs/architecture.md says", () => {
+    assert.deepEqual(violations(sources), []);
+  });
+
+  it("would find a planted violation of every kind", () => {
+    const planted: Source[] = [
+      { path: "domain/planted.ts", text: 'import { x } from "../scaler/main.ts";' },
+      { path: "control/planted.ts", text: 'import type { Server } from "@grpc/grpc-js";' },
+      { path: "optimizer/planted.ts", text: 'import {\n  readFileSync,\n} from "node:fs";' },
+      { path: "scaler/planted.ts", text: 'export { y } from "../variant-switcher/main.ts";' },
+      { path: "gateway/planted.ts", text: 'const m = await import("../cli/main.ts");' },
+      { path: "predictor/planted.ts", text: "export const now = () => Date.now();" },
+    ];
+    for (const source of planted) assert.equal(violations([source]).length, 1, source.path);
+  });
+
+  it("has exactly one control loop: only scaler/pipeline-control.ts and the simulator call tick()", () => {
+    const callers = sources.filter(({ text }) => /from "\.\.\/control\/tick\.ts"/.test(text)).map(({ path }) => path);
+    assert.deepEqual(
+      callers.filter(path => !path.startsWith("simulator/")),
+      ["scaler/pipeline-control.ts"],
+    );
+  });
+});
