@@ -5,16 +5,21 @@ import type { StagePin } from "../../optimizer/problem.ts";
 
 /** The variant of every stage with the longest, or the shortest, service time. */
 export function extremeVariants(pipeline: Pipeline, which: "heaviest" | "lightest"): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    pipeline.stages.map(stage => [stage.name, extremeOf(stage, which === "heaviest" ? 1 : -1)]),
-  );
+  const pick = which === "heaviest" ? heaviestVariant : lightestVariant;
+  return Object.fromEntries(pipeline.stages.map(stage => [stage.name, pick(stage)]));
 }
 
-function extremeOf(stage: Stage, sign: number): string {
-  const timeOf = (variant: Variant) =>
-    variant.profile ? sign * serviceMs(variant.profile, 1) : Number.NEGATIVE_INFINITY;
-  const sorted = [...stage.variants].sort((a, b) => timeOf(b) - timeOf(a));
-  return sorted[0]?.name ?? stage.defaultVariant;
+export function heaviestVariant(stage: Stage): string {
+  return byServiceTime(stage).at(-1)?.name ?? stage.defaultVariant;
+}
+
+function lightestVariant(stage: Stage): string {
+  return byServiceTime(stage)[0]?.name ?? stage.defaultVariant;
+}
+
+function byServiceTime(stage: Stage): readonly Variant[] {
+  const timeOf = (variant: Variant): number => (variant.profile ? serviceMs(variant.profile, 1) : 0);
+  return stage.variants.filter(variant => variant.profile).sort((a, b) => timeOf(a) - timeOf(b));
 }
 
 /** Highest entry rate that these variants serve within the SLO on this machine. */

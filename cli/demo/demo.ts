@@ -63,7 +63,7 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
   say(`preparing models in ${modelFolder}`);
   await prepare(profiled, file, modelFolder, model => model.kind === "prepared" && say(`  prepared ${model.file}`));
   say("measuring this machine");
-  const speedFactor = await calibrate(profiled, modelFolder, options.short ? 1000 : 2000);
+  const speedFactor = await calibrate(profiled, modelFolder, options.machineCores, options.short ? 1500 : 3000);
   const set = [
     `spec.mode=active`,
     `spec.intervalMs=${INTERVAL_MS}`,
