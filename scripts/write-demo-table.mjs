@@ -1,0 +1,65 @@
+// Writes the demo's result into README.md: npm run --silent demo -- --output json | node scripts/write-demo-table.mjs
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const readme = join(dirname(dirname(fileURLToPath(import.meta.url))), "README.md");
+const { rows, speedFactor } = JSON.parse(readFileSync(0, "utf8"));
+
+const percent = value => (value === null ? "–" : `${(100 * value).toFixed(1)} %`);
+const whole = value => (value === null ? "–" : value.toFixed(0));
+const served = row =>
+  Object.entries(row.variants)
+    .map(([stage, variant]) => `${variant} × ${row.replicas[stage]}`)
+    .join(" → ");
+const header = [
+  "",
+  "phase",
+  "rps",
+  "p50 ms",
+  "p99 ms",
+  "in SLO",
+  "dropped",
+  "lost",
+  "cards right",
+  "fields right",
+  "**effective**",
+  "switches",
+  "variants × replicas",
+];
+const line = cells => `| ${cells.join(" | ")} |`;
+const lines = rows.map(row =>
+  line([
+    row.scenario,
+    row.phase,
+    row.offeredRps.toFixed(1),
+    whole(row.p50Ms),
+    whole(row.p99Ms),
+    percent(row.sloAttainment),
+    row.dropped,
+    row.lost,
+    percent(row.accuracy),
+    percent(row.partAccuracy),
+    `**${percent(row.effectiveAccuracy)}**`,
+    row.switches,
+    served(row),
+  ]),
+);
+const cpu = cpus()[0]?.model ?? "unknown CPU";
+const date = new Date().toISOString().slice(0, 10);
+const caption = `\`npm run demo\` on ${cpus().length} × ${cpu}, ${date}, speed factor ${speedFactor.toFixed(2)}:`;
+const table = [
+  caption,
+  "",
+  line(header),
+  line(header.map((_, i) => (i < 2 || i === header.length - 1 ? "---" : "--:"))),
+  ...lines,
+].join("\n");
+const text = readFileSync(readme, "utf8");
+const marks = /(<!-- demo table: .*? -->\n)[\s\S]*?(<!-- end of demo table -->)/;
+if (!marks.test(text)) throw new Error("README.md has no marks for the demo table");
+writeFileSync(
+  readme,
+  text.replace(marks, (_all, start, end) => `${start}\n${table}\n\n${end}`),
+);
