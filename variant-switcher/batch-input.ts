@@ -1,7 +1,8 @@
 import type { StageContract } from "../domain/tensor.ts";
 import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
+import type { BufferPool } from "./buffer-pool.ts";
 import { isFixedDatatype, type RawTensor, sliceRows } from "./raw-tensor.ts";
-import type { BatchInput } from "./session.ts";
+import type { TransferredTensor } from "./session-messages.ts";
 
 /** Rows [from, to) of one request's inputs, which are in the contract's order. */
 export interface RowRange {
@@ -11,33 +12,39 @@ export interface RowRange {
 }
 
 /** Copies the rows of several requests into one batch. All must have the same shapes but for the first dimension. */
-export function assembleBatch(contract: StageContract, ranges: readonly RowRange[]): BatchInput[] {
+export function assembleBatch(
+  contract: StageContract,
+  ranges: readonly RowRange[],
+  buffers: BufferPool,
+): TransferredTensor[] {
   const rows = ranges.reduce((sum, range) => sum + range.to - range.from, 0);
   return contract.inputs.flatMap(({ name }, index) => {
     const first = ranges[0]?.inputs[index];
     if (!first) return [];
     const rowBytes = first.bytes.length / (first.shape[0] ?? 1);
-    const bytes = new Uint8Array(rows * rowBytes);
+    const bytes = rows * rowBytes;
+    const data = buffers.take(bytes);
+    const target = new Uint8Array(data, 0, bytes);
     let at = 0;
     for (const range of ranges) {
       const input = range.inputs[index];
       if (!input) continue;
       const part = sliceRows(input, range.from, range.to);
-      bytes.set(part, at);
+      target.set(part, at);
       at += part.length;
     }
-    return [{ name, datatype: first.datatype, shape: [rows, ...first.shape.slice(1)], data: bytes.buffer }];
+    return [{ name, datatype: first.datatype, shape: [rows, ...first.shape.slice(1)], data, bytes }];
   });
 }
 
 /** A batch of zeros to warm a model with; null: the contract leaves a dimension open, so there is no shape to take. */
-export function zeroBatch(contract: StageContract, rows: number): BatchInput[] | null {
-  const batch: BatchInput[] = [];
+export function zeroBatch(contract: StageContract, rows: number): TransferredTensor[] | null {
+  const batch: TransferredTensor[] = [];
   for (const { name, datatype, shape } of contract.inputs) {
     const inner = shape.slice(1);
     if (!isFixedDatatype(datatype) || inner.includes(-1)) return null;
-    const data = new ArrayBuffer(rows * elementCount(inner) * bytesPerElement(datatype));
-    batch.push({ name, datatype, shape: [rows, ...inner], data });
+    const bytes = rows * elementCount(inner) * bytesPerElement(datatype);
+    batch.push({ name, datatype, shape: [rows, ...inner], data: new ArrayBuffer(bytes), bytes });
   }
   return batch;
 }

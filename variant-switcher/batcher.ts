@@ -1,6 +1,7 @@
 import type { StageContract } from "../domain/tensor.ts";
 import { assembleBatch } from "./batch-input.ts";
 import { joinPieces, splitOutputs } from "./batch-output.ts";
+import { BufferPool } from "./buffer-pool.ts";
 import type { Counters, DropReason, WorkObserver } from "./counters.ts";
 import type { ModelSession, NamedTensor, RunResult } from "./session.ts";
 import { type Entry, type QueueLimits, type Work, WorkQueue, type WorkResult } from "./work-queue.ts";
@@ -51,6 +52,7 @@ interface RunningBatch {
 export class Batcher {
   readonly #options: BatcherOptions;
   readonly #queue: WorkQueue;
+  readonly #buffers: BufferPool;
   #serving: Serving | null = null;
   #next: { readonly serving: Serving; readonly swapped: () => void } | null = null;
   #running: RunningBatch | null = null;
@@ -61,6 +63,7 @@ export class Batcher {
   constructor(options: BatcherOptions) {
     this.#options = options;
     this.#queue = new WorkQueue(options.limits);
+    this.#buffers = new BufferPool(options.limits.maxBytes);
   }
 
   get serving(): Serving | null {
@@ -184,6 +187,7 @@ export class Batcher {
     const inputs = assembleBatch(
       contract,
       batch.parts.map(({ entry, from, to }) => ({ inputs: entry.work.inputs, from, to })),
+      this.#buffers,
     );
     const names = contract.outputs.map(output => output.name);
     const waitedMs = performance.now() - (batch.parts[0]?.entry.queuedAtMs ?? 0);
@@ -198,6 +202,7 @@ export class Batcher {
     switch (result.kind) {
       case "ran":
         this.#options.observer.ran(session.variant, batch.rows, result.serviceMs, waitedMs);
+        for (const buffer of result.spare) this.#buffers.give(buffer);
         this.#share(batch, result.outputs);
         break;
       case "failed":

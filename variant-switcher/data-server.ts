@@ -3,7 +3,8 @@ import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
 import { httpStatusOf } from "../runtime/error-status.ts";
-import { readBody } from "./read-body.ts";
+import { BufferPool } from "./buffer-pool.ts";
+import { readChunked, readDeclared } from "./read-body.ts";
 
 /** What a handler of the data server answers. */
 export interface DataResponse {
@@ -16,6 +17,7 @@ export interface DataResponse {
 
 export interface DataRequest {
   readonly headers: IncomingMessage["headers"];
+  /** Only until the answer is there: the memory is used again. */
   readonly body: Buffer;
   /** Calls back once if the client goes away before it has an answer. */
   onGone(callback: () => void): void;
@@ -45,6 +47,7 @@ export interface DataServerOptions {
 export class DataServer {
   readonly #options: DataServerOptions;
   readonly #server: Server;
+  readonly #buffers: BufferPool;
   #inFlight = 0;
   #inFlightBytes = 0;
   #closing = false;
@@ -52,6 +55,7 @@ export class DataServer {
 
   private constructor(options: DataServerOptions) {
     this.#options = options;
+    this.#buffers = new BufferPool(options.maxBodyBytes);
     this.#server = createServer({ requestTimeout: 60_000, keepAliveTimeout: 65_000, noDelay: true });
     this.#server.on("request", (request, response) => {
       this.#answer(request, response).catch((error: unknown) => {
@@ -135,14 +139,17 @@ export class DataServer {
     response: ServerResponse,
   ): Promise<DataResponse> {
     const { maxBodyBytes, maxInFlightBytes } = this.#options;
-    const declared = Number(request.headers["content-length"] ?? maxBodyBytes);
-    if (request.headers["content-length"] !== undefined && declared > maxBodyBytes) return tooLarge(maxBodyBytes);
-    if (this.#inFlightBytes > 0 && this.#inFlightBytes + declared > maxInFlightBytes)
+    const length = request.headers["content-length"];
+    const bytes = length === undefined ? maxBodyBytes : Number(length);
+    if (bytes > maxBodyBytes) return tooLarge(maxBodyBytes);
+    if (this.#inFlightBytes > 0 && this.#inFlightBytes + bytes > maxInFlightBytes)
       throw new VariscaleError("resource_exhausted", `${this.#inFlightBytes} bytes of requests are being worked on`);
-    this.#inFlightBytes += declared;
+    this.#inFlightBytes += bytes;
+    const pooled = length === undefined ? null : this.#buffers.take(bytes);
     try {
-      const body = await readBody(request, maxBodyBytes);
+      const body = pooled ? Buffer.from(pooled, 0, bytes) : await readChunked(request, maxBodyBytes);
       if (body === null) return tooLarge(maxBodyBytes);
+      if (pooled) await readDeclared(request, body);
       const onGone = (callback: () => void): void => {
         response.once("close", () => {
           if (!response.writableFinished) callback();
@@ -150,7 +157,8 @@ export class DataServer {
       };
       return await handle({ headers: request.headers, body, onGone });
     } finally {
-      this.#inFlightBytes -= declared;
+      this.#inFlightBytes -= bytes;
+      if (pooled) this.#buffers.give(pooled);
     }
   }
 

@@ -1,8 +1,8 @@
 import type { StageContract } from "../domain/tensor.ts";
 import { zeroBatch } from "./batch-input.ts";
 import { type GoldenCase, goldenMismatch } from "./golden.ts";
-import { type BatchInput, Session, type SessionOptions } from "./session.ts";
-import type { Refused } from "./session-messages.ts";
+import { Session, type SessionOptions } from "./session.ts";
+import type { Refused, TransferredTensor } from "./session-messages.ts";
 import { contractMismatch, outputMismatch } from "./verify-contract.ts";
 
 /** A first run may take far longer than all later ones; 20 times this it is taken for hung. */
@@ -64,10 +64,11 @@ function verify(contract: StageContract, session: Session): Refused | null {
 
 async function checkGolden(options: PrepareOptions, session: Session): Promise<Refused | null> {
   for (const golden of options.golden.filter(({ variant }) => variant === session.variant)) {
-    const inputs = golden.inputs.map(({ name, datatype, shape, bytes }) => {
-      const data = new Uint8Array(bytes).buffer;
-      return { name, datatype, shape, data };
-    });
+    const inputs = golden.inputs.map(input => ({
+      ...input,
+      data: new Uint8Array(input.bytes).buffer,
+      bytes: input.bytes.length,
+    }));
     const result = await session.run(
       inputs,
       golden.outputs.map(({ name }) => name),
@@ -88,7 +89,7 @@ function warmUp(options: PrepareOptions, session: Session): Promise<Refused | nu
 async function runChecked(
   session: Session,
   contract: StageContract,
-  inputs: readonly BatchInput[],
+  inputs: readonly TransferredTensor[],
   rows: number,
 ): Promise<Refused | null> {
   const names = contract.outputs.map(({ name }) => name);

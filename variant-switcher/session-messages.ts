@@ -7,6 +7,8 @@ export interface TransferredTensor {
   readonly datatype: FixedDatatype;
   readonly shape: readonly number[];
   readonly data: ArrayBuffer;
+  /** From the beginning of `data`; what follows is none of the tensor's. */
+  readonly bytes: number;
 }
 
 /** What a model says about one of its inputs or outputs; -1 stands for a dimension that is not fixed. */
@@ -49,6 +51,8 @@ export interface Refused {
 export interface Ran {
   readonly kind: "ran";
   readonly outputs: readonly TransferredTensor[];
+  /** The inputs' buffers, to be used again. */
+  readonly spare: readonly ArrayBuffer[];
   /** Of the model alone, without the way there and back. */
   readonly serviceMs: number;
 }

@@ -42,7 +42,8 @@ const port = parentPort;
 let session: InferenceSession | null = null;
 port?.on("message", (request: SessionRequest) => {
   handle(request).then(
-    reply => port.postMessage(reply, reply.kind === "ran" ? reply.outputs.map(output => output.data) : []),
+    reply =>
+      port.postMessage(reply, reply.kind === "ran" ? [...reply.outputs.map(({ data }) => data), ...reply.spare] : []),
     (error: unknown) => port.postMessage({ kind: "failed", message: reasonOf(error) } satisfies SessionReply),
   );
 });
@@ -82,16 +83,17 @@ async function load(request: LoadRequest): Promise<SessionReply> {
 async function run(request: RunRequest): Promise<SessionReply> {
   if (session === null) return { kind: "failed", message: "no model is loaded" };
   const feeds: Record<string, Tensor> = {};
-  for (const { name, datatype, shape, data } of request.inputs)
-    feeds[name] = new Tensor(ORT_TYPES[datatype], elementsFor(datatype, data) as Tensor["data"], shape);
+  for (const input of request.inputs)
+    feeds[input.name] = new Tensor(ORT_TYPES[input.datatype], elementsFor(input) as Tensor["data"], input.shape);
   const startMs = performance.now();
   const results = await session.run(feeds, request.outputs);
   const serviceMs = performance.now() - startMs;
-  return { kind: "ran", outputs: request.outputs.map(name => transferable(name, results[name])), serviceMs };
+  const outputs = request.outputs.map(name => transferable(name, results[name]));
+  return { kind: "ran", outputs, spare: request.inputs.map(({ data }) => data), serviceMs };
 }
 
-function elementsFor(datatype: FixedDatatype, data: ArrayBuffer): TensorData {
-  return datatype === "FP16" ? new Halves(data) : elementsOf(datatype, new Uint8Array(data));
+function elementsFor({ datatype, data, bytes }: TransferredTensor): TensorData {
+  return datatype === "FP16" ? new Halves(data, 0, bytes / 2) : elementsOf(datatype, new Uint8Array(data, 0, bytes));
 }
 
 function transferable(name: string, tensor: Tensor | undefined): TransferredTensor {
@@ -100,7 +102,7 @@ function transferable(name: string, tensor: Tensor | undefined): TransferredTens
   const view = tensor.data as Uint8Array<ArrayBuffer>;
   const whole = view.byteOffset === 0 && view.byteLength === view.buffer.byteLength;
   const data = whole ? view.buffer : view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
-  return { name, datatype, shape: tensor.dims, data };
+  return { name, datatype, shape: tensor.dims, data, bytes: view.byteLength };
 }
 
 function describe(metadata: InferenceSession.ValueMetadata): ModelTensor {

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import type { FixedDatatype, RawTensor } from "./raw-tensor.ts";
+import type { RawTensor } from "./raw-tensor.ts";
 import type {
   Loaded,
   Refused,
@@ -37,24 +37,22 @@ export interface NamedTensor extends RawTensor {
   readonly name: string;
 }
 
-/** A batch on its way into a session; its bytes are given away. */
-export interface BatchInput {
-  readonly name: string;
-  readonly datatype: FixedDatatype;
-  readonly shape: readonly number[];
-  readonly data: ArrayBuffer;
-}
-
 /** `lost`: the thread crashed or hung, and with it the session. */
 export type RunResult =
-  | { readonly kind: "ran"; readonly outputs: readonly NamedTensor[]; readonly serviceMs: number }
+  | {
+      readonly kind: "ran";
+      readonly outputs: readonly NamedTensor[];
+      /** The inputs' buffers, to be used again. */
+      readonly spare: readonly ArrayBuffer[];
+      readonly serviceMs: number;
+    }
   | RunFailed
   | { readonly kind: "lost"; readonly reason: string };
 
 /** Something that runs batches of one variant. */
 export interface ModelSession {
   readonly variant: string;
-  run(inputs: readonly BatchInput[], outputs: readonly string[], expectedMs: number): Promise<RunResult>;
+  run(inputs: readonly TransferredTensor[], outputs: readonly string[], expectedMs: number): Promise<RunResult>;
 }
 
 /** One model in a thread of its own. Runs one batch at a time. */
@@ -94,14 +92,14 @@ export class Session implements ModelSession {
     return this.#link.isLost;
   }
 
-  /** `expectedMs`: what this batch usually takes; 0: not known. */
-  async run(inputs: readonly BatchInput[], outputs: readonly string[], expectedMs: number): Promise<RunResult> {
+  /** The inputs' buffers are given away. `expectedMs`: what this batch usually takes; 0: not known. */
+  async run(inputs: readonly TransferredTensor[], outputs: readonly string[], expectedMs: number): Promise<RunResult> {
     const watchdogMs = Math.max(this.#minWatchdogMs, WATCHDOG_FACTOR * expectedMs);
     const data = inputs.map(input => input.data);
     const reply = await this.#link.ask({ kind: "run", inputs, outputs }, data, watchdogMs);
     switch (reply.kind) {
       case "ran":
-        return { kind: "ran", outputs: reply.outputs.map(received), serviceMs: reply.serviceMs };
+        return { ...reply, outputs: reply.outputs.map(received) };
       case "failed":
       case "lost":
         return reply;
@@ -229,5 +227,10 @@ async function withinASecond(ending: Promise<void>): Promise<void> {
 }
 
 function received(tensor: TransferredTensor): NamedTensor {
-  return { name: tensor.name, datatype: tensor.datatype, shape: tensor.shape, bytes: new Uint8Array(tensor.data) };
+  return {
+    name: tensor.name,
+    datatype: tensor.datatype,
+    shape: tensor.shape,
+    bytes: new Uint8Array(tensor.data, 0, tensor.bytes),
+  };
 }

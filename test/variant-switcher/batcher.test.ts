@@ -4,7 +4,8 @@ import { afterEach, describe, it } from "mocha";
 import type { StageContract } from "../../domain/tensor.ts";
 import { Batcher, type Ticket } from "../../variant-switcher/batcher.ts";
 import { Counters } from "../../variant-switcher/counters.ts";
-import type { BatchInput, ModelSession, RunResult } from "../../variant-switcher/session.ts";
+import type { ModelSession, RunResult } from "../../variant-switcher/session.ts";
+import type { TransferredTensor } from "../../variant-switcher/session-messages.ts";
 
 const CONTRACT: StageContract = {
   inputs: [{ name: "x", datatype: "UINT8", shape: [-1, -1] }],
@@ -23,13 +24,15 @@ class SteppedSession implements ModelSession {
     this.variant = variant;
   }
 
-  async run(inputs: readonly BatchInput[]): Promise<RunResult> {
+  async run(inputs: readonly TransferredTensor[]): Promise<RunResult> {
     const input = inputs[0]!;
-    const bytes = new Uint8Array(input.data);
+    const bytes = new Uint8Array(input.data.slice(0, input.bytes));
     const rows = Array.from({ length: input.shape[0]! }, (_, row) => bytes[row * input.shape[1]!]!);
     this.batches.push(rows);
     await new Promise<void>(resolve => this.#waiting.push(resolve));
-    return this.onRun(rows) ?? { kind: "ran", outputs: [{ ...input, name: "y", bytes }], serviceMs: 1 };
+    return (
+      this.onRun(rows) ?? { kind: "ran", outputs: [{ ...input, name: "y", bytes }], spare: [input.data], serviceMs: 1 }
+    );
   }
 
   /** Ends the batch that runs, and waits until the next one could start. */
@@ -246,7 +249,7 @@ describe("Batcher", () => {
   it("drops a request whose outputs do not keep the contract", async () => {
     create();
     const session = new SteppedSession("a");
-    session.onRun = () => ({ kind: "ran", outputs: [], serviceMs: 1 });
+    session.onRun = () => ({ kind: "ran", outputs: [], spare: [], serviceMs: 1 });
     await serve(session, 1);
     const ticket = submit([1]);
     await session.step();

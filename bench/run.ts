@@ -1,0 +1,47 @@
+/**
+ * `npm run bench -- SUITE [--output json] [--write] [--short]`: measures a suite's figures and holds them against
+ * bench/bars.json. Exits with 1 when one does not hold.
+ */
+import { cpus, totalmem } from "node:os";
+import { parseArgs } from "node:util";
+import type { Figure } from "./figure.ts";
+import { type Report, reportTable } from "./report.ts";
+import { writeBenchmarks } from "./write-benchmarks.ts";
+
+/** Every suite is loaded only when it runs. */
+const suites: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
+  switcher: async () => (await import("./switcher.bench.ts")).switcherSuite(),
+};
+
+const USAGE = `usage: npm run bench -- ${Object.keys(suites).join("|")} [--output json|table] [--write] [--short]`;
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      output: { type: "string", default: "table" },
+      write: { type: "boolean", default: false },
+      short: { type: "boolean", default: false },
+    },
+  });
+  const [suite = ""] = positionals;
+  const measure = Object.hasOwn(suites, suite) ? suites[suite] : undefined;
+  if (!measure || positionals.length !== 1 || !["table", "json"].includes(values.output)) throw new Error(USAGE);
+  if (values.write && values.short) throw new Error("--short measures too little to be written down");
+  const figures = await measure();
+  const report: Report = { suite, machine: machine(), date: new Date().toISOString(), figures };
+  if (values.write) writeBenchmarks(report);
+  console.log(values.output === "json" ? JSON.stringify(report, null, 2) : reportTable(report));
+  process.exitCode = figures.every(({ holds }) => holds) ? 0 : 1;
+}
+
+function machine(): string {
+  const memoryGiB = Math.round(totalmem() / 2 ** 30);
+  const model = cpus()[0]?.model.trim() || process.arch;
+  return `${cpus().length} cores (${model}), ${memoryGiB} GiB, ${process.platform}, Node ${process.version}`;
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+});

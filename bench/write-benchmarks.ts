@@ -1,0 +1,42 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { packageFolder } from "../runtime/version.ts";
+import { details, figureBar, figureValue, type Report } from "./report.ts";
+
+const HEAD = `# Benchmarks
+
+Written by \`npm run bench -- SUITE --write\`; each suite replaces its own section. Bars are those of bench/bars.json.
+`;
+
+/** Puts a report into docs/benchmarks.md in the place of the suite's last one. */
+export function writeBenchmarks(report: Report): void {
+  const path = join(packageFolder, "docs", "benchmarks.md");
+  const before = existsSync(path) ? readFileSync(path, "utf8") : HEAD;
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, withSection(before, report));
+}
+
+function withSection(page: string, report: Report): string {
+  const [head = "", ...sections] = page.split(/^(?=## )/m);
+  const others = sections
+    .filter(section => !section.startsWith(`## ${report.suite}\n`))
+    .map(section => section.trimEnd());
+  const all = [...others, sectionOf(report)].toSorted();
+  return `${[head.trimEnd(), ...all].join("\n\n")}\n`;
+}
+
+function sectionOf(report: Report): string {
+  const rows = report.figures.map(figure => {
+    const cells = [`\`${figure.name}\``, figureValue(figure), figureBar(figure), figure.holds ? "yes" : "**no**"];
+    return `| ${[...cells, details(figure).join("; ")].join(" | ")} |`;
+  });
+  return [
+    `## ${report.suite}`,
+    "",
+    `${report.machine}, ${report.date.slice(0, 10)}.`,
+    "",
+    "| figure | value | bar | holds | beside it |",
+    "|---|---|---|---|---|",
+    ...rows,
+  ].join("\n");
+}
