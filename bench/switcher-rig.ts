@@ -40,9 +40,9 @@ export class Rig {
   static async calibrate(folder: string, isShort: boolean): Promise<Rig> {
     const { model } = writeModel(folder, "trial", imageModel(TRIAL_LAYERS, 0));
     const bare = await startBare([join(folder, model)], 0);
-    const { meanMs } = await bare.ask<BareAnswer>({ seconds: 2 } satisfies BareQuestion);
+    const { cpuMs } = await bare.ask<BareAnswer>({ seconds: 2 } satisfies BareQuestion);
     await bare.stop();
-    return new Rig(folder, isShort, Math.max(3, Math.round((TRIAL_LAYERS * MODEL_MS) / meanMs)));
+    return new Rig(folder, isShort, Math.max(3, Math.round((TRIAL_LAYERS * MODEL_MS) / cpuMs)));
   }
 
   path(variant: VariantName): string {

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
 import { httpStatusOf } from "../runtime/error-status.ts";
 import { BufferPool } from "./buffer-pool.ts";
+import { GarbageValve } from "./garbage-valve.ts";
 import { readChunked, readDeclared } from "./read-body.ts";
 
 /** What a handler of the data server answers. */
@@ -48,6 +49,7 @@ export class DataServer {
   readonly #options: DataServerOptions;
   readonly #server: Server;
   readonly #buffers: BufferPool;
+  readonly #valve = new GarbageValve();
   #inFlight = 0;
   #inFlightBytes = 0;
   #closing = false;
@@ -158,6 +160,7 @@ export class DataServer {
       return await handle({ headers: request.headers, body, onGone });
     } finally {
       this.#inFlightBytes -= bytes;
+      this.#valve.passed(bytes);
       if (pooled) this.#buffers.give(pooled);
     }
   }

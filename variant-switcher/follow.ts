@@ -27,7 +27,7 @@ export interface FollowOptions {
   readonly assignments: Assignments;
   readonly status: () => SwitcherStatus;
   /** The scaler wants no new work to be taken and the queue to be emptied; resolves when that is done. */
-  readonly drain: (graceMs: number) => Promise<void>;
+  readonly drain: () => Promise<void>;
   readonly logger: Logger;
 }
 
@@ -99,7 +99,7 @@ export class Follow {
         return;
       case "drain":
         assignments.close();
-        drain(directive.drain?.graceMs ?? 0).then(
+        drain().then(
           () => this.close(),
           (error: unknown) => logger.error({ err: error }, "could not drain"),
         );

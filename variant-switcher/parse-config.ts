@@ -10,6 +10,7 @@ import type { NamedTensor } from "./session.ts";
 const NAME = /^[a-zA-Z0-9]([a-zA-Z0-9._-]{0,251}[a-zA-Z0-9])?$/;
 const NAME_RULE = "must be a name of letters, digits, `-`, `.` and `_`";
 const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):\d{1,5}$/;
+const WILDCARDS = ["0.0.0.0", "::"];
 const LOOPBACK = ["127.0.0.1", "::1", "localhost"];
 const MIB = 1024 * 1024;
 const MEMBERS = [
@@ -73,6 +74,8 @@ export function parseSwitcherConfig(value: unknown): SwitcherConfig {
   };
   if (!LOOPBACK.includes(config.adminHost) && config.adminToken === null)
     members.adminHost.refuse("must be a loopback address unless there is an adminToken");
+  if (config.scalerAddress !== null && WILDCARDS.includes(config.host) && config.advertiseAddress === null)
+    members.advertiseAddress.refuse(`must be given with the host ${config.host}, which is no address to reach it by`);
   return config;
 }
 

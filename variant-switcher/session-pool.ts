@@ -35,6 +35,7 @@ export class SessionPool {
   readonly #residents = new Map<string, Resident>();
   readonly #measuredMiB = new Map<string, number>();
   #loading: { readonly variant: string; readonly done: Promise<unknown> } | null = null;
+  readonly #closing = new AbortController();
   #fallback: string | null = null;
 
   constructor(options: SessionPoolOptions) {
@@ -65,9 +66,10 @@ export class SessionPool {
     signal: AbortSignal,
     onStep: (step: PrepareStep) => void,
   ): Promise<Session | Refused> {
+    const ended = AbortSignal.any([signal, this.#closing.signal]);
     while (this.#loading) await this.#loading.done;
-    if (signal.aborted) return { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
-    const done = this.#acquireNow(variant, batches, signal, onStep);
+    if (ended.aborted) return { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
+    const done = this.#acquireNow(variant, batches, ended, onStep);
     this.#loading = { variant: variant.name, done: done.catch(() => undefined) };
     try {
       return await done;
@@ -83,7 +85,10 @@ export class SessionPool {
     await resident?.session.close();
   }
 
+  /** Ends every session, also the one that loads. */
   async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#loading?.done;
     await Promise.all(this.residentVariants.map(variant => this.drop(variant)));
   }
 

@@ -2,8 +2,9 @@
  * The thread of one session. onnxruntime-node reads, loads and runs on the thread that calls it, so it is called here and
  * the main thread only moves bytes. One request at a time; the first one loads the model.
  */
+import { createRequire } from "node:module";
 import { parentPort } from "node:worker_threads";
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import type * as OnnxRuntime from "onnxruntime-node";
 import type { TensorData } from "../domain/tensor.ts";
 import { elementsOf } from "../runtime/tensor-data.ts";
 import { readModel } from "./model-file.ts";
@@ -17,7 +18,11 @@ import type {
   TransferredTensor,
 } from "./session-messages.ts";
 
-const ORT_TYPES: Readonly<Record<FixedDatatype, Tensor.Type>> = {
+// An import would start the parser that looks for a CommonJS module's names, a megabyte in every thread.
+const require = createRequire(import.meta.url);
+const { InferenceSession, Tensor } = require("onnxruntime-node") as typeof OnnxRuntime;
+
+const ORT_TYPES: Readonly<Record<FixedDatatype, OnnxRuntime.Tensor.Type>> = {
   BOOL: "bool",
   UINT8: "uint8",
   UINT16: "uint16",
@@ -39,7 +44,7 @@ const DATATYPES = new Map<string, FixedDatatype>(
 const Halves = (globalThis as { Float16Array?: Uint16ArrayConstructor }).Float16Array ?? Uint16Array;
 
 const port = parentPort;
-let session: InferenceSession | null = null;
+let session: OnnxRuntime.InferenceSession | null = null;
 port?.on("message", (request: SessionRequest) => {
   handle(request).then(
     reply =>
@@ -82,9 +87,13 @@ async function load(request: LoadRequest): Promise<SessionReply> {
 
 async function run(request: RunRequest): Promise<SessionReply> {
   if (session === null) return { kind: "failed", message: "no model is loaded" };
-  const feeds: Record<string, Tensor> = {};
+  const feeds: Record<string, OnnxRuntime.Tensor> = {};
   for (const input of request.inputs)
-    feeds[input.name] = new Tensor(ORT_TYPES[input.datatype], elementsFor(input) as Tensor["data"], input.shape);
+    feeds[input.name] = new Tensor(
+      ORT_TYPES[input.datatype],
+      elementsFor(input) as OnnxRuntime.Tensor["data"],
+      input.shape,
+    );
   const startMs = performance.now();
   const results = await session.run(feeds, request.outputs);
   const serviceMs = performance.now() - startMs;
@@ -96,7 +105,7 @@ function elementsFor({ datatype, data, bytes }: TransferredTensor): TensorData {
   return datatype === "FP16" ? new Halves(data, 0, bytes / 2) : elementsOf(datatype, new Uint8Array(data, 0, bytes));
 }
 
-function transferable(name: string, tensor: Tensor | undefined): TransferredTensor {
+function transferable(name: string, tensor: OnnxRuntime.Tensor | undefined): TransferredTensor {
   const datatype = tensor && DATATYPES.get(tensor.type);
   if (!tensor || !datatype) throw new Error(`the output ${name} is no tensor of numbers`);
   const view = tensor.data as Uint8Array<ArrayBuffer>;
@@ -105,7 +114,7 @@ function transferable(name: string, tensor: Tensor | undefined): TransferredTens
   return { name, datatype, shape: tensor.dims, data, bytes: view.byteLength };
 }
 
-function describe(metadata: InferenceSession.ValueMetadata): ModelTensor {
+function describe(metadata: OnnxRuntime.InferenceSession.ValueMetadata): ModelTensor {
   if (!metadata.isTensor) return { name: metadata.name, datatype: null, shape: [] };
   return {
     name: metadata.name,

@@ -1,0 +1,143 @@
+import type { Logger } from "pino";
+import type { Registry } from "prom-client";
+import { createRegistry } from "../runtime/process-metrics.ts";
+import { packageVersion } from "../runtime/version.ts";
+import { Assignments } from "./assignments.ts";
+import { Batcher } from "./batcher.ts";
+import type { SwitcherConfig } from "./config.ts";
+import { Counters, tellAll } from "./counters.ts";
+import { KeptAssignment } from "./kept-assignment.ts";
+import { Recovery } from "./recovery.ts";
+import { SessionPool } from "./session-pool.ts";
+import type { StatusSources } from "./status.ts";
+import { createSwitcherMetrics, type SwitcherMetrics } from "./switcher-metrics.ts";
+import { Switching } from "./switching.ts";
+
+/** How often the overload rule looks at the queue. */
+const GUARD_MS = 50;
+const MIB = 1024 * 1024;
+
+export interface PartsOptions {
+  readonly config: SwitcherConfig;
+  readonly logger: Logger;
+  /** The script of a session's thread. Default: the one beside this file. */
+  readonly workerUrl?: URL;
+  /** Shortest time after which a run is taken for hung. Default 10 s. */
+  readonly minWatchdogMs?: number;
+}
+
+/** Everything in a switcher that is no server, tied together. */
+export class SwitcherParts implements StatusSources {
+  readonly config: SwitcherConfig;
+  readonly registry: Registry;
+  readonly counters = new Counters();
+  readonly pool: SessionPool;
+  readonly batcher: Batcher;
+  readonly switching: Switching;
+  readonly assignments: Assignments;
+  readonly kept: KeptAssignment;
+  readonly #metrics: SwitcherMetrics;
+  readonly #recovery: Recovery;
+  readonly #guard: NodeJS.Timeout;
+  #hasServed = false;
+  #isEnding = false;
+  #isDrained = false;
+
+  constructor(options: PartsOptions) {
+    const { config, logger } = options;
+    this.config = config;
+    this.registry = createRegistry("variant-switcher", packageVersion);
+    this.kept = new KeptAssignment(config.stateFile, logger);
+    this.#metrics = this.#createMetrics();
+    this.pool = this.#createPool(options);
+    this.batcher = this.#createBatcher();
+    const { variants, defaultVariant } = config;
+    this.switching = new Switching({
+      variants,
+      pool: this.pool,
+      batcher: this.batcher,
+      logger,
+      onSwitched: (outcome, switchMs) => {
+        this.#hasServed ||= outcome === "done";
+        this.#metrics.switched(outcome, switchMs);
+      },
+    });
+    // The disk may be slow: first the scaler is told.
+    const persist = (...kept: Parameters<KeptAssignment["write"]>): void =>
+      void setImmediate(() => this.kept.write(...kept));
+    this.assignments = new Assignments({ switching: this.switching, defaultVariant, logger, persist });
+    this.#recovery = new Recovery({
+      switching: this.switching,
+      pool: this.pool,
+      logger,
+      desired: () => this.assignments.desired(),
+      substitutes: () => this.assignments.substitutes(),
+    });
+    const guard = (): void => this.assignments.guard(this.batcher.queueAgeMs(), performance.now());
+    this.#guard = setInterval(guard, GUARD_MS);
+  }
+
+  readonly isReady = (): boolean => !this.#isEnding && !this.#isDrained && this.switching.servedVariant !== null;
+
+  /** Turns unready and takes no Assignments any more, but serves whoever has not noticed yet. */
+  end(): void {
+    this.#isEnding = true;
+    this.assignments.close();
+  }
+
+  /** Takes in no work any more; resolves when what was taken in is done. */
+  async drain(): Promise<void> {
+    this.#isDrained = true;
+    this.end();
+    await this.batcher.whenIdle();
+  }
+
+  /** Ends every session and timer. */
+  async close(): Promise<void> {
+    this.end();
+    clearInterval(this.#guard);
+    this.#recovery.close();
+    this.switching.close();
+    this.batcher.dropAll("not_ready", "the switcher has ended");
+    await this.pool.close();
+  }
+
+  #createMetrics(): SwitcherMetrics {
+    return createSwitcherMetrics(this.registry, {
+      stage: this.config.stage,
+      variants: this.config.variants.map(({ name }) => name),
+      queuedRows: () => this.batcher.queuedRows,
+      queueAgeMs: () => this.batcher.queueAgeMs(),
+      servedVariant: () => this.switching.servedVariant,
+      residentVariants: () => this.pool.residentVariants,
+      isProtecting: () => this.assignments.isProtecting,
+    });
+  }
+
+  #createPool({ config, workerUrl, minWatchdogMs }: PartsOptions): SessionPool {
+    return new SessionPool({
+      config,
+      baseMiB: process.memoryUsage.rss() / MIB,
+      serving: () => this.switching.servedVariant,
+      ...(workerUrl && { workerUrl }),
+      ...(minWatchdogMs !== undefined && { minWatchdogMs }),
+    });
+  }
+
+  #createBatcher(): Batcher {
+    return new Batcher({
+      contract: this.config.contract,
+      limits: this.config.queue,
+      counters: this.counters,
+      observer: tellAll([this.counters, this.#metrics]),
+      refusal: () => {
+        if (this.#isDrained) return "the switcher drains; ask another replica";
+        return this.#hasServed ? null : "no variant is loaded yet";
+      },
+      onLost: (session, reason) => {
+        this.switching.lost(session, reason);
+        this.#recovery.check();
+      },
+    });
+  }
+}
