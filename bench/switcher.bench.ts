@@ -8,7 +8,7 @@ import { Rig } from "./switcher-rig.ts";
 import { type SwitchPlan, switchUnderLoad } from "./switcher-switches.ts";
 import { throughput } from "./switcher-throughput.ts";
 
-const FULL: SwitchPlan = { rounds: 10, switchesPerRound: 21, restSeconds: 10 };
+const FULL: SwitchPlan = { rounds: 10, switchesPerRound: 21, restSeconds: 15 };
 const SHORT: SwitchPlan = { rounds: 2, switchesPerRound: 6, restSeconds: 3 };
 const MIN_SWITCHES = 200;
 const MIN_SAMPLES = 10_000;
@@ -22,7 +22,7 @@ export async function switcherSuite(): Promise<Figure[]> {
     const plan = isShort ? SHORT : FULL;
     const cold = await switchUnderLoad(rig, plan, "cold");
     const resident = await switchUnderLoad(rig, { ...plan, rounds: Math.ceil(plan.rounds / 5) }, "resident");
-    const rate = await throughput(rig, isShort ? 3 : 8);
+    const rate = await throughput(rig, isShort ? 3 : 15);
     const memory = await memoryAboveSessions(rig);
     const isWhole = cold.switches >= MIN_SWITCHES && cold.samples >= MIN_SAMPLES && cold.restSamples >= MIN_SAMPLES;
     const short = isWhole ? "" : "; too short to count";
@@ -46,9 +46,11 @@ export async function switcherSuite(): Promise<Figure[]> {
         isWhole,
         note: load,
       }),
-      figure("switcher.throughputRatio", round(rate.servedRps / rate.bareRps), {
-        against: { servedRps: round(rate.servedRps), bareRps: round(rate.bareRps), modelMs: round(rate.modelMs) },
-        note: canPin ? "server and bare loop on one core, client on another" : "no core was set apart",
+      figure("switcher.throughputRatio", round(rate.ratio), {
+        against: { servedRps: round(rate.servedRps), bareRps: round(rate.bareRps), rounds: rate.rounds },
+        note: canPin
+          ? "median of rounds; server and bare loop on one core, client on another"
+          : "no core was set apart",
       }),
       figure("switcher.rssAboveSessionsMiB", round(memory.switcherMiB - memory.bareMiB), {
         against: { switcherMiB: round(memory.switcherMiB), bareMiB: round(memory.bareMiB) },

@@ -14,7 +14,11 @@ for (let i = 0; i < 12; i++) {
   );
   if (session instanceof Session) {
     const data = new ArrayBuffer(8 * 240 * 192);
-    const running = session.run([{ name: "image", datatype: "UINT8", shape: [8, 240, 192], data }], ["score"], 0);
+    const running = session.run(
+      [{ name: "image", datatype: "UINT8", shape: [8, 240, 192], data, bytes: data.byteLength }],
+      ["score"],
+      0,
+    );
     await new Promise(resolve => setTimeout(resolve, 10 + 5 * i));
     await Promise.all([session.close(), running]);
   }
