@@ -30,7 +30,7 @@ const MAY_IMPORT: Readonly<
 
 const PURE = ["domain", "predictor", "optimizer", "control"];
 const IMPURE =
-  /\bDate\.now\(|\bMath\.random\(|\bprocess\.|\bsetTimeout\(|\bsetInterval\(|\bnew Date\(\)|\bperformance\.|\bconsole\./;
+  /\bDate\.now\(|\bMath\.random\(|\bprocess\.[a-z]|\bsetTimeout\(|\bsetInterval\(|\bnew Date\(\)|\bperformance\.|\bconsole\./;
 
 interface Source {
   readonly path: string;

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { describe, it } from "mocha";
+import { packageFolder } from "../../runtime/version.ts";
+
+function variscale(...args: string[]): {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+} {
+  return spawnSync(process.execPath, [join(packageFolder, "dist/cli/main.js"), ...args], { encoding: "utf8" });
+}
+
+describe("variscale", () => {
+  it("shows help with examples for every command", () => {
+    for (const command of ["up", "models prepare", "profile", "scaler", "gateway"]) {
+      const { status, stdout } = variscale(...command.split(" "), "--help");
+      assert.equal(status, 0, command);
+      assert.match(stdout, /Example:/, command);
+    }
+    assert.match(variscale("demo", "--help").stdout, /exit code/);
+  });
+
+  it("names the file, the field and the fix of a pipeline file that is wrong, and exits with 2", () => {
+    const { status, stderr } = variscale("up", join(packageFolder, "pipelines/id-card"), "--set", "spec.slo.latency=5");
+    assert.equal(status, 2);
+    assert.match(
+      stderr,
+      /^variscale: .*pipeline\.yaml is not valid:\n {2}spec\.slo\.latency: unknown field \(is: 5\)\. Did you mean `latencyMs`\?/,
+    );
+  });
+
+  it("says what is wrong with a path, a number and a pair", () => {
+    const path = variscale("up", "/nowhere/at/all");
+    assert.equal(path.status, 1);
+    assert.match(path.stderr, /\/nowhere\/at\/all can't be read: .*Name an existing pipeline file or its folder/);
+    assert.match(variscale("up", "x", "--cores", "many").stderr, /--cores .* must be a number from 0\.1 to 1024/);
+    assert.match(variscale("up", "x", "--port", "70000").stderr, /must be a whole number from 0 to 65535/);
+    assert.match(
+      variscale("scaler", join(packageFolder, "pipelines/id-card"), "--load-source", "gateway").stderr,
+      /must be name=url/,
+    );
+    assert.match(variscale("demo", "--csv", "/nowhere.csv", "--short").stderr, /--csv \/nowhere\.csv can't be read/);
+    assert.match(variscale("switcher").stderr, /--config is missing/);
+  });
+
+  it("knows nothing of an unknown command", () => {
+    const { status, stderr } = variscale("explode");
+    assert.equal(status, 1);
+    assert.match(stderr, /unknown command 'explode'/);
+  });
+});

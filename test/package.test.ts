@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "mocha";
+import { packageFolder, packageVersion } from "../runtime/version.ts";
+
+/** Runs a shell line; fails with all that it printed. */
+function sh(line: string, cwd: string): string {
+  const result = spawnSync("bash", ["-c", line], { cwd, encoding: "utf8" });
+  assert.equal(result.status, 0, `${line}\n${result.stdout}\n${result.stderr}`);
+  return result.stdout;
+}
+
+describe("the package, installed elsewhere as the README says", function () {
+  this.timeout(180_000);
+  let folder: string;
+  let tarball: string;
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "variscale-package-"));
+    // dist/ is what these tests run from: it is not built again.
+    const packed = sh(`npm pack --ignore-scripts --silent --pack-destination "${folder}"`, packageFolder)
+      .trim()
+      .split("\n")
+      .at(-1);
+    tarball = join(folder, packed ?? "");
+    writeFileSync(join(folder, "package.json"), '{ "name": "elsewhere", "private": true, "type": "module" }');
+    const line = /^(ONNXRUNTIME_NODE_INSTALL=skip npm i )variscale$/m.exec(
+      readFileSync(join(packageFolder, "README.md"), "utf8"),
+    );
+    assert.ok(line, "README.md has no line `ONNXRUNTIME_NODE_INSTALL=skip npm i variscale`");
+    sh(`${line[1]}${tarball}`, folder);
+  });
+
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("has a command that knows its version and its commands", () => {
+    assert.equal(sh("npx variscale --version", folder).trim(), packageVersion);
+    const help = sh("npx variscale --help", folder);
+    for (const command of ["up", "demo", "models", "profile", "scaler", "gateway", "switcher"])
+      assert.match(help, new RegExp(`^ +${command} `, "m"));
+  });
+
+  it("exports what pipelines are written with, and its own pipeline", () => {
+    writeFileSync(
+      join(folder, "imports.js"),
+      'import { definePipeline } from "variscale/stage";\nimport card from "variscale/pipelines/id-card";\nconsole.log(typeof definePipeline, Object.keys(card.stages).join());\n',
+    );
+    assert.equal(sh("node imports.js", folder).trim(), "function detection,recognition");
+  });
+
+  it("prepares the models of its pipeline", () => {
+    const output = sh(
+      `npx variscale models prepare node_modules/variscale/pipelines/id-card --model-folder models`,
+      folder,
+    );
+    assert.match(output, /models of id-card are in /);
+    assert.ok(readdirSync(join(folder, "models"), { recursive: true }).some(name => String(name).endsWith(".onnx")));
+  });
+
+  it("carries no tests, no source maps and no training data", () => {
+    const files = sh(`tar -tzf "${tarball}"`, folder).trim().split("\n");
+    assert.deepEqual(
+      files.filter(name => /\/dist\/(test|bench)\/|\.map$|training\/.*\.py$/.test(name)),
+      [],
+    );
+    assert.ok(files.includes("package/LICENSE") && files.includes("package/NOTICE"));
+  });
+});
