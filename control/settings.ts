@@ -33,8 +33,8 @@ export const SETTINGS = {
   correctionMax: 2,
   /** Service time that a tick must have seen before it is believed. */
   correctionMinMs: 20,
-  /** A switcher's own protection: shares of the SLO's latency, and the dwell. */
-  overloadEnterShare: 0.8,
+  /** A switcher's own protection: all times are multiples of the SLO's latency. */
+  overloadEnterShare: 0.4,
   overloadExitShare: 0.1,
-  overloadDwellMs: 5_000,
+  overloadDwellShare: 4,
 } as const;

@@ -219,7 +219,7 @@ function contentOf(
     overload: {
       enterQueueMs: latencyMs * SETTINGS.overloadEnterShare,
       exitQueueMs: latencyMs * SETTINGS.overloadExitShare,
-      dwellMs: SETTINGS.overloadDwellMs,
+      dwellMs: latencyMs * SETTINGS.overloadDwellShare,
     },
     decisionId,
   };

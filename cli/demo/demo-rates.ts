@@ -66,7 +66,7 @@ export function demoRates(pipeline: Pipeline, machineCores: number): DemoRates {
   // Low enough that the heaviest variants have a reserve at low load, high enough that they drown at the peak; and far enough from
   // what the lightest ones can do that this machine's other work does not decide.
   const lowRps = 0.4 * heaviestCapacityRps;
-  const peakRps = Math.max(2 * lowRps, Math.min(4 * heaviestCapacityRps, 0.35 * lightestCapacityRps));
+  const peakRps = Math.max(2 * lowRps, Math.min(3 * heaviestCapacityRps, 0.35 * lightestCapacityRps));
   return { lowRps, peakRps, heaviestCapacityRps, lightestCapacityRps };
 }
 

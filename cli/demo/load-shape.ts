@@ -17,19 +17,41 @@ export interface LoadShape {
 
 /** Low, a rise to a peak several times as high, and back: shares of the peak. */
 export function demoShape(durationMs: number, lowShare: number): LoadShape {
-  const middle = (1 + lowShare) / 2;
-  const levels = [lowShare, lowShare, lowShare, lowShare, middle, 1, 1, middle, lowShare, lowShare, lowShare, lowShare];
+  const between = (part: number): number => lowShare + part * (1 - lowShare);
+  const low = lowShare;
+  const levels = [
+    low,
+    low,
+    low,
+    low,
+    low,
+    between(0.2),
+    between(0.4),
+    between(0.6),
+    between(0.8),
+    1,
+    1,
+    1,
+    1,
+    between(0.67),
+    between(0.33),
+    low,
+    low,
+    low,
+    low,
+    low,
+  ];
   const at = (level: number) => (durationMs * level) / levels.length;
   const phase = (name: string, from: number, to: number): Phase => ({ name, fromMs: at(from), toMs: at(to) });
   return {
     durationMs,
     levels,
     phases: [
-      phase("low", 0, 4),
-      phase("rise", 4, 5),
-      phase("peak", 5, 7),
-      phase("fall", 7, 8),
-      phase("low again", 8, 12),
+      phase("low", 0, 5),
+      phase("rise", 5, 9),
+      phase("peak", 9, 13),
+      phase("fall", 13, 15),
+      phase("low again", 15, 20),
     ],
   };
 }
