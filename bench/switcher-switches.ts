@@ -4,7 +4,7 @@ import { type Rig, switchTo, VARIANTS } from "./switcher-rig.ts";
 
 /** Switches follow each other at this distance; requests due until this long after a Switch belong to its window. */
 const SPACING_MS = 1000;
-const WINDOW_AFTER_MS = 400;
+const WINDOW_AFTER_MS = 500;
 const LOAD = 0.5;
 
 export interface SwitchPlan {

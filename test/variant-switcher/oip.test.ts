@@ -91,6 +91,29 @@ describe("Open Inference Protocol V2 REST", () => {
     assert.deepEqual(new Float32Array(new Uint8Array(bytes.subarray(headerBytes)).buffer), new Float32Array([3, 5]));
   });
 
+  it("never mixes up requests that share batches and memory", async () => {
+    assert.equal((await switcher.pin("a", 3)).status, 200);
+    const infer = async (rows: number, seed: number) => {
+      const values = Float32Array.from({ length: 2 * rows }, (_, i) => seed + i / 64);
+      const header = JSON.stringify({
+        inputs: [{ name: "x", datatype: "FP32", shape: [rows, 2], parameters: { binary_data_size: 8 * rows } }],
+        parameters: { binary_data_output: true },
+      });
+      const body = new Uint8Array(Buffer.concat([Buffer.from(header), Buffer.from(values.buffer)]));
+      const response = await post("/v2/models/affine/infer", body, {
+        "inference-header-content-length": String(header.length),
+      });
+      const bytes = Buffer.from(await response.arrayBuffer());
+      const outputs = bytes.subarray(Number(response.headers.get("inference-header-content-length")));
+      assert.deepEqual(
+        new Float32Array(new Uint8Array(outputs).buffer),
+        values.map(x => 2 * x + 1),
+      );
+    };
+    await Promise.all(Array.from({ length: 150 }, (_, i) => infer(1 + ((i * 7) % 9), i)));
+    await switcher.admin("assignment", { method: "DELETE", headers: { "if-match": "*" } });
+  });
+
   it("gives only the outputs that were asked for, each in its own form", async () => {
     const inputs = [x([1, 2])];
     const outputs = [{ name: "y", parameters: { binary_data: true } }];

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
 import { backoffMs } from "../../variant-switcher/backoff.ts";
+import { BufferPool } from "../../variant-switcher/buffer-pool.ts";
 import { elementsFromJson, elementsToJson } from "../../variant-switcher/json-elements.ts";
 import { NO_PROTECTION, type Protection, protect } from "../../variant-switcher/protection.ts";
 import { Quarantine } from "../../variant-switcher/quarantine.ts";
@@ -128,6 +129,31 @@ describe("Quarantine", () => {
     quarantine.add("v", "memory_short", "", 0);
     quarantine.add("v", "superseded", "", 0);
     assert.equal(quarantine.get("v", 0), null);
+  });
+});
+
+describe("BufferPool", () => {
+  it("gives a buffer again that is large enough but not far too large", () => {
+    const pool = new BufferPool(100_000);
+    const buffer = pool.take(50_000);
+    pool.give(buffer);
+    assert.notEqual(pool.take(60_000), buffer);
+    assert.notEqual(pool.take(100), buffer);
+    assert.equal(pool.take(20_000), buffer);
+    assert.notEqual(pool.take(20_000), buffer);
+  });
+
+  it("does not keep what is over its limit, nor more than four", () => {
+    const pool = new BufferPool(1000);
+    const large = new ArrayBuffer(1001);
+    pool.give(large);
+    assert.notEqual(pool.take(1001), large);
+    const buffers = Array.from({ length: 5 }, () => new ArrayBuffer(500));
+    for (const buffer of buffers) pool.give(buffer);
+    assert.deepEqual(
+      buffers.map(() => buffers.indexOf(pool.take(500))),
+      [1, 2, 3, 4, -1],
+    );
   });
 });
 
