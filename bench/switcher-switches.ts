@@ -8,7 +8,7 @@ const WINDOW_AFTER_MS = 500;
 const LOAD = 0.5;
 
 export interface SwitchPlan {
-  /** Each round is a time at rest and then Switches, so that both have the same neighbours. */
+  /** Each round is a short time at rest and then Switches, so that both have the same neighbours. */
   readonly rounds: number;
   readonly switchesPerRound: number;
   readonly restSeconds: number;

@@ -8,7 +8,7 @@ import { Rig } from "./switcher-rig.ts";
 import { type SwitchPlan, switchUnderLoad } from "./switcher-switches.ts";
 import { throughput } from "./switcher-throughput.ts";
 
-const FULL: SwitchPlan = { rounds: 11, switchesPerRound: 21, restSeconds: 15 };
+const FULL: SwitchPlan = { rounds: 44, switchesPerRound: 5, restSeconds: 4 };
 const SHORT: SwitchPlan = { rounds: 2, switchesPerRound: 6, restSeconds: 3 };
 const MIN_SWITCHES = 200;
 const MIN_SAMPLES = 10_000;
@@ -21,7 +21,7 @@ export async function switcherSuite(): Promise<Figure[]> {
     const rig = await Rig.calibrate(folder, isShort);
     const plan = isShort ? SHORT : FULL;
     const cold = await switchUnderLoad(rig, plan, "cold");
-    const resident = await switchUnderLoad(rig, { ...plan, rounds: Math.ceil(plan.rounds / 5) }, "resident");
+    const resident = await switchUnderLoad(rig, { ...plan, rounds: Math.ceil(plan.rounds / 10) }, "resident");
     const rate = await throughput(rig, isShort ? 3 : 15);
     const memory = await memoryAboveSessions(rig);
     const isWhole = cold.switches >= MIN_SWITCHES && cold.samples >= MIN_SAMPLES && cold.restSamples >= MIN_SAMPLES;

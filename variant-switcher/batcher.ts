@@ -4,21 +4,15 @@ import { joinPieces, splitOutputs } from "./batch-output.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import type { Counters, DropReason, WorkObserver } from "./counters.ts";
 import type { ModelSession, NamedTensor, RunResult } from "./session.ts";
-import { type Entry, type QueueLimits, type Work, WorkQueue, type WorkResult } from "./work-queue.ts";
+import { type RunningBatch, type Serving, takeBatch } from "./take-batch.ts";
+import { createEntry, type Entry, type QueueLimits, type Work, WorkQueue, type WorkResult } from "./work-queue.ts";
 
 /** How often work is looked through for passed deadlines. */
 const SWEEP_MS = 20;
 /** A request that fails this often, the last times alone in its batch, is at fault itself. */
 const MAX_FAILURES = 2;
-
-/** The session that serves, and how it is fed. */
-export interface Serving {
-  readonly session: ModelSession;
-  /** Most rows in one batch. */
-  readonly batch: number;
-  /** How long an incomplete batch waits for more rows; 0: never. */
-  readonly maxWaitMs: number;
-}
+/** Batches that a session has at most: one that runs and one that is next. */
+const MAX_AHEAD = 2;
 
 export interface BatcherOptions {
   readonly contract: StageContract;
@@ -38,16 +32,9 @@ export interface Ticket {
   cancel(): void;
 }
 
-interface RunningBatch {
-  readonly serving: Serving;
-  readonly parts: readonly { readonly entry: Entry; readonly from: number; readonly to: number }[];
-  readonly rows: number;
-}
-
 /**
- * Feeds the serving session. Work-conserving: an idle session takes what waits, at most `batch` rows, at once. One batch runs
- * at a time, and all rows of a request are served by one variant: a new session takes over when nothing runs and no request
- * is half served.
+ * Feeds the serving session. Work-conserving: an idle session takes what waits, at most `batch` rows, at once. All rows of a
+ * request are served by one variant: a new session takes over when nothing runs and no request is half served.
  */
 export class Batcher {
   readonly #options: BatcherOptions;
@@ -55,7 +42,7 @@ export class Batcher {
   readonly #buffers: BufferPool;
   #serving: Serving | null = null;
   #next: { readonly serving: Serving; readonly swapped: () => void } | null = null;
-  #running: RunningBatch | null = null;
+  readonly #running: RunningBatch[] = [];
   #waitTimer: NodeJS.Timeout | undefined;
   #sweepTimer: NodeJS.Timeout | undefined;
   #idle: (() => void)[] = [];
@@ -90,20 +77,14 @@ export class Batcher {
       observer.dropped(work.rows, reason);
       return { result: Promise.resolve<WorkResult>({ kind: "dropped", reason, message }), cancel: () => undefined };
     }
-    const { promise, resolve } = withResolver<WorkResult>();
-    const entry: Entry = {
-      work,
-      bytes,
-      queuedAtMs: performance.now(),
-      pieces: [],
-      nextRow: 0,
-      failures: 0,
-      settled: false,
-      settle: resolve,
-    };
+    let settle: Entry["settle"] = () => undefined;
+    const result = new Promise<WorkResult>(resolve => {
+      settle = resolve;
+    });
+    const entry = createEntry(work, bytes, settle);
     this.#queue.add(entry);
     this.#pump();
-    return { result: promise, cancel: () => this.#drop(entry, "cancelled", "the client went away") };
+    return { result, cancel: () => this.#drop(entry, "cancelled", "the client went away") };
   }
 
   /** Resolves when `serving` has taken over. An earlier call that still waits is overtaken: it resolves as well. */
@@ -129,15 +110,31 @@ export class Batcher {
   }
 
   #pump(): void {
-    if (this.#running) return;
-    this.#swap();
-    if (this.#serving) {
+    if (this.#running.length === 0) this.#swap();
+    while (this.#serving && this.#mayStart(this.#serving)) {
       this.#dropExpired();
-      const batch = this.#take(this.#serving);
-      if (batch) void this.#run(batch);
-      else this.#tellIdle();
+      if (this.#mustWait(this.#serving)) break;
+      const batch = takeBatch(this.#queue, this.#serving, (entry, message) =>
+        this.#drop(entry, "wrong_variant", message),
+      );
+      if (!batch) break;
+      void this.#run(batch);
     }
+    this.#tellIdle();
     this.#sweepLater();
+  }
+
+  /**
+   * An idle session takes anything. A second batch is handed over ahead of its time, so that the session does not idle while
+   * word of the first one travels, where that costs nothing: it is full, no other session is about to take over, no request is
+   * in both, and no deadline may pass before it begins.
+   */
+  #mayStart(serving: Serving): boolean {
+    if (this.#running.length === 0) return true;
+    const { head, rows } = this.#queue;
+    if (this.#running.length >= MAX_AHEAD || this.#next || rows < serving.batch || head?.nextRow !== 0) return false;
+    const expectedMs = this.#options.counters.expectedMs(serving.session.variant, serving.batch);
+    return expectedMs > 0 && this.#queue.earliestDeadlineMs(serving.batch) > performance.now() + 2 * expectedMs;
   }
 
   #swap(): void {
@@ -146,28 +143,6 @@ export class Batcher {
     this.#serving = this.#next.serving;
     this.#next.swapped();
     this.#next = null;
-  }
-
-  #take(serving: Serving): RunningBatch | null {
-    const parts: RunningBatch["parts"][number][] = [];
-    let rows = 0;
-    if (this.#mustWait(serving)) return null;
-    for (let entry = this.#queue.head; entry && rows < serving.batch; entry = this.#queue.head) {
-      const { variant } = entry.work;
-      if (variant !== null && variant !== serving.session.variant) {
-        const message = `${variant} is not served any more, ${serving.session.variant} is`;
-        this.#drop(entry, "wrong_variant", message);
-        continue;
-      }
-      const first = parts[0]?.entry;
-      if (first && (first.failures > 0 || entry.failures > 0 || first.work.shapeKey !== entry.work.shapeKey)) break;
-      const from = entry.nextRow;
-      const to = Math.min(entry.work.rows, from + serving.batch - rows);
-      parts.push({ entry, from, to });
-      rows += to - from;
-      this.#queue.advance(entry, to - from);
-    }
-    return rows > 0 ? { serving, parts, rows } : null;
   }
 
   #mustWait(serving: Serving): boolean {
@@ -181,7 +156,7 @@ export class Batcher {
   }
 
   async #run(batch: RunningBatch): Promise<void> {
-    this.#running = batch;
+    this.#running.push(batch);
     const { contract, counters } = this.#options;
     const { session } = batch.serving;
     const inputs = assembleBatch(
@@ -192,7 +167,10 @@ export class Batcher {
     const names = contract.outputs.map(output => output.name);
     const waitedMs = performance.now() - (batch.parts[0]?.entry.queuedAtMs ?? 0);
     const result = await session.run(inputs, names, counters.expectedMs(session.variant, batch.rows));
-    this.#running = null;
+    const at = this.#running.indexOf(batch);
+    // It was given back when the batch before it lost the session.
+    if (at < 0) return;
+    this.#running.splice(at, 1);
     this.#finish(batch, result, waitedMs);
     this.#pump();
   }
@@ -210,6 +188,7 @@ export class Batcher {
         break;
       case "lost":
         if (this.#serving?.session === session) this.#serving = null;
+        this.#giveBack();
         this.#retry(batch, "session_lost", `the model's session was lost twice with this request: ${result.reason}`);
         this.#options.onLost(session, result.reason);
         break;
@@ -242,6 +221,12 @@ export class Batcher {
     entry.settled = true;
     this.#options.observer.served(entry.work.rows);
     entry.settle({ kind: "served", variant, outputs });
+  }
+
+  /** Puts back what a lost session had not begun with. */
+  #giveBack(): void {
+    for (const { parts } of this.#running.splice(0).toReversed())
+      for (const { entry, from } of parts.toReversed()) if (!entry.settled) this.#queue.putBack(entry, from);
   }
 
   /** Lets each request of the batch run again, alone, from where the batch took it; whoever failed alone is dropped. */
@@ -285,15 +270,7 @@ export class Batcher {
   }
 
   #tellIdle(): void {
-    if (this.#running || this.#queue.rows > 0) return;
+    if (this.#running.length > 0 || this.#queue.rows > 0) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
-}
-
-function withResolver<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => undefined;
-  const promise = new Promise<T>(settle => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }

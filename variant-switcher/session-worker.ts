@@ -45,13 +45,18 @@ const Halves = (globalThis as { Float16Array?: Uint16ArrayConstructor }).Float16
 
 const port = parentPort;
 let session: OnnxRuntime.InferenceSession | null = null;
+let last: Promise<void> = Promise.resolve();
 port?.on("message", (request: SessionRequest) => {
-  handle(request).then(
-    reply =>
-      port.postMessage(reply, reply.kind === "ran" ? [...reply.outputs.map(({ data }) => data), ...reply.spare] : []),
-    (error: unknown) => port.postMessage({ kind: "failed", message: reasonOf(error) } satisfies SessionReply),
-  );
+  last = last.then(() => answer(request));
 });
+
+function answer(request: SessionRequest): Promise<void> {
+  return handle(request).then(
+    reply =>
+      port?.postMessage(reply, reply.kind === "ran" ? [...reply.outputs.map(({ data }) => data), ...reply.spare] : []),
+    (error: unknown) => port?.postMessage({ kind: "failed", message: reasonOf(error) } satisfies SessionReply),
+  );
+}
 
 function handle(request: SessionRequest): Promise<SessionReply> {
   switch (request.kind) {

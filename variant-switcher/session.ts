@@ -55,7 +55,7 @@ export interface ModelSession {
   run(inputs: readonly TransferredTensor[], outputs: readonly string[], expectedMs: number): Promise<RunResult>;
 }
 
-/** One model in a thread of its own. Runs one batch at a time. */
+/** One model in a thread of its own, which runs one batch after the other. */
 export class Session implements ModelSession {
   readonly variant: string;
   readonly model: Loaded;
@@ -124,12 +124,12 @@ export function hasBusyThreads(): boolean {
 
 type Answer = SessionReply | { readonly kind: "lost"; readonly reason: string };
 
-/** Questions and answers with one thread, one at a time, every one of them answered. */
+/** Questions and answers with one thread, which takes them in order; every question is answered. */
 class ThreadLink {
   readonly #worker: Worker;
-  #waiting: ((answer: Answer) => void) | null = null;
-  #asking: Promise<Answer> | null = null;
-  #isBusy = false;
+  readonly #waiting: ((answer: Answer) => void)[] = [];
+  /** Questions that the thread has not answered itself. */
+  #open = 0;
   #lost: string | null = null;
   #ended: Promise<void> | null = null;
   /** Called once the thread no longer works on anything. */
@@ -140,12 +140,12 @@ class ThreadLink {
   constructor(workerUrl: URL) {
     this.#worker = new Worker(workerUrl, { resourceLimits: RESOURCE_LIMITS, execArgv: [] });
     this.#worker.on("message", (reply: SessionReply) => {
-      this.#rest();
-      this.#answer(reply);
+      this.#answered(1);
+      this.#waiting.shift()?.(reply);
     });
     this.#worker.on("error", (error: Error) => this.#lose(error.message));
     this.#worker.on("exit", code => {
-      this.#rest();
+      this.#answered(this.#open);
       this.#lose(`its thread ended with code ${code}`);
     });
   }
@@ -154,26 +154,22 @@ class ThreadLink {
     return this.#lost !== null;
   }
 
-  /** Waits for its turn where another question is not answered yet. */
-  async ask(request: SessionRequest, transfer: readonly ArrayBuffer[], watchdogMs: number): Promise<Answer> {
-    while (this.#asking !== null) await this.#asking;
-    if (this.#lost !== null) return { kind: "lost", reason: this.#lost };
-    this.#watchdogMs = watchdogMs;
-    const asking = new Promise<Answer>(resolve => {
+  /** `watchdogMs`: for this question alone; those before it have their own time. */
+  ask(request: SessionRequest, transfer: readonly ArrayBuffer[], watchdogMs: number): Promise<Answer> {
+    if (this.#lost !== null) return Promise.resolve({ kind: "lost", reason: this.#lost });
+    const patienceMs = watchdogMs * (1 + this.#waiting.length);
+    this.#watchdogMs = patienceMs;
+    return new Promise(resolve => {
       const timer = setTimeout(() => {
         void this.close(`no answer within ${Math.round(watchdogMs)} ms`);
-      }, watchdogMs);
-      this.#waiting = answer => {
+      }, patienceMs);
+      this.#waiting.push(answer => {
         clearTimeout(timer);
-        this.#asking = null;
         resolve(answer);
-      };
-      this.#isBusy = true;
-      busyThreads++;
+      });
+      if (this.#open++ === 0) busyThreads++;
       this.#worker.postMessage(request, transfer);
     });
-    this.#asking = asking;
-    return await asking;
   }
 
   /** Resolves when the thread has ended, or after a second when it works on and ends itself later. */
@@ -189,7 +185,7 @@ class ThreadLink {
    * is ended all the same.
    */
   async #end(): Promise<void> {
-    if (this.#isBusy) {
+    if (this.#open > 0) {
       await new Promise<void>(resolve => {
         this.#onRest = resolve;
         // A process that has nothing else to do may end meanwhile.
@@ -199,21 +195,17 @@ class ThreadLink {
     await this.#worker.terminate();
   }
 
-  #rest(): void {
-    if (this.#isBusy) busyThreads--;
-    this.#isBusy = false;
+  #answered(count: number): void {
+    if (this.#open === 0) return;
+    this.#open -= count;
+    if (this.#open > 0) return;
+    busyThreads--;
     this.#onRest?.();
-  }
-
-  #answer(answer: Answer): void {
-    const waiting = this.#waiting;
-    this.#waiting = null;
-    waiting?.(answer);
   }
 
   #lose(reason: string): void {
     this.#lost ??= reason;
-    this.#answer({ kind: "lost", reason: this.#lost });
+    for (const waiting of this.#waiting.splice(0)) waiting({ kind: "lost", reason: this.#lost });
   }
 }
 

@@ -32,6 +32,11 @@ export interface Entry {
   readonly settle: (result: WorkResult) => void;
 }
 
+/** Work that arrives now. `settle` is called once, with what became of it. */
+export function createEntry(work: Work, bytes: number, settle: Entry["settle"]): Entry {
+  return { work, bytes, queuedAtMs: performance.now(), pieces: [], nextRow: 0, failures: 0, settled: false, settle };
+}
+
 export interface QueueLimits {
   readonly maxRows: number;
   readonly maxBytes: number;
@@ -103,6 +108,18 @@ export class WorkQueue {
     }
     this.#rows += entry.nextRow - row;
     entry.nextRow = row;
+  }
+
+  /** The earliest deadline of the work that the next `rows` rows belong to. */
+  earliestDeadlineMs(rows: number): number {
+    let earliestMs = Number.POSITIVE_INFINITY;
+    let seen = 0;
+    for (const { work, nextRow } of this.#entries) {
+      earliestMs = Math.min(earliestMs, work.deadlineMs);
+      seen += work.rows - nextRow;
+      if (seen >= rows) break;
+    }
+    return earliestMs;
   }
 
   /** Work whose deadline has passed. */

@@ -43,13 +43,14 @@ class SteppedSession implements ModelSession {
 }
 
 describe("Batcher", () => {
-  const counters = new Counters();
+  let counters: Counters;
   const drops: string[] = [];
   let lost: ModelSession[] = [];
   let refusal: string | null = null;
   let batcher: Batcher;
 
   const create = (maxRows = 100, maxBytes = 1000) => {
+    counters = new Counters();
     batcher = new Batcher({
       contract: CONTRACT,
       limits: { maxRows, maxBytes },
@@ -57,7 +58,7 @@ describe("Batcher", () => {
       observer: {
         offered: () => undefined,
         served: () => undefined,
-        ran: () => undefined,
+        ran: (variant, rows, serviceMs) => counters.ran(variant, rows, serviceMs),
         dropped: (_rows, reason) => drops.push(reason),
       },
       refusal: () => refusal,
@@ -96,16 +97,93 @@ describe("Batcher", () => {
     create();
     const session = new SteppedSession("a");
     await serve(session, 3);
-    const tickets = [1, 2, 3, 4, 5].map(row => submit([row]));
+    const tickets = [1, 2, 3].map(row => submit([row]));
     assert.deepEqual(session.batches, [[1]]);
     await session.step();
-    assert.deepEqual(session.batches.at(-1), [2, 3, 4]);
+    assert.deepEqual(session.batches, [[1], [2, 3]]);
     await session.step();
-    await session.step();
-    assert.deepEqual(session.batches, [[1], [2, 3, 4], [5]]);
     assert.deepEqual(
       await Promise.all(tickets.map(result)),
-      [1, 2, 3, 4, 5].map(row => ["a", row]),
+      [1, 2, 3].map(row => ["a", row]),
+    );
+  });
+
+  it("hands one full batch over ahead, so that the session never idles", async () => {
+    create();
+    const session = new SteppedSession("a");
+    await serve(session, 2);
+    const tickets = [1, 2, 3, 4, 5, 6, 7, 8].map(row => submit([row]));
+    assert.deepEqual(session.batches, [[1]]);
+    await session.step();
+    assert.deepEqual(session.batches.slice(1), [
+      [2, 3],
+      [4, 5],
+    ]);
+    await session.step();
+    assert.deepEqual(session.batches.slice(3), [[6, 7]]);
+    await session.step();
+    assert.equal(session.batches.length, 4);
+    await session.step();
+    await session.step();
+    assert.deepEqual(session.batches.slice(4), [[8]]);
+    assert.deepEqual(
+      await Promise.all(tickets.map(result)),
+      [1, 2, 3, 4, 5, 6, 7, 8].map(row => ["a", row]),
+    );
+  });
+
+  it("hands nothing over ahead whose deadline may pass before it begins", async () => {
+    create();
+    const session = new SteppedSession("a");
+    await serve(session, 1);
+    counters.ran("a", 1, 10_000);
+    const [first, urgent] = [submit([1]), submit([2], { timeoutMs: 15_000 })];
+    assert.deepEqual(session.batches, [[1]]);
+    await session.step();
+    await session.step();
+    assert.deepEqual(await Promise.all([first, urgent].map(result)), [
+      ["a", 1],
+      ["a", 2],
+    ]);
+  });
+
+  it("hands nothing over ahead while another session is about to take over", async () => {
+    create();
+    const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
+    await serve(a, 1);
+    submit([1]);
+    counters.ran("a", 1, 1);
+    const swap = serve(b, 1);
+    const tickets = [2, 3].map(row => submit([row]));
+    assert.deepEqual(a.batches, [[1]]);
+    await a.step();
+    await swap;
+    await b.step();
+    await b.step();
+    assert.deepEqual(await Promise.all(tickets.map(result)), [
+      ["b", 2],
+      ["b", 3],
+    ]);
+  });
+
+  it("gives what a lost session had not begun with to the next one, in order and without blame", async () => {
+    create();
+    const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
+    await serve(a, 2);
+    counters.ran("a", 2, 1);
+    const tickets = [1, 2, 3, 4].map(row => submit([row]));
+    assert.deepEqual(a.batches, [[1], [2, 3]]);
+    a.onRun = () => ({ kind: "lost", reason: "crash" });
+    await a.step();
+    await a.step();
+    assert.deepEqual(lost, [a]);
+    assert.equal(batcher.queuedRows, 4);
+    await serve(b, 2);
+    for (let i = 0; i < 3; i++) await b.step();
+    assert.deepEqual(b.batches, [[1], [2, 3], [4]]);
+    assert.deepEqual(
+      await Promise.all(tickets.map(result)),
+      [1, 2, 3, 4].map(row => ["b", row]),
     );
   });
 
@@ -182,13 +260,13 @@ describe("Batcher", () => {
   it("refuses rows and bytes over its limits, and whatever comes when it must not", async () => {
     create(3, 10);
     const session = new SteppedSession("a");
-    await serve(session, 1);
+    await serve(session, 4);
     submit([0]);
     const [kept, rows, bytes] = [submit([1, 2]), submit([3, 4]), submit([5], { width: 9 })];
     assert.deepEqual(await Promise.all([rows, bytes].map(result)), ["queue_full", "queue_full"]);
     refusal = "closed";
     assert.equal(await result(submit([6])), "not_ready");
-    for (let i = 0; i < 3; i++) await session.step();
+    for (let i = 0; i < 2; i++) await session.step();
     assert.deepEqual(await result(kept), ["a", 1, 2]);
     assert.equal(batcher.queuedRows, 0);
   });
