@@ -4,8 +4,8 @@ import type { AuditFile } from "./audit-file.ts";
 import type { DecisionRecord } from "./decision-record.ts";
 
 /** Decisions kept in memory, all pipelines together, and the least for each of them. */
-const MOST_DECISIONS = 3000;
-const LEAST_PER_PIPELINE = 20;
+const MOST_DECISIONS = 1000;
+const LEAST_PER_PIPELINE = 10;
 const MOST_PER_PIPELINE = 500;
 
 /** Something that an operator or the guard did, beside decisions. */

@@ -4,8 +4,7 @@ import type { ProtoGrpcType as KedaProto } from "../proto/generated/externalscal
 import type { ProtoGrpcType as SwitcherProto } from "../proto/generated/switcher.ts";
 import { loadProto } from "../runtime/grpc.ts";
 import { type HttpServer, type Route, startHttpServer } from "../runtime/http-server.ts";
-import { metricsRoute } from "../runtime/process-metrics.ts";
-import { createBoardMetrics } from "./board-metrics.ts";
+import { boardMetrics } from "./board-metrics.ts";
 import type { Boards } from "./board-store.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { FollowService } from "./follow-service.ts";
@@ -152,15 +151,13 @@ function routesOf(
   life: { readonly isReady: boolean },
 ): readonly Route[] {
   const { boards, registry, conditions } = core;
-  const fill = createBoardMetrics(core.prometheus);
-  const metrics = metricsRoute(core.prometheus);
   const api = httpApiRoutes({
     ...core,
     clock,
     token: options.token ?? null,
     onChange: control => void core.keeper.saveAll([control]),
   });
-  const fillMetrics = (): void => {
+  const metricsText = async (): Promise<string> => {
     const nowMs = clock.nowMs();
     const facts = core.controls.flatMap(({ pipeline, rejectedSamples }) => {
       const board = boards.latest(pipeline.key);
@@ -168,16 +165,18 @@ function routesOf(
       const switchers = registry.views(pipeline.key, nowMs);
       return [{ pipeline, board, switchers, processConditions: conditions.of(pipeline.key), rejectedSamples }];
     });
-    fill(facts, nowMs);
+    return `${await core.prometheus.metrics()}\n${boardMetrics(facts, nowMs)}`;
   };
   return [
     ...api,
     {
-      ...metrics,
-      handle: request => {
-        fillMetrics();
-        return metrics.handle(request);
-      },
+      method: "GET",
+      path: "/metrics",
+      handle: async () => ({
+        status: 200,
+        headers: { "content-type": core.prometheus.contentType },
+        body: await metricsText(),
+      }),
     },
     {
       method: "GET",

@@ -1,0 +1,31 @@
+// The scaler that scaler.bench.ts measures, in a process of its own. Arguments: number of pipelines, URL of the gateway, state folder.
+import { keepHeapSmall } from "../runtime/small-heap.ts";
+
+// Before the rest is loaded, as `variscale scaler` does.
+keepHeapSmall();
+const { createLogger } = await import("../runtime/logger.ts");
+const { startScaler } = await import("../scaler/main.ts");
+const { generatedPipeline } = await import("./scaler-pipelines.ts");
+
+const [count = "1", url = "", stateDir = ""] = process.argv.slice(2);
+
+const scaler = await startScaler({
+  pipelines: Array.from({ length: Number(count) }, (_, i) => generatedPipeline(i)),
+  loadSources: { gateway: { kind: "gateway", url } },
+  host: "127.0.0.1",
+  ports: { keda: 0, switchers: 0, http: 0 },
+  stateDir,
+  machineCores: null,
+  logger: createLogger("scaler", "warn"),
+});
+process.on("message", message => {
+  if (message === "memory") process.send?.({ kind: "memory", ...process.memoryUsage(), cpu: process.cpuUsage() });
+  if (message === "close") {
+    scaler.close().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  }
+});
+process.on("disconnect", () => process.exit(1));
+process.send?.({ kind: "started", ports: scaler.ports });

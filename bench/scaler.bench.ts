@@ -1,0 +1,172 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { initialState } from "../control/control-state.ts";
+import type { SwitcherView } from "../control/switcher-view.ts";
+import { tick } from "../control/tick.ts";
+import type { TickInput } from "../control/tick-input.ts";
+import { type Figure, figure } from "./figure.ts";
+import { generatedPipeline, STAGES } from "./scaler-pipelines.ts";
+import { startKeda, startLoad, startSwitchers } from "./scaler-surroundings.ts";
+
+const PIPELINES = 100;
+const RUN_SECONDS = 300;
+/** With `--short`: too short to count, long enough to see that it works. */
+const SHORT_SECONDS = 30;
+const TICKS = 500;
+const WARM_UP_TICKS = 100;
+
+/** Memory of a scaler with 100 pipelines of three stages after five minutes, and the time of one tick that plans. */
+export async function scalerSuite(): Promise<Figure[]> {
+  return [controlTickMs(), await scalerRssMiB(process.argv.includes("--short") ? SHORT_SECONDS : RUN_SECONDS)];
+}
+
+/** Median of a tick in which the plan is always due, at a rate that is new each time; three replicas a stage are connected. */
+function controlTickMs(): Figure {
+  const pipeline = generatedPipeline(0);
+  let state = initialState(1);
+  let nowMs = 1_700_000_000_000;
+  const times: number[] = [];
+  const planTimes: number[] = [];
+  for (let i = 0; i < WARM_UP_TICKS + TICKS; i++) {
+    nowMs += pipeline.intervalMs;
+    const input = tickInput(pipeline, state.assignments, 60 + 50 * Math.sin(i / 7), nowMs);
+    const decisions = state.decisions;
+    const startMs = performance.now();
+    state = tick(state, input, nowMs).state;
+    const tookMs = performance.now() - startMs;
+    if (state.decisions !== decisions + 1) throw new Error(`tick ${i} did not plan`);
+    if (i >= WARM_UP_TICKS) times.push(tookMs);
+    planTimes.push(tookMs);
+  }
+  times.sort((a, b) => a - b);
+  return figure("control.tickMs", round(times[Math.floor(times.length / 2)] ?? 0), {
+    against: { p99Ms: round(times[Math.floor(times.length * 0.99)] ?? 0), firstMs: round(planTimes[0] ?? 0) },
+    note: `${TICKS} ticks that plan, 3 stages of 4 variants and 5 batch sizes`,
+  });
+}
+
+function tickInput(
+  pipeline: TickInput["pipeline"],
+  assignments: ReturnType<typeof initialState>["assignments"],
+  rateRps: number,
+  nowMs: number,
+): TickInput {
+  const switchers = STAGES.flatMap(stage => [0, 1, 2].map(i => viewOf(stage, `pod-${i}`, assignments)));
+  const peakRps = [rateRps, rateRps * 1.2, rateRps * 1.3, rateRps * 1.5] as const;
+  return {
+    pipeline,
+    mode: "active",
+    forecast: { atMs: nowMs, horizonMs: 25_000, peakRps, reactiveRps: rateRps, leader: "bench" },
+    load: { atMs: nowMs, rateRps },
+    switchers,
+    readyReplicas: {},
+    bounds: {},
+    pins: [],
+    limits: { cores: null, machineCores: null },
+    epoch: 1,
+  };
+}
+
+function viewOf(stage: string, pod: string, assignments: ReturnType<typeof initialState>["assignments"]): SwitcherView {
+  const assigned = assignments[`${stage}/${pod}`];
+  return {
+    stage,
+    pod,
+    ready: true,
+    applied: assigned?.version ?? { epoch: 0, counter: 0 },
+    variant: assigned?.variant ?? "huge",
+    batch: assigned?.batch ?? 1,
+    residentVariants: ["huge", "large", "medium", "small"],
+    protecting: false,
+    pin: null,
+    queuedRows: 0,
+    queueAgeMs: 0,
+    serviceTimes: [],
+    nack: null,
+  };
+}
+
+/** Resident memory at the end of the run: the median of the last minute. The scaler is polled, followed and scraped all the time. */
+async function scalerRssMiB(seconds: number): Promise<Figure> {
+  const stateDir = mkdtempSync(join(tmpdir(), "variscale-bench-"));
+  const load = await startLoad();
+  const child = fork(fileURLToPath(import.meta.resolve("./scaler-process.js")), [
+    String(PIPELINES),
+    load.url,
+    stateDir,
+  ]);
+  try {
+    const { ports } = (await messageOf(child, "started")) as { ports: Record<"keda" | "switchers" | "http", number> };
+    const switchers = startSwitchers(ports.switchers, PIPELINES);
+    const keda = startKeda(ports.keda, PIPELINES);
+    const readings = await readMemory(child, `http://127.0.0.1:${ports.http}/metrics`, seconds);
+    switchers.close();
+    keda.close();
+    const lastMinute = readings.slice(-12).map(reading => reading.rss / 2 ** 20);
+    lastMinute.sort((a, b) => a - b);
+    const last = readings.at(-1);
+    return figure("scaler.rssMiB", round(lastMinute[Math.floor(lastMinute.length / 2)] ?? 0), {
+      against: {
+        largestMiB: round(lastMinute.at(-1) ?? 0),
+        heapUsedMiB: round((last?.heapUsed ?? 0) / 2 ** 20),
+        cpuCores: round(((last?.cpu.user ?? 0) + (last?.cpu.system ?? 0)) / 1e6 / seconds),
+        kedaAnswered: keda.answered(),
+        kedaFailed: keda.failed(),
+      },
+      isWhole: seconds === RUN_SECONDS,
+      note: `${PIPELINES} pipelines of ${STAGES.length} stages, each with a switcher and KEDA's streams, after ${seconds} s${seconds === RUN_SECONDS ? "" : ", too short to count"}`,
+    });
+  } finally {
+    await stop(child);
+    load.close();
+    rmSync(stateDir, { recursive: true, force: true });
+  }
+}
+
+interface Reading {
+  readonly rss: number;
+  readonly heapUsed: number;
+  readonly cpu: { readonly user: number; readonly system: number };
+}
+
+async function readMemory(child: ChildProcess, metricsUrl: string, seconds: number): Promise<readonly Reading[]> {
+  const readings: Reading[] = [];
+  for (let passed = 0; passed < seconds; passed += 5) {
+    await new Promise(resolve => setTimeout(resolve, 5000));
+    if (passed % 15 === 0) await (await fetch(metricsUrl)).text();
+    child.send("memory");
+    readings.push((await messageOf(child, "memory")) as unknown as Reading);
+  }
+  return readings;
+}
+
+function messageOf(child: ChildProcess, kind: string): Promise<Record<string, unknown>> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number | null) => reject(new Error(`the scaler ended with ${code}`));
+    child.once("exit", onExit);
+    const onMessage = (message: unknown) => {
+      const found = message as Record<string, unknown>;
+      if (found["kind"] !== kind) return;
+      child.off("message", onMessage);
+      child.off("exit", onExit);
+      resolve(found);
+    };
+    child.on("message", onMessage);
+  });
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise(resolve => child.once("exit", resolve));
+  child.send("close");
+  const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+  await ended;
+  clearTimeout(timer);
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(4));
+}
