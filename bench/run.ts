@@ -10,6 +10,7 @@ import { writeBenchmarks } from "./write-benchmarks.ts";
 
 /** Every suite is loaded only when it runs. */
 const suites: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
+  scaler: async () => (await import("./scaler.bench.ts")).scalerSuite(),
   switcher: async () => (await import("./switcher.bench.ts")).switcherSuite(),
 };
 

@@ -17,7 +17,7 @@ interface Surrounding {
 export async function startLoad(): Promise<Surrounding & { readonly url: string }> {
   const rateRps = (second: number) => Math.round(40 + 30 * Math.sin(second / 60) + 8 * Math.sin(second * 1.7));
   const startedAtMs = Date.now() - 60_000;
-  const server = createServer((_request, response) => {
+  const server = createServer({ keepAliveTimeout: 65_000 }, (_request, response) => {
     const atMs = Date.now();
     const now = Math.floor(atMs / 1000);
     const seconds = Array.from({ length: 60 }, (_, i) => {

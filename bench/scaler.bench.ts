@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,6 +7,7 @@ import { initialState } from "../control/control-state.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
 import { tick } from "../control/tick.ts";
 import type { TickInput } from "../control/tick-input.ts";
+import { packageFolder } from "../runtime/version.ts";
 import { type Figure, figure } from "./figure.ts";
 import { generatedPipeline, STAGES } from "./scaler-pipelines.ts";
 import { startKeda, startLoad, startSwitchers } from "./scaler-surroundings.ts";
@@ -59,7 +60,7 @@ function tickInput(
   return {
     pipeline,
     mode: "active",
-    forecast: { atMs: nowMs, horizonMs: 25_000, peakRps, reactiveRps: rateRps, leader: "bench" },
+    forecast: { atMs: nowMs, horizonMs: 25_000, peakRps, reactiveRps: rateRps, intensityRps: peakRps, leader: "bench" },
     load: { atMs: nowMs, rateRps },
     switchers,
     readyReplicas: {},
@@ -93,11 +94,8 @@ function viewOf(stage: string, pod: string, assignments: ReturnType<typeof initi
 async function scalerRssMiB(seconds: number): Promise<Figure> {
   const stateDir = mkdtempSync(join(tmpdir(), "variscale-bench-"));
   const load = await startLoad();
-  const child = fork(fileURLToPath(import.meta.resolve("./scaler-process.js")), [
-    String(PIPELINES),
-    load.url,
-    stateDir,
-  ]);
+  const script = fileURLToPath(new URL("./scaler-process.js", import.meta.url));
+  const child = fork(script, [String(PIPELINES), load.url, stateDir], { execArgv: nodeFlags() });
   try {
     const { ports } = (await messageOf(child, "started")) as { ports: Record<"keda" | "switchers" | "http", number> };
     const switchers = startSwitchers(ports.switchers, PIPELINES);
@@ -124,6 +122,14 @@ async function scalerRssMiB(seconds: number): Promise<Figure> {
     load.close();
     rmSync(stateDir, { recursive: true, force: true });
   }
+}
+
+/** The flags that `npm run start:scaler` gives to node. */
+function nodeFlags(): string[] {
+  const { scripts } = JSON.parse(readFileSync(join(packageFolder, "package.json"), "utf8")) as {
+    scripts: Record<string, string>;
+  };
+  return (scripts["start:scaler"] ?? "").split(" ").filter(word => word.startsWith("--"));
 }
 
 interface Reading {

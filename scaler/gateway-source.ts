@@ -58,7 +58,7 @@ export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
     if (polling) return;
     polling = true;
     try {
-      const report = parseReport(await fetchText(url, agent));
+      const report = parseReport(await fetchOverKept(url, agent));
       const read = readSamples(reader, report, clock.nowMs());
       reader = read.reader;
       waiting = [...waiting, ...read.samples].slice(-MOST_WAITING);
@@ -134,7 +134,19 @@ function parseReport(text: string): Report {
   );
 }
 
-function fetchText(url: URL, agent: Agent): Promise<string> {
+/** A kept connection may be closed by the other side just when it is used again: then once more, over a new one. */
+async function fetchOverKept(url: URL, agent: Agent): Promise<string> {
+  try {
+    return await fetchText(url, agent);
+  } catch (thrown) {
+    if (!(thrown instanceof StaleConnection)) throw thrown;
+    return await fetchText(url, false);
+  }
+}
+
+class StaleConnection extends Error {}
+
+function fetchText(url: URL, agent: Agent | false): Promise<string> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
     const request = get(url, { agent, signal }, response => {
@@ -152,12 +164,10 @@ function fetchText(url: URL, agent: Agent): Promise<string> {
         reject(new VariscaleError("unavailable", `answered with status ${String(response.statusCode)}`));
       });
     });
-    request.on("error", error =>
-      reject(
-        signal.aborted
-          ? new VariscaleError("unavailable", `no answer within ${ANSWER_WITHIN_MS} ms`)
-          : VariscaleError.from(error, "unavailable"),
-      ),
-    );
+    request.on("error", error => {
+      if (signal.aborted) return reject(new VariscaleError("unavailable", `no answer within ${ANSWER_WITHIN_MS} ms`));
+      const isStale = request.reusedSocket && "code" in error && error.code === "ECONNRESET";
+      reject(isStale ? new StaleConnection() : VariscaleError.from(error, "unavailable"));
+    });
   });
 }

@@ -85,7 +85,8 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
   });
   const controls = pipelines.map(pipeline => openControl(pipeline, keeper, options));
   const byKey = new Map(controls.map(control => [formatKey(control.pipeline.key), control]));
-  const agent = new Agent({ keepAlive: true, maxSockets: 16 });
+  // A connection that was idle for longer may be closed by the gateway just when it is used again.
+  const agent = new Agent({ keepAlive: true, maxSockets: 16, timeout: 3000 });
   const sources = openSources(controls, options, agent, metrics);
   const loop = new ControlLoop({
     controls,

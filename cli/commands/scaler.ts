@@ -37,6 +37,8 @@ export function addScaler(program: Command): void {
       "\nExample:\n  variscale scaler pipelines/id-card --load-source gateway=http://gateway:8090\n\nEnvironment:\n  VARISCALE_TOKEN  what changes over HTTP must carry as a bearer token; without it they are taken from this machine alone",
     )
     .action(async (paths: string[], flags: ScalerFlags) => {
+      const { keepHeapSmall } = await import("../../runtime/small-heap.ts");
+      keepHeapSmall();
       const { readPipeline } = await import("../../runtime/read-pipeline.ts");
       const { createLogger } = await import("../../runtime/logger.ts");
       const { shutdownOnSignal } = await import("../../runtime/shutdown.ts");

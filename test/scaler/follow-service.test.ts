@@ -228,7 +228,8 @@ describe("FollowService", () => {
     assert.equal(honest.ended, null);
   });
 
-  it("survives any report: the stream goes on or ends with INVALID_ARGUMENT", async () => {
+  it("survives any report: the stream goes on or ends with INVALID_ARGUMENT", async function () {
+    this.timeout(20_000);
     const number = fc.oneof(fc.double(), fc.maxSafeNat(), fc.constant(Number.MAX_VALUE));
     const uint = fc.nat();
     const text = fc.oneof(fc.string({ unit: "binary", maxLength: 300 }), fc.constant("heavy"));
@@ -266,7 +267,7 @@ describe("FollowService", () => {
         await running.clock.advance(1000);
         switcher.close();
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
     const ticks = running.board?.atMs;
     assert.equal(ticks, running.clock.nowMs(), "a tick failed");

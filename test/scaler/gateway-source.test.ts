@@ -134,6 +134,21 @@ describe("openGatewaySource()", () => {
     );
   });
 
+  it("asks once more, over a new connection, where a kept one was closed by the other side", async () => {
+    open();
+    await polled(1);
+    source.take();
+    let asked = 0;
+    gateway.answer = response => {
+      asked += 1;
+      if (asked === 1) response.destroy();
+      else response.end(JSON.stringify(gateway.report()));
+    };
+    assert.equal((await second()).length, 1);
+    assert.equal(source.problem, null);
+    assert.equal(asked, 2);
+  });
+
   it("has one poll at a time, however slow the gateway is", async () => {
     const hanging: (() => void)[] = [];
     gateway.answer = response => hanging.push(() => response.end(JSON.stringify(gateway.report())));

@@ -157,7 +157,8 @@ describe("KedaService", () => {
     client.close();
   });
 
-  it("answers every trigger metadata with OK or INVALID_ARGUMENT", async () => {
+  it("answers every trigger metadata with OK or INVALID_ARGUMENT", async function () {
+    this.timeout(20_000);
     const text = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("pipeline", "stage", "__proto__", "cards"));
     const refs = fc.record({ name: text, namespace: text, scalerMetadata: fc.dictionary(text, text) });
     await fc.assert(
