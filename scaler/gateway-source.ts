@@ -51,7 +51,7 @@ export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
   const url = new URL(path, options.url);
   let reader = newReader();
   let waiting: LoadSample[] = [];
-  let problem: string | null = "it has not answered yet";
+  let problem: string | null = null;
   let polling = false;
 
   const poll = async (): Promise<void> => {

@@ -4,7 +4,7 @@ import type { LoadSample } from "../domain/load.ts";
 export interface LoadSource {
   /** Samples since the last call, oldest first. A second that is missing stays missing. */
   take(): readonly LoadSample[];
-  /** Why it gives none now; null: it answers. */
+  /** Why it gives none now; null: it answers, or was not asked yet. */
   readonly problem: string | null;
   close(): void;
 }
