@@ -1,6 +1,7 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { createLogger, type LogLevel } from "../runtime/logger.ts";
+import { tellParent } from "../runtime/parent-process.ts";
 import { shutdownOnSignal } from "../runtime/shutdown.ts";
 import { type EndpointSource, ipcEndpoints, staticEndpoints } from "./endpoint-source.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
@@ -32,10 +33,9 @@ export async function runGateway(command: GatewayCommand): Promise<void> {
   const endpoints = endpointsOf(command, pipeline, problem => logger.error({ problem }, "bad endpoints message"));
   const gateway = await startGateway({ pipeline, code, host: command.host, port: command.port, logger, endpoints });
   const shutdown = shutdownOnSignal(shutdownSteps(gateway, command.drainMs, pipeline.slo.latencyMs + 1000), logger);
-  process.once("disconnect", () => {
+  tellParent({ kind: "listening", ports: { http: gateway.port } }, () => {
     if (!gateway.isDraining()) shutdown("the parent process went away");
   });
-  process.send?.({ kind: "listening", ports: { http: gateway.port } });
   logger.info({ host: command.host, port: gateway.port, pipeline: pipeline.key }, "listening");
 }
 

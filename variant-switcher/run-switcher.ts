@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { VariscaleError } from "../domain/errors.ts";
 import { createLogger } from "../runtime/logger.ts";
+import { tellParent } from "../runtime/parent-process.ts";
 import { shutdownOnSignal } from "../runtime/shutdown.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { startSwitcher } from "./main.ts";
@@ -53,9 +54,8 @@ export async function runSwitcher(args: readonly string[]): Promise<void> {
   });
   const steps = [{ name: "drain", timeoutMs: GRACE_MS + 5000, run: () => switcher.close(GRACE_MS) }];
   const shutdown = shutdownOnSignal(steps, logger);
-  process.on("disconnect", () => shutdown("the parent process is gone"));
   const message: ListeningMessage = { kind: "listening", ports: switcher.ports };
-  process.send?.(message);
+  tellParent(message, () => shutdown("the parent process is gone"));
   logger.info({ ports: switcher.ports, stage: config.stage, pod: config.pod }, "listening");
 }
 
