@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 import { VariscaleError } from "../domain/errors.ts";
 
+// onnxruntime reports to its maker unless told otherwise before it is loaded, and leaves files behind for that.
+process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
+
 async function main(): Promise<void> {
   // The sidecar shares its pod with models: it loads nothing that it does not need.
   if (process.argv[2] === "switcher") {
