@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { defaultModelFolder } from "../folders.ts";
 
 export function addModels(program: Command): void {
@@ -10,7 +10,7 @@ export function addModels(program: Command): void {
       "make the model files of all variants of a pipeline that comes with recipes; files that are right already stay",
     )
     .option("--model-folder <folder>", "where they go (default: the cache of the pipeline)")
-    .option("--output <format>", "table or json", "table")
+    .addOption(new Option("--output <format>", "of the result").choices(["table", "json"]).default("table"))
     .addHelpText("after", "\nExample:\n  variscale models prepare pipelines/id-card")
     .action(async (path: string, flags: { modelFolder?: string; output: string }) => {
       const { readPipeline, pipelineFileAt } = await import("../../runtime/read-pipeline.ts");
