@@ -52,7 +52,7 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   await prepare(pipeline, pipelineFileAt(path), modelFolder, model => {
     if (model.kind === "prepared") logger.info({ file: model.file }, "model prepared");
   });
-  const up = await startUp({
+  const starting = startUp({
     file: path,
     read,
     modelFolder,
@@ -62,8 +62,20 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
     logger,
     logLevel: flags.logLevel,
   });
-  shutdownOnSignal([{ name: "up", timeoutMs: 30_000, run: () => up.close() }], logger);
-  await up.ready();
+  // From here on a signal ends all that was started, however far that is.
+  const close = () =>
+    starting.then(
+      up => up.close(),
+      () => undefined,
+    );
+  shutdownOnSignal([{ name: "up", timeoutMs: 30_000, run: close }], logger);
+  const up = await starting;
+  try {
+    await up.ready();
+  } catch (error) {
+    await up.close();
+    throw error;
+  }
   logger.info(
     { url: up.url, api: `http://127.0.0.1:${up.scaler.ports.http}/api/v1/pipelines`, mode: pipeline.mode },
     "ready",

@@ -6,6 +6,8 @@ import { packageFolder } from "../../runtime/version.ts";
 export interface Child {
   readonly pid: number | undefined;
   send(message: object): void;
+  /** SIGKILL. */
+  kill(): void;
   /** SIGTERM, then SIGKILL after `graceMs`; resolves when it is gone. */
   stop(graceMs: number): Promise<void>;
   /** Resolves with the exit code, or the signal's name. */
@@ -14,11 +16,13 @@ export interface Child {
 
 /**
  * Starts one of our own processes with an IPC channel. It ends itself when the channel closes, so that nothing is left behind
- * even where this process is killed.
+ * even where this process is killed. It has a process group of its own: a terminal's Ctrl-C reaches this process alone, which then
+ * ends the others in order.
  */
 export function startChild(args: readonly string[], onMessage: (message: unknown) => void, logger: Logger): Child {
   const child: ChildProcess = fork(join(packageFolder, "dist/cli/main.js"), [...args], {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
+    detached: true,
   });
   child.on("message", onMessage);
   child.on("error", error => logger.warn({ err: error, args }, "child process error"));
@@ -33,6 +37,7 @@ export function startChild(args: readonly string[], onMessage: (message: unknown
     send: message => {
       if (child.connected) child.send(message, () => undefined);
     },
+    kill: () => void child.kill("SIGKILL"),
     stop: async graceMs => {
       child.kill("SIGTERM");
       const timer = setTimeout(() => child.kill("SIGKILL"), graceMs);

@@ -47,6 +47,7 @@ export function startLocalKeda(options: LocalKedaOptions): LocalKeda {
       client.GetMetrics({ scaledObjectRef: ref, metricName: spec.metricName }, deadline(), done),
     );
     const active = await unary<IsActiveResponse__Output>(done => client.IsActive(ref, deadline(), done));
+    if (closed) return;
     const value = metrics.metricValues[0]?.metricValueFloat ?? 0;
     options.onReplicas(stage, active.result ? Math.max(1, Math.ceil(value / spec.targetSizeFloat)) : 0);
   }

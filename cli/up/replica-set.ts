@@ -3,6 +3,7 @@ import { Replica, type ReplicaOptions } from "./replica.ts";
 export interface ReplicaSetOptions {
   readonly stage: string;
   readonly logger: ReplicaOptions["logger"];
+  /** Arguments of a replica's command line, asked for at every start. */
   readonly argsOf: (pod: string) => readonly string[];
   readonly onChange: () => void;
 }
@@ -14,14 +15,16 @@ export class ReplicaSet {
   readonly #replicas: Replica[] = [];
   readonly #stopping = new Set<Promise<void>>();
   #started = 0;
+  #closed = false;
 
   constructor(options: ReplicaSetOptions) {
     this.stage = options.stage;
     this.#options = options;
   }
 
-  /** Replicas that are wanted; the newest ones are stopped first. */
+  /** Replicas that are wanted; the newest ones are stopped first. Once closed there are none. */
   scale(replicas: number): void {
+    if (this.#closed) return;
     while (this.#replicas.length < replicas) this.#replicas.push(this.#startReplica());
     while (this.#replicas.length > replicas) this.#stopReplica();
   }
@@ -30,6 +33,7 @@ export class ReplicaSet {
     return this.#replicas.length;
   }
 
+  /** Of the processes that run now and are not to be stopped. */
   get pids(): readonly number[] {
     return this.#replicas.flatMap(replica => replica.pid ?? []);
   }
@@ -41,6 +45,7 @@ export class ReplicaSet {
 
   async close(): Promise<void> {
     this.scale(0);
+    this.#closed = true;
     await Promise.all(this.#stopping);
   }
 
@@ -49,7 +54,7 @@ export class ReplicaSet {
     const pod = `${this.stage}-${this.#started}`;
     return new Replica({
       pod,
-      args: this.#options.argsOf(pod),
+      args: () => this.#options.argsOf(pod),
       logger: this.#options.logger,
       onChange: this.#options.onChange,
     });
@@ -58,7 +63,7 @@ export class ReplicaSet {
   #stopReplica(): void {
     const replica = this.#replicas.pop();
     if (!replica) return;
-    const stopped = replica.stop().finally(() => this.#stopping.delete(stopped));
+    const stopped: Promise<void> = replica.stop().finally(() => this.#stopping.delete(stopped));
     this.#stopping.add(stopped);
   }
 }

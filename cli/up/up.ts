@@ -1,18 +1,18 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { PipelineBoard } from "../../control/board.ts";
 import { VariscaleError } from "../../domain/errors.ts";
 import { formatKey, type Pipeline, type Stage } from "../../domain/pipeline.ts";
-import type { EndpointsMessage } from "../../gateway/endpoint-source.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
 import { type ReadOptions, readPipeline } from "../../runtime/read-pipeline.ts";
 import { type Scaler, startScaler } from "../../scaler/main.ts";
-import type { SwitcherConfig } from "../../variant-switcher/config.ts";
-import { type Child, startChild } from "./child-process.ts";
-import { startLocalKeda } from "./local-keda.ts";
+import { checkProfiled } from "./check-profiled.ts";
+import { type GatewayProcess, startGatewayProcess } from "./gateway-process.ts";
+import { type LocalKeda, startLocalKeda } from "./local-keda.ts";
 import { ReplicaSet } from "./replica-set.ts";
+import { switcherConfig } from "./switcher-config.ts";
 
 const HOST = "127.0.0.1";
 const READY_TIMEOUT_MS = 60_000;
@@ -43,84 +43,109 @@ export interface Up {
   readonly url: string;
   readonly scaler: Scaler;
   board(): PipelineBoard | null;
-  /** Processes that run now. */
-  pids(): readonly number[];
-  /** Resolves when every stage has a replica that is ready. */
+  /** Resolves when every stage has a replica that is ready; throws unavailable after 60 s. */
   ready(): Promise<void>;
   close(): Promise<void>;
 }
 
+/**
+ * Starts everything; where one part can't be started, what was started is ended again.
+ *
+ * @throws VariscaleError for a pipeline file that can't be used, a stage that was not measured, or a port that is taken.
+ */
 export async function startUp(options: UpOptions): Promise<Up> {
   const pipeline = readPipeline(options.file, options.read);
-  const runFolder = mkdtempSync(join(tmpdir(), "variscale-up-"));
-  const gateway = await startGatewayProcess(options);
+  checkProfiled(pipeline, options.file);
+  const parts: Parts = { runFolder: mkdtempSync(join(tmpdir(), "variscale-up-")), sets: [] };
+  try {
+    return await startParts(options, pipeline, parts);
+  } catch (error) {
+    await closeParts(parts);
+    throw error;
+  }
+}
+
+/** What runs, as far as it was started. */
+interface Parts {
+  readonly runFolder: string;
+  readonly sets: ReplicaSet[];
+  gateway?: GatewayProcess;
+  scaler?: Scaler;
+  keda?: LocalKeda;
+}
+
+async function closeParts({ runFolder, sets, gateway, scaler, keda }: Parts): Promise<void> {
+  keda?.close();
+  // The gateway goes first, so that no request meets a replica that is going away.
+  await gateway?.close();
+  await Promise.all([scaler?.close(), ...sets.map(set => set.close())]);
+  rmSync(runFolder, { recursive: true, force: true });
+}
+
+async function startParts(options: UpOptions, pipeline: Pipeline, parts: Parts): Promise<Up> {
+  const { logger, ports } = options;
+  const { sets } = parts;
+  const gateway = await startGatewayProcess({ ...options, host: HOST, port: ports.gateway });
+  parts.gateway = gateway;
   const scaler = await startScaler({
     pipelines: [pipeline],
     loadSources: { [pipeline.loadSource]: { kind: "gateway", url: `http://${HOST}:${gateway.port}` } },
     host: HOST,
-    ports: { keda: options.ports.keda, switchers: options.ports.switchers, http: options.ports.http },
+    ports: { keda: ports.keda, switchers: ports.switchers, http: ports.http },
     stateDir: options.stateDir,
     machineCores: options.machineCores,
-    logger: options.logger,
+    logger,
   });
+  parts.scaler = scaler;
   const waiting = new Set<() => void>();
-  const sets = pipeline.stages.map(
-    stage =>
-      new ReplicaSet({
-        stage: stage.name,
-        logger: options.logger,
-        argsOf: pod => switcherArgs(stage, pod),
-        onChange: sendEndpoints,
-      }),
-  );
-
-  function switcherArgs(stage: Stage, pod: string): string[] {
-    const file = join(runFolder, `${pod}.json`);
-    const scalerAddress = `${HOST}:${scaler.ports.switchers}`;
-    writeFileSync(
-      file,
-      JSON.stringify(
-        switcherConfig(pipeline, stage, pod, {
-          ...options,
-          scalerAddress,
-          stateFile: join(runFolder, `${pod}.state.json`),
-        }),
-      ),
+  const isReady = (): boolean => sets.every(set => set.endpoints().length > 0);
+  const sendEndpoints = (): void => {
+    gateway.setEndpoints(
+      Object.fromEntries(sets.map(set => [set.stage, set.endpoints().map(address => ({ address }))])),
     );
-    return ["switcher", "--config", file];
+    if (isReady()) for (const resolve of waiting) resolve();
+  };
+  for (const stage of pipeline.stages) {
+    const argsOf = (pod: string) => switcherArgs(options, pipeline, stage, pod, parts.runFolder, scaler);
+    sets.push(new ReplicaSet({ stage: stage.name, logger, argsOf, onChange: sendEndpoints }));
   }
-
-  function sendEndpoints(): void {
-    const stages = Object.fromEntries(sets.map(set => [set.stage, set.endpoints().map(address => ({ address }))]));
-    const message: EndpointsMessage = { kind: "endpoints", stages };
-    gateway.child.send(message);
-    if (sets.every(set => set.endpoints().length > 0)) for (const resolve of waiting) resolve();
-  }
-
-  for (const set of sets)
-    set.scale(Math.max(1, pipeline.stages.find(stage => stage.name === set.stage)?.replicas.min ?? 1));
-  const keda = startLocalKeda({
+  for (const [i, set] of sets.entries()) set.scale(Math.max(1, pipeline.stages[i]?.replicas.min ?? 1));
+  parts.keda = startLocalKeda({
     scalerAddress: `${HOST}:${scaler.ports.keda}`,
     pipeline,
-    logger: options.logger,
+    logger,
     onReplicas: (stage, replicas) => sets.find(set => set.stage === stage)?.scale(replicas),
   });
-
   return {
     pipeline,
     url: `http://${HOST}:${gateway.port}/v1/pipelines/${formatKey(pipeline.key)}`,
     scaler,
     board: () => scaler.boards.latest(pipeline.key),
-    pids: () => [...(gateway.child.pid === undefined ? [] : [gateway.child.pid]), ...sets.flatMap(set => set.pids)],
-    ready: () => whenReady(waiting, () => sets.every(set => set.endpoints().length > 0)),
-    close: async () => {
-      keda.close();
-      // The gateway goes first, so that no request meets a replica that is going away.
-      await gateway.child.stop(10_000);
-      await Promise.all([scaler.close(), ...sets.map(set => set.close())]);
-      rmSync(runFolder, { recursive: true, force: true });
-    },
+    ready: () => whenReady(waiting, isReady),
+    close: () => closeParts(parts),
   };
+}
+
+/** Its configuration is written at every start: temporary files may be gone when a replica has to be started again. */
+function switcherArgs(
+  options: UpOptions,
+  pipeline: Pipeline,
+  stage: Stage,
+  pod: string,
+  runFolder: string,
+  scaler: Scaler,
+): string[] {
+  const file = join(runFolder, `${pod}.json`);
+  const config = switcherConfig(pipeline, stage, pod, {
+    host: HOST,
+    modelFolder: options.modelFolder,
+    logLevel: options.logLevel,
+    scalerAddress: `${HOST}:${scaler.ports.switchers}`,
+    stateFile: join(runFolder, `${pod}.state.json`),
+  });
+  mkdirSync(runFolder, { recursive: true });
+  writeFileSync(file, JSON.stringify(config));
+  return ["switcher", "--config", file];
 }
 
 function whenReady(waiting: Set<() => void>, isReady: () => boolean): Promise<void> {
@@ -143,75 +168,4 @@ function whenReady(waiting: Set<() => void>, isReady: () => boolean): Promise<vo
     waiting.add(done);
     if (isReady()) done();
   });
-}
-
-async function startGatewayProcess(options: UpOptions): Promise<{ readonly child: Child; readonly port: number }> {
-  const set = options.read.set?.flatMap(pair => ["--set", pair]) ?? [];
-  const args = [
-    "gateway",
-    options.file,
-    "--host",
-    HOST,
-    "--port",
-    String(options.ports.gateway),
-    "--log-level",
-    options.logLevel,
-    ...set,
-  ];
-  if (options.read.speedFactor !== undefined) args.push("--speed-factor", String(options.read.speedFactor));
-  let listening: (port: number) => void = () => undefined;
-  const port = new Promise<number>(resolve => {
-    listening = resolve;
-  });
-  const child = startChild(
-    args,
-    message => {
-      const said = message as { kind?: unknown; ports?: { http?: unknown } } | null;
-      if (said?.kind === "listening" && typeof said.ports?.http === "number") listening(said.ports.http);
-    },
-    options.logger,
-  );
-  const gone = child.gone.then(status => {
-    throw new VariscaleError("unavailable", `the gateway ended while it started (${status}); the log says why`);
-  });
-  // Once it listens, its end is no error of the start.
-  gone.catch(() => undefined);
-  return { child, port: await Promise.race([port, gone]) };
-}
-
-interface SwitcherContext {
-  readonly modelFolder: string;
-  readonly logLevel: LogLevel;
-  readonly scalerAddress: string;
-  readonly stateFile: string;
-}
-
-function switcherConfig(pipeline: Pipeline, stage: Stage, pod: string, context: SwitcherContext): SwitcherConfig {
-  return {
-    pipeline: pipeline.key,
-    stage: stage.name,
-    pod,
-    contract: stage.contract,
-    variants: stage.variants.map(({ name, model, sha256, profile }) => ({
-      name,
-      model,
-      sha256,
-      loadMs: profile?.loadMs ?? null,
-      memoryMiB: profile?.memoryMiB ?? null,
-    })),
-    defaultVariant: stage.defaultVariant,
-    modelFolder: context.modelFolder,
-    cores: stage.cores,
-    memoryMiB: stage.memoryMiB,
-    host: HOST,
-    adminHost: HOST,
-    adminToken: null,
-    ports: { http: 0, admin: 0, metrics: 0 },
-    scalerAddress: context.scalerAddress,
-    advertiseAddress: null,
-    stateFile: context.stateFile,
-    queue: { maxRows: 1024, maxBytes: 256 * 1024 * 1024 },
-    golden: [],
-    logLevel: context.logLevel,
-  };
 }

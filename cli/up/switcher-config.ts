@@ -1,0 +1,48 @@
+import type { Pipeline, Stage } from "../../domain/pipeline.ts";
+import type { LogLevel } from "../../runtime/logger.ts";
+import type { SwitcherConfig } from "../../variant-switcher/config.ts";
+
+export interface SwitcherContext {
+  readonly host: string;
+  readonly modelFolder: string;
+  readonly logLevel: LogLevel;
+  readonly scalerAddress: string;
+  readonly stateFile: string;
+}
+
+/** What the switcher of one replica is started with: all ports are any that are free. */
+export function switcherConfig(
+  pipeline: Pipeline,
+  stage: Stage,
+  pod: string,
+  context: SwitcherContext,
+): SwitcherConfig {
+  const { host, modelFolder, logLevel, scalerAddress, stateFile } = context;
+  return {
+    pipeline: pipeline.key,
+    stage: stage.name,
+    pod,
+    contract: stage.contract,
+    variants: stage.variants.map(({ name, model, sha256, profile }) => ({
+      name,
+      model,
+      sha256,
+      loadMs: profile?.loadMs ?? null,
+      memoryMiB: profile?.memoryMiB ?? null,
+    })),
+    defaultVariant: stage.defaultVariant,
+    modelFolder,
+    cores: stage.cores,
+    memoryMiB: stage.memoryMiB,
+    host,
+    adminHost: host,
+    adminToken: null,
+    ports: { http: 0, admin: 0, metrics: 0 },
+    scalerAddress,
+    advertiseAddress: null,
+    stateFile,
+    queue: { maxRows: 1024, maxBytes: 256 * 1024 * 1024 },
+    golden: [],
+    logLevel,
+  };
+}
