@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { TestFolder } from "../../support/switcher-harness.ts";
+import { writeTinyPipeline } from "../support/tiny-pipeline.ts";
+import { UpProcess } from "../support/up-process.ts";
+
+const STACK_TRACE = /^\s+at /m;
+
+describe("variscale up, when it can't start or is stopped while it does", () => {
+  let folder: TestFolder;
+  let up: UpProcess | null;
+  let blocker: Server | null;
+
+  beforeEach(() => {
+    folder = new TestFolder();
+    up = null;
+    blocker = null;
+  });
+  afterEach(() => {
+    up?.killAll();
+    blocker?.close();
+    folder.delete();
+  });
+
+  const takePort = async (): Promise<string> => {
+    const server = createServer();
+    blocker = server;
+    await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
+    return String((server.address() as { port: number }).port);
+  };
+  /** What it prints as it ends with 1, having left nothing behind. */
+  const refusal = async (args: readonly string[] = []): Promise<string> => {
+    up = new UpProcess(folder.path, args);
+    assert.equal(await up.exited, 1);
+    await up.untilAllGone();
+    assert.deepEqual(readdirSync(join(folder.path, "tmp")), []);
+    assert.doesNotMatch(up.stderr, STACK_TRACE);
+    return up.stderr;
+  };
+
+  it("names the port of the gateway that is taken", async () => {
+    writeTinyPipeline(folder.path);
+    const port = await takePort();
+    const said = await refusal(["--port", port]);
+    assert.match(said, new RegExp(`cannot listen on 127.0.0.1:${port}: .*Free the port or choose another one`));
+    assert.match(said, /^variscale: the gateway ended while it started/m);
+  });
+
+  it("names the port of the scaler that is taken, and ends the gateway", async () => {
+    writeTinyPipeline(folder.path);
+    const port = await takePort();
+    const said = await refusal(["--http-port", port]);
+    assert.match(said, new RegExp(`^variscale: cannot listen on 127.0.0.1:${port}`, "m"));
+  });
+
+  it("names a model that is missing", async () => {
+    writeTinyPipeline(folder.path, { missing: "second-heavy" });
+    assert.match(await refusal(), /no-second-heavy\.onnx of variant second\/heavy is not in .*Copy it there/);
+  });
+
+  it("refuses a pipeline that was not measured, and says what to do", async () => {
+    writeTinyPipeline(folder.path, { profiled: false });
+    const said = await refusal();
+    assert.match(said, /^variscale: no variant of stages first, second in .* was measured/m);
+    assert.match(said, /Run `variscale profile /);
+  });
+
+  it("ends with 0 and leaves nothing when it is told to while it starts", async () => {
+    writeTinyPipeline(folder.path);
+    up = new UpProcess(folder.path);
+    const starting = up;
+    await starting.until(() => starting.children().length > 0, "starting its gateway");
+    assert.equal(await starting.end("SIGTERM"), 0);
+    assert.deepEqual(readdirSync(join(folder.path, "tmp")), []);
+  });
+
+  it("leaves no process when it is killed while its first replicas start", async () => {
+    writeTinyPipeline(folder.path);
+    up = new UpProcess(folder.path);
+    const starting = up;
+    await starting.until(() => starting.children().length > 1, "starting its replicas");
+    assert.equal(await starting.end("SIGKILL"), "SIGKILL");
+    assert.doesNotMatch(starting.stderr, STACK_TRACE);
+  });
+
+  it("leaves no process when it is killed while its gateway starts", async () => {
+    writeTinyPipeline(folder.path);
+    up = new UpProcess(folder.path);
+    const starting = up;
+    await starting.until(() => starting.children().length > 0, "starting its gateway");
+    assert.equal(await starting.end("SIGKILL"), "SIGKILL");
+    assert.doesNotMatch(starting.stderr, STACK_TRACE);
+  });
+});
