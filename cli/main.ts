@@ -7,8 +7,10 @@ process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
 async function main(): Promise<void> {
   // The sidecar shares its pod with models: it loads nothing that it does not need.
   if (process.argv[2] === "switcher") {
-    const { runSwitcher } = await import("../variant-switcher/run-switcher.ts");
-    await runSwitcher(process.argv.slice(3));
+    const { runSwitcher, SWITCHER_USAGE } = await import("../variant-switcher/run-switcher.ts");
+    const args = process.argv.slice(3);
+    if (args.includes("--help") || args.includes("-h")) process.stdout.write(`${SWITCHER_USAGE}\n`);
+    else await runSwitcher(args);
     return;
   }
   const { createProgram } = await import("./program.ts");

@@ -18,7 +18,10 @@ export async function prepare(
   onProgress: (model: PreparedModel) => void,
 ): Promise<readonly PreparedModel[]> {
   const module = pipeline.code === null ? {} : await importCode(pipeline.code, file);
-  const recipes = (module as { modelRecipes?: readonly ModelRecipe[] }).modelRecipes ?? [];
+  const { modelRecipes = [] } = module as { modelRecipes?: unknown };
+  if (!Array.isArray(modelRecipes))
+    throw new VariscaleError("failed_precondition", `\`modelRecipes\` of ${pipeline.code} must be a list of recipes`);
+  const recipes = modelRecipes as readonly ModelRecipe[];
   const prepared = await prepareModels(recipes, { targetDir: folder, onProgress });
   for (const stage of pipeline.stages) {
     for (const { name, model } of stage.variants) {

@@ -39,10 +39,12 @@ export function readPipeline(file: string, options: ReadOptions = {}): Pipeline 
 }
 
 function readBeside(file: string, name: string): string | null {
+  const path = join(dirname(file), name);
   try {
-    return readFileSync(join(dirname(file), name), "utf8");
+    return readFileSync(path, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
+    const message = `${path}, which ${file} names, can't be read: ${VariscaleError.from(error).message}. Correct \`spec.measurements\`.`;
+    throw new VariscaleError("failed_precondition", message, { cause: error });
   }
 }

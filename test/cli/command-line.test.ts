@@ -50,4 +50,10 @@ describe("variscale", () => {
     assert.equal(status, 1);
     assert.match(stderr, /unknown command 'explode'/);
   });
+
+  it("says how its switcher is used", () => {
+    const { status, stdout, stderr } = variscale("switcher", "--help");
+    assert.deepEqual([status, stderr], [0, ""]);
+    assert.match(stdout, /^usage: variscale switcher --config FILE \[--pod VALUE\]/);
+  });
 });

@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { packageFolder } from "../../runtime/version.ts";
+import { TestFolder } from "../support/switcher-harness.ts";
+import { writeTinyPipeline } from "./support/tiny-pipeline.ts";
+
+interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function variscale(...args: string[]): Promise<Ended> {
+  return new Promise(resolve => {
+    const child = spawn(process.execPath, [join(packageFolder, "dist/cli/main.js"), ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: 9000,
+    });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (chunk: Buffer) => {
+      stdout += chunk;
+    });
+    child.stderr.on("data", (chunk: Buffer) => {
+      stderr += chunk;
+    });
+    child.once("close", status => resolve({ status, stdout, stderr }));
+  });
+}
+
+/** Runs them at the same time; each must fail with this message, print nothing else on standard output, and no stack trace. */
+async function refuses(cases: readonly (readonly [args: readonly string[], status: number, message: RegExp])[]) {
+  await Promise.all(
+    cases.map(async ([args, status, message]) => {
+      const ended = await variscale(...args);
+      const text = `variscale ${args.join(" ")}\n${ended.stderr}`;
+      assert.match(ended.stderr, message, text);
+      assert.equal(ended.status, status, text);
+      assert.equal(ended.stdout, "", text);
+      assert.doesNotMatch(ended.stderr, /^\s+at |VariscaleError/m, text);
+    }),
+  );
+}
+
+describe("variscale, told what it can't do", function () {
+  this.timeout(30_000);
+  let folder: TestFolder;
+  let pipeline: string;
+
+  beforeEach(() => {
+    folder = new TestFolder();
+    pipeline = join(folder.path, "tiny");
+    mkdirSync(pipeline);
+    writeTinyPipeline(pipeline);
+  });
+  afterEach(() => folder.delete());
+
+  it("names an unknown option of every command", async () => {
+    const commands = ["up x", "demo", "models prepare x", "profile x", "scaler x", "gateway x"];
+    await refuses([
+      ...commands.map(command => [[...command.split(" "), "--wrong"], 1, /^error: unknown option '--wrong'/] as const),
+      [["switcher", "--wrong"], 2, /Unknown option '--wrong'.*usage: variscale switcher/],
+    ]);
+  });
+
+  it("names an argument that is missing or too much, and the choices of an option", async () => {
+    await refuses([
+      [["up"], 1, /missing required argument 'pipeline'/],
+      [["scaler"], 1, /missing required argument 'pipelines'/],
+      [["demo", "x"], 1, /too many arguments/],
+      [["models", "prepare", pipeline, "--output", "xml"], 1, /'xml' is invalid. Allowed choices are table, json/],
+      [["profile", pipeline, "--output", "xml"], 1, /Allowed choices are table, json/],
+      [["up", pipeline, "--log-level", "loud"], 1, /Allowed choices are trace, debug/],
+      [["demo", "--seed", "1.5"], 1, /must be a whole number from 0/],
+      [["profile", pipeline, "--items", "0"], 1, /must be a whole number from 1 to 100000/],
+    ]);
+  });
+
+  it("names what is wrong with a file", async () => {
+    const file = (name: string, text: string): string => {
+      const path = join(folder.path, name);
+      writeFileSync(path, text);
+      return path;
+    };
+    const spec = JSON.parse(readFileSync(join(pipeline, "pipeline.yaml"), "utf8")) as { spec: object };
+    const broken = (above: object): string =>
+      file(`pipelines-${Object.keys(above)}.yaml`, JSON.stringify({ ...spec, spec: { ...spec.spec, ...above } }));
+    await refuses([
+      [["up", file("binary.yaml", "\u0000\u0001\u0002")], 2, /binary\.yaml is not valid/],
+      [["up", file("text.yaml", "a: [")], 2, /text\.yaml is not valid:\n {2}line 1/],
+      [["scaler", broken({ slo: {} })], 2, /spec\.slo\.latencyMs/],
+      [["up", broken({ measurements: "." })], 1, /which .* names, can't be read: EISDIR.*Correct `spec\.measurements`/],
+      [["gateway", broken({ code: "./gone.js" }), "--endpoint", "first=127.0.0.1:1"], 1, /there is no file .*gone\.js/],
+      [["demo", "--csv", file("load.csv", "10\n-1\n")], 2, /load\.csv, line 2: `-1` is not a rate/],
+      [["demo", "--csv", folder.path], 1, /can't be read: EISDIR/],
+      [["switcher", "--config", file("list.json", "[]")], 2, /must have a JSON object/],
+      [["switcher", "--config", folder.path], 2, /can't be read: EISDIR/],
+    ]);
+  });
+
+  it("names what is wrong with the code of a pipeline, its models and its folders", async () => {
+    writeFileSync(join(pipeline, "code.mjs"), "export const modelRecipes = 5;\nexport default {};\n");
+    const file = join(folder.path, "file");
+    writeFileSync(file, "");
+    const other = join(folder.path, "other");
+    mkdirSync(other);
+    writeTinyPipeline(other);
+    await refuses([
+      [
+        ["models", "prepare", pipeline, "--model-folder", pipeline],
+        1,
+        /`modelRecipes` of \.\/code\.mjs must be a list/,
+      ],
+      [["gateway", pipeline, "--endpoint", "first=127.0.0.1:1"], 1, /`decode` is not a function/],
+      [["models", "prepare", other, "--model-folder", file], 1, /can't write .*file/],
+      [["profile", other, "--model-folder", folder.path], 1, /first-light\.onnx of variant first\/light is not in/],
+      [["gateway", other, "--endpoint", "third=127.0.0.1:1"], 2, /stage that the pipeline does not have/],
+    ]);
+  });
+});
+
+describe("variscale --output json", function () {
+  this.timeout(30_000);
+  let folder: TestFolder;
+
+  beforeEach(() => {
+    folder = new TestFolder();
+    writeTinyPipeline(folder.path);
+  });
+  afterEach(() => folder.delete());
+
+  it("prints JSON alone on standard output, progress and logs elsewhere", async () => {
+    const models = await variscale("models", "prepare", folder.path, "--model-folder", folder.path, "--output", "json");
+    assert.equal(models.status, 0, models.stderr);
+    assert.deepEqual(JSON.parse(models.stdout), { folder: folder.path, models: [] });
+    const args = ["--model-folder", folder.path, "--window-ms", "100", "--output", "json"];
+    const profile = await variscale("profile", folder.path, ...args);
+    assert.equal(profile.status, 0, profile.stderr);
+    assert.deepEqual(Object.keys((JSON.parse(profile.stdout) as { stages: object }).stages), ["first", "second"]);
+    assert.match(profile.stderr, /first\/light: batch 1 takes/);
+  });
+});
