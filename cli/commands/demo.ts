@@ -49,11 +49,15 @@ async function runDemo(flags: DemoFlags): Promise<void> {
   const say = (line: string): void => {
     process.stderr.write(`${line}\n`);
   };
-  let running: Up | null = null;
+  let running: Promise<Up> | null = null;
   const interrupt = (): void => {
     say("\ninterrupted: stopping what runs");
-    const closed = running ? running.close() : Promise.resolve();
-    closed.then(
+    // What could not be started has ended by itself.
+    const closed = running?.then(
+      up => up.close(),
+      () => undefined,
+    );
+    Promise.resolve(closed).then(
       () => process.exit(130),
       () => process.exit(1),
     );
@@ -70,8 +74,8 @@ async function runDemo(flags: DemoFlags): Promise<void> {
     say,
     logger: createLogger("demo", flags.logLevel),
     logLevel: flags.logLevel,
-    onStart: up => {
-      running = up;
+    onStart: starting => {
+      running = starting;
     },
   });
   if (flags.output === "json") console.log(JSON.stringify(result, null, 2));

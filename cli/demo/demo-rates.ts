@@ -1,3 +1,4 @@
+import { VariscaleError } from "../../domain/errors.ts";
 import { findStage, type Pipeline, type Stage, type Variant } from "../../domain/pipeline.ts";
 import { serviceMs } from "../../domain/profile.ts";
 import { optimize } from "../../optimizer/optimize.ts";
@@ -52,6 +53,9 @@ function capacityRps(pipeline: Pipeline, machineCores: number, variants: Readonl
   return low;
 }
 
+/** With fewer requests than this there is nothing to see within a demo. */
+const MIN_CAPACITY_RPS = 0.1;
+
 export interface DemoRates {
   readonly lowRps: number;
   readonly peakRps: number;
@@ -59,10 +63,19 @@ export interface DemoRates {
   readonly lightestCapacityRps: number;
 }
 
-/** Loads as shares of this machine's measured capacity, so that a slow machine plays the same story as a fast one. */
+/**
+ * Loads as shares of this machine's measured capacity, so that a slow machine plays the same story as a fast one.
+ *
+ * @throws failed_precondition where the heaviest variants can't serve any load within the SLO.
+ */
 export function demoRates(pipeline: Pipeline, machineCores: number): DemoRates {
   const heaviestCapacityRps = capacityRps(pipeline, machineCores, extremeVariants(pipeline, "heaviest"));
   const lightestCapacityRps = capacityRps(pipeline, machineCores, extremeVariants(pipeline, "lightest"));
+  if (heaviestCapacityRps < MIN_CAPACITY_RPS)
+    throw new VariscaleError(
+      "failed_precondition",
+      `${machineCores} cores of this machine can't serve the heaviest variants within ${pipeline.slo.latencyMs} ms, so there is nothing to compare with. Give it more by --cores, or close what else is running.`,
+    );
   // Low enough that the heaviest variants have a reserve at low load, high enough that they drown at the peak; and far enough from
   // what the lightest ones can do that this machine's other work does not decide.
   const lowRps = 0.4 * heaviestCapacityRps;

@@ -28,7 +28,7 @@ export interface DemoOptions {
   readonly logger: Logger;
   readonly logLevel: LogLevel;
   /** Told of what runs, so that an interrupt can end it. */
-  readonly onStart: (up: Up) => void;
+  readonly onStart: (starting: Promise<Up>) => void;
 }
 
 export interface DemoResult {
@@ -52,6 +52,7 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
   const { say } = options;
   const file = pipelineFileAt(options.pipelinePath);
   const profiled = readPipeline(file);
+  const csv = options.csv === null ? null : readCsv(options.csv);
   const code = await loadCode(profiled, file);
   const { evaluation } = code;
   if (!evaluation)
@@ -73,7 +74,9 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
   const pipeline = readPipeline(file, { set, speedFactor });
   const rates = demoRates(pipeline, options.machineCores);
   const durationMs = options.short ? SHORT_MS : LONG_MS;
-  const shape = shapeOf(options, durationMs, rates.lowRps / rates.peakRps);
+  const shape = csv
+    ? shapeFromCsv(csv.text, durationMs, csv.name)
+    : demoShape(durationMs, rates.lowRps / rates.peakRps);
   say(
     `speed factor ${speedFactor.toFixed(2)}; SLO ${pipeline.slo.latencyMs} ms; within it ${options.machineCores} cores serve ${rates.heaviestCapacityRps.toFixed(1)} rps with the heaviest variants and ${rates.lightestCapacityRps.toFixed(1)} rps with the lightest; peak ${rates.peakRps.toFixed(1)} rps`,
   );
@@ -118,15 +121,16 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
   };
 }
 
-function shapeOf(options: DemoOptions, durationMs: number, lowShare: number): LoadShape {
-  if (options.csv === null) return demoShape(durationMs, lowShare);
+/** Before anything takes its time: the file is read, and what is wrong with it is said. */
+function readCsv(name: string): { readonly name: string; readonly text: string } {
   let text: string;
   try {
-    text = readFileSync(options.csv, "utf8");
+    text = readFileSync(name, "utf8");
   } catch (error) {
-    throw new VariscaleError("not_found", `--csv ${options.csv} can't be read: ${VariscaleError.from(error).message}`);
+    throw new VariscaleError("not_found", `--csv ${name} can't be read: ${VariscaleError.from(error).message}`);
   }
-  return shapeFromCsv(text, durationMs, options.csv);
+  shapeFromCsv(text, 1, name);
+  return { name, text };
 }
 
 /** A line every few seconds: load, what is served, what came of it so far. */

@@ -49,8 +49,18 @@ async function sendOne(
   if (answer === null || (answer.status !== 200 && answer.status !== 503 && answer.status !== 504))
     return options.onRecord({ ...none, outcome: "lost" });
   if (answer.status !== 200) return options.onRecord({ ...none, outcome: "dropped" });
-  const score = options.score(JSON.parse(answer.body), item.label);
+  const score = scoreOf(options, answer.body, item.label);
+  if (score === null) return options.onRecord({ ...none, outcome: "lost" });
   options.onRecord({ ...none, ...score, outcome: "served", variants: answer.variants });
+}
+
+/** Null: what was answered is no response of the pipeline. */
+function scoreOf(options: LoadClientOptions, body: string, label: unknown): Score | null {
+  try {
+    return options.score(JSON.parse(body), label);
+  } catch {
+    return null;
+  }
 }
 
 interface Answer {
@@ -62,7 +72,8 @@ interface Answer {
 function post(options: LoadClientOptions, agent: Agent, item: LabelledItem): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const headers = { "content-type": item.contentType, "content-length": item.body.byteLength };
-    const outgoing = request(options.url, { method: "POST", agent, headers, timeout: options.timeoutMs }, response => {
+    const signal = AbortSignal.timeout(options.timeoutMs);
+    const outgoing = request(options.url, { method: "POST", agent, headers, signal }, response => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("error", reject);
@@ -76,7 +87,6 @@ function post(options: LoadClientOptions, agent: Agent, item: LabelledItem): Pro
         });
       });
     });
-    outgoing.on("timeout", () => outgoing.destroy(new Error("no answer")));
     outgoing.on("error", reject);
     outgoing.end(item.body);
   });

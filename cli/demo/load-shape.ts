@@ -57,20 +57,23 @@ export function demoShape(durationMs: number, lowShare: number): LoadShape {
 }
 
 /**
- * The user's own load, one rate a line (the last column; a heading and blank lines are passed over): its course is played within
+ * The user's own load, one rate a line (the last column; a heading in the first line and blank lines are passed over): its course is played within
  * `durationMs`, its highest rate as the peak. Phases are quarters of the time.
  */
 export function shapeFromCsv(text: string, durationMs: number, fileName: string): LoadShape {
   const rates: number[] = [];
-  for (const [index, line] of text.split(/\r?\n/).entries()) {
+  let isFirst = true;
+  for (const [index, line] of text.split(/\r\n|\n|\r/).entries()) {
+    if (line.trim() === "") continue;
     const cell =
       line
         .split(/[,;\t]/)
         .at(-1)
         ?.trim() ?? "";
-    if (cell === "") continue;
-    const rate = Number(cell);
-    if (Number.isNaN(rate) && rates.length === 0) continue;
+    const mayBeHeading = isFirst && /^[^\d.+-]/.test(cell) && !/^(nan|inf)/i.test(cell);
+    isFirst = false;
+    if (mayBeHeading) continue;
+    const rate = cell === "" ? Number.NaN : Number(cell);
     if (!Number.isFinite(rate) || rate < 0) {
       throw new VariscaleError(
         "invalid_argument",
@@ -79,7 +82,7 @@ export function shapeFromCsv(text: string, durationMs: number, fileName: string)
     }
     rates.push(rate);
   }
-  const peak = Math.max(0, ...rates);
+  const peak = rates.reduce((highest, rate) => Math.max(highest, rate), 0);
   if (peak === 0)
     throw new VariscaleError("invalid_argument", `${fileName} has no rate above 0: write one rate a line`);
   const quarter = durationMs / 4;

@@ -25,16 +25,17 @@ export function reportRows(result: ScenarioResult, shape: LoadShape, sloMs: numb
       scenario: result.name,
       phase: phase.name,
       ...summarise(records, phase.toMs - phase.fromMs, sloMs),
-      ...servedIn(samples, result.samples, phase),
+      ...servedIn(samples, result.samples, phase, shape.durationMs),
     };
   });
 }
 
-function servedIn(samples: readonly Sample[], all: readonly Sample[], phase: Phase) {
+function servedIn(samples: readonly Sample[], all: readonly Sample[], phase: Phase, durationMs: number) {
   const stages = Object.keys(all[0]?.variants ?? {});
   const switchesBy = (atMs: number): number =>
     Math.max(0, ...all.filter(sample => sample.atMs < atMs).map(sample => sample.switches));
-  const last = phase.toMs >= (all.at(-1)?.atMs ?? 0) ? Number.POSITIVE_INFINITY : phase.toMs;
+  // The last look is taken when the last request has ended, after the last phase.
+  const last = phase.toMs >= durationMs ? Number.POSITIVE_INFINITY : phase.toMs;
   return {
     variants: Object.fromEntries(
       stages.map(stage => [stage, mostFrequent(samples.map(sample => sample.variants[stage] ?? ""))]),

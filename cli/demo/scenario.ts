@@ -2,6 +2,7 @@ import type { LabelledItem, PipelineCode } from "../../gateway/stage.ts";
 import { startUp, type Up, type UpOptions } from "../up/up.ts";
 import { runLoad } from "./load-client.ts";
 import type { RequestRecord } from "./request-record.ts";
+import { SwitchCounter } from "./switch-counter.ts";
 
 /** What was served at one moment of a run. */
 export interface Sample {
@@ -9,7 +10,7 @@ export interface Sample {
   readonly variants: Readonly<Record<string, string>>;
   readonly replicas: Readonly<Record<string, number>>;
   readonly cores: number;
-  /** Switches of all switchers since the run started. */
+  /** Switches of all switchers since the run started, warm-up not counted. */
   readonly switches: number;
 }
 
@@ -30,13 +31,14 @@ export interface ScenarioOptions {
   readonly timeoutMs: number;
   readonly onProgress: (atMs: number, up: Up, records: readonly RequestRecord[]) => void;
   /** Told of what runs, so that an interrupt can end it. */
-  readonly onStart: (up: Up) => void;
+  readonly onStart: (starting: Promise<Up>) => void;
 }
 
 /** Starts everything, plays the load once, stops everything. */
 export async function playScenario(options: ScenarioOptions): Promise<ScenarioResult> {
-  const up = await startUp(options.up);
-  options.onStart(up);
+  const starting = startUp(options.up);
+  options.onStart(starting);
+  const up = await starting;
   const records: RequestRecord[] = [];
   const samples: Sample[] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -53,14 +55,16 @@ export async function playScenario(options: ScenarioOptions): Promise<ScenarioRe
         onRecord,
       });
     await send(options.warmUpMs, () => undefined);
+    const counter = new SwitchCounter();
     const startMs = performance.now();
+    counter.observe(up.scaler.switchers(up.pipeline.key));
     timer = setInterval(() => {
       const atMs = performance.now() - startMs;
-      samples.push(sampleOf(up, atMs));
+      samples.push(sampleOf(up, counter, atMs));
       options.onProgress(atMs, up, records);
     }, 1000);
     await send(options.arrivalsMs, record => records.push(record));
-    samples.push(sampleOf(up, performance.now() - startMs));
+    samples.push(sampleOf(up, counter, performance.now() - startMs));
   } finally {
     clearInterval(timer);
     await up.close();
@@ -73,7 +77,7 @@ async function firstPlan(up: Up): Promise<void> {
   for (let i = 0; i < 100 && !up.board()?.plan; i++) await new Promise(resolve => setTimeout(resolve, 200));
 }
 
-function sampleOf(up: Up, atMs: number): Sample {
+function sampleOf(up: Up, counter: SwitchCounter, atMs: number): Sample {
   const board = up.board();
   const switchers = up.scaler.switchers(up.pipeline.key);
   const variants: Record<string, string> = {};
@@ -85,5 +89,5 @@ function sampleOf(up: Up, atMs: number): Sample {
     replicas[stage.name] = ready.length;
     cores += (board?.stages.find(other => other.stage === stage.name)?.replicasNow ?? ready.length) * stage.cores;
   }
-  return { atMs, variants, replicas, cores, switches: switchers.reduce((sum, view) => sum + view.switches, 0) };
+  return { atMs, variants, replicas, cores, switches: counter.observe(switchers) };
 }

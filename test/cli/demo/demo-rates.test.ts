@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { demoRates, extremeVariants, staticOverrides } from "../../../cli/demo/demo-rates.ts";
+import { scaleServiceTimes } from "../../../domain/scale-profile.ts";
+import { pipelineFixture, twoStages } from "../../support/pipeline-fixture.ts";
+
+describe("extremeVariants()", () => {
+  it("goes by service time, not by the order in the file", () => {
+    const pipeline = pipelineFixture([{ name: "read", ladder: { b: [5, 0.9], c: [9, 0.8], a: [1, 0.95] } }]);
+    assert.deepEqual(extremeVariants(pipeline, "heaviest"), { read: "c" });
+    assert.deepEqual(extremeVariants(pipeline, "lightest"), { read: "a" });
+  });
+
+  it("leaves out what was not measured, and takes the default where nothing was", () => {
+    const [stage] = twoStages().stages;
+    const of = (measured: readonly string[]) => ({
+      ...twoStages(),
+      stages: [
+        {
+          ...stage!,
+          variants: stage!.variants.map(one => (measured.includes(one.name) ? one : { ...one, profile: null })),
+        },
+      ],
+    });
+    assert.deepEqual(extremeVariants(of(["middle", "light"]), "heaviest"), { detect: "middle" });
+    assert.deepEqual(extremeVariants(of([]), "lightest"), { detect: "heavy" });
+  });
+});
+
+describe("demoRates()", () => {
+  it("has a low load that the heaviest variants serve, and a peak that drowns them and that the lightest serve", () => {
+    const rates = demoRates(twoStages(), 2);
+    assert.ok(rates.lowRps < 0.5 * rates.heaviestCapacityRps);
+    assert.ok(rates.peakRps > 1.5 * rates.heaviestCapacityRps);
+    assert.ok(rates.peakRps < 0.5 * rates.lightestCapacityRps);
+  });
+
+  it("is a share of the machine's capacity: the same story on any machine", () => {
+    const rates = demoRates(twoStages(), 2);
+    const slow = demoRates(scaleServiceTimes(twoStages({ slo: { latencyMs: 2000, quantile: 0.95 } }), 4), 2);
+    for (const key of ["lowRps", "peakRps", "heaviestCapacityRps", "lightestCapacityRps"] as const)
+      assert.ok(Math.abs((slow[key] * 4) / rates[key] - 1) < 0.01, key);
+    assert.ok(demoRates(twoStages(), 8).peakRps > 2 * rates.peakRps);
+  });
+
+  it("says so where the heaviest variants can't serve anything within the SLO", () => {
+    const tight = twoStages({ slo: { latencyMs: 50, quantile: 0.95 } });
+    assert.throws(() => demoRates(tight, 2), {
+      code: "failed_precondition",
+      message: /2 cores of this machine can't serve the heaviest variants within 50 ms/,
+    });
+    assert.throws(() => demoRates(twoStages(), 0.001), /can't serve the heaviest variants/);
+  });
+});
+
+describe("staticOverrides()", () => {
+  it("names each stage's field by its place in the file, and passes over unknown stages", () => {
+    assert.deepEqual(staticOverrides(twoStages(), { read: "light", detect: "heavy", other: "x" }), [
+      "spec.objective.policy=static",
+      "spec.stages[1].defaultVariant=light",
+      "spec.stages[0].defaultVariant=heavy",
+    ]);
+  });
+});

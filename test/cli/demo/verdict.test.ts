@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import type { ReportRow } from "../../../cli/demo/report.ts";
+import { checks, SCENARIOS } from "../../../cli/demo/verdict.ts";
+import { twoStages } from "../../support/pipeline-fixture.ts";
+
+const PHASES = { low: "low", peak: "peak" };
+const [OURS, HEAVIEST, LIGHTEST] = SCENARIOS;
+
+const row = (scenario: string, phase: string, above: Partial<ReportRow> = {}): ReportRow => ({
+  scenario,
+  phase,
+  offered: 100,
+  offeredRps: 10,
+  served: 100,
+  dropped: 0,
+  lost: 0,
+  p50Ms: 50,
+  p99Ms: 100,
+  sloAttainment: 1,
+  accuracy: 0.9,
+  partAccuracy: 0.95,
+  effectiveAccuracy: 0.9,
+  variants: { detect: "heavy", read: "heavy" },
+  replicas: { detect: 1, read: 1 },
+  cores: 2,
+  switches: 4,
+  ...above,
+});
+
+/** A run that shows all it must; `above` replaces fields of one row. */
+function rowsWith(scenario = "", phase = "", above: Partial<ReportRow> = {}): ReportRow[] {
+  return [
+    row(OURS, "low"),
+    row(OURS, "peak", { variants: { detect: "light", read: "middle" } }),
+    row(OURS, "whole run"),
+    row(HEAVIEST, "whole run", { effectiveAccuracy: 0.5, switches: 0 }),
+    row(LIGHTEST, "whole run", { effectiveAccuracy: 0.8, switches: 0 }),
+  ].map(one => (one.scenario === scenario && one.phase === phase ? { ...one, ...above } : one));
+}
+
+const failed = (rows: readonly ReportRow[], phases: typeof PHASES | null = PHASES): string[] =>
+  checks(rows, twoStages(), phases).flatMap(check => (check.passed ? [] : check.name));
+
+describe("checks()", () => {
+  it("pass for a run that shows all it must", () => {
+    assert.deepEqual(failed(rowsWith()), []);
+    assert.equal(checks(rowsWith(), twoStages(), PHASES).length, 5);
+  });
+
+  const FAULTS: readonly (readonly [scenario: string, phase: string, fault: Partial<ReportRow>, check: string])[] = [
+    [OURS, "whole run", { lost: 1 }, "nothing lost"],
+    [OURS, "whole run", { switches: 0 }, "variants were switched while serving"],
+    [HEAVIEST, "whole run", { effectiveAccuracy: 0.9 }, "more effective accuracy than always heaviest"],
+    [HEAVIEST, "whole run", { effectiveAccuracy: Number.NaN }, "more effective accuracy than always heaviest"],
+    [LIGHTEST, "whole run", { effectiveAccuracy: 0.95 }, "more effective accuracy than always lightest"],
+    [OURS, "low", { variants: { detect: "light", read: "middle" } }, "heavier variants at low load than at high load"],
+    [OURS, "peak", { variants: { detect: "heavy", read: "heavy" } }, "heavier variants at low load than at high load"],
+    [OURS, "low", { variants: {} }, "heavier variants at low load than at high load"],
+  ];
+  for (const [scenario, phase, fault, check] of FAULTS) {
+    it(`fail for ${scenario}, ${phase} with ${JSON.stringify(fault)}`, () => {
+      assert.deepEqual(failed(rowsWith(scenario, phase, fault)), [check]);
+    });
+  }
+
+  it("take the heavier one where two variants were served at once", () => {
+    const mixed = { variants: { detect: "light+middle", read: "middle" } };
+    assert.deepEqual(failed(rowsWith(OURS, "low", mixed)), []);
+    assert.deepEqual(failed(rowsWith(OURS, "peak", { variants: { detect: "heavy+light", read: "heavy" } })).length, 1);
+  });
+
+  it("fail where nothing was answered", () => {
+    const rows = rowsWith().map(one => ({ ...one, effectiveAccuracy: Number.NaN }));
+    assert.equal(failed(rows).length, 2);
+  });
+
+  it("leave the phases out for a load of the user's", () => {
+    assert.equal(checks(rowsWith(), twoStages(), null).length, 4);
+    assert.deepEqual(failed(rowsWith(OURS, "low", { variants: {} }), null), []);
+  });
+
+  it("fail where a scenario was not played", () => {
+    for (const missing of SCENARIOS)
+      assert.deepEqual(failed(rowsWith().filter(one => one.scenario !== missing)), ["all scenarios were played"]);
+    assert.deepEqual(failed(rowsWith().filter(one => one.phase !== "peak")), []);
+  });
+});
