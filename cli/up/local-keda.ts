@@ -16,6 +16,8 @@ export interface LocalKedaOptions {
   readonly scalerAddress: string;
   readonly pipeline: Pipeline;
   readonly onReplicas: (stage: string, replicas: number) => void;
+  /** From the end of one round to the next. Default 500. */
+  readonly pollIntervalMs?: number;
   readonly logger: Logger;
 }
 
@@ -59,7 +61,7 @@ export function startLocalKeda(options: LocalKedaOptions): LocalKeda {
         options.logger.debug({ err: error, stage: stage.name }, "no metric: replicas stay");
       });
     }
-    if (!closed) timer = setTimeout(run, POLL_INTERVAL_MS);
+    if (!closed) timer = setTimeout(run, options.pollIntervalMs ?? POLL_INTERVAL_MS);
   }
 
   const run = (): void => {

@@ -29,10 +29,6 @@ export class ReplicaSet {
     while (this.#replicas.length > replicas) this.#stopReplica();
   }
 
-  get size(): number {
-    return this.#replicas.length;
-  }
-
   /** Of the processes that run now and are not to be stopped. */
   get pids(): readonly number[] {
     return this.#replicas.flatMap(replica => replica.pid ?? []);

@@ -92,7 +92,9 @@ describe("variscale up", function () {
     await up.unpin();
   });
 
-  it("starts a gateway that was killed again, at the same address", async () => {
+  it("starts a gateway that was killed again, at the same address, and tells it the endpoints", async () => {
+    // Nothing that would change endpoints is under way.
+    await up.until(async () => (await up.endpoints("first")) === 1 && up.children().length === 3, "calm");
     process.kill(processOf("gateway"), "SIGKILL");
     const answer = () =>
       sendNumber(up.url, 1).then(
