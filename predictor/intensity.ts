@@ -1,4 +1,4 @@
-import { poissonMaximum } from "./poisson-maximum.ts";
+import { smoothPoissonMaximum } from "./poisson-maximum.ts";
 import { type Quantiles, quantiles } from "./quantiles.ts";
 
 /** Halvings of the interval: the result is exact to a millionth of the peak. */
@@ -7,7 +7,7 @@ const STEPS = 24;
 /**
  * The Poisson rates whose highest count of `seconds` seconds has the quantiles `peakRps`: what a queueing model must be given, which
  * adds the chance of single arrivals by itself. At low rates the difference is large. Worked: at a steady 2 rps the 0.95 quantile of
- * the highest of 20 seconds is 6; planned for as a rate it would be three times the load, and from it the rate is found again.
+ * the highest of 20 seconds is 7; planned for as a rate it would be more than three times the load, and from it 1.99 is found.
  */
 export function intensities(peakRps: Quantiles, seconds: number): Quantiles {
   let below = 0;
@@ -17,8 +17,7 @@ export function intensities(peakRps: Quantiles, seconds: number): Quantiles {
     let high = peak;
     for (let step = 0; step < STEPS; step++) {
       const middle = (low + high) / 2;
-      // Counts are whole and calibrated peaks are not: half a count is neither over nor under.
-      if (poissonMaximum(middle, seconds)[i] <= peak + 0.5) low = middle;
+      if (smoothPoissonMaximum(middle, seconds)[i] <= peak) low = middle;
       else high = middle;
     }
     below = Math.max(below, low);

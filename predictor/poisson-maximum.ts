@@ -13,6 +13,30 @@ export function poissonMaximum(meanRps: number, seconds: number): Quantiles {
   return meanRps <= LARGEST_SUMMED_MEAN ? summed(meanRps, seconds) : expanded(meanRps, seconds);
 }
 
+/**
+ * The same with counts spread evenly over half a count to either side, so that it rises steadily with the mean: what can be solved for the mean
+ * without taking the upper end of a step for its middle.
+ */
+export function smoothPoissonMaximum(meanRps: number, seconds: number): Quantiles {
+  return meanRps <= LARGEST_SUMMED_MEAN ? smoothed(meanRps, seconds) : expanded(meanRps, seconds);
+}
+
+function smoothed(mean: number, seconds: number): Quantiles {
+  const last = Math.ceil(mean + 20 * Math.sqrt(mean) + 20);
+  let count = 0;
+  let probability = Math.exp(-mean);
+  let below = 0;
+  return quantiles(q => {
+    const threshold = q ** (1 / seconds);
+    while (below + probability < threshold && count < last) {
+      below += probability;
+      count += 1;
+      probability *= mean / count;
+    }
+    return Math.max(0, count - 0.5 + Math.min(1, (threshold - below) / probability));
+  });
+}
+
 function summed(mean: number, seconds: number): Quantiles {
   // Rounding can keep the sum below a threshold that is next to 1.
   const last = Math.ceil(mean + 20 * Math.sqrt(mean) + 20);

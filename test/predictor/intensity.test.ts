@@ -6,16 +6,28 @@ import { poissonMaximum } from "../../predictor/poisson-maximum.ts";
 
 describe("intensities()", () => {
   it("finds the rate again whose highest seconds the quantiles are", () => {
-    for (const rate of [0.5, 2, 7, 20, 59, 100, 1000]) {
+    for (const rate of [0.5, 2, 7, 20, 59, 60, 100, 1000]) {
       for (const seconds of [10, 30, 600]) {
         const found = intensities(poissonMaximum(rate, seconds), seconds)[2];
-        // One count more or less at the quantile is all that a whole number can tell.
-        assert.ok(
-          found >= rate - 1e-3 && found < rate + 0.6 + 0.1 * Math.sqrt(rate),
-          `${rate} rps over ${seconds} s: ${found}`,
-        );
+        // Half a count more or less at the quantile is all that a whole number can tell.
+        assert.ok(Math.abs(found - rate) < 0.1 + 0.05 * Math.sqrt(rate), `${rate} rps over ${seconds} s: ${found}`);
       }
     }
+  });
+
+  it("is the worked example of its comment", () => {
+    assert.equal(poissonMaximum(2, 20)[2], 7);
+    assert.ok(Math.abs(intensities(poissonMaximum(2, 20), 20)[2] - 1.99) < 0.005);
+  });
+
+  it("is neither above nor below the rate on average, although counts are whole", () => {
+    let sum = 0;
+    let rates = 0;
+    for (let rate = 1; rate < 10; rate += 0.05) {
+      sum += intensities(poissonMaximum(rate, 25), 25)[2] / rate;
+      rates += 1;
+    }
+    assert.ok(Math.abs(sum / rates - 1) < 0.04, String(sum / rates));
   });
 
   it("is far below the peak at low rates and close to it at high ones", () => {
