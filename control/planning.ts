@@ -1,11 +1,9 @@
-import { type Configuration, replicasOf } from "../domain/configuration.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
-import { configurationOf, type Plan, type Reason } from "../domain/plan.ts";
-import { evaluate } from "../optimizer/evaluate.ts";
-import { optimize } from "../optimizer/optimize.ts";
+import { configurationOf, type Reason } from "../domain/plan.ts";
 import type { Problem, StagePin } from "../optimizer/problem.ts";
 import { leadMs, stuckCap } from "./actuation.ts";
 import type { ControlState, Demand } from "./control-state.ts";
+import { type DemandLevels, decide, withReason } from "./decide.ts";
 import { excludedVariants } from "./quarantine.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
@@ -38,7 +36,9 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
     return { ...kept, planReasons: state.plan ? withReason(state.planReasons, "held_no_data") : state.planReasons };
   }
   if (!isDue(state, problem.rateRps, planInputs, input.pipeline.intervalMs, nowMs)) return kept;
-  const { plan, reasons } = decide(state.plan, problem);
+  const decided = decide(problem, demandOf(demands));
+  if (decided === null) return { ...kept, planReasons: withReason(state.planReasons, "held_hysteresis") };
+  const { plan, reasons } = decided;
   const decisions = state.decisions + 1;
   return {
     plan,
@@ -58,6 +58,11 @@ function withDemand(demands: readonly Demand[], input: TickInput, nowMs: number)
   if (!input.forecast) return recent;
   const forecast = input.forecast.intensityRps[SETTINGS.forecastQuantile];
   return [...recent, { atMs: nowMs, rateRps: Math.max(forecast, input.forecast.reactiveRps) }];
+}
+
+function demandOf(demands: readonly Demand[]): DemandLevels {
+  const rates = demands.map(demand => demand.rateRps);
+  return { nowRps: rates.at(-1) ?? 0, sustainedRps: Math.min(...rates) };
 }
 
 function toProblem(state: ControlState, input: TickInput, nowMs: number): Problem {
@@ -107,17 +112,6 @@ function isDue(state: ControlState, rateRps: number, planInputs: string, interva
   return planInputs !== state.planInputs || rateRps > state.plan.rateRps * SETTINGS.surgeFactor + 1e-3;
 }
 
-/** The best plan, or the current configuration where the best one is not better by enough. */
-function decide(current: Plan | null, problem: Problem): { plan: Plan; reasons: readonly Reason[] } {
-  const best = optimize(problem);
-  if (!current || !best.feasible || !problem.current || isSame(problem.current, configurationOf(best)))
-    return { plan: best, reasons: best.reasons };
-  const kept = evaluate(problem, problem.current);
-  if (!kept.feasible || best.objective - kept.objective >= SETTINGS.hysteresis)
-    return { plan: best, reasons: best.reasons };
-  return { plan: { ...kept, runnerUp: best.runnerUp }, reasons: withReason(kept.reasons, "held_hysteresis") };
-}
-
 function reasonsOf(problem: Problem, input: TickInput, demands: readonly Demand[]): Reason[] {
   const reasons: Reason[] = [];
   const newest = demands.at(-1)?.rateRps ?? 0;
@@ -142,21 +136,4 @@ function outline(pipeline: Pipeline): unknown {
       stage.variants.map(variant => variant.sha256),
     ]),
   ];
-}
-
-function isSame(a: Configuration, b: Configuration): boolean {
-  return Object.keys(a).every(stage => {
-    const left = a[stage];
-    const right = b[stage];
-    return (
-      left &&
-      right &&
-      replicasOf(left) === replicasOf(right) &&
-      JSON.stringify(left.parts) === JSON.stringify(right.parts)
-    );
-  });
-}
-
-function withReason(reasons: readonly Reason[], reason: Reason): readonly Reason[] {
-  return reasons.includes(reason) ? reasons : [...reasons, reason];
 }

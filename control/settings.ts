@@ -6,6 +6,8 @@ export const SETTINGS = {
   surgeFactor: 1.1,
   /** A plan is no better than the current one unless its objective is higher by this much, beside what the switch itself costs. */
   hysteresis: 0.002,
+  /** The current variants are left at once only where the demand takes more of their capacity than this. */
+  overrunUtilisation: 0.95,
   /** Replicas at most double, or grow by this many, before the ones asked for are ready. */
   stepReplicas: 4,
   /** Without arrivals for this long, a pipeline whose stages allow it may go to zero. */

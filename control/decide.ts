@@ -1,0 +1,96 @@
+import { type Configuration, mainPart } from "../domain/configuration.ts";
+import { configurationOf, type Plan, type Reason } from "../domain/plan.ts";
+import { evaluate } from "../optimizer/evaluate.ts";
+import { optimize } from "../optimizer/optimize.ts";
+import type { Problem, StagePin } from "../optimizer/problem.ts";
+import { SETTINGS } from "./settings.ts";
+
+/** Entry rates that the forecasts of the hold window asked for. */
+export interface DemandLevels {
+  readonly nowRps: number;
+  /** The lowest of the window: what was asked for all the time. */
+  readonly sustainedRps: number;
+}
+
+/**
+ * The plan to go to, or null where the current plan had better stay as it is. Replicas follow the demand; variants are changed only for a gain
+ * above the hysteresis, and are not left for an excursion of the demand that they live through: a switch lasts at least the hold window.
+ */
+export function decide(
+  problem: Problem,
+  demand: DemandLevels,
+): { readonly plan: Plan; readonly reasons: readonly Reason[] } | null {
+  const best = optimize(problem);
+  const { current } = problem;
+  const chosen = { plan: best, reasons: best.reasons };
+  if (!current) return chosen;
+  const goal = configurationOf(best);
+  if (hasSameVariants(current, goal)) {
+    if (!best.feasible || isSame(current, goal)) return chosen;
+    return keptUnlessBetter(evaluate(problem, current), best) ?? chosen;
+  }
+  const pins = pinsTo(problem, current);
+  if (pins === null) return chosen;
+  const stay = optimize({ ...problem, pins });
+  const kept = keptUnlessBetter(stay, best);
+  if (kept) return kept;
+  return !stay.feasible && outlasts(problem, current, demand, best) ? null : chosen;
+}
+
+function keptUnlessBetter(kept: Plan, best: Plan): { readonly plan: Plan; readonly reasons: readonly Reason[] } | null {
+  if (!kept.feasible || best.objective - kept.objective >= SETTINGS.hysteresis) return null;
+  return { plan: { ...kept, runnerUp: best.runnerUp }, reasons: withReason(kept.reasons, "held_hysteresis") };
+}
+
+/**
+ * Whether the current configuration lives through demand that it was not planned for: it holds at what was asked for all the time, and at
+ * what is asked for now it has capacity left and answers no fewer requests right and in time than the best plan would.
+ */
+function outlasts(problem: Problem, current: Configuration, demand: DemandLevels, best: Plan): boolean {
+  if (!evaluate({ ...problem, rateRps: demand.sustainedRps }, current).feasible) return false;
+  const { pipeline } = problem;
+  const relaxed = {
+    ...pipeline,
+    slo: { ...pipeline.slo, quantile: 0.5 },
+    objective: {
+      ...pipeline.objective,
+      utilisation: Math.max(pipeline.objective.utilisation, SETTINGS.overrunUtilisation),
+    },
+  };
+  const now = evaluate({ ...problem, pipeline: relaxed, rateRps: demand.nowRps }, current);
+  return now.feasible && now.effectiveAccuracy >= best.effectiveAccuracy;
+}
+
+/** The problem's pins with every stage's variant given; null: a pin is of another variant. */
+function pinsTo(problem: Problem, current: Configuration): readonly StagePin[] | null {
+  const pins: StagePin[] = [];
+  for (const { name } of problem.pipeline.stages) {
+    const variant = variantOf(current, name);
+    const own = problem.pins.filter(pin => pin.stage === name);
+    if (variant === null || own.some(pin => pin.variant !== null && pin.variant !== variant)) return null;
+    pins.push(...own, { stage: name, variant, batch: null, replicas: null });
+  }
+  return pins;
+}
+
+function variantOf(configuration: Configuration, stage: string): string | null {
+  const found = configuration[stage];
+  return (found && mainPart(found)?.variant) ?? null;
+}
+
+function hasSameVariants(a: Configuration, b: Configuration): boolean {
+  return stagesOf(a, b).every(stage => variantOf(a, stage) === variantOf(b, stage));
+}
+
+function isSame(a: Configuration, b: Configuration): boolean {
+  return stagesOf(a, b).every(stage => JSON.stringify(a[stage]?.parts) === JSON.stringify(b[stage]?.parts));
+}
+
+function stagesOf(a: Configuration, b: Configuration): readonly string[] {
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])];
+}
+
+/** The reasons with one more, if it is not among them. */
+export function withReason(reasons: readonly Reason[], reason: Reason): readonly Reason[] {
+  return reasons.includes(reason) ? reasons : [...reasons, reason];
+}
