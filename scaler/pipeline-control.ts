@@ -2,7 +2,7 @@ import type { PipelineBoard } from "../control/board.ts";
 import { type ControlState, initialState } from "../control/control-state.ts";
 import { planningHorizonMs } from "../control/planning.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
-import { tick } from "../control/tick.ts";
+import { type TickResult, tick } from "../control/tick.ts";
 import type { LoadSample } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { LoadForecaster } from "../predictor/load-forecaster.ts";
@@ -31,8 +31,6 @@ export class PipelineControl {
   readonly #machineCores: number | null;
   readonly #forecaster: LoadForecaster;
   #state: ControlState;
-  /** The state is as it was stored, and no tick has gone on from it yet. */
-  #isUntried: boolean;
   #newest: LoadSample | null = null;
   #revision = 0;
 
@@ -45,7 +43,6 @@ export class PipelineControl {
     this.settings.restore(stored?.settings, options.nowMs);
     this.#forecaster = LoadForecaster.restore(stored?.forecaster ?? null);
     this.#state = stored?.control ?? initialState(epoch);
-    this.#isUntried = stored !== null;
   }
 
   get decisionId(): string | null {
@@ -69,11 +66,12 @@ export class PipelineControl {
   tick(samples: readonly LoadSample[], switchers: readonly SwitcherView[], nowMs: number): PipelineBoard {
     for (const sample of samples) {
       this.#forecaster.observe(sample);
-      if (this.#newest === null || sample.atMs > this.#newest.atMs) this.#newest = sample;
+      // One from the future was taken before the clock was set back.
+      if (this.#newest === null || sample.atMs > this.#newest.atMs || this.#newest.atMs > nowMs + LOAD_STALE_AFTER_MS)
+        this.#newest = sample;
     }
-    const result = this.#tickFrom(switchers, nowMs);
+    const result = this.#pureTick(switchers, nowMs);
     this.#state = result.state;
-    this.#isUntried = false;
     this.touch();
     return result.board;
   }
@@ -87,18 +85,9 @@ export class PipelineControl {
     };
   }
 
-  #tickFrom(switchers: readonly SwitcherView[], nowMs: number): ReturnType<typeof tick> {
-    try {
-      return this.#pureTick(this.#state, switchers, nowMs);
-    } catch (error) {
-      // A stored state that no tick can go on from would stop this pipeline for ever: it starts anew instead.
-      if (!this.#isUntried) throw error;
-      return this.#pureTick(initialState(this.epoch), switchers, nowMs);
-    }
-  }
-
-  #pureTick(state: ControlState, switchers: readonly SwitcherView[], nowMs: number): ReturnType<typeof tick> {
+  #pureTick(switchers: readonly SwitcherView[], nowMs: number): TickResult {
     const { pipeline } = this;
+    const state = this.#state;
     const isFresh = this.#newest !== null && Math.abs(nowMs - this.#newest.atMs) <= LOAD_STALE_AFTER_MS;
     return tick(
       state,

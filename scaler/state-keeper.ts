@@ -37,14 +37,15 @@ export class StateKeeper {
       conditions.set(
         pipeline.key,
         "StateSaved",
-        `${path} can't be used: ${reason}; the pipeline starts without what was learnt`,
+        `${path} can't be used: ${reason}; the pipeline starts without it`,
         clock.nowMs(),
       );
     try {
       const read = readState(path);
       if (read.kind === "absent") return null;
-      const stored = read.kind === "ok" ? parseStoredPipeline(read.payload) : null;
-      if (!stored) problem(read.kind === "corrupt" ? read.reason : "it was written by another version");
+      const { stored, problem: reason } =
+        read.kind === "ok" ? parseStoredPipeline(read.payload) : { stored: null, problem: read.reason };
+      if (reason !== null) problem(reason);
       return stored;
     } catch (error) {
       problem(VariscaleError.from(error).message);

@@ -1,10 +1,13 @@
 import { z } from "zod";
 import type { ControlState } from "../control/control-state.ts";
+import { formatIssue, issuesOf } from "../domain/file-issue.ts";
+import { storedControlSchema } from "./stored-control.ts";
 
 /** What is stored of one pipeline. */
 export interface StoredPipeline {
   readonly epoch: number;
-  readonly control: ControlState;
+  /** Null: it can't be used. */
+  readonly control: ControlState | null;
   /** A snapshot of LoadForecaster, which checks it by itself. */
   readonly forecaster: unknown;
   /** A snapshot of OperatorSettings, which checks it by itself. */
@@ -13,18 +16,34 @@ export interface StoredPipeline {
 
 const storedSchema = z.object({
   epoch: z.int().min(0),
-  control: z.looseObject({ schemaVersion: z.literal(1), epoch: z.int().min(0), decisions: z.int().min(0) }),
-  forecaster: z.unknown(),
-  settings: z.unknown(),
+  control: z.unknown(),
+  forecaster: z.unknown().optional(),
+  settings: z.unknown().optional(),
 });
 
+export interface StoredResult {
+  /** Null: nothing of it can be used. */
+  readonly stored: StoredPipeline | null;
+  /** Names the first field that can't be used; null: all can. */
+  readonly problem: string | null;
+}
+
 /**
- * Null: it is no stored pipeline of a version that is known. The file's checksum says that it is what this program wrote, so only
- * its version is looked at; whether a tick can go on from it shows at the first tick.
+ * Checks every field that a tick goes on from: the file may be of another version, or written by another program. What operators set and what
+ * the forecaster learnt is kept where only the control state can't be used.
  */
-export function parseStoredPipeline(payload: unknown): StoredPipeline | null {
+export function parseStoredPipeline(payload: unknown): StoredResult {
   const result = storedSchema.safeParse(payload);
-  if (!result.success) return null;
+  if (!result.success) return { stored: null, problem: firstIssue(result.error, payload) };
   const { epoch, control, forecaster, settings } = result.data;
-  return { epoch, control: control as unknown as ControlState, forecaster, settings };
+  const checked = storedControlSchema.safeParse(control);
+  return {
+    stored: { epoch, control: checked.success ? checked.data : null, forecaster, settings },
+    problem: checked.success ? null : `control state: ${firstIssue(checked.error, control)}`,
+  };
+}
+
+function firstIssue(error: z.ZodError, root: unknown): string {
+  const [issue] = issuesOf(error, root, []);
+  return issue ? formatIssue(issue) : "it is no state of a pipeline";
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { describe, it } from "mocha";
 import { initialState } from "../../control/control-state.ts";
 import { PipelineControl } from "../../scaler/pipeline-control.ts";
@@ -8,13 +9,13 @@ import { testPipeline } from "./support/test-pipeline.ts";
 const NOW_MS = 1_700_000_000_000;
 
 function open(control: unknown): PipelineControl {
-  const stored = parseStoredPipeline({ epoch: 4, control, forecaster: { version: -1 }, settings: "nonsense" });
+  const { stored } = parseStoredPipeline({ epoch: 4, control, forecaster: { version: -1 }, settings: "nonsense" });
   assert.ok(stored);
   return new PipelineControl({ pipeline: testPipeline(), stored, epoch: 5, machineCores: null, nowMs: NOW_MS });
 }
 
 describe("PipelineControl", () => {
-  it("starts anew from a stored state that no tick can go on from", () => {
+  it("starts anew where the stored control state can't be used", () => {
     const control = open({ ...initialState(4), actuations: null, quarantines: "none" });
     const board = control.tick([], [], NOW_MS);
     assert.equal(board.plan, null);
@@ -38,9 +39,68 @@ describe("PipelineControl", () => {
   });
 });
 
+/** A pipeline's state as it is stored after a minute of work. */
+function worked(): Record<string, unknown> {
+  const control = open(initialState(4));
+  for (let second = 0; second < 60; second++)
+    control.tick([{ atMs: NOW_MS + second * 1000, rateRps: 50 }], [], NOW_MS + second * 1000);
+  return JSON.parse(JSON.stringify(control.snapshot(NOW_MS + 60_000)));
+}
+
+/** Every path to a value in `node`. */
+function pathsOf(node: unknown, path: readonly string[] = []): (readonly string[])[] {
+  if (node === null || typeof node !== "object") return [path];
+  return [path, ...Object.entries(node).flatMap(([key, value]) => pathsOf(value, [...path, key]))];
+}
+
+function replaceAt(root: unknown, path: readonly string[], value: unknown): unknown {
+  const [key, ...rest] = path;
+  if (key === undefined) return value;
+  if (Array.isArray(root)) return root.map((item, i) => (String(i) === key ? replaceAt(item, rest, value) : item));
+  const object = root as Record<string, unknown>;
+  return { ...object, [key]: replaceAt(object[key], rest, value) };
+}
+
 describe("parseStoredPipeline()", () => {
   it("takes nothing of another version or shape", () => {
-    for (const payload of [null, 1, {}, { epoch: 1, control: { schemaVersion: 2, epoch: 1, decisions: 0 } }])
-      assert.equal(parseStoredPipeline(payload), null);
+    for (const payload of [null, 1, {}, { epoch: -1, control: initialState(1) }]) {
+      const { stored, problem } = parseStoredPipeline(payload);
+      assert.equal(stored, null);
+      assert.ok(problem);
+    }
+    const { stored, problem } = parseStoredPipeline({ epoch: 1, control: { ...initialState(1), schemaVersion: 2 } });
+    assert.equal(stored?.control, null);
+    assert.match(problem ?? "", /^control state: schemaVersion/);
+  });
+
+  it("takes what was stored as it was", () => {
+    const state = worked();
+    const { stored, problem } = parseStoredPipeline(state);
+    assert.equal(problem, null);
+    assert.deepEqual(JSON.parse(JSON.stringify(stored)), state);
+  });
+
+  it("takes no damaged state that a tick would stumble over, or that would make a board of nonsense", () => {
+    const state = worked();
+    const paths = pathsOf(state["control"]).filter(path => path.length > 0);
+    const values = [null, "x", -1, 0.5, 1e300, {}, [], [null], true, { __proto__: null, length: 3 }];
+    fc.assert(
+      fc.property(fc.constantFrom(...paths), fc.constantFrom(...values), (path, value) => {
+        const damaged = { epoch: 4, control: replaceAt(state["control"], path, value) };
+        const { stored } = parseStoredPipeline(damaged);
+        const control = new PipelineControl({
+          pipeline: testPipeline(),
+          stored,
+          epoch: 5,
+          machineCores: null,
+          nowMs: NOW_MS + 61_000,
+        });
+        const board = control.tick([{ atMs: NOW_MS + 61_000, rateRps: 50 }], [], NOW_MS + 61_000);
+        assert.deepEqual(JSON.parse(JSON.stringify(board)), board);
+        for (const { replicasNow } of board.stages)
+          assert.ok(Number.isInteger(replicasNow) && replicasNow >= 0 && replicasNow <= 10, `${path}: ${replicasNow}`);
+      }),
+      { numRuns: 300 },
+    );
   });
 });

@@ -1,0 +1,103 @@
+import { z } from "zod";
+import { CONDITION_TYPES } from "../control/board.ts";
+import type { ControlState } from "../control/control-state.ts";
+import { MAX_RATE_RPS } from "../domain/load.ts";
+import { REASONS } from "../domain/plan.ts";
+
+const count = z.int().min(0);
+const amount = z.number().min(0);
+const time = z.number();
+const word = z.string().max(253);
+const text = z.string().max(10_000);
+const replicas = z.int().min(0).max(10_000);
+const share = z.number().min(0).max(1);
+const rate = z.number().min(0).max(MAX_RATE_RPS);
+const reasons = z.array(z.enum(REASONS)).max(REASONS.length);
+
+const parts = z
+  .array(z.object({ variant: word, batch: z.int().min(1), replicas, share: z.number().min(0) }))
+  .min(1)
+  .max(100);
+const stagePlans = z.array(z.object({ stage: word, parts, cores: amount, latencyMs: amount })).max(32);
+
+const plan = z.object({
+  feasible: z.boolean(),
+  rateRps: rate,
+  stages: stagePlans,
+  accuracy: share,
+  effectiveAccuracy: share,
+  cores: amount,
+  costPerHour: amount.nullable(),
+  latencyMs: amount,
+  objective: z.number(),
+  optimal: z.boolean(),
+  gap: amount,
+  shedRps: rate,
+  reasons,
+  binding: z.enum(["slo", "cores", "cost", "minAccuracy", "maxReplicas", "utilisation", "none"]),
+  runnerUp: z
+    .object({ stages: stagePlans, objective: z.number(), accuracy: share, cores: amount, latencyMs: amount })
+    .nullable(),
+});
+
+const assignment = z.object({
+  version: z.object({ epoch: count, counter: count }),
+  variant: word,
+  batch: z.int().min(1),
+  maxWaitMs: amount,
+  fallbackVariant: word,
+  overload: z.object({ enterQueueMs: amount, exitQueueMs: amount, dwellMs: amount }),
+  decisionId: word,
+});
+
+const actuation = z.object({
+  replicas,
+  waitingSinceMs: time.nullable(),
+  leadsMs: z.array(amount).max(100),
+  stuckAt: replicas.nullable(),
+  stuckUntilMs: time,
+  stuckTimes: count,
+});
+
+const quarantine = z.object({
+  stage: word,
+  variant: word,
+  untilMs: time,
+  failures: count,
+  message: text,
+  countedEpoch: count,
+  countedCounter: count,
+});
+
+/** What a tick may go on from. It is checked as a whole: numbers of a state that is wrong in one place are not to be trusted in another. */
+export const storedControlSchema: z.ZodType<ControlState> = z.object({
+  schemaVersion: z.literal(1),
+  atMs: time.nullable(),
+  decisions: count,
+  counter: count,
+  epoch: count,
+  plan: plan.nullable(),
+  planReasons: reasons,
+  planAtMs: time.nullable(),
+  decisionId: word.nullable(),
+  planInputs: z.string().max(1e6),
+  demands: z.array(z.object({ atMs: time, rateRps: rate })).max(10_000),
+  lastArrivalMs: time.nullable(),
+  quarantines: z.array(quarantine).max(10_000),
+  actuations: z.record(word, actuation),
+  guard: z.object({ sinceMs: time, configuration: z.record(word, z.object({ parts })) }).nullable(),
+  corrections: z.record(word, z.number().positive().max(100)),
+  serviceSeen: z.record(z.string(), z.tuple([amount, amount, amount])),
+  assignments: z.record(z.string(), assignment),
+  conditions: z
+    .array(
+      z.object({
+        type: z.enum(CONDITION_TYPES),
+        status: z.boolean(),
+        reason: word,
+        message: text,
+        sinceMs: time,
+      }),
+    )
+    .max(CONDITION_TYPES.length),
+});
