@@ -15,31 +15,37 @@ export function leadMs(actuation: Actuation | undefined): number {
 
 /**
  * Compares what was asked for with what is ready. Replicas that do not come within three leads are stuck: the stage is planned
- * with what is there until a retry, whose back-off doubles each time.
+ * with what is there until a retry, whose back-off doubles each time. One more that becomes ready ends it.
  */
 export function observeActuation(actuation: Actuation, ready: number, nowMs: number): Actuation {
-  const { replicas, waitingSinceMs } = actuation;
-  if (ready >= replicas) {
+  const { stuckAt, waitingSinceMs } = actuation;
+  if (stuckAt !== null && ready > stuckAt)
+    return observeActuation({ ...actuation, stuckAt: null, stuckTimes: 0 }, ready, nowMs);
+  if (ready >= actuation.replicas) {
     if (waitingSinceMs === null) return actuation;
     const leadsMs = [...actuation.leadsMs, nowMs - waitingSinceMs].slice(-SETTINGS.leadSamples);
-    // What came after all is no longer stuck; while the cap is what made `ready` enough, it stays.
-    const freed = actuation.stuckAt === null || ready > actuation.stuckAt;
-    return { ...actuation, waitingSinceMs: null, leadsMs, ...(freed ? { stuckAt: null, stuckTimes: 0 } : {}) };
+    return { ...actuation, waitingSinceMs: null, leadsMs };
   }
+  // Until the retry nothing is waited for.
+  if (stuckAt !== null && nowMs < actuation.stuckUntilMs) return actuation;
   if (waitingSinceMs === null) return { ...actuation, waitingSinceMs: nowMs };
   if (nowMs - waitingSinceMs < SETTINGS.stuckLeads * leadMs(actuation)) return actuation;
   const stuckTimes = actuation.stuckTimes + 1;
   const backoffMs = Math.min(SETTINGS.backoffMaxMs, SETTINGS.backoffMs * 2 ** (stuckTimes - 1));
-  return {
-    ...actuation,
-    waitingSinceMs: null,
-    stuckAt: Math.max(1, ready),
-    stuckUntilMs: nowMs + backoffMs,
-    stuckTimes,
-  };
+  return { ...actuation, waitingSinceMs: null, stuckAt: ready, stuckUntilMs: nowMs + backoffMs, stuckTimes };
 }
 
-/** Most replicas that the stage may be planned with now; null: no cap. */
+/** Replicas of the stage were taken for stuck and have not come yet. */
+export function isStuck(actuation: Actuation | undefined, nowMs: number): boolean {
+  if (!actuation || actuation.stuckAt === null) return false;
+  return nowMs < actuation.stuckUntilMs || actuation.waitingSinceMs !== null;
+}
+
+/**
+ * Most replicas that the stage may be planned with now; null: no cap. With none ready there is none: that tells of switchers that can't be
+ * reached as well as of pods that do not start, and must not take replicas away.
+ */
 export function stuckCap(actuation: Actuation | undefined, nowMs: number): number | null {
-  return actuation && actuation.stuckAt !== null && nowMs < actuation.stuckUntilMs ? actuation.stuckAt : null;
+  if (!actuation || actuation.stuckAt === null || nowMs >= actuation.stuckUntilMs) return null;
+  return actuation.stuckAt > 0 ? actuation.stuckAt : null;
 }

@@ -1,4 +1,4 @@
-import { stuckCap } from "./actuation.ts";
+import { isStuck } from "./actuation.ts";
 import type { Condition, ConditionType } from "./board.ts";
 import type { ControlState } from "./control-state.ts";
 import type { TickInput } from "./tick-input.ts";
@@ -6,7 +6,7 @@ import type { TickInput } from "./tick-input.ts";
 /** The conditions of a pipeline now; `sinceMs` is when the status last changed. */
 export function conditionsOf(state: ControlState, input: TickInput, nowMs: number): readonly Condition[] {
   const stuck = input.pipeline.stages
-    .filter(stage => stuckCap(state.actuations[stage.name], nowMs) !== null)
+    .filter(stage => isStuck(state.actuations[stage.name], nowMs))
     .map(stage => stage.name);
   const { plan } = state;
   const found: Omit<Condition, "sinceMs">[] = [

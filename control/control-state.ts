@@ -27,7 +27,7 @@ export interface Actuation {
   readonly waitingSinceMs: number | null;
   /** Measured from wanting to having, newest last. */
   readonly leadsMs: readonly number[];
-  /** Not more than this until `stuckUntilMs`. */
+  /** Replicas that were ready when the others were taken for stuck; null: none are. */
   readonly stuckAt: number | null;
   readonly stuckUntilMs: number;
   readonly stuckTimes: number;
@@ -41,6 +41,8 @@ export interface Guard {
 /** All that a tick needs to know of the ticks before it: plain JSON, persisted as it is. */
 export interface ControlState {
   readonly schemaVersion: 1;
+  /** Of the last tick; null: there was none. */
+  readonly atMs: number | null;
   /** Decisions made so far. */
   readonly decisions: number;
   /** Assignment versions handed out in this epoch. */
@@ -68,6 +70,7 @@ export interface ControlState {
 export function initialState(epoch: number): ControlState {
   return {
     schemaVersion: 1,
+    atMs: null,
     decisions: 0,
     counter: 0,
     epoch,

@@ -12,25 +12,34 @@ type Corrections = Pick<ControlState, "corrections" | "serviceSeen">;
  */
 export function correct(state: ControlState, pipeline: Pipeline, switchers: readonly SwitcherView[]): Corrections {
   const corrections: Record<string, number> = { ...state.corrections };
-  const serviceSeen: Record<string, readonly [number, number, number]> = {};
+  const serviceSeen: Record<string, Total> = {};
   const measured: Record<string, { ms: number; profiledMs: number }> = {};
   for (const view of switchers) {
     const key = podKey(view.stage, view.pod);
     const total = totalOf(pipeline, view);
     serviceSeen[key] = total;
     const before = state.serviceSeen[key];
-    // A restarted switcher counts from zero again.
-    if (!before || total[0] < before[0] || isDisturbed(state, view)) continue;
+    const seen = before && !isDisturbed(state, view) ? evidence(before, total) : null;
+    if (!seen) continue;
     const sum = measured[view.stage] ?? { ms: 0, profiledMs: 0 };
-    measured[view.stage] = { ms: sum.ms + total[1] - before[1], profiledMs: sum.profiledMs + total[2] - before[2] };
+    measured[view.stage] = { ms: sum.ms + seen.ms, profiledMs: sum.profiledMs + seen.profiledMs };
   }
   for (const [stage, { ms, profiledMs }] of Object.entries(measured)) {
-    if (profiledMs < SETTINGS.correctionMinMs || !(ms > 0)) continue;
-    const ratio = clamp(ms / profiledMs);
     const old = corrections[stage] ?? 1;
-    corrections[stage] = clamp(old + SETTINGS.correctionWeight * (ratio - old));
+    const weight = Math.min(SETTINGS.correctionWeight, profiledMs / SETTINGS.correctionMemoryMs);
+    corrections[stage] = clamp(old + weight * (ms / profiledMs - old));
   }
   return { corrections, serviceSeen };
+}
+
+type Total = readonly [batches: number, measuredMs: number, profiledMs: number];
+
+/** What one switcher measured since the last tick; null: nothing, or it was restarted and counts from zero again. */
+function evidence(before: Total, total: Total): { readonly ms: number; readonly profiledMs: number } | null {
+  const [batches, ms, profiledMs] = [total[0] - before[0], total[1] - before[1], total[2] - before[2]];
+  if (batches <= 0 || ms <= 0 || profiledMs <= 0) return null;
+  const weightMs = Math.min(profiledMs, SETTINGS.correctionMaxMs);
+  return { ms: clamp(ms / profiledMs) * weightMs, profiledMs: weightMs };
 }
 
 function isDisturbed(state: ControlState, view: SwitcherView): boolean {
@@ -38,14 +47,14 @@ function isDisturbed(state: ControlState, view: SwitcherView): boolean {
   return view.protecting || !view.ready || (wanted !== undefined && wanted.variant !== view.variant);
 }
 
-function totalOf(pipeline: Pipeline, view: SwitcherView): readonly [number, number, number] {
+function totalOf(pipeline: Pipeline, view: SwitcherView): Total {
   const stage = findStage(pipeline, view.stage);
   let batches = 0;
   let ms = 0;
   let profiledMs = 0;
   for (const times of view.serviceTimes) {
     const profile = stage && findVariant(stage, times.variant)?.profile;
-    if (!profile || times.rows < 1) continue;
+    if (!profile) continue;
     batches += times.batches;
     ms += times.totalMs;
     profiledMs += times.batches * serviceMs(profile, times.rows);

@@ -24,11 +24,18 @@ export function guardTick(state: ControlState, input: TickInput, nowMs: number):
   if (state.guard) {
     const dwelling = nowMs - state.guard.sinceMs < SETTINGS.guardDwellMs;
     if (!dwelling && wouldHold(state, input, plan, ready, situation.rateRps, nowMs)) return null;
-    if (!situation.short) return state.guard;
+    if (!situation.short && !isRefused(state.guard, state, nowMs)) return state.guard;
   }
-  if (!situation.short) return null;
+  if (!situation.short && !state.guard) return null;
   const best = optimize(atReadyReplicas(state, input, ready, situation.drainRps, nowMs));
   return { sinceMs: state.guard?.sinceMs ?? nowMs, configuration: configurationOf(best) };
+}
+
+/** A variant that the guard chose was put in quarantine since. */
+function isRefused(guard: Guard, state: ControlState, nowMs: number): boolean {
+  return Object.entries(excludedVariants(state.quarantines, nowMs)).some(([stage, excluded]) =>
+    guard.configuration[stage]?.parts.some(part => excluded.includes(part.variant)),
+  );
 }
 
 type ReadyByStage = Readonly<Record<string, readonly SwitcherView[]>>;

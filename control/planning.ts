@@ -21,7 +21,7 @@ export function planningHorizonMs(state: ControlState, pipeline: Pipeline): numb
 
 /** Plans when the interval is over, when demand outgrows the plan, or when what was planned with has changed. */
 export function planWhenDue(state: ControlState, input: TickInput, nowMs: number): Planned {
-  const lastArrivalMs = input.load && input.load.rateRps > 0 ? nowMs : state.lastArrivalMs;
+  const lastArrivalMs = newestArrivalMs(state, input, nowMs);
   const demands = withDemand(state.demands, input, nowMs);
   const problem = toProblem({ ...state, demands, lastArrivalMs }, input, nowMs);
   const planInputs = JSON.stringify([
@@ -52,6 +52,12 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
   };
 }
 
+/** Before anything is known of a load it counts as just arrived: a pipeline is idle only when it was seen without arrivals. */
+function newestArrivalMs(state: ControlState, input: TickInput, nowMs: number): number | null {
+  if (!input.load) return state.lastArrivalMs;
+  return input.load.rateRps > 0 ? nowMs : (state.lastArrivalMs ?? nowMs);
+}
+
 /** Demand now and all of the hold window, so that its maximum is what may be scaled down to. */
 function withDemand(demands: readonly Demand[], input: TickInput, nowMs: number): readonly Demand[] {
   const recent = demands.filter(demand => demand.atMs <= nowMs && nowMs - demand.atMs <= input.pipeline.scaleDownMs);
@@ -67,11 +73,11 @@ function demandOf(demands: readonly Demand[]): DemandLevels {
 
 function toProblem(state: ControlState, input: TickInput, nowMs: number): Problem {
   const held = Math.max(0, ...state.demands.map(demand => demand.rateRps));
-  const idle = state.lastArrivalMs === null || nowMs - state.lastArrivalMs >= SETTINGS.idleAfterMs;
+  const isIdle = state.lastArrivalMs !== null && nowMs - state.lastArrivalMs >= SETTINGS.idleAfterMs;
   return {
     pipeline: input.pipeline,
     // A pipeline that is not idle yet keeps a replica of every stage, however low the rate.
-    rateRps: idle ? held : Math.max(held, 1e-3),
+    rateRps: isIdle ? held : Math.max(held, 1e-3),
     current: state.plan ? configurationOf(state.plan) : null,
     corrections: state.corrections,
     excluded: excludedVariants(state.quarantines, nowMs),
@@ -81,12 +87,18 @@ function toProblem(state: ControlState, input: TickInput, nowMs: number): Proble
   };
 }
 
-/** Operators' pins, and the pins of admin endpoints where all ready switchers of a stage agree. */
+/**
+ * Operators' pins, the pins of admin endpoints where all ready switchers of a stage agree, and the default variant where there are no switchers:
+ * replicas that nobody can tell what to serve keep what they serve.
+ */
 function mergePins(input: TickInput): readonly StagePin[] {
   const pins = [...input.pins];
   for (const stage of input.pipeline.stages) {
     if (pins.some(pin => pin.stage === stage.name && pin.variant !== null)) continue;
-    const ready = input.switchers.filter(view => view.stage === stage.name && view.ready);
+    const views = input.switchers.filter(view => view.stage === stage.name);
+    if (views.length === 0 && Object.hasOwn(input.readyReplicas, stage.name))
+      pins.push({ stage: stage.name, variant: stage.defaultVariant, batch: null, replicas: null });
+    const ready = views.filter(view => view.ready);
     const pin = ready[0]?.pin;
     if (pin && ready.every(view => view.pin?.variant === pin.variant && view.pin.batch === pin.batch)) {
       pins.push({ stage: stage.name, variant: pin.variant, batch: pin.batch, replicas: null });
@@ -133,7 +145,7 @@ function outline(pipeline: Pipeline): unknown {
       stage.name,
       stage.cores,
       stage.replicas,
-      stage.variants.map(variant => variant.sha256),
+      stage.variants.map(variant => [variant.name, variant.sha256]),
     ]),
   ];
 }

@@ -8,6 +8,8 @@ export const SETTINGS = {
   hysteresis: 0.002,
   /** The current variants are left at once only where the demand takes more of their capacity than this. */
   overrunUtilisation: 0.95,
+  /** Capacities that differ by less than this share are equal. */
+  capacityTolerance: 0.001,
   /** Replicas at most double, or grow by this many, before the ones asked for are ready. */
   stepReplicas: 4,
   /** Without arrivals for this long, a pipeline whose stages allow it may go to zero. */
@@ -29,12 +31,16 @@ export const SETTINGS = {
   /** … and leaves after the dwell, when there is this much headroom. */
   guardDwellMs: 5_000,
   guardHeadroom: 1.2,
-  /** Weight of one tick in the correction of service times, and the correction's bounds. */
+  /**
+   * A tick's weight in the correction of service times is the profiled time of what it saw over this, so that few short batches say little; at
+   * most `correctionWeight`.
+   */
+  correctionMemoryMs: 10_000,
   correctionWeight: 0.1,
   correctionMin: 0.5,
   correctionMax: 2,
-  /** Service time that a tick must have seen before it is believed. */
-  correctionMinMs: 20,
+  /** Service time of one switcher in one tick beyond this counts as this: a switcher that lies must not outvote the others. */
+  correctionMaxMs: 2_000,
   /** A switcher's own protection: all times are multiples of the SLO's latency. */
   overloadEnterShare: 0.4,
   overloadExitShare: 0.1,

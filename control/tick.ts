@@ -1,13 +1,17 @@
-import { initialActuation, observeActuation, stuckCap } from "./actuation.ts";
+import type { Reason } from "../domain/plan.ts";
+import { initialActuation, isStuck, observeActuation } from "./actuation.ts";
 import type { PipelineBoard } from "./board.ts";
+import { withoutClockJump } from "./clock-jump.ts";
 import { conditionsOf } from "./conditions.ts";
 import type { ControlState } from "./control-state.ts";
 import { correct } from "./correction.ts";
+import { fittingState } from "./fitting-state.ts";
 import { guardTick } from "./guard.ts";
 import { planWhenDue } from "./planning.ts";
 import { quarantine } from "./quarantine.ts";
 import type { TickInput } from "./tick-input.ts";
 import { readyCount, transition } from "./transition.ts";
+import { usableInput } from "./usable-input.ts";
 
 export interface TickResult {
   readonly state: ControlState;
@@ -18,24 +22,17 @@ export interface TickResult {
  * One pass of the control loop, once a second: observe → plan when due → guard → move towards the goal. Pure: the same state,
  * input and time give the same result; the scaler calls it with the wall clock, the simulator with a virtual one.
  */
-export function tick(before: ControlState, input: TickInput, nowMs: number): TickResult {
-  let state: ControlState = {
-    ...before,
-    ...correct(before, input.pipeline, input.switchers),
-    quarantines: quarantine(before.quarantines, input.switchers, nowMs),
-    actuations: observeAll(before, input, nowMs),
-  };
-  state = { ...state, ...planWhenDue(state, input, nowMs) };
-  state = { ...state, guard: guardTick(state, input, nowMs) };
+export function tick(before: ControlState, given: TickInput, nowMs: number): TickResult {
+  const known = fittingState(withoutClockJump(before, nowMs), given.pipeline);
+  // Versions only rise: an epoch below the newest one would give assignments that every switcher refuses.
+  const input = { ...usableInput(given), epoch: Math.max(given.epoch, known.epoch) };
+  const state = decided(known, input, nowMs);
   const moved = transition(state, input, nowMs);
-  state = { ...state, ...moved.state, epoch: input.epoch };
-  state = { ...state, conditions: conditionsOf(state, input, nowMs) };
-  const stuck = input.pipeline.stages.some(stage => stuckCap(state.actuations[stage.name], nowMs) !== null);
-  const reasons = new Set([...state.planReasons, ...moved.reasons]);
-  if (state.guard) reasons.add("guard");
-  if (stuck) reasons.add("actuation_stuck");
+  const { epoch } = input;
+  const after = { ...state, ...moved.state, epoch, atMs: nowMs };
+  const conditions = conditionsOf(after, input, nowMs);
   return {
-    state,
+    state: { ...after, conditions },
     board: {
       key: input.pipeline.key,
       mode: input.mode,
@@ -47,11 +44,23 @@ export function tick(before: ControlState, input: TickInput, nowMs: number): Tic
       guarding: state.guard !== null,
       forecast: input.forecast,
       load: input.load,
-      reasons: [...reasons],
-      conditions: state.conditions,
+      reasons: reasonsOf(state, input, moved.reasons, nowMs),
+      conditions,
       corrections: state.corrections,
     },
   };
+}
+
+/** What is known and decided now, before anything moves. */
+function decided(known: ControlState, input: TickInput, nowMs: number): ControlState {
+  const observed: ControlState = {
+    ...known,
+    ...correct(known, input.pipeline, input.switchers),
+    quarantines: quarantine(known.quarantines, input.switchers, nowMs),
+    actuations: observeAll(known, input, nowMs),
+  };
+  const planned = { ...observed, ...planWhenDue(observed, input, nowMs) };
+  return { ...planned, guard: guardTick(planned, input, nowMs) };
 }
 
 function observeAll(state: ControlState, input: TickInput, nowMs: number): ControlState["actuations"] {
@@ -62,4 +71,16 @@ function observeAll(state: ControlState, input: TickInput, nowMs: number): Contr
       return [stage.name, observeActuation(known, ready, nowMs)];
     }),
   );
+}
+
+function reasonsOf(
+  state: ControlState,
+  input: TickInput,
+  ofMoves: readonly Reason[],
+  nowMs: number,
+): readonly Reason[] {
+  const reasons = new Set<Reason>([...state.planReasons, ...ofMoves]);
+  if (state.guard) reasons.add("guard");
+  if (input.pipeline.stages.some(stage => isStuck(state.actuations[stage.name], nowMs))) reasons.add("actuation_stuck");
+  return [...reasons];
 }

@@ -1,4 +1,4 @@
-import type { PipelineBoard, StageBoard } from "../../control/board.ts";
+import type { Condition, PipelineBoard, StageBoard } from "../../control/board.ts";
 import { replicaRps, stageRates } from "../../control/capacity.ts";
 import { type ControlState, initialState } from "../../control/control-state.ts";
 import type { SwitcherView } from "../../control/switcher-view.ts";
@@ -21,7 +21,8 @@ interface Pod {
 
 /** A virtual cluster around tick(): pods take time to start and to switch; the forecast is exactly what the story says. */
 export class Story {
-  readonly pipeline: Pipeline;
+  /** May be edited between ticks. */
+  pipeline: Pipeline;
   state: ControlState = initialState(1);
   nowMs = 1_000_000;
   startMs = 3000;
@@ -90,7 +91,20 @@ export class Story {
 
   kill(stage: string): void {
     const index = this.#pods.findIndex(pod => pod.stage === stage);
-    this.#pods.splice(index, 1);
+    if (index >= 0) this.#pods.splice(index, 1);
+  }
+
+  /** Sets the clock, and no pod notices. */
+  jump(byMs: number): void {
+    this.nowMs += byMs;
+    for (const pod of this.#pods) {
+      pod.readyAtMs += byMs;
+      if (pod.switching) pod.switching = { ...pod.switching, atMs: pod.switching.atMs + byMs };
+    }
+  }
+
+  condition(type: string): Condition | undefined {
+    return this.board.conditions.find(other => other.type === type);
   }
 
   /** Entry rate that the ready pods can serve with what they serve. */
@@ -196,7 +210,8 @@ export class Story {
   }
 }
 
-function certain(rateRps: number, atMs: number): Forecast {
+/** A forecast that is right at every quantile. */
+export function certain(rateRps: number, atMs: number): Forecast {
   return {
     atMs,
     horizonMs: 25_000,

@@ -5,8 +5,6 @@ import { compareVersions } from "../../domain/assignment.ts";
 import { pipelineFixture, twoStages } from "../support/pipeline-fixture.ts";
 import { Story } from "./story.ts";
 
-const condition = (story: Story, type: string) => story.board.conditions.find(other => other.type === type);
-
 describe("tick(): variants and replicas over time", () => {
   it("serves heavy variants at low load, lighter ones and more replicas at high load, and comes back", () => {
     const story = new Story(twoStages()).run(30, 2);
@@ -169,8 +167,8 @@ describe("tick(): missing data", () => {
     const story = new Story(twoStages()).run(5, null);
     assert.equal(story.board.plan, null);
     assert.equal(story.board.decisionId, null);
-    assert.equal(condition(story, "Ready")?.status, false);
-    assert.equal(condition(story, "MetricsAvailable")?.status, false);
+    assert.equal(story.condition("Ready")?.status, false);
+    assert.equal(story.condition("MetricsAvailable")?.status, false);
   });
 
   it("keeps the last plan without data: missing never means minimum", () => {
@@ -181,17 +179,17 @@ describe("tick(): missing data", () => {
     assert.equal(story.stage("detect").replicasNow, replicas);
     assert.equal(story.board.decisionId, decision);
     assert.ok(story.board.reasons.includes("held_no_data"));
-    assert.equal(condition(story, "MetricsAvailable")?.reason, "NoData");
+    assert.equal(story.condition("MetricsAvailable")?.reason, "NoData");
     story.run(2, 60);
     assert.ok(!story.board.reasons.includes("held_no_data"));
-    assert.equal(condition(story, "MetricsAvailable")?.status, true);
+    assert.equal(story.condition("MetricsAvailable")?.status, true);
   });
 
   it("keeps when a condition last changed", () => {
     const story = new Story(twoStages()).run(10, 5);
-    const since = condition(story, "MetricsAvailable")?.sinceMs;
+    const since = story.condition("MetricsAvailable")?.sinceMs;
     story.run(10, 5);
-    assert.equal(condition(story, "MetricsAvailable")?.sinceMs, since);
+    assert.equal(story.condition("MetricsAvailable")?.sinceMs, since);
   });
 });
 
@@ -218,20 +216,20 @@ describe("tick(): what goes wrong", () => {
     const story = new Story(twoStages()).run(20, 2);
     story.mostPods = 2;
     story.run(80, 100);
-    assert.equal(condition(story, "ActuationStuck")?.status, true);
+    assert.equal(story.condition("ActuationStuck")?.status, true);
     assert.ok(story.board.reasons.includes("actuation_stuck"));
     for (const stage of ["detect", "read"])
       assert.ok(story.goalReplicas(stage) <= Math.max(2, story.stage(stage).replicasReady), stage);
     story.mostPods = Number.POSITIVE_INFINITY;
     story.run(120, 100);
-    assert.equal(condition(story, "ActuationStuck")?.status, false);
+    assert.equal(story.condition("ActuationStuck")?.status, false);
     assert.ok(story.capacityRps() > 100);
   });
 
   it("says what is shed where nothing is feasible", () => {
     const pipeline = pipelineFixture([{ name: "detect", ladder: { only: [50, 0.9] }, replicas: { min: 1, max: 2 } }]);
     const story = new Story(pipeline).run(30, 1000);
-    assert.equal(condition(story, "PlanFeasible")?.status, false);
+    assert.equal(story.condition("PlanFeasible")?.status, false);
     assert.ok((story.board.plan?.shedRps ?? 0) > 900);
     assert.equal(story.stage("detect").replicasNow, 2);
   });

@@ -1,0 +1,43 @@
+import type { ControlState } from "./control-state.ts";
+
+/** Between two ticks of a loop that runs; more is a pause, in which nobody looked whether replicas became ready. */
+const LONGEST_GAP_MS = 10_000;
+
+/**
+ * The state as it would be had the clock not jumped. A clock that was set back takes every time of the state with it, so that no wait, dwell or
+ * back-off lasts longer by it; a pause or a clock that was set forward does not count as waiting for replicas.
+ */
+export function withoutClockJump(state: ControlState, nowMs: number): ControlState {
+  if (state.atMs === null) return state;
+  const elapsedMs = nowMs - state.atMs;
+  if (elapsedMs < 0) return shifted(state, elapsedMs);
+  return elapsedMs > LONGEST_GAP_MS ? { ...state, actuations: waitingShifted(state, elapsedMs) } : state;
+}
+
+function shifted(state: ControlState, byMs: number): ControlState {
+  const shift = (atMs: number | null) => (atMs === null ? null : atMs + byMs);
+  return {
+    ...state,
+    planAtMs: shift(state.planAtMs),
+    lastArrivalMs: shift(state.lastArrivalMs),
+    demands: state.demands.map(demand => ({ ...demand, atMs: demand.atMs + byMs })),
+    quarantines: state.quarantines.map(entry => ({ ...entry, untilMs: entry.untilMs + byMs })),
+    guard: state.guard && { ...state.guard, sinceMs: state.guard.sinceMs + byMs },
+    conditions: state.conditions.map(condition => ({ ...condition, sinceMs: condition.sinceMs + byMs })),
+    actuations: Object.fromEntries(
+      Object.entries(waitingShifted(state, byMs)).map(([stage, actuation]) => [
+        stage,
+        { ...actuation, stuckUntilMs: actuation.stuckUntilMs + byMs },
+      ]),
+    ),
+  };
+}
+
+function waitingShifted(state: ControlState, byMs: number): ControlState["actuations"] {
+  return Object.fromEntries(
+    Object.entries(state.actuations).map(([stage, actuation]) => {
+      const { waitingSinceMs } = actuation;
+      return [stage, { ...actuation, waitingSinceMs: waitingSinceMs === null ? null : waitingSinceMs + byMs }];
+    }),
+  );
+}

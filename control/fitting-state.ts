@@ -1,0 +1,26 @@
+import { findStage, findVariant, type Pipeline } from "../domain/pipeline.ts";
+import type { Plan } from "../domain/plan.ts";
+import type { ControlState } from "./control-state.ts";
+
+/** The state without what the pipeline no longer has: its file may have been edited since the last tick. */
+export function fittingState(state: ControlState, pipeline: Pipeline): ControlState {
+  const fits = state.plan !== null && isPlanOf(state.plan, pipeline);
+  return {
+    ...state,
+    ...(fits ? {} : { plan: null, planReasons: [], planAtMs: null, decisionId: null, guard: null }),
+    corrections: Object.fromEntries(Object.entries(state.corrections).filter(([stage]) => findStage(pipeline, stage))),
+    quarantines: state.quarantines.filter(({ stage, variant }) => hasVariant(pipeline, stage, variant)),
+  };
+}
+
+function isPlanOf({ stages }: Plan, pipeline: Pipeline): boolean {
+  return (
+    stages.length === pipeline.stages.length &&
+    stages.every(({ stage, parts }) => parts.every(part => hasVariant(pipeline, stage, part.variant)))
+  );
+}
+
+function hasVariant(pipeline: Pipeline, stage: string, variant: string): boolean {
+  const found = findStage(pipeline, stage);
+  return found !== undefined && findVariant(found, variant) !== undefined;
+}

@@ -1,0 +1,61 @@
+import { type Forecast, isRate, type LoadSample } from "../domain/load.ts";
+import { findStage, findVariant, type Stage } from "../domain/pipeline.ts";
+import { podKey } from "./control-state.ts";
+import type { ServiceTimes, SwitcherView } from "./switcher-view.ts";
+import type { TickInput } from "./tick-input.ts";
+
+/** Largest batch that a profile may have. */
+const MOST_ROWS = 1024;
+
+/**
+ * The input without what can't be true: a forecast or a sample that is not a rate is no data, a switcher of no stage is left out, and counts that
+ * are no counts are 0. Nothing after this has to expect NaN.
+ */
+export function usableInput(input: TickInput): TickInput {
+  const { pipeline, forecast, load } = input;
+  const switchers = new Map<string, SwitcherView>();
+  for (const view of input.switchers) {
+    const stage = findStage(pipeline, view.stage);
+    if (stage) switchers.set(podKey(view.stage, view.pod), usableView(view, stage));
+  }
+  return {
+    ...input,
+    forecast: forecast && isForecast(forecast) ? forecast : null,
+    load: load && isSample(load) ? load : null,
+    switchers: [...switchers.values()],
+    readyReplicas: Object.fromEntries(Object.entries(input.readyReplicas).map(([stage, n]) => [stage, count(n)])),
+    bounds: Object.fromEntries(
+      Object.entries(input.bounds)
+        .filter(([, { min, max }]) => !Number.isNaN(min) && !Number.isNaN(max))
+        .map(([stage, { min, max }]) => [stage, { min: count(min), max: Math.max(count(min), count(max)) }]),
+    ),
+  };
+}
+
+function isForecast(forecast: Forecast): boolean {
+  return [...forecast.peakRps, ...forecast.intensityRps, forecast.reactiveRps].every(isRate);
+}
+
+function isSample(load: LoadSample): boolean {
+  return isRate(load.rateRps) && Number.isFinite(load.atMs);
+}
+
+function usableView(view: SwitcherView, stage: Stage): SwitcherView {
+  const { nack } = view;
+  return {
+    ...view,
+    batch: Math.min(MOST_ROWS, Math.max(1, count(view.batch))),
+    queuedRows: count(view.queuedRows),
+    serviceTimes: view.serviceTimes.filter(isServiceTime),
+    nack: nack && findVariant(stage, nack.variant) ? nack : null,
+  };
+}
+
+function isServiceTime({ rows, batches, totalMs }: ServiceTimes): boolean {
+  return rows >= 1 && batches >= 0 && totalMs >= 0 && [rows, batches, totalMs].every(Number.isFinite);
+}
+
+/** A whole number of at least 0. */
+function count(value: number): number {
+  return value > 0 ? Math.floor(Math.min(value, Number.MAX_SAFE_INTEGER)) : 0;
+}

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { initialActuation, isStuck, leadMs, observeActuation, stuckCap } from "../../control/actuation.ts";
+import type { Actuation } from "../../control/control-state.ts";
+import { pipelineFixture } from "../support/pipeline-fixture.ts";
+import { Story } from "./story.ts";
+
+/** Observes `ready` replicas once a second until `toMs`. */
+function observe(actuation: Actuation, ready: number, fromMs: number, toMs: number): Actuation {
+  let after = actuation;
+  for (let nowMs = fromMs; nowMs <= toMs; nowMs += 1000) after = observeActuation(after, ready, nowMs);
+  return after;
+}
+
+describe("leadMs()", () => {
+  it("is 15 s before it was measured, then the 90th percentile within 2 s and 5 minutes", () => {
+    assert.equal(leadMs(undefined), 15_000);
+    assert.equal(leadMs(initialActuation(1)), 15_000);
+    const measured = (leadsMs: readonly number[]) => leadMs({ ...initialActuation(1), leadsMs });
+    assert.equal(measured([5000]), 5000);
+    assert.equal(measured([9000, 3000, 4000, 5000, 6000, 7000, 8000, 1000, 2000, 10_000]), 10_000);
+    assert.equal(measured(Array.from({ length: 20 }, (_, i) => (i + 1) * 1000)), 19_000);
+    assert.equal(measured([10]), 2000);
+    assert.equal(measured([3_600_000]), 300_000);
+  });
+});
+
+describe("observeActuation()", () => {
+  it("measures from wanting to having, and keeps the newest 20", () => {
+    let actuation = observe(initialActuation(2), 1, 0, 7000);
+    assert.deepEqual([actuation.waitingSinceMs, isStuck(actuation, 7000)], [0, false]);
+    actuation = observe(actuation, 2, 8000, 9000);
+    assert.deepEqual([actuation.leadsMs, actuation.waitingSinceMs], [[8000], null]);
+    for (let i = 0; i < 30; i++) actuation = observe(observe(actuation, 1, 0, 2000), 2, 3000 + i, 3000 + i);
+    assert.equal(actuation.leadsMs.length, 20);
+    assert.equal(actuation.leadsMs.at(-1), 3029);
+  });
+
+  it("takes replicas for stuck after three leads, caps the plan at those that are ready, and waits 60 s, 120 s …", () => {
+    let actuation = observe(initialActuation(5), 2, 0, 44_000);
+    assert.deepEqual([isStuck(actuation, 44_000), stuckCap(actuation, 44_000)], [false, null]);
+    actuation = observe(actuation, 2, 45_000, 45_000);
+    assert.deepEqual([isStuck(actuation, 45_000), stuckCap(actuation, 45_000)], [true, 2]);
+    assert.equal(stuckCap(actuation, 104_999), 2);
+    // Whatever is asked for in the meantime is no retry.
+    actuation = observe(actuation, 2, 46_000, 104_000);
+    assert.equal(actuation.stuckTimes, 1);
+    assert.equal(stuckCap(actuation, 105_000), null, "a retry");
+    actuation = observe(actuation, 2, 105_000, 149_000);
+    assert.equal(isStuck(actuation, 149_000), true, "it is still stuck while it is tried");
+    actuation = observe(actuation, 2, 150_000, 150_000);
+    assert.deepEqual([actuation.stuckTimes, actuation.stuckUntilMs], [2, 270_000]);
+  });
+
+  it("waits an hour at most", () => {
+    const actuation = { ...initialActuation(5), stuckTimes: 40, waitingSinceMs: 0, stuckAt: 2 };
+    assert.equal(observeActuation(actuation, 2, 45_000).stuckUntilMs, 45_000 + 3_600_000);
+  });
+
+  it("is over with the first replica that comes after all", () => {
+    const stuck = observe(initialActuation(5), 2, 0, 45_000);
+    const after = observeActuation(stuck, 3, 50_000);
+    assert.deepEqual([after.stuckAt, after.stuckTimes, stuckCap(after, 50_000)], [null, 0, null]);
+    assert.equal(after.waitingSinceMs, 50_000, "the others are waited for from now on");
+  });
+
+  it("stays while the cap is what made the ready ones enough", () => {
+    const stuck = observe(initialActuation(5), 2, 0, 45_000);
+    const capped = observe({ ...stuck, replicas: 2 }, 2, 46_000, 90_000);
+    assert.equal(stuckCap(capped, 90_000), 2);
+    assert.equal(isStuck(capped, 105_000), false, "nothing is stuck when no more are asked for");
+  });
+
+  it("has no cap where none is ready: that may be switchers that can't be reached", () => {
+    const stuck = observe(initialActuation(5), 0, 0, 45_000);
+    assert.deepEqual([isStuck(stuck, 45_000), stuckCap(stuck, 45_000)], [true, null]);
+  });
+});
+
+describe("tick(): replicas that do not come", () => {
+  it("keeps its replicas when all switchers are gone", () => {
+    const story = new Story(
+      pipelineFixture([{ name: "detect", ladder: { heavy: [60, 0.98] }, replicas: { min: 1, max: 8 } }]),
+    ).run(40, 60);
+    const before = story.stage("detect").replicasNow;
+    assert.ok(before >= 4);
+    story.input = { switchers: [] };
+    story.run(300, 60, ({ board }) => assert.equal(board.stages[0]?.replicasNow, before));
+    assert.equal(story.condition("ActuationStuck")?.status, true);
+    assert.ok(story.board.reasons.includes("actuation_stuck"));
+    assert.match(story.condition("ActuationStuck")?.message ?? "", /detect/);
+  });
+});
