@@ -12,14 +12,16 @@ export interface DemandLevels {
   readonly sustainedRps: number;
 }
 
+export interface Decision {
+  readonly plan: Plan;
+  readonly reasons: readonly Reason[];
+}
+
 /**
  * The plan to go to, or null where the current plan had better stay as it is. Replicas follow the demand; variants are changed only for a gain
  * above the hysteresis, and are not left for an excursion of the demand that they live through: a switch lasts at least the hold window.
  */
-export function decide(
-  problem: Problem,
-  demand: DemandLevels,
-): { readonly plan: Plan; readonly reasons: readonly Reason[] } | null {
+export function decide(problem: Problem, demand: DemandLevels): Decision | null {
   const best = optimize(problem);
   const { current } = problem;
   const chosen = { plan: best, reasons: best.reasons };
@@ -37,9 +39,14 @@ export function decide(
   return !stay.feasible && outlasts(problem, current, demand, best) ? null : chosen;
 }
 
-function keptUnlessBetter(kept: Plan, best: Plan): { readonly plan: Plan; readonly reasons: readonly Reason[] } | null {
-  if (!kept.feasible || best.objective - kept.objective >= SETTINGS.hysteresis) return null;
-  return { plan: { ...kept, runnerUp: best.runnerUp }, reasons: withReason(kept.reasons, "held_hysteresis") };
+/** The current configuration, with the best one as what it was held against; null: it breaks a constraint, or the best is better by enough. */
+function keptUnlessBetter(kept: Plan, best: Plan): Decision | null {
+  const lost = best.objective - kept.objective;
+  if (!kept.feasible || lost >= SETTINGS.hysteresis) return null;
+  const { stages, objective, accuracy, cores, latencyMs, binding } = best;
+  const runnerUp = { stages, objective, accuracy, cores, latencyMs };
+  const plan = { ...kept, optimal: false, gap: Math.max(0, lost) + best.gap, binding, runnerUp };
+  return { plan, reasons: withReason(kept.reasons, "held_hysteresis") };
 }
 
 /**

@@ -49,6 +49,7 @@ function readyByStage(input: TickInput): ReadyByStage {
   );
 }
 
+/** How the ready replicas do with what they serve, at the rate as it is now. */
 interface Situation {
   readonly short: boolean;
   /** Entry rate now. */
@@ -59,32 +60,62 @@ interface Situation {
 
 function assess(state: ControlState, input: TickInput, plan: Plan, ready: ReadyByStage): Situation {
   const { pipeline } = input;
-  const rateRps = Math.max(input.forecast?.reactiveRps ?? 0, 0);
+  const { machineCores } = input.limits;
+  const rateRps = input.forecast?.reactiveRps ?? 0;
   const goal = configurationOf(plan);
-  const rates = stageRates(pipeline, rateRps, stage => servedVariant(ready[stage] ?? [], goal[stage]));
-  let latencyMs = pipeline.overhead.latencyMs;
-  let overUtilised = false;
-  let backlogRequests = 0;
-  for (const stage of pipeline.stages) {
-    const views = ready[stage.name] ?? [];
-    const correction = state.corrections[stage.name] ?? 1;
-    const capacityRps = sum(views.map(view => replicaRps(stage, view.variant, view.batch, correction)));
-    const queuedRows = sum(views.map(view => view.queuedRows));
-    const rowsPerRequest = rateRps > 0 ? (rates[stage.name] ?? 0) / rateRps : 1;
-    if (capacityRps <= 0) continue;
-    overUtilised ||= (rates[stage.name] ?? 0) > SETTINGS.guardUtilisation * capacityRps;
-    latencyMs += (1000 * queuedRows) / capacityRps + serviceOf(stage, views, correction);
-    if (rowsPerRequest > 0) backlogRequests = Math.max(backlogRequests, queuedRows / rowsPerRequest);
-  }
+  const rowsPerRequest = stageRates(pipeline, 1, stage => servedVariant(ready[stage] ?? [], goal[stage]));
+  const loads = pipeline.stages.map(stage => {
+    const rows = rowsPerRequest[stage.name] ?? 0;
+    return stageLoad(stage, ready[stage.name] ?? [], rows, state.corrections[stage.name] ?? 1, machineCores);
+  });
+  const busiest = Math.max(...loads.map(load => load.workPerRequest / load.replicas));
+  const workCores =
+    rateRps * (pipeline.overhead.cpuMs / 1000 + sum(loads.map(load => load.workPerRequest * load.cores)));
+  const latencyMs = pipeline.overhead.latencyMs + sum(loads.map(load => load.waitMs + load.serviceMs));
+  const backlogRequests = Math.max(...loads.map(load => load.backlogRequests));
   return {
-    short: overUtilised || latencyMs > pipeline.slo.latencyMs,
+    short:
+      rateRps * busiest > SETTINGS.guardUtilisation ||
+      workCores > SETTINGS.guardUtilisation * (machineCores ?? Number.POSITIVE_INFINITY) ||
+      latencyMs > pipeline.slo.latencyMs,
     rateRps,
     drainRps: rateRps + (1000 * backlogRequests) / SETTINGS.guardDrainMs,
   };
 }
 
-function serviceOf(stage: Stage, views: readonly SwitcherView[], correction: number): number {
-  return Math.max(0, ...views.map(view => batchMs(stage, view.variant, view.batch, correction)));
+interface StageLoad {
+  readonly replicas: number;
+  /** Of one replica. */
+  readonly cores: number;
+  /** Seconds that one request keeps replicas of the stage busy. */
+  readonly workPerRequest: number;
+  /** Until the rows that wait now are served. */
+  readonly waitMs: number;
+  /** Longest full batch. */
+  readonly serviceMs: number;
+  readonly backlogRequests: number;
+}
+
+function stageLoad(
+  stage: Stage,
+  views: readonly SwitcherView[],
+  rows: number,
+  correction: number,
+  machineCores: number | null,
+): StageLoad {
+  const capacityRps = sum(views.map(view => replicaRps(stage, view.variant, view.batch, correction)));
+  const queuedRows = sum(views.map(view => view.queuedRows));
+  // Replicas that share a machine make progress on no more cores than it has.
+  const working = Math.min(1, (machineCores ?? Number.POSITIVE_INFINITY) / (views.length * stage.cores));
+  const isKnown = capacityRps > 0;
+  return {
+    replicas: views.length,
+    cores: stage.cores,
+    workPerRequest: isKnown ? (rows * views.length) / capacityRps : 0,
+    waitMs: isKnown ? (1000 * queuedRows) / (capacityRps * working) : 0,
+    serviceMs: Math.max(...views.map(view => batchMs(stage, view.variant, view.batch, correction))),
+    backlogRequests: isKnown && rows > 0 ? queuedRows / rows : 0,
+  };
 }
 
 /** Variants that are not resident on every ready switcher of their stage, beside those in quarantine. */
