@@ -16,6 +16,8 @@ export interface ReplicaOptions {
   readonly logger: Logger;
   /** Its address or readiness has changed. */
   readonly onChange: () => void;
+  /** From one probe's answer to the next probe. Default 250. */
+  readonly probeIntervalMs?: number;
   /** How long a probe waits for an answer. Default 2000. */
   readonly probeTimeoutMs?: number;
   /** First back-off after it ended by itself. Default 500. */
@@ -81,7 +83,7 @@ export class Replica {
   #scheduleProbe(): void {
     this.#timer = setTimeout(() => {
       this.#probe().catch(() => undefined);
-    }, PROBE_INTERVAL_MS);
+    }, this.#options.probeIntervalMs ?? PROBE_INTERVAL_MS);
   }
 
   async #probe(): Promise<void> {

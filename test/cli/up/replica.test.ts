@@ -31,6 +31,7 @@ describe("Replica", () => {
       logger: log.logger,
       onChange: () => changes.push(replica.address),
       restartMs: 20,
+      probeIntervalMs: 20,
       ...timing,
     });
   };
