@@ -48,6 +48,7 @@ export async function switchUnderLoad(rig: Rig, plan: SwitchPlan, kind: "cold" |
     const all: Sample[] = [];
     const windows: { readonly fromMs: number; readonly toMs: number }[] = [];
     for (let round = 0; round < plan.rounds; round++) {
+      if (round % 5 === 0) process.stderr.write(`Switches that are ${kind}: round ${round + 1} of ${plan.rounds}\n`);
       await switchTo(switcher, slowest);
       await sleep(WINDOW_AFTER_MS);
       rest.push(...(await ask({ kind: "open", url, rateRps, seconds: plan.restSeconds, seed: round })));

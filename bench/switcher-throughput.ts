@@ -31,6 +31,7 @@ export async function throughput(rig: Rig, rounds: number): Promise<Throughput> 
   try {
     await client.ask<readonly Sample[]>(question);
     for (let round = 0; round < rounds; round++) {
+      if (round % 5 === 0) process.stderr.write(`throughput: round ${round + 1} of ${rounds}\n`);
       const before = (await bare.ask<BareAnswer>({ seconds: TURN_SECONDS / 2 } satisfies BareQuestion)).runs;
       const answered = (await client.ask<readonly Sample[]>(question)).filter(({ failure }) => failure === null).length;
       const after = (await bare.ask<BareAnswer>({ seconds: TURN_SECONDS / 2 } satisfies BareQuestion)).runs;
