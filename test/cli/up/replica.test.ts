@@ -11,8 +11,8 @@ describe("Replica", () => {
   let folder: TestFolder;
   let replica: Replica;
   let log: ReturnType<typeof rememberingLogger>;
-  /** The address at each change. */
-  let changes: (string | null)[];
+  /** The address at each change, and whether the process ran then. */
+  let changes: { readonly address: string | null; readonly runs: boolean }[];
 
   beforeEach(() => {
     folder = new TestFolder();
@@ -29,7 +29,8 @@ describe("Replica", () => {
       pod: "affine-1",
       args: () => switcherArgs(folder.path),
       logger: log.logger,
-      onChange: () => changes.push(replica.address),
+      onChange: () =>
+        changes.push({ address: replica.address, runs: replica.pid !== undefined && isAlive(replica.pid) }),
       restartMs: 20,
       probeIntervalMs: 20,
       ...timing,
@@ -45,8 +46,7 @@ describe("Replica", () => {
     const stopped = replica.stop();
     assert.equal(replica.address, null);
     assert.equal(changes.length, 2);
-    assert.equal(changes[1], null);
-    assert.ok(isAlive(pid));
+    assert.deepEqual(changes[1], { address: null, runs: true });
     await stopped;
     assert.ok(!isAlive(pid));
   });
@@ -68,6 +68,7 @@ describe("Replica", () => {
     await until(() => replica.address !== null, "ready again");
     assert.notEqual(replica.pid, pid);
     assert.equal(changes.length, 3);
+    assert.deepEqual(changes[1], { address: null, runs: false });
   });
 
   it("ends a process that hangs, having taken it out of the endpoints, and starts another", async () => {
@@ -76,7 +77,7 @@ describe("Replica", () => {
     const pid = replica.pid!;
     process.kill(pid, "SIGSTOP");
     await until(() => replica.address === null, "without address");
-    assert.ok(isAlive(pid));
+    assert.deepEqual(changes[1], { address: null, runs: true });
     await until(() => replica.address !== null, "ready again");
     assert.ok(!isAlive(pid));
     assert.ok(log.lines.some(line => line["msg"] === "replica does not answer; ending it"));
@@ -89,16 +90,21 @@ describe("ReplicaSet", () => {
   let args: (pod: string) => readonly string[];
   /** Endpoints at each change. */
   let endpoints: number[];
+  let onChange: () => void;
 
   beforeEach(() => {
     folder = new TestFolder();
     args = pod => switcherArgs(folder.path, pod);
     endpoints = [];
+    onChange = () => undefined;
     set = new ReplicaSet({
       stage: "affine",
       logger: createLogger("test", "silent"),
       argsOf: pod => args(pod),
-      onChange: () => endpoints.push(set.endpoints().length),
+      onChange: () => {
+        endpoints.push(set.endpoints().length);
+        onChange();
+      },
     });
   });
   afterEach(async () => {
@@ -111,10 +117,14 @@ describe("ReplicaSet", () => {
     const [first, second] = set.pids;
     await until(() => set.endpoints().length === 2, "ready");
     const [firstAddress] = set.endpoints();
+    let ranStill = false;
+    onChange = () => {
+      ranStill = isAlive(second!);
+    };
     set.scale(1);
     assert.deepEqual(set.endpoints(), [firstAddress]);
     assert.deepEqual(endpoints, [1, 2, 1]);
-    assert.ok(isAlive(second!));
+    assert.ok(ranStill);
     await until(() => !isAlive(second!), "ended");
     assert.ok(isAlive(first!));
   });

@@ -30,6 +30,13 @@ describe("variscale up", function () {
     assert.ok(found, `no process of ${name}`);
     return found;
   };
+  /** Sends a little more, and then none. */
+  const allServed = async (load: SteadyLoad): Promise<void> => {
+    const before = load.sent;
+    await up.until(() => load.sent > before + 10, "sent");
+    const counts = await load.stop();
+    assert.deepEqual(counts, { 200: load.sent });
+  };
   /** In the audit log of the runs that have ended. */
   const lastDecision = (): string | undefined =>
     readFileSync(join(folder.path, "state/decisions.jsonl"), "utf8")
@@ -63,38 +70,36 @@ describe("variscale up", function () {
     await up.unpin();
   });
 
-  it("follows pinned replicas from 1 to 3 and back to 1 without losing a request", async () => {
+  it("follows pinned replicas from 1 to 3 without losing a request", async () => {
     const load = new SteadyLoad(up.url, 10);
     await up.pin({ stage: "second", replicas: 3 });
     await up.until(async () => (await up.endpoints("second")) === 3, "serving with 3 replicas");
-    const grown = load.sent;
-    await up.until(() => load.sent > grown + 30, "sent");
-    await up.pin({ stage: "second", replicas: 1 });
-    await up.until(async () => (await up.endpoints("second")) === 1, "serving with 1 replica");
-    await up.until(() => up.children().length === 3, "rid of the processes of two replicas");
-    const sent = load.sent;
-    assert.deepEqual(await load.stop(), { 200: sent });
-    await up.unpin();
+    await allServed(load);
   });
 
   it("starts a replica that was killed again, while the requests that it had are sent to another", async () => {
-    await up.pin({ stage: "first", replicas: 2 });
-    await up.until(async () => (await up.endpoints("first")) === 2, "serving with 2 replicas");
     const load = new SteadyLoad(up.url, 10);
     await up.until(() => load.sent > 20, "sent");
-    const victim = processOf("first");
+    const victim = processOf("second");
     process.kill(victim, "SIGKILL");
-    await up.until(async () => (await up.endpoints("first")) === 1, "without the replica");
-    await up.until(async () => (await up.endpoints("first")) === 2, "serving with 2 replicas again");
+    await up.until(async () => (await up.endpoints("second")) === 2, "without the replica");
+    await up.until(async () => (await up.endpoints("second")) === 3, "serving with 3 replicas again");
     assert.ok(!isAlive(victim));
-    const sent = load.sent;
-    assert.deepEqual(await load.stop(), { 200: sent });
+    await allServed(load);
+  });
+
+  it("follows pinned replicas from 3 to 1 without losing a request, and ends the processes of the others", async () => {
+    const load = new SteadyLoad(up.url, 10);
+    await up.pin({ stage: "second", replicas: 1 });
+    await up.until(async () => (await up.endpoints("second")) === 1, "serving with 1 replica");
+    await up.until(() => up.children().length === 3, "rid of the processes of two replicas");
+    await allServed(load);
     await up.unpin();
   });
 
   it("starts a gateway that was killed again, at the same address, and tells it the endpoints", async () => {
     // Nothing that would change endpoints is under way.
-    await up.until(async () => (await up.endpoints("first")) === 1 && up.children().length === 3, "calm");
+    assert.equal(up.children().length, 3);
     process.kill(processOf("gateway"), "SIGKILL");
     const answer = () =>
       sendNumber(up.url, 1).then(
