@@ -2,7 +2,7 @@ import type { Actuation } from "./control-state.ts";
 import { SETTINGS } from "./settings.ts";
 
 export function initialActuation(replicas: number): Actuation {
-  return { replicas, waitingSinceMs: null, leadsMs: [], stuckAt: null, stuckUntilMs: 0, stuckTimes: 0 };
+  return { replicas, waitingSinceMs: null, grewAtMs: null, leadsMs: [], stuckAt: null, stuckUntilMs: 0, stuckTimes: 0 };
 }
 
 /** From wanting replicas to having them: the 90th percentile of what was measured, clamped. */
@@ -21,11 +21,7 @@ export function observeActuation(actuation: Actuation, ready: number, nowMs: num
   const { stuckAt, waitingSinceMs } = actuation;
   if (stuckAt !== null && ready > stuckAt)
     return observeActuation({ ...actuation, stuckAt: null, stuckTimes: 0 }, ready, nowMs);
-  if (ready >= actuation.replicas) {
-    if (waitingSinceMs === null) return actuation;
-    const leadsMs = [...actuation.leadsMs, nowMs - waitingSinceMs].slice(-SETTINGS.leadSamples);
-    return { ...actuation, waitingSinceMs: null, leadsMs };
-  }
+  if (ready >= actuation.replicas) return { ...actuation, waitingSinceMs: null, ...measured(actuation, nowMs) };
   // Until the retry nothing is waited for.
   if (stuckAt !== null && nowMs < actuation.stuckUntilMs) return actuation;
   if (waitingSinceMs === null) return { ...actuation, waitingSinceMs: nowMs };
@@ -33,6 +29,18 @@ export function observeActuation(actuation: Actuation, ready: number, nowMs: num
   const stuckTimes = actuation.stuckTimes + 1;
   const backoffMs = Math.min(SETTINGS.backoffMaxMs, SETTINGS.backoffMs * 2 ** (stuckTimes - 1));
   return { ...actuation, waitingSinceMs: null, stuckAt: ready, stuckUntilMs: nowMs + backoffMs, stuckTimes };
+}
+
+/** A replica that was away for a moment, or switchers that connect again, say nothing about how long a new one takes. */
+function measured({ grewAtMs, leadsMs }: Actuation, nowMs: number): Pick<Actuation, "grewAtMs" | "leadsMs"> {
+  if (grewAtMs === null) return { grewAtMs, leadsMs };
+  return { grewAtMs: null, leadsMs: [...leadsMs, nowMs - grewAtMs].slice(-SETTINGS.leadSamples) };
+}
+
+/** After telling KEDA `replicas`. */
+export function asking(actuation: Actuation, replicas: number, nowMs: number): Actuation {
+  if (replicas === actuation.replicas) return actuation;
+  return { ...actuation, replicas, grewAtMs: replicas > actuation.replicas ? nowMs : null };
 }
 
 /** Replicas of the stage were taken for stuck and have not come yet. */

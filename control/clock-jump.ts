@@ -15,11 +15,10 @@ export function withoutClockJump(state: ControlState, nowMs: number): ControlSta
 }
 
 function shifted(state: ControlState, byMs: number): ControlState {
-  const shift = (atMs: number | null) => (atMs === null ? null : atMs + byMs);
   return {
     ...state,
-    planAtMs: shift(state.planAtMs),
-    lastArrivalMs: shift(state.lastArrivalMs),
+    planAtMs: shiftedTime(state.planAtMs, byMs),
+    lastArrivalMs: shiftedTime(state.lastArrivalMs, byMs),
     demands: state.demands.map(demand => ({ ...demand, atMs: demand.atMs + byMs })),
     quarantines: state.quarantines.map(entry => ({ ...entry, untilMs: entry.untilMs + byMs })),
     guard: state.guard && { ...state.guard, sinceMs: state.guard.sinceMs + byMs },
@@ -36,8 +35,15 @@ function shifted(state: ControlState, byMs: number): ControlState {
 function waitingShifted(state: ControlState, byMs: number): ControlState["actuations"] {
   return Object.fromEntries(
     Object.entries(state.actuations).map(([stage, actuation]) => {
-      const { waitingSinceMs } = actuation;
-      return [stage, { ...actuation, waitingSinceMs: waitingSinceMs === null ? null : waitingSinceMs + byMs }];
+      const { waitingSinceMs, grewAtMs } = actuation;
+      return [
+        stage,
+        { ...actuation, waitingSinceMs: shiftedTime(waitingSinceMs, byMs), grewAtMs: shiftedTime(grewAtMs, byMs) },
+      ];
     }),
   );
+}
+
+function shiftedTime(atMs: number | null, byMs: number): number | null {
+  return atMs === null ? null : atMs + byMs;
 }

@@ -25,7 +25,9 @@ export interface Actuation {
   readonly replicas: number;
   /** Since when more replicas are wanted than are ready; null: they are all there. */
   readonly waitingSinceMs: number | null;
-  /** Measured from wanting to having, newest last. */
+  /** When more replicas were asked for last; null: they came, or fewer were asked for since. */
+  readonly grewAtMs: number | null;
+  /** Measured from asking for more replicas to having them, newest last. */
   readonly leadsMs: readonly number[];
   /** Replicas that were ready when the others were taken for stuck; null: none are. */
   readonly stuckAt: number | null;

@@ -1,7 +1,7 @@
 import type { Assignment } from "../domain/assignment.ts";
 import type { Stage } from "../domain/pipeline.ts";
 import type { Reason } from "../domain/plan.ts";
-import { initialActuation } from "./actuation.ts";
+import { asking, initialActuation } from "./actuation.ts";
 import { type AssignmentIssuer, assignmentIssuer, NEWCOMER } from "./assignment-issuer.ts";
 import type { StageBoard } from "./board.ts";
 import type { ControlState } from "./control-state.ts";
@@ -33,7 +33,7 @@ export function transition(state: ControlState, input: TickInput, nowMs: number)
     const { replicas, reason } = replicasFor(input, stage, actuation.replicas, replicasReady, move);
     if (reason) reasons.add(reason);
     if (move?.waits) reasons.add("make_before_break");
-    actuations[stage.name] = { ...actuation, replicas };
+    actuations[stage.name] = asking(actuation, replicas, nowMs);
     return {
       stage: stage.name,
       replicasNow: replicas,

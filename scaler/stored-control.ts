@@ -53,6 +53,7 @@ const assignment = z.object({
 const actuation = z.object({
   replicas,
   waitingSinceMs: time.nullable(),
+  grewAtMs: time.nullable(),
   leadsMs: z.array(amount).max(100),
   stuckAt: replicas.nullable(),
   stuckUntilMs: time,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { initialActuation, isStuck, leadMs, observeActuation, stuckCap } from "../../control/actuation.ts";
+import { asking, initialActuation, isStuck, leadMs, observeActuation, stuckCap } from "../../control/actuation.ts";
 import type { Actuation } from "../../control/control-state.ts";
 import { pipelineFixture } from "../support/pipeline-fixture.ts";
 import { Story } from "./story.ts";
@@ -26,14 +26,26 @@ describe("leadMs()", () => {
 });
 
 describe("observeActuation()", () => {
-  it("measures from wanting to having, and keeps the newest 20", () => {
-    let actuation = observe(initialActuation(2), 1, 0, 7000);
-    assert.deepEqual([actuation.waitingSinceMs, isStuck(actuation, 7000)], [0, false]);
+  it("measures from asking to having, and keeps the newest 20", () => {
+    let actuation = asking(initialActuation(1), 2, 0);
+    actuation = observe(actuation, 1, 1000, 7000);
+    assert.deepEqual([actuation.waitingSinceMs, isStuck(actuation, 7000)], [1000, false]);
     actuation = observe(actuation, 2, 8000, 9000);
     assert.deepEqual([actuation.leadsMs, actuation.waitingSinceMs], [[8000], null]);
-    for (let i = 0; i < 30; i++) actuation = observe(observe(actuation, 1, 0, 2000), 2, 3000 + i, 3000 + i);
+    for (let i = 0; i < 30; i++) {
+      const more = asking({ ...actuation, replicas: 1 }, 2, 0);
+      actuation = observe(observe(more, 1, 0, 2000), 2, 3000 + i, 3000 + i);
+    }
     assert.equal(actuation.leadsMs.length, 20);
     assert.equal(actuation.leadsMs.at(-1), 3029);
+  });
+
+  it("measures nothing when a replica was only away, or fewer are asked for", () => {
+    const away = observe(observe(initialActuation(2), 1, 0, 1000), 2, 2000, 2000);
+    assert.deepEqual([away.leadsMs, away.waitingSinceMs], [[], null]);
+    const fewer = asking(asking(initialActuation(1), 4, 0), 2, 5000);
+    assert.deepEqual(observe(fewer, 2, 6000, 6000).leadsMs, []);
+    assert.equal(asking(fewer, 2, 9000), fewer);
   });
 
   it("takes replicas for stuck after three leads, caps the plan at those that are ready, and waits 60 s, 120 s …", () => {

@@ -28,6 +28,16 @@ describe("PipelineControl", () => {
     assert.equal(control.tick([], [], NOW_MS).forecast, null);
   });
 
+  it("shows the newest sample, also after the clock was set back", () => {
+    const control = open(initialState(4));
+    const at = (atMs: number, rateRps: number) => ({ atMs, rateRps });
+    assert.equal(control.tick([at(NOW_MS, 7), at(NOW_MS - 1000, 3)], [], NOW_MS).load?.rateRps, 7);
+    const earlierMs = NOW_MS - 3_600_000;
+    assert.equal(control.tick([], [], earlierMs).load, null, "a sample of the future is not the load now");
+    assert.equal(control.tick([at(earlierMs, 5)], [], earlierMs).load?.rateRps, 5);
+    assert.equal(control.tick([], [], earlierMs + 15_001).load, null);
+  });
+
   it("leaves its state as it was when a tick throws", () => {
     const control = open(initialState(4));
     control.tick([{ atMs: NOW_MS, rateRps: 50 }], [], NOW_MS);
