@@ -6,13 +6,13 @@ import type { SwitcherView } from "./switcher-view.ts";
 /** Rows per second that one replica of the stage serves with full batches of the variant; 0 where it was not measured. */
 export function replicaRps(stage: Stage, variant: string, batch: number, correction: number): number {
   const profile = findVariant(stage, variant)?.profile;
-  return profile ? throughputRps(profile, Math.max(1, batch)) / correction : 0;
+  return profile ? throughputRps(profile, batch) / correction : 0;
 }
 
 /** Time of one full batch. */
 export function batchMs(stage: Stage, variant: string, batch: number, correction: number): number {
   const profile = findVariant(stage, variant)?.profile;
-  return profile ? serviceMs(profile, Math.max(1, batch)) * correction : 0;
+  return profile ? serviceMs(profile, batch) * correction : 0;
 }
 
 /** The lightest variant of the stage that may be used: the most rows per second at its best batch size. */

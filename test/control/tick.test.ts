@@ -338,6 +338,17 @@ describe("tick(): operators", () => {
     );
   });
 
+  it("tells each switcher its decision, and when to protect itself", () => {
+    const story = new Story(twoStages()).run(30, 5);
+    const assignment = Object.values(story.stage("detect").assignments)[0]!;
+    assert.match(assignment.decisionId, /^d-1-\d+$/);
+    const { variant, batch, maxWaitMs, fallbackVariant, overload } = assignment;
+    assert.deepEqual([variant, batch, maxWaitMs, fallbackVariant], ["heavy", 1, 0, "light"]);
+    // Shares of the SLO's 500 ms.
+    assert.deepEqual(overload, { enterQueueMs: 200, exitQueueMs: 50, dwellMs: 2000 });
+    assert.deepEqual({ ...story.stage("detect").newcomer, version: 0 }, { ...assignment, version: 0 });
+  });
+
   it("issues newer versions after a change of leader and only on a change of what is assigned", () => {
     const story = new Story(twoStages()).run(30, 5);
     const before = Object.values(story.stage("detect").assignments)[0]?.version;

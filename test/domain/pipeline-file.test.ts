@@ -226,6 +226,13 @@ describe("parsePipelineFile()", () => {
       [/stages\[1\]\.dependsOn: stages must form a chain .* Write \[detect\]/],
     ],
     [
+      "a first stage that depends on another",
+      edited(d => {
+        d.spec.stages[0].dependsOn = ["read"];
+      }),
+      [/stages\[0\]\.dependsOn: stages must form a chain .* Remove `dependsOn` of the first stage/],
+    ],
+    [
       "replicas the wrong way round",
       edited(d => {
         d.spec.stages[0].replicas = { min: 3, max: 2 };
@@ -259,6 +266,14 @@ describe("parsePipelineFile()", () => {
         );
     });
   }
+
+  it("takes a chain that is written out", () => {
+    const text = edited(d => {
+      d.spec.stages[0].dependsOn = [];
+      d.spec.stages[1].dependsOn = ["detect"];
+    });
+    assert.ok(parsePipelineFile(text, nothingBeside).ok);
+  });
 
   it("refuses measurements that are broken, and says that it is them", () => {
     assert.match(issuesOf(VALID, () => "{")[0] ?? "", /^measurements: line 1/);
