@@ -47,17 +47,23 @@ function isDisturbed(state: ControlState, view: SwitcherView): boolean {
   return view.protecting || !view.ready || (wanted !== undefined && wanted.variant !== view.variant);
 }
 
+/**
+ * Cumulative since the switcher started. What every batch costs beside the model weighs more in short batches, so that a light variant
+ * measures a larger factor than a heavy one on the same machine: the lighter, the less it says.
+ */
 function totalOf(pipeline: Pipeline, view: SwitcherView): Total {
   const stage = findStage(pipeline, view.stage);
+  const longestMs = Math.max(...(stage?.variants ?? []).map(({ profile }) => (profile ? serviceMs(profile, 1) : 0)));
   let batches = 0;
   let ms = 0;
   let profiledMs = 0;
   for (const times of view.serviceTimes) {
     const profile = stage && findVariant(stage, times.variant)?.profile;
     if (!profile) continue;
+    const weight = Math.sqrt(serviceMs(profile, 1) / longestMs);
     batches += times.batches;
-    ms += times.totalMs;
-    profiledMs += times.batches * serviceMs(profile, times.rows);
+    ms += weight * times.totalMs;
+    profiledMs += weight * times.batches * serviceMs(profile, times.rows);
   }
   return [batches, ms, profiledMs];
 }

@@ -35,7 +35,7 @@ export const SETTINGS = {
    * A tick's weight in the correction of service times is the profiled time of what it saw over this, so that few short batches say little; at
    * most `correctionWeight`.
    */
-  correctionMemoryMs: 10_000,
+  correctionMemoryMs: 20_000,
   correctionWeight: 0.1,
   correctionMin: 0.5,
   correctionMax: 2,

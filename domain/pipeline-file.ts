@@ -99,8 +99,7 @@ function keysOf(schema: z.ZodType): string[] {
   const visit = (node: unknown): void => {
     if (node === null || typeof node !== "object") return;
     for (const [key, value] of Object.entries(node)) {
-      if (key === "properties" && value !== null && typeof value === "object")
-        for (const property of Object.keys(value)) keys.add(property);
+      if (key === "properties") for (const property of Object.keys(value ?? {})) keys.add(property);
       visit(value);
     }
   };

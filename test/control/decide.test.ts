@@ -82,6 +82,19 @@ describe("decide()", () => {
     assert.equal(chosen(decide({ ...free, current }, steady(10)))?.replicas, 1);
   });
 
+  it("plans freely for a stage that the current configuration leaves out", () => {
+    const stages = [
+      { name: "detect", ladder: { heavy: [20, 0.9], light: [5, 0.89] } as const },
+      { name: "read", ladder: { heavy: [20, 0.9], light: [5, 0.4] } as const },
+    ];
+    const pipeline = pipelineFixture(stages);
+    const decision = decide({ ...problem({ x: [1, 1] }), pipeline, current: one("light", 1) }, steady(10));
+    assert.deepEqual(
+      decision?.plan.stages.map(stage => stage.parts[0]?.variant),
+      optimize({ ...problem({ x: [1, 1] }), pipeline, current: one("light", 1) }).stages.map(s => s.parts[0]?.variant),
+    );
+  });
+
   const heavyLight = { heavy: [50, 0.95], light: [10, 0.9] } as const;
   /** One replica of the heavy variant: 15 rps at 75 %, 20 at most. */
   const overrun = (rateRps: number) => problem(heavyLight, { rateRps, current: one("heavy", 1) }, { min: 1, max: 1 });

@@ -89,6 +89,19 @@ describe("tick(): a pipeline file that was edited", () => {
     assert.equal(Object.values(story.stage("detect").assignments)[0]?.variant, "giant");
   });
 
+  it("plans anew when one of several stages no longer has what the plan names", () => {
+    const stages = (name: string) => [
+      { name: "detect", ladder: three },
+      { name: "read", ladder: { [name]: [20, 0.9], light: [2, 0.8] } as const },
+    ];
+    for (const order of [1, -1]) {
+      const story = new Story(pipelineFixture(stages("old").toSorted(() => order))).run(30, 2);
+      assert.equal(story.goal("read"), "old");
+      story.pipeline = pipelineFixture(stages("new").toSorted(() => order));
+      assert.equal(story.run(1, null).board.plan, null);
+    }
+  });
+
   it("plans at once when a variant was added that is better", () => {
     const story = new Story(pipelineFixture([{ name: "detect", ladder: { light: [8, 0.88] } }])).run(15, 2);
     story.pipeline = pipelineFixture([{ name: "detect", ladder: three }]);

@@ -185,6 +185,31 @@ describe("tick(): missing data", () => {
     assert.equal(story.condition("MetricsAvailable")?.status, true);
   });
 
+  it("says of every condition whether it is so, why, and since when by itself", () => {
+    const story = new Story(twoStages());
+    const startMs = story.nowMs;
+    const said = () => story.board.conditions.map(({ type, status, reason }) => [type, status, reason]);
+    assert.deepEqual(said(), [
+      ["MetricsAvailable", false, "NoData"],
+      ["Ready", false, "NoPlanYet"],
+      ["PlanFeasible", true, "Feasible"],
+      ["ActuationStuck", false, "Following"],
+    ]);
+    story.run(10, 5).run(5, null);
+    assert.deepEqual(said(), [
+      ["MetricsAvailable", false, "NoData"],
+      ["Ready", true, "Planned"],
+      ["PlanFeasible", true, "Feasible"],
+      ["ActuationStuck", false, "Following"],
+    ]);
+    assert.deepEqual(
+      story.board.conditions.map(({ sinceMs }) => sinceMs - startMs),
+      [11_000, 1000, 0, 0],
+    );
+    assert.match(story.condition("MetricsAvailable")?.message ?? "", /source `gateway`/);
+    assert.match(story.condition("Ready")?.message ?? "", /d-1-1/);
+  });
+
   it("keeps when a condition last changed", () => {
     const story = new Story(twoStages()).run(10, 5);
     const since = story.condition("MetricsAvailable")?.sinceMs;
@@ -262,9 +287,9 @@ describe("tick(): what goes wrong", () => {
         story.run(1, 5);
       }
     };
-    measure(1.5, 80);
+    measure(1.5, 130);
     assert.ok(Math.abs((story.board.corrections["detect"] ?? 0) - 1.5) < 0.02);
-    measure(10, 80);
+    measure(10, 130);
     assert.ok(Math.abs((story.board.corrections["detect"] ?? 0) - 2) < 0.01);
     story.report("detect", { protecting: true });
     const frozen = story.board.corrections["detect"];

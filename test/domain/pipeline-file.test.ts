@@ -267,6 +267,27 @@ describe("parsePipelineFile()", () => {
     });
   }
 
+  it("takes what is optional, and null where it is left out", () => {
+    const result = parsePipelineFile(
+      edited(d => {
+        d.spec.code = "./code.js";
+        d.spec.stages[0].costPerHour = 0.5;
+        d.spec.stages[0].replicas = { min: 2, max: 2 };
+      }),
+      nothingBeside,
+    );
+    assert.ok(result.ok);
+    const { pipeline } = result;
+    assert.equal(pipeline.code, "./code.js");
+    assert.deepEqual(
+      pipeline.stages.map(stage => stage.costPerHour),
+      [0.5, null],
+    );
+    assert.deepEqual(pipeline.stages[0]?.replicas, { min: 2, max: 2 });
+    const bare = parsePipelineFile(VALID, nothingBeside);
+    assert.equal(bare.ok && bare.pipeline.code, null);
+  });
+
   it("takes a chain that is written out", () => {
     const text = edited(d => {
       d.spec.stages[0].dependsOn = [];
