@@ -8,6 +8,9 @@ import type { Figure } from "./figure.ts";
 import { type Report, reportTable } from "./report.ts";
 import { writeBenchmarks } from "./write-benchmarks.ts";
 
+// As the command line does: onnxruntime must not report to its maker.
+process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
+
 /** Every suite is loaded only when it runs. */
 const suites: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   scaler: async () => (await import("./scaler.bench.ts")).scalerSuite(),

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { LogLevel } from "../../runtime/logger.ts";
 import { defaultModelFolder, defaultStateFolder } from "../folders.ts";
 import { logLevelOption, parseNumber, parsePort, setOption, speedFactorOption } from "../options.ts";
+import type { Up } from "../up/up.ts";
 
 interface UpFlags {
   readonly cores?: number;
@@ -52,7 +53,15 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   await prepare(pipeline, pipelineFileAt(path), modelFolder, model => {
     if (model.kind === "prepared") logger.info({ file: model.file }, "model prepared");
   });
-  const starting = startUp({
+  // Before anything is started, so that a signal ends all of it, however far that is.
+  let starting: Promise<Up> | null = null;
+  const close = () =>
+    starting?.then(
+      up => up.close(),
+      () => undefined,
+    );
+  shutdownOnSignal([{ name: "up", timeoutMs: 30_000, run: close }], logger);
+  starting = startUp({
     file: path,
     read,
     modelFolder,
@@ -62,13 +71,6 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
     logger,
     logLevel: flags.logLevel,
   });
-  // From here on a signal ends all that was started, however far that is.
-  const close = () =>
-    starting.then(
-      up => up.close(),
-      () => undefined,
-    );
-  shutdownOnSignal([{ name: "up", timeoutMs: 30_000, run: close }], logger);
   const up = await starting;
   try {
     await up.ready();

@@ -90,14 +90,17 @@ describe("a switcher under overload", () => {
   it("refuses what does not fit into its queue with 503 and Retry-After", async () => {
     scaler.assign(1, { variant: "heavy", batch: 1 });
     await scaler.untilAcked(1);
-    const answers = await Promise.all(Array.from({ length: 14 }, (_, i) => infer(i)));
+    // More than are served while they all arrive, however slowly this machine lets them arrive.
+    const answers = await Promise.all(Array.from({ length: 60 }, (_, i) => infer(i)));
     const refused = answers.filter(({ status }) => status === 503);
-    assert.ok(refused.length >= 4 && refused.length < 8, `${refused.length} refused`);
+    assert.ok(refused.length >= 1 && refused.length <= 52, `${refused.length} refused`);
     assert.ok(
       refused.every(({ retryAfter, body }) => retryAfter === "1" && /over the limit of 8/.test(body.error ?? "")),
     );
-    assert.ok(answers.filter(({ status }) => status === 200).length >= 6);
-    assert.match(await switcher.metrics(), /dropped_rows_total{stage="affine",reason="queue_full"} [4-7]/);
+    assert.equal(answers.filter(({ status }) => status === 200).length, answers.length - refused.length);
+    assert.ok(
+      (await switcher.metrics()).includes(`dropped_rows_total{stage="affine",reason="queue_full"} ${refused.length}\n`),
+    );
   });
 
   it("drops what has passed its deadline before it runs, with 504", async () => {
@@ -114,7 +117,9 @@ describe("a switcher under overload", () => {
       [504, 504],
     );
     assert.match(late[0]?.body.error ?? "", /before the request could run/);
-    await until(() => scaler.statuses.at(-1)?.droppedRows === 2, "counted");
-    assert.equal(scaler.statuses.at(-1)?.servedRows, 1);
+    await until(() => {
+      const status = scaler.statuses.at(-1);
+      return status?.droppedRows === 2 && status.servedRows === 1;
+    }, "counted");
   });
 });

@@ -223,7 +223,8 @@ describe("Switching", () => {
     const sizes = [8000, 8000, 13_000];
     const variants = (config["variants"] as object[]).map((variant, i) => ({ ...variant, memoryMiB: sizes[i] }));
     switcher = await TestSwitcher.startReady({ ...config, variants, memoryMiB: 20_000 });
-    assert.equal((await switcher.pin("b")).status, 200);
+    const first = await switcher.pin("b");
+    assert.equal(first.status, 200, await first.text());
     const response = await switcher.pin("c");
     const body = (await response.json()) as { code: string; error: string };
     assert.equal(body.code, "memory_short");
