@@ -145,4 +145,41 @@ describe("guardTick()", () => {
     story.run(1, 2);
     assert.equal(story.board.guarding, true);
   });
+
+  it("looks at the busiest stage, and at the rows that what is served sends it", () => {
+    const file = pipelineFixture(
+      [
+        { name: "detect", ladder: { heavy: [10, 0.98], light: [5, 0.5] } },
+        { name: "read", ladder: { heavy: [20, 0.9], light: [2, 0.4] } },
+      ],
+      { slo: { latencyMs: 5000 } },
+    );
+    const stages = file.stages.map(stage =>
+      stage.name === "read" ? { ...stage, fanOut: { default: 1, byUpstreamVariant: { light: 5 } } } : stage,
+    );
+    const story = new Story({ ...file, stages });
+    story.startMs = 1e9;
+    story.run(30, 12);
+    assert.equal(story.board.guarding, false, "a quarter of what each stage can");
+    story.report("detect", { variant: "light" });
+    story.run(1, 12);
+    assert.equal(story.board.guarding, true, "60 rows of 20 ms on one replica");
+  });
+
+  it("expects a queue to be drained by no more cores than the machine has", () => {
+    for (const { queuedRows, guarding } of [
+      { queuedRows: 2, guarding: false },
+      { queuedRows: 6, guarding: true },
+    ]) {
+      const file = pipelineFixture([{ name: "detect", ladder: { only: [100, 0.9] }, replicas: { min: 2, max: 2 } }]);
+      const stages = file.stages.map(stage => ({ ...stage, cores: 2 }));
+      const story = new Story({ ...file, stages }, { podsAtStart: 2 });
+      story.input = { limits: { cores: null, machineCores: 2 } };
+      story.run(30, 1);
+      // 20 rps of two replicas, half of it on two cores: 100 ms a row, and 100 ms of its own.
+      story.report("detect", { queuedRows: Math.ceil(queuedRows / 2) });
+      story.run(1, 1);
+      assert.equal(story.board.guarding, guarding, `${queuedRows} rows`);
+    }
+  });
 });

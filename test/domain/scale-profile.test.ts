@@ -20,6 +20,22 @@ describe("scaleServiceTimes()", () => {
     assert.equal(pipeline.stages[0]?.variants[0]?.profile?.points[0]?.latencyMs, 60);
   });
 
+  it("scales the time to load, and leaves a variant that was not measured as it is", () => {
+    const pipeline = twoStages();
+    const stages = pipeline.stages.map(stage => ({
+      ...stage,
+      variants: stage.variants.map((variant, i) => ({
+        ...variant,
+        profile: i === 0 && variant.profile ? { ...variant.profile, loadMs: 50 } : null,
+      })),
+    }));
+    const [detect] = scaleServiceTimes({ ...pipeline, stages }, 3).stages;
+    assert.deepEqual(
+      detect?.variants.map(variant => variant.profile?.loadMs ?? null),
+      [150, null, null],
+    );
+  });
+
   for (const factor of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
     it(`refuses a factor of ${factor}`, () => {
       assert.throws(() => scaleServiceTimes(twoStages(), factor), { code: "invalid_argument" });
