@@ -182,4 +182,31 @@ describe("guardTick()", () => {
       assert.equal(story.board.guarding, guarding, `${queuedRows} rows`);
     }
   });
+
+  it("expects a request to get into the longest batch", () => {
+    for (const { batch, guarding } of [
+      { batch: 7, guarding: false },
+      { batch: 8, guarding: true },
+    ]) {
+      const story = new Story(one(), { podsAtStart: 2 });
+      story.input = { pins: [{ stage: "detect", variant: "heavy", batch: 1, replicas: 2 }] };
+      story.run(30, 2);
+      const [first, second] = story.views("detect");
+      story.input = { ...story.input, switchers: [{ ...first!, batch, queuedRows: 1 }, second!] };
+      story.run(1, 2);
+      assert.equal(story.board.guarding, guarding, `${batch} · 60 ms, and 30 ms for the row that waits`);
+    }
+  });
+
+  it("drains a backlog also where another stage gets no rows", () => {
+    const pipeline = pipelineFixture([
+      { name: "detect", ladder: LADDER },
+      { name: "read", ladder: { only: [20, 0.9] }, fanOut: 0 },
+    ]);
+    const story = new Story(pipeline).run(30, 5);
+    story.report("detect", { queuedRows: 40 });
+    story.run(2, 5);
+    assert.equal(story.board.guarding, true);
+    assert.deepEqual(story.served("detect"), ["light"]);
+  });
 });
