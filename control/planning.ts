@@ -13,6 +13,9 @@ type Planned = Pick<
   "plan" | "planReasons" | "planAtMs" | "decisionId" | "planInputs" | "decisions" | "demands" | "lastArrivalMs"
 >;
 
+/** Planned for where there may be load but none is seen. */
+const LEAST_RPS = 1e-3;
+
 /** The horizon that a forecast for this pipeline must have: the time to the next plan and until its replicas are ready. */
 export function planningHorizonMs(state: ControlState, pipeline: Pipeline): number {
   const leads = pipeline.stages.map(stage => leadMs(state.actuations[stage.name]));
@@ -77,7 +80,7 @@ function toProblem(state: ControlState, input: TickInput, nowMs: number): Proble
   return {
     pipeline: input.pipeline,
     // A pipeline that is not idle yet keeps a replica of every stage, however low the rate.
-    rateRps: isIdle ? held : Math.max(held, 1e-3),
+    rateRps: isIdle ? held : Math.max(held, LEAST_RPS),
     current: state.plan ? configurationOf(state.plan) : null,
     corrections: state.corrections,
     excluded: excludedVariants(state.quarantines, nowMs),
@@ -121,13 +124,13 @@ function effectiveBounds(state: ControlState, input: TickInput, nowMs: number): 
 function isDue(state: ControlState, rateRps: number, planInputs: string, intervalMs: number, nowMs: number): boolean {
   if (!state.plan || state.planAtMs === null || nowMs - state.planAtMs >= intervalMs || nowMs < state.planAtMs)
     return true;
-  return planInputs !== state.planInputs || rateRps > state.plan.rateRps * SETTINGS.surgeFactor + 1e-3;
+  return planInputs !== state.planInputs || rateRps > state.plan.rateRps * SETTINGS.surgeFactor + LEAST_RPS;
 }
 
 function reasonsOf(problem: Problem, input: TickInput, demands: readonly Demand[]): Reason[] {
   const reasons: Reason[] = [];
   const newest = demands.at(-1)?.rateRps ?? 0;
-  if (problem.rateRps > newest * SETTINGS.surgeFactor && newest > 0) reasons.push("held_scale_down");
+  if (problem.rateRps > newest * SETTINGS.surgeFactor + LEAST_RPS) reasons.push("held_scale_down");
   const forecast = input.forecast;
   if (forecast && forecast.reactiveRps > forecast.intensityRps[SETTINGS.forecastQuantile])
     reasons.push("floor_reactive");

@@ -108,6 +108,13 @@ describe("decide()", () => {
       assert.equal(chosen(decide(overrun(nowRps), { nowRps, sustainedRps: 12 }))?.variant, "light", String(nowRps));
   });
 
+  it("does not wait next to the limit, however bad the lighter variants are", () => {
+    const ladder = { heavy: [50, 0.95], light: [10, 0.1] } as const;
+    const near = problem(ladder, { rateRps: 19.2, current: one("heavy", 1) }, { min: 1, max: 1 });
+    assert.equal(chosen(decide(near, { nowRps: 19.2, sustainedRps: 12 }))?.variant, "light");
+    assert.equal(decide(near, { nowRps: 18.8, sustainedRps: 12 }), null);
+  });
+
   it("does not wait for what is asked for all the time", () => {
     assert.equal(chosen(decide(overrun(16), steady(16)))?.variant, "light");
   });

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { twoStages } from "../support/pipeline-fixture.ts";
+import { certain, Story } from "./story.ts";
+
+describe("planWhenDue()", () => {
+  it("decides once an interval, and names every decision anew", () => {
+    const story = new Story(twoStages());
+    const decisions = new Set<string | null>();
+    story.run(31, 5, ({ board }) => decisions.add(board.decisionId));
+    assert.deepEqual([...decisions], ["d-1-1", "d-1-2", "d-1-3", "d-1-4"]);
+    assert.equal(story.state.decisions, 4);
+  });
+
+  it("does not wait for the interval when demand grows by more than a tenth, or when bounds or pins change", () => {
+    const decided = (change: (story: Story) => void, rateRps = 50) => {
+      const story = new Story(twoStages()).run(12, 50);
+      const before = story.board.decisionId;
+      change(story);
+      return story.run(1, rateRps).board.decisionId !== before;
+    };
+    assert.equal(
+      decided(() => undefined),
+      false,
+    );
+    assert.equal(
+      decided(() => undefined, 54),
+      false,
+    );
+    assert.equal(
+      decided(() => undefined, 56),
+      true,
+    );
+    assert.equal(
+      decided(story => {
+        story.input = { bounds: { detect: { min: 2, max: 4 } } };
+      }),
+      true,
+    );
+    assert.equal(
+      decided(story => {
+        story.input = { pins: [{ stage: "read", variant: "light", batch: null, replicas: null }] };
+      }),
+      true,
+    );
+    assert.equal(
+      decided(story => {
+        story.input = { limits: { cores: 4, machineCores: null } };
+      }),
+      true,
+    );
+  });
+
+  it("is floored by the reactive estimate, and says so only where that is what counts", () => {
+    const story = new Story(twoStages()).run(12, 5);
+    assert.ok(!story.board.reasons.includes("floor_reactive"));
+    story.input = { forecast: { ...certain(5, story.nowMs), reactiveRps: 30 } };
+    story.run(1, 5);
+    assert.equal(story.board.plan?.rateRps, 30);
+    assert.ok(story.board.reasons.includes("floor_reactive"));
+  });
+
+  it("says that replicas are held, also when the load has ended", () => {
+    const story = new Story(twoStages()).run(30, 60).run(12, 0);
+    assert.ok(story.board.reasons.includes("held_scale_down"));
+    story.run(30, 0);
+    assert.ok(!story.board.reasons.includes("held_scale_down"));
+  });
+
+  it("takes no admin endpoint's pin that only some switchers have", () => {
+    const story = new Story(twoStages(), { podsAtStart: 2 });
+    story.input = { pins: [{ stage: "detect", variant: null, batch: null, replicas: 2 }] };
+    story.run(10, 2);
+    const [first, second] = story.views("detect");
+    const pinned = { ...first!, pin: { variant: "light", batch: 1 }, variant: "light" };
+    story.input = { ...story.input, switchers: [pinned, second!, ...story.views("read")] };
+    story.run(12, 2);
+    assert.equal(story.goal("detect"), "heavy");
+  });
+
+  it("tells in shadow mode what there is, and what was there before where nothing is ready", () => {
+    const story = new Story(twoStages(), { podsAtStart: 2 });
+    story.input = { mode: "shadow" };
+    story.run(10, 5);
+    assert.equal(story.stage("detect").replicasNow, 2);
+    story.input = { mode: "shadow", switchers: [] };
+    story.run(10, 5);
+    assert.equal(story.stage("detect").replicasNow, 2);
+  });
+});
