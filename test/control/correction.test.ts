@@ -58,6 +58,12 @@ describe("correct()", () => {
     assert.deepEqual(Object.keys(learnt === undefined ? {} : both.serviceSeen), ["detect/detect-001", "detect/other"]);
   });
 
+  it("counts no more than 2 s of one pod", () => {
+    const both = next(initialState(1), view(0, 0), view(0, 0, { pod: "other" }));
+    const learnt = factor(next(both, view(100, 9000), view(10, 600, { pod: "other" })));
+    assert.ok(Math.abs((learnt ?? 0) - (1 + 0.1 * (3600 / 2600 - 1))) < 1e-12, String(learnt));
+  });
+
   it("learns nothing from a pod that was restarted, did nothing, is not ready, protects itself or switches", () => {
     const wanted = {
       ...start,

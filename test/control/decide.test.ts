@@ -65,6 +65,21 @@ describe("decide()", () => {
     );
   });
 
+  it("holds the variants of other stages against a small gain while an operator's variant is kept", () => {
+    const near = { old: [20, 0.9], better: [20, 0.9035] } as const;
+    const pipeline = pipelineFixture([
+      { name: "detect", ladder: near },
+      { name: "read", ladder: near },
+    ]);
+    const current = { ...one("old", 1), read: { parts: [{ variant: "old", batch: 1, replicas: 1, share: 1 }] } };
+    const pins = [{ stage: "detect", variant: "old", batch: null, replicas: null }];
+    const decision = decide({ ...problem(near), pipeline, current, pins }, steady(10));
+    assert.deepEqual(
+      decision?.plan.stages.map(stage => stage.parts[0]?.variant),
+      ["old", "old"],
+    );
+  });
+
   it("keeps an operator's batch and replicas while it keeps the variant", () => {
     const pin = { stage: "detect", variant: null, batch: 2, replicas: 4 };
     const near = problem({ old: [20, 0.9], better: [20, 0.9035] }, { current: one("old", 1), pins: [pin] });

@@ -48,6 +48,23 @@ describe("guardTick()", () => {
     assert.equal(Object.values(story.stage("detect").assignments)[0]?.variant, "middle");
   });
 
+  it("does so where only one of several stages is affected", () => {
+    const story = new Story(twoStages());
+    story.startMs = 60_000;
+    story.run(30, 2);
+    // Refused long before: it is left out, and is not what the guard takes.
+    const nack = { version: { epoch: 1, counter: 1 }, variant: "middle", code: "model_invalid", message: "" } as const;
+    story.report("read", { nack });
+    story.run(1, 2);
+    for (const stage of ["detect", "read"]) story.report(stage, { residentVariants: ["heavy", "middle", "light"] });
+    story.broken.add("detect/light");
+    story.run(1, 90);
+    const told = () => Object.values(story.stage("detect").assignments)[0]?.variant;
+    assert.equal(told(), "light");
+    story.run(2, 90);
+    assert.deepEqual([story.board.guarding, told()], [true, "middle"]);
+  });
+
   it("needs no guard below 95 % of what the ready replicas can, and takes over above", () => {
     const ladder = { heavy: [50, 0.98], light: [6, 0.5] } as const;
     const pipeline = pipelineFixture([{ name: "detect", ladder }], { slo: { latencyMs: 5000 } });

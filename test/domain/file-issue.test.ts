@@ -35,6 +35,7 @@ describe("issuesOf()", () => {
 
   it("names what is wrong in the branch of a union that got furthest, or the field where none did", () => {
     assert.match(issues({ fanOut: { default: -1 } })[0] ?? "", /^fanOut\.default: .*\(is: -1\)\. Write at least 0\./);
+    assert.match(issues({ fanOut: { default: "x" } })[0] ?? "", /^fanOut\.default: .*Write a value of type number\./);
     assert.match(issues({ fanOut: "six" })[0] ?? "", /^fanOut: .*\(is: "six"\)\. Correct the value\./);
   });
 
