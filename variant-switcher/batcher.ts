@@ -127,12 +127,15 @@ export class Batcher {
   /**
    * An idle session takes anything. A second batch is handed over ahead of its time, so that the session does not idle while
    * word of the first one travels, where that costs nothing: it is full, no other session is about to take over, no request is
-   * in both, and no deadline may pass before it begins.
+   * in both, no deadline may pass before it begins, and nothing that failed before is in either: were the session lost again,
+   * the other batch would be blamed.
    */
   #mayStart(serving: Serving): boolean {
     if (this.#running.length === 0) return true;
     const { head, rows } = this.#queue;
     if (this.#running.length >= MAX_AHEAD || this.#next || rows < serving.batch || head?.nextRow !== 0) return false;
+    const suspects = [head, ...this.#running.flatMap(({ parts }) => parts.map(({ entry }) => entry))];
+    if (suspects.some(({ failures }) => failures > 0)) return false;
     const expectedMs = this.#options.counters.expectedMs(serving.session.variant, serving.batch);
     return expectedMs > 0 && this.#queue.earliestDeadlineMs(serving.batch) > performance.now() + 2 * expectedMs;
   }

@@ -1,13 +1,15 @@
-/** A session's thread that crashes or hangs when a batch begins with one of these numbers, and is the real one otherwise. */
-import { parentPort } from "node:worker_threads";
+/** A session's thread that crashes or hangs on a batch that begins with one of these numbers, and is the real one otherwise. */
+import { InferenceSession } from "onnxruntime-node";
 import "../../variant-switcher/session-worker.ts";
-import type { SessionRequest } from "../../variant-switcher/session-messages.ts";
 
 export const CRASH = 666;
 export const HANG = 667;
 
-parentPort?.on("message", (request: SessionRequest) => {
-  const first = request.kind === "run" ? new Float32Array(request.inputs[0]!.data)[0] : 0;
+const { prototype } = InferenceSession as unknown as { readonly prototype: InferenceSession };
+const { run } = prototype;
+prototype.run = function (this: InferenceSession, feeds: InferenceSession.FeedsType, fetches?: unknown) {
+  const first = Object.values(feeds)[0]?.data[0];
   if (first === CRASH) process.exit(1);
   while (first === HANG);
-});
+  return run.call(this, feeds, fetches as InferenceSession.FetchesType);
+};

@@ -166,6 +166,26 @@ describe("Batcher", () => {
     ]);
   });
 
+  it("hands nothing over ahead beside what failed before, so that only what is at fault is blamed", async () => {
+    create();
+    const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
+    await serve(a, 1);
+    for (const session of [a, b]) counters.ran(session.variant, 1, 1);
+    const tickets = [1, 2, 3].map(row => submit([row]));
+    a.onRun = () => ({ kind: "lost", reason: "crash" });
+    await a.step();
+    await serve(b, 1);
+    assert.deepEqual([a.batches, b.batches], [[[1], [2]], [[1]]]);
+    await b.step();
+    assert.deepEqual(b.batches, [[1], [2], [3]]);
+    await b.step();
+    await b.step();
+    assert.deepEqual(
+      await Promise.all(tickets.map(result)),
+      [1, 2, 3].map(row => ["b", row]),
+    );
+  });
+
   it("gives what a lost session had not begun with to the next one, in order and without blame", async () => {
     create();
     const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
