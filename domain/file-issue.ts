@@ -83,7 +83,7 @@ function fixFor(issue: z.core.$ZodIssue, root: unknown): string {
 }
 
 /** The known key closest to `key`, if it is close: at most a third of its letters differ, or one starts with the other. */
-function nearest(key: string, known: readonly string[]): string | null {
+export function nearest(key: string, known: readonly string[]): string | null {
   let best: string | null = null;
   let least = Math.floor(Math.max(key.length, 3) / 3) + 1;
   const lower = key.toLowerCase();

@@ -12,12 +12,10 @@ import { type CallContext, toStatus, unary } from "./grpc-call.ts";
 import { isActive, isAtZero, metricSpecOf, metricsOf } from "./keda-answer.ts";
 import { parseTriggerMetadata } from "./metadata.ts";
 import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
+import { type OnRefused, type Refusal, Refusals } from "./refusals.ts";
 
 /** While a stage is at zero, `true` is repeated this often: KEDA drops one that comes before the ScaledObject's status is written. */
 const REPEAT_ACTIVE_MS = 2000;
-
-/** Warnings about trigger metadata that are remembered, so that each is logged once. */
-const MOST_WARNINGS = 10_000;
 
 export interface KedaServiceOptions extends CallContext {
   readonly catalogue: PipelineCatalogue;
@@ -25,6 +23,7 @@ export interface KedaServiceOptions extends CallContext {
   readonly clock: Clock;
   /** GetMetrics fails when the board is older. */
   readonly staleAfterMs: number;
+  readonly onRefused: OnRefused;
 }
 
 /** KEDA's five calls. Every answer is read from the newest board in memory: nothing is computed and nothing is waited for. */
@@ -32,10 +31,11 @@ export class KedaService {
   readonly handlers: ExternalScalerHandlers;
   readonly #options: KedaServiceOptions;
   readonly #streams = new Set<{ end(): void }>();
-  readonly #warned = new Set<string>();
+  readonly #refusals: Refusals;
 
   constructor(options: KedaServiceOptions) {
     this.#options = options;
+    this.#refusals = new Refusals(options);
     const { boards, clock, staleAfterMs } = options;
     this.handlers = {
       IsActive: unary("IsActive", options, (ref: ScaledObjectRef__Output) => {
@@ -124,23 +124,23 @@ export class KedaService {
     }
   }
 
-  /** Throws invalid_argument where the ScaledObject names no pipeline or stage that is there. */
+  /** Throws invalid_argument where the ScaledObject names no pipeline or stage that is there, and tells it to its owner. */
   #targetOf(ref: ScaledObjectRef__Output | null): { readonly pipeline: Pipeline; readonly stage: Stage } {
     if (!ref?.namespace)
       throw new VariscaleError("invalid_argument", "the call names no ScaledObject: `namespace` is empty");
-    const metadata = parseTriggerMetadata(ref.scalerMetadata);
-    for (const warning of metadata.warnings) this.#warnOnce(ref, warning);
-    return this.#options.catalogue.stage(
-      { namespace: ref.namespace, name: metadata.pipeline },
-      metadata.stage,
-      "invalid_argument",
-    );
-  }
-
-  #warnOnce(ref: ScaledObjectRef__Output, warning: string): void {
-    const key = `${ref.namespace}/${ref.name}: ${warning}`;
-    if (this.#warned.has(key) || this.#warned.size >= MOST_WARNINGS) return;
-    this.#warned.add(key);
-    this.#options.logger.warn({ namespace: ref.namespace, scaledObject: ref.name }, `trigger metadata: ${warning}`);
+    const { catalogue } = this.#options;
+    let reason: Refusal["reason"] = "InvalidTriggerMetadata";
+    try {
+      const metadata = parseTriggerMetadata(ref.scalerMetadata);
+      const key = { namespace: ref.namespace, name: metadata.pipeline };
+      reason = "UnknownPipeline";
+      catalogue.pipeline(key, "invalid_argument");
+      reason = "UnknownStage";
+      return catalogue.stage(key, metadata.stage, "invalid_argument");
+    } catch (thrown) {
+      const { message } = VariscaleError.from(thrown);
+      this.#refusals.tell({ namespace: ref.namespace, name: ref.name }, { reason, message });
+      throw thrown;
+    }
   }
 }

@@ -12,6 +12,7 @@ import { type GrpcServer, startGrpcServer } from "./grpc-server.ts";
 import { httpApiRoutes } from "./http-api.ts";
 import { KedaService } from "./keda-service.ts";
 import { type SwitcherPage, showSwitcher } from "./pipeline-page.ts";
+import type { OnRefused } from "./refusals.ts";
 import { openScalerCore, type ScalerCore, type ScalerCoreOptions } from "./scaler-core.ts";
 
 /** GetMetrics fails when the board is older: KEDA's `fallback` takes over. */
@@ -29,6 +30,8 @@ export interface ScalerOptions extends Omit<ScalerCoreOptions, "clock" | "onPass
   readonly clock?: Clock;
   /** GetMetrics fails when the newest tick is longer ago. Default 30,000. */
   readonly staleAfterMs?: number;
+  /** Told of ScaledObjects that name no pipeline or stage; the log tells it in any case. */
+  readonly onRefused?: OnRefused;
 }
 
 export interface Scaler {
@@ -50,7 +53,11 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
   const core = openScalerCore({ ...options, clock, onPass: () => follow.sweep() });
   const { catalogue, boards, registry, observeCall } = core;
   const context = { catalogue, boards, clock, observe: observeCall, logger: options.logger };
-  const keda = new KedaService({ ...context, staleAfterMs: options.staleAfterMs ?? STALE_AFTER_MS });
+  const keda = new KedaService({
+    ...context,
+    staleAfterMs: options.staleAfterMs ?? STALE_AFTER_MS,
+    onRefused: options.onRefused ?? (() => undefined),
+  });
   const follow = new FollowService({
     ...context,
     registry,

@@ -1,73 +1,88 @@
-import { z } from "zod";
 import { VariscaleError } from "../domain/errors.ts";
+import { nearest } from "../domain/file-issue.ts";
 
-/** Keys that KEDA or a user may have put in the place of another. */
-const MISSPELLINGS: Readonly<Record<string, "pipeline" | "stage">> = {
-  pipelinename: "pipeline",
-  pipelineref: "pipeline",
-  pipelines: "pipeline",
-  pipleine: "pipeline",
-  pipelinestage: "stage",
-  stagename: "stage",
-  stages: "stage",
-  stge: "stage",
-};
+/** The keys of a trigger of ours: two that name the stage, and those by which KEDA finds and reaches the scaler. */
+const KNOWN = ["pipeline", "stage", "scalerAddress", "enableTLS", "unsafeSsl"] as const;
+type Key = (typeof KNOWN)[number];
 
 /** KEDA reads these from a TriggerAuthentication alone; in the trigger's metadata they do nothing and the connection is plaintext. */
 const AUTHENTICATION_ONLY = ["caCert", "tlsClientCert", "tlsClientKey"];
 
-const value = z.string().min(1, "must not be empty").max(253);
+/** KEDA resolves `keyFromEnv` from the target's environment: it passes the value under this name, or nothing where there is none. */
+const FROM_ENV = "FromEnv";
 
-const triggerMetadataSchema = z.looseObject({ pipeline: value, stage: value });
+/** What people write in the place of a key and that looks too different for a search by letters. */
+const SYNONYMS: ReadonlyMap<string, Key> = new Map([
+  ["pipelinestage", "stage"],
+  ["address", "scalerAddress"],
+  ["tls", "enableTLS"],
+]);
+
+const MOST_CHARACTERS = 253;
+/** Complaints that one error has at most, and letters of a key that it shows. */
+const MOST_COMPLAINTS = 5;
+const MOST_SHOWN = 80;
 
 export interface TriggerMetadata {
   readonly pipeline: string;
   readonly stage: string;
-  /** What looks wrong and is passed over; for the log. */
-  readonly warnings: readonly string[];
 }
 
 /**
- * Reads what KEDA passes of a trigger: all of its metadata, `scalerAddress` and keys of other readers included, so keys that are
- * not ours are passed over. `pipelineFromEnv` and `stageFromEnv` arrive with the value already resolved.
+ * Reads what KEDA passes of a trigger, which is all of its metadata. A key that is not known is refused: it does not do what it was
+ * written for. Values of such keys are never shown, for they may be secrets.
  *
- * Throws invalid_argument, naming the key.
+ * Throws invalid_argument, naming the key, its value, the rule and the fix.
  */
 export function parseTriggerMetadata(metadata: Readonly<Record<string, string>>): TriggerMetadata {
-  const given = {
-    ...metadata,
-    pipeline: metadata["pipeline"] ?? metadata["pipelineFromEnv"],
-    stage: metadata["stage"] ?? metadata["stageFromEnv"],
-  };
-  const result = triggerMetadataSchema.safeParse(given);
-  if (!result.success) {
-    const issues = result.error.issues.map(issue => describe(String(issue.path[0]), issue.message, metadata));
-    throw new VariscaleError("invalid_argument", `trigger metadata: ${issues.join("; ")}`);
-  }
-  return { pipeline: result.data.pipeline, stage: result.data.stage, warnings: warningsOf(metadata) };
-}
-
-function describe(key: string, message: string, metadata: Readonly<Record<string, string>>): string {
-  if (metadata[key] !== undefined) return `\`${key}\` ${message}`;
-  const near = Object.keys(metadata).find(other => meantBy(other) === key);
-  const fix = near === undefined ? `add \`${key}\` to the trigger's metadata` : `rename \`${near}\` to \`${key}\``;
-  return `\`${key}\` is missing: ${fix}`;
-}
-
-function warningsOf(metadata: Readonly<Record<string, string>>): string[] {
-  const warnings: string[] = [];
+  const complaints: string[] = [];
+  const pipeline = readName(metadata, "pipeline", complaints);
+  const stage = readName(metadata, "stage", complaints);
   for (const key of Object.keys(metadata)) {
-    const meant = meantBy(key);
-    if (meant !== undefined) warnings.push(`\`${key}\` is passed over: is \`${meant}\` meant?`);
-    if (AUTHENTICATION_ONLY.includes(key))
-      warnings.push(`\`${key}\` does nothing in the trigger's metadata: put it into a TriggerAuthentication`);
+    const complaint = complaintAbout(key, metadata[key] ?? "");
+    if (complaint !== null) complaints.push(complaint);
   }
-  return warnings;
+  if (complaints.length === 0) return { pipeline, stage };
+  const more = complaints.length > MOST_COMPLAINTS ? `; and ${complaints.length - MOST_COMPLAINTS} more` : "";
+  const shown = complaints.slice(0, MOST_COMPLAINTS).join("; ");
+  throw new VariscaleError("invalid_argument", `trigger metadata: ${shown}${more}`);
 }
 
-function meantBy(key: string): "pipeline" | "stage" | undefined {
-  const folded = key.toLowerCase().replaceAll(/[-_.]/g, "");
-  if (key === "pipeline" || key === "stage") return undefined;
-  if (folded === "pipeline" || folded === "stage") return folded;
-  return Object.hasOwn(MISSPELLINGS, folded) ? MISSPELLINGS[folded] : undefined;
+function readName(metadata: Readonly<Record<string, string>>, key: "pipeline" | "stage", complaints: string[]): string {
+  const plain = Object.hasOwn(metadata, key) ? metadata[key] : undefined;
+  const resolved = Object.hasOwn(metadata, key + FROM_ENV) ? metadata[key + FROM_ENV] : undefined;
+  const value = plain ?? resolved;
+  const named = plain === undefined ? key + FROM_ENV : key;
+  if (value === undefined)
+    complaints.push(
+      `\`${key}\` is missing: add it, or, where it stands as \`${key}${FROM_ENV}\`, set that variable in the target's container`,
+    );
+  else if (plain !== undefined && resolved !== undefined)
+    complaints.push(`\`${key}\` is given twice, plain and as \`${key}${FROM_ENV}\`: remove one of them`);
+  else if (value.trim() === "") complaints.push(`\`${named}\` must not be empty: write the ${key}'s name`);
+  else if (value.length > MOST_CHARACTERS)
+    complaints.push(`\`${named}\` is ${value.length} characters long: it must have ${MOST_CHARACTERS} at most`);
+  return value ?? "";
+}
+
+function complaintAbout(key: string, value: string): string | null {
+  const plain = key.endsWith(FROM_ENV) ? key.slice(0, -FROM_ENV.length) : key;
+  if (AUTHENTICATION_ONLY.includes(plain))
+    return `\`${key}\` does nothing here, and the connection is not what it looks like: move it into a TriggerAuthentication`;
+  switch (plain) {
+    case "pipeline":
+    case "stage":
+    case "scalerAddress":
+      return null;
+    case "enableTLS":
+    case "unsafeSsl":
+      if (value === "true" || value === "false") return null;
+      return `\`${key}\` is \`${value.slice(0, MOST_SHOWN)}\`: it must be \`true\` or \`false\``;
+    default: {
+      const shown = plain.slice(0, MOST_SHOWN);
+      const meant = SYNONYMS.get(shown.toLowerCase()) ?? nearest(shown, KNOWN);
+      const fix = meant === null ? "remove it" : `rename it to \`${meant}\``;
+      return `\`${key.slice(0, MOST_SHOWN)}\` is unknown: ${fix}; known are ${KNOWN.join(", ")}, and each with ${FROM_ENV}`;
+    }
+  }
 }

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, it } from "mocha";
 import protobuf from "protobufjs";
 import type { GetMetricSpecResponse__Output } from "../../proto/generated/externalscaler/GetMetricSpecResponse.ts";
 import type { IsActiveResponse__Output } from "../../proto/generated/externalscaler/IsActiveResponse.ts";
+import type { Refusal, ScaledObjectName } from "../../scaler/refusals.ts";
 import { until } from "./support/manual-clock.ts";
 import { Received, RunningScaler, refOf } from "./support/running-scaler.ts";
 import { testPipeline } from "./support/test-pipeline.ts";
@@ -96,6 +97,35 @@ describe("KedaService", () => {
         assert.equal(stream.ended?.code, status.INVALID_ARGUMENT);
         assert.match(stream.ended?.details ?? "", details);
       }
+    }
+  });
+
+  it("tells the ScaledObject's owner once why its calls are refused", async () => {
+    const told: [ScaledObjectName, Refusal][] = [];
+    const other = await RunningScaler.start({ onRefused: (...one) => told.push(one) });
+    try {
+      const refs = [
+        refOf("detect", { scalerMetadata: { pipeline: "cards", stage: "detect", stageName: "x" } }),
+        refOf("detect", { namespace: "bank" }),
+        refOf("crop"),
+        refOf("detect", { namespace: "" }),
+      ];
+      for (const ref of [...refs, ...refs]) {
+        const code = status.INVALID_ARGUMENT;
+        await assert.rejects(other.keda.spec(ref), { code });
+        await assert.rejects(other.keda.metrics(ref), { code });
+      }
+      assert.deepEqual(
+        told.map(([{ namespace, name }, { reason }]) => [namespace, name, reason]),
+        [
+          ["shop", "cards-detect", "InvalidTriggerMetadata"],
+          ["bank", "cards-detect", "UnknownPipeline"],
+          ["shop", "cards-crop", "UnknownStage"],
+        ],
+      );
+      assert.match(told[2]?.[1].message ?? "", /no stage `crop`; it has: detect, read/);
+    } finally {
+      await other.close();
     }
   });
 

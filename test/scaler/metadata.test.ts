@@ -1,41 +1,83 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { describe, it } from "mocha";
 import { parseTriggerMetadata } from "../../scaler/metadata.ts";
 
 describe("parseTriggerMetadata()", () => {
-  const good = { scalerAddress: "scaler:6000", enableTLS: "true", pipeline: "p", stage: "s" };
+  const good = { scalerAddress: "scaler:6000", enableTLS: "true", unsafeSsl: "false", pipeline: "p", stage: "s" };
 
-  it("passes over keys of others", () => {
-    assert.deepEqual(parseTriggerMetadata({ ...good, whatever: "1" }), { pipeline: "p", stage: "s", warnings: [] });
+  it("takes the keys of a trigger of ours", () => {
+    assert.deepEqual(parseTriggerMetadata(good), { pipeline: "p", stage: "s" });
+    assert.deepEqual(parseTriggerMetadata({ pipeline: "p", stage: "s" }), { pipeline: "p", stage: "s" });
   });
 
   it("takes the keys that KEDA resolved from the environment", () => {
-    const { pipeline, stage } = parseTriggerMetadata({ pipelineFromEnv: "p", stageFromEnv: "s" });
-    assert.deepEqual([pipeline, stage], ["p", "s"]);
+    const fromEnv = { pipelineFromEnv: "p", stageFromEnv: "s", scalerAddressFromEnv: "a", enableTLSFromEnv: "true" };
+    assert.deepEqual(parseTriggerMetadata(fromEnv), { pipeline: "p", stage: "s" });
   });
 
-  it("T20 warns about certificates that KEDA does not read there", () => {
-    const { warnings } = parseTriggerMetadata({ ...good, caCert: "PEM", tlsClientCert: "PEM", tlsClientKey: "PEM" });
-    assert.equal(warnings.length, 3);
-    assert.match(warnings[0] ?? "", /caCert.*TriggerAuthentication/);
-  });
-
-  it("warns about a misspelt key beside the right one", () => {
-    assert.deepEqual(parseTriggerMetadata({ ...good, stageName: "x" }).warnings, [
-      "`stageName` is passed over: is `stage` meant?",
-    ]);
+  it("T20: refuses certificates, which KEDA reads from a TriggerAuthentication alone, and does not repeat them", () => {
+    const keys = ["caCert", "tlsClientCert", "tlsClientKey", "tlsClientKeyFromEnv"];
+    for (const key of keys) {
+      assert.throws(
+        () => parseTriggerMetadata({ ...good, [key]: "SECRET" }),
+        (error: Error) => error.message.includes(`\`${key}\` does nothing here`) && !error.message.includes("SECRET"),
+      );
+    }
   });
 
   const refused: readonly (readonly [string, Record<string, string>, RegExp])[] = [
-    ["nothing", {}, /`pipeline` is missing: add `pipeline`.*`stage` is missing: add/],
-    ["a misspelt pipeline", { pipelineName: "p", stage: "s" }, /`pipeline` is missing: rename `pipelineName`/],
-    ["another case", { Pipeline: "p", STAGE: "s" }, /rename `Pipeline` to `pipeline`; .*rename `STAGE` to `stage`/],
+    ["nothing", {}, /`pipeline` is missing: add it.*`stage` is missing: add it/],
+    ["a key that was not resolved", { pipeline: "p" }, /`stage` is missing.*`stageFromEnv`, set that variable/],
+    ["a misspelt pipeline", { pipelineName: "p", stage: "s" }, /`pipelineName` is unknown: rename it to `pipeline`/],
+    ["another case", { Pipeline: "p", STAGE: "s" }, /rename it to `pipeline`.*rename it to `stage`/],
+    ["a synonym", { pipeline: "p", pipelineStage: "s" }, /`pipelineStage` is unknown: rename it to `stage`/],
+    [
+      "a misspelt key beside the right one",
+      { ...good, stageName: "x" },
+      /`stageName` is unknown: .* `stage`; known are/,
+    ],
+    ["a key of another scaler", { ...good, serverAddress: "x" }, /`serverAddress` is unknown: .*scalerAddress/],
+    ["a key like nothing", { ...good, query: "sum(x)" }, /`query` is unknown: remove it; known are pipeline, stage/],
+    ["a key of the prototype", { ...good, constructor: "x" }, /`constructor` is unknown: remove it/],
     ["an empty value", { pipeline: "p", stage: "" }, /`stage` must not be empty/],
-    ["an endless value", { pipeline: "p".repeat(1000), stage: "s" }, /`pipeline` /],
+    ["an empty resolved value", { pipeline: "p", stageFromEnv: " " }, /`stageFromEnv` must not be empty/],
+    ["an endless value", { pipeline: "p".repeat(1000), stage: "s" }, /`pipeline` is 1000 characters long: .* 253/],
+    ["a value that is given twice", { ...good, stageFromEnv: "t" }, /`stage` is given twice/],
+    ["a switch that is neither", { ...good, enableTLS: "yes" }, /`enableTLS` is `yes`: it must be `true` or `false`/],
   ];
   for (const [what, metadata, message] of refused) {
     it(`refuses ${what}`, () => {
       assert.throws(() => parseTriggerMetadata(metadata), { code: "invalid_argument", message });
     });
   }
+
+  it("does not show the value of a key that it does not know: it may be a password", () => {
+    assert.throws(
+      () => parseTriggerMetadata({ ...good, password: "hunter2" }),
+      (error: Error) => !error.message.includes("hunter2"),
+    );
+  });
+
+  it("either takes both names as they are or refuses with a short text that names a key", () => {
+    const key = fc.oneof(
+      fc.constantFrom("pipeline", "stage", "pipelineFromEnv", "stageFromEnv", "enableTLS", "unsafeSsl", "__proto__"),
+      fc.string({ unit: "binary", maxLength: 300 }),
+    );
+    const value = fc.oneof(fc.constantFrom("p", "true", "false", "", " "), fc.string({ unit: "binary" }));
+    const metadata = fc.dictionary(key, value, { maxKeys: 12, noNullPrototype: false });
+    fc.assert(
+      fc.property(metadata, given => {
+        try {
+          const { pipeline, stage } = parseTriggerMetadata(given);
+          assert.equal(pipeline, given["pipeline"] ?? given["pipelineFromEnv"]);
+          assert.equal(stage, given["stage"] ?? given["stageFromEnv"]);
+        } catch (error) {
+          if (!(error instanceof Error) || error.name !== "VariscaleError") throw error;
+          assert.match(error.message, /^trigger metadata: `/);
+          assert.ok(error.message.length < 2000, error.message);
+        }
+      }),
+    );
+  });
 });

@@ -1,0 +1,66 @@
+import type { Logger } from "pino";
+import type { Clock } from "./clock.ts";
+
+/** The same refusal of the same ScaledObject is told again after so long; KEDA asks every few seconds. */
+const TOLD_EVERY_MS = 10 * 60_000;
+/** Refusals that are remembered; while there are so many fresh ones, further ones are not told. */
+const MOST_REMEMBERED = 10_000;
+
+/** Why calls for a ScaledObject are refused: one word for machines, a sentence for its owner. */
+export interface Refusal {
+  readonly reason: "InvalidTriggerMetadata" | "UnknownPipeline" | "UnknownStage";
+  readonly message: string;
+}
+
+/** A ScaledObject, by where it is. */
+export interface ScaledObjectName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/**
+ * Told why the calls of a ScaledObject are refused, at most once in ten minutes for each ScaledObject and message: KEDA itself shows
+ * nothing of it but "got empty metric spec". It must not wait; what it throws is logged.
+ */
+export type OnRefused = (scaledObject: ScaledObjectName, refusal: Refusal) => void;
+
+export interface RefusalsOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onRefused: OnRefused;
+}
+
+/** Tells refusals, but not every time that KEDA asks again. */
+export class Refusals {
+  readonly #options: RefusalsOptions;
+  /** When each was told last, the oldest first. */
+  readonly #toldAtMs = new Map<string, number>();
+
+  constructor(options: RefusalsOptions) {
+    this.#options = options;
+  }
+
+  tell(scaledObject: ScaledObjectName, refusal: Refusal): void {
+    const { clock, logger, onRefused } = this.#options;
+    const { namespace, name } = scaledObject;
+    const key = `${namespace}/${name}: ${refusal.message}`;
+    const nowMs = clock.nowMs();
+    this.#forget(nowMs);
+    if (this.#toldAtMs.has(key) || this.#toldAtMs.size >= MOST_REMEMBERED) return;
+    this.#toldAtMs.set(key, nowMs);
+    logger.warn({ namespace, scaledObject: name, reason: refusal.reason }, `ScaledObject refused: ${refusal.message}`);
+    try {
+      onRefused(scaledObject, refusal);
+    } catch (error) {
+      logger.error({ err: error, namespace, scaledObject: name }, "could not tell that a ScaledObject is refused");
+    }
+  }
+
+  #forget(nowMs: number): void {
+    for (const [key, toldAtMs] of this.#toldAtMs) {
+      // A clock that was set back makes all of them fresh again, at most for as long as it went back.
+      if (nowMs - toldAtMs < TOLD_EVERY_MS) return;
+      this.#toldAtMs.delete(key);
+    }
+  }
+}
