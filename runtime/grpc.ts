@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type GrpcObject, loadPackageDefinition } from "@grpc/grpc-js";
 import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
@@ -11,6 +11,7 @@ export function loadProto<T>(fileName: "externalscaler.proto" | "switcher.proto"
   return loadPackageDefinition(loadProtoDefinition(fileName)) as GrpcObject as T;
 }
 
-function loadProtoDefinition(fileName: string): PackageDefinition {
-  return loadSync(join(protoFolder, fileName), { longs: Number, enums: String, defaults: true, oneofs: true });
+/** Loads a .proto file as gRPC reflection needs it: with what its messages and services are made of. */
+export function loadProtoDefinition(fileName: string): PackageDefinition {
+  return loadSync(resolve(protoFolder, fileName), { longs: Number, enums: String, defaults: true, oneofs: true });
 }

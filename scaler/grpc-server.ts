@@ -1,6 +1,9 @@
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from "@grpc/grpc-js";
-import { HealthImplementation } from "grpc-health-check";
+import { ReflectionService } from "@grpc/reflection";
+import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
 import { VariscaleError } from "../domain/errors.ts";
+import { loadProtoDefinition } from "../runtime/grpc.ts";
+import { SideStreams } from "./side-streams.ts";
 
 export interface GrpcServerOptions {
   readonly host: string;
@@ -10,6 +13,8 @@ export interface GrpcServerOptions {
   readonly serviceName: string;
   readonly definition: ServiceDefinition;
   readonly handlers: UntypedServiceImplementation;
+  /** The .proto file that tools may ask for by reflection; null: there is none. */
+  readonly reflected: "externalscaler.proto" | null;
 }
 
 export interface GrpcServer {
@@ -20,20 +25,26 @@ export interface GrpcServer {
   close(graceMs: number): Promise<void>;
 }
 
-/** A peer that is gone without a word is noticed after 40 s. No connection has a maximal age: its end would cut KEDA's streams. */
-const CHANNEL_OPTIONS = {
+/**
+ * A peer that is gone without a word is noticed after 40 s. No connection has a maximal age: its end would cut KEDA's streams, and
+ * every cut makes KEDA wait longer before it opens them again.
+ */
+export const CHANNEL_OPTIONS = {
   "grpc.keepalive_time_ms": 30_000,
   "grpc.keepalive_timeout_ms": 10_000,
   "grpc.max_receive_message_length": 1024 * 1024,
   "grpc.so_reuseport": 0,
 };
 
-/** Starts a plaintext gRPC server with its health service. Everything is registered before the port is bound. */
+/** Starts a plaintext gRPC server with health and reflection. Everything is registered before the port is bound. */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const server = new Server(CHANNEL_OPTIONS);
   const names = ["", options.serviceName];
   const health = new HealthImplementation(Object.fromEntries(names.map(name => [name, "NOT_SERVING" as const])));
-  health.addToServer(server);
+  const sideStreams = new SideStreams();
+  const registrar = sideStreams.registrar(server);
+  health.addToServer(registrar as Server);
+  if (options.reflected) reflectionOf(options.reflected).addToServer(registrar);
   server.addService(options.definition, options.handlers);
   const port = await bind(server, options.host, options.port);
   return {
@@ -41,8 +52,16 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     setServing: serving => {
       for (const name of names) health.setStatus(name, serving ? "SERVING" : "NOT_SERVING");
     },
-    close: graceMs => close(server, graceMs),
+    close: graceMs => {
+      sideStreams.end();
+      return close(server, graceMs);
+    },
   };
+}
+
+/** Both versions of the protocol, for the service and for health. */
+function reflectionOf(fileName: "externalscaler.proto"): ReflectionService {
+  return new ReflectionService({ ...loadProtoDefinition(healthProto), ...loadProtoDefinition(fileName) });
 }
 
 function bind(server: Server, host: string, port: number): Promise<number> {

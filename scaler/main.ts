@@ -132,6 +132,7 @@ async function startServers(
         serviceName: "externalscaler.ExternalScaler",
         definition: ExternalScaler.service,
         handlers: keda.handlers,
+        reflected: "externalscaler.proto",
       }),
     );
     const switcherServer = await open(
@@ -141,6 +142,7 @@ async function startServers(
         serviceName: "variscale.switcher.v1.SwitcherControl",
         definition: SwitcherControl.service,
         handlers: follow.handlers,
+        reflected: null,
       }),
     );
     const http = await open(startHttpServer({ host, port: ports.http, routes, logger, maxBodyBytes: 64 * 1024 }));

@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<
   runtime: { folders: ["domain"], packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "@grpc/proto-loader"] },
   scaler: {
     folders: ["domain", "control", "predictor", "optimizer", "runtime", "proto"],
-    packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "grpc-health-check", "zod"],
+    packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "@grpc/reflection", "grpc-health-check", "zod"],
   },
   "variant-switcher": {
     folders: ["domain", "runtime", "proto"],
