@@ -6,22 +6,8 @@ import { VariscaleError } from "../domain/errors.ts";
 import type { Stage, Variant } from "../domain/pipeline.ts";
 import type { Datatype, StageContract, Tensor } from "../domain/tensor.ts";
 import type { Row } from "../gateway/stage.ts";
+import { ORT_TYPES } from "../runtime/ort-types.ts";
 import { bytesOf, elementCount, elementsOf } from "../runtime/tensor-data.ts";
-
-const ORT_TYPES: Readonly<Record<Exclude<Datatype, "BYTES">, OrtTensor.Type>> = {
-  BOOL: "bool",
-  UINT8: "uint8",
-  UINT16: "uint16",
-  UINT32: "uint32",
-  UINT64: "uint64",
-  INT8: "int8",
-  INT16: "int16",
-  INT32: "int32",
-  INT64: "int64",
-  FP16: "float16",
-  FP32: "float32",
-  FP64: "float64",
-};
 
 /** What a session is made of: a variant as a switcher of its stage would serve it. */
 export interface ModelSource {

@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { parentPort } from "node:worker_threads";
 import type * as OnnxRuntime from "onnxruntime-node";
 import type { TensorData } from "../domain/tensor.ts";
+import { ORT_TYPES } from "../runtime/ort-types.ts";
 import { elementsOf } from "../runtime/tensor-data.ts";
 import { readModel } from "./model-file.ts";
 import { type FixedDatatype, isFixedDatatype } from "./raw-tensor.ts";
@@ -22,20 +23,6 @@ import type {
 const require = createRequire(import.meta.url);
 const { InferenceSession, Tensor } = require("onnxruntime-node") as typeof OnnxRuntime;
 
-const ORT_TYPES: Readonly<Record<FixedDatatype, OnnxRuntime.Tensor.Type>> = {
-  BOOL: "bool",
-  UINT8: "uint8",
-  UINT16: "uint16",
-  UINT32: "uint32",
-  UINT64: "uint64",
-  INT8: "int8",
-  INT16: "int16",
-  INT32: "int32",
-  INT64: "int64",
-  FP16: "float16",
-  FP32: "float32",
-  FP64: "float64",
-};
 const DATATYPES = new Map<string, FixedDatatype>(
   Object.entries(ORT_TYPES).flatMap(([datatype, type]) => (isFixedDatatype(datatype) ? [[type, datatype]] : [])),
 );

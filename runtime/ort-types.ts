@@ -1,0 +1,17 @@
+import type { Datatype } from "../domain/tensor.ts";
+
+/** What onnxruntime calls the datatypes; it has none for BYTES. */
+export const ORT_TYPES = {
+  BOOL: "bool",
+  UINT8: "uint8",
+  UINT16: "uint16",
+  UINT32: "uint32",
+  UINT64: "uint64",
+  INT8: "int8",
+  INT16: "int16",
+  INT32: "int32",
+  INT64: "int64",
+  FP16: "float16",
+  FP32: "float32",
+  FP64: "float64",
+} as const satisfies Record<Exclude<Datatype, "BYTES">, string>;
