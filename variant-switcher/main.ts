@@ -1,4 +1,4 @@
-import { type HttpServer, startHttpServer } from "../runtime/http-server.ts";
+import { type HttpServer, type Route, startHttpServer } from "../runtime/http-server.ts";
 import { metricsRoute } from "../runtime/process-metrics.ts";
 import { adminRoutes } from "./admin-routes.ts";
 import { DataServer } from "./data-server.ts";
@@ -37,7 +37,7 @@ export async function startSwitcher(options: SwitcherOptions): Promise<Switcher>
     const { host, adminHost, ports } = config;
     const admin = await startHttpServer({ host: adminHost, port: ports.admin, routes: adminRoutes(parts), logger });
     servers.push(admin);
-    const routes = [metricsRoute(parts.registry)];
+    const routes = [metricsRoute(parts.registry), ...probeRoutes(parts)];
     const metrics = await startHttpServer({ host, port: ports.metrics, routes, logger });
     servers.push(metrics);
     const follow = await startFollowing(options, parts, data.port);
@@ -61,6 +61,18 @@ export async function startSwitcher(options: SwitcherOptions): Promise<Switcher>
     await Promise.all([parts.close(), ...servers.map(server => server.close(0))]);
     throw error;
   }
+}
+
+/** Beside those of the Open Inference Protocol, so that all processes are probed alike. */
+function probeRoutes(parts: SwitcherParts): readonly Route[] {
+  return [
+    { method: "GET", path: "/healthz", handle: () => ({ status: 200, body: { alive: true } }) },
+    {
+      method: "GET",
+      path: "/readyz",
+      handle: () => ({ status: parts.isReady() ? 200 : 503, body: { ready: parts.isReady() } }),
+    },
+  ];
 }
 
 function startData({ config, logger }: SwitcherOptions, parts: SwitcherParts): Promise<DataServer> {

@@ -37,6 +37,10 @@ describe("startSwitcher()", () => {
       await until(async () => (await switcher.variants())["only"]?.state === "quarantined", "quarantined");
       assert.equal((await switcher.http("/v2/health/live")).status, 200);
       assert.equal((await switcher.http("/v2/health/ready")).status, 503);
+      const probe = async (path: string) =>
+        (await fetch(`http://127.0.0.1:${switcher.switcher.ports.metrics}${path}`)).status;
+      assert.equal(await probe("/healthz"), 200);
+      assert.equal(await probe("/readyz"), 503);
       const refused = await switcher.infer([1]);
       assert.equal(refused.status, 503);
       assert.match(refused.body.error ?? "", /no variant is loaded yet/);
