@@ -15,7 +15,7 @@ export interface KeptProcessOptions {
   readonly logger: Logger;
   /** It serves on this port now. */
   readonly onListening: (port: number) => void;
-  /** It ended by itself, with this exit code or signal, and will be started again. */
+  /** It ended by itself, with this exit code or signal, and is started again unless it is stopped now. */
   readonly onEnded: (status: number | string) => void;
   /** First back-off; doubled by each further end in a row, up to 30 s. Default 500. */
   readonly restartMs?: number;
@@ -63,8 +63,8 @@ export class KeptProcess {
     try {
       child = startChild(this.#options.args(), message => this.#onMessage(message), this.#options.logger);
     } catch (error) {
-      // No room for its files, or no more processes: later there may be.
-      this.#restartAfter(VariscaleError.from(error).message);
+      // No room for its files, or no more processes: later there may be. Told later, as every end: the owner may not hold this object yet.
+      setImmediate(() => this.#onGone(VariscaleError.from(error).message));
       return;
     }
     this.#child = child;
@@ -80,16 +80,18 @@ export class KeptProcess {
 
   #onGone(status: number | string): void {
     this.#child = null;
+    if (this.#stopping) return;
+    this.#options.onEnded(status);
+    // Whoever was told may have given it up.
     if (!this.#stopping) this.#restartAfter(status);
   }
 
   #restartAfter(status: number | string): void {
-    const { name, logger, onEnded, restartMs = RESTART_MS } = this.#options;
+    const { name, logger, restartMs = RESTART_MS } = this.#options;
     const settled = this.#listeningSinceMs !== null && Date.now() - this.#listeningSinceMs > SETTLED_MS;
     this.#restarts = settled ? 1 : this.#restarts + 1;
     const delayMs = Math.min(RESTART_MAX_MS, restartMs * 2 ** (this.#restarts - 1));
     logger.warn({ name, status, delayMs }, "process ended; starting it again");
     this.#timer = setTimeout(() => this.#start(), delayMs);
-    onEnded(status);
   }
 }

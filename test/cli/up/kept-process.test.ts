@@ -25,7 +25,7 @@ describe("KeptProcess", () => {
     folder.delete();
   });
 
-  const keep = (args: () => readonly string[], restartMs: number): KeptProcess => {
+  const keep = (args: () => readonly string[], restartMs: number, onEnded = () => {}): KeptProcess => {
     kept = new KeptProcess({
       name: "one",
       args: () => {
@@ -34,7 +34,10 @@ describe("KeptProcess", () => {
       },
       logger: log.logger,
       onListening: port => ports.push(port),
-      onEnded: status => ends.push(status),
+      onEnded: status => {
+        ends.push(status);
+        onEnded();
+      },
       restartMs,
     });
     return kept;
@@ -64,6 +67,20 @@ describe("KeptProcess", () => {
     await stopped.stop(1000);
     await new Promise(resolve => setTimeout(resolve, 60));
     assert.equal(starts, 1);
+  });
+
+  it("is not started again where its end makes its owner stop it, however early that is", async () => {
+    const fails = (): never => {
+      throw new Error("no space left");
+    };
+    for (const args of [fails, () => ENDS_AT_ONCE]) {
+      ends = [];
+      const stopped = keep(args, 1, () => void stopped.stop(0));
+      await until(() => ends.length > 0, "ended");
+    }
+    await new Promise(resolve => setTimeout(resolve, 60));
+    assert.equal(starts, 2);
+    assert.deepEqual(delays(), []);
   });
 
   it("tells each port that it listens on, and ends with nothing left", async () => {

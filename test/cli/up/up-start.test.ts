@@ -32,8 +32,8 @@ describe("variscale up, when it can't start or is stopped while it does", () => 
     return String((server.address() as { port: number }).port);
   };
   /** What it prints as it ends with 1, having left nothing behind. */
-  const refusal = async (args: readonly string[] = []): Promise<string> => {
-    up = new UpProcess(folder.path, args);
+  const refusal = async (args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<string> => {
+    up = new UpProcess(folder.path, args, env);
     assert.equal(await up.exited, 1);
     await up.untilAllGone();
     assert.deepEqual(readdirSync(join(folder.path, "tmp")), []);
