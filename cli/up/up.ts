@@ -56,12 +56,24 @@ export interface Up {
 export async function startUp(options: UpOptions): Promise<Up> {
   const pipeline = readPipeline(options.file, options.read);
   checkProfiled(pipeline, options.file);
-  const parts: Parts = { runFolder: mkdtempSync(join(tmpdir(), "variscale-up-")), sets: [] };
+  const parts: Parts = { runFolder: createRunFolder(), sets: [] };
   try {
     return await startParts(options, pipeline, parts);
   } catch (error) {
     await closeParts(parts);
     throw error;
+  }
+}
+
+function createRunFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), "variscale-up-"));
+  } catch (error) {
+    throw new VariscaleError(
+      "failed_precondition",
+      `can't write to the folder for temporary files, ${tmpdir()} (${VariscaleError.from(error).message}). Make room, or set TMPDIR to another one.`,
+      { cause: error },
+    );
   }
 }
 

@@ -24,7 +24,7 @@ export class UpProcess {
   readonly #seen = new Set<number>();
 
   /** Its models are in `folder`, beside the pipeline file; its temporary files go to `folder/tmp`. */
-  constructor(folder: string, args: readonly string[] = []) {
+  constructor(folder: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}) {
     const temporary = join(folder, "tmp");
     mkdirSync(temporary, { recursive: true });
     const ports = ["--port", "0", "--http-port", "0", "--keda-port", "0", "--switcher-port", "0"];
@@ -33,7 +33,7 @@ export class UpProcess {
       process.execPath,
       [MAIN, "up", folder, "--model-folder", folder, "--cores", "64", ...ports, ...state, ...args],
       // A process group of its own, as a shell gives it.
-      { detached: true, stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, TMPDIR: temporary } },
+      { detached: true, stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, TMPDIR: temporary, ...env } },
     );
     running.add(this);
     this.child.stderr?.on("data", (chunk: Buffer) => {

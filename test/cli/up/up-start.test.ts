@@ -47,6 +47,7 @@ describe("variscale up, when it can't start or is stopped while it does", () => 
     const said = await refusal(["--port", port]);
     assert.match(said, new RegExp(`cannot listen on 127.0.0.1:${port}: .*Free the port or choose another one`));
     assert.match(said, /^variscale: the gateway ended while it started/m);
+    assert.doesNotMatch(said, /starting it again/);
   });
 
   it("names the port of the scaler that is taken, and ends the gateway", async () => {
@@ -54,6 +55,15 @@ describe("variscale up, when it can't start or is stopped while it does", () => 
     const port = await takePort();
     const said = await refusal(["--http-port", port]);
     assert.match(said, new RegExp(`^variscale: cannot listen on 127.0.0.1:${port}`, "m"));
+  });
+
+  it("names the folder for temporary files that is not there", async () => {
+    writeTinyPipeline(folder.path);
+    const tmp = join(folder.path, "no-tmp");
+    assert.match(
+      await refusal([], { TMPDIR: tmp }),
+      new RegExp(`^variscale: can't write to the folder for temporary files, ${tmp} .*set TMPDIR`, "m"),
+    );
   });
 
   it("names a model that is missing", async () => {
