@@ -7,14 +7,32 @@ export interface ShutdownStep {
   readonly run: () => Promise<unknown> | undefined;
 }
 
+/** Whoever signals a process group, as `timeout` and `npx` do, often reaches a process twice at once. */
+const SAME_SIGNAL_MS = 500;
+
 /**
- * Runs the steps in order on SIGTERM or SIGINT and ends the process: 0 when all went well, 1 otherwise. A second signal ends it
+ * Calls `first` at the first SIGTERM or SIGINT. A later one ends the process at once, with 1; one within half a second is taken
+ * for the same.
+ */
+export function onEndSignal(first: (signal: NodeJS.Signals) => void): void {
+  let firstMs: number | null = null;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (firstMs === null) {
+      firstMs = performance.now();
+      first(signal);
+    } else if (performance.now() - firstMs > SAME_SIGNAL_MS) process.exit(1);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, onSignal);
+}
+
+/**
+ * Runs the steps in order on SIGTERM or SIGINT and ends the process: 0 when all went well, 1 otherwise. A later signal ends it
  * at once. Returns a function that starts the same shutdown from code.
  */
 export function shutdownOnSignal(steps: readonly ShutdownStep[], logger: Logger): (reason: string) => void {
   let started = false;
   const shutdown = (reason: string): void => {
-    if (started) process.exit(1);
+    if (started) return;
     started = true;
     logger.info({ reason }, "shutting down");
     runSteps(steps, logger).then(
@@ -22,7 +40,7 @@ export function shutdownOnSignal(steps: readonly ShutdownStep[], logger: Logger)
       () => process.exit(1),
     );
   };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => shutdown(signal));
+  onEndSignal(shutdown);
   return shutdown;
 }
 

@@ -42,6 +42,7 @@ export function addDemo(program: Command): void {
 async function runDemo(flags: DemoFlags): Promise<void> {
   const { availableParallelism } = await import("node:os");
   const { createLogger } = await import("../../runtime/logger.ts");
+  const { onEndSignal } = await import("../../runtime/shutdown.ts");
   const { packageFolder } = await import("../../runtime/version.ts");
   const { playDemo } = await import("../demo/demo.ts");
   const { formatReport } = await import("../demo/report.ts");
@@ -50,7 +51,10 @@ async function runDemo(flags: DemoFlags): Promise<void> {
     process.stderr.write(`${line}\n`);
   };
   let running: Promise<Up> | null = null;
+  let interrupted = false;
   const interrupt = (): void => {
+    if (interrupted) return;
+    interrupted = true;
     say("\ninterrupted: stopping what runs");
     // What could not be started has ended by itself.
     const closed = running?.then(
@@ -62,7 +66,9 @@ async function runDemo(flags: DemoFlags): Promise<void> {
       () => process.exit(1),
     );
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, interrupt);
+  onEndSignal(interrupt);
+  // Nobody reads any more, as with `| head`.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", interrupt);
   const { modelFolder } = flags;
   const result = await playDemo({
     pipelinePath: join(packageFolder, "pipelines/id-card"),

@@ -71,6 +71,12 @@ describe("shutdownOnSignal()", () => {
   });
 
   it("ends at once at a second signal", async () => {
-    assert.equal(await endOf("new Promise(() => console.log('waiting'))", ["SIGTERM", "SIGTERM"]), 1);
+    const waiting = "new Promise(() => setTimeout(() => console.log('waiting'), 600))";
+    assert.equal(await endOf(waiting, ["SIGTERM", "SIGTERM"]), 1);
+  });
+
+  it("takes signals that come together for one", async () => {
+    const ending = "new Promise(resolve => { console.log('ending'); setTimeout(resolve, 300); })";
+    assert.equal(await endOf(ending, ["SIGINT", "SIGTERM"]), 0);
   });
 });

@@ -21,7 +21,7 @@ describe("variscale demo, interrupted", function () {
     const main = join(packageFolder, "dist/cli/main.js");
     demo = spawn(process.execPath, [main, "demo", "--short", "--model-folder", join(folder.path, "models")], {
       detached: true,
-      stdio: "ignore",
+      stdio: ["ignore", "ignore", "pipe"],
       env: { ...process.env, TMPDIR: join(folder.path, "tmp") },
     });
   });
@@ -30,16 +30,30 @@ describe("variscale demo, interrupted", function () {
     folder.delete();
   });
 
-  it("ends on Ctrl-C while a run starts, and leaves neither a process nor a temporary file", async () => {
+  const leavesNothing = async (interrupt: () => void): Promise<void> => {
     while (started.length === 0) {
       assert.equal(demo.exitCode, null);
       await sleep(10);
       started = descendants(demo.pid!);
     }
     const ended = new Promise(resolve => demo.once("exit", resolve));
-    process.kill(-demo.pid!, "SIGINT");
+    interrupt();
     assert.equal(await ended, 130);
     assert.deepEqual(started.filter(isAlive), []);
     assert.deepEqual(readdirSync(join(folder.path, "tmp")), []);
+  };
+
+  it("ends on Ctrl-C while a run starts, and leaves neither a process nor a temporary file", async () => {
+    demo.stderr?.resume();
+    await leavesNothing(() => {
+      process.kill(-demo.pid!, "SIGINT");
+      // As where a parent passes it on, which npx does.
+      setTimeout(() => process.kill(demo.pid!, "SIGINT"), 5);
+    });
+  });
+
+  it("leaves nothing when nobody reads its progress any more", async () => {
+    demo.stderr?.resume();
+    await leavesNothing(() => demo.stderr?.destroy());
   });
 });
