@@ -85,6 +85,24 @@ export function valueInfo(name: string, elemType: number, shape: readonly number
   return { name, type: { tensorType: { elemType, shape: { dim } } } };
 }
 
+/** Nodes in a row: each takes first what the one before it gives, the first one `value`. */
+export interface NodeChain {
+  readonly nodes: readonly OnnxNode[];
+  add(opType: string, inputs: readonly string[], attributes: OnnxNode["attribute"], output: string): void;
+}
+
+export function chainFrom(value: string): NodeChain {
+  const nodes: OnnxNode[] = [];
+  let last = value;
+  return {
+    nodes,
+    add: (opType, inputs, attributes, output) => {
+      nodes.push(node(opType, [last, ...inputs], output, attributes));
+      last = output;
+    },
+  };
+}
+
 /**
  * The name of the graph's one input or output.
  * @throws VariscaleError `invalid_argument` where there are several.

@@ -1,17 +1,17 @@
 import {
+  chainFrom,
   floatTensor,
   integer,
   integers,
   integerTensor,
   type ModelEdit,
-  node,
   onlyName,
   resizeScale,
   text,
   valueInfo,
   withGraph,
 } from "./graph.ts";
-import { ELEMENT, type OnnxNode, type OnnxTensor } from "./onnx.ts";
+import { ELEMENT, type OnnxTensor } from "./onnx.ts";
 
 /** How a model wants the picture that the stage's contract gives as bytes. */
 export interface ImageInput {
@@ -33,28 +33,18 @@ export interface ImageInput {
 export function takeImageBytes(image: ImageInput): ModelEdit {
   return model => {
     const planes = onlyName(model.graph.input, "input");
-    const nodes: OnnxNode[] = [];
+    const { nodes, add } = chainFrom(image.name);
     const constants: OnnxTensor[] = [];
-    let value = image.name;
-    const then = (
-      opType: string,
-      inputs: readonly string[],
-      attributes: OnnxNode["attribute"],
-      output: string,
-    ): void => {
-      nodes.push(node(opType, [value, ...inputs], output, attributes));
-      value = output;
-    };
     if (image.model.height !== image.height || image.model.width !== image.width) {
       const scales = [1, resizeScale(image.height, image.model.height), resizeScale(image.width, image.model.width), 1];
       constants.push(floatTensor("image_no_roi", [0], []), floatTensor("image_scales", [4], scales));
-      then("Resize", ["image_no_roi", "image_scales"], [text("mode", "linear")], "image_resized");
+      add("Resize", ["image_no_roi", "image_scales"], [text("mode", "linear")], "image_resized");
     }
     if (image.channels === "bgr") {
       constants.push(integerTensor("image_channels", [2, 1, 0]));
-      then("Gather", ["image_channels"], [integer("axis", 3)], "image_reordered");
+      add("Gather", ["image_channels"], [integer("axis", 3)], "image_reordered");
     }
-    then("Cast", [], [integer("to", ELEMENT.float)], "image_float");
+    add("Cast", [], [integer("to", ELEMENT.float)], "image_float");
     constants.push(
       floatTensor(
         "image_mean",
@@ -69,9 +59,9 @@ export function takeImageBytes(image: ImageInput): ModelEdit {
         image.deviation.map(deviation => 1 / (255 * deviation)),
       ),
     );
-    then("Sub", ["image_mean"], [], "image_centred");
-    then("Mul", ["image_factor"], [], "image_normal");
-    then("Transpose", [], [integers("perm", [0, 3, 1, 2])], planes);
+    add("Sub", ["image_mean"], [], "image_centred");
+    add("Mul", ["image_factor"], [], "image_normal");
+    add("Transpose", [], [integers("perm", [0, 3, 1, 2])], planes);
     return withGraph(model, {
       node: [...nodes, ...model.graph.node],
       initializer: [...(model.graph.initializer ?? []), ...constants],

@@ -1,16 +1,16 @@
 import {
+  chainFrom,
   floatTensor,
   integer,
   integers,
   type ModelEdit,
-  node,
   onlyName,
   resizeScale,
   text,
   valueInfo,
   withGraph,
 } from "./graph.ts";
-import { ELEMENT, type OnnxNode, type OnnxTensor } from "./onnx.ts";
+import { ELEMENT, type OnnxTensor } from "./onnx.ts";
 
 /** A map of probabilities that a stage's contract wants as bytes. */
 export interface MapOutput {
@@ -26,28 +26,18 @@ export interface MapOutput {
 /** Turns the one output, float [batch, 1, h, w] in 0 to 1, into bytes [batch, height, width]. */
 export function giveMapBytes(map: MapOutput): ModelEdit {
   return model => {
-    const nodes: OnnxNode[] = [];
+    const { nodes, add } = chainFrom(onlyName(model.graph.output, "output"));
     const constants: OnnxTensor[] = [];
-    let value = onlyName(model.graph.output, "output");
-    const then = (
-      opType: string,
-      inputs: readonly string[],
-      attributes: OnnxNode["attribute"],
-      output: string,
-    ): void => {
-      nodes.push(node(opType, [value, ...inputs], output, attributes));
-      value = output;
-    };
     if (map.model.height !== map.height || map.model.width !== map.width) {
       const scales = [1, 1, resizeScale(map.model.height, map.height), resizeScale(map.model.width, map.width)];
       constants.push(floatTensor("map_no_roi", [0], []), floatTensor("map_scales", [4], scales));
-      then("Resize", ["map_no_roi", "map_scales"], [text("mode", "linear")], "map_resized");
+      add("Resize", ["map_no_roi", "map_scales"], [text("mode", "linear")], "map_resized");
     }
     constants.push(floatTensor("map_255", [], [255]), floatTensor("map_half", [], [0.5]));
-    then("Mul", ["map_255"], [], "map_scaled");
-    then("Add", ["map_half"], [], "map_rounding");
-    then("Cast", [], [integer("to", ELEMENT.uint8)], "map_bytes");
-    then("Squeeze", [], [integers("axes", [1])], map.name);
+    add("Mul", ["map_255"], [], "map_scaled");
+    add("Add", ["map_half"], [], "map_rounding");
+    add("Cast", [], [integer("to", ELEMENT.uint8)], "map_bytes");
+    add("Squeeze", [], [integers("axes", [1])], map.name);
     return withGraph(model, {
       node: [...model.graph.node, ...nodes],
       initializer: [...(model.graph.initializer ?? []), ...constants],
