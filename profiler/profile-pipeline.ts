@@ -49,6 +49,7 @@ export async function profilePipeline(options: ProfileOptions): Promise<Measurem
       "failed_precondition",
       `the pipeline has ${combinations} combinations of variants, at most ${MOST_COMBINATIONS} can be measured. Leave some variants out.`,
     );
+  await checkItems(options);
   const machine = describeMachine();
   const cache = ProfileCache.open(options.cacheFile, pipeline, machine, options.nowMs);
   const variants = await measureVariants(options, cache);
@@ -66,6 +67,11 @@ export async function profilePipeline(options: ProfileOptions): Promise<Measurem
     throw new VariscaleError("internal", `what was measured is not valid: ${checked.error.message}`);
   cache.delete();
   return measurements;
+}
+
+/** Before minutes of measuring: whether the evaluation can give its items at all. */
+async function checkItems({ code, items }: ProfileOptions): Promise<void> {
+  await code.evaluation?.items(items)[Symbol.asyncIterator]().next();
 }
 
 async function measureVariants(options: ProfileOptions, cache: ProfileCache) {

@@ -22,19 +22,15 @@ const MAX_RENDERED = 2000;
 export const evaluation: Evaluation<CardContext, CardLabel> = {
   async *items(count) {
     const stored = JSON.parse(await readFile(join(PIPELINE_FOLDER, "data/labels.json"), "utf8")) as StoredCard[];
+    // Where cards can't be rendered, that is said before the first one is used.
+    const render = count > stored.length ? openCardRenderer() : null;
     for (const { file, label } of stored.slice(0, count)) {
       const body = await readFile(join(PIPELINE_FOLDER, "data", file));
       yield { id: file, body, contentType: "image/jpeg", label };
     }
-    let render: CardRenderer | undefined;
-    for (let seed = stored.length + 1; seed <= count; seed++) {
-      let item = rendered.get(seed);
-      if (!item) {
-        render ??= openCardRenderer();
-        item = await renderItem(seed, render);
-      }
-      yield item;
-    }
+    if (render === null) return;
+    for (let seed = stored.length + 1; seed <= count; seed++)
+      yield rendered.get(seed) ?? (await renderItem(seed, render));
   },
   score,
   ideal(context, label, stage) {

@@ -129,6 +129,12 @@ describe("runProfile()", () => {
     await assert.rejects(profile(), { code: "failed_precondition", message: /second-heavy\.onnx can't be loaded/ });
   });
 
+  it("measures nothing before it knows that the evaluation has items to give", async () => {
+    process.env["STOP_AT_ITEM"] = "1";
+    await assert.rejects(profile(), /interrupted/);
+    assert.deepEqual(lines, []);
+  });
+
   it("says what is wrong with its arguments", async () => {
     await assert.rejects(
       profile({ target: join(folder, "none") }),

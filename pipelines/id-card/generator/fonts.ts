@@ -53,7 +53,7 @@ export function loadTypefaces(require = createRequire(import.meta.url)): Typefac
       "rendering ID cards needs opentype.js and the font packages, which are development dependencies: run " +
         "`npm install --save-dev opentype.js@1.3.4 dejavu-fonts-ttf@2.37.3 @expo-google-fonts/lato@0.4.1 " +
         "@expo-google-fonts/roboto-mono@0.4.2 @expo-google-fonts/source-serif-4@0.4.1`, " +
-        "or ask for no more cards than the data folder holds",
+        "or ask for no more cards than the data folder holds, as in `--items 100`",
       { cause },
     );
   }
