@@ -12,7 +12,7 @@ export interface FileIssue {
 export function formatPath(path: readonly PropertyKey[]): string {
   let text = "";
   for (const key of path) text += typeof key === "number" ? `[${key}]` : text === "" ? String(key) : `.${String(key)}`;
-  return text === "" ? "(the file)" : text;
+  return text === "" ? "(top level)" : text;
 }
 
 export function formatIssue(issue: FileIssue): string {

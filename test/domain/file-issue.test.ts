@@ -54,7 +54,7 @@ describe("issuesOf()", () => {
 
 describe("formatPath()", () => {
   it("writes keys and indices as code does", () => {
-    assert.equal(formatPath([]), "(the file)");
+    assert.equal(formatPath([]), "(top level)");
     assert.equal(formatPath(["a", 0, "b", 12]), "a[0].b[12]");
     assert.equal(formatPath([3]), "[3]");
   });

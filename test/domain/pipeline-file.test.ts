@@ -254,7 +254,7 @@ describe("parsePipelineFile()", () => {
       [/fanOut\.byUpstreamVariant\.other: is not a variant of the upstream stage .* Write a variant of `detect`/],
     ],
     ["what is no YAML", "a: [", [/^line \d+, column \d+: /]],
-    ["nothing", "", [/^\(the file\): /]],
+    ["nothing", "", [/^\(top level\): /]],
   ];
   for (const [name, text, patterns] of cases) {
     it(`refuses ${name}, saying where, what and how to put it right`, () => {
