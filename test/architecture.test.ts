@@ -12,7 +12,10 @@ const MAY_IMPORT: Readonly<
   predictor: { folders: ["domain"], packages: [] },
   optimizer: { folders: ["domain"], packages: [] },
   control: { folders: ["domain", "predictor", "optimizer"], packages: [] },
-  runtime: { folders: ["domain"], packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "@grpc/proto-loader"] },
+  runtime: {
+    folders: ["domain"],
+    packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "@grpc/proto-loader", "yaml", "zod"],
+  },
   scaler: {
     folders: ["domain", "control", "predictor", "optimizer", "runtime", "proto"],
     packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "@grpc/reflection", "grpc-health-check", "zod"],

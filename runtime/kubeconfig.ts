@@ -1,0 +1,166 @@
+import { existsSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { delimiter, dirname, join, resolve } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+import { VariscaleError } from "../domain/errors.ts";
+import { execAccess, execSchema } from "./exec-credential.ts";
+import { followFile } from "./follow-file.ts";
+import type { KubernetesAccess, KubernetesConfig } from "./kubernetes-config.ts";
+
+const clusterSchema = z.looseObject({
+  server: z.string(),
+  "certificate-authority": z.string().optional(),
+  "certificate-authority-data": z.string().optional(),
+  "insecure-skip-tls-verify": z.boolean().optional(),
+  "tls-server-name": z.string().optional(),
+});
+
+const userSchema = z.looseObject({
+  token: z.string().optional(),
+  tokenFile: z.string().optional(),
+  "client-certificate": z.string().optional(),
+  "client-certificate-data": z.string().optional(),
+  "client-key": z.string().optional(),
+  "client-key-data": z.string().optional(),
+  exec: execSchema.optional(),
+  "auth-provider": z.unknown().optional(),
+  username: z.unknown().optional(),
+});
+
+const contextSchema = z.looseObject({
+  cluster: z.string(),
+  user: z.string().optional(),
+  namespace: z.string().optional(),
+});
+
+const entries = <S extends z.ZodType>(key: string, schema: S) =>
+  z.array(z.looseObject({ name: z.string(), [key]: schema })).nullish();
+
+const fileSchema = z.looseObject({
+  "current-context": z.string().nullish(),
+  clusters: entries("cluster", clusterSchema),
+  users: entries("user", userSchema.nullish()),
+  contexts: entries("context", contextSchema),
+});
+
+interface Found<T> {
+  readonly value: T;
+  /** Paths in the kubeconfig are relative to its folder. */
+  readonly folder: string;
+}
+
+/**
+ * Reads the kubeconfig: the files of KUBECONFIG, the first that has an entry wins, else `~/.kube/config`.
+ *
+ * Throws not_found for a file, context, cluster or user that is not there, and invalid_argument for what can't be used.
+ */
+export function readKubeconfig(env: NodeJS.ProcessEnv, context: string | null): KubernetesConfig {
+  const paths = pathsOf(env);
+  const files = paths.filter(path => existsSync(path)).map(path => ({ path, content: readFile(path) }));
+  const origin = paths.join(delimiter);
+  if (files.length === 0)
+    throw new VariscaleError(
+      "not_found",
+      `Kubernetes: this is no pod and there is no kubeconfig at ${origin}: set KUBECONFIG to its path`,
+    );
+  const find = <T>(kind: "clusters" | "users" | "contexts", key: string, name: string): Found<T> => {
+    for (const { path, content } of files) {
+      const entry = content[kind]?.find(one => one["name"] === name);
+      if (entry) return { value: (entry as Record<string, unknown>)[key] as T, folder: dirname(path) };
+    }
+    const names = files.flatMap(({ content }) => content[kind]?.map(one => one["name"]) ?? []);
+    throw new VariscaleError(
+      "not_found",
+      `kubeconfig ${origin}: there is no ${key} \`${name}\`; it has: ${names.slice(0, 10).join(", ") || "none"}`,
+    );
+  };
+  const contextName = context ?? files.map(({ content }) => content["current-context"]).find(Boolean) ?? "";
+  if (contextName === "")
+    throw new VariscaleError("invalid_argument", `kubeconfig ${origin}: no context is chosen: name one with --context`);
+  const chosen = find<z.output<typeof contextSchema>>("contexts", "context", contextName).value;
+  const cluster = find<z.output<typeof clusterSchema>>("clusters", "cluster", chosen.cluster);
+  const user = chosen.user
+    ? find<z.output<typeof userSchema> | null>("users", "user", chosen.user)
+    : { value: null, folder: "" };
+  checkServer(cluster.value.server, origin);
+  return {
+    server: cluster.value.server.replace(/\/+$/, ""),
+    namespace: chosen.namespace ?? "default",
+    origin: `context ${contextName} of ${origin}`,
+    serverName: cluster.value["tls-server-name"] ?? null,
+    verify: cluster.value["insecure-skip-tls-verify"] !== true,
+    access: accessOf(cluster, user, env, chosen.user ?? ""),
+  };
+}
+
+function pathsOf(env: NodeJS.ProcessEnv): readonly string[] {
+  const listed = (env["KUBECONFIG"] ?? "").split(delimiter).filter(path => path !== "");
+  return listed.length > 0 ? listed.map(path => resolve(path)) : [join(env["HOME"] || homedir(), ".kube", "config")];
+}
+
+function readFile(path: string): z.output<typeof fileSchema> {
+  let content: unknown;
+  try {
+    content = parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new VariscaleError(
+      "invalid_argument",
+      `kubeconfig ${path} can't be read: ${VariscaleError.from(error).message}`,
+      { cause: error },
+    );
+  }
+  const result = fileSchema.safeParse(content ?? {});
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new VariscaleError(
+    "invalid_argument",
+    `kubeconfig ${path}: \`${issue?.path.join(".") ?? ""}\`: ${issue?.message ?? "is not valid"}`,
+  );
+}
+
+function checkServer(server: string, origin: string): void {
+  if (URL.canParse(server) && /^https?:$/.test(new URL(server).protocol)) return;
+  throw new VariscaleError(
+    "invalid_argument",
+    `kubeconfig ${origin}: \`${server}\` is no URL: write https://host:port`,
+  );
+}
+
+function accessOf(
+  { value: cluster, folder: clusterFolder }: Found<z.output<typeof clusterSchema>>,
+  { value: user, folder }: Found<z.output<typeof userSchema> | null>,
+  env: NodeJS.ProcessEnv,
+  userName: string,
+): KubernetesConfig["access"] {
+  if (user?.["auth-provider"] || user?.username)
+    throw new VariscaleError(
+      "invalid_argument",
+      `kubeconfig: user ${userName} has \`auth-provider\` or \`username\`, which Kubernetes no longer takes: use a token, a client certificate or \`exec\``,
+    );
+  const ca = text(cluster, "certificate-authority", clusterFolder);
+  const certificate = user ? text(user, "client-certificate", folder) : () => null;
+  const key = user ? text(user, "client-key", folder) : () => null;
+  const tokenFile = user?.tokenFile ? followFile(resolve(folder, user.tokenFile)) : null;
+  const run = user?.exec ? execAccess(user.exec, folder, env) : null;
+  return async (): Promise<KubernetesAccess> => {
+    const ran = run ? await run() : null;
+    return {
+      ca: ca(),
+      certificate: ran?.certificate ?? certificate(),
+      key: ran?.key ?? key(),
+      token: user?.token ?? tokenFile?.().trim() ?? ran?.token ?? null,
+    };
+  };
+}
+
+/** A PEM text: base64 in `<key>-data`, or the file that `<key>` names. */
+function text(entry: Readonly<Record<string, unknown>>, key: string, folder: string): () => string | null {
+  const data = entry[`${key}-data`];
+  if (typeof data === "string" && data !== "") {
+    const decoded = Buffer.from(data, "base64").toString("utf8");
+    return () => decoded;
+  }
+  const path = entry[key];
+  return typeof path === "string" && path !== "" ? followFile(resolve(folder, path)) : () => null;
+}

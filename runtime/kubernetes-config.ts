@@ -1,0 +1,24 @@
+/** What a connection is opened with; PEM texts. */
+export interface KubernetesAccess {
+  /** Null: the CAs that Node trusts. */
+  readonly ca: string | null;
+  readonly certificate: string | null;
+  readonly key: string | null;
+  readonly token: string | null;
+}
+
+/** Where the API server is, and as whom it is called. */
+export interface KubernetesConfig {
+  /** `https://host:port`, with a path where a proxy adds one. */
+  readonly server: string;
+  /** What is meant where no namespace is named. */
+  readonly namespace: string;
+  /** For messages: where all this was read. */
+  readonly origin: string;
+  /** The name that the server's certificate must have; null: that of `server`. */
+  readonly serverName: string | null;
+  /** False: any certificate is taken. */
+  readonly verify: boolean;
+  /** Asked for every call: tokens and certificates change while the process lives. */
+  access(): Promise<KubernetesAccess>;
+}

@@ -1,0 +1,152 @@
+import { VariscaleError } from "../domain/errors.ts";
+import type { KubernetesConfig } from "./kubernetes-config.ts";
+import { describeCall, errorOfStatus, type KubernetesCall } from "./kubernetes-error.ts";
+import { KubernetesConnections, type KubernetesRequest, readBody } from "./kubernetes-request.ts";
+import { type KubernetesResource, resourcePath } from "./kubernetes-resource.ts";
+
+const ANSWER_WITHIN_MS = 10_000;
+/** Objects that a page of a list has at most. */
+const PAGE_ITEMS = 250;
+const MOST_PAGES = 400;
+const MOST_BYTES = 32 * 1024 * 1024;
+/** A line of a watch: an object has at most 1.5 MiB in etcd. */
+const MOST_LINE_BYTES = 8 * 1024 * 1024;
+
+export interface WatchRequest {
+  readonly resource: KubernetesResource;
+  /** Null: the whole cluster. */
+  readonly namespace: string | null;
+  /** From where on. */
+  readonly resourceVersion: string;
+  /** The server ends it after this long. */
+  readonly timeoutSeconds: number;
+  readonly signal: AbortSignal;
+  /** The server has taken it. */
+  readonly onOpen: () => void;
+  /** One event, as it came. */
+  readonly onEvent: (event: unknown) => void;
+}
+
+/** The few calls to an API server that are needed. Whatever is bad about an answer is thrown as a VariscaleError. */
+export class KubernetesClient {
+  readonly config: KubernetesConfig;
+  readonly #connections: KubernetesConnections;
+
+  constructor(config: KubernetesConfig) {
+    this.config = config;
+    this.#connections = new KubernetesConnections(config);
+  }
+
+  /** One object. Throws not_found where it is not there. */
+  get(resource: KubernetesResource, namespace: string | null, name: string): Promise<unknown> {
+    return this.#call({ verb: "get", resource, namespace, name }, "GET", resourcePath(resource, namespace, name));
+  }
+
+  /** What is no resource: `/version`. */
+  getPath(path: string): Promise<unknown> {
+    return this.#send(
+      { what: `get ${path}`, method: "GET", path, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) },
+      null,
+    );
+  }
+
+  create(resource: KubernetesResource, namespace: string, body: unknown): Promise<unknown> {
+    const path = resourcePath(resource, namespace, null);
+    return this.#call({ verb: "create", resource, namespace, name: null }, "POST", path, body);
+  }
+
+  /** A JSON merge patch. */
+  patch(resource: KubernetesResource, namespace: string, name: string, body: unknown): Promise<unknown> {
+    const path = resourcePath(resource, namespace, name);
+    return this.#call({ verb: "patch", resource, namespace, name }, "PATCH", path, body);
+  }
+
+  /** All objects, page by page. Gives the version that a watch goes on from. */
+  async list(resource: KubernetesResource, namespace: string | null, onItem: (item: unknown) => void): Promise<string> {
+    const call: KubernetesCall = { verb: "list", resource, namespace, name: null };
+    let query = `?limit=${PAGE_ITEMS}`;
+    for (let page = 0; page < MOST_PAGES; page++) {
+      const answer = await this.#call(call, "GET", resourcePath(resource, namespace, null) + query);
+      const { items, metadata } = answer as { items?: unknown; metadata?: Record<string, unknown> };
+      if (!Array.isArray(items))
+        throw new VariscaleError("unavailable", `${describeCall(call)}: the answer is no list`);
+      for (const item of items) onItem(item);
+      const next = metadata?.["continue"];
+      if (typeof next !== "string" || next === "") return String(metadata?.["resourceVersion"] ?? "");
+      query = `?limit=${PAGE_ITEMS}&continue=${encodeURIComponent(next)}`;
+    }
+    throw new VariscaleError(
+      "resource_exhausted",
+      `${describeCall(call)}: there are more than ${MOST_PAGES * PAGE_ITEMS} objects`,
+    );
+  }
+
+  /** Resolves when the server ends the watch. Throws aborted when `resourceVersion` is too old: list again. */
+  async watch(request: WatchRequest): Promise<void> {
+    const { resource, namespace, resourceVersion, timeoutSeconds, signal } = request;
+    const call: KubernetesCall = { verb: "watch", resource, namespace, name: null };
+    const query = `?watch=true&allowWatchBookmarks=true&resourceVersion=${encodeURIComponent(resourceVersion)}&timeoutSeconds=${timeoutSeconds}`;
+    const path = resourcePath(resource, namespace, null) + query;
+    const what = describeCall(call);
+    const response = await this.#connections.open({ what, method: "GET", path, signal });
+    if (response.statusCode !== 200) {
+      const body = await readBody(response, what, MOST_BYTES);
+      throw errorOfStatus(what, response.statusCode ?? 0, body, call);
+    }
+    request.onOpen();
+    let rest = "";
+    response.setEncoding("utf8");
+    try {
+      for await (const chunk of response as AsyncIterable<string>) {
+        const lines = (rest + chunk).split("\n");
+        rest = lines.pop() ?? "";
+        if (rest.length > MOST_LINE_BYTES)
+          throw new VariscaleError("resource_exhausted", `${what}: an event has more than ${MOST_LINE_BYTES} bytes`);
+        for (const line of lines) if (line !== "") request.onEvent(parseJson(line, what));
+      }
+    } finally {
+      response.destroy();
+    }
+  }
+
+  close(): void {
+    this.#connections.close();
+  }
+
+  #call(call: KubernetesCall, method: KubernetesRequest["method"], path: string, body?: unknown): Promise<unknown> {
+    const request: KubernetesRequest = {
+      what: describeCall(call),
+      method,
+      path,
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(method === "PATCH" ? { contentType: "application/merge-patch+json" } : {}),
+    };
+    return this.#send(request, call);
+  }
+
+  async #send(request: KubernetesRequest, call: KubernetesCall | null): Promise<unknown> {
+    const { what, signal } = request;
+    let status: number;
+    let body: string;
+    try {
+      const response = await this.#connections.open(request);
+      status = response.statusCode ?? 0;
+      body = await readBody(response, what, MOST_BYTES);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      const message = `Kubernetes: ${what}: no answer from ${this.config.server} within ${ANSWER_WITHIN_MS / 1000} s: check that it can be reached from here.`;
+      throw new VariscaleError("deadline_exceeded", message, { cause: error });
+    }
+    if (status < 200 || status >= 300) throw errorOfStatus(what, status, body, call);
+    return parseJson(body, what);
+  }
+}
+
+function parseJson(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new VariscaleError("unavailable", `Kubernetes: ${what}: the answer is not JSON`);
+  }
+}

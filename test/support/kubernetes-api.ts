@@ -1,0 +1,279 @@
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { KubernetesConfig } from "../../runtime/kubernetes-config.ts";
+import { SERVER_PAIR, TEST_CA } from "./kubernetes-certificates.ts";
+
+export interface KubernetesObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: Readonly<Record<string, unknown>> & { readonly name: string; readonly namespace?: string };
+  readonly [key: string]: unknown;
+}
+
+interface Change {
+  readonly version: number;
+  readonly collection: string;
+  readonly type: "ADDED" | "MODIFIED" | "DELETED";
+  readonly object: KubernetesObject;
+}
+
+export interface SeenRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly authorization: string | undefined;
+  readonly body: unknown;
+  /** Common name of the client's certificate. */
+  readonly client: string | undefined;
+}
+
+/**
+ * What the API server answers, as far as it is asked here: collections with resource versions, pages, watches with bookmarks and 410,
+ * create and merge patch, `Status` objects for what is refused. Over real HTTPS.
+ */
+export class KubernetesApi {
+  readonly seen: SeenRequest[] = [];
+  /** Gives the answer to a request in the place of the real one. */
+  intercept: (request: SeenRequest, response: ServerResponse) => boolean = () => false;
+  /** Collections (`/apis/keda.sh/v1alpha1/scaledobjects`) that are there; others are answered as the server answers an unknown kind. */
+  readonly collections = new Set<string>();
+  readonly #server: Server;
+  readonly #objects = new Map<string, KubernetesObject>();
+  #changes: Change[] = [];
+  #oldest = 0;
+  #version = 100;
+  readonly #watches = new Set<{ collection: string; namespace: string | null; response: ServerResponse }>();
+
+  private constructor(server: Server) {
+    this.#server = server;
+    server.on("request", (request: IncomingMessage, response: ServerResponse) => void this.#handle(request, response));
+  }
+
+  static async start(port = 0): Promise<KubernetesApi> {
+    const server = createServer({
+      cert: SERVER_PAIR.certificate,
+      key: SERVER_PAIR.key,
+      ca: TEST_CA,
+      requestCert: true,
+      rejectUnauthorized: false,
+    });
+    const api = new KubernetesApi(server);
+    server.listen(port, "127.0.0.1");
+    await once(server, "listening");
+    return api;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get openWatches(): number {
+    return this.#watches.size;
+  }
+
+  /** How it is reached, as whoever has the token `test`. */
+  config(): KubernetesConfig {
+    return {
+      server: `https://127.0.0.1:${this.port}`,
+      namespace: "default",
+      origin: "the test",
+      serverName: null,
+      verify: true,
+      access: async () => ({ ca: TEST_CA, certificate: null, key: null, token: "test" }),
+    };
+  }
+
+  /** @param collection `/apis/keda.sh/v1alpha1/scaledobjects` */
+  put(collection: string, object: KubernetesObject): void {
+    this.collections.add(collection);
+    const key = `${collection} ${String(object.metadata.namespace)}/${object.metadata.name}`;
+    const type = this.#objects.has(key) ? "MODIFIED" : "ADDED";
+    this.#version += 1;
+    const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(this.#version) } };
+    this.#objects.set(key, stored);
+    this.#change({ version: this.#version, collection, type, object: stored });
+  }
+
+  remove(collection: string, namespace: string, name: string): void {
+    const key = `${collection} ${namespace}/${name}`;
+    const object = this.#objects.get(key);
+    if (!object) throw new Error(`no ${key}`);
+    this.#objects.delete(key);
+    this.#version += 1;
+    this.#change({ version: this.#version, collection, type: "DELETED", object });
+  }
+
+  find(collection: string, namespace: string, name: string): KubernetesObject | undefined {
+    return this.#objects.get(`${collection} ${namespace}/${name}`);
+  }
+
+  all(collection: string): KubernetesObject[] {
+    return [...this.#objects].filter(([key]) => key.startsWith(`${collection} `)).map(([, object]) => object);
+  }
+
+  /** Forgets what changed up to now: watches from older versions are too old. */
+  compact(): void {
+    this.#oldest = this.#version;
+    this.#changes = [];
+  }
+
+  /** Ends the open watches with an ERROR event, as when the watch cache is reset. */
+  expireWatches(): void {
+    for (const watch of this.#watches)
+      watch.response.end(
+        `${JSON.stringify({ type: "ERROR", object: status(410, "Expired", "too old resource version") })}\n`,
+      );
+    this.#watches.clear();
+  }
+
+  bookmark(): void {
+    this.#version += 1;
+    for (const { response } of this.#watches)
+      response.write(
+        `${JSON.stringify({ type: "BOOKMARK", object: { metadata: { resourceVersion: String(this.#version) } } })}\n`,
+      );
+  }
+
+  /** Breaks every connection. */
+  cut(): void {
+    this.#watches.clear();
+    this.#server.closeAllConnections();
+  }
+
+  async close(): Promise<void> {
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    this.cut();
+    await closed;
+  }
+
+  #change(change: Change): void {
+    this.#changes.push(change);
+    for (const watch of this.#watches) if (isOf(change, watch)) watch.response.write(eventOf(change));
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const url = new URL(request.url ?? "/", "https://x");
+    const text = Buffer.concat(chunks).toString();
+    const peer = (request.socket as import("node:tls").TLSSocket).getPeerCertificate();
+    const cn = peer?.subject?.CN;
+    const seen: SeenRequest = {
+      method: request.method ?? "",
+      path: url.pathname,
+      query: url.searchParams,
+      authorization: request.headers.authorization,
+      body: text === "" ? null : JSON.parse(text),
+      client: Array.isArray(cn) ? cn[0] : cn,
+    };
+    this.seen.push(seen);
+    if (this.intercept(seen, response)) return;
+    if (seen.path === "/version") answer(response, 200, { gitVersion: "v1.36.3", major: "1", minor: "36" });
+    const target = targetOf(seen.path);
+    if (!target || !this.collections.has(target.collection)) {
+      response.writeHead(404, { "content-type": "text/plain" });
+      response.end("404 page not found\n");
+      return;
+    }
+    if (seen.method === "POST") return this.#create(target, seen.body as KubernetesObject, response);
+    if (seen.method === "PATCH") return this.#patch(target, seen.body as KubernetesObject, response);
+    if (target.name !== null) return this.#get(target, response);
+    if (seen.query.get("watch") === "true") return this.#watch(target, seen.query, response);
+    this.#list(target, seen.query, response);
+  }
+
+  #get({ collection, namespace, name }: Target, response: ServerResponse): void {
+    const object = this.find(collection, String(namespace ?? undefined), name ?? "");
+    if (object) answer(response, 200, object);
+    else answer(response, 404, status(404, "NotFound", `${collection.split("/").at(-1)} "${name}" not found`));
+  }
+
+  #create(target: Target, body: KubernetesObject, response: ServerResponse): void {
+    if (this.find(target.collection, String(target.namespace), body.metadata.name)) {
+      answer(response, 409, status(409, "AlreadyExists", `"${body.metadata.name}" already exists`));
+      return;
+    }
+    this.put(target.collection, body);
+    answer(response, 201, this.find(target.collection, String(target.namespace), body.metadata.name));
+  }
+
+  #patch(target: Target, body: KubernetesObject, response: ServerResponse): void {
+    const before = this.find(target.collection, String(target.namespace), target.name ?? "");
+    if (before) this.put(target.collection, { ...before, ...body, metadata: before.metadata });
+    this.#get(target, response);
+  }
+
+  #list({ collection, namespace }: Target, query: URLSearchParams, response: ServerResponse): void {
+    const all = this.all(collection).filter(object => namespace === null || object.metadata.namespace === namespace);
+    const from = Number(query.get("continue") ?? 0);
+    const limit = Number(query.get("limit") ?? all.length);
+    const metadata = {
+      resourceVersion: String(this.#version),
+      ...(from + limit < all.length ? { continue: String(from + limit) } : {}),
+    };
+    answer(response, 200, { kind: "List", metadata, items: all.slice(from, from + limit) });
+  }
+
+  #watch({ collection, namespace }: Target, query: URLSearchParams, response: ServerResponse): void {
+    const from = Number(query.get("resourceVersion"));
+    response.writeHead(200, { "content-type": "application/json" });
+    response.flushHeaders();
+    if (from < this.#oldest) {
+      response.end(
+        `${JSON.stringify({ type: "ERROR", object: status(410, "Expired", "too old resource version") })}\n`,
+      );
+      return;
+    }
+    const watch = { collection, namespace, response };
+    for (const change of this.#changes)
+      if (change.version > from && isOf(change, watch)) response.write(eventOf(change));
+    this.#watches.add(watch);
+    response.on("close", () => this.#watches.delete(watch));
+  }
+}
+
+interface Target {
+  readonly collection: string;
+  readonly namespace: string | null;
+  readonly name: string | null;
+}
+
+function targetOf(path: string): Target | null {
+  const found = /^(\/api\/v1|\/apis\/[^/]+\/[^/]+)(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?$/.exec(path);
+  if (!found) return null;
+  const [, root, namespace, plural, name] = found;
+  return {
+    collection: `${root}/${plural}`,
+    namespace: namespace ?? null,
+    name: name === undefined ? null : decodeURIComponent(name),
+  };
+}
+
+function isOf(change: Change, watch: { readonly collection: string; readonly namespace: string | null }): boolean {
+  return (
+    change.collection === watch.collection &&
+    (watch.namespace === null || change.object.metadata.namespace === watch.namespace)
+  );
+}
+
+function eventOf({ type, object }: Change): string {
+  return `${JSON.stringify({ type, object })}\n`;
+}
+
+function answer(response: ServerResponse, code: number, body: unknown): void {
+  response.writeHead(code, { "content-type": "application/json" });
+  response.end(JSON.stringify(body));
+}
+
+/** The `Status` object of an answer that is no success. */
+export function status(code: number, reason: string, message: string): unknown {
+  return { kind: "Status", apiVersion: "v1", status: "Failure", message, reason, code };
+}
+
+export function refuse(response: ServerResponse, code: number, reason: string, message: string): true {
+  answer(response, code, status(code, reason, message));
+  return true;
+}
