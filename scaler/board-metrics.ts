@@ -15,18 +15,20 @@ export interface PipelineFacts {
   readonly rejectedSamples: number;
 }
 
+const PIPELINE = ["namespace", "pipeline"] as const;
+
 type MakeGauge = (name: string, help: string, labels?: readonly string[]) => AddSample;
 type Add = (facts: PipelineFacts, nowMs: number) => void;
 
 /**
- * Gauges of boards and switchers, in the Prometheus text format. Labels come from pipeline files and closed sets alone, so that
+ * Metrics of boards and switchers, in the Prometheus text format. Labels come from pipeline files and closed sets alone, so that
  * their number is bounded whatever a switcher says.
  */
 export function boardMetrics(facts: readonly PipelineFacts[], nowMs: number): string {
   const exposition = new Exposition();
   const gauge: MakeGauge = (name, help, labels = []) =>
-    exposition.gauge(`variscale_${name}`, help, ["namespace", "pipeline", ...labels]);
-  for (const add of [planGauges(gauge), stageGauges(gauge), stateGauges(gauge)]) {
+    exposition.family("gauge", `variscale_${name}`, help, [...PIPELINE, ...labels]);
+  for (const add of [planGauges(gauge), stageGauges(gauge), stateGauges(gauge), rejectedSamples(exposition)]) {
     for (const fact of facts) add(fact, nowMs);
   }
   return exposition.text();
@@ -124,12 +126,10 @@ function stateGauges(gauge: MakeGauge): Add {
   const guarding = gauge("guarding", "1: the guard has taken over the variants");
   const reason = gauge("decision_reason", "1: the reason holds now", ["reason"]);
   const condition = gauge("condition", "1: the condition is true", ["type"]);
-  const rejected = gauge("load_samples_rejected", "Load samples left out since the start");
-  return ({ board, processConditions, rejectedSamples }) => {
+  return ({ board, processConditions }) => {
     const labels = labelsOf(board);
     mode(labels, board.mode === "shadow" ? 1 : 0);
     guarding(labels, board.guarding ? 1 : 0);
-    rejected(labels, rejectedSamples);
     for (const one of REASONS) reason([...labels, one], board.reasons.includes(one) ? 1 : 0);
     for (const type of CONDITION_TYPES) {
       const found = board.conditions.find(one => one.type === type);
@@ -141,4 +141,10 @@ function stateGauges(gauge: MakeGauge): Add {
 
 function labelsOf(board: PipelineBoard): readonly [string, string] {
   return [board.key.namespace, board.key.name];
+}
+
+function rejectedSamples(exposition: Exposition): Add {
+  const name = "variscale_load_samples_rejected_total";
+  const rejected = exposition.family("counter", name, "Load samples left out", PIPELINE);
+  return ({ board, rejectedSamples }) => rejected(labelsOf(board), rejectedSamples);
 }

@@ -1,21 +1,24 @@
 /** Adds one sample of a metric. Labels come in the order of their names. */
 export type AddSample = (labels: readonly string[], value: number) => void;
 
+type MetricType = "gauge" | "counter";
+
 interface Family {
+  readonly type: MetricType;
   readonly name: string;
   readonly help: string;
   readonly lines: string[];
 }
 
 /**
- * Gauges in the Prometheus text format, written once and forgotten. A registry would keep every series between two scrapes, which
+ * Metrics in the Prometheus text format, written once and forgotten. A registry would keep every series between two scrapes, which
  * for hundreds of pipelines is most of the process's memory.
  */
 export class Exposition {
   readonly #families: Family[] = [];
 
-  gauge(name: string, help: string, labelNames: readonly string[]): AddSample {
-    const family: Family = { name, help, lines: [] };
+  family(type: MetricType, name: string, help: string, labelNames: readonly string[]): AddSample {
+    const family: Family = { type, name, help, lines: [] };
     this.#families.push(family);
     return (labels, value) => {
       const pairs = labelNames.map((label, i) => `${label}="${escapeLabel(labels[i] ?? "")}"`);
@@ -27,7 +30,7 @@ export class Exposition {
   text(): string {
     return this.#families
       .filter(family => family.lines.length > 0)
-      .map(({ name, help, lines }) => `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${lines.join("\n")}\n`)
+      .map(({ type, name, help, lines }) => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("\n")}\n`)
       .join("\n");
   }
 }

@@ -167,6 +167,11 @@ describe("HTTP API", () => {
       `variscale_build_info{process="scaler"`,
     ])
       assert.ok(text.includes(line), line);
+    assert.match(
+      text,
+      /# TYPE variscale_load_samples_rejected_total counter\nvariscale_load_samples_rejected_total\{.*\} \d/,
+    );
+    assert.match(text, /# TYPE variscale_replicas_ready gauge\n/);
     assert.match(text, /variscale_forecast_requests_per_second\{.*quantile="0.95"\} \d/);
     assert.match(text, /variscale_decisions_total\{.*\} [1-9]/);
     assert.match(text, /variscale_tick_seconds_count [1-9]/);
