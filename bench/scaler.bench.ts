@@ -65,6 +65,7 @@ function tickInput(
     switchers,
     readyReplicas: {},
     bounds: {},
+    scaling: {},
     pins: [],
     limits: { cores: null, machineCores: null },
     epoch: 1,

@@ -3,7 +3,13 @@ import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
 import type { Plan, Reason } from "../domain/plan.ts";
 
-export const CONDITION_TYPES = ["Ready", "MetricsAvailable", "PlanFeasible", "ActuationStuck"] as const;
+export const CONDITION_TYPES = [
+  "Ready",
+  "MetricsAvailable",
+  "PlanFeasible",
+  "ActuationStuck",
+  "ActuationExact",
+] as const;
 export type ConditionType = (typeof CONDITION_TYPES)[number];
 
 export interface Condition {
@@ -17,8 +23,10 @@ export interface Condition {
 
 export interface StageBoard {
   readonly stage: string;
-  /** What KEDA is told, after make-before-break; never the goal. */
+  /** What there should be now, after make-before-break; never the goal. */
   readonly replicasNow: number;
+  /** What KEDA is told: `replicasNow`, or a little more where an HPA with a tolerance moves for nothing less and cuts it off at its maximum. */
+  readonly metricValue: number;
   readonly replicasGoal: number;
   readonly replicasReady: number;
   /** False: the stage may be at zero. */

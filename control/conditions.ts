@@ -38,10 +38,33 @@ export function conditionsOf(state: ControlState, input: TickInput, nowMs: numbe
         )
       : condition("ActuationStuck", false, "Following", "replicas follow"),
   ];
+  found.push(...exactness(input));
   return found.map(next => {
     const before = state.conditions.find(other => other.type === next.type);
     return { ...next, sinceMs: before && before.status === next.status ? before.sinceMs : nowMs };
   });
+}
+
+/** Whether replicas follow exactly; nothing where no live HPA is known. */
+function exactness(input: TickInput): readonly Omit<Condition, "sinceMs">[] {
+  const known = input.pipeline.stages.flatMap(({ name }) => {
+    const scaling = input.scaling[name];
+    return scaling ? [{ name, most: Math.max(scaling.toleranceUp, scaling.toleranceDown) }] : [];
+  });
+  if (known.length === 0) return [];
+  const tolerant = known.filter(({ most }) => most > 0);
+  if (tolerant.length === 0)
+    return [condition("ActuationExact", true, "Exact", "the live HPAs follow every change of replicas")];
+  const names = tolerant.map(({ name }) => name).join(", ");
+  const percent = Math.round(100 * Math.max(...tolerant.map(({ most }) => most)));
+  return [
+    condition(
+      "ActuationExact",
+      false,
+      "HpaTolerance",
+      `the live HPAs of ${names} leave changes of up to ${percent} % undone: where a count can't be reached the next higher one that can be is asked for; set \`advanced.horizontalPodAutoscalerConfig.behavior.scaleUp.tolerance\` and \`scaleDown.tolerance\` of their ScaledObjects to "0" (Kubernetes 1.35 or later)`,
+    ),
+  ];
 }
 
 function condition(type: ConditionType, status: boolean, reason: string, message: string): Omit<Condition, "sinceMs"> {

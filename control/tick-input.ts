@@ -1,6 +1,7 @@
 import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { Limits, StagePin } from "../optimizer/problem.ts";
+import type { HpaScaling } from "./reachable-count.ts";
 import type { SwitcherView } from "./switcher-view.ts";
 
 /** What a tick sees of the world. */
@@ -17,6 +18,8 @@ export interface TickInput {
   readonly readyReplicas: Readonly<Record<string, number>>;
   /** Bounds of the live ScaledObject and HPA by stage, where they are known. */
   readonly bounds: Readonly<Record<string, { readonly min: number; readonly max: number }>>;
+  /** How the live HPAs scale, by stage, where it is known. */
+  readonly scaling: Readonly<Record<string, HpaScaling>>;
   readonly pins: readonly StagePin[];
   readonly limits: Limits;
   /** Of the leader that runs this tick. */

@@ -6,6 +6,7 @@ import { type AssignmentIssuer, assignmentIssuer, NEWCOMER } from "./assignment-
 import type { StageBoard } from "./board.ts";
 import type { ControlState } from "./control-state.ts";
 import { type Move, movesOf } from "./moves.ts";
+import { type ReachableCount, reachableCount } from "./reachable-count.ts";
 import { SETTINGS } from "./settings.ts";
 import type { SwitcherView } from "./switcher-view.ts";
 import type { TickInput } from "./tick-input.ts";
@@ -30,14 +31,17 @@ export function transition(state: ControlState, input: TickInput, nowMs: number)
     const replicasReady = readyCount(input, stage);
     const actuation = state.actuations[stage.name] ?? initialActuation(Math.max(stage.replicas.min, replicasReady));
     const move = moves[stage.name];
-    const { replicas, reason } = replicasFor(input, stage, actuation.replicas, replicasReady, move);
-    if (reason) reasons.add(reason);
+    const stepped = replicasFor(input, stage, actuation.replicas, replicasReady, move);
+    const { metricValue, replicas } = reached(input, stage, stepped.replicas);
+    if (stepped.reason) reasons.add(stepped.reason);
+    if (replicas !== stepped.replicas || metricValue !== replicas) reasons.add("hpa_tolerance");
     if (move?.waits) reasons.add("make_before_break");
     actuations[stage.name] = asking(actuation, replicas, nowMs);
     return {
       stage: stage.name,
       replicasNow: replicas,
-      replicasGoal: move?.goalReplicas ?? replicas,
+      metricValue,
+      replicasGoal: move?.goalReplicas ?? stepped.replicas,
       replicasReady,
       active: replicas > 0,
       ...(move && input.mode === "active"
@@ -69,7 +73,17 @@ export function readyCount(input: TickInput, stage: Stage): number {
   return views.length > 0 ? views.filter(view => view.ready).length : (input.readyReplicas[stage.name] ?? 0);
 }
 
-/** What KEDA is told now, and why it is not the goal. */
+/** What the live HPA can be brought to for `replicas`, within the bounds of the file and of the HPA. */
+function reached(input: TickInput, stage: Stage, replicas: number): ReachableCount {
+  const live = input.bounds[stage.name];
+  return reachableCount(
+    replicas,
+    Math.min(stage.replicas.max, live?.max ?? stage.replicas.max),
+    input.scaling[stage.name],
+  );
+}
+
+/** What there should be now, and why it is not the goal. */
 function replicasFor(
   input: TickInput,
   stage: Stage,
@@ -77,7 +91,11 @@ function replicasFor(
   ready: number,
   move: Move | undefined,
 ): { readonly replicas: number; readonly reason: Reason | null } {
-  if (input.mode === "shadow") return { replicas: ready > 0 ? ready : now, reason: "shadow" };
+  if (input.mode === "shadow") {
+    // Replicas that are not ready yet are there all the same: to say less would take them away.
+    const there = input.scaling[stage.name]?.current ?? (ready > 0 ? ready : now);
+    return { replicas: there, reason: "shadow" };
+  }
   const { max } = stage.replicas;
   if (!move) return { replicas: Math.min(now, max), reason: null };
   const { goalReplicas } = move;

@@ -1,8 +1,12 @@
 import { type Forecast, isRate, type LoadSample } from "../domain/load.ts";
 import { findStage, findVariant, type Stage } from "../domain/pipeline.ts";
 import { podKey } from "./control-state.ts";
+import type { HpaScaling } from "./reachable-count.ts";
 import type { ServiceTimes, SwitcherView } from "./switcher-view.ts";
 import type { TickInput } from "./tick-input.ts";
+
+/** An HPA with more would hardly ever move. */
+const MOST_TOLERANCE = 1;
 
 /** Largest batch that a profile may have. */
 const MOST_ROWS = 1024;
@@ -29,6 +33,19 @@ export function usableInput(input: TickInput): TickInput {
         .filter(([, { min, max }]) => !Number.isNaN(min) && !Number.isNaN(max))
         .map(([stage, { min, max }]) => [stage, { min: count(min), max: Math.max(count(min), count(max)) }]),
     ),
+    scaling: Object.fromEntries(
+      Object.entries(input.scaling).map(([stage, scaling]) => [stage, usableScaling(scaling)]),
+    ),
+  };
+}
+
+function usableScaling({ current, toleranceUp, toleranceDown, max }: HpaScaling): HpaScaling {
+  const tolerance = (share: number) => (share > 0 ? Math.min(share, MOST_TOLERANCE) : 0);
+  return {
+    current: count(current),
+    toleranceUp: tolerance(toleranceUp),
+    toleranceDown: tolerance(toleranceDown),
+    max: count(max),
   };
 }
 

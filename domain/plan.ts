@@ -26,6 +26,8 @@ export const REASONS = [
   /** Replicas stay until lighter variants are served, or variants until replicas are there. */
   "make_before_break",
   "actuation_stuck",
+  /** The live HPA leaves small changes undone: the next count that it goes to is asked for. */
+  "hpa_tolerance",
   "shadow",
 ] as const;
 

@@ -42,7 +42,7 @@ export function metricsOf(
       "unavailable",
       `the decision for ${name} is ${Math.round(ageMs / 1000)} s old, more than the ${staleAfterMs / 1000} s allowed: its control loop is stuck; see the scaler's log`,
     );
-  const replicas = found.replicasNow;
+  const replicas = found.metricValue;
   if (!Number.isSafeInteger(replicas) || replicas < 0)
     throw new VariscaleError("unavailable", `${String(replicas)} is no replica count for ${name}: it is not passed on`);
   return {

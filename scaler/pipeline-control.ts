@@ -99,6 +99,7 @@ export class PipelineControl {
         switchers,
         readyReplicas: {},
         bounds: {},
+        scaling: {},
         pins: this.settings
           .pins(nowMs)
           .map(({ stage, variant, batch, replicas }) => ({ stage, variant, batch, replicas })),

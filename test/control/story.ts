@@ -138,6 +138,7 @@ export class Story {
       switchers: this.#pods.map(pod => pod.view),
       readyReplicas: {},
       bounds: {},
+      scaling: {},
       pins: [],
       limits: { cores: null, machineCores: null },
       epoch: 1,

@@ -11,7 +11,14 @@ const pipeline = testPipeline();
 const detect = pipeline.stages[0] as Stage;
 
 function board(replicasNow: number, more: Partial<PipelineBoard["stages"][number]> = {}): PipelineBoard {
-  const stage = { stage: "detect", replicasNow, replicasGoal: 1, replicasReady: 1, active: true };
+  const stage = {
+    stage: "detect",
+    replicasNow,
+    metricValue: replicasNow,
+    replicasGoal: 1,
+    replicasReady: 1,
+    active: true,
+  };
   return {
     key: pipeline.key,
     mode: "active",
