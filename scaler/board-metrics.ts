@@ -1,5 +1,6 @@
 import { CONDITION_TYPES, type PipelineBoard } from "../control/board.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
+import type { TickInput } from "../control/tick-input.ts";
 import { QUANTILES } from "../domain/load.ts";
 import { findStage, findVariant, type Pipeline } from "../domain/pipeline.ts";
 import { REASONS } from "../domain/plan.ts";
@@ -11,6 +12,7 @@ export interface PipelineFacts {
   readonly pipeline: Pipeline;
   readonly board: PipelineBoard;
   readonly switchers: readonly SwitcherView[];
+  readonly scaling: TickInput["scaling"];
   readonly processConditions: readonly ProcessCondition[];
   readonly rejectedSamples: number;
 }
@@ -70,7 +72,7 @@ function planGauges(gauge: MakeGauge): Add {
 }
 
 function stageGauges(gauge: MakeGauge): Add {
-  const now = gauge("replicas", "Replicas that KEDA is told", ["stage"]);
+  const now = gauge("replicas", "Replicas that there should be now", ["stage"]);
   const goal = gauge("replicas_goal", "Replicas of the plan", ["stage"]);
   const ready = gauge("replicas_ready", "Replicas that are ready", ["stage"]);
   const active = gauge("stage_active", "0: the stage may be at zero", ["stage"]);
@@ -79,11 +81,17 @@ function stageGauges(gauge: MakeGauge): Add {
   const batch = gauge("planned_batch_rows", "Batch size of the plan, by variant", ["stage", "variant"]);
   const serving = gauge("switchers", "Connected switchers, by what they serve", ["stage", "variant", "ready"]);
   const queued = gauge("queued_rows", "Rows in the queues of connected switchers", ["stage"]);
-  return ({ pipeline, board, switchers }) => {
+  const tolerance = gauge("hpa_tolerance_ratio", "Changes that the live HPA leaves undone", ["stage", "direction"]);
+  return ({ pipeline, board, switchers, scaling }) => {
     const labels = labelsOf(board);
     for (const stage of board.stages) {
       const of = [...labels, stage.stage];
       const views = switchers.filter(view => view.stage === stage.stage);
+      const live = scaling[stage.stage];
+      if (live) {
+        tolerance([...of, "up"], live.toleranceUp);
+        tolerance([...of, "down"], live.toleranceDown);
+      }
       now(of, stage.replicasNow);
       goal(of, stage.replicasGoal);
       ready(of, stage.replicasReady);

@@ -4,6 +4,7 @@ import { VariscaleError } from "../domain/errors.ts";
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
 import type { BoardStore } from "./board-store.ts";
 import type { Clock } from "./clock.ts";
+import { type Cluster, NO_LIVE } from "./cluster.ts";
 import { decisionOf } from "./decision-record.ts";
 import type { Journal } from "./journal.ts";
 import type { LoadSource } from "./load-source.ts";
@@ -21,6 +22,8 @@ export interface ControlLoopOptions {
   readonly sources: ReadonlyMap<PipelineControl, LoadSource>;
   readonly boards: BoardStore;
   readonly registry: SwitcherRegistry;
+  /** Null: there is no Kubernetes to look at. */
+  readonly cluster: Cluster | null;
   readonly journal: Journal;
   readonly conditions: ProcessConditions;
   readonly clock: Clock;
@@ -84,7 +87,7 @@ export class ControlLoop {
 
   /** One tick; whatever it throws, the last board stays and the next pipeline has its turn. */
   #tick(control: PipelineControl): void {
-    const { boards, registry, clock, conditions, sources, logger, onTick } = this.#options;
+    const { boards, registry, cluster, clock, conditions, sources, logger, onTick } = this.#options;
     const { key } = control.pipeline;
     const nowMs = clock.nowMs();
     const startMs = performance.now();
@@ -94,9 +97,11 @@ export class ControlLoop {
       const problemOfSource = source ? source.problem : `no source \`${control.pipeline.loadSource}\` is configured`;
       conditions.set(key, "LoadSourceAnswering", problemOfSource, nowMs);
       const before = boards.latest(key);
-      const board = control.tick(source?.take() ?? [], registry.views(key, nowMs), nowMs);
+      const live = cluster?.live(key) ?? NO_LIVE;
+      const board = control.tick(source?.take() ?? [], registry.views(key, nowMs), nowMs, live);
       boards.publish(board);
       registry.push(board);
+      cluster?.observe(control.pipeline, board, nowMs);
       this.#record(board, before, nowMs);
     } catch (error) {
       problem = `a tick failed: ${VariscaleError.from(error).message}; the last decision stays`;

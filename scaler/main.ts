@@ -56,7 +56,10 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
   const keda = new KedaService({
     ...context,
     staleAfterMs: options.staleAfterMs ?? STALE_AFTER_MS,
-    onRefused: options.onRefused ?? (() => undefined),
+    onRefused: (scaledObject, refusal) => {
+      core.cluster?.onRefused(scaledObject, refusal);
+      options.onRefused?.(scaledObject, refusal);
+    },
   });
   const follow = new FollowService({
     ...context,
@@ -172,7 +175,8 @@ function routesOf(
       const board = boards.latest(pipeline.key);
       if (!board) return [];
       const switchers = registry.views(pipeline.key, nowMs);
-      return [{ pipeline, board, switchers, processConditions: conditions.of(pipeline.key), rejectedSamples }];
+      const scaling = core.cluster?.live(pipeline.key).scaling ?? {};
+      return [{ pipeline, board, switchers, scaling, processConditions: conditions.of(pipeline.key), rejectedSamples }];
     });
     return `${await core.prometheus.metrics()}\n${boardMetrics(facts, nowMs)}`;
   };

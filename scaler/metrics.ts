@@ -14,6 +14,7 @@ export interface ScalerMetrics {
   readonly loadPolls: Counter<"namespace" | "pipeline" | "outcome">;
   readonly stateSaves: Counter<"namespace" | "pipeline" | "outcome">;
   readonly auditWrites: Counter<"outcome">;
+  readonly eventWrites: Counter<"outcome">;
 }
 
 export function createMetrics(registry: Registry): ScalerMetrics {
@@ -66,6 +67,12 @@ export function createMetrics(registry: Registry): ScalerMetrics {
       name: "variscale_state_saves_total",
       help: "Attempts to store the pipeline's state, by outcome",
       labelNames: [...PIPELINE, "outcome"] as const,
+      registers,
+    }),
+    eventWrites: new Counter({
+      name: "variscale_kubernetes_event_writes_total",
+      help: "Writes of Kubernetes Events, by outcome",
+      labelNames: ["outcome"] as const,
       registers,
     }),
     auditWrites: new Counter({

@@ -1,16 +1,21 @@
+import { NEWCOMER } from "../control/assignment-issuer.ts";
 import type { PipelineBoard } from "../control/board.ts";
-import { type ControlState, initialState } from "../control/control-state.ts";
+import { type ControlState, initialState, podKey } from "../control/control-state.ts";
 import { planningHorizonMs } from "../control/planning.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
 import { type TickResult, tick } from "../control/tick.ts";
 import type { LoadSample } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { LoadForecaster } from "../predictor/load-forecaster.ts";
+import { type LiveInput, NO_LIVE } from "./cluster.ts";
 import { OperatorSettings } from "./operator-settings.ts";
 import type { StoredPipeline } from "./stored-pipeline.ts";
 
 /** A load sample that is older is not the load now. */
 const LOAD_STALE_AFTER_MS = 15_000;
+
+/** Switchers connect within this time after the scaler started, where there are any. */
+const CONNECT_WITHIN_MS = 60_000;
 
 export interface PipelineControlOptions {
   readonly pipeline: Pipeline;
@@ -31,6 +36,9 @@ export class PipelineControl {
   readonly #machineCores: number | null;
   readonly #forecaster: LoadForecaster;
   #state: ControlState;
+  /** Stages that a switcher ever connected for. */
+  readonly #switched: Set<string>;
+  readonly #openedAtMs: number;
   #newest: LoadSample | null = null;
   #revision = 0;
 
@@ -43,6 +51,8 @@ export class PipelineControl {
     this.settings.restore(stored?.settings, options.nowMs);
     this.#forecaster = LoadForecaster.restore(stored?.forecaster ?? null);
     this.#state = stored?.control ?? initialState(epoch);
+    this.#openedAtMs = options.nowMs;
+    this.#switched = new Set(pipeline.stages.map(stage => stage.name).filter(name => wasAssigned(this.#state, name)));
   }
 
   get decisionId(): string | null {
@@ -63,14 +73,20 @@ export class PipelineControl {
   }
 
   /** One tick at `nowMs`. What it throws leaves the state as it was. */
-  tick(samples: readonly LoadSample[], switchers: readonly SwitcherView[], nowMs: number): PipelineBoard {
+  tick(
+    samples: readonly LoadSample[],
+    switchers: readonly SwitcherView[],
+    nowMs: number,
+    live: LiveInput = NO_LIVE,
+  ): PipelineBoard {
     for (const sample of samples) {
       this.#forecaster.observe(sample);
       // One from the future was taken before the clock was set back.
       if (this.#newest === null || sample.atMs > this.#newest.atMs || this.#newest.atMs > nowMs + LOAD_STALE_AFTER_MS)
         this.#newest = sample;
     }
-    const result = this.#pureTick(switchers, nowMs);
+    const result = this.#pureTick(switchers, nowMs, live);
+    for (const { stage } of switchers) this.#switched.add(stage);
     this.#state = result.state;
     this.touch();
     return result.board;
@@ -85,7 +101,7 @@ export class PipelineControl {
     };
   }
 
-  #pureTick(switchers: readonly SwitcherView[], nowMs: number): TickResult {
+  #pureTick(switchers: readonly SwitcherView[], nowMs: number, live: LiveInput): TickResult {
     const { pipeline } = this;
     const state = this.#state;
     const isFresh = this.#newest !== null && Math.abs(nowMs - this.#newest.atMs) <= LOAD_STALE_AFTER_MS;
@@ -97,9 +113,9 @@ export class PipelineControl {
         forecast: this.#forecaster.forecast(nowMs, planningHorizonMs(state, pipeline)),
         load: isFresh ? this.#newest : null,
         switchers,
-        readyReplicas: {},
-        bounds: {},
-        scaling: {},
+        readyReplicas: this.#withoutSwitchers(live.readyReplicas, switchers, nowMs),
+        bounds: live.bounds,
+        scaling: live.scaling,
         pins: this.settings
           .pins(nowMs)
           .map(({ stage, variant, batch, replicas }) => ({ stage, variant, batch, replicas })),
@@ -109,4 +125,21 @@ export class PipelineControl {
       nowMs,
     );
   }
+
+  /** The counts of stages whose replicas have no switchers. Switchers that are still to connect after a start have time for it. */
+  #withoutSwitchers(
+    ready: LiveInput["readyReplicas"],
+    switchers: readonly SwitcherView[],
+    nowMs: number,
+  ): LiveInput["readyReplicas"] {
+    if (Math.abs(nowMs - this.#openedAtMs) < CONNECT_WITHIN_MS) return {};
+    const isSwitched = (name: string) => this.#switched.has(name) || switchers.some(view => view.stage === name);
+    return Object.fromEntries(Object.entries(ready).filter(([name]) => !isSwitched(name)));
+  }
+}
+
+function wasAssigned(state: ControlState, stage: string): boolean {
+  return Object.keys(state.assignments).some(
+    key => key.startsWith(podKey(stage, "")) && key !== podKey(stage, NEWCOMER),
+  );
 }

@@ -1,7 +1,15 @@
 import type { Logger } from "pino";
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
 
-export const PROCESS_CONDITION_TYPES = ["Ticking", "LoadSourceAnswering", "StateSaved", "AuditLogWritten"] as const;
+export const PROCESS_CONDITION_TYPES = [
+  "Ticking",
+  "LoadSourceAnswering",
+  "StateSaved",
+  "AuditLogWritten",
+  "KubernetesWatched",
+  "ScaledObjectsFound",
+  "EventsWritten",
+] as const;
 export type ProcessConditionType = (typeof PROCESS_CONDITION_TYPES)[number];
 
 /** How this process does its work for one pipeline, beside the conditions of the pipeline itself. */

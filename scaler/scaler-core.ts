@@ -10,6 +10,7 @@ import { packageVersion } from "../runtime/version.ts";
 import { AuditFile } from "./audit-file.ts";
 import { BoardStore } from "./board-store.ts";
 import type { Clock } from "./clock.ts";
+import { type Cluster, type ClusterOptions, startCluster } from "./cluster.ts";
 import { checkGatewayUrl, openGatewaySource } from "./gateway-source.ts";
 import type { CallObserver } from "./grpc-call.ts";
 import { Journal } from "./journal.ts";
@@ -41,6 +42,8 @@ export interface ScalerCoreOptions {
   readonly stateDir: string | null;
   /** Cores of the one machine that all replicas share, divided among the pipelines; null: replicas have their cores to themselves. */
   readonly machineCores: number | null;
+  /** Null or missing: there is no Kubernetes to look at. */
+  readonly kubernetes?: ClusterOptions | null;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Called at the end of every pass of the loop. */
@@ -57,6 +60,8 @@ export interface ScalerCore {
   readonly conditions: ProcessConditions;
   readonly keeper: StateKeeper;
   readonly loop: ControlLoop;
+  /** Null: there is no Kubernetes to look at. */
+  readonly cluster: Cluster | null;
   readonly prometheus: Registry;
   readonly metrics: ScalerMetrics;
   readonly observeCall: CallObserver;
@@ -65,7 +70,7 @@ export interface ScalerCore {
   close(): Promise<void>;
 }
 
-/** Puts the parts together, with the state that was stored; nothing runs yet. */
+/** Puts the parts together, with the state that was stored; nothing runs yet but the watches of a cluster. */
 export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
   const { pipelines, logger, clock, stateDir } = options;
   const catalogue = new PipelineCatalogue(pipelines);
@@ -88,11 +93,21 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
   // A connection that was idle for longer may be closed by the gateway just when it is used again.
   const agent = new Agent({ keepAlive: true, maxSockets: 16, timeout: 3000 });
   const sources = openSources(controls, options, agent, metrics);
+  const cluster = options.kubernetes
+    ? startCluster(options.kubernetes, {
+        pipelines,
+        conditions,
+        clock,
+        logger,
+        onEventWritten: ok => metrics.eventWrites.inc({ outcome: ok ? "ok" : "failed" }),
+      })
+    : null;
   const loop = new ControlLoop({
     controls,
     sources,
     boards,
     registry,
+    cluster,
     journal,
     conditions,
     clock,
@@ -114,6 +129,7 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
     conditions,
     keeper,
     loop,
+    cluster,
     prometheus,
     metrics,
     observeCall: (method, code, seconds) => {
@@ -127,6 +143,7 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
     },
     close: async () => {
       loop.close();
+      cluster?.close();
       for (const source of sources.values()) source.close();
       agent.destroy();
       await keeper.close(controls);

@@ -1,8 +1,10 @@
-import type { Command } from "commander";
+import { hostname } from "node:os";
+import { type Command, Option } from "commander";
 import { VariscaleError } from "../../domain/errors.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
+import type { ClusterOptions } from "../../scaler/cluster.ts";
 import { defaultStateFolder } from "../folders.ts";
-import { collect, logLevelOption, parsePort, setOption } from "../options.ts";
+import { collect, logLevelOption, parseNumber, parsePort, setOption } from "../options.ts";
 
 interface ScalerFlags {
   readonly host: string;
@@ -11,6 +13,9 @@ interface ScalerFlags {
   readonly httpPort: number;
   readonly loadSource: readonly string[];
   readonly stateDir: string;
+  readonly kubernetes: "auto" | "on" | "off";
+  readonly context?: string;
+  readonly hpaTolerance: number;
   readonly logLevel: LogLevel;
   readonly set: readonly string[];
 }
@@ -30,6 +35,21 @@ export function addScaler(program: Command): void {
       ["gateway=http://127.0.0.1:8090"],
     )
     .option("--state-dir <folder>", "keeps plans, pins and history", defaultStateFolder(process.env))
+    .addOption(
+      new Option(
+        "--kubernetes <when>",
+        "watch the ScaledObjects and HPAs of the pipelines, and write Events: `auto` does in a pod, `on` also with a kubeconfig",
+      )
+        .choices(["auto", "on", "off"])
+        .default("auto"),
+    )
+    .option("--context <name>", "context of the kubeconfig (KUBECONFIG or ~/.kube/config); means --kubernetes on")
+    .option(
+      "--hpa-tolerance <share>",
+      "of the cluster's HPAs that name none, as kube-controller-manager has it",
+      text => parseNumber(text, 0, 1),
+      0.1,
+    )
     .addOption(setOption())
     .addOption(logLevelOption("info"))
     .addHelpText(
@@ -51,11 +71,22 @@ export function addScaler(program: Command): void {
         ports: { keda: flags.kedaPort, switchers: flags.switcherPort, http: flags.httpPort },
         stateDir: flags.stateDir,
         machineCores: null,
+        kubernetes: await kubernetesOf(flags),
         token: process.env["VARISCALE_TOKEN"] ?? null,
         logger,
       });
       shutdownOnSignal([{ name: "scaler", timeoutMs: 10_000, run: () => scaler.close() }], logger);
     });
+}
+
+async function kubernetesOf(flags: ScalerFlags): Promise<ClusterOptions | null> {
+  const { env } = process;
+  const context = flags.context ?? null;
+  if (flags.kubernetes === "off") return null;
+  const { findKubernetes, inClusterKubernetes } = await import("../../runtime/find-kubernetes.ts");
+  const isAsked = flags.kubernetes === "on" || context !== null;
+  const config = isAsked ? findKubernetes({ env, context }) : inClusterKubernetes({ env });
+  return config && { config, hpaTolerance: flags.hpaTolerance, instance: hostname() };
 }
 
 function parseLoadSource(pair: string): [string, { kind: "gateway"; url: string }] {

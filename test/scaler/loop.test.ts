@@ -58,6 +58,7 @@ function startLoop(names: readonly string[], sourceOf: (name: string) => LoadSou
   }
   const failures: string[] = [];
   const loop = new ControlLoop({
+    cluster: null,
     controls,
     sources,
     boards,

@@ -29,6 +29,9 @@ export interface SeenRequest {
   readonly client: string | undefined;
 }
 
+/** A server that starts later knows nothing of the versions of one before. */
+let started = 0;
+
 /**
  * What the API server answers, as far as it is asked here: collections with resource versions, pages, watches with bookmarks and 410,
  * create and merge patch, `Status` objects for what is refused. Over real HTTPS.
@@ -42,12 +45,15 @@ export class KubernetesApi {
   readonly #server: Server;
   readonly #objects = new Map<string, KubernetesObject>();
   #changes: Change[] = [];
-  #oldest = 0;
-  #version = 100;
+  #oldest: number;
+  #version: number;
   readonly #watches = new Set<{ collection: string; namespace: string | null; response: ServerResponse }>();
 
   private constructor(server: Server) {
     this.#server = server;
+    started += 1;
+    this.#version = 10_000 * started;
+    this.#oldest = this.#version;
     server.on("request", (request: IncomingMessage, response: ServerResponse) => void this.#handle(request, response));
   }
 
@@ -219,6 +225,10 @@ export class KubernetesApi {
 
   #watch({ collection, namespace }: Target, query: URLSearchParams, response: ServerResponse): void {
     const from = Number(query.get("resourceVersion"));
+    if (from > this.#version) {
+      answer(response, 504, status(504, "Timeout", `Too large resource version: ${from}`));
+      return;
+    }
     response.writeHead(200, { "content-type": "application/json" });
     response.flushHeaders();
     if (from < this.#oldest) {

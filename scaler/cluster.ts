@@ -1,0 +1,100 @@
+import type { Logger } from "pino";
+import type { PipelineBoard } from "../control/board.ts";
+import type { TickInput } from "../control/tick-input.ts";
+import type { Pipeline, PipelineKey } from "../domain/pipeline.ts";
+import { KubernetesClient } from "../runtime/kubernetes.ts";
+import type { KubernetesConfig } from "../runtime/kubernetes-config.ts";
+import { eventsOf } from "./board-events.ts";
+import type { Clock } from "./clock.ts";
+import { EventRecorder } from "./event-recorder.ts";
+import { KubernetesView } from "./kubernetes-view.ts";
+import { boundsOf, type LivePipeline, scalingOf } from "./live-pipeline.ts";
+import type { ProcessConditions } from "./process-conditions.ts";
+import type { OnRefused } from "./refusals.ts";
+
+/** What is wrong with a pipeline is told again after so long. */
+const EVENTS_EVERY_MS = 60_000;
+
+/** The API server to look at, and how. */
+export interface ClusterOptions {
+  readonly config: KubernetesConfig;
+  /** Of the cluster's HPAs that name none: 0.1 unless kube-controller-manager was told otherwise. */
+  readonly hpaTolerance: number;
+  /** Name of this process among its like: the pod's. */
+  readonly instance: string;
+}
+
+/** What a tick takes from the cluster. */
+export type LiveInput = Pick<TickInput, "bounds" | "scaling" | "readyReplicas">;
+
+/** Where there is no Kubernetes. */
+export const NO_LIVE: LiveInput = { bounds: {}, scaling: {}, readyReplicas: {} };
+
+/** The scaler's side of a Kubernetes cluster: what it sees of it, and the Events that it writes there. */
+export interface Cluster {
+  /** From memory. */
+  live(key: PipelineKey): LiveInput;
+  /** Says what is wrong: conditions every time, Events now and then. */
+  observe(pipeline: Pipeline, board: PipelineBoard, nowMs: number): void;
+  readonly onRefused: OnRefused;
+  close(): void;
+}
+
+export interface ClusterContext {
+  readonly pipelines: readonly Pipeline[];
+  readonly conditions: ProcessConditions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onEventWritten: (ok: boolean) => void;
+}
+
+/** Starts to watch; it does not wait for the API server. */
+export function startCluster(options: ClusterOptions, context: ClusterContext): Cluster {
+  const { pipelines, conditions, clock, logger } = context;
+  const client = new KubernetesClient(options.config);
+  const nowMs = () => clock.nowMs();
+  const view = new KubernetesView({ client, pipelines, nowMs, random: Math.random });
+  const events = new EventRecorder({
+    client,
+    instance: options.instance,
+    nowMs,
+    onWrite: problem => {
+      context.onEventWritten(problem === null);
+      for (const { key } of pipelines) conditions.set(key, "EventsWritten", problem, nowMs());
+    },
+  });
+  logger.info({ server: options.config.server, as: options.config.origin }, "watching Kubernetes");
+  const toldAtMs = new Map<Pipeline, number>();
+  return {
+    live: key => liveInput(view.live(key), options.hpaTolerance),
+    observe: (pipeline, board, atMs) => {
+      const problem = view.problem(pipeline.key);
+      conditions.set(pipeline.key, "KubernetesWatched", problem, atMs);
+      conditions.set(pipeline.key, "ScaledObjectsFound", view.scaledObjectsProblem(pipeline), atMs);
+      if (problem !== null || Math.abs(atMs - (toldAtMs.get(pipeline) ?? 0)) < EVENTS_EVERY_MS) return;
+      const found = eventsOf(pipeline, board, view.live(pipeline.key));
+      if (found.length > 0) toldAtMs.set(pipeline, atMs);
+      for (const event of found) events.tell(event);
+    },
+    onRefused: (scaledObject, { reason, message }) =>
+      events.tell({ scaledObject, type: "Warning", reason: `Variscale${reason}`, note: message }),
+    close: () => {
+      view.close();
+      events.close();
+      client.close();
+    },
+  };
+}
+
+function liveInput(live: LivePipeline, hpaTolerance: number): LiveInput {
+  const bounds: Record<string, LiveInput["bounds"][string]> = {};
+  const scaling: Record<string, LiveInput["scaling"][string]> = {};
+  const readyReplicas: Record<string, number> = {};
+  for (const [name, stage] of Object.entries(live)) {
+    bounds[name] = boundsOf(stage);
+    const found = scalingOf(stage, hpaTolerance);
+    if (found) scaling[name] = found;
+    if (stage.target) readyReplicas[name] = stage.target.ready;
+  }
+  return { bounds, scaling, readyReplicas };
+}

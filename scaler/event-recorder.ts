@@ -1,0 +1,217 @@
+import { createHash } from "node:crypto";
+import { VariscaleError } from "../domain/errors.ts";
+import type { KubernetesClient } from "../runtime/kubernetes.ts";
+import { RESOURCES } from "../runtime/kubernetes-resource.ts";
+import type { ScaledObjectName } from "./refusals.ts";
+
+/** Events that wait to be written at most; further ones are left out and counted. */
+const MOST_WAITING = 100;
+/** Events that are remembered, so that a repetition counts up the one that is there. */
+const MOST_REMEMBERED = 2000;
+/** A repetition is written this often at most. */
+const REPEAT_EVERY_MS = 5 * 60_000;
+/** Writes in a burst, and the time in which one more is allowed. */
+const BURST = 25;
+const REFILL_MS = 2000;
+/** After a write that was refused nothing is written for this long. */
+const REFUSED_PAUSE_MS = 60_000;
+/** The API server takes no longer note. */
+const MOST_NOTE_BYTES = 1000;
+
+export interface ScaledObjectEvent {
+  readonly scaledObject: ScaledObjectName;
+  readonly type: "Normal" | "Warning";
+  /** CamelCase. */
+  readonly reason: string;
+  readonly note: string;
+}
+
+export interface EventRecorderOptions {
+  readonly client: KubernetesClient;
+  /** Name of this process among its like: the pod's. */
+  readonly instance: string;
+  readonly nowMs: () => number;
+  /** Told after every write: null, or why it failed. */
+  readonly onWrite: (problem: string | null) => void;
+}
+
+interface Recorded {
+  readonly event: ScaledObjectEvent;
+  readonly name: string;
+  /** Times it was told. */
+  count: number;
+  /** Times that the API server knows of; 0: it is not there. */
+  written: number;
+  writtenAtMs: number;
+  isWaiting: boolean;
+}
+
+/**
+ * Writes Events of ScaledObjects. Telling one never waits: they are written one after the other, at a bounded rate, and the same one
+ * again counts up the series of the first. What can't be written is lost, and said through `onWrite`.
+ */
+export class EventRecorder {
+  readonly #options: EventRecorderOptions;
+  /** By what makes events the same, the least recent first. */
+  readonly #recorded = new Map<string, Recorded>();
+  readonly #waiting: Recorded[] = [];
+  #isWriting = false;
+  #isClosed = false;
+  #tokens = BURST;
+  #refilledAtMs: number;
+  #pausedUntilMs = 0;
+  #lost = 0;
+
+  constructor(options: EventRecorderOptions) {
+    this.#options = options;
+    this.#refilledAtMs = options.nowMs();
+  }
+
+  /** Events that were left out because too many were told at once. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  tell(event: ScaledObjectEvent): void {
+    const key = JSON.stringify([event.scaledObject.namespace, event.scaledObject.name, event.reason, event.note]);
+    const recorded = this.#recorded.get(key) ?? this.#newRecord(event);
+    this.#recorded.delete(key);
+    this.#recorded.set(key, recorded);
+    for (const oldest of this.#recorded.keys()) {
+      if (this.#recorded.size <= MOST_REMEMBERED) break;
+      this.#recorded.delete(oldest);
+    }
+    recorded.count += 1;
+    const isDue = recorded.written === 0 || this.#options.nowMs() - recorded.writtenAtMs >= REPEAT_EVERY_MS;
+    if (!isDue || recorded.isWaiting) return;
+    if (this.#waiting.length >= MOST_WAITING || !this.#takeToken()) {
+      this.#lost += 1;
+      return;
+    }
+    recorded.isWaiting = true;
+    this.#waiting.push(recorded);
+    void this.#writeAll();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#waiting.length = 0;
+  }
+
+  #newRecord(event: ScaledObjectEvent): Recorded {
+    const { nowMs, instance } = this.#options;
+    const about = JSON.stringify([event, instance, nowMs()]);
+    const hash = createHash("sha256").update(about).digest("hex").slice(0, 16);
+    return {
+      event,
+      name: `${event.scaledObject.name.slice(0, 200)}.${hash}`,
+      count: 0,
+      written: 0,
+      writtenAtMs: 0,
+      isWaiting: false,
+    };
+  }
+
+  #takeToken(): boolean {
+    const nowMs = this.#options.nowMs();
+    if (nowMs < this.#pausedUntilMs) return false;
+    const refill = Math.max(0, Math.floor((nowMs - this.#refilledAtMs) / REFILL_MS));
+    this.#tokens = Math.min(BURST, this.#tokens + refill);
+    this.#refilledAtMs += refill * REFILL_MS;
+    if (nowMs < this.#refilledAtMs) this.#refilledAtMs = nowMs;
+    if (this.#tokens === 0) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  async #writeAll(): Promise<void> {
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
+      let problem: string | null = null;
+      try {
+        await this.#write(next);
+      } catch (thrown) {
+        problem = VariscaleError.from(thrown).message;
+        this.#pausedUntilMs = this.#options.nowMs() + REFUSED_PAUSE_MS;
+        this.#lost += 1 + this.#waiting.length;
+        for (const left of this.#waiting.splice(0)) left.isWaiting = false;
+      }
+      next.isWaiting = false;
+      if (!this.#isClosed) this.#options.onWrite(problem);
+    }
+    this.#isWriting = false;
+  }
+
+  async #write(recorded: Recorded): Promise<void> {
+    const { client, nowMs } = this.#options;
+    const { namespace } = recorded.event.scaledObject;
+    const { count } = recorded;
+    const at = microTime(nowMs());
+    if (recorded.written > 0) {
+      try {
+        await client.patch(RESOURCES.events, namespace, recorded.name, { series: { count, lastObservedTime: at } });
+        recorded.written = count;
+        recorded.writtenAtMs = nowMs();
+        return;
+      } catch (thrown) {
+        // An Event is kept for an hour: this one is gone and is written again.
+        if (VariscaleError.from(thrown).code !== "not_found") throw thrown;
+      }
+    }
+    const uid = await this.#uidOf(recorded.event.scaledObject);
+    try {
+      await client.create(RESOURCES.events, namespace, this.#eventOf(recorded, uid, at));
+    } catch (thrown) {
+      // A connection that broke after the first try was taken.
+      if (VariscaleError.from(thrown).code !== "aborted") throw thrown;
+    }
+    recorded.written = count;
+    recorded.writtenAtMs = nowMs();
+  }
+
+  /** Without it `kubectl describe` does not show the Event. */
+  async #uidOf({ namespace, name }: ScaledObjectName): Promise<string | null> {
+    try {
+      const object = await this.#options.client.get(RESOURCES.scaledObjects, namespace, name);
+      const { metadata } = object as { metadata?: { uid?: unknown } };
+      return typeof metadata?.uid === "string" ? metadata.uid : null;
+    } catch {
+      return null;
+    }
+  }
+
+  #eventOf({ event, name }: Recorded, uid: string | null, at: string): unknown {
+    const { namespace, name: scaledObject } = event.scaledObject;
+    return {
+      apiVersion: "events.k8s.io/v1",
+      kind: "Event",
+      metadata: { name, namespace },
+      eventTime: at,
+      reportingController: "variscale.dev/scaler",
+      reportingInstance: this.#options.instance.slice(0, 128),
+      action: "Scale",
+      type: event.type,
+      reason: event.reason,
+      note: cut(event.note, MOST_NOTE_BYTES),
+      regarding: {
+        apiVersion: "keda.sh/v1alpha1",
+        kind: "ScaledObject",
+        namespace,
+        name: scaledObject,
+        ...(uid === null ? {} : { uid }),
+      },
+    };
+  }
+}
+
+/** RFC 3339 with microseconds, as the API server takes it. */
+function microTime(ms: number): string {
+  return new Date(ms).toISOString().replace("Z", "000Z");
+}
+
+function cut(text: string, mostBytes: number): string {
+  let shown = text;
+  while (Buffer.byteLength(shown) > mostBytes) shown = shown.slice(0, Math.floor(0.9 * shown.length));
+  return shown;
+}

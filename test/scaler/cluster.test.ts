@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { KubernetesApi, type KubernetesObject, refuse } from "../support/kubernetes-api.ts";
+import { until } from "./support/manual-clock.ts";
+import { RunningScaler } from "./support/running-scaler.ts";
+import { testPipeline } from "./support/test-pipeline.ts";
+
+const SCALED_OBJECTS = "/apis/keda.sh/v1alpha1/scaledobjects";
+const AUTOSCALERS = "/apis/autoscaling/v2/horizontalpodautoscalers";
+const DEPLOYMENTS = "/apis/apps/v1/deployments";
+const EVENTS = "/apis/events.k8s.io/v1/events";
+const EXACT = { scaleUp: { tolerance: "0" }, scaleDown: { tolerance: "0" } };
+
+interface StagePage {
+  readonly stage: string;
+  readonly replicasNow: number;
+  readonly replicasReady: number;
+}
+
+interface Page {
+  readonly stages: readonly StagePage[];
+  readonly reasons: readonly string[];
+  readonly conditions: readonly { readonly type: string; readonly status: boolean; readonly message: string }[];
+}
+
+describe("a scaler in a cluster", () => {
+  let api: KubernetesApi;
+  let running: RunningScaler;
+
+  beforeEach(async () => {
+    api = await KubernetesApi.start();
+    for (const collection of [SCALED_OBJECTS, AUTOSCALERS, DEPLOYMENTS, EVENTS]) api.collections.add(collection);
+    const kubernetes = { config: api.config(), hpaTolerance: 0.1, instance: "scaler-0" };
+    running = await RunningScaler.start({ pipelines: [testPipeline({ stages: ["detect"] })], kubernetes });
+  });
+
+  afterEach(async () => {
+    await running.close();
+    await api.close();
+  });
+
+  function put(options: {
+    readonly max?: number;
+    readonly current?: number;
+    readonly ready?: number;
+    readonly behavior?: unknown;
+  }): void {
+    const { max = 10, current = 3, behavior = EXACT } = options;
+    const metadata = { namespace: "shop", name: "detect", uid: "u-1" };
+    const trigger = {
+      type: "external-push",
+      metadata: { scalerAddress: "s:6000", pipeline: "cards", stage: "detect" },
+    };
+    api.put(SCALED_OBJECTS, {
+      metadata,
+      spec: { scaleTargetRef: { name: "detect" }, minReplicaCount: 1, maxReplicaCount: max, triggers: [trigger] },
+    });
+    api.put(DEPLOYMENTS, { metadata, status: { replicas: current, readyReplicas: options.ready ?? current } });
+    api.put(AUTOSCALERS, {
+      metadata: { namespace: "shop", name: "keda-hpa-detect" },
+      spec: { minReplicas: 1, maxReplicas: max, behavior },
+      status: { currentReplicas: current },
+    });
+  }
+
+  async function page(): Promise<Page> {
+    const shown = (await (await fetch(running.url("/api/v1/pipelines/shop/cards"))).json()) as {
+      readonly board: Page;
+      readonly processConditions: Page["conditions"];
+    };
+    return { ...shown.board, conditions: [...shown.board.conditions, ...shown.processConditions] };
+  }
+
+  /** Ticks until it holds. */
+  async function ticked(holds: (page: Page) => boolean): Promise<Page> {
+    for (let i = 0; i < 200; i++) {
+      await running.clock.advance(1000);
+      const now = await page();
+      if (holds(now)) return now;
+      await new Promise(resolve => setTimeout(resolve, 5));
+    }
+    assert.fail(JSON.stringify(await page()));
+  }
+
+  const condition = (of: Page, type: string) => of.conditions.find(one => one.type === type);
+  const event = (reason: string): KubernetesObject | undefined =>
+    api.all(EVENTS).find(object => object["reason"] === reason);
+
+  it("says which stages no ScaledObject scales, until there is one", async () => {
+    const before = await ticked(now => condition(now, "ScaledObjectsFound")?.status === false);
+    assert.match(condition(before, "ScaledObjectsFound")?.message ?? "", /for detect of cards/);
+    put({});
+    const after = await ticked(now => condition(now, "ScaledObjectsFound")?.status === true);
+    assert.equal(condition(after, "KubernetesWatched")?.status, true);
+  });
+
+  it("takes replicas from the Deployment where no switcher ever connected", async () => {
+    put({ current: 5, ready: 4 });
+    const seen = await ticked(now => now.stages[0]?.replicasReady === 4);
+    assert.equal(condition(seen, "ActuationExact")?.status, true);
+  });
+
+  it("keeps within the live bounds, and tells the ScaledObject when they shut the plan out", async () => {
+    put({ max: 2 });
+    await running.planFor(4000);
+    await ticked(now => now.stages[0]?.replicasNow === 2);
+    await until(() => event("VariscaleBounds") !== undefined, "the Event");
+    assert.match(String(event("VariscaleBounds")?.["note"]), /maxReplicaCount 2 keeps stage detect.*allows 10/);
+    put({ max: 9 });
+    await ticked(now => (now.stages[0]?.replicasNow ?? 0) > 2);
+  });
+
+  it("T1: plans around a tolerance, and says so in the condition, the metrics and an Event", async () => {
+    put({ current: 10, max: 20, behavior: { scaleUp: {}, scaleDown: { tolerance: "0" } } });
+    const seen = await ticked(now => condition(now, "ActuationExact")?.status === false);
+    assert.match(condition(seen, "ActuationExact")?.message ?? "", /tolerance/);
+    await until(() => event("VariscaleTolerance") !== undefined, "the Event");
+    const metrics = await (await fetch(running.url("/metrics"))).text();
+    assert.match(metrics, /variscale_hpa_tolerance_ratio\{[^}]*stage="detect",direction="up"\} 0\.1/);
+    assert.match(metrics, /variscale_hpa_tolerance_ratio\{[^}]*direction="down"\} 0\n/);
+    assert.match(metrics, /variscale_condition\{[^}]*type="ActuationExact"\} 0/);
+    put({ current: 10, max: 20 });
+    await ticked(now => condition(now, "ActuationExact")?.status === true);
+  });
+
+  it("writes an Event on a ScaledObject that names an unknown stage, and counts it up", async () => {
+    put({});
+    const ref = { name: "detect", namespace: "shop", scalerMetadata: { pipeline: "cards", stage: "blur" } };
+    await assert.rejects(running.keda.spec(ref));
+    await until(() => event("VariscaleUnknownStage") !== undefined, "the Event");
+    const written = event("VariscaleUnknownStage");
+    assert.match(String(written?.["note"]), /no stage `blur`; it has: detect/);
+    assert.deepEqual(written?.["regarding"], {
+      apiVersion: "keda.sh/v1alpha1",
+      kind: "ScaledObject",
+      namespace: "shop",
+      name: "detect",
+      uid: "u-1",
+    });
+    await running.clock.advance(11 * 60_000);
+    await assert.rejects(running.keda.spec(ref));
+    await until(() => (event("VariscaleUnknownStage")?.["series"] as { count?: number })?.count === 2, "the count");
+    assert.equal(api.all(EVENTS).filter(object => object["reason"] === "VariscaleUnknownStage").length, 1);
+  });
+
+  it("answers KEDA as before when it may write no Events, and says so", async () => {
+    put({});
+    api.intercept = (request, response) =>
+      request.method === "POST" && refuse(response, 403, "Forbidden", "cannot create events");
+    const ref = { name: "detect", namespace: "shop", scalerMetadata: { pipeline: "cards", stage: "blur" } };
+    await assert.rejects(running.keda.spec(ref), /no stage `blur`/);
+    const seen = await ticked(now => condition(now, "EventsWritten")?.status === false);
+    assert.match(condition(seen, "EventsWritten")?.message ?? "", /resources: \["events"\], verbs: \["create"\]/);
+  });
+
+  it("keeps the last bounds while the API server is away, and says so", async () => {
+    put({ max: 2, current: 2 });
+    await running.planFor(4000);
+    await ticked(now => now.stages[0]?.replicasNow === 2);
+    const { port } = api;
+    await api.close();
+    const stale = await ticked(now => condition(now, "KubernetesWatched")?.status === false);
+    assert.match(condition(stale, "KubernetesWatched")?.message ?? "", /last known bounds stay/);
+    for (let i = 0; i < 20; i++) {
+      await running.clock.advance(1000);
+      assert.equal((await page()).stages[0]?.replicasNow, 2);
+    }
+    api = await KubernetesApi.start(port);
+    for (const collection of [SCALED_OBJECTS, AUTOSCALERS, DEPLOYMENTS]) api.collections.add(collection);
+    put({ max: 6, current: 4 });
+    await ticked(now => condition(now, "KubernetesWatched")?.status === true && (now.stages[0]?.replicasNow ?? 0) > 2);
+  });
+
+  it("says so when the API server is silent for long", async () => {
+    put({});
+    await ticked(now => condition(now, "KubernetesWatched")?.status === true);
+    running.clock.set(running.clock.nowMs() + 200_000);
+    const seen = await ticked(() => true);
+    assert.match(condition(seen, "KubernetesWatched")?.message ?? "", /last heard 20\d s ago/);
+    api.bookmark();
+    await ticked(now => condition(now, "KubernetesWatched")?.status === true);
+  });
+});

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { KubernetesClient } from "../../runtime/kubernetes.ts";
+import { EventRecorder, type ScaledObjectEvent } from "../../scaler/event-recorder.ts";
+import { KubernetesApi, refuse } from "../support/kubernetes-api.ts";
+import { ManualClock, until } from "./support/manual-clock.ts";
+
+const EVENTS = "/apis/events.k8s.io/v1/events";
+
+function event(change: Partial<ScaledObjectEvent> = {}): ScaledObjectEvent {
+  const scaledObject = { namespace: "shop", name: "detect" };
+  return { scaledObject, type: "Warning", reason: "VariscaleUnknownStage", note: "no stage", ...change };
+}
+
+describe("EventRecorder", () => {
+  let api: KubernetesApi;
+  let client: KubernetesClient;
+  let clock: ManualClock;
+  let recorder: EventRecorder;
+  let problems: (string | null)[];
+
+  beforeEach(async () => {
+    api = await KubernetesApi.start();
+    api.collections.add(EVENTS);
+    client = new KubernetesClient(api.config());
+    clock = new ManualClock();
+    problems = [];
+    const onWrite = (problem: string | null) => problems.push(problem);
+    recorder = new EventRecorder({ client, instance: "scaler-0", nowMs: () => clock.nowMs(), onWrite });
+  });
+
+  afterEach(async () => {
+    recorder.close();
+    client.close();
+    await api.close();
+  });
+
+  const writes = (): number => api.seen.filter(request => request.method !== "GET").length;
+
+  it("writes one Event for what is told again and again, and its count every five minutes", async () => {
+    for (let i = 0; i < 50; i++) recorder.tell(event());
+    await until(() => problems.length === 1, "the write");
+    clock.set(clock.nowMs() + 301_000);
+    recorder.tell(event());
+    recorder.tell(event());
+    await until(() => problems.length === 2, "the second write");
+    assert.equal(writes(), 2);
+    const [written] = api.all(EVENTS);
+    assert.equal(api.all(EVENTS).length, 1);
+    assert.equal((written?.["series"] as { count: number } | undefined)?.count, 51);
+    assert.match(String(written?.["eventTime"]), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+    assert.equal(written?.["reportingController"], "variscale.dev/scaler");
+  });
+
+  it("writes it anew when the API server has forgotten it", async () => {
+    recorder.tell(event());
+    await until(() => problems.length === 1, "the write");
+    const name = api.all(EVENTS)[0]?.metadata.name ?? "";
+    api.remove(EVENTS, "shop", name);
+    clock.set(clock.nowMs() + 301_000);
+    recorder.tell(event());
+    await until(() => problems.length === 2, "the second write");
+    assert.equal(api.all(EVENTS).length, 1);
+    assert.deepEqual(problems, [null, null]);
+  });
+
+  it("writes no more than its rate allows, whatever is told", async () => {
+    for (let i = 0; i < 5000; i++) recorder.tell(event({ note: `stage ${i}` }));
+    await until(() => problems.length === 25, "the burst");
+    assert.equal(recorder.lost, 5000 - 25);
+    clock.set(clock.nowMs() + 4000);
+    for (let i = 0; i < 10; i++) recorder.tell(event({ note: `later ${i}` }));
+    await until(() => problems.length === 27, "two more");
+    assert.equal(writes(), 27);
+  });
+
+  it("pauses after a refusal, says why, and goes on later", async () => {
+    api.intercept = (request, response) => request.method === "POST" && refuse(response, 403, "Forbidden", "no");
+    recorder.tell(event());
+    await until(() => problems.length === 1, "the refusal");
+    assert.match(String(problems[0]), /verbs: \["create"\]/);
+    recorder.tell(event({ note: "other" }));
+    api.intercept = () => false;
+    clock.set(clock.nowMs() + 61_000);
+    recorder.tell(event());
+    await until(() => problems.length === 2, "the write");
+    assert.equal(problems[1], null);
+    assert.equal(api.all(EVENTS).length, 1);
+  });
+
+  it("cuts a note that the API server would refuse", async () => {
+    recorder.tell(event({ note: "ü".repeat(3000) }));
+    await until(() => problems.length === 1, "the write");
+    assert.ok(Buffer.byteLength(String(api.all(EVENTS)[0]?.["note"])) <= 1024);
+  });
+});
