@@ -6,7 +6,7 @@ import { loadCode } from "../gateway/load-code.ts";
 import type { PipelineCode } from "../gateway/stage.ts";
 import { profilePipeline } from "./profile-pipeline.ts";
 import { readUnmeasured } from "./read-unmeasured.ts";
-import { writeWhole } from "./write-whole.ts";
+import { checkWritable, writeWhole } from "./write-whole.ts";
 
 export interface ProfileCommand {
   /** The pipeline's folder, with `pipeline.yaml`, or the pipeline file itself. */
@@ -35,7 +35,9 @@ export async function runProfile(
 ): Promise<{ readonly output: string; readonly measurements: MeasurementsInput }> {
   const file = isFolder(command.target) ? join(command.target, "pipeline.yaml") : command.target;
   const pipeline = readUnmeasured(file);
-  const cacheFile = join(dirname(file), ".variscale", "profile.json");
+  const output = command.output ?? join(dirname(file), "measurements.json");
+  checkWritable(output);
+  const cacheFile = join(dirname(output), ".variscale", "profile.json");
   if (command.fresh) rmSync(cacheFile, { force: true });
   const measurements = await profilePipeline({
     pipeline,
@@ -48,7 +50,6 @@ export async function runProfile(
     onProgress: command.onProgress,
     nowMs: () => Date.now(),
   });
-  const output = command.output ?? join(dirname(file), "measurements.json");
   writeWhole(output, `${JSON.stringify(measurements, null, 2)}\n`);
   return { output, measurements };
 }

@@ -15,7 +15,22 @@ export function writeWhole(file: string, text: string): void {
     renameSync(beside, file);
   } catch (error) {
     rmSync(beside, { force: true });
-    const message = `${file} can't be written: ${VariscaleError.from(error).message}. Make room, or allow writing there.`;
-    throw new VariscaleError("failed_precondition", message, { cause: error });
+    throw cannotWrite(file, error);
   }
+}
+
+/** To be called before long work whose result goes there. @throws failed_precondition when `writeWhole` could not begin. */
+export function checkWritable(file: string): void {
+  const beside = `${file}.${process.pid}.tmp`;
+  try {
+    closeSync(openSync(beside, "w"));
+    rmSync(beside);
+  } catch (error) {
+    throw cannotWrite(file, error);
+  }
+}
+
+function cannotWrite(file: string, error: unknown): VariscaleError {
+  const message = `${file} can't be written: ${VariscaleError.from(error).message}. Make room, or allow writing there.`;
+  return new VariscaleError("failed_precondition", message, { cause: error });
 }
