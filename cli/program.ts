@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { packageVersion } from "../runtime/version.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addGateway } from "./commands/gateway.ts";
+import { addManifests } from "./commands/manifests.ts";
 import { addModels } from "./commands/models.ts";
 import { addProfile } from "./commands/profile.ts";
 import { addScaler } from "./commands/scaler.ts";
@@ -22,6 +23,7 @@ export function createProgram(): Command {
   addProfile(program);
   addScaler(program);
   addGateway(program);
+  addManifests(program);
   program
     .command("switcher")
     .description(

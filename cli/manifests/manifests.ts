@@ -1,0 +1,75 @@
+import { VariscaleError } from "../../domain/errors.ts";
+import { findStage, type Pipeline } from "../../domain/pipeline.ts";
+import { accessOf } from "./access-rules.ts";
+import { objectName } from "./object-name.ts";
+import { type ScaleTarget, scaledObjectOf, triggerAuthenticationOf } from "./scaled-object.ts";
+import { switchersOf } from "./switchers.ts";
+
+export interface ManifestOptions {
+  /** host:port of the scaler for KEDA; null: where the chart puts it. */
+  readonly scalerAddress: string | null;
+  /** host:port of the scaler for switchers; null: where the chart puts it. */
+  readonly switcherAddress: string | null;
+  /** Secret with ca.crt, tls.crt and tls.key for KEDA; null: plaintext. */
+  readonly tlsSecret: string | null;
+  /** Where the scaler runs; null: in the pipeline's namespace. */
+  readonly scalerNamespace: string | null;
+  readonly serviceAccount: string;
+  /** `stage=[kind/]name` for what is scaled and is there already. */
+  readonly targets: readonly string[];
+  /** For Deployments of switchers; null: none are written. */
+  readonly image: string | null;
+  readonly modelsClaim: string | null;
+}
+
+/** All objects that a pipeline needs beside its scaler. Throws invalid_argument for options that contradict each other. */
+export function manifestsOf(pipeline: Pipeline, options: ManifestOptions): readonly object[] {
+  const { namespace } = pipeline.key;
+  const { image, modelsClaim, tlsSecret } = options;
+  if ((image === null) !== (modelsClaim === null))
+    throw new VariscaleError(
+      "invalid_argument",
+      "switchers need both --image and --models-claim: their image, and the PersistentVolumeClaim with the model files",
+    );
+  const scalerNamespace = options.scalerNamespace ?? namespace;
+  const service = (name: string, port: number) => `variscale-${name}.${scalerNamespace}.svc.cluster.local:${port}`;
+  const targets = parseTargets(pipeline, options.targets);
+  const scalerAddress = options.scalerAddress ?? service("scaler", 6000);
+  const switcherAddress = options.switcherAddress ?? service("switchers", 6001);
+  return [
+    ...accessOf(namespace, { name: options.serviceAccount, namespace: scalerNamespace }),
+    ...(tlsSecret === null ? [] : [triggerAuthenticationOf(namespace, tlsSecret)]),
+    ...pipeline.stages.flatMap(stage => {
+      const given = targets.get(stage.name);
+      const name = objectName(pipeline.key.name, stage.name);
+      const target = given ?? { kind: "Deployment", name, apiVersion: null };
+      return [
+        ...(image === null || modelsClaim === null || given
+          ? []
+          : switchersOf(pipeline, stage, { image, modelsClaim, scalerAddress: switcherAddress })),
+        scaledObjectOf(pipeline, stage, { scalerAddress, authentication: tlsSecret, target }),
+      ];
+    }),
+  ];
+}
+
+function parseTargets(pipeline: Pipeline, pairs: readonly string[]): ReadonlyMap<string, ScaleTarget> {
+  const targets = new Map<string, ScaleTarget>();
+  for (const pair of pairs) {
+    const found = /^([^=]+)=(?:(?:([^/]+\/[^/]+)\/)?([A-Za-z]+)\/)?([^/]+)$/.exec(pair);
+    const [, stage = "", apiVersion, kind, name = ""] = found ?? [];
+    if (!found)
+      throw new VariscaleError(
+        "invalid_argument",
+        `--target ${pair}: must be stage=name, stage=Kind/name or stage=group/version/Kind/name, as in detect=StatefulSet/detector`,
+      );
+    if (!findStage(pipeline, stage))
+      throw new VariscaleError(
+        "invalid_argument",
+        `--target ${pair}: there is no stage \`${stage}\`; there is: ${pipeline.stages.map(one => one.name).join(", ")}`,
+      );
+    // KEDA takes apps/v1 where nothing is said.
+    targets.set(stage, { kind: kind ?? "Deployment", name, apiVersion: apiVersion ?? null });
+  }
+  return targets;
+}

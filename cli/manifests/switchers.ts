@@ -1,0 +1,116 @@
+import type { Pipeline, Stage } from "../../domain/pipeline.ts";
+import { switcherConfig } from "../up/switcher-config.ts";
+import { objectName } from "./object-name.ts";
+
+export interface SwitchersOptions {
+  readonly image: string;
+  /** PersistentVolumeClaim with the model files. */
+  readonly modelsClaim: string;
+  /** host:port of the scaler for switchers. */
+  readonly scalerAddress: string;
+}
+
+const CONFIG_FOLDER = "/etc/variscale";
+const MODEL_FOLDER = "/models";
+const STATE_FOLDER = "/var/lib/variscale";
+/** From the end of readiness until nobody sends any more. */
+const PROPAGATION_SECONDS = 5;
+
+/**
+ * The switchers of a stage: configuration, headless Service and Deployment. The Deployment names no replicas: applied again, it would
+ * set back what KEDA set.
+ */
+export function switchersOf(pipeline: Pipeline, stage: Stage, options: SwitchersOptions): object[] {
+  const { namespace } = pipeline.key;
+  const name = objectName(pipeline.key.name, stage.name);
+  const labels = {
+    "app.kubernetes.io/name": "variscale-switcher",
+    "app.kubernetes.io/instance": name,
+    "app.kubernetes.io/part-of": pipeline.key.name,
+  };
+  const metadata = { name, namespace, labels };
+  const { pod: _pod, ...config } = switcherConfig(pipeline, stage, "", {
+    host: "0.0.0.0",
+    modelFolder: MODEL_FOLDER,
+    logLevel: "info",
+    scalerAddress: options.scalerAddress,
+    stateFile: `${STATE_FOLDER}/assignment.json`,
+  });
+  const file = { ...config, adminHost: "127.0.0.1", ports: { http: 8000, admin: 8002, metrics: 8003 } };
+  const selector = { "app.kubernetes.io/instance": name };
+  return [
+    { apiVersion: "v1", kind: "ConfigMap", metadata, data: { "switcher.json": JSON.stringify(file, null, 2) } },
+    {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata,
+      // Without an address of its own: whoever calls the pods balances over them.
+      spec: { clusterIP: "None", selector, ports: [{ name: "http", port: 8000, targetPort: "http" }] },
+    },
+    {
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata,
+      spec: {
+        selector: { matchLabels: selector },
+        strategy: { rollingUpdate: { maxUnavailable: 0, maxSurge: "25%" } },
+        template: { metadata: { labels }, spec: podOf(name, stage, options) },
+      },
+    },
+  ];
+}
+
+function podOf(name: string, stage: Stage, options: SwitchersOptions): object {
+  const resources = { cpu: String(stage.cores), memory: `${Math.ceil(stage.memoryMiB)}Mi` };
+  const field = (variable: string, fieldPath: string) => ({ name: variable, valueFrom: { fieldRef: { fieldPath } } });
+  const probe = (path: string) => ({ httpGet: { path, port: "http" } });
+  return {
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds: 60,
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: 1000,
+      runAsGroup: 1000,
+      fsGroup: 1000,
+      seccompProfile: { type: "RuntimeDefault" },
+    },
+    containers: [
+      {
+        name: "switcher",
+        image: options.image,
+        args: [
+          "switcher",
+          `--config=${CONFIG_FOLDER}/switcher.json`,
+          "--pod=$(POD_NAME)",
+          "--advertise-address=$(POD_IP):8000",
+        ],
+        env: [field("POD_NAME", "metadata.name"), field("POD_IP", "status.podIP")],
+        ports: [
+          { name: "http", containerPort: 8000 },
+          { name: "metrics", containerPort: 8003 },
+        ],
+        startupProbe: { ...probe("/v2/health/ready"), periodSeconds: 1, failureThreshold: 300 },
+        readinessProbe: { ...probe("/v2/health/ready"), periodSeconds: 2, failureThreshold: 2 },
+        livenessProbe: { ...probe("/v2/health/live"), periodSeconds: 10, timeoutSeconds: 5 },
+        lifecycle: { preStop: { sleep: { seconds: PROPAGATION_SECONDS } } },
+        resources: { requests: resources, limits: resources },
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ["ALL"] },
+        },
+        volumeMounts: [
+          { name: "config", mountPath: CONFIG_FOLDER, readOnly: true },
+          { name: "models", mountPath: MODEL_FOLDER, readOnly: true },
+          { name: "state", mountPath: STATE_FOLDER },
+        ],
+      },
+    ],
+    volumes: [
+      { name: "config", configMap: { name } },
+      { name: "models", persistentVolumeClaim: { claimName: options.modelsClaim, readOnly: true } },
+      { name: "state", emptyDir: { sizeLimit: "16Mi" } },
+    ],
+  };
+}

@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { describe, it } from "mocha";
+import { type ManifestOptions, manifestsOf } from "../../../cli/manifests/manifests.ts";
+import { objectName } from "../../../cli/manifests/object-name.ts";
+import { VariscaleError } from "../../../domain/errors.ts";
+import { scaledObjectView } from "../../../scaler/kubernetes-objects.ts";
+import { parseSwitcherConfig } from "../../../variant-switcher/parse-config.ts";
+import { testPipeline } from "../../scaler/support/test-pipeline.ts";
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace: string };
+  // biome-ignore lint/suspicious/noExplicitAny: what is read of it differs by kind
+  readonly [key: string]: any;
+}
+
+const NONE: ManifestOptions = {
+  scalerAddress: null,
+  switcherAddress: null,
+  tlsSecret: null,
+  scalerNamespace: null,
+  serviceAccount: "scaler",
+  targets: [],
+  image: null,
+  modelsClaim: null,
+};
+
+function write(options: Partial<ManifestOptions> = {}, pipeline = testPipeline()): Manifest[] {
+  return manifestsOf(pipeline, { ...NONE, ...options }) as Manifest[];
+}
+
+const ofKind = (objects: readonly Manifest[], kind: string) => objects.filter(object => object.kind === kind);
+
+describe("manifestsOf()", () => {
+  it("writes the ScaledObject that makes KEDA set exactly what it is told", () => {
+    assert.deepEqual(ofKind(write(), "ScaledObject")[0], {
+      apiVersion: "keda.sh/v1alpha1",
+      kind: "ScaledObject",
+      metadata: { name: "cards-detect", namespace: "shop" },
+      spec: {
+        scaleTargetRef: { kind: "Deployment", name: "cards-detect" },
+        minReplicaCount: 1,
+        maxReplicaCount: 10,
+        fallback: { failureThreshold: 3, replicas: 1, behavior: "currentReplicasIfHigher" },
+        advanced: {
+          horizontalPodAutoscalerConfig: {
+            behavior: {
+              scaleUp: {
+                stabilizationWindowSeconds: 0,
+                tolerance: "0",
+                selectPolicy: "Max",
+                policies: [{ type: "Pods", value: 1000, periodSeconds: 15 }],
+              },
+              scaleDown: {
+                stabilizationWindowSeconds: 0,
+                tolerance: "0",
+                selectPolicy: "Max",
+                policies: [{ type: "Percent", value: 100, periodSeconds: 15 }],
+              },
+            },
+          },
+        },
+        triggers: [
+          {
+            type: "external-push",
+            metricType: "AverageValue",
+            metadata: {
+              scalerAddress: "variscale-scaler.shop.svc.cluster.local:6000",
+              pipeline: "cards",
+              stage: "detect",
+            },
+          },
+        ],
+      },
+    });
+  });
+
+  it("T21: never falls back to zero, also where a stage may be at zero", () => {
+    for (const { spec } of ofKind(write({}, testPipeline({ minReplicas: 0 })), "ScaledObject")) {
+      assert.equal(spec.minReplicaCount, 0);
+      assert.equal(spec.fallback.replicas, 1);
+    }
+  });
+
+  it("is what the scaler looks for", () => {
+    const [detect, read] = ofKind(write(), "ScaledObject").map(object => scaledObjectView(object));
+    assert.deepEqual([detect?.stage, read?.stage], ["detect", "read"]);
+    assert.deepEqual(detect?.pipeline, { namespace: "shop", name: "cards" });
+    assert.equal(detect?.hpa, "keda-hpa-cards-detect");
+  });
+
+  it("T20: puts TLS into a TriggerAuthentication, not into the metadata", () => {
+    const objects = write({ tlsSecret: "keda-tls" });
+    const trigger = ofKind(objects, "ScaledObject")[0]?.["spec"].triggers[0];
+    assert.equal(trigger.metadata.enableTLS, "true");
+    assert.deepEqual(trigger.authenticationRef, { name: "keda-tls" });
+    assert.deepEqual(ofKind(objects, "TriggerAuthentication")[0]?.["spec"].secretTargetRef, [
+      { parameter: "caCert", name: "keda-tls", key: "ca.crt" },
+      { parameter: "tlsClientCert", name: "keda-tls", key: "tls.crt" },
+      { parameter: "tlsClientKey", name: "keda-tls", key: "tls.key" },
+    ]);
+  });
+
+  it("gives the scaler rights in the pipeline's namespace, wherever it runs", () => {
+    const objects = write({ scalerNamespace: "control" });
+    assert.equal(ofKind(objects, "ServiceAccount")[0]?.metadata.namespace, "control");
+    assert.equal(ofKind(objects, "Role")[0]?.metadata.namespace, "shop");
+    assert.deepEqual(ofKind(objects, "RoleBinding")[0]?.["subjects"], [
+      { kind: "ServiceAccount", name: "scaler", namespace: "control" },
+    ]);
+    assert.match(JSON.stringify(objects), /variscale-scaler\.control\.svc\.cluster\.local:6000/);
+  });
+
+  it("T23: writes switchers without a replica count, with a configuration that they take", () => {
+    const objects = write({ image: "registry/variscale:1", modelsClaim: "models" });
+    const deployments = ofKind(objects, "Deployment");
+    assert.equal(deployments.length, 2);
+    for (const { metadata, spec } of deployments) {
+      assert.ok(!("replicas" in spec));
+      const config = ofKind(objects, "ConfigMap").find(object => object.metadata.name === metadata.name);
+      // What the container's flags add.
+      const flags = { pod: "p", advertiseAddress: "10.0.0.1:8000" };
+      const parsed = parseSwitcherConfig({ ...JSON.parse(config?.["data"]["switcher.json"]), ...flags });
+      assert.equal(parsed.ports.http, 8000);
+      assert.equal(parsed.adminHost, "127.0.0.1");
+      const service = ofKind(objects, "Service").find(object => object.metadata.name === metadata.name);
+      assert.deepEqual(service?.["spec"].selector, spec.selector.matchLabels);
+      const [container] = spec.template.spec.containers;
+      assert.equal(container.securityContext.readOnlyRootFilesystem, true);
+      assert.deepEqual(container.resources.requests, container.resources.limits);
+    }
+  });
+
+  it("scales what is there already, of any kind, and writes no switchers for it", () => {
+    const options = {
+      targets: ["detect=StatefulSet/detector", "read=example.dev/v1/Reader/r"],
+      image: "i",
+      modelsClaim: "m",
+    };
+    const objects = write(options);
+    assert.deepEqual(
+      ofKind(objects, "ScaledObject").map(object => object["spec"].scaleTargetRef),
+      [
+        { kind: "StatefulSet", name: "detector" },
+        { apiVersion: "example.dev/v1", kind: "Reader", name: "r" },
+      ],
+    );
+    assert.equal(ofKind(objects, "Deployment").length, 0);
+  });
+
+  it("names options that can't be", () => {
+    const invalid = (message: RegExp) => (error: unknown) =>
+      error instanceof VariscaleError && error.code === "invalid_argument" && message.test(error.message);
+    assert.throws(() => write({ targets: ["blur=x"] }), invalid(/no stage `blur`; there is: detect, read/));
+    assert.throws(() => write({ targets: ["detect"] }), invalid(/stage=name/));
+    assert.throws(() => write({ image: "i" }), invalid(/--models-claim/));
+  });
+});
+
+describe("objectName()", () => {
+  const part = fc.stringMatching(/^[a-z0-9]([-a-z0-9.]{0,60}[a-z0-9])?$/);
+
+  it("T24: leaves room for KEDA's own prefix, and is a DNS label", () => {
+    fc.assert(
+      fc.property(part, part, (pipeline, stage) => {
+        const name = objectName(pipeline, stage);
+        assert.ok(`keda-hpa-${name}`.length <= 63, name);
+        assert.match(name, /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
+      }),
+    );
+  });
+
+  it("keeps long names apart", () => {
+    const long = "p".repeat(60);
+    assert.notEqual(objectName(long, "detect"), objectName(long, "read"));
+    assert.equal(objectName(long, "detect"), objectName(long, "detect"));
+  });
+});
