@@ -9,6 +9,8 @@ export function checkPipelineFile(file: PipelineFile): FileIssue[] {
   const issues: FileIssue[] = [];
   const report = (path: Path, rule: string, fix: string) =>
     issues.push({ path: formatPath(path), value: showValue(file, path), rule, fix });
+  if (file.spec.load.counter !== undefined && file.spec.load.query !== undefined)
+    report(["spec", "load", "query"], "must not stand beside `counter`", "Remove one of them.");
   const seen = new Set<string>();
   file.spec.stages.forEach((stage, i) => {
     const at: Path = ["spec", "stages", i];

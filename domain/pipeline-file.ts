@@ -2,6 +2,7 @@ import { parseDocument } from "yaml";
 import { z } from "zod";
 import { VariscaleError } from "./errors.ts";
 import { type FileIssue, formatIssue, issuesOf } from "./file-issue.ts";
+import type { LoadQuery } from "./load-query.ts";
 import type { Pipeline, Stage, Variant } from "./pipeline.ts";
 import { checkMeasurements, checkPipelineFile } from "./pipeline-checks.ts";
 import { type PipelineFile, pipelineFileSchema, type StageFile } from "./pipeline-schema.ts";
@@ -117,11 +118,17 @@ function toPipeline(file: PipelineFile, measurements: Measurements | null): Pipe
     slo: spec.slo,
     objective: spec.objective,
     loadSource: spec.load.source,
+    loadQuery: toLoadQuery(spec.load),
     code: spec.code ?? null,
     stages: spec.stages.map((stage, i) => toStage(stage, spec.stages[i - 1]?.name ?? null, measurements)),
     accuracy: { method: spec.accuracy.method, combinations: measurements?.accuracy?.combinations ?? [] },
     overhead: measurements?.overhead ?? { latencyMs: 0, cpuMs: 0 },
   };
+}
+
+function toLoadQuery({ counter, query }: PipelineFile["spec"]["load"]): LoadQuery | null {
+  if (counter !== undefined) return { kind: "counter", selector: counter.trim() };
+  return query === undefined ? null : { kind: "rate", expression: query.trim() };
 }
 
 function toStage(stage: StageFile, upstream: string | null, measurements: Measurements | null): Stage {

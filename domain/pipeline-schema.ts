@@ -1,8 +1,10 @@
 import { z } from "zod";
+import { isSeriesSelector } from "./load-query.ts";
 import { name, positive, profileSchema, share } from "./profile-schema.ts";
 import { DATATYPES } from "./tensor.ts";
 
 const cores = positive.max(10_000);
+const promql = z.string().min(1).max(4096);
 const replicaCount = z.int().min(0).max(10_000);
 
 const tensorContract = z.strictObject({
@@ -113,9 +115,17 @@ export const pipelineFileSchema = z.strictObject({
     }),
     objective: objective.prefault({}),
     load: z
-      .strictObject({ source: name.default("gateway") })
-      .prefault({})
-      .describe("A source of load that the operator configured"),
+      .strictObject({
+        source: name.default("gateway").describe("A source of load that the operator configured"),
+        counter: promql
+          .refine(isSeriesSelector, 'must select series alone, as in http_requests_total{job="shop"}')
+          .optional()
+          .describe("For a Prometheus: the series that count offered requests; default: the gateway's own counter"),
+        query: promql
+          .optional()
+          .describe("For a Prometheus, in place of `counter`: an expression of requests a second"),
+      })
+      .prefault({}),
     code: z
       .string()
       .min(1)

@@ -1,3 +1,4 @@
+import type { LoadQuery } from "./load-query.ts";
 import type { Objective, PipelineFile, Slo, StageFile } from "./pipeline-schema.ts";
 import type { MeasuredCombination, Profile } from "./profile-schema.ts";
 
@@ -45,6 +46,8 @@ export interface Pipeline {
   readonly slo: Slo;
   readonly objective: Objective;
   readonly loadSource: string;
+  /** Null: the source's default. */
+  readonly loadQuery: LoadQuery | null;
   /** Module specifier of the pipeline's own code; null: clients call the stages themselves. */
   readonly code: string | null;
   readonly stages: readonly Stage[];

@@ -110,6 +110,8 @@ function createParts(options: GatewayOptions): Parts {
   const registry = createRegistry("gateway", packageVersion);
   const metrics = createGatewayMetrics(registry, {
     pools: [...pools.values()],
+    key: pipeline.key,
+    offered: () => counter.offered,
     inFlight: () => counter.inFlight,
     queued: () => admission.queued,
   });

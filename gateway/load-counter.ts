@@ -26,6 +26,10 @@ export class LoadCounter {
     return this.#inFlight;
   }
 
+  get offered(): number {
+    return this.#offered;
+  }
+
   offer(nowMs: number): void {
     this.#advance(nowMs);
     const slot = this.#second % this.#perSecond.length;

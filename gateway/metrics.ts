@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { PipelineKey } from "../domain/pipeline.ts";
 import type { Outcome } from "./outcome.ts";
 import type { StageTrace } from "./run-pipeline.ts";
 import type { StagePool } from "./stage-pool.ts";
@@ -14,6 +15,8 @@ export interface GatewayMetrics {
 }
 
 interface Observed {
+  readonly key: PipelineKey;
+  readonly offered: () => number;
   readonly pools: Iterable<StagePool>;
   readonly inFlight: () => number;
   readonly queued: () => number;
@@ -21,6 +24,7 @@ interface Observed {
 
 export function createGatewayMetrics(registry: Registry, observed: Observed): GatewayMetrics {
   registerGauges(registry, observed);
+  registerOffered(registry, observed);
   const registers = [registry];
   const requests = new Counter({
     name: "variscale_gateway_requests_total",
@@ -74,6 +78,20 @@ export function createGatewayMetrics(registry: Registry, observed: Observed): Ga
     },
     retried: (stage, cause) => retries.inc({ stage, cause }),
   };
+}
+
+/** The load itself: from the first scrape on it is there, at 0, so that a rise from nothing is one. */
+function registerOffered(registry: Registry, { key, offered }: Observed): void {
+  new Counter({
+    name: "variscale_gateway_offered_requests_total",
+    help: "Requests that arrived, rejections included",
+    labelNames: ["namespace", "pipeline"],
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc({ namespace: key.namespace, pipeline: key.name }, offered());
+    },
+  });
 }
 
 function registerGauges(registry: Registry, { pools, inFlight, queued }: Observed): void {

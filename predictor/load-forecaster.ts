@@ -47,6 +47,11 @@ export class LoadForecaster {
     return this.#rejectedSamples;
   }
 
+  /** Time of the newest sample taken; null: none was. */
+  get newestAtMs(): number | null {
+    return this.#clock?.newestAtMs ?? null;
+  }
+
   /** Takes the rate of one second. A gap is a gap, not a zero; a clock that was set back is followed after five samples. */
   observe(sample: LoadSample): void {
     const placed = isRate(sample.rateRps) ? placeSample(this.#clock, sample.atMs) : null;
@@ -62,16 +67,16 @@ export class LoadForecaster {
 
   /**
    * The highest rate from `nowMs` until `nowMs + horizonMs`. Null when there is no usable data: no sample yet, or the newest one is
-   * more than `staleAfterMs` away from `nowMs`. Throws VariscaleError `invalid_argument` when an argument is not a finite number or
+   * more than `staleAfterMs` away from `nowMs` (default: that of the options). Throws VariscaleError `invalid_argument` when an argument is not a finite number or
    * the horizon is not above 0.
    */
-  forecast(nowMs: number, horizonMs: number): Forecast | null {
+  forecast(nowMs: number, horizonMs: number, staleAfterMs = this.#staleAfterMs): Forecast | null {
     if (!Number.isFinite(nowMs))
       throw new VariscaleError("invalid_argument", `nowMs is ${nowMs}; pass a finite number of milliseconds`);
     const state = this.#horizonFor(horizonMs);
     if (this.#clock === null) return null;
     const ageMs = nowMs - this.#clock.newestAtMs;
-    if (Math.abs(ageMs) > this.#staleAfterMs) return null;
+    if (Math.abs(ageMs) > staleAfterMs) return null;
     const seconds = Math.min(Math.max(Math.round((horizonMs + ageMs) / 1000), 1), LONGEST_HORIZON_SECONDS);
     const predictions = EXPERTS.map(expert => expert.predict(this.#history, seconds));
     const issued = rising(combine(predictions, state.lossSums, state.calibration));

@@ -15,6 +15,7 @@ export interface PipelineFacts {
   readonly scaling: TickInput["scaling"];
   readonly processConditions: readonly ProcessCondition[];
   readonly rejectedSamples: number;
+  readonly newestLoadAtMs: number | null;
 }
 
 const PIPELINE = ["namespace", "pipeline"] as const;
@@ -134,10 +135,12 @@ function stateGauges(gauge: MakeGauge): Add {
   const guarding = gauge("guarding", "1: the guard has taken over the variants");
   const reason = gauge("decision_reason", "1: the reason holds now", ["reason"]);
   const condition = gauge("condition", "1: the condition is true", ["type"]);
-  return ({ board, processConditions }) => {
+  const loadAge = gauge("load_age_seconds", "Since the second that the newest load sample is of");
+  return ({ board, processConditions, newestLoadAtMs }, nowMs) => {
     const labels = labelsOf(board);
     mode(labels, board.mode === "shadow" ? 1 : 0);
     guarding(labels, board.guarding ? 1 : 0);
+    if (newestLoadAtMs !== null) loadAge(labels, (nowMs - newestLoadAtMs) / 1000);
     for (const one of REASONS) reason([...labels, one], board.reasons.includes(one) ? 1 : 0);
     for (const type of CONDITION_TYPES) {
       const found = board.conditions.find(one => one.type === type);

@@ -5,7 +5,7 @@ import { formatIssue, issuesOf } from "../domain/file-issue.ts";
 import { isRate, type LoadSample } from "../domain/load.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
 import type { Clock } from "./clock.ts";
-import type { LoadSource } from "./load-source.ts";
+import { LOAD_STALE_AFTER_MS, type LoadSource } from "./load-source.ts";
 
 const POLL_MS = 1000;
 const ANSWER_WITHIN_MS = 2000;
@@ -81,6 +81,8 @@ export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
     get problem() {
       return problem;
     },
+    warning: null,
+    staleAfterMs: LOAD_STALE_AFTER_MS,
     close: stop,
   };
 }

@@ -96,9 +96,11 @@ export class ControlLoop {
       const source = sources.get(control);
       const problemOfSource = source ? source.problem : `no source \`${control.pipeline.loadSource}\` is configured`;
       conditions.set(key, "LoadSourceAnswering", problemOfSource, nowMs);
+      conditions.set(key, "LoadSourceWithoutWarnings", source?.warning ?? null, nowMs);
       const before = boards.latest(key);
       const live = cluster?.live(key) ?? NO_LIVE;
-      const board = control.tick(source?.take() ?? [], registry.views(key, nowMs), nowMs, live);
+      const views = registry.views(key, nowMs);
+      const board = control.tick(source?.take() ?? [], views, nowMs, live, source?.staleAfterMs);
       boards.publish(board);
       registry.push(board);
       cluster?.observe(control.pipeline, board, nowMs);

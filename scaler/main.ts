@@ -171,12 +171,13 @@ function routesOf(
   });
   const metricsText = async (): Promise<string> => {
     const nowMs = clock.nowMs();
-    const facts = core.controls.flatMap(({ pipeline, rejectedSamples }) => {
+    const facts = core.controls.flatMap(({ pipeline, rejectedSamples, newestLoadAtMs }) => {
       const board = boards.latest(pipeline.key);
       if (!board) return [];
       const switchers = registry.views(pipeline.key, nowMs);
       const scaling = core.cluster?.live(pipeline.key).scaling ?? {};
-      return [{ pipeline, board, switchers, scaling, processConditions: conditions.of(pipeline.key), rejectedSamples }];
+      const processConditions = conditions.of(pipeline.key);
+      return [{ pipeline, board, switchers, scaling, processConditions, rejectedSamples, newestLoadAtMs }];
     });
     return `${await core.prometheus.metrics()}\n${boardMetrics(facts, nowMs)}`;
   };

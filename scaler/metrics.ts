@@ -12,6 +12,8 @@ export interface ScalerMetrics {
   readonly callSeconds: Histogram<"method">;
   readonly switchSeconds: Histogram;
   readonly loadPolls: Counter<"namespace" | "pipeline" | "outcome">;
+  readonly loadPollSeconds: Histogram;
+  readonly loadRefused: Counter<"namespace" | "pipeline">;
   readonly stateSaves: Counter<"namespace" | "pipeline" | "outcome">;
   readonly auditWrites: Counter<"outcome">;
   readonly eventWrites: Counter<"outcome">;
@@ -61,6 +63,18 @@ export function createMetrics(registry: Registry): ScalerMetrics {
       name: "variscale_load_polls_total",
       help: "Polls of the pipeline's load source, by outcome",
       labelNames: [...PIPELINE, "outcome"] as const,
+      registers,
+    }),
+    loadPollSeconds: new Histogram({
+      name: "variscale_load_poll_seconds",
+      help: "Time of one poll of a Prometheus, the back-fill included",
+      buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+      registers,
+    }),
+    loadRefused: new Counter({
+      name: "variscale_load_values_refused_total",
+      help: "Values of a Prometheus that are no rates (NaN, infinite, negative, too high), in every poll that met them",
+      labelNames: PIPELINE,
       registers,
     }),
     stateSaves: new Counter({

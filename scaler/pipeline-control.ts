@@ -8,11 +8,9 @@ import type { LoadSample } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { LoadForecaster } from "../predictor/load-forecaster.ts";
 import { type LiveInput, NO_LIVE } from "./cluster.ts";
+import { LOAD_STALE_AFTER_MS } from "./load-source.ts";
 import { OperatorSettings } from "./operator-settings.ts";
 import type { StoredPipeline } from "./stored-pipeline.ts";
-
-/** A load sample that is older is not the load now. */
-const LOAD_STALE_AFTER_MS = 15_000;
 
 /** Switchers connect within this time after the scaler started, where there are any. */
 const CONNECT_WITHIN_MS = 60_000;
@@ -59,6 +57,11 @@ export class PipelineControl {
     return this.#state.decisionId;
   }
 
+  /** Time of the newest load sample that was ever taken; null: none was. */
+  get newestLoadAtMs(): number | null {
+    return this.#forecaster.newestAtMs;
+  }
+
   get rejectedSamples(): number {
     return this.#forecaster.rejectedSamples;
   }
@@ -72,20 +75,26 @@ export class PipelineControl {
     this.#revision += 1;
   }
 
-  /** One tick at `nowMs`. What it throws leaves the state as it was. */
+  /**
+   * One tick at `nowMs`. What it throws leaves the state as it was.
+   *
+   * @param staleAfterMs a sample that is older is not the load now.
+   */
   tick(
     samples: readonly LoadSample[],
     switchers: readonly SwitcherView[],
     nowMs: number,
     live: LiveInput = NO_LIVE,
+    staleAfterMs = LOAD_STALE_AFTER_MS,
   ): PipelineBoard {
     for (const sample of samples) {
       this.#forecaster.observe(sample);
       // One from the future was taken before the clock was set back.
-      if (this.#newest === null || sample.atMs > this.#newest.atMs || this.#newest.atMs > nowMs + LOAD_STALE_AFTER_MS)
+      if (this.#newest === null || sample.atMs > this.#newest.atMs || this.#newest.atMs > nowMs + staleAfterMs)
         this.#newest = sample;
     }
-    const result = this.#pureTick(switchers, nowMs, live);
+    this.#newest = withArrivals(this.#newest, samples);
+    const result = this.#pureTick(switchers, nowMs, live, staleAfterMs);
     for (const { stage } of switchers) this.#switched.add(stage);
     this.#state = result.state;
     this.touch();
@@ -101,16 +110,16 @@ export class PipelineControl {
     };
   }
 
-  #pureTick(switchers: readonly SwitcherView[], nowMs: number, live: LiveInput): TickResult {
+  #pureTick(switchers: readonly SwitcherView[], nowMs: number, live: LiveInput, staleAfterMs: number): TickResult {
     const { pipeline } = this;
     const state = this.#state;
-    const isFresh = this.#newest !== null && Math.abs(nowMs - this.#newest.atMs) <= LOAD_STALE_AFTER_MS;
+    const isFresh = this.#newest !== null && Math.abs(nowMs - this.#newest.atMs) <= staleAfterMs;
     return tick(
       state,
       {
         pipeline,
         mode: this.settings.mode,
-        forecast: this.#forecaster.forecast(nowMs, planningHorizonMs(state, pipeline)),
+        forecast: this.#forecaster.forecast(nowMs, planningHorizonMs(state, pipeline), staleAfterMs),
         load: isFresh ? this.#newest : null,
         switchers,
         readyReplicas: this.#withoutSwitchers(live.readyReplicas, switchers, nowMs),
@@ -142,4 +151,11 @@ function wasAssigned(state: ControlState, stage: string): boolean {
   return Object.keys(state.assignments).some(
     key => key.startsWith(podKey(stage, "")) && key !== podKey(stage, NEWCOMER),
   );
+}
+
+/** Seconds that come many at a time: the newest one with arrivals, so that a pipeline is not idle for one without. */
+function withArrivals(newest: LoadSample | null, samples: readonly LoadSample[]): LoadSample | null {
+  if (newest === null || newest.rateRps > 0) return newest;
+  const recent = samples.filter(({ atMs }) => Math.abs(newest.atMs - atMs) <= LOAD_STALE_AFTER_MS);
+  return recent.findLast(({ rateRps }) => rateRps > 0) ?? newest;
 }

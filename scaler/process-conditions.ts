@@ -4,6 +4,7 @@ import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
 export const PROCESS_CONDITION_TYPES = [
   "Ticking",
   "LoadSourceAnswering",
+  "LoadSourceWithoutWarnings",
   "StateSaved",
   "AuditLogWritten",
   "KubernetesWatched",

@@ -1,4 +1,3 @@
-import { Agent } from "node:http";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
@@ -11,12 +10,11 @@ import { AuditFile } from "./audit-file.ts";
 import { BoardStore } from "./board-store.ts";
 import type { Clock } from "./clock.ts";
 import { type Cluster, type ClusterOptions, startCluster } from "./cluster.ts";
-import { checkGatewayUrl, openGatewaySource } from "./gateway-source.ts";
 import type { CallObserver } from "./grpc-call.ts";
 import { Journal } from "./journal.ts";
-import type { LoadSource } from "./load-source.ts";
 import { ControlLoop } from "./loop.ts";
 import { createMetrics, type ScalerMetrics } from "./metrics.ts";
+import { checkSources, type LoadSourceOptions, openSources } from "./open-sources.ts";
 import { PipelineCatalogue } from "./pipeline-catalogue.ts";
 import { PipelineControl } from "./pipeline-control.ts";
 import { ProcessConditions } from "./process-conditions.ts";
@@ -26,13 +24,6 @@ import { SwitcherRegistry } from "./switcher-registry.ts";
 /** A file of the audit log, and how many older ones are kept beside it. */
 const AUDIT_BYTES = 16 * 1024 * 1024;
 const AUDIT_KEEP = 3;
-
-/** Where load comes from, as the operator configured it; pipeline files name one. */
-export type LoadSourceOptions = {
-  readonly kind: "gateway";
-  /** `http://host:port`. */
-  readonly url: string;
-};
 
 export interface ScalerCoreOptions {
   readonly pipelines: readonly Pipeline[];
@@ -74,7 +65,6 @@ export interface ScalerCore {
 export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
   const { pipelines, logger, clock, stateDir } = options;
   const catalogue = new PipelineCatalogue(pipelines);
-  for (const { url } of Object.values(options.loadSources)) checkGatewayUrl(url);
   const prometheus = createRegistry("scaler", packageVersion);
   const metrics = createMetrics(prometheus);
   const conditions = new ProcessConditions(logger);
@@ -90,9 +80,8 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
   });
   const controls = pipelines.map(pipeline => openControl(pipeline, keeper, options));
   const byKey = new Map(controls.map(control => [formatKey(control.pipeline.key), control]));
-  // A connection that was idle for longer may be closed by the gateway just when it is used again.
-  const agent = new Agent({ keepAlive: true, maxSockets: 16, timeout: 3000 });
-  const sources = openSources(controls, options, agent, metrics);
+  checkSources(options.loadSources, controls);
+  const sources = openSources(controls, options.loadSources, clock, metrics);
   const cluster = options.kubernetes
     ? startCluster(options.kubernetes, {
         pipelines,
@@ -104,7 +93,7 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
     : null;
   const loop = new ControlLoop({
     controls,
-    sources,
+    sources: sources.byControl,
     boards,
     registry,
     cluster,
@@ -144,8 +133,7 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
     close: async () => {
       loop.close();
       cluster?.close();
-      for (const source of sources.values()) source.close();
-      agent.destroy();
+      sources.close();
       await keeper.close(controls);
       await audit?.close();
     },
@@ -176,23 +164,6 @@ function openControl(pipeline: Pipeline, keeper: StateKeeper, options: ScalerCor
   const epoch = Math.max((stored?.epoch ?? 0) + 1, Math.floor(nowMs / 1000));
   const machineCores = options.machineCores === null ? null : options.machineCores / options.pipelines.length;
   return new PipelineControl({ pipeline, stored, epoch, machineCores, nowMs });
-}
-
-function openSources(
-  controls: readonly PipelineControl[],
-  options: ScalerCoreOptions,
-  agent: Agent,
-  metrics: ScalerMetrics,
-): ReadonlyMap<PipelineControl, LoadSource> {
-  const sources = new Map<PipelineControl, LoadSource>();
-  for (const control of controls) {
-    const { key, loadSource } = control.pipeline;
-    const source = Object.hasOwn(options.loadSources, loadSource) ? options.loadSources[loadSource] : undefined;
-    if (!source) continue;
-    const onPoll = (ok: boolean) => metrics.loadPolls.inc({ ...labelsOf(key), outcome: ok ? "ok" : "failed" });
-    sources.set(control, openGatewaySource({ url: source.url, key, agent, clock: options.clock, onPoll }));
-  }
-  return sources;
 }
 
 function labelsOf(key: PipelineKey): { readonly namespace: string; readonly pipeline: string } {

@@ -1,9 +1,9 @@
 import { hostname } from "node:os";
 import { type Command, Option } from "commander";
-import { VariscaleError } from "../../domain/errors.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
 import type { ClusterOptions } from "../../scaler/cluster.ts";
 import { defaultStateFolder } from "../folders.ts";
+import { parseLoadSource } from "../load-source.ts";
 import { collect, logLevelOption, parseNumber, parsePort, setOption } from "../options.ts";
 
 interface ScalerFlags {
@@ -20,6 +20,19 @@ interface ScalerFlags {
   readonly set: readonly string[];
 }
 
+const HELP = `
+Example:
+  variscale scaler pipelines/id-card --load-source gateway=http://gateway:8090
+  variscale scaler cards.yaml --load-source prometheus=prometheus+http://prometheus:9090 --set spec.load.source=prometheus
+
+A Prometheus's address takes options, as in prometheus+https://host/path?caFile=/etc/ca.pem&bearerTokenFile=/run/token:
+  caFile, bearerTokenFile, tenant, timeoutMs, backfillMs, stepMs (docs/load-sources.md)
+
+Environment:
+  VARISCALE_TOKEN          what changes over HTTP must carry as a bearer token; without it they are taken from this machine alone
+  VARISCALE_NAME_USERNAME  for the load source of that name, in capitals: basic authentication at its Prometheus
+  VARISCALE_NAME_PASSWORD`;
+
 export function addScaler(program: Command): void {
   program
     .command("scaler <pipelines...>")
@@ -30,7 +43,7 @@ export function addScaler(program: Command): void {
     .option("--http-port <port>", "HTTP API, metrics and health", parsePort, 8080)
     .option(
       "--load-source <name=url>",
-      "where load is read: a gateway's address under the name that pipeline files use; may be repeated",
+      "where load is read, under the name that pipeline files use: a gateway, or prometheus+http://…; may be repeated",
       collect,
       ["gateway=http://127.0.0.1:8090"],
     )
@@ -52,10 +65,7 @@ export function addScaler(program: Command): void {
     )
     .addOption(setOption())
     .addOption(logLevelOption("info"))
-    .addHelpText(
-      "after",
-      "\nExample:\n  variscale scaler pipelines/id-card --load-source gateway=http://gateway:8090\n\nEnvironment:\n  VARISCALE_TOKEN  what changes over HTTP must carry as a bearer token; without it they are taken from this machine alone",
-    )
+    .addHelpText("after", HELP)
     .action(async (paths: string[], flags: ScalerFlags) => {
       const { keepHeapSmall } = await import("../../runtime/small-heap.ts");
       keepHeapSmall();
@@ -66,7 +76,7 @@ export function addScaler(program: Command): void {
       const logger = createLogger("scaler", flags.logLevel);
       const scaler = await startScaler({
         pipelines: paths.map(path => readPipeline(path, { set: flags.set })),
-        loadSources: Object.fromEntries(flags.loadSource.map(parseLoadSource)),
+        loadSources: Object.fromEntries(flags.loadSource.map(pair => parseLoadSource(pair, process.env))),
         host: flags.host,
         ports: { keda: flags.kedaPort, switchers: flags.switcherPort, http: flags.httpPort },
         stateDir: flags.stateDir,
@@ -87,15 +97,4 @@ async function kubernetesOf(flags: ScalerFlags): Promise<ClusterOptions | null> 
   const isAsked = flags.kubernetes === "on" || context !== null;
   const config = isAsked ? findKubernetes({ env, context }) : inClusterKubernetes({ env });
   return config && { config, hpaTolerance: flags.hpaTolerance, instance: hostname() };
-}
-
-function parseLoadSource(pair: string): [string, { kind: "gateway"; url: string }] {
-  const at = pair.indexOf("=");
-  const url = pair.slice(at + 1);
-  if (at < 1 || !URL.canParse(url))
-    throw new VariscaleError(
-      "invalid_argument",
-      `--load-source ${pair}: must be name=url, as in gateway=http://gateway:8090`,
-    );
-  return [pair.slice(0, at), { kind: "gateway", url }];
 }

@@ -42,6 +42,7 @@ export function pipelineOf(shape: PipelineShape): Pipeline {
     slo: { latencyMs: shape.sloMs ?? 500, quantile: shape.quantile ?? 0.95 },
     objective: { policy: "default", weights: WEIGHTS, utilisation: 0.75, ...shape.objective },
     loadSource: "gateway",
+    loadQuery: null,
     code: null,
     stages: shape.stages.map((stage, index) => stageOf(stage, shape.stages[index - 1]?.name ?? null)),
     accuracy: { method: shape.method ?? "table", combinations: shape.combinations ?? [] },

@@ -14,6 +14,8 @@ import { testPipeline } from "./support/test-pipeline.ts";
 
 class ListSource implements LoadSource {
   problem: string | null = null;
+  readonly warning = null;
+  readonly staleAfterMs = 15_000;
   isClosed = false;
   waiting: LoadSample[] = [];
 

@@ -1,0 +1,62 @@
+/** Trials with a larger variance are drawn from the normal distribution. */
+const NORMAL_FROM_VARIANCE = 50;
+
+/**
+ * Puts `count` arrivals into consecutive parts of an interval, each into one by chance: as the arrivals of a Poisson process lie when
+ * no more is known than their number. The parts add up to `count` exactly (a fraction of one arrival is one by chance), and the same
+ * seed gives the same parts.
+ *
+ * @param shares of each part in the interval; they add up to 1.
+ */
+export function scatter(count: number, shares: readonly number[], seed: number): readonly number[] {
+  const random = mulberry32(seed);
+  const whole = Math.floor(count);
+  let left = whole + (random() < count - whole ? 1 : 0);
+  let shareLeft = 1;
+  return shares.map((share, i) => {
+    const isLast = i === shares.length - 1;
+    const here = isLast || share >= shareLeft ? left : binomial(left, share / shareLeft, random);
+    left -= here;
+    shareLeft -= share;
+    return here;
+  });
+}
+
+/** FNV-1a of the text and the number: one seed for one interval of one series. */
+export function seedOf(text: string, number: number): number {
+  let hash = 0x811c9dc5;
+  const whole = `${text}\n${number}`;
+  for (let i = 0; i < whole.length; i++) hash = Math.imul(hash ^ whole.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}
+
+/** How many of `trials` succeed with chance `p`. */
+function binomial(trials: number, p: number, random: () => number): number {
+  if (trials === 0 || p <= 0) return 0;
+  if (p > 0.5) return trials - binomial(trials, 1 - p, random);
+  const variance = trials * p * (1 - p);
+  if (variance > NORMAL_FROM_VARIANCE) {
+    const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+    return Math.min(Math.max(Math.round(trials * p + Math.sqrt(variance) * normal), 0), trials);
+  }
+  // Inversion: the chance of 0 is at least e^-100 here, which a double holds.
+  let chance = (1 - p) ** trials;
+  let rest = random();
+  let successes = 0;
+  while (rest > chance && successes < trials) {
+    rest -= chance;
+    chance *= ((trials - successes) / (successes + 1)) * (p / (1 - p));
+    successes += 1;
+  }
+  return successes;
+}
+
+function mulberry32(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
