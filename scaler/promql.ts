@@ -2,7 +2,7 @@ import type { LoadQuery } from "../domain/load-query.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
 
 /** A text as PromQL writes it, quotes included. */
-export function promqlText(text: string): string {
+function promqlText(text: string): string {
   return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
 }
 

@@ -357,6 +357,37 @@ describe("invalidFile()", () => {
   });
 });
 
+describe("spec.load", () => {
+  const parsed = (load: unknown) => {
+    const result = parsePipelineFile(
+      edited(document => {
+        document.spec.load = load;
+      }),
+      nothingBeside,
+    );
+    return result.ok ? [result.pipeline.loadSource, result.pipeline.loadQuery] : result.issues.map(formatIssue);
+  };
+
+  it("names a source, and what a Prometheus is asked", () => {
+    assert.deepEqual(parsed({}), ["gateway", null]);
+    assert.deepEqual(parsed({ source: "p", counter: ' x{a="b"} ' }), ["p", { kind: "counter", selector: 'x{a="b"}' }]);
+    assert.deepEqual(parsed({ source: "p", query: "sum(rate(x[1m]))" }), [
+      "p",
+      { kind: "rate", expression: "sum(rate(x[1m]))" },
+    ]);
+  });
+
+  it("refuses what can't be asked", () => {
+    assert.deepEqual(parsed({ counter: "rate(x[1m])" }), [
+      'spec.load.counter: must select series alone, as in http_requests_total{job="shop"} (is: "rate(x[1m])"). Correct the value.',
+    ]);
+    assert.deepEqual(parsed({ counter: "x", query: "y" }), [
+      'spec.load.query: must not stand beside `counter` (is: "y"). Remove one of them.',
+    ]);
+    assert.match(String(parsed({ query: "" })), /spec\.load\.query/);
+  });
+});
+
 describe("pipelineJsonSchema()", () => {
   it("describes the fields that users write", () => {
     const schema = JSON.stringify(pipelineJsonSchema());

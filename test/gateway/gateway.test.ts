@@ -335,6 +335,7 @@ describe("startGateway()", () => {
     assert.deepEqual(await (await fetch(`${url}/readyz`)).json(), { ready: true, endpoints: { count: 1, read: 1 } });
     const metrics = await (await fetch(`${url}/metrics`)).text();
     for (const line of [
+      'variscale_gateway_offered_requests_total{namespace="test",pipeline="numbers"} 1',
       'variscale_gateway_requests_total{outcome="served",reason=""} 1',
       'variscale_gateway_stage_rows_total{stage="read",upstream_variant="light"} 3',
       'variscale_gateway_stage_upstream_rows_total{stage="read",upstream_variant="light"} 1',

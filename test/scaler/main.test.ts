@@ -2,8 +2,15 @@ import assert from "node:assert/strict";
 import { Client, credentials, status } from "@grpc/grpc-js";
 import { service as healthService } from "grpc-health-check";
 import { describe, it } from "mocha";
+import { parsePrometheusUrl } from "../../scaler/prometheus-options.ts";
+import { FakePrometheus } from "./support/fake-prometheus.ts";
+import { ManualClock } from "./support/manual-clock.ts";
 import { RunningScaler } from "./support/running-scaler.ts";
 import { testPipeline } from "./support/test-pipeline.ts";
+
+interface Page {
+  readonly processConditions: readonly { readonly type: string; readonly message: string }[];
+}
 
 function healthOf(port: number, service: string): Promise<string> {
   const { Check } = healthService as unknown as {
@@ -68,6 +75,50 @@ describe("startScaler()", () => {
     await assert.rejects(RunningScaler.start({ loadSources: { gateway: { kind: "gateway", url: "nowhere" } } }), {
       code: "invalid_argument",
     });
+  });
+
+  it("refuses a pipeline that asks its gateway what only a Prometheus can answer", async () => {
+    for (const [loadQuery, field] of [
+      [{ kind: "counter", selector: "x" }, "counter"],
+      [{ kind: "rate", expression: "x" }, "query"],
+    ] as const)
+      await assert.rejects(RunningScaler.start({ pipelines: [{ ...testPipeline(), loadQuery }] }), {
+        code: "invalid_argument",
+        message: new RegExp(
+          `pipeline shop/cards: \`spec.load.${field}\` is for a Prometheus, and its source \`gateway\``,
+        ),
+      });
+  });
+
+  it("plans from a Prometheus, and says of it what it says of a gateway", async () => {
+    const clock = new ManualClock();
+    const prometheus = await FakePrometheus.start(clock);
+    const span = { fromMs: clock.nowMs() - 600_000, toMs: clock.nowMs() + 600_000, intervalMs: 5000 };
+    prometheus.scrape({}, span, atMs => (atMs - span.fromMs) / 20);
+    prometheus.warnings = ["a store is away"];
+    const source = parsePrometheusUrl(`prometheus+http://127.0.0.1:${prometheus.port}`, null);
+    const running = await RunningScaler.start({ loadSources: { gateway: source } }, clock);
+    try {
+      await running.runUntil(board => board.plan !== null && board.forecast !== null);
+      const rateRps = running.board?.plan?.rateRps ?? 0;
+      assert.ok(rateRps > 35 && rateRps < 100, String(rateRps));
+      const metrics = await (await fetch(running.url("/metrics"))).text();
+      assert.match(metrics, /variscale_load_age_seconds\{namespace="shop",pipeline="cards"\} \d/);
+      assert.match(metrics, /variscale_condition\{[^}]*"LoadSourceAnswering"\} 1/);
+      assert.match(metrics, /variscale_condition\{[^}]*"LoadSourceWithoutWarnings"\} 0/);
+      assert.match(metrics, /variscale_load_poll_seconds_count [1-9]/);
+      await prometheus.close();
+      await running.clock.advance(10_000);
+      const problem = async () =>
+        ((await (await fetch(running.url("/api/v1/pipelines/shop/cards"))).json()) as Page).processConditions.find(
+          ({ type }) => type === "LoadSourceAnswering",
+        )?.message ?? "";
+      while (!/ECONNREFUSED|ECONNRESET/.test(await problem())) await running.clock.advance(1000);
+      assert.ok(running.board?.plan, "the plan stays");
+    } finally {
+      await running.close();
+      await prometheus.close().catch(() => undefined);
+    }
   });
 
   it("keeps pipelines of the same name in two namespaces apart", async () => {

@@ -38,6 +38,24 @@ describe("PipelineControl", () => {
     assert.equal(control.tick([], [], earlierMs + 15_001).load, null);
   });
 
+  it("shows the newest second with arrivals of those that came at once, so that a low load is not taken for none", () => {
+    const control = open(initialState(4));
+    const at = (secondsAgo: number, rateRps: number) => ({ atMs: NOW_MS - 1000 * secondsAgo, rateRps });
+    assert.equal(control.tick([at(30, 9), at(12, 2), at(7, 1), at(5, 0), at(0, 0)], [], NOW_MS).load?.rateRps, 1);
+    assert.equal(control.tick([], [], NOW_MS + 1000).load?.rateRps, 1);
+    assert.equal(control.tick([{ atMs: NOW_MS + 2000, rateRps: 0 }], [], NOW_MS + 2000).load?.rateRps, 0);
+  });
+
+  it("takes a sample for the load now for as long as its source says", () => {
+    const control = open(initialState(4));
+    control.tick([{ atMs: NOW_MS, rateRps: 7 }], [], NOW_MS, 60_000);
+    assert.equal(control.newestLoadAtMs, NOW_MS);
+    const later = control.tick([], [], NOW_MS + 50_000, 60_000);
+    assert.ok(later.load?.rateRps === 7 && later.forecast !== null);
+    const stale = control.tick([], [], NOW_MS + 61_000, 60_000);
+    assert.ok(stale.load === null && stale.forecast === null);
+  });
+
   it("leaves its state as it was when a tick throws", () => {
     const control = open(initialState(4));
     control.tick([{ atMs: NOW_MS, rateRps: 50 }], [], NOW_MS);

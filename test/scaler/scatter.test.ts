@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
+import { LoadForecaster } from "../../predictor/load-forecaster.ts";
 import { scatter, seedOf } from "../../scaler/scatter.ts";
 
 const even = (parts: number) => Array.from({ length: parts }, () => 1 / parts);
@@ -47,5 +48,19 @@ describe("scatter()", () => {
     assert.deepEqual([...new Set(drawn)].sort(), [2, 3]);
     const share = drawn.filter(one => one === 3).length / drawn.length;
     assert.ok(Math.abs(share - 0.25) < 0.03, String(share));
+  });
+
+  it("lets the forecaster see in scrapes what it sees in exact seconds, which averages do not", () => {
+    const exact = Array.from({ length: 120 }, (_, i) => scatter(300, even(15), seedOf("load", i)));
+    const intensity = (intervals: readonly (readonly number[])[]): number => {
+      const forecaster = new LoadForecaster();
+      for (const [i, rateRps] of intervals.flat().entries()) forecaster.observe({ atMs: 1000 * (i + 1), rateRps });
+      return forecaster.forecast(1_800_000, 20_000)?.intensityRps[2] ?? Number.NaN;
+    };
+    const known = intensity(exact);
+    const drawn = intensity(exact.map((_, i) => scatter(300, even(15), seedOf("draw", i))));
+    const averages = intensity(exact.map(() => even(15).map(share => 300 * share)));
+    assert.ok(known > 18 && Math.abs(drawn / known - 1) < 0.2, `exact ${known}, drawn ${drawn}`);
+    assert.ok(averages < 0.8 * known, `averages ${averages}`);
   });
 });
