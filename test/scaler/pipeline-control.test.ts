@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
 import { initialState } from "../../control/control-state.ts";
+import { NO_LIVE } from "../../scaler/cluster.ts";
 import { PipelineControl } from "../../scaler/pipeline-control.ts";
 import { parseStoredPipeline } from "../../scaler/stored-pipeline.ts";
 import { testPipeline } from "./support/test-pipeline.ts";
@@ -48,11 +49,11 @@ describe("PipelineControl", () => {
 
   it("takes a sample for the load now for as long as its source says", () => {
     const control = open(initialState(4));
-    control.tick([{ atMs: NOW_MS, rateRps: 7 }], [], NOW_MS, 60_000);
+    control.tick([{ atMs: NOW_MS, rateRps: 7 }], [], NOW_MS, NO_LIVE, 60_000);
     assert.equal(control.newestLoadAtMs, NOW_MS);
-    const later = control.tick([], [], NOW_MS + 50_000, 60_000);
+    const later = control.tick([], [], NOW_MS + 50_000, NO_LIVE, 60_000);
     assert.ok(later.load?.rateRps === 7 && later.forecast !== null);
-    const stale = control.tick([], [], NOW_MS + 61_000, 60_000);
+    const stale = control.tick([], [], NOW_MS + 61_000, NO_LIVE, 60_000);
     assert.ok(stale.load === null && stale.forecast === null);
   });
 
