@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { packageVersion } from "../runtime/version.ts";
 import { addDemo } from "./commands/demo.ts";
+import { addDoctor } from "./commands/doctor.ts";
 import { addGateway } from "./commands/gateway.ts";
 import { addManifests } from "./commands/manifests.ts";
 import { addModels } from "./commands/models.ts";
@@ -24,6 +25,7 @@ export function createProgram(): Command {
   addScaler(program);
   addGateway(program);
   addManifests(program);
+  addDoctor(program);
   program
     .command("switcher")
     .description(

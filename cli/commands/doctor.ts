@@ -1,0 +1,58 @@
+import { type Command, Option } from "commander";
+import { setOption } from "../options.ts";
+
+interface DoctorFlags {
+  readonly context?: string;
+  readonly namespace?: string;
+  readonly allNamespaces: boolean;
+  readonly kedaNamespace: string;
+  readonly tlsFolder?: string;
+  readonly output: "text" | "json";
+  readonly set: readonly string[];
+}
+
+const EXAMPLES = `
+Examples:
+  variscale doctor pipelines/id-card --context production
+  variscale doctor --all-namespaces --output json
+
+It reads and changes nothing. It ends with 0 where nothing failed, and with 1 otherwise.`;
+
+export function addDoctor(program: Command): void {
+  program
+    .command("doctor [pipeline]")
+    .description("check how variscale is set up in a cluster: KEDA, ScaledObjects, their live HPAs, the scaler, TLS")
+    .option("--context <name>", "context of the kubeconfig (default: the pod's service account, else the current one)")
+    .option("--namespace <namespace>", "of the ScaledObjects (default: that of the pipeline, else of the context)")
+    .option("--all-namespaces", "look at the ScaledObjects of all namespaces", false)
+    .option("--keda-namespace <namespace>", "where KEDA runs", "keda")
+    .option("--tls-folder <folder>", "with the scaler's tls.crt, tls.key and ca.crt, to check them as well")
+    .addOption(new Option("--output <format>", "of the findings").choices(["text", "json"]).default("text"))
+    .addOption(setOption())
+    .addHelpText("after", EXAMPLES)
+    .action(async (path: string | undefined, flags: DoctorFlags) => {
+      const { readPipeline } = await import("../../runtime/read-pipeline.ts");
+      const { findKubernetes } = await import("../../runtime/find-kubernetes.ts");
+      const { KubernetesClient } = await import("../../runtime/kubernetes.ts");
+      const { examine } = await import("../doctor/doctor.ts");
+      const { formatFindings } = await import("../doctor/finding.ts");
+      const { readScalerPair } = await import("../doctor/scaler-pair.ts");
+      const pipeline = path === undefined ? null : readPipeline(path, { set: flags.set });
+      const config = findKubernetes({ env: process.env, context: flags.context ?? null });
+      const client = new KubernetesClient(config);
+      const findings = await examine({
+        client,
+        pipeline,
+        namespace: flags.allNamespaces ? null : (flags.namespace ?? pipeline?.key.namespace ?? config.namespace),
+        kedaNamespace: flags.kedaNamespace,
+        scalerPair: flags.tlsFolder === undefined ? null : readScalerPair(flags.tlsFolder),
+        nowMs: Date.now(),
+      });
+      client.close();
+      const failed = findings.some(({ kind }) => kind === "fail");
+      process.stdout.write(
+        `${flags.output === "json" ? JSON.stringify({ ok: !failed, findings }, null, 2) : formatFindings(findings)}\n`,
+      );
+      process.exitCode = failed ? 1 : 0;
+    });
+}
