@@ -100,6 +100,9 @@ function replicasFor(
   if (!move) return { replicas: Math.min(now, max), reason: null };
   const { goalReplicas } = move;
   if (goalReplicas > now) {
+    // The step guards against a plan that is wrong; what an operator fixed is given.
+    if (input.pins.some(pin => pin.stage === stage.name && pin.replicas !== null))
+      return { replicas: goalReplicas, reason: null };
     const most = Math.max(2 * ready, ready + SETTINGS.stepReplicas, now);
     return { replicas: Math.min(goalReplicas, most), reason: goalReplicas > most ? "capped_step" : null };
   }

@@ -148,6 +148,15 @@ describe("tick(): make-before-break", () => {
     story.run(30, 400);
     assert.equal(story.stage("detect").replicasNow, story.goalReplicas("detect"));
   });
+
+  it("takes no steps to replicas that an operator pinned", () => {
+    const pipeline = pipelineFixture([{ name: "detect", ladder: { only: [50, 0.9] }, replicas: { min: 1, max: 40 } }]);
+    const story = new Story(pipeline).run(15, 2);
+    story.input = { pins: [{ stage: "detect", variant: null, batch: null, replicas: 20 }] };
+    story.run(1, 2);
+    assert.equal(story.stage("detect").replicasNow, 20);
+    assert.ok(!story.board.reasons.includes("capped_step"));
+  });
 });
 
 describe("tick(): the guard", () => {
