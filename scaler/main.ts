@@ -11,6 +11,7 @@ import { FollowService } from "./follow-service.ts";
 import { type GrpcServer, startGrpcServer } from "./grpc-server.ts";
 import { httpApiRoutes } from "./http-api.ts";
 import { KedaService } from "./keda-service.ts";
+import { showStreams } from "./metrics.ts";
 import { type SwitcherPage, showSwitcher } from "./pipeline-page.ts";
 import type { OnRefused } from "./refusals.ts";
 import { openScalerCore, type ScalerCore, type ScalerCoreOptions } from "./scaler-core.ts";
@@ -66,6 +67,7 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
     registry,
     onSwitch: seconds => core.metrics.switchSeconds.observe(seconds),
   });
+  showStreams(core.prometheus, { keda: () => keda.openStreams, switchers: () => follow.openStreams });
   // Stored before anything is assigned, so that a crash can't lead to a second run with the same epoch.
   await core.keeper.saveAll(core.controls);
   core.loop.start();

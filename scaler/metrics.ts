@@ -1,4 +1,4 @@
-import { Counter, Histogram, type Registry } from "prom-client";
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 const PIPELINE = ["namespace", "pipeline"] as const;
 
@@ -96,4 +96,21 @@ export function createMetrics(registry: Registry): ScalerMetrics {
       registers,
     }),
   };
+}
+
+/** Shows how many streams are open whenever someone asks. */
+export function showStreams(
+  registry: Registry,
+  count: { readonly keda: () => number; readonly switchers: () => number },
+): void {
+  new Gauge({
+    name: "variscale_streams",
+    help: "Streams that are open: KEDA's, two for each ScaledObject, and the switchers', one each",
+    labelNames: ["peer"] as const,
+    registers: [registry],
+    collect() {
+      this.set({ peer: "keda" }, count.keda());
+      this.set({ peer: "switchers" }, count.switchers());
+    },
+  });
 }
