@@ -1,0 +1,93 @@
+// `npm run test:cluster [-- mocha options]`: mocha with test/cluster inside namespaces of its own, where a real Kubernetes and a real KEDA are
+// started as plain processes. Whatever happens to this process, nothing stays behind: the namespaces end with their first process, which
+// ends when this one is gone. Without what it needs it is skipped, but fails where CI is set.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { clusterTools, missingGo } from "./cluster-tools.mjs";
+
+const self = fileURLToPath(import.meta.url);
+const root = dirname(dirname(self));
+/** Holds everything that a run writes: memory, mounted where nobody else sees it. */
+const state = join(root, "dist/test/cluster/state");
+const INSIDE = "--inside";
+/** Every address of the cluster; on the loopback device all of it is this machine. */
+const NETWORK = "10.77.0.1/16";
+const COMMANDS = ["unshare", "mount", "ip", "openssl"];
+const CLOSE_WITHIN_MS = 15_000;
+
+if (process.argv[2] === INSIDE) runInside(process.argv.slice(3));
+else await runOutside(process.argv.slice(2));
+
+async function runOutside(mochaArgs) {
+  const missing = missingThings();
+  if (missing.length > 0) {
+    const isCi = !["", "0", "false"].includes(process.env.CI ?? "");
+    console.log(`test:cluster ${isCi ? "failed" : "skipped"}: it needs ${missing.join(", ")}`);
+    process.exit(isCi ? 1 : 0);
+  }
+  const tools = await clusterTools(["etcd", "kubernetes", "kwok", "keda", "helm"]);
+  mkdirSync(state, { recursive: true });
+  const namespaces = ["--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"];
+  const child = spawn("unshare", [...namespaces, process.execPath, self, INSIDE, ...mochaArgs], {
+    // When this process is gone, the pipe ends.
+    stdio: ["pipe", "inherit", "inherit"],
+    env: { ...process.env, VARISCALE_CLUSTER_TOOLS: JSON.stringify(tools) },
+  });
+  child.stdin.on("error", () => undefined);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.on(signal, () => {
+      child.stdin.end();
+      setTimeout(() => child.kill("SIGKILL"), CLOSE_WITHIN_MS).unref();
+    });
+  }
+  child.once("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+}
+
+/** The first process of the namespaces: all others end with it. */
+function runInside(mochaArgs) {
+  run("mount", "-t", "tmpfs", "-o", "mode=0755", "variscale-test", state);
+  run("ip", "link", "set", "lo", "up");
+  run("ip", "address", "add", NETWORK, "dev", "lo");
+  // Names resolve to addresses of the cluster, and nothing waits for a name server that can't be reached.
+  writeFileSync(join(state, "hosts"), "127.0.0.1 localhost\n");
+  writeFileSync(join(state, "resolv.conf"), "");
+  for (const name of ["hosts", "resolv.conf"]) {
+    const target = join("/etc", name);
+    if (existsSync(target)) run("mount", "--bind", join(state, name), realpathSync(target));
+  }
+  const temporary = join(state, "tmp");
+  mkdirSync(temporary);
+  const mocha = join(root, "node_modules/mocha/bin/mocha.js");
+  const child = spawn(process.execPath, [mocha, "--config", "test/cluster/.mocharc.json", ...mochaArgs], {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, VARISCALE_CLUSTER_STATE: state, TMPDIR: temporary },
+  });
+  child.once("exit", code => process.exit(code ?? 1));
+  process.stdin.on("close", () => process.exit(130)).resume();
+  // Ctrl-C reaches every process of the terminal; the one outside decides.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => undefined);
+}
+
+function missingThings() {
+  if (process.platform !== "linux") return ["Linux"];
+  const missing = COMMANDS.filter(name => !isCommand(name)).map(name => `the command ${name}`);
+  const go = missingGo();
+  if (go !== null) missing.unshift(go);
+  if (process.getuid() !== 0) missing.unshift("root, for namespaces of its own");
+  return missing;
+}
+
+function isCommand(name) {
+  const folders = `${process.env.PATH}:/usr/sbin:/sbin`.split(":");
+  return folders.some(folder => folder !== "" && existsSync(folder) && readdirSync(folder).includes(name));
+}
+
+function run(command, ...args) {
+  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+  const { status, stderr, error } = spawnSync(command, args, { encoding: "utf8", env });
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${error?.message ?? stderr}`);
+}

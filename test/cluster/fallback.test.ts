@@ -1,0 +1,45 @@
+import { after, before, describe, it } from "mocha";
+import { theCluster } from "./support/hooks.ts";
+import { ScalerProcess } from "./support/scaler-process.ts";
+import { Target } from "./support/target.ts";
+import { until } from "./support/until.ts";
+
+const NEW = { namespace: "fallback", name: "cards", stages: ["detect"] } as const;
+const FALLBACK = { fallback: { failureThreshold: 1, replicas: 4, behavior: "currentReplicasIfHigher" } };
+
+describe("KEDA's fallback", () => {
+  let scaler: ScalerProcess;
+  let detect: Target;
+
+  before(async () => {
+    const cluster = theCluster();
+    scaler = await ScalerProcess.start(cluster, [NEW], { rateRps: null });
+    const metadata = { scalerAddress: scaler.address, pipeline: "cards", stage: "detect" };
+    detect = await Target.create(cluster, { namespace: "fallback", name: "detect", metadata, spec: FALLBACK });
+  });
+
+  after(async () => {
+    await detect.remove();
+    await scaler.close();
+  });
+
+  it("is taken while the scaler has no decision yet", async () => {
+    await until(async () => (await detect.replicas()) === 4, "the replicas of the fallback");
+  });
+
+  it("is left for the first decision", async () => {
+    scaler.load(1);
+    await scaler.untilPlanned();
+    const sinceMs = await scaler.pin(NEW, "detect", 2);
+    await detect.expectReplicas(2, 2, sinceMs);
+  });
+
+  it("T5: is not taken while the scaler can't be reached: replicas are held", async () => {
+    await scaler.program.stop("SIGKILL");
+    await detect.expectHeld(2, 4);
+    scaler.program.start();
+    await scaler.untilPlanned();
+    const sinceMs = await scaler.pin(NEW, "detect", 3);
+    await detect.expectReplicas(3, 2, sinceMs);
+  });
+});

@@ -1,0 +1,14 @@
+/** Fixed addresses inside the test's own network namespace: one for each program, so that each has its usual ports. */
+export const ADDRESS = {
+  apiServer: "10.77.0.1",
+  etcd: "10.77.0.2",
+  controllers: "10.77.0.3",
+  keda: "10.77.0.4",
+  adapter: "10.77.0.5",
+  node: "10.77.0.20",
+} as const;
+
+/** Of the Services; within the namespace's own network. */
+export const SERVICE_RANGE = "10.77.128.0/17";
+/** Of the Service `kubernetes`: the first of the range. */
+export const SERVICE_OF_API = "10.77.128.1";

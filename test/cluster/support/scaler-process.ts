@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { packageFolder } from "../../../runtime/version.ts";
+import { systemClock } from "../../../scaler/clock.ts";
+import { FakeGateway } from "../../scaler/support/fake-gateway.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Json } from "./kubernetes-api.ts";
+import { type ClusterPipeline, writePipeline } from "./pipeline-files.ts";
+import { Program } from "./program.ts";
+
+const TOKEN = "of-the-test";
+/** Addresses in use: one for every scaler, so that KEDA's connections to one tell nothing of another. */
+let used = 0;
+
+/** `variscale scaler` as a process of its own, with load from a gateway and its replicas pinned by tests. */
+export class ScalerProcess {
+  /** What ScaledObjects name. */
+  readonly address: string;
+  readonly program: Program;
+  readonly #gateway: FakeGateway;
+  readonly #host: string;
+
+  private constructor(host: string, gateway: FakeGateway, program: Program) {
+    this.#host = host;
+    this.#gateway = gateway;
+    this.program = program;
+    this.address = `${host}:6000`;
+  }
+
+  /** Every pipeline has a plan when this is done; without load data (null) there is none, and the process is just ready. */
+  static async start(
+    cluster: Cluster,
+    pipelines: readonly ClusterPipeline[],
+    { rateRps = 1 }: { readonly rateRps?: number | null } = {},
+  ): Promise<ScalerProcess> {
+    used += 1;
+    const host = `10.77.1.${used}`;
+    const folder = join(cluster.folder, `scaler-${used}`);
+    const files = pipelines.map(pipeline => writePipeline(folder, pipeline));
+    const gateway = await FakeGateway.start(systemClock);
+    gateway.rateRps = rateRps ?? 0;
+    if (rateRps === null) gateway.answer = response => response.writeHead(503).end();
+    const args = ["--host", host, "--load-source", `gateway=${gateway.url}`, "--state-dir", join(folder, "state")];
+    const program = new Program({
+      name: `scaler-${used}`,
+      command: process.execPath,
+      args: ["--v8-pool-size=1", join(packageFolder, "dist/cli/main.js"), "scaler", ...files, ...args],
+      env: { VARISCALE_TOKEN: TOKEN },
+      logFile: join(cluster.folder, "log", `scaler-${used}`),
+    });
+    const scaler = new ScalerProcess(host, gateway, program);
+    program.start();
+    if (rateRps !== null) await scaler.untilPlanned();
+    else await program.until(async () => (await scaler.#read("").catch(() => null)) !== null, "ready");
+    return scaler;
+  }
+
+  /** From now on there is load. */
+  load(rateRps: number): void {
+    this.#gateway.answer = null;
+    this.#gateway.rateRps = rateRps;
+  }
+
+  async untilPlanned(): Promise<void> {
+    await this.program.until(async () => {
+      const pipelines = await this.#read("").catch(() => null);
+      return pipelines?.pipelines.every((pipeline: Json) => pipeline.decisionId !== null) ?? false;
+    }, "plans for every pipeline");
+  }
+
+  /** Pins the replicas of a stage, and waits until that is what KEDA is told. Gives the time of it, ms since 1970. */
+  async pin(pipeline: ClusterPipeline, stage: string, replicas: number): Promise<number> {
+    await this.#change("PUT", pipeline, JSON.stringify({ stage, replicas, ttlMs: 3_600_000 }));
+    return this.untilTold(pipeline, stage, replicas);
+  }
+
+  /** Removes all pins of a pipeline. */
+  async unpin(pipeline: ClusterPipeline): Promise<void> {
+    await this.#change("DELETE", pipeline);
+  }
+
+  /** Waits until KEDA is told this many replicas. Gives the time of it, ms since 1970. */
+  async untilTold(pipeline: ClusterPipeline, stage: string, replicas: number, timeoutMs = 60_000): Promise<number> {
+    const path = pathOf(pipeline);
+    await this.program.until(
+      async () => {
+        const { board } = await this.#read(path);
+        return board.stages.find((other: Json) => other.stage === stage).replicasNow === replicas;
+      },
+      `KEDA is told ${replicas} for ${path} ${stage}`,
+      timeoutMs,
+    );
+    return Date.now();
+  }
+
+  /** Calls of a method that ended so far, by code. */
+  async calls(method: string): Promise<Readonly<Record<string, number>>> {
+    const text = await this.#metrics();
+    const pattern = new RegExp(`^variscale_rpc_total\\{method="${method}",code="(\\w+)"\\} (\\d+)`, "gm");
+    return Object.fromEntries([...text.matchAll(pattern)].map(match => [match[1], Number(match[2])]));
+  }
+
+  /** KEDA's open streams. */
+  async streams(): Promise<number> {
+    return Number(/^variscale_streams\{peer="keda"\} (\d+)$/m.exec(await this.#metrics())?.[1]);
+  }
+
+  async close(): Promise<void> {
+    await this.program.stop();
+    await this.#gateway.close();
+  }
+
+  async #change(method: string, pipeline: ClusterPipeline, body?: string): Promise<void> {
+    const response = await fetch(`http://${this.#host}:8080/api/v1/pipelines${pathOf(pipeline)}/pin`, {
+      method,
+      headers: { authorization: `Bearer ${TOKEN}` },
+      ...(body === undefined ? {} : { body }),
+    });
+    assert.equal(response.status, 200, await response.text());
+  }
+
+  async #metrics(): Promise<string> {
+    return (await fetch(`http://${this.#host}:8080/metrics`)).text();
+  }
+
+  async #read(path: string): Promise<Json> {
+    const response = await fetch(`http://${this.#host}:8080/api/v1/pipelines${path}`);
+    return response.json();
+  }
+}
+
+function pathOf({ namespace, name }: ClusterPipeline): string {
+  return `/${namespace}/${name}`;
+}
