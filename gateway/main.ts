@@ -3,6 +3,7 @@ import type { Pipeline } from "../domain/pipeline.ts";
 import { createLogger, type LogLevel } from "../runtime/logger.ts";
 import { tellParent } from "../runtime/parent-process.ts";
 import { shutdownOnSignal } from "../runtime/shutdown.ts";
+import { dnsEndpoints, isNamedEndpoint } from "./dns-endpoints.ts";
 import { type EndpointSource, ipcEndpoints, staticEndpoints } from "./endpoint-source.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { loadCode } from "./load-code.ts";
@@ -13,7 +14,7 @@ export interface GatewayCommand {
   readonly file: string;
   readonly host: string;
   readonly port: number;
-  /** `stage=host:port` each; none: the parent process sends them over the IPC channel. */
+  /** `stage=host:port` or `stage=dns:host:port` each; none: the parent process sends them over the IPC channel. */
   readonly endpoints: readonly string[];
   readonly logLevel: LogLevel;
   /** How long `/readyz` fails before the gateway stops listening, so that those who send requests hear of it. */
@@ -30,7 +31,7 @@ export async function runGateway(command: GatewayCommand): Promise<void> {
   const logger = createLogger("gateway", command.logLevel);
   const { pipeline } = command;
   const code = await loadCode(pipeline, command.file);
-  const endpoints = endpointsOf(command, pipeline, problem => logger.error({ problem }, "bad endpoints message"));
+  const endpoints = endpointsOf(command, pipeline, problem => logger.error({ problem }, "replicas are not known"));
   const gateway = await startGateway({ pipeline, code, host: command.host, port: command.port, logger, endpoints });
   const shutdown = shutdownOnSignal(shutdownSteps(gateway, command.drainMs, pipeline.slo.latencyMs + 1000), logger);
   tellParent({ kind: "listening", ports: { http: gateway.port } }, () => {
@@ -53,11 +54,12 @@ function shutdownSteps(gateway: Gateway, drainMs: number, graceMs: number) {
 function endpointsOf(
   command: GatewayCommand,
   pipeline: Pipeline,
-  onBadMessage: (problem: string) => void,
+  onProblem: (problem: string) => void,
 ): EndpointSource {
   const stages = pipeline.stages.map(stage => stage.name);
+  if (command.endpoints.some(isNamedEndpoint)) return dnsEndpoints(command.endpoints, stages, { onProblem });
   if (command.endpoints.length > 0) return staticEndpoints(command.endpoints, stages);
-  if (process.send !== undefined) return ipcEndpoints(process, onBadMessage);
+  if (process.send !== undefined) return ipcEndpoints(process, onProblem);
   throw new VariscaleError(
     "invalid_argument",
     "there is no `--endpoint` and no parent process that sends any. Write `--endpoint stage=host:port` for every stage.",
