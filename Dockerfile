@@ -1,0 +1,40 @@
+# One image for every process of variscale; the first argument says which: scaler, switcher, gateway, …
+#   docker build -t variscale .
+#   docker run --rm variscale scaler --help
+# What is in it is the npm package as it is published, with its dependencies. Models of your own come by a volume.
+ARG NODE_IMAGE=docker.io/library/node:20-bookworm-slim
+
+FROM ${NODE_IMAGE} AS package
+WORKDIR /build
+COPY package.json package-lock.json .npmrc ./
+# No install script is needed: native parts are in the packages.
+RUN npm ci --ignore-scripts
+COPY . .
+RUN npm pack --silent && mkdir /package && tar -xzf variscale-*.tgz -C /package --strip-components=1
+
+FROM ${NODE_IMAGE} AS dependencies
+WORKDIR /build
+COPY package.json package-lock.json .npmrc ./
+# onnxruntime-node carries the libraries of all platforms.
+RUN npm ci --ignore-scripts --omit=dev \
+ && cd node_modules/onnxruntime-node/bin/napi-v6 \
+ && keep="$(node -p 'process.platform + "/" + process.arch')" \
+ && for folder in */*; do [ "$folder" = "$keep" ] || rm -rf "$folder"; done \
+ && rmdir --ignore-fail-on-non-empty -- *
+
+FROM ${NODE_IMAGE}
+LABEL org.opencontainers.image.title="variscale" \
+      org.opencontainers.image.description="Kubernetes autoscaler for multi-stage inference pipelines, a KEDA external scaler" \
+      org.opencontainers.image.licenses="Apache-2.0"
+# State is kept in /var/lib/variscale; nothing else is written, so the root file system may be read-only.
+ENV NODE_ENV=production XDG_STATE_HOME=/var/lib
+WORKDIR /app
+COPY --from=dependencies /build/node_modules ./node_modules
+COPY --from=package /package ./
+COPY scripts/variscale.sh /usr/local/bin/variscale
+RUN chmod 755 /usr/local/bin/variscale && mkdir /var/lib/variscale && chown 1000:1000 /var/lib/variscale
+USER 1000:1000
+# KEDA, switchers, HTTP of the scaler; inference, admin, metrics of a switcher; the gateway.
+EXPOSE 6000 6001 8080 8000 8002 8003 8090
+ENTRYPOINT ["variscale"]
+CMD ["--help"]
