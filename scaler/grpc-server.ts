@@ -1,4 +1,9 @@
-import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import {
+  Server,
+  type ServerCredentials,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
 import { VariscaleError } from "../domain/errors.ts";
@@ -9,6 +14,7 @@ export interface GrpcServerOptions {
   readonly host: string;
   /** 0: one that is free. */
   readonly port: number;
+  readonly credentials: ServerCredentials;
   /** Full name of the service, as `grpc.health.v1` is asked for it. */
   readonly serviceName: string;
   readonly definition: ServiceDefinition;
@@ -36,7 +42,7 @@ export const CHANNEL_OPTIONS = {
   "grpc.so_reuseport": 0,
 };
 
-/** Starts a plaintext gRPC server with health and reflection. Everything is registered before the port is bound. */
+/** Starts a gRPC server with health and reflection. Everything is registered before the port is bound. */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const server = new Server(CHANNEL_OPTIONS);
   const names = ["", options.serviceName];
@@ -46,7 +52,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   health.addToServer(registrar as Server);
   if (options.reflected) reflectionOf(options.reflected).addToServer(registrar);
   server.addService(options.definition, options.handlers);
-  const port = await bind(server, options.host, options.port);
+  const port = await bind(server, options);
   return {
     port,
     setServing: serving => {
@@ -64,10 +70,10 @@ function reflectionOf(fileName: "externalscaler.proto"): ReflectionService {
   return new ReflectionService({ ...loadProtoDefinition(healthProto), ...loadProtoDefinition(fileName) });
 }
 
-function bind(server: Server, host: string, port: number): Promise<number> {
+function bind(server: Server, { host, port, credentials }: GrpcServerOptions): Promise<number> {
   const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(address, credentials, (error, bound) => {
       if (error === null) return resolve(bound);
       const message = `cannot listen on ${address}: ${error.message}. Free the port or choose another one.`;
       reject(new VariscaleError("failed_precondition", message, { cause: error }));

@@ -1,3 +1,4 @@
+import { ServerCredentials } from "@grpc/grpc-js";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
 import type { ProtoGrpcType as KedaProto } from "../proto/generated/externalscaler.ts";
@@ -122,6 +123,7 @@ async function startServers(
 ): Promise<Servers> {
   const { host, ports, logger } = options;
   const { ExternalScaler } = loadProto<KedaProto>("externalscaler.proto").externalscaler;
+  const credentials = options.tls?.serverCredentials ?? ServerCredentials.createInsecure();
   const { SwitcherControl } = loadProto<SwitcherProto>("switcher.proto").variscale.switcher.v1;
   const opened: { close(graceMs: number): Promise<void> }[] = [];
   const open = async <S extends { close(graceMs: number): Promise<void> }>(starting: Promise<S>): Promise<S> => {
@@ -134,6 +136,7 @@ async function startServers(
       startGrpcServer({
         host,
         port: ports.keda,
+        credentials,
         serviceName: "externalscaler.ExternalScaler",
         definition: ExternalScaler.service,
         handlers: keda.handlers,
@@ -144,6 +147,7 @@ async function startServers(
       startGrpcServer({
         host,
         port: ports.switchers,
+        credentials,
         serviceName: "variscale.switcher.v1.SwitcherControl",
         definition: SwitcherControl.service,
         handlers: follow.handlers,

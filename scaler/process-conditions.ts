@@ -10,6 +10,7 @@ export const PROCESS_CONDITION_TYPES = [
   "KubernetesWatched",
   "ScaledObjectsFound",
   "EventsWritten",
+  "CertificatesCurrent",
 ] as const;
 export type ProcessConditionType = (typeof PROCESS_CONDITION_TYPES)[number];
 

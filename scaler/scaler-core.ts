@@ -5,6 +5,8 @@ import type { Registry } from "prom-client";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
 import { createRegistry } from "../runtime/process-metrics.ts";
+import type { TlsFolder } from "../runtime/tls-folder.ts";
+import { addTlsMetrics } from "../runtime/tls-metrics.ts";
 import { packageVersion } from "../runtime/version.ts";
 import { AuditFile } from "./audit-file.ts";
 import { BoardStore } from "./board-store.ts";
@@ -35,6 +37,8 @@ export interface ScalerCoreOptions {
   readonly machineCores: number | null;
   /** Null or missing: there is no Kubernetes to look at. */
   readonly kubernetes?: ClusterOptions | null;
+  /** Mutual TLS for KEDA and switchers; null or missing: plaintext. Whoever opened it closes it, after the scaler. */
+  readonly tls?: TlsFolder | null;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Called at the end of every pass of the loop. */
@@ -68,6 +72,12 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
   const prometheus = createRegistry("scaler", packageVersion);
   const metrics = createMetrics(prometheus);
   const conditions = new ProcessConditions(logger);
+  if (options.tls) {
+    addTlsMetrics(prometheus, options.tls);
+    options.tls.watch(problem => {
+      for (const { key } of pipelines) conditions.set(key, "CertificatesCurrent", problem, clock.nowMs());
+    });
+  }
   const boards = new BoardStore(error => logger.error({ err: error }, "a reader of boards failed"));
   const registry = new SwitcherRegistry();
   const audit = stateDir === null ? null : openAudit(stateDir, options, conditions, metrics);

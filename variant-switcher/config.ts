@@ -38,6 +38,8 @@ export interface SwitcherConfig {
   readonly ports: { readonly http: number; readonly admin: number; readonly metrics: number };
   /** host:port of the scaler; null: there is none. */
   readonly scalerAddress: string | null;
+  /** Mutual TLS towards the scaler: has tls.crt, tls.key and ca.crt; null: plaintext. */
+  readonly tlsFolder: string | null;
   /** host:port under which gateways reach this switcher; null: `host` and the port that it got. */
   readonly advertiseAddress: string | null;
   /** Keeps the last Assignment; null: it is forgotten at the end. */

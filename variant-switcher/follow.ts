@@ -7,6 +7,7 @@ import type { Directive__Output } from "../proto/generated/variscale/switcher/v1
 import type { SwitcherControlClient } from "../proto/generated/variscale/switcher/v1/SwitcherControl.ts";
 import type { SwitcherReport } from "../proto/generated/variscale/switcher/v1/SwitcherReport.ts";
 import { loadProto } from "../runtime/grpc.ts";
+import type { TlsFolder } from "../runtime/tls-folder.ts";
 import type { Assignments } from "./assignments.ts";
 import { backoffMs } from "./backoff.ts";
 import type { SwitcherConfig } from "./config.ts";
@@ -28,6 +29,8 @@ export interface FollowOptions {
   readonly status: () => SwitcherStatus;
   /** The scaler wants no new work to be taken and the queue to be emptied; resolves when that is done. */
   readonly drain: () => Promise<void>;
+  /** Null: plaintext. */
+  readonly tls: TlsFolder | null;
   readonly logger: Logger;
 }
 
@@ -62,7 +65,8 @@ export class Follow {
 
   #connect(address: string): void {
     const { SwitcherControl } = loadProto<ProtoGrpcType>("switcher.proto").variscale.switcher.v1;
-    const client = new SwitcherControl(address, credentials.createInsecure(), { ...KEEPALIVE, ...NO_OWN_BACKOFF });
+    const secured = this.#options.tls?.channelCredentials() ?? credentials.createInsecure();
+    const client = new SwitcherControl(address, secured, { ...KEEPALIVE, ...NO_OWN_BACKOFF });
     const stream = client.follow();
     this.#client = client;
     this.#stream = stream;

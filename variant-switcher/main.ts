@@ -2,8 +2,8 @@ import { type HttpServer, type Route, startHttpServer } from "../runtime/http-se
 import { metricsRoute } from "../runtime/process-metrics.ts";
 import { adminRoutes } from "./admin-routes.ts";
 import { DataServer } from "./data-server.ts";
-import type { Follow } from "./follow.ts";
 import { oipRoutes } from "./oip-routes.ts";
+import { ScalerLink } from "./scaler-link.ts";
 import { switcherStatus } from "./status.ts";
 import { type PartsOptions, SwitcherParts } from "./switcher-parts.ts";
 
@@ -17,6 +17,8 @@ const CLOSE_MS = 1000;
 export interface SwitcherOptions extends PartsOptions {
   /** How long to wait for the scaler's first Assignment. Default 10 s. */
   readonly firstWordMs?: number;
+  /** How long until certificates towards the scaler that can't be used are looked at again. Default 5 s. */
+  readonly linkRetryMs?: number;
 }
 
 /** A running variant-switcher. */
@@ -40,13 +42,13 @@ export async function startSwitcher(options: SwitcherOptions): Promise<Switcher>
     const routes = [metricsRoute(parts.registry), ...probeRoutes(parts)];
     const metrics = await startHttpServer({ host, port: ports.metrics, routes, logger });
     servers.push(metrics);
-    const follow = await startFollowing(options, parts, data.port);
+    const link = linkToScaler(options, parts, data.port);
     const firstWord = startServing(options, parts);
     const close = async (graceMs: number): Promise<void> => {
       parts.end();
       clearTimeout(firstWord);
       await data.close(graceMs);
-      follow?.close();
+      link?.close();
       await Promise.all([parts.close(), admin.close(CLOSE_MS), metrics.close(CLOSE_MS)]);
     };
     let closing: Promise<void> | null = null;
@@ -86,24 +88,20 @@ function startData({ config, logger }: SwitcherOptions, parts: SwitcherParts): P
   });
 }
 
-/** gRPC is loaded only where there is a scaler. */
-async function startFollowing(
-  options: SwitcherOptions,
-  parts: SwitcherParts,
-  httpPort: number,
-): Promise<Follow | null> {
-  const { config, logger } = options;
+function linkToScaler(options: SwitcherOptions, parts: SwitcherParts, httpPort: number): ScalerLink | null {
+  const { config, logger, linkRetryMs } = options;
   const { scalerAddress } = config;
   if (scalerAddress === null) return null;
-  const { Follow } = await import("./follow.ts");
   const host = config.host.includes(":") ? `[${config.host}]` : config.host;
-  return new Follow({
+  return new ScalerLink({
     config,
     scalerAddress,
     address: config.advertiseAddress ?? `${host}:${httpPort}`,
     assignments: parts.assignments,
     status: () => switcherStatus(parts),
     drain: () => parts.drain(),
+    registry: parts.registry,
+    ...(linkRetryMs !== undefined && { retryMs: linkRetryMs }),
     logger,
   });
 }

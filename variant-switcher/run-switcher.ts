@@ -17,6 +17,7 @@ const FLAGS = {
   config: { type: "string" },
   pod: { type: "string" },
   "scaler-address": { type: "string" },
+  "tls-folder": { type: "string" },
   "advertise-address": { type: "string" },
   "model-folder": { type: "string" },
   "state-file": { type: "string" },
@@ -68,6 +69,7 @@ function readConfig(args: readonly string[]): SwitcherConfig {
   const above = {
     pod: values.pod,
     scalerAddress: values["scaler-address"],
+    tlsFolder: values["tls-folder"],
     advertiseAddress: values["advertise-address"],
     modelFolder: values["model-folder"],
     stateFile: values["state-file"],

@@ -1,6 +1,8 @@
 import { hostname } from "node:os";
 import { type Command, Option } from "commander";
+import type { Logger } from "pino";
 import type { LogLevel } from "../../runtime/logger.ts";
+import type { TlsFolder } from "../../runtime/tls-folder.ts";
 import type { ClusterOptions } from "../../scaler/cluster.ts";
 import { defaultStateFolder } from "../folders.ts";
 import { parseLoadSource } from "../load-source.ts";
@@ -16,6 +18,7 @@ interface ScalerFlags {
   readonly kubernetes: "auto" | "on" | "off";
   readonly context?: string;
   readonly hpaTolerance: number;
+  readonly tlsFolder?: string;
   readonly logLevel: LogLevel;
   readonly set: readonly string[];
 }
@@ -63,6 +66,10 @@ export function addScaler(program: Command): void {
       text => parseNumber(text, 0, 1),
       0.1,
     )
+    .option(
+      "--tls-folder <folder>",
+      "mutual TLS for KEDA and switchers: has tls.crt, tls.key and ca.crt, read again when they change",
+    )
     .addOption(setOption())
     .addOption(logLevelOption("info"))
     .addHelpText("after", HELP)
@@ -74,6 +81,7 @@ export function addScaler(program: Command): void {
       const { shutdownOnSignal } = await import("../../runtime/shutdown.ts");
       const { startScaler } = await import("../../scaler/main.ts");
       const logger = createLogger("scaler", flags.logLevel);
+      const tls = flags.tlsFolder === undefined ? null : await openTls(flags.tlsFolder, logger);
       const scaler = await startScaler({
         pipelines: paths.map(path => readPipeline(path, { set: flags.set })),
         loadSources: Object.fromEntries(flags.loadSource.map(pair => parseLoadSource(pair, process.env))),
@@ -82,6 +90,7 @@ export function addScaler(program: Command): void {
         stateDir: flags.stateDir,
         machineCores: null,
         kubernetes: await kubernetesOf(flags),
+        tls,
         token: process.env["VARISCALE_TOKEN"] ?? null,
         logger,
       });
@@ -97,4 +106,9 @@ async function kubernetesOf(flags: ScalerFlags): Promise<ClusterOptions | null> 
   const isAsked = flags.kubernetes === "on" || context !== null;
   const config = isAsked ? findKubernetes({ env, context }) : inClusterKubernetes({ env });
   return config && { config, hpaTolerance: flags.hpaTolerance, instance: hostname() };
+}
+
+async function openTls(folder: string, logger: Logger): Promise<TlsFolder> {
+  const { TlsFolder } = await import("../../runtime/tls-folder.ts");
+  return TlsFolder.open({ folder, logger });
 }

@@ -39,6 +39,7 @@ export function switcherConfig(
     adminToken: null,
     ports: { http: 0, admin: 0, metrics: 0 },
     scalerAddress,
+    tlsFolder: null,
     advertiseAddress: null,
     stateFile,
     queue: { maxRows: 1024, maxBytes: 256 * 1024 * 1024 },

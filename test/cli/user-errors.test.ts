@@ -91,6 +91,7 @@ describe("variscale, told what it can't do", function () {
       [["up", file("binary.yaml", "\u0000\u0001\u0002")], 2, /binary\.yaml is not valid/],
       [["up", file("text.yaml", "a: [")], 2, /text\.yaml is not valid:\n {2}line 1/],
       [["scaler", broken({ slo: {} })], 2, /spec\.slo\.latencyMs/],
+      [["scaler", pipeline, "--tls-folder", folder.path], 1, /TLS folder .*: tls\.crt can't be read: ENOENT/],
       [["up", broken({ measurements: "." })], 1, /which .* names, can't be read: EISDIR.*Correct `spec\.measurements`/],
       [["gateway", broken({ code: "./gone.js" }), "--endpoint", "first=127.0.0.1:1"], 1, /there is no file .*gone\.js/],
       [["demo", "--csv", file("load.csv", "10\n-1\n")], 2, /load\.csv, line 2: `-1` is not a rate/],

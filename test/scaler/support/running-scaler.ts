@@ -36,8 +36,10 @@ export function refOf(stage = "detect", more: Partial<Ref> = {}): Ref {
 export class KedaClient {
   readonly raw: ExternalScalerClient;
 
-  constructor(port: number) {
-    this.raw = new ExternalScaler(`127.0.0.1:${port}`, credentials.createInsecure());
+  constructor(port: number, secured = credentials.createInsecure()) {
+    // A channel of its own, so that every client opens its own connection.
+    const options = { "grpc.use_local_subchannel_pool": 1 };
+    this.raw = new ExternalScaler(`localhost:${port}`, secured, options);
   }
 
   spec(ref: Ref): Promise<GetMetricSpecResponse__Output> {
