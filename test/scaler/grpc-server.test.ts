@@ -31,7 +31,7 @@ describe("startGrpcServer()", () => {
     await running.close();
   });
 
-  it("tells those who watch its health that it serves, and that it stops; the watch ends with OK", async () => {
+  it("T26: stops although its health is watched: it says so, and ends the watch with OK", async () => {
     const watches = ["", "externalscaler.ExternalScaler"].map(service => watch(client, service));
     const unknown = watch(client, "other");
     await until(() => [...watches, unknown].every(one => one.messages.length === 1), "the first status");

@@ -39,17 +39,26 @@ function board(replicasNow: number, more: Partial<PipelineBoard["stages"][number
 describe("metricsOf()", () => {
   const value = (replicas: number) => metricsOf(pipeline, detect, board(replicas), 0, 30_000).metricValues?.[0];
 
-  it("T11 fills both fields, with zero as well", () => {
+  it("T11: fills both fields, with zero as well", () => {
     for (const replicas of [0, 1, 17]) {
       assert.equal(value(replicas)?.metricValue, replicas);
       assert.equal(value(replicas)?.metricValueFloat, replicas);
     }
   });
 
-  it("T9 lets nothing out that is no replica count: KEDA would take it for 0", () => {
-    const others = fc.double().filter(number => !Number.isSafeInteger(number) || number < 0);
+  it("T9: lets out nothing that is not finite or below zero, which KEDA would take for 0", () => {
+    const others = fc.oneof(fc.constantFrom(Number.NaN, Infinity, -Infinity), fc.double({ max: -1e-9, noNaN: true }));
     fc.assert(
       fc.property(others, replicas => {
+        assert.throws(() => value(replicas), { code: "unavailable", message: /is no replica count/ });
+      }),
+    );
+  });
+
+  it("T10: lets out no fraction, which the HPA would round up", () => {
+    const fractions = fc.double({ min: 0, max: 1e6, noNaN: true }).filter(number => !Number.isInteger(number));
+    fc.assert(
+      fc.property(fractions, replicas => {
         assert.throws(() => value(replicas), { code: "unavailable", message: /is no replica count/ });
       }),
     );
@@ -77,7 +86,7 @@ describe("isActive()", () => {
 });
 
 describe("metricNameOf()", () => {
-  it("T12 has letters, digits and dashes alone", () => {
+  it("T12: has letters, digits and dashes alone", () => {
     const dotted = testPipeline({ name: "a.b-1", stages: ["c.d"] });
     assert.equal(metricNameOf(dotted, dotted.stages[0] as Stage), "variscale-a-b-1-c-d");
   });

@@ -1,32 +1,13 @@
 import assert from "node:assert/strict";
-import { type Client, credentials, loadPackageDefinition, status } from "@grpc/grpc-js";
-import { fromJSON } from "@grpc/proto-loader";
+import { status } from "@grpc/grpc-js";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, it } from "mocha";
-import protobuf from "protobufjs";
 import type { GetMetricSpecResponse__Output } from "../../proto/generated/externalscaler/GetMetricSpecResponse.ts";
 import type { IsActiveResponse__Output } from "../../proto/generated/externalscaler/IsActiveResponse.ts";
 import type { Refusal, ScaledObjectName } from "../../scaler/refusals.ts";
 import { until } from "./support/manual-clock.ts";
 import { Received, RunningScaler, refOf } from "./support/running-scaler.ts";
 import { testPipeline } from "./support/test-pipeline.ts";
-
-/** The contract before KEDA 2.17: integers only, and no StreamMetricSpec. */
-const OLD_PROTO = `
-syntax = "proto3"; package externalscaler;
-service ExternalScaler {
-  rpc IsActive(ScaledObjectRef) returns (IsActiveResponse) {}
-  rpc StreamIsActive(ScaledObjectRef) returns (stream IsActiveResponse) {}
-  rpc GetMetricSpec(ScaledObjectRef) returns (GetMetricSpecResponse) {}
-  rpc GetMetrics(GetMetricsRequest) returns (GetMetricsResponse) {}
-}
-message ScaledObjectRef { string name = 1; string namespace = 2; map<string, string> scalerMetadata = 3; }
-message IsActiveResponse { bool result = 1; }
-message GetMetricSpecResponse { repeated MetricSpec metricSpecs = 1; }
-message MetricSpec { string metricName = 1; int64 targetSize = 2; }
-message GetMetricsRequest { ScaledObjectRef scaledObjectRef = 1; string metricName = 2; }
-message GetMetricsResponse { repeated MetricValue metricValues = 1; }
-message MetricValue { string metricName = 1; int64 metricValue = 2; }`;
 
 describe("KedaService", () => {
   let running: RunningScaler;
@@ -40,15 +21,16 @@ describe("KedaService", () => {
     assert.deepEqual(metricSpecs, [{ metricName: "variscale-cards-detect", targetSize: 1, targetSizeFloat: 1 }]);
   });
 
-  it("fails GetMetrics with UNAVAILABLE before the first plan, and is active", async () => {
+  it("T5: fails GetMetrics alone while there is no plan: with GetMetricSpec failing too, KEDA's fallback would not come", async () => {
     await assert.rejects(running.keda.metrics(refOf()), {
       code: status.UNAVAILABLE,
       details: /no plan for shop\/cards/,
     });
+    assert.equal((await running.keda.spec(refOf())).metricSpecs.length, 1);
     assert.equal((await running.keda.isActive(refOf())).result, true);
   });
 
-  it("T8 returns exactly one value, T10 a whole one, in both fields", async () => {
+  it("T8: returns exactly one value, the stage's replica count", async () => {
     await running.planFor(100);
     const { metricValues } = await running.keda.metrics(refOf());
     const replicas = running.board?.stages[0]?.replicasNow;
@@ -58,13 +40,21 @@ describe("KedaService", () => {
     ]);
   });
 
-  it("T12 keeps the metric's name, whatever it is asked for", async () => {
+  it("T12: keeps the metric's name, whatever it is asked for", async () => {
     await running.planFor(10);
     for (const asked of ["variscale-cards-detect", "s0-variscale-cards-detect", "", "other"])
       assert.equal((await running.keda.metrics(refOf(), asked)).metricValues[0]?.metricName, "variscale-cards-detect");
   });
 
-  it("T13 answers from the last board while the loop stands still, until it is too old", async () => {
+  it("T17: tells the whole count while the stage is at zero: the HPA goes there with its next look", async () => {
+    await running.planFor(300);
+    const stage = running.board?.stages[0];
+    assert.equal(stage?.replicasReady, 0);
+    assert.ok((stage?.replicasNow ?? 0) > 1, JSON.stringify(stage));
+    assert.equal(await running.keda.replicas(refOf()), stage?.replicasNow);
+  });
+
+  it("T13: answers from the last board while the loop stands still, until it is too old", async () => {
     await running.planFor(50);
     const before = await running.keda.replicas(refOf());
     running.clock.set(running.clock.nowMs() + 30_000);
@@ -129,13 +119,13 @@ describe("KedaService", () => {
     }
   });
 
-  it("T7 streams the spec at once, the same that GetMetricSpec tells, and T28 does so from the first connection on", async () => {
+  it("T7: streams the spec at once, the same that GetMetricSpec tells", async () => {
     const stream = new Received<GetMetricSpecResponse__Output>(running.keda.raw.StreamMetricSpec(refOf()));
     await until(() => stream.messages.length === 1, "the spec");
     assert.deepEqual(stream.messages[0], await running.keda.spec(refOf()));
   });
 
-  it("T16 repeats that a stage is active while it is at zero, and T15 stays silent above", async () => {
+  it("T16: repeats that a stage is active while it is at zero", async () => {
     const stream = new Received<IsActiveResponse__Output>(running.keda.raw.StreamIsActive(refOf()));
     await until(() => stream.messages.length === 1, "the first activity");
     await running.planFor(20);
@@ -143,6 +133,12 @@ describe("KedaService", () => {
     const atZero = stream.messages.length;
     assert.ok(atZero >= 3, `${atZero} messages while at zero`);
     assert.ok(stream.messages.every(message => message.result));
+  });
+
+  it("T15: does not repeat it above zero, which would put off the way to zero", async () => {
+    const stream = new Received<IsActiveResponse__Output>(running.keda.raw.StreamIsActive(refOf()));
+    await until(() => stream.messages.length === 1, "the first activity");
+    await running.planFor(20);
     const switcher = running.switcher();
     await running.runUntil(
       board => board.stages[0]?.replicasReady === 1,
@@ -156,35 +152,13 @@ describe("KedaService", () => {
     assert.equal(stream.messages.length, ready);
   });
 
-  it("T14 and T26 ends streams with OK when the scaler stops, and stops although they were open", async () => {
+  it("T14: ends streams with OK when the scaler stops", async () => {
     const activity = new Received(running.keda.raw.StreamIsActive(refOf()));
     const spec = new Received(running.keda.raw.StreamMetricSpec(refOf()));
     await until(() => activity.messages.length + spec.messages.length === 2, "both streams");
     await running.scaler.close();
     await until(() => activity.ended !== null && spec.ended !== null, "the end");
     assert.deepEqual([activity.ended?.code, spec.ended?.code], [status.OK, status.OK]);
-  });
-
-  it("serves a client of the contract before KEDA 2.17, integers only", async () => {
-    await running.planFor(100);
-    const json = protobuf.parse(OLD_PROTO, { keepCase: true }).root.toJSON();
-    const definition = fromJSON(json, { longs: Number, defaults: true });
-    const { ExternalScaler } = loadPackageDefinition(definition)["externalscaler"] as unknown as {
-      ExternalScaler: new (address: string, creds: unknown) => Client & Record<string, (...args: unknown[]) => void>;
-    };
-    const client = new ExternalScaler(`127.0.0.1:${running.scaler.ports.keda}`, credentials.createInsecure());
-    const ask = (method: string, request: unknown) =>
-      new Promise((resolve, reject) =>
-        client[method]?.(request, (error: Error | null, value: unknown) => (error ? reject(error) : resolve(value))),
-      );
-    assert.deepEqual(await ask("GetMetricSpec", refOf()), {
-      metricSpecs: [{ metricName: "variscale-cards-detect", targetSize: 1 }],
-    });
-    assert.deepEqual(await ask("GetMetrics", { scaledObjectRef: refOf(), metricName: "m" }), {
-      metricValues: [{ metricName: "variscale-cards-detect", metricValue: running.board?.stages[0]?.replicasNow }],
-    });
-    assert.deepEqual(await ask("IsActive", refOf()), { result: true });
-    client.close();
   });
 
   it("answers every trigger metadata with OK or INVALID_ARGUMENT", async function () {
