@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { ACCESS_RULES } from "../../cli/manifests/access-rules.ts";
+import { scaledObjectOf } from "../../cli/manifests/scaled-object.ts";
+import { parsePipelineFile } from "../../domain/pipeline-file.ts";
+import { packageFolder, packageVersion } from "../../runtime/version.ts";
+import { parseSwitcherConfig } from "../../variant-switcher/parse-config.ts";
+import { ID_CARD, type KubernetesObject, lint, refusal, render } from "./helm.ts";
+
+const EVERYTHING = [
+  ...ID_CARD,
+  "--set=mode=active,networkPolicy.enabled=true,monitoring.enabled=true,scaler.podDisruptionBudget.enabled=true",
+  "--set=switcher.podDisruptionBudget.enabled=true,scaler.state.persistence.enabled=true,scaler.token.existingSecret=t",
+  "--set=gateway.podLabels.a=b,scaler.podAnnotations.a=b,switcher.podLabels.a=b,scaledObjects.annotations.a=b",
+] as const;
+
+function named(objects: readonly KubernetesObject[], kind: string, name: string): KubernetesObject {
+  const found = objects.find(object => object.kind === kind && object.metadata.name === name);
+  assert.ok(found, `there is no ${kind} ${name}`);
+  return found;
+}
+
+/** Every pod of the objects, by the name of what has it. */
+function podsOf(
+  objects: readonly KubernetesObject[],
+): readonly { name: string; labels: object; spec: KubernetesObject }[] {
+  return objects.flatMap(({ kind, metadata, spec }) => {
+    if (kind === "Pod") return [{ name: metadata.name, labels: metadata.labels, spec }];
+    const template = spec?.template;
+    return template ? [{ name: metadata.name, labels: template.metadata.labels, spec: template.spec }] : [];
+  });
+}
+
+const pipelineOf = (objects: readonly KubernetesObject[]) => {
+  const { data } = named(objects, "ConfigMap", "variscale-id-card");
+  const parsed = parsePipelineFile(data["pipeline.yaml"], name => data[name] ?? null);
+  assert.ok(parsed.ok, JSON.stringify(parsed));
+  return parsed.pipeline;
+};
+
+describe("the chart", () => {
+  it("is clean for helm lint --strict", () => {
+    assert.match(lint(...ID_CARD), /0 chart\(s\) failed/);
+    lint(...EVERYTHING);
+  });
+
+  it("has the version of the package as its image's tag", () => {
+    for (const { spec } of podsOf(render(...ID_CARD)))
+      for (const { image } of spec.containers) assert.equal(image, `registry.example/variscale:${packageVersion}`);
+  });
+
+  it("makes every object once, in the release's namespace", () => {
+    const objects = render(...EVERYTHING);
+    const names = objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+    assert.equal(new Set(names).size, names.length, names.join("\n"));
+    for (const { metadata } of objects) assert.equal(metadata.namespace, "shop");
+  });
+
+  it("gives switchers a configuration that they take, with what was measured", () => {
+    const { data } = named(render(...ID_CARD), "ConfigMap", "variscale-id-card");
+    for (const stage of ["detection", "recognition"]) {
+      const config = parseSwitcherConfig({
+        ...JSON.parse(data[`switcher-${stage}.json`]),
+        pod: "pod-0",
+        advertiseAddress: "10.0.0.1:8000",
+        scalerAddress: "variscale-switchers.shop.svc:6001",
+      });
+      assert.deepEqual(config.pipeline, { namespace: "shop", name: "id-card" });
+      assert.ok(config.variants.length === 3 && config.variants.every(({ loadMs }) => loadMs !== null && loadMs > 0));
+    }
+  });
+
+  it("is in shadow mode by default, with ScaledObjects that KEDA leaves alone; active where it is told", () => {
+    const pausedOf = (objects: readonly KubernetesObject[]) =>
+      named(objects, "ScaledObject", "variscale-id-card-detection").metadata.annotations?.[
+        "autoscaling.keda.sh/paused"
+      ];
+    const shadow = render(...ID_CARD);
+    assert.equal(pipelineOf(shadow).mode, "shadow");
+    assert.equal(pausedOf(shadow), "true");
+    for (const mode of ["active", "file"]) {
+      const active = render(...ID_CARD, `--set=mode=${mode}`);
+      assert.equal(pipelineOf(active).mode, "active");
+      assert.equal(pausedOf(active), undefined);
+    }
+  });
+
+  it("makes the ScaledObjects that `variscale manifests` makes", () => {
+    const objects = render(...ID_CARD, "--set=mode=active");
+    const pipeline = pipelineOf(objects);
+    for (const stage of pipeline.stages) {
+      const name = `variscale-id-card-${stage.name}`;
+      const { spec } = scaledObjectOf(pipeline, stage, {
+        scalerAddress: "variscale-scaler.shop.svc.cluster.local:6000",
+        authentication: null,
+        target: { kind: "Deployment", name, apiVersion: "apps/v1" },
+      }) as KubernetesObject;
+      assert.deepEqual(named(objects, "ScaledObject", name).spec, spec);
+    }
+  });
+
+  it("gives the scaler the rights that it needs and no others", () => {
+    const objects = render(...ID_CARD);
+    assert.deepEqual(named(objects, "Role", "variscale-scaler").rules, ACCESS_RULES);
+    const withToken = podsOf(objects).filter(({ spec }) => spec.automountServiceAccountToken !== false);
+    assert.deepEqual(
+      withToken.map(({ name }) => name),
+      ["variscale-scaler"],
+    );
+  });
+
+  it("T23: leaves the replicas of stages to KEDA", () => {
+    for (const stage of ["detection", "recognition"])
+      assert.ok(!("replicas" in named(render(...ID_CARD), "Deployment", `variscale-id-card-${stage}`).spec));
+  });
+
+  it("runs every container as the `restricted` standard asks, on a read-only root", () => {
+    for (const { name, spec } of podsOf(render(...EVERYTHING))) {
+      assert.ok(spec.securityContext.runAsNonRoot && spec.securityContext.runAsUser > 0, name);
+      for (const { securityContext: context, resources } of [...spec.containers, ...(spec.initContainers ?? [])]) {
+        assert.deepEqual(context.capabilities, { drop: ["ALL"] }, name);
+        assert.equal(context.allowPrivilegeEscalation, false, name);
+        assert.equal(context.readOnlyRootFilesystem, true, name);
+        assert.equal(context.seccompProfile.type, "RuntimeDefault", name);
+        assert.ok(resources.requests.memory && resources.limits.memory, name);
+      }
+    }
+  });
+
+  it("fits together: Services find pods and ports, mounts have volumes, volumes have ConfigMaps", () => {
+    const objects = render(...EVERYTHING);
+    const pods = podsOf(objects);
+    const matching = (selector: object) =>
+      pods.filter(({ labels }) => Object.entries(selector).every(([key, value]) => Reflect.get(labels, key) === value));
+    for (const { metadata, spec } of objects.filter(({ kind }) => kind === "Service")) {
+      const found = matching(spec.selector);
+      assert.equal(found.length, 1, metadata.name);
+      const ports = found[0]?.spec.containers.flatMap((container: KubernetesObject) => container.ports ?? []);
+      for (const { port, targetPort } of spec.ports)
+        assert.equal(
+          ports.find((known: KubernetesObject) => known.name === targetPort)?.containerPort,
+          port,
+          metadata.name,
+        );
+    }
+    for (const { name, spec } of pods) {
+      const volumes = new Map<string, KubernetesObject>(
+        spec.volumes.map((volume: KubernetesObject) => [volume.name, volume]),
+      );
+      for (const container of spec.containers)
+        for (const mount of container.volumeMounts) assert.ok(volumes.has(mount.name), `${name}: ${mount.name}`);
+      for (const { configMap } of volumes.values()) if (configMap) named(objects, "ConfigMap", configMap.name);
+    }
+    for (const { spec, metadata } of objects.filter(({ kind }) => kind === "Deployment"))
+      assert.ok(matching(spec.selector.matchLabels).some(pod => pod.name === metadata.name));
+  });
+
+  it("scales what is there already", () => {
+    const objects = render(
+      ...ID_CARD,
+      "--set=pipelines.id-card.stages.enabled=false,pipelines.id-card.gateway.enabled=false",
+      "--set=pipelines.id-card.stages.targets.detection.name=a,pipelines.id-card.stages.targets.recognition.name=b",
+      "--set=pipelines.id-card.loadSource=prometheus+http://prometheus:9090",
+    );
+    assert.deepEqual(
+      objects.filter(({ kind }) => kind === "Deployment").map(({ metadata }) => metadata.name),
+      ["variscale-scaler"],
+    );
+    const { scaleTargetRef } = named(objects, "ScaledObject", "variscale-id-card-detection").spec;
+    assert.deepEqual(scaleTargetRef, { apiVersion: "apps/v1", kind: "Deployment", name: "a" });
+  });
+
+  const refused: readonly (readonly [string, readonly string[], RegExp])[] = [
+    ["no pipeline", ["--set=image.repository=r"], /pipelines: must have at least one/],
+    ["no image", [...ID_CARD, "--set=image.repository="], /image\.repository: must name/],
+    ["a mode that there is not", [...ID_CARD, "--set=mode=dry"], /mode/],
+    ["an unknown value", [...ID_CARD, "--set=scaler.replicas=2"], /replicas/],
+    ["an unknown value of a pipeline", [...ID_CARD, "--set=pipelines.id-card.model=x"], /model/],
+    ["no models", [...ID_CARD, "--set=pipelines.id-card.models.prepare=false"], /models: must have `volume`/],
+    [
+      "a file that is not YAML",
+      [...ID_CARD, `--set-file=pipelines.id-card.file=${packageFolder}/LICENSE`],
+      /file: is not YAML/,
+    ],
+    [
+      "a file of another pipeline",
+      [...ID_CARD, `--set-file=pipelines.other.file=${packageFolder}/pipelines/id-card/pipeline.yaml`],
+      /metadata\.name must be other/,
+    ],
+    ["names that get too long", [...ID_CARD, `--set=fullnameOverride=${"a".repeat(36)}`], /at most 54 characters/],
+    [
+      "a target of no stage",
+      [...ID_CARD, "--set=pipelines.id-card.stages.targets.x.name=y"],
+      /targets\.x: is not a stage/,
+    ],
+    [
+      "stages without a target",
+      [...ID_CARD, "--set=pipelines.id-card.stages.enabled=false"],
+      /targets: must have detection/,
+    ],
+  ];
+  for (const [what, values, reason] of refused)
+    it(`refuses ${what}`, () => {
+      assert.match(refusal(...values), reason);
+    });
+});
