@@ -31,7 +31,7 @@ export class ScalerProcess {
   static async start(
     cluster: Cluster,
     pipelines: readonly ClusterPipeline[],
-    { rateRps = 1 }: { readonly rateRps?: number | null } = {},
+    { rateRps = 1, kubernetes = false }: { readonly rateRps?: number | null; readonly kubernetes?: boolean } = {},
   ): Promise<ScalerProcess> {
     used += 1;
     const host = `10.77.1.${used}`;
@@ -41,11 +41,12 @@ export class ScalerProcess {
     gateway.rateRps = rateRps ?? 0;
     if (rateRps === null) gateway.answer = response => response.writeHead(503).end();
     const args = ["--host", host, "--load-source", `gateway=${gateway.url}`, "--state-dir", join(folder, "state")];
+    const watching = ["--kubernetes", kubernetes ? "on" : "off"];
     const program = new Program({
       name: `scaler-${used}`,
       command: process.execPath,
-      args: ["--v8-pool-size=1", join(packageFolder, "dist/cli/main.js"), "scaler", ...files, ...args],
-      env: { VARISCALE_TOKEN: TOKEN },
+      args: ["--v8-pool-size=1", join(packageFolder, "dist/cli/main.js"), "scaler", ...files, ...args, ...watching],
+      env: { VARISCALE_TOKEN: TOKEN, KUBECONFIG: cluster.kubeconfig },
       logFile: join(cluster.folder, "log", `scaler-${used}`),
     });
     const scaler = new ScalerProcess(host, gateway, program);
@@ -70,8 +71,13 @@ export class ScalerProcess {
 
   /** Pins the replicas of a stage, and waits until that is what KEDA is told. Gives the time of it, ms since 1970. */
   async pin(pipeline: ClusterPipeline, stage: string, replicas: number): Promise<number> {
-    await this.#change("PUT", pipeline, JSON.stringify({ stage, replicas, ttlMs: 3_600_000 }));
+    await this.change(pipeline, stage, replicas);
     return this.untilTold(pipeline, stage, replicas);
+  }
+
+  /** Pins the replicas of a stage; KEDA may be told others. */
+  change(pipeline: ClusterPipeline, stage: string, replicas: number): Promise<void> {
+    return this.#change("PUT", pipeline, JSON.stringify({ stage, replicas, ttlMs: 3_600_000 }));
   }
 
   /** Removes all pins of a pipeline. */

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "mocha";
+import { examine } from "../../cli/doctor/doctor.ts";
+import { findKubernetes } from "../../runtime/find-kubernetes.ts";
+import { KubernetesClient } from "../../runtime/kubernetes.ts";
+import { theCluster } from "./support/hooks.ts";
+import type { Json } from "./support/kubernetes-api.ts";
+import { ScalerProcess } from "./support/scaler-process.ts";
+import { Target } from "./support/target.ts";
+import { until } from "./support/until.ts";
+
+const VIEW = { namespace: "view", name: "cards", stages: ["detect", "read"] } as const;
+
+describe("what the scaler sees and tells of a cluster", () => {
+  let scaler: ScalerProcess;
+
+  before(async () => {
+    scaler = await ScalerProcess.start(theCluster(), [VIEW], { kubernetes: true });
+  });
+
+  after(() => scaler.close());
+
+  function target(stage: string, more: object = {}): Promise<Target> {
+    const metadata = { scalerAddress: scaler.address, pipeline: "cards", stage };
+    return Target.create(theCluster(), { namespace: "view", name: stage, metadata, ...more });
+  }
+
+  async function event(reason: string): Promise<Json> {
+    let found: Json;
+    await until(async () => {
+      found = (await theCluster().api.list("Event", "view")).find(one => one.reason === reason);
+      return found !== undefined;
+    }, `an Event ${reason}`);
+    return found;
+  }
+
+  it("T1: an HPA with a tolerance gets counts that it reaches, its ScaledObject an Event, and doctor says so", async () => {
+    const read = await target("read", { tolerance: null });
+    try {
+      await scaler.pin(VIEW, "read", 20);
+      await read.expectReplicas(20, 2, Date.now());
+      await event("VariscaleTolerance");
+      await scaler.change(VIEW, "read", 21);
+      const upMs = await scaler.untilTold(VIEW, "read", 23);
+      await read.expectReplicas(23, 2, upMs);
+      await scaler.change(VIEW, "read", 22);
+      await read.expectHeld(23, 2);
+      await scaler.change(VIEW, "read", 18);
+      const downMs = await scaler.untilTold(VIEW, "read", 18);
+      await read.expectReplicas(18, 2, downMs);
+      const client = new KubernetesClient(
+        findKubernetes({ env: { KUBECONFIG: theCluster().kubeconfig }, context: null }),
+      );
+      const options = { client, pipeline: null, namespace: "view", kedaNamespace: "keda", scalerPair: null };
+      const findings = await examine({ ...options, nowMs: Date.now() });
+      client.close();
+      const of = (check: string) => findings.find(finding => finding.check === check);
+      assert.equal(of("api-server")?.kind, "ok");
+      assert.equal(of("keda")?.kind, "ok");
+      assert.equal(of("external-metrics")?.kind, "ok");
+      assert.equal(of("scaler")?.kind, "ok");
+      assert.equal(of("tolerance")?.kind, "warn");
+    } finally {
+      await read.remove();
+    }
+  });
+
+  it("a stage that is not there gives an Event that the ScaledObject's owner finds", async () => {
+    const wrong = await Target.create(
+      theCluster(),
+      {
+        namespace: "view",
+        name: "blurred",
+        metadata: { scalerAddress: scaler.address, pipeline: "cards", stage: "blur" },
+      },
+      { hpa: false },
+    );
+    try {
+      const found = await event("VariscaleUnknownStage");
+      assert.match(found.note, /no stage `blur`/);
+      const { metadata } = await wrong.scaledObject();
+      assert.equal(found.regarding.uid, metadata.uid);
+      assert.equal(found.regarding.name, "blurred");
+    } finally {
+      await wrong.remove();
+    }
+  });
+});
