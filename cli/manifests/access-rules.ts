@@ -1,5 +1,5 @@
 /** What the scaler reads and writes in the namespaces of its pipelines. */
-const ACCESS_RULES = [
+export const ACCESS_RULES = [
   { apiGroups: ["keda.sh"], resources: ["scaledobjects"], verbs: ["get", "list", "watch"] },
   { apiGroups: ["autoscaling"], resources: ["horizontalpodautoscalers"], verbs: ["get", "list", "watch"] },
   { apiGroups: ["apps"], resources: ["deployments", "statefulsets"], verbs: ["get", "list", "watch"] },
