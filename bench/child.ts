@@ -10,8 +10,8 @@ export class Child {
   readonly #process: ChildProcess;
 
   /** `core`: null leaves the choice to the operating system. */
-  constructor(script: string, args: readonly string[], core: number | null) {
-    const command = [process.execPath, fileURLToPath(new URL(script, import.meta.url)), ...args];
+  constructor(script: string, args: readonly string[], core: number | null, nodeFlags: readonly string[] = []) {
+    const command = [process.execPath, ...nodeFlags, fileURLToPath(new URL(script, import.meta.url)), ...args];
     const pinned = core === null || !canPin ? command : ["taskset", "-c", String(core), ...command];
     const [file = "", ...rest] = pinned;
     this.#process = spawn(file, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"] });

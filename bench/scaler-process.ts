@@ -5,6 +5,7 @@ import { keepHeapSmall } from "../runtime/small-heap.ts";
 keepHeapSmall();
 const { createLogger } = await import("../runtime/logger.ts");
 const { startScaler } = await import("../scaler/main.ts");
+const { memoryMessage } = await import("./memory-message.ts");
 const { generatedPipeline } = await import("./scaler-pipelines.ts");
 
 const [count = "1", url = "", stateDir = ""] = process.argv.slice(2);
@@ -18,9 +19,9 @@ const scaler = await startScaler({
   machineCores: null,
   logger: createLogger("scaler", "warn"),
 });
-process.on("message", message => {
-  if (message === "memory") process.send?.({ kind: "memory", ...process.memoryUsage(), cpu: process.cpuUsage() });
-  if (message === "close") {
+process.on("message", (message: { readonly kind: "memory" | "close" }) => {
+  if (message.kind === "memory") process.send?.(memoryMessage());
+  if (message.kind === "close") {
     scaler.close().then(
       () => process.exit(0),
       () => process.exit(1),

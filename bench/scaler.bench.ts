@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,8 +7,10 @@ import { initialState } from "../control/control-state.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
 import { tick } from "../control/tick.ts";
 import type { TickInput } from "../control/tick-input.ts";
-import { packageFolder } from "../runtime/version.ts";
 import { type Figure, figure } from "./figure.ts";
+import type { MemoryMessage } from "./memory-message.ts";
+import { kedaFigures } from "./scaler-keda.ts";
+import { scalerNodeFlags } from "./scaler-node-flags.ts";
 import { generatedPipeline, STAGES } from "./scaler-pipelines.ts";
 import { startKeda, startLoad, startSwitchers } from "./scaler-surroundings.ts";
 
@@ -19,9 +21,14 @@ const SHORT_SECONDS = 30;
 const TICKS = 500;
 const WARM_UP_TICKS = 100;
 
-/** Memory of a scaler with 100 pipelines of three stages after five minutes, and the time of one tick that plans. */
+/**
+ * Memory of a scaler with 100 pipelines of three stages after five minutes, the time of one tick that plans, and how KEDA is
+ * answered.
+ */
 export async function scalerSuite(): Promise<Figure[]> {
-  return [controlTickMs(), await scalerRssMiB(process.argv.includes("--short") ? SHORT_SECONDS : RUN_SECONDS)];
+  const isShort = process.argv.includes("--short");
+  const rss = await scalerRssMiB(isShort ? SHORT_SECONDS : RUN_SECONDS);
+  return [controlTickMs(), rss, ...(await kedaFigures(isShort))];
 }
 
 /** Median of a tick in which the plan is always due, at a rate that is new each time; three replicas a stage are connected. */
@@ -98,7 +105,7 @@ async function scalerRssMiB(seconds: number): Promise<Figure> {
   const stateDir = mkdtempSync(join(tmpdir(), "variscale-bench-"));
   const load = await startLoad();
   const script = fileURLToPath(new URL("./scaler-process.js", import.meta.url));
-  const child = fork(script, [String(PIPELINES), load.url, stateDir], { execArgv: nodeFlags() });
+  const child = fork(script, [String(PIPELINES), load.url, stateDir], { execArgv: scalerNodeFlags() });
   try {
     const { ports } = (await messageOf(child, "started")) as { ports: Record<"keda" | "switchers" | "http", number> };
     const switchers = startSwitchers(ports.switchers, PIPELINES);
@@ -127,27 +134,13 @@ async function scalerRssMiB(seconds: number): Promise<Figure> {
   }
 }
 
-/** The flags that `npm run start:scaler` gives to node. */
-function nodeFlags(): string[] {
-  const { scripts } = JSON.parse(readFileSync(join(packageFolder, "package.json"), "utf8")) as {
-    scripts: Record<string, string>;
-  };
-  return (scripts["start:scaler"] ?? "").split(" ").filter(word => word.startsWith("--"));
-}
-
-interface Reading {
-  readonly rss: number;
-  readonly heapUsed: number;
-  readonly cpu: { readonly user: number; readonly system: number };
-}
-
-async function readMemory(child: ChildProcess, metricsUrl: string, seconds: number): Promise<readonly Reading[]> {
-  const readings: Reading[] = [];
+async function readMemory(child: ChildProcess, metricsUrl: string, seconds: number): Promise<readonly MemoryMessage[]> {
+  const readings: MemoryMessage[] = [];
   for (let passed = 0; passed < seconds; passed += 5) {
     await new Promise(resolve => setTimeout(resolve, 5000));
     if (passed % 15 === 0) await (await fetch(metricsUrl)).text();
-    child.send("memory");
-    readings.push((await messageOf(child, "memory")) as unknown as Reading);
+    child.send({ kind: "memory" });
+    readings.push((await messageOf(child, "memory")) as unknown as MemoryMessage);
   }
   return readings;
 }
@@ -170,7 +163,7 @@ function messageOf(child: ChildProcess, kind: string): Promise<Record<string, un
 async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise(resolve => child.once("exit", resolve));
-  child.send("close");
+  child.send({ kind: "close" });
   const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
   await ended;
   clearTimeout(timer);
