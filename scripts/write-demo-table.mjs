@@ -1,4 +1,5 @@
 // Writes the demo's result into README.md: npm run --silent demo -- --output json | node scripts/write-demo-table.mjs
+import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
@@ -63,3 +64,4 @@ writeFileSync(
   readme,
   text.replace(marks, (_all, start, end) => `${start}\n${table}\n\n${end}`),
 );
+execFileSync("npx", ["biome", "format", "--write", readme], { stdio: "inherit" });

@@ -41,7 +41,7 @@ describe("prepareModels()", () => {
       );
     }
     assert.equal((await readdir(targetDir)).length, recipes.length);
-  }).timeout(20_000);
+  });
 
   it("leaves a right file alone and makes a damaged one again", async () => {
     const recipe = recipeOf("nano");

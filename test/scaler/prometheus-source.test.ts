@@ -277,8 +277,7 @@ describe("openPrometheusSource()", () => {
     await polled(1);
   });
 
-  it("is broken by no answer, whatever it is", async function () {
-    this.timeout(20_000);
+  it("is broken by no answer, whatever it is", async () => {
     const value = fc.oneof(fc.constantFrom("1", "NaN", "-1", "1e300", "", "x", "+Inf"), fc.string(), fc.jsonValue());
     const time = fc.oneof(
       fc.integer({ min: START_MS / 1000 - 100, max: START_MS / 1000 + 100 }),

@@ -267,7 +267,7 @@ describe("doctor", () => {
     await wrong("scaler", "fail", /does not answer/);
     trigger().metadata.scalerAddress = "scaler.no-such-namespace.svc.cluster.local:6000";
     await wrong("scaler", "warn", /known in the cluster alone/);
-  }).timeout(20_000);
+  });
 
   it("checks the certificates that KEDA presents and the scaler's own", async () => {
     api.put(AUTHENTICATIONS, {

@@ -16,8 +16,7 @@ import { recipes } from "../../../pipelines/id-card/models.ts";
 let pipeline: Pipeline;
 let models: string;
 
-before(async function () {
-  this.timeout(20_000);
+before(async () => {
   const result = parsePipelineFile(await readFile(join(PIPELINE_FOLDER, "pipeline.yaml"), "utf8"), () => null);
   assert.ok(result.ok, JSON.stringify(result));
   pipeline = result.pipeline;
@@ -91,7 +90,7 @@ describe("pipelines/id-card", () => {
         await session.release();
       }
     }
-  }).timeout(20_000);
+  });
 
   it("reads cards with the heaviest variants, whatever the batch", async () => {
     const detector = await open("detection", "v4-640");
@@ -125,7 +124,7 @@ describe("pipelines/id-card", () => {
     assert.ok(right >= 2 && fields >= 13, `${right} cards, ${fields} fields`);
     await detector.release();
     await recogniser.release();
-  }).timeout(20_000);
+  });
 
   it("answers with empty fields where nothing was found", async () => {
     const [item] = await firstItems();
