@@ -58,6 +58,8 @@ class Watch<T> implements KubernetesWatch<T> {
   /** Null: list first. */
   #version: string | null = null;
   #failures = 0;
+  /** The last failure was a version that is too old. */
+  #isExpired = false;
 
   constructor(options: KubernetesWatchOptions<T>) {
     this.#options = options;
@@ -74,6 +76,7 @@ class Watch<T> implements KubernetesWatch<T> {
         if (this.#version === null) await this.#list();
         await this.#watch();
         this.#failures = 0;
+        this.#isExpired = false;
         // A proxy that ends watches at once must not be asked without a pause.
         await this.#pause(BACKOFF_MS);
       } catch (thrown) {
@@ -84,14 +87,16 @@ class Watch<T> implements KubernetesWatch<T> {
 
   async #fail(error: VariscaleError): Promise<void> {
     const isTooOld = error.code === "aborted" && this.#version !== null;
-    const isFirst = this.#failures === 0;
     // Where watching fails twice, its version may be the cause.
-    if (isTooOld || !isFirst) this.#version = null;
+    if (isTooOld || this.#failures > 0) this.#version = null;
     if (!isTooOld) {
       this.problem = error.message;
       this.#options.onChange();
     }
-    const backoffMs = isTooOld && isFirst ? 0 : Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** this.#failures);
+    // The server answers: however long it was away, what is old now is not kept for longer. Only once more and again is waited for.
+    if (isTooOld && !this.#isExpired) this.#failures = 0;
+    const backoffMs = isTooOld && !this.#isExpired ? 0 : Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** this.#failures);
+    this.#isExpired = isTooOld;
     this.#failures = Math.min(16, this.#failures + 1);
     await this.#pause(backoffMs);
   }
@@ -145,6 +150,7 @@ class Watch<T> implements KubernetesWatch<T> {
     }
     this.#contact();
     this.#failures = 0;
+    this.#isExpired = false;
     const metadata = object?.["metadata"] as Record<string, unknown> | undefined;
     if (typeof metadata?.["resourceVersion"] === "string") this.#version = metadata["resourceVersion"];
     if (type === "BOOKMARK") return;

@@ -73,7 +73,7 @@ describe("a scaler in a cluster", () => {
 
   /** Ticks until it holds. */
   async function ticked(holds: (page: Page) => boolean): Promise<Page> {
-    for (let i = 0; i < 200; i++) {
+    for (let i = 0; i < 1000; i++) {
       await running.clock.advance(1000);
       const now = await page();
       if (holds(now)) return now;
