@@ -57,6 +57,8 @@ export async function startCluster(tools: Tools, folder: string): Promise<Cluste
     ...KEDA_ENV,
     POD_NAME: "keda-operator-0",
     OPERATOR_NAME: "keda-operator",
+    // Hundreds of ScaledObjects come and go at once.
+    KEDA_SCALEDOBJECT_CTRL_MAX_RECONCILES: "50",
   });
   const adapterArguments = adapterArgs(kedaCertificates, kubeconfig);
   const adapter = program("keda-adapter", join(tools.keda, "bin/adapter"), adapterArguments, KEDA_ENV);

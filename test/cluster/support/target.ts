@@ -120,7 +120,7 @@ export class Target {
     const { api } = this.#cluster;
     await api.delete("ScaledObject", this.namespace, this.name);
     await api.delete("Deployment", this.namespace, this.name);
-    await until(async () => (await this.scaledObject()) === null, `${this.namespace}/${this.name} is gone`);
+    await until(async () => (await this.scaledObject()) === null, `${this.namespace}/${this.name} is gone`, 200_000);
   }
 
   #deployment(): Promise<Json> {

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "mocha";
+import { theCluster } from "./support/hooks.ts";
+import { ScalerProcess } from "./support/scaler-process.ts";
+import { Target } from "./support/target.ts";
+
+const STAGES = ["detect", "read"] as const;
+const PIPELINES = Array.from({ length: 150 }, (_, i) => ({ namespace: "many", name: `cards-${i}`, stages: STAGES }));
+/** Of these the counts are followed; one pod each of the others is enough for this machine. */
+const WATCHED = [PIPELINES[0]!, PIPELINES[74]!, PIPELINES[149]!];
+
+describe("hundreds of ScaledObjects", () => {
+  let scaler: ScalerProcess;
+  const targets = new Map<string, Target>();
+
+  before(async () => {
+    const cluster = theCluster();
+    scaler = await ScalerProcess.start(cluster, PIPELINES);
+    for (const { name: pipeline } of PIPELINES) {
+      for (const stage of STAGES) {
+        const metadata = { scalerAddress: scaler.address, pipeline, stage };
+        const name = `${pipeline}-${stage}`;
+        targets.set(name, await Target.create(cluster, { namespace: "many", name, metadata }, { hpa: false }));
+      }
+    }
+  });
+
+  after(async () => {
+    await Promise.all([...targets.values()].map(target => target.remove()));
+    await scaler.close();
+  });
+
+  it("are all synced, each with its own metric", async () => {
+    const sinceMs = Date.now();
+    for (const target of targets.values()) await target.untilSyncs(1, sinceMs);
+    const { OK = 0, ...failed } = await scaler.calls("GetMetrics");
+    assert.ok(OK >= targets.size);
+    assert.deepEqual(failed, {});
+  });
+
+  it("follow their own counts within two syncs", async () => {
+    for (const [i, count] of [4, 5].entries()) {
+      for (const pipeline of WATCHED) {
+        const sinceMs = await scaler.pin(pipeline, "read", count + i);
+        await targets.get(`${pipeline.name}-read`)!.expectReplicas(count + i, 2, sinceMs);
+      }
+    }
+    assert.equal(await targets.get("cards-1-read")!.replicas(), 1);
+  });
+});
