@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { ACCESS_RULES } from "../../cli/manifests/access-rules.ts";
-import { scaledObjectOf } from "../../cli/manifests/scaled-object.ts";
+import { scaledObjectOf, triggerAuthenticationOf } from "../../cli/manifests/scaled-object.ts";
 import { parsePipelineFile } from "../../domain/pipeline-file.ts";
 import { packageFolder, packageVersion } from "../../runtime/version.ts";
 import { parseSwitcherConfig } from "../../variant-switcher/parse-config.ts";
@@ -97,6 +97,23 @@ describe("the chart", () => {
       }) as KubernetesObject;
       assert.deepEqual(named(objects, "ScaledObject", name).spec, spec);
     }
+  });
+
+  it("T20: speaks mutual TLS with a Secret, whose client side KEDA gets by a TriggerAuthentication alone", () => {
+    const objects = render(...ID_CARD, "--set=tls.existingSecret=server,tls.clientSecret=client");
+    for (const { name, spec } of podsOf(objects)) {
+      const mounted = spec.volumes.find((volume: KubernetesObject) => volume.name === "tls")?.secret.secretName;
+      const secrets = { "variscale-scaler": "server", "variscale-id-card-gateway": undefined };
+      assert.equal(mounted, name in secrets ? Reflect.get(secrets, name) : "client", name);
+      const args = spec.containers.flatMap((container: KubernetesObject) => container.args);
+      if (mounted && name !== "variscale-test") assert.ok(args.includes("--tls-folder=/etc/variscale/tls"), name);
+    }
+    const made = named(objects, "TriggerAuthentication", "variscale-scaler");
+    assert.deepEqual(made.spec, (triggerAuthenticationOf("shop", "client") as KubernetesObject).spec);
+    const [trigger] = named(objects, "ScaledObject", "variscale-id-card-detection").spec.triggers;
+    assert.equal(trigger.metadata.enableTLS, "true");
+    assert.deepEqual(trigger.authenticationRef, { name: made.metadata.name });
+    assert.ok(!render(...ID_CARD).some(({ kind }) => kind === "TriggerAuthentication"));
   });
 
   it("gives the scaler the rights that it needs and no others", () => {

@@ -1,5 +1,7 @@
 // The chart's test: asks the scaler as KEDA does, for every stage. Runs in the image.
 //   node round-trip.mjs HOST:PORT NAMESPACE PIPELINE/STAGE…
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { credentials, loadPackageDefinition } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { protoPath } from "grpc-health-check";
@@ -11,8 +13,12 @@ const options = { longs: Number, defaults: true, enums: String };
 const { externalscaler } = loadPackageDefinition(loadSync(proto, options));
 const { grpc } = loadPackageDefinition(loadSync(protoPath, options));
 
-const health = new grpc.health.v1.Health(address, credentials.createInsecure());
-const scaler = new externalscaler.ExternalScaler(address, credentials.createInsecure());
+const folder = process.env.VARISCALE_TLS_FOLDER;
+const security = folder
+  ? credentials.createSsl(...["ca.crt", "tls.key", "tls.crt"].map(name => readFileSync(join(folder, name))))
+  : credentials.createInsecure();
+const health = new grpc.health.v1.Health(address, security);
+const scaler = new externalscaler.ExternalScaler(address, security);
 const call = (client, method, request) =>
   new Promise((resolve, reject) => {
     const deadline = Date.now() + DEADLINE_MS;

@@ -68,6 +68,13 @@ fsGroupChangePolicy: OnRootMismatch
 seccompProfile: { type: RuntimeDefault }
 {{- end -}}
 
+{{/* The Secret that clients of the scaler show; empty without TLS. */}}
+{{- define "variscale.clientSecret" -}}
+{{- if .Values.tls.existingSecret -}}
+{{- default .Values.tls.existingSecret .Values.tls.clientSecret -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Where pods may be placed. Takes the values of the component. */}}
 {{- define "variscale.placement" -}}
 {{- with .nodeSelector }}
