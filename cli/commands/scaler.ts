@@ -82,7 +82,7 @@ export function addScaler(program: Command): void {
       const { startScaler } = await import("../../scaler/main.ts");
       const logger = createLogger("scaler", flags.logLevel);
       const tls = flags.tlsFolder === undefined ? null : await openTls(flags.tlsFolder, logger);
-      const scaler = await startScaler({
+      const starting = startScaler({
         pipelines: paths.map(path => readPipeline(path, { set: flags.set })),
         loadSources: Object.fromEntries(flags.loadSource.map(pair => parseLoadSource(pair, process.env))),
         host: flags.host,
@@ -94,7 +94,10 @@ export function addScaler(program: Command): void {
         token: process.env["VARISCALE_TOKEN"] ?? null,
         logger,
       });
-      shutdownOnSignal([{ name: "scaler", timeoutMs: 10_000, run: () => scaler.close() }], logger);
+      // Before it has started: a first process of a container that takes no signals could not be ended.
+      const close = async (): Promise<void> => (await starting).close();
+      shutdownOnSignal([{ name: "scaler", timeoutMs: 10_000, run: close }], logger);
+      await starting;
     });
 }
 
