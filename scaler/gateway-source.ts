@@ -38,6 +38,8 @@ export interface GatewaySourceOptions {
   readonly key: PipelineKey;
   readonly agent: Agent;
   readonly clock: Clock;
+  /** Seconds until then are known from before the scaler was started again, and not given twice; null: none. */
+  readonly knownToMs: number | null;
   readonly onPoll: (ok: boolean) => void;
 }
 
@@ -46,7 +48,7 @@ export interface GatewaySourceOptions {
  * is away for longer; what it never counted (it was down) stays missing.
  */
 export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
-  const { key, clock, onPoll, agent } = options;
+  const { key, clock, knownToMs, onPoll, agent } = options;
   const path = `/v1/pipelines/${encodeURIComponent(key.namespace)}/${encodeURIComponent(key.name)}/load`;
   const url = new URL(path, options.url);
   let reader = newReader();
@@ -60,8 +62,11 @@ export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
     try {
       const report = parseReport(await fetchOverKept(url, agent));
       const read = readSamples(reader, report, clock.nowMs());
+      // Of the first report alone: later ones may come from a clock that was set back.
+      const isKnown = (sample: LoadSample): boolean =>
+        reader.epoch === null && knownToMs !== null && sample.atMs <= knownToMs;
+      waiting = [...waiting, ...read.samples.filter(sample => !isKnown(sample))].slice(-MOST_WAITING);
       reader = read.reader;
-      waiting = [...waiting, ...read.samples].slice(-MOST_WAITING);
       problem = null;
     } catch (thrown) {
       problem = `${url.href}: ${VariscaleError.from(thrown).message}`;

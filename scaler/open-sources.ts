@@ -60,9 +60,10 @@ export function openSources(
     const source = sourceOf(loadSources, loadSource);
     if (!source) continue;
     const labels = labelsOf(key);
+    const knownToMs = control.newestLoadAtMs;
     const countPoll = (ok: boolean) => metrics.loadPolls.inc({ ...labels, outcome: ok ? "ok" : "failed" });
     if (source.kind === "gateway") {
-      byControl.set(control, openGatewaySource({ url: source.url, key, agent, clock, onPoll: countPoll }));
+      byControl.set(control, openGatewaySource({ url: source.url, key, agent, clock, knownToMs, onPoll: countPoll }));
       continue;
     }
     const client = clients.get(source) ?? openPrometheusClient(source);
@@ -72,7 +73,6 @@ export function openSources(
       metrics.loadPollSeconds.observe(seconds);
     };
     const onRefused = (values: number) => metrics.loadRefused.inc(labels, values);
-    const knownToMs = control.newestLoadAtMs;
     byControl.set(
       control,
       openPrometheusSource({ client, key, query: loadQuery, clock, knownToMs, onPoll, onRefused }),

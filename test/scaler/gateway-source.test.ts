@@ -14,11 +14,11 @@ describe("openGatewaySource()", () => {
   let agent: Agent;
   let polls: boolean[];
 
-  const open = () => {
+  const open = (knownToMs: number | null = null) => {
     polls = [];
     agent = new Agent({ keepAlive: true });
     const key = { namespace: "shop", name: "cards" };
-    source = openGatewaySource({ url: gateway.url, key, agent, clock, onPoll: ok => polls.push(ok) });
+    source = openGatewaySource({ url: gateway.url, key, agent, clock, knownToMs, onPoll: ok => polls.push(ok) });
   };
   const polled = (count: number) => until(() => polls.length >= count, `${count} polls`);
   /** One second, and the poll in it. */
@@ -51,6 +51,14 @@ describe("openGatewaySource()", () => {
     assert.deepEqual(await second(), [{ atMs: clock.nowMs(), rateRps: 9 }]);
     assert.deepEqual(source.take(), []);
     assert.equal(source.problem, null);
+  });
+
+  it("gives no second again that was known before a restart, and every one after it", async () => {
+    open(clock.nowMs() - 20_000);
+    await polled(1);
+    const first = source.take();
+    assert.deepEqual([first.length, first[0]?.atMs], [20, clock.nowMs() - 19_000]);
+    assert.equal((await second()).length, 1);
   });
 
   it("loses nothing over polls that fail for less than a minute", async () => {
