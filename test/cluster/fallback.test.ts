@@ -1,4 +1,6 @@
+import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
+import { findingOf, findingsIn } from "./support/findings.ts";
 import { theCluster } from "./support/hooks.ts";
 import { ScalerProcess } from "./support/scaler-process.ts";
 import { Target } from "./support/target.ts";
@@ -41,5 +43,31 @@ describe("KEDA's fallback", () => {
     await scaler.untilPlanned();
     const sinceMs = await scaler.pin(NEW, "detect", 3);
     await detect.expectReplicas(3, 2, sinceMs);
+  });
+});
+
+describe("KEDA's fallback to zero replicas", () => {
+  it("T21: takes an erring stage to zero, where the other behaviour keeps it; doctor says so", async () => {
+    const erring = { namespace: "fallback", name: "erring", stages: ["detect"] } as const;
+    const scaler = await ScalerProcess.start(theCluster(), [erring], { rateRps: null });
+    const metadata = { scalerAddress: scaler.address, pipeline: "erring", stage: "detect" };
+    const create = (name: string, fallback: object) => {
+      const spec = { pollingInterval: 2, cooldownPeriod: 2, fallback: { failureThreshold: 1, ...fallback } };
+      return Target.create(theCluster(), { namespace: "fallback", name, metadata, min: 0, replicas: 4, spec });
+    };
+    const kept = await create("kept", { replicas: 1, behavior: "currentReplicasIfHigher" });
+    const lost = await create("lost", { replicas: 0 });
+    try {
+      await until(async () => (await lost.replicas()) === 0, "the erring stage is at zero", 120_000);
+      assert.equal(await kept.replicas(), 4);
+      await kept.expectHeld(4, 2);
+      const findings = await findingsIn("fallback");
+      assert.equal(findingOf(findings, "fallback", "lost").kind, "fail");
+      assert.equal(findingOf(findings, "fallback", "kept").kind, "ok");
+    } finally {
+      await kept.remove();
+      await lost.remove();
+      await scaler.close();
+    }
   });
 });

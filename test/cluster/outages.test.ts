@@ -8,6 +8,7 @@ import { until } from "./support/until.ts";
 const SHOP = { namespace: "outages", name: "cards", stages: ["detect"] } as const;
 /** Syncs of the HPA that an outage lasts: a minute where the HPA has its usual period. */
 const OUTAGE_SYNCS = 4;
+const OTHER = { namespace: "outages", name: "other", stages: ["read"] } as const;
 
 describe("outages", () => {
   let scaler: ScalerProcess;
@@ -62,6 +63,28 @@ describe("outages", () => {
     }
     const sinceMs = await scaler.pin(SHOP, "detect", 12);
     await detect.expectReplicas(12, 2, sinceMs);
+  });
+
+  it("T13: holds replicas while the scaler hangs, and follows after; stages of other scalers go on", async () => {
+    const other = await ScalerProcess.start(theCluster(), [OTHER]);
+    const metadata = { scalerAddress: other.address, pipeline: "other", stage: "read" };
+    const read = await Target.create(theCluster(), { namespace: "outages", name: "read", metadata });
+    try {
+      process.kill(scaler.program.pid, "SIGSTOP");
+      for (const replicas of [12, 3, 10]) {
+        const sinceMs = await other.pin(OTHER, "read", replicas);
+        await read.expectReplicas(replicas, 2, sinceMs);
+        await read.untilSyncs(2, Date.now());
+        assert.equal(await detect.replicas(), 11);
+      }
+      process.kill(scaler.program.pid, "SIGCONT");
+      const sinceMs = await scaler.pin(SHOP, "detect", 15);
+      await detect.expectReplicas(15, 2, sinceMs);
+    } finally {
+      process.kill(scaler.program.pid, "SIGCONT");
+      await read.remove();
+      await other.close();
+    }
   });
 
   it("goes on when KEDA's operator is another process", async () => {

@@ -5,6 +5,7 @@ export const ADDRESS = {
   controllers: "10.77.0.3",
   keda: "10.77.0.4",
   adapter: "10.77.0.5",
+  otherAdapter: "10.77.0.6",
   node: "10.77.0.20",
 } as const;
 
