@@ -23,6 +23,8 @@ const WARM_UP = { kind: "closed", calls: 6000, concurrency: 8 } as const;
 /** For CPU time: as many calls at once as it takes to see them above what the server does anyway. */
 const BURST = { kind: "closed", calls: 6000, concurrency: 8 } as const;
 const BURSTS = 8;
+/** Before every burst: what the scaler uses without calls. */
+const QUIET_MS = 5000;
 
 interface Rig {
   readonly scaler: Child;
@@ -92,7 +94,7 @@ async function measure(rig: Rig, windows: number, isShort: boolean): Promise<Fig
     figure("scaler.cpuPerCallRatio", round(cpuMs.scaler / cpuMs.empty), {
       against: { cpuMs: round(cpuMs.scaler), emptyCpuMs: round(cpuMs.empty), idleCores: round(cpuMs.idleCores) },
       ...whole,
-      note: "without what the scaler does anyway: its control loop, load polls and switchers",
+      note: `bursts of ${BURST.calls} calls; of the scaler's CPU time, what it used in the ${QUIET_MS / 1000} s before each burst is subtracted in proportion to time: the control loop, load polls and switchers run with or without calls`,
     }),
     figure("scaler.rssKedaMiB", round(memory.rss / 2 ** 20), {
       against: { heapUsedMiB: round(memory.heapUsed / 2 ** 20), openStreams: 2 * SCALED_OBJECTS },
@@ -110,7 +112,7 @@ async function cpuOfCalls(
   const idle = { ms: 0, cpuMs: 0 };
   const perCall = { scaler: [] as number[], empty: [] as number[] };
   for (let burst = 0; burst < BURSTS; burst++) {
-    const quiet = await cpuDuring(rig.scaler, () => new Promise(resolve => setTimeout(resolve, 5000)));
+    const quiet = await cpuDuring(rig.scaler, () => new Promise(resolve => setTimeout(resolve, QUIET_MS)));
     idle.ms += quiet.ms;
     idle.cpuMs += quiet.cpuMs;
     for (const name of ["scaler", "empty"] as const) {

@@ -6,7 +6,9 @@ import { setFlagsFromString } from "node:v8";
  * loaded: what has grown does not shrink.
  */
 export function keepHeapSmall(): void {
-  setFlagsFromString("--optimize-for-size");
+  // A fifth above what lives, instead of up to four times as much. `--optimize-for-size` holds the heap no smaller, and costs half as
+  // much CPU time again.
+  setFlagsFromString("--heap-growing-percent=20");
   setFlagsFromString("--semi-space-growth-factor=1");
   // Without it, free room is scattered over pages that stay resident.
   setFlagsFromString("--compact-on-every-full-gc");
