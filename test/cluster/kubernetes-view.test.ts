@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
-import { examine } from "../../cli/doctor/doctor.ts";
-import { findKubernetes } from "../../runtime/find-kubernetes.ts";
-import { KubernetesClient } from "../../runtime/kubernetes.ts";
+import { findingOf, findingsIn } from "./support/findings.ts";
 import { theCluster } from "./support/hooks.ts";
 import type { Json } from "./support/kubernetes-api.ts";
 import { ScalerProcess } from "./support/scaler-process.ts";
@@ -48,18 +46,10 @@ describe("what the scaler sees and tells of a cluster", () => {
       await scaler.change(VIEW, "read", 18);
       const downMs = await scaler.untilTold(VIEW, "read", 18);
       await read.expectReplicas(18, 2, downMs);
-      const client = new KubernetesClient(
-        findKubernetes({ env: { KUBECONFIG: theCluster().kubeconfig }, context: null }),
-      );
-      const options = { client, pipeline: null, namespace: "view", kedaNamespace: "keda", scalerPair: null };
-      const findings = await examine({ ...options, nowMs: Date.now() });
-      client.close();
-      const of = (check: string) => findings.find(finding => finding.check === check);
-      assert.equal(of("api-server")?.kind, "ok");
-      assert.equal(of("keda")?.kind, "ok");
-      assert.equal(of("external-metrics")?.kind, "ok");
-      assert.equal(of("scaler")?.kind, "ok");
-      assert.equal(of("tolerance")?.kind, "warn");
+      const findings = await findingsIn("view");
+      for (const check of ["api-server", "keda", "external-metrics", "scaler"])
+        assert.equal(findingOf(findings, check).kind, "ok", check);
+      assert.equal(findingOf(findings, "tolerance").kind, "warn");
     } finally {
       await read.remove();
     }

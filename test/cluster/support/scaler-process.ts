@@ -12,6 +12,14 @@ const TOKEN = "of-the-test";
 /** Addresses in use: one for every scaler, so that KEDA's connections to one tell nothing of another. */
 let used = 0;
 
+interface ScalerProcessOptions {
+  /** Of the gateway; null: it has no load data. */
+  readonly rateRps?: number | null;
+  readonly kubernetes?: boolean;
+  /** Makes the folder with the certificate for the scaler's host; without it KEDA's port is plaintext. */
+  readonly tlsFolder?: (host: string) => string;
+}
+
 /** `variscale scaler` as a process of its own, with load from a gateway and its replicas pinned by tests. */
 export class ScalerProcess {
   /** What ScaledObjects name. */
@@ -31,7 +39,7 @@ export class ScalerProcess {
   static async start(
     cluster: Cluster,
     pipelines: readonly ClusterPipeline[],
-    { rateRps = 1, kubernetes = false }: { readonly rateRps?: number | null; readonly kubernetes?: boolean } = {},
+    { rateRps = 1, kubernetes = false, tlsFolder }: ScalerProcessOptions = {},
   ): Promise<ScalerProcess> {
     used += 1;
     const host = `10.77.1.${used}`;
@@ -42,10 +50,19 @@ export class ScalerProcess {
     if (rateRps === null) gateway.answer = response => response.writeHead(503).end();
     const args = ["--host", host, "--load-source", `gateway=${gateway.url}`, "--state-dir", join(folder, "state")];
     const watching = ["--kubernetes", kubernetes ? "on" : "off"];
+    const secured = tlsFolder === undefined ? [] : ["--tls-folder", tlsFolder(host)];
     const program = new Program({
       name: `scaler-${used}`,
       command: process.execPath,
-      args: ["--v8-pool-size=1", join(packageFolder, "dist/cli/main.js"), "scaler", ...files, ...args, ...watching],
+      args: [
+        "--v8-pool-size=1",
+        join(packageFolder, "dist/cli/main.js"),
+        "scaler",
+        ...files,
+        ...args,
+        ...watching,
+        ...secured,
+      ],
       env: { VARISCALE_TOKEN: TOKEN, KUBECONFIG: cluster.kubeconfig },
       logFile: join(cluster.folder, "log", `scaler-${used}`),
     });

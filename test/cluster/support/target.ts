@@ -9,6 +9,8 @@ export interface TargetOptions {
   readonly name: string;
   /** Of the trigger. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** The TriggerAuthentication of the trigger. */
+  readonly authentication?: string;
   readonly min?: number;
   readonly max?: number;
   /** Of the Deployment's manifest; without it there is one, until something scales it. */
@@ -147,7 +149,10 @@ function deploymentOf({ namespace, name, replicas }: TargetOptions): Json {
 
 /** By the recipe of the documentation: exact counts at every sync. */
 function scaledObjectOf(options: TargetOptions): Json {
-  const { namespace, name, metadata, min = 1, max = 50, tolerance = "0", spec = {}, triggers = [] } = options;
+  const { namespace, name, metadata, authentication, min = 1, max = 50, spec = {}, triggers = [] } = options;
+  const { tolerance = "0" } = options;
+  const ours = { type: "external-push", metricType: "AverageValue", metadata };
+  const secured = authentication === undefined ? {} : { authenticationRef: { name: authentication } };
   const both = { stabilizationWindowSeconds: 0, selectPolicy: "Max", ...(tolerance === null ? {} : { tolerance }) };
   const behavior = {
     scaleUp: { ...both, policies: [{ type: "Pods", value: 1000, periodSeconds: 15 }] },
@@ -162,7 +167,7 @@ function scaledObjectOf(options: TargetOptions): Json {
       minReplicaCount: min,
       maxReplicaCount: max,
       advanced: { horizontalPodAutoscalerConfig: { behavior } },
-      triggers: [{ type: "external-push", metricType: "AverageValue", metadata }, ...triggers],
+      triggers: [{ ...ours, ...secured }, ...triggers],
       ...spec,
     },
   };
