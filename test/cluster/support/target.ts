@@ -47,6 +47,11 @@ export class Target {
     return target;
   }
 
+  /** One that is there already, with a ScaledObject of its name. */
+  static of(cluster: Cluster, namespace: string, name: string): Target {
+    return new Target(cluster, { namespace, name, metadata: {} });
+  }
+
   /** As a GitOps tool does again and again. */
   applyDeployment(): Promise<void> {
     return this.#cluster.api.apply(deploymentOf(this.#options));
