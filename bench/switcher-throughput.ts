@@ -5,6 +5,8 @@ import type { Rig } from "./switcher-rig.ts";
 const CONCURRENCY = 4;
 /** Short turns, so that both sides of a round have the same neighbours. */
 const TURN_SECONDS = 2;
+/** Until then threads of the engine compile what is called often, on the same core. */
+const WARM_UP_SECONDS = 10;
 
 export interface Throughput {
   /** Median over the rounds. */
@@ -29,7 +31,7 @@ export async function throughput(rig: Rig, rounds: number): Promise<Throughput> 
   let served = 0;
   let runs = 0;
   try {
-    await client.ask<readonly Sample[]>(question);
+    await client.ask<readonly Sample[]>({ ...question, seconds: WARM_UP_SECONDS } satisfies ClientQuestion);
     for (let round = 0; round < rounds; round++) {
       if (round % 5 === 0) process.stderr.write(`throughput: round ${round + 1} of ${rounds}\n`);
       const before = (await bare.ask<BareAnswer>({ seconds: TURN_SECONDS / 2 } satisfies BareQuestion)).runs;
