@@ -1,9 +1,9 @@
 import { anscombe } from "./anscombe.ts";
 import type { Expert } from "./expert.ts";
+import type { LoadHistory } from "./load-history.ts";
 import { normalQuantile } from "./normal-quantile.ts";
 import { poissonMaximum } from "./poisson-maximum.ts";
 import { quantiles } from "./quantiles.ts";
-import type { RateHistory } from "./rate-history.ts";
 
 const WEIGHT_PER_SECOND = 0.1;
 /** What is older weighs less than 4e-6. */
@@ -27,7 +27,7 @@ interface Level {
   readonly rootSeconds: number;
 }
 
-function levelOf(history: RateHistory): Level {
+function levelOf(history: LoadHistory): Level {
   let weight = 1;
   let sum = 0;
   let weights = 0;

@@ -2,19 +2,20 @@ import { isRate } from "../domain/load.ts";
 import type { Calibration } from "./conformal.ts";
 import { EXPERTS } from "./experts.ts";
 import { type HorizonState, MOST_PENDING, type PendingPrediction } from "./horizon-learner.ts";
+import { SECONDS_KEPT } from "./load-history.ts";
 import type { Quantiles } from "./quantiles.ts";
 import type { SampleClock } from "./sample-clock.ts";
 
 /** Changes whenever an older snapshot would be misread or its experts are others. */
-export const SNAPSHOT_VERSION = 1;
+export const SNAPSHOT_VERSION = 2;
 
-/** All that a LoadForecaster needs to go on; plain JSON. */
+/** All that a LoadForecaster needs to go on beside its ten-second cells; plain JSON of less than 60 KiB. */
 export interface ForecasterSnapshot {
   readonly version: typeof SNAPSHOT_VERSION;
   readonly clock: SampleClock | null;
-  /** The number of the newest second. */
+  /** The number of the newest second; 0 when there is none. */
   readonly second: number;
-  /** One-second rates in rps, oldest first; null where a sample is missing. */
+  /** One-second rates of the last ten minutes in rps, oldest first; null where a sample is missing. */
   readonly ratesRps: readonly (number | null)[];
   readonly horizons: readonly HorizonState[];
 }
@@ -23,10 +24,10 @@ export interface ForecasterSnapshot {
 export function parseSnapshot(value: unknown, horizonsSeconds: readonly number[]): ForecasterSnapshot | null {
   if (!isRecord(value) || value["version"] !== SNAPSHOT_VERSION) return null;
   const { clock, second, ratesRps, horizons } = value;
-  if (!isCount(second) || !Array.isArray(ratesRps) || ratesRps.length > second) return null;
+  if (!isSecond(second) || !Array.isArray(ratesRps) || ratesRps.length > SECONDS_KEPT) return null;
   if (!ratesRps.every(rate => rate === null || isRate(rate))) return null;
   if (clock !== null && !isClock(clock)) return null;
-  if (clock === null ? second !== 0 : !isRate(ratesRps.at(-1))) return null;
+  if (clock === null ? second !== 0 || ratesRps.length > 0 : !isRate(ratesRps.at(-1))) return null;
   if (!Array.isArray(horizons) || horizons.length !== horizonsSeconds.length) return null;
   if (!horizons.every((horizon, i) => isHorizon(horizon, horizonsSeconds[i], second))) return null;
   return { version: SNAPSHOT_VERSION, clock, second, ratesRps, horizons };
@@ -44,6 +45,10 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
+function isSecond(value: unknown): value is number {
+  return Number.isSafeInteger(value);
+}
+
 function isClock(value: unknown): value is SampleClock {
   if (!isRecord(value) || !isFiniteNumber(value["newestAtMs"]) || !isFiniteNumber(value["secondAtMs"])) return false;
   const early = value["early"];
@@ -58,7 +63,7 @@ function isHorizon(value: unknown, horizonSeconds: number | undefined, second: n
   if (!lossSums.every(sum => isFiniteNumber(sum) && sum >= 0)) return false;
   if (!Array.isArray(pending) || pending.length > MOST_PENDING || !pending.every(isPending)) return false;
   return pending.every(
-    (prediction, i) => prediction.second <= second && prediction.second > (pending[i - 1]?.second ?? 0),
+    (prediction, i) => prediction.second <= second && prediction.second > (pending[i - 1]?.second ?? -Infinity),
   );
 }
 
@@ -68,7 +73,7 @@ function isCalibration(value: unknown): value is Calibration {
 }
 
 function isPending(value: unknown): value is PendingPrediction {
-  if (!isRecord(value) || !isCount(value["second"]) || !isQuantiles(value["issued"])) return false;
+  if (!isRecord(value) || !isSecond(value["second"]) || !isQuantiles(value["issued"])) return false;
   const experts = value["experts"];
   return Array.isArray(experts) && experts.length === EXPERTS.length && experts.every(isQuantiles);
 }

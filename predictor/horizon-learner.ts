@@ -2,8 +2,8 @@ import { anscombe } from "./anscombe.ts";
 import { type Calibration, calibrate, UNCALIBRATED } from "./conformal.ts";
 import { EXPERTS } from "./experts.ts";
 import { addLosses, expertWeights, mix } from "./hedge.ts";
+import type { LoadHistory } from "./load-history.ts";
 import { pinballLoss, type Quantiles, quantiles } from "./quantiles.ts";
-import type { RateHistory } from "./rate-history.ts";
 
 /** Predictions per horizon: overlapping windows tell little more. */
 const PREDICTIONS_PER_HORIZON = 10;
@@ -34,7 +34,7 @@ export function newHorizonState(horizonSeconds: number): HorizonState {
 export const MOST_PENDING = PREDICTIONS_PER_HORIZON + 1;
 
 /** Scores the predictions whose horizon ended with the newest second, and makes the next one when it is due. */
-export function learn(state: HorizonState, history: RateHistory): HorizonState {
+export function learn(state: HorizonState, history: LoadHistory): HorizonState {
   const strideSeconds = Math.max(1, Math.floor(state.horizonSeconds / PREDICTIONS_PER_HORIZON));
   let { lossSums, calibration, pending } = state;
   for (
@@ -44,9 +44,9 @@ export function learn(state: HorizonState, history: RateHistory): HorizonState {
   ) {
     pending = pending.slice(1);
     const age = history.second - first.second - state.horizonSeconds;
-    const outcome = history.highest(age, state.horizonSeconds);
+    const outcome = history.window(age, state.horizonSeconds);
     if (outcome.present < LEAST_PRESENT_SHARE * state.horizonSeconds) continue;
-    const actual = anscombe(outcome.rateRps);
+    const actual = anscombe(outcome.highestRps);
     const losses = first.experts.map(expert => pinballLoss(expert, actual));
     lossSums = addLosses(lossSums, losses, strideSeconds);
     calibration = calibrate(calibration, first.issued, actual);

@@ -6,19 +6,18 @@ import { type ForecasterSnapshot, parseSnapshot, SNAPSHOT_VERSION } from "./fore
 import { expertWeights } from "./hedge.ts";
 import { combine, type HorizonState, learn, newHorizonState } from "./horizon-learner.ts";
 import { intensities } from "./intensity.ts";
+import { type LoadCell, LoadHistory } from "./load-history.ts";
 import { quantiles, rising } from "./quantiles.ts";
-import { RateHistory } from "./rate-history.ts";
 import { reactiveRateRps } from "./reactive-rate.ts";
 import { placeSample, type SampleClock } from "./sample-clock.ts";
 
-/** Horizons that are learnt; a forecast of another one is calibrated by the nearest that is not much shorter. */
-const HORIZONS_SECONDS = [10, 20, 30, 60, 120, 300, 600] as const;
-/** A horizon may be this much longer than the one that calibrates it: samples are always up to a second old. */
+/** Horizons that are learnt; for one in between the next larger one serves. */
+const HORIZONS_SECONDS = [20, 60, 600] as const;
+/** A horizon may be this much longer than the one that serves it: the default lead of 25 s is served by the 20 s that are learnt soonest. */
 const HORIZON_SLACK = 1.3;
 /** Nothing here sees further; longer horizons are forecast as this one. */
 const LONGEST_HORIZON_SECONDS = 3600;
 
-const HISTORY_SECONDS = 7200;
 const STALE_AFTER_MS = 15_000;
 
 export interface LoadForecasterOptions {
@@ -29,11 +28,11 @@ export interface LoadForecasterOptions {
 /**
  * Forecasts the highest one-second rate within a horizon from the samples of one load source: experts predict its quantiles, a
  * hedge weighs them by how they did, and an online calibration makes each quantile keep its promise. It has no clock and no
- * randomness: the same samples give the same forecasts. About 70 KiB an instance.
+ * randomness: the same samples give the same forecasts. At most 250 KiB an instance.
  */
 export class LoadForecaster {
   readonly #staleAfterMs: number;
-  #history = new RateHistory(HISTORY_SECONDS);
+  #history = new LoadHistory();
   #clock: SampleClock | null = null;
   #horizons: readonly HorizonState[] = HORIZONS_SECONDS.map(newHorizonState);
   #rejectedSamples = 0;
@@ -55,6 +54,7 @@ export class LoadForecaster {
   /** Takes the rate of one second. A gap is a gap, not a zero; a clock that was set back is followed after five samples. */
   observe(sample: LoadSample): void {
     const placed = isRate(sample.rateRps) ? placeSample(this.#clock, sample.atMs) : null;
+    if (this.#clock === null && placed?.seconds === 1) this.#history.startAt(Math.round(sample.atMs / 1000));
     if (placed !== null) this.#clock = placed.clock;
     if (placed === null || placed.seconds === 0) {
       this.#rejectedSamples += 1;
@@ -77,7 +77,9 @@ export class LoadForecaster {
     if (this.#clock === null) return null;
     const ageMs = nowMs - this.#clock.newestAtMs;
     if (Math.abs(ageMs) > staleAfterMs) return null;
-    const seconds = Math.min(Math.max(Math.round((horizonMs + ageMs) / 1000), 1), LONGEST_HORIZON_SECONDS);
+    // What is learnt is learnt of whole horizons; only beyond the longest one the experts look as far as is asked.
+    const asked = Math.min(Math.round((horizonMs + ageMs) / 1000), LONGEST_HORIZON_SECONDS);
+    const seconds = isServedBy(state, horizonMs) ? state.horizonSeconds : asked;
     const predictions = EXPERTS.map(expert => expert.predict(this.#history, seconds));
     const issued = rising(combine(predictions, state.lossSums, state.calibration));
     const peakRps = quantiles((_q, i) => Math.min(inverseAnscombe(issued[i]), MAX_RATE_RPS));
@@ -97,6 +99,11 @@ export class LoadForecaster {
     return Object.fromEntries(EXPERTS.map((expert, i) => [expert.name, weights[i] ?? 0]));
   }
 
+  /** What is to be kept beside snapshots: ten-second cells later than the one of this index, rising. */
+  cellsAfter(index: number): LoadCell[] {
+    return this.#history.cellsAfter(index);
+  }
+
   snapshot(): ForecasterSnapshot {
     return {
       version: SNAPSHOT_VERSION,
@@ -107,13 +114,20 @@ export class LoadForecaster {
     };
   }
 
-  /** Goes on where `snapshot` was taken. Whatever is unusable (absent, damaged, of another version) gives a fresh one. */
-  static restore(snapshot: unknown, options: LoadForecasterOptions = {}): LoadForecaster {
+  /**
+   * Goes on where `snapshot` was taken, with the cells that were kept (rising). A snapshot that is unusable (absent, damaged, of
+   * another version) leaves the cells alone.
+   */
+  static restore(
+    snapshot: unknown,
+    options: LoadForecasterOptions = {},
+    cells: Iterable<LoadCell> = [],
+  ): LoadForecaster {
     const forecaster = new LoadForecaster(options);
     const parsed = parseSnapshot(snapshot, HORIZONS_SECONDS);
+    forecaster.#history = LoadHistory.from(parsed?.ratesRps ?? [], parsed?.second ?? 0, cells);
     if (parsed !== null) {
       forecaster.#clock = parsed.clock;
-      forecaster.#history = RateHistory.fromRates(parsed.ratesRps, parsed.second, HISTORY_SECONDS);
       forecaster.#horizons = parsed.horizons;
     }
     return forecaster;
@@ -122,11 +136,14 @@ export class LoadForecaster {
   #horizonFor(horizonMs: number): HorizonState {
     if (!Number.isFinite(horizonMs) || horizonMs <= 0)
       throw new VariscaleError("invalid_argument", `horizonMs is ${horizonMs}; pass a number of milliseconds above 0`);
-    const found = this.#horizons.find(horizon => horizon.horizonSeconds * HORIZON_SLACK * 1000 >= horizonMs);
-    const state = found ?? this.#horizons.at(-1);
+    const state = this.#horizons.find(horizon => isServedBy(horizon, horizonMs)) ?? this.#horizons.at(-1);
     if (state === undefined) throw new VariscaleError("internal", "no horizon is learnt");
     return state;
   }
+}
+
+function isServedBy(state: HorizonState, horizonMs: number): boolean {
+  return horizonMs <= state.horizonSeconds * HORIZON_SLACK * 1000;
 }
 
 function leaderOf(weights: readonly number[]): string {

@@ -13,11 +13,11 @@ export function movingMaximumExpert(windowSeconds: number): Expert {
   return {
     name: `max${windowSeconds}`,
     predict: (history, horizonSeconds) => {
-      const past = history.highest(0, windowSeconds);
+      const past = history.window(0, windowSeconds);
       const pastMedian = highestNormal(0.5, past.present);
       const pastSigma = highestNormal(ONE_SIGMA, past.present) - pastMedian;
       const median = highestNormal(0.5, horizonSeconds);
-      const middle = anscombe(past.rateRps) + median - pastMedian;
+      const middle = anscombe(past.highestRps) + median - pastMedian;
       return quantiles(
         q => middle + Math.hypot(highestNormal(q, horizonSeconds) - median, normalQuantile(q) * pastSigma),
       );

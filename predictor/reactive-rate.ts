@@ -1,4 +1,4 @@
-import type { RateHistory } from "./rate-history.ts";
+import type { LoadHistory } from "./load-history.ts";
 
 const MEAN_SECONDS = 10;
 const BOUND_SECONDS = [1, 2, 3, 5];
@@ -10,25 +10,12 @@ const SIGMAS = 2;
  * N in w seconds shows a rate of at least ((√(N + 3/8) − 1)² − 3/8)/w at two Anscombe sigmas. Worked: after a steady 20 rps one
  * second of 200 gives 173, a second one 180, while the 10-second mean is still at 38 and 56.
  */
-export function reactiveRateRps(history: RateHistory): number {
-  let rateRps = windowMean(history, MEAN_SECONDS).meanRps;
+export function reactiveRateRps(history: LoadHistory): number {
+  let rateRps = history.window(0, MEAN_SECONDS).meanRps;
   for (const seconds of BOUND_SECONDS) {
-    const { meanRps, present } = windowMean(history, seconds);
+    const { meanRps, present } = history.window(0, seconds);
     const root = Math.max(Math.sqrt(meanRps * present + 0.375) - SIGMAS / 2, 0);
     rateRps = Math.max(rateRps, (root * root - 0.375) / present);
   }
   return rateRps;
-}
-
-/** Over the seconds that have a sample; the newest always has one. */
-function windowMean(history: RateHistory, seconds: number): { readonly meanRps: number; readonly present: number } {
-  let sum = 0;
-  let present = 0;
-  for (let age = 0; age < seconds; age++) {
-    const rate = history.rateAt(age);
-    if (Number.isNaN(rate)) continue;
-    sum += rate;
-    present += 1;
-  }
-  return { meanRps: sum / present, present };
 }

@@ -3,11 +3,11 @@ import fc from "fast-check";
 import { describe, it } from "mocha";
 import { anscombe, inverseAnscombe } from "../../predictor/anscombe.ts";
 import { EXPERTS } from "../../predictor/experts.ts";
-import { RateHistory } from "../../predictor/rate-history.ts";
+import { LoadHistory } from "../../predictor/load-history.ts";
 import { reactiveRateRps } from "../../predictor/reactive-rate.ts";
 
-function historyOf(rates: readonly (number | null)[]): RateHistory {
-  return RateHistory.fromRates(rates, rates.length, 200);
+function historyOf(rates: readonly (number | null)[]): LoadHistory {
+  return LoadHistory.from(rates, rates.length);
 }
 
 function expertNamed(name: string) {

@@ -3,8 +3,8 @@ import { describe, it } from "mocha";
 import { inverseAnscombe } from "../../predictor/anscombe.ts";
 import { EXPERTS } from "../../predictor/experts.ts";
 import { LoadForecaster } from "../../predictor/load-forecaster.ts";
+import { LoadHistory } from "../../predictor/load-history.ts";
 import { pinballLoss, type Quantiles, quantiles } from "../../predictor/quantiles.ts";
-import { RateHistory } from "../../predictor/rate-history.ts";
 import { LOADS } from "./seeded-loads.ts";
 
 const SECONDS = 3 * 3600;
@@ -24,7 +24,7 @@ interface Score {
 
 function addScore(score: Score, rates: readonly number[]): void {
   const forecaster = new LoadForecaster();
-  const history = new RateHistory(120);
+  const history = new LoadHistory();
   for (const [second, rateRps] of rates.entries()) {
     const atMs = second * 1000;
     forecaster.observe({ atMs, rateRps });

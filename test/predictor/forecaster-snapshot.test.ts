@@ -49,15 +49,16 @@ describe("LoadForecaster.restore()", () => {
   });
 
   const damages: Readonly<Record<string, readonly [path: string, value: unknown]>> = {
-    "of another version": ["version", 2],
+    "of another version": ["version", 1],
     "with a rate below 0": ["ratesRps.3", -1],
     "with a rate that is text": ["ratesRps.3", "12"],
-    "with more seconds than have passed": ["second", 5],
-    "without its newest rate": ["ratesRps.699", null],
+    "with a second that is no number": ["second", "5"],
+    "with more rates than are kept": ["ratesRps", new Array<number>(601).fill(1)],
+    "without its newest rate": ["ratesRps.599", null],
     "without its clock": ["clock", null],
     "with a broken clock": ["clock.newestAtMs", null],
     "with a broken run of early samples": ["clock.early", { atMs: 1 }],
-    "with a horizon missing": ["horizons.length", 6],
+    "with a horizon missing": ["horizons.length", 2],
     "with another horizon": ["horizons.0.horizonSeconds", 11],
     "with an expert missing": ["horizons.1.lossSums.length", 3],
     "with a loss that is null": ["horizons.1.lossSums.0", null],

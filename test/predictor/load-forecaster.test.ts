@@ -54,7 +54,8 @@ describe("LoadForecaster.observe()", () => {
     ] as const) {
       const forecaster = new LoadForecaster();
       for (let k = 0; k < 1000; k++) forecaster.observe({ atMs: START_MS + k * periodMs, rateRps: 10 });
-      assert.ok(Math.abs(forecaster.snapshot().second - seconds) <= 2, String(forecaster.snapshot().second));
+      const passed = forecaster.snapshot().second - START_MS / 1000;
+      assert.ok(Math.abs(passed - seconds) <= 2, String(passed));
     }
   });
 
@@ -103,10 +104,11 @@ describe("LoadForecaster.observe()", () => {
     assert.ok(forecaster.forecast(nowMs, HORIZON_MS)!.peakRps[2] >= 50);
   });
 
-  it("keeps two hours and no more", () => {
+  it("keeps ten minutes of seconds, and all ten-second cells apart", () => {
     const forecaster = new LoadForecaster();
     feed(forecaster, steady(1, 7300));
-    assert.equal(forecaster.snapshot().ratesRps.length, 7200);
+    assert.equal(forecaster.snapshot().ratesRps.length, 600);
+    assert.equal(forecaster.cellsAfter(0).length, 729);
   });
 
   it("gives rising, finite quantiles whatever it is fed", () => {
@@ -190,13 +192,21 @@ describe("LoadForecaster.forecast()", () => {
 
   it("rises with the horizon", () => {
     const forecaster = new LoadForecaster();
-    const nowMs = feed(forecaster, LOADS["constant"]!(120, 9));
+    const nowMs = feed(forecaster, LOADS["constant"]!(3600, 9));
     let before = 0;
-    for (const horizonMs of [1000, 10_000, 60_000, 600_000, 3_600_000]) {
+    for (const horizonMs of [20_000, 60_000, 600_000, 3_600_000]) {
       const peakRps = forecaster.forecast(nowMs, horizonMs)!.peakRps[0];
       assert.ok(peakRps > before, `${horizonMs}: ${peakRps}`);
       before = peakRps;
     }
+    for (const [between, served] of [
+      [1000, 20_000],
+      [26_000, 20_000],
+      [27_000, 60_000],
+      [61_000, 60_000],
+      [90_000, 600_000],
+    ] as const)
+      assert.deepEqual(forecaster.forecast(nowMs, between)?.peakRps, forecaster.forecast(nowMs, served)?.peakRps);
     assert.deepEqual(
       forecaster.forecast(nowMs, 1e12)?.peakRps,
       forecaster.forecast(nowMs, 3_600_000)?.peakRps,
