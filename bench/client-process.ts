@@ -1,6 +1,6 @@
 /** The load on a switcher, from a process of its own: requests of one image each, in an open or a closed loop. */
 import { Agent, type ClientRequest, request } from "node:http";
-import { exponential, generator } from "./random.ts";
+import { exponential, seededRandom } from "../load/seeded-random.ts";
 
 export type ClientQuestion = { readonly url: string; readonly seconds: number } & (
   | { readonly kind: "open"; readonly rateRps: number; readonly seed: number }
@@ -37,7 +37,7 @@ process.send?.({ kind: "ready" });
 
 /** Poisson arrivals; a request that is due is sent whether or not earlier ones were answered. */
 async function openLoop(question: ClientQuestion & { readonly kind: "open" }): Promise<readonly Sample[]> {
-  const random = generator(question.seed);
+  const random = seededRandom(question.seed);
   const endMs = nowMs() + question.seconds * 1000;
   const pending: Promise<Sample>[] = [];
   for (let dueMs = nowMs(); dueMs < endMs; dueMs += exponential(random, 1000 / question.rateRps)) {

@@ -1,7 +1,7 @@
 import { MAX_RATE_RPS } from "../domain/load.ts";
-import type { Interval } from "./fill-seconds.ts";
+import type { Interval } from "../load/fill-seconds.ts";
+import { seedOf } from "../load/scatter.ts";
 import type { PrometheusSeries } from "./prometheus-answer.ts";
-import { seedOf } from "./scatter.ts";
 
 /** A scrape may be missed and its time be a little off: what lies further apart is a gap. */
 const BRIDGED_INTERVALS = 2.2;

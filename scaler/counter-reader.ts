@@ -1,5 +1,5 @@
+import { fillSeconds } from "../load/fill-seconds.ts";
 import { awaitedForMs, intervalsOf, LONGEST_SCRAPE_INTERVAL_MS, scrapeIntervalOf } from "./counter-intervals.ts";
-import { fillSeconds } from "./fill-seconds.ts";
 import type { LoadRead, LoadReader } from "./load-reader.ts";
 import type { PrometheusSeries } from "./prometheus-answer.ts";
 import type { PrometheusClient } from "./prometheus-client.ts";

@@ -1,9 +1,9 @@
 import { isRate } from "../domain/load.ts";
-import { fillSeconds, type Interval } from "./fill-seconds.ts";
+import { fillSeconds, type Interval } from "../load/fill-seconds.ts";
+import { seedOf } from "../load/scatter.ts";
 import type { LoadReader } from "./load-reader.ts";
 import type { PrometheusAnswer } from "./prometheus-answer.ts";
 import type { PrometheusClient } from "./prometheus-client.ts";
-import { seedOf } from "./scatter.ts";
 
 /** Points of one answer; Prometheus gives at most 11,000. */
 const MOST_POINTS = 5000;

@@ -9,7 +9,8 @@ const MAY_IMPORT: Readonly<
   Record<string, { readonly folders: readonly string[]; readonly packages: readonly string[] }>
 > = {
   domain: { folders: [], packages: ["zod", "yaml"] },
-  predictor: { folders: ["domain"], packages: [] },
+  load: { folders: ["domain"], packages: [] },
+  predictor: { folders: ["domain", "load"], packages: [] },
   optimizer: { folders: ["domain"], packages: [] },
   control: { folders: ["domain", "predictor", "optimizer"], packages: [] },
   runtime: {
@@ -17,7 +18,7 @@ const MAY_IMPORT: Readonly<
     packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "@grpc/proto-loader", "yaml", "zod"],
   },
   scaler: {
-    folders: ["domain", "control", "predictor", "optimizer", "runtime", "proto"],
+    folders: ["domain", "load", "control", "predictor", "optimizer", "runtime", "proto"],
     packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "@grpc/reflection", "grpc-health-check", "zod"],
   },
   "variant-switcher": {
@@ -31,7 +32,7 @@ const MAY_IMPORT: Readonly<
   proto: { folders: [], packages: ["@grpc/grpc-js", "@grpc/proto-loader"] },
 };
 
-const PURE = ["domain", "predictor", "optimizer", "control"];
+const PURE = ["domain", "load", "predictor", "optimizer", "control"];
 const IMPURE =
   /\bDate\.now\(|\bMath\.random\(|\bprocess\.[a-z]|\bsetTimeout\(|\bsetInterval\(|\bnew Date\(\)|\bperformance\.|\bconsole\./;
 

@@ -1,5 +1,7 @@
 import { VariscaleError } from "../../domain/errors.ts";
-import { seededRandom } from "./seeded-random.ts";
+import { courseLevel } from "../../load/course-level.ts";
+import { poissonArrivals } from "../../load/poisson-arrivals.ts";
+import { seededRandom } from "../../load/seeded-random.ts";
 
 /** A part of the run under one name. */
 export interface Phase {
@@ -92,22 +94,10 @@ export function shapeFromCsv(text: string, durationMs: number, fileName: string)
 
 /** Share of the peak at a time. */
 export function levelAt(shape: LoadShape, atMs: number): number {
-  const { levels, durationMs } = shape;
-  const position = (atMs / durationMs) * levels.length - 0.5;
-  const before = Math.max(0, Math.min(levels.length - 1, Math.floor(position)));
-  const after = Math.min(levels.length - 1, before + 1);
-  const weight = Math.max(0, Math.min(1, position - before));
-  return (levels[before] ?? 0) * (1 - weight) + (levels[after] ?? 0) * weight;
+  return courseLevel(shape.levels, atMs / shape.durationMs);
 }
 
-/** Times of Poisson arrivals in ms, rising: thinned from the peak's rate, the same for the same seed. */
+/** Times of Poisson arrivals in ms, rising, the same for the same seed. */
 export function arrivalsOf(shape: LoadShape, peakRps: number, seed: number): number[] {
-  const random = seededRandom(seed);
-  const arrivals: number[] = [];
-  let atMs = 0;
-  for (;;) {
-    atMs += (-Math.log(1 - random()) * 1000) / peakRps;
-    if (atMs >= shape.durationMs) return arrivals;
-    if (random() < levelAt(shape, atMs)) arrivals.push(atMs);
-  }
+  return poissonArrivals(atMs => levelAt(shape, atMs), peakRps, shape.durationMs, seededRandom(seed));
 }

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { planningHorizonMs } from "../../control/planning.ts";
 import type { Pipeline } from "../../domain/pipeline.ts";
+import { poissonCount } from "../../load/poisson-count.ts";
+import { seededRandom } from "../../load/seeded-random.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import { LoadForecaster } from "../../predictor/load-forecaster.ts";
-import { poissonCount, seededRandom } from "../predictor/seeded-loads.ts";
 import { pipelineFixture } from "../support/pipeline-fixture.ts";
 import { Story } from "./story.ts";
 

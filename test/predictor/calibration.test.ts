@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
+import { seededRandom } from "../../load/seeded-random.ts";
 import { anscombe } from "../../predictor/anscombe.ts";
 import { calibrate, UNCALIBRATED } from "../../predictor/conformal.ts";
 import { addLosses, expertWeights, mix } from "../../predictor/hedge.ts";
 import { pinballLoss, type Quantiles, quantiles, rising } from "../../predictor/quantiles.ts";
-import { seededRandom } from "./seeded-loads.ts";
 
 describe("calibrate()", () => {
   it("makes hopeless predictions keep their promise", () => {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
+import { poissonCount } from "../../load/poisson-count.ts";
+import { seededRandom } from "../../load/seeded-random.ts";
 import { normalQuantile } from "../../predictor/normal-quantile.ts";
 import { poissonMaximum } from "../../predictor/poisson-maximum.ts";
-import { poissonCount, seededRandom } from "./seeded-loads.ts";
 
 /** The smallest k that all of `seconds` counts stay at or below with probability q, by logarithms of every term. */
 function exactMaximum(mean: number, seconds: number, q: number): number {

@@ -1,3 +1,5 @@
+import { normal, seededRandom } from "./seeded-random.ts";
+
 /** Trials with a larger variance are drawn from the normal distribution. */
 const NORMAL_FROM_VARIANCE = 50;
 
@@ -9,7 +11,7 @@ const NORMAL_FROM_VARIANCE = 50;
  * @param shares of each part in the interval; they add up to 1.
  */
 export function scatter(count: number, shares: readonly number[], seed: number): readonly number[] {
-  const random = mulberry32(seed);
+  const random = seededRandom(seed);
   const whole = Math.floor(count);
   let left = whole + (random() < count - whole ? 1 : 0);
   let shareLeft = 1;
@@ -36,8 +38,7 @@ function binomial(trials: number, p: number, random: () => number): number {
   if (p > 0.5) return trials - binomial(trials, 1 - p, random);
   const variance = trials * p * (1 - p);
   if (variance > NORMAL_FROM_VARIANCE) {
-    const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-    return Math.min(Math.max(Math.round(trials * p + Math.sqrt(variance) * normal), 0), trials);
+    return Math.min(Math.max(Math.round(trials * p + Math.sqrt(variance) * normal(random)), 0), trials);
   }
   // Inversion: the chance of 0 is at least e^-100 here, which a double holds.
   let chance = (1 - p) ** trials;
@@ -49,14 +50,4 @@ function binomial(trials: number, p: number, random: () => number): number {
     successes += 1;
   }
   return successes;
-}
-
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
+import { scatter, seedOf } from "../../load/scatter.ts";
 import { LoadForecaster } from "../../predictor/load-forecaster.ts";
-import { scatter, seedOf } from "../../scaler/scatter.ts";
 
 const even = (parts: number) => Array.from({ length: parts }, () => 1 / parts);
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { seededRandom } from "../../../cli/demo/seeded-random.ts";
+import { seededRandom } from "../../load/seeded-random.ts";
 
 const take = (seed: number, count: number): number[] => Array.from({ length: count }, seededRandom(seed));
 
