@@ -4,10 +4,14 @@ import { createHash } from "node:crypto";
 const MOST_LENGTH = 63 - "keda-hpa-".length;
 const HASH_LENGTH = 8;
 
-/** Name of a stage's objects, `pipeline-stage`; one that is too long is cut and ends in a hash of all of it. Services hold no dots. */
+/**
+ * Name of a stage's objects: `pipeline-stage`, where no other pipeline and stage have it. It ends in a hash of both where it is too long,
+ * and where it could be another's too: with a `-` in the stage (`a` and `b-c`, `a-b` and `c`), or with dots, which Services can't hold.
+ */
 export function objectName(pipeline: string, stage: string): string {
   const name = `${pipeline}-${stage}`.replaceAll(".", "-");
-  if (name.length <= MOST_LENGTH) return name;
+  const isUnique = !stage.includes("-") && name === `${pipeline}-${stage}`;
+  if (isUnique && name.length <= MOST_LENGTH) return name;
   const hash = createHash("sha256").update(`${pipeline}/${stage}`).digest("hex").slice(0, HASH_LENGTH);
   return `${name.slice(0, MOST_LENGTH - HASH_LENGTH - 1).replace(/-+$/, "")}-${hash}`;
 }

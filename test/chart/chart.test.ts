@@ -31,6 +31,12 @@ function podsOf(
   });
 }
 
+/** Values of a pipeline with one stage. */
+function oneStage(name: string, stage: string): object {
+  const file = { metadata: { name }, spec: { stages: [{ name: stage, variants: [] }], code: "x" } };
+  return { file, models: { prepare: true } };
+}
+
 const pipelineOf = (objects: readonly KubernetesObject[]) => {
   const { data } = named(objects, "ConfigMap", "variscale-id-card");
   const parsed = parsePipelineFile(data["pipeline.yaml"], name => data[name] ?? null);
@@ -205,6 +211,14 @@ describe("the chart", () => {
       /metadata\.name must be other/,
     ],
     ["names that get too long", [...ID_CARD, `--set=fullnameOverride=${"a".repeat(36)}`], /at most 54 characters/],
+    [
+      "two stages with one name for their objects",
+      [
+        "--set=image.repository=r",
+        `--set-json=pipelines=${JSON.stringify({ a: oneStage("a", "b-c"), "a-b": oneStage("a-b", "c") })}`,
+      ],
+      /pipelines\.a-b: .*variscale-a-b-c like those of stage b-c of pipelines\.a:/,
+    ],
     [
       "a target of no stage",
       [...ID_CARD, "--set=pipelines.id-card.stages.targets.x.name=y"],

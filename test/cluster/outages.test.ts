@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "mocha";
+import { HPA_SYNC_SECONDS } from "./support/cluster.ts";
 import { theCluster } from "./support/hooks.ts";
 import { ScalerProcess } from "./support/scaler-process.ts";
 import { Target } from "./support/target.ts";
 import { until } from "./support/until.ts";
 
 const SHOP = { namespace: "outages", name: "cards", stages: ["detect"] } as const;
-/** Syncs of the HPA that an outage lasts: a minute where the HPA has its usual period. */
-const OUTAGE_SYNCS = 4;
+/** Syncs of the HPA that an outage lasts: a minute of them. */
+const OUTAGE_SYNCS = 60 / HPA_SYNC_SECONDS;
 const OTHER = { namespace: "outages", name: "other", stages: ["read"] } as const;
 
 describe("outages", () => {

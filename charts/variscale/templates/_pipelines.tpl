@@ -5,6 +5,7 @@ spec, config, target}]}]}. What can't work is refused here, in the words of the 
 {{- define "variscale.pipelines" -}}
 {{- $root := . -}}
 {{- $list := list -}}
+{{- $owners := dict -}}
 {{- if not .Values.pipelines -}}
 {{- fail "pipelines: must have at least one; its file: --set-file pipelines.NAME.file=pipeline.yaml" -}}
 {{- end -}}
@@ -25,6 +26,10 @@ spec, config, target}]}]}. What can't work is refused here, in the words of the 
 {{- if or (contains "." $fullname) (gt (len $fullname) 54) -}}
 {{- fail (printf "%s: %s, the name of what belongs to stage %s, must have no dot and at most 54 characters: KEDA and Kubernetes make longer names of it; set fullnameOverride or rename" $where $fullname $stage.name) -}}
 {{- end -}}
+{{- if hasKey $owners $fullname -}}
+{{- fail (printf "%s: the objects of its stage %s would be named %s like those of %s: rename the stage or the pipeline" $where $stage.name $fullname (get $owners $fullname)) -}}
+{{- end -}}
+{{- $_ := set $owners $fullname (printf "stage %s of %s" $stage.name $where) -}}
 {{- $config := include "variscale.switcherConfig" (dict "pipeline" $file.metadata "stage" $stage "measurements" $measurements) | fromYaml -}}
 {{- $own := dict "apiVersion" "apps/v1" "kind" "Deployment" "name" $fullname -}}
 {{- $target := get ($values.stages.targets | default dict) $stage.name -}}

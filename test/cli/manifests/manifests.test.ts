@@ -171,6 +171,32 @@ describe("objectName()", () => {
     );
   });
 
+  it("keeps apart what would be one name when it is joined", () => {
+    const pairs = [
+      ["a-b", "c"],
+      ["a", "b-c"],
+      ["a.b", "c"],
+      ["a", "b.c"],
+    ] as const;
+    const names = pairs.map(([pipeline, stage]) => objectName(pipeline, stage));
+    assert.equal(new Set(names).size, pairs.length, names.join(" "));
+    assert.equal(objectName("id-card", "detection"), "id-card-detection");
+  });
+
+  it("keeps any two stages apart", () => {
+    fc.assert(
+      fc.property(part, part, fc.nat(), (pipeline, stage, at) => {
+        // The same letters, split elsewhere.
+        const joined = `${pipeline}-${stage}`;
+        const dashes = [...joined].flatMap((letter, i) => (letter === "-" || letter === "." ? [i] : []));
+        const split = dashes[at % dashes.length] ?? 0;
+        const other = [joined.slice(0, split), joined.slice(split + 1)] as const;
+        if (other[0] === pipeline) return;
+        assert.notEqual(objectName(pipeline, stage), objectName(...other));
+      }),
+    );
+  });
+
   it("keeps long names apart", () => {
     const long = "p".repeat(60);
     assert.notEqual(objectName(long, "detect"), objectName(long, "read"));

@@ -16,7 +16,7 @@ export interface Tools {
 }
 
 /** From one sync of an HPA to its next; 15 s where nobody changes it. */
-const HPA_SYNC_SECONDS = 5;
+export const HPA_SYNC_SECONDS = 5;
 
 /** A real control plane: etcd, API server, controllers, scheduler and KEDA; nodes and pods are KWOK's. */
 export interface Cluster {
