@@ -55,9 +55,9 @@ export class ProfileCache {
     return this.#content.overhead;
   }
 
-  addVariant(stage: string, variant: string, measurement: VariantMeasurement): void {
+  addVariant(stage: string, variant: string, measurement: VariantMeasurement): Promise<void> {
     this.#content.variants[`${stage}/${variant}`] = measurement;
-    this.save();
+    return this.save();
   }
 
   /** Not saved at once: items are many. */
@@ -65,13 +65,13 @@ export class ProfileCache {
     this.#content.items[result.id] = result;
   }
 
-  addOverhead(overhead: Overhead): void {
+  addOverhead(overhead: Overhead): Promise<void> {
     this.#content.overhead = overhead;
-    this.save();
+    return this.save();
   }
 
-  save(): void {
-    if (this.#file !== null) writeState(this.#file, this.#content, this.#nowMs());
+  async save(): Promise<void> {
+    if (this.#file !== null) await writeState(this.#file, this.#content, this.#nowMs());
   }
 
   delete(): void {

@@ -88,7 +88,7 @@ async function measureVariants(options: ProfileOptions, cache: ProfileCache) {
       const known = cache.variant(stage.name, variant.name);
       if (known) onProgress(`${label}: kept from the run before`);
       const measured = known ?? (await measureOne(options, stage, variant.name, label));
-      if (!known) cache.addVariant(stage.name, variant.name, measured);
+      if (!known) await cache.addVariant(stage.name, variant.name, measured);
       profiles[variant.name] = measured.profile;
       disturbance = Math.max(disturbance, measured.disturbance);
     }
@@ -122,7 +122,7 @@ async function evaluate(
     const bench: ItemBench = { pipeline, code, evaluation, models };
     const overhead = cache.overhead ?? (await measureOverhead(bench, options.file));
     if (overhead) {
-      cache.addOverhead(overhead);
+      await cache.addOverhead(overhead);
       onProgress(`the gateway takes ${overhead.latencyMs} ms for a request, ${overhead.cpuMs} ms of CPU time`);
     }
     const results = await measureItems(options, bench, cache);
@@ -146,7 +146,7 @@ async function measureItems(options: ProfileOptions, bench: ItemBench, cache: Pr
     cache.addItem(result);
     measured += 1;
     if (measured % ITEMS_PER_SAVE !== 0) continue;
-    cache.save();
+    await cache.save();
     const leftMs = ((options.nowMs() - startedMs) / measured) * (options.items - results.length);
     const left = `about ${Math.ceil(leftMs / 60_000)} min left`;
     options.onProgress(`accuracy: ${results.length} of ${options.items} items, ${left}`);

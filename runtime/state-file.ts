@@ -1,16 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { VariscaleError } from "../domain/errors.ts";
 import { stateFileError } from "./state-file-error.ts";
@@ -50,22 +40,23 @@ export function readState(path: string): StateRead {
 
 /**
  * Replaces the state in one step: temporary file, fsync, rename, fsync of the directory, so that a crash or a full disk leaves
- * either the old state or the new one. Makes missing directories. `payload` must be JSON. Throws VariscaleError, and then the old
- * state is still there.
+ * either the old state or the new one. Makes missing directories. `payload` must be JSON, and is read before this returns its promise.
+ * Rejects with VariscaleError, and then the old state is still there. Of two writes under way at once either may be the last.
  */
-export function writeState(path: string, payload: unknown, nowMs: number): void {
+export async function writeState(path: string, payload: unknown, nowMs: number): Promise<void> {
   const text = sealEnvelope(path, payload, nowMs);
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    withFile(temporary, "wx", file => {
-      writeFileSync(file, text);
-      fsyncSync(file);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await withFile(temporary, "wx", async file => {
+      await file.writeFile(text);
+      await file.sync();
     });
-    renameSync(temporary, path);
-    withFile(dirname(path), "r", syncDirectory);
+    await rename(temporary, path);
+    await withFile(dirname(path), "r", syncDirectory);
   } catch (error) {
-    removeQuietly(temporary);
+    // What went wrong before is what is to be told, and a file that stays is removed as abandoned later.
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw stateFileError("write", path, error);
   }
 }
@@ -122,15 +113,6 @@ function setAside(path: string, problem: string): StateRead {
   }
 }
 
-/** What went wrong before is what is to be told. */
-function removeQuietly(temporary: string): void {
-  try {
-    rmSync(temporary, { force: true });
-  } catch {
-    // It is removed as abandoned later.
-  }
-}
-
 function removeAbandoned(path: string): void {
   const directory = dirname(path);
   try {
@@ -144,19 +126,19 @@ function removeAbandoned(path: string): void {
   }
 }
 
-function withFile(path: string, flags: string, use: (file: number) => void): void {
-  const file = openSync(path, flags, 0o600);
+async function withFile(path: string, flags: string, use: (file: FileHandle) => Promise<void>): Promise<void> {
+  const file = await open(path, flags, 0o600);
   try {
-    use(file);
+    await use(file);
   } finally {
-    closeSync(file);
+    await file.close();
   }
 }
 
 /** Makes the rename last. Some file systems can't sync a directory and do not need it. */
-function syncDirectory(directory: number): void {
+async function syncDirectory(directory: FileHandle): Promise<void> {
   try {
-    fsyncSync(directory);
+    await directory.sync();
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EINVAL")) throw error;
   }

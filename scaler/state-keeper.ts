@@ -63,9 +63,7 @@ export class StateKeeper {
     this.#saving = this.#saving.then(async () => {
       for (const control of controls) {
         if (this.#savedRevisions.get(formatKey(control.pipeline.key)) === control.revision) continue;
-        this.#save(control);
-        // Between two files, calls are answered.
-        await new Promise(resolve => setImmediate(resolve));
+        await this.#save(control);
       }
     });
     return this.#saving;
@@ -77,14 +75,14 @@ export class StateKeeper {
     await this.saveAll(controls);
   }
 
-  #save(control: PipelineControl): void {
+  async #save(control: PipelineControl): Promise<void> {
     const { stateDir, clock, conditions, onSave } = this.#options;
     if (stateDir === null) return;
     const { key } = control.pipeline;
     const { revision } = control;
     let problem: string | null = null;
     try {
-      writeState(pathOf(stateDir, key), control.snapshot(clock.nowMs()), clock.nowMs());
+      await writeState(pathOf(stateDir, key), control.snapshot(clock.nowMs()), clock.nowMs());
       this.#savedRevisions.set(formatKey(key), revision);
     } catch (error) {
       problem = VariscaleError.from(error).message;

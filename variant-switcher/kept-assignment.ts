@@ -13,6 +13,7 @@ const MEMBERS = ["version", "variant", "batch", "maxWaitMs", "fallbackVariant", 
 export class KeptAssignment {
   readonly #path: string | null;
   readonly #logger: Logger;
+  #writing: Promise<void> = Promise.resolve();
 
   /** `path` null: nothing is kept. */
   constructor(path: string | null, logger: Logger) {
@@ -32,13 +33,17 @@ export class KeptAssignment {
     return null;
   }
 
-  write(assignment: Assignment): void {
-    if (this.#path === null) return;
-    try {
-      writeState(this.#path, assignment, Date.now());
-    } catch (error) {
-      this.#logger.warn({ err: error }, "the assignment can't be kept");
-    }
+  /** Done when it is on the disk, after those before it. */
+  write(assignment: Assignment): Promise<void> {
+    this.#writing = this.#writing.then(async () => {
+      if (this.#path === null) return;
+      try {
+        await writeState(this.#path, assignment, Date.now());
+      } catch (error) {
+        this.#logger.warn({ err: error }, "the assignment can't be kept");
+      }
+    });
+    return this.#writing;
   }
 }
 

@@ -62,9 +62,7 @@ export class SwitcherParts implements StatusSources {
         this.#metrics.switched(outcome, switchMs);
       },
     });
-    // The disk may be slow: first the scaler is told.
-    const persist = (...kept: Parameters<KeptAssignment["write"]>): void =>
-      void setImmediate(() => this.kept.write(...kept));
+    const persist = (...kept: Parameters<KeptAssignment["write"]>): void => void this.kept.write(...kept);
     this.assignments = new Assignments({ switching: this.switching, defaultVariant, logger, persist });
     this.#recovery = new Recovery({
       switching: this.switching,

@@ -53,10 +53,10 @@ function assertWhole(payload: unknown, bytes: number): number {
 }
 
 describe("writeState() and readState()", () => {
-  it("give back any JSON, with the time of writing", () => {
-    fc.assert(
-      fc.property(fc.jsonValue(), payload => {
-        writeState(path, payload, NOW_MS);
+  it("give back any JSON, with the time of writing", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.jsonValue(), async payload => {
+        await writeState(path, payload, NOW_MS);
         const kept: unknown = JSON.parse(JSON.stringify(payload));
         assert.deepEqual(readState(path), { kind: "ok", payload: kept, savedAtMs: NOW_MS });
       }),
@@ -65,8 +65,8 @@ describe("writeState() and readState()", () => {
     assert.deepEqual(readdirSync(folder), ["state.json"]);
   });
 
-  it("write the envelope that the documents describe, readable by its owner alone", () => {
-    writeState(path, { a: [1, "é"] }, NOW_MS);
+  it("write the envelope that the documents describe, readable by its owner alone", async () => {
+    await writeState(path, { a: [1, "é"] }, NOW_MS);
     assert.deepEqual(JSON.parse(readFileSync(path, "utf8")), {
       schemaVersion: 1,
       savedAt: "2026-03-04T05:06:07.000Z",
@@ -76,9 +76,9 @@ describe("writeState() and readState()", () => {
     assert.equal(statSync(path).mode & 0o777, 0o600);
   });
 
-  it("make the directories that are missing", () => {
+  it("make the directories that are missing", async () => {
     const deep = join(folder, "a/b/state.json");
-    writeState(deep, 1, NOW_MS);
+    await writeState(deep, 1, NOW_MS);
     assert.equal(readState(deep).kind, "ok");
   });
 
@@ -141,8 +141,8 @@ describe("readState()", () => {
     assert.deepEqual(readState(join(folder, "no/such/state.json")), { kind: "absent" });
   });
 
-  it("keeps a file aside that was cut off anywhere", () => {
-    writeState(path, { filler: "x".repeat(50) }, NOW_MS);
+  it("keeps a file aside that was cut off anywhere", async () => {
+    await writeState(path, { filler: "x".repeat(50) }, NOW_MS);
     const whole = readFileSync(path);
     for (const length of [0, 1, 20, 100, whole.length - 3]) {
       assert.match(corruptReason(whole.subarray(0, length)), /no JSON/);
@@ -150,8 +150,8 @@ describe("readState()", () => {
     }
   });
 
-  it("keeps a file aside whose payload is not the one that was hashed", () => {
-    writeState(path, { replicas: 3 }, NOW_MS);
+  it("keeps a file aside whose payload is not the one that was hashed", async () => {
+    await writeState(path, { replicas: 3 }, NOW_MS);
     const text = readFileSync(path, "utf8");
     assert.match(corruptReason(text.replace('"replicas":3', '"replicas":8')), /sha256 does not match/);
   });
@@ -173,10 +173,10 @@ describe("readState()", () => {
       }
   });
 
-  it("refuses the file of a newer version and does not let it be overwritten", () => {
+  it("refuses the file of a newer version and does not let it be overwritten", async () => {
     const reason = corruptReason('{"schemaVersion":2,"savedAt":"2026-03-04T05:06:07.000Z","stages":[]}');
     assert.match(reason, /schemaVersion is 2, this version reads up to 1: run the newer version/);
-    writeState(path, 1, NOW_MS);
+    await writeState(path, 1, NOW_MS);
     assert.match(readFileSync(`${path}.corrupt`, "utf8"), /"schemaVersion":2/);
   });
 
@@ -226,31 +226,34 @@ function refusalUnder(
 const IN_NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount", "sh"] as const;
 
 describe("writeState()", () => {
-  it("refuses what is no JSON or too large, and keeps the old state", () => {
-    writeState(path, 1, NOW_MS);
+  it("refuses what is no JSON or too large, and keeps the old state", async () => {
+    await writeState(path, 1, NOW_MS);
     const loop: Record<string, unknown> = {};
     loop["self"] = loop;
     for (const payload of [undefined, () => 1, 1n, loop])
-      assert.throws(() => writeState(path, payload, NOW_MS), { code: "invalid_argument", message: /no JSON/ });
+      await assert.rejects(writeState(path, payload, NOW_MS), { code: "invalid_argument", message: /no JSON/ });
     const large = "x".repeat(64 * 2 ** 20);
-    assert.throws(() => writeState(path, large, NOW_MS), { code: "resource_exhausted", message: /64\.0 MiB, at most/ });
+    await assert.rejects(writeState(path, large, NOW_MS), {
+      code: "resource_exhausted",
+      message: /64\.0 MiB, at most/,
+    });
     assert.deepEqual(readState(path), { kind: "ok", payload: 1, savedAtMs: NOW_MS });
   });
 
-  it("says what is in the way when the path is no file's, and leaves nothing behind", () => {
+  it("says what is in the way when the path is no file's, and leaves nothing behind", async () => {
     writeFileSync(join(folder, "file"), "");
     for (const wrong of ["file/state.json", "file/deeper/state.json"])
-      assert.throws(() => writeState(join(folder, wrong), 1, NOW_MS), {
+      await assert.rejects(writeState(join(folder, wrong), 1, NOW_MS), {
         code: "failed_precondition",
         message: /file\/.*not a directory .*use another path/,
       });
     mkdirSync(path);
-    assert.throws(() => writeState(path, 1, NOW_MS), { code: "failed_precondition", message: /it is a directory/ });
+    await assert.rejects(writeState(path, 1, NOW_MS), { code: "failed_precondition", message: /it is a directory/ });
     assert.deepEqual(readdirSync(folder).sort(), ["file", "state.json"]);
   });
 
-  it("keeps the old state when the file size limit cuts the write off", () => {
-    writeState(path, "old", NOW_MS);
+  it("keeps the old state when the file size limit cuts the write off", async () => {
+    await writeState(path, "old", NOW_MS);
     const error = refusalUnder('ulimit -f 16; "$@"', 1_000_000, ["sh"]);
     assert.equal(error?.code, "resource_exhausted");
     assert.match(error.message, /state\.json: the file size limit is reached .*raise the limit/);

@@ -4,7 +4,7 @@ import { writeState } from "../../runtime/state-file.ts";
 const [path = "", bytes = "0", writes = "1"] = process.argv.slice(2);
 try {
   for (let n = 1; n <= Number(writes); n++) {
-    writeState(path, { n, filler: String(n % 10).repeat(Number(bytes)) }, Date.now());
+    await writeState(path, { n, filler: String(n % 10).repeat(Number(bytes)) }, Date.now());
     process.stdout.write(`${n}\n`);
   }
 } catch (error) {

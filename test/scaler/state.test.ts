@@ -111,7 +111,7 @@ describe("state of the scaler", () => {
     await first.clock.advance(9000);
     assert.equal(readFileSync(path, "utf8"), before);
     await first.clock.advance(1000);
-    assert.notEqual(readFileSync(path, "utf8"), before);
+    await until(() => readFileSync(path, "utf8") !== before, "the next state");
   });
 
   it("starts anew, and says so, where the stored state is damaged", async () => {
@@ -122,7 +122,8 @@ describe("state of the scaler", () => {
     writeFileSync(join(stateDir, "pipelines", "shop_cards.json"), "{ not what it was");
     const warnings: string[] = [];
     const second = await start({ logger: warningsTo(warnings) });
-    assert.equal(second.board?.plan, null);
+    // None, or one for what the gateway told it meanwhile, which is next to nothing.
+    assert.ok((second.board?.plan?.rateRps ?? 0) < 1, "the load of the first run is forgotten");
     assert.ok(warnings.some(line => /can't be used/.test(line)));
     await second.planFor(20);
   });
