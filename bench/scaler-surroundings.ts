@@ -38,6 +38,9 @@ export async function startLoad(): Promise<Surrounding & { readonly url: string 
   };
 }
 
+/** From the report of one switcher to that of the next: processes of their own each have a phase of the second of their own. */
+const REPORT_SLOT_MS = 10;
+
 /** One switcher for every stage of every pipeline, reporting once a second and obeying at once. */
 export function startSwitchers(port: number, pipelines: number): Surrounding {
   const { SwitcherControl } = loadProto<SwitcherProto>("switcher.proto").variscale.switcher.v1;
@@ -82,9 +85,12 @@ export function startSwitchers(port: number, pipelines: number): Surrounding {
     };
   }
 
+  const slots = 1000 / REPORT_SLOT_MS;
+  let slot = 0;
   const timer = setInterval(() => {
-    for (const one of opened) one.report();
-  }, 1000);
+    for (let i = slot; i < opened.length; i += slots) opened[i]?.report();
+    slot = (slot + 1) % slots;
+  }, REPORT_SLOT_MS);
   return {
     close: () => {
       clearInterval(timer);

@@ -14,6 +14,8 @@ type Planned = Pick<
 >;
 
 /** Planned for where there may be load but none is seen. */
+/** Ticks come a little early or late: the one that is this close to the end of an interval ends it. */
+const TICK_JITTER_MS = 250;
 const LEAST_RPS = 1e-3;
 
 /** The horizon that a forecast for this pipeline must have: the time to the next plan and until its replicas are ready. */
@@ -122,8 +124,8 @@ function effectiveBounds(state: ControlState, input: TickInput, nowMs: number): 
 }
 
 function isDue(state: ControlState, rateRps: number, planInputs: string, intervalMs: number, nowMs: number): boolean {
-  if (!state.plan || state.planAtMs === null || nowMs - state.planAtMs >= intervalMs || nowMs < state.planAtMs)
-    return true;
+  if (!state.plan || state.planAtMs === null || nowMs < state.planAtMs) return true;
+  if (nowMs - state.planAtMs >= intervalMs - TICK_JITTER_MS) return true;
   return planInputs !== state.planInputs || rateRps > state.plan.rateRps * SETTINGS.surgeFactor + LEAST_RPS;
 }
 

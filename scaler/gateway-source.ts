@@ -6,8 +6,10 @@ import { isRate, type LoadSample } from "../domain/load.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
 import type { Clock } from "./clock.ts";
 import { LOAD_STALE_AFTER_MS, type LoadSource } from "./load-source.ts";
+import type { Rota } from "./rota.ts";
 
-const POLL_MS = 1000;
+/** From one poll to the next. */
+export const GATEWAY_POLL_MS = 1000;
 const ANSWER_WITHIN_MS = 2000;
 /** A report has 60 seconds; one that is larger is none. */
 const MOST_BYTES = 256 * 1024;
@@ -38,6 +40,8 @@ export interface GatewaySourceOptions {
   readonly key: PipelineKey;
   readonly agent: Agent;
   readonly clock: Clock;
+  /** Takes turns with those of other pipelines, each once a GATEWAY_POLL_MS. */
+  readonly rota: Rota;
   /** Seconds until then are known from before the scaler was started again, and not given twice; null: none. */
   readonly knownToMs: number | null;
   readonly onPoll: (ok: boolean) => void;
@@ -48,7 +52,7 @@ export interface GatewaySourceOptions {
  * is away for longer; what it never counted (it was down) stays missing.
  */
 export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
-  const { key, clock, knownToMs, onPoll, agent } = options;
+  const { key, clock, rota, knownToMs, onPoll, agent } = options;
   const path = `/v1/pipelines/${encodeURIComponent(key.namespace)}/${encodeURIComponent(key.name)}/load`;
   const url = new URL(path, options.url);
   let reader = newReader();
@@ -76,7 +80,7 @@ export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
   };
 
   void poll();
-  const stop = clock.every(POLL_MS, () => void poll());
+  const stop = rota.join(() => void poll());
   return {
     take: () => {
       const taken = waiting;

@@ -10,11 +10,12 @@ import type { Journal } from "./journal.ts";
 import type { LoadSource } from "./load-source.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import type { ProcessConditions } from "./process-conditions.ts";
+import { Rota } from "./rota.ts";
 import type { SwitcherRegistry } from "./switcher-registry.ts";
 
 const TICK_MS = 1000;
-/** After this long calls are let in before the pass goes on. */
-const YIELD_AFTER_MS = 10;
+/** A pass that ends later than this after the one before has left one out. */
+const LATE_AFTER_MS = 2 * TICK_MS;
 
 export interface ControlLoopOptions {
   readonly controls: readonly PipelineControl[];
@@ -35,18 +36,21 @@ export interface ControlLoopOptions {
   readonly onPass: () => void;
 }
 
-/** The one loop: every second, one tick of every pipeline; its board is published and its assignments are sent. */
+/**
+ * The one loop: every second, one tick of every pipeline; its board is published and its assignments are sent. The ticks of a pass
+ * are spread over the second, so that a call of KEDA's waits for one of them and not for all.
+ */
 export class ControlLoop {
   readonly #options: ControlLoopOptions;
   /** Decision that each pipeline's newest board carries. */
   readonly #decisions = new Map<string, string | null>();
-  #running = false;
-  #stop: () => void = () => undefined;
+  readonly #rota: Rota;
   #passAtMs: number;
 
   constructor(options: ControlLoopOptions) {
     this.#options = options;
     this.#passAtMs = options.clock.nowMs();
+    this.#rota = new Rota(options.clock, TICK_MS, () => this.#endPass());
     for (const control of options.controls) this.#decisions.set(formatKey(control.pipeline.key), control.decisionId);
   }
 
@@ -57,31 +61,20 @@ export class ControlLoop {
 
   /** Ticks once before it returns, so that there are boards when the first call comes, and every second from then on. */
   start(): void {
-    for (const control of this.#options.controls) this.#tick(control);
+    const { controls } = this.#options;
+    for (const control of controls) this.#tick(control);
     this.#endPass();
-    this.#stop = this.#options.clock.every(TICK_MS, () => void this.#pass());
+    for (const control of controls) this.#rota.join(() => this.#tick(control));
   }
 
   close(): void {
-    this.#stop();
-  }
-
-  async #pass(): Promise<void> {
-    if (this.#running) return this.#options.onSkippedPass();
-    this.#running = true;
-    let sinceMs = performance.now();
-    for (const control of this.#options.controls) {
-      this.#tick(control);
-      if (performance.now() - sinceMs < YIELD_AFTER_MS) continue;
-      await new Promise(resolve => setImmediate(resolve));
-      sinceMs = performance.now();
-    }
-    this.#running = false;
-    this.#endPass();
+    this.#rota.close();
   }
 
   #endPass(): void {
-    this.#passAtMs = this.#options.clock.nowMs();
+    const nowMs = this.#options.clock.nowMs();
+    if (nowMs - this.#passAtMs > LATE_AFTER_MS) this.#options.onSkippedPass();
+    this.#passAtMs = nowMs;
     this.#options.onPass();
   }
 

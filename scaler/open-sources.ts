@@ -2,13 +2,14 @@ import { Agent } from "node:http";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
 import type { Clock } from "./clock.ts";
-import { checkGatewayUrl, openGatewaySource } from "./gateway-source.ts";
+import { checkGatewayUrl, GATEWAY_POLL_MS, openGatewaySource } from "./gateway-source.ts";
 import type { LoadSource } from "./load-source.ts";
 import type { ScalerMetrics } from "./metrics.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import { openPrometheusClient, type PrometheusClient } from "./prometheus-client.ts";
 import type { PrometheusOptions } from "./prometheus-options.ts";
 import { openPrometheusSource } from "./prometheus-source.ts";
+import { Rota } from "./rota.ts";
 
 /** Where load comes from, as the operator configured it; pipeline files name one. */
 export type LoadSourceOptions =
@@ -53,6 +54,7 @@ export function openSources(
 ): LoadSources {
   // A connection that was idle for longer may be closed by the gateway just when it is used again.
   const agent = new Agent({ keepAlive: true, maxSockets: 16, timeout: 3000 });
+  const rota = new Rota(clock, GATEWAY_POLL_MS);
   const clients = new Map<PrometheusOptions, PrometheusClient>();
   const byControl = new Map<PipelineControl, LoadSource>();
   for (const control of controls) {
@@ -63,7 +65,10 @@ export function openSources(
     const knownToMs = control.newestLoadAtMs;
     const countPoll = (ok: boolean) => metrics.loadPolls.inc({ ...labels, outcome: ok ? "ok" : "failed" });
     if (source.kind === "gateway") {
-      byControl.set(control, openGatewaySource({ url: source.url, key, agent, clock, knownToMs, onPoll: countPoll }));
+      byControl.set(
+        control,
+        openGatewaySource({ url: source.url, key, agent, clock, rota, knownToMs, onPoll: countPoll }),
+      );
       continue;
     }
     const client = clients.get(source) ?? openPrometheusClient(source);

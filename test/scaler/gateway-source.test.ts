@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { Agent } from "node:http";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import type { LoadSample } from "../../domain/load.ts";
-import { checkGatewayUrl, openGatewaySource } from "../../scaler/gateway-source.ts";
+import { checkGatewayUrl, GATEWAY_POLL_MS, openGatewaySource } from "../../scaler/gateway-source.ts";
 import type { LoadSource } from "../../scaler/load-source.ts";
+import { Rota } from "../../scaler/rota.ts";
 import { FakeGateway } from "./support/fake-gateway.ts";
 import { ManualClock, until } from "./support/manual-clock.ts";
 
@@ -18,7 +19,15 @@ describe("openGatewaySource()", () => {
     polls = [];
     agent = new Agent({ keepAlive: true });
     const key = { namespace: "shop", name: "cards" };
-    source = openGatewaySource({ url: gateway.url, key, agent, clock, knownToMs, onPoll: ok => polls.push(ok) });
+    source = openGatewaySource({
+      url: gateway.url,
+      key,
+      agent,
+      clock,
+      rota: new Rota(clock, GATEWAY_POLL_MS),
+      knownToMs,
+      onPoll: ok => polls.push(ok),
+    });
   };
   const polled = (count: number) => until(() => polls.length >= count, `${count} polls`);
   /** One second, and the poll in it. */

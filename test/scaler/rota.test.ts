@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { describe, it } from "mocha";
+import type { Clock } from "../../scaler/clock.ts";
+import { Rota } from "../../scaler/rota.ts";
+import { ManualClock } from "./support/manual-clock.ts";
+
+/** A clock whose timers come when the test says. */
+class LateClock implements Clock {
+  time = 0;
+  run: () => void = () => undefined;
+
+  nowMs(): number {
+    return this.time;
+  }
+
+  every(_periodMs: number, run: () => void): () => void {
+    this.run = run;
+    return () => {
+      this.run = () => undefined;
+    };
+  }
+
+  comeAt(atMs: number): void {
+    this.time = atMs;
+    this.run();
+  }
+}
+
+describe("Rota", () => {
+  it("gives every job one turn a period, however many there are", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 450 }), async count => {
+        const clock = new ManualClock();
+        const turns = Array.from({ length: count }, () => 0);
+        let rounds = 0;
+        const rota = new Rota(clock, 1000, () => {
+          rounds += 1;
+        });
+        turns.forEach((_, job) => {
+          rota.join(() => {
+            turns[job] = (turns[job] ?? 0) + 1;
+          });
+        });
+        await clock.advance(5000);
+        rota.close();
+        // A slot is a whole number of milliseconds, so five periods may hold a part of one round more.
+        assert.ok(rounds === 5 || rounds === 6, `${rounds} rounds`);
+        for (const had of turns) assert.ok(had === rounds || had === rounds + 1, `${had} turns in ${rounds} rounds`);
+        assert.equal(clock.timers, 0);
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it("spreads the jobs over the period", async () => {
+    const clock = new ManualClock(0);
+    const at: number[] = [];
+    const rota = new Rota(clock, 1000);
+    for (let job = 0; job < 4; job++) rota.join(() => at.push(clock.nowMs()));
+    await clock.advance(1000);
+    assert.deepEqual(at, [250, 500, 750, 1000]);
+    rota.close();
+  });
+
+  it("makes good what timers lose, never with a second turn at once", () => {
+    const clock = new LateClock();
+    const at: [string, number][] = [];
+    const rota = new Rota(clock, 1000);
+    for (const job of ["a", "b"]) rota.join(() => at.push([job, clock.nowMs()]));
+    // 20 ms late each time: after a while two turns are due at once.
+    for (let i = 1; i <= 25; i++) clock.comeAt(i * 520);
+    const turns = (job: string): number => at.filter(([who]) => who === job).length;
+    assert.equal(turns("a") + turns("b"), Math.round((25 * 520) / 500));
+    // The process stood still for an hour.
+    const before = at.length;
+    clock.comeAt(3_600_000);
+    assert.deepEqual(
+      at
+        .slice(before)
+        .map(([job]) => job)
+        .sort(),
+      ["a", "b"],
+    );
+    rota.close();
+  });
+
+  it("goes on when the clock is set back", () => {
+    const clock = new LateClock();
+    clock.time = 1_000_000;
+    let turns = 0;
+    const rota = new Rota(clock, 1000);
+    rota.join(() => {
+      turns += 1;
+    });
+    clock.comeAt(1_001_000);
+    clock.comeAt(500_000);
+    for (let i = 1; i <= 3; i++) clock.comeAt(500_000 + i * 1000);
+    assert.equal(turns, 4);
+    rota.close();
+  });
+
+  it("has no turn for a job that left, and takes turns from those that stay", async () => {
+    const clock = new ManualClock(0);
+    const seen: string[] = [];
+    const rota = new Rota(clock, 1000);
+    const leave = rota.join(() => seen.push("a"));
+    rota.join(() => seen.push("b"));
+    leave();
+    await clock.advance(2000);
+    assert.deepEqual(seen, ["b", "b"]);
+    rota.close();
+  });
+});
