@@ -26,7 +26,7 @@ describe("FollowService", () => {
     const { newcomer } = stage() ?? {};
     assert.equal(switcher.newest?.variant, newcomer?.variant);
     assert.deepEqual(switcher.newest?.version, newcomer?.version);
-    assert.equal(switcher.newest?.decisionId, running.board?.decisionId);
+    assert.equal(switcher.newest?.decisionId, newcomer?.decisionId);
     assert.equal(switcher.newest?.overload?.enterQueueMs, newcomer?.overload.enterQueueMs);
   });
 

@@ -150,7 +150,7 @@ describe("HTTP API", () => {
     const switcher = running.switcher();
     running.gateway.rateRps = 50;
     await running.runUntil(
-      board => board.stages[0]?.replicasReady === 1,
+      board => board.stages[0]?.replicasReady === 1 && board.load?.rateRps === 50,
       () => switcher.report(),
     );
     const lying = running.switcher({ pod: "liar", variant: "no-such-variant" });

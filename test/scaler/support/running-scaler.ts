@@ -135,7 +135,7 @@ export class RunningScaler {
   /** Runs until there is a plan for about this rate. */
   async planFor(rateRps: number): Promise<void> {
     this.gateway.rateRps = rateRps;
-    await this.runUntil(board => board.plan !== null && board.load?.rateRps === rateRps);
+    await this.runUntil(({ plan, load }) => load?.rateRps === rateRps && (plan?.rateRps ?? 0) >= rateRps / 2);
   }
 
   switcher(hello: ConstructorParameters<typeof FakeSwitcher>[1] = {}): FakeSwitcher {
