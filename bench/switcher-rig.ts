@@ -69,7 +69,7 @@ export class Rig {
       modelFolder: this.folder,
       cores: 1,
       memoryMiB: (sessions + 0.5) * SESSION_MIB,
-      ports: { http: 0, admin: 0, metrics: 0 },
+      ports: { http: 0, grpc: 0, admin: 0, metrics: 0 },
       logLevel: "error",
     };
     writeFileSync(config, JSON.stringify(value));

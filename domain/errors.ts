@@ -5,6 +5,7 @@
 export type ErrorCode =
   | "invalid_argument"
   | "not_found"
+  | "permission_denied"
   | "failed_precondition"
   | "resource_exhausted"
   | "deadline_exceeded"

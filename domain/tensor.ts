@@ -10,6 +10,7 @@ export const DATATYPES = [
   "INT32",
   "INT64",
   "FP16",
+  "BF16",
   "FP32",
   "FP64",
   "BYTES",
@@ -29,7 +30,7 @@ export type TensorData =
   | Float32Array
   | Float64Array;
 
-/** Elements row-major. FP16 is carried as the bits in a Uint16Array, BOOL as 0 and 1 in a Uint8Array. */
+/** Elements row-major. FP16 and BF16 are carried as the bits in a Uint16Array, BOOL as 0 and 1 in a Uint8Array. */
 export interface Tensor {
   readonly datatype: Datatype;
   readonly shape: readonly number[];

@@ -125,7 +125,8 @@ function rowsOf(contract: StageContract, results: InferenceSession.ReturnType, c
 }
 
 function typeOf(datatype: Datatype): OrtTensor.Type {
-  if (datatype === "BYTES") throw new VariscaleError("invalid_argument", "tensors of BYTES are not supported");
+  if (datatype === "BYTES" || datatype === "BF16")
+    throw new VariscaleError("invalid_argument", `tensors of ${datatype} are not supported`);
   return ORT_TYPES[datatype];
 }
 

@@ -8,6 +8,7 @@ const STATUS: Readonly<Record<ErrorCode, { readonly http: number; readonly grpc:
   invalid_argument: { http: 400, grpc: 3 },
   deadline_exceeded: { http: 504, grpc: 4 },
   not_found: { http: 404, grpc: 5 },
+  permission_denied: { http: 403, grpc: 7 },
   resource_exhausted: { http: 503, grpc: 8 },
   failed_precondition: { http: 412, grpc: 9 },
   aborted: { http: 409, grpc: 10 },

@@ -6,12 +6,16 @@ import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
 /** Compiled code runs from dist/runtime, beside dist/proto. */
 const protoFolder = join(dirname(dirname(fileURLToPath(import.meta.url))), "proto");
 
+type ProtoFile = "externalscaler.proto" | "switcher.proto" | "open_inference.proto";
+
 /** Loads one of our .proto files, with the options that proto/generated was made with (scripts/generate-proto.mjs). */
-export function loadProto<T>(fileName: "externalscaler.proto" | "switcher.proto" | "open_inference.proto"): T {
+export function loadProto<T>(fileName: ProtoFile): T {
   return loadPackageDefinition(loadProtoDefinition(fileName)) as GrpcObject as T;
 }
 
 /** Loads a .proto file as gRPC reflection needs it: with what its messages and services are made of. */
 export function loadProtoDefinition(fileName: string): PackageDefinition {
-  return loadSync(resolve(protoFolder, fileName), { longs: Number, enums: String, defaults: true, oneofs: true });
+  // Tensors have 64-bit integers, of which a Number would lose digits.
+  const longs = fileName === ("open_inference.proto" satisfies ProtoFile) ? String : Number;
+  return loadSync(resolve(protoFolder, fileName), { longs, enums: String, defaults: true, oneofs: true });
 }

@@ -1,6 +1,6 @@
 import type { Datatype } from "../domain/tensor.ts";
 
-/** What onnxruntime calls the datatypes; it has none for BYTES. */
+/** What onnxruntime calls the datatypes; its binding has no name for BF16. */
 export const ORT_TYPES = {
   BOOL: "bool",
   UINT8: "uint8",
@@ -14,4 +14,5 @@ export const ORT_TYPES = {
   FP16: "float16",
   FP32: "float32",
   FP64: "float64",
-} as const satisfies Record<Exclude<Datatype, "BYTES">, string>;
+  BYTES: "string",
+} as const satisfies Record<Exclude<Datatype, "BF16">, string>;

@@ -19,6 +19,7 @@ const ARRAYS: Readonly<Record<Exclude<Datatype, "BYTES">, ElementArray>> = {
   INT32: Int32Array,
   INT64: BigInt64Array,
   FP16: Uint16Array,
+  BF16: Uint16Array,
   FP32: Float32Array,
   FP64: Float64Array,
 };

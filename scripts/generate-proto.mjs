@@ -9,18 +9,24 @@ import { fileURLToPath } from "node:url";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const check = process.argv.includes("--check");
 const out = check ? mkdtempSync(join(tmpdir(), "variscale-proto-")) : "proto/generated";
-const protos = readdirSync(join(root, "proto"))
-  .filter(name => name.endsWith(".proto"))
-  .map(name => `proto/${name}`);
+// Tensors have 64-bit integers, of which a Number would lose digits.
+const withText = ["open_inference.proto"];
+const protos = readdirSync(join(root, "proto")).filter(name => name.endsWith(".proto"));
 
 // These flags must match the options of loadSync in runtime/grpc.ts.
-const flags = ["--longs=Number", "--enums=String", "--defaults", "--oneofs", "--includeComments"];
-const generate = spawnSync(
-  join(root, "node_modules/.bin/proto-loader-gen-types"),
-  [...flags, "--grpcLib=@grpc/grpc-js", "--importFileExtension=.ts", `--outDir=${out}`, ...protos],
-  { cwd: root, stdio: ["ignore", "ignore", "inherit"] },
-);
-if (generate.status !== 0) process.exit(generate.status ?? 1);
+const generate = (longs, names) =>
+  spawnSync(
+    join(root, "node_modules/.bin/proto-loader-gen-types"),
+    [
+      ...[`--longs=${longs}`, "--enums=String", "--defaults", "--oneofs", "--includeComments"],
+      ...["--grpcLib=@grpc/grpc-js", "--importFileExtension=.ts", `--outDir=${out}`],
+      ...names.map(name => `proto/${name}`),
+    ],
+    { cwd: root, stdio: ["ignore", "ignore", "inherit"] },
+  );
+const others = protos.filter(name => !withText.includes(name));
+for (const { status } of [generate("Number", others), generate("String", withText)])
+  if (status !== 0) process.exit(status ?? 1);
 if (check) {
   const diff = spawnSync("diff", ["-r", "proto/generated", out], { cwd: root, stdio: "inherit" });
   rmSync(out, { recursive: true, force: true });

@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<
   },
   "variant-switcher": {
     folders: ["domain", "runtime", "proto"],
-    packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "onnxruntime-node"],
+    packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "grpc-health-check", "onnxruntime-node"],
   },
   gateway: { folders: ["domain", "runtime"], packages: ["node:", "pino", "prom-client"] },
   models: { folders: ["domain", "runtime"], packages: ["node:", "protobufjs"] },

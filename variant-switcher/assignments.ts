@@ -14,6 +14,7 @@ import type { Switching, SwitchOutcome, Target } from "./switching.ts";
 
 const NO_OVERLOAD: Overload = { enterQueueMs: 0, exitQueueMs: 0, dwellMs: 0 };
 const DEFAULT_BATCH = 1;
+const NOTHING_DONE: SwitchOutcome = { kind: "done", switchMs: 0 };
 
 /** What an operator wants to be served, whatever the scaler says, until it expires. */
 export interface Pin {
@@ -97,8 +98,7 @@ export class Assignments {
     const order = compareVersions(version, this.#newest);
     if (order < 0) return refuse("stale_version", `version ${text(version)} is older than ${text(this.#newest)}`);
     if (order === 0 && this.#pending !== null) return await this.#pending;
-    if (order === 0 && this.#applied && compareVersions(version, this.#applied.version) === 0)
-      return { kind: "done", switchMs: 0 };
+    if (order === 0 && this.#applied && compareVersions(version, this.#applied.version) === 0) return NOTHING_DONE;
     if (this.#pin) return refuse("pinned", `an operator has pinned ${this.#pin.variant}`);
     this.#newest = version;
     const pending = this.#apply(assignment);
@@ -161,10 +161,11 @@ export class Assignments {
   async #apply(assignment: Assignment): Promise<SwitchOutcome> {
     const { switching, persist } = this.#options;
     // While it protects itself it gets the new variant ready, but goes to it only when the queue has calmed down.
-    const waits = this.isProtecting && assignment.variant !== assignment.fallbackVariant;
-    const outcome = waits
-      ? await this.#prepare(assignment)
-      : await switching.switchTo(targetOf(assignment), "assignment", "respect-quarantine");
+    const mustWait = (): boolean => this.isProtecting && assignment.variant !== assignment.fallbackVariant;
+    let outcome: SwitchOutcome = mustWait() ? await this.#prepare(assignment) : NOTHING_DONE;
+    const waits = mustWait();
+    if (outcome.kind === "done" && !waits)
+      outcome = await switching.switchTo(targetOf(assignment), "assignment", "respect-quarantine");
     if (outcome.kind === "refused") return outcome;
     if (compareVersions(assignment.version, this.#newest) < 0)
       return refuse("superseded", `version ${text(this.#newest)} came in between`);

@@ -1,7 +1,7 @@
 import type { StageContract } from "../domain/tensor.ts";
 import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
 import type { BufferPool } from "./buffer-pool.ts";
-import { isFixedDatatype, type RawTensor, sliceRows } from "./raw-tensor.ts";
+import { type RawTensor, sliceRows } from "./raw-tensor.ts";
 import type { TransferredTensor } from "./session-messages.ts";
 
 /** Rows [from, to) of one request's inputs, which are in the contract's order. */
@@ -21,15 +21,12 @@ export function assembleBatch(
   return contract.inputs.flatMap(({ name }, index) => {
     const first = ranges[0]?.inputs[index];
     if (!first) return [];
-    const rowBytes = first.bytes.length / (first.shape[0] ?? 1);
-    const bytes = rows * rowBytes;
+    const parts = ranges.flatMap(({ inputs, from, to }) => (inputs[index] ? [sliceRows(inputs[index], from, to)] : []));
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
     const data = buffers.take(bytes);
     const target = new Uint8Array(data, 0, bytes);
     let at = 0;
-    for (const range of ranges) {
-      const input = range.inputs[index];
-      if (!input) continue;
-      const part = sliceRows(input, range.from, range.to);
+    for (const part of parts) {
       target.set(part, at);
       at += part.length;
     }
@@ -42,8 +39,9 @@ export function zeroBatch(contract: StageContract, rows: number): TransferredTen
   const batch: TransferredTensor[] = [];
   for (const { name, datatype, shape } of contract.inputs) {
     const inner = shape.slice(1);
-    if (!isFixedDatatype(datatype) || inner.includes(-1)) return null;
-    const bytes = rows * elementCount(inner) * bytesPerElement(datatype);
+    if (inner.includes(-1)) return null;
+    // An empty element of BYTES is its length alone: four bytes of zero.
+    const bytes = rows * elementCount(inner) * (datatype === "BYTES" ? 4 : bytesPerElement(datatype));
     batch.push({ name, datatype, shape: [rows, ...inner], data: new ArrayBuffer(bytes), bytes });
   }
   return batch;

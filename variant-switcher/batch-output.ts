@@ -1,6 +1,6 @@
 import type { StageContract } from "../domain/tensor.ts";
+import type { NamedTensor } from "./raw-tensor.ts";
 import { sliceRows } from "./raw-tensor.ts";
-import type { NamedTensor } from "./session.ts";
 import { outputMismatch } from "./verify-contract.ts";
 
 /** A batch's outputs for each request, whose rows follow each other; text: what is wrong with the outputs. */

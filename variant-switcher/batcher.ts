@@ -3,7 +3,8 @@ import { assembleBatch } from "./batch-input.ts";
 import { joinPieces, splitOutputs } from "./batch-output.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import type { Counters, DropReason, WorkObserver } from "./counters.ts";
-import type { ModelSession, NamedTensor, RunResult } from "./session.ts";
+import type { NamedTensor } from "./raw-tensor.ts";
+import type { ModelSession, RunResult } from "./session.ts";
 import { type RunningBatch, type Serving, takeBatch } from "./take-batch.ts";
 import { createEntry, type Entry, type QueueLimits, type Work, WorkQueue, type WorkResult } from "./work-queue.ts";
 
@@ -74,7 +75,7 @@ export class Batcher {
     const message = notReady ?? this.#queue.refusal(work.rows, bytes);
     if (message !== null) {
       const reason = notReady === null ? "queue_full" : "not_ready";
-      observer.dropped(work.rows, reason);
+      observer.dropped({ rows: work.rows, reason, variant: this.#servedVariant(), totalMs: 0 });
       return { result: Promise.resolve<WorkResult>({ kind: "dropped", reason, message }), cancel: () => undefined };
     }
     let settle: Entry["settle"] = () => undefined;
@@ -162,27 +163,37 @@ export class Batcher {
     this.#running.push(batch);
     const { contract, counters } = this.#options;
     const { session } = batch.serving;
+    const startMs = performance.now();
+    for (const { entry } of batch.parts) entry.startedAtMs ??= startMs;
     const inputs = assembleBatch(
       contract,
       batch.parts.map(({ entry, from, to }) => ({ inputs: entry.work.inputs, from, to })),
       this.#buffers,
     );
     const names = contract.outputs.map(output => output.name);
-    const waitedMs = performance.now() - (batch.parts[0]?.entry.queuedAtMs ?? 0);
+    const handedOverMs = performance.now();
     const result = await session.run(inputs, names, counters.expectedMs(session.variant, batch.rows));
     const at = this.#running.indexOf(batch);
     // It was given back when the batch before it lost the session.
     if (at < 0) return;
     this.#running.splice(at, 1);
-    this.#finish(batch, result, waitedMs);
+    if (result.kind === "ran")
+      this.#options.observer.ran({
+        variant: session.variant,
+        rows: batch.rows,
+        serviceMs: result.serviceMs,
+        waitedMs: startMs - (batch.parts[0]?.entry.queuedAtMs ?? startMs),
+        assembleMs: handedOverMs - startMs,
+        travelMs: performance.now() - handedOverMs - result.serviceMs,
+      });
+    this.#finish(batch, result);
     this.#pump();
   }
 
-  #finish(batch: RunningBatch, result: RunResult, waitedMs: number): void {
+  #finish(batch: RunningBatch, result: RunResult): void {
     const { session } = batch.serving;
     switch (result.kind) {
       case "ran":
-        this.#options.observer.ran(session.variant, batch.rows, result.serviceMs, waitedMs);
         for (const buffer of result.spare) this.#buffers.give(buffer);
         this.#share(batch, result.outputs);
         break;
@@ -222,7 +233,9 @@ export class Batcher {
       return;
     }
     entry.settled = true;
-    this.#options.observer.served(entry.work.rows);
+    const waitedMs = (entry.startedAtMs ?? entry.queuedAtMs) - entry.queuedAtMs;
+    const totalMs = performance.now() - entry.queuedAtMs;
+    this.#options.observer.served({ variant, rows: entry.work.rows, waitedMs, totalMs });
     entry.settle({ kind: "served", variant, outputs });
   }
 
@@ -258,8 +271,13 @@ export class Batcher {
     if (entry.settled) return;
     entry.settled = true;
     this.#queue.remove(entry);
-    this.#options.observer.dropped(entry.work.rows, reason);
+    const totalMs = performance.now() - entry.queuedAtMs;
+    this.#options.observer.dropped({ rows: entry.work.rows, reason, variant: this.#servedVariant(), totalMs });
     entry.settle({ kind: "dropped", reason, message });
+  }
+
+  #servedVariant(): string | null {
+    return this.#serving?.session.variant ?? null;
   }
 
   #sweepLater(): void {

@@ -34,8 +34,10 @@ export interface SwitcherConfig {
   /** Where the admin endpoint listens: the loopback interface unless there is a token. */
   readonly adminHost: string;
   readonly adminToken: string | null;
+  /** Whether clients may load and unload variants by the model-repository extension; Triton's words for it. */
+  readonly modelControl: "none" | "explicit";
   /** 0: one that is free. */
-  readonly ports: { readonly http: number; readonly admin: number; readonly metrics: number };
+  readonly ports: { readonly http: number; readonly grpc: number; readonly admin: number; readonly metrics: number };
   /** host:port of the scaler; null: there is none. */
   readonly scalerAddress: string | null;
   /** Mutual TLS towards the scaler: has tls.crt, tls.key and ca.crt; null: plaintext. */

@@ -18,13 +18,43 @@ export interface ServiceTime {
   readonly totalMs: number;
 }
 
-/** Is told what happens to work; `Counters` and the metrics are two of them. */
+/** A batch that ran. */
+export interface RanBatch {
+  readonly variant: string;
+  readonly rows: number;
+  /** Of the model alone. */
+  readonly serviceMs: number;
+  /** How long its oldest row was queued. */
+  readonly waitedMs: number;
+  /** Putting its inputs together. */
+  readonly assembleMs: number;
+  /** The way to the session and back. */
+  readonly travelMs: number;
+}
+
+/** A request that has its answer. */
+export interface ServedRequest {
+  readonly variant: string;
+  readonly rows: number;
+  /** Until its first row ran. */
+  readonly waitedMs: number;
+  readonly totalMs: number;
+}
+
+export interface DroppedRequest {
+  readonly rows: number;
+  readonly reason: DropReason;
+  /** What was served meanwhile; null: nothing was. */
+  readonly variant: string | null;
+  readonly totalMs: number;
+}
+
+/** Is told what happens to work. */
 export interface WorkObserver {
   offered(rows: number): void;
-  dropped(rows: number, reason: DropReason): void;
-  /** A batch of `rows` rows ran in `serviceMs`; `waitedMs` is how long its oldest row was queued. */
-  ran(variant: string, rows: number, serviceMs: number, waitedMs: number): void;
-  served(rows: number): void;
+  dropped(request: DroppedRequest): void;
+  ran(batch: RanBatch): void;
+  served(request: ServedRequest): void;
 }
 
 /** Everything that happened since the switcher started. */
@@ -66,15 +96,15 @@ export class Counters implements WorkObserver {
     this.#offeredRows += rows;
   }
 
-  served(rows: number): void {
+  served({ rows }: ServedRequest): void {
     this.#servedRows += rows;
   }
 
-  dropped(rows: number): void {
+  dropped({ rows }: DroppedRequest): void {
     this.#droppedRows += rows;
   }
 
-  ran(variant: string, rows: number, serviceMs: number): void {
+  ran({ variant, rows, serviceMs }: Pick<RanBatch, "variant" | "rows" | "serviceMs">): void {
     const key = `${variant}/${rows}`;
     const time = this.#times.get(key) ?? { variant, rows, batches: 0, totalMs: 0 };
     time.batches++;
@@ -89,14 +119,14 @@ export function tellAll(observers: readonly WorkObserver[]): WorkObserver {
     offered: rows => {
       for (const observer of observers) observer.offered(rows);
     },
-    dropped: (rows, reason) => {
-      for (const observer of observers) observer.dropped(rows, reason);
+    dropped: request => {
+      for (const observer of observers) observer.dropped(request);
     },
-    ran: (variant, rows, serviceMs, waitedMs) => {
-      for (const observer of observers) observer.ran(variant, rows, serviceMs, waitedMs);
+    ran: batch => {
+      for (const observer of observers) observer.ran(batch);
     },
-    served: rows => {
-      for (const observer of observers) observer.served(rows);
+    served: request => {
+      for (const observer of observers) observer.served(request);
     },
   };
 }

@@ -1,6 +1,6 @@
+import { VariscaleError } from "../domain/errors.ts";
 import { bytesPerElement } from "../runtime/tensor-data.ts";
-import type { RawTensor } from "./raw-tensor.ts";
-import type { NamedTensor } from "./session.ts";
+import type { NamedTensor, RawTensor } from "./raw-tensor.ts";
 
 /** Inputs with known outputs of one variant: what a model must reproduce before it serves. */
 export interface GoldenCase {
@@ -17,6 +17,10 @@ export function goldenMismatch(golden: GoldenCase, outputs: readonly NamedTensor
     const actual = outputs.find(output => output.name === expected.name);
     if (!actual || actual.datatype !== expected.datatype || actual.bytes.length !== expected.bytes.length)
       return `the output "${expected.name}" has another type or shape than the golden output`;
+    if (expected.datatype === "BYTES") {
+      if (Buffer.compare(actual.bytes, expected.bytes) === 0) continue;
+      return `the output "${expected.name}" has other text than the golden output`;
+    }
     const a = numbersOf(actual);
     const e = numbersOf(expected);
     for (let i = 0; i < e.length; i++) {
@@ -41,6 +45,8 @@ function numbersOf(tensor: RawTensor): Float64Array {
 
 function readNumber(view: DataView, datatype: RawTensor["datatype"], at: number): number {
   switch (datatype) {
+    case "BYTES":
+      throw new VariscaleError("internal", "text is no number");
     case "BOOL":
     case "UINT8":
       return view.getUint8(at);
@@ -50,6 +56,8 @@ function readNumber(view: DataView, datatype: RawTensor["datatype"], at: number)
       return view.getUint16(at, true);
     case "FP16":
       return halfToNumber(view.getUint16(at, true));
+    case "BF16":
+      return upperHalfToNumber(view.getUint16(at, true));
     case "INT16":
       return view.getInt16(at, true);
     case "UINT32":
@@ -67,6 +75,13 @@ function readNumber(view: DataView, datatype: RawTensor["datatype"], at: number)
     default:
       return datatype satisfies never;
   }
+}
+
+/** bfloat16: the upper half of a single-precision number. */
+function upperHalfToNumber(bits: number): number {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setUint16(0, bits);
+  return view.getFloat32(0);
 }
 
 /** IEEE 754 binary16. */

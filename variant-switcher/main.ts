@@ -2,7 +2,8 @@ import { type HttpServer, type Route, startHttpServer } from "../runtime/http-se
 import { metricsRoute } from "../runtime/process-metrics.ts";
 import { adminRoutes } from "./admin-routes.ts";
 import { DataServer } from "./data-server.ts";
-import { oipRoutes } from "./oip-routes.ts";
+import { GrpcPort } from "./grpc-port.ts";
+import { restRoutes } from "./rest-routes.ts";
 import { ScalerLink } from "./scaler-link.ts";
 import { switcherStatus } from "./status.ts";
 import { type PartsOptions, SwitcherParts } from "./switcher-parts.ts";
@@ -21,9 +22,11 @@ export interface SwitcherOptions extends PartsOptions {
   readonly linkRetryMs?: number;
 }
 
+export type SwitcherPorts = PartsOptions["config"]["ports"];
+
 /** A running variant-switcher. */
 export interface Switcher {
-  readonly ports: { readonly http: number; readonly admin: number; readonly metrics: number };
+  readonly ports: SwitcherPorts;
   /** Turns unready, answers what it is asked until its connections are closed or `graceMs` are over, then ends. */
   close(graceMs: number): Promise<void>;
 }
@@ -31,10 +34,12 @@ export interface Switcher {
 /** Starts a switcher. Resolves when its servers listen; it turns ready when a variant serves. */
 export async function startSwitcher(options: SwitcherOptions): Promise<Switcher> {
   const parts = new SwitcherParts(options);
-  const servers: HttpServer[] = [];
+  const servers: Pick<HttpServer, "close">[] = [];
   try {
     const data = await startData(options, parts);
     servers.push(data);
+    const grpc = await startGrpc(options, parts);
+    servers.push(grpc);
     const { config, logger } = options;
     const { host, adminHost, ports } = config;
     const admin = await startHttpServer({ host: adminHost, port: ports.admin, routes: adminRoutes(parts), logger });
@@ -47,13 +52,13 @@ export async function startSwitcher(options: SwitcherOptions): Promise<Switcher>
     const close = async (graceMs: number): Promise<void> => {
       parts.end();
       clearTimeout(firstWord);
-      await data.close(graceMs);
+      await Promise.all([data.close(graceMs), grpc.close(graceMs)]);
       link?.close();
       await Promise.all([parts.close(), admin.close(CLOSE_MS), metrics.close(CLOSE_MS)]);
     };
     let closing: Promise<void> | null = null;
     return {
-      ports: { http: data.port, admin: admin.port, metrics: metrics.port },
+      ports: { http: data.port, grpc: grpc.port, admin: admin.port, metrics: metrics.port },
       close: graceMs => {
         closing ??= close(graceMs);
         return closing;
@@ -81,11 +86,21 @@ function startData({ config, logger }: SwitcherOptions, parts: SwitcherParts): P
   return DataServer.start({
     host: config.host,
     port: config.ports.http,
-    routes: oipRoutes(parts),
+    routes: restRoutes(parts.plane, maxRequestBytes(config)),
     logger,
-    maxBodyBytes: config.queue.maxBytes + MIB,
+    maxBodyBytes: maxRequestBytes(config),
     maxInFlightBytes: config.queue.maxBytes * IN_FLIGHT_FACTOR,
   });
+}
+
+function startGrpc({ config, logger }: SwitcherOptions, { plane }: SwitcherParts): Promise<GrpcPort> {
+  const maxMessageBytes = maxRequestBytes(config);
+  return GrpcPort.start({ host: config.host, port: config.ports.grpc, plane, maxMessageBytes, logger });
+}
+
+/** What fits into the queue, and what is around it. */
+function maxRequestBytes({ queue }: SwitcherOptions["config"]): number {
+  return queue.maxBytes + MIB;
 }
 
 function linkToScaler(options: SwitcherOptions, parts: SwitcherParts, httpPort: number): ScalerLink | null {

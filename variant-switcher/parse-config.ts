@@ -1,11 +1,11 @@
-import { DATATYPES, type StageContract, type TensorContract } from "../domain/tensor.ts";
+import { DATATYPES, type Datatype, type StageContract, type TensorContract } from "../domain/tensor.ts";
 import { LOG_LEVELS } from "../runtime/logger.ts";
 import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
+import { decodeBytesElements } from "./bytes-elements.ts";
 import type { SwitcherConfig, SwitcherVariant } from "./config.ts";
 import { ConfigValue } from "./config-value.ts";
 import type { GoldenCase } from "./golden.ts";
-import { isFixedDatatype } from "./raw-tensor.ts";
-import type { NamedTensor } from "./session.ts";
+import type { NamedTensor } from "./raw-tensor.ts";
 
 const NAME = /^[a-zA-Z0-9]([a-zA-Z0-9._-]{0,251}[a-zA-Z0-9])?$/;
 const NAME_RULE = "must be a name of letters, digits, `-`, `.` and `_`";
@@ -26,6 +26,7 @@ const MEMBERS = [
   "host",
   "adminHost",
   "adminToken",
+  "modelControl",
   "ports",
   "scalerAddress",
   "tlsFolder",
@@ -65,6 +66,7 @@ export function parseSwitcherConfig(value: unknown): SwitcherConfig {
       token => token.text("must be text of at least 16 characters", /^.{16,}$/),
       null,
     ),
+    modelControl: members.modelControl.optional(control => control.oneOf(["none", "explicit"]), "none"),
     ports: parsePorts(members.ports),
     scalerAddress: members.scalerAddress.optional(address, null),
     tlsFolder: members.tlsFolder.optional(folder => folder.text(), null),
@@ -89,7 +91,6 @@ function parseContract(value: ConfigValue): StageContract {
 function parseTensor(value: ConfigValue): TensorContract {
   const tensor = value.object(["name", "datatype", "shape"]);
   const datatype = tensor.datatype.oneOf(DATATYPES);
-  if (!isFixedDatatype(datatype)) tensor.datatype.refuse("must be a datatype of fixed size: BYTES is not served");
   const shape = tensor.shape.list(dimension => dimension.integer(-1, 1e9), 1, 8);
   if (shape[0] !== -1) tensor.shape.refuse("must begin with -1, the batch");
   if (shape.includes(0)) tensor.shape.refuse("must not have a dimension of 0");
@@ -111,10 +112,15 @@ function parseVariant(value: ConfigValue): SwitcherVariant {
 }
 
 function parsePorts(value: ConfigValue): SwitcherConfig["ports"] {
-  const ports = value.optional(given => given.object(["http", "admin", "metrics"]), null);
+  const ports = value.optional(given => given.object(["http", "grpc", "admin", "metrics"]), null);
   const port = (member: ConfigValue | undefined, usual: number): number =>
     member ? member.optional(given => given.integer(0, 65_535), usual) : usual;
-  return { http: port(ports?.http, 8000), admin: port(ports?.admin, 8002), metrics: port(ports?.metrics, 8003) };
+  return {
+    http: port(ports?.http, 8000),
+    grpc: port(ports?.grpc, 8001),
+    admin: port(ports?.admin, 8002),
+    metrics: port(ports?.metrics, 8003),
+  };
 }
 
 /** By default an eighth of the memory, from 16 to 256 MiB, may wait. */
@@ -137,16 +143,20 @@ function parseGolden(value: ConfigValue, contract: StageContract, names: readonl
   };
 }
 
+function holdsElements(bytes: Uint8Array, datatype: Datatype, elements: number): boolean {
+  if (datatype !== "BYTES") return bytes.length === elements * bytesPerElement(datatype);
+  return decodeBytesElements(bytes).length === elements;
+}
+
 /** `data` is the tensor's bytes, little-endian, in base64. */
 function parseGoldenTensor(value: ConfigValue, tensors: readonly TensorContract[]): NamedTensor {
   const tensor = value.object(["name", "shape", "data"]);
   const name = tensor.name.oneOf(tensors.map(known => known.name));
   const datatype = tensors.find(known => known.name === name)?.datatype;
-  if (datatype === undefined || !isFixedDatatype(datatype))
-    return tensor.name.refuse("must be a tensor of the contract");
+  if (datatype === undefined) return tensor.name.refuse("must be a tensor of the contract");
   const shape = tensor.shape.list(dimension => dimension.integer(1, 1e9), 1, 8);
   const bytes = Buffer.from(tensor.data.text("must be base64", /^[A-Za-z0-9+/]+={0,2}$/), "base64");
-  if (bytes.length !== elementCount(shape) * bytesPerElement(datatype))
+  if (!holdsElements(bytes, datatype, elementCount(shape)))
     tensor.data.refuse(`must have the bytes of ${datatype} [${shape}]`);
   return { name, datatype, shape, bytes: new Uint8Array(bytes) };
 }

@@ -6,7 +6,7 @@ import { createLogger } from "../runtime/logger.ts";
 import { tellParent } from "../runtime/parent-process.ts";
 import { shutdownOnSignal } from "../runtime/shutdown.ts";
 import type { SwitcherConfig } from "./config.ts";
-import { startSwitcher } from "./main.ts";
+import { type SwitcherPorts, startSwitcher } from "./main.ts";
 import { parseSwitcherConfig } from "./parse-config.ts";
 import { hasBusyThreads } from "./session.ts";
 
@@ -23,6 +23,7 @@ const FLAGS = {
   "state-file": { type: "string" },
   host: { type: "string" },
   "http-port": { type: "string" },
+  "grpc-port": { type: "string" },
   "admin-port": { type: "string" },
   "metrics-port": { type: "string" },
   "log-level": { type: "string" },
@@ -36,7 +37,7 @@ export const SWITCHER_USAGE = `usage: variscale switcher --config FILE [${Object
 /** What is sent to a parent process once the servers listen. */
 export interface ListeningMessage {
   readonly kind: "listening";
-  readonly ports: { readonly http: number; readonly admin: number; readonly metrics: number };
+  readonly ports: SwitcherPorts;
 }
 
 /**
@@ -78,6 +79,7 @@ function readConfig(args: readonly string[]): SwitcherConfig {
   };
   const abovePorts = {
     http: port(values["http-port"]),
+    grpc: port(values["grpc-port"]),
     admin: port(values["admin-port"]),
     metrics: port(values["metrics-port"]),
   };

@@ -1,10 +1,10 @@
 import type { NackCode } from "../domain/assignment.ts";
-import type { FixedDatatype } from "./raw-tensor.ts";
+import type { Datatype } from "../domain/tensor.ts";
 
 /** A tensor on its way between the main thread and a session's thread; `data` is transferred, never copied. */
 export interface TransferredTensor {
   readonly name: string;
-  readonly datatype: FixedDatatype;
+  readonly datatype: Datatype;
   readonly shape: readonly number[];
   readonly data: ArrayBuffer;
   /** From the beginning of `data`; what follows is none of the tensor's. */
@@ -15,7 +15,7 @@ export interface TransferredTensor {
 export interface ModelTensor {
   readonly name: string;
   /** Null: a type that the Open Inference Protocol has no name for, or no tensor at all. */
-  readonly datatype: FixedDatatype | null;
+  readonly datatype: Datatype | null;
   readonly shape: readonly number[];
 }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { SwitcherConfig, SwitcherVariant } from "./config.ts";
 import { type PrepareStep, prepareSession, warmSession } from "./prepare-session.ts";
 import { planResidency } from "./residency.ts";
-import { Session } from "./session.ts";
+import { type ModelSession, Session } from "./session.ts";
 import type { Refused } from "./session-messages.ts";
 
 /** Of a session of which nothing is known: its thread, and the file twice. */
@@ -19,6 +19,9 @@ interface Resident {
   lastUsedMs: number;
 }
 
+/** `resident`: one that is in memory will do; `fresh`: it is to be made anew from the file. */
+export type SessionSource = "resident" | "fresh";
+
 export interface SessionPoolOptions {
   readonly config: Pick<SwitcherConfig, "variants" | "contract" | "golden" | "modelFolder" | "cores" | "memoryMiB">;
   /** Of the process without sessions. */
@@ -33,6 +36,8 @@ export interface SessionPoolOptions {
 export class SessionPool {
   readonly #options: SessionPoolOptions;
   readonly #residents = new Map<string, Resident>();
+  /** Others of the same variant have taken their place, but they may still serve. */
+  readonly #replaced = new Set<Resident>();
   readonly #measuredMiB = new Map<string, number>();
   #loading: { readonly variant: string; readonly done: Promise<unknown> } | null = null;
   readonly #closing = new AbortController();
@@ -65,11 +70,12 @@ export class SessionPool {
     batches: readonly number[],
     signal: AbortSignal,
     onStep: (step: PrepareStep) => void,
+    source: SessionSource = "resident",
   ): Promise<Session | Refused> {
     const ended = AbortSignal.any([signal, this.#closing.signal]);
     while (this.#loading) await this.#loading.done;
     if (ended.aborted) return { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
-    const done = this.#acquireNow(variant, batches, ended, onStep);
+    const done = this.#acquireNow(variant, batches, ended, onStep, source);
     this.#loading = { variant: variant.name, done: done.catch(() => undefined) };
     try {
       return await done;
@@ -85,10 +91,26 @@ export class SessionPool {
     await resident?.session.close();
   }
 
+  /** Forgets this very session, which ends. */
+  async dropSession(session: ModelSession): Promise<void> {
+    if (this.#residents.get(session.variant)?.session === session) return await this.drop(session.variant);
+    this.endReplaced(null);
+  }
+
+  /** Ends the sessions that were replaced, but for the one that serves. */
+  endReplaced(serving: ModelSession | null): void {
+    for (const replaced of this.#replaced) {
+      if (replaced.session === serving) continue;
+      this.#replaced.delete(replaced);
+      void replaced.session.close();
+    }
+  }
+
   /** Ends every session, also the one that loads. */
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#loading?.done;
+    this.endReplaced(null);
     await Promise.all(this.residentVariants.map(variant => this.drop(variant)));
   }
 
@@ -97,9 +119,10 @@ export class SessionPool {
     batches: readonly number[],
     signal: AbortSignal,
     onStep: (step: PrepareStep) => void,
+    source: SessionSource,
   ): Promise<Session | Refused> {
     const resident = this.#residents.get(variant.name);
-    if (resident && !resident.session.isLost) {
+    if (resident && !resident.session.isLost && source === "resident") {
       const cold = batches.filter(rows => !resident.warmed.has(rows));
       // The serving session warms up with real work: a run of zeros would only stand in its way.
       if (cold.length > 0 && this.#options.serving() !== variant.name) {
@@ -111,7 +134,7 @@ export class SessionPool {
       resident.lastUsedMs = performance.now();
       return resident.session;
     }
-    if (resident) await this.drop(variant.name);
+    if (resident?.session.isLost) await this.drop(variant.name);
     return (await this.#makeRoom(variant)) ?? (await this.#load(variant, batches, signal, onStep));
   }
 
@@ -143,6 +166,8 @@ export class SessionPool {
     const grownMiB = process.memoryUsage.rss() / MIB - beforeMiB;
     this.#measuredMiB.set(variant.name, Math.max(grownMiB, session.model.fileBytes / MIB));
     const nowMs = performance.now();
+    const before = this.#residents.get(variant.name);
+    if (before) this.#replaced.add(before);
     this.#residents.set(variant.name, {
       session,
       memoryMiB: await this.#neededMiB(variant),
@@ -156,10 +181,10 @@ export class SessionPool {
   async #makeRoom(variant: SwitcherVariant): Promise<Refused | null> {
     const { config, baseMiB, serving } = this.#options;
     const incomingMiB = await this.#neededMiB(variant);
-    const residents = Array.from(this.#residents, ([name, resident]) => ({
-      variant: name,
-      memoryMiB: resident.memoryMiB,
-      lastUsedMs: resident.lastUsedMs,
+    const residents = [...this.#residents.values(), ...this.#replaced].map(({ session, memoryMiB, lastUsedMs }) => ({
+      variant: session.variant,
+      memoryMiB,
+      lastUsedMs,
     }));
     const budgetMiB = Math.max(0, config.memoryMiB - baseMiB);
     const current = serving();

@@ -5,11 +5,11 @@
 import { createRequire } from "node:module";
 import { parentPort } from "node:worker_threads";
 import type * as OnnxRuntime from "onnxruntime-node";
-import type { TensorData } from "../domain/tensor.ts";
+import type { Datatype, TensorData } from "../domain/tensor.ts";
 import { ORT_TYPES } from "../runtime/ort-types.ts";
 import { elementsOf } from "../runtime/tensor-data.ts";
+import { decodeBytesElements, encodeBytesElements } from "./bytes-elements.ts";
 import { readModel } from "./model-file.ts";
-import { type FixedDatatype, isFixedDatatype } from "./raw-tensor.ts";
 import type {
   LoadRequest,
   ModelTensor,
@@ -23,9 +23,7 @@ import type {
 const require = createRequire(import.meta.url);
 const { InferenceSession, Tensor } = require("onnxruntime-node") as typeof OnnxRuntime;
 
-const DATATYPES = new Map<string, FixedDatatype>(
-  Object.entries(ORT_TYPES).flatMap(([datatype, type]) => (isFixedDatatype(datatype) ? [[type, datatype]] : [])),
-);
+const DATATYPES = new Map(Object.entries(ORT_TYPES).map(([datatype, type]) => [type as string, datatype as Datatype]));
 
 /** The runtime wants half-precision numbers in a Float16Array where the engine has one. */
 const Halves = (globalThis as { Float16Array?: Uint16ArrayConstructor }).Float16Array ?? Uint16Array;
@@ -80,12 +78,7 @@ async function load(request: LoadRequest): Promise<SessionReply> {
 async function run(request: RunRequest): Promise<SessionReply> {
   if (session === null) return { kind: "failed", message: "no model is loaded" };
   const feeds: Record<string, OnnxRuntime.Tensor> = {};
-  for (const input of request.inputs)
-    feeds[input.name] = new Tensor(
-      ORT_TYPES[input.datatype],
-      elementsFor(input) as OnnxRuntime.Tensor["data"],
-      input.shape,
-    );
+  for (const input of request.inputs) feeds[input.name] = tensorFor(input);
   const startMs = performance.now();
   const results = await session.run(feeds, request.outputs);
   const serviceMs = performance.now() - startMs;
@@ -93,14 +86,35 @@ async function run(request: RunRequest): Promise<SessionReply> {
   return { kind: "ran", outputs, spare: request.inputs.map(({ data }) => data), serviceMs };
 }
 
-function elementsFor({ datatype, data, bytes }: TransferredTensor): TensorData {
-  return datatype === "FP16" ? new Halves(data, 0, bytes / 2) : elementsOf(datatype, new Uint8Array(data, 0, bytes));
+function tensorFor(input: TransferredTensor): OnnxRuntime.Tensor {
+  const { datatype, shape } = input;
+  if (datatype === "BF16") throw new Error(`${input.name} is BF16, which onnxruntime's binding does not take`);
+  return new Tensor(ORT_TYPES[datatype], elementsFor(input) as OnnxRuntime.Tensor["data"], shape);
+}
+
+function elementsFor({ datatype, data, bytes }: TransferredTensor): TensorData | readonly string[] {
+  if (datatype === "FP16") return new Halves(data, 0, bytes / 2);
+  const view = new Uint8Array(data, 0, bytes);
+  return datatype === "BYTES" ? textsOf(view) : elementsOf(datatype, view);
+}
+
+/** The runtime's text is UTF-8 that a NUL ends: other bytes would come out changed. */
+function textsOf(bytes: Uint8Array): string[] {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  return decodeBytesElements(bytes).map(element => {
+    if (element.includes(0)) throw new Error("text must not have a NUL, which ends it for onnxruntime");
+    return decoder.decode(element);
+  });
 }
 
 function transferable(name: string, tensor: OnnxRuntime.Tensor | undefined): TransferredTensor {
   const datatype = tensor && DATATYPES.get(tensor.type);
-  if (!tensor || !datatype) throw new Error(`the output ${name} is no tensor of numbers`);
-  const view = tensor.data as Uint8Array<ArrayBuffer>;
+  if (!tensor || !datatype) throw new Error(`the output ${name} is no tensor that the protocol has a datatype for`);
+  const view = (
+    datatype === "BYTES"
+      ? encodeBytesElements((tensor.data as readonly string[]).map(text => Buffer.from(text, "utf8")))
+      : tensor.data
+  ) as Uint8Array<ArrayBuffer>;
   const whole = view.byteOffset === 0 && view.byteLength === view.buffer.byteLength;
   const data = whole ? view.buffer : view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
   return { name, datatype, shape: tensor.dims, data, bytes: view.byteLength };

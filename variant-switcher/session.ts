@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import type { RawTensor } from "./raw-tensor.ts";
+import type { NamedTensor } from "./raw-tensor.ts";
 import type {
   Loaded,
   Refused,
@@ -31,10 +31,6 @@ export interface SessionOptions {
   readonly workerUrl?: URL;
   /** Shortest time after which a run is taken for hung. Default 10 s. */
   readonly minWatchdogMs?: number;
-}
-
-export interface NamedTensor extends RawTensor {
-  readonly name: string;
 }
 
 /** `lost`: the thread crashed or hung, and with it the session. */

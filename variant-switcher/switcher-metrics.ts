@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import type { DropReason, WorkObserver } from "./counters.ts";
+import type { WorkObserver } from "./counters.ts";
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const ROWS = [1, 2, 4, 8, 16, 32, 64, 128];
@@ -37,15 +37,15 @@ export function createSwitcherMetrics(registry: Registry, sources: MetricSources
   addGauges(registry, sources);
   return {
     offered: rows => offered.inc({ stage }, rows),
-    served: rows => {
+    served: ({ rows }) => {
       served.inc({ stage }, rows);
       requests.inc({ stage, outcome: "served" });
     },
-    dropped: (rows, reason: DropReason) => {
+    dropped: ({ rows, reason }) => {
       dropped.inc({ stage, reason }, rows);
       requests.inc({ stage, outcome: reason });
     },
-    ran: (variant, rows, serviceMs, waitedMs) => {
+    ran: ({ variant, rows, serviceMs, waitedMs }) => {
       batchRows.observe({ stage, variant }, rows);
       service.observe({ stage, variant }, serviceMs / 1000);
       waited.observe({ stage, variant }, waitedMs / 1000);

@@ -6,10 +6,13 @@ import { Assignments } from "./assignments.ts";
 import { Batcher } from "./batcher.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { Counters, tellAll } from "./counters.ts";
+import { DataPlane } from "./data-plane.ts";
 import { KeptAssignment } from "./kept-assignment.ts";
 import { Recovery } from "./recovery.ts";
+import { Repository } from "./repository.ts";
 import { SessionPool } from "./session-pool.ts";
-import type { StatusSources } from "./status.ts";
+import { Statistics } from "./statistics.ts";
+import { type StatusSources, switcherStatus } from "./status.ts";
 import { createSwitcherMetrics, type SwitcherMetrics } from "./switcher-metrics.ts";
 import { Switching } from "./switching.ts";
 
@@ -31,11 +34,13 @@ export class SwitcherParts implements StatusSources {
   readonly config: SwitcherConfig;
   readonly registry: Registry;
   readonly counters = new Counters();
+  readonly #statistics: Statistics;
   readonly pool: SessionPool;
   readonly batcher: Batcher;
   readonly switching: Switching;
   readonly assignments: Assignments;
   readonly kept: KeptAssignment;
+  readonly plane: DataPlane;
   readonly #metrics: SwitcherMetrics;
   readonly #recovery: Recovery;
   readonly #guard: NodeJS.Timeout;
@@ -49,6 +54,8 @@ export class SwitcherParts implements StatusSources {
     this.registry = createRegistry("variant-switcher", packageVersion);
     this.kept = new KeptAssignment(config.stateFile, logger);
     this.#metrics = this.#createMetrics();
+    const names = config.variants.map(({ name }) => name);
+    this.#statistics = new Statistics(names, Date.now);
     this.pool = this.#createPool(options);
     this.batcher = this.#createBatcher();
     const { variants, defaultVariant } = config;
@@ -64,6 +71,7 @@ export class SwitcherParts implements StatusSources {
     });
     const persist = (...kept: Parameters<KeptAssignment["write"]>): void => void this.kept.write(...kept);
     this.assignments = new Assignments({ switching: this.switching, defaultVariant, logger, persist });
+    this.plane = this.#createPlane();
     this.#recovery = new Recovery({
       switching: this.switching,
       pool: this.pool,
@@ -122,12 +130,24 @@ export class SwitcherParts implements StatusSources {
     });
   }
 
+  #createPlane(): DataPlane {
+    const { assignments, batcher, config, isReady, pool, switching } = this;
+    const repository = new Repository({
+      config,
+      assignments,
+      switching,
+      drop: variant => pool.drop(variant),
+      variants: () => switcherStatus(this).variants,
+    });
+    return new DataPlane({ config, batcher, isReady, statistics: this.#statistics, repository });
+  }
+
   #createBatcher(): Batcher {
     return new Batcher({
       contract: this.config.contract,
       limits: this.config.queue,
       counters: this.counters,
-      observer: tellAll([this.counters, this.#metrics]),
+      observer: tellAll([this.counters, this.#metrics, this.#statistics]),
       refusal: () => {
         if (this.#isDrained) return "the switcher drains; ask another replica";
         return this.#hasServed ? null : "no variant is loaded yet";

@@ -5,7 +5,7 @@ import type { SwitcherVariant } from "./config.ts";
 import { Quarantine } from "./quarantine.ts";
 import { type ModelSession, Session } from "./session.ts";
 import type { Refused } from "./session-messages.ts";
-import type { SessionPool } from "./session-pool.ts";
+import type { SessionPool, SessionSource } from "./session-pool.ts";
 import { type RunningSwitch, type SwitchCause, SwitchHistory } from "./switch-history.ts";
 
 /** Sessions of a variant that may be lost within the window before it is quarantined. */
@@ -70,7 +70,21 @@ export class Switching {
   }
 
   /** Serves `target` or says why not. `force`: tries a quarantined variant all the same. */
-  async switchTo(target: Target, cause: SwitchCause, force: "force" | "respect-quarantine"): Promise<SwitchOutcome> {
+  switchTo(target: Target, cause: SwitchCause, force: "force" | "respect-quarantine"): Promise<SwitchOutcome> {
+    return this.#switch(target, cause, force, "resident");
+  }
+
+  /** Serves `target` from a session that is made anew from the file, also where one is resident. */
+  reload(target: Target): Promise<SwitchOutcome> {
+    return this.#switch(target, "reload", "force", "fresh");
+  }
+
+  async #switch(
+    target: Target,
+    cause: SwitchCause,
+    force: "force" | "respect-quarantine",
+    from: SessionSource,
+  ): Promise<SwitchOutcome> {
     if (this.#closed) return refused("shutting_down", "the switcher shuts down");
     const variant = this.#options.variants.find(({ name }) => name === target.variant);
     if (!variant) return refused("unknown_variant", this.#unknown(target.variant));
@@ -81,7 +95,8 @@ export class Switching {
     const abort = new AbortController();
     this.#current = abort;
     const running = this.history.begin(this.servedVariant, target, cause);
-    const outcome = await this.#run(variant, target, running, abort.signal);
+    const outcome = await this.#run(variant, target, running, abort.signal, from);
+    this.#options.pool.endReplaced(this.#options.batcher.serving?.session ?? null);
     if (this.#current === abort) this.#current = null;
     this.#finish(running, outcome);
     return outcome.kind === "refused" ? outcome : { kind: "done", switchMs: running.record().switchMs };
@@ -124,7 +139,7 @@ export class Switching {
         `its session was lost ${losses.length} times: ${reason}`,
         nowMs,
       );
-    pool.drop(session.variant).catch((error: unknown) => logger.error({ err: error }, "could not end a session"));
+    pool.dropSession(session).catch((error: unknown) => logger.error({ err: error }, "could not end a session"));
   }
 
   close(): void {
@@ -137,11 +152,12 @@ export class Switching {
     target: Target,
     running: RunningSwitch,
     signal: AbortSignal,
+    from: SessionSource,
   ): Promise<{ readonly kind: "done" } | Refused> {
     const { batcher } = this.#options;
     const serving = batcher.serving?.session;
-    const session =
-      serving?.variant === variant.name ? serving : await this.#acquire(variant, target.batch, signal, running);
+    const stays = serving?.variant === variant.name && from === "resident";
+    const session = stays ? serving : await this.#acquire(variant, target.batch, signal, running, from);
     if ("kind" in session) return session;
     if (signal.aborted) return refused("superseded", "a newer Switch came in between");
     running.step("swap");
@@ -155,11 +171,12 @@ export class Switching {
     batch: number,
     signal: AbortSignal,
     running: RunningSwitch | (() => void),
+    from: SessionSource = "resident",
   ): Promise<Session | Refused> {
     const batches = batch === 1 ? [1] : [1, batch];
     const onStep = typeof running === "function" ? running : (step: "load" | "verify" | "warm") => running.step(step);
     try {
-      const session = await this.#options.pool.acquire(variant, batches, signal, onStep);
+      const session = await this.#options.pool.acquire(variant, batches, signal, onStep, from);
       if (session instanceof Session) this.quarantine.delete(variant.name);
       else this.quarantine.add(variant.name, session.code, session.message, performance.now());
       return session;

@@ -1,5 +1,5 @@
 import type { StageContract, TensorContract } from "../domain/tensor.ts";
-import type { NamedTensor } from "./session.ts";
+import type { NamedTensor } from "./raw-tensor.ts";
 import type { Loaded, ModelTensor } from "./session-messages.ts";
 
 /**

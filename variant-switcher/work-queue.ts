@@ -1,6 +1,5 @@
 import type { DropReason } from "./counters.ts";
-import type { RawTensor } from "./raw-tensor.ts";
-import type { NamedTensor } from "./session.ts";
+import type { NamedTensor, RawTensor } from "./raw-tensor.ts";
 
 /** One request's rows. */
 export interface Work {
@@ -26,6 +25,8 @@ export interface Entry {
   readonly bytes: number;
   readonly pieces: (readonly NamedTensor[])[];
   nextRow: number;
+  /** When its first row was given to a session; null: it waits. */
+  startedAtMs: number | null;
   /** Sessions that were lost, or batches that failed, with it. A second one is the last one; until then it runs alone. */
   failures: number;
   settled: boolean;
@@ -34,7 +35,8 @@ export interface Entry {
 
 /** Work that arrives now. `settle` is called once, with what became of it. */
 export function createEntry(work: Work, bytes: number, settle: Entry["settle"]): Entry {
-  return { work, bytes, queuedAtMs: performance.now(), pieces: [], nextRow: 0, failures: 0, settled: false, settle };
+  const queuedAtMs = performance.now();
+  return { work, bytes, queuedAtMs, pieces: [], nextRow: 0, startedAtMs: null, failures: 0, settled: false, settle };
 }
 
 export interface QueueLimits {

@@ -36,7 +36,7 @@ export function switchersOf(pipeline: Pipeline, stage: Stage, options: Switchers
     scalerAddress: options.scalerAddress,
     stateFile: `${STATE_FOLDER}/assignment.json`,
   });
-  const file = { ...config, adminHost: "127.0.0.1", ports: { http: 8000, admin: 8002, metrics: 8003 } };
+  const file = { ...config, adminHost: "127.0.0.1", ports: { http: 8000, grpc: 8001, admin: 8002, metrics: 8003 } };
   const selector = { "app.kubernetes.io/instance": name };
   return [
     { apiVersion: "v1", kind: "ConfigMap", metadata, data: { "switcher.json": JSON.stringify(file, null, 2) } },
@@ -45,7 +45,14 @@ export function switchersOf(pipeline: Pipeline, stage: Stage, options: Switchers
       kind: "Service",
       metadata,
       // Without an address of its own: whoever calls the pods balances over them.
-      spec: { clusterIP: "None", selector, ports: [{ name: "http", port: 8000, targetPort: "http" }] },
+      spec: {
+        clusterIP: "None",
+        selector,
+        ports: [
+          { name: "http", port: 8000, targetPort: "http" },
+          { name: "grpc", port: 8001, targetPort: "grpc", appProtocol: "kubernetes.io/h2c" },
+        ],
+      },
     },
     {
       apiVersion: "apps/v1",
@@ -88,6 +95,7 @@ function podOf(name: string, stage: Stage, options: SwitchersOptions): object {
         env: [field("POD_NAME", "metadata.name"), field("POD_IP", "status.podIP")],
         ports: [
           { name: "http", containerPort: 8000 },
+          { name: "grpc", containerPort: 8001 },
           { name: "metrics", containerPort: 8003 },
         ],
         startupProbe: { ...probe("/v2/health/ready"), periodSeconds: 1, failureThreshold: 300 },

@@ -31,6 +31,7 @@ const ELEMENT_TYPES = {
   INT16: 5,
   INT32: 6,
   INT64: 7,
+  BYTES: 8,
   BOOL: 9,
   FP16: 10,
   FP64: 11,

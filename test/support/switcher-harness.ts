@@ -44,7 +44,7 @@ export function affineConfig(folder: string, above: Record<string, unknown> = {}
     ],
     defaultVariant: "a",
     modelFolder: folder,
-    ports: { http: 0, admin: 0, metrics: 0 },
+    ports: { http: 0, grpc: 0, admin: 0, metrics: 0 },
     memoryMiB: 8192,
     queue: { maxRows: 1024, maxBytes: 4 * 1024 * 1024 },
     ...above,

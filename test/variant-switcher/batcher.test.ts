@@ -58,8 +58,8 @@ describe("Batcher", () => {
       observer: {
         offered: () => undefined,
         served: () => undefined,
-        ran: (variant, rows, serviceMs) => counters.ran(variant, rows, serviceMs),
-        dropped: (_rows, reason) => drops.push(reason),
+        ran: batch => counters.ran(batch),
+        dropped: ({ reason }) => void drops.push(reason),
       },
       refusal: () => refusal,
       onLost: session => lost.push(session),
@@ -136,7 +136,7 @@ describe("Batcher", () => {
     create();
     const session = new SteppedSession("a");
     await serve(session, 1);
-    counters.ran("a", 1, 10_000);
+    counters.ran({ variant: "a", rows: 1, serviceMs: 10_000 });
     const [first, urgent] = [submit([1]), submit([2], { timeoutMs: 15_000 })];
     assert.deepEqual(session.batches, [[1]]);
     await session.step();
@@ -152,7 +152,7 @@ describe("Batcher", () => {
     const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
     await serve(a, 1);
     submit([1]);
-    counters.ran("a", 1, 1);
+    counters.ran({ variant: "a", rows: 1, serviceMs: 1 });
     const swap = serve(b, 1);
     const tickets = [2, 3].map(row => submit([row]));
     assert.deepEqual(a.batches, [[1]]);
@@ -170,7 +170,7 @@ describe("Batcher", () => {
     create();
     const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
     await serve(a, 1);
-    for (const session of [a, b]) counters.ran(session.variant, 1, 1);
+    for (const session of [a, b]) counters.ran({ variant: session.variant, rows: 1, serviceMs: 1 });
     const tickets = [1, 2, 3].map(row => submit([row]));
     a.onRun = () => ({ kind: "lost", reason: "crash" });
     await a.step();
@@ -190,7 +190,7 @@ describe("Batcher", () => {
     create();
     const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
     await serve(a, 2);
-    counters.ran("a", 2, 1);
+    counters.ran({ variant: "a", rows: 2, serviceMs: 1 });
     const tickets = [1, 2, 3, 4].map(row => submit([row]));
     assert.deepEqual(a.batches, [[1], [2, 3]]);
     a.onRun = () => ({ kind: "lost", reason: "crash" });

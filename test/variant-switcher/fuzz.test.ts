@@ -4,8 +4,9 @@ import { after, before, describe, it } from "mocha";
 import { VariscaleError } from "../../domain/errors.ts";
 import type { StageContract } from "../../domain/tensor.ts";
 import { usesExternalData } from "../../variant-switcher/external-data.ts";
-import { parseInferRequest } from "../../variant-switcher/infer-request.ts";
 import { parseSwitcherConfig } from "../../variant-switcher/parse-config.ts";
+import { parseRestRequest } from "../../variant-switcher/rest-request.ts";
+import { InferenceClient } from "../support/inference-client.ts";
 import { affineModel } from "../support/models.ts";
 import { affineConfig, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
 
@@ -70,7 +71,7 @@ describe("fuzzing the switcher", () => {
     fc.assert(
       fc.property(bytes, header, (body, headerBytes) => {
         try {
-          const request = parseInferRequest(body, headerBytes, CONTRACT);
+          const request = parseRestRequest(body, headerBytes, CONTRACT);
           assert.equal(request.inputs.length, 2);
           assert.ok(request.rows >= 1);
         } catch (error) {
@@ -93,7 +94,7 @@ describe("fuzzing the switcher", () => {
       {
         "inference-header-content-length": fc.oneof(fc.nat(200).map(String), fc.constantFrom("", "-1", "1e3", "x")),
         "x-request-timeout-ms": fc.oneof(fc.nat(5000).map(String), fc.constantFrom("", "-1", "NaN")),
-        "content-encoding": fc.constantFrom("gzip", "identity"),
+        "content-encoding": fc.constantFrom("gzip", "deflate", "br", "identity"),
       },
       { requiredKeys: [] },
     );
@@ -112,10 +113,67 @@ describe("fuzzing the switcher", () => {
     assert.equal((await switcher.infer([1])).status, 200);
   });
 
+  it("answers any gRPC request with a status that says whose fault it is", async () => {
+    const client = new InferenceClient(switcher.switcher.ports.grpc);
+    const small = fc.oneof(
+      fc.integer({ min: -1, max: 3 }),
+      fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),
+    );
+    const parameter = fc.oneof(
+      fc.record({ int64Param: small }),
+      fc.record({ stringParam: fc.string() }),
+      fc.record({ doubleParam: fc.double() }),
+      fc.record({ boolParam: fc.boolean() }),
+    );
+    const input = fc.record(
+      {
+        name: fc.constantFrom("x", "q", ""),
+        datatype: fc.constantFrom("FP32", "INT8", ""),
+        shape: fc.array(small, { maxLength: 3 }),
+        contents: fc.record({ fp32Contents: fc.array(fc.float(), { maxLength: 5 }) }),
+      },
+      { requiredKeys: [] },
+    );
+    const request = fc.record(
+      {
+        modelName: fc.constantFrom("affine", "affine", "affine", "other", ""),
+        modelVersion: fc.constantFrom("", "", "a", "b", "z"),
+        id: fc.string({ maxLength: 300 }),
+        parameters: fc.dictionary(fc.constantFrom("timeout", "timeout_ms", "priority"), parameter),
+        inputs: fc.array(input, { maxLength: 2 }),
+        outputs: fc.array(fc.record({ name: fc.constantFrom("y", "z") }), { maxLength: 2 }),
+        rawInputContents: fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 2 }),
+      },
+      { requiredKeys: [] },
+    );
+    // OK, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, ABORTED.
+    const good = [0, 3, 4, 5, 10];
+    const valid = { modelName: "affine", inputs: [{ name: "x", datatype: "FP32", shape: [1, 2] }] };
+    const codes = new Set<number>();
+    await fc.assert(
+      fc.asyncProperty(request, fc.boolean(), async (any, isNearlyValid) => {
+        const message = isNearlyValid ? { ...any, ...valid, rawInputContents: [new Uint8Array(8)] } : any;
+        const code = await client.call("ModelInfer", message).then(
+          () => 0,
+          (error: { code: number }) => error.code,
+        );
+        codes.add(code);
+        assert.ok(good.includes(code), String(code));
+      }),
+      { numRuns: 500 },
+    );
+    assert.ok(codes.has(0) && codes.has(3) && codes.has(5), [...codes].join());
+    client.close();
+  });
+
   it("answers any path and method, and never with 500", async () => {
     const segment = fc.constantFrom(
       "v2",
       "models",
+      "repository",
+      "index",
+      "load",
+      "stats",
       "affine",
       "versions",
       "a",

@@ -13,9 +13,9 @@ export interface InferParameter {
 
 export interface InferParameter__Output {
   'boolParam'?: (boolean);
-  'int64Param'?: (number);
+  'int64Param'?: (string);
   'stringParam'?: (string);
   'doubleParam'?: (number);
-  'uint64Param'?: (number);
+  'uint64Param'?: (string);
   'parameterChoice'?: "boolParam"|"int64Param"|"stringParam"|"doubleParam"|"uint64Param";
 }

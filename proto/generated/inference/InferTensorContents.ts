@@ -25,12 +25,12 @@ export interface InferTensorContents__Output {
    * INT8, INT16, INT32.
    */
   'intContents': (number)[];
-  'int64Contents': (number)[];
+  'int64Contents': (string)[];
   /**
    * UINT8, UINT16, UINT32.
    */
   'uintContents': (number)[];
-  'uint64Contents': (number)[];
+  'uint64Contents': (string)[];
   'fp32Contents': (number)[];
   'fp64Contents': (number)[];
   'bytesContents': (Buffer)[];

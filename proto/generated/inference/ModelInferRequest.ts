@@ -18,7 +18,7 @@ export interface _inference_ModelInferRequest_InferInputTensor {
 export interface _inference_ModelInferRequest_InferInputTensor__Output {
   'name': (string);
   'datatype': (string);
-  'shape': (number)[];
+  'shape': (string)[];
   'parameters': ({[key: string]: _inference_InferParameter__Output});
   /**
    * Absent where raw_input_contents carries the data.

@@ -15,7 +15,7 @@ export interface _inference_ModelInferResponse_InferOutputTensor {
 export interface _inference_ModelInferResponse_InferOutputTensor__Output {
   'name': (string);
   'datatype': (string);
-  'shape': (number)[];
+  'shape': (string)[];
   'parameters': ({[key: string]: _inference_InferParameter__Output});
   'contents': (_inference_InferTensorContents__Output | null);
 }

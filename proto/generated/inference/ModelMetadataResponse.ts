@@ -17,7 +17,7 @@ export interface _inference_ModelMetadataResponse_TensorMetadata__Output {
   /**
    * -1 is a dimension of any size.
    */
-  'shape': (number)[];
+  'shape': (string)[];
 }
 
 export interface ModelMetadataResponse {

@@ -12,7 +12,7 @@ export interface ModelRepositoryParameter {
 
 export interface ModelRepositoryParameter__Output {
   'boolParam'?: (boolean);
-  'int64Param'?: (number);
+  'int64Param'?: (string);
   'stringParam'?: (string);
   'bytesParam'?: (Buffer);
   'parameterChoice'?: "boolParam"|"int64Param"|"stringParam"|"bytesParam";

@@ -1,6 +1,6 @@
 import type { InferRequest } from "./infer-request.ts";
 import { elementsToJson } from "./json-elements.ts";
-import type { NamedTensor } from "./session.ts";
+import type { NamedTensor } from "./raw-tensor.ts";
 
 export interface EncodedResponse {
   readonly contentType: string;
@@ -12,7 +12,7 @@ export interface EncodedResponse {
 }
 
 /** An Open Inference Protocol response; the variant is the model's version and a parameter as well. */
-export function encodeInferResponse(
+export function encodeRestResponse(
   stage: string,
   variant: string,
   request: Pick<InferRequest, "id" | "outputs">,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { deflateSync, gzipSync } from "node:zlib";
 import { after, before, describe, it } from "mocha";
 import { affineConfig, errorOf, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
 
@@ -25,7 +26,11 @@ describe("Open Inference Protocol V2 REST", () => {
 
   it("describes the server, its health and the model", async () => {
     const json = async (path: string) => (await switcher.http(path)).json();
-    assert.deepEqual(((await json("/v2")) as { extensions: string[] }).extensions, ["binary_tensor_data"]);
+    assert.deepEqual(((await json("/v2")) as { extensions: string[] }).extensions, [
+      "binary_tensor_data",
+      "model_repository",
+      "statistics",
+    ]);
     assert.deepEqual(await json("/v2/health/live"), { live: true });
     assert.deepEqual(await json("/v2/health/ready"), { ready: true });
     assert.deepEqual(await json("/v2/models/affine"), {
@@ -171,10 +176,37 @@ describe("Open Inference Protocol V2 REST", () => {
       assert.match(await errorOf(response), message);
     });
 
-  it("answers 413 to a body over the limit, and 400 to a compressed one", async () => {
+  it("takes compressed bodies, and refuses what is none or grows too large", async () => {
+    const body = Buffer.from(JSON.stringify({ inputs: [x([1, 2])] }));
+    const send = (bytes: Buffer, encoding: string) =>
+      post("/v2/models/affine/infer", new Uint8Array(bytes), { "content-encoding": encoding });
+    assert.equal((await send(gzipSync(body), "gzip")).status, 200);
+    assert.equal((await send(deflateSync(body), "deflate")).status, 200);
+    for (const [bytes, encoding, message] of [
+      [body, "gzip", /the body is no gzip of at most \d+ bytes/],
+      [gzipSync(Buffer.alloc(6 * 1024 * 1024)), "gzip", /the body is no gzip of at most/],
+      [body, "br", /Content-Encoding br is not known/],
+    ] as const) {
+      const response = await send(bytes, encoding);
+      assert.equal(response.status, 400);
+      assert.match(await errorOf(response), message);
+    }
+  });
+
+  it("answers 413 to a body over the limit", async () => {
     const large = await post("/v2/models/affine/infer", new Uint8Array(6 * 1024 * 1024));
     assert.equal(large.status, 413);
-    const gzip = await post("/v2/models/affine/infer", "{}", { "content-encoding": "gzip" });
-    assert.equal(gzip.status, 400);
+  });
+
+  it("gives statistics of all variants and of one", async () => {
+    type Stats = { model_stats: { version: string; inference_stats: { success: { count: number; ns: number } } }[] };
+    const read = async (path: string) => (await (await switcher.http(path)).json()) as Stats;
+    for (const path of ["/v2/models/stats", "/v2/models/affine/stats"])
+      assert.deepEqual(
+        (await read(path)).model_stats.map(({ version }) => version),
+        ["a", "b", "c"],
+      );
+    const [a] = (await read("/v2/models/affine/versions/a/stats")).model_stats;
+    assert.ok((a?.inference_stats.success.count ?? 0) > 0 && (a?.inference_stats.success.ns ?? 0) > 0);
   });
 });

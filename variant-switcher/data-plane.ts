@@ -1,0 +1,128 @@
+import { VariscaleError } from "../domain/errors.ts";
+import type { StageContract } from "../domain/tensor.ts";
+import { packageVersion } from "../runtime/version.ts";
+import type { Batcher } from "./batcher.ts";
+import type { SwitcherConfig } from "./config.ts";
+import type { DropReason } from "./counters.ts";
+import type { InferRequest } from "./infer-request.ts";
+import type { NamedTensor } from "./raw-tensor.ts";
+import type { Repository } from "./repository.ts";
+import type { Statistics, VariantStatistics } from "./statistics.ts";
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+export interface DataPlaneOptions {
+  readonly config: Pick<SwitcherConfig, "stage" | "contract" | "variants" | "queue">;
+  readonly batcher: Batcher;
+  readonly isReady: () => boolean;
+  readonly statistics: Statistics;
+  readonly repository: Repository;
+}
+
+/** How a request came in, beside what it says itself. */
+export interface InferContext {
+  /** On the clock of performance.now(). */
+  readonly arrivedMs: number;
+  /** What the transport says; null: nothing. */
+  readonly timeoutMs: number | null;
+  /** Calls back once if the client goes away before it has an answer. */
+  readonly onGone: (callback: () => void) => void;
+}
+
+export interface Served {
+  readonly variant: string;
+  readonly outputs: readonly NamedTensor[];
+}
+
+/**
+ * The Open Inference Protocol V2 as REST and gRPC have it in common. The stage is the model, its variants are the versions: one of
+ * them is served at a time. Throws `not_found` for other names.
+ */
+export class DataPlane {
+  readonly repository: Repository;
+  readonly #options: DataPlaneOptions;
+
+  constructor(options: DataPlaneOptions) {
+    this.#options = options;
+    this.repository = options.repository;
+  }
+
+  get stage(): string {
+    return this.#options.config.stage;
+  }
+
+  get contract(): StageContract {
+    return this.#options.config.contract;
+  }
+
+  get variants(): readonly string[] {
+    return this.#options.config.variants.map(({ name }) => name);
+  }
+
+  get isReady(): boolean {
+    return this.#options.isReady();
+  }
+
+  serverMetadata() {
+    return {
+      name: "variscale-switcher",
+      version: packageVersion,
+      extensions: ["binary_tensor_data", "model_repository", "statistics"],
+    };
+  }
+
+  modelMetadata() {
+    const { inputs, outputs } = this.contract;
+    return { name: this.stage, versions: this.variants, platform: "onnxruntime_onnx", inputs, outputs };
+  }
+
+  /** `version` empty: whichever is served. */
+  checkModel(model: string, version: string): void {
+    if (model !== this.stage) throw new VariscaleError("not_found", `there is no model ${model}, only ${this.stage}`);
+    if (version !== "" && !this.variants.includes(version))
+      throw new VariscaleError(
+        "not_found",
+        `${this.stage} has no version ${version}, only ${this.variants.join(", ")}`,
+      );
+  }
+
+  isModelReady(version: string): boolean {
+    const served = this.#options.batcher.serving?.session.variant;
+    return this.isReady && (version === "" || version === served);
+  }
+
+  /** Of all variants, or of one. */
+  statistics(version: string): readonly { readonly variant: string; readonly statistics: VariantStatistics }[] {
+    const variants = version === "" ? this.variants : [version];
+    return variants.map(variant => ({ variant, statistics: this.#options.statistics.of(variant) }));
+  }
+
+  /** Throws what the request has to be refused with. `version` empty: any variant may serve it. */
+  async infer(request: InferRequest, version: string, context: InferContext): Promise<Served> {
+    const { config, batcher } = this.#options;
+    const { rows, inputs, shapeKey } = request;
+    if (rows > config.queue.maxRows)
+      throw new VariscaleError(
+        "invalid_argument",
+        `${rows} rows in one request, at most ${config.queue.maxRows} can be served`,
+      );
+    const timeoutMs = request.timeoutMs ?? context.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const deadlineMs = context.arrivedMs + Math.min(timeoutMs, context.timeoutMs ?? timeoutMs);
+    const variant = version === "" ? null : version;
+    const ticket = batcher.submit({ rows, inputs, shapeKey, variant, deadlineMs });
+    context.onGone(() => ticket.cancel());
+    const result = await ticket.result;
+    if (result.kind === "dropped") throw new VariscaleError(CODE_OF_DROP[result.reason], result.message);
+    return result;
+  }
+}
+
+const CODE_OF_DROP = {
+  queue_full: "resource_exhausted",
+  deadline: "deadline_exceeded",
+  cancelled: "aborted",
+  not_ready: "unavailable",
+  wrong_variant: "aborted",
+  model_failed: "invalid_argument",
+  session_lost: "unavailable",
+} as const satisfies Record<DropReason, string>;

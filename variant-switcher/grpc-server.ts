@@ -1,0 +1,77 @@
+import type { Socket } from "node:net";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { HealthImplementation, type ServingStatus } from "grpc-health-check";
+import type { Logger } from "pino";
+import type { ProtoGrpcType } from "../proto/generated/open_inference.ts";
+import { loadProto } from "../runtime/grpc.ts";
+import type { DataPlane } from "./data-plane.ts";
+import { grpcService } from "./grpc-service.ts";
+
+/** How often `grpc.health.v1` is told whether the switcher is ready. */
+const HEALTH_MS = 100;
+
+export interface GrpcServerOptions {
+  readonly plane: DataPlane;
+  readonly maxMessageBytes: number;
+  readonly logger: Logger;
+}
+
+/** The gRPC API on connections that are handed to it. */
+export class GrpcServer {
+  readonly #server: Server;
+  readonly #injector: ReturnType<Server["createConnectionInjector"]>;
+  readonly #health: HealthImplementation;
+  readonly #healthTimer: NodeJS.Timeout;
+  readonly #names: readonly string[];
+  readonly #isReady: () => boolean;
+  #status: ServingStatus | null = null;
+
+  constructor({ plane, maxMessageBytes, logger }: GrpcServerOptions) {
+    this.#server = new Server({
+      "grpc.max_receive_message_length": maxMessageBytes,
+      "grpc.max_send_message_length": -1,
+      "grpc.keepalive_time_ms": 30_000,
+      "grpc.keepalive_timeout_ms": 10_000,
+    });
+    const { GRPCInferenceService } = loadProto<ProtoGrpcType>("open_inference.proto").inference;
+    this.#server.addService(GRPCInferenceService.service, grpcService(plane, logger));
+    this.#names = ["", "inference.GRPCInferenceService", plane.stage];
+    this.#isReady = () => plane.isReady;
+    this.#health = new HealthImplementation();
+    this.#tellHealth();
+    this.#health.addToServer(this.#server);
+    this.#healthTimer = setInterval(() => this.#tellHealth(), HEALTH_MS);
+    this.#healthTimer.unref();
+    this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+  }
+
+  inject(socket: Socket): void {
+    this.#injector.injectConnection(socket);
+  }
+
+  async close(graceMs: number): Promise<void> {
+    clearInterval(this.#healthTimer);
+    this.#set("NOT_SERVING");
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(() => {
+        this.#server.forceShutdown();
+        resolve();
+      }, graceMs);
+      this.#injector.drain(graceMs);
+      this.#server.tryShutdown(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  #tellHealth(): void {
+    this.#set(this.#isReady() ? "SERVING" : "NOT_SERVING");
+  }
+
+  #set(status: ServingStatus): void {
+    if (status === this.#status) return;
+    this.#status = status;
+    for (const name of this.#names) this.#health.setStatus(name, status);
+  }
+}

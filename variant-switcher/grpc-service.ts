@@ -1,0 +1,174 @@
+import {
+  type handleUnaryCall,
+  Metadata,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import type { Logger } from "pino";
+import { VariscaleError } from "../domain/errors.ts";
+import type { TensorContract } from "../domain/tensor.ts";
+import type { ModelInferRequest__Output } from "../proto/generated/inference/ModelInferRequest.ts";
+import type { ModelInferResponse } from "../proto/generated/inference/ModelInferResponse.ts";
+import type { ModelRepositoryParameter__Output } from "../proto/generated/inference/ModelRepositoryParameter.ts";
+import type { ModelStatistics } from "../proto/generated/inference/ModelStatistics.ts";
+import type { RepositoryModelLoadRequest__Output } from "../proto/generated/inference/RepositoryModelLoadRequest.ts";
+import { grpcStatusOf } from "../runtime/error-status.ts";
+import type { DataPlane, Served } from "./data-plane.ts";
+import { parseGrpcRequest } from "./grpc-request.ts";
+import type { InferRequest } from "./infer-request.ts";
+import { type LoadParameters, loadParameters } from "./repository.ts";
+import type { Duration, VariantStatistics } from "./statistics.ts";
+import { contentsOf } from "./typed-contents.ts";
+
+const NS_PER_MS = 1e6;
+/** Told to clients that retry by themselves. */
+const RETRY_PUSHBACK_MS = "1000";
+const MAX_DETAILS = 1000;
+
+interface Named {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** The gRPC API of the Open Inference Protocol V2: the same as restRoutes(), in another form. */
+export function grpcService(plane: DataPlane, logger: Logger): UntypedServiceImplementation {
+  const answer = <Request, Response>(
+    handle: (request: Request, call: ServerUnaryCall<Request, Response>) => Response | Promise<Response>,
+  ): handleUnaryCall<Request, Response> => {
+    return (call, callback) => {
+      void respond(() => handle(call.request, call), callback, logger);
+    };
+  };
+  const checked = <Response>(handle: (version: string) => Response) =>
+    answer<Named, Response>(({ name, version }) => {
+      plane.checkModel(name, version);
+      return handle(version);
+    });
+  return {
+    ServerLive: answer(() => ({ live: true })),
+    ServerReady: answer(() => ({ ready: plane.isReady })),
+    ModelReady: checked(version => ({ ready: plane.isModelReady(version) })),
+    ServerMetadata: answer(() => plane.serverMetadata()),
+    ModelMetadata: checked(() => {
+      const { inputs, outputs, ...metadata } = plane.modelMetadata();
+      return { ...metadata, inputs: inputs.map(copyOf), outputs: outputs.map(copyOf) };
+    }),
+    ModelInfer: answer<ModelInferRequest__Output, ModelInferResponse>((message, call) => infer(plane, message, call)),
+    ModelStatistics: answer<Named, { modelStats: readonly ModelStatistics[] }>(({ name, version }) => {
+      if (name !== "") plane.checkModel(name, version);
+      const versions = plane.statistics(name === "" ? "" : version);
+      return {
+        modelStats: versions.map(({ variant, statistics }) => modelStatistics(plane.stage, variant, statistics)),
+      };
+    }),
+    RepositoryIndex: answer<{ readonly ready: boolean }, object>(({ ready }) => ({
+      models: plane.repository.index(ready ? "ready" : "all"),
+    })),
+    RepositoryModelLoad: answer<RepositoryModelLoadRequest__Output, object>(async ({ modelName, parameters }) => {
+      await plane.repository.load(modelName, parametersOf(parameters));
+      return {};
+    }),
+    RepositoryModelUnload: answer<RepositoryModelLoadRequest__Output, object>(async ({ modelName, parameters }) => {
+      await plane.repository.unload(modelName, parametersOf(parameters));
+      return {};
+    }),
+  };
+}
+
+async function infer(
+  plane: DataPlane,
+  message: ModelInferRequest__Output,
+  call: ServerUnaryCall<ModelInferRequest__Output, ModelInferResponse>,
+): Promise<ModelInferResponse> {
+  const arrivedMs = performance.now();
+  plane.checkModel(message.modelName, message.modelVersion);
+  const request = parseGrpcRequest(message, plane.contract);
+  const served = await plane.infer(request, message.modelVersion, {
+    arrivedMs,
+    timeoutMs: timeLeft(call.getDeadline()),
+    onGone: callback => call.once("cancelled", callback),
+  });
+  return responseOf(plane.stage, request, served);
+}
+
+/** Null: the client set no deadline. One that has passed is as short as can be. */
+function timeLeft(deadline: Date | number): number | null {
+  const leftMs = Number(deadline) - Date.now();
+  return Number.isFinite(leftMs) ? Math.max(0.001, leftMs) : null;
+}
+
+function responseOf(stage: string, request: InferRequest, { variant, outputs }: Served): ModelInferResponse {
+  const wanted = request.outputs.flatMap(({ name }) => outputs.find(output => output.name === name) ?? []);
+  const isRaw = request.outputs.some(({ isBinary }) => isBinary);
+  return {
+    modelName: stage,
+    modelVersion: variant,
+    id: request.id ?? "",
+    parameters: { variant: { stringParam: variant } },
+    outputs: wanted.map(({ name, datatype, shape, bytes }) => ({
+      name,
+      datatype,
+      shape: [...shape],
+      ...(!isRaw && { contents: contentsOf(datatype, bytes) }),
+    })),
+    rawOutputContents: isRaw ? wanted.map(({ bytes }) => bytes) : [],
+  };
+}
+
+async function respond<Response>(
+  handle: () => Response | Promise<Response>,
+  callback: sendUnaryData<Response>,
+  logger: Logger,
+): Promise<void> {
+  try {
+    callback(null, await handle());
+  } catch (thrown) {
+    const error = VariscaleError.from(thrown);
+    if (error.code === "internal") logger.error({ err: thrown }, "call failed");
+    const metadata = new Metadata();
+    if (error.code === "resource_exhausted") metadata.set("grpc-retry-pushback-ms", RETRY_PUSHBACK_MS);
+    // Halves of surrogate pairs can't be encoded in the header that carries it.
+    const details = error.message.slice(0, MAX_DETAILS).replaceAll(/\p{Surrogate}/gu, "\uFFFD");
+    callback({ code: grpcStatusOf(error.code), details, metadata });
+  }
+}
+
+function parametersOf(parameters: Readonly<Record<string, ModelRepositoryParameter__Output>>): LoadParameters {
+  const values = Object.entries(parameters).map(([name, parameter]) => [
+    name,
+    parameter.parameterChoice ? parameter[parameter.parameterChoice] : undefined,
+  ]);
+  return loadParameters(Object.fromEntries(values));
+}
+
+function copyOf({ name, datatype, shape }: TensorContract) {
+  return { name, datatype, shape: [...shape] };
+}
+
+function modelStatistics(name: string, version: string, statistics: VariantStatistics): ModelStatistics {
+  const { success, fail, queue, computeInput, computeInfer, computeOutput, byRows } = statistics;
+  const compute = (all: Pick<VariantStatistics, "computeInput" | "computeInfer" | "computeOutput">) => ({
+    computeInput: nanoseconds(all.computeInput),
+    computeInfer: nanoseconds(all.computeInfer),
+    computeOutput: nanoseconds(all.computeOutput),
+  });
+  return {
+    name,
+    version,
+    lastInference: statistics.lastInferenceMs,
+    inferenceCount: statistics.rows,
+    executionCount: statistics.batches,
+    inferenceStats: {
+      success: nanoseconds(success),
+      fail: nanoseconds(fail),
+      queue: nanoseconds(queue),
+      ...compute({ computeInput, computeInfer, computeOutput }),
+    },
+    batchStats: byRows.map(times => ({ batchSize: times.rows, ...compute(times) })),
+  };
+}
+
+function nanoseconds({ count, ms }: Duration): { count: number; ns: number } {
+  return { count, ns: Math.round(ms * NS_PER_MS) };
+}

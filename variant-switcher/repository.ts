@@ -1,0 +1,135 @@
+import { VariscaleError } from "../domain/errors.ts";
+import type { Assignments } from "./assignments.ts";
+import type { SwitcherConfig } from "./config.ts";
+import { ConfigValue } from "./config-value.ts";
+import type { VariantStatus } from "./status.ts";
+import type { Switching } from "./switching.ts";
+
+/** How long what a load has set holds against the scaler. */
+const LOAD_TTL_MS = 3600 * 1000;
+
+export interface RepositoryOptions {
+  readonly config: Pick<SwitcherConfig, "stage" | "modelControl">;
+  readonly assignments: Assignments;
+  readonly switching: Switching;
+  /** Gives up a resident session that does not serve. */
+  readonly drop: (variant: string) => Promise<void>;
+  readonly variants: () => readonly VariantStatus[];
+}
+
+/** One version of the model, as RepositoryIndex lists it. */
+export interface IndexEntry {
+  readonly name: string;
+  readonly version: string;
+  readonly state: "READY" | "LOADING" | "UNAVAILABLE";
+  readonly reason: string;
+}
+
+/**
+ * The model-repository extension over the Switch state machine: the stage is the model, its variants are the versions. A load is a
+ * pin, so it interrupts nothing; a load of what is served already reads the file anew. Only with `modelControl: explicit`.
+ */
+export class Repository {
+  readonly #options: RepositoryOptions;
+
+  constructor(options: RepositoryOptions) {
+    this.#options = options;
+  }
+
+  index(filter: "all" | "ready"): readonly IndexEntry[] {
+    const name = this.#options.config.stage;
+    const all = this.#options.variants().map(({ variant, state, reason }): IndexEntry => {
+      const ready = state === "serving" ? "READY" : state === "loading" ? "LOADING" : "UNAVAILABLE";
+      return { name, version: variant, state: ready, reason: ready === "UNAVAILABLE" ? reason || state : reason };
+    });
+    return filter === "ready" ? all.filter(({ state }) => state === "READY") : all;
+  }
+
+  /** Throws `aborted` with the reason when it can't be loaded: what served before serves on. */
+  async load(model: string, parameters: LoadParameters): Promise<void> {
+    const { assignments, switching } = this.#options;
+    this.#check(model);
+    const wanted = parameters.variant ?? switching.servedVariant ?? this.#desired();
+    this.#known(wanted);
+    const batch = assignments.desired()?.batch ?? 1;
+    const outcome =
+      wanted === switching.servedVariant
+        ? await switching.reload({ variant: wanted, batch, maxWaitMs: assignments.desired()?.maxWaitMs ?? 0 })
+        : await assignments.setPin(wanted, batch, LOAD_TTL_MS);
+    if (outcome.kind === "refused") throw new VariscaleError("aborted", `${outcome.code}: ${outcome.message}`);
+  }
+
+  /** Frees the memory of a variant that does not serve. Throws `failed_precondition` for the one that does. */
+  async unload(model: string, parameters: Pick<LoadParameters, "variant">): Promise<void> {
+    this.#check(model);
+    const served = this.#options.switching.servedVariant;
+    const { variant } = parameters;
+    if (variant === null || variant === served)
+      throw new VariscaleError(
+        "failed_precondition",
+        `${model} serves ${served ?? "nothing"} and is never left without a model. Load another variant, or drain the switcher.`,
+      );
+    this.#known(variant);
+    await this.#options.drop(variant);
+  }
+
+  #desired(): string {
+    const target = this.#options.assignments.desired();
+    if (target) return target.variant;
+    throw new VariscaleError("unavailable", "it is not decided yet what is to be served");
+  }
+
+  #known(variant: string): void {
+    const known = this.#options.variants().map(status => status.variant);
+    if (!known.includes(variant))
+      throw new VariscaleError("not_found", `there is no version ${variant}, only ${known.join(", ")}`);
+  }
+
+  #check(model: string): void {
+    const { stage, modelControl } = this.#options.config;
+    if (model !== stage) throw new VariscaleError("not_found", `there is no model ${model}, only ${stage}`);
+    if (modelControl !== "explicit")
+      throw new VariscaleError(
+        "permission_denied",
+        "loading and unloading is left to the scaler and the admin endpoint; set modelControl to explicit to allow it here",
+      );
+  }
+}
+
+export interface LoadParameters {
+  /** Null: the one that is served. */
+  readonly variant: string | null;
+}
+
+/**
+ * The parameters of a load or unload. The variant is named by `variant`, or as Triton has it by a `config` in JSON with one version in
+ * `version_policy.specific.versions`. Throws `invalid_argument`.
+ */
+export function loadParameters(parameters: Readonly<Record<string, unknown>>): LoadParameters {
+  const { variant, config, unload_dependents: _dependents, ...others } = parameters;
+  const [other] = Object.keys(others);
+  if (other !== undefined)
+    throw new VariscaleError(
+      "invalid_argument",
+      `the parameter ${other} is not known; models come from the model folder, known are variant and config`,
+    );
+  if (variant !== undefined) return { variant: new ConfigValue(variant, "variant", "load").text() };
+  return { variant: config === undefined ? null : variantOfConfig(config) };
+}
+
+function variantOfConfig(config: unknown): string | null {
+  const text = new ConfigValue(config, "config", "load").text();
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new VariscaleError(
+      "invalid_argument",
+      `config is no JSON: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+  const policy = (value as { version_policy?: { specific?: { versions?: unknown } } } | null)?.version_policy;
+  if (policy === undefined) return null;
+  const versions = new ConfigValue(policy?.specific?.versions, "version_policy.specific.versions", "load config");
+  return versions.list(version => version.text("must be a variant's name"), 1, 1)[0] ?? null;
+}

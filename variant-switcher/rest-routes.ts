@@ -1,0 +1,161 @@
+import { promisify } from "node:util";
+import { gunzip, inflate } from "node:zlib";
+import { VariscaleError } from "../domain/errors.ts";
+import type { DataPlane } from "./data-plane.ts";
+import type { DataRequest, DataResponse, DataRoutes } from "./data-server.ts";
+import { parseExactJson } from "./exact-json.ts";
+import { invalid, timeoutOf } from "./infer-request.ts";
+import { loadParameters } from "./repository.ts";
+import { parseRestRequest } from "./rest-request.ts";
+import { encodeRestResponse } from "./rest-response.ts";
+import type { Duration, VariantStatistics } from "./statistics.ts";
+
+const NS_PER_MS = 1e6;
+
+/** The REST API of the Open Inference Protocol V2, with binary tensors, the model repository and statistics. */
+export function restRoutes(plane: DataPlane, maxBodyBytes: number): DataRoutes {
+  const model = `/v2/models/${encodeURIComponent(plane.stage)}`;
+  const versions = ["", ...plane.variants];
+  const pathOf = (version: string): string =>
+    version === "" ? model : `${model}/versions/${encodeURIComponent(version)}`;
+  const gets = new Map<string, () => DataResponse>([
+    ["/v2", () => ok(plane.serverMetadata())],
+    ["/v2/health/live", () => ok({ live: true })],
+    ["/v2/health/ready", () => ready({ ready: plane.isReady })],
+    ["/v2/models/stats", () => ok(statistics(plane, ""))],
+  ]);
+  const posts = new Map<string, (request: DataRequest) => Promise<DataResponse>>([
+    ["/v2/repository/index", async request => ok(repositoryIndex(plane, request))],
+    [
+      `/v2/repository/models/${encodeURIComponent(plane.stage)}/load`,
+      async request => {
+        await plane.repository.load(plane.stage, loadParameters(parametersOf(request)));
+        return ok({});
+      },
+    ],
+    [
+      `/v2/repository/models/${encodeURIComponent(plane.stage)}/unload`,
+      async request => {
+        await plane.repository.unload(plane.stage, loadParameters(parametersOf(request)));
+        return ok({});
+      },
+    ],
+  ]);
+  for (const version of versions) {
+    const path = pathOf(version);
+    gets.set(path, () => ok(plane.modelMetadata()));
+    gets.set(`${path}/ready`, () => ready({ name: plane.stage, ready: plane.isModelReady(version) }));
+    gets.set(`${path}/stats`, () => ok(statistics(plane, version)));
+    posts.set(`${path}/infer`, request => infer(plane, version, request, maxBodyBytes));
+  }
+  return { get: path => gets.get(path)?.() ?? null, post: path => posts.get(path) ?? null };
+}
+
+async function infer(
+  plane: DataPlane,
+  version: string,
+  request: DataRequest,
+  maxBodyBytes: number,
+): Promise<DataResponse> {
+  const arrivedMs = performance.now();
+  const body = await decoded(request, maxBodyBytes);
+  const parsed = parseRestRequest(body, headerLength(request.headers), plane.contract);
+  const timeoutMs = timeoutOf(request.headers["x-request-timeout-ms"], "x-request-timeout-ms");
+  const { variant, outputs } = await plane.infer(parsed, version, { arrivedMs, timeoutMs, onGone: request.onGone });
+  const response = encodeRestResponse(plane.stage, variant, parsed, outputs);
+  return {
+    status: 200,
+    headers: {
+      "content-type": response.contentType,
+      ...(response.headerBytes !== null && { "inference-header-content-length": response.headerBytes }),
+    },
+    parts: response.parts,
+  };
+}
+
+/** The body as it was before it was compressed. */
+async function decoded({ headers, body }: DataRequest, maxOutputLength: number): Promise<Buffer> {
+  const encoding = headers["content-encoding"] ?? "identity";
+  if (encoding === "identity") return body;
+  if (encoding !== "gzip" && encoding !== "deflate")
+    throw invalid(`Content-Encoding ${encoding} is not known; use gzip, deflate or none`);
+  try {
+    return await promisify(encoding === "gzip" ? gunzip : inflate)(body, { maxOutputLength });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw invalid(`the body is no ${encoding} of at most ${maxOutputLength} bytes: ${reason}`);
+  }
+}
+
+function headerLength(headers: DataRequest["headers"]): number | null {
+  const value = headers["inference-header-content-length"];
+  if (value === undefined) return null;
+  const bytes = Number(value);
+  if (typeof value === "string" && value.trim() !== "" && Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
+  throw invalid(`Inference-Header-Content-Length is ${value}, it must be a number of bytes`);
+}
+
+function repositoryIndex(plane: DataPlane, request: DataRequest): unknown {
+  const { ready: onlyReady } = objectOf(request.body);
+  if (onlyReady !== undefined && typeof onlyReady !== "boolean") throw invalid("ready must be true or false");
+  return plane.repository.index(onlyReady === true ? "ready" : "all");
+}
+
+function parametersOf(request: DataRequest): Record<string, unknown> {
+  const { parameters } = objectOf(request.body);
+  if (parameters === undefined || parameters === null) return {};
+  if (typeof parameters === "object" && !Array.isArray(parameters)) return parameters as Record<string, unknown>;
+  throw invalid("parameters must be a JSON object");
+}
+
+/** An empty body is an empty object. */
+function objectOf(body: Buffer): Record<string, unknown> {
+  if (body.length === 0) return {};
+  const value = parseExactJson(body.toString("utf8"));
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new VariscaleError("invalid_argument", "the request must be a JSON object");
+}
+
+function statistics(plane: DataPlane, version: string): unknown {
+  return {
+    model_stats: plane.statistics(version).map(({ variant, statistics }) => ({
+      name: plane.stage,
+      version: variant,
+      last_inference: statistics.lastInferenceMs,
+      inference_count: statistics.rows,
+      execution_count: statistics.batches,
+      inference_stats: inferStatistics(statistics),
+      batch_stats: statistics.byRows.map(({ rows, computeInput, computeInfer, computeOutput }) => ({
+        batch_size: rows,
+        compute_input: nanoseconds(computeInput),
+        compute_infer: nanoseconds(computeInfer),
+        compute_output: nanoseconds(computeOutput),
+      })),
+    })),
+  };
+}
+
+function inferStatistics({ success, fail, queue, computeInput, computeInfer, computeOutput }: VariantStatistics) {
+  return {
+    success: nanoseconds(success),
+    fail: nanoseconds(fail),
+    queue: nanoseconds(queue),
+    compute_input: nanoseconds(computeInput),
+    compute_infer: nanoseconds(computeInfer),
+    compute_output: nanoseconds(computeOutput),
+    cache_hit: { count: 0, ns: 0 },
+    cache_miss: { count: 0, ns: 0 },
+  };
+}
+
+function nanoseconds({ count, ms }: Duration): { readonly count: number; readonly ns: number } {
+  return { count, ns: Math.round(ms * NS_PER_MS) };
+}
+
+function ok(json: unknown): DataResponse {
+  return { status: 200, json };
+}
+
+function ready(state: { readonly name?: string; readonly ready: boolean }): DataResponse {
+  return { status: state.ready ? 200 : 503, json: state };
+}
