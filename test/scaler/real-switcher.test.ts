@@ -23,7 +23,12 @@ describe("scaler and variant-switcher", () => {
     try {
       await running.planFor(5);
       await until(() => serves("b"), "serving the most accurate variant");
-      await until(() => running.board?.stages[0]?.replicasReady === 1, "ready");
+      // The report that it serves may have come after the tick.
+      const isReady = async () => {
+        await running.clock.advance(1000);
+        return running.board?.stages[0]?.replicasReady === 1;
+      };
+      await until(isReady, "ready");
       assert.equal(views()[0]?.address, `127.0.0.1:${switcher.switcher.ports.http}`);
       await fetch(running.url("/api/v1/pipelines/default/fixture/pin"), {
         method: "PUT",
