@@ -51,14 +51,14 @@ export class CellRing {
 
   /** Adds the cells that the seconds `from` to `to` touch, and of them what `window` is made of. */
   collect(window: WindowSum, from: number, to: number): void {
+    const length = this.#means.length;
+    const first = Math.max(Math.ceil(from / this.cellSeconds), this.oldest);
     const last = Math.min(Math.ceil(to / this.cellSeconds), this.#newest);
-    for (let k = Math.max(Math.ceil(from / this.cellSeconds), this.oldest); k <= last; k++) {
-      const slot = this.#slot(k);
-      const mean = decodeRate(this.#means[slot] ?? NO_RATE);
-      if (Number.isNaN(mean)) continue;
-      const first = (k - 1) * this.cellSeconds + 1;
-      const overlap = Math.min(to, first + this.cellSeconds - 1) - Math.max(from, first) + 1;
-      window.addCell(overlap, this.cellSeconds, mean, decodeRate(this.#highest[slot] ?? NO_RATE));
+    for (let k = first, slot = this.#slot(first); k <= last; k++, slot = slot + 1 === length ? 0 : slot + 1) {
+      const end = k * this.cellSeconds;
+      const overlap = Math.min(to, end) - Math.max(from, end - this.cellSeconds + 1) + 1;
+      const mean = decodeRate(this.#means[slot] as number);
+      window.addCell(overlap, this.cellSeconds, mean, decodeRate(this.#highest[slot] as number));
     }
   }
 

@@ -1,13 +1,14 @@
 import { isRate } from "../domain/load.ts";
 import type { Calibration } from "./conformal.ts";
-import { EXPERTS } from "./experts.ts";
 import { type HorizonState, MOST_PENDING, type PendingPrediction } from "./horizon-learner.ts";
 import { SECONDS_KEPT } from "./load-history.ts";
 import type { Quantiles } from "./quantiles.ts";
 import type { SampleClock } from "./sample-clock.ts";
 
-/** Changes whenever an older snapshot would be misread or its experts are others. */
-export const SNAPSHOT_VERSION = 2;
+/** Changes whenever an older snapshot would be misread. */
+export const SNAPSHOT_VERSION = 3;
+
+const MOST_EXPERTS = 100;
 
 /** All that a LoadForecaster needs to go on beside its ten-second cells; plain JSON of less than 60 KiB. */
 export interface ForecasterSnapshot {
@@ -17,20 +18,24 @@ export interface ForecasterSnapshot {
   readonly second: number;
   /** One-second rates of the last ten minutes in rps, oldest first; null where a sample is missing. */
   readonly ratesRps: readonly (number | null)[];
+  /** Names of the experts, in the order of what is kept of them. */
+  readonly experts: readonly string[];
   readonly horizons: readonly HorizonState[];
 }
 
 /** The snapshot if it is whole and of this version and these horizons; null otherwise, never a throw. */
 export function parseSnapshot(value: unknown, horizonsSeconds: readonly number[]): ForecasterSnapshot | null {
   if (!isRecord(value) || value["version"] !== SNAPSHOT_VERSION) return null;
-  const { clock, second, ratesRps, horizons } = value;
+  const { clock, second, ratesRps, experts, horizons } = value;
   if (!isSecond(second) || !Array.isArray(ratesRps) || ratesRps.length > SECONDS_KEPT) return null;
   if (!ratesRps.every(rate => rate === null || isRate(rate))) return null;
   if (clock !== null && !isClock(clock)) return null;
   if (clock === null ? second !== 0 || ratesRps.length > 0 : !isRate(ratesRps.at(-1))) return null;
+  if (!Array.isArray(experts) || experts.length > MOST_EXPERTS || experts.length === 0) return null;
+  if (!experts.every(name => typeof name === "string") || new Set(experts).size < experts.length) return null;
   if (!Array.isArray(horizons) || horizons.length !== horizonsSeconds.length) return null;
-  if (!horizons.every((horizon, i) => isHorizon(horizon, horizonsSeconds[i], second))) return null;
-  return { version: SNAPSHOT_VERSION, clock, second, ratesRps, horizons };
+  if (!horizons.every((horizon, i) => isHorizon(horizon, horizonsSeconds[i], second, experts.length))) return null;
+  return { version: SNAPSHOT_VERSION, clock, second, ratesRps, experts, horizons };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -55,13 +60,20 @@ function isClock(value: unknown): value is SampleClock {
   return early === null || (isRecord(early) && isFiniteNumber(early["atMs"]) && isCount(early["samples"]));
 }
 
-function isHorizon(value: unknown, horizonSeconds: number | undefined, second: number): value is HorizonState {
+function isHorizon(
+  value: unknown,
+  horizonSeconds: number | undefined,
+  second: number,
+  experts: number,
+): value is HorizonState {
   if (!isRecord(value) || value["horizonSeconds"] !== horizonSeconds || !isCalibration(value["calibration"]))
     return false;
-  const { lossSums, pending } = value;
-  if (!Array.isArray(lossSums) || lossSums.length !== EXPERTS.length) return false;
+  const { lossSums, coverage, pending } = value;
+  if (!isQuantiles(coverage) || !coverage.every(share => share >= 0 && share <= 1)) return false;
+  if (!Array.isArray(lossSums) || lossSums.length !== experts) return false;
   if (!lossSums.every(sum => isFiniteNumber(sum) && sum >= 0)) return false;
-  if (!Array.isArray(pending) || pending.length > MOST_PENDING || !pending.every(isPending)) return false;
+  if (!Array.isArray(pending) || pending.length > MOST_PENDING) return false;
+  if (!pending.every((prediction): prediction is PendingPrediction => isPending(prediction, experts))) return false;
   return pending.every(
     (prediction, i) => prediction.second <= second && prediction.second > (pending[i - 1]?.second ?? -Infinity),
   );
@@ -72,10 +84,10 @@ function isCalibration(value: unknown): value is Calibration {
   return isQuantiles(value["missExcess"]) && value["missExcess"].every(excess => excess >= 0);
 }
 
-function isPending(value: unknown): value is PendingPrediction {
+function isPending(value: unknown, count: number): value is PendingPrediction {
   if (!isRecord(value) || !isSecond(value["second"]) || !isQuantiles(value["issued"])) return false;
   const experts = value["experts"];
-  return Array.isArray(experts) && experts.length === EXPERTS.length && experts.every(isQuantiles);
+  return Array.isArray(experts) && experts.length === count && experts.every(isQuantiles);
 }
 
 function isQuantiles(value: unknown): value is Quantiles {

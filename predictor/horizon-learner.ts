@@ -1,6 +1,6 @@
 import { anscombe } from "./anscombe.ts";
 import { type Calibration, calibrate, UNCALIBRATED } from "./conformal.ts";
-import { EXPERTS } from "./experts.ts";
+import type { Expert } from "./expert.ts";
 import { addLosses, expertWeights, mix } from "./hedge.ts";
 import type { LoadHistory } from "./load-history.ts";
 import { pinballLoss, type Quantiles, quantiles } from "./quantiles.ts";
@@ -9,6 +9,10 @@ import { pinballLoss, type Quantiles, quantiles } from "./quantiles.ts";
 const PREDICTIONS_PER_HORIZON = 10;
 /** With fewer of its seconds known the maximum of a window would be too low. */
 const LEAST_PRESENT_SHARE = 0.8;
+
+/** About the last 200 outcomes count. */
+const COVERAGE_WEIGHT = 0.005;
+const UNSEEN: Quantiles = quantiles(q => q);
 
 /** A prediction that waits for its horizon to pass, in the Anscombe domain. */
 export interface PendingPrediction {
@@ -20,23 +24,35 @@ export interface PendingPrediction {
 /** What has been learnt about one horizon. */
 export interface HorizonState {
   readonly horizonSeconds: number;
+  /** Of each expert. */
   readonly lossSums: readonly number[];
   readonly calibration: Calibration;
+  /** How often the outcome of late stayed at or below each quantile. */
+  readonly coverage: Quantiles;
   /** Oldest first. */
   readonly pending: readonly PendingPrediction[];
 }
 
-export function newHorizonState(horizonSeconds: number): HorizonState {
-  return { horizonSeconds, lossSums: EXPERTS.map(() => 0), calibration: UNCALIBRATED, pending: [] };
+export function newHorizonState(horizonSeconds: number, experts: readonly string[]): HorizonState {
+  return { horizonSeconds, lossSums: experts.map(() => 0), calibration: UNCALIBRATED, coverage: UNSEEN, pending: [] };
+}
+
+/**
+ * The state for other experts than those that it was learnt with: who stays keeps his losses, who is new begins with the least loss.
+ * Predictions that wait are dropped.
+ */
+export function withExperts(state: HorizonState, before: readonly string[], now: readonly string[]): HorizonState {
+  const least = Math.min(...state.lossSums);
+  return { ...state, lossSums: now.map(name => state.lossSums[before.indexOf(name)] ?? least), pending: [] };
 }
 
 /** The most predictions that can wait at one time. */
 export const MOST_PENDING = PREDICTIONS_PER_HORIZON + 1;
 
 /** Scores the predictions whose horizon ended with the newest second, and makes the next one when it is due. */
-export function learn(state: HorizonState, history: LoadHistory): HorizonState {
-  const strideSeconds = Math.max(1, Math.floor(state.horizonSeconds / PREDICTIONS_PER_HORIZON));
-  let { lossSums, calibration, pending } = state;
+export function learn(state: HorizonState, history: LoadHistory, experts: readonly Expert[]): HorizonState {
+  const strideSeconds = strideOf(state);
+  let { lossSums, calibration, coverage, pending } = state;
   for (
     let first = pending[0];
     first !== undefined && first.second + state.horizonSeconds <= history.second;
@@ -49,15 +65,28 @@ export function learn(state: HorizonState, history: LoadHistory): HorizonState {
     const actual = anscombe(outcome.highestRps);
     const losses = first.experts.map(expert => pinballLoss(expert, actual));
     lossSums = addLosses(lossSums, losses, strideSeconds);
+    coverage = quantiles(
+      (_q, i) => coverage[i] + COVERAGE_WEIGHT * ((actual <= first.issued[i] ? 1 : 0) - coverage[i]),
+    );
     calibration = calibrate(calibration, first.issued, actual);
   }
   const last = pending.at(-1);
   if (last === undefined || history.second - last.second >= strideSeconds) {
-    const experts = EXPERTS.map(expert => expert.predict(history, state.horizonSeconds));
-    const issued = combine(experts, lossSums, calibration);
-    pending = [...pending, { second: history.second, experts, issued }];
+    const predictions = experts.map(expert => expert.predict(history, state.horizonSeconds));
+    const issued = combine(predictions, lossSums, calibration);
+    pending = [...pending, { second: history.second, experts: predictions, issued }];
   }
-  return { horizonSeconds: state.horizonSeconds, lossSums, calibration, pending };
+  return { horizonSeconds: state.horizonSeconds, lossSums, calibration, coverage, pending };
+}
+
+/** What the experts predicted last, unless the next prediction is due. */
+export function newestPredictions(state: HorizonState, history: LoadHistory): readonly Quantiles[] | null {
+  const newest = state.pending.at(-1);
+  return newest && history.second - newest.second < strideOf(state) ? newest.experts : null;
+}
+
+function strideOf(state: HorizonState): number {
+  return Math.max(1, Math.floor(state.horizonSeconds / PREDICTIONS_PER_HORIZON));
 }
 
 /** The calibrated mixture of the experts' predictions, in the Anscombe domain; its quantiles may still cross. */

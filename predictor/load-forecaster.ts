@@ -1,13 +1,23 @@
 import { VariscaleError } from "../domain/errors.ts";
 import { type Forecast, isRate, type LoadSample, MAX_RATE_RPS } from "../domain/load.ts";
 import { inverseAnscombe } from "./anscombe.ts";
+import type { Expert } from "./expert.ts";
 import { EXPERTS } from "./experts.ts";
 import { type ForecasterSnapshot, parseSnapshot, SNAPSHOT_VERSION } from "./forecaster-snapshot.ts";
 import { expertWeights } from "./hedge.ts";
-import { combine, type HorizonState, learn, newHorizonState } from "./horizon-learner.ts";
+import {
+  combine,
+  type HorizonState,
+  learn,
+  newestPredictions,
+  newHorizonState,
+  withExperts,
+} from "./horizon-learner.ts";
 import { intensities } from "./intensity.ts";
 import { type LoadCell, LoadHistory } from "./load-history.ts";
-import { quantiles, rising } from "./quantiles.ts";
+import { networkExpert } from "./network-expert.ts";
+import type { ForecastModel } from "./network-model.ts";
+import { type Quantiles, quantiles, rising } from "./quantiles.ts";
 import { reactiveRateRps } from "./reactive-rate.ts";
 import { placeSample, type SampleClock } from "./sample-clock.ts";
 
@@ -23,6 +33,20 @@ const STALE_AFTER_MS = 15_000;
 export interface LoadForecasterOptions {
   /** Without a sample for longer than this there is no forecast. Default 15,000. */
   readonly staleAfterMs?: number;
+  /** Of the quantile network, one expert beside the others; null or missing: they go without. */
+  readonly model?: ForecastModel | null;
+}
+
+/** How forecasts of one horizon are made, and how they have done. */
+export interface HorizonStatus {
+  readonly horizonSeconds: number;
+  /** Of each expert; they add up to 1. */
+  readonly weights: Readonly<Record<string, number>>;
+  /** What is added to each quantile, in Anscombe sigmas. */
+  readonly offsets: Quantiles;
+  /** How often the outcome of late stayed at or below each quantile. */
+  readonly coverage: Quantiles;
+  readonly outcomes: number;
 }
 
 /**
@@ -34,11 +58,22 @@ export class LoadForecaster {
   readonly #staleAfterMs: number;
   #history = new LoadHistory();
   #clock: SampleClock | null = null;
-  #horizons: readonly HorizonState[] = HORIZONS_SECONDS.map(newHorizonState);
+  #experts: readonly Expert[];
+  #horizons: readonly HorizonState[];
   #rejectedSamples = 0;
 
   constructor(options: LoadForecasterOptions = {}) {
     this.#staleAfterMs = options.staleAfterMs ?? STALE_AFTER_MS;
+    this.#experts = expertsWith(options.model ?? null);
+    this.#horizons = HORIZONS_SECONDS.map(seconds => newHorizonState(seconds, namesOf(this.#experts)));
+  }
+
+  /** From now on the network forecasts with this model; null: without the network. What was learnt of the others stays. */
+  setModel(model: ForecastModel | null): void {
+    const before = namesOf(this.#experts);
+    this.#experts = expertsWith(model);
+    const now = namesOf(this.#experts);
+    if (now.join() !== before.join()) this.#horizons = this.#horizons.map(state => withExperts(state, before, now));
   }
 
   /** Samples left out so far: not a rate, not later than the newest one, or less than half a second after it. */
@@ -62,7 +97,7 @@ export class LoadForecaster {
     }
     if (placed.seconds > 1) this.#history.skip(placed.seconds - 1);
     this.#history.push(sample.rateRps);
-    this.#horizons = this.#horizons.map(horizon => learn(horizon, this.#history));
+    this.#horizons = this.#horizons.map(horizon => learn(horizon, this.#history, this.#experts));
   }
 
   /**
@@ -80,7 +115,9 @@ export class LoadForecaster {
     // What is learnt is learnt of whole horizons; only beyond the longest one the experts look as far as is asked.
     const asked = Math.min(Math.round((horizonMs + ageMs) / 1000), LONGEST_HORIZON_SECONDS);
     const seconds = isServedBy(state, horizonMs) ? state.horizonSeconds : asked;
-    const predictions = EXPERTS.map(expert => expert.predict(this.#history, seconds));
+    const predictions =
+      (seconds === state.horizonSeconds && newestPredictions(state, this.#history)) ||
+      this.#experts.map(expert => expert.predict(this.#history, seconds));
     const issued = rising(combine(predictions, state.lossSums, state.calibration));
     const peakRps = quantiles((_q, i) => Math.min(inverseAnscombe(issued[i]), MAX_RATE_RPS));
     return {
@@ -89,14 +126,24 @@ export class LoadForecaster {
       peakRps,
       intensityRps: intensities(peakRps, seconds),
       reactiveRps: reactiveRateRps(this.#history),
-      leader: leaderOf(expertWeights(state.lossSums)),
+      leader: this.#leaderOf(state),
     };
+  }
+
+  /** Of the horizons that are learnt, in their order. */
+  status(): readonly HorizonStatus[] {
+    return this.#horizons.map(state => ({
+      horizonSeconds: state.horizonSeconds,
+      weights: this.#weightsOf(state),
+      offsets: state.calibration.offsets,
+      coverage: state.coverage,
+      outcomes: state.calibration.outcomes,
+    }));
   }
 
   /** Each expert's weight in forecasts of this horizon; they add up to 1. */
   weights(horizonMs: number): Readonly<Record<string, number>> {
-    const weights = expertWeights(this.#horizonFor(horizonMs).lossSums);
-    return Object.fromEntries(EXPERTS.map((expert, i) => [expert.name, weights[i] ?? 0]));
+    return this.#weightsOf(this.#horizonFor(horizonMs));
   }
 
   /** What is to be kept beside snapshots: ten-second cells later than the one of this index, rising. */
@@ -110,6 +157,7 @@ export class LoadForecaster {
       clock: this.#clock,
       second: this.#history.second,
       ratesRps: this.#history.toRates(),
+      experts: namesOf(this.#experts),
       horizons: this.#horizons,
     };
   }
@@ -128,9 +176,21 @@ export class LoadForecaster {
     forecaster.#history = LoadHistory.from(parsed?.ratesRps ?? [], parsed?.second ?? 0, cells);
     if (parsed !== null) {
       forecaster.#clock = parsed.clock;
-      forecaster.#horizons = parsed.horizons;
+      const [before, now] = [parsed.experts, namesOf(forecaster.#experts)];
+      const isSame = before.join() === now.join();
+      forecaster.#horizons = isSame ? parsed.horizons : parsed.horizons.map(one => withExperts(one, before, now));
     }
     return forecaster;
+  }
+
+  #weightsOf(state: HorizonState): Readonly<Record<string, number>> {
+    const weights = expertWeights(state.lossSums);
+    return Object.fromEntries(this.#experts.map(({ name }, i) => [name, weights[i] ?? 0]));
+  }
+
+  #leaderOf(state: HorizonState): string {
+    const weights = expertWeights(state.lossSums);
+    return this.#experts[weights.indexOf(Math.max(...weights))]?.name ?? "none";
   }
 
   #horizonFor(horizonMs: number): HorizonState {
@@ -146,6 +206,10 @@ function isServedBy(state: HorizonState, horizonMs: number): boolean {
   return horizonMs <= state.horizonSeconds * HORIZON_SLACK * 1000;
 }
 
-function leaderOf(weights: readonly number[]): string {
-  return EXPERTS[weights.indexOf(Math.max(...weights))]?.name ?? "none";
+function expertsWith(model: ForecastModel | null): readonly Expert[] {
+  return model ? [...EXPERTS, networkExpert(model)] : EXPERTS;
+}
+
+function namesOf(experts: readonly Expert[]): string[] {
+  return experts.map(({ name }) => name);
 }

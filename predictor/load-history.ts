@@ -9,6 +9,8 @@ const TEN = 10;
 const TENS_KEPT = (2 * 86_400) / TEN;
 const MINUTE = 60;
 const MINUTES_KEPT = (21 * 86_400) / MINUTE;
+/** So long a window is known well enough by its minutes. */
+const LONG_WINDOW = 300;
 /** With fewer of its seconds known the highest rate of a cell would be too low. */
 const LEAST_PRESENT_SHARE = 0.8;
 
@@ -29,6 +31,7 @@ export class LoadHistory {
   readonly #seconds = new Float32Array(SECONDS_KEPT).fill(Number.NaN);
   readonly #tens = new CellRing(TEN, TENS_KEPT);
   readonly #minutes = new CellRing(MINUTE, MINUTES_KEPT);
+  readonly #window = new WindowSum();
   #second = 0;
   /** From this one on single seconds are known; before it only cells are. */
   #firstSecond = Number.POSITIVE_INFINITY;
@@ -81,16 +84,20 @@ export class LoadHistory {
     return this.#rateOf(this.#second - age);
   }
 
-  /** `seconds` seconds, the newest of them `age` seconds back, each from the finest tier that has it. */
+  /**
+   * `seconds` seconds, the newest of them `age` seconds back: single seconds as far as they are kept, before them minutes for windows
+   * of five minutes and more, else the finest tier that reaches so far.
+   */
   window(age: number, seconds: number): LoadWindow {
-    const window = new WindowSum(seconds);
+    const window = this.#window;
+    window.reset(seconds);
     const to = this.#second - age;
     const from = to - seconds + 1;
     const firstSecond = Math.max(this.#firstSecond, this.#second - SECONDS_KEPT + 1);
     for (let second = Math.max(from, firstSecond); second <= to; second++) window.addSecond(this.#rateOf(second));
     if (from >= firstSecond) return window.result();
-    const firstInTens = (this.#tens.oldest - 1) * TEN + 1;
     const last = Math.min(to, firstSecond - 1);
+    const firstInTens = seconds >= LONG_WINDOW ? last + 1 : (this.#tens.oldest - 1) * TEN + 1;
     if (last >= firstInTens) this.#tens.collect(window, Math.max(from, firstInTens), last);
     if (from < firstInTens) this.#minutes.collect(window, from, Math.min(last, firstInTens - 1));
     return window.result();
@@ -99,6 +106,7 @@ export class LoadHistory {
   /** Ten-second cells later than the one of this index that are over, oldest first; missing ones are left out. */
   cellsAfter(index: number): LoadCell[] {
     const cells: LoadCell[] = [];
+    if (this.#tens.newest === Number.NEGATIVE_INFINITY) return cells;
     for (let k = Math.max(index + 1, this.#tens.oldest); k <= this.#tens.newest; k++) {
       const meanRps = this.#tens.meanAt(k);
       if (!Number.isNaN(meanRps)) cells.push({ index: k, meanRps, highestRps: this.#tens.highestAt(k) });
@@ -141,7 +149,8 @@ export class LoadHistory {
   #closeTen(cell: number): void {
     // What was restored is kept where single seconds only tell the end of it.
     if (this.#second - TEN + 1 < this.#firstSecond && cell <= this.#tens.newest) return;
-    const window = new WindowSum(TEN);
+    const window = this.#window;
+    window.reset(TEN);
     for (let age = 0; age < TEN; age++) window.addSecond(this.rateAt(age));
     const { meanRps, highestRps, present } = window.result();
     const isKnown = present >= LEAST_PRESENT_SHARE * TEN;
@@ -150,7 +159,8 @@ export class LoadHistory {
 
   /** From its cells and not from its seconds, so that both ways to build a history give the same. */
   #closeMinute(minute: number): void {
-    const window = new WindowSum(MINUTE);
+    const window = this.#window;
+    window.reset(MINUTE);
     this.#tens.collect(window, (minute - 1) * MINUTE + 1, minute * MINUTE);
     const { meanRps, highestRps, present } = window.result();
     const isKnown = present >= LEAST_PRESENT_SHARE * MINUTE;

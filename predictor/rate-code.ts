@@ -16,5 +16,5 @@ export function encodeRate(rateRps: number): number {
 
 /** In rps; NaN: missing. */
 export function decodeRate(code: number): number {
-  return RATES[code] ?? Number.NaN;
+  return RATES[code] as number;
 }

@@ -8,23 +8,28 @@ export interface LoadWindow {
   readonly present: number;
 }
 
-/** Adds up a window from single seconds and from cells of several. */
-export class WindowSum {
-  readonly #seconds: number;
-  #sum = 0;
-  #present = 0;
-  #highest = Number.NaN;
+const SUM = 0;
+const PRESENT = 1;
+const HIGHEST = 2;
 
-  constructor(seconds: number) {
+/** Adds up a window from single seconds and from cells of several; to be used again after `reset()`. */
+export class WindowSum {
+  /** A typed array, because numbers that change in an object's own fields are allocated anew each time. */
+  readonly #totals = new Float64Array(3);
+  #seconds = 0;
+
+  reset(seconds: number): void {
     this.#seconds = seconds;
+    this.#totals[SUM] = 0;
+    this.#totals[PRESENT] = 0;
+    this.#totals[HIGHEST] = Number.NEGATIVE_INFINITY;
   }
 
   /** NaN: it has no sample. */
   addSecond(rateRps: number): void {
     if (Number.isNaN(rateRps)) return;
-    this.#sum += rateRps;
-    this.#present += 1;
-    if (!(rateRps <= this.#highest)) this.#highest = rateRps;
+    this.#add(rateRps, 1);
+    this.#raise(rateRps);
   }
 
   /**
@@ -32,13 +37,23 @@ export class WindowSum {
    * least half of the cell, or of the window, lies in the other.
    */
   addCell(overlap: number, cellSeconds: number, meanRps: number, highestRps: number): void {
-    this.#sum += overlap * meanRps;
-    this.#present += overlap;
-    if (2 * overlap >= Math.min(cellSeconds, this.#seconds) && !(highestRps <= this.#highest))
-      this.#highest = highestRps;
+    if (Number.isNaN(meanRps)) return;
+    this.#add(overlap * meanRps, overlap);
+    if (2 * overlap >= Math.min(cellSeconds, this.#seconds)) this.#raise(highestRps);
   }
 
   result(): LoadWindow {
-    return { meanRps: this.#sum / this.#present, highestRps: this.#highest, present: this.#present };
+    const [sum = 0, present = 0, highest = 0] = this.#totals;
+    const highestRps = highest === Number.NEGATIVE_INFINITY ? Number.NaN : highest;
+    return { meanRps: sum / present, highestRps, present };
+  }
+
+  #add(sum: number, seconds: number): void {
+    this.#totals[SUM] = (this.#totals[SUM] as number) + sum;
+    this.#totals[PRESENT] = (this.#totals[PRESENT] as number) + seconds;
+  }
+
+  #raise(rateRps: number): void {
+    if (rateRps > (this.#totals[HIGHEST] as number)) this.#totals[HIGHEST] = rateRps;
   }
 }

@@ -58,10 +58,11 @@ describe("LoadHistory.window()", () => {
     const meanOf = (from: number, to: number) => rates.slice(from, to).reduce((a, b) => a + b, 0) / (to - from);
     for (const [age, seconds] of [
       [3600, 10],
-      [40_000, 300],
+      [40_000, 290],
       [DAY, 30],
       [2 * DAY + 600, 60],
       [2 * DAY + 3600, 1200],
+      [7200, 1200],
       [550, 200],
       [2 * DAY - 120, 240],
     ] as const) {
@@ -135,6 +136,10 @@ describe("LoadHistory.from()", () => {
     behind.startAt(2000);
     behind.push(4);
     assert.equal(behind.second, 6001);
+  });
+
+  it("has no cells before ten seconds are over", () => {
+    assert.deepEqual(historyOf([1, 2, 3]).cellsAfter(Number.NEGATIVE_INFINITY), []);
   });
 
   it("leaves out cells that are not later than those before", () => {

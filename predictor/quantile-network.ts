@@ -1,0 +1,97 @@
+import { type Quantiles, quantiles } from "./quantiles.ts";
+
+/** Units of both hidden layers. */
+export const HIDDEN = 64;
+const OUTPUTS = 4;
+/** A standardised input further out than this says no more than this. */
+const LARGEST_INPUT = 8;
+
+/** Weights of one network; matrices row by row, a row for every input of the layer. */
+export interface NetworkWeights {
+  readonly first: Float32Array;
+  readonly firstBias: Float32Array;
+  readonly second: Float32Array;
+  readonly secondBias: Float32Array;
+  readonly output: Float32Array;
+  readonly outputBias: Float32Array;
+  /** From the inputs to the outputs. */
+  readonly skip: Float32Array;
+}
+
+export const PART_NAMES = [
+  "first",
+  "firstBias",
+  "second",
+  "secondBias",
+  "output",
+  "outputBias",
+  "skip",
+] as const satisfies readonly (keyof NetworkWeights)[];
+
+/** How many numbers each part of the weights has. */
+export function weightSizes(inputs: number): Readonly<Record<keyof NetworkWeights, number>> {
+  return {
+    first: inputs * HIDDEN,
+    firstBias: HIDDEN,
+    second: HIDDEN * HIDDEN,
+    secondBias: HIDDEN,
+    output: HIDDEN * OUTPUTS,
+    outputBias: OUTPUTS,
+    skip: inputs * OUTPUTS,
+  };
+}
+
+/** `value` in deviations from the mean; what is missing (NaN) is at the mean, so that it says nothing. */
+export function standardise(value: number, mean: number, deviation: number): number {
+  const standard = (value - mean) / deviation;
+  return Number.isNaN(standard) ? 0 : Math.min(Math.max(standard, -LARGEST_INPUT), LARGEST_INPUT);
+}
+
+/**
+ * Two hidden layers with rectifiers, and the inputs straight to the outputs beside them. Returns a value for each of QUANTILES, not
+ * yet in order.
+ */
+export class QuantileNetwork {
+  readonly #weights: NetworkWeights;
+  readonly #first = new Float32Array(HIDDEN);
+  readonly #second = new Float32Array(HIDDEN);
+  readonly #output = new Float32Array(OUTPUTS);
+
+  constructor(weights: NetworkWeights) {
+    this.#weights = weights;
+  }
+
+  /** @param inputs standardised. */
+  predict(inputs: Float32Array): Quantiles {
+    const { first, firstBias, second, secondBias, output, outputBias, skip } = this.#weights;
+    layer(inputs, first, firstBias, this.#first);
+    rectify(this.#first);
+    layer(this.#first, second, secondBias, this.#second);
+    rectify(this.#second);
+    layer(this.#second, output, outputBias, this.#output);
+    addLayer(inputs, skip, this.#output);
+    return quantiles((_q, i) => this.#output[i] ?? 0);
+  }
+}
+
+function layer(inputs: Float32Array, weights: Float32Array, bias: Float32Array, outputs: Float32Array): void {
+  outputs.set(bias);
+  addLayer(inputs, weights, outputs);
+}
+
+function addLayer(inputs: Float32Array, weights: Float32Array, outputs: Float32Array): void {
+  const count = outputs.length;
+  let at = 0;
+  for (let i = 0; i < inputs.length; i++) {
+    const input = inputs[i] as number;
+    if (input === 0) {
+      at += count;
+      continue;
+    }
+    for (let j = 0; j < count; j++) outputs[j] = (outputs[j] as number) + input * (weights[at++] as number);
+  }
+}
+
+function rectify(values: Float32Array): void {
+  for (let i = 0; i < values.length; i++) if ((values[i] as number) < 0) values[i] = 0;
+}

@@ -1,0 +1,178 @@
+import { FEATURES, type FeatureSet } from "./features.ts";
+import type { LoadCell } from "./load-history.ts";
+import { ensemble } from "./network-expert.ts";
+import type { ForecastModel, HorizonModel } from "./network-model.ts";
+import { standardise } from "./quantile-network.ts";
+import { pinballLoss, quantiles } from "./quantiles.ts";
+import { type Backend, type TrainingSet, trainNetwork } from "./train-network.ts";
+import { type TrainingRows, trainingRows } from "./training-rows.ts";
+
+/** Of the rows, newest last: what is learnt from, what tells when to stop, and what models are compared by. */
+const TRAINING_SHARE = 0.8;
+const VALIDATION_SHARE = 0.1;
+const LEAST_DEVIATION = 1e-3;
+const EPOCHS = 12;
+const MOST_ROWS = 100_000;
+/** Fewer rows teach nothing that is worth the time. */
+const LEAST_ROWS = 1000;
+
+export interface ModelTrainingOptions {
+  readonly features: FeatureSet;
+  readonly horizonsSeconds: readonly number[];
+  /** One network each. */
+  readonly seeds: readonly number[];
+  readonly epochs?: number;
+  readonly mostRows?: number;
+  /** Models that the new one is compared with. */
+  readonly rivals: readonly ForecastModel[];
+  readonly onBatch: () => Promise<void> | null;
+}
+
+/** What came of a training. Losses are mean pinball losses of the held-out rows in the Anscombe domain, before calibration. */
+export interface ModelTraining {
+  readonly model: ForecastModel;
+  readonly horizons: readonly HorizonTraining[];
+}
+
+export interface HorizonTraining {
+  readonly horizonSeconds: number;
+  readonly rows: number;
+  readonly heldOutRows: number;
+  readonly loss: number;
+  /** In the order of `rivals`. */
+  readonly rivalLosses: readonly number[];
+}
+
+/** Null: too little is known for it. */
+export async function trainModel(
+  backend: Backend,
+  cells: readonly LoadCell[],
+  options: ModelTrainingOptions,
+): Promise<ModelTraining | null> {
+  const trained: { model: HorizonModel; report: HorizonTraining }[] = [];
+  for (const horizonSeconds of options.horizonsSeconds) {
+    const one = await trainHorizon(backend, cells, horizonSeconds, options);
+    if (one === null) return null;
+    trained.push(one);
+  }
+  return {
+    model: { features: options.features, horizons: trained.map(({ model }) => model) },
+    horizons: trained.map(({ report }) => report),
+  };
+}
+
+async function trainHorizon(
+  backend: Backend,
+  cells: readonly LoadCell[],
+  horizonSeconds: number,
+  options: ModelTrainingOptions,
+): Promise<{ model: HorizonModel; report: HorizonTraining } | null> {
+  const stride = Math.ceil(cells.length / (options.mostRows ?? MOST_ROWS));
+  const rows = trainingRows(cells, options.features, horizonSeconds, stride);
+  if (rows.count < LEAST_ROWS) return null;
+  const [trainingEnd, validationEnd] = [TRAINING_SHARE, TRAINING_SHARE + VALIDATION_SHARE].map(share =>
+    Math.floor(share * rows.count),
+  ) as [number, number];
+  const scales = scalesOf(rows, trainingEnd);
+  const training = standardised(rows, 0, endBefore(rows, trainingEnd, horizonSeconds), scales);
+  const validation = standardised(rows, trainingEnd, endBefore(rows, validationEnd, horizonSeconds), scales);
+  const members = [];
+  for (const seed of options.seeds) {
+    const { epochs = EPOCHS, onBatch } = options;
+    members.push((await trainNetwork(backend, training, validation, { seed, epochs, onBatch })).weights);
+  }
+  const model: HorizonModel = { horizonSeconds, ...scales, members };
+  const compared = [{ features: options.features, horizons: [model] }, ...options.rivals];
+  const [loss = Number.NaN, ...rivalLosses] = compared.map(one =>
+    heldOutLoss(one, rows, validationEnd, horizonSeconds),
+  );
+  return {
+    model,
+    report: { horizonSeconds, rows: training.count, heldOutRows: rows.count - validationEnd, loss, rivalLosses },
+  };
+}
+
+/** The first of the rows up to `end` whose horizon reaches into what comes after. */
+function endBefore(rows: TrainingRows, end: number, horizonSeconds: number): number {
+  const limit = (rows.seconds[end] ?? Number.POSITIVE_INFINITY) - horizonSeconds;
+  let last = end;
+  while (last > 0 && (rows.seconds[last - 1] ?? 0) > limit) last -= 1;
+  return last;
+}
+
+type Scales = Pick<HorizonModel, "inputMeans" | "inputDeviations" | "outcomeMean" | "outcomeDeviation">;
+
+function scalesOf(rows: TrainingRows, end: number): Scales {
+  const inputMeans = new Float32Array(rows.inputs);
+  const inputDeviations = new Float32Array(rows.inputs);
+  for (let i = 0; i < rows.inputs; i++) {
+    const { mean, deviation } = momentsOf(end, row => rows.features[row * rows.inputs + i] as number);
+    inputMeans[i] = mean;
+    inputDeviations[i] = deviation + LEAST_DEVIATION;
+  }
+  const outcome = momentsOf(end, row => (rows.highest[row] as number) - (rows.levels[row] as number));
+  return {
+    inputMeans,
+    inputDeviations,
+    outcomeMean: outcome.mean,
+    outcomeDeviation: outcome.deviation + LEAST_DEVIATION,
+  };
+}
+
+/** Of what is not NaN; 0 and 1 where all is. */
+function momentsOf(
+  count: number,
+  numberAt: (row: number) => number,
+): { readonly mean: number; readonly deviation: number } {
+  let sum = 0;
+  let squares = 0;
+  let present = 0;
+  for (let row = 0; row < count; row++) {
+    const value = numberAt(row);
+    if (Number.isNaN(value)) continue;
+    present += 1;
+    sum += value;
+    squares += value * value;
+  }
+  if (present === 0) return { mean: 0, deviation: 1 };
+  const mean = sum / present;
+  return { mean, deviation: Math.sqrt(Math.max(squares / present - mean * mean, 0)) };
+}
+
+/** Standardises the features of these rows in place. */
+function standardised(rows: TrainingRows, from: number, to: number, scales: Scales): TrainingSet {
+  const { inputs, levels, highest } = rows;
+  const features = rows.features.subarray(from * inputs, to * inputs);
+  for (let at = 0; at < features.length; at++) {
+    const i = at % inputs;
+    features[at] = standardise(
+      features[at] as number,
+      scales.inputMeans[i] as number,
+      scales.inputDeviations[i] as number,
+    );
+  }
+  const outcomes = Float32Array.from({ length: to - from }, (_, k) => {
+    const relative = (highest[from + k] as number) - (levels[from + k] as number);
+    return standardise(relative, scales.outcomeMean, scales.outcomeDeviation);
+  });
+  return { count: to - from, inputs, features, outcomes };
+}
+
+/** NaN where the model has no network for the horizon. */
+function heldOutLoss(model: ForecastModel, rows: TrainingRows, from: number, horizonSeconds: number): number {
+  const horizon = model.horizons.find(one => one.horizonSeconds === horizonSeconds);
+  const inputs = FEATURES[model.features];
+  if (!horizon || inputs > rows.inputs) return Number.NaN;
+  const predict = ensemble(horizon);
+  let sum = 0;
+  for (let row = from; row < rows.count; row++) {
+    // What is recent comes first in both sets of features.
+    const predicted = predict(rows.features.slice(row * rows.inputs, row * rows.inputs + inputs));
+    const level = rows.levels[row] as number;
+    sum += pinballLoss(
+      quantiles((_q, i) => level + predicted[i]),
+      rows.highest[row] as number,
+    );
+  }
+  return sum / (rows.count - from);
+}

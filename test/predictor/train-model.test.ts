@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { before, describe, it } from "mocha";
+import { generateLoad } from "../../load/generate-load.ts";
+import { LOAD_KINDS } from "../../load/load-kinds.ts";
+import { cellsOf } from "../../predictor/cells-of.ts";
+import { FEATURES, features, levelOf } from "../../predictor/features.ts";
+import { type LoadCell, LoadHistory } from "../../predictor/load-history.ts";
+import { NETWORK, networkExpert } from "../../predictor/network-expert.ts";
+import { type ForecastModel, modelToJson, parseModel } from "../../predictor/network-model.ts";
+import { type ModelTrainingOptions, trainModel } from "../../predictor/train-model.ts";
+import type { Backend } from "../../predictor/train-network.ts";
+import { trainingRows } from "../../predictor/training-rows.ts";
+import { openTestBackend } from "../support/open-backend.ts";
+
+const HOUR = 3600;
+
+function cellsOfKind(kind: keyof typeof LOAD_KINDS, seconds: number, seed: number): LoadCell[] {
+  return cellsOf(generateLoad(LOAD_KINDS[kind], seconds, seed));
+}
+
+const options = (changed: Partial<ModelTrainingOptions> = {}): ModelTrainingOptions => ({
+  features: "seasonal",
+  horizonsSeconds: [20],
+  seeds: [1],
+  epochs: 4,
+  mostRows: 5000,
+  rivals: [],
+  onBatch: () => null,
+  ...changed,
+});
+
+describe("features()", () => {
+  it("are the same of single seconds as of the cells that training has, away from their steps", () => {
+    const trace = generateLoad(LOAD_KINDS.web, 3 * 86_400, 4);
+    const live = new LoadHistory();
+    live.startAt(Math.round(trace.startMs / 1000) + 1);
+    for (const rate of trace.ratesRps) Number.isNaN(rate) ? live.skip(1) : live.push(rate);
+    const replayed = new LoadHistory();
+    for (const cell of cellsOf(trace)) replayed.pushCell(cell);
+    assert.equal(replayed.second, live.second);
+    const [a, b] = [live, replayed].map(history => {
+      const into = new Float32Array(FEATURES.seasonal);
+      features(history, "seasonal", 60, levelOf(history), into);
+      return into;
+    });
+    for (const [i, value] of a!.entries()) assert.ok(Math.abs(value - b![i]!) < 0.01, `${i}: ${value} ${b![i]}`);
+    assert.ok(a!.every(Number.isFinite), "all are known after three days");
+  });
+
+  it("are missing, not zero, in a young history; the recent ones come first in both sets", () => {
+    const history = LoadHistory.from([5, 5, 5], 3);
+    const [recent, seasonal] = [new Float32Array(FEATURES.recent), new Float32Array(FEATURES.seasonal)];
+    features(history, "recent", 20, levelOf(history), recent);
+    features(history, "seasonal", 20, levelOf(history), seasonal);
+    assert.deepEqual(seasonal.slice(0, FEATURES.recent), recent);
+    assert.ok(Number.isFinite(recent[0]) && Number.isNaN(recent.at(-1)) && Number.isNaN(seasonal.at(-1)));
+  });
+});
+
+describe("trainingRows()", () => {
+  it("have the highest second of exactly the horizon, and none that reaches into a gap", () => {
+    const cells = cellsOfKind("steady", 2000, 1).map((cell, i) => ({ ...cell, highestRps: i }));
+    const holed = cells.filter((_, i) => i !== 100);
+    const rows = trainingRows(holed, "recent", 60);
+    const seen = new Map(Array.from({ length: rows.count }, (_, row) => [rows.seconds[row]! / 10, rows.highest[row]!]));
+    const firstIndex = cells[0]!.index;
+    for (let i = 0; i < cells.length; i++) {
+      const isWhole = i >= 11 && i + 6 < cells.length && (i + 6 < 100 || i - 11 > 100);
+      assert.equal(seen.has(firstIndex + i), isWhole, String(i));
+      if (isWhole) assert.ok(Math.abs(seen.get(firstIndex + i)! - 2 * Math.sqrt(i + 6 + 0.375)) < 1e-4);
+    }
+  });
+});
+
+describe("trainModel()", () => {
+  let backend: Backend;
+  let trained: ForecastModel;
+  before(async function () {
+    this.timeout(120_000);
+    backend = await openTestBackend();
+    const cells = cellsOfKind("web", 30 * HOUR, 1);
+    trained = (await trainModel(backend, cells, options()))!.model;
+  });
+
+  it("learns a season that a model of the recent past alone does not know, and says by how much on held-out rows", async () => {
+    const cells = cellsOfKind("web", 40 * HOUR, 1);
+    const recent = await trainModel(backend, cells, options({ features: "recent" }));
+    const seasonal = await trainModel(backend, cells, options({ rivals: [recent!.model] }));
+    const [{ loss, rivalLosses, rows, heldOutRows } = assert.fail()] = seasonal!.horizons;
+    assert.ok(loss < 0.97 * rivalLosses[0]!, `${loss} ${rivalLosses[0]}`);
+    assert.ok(Math.abs(rivalLosses[0]! - recent!.horizons[0]!.loss) < 1e-9, "the same rows are held out");
+    assert.ok(rows > 3000 && heldOutRows > 300);
+  }).timeout(120_000);
+
+  it("trains nothing from less than 1,000 rows", async () => {
+    assert.equal(await trainModel(backend, cellsOfKind("web", 2 * HOUR, 1), options()), null);
+  });
+
+  it("gives the same model bit for bit again", async () => {
+    const cells = cellsOfKind("shifts", 5 * HOUR, 2);
+    const json = async () =>
+      JSON.stringify(modelToJson((await trainModel(backend, cells, options({ epochs: 2 })))!.model));
+    assert.equal(await json(), await json());
+  });
+
+  it("gives finite, rising quantiles whatever the history", () => {
+    const expert = networkExpert(trained);
+    assert.equal(expert.name, NETWORK);
+    const rate = fc.oneof(fc.integer({ min: 0, max: 200 }), fc.double({ min: 0, max: 1e7, noNaN: true }));
+    fc.assert(
+      fc.property(
+        fc.array(fc.option(rate), { maxLength: 300 }),
+        rate,
+        fc.integer({ min: 1, max: 3600 }),
+        (rates, newest, seconds) => {
+          const predicted = expert.predict(LoadHistory.from([...rates, newest], 5000), seconds);
+          for (const [i, value] of predicted.entries())
+            assert.ok(
+              Number.isFinite(value) && value >= (predicted[i - 1] ?? Number.NEGATIVE_INFINITY),
+              String(predicted),
+            );
+        },
+      ),
+    );
+  });
+
+  describe("its model as JSON", () => {
+    it("is read again bit for bit", () => {
+      const text = JSON.stringify(modelToJson(trained));
+      const { model, problem } = parseModel(JSON.parse(text));
+      assert.equal(problem, null);
+      assert.equal(JSON.stringify(modelToJson(model!)), text);
+    });
+
+    it("is refused with the reason where it is damaged", () => {
+      const damages: readonly (readonly [string, unknown, RegExp])[] = [
+        ["version", 2, /its version is 2, not 1/],
+        ["features", "all", /neither recent nor seasonal/],
+        ["horizons", [], /no list of 1 to 16/],
+        ["horizons.0.horizonSeconds", -20, /not above the one before/],
+        ["horizons.0.horizonSeconds", "20", /no whole number/],
+        ["horizons.0.outcomeMean", null, /outcomeMean is no number/],
+        ["horizons.0.outcomeDeviation", 0, /not above 0/],
+        ["horizons.0.inputMeans", "AAAA", /has 3 bytes, not 376 for 94 numbers/],
+        ["horizons.0.inputDeviations", Buffer.alloc(376).toString("base64"), /not all above 0/],
+        ["horizons.0.members", [], /members are no list/],
+        ["horizons.0.members.0.skip", 7, /members\[0\]\.skip is no text/],
+        ["horizons.0.members.0.outputBias", "AADAfwAAwH8AAMB/AADAfw==", /no finite number/],
+      ];
+      for (const [path, value, expected] of damages) {
+        const json = JSON.parse(JSON.stringify(modelToJson(trained)));
+        const keys = path.split(".");
+        const last = keys.pop()!;
+        const parent = keys.reduce((at, key) => at[key], json);
+        assert.ok(last in parent, path);
+        parent[last] = value;
+        assert.match(parseModel(json).problem ?? "", expected, path);
+      }
+      fc.assert(fc.property(fc.anything(), value => parseModel(value).model === null));
+    });
+  });
+});

@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { before, describe, it } from "mocha";
+import { QUANTILES } from "../../domain/load.ts";
+import { normal, seededRandom } from "../../load/seeded-random.ts";
+import {
+  HIDDEN,
+  type NetworkWeights,
+  PART_NAMES,
+  QuantileNetwork,
+  weightSizes,
+} from "../../predictor/quantile-network.ts";
+import { type Backend, openBackend, type TrainingSet, trainNetwork } from "../../predictor/train-network.ts";
+import { openTestBackend } from "../support/open-backend.ts";
+
+const INPUTS = 5;
+
+/** Outcomes that are normal about the first input, with a deviation that the second one tells: their quantiles are known. */
+function knownSet(count: number, seed: number): TrainingSet {
+  const random = seededRandom(seed);
+  const features = Float32Array.from({ length: count * INPUTS }, () => normal(random));
+  const outcomes = Float32Array.from({ length: count }, (_, row) => {
+    const deviation = (features[row * INPUTS + 1] as number) > 0 ? 1 : 0.2;
+    return (features[row * INPUTS] as number) + deviation * normal(random);
+  });
+  return { count, inputs: INPUTS, features, outcomes };
+}
+
+function randomWeights(inputs: number, seed: number): NetworkWeights {
+  const random = seededRandom(seed);
+  const sizes = weightSizes(inputs);
+  return Object.fromEntries(
+    PART_NAMES.map(name => [name, Float32Array.from({ length: sizes[name] }, () => 0.3 * normal(random))]),
+  ) as unknown as NetworkWeights;
+}
+
+function bytesOf(weights: NetworkWeights): string {
+  return PART_NAMES.map(name => Buffer.from(weights[name].buffer).toString("base64")).join(" ");
+}
+
+const options = (seed: number, epochs: number) => ({ seed, epochs, onBatch: () => null });
+
+describe("QuantileNetwork", () => {
+  it("predicts what tfjs computes with the same weights, to 1e-5", async () => {
+    const { tf } = await openTestBackend();
+    const inputs = 94;
+    for (const seed of [1, 2, 3]) {
+      const weights = randomWeights(inputs, seed);
+      const random = seededRandom(seed + 10);
+      const rows = Array.from({ length: 50 }, () => Float32Array.from({ length: inputs }, () => 2 * normal(random)));
+      const expected = tf.tidy(() => {
+        const matrix = (values: Float32Array, columns: number) =>
+          tf.tensor2d(values, [values.length / columns, columns]);
+        const x = tf.tensor2d(Float32Array.from(rows.flatMap(row => [...row])), [rows.length, inputs]);
+        const dense = (at: ReturnType<typeof matrix>, kernel: Float32Array, bias: Float32Array, units: number) =>
+          tf.add(tf.matMul(at, matrix(kernel, units)), tf.tensor1d(bias)) as typeof at;
+        const hidden = tf.relu(dense(x, weights.first, weights.firstBias, HIDDEN));
+        const deeper = tf.relu(dense(hidden, weights.second, weights.secondBias, HIDDEN));
+        const output = dense(deeper, weights.output, weights.outputBias, QUANTILES.length);
+        return tf.add(output, tf.matMul(x, matrix(weights.skip, QUANTILES.length))).dataSync();
+      });
+      const network = new QuantileNetwork(weights);
+      for (const [r, row] of rows.entries())
+        for (const [i, value] of network.predict(row).entries()) {
+          const other = expected[r * QUANTILES.length + i]!;
+          assert.ok(Math.abs(value - other) <= 1e-5 * Math.max(1, Math.abs(other)), `${value} ${other}`);
+        }
+    }
+  });
+});
+
+describe("trainNetwork()", () => {
+  let backend: Backend;
+  before(async () => {
+    backend = await openTestBackend();
+  });
+
+  it("learns quantiles that differ from row to row", async () => {
+    const trained = await trainNetwork(backend, knownSet(6000, 1), knownSet(1000, 2), options(1, 8));
+    const network = new QuantileNetwork(trained.weights);
+    const test = knownSet(4000, 3);
+    const covered = [0, 0, 0, 0];
+    const widths = { wide: 0, narrow: 0 };
+    for (let row = 0; row < test.count; row++) {
+      const inputs = test.features.slice(row * INPUTS, (row + 1) * INPUTS);
+      const predicted = network.predict(inputs);
+      for (const [i, value] of predicted.entries()) if (test.outcomes[row]! <= value) covered[i]! += 1;
+      widths[inputs[1]! > 0 ? "wide" : "narrow"] += predicted[2] - predicted[0];
+    }
+    for (const [i, q] of QUANTILES.entries())
+      assert.ok(Math.abs(covered[i]! / test.count - q) < 0.04, `${q}: ${covered[i]! / test.count}`);
+    assert.ok(widths.wide > 1.7 * widths.narrow, JSON.stringify(widths));
+  });
+
+  it("gives the same weights bit for bit from the same seed, and others from another", async () => {
+    const train = async (seed: number) =>
+      bytesOf((await trainNetwork(backend, knownSet(1000, 1), knownSet(300, 2), options(seed, 3))).weights);
+    const first = await train(7);
+    assert.equal(await train(7), first);
+    assert.notEqual(await train(8), first);
+  });
+
+  it("keeps the epoch that did best in validation, and stops when none has for long", async () => {
+    const random = seededRandom(5);
+    // Nothing to learn: what looks like it is chance, and validation gets worse.
+    const noise = (count: number): TrainingSet => ({
+      count,
+      inputs: INPUTS,
+      features: Float32Array.from({ length: count * INPUTS }, () => normal(random)),
+      outcomes: Float32Array.from({ length: count }, () => normal(random)),
+    });
+    const trained = await trainNetwork(backend, noise(300), noise(300), options(1, 1000));
+    assert.ok(trained.epochs < 900 && Number.isFinite(trained.loss), `${trained.epochs} epochs`);
+  });
+
+  it("leaves no tensor behind in 1,000 trainings", async () => {
+    const [training, validation] = [knownSet(32, 1), knownSet(8, 2)];
+    const before = backend.tf.memory().numTensors;
+    for (let seed = 0; seed < 1000; seed++) await trainNetwork(backend, training, validation, options(seed, 1));
+    assert.equal(backend.tf.memory().numTensors, before);
+  });
+
+  it("leaves no tensor behind when it is ended, and passes on why", async () => {
+    const before = backend.tf.memory().numTensors;
+    const ended = { seed: 1, epochs: 5, onBatch: () => Promise.reject(new Error("time is up")) };
+    await assert.rejects(trainNetwork(backend, knownSet(600, 1), knownSet(60, 2), ended), /time is up/);
+    assert.equal(backend.tf.memory().numTensors, before);
+  });
+});
+
+describe("openBackend()", () => {
+  it("takes the next one where one does not load, and says why", async () => {
+    const refused: string[] = [];
+    const backend = await openBackend(["nonsense" as "cpu", "cpu"], name => refused.push(name));
+    assert.equal(backend.name, "cpu");
+    assert.deepEqual(refused, ["nonsense"]);
+    await assert.rejects(openBackend([]), /no backend of tfjs loads/);
+    await openTestBackend();
+  });
+});

@@ -1,0 +1,20 @@
+import { type Backend, type BackendName, openBackend } from "../../predictor/train-network.ts";
+
+/**
+ * Opens a backend in the thread of the tests. The WebAssembly one makes its process throw again whatever nothing caught, which would
+ * end a test run at the first failure that comes late.
+ */
+export async function openTestBackend(name: BackendName = testBackend()): Promise<Backend> {
+  const events = ["uncaughtException", "unhandledRejection"] as const;
+  const before = events.map(event => process.listeners(event as "uncaughtException"));
+  const backend = await openBackend([name]);
+  for (const [i, event] of events.entries())
+    for (const listener of process.listeners(event as "uncaughtException"))
+      if (!before[i]?.includes(listener)) process.off(event, listener);
+  return backend;
+}
+
+/** `npm run test:tfjs-node` asks for the native one. */
+export function testBackend(): BackendName {
+  return process.env["VARISCALE_TEST_BACKEND"] === "tensorflow" ? "tensorflow" : "wasm";
+}
