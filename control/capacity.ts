@@ -39,10 +39,9 @@ export function stageRates(
   variantOf: (stage: string) => string | null,
 ): Record<string, number> {
   const rates: Record<string, number> = {};
-  let rows = rateRps;
   for (const stage of pipeline.stages) {
-    rows *= stage.upstream === null ? stage.fanOut.default : fanOutOf(stage, variantOf(stage.upstream));
-    rates[stage.name] = rows;
+    const upstreamRps = stage.upstream === null ? rateRps : (rates[stage.upstream] ?? 0);
+    rates[stage.name] = upstreamRps * fanOutOf(stage, stage.upstream === null ? null : variantOf(stage.upstream));
   }
   return rates;
 }

@@ -11,6 +11,7 @@ export function checkPipelineFile(file: PipelineFile): FileIssue[] {
     issues.push({ path: formatPath(path), value: showValue(file, path), rule, fix });
   if (file.spec.load.counter !== undefined && file.spec.load.query !== undefined)
     report(["spec", "load", "query"], "must not stand beside `counter`", "Remove one of them.");
+  if (file.spec.mode === "active") checkServable(file, report);
   const seen = new Set<string>();
   file.spec.stages.forEach((stage, i) => {
     const at: Path = ["spec", "stages", i];
@@ -18,8 +19,14 @@ export function checkPipelineFile(file: PipelineFile): FileIssue[] {
       report([...at, "name"], "two stages have this name", "Give each stage a name of its own.");
     seen.add(stage.name);
     checkDependsOn(file, i, report);
-    checkVariants(stage, at, report);
-    checkFanOut(file.spec.stages[i - 1], stage, at, report);
+    checkVariants(stage, file.spec.objective.podShape, at, report);
+    const upstream = stage.dependsOn ? stage.dependsOn[0] : file.spec.stages[i - 1]?.name;
+    checkFanOut(
+      file.spec.stages.find(other => other.name === upstream),
+      stage,
+      at,
+      report,
+    );
     checkContract(stage, at, report);
   });
   return issues;
@@ -27,24 +34,28 @@ export function checkPipelineFile(file: PipelineFile): FileIssue[] {
 
 type Report = (path: Path, rule: string, fix: string) => void;
 
-function checkDependsOn(file: PipelineFile, index: number, report: Report): void {
-  const stage = file.spec.stages[index];
-  const before = file.spec.stages[index - 1];
-  if (stage?.dependsOn === undefined) return;
-  const isChain =
-    before === undefined
-      ? stage.dependsOn.length === 0
-      : stage.dependsOn.length === 1 && stage.dependsOn[0] === before.name;
-  if (isChain) return;
-  const rule = "stages must form a chain in the order of the file";
-  const fix =
-    before === undefined
-      ? "Remove `dependsOn` of the first stage."
-      : `Write [${before.name}], or leave \`dependsOn\` out.`;
-  report(["spec", "stages", index, "dependsOn"], rule, fix);
+/** What can be planned for but not served by running pods. */
+function checkServable(file: PipelineFile, report: Report): void {
+  const { podShape, policy } = file.spec.objective;
+  const fix = "Write `mode: shadow`, or choose another.";
+  if (podShape === "variant")
+    report(["spec", "objective", "podShape"], "must be `stage` in mode `active`: a running pod keeps its cores", fix);
+  if (policy === "cocktail" || policy === "oracle")
+    report(["spec", "objective", "policy"], "is only for planning, not for mode `active`", fix);
 }
 
-function checkVariants(stage: StageFile, at: Path, report: Report): void {
+function checkDependsOn(file: PipelineFile, index: number, report: Report): void {
+  const earlier = file.spec.stages.slice(0, index).map(stage => stage.name);
+  const written = file.spec.stages[index]?.dependsOn ?? [];
+  written.forEach((name, j) => {
+    const path: Path = ["spec", "stages", index, "dependsOn", j];
+    const fix = earlier.length > 0 ? `Write one of: ${earlier.join(", ")}.` : "Remove it: this is the first stage.";
+    if (!earlier.includes(name)) report(path, "is not a stage that stands before this one in the file", fix);
+    else if (written.indexOf(name) !== j) report(path, "is named twice", "Remove it.");
+  });
+}
+
+function checkVariants(stage: StageFile, podShape: string, at: Path, report: Report): void {
   const names = stage.variants.map(variant => variant.name);
   stage.variants.forEach((variant, j) => {
     if (names.indexOf(variant.name) !== j)
@@ -53,7 +64,8 @@ function checkVariants(stage: StageFile, at: Path, report: Report): void {
         "two variants of the stage have this name",
         "Give each variant a name of its own.",
       );
-    if (variant.profile) checkCores(variant.profile.cores, stage, [...at, "variants", j, "profile", "cores"], report);
+    if (variant.profile && podShape === "stage")
+      checkCores(variant.profile.cores, stage, [...at, "variants", j, "profile", "cores"], report);
   });
   if (!names.includes(stage.defaultVariant)) {
     report([...at, "defaultVariant"], "is not a variant of the stage", `Write one of: ${names.join(", ")}.`);
@@ -75,7 +87,7 @@ function checkFanOut(upstream: StageFile | undefined, stage: StageFile, at: Path
     if (upstream?.variants.some(other => other.name === variant)) continue;
     const fix =
       upstream === undefined
-        ? "Remove it: the first stage has no upstream stage."
+        ? "Remove it: the stage has no upstream stage."
         : `Write a variant of \`${upstream.name}\`.`;
     report([...at, "fanOut", "byUpstreamVariant", variant], "is not a variant of the upstream stage", fix);
   }
@@ -100,6 +112,7 @@ export function checkMeasurements(file: PipelineFile, measurements: Measurements
   const issues: FileIssue[] = [];
   const report = (path: Path, rule: string, fix: string) =>
     issues.push({ path: `measurements: ${formatPath(path)}`, value: showValue(measurements, path), rule, fix });
+  if (file.spec.objective.podShape === "variant") return issues;
   for (const stage of file.spec.stages) {
     for (const [variant, profile] of Object.entries(measurements.stages[stage.name] ?? {})) {
       checkCores(profile.cores, stage, ["stages", stage.name, variant, "cores"], report);

@@ -131,17 +131,20 @@ function toLoadQuery({ counter, query }: PipelineFile["spec"]["load"]): LoadQuer
   return query === undefined ? null : { kind: "rate", expression: query.trim() };
 }
 
-function toStage(stage: StageFile, upstream: string | null, measurements: Measurements | null): Stage {
+function toStage(stage: StageFile, before: string | null, measurements: Measurements | null): Stage {
+  const dependsOn = stage.dependsOn ?? (before === null ? [] : [before]);
   const written = typeof stage.fanOut === "number" ? { default: stage.fanOut, byUpstreamVariant: {} } : stage.fanOut;
   const measured = measurements?.fanOut?.[stage.name]?.rowsByVariant ?? {};
   return {
     name: stage.name,
-    upstream,
+    dependsOn,
+    upstream: dependsOn[0] ?? null,
     cores: stage.cores,
     memoryMiB: stage.memoryMiB,
     costPerHour: stage.costPerHour ?? null,
     replicas: stage.replicas,
     contract: stage.contract,
+    recovery: stage.recovery,
     defaultVariant: stage.defaultVariant,
     fanOut: { default: written.default, byUpstreamVariant: { ...written.byUpstreamVariant, ...measured } },
     variants: stage.variants.map(variant => toVariant(variant, stage.name, measurements)),

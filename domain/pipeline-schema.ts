@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { ACCURACY_METHODS } from "./accuracy-method.ts";
 import { isSeriesSelector } from "./load-query.ts";
+import { POLICY_NAMES } from "./policy-name.ts";
 import { name, positive, profileSchema, share } from "./profile-schema.ts";
 import { DATATYPES } from "./tensor.ts";
 
@@ -45,7 +47,13 @@ const fanOut = z.union([
 
 const stage = z.strictObject({
   name,
-  dependsOn: z.array(name).max(16).optional().describe("Default: the stage before it"),
+  dependsOn: z
+    .array(name)
+    .max(16)
+    .optional()
+    .describe(
+      "Stages that must be done before it, upstream first: its rows are counted from that one. Default: the stage before it",
+    ),
   cores: cores.default(1).describe("Cores of one replica; also the intra-op threads of its sessions"),
   memoryMiB: positive.default(1024).describe("Memory of one replica, sized for two resident variants"),
   costPerHour: z.number().min(0).max(1e6).optional().describe("Cost of one replica"),
@@ -59,16 +67,17 @@ const stage = z.strictObject({
     inputs: z.array(tensorContract).min(1).max(32),
     outputs: z.array(tensorContract).min(1).max(32),
   }),
+  recovery: share.default(0).describe("Share of its wrong inputs that come out right all the same"),
   defaultVariant: name.describe("Served until there is an assignment"),
   variants: z.array(variant).min(1, "must have at least one variant").max(100),
 });
 
 const objective = z.strictObject({
   policy: z
-    .enum(["default", "static"])
+    .enum(POLICY_NAMES)
     .default("default")
     .describe(
-      "`default` chooses variants; `static` keeps each stage's `defaultVariant` and chooses batch and replicas",
+      "`default` chooses variant, batch and replicas; `static` keeps each stage's `defaultVariant`; the others are those of the literature, see docs/report/optimisation.md",
     ),
   weights: z
     .strictObject({
@@ -87,6 +96,16 @@ const objective = z.strictObject({
     .max(0.95)
     .default(0.75)
     .describe("Most of a replica's capacity that a plan may use"),
+  balancing: z
+    .enum(["leastWork", "random"])
+    .default("leastWork")
+    .describe("How a replica is chosen for a row: the gateway takes the one with the least work; a Service any"),
+  podShape: z
+    .enum(["stage", "variant"])
+    .default("stage")
+    .describe(
+      "`variant`: a replica has the cores that its variant was measured at, and other variants need other pods, as in the literature; only for planning, in mode `shadow`",
+    ),
 });
 
 export const pipelineFileSchema = z.strictObject({
@@ -136,9 +155,11 @@ export const pipelineFileSchema = z.strictObject({
     accuracy: z
       .strictObject({
         method: z
-          .enum(["table", "product"])
+          .enum(ACCURACY_METHODS)
           .default("table")
-          .describe("Where a combination was not measured, `table` falls back to the product"),
+          .describe(
+            "`table`: combinations as they were measured, and `markov` where one was not; `markov`: product of the stages' accuracies with `recovery`; `product` and `rankSum` (sum of ranks, 0 to 1 each, over the number of stages) as in the literature",
+          ),
       })
       .prefault({}),
     stages: z.array(stage).min(1, "must have at least one stage").max(32),

@@ -26,8 +26,10 @@ export interface Variant {
 }
 
 export interface Stage
-  extends Pick<StageFile, "name" | "cores" | "memoryMiB" | "replicas" | "contract" | "defaultVariant"> {
-  /** The upstream stage; null for the entry stage. */
+  extends Pick<StageFile, "name" | "cores" | "memoryMiB" | "replicas" | "contract" | "defaultVariant" | "recovery"> {
+  /** Stages that must be done before it; none: it starts when the request does. */
+  readonly dependsOn: readonly string[];
+  /** The first of them, whose rows its own are counted from; null: there is none. */
   readonly upstream: string | null;
   /** Of one replica; null: not stated. */
   readonly costPerHour: number | null;
@@ -36,7 +38,7 @@ export interface Stage
   readonly variants: readonly Variant[];
 }
 
-/** Ordered stages under one end-to-end SLO; upstream stages come first. */
+/** Stages under one end-to-end SLO: a chain or a graph; stages come after those that they depend on. */
 export interface Pipeline {
   readonly key: PipelineKey;
   readonly mode: "shadow" | "active";

@@ -1,16 +1,36 @@
+import type { AccuracyMethod } from "../domain/accuracy-method.ts";
 import type { Pipeline, Stage } from "../domain/pipeline.ts";
 
+/** How the accuracy of a prefix of the stages goes on through a stage: slope · before + offset. */
+export interface AccuracyStep {
+  readonly slope: number;
+  readonly offset: number;
+}
+
 /**
- * Accuracy of a pipeline's variant combinations: the share of items that are right at the end. A measured combination counts
- * as it was measured, errors that stages pass on or repair included. Where it was not measured: the product of the variants'
- * accuracies, which takes the stages' errors as independent; a variant without a known accuracy counts as 1 there, because
- * nothing is held against it. Source: research on pipeline accuracy (exact table; PAS of IPA, JSys 2024, as the fallback).
+ * Accuracy of a pipeline's variant combinations: the share of items that are right at the end.
+ *
+ * - `table`: a combination that was measured counts as it was measured, errors that stages pass on or repair included; any other
+ *   as with `markov`.
+ * - `markov`: A_s = A_{s−1}·a_s + (1 − A_{s−1})·r_s with a_s the variant's accuracy on right inputs and r_s the stage's
+ *   `recovery`, never above a_s. Assumes that a stage's errors depend on the stage before it alone, and on that only through
+ *   right or wrong. A graph that is no chain is right when all stages are: `recovery` does not count there.
+ * - `product`: recovery 0: errors are independent (PAS of IPA, JSys 2024).
+ * - `rankSum`: mean over the stages of the variant's rank by accuracy, worst 0 and best 1 (PAS' of IPA's first version, over the
+ *   number of stages); a stage whose variants are equally accurate counts 1.
+ *
+ * A variant without a known accuracy counts as 1: nothing is held against it.
  */
 export interface AccuracyModel {
   /** Accuracy of a full combination, one variant name per stage. */
   of(variants: readonly string[]): number;
   /** No combination that starts with `prefix` and goes on with the model's variants is more accurate. */
   most(prefix: readonly string[]): number;
+  /** Accuracy before the first stage; with `step` through all stages it is that of a combination that was not measured. */
+  readonly start: number;
+  step(stage: number, variant: string): AccuracyStep;
+  /** Whether a combination that starts with `prefix` was measured and counts. */
+  isMeasured(prefix: readonly string[]): boolean;
 }
 
 interface Node {
@@ -20,11 +40,21 @@ interface Node {
 }
 
 interface Known {
-  readonly stages: readonly { readonly name: string; readonly variants: Stage["variants"] }[];
+  readonly stages: readonly Stage[];
   readonly model: AccuracyModel;
 }
 
 const models = new WeakMap<Pipeline["accuracy"], Known>();
+const others = new WeakMap<Pipeline["accuracy"], Map<AccuracyMethod, Pipeline["accuracy"]>>();
+
+/** The same tables for another method; the same object every time, so that its model is made once. */
+export function withMethod(accuracy: Pipeline["accuracy"], method: AccuracyMethod): Pipeline["accuracy"] {
+  const byMethod = others.get(accuracy) ?? new Map<AccuracyMethod, Pipeline["accuracy"]>();
+  others.set(accuracy, byMethod);
+  const other = byMethod.get(method) ?? { ...accuracy, method };
+  byMethod.set(method, other);
+  return other;
+}
 
 /** The model of a pipeline. It is made once for a table and the variants, neither of which ever changes. */
 export function accuracyOf(pipeline: Pipeline): AccuracyModel {
@@ -32,7 +62,10 @@ export function accuracyOf(pipeline: Pipeline): AccuracyModel {
   const { stages } = pipeline;
   const isSame =
     known?.stages.length === stages.length &&
-    stages.every(({ name, variants }, s) => known.stages[s]?.name === name && known.stages[s]?.variants === variants);
+    stages.every((stage, s) => {
+      const before = known.stages[s];
+      return before?.name === stage.name && before.variants === stage.variants && before.recovery === stage.recovery;
+    });
   if (known && isSame) return known.model;
   const model = buildModel(pipeline);
   models.set(pipeline.accuracy, { stages, model });
@@ -41,27 +74,72 @@ export function accuracyOf(pipeline: Pipeline): AccuracyModel {
 
 function buildModel(pipeline: Pipeline): AccuracyModel {
   const root = measuredTree(pipeline);
-  const alone = pipeline.stages.map(stage => new Map(stage.variants.map(v => [v.name, v.accuracy ?? 1])));
-  const mostAfter = productsFromEnd(alone.map(stage => Math.max(0, ...stage.values())));
-  const countAfter = productsFromEnd(alone.map(stage => stage.size));
-  const product = (variants: readonly string[]) =>
-    variants.reduce((value, variant, s) => value * (alone[s]?.get(variant) ?? 1), 1);
+  const steps = pipeline.stages.map(stage => stepsOf(pipeline, stage));
+  const start = pipeline.accuracy.method === "rankSum" ? 0 : 1;
+  const after = restAfter(steps);
+  const countAfter = productsFromEnd(steps.map(stage => stage.size));
+  const stepped = (variants: readonly string[]) =>
+    variants.reduce((value, variant, s) => {
+      const { slope, offset } = steps[s]?.get(variant) ?? UNKNOWN;
+      return slope * value + offset;
+    }, start);
   return {
+    start,
+    step: (stage, variant) => steps[stage]?.get(variant) ?? UNKNOWN,
+    isMeasured: prefix => descend(root, prefix) !== undefined && root.measured > 0,
     of: variants => {
       const node = descend(root, variants);
-      return node && variants.length === alone.length ? node.most : product(variants);
+      return node && root.measured > 0 && variants.length === steps.length ? node.most : stepped(variants);
     },
     most: prefix => {
       const node = descend(root, prefix);
       if (node && node.measured === countAfter[prefix.length]) return node.most;
-      return Math.max(node?.most ?? 0, product(prefix) * (mostAfter[prefix.length] ?? 1));
+      const rest = after[prefix.length] ?? UNKNOWN;
+      return Math.max(node?.most ?? 0, rest.slope * stepped(prefix) + rest.offset);
     },
   };
 }
 
+const UNKNOWN: AccuracyStep = { slope: 1, offset: 0 };
+
+function stepsOf({ stages, accuracy: { method } }: Pipeline, stage: Stage): Map<string, AccuracyStep> {
+  const isChain = stages.every((other, s) =>
+    s === 0 ? other.dependsOn.length === 0 : other.dependsOn.length === 1 && other.dependsOn[0] === stages[s - 1]?.name,
+  );
+  const recovery = method === "product" || !isChain ? 0 : stage.recovery;
+  const levels = [...new Set(stage.variants.map(variant => variant.accuracy ?? 1))].sort((a, b) => a - b);
+  return new Map(
+    stage.variants.map(({ name, accuracy }) => {
+      const own = accuracy ?? 1;
+      const recovered = Math.min(own, recovery);
+      const rank = levels.length > 1 ? levels.indexOf(own) / (levels.length - 1) : 1;
+      return [
+        name,
+        method === "rankSum"
+          ? { slope: 1, offset: rank / stages.length }
+          : { slope: own - recovered, offset: recovered },
+      ];
+    }),
+  );
+}
+
+/** Entry i is never below what the stages from i on make of an accuracy; one entry more than there are stages. */
+function restAfter(steps: readonly ReadonlyMap<string, AccuracyStep>[]): AccuracyStep[] {
+  const rests = [UNKNOWN];
+  for (const stage of steps.toReversed()) {
+    const rest = rests.at(-1) ?? UNKNOWN;
+    const offset = Math.max(0, ...[...stage.values()].map(step => step.offset));
+    // The chord from 0 to 1 of the best step: exact where all offsets, or all slopes, are equal.
+    const top = Math.max(offset, ...[...stage.values()].map(step => step.slope + step.offset));
+    const own = { slope: top - offset, offset };
+    rests.push({ slope: rest.slope * own.slope, offset: rest.slope * own.offset + rest.offset });
+  }
+  return rests.reverse();
+}
+
 function measuredTree(pipeline: Pipeline): Node {
   const root: Node = { children: new Map(), most: 0, measured: 0 };
-  if (pipeline.accuracy.method === "product") return root;
+  if (pipeline.accuracy.method !== "table") return root;
   const known = pipeline.stages.map(stage => new Set(stage.variants.map(variant => variant.name)));
   for (const { variants, accuracy } of pipeline.accuracy.combinations) {
     const names = pipeline.stages.map(stage => variants[stage.name]);

@@ -1,5 +1,6 @@
 import type { Binding } from "../domain/plan.ts";
-import { fanOutAt, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
+import { fanOutAt, rowsAt, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
+import { SLACK } from "./totals.ts";
 
 /** The most that can be served, and what stops more; `none` when it is all. */
 export interface Capacity {
@@ -9,10 +10,9 @@ export interface Capacity {
 
 interface Choice {
   readonly stage: ScopeStage;
+  readonly variant: ScopeVariant;
   /** Rows of one request at this stage. */
   readonly rows: number;
-  /** Rows per ms of one replica. */
-  readonly capacity: number;
 }
 
 /** Combinations looked at; what is found after that many is a lower bound. */
@@ -22,7 +22,7 @@ const BUDGET = 5_000;
 export function mostServable(scope: Scope): Capacity {
   let best: Capacity | null = null;
   let left = BUDGET;
-  const visit = (choices: readonly Choice[], upstream: string | null, rows: number): void => {
+  const visit = (choices: readonly Choice[]): void => {
     const index = choices.length;
     const stage = scope.stages[index];
     if (left-- <= 0 || best?.limit === "none") return;
@@ -31,24 +31,31 @@ export function mostServable(scope: Scope): Capacity {
       if (!best || capacity.rateRps > best.rateRps) best = capacity;
       return;
     }
-    const rowsHere = rows * fanOutAt(scope, index, upstream);
-    for (const variant of strongest(scope, stage, index)) {
-      visit([...choices, { stage, rows: rowsHere, capacity: variant.capacity }], variant.name, rowsHere);
-    }
+    const rows = rowsAt(
+      scope,
+      index,
+      choices.map(choice => choice.rows),
+      choices.map(choice => choice.variant.name),
+    );
+    for (const variant of strongest(scope, stage, index)) visit([...choices, { stage, variant, rows }]);
   };
-  visit([], null, 1);
+  visit([]);
   return best ?? { rateRps: 0, limit: "utilisation" };
 }
 
-/** Variants that no other variant beats both in speed and in how few rows it makes for the next stage; fastest first. */
+/** Variants that no other variant beats in speed, in cores and in how few rows it makes for other stages; fastest first. */
 function strongest(scope: Scope, stage: ScopeStage, index: number): ScopeVariant[] {
+  const downstream = scope.stages.flatMap(({ upstream }, s) => (upstream === index ? [s] : []));
+  const rows = new Map(
+    stage.variants.map(({ name }) => [name, downstream.map(next => fanOutAt(scope, next, name))] as const),
+  );
+  const beats = (a: ScopeVariant, b: ScopeVariant) =>
+    a.capacity >= b.capacity &&
+    a.cores <= b.cores &&
+    (rows.get(a.name) ?? []).every((count, i) => count <= (rows.get(b.name)?.[i] ?? 0));
   const kept: ScopeVariant[] = [];
-  let fewest = Number.POSITIVE_INFINITY;
-  for (const variant of stage.variants.toSorted((a, b) => b.capacity - a.capacity)) {
-    const rows = fanOutAt(scope, index + 1, variant.name);
-    if (rows < fewest) kept.push(variant);
-    fewest = Math.min(fewest, rows);
-  }
+  for (const variant of stage.variants.toSorted((a, b) => b.capacity - a.capacity))
+    if (!kept.some(other => beats(other, variant))) kept.push(variant);
   return kept;
 }
 
@@ -60,35 +67,39 @@ function servable(scope: Scope, choices: readonly Choice[]): Capacity {
     if (rateRps < capacity.rateRps) capacity = { rateRps, limit };
   };
   let workMs = pipeline.overhead.cpuMs;
-  for (const { stage, rows, capacity: speed } of choices) {
+  for (const { stage, rows, variant } of choices) {
     const replicas = stage.pinnedReplicas ?? stage.maxReplicas;
-    if (rows > 0) cap((1000 * utilisation * replicas * speed) / rows, "maxReplicas");
-    workMs += (rows * stage.stage.cores) / speed;
+    if (rows > 0) cap((1000 * utilisation * replicas * variant.capacity) / rows, "maxReplicas");
+    workMs += (rows * variant.cores) / variant.capacity;
   }
   if (limits.machineCores !== null && workMs > 0)
     cap((1000 * utilisation * limits.machineCores) / workMs, "utilisation");
-  const cores = (stage: ScopeStage) => stage.stage.cores;
-  const cost = (stage: ScopeStage) => stage.stage.costPerHour ?? 0;
-  cap(within(scope, choices, capacity.rateRps, cores, scope.maxCores), "cores");
-  cap(within(scope, choices, capacity.rateRps, cost, scope.maxCostPerHour), "cost");
+  const fewest = fewestReplicasTake(scope);
+  const cores = ({ variant }: Choice) => variant.cores;
+  const cost = ({ stage }: Choice) => stage.stage.costPerHour ?? 0;
+  const maxCores = Math.max(scope.maxCores, fewest.cores);
+  const maxCostPerHour = Math.max(scope.maxCostPerHour, fewest.costPerHour);
+  cap(within(scope, choices, capacity.rateRps, cores, maxCores), "cores");
+  cap(within(scope, choices, capacity.rateRps, cost, maxCostPerHour), "cost");
   return capacity;
 }
 
-/** Highest rate up to `mostRps` at which Σ replicas · price stays within a limit; the least replicas are always allowed. */
+/** Highest rate up to `mostRps` at which Σ replicas · price stays within a limit. */
 function within(
   scope: Scope,
   choices: readonly Choice[],
   mostRps: number,
-  price: (stage: ScopeStage) => number,
+  price: (choice: Choice) => number,
   limit: number,
 ): number {
   const { utilisation } = scope.problem.pipeline.objective;
   const total = (rateRps: number) =>
-    choices.reduce((sum, { stage, rows, capacity }) => {
-      const needed = Math.ceil((rateRps * rows) / (1000 * utilisation * capacity) - 1e-9);
-      return sum + price(stage) * (stage.pinnedReplicas ?? Math.max(stage.minReplicas, needed));
+    choices.reduce((sum, choice) => {
+      const { stage, rows, variant } = choice;
+      const needed = Math.ceil((rateRps * rows) / (1000 * utilisation * variant.capacity) - 1e-9);
+      return sum + price(choice) * (stage.pinnedReplicas ?? Math.max(stage.minReplicas, needed));
     }, 0);
-  const allowed = Math.max(limit, total(0));
+  const allowed = limit + SLACK;
   if (total(mostRps) <= allowed) return mostRps;
   let low = 0;
   let high = mostRps;
@@ -104,9 +115,9 @@ function within(
 export function fewestReplicasTake(scope: Scope): { readonly cores: number; readonly costPerHour: number } {
   let cores = 0;
   let costPerHour = 0;
-  for (const { stage, minReplicas, pinnedReplicas } of scope.stages) {
+  for (const { stage, variants, minReplicas, pinnedReplicas } of scope.stages) {
     const replicas = pinnedReplicas ?? minReplicas;
-    cores += replicas * stage.cores;
+    cores += replicas * Math.min(...variants.map(variant => variant.cores));
     costPerHour += replicas * (stage.costPerHour ?? 0);
   }
   return { cores, costPerHour };

@@ -61,7 +61,7 @@ function servedParts(problem: Problem, stage: ScopeStage, configuration: Configu
   const parts = given.length === 0 ? [fewest] : given.map(part => ({ ...part, share: shareOf(part, shares, given) }));
   return parts.map(part => ({
     part,
-    variant: variantOf(problem, stage.stage, part.variant) ?? unprofiled(part.variant),
+    variant: variantOf(problem, stage.stage, part.variant) ?? unprofiled(stage.stage, part.variant),
   }));
 }
 
@@ -80,13 +80,13 @@ function capacityOf(
   let rateRps = Number.POSITIVE_INFINITY;
   let limit: Binding = "none";
   let workMs = pipeline.overhead.cpuMs;
-  scope.stages.forEach(({ stage, maxReplicas }, s) => {
+  scope.stages.forEach(({ maxReplicas }, s) => {
     const replicas = served[s]?.reduce((sum, { part }) => sum + part.replicas, 0) ?? 0;
     for (const { part, variant } of served[s] ?? []) {
       const load = (rows[s] ?? 0) * part.share;
       if (load <= 0) continue;
       const msPerRow = variant.service.meanMs(part.batch) / part.batch;
-      workMs += load * msPerRow * stage.cores;
+      workMs += load * msPerRow * variant.cores;
       // A rounding's worth more, so that what the search chose at exactly this utilisation is not short.
       const most = (1000 * utilisation * part.replicas * (1 + 1e-9)) / (load * msPerRow);
       if (most < rateRps) {

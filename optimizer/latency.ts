@@ -31,6 +31,8 @@ export interface StageLatency {
   /** Behind full batches that are queued: with chance `backlogShare` Exp(backlogMs). */
   readonly backlogShare: number;
   readonly backlogMs: number;
+  /** The request waits for the slowest of so many independent ones. */
+  readonly slowestOf: number;
 }
 
 /** Iterates grow with the load, so any number of them keeps the model monotone; four are within 1 % of the fixed point. */
@@ -81,6 +83,7 @@ export function stageLatency(load: StageLoad): StageLatency {
     growthMaxMs: busy.growthMaxMs,
     backlogShare: share,
     backlogMs: backlogMs / (1 - share),
+    slowestOf: 1,
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Plan, RunnerUp } from "../domain/plan.ts";
 import { fewestReplicasTake, mostServable } from "./capacity.ts";
+import { searchPlain } from "./plain-search.ts";
 import { brokenBy, effectiveAccuracyOf, objectiveOf, planOf } from "./plan-of.ts";
 import { type Prediction, predict, type ServedPart } from "./predict.ts";
 import type { Problem } from "./problem.ts";
@@ -22,8 +23,13 @@ import { searchVariants } from "./variant-search.ts";
 export function optimize(problem: Problem): Plan {
   const scope = scopeOf(problem);
   const isPlannable = scope.stages.every(stage => stage.plannable);
-  const found = isPlannable ? searchVariants(scope, "hard") : null;
+  const found = isPlannable ? search(scope, scope.policy.slo) : null;
   return found?.best ? feasiblePlan(scope, found, found.best) : leastBadPlan(scope);
+}
+
+/** Latencies that are distributions are searched for by branch and bound, plain numbers by labels; both are exact. */
+function search(scope: Scope, slo: "hard" | "soft"): SearchResult {
+  return scope.policy.latency === "queueing" ? searchVariants(scope, slo) : searchPlain(scope, slo);
 }
 
 function feasiblePlan(scope: Scope, found: SearchResult, best: Candidate): Plan {
@@ -49,7 +55,7 @@ function leastBadPlan(scope: Scope): Plan {
     maxCores: Math.max(scope.maxCores, fewest.cores),
     maxCostPerHour: Math.max(scope.maxCostPerHour, fewest.costPerHour),
   };
-  const found = searchVariants(relaxed, "soft");
+  const found = search(relaxed, "soft");
   const served = atRate(scope, capacity.rateRps);
   const prediction = predict(served, found.best ? servedBy(scope, found.best) : servedAnyhow(scope));
   const effective = effectiveAccuracyOf(scope, prediction, capacity.rateRps);

@@ -1,6 +1,5 @@
 import type { Binding, Plan, Reason } from "../domain/plan.ts";
 import type { Prediction } from "./predict.ts";
-
 import type { Scope } from "./scope.ts";
 import { SLACK } from "./totals.ts";
 
@@ -53,7 +52,7 @@ export function objectiveOf(scope: Scope, prediction: Prediction, effectiveAccur
 /** The first constraint that a prediction breaks, its rate aside; `none`: none. */
 export function brokenBy(scope: Scope, prediction: Prediction): Binding {
   const { slo, objective } = scope.problem.pipeline;
-  if (prediction.within < slo.quantile) return "slo";
+  if (scope.policy.slo === "hard" && prediction.within < slo.quantile) return "slo";
   if (prediction.cores > scope.maxCores + SLACK) return "cores";
   if (prediction.costPerHour > scope.maxCostPerHour + SLACK) return "cost";
   if (prediction.accuracy < (objective.minAccuracy ?? 0) - SLACK) return "minAccuracy";

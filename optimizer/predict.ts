@@ -1,8 +1,9 @@
 import { mainPart, type Part } from "../domain/configuration.ts";
 import type { StagePlan } from "../domain/plan.ts";
+import { fromZero, graphWithin, longestPathMs } from "./graph-latency.ts";
 import { fanOutAt, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
-import { pathDistribution, pathQuantileMs, type StageMixture } from "./stage-mixture.ts";
-import { latencyOf } from "./stage-options.ts";
+import { latencyOf } from "./served-latency.ts";
+import { distributionOf, pathDistribution, pathQuantileMs, type StageMixture } from "./stage-mixture.ts";
 import { CELLS, chanceWithin } from "./wait-distribution.ts";
 
 /** A part of a stage that is served, with the variant that serves it. */
@@ -31,17 +32,39 @@ export interface Prediction {
 /** Combinations of parts whose accuracy is looked up; beyond that each stage counts with its main part. */
 const MOST_COMBINATIONS = 4_096;
 
+/** P[latency within the SLO], on the grid of the search. */
+function withinSlo(scope: Scope, mixtures: readonly StageMixture[]): number {
+  const latencies = mixtures.map(mixture => distributionOf(mixture, scope.stepMs, CELLS));
+  if (scope.policy.latency !== "queueing") {
+    const ms = longestPathMs(
+      scope,
+      latencies.map(({ constantMs }) => constantMs),
+    );
+    return ms <= scope.sloMs * (1 + ROUNDING) ? 1 : 0;
+  }
+  if (!scope.isChain)
+    return graphWithin(
+      scope,
+      latencies.map(latency => fromZero(latency, scope.stepMs)),
+    );
+  const { constantMs, cumulative } = pathDistribution(mixtures, scope.stepMs, CELLS);
+  return chanceWithin(cumulative, scope.stepMs, scope.sloMs - constantMs);
+}
+
+/** Sums of latencies are compared with this much room. */
+const ROUNDING = 1e-9;
+
 /** `served`: the parts of every stage, in the order of the stages; their shares sum to 1 in each. */
 export function predict(scope: Scope, served: readonly (readonly ServedPart[])[]): Prediction {
   const { slo, overhead } = scope.problem.pipeline;
   const rows = rowsOf(scope, served);
-  const mixtures = scope.stages.map((stage, s) => mixtureOf(scope, stage, served[s] ?? [], rows[s] ?? 0));
-  const path = pathDistribution(mixtures, scope.stepMs, CELLS);
-  const within = chanceWithin(path.cumulative, scope.stepMs, scope.sloMs - path.constantMs);
+  const mixtures = scope.stages.map((_, s) => mixtureOf(scope, served[s] ?? [], rows[s] ?? 0));
+  const after = scope.stages.map(stage => stage.after);
+  const within = withinSlo(scope, mixtures);
   const stages = scope.stages.map((stage, s) =>
     stagePlan(stage, served[s] ?? [], pathQuantileMs([mixtures[s] ?? { rows: 0, parts: [] }], slo.quantile)),
   );
-  const totalMs = overhead.latencyMs + pathQuantileMs(mixtures, slo.quantile);
+  const totalMs = overhead.latencyMs + pathQuantileMs(mixtures, slo.quantile, after);
   return {
     stages,
     rows,
@@ -58,23 +81,23 @@ export function predict(scope: Scope, served: readonly (readonly ServedPart[])[]
 }
 
 function rowsOf(scope: Scope, served: readonly (readonly ServedPart[])[]): number[] {
-  let rows = 1;
-  return scope.stages.map((_, s) => {
-    const upstream = served[s - 1];
-    const fanOut = upstream
-      ? upstream.reduce((sum, { part }) => sum + part.share * fanOutAt(scope, s, part.variant), 0)
+  const rows: number[] = [];
+  for (const [s, { upstream }] of scope.stages.entries()) {
+    const parts = upstream < 0 ? undefined : served[upstream];
+    const fanOut = parts
+      ? parts.reduce((sum, { part }) => sum + part.share * fanOutAt(scope, s, part.variant), 0)
       : fanOutAt(scope, s, null);
-    rows = Math.min(1e12, rows * fanOut);
-    return rows;
-  });
+    rows.push(Math.min(1e12, (upstream < 0 ? 1 : (rows[upstream] ?? 0)) * fanOut));
+  }
+  return rows;
 }
 
-function mixtureOf(scope: Scope, stage: ScopeStage, parts: readonly ServedPart[], rows: number): StageMixture {
+function mixtureOf(scope: Scope, parts: readonly ServedPart[], rows: number): StageMixture {
   return {
     rows,
     parts: parts.map(({ part, variant }) => ({
       share: part.share,
-      latency: latencyOf(scope, stage, variant, { rows, batch: part.batch, replicas: part.replicas }, part.share),
+      latency: latencyOf(scope, variant, { rows, batch: part.batch, replicas: part.replicas }, part.share),
     })),
   };
 }
@@ -83,7 +106,7 @@ function stagePlan(stage: ScopeStage, parts: readonly ServedPart[], latencyMs: n
   return {
     stage: stage.stage.name,
     parts: parts.map(({ part }) => part),
-    cores: replicasOf(parts) * stage.stage.cores,
+    cores: parts.reduce((sum, { part, variant }) => sum + part.replicas * variant.cores, 0),
     latencyMs,
   };
 }

@@ -1,13 +1,17 @@
-import { mainPart } from "../domain/configuration.ts";
+import { mainPart, replicasOf } from "../domain/configuration.ts";
 import { isRate, MAX_RATE_RPS } from "../domain/load.ts";
-import { fanOutOf, type Stage, type Variant } from "../domain/pipeline.ts";
-import { type AccuracyModel, accuracyOf } from "./accuracy.ts";
+import { fanOutOf, type Pipeline, type Stage, type Variant } from "../domain/pipeline.ts";
+import { serviceMs } from "../domain/profile.ts";
+import { type AccuracyModel, accuracyOf, withMethod } from "./accuracy.ts";
+import { POLICIES, type Policy } from "./policies.ts";
 import type { Problem, StagePin } from "./problem.ts";
 import { type ServiceTime, serviceTimeOf } from "./service-time.ts";
 import { CELLS } from "./wait-distribution.ts";
 
 export interface ScopeVariant {
   readonly name: string;
+  /** Of one replica. */
+  readonly cores: number;
   readonly service: ServiceTime;
   /** Batch sizes to choose from. */
   readonly batches: readonly number[];
@@ -17,6 +21,10 @@ export interface ScopeVariant {
 
 export interface ScopeStage {
   readonly stage: Stage;
+  /** Index of the stage whose rows its own are counted from; -1: it gets the request itself. */
+  readonly upstream: number;
+  /** Indices of the stages that must be done before it. */
+  readonly after: readonly number[];
   readonly minReplicas: number;
   readonly maxReplicas: number;
   /** Replicas that are pinned; null: free. */
@@ -31,7 +39,11 @@ export interface ScopeStage {
 
 /** A Problem with everything that the search needs looked up. */
 export interface Scope {
+  /** With the policy's weights and utilisation. */
   readonly problem: Problem;
+  readonly policy: Policy;
+  /** Every stage depends on the one before it and on no other. */
+  readonly isChain: boolean;
   readonly stages: readonly ScopeStage[];
   readonly rateRps: number;
   /** Latency that the stages may take together. */
@@ -43,13 +55,18 @@ export interface Scope {
   readonly accuracy: AccuracyModel;
 }
 
-export function scopeOf(problem: Problem): Scope {
+export function scopeOf(given: Problem): Scope {
+  const policy = POLICIES[given.pipeline.objective.policy];
+  const problem = { ...given, pipeline: governed(given.pipeline, policy) };
   const { pipeline, limits } = problem;
   const rateRps = isRate(problem.rateRps) ? problem.rateRps : problem.rateRps > 0 ? MAX_RATE_RPS : 0;
   const sloMs = pipeline.slo.latencyMs - pipeline.overhead.latencyMs;
+  const stages = pipeline.stages.map(stage => scopeStage(problem, policy, stage, rateRps));
   return {
     problem,
-    stages: pipeline.stages.map(stage => scopeStage(problem, stage, rateRps)),
+    policy,
+    isChain: stages.every(({ after }, s) => (s === 0 ? after.length === 0 : after.length === 1 && after[0] === s - 1)),
+    stages,
     rateRps,
     sloMs,
     stepMs: Math.max(1e-3, sloMs) / CELLS,
@@ -59,6 +76,24 @@ export function scopeOf(problem: Problem): Scope {
     ),
     maxCostPerHour: pipeline.objective.maxCostPerHour ?? Number.POSITIVE_INFINITY,
     accuracy: accuracyOf(pipeline),
+  };
+}
+
+/** The pipeline with the policy's weights, utilisation and accuracy method. */
+function governed(pipeline: Pipeline, policy: Policy): Pipeline {
+  const { accuracy } = pipeline;
+  const { minAccuracy, ...rest } = pipeline.objective;
+  const objective = policy.slo === "hard" && minAccuracy !== undefined ? { ...rest, minAccuracy } : rest;
+  const isSame = policy.accuracy === null || policy.accuracy === accuracy.method;
+  return {
+    ...pipeline,
+    objective: {
+      ...objective,
+      weights: { ...objective.weights, ...policy.weights },
+      utilisation: policy.utilisation ?? objective.utilisation,
+    },
+    // The accuracy model is remembered by this object: it stays the same one where nothing changes.
+    accuracy: isSame ? accuracy : withMethod(accuracy, policy.accuracy ?? accuracy.method),
   };
 }
 
@@ -78,25 +113,41 @@ export function workLimit(scope: Scope): number {
  * Replicas of a stage that make progress at the same time: on a shared machine no more than it has cores for. That the stages
  * take cores from each other is not modelled beyond the limit on their work; what it costs is in the measured corrections.
  */
-export function workingReplicas(scope: Scope, stage: Stage, replicas: number): number {
+export function workingReplicas(scope: Scope, variant: ScopeVariant, replicas: number): number {
   const { machineCores } = scope.problem.limits;
-  return machineCores === null ? replicas : Math.min(replicas, Math.max(1, machineCores / stage.cores));
+  return machineCores === null ? replicas : Math.min(replicas, Math.max(1, machineCores / variant.cores));
 }
 
-/** Rows of stage `index` for each row of the stage before it, which serves `upstreamVariant`. */
+/** Rows of stage `index` for each row of its upstream stage, which serves `upstreamVariant`. */
 export function fanOutAt(scope: Scope, index: number, upstreamVariant: string | null): number {
   const stage = scope.stages[index]?.stage;
   return stage ? fanOutOf(stage, upstreamVariant) : 1;
 }
 
-function scopeStage(problem: Problem, stage: Stage, rateRps: number): ScopeStage {
+/** Rows of one request at stage `index`, given those and the variants of the stages before it. */
+export function rowsAt(scope: Scope, index: number, rows: readonly number[], variants: readonly string[]): number {
+  const upstream = scope.stages[index]?.upstream ?? -1;
+  const before = upstream < 0 ? 1 : (rows[upstream] ?? 0);
+  return Math.min(MOST_ROWS, before * fanOutAt(scope, index, upstream < 0 ? null : (variants[upstream] ?? null)));
+}
+
+/** Group sizes beyond this are as good as infinite; keeps products of fan-outs finite. */
+const MOST_ROWS = 1e12;
+
+function scopeStage(problem: Problem, policy: Policy, stage: Stage, rateRps: number): ScopeStage {
   const pins = problem.pins.filter(pin => pin.stage === stage.name);
   const [minReplicas, maxReplicas] = boundsOf(problem, stage, rateRps);
-  const replicas = pins.find(pin => pin.replicas !== null)?.replicas ?? null;
-  const usable = usableVariants(problem, stage, pins).flatMap(variant => scopeVariant(problem, stage, variant, pins));
+  const replicas =
+    pins.find(pin => pin.replicas !== null)?.replicas ?? givenReplicas(problem, policy, stage, maxReplicas);
+  const usable = chosenBy(policy, stage, usableVariants(problem, stage, pins)).flatMap(variant =>
+    scopeVariant(problem, stage, variant, pins),
+  );
   const current = problem.current?.[stage.name];
+  const indexOf = (name: string) => problem.pipeline.stages.findIndex(other => other.name === name);
   return {
     stage,
+    upstream: stage.upstream === null ? -1 : indexOf(stage.upstream),
+    after: stage.dependsOn.map(indexOf),
     minReplicas,
     maxReplicas,
     pinnedReplicas: replicas === null ? null : Math.min(maxReplicas, Math.max(minReplicas, Math.floor(replicas))),
@@ -104,6 +155,14 @@ function scopeStage(problem: Problem, stage: Stage, rateRps: number): ScopeStage
     plannable: usable.length > 0,
     currentVariant: (current && mainPart(current)?.variant) ?? null,
   };
+}
+
+/** Replicas that the policy does not choose; null: it does, or `hpa`'s formula does when the variant is known. */
+function givenReplicas(problem: Problem, policy: Policy, stage: Stage, most: number): number | null {
+  if (policy.replicas === "most") return most;
+  if (policy.replicas !== "current") return null;
+  const current = problem.current?.[stage.name];
+  return current ? replicasOf(current) : most;
 }
 
 function boundsOf(problem: Problem, stage: Stage, rateRps: number): [number, number] {
@@ -115,10 +174,9 @@ function boundsOf(problem: Problem, stage: Stage, rateRps: number): [number, num
 
 function usableVariants(problem: Problem, stage: Stage, pins: readonly StagePin[]): Variant[] {
   const pinned = pins.find(pin => pin.variant !== null)?.variant;
-  const only = pinned ?? (problem.pipeline.objective.policy === "static" ? stage.defaultVariant : undefined);
   const excluded = problem.excluded[stage.name] ?? [];
   return stage.variants.filter(
-    variant => !excluded.includes(variant.name) && (only === undefined || variant.name === only),
+    variant => !excluded.includes(variant.name) && (pinned === undefined || variant.name === pinned),
   );
 }
 
@@ -128,13 +186,33 @@ export function variantOf(problem: Problem, stage: Stage, name: string): ScopeVa
   return (variant && scopeVariant(problem, stage, variant, [])[0]) ?? null;
 }
 
+/** The variants that the policy chooses from; a pin wins. */
+function chosenBy(policy: Policy, stage: Stage, usable: readonly Variant[]): readonly Variant[] {
+  if (policy.variants === "free" || usable.length < 2) return usable;
+  if (policy.variants === "default") return usable.filter(variant => variant.name === stage.defaultVariant);
+  const sign = policy.variants === "lightest" ? 1 : -1;
+  const byWork = usable
+    .filter(variant => variant.profile !== null)
+    .toSorted((a, b) => sign * (workOf(a) - workOf(b)) || sign * ((a.accuracy ?? 1) - (b.accuracy ?? 1)));
+  return byWork.slice(0, 1);
+}
+
+/** Core-milliseconds of one row by itself. */
+function workOf({ profile }: Variant): number {
+  return profile ? serviceMs(profile, 1) * profile.cores : 0;
+}
+
 function scopeVariant(problem: Problem, stage: Stage, variant: Variant, pins: readonly StagePin[]): ScopeVariant[] {
   if (!variant.profile || variant.profile.points.length === 0) return [];
   const service = serviceTimeOf(variant.profile, problem.corrections[stage.name] ?? 1);
   const pinned = pins.find(pin => pin.batch !== null)?.batch;
-  const batches = pinned ? [Math.max(1, Math.floor(pinned))] : variant.profile.points.map(point => point.batch);
+  const { batches: choice } = POLICIES[problem.pipeline.objective.policy];
+  const measured = variant.profile.points.map(point => point.batch);
+  const free = choice === "smallest" ? measured.slice(0, 1) : measured;
+  const batches = pinned ? [Math.max(1, Math.floor(pinned))] : free;
   const capacity = Math.max(...batches.map(batch => batch / service.meanMs(batch)));
-  return [{ name: variant.name, service, batches, capacity }];
+  const cores = problem.pipeline.objective.podShape === "variant" ? variant.profile.cores : stage.cores;
+  return [{ name: variant.name, cores, service, batches, capacity }];
 }
 
 /** What a stage serves that can't be planned: its capacity is not known, and nothing is predicted of it. */
@@ -144,10 +222,11 @@ function fallback(problem: Problem, stage: Stage, pins: readonly StagePin[]): Sc
   const byName = (name: string | undefined) => stage.variants.find(variant => variant.name === name);
   const served = byName(pinned ?? undefined) ?? byName(stage.defaultVariant);
   const [planned] = served ? scopeVariant(problem, stage, served, pins) : [];
-  return planned ?? unprofiled(served?.name ?? stage.defaultVariant);
+  return planned ?? unprofiled(stage, served?.name ?? stage.defaultVariant);
 }
 
 /** Stands for a variant without a profile: no latency, no limit of capacity. */
-export function unprofiled(name: string): ScopeVariant {
-  return { name, service: { meanMs: () => 1e-6, scv: () => 0 }, batches: [1], capacity: Number.POSITIVE_INFINITY };
+export function unprofiled({ cores }: Stage, name: string): ScopeVariant {
+  const service: ServiceTime = { meanMs: () => 1e-6, scv: () => 0 };
+  return { name, cores, service, batches: [1], capacity: Number.POSITIVE_INFINITY };
 }

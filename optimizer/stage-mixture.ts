@@ -18,7 +18,7 @@ interface Distribution {
  * One part: its own distribution. Several: F = (Σ share·F_i^{1/(K·share)})^K, as each of the K rows goes to part i with its
  * share and F_i is the distribution of the slowest of the K·share rows that go there.
  */
-function distributionOf(mixture: StageMixture, stepMs: number, cells: number): Distribution {
+export function distributionOf(mixture: StageMixture, stepMs: number, cells: number): Distribution {
   const [first, ...others] = mixture.parts;
   if (!first) return { constantMs: 0, cumulative: new Float64Array(cells + 1).fill(1) };
   if (others.length === 0)
@@ -37,31 +37,66 @@ function distributionOf(mixture: StageMixture, stepMs: number, cells: number): D
   return { constantMs, cumulative: cumulative.map(chance => Math.min(1, chance) ** rows) };
 }
 
-/** Distribution of the stages' latencies one after the other. */
-export function pathDistribution(stages: readonly StageMixture[], stepMs: number, cells: number): Distribution {
-  let path: Distribution | null = null;
-  for (const stage of stages) {
-    const next = distributionOf(stage, stepMs, cells);
-    path = path
-      ? {
-          constantMs: path.constantMs + next.constantMs,
-          cumulative: convolve(path.cumulative, next.cumulative, cells + 1),
-        }
-      : next;
+/** Distribution of the latency of all stages, each after those that it waits for. */
+export function pathDistribution(
+  stages: readonly StageMixture[],
+  stepMs: number,
+  cells: number,
+  after: readonly (readonly number[])[] = chainOf(stages.length),
+): Distribution {
+  const done: Distribution[] = [];
+  for (const [s, stage] of stages.entries()) {
+    const own = distributionOf(stage, stepMs, cells);
+    const start = slowestOf(
+      (after[s] ?? []).flatMap(index => done[index] ?? []),
+      stepMs,
+      cells,
+    );
+    done.push(
+      start
+        ? {
+            constantMs: start.constantMs + own.constantMs,
+            cumulative: convolve(start.cumulative, own.cumulative, cells + 1),
+          }
+        : own,
+    );
   }
-  return path ?? { constantMs: 0, cumulative: new Float64Array(cells + 1).fill(1) };
+  const last = done.filter((_, s) => !after.some(indices => indices.includes(s)));
+  return slowestOf(last, stepMs, cells) ?? { constantMs: 0, cumulative: new Float64Array(cells + 1).fill(1) };
+}
+
+function chainOf(length: number): readonly (readonly number[])[] {
+  return Array.from({ length }, (_, s) => (s === 0 ? [] : [s - 1]));
+}
+
+/** The last of several times; they count as independent. Null: there are none. */
+function slowestOf(times: readonly Distribution[], stepMs: number, cells: number): Distribution | null {
+  const [first, ...others] = times;
+  if (!first || others.length === 0) return first ?? null;
+  const constantMs = Math.max(...times.map(time => time.constantMs));
+  const cumulative = new Float64Array(cells + 1).fill(1);
+  for (const time of times) {
+    const ahead = (constantMs - time.constantMs) / stepMs;
+    for (let i = 0; i <= cells; i++)
+      cumulative[i] = (cumulative[i] ?? 0) * at(time.cumulative, Math.min(cells, i + ahead));
+  }
+  return { constantMs, cumulative };
 }
 
 const QUANTILE_CELLS = 128;
 const LONGEST_MS = 1e15;
 
 /** Latency that is not exceeded with chance `quantile`, from a grid as fine as the latency is short; finite. */
-export function pathQuantileMs(stages: readonly StageMixture[], quantile: number): number {
+export function pathQuantileMs(
+  stages: readonly StageMixture[],
+  quantile: number,
+  after: readonly (readonly number[])[] = chainOf(stages.length),
+): number {
   let spanMs = 4 * stages.reduce((sum, stage) => sum + randomMs(stage), 0);
-  if (!(spanMs > 0)) return Math.min(LONGEST_MS, pathDistribution(stages, 1, 1).constantMs);
+  if (!(spanMs > 0)) return Math.min(LONGEST_MS, pathDistribution(stages, 1, 1, after).constantMs);
   for (; spanMs < LONGEST_MS; spanMs *= 2) {
     const stepMs = spanMs / QUANTILE_CELLS;
-    const { constantMs, cumulative } = pathDistribution(stages, stepMs, QUANTILE_CELLS);
+    const { constantMs, cumulative } = pathDistribution(stages, stepMs, QUANTILE_CELLS, after);
     const index = cumulative.findIndex(chance => chance >= quantile);
     if (index < 0 || index === QUANTILE_CELLS) continue;
     const below = cumulative[index - 1] ?? 0;

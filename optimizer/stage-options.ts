@@ -1,6 +1,6 @@
-import { type StageLatency, stageLatency } from "./latency.ts";
+import type { StageLatency } from "./latency.ts";
 import type { Scope, ScopeStage, ScopeVariant } from "./scope.ts";
-import { workingReplicas } from "./scope.ts";
+import { type Choice, latencyOf } from "./served-latency.ts";
 import type { Totals } from "./totals.ts";
 import { type Cumulative, cumulativeOf, entriesFor } from "./wait-distribution.ts";
 
@@ -41,47 +41,11 @@ export function allOptions(scope: Scope, stage: ScopeStage, variant: ScopeVarian
     const options: Option[] = [];
     const fewWait = WAIT_PART * (1 - scope.problem.pipeline.slo.quantile);
     for (const replicas of counts) {
-      const latency = latencyOf(scope, stage, variant, { rows, batch, replicas });
+      const latency = latencyOf(scope, variant, { rows, batch, replicas });
       options.push(optionOf(scope, stage, variant, { rows, batch, replicas }, latency));
       if (latency.waitShare <= fewWait && replicas * batch >= rows) break;
     }
     return options;
-  });
-}
-
-interface Choice {
-  readonly rows: number;
-  readonly batch: number;
-  readonly replicas: number;
-}
-
-const NOTHING_TO_DO: StageLatency = {
-  constantMs: 0,
-  noise: { firstMs: 0, secondMs: 0, secondShare: 0 },
-  waitShare: 0,
-  residualMs: 0,
-  residualServers: 1,
-  growthMs: 0,
-  growthMaxMs: 0,
-  backlogShare: 0,
-  backlogMs: 0,
-};
-
-/** Predicted latency of a stage whose replicas serve `share` of its rows with one variant and batch. */
-export function latencyOf(
-  scope: Scope,
-  stage: ScopeStage,
-  variant: ScopeVariant,
-  choice: Choice,
-  share = 1,
-): StageLatency {
-  if (choice.rows <= 0) return NOTHING_TO_DO;
-  return stageLatency({
-    rowRps: scope.rateRps * choice.rows * share,
-    groupRows: choice.rows * share,
-    replicas: workingReplicas(scope, stage.stage, choice.replicas),
-    batch: choice.batch,
-    service: variant.service,
   });
 }
 
@@ -93,14 +57,14 @@ function optionOf(
   latency: StageLatency,
 ): Option {
   const { weights } = scope.problem.pipeline.objective;
-  const cores = choice.replicas * stage.stage.cores;
+  const cores = choice.replicas * variant.cores;
   const msPerRow = variant.service.meanMs(choice.batch) / choice.batch;
   return {
     batch: choice.batch,
     replicas: choice.replicas,
     cores,
     costPerHour: choice.replicas * (stage.stage.costPerHour ?? 0),
-    workCores: (scope.rateRps / 1000) * choice.rows * msPerRow * stage.stage.cores,
+    workCores: (scope.rateRps / 1000) * choice.rows * msPerRow * variant.cores,
     price: weights.cost * cores + weights.batch * choice.batch,
     constantMs: latency.constantMs,
     cumulative: cumulativeOf(latency, scope.stepMs, entriesFor(scope.stepMs, scope.sloMs - latency.constantMs) - 1),
@@ -113,11 +77,18 @@ export function neededReplicas(scope: Scope, rows: number, rowsPerMs: number): n
   return Math.ceil((scope.rateRps * rows) / (1000 * utilisation * rowsPerMs) - 1e-9);
 }
 
-function replicaCounts(scope: Scope, stage: ScopeStage, variant: ScopeVariant, rows: number, batch: number): number[] {
-  const needed = neededReplicas(scope, rows, batch / variant.service.meanMs(batch));
-  if (stage.pinnedReplicas !== null) return stage.pinnedReplicas >= needed ? [stage.pinnedReplicas] : [];
+/** The fewest replicas that may serve a stage; null: they can't serve so many rows. */
+export function fewestReplicas(scope: Scope, stage: ScopeStage, rows: number, rowsPerMs: number): number | null {
+  const needed = neededReplicas(scope, rows, rowsPerMs);
+  if (stage.pinnedReplicas !== null) return stage.pinnedReplicas >= needed ? stage.pinnedReplicas : null;
   const fewest = Math.max(stage.minReplicas, needed);
-  if (fewest > stage.maxReplicas) return [];
+  return fewest <= stage.maxReplicas ? fewest : null;
+}
+
+function replicaCounts(scope: Scope, stage: ScopeStage, variant: ScopeVariant, rows: number, batch: number): number[] {
+  const fewest = fewestReplicas(scope, stage, rows, batch / variant.service.meanMs(batch));
+  if (fewest === null) return [];
+  if (stage.pinnedReplicas !== null) return [fewest];
   const counts = new Set<number>();
   const step = Math.max(1, Math.round(fewest / 16));
   for (let i = 0; i <= EXTRA_REPLICAS; i++) counts.add(fewest + i * step);

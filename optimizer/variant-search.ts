@@ -1,6 +1,8 @@
 import { brokenBy } from "./combination.ts";
+import { fromZero, graphWithin } from "./graph-latency.ts";
+import { highest, searchGraph } from "./graph-search.ts";
 import { searchReplicas } from "./replica-search.ts";
-import { fanOutAt, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
+import { fanOutAt, rowsAt, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
 import { EFFORT, type SearchResult, type SearchState, startSearch } from "./search-state.ts";
 import { neededReplicas, type OptionList, stageOptions } from "./stage-options.ts";
 import { NOTHING, plus, SLACK, sumsFromEnd, type Totals } from "./totals.ts";
@@ -12,16 +14,15 @@ const BUDGET = 150_000;
 interface Node {
   readonly variants: readonly string[];
   readonly lists: readonly OptionList[];
-  /** Rows of one request at the next stage, whatever the last variant is. */
-  readonly rows: number;
+  /** Rows of one request at every stage so far. */
+  readonly rows: readonly number[];
+  /** Of a chain: all stages together; of a graph: by stage, from `fromZero`. */
   readonly envelope: Cumulative | null;
+  readonly envelopes: readonly Cumulative[];
   /** The least that any choice of batches and replicas takes. */
   readonly least: Totals;
   readonly switchPrice: number;
 }
-
-/** Group sizes beyond this are as good as infinite; keeps products of fan-outs finite. */
-const MOST_ROWS = 1e12;
 
 /**
  * Depth-first branch and bound over the variants of the stages, most promising first. A partial combination is left when even
@@ -34,8 +35,9 @@ export function searchVariants(scope: Scope, slo: "hard" | "soft"): SearchResult
   visit(search, {
     variants: [],
     lists: [],
-    rows: 1,
+    rows: [],
     envelope: null,
+    envelopes: [],
     least: NOTHING,
     switchPrice: 0,
   });
@@ -53,7 +55,7 @@ interface Search {
 interface Branch {
   readonly variant: ScopeVariant;
   readonly variants: readonly string[];
-  readonly rows: number;
+  readonly rows: readonly number[];
   readonly bound: number;
   readonly switchPrice: number;
 }
@@ -87,11 +89,12 @@ function branchesOf(search: Search, node: Node, stage: ScopeStage, index: number
   const { weights } = scope.problem.pipeline.objective;
   const after = rest[index + 1]?.price ?? 0;
   search.state.spend(EFFORT.branch * stage.variants.length);
+  const rowsHere = rowsAt(scope, index, node.rows, node.variants);
+  const rows = [...node.rows, rowsHere];
   const branches = stage.variants.map(variant => {
     const variants = [...node.variants, variant.name];
-    const rows = Math.min(MOST_ROWS, node.rows * fanOutAt(scope, index, node.variants.at(-1) ?? null));
-    const replicas = fewestReplicas(scope, stage, rows, variant.capacity);
-    const price = weights.cost * replicas * stage.stage.cores + weights.batch * Math.min(...variant.batches);
+    const replicas = fewestReplicas(scope, stage, rowsHere, variant.capacity);
+    const price = weights.cost * replicas * variant.cores + weights.batch * Math.min(...variant.batches);
     const isSwitch = stage.currentVariant !== null && stage.currentVariant !== variant.name;
     const switchPrice = node.switchPrice + (isSwitch ? weights.switch : 0);
     const bound = weights.accuracy * scope.accuracy.most(variants) - node.least.price - price - after - switchPrice;
@@ -114,9 +117,7 @@ function childOf(search: Search, node: Node, stage: ScopeStage, index: number, b
     return null;
   }
   const least = plus(node.least, list.least);
-  const entries = entriesFor(scope.stepMs, scope.sloMs - least.constantMs);
-  const envelope = node.envelope ? convolve(node.envelope, list.envelope, entries) : list.envelope;
-  const within = chanceWithin(envelope, scope.stepMs, scope.sloMs - least.constantMs);
+  const { envelope, envelopes, within } = joined(scope, node, list, least.constantMs);
   const accuracy = scope.accuracy.most(branch.variants);
   const worth = pipeline.objective.weights.accuracy * accuracy;
   const price = least.price + after.price + branch.switchPrice;
@@ -129,25 +130,46 @@ function childOf(search: Search, node: Node, stage: ScopeStage, index: number, b
   const isFull = index + 1 === scope.stages.length;
   if (worth * within - price <= state.threshold(isFull ? branch.variants : null)) return null;
   const { variants, rows, switchPrice } = branch;
-  return { variants, lists: [...node.lists, list], rows, envelope, least, switchPrice };
+  return { variants, lists: [...node.lists, list], rows, envelope, envelopes, least, switchPrice };
+}
+
+/** The envelope of what is chosen and one stage more, and the most that can be within the SLO. */
+function joined(
+  scope: Scope,
+  node: Node,
+  list: OptionList,
+  constantMs: number,
+): Pick<Node, "envelope" | "envelopes"> & { readonly within: number } {
+  if (!scope.isChain) {
+    const own = highest(list.options.map(option => fromZero(option, scope.stepMs)));
+    const envelopes = [...node.envelopes, own];
+    return { envelope: null, envelopes, within: graphWithin(scope, envelopes) };
+  }
+  const leftMs = scope.sloMs - constantMs;
+  const envelope = node.envelope
+    ? convolve(node.envelope, list.envelope, entriesFor(scope.stepMs, leftMs))
+    : list.envelope;
+  return { envelope, envelopes: [], within: chanceWithin(envelope, scope.stepMs, leftMs) };
 }
 
 function optionsOf(search: Search, stage: ScopeStage, index: number, branch: Branch): OptionList {
-  const key = `${index}/${branch.variant.name}/${branch.rows}`;
+  const rows = branch.rows[index] ?? 0;
+  const key = `${index}/${branch.variant.name}/${rows}`;
   const known = search.lists.get(key);
   if (known) return known;
-  const list = stageOptions(search.scope, stage, branch.variant, branch.rows);
+  const list = stageOptions(search.scope, stage, branch.variant, rows);
   search.state.spend(EFFORT.option * list.size);
   search.lists.set(key, list);
   return list;
 }
 
-function visitCombination(search: Search, node: Node): void {
-  const { scope, state } = search;
+function visitCombination(given: Search, node: Node): void {
+  const { scope, state } = given;
   const { weights } = scope.problem.pipeline.objective;
   const accuracy = scope.accuracy.of(node.variants);
   const { variants, switchPrice, lists } = node;
-  searchReplicas(scope, state, { variants, accuracy, switchPrice, lists });
+  const search = scope.isChain ? searchReplicas : searchGraph;
+  search(scope, state, { variants, accuracy, switchPrice, lists });
   if (state.isExhausted()) state.leave(weights.accuracy * accuracy - node.least.price - switchPrice);
 }
 
@@ -157,14 +179,15 @@ function restOf(scope: Scope): Totals[] {
   const rows = fewestRows(scope);
   return sumsFromEnd(
     scope.stages.map((stage, index) => {
-      const capacity = Math.max(...stage.variants.map(variant => variant.capacity));
-      const replicas = fewestReplicas(scope, stage, rows[index] ?? 0, capacity);
+      const rowsHere = rows[index] ?? 0;
       const batch = Math.min(...stage.variants.flatMap(variant => variant.batches));
-      const cores = replicas * stage.stage.cores;
+      const replicas = stage.variants.map(variant => fewestReplicas(scope, stage, rowsHere, variant.capacity));
+      const cores = Math.min(...stage.variants.map((variant, v) => (replicas[v] ?? 0) * variant.cores));
+      const workOfRow = Math.min(...stage.variants.map(variant => variant.cores / variant.capacity));
       return {
         cores,
-        costPerHour: replicas * (stage.stage.costPerHour ?? 0),
-        workCores: ((scope.rateRps / 1000) * (rows[index] ?? 0) * stage.stage.cores) / capacity,
+        costPerHour: Math.min(...replicas) * (stage.stage.costPerHour ?? 0),
+        workCores: (scope.rateRps / 1000) * rowsHere * workOfRow,
         price: weights.cost * cores + weights.batch * batch,
         constantMs: 0,
       };
@@ -173,10 +196,11 @@ function restOf(scope: Scope): Totals[] {
 }
 
 function fewestRows(scope: Scope): number[] {
-  let rows = 1;
-  return scope.stages.map((_, index) => {
-    const upstream = scope.stages[index - 1]?.variants.map(variant => variant.name) ?? [null];
-    rows = Math.min(MOST_ROWS, rows * Math.min(...upstream.map(variant => fanOutAt(scope, index, variant))));
-    return rows;
-  });
+  const fewest: number[] = [];
+  for (const [index, { upstream }] of scope.stages.entries()) {
+    const names = scope.stages[upstream]?.variants.map(variant => variant.name) ?? [null];
+    const fanOut = Math.min(...names.map(name => fanOutAt(scope, index, name)));
+    fewest.push(Math.min(1e12, (upstream < 0 ? 1 : (fewest[upstream] ?? 0)) * fanOut));
+  }
+  return fewest;
 }

@@ -31,7 +31,7 @@ export function cumulativeOf(latency: StageLatency, stepMs: number, cells: numbe
     below = Math.min(1, Math.max(below, ((integral[i + 1] ?? 0) - (integral[i] ?? 0)) / stepMs));
     cumulative[i] = below;
   }
-  return cumulative;
+  return latency.slowestOf > 1 ? cumulative.map(chance => chance ** latency.slowestOf) : cumulative;
 }
 
 function waitIntegral(latency: StageLatency, stepMs: number, points: number): Float64Array<ArrayBuffer> {
@@ -40,11 +40,19 @@ function waitIntegral(latency: StageLatency, stepMs: number, points: number): Fl
   const meanMs = residualMs / (residualServers + 1);
   for (let i = 0; i < points; i++) {
     const ms = i * stepMs;
-    integral[i] = ms >= residualMs ? ms - meanMs : ms - meanMs * (1 - (1 - ms / residualMs) ** (residualServers + 1));
+    integral[i] = ms >= residualMs ? ms - meanMs : ms - meanMs * (1 - power(1 - ms / residualMs, residualServers + 1));
   }
   if (growthMs > 0 && growthMaxMs > 0) addCutExponential(integral, growthMs, growthMaxMs, stepMs);
   addExponential(integral, latency.backlogMs, latency.backlogShare, stepMs);
   return integral;
+}
+
+/** Whole small exponents are what nearly all stages have: several times faster than `**`. */
+function power(base: number, exponent: number): number {
+  if (exponent > 8 || !Number.isInteger(exponent)) return base ** exponent;
+  let product = base;
+  for (let i = 1; i < exponent; i++) product *= base;
+  return product;
 }
 
 /** Convolves with a time that is Exp(meanMs) with chance `share`, else 0; exact where `integral` is linear between points. */
@@ -68,9 +76,15 @@ function addCutExponential(integral: Float64Array, meanMs: number, mostMs: numbe
   addExponential(integral, meanMs, 1, stepMs);
   const cut = Math.exp(-mostMs / meanMs);
   const shift = mostMs / stepMs;
+  const whole = Math.ceil(shift);
+  const part = whole - shift;
   // From the end: reads entries of the uncut convolution before they are replaced.
-  for (let i = integral.length - 1; i >= shift; i--) {
-    integral[i] = (integral[i] ?? 0) + cut * (at(plain, i - shift) - at(integral, i - shift));
+  for (let i = integral.length - 1; i >= whole; i--) {
+    const low = i - whole;
+    const lowest = (plain[low] ?? 0) - (integral[low] ?? 0);
+    const difference =
+      part === 0 ? lowest : lowest + part * ((plain[low + 1] ?? 0) - (integral[low + 1] ?? 0) - lowest);
+    integral[i] = (integral[i] ?? 0) + cut * difference;
   }
 }
 

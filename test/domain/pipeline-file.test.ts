@@ -219,18 +219,22 @@ describe("parsePipelineFile()", () => {
       [/sha256: must be 64 lower-case hexadecimal digits/],
     ],
     [
-      "stages that are no chain",
+      "a stage that depends on one after it, on itself or twice on the same",
       edited(d => {
-        d.spec.stages[1].dependsOn = [];
+        d.spec.stages[1].dependsOn = ["read", "later", "detect", "detect"];
       }),
-      [/stages\[1\]\.dependsOn: stages must form a chain .* Write \[detect\]/],
+      [
+        /stages\[1\]\.dependsOn\[0\]: is not a stage that stands before this one .* Write one of: detect/,
+        /stages\[1\]\.dependsOn\[1\]: is not a stage/,
+        /stages\[1\]\.dependsOn\[3\]: is named twice/,
+      ],
     ],
     [
       "a first stage that depends on another",
       edited(d => {
         d.spec.stages[0].dependsOn = ["read"];
       }),
-      [/stages\[0\]\.dependsOn: stages must form a chain .* Remove `dependsOn` of the first stage/],
+      [/stages\[0\]\.dependsOn\[0\]: is not a stage .* Remove it: this is the first stage/],
     ],
     [
       "replicas the wrong way round",
@@ -286,6 +290,39 @@ describe("parsePipelineFile()", () => {
     assert.deepEqual(pipeline.stages[0]?.replicas, { min: 2, max: 2 });
     const bare = parsePipelineFile(VALID, nothingBeside);
     assert.equal(bare.ok && bare.pipeline.code, null);
+  });
+
+  it("takes a graph: stages that depend on none, one or several before them", () => {
+    const text = edited(d => {
+      d.spec.stages[1].fanOut = 2;
+      d.spec.stages[1].dependsOn = [];
+      d.spec.stages.push({ ...d.spec.stages[1], name: "join", dependsOn: ["read", "detect"] });
+      d.spec.stages.push({ ...d.spec.stages[1], name: "last" });
+      delete d.spec.stages[3].dependsOn;
+    });
+    const result = parsePipelineFile(text, nothingBeside);
+    assert.ok(result.ok, JSON.stringify(result));
+    assert.deepEqual(
+      result.pipeline.stages.map(({ dependsOn, upstream }) => [dependsOn, upstream]),
+      [
+        [[], null],
+        [[], null],
+        [["read", "detect"], "read"],
+        [["join"], "join"],
+      ],
+    );
+  });
+
+  it("takes what can only be planned in mode shadow alone", () => {
+    for (const objective of [{ podShape: "variant" }, { policy: "cocktail" }, { policy: "oracle" }]) {
+      const withMode = (mode: string) =>
+        edited(d => {
+          d.spec.mode = mode;
+          d.spec.objective = objective;
+        });
+      assert.ok(parsePipelineFile(withMode("shadow"), nothingBeside).ok);
+      assert.match(issuesOf(withMode("active"))[0] ?? "", /objective\.(podShape|policy): .* Write `mode: shadow`/);
+    }
   });
 
   it("takes a chain that is written out", () => {

@@ -15,7 +15,7 @@ export function bruteForce(problem: Problem): BruteForce[] {
   const scope = scopeOf(problem);
   const best = new Map<string, BruteForce>();
   if (scope.stages.some(stage => !stage.plannable)) return [];
-  visit(scope, [], [], 1, (variants, options) => {
+  visit(scope, [], [], [], (variants, options) => {
     const objective = objectiveOf(scope, variants, options);
     const key = variants.join("/");
     if (objective !== null && objective > (best.get(key)?.objective ?? Number.NEGATIVE_INFINITY)) {
@@ -27,26 +27,70 @@ export function bruteForce(problem: Problem): BruteForce[] {
 
 type Leaf = (variants: readonly string[], options: readonly Option[]) => void;
 
-function visit(scope: Scope, variants: readonly string[], options: readonly Option[], rows: number, leaf: Leaf): void {
+function visit(
+  scope: Scope,
+  variants: readonly string[],
+  options: readonly Option[],
+  rows: readonly number[],
+  leaf: Leaf,
+): void {
   const stage = scope.stages[variants.length];
   if (!stage) {
     leaf(variants, options);
     return;
   }
-  const here = rows * fanOutOf(stage.stage, variants.at(-1) ?? null);
+  const upstream = scope.stages.findIndex(other => other.stage.name === stage.stage.upstream);
+  const here = (rows[upstream] ?? 1) * fanOutOf(stage.stage, variants[upstream] ?? null);
   for (const variant of stage.variants) {
     for (const option of allOptions(scope, stage, variant, here)) {
-      visit(scope, [...variants, variant.name], [...options, option], here, leaf);
+      visit(scope, [...variants, variant.name], [...options, option], [...rows, here], leaf);
     }
   }
+}
+
+/** Chance that every path through the stages is within the SLO. */
+function withinSlo(scope: Scope, options: readonly Option[]): number {
+  const { stages } = scope.problem.pipeline;
+  const isChain = stages.every(({ dependsOn }, s) => dependsOn.join() === (stages[s - 1]?.name ?? ""));
+  if (scope.policy.latency !== "queueing") {
+    const doneMs: Record<string, number> = {};
+    for (const [s, { name, dependsOn }] of stages.entries())
+      doneMs[name] = Math.max(0, ...dependsOn.map(other => doneMs[other] ?? 0)) + (options[s]?.constantMs ?? 0);
+    return Math.max(...Object.values(doneMs)) <= scope.sloMs * (1 + 1e-9) ? 1 : 0;
+  }
+  if (isChain) {
+    const cumulative = options.map(option => padded(option.cumulative)).reduce((a, b) => convolve(a, b));
+    const constantMs = options.reduce((sum, option) => sum + option.constantMs, 0);
+    return chanceWithin(cumulative, scope.stepMs, scope.sloMs - constantMs);
+  }
+  const times = stages.map((_, s) => delayed(options[s]!, scope.stepMs));
+  const product = (all: readonly Float64Array[]) => all.reduce((a, b) => a.map((chance, i) => chance * b[i]!));
+  const done: Record<string, Float64Array> = {};
+  for (const [s, { name, dependsOn }] of stages.entries()) {
+    const starts = dependsOn.map(other => done[other]!);
+    done[name] = starts.length === 0 ? times[s]! : convolve(product(starts), times[s]!);
+  }
+  const last = stages.filter(({ name }) => !stages.some(({ dependsOn }) => dependsOn.includes(name)));
+  return chanceWithin(product(last.map(({ name }) => done[name]!)), scope.stepMs, scope.sloMs);
+}
+
+/** The distribution with its constant part, linear between entries. */
+function delayed({ constantMs, cumulative }: Option, stepMs: number): Float64Array {
+  const known = padded(cumulative);
+  return new Float64Array(49).map((_, i) => {
+    const position = i - constantMs / stepMs;
+    const below = Math.floor(position);
+    if (position <= -1) return 0;
+    const [low, high] = [below < 0 ? 0 : known[below]!, known[below + 1]!];
+    return low + (position - below) * (high - low);
+  });
 }
 
 function objectiveOf(scope: Scope, variants: readonly string[], options: readonly Option[]): number | null {
   const { pipeline, limits, current } = scope.problem;
   const { objective, slo, overhead } = pipeline;
   const sum = (of: (option: Option) => number) => options.reduce((total, option) => total + of(option), 0);
-  const cumulative = options.map(option => padded(option.cumulative)).reduce((a, b) => convolve(a, b));
-  const within = chanceWithin(cumulative, scope.stepMs, scope.sloMs - sum(option => option.constantMs));
+  const within = withinSlo(scope, options);
   const accuracy = scope.accuracy.of(variants);
   const work = sum(option => option.workCores) + (scope.rateRps * overhead.cpuMs) / 1000;
   if (within < slo.quantile || accuracy < (objective.minAccuracy ?? 0) - 1e-9) return null;

@@ -6,7 +6,7 @@ import { evaluate } from "../../optimizer/evaluate.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import type { Problem } from "../../optimizer/problem.ts";
 import { bruteForce } from "./brute-force.ts";
-import { busyProblem, smallProblem } from "./random-problem.ts";
+import { busyProblem, plainProblem, smallProblem } from "./random-problem.ts";
 
 /** Compares on random problems; returns how many of them were feasible. */
 function compare(problems: fc.Arbitrary<Problem>, numRuns: number): number {
@@ -29,10 +29,16 @@ function compare(problems: fc.Arbitrary<Problem>, numRuns: number): number {
 }
 
 describe("optimize() against brute force", () => {
-  it("finds the best plan of 600 random problems, or that there is none", function () {
-    this.timeout(60_000);
-    const feasible = compare(smallProblem, 600);
-    assert.ok(feasible > 150, `only ${feasible} of the problems were feasible`);
+  it("finds the best plan of 1,000 random problems, or that there is none", function () {
+    this.timeout(120_000);
+    const feasible = compare(smallProblem, 1_000);
+    assert.ok(feasible > 250, `only ${feasible} of the problems were feasible`);
+  });
+
+  it("finds the best plan of 1,500 random problems of the papers, or that there is none", function () {
+    this.timeout(120_000);
+    const feasible = compare(plainProblem, 1_500);
+    assert.ok(feasible > 400, `only ${feasible} of the problems were feasible`);
   });
 
   it("finds the best of many options that hardly differ", function () {

@@ -78,6 +78,7 @@ function renameStage(stage: Stage): Stage {
   return {
     ...stage,
     name: renamed(stage.name),
+    dependsOn: stage.dependsOn.map(renamed),
     upstream: stage.upstream === null ? null : renamed(stage.upstream),
     defaultVariant: renamed(stage.defaultVariant),
     fanOut: { ...stage.fanOut, byUpstreamVariant: renameKeys(stage.fanOut.byUpstreamVariant, fanOut => fanOut) },

@@ -1,3 +1,4 @@
+import type { AccuracyMethod } from "../../domain/accuracy-method.ts";
 import type { Pipeline, Stage, Variant } from "../../domain/pipeline.ts";
 import type { Objective } from "../../domain/pipeline-schema.ts";
 import type { Problem } from "../../optimizer/problem.ts";
@@ -8,6 +9,8 @@ export interface VariantShape {
   /** Service time by batch size; null: not profiled. */
   readonly latencyMs: Readonly<Record<number, number>> | null;
   readonly scv?: number;
+  /** That it was profiled at; default: the stage's. */
+  readonly cores?: number;
 }
 
 export interface StageShape {
@@ -16,6 +19,9 @@ export interface StageShape {
   readonly cores?: number;
   readonly costPerHour?: number | null;
   readonly replicas?: { readonly min: number; readonly max: number };
+  /** Default: the stage before it. */
+  readonly dependsOn?: readonly string[];
+  readonly recovery?: number;
   readonly fanOut?: number;
   readonly fanOutByUpstreamVariant?: Readonly<Record<string, number>>;
   readonly defaultVariant?: string;
@@ -28,7 +34,7 @@ export interface PipelineShape {
   readonly objective?: Partial<Objective>;
   readonly overhead?: Pipeline["overhead"];
   readonly combinations?: Pipeline["accuracy"]["combinations"];
-  readonly method?: "table" | "product";
+  readonly method?: AccuracyMethod;
 }
 
 export const WEIGHTS: Objective["weights"] = { accuracy: 1, cost: 0.005, batch: 1e-6, switch: 0.002 };
@@ -40,7 +46,14 @@ export function pipelineOf(shape: PipelineShape): Pipeline {
     intervalMs: 10_000,
     scaleDownMs: 20_000,
     slo: { latencyMs: shape.sloMs ?? 500, quantile: shape.quantile ?? 0.95 },
-    objective: { policy: "default", weights: WEIGHTS, utilisation: 0.75, ...shape.objective },
+    objective: {
+      policy: "default",
+      weights: WEIGHTS,
+      utilisation: 0.75,
+      balancing: "leastWork",
+      podShape: "stage",
+      ...shape.objective,
+    },
     loadSource: "gateway",
     loadQuery: null,
     code: null,
@@ -64,7 +77,8 @@ export function problemOf(pipeline: Pipeline, rateRps: number, more: Partial<Pro
   };
 }
 
-function stageOf(shape: StageShape, upstream: string | null): Stage {
+function stageOf(shape: StageShape, before: string | null): Stage {
+  const dependsOn = shape.dependsOn ?? (before === null ? [] : [before]);
   return {
     name: shape.name,
     cores: shape.cores ?? 1,
@@ -75,7 +89,9 @@ function stageOf(shape: StageShape, upstream: string | null): Stage {
       outputs: [{ name: "y", datatype: "FP32", shape: [-1, 1] }],
     },
     defaultVariant: shape.defaultVariant ?? shape.variants[0]?.name ?? "",
-    upstream,
+    dependsOn,
+    upstream: dependsOn[0] ?? null,
+    recovery: shape.recovery ?? 0,
     costPerHour: shape.costPerHour ?? null,
     fanOut: { default: shape.fanOut ?? 1, byUpstreamVariant: shape.fanOutByUpstreamVariant ?? {} },
     variants: shape.variants.map(variant => variantOf(variant, shape.cores ?? 1)),
@@ -92,6 +108,6 @@ function variantOf(shape: VariantShape, cores: number): Variant {
     model: `${shape.name}.onnx`,
     sha256: "0".repeat(64),
     accuracy: shape.accuracy ?? null,
-    profile: shape.latencyMs === null ? null : { cores, loadMs: 100, points },
+    profile: shape.latencyMs === null ? null : { cores: shape.cores ?? cores, loadMs: 100, points },
   };
 }

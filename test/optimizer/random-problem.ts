@@ -9,13 +9,15 @@ function variantShape(name: string): fc.Arbitrary<VariantShape> {
     .record({
       accuracy: fc.option(share, { freq: 8, nil: null }),
       baseMs: fc.integer({ min: 1, max: 60 }),
+      cores: fc.constantFrom(1, 1, 2, 4),
       fixed: share,
       batches: fc.subarray([1, 2, 4, 8], { minLength: 1, maxLength: 3 }),
       scv: fc.constantFrom(0, 0.02, 0.3, 0.8, 4),
     })
-    .map(({ accuracy, baseMs, fixed, batches, scv }) => ({
+    .map(({ accuracy, baseMs, cores, fixed, batches, scv }) => ({
       name,
       accuracy,
+      cores,
       scv,
       latencyMs: Object.fromEntries(batches.map(batch => [batch, baseMs * (fixed + (1 - fixed) * batch)])),
     }));
@@ -33,14 +35,27 @@ function stageShape(index: number): fc.Arbitrary<StageShape> {
     replicas: fc
       .tuple(fc.integer({ min: 0, max: 2 }), fc.integer({ min: 0, max: 6 }))
       .map(([min, more]) => ({ min, max: Math.max(1, min + more) })),
+    recovery: fc.constantFrom(0, 0, 0.2, 0.9),
     fanOut: factor,
     fanOutByUpstreamVariant: index === 0 ? fc.constant({}) : fc.dictionary(fc.constantFrom("v0", "v1"), factor),
   });
 }
 
+/** A stage that waits for any stages before it. */
+function graphStageShape(index: number): fc.Arbitrary<StageShape> {
+  const before = Array.from({ length: index }, (_, s) => `s${s}`);
+  return fc
+    .tuple(stageShape(index), fc.shuffledSubarray(before))
+    .map(([shape, dependsOn]): StageShape => ({ ...shape, dependsOn }));
+}
+
 export const pipelineShape: fc.Arbitrary<PipelineShape> = fc.integer({ min: 1, max: 3 }).chain(count =>
   fc.record({
-    stages: fc.tuple(...Array.from({ length: count }, (_, s) => stageShape(s))),
+    stages: fc.oneof(
+      { weight: 2, arbitrary: fc.tuple(...Array.from({ length: count }, (_, s) => stageShape(s))) },
+      { weight: 1, arbitrary: fc.tuple(...Array.from({ length: count }, (_, s) => graphStageShape(s))) },
+    ),
+    method: fc.constantFrom("table", "table", "table", "markov", "product", "rankSum"),
     sloMs: fc.integer({ min: 5, max: 800 }),
     quantile: fc.constantFrom(0.5, 0.9, 0.95, 0.99),
     objective: fc.record(
@@ -55,6 +70,8 @@ export const pipelineShape: fc.Arbitrary<PipelineShape> = fc.integer({ min: 1, m
         maxCores: fc.integer({ min: 3, max: 30 }),
         maxCostPerHour: fc.integer({ min: 3, max: 30 }),
         utilisation: fc.constantFrom(0.5, 0.75, 0.95),
+        balancing: fc.constantFrom("leastWork", "random"),
+        podShape: fc.constantFrom("stage", "variant"),
       },
       { requiredKeys: ["weights"] },
     ),
@@ -112,6 +129,14 @@ export const smallProblem: fc.Arbitrary<Problem> = pipelineShape.chain(shape => 
     })
     .map(({ rateRps, ...more }) => problemOf(pipelineOf(shape), rateRps, more));
 });
+
+/** The same problems for the policies whose latencies are plain numbers. */
+export const plainProblem: fc.Arbitrary<Problem> = fc
+  .tuple(smallProblem, fc.constantFrom("ipa", "ipa", "ipa", "infaas", "cocktail", "fa2Low", "fa2High", "rim"))
+  .map(([problem, policy]): Problem => {
+    const objective = { ...problem.pipeline.objective, policy };
+    return { ...problem, pipeline: { ...problem.pipeline, objective } };
+  });
 
 /**
  * Problems with many options that hardly differ: replicas are needed for latency as well as for load, the SLO is near the service

@@ -22,6 +22,7 @@ const SERVED: StageLatency = {
   growthMaxMs: 0,
   backlogShare: 0,
   backlogMs: 0,
+  slowestOf: 1,
 };
 
 function exponential(meanMs: number): StageLatency {

@@ -1,0 +1,148 @@
+import type { Binding } from "../domain/plan.ts";
+import type { LabelOption, LabelProblem, LabelStage } from "./label-problem.ts";
+import { fanOutAt, type Scope, type ScopeStage, type ScopeVariant, workLimit } from "./scope.ts";
+import { plainLatencyMs } from "./served-latency.ts";
+import { fewestReplicas } from "./stage-options.ts";
+
+/** The limits of a LabelProblem made of a scope, in their order. */
+export interface LabelScope {
+  readonly problem: LabelProblem;
+  readonly limited: readonly Binding[];
+  /** Options that need more replicas than there may be. */
+  readonly blocked: readonly Blocked[];
+}
+
+interface Blocked {
+  readonly stage: number;
+  readonly options: readonly LabelOption[];
+  readonly binding: Binding;
+}
+
+interface Resource {
+  readonly binding: Binding;
+  readonly limit: number;
+  readonly of: (replicas: number, workCores: number, stage: ScopeStage, variant: ScopeVariant) => number;
+}
+
+/** A scope whose latency model gives plain numbers, for `searchLabels`. */
+export function labelScopeOf(scope: Scope, slo: "hard" | "soft"): LabelScope {
+  const { pipeline } = scope.problem;
+  const { weights } = pipeline.objective;
+  const resources = resourcesOf(scope);
+  const rows = rowRanges(scope);
+  const isTabled = scope.accuracy.isMeasured([]);
+  return {
+    blocked: scope.stages.flatMap((stage, s) => blockedAt(scope, stage, s, resources, rows[s]?.[0] ?? 0)),
+    limited: resources.map(({ binding }) => binding),
+    problem: {
+      stages: scope.stages.map((stage, s) => labelStage(scope, stage, s, resources, rows)),
+      worth: weights.accuracy,
+      start: scope.accuracy.start,
+      minAccuracy: slo === "hard" ? (pipeline.objective.minAccuracy ?? -Infinity) : -Infinity,
+      latencyMs: slo === "hard" ? scope.sloMs : Infinity,
+      limits: resources.map(({ limit }) => limit),
+      table: isTabled ? scope.accuracy : null,
+    },
+  };
+}
+
+function resourcesOf(scope: Scope): Resource[] {
+  const all: Resource[] = [
+    { binding: "cores", limit: scope.maxCores, of: (replicas, _, __, variant) => replicas * variant.cores },
+    {
+      binding: "cost",
+      limit: scope.maxCostPerHour,
+      of: (replicas, _, { stage }) => replicas * (stage.costPerHour ?? 0),
+    },
+    { binding: "utilisation", limit: workLimit(scope), of: (_, workCores) => workCores },
+  ];
+  return all.filter(({ limit }) => Number.isFinite(limit));
+}
+
+function labelStage(
+  scope: Scope,
+  stage: ScopeStage,
+  index: number,
+  resources: readonly Resource[],
+  rows: readonly (readonly [number, number])[],
+): LabelStage {
+  const known = new Map<number, readonly LabelOption[]>();
+  return {
+    upstream: stage.upstream,
+    after: stage.after,
+    fanOut: variant => fanOutAt(scope, index, variant),
+    followsVariant: new Set(fanOuts(scope, index)).size > 1,
+    rows: rows[index] ?? [0, 0],
+    optionsAt: count => {
+      let options = known.get(count);
+      if (!options) {
+        options = stage.variants.flatMap(variant => optionsOf(scope, stage, index, variant, count, resources));
+        known.set(count, options);
+      }
+      return options;
+    },
+  };
+}
+
+function optionsOf(
+  scope: Scope,
+  stage: ScopeStage,
+  index: number,
+  variant: ScopeVariant,
+  rows: number,
+  resources: readonly Resource[],
+): LabelOption[] {
+  const { weights } = scope.problem.pipeline.objective;
+  const { slope, offset } = scope.accuracy.step(index, variant.name);
+  const isSwitch = stage.currentVariant !== null && stage.currentVariant !== variant.name;
+  const options: LabelOption[] = [];
+  for (const batch of variant.batches) {
+    const msPerRow = variant.service.meanMs(batch) / batch;
+    const replicas = fewestReplicas(scope, stage, rows, 1 / msPerRow);
+    if (replicas === null) continue;
+    const workCores = (scope.rateRps / 1000) * rows * msPerRow * variant.cores;
+    options.push({
+      variant: variant.name,
+      batch,
+      replicas,
+      price: weights.cost * replicas * variant.cores + weights.batch * batch + (isSwitch ? weights.switch : 0),
+      latencyMs: plainLatencyMs(scope, variant, rows, batch),
+      uses: resources.map(({ of }) => of(replicas, workCores, stage, variant)),
+      slope,
+      offset,
+    });
+  }
+  return options;
+}
+
+function blockedAt(
+  scope: Scope,
+  stage: ScopeStage,
+  index: number,
+  resources: readonly Resource[],
+  rows: number,
+): Blocked[] {
+  const free = { ...stage, maxReplicas: Infinity, pinnedReplicas: null };
+  const options = stage.variants.flatMap(variant => {
+    const allowed = new Set(optionsOf(scope, stage, index, variant, rows, resources).map(({ batch }) => batch));
+    if (allowed.size === variant.batches.length) return [];
+    return optionsOf(scope, free, index, variant, rows, resources).filter(({ batch }) => !allowed.has(batch));
+  });
+  if (options.length === 0) return [];
+  return [{ stage: index, options, binding: stage.pinnedReplicas === null ? "maxReplicas" : "utilisation" }];
+}
+
+function fanOuts(scope: Scope, index: number): number[] {
+  const upstream = scope.stages[scope.stages[index]?.upstream ?? -1];
+  return (upstream?.variants.map(variant => variant.name) ?? [null]).map(name => fanOutAt(scope, index, name));
+}
+
+function rowRanges(scope: Scope): (readonly [number, number])[] {
+  const ranges: (readonly [number, number])[] = [];
+  for (const [index, { upstream }] of scope.stages.entries()) {
+    const [fewest, most] = ranges[upstream] ?? [1, 1];
+    const factors = fanOuts(scope, index);
+    ranges.push([Math.min(1e12, fewest * Math.min(...factors)), Math.min(1e12, most * Math.max(...factors))]);
+  }
+  return ranges;
+}

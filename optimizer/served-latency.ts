@@ -1,0 +1,61 @@
+import { type StageLatency, stageLatency } from "./latency.ts";
+import { type Scope, type ScopeVariant, workingReplicas } from "./scope.ts";
+
+/** How a variant serves a stage. */
+export interface Choice {
+  /** Rows of one request at the stage. */
+  readonly rows: number;
+  readonly batch: number;
+  readonly replicas: number;
+}
+
+const CONSTANT: StageLatency = {
+  constantMs: 0,
+  noise: { firstMs: 0, secondMs: 0, secondShare: 0 },
+  waitShare: 0,
+  residualMs: 0,
+  residualServers: 1,
+  growthMs: 0,
+  growthMaxMs: 0,
+  backlogShare: 0,
+  backlogMs: 0,
+  slowestOf: 1,
+};
+
+/** As good as never. */
+const LONGEST_MS = 1e12;
+
+/** Predicted latency of a stage whose replicas serve `share` of its rows with one variant and batch, by the scope's model. */
+export function latencyOf(scope: Scope, variant: ScopeVariant, choice: Choice, share = 1): StageLatency {
+  if (choice.rows <= 0) return CONSTANT;
+  if (scope.policy.latency !== "queueing")
+    return { ...CONSTANT, constantMs: plainLatencyMs(scope, variant, choice.rows * share, choice.batch) };
+  const load = {
+    rowRps: scope.rateRps * choice.rows * share,
+    groupRows: choice.rows * share,
+    replicas: workingReplicas(scope, variant, choice.replicas),
+    batch: choice.batch,
+    service: variant.service,
+  };
+  return scope.problem.pipeline.objective.balancing === "random" ? atRandom(load) : stageLatency(load);
+}
+
+/** Service time of a full batch, and with `paper` (b − 1)/λ until it has filled. */
+export function plainLatencyMs(scope: Scope, variant: ScopeVariant, rows: number, batch: number): number {
+  if (rows <= 0) return 0;
+  const serviceMs = variant.service.meanMs(batch);
+  const fillMs = scope.policy.latency === "paper" && batch > 1 ? (1000 * (batch - 1)) / (scope.rateRps * rows) : 0;
+  return Math.min(LONGEST_MS, serviceMs + fillMs);
+}
+
+/**
+ * Rows go to any of the n replicas: each is a queue of its own with λ/n. The K rows of a request visit m = n·(1 − (1 − 1/n)^K) of
+ * them, K/m each, and the request waits for the slowest.
+ */
+function atRandom(load: Parameters<typeof stageLatency>[0]): StageLatency {
+  const n = Math.max(1, load.replicas);
+  const rows = Math.max(1, load.groupRows);
+  const visited = Math.max(1, n * (1 - (1 - 1 / n) ** rows));
+  const one = stageLatency({ ...load, rowRps: load.rowRps / n, groupRows: load.groupRows / visited, replicas: 1 });
+  return { ...one, slowestOf: visited };
+}
