@@ -13,6 +13,7 @@ process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
 
 /** Every suite is loaded only when it runs. */
 const suites: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
+  optimizer: async () => (await import("./optimizer.bench.ts")).optimizerSuite(),
   scaler: async () => (await import("./scaler.bench.ts")).scalerSuite(),
   switcher: async () => (await import("./switcher.bench.ts")).switcherSuite(),
 };

@@ -1,0 +1,125 @@
+import { configurationOf } from "../domain/plan.ts";
+import { labelScopeOf } from "../optimizer/label-scope.ts";
+import { searchLabels } from "../optimizer/label-search.ts";
+import { optimize } from "../optimizer/optimize.ts";
+import { scopeOf } from "../optimizer/scope.ts";
+import { type Figure, figure } from "./figure.ts";
+import { type InstanceSize, problemWith, randomInstance } from "./optimizer-instances.ts";
+import { loadHighs, logProblem, milpOf, solveMilp } from "./optimizer-milp.ts";
+import { generatedPipeline } from "./scaler-pipelines.ts";
+
+const INSTANCES = 200;
+const SHORT_INSTANCES = 20;
+const LARGE: InstanceSize = { stages: 10, variants: 10, batches: 7 };
+const SMALL: InstanceSize = { stages: 3, variants: 6, batches: 7 };
+const FLEET = 1_000;
+
+/** How long plans take, against HiGHS where it can solve the same problem, and how many of them are proven best. */
+export async function optimizerSuite(): Promise<Figure[]> {
+  const isShort = process.argv.includes("--short");
+  const count = isShort ? SHORT_INSTANCES : INSTANCES;
+  const large = productTimes(LARGE, count);
+  const small = productTimes(SMALL, count);
+  const isWhole = (times: Times) => !isShort && times.unproven === 0;
+  return [
+    figure("optimizer.product10x10x7.medianMs", round(quantile(large.ms, 0.5)), {
+      against: { p95Ms: round(quantile(large.ms, 0.95)), unproven: large.unproven, infeasible: large.infeasible },
+      isWhole: isWhole(large),
+      note: `${count} random chains of 10 stages, 10 variants, 7 batch sizes, policy ipa; the whole of optimize()`,
+    }),
+    figure("optimizer.product10x10x7.worstMs", round(quantile(large.ms, 1)), { isWhole: isWhole(large) }),
+    figure("optimizer.product3x6x7.medianMs", round(quantile(small.ms, 0.5)), {
+      against: { worstMs: round(quantile(small.ms, 1)), unproven: small.unproven, infeasible: small.infeasible },
+      isWhole: isWhole(small),
+      note: `${count} random chains`,
+    }),
+    await logAgainstHighs(isShort ? SHORT_INSTANCES : INSTANCES, isShort),
+    fleetSeconds(),
+  ];
+}
+
+interface Times {
+  readonly ms: readonly number[];
+  readonly unproven: number;
+  readonly infeasible: number;
+}
+
+/** Every instance once, after others of its size have warmed the code up. */
+function productTimes(size: InstanceSize, count: number): Times {
+  for (let seed = 0; seed < 40; seed++) optimize(randomInstance(size, 1_000_000 + seed));
+  const ms: number[] = [];
+  let unproven = 0;
+  let infeasible = 0;
+  for (let seed = 0; seed < count; seed++) {
+    const problem = randomInstance(size, seed);
+    const startMs = performance.now();
+    const plan = optimize(problem);
+    ms.push(performance.now() - startMs);
+    if (!plan.optimal) unproven++;
+    if (!plan.feasible) infeasible++;
+  }
+  return { ms: ms.sort((a, b) => a - b), unproven, infeasible };
+}
+
+/** Median of ours over the median of HiGHS (WebAssembly, in this process), each from the same options to the optimum. */
+async function logAgainstHighs(count: number, isShort: boolean): Promise<Figure> {
+  const highs = await loadHighs();
+  const ours: number[] = [];
+  const theirs: number[] = [];
+  let differing = 0;
+  for (let seed = 0; seed < count; seed++) {
+    const problem = logProblem(labelScopeOf(scopeOf(randomInstance(LARGE, seed)), "hard").problem);
+    const program = milpOf(problem);
+    const startMs = performance.now();
+    const found = searchLabels(problem);
+    const middleMs = performance.now();
+    const solution = solveMilp(highs, problem, program);
+    theirs.push(performance.now() - middleMs);
+    ours.push(middleMs - startMs);
+    const difference = Math.abs(found.objective - (solution.objective ?? -Infinity));
+    if (!found.isProven || (found.options !== null && difference > 1e-6 * (1 + Math.abs(found.objective)))) differing++;
+  }
+  ours.sort((a, b) => a - b);
+  theirs.sort((a, b) => a - b);
+  return figure("optimizer.log10x10x7.vsHighs", round(quantile(ours, 0.5) / quantile(theirs, 0.5)), {
+    against: {
+      oursMs: round(quantile(ours, 0.5)),
+      highsMs: round(quantile(theirs, 0.5)),
+      oursWorstMs: round(quantile(ours, 1)),
+      highsWorstMs: round(quantile(theirs, 1)),
+      differing,
+    },
+    isWhole: !isShort && differing === 0,
+    note: `${count} random chains of 10 stages, 10 variants, 7 batch sizes, with the log of the accuracy`,
+  });
+}
+
+/** Plans for 1,000 pipelines whose load has changed, one after the other. */
+function fleetSeconds(): Figure {
+  const problems = Array.from({ length: FLEET }, (_, i) =>
+    problemWith(generatedPipeline(i), 60 + 50 * Math.sin(i / 7)),
+  );
+  const changed = problems.map((problem, i) => ({
+    ...problem,
+    rateRps: problem.rateRps * (1 + 0.2 * Math.sin(i)),
+    current: configurationOf(optimize(problem)),
+  }));
+  const startMs = performance.now();
+  const plans = changed.map(optimize);
+  const seconds = (performance.now() - startMs) / 1000;
+  const unproven = plans.filter(plan => !plan.optimal).length;
+  return figure("optimizer.fleet.seconds", round(seconds), {
+    against: { unproven },
+    isWhole: unproven === 0,
+    note: `${FLEET} pipelines of 3 stages, 4 variants and 5 batch sizes, policy default (distributions of latency)`,
+  });
+}
+
+/** Of sorted values. */
+function quantile(values: readonly number[], share: number): number {
+  return values[Math.min(values.length - 1, Math.floor(share * values.length))] ?? Number.NaN;
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(4));
+}
