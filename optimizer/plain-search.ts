@@ -1,5 +1,5 @@
 import type { Binding } from "../domain/plan.ts";
-import { follow } from "./label.ts";
+import { follow, optionsOf } from "./label.ts";
 import { boundAt, boundFrame, mostFrom, type Prices } from "./label-bound.ts";
 import type { LabelOption, LabelProblem } from "./label-problem.ts";
 import { type LabelScope, labelScopeOf } from "./label-scope.ts";
@@ -62,11 +62,11 @@ function runnerUpOf(
   for (const [k, stage] of shape.loose.entries())
     for (const option of stage.options) {
       if (option.variant === best[k]?.variant) continue;
-      const choice = best.with(k, option);
-      const value = follow(problem, shape, choice)?.bound ?? -Infinity;
-      if (value <= objective) continue;
-      objective = value;
-      runnerUp = choice;
+      const label = follow(problem, shape, best.with(k, option));
+      if (!label || label.bound <= objective) continue;
+      objective = label.bound;
+      // With the replicas that these variants' rows need.
+      runnerUp = optionsOf(label);
     }
   return runnerUp && objective > -Infinity ? candidateOf(scope, runnerUp, objective) : null;
 }
