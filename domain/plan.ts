@@ -34,7 +34,8 @@ export const REASONS = [
 export type Reason = (typeof REASONS)[number];
 
 /** The constraint that the plan touches: with more of it the objective would be higher. */
-export type Binding = "slo" | "cores" | "cost" | "minAccuracy" | "maxReplicas" | "utilisation" | "none";
+export const BINDINGS = ["slo", "cores", "cost", "minAccuracy", "maxReplicas", "utilisation", "none"] as const;
+export type Binding = (typeof BINDINGS)[number];
 
 export interface StagePlan extends StageConfiguration {
   readonly stage: string;

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { CONDITION_TYPES } from "../control/board.ts";
 import type { ControlState } from "../control/control-state.ts";
 import { MAX_RATE_RPS } from "../domain/load.ts";
-import { REASONS } from "../domain/plan.ts";
+import { partsSchema as parts, planSchema as plan, reasonsSchema as reasons } from "../domain/plan-schema.ts";
 
 const count = z.int().min(0);
 const amount = z.number().min(0);
@@ -10,35 +10,7 @@ const time = z.number();
 const word = z.string().max(253);
 const text = z.string().max(10_000);
 const replicas = z.int().min(0).max(10_000);
-const share = z.number().min(0).max(1);
 const rate = z.number().min(0).max(MAX_RATE_RPS);
-const reasons = z.array(z.enum(REASONS)).max(REASONS.length);
-
-const parts = z
-  .array(z.object({ variant: word, batch: z.int().min(1), replicas, share: z.number().min(0) }))
-  .min(1)
-  .max(100);
-const stagePlans = z.array(z.object({ stage: word, parts, cores: amount, latencyMs: amount })).max(32);
-
-const plan = z.object({
-  feasible: z.boolean(),
-  rateRps: rate,
-  stages: stagePlans,
-  accuracy: share,
-  effectiveAccuracy: share,
-  cores: amount,
-  costPerHour: amount.nullable(),
-  latencyMs: amount,
-  objective: z.number(),
-  optimal: z.boolean(),
-  gap: amount,
-  shedRps: rate,
-  reasons,
-  binding: z.enum(["slo", "cores", "cost", "minAccuracy", "maxReplicas", "utilisation", "none"]),
-  runnerUp: z
-    .object({ stages: stagePlans, objective: z.number(), accuracy: share, cores: amount, latencyMs: amount })
-    .nullable(),
-});
 
 const assignment = z.object({
   version: z.object({ epoch: count, counter: count }),

@@ -14,7 +14,7 @@ function variscale(...args: string[]): {
 
 describe("variscale", () => {
   it("shows help with examples for every command", () => {
-    for (const command of ["up", "models prepare", "profile", "scaler", "gateway"]) {
+    for (const command of ["up", "models prepare", "profile", "scaler", "gateway", "plan", "explain"]) {
       const { status, stdout } = variscale(...command.split(" "), "--help");
       assert.equal(status, 0, command);
       assert.match(stdout, /Example:/, command);

@@ -1,0 +1,69 @@
+import { writeFileSync } from "node:fs";
+import { type Command, Option } from "commander";
+import { MAX_RATE_RPS } from "../../domain/load.ts";
+import { POLICY_NAMES } from "../../domain/policy-name.ts";
+import { collect, parseNumber, setOption, speedFactorOption } from "../options.ts";
+import type { PlanRequest } from "../plan/plan-request.ts";
+
+interface PlanFlags extends PlanRequest {
+  readonly output: "table" | "json";
+  readonly picture?: string;
+  readonly set: readonly string[];
+  readonly speedFactor?: number;
+}
+
+const EXAMPLES = `
+Example:
+  variscale plan pipelines/id-card --rps 8
+  variscale plan pipelines/id-card --rps 8 --policy fa2Low --output json > plan.json
+  variscale plan pipelines/id-card --rps 20 --current plan.json
+  variscale plan pipelines/id-card --rps 8 --picture front.svg
+
+It needs what \`variscale profile\` has measured. It ends with 0 where a plan meets every constraint, and with 3 otherwise.`;
+
+/** Exit code where no plan meets every constraint. */
+const INFEASIBLE = 3;
+
+export function addPlan(program: Command): void {
+  program
+    .command("plan <pipeline>")
+    .description("choose variant, batch and replicas of every stage for a load, prove it and say what more would cost")
+    .requiredOption("--rps <rate>", "requests a second", text => parseNumber(text, 0, MAX_RATE_RPS))
+    .addOption(new Option("--policy <policy>", "in the place of the file's").choices(POLICY_NAMES))
+    .option("--current <file>", "what is served now: a plan, or a configuration, as JSON")
+    .option("--pin <stage=variant>", "serve this variant; may be repeated", collect, [])
+    .option("--exclude <stage=variant>", "do not serve this variant; may be repeated", collect, [])
+    .option("--max-cores <n>", "of all replicas together", text => parseNumber(text, 0.001, 1e6))
+    .option("--machine-cores <n>", "all replicas share one machine with so many", text => parseNumber(text, 0.1, 1024))
+    .option("--min-accuracy <share>", "0 to 1", text => parseNumber(text, 0, 1))
+    .option("--picture <file>", "draw accuracy against cost at this load: .svg or .html")
+    .addOption(speedFactorOption())
+    .addOption(setOption())
+    .addOption(new Option("--output <format>", "of the plan").choices(["table", "json"]).default("table"))
+    .addHelpText("after", EXAMPLES)
+    .action(runPlan);
+}
+
+async function runPlan(path: string, flags: PlanFlags): Promise<void> {
+  const { readPipeline } = await import("../../runtime/read-pipeline.ts");
+  const { optimize } = await import("../../optimizer/optimize.ts");
+  const { problemFor } = await import("../plan/plan-request.ts");
+  const { set, speedFactor, picture, output } = flags;
+  const pipeline = readPipeline(path, speedFactor === undefined ? { set } : { set, speedFactor });
+  const problem = problemFor(pipeline, flags);
+  const plan = optimize(problem);
+  if (output === "json") process.stdout.write(`${JSON.stringify(plan, null, 2)}\n`);
+  else {
+    const { explain } = await import("../../optimizer/explain.ts");
+    const { formatExplanation, formatPlan, formatRunnerUp } = await import("../plan/format-plan.ts");
+    const parts = [formatPlan(plan), formatRunnerUp(plan, plan.runnerUp), formatExplanation(explain(problem, plan))];
+    process.stdout.write(`${parts.join("\n")}\n`);
+  }
+  if (picture !== undefined) {
+    const { paretoFront } = await import("../../optimizer/pareto.ts");
+    const { paretoPicture } = await import("../plan/pareto-picture.ts");
+    writeFileSync(picture, paretoPicture(problem, plan, paretoFront(problem), picture.endsWith(".html")));
+    process.stderr.write(`written to ${picture}\n`);
+  }
+  process.exitCode = plan.feasible ? 0 : INFEASIBLE;
+}

@@ -1,0 +1,133 @@
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import type { Configuration } from "../../domain/configuration.ts";
+import { VariscaleError } from "../../domain/errors.ts";
+import { formatIssue, issuesOf, nearest } from "../../domain/file-issue.ts";
+import { findStage, findVariant, type Pipeline, type Stage } from "../../domain/pipeline.ts";
+import { configurationOf, type Plan } from "../../domain/plan.ts";
+import { partsSchema, planSchema } from "../../domain/plan-schema.ts";
+import type { PolicyName } from "../../domain/policy-name.ts";
+import type { Problem } from "../../optimizer/problem.ts";
+
+/** What `variscale plan` is asked, as on its command line. */
+export interface PlanRequest {
+  readonly rps: number;
+  readonly policy?: PolicyName;
+  /** File with what is served now. */
+  readonly current?: string;
+  /** `stage=variant`. */
+  readonly pin: readonly string[];
+  /** `stage=variant`. */
+  readonly exclude: readonly string[];
+  readonly machineCores?: number;
+  readonly maxCores?: number;
+  readonly minAccuracy?: number;
+}
+
+/** A file larger than this is refused unread. */
+const MAX_CHARACTERS = 4 * 1024 * 1024;
+
+const configurationSchema = z.record(z.string(), z.object({ parts: partsSchema }));
+
+/**
+ * The problem that the optimiser is given for a request.
+ *
+ * @throws VariscaleError invalid_argument where something names what the pipeline does not have.
+ */
+export function problemFor(given: Pipeline, request: PlanRequest): Problem {
+  const { policy = given.objective.policy, minAccuracy, maxCores } = request;
+  const limits = { cores: maxCores ?? null, machineCores: request.machineCores ?? null };
+  const objective = { ...given.objective, policy, ...(minAccuracy === undefined ? {} : { minAccuracy }) };
+  const pipeline = { ...given, objective };
+  const excluded: Record<string, readonly string[]> = {};
+  for (const [stage, variant] of request.exclude.map(pair => pairOf(pipeline, "--exclude", pair)))
+    excluded[stage] = [...(excluded[stage] ?? []), variant];
+  return {
+    pipeline,
+    rateRps: request.rps,
+    current: request.current === undefined ? null : readCurrent(pipeline, request.current),
+    corrections: {},
+    excluded,
+    pins: request.pin.map(pair => {
+      const [stage, variant] = pairOf(pipeline, "--pin", pair);
+      return { stage, variant, batch: null, replicas: null };
+    }),
+    limits,
+    bounds: {},
+  };
+}
+
+/**
+ * Reads a plan that `variscale plan --output json` wrote.
+ *
+ * @throws VariscaleError not_found or invalid_argument.
+ */
+export function readPlan(path: string): Plan {
+  return parsed(path, readJson(path), planSchema);
+}
+
+/** Of a plan, or of a configuration: `{ "STAGE": { "parts": [{ "variant", "batch", "replicas", "share" }] } }`. */
+function readCurrent(pipeline: Pipeline, path: string): Configuration {
+  const value = readJson(path);
+  const isPlan = typeof value === "object" && value !== null && Array.isArray((value as { stages?: unknown }).stages);
+  const current = isPlan ? configurationOf(parsed(path, value, planSchema)) : parsed(path, value, configurationSchema);
+  for (const [name, { parts }] of Object.entries(current)) {
+    const stage = stageNamed(pipeline, path, name);
+    for (const { variant } of parts) checkVariant(stage, path, variant);
+  }
+  return current;
+}
+
+function readJson(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new VariscaleError("not_found", `${path} can't be read: ${VariscaleError.from(error).message}`, {
+      cause: error,
+    });
+  }
+  if (text.length > MAX_CHARACTERS)
+    throw new VariscaleError("invalid_argument", `${path}: has more than ${MAX_CHARACTERS} characters`);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new VariscaleError("invalid_argument", `${path} is not JSON: ${VariscaleError.from(error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+function parsed<T>(path: string, value: unknown, schema: z.ZodType<T>): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issues = issuesOf(result.error, value, []).map(issue => `  ${formatIssue(issue)}`);
+  throw new VariscaleError("invalid_argument", [`${path} is not valid:`, ...issues.slice(0, 20)].join("\n"));
+}
+
+function pairOf(pipeline: Pipeline, option: string, pair: string): [stage: string, variant: string] {
+  const at = pair.indexOf("=");
+  if (at < 1) throw new VariscaleError("invalid_argument", `${option} ${pair}: must be stage=variant`);
+  const stage = stageNamed(pipeline, option, pair.slice(0, at));
+  const variant = pair.slice(at + 1);
+  checkVariant(stage, option, variant);
+  return [stage.name, variant];
+}
+
+function stageNamed(pipeline: Pipeline, where: string, name: string): Stage {
+  const stage = findStage(pipeline, name);
+  const names = pipeline.stages.map(other => other.name);
+  if (!stage) throw unknownName(where, "stage", name, names);
+  return stage;
+}
+
+function checkVariant(stage: Stage, where: string, name: string): void {
+  const names = stage.variants.map(variant => variant.name);
+  if (!findVariant(stage, name)) throw unknownName(where, `variant of stage \`${stage.name}\``, name, names);
+}
+
+function unknownName(where: string, what: string, name: string, known: readonly string[]): VariscaleError {
+  const near = nearest(name, known);
+  const fix = near === null ? `Write one of: ${known.join(", ")}.` : `Did you mean \`${near}\`?`;
+  return new VariscaleError("invalid_argument", `${where}: there is no ${what} \`${name.slice(0, 80)}\`. ${fix}`);
+}

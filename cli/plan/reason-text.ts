@@ -1,0 +1,30 @@
+import type { Binding, Reason } from "../../domain/plan.ts";
+
+export const REASON_TEXT: Readonly<Record<Reason, string>> = {
+  optimal: "the best configuration for this load",
+  infeasible: "no configuration meets every constraint: this is the least bad one",
+  held_hysteresis: "the current configuration stays: another one gains less than a switch costs",
+  held_scale_down: "capacity is given back only when the load has stayed low for a while",
+  held_no_data: "the last plan stays: there is no usable load data",
+  floor_reactive: "the load as it is now is above the forecast, and is what was planned for",
+  capped_step: "replicas grow step by step",
+  capped_max_replicas: "a stage has as many replicas as it may have",
+  capped_cores: "all cores are used",
+  pinned: "an operator, or a switcher's admin endpoint, has pinned something",
+  quarantined: "a variant failed to load and is left out for a while",
+  guard: "the guard took lighter resident variants until replicas are ready",
+  make_before_break: "a change waits until what it needs is there",
+  actuation_stuck: "replicas that were asked for do not become ready",
+  hpa_tolerance: "the live HPA leaves small changes undone",
+  shadow: "shadow mode: nothing is done",
+};
+
+export const BINDING_TEXT: Readonly<Record<Binding, string>> = {
+  slo: "the latency SLO",
+  cores: "the limit on cores",
+  cost: "the limit on cost",
+  minAccuracy: "the least accuracy",
+  maxReplicas: "the most replicas of a stage",
+  utilisation: "the utilisation that a plan may use",
+  none: "nothing: more of any limit would not make it better",
+};

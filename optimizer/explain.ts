@@ -1,0 +1,114 @@
+import { type Configuration, mainPart, type Part, replicasOf } from "../domain/configuration.ts";
+import type { Objective } from "../domain/pipeline-schema.ts";
+import { configurationOf, type Plan, type StagePlan } from "../domain/plan.ts";
+import { evaluate } from "./evaluate.ts";
+import { optimize } from "./optimize.ts";
+import type { Problem } from "./problem.ts";
+
+/** What one step of something costs or gives: the best plan with it against the plan as it is. */
+export interface Price {
+  /**
+   * `accuracy`: one point more of it, at the least cost. `slo`: a tenth less of the time, at the least cost for the same accuracy.
+   * `load`: a tenth more of it. `cores`: one replica's worth less of them.
+   */
+  readonly of: "accuracy" | "slo" | "load" | "cores";
+  /** By how much it was changed: a share, ms, rps or cores. */
+  readonly step: number;
+  /** False: no plan has it, and the differences are those of the least bad one. */
+  readonly feasible: boolean;
+  readonly cores: number;
+  readonly replicas: number;
+  readonly accuracy: number;
+  readonly latencyMs: number;
+}
+
+/** What a stage serves otherwise than before. */
+export interface StageChange {
+  readonly stage: string;
+  readonly from: Part | null;
+  readonly to: Part | null;
+}
+
+export interface Explanation {
+  readonly prices: readonly Price[];
+  /** Against the problem's current configuration; empty where there is none. */
+  readonly changes: readonly StageChange[];
+  /** What the current configuration would give now; null: there is none. */
+  readonly current: Plan | null;
+}
+
+/** Why a plan is as it is: what a little more or less of each thing would cost, and what has changed and for what. */
+export function explain(problem: Problem, plan: Plan): Explanation {
+  const { current } = problem;
+  return {
+    prices: [accuracyPrice, sloPrice, loadPrice, coresPrice].flatMap(price => price(problem, plan)),
+    changes: current ? changesOf(current, plan) : [],
+    current: current && evaluate(problem, current),
+  };
+}
+
+const POINT = 0.01;
+const TENTH = 0.1;
+/** Cost decides; accuracy only between plans that cost the same. */
+const LEAST_COST: Objective["weights"] = { accuracy: 1e-6, cost: 1, batch: 1e-9, switch: 0 };
+/** Accuracies that are measured are compared with this much room. */
+const ROOM = 1e-9;
+
+function accuracyPrice(problem: Problem, plan: Plan): Price[] {
+  const minAccuracy = plan.accuracy + POINT;
+  if (minAccuracy > 1) return [];
+  return [priceOf("accuracy", POINT, plan, cheapest(problem, minAccuracy))];
+}
+
+function sloPrice(problem: Problem, plan: Plan): Price[] {
+  const { slo } = problem.pipeline;
+  const tight = { ...problem.pipeline, slo: { ...slo, latencyMs: (1 - TENTH) * slo.latencyMs } };
+  const other = cheapest({ ...problem, pipeline: tight }, plan.accuracy - ROOM);
+  return [priceOf("slo", -TENTH * slo.latencyMs, plan, other)];
+}
+
+function loadPrice(problem: Problem, plan: Plan): Price[] {
+  if (!(plan.rateRps > 0)) return [];
+  const rateRps = (1 + TENTH) * plan.rateRps;
+  return [priceOf("load", TENTH * plan.rateRps, plan, optimize({ ...problem, rateRps }))];
+}
+
+function coresPrice(problem: Problem, plan: Plan): Price[] {
+  const shapes = plan.stages.flatMap(stage => (replicasOf(stage) > 0 ? [stage.cores / replicasOf(stage)] : []));
+  if (shapes.length === 0) return [];
+  const step = Math.min(...shapes);
+  const objective = { ...problem.pipeline.objective, maxCores: Math.max(1e-9, plan.cores - step) };
+  const other = optimize({ ...problem, pipeline: { ...problem.pipeline, objective } });
+  return [priceOf("cores", -step, plan, other)];
+}
+
+/** The cheapest plan that is at least so accurate. */
+export function cheapest(problem: Problem, minAccuracy: number): Plan {
+  const objective = { ...problem.pipeline.objective, minAccuracy, weights: LEAST_COST };
+  return optimize({ ...problem, pipeline: { ...problem.pipeline, objective } });
+}
+
+function priceOf(of: Price["of"], step: number, plan: Plan, other: Plan): Price {
+  return {
+    of,
+    step,
+    feasible: other.feasible,
+    cores: other.cores - plan.cores,
+    replicas: allReplicas(other.stages) - allReplicas(plan.stages),
+    accuracy: other.accuracy - plan.accuracy,
+    latencyMs: other.latencyMs - plan.latencyMs,
+  };
+}
+
+function allReplicas(stages: readonly StagePlan[]): number {
+  return stages.reduce((sum, stage) => sum + replicasOf(stage), 0);
+}
+
+function changesOf(current: Configuration, plan: Plan): StageChange[] {
+  const goal = configurationOf(plan);
+  return plan.stages.flatMap(({ stage }) => {
+    const [before, after] = [current[stage], goal[stage]];
+    if (JSON.stringify(before?.parts) === JSON.stringify(after?.parts)) return [];
+    return [{ stage, from: (before && mainPart(before)) ?? null, to: (after && mainPart(after)) ?? null }];
+  });
+}

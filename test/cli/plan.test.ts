@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { decisionOfPlan, fetchDecision } from "../../cli/plan/decision.ts";
+import { formatDecision } from "../../cli/plan/format-decision.ts";
+import { planSchema } from "../../domain/plan-schema.ts";
+import { packageFolder } from "../../runtime/version.ts";
+import { RunningScaler } from "../scaler/support/running-scaler.ts";
+import { TestFolder } from "../support/switcher-harness.ts";
+import { writeTinyPipeline } from "./support/tiny-pipeline.ts";
+
+function variscale(...args: string[]) {
+  return spawnSync(process.execPath, [join(packageFolder, "dist/cli/main.js"), ...args], { encoding: "utf8" });
+}
+
+describe("variscale plan", function () {
+  this.timeout(60_000);
+  let folder: TestFolder;
+  let pipeline: string;
+
+  beforeEach(() => {
+    folder = new TestFolder();
+    pipeline = join(folder.path, "tiny");
+    mkdirSync(pipeline);
+    writeTinyPipeline(pipeline);
+  });
+  afterEach(() => folder.delete());
+
+  it("prints a plan as JSON with the fields that are promised, and 0 where it is feasible", () => {
+    const { status, stdout } = variscale("plan", pipeline, "--rps", "5", "--output", "json");
+    assert.equal(status, 0);
+    const plan = JSON.parse(stdout);
+    assert.ok(planSchema.safeParse(plan).success);
+    const promised =
+      "feasible stages accuracy effectiveAccuracy cores latencyMs objective optimal gap reasons binding runnerUp";
+    for (const field of promised.split(" ")) assert.ok(field in plan, field);
+    assert.deepEqual(Object.keys(plan.stages[0]), ["stage", "parts", "cores", "latencyMs"]);
+    assert.deepEqual(Object.keys(plan.stages[0].parts[0]), ["variant", "batch", "replicas", "share"]);
+  });
+
+  it("takes its own plan for what is served now, says what changes and what more would cost", () => {
+    const file = join(folder.path, "plan.json");
+    const pinned = ["--pin", "first=light", "--pin", "second=light", "--output", "json"];
+    writeFileSync(file, variscale("plan", pipeline, "--rps", "5", ...pinned).stdout);
+    const { status, stdout } = variscale("plan", pipeline, "--rps", "5", "--current", file);
+    assert.equal(status, 0);
+    assert.match(stdout, /proven best/);
+    assert.match(stdout, /- first: light × 1 → heavy × \d/);
+    assert.match(stdout, /- 1 point more of accuracy: /);
+    assert.match(stdout, /runner-up: /);
+    const explained = variscale("explain", file, "--pipeline", pipeline);
+    assert.equal(explained.status, 0, explained.stderr);
+    assert.match(explained.stdout, /an operator, or a switcher's admin endpoint, has pinned something/);
+    assert.match(explained.stdout, /1 point more of accuracy: accuracy \+\d/);
+  });
+
+  it("ends with 3 and the least bad plan where no plan meets every constraint", () => {
+    const { status, stdout } = variscale("plan", pipeline, "--rps", "100000");
+    assert.equal(status, 3);
+    assert.match(stdout, /NOT FEASIBLE at 1e\+5 rps|NOT FEASIBLE at 100000 rps/);
+    assert.match(stdout, /rps are shed/);
+  });
+
+  it("draws accuracy against cost, in one file that needs no other", () => {
+    for (const name of ["front.svg", "front.html"]) {
+      const file = join(folder.path, name);
+      assert.equal(variscale("plan", pipeline, "--rps", "150", "--picture", file).status, 0);
+      const text = readFileSync(file, "utf8");
+      assert.match(text, /<circle class="plan"/);
+      assert.ok((text.match(/<circle class="front"/g) ?? []).length >= 2);
+      assert.doesNotMatch(text, /(?:src|href)=|NaN|@import/);
+      assert.equal(text.startsWith(name.endsWith("svg") ? "<svg" : "<!doctype html>"), true);
+    }
+  });
+});
+
+describe("variscale explain --url", function () {
+  this.timeout(60_000);
+
+  it("explains the newest decision of a scaler, or the one that is named", async () => {
+    const running = await RunningScaler.start();
+    const url = running.url("");
+    try {
+      await assert.rejects(fetchDecision({ url, pipeline: null, decisionId: null }), /has no decision yet/);
+      await running.planFor(50);
+      const first = running.board?.decisionId ?? "";
+      await running.planFor(400);
+      const newest = await fetchDecision({ url, pipeline: null, decisionId: null });
+      assert.equal(newest.decisionId, running.board?.decisionId);
+      assert.deepEqual(newest.plan.stages, running.board?.plan?.stages);
+      assert.equal(newest.before !== null, true);
+      const named = await fetchDecision({ url: `${url}/`, pipeline: "shop/cards", decisionId: first });
+      assert.equal(named.decisionId, first);
+      assert.match(formatDecision(newest, null), /^decision d-\S+ of shop\/cards, .*\n[\s\S]*replicas:\n- detect: /);
+      await assert.rejects(fetchDecision({ url, pipeline: "shop/other", decisionId: null }), /no such pipeline/);
+      await assert.rejects(fetchDecision({ url, pipeline: "a/b/c", decisionId: null }), /must be namespace\/name/);
+      await assert.rejects(fetchDecision({ url, pipeline: null, decisionId: "d-0" }), /has no decision `d-0`/);
+      await assert.rejects(
+        fetchDecision({ url: running.url("/metrics"), pipeline: "x/y", decisionId: null }),
+        /no such pipeline|gave no answer|does not answer/,
+      );
+    } finally {
+      await running.close();
+    }
+    await assert.rejects(fetchDecision({ url, pipeline: "shop/cards", decisionId: null }), /does not answer/);
+  });
+
+  it("explains a plan that nothing else is known of", () => {
+    const plan = planSchema.parse(
+      JSON.parse(variscale("plan", join(packageFolder, "pipelines/id-card"), "--rps", "2", "--output", "json").stdout),
+    );
+    assert.match(formatDecision(decisionOfPlan(plan), null), /^stage +variant/);
+  });
+});

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { describe, it } from "mocha";
+import { configurationOf } from "../../domain/plan.ts";
+import { explain } from "../../optimizer/explain.ts";
+import { optimize } from "../../optimizer/optimize.ts";
+import { paretoFront } from "../../optimizer/pareto.ts";
+import { bruteForceFront } from "./brute-force.ts";
+import { pipelineOf, problemOf, type StageShape } from "./problems.ts";
+import { plainProblem, smallProblem } from "./random-problem.ts";
+
+/** One replica serves 75 rows per second with `light`, 37.5 with `middle`, 15 with `heavy`. */
+const stage: StageShape = {
+  name: "classify",
+  replicas: { min: 1, max: 20 },
+  variants: [
+    { name: "light", accuracy: 0.7, latencyMs: { 1: 10 } },
+    { name: "middle", accuracy: 0.8, latencyMs: { 1: 20 } },
+    { name: "heavy", accuracy: 0.85, latencyMs: { 1: 50 } },
+  ],
+};
+
+const weights = { accuracy: 1, cost: 0.01, batch: 1e-6, switch: 0 };
+
+describe("explain()", () => {
+  it("says what a point of accuracy, time, load and cores cost", () => {
+    const problem = problemOf(pipelineOf({ stages: [stage], objective: { weights } }), 140);
+    const plan = optimize(problem);
+    assert.equal(plan.stages[0]?.parts[0]?.variant, "middle");
+    const { prices } = explain(problem, plan);
+    const of = (name: string) => prices.find(price => price.of === name);
+    assert.equal(of("accuracy")?.feasible, true);
+    assert.equal(of("accuracy")?.cores, 10 - plan.cores);
+    assert.ok(Math.abs((of("accuracy")?.accuracy ?? 0) - 0.05) < 1e-12);
+    assert.equal(of("load")?.cores, 1);
+    assert.equal(of("cores")?.step, -1);
+    assert.ok((of("cores")?.accuracy ?? 0) < 0);
+    assert.equal(of("slo")?.cores, 0);
+  });
+
+  it("says that more accuracy is not to be had", () => {
+    const problem = problemOf(pipelineOf({ stages: [stage] }), 5);
+    const price = explain(problem, optimize(problem)).prices.find(({ of }) => of === "accuracy");
+    assert.equal(price?.feasible, false);
+  });
+
+  it("says what changes against what is served, and why it can't stay", () => {
+    const current = { classify: { parts: [{ variant: "heavy", batch: 1, replicas: 2, share: 1 }] } };
+    const problem = problemOf(pipelineOf({ stages: [stage], objective: { weights } }), 140, { current });
+    const { changes, current: kept } = explain(problem, optimize(problem));
+    assert.deepEqual(changes[0]?.from, current.classify.parts[0]);
+    assert.equal(changes[0]?.to?.variant, "middle");
+    assert.equal(kept?.feasible, false);
+    assert.equal(kept?.binding, "utilisation");
+    const same = configurationOf(optimize(problem));
+    assert.deepEqual(explain({ ...problem, current: same }, optimize({ ...problem, current: same })).changes, []);
+  });
+
+  it("has a finite answer for whatever problem", () => {
+    fc.assert(
+      fc.property(fc.oneof(smallProblem, plainProblem), problem => {
+        for (const price of explain(problem, optimize(problem)).prices)
+          for (const value of [price.step, price.cores, price.replicas, price.accuracy, price.latencyMs])
+            assert.ok(Number.isFinite(value), JSON.stringify(price));
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+describe("paretoFront()", () => {
+  it("has every plan that no other beats in cores and accuracy", () => {
+    let plans = 0;
+    fc.assert(
+      fc.property(smallProblem, given => {
+        const { minAccuracy: _, ...objective } = given.pipeline.objective;
+        const problem = { ...given, pipeline: { ...given.pipeline, objective } };
+        const front = paretoFront(problem);
+        const expected = bruteForceFront(problem);
+        plans += expected.length;
+        assert.equal(front.isWhole, true);
+        assert.deepEqual(
+          front.plans.map(({ cores, accuracy }) => [cores.toFixed(6), accuracy.toFixed(6)]),
+          expected.map(({ cores, accuracy }) => [cores.toFixed(6), accuracy.toFixed(6)]),
+        );
+      }),
+      { numRuns: 300 },
+    );
+    assert.ok(plans > 120, `${plans}`);
+  });
+});
