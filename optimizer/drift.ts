@@ -1,0 +1,86 @@
+import { betaQuantile } from "./beta-distribution.ts";
+
+/** What is known of a variant's accuracy as it is now. */
+export interface Evidence {
+  /** Measured offline. */
+  readonly offline: number;
+  /** Labelled feedback, older items counting less: how many there were, and how many of them were right. */
+  readonly items: number;
+  readonly right: number;
+  /** Estimate without labels from recent outputs (`thresholdAccuracy`), from so many of them; null: there is none. */
+  readonly unlabelled: { readonly accuracy: number; readonly outputs: number } | null;
+  /** What the estimate without labels says on the data that `offline` was measured on: how far it can be trusted. */
+  readonly unlabelledOffline: number;
+  /** Share of outputs that break an assertion now, above what it was offline. */
+  readonly moreAssertions: number;
+}
+
+export interface DriftAdjusted {
+  readonly accuracy: number;
+  /** Is below the accuracy with a chance of 0.9: what decisions should rest on. */
+  readonly least: number;
+}
+
+/** How much each kind of evidence counts, in labelled items. */
+export interface Trust {
+  readonly offline: number;
+  readonly unlabelledMost: number;
+  readonly perOutput: number;
+  /** An estimate without labels that was this far off offline is not believed at all. */
+  readonly unlabelledError: number;
+  /** Accuracy that is lost for each share of outputs that breaks assertions. */
+  readonly perAssertion: number;
+}
+
+export const TRUST: Trust = { offline: 50, unlabelledMost: 200, perOutput: 0.1, unlabelledError: 0.1, perAssertion: 1 };
+
+/**
+ * Accuracy of a variant under drift: what was measured offline, the estimate without labels and labelled feedback, each with its
+ * weight, less what assertions say. Assumes that confidence still ranks errors; where the meaning of labels changes only feedback
+ * shows it, which is why offline evidence never counts for nothing.
+ */
+export function driftAdjusted(evidence: Evidence, trust: Trust = TRUST): DriftAdjusted {
+  const { offline, items, right, unlabelled, unlabelledOffline, moreAssertions } = evidence;
+  const quality = Math.max(0, 1 - Math.abs(unlabelledOffline - offline) / trust.unlabelledError);
+  const counted = unlabelled
+    ? Math.min(trust.unlabelledMost, trust.perOutput * Math.max(0, unlabelled.outputs)) * quality
+    : 0;
+  const weight = trust.offline + counted + Math.max(0, items);
+  const sum =
+    trust.offline * offline + counted * (unlabelled?.accuracy ?? 0) + Math.min(Math.max(0, items), Math.max(0, right));
+  const kept = Math.min(1, Math.max(0, 1 - trust.perAssertion * Math.max(0, moreAssertions)));
+  const accuracy = Math.min(1, Math.max(0, (sum / weight) * kept));
+  return { accuracy, least: betaQuantile(0.1, 1e-9 + accuracy * weight, 1e-9 + (1 - accuracy) * weight) };
+}
+
+/**
+ * Accuracy of a variant that is not served, moved by the drift of the one that is: σ(logit(offline) + τ·Δ). Without it a number that
+ * is merely old would look better than one that is known to have fallen, and plans would flee to it.
+ */
+export function transferredAccuracy(offline: number, servedOffline: number, servedNow: number, share = 0.7): number {
+  const drift = logit(servedNow) - logit(servedOffline);
+  return 1 / (1 + Math.exp(-(logit(offline) + share * drift)));
+}
+
+/**
+ * Threshold of confidence of ATC (Garg et al., ICLR 2022): as many outputs of labelled data are below it as are wrong. The share of
+ * later outputs at or above it is the estimate of accuracy, and a counter is all that a switcher has to report.
+ */
+export function confidenceThreshold(
+  outputs: readonly { readonly confidence: number; readonly right: boolean }[],
+): number {
+  const sorted = outputs.map(({ confidence }) => confidence).sort((a, b) => a - b);
+  const wrong = outputs.filter(({ right }) => !right).length;
+  return sorted[Math.min(wrong, sorted.length - 1)] ?? 0;
+}
+
+/** ATC's estimate: the share of confidences at or above the threshold; null without any. */
+export function thresholdAccuracy(confidences: readonly number[], threshold: number): number | null {
+  if (confidences.length === 0) return null;
+  return confidences.filter(confidence => confidence >= threshold).length / confidences.length;
+}
+
+function logit(share: number): number {
+  const inside = Math.min(1 - 1e-6, Math.max(1e-6, share));
+  return Math.log(inside / (1 - inside));
+}

@@ -1,0 +1,61 @@
+import { normalCdf, normalDensity, normalQuantile } from "./normal-distribution.ts";
+
+/**
+ * Between which shares of items all stages are right, whatever the dependence of their errors (Fréchet): from
+ * max(0, Σ a − (S − 1)) to min a. Holds only for accuracies of the same items and the same event: for how often each stage is right
+ * in the running pipeline, not for its accuracy on inputs that others prepared.
+ */
+export function frechetBounds(accuracies: readonly number[]): readonly [least: number, most: number] {
+  const wrong = accuracies.reduce((sum, accuracy) => sum + 1 - accuracy, 0);
+  return [Math.max(0, 1 - wrong), Math.min(1, ...accuracies)];
+}
+
+/**
+ * Share of items that two stages are both right on, when the correlation of right and wrong is `correlation`:
+ * a·b + ρ·√(a(1−a)b(1−b)), inside Fréchet's bounds. Above the product where hard items fail in both; below it where an error of the
+ * first makes the second fail.
+ */
+export function pairAccuracy(a: number, b: number, correlation: number): number {
+  const [least, most] = frechetBounds([a, b]);
+  return Math.min(most, Math.max(least, a * b + correlation * Math.sqrt(a * (1 - a) * b * (1 - b))));
+}
+
+/**
+ * Share of items that all stages are right on when what makes items hard is common to them: one-factor Gaussian copula,
+ * ∫ Π Φ((Φ⁻¹(a_s) − √ρ·z)/√(1 − ρ)) φ(z) dz. ρ = 0: the product; ρ = 1: the least accurate stage decides.
+ */
+export function commonCauseAccuracy(accuracies: readonly number[], correlation: number): number {
+  return overDifficulty(accuracies, correlation, right => right.reduce((product, chance) => product * chance, 1));
+}
+
+/** Mean over the common difficulty of items of a function of how likely each of several is right on such an item. */
+export function overDifficulty(
+  accuracies: readonly number[],
+  correlation: number,
+  of: (right: readonly number[]) => number,
+): number {
+  const rho = Math.min(1 - 1e-9, Math.max(0, correlation || 0));
+  if (rho === 0) return of(accuracies);
+  const levels = accuracies.map(normalQuantile);
+  let sum = 0;
+  let weights = 0;
+  for (let i = 0; i <= POINTS; i++) {
+    const z = -RANGE + (2 * RANGE * i) / POINTS;
+    const weight = normalDensity(z) * (i === 0 || i === POINTS ? 1 : i % 2 === 1 ? 4 : 2);
+    sum += weight * of(levels.map(level => normalCdf((level - Math.sqrt(rho) * z) / Math.sqrt(1 - rho))));
+    weights += weight;
+  }
+  return sum / weights;
+}
+
+/** Simpson's rule between ±8 standard deviations. */
+const POINTS = 400;
+const RANGE = 8;
+
+/**
+ * Accuracy of a stage on right inputs from a labelled sample: (k + ν·p) / (n + ν), with the product rule's p as the prior's mean and
+ * ν items' worth of trust in it. κ = this over the stage's own accuracy is how well two variants go together.
+ */
+export function conditionalAccuracy(right: number, items: number, prior: number, trust = 30): number {
+  return (right + trust * prior) / (items + trust);
+}

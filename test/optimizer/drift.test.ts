@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { describe, it } from "mocha";
+import { seededRandom } from "../../load/seeded-random.ts";
+import {
+  confidenceThreshold,
+  driftAdjusted,
+  type Evidence,
+  thresholdAccuracy,
+  transferredAccuracy,
+} from "../../optimizer/drift.ts";
+
+const nothing: Evidence = {
+  offline: 0.9,
+  items: 0,
+  right: 0,
+  unlabelled: null,
+  unlabelledOffline: 0.9,
+  moreAssertions: 0,
+};
+
+describe("driftAdjusted()", () => {
+  it("is what was measured offline until there is something else", () => {
+    const { accuracy, least } = driftAdjusted(nothing);
+    assert.ok(Math.abs(accuracy - 0.9) < 1e-12);
+    assert.ok(least < accuracy && least > 0.8);
+  });
+
+  it("follows labels, and is surer the more there are", () => {
+    const few = driftAdjusted({ ...nothing, items: 50, right: 25 });
+    const many = driftAdjusted({ ...nothing, items: 5_000, right: 2_500 });
+    assert.ok(Math.abs(few.accuracy - 0.7) < 1e-12);
+    assert.ok(Math.abs(many.accuracy - 0.5) < 0.005);
+    assert.ok(many.accuracy - many.least < few.accuracy - few.least);
+  });
+
+  it("believes estimates without labels only as far as they were right offline", () => {
+    const unlabelled = { accuracy: 0.6, outputs: 100_000 };
+    const trusted = driftAdjusted({ ...nothing, unlabelled });
+    const doubted = driftAdjusted({ ...nothing, unlabelled, unlabelledOffline: 0.85 });
+    const refused = driftAdjusted({ ...nothing, unlabelled, unlabelledOffline: 0.7 });
+    assert.ok(Math.abs(trusted.accuracy - (50 * 0.9 + 200 * 0.6) / 250) < 1e-12);
+    assert.ok(trusted.accuracy < doubted.accuracy && doubted.accuracy < refused.accuracy);
+    assert.ok(Math.abs(refused.accuracy - 0.9) < 1e-12);
+  });
+
+  it("takes off what assertions say", () => {
+    assert.ok(Math.abs(driftAdjusted({ ...nothing, moreAssertions: 0.1 }).accuracy - 0.81) < 1e-12);
+  });
+
+  it("is a share for whatever evidence", () => {
+    const number = fc.oneof(fc.double({ min: -10, max: 1e9, noNaN: true }), fc.constantFrom(0, 1));
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        number,
+        number,
+        number,
+        number,
+        (offline, items, right, outputs, more) => {
+          const unlabelled = { accuracy: 0.5, outputs };
+          const { accuracy, least } = driftAdjusted({
+            offline,
+            items,
+            right,
+            unlabelled,
+            unlabelledOffline: offline,
+            moreAssertions: more,
+          });
+          assert.ok(accuracy >= 0 && accuracy <= 1 && least >= 0 && least <= accuracy + 1e-6, `${accuracy} ${least}`);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe("transferredAccuracy()", () => {
+  it("moves a variant that is not served by the drift of the one that is, so that plans do not flee to old numbers", () => {
+    assert.ok(Math.abs(transferredAccuracy(0.85, 0.9, 0.9) - 0.85) < 1e-12);
+    const moved = transferredAccuracy(0.85, 0.9, 0.6);
+    assert.ok(moved < 0.85 && moved > 0.45, `${moved}`);
+    assert.ok(transferredAccuracy(0.85, 0.9, 0.6) < transferredAccuracy(0.85, 0.9, 0.8));
+  });
+});
+
+describe("thresholdAccuracy()", () => {
+  it("finds the accuracy of shifted data without its labels, where confidence still ranks errors", () => {
+    const random = seededRandom(11);
+    // Confident outputs are right, others wrong, and few are in between.
+    const draw = (power: number) =>
+      Array.from({ length: 50_000 }, () => {
+        const confidence = random() ** power;
+        return { confidence, right: random() < 1 / (1 + Math.exp(20 * (0.6 - confidence))) };
+      });
+    const accuracyOf = (outputs: ReturnType<typeof draw>) =>
+      outputs.filter(({ right }) => right).length / outputs.length;
+    const before = draw(0.2);
+    const threshold = confidenceThreshold(before);
+    const estimate = (outputs: ReturnType<typeof draw>) =>
+      thresholdAccuracy(
+        outputs.map(({ confidence }) => confidence),
+        threshold,
+      ) ?? -1;
+    assert.ok(Math.abs(estimate(before) - accuracyOf(before)) < 0.001);
+    const drifted = draw(0.35);
+    const lost = accuracyOf(before) - accuracyOf(drifted);
+    assert.ok(lost > 0.08);
+    assert.ok(
+      Math.abs(estimate(drifted) - accuracyOf(drifted)) < lost / 3,
+      `${estimate(drifted)} ${accuracyOf(drifted)}`,
+    );
+  });
+
+  it("has no estimate without outputs", () => {
+    assert.equal(thresholdAccuracy([], 0.5), null);
+  });
+});
