@@ -26,6 +26,8 @@ export interface AccuracyModel {
   of(variants: readonly string[]): number;
   /** No combination that starts with `prefix` and goes on with the model's variants is more accurate. */
   most(prefix: readonly string[]): number;
+  /** No combination that has this variant in this stage is more accurate. */
+  mostWith(stage: number, variant: string): number;
   /** Accuracy before the first stage; with `step` through all stages it is that of a combination that was not measured. */
   readonly start: number;
   step(stage: number, variant: string): AccuracyStep;
@@ -83,7 +85,16 @@ function buildModel(pipeline: Pipeline): AccuracyModel {
       const { slope, offset } = steps[s]?.get(variant) ?? UNKNOWN;
       return slope * value + offset;
     }, start);
+  const first = after[0] ?? UNKNOWN;
+  const best = steps.map(stage => Math.max(0, ...[...stage.values()].map(({ slope, offset }) => slope + offset)));
+  const measured = measuredByVariant(pipeline);
   return {
+    mostWith: (stage, variant) => {
+      const { slope, offset } = steps[stage]?.get(variant) ?? UNKNOWN;
+      const share = start === 1 ? (slope + offset) / Math.max(slope + offset, best[stage] ?? 1) : 1;
+      const stepped = (first.slope * start + first.offset) * (first.offset > 0 ? 1 : share);
+      return Math.max(measured.get(`${stage}/${variant}`) ?? 0, stepped);
+    },
     start,
     step: (stage, variant) => steps[stage]?.get(variant) ?? UNKNOWN,
     isMeasured: prefix => descend(root, prefix) !== undefined && root.measured > 0,
@@ -153,6 +164,18 @@ function measuredTree(pipeline: Pipeline): Node {
     }
   }
   return root;
+}
+
+/** The most accurate measured combination that has a variant in a stage. */
+function measuredByVariant({ stages, accuracy }: Pipeline): ReadonlyMap<string, number> {
+  const most = new Map<string, number>();
+  if (accuracy.method !== "table") return most;
+  for (const { variants, accuracy: share } of accuracy.combinations)
+    for (const [s, { name }] of stages.entries()) {
+      const key = `${s}/${variants[name]}`;
+      most.set(key, Math.max(share, most.get(key) ?? 0));
+    }
+  return most;
 }
 
 function childOf(node: Node, name: string): Node {

@@ -83,7 +83,7 @@ function slowestOf(times: readonly Distribution[], stepMs: number, cells: number
   return { constantMs, cumulative };
 }
 
-const QUANTILE_CELLS = 128;
+const QUANTILE_CELLS = 64;
 const LONGEST_MS = 1e15;
 
 /** Latency that is not exceeded with chance `quantile`, from a grid as fine as the latency is short; finite. */

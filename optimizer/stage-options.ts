@@ -28,19 +28,35 @@ const EXTRA_REPLICAS = 4;
 /** More replicas are not tried when no more than this share of the requests that may be late wait at all. */
 const WAIT_PART = 0.2;
 
-/** `rows`: rows of one request at this stage. An empty list: more replicas are needed than allowed. */
-export function stageOptions(scope: Scope, stage: ScopeStage, variant: ScopeVariant, rows: number): OptionList {
-  const all = allOptions(scope, stage, variant, rows);
+/**
+ * `rows`: rows of one request at this stage. An empty list: more replicas are needed than allowed, or all take more than
+ * `mostPrice`.
+ */
+export function stageOptions(
+  scope: Scope,
+  stage: ScopeStage,
+  variant: ScopeVariant,
+  rows: number,
+  mostPrice: number,
+): OptionList {
+  const all = allOptions(scope, stage, variant, rows, mostPrice);
   return { ...listOf(scope, all), size: all.length };
 }
 
 /** Every option that the search chooses from, those that others beat included. */
-export function allOptions(scope: Scope, stage: ScopeStage, variant: ScopeVariant, rows: number): Option[] {
+export function allOptions(
+  scope: Scope,
+  stage: ScopeStage,
+  variant: ScopeVariant,
+  rows: number,
+  mostPrice = Infinity,
+): Option[] {
   return variant.batches.flatMap(batch => {
     const counts = replicaCounts(scope, stage, variant, rows, batch);
     const options: Option[] = [];
     const fewWait = WAIT_PART * (1 - scope.problem.pipeline.slo.quantile);
     for (const replicas of counts) {
+      if (priceOf(scope, variant, batch, replicas) > mostPrice) break;
       const latency = latencyOf(scope, variant, { rows, batch, replicas });
       options.push(optionOf(scope, stage, variant, { rows, batch, replicas }, latency));
       if (latency.waitShare <= fewWait && replicas * batch >= rows) break;
@@ -56,7 +72,6 @@ function optionOf(
   choice: Choice,
   latency: StageLatency,
 ): Option {
-  const { weights } = scope.problem.pipeline.objective;
   const cores = choice.replicas * variant.cores;
   const msPerRow = variant.service.meanMs(choice.batch) / choice.batch;
   return {
@@ -65,10 +80,15 @@ function optionOf(
     cores,
     costPerHour: choice.replicas * (stage.stage.costPerHour ?? 0),
     workCores: (scope.rateRps / 1000) * choice.rows * msPerRow * variant.cores,
-    price: weights.cost * cores + weights.batch * choice.batch,
+    price: priceOf(scope, variant, choice.batch, choice.replicas),
     constantMs: latency.constantMs,
     cumulative: cumulativeOf(latency, scope.stepMs, entriesFor(scope.stepMs, scope.sloMs - latency.constantMs) - 1),
   };
+}
+
+function priceOf(scope: Scope, variant: ScopeVariant, batch: number, replicas: number): number {
+  const { weights } = scope.problem.pipeline.objective;
+  return weights.cost * (replicas * variant.cores) + weights.batch * batch;
 }
 
 /** Fewest replicas that serve the rows within the objective's utilisation. */

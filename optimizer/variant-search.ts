@@ -4,7 +4,7 @@ import { highest, searchGraph } from "./graph-search.ts";
 import { searchReplicas } from "./replica-search.ts";
 import { fanOutAt, rowsAt, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
 import { EFFORT, type SearchResult, type SearchState, startSearch } from "./search-state.ts";
-import { neededReplicas, type OptionList, stageOptions } from "./stage-options.ts";
+import { fewestReplicas, neededReplicas, type OptionList, stageOptions } from "./stage-options.ts";
 import { NOTHING, plus, SLACK, sumsFromEnd, type Totals } from "./totals.ts";
 import { type Cumulative, chanceWithin, convolve, entriesFor } from "./wait-distribution.ts";
 
@@ -93,7 +93,7 @@ function branchesOf(search: Search, node: Node, stage: ScopeStage, index: number
   const rows = [...node.rows, rowsHere];
   const branches = stage.variants.map(variant => {
     const variants = [...node.variants, variant.name];
-    const replicas = fewestReplicas(scope, stage, rowsHere, variant.capacity);
+    const replicas = leastReplicas(scope, stage, rowsHere, variant.capacity);
     const price = weights.cost * replicas * variant.cores + weights.batch * Math.min(...variant.batches);
     const isSwitch = stage.currentVariant !== null && stage.currentVariant !== variant.name;
     const switchPrice = node.switchPrice + (isSwitch ? weights.switch : 0);
@@ -103,7 +103,7 @@ function branchesOf(search: Search, node: Node, stage: ScopeStage, index: number
   return branches.sort((a, b) => b.bound - a.bound);
 }
 
-function fewestReplicas(scope: Scope, stage: ScopeStage, rows: number, capacity: number): number {
+function leastReplicas(scope: Scope, stage: ScopeStage, rows: number, capacity: number): number {
   return stage.pinnedReplicas ?? Math.max(stage.minReplicas, neededReplicas(scope, rows, capacity));
 }
 
@@ -113,7 +113,9 @@ function childOf(search: Search, node: Node, stage: ScopeStage, index: number, b
   const after = rest[index + 1];
   const list = optionsOf(search, stage, index, branch);
   if (!after || list.options.length === 0) {
-    state.reject(stage.pinnedReplicas === null ? "maxReplicas" : "utilisation", branch.bound);
+    // Options that take more than they could be worth are no sign of a limit.
+    const isShort = fewestReplicas(scope, stage, branch.rows[index] ?? 0, branch.variant.capacity) === null;
+    if (isShort) state.reject(stage.pinnedReplicas === null ? "maxReplicas" : "utilisation", branch.bound);
     return null;
   }
   const least = plus(node.least, list.least);
@@ -157,11 +159,21 @@ function optionsOf(search: Search, stage: ScopeStage, index: number, branch: Bra
   const key = `${index}/${branch.variant.name}/${rows}`;
   const known = search.lists.get(key);
   if (known) return known;
-  const list = stageOptions(search.scope, stage, branch.variant, rows);
+  const list = stageOptions(search.scope, stage, branch.variant, rows, mostPrice(search, index, branch.variant));
   search.state.spend(EFFORT.option * list.size);
   search.lists.set(key, list);
   return list;
 }
+
+/** What an option may take so that some plan with it can still change the result. */
+function mostPrice({ scope, state, rest }: Search, index: number, variant: ScopeVariant): number {
+  const worth = scope.problem.pipeline.objective.weights.accuracy * scope.accuracy.mostWith(index, variant.name);
+  const others = (rest[0]?.price ?? 0) - (rest[index]?.price ?? 0) + (rest[index + 1]?.price ?? 0);
+  return worth - others - state.threshold(null) + ROUNDING;
+}
+
+/** Sums of prices in different orders differ by less. */
+const ROUNDING = 1e-9;
 
 function visitCombination(given: Search, node: Node): void {
   const { scope, state } = given;
@@ -181,7 +193,7 @@ function restOf(scope: Scope): Totals[] {
     scope.stages.map((stage, index) => {
       const rowsHere = rows[index] ?? 0;
       const batch = Math.min(...stage.variants.flatMap(variant => variant.batches));
-      const replicas = stage.variants.map(variant => fewestReplicas(scope, stage, rowsHere, variant.capacity));
+      const replicas = stage.variants.map(variant => leastReplicas(scope, stage, rowsHere, variant.capacity));
       const cores = Math.min(...stage.variants.map((variant, v) => (replicas[v] ?? 0) * variant.cores));
       const workOfRow = Math.min(...stage.variants.map(variant => variant.cores / variant.capacity));
       return {
