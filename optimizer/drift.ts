@@ -32,7 +32,7 @@ export interface Trust {
   readonly perAssertion: number;
 }
 
-export const TRUST: Trust = { offline: 50, unlabelledMost: 200, perOutput: 0.1, unlabelledError: 0.1, perAssertion: 1 };
+const TRUST: Trust = { offline: 50, unlabelledMost: 200, perOutput: 0.1, unlabelledError: 0.1, perAssertion: 1 };
 
 /**
  * Accuracy of a variant under drift: what was measured offline, the estimate without labels and labelled feedback, each with its
