@@ -1,20 +1,27 @@
 import { decodeRate, encodeRate, NO_RATE } from "./rate-code.ts";
 import type { WindowSum } from "./window-sum.ts";
 
+/** Room that there is at first; it is doubled when it is full. */
+const FIRST_ROOM = 64;
+
 /**
- * Mean and highest rate of the last `length` cells of `cellSeconds` seconds, 4 bytes a cell. Cell k is that of the seconds up to
- * k · cellSeconds; what is missing is NaN.
+ * Mean and highest rate of the last `length` cells of `cellSeconds` seconds, 4 bytes a cell; there is room for more of them as they
+ * come. Cell k is that of the seconds up to k · cellSeconds; what is missing is NaN.
  */
 export class CellRing {
   readonly cellSeconds: number;
-  readonly #means: Uint16Array;
-  readonly #highest: Uint16Array;
+  readonly #length: number;
+  #means: Uint16Array;
+  #highest: Uint16Array;
+  /** The oldest cell that was set and is kept; +∞ when there is none. */
+  #first = Number.POSITIVE_INFINITY;
   #newest = Number.NEGATIVE_INFINITY;
 
   constructor(cellSeconds: number, length: number) {
     this.cellSeconds = cellSeconds;
-    this.#means = new Uint16Array(length);
-    this.#highest = new Uint16Array(length);
+    this.#length = length;
+    this.#means = new Uint16Array(Math.min(length, FIRST_ROOM));
+    this.#highest = new Uint16Array(this.#means.length);
   }
 
   /** The number of the newest cell; −∞ when there is none. */
@@ -22,9 +29,9 @@ export class CellRing {
     return this.#newest;
   }
 
-  /** The number of the oldest cell that there is room for. */
+  /** The number of the oldest cell that is kept. */
   get oldest(): number {
-    return this.#newest - this.#means.length + 1;
+    return this.#newest - this.#length + 1;
   }
 
   meanAt(cell: number): number {
@@ -37,11 +44,14 @@ export class CellRing {
 
   /** Cells between the newest so far and this one are missing. */
   set(cell: number, meanRps: number, highestRps: number): void {
-    if (cell <= this.#newest - this.#means.length) return;
-    const skipped = Math.min(cell - this.#newest - 1, this.#means.length);
-    for (let k = cell - skipped; k < cell; k++) this.#write(k, NO_RATE, NO_RATE);
+    if (cell < this.oldest) return;
+    const [first, newest] = [this.#first, this.#newest];
+    this.#newest = Math.max(newest, cell);
+    this.#first = newest < this.oldest ? cell : Math.max(Math.min(first, cell), this.oldest);
+    this.#makeRoom(first, newest);
+    const [from, to] = cell > newest ? [Math.max(newest + 1, this.#first), cell] : [cell + 1, first];
+    for (let k = from; k < to; k++) this.#write(k, NO_RATE, NO_RATE);
     this.#write(cell, encodeRate(meanRps), encodeRate(highestRps));
-    this.#newest = Math.max(this.#newest, cell);
   }
 
   /** Cells up to this one are missing unless they are known. */
@@ -52,7 +62,7 @@ export class CellRing {
   /** Adds the cells that the seconds `from` to `to` touch, and of them what `window` is made of. */
   collect(window: WindowSum, from: number, to: number): void {
     const length = this.#means.length;
-    const first = Math.max(Math.ceil(from / this.cellSeconds), this.oldest);
+    const first = Math.max(Math.ceil(from / this.cellSeconds), this.#first);
     const last = Math.min(Math.ceil(to / this.cellSeconds), this.#newest);
     for (let k = first, slot = this.#slot(first); k <= last; k++, slot = slot + 1 === length ? 0 : slot + 1) {
       const end = k * this.cellSeconds;
@@ -63,7 +73,21 @@ export class CellRing {
   }
 
   #isKept(cell: number): boolean {
-    return cell <= this.#newest && cell >= this.oldest;
+    return cell <= this.#newest && cell >= this.#first;
+  }
+
+  /** Of the cells so far, `first` to `newest`, those that are kept have their places in the larger ring. */
+  #makeRoom(first: number, newest: number): void {
+    const cells = this.#newest - this.#first + 1;
+    const [means, highest] = [this.#means, this.#highest];
+    const room = means.length;
+    if (cells <= room) return;
+    this.#means = new Uint16Array(Math.min(this.#length, Math.max(2 * room, cells)));
+    this.#highest = new Uint16Array(this.#means.length);
+    for (let k = Math.max(first, this.#first); k <= newest; k++) {
+      const slot = slotOf(k, room);
+      this.#write(k, means[slot] as number, highest[slot] as number);
+    }
   }
 
   #write(cell: number, mean: number, highest: number): void {
@@ -73,7 +97,11 @@ export class CellRing {
   }
 
   #slot(cell: number): number {
-    const rest = cell % this.#means.length;
-    return rest < 0 ? rest + this.#means.length : rest;
+    return slotOf(cell, this.#means.length);
   }
+}
+
+function slotOf(cell: number, room: number): number {
+  const rest = cell % room;
+  return rest < 0 ? rest + room : rest;
 }
