@@ -57,11 +57,7 @@ describe("the chart, installed by Helm", () => {
     scaler = await startScaler();
     await scaler.until(async () => (await read().catch(() => null))?.board?.plan?.feasible === true, "a plan");
     for (const name of STAGES)
-      await until(
-        async () => (await Target.of(theCluster(), NAMESPACE, name).hpa()) !== null,
-        `an HPA for ${name}`,
-        120_000,
-      );
+      await until(async () => (await Target.of(theCluster(), NAMESPACE, name).hpa()) !== null, `an HPA for ${name}`);
     for (const replicas of [7, 8, 3]) {
       await pin("detection", replicas);
       await detection.expectReplicas(replicas, 2, Date.now());
@@ -87,7 +83,7 @@ describe("the chart, installed by Helm", () => {
       left = await objectsLeft();
       return left.length === 0;
     };
-    await until(isEmpty, "nothing is left", 120_000).catch(error => assert.fail(`${error}: ${left.join(", ")}`));
+    await until(isEmpty, "nothing is left").catch(error => assert.fail(`${error}: ${left.join(", ")}`));
   });
 });
 

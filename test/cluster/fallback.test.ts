@@ -58,7 +58,7 @@ describe("KEDA's fallback to zero replicas", () => {
     const kept = await create("kept", { replicas: 1, behavior: "currentReplicasIfHigher" });
     const lost = await create("lost", { replicas: 0 });
     try {
-      await until(async () => (await lost.replicas()) === 0, "the erring stage is at zero", 120_000);
+      await until(async () => (await lost.replicas()) === 0, "the erring stage is at zero");
       assert.equal(await kept.replicas(), 4);
       await kept.expectHeld(4, 2);
       const findings = await findingsIn("fallback");

@@ -71,7 +71,7 @@ describe("triggers and their metadata", () => {
     await until(async () => (await metricsOf(two)).length === 1, "KEDA drops the metric of the scaler that is down");
     other.program.start();
     await other.untilPlanned();
-    await until(async () => (await metricsOf(two)).length === 2, "the metric is there again", 120_000);
+    await until(async () => (await metricsOf(two)).length === 2, "the metric is there again");
     assert.deepEqual(await metricsOf(two), names);
   });
 
@@ -87,7 +87,7 @@ describe("triggers and their metadata", () => {
     await poisoned.expectHeld(4, 3);
     other.program.start();
     await other.untilPlanned();
-    await until(async () => (await poisoned.replicas()) === 2, "two replicas", 120_000);
+    await until(async () => (await poisoned.replicas()) === 2, "two replicas");
   });
 
   it("T20: is refused where TLS keys are in the trigger's metadata, with the reason", async () => {

@@ -58,7 +58,7 @@ export class Program {
   readonly log = (): string => readFileSync(this.#options.logFile, "utf8");
 
   /** Waits for a condition; fails with the end of the log when the process ends before. */
-  async until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 60_000): Promise<void> {
+  async until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 180_000): Promise<void> {
     const orEnded = async () => !this.isRunning || (await condition());
     try {
       await until(orEnded, `${this.name}: ${what}`, timeoutMs);

@@ -103,7 +103,7 @@ export class ScalerProcess {
   }
 
   /** Waits until KEDA is told this many replicas. Gives the time of it, ms since 1970. */
-  async untilTold(pipeline: ClusterPipeline, stage: string, replicas: number, timeoutMs = 60_000): Promise<number> {
+  async untilTold(pipeline: ClusterPipeline, stage: string, replicas: number, timeoutMs = 180_000): Promise<number> {
     const path = pathOf(pipeline);
     await this.program.until(
       async () => {

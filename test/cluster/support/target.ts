@@ -79,25 +79,21 @@ export class Target {
   }
 
   async untilSyncs(count: number, sinceMs: number): Promise<void> {
-    await until(() => this.syncs(sinceMs) >= count, `${count} syncs of ${this.namespace}/${this.name}`, 120_000);
+    await until(() => this.syncs(sinceMs) >= count, `${count} syncs of ${this.namespace}/${this.name}`);
   }
 
   /** Waits until it has this many replicas; fails where the HPA has begun one sync more than allowed and they are not there. */
   async expectReplicas(wanted: number, withinSyncs: number, sinceMs: number): Promise<void> {
-    await until(
-      async () => {
-        const found = await this.replicas();
-        const syncs = this.syncs(sinceMs);
-        const where = `${this.namespace}/${this.name}`;
-        assert.ok(
-          found === wanted || syncs <= withinSyncs,
-          `${where} has ${found} replicas after ${withinSyncs} syncs, not ${wanted}`,
-        );
-        return found === wanted;
-      },
-      `${wanted} replicas of ${this.namespace}/${this.name}`,
-      120_000,
-    );
+    await until(async () => {
+      const found = await this.replicas();
+      const syncs = this.syncs(sinceMs);
+      const where = `${this.namespace}/${this.name}`;
+      assert.ok(
+        found === wanted || syncs <= withinSyncs,
+        `${where} has ${found} replicas after ${withinSyncs} syncs, not ${wanted}`,
+      );
+      return found === wanted;
+    }, `${wanted} replicas of ${this.namespace}/${this.name}`);
   }
 
   /** All replicas are ready, and as many as this. */
@@ -108,14 +104,10 @@ export class Target {
   /** Fails when the replicas are ever another number, until the HPA has begun so many syncs. */
   async expectHeld(wanted: number, syncs: number): Promise<void> {
     const sinceMs = Date.now();
-    await until(
-      async () => {
-        assert.equal(await this.replicas(), wanted, `${this.namespace}/${this.name} moved`);
-        return this.syncs(sinceMs) > syncs;
-      },
-      `${syncs} syncs of ${this.namespace}/${this.name}`,
-      120_000,
-    );
+    await until(async () => {
+      assert.equal(await this.replicas(), wanted, `${this.namespace}/${this.name} moved`);
+      return this.syncs(sinceMs) > syncs;
+    }, `${syncs} syncs of ${this.namespace}/${this.name}`);
   }
 
   async change(spec: Json): Promise<void> {
@@ -127,7 +119,7 @@ export class Target {
     const { api } = this.#cluster;
     await api.delete("ScaledObject", this.namespace, this.name);
     await api.delete("Deployment", this.namespace, this.name);
-    await until(async () => (await this.scaledObject()) === null, `${this.namespace}/${this.name} is gone`, 200_000);
+    await until(async () => (await this.scaledObject()) === null, `${this.namespace}/${this.name} is gone`);
   }
 
   #deployment(): Promise<Json> {
