@@ -14,7 +14,7 @@ function sh(line: string, cwd: string): string {
 }
 
 describe("the package, installed elsewhere as the README says", function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let folder: string;
   let tarball: string;
 

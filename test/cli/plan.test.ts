@@ -16,7 +16,7 @@ function variscale(...args: string[]) {
 }
 
 describe("variscale plan", function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let folder: TestFolder;
   let pipeline: string;
 
@@ -77,7 +77,7 @@ describe("variscale plan", function () {
 });
 
 describe("variscale explain --url", function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
 
   it("explains the newest decision of a scaler, or the one that is named", async () => {
     const running = await RunningScaler.start();

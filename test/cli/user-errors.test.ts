@@ -17,7 +17,7 @@ function variscale(...args: string[]): Promise<Ended> {
   return new Promise(resolve => {
     const child = spawn(process.execPath, [join(packageFolder, "dist/cli/main.js"), ...args], {
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: 9000,
+      timeout: 150_000,
     });
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (chunk: Buffer) => {
@@ -45,7 +45,7 @@ async function refuses(cases: readonly (readonly [args: readonly string[], statu
 }
 
 describe("variscale, told what it can't do", function () {
-  this.timeout(30_000);
+  this.timeout(300_000);
   let folder: TestFolder;
   let pipeline: string;
 
@@ -143,7 +143,7 @@ describe("variscale, told what it can't do", function () {
 });
 
 describe("variscale --output json", function () {
-  this.timeout(30_000);
+  this.timeout(300_000);
   let folder: TestFolder;
 
   beforeEach(() => {

@@ -56,7 +56,7 @@ function errors(all: readonly Case[], groups: number): { readonly name: string; 
 
 describe("stageLatency() against simulation", () => {
   it("predicts p95 and p99 within 20 % nearly everywhere between utilisation 0.3 and 0.85, and within 32 % at worst", function () {
-    this.timeout(60_000);
+    this.timeout(300_000);
     const all = errors(cases([0.3, 0.5, 0.7, 0.85]), 20_000);
     const far = all.filter(({ error }) => Math.abs(error) > 0.2);
     const worst = all.toSorted((a, b) => Math.abs(b.error) - Math.abs(a.error))[0]!;

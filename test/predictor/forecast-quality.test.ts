@@ -47,7 +47,7 @@ function toRps(prediction: Quantiles): Quantiles {
 describe("LoadForecaster's forecasts", () => {
   for (const [name, load] of Object.entries(LOADS)) {
     it(`keep what the quantiles promise and are as good as the best expert: ${name}`, function () {
-      this.timeout(30_000);
+      this.timeout(300_000);
       const score: Score = { windows: 0, covered: [0, 0, 0, 0], loss: 0, expertLosses: EXPERTS.map(() => 0) };
       for (const seed of SEEDS) addScore(score, load(SECONDS, seed));
       const [, cover90, cover95, cover99] = quantiles((_q, i) => score.covered[i] / score.windows);

@@ -77,7 +77,7 @@ describe("trainModel()", () => {
   let backend: Backend;
   let trained: ForecastModel;
   before(async function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     backend = await openTestBackend();
     const cells = cellsOfKind("web", 30 * HOUR, 1);
     trained = (await trainModel(backend, cells, options()))!.model;

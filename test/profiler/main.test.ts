@@ -9,7 +9,7 @@ import { writeOffsetPipeline } from "./offset-pipeline.ts";
 
 describe("runProfile()", function () {
   // Every profile starts processes and threads, which takes seconds on a busy machine.
-  this.timeout(60_000);
+  this.timeout(300_000);
 
   let folder: string;
   let lines: string[];

@@ -83,7 +83,7 @@ describe("writeState() and readState()", () => {
   });
 
   it("replace the state as one, whoever else writes and reads", async function () {
-    this.timeout(30_000);
+    this.timeout(300_000);
     const bytes = 200_000;
     const writers = [1, 2, 3].map(() => {
       const child = spawn(process.execPath, [writer, path, String(bytes), "40"], {
@@ -115,7 +115,7 @@ describe("writeState() and readState()", () => {
   });
 
   it("leave the old state or the new one when the writer is killed", async function () {
-    this.timeout(30_000);
+    this.timeout(300_000);
     const bytes = 3_000_000;
     for (const lines of [1, 2, 3, 4]) {
       const child = spawn(process.execPath, [writer, path, String(bytes), "100000"], {

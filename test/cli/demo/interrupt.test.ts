@@ -9,7 +9,7 @@ import { TestFolder } from "../../support/switcher-harness.ts";
 import { descendants, isAlive } from "../support/processes.ts";
 
 describe("variscale demo, interrupted", function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let folder: TestFolder;
   let demo: ChildProcess;
   let started: number[];

@@ -8,7 +8,7 @@ import { writeTinyPipeline } from "../support/tiny-pipeline.ts";
 import { UpProcess } from "../support/up-process.ts";
 
 describe("variscale up with a model that is not what the file says, and a state folder that can't be written", function () {
-  this.timeout(30_000);
+  this.timeout(300_000);
   let folder: TestFolder;
   let up: UpProcess;
 

@@ -10,7 +10,7 @@ import { UpProcess } from "../support/up-process.ts";
 
 /** One after the other on one run: each leaves it as it found it. */
 describe("variscale up", function () {
-  this.timeout(30_000);
+  this.timeout(300_000);
   let folder: TestFolder;
   let up: UpProcess;
 

@@ -42,7 +42,7 @@ export class KubernetesApi {
   call(method: string, path: string, body?: Json, contentType = "application/json"): Promise<Answer> {
     const headers = body === undefined ? {} : { "content-type": contentType };
     return new Promise((resolve, reject) => {
-      const options = { method, agent: this.#agent, headers, timeout: 20_000 };
+      const options = { method, agent: this.#agent, headers, timeout: 60_000 };
       const sent = request(new URL(path, this.#url), options, response => {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -53,7 +53,7 @@ export class KubernetesApi {
           resolve({ status: response.statusCode ?? 0, body: isJson ? JSON.parse(text) : text });
         });
       });
-      sent.on("timeout", () => sent.destroy(new Error(`no answer to ${method} ${path} within 20 s`)));
+      sent.on("timeout", () => sent.destroy(new Error(`no answer to ${method} ${path} within 60 s`)));
       sent.on("error", reject);
       sent.end(body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body));
     });
