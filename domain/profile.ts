@@ -1,12 +1,17 @@
 import type { Profile } from "./profile-schema.ts";
 
+/** What of a Profile says how long batches take. */
+export interface ServiceTimes {
+  readonly points: readonly Pick<Profile["points"][number], "batch" | "latencyMs">[];
+}
+
 /**
  * Service time of one batch of `rows` rows, in ms: linear between measured batch sizes, never below the smallest one,
  * in proportion to the rows beyond the largest.
  *
  * Worked example: measured 10 ms at 1 and 16 ms at 4; 2 rows take 12 ms, 8 rows take 32 ms.
  */
-export function serviceMs(profile: Profile, rows: number): number {
+export function serviceMs(profile: ServiceTimes, rows: number): number {
   let below = profile.points[0];
   if (!below) return Number.POSITIVE_INFINITY;
   for (const point of profile.points) {

@@ -1,29 +1,33 @@
 import type { StageContract } from "../domain/tensor.ts";
 import { assembleBatch } from "./batch-input.ts";
-import { joinPieces, splitOutputs } from "./batch-output.ts";
 import { BufferPool } from "./buffer-pool.ts";
-import type { Counters, DropReason, WorkObserver } from "./counters.ts";
-import type { NamedTensor } from "./raw-tensor.ts";
+import type { DropReason, WorkObserver } from "./counters.ts";
+import type { Foresight } from "./foresight.ts";
+import { Outcomes } from "./outcomes.ts";
 import type { ModelSession, RunResult } from "./session.ts";
-import { type RunningBatch, type Serving, takeBatch } from "./take-batch.ts";
+import { type Serving, type TakenBatch, takeBatch } from "./take-batch.ts";
 import { createEntry, type Entry, type QueueLimits, type Work, WorkQueue, type WorkResult } from "./work-queue.ts";
 
 /** How often work is looked through for passed deadlines. */
 const SWEEP_MS = 20;
-/** A request that fails this often, the last times alone in its batch, is at fault itself. */
-const MAX_FAILURES = 2;
 /** Batches that a session has at most: one that runs and one that is next. */
 const MAX_AHEAD = 2;
 
 export interface BatcherOptions {
   readonly contract: StageContract;
   readonly limits: QueueLimits;
-  readonly counters: Counters;
+  readonly foresight: Foresight;
   readonly observer: WorkObserver;
   /** Why new work is not taken in at all; null: it is. */
   readonly refusal: () => string | null;
   /** The serving session crashed or hung. Its work waits until `serve` is called again. */
   readonly onLost: (session: ModelSession, reason: string) => void;
+}
+
+interface RunningBatch extends TakenBatch {
+  /** On the clock of performance.now(). */
+  readonly startedAtMs: number;
+  readonly expectedMs: number;
 }
 
 /** Work that was handed in. */
@@ -40,7 +44,9 @@ export interface Ticket {
 export class Batcher {
   readonly #options: BatcherOptions;
   readonly #queue: WorkQueue;
+  readonly #outcomes: Outcomes;
   readonly #buffers: BufferPool;
+  readonly #outputNames: readonly string[];
   #serving: Serving | null = null;
   #next: { readonly serving: Serving; readonly swapped: () => void } | null = null;
   readonly #running: RunningBatch[] = [];
@@ -49,9 +55,13 @@ export class Batcher {
   #idle: (() => void)[] = [];
 
   constructor(options: BatcherOptions) {
+    const { contract, limits, observer } = options;
     this.#options = options;
-    this.#queue = new WorkQueue(options.limits);
-    this.#buffers = new BufferPool(options.limits.maxBytes);
+    this.#queue = new WorkQueue(limits);
+    this.#buffers = new BufferPool(limits.maxBytes);
+    this.#outputNames = contract.outputs.map(({ name }) => name);
+    const servedVariant = (): string | null => this.#serving?.session.variant ?? null;
+    this.#outcomes = new Outcomes({ contract, queue: this.#queue, observer, servedVariant });
   }
 
   get serving(): Serving | null {
@@ -68,16 +78,14 @@ export class Batcher {
 
   /** The result says what became of the work and never rejects. */
   submit(work: Work): Ticket {
-    const { observer } = this.#options;
-    observer.offered(work.rows);
+    this.#options.observer.offered(work.rows);
     const bytes = work.inputs.reduce((sum, input) => sum + input.bytes.length, 0);
     const notReady = this.#options.refusal();
-    const message = notReady ?? this.#queue.refusal(work.rows, bytes);
-    if (message !== null) {
-      const reason = notReady === null ? "queue_full" : "not_ready";
-      observer.dropped({ rows: work.rows, reason, variant: this.#servedVariant(), totalMs: 0 });
-      return { result: Promise.resolve<WorkResult>({ kind: "dropped", reason, message }), cancel: () => undefined };
-    }
+    if (notReady !== null) return this.#refuse(work, "not_ready", notReady);
+    const full = this.#queue.refusal(work.rows, bytes);
+    if (full !== null) return this.#refuse(work, "queue_full", full);
+    const late = this.#lateness(work);
+    if (late !== null) return this.#refuse(work, "would_be_late", late);
     let settle: Entry["settle"] = () => undefined;
     const result = new Promise<WorkResult>(resolve => {
       settle = resolve;
@@ -85,7 +93,7 @@ export class Batcher {
     const entry = createEntry(work, bytes, settle);
     this.#queue.add(entry);
     this.#pump();
-    return { result, cancel: () => this.#drop(entry, "cancelled", "the client went away") };
+    return { result, cancel: () => this.#outcomes.drop(entry, "cancelled", "the client went away") };
   }
 
   /** Resolves when `serving` has taken over. An earlier call that still waits is overtaken: it resolves as well. */
@@ -107,19 +115,44 @@ export class Batcher {
 
   /** Refuses everything that still waits. */
   dropAll(reason: DropReason, message: string): void {
-    for (const entry of this.#queue.all()) this.#drop(entry, reason, message);
+    for (const entry of this.#queue.all()) this.#outcomes.drop(entry, reason, message);
+  }
+
+  #refuse({ rows }: Work, reason: DropReason, message: string): Ticket {
+    const variant = this.#serving?.session.variant ?? null;
+    this.#options.observer.dropped({ rows, reason, variant, totalMs: 0 });
+    return { result: Promise.resolve<WorkResult>({ kind: "dropped", reason, message }), cancel: () => undefined };
+  }
+
+  /**
+   * Why work is not taken in that could not be done in time; null: it could. An idle session takes everything, so that an expectation
+   * that has become wrong is corrected by what really happens.
+   */
+  #lateness(work: Work): string | null {
+    const serving = this.#serving;
+    if (!serving || this.#running.length === 0) return null;
+    const nowMs = performance.now();
+    const runningMs = this.#running.reduce((sum, { startedAtMs, expectedMs }, i) => {
+      return sum + (i === 0 ? Math.max(0, startedAtMs + expectedMs - nowMs) : expectedMs);
+    }, 0);
+    const doneInMs = this.#options.foresight.doneInMs(serving, this.#queue.rows, work.rows, runningMs);
+    if (nowMs + doneInMs <= work.deadlineMs) return null;
+    const leftMs = Math.max(0, Math.round(work.deadlineMs - nowMs));
+    return `it would be done in about ${Math.ceil(doneInMs)} ms, behind ${this.#queue.rows} rows, but only ${leftMs} ms are left`;
   }
 
   #pump(): void {
     if (this.#running.length === 0) this.#swap();
     while (this.#serving && this.#mayStart(this.#serving)) {
       this.#dropExpired();
+      this.#dropHopeless(this.#serving);
       if (this.#mustWait(this.#serving)) break;
-      const batch = takeBatch(this.#queue, this.#serving, (entry, message) =>
-        this.#drop(entry, "wrong_variant", message),
+      const taken = takeBatch(this.#queue, this.#serving, (entry, message) =>
+        this.#outcomes.drop(entry, "wrong_variant", message),
       );
-      if (!batch) break;
-      void this.#run(batch);
+      if (!taken) break;
+      const expectedMs = this.#options.foresight.expectedMs(taken.serving.session.variant, taken.rows);
+      void this.#run({ ...taken, startedAtMs: performance.now(), expectedMs });
     }
     this.#tellIdle();
     this.#sweepLater();
@@ -137,7 +170,7 @@ export class Batcher {
     if (this.#running.length >= MAX_AHEAD || this.#next || rows < serving.batch || head?.nextRow !== 0) return false;
     const suspects = [head, ...this.#running.flatMap(({ parts }) => parts.map(({ entry }) => entry))];
     if (suspects.some(({ failures }) => failures > 0)) return false;
-    const expectedMs = this.#options.counters.expectedMs(serving.session.variant, serving.batch);
+    const expectedMs = this.#options.foresight.expectedMs(serving.session.variant, serving.batch);
     return expectedMs > 0 && this.#queue.earliestDeadlineMs(serving.batch) > performance.now() + 2 * expectedMs;
   }
 
@@ -153,6 +186,7 @@ export class Batcher {
     clearTimeout(this.#waitTimer);
     const { head } = this.#queue;
     if (serving.maxWaitMs <= 0 || !head || this.#queue.rows >= serving.batch) return false;
+    if (!this.#options.foresight.paysToWait(serving)) return false;
     const leftMs = serving.maxWaitMs - this.#queue.ageMs(performance.now());
     if (leftMs <= 0) return false;
     this.#waitTimer = setTimeout(() => this.#pump(), leftMs);
@@ -161,33 +195,33 @@ export class Batcher {
 
   async #run(batch: RunningBatch): Promise<void> {
     this.#running.push(batch);
-    const { contract, counters } = this.#options;
+    const { contract } = this.#options;
     const { session } = batch.serving;
-    const startMs = performance.now();
-    for (const { entry } of batch.parts) entry.startedAtMs ??= startMs;
+    const { startedAtMs } = batch;
+    for (const { entry } of batch.parts) entry.startedAtMs ??= startedAtMs;
     const inputs = assembleBatch(
       contract,
       batch.parts.map(({ entry, from, to }) => ({ inputs: entry.work.inputs, from, to })),
       this.#buffers,
     );
-    const names = contract.outputs.map(output => output.name);
     const handedOverMs = performance.now();
-    const result = await session.run(inputs, names, counters.expectedMs(session.variant, batch.rows));
+    const result = await session.run(inputs, this.#outputNames, batch.expectedMs);
     const at = this.#running.indexOf(batch);
     // It was given back when the batch before it lost the session.
     if (at < 0) return;
     this.#running.splice(at, 1);
-    if (result.kind === "ran")
-      this.#options.observer.ran({
-        variant: session.variant,
-        rows: batch.rows,
-        serviceMs: result.serviceMs,
-        waitedMs: startMs - (batch.parts[0]?.entry.queuedAtMs ?? startMs),
-        assembleMs: handedOverMs - startMs,
-        travelMs: performance.now() - handedOverMs - result.serviceMs,
-      });
+    if (result.kind === "ran") this.#observe(batch, result.serviceMs, handedOverMs);
     this.#finish(batch, result);
     this.#pump();
+  }
+
+  #observe({ serving, rows, parts, startedAtMs }: RunningBatch, serviceMs: number, handedOverMs: number): void {
+    const { variant } = serving.session;
+    const waitedMs = startedAtMs - (parts[0]?.entry.queuedAtMs ?? startedAtMs);
+    const assembleMs = handedOverMs - startedAtMs;
+    const travelMs = performance.now() - handedOverMs - serviceMs;
+    this.#options.foresight.ran({ variant, rows, serviceMs });
+    this.#options.observer.ran({ variant, rows, serviceMs, waitedMs, assembleMs, travelMs });
   }
 
   #finish(batch: RunningBatch, result: RunResult): void {
@@ -195,15 +229,19 @@ export class Batcher {
     switch (result.kind) {
       case "ran":
         for (const buffer of result.spare) this.#buffers.give(buffer);
-        this.#share(batch, result.outputs);
+        this.#outcomes.share(batch, result.outputs);
         break;
       case "failed":
-        this.#retry(batch, "model_failed", `the model can't run on this input: ${result.message}`);
+        this.#outcomes.retry(batch, "model_failed", `the model can't run on this input: ${result.message}`);
         break;
       case "lost":
         if (this.#serving?.session === session) this.#serving = null;
-        this.#giveBack();
-        this.#retry(batch, "session_lost", `the model's session was lost twice with this request: ${result.reason}`);
+        this.#outcomes.giveBack(this.#running.splice(0));
+        this.#outcomes.retry(
+          batch,
+          "session_lost",
+          `the model's session was lost twice with this request: ${result.reason}`,
+        );
         this.#options.onLost(session, result.reason);
         break;
       default:
@@ -211,73 +249,31 @@ export class Batcher {
     }
   }
 
-  /** Gives every request of the batch its rows of the outputs. */
-  #share(batch: RunningBatch, outputs: readonly NamedTensor[]): void {
-    const counts = batch.parts.map(part => part.to - part.from);
-    const pieces = splitOutputs(this.#options.contract, outputs, counts);
-    if (typeof pieces === "string") {
-      this.#retry(batch, "model_failed", pieces);
-      return;
-    }
-    for (const [i, { entry, to }] of batch.parts.entries()) {
-      entry.pieces.push(pieces[i] ?? []);
-      if (to === entry.work.rows) this.#complete(entry, batch.serving.session.variant);
-    }
-  }
-
-  #complete(entry: Entry, variant: string): void {
-    if (entry.settled) return;
-    const outputs = joinPieces(entry.pieces);
-    if (!outputs) {
-      this.#drop(entry, "model_failed", "the request's batches gave outputs of different shapes");
-      return;
-    }
-    entry.settled = true;
-    const waitedMs = (entry.startedAtMs ?? entry.queuedAtMs) - entry.queuedAtMs;
-    const totalMs = performance.now() - entry.queuedAtMs;
-    this.#options.observer.served({ variant, rows: entry.work.rows, waitedMs, totalMs });
-    entry.settle({ kind: "served", variant, outputs });
-  }
-
-  /** Puts back what a lost session had not begun with. */
-  #giveBack(): void {
-    for (const { parts } of this.#running.splice(0).toReversed())
-      for (const { entry, from } of parts.toReversed()) if (!entry.settled) this.#queue.putBack(entry, from);
-  }
-
-  /** Lets each request of the batch run again, alone, from where the batch took it; whoever failed alone is dropped. */
-  #retry(batch: RunningBatch, reason: DropReason, message: string): void {
-    const alone = batch.parts.length === 1;
-    for (const { entry, from } of batch.parts.toReversed()) {
-      entry.failures++;
-      const final = entry.failures >= MAX_FAILURES || (reason === "model_failed" && alone);
-      if (entry.settled) continue;
-      // Rows that another variant serves must not be joined with earlier ones, so a request starts over.
-      this.#queue.putBack(entry, reason === "session_lost" ? 0 : from);
-      if (reason === "session_lost") entry.pieces.length = 0;
-      if (final) this.#drop(entry, reason, message);
-    }
-  }
-
   #dropExpired(): void {
     const nowMs = performance.now();
-    for (const entry of this.#queue.expired(nowMs)) {
-      const lateMs = Math.round(nowMs - entry.queuedAtMs);
-      this.#drop(entry, "deadline", `the deadline passed after ${lateMs} ms, before the request could run`);
+    for (const entry of this.#queue.dueBefore(nowMs)) {
+      const waitedMs = Math.round(nowMs - entry.queuedAtMs);
+      this.#outcomes.drop(entry, "deadline", `the deadline passed after ${waitedMs} ms, before the request could run`);
     }
   }
 
-  #drop(entry: Entry, reason: DropReason, message: string): void {
-    if (entry.settled) return;
-    entry.settled = true;
-    this.#queue.remove(entry);
-    const totalMs = performance.now() - entry.queuedAtMs;
-    this.#options.observer.dropped({ rows: entry.work.rows, reason, variant: this.#servedVariant(), totalMs });
-    entry.settle({ kind: "dropped", reason, message });
-  }
-
-  #servedVariant(): string | null {
-    return this.#serving?.session.variant ?? null;
+  /** Work that would be late even if it ran now gives way to work that would not. */
+  #dropHopeless({ session }: Serving): void {
+    const nowMs = performance.now();
+    const { foresight } = this.#options;
+    const latest = (rows: number): number => nowMs + foresight.expectedMs(session.variant, rows);
+    const hopeless = this.#queue
+      .dueBefore(latest(this.#queue.mostRows))
+      .filter(({ work, nextRow }) => latest(work.rows - nextRow) > work.deadlineMs);
+    if (hopeless.length === this.#queue.length) return;
+    for (const entry of hopeless) {
+      const leftMs = Math.round(entry.work.deadlineMs - nowMs);
+      this.#outcomes.drop(
+        entry,
+        "would_be_late",
+        `only ${leftMs} ms are left after it has waited: too short to run it`,
+      );
+    }
   }
 
   #sweepLater(): void {

@@ -3,6 +3,14 @@ import type { StageContract } from "../domain/tensor.ts";
 import type { LogLevel } from "../runtime/logger.ts";
 import type { GoldenCase } from "./golden.ts";
 
+/** Measured service time of one batch size. */
+export interface ServicePoint {
+  readonly batch: number;
+  readonly latencyMs: number;
+  /** Squared coefficient of variation. */
+  readonly scv: number;
+}
+
 /** A model that a switcher can serve. */
 export interface SwitcherVariant {
   readonly name: string;
@@ -13,6 +21,8 @@ export interface SwitcherVariant {
   readonly loadMs: number | null;
   /** Of one session, from the Profile; null: not measured. */
   readonly memoryMiB: number | null;
+  /** Service times by batch, from the Profile, in ascending order; empty: not measured. */
+  readonly points: readonly ServicePoint[];
 }
 
 /** Everything that a switcher is told when it starts. */

@@ -1,7 +1,12 @@
 /** Why work was not served. */
 export const DROP_REASONS = [
   "queue_full",
+  // It could not have been done in time, so it was not begun.
+  "would_be_late",
+  // Its time was over while it waited …
   "deadline",
+  // … or while it ran.
+  "late",
   "cancelled",
   "not_ready",
   "wrong_variant",
@@ -79,17 +84,6 @@ export class Counters implements WorkObserver {
   /** Per variant and number of rows in a batch. */
   serviceTimes(): readonly ServiceTime[] {
     return Array.from(this.#times.values(), time => ({ ...time }));
-  }
-
-  /** What a batch usually takes: the mean of its size, or scaled from the largest size that was seen; 0: never seen. */
-  expectedMs(variant: string, rows: number): number {
-    let best: ServiceTime | undefined;
-    for (const time of this.#times.values()) {
-      if (time.variant !== variant) continue;
-      if (time.rows === rows) return time.totalMs / time.batches;
-      if (!best || time.rows > best.rows) best = time;
-    }
-    return best ? (best.totalMs / best.batches) * Math.max(1, rows / best.rows) : 0;
   }
 
   offered(rows: number): void {

@@ -119,7 +119,9 @@ export class DataPlane {
 
 const CODE_OF_DROP = {
   queue_full: "resource_exhausted",
+  would_be_late: "deadline_exceeded",
   deadline: "deadline_exceeded",
+  late: "deadline_exceeded",
   cancelled: "aborted",
   not_ready: "unavailable",
   wrong_variant: "aborted",

@@ -2,7 +2,7 @@ import { DATATYPES, type Datatype, type StageContract, type TensorContract } fro
 import { LOG_LEVELS } from "../runtime/logger.ts";
 import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
 import { decodeBytesElements } from "./bytes-elements.ts";
-import type { SwitcherConfig, SwitcherVariant } from "./config.ts";
+import type { ServicePoint, SwitcherConfig, SwitcherVariant } from "./config.ts";
 import { ConfigValue } from "./config-value.ts";
 import type { GoldenCase } from "./golden.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
@@ -98,7 +98,7 @@ function parseTensor(value: ConfigValue): TensorContract {
 }
 
 function parseVariant(value: ConfigValue): SwitcherVariant {
-  const variant = value.object(["name", "model", "sha256", "loadMs", "memoryMiB"]);
+  const variant = value.object(["name", "model", "sha256", "loadMs", "memoryMiB", "points"]);
   return {
     name: variant.name.text(NAME_RULE, NAME),
     model: variant.model.text(
@@ -108,7 +108,26 @@ function parseVariant(value: ConfigValue): SwitcherVariant {
     sha256: variant.sha256.text("must be 64 lower-case hexadecimal digits", /^[0-9a-f]{64}$/),
     loadMs: variant.loadMs.optional(load => load.number(0, 1e7), null),
     memoryMiB: variant.memoryMiB.optional(memory => memory.number(0, 1e7), null),
+    points: variant.points.optional(parsePoints, []),
   };
+}
+
+function parsePoints(value: ConfigValue): readonly ServicePoint[] {
+  const points = value.list(
+    item => {
+      const point = item.object(["batch", "latencyMs", "scv"]);
+      return {
+        batch: point.batch.integer(1, 4096),
+        latencyMs: point.latencyMs.number(1e-3, 1e7),
+        scv: point.scv.optional(scv => scv.number(0, 100), 0),
+      };
+    },
+    0,
+    64,
+  );
+  if (points.some(({ batch }, i) => i > 0 && batch <= (points[i - 1]?.batch ?? 0)))
+    value.refuse("must have its batches in ascending order");
+  return points;
 }
 
 function parsePorts(value: ConfigValue): SwitcherConfig["ports"] {

@@ -7,6 +7,7 @@ import { Batcher } from "./batcher.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { Counters, tellAll } from "./counters.ts";
 import { DataPlane } from "./data-plane.ts";
+import { Foresight } from "./foresight.ts";
 import { KeptAssignment } from "./kept-assignment.ts";
 import { Recovery } from "./recovery.ts";
 import { Repository } from "./repository.ts";
@@ -146,7 +147,7 @@ export class SwitcherParts implements StatusSources {
     return new Batcher({
       contract: this.config.contract,
       limits: this.config.queue,
-      counters: this.counters,
+      foresight: new Foresight(this.config.variants),
       observer: tellAll([this.counters, this.#metrics, this.#statistics]),
       refusal: () => {
         if (this.#isDrained) return "the switcher drains; ask another replica";

@@ -10,7 +10,7 @@ export interface Serving {
   readonly maxWaitMs: number;
 }
 
-export interface RunningBatch {
+export interface TakenBatch {
   readonly serving: Serving;
   readonly parts: readonly { readonly entry: Entry; readonly from: number; readonly to: number }[];
   readonly rows: number;
@@ -24,8 +24,8 @@ export function takeBatch(
   queue: WorkQueue,
   serving: Serving,
   refuse: (entry: Entry, message: string) => void,
-): RunningBatch | null {
-  const parts: RunningBatch["parts"][number][] = [];
+): TakenBatch | null {
+  const parts: TakenBatch["parts"][number][] = [];
   let rows = 0;
   for (let entry = queue.head; entry && rows < serving.batch; entry = queue.head) {
     const { variant } = entry.work;

@@ -50,6 +50,9 @@ export class WorkQueue {
   #entries: Entry[] = [];
   #rows = 0;
   #bytes = 0;
+  /** No deadline in the queue is before this. */
+  #soonestMs = Number.POSITIVE_INFINITY;
+  #mostRows = 0;
 
   constructor(limits: QueueLimits) {
     this.#limits = limits;
@@ -58,6 +61,16 @@ export class WorkQueue {
   /** Rows that wait. */
   get rows(): number {
     return this.#rows;
+  }
+
+  /** Requests that wait, some of them perhaps in part. */
+  get length(): number {
+    return this.#entries.length;
+  }
+
+  /** No request has had more rows than this. */
+  get mostRows(): number {
+    return this.#mostRows;
   }
 
   get head(): Entry | undefined {
@@ -80,6 +93,8 @@ export class WorkQueue {
 
   add(entry: Entry): void {
     this.#entries.push(entry);
+    this.#mostRows = Math.max(this.#mostRows, entry.work.rows);
+    this.#soonestMs = Math.min(this.#soonestMs, entry.work.deadlineMs);
     this.#rows += entry.work.rows;
     this.#bytes += entry.bytes;
   }
@@ -106,6 +121,7 @@ export class WorkQueue {
   putBack(entry: Entry, row: number): void {
     if (entry.nextRow >= entry.work.rows) {
       this.#entries.unshift(entry);
+      this.#soonestMs = Math.min(this.#soonestMs, entry.work.deadlineMs);
       this.#bytes += entry.bytes;
     }
     this.#rows += entry.nextRow - row;
@@ -124,9 +140,11 @@ export class WorkQueue {
     return earliestMs;
   }
 
-  /** Work whose deadline has passed. */
-  expired(nowMs: number): readonly Entry[] {
-    return this.#entries.filter(entry => entry.work.deadlineMs <= nowMs);
+  /** Work whose deadline is not after this moment. Costs next to nothing while there is none. */
+  dueBefore(atMs: number): readonly Entry[] {
+    if (atMs < this.#soonestMs) return [];
+    this.#soonestMs = this.#entries.reduce((soonest, { work }) => Math.min(soonest, work.deadlineMs), Infinity);
+    return this.#entries.filter(entry => entry.work.deadlineMs <= atMs);
   }
 
   all(): readonly Entry[] {

@@ -29,6 +29,7 @@ export function switcherConfig(
       sha256,
       loadMs: profile?.loadMs ?? null,
       memoryMiB: profile?.memoryMiB ?? null,
+      points: profile?.points.map(({ batch, latencyMs, scv }) => ({ batch, latencyMs, scv })) ?? [],
     })),
     defaultVariant: stage.defaultVariant,
     modelFolder,

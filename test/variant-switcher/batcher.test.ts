@@ -3,7 +3,7 @@ import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises"
 import { afterEach, describe, it } from "mocha";
 import type { StageContract } from "../../domain/tensor.ts";
 import { Batcher, type Ticket } from "../../variant-switcher/batcher.ts";
-import { Counters } from "../../variant-switcher/counters.ts";
+import { Foresight } from "../../variant-switcher/foresight.ts";
 import type { ModelSession, RunResult } from "../../variant-switcher/session.ts";
 import type { TransferredTensor } from "../../variant-switcher/session-messages.ts";
 
@@ -43,22 +43,22 @@ class SteppedSession implements ModelSession {
 }
 
 describe("Batcher", () => {
-  let counters: Counters;
+  let foresight: Foresight;
   const drops: string[] = [];
   let lost: ModelSession[] = [];
   let refusal: string | null = null;
   let batcher: Batcher;
 
   const create = (maxRows = 100, maxBytes = 1000) => {
-    counters = new Counters();
+    foresight = new Foresight([]);
     batcher = new Batcher({
       contract: CONTRACT,
       limits: { maxRows, maxBytes },
-      counters,
+      foresight,
       observer: {
         offered: () => undefined,
         served: () => undefined,
-        ran: batch => counters.ran(batch),
+        ran: () => undefined,
         dropped: ({ reason }) => void drops.push(reason),
       },
       refusal: () => refusal,
@@ -136,8 +136,10 @@ describe("Batcher", () => {
     create();
     const session = new SteppedSession("a");
     await serve(session, 1);
-    counters.ran({ variant: "a", rows: 1, serviceMs: 10_000 });
-    const [first, urgent] = [submit([1]), submit([2], { timeoutMs: 15_000 })];
+    foresight.ran({ variant: "a", rows: 1, serviceMs: 2000 });
+    const first = submit([1]);
+    await sleep(400);
+    const urgent = submit([2], { timeoutMs: 3900 });
     assert.deepEqual(session.batches, [[1]]);
     await session.step();
     await session.step();
@@ -147,12 +149,97 @@ describe("Batcher", () => {
     ]);
   });
 
+  it("refuses at once what could not be done in time, behind what runs and waits", async () => {
+    create();
+    const session = new SteppedSession("a");
+    await serve(session, 2);
+    foresight.ran({ variant: "a", rows: 2, serviceMs: 10_000 });
+    foresight.ran({ variant: "a", rows: 1, serviceMs: 6000 });
+    const tickets = [submit([1]), submit([2]), submit([3])];
+    const hopeless = submit([4], { timeoutMs: 20_000 });
+    const settled = await hopeless.result;
+    assert.equal(settled.kind === "dropped" && settled.reason, "would_be_late");
+    assert.match(
+      settled.kind === "dropped" ? settled.message : "",
+      /done in about 2[12]\d{3} ms, behind 0 rows, but only (20000|19\d{3}) ms are left/,
+    );
+    const fine = submit([5], { timeoutMs: 60_000 });
+    for (let i = 0; i < 4; i++) await session.step();
+    assert.deepEqual(await Promise.all([...tickets, fine].map(result)), [
+      ["a", 1],
+      ["a", 2],
+      ["a", 3],
+      ["a", 5],
+    ]);
+    assert.deepEqual(drops, ["would_be_late"]);
+  });
+
+  it("runs what an idle session has time for although it was slow before, and learns", async () => {
+    create();
+    const session = new SteppedSession("a");
+    await serve(session, 1);
+    foresight.ran({ variant: "a", rows: 1, serviceMs: 60_000 });
+    const ticket = submit([1], { timeoutMs: 5000 });
+    await session.step();
+    assert.deepEqual(await result(ticket), ["a", 1]);
+    assert.ok(foresight.expectedMs("a", 1) < 60_000);
+  });
+
+  it("lets what would be late give way to what would not", async () => {
+    create();
+    const session = new SteppedSession("a");
+    await serve(session, 1);
+    const first = submit([1]);
+    const [late, fine] = [submit([2], { timeoutMs: 3000 }), submit([3])];
+    foresight.ran({ variant: "a", rows: 1, serviceMs: 10_000 });
+    await session.step();
+    assert.equal(await result(late), "would_be_late");
+    await session.step();
+    assert.deepEqual(await Promise.all([first, fine].map(result)), [
+      ["a", 1],
+      ["a", 3],
+    ]);
+  });
+
+  it("gives no answer after the deadline", async () => {
+    create();
+    const session = new SteppedSession("a");
+    await serve(session, 1);
+    const ticket = submit([1], { timeoutMs: 20 });
+    await sleep(40);
+    await session.step();
+    const settled = await ticket.result;
+    assert.equal(settled.kind === "dropped" && settled.reason, "late");
+    assert.match(settled.kind === "dropped" ? settled.message : "", /came \d+ ms after the deadline/);
+  });
+
+  it("waits for a full batch only where one is cheaper by the row", async () => {
+    create();
+    const session = new SteppedSession("a");
+    await serve(session, 2, 60_000);
+    foresight.ran({ variant: "a", rows: 1, serviceMs: 10 });
+    foresight.ran({ variant: "a", rows: 2, serviceMs: 19 });
+    submit([1]);
+    assert.deepEqual(session.batches, [[1]]);
+    await session.step();
+    create();
+    const cheaper = new SteppedSession("b");
+    await serve(cheaper, 2, 60_000);
+    foresight.ran({ variant: "b", rows: 1, serviceMs: 10 });
+    foresight.ran({ variant: "b", rows: 2, serviceMs: 17 });
+    submit([1]);
+    assert.deepEqual(cheaper.batches, []);
+    submit([2]);
+    assert.deepEqual(cheaper.batches, [[1, 2]]);
+    await cheaper.step();
+  });
+
   it("hands nothing over ahead while another session is about to take over", async () => {
     create();
     const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
     await serve(a, 1);
     submit([1]);
-    counters.ran({ variant: "a", rows: 1, serviceMs: 1 });
+    foresight.ran({ variant: "a", rows: 1, serviceMs: 1 });
     const swap = serve(b, 1);
     const tickets = [2, 3].map(row => submit([row]));
     assert.deepEqual(a.batches, [[1]]);
@@ -170,7 +257,7 @@ describe("Batcher", () => {
     create();
     const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
     await serve(a, 1);
-    for (const session of [a, b]) counters.ran({ variant: session.variant, rows: 1, serviceMs: 1 });
+    for (const session of [a, b]) foresight.ran({ variant: session.variant, rows: 1, serviceMs: 1 });
     const tickets = [1, 2, 3].map(row => submit([row]));
     a.onRun = () => ({ kind: "lost", reason: "crash" });
     await a.step();
@@ -190,7 +277,7 @@ describe("Batcher", () => {
     create();
     const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
     await serve(a, 2);
-    counters.ran({ variant: "a", rows: 2, serviceMs: 1 });
+    foresight.ran({ variant: "a", rows: 2, serviceMs: 1 });
     const tickets = [1, 2, 3, 4].map(row => submit([row]));
     assert.deepEqual(a.batches, [[1], [2, 3]]);
     a.onRun = () => ({ kind: "lost", reason: "crash" });

@@ -1,0 +1,90 @@
+import type { StageContract } from "../domain/tensor.ts";
+import { joinPieces, splitOutputs } from "./batch-output.ts";
+import type { DropReason, WorkObserver } from "./counters.ts";
+import type { NamedTensor } from "./raw-tensor.ts";
+import type { TakenBatch } from "./take-batch.ts";
+import type { Entry, WorkQueue } from "./work-queue.ts";
+
+/** A request that fails this often, the last times alone in its batch, is at fault itself. */
+const MAX_FAILURES = 2;
+
+export interface OutcomesOptions {
+  readonly contract: StageContract;
+  readonly queue: WorkQueue;
+  readonly observer: WorkObserver;
+  /** Null: none serves. */
+  readonly servedVariant: () => string | null;
+}
+
+/** What becomes of the requests of a batch: each is answered once, or waits again. */
+export class Outcomes {
+  readonly #options: OutcomesOptions;
+
+  constructor(options: OutcomesOptions) {
+    this.#options = options;
+  }
+
+  /** Gives every request of the batch its rows of the outputs. */
+  share(batch: TakenBatch, outputs: readonly NamedTensor[]): void {
+    const counts = batch.parts.map(part => part.to - part.from);
+    const pieces = splitOutputs(this.#options.contract, outputs, counts);
+    if (typeof pieces === "string") {
+      this.retry(batch, "model_failed", pieces);
+      return;
+    }
+    for (const [i, { entry, to }] of batch.parts.entries()) {
+      entry.pieces.push(pieces[i] ?? []);
+      if (to === entry.work.rows) this.#complete(entry, batch.serving.session.variant);
+    }
+  }
+
+  /** Lets each request of the batch run again, alone, from where the batch took it; whoever failed alone is dropped. */
+  retry(batch: TakenBatch, reason: "model_failed" | "session_lost", message: string): void {
+    const { queue } = this.#options;
+    const alone = batch.parts.length === 1;
+    for (const { entry, from } of batch.parts.toReversed()) {
+      entry.failures++;
+      const final = entry.failures >= MAX_FAILURES || (reason === "model_failed" && alone);
+      if (entry.settled) continue;
+      // Rows that another variant serves must not be joined with earlier ones, so a request starts over.
+      queue.putBack(entry, reason === "session_lost" ? 0 : from);
+      if (reason === "session_lost") entry.pieces.length = 0;
+      if (final) this.drop(entry, reason, message);
+    }
+  }
+
+  /** Puts back, without blame, what a lost session had not begun with. */
+  giveBack(batches: readonly TakenBatch[]): void {
+    for (const { parts } of batches.toReversed())
+      for (const { entry, from } of parts.toReversed()) if (!entry.settled) this.#options.queue.putBack(entry, from);
+  }
+
+  drop(entry: Entry, reason: DropReason, message: string): void {
+    if (entry.settled) return;
+    entry.settled = true;
+    const { queue, observer, servedVariant } = this.#options;
+    queue.remove(entry);
+    const totalMs = performance.now() - entry.queuedAtMs;
+    observer.dropped({ rows: entry.work.rows, reason, variant: servedVariant(), totalMs });
+    entry.settle({ kind: "dropped", reason, message });
+  }
+
+  #complete(entry: Entry, variant: string): void {
+    if (entry.settled) return;
+    const outputs = joinPieces(entry.pieces);
+    if (!outputs) {
+      this.drop(entry, "model_failed", "the request's batches gave outputs of different shapes");
+      return;
+    }
+    const nowMs = performance.now();
+    if (nowMs > entry.work.deadlineMs) {
+      const lateMs = Math.ceil(nowMs - entry.work.deadlineMs);
+      this.drop(entry, "late", `the answer came ${lateMs} ms after the deadline`);
+      return;
+    }
+    entry.settled = true;
+    const waitedMs = (entry.startedAtMs ?? entry.queuedAtMs) - entry.queuedAtMs;
+    this.#options.observer.served({ variant, rows: entry.work.rows, waitedMs, totalMs: nowMs - entry.queuedAtMs });
+    entry.settle({ kind: "served", variant, outputs });
+  }
+}
