@@ -17,7 +17,7 @@ export interface BatcherOptions {
   readonly contract: StageContract;
   readonly limits: QueueLimits;
   readonly foresight: Foresight;
-  readonly observer: WorkObserver;
+  readonly observer: Required<WorkObserver>;
   /** Why new work is not taken in at all; null: it is. */
   readonly refusal: () => string | null;
   /** The serving session crashed or hung. Its work waits until `serve` is called again. */

@@ -1,30 +1,41 @@
-/** More than this many buffers are never of use: one batch runs at a time. */
-const KEPT = 4;
+/** Buffers are made in these steps, so that one fits for many sizes; the smallest is a page. */
+const SMALLEST_BYTES = 4096;
+/** Larger ones waste too much in steps that double. */
+const LARGEST_STEP_BYTES = 4 * 1024 * 1024;
+/** What is kept of one step for later, at most and at least. */
+const KEPT_BYTES = 2 * 1024 * 1024;
+const KEPT = 2;
 
 /**
  * Buffers to use again, so that a steady load allocates next to nothing: large buffers that come and go faster than the
  * garbage collector looks cost more memory than all else in the process.
  */
 export class BufferPool {
-  readonly #free: ArrayBuffer[] = [];
+  readonly #free = new Map<number, ArrayBuffer[]>();
   readonly #maxBytes: number;
 
-  /** Buffers larger than `maxBytes` are not kept. */
+  /** Buffers for more than `maxBytes` are not kept. */
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
+    this.#maxBytes = stepOf(maxBytes);
   }
 
   /** A buffer of at least so many bytes, whatever is in it. */
   take(bytes: number): ArrayBuffer {
-    // One that is far too large would keep its memory from those who need it.
-    const at = this.#free.findIndex(({ byteLength }) => byteLength >= bytes && byteLength <= 4 * bytes + 4096);
-    const [found] = at < 0 ? [] : this.#free.splice(at, 1);
-    return found ?? new ArrayBuffer(bytes);
+    const step = stepOf(bytes);
+    return this.#free.get(step)?.pop() ?? new ArrayBuffer(step);
   }
 
+  /** Takes back what take() gave; its owner must not use it any more. */
   give(buffer: ArrayBuffer): void {
-    if (buffer.byteLength === 0 || buffer.byteLength > this.#maxBytes) return;
-    if (this.#free.length >= KEPT) this.#free.shift();
-    this.#free.push(buffer);
+    const { byteLength } = buffer;
+    if (byteLength === 0 || byteLength > this.#maxBytes || stepOf(byteLength) !== byteLength) return;
+    const free = this.#free.get(byteLength);
+    if (!free) this.#free.set(byteLength, [buffer]);
+    else if (free.length < KEPT || free.length * byteLength < KEPT_BYTES) free.push(buffer);
   }
+}
+
+function stepOf(bytes: number): number {
+  if (bytes > LARGEST_STEP_BYTES) return Math.ceil(bytes / LARGEST_STEP_BYTES) * LARGEST_STEP_BYTES;
+  return Math.max(SMALLEST_BYTES, 2 ** Math.ceil(Math.log2(bytes)));
 }

@@ -56,18 +56,19 @@ export interface DroppedRequest {
 
 /** Is told what happens to work. */
 export interface WorkObserver {
-  offered(rows: number): void;
-  dropped(request: DroppedRequest): void;
-  ran(batch: RanBatch): void;
-  served(request: ServedRequest): void;
+  offered?(rows: number): void;
+  dropped?(request: DroppedRequest): void;
+  ran?(batch: RanBatch): void;
+  served?(request: ServedRequest): void;
 }
 
 /** Everything that happened since the switcher started. */
 export class Counters implements WorkObserver {
   #offeredRows = 0;
   #servedRows = 0;
-  #droppedRows = 0;
-  readonly #times = new Map<string, { variant: string; rows: number; batches: number; totalMs: number }>();
+  #servedRequests = 0;
+  readonly #dropped = new Map<DropReason, { rows: number; requests: number }>();
+  readonly #times = new Map<string, Map<number, { batches: number; totalMs: number }>>();
 
   get offeredRows(): number {
     return this.#offeredRows;
@@ -77,13 +78,23 @@ export class Counters implements WorkObserver {
     return this.#servedRows;
   }
 
+  get servedRequests(): number {
+    return this.#servedRequests;
+  }
+
   get droppedRows(): number {
-    return this.#droppedRows;
+    return this.dropsByReason().reduce((sum, { rows }) => sum + rows, 0);
+  }
+
+  dropsByReason(): readonly { readonly reason: DropReason; readonly rows: number; readonly requests: number }[] {
+    return Array.from(this.#dropped, ([reason, counts]) => ({ reason, ...counts }));
   }
 
   /** Per variant and number of rows in a batch. */
   serviceTimes(): readonly ServiceTime[] {
-    return Array.from(this.#times.values(), time => ({ ...time }));
+    return Array.from(this.#times, ([variant, byRows]) =>
+      Array.from(byRows, ([rows, time]) => ({ variant, rows, ...time })),
+    ).flat();
   }
 
   offered(rows: number): void {
@@ -92,35 +103,44 @@ export class Counters implements WorkObserver {
 
   served({ rows }: ServedRequest): void {
     this.#servedRows += rows;
+    this.#servedRequests++;
   }
 
-  dropped({ rows }: DroppedRequest): void {
-    this.#droppedRows += rows;
+  dropped({ rows, reason }: DroppedRequest): void {
+    const counts = this.#dropped.get(reason) ?? { rows: 0, requests: 0 };
+    counts.rows += rows;
+    counts.requests++;
+    this.#dropped.set(reason, counts);
   }
 
   ran({ variant, rows, serviceMs }: Pick<RanBatch, "variant" | "rows" | "serviceMs">): void {
-    const key = `${variant}/${rows}`;
-    const time = this.#times.get(key) ?? { variant, rows, batches: 0, totalMs: 0 };
-    time.batches++;
-    time.totalMs += serviceMs;
-    this.#times.set(key, time);
+    let byRows = this.#times.get(variant);
+    if (!byRows) {
+      byRows = new Map();
+      this.#times.set(variant, byRows);
+    }
+    const time = byRows.get(rows);
+    if (time) {
+      time.batches++;
+      time.totalMs += serviceMs;
+    } else byRows.set(rows, { batches: 1, totalMs: serviceMs });
   }
 }
 
 /** Tells all of them. */
-export function tellAll(observers: readonly WorkObserver[]): WorkObserver {
+export function tellAll(observers: readonly WorkObserver[]): Required<WorkObserver> {
   return {
     offered: rows => {
-      for (const observer of observers) observer.offered(rows);
+      for (const observer of observers) observer.offered?.(rows);
     },
     dropped: request => {
-      for (const observer of observers) observer.dropped(request);
+      for (const observer of observers) observer.dropped?.(request);
     },
     ran: batch => {
-      for (const observer of observers) observer.ran(batch);
+      for (const observer of observers) observer.ran?.(batch);
     },
     served: request => {
-      for (const observer of observers) observer.served(request);
+      for (const observer of observers) observer.served?.(request);
     },
   };
 }

@@ -3,16 +3,17 @@ import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
 import { httpStatusOf } from "../runtime/error-status.ts";
+import { BodyReader } from "./body-reader.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { GarbageValve } from "./garbage-valve.ts";
-import { readChunked, readDeclared } from "./read-body.ts";
 
 /** What a handler of the data server answers. */
 export interface DataResponse {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string | number>>;
-  /** Bytes as they are, anything else as JSON. */
-  readonly parts?: readonly Uint8Array[];
+  /** What is sent as it is, one part after the other. */
+  readonly parts?: readonly (Uint8Array | string)[];
+  /** Anything else, sent as JSON. */
   readonly json?: unknown;
 }
 
@@ -24,11 +25,13 @@ export interface DataRequest {
   onGone(callback: () => void): void;
 }
 
+type Handler = (request: DataRequest) => Promise<DataResponse>;
+
 export interface DataRoutes {
   /** The path without the query. Null: there is nothing. */
   get(path: string): DataResponse | null;
   /** The handler of requests to this path. Null: there is none. */
-  post(path: string): ((request: DataRequest) => Promise<DataResponse>) | null;
+  post(path: string): Handler | null;
 }
 
 export interface DataServerOptions {
@@ -37,13 +40,16 @@ export interface DataServerOptions {
   readonly routes: DataRoutes;
   readonly logger: Logger;
   readonly maxBodyBytes: number;
-  /** Of all bodies that are read or worked on at the same time. */
-  readonly maxInFlightBytes: number;
+  /** Of all bodies that are read or worked on at the same time, now. */
+  readonly maxInFlightBytes: () => number;
 }
+
+/** The beginning of a body comes with its head: less than this, and the socket would be stopped and started again for it. */
+const READ_AHEAD_BYTES = 256 * 1024;
 
 /**
  * The HTTP server of the inference path. It does less per request than the general one of runtime/: no parameters, no query,
- * a body that is copied once, so that a request costs little beside a model of a millisecond.
+ * a body that is copied once, no promise of its own, so that a request costs little beside a model of a millisecond.
  */
 export class DataServer {
   readonly #options: DataServerOptions;
@@ -58,12 +64,19 @@ export class DataServer {
   private constructor(options: DataServerOptions) {
     this.#options = options;
     this.#buffers = new BufferPool(options.maxBodyBytes);
-    this.#server = createServer({ requestTimeout: 60_000, keepAliveTimeout: 65_000, noDelay: true });
+    this.#server = createServer({
+      requestTimeout: 60_000,
+      keepAliveTimeout: 65_000,
+      noDelay: true,
+      highWaterMark: READ_AHEAD_BYTES,
+    });
     this.#server.on("request", (request, response) => {
-      this.#answer(request, response).catch((error: unknown) => {
-        options.logger.error({ err: error, path: request.url }, "could not answer");
-        response.destroy();
-      });
+      this.#inFlight++;
+      try {
+        this.#dispatch(request, response);
+      } catch (error) {
+        this.#fail(request, response, error);
+      }
     });
     this.#server.on("clientError", (_error, socket) => {
       if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
@@ -107,70 +120,84 @@ export class DataServer {
     await closed;
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.#inFlight++;
-    try {
-      this.#send(response, await this.#dispatch(request, response));
-    } catch (thrown) {
-      const error = VariscaleError.from(thrown);
-      if (error.code === "internal") this.#options.logger.error({ err: error, path: request.url }, "request failed");
-      if (!response.headersSent) this.#send(response, errorOf(error));
-    } finally {
-      this.#inFlight--;
-      if (this.#inFlight === 0) this.#whenIdle?.();
-    }
-  }
-
-  async #dispatch(request: IncomingMessage, response: ServerResponse): Promise<DataResponse> {
+  #dispatch(request: IncomingMessage, response: ServerResponse): void {
+    const { routes } = this.#options;
     const url = request.url ?? "/";
     const query = url.indexOf("?");
     const path = query < 0 ? url : url.slice(0, query);
-    const post = this.#options.routes.post(path);
-    if (request.method === "POST" && post) return await this.#post(post, request, response);
-    const answer = request.method === "GET" || request.method === "HEAD" ? this.#options.routes.get(path) : null;
-    if (answer) return answer;
-    if (post === null && this.#options.routes.get(path) === null)
-      return { status: 404, json: { error: `there is nothing at ${path}` } };
-    const allow = post ? "POST" : "GET";
-    return { status: 405, headers: { allow }, json: { error: `use ${allow}` } };
+    const { method } = request;
+    const post = method === "GET" ? null : routes.post(path);
+    if (post && method === "POST") {
+      this.#post(post, request, response);
+      return;
+    }
+    const answer = post ? null : routes.get(path);
+    if (answer && (method === "GET" || method === "HEAD")) this.#send(response, answer);
+    else if (!answer && !post && !routes.post(path))
+      this.#send(response, { status: 404, json: { error: `there is nothing at ${path}` } });
+    else {
+      const allow = answer ? "GET" : "POST";
+      this.#send(response, { status: 405, headers: { allow }, json: { error: `use ${allow}` } });
+    }
   }
 
-  async #post(
-    handle: (request: DataRequest) => Promise<DataResponse>,
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): Promise<DataResponse> {
+  #post(handle: Handler, request: IncomingMessage, response: ServerResponse): void {
     const { maxBodyBytes, maxInFlightBytes } = this.#options;
     const length = request.headers["content-length"];
     const bytes = length === undefined ? maxBodyBytes : Number(length);
-    if (bytes > maxBodyBytes) return tooLarge(maxBodyBytes);
-    if (this.#inFlightBytes > 0 && this.#inFlightBytes + bytes > maxInFlightBytes)
+    if (bytes > maxBodyBytes) {
+      this.#send(response, tooLarge(maxBodyBytes));
+      return;
+    }
+    if (this.#inFlightBytes > 0 && this.#inFlightBytes + bytes > maxInFlightBytes())
       throw new VariscaleError("resource_exhausted", `${this.#inFlightBytes} bytes of requests are being worked on`);
     this.#inFlightBytes += bytes;
     const pooled = length === undefined ? null : this.#buffers.take(bytes);
-    try {
-      const body = pooled ? Buffer.from(pooled, 0, bytes) : await readChunked(request, maxBodyBytes);
-      if (body === null) return tooLarge(maxBodyBytes);
-      if (pooled) await readDeclared(request, body);
-      const onGone = (callback: () => void): void => {
-        response.once("close", () => {
-          if (!response.writableFinished) callback();
-        });
-      };
-      return await handle({ headers: request.headers, body, onGone });
-    } finally {
+    let release: (() => void) | null = () => {
+      release = null;
       this.#inFlightBytes -= bytes;
       this.#valve.passed(bytes);
       if (pooled) this.#buffers.give(pooled);
+    };
+    let gone: (() => void) | null = null;
+    response.once("close", () => {
+      if (!response.writableFinished) gone?.();
+    });
+    const onGone = (callback: () => void): void => {
+      gone = callback;
+    };
+    const fail = (error: unknown): void => {
+      release?.();
+      this.#fail(request, response, error);
+    };
+    const done = (answer: DataResponse): void => {
+      this.#send(response, answer);
+      release?.();
+    };
+    new BodyReader(request, pooled, bytes, body => {
+      if (body === null) done(tooLarge(maxBodyBytes));
+      else if (body instanceof Error) fail(body);
+      else handle({ headers: request.headers, body, onGone }).then(done, fail);
+    });
+  }
+
+  #fail(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
+    const error = VariscaleError.from(thrown);
+    if (error.code === "internal") this.#options.logger.error({ err: error, path: request.url }, "request failed");
+    if (!response.headersSent) this.#send(response, errorOf(error));
+    else {
+      response.destroy();
+      this.#ended();
     }
   }
 
   #send(response: ServerResponse, answer: DataResponse): void {
-    const parts = answer.parts ?? (answer.json === undefined ? [] : [Buffer.from(JSON.stringify(answer.json))]);
-    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
-    const type = answer.json === undefined ? {} : { "content-type": "application/json" };
-    const connection = this.#closing || answer.status === 413 ? { connection: "close" } : {};
-    response.writeHead(answer.status, { ...type, "content-length": bytes, ...connection, ...answer.headers });
+    const parts = answer.parts ?? (answer.json === undefined ? [] : [JSON.stringify(answer.json)]);
+    let bytes = 0;
+    for (const part of parts) bytes += typeof part === "string" ? Buffer.byteLength(part) : part.length;
+    if (answer.json !== undefined) response.setHeader("content-type", "application/json");
+    if (this.#closing || answer.status === 413) response.setHeader("connection", "close");
+    response.writeHead(answer.status, { "content-length": bytes, ...answer.headers });
     if (response.req.method === "HEAD") response.end();
     else if (parts.length <= 1) response.end(parts[0]);
     else {
@@ -178,6 +205,12 @@ export class DataServer {
       for (const part of parts) response.write(part);
       response.end();
     }
+    this.#ended();
+  }
+
+  #ended(): void {
+    this.#inFlight--;
+    if (this.#inFlight === 0) this.#whenIdle?.();
   }
 }
 

@@ -18,10 +18,13 @@ export class Foresight {
   }
 
   ran({ variant, rows, serviceMs: tookMs }: Pick<RanBatch, "variant" | "rows" | "serviceMs">): void {
-    const byRows = this.#expected.get(variant) ?? new Map<number, number>();
+    let byRows = this.#expected.get(variant);
+    if (!byRows) {
+      byRows = new Map();
+      this.#expected.set(variant, byRows);
+    }
     const before = byRows.get(rows);
     byRows.set(rows, before === undefined ? tookMs : before + WEIGHT * (tookMs - before));
-    this.#expected.set(variant, byRows);
   }
 
   /** 0: nothing is known of the variant. */

@@ -117,7 +117,7 @@ function checkInput(contract: StageContract, name: string, input: GivenInput): R
   const elements = elementCount(shape);
   if (!Number.isSafeInteger(elements * 8)) throw invalid(`input "${name}": the shape [${shape}] is too large`);
   const bytes = input.bytes(name, datatype, elements);
-  checkBytes(name, datatype, shape, elements, bytes);
+  checkElements(name, datatype, shape, bytes);
   return { datatype, shape, bytes };
 }
 
@@ -134,13 +134,9 @@ function checkShape(value: unknown, wanted: TensorContract): readonly number[] {
   throw invalid(`input "${wanted.name}": the shape is ${given}, it must be [${wanted.shape}] (-1: any, at least 1)`);
 }
 
-function checkBytes(
-  name: string,
-  datatype: Datatype,
-  shape: readonly number[],
-  elements: number,
-  bytes: Uint8Array,
-): void {
+/** Throws `invalid_argument` unless the bytes are so many elements as the shape has, each a possible one. */
+export function checkElements(name: string, datatype: Datatype, shape: readonly number[], bytes: Uint8Array): void {
+  const elements = elementCount(shape);
   if (datatype === "BYTES") {
     const found = decodeBytesElements(bytes).length;
     if (found !== elements)

@@ -89,7 +89,7 @@ function startData({ config, logger }: SwitcherOptions, parts: SwitcherParts): P
     routes: restRoutes(parts.plane, maxRequestBytes(config)),
     logger,
     maxBodyBytes: maxRequestBytes(config),
-    maxInFlightBytes: config.queue.maxBytes * IN_FLIGHT_FACTOR,
+    maxInFlightBytes: () => config.queue.maxBytes * IN_FLIGHT_FACTOR,
   });
 }
 

@@ -11,7 +11,7 @@ const MAX_FAILURES = 2;
 export interface OutcomesOptions {
   readonly contract: StageContract;
   readonly queue: WorkQueue;
-  readonly observer: WorkObserver;
+  readonly observer: Required<WorkObserver>;
   /** Null: none serves. */
   readonly servedVariant: () => string | null;
 }

@@ -7,8 +7,7 @@ export interface EncodedResponse {
   /** Length of the JSON part where binary data follows it. */
   readonly headerBytes: number | null;
   /** One after the other they are the body. */
-  readonly parts: readonly Uint8Array[];
-  readonly bytes: number;
+  readonly parts: readonly (Uint8Array | string)[];
 }
 
 /** An Open Inference Protocol response; the variant is the model's version and a parameter as well. */
@@ -29,14 +28,11 @@ export function encodeRestResponse(
   });
   const name = JSON.stringify(variant);
   const id = request.id === null ? "" : `"id":${JSON.stringify(request.id)},`;
-  const json = Buffer.from(
-    `{"model_name":${JSON.stringify(stage)},"model_version":${name},${id}"parameters":{"variant":${name}},"outputs":[${tensors.join()}]}`,
-  );
+  const json = `{"model_name":${JSON.stringify(stage)},"model_version":${name},${id}"parameters":{"variant":${name}},"outputs":[${tensors.join()}]}`;
   const isBinary = binary.length > 0;
   return {
     contentType: isBinary ? "application/octet-stream" : "application/json",
-    headerBytes: isBinary ? json.length : null,
+    headerBytes: isBinary ? Buffer.byteLength(json) : null,
     parts: [json, ...binary],
-    bytes: binary.reduce((sum, part) => sum + part.length, json.length),
   };
 }

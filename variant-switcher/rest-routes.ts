@@ -6,7 +6,7 @@ import type { DataRequest, DataResponse, DataRoutes } from "./data-server.ts";
 import { parseExactJson } from "./exact-json.ts";
 import { invalid, timeoutOf } from "./infer-request.ts";
 import { loadParameters } from "./repository.ts";
-import { parseRestRequest } from "./rest-request.ts";
+import { RestReader } from "./rest-reader.ts";
 import { encodeRestResponse } from "./rest-response.ts";
 import type { Duration, VariantStatistics } from "./statistics.ts";
 
@@ -41,25 +41,28 @@ export function restRoutes(plane: DataPlane, maxBodyBytes: number): DataRoutes {
       },
     ],
   ]);
+  const reader = new RestReader(plane.contract);
   for (const version of versions) {
     const path = pathOf(version);
     gets.set(path, () => ok(plane.modelMetadata()));
     gets.set(`${path}/ready`, () => ready({ name: plane.stage, ready: plane.isModelReady(version) }));
     gets.set(`${path}/stats`, () => ok(statistics(plane, version)));
-    posts.set(`${path}/infer`, request => infer(plane, version, request, maxBodyBytes));
+    posts.set(`${path}/infer`, request => infer(plane, reader, version, request, maxBodyBytes));
   }
   return { get: path => gets.get(path)?.() ?? null, post: path => posts.get(path) ?? null };
 }
 
 async function infer(
   plane: DataPlane,
+  reader: RestReader,
   version: string,
   request: DataRequest,
   maxBodyBytes: number,
 ): Promise<DataResponse> {
   const arrivedMs = performance.now();
-  const body = await decoded(request, maxBodyBytes);
-  const parsed = parseRestRequest(body, headerLength(request.headers), plane.contract);
+  const isPlain = (request.headers["content-encoding"] ?? "identity") === "identity";
+  const body = isPlain ? request.body : await decoded(request, maxBodyBytes);
+  const parsed = reader.read(body, headerLength(request.headers));
   const timeoutMs = timeoutOf(request.headers["x-request-timeout-ms"], "x-request-timeout-ms");
   const { variant, outputs } = await plane.infer(parsed, version, { arrivedMs, timeoutMs, onGone: request.onGone });
   const response = encodeRestResponse(plane.stage, variant, parsed, outputs);
@@ -75,8 +78,7 @@ async function infer(
 
 /** The body as it was before it was compressed. */
 async function decoded({ headers, body }: DataRequest, maxOutputLength: number): Promise<Buffer> {
-  const encoding = headers["content-encoding"] ?? "identity";
-  if (encoding === "identity") return body;
+  const encoding = headers["content-encoding"];
   if (encoding !== "gzip" && encoding !== "deflate")
     throw invalid(`Content-Encoding ${encoding} is not known; use gzip, deflate or none`);
   try {

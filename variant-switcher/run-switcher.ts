@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { setFlagsFromString } from "node:v8";
 import { VariscaleError } from "../domain/errors.ts";
 import { createLogger } from "../runtime/logger.ts";
 import { tellParent } from "../runtime/parent-process.ts";
 import { shutdownOnSignal } from "../runtime/shutdown.ts";
+import { keepHeapSmall } from "../runtime/small-heap.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { type SwitcherPorts, startSwitcher } from "./main.ts";
 import { parseSwitcherConfig } from "./parse-config.ts";
@@ -45,8 +45,8 @@ export interface ListeningMessage {
  * channel is told the ports; when the channel closes, the process ends as well.
  */
 export async function runSwitcher(args: readonly string[]): Promise<void> {
-  // The models need the memory: the engine keeps its heap small and gives unused parts of it back. No measurable cost in speed.
-  setFlagsFromString("--optimize-for-size");
+  // The models need the memory.
+  keepHeapSmall();
   const config = readConfig(args);
   const logger = createLogger("variant-switcher", config.logLevel);
   const switcher = await startSwitcher({ config, logger });

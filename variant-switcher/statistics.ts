@@ -67,10 +67,6 @@ export class Statistics implements WorkObserver {
     };
   }
 
-  offered(): void {
-    // Only what became of it counts.
-  }
-
   ran({ variant, rows, assembleMs, serviceMs, travelMs }: RanBatch): void {
     const tally = this.#tallies.get(variant);
     if (!tally) return;

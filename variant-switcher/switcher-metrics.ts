@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import type { WorkObserver } from "./counters.ts";
+import type { Counters, RanBatch } from "./counters.ts";
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const ROWS = [1, 2, 4, 8, 16, 32, 64, 128];
@@ -7,6 +7,7 @@ const ROWS = [1, 2, 4, 8, 16, 32, 64, 128];
 export interface MetricSources {
   readonly stage: string;
   readonly variants: readonly string[];
+  readonly counters: Counters;
   readonly queuedRows: () => number;
   readonly queueAgeMs: () => number;
   readonly servedVariant: () => string | null;
@@ -14,44 +15,68 @@ export interface MetricSources {
   readonly isProtecting: () => boolean;
 }
 
-export interface SwitcherMetrics extends WorkObserver {
+export interface SwitcherMetrics {
+  ran(batch: RanBatch): void;
   switched(outcome: string, switchMs: number): void;
 }
 
-/** The switcher's own metrics. Labels are the pipeline file's variants and closed sets, so there is a bounded number of them. */
+/**
+ * The switcher's own metrics. Labels are the pipeline file's variants and closed sets, so there is a bounded number of them. What counts
+ * requests is read from `counters` when the metrics are asked for, so that it costs a request nothing.
+ */
 export function createSwitcherMetrics(registry: Registry, sources: MetricSources): SwitcherMetrics {
+  const { stage, variants } = sources;
   const registers = [registry];
-  const counter = (name: string, help: string, labelNames: readonly string[]) =>
-    new Counter({ name: `variscale_switcher_${name}`, help, labelNames: ["stage", ...labelNames], registers });
   const histogram = (name: string, help: string, label: string, buckets: number[]) =>
     new Histogram({ name: `variscale_switcher_${name}`, help, labelNames: ["stage", label], buckets, registers });
-  const { stage } = sources;
-  const offered = counter("offered_rows_total", "Rows that clients asked for", []);
-  const served = counter("served_rows_total", "Rows that were served", []);
-  const dropped = counter("dropped_rows_total", "Rows that were not served, by reason", ["reason"]);
-  const requests = counter("requests_total", "Requests by outcome", ["outcome"]);
   const batchRows = histogram("batch_rows", "Rows in a batch", "variant", ROWS);
   const service = histogram("service_seconds", "Time in which the model ran a batch", "variant", SECONDS);
   const waited = histogram("queue_seconds", "Time that a batch's oldest row was queued", "variant", SECONDS);
   const switches = histogram("switch_seconds", "Duration of a Switch by outcome", "outcome", SECONDS);
+  addCounters(registry, sources);
   addGauges(registry, sources);
+  const byVariant = new Map(
+    variants.map(variant => {
+      const labels = { stage, variant };
+      return [variant, [batchRows.labels(labels), service.labels(labels), waited.labels(labels)] as const];
+    }),
+  );
   return {
-    offered: rows => offered.inc({ stage }, rows),
-    served: ({ rows }) => {
-      served.inc({ stage }, rows);
-      requests.inc({ stage, outcome: "served" });
-    },
-    dropped: ({ rows, reason }) => {
-      dropped.inc({ stage, reason }, rows);
-      requests.inc({ stage, outcome: reason });
-    },
     ran: ({ variant, rows, serviceMs, waitedMs }) => {
-      batchRows.observe({ stage, variant }, rows);
-      service.observe({ stage, variant }, serviceMs / 1000);
-      waited.observe({ stage, variant }, waitedMs / 1000);
+      const [ofRows, ofService, ofWait] = byVariant.get(variant) ?? [];
+      ofRows?.observe(rows);
+      ofService?.observe(serviceMs / 1000);
+      ofWait?.observe(waitedMs / 1000);
     },
     switched: (outcome, switchMs) => switches.observe({ stage, outcome }, switchMs / 1000),
   };
+}
+
+/** Sets a counter's values anew. */
+type Tell = (labels: Readonly<Record<string, string>>, value: number) => void;
+
+function addCounters(registry: Registry, { stage, counters }: MetricSources): void {
+  const counter = (name: string, help: string, labelNames: readonly string[], read: (tell: Tell) => void): void => {
+    const made: Counter = new Counter({
+      name: `variscale_switcher_${name}`,
+      help,
+      labelNames: ["stage", ...labelNames],
+      registers: [registry],
+      collect: () => {
+        made.reset();
+        read((labels, value) => made.inc({ stage, ...labels }, value));
+      },
+    });
+  };
+  counter("offered_rows_total", "Rows that clients asked for", [], tell => tell({}, counters.offeredRows));
+  counter("served_rows_total", "Rows that were served", [], tell => tell({}, counters.servedRows));
+  counter("dropped_rows_total", "Rows that were not served, by reason", ["reason"], tell => {
+    for (const { reason, rows } of counters.dropsByReason()) tell({ reason }, rows);
+  });
+  counter("requests_total", "Requests by outcome", ["outcome"], tell => {
+    tell({ outcome: "served" }, counters.servedRequests);
+    for (const { reason, requests } of counters.dropsByReason()) tell({ outcome: reason }, requests);
+  });
 }
 
 /** Read when the metrics are asked for. */

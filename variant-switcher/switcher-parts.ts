@@ -112,6 +112,7 @@ export class SwitcherParts implements StatusSources {
   #createMetrics(): SwitcherMetrics {
     return createSwitcherMetrics(this.registry, {
       stage: this.config.stage,
+      counters: this.counters,
       variants: this.config.variants.map(({ name }) => name),
       queuedRows: () => this.batcher.queuedRows,
       queueAgeMs: () => this.batcher.queueAgeMs(),

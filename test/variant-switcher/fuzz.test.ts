@@ -4,7 +4,9 @@ import { after, before, describe, it } from "mocha";
 import { VariscaleError } from "../../domain/errors.ts";
 import type { StageContract } from "../../domain/tensor.ts";
 import { usesExternalData } from "../../variant-switcher/external-data.ts";
+import type { InferRequest } from "../../variant-switcher/infer-request.ts";
 import { parseSwitcherConfig } from "../../variant-switcher/parse-config.ts";
+import { RestReader } from "../../variant-switcher/rest-reader.ts";
 import { parseRestRequest } from "../../variant-switcher/rest-request.ts";
 import { InferenceClient } from "../support/inference-client.ts";
 import { affineModel } from "../support/models.ts";
@@ -80,6 +82,48 @@ describe("fuzzing the switcher", () => {
         }
       }),
       { numRuns: 3000 },
+    );
+  });
+
+  it("reads requests one after the other as if each came alone", () => {
+    const bool: StageContract = {
+      inputs: [{ name: "b", datatype: "BOOL", shape: [-1, 2] }],
+      outputs: CONTRACT.outputs,
+    };
+    const head = fc.record({
+      id: fc.constantFrom("1", "2"),
+      shape: fc.constantFrom([1, 2], [2, 2]),
+      binary_data_size: fc.constantFrom(2, 4),
+    });
+    const request = fc.tuple(head, fc.uint8Array({ minLength: 2, maxLength: 4, max: 2 }), fc.constantFrom(0, 0, 0, 1));
+    const outcome = (read: () => InferRequest): unknown => {
+      try {
+        const { inputs, ...others } = read();
+        return {
+          ...others,
+          inputs: inputs.map(input => ({ ...input, bytes: Buffer.from(input.bytes).toString("hex") })),
+        };
+      } catch (error) {
+        return error instanceof VariscaleError ? error.message : error;
+      }
+    };
+    fc.assert(
+      fc.property(fc.array(request, { minLength: 2, maxLength: 12 }), requests => {
+        const reader = new RestReader(bool);
+        const memory = Buffer.alloc(1000);
+        for (const [{ id, shape, binary_data_size }, bytes, cut] of requests) {
+          const input = { name: "b", datatype: "BOOL", shape, parameters: { binary_data_size } };
+          const json = Buffer.from(JSON.stringify({ id, inputs: [input] }));
+          // The same memory each time, as the server's.
+          const length = Buffer.concat([json, bytes]).copy(memory);
+          const body = memory.subarray(0, length);
+          assert.deepEqual(
+            outcome(() => reader.read(body, json.length - cut)),
+            outcome(() => parseRestRequest(body, json.length - cut, bool)),
+          );
+        }
+      }),
+      { numRuns: 1000 },
     );
   });
 

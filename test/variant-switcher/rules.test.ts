@@ -133,26 +133,44 @@ describe("Quarantine", () => {
 });
 
 describe("BufferPool", () => {
-  it("gives a buffer again that is large enough but not far too large", () => {
+  it("gives a buffer again for any size of its step, and for no other", () => {
     const pool = new BufferPool(100_000);
     const buffer = pool.take(50_000);
+    assert.equal(buffer.byteLength, 65_536);
     pool.give(buffer);
-    assert.notEqual(pool.take(60_000), buffer);
+    assert.notEqual(pool.take(70_000), buffer);
     assert.notEqual(pool.take(100), buffer);
-    assert.equal(pool.take(20_000), buffer);
-    assert.notEqual(pool.take(20_000), buffer);
+    assert.equal(pool.take(33_000), buffer);
+    assert.notEqual(pool.take(33_000), buffer);
   });
 
-  it("does not keep what is over its limit, nor more than four", () => {
+  it("keeps nothing that is over its limit, that was given away or that it did not make", () => {
     const pool = new BufferPool(1000);
-    const large = new ArrayBuffer(1001);
-    pool.give(large);
-    assert.notEqual(pool.take(1001), large);
-    const buffers = Array.from({ length: 5 }, () => new ArrayBuffer(500));
-    for (const buffer of buffers) pool.give(buffer);
-    assert.deepEqual(
-      buffers.map(() => buffers.indexOf(pool.take(500))),
-      [1, 2, 3, 4, -1],
+    for (const buffer of [new ArrayBuffer(8192), new ArrayBuffer(0), new ArrayBuffer(5000)]) pool.give(buffer);
+    const made = pool.take(8192);
+    pool.give(made);
+    assert.notEqual(pool.take(8192), made);
+  });
+
+  it("keeps 2 MiB of a step, and two of the largest", () => {
+    const pool = new BufferPool(2 ** 30);
+    for (const [bytes, kept] of [
+      [2 ** 18, 8],
+      [50_000_000, 2],
+    ] as const) {
+      const buffers = Array.from({ length: 12 }, () => pool.take(bytes));
+      for (const buffer of buffers) pool.give(buffer);
+      assert.equal(buffers.filter(() => buffers.includes(pool.take(bytes))).length, kept);
+    }
+  });
+
+  it("gives at least what it is asked for", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 27 }), bytes => {
+        const { byteLength } = new BufferPool(2 ** 30).take(bytes);
+        assert.ok(byteLength >= bytes && byteLength <= Math.max(4096, 2 * bytes));
+      }),
+      { numRuns: 50 },
     );
   });
 });

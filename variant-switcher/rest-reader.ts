@@ -1,0 +1,63 @@
+import type { StageContract } from "../domain/tensor.ts";
+import { checkElements, type InferRequest } from "./infer-request.ts";
+import { parseRestRequest } from "./rest-request.ts";
+
+/** A longer head is not kept: it is likely to be different each time. */
+const MAX_KEPT_BYTES = 4096;
+
+interface Kept {
+  /** A JSON part after which all inputs follow as binary data, … */
+  readonly head: Buffer;
+  readonly bodyBytes: number;
+  /** … what was read of it, … */
+  readonly request: InferRequest;
+  /** … and where in the body each input is. */
+  readonly places: readonly { readonly from: number; readonly to: number }[];
+}
+
+/**
+ * Reads requests like parseRestRequest(). Most clients send the same JSON part again and again and only the binary data after it differs,
+ * so the last one is kept and, where it comes again, not parsed again.
+ */
+export class RestReader {
+  readonly #contract: StageContract;
+  #kept: Kept | null = null;
+
+  constructor(contract: StageContract) {
+    this.#contract = contract;
+  }
+
+  read(body: Buffer, headerBytes: number | null): InferRequest {
+    const kept = this.#kept;
+    if (kept && headerBytes === kept.head.length && body.length === kept.bodyBytes) {
+      const head = body.subarray(0, headerBytes);
+      if (head.equals(kept.head)) return this.#again(kept, body);
+    }
+    const request = parseRestRequest(body, headerBytes, this.#contract);
+    if (headerBytes !== null && headerBytes <= MAX_KEPT_BYTES) this.#keep(body, headerBytes, request);
+    return request;
+  }
+
+  #again({ request, places }: Kept, body: Buffer): InferRequest {
+    const inputs = request.inputs.map(({ datatype, shape }, i) => {
+      const { from, to } = places[i] ?? { from: 0, to: 0 };
+      const bytes = body.subarray(from, to);
+      checkElements(this.#contract.inputs[i]?.name ?? "", datatype, shape, bytes);
+      return { datatype, shape, bytes };
+    });
+    return { ...request, inputs };
+  }
+
+  #keep(body: Buffer, headerBytes: number, request: InferRequest): void {
+    const { inputs } = request;
+    if (inputs.some(({ bytes }) => bytes.buffer !== body.buffer)) return;
+    const places = inputs.map(({ bytes }) => {
+      const from = bytes.byteOffset - body.byteOffset;
+      return { from, to: from + bytes.length };
+    });
+    // The body's memory is used again.
+    const head = Buffer.from(body.subarray(0, headerBytes));
+    const empty = inputs.map(input => ({ ...input, bytes: new Uint8Array() }));
+    this.#kept = { head, bodyBytes: body.length, request: { ...request, inputs: empty }, places };
+  }
+}
