@@ -22,7 +22,10 @@ const tensorContract = z.strictObject({
 
 const variant = z.strictObject({
   name,
-  driver: z.literal("onnx").default("onnx"),
+  driver: z
+    .enum(["onnx", "emulated"])
+    .default("onnx")
+    .describe("`emulated` computes nothing and replays the profile, for demonstrations with more replicas than cores"),
   model: z
     .string()
     .min(1)

@@ -15,7 +15,7 @@ export function formatKey(key: PipelineKey): string {
 /** One model that can serve a stage. */
 export interface Variant {
   readonly name: string;
-  readonly driver: "onnx";
+  readonly driver: "onnx" | "emulated";
   /** Path inside the model folder. */
   readonly model: string;
   readonly sha256: string;

@@ -14,9 +14,17 @@ export interface ServicePoint {
 /** A model that a switcher can serve. */
 export interface SwitcherVariant {
   readonly name: string;
-  /** Path inside the model folder. */
+  /**
+   * `onnx`: onnxruntime in this process. `remote`: another server of the Open Inference Protocol in the same pod. `emulated`: nothing
+   * computes, the Profile is replayed.
+   */
+  readonly driver: "onnx" | "remote" | "emulated";
+  /** Path inside the model folder; the model's name in the remote server. */
   readonly model: string;
-  readonly sha256: string;
+  /** Only of `onnx`. */
+  readonly sha256: string | null;
+  /** http:// address of the remote server, only of `remote`. */
+  readonly url: string | null;
   /** From the Profile; null: not measured. */
   readonly loadMs: number | null;
   /** Of one session, from the Profile; null: not measured. */

@@ -19,6 +19,9 @@ export interface DataPlaneOptions {
   readonly repository: Repository;
 }
 
+/** What the metadata calls that which runs the models. */
+const PLATFORMS = { onnx: "onnxruntime_onnx", remote: "variscale_remote", emulated: "variscale_emulated" } as const;
+
 /** How a request came in, beside what it says itself. */
 export interface InferContext {
   /** On the clock of performance.now(). */
@@ -31,6 +34,8 @@ export interface InferContext {
 
 export interface Served {
   readonly variant: string;
+  /** Nothing was computed: the outputs mean nothing. */
+  readonly isEmulated: boolean;
   readonly outputs: readonly NamedTensor[];
 }
 
@@ -73,7 +78,9 @@ export class DataPlane {
 
   modelMetadata() {
     const { inputs, outputs } = this.contract;
-    return { name: this.stage, versions: this.variants, platform: "onnxruntime_onnx", inputs, outputs };
+    const served = this.#options.batcher.serving?.session.variant ?? this.variants[0];
+    const driver = this.#options.config.variants.find(({ name }) => name === served)?.driver ?? "onnx";
+    return { name: this.stage, versions: this.variants, platform: PLATFORMS[driver], inputs, outputs };
   }
 
   /** `version` empty: whichever is served. */
@@ -113,7 +120,8 @@ export class DataPlane {
     context.onGone(() => ticket.cancel());
     const result = await ticket.result;
     if (result.kind === "dropped") throw new VariscaleError(CODE_OF_DROP[result.reason], result.message);
-    return result;
+    const isEmulated = config.variants.some(({ name, driver }) => name === result.variant && driver === "emulated");
+    return { variant: result.variant, isEmulated, outputs: result.outputs };
   }
 }
 

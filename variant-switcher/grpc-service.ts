@@ -98,14 +98,18 @@ function timeLeft(deadline: Date | number): number | null {
   return Number.isFinite(leftMs) ? Math.max(0.001, leftMs) : null;
 }
 
-function responseOf(stage: string, request: InferRequest, { variant, outputs }: Served): ModelInferResponse {
+function responseOf(
+  stage: string,
+  request: InferRequest,
+  { variant, isEmulated, outputs }: Served,
+): ModelInferResponse {
   const wanted = request.outputs.flatMap(({ name }) => outputs.find(output => output.name === name) ?? []);
   const isRaw = request.outputs.some(({ isBinary }) => isBinary);
   return {
     modelName: stage,
     modelVersion: variant,
     id: request.id ?? "",
-    parameters: { variant: { stringParam: variant } },
+    parameters: { variant: { stringParam: variant }, ...(isEmulated && { emulated: { boolParam: true } }) },
     outputs: wanted.map(({ name, datatype, shape, bytes }) => ({
       name,
       datatype,

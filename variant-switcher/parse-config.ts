@@ -12,6 +12,9 @@ const NAME_RULE = "must be a name of letters, digits, `-`, `.` and `_`";
 const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):\d{1,5}$/;
 const WILDCARDS = ["0.0.0.0", "::"];
 const LOOPBACK = ["127.0.0.1", "::1", "localhost"];
+const MODEL = /^(?!\/)(?!(.*[\\/])?\.\.([\\/]|$))[^\0]+$/;
+const MODEL_RULE = "must be a path inside the model folder, without `..`";
+const LOOPBACK_URL = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\]):\d{1,5}\/?$/;
 const MIB = 1024 * 1024;
 const MEMBERS = [
   "pipeline",
@@ -47,6 +50,7 @@ export function parseSwitcherConfig(value: unknown): SwitcherConfig {
   const contract = parseContract(members.contract);
   const variants = members.variants.list(parseVariant, 1, 100);
   const names = variants.map(variant => variant.name);
+  const real = variants.filter(({ driver }) => driver !== "emulated").map(({ name }) => name);
   if (new Set(names).size < names.length) members.variants.refuse("must not have two variants of the same name");
   const memoryMiB = members.memoryMiB.optional(memory => memory.number(1, 1e7), 1024);
   const address = (member: ConfigValue): string => member.text("must be host:port", ADDRESS);
@@ -73,7 +77,7 @@ export function parseSwitcherConfig(value: unknown): SwitcherConfig {
     advertiseAddress: members.advertiseAddress.optional(address, null),
     stateFile: members.stateFile.optional(file => file.text(), null),
     queue: parseQueue(members.queue, memoryMiB),
-    golden: members.golden.optional(golden => golden.list(item => parseGolden(item, contract, names), 0, 100), []),
+    golden: members.golden.optional(golden => golden.list(item => parseGolden(item, contract, real), 0, 100), []),
     logLevel: members.logLevel.optional(level => level.oneOf(LOG_LEVELS), "info"),
   };
   if (!LOOPBACK.includes(config.adminHost) && config.adminToken === null)
@@ -97,18 +101,28 @@ function parseTensor(value: ConfigValue): TensorContract {
   return { name: tensor.name.text(), datatype, shape };
 }
 
+const DRIVERS = ["onnx", "remote", "emulated"] as const;
+const VARIANT_MEMBERS = ["name", "driver", "model", "sha256", "url", "loadMs", "memoryMiB", "points"] as const;
+
 function parseVariant(value: ConfigValue): SwitcherVariant {
-  const variant = value.object(["name", "model", "sha256", "loadMs", "memoryMiB", "points"]);
+  const variant = value.object(VARIANT_MEMBERS);
+  const driver = variant.driver.optional(given => given.oneOf(DRIVERS), DRIVERS[0]);
+  const only = (member: ConfigValue, of: SwitcherVariant["driver"], rule: string, pattern: RegExp): string | null => {
+    if (driver === of) return member.text(rule, pattern);
+    return member.isAbsent || of === "onnx" ? null : member.refuse(`is for the driver ${of} alone`);
+  };
+  const points = variant.points.optional(parsePoints, []);
+  if (driver === "emulated" && points.length === 0)
+    variant.points.refuse("must say how long the emulated batches take");
   return {
     name: variant.name.text(NAME_RULE, NAME),
-    model: variant.model.text(
-      "must be a path inside the model folder, without `..`",
-      /^(?!\/)(?!(.*[\\/])?\.\.([\\/]|$))[^\0]+$/,
-    ),
-    sha256: variant.sha256.text("must be 64 lower-case hexadecimal digits", /^[0-9a-f]{64}$/),
+    driver,
+    model: driver === "onnx" ? variant.model.text(MODEL_RULE, MODEL) : variant.model.optional(name => name.text(), ""),
+    sha256: only(variant.sha256, "onnx", "must be 64 lower-case hexadecimal digits", /^[0-9a-f]{64}$/),
+    url: only(variant.url, "remote", "must be an http:// address on the loopback interface, with a port", LOOPBACK_URL),
     loadMs: variant.loadMs.optional(load => load.number(0, 1e7), null),
     memoryMiB: variant.memoryMiB.optional(memory => memory.number(0, 1e7), null),
-    points: variant.points.optional(parsePoints, []),
+    points,
   };
 }
 

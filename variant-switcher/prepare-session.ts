@@ -1,7 +1,7 @@
 import type { StageContract } from "../domain/tensor.ts";
 import { zeroBatch } from "./batch-input.ts";
+import { driverOf, isRefused, type OpenOptions, type OpenSession } from "./driver.ts";
 import { type GoldenCase, goldenMismatch } from "./golden.ts";
-import { Session, type SessionOptions } from "./session.ts";
 import type { Refused, TransferredTensor } from "./session-messages.ts";
 import { contractMismatch, outputMismatch } from "./verify-contract.ts";
 
@@ -11,8 +11,7 @@ const FIRST_RUN_MS = 3000;
 export type PrepareStep = "load" | "verify" | "warm";
 
 export interface PrepareOptions {
-  readonly session: SessionOptions;
-  readonly contract: StageContract;
+  readonly open: OpenOptions;
   readonly golden: readonly GoldenCase[];
   /** Numbers of rows that the session must be ready for. */
   readonly batches: readonly number[];
@@ -25,15 +24,16 @@ export interface PrepareOptions {
  * Load, verify, warm: gives a session that serves its first batch as fast as all later ones and keeps the contract, or says
  * why there is none. Nothing is left behind in that case.
  */
-export async function prepareSession(options: PrepareOptions): Promise<Session | Refused> {
+export async function prepareSession(options: PrepareOptions): Promise<OpenSession | Refused> {
   options.onStep("load");
-  const session = await Session.open(options.session, options.signal);
-  if (!(session instanceof Session)) return session;
+  const open = await driverOf(options.open.variant.driver);
+  const session = await open(options.open, options.signal);
+  if (isRefused(session)) return session;
   const abort = (): void => void session.close();
   options.signal.addEventListener("abort", abort, { once: true });
   options.onStep("verify");
   const problem =
-    verify(options.contract, session) ?? (await checkGolden(options, session)) ?? (await warmUp(options, session));
+    verify(options.open.contract, session) ?? (await checkGolden(options, session)) ?? (await warmUp(options, session));
   options.signal.removeEventListener("abort", abort);
   if (problem === null && !options.signal.aborted) return session;
   await session.close();
@@ -44,7 +44,7 @@ export async function prepareSession(options: PrepareOptions): Promise<Session |
 
 /** Runs every number of rows once, so that the runtime has its memory for it. */
 export async function warmSession(
-  session: Session,
+  session: OpenSession,
   contract: StageContract,
   batches: readonly number[],
 ): Promise<Refused | null> {
@@ -57,12 +57,12 @@ export async function warmSession(
   return null;
 }
 
-function verify(contract: StageContract, session: Session): Refused | null {
+function verify(contract: StageContract, session: OpenSession): Refused | null {
   const mismatch = contractMismatch(contract, session.model);
   return mismatch === null ? null : refused("contract_mismatch", `${session.variant}: ${mismatch}`);
 }
 
-async function checkGolden(options: PrepareOptions, session: Session): Promise<Refused | null> {
+async function checkGolden(options: PrepareOptions, session: OpenSession): Promise<Refused | null> {
   for (const golden of options.golden.filter(({ variant }) => variant === session.variant)) {
     const inputs = golden.inputs.map(input => ({
       ...input,
@@ -81,13 +81,13 @@ async function checkGolden(options: PrepareOptions, session: Session): Promise<R
   return null;
 }
 
-function warmUp(options: PrepareOptions, session: Session): Promise<Refused | null> {
+function warmUp(options: PrepareOptions, session: OpenSession): Promise<Refused | null> {
   options.onStep("warm");
-  return warmSession(session, options.contract, options.batches);
+  return warmSession(session, options.open.contract, options.batches);
 }
 
 async function runChecked(
-  session: Session,
+  session: OpenSession,
   contract: StageContract,
   inputs: readonly TransferredTensor[],
   rows: number,
@@ -100,7 +100,7 @@ async function runChecked(
 }
 
 function broken(
-  session: Session,
+  session: OpenSession,
   result: { readonly kind: "failed"; readonly message: string } | { readonly kind: "lost"; readonly reason: string },
 ): Refused {
   const reason = result.kind === "failed" ? result.message : `it broke its thread: ${result.reason}`;

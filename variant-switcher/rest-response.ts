@@ -1,6 +1,6 @@
+import type { Served } from "./data-plane.ts";
 import type { InferRequest } from "./infer-request.ts";
 import { elementsToJson } from "./json-elements.ts";
-import type { NamedTensor } from "./raw-tensor.ts";
 
 export interface EncodedResponse {
   readonly contentType: string;
@@ -13,9 +13,8 @@ export interface EncodedResponse {
 /** An Open Inference Protocol response; the variant is the model's version and a parameter as well. */
 export function encodeRestResponse(
   stage: string,
-  variant: string,
   request: Pick<InferRequest, "id" | "outputs">,
-  outputs: readonly NamedTensor[],
+  { variant, isEmulated, outputs }: Served,
 ): EncodedResponse {
   const binary: Uint8Array[] = [];
   const tensors = request.outputs.flatMap(({ name, isBinary }) => {
@@ -28,7 +27,7 @@ export function encodeRestResponse(
   });
   const name = JSON.stringify(variant);
   const id = request.id === null ? "" : `"id":${JSON.stringify(request.id)},`;
-  const json = `{"model_name":${JSON.stringify(stage)},"model_version":${name},${id}"parameters":{"variant":${name}},"outputs":[${tensors.join()}]}`;
+  const json = `{"model_name":${JSON.stringify(stage)},"model_version":${name},${id}"parameters":{"variant":${name}${isEmulated ? ',"emulated":true' : ""}},"outputs":[${tensors.join()}]}`;
   const isBinary = binary.length > 0;
   return {
     contentType: isBinary ? "application/octet-stream" : "application/json",

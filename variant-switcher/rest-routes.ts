@@ -64,8 +64,8 @@ async function infer(
   const body = isPlain ? request.body : await decoded(request, maxBodyBytes);
   const parsed = reader.read(body, headerLength(request.headers));
   const timeoutMs = timeoutOf(request.headers["x-request-timeout-ms"], "x-request-timeout-ms");
-  const { variant, outputs } = await plane.infer(parsed, version, { arrivedMs, timeoutMs, onGone: request.onGone });
-  const response = encodeRestResponse(plane.stage, variant, parsed, outputs);
+  const served = await plane.infer(parsed, version, { arrivedMs, timeoutMs, onGone: request.onGone });
+  const response = encodeRestResponse(plane.stage, parsed, served);
   return {
     status: 200,
     headers: {

@@ -1,9 +1,10 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { SwitcherConfig, SwitcherVariant } from "./config.ts";
+import { isRefused, type OpenSession } from "./driver.ts";
 import { type PrepareStep, prepareSession, warmSession } from "./prepare-session.ts";
 import { planResidency } from "./residency.ts";
-import { type ModelSession, Session } from "./session.ts";
+import type { ModelSession } from "./session.ts";
 import type { Refused } from "./session-messages.ts";
 
 /** Of a session of which nothing is known: its thread, and the file twice. */
@@ -12,7 +13,7 @@ const FILE_FACTOR = 2;
 const MIB = 1024 * 1024;
 
 interface Resident {
-  readonly session: Session;
+  readonly session: OpenSession;
   readonly memoryMiB: number;
   readonly loadMs: number;
   readonly warmed: Set<number>;
@@ -71,7 +72,7 @@ export class SessionPool {
     signal: AbortSignal,
     onStep: (step: PrepareStep) => void,
     source: SessionSource = "resident",
-  ): Promise<Session | Refused> {
+  ): Promise<OpenSession | Refused> {
     const ended = AbortSignal.any([signal, this.#closing.signal]);
     while (this.#loading) await this.#loading.done;
     if (ended.aborted) return { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
@@ -120,7 +121,7 @@ export class SessionPool {
     signal: AbortSignal,
     onStep: (step: PrepareStep) => void,
     source: SessionSource,
-  ): Promise<Session | Refused> {
+  ): Promise<OpenSession | Refused> {
     const resident = this.#residents.get(variant.name);
     if (resident && !resident.session.isLost && source === "resident") {
       const cold = batches.filter(rows => !resident.warmed.has(rows));
@@ -143,26 +144,25 @@ export class SessionPool {
     batches: readonly number[],
     signal: AbortSignal,
     onStep: (step: PrepareStep) => void,
-  ): Promise<Session | Refused> {
+  ): Promise<OpenSession | Refused> {
     const { config, workerUrl, minWatchdogMs } = this.#options;
     const startMs = performance.now();
     const beforeMiB = process.memoryUsage.rss() / MIB;
     const session = await prepareSession({
-      session: {
+      open: {
         modelFolder: config.modelFolder,
         variant,
+        contract: config.contract,
         threads: Math.max(1, Math.floor(config.cores)),
-        expectedLoadMs: variant.loadMs,
         ...(workerUrl && { workerUrl }),
         ...(minWatchdogMs !== undefined && { minWatchdogMs }),
       },
-      contract: config.contract,
       golden: config.golden,
       batches,
       signal,
       onStep,
     });
-    if (!(session instanceof Session)) return session;
+    if (isRefused(session)) return session;
     const grownMiB = process.memoryUsage.rss() / MIB - beforeMiB;
     this.#measuredMiB.set(variant.name, Math.max(grownMiB, session.model.fileBytes / MIB));
     const nowMs = performance.now();
@@ -202,6 +202,8 @@ export class SessionPool {
   async #neededMiB(variant: SwitcherVariant): Promise<number> {
     const known = variant.memoryMiB ?? this.#measuredMiB.get(variant.name);
     if (known !== undefined && known !== null) return known;
+    // What another server holds, or nobody, is no memory of this process.
+    if (variant.driver !== "onnx") return 0;
     const fileBytes = await stat(join(this.#options.config.modelFolder, variant.model)).then(
       file => file.size,
       () => 0,

@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import type { OpenOptions, OpenSession } from "./driver.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
 import type {
   Loaded,
@@ -20,19 +21,6 @@ const WATCHDOG_FACTOR = 20;
 /** Threads move small messages; the weights lie outside of V8's heap. */
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 };
 
-export interface SessionOptions {
-  readonly modelFolder: string;
-  readonly variant: { readonly name: string; readonly model: string; readonly sha256: string };
-  /** Threads within one operator: the stage's cores. */
-  readonly threads: number;
-  /** What loading is expected to take; null: not known. */
-  readonly expectedLoadMs: number | null;
-  /** The script of the thread. */
-  readonly workerUrl?: URL;
-  /** Shortest time after which a run is taken for hung. Default 10 s. */
-  readonly minWatchdogMs?: number;
-}
-
 /** `lost`: the thread crashed or hung, and with it the session. */
 export type RunResult =
   | {
@@ -51,14 +39,19 @@ export interface ModelSession {
   run(inputs: readonly TransferredTensor[], outputs: readonly string[], expectedMs: number): Promise<RunResult>;
 }
 
+/** The driver `onnx`: onnxruntime in a thread of its own. */
+export async function openOnnx(options: OpenOptions, signal: AbortSignal): Promise<OpenSession | Refused> {
+  return await Session.open(options, signal);
+}
+
 /** One model in a thread of its own, which runs one batch after the other. */
-export class Session implements ModelSession {
+class Session implements OpenSession {
   readonly variant: string;
   readonly model: Loaded;
   readonly #link: ThreadLink;
   readonly #minWatchdogMs: number;
 
-  private constructor(options: SessionOptions, model: Loaded, link: ThreadLink) {
+  private constructor(options: OpenOptions, model: Loaded, link: ThreadLink) {
     this.variant = options.variant.name;
     this.model = model;
     this.#link = link;
@@ -66,13 +59,14 @@ export class Session implements ModelSession {
   }
 
   /** Starts the thread and loads the model. An aborted `signal` ends the thread and gives `superseded`. */
-  static async open(options: SessionOptions, signal: AbortSignal): Promise<Session | Refused> {
+  static async open(options: OpenOptions, signal: AbortSignal): Promise<Session | Refused> {
     const link = new ThreadLink(options.workerUrl ?? DEFAULT_WORKER);
     const abort = (): void => void link.close("superseded");
     signal.addEventListener("abort", abort, { once: true });
-    const { model, sha256 } = options.variant;
-    const watchdogMs = Math.max(MIN_LOAD_WATCHDOG_MS, WATCHDOG_FACTOR * (options.expectedLoadMs ?? 0));
-    const load = { kind: "load", modelFolder: options.modelFolder, model, sha256, threads: options.threads } as const;
+    const { model, sha256, loadMs } = options.variant;
+    const watchdogMs = Math.max(MIN_LOAD_WATCHDOG_MS, WATCHDOG_FACTOR * (loadMs ?? 0));
+    const { modelFolder, threads } = options;
+    const load = { kind: "load", modelFolder, model, sha256: sha256 ?? "", threads } as const;
     const reply = await link.ask(load, [], watchdogMs);
     signal.removeEventListener("abort", abort);
     if (reply.kind === "loaded" && !signal.aborted) return new Session(options, reply, link);

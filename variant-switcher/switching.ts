@@ -2,8 +2,9 @@ import type { Logger } from "pino";
 import type { NackCode } from "../domain/assignment.ts";
 import type { Batcher } from "./batcher.ts";
 import type { SwitcherVariant } from "./config.ts";
+import { isRefused, type OpenSession } from "./driver.ts";
 import { Quarantine } from "./quarantine.ts";
-import { type ModelSession, Session } from "./session.ts";
+import type { ModelSession } from "./session.ts";
 import type { Refused } from "./session-messages.ts";
 import type { SessionPool, SessionSource } from "./session-pool.ts";
 import { type RunningSwitch, type SwitchCause, SwitchHistory } from "./switch-history.ts";
@@ -109,7 +110,7 @@ export class Switching {
     const quarantined = this.quarantine.get(name, performance.now());
     if (quarantined) return refused(quarantined.code, quarantined.message);
     const session = await this.#acquire(variant, batch, new AbortController().signal, () => undefined);
-    return session instanceof Session ? null : session;
+    return isRefused(session) ? session : null;
   }
 
   /** Keeps this variant resident from now on; null: none in particular. */
@@ -172,13 +173,13 @@ export class Switching {
     signal: AbortSignal,
     running: RunningSwitch | (() => void),
     from: SessionSource = "resident",
-  ): Promise<Session | Refused> {
+  ): Promise<OpenSession | Refused> {
     const batches = batch === 1 ? [1] : [1, batch];
     const onStep = typeof running === "function" ? running : (step: "load" | "verify" | "warm") => running.step(step);
     try {
       const session = await this.#options.pool.acquire(variant, batches, signal, onStep, from);
-      if (session instanceof Session) this.quarantine.delete(variant.name);
-      else this.quarantine.add(variant.name, session.code, session.message, performance.now());
+      if (isRefused(session)) this.quarantine.add(variant.name, session.code, session.message, performance.now());
+      else this.quarantine.delete(variant.name);
       return session;
     } catch (error) {
       this.#options.logger.error({ err: error, variant: variant.name }, "could not load");

@@ -23,10 +23,12 @@ export function switcherConfig(
     stage: stage.name,
     pod,
     contract: stage.contract,
-    variants: stage.variants.map(({ name, model, sha256, profile }) => ({
+    variants: stage.variants.map(({ name, driver, model, sha256, profile }) => ({
       name,
+      driver,
       model,
       sha256,
+      url: null,
       loadMs: profile?.loadMs ?? null,
       memoryMiB: profile?.memoryMiB ?? null,
       points: profile?.points.map(({ batch, latencyMs, scv }) => ({ batch, latencyMs, scv })) ?? [],

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { packageFolder } from "../../runtime/version.ts";
 
 /** The Python of scripts/test-clients.mjs, with the packages of requirements.txt. */
-function pythonFolder(): string {
+export function pythonFolder(): string {
   const folder = process.env["VARISCALE_TEST_PYTHON"];
   assert.ok(folder, "start these tests by `npm run test:clients`");
   return join(folder, "bin");

@@ -2,17 +2,19 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Session } from "../../variant-switcher/session.ts";
-import { imageModel, writeModel } from "./models.ts";
+import { isRefused } from "../../variant-switcher/driver.ts";
+import { openOnnx } from "../../variant-switcher/session.ts";
+import { IMAGE_CONTRACT, imageModel, writeModel } from "./models.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "variscale-abort-"));
-const variant = writeModel(folder, "slow", imageModel(400, 0));
+const unknown = { driver: "onnx", url: null, loadMs: null, memoryMiB: null, points: [] } as const;
+const variant = { ...writeModel(folder, "slow", imageModel(400, 0)), ...unknown };
 for (let i = 0; i < 12; i++) {
-  const session = await Session.open(
-    { variant, modelFolder: folder, threads: 1, expectedLoadMs: null },
+  const session = await openOnnx(
+    { variant, contract: IMAGE_CONTRACT, modelFolder: folder, threads: 1 },
     new AbortController().signal,
   );
-  if (session instanceof Session) {
+  if (!isRefused(session)) {
     const data = new ArrayBuffer(8 * 240 * 192);
     const running = session.run(
       [{ name: "image", datatype: "UINT8", shape: [8, 240, 192], data, bytes: data.byteLength }],
