@@ -9,6 +9,8 @@ export interface BareQuestion {
 
 export interface BareAnswer {
   readonly runs: number;
+  /** Median, on the wall clock. */
+  readonly p50Ms: number;
   /** CPU time of one run: what it takes on a core of its own, whatever the neighbours do. */
   readonly cpuMs: number;
   readonly rssMiB: number;
@@ -40,13 +42,21 @@ async function main(): Promise<void> {
 async function measure(session: InferenceSession | undefined, image: Tensor, forMs: number): Promise<BareAnswer> {
   const startMs = performance.now();
   const before = process.cpuUsage();
-  let runs = 0;
+  const times: number[] = [];
   while (performance.now() - startMs < forMs) {
+    const runMs = performance.now();
     await session?.run({ image });
-    runs++;
+    times.push(performance.now() - runMs);
   }
   const { user, system } = process.cpuUsage(before);
-  return { runs, cpuMs: (user + system) / 1000 / Math.max(1, runs), rssMiB: process.memoryUsage.rss() / 2 ** 20 };
+  const runs = times.length;
+  const p50Ms = times.toSorted((a, b) => a - b)[runs >> 1] ?? 0;
+  return {
+    runs,
+    p50Ms,
+    cpuMs: (user + system) / 1000 / Math.max(1, runs),
+    rssMiB: process.memoryUsage.rss() / 2 ** 20,
+  };
 }
 
 await main();

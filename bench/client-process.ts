@@ -1,85 +1,124 @@
-/** The load on a switcher, from a process of its own: requests of one image each, in an open or a closed loop. */
+/** The load on a server, from a process of its own: requests of one image each, in an open or a closed loop. */
 import { Agent, type ClientRequest, request } from "node:http";
 import { exponential, seededRandom } from "../load/seeded-random.ts";
+import type { InferenceClient } from "../test/support/inference-client.ts";
+import type { Failure, Sample } from "./samples.ts";
 
-export type ClientQuestion = { readonly url: string; readonly seconds: number } & (
+/** Where requests go. `offset` null: the answer's version `name-OFFSET` says it. */
+export interface ClientTarget {
+  readonly transport: "rest" | "grpc";
+  readonly port: number;
+  readonly model: string;
+  readonly offset: number | null;
+}
+
+export type ClientQuestion = { readonly target: ClientTarget; readonly seconds: number } & (
   | { readonly kind: "open"; readonly rateRps: number; readonly seed: number }
   | { readonly kind: "closed"; readonly concurrency: number }
 );
 
-/** Times are those of performance.timeOrigin + performance.now(), which all processes of a machine share. */
-export interface Sample {
-  /** When the request should have been sent: what latency counts from. */
-  readonly dueMs: number;
-  readonly latencyMs: number;
-  /** Null: the answer was good; otherwise what was wrong with it. */
-  readonly failure: string | null;
-}
+type Send = (dueMs: number) => Promise<Sample>;
 
-/** The score of variant `name-OFFSET` for an image of fives is OFFSET + 5. */
+/** The score of an image of fives is OFFSET + 5. */
 const PIXEL = 5;
-const HEADER = Buffer.from(
-  JSON.stringify({
-    inputs: [{ name: "image", datatype: "UINT8", shape: [1, 240, 192], parameters: { binary_data_size: 240 * 192 } }],
-  }),
-);
-const BODY = Buffer.concat([HEADER, Buffer.alloc(240 * 192, PIXEL)]);
+const IMAGE = Buffer.alloc(240 * 192, PIXEL);
+const TENSOR = { name: "image", datatype: "UINT8", shape: [1, 240, 192] };
+const HEADER = Buffer.from(JSON.stringify({ inputs: [{ ...TENSOR, parameters: { binary_data_size: IMAGE.length } }] }));
+const BODY = Buffer.concat([HEADER, IMAGE]);
 const agent = new Agent({ keepAlive: true, noDelay: true });
+const grpcClients = new Map<number, InferenceClient>();
 
 process.on("message", (question: ClientQuestion) => {
-  const samples = question.kind === "open" ? openLoop(question) : closedLoop(question);
-  samples.then(
+  run(question).then(
     list => process.send?.(list),
-    () => process.exit(1),
+    (error: unknown) => {
+      process.stderr.write(`the client failed: ${error}\n`);
+      process.exit(1);
+    },
   );
 });
 process.send?.({ kind: "ready" });
 
+async function run(question: ClientQuestion): Promise<readonly Sample[]> {
+  const { target } = question;
+  const send = target.transport === "rest" ? overRest(target) : await overGrpc(target);
+  return question.kind === "open" ? await openLoop(question, send) : await closedLoop(question, send);
+}
+
 /** Poisson arrivals; a request that is due is sent whether or not earlier ones were answered. */
-async function openLoop(question: ClientQuestion & { readonly kind: "open" }): Promise<readonly Sample[]> {
+async function openLoop(question: ClientQuestion & { readonly kind: "open" }, send: Send): Promise<readonly Sample[]> {
   const random = seededRandom(question.seed);
   const endMs = nowMs() + question.seconds * 1000;
   const pending: Promise<Sample>[] = [];
   for (let dueMs = nowMs(); dueMs < endMs; dueMs += exponential(random, 1000 / question.rateRps)) {
     const waitMs = dueMs - nowMs();
     if (waitMs > 0.5) await new Promise(resolve => setTimeout(resolve, waitMs));
-    pending.push(infer(question.url, dueMs));
+    pending.push(send(dueMs));
   }
   return Promise.all(pending);
 }
 
-async function closedLoop(question: ClientQuestion & { readonly kind: "closed" }): Promise<readonly Sample[]> {
+async function closedLoop(
+  question: ClientQuestion & { readonly kind: "closed" },
+  send: Send,
+): Promise<readonly Sample[]> {
   const endMs = nowMs() + question.seconds * 1000;
   const samples: Sample[] = [];
   const client = async (): Promise<void> => {
-    while (nowMs() < endMs) samples.push(await infer(question.url, nowMs()));
+    while (nowMs() < endMs) samples.push(await send(nowMs()));
   };
   await Promise.all(Array.from({ length: question.concurrency }, client));
   return samples;
 }
 
-function infer(url: string, dueMs: number): Promise<Sample> {
-  return new Promise(resolve => {
-    const settle = (failure: string | null): void => resolve({ dueMs, latencyMs: nowMs() - dueMs, failure });
-    const headers = { "content-length": BODY.length, "inference-header-content-length": HEADER.length };
-    const sent: ClientRequest = request(url, { method: "POST", agent, headers }, response => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("end", () => settle(judge(response.statusCode ?? 0, Buffer.concat(chunks).toString())));
-      response.on("error", error => settle(error.message));
+function overRest({ port, model, offset }: ClientTarget): Send {
+  const headers = { "content-length": BODY.length, "inference-header-content-length": HEADER.length };
+  const options = { host: "127.0.0.1", port, path: `/v2/models/${model}/infer`, method: "POST", agent, headers };
+  return dueMs =>
+    new Promise(resolve => {
+      const settle = (failure: Failure | null): void => resolve({ dueMs, latencyMs: nowMs() - dueMs, failure });
+      const lost = (error: Error): void => settle({ kind: "lost", text: error.message });
+      const sent: ClientRequest = request(options, response => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("end", () => settle(judgeRest(response.statusCode ?? 0, Buffer.concat(chunks).toString(), offset)));
+        response.on("error", lost);
+      });
+      sent.on("error", lost);
+      sent.end(BODY);
     });
-    sent.on("error", error => settle(error.message));
-    sent.end(BODY);
-  });
+}
+
+async function overGrpc({ port, model, offset }: ClientTarget): Promise<Send> {
+  const { InferenceClient: Client } = await import("../test/support/inference-client.ts");
+  const client = grpcClients.get(port) ?? new Client(port);
+  grpcClients.set(port, client);
+  const message = { modelName: model, inputs: [TENSOR], rawInputContents: [IMAGE] };
+  return async dueMs => {
+    let failure: Failure | null;
+    try {
+      const answer = await client.call<{ modelVersion: string; rawOutputContents: Buffer[] }>("ModelInfer", message);
+      const score = answer.rawOutputContents[0]?.readFloatLE(0) ?? Number.NaN;
+      failure = judge(answer.modelVersion, score, offset);
+    } catch (error) {
+      const { code, message: text } = error as { readonly code: number; readonly message: string };
+      // UNAVAILABLE is what the client itself says of a connection that broke.
+      failure = { kind: code === 14 ? "lost" : "refused", text };
+    }
+    return { dueMs, latencyMs: nowMs() - dueMs, failure };
+  };
+}
+
+function judgeRest(status: number, text: string, offset: number | null): Failure | null {
+  if (status !== 200) return { kind: "refused", text: `${status}: ${text}` };
+  const body = JSON.parse(text) as { model_version: string; outputs: { data: number[] }[] };
+  return judge(body.model_version, body.outputs[0]?.data[0] ?? Number.NaN, offset);
 }
 
 /** Whether the output is that of the variant that the answer names. */
-function judge(status: number, text: string): string | null {
-  if (status !== 200) return `${status}: ${text}`;
-  const body = JSON.parse(text) as { model_version: string; outputs: { data: number[] }[] };
-  const expected = Number(body.model_version.split("-")[1]) + PIXEL;
-  const score = body.outputs[0]?.data[0] ?? Number.NaN;
-  return Math.abs(score - expected) < 0.01 ? null : `${body.model_version} gave ${score}`;
+function judge(version: string, score: number, offset: number | null): Failure | null {
+  const expected = (offset ?? Number(version.split("-")[1])) + PIXEL;
+  return Math.abs(score - expected) < 0.01 ? null : { kind: "wrong", text: `${version} gave ${score}` };
 }
 
 function nowMs(): number {

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- SUITE [--output json] [--write] [--short]`: measures a suite's figures and holds them against
+ * `npm run bench -- SUITE [--output json] [--write] [--short] [--only PART,…]`: measures a suite's figures and holds them against
  * bench/bars.json. Exits with 1 when one does not hold.
  */
 import { cpus, totalmem } from "node:os";
@@ -12,13 +12,13 @@ import { writeBenchmarks } from "./write-benchmarks.ts";
 process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
 
 /** Every suite is loaded only when it runs. */
-const suites: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
+const suites: Readonly<Record<string, (only: readonly string[] | null) => Promise<readonly Figure[]>>> = {
   optimizer: async () => (await import("./optimizer.bench.ts")).optimizerSuite(),
   scaler: async () => (await import("./scaler.bench.ts")).scalerSuite(),
-  switcher: async () => (await import("./switcher.bench.ts")).switcherSuite(),
+  switcher: async only => (await import("./switcher.bench.ts")).switcherSuite(only),
 };
 
-const USAGE = `usage: npm run bench -- ${Object.keys(suites).join("|")} [--output json|table] [--write] [--short]`;
+const USAGE = `usage: npm run bench -- ${Object.keys(suites).join("|")} [--output json|table] [--write] [--short] [--only PART,…]`;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -27,13 +27,16 @@ async function main(): Promise<void> {
       output: { type: "string", default: "table" },
       write: { type: "boolean", default: false },
       short: { type: "boolean", default: false },
+      only: { type: "string" },
     },
   });
   const [suite = ""] = positionals;
   const measure = Object.hasOwn(suites, suite) ? suites[suite] : undefined;
   if (!measure || positionals.length !== 1 || !["table", "json"].includes(values.output)) throw new Error(USAGE);
   if (values.write && values.short) throw new Error("--short measures too little to be written down");
-  const figures = await measure();
+  const only = values.only?.split(",") ?? null;
+  if (values.write && only) throw new Error("--only measures too little to be written down");
+  const figures = await measure(only);
   const report: Report = { suite, machine: machine(), date: new Date().toISOString(), figures };
   if (values.write) writeBenchmarks(report);
   console.log(values.output === "json" ? JSON.stringify(report, null, 2) : reportTable(report));

@@ -1,27 +1,77 @@
 import { readFileSync } from "node:fs";
 import type { BareAnswer, BareQuestion } from "./bare-process.ts";
-import type { ClientQuestion, Sample } from "./client-process.ts";
-import { type Rig, switchTo } from "./switcher-rig.ts";
+import { type Figure, figure } from "./figure.ts";
+import { rounded } from "./samples.ts";
+import { type BenchVariant, type Rig, switchTo } from "./switcher-rig.ts";
 
 const SECONDS = 8;
+/** Switches until memory is what it stays, and beyond. */
+const SETTLED = 50;
+const SWITCHES = 1000;
 
-/** Resident memory of a switcher with two sessions after a thousand requests to each, and of a bare process with the same. */
-export async function memoryAboveSessions(
-  rig: Rig,
-): Promise<{ readonly switcherMiB: number; readonly bareMiB: number }> {
-  const bare = await rig.startBare(["slow-1000", "light-3000"], null);
-  const switcher = await rig.startSwitcher(2, null);
+/** Resident memory beside the sessions, and how it grows when sessions come and go. */
+export async function memoryFigures(rig: Rig): Promise<Figure[]> {
+  const variants = [rig.variant("slow", 1000, 4), rig.variant("middle", 2000, 3.6), rig.variant("light", 3000, 3.2)];
+  return [await aboveSessions(rig, variants), await growth(rig, variants)];
+}
+
+/** With two sessions after a thousand requests to each, and of a bare process with the same. */
+async function aboveSessions(rig: Rig, variants: readonly BenchVariant[]): Promise<Figure> {
+  const two = [variants[0], variants[2]].flatMap(variant => variant ?? []);
+  const bare = await rig.startBare(two, null);
+  const switcher = await rig.startSwitcher({ variants, sessions: 2, core: null });
   const client = await rig.startClient(null);
-  const question: ClientQuestion = { kind: "closed", url: switcher.inferUrl, seconds: SECONDS, concurrency: 4 };
+  const question = { kind: "closed", target: switcher.rest, seconds: SECONDS, concurrency: 4 } as const;
   try {
-    await client.ask<readonly Sample[]>(question);
-    await switchTo(switcher, "light-3000");
-    await client.ask<readonly Sample[]>(question);
+    await client.ask(question);
+    await switchTo(switcher, two[1]?.name ?? "");
+    await client.ask(question);
     const { rssMiB } = await bare.ask<BareAnswer>({ seconds: SECONDS } satisfies BareQuestion);
-    return { switcherMiB: rssOf(switcher.child.pid), bareMiB: rssMiB };
+    const switcherMiB = rssOf(switcher.child.pid);
+    return figure("switcher.rssAboveSessionsMiB", rounded(switcherMiB - rssMiB), {
+      against: { switcherMiB: rounded(switcherMiB), bareMiB: rounded(rssMiB) },
+      note: "two sessions, after 2000 requests",
+    });
   } finally {
     await Promise.all([bare.stop(), switcher.child.stop(), client.stop()]);
   }
+}
+
+/** Every Switch loads a session and gives one up, while requests are served. */
+async function growth(rig: Rig, variants: readonly BenchVariant[]): Promise<Figure> {
+  const switches = rig.isShort ? 100 : SWITCHES;
+  const switcher = await rig.startSwitcher({ variants, sessions: 2, core: null });
+  const client = await rig.startClient(null);
+  let isSwitching = true;
+  const load = async (): Promise<void> => {
+    while (isSwitching) await client.ask({ kind: "closed", target: switcher.rest, seconds: 1, concurrency: 1 });
+  };
+  const loaded = load();
+  const readings: number[] = [];
+  try {
+    for (let i = 1; i <= switches; i++) {
+      await switchTo(switcher, variants[i % variants.length]?.name ?? "");
+      if (i > SETTLED - 10) readings.push(rssOf(switcher.child.pid));
+      if (i % 100 === 0) process.stderr.write(`memory: ${i} of ${switches} Switches\n`);
+    }
+    // Of ten Switches each: memory moves to and fro with every one of them.
+    const settledMiB = mean(readings.slice(0, 10));
+    const endMiB = mean(readings.slice(-10));
+    const isWhole = switches >= SWITCHES;
+    return figure("switcher.memory.growth", rounded(Math.max(0, 100 * (endMiB / settledMiB - 1))), {
+      against: { settledMiB: rounded(settledMiB), endMiB: rounded(endMiB), switches },
+      isWhole,
+      note: `from Switch ${SETTLED} on${isWhole ? "" : "; too few to count"}`,
+    });
+  } finally {
+    isSwitching = false;
+    await loaded;
+    await Promise.all([switcher.child.stop(), client.stop()]);
+  }
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function rssOf(pid: number): number {

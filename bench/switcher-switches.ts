@@ -1,48 +1,136 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ClientQuestion, Sample } from "./client-process.ts";
-import { type Rig, switchTo, VARIANTS } from "./switcher-rig.ts";
+import { type Figure, figure } from "./figure.ts";
+import { latencies, median, quantile, rounded, type Sample } from "./samples.ts";
+import { type BenchVariant, type Rig, switchTo } from "./switcher-rig.ts";
 
 /** Switches follow each other at this distance; requests due until this long after a Switch belong to its window. */
 const SPACING_MS = 1000;
 const WINDOW_AFTER_MS = 500;
 const LOAD = 0.5;
+const MIN_SWITCHES = 200;
+const MIN_SAMPLES = 10_000;
 
-export interface SwitchPlan {
+interface Plan {
+  /** In the order in which they are switched to; the first one is the slowest. */
+  readonly variants: readonly BenchVariant[];
   /** Each round is a short time at rest and then Switches, so that both have the same neighbours. */
   readonly rounds: number;
   readonly switchesPerRound: number;
   readonly restSeconds: number;
 }
 
-export interface SwitchFigures {
+interface Switches {
   readonly switches: number;
-  readonly requests: number;
-  readonly failed: number;
-  readonly firstFailure: string | null;
-  readonly samples: number;
-  readonly restSamples: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly restP50Ms: number;
-  readonly restP99Ms: number;
+  readonly samples: readonly Sample[];
+  /** Of the samples those that a Switch may have touched. */
+  readonly during: readonly number[];
+  readonly atRest: readonly number[];
   /** Median, as the admin endpoint's client sees it. */
   readonly switchMs: number;
   readonly rateRps: number;
 }
 
+/** What a Switch costs those who send requests meanwhile. */
+export async function switchFigures(rig: Rig): Promise<Figure[]> {
+  const { isShort } = rig;
+  const similar = [rig.variant("slow", 1000, 4), rig.variant("middle", 2000, 3.6), rig.variant("light", 3000, 3.2)];
+  const plan = isShort
+    ? { rounds: 2, switchesPerRound: 6, restSeconds: 3 }
+    : { rounds: 44, switchesPerRound: 5, restSeconds: 4 };
+  const cold = await switchUnderLoad(rig, { variants: similar, ...plan }, "cold");
+  const few = { ...plan, rounds: Math.ceil(plan.rounds / 10) };
+  const resident = await switchUnderLoad(rig, { variants: similar.slice(0, 2), ...few }, "resident");
+  // Two of each, so that every Switch loads: memory has room for two sessions.
+  const far = [
+    rig.variant("slow", 4000, 21),
+    rig.variant("fast", 5000, 4),
+    rig.variant("slow", 6000, 21),
+    rig.variant("fast", 7000, 4),
+  ];
+  const unlike = await switchUnderLoad(rig, { variants: far, ...plan }, "cold");
+  return [...similarFigures(cold, resident), ...unlikeFigures(unlike)];
+}
+
+function similarFigures(cold: Switches, resident: Switches): Figure[] {
+  const isWhole =
+    cold.switches >= MIN_SWITCHES && cold.during.length >= MIN_SAMPLES && cold.atRest.length >= MIN_SAMPLES;
+  const load = `${cold.switches} Switches that load, at ${rounded(cold.rateRps)} rps, half of what the slower variant can do${isWhole ? "" : "; too short to count"}`;
+  const failures = [...cold.samples, ...resident.samples].flatMap(({ failure }) => failure ?? []);
+  const p99 = { during: quantile(cold.during, 0.99), atRest: quantile(cold.atRest, 0.99) };
+  return [
+    figure("switcher.switchFailed", failures.length, {
+      against: {
+        requests: cold.samples.length + resident.samples.length,
+        switches: cold.switches + resident.switches,
+      },
+      isWhole,
+      note: failures[0]?.text ?? load,
+    }),
+    figure("switcher.switchP99Ratio", rounded(p99.during / p99.atRest), {
+      against: {
+        p99Ms: rounded(p99.during),
+        restP99Ms: rounded(p99.atRest),
+        p50Ms: rounded(quantile(cold.during, 0.5)),
+        restP50Ms: rounded(quantile(cold.atRest, 0.5)),
+        switchMs: rounded(cold.switchMs),
+        residentSwitchMs: rounded(resident.switchMs),
+      },
+      isWhole,
+      note: load,
+    }),
+  ];
+}
+
+function unlikeFigures({ switches, samples, during, atRest, switchMs, rateRps }: Switches): Figure[] {
+  const isWhole = switches >= MIN_SWITCHES;
+  const count = (kind: string) => samples.filter(({ failure }) => failure?.kind === kind).length;
+  const note = `${switches} Switches between 4 and 21 ms that load, at ${rounded(rateRps)} rps${isWhole ? "" : "; too few to count"}`;
+  const slowMs = quantile(atRest, 0.5);
+  const beyondMs = (during.at(-1) ?? Number.NaN) - slowMs;
+  const failure = samples.find(sample => sample.failure !== null)?.failure?.text;
+  return [
+    figure("switcher.switch.failed", count("refused") + count("wrong"), {
+      against: { requests: samples.length, switches },
+      isWhole,
+      note: failure ?? note,
+    }),
+    figure("switcher.switch.lost", count("lost"), { against: { requests: samples.length }, isWhole, note }),
+    figure("switcher.switch.worstMs", rounded(beyondMs), {
+      against: {
+        worstMs: rounded(during.at(-1) ?? Number.NaN),
+        slowerP50Ms: rounded(slowMs),
+        restWorstMs: rounded(atRest.at(-1) ?? Number.NaN),
+        switchMs: rounded(switchMs),
+      },
+      isWhole,
+      note: `beyond the slower variant's median at rest; ${note}`,
+    }),
+    figure("switcher.switch.p99Ratio", rounded(quantile(during, 0.99) / quantile(atRest, 0.99)), {
+      against: {
+        p99Ms: rounded(quantile(during, 0.99)),
+        restP99Ms: rounded(quantile(atRest, 0.99)),
+        samples: during.length,
+        restSamples: atRest.length,
+      },
+      isWhole,
+      note: `against the slower variant at rest; ${note}`,
+    }),
+  ];
+}
+
 /**
- * Open-loop load while the switcher switches, pooled over the windows of all Switches, against the slowest variant at rest.
- * `cold`: memory has room for two of three variants, so each Switch loads; `resident`: two variants that both stay.
+ * Open-loop load while the switcher switches, pooled over the windows of all Switches, against the slowest variant at rest. `cold`: memory
+ * has room for two sessions, so that with more variants each Switch loads.
  */
-export async function switchUnderLoad(rig: Rig, plan: SwitchPlan, kind: "cold" | "resident"): Promise<SwitchFigures> {
-  const order = kind === "cold" ? VARIANTS : VARIANTS.slice(0, 2);
-  const slowest = VARIANTS[0] ?? "slow-1000";
-  const switcher = await rig.startSwitcher(2, null);
+async function switchUnderLoad(rig: Rig, plan: Plan, kind: "cold" | "resident"): Promise<Switches> {
+  const { variants } = plan;
+  const names = variants.map(({ name }) => name);
+  const slowest = names[0] ?? "";
+  const switcher = await rig.startSwitcher({ variants, sessions: 2, core: null });
   const client = await rig.startClient(null);
-  const ask = (question: ClientQuestion) => client.ask<readonly Sample[]>(question);
-  const url = switcher.inferUrl;
+  const target = switcher.rest;
   try {
-    const alone = await ask({ kind: "closed", url, seconds: 4, concurrency: 4 });
+    const alone = await client.ask({ kind: "closed", target, seconds: 4, concurrency: 4 });
     const rateRps = (LOAD * alone.length) / 4;
     const rest: Sample[] = [];
     const all: Sample[] = [];
@@ -51,55 +139,29 @@ export async function switchUnderLoad(rig: Rig, plan: SwitchPlan, kind: "cold" |
       if (round % 5 === 0) process.stderr.write(`Switches that are ${kind}: round ${round + 1} of ${plan.rounds}\n`);
       await switchTo(switcher, slowest);
       await sleep(WINDOW_AFTER_MS);
-      rest.push(...(await ask({ kind: "open", url, rateRps, seconds: plan.restSeconds, seed: round })));
+      rest.push(...(await client.ask({ kind: "open", target, rateRps, seconds: plan.restSeconds, seed: round })));
       const seconds = (plan.switchesPerRound + 1) * (SPACING_MS / 1000) + 1;
-      const loaded = ask({ kind: "open", url, rateRps, seconds, seed: 1000 + round });
+      const loaded = client.ask({ kind: "open", target, rateRps, seconds, seed: 1000 + round });
       await sleep(SPACING_MS);
       for (let i = 1; i <= plan.switchesPerRound; i++) {
-        const window = await switchTo(switcher, order[i % order.length] ?? slowest);
+        const window = await switchTo(switcher, names[i % names.length] ?? slowest);
         windows.push(window);
         await sleep(Math.max(0, SPACING_MS - (window.toMs - window.fromMs)));
       }
       all.push(...(await loaded));
     }
-    return summarise(rest, all, windows, rateRps);
+    // A request that was due shortly before a Switch may still have been under way when it began.
+    const within = ({ dueMs, latencyMs }: Sample): boolean =>
+      windows.some(({ fromMs, toMs }) => dueMs + latencyMs >= fromMs && dueMs <= toMs + WINDOW_AFTER_MS);
+    return {
+      switches: windows.length,
+      samples: [...rest, ...all],
+      during: latencies(all.filter(within)),
+      atRest: latencies(rest),
+      switchMs: median(windows.map(({ fromMs, toMs }) => toMs - fromMs)),
+      rateRps,
+    };
   } finally {
     await Promise.all([switcher.child.stop(), client.stop()]);
   }
-}
-
-function summarise(
-  rest: readonly Sample[],
-  all: readonly Sample[],
-  windows: readonly { readonly fromMs: number; readonly toMs: number }[],
-  rateRps: number,
-): SwitchFigures {
-  // A request that was due shortly before a Switch may still have been under way when it began.
-  const within = ({ dueMs, latencyMs }: Sample): boolean =>
-    windows.some(({ fromMs, toMs }) => dueMs + latencyMs >= fromMs && dueMs <= toMs + WINDOW_AFTER_MS);
-  const during = sorted(all.filter(within).map(({ latencyMs }) => latencyMs));
-  const atRest = sorted(rest.map(({ latencyMs }) => latencyMs));
-  const failures = [...rest, ...all].flatMap(({ failure }) => failure ?? []);
-  return {
-    switches: windows.length,
-    requests: rest.length + all.length,
-    failed: failures.length,
-    firstFailure: failures[0] ?? null,
-    samples: during.length,
-    restSamples: atRest.length,
-    p50Ms: quantile(during, 0.5),
-    p99Ms: quantile(during, 0.99),
-    restP50Ms: quantile(atRest, 0.5),
-    restP99Ms: quantile(atRest, 0.99),
-    switchMs: quantile(sorted(windows.map(({ fromMs, toMs }) => toMs - fromMs)), 0.5),
-    rateRps,
-  };
-}
-
-function sorted(values: readonly number[]): readonly number[] {
-  return values.toSorted((a, b) => a - b);
-}
-
-function quantile(values: readonly number[], q: number): number {
-  return values[Math.min(values.length - 1, Math.floor(values.length * q))] ?? Number.NaN;
 }

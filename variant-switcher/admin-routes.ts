@@ -1,24 +1,34 @@
 import { timingSafeEqual } from "node:crypto";
+import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
 import { errorResponse, type HttpRequest, type HttpResponse, type Route } from "../runtime/http-server.ts";
+import { LOG_LEVELS } from "../runtime/logger.ts";
+import { adminOpenApi } from "./admin-openapi.ts";
 import type { Assignments } from "./assignments.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { ConfigValue } from "./config-value.ts";
+import type { ProfileHere } from "./profile-here.ts";
 import { type StatusSources, switcherStatus } from "./status.ts";
 
 const MAX_BATCH = 4096;
 const MAX_TTL_MS = 7 * 24 * 3600 * 1000;
 const DEFAULT_TTL_MS = 3600 * 1000;
+const MAX_PROFILE_SECONDS = 10;
 const LOOPBACK_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
 
 export interface AdminOptions extends StatusSources {
   readonly config: Pick<SwitcherConfig, "variants" | "adminToken">;
   readonly assignments: Assignments;
+  readonly profileHere: ProfileHere;
+  /** Resolves when nothing is queued any more. */
+  readonly drain: () => Promise<void>;
+  readonly logger: Logger;
 }
 
 /** The admin endpoint: what is assigned, pinning, the variants' states and the last Switches. */
 export function adminRoutes(options: AdminOptions): readonly Route[] {
   const routes: readonly Route[] = [
+    { method: "GET", path: "/admin/v1/openapi.json", handle: () => ({ status: 200, body: adminOpenApi() }) },
     { method: "GET", path: "/admin/v1/assignment", handle: () => assignmentResponse(options) },
     { method: "PUT", path: "/admin/v1/assignment", handle: request => pin(options, request) },
     { method: "DELETE", path: "/admin/v1/assignment", handle: request => unpin(options, request) },
@@ -32,6 +42,10 @@ export function adminRoutes(options: AdminOptions): readonly Route[] {
       path: "/admin/v1/switches",
       handle: () => ({ status: 200, body: { switches: options.switching.history.records() } }),
     },
+    { method: "POST", path: "/admin/v1/drain", handle: () => drain(options) },
+    { method: "GET", path: "/admin/v1/log-level", handle: () => logLevelResponse(options) },
+    { method: "PUT", path: "/admin/v1/log-level", handle: request => setLogLevel(options, request) },
+    { method: "POST", path: "/admin/v1/profile", handle: request => profile(options, request) },
   ];
   return routes.map(route => ({
     ...route,
@@ -72,6 +86,33 @@ async function unpin(options: AdminOptions, request: HttpRequest): Promise<HttpR
   if (mismatch) return mismatch;
   await options.assignments.clearPin();
   return assignmentResponse(options);
+}
+
+async function drain(options: AdminOptions): Promise<HttpResponse> {
+  options.logger.warn("draining: an operator has asked for it");
+  await options.drain();
+  return { status: 200, body: { drained: true } };
+}
+
+function logLevelResponse({ logger }: AdminOptions): HttpResponse {
+  return { status: 200, body: { level: logger.level } };
+}
+
+function setLogLevel(options: AdminOptions, request: HttpRequest): HttpResponse {
+  const body = new ConfigValue(parseJson(request.body), "", "log level").object(["level"]);
+  options.logger.level = body.level.oneOf(LOG_LEVELS);
+  return logLevelResponse(options);
+}
+
+async function profile(options: AdminOptions, request: HttpRequest): Promise<HttpResponse> {
+  const { variants } = options.config;
+  const body = new ConfigValue(parseJson(request.body), "", "profile").object(["variant", "batches", "seconds"]);
+  const name = body.variant.oneOf(variants.map(variant => variant.name));
+  const variant = variants.find(candidate => candidate.name === name);
+  if (!variant) return body.variant.refuse("must be a variant of this stage");
+  const batches = body.batches.optional(list => list.list(batch => batch.integer(1, MAX_BATCH), 1, 16), [1]);
+  const seconds = body.seconds.optional(value => value.number(0, MAX_PROFILE_SECONDS), 1);
+  return { status: 200, body: await options.profileHere.measure({ variant, batches, seconds }) };
 }
 
 /** What was read must be what is changed, so that two operators don't undo each other's work unseen. */

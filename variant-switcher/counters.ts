@@ -68,6 +68,7 @@ export class Counters implements WorkObserver {
   #servedRows = 0;
   #servedRequests = 0;
   readonly #dropped = new Map<DropReason, { rows: number; requests: number }>();
+  readonly #lostSessions = new Map<string, number>();
   readonly #times = new Map<string, Map<number, { batches: number; totalMs: number }>>();
 
   get offeredRows(): number {
@@ -88,6 +89,15 @@ export class Counters implements WorkObserver {
 
   dropsByReason(): readonly { readonly reason: DropReason; readonly rows: number; readonly requests: number }[] {
     return Array.from(this.#dropped, ([reason, counts]) => ({ reason, ...counts }));
+  }
+
+  /** A session's thread crashed or hung. */
+  sessionLost(variant: string): void {
+    this.#lostSessions.set(variant, (this.#lostSessions.get(variant) ?? 0) + 1);
+  }
+
+  lostSessions(): ReadonlyMap<string, number> {
+    return this.#lostSessions;
   }
 
   /** Per variant and number of rows in a batch. */

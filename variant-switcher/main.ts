@@ -42,7 +42,12 @@ export async function startSwitcher(options: SwitcherOptions): Promise<Switcher>
     servers.push(grpc);
     const { config, logger } = options;
     const { host, adminHost, ports } = config;
-    const admin = await startHttpServer({ host: adminHost, port: ports.admin, routes: adminRoutes(parts), logger });
+    const admin = await startHttpServer({
+      host: adminHost,
+      port: ports.admin,
+      routes: adminRoutes({ ...parts, drain: () => parts.drain() }),
+      logger,
+    });
     servers.push(admin);
     const routes = [metricsRoute(parts.registry), ...probeRoutes(parts)];
     const metrics = await startHttpServer({ host, port: ports.metrics, routes, logger });

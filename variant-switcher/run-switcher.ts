@@ -6,7 +6,7 @@ import { tellParent } from "../runtime/parent-process.ts";
 import { shutdownOnSignal } from "../runtime/shutdown.ts";
 import { keepHeapSmall } from "../runtime/small-heap.ts";
 import type { SwitcherConfig } from "./config.ts";
-import { type SwitcherPorts, startSwitcher } from "./main.ts";
+import { type SwitcherOptions, type SwitcherPorts, startSwitcher } from "./main.ts";
 import { parseSwitcherConfig } from "./parse-config.ts";
 import { hasBusyThreads } from "./session.ts";
 
@@ -44,12 +44,15 @@ export interface ListeningMessage {
  * The process `variscale switcher`: reads its configuration, serves until SIGTERM, then drains and ends. A parent with an IPC
  * channel is told the ports; when the channel closes, the process ends as well.
  */
-export async function runSwitcher(args: readonly string[]): Promise<void> {
+export async function runSwitcher(
+  args: readonly string[],
+  more: Pick<SwitcherOptions, "workerUrl"> = {},
+): Promise<void> {
   // The models need the memory.
   keepHeapSmall();
   const config = readConfig(args);
   const logger = createLogger("variant-switcher", config.logLevel);
-  const switcher = await startSwitcher({ config, logger });
+  const switcher = await startSwitcher({ config, logger, ...more });
   // A thread in native code would keep the process from ending.
   process.on("exit", () => {
     if (hasBusyThreads()) process.kill(process.pid, "SIGKILL");

@@ -55,7 +55,7 @@ export function createSwitcherMetrics(registry: Registry, sources: MetricSources
 /** Sets a counter's values anew. */
 type Tell = (labels: Readonly<Record<string, string>>, value: number) => void;
 
-function addCounters(registry: Registry, { stage, counters }: MetricSources): void {
+function addCounters(registry: Registry, { stage, variants, counters }: MetricSources): void {
   const counter = (name: string, help: string, labelNames: readonly string[], read: (tell: Tell) => void): void => {
     const made: Counter = new Counter({
       name: `variscale_switcher_${name}`,
@@ -72,6 +72,9 @@ function addCounters(registry: Registry, { stage, counters }: MetricSources): vo
   counter("served_rows_total", "Rows that were served", [], tell => tell({}, counters.servedRows));
   counter("dropped_rows_total", "Rows that were not served, by reason", ["reason"], tell => {
     for (const { reason, rows } of counters.dropsByReason()) tell({ reason }, rows);
+  });
+  counter("sessions_lost_total", "Sessions whose thread crashed or hung", ["variant"], tell => {
+    for (const variant of variants) tell({ variant }, counters.lostSessions().get(variant) ?? 0);
   });
   counter("requests_total", "Requests by outcome", ["outcome"], tell => {
     tell({ outcome: "served" }, counters.servedRequests);

@@ -9,6 +9,7 @@ import { Counters, tellAll } from "./counters.ts";
 import { DataPlane } from "./data-plane.ts";
 import { Foresight } from "./foresight.ts";
 import { KeptAssignment } from "./kept-assignment.ts";
+import { ProfileHere } from "./profile-here.ts";
 import { Recovery } from "./recovery.ts";
 import { Repository } from "./repository.ts";
 import { SessionPool } from "./session-pool.ts";
@@ -42,6 +43,8 @@ export class SwitcherParts implements StatusSources {
   readonly assignments: Assignments;
   readonly kept: KeptAssignment;
   readonly plane: DataPlane;
+  readonly profileHere: ProfileHere;
+  readonly logger: Logger;
   readonly #metrics: SwitcherMetrics;
   readonly #recovery: Recovery;
   readonly #guard: NodeJS.Timeout;
@@ -52,6 +55,7 @@ export class SwitcherParts implements StatusSources {
   constructor(options: PartsOptions) {
     const { config, logger } = options;
     this.config = config;
+    this.logger = logger;
     this.registry = createRegistry("variant-switcher", packageVersion);
     this.kept = new KeptAssignment(config.stateFile, logger);
     this.#metrics = this.#createMetrics();
@@ -73,6 +77,7 @@ export class SwitcherParts implements StatusSources {
     const persist = (...kept: Parameters<KeptAssignment["write"]>): void => void this.kept.write(...kept);
     this.assignments = new Assignments({ switching: this.switching, defaultVariant, logger, persist });
     this.plane = this.#createPlane();
+    this.profileHere = new ProfileHere({ contract: config.contract, cores: config.cores, pool: this.pool });
     this.#recovery = new Recovery({
       switching: this.switching,
       pool: this.pool,
@@ -155,6 +160,7 @@ export class SwitcherParts implements StatusSources {
         return this.#hasServed ? null : "no variant is loaded yet";
       },
       onLost: (session, reason) => {
+        this.counters.sessionLost(session.variant);
         this.switching.lost(session, reason);
         this.#recovery.check();
       },

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
+import { packageFolder } from "../../runtime/version.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
 import { MlServer } from "./mlserver.ts";
+import { pythonEnvironment } from "./python.ts";
 
 describe("the driver remote with an MLServer", () => {
   const folder = new TestFolder();
@@ -10,7 +14,26 @@ describe("the driver remote with an MLServer", () => {
   let switcher: TestSwitcher;
 
   before(async () => {
-    server = await MlServer.start(models.path, { double: [2, 1], triple: [3, 5] });
+    for (const [name, [scale, offset]] of Object.entries({ double: [2, 1], triple: [3, 5] })) {
+      mkdirSync(join(models.path, name));
+      const tensor = (of: string) => [{ name: of, datatype: "FP32", shape: [-1, 2] }];
+      const settings = {
+        name,
+        implementation: "affine_model.AffineModel",
+        inputs: tensor("x"),
+        outputs: tensor("y"),
+        parameters: { extra: { scale, offset } },
+      };
+      writeFileSync(join(models.path, name, "model-settings.json"), JSON.stringify(settings));
+    }
+    server = await MlServer.start({
+      folder: models.path,
+      python: pythonEnvironment(),
+      code: join(packageFolder, "test/clients/mlserver/affine_model.py"),
+      models: ["double", "triple"],
+      atStart: false,
+      core: null,
+    });
     const variants = ["double", "triple"].map(model => ({
       name: model,
       driver: "remote",

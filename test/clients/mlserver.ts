@@ -1,29 +1,43 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
-import { packageFolder } from "../../runtime/version.ts";
+import { basename, join } from "node:path";
 import { until } from "../support/switcher-harness.ts";
-import { pythonFolder } from "./python.ts";
 
-/** A real MLServer with affine models, which it loads when it is told to. */
+export interface MlServerOptions {
+  /** Has a folder for each model, with its settings. */
+  readonly folder: string;
+  /** Of the Python environment. */
+  readonly python: string;
+  /** The Python file of the models. */
+  readonly code: string;
+  readonly models: readonly string[];
+  /** Whether it loads all models by itself. */
+  readonly atStart: boolean;
+  /** Null: the operating system chooses. */
+  readonly core: number | null;
+}
+
+/** A real MLServer. */
 export class MlServer {
   readonly url: string;
+  readonly grpcPort: number;
   readonly #process: ChildProcess;
   #said = "";
 
-  private constructor(process: ChildProcess, port: number) {
+  private constructor(process: ChildProcess, httpPort: number, grpcPort: number) {
     this.#process = process;
-    this.url = `http://127.0.0.1:${port}`;
+    this.url = `http://127.0.0.1:${httpPort}`;
+    this.grpcPort = grpcPort;
     for (const stream of [process.stdout, process.stderr])
       stream?.on("data", data => {
         this.#said += data;
       });
   }
 
-  /** `models`: scale and offset by name. */
-  static async start(folder: string, models: Readonly<Record<string, readonly [number, number]>>): Promise<MlServer> {
+  static async start(options: MlServerOptions): Promise<MlServer> {
+    const { folder, python, code, models, atStart, core } = options;
     const [http = 0, grpc = 0, metrics = 0] = await Promise.all([freePort(), freePort(), freePort()]);
     const settings = {
       host: "127.0.0.1",
@@ -31,27 +45,16 @@ export class MlServer {
       grpc_port: grpc,
       metrics_port: metrics,
       parallel_workers: 0,
-      load_models_at_startup: false,
+      load_models_at_startup: atStart,
     };
     writeFileSync(join(folder, "settings.json"), JSON.stringify(settings));
-    for (const [name, [scale, offset]] of Object.entries(models)) {
-      mkdirSync(join(folder, name));
-      cpSync(join(packageFolder, "test/clients/mlserver/affine_model.py"), join(folder, name, "affine_model.py"));
-      const inputs = [{ name: "x", datatype: "FP32", shape: [-1, 2] }];
-      const outputs = [{ name: "y", datatype: "FP32", shape: [-1, 2] }];
-      const model = { name, implementation: "affine_model.AffineModel", inputs, outputs };
-      writeFileSync(
-        join(folder, name, "model-settings.json"),
-        JSON.stringify({ ...model, parameters: { extra: { scale, offset } } }),
-      );
-    }
-    const env = { ...process.env, PATH: `${pythonFolder()}:${process.env["PATH"] ?? ""}`, TMPDIR: folder };
-    const child = spawn(join(pythonFolder(), "mlserver"), ["start", folder], {
-      cwd: folder,
-      env,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const server = new MlServer(child, http);
+    for (const model of models) cpSync(code, join(folder, model, basename(code)));
+    const bin = join(python, "bin");
+    const command = [...(core === null ? [] : ["taskset", "-c", String(core)]), join(bin, "mlserver"), "start", folder];
+    const [file = "", ...args] = command;
+    const env = { ...process.env, PATH: `${bin}:${process.env["PATH"] ?? ""}`, TMPDIR: folder };
+    const child = spawn(file, args, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
+    const server = new MlServer(child, http, grpc);
     const isReady = async (): Promise<boolean> => {
       if (child.exitCode !== null) throw new Error(`MLServer ended: ${server.#said}`);
       return await fetch(`${server.url}/v2/health/ready`).then(

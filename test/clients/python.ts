@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { packageFolder } from "../../runtime/version.ts";
 
 /** The Python of scripts/test-clients.mjs, with the packages of requirements.txt. */
-export function pythonFolder(): string {
+export function pythonEnvironment(): string {
   const folder = process.env["VARISCALE_TEST_PYTHON"];
   assert.ok(folder, "start these tests by `npm run test:clients`");
-  return join(folder, "bin");
+  return folder;
 }
 
 /** Runs a script of this folder and gives what it said. */
@@ -17,7 +17,9 @@ export async function runPython(
   ...args: readonly string[]
 ): Promise<{ readonly code: number | null; readonly text: string }> {
   const path = join(packageFolder, "test/clients", script);
-  const process_ = spawn(join(pythonFolder(), "python"), [path, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const process_ = spawn(join(pythonEnvironment(), "bin/python"), [path, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let text = "";
   for (const stream of [process_.stdout, process_.stderr])
     stream.on("data", data => {

@@ -1,0 +1,36 @@
+/** What bench/client-process.ts measured of one request. Times are those of performance.timeOrigin + performance.now(). */
+export interface Sample {
+  /** When the request should have been sent: what latency counts from. */
+  readonly dueMs: number;
+  readonly latencyMs: number;
+  /** Null: the answer was good; otherwise what was wrong with it. */
+  readonly failure: Failure | null;
+}
+
+/** `lost`: no answer, or a reset. `refused`: an error status. `wrong`: an answer that is not what the variant gives. */
+export interface Failure {
+  readonly kind: "lost" | "refused" | "wrong";
+  readonly text: string;
+}
+
+export function sorted(values: readonly number[]): readonly number[] {
+  return values.toSorted((a, b) => a - b);
+}
+
+/** Of values in ascending order; NaN: there are none. */
+export function quantile(values: readonly number[], q: number): number {
+  return values[Math.min(values.length - 1, Math.floor(values.length * q))] ?? Number.NaN;
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(sorted(values), 0.5);
+}
+
+export function latencies(samples: readonly Sample[]): readonly number[] {
+  return sorted(samples.filter(({ failure }) => failure === null).map(({ latencyMs }) => latencyMs));
+}
+
+/** Four digits, for figures. */
+export function rounded(value: number): number {
+  return Number(value.toPrecision(4));
+}

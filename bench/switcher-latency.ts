@@ -1,0 +1,88 @@
+import type { BareAnswer, BareQuestion } from "./bare-process.ts";
+import type { ClientTarget } from "./client-process.ts";
+import { type Figure, figure } from "./figure.ts";
+import { latencies, median, quantile, rounded, type Sample, sorted } from "./samples.ts";
+import type { BenchClient, Rig } from "./switcher-rig.ts";
+
+const WARM_UP_SECONDS = 8;
+const TURN_SECONDS = 2;
+const MIN_SAMPLES = 10_000;
+const LOAD = 0.8;
+
+/** What a request waits for beside the model: one client, and at 80 % load. */
+export async function latencyFigures(rig: Rig): Promise<Figure[]> {
+  return [await added(rig), await tail(rig)];
+}
+
+/** Median at one client above the median of the model alone. */
+async function added(rig: Rig): Promise<Figure> {
+  const variant = rig.variant("half", 2000, 0.5);
+  const bare = await rig.startBare([variant], 0);
+  const switcher = await rig.startSwitcher({ variants: [variant], sessions: 2, core: 0 });
+  const client = await rig.startClient(1);
+  const rest: number[] = [];
+  const grpc: number[] = [];
+  const alone: number[] = [];
+  try {
+    for (const target of [switcher.rest, switcher.grpc])
+      await client.ask({ kind: "closed", target, seconds: WARM_UP_SECONDS, concurrency: 1 });
+    for (let round = 0; round < (rig.isShort ? 3 : 9); round++) {
+      alone.push((await bare.ask<BareAnswer>({ seconds: TURN_SECONDS } satisfies BareQuestion)).p50Ms);
+      rest.push(await medianOf(client, switcher.rest));
+      grpc.push(await medianOf(client, switcher.grpc));
+    }
+  } finally {
+    await Promise.all([bare.stop(), switcher.child.stop(), client.stop()]);
+  }
+  const bareMs = median(alone);
+  const addedMs = { rest: median(rest) - bareMs, grpc: median(grpc) - bareMs };
+  return figure("switcher.added.p50Ms", rounded(Math.max(addedMs.rest, addedMs.grpc)), {
+    against: { restMs: rounded(addedMs.rest), grpcMs: rounded(addedMs.grpc), bareMs: rounded(bareMs) },
+    note: "the higher one of REST and gRPC, at one client, 45 KB of raw data a request",
+  });
+}
+
+async function medianOf(client: BenchClient, target: ClientTarget): Promise<number> {
+  const samples = await client.ask({ kind: "closed", target, seconds: TURN_SECONDS, concurrency: 1 });
+  return quantile(latencies(samples), 0.5);
+}
+
+/** Both servers get the same arrivals, at 80 % of what the slower one of them can do. */
+async function tail(rig: Rig): Promise<Figure> {
+  const variant = rig.variant("half", 2000, 0.5);
+  const plain = await rig.startFeatureless(variant, 8, 0);
+  const switcher = await rig.startSwitcher({ variants: [variant], sessions: 2, core: 0, batch: 8 });
+  const client = await rig.startClient(1);
+  const targets = [switcher.rest, plain.rest] as const;
+  const windows: Sample[][] = [[], []];
+  try {
+    const capacities: number[] = [];
+    for (const target of targets) {
+      await client.ask({ kind: "closed", target, seconds: WARM_UP_SECONDS, concurrency: 16 });
+      const samples = await client.ask({ kind: "closed", target, seconds: 4, concurrency: 16 });
+      capacities.push(latencies(samples).length / 4);
+    }
+    const rateRps = LOAD * Math.min(...capacities);
+    for (let round = 0; round < (rig.isShort ? 2 : 8); round++)
+      for (const [i, target] of targets.entries())
+        windows[i]?.push(...(await client.ask({ kind: "open", target, rateRps, seconds: 3, seed: round })));
+    const [ours = [], theirs = []] = windows.map(samples => latencies(samples));
+    const ratios = { p50: quantile(ours, 0.5), p99: quantile(ours, 0.99) };
+    const isWhole = ours.length >= MIN_SAMPLES && theirs.length >= MIN_SAMPLES;
+    const lost = windows.flat().filter(({ failure }) => failure !== null).length;
+    return figure("switcher.tail80.p99Ratio", rounded(ratios.p99 / quantile(theirs, 0.99)), {
+      against: {
+        p99Ms: rounded(ratios.p99),
+        featurelessP99Ms: rounded(quantile(theirs, 0.99)),
+        p50Ms: rounded(ratios.p50),
+        featurelessP50Ms: rounded(quantile(theirs, 0.5)),
+        rateRps: rounded(rateRps),
+        failed: lost,
+      },
+      isWhole,
+      note: `batches of up to 8, model of 0.5 ms, ${sorted(ours).length} requests each${isWhole ? "" : "; too few to count"}`,
+    });
+  } finally {
+    await Promise.all([plain.child.stop(), switcher.child.stop(), client.stop()]);
+  }
+}

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "mocha";
+import { packageFolder } from "../../runtime/version.ts";
+import { affineConfig, errorOf, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
+
+/** The lines of docs/switcher.md that are run here. */
+const LINES = readFileSync(join(packageFolder, "docs/switcher.md"), "utf8")
+  .split("\n")
+  .filter(line => line.startsWith("curl "));
+
+describe("the documented admin endpoint", () => {
+  const folder = new TestFolder();
+  let switcher: TestSwitcher;
+
+  before(async () => {
+    switcher = await TestSwitcher.startReady(affineConfig(folder.path));
+  });
+  after(async () => {
+    await switcher.close();
+    folder.delete();
+  });
+
+  it("has an OpenAPI document with every path and method there is, and no other", async () => {
+    type Document = { openapi: string; paths: Record<string, Record<string, unknown>>; components: object };
+    const document = (await (await switcher.admin("openapi.json")).json()) as Document;
+    assert.equal(document.openapi, "3.1.0");
+    const paths = Object.keys(document.paths);
+    assert.equal(paths.length, 7);
+    for (const path of paths) {
+      const documented = Object.keys(document.paths[path] ?? {}).map(method => method.toUpperCase());
+      // PATCH is understood nowhere, so the answer says what is.
+      const { status, headers } = await switcher.admin(path.slice("/admin/v1/".length), { method: "PATCH" });
+      assert.equal(status, 405, path);
+      assert.deepEqual(headers.get("allow")?.split(", ").toSorted(), documented.toSorted(), path);
+    }
+    const references = JSON.stringify(document).match(/#\/components\/schemas\/\w+/g) ?? [];
+    const schemas = Object.keys((document.components as { schemas: object }).schemas);
+    for (const reference of references) assert.ok(schemas.includes(reference.split("/").at(-1) ?? ""), reference);
+  });
+
+  it("is used by a line for each path and method", () => {
+    assert.equal(LINES.length, 9);
+  });
+
+  it("measures a variant where it is", async () => {
+    const measure = (body: object) => switcher.admin("profile", { method: "POST", body: JSON.stringify(body) });
+    const [first, second] = await Promise.all([
+      measure({ variant: "b", batches: [1, 2], seconds: 0.1 }),
+      measure({ variant: "b" }),
+    ]);
+    assert.equal(first.status, 200);
+    const { points, loadMs } = (await first.json()) as { loadMs: number; points: Record<string, number>[] };
+    assert.deepEqual(
+      points.map(({ batch }) => batch),
+      [1, 2],
+    );
+    for (const { latencyMs = 0, scv = -1, runs = 0 } of points) assert.ok(latencyMs > 0 && scv >= 0 && runs >= 5);
+    assert.ok(loadMs > 0);
+    assert.equal(second.status, 412);
+    assert.match(await errorOf(second), /another profile is being measured/);
+    assert.equal((await measure({ variant: "z" })).status, 400);
+    assert.equal((await measure({ variant: "b", seconds: 11 })).status, 400);
+    assert.equal((await switcher.infer([1])).body.model_version, "a");
+  });
+
+  it("changes the level of the log", async () => {
+    const put = (body: object) => switcher.admin("log-level", { method: "PUT", body: JSON.stringify(body) });
+    assert.equal((await put({ level: "loud" })).status, 400);
+    assert.deepEqual(await (await put({ level: "error" })).json(), { level: "error" });
+    assert.deepEqual(await (await switcher.admin("log-level")).json(), { level: "error" });
+  });
+
+  for (const line of LINES)
+    it(`answers ${line}`, async () => {
+      const command = line.replace("127.0.0.1:8002", `127.0.0.1:${switcher.switcher.ports.admin}`);
+      const process_ = spawn("sh", ["-c", command]);
+      let text = "";
+      process_.stdout.on("data", data => {
+        text += data;
+      });
+      const [code] = (await once(process_, "close")) as [number];
+      assert.equal(code, 0, text);
+      assert.match(text, /^(HTTP\/1\.1 200|\{)/);
+      if (!line.includes("-X PUT -H 'if-match")) return;
+      assert.equal((await switcher.infer([1])).body.model_version, "b");
+    });
+
+  it("takes in no more work after the drain, and is not ready", async () => {
+    const { status, body } = await switcher.infer([1]);
+    assert.equal(status, 503);
+    assert.match(body.error ?? "", /the switcher drains; ask another replica/);
+    assert.equal((await switcher.http("/v2/health/ready")).status, 503);
+  });
+});

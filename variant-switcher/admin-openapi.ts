@@ -1,0 +1,177 @@
+import { LOG_LEVELS } from "../runtime/logger.ts";
+import { packageVersion } from "../runtime/version.ts";
+
+const number = { type: "number" };
+const text = { type: "string" };
+const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+const json = (schema: object) => ({ content: { "application/json": { schema } } });
+const ok = (description: string, schema: object) => ({ 200: { description, ...json(schema) } });
+const error = (description: string) => ({ description, ...json(ref("Error")) });
+const IF_MATCH = {
+  name: "If-Match",
+  in: "header",
+  required: true,
+  schema: text,
+  description: "The ETag of GET /admin/v1/assignment, or `*`",
+};
+const CHANGED = {
+  400: error("The body is not what it must be"),
+  409: error("The variant can't be served; what served before serves on. `code` is a nack code"),
+  412: error("The assignment has changed since it was read"),
+  428: error("If-Match is missing"),
+};
+
+/** What the admin endpoint understands and answers, as OpenAPI 3.1. */
+export function adminOpenApi(): object {
+  return {
+    openapi: "3.1.0",
+    info: { title: "variscale variant-switcher: admin endpoint", version: packageVersion },
+    security: [{}, { token: [] }],
+    paths: {
+      "/admin/v1/openapi.json": { get: { summary: "This document", responses: ok("OpenAPI 3.1", { type: "object" }) } },
+      "/admin/v1/assignment": {
+        get: {
+          summary: "What is assigned, pinned and served",
+          responses: { 200: { ...ok("With an ETag", ref("Assignment"))[200], headers: { ETag: { schema: text } } } },
+        },
+        put: {
+          summary:
+            "Pin a variant: it is served whatever the scaler says, until it expires, and the scaler plans around it",
+          parameters: [IF_MATCH],
+          requestBody: { required: true, ...json(ref("Pin")) },
+          responses: { ...ok("The pinned variant serves", ref("Assignment")), ...CHANGED },
+        },
+        delete: {
+          summary: "Let go of the pin",
+          parameters: [IF_MATCH],
+          responses: { ...ok("There is no pin", ref("Assignment")), 412: CHANGED[412], 428: CHANGED[428] },
+        },
+      },
+      "/admin/v1/variants": {
+        get: {
+          summary: "The variants with their state, load time and memory",
+          responses: ok("All variants", {
+            type: "object",
+            properties: { variants: { type: "array", items: ref("Variant") } },
+          }),
+        },
+      },
+      "/admin/v1/switches": {
+        get: {
+          summary: "The last hundred Switches, newest last",
+          responses: ok("With the duration of each step", {
+            type: "object",
+            properties: { switches: { type: "array", items: ref("Switch") } },
+          }),
+        },
+      },
+      "/admin/v1/drain": {
+        post: {
+          summary: "Take in no more work and finish what is queued; only a restart takes it back",
+          responses: ok("Nothing is queued any more", { type: "object", properties: { drained: { type: "boolean" } } }),
+        },
+      },
+      "/admin/v1/log-level": {
+        get: { summary: "The level of the log", responses: ok("The level", ref("LogLevel")) },
+        put: {
+          summary: "Change it until the next start",
+          requestBody: { required: true, ...json(ref("LogLevel")) },
+          responses: { ...ok("The level", ref("LogLevel")), 400: CHANGED[400] },
+        },
+      },
+      "/admin/v1/profile": {
+        post: {
+          summary: "Measure a variant in this pod, with inputs of zeros, beside what is served",
+          requestBody: { required: true, ...json(ref("ProfileRequest")) },
+          responses: {
+            ...ok("A Profile as in the pipeline file", ref("Profile")),
+            400: CHANGED[400],
+            409: CHANGED[409],
+            412: error("Another profile is being measured"),
+          },
+        },
+      },
+    },
+    components: {
+      securitySchemes: { token: { type: "http", scheme: "bearer", description: "Where an adminToken is configured" } },
+      schemas: SCHEMAS,
+    },
+  };
+}
+
+const SCHEMAS = {
+  Error: { type: "object", required: ["error"], properties: { error: text, code: text } },
+  Pin: {
+    type: "object",
+    additionalProperties: false,
+    required: ["variant"],
+    properties: {
+      variant: text,
+      batch: { type: "integer", minimum: 1, maximum: 4096, default: 1 },
+      ttlMs: { ...number, exclusiveMinimum: 0, default: 3_600_000 },
+    },
+  },
+  Assignment: {
+    type: "object",
+    properties: {
+      assignment: { type: ["object", "null"], description: "The newest one of the scaler" },
+      pin: { type: ["object", "null"] },
+      serving: { type: "object" },
+    },
+  },
+  Variant: {
+    type: "object",
+    properties: {
+      variant: text,
+      state: { enum: ["absent", "loading", "resident", "serving", "quarantined"] },
+      reason: text,
+      loadMs: number,
+      memoryMiB: number,
+    },
+  },
+  Switch: {
+    type: "object",
+    properties: {
+      from: { type: ["string", "null"] },
+      to: text,
+      batch: { type: "integer" },
+      cause: text,
+      startedAt: { ...text, format: "date-time" },
+      steps: { type: "array", items: { type: "object", properties: { step: text, ms: number } } },
+      switchMs: number,
+      outcome: text,
+      message: { type: ["string", "null"] },
+    },
+  },
+  LogLevel: {
+    type: "object",
+    additionalProperties: false,
+    required: ["level"],
+    properties: { level: { enum: [...LOG_LEVELS] } },
+  },
+  ProfileRequest: {
+    type: "object",
+    additionalProperties: false,
+    required: ["variant"],
+    properties: {
+      variant: text,
+      batches: { type: "array", items: { type: "integer", minimum: 1, maximum: 4096 }, maxItems: 16, default: [1] },
+      seconds: { ...number, minimum: 0, maximum: 10, default: 1, description: "For each batch size" },
+    },
+  },
+  Profile: {
+    type: "object",
+    properties: {
+      cores: number,
+      loadMs: number,
+      memoryMiB: number,
+      points: {
+        type: "array",
+        items: {
+          type: "object",
+          properties: { batch: { type: "integer" }, latencyMs: number, scv: number, runs: { type: "integer" } },
+        },
+      },
+    },
+  },
+};

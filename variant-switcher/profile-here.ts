@@ -1,0 +1,99 @@
+import { VariscaleError } from "../domain/errors.ts";
+import type { StageContract } from "../domain/tensor.ts";
+import { zeroBatch } from "./batch-input.ts";
+import type { SwitcherVariant } from "./config.ts";
+import { isRefused } from "./driver.ts";
+import type { SessionPool } from "./session-pool.ts";
+
+/** Runs before those that count, and at least so many that do. */
+const WARM_UP_RUNS = 3;
+const MIN_RUNS = 5;
+
+export interface ProfileHereOptions {
+  readonly contract: StageContract;
+  readonly cores: number;
+  readonly pool: SessionPool;
+}
+
+export interface ProfileRequest {
+  readonly variant: SwitcherVariant;
+  readonly batches: readonly number[];
+  /** Of each batch size. */
+  readonly seconds: number;
+}
+
+/** A Profile as the pipeline file has it, measured in this pod with inputs of zeros. */
+export interface MeasuredHere {
+  readonly cores: number;
+  readonly loadMs: number;
+  readonly memoryMiB: number;
+  readonly points: readonly {
+    readonly batch: number;
+    readonly latencyMs: number;
+    readonly scv: number;
+    readonly runs: number;
+  }[];
+}
+
+/**
+ * Measures a variant where it will serve. It shares the pod's cores, and the session where the variant serves, with whatever is served
+ * meanwhile: what comes out is the service time under that load. One at a time.
+ */
+export class ProfileHere {
+  readonly #options: ProfileHereOptions;
+  #running = false;
+
+  constructor(options: ProfileHereOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `failed_precondition` while another one runs, and `aborted` when the variant can't be loaded or run. */
+  async measure(request: ProfileRequest): Promise<MeasuredHere> {
+    if (this.#running)
+      throw new VariscaleError("failed_precondition", "another profile is being measured; wait for it");
+    this.#running = true;
+    try {
+      return await this.#measure(request);
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  async #measure({ variant, batches, seconds }: ProfileRequest): Promise<MeasuredHere> {
+    const { contract, cores, pool } = this.#options;
+    const session = await pool.acquire(variant, batches, new AbortController().signal, () => undefined);
+    if (isRefused(session)) throw new VariscaleError("aborted", `${session.code}: ${session.message}`);
+    const names = contract.outputs.map(({ name }) => name);
+    const run = async (batch: number): Promise<number> => {
+      const inputs = zeroBatch(contract, batch);
+      if (!inputs)
+        throw new VariscaleError(
+          "failed_precondition",
+          "the contract leaves a dimension open: use `variscale profile`",
+        );
+      const result = await session.run(inputs, names, 0);
+      if (result.kind === "ran") return result.serviceMs;
+      throw new VariscaleError("aborted", result.kind === "failed" ? result.message : result.reason);
+    };
+    const points: MeasuredHere["points"][number][] = [];
+    for (const batch of batches) {
+      for (let i = 0; i < WARM_UP_RUNS; i++) await run(batch);
+      const times: number[] = [];
+      const endMs = performance.now() + seconds * 1000;
+      while (times.length < MIN_RUNS || performance.now() < endMs) times.push(await run(batch));
+      points.push({ batch, ...summary(times) });
+    }
+    const resident = pool.resident(variant.name);
+    return { cores, loadMs: resident?.loadMs ?? 0, memoryMiB: resident?.memoryMiB ?? 0, points };
+  }
+}
+
+function summary(times: readonly number[]): {
+  readonly latencyMs: number;
+  readonly scv: number;
+  readonly runs: number;
+} {
+  const mean = times.reduce((sum, time) => sum + time, 0) / times.length;
+  const variance = times.reduce((sum, time) => sum + (time - mean) ** 2, 0) / times.length;
+  return { latencyMs: mean, scv: mean > 0 ? variance / mean ** 2 : 0, runs: times.length };
+}
