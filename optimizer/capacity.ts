@@ -69,7 +69,8 @@ function servable(scope: Scope, choices: readonly Choice[]): Capacity {
   let workMs = pipeline.overhead.cpuMs;
   for (const { stage, rows, variant } of choices) {
     const replicas = stage.pinnedReplicas ?? stage.maxReplicas;
-    if (rows > 0) cap((1000 * utilisation * replicas * variant.capacity) / rows, "maxReplicas");
+    if (rows > 0)
+      cap(Math.max(0, 1000 * utilisation * replicas * variant.capacity - stage.othersRps) / rows, "maxReplicas");
     workMs += (rows * variant.cores) / variant.capacity;
   }
   if (limits.machineCores !== null && workMs > 0)
@@ -96,7 +97,7 @@ function within(
   const total = (rateRps: number) =>
     choices.reduce((sum, choice) => {
       const { stage, rows, variant } = choice;
-      const needed = Math.ceil((rateRps * rows) / (1000 * utilisation * variant.capacity) - 1e-9);
+      const needed = Math.ceil((rateRps * rows + stage.othersRps) / (1000 * utilisation * variant.capacity) - 1e-9);
       return sum + price(choice) * (stage.pinnedReplicas ?? Math.max(stage.minReplicas, needed));
     }, 0);
   const allowed = limit + SLACK;

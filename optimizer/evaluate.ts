@@ -80,7 +80,7 @@ function capacityOf(
   let rateRps = Number.POSITIVE_INFINITY;
   let limit: Binding = "none";
   let workMs = pipeline.overhead.cpuMs;
-  scope.stages.forEach(({ maxReplicas }, s) => {
+  scope.stages.forEach(({ maxReplicas, othersRps }, s) => {
     const replicas = served[s]?.reduce((sum, { part }) => sum + part.replicas, 0) ?? 0;
     for (const { part, variant } of served[s] ?? []) {
       const load = (rows[s] ?? 0) * part.share;
@@ -88,7 +88,8 @@ function capacityOf(
       const msPerRow = variant.service.meanMs(part.batch) / part.batch;
       workMs += load * msPerRow * variant.cores;
       // A rounding's worth more, so that what the search chose at exactly this utilisation is not short.
-      const most = (1000 * utilisation * part.replicas * (1 + 1e-9)) / (load * msPerRow);
+      const capacityRps = (1000 * utilisation * part.replicas * (1 + 1e-9)) / msPerRow;
+      const most = Math.max(0, capacityRps - othersRps * part.share) / load;
       if (most < rateRps) {
         rateRps = most;
         limit = replicas >= maxReplicas ? "maxReplicas" : "utilisation";

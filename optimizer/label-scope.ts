@@ -1,6 +1,6 @@
 import type { Binding } from "../domain/plan.ts";
 import type { LabelOption, LabelProblem, LabelStage } from "./label-problem.ts";
-import { fanOutAt, type Scope, type ScopeStage, type ScopeVariant, workLimit } from "./scope.ts";
+import { fanOutAt, replicasPrice, type Scope, type ScopeStage, type ScopeVariant, workLimit } from "./scope.ts";
 import { plainLatencyMs } from "./served-latency.ts";
 import { fewestReplicas } from "./stage-options.ts";
 
@@ -105,8 +105,8 @@ function optionsOf(
       variant: variant.name,
       batch,
       replicas,
-      price: weights.cost * replicas * variant.cores + weights.batch * batch + (isSwitch ? weights.switch : 0),
-      latencyMs: plainLatencyMs(scope, variant, rows, batch),
+      price: replicasPrice(scope, stage, variant, replicas) + weights.batch * batch + (isSwitch ? weights.switch : 0),
+      latencyMs: plainLatencyMs(scope, stage.othersRps, variant, rows, batch),
       uses: resources.map(({ of }) => of(replicas, workCores, stage, variant)),
       slope,
       offset,

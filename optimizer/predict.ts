@@ -58,7 +58,7 @@ const ROUNDING = 1e-9;
 export function predict(scope: Scope, served: readonly (readonly ServedPart[])[]): Prediction {
   const { slo, overhead } = scope.problem.pipeline;
   const rows = rowsOf(scope, served);
-  const mixtures = scope.stages.map((_, s) => mixtureOf(scope, served[s] ?? [], rows[s] ?? 0));
+  const mixtures = scope.stages.map((stage, s) => mixtureOf(scope, stage, served[s] ?? [], rows[s] ?? 0));
   const after = scope.stages.map(stage => stage.after);
   const within = withinSlo(scope, mixtures);
   const stages = scope.stages.map((stage, s) =>
@@ -92,12 +92,12 @@ function rowsOf(scope: Scope, served: readonly (readonly ServedPart[])[]): numbe
   return rows;
 }
 
-function mixtureOf(scope: Scope, parts: readonly ServedPart[], rows: number): StageMixture {
+function mixtureOf(scope: Scope, stage: ScopeStage, parts: readonly ServedPart[], rows: number): StageMixture {
   return {
     rows,
     parts: parts.map(({ part, variant }) => ({
       share: part.share,
-      latency: latencyOf(scope, variant, { rows, batch: part.batch, replicas: part.replicas }, part.share),
+      latency: latencyOf(scope, stage, variant, { rows, batch: part.batch, replicas: part.replicas }, part.share),
     })),
   };
 }

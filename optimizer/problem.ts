@@ -34,4 +34,14 @@ export interface Problem {
   readonly limits: Limits;
   /** Replica bounds by stage that are narrower than the pipeline file's. */
   readonly bounds: Readonly<Record<string, { readonly min: number; readonly max: number }>>;
+  /** Rows per second that other pipelines bring to a stage that they share, by stage; none where missing. */
+  readonly othersRps?: Readonly<Record<string, number>>;
+  /** What cores and memory take from the objective while plans are made; a plan's own objective is without it. Default 0. */
+  readonly prices?: Prices;
+}
+
+/** Per core, and per MiB of memory. */
+export interface Prices {
+  readonly core: number;
+  readonly memoryMiB: number;
 }

@@ -35,6 +35,8 @@ export interface ScopeStage {
   readonly plannable: boolean;
   /** What is served now; null: nothing, or not known. */
   readonly currentVariant: string | null;
+  /** Rows per second of other pipelines. */
+  readonly othersRps: number;
 }
 
 /** A Problem with everything that the search needs looked up. */
@@ -118,6 +120,13 @@ export function workingReplicas(scope: Scope, variant: ScopeVariant, replicas: n
   return machineCores === null ? replicas : Math.min(replicas, Math.max(1, machineCores / variant.cores));
 }
 
+/** What so many replicas take from the objective. */
+export function replicasPrice(scope: Scope, { stage }: ScopeStage, variant: ScopeVariant, replicas: number): number {
+  const { pipeline, prices } = scope.problem;
+  const ofCores = (pipeline.objective.weights.cost + (prices?.core ?? 0)) * variant.cores;
+  return replicas * (ofCores + (prices?.memoryMiB ?? 0) * stage.memoryMiB);
+}
+
 /** Rows of stage `index` for each row of its upstream stage, which serves `upstreamVariant`. */
 export function fanOutAt(scope: Scope, index: number, upstreamVariant: string | null): number {
   const stage = scope.stages[index]?.stage;
@@ -154,6 +163,7 @@ function scopeStage(problem: Problem, policy: Policy, stage: Stage, rateRps: num
     variants: usable.length > 0 ? usable : [fallback(problem, stage, pins)],
     plannable: usable.length > 0,
     currentVariant: (current && mainPart(current)?.variant) ?? null,
+    othersRps: Math.min(MAX_RATE_RPS, Math.max(0, problem.othersRps?.[stage.name] || 0)),
   };
 }
 

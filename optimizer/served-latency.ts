@@ -1,5 +1,5 @@
 import { type StageLatency, stageLatency } from "./latency.ts";
-import { type Scope, type ScopeVariant, workingReplicas } from "./scope.ts";
+import { type Scope, type ScopeStage, type ScopeVariant, workingReplicas } from "./scope.ts";
 
 /** How a variant serves a stage. */
 export interface Choice {
@@ -26,12 +26,18 @@ const CONSTANT: StageLatency = {
 const LONGEST_MS = 1e12;
 
 /** Predicted latency of a stage whose replicas serve `share` of its rows with one variant and batch, by the scope's model. */
-export function latencyOf(scope: Scope, variant: ScopeVariant, choice: Choice, share = 1): StageLatency {
+export function latencyOf(
+  scope: Scope,
+  { othersRps }: ScopeStage,
+  variant: ScopeVariant,
+  choice: Choice,
+  share = 1,
+): StageLatency {
   if (choice.rows <= 0) return CONSTANT;
   if (scope.policy.latency !== "queueing")
-    return { ...CONSTANT, constantMs: plainLatencyMs(scope, variant, choice.rows * share, choice.batch) };
+    return { ...CONSTANT, constantMs: plainLatencyMs(scope, othersRps, variant, choice.rows * share, choice.batch) };
   const load = {
-    rowRps: scope.rateRps * choice.rows * share,
+    rowRps: (scope.rateRps * choice.rows + othersRps) * share,
     groupRows: choice.rows * share,
     replicas: workingReplicas(scope, variant, choice.replicas),
     batch: choice.batch,
@@ -41,10 +47,17 @@ export function latencyOf(scope: Scope, variant: ScopeVariant, choice: Choice, s
 }
 
 /** Service time of a full batch, and with `paper` (b − 1)/λ until it has filled. */
-export function plainLatencyMs(scope: Scope, variant: ScopeVariant, rows: number, batch: number): number {
+export function plainLatencyMs(
+  scope: Scope,
+  othersRps: number,
+  variant: ScopeVariant,
+  rows: number,
+  batch: number,
+): number {
   if (rows <= 0) return 0;
   const serviceMs = variant.service.meanMs(batch);
-  const fillMs = scope.policy.latency === "paper" && batch > 1 ? (1000 * (batch - 1)) / (scope.rateRps * rows) : 0;
+  const fillMs =
+    scope.policy.latency === "paper" && batch > 1 ? (1000 * (batch - 1)) / (scope.rateRps * rows + othersRps) : 0;
   return Math.min(LONGEST_MS, serviceMs + fillMs);
 }
 

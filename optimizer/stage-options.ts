@@ -1,5 +1,5 @@
 import type { StageLatency } from "./latency.ts";
-import type { Scope, ScopeStage, ScopeVariant } from "./scope.ts";
+import { replicasPrice, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
 import { type Choice, latencyOf } from "./served-latency.ts";
 import type { Totals } from "./totals.ts";
 import { type Cumulative, cumulativeOf, entriesFor } from "./wait-distribution.ts";
@@ -56,8 +56,8 @@ export function allOptions(
     const options: Option[] = [];
     const fewWait = WAIT_PART * (1 - scope.problem.pipeline.slo.quantile);
     for (const replicas of counts) {
-      if (priceOf(scope, variant, batch, replicas) > mostPrice) break;
-      const latency = latencyOf(scope, variant, { rows, batch, replicas });
+      if (priceOf(scope, stage, variant, batch, replicas) > mostPrice) break;
+      const latency = latencyOf(scope, stage, variant, { rows, batch, replicas });
       options.push(optionOf(scope, stage, variant, { rows, batch, replicas }, latency));
       if (latency.waitShare <= fewWait && replicas * batch >= rows) break;
     }
@@ -80,32 +80,37 @@ function optionOf(
     cores,
     costPerHour: choice.replicas * (stage.stage.costPerHour ?? 0),
     workCores: (scope.rateRps / 1000) * choice.rows * msPerRow * variant.cores,
-    price: priceOf(scope, variant, choice.batch, choice.replicas),
+    price: priceOf(scope, stage, variant, choice.batch, choice.replicas),
     constantMs: latency.constantMs,
     cumulative: cumulativeOf(latency, scope.stepMs, entriesFor(scope.stepMs, scope.sloMs - latency.constantMs) - 1),
   };
 }
 
-function priceOf(scope: Scope, variant: ScopeVariant, batch: number, replicas: number): number {
-  const { weights } = scope.problem.pipeline.objective;
-  return weights.cost * (replicas * variant.cores) + weights.batch * batch;
+function priceOf(scope: Scope, stage: ScopeStage, variant: ScopeVariant, batch: number, replicas: number): number {
+  return replicasPrice(scope, stage, variant, replicas) + scope.problem.pipeline.objective.weights.batch * batch;
 }
 
 /** Fewest replicas that serve the rows within the objective's utilisation. */
-export function neededReplicas(scope: Scope, rows: number, rowsPerMs: number): number {
+export function neededReplicas(scope: Scope, { othersRps }: ScopeStage, rows: number, rowsPerMs: number): number {
   const { utilisation } = scope.problem.pipeline.objective;
-  return Math.ceil((scope.rateRps * rows) / (1000 * utilisation * rowsPerMs) - 1e-9);
+  return Math.ceil((scope.rateRps * rows + othersRps) / (1000 * utilisation * rowsPerMs) - 1e-9);
 }
 
 /** The fewest replicas that may serve a stage; null: they can't serve so many rows. */
 export function fewestReplicas(scope: Scope, stage: ScopeStage, rows: number, rowsPerMs: number): number | null {
-  const needed = neededReplicas(scope, rows, rowsPerMs);
+  const needed = neededReplicas(scope, stage, rows, rowsPerMs);
   if (stage.pinnedReplicas !== null) return stage.pinnedReplicas >= needed ? stage.pinnedReplicas : null;
   const fewest = Math.max(stage.minReplicas, needed);
   return fewest <= stage.maxReplicas ? fewest : null;
 }
 
-function replicaCounts(scope: Scope, stage: ScopeStage, variant: ScopeVariant, rows: number, batch: number): number[] {
+export function replicaCounts(
+  scope: Scope,
+  stage: ScopeStage,
+  variant: ScopeVariant,
+  rows: number,
+  batch: number,
+): number[] {
   const fewest = fewestReplicas(scope, stage, rows, batch / variant.service.meanMs(batch));
   if (fewest === null) return [];
   if (stage.pinnedReplicas !== null) return [fewest];

@@ -2,7 +2,7 @@ import { brokenBy } from "./combination.ts";
 import { fromZero, graphWithin } from "./graph-latency.ts";
 import { highest, searchGraph } from "./graph-search.ts";
 import { searchReplicas } from "./replica-search.ts";
-import { fanOutAt, rowsAt, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
+import { fanOutAt, replicasPrice, rowsAt, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
 import { EFFORT, type SearchResult, type SearchState, startSearch } from "./search-state.ts";
 import { fewestReplicas, neededReplicas, type OptionList, stageOptions } from "./stage-options.ts";
 import { NOTHING, plus, SLACK, sumsFromEnd, type Totals } from "./totals.ts";
@@ -94,7 +94,7 @@ function branchesOf(search: Search, node: Node, stage: ScopeStage, index: number
   const branches = stage.variants.map(variant => {
     const variants = [...node.variants, variant.name];
     const replicas = leastReplicas(scope, stage, rowsHere, variant.capacity);
-    const price = weights.cost * replicas * variant.cores + weights.batch * Math.min(...variant.batches);
+    const price = replicasPrice(scope, stage, variant, replicas) + weights.batch * Math.min(...variant.batches);
     const isSwitch = stage.currentVariant !== null && stage.currentVariant !== variant.name;
     const switchPrice = node.switchPrice + (isSwitch ? weights.switch : 0);
     const bound = weights.accuracy * scope.accuracy.most(variants) - node.least.price - price - after - switchPrice;
@@ -104,7 +104,7 @@ function branchesOf(search: Search, node: Node, stage: ScopeStage, index: number
 }
 
 function leastReplicas(scope: Scope, stage: ScopeStage, rows: number, capacity: number): number {
-  return stage.pinnedReplicas ?? Math.max(stage.minReplicas, neededReplicas(scope, rows, capacity));
+  return stage.pinnedReplicas ?? Math.max(stage.minReplicas, neededReplicas(scope, stage, rows, capacity));
 }
 
 function childOf(search: Search, node: Node, stage: ScopeStage, index: number, branch: Branch): Node | null {
@@ -200,7 +200,9 @@ function restOf(scope: Scope): Totals[] {
         cores,
         costPerHour: Math.min(...replicas) * (stage.stage.costPerHour ?? 0),
         workCores: (scope.rateRps / 1000) * rowsHere * workOfRow,
-        price: weights.cost * cores + weights.batch * batch,
+        price:
+          Math.min(...stage.variants.map((variant, v) => replicasPrice(scope, stage, variant, replicas[v] ?? 0))) +
+          weights.batch * batch,
         constantMs: 0,
       };
     }),

@@ -25,18 +25,29 @@ export function bruteForce(problem: Problem): BruteForce[] {
   return [...best.values()].sort((a, b) => b.objective - a.objective);
 }
 
-/** Cores and accuracy of the feasible choices that no other one beats in both, cheapest first. */
-export function bruteForceFront(problem: Problem): { readonly cores: number; readonly accuracy: number }[] {
+export interface FeasibleChoice {
+  readonly objective: number;
+  readonly cores: number;
+  readonly accuracy: number;
+}
+
+export function feasibleChoices(problem: Problem): FeasibleChoice[] {
   const scope = scopeOf(problem);
-  const all: { cores: number; accuracy: number }[] = [];
+  const all: FeasibleChoice[] = [];
   if (scope.stages.some(stage => !stage.plannable)) return [];
   visit(scope, [], [], [], (variants, options) => {
-    if (objectiveOf(scope, variants, options) === null) return;
+    const objective = objectiveOf(scope, variants, options);
+    if (objective === null) return;
     const cores = options.reduce((sum, option) => sum + option.cores, 0);
-    all.push({ cores, accuracy: scope.accuracy.of(variants) });
+    all.push({ objective, cores, accuracy: scope.accuracy.of(variants) });
   });
-  all.sort((a, b) => a.cores - b.cores || b.accuracy - a.accuracy);
-  const front: typeof all = [];
+  return all;
+}
+
+/** Cores and accuracy of the feasible choices that no other one beats in both, cheapest first. */
+export function bruteForceFront(problem: Problem): FeasibleChoice[] {
+  const all = feasibleChoices(problem).sort((a, b) => a.cores - b.cores || b.accuracy - a.accuracy);
+  const front: FeasibleChoice[] = [];
   for (const choice of all) if (choice.accuracy > (front.at(-1)?.accuracy ?? -1) + 1e-7) front.push(choice);
   return front;
 }

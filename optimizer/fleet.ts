@@ -1,0 +1,221 @@
+import { replicasOf } from "../domain/configuration.ts";
+import { findStage, type Pipeline } from "../domain/pipeline.ts";
+import type { Plan } from "../domain/plan.ts";
+import { type Choice, chooseWithin, type Most } from "./fleet-choice.ts";
+import { type NodeShape, placePods } from "./node-fit.ts";
+import { optimize } from "./optimize.ts";
+import type { Prices, Problem } from "./problem.ts";
+
+/** What several pipelines share; null: no limit. */
+export interface SharedCapacity {
+  readonly cores: number | null;
+  readonly memoryMiB: number | null;
+  /** Allocatable of the nodes: every replica must find room on one. */
+  readonly nodes: readonly NodeShape[] | null;
+}
+
+export interface FleetPlan {
+  /** In the order of the problems. */
+  readonly plans: readonly Plan[];
+  /** Every plan is feasible and all fit together. */
+  readonly feasible: boolean;
+  /** Sum of the plans'. */
+  readonly objective: number;
+  readonly cores: number;
+  readonly memoryMiB: number;
+  /** No plans that fit together have a sum that is higher by more than this. */
+  readonly gap: number;
+  /** What one core, one MiB more would be worth. */
+  readonly prices: Prices;
+  /** Share of each pipeline's load that is planned for; below 1 where not even the cheapest plans fit. */
+  readonly servedShare: number;
+}
+
+/** Prices that are tried. */
+const ROUNDS = 20;
+/** At prices of so many times what everything is worth every pipeline takes its cheapest plan. */
+const PROHIBITIVE = 1e6;
+/** A gap that is this share of the objective is not worth another round. */
+const CLOSE = 3e-4;
+const NEARBY = [0.8, 1.25, 0.6];
+const SHRINKS = 12;
+const NODE_ROUNDS = 6;
+/** Sums are compared with this much room. */
+const SLACK = 1e-9;
+
+/**
+ * Plans for pipelines that share capacity: every pipeline pays for cores and memory, and the prices rise until what they take fits
+ * (Lagrangian decomposition: the plans at given prices are independent of one another, and what they are worth less what they pay,
+ * plus the capacity's price, bounds every other choice). Of all plans that were seen so far the best ones that fit are chosen, which
+ * gives the next prices, until the bound is close.
+ */
+export function optimizeFleet(problems: readonly Problem[], capacity: SharedCapacity): FleetPlan {
+  const full = withinNodes(problems, capacity, 1);
+  if (full) return full;
+  // Not even the cheapest plans fit: the same share of every load is served.
+  let [low, high] = [0, 1];
+  let best = withinNodes(problems, capacity, 0);
+  for (let i = 0; i < SHRINKS && best; i++) {
+    const middle = (low + high) / 2;
+    const shrunk = withinNodes(problems, capacity, middle);
+    if (shrunk) {
+      best = shrunk;
+      low = middle;
+    } else high = middle;
+  }
+  const shed = best ?? unfit(problems);
+  return { ...shed, feasible: false, servedShare: low };
+}
+
+/** Nothing is served, and what is there all the same does not fit. */
+function unfit(problems: readonly Problem[]): FleetPlan {
+  const most = sum(problems.map(({ pipeline }) => pipeline.objective.weights.accuracy));
+  return fleetOf(
+    problems.map(problem => choiceOf(problem, { ...problem, rateRps: 0 })),
+    most,
+    FREE,
+  );
+}
+
+const FREE: Prices = { core: 0, memoryMiB: 0 };
+
+/** Null: nothing was found that fits. */
+function withinNodes(problems: readonly Problem[], capacity: SharedCapacity, share: number): FleetPlan | null {
+  const scaled = problems.map(problem => ({ ...problem, rateRps: problem.rateRps * share }));
+  const { nodes } = capacity;
+  if (!nodes) return withinTotals(scaled, capacity.cores, capacity.memoryMiB);
+  let cores = Math.min(capacity.cores ?? Infinity, sum(nodes.map(node => node.cores)));
+  let memoryMiB = Math.min(capacity.memoryMiB ?? Infinity, sum(nodes.map(node => node.memoryMiB)));
+  let bound: number | null = null;
+  for (let round = 0; round < NODE_ROUNDS; round++) {
+    const plan = withinTotals(scaled, Math.max(0, cores), Math.max(0, memoryMiB));
+    if (!plan) return null;
+    bound ??= plan.objective + plan.gap;
+    const left = placePods(podsOf(scaled, plan.plans), nodes);
+    if (left.length === 0) return { ...plan, gap: Math.max(0, bound - plan.objective) };
+    // What found no room is taken off what may be used.
+    cores = Math.min(cores, plan.cores) - sum(left.map(pod => pod.cores));
+    memoryMiB = Math.min(memoryMiB, plan.memoryMiB);
+  }
+  return null;
+}
+
+function podsOf(problems: readonly Problem[], plans: readonly Plan[]): NodeShape[] {
+  return plans.flatMap((plan, p) =>
+    plan.stages.flatMap(stage => {
+      const replicas = replicasOf(stage);
+      const memoryMiB = memoryOf(problems[p]?.pipeline, stage.stage);
+      return Array.from({ length: replicas }, () => ({ cores: stage.cores / replicas, memoryMiB }));
+    }),
+  );
+}
+
+function memoryOf(pipeline: Pipeline | undefined, stage: string): number {
+  return (pipeline && findStage(pipeline, stage)?.memoryMiB) ?? 0;
+}
+
+interface Priced {
+  readonly prices: Prices;
+  readonly choices: readonly Choice[];
+  readonly fits: boolean;
+  /** No plans that fit are worth more together. */
+  readonly bound: number;
+}
+
+/** Null: not even the cheapest plans fit. */
+function withinTotals(problems: readonly Problem[], cores: number | null, memoryMiB: number | null): FleetPlan | null {
+  const most: Most = { cores: cores ?? Infinity, memoryMiB: memoryMiB ?? Infinity };
+  const seen: Choice[][] = problems.map(() => []);
+  const evaluated: Priced[] = [];
+  const at = (prices: Prices): Priced => {
+    const choices = problems.map((problem, p) => {
+      const known = sandwiched(evaluated, prices, p);
+      const choice = known ?? choiceOf(problem, { ...problem, prices });
+      if (!known) seen[p]?.push(choice);
+      return choice;
+    });
+    const result = { prices, choices, fits: fits(choices, most), bound: boundOf(choices, prices, cores, memoryMiB) };
+    evaluated.push(result);
+    return result;
+  };
+  const free = at(FREE);
+  if (free.fits) return fleetOf(free.choices, free.bound, FREE);
+  // Both prices move together: all of each capacity costs the same.
+  const priceAt = (level: number): Prices => ({
+    core: cores === null ? 0 : level / Math.max(1e-9, cores),
+    memoryMiB: memoryMiB === null ? 0 : level / Math.max(1e-9, memoryMiB),
+  });
+  const dear = at(priceAt(PROHIBITIVE * Math.max(1, Math.abs(free.bound))));
+  if (!dear.fits) return null;
+  const tried = new Set<number>();
+  let chosen = chooseWithin(seen, most);
+  for (let round = 0; round < ROUNDS && chosen; round++) {
+    const objective = sum(chosen.choices.map(({ plan }) => plan.objective));
+    const bound = Math.min(...evaluated.map(other => other.bound));
+    if (bound - objective <= CLOSE * Math.abs(bound)) break;
+    // At the price of the last change again nothing new is seen: plans for what is left over are, at prices around it.
+    const level = [1, ...NEARBY].map(factor => factor * (chosen?.level ?? 0)).find(other => !tried.has(other));
+    if (level === undefined) break;
+    tried.add(level);
+    at(priceAt(level));
+    chosen = chooseWithin(seen, most);
+  }
+  const best = evaluated.reduce((least, other) => (other.bound < least.bound ? other : least));
+  return chosen && fleetOf(chosen.choices, best.bound, best.prices);
+}
+
+function fits(choices: readonly Choice[], most: Most): boolean {
+  return (
+    sum(choices.map(choice => choice.cores)) <= most.cores + SLACK &&
+    sum(choices.map(choice => choice.memoryMiB)) <= most.memoryMiB + SLACK
+  );
+}
+
+function boundOf(choices: readonly Choice[], prices: Prices, cores: number | null, memoryMiB: number | null): number {
+  const worth = sum(
+    choices.map(choice => {
+      const paid = prices.core * choice.cores + prices.memoryMiB * choice.memoryMiB;
+      return choice.plan.objective + choice.plan.gap - paid;
+    }),
+  );
+  return worth + prices.core * (cores ?? 0) + prices.memoryMiB * (memoryMiB ?? 0);
+}
+
+/** A pipeline whose best choice is the same at a lower and at a higher price has it at every price between. */
+function sandwiched(evaluated: readonly Priced[], prices: Prices, p: number): Choice | null {
+  const level = (of: Prices) => of.core + of.memoryMiB;
+  let below: Priced | null = null;
+  let above: Priced | null = null;
+  for (const other of evaluated) {
+    if (level(other.prices) <= level(prices)) {
+      if (!below || level(other.prices) > level(below.prices)) below = other;
+    } else if (!above || level(other.prices) < level(above.prices)) above = other;
+  }
+  const [a, b] = [below?.choices[p], above?.choices[p]];
+  const isSame = a && b && a.cores === b.cores && a.memoryMiB === b.memoryMiB;
+  return isSame && a.plan.objective === b.plan.objective ? a : null;
+}
+
+function choiceOf(given: Problem, problem: Problem): Choice {
+  const plan = optimize(problem);
+  const memoryMiB = sum(plan.stages.map(stage => replicasOf(stage) * memoryOf(given.pipeline, stage.stage)));
+  return { plan, cores: plan.cores, memoryMiB };
+}
+
+function fleetOf(choices: readonly Choice[], bound: number, prices: Prices): FleetPlan {
+  const objective = sum(choices.map(({ plan }) => plan.objective));
+  return {
+    plans: choices.map(({ plan }) => plan),
+    feasible: choices.every(({ plan }) => plan.feasible),
+    objective,
+    cores: sum(choices.map(choice => choice.cores)),
+    memoryMiB: sum(choices.map(choice => choice.memoryMiB)),
+    gap: Math.max(0, bound - objective),
+    prices,
+    servedShare: 1,
+  };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
