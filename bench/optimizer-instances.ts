@@ -56,7 +56,7 @@ export function randomInstance(size: InstanceSize, seed: number): Problem {
 }
 
 /** A pipeline of what its spec says, with the defaults of the pipeline file. */
-function pipelineWith(spec: object, name = "instance"): Pipeline {
+export function pipelineWith(spec: object, name = "instance"): Pipeline {
   const result = parsePipelineFile(
     JSON.stringify({
       apiVersion: "variscale.dev/v1alpha1",

@@ -1,9 +1,11 @@
 import { configurationOf } from "../domain/plan.ts";
+import { optimizeFleet } from "../optimizer/fleet.ts";
 import { labelScopeOf } from "../optimizer/label-scope.ts";
 import { searchLabels } from "../optimizer/label-search.ts";
 import { optimize } from "../optimizer/optimize.ts";
 import { scopeOf } from "../optimizer/scope.ts";
 import { type Figure, figure } from "./figure.ts";
+import { IPA_PIPELINES, ipaPipeline } from "./ipa-pipelines.ts";
 import { type InstanceSize, problemWith, randomInstance } from "./optimizer-instances.ts";
 import { loadHighs, logProblem, milpOf, solveMilp } from "./optimizer-milp.ts";
 import { generatedPipeline } from "./scaler-pipelines.ts";
@@ -13,6 +15,8 @@ const SHORT_INSTANCES = 20;
 const LARGE: InstanceSize = { stages: 10, variants: 10, batches: 7 };
 const SMALL: InstanceSize = { stages: 3, variants: 6, batches: 7 };
 const FLEET = 1_000;
+const SHARING = 100;
+const SHARED_SECONDS = 1;
 
 /** How long plans take, against HiGHS where it can solve the same problem, and how many of them are proven best. */
 export async function optimizerSuite(): Promise<Figure[]> {
@@ -34,7 +38,9 @@ export async function optimizerSuite(): Promise<Figure[]> {
       note: `${count} random chains`,
     }),
     await logAgainstHighs(isShort ? SHORT_INSTANCES : INSTANCES, isShort),
+    ipaMedian(),
     fleetSeconds(),
+    sharedGap(),
   ];
 }
 
@@ -91,6 +97,45 @@ async function logAgainstHighs(count: number, isShort: boolean): Promise<Figure>
     },
     isWhole: !isShort && differing === 0,
     note: `${count} random chains of 10 stages, 10 variants, 7 batch sizes, with the log of the accuracy`,
+  });
+}
+
+/** IPA's pipelines at 100 loads each, with all seven batch sizes. */
+function ipaMedian(): Figure {
+  const ms: number[] = [];
+  let unproven = 0;
+  for (const given of IPA_PIPELINES) {
+    const pipeline = ipaPipeline(given, { policy: "ipa", batchingCap: 64 });
+    for (let i = 0; i < 120; i++) {
+      const problem = problemWith(pipeline, 3 + ((i * 7) % 31));
+      const startMs = performance.now();
+      const plan = optimize(problem);
+      if (i >= 20) ms.push(performance.now() - startMs);
+      if (!plan.optimal) unproven++;
+    }
+  }
+  ms.sort((a, b) => a - b);
+  return figure("optimizer.ipaPipelines.medianMs", round(quantile(ms, 0.5)), {
+    against: { worstMs: round(quantile(ms, 1)), unproven },
+    isWhole: unproven === 0,
+    note: "five pipelines of IPA, seven batch sizes, 100 loads each",
+  });
+}
+
+/** 100 pipelines on 60 % of the cores that they would take: how far from the best together at most, and how long that takes. */
+function sharedGap(): Figure {
+  const problems = Array.from({ length: SHARING }, (_, i) =>
+    problemWith(generatedPipeline(i), 20 + 60 * (((i * 37) % SHARING) / SHARING)),
+  );
+  const none = { cores: null, memoryMiB: null, nodes: null };
+  const cores = 0.6 * optimizeFleet(problems, none).cores + 0.2;
+  const startMs = performance.now();
+  const fleet = optimizeFleet(problems, { ...none, cores });
+  const seconds = (performance.now() - startMs) / 1000;
+  return figure("optimizer.fleet.sharedGap", round((100 * fleet.gap) / Math.abs(fleet.objective)), {
+    against: { seconds: round(seconds), cores: fleet.cores, limit: round(cores) },
+    isWhole: fleet.feasible && seconds <= SHARED_SECONDS,
+    note: `${SHARING} pipelines of 3 stages, policy default; in ${SHARED_SECONDS} s at most`,
   });
 }
 

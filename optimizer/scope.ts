@@ -3,6 +3,7 @@ import { isRate, MAX_RATE_RPS } from "../domain/load.ts";
 import { fanOutOf, type Pipeline, type Stage, type Variant } from "../domain/pipeline.ts";
 import { serviceMs } from "../domain/profile.ts";
 import { type AccuracyModel, accuracyOf, withMethod } from "./accuracy.ts";
+import { HPA_TOLERANCE } from "./hpa-replicas.ts";
 import { POLICIES, type Policy } from "./policies.ts";
 import type { Problem, StagePin } from "./problem.ts";
 import { type ServiceTime, serviceTimeOf } from "./service-time.ts";
@@ -35,6 +36,7 @@ export interface ScopeStage {
   readonly plannable: boolean;
   /** What is served now; null: nothing, or not known. */
   readonly currentVariant: string | null;
+  readonly currentReplicas: number;
   /** Rows per second of other pipelines. */
   readonly othersRps: number;
 }
@@ -92,11 +94,17 @@ function governed(pipeline: Pipeline, policy: Policy): Pipeline {
     objective: {
       ...objective,
       weights: { ...objective.weights, ...policy.weights },
-      utilisation: policy.utilisation ?? objective.utilisation,
+      utilisation: utilisationOf(policy, objective.utilisation),
     },
     // The accuracy model is remembered by this object: it stays the same one where nothing changes.
     accuracy: isSame ? accuracy : withMethod(accuracy, policy.accuracy ?? accuracy.method),
   };
+}
+
+/** With the HPA's formula the file's utilisation is its target, and up to the tolerance above it nothing is done. */
+function utilisationOf(policy: Policy, ofFile: number): number {
+  const utilisation = policy.utilisation ?? ofFile;
+  return policy.replicas === "hpa" ? Math.min(0.99, utilisation * (1 + HPA_TOLERANCE)) : utilisation;
 }
 
 /** The same problem for the part of the load that can be served. */
@@ -163,6 +171,7 @@ function scopeStage(problem: Problem, policy: Policy, stage: Stage, rateRps: num
     variants: usable.length > 0 ? usable : [fallback(problem, stage, pins)],
     plannable: usable.length > 0,
     currentVariant: (current && mainPart(current)?.variant) ?? null,
+    currentReplicas: current ? replicasOf(current) : 0,
     othersRps: Math.min(MAX_RATE_RPS, Math.max(0, problem.othersRps?.[stage.name] || 0)),
   };
 }

@@ -1,3 +1,4 @@
+import { HPA_TOLERANCE, hpaReplicas } from "./hpa-replicas.ts";
 import type { StageLatency } from "./latency.ts";
 import { replicasPrice, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
 import { type Choice, latencyOf } from "./served-latency.ts";
@@ -100,8 +101,16 @@ export function neededReplicas(scope: Scope, { othersRps }: ScopeStage, rows: nu
 export function fewestReplicas(scope: Scope, stage: ScopeStage, rows: number, rowsPerMs: number): number | null {
   const needed = neededReplicas(scope, stage, rows, rowsPerMs);
   if (stage.pinnedReplicas !== null) return stage.pinnedReplicas >= needed ? stage.pinnedReplicas : null;
-  const fewest = Math.max(stage.minReplicas, needed);
+  const asked = scope.policy.replicas === "hpa" ? Math.min(stage.maxReplicas, byHpa(scope, stage, rows, rowsPerMs)) : 0;
+  const fewest = Math.max(stage.minReplicas, needed, asked);
   return fewest <= stage.maxReplicas ? fewest : null;
+}
+
+/** The objective's utilisation is the HPA's target with its tolerance on top. */
+function byHpa(scope: Scope, stage: ScopeStage, rows: number, rowsPerMs: number): number {
+  const target = scope.problem.pipeline.objective.utilisation / (1 + HPA_TOLERANCE);
+  const wanted = (scope.rateRps * rows + stage.othersRps) / (1000 * target * rowsPerMs);
+  return hpaReplicas({ current: stage.currentReplicas, wanted, recommended: [] });
 }
 
 export function replicaCounts(
@@ -113,7 +122,7 @@ export function replicaCounts(
 ): number[] {
   const fewest = fewestReplicas(scope, stage, rows, batch / variant.service.meanMs(batch));
   if (fewest === null) return [];
-  if (stage.pinnedReplicas !== null) return [fewest];
+  if (stage.pinnedReplicas !== null || scope.policy.replicas === "hpa") return [fewest];
   const counts = new Set<number>();
   const step = Math.max(1, Math.round(fewest / 16));
   for (let i = 0; i <= EXTRA_REPLICAS; i++) counts.add(fewest + i * step);
