@@ -76,16 +76,18 @@ export interface IpaPipeline {
   readonly alpha: number;
   readonly beta: number;
   readonly batchingCap: number;
+  /** Load that was planned for over the load: `predictor_margin` and `throughput_margin` of its configurations. */
+  readonly margin: number;
   /** FA2-high as IPA's authors ran it: heavier, but not the heaviest variants. */
   readonly paperHigh: readonly string[];
 }
 
 export const IPA_PIPELINES: readonly IpaPipeline[] = [
-  ipa("video", ["detection", "classification"], 6.89, 2, 1, 8, ["yolov5s", "resnet101"]),
-  ipa("audio-qa", ["speech", "answering"], 9.23, 10, 0.5, 1, ["s2t-medium", "roberta-large"]),
-  ipa("audio-sent", ["speech", "sentiment"], 9.42, 30, 0.5, 1, ["s2t-medium", "roberta"]),
-  ipa("sum-qa", ["summary", "answering"], 3.84, 10, 0.5, 1, ["distilbart-12-6", "roberta-large"]),
-  ipa("nlp", ["language", "translation", "summary"], 17.61, 40, 0.5, 1, [
+  ipa("video", ["detection", "classification"], 6.89, 2, 1, 8, 1, ["yolov5s", "resnet101"]),
+  ipa("audio-qa", ["speech", "answering"], 9.23, 10, 0.5, 1, 2.4, ["s2t-medium", "roberta-large"]),
+  ipa("audio-sent", ["speech", "sentiment"], 9.42, 30, 0.5, 1, 2.4, ["s2t-medium", "roberta"]),
+  ipa("sum-qa", ["summary", "answering"], 3.84, 10, 0.5, 1, 2, ["distilbart-12-6", "roberta-large"]),
+  ipa("nlp", ["language", "translation", "summary"], 17.61, 40, 0.5, 1, 2, [
     "xlm-roberta",
     "opus-mt-big",
     "distilbart-12-6",
@@ -99,9 +101,10 @@ function ipa(
   alpha: number,
   beta: number,
   batchingCap: number,
+  margin: number,
   paperHigh: readonly string[],
 ): IpaPipeline {
-  return { name, stages, slaSeconds, alpha, beta, batchingCap, paperHigh };
+  return { name, stages, slaSeconds, alpha, beta, batchingCap, margin, paperHigh };
 }
 
 export interface IpaOptions {
