@@ -1,6 +1,7 @@
 /**
  * A share of a stage: `replicas` replicas that serve `variant` with batches of at most `batch` rows. `share` is the part of
- * the stage's rows that they get. One part by default; several for traffic splits and ensembles.
+ * the stage's rows that they get. One part by default; several for traffic splits, whose shares sum to 1, and for ensembles, in which
+ * every part gets all rows: shares of 1.
  */
 export interface Part {
   readonly variant: string;

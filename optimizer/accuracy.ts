@@ -1,5 +1,6 @@
 import type { AccuracyMethod } from "../domain/accuracy-method.ts";
 import type { Pipeline, Stage } from "../domain/pipeline.ts";
+import { membersOf } from "./composite.ts";
 
 /** How the accuracy of a prefix of the stages goes on through a stage: slope · before + offset. */
 export interface AccuracyStep {
@@ -118,12 +119,20 @@ function stepsOf({ stages, accuracy: { method } }: Pipeline, stage: Stage): Map<
     s === 0 ? other.dependsOn.length === 0 : other.dependsOn.length === 1 && other.dependsOn[0] === stages[s - 1]?.name,
   );
   const recovery = method === "product" || !isChain ? 0 : stage.recovery;
-  const levels = [...new Set(stage.variants.map(variant => variant.accuracy ?? 1))].sort((a, b) => a - b);
+  const alone = stage.variants.filter(variant => membersOf(variant).length === 0);
+  const levels = [...new Set(alone.map(variant => variant.accuracy ?? 1))].sort((a, b) => a - b);
   return new Map(
     stage.variants.map(({ name, accuracy }) => {
       const own = accuracy ?? 1;
       const recovered = Math.min(own, recovery);
-      const rank = levels.length > 1 ? levels.indexOf(own) / (levels.length - 1) : 1;
+      const rank =
+        levels.length > 1
+          ? Math.max(
+              0,
+              levels.findLastIndex(level => level <= own + 1e-12),
+            ) /
+            (levels.length - 1)
+          : 1;
       return [
         name,
         method === "rankSum"

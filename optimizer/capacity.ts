@@ -54,7 +54,9 @@ function strongest(scope: Scope, stage: ScopeStage, index: number): ScopeVariant
     a.cores <= b.cores &&
     (rows.get(a.name) ?? []).every((count, i) => count <= (rows.get(b.name)?.[i] ?? 0));
   const kept: ScopeVariant[] = [];
-  for (const variant of stage.variants.toSorted((a, b) => b.capacity - a.capacity))
+  for (const variant of stage.variants
+    .filter(({ members }) => members.length === 0)
+    .toSorted((a, b) => b.capacity - a.capacity))
     if (!kept.some(other => beats(other, variant))) kept.push(variant);
   return kept;
 }

@@ -14,11 +14,12 @@ import { atRate, type Scope, type ScopeStage, scopeOf, unprofiled, variantOf } f
 export function evaluate(problem: Problem, configuration: Configuration): Plan {
   const scope = scopeOf(problem);
   const served = scope.stages.map(stage => servedParts(problem, stage, configuration));
-  const full = predict(scope, served);
+  const names = namesOf(scope, served);
+  const full = predict(scope, served, names);
   const capacity = capacityOf(scope, served, full.rows);
   const servedRps = Math.min(scope.rateRps, capacity.rateRps);
   const isShort = servedRps < scope.rateRps;
-  const prediction = isShort ? predict(atRate(scope, servedRps), served) : full;
+  const prediction = isShort ? predict(atRate(scope, servedRps), served, names) : full;
   const binding = isShort ? capacity.limit : brokenBy(scope, prediction);
   const isAllowed = prediction.isKnown && scope.stages.every((stage, s) => keepsRules(problem, stage, served[s] ?? []));
   return planOf(scope, prediction, verdictOf(scope, prediction, servedRps, binding, isAllowed));
@@ -51,7 +52,9 @@ function servedParts(problem: Problem, stage: ScopeStage, configuration: Configu
     batch: Math.max(1, part.batch || 1),
     replicas: Math.max(0, part.replicas || 0),
   }));
-  const shares = given.reduce((sum, part) => sum + part.share, 0);
+  const doVote =
+    given.length > 1 && given.every(({ share }) => share === 1) && problem.combine?.[stage.stage.name]?.kind === "vote";
+  const shares = doVote ? 1 : given.reduce((sum, part) => sum + part.share, 0);
   const fewest: Part = {
     variant: stage.stage.defaultVariant,
     batch: 1,
@@ -63,6 +66,20 @@ function servedParts(problem: Problem, stage: ScopeStage, configuration: Configu
     part,
     variant: variantOf(problem, stage.stage, part.variant) ?? unprofiled(stage.stage, part.variant),
   }));
+}
+
+/** The composites that parts which vote are; null: no stage votes. */
+function namesOf(scope: Scope, served: readonly (readonly ServedPart[])[]): string[] | null {
+  const isVote = (parts: readonly ServedPart[]) => parts.length > 1 && parts.every(({ part }) => part.share === 1);
+  if (!served.some(isVote)) return null;
+  return scope.stages.map((stage, s) => {
+    const parts = served[s] ?? [];
+    const composite = stage.variants.find(
+      ({ members }) =>
+        members.length === parts.length && members.every((member, i) => member.variant.name === parts[i]?.variant.name),
+    );
+    return (isVote(parts) ? composite?.name : undefined) ?? parts[0]?.variant.name ?? "";
+  });
 }
 
 function shareOf(part: Part, shares: number, all: readonly Part[]): number {

@@ -1,3 +1,4 @@
+import type { Part } from "../domain/configuration.ts";
 import type { AccuracyStep } from "./accuracy.ts";
 
 /** One way to serve a stage whose latency is one number. */
@@ -5,6 +6,10 @@ export interface LabelOption extends AccuracyStep {
   readonly variant: string;
   readonly batch: number;
   readonly replicas: number;
+  /** Of variants that serve together. */
+  readonly parts?: readonly Part[];
+  /** Tells the options of a stage apart, whatever the rows. */
+  readonly key: string;
   /** What it takes from the objective. */
   readonly price: number;
   readonly latencyMs: number;

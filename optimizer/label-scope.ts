@@ -1,4 +1,6 @@
+import { mainPart } from "../domain/configuration.ts";
 import type { Binding } from "../domain/plan.ts";
+import { type PartsChoice, partsChoices } from "./composite-options.ts";
 import type { LabelOption, LabelProblem, LabelStage } from "./label-problem.ts";
 import { fanOutAt, replicasPrice, type Scope, type ScopeStage, type ScopeVariant, workLimit } from "./scope.ts";
 import { plainLatencyMs } from "./served-latency.ts";
@@ -22,6 +24,7 @@ interface Resource {
   readonly binding: Binding;
   readonly limit: number;
   readonly of: (replicas: number, workCores: number, stage: ScopeStage, variant: ScopeVariant) => number;
+  readonly ofChoice: (choice: PartsChoice) => number;
 }
 
 /** A scope whose latency model gives plain numbers, for `searchLabels`. */
@@ -48,13 +51,24 @@ export function labelScopeOf(scope: Scope, slo: "hard" | "soft"): LabelScope {
 
 function resourcesOf(scope: Scope): Resource[] {
   const all: Resource[] = [
-    { binding: "cores", limit: scope.maxCores, of: (replicas, _, __, variant) => replicas * variant.cores },
+    {
+      binding: "cores",
+      limit: scope.maxCores,
+      of: (replicas, _, __, variant) => replicas * variant.cores,
+      ofChoice: choice => choice.cores,
+    },
     {
       binding: "cost",
       limit: scope.maxCostPerHour,
       of: (replicas, _, { stage }) => replicas * (stage.costPerHour ?? 0),
+      ofChoice: choice => choice.costPerHour,
     },
-    { binding: "utilisation", limit: workLimit(scope), of: (_, workCores) => workCores },
+    {
+      binding: "utilisation",
+      limit: workLimit(scope),
+      of: (_, workCores) => workCores,
+      ofChoice: choice => choice.workCores,
+    },
   ];
   return all.filter(({ limit }) => Number.isFinite(limit));
 }
@@ -94,8 +108,27 @@ function optionsOf(
 ): LabelOption[] {
   const { weights } = scope.problem.pipeline.objective;
   const { slope, offset } = scope.accuracy.step(index, variant.name);
-  const isSwitch = stage.currentVariant !== null && stage.currentVariant !== variant.name;
+  const isSwitch = stage.currentVariant !== null && stage.currentVariant !== variant.main;
   const options: LabelOption[] = [];
+  if (variant.members.length > 0)
+    return partsChoices(scope, stage, variant, rows, 0).map(choice => {
+      const latenciesMs = choice.parts.map(({ batch, share }, i) =>
+        plainLatencyMs(scope, stage.othersRps, variant.members[i]?.variant ?? variant, rows * share, batch),
+      );
+      const replicas = choice.parts.reduce((sum, part) => sum + part.replicas, 0);
+      return {
+        variant: variant.name,
+        batch: mainPart(choice)?.batch ?? 1,
+        replicas,
+        parts: choice.parts,
+        key: `${variant.name}/${choice.parts.map(({ batch }) => batch).join("+")}`,
+        price: choice.price + (isSwitch ? weights.switch : 0),
+        latencyMs: Math.max(...latenciesMs),
+        uses: resources.map(({ ofChoice }) => ofChoice(choice)),
+        slope,
+        offset,
+      };
+    });
   for (const batch of variant.batches) {
     const msPerRow = variant.service.meanMs(batch) / batch;
     const replicas = fewestReplicas(scope, stage, rows, 1 / msPerRow);
@@ -105,6 +138,7 @@ function optionsOf(
       variant: variant.name,
       batch,
       replicas,
+      key: `${variant.name}/${batch}`,
       price: replicasPrice(scope, stage, variant, replicas) + weights.batch * batch + (isSwitch ? weights.switch : 0),
       latencyMs: plainLatencyMs(scope, stage.othersRps, variant, rows, batch),
       uses: resources.map(({ of }) => of(replicas, workCores, stage, variant)),
@@ -124,6 +158,7 @@ function blockedAt(
 ): Blocked[] {
   const free = { ...stage, maxReplicas: Infinity, pinnedReplicas: null };
   const options = stage.variants.flatMap(variant => {
+    if (variant.members.length > 0) return [];
     const allowed = new Set(optionsOf(scope, stage, index, variant, rows, resources).map(({ batch }) => batch));
     if (allowed.size === variant.batches.length) return [];
     return optionsOf(scope, free, index, variant, rows, resources).filter(({ batch }) => !allowed.has(batch));

@@ -69,10 +69,10 @@ function looseOptions(problem: LabelProblem, k: number): LabelOption[] {
   const [fewest, most] = stage.rows;
   const options = stage.optionsAt(fewest);
   if (fewest === most) return efficient(problem, k, options);
-  const atMost = new Map(stage.optionsAt(most).map(option => [`${option.variant}/${option.batch}`, option.latencyMs]));
+  const atMost = new Map(stage.optionsAt(most).map(option => [option.key, option.latencyMs]));
   return options.map(option => ({
     ...option,
-    latencyMs: Math.min(option.latencyMs, atMost.get(`${option.variant}/${option.batch}`) ?? 0),
+    latencyMs: Math.min(option.latencyMs, atMost.get(option.key) ?? 0),
   }));
 }
 

@@ -132,9 +132,7 @@ export function follow(problem: LabelProblem, shape: Shape, options: readonly La
   if (options.length < problem.stages.length) return null;
   for (const [k, loose] of options.entries()) {
     const option: LabelOption | undefined = shape.rowsVary
-      ? problem.stages[k]
-          ?.optionsAt(rowsOf(problem, shape, k, label))
-          .find(other => other.variant === loose.variant && other.batch === loose.batch)
+      ? problem.stages[k]?.optionsAt(rowsOf(problem, shape, k, label)).find(other => other.key === loose.key)
       : loose;
     label = option ? extend(problem, shape, k, label, option) : null;
     if (label === null) return null;

@@ -33,7 +33,7 @@ function search(scope: Scope, slo: "hard" | "soft"): SearchResult {
 }
 
 function feasiblePlan(scope: Scope, found: SearchResult, best: Candidate): Plan {
-  return planOf(scope, predict(scope, servedBy(scope, best)), {
+  return planOf(scope, predict(scope, servedBy(scope, best), best.variants), {
     feasible: true,
     reason: "optimal",
     binding: found.binding,
@@ -57,7 +57,9 @@ function leastBadPlan(scope: Scope): Plan {
   };
   const found = search(relaxed, "soft");
   const served = atRate(scope, capacity.rateRps);
-  const prediction = predict(served, found.best ? servedBy(scope, found.best) : servedAnyhow(scope));
+  const prediction = found.best
+    ? predict(served, servedBy(scope, found.best), found.best.variants)
+    : predict(served, servedAnyhow(scope));
   const effective = effectiveAccuracyOf(scope, prediction, capacity.rateRps);
   const isProven = found.isProven && found.best !== null;
   return planOf(scope, prediction, {
@@ -86,6 +88,7 @@ function servedBy(scope: Scope, candidate: Candidate): ServedPart[][] {
     const option = candidate.options[s];
     const variant = stage.variants.find(({ name }) => name === candidate.variants[s]);
     if (!option || !variant) return [];
+    if (option.parts) return option.parts.map((part, i) => ({ part, variant: variant.members[i]?.variant ?? variant }));
     const { batch, replicas } = option;
     return [{ part: { variant: variant.name, batch, replicas, share: 1 }, variant }];
   });
@@ -94,7 +97,8 @@ function servedBy(scope: Scope, candidate: Candidate): ServedPart[][] {
 /** The fastest variants with all replicas: when the search found nothing at all. */
 function servedAnyhow(scope: Scope): ServedPart[][] {
   return scope.stages.map(stage => {
-    const [fastest] = stage.variants.toSorted((a, b) => b.capacity - a.capacity);
+    const alone = stage.variants.filter(({ members }) => members.length === 0);
+    const [fastest] = alone.toSorted((a, b) => b.capacity - a.capacity);
     if (!fastest) return [];
     const replicas = stage.pinnedReplicas ?? stage.maxReplicas;
     return [{ part: { variant: fastest.name, batch: fastest.batches[0] ?? 1, replicas, share: 1 }, variant: fastest }];
@@ -103,7 +107,7 @@ function servedAnyhow(scope: Scope): ServedPart[][] {
 
 function runnerUpOf(scope: Scope, found: SearchResult, served: Scope): RunnerUp | null {
   if (!found.runnerUp) return null;
-  const prediction = predict(served, servedBy(scope, found.runnerUp));
+  const prediction = predict(served, servedBy(scope, found.runnerUp), found.runnerUp.variants);
   return {
     stages: prediction.stages,
     objective: objectiveOf(scope, prediction, effectiveAccuracyOf(scope, prediction, served.rateRps)),

@@ -34,18 +34,17 @@ const MOST_COMBINATIONS = 4_096;
 
 /** P[latency within the SLO], on the grid of the search. */
 function withinSlo(scope: Scope, mixtures: readonly StageMixture[]): number {
-  const latencies = mixtures.map(mixture => distributionOf(mixture, scope.stepMs, CELLS));
   if (scope.policy.latency !== "queueing") {
     const ms = longestPathMs(
       scope,
-      latencies.map(({ constantMs }) => constantMs),
+      mixtures.map(({ parts }) => Math.max(0, ...parts.map(({ latency }) => latency.constantMs))),
     );
     return ms <= scope.sloMs * (1 + ROUNDING) ? 1 : 0;
   }
   if (!scope.isChain)
     return graphWithin(
       scope,
-      latencies.map(latency => fromZero(latency, scope.stepMs)),
+      mixtures.map(mixture => fromZero(distributionOf(mixture, scope.stepMs, CELLS), scope.stepMs)),
     );
   const { constantMs, cumulative } = pathDistribution(mixtures, scope.stepMs, CELLS);
   return chanceWithin(cumulative, scope.stepMs, scope.sloMs - constantMs);
@@ -54,8 +53,15 @@ function withinSlo(scope: Scope, mixtures: readonly StageMixture[]): number {
 /** Sums of latencies are compared with this much room. */
 const ROUNDING = 1e-9;
 
-/** `served`: the parts of every stage, in the order of the stages; their shares sum to 1 in each. */
-export function predict(scope: Scope, served: readonly (readonly ServedPart[])[]): Prediction {
+/**
+ * `served`: the parts of every stage, in the order of the stages; their shares sum to 1, or all are 1 where they vote. `names`: the
+ * scope's variants, composites included, whose accuracy counts; null: the mean over the parts.
+ */
+export function predict(
+  scope: Scope,
+  served: readonly (readonly ServedPart[])[],
+  names: readonly string[] | null = null,
+): Prediction {
   const { slo, overhead } = scope.problem.pipeline;
   const rows = rowsOf(scope, served);
   const mixtures = scope.stages.map((stage, s) => mixtureOf(scope, stage, served[s] ?? [], rows[s] ?? 0));
@@ -68,7 +74,7 @@ export function predict(scope: Scope, served: readonly (readonly ServedPart[])[]
   return {
     stages,
     rows,
-    accuracy: expectedAccuracy(scope, served),
+    accuracy: names === null ? expectedAccuracy(scope, served) : scope.accuracy.of(names),
     within,
     // The finer grid of the quantile may differ by less than a step from the one of the decision, which is what counts.
     latencyMs: within >= slo.quantile ? Math.min(slo.latencyMs, totalMs) : Math.max(totalMs, slo.latencyMs),
@@ -85,11 +91,17 @@ function rowsOf(scope: Scope, served: readonly (readonly ServedPart[])[]): numbe
   for (const [s, { upstream }] of scope.stages.entries()) {
     const parts = upstream < 0 ? undefined : served[upstream];
     const fanOut = parts
-      ? parts.reduce((sum, { part }) => sum + part.share * fanOutAt(scope, s, part.variant), 0)
+      ? parts.reduce((sum, { part }) => sum + part.share * fanOutAt(scope, s, part.variant), 0) / sharesOf(parts)
       : fanOutAt(scope, s, null);
     rows.push(Math.min(1e12, (upstream < 0 ? 1 : (rows[upstream] ?? 0)) * fanOut));
   }
   return rows;
+}
+
+/** 1, or the number of parts where they vote. */
+function sharesOf(parts: readonly ServedPart[]): number {
+  const sum = parts.reduce((total, { part }) => total + part.share, 0);
+  return parts.length > 1 && sum > 1 + ROUNDING ? sum : 1;
 }
 
 function mixtureOf(scope: Scope, stage: ScopeStage, parts: readonly ServedPart[], rows: number): StageMixture {
@@ -126,8 +138,9 @@ function expectedAccuracy(scope: Scope, served: readonly (readonly ServedPart[])
   for (const parts of served) {
     const main = mainPart({ parts: parts.map(({ part }) => part) });
     const split = count <= MOST_COMBINATIONS ? parts.map(({ part }) => part) : main ? [{ ...main, share: 1 }] : [];
+    const shares = sharesOf(parts);
     combinations = combinations.flatMap(({ names, share }) =>
-      split.map(part => ({ names: [...names, part.variant], share: share * part.share })),
+      split.map(part => ({ names: [...names, part.variant], share: (share * part.share) / shares })),
     );
   }
   return combinations.reduce((sum, { names, share }) => sum + share * scope.accuracy.of(names), 0);

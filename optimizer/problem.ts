@@ -36,9 +36,14 @@ export interface Problem {
   readonly bounds: Readonly<Record<string, { readonly min: number; readonly max: number }>>;
   /** Rows per second that other pipelines bring to a stage that they share, by stage; none where missing. */
   readonly othersRps?: Readonly<Record<string, number>>;
+  /** Stages that several variants may serve together, by stage; none where missing. */
+  readonly combine?: Readonly<Record<string, Combining>>;
   /** What cores and memory take from the objective while plans are made; a plan's own objective is without it. Default 0. */
   readonly prices?: Prices;
 }
+
+/** `vote`: all serve every row, and their errors are correlated by so much. `split`: each gets its share of the rows. */
+export type Combining = { readonly kind: "vote"; readonly correlation: number } | { readonly kind: "split" };
 
 /** Per core, and per MiB of memory. */
 export interface Prices {

@@ -3,6 +3,7 @@ import { isRate, MAX_RATE_RPS } from "../domain/load.ts";
 import { fanOutOf, type Pipeline, type Stage, type Variant } from "../domain/pipeline.ts";
 import { serviceMs } from "../domain/profile.ts";
 import { type AccuracyModel, accuracyOf, withMethod } from "./accuracy.ts";
+import { combined, membersOf } from "./composite.ts";
 import { HPA_TOLERANCE } from "./hpa-replicas.ts";
 import { POLICIES, type Policy } from "./policies.ts";
 import type { Problem, StagePin } from "./problem.ts";
@@ -18,6 +19,10 @@ export interface ScopeVariant {
   readonly batches: readonly number[];
   /** Rows per ms of one replica with its best batch size. */
   readonly capacity: number;
+  /** Those that serve together; none of a variant that serves alone. */
+  readonly members: readonly { readonly variant: ScopeVariant; readonly share: number }[];
+  /** Its own name, or that of the member with the largest share: what a switch goes to. */
+  readonly main: string;
 }
 
 export interface ScopeStage {
@@ -61,7 +66,7 @@ export interface Scope {
 
 export function scopeOf(given: Problem): Scope {
   const policy = POLICIES[given.pipeline.objective.policy];
-  const problem = { ...given, pipeline: governed(given.pipeline, policy) };
+  const problem = { ...given, pipeline: combinedFor(given, policy) };
   const { pipeline, limits } = problem;
   const rateRps = isRate(problem.rateRps) ? problem.rateRps : problem.rateRps > 0 ? MAX_RATE_RPS : 0;
   const sloMs = pipeline.slo.latencyMs - pipeline.overhead.latencyMs;
@@ -81,6 +86,13 @@ export function scopeOf(given: Problem): Scope {
     maxCostPerHour: pipeline.objective.maxCostPerHour ?? Number.POSITIVE_INFINITY,
     accuracy: accuracyOf(pipeline),
   };
+}
+
+/** The pipeline as the policy sees it, with what variants can be together where it chooses variants and replicas. */
+function combinedFor({ pipeline, combine }: Problem, policy: Policy): Pipeline {
+  const isFree = policy.variants === "free" && policy.replicas === "free";
+  const own = governed(pipeline, policy);
+  return combine && isFree ? combined(own, combine) : own;
 }
 
 /** The pipeline with the policy's weights, utilisation and accuracy method. */
@@ -194,9 +206,12 @@ function boundsOf(problem: Problem, stage: Stage, rateRps: number): [number, num
 function usableVariants(problem: Problem, stage: Stage, pins: readonly StagePin[]): Variant[] {
   const pinned = pins.find(pin => pin.variant !== null)?.variant;
   const excluded = problem.excluded[stage.name] ?? [];
-  return stage.variants.filter(
-    variant => !excluded.includes(variant.name) && (pinned === undefined || variant.name === pinned),
-  );
+  const isFree = pins.every(pin => pin.batch === null && pin.replicas === null);
+  return stage.variants.filter(variant => {
+    const members = membersOf(variant);
+    if (members.some(member => excluded.includes(member.variant.name)) || (members.length > 0 && !isFree)) return false;
+    return !excluded.includes(variant.name) && (pinned === undefined || variant.name === pinned);
+  });
 }
 
 /** A stage's variant by name; null: it is unknown or was not profiled. */
@@ -223,6 +238,7 @@ function workOf({ profile }: Variant): number {
 
 function scopeVariant(problem: Problem, stage: Stage, variant: Variant, pins: readonly StagePin[]): ScopeVariant[] {
   if (!variant.profile || variant.profile.points.length === 0) return [];
+  if (membersOf(variant).length > 0) return [compositeVariant(problem, stage, variant)];
   const service = serviceTimeOf(variant.profile, problem.corrections[stage.name] ?? 1);
   const pinned = pins.find(pin => pin.batch !== null)?.batch;
   const { batches: choice } = POLICIES[problem.pipeline.objective.policy];
@@ -231,7 +247,24 @@ function scopeVariant(problem: Problem, stage: Stage, variant: Variant, pins: re
   const batches = pinned ? [Math.max(1, Math.floor(pinned))] : free;
   const capacity = Math.max(...batches.map(batch => batch / service.meanMs(batch)));
   const cores = problem.pipeline.objective.podShape === "variant" ? variant.profile.cores : stage.cores;
-  return [{ name: variant.name, cores, service, batches, capacity }];
+  return [{ name: variant.name, main: variant.name, cores, service, batches, capacity, members: [] }];
+}
+
+/** Its cores and capacity are bounds: no choice of its members takes fewer cores for as many rows. */
+function compositeVariant(problem: Problem, stage: Stage, variant: Variant): ScopeVariant {
+  const members = membersOf(variant).flatMap(({ variant: member, share }) =>
+    scopeVariant(problem, stage, member, []).map(own => ({ variant: own, share })),
+  );
+  const main = members.reduce((most, member) => (member.share > most.share ? member : most), members[0] ?? NOBODY);
+  return {
+    name: variant.name,
+    main: main.variant.name,
+    cores: Math.min(...members.map(member => member.variant.cores)),
+    service: main.variant.service,
+    batches: [Math.min(...members.flatMap(member => member.variant.batches))],
+    capacity: Math.max(...members.map(member => member.variant.capacity)),
+    members,
+  };
 }
 
 /** What a stage serves that can't be planned: its capacity is not known, and nothing is predicted of it. */
@@ -245,7 +278,9 @@ function fallback(problem: Problem, stage: Stage, pins: readonly StagePin[]): Sc
 }
 
 /** Stands for a variant without a profile: no latency, no limit of capacity. */
-export function unprofiled({ cores }: Stage, name: string): ScopeVariant {
+export function unprofiled({ cores }: Pick<Stage, "cores">, name: string): ScopeVariant {
   const service: ServiceTime = { meanMs: () => 1e-6, scv: () => 0 };
-  return { name, cores, service, batches: [1], capacity: Number.POSITIVE_INFINITY };
+  return { name, main: name, cores, service, batches: [1], capacity: Number.POSITIVE_INFINITY, members: [] };
 }
+
+const NOBODY = { variant: unprofiled({ cores: 1 }, ""), share: 0 };

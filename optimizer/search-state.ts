@@ -4,7 +4,7 @@ import type { Option } from "./stage-options.ts";
 /** A choice for every stage, with what the search computed of it. */
 export interface Candidate {
   readonly variants: readonly string[];
-  readonly options: readonly Pick<Option, "batch" | "replicas">[];
+  readonly options: readonly Pick<Option, "batch" | "replicas" | "parts">[];
   readonly accuracy: number;
   /** P[latency within the SLO]. */
   readonly within: number;

@@ -21,6 +21,14 @@ interface Distribution {
 export function distributionOf(mixture: StageMixture, stepMs: number, cells: number): Distribution {
   const [first, ...others] = mixture.parts;
   if (!first) return { constantMs: 0, cumulative: new Float64Array(cells + 1).fill(1) };
+  if (mixture.parts.length > 1 && mixture.parts.every(({ share }) => share >= 1)) {
+    // All parts serve every row, and the vote waits for the slowest.
+    const all = mixture.parts.map(({ latency }) => ({
+      constantMs: latency.constantMs,
+      cumulative: cumulativeOf(latency, stepMs, cells),
+    }));
+    return slowestOf(all, stepMs, cells) ?? { constantMs: 0, cumulative: new Float64Array(cells + 1).fill(1) };
+  }
   if (others.length === 0)
     return { constantMs: first.latency.constantMs, cumulative: cumulativeOf(first.latency, stepMs, cells) };
   const constantMs = Math.min(...mixture.parts.map(part => part.latency.constantMs));

@@ -1,5 +1,8 @@
+import type { Part } from "../domain/configuration.ts";
+import { compositeOptions } from "./composite-options.ts";
 import { HPA_TOLERANCE, hpaReplicas } from "./hpa-replicas.ts";
 import type { StageLatency } from "./latency.ts";
+import { neededReplicas } from "./needed-replicas.ts";
 import { replicasPrice, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
 import { type Choice, latencyOf } from "./served-latency.ts";
 import type { Totals } from "./totals.ts";
@@ -11,6 +14,8 @@ export interface Option extends Totals {
   readonly replicas: number;
   /** Distribution of the latency beyond `constantMs`. */
   readonly cumulative: Cumulative;
+  /** Of variants that serve together. */
+  readonly parts?: readonly Part[];
 }
 
 /** The options of one variant of a stage that no other of them beats, cheapest first. */
@@ -52,6 +57,7 @@ export function allOptions(
   rows: number,
   mostPrice = Infinity,
 ): Option[] {
+  if (variant.members.length > 0) return compositeOptions(scope, stage, variant, rows, mostPrice);
   return variant.batches.flatMap(batch => {
     const counts = replicaCounts(scope, stage, variant, rows, batch);
     const options: Option[] = [];
@@ -89,12 +95,6 @@ function optionOf(
 
 function priceOf(scope: Scope, stage: ScopeStage, variant: ScopeVariant, batch: number, replicas: number): number {
   return replicasPrice(scope, stage, variant, replicas) + scope.problem.pipeline.objective.weights.batch * batch;
-}
-
-/** Fewest replicas that serve the rows within the objective's utilisation. */
-export function neededReplicas(scope: Scope, { othersRps }: ScopeStage, rows: number, rowsPerMs: number): number {
-  const { utilisation } = scope.problem.pipeline.objective;
-  return Math.ceil((scope.rateRps * rows + othersRps) / (1000 * utilisation * rowsPerMs) - 1e-9);
 }
 
 /** The fewest replicas that may serve a stage; null: they can't serve so many rows. */

@@ -1,10 +1,11 @@
 import { brokenBy } from "./combination.ts";
 import { fromZero, graphWithin } from "./graph-latency.ts";
 import { highest, searchGraph } from "./graph-search.ts";
+import { neededReplicas } from "./needed-replicas.ts";
 import { searchReplicas } from "./replica-search.ts";
 import { fanOutAt, replicasPrice, rowsAt, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
 import { EFFORT, type SearchResult, type SearchState, startSearch } from "./search-state.ts";
-import { fewestReplicas, neededReplicas, type OptionList, stageOptions } from "./stage-options.ts";
+import { fewestReplicas, type OptionList, stageOptions } from "./stage-options.ts";
 import { NOTHING, plus, SLACK, sumsFromEnd, type Totals } from "./totals.ts";
 import { type Cumulative, chanceWithin, convolve, entriesFor } from "./wait-distribution.ts";
 
@@ -95,7 +96,7 @@ function branchesOf(search: Search, node: Node, stage: ScopeStage, index: number
     const variants = [...node.variants, variant.name];
     const replicas = leastReplicas(scope, stage, rowsHere, variant.capacity);
     const price = replicasPrice(scope, stage, variant, replicas) + weights.batch * Math.min(...variant.batches);
-    const isSwitch = stage.currentVariant !== null && stage.currentVariant !== variant.name;
+    const isSwitch = stage.currentVariant !== null && stage.currentVariant !== variant.main;
     const switchPrice = node.switchPrice + (isSwitch ? weights.switch : 0);
     const bound = weights.accuracy * scope.accuracy.most(variants) - node.least.price - price - after - switchPrice;
     return { variant, variants, rows, bound, switchPrice };

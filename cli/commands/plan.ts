@@ -33,6 +33,8 @@ export function addPlan(program: Command): void {
     .option("--current <file>", "what is served now: a plan, or a configuration, as JSON")
     .option("--pin <stage=variant>", "serve this variant; may be repeated", collect, [])
     .option("--exclude <stage=variant>", "do not serve this variant; may be repeated", collect, [])
+    .option("--vote <stage=correlation>", "its variants may vote, their errors correlated (default 0.5)", collect, [])
+    .option("--split <stage>", "its rows may be split over two variants; may be repeated", collect, [])
     .option("--max-cores <n>", "of all replicas together", text => parseNumber(text, 0.001, 1e6))
     .option("--machine-cores <n>", "all replicas share one machine with so many", text => parseNumber(text, 0.1, 1024))
     .option("--min-accuracy <share>", "0 to 1", text => parseNumber(text, 0, 1))

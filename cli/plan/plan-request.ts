@@ -7,7 +7,7 @@ import { findStage, findVariant, type Pipeline, type Stage } from "../../domain/
 import { configurationOf, type Plan } from "../../domain/plan.ts";
 import { partsSchema, planSchema } from "../../domain/plan-schema.ts";
 import type { PolicyName } from "../../domain/policy-name.ts";
-import type { Problem } from "../../optimizer/problem.ts";
+import type { Combining, Problem } from "../../optimizer/problem.ts";
 
 /** What `variscale plan` is asked, as on its command line. */
 export interface PlanRequest {
@@ -19,6 +19,9 @@ export interface PlanRequest {
   readonly pin: readonly string[];
   /** `stage=variant`. */
   readonly exclude: readonly string[];
+  /** `stage` or `stage=correlation`. */
+  readonly vote: readonly string[];
+  readonly split: readonly string[];
   readonly machineCores?: number;
   readonly maxCores?: number;
   readonly minAccuracy?: number;
@@ -54,7 +57,24 @@ export function problemFor(given: Pipeline, request: PlanRequest): Problem {
     }),
     limits,
     bounds: {},
+    combine: combiningOf(pipeline, request),
   };
+}
+
+/** Correlation of the errors of variants that vote, where it is not given: about what pretrained models have. */
+const CORRELATION = 0.5;
+
+function combiningOf(pipeline: Pipeline, { vote, split }: PlanRequest): Readonly<Record<string, Combining>> {
+  const combine: Record<string, Combining> = {};
+  for (const name of split) combine[stageNamed(pipeline, "--split", name).name] = { kind: "split" };
+  for (const pair of vote) {
+    const [name = "", given] = pair.split("=", 2);
+    const correlation = given === undefined ? CORRELATION : Number(given);
+    if (!(correlation >= 0 && correlation <= 1))
+      throw new VariscaleError("invalid_argument", `--vote ${pair}: the correlation must be a number from 0 to 1`);
+    combine[stageNamed(pipeline, "--vote", name).name] = { kind: "vote", correlation };
+  }
+  return combine;
 }
 
 /**

@@ -56,6 +56,14 @@ describe("variscale plan", function () {
     assert.match(explained.stdout, /1 point more of accuracy: accuracy \+\d/);
   });
 
+  it("splits the rows of a stage over two variants where that is better", () => {
+    const { stdout } = variscale("plan", pipeline, "--rps", "400", "--split", "second", "--output", "json");
+    const plan = JSON.parse(stdout);
+    const shares = plan.stages[1].parts.map(({ share }: { share: number }) => share);
+    assert.equal(shares.length, 2);
+    assert.equal(shares[0] + shares[1], 1);
+  });
+
   it("ends with 3 and the least bad plan where no plan meets every constraint", () => {
     const { status, stdout } = variscale("plan", pipeline, "--rps", "100000");
     assert.equal(status, 3);

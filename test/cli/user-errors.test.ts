@@ -79,18 +79,39 @@ describe("variscale, told what it can't do", function () {
       [["up"], 1, /missing required argument 'pipeline'/],
       [["scaler"], 1, /missing required argument 'pipelines'/],
       [["demo", "x"], 1, /too many arguments/],
+      [["models", "prepare", pipeline, "--output", "xml"], 1, /'xml' is invalid. Allowed choices are table, json/],
+      [["profile", pipeline, "--output", "xml"], 1, /Allowed choices are table, json/],
+      [["up", pipeline, "--log-level", "loud"], 1, /Allowed choices are trace, debug/],
+      [["demo", "--seed", "1.5"], 1, /must be a whole number from 0/],
+      [["profile", pipeline, "--items", "0"], 1, /must be a whole number from 1 to 100000/],
+    ]);
+  });
+
+  it("names what is wrong with what a plan is asked for", async () => {
+    await refuses([
       [["plan", pipeline], 1, /required option '--rps <rate>' not specified/],
       [["plan", pipeline, "--rps", "-1"], 1, /must be a number from 0 to 10000000/],
       [["plan", pipeline, "--rps", "1", "--policy", "best"], 1, /Allowed choices are default, static, ipa/],
       [["plan", pipeline, "--rps", "1", "--pin", "first"], 2, /--pin first: must be stage=variant/],
       [["plan", pipeline, "--rps", "1", "--pin", "fist=light"], 2, /no stage `fist`\. Did you mean `first`\?/],
       [["plan", pipeline, "--rps", "1", "--exclude", "first=lite"], 2, /no variant of stage `first` `lite`/],
+      [["plan", pipeline, "--rps", "1", "--vote", "first=2"], 2, /--vote first=2: .* from 0 to 1/],
+      [["plan", pipeline, "--rps", "1", "--split", "third"], 2, /--split: there is no stage `third`/],
       [["explain"], 2, /name a plan's file, or the scaler with --url/],
-      [["models", "prepare", pipeline, "--output", "xml"], 1, /'xml' is invalid. Allowed choices are table, json/],
-      [["profile", pipeline, "--output", "xml"], 1, /Allowed choices are table, json/],
-      [["up", pipeline, "--log-level", "loud"], 1, /Allowed choices are trace, debug/],
-      [["demo", "--seed", "1.5"], 1, /must be a whole number from 0/],
-      [["profile", pipeline, "--items", "0"], 1, /must be a whole number from 1 to 100000/],
+    ]);
+  });
+
+  it("names what is wrong with a plan's files", async () => {
+    const file = (name: string, text: string): string => {
+      const path = join(folder.path, name);
+      writeFileSync(path, text);
+      return path;
+    };
+    await refuses([
+      [["plan", pipeline, "--rps", "1", "--current", file("a.json", "{")], 2, /a\.json is not JSON/],
+      [["plan", pipeline, "--rps", "1", "--current", file("b.json", '{"first": {"parts": []}}')], 2, /first\.parts/],
+      [["plan", pipeline, "--rps", "1", "--current", "/nowhere.json"], 1, /\/nowhere\.json can't be read/],
+      [["explain", file("c.json", "{}")], 2, /c\.json is not valid:\n {2}feasible: required field is missing/],
     ]);
   });
 
@@ -112,10 +133,6 @@ describe("variscale, told what it can't do", function () {
       [["gateway", broken({ code: "./gone.js" }), "--endpoint", "first=127.0.0.1:1"], 1, /there is no file .*gone\.js/],
       [["demo", "--csv", file("load.csv", "10\n-1\n")], 2, /load\.csv, line 2: `-1` is not a rate/],
       [["demo", "--csv", folder.path], 1, /can't be read: EISDIR/],
-      [["plan", pipeline, "--rps", "1", "--current", file("a.json", "{")], 2, /a\.json is not JSON/],
-      [["plan", pipeline, "--rps", "1", "--current", file("b.json", '{"first": {"parts": []}}')], 2, /first\.parts/],
-      [["plan", pipeline, "--rps", "1", "--current", "/nowhere.json"], 1, /\/nowhere\.json can't be read/],
-      [["explain", file("c.json", "{}")], 2, /c\.json is not valid:\n {2}feasible: required field is missing/],
       [["switcher", "--config", file("list.json", "[]")], 2, /must have a JSON object/],
       [["switcher", "--config", folder.path], 2, /can't be read: EISDIR/],
     ]);

@@ -1,0 +1,89 @@
+// The tables of docs/report/accuracy.md.
+import { card, dist, percent, points, table } from "./report-format.mjs";
+
+const [correlation, vote, drift, accuracy] = await Promise.all([
+  dist("optimizer/error-correlation.js"),
+  dist("optimizer/vote.js"),
+  dist("optimizer/drift.js"),
+  dist("optimizer/accuracy.js"),
+]);
+
+/** Measured combinations of the id-card pipeline against what is computed from the stages alone. */
+function idCard() {
+  const withMethod = method => accuracy.accuracyOf({ ...card, accuracy: { ...card.accuracy, method } });
+  const product = withMethod("product");
+  const lines = card.accuracy.combinations.map(({ variants, accuracy: measured, interval }) => {
+    const names = card.stages.map(stage => variants[stage.name]);
+    const own = card.stages.map((stage, s) => stage.variants.find(({ name }) => name === names[s]).accuracy);
+    const [least, most] = correlation.frechetBounds(own);
+    const computed = product.of(names);
+    return [
+      names.join(" → "),
+      percent(measured),
+      interval ? interval.map(percent).join(" to ") : "–",
+      percent(computed),
+      points(computed - measured),
+      `${percent(least)} to ${percent(most)}`,
+      (measured / computed).toFixed(3),
+    ];
+  });
+  return table(
+    ["variants", "measured", "95 % interval", "product", "product − measured", "Fréchet's bounds", "κ"],
+    lines,
+  );
+}
+
+function commonCause() {
+  const cases = [
+    [0.9, 0.8],
+    [0.95, 0.9, 0.85],
+    [0.9, 0.9, 0.9, 0.9],
+  ];
+  const levels = [0, 0.2, 0.4, 0.6, 0.8, 1];
+  return table(
+    ["stages", ...levels.map(level => `ρ = ${level}`), "Fréchet's bounds"],
+    cases.map(all => [
+      all.join(", "),
+      ...levels.map(level => percent(correlation.commonCauseAccuracy(all, level))),
+      correlation.frechetBounds(all).map(percent).join(" to "),
+    ]),
+  );
+}
+
+function votes() {
+  const levels = [0, 0.1, 0.3, 0.5, 0.8, 1];
+  const lines = [3, 5, 9].flatMap(voters =>
+    [0.7, 0.8].map(one => [
+      `${voters} × ${one}`,
+      ...levels.map(level => percent(vote.majorityAccuracy(voters, one, level))),
+    ]),
+  );
+  return table(["voters", ...levels.map(level => `ρ = ${level}`)], lines);
+}
+
+function driftTable() {
+  const offline = 0.9;
+  const nothing = { offline, items: 0, right: 0, unlabelled: null, unlabelledOffline: 0.9, moreAssertions: 0 };
+  const cases = [
+    ["nothing but the offline figure", nothing],
+    ["2,000 outputs, ATC says 80 %", { ...nothing, unlabelled: { accuracy: 0.8, outputs: 2000 } }],
+    [
+      "the same, but ATC was 5 points off offline",
+      { ...nothing, unlabelled: { accuracy: 0.8, outputs: 2000 }, unlabelledOffline: 0.85 },
+    ],
+    [
+      "and 300 labels, 225 of them right",
+      { ...nothing, unlabelled: { accuracy: 0.8, outputs: 2000 }, items: 300, right: 225 },
+    ],
+    ["assertions broken by 5 % more outputs", { ...nothing, moreAssertions: 0.05 }],
+  ];
+  return table(
+    ["evidence (offline 90 %)", "estimate", "with chance 0.9 at least"],
+    cases.map(([name, evidence]) => {
+      const { accuracy: estimate, least } = drift.driftAdjusted(evidence);
+      return [name, percent(estimate), percent(least)];
+    }),
+  );
+}
+
+export const accuracyTables = { "id-card": idCard, "common cause": commonCause, votes, drift: driftTable };
