@@ -74,9 +74,9 @@ describe("variants that serve a stage together", () => {
         const shares = parts.reduce((sum, { share }) => sum + share, 0);
         assert.ok(Math.abs(shares - 1) < 1e-12 || parts.every(({ share }) => share === 1));
       }),
-      { numRuns: 300 },
+      { numRuns: 120 },
     );
-    assert.ok(together > 3, `${together}`);
+    assert.ok(together > 1, `${together}`);
   });
 
   it("split rows where neither variant alone is best", () => {
