@@ -1,5 +1,5 @@
 import { VariscaleError } from "../domain/errors.ts";
-import type { Pipeline } from "../domain/pipeline.ts";
+import type { Pipeline, Stage } from "../domain/pipeline.ts";
 import { checkRows } from "./infer-codec.ts";
 import type { Outcome } from "./outcome.ts";
 import type { RequestScope } from "./request-scope.ts";
@@ -89,26 +89,53 @@ async function decode(
   }
 }
 
+/** What a stage did, for those after it. */
+interface StageDone {
+  readonly rows: number;
+  readonly variant: string | null;
+}
+
+/** Every stage as soon as those that it depends on are done: branches of a graph run at the same time. */
 async function runStages(run: PipelineRun, context: unknown, scope: RequestScope): Promise<void> {
-  let upstreamRows = 1;
-  let upstreamVariant: string | null = null;
+  const running = new Map<string, Promise<StageDone | null>>();
   for (const stage of run.pipeline.stages) {
-    const code = run.code.stages[stage.name] as StageCode<unknown>;
-    const startedMs = run.nowMs();
-    const rows = await code.rows(context);
-    if (scope.failure !== null) return;
-    if (!Array.isArray(rows) || rows.length > MAX_ROWS)
-      throw new VariscaleError("internal", `rows() of stage \`${stage.name}\` must give a list of at most ${MAX_ROWS}`);
-    checkRows(stage.name, stage.contract, rows);
-    const answer: StageAnswer | null =
-      rows.length === 0 ? { outputs: [], variants: [] } : await run.infer(stage.name, rows, scope);
-    if (answer === null) return;
-    await code.collect(context, answer.outputs);
-    if (scope.failure !== null) return;
-    const variant = answer.variants.length === 0 ? null : [...answer.variants].sort().join("+");
-    const latencyMs = run.nowMs() - startedMs;
-    run.onStage({ stage: stage.name, rows: rows.length, upstreamRows, upstreamVariant, variant, latencyMs });
-    upstreamRows = rows.length;
-    upstreamVariant = variant;
+    const before = stage.dependsOn.map(name => running.get(name));
+    running.set(
+      stage.name,
+      Promise.all(before).then(done => (done.includes(null) ? null : runStage(run, stage, context, scope, done[0]))),
+    );
   }
+  await Promise.all(running.values());
+}
+
+/** Null: the scope has ended. */
+async function runStage(
+  run: PipelineRun,
+  stage: Stage,
+  context: unknown,
+  scope: RequestScope,
+  upstream: StageDone | null | undefined,
+): Promise<StageDone | null> {
+  const code = run.code.stages[stage.name] as StageCode<unknown>;
+  const startedMs = run.nowMs();
+  const rows = await code.rows(context);
+  if (scope.failure !== null) return null;
+  if (!Array.isArray(rows) || rows.length > MAX_ROWS)
+    throw new VariscaleError("internal", `rows() of stage \`${stage.name}\` must give a list of at most ${MAX_ROWS}`);
+  checkRows(stage.name, stage.contract, rows);
+  const answer: StageAnswer | null =
+    rows.length === 0 ? { outputs: [], variants: [] } : await run.infer(stage.name, rows, scope);
+  if (answer === null) return null;
+  await code.collect(context, answer.outputs);
+  if (scope.failure !== null) return null;
+  const variant = answer.variants.length === 0 ? null : [...answer.variants].sort().join("+");
+  run.onStage({
+    stage: stage.name,
+    rows: rows.length,
+    upstreamRows: upstream?.rows ?? 1,
+    upstreamVariant: upstream?.variant ?? null,
+    variant,
+    latencyMs: run.nowMs() - startedMs,
+  });
+  return { rows: rows.length, variant };
 }

@@ -16,7 +16,8 @@ export interface StageCode<Context> {
 
 /**
  * A pipeline's own code, the default export of the module that the pipeline file names in `code`.
- * Stages run in the order of the pipeline file; `stages` has one entry per stage under its name.
+ * A stage runs as soon as those that it depends on have been collected, at the same time as others that do not wait for it; `stages`
+ * has one entry per stage under its name.
  */
 export interface PipelineCode<Context = unknown, Label = unknown> {
   /** Turns a request into the context that goes through the stages. Throws `invalid_argument` for a body it can't read. */

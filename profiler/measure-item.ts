@@ -22,17 +22,21 @@ export async function measureItem(bench: ItemBench, item: LabelledItem): Promise
   const combinations: ItemResult["combinations"][number][] = [];
   for (const combination of combinationsOf(bench.pipeline)) {
     const context = await bench.code.decode(item.body, item.contentType);
-    let upstreamRows = 1;
+    const rowsOf: Record<string, number> = {};
     for (const [s, stage] of bench.pipeline.stages.entries()) {
       const rows = await runStage(bench, context, s, combination[s] ?? "", memo);
-      const upstreamVariant = combination[s - 1];
+      const upstream = bench.pipeline.stages.findIndex(other => other.name === stage.upstream);
+      const upstreamVariant = combination[upstream];
       if (upstreamVariant !== undefined && isFirstOfPrefix(bench.pipeline, combination, s)) {
         fanOut[stage.name] ??= {};
         const byVariant = fanOut[stage.name] ?? {};
         const before = byVariant[upstreamVariant] ?? { rows: 0, of: 0 };
-        byVariant[upstreamVariant] = { rows: before.rows + rows, of: before.of + upstreamRows };
+        byVariant[upstreamVariant] = {
+          rows: before.rows + rows,
+          of: before.of + (rowsOf[stage.upstream ?? ""] ?? 1),
+        };
       }
-      upstreamRows = rows;
+      rowsOf[stage.name] = rows;
     }
     const response = await bench.code.respond(context);
     // Through JSON, as a client would see it.
