@@ -197,7 +197,7 @@ function sandwiched(evaluated: readonly Priced[], prices: Prices, p: number): Ch
 }
 
 function choiceOf(given: Problem, problem: Problem): Choice {
-  const plan = optimize(problem);
+  const plan = optimize({ ...problem, runnerUp: false });
   const memoryMiB = sum(plan.stages.map(stage => replicasOf(stage) * memoryOf(given.pipeline, stage.stage)));
   return { plan, cores: plan.cores, memoryMiB };
 }

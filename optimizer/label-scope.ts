@@ -11,7 +11,7 @@ export interface LabelScope {
   readonly problem: LabelProblem;
   readonly limited: readonly Binding[];
   /** Options that need more replicas than there may be. */
-  readonly blocked: readonly Blocked[];
+  readonly blocked: () => readonly Blocked[];
 }
 
 interface Blocked {
@@ -35,7 +35,7 @@ export function labelScopeOf(scope: Scope, slo: "hard" | "soft"): LabelScope {
   const rows = rowRanges(scope);
   const isTabled = scope.accuracy.isMeasured([]);
   return {
-    blocked: scope.stages.flatMap((stage, s) => blockedAt(scope, stage, s, resources, rows[s]?.[0] ?? 0)),
+    blocked: () => scope.stages.flatMap((stage, s) => blockedAt(scope, stage, s, resources, rows[s]?.[0] ?? 0)),
     limited: resources.map(({ binding }) => binding),
     problem: {
       stages: scope.stages.map((stage, s) => labelStage(scope, stage, s, resources, rows)),

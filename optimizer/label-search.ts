@@ -14,6 +14,7 @@ export interface LabelResult {
   readonly upperBound: number;
   /** Labels that were made. */
   readonly labels: number;
+  readonly shape: Shape;
   /** At prices at which it is about as low as it gets. */
   readonly relaxed: Relaxed | null;
   /** The best choice before this one with another variant in some stage; null: none was seen. */
@@ -38,7 +39,7 @@ const ROUNDING = 1e-12;
  */
 export function searchLabels(problem: LabelProblem, budget: number = BUDGET): LabelResult {
   const shape = shapeOf(problem);
-  if (shape.loose.some(({ options }) => options.length === 0)) return NOTHING;
+  if (shape.loose.some(({ options }) => options.length === 0)) return { ...NOTHING, shape };
   const best: Best = { objective: -Infinity, options: null, earlier: null };
   const relaxed = findPrices(boundFrame(problem, shape.loose), ({ options }) => {
     const label = follow(problem, shape, options);
@@ -55,12 +56,13 @@ export function searchLabels(problem: LabelProblem, budget: number = BUDGET): La
     isProven: search.leftBound <= best.objective,
     upperBound,
     labels: search.labels,
+    shape,
     relaxed,
     earlier: best.earlier,
   };
 }
 
-const NOTHING: LabelResult = {
+const NOTHING: Omit<LabelResult, "shape"> = {
   options: null,
   objective: -Infinity,
   isProven: true,

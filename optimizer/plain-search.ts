@@ -4,7 +4,6 @@ import { boundAt, boundFrame, mostFrom, type Prices } from "./label-bound.ts";
 import type { LabelOption, LabelProblem } from "./label-problem.ts";
 import { type LabelScope, labelScopeOf } from "./label-scope.ts";
 import { type LabelResult, searchLabels } from "./label-search.ts";
-import { shapeOf } from "./label-shape.ts";
 import type { Scope } from "./scope.ts";
 import type { Candidate, SearchResult } from "./search-state.ts";
 
@@ -37,7 +36,7 @@ function resultOf(scope: Scope, { problem, limited, blocked }: LabelScope, found
   const best = options && candidateOf(scope, options, found.objective);
   return {
     best,
-    runnerUp: options && runnerUpOf(scope, problem, options, found.earlier),
+    runnerUp: scope.problem.runnerUp === false ? null : options && runnerUpOf(scope, problem, options, found),
     isProven: found.isProven,
     leftBound: found.isProven ? -Infinity : found.upperBound,
     binding: bindingOf(problem, limited, blocked, found),
@@ -54,9 +53,8 @@ function runnerUpOf(
   scope: Scope,
   problem: LabelProblem,
   best: readonly LabelOption[],
-  earlier: readonly LabelOption[] | null,
+  { shape, earlier }: LabelResult,
 ): Candidate | null {
-  const shape = shapeOf(problem);
   let runnerUp: readonly LabelOption[] | null = earlier;
   let objective = (earlier && follow(problem, shape, earlier)?.bound) ?? -Infinity;
   for (const [k, stage] of shape.loose.entries())
@@ -76,10 +74,10 @@ function bindingOf(
   problem: LabelProblem,
   limited: readonly Binding[],
   blocked: LabelScope["blocked"],
-  { relaxed, objective }: LabelResult,
+  { relaxed, objective, shape }: LabelResult,
 ): Binding {
-  if (!relaxed) return blocked.length > 0 ? (blocked[0]?.binding ?? "none") : "none";
-  const { loose } = shapeOf(problem);
+  if (!relaxed) return blocked()[0]?.binding ?? "none";
+  const { loose } = shape;
   const { prices } = relaxed.bound;
   let binding: Binding = "none";
   let highest = objective + 1e-9 + 1e-9 * Math.abs(objective);
@@ -94,7 +92,7 @@ function bindingOf(
   for (const [r, name] of limited.entries())
     if ((prices.uses[r] ?? 0) > 0) consider(name, loose, { ...prices, uses: prices.uses.with(r, 0) });
   if (prices.accuracy > 0) consider("minAccuracy", loose, { ...prices, accuracy: 0 });
-  for (const { stage, options, binding: name } of blocked)
+  for (const { stage, options, binding: name } of blocked())
     consider(
       name,
       loose.map((own, k) => (k === stage ? { ...own, options: [...own.options, ...options] } : own)),

@@ -38,6 +38,8 @@ export interface Problem {
   readonly othersRps?: Readonly<Record<string, number>>;
   /** Stages that several variants may serve together, by stage; none where missing. */
   readonly combine?: Readonly<Record<string, Combining>>;
+  /** False: the second best plan is not looked for, which takes about a third of the time. Default true. */
+  readonly runnerUp?: boolean;
   /** What cores and memory take from the objective while plans are made; a plan's own objective is without it. Default 0. */
   readonly prices?: Prices;
 }

@@ -48,7 +48,7 @@ export interface SearchResult {
 export const EFFORT = { option: 4, sum: 1.5, chance: 0.15, branch: 0.5 };
 
 /** `budget`: effort after which the search stops. */
-export function startSearch(slo: "hard" | "soft", budget: number): SearchState {
+export function startSearch(slo: "hard" | "soft", budget: number, wantsRunnerUp: boolean): SearchState {
   let best: Candidate | null = null;
   let runnerUp: Candidate | null = null;
   let left = budget;
@@ -58,7 +58,8 @@ export function startSearch(slo: "hard" | "soft", budget: number): SearchState {
     slo,
     toBeat: () => best?.objective ?? Number.NEGATIVE_INFINITY,
     threshold: variants =>
-      (variants && best && isSame(variants, best.variants) ? best : runnerUp)?.objective ?? Number.NEGATIVE_INFINITY,
+      (!wantsRunnerUp || (variants && best && isSame(variants, best.variants)) ? best : runnerUp)?.objective ??
+      Number.NEGATIVE_INFINITY,
     record: candidate => {
       if (best && isSame(candidate.variants, best.variants)) {
         if (candidate.objective > best.objective) best = candidate;
@@ -79,7 +80,7 @@ export function startSearch(slo: "hard" | "soft", budget: number): SearchState {
     },
     result: () => ({
       best,
-      runnerUp,
+      runnerUp: wantsRunnerUp ? runnerUp : null,
       isProven: leftBound === Number.NEGATIVE_INFINITY || (best !== null && leftBound <= best.objective),
       leftBound,
       binding: bindingOf(rejected, best?.objective ?? Number.NEGATIVE_INFINITY),

@@ -31,7 +31,7 @@ interface Node {
  * what was found, or breaks a constraint. Every full combination gets its batches and replicas from `searchReplicas`.
  */
 export function searchVariants(scope: Scope, slo: "hard" | "soft"): SearchResult {
-  const state = startSearch(slo, BUDGET);
+  const state = startSearch(slo, BUDGET, scope.problem.runnerUp !== false);
   const search = { scope, state, rest: restOf(scope), lists: new Map<string, OptionList>() };
   visit(search, {
     variants: [],

@@ -28,7 +28,8 @@ export function cumulativeOf(latency: StageLatency, stepMs: number, cells: numbe
   const cumulative = new Float64Array(cells + 1);
   let below = 0;
   for (let i = 0; i <= cells; i++) {
-    below = Math.min(1, Math.max(below, ((integral[i + 1] ?? 0) - (integral[i] ?? 0)) / stepMs));
+    const chance = ((integral[i + 1] as number) - (integral[i] as number)) / stepMs;
+    if (chance > below) below = Math.min(1, chance);
     cumulative[i] = below;
   }
   return latency.slowestOf > 1 ? cumulative.map(chance => chance ** latency.slowestOf) : cumulative;
@@ -60,10 +61,10 @@ function addExponential(integral: Float64Array, meanMs: number, share: number, s
   if (!(meanMs > 0) || !(share > 0)) return;
   const kept = Math.exp(-stepMs / meanMs);
   const lost = ((1 - kept) * meanMs) / stepMs;
-  let before = integral[0] ?? 0;
+  let before = integral[0] as number;
   let convolved = 0;
   for (let i = 1; i < integral.length; i++) {
-    const here = integral[i] ?? 0;
+    const here = integral[i] as number;
     convolved = kept * convolved + (1 - lost) * here + (lost - kept) * before;
     before = here;
     integral[i] = share >= 1 ? convolved : (1 - share) * here + share * convolved;
@@ -109,7 +110,7 @@ export function convolve(a: Cumulative, b: Cumulative, length: number = CELLS + 
     const mass = (a[i] ?? 0) - below;
     below = a[i] ?? 0;
     if (mass <= 0) continue;
-    for (let j = i; j < sum.length; j++) sum[j] = (sum[j] ?? 0) + mass * (b[j - i] ?? 0);
+    for (let j = i; j < sum.length; j++) sum[j] = (sum[j] as number) + mass * (b[j - i] as number);
   }
   return sum;
 }
