@@ -59,7 +59,7 @@ function cocktail(correlation: number | null, minAccuracy: number, sloMs: number
 
 describe("variants that serve a stage together", () => {
   it("are chosen exactly: against brute force", function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     let together = 0;
     fc.assert(
       fc.property(fc.oneof(combined(smallProblem), combined(plainProblem)), problem => {

@@ -77,7 +77,7 @@ describe("optimizeFleet()", () => {
   });
 
   it("comes within a thousandth of the best for 100 pipelines that share their cores", function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     const problems = feasibleInstances(100, { stages: 3, variants: 5, batches: 4 });
     const free = optimizeFleet(problems, none);
     const least = leastCores(problems);
