@@ -111,6 +111,11 @@ export interface IpaOptions {
   readonly policy: string;
   /** Of the published SLA: 1, or 0.2 for an honest five times the mean latency. */
   readonly slaShare?: number;
+  /**
+   * The queue term of the published code, at a rate: in the place of (b − 1)/λ it adds −|V|·(|B| − 1)/λ to every stage, whatever is
+   * chosen, which is an SLA that is longer by as much. Default: (b − 1)/λ alone.
+   */
+  readonly codeQueueTermAtRps?: number;
   /** Largest batch; default: the pipeline's own cap. */
   readonly batchingCap?: number;
   /** Per unit of accuracy; default: IPA's α. */
@@ -118,7 +123,7 @@ export interface IpaOptions {
 }
 
 export function ipaPipeline(given: IpaPipeline, options: IpaOptions): Pipeline {
-  const { policy, slaShare = 1, batchingCap = given.batchingCap, alpha = given.alpha } = options;
+  const { policy, slaShare = 1, batchingCap = given.batchingCap, alpha = given.alpha, codeQueueTermAtRps } = options;
   const contract = {
     inputs: [{ name: "x", datatype: "FP32", shape: [-1, 1] }],
     outputs: [{ name: "y", datatype: "FP32", shape: [-1, 1] }],
@@ -145,10 +150,13 @@ export function ipaPipeline(given: IpaPipeline, options: IpaOptions): Pipeline {
       })),
     };
   });
+  const sizes = stages.map(({ variants }) => variants.length * ((variants[0]?.profile.points.length ?? 1) - 1));
+  const relaxedBy =
+    codeQueueTermAtRps === undefined ? 0 : sizes.reduce((sum, size) => sum + size, 0) / codeQueueTermAtRps;
   const weights = { accuracy: alpha, cost: given.beta, batch: 1e-6, switch: 0 };
   return pipelineWith(
     {
-      slo: { latencyMs: 1000 * given.slaSeconds * slaShare },
+      slo: { latencyMs: 1000 * (given.slaSeconds * slaShare + relaxedBy) },
       objective: { policy, podShape: "variant", weights },
       accuracy: { method: "product" },
       stages,

@@ -156,6 +156,12 @@ function blockedAt(
   resources: readonly Resource[],
   rows: number,
 ): Blocked[] {
+  // Nearly always there is an option for every variant and batch.
+  const alone = stage.variants.filter(({ members }) => members.length === 0);
+  const possible = alone.every(variant =>
+    variant.batches.every(batch => fewestReplicas(scope, stage, rows, batch / variant.service.meanMs(batch)) !== null),
+  );
+  if (possible) return [];
   const free = { ...stage, maxReplicas: Infinity, pinnedReplicas: null };
   const options = stage.variants.flatMap(variant => {
     if (variant.members.length > 0) return [];

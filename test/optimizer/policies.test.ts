@@ -3,8 +3,9 @@ import { describe, it } from "mocha";
 import { IPA_PIPELINES, ipaPipeline } from "../../bench/ipa-pipelines.ts";
 import { problemWith } from "../../bench/optimizer-instances.ts";
 import { mainPart } from "../../domain/configuration.ts";
-import type { Plan } from "../../domain/plan.ts";
+import { configurationOf, type Plan } from "../../domain/plan.ts";
 import { POLICY_NAMES, type PolicyName } from "../../domain/policy-name.ts";
+import { evaluate } from "../../optimizer/evaluate.ts";
 import { hpaReplicas } from "../../optimizer/hpa-replicas.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import type { Problem } from "../../optimizer/problem.ts";
@@ -147,6 +148,25 @@ describe("policies", () => {
       if (!given.name.startsWith("audio"))
         assert.ok(Math.abs(100 * high.accuracy - highest) < 0.35, `${given.name}: ${high.accuracy}`);
     }
+  });
+
+  it("IPA's published SLA is about 25 times the mean latency, and its code's queue term lets plans break even an honest one", () => {
+    let broken = 0;
+    for (const given of IPA_PIPELINES) {
+      const share = { policy: "ipa", slaShare: 0.1, batchingCap: 64 };
+      const honest = ipaPipeline(given, share);
+      const mean = honest.stages.map(
+        ({ variants }) =>
+          variants.reduce((sum, { profile }) => sum + (profile?.points[0]?.latencyMs ?? 0), 0) / variants.length,
+      );
+      const times = (1000 * given.slaSeconds) / mean.reduce((sum, ms) => sum + ms, 0);
+      assert.ok(times > 15 && times < 45, `${given.name}: ${times}`);
+      const rate = 5;
+      const relaxed = optimize(problemWith(ipaPipeline(given, { ...share, codeQueueTermAtRps: rate }), rate));
+      assert.equal(relaxed.feasible, true);
+      if (!evaluate(problemWith(honest, rate), configurationOf(relaxed)).feasible) broken++;
+    }
+    assert.ok(broken >= 2, `${broken}`);
   });
 
   it("the reactive one follows the HPA's formula for the default variant, whatever the SLO", () => {
