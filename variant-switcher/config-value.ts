@@ -33,7 +33,7 @@ export class ConfigValue {
     return this.#value as number;
   }
 
-  oneOf<T extends string>(values: readonly T[]): T {
+  oneOf<const T extends string | boolean>(values: readonly T[]): T {
     const found = values.find(value => value === this.#value);
     return found ?? this.refuse(`must be one of ${values.join(", ")}`);
   }

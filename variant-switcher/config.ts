@@ -1,6 +1,7 @@
 import type { PipelineKey } from "../domain/pipeline.ts";
 import type { StageContract } from "../domain/tensor.ts";
 import type { LogLevel } from "../runtime/logger.ts";
+import type { AccuracyConfig } from "./accuracy-signals.ts";
 import type { GoldenCase } from "./golden.ts";
 
 /** Measured service time of one batch size. */
@@ -66,5 +67,7 @@ export interface SwitcherConfig {
   readonly stateFile: string | null;
   readonly queue: { readonly maxRows: number; readonly maxBytes: number };
   readonly golden: readonly GoldenCase[];
+  /** Null: answers are not looked at. */
+  readonly accuracy: AccuracyConfig | null;
   readonly logLevel: LogLevel;
 }

@@ -1,6 +1,7 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { StageContract } from "../domain/tensor.ts";
 import { packageVersion } from "../runtime/version.ts";
+import type { AccuracySignals } from "./accuracy-signals.ts";
 import type { Batcher } from "./batcher.ts";
 import type { SwitcherConfig } from "./config.ts";
 import type { DropReason } from "./counters.ts";
@@ -17,6 +18,8 @@ export interface DataPlaneOptions {
   readonly isReady: () => boolean;
   readonly statistics: Statistics;
   readonly repository: Repository;
+  /** Null: answers are not looked at. */
+  readonly signals: AccuracySignals | null;
 }
 
 /** What the metadata calls that which runs the models. */
@@ -120,6 +123,7 @@ export class DataPlane {
     context.onGone(() => ticket.cancel());
     const result = await ticket.result;
     if (result.kind === "dropped") throw new VariscaleError(CODE_OF_DROP[result.reason], result.message);
+    this.#options.signals?.observe(result.variant, result.outputs, request.sequence);
     const isEmulated = config.variants.some(({ name, driver }) => name === result.variant && driver === "emulated");
     return { variant: result.variant, isEmulated, outputs: result.outputs };
   }

@@ -31,13 +31,16 @@ export function helloMessage(config: SwitcherConfig, address: string, status: Sw
 }
 
 export function statusMessage(status: SwitcherStatus): Status {
-  const { memoryMiB, variant, pin, ...same } = status;
+  const { memoryMiB, variant, pin, confidence, ...same } = status;
   return {
     ...same,
     variant: variant ?? "",
     residentVariants: [...status.residentVariants],
     memoryMib: memoryMiB,
     pin,
+    ...(confidence && {
+      confidence: { upperBounds: [...confidence.upperBounds], counts: [...confidence.counts] },
+    }),
     serviceTimes: [...status.serviceTimes],
     variants: status.variants.map(({ memoryMiB: variantMiB, ...state }) => ({ ...state, memoryMib: variantMiB })),
   };

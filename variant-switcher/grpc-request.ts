@@ -7,6 +7,7 @@ import {
   checkOutputs,
   type InferRequest,
   invalid,
+  sequenceOf,
   shortest,
   timeoutOf,
   tritonTimeoutOf,
@@ -46,6 +47,7 @@ export function parseGrpcRequest(message: ModelInferRequest__Output, contract: S
     ...checked,
     id: message.id === "" ? null : checkId(message.id),
     outputs,
+    sequence: sequenceOf(parameterOf(parameters["sequence_id"])),
     timeoutMs: shortest(
       timeoutOf(parameterOf(parameters["timeout_ms"]), "parameters.timeout_ms"),
       tritonTimeoutOf(parameterOf(parameters["timeout"])),

@@ -19,6 +19,8 @@ export interface InferRequest {
   readonly outputs: readonly WantedOutput[];
   /** Null: the request does not say. */
   readonly timeoutMs: number | null;
+  /** Triton's parameter `sequence_id`, as text; null: the request belongs to no sequence. */
+  readonly sequence: string | null;
 }
 
 export interface WantedOutput {
@@ -73,6 +75,13 @@ export function checkId(value: unknown): string | null {
   if (value === undefined || value === null) return null;
   if (typeof value === "string" && value.length <= MAX_ID_CHARACTERS) return value;
   throw invalid(`id must be text of at most ${MAX_ID_CHARACTERS} characters`);
+}
+
+export function sequenceOf(value: unknown): string | null {
+  if (value === undefined || value === null || value === 0 || value === "") return null;
+  if (typeof value === "number" || (typeof value === "string" && value.length <= MAX_ID_CHARACTERS))
+    return String(value);
+  throw invalid(`parameters.sequence_id must be a number or text of at most ${MAX_ID_CHARACTERS} characters`);
 }
 
 /** A time limit in ms as a request gives it, in text or as a number; null: it gives none. */

@@ -1,6 +1,7 @@
 import { DATATYPES, type Datatype, type StageContract, type TensorContract } from "../domain/tensor.ts";
 import { LOG_LEVELS } from "../runtime/logger.ts";
 import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
+import type { AccuracyConfig } from "./accuracy-signals.ts";
 import { decodeBytesElements } from "./bytes-elements.ts";
 import type { ServicePoint, SwitcherConfig, SwitcherVariant } from "./config.ts";
 import { ConfigValue } from "./config-value.ts";
@@ -37,6 +38,7 @@ const MEMBERS = [
   "stateFile",
   "queue",
   "golden",
+  "accuracy",
   "logLevel",
 ] as const;
 
@@ -78,6 +80,7 @@ export function parseSwitcherConfig(value: unknown): SwitcherConfig {
     stateFile: members.stateFile.optional(file => file.text(), null),
     queue: parseQueue(members.queue, memoryMiB),
     golden: members.golden.optional(golden => golden.list(item => parseGolden(item, contract, real), 0, 100), []),
+    accuracy: members.accuracy.optional(accuracy => parseAccuracy(accuracy, contract, names), null),
     logLevel: members.logLevel.optional(level => level.oneOf(LOG_LEVELS), "info"),
   };
   if (!LOOPBACK.includes(config.adminHost) && config.adminToken === null)
@@ -101,6 +104,7 @@ function parseTensor(value: ConfigValue): TensorContract {
   return { name: tensor.name.text(), datatype, shape };
 }
 
+const CONFIDENCES = ["max", "mean", "softmax"] as const;
 const DRIVERS = ["onnx", "remote", "emulated"] as const;
 const VARIANT_MEMBERS = ["name", "driver", "model", "sha256", "url", "loadMs", "memoryMiB", "points"] as const;
 
@@ -142,6 +146,24 @@ function parsePoints(value: ConfigValue): readonly ServicePoint[] {
   if (points.some(({ batch }, i) => i > 0 && batch <= (points[i - 1]?.batch ?? 0)))
     value.refuse("must have its batches in ascending order");
   return points;
+}
+
+function parseAccuracy(value: ConfigValue, contract: StageContract, names: readonly string[]): AccuracyConfig {
+  const accuracy = value.object(["output", "confidence", "thresholds", "range", "rowLength", "classes"]);
+  const thresholds = accuracy.thresholds.optional(given => given.object(names), null);
+  const number = (member: ConfigValue): number => member.number(-1e30, 1e30);
+  const given = Object.entries(thresholds ?? {}).filter(([, threshold]) => !threshold.isAbsent);
+  return {
+    output: accuracy.output.oneOf(contract.outputs.map(({ name }) => name)),
+    confidence: accuracy.confidence.optional(kind => kind.oneOf(CONFIDENCES), null),
+    thresholds: Object.fromEntries(given.map(([name, threshold]) => [name, number(threshold)])),
+    range: accuracy.range.optional(range => {
+      const { min, max } = range.object(["min", "max"]);
+      return { min: number(min), max: number(max) };
+    }, null),
+    rowLength: accuracy.rowLength.optional(length => length.integer(1, 1e9), null),
+    classes: accuracy.classes.optional(classes => classes.oneOf([true, false]), false),
+  };
 }
 
 function parsePorts(value: ConfigValue): SwitcherConfig["ports"] {

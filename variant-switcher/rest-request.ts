@@ -7,6 +7,7 @@ import {
   type GivenInput,
   type InferRequest,
   invalid,
+  sequenceOf,
   shortest,
   timeoutOf,
   tritonTimeoutOf,
@@ -35,6 +36,7 @@ export function parseRestRequest(body: Buffer, headerBytes: number | null, contr
     ...inputs,
     id: checkId(json["id"]),
     outputs: wantedOutputs(json["outputs"], parameters?.["binary_data_output"] === true, contract),
+    sequence: sequenceOf(longInteger(parameters?.["sequence_id"]) ?? parameters?.["sequence_id"]),
     timeoutMs: shortest(
       timeoutOf(parameters?.["timeout_ms"], "parameters.timeout_ms"),
       tritonTimeoutOf(parameters?.["timeout"]),

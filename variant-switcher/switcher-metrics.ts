@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { type AccuracySignals, ASSERTIONS, CONFIDENCE_BOUNDS, type VariantSignals } from "./accuracy-signals.ts";
 import type { Counters, RanBatch } from "./counters.ts";
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -8,6 +9,7 @@ export interface MetricSources {
   readonly stage: string;
   readonly variants: readonly string[];
   readonly counters: Counters;
+  readonly signals: AccuracySignals | null;
   readonly queuedRows: () => number;
   readonly queueAgeMs: () => number;
   readonly servedVariant: () => string | null;
@@ -55,7 +57,7 @@ export function createSwitcherMetrics(registry: Registry, sources: MetricSources
 /** Sets a counter's values anew. */
 type Tell = (labels: Readonly<Record<string, string>>, value: number) => void;
 
-function addCounters(registry: Registry, { stage, variants, counters }: MetricSources): void {
+function addCounters(registry: Registry, { stage, variants, counters, signals }: MetricSources): void {
   const counter = (name: string, help: string, labelNames: readonly string[], read: (tell: Tell) => void): void => {
     const made: Counter = new Counter({
       name: `variscale_switcher_${name}`,
@@ -76,6 +78,31 @@ function addCounters(registry: Registry, { stage, variants, counters }: MetricSo
   counter("sessions_lost_total", "Sessions whose thread crashed or hung", ["variant"], tell => {
     for (const variant of variants) tell({ variant }, counters.lostSessions().get(variant) ?? 0);
   });
+  if (signals) {
+    const ofAll = (tell: (variant: string, signals: VariantSignals) => void): void => {
+      for (const variant of variants) tell(variant, signals.of(variant));
+    };
+    counter("confidence_rows_total", "Rows by confidence, cumulative up to le", ["variant", "le"], tell =>
+      ofAll((variant, { confidence }) => {
+        let below = 0;
+        for (const [i, count] of confidence.entries()) {
+          below += count;
+          tell({ variant, le: String(CONFIDENCE_BOUNDS[i] ?? "+Inf") }, below);
+        }
+      }),
+    );
+    counter("atc_rows_total", "Rows held against the variant's threshold of confidence", ["variant", "above"], tell =>
+      ofAll((variant, { above, held }) => {
+        tell({ variant, above: "true" }, above);
+        tell({ variant, above: "false" }, held - above);
+      }),
+    );
+    counter("assertion_failures_total", "Rows that failed an assertion", ["variant", "assertion"], tell =>
+      ofAll((variant, { failed }) => {
+        for (const assertion of ASSERTIONS) tell({ variant, assertion }, failed[assertion]);
+      }),
+    );
+  }
   counter("requests_total", "Requests by outcome", ["outcome"], tell => {
     tell({ outcome: "served" }, counters.servedRequests);
     for (const { reason, requests } of counters.dropsByReason()) tell({ outcome: reason }, requests);

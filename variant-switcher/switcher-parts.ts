@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { createRegistry } from "../runtime/process-metrics.ts";
 import { packageVersion } from "../runtime/version.ts";
+import { AccuracySignals } from "./accuracy-signals.ts";
 import { Assignments } from "./assignments.ts";
 import { Batcher } from "./batcher.ts";
 import type { SwitcherConfig } from "./config.ts";
@@ -45,6 +46,7 @@ export class SwitcherParts implements StatusSources {
   readonly plane: DataPlane;
   readonly profileHere: ProfileHere;
   readonly logger: Logger;
+  readonly signals: AccuracySignals | null;
   readonly #metrics: SwitcherMetrics;
   readonly #recovery: Recovery;
   readonly #guard: NodeJS.Timeout;
@@ -58,6 +60,7 @@ export class SwitcherParts implements StatusSources {
     this.logger = logger;
     this.registry = createRegistry("variant-switcher", packageVersion);
     this.kept = new KeptAssignment(config.stateFile, logger);
+    this.signals = config.accuracy && new AccuracySignals(config.accuracy);
     this.#metrics = this.#createMetrics();
     const names = config.variants.map(({ name }) => name);
     this.#statistics = new Statistics(names, Date.now);
@@ -118,6 +121,7 @@ export class SwitcherParts implements StatusSources {
     return createSwitcherMetrics(this.registry, {
       stage: this.config.stage,
       counters: this.counters,
+      signals: this.signals,
       variants: this.config.variants.map(({ name }) => name),
       queuedRows: () => this.batcher.queuedRows,
       queueAgeMs: () => this.batcher.queueAgeMs(),
@@ -146,7 +150,7 @@ export class SwitcherParts implements StatusSources {
       drop: variant => pool.drop(variant),
       variants: () => switcherStatus(this).variants,
     });
-    return new DataPlane({ config, batcher, isReady, statistics: this.#statistics, repository });
+    return new DataPlane({ config, batcher, isReady, statistics: this.#statistics, repository, signals: this.signals });
   }
 
   #createBatcher(): Batcher {

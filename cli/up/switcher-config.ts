@@ -48,6 +48,7 @@ export function switcherConfig(
     stateFile,
     queue: { maxRows: 1024, maxBytes: 256 * 1024 * 1024 },
     golden: [],
+    accuracy: null,
     logLevel,
   };
 }
