@@ -94,7 +94,8 @@ function startData({ config, logger }: SwitcherOptions, parts: SwitcherParts): P
     routes: restRoutes(parts.plane, maxRequestBytes(config)),
     logger,
     maxBodyBytes: maxRequestBytes(config),
-    maxInFlightBytes: () => config.queue.maxBytes * IN_FLIGHT_FACTOR,
+    // Half of the memory that is left, so that what is read does not end the process.
+    maxInFlightBytes: () => Math.min(config.queue.maxBytes * IN_FLIGHT_FACTOR, (parts.memory.leftMiB * MIB) / 2),
   });
 }
 

@@ -65,6 +65,15 @@ export class SessionPool {
     return this.#residents.get(variant);
   }
 
+  /** What would be given up next; null: nothing but what serves is in memory. */
+  leastRecentlyUsed(): string | null {
+    const serving = this.#options.serving();
+    const others = [...this.#residents].filter(([name]) => name !== serving && name !== this.#loading?.variant);
+    const isKept = (name: string): number => Number(name === this.#fallback);
+    const [first] = others.toSorted(([a, x], [b, y]) => isKept(a) - isKept(b) || x.lastUsedMs - y.lastUsedMs);
+    return first?.[0] ?? null;
+  }
+
   /** The variant's session, warm for these numbers of rows: at once when it is resident, otherwise after load, verify, warm. */
   async acquire(
     variant: SwitcherVariant,

@@ -10,6 +10,7 @@ import { Counters, tellAll } from "./counters.ts";
 import { DataPlane } from "./data-plane.ts";
 import { Foresight } from "./foresight.ts";
 import { KeptAssignment } from "./kept-assignment.ts";
+import { MemoryGuard } from "./memory-guard.ts";
 import { ProfileHere } from "./profile-here.ts";
 import { Recovery } from "./recovery.ts";
 import { Repository } from "./repository.ts";
@@ -30,6 +31,8 @@ export interface PartsOptions {
   readonly workerUrl?: URL;
   /** Shortest time after which a run is taken for hung. Default 10 s. */
   readonly minWatchdogMs?: number;
+  /** How often memory is looked at. Default 1 s. */
+  readonly memoryCheckMs?: number;
 }
 
 /** Everything in a switcher that is no server, tied together. */
@@ -48,6 +51,7 @@ export class SwitcherParts implements StatusSources {
   readonly logger: Logger;
   readonly signals: AccuracySignals | null;
   readonly #metrics: SwitcherMetrics;
+  readonly memory: MemoryGuard;
   readonly #recovery: Recovery;
   readonly #guard: NodeJS.Timeout;
   #hasServed = false;
@@ -88,6 +92,17 @@ export class SwitcherParts implements StatusSources {
       desired: () => this.assignments.desired(),
       substitutes: () => this.assignments.substitutes(),
     });
+    const { pool, switching, assignments } = this;
+    const { memoryMiB } = config;
+    const checkMs = options.memoryCheckMs;
+    this.memory = new MemoryGuard({
+      memoryMiB,
+      pool,
+      switching,
+      assignments,
+      logger,
+      ...(checkMs !== undefined && { checkMs }),
+    });
     const guard = (): void => this.assignments.guard(this.batcher.queueAgeMs(), performance.now());
     this.#guard = setInterval(guard, GUARD_MS);
   }
@@ -112,6 +127,7 @@ export class SwitcherParts implements StatusSources {
     this.end();
     clearInterval(this.#guard);
     this.#recovery.close();
+    this.memory.close();
     this.switching.close();
     this.batcher.dropAll("not_ready", "the switcher has ended");
     await this.pool.close();

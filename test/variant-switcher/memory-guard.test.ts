@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
+
+const MIB = 1024 * 1024;
+
+describe("a switcher whose memory runs short", () => {
+  let folder: TestFolder;
+  let switcher: TestSwitcher;
+
+  beforeEach(() => {
+    folder = new TestFolder();
+  });
+  afterEach(async () => {
+    await switcher.close();
+    folder.delete();
+  });
+
+  const rssMiB = () => process.memoryUsage.rss() / MIB;
+  /** Sessions that keep 32 MiB of every run; the pod has room for twenty of them. */
+  const start = () => {
+    const workerUrl = new URL("../support/leaking-worker.js", import.meta.url);
+    const memoryMiB = Math.ceil((rssMiB() + 20 * 32) / 0.92);
+    const config = affineConfig(folder.path, { memoryMiB });
+    const variants = (config["variants"] as object[]).map(variant => ({ ...variant, memoryMiB: 1 }));
+    return TestSwitcher.startReady({ ...config, variants }, { workerUrl, memoryCheckMs: 20 });
+  };
+
+  it("replaces a session that leaks, and fails no request meanwhile", async () => {
+    switcher = await start();
+    let most = 0;
+    const reloads = async () => (await switcher.switches()).filter(({ cause }) => cause === "reload");
+    await until(async () => {
+      const { status, body } = await switcher.infer([3]);
+      assert.equal(status, 200, body.error);
+      assert.deepEqual(body.outputs?.[0]?.data, [7, 7]);
+      most = Math.max(most, rssMiB());
+      return (await reloads()).at(-1)?.outcome === "done";
+    }, "replaced");
+    await until(() => rssMiB() < most - 8 * 32, "freed");
+  });
+
+  it("gives up what does not serve first", async () => {
+    switcher = await start();
+    assert.equal((await switcher.pin("b")).status, 200);
+    await until(async () => {
+      assert.equal((await switcher.infer([3])).status, 200);
+      return (await switcher.variants())["a"]?.state === "absent";
+    }, "given up");
+    assert.ok((await switcher.switches()).every(({ cause }) => cause !== "reload"));
+    assert.equal((await switcher.variants())["b"]?.state, "serving");
+  });
+});
