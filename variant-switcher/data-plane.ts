@@ -1,3 +1,4 @@
+import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
 import type { StageContract } from "../domain/tensor.ts";
 import { packageVersion } from "../runtime/version.ts";
@@ -9,6 +10,7 @@ import type { InferRequest } from "./infer-request.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
 import type { Repository } from "./repository.ts";
 import type { Statistics, VariantStatistics } from "./statistics.ts";
+import type { Tracing } from "./tracing.ts";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
@@ -20,6 +22,9 @@ export interface DataPlaneOptions {
   readonly repository: Repository;
   /** Null: answers are not looked at. */
   readonly signals: AccuracySignals | null;
+  /** Null: requests are not traced. */
+  readonly tracing: Tracing | null;
+  readonly logger: Logger;
 }
 
 /** What the metadata calls that which runs the models. */
@@ -27,6 +32,11 @@ const PLATFORMS = { onnx: "onnxruntime_onnx", remote: "variscale_remote", emulat
 
 /** How a request came in, beside what it says itself. */
 export interface InferContext {
+  readonly transport: "rest" | "grpc";
+  /** What the client calls the request, for logs and traces; null: nothing. */
+  readonly requestId: string | null;
+  /** W3C Trace Context; null: there is none. */
+  readonly traceparent: string | null;
   /** On the clock of performance.now(). */
   readonly arrivedMs: number;
   /** What the transport says; null: nothing. */
@@ -121,8 +131,16 @@ export class DataPlane {
     const variant = version === "" ? null : version;
     const ticket = batcher.submit({ rows, inputs, shapeKey, variant, deadlineMs });
     context.onGone(() => ticket.cancel());
+    const requestId = context.requestId ?? request.id;
+    const trace = this.#options.tracing?.start(config.stage, context.transport, requestId, context.traceparent);
     const result = await ticket.result;
-    if (result.kind === "dropped") throw new VariscaleError(CODE_OF_DROP[result.reason], result.message);
+    if (result.kind === "dropped") {
+      const { reason, message } = result;
+      trace?.failed(`${reason}: ${message}`);
+      this.#options.logger.debug({ requestId, rows, reason }, message);
+      throw new VariscaleError(CODE_OF_DROP[reason], message);
+    }
+    trace?.served(result.variant, rows);
     this.#options.signals?.observe(result.variant, result.outputs, request.sequence);
     const isEmulated = config.variants.some(({ name, driver }) => name === result.variant && driver === "emulated");
     return { variant: result.variant, isEmulated, outputs: result.outputs };

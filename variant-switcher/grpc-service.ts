@@ -25,6 +25,8 @@ const NS_PER_MS = 1e6;
 /** Told to clients that retry by themselves. */
 const RETRY_PUSHBACK_MS = "1000";
 const MAX_DETAILS = 1000;
+/** Of what goes to logs and traces. */
+const MAX_METADATA_CHARACTERS = 256;
 
 interface Named {
   readonly name: string;
@@ -85,11 +87,19 @@ async function infer(
   plane.checkModel(message.modelName, message.modelVersion);
   const request = parseGrpcRequest(message, plane.contract);
   const served = await plane.infer(request, message.modelVersion, {
+    transport: "grpc",
+    requestId: metadataOf(call.metadata, "x-request-id"),
+    traceparent: metadataOf(call.metadata, "traceparent"),
     arrivedMs,
     timeoutMs: timeLeft(call.getDeadline()),
     onGone: callback => call.once("cancelled", callback),
   });
   return responseOf(plane.stage, request, served);
+}
+
+function metadataOf(metadata: Metadata, name: string): string | null {
+  const [value] = metadata.get(name);
+  return value === undefined ? null : String(value).slice(0, MAX_METADATA_CHARACTERS);
 }
 
 /** Null: the client set no deadline. One that has passed is as short as can be. */

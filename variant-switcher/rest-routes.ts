@@ -11,6 +11,8 @@ import { encodeRestResponse } from "./rest-response.ts";
 import type { Duration, VariantStatistics } from "./statistics.ts";
 
 const NS_PER_MS = 1e6;
+/** Of what goes to logs and traces. */
+const MAX_HEADER_CHARACTERS = 256;
 
 /** The REST API of the Open Inference Protocol V2, with binary tensors, the model repository and statistics. */
 export function restRoutes(plane: DataPlane, maxBodyBytes: number): DataRoutes {
@@ -64,7 +66,14 @@ async function infer(
   const body = isPlain ? request.body : await decoded(request, maxBodyBytes);
   const parsed = reader.read(body, headerLength(request.headers));
   const timeoutMs = timeoutOf(request.headers["x-request-timeout-ms"], "x-request-timeout-ms");
-  const served = await plane.infer(parsed, version, { arrivedMs, timeoutMs, onGone: request.onGone });
+  const served = await plane.infer(parsed, version, {
+    transport: "rest",
+    requestId: headerOf(request, "x-request-id"),
+    traceparent: headerOf(request, "traceparent"),
+    arrivedMs,
+    timeoutMs,
+    onGone: request.onGone,
+  });
   const response = encodeRestResponse(plane.stage, parsed, served);
   return {
     status: 200,
@@ -74,6 +83,11 @@ async function infer(
     },
     parts: response.parts,
   };
+}
+
+function headerOf({ headers }: DataRequest, name: string): string | null {
+  const value = headers[name];
+  return typeof value === "string" ? value.slice(0, MAX_HEADER_CHARACTERS) : null;
 }
 
 /** The body as it was before it was compressed. */

@@ -9,6 +9,7 @@ import type { SwitcherConfig } from "./config.ts";
 import { type SwitcherOptions, type SwitcherPorts, startSwitcher } from "./main.ts";
 import { parseSwitcherConfig } from "./parse-config.ts";
 import { hasBusyThreads } from "./session.ts";
+import { openTracing } from "./tracing.ts";
 
 const GRACE_MS = 25_000;
 
@@ -52,7 +53,8 @@ export async function runSwitcher(
   keepHeapSmall();
   const config = readConfig(args);
   const logger = createLogger("variant-switcher", config.logLevel);
-  const switcher = await startSwitcher({ config, logger, ...more });
+  const tracing = await openTracing(process.env, config.stage, config.pod);
+  const switcher = await startSwitcher({ config, logger, tracing, ...more });
   // A thread in native code would keep the process from ending.
   process.on("exit", () => {
     if (hasBusyThreads()) process.kill(process.pid, "SIGKILL");

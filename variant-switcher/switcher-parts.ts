@@ -19,6 +19,7 @@ import { Statistics } from "./statistics.ts";
 import { type StatusSources, switcherStatus } from "./status.ts";
 import { createSwitcherMetrics, type SwitcherMetrics } from "./switcher-metrics.ts";
 import { Switching } from "./switching.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** How often the overload rule looks at the queue. */
 const GUARD_MS = 50;
@@ -33,6 +34,8 @@ export interface PartsOptions {
   readonly minWatchdogMs?: number;
   /** How often memory is looked at. Default 1 s. */
   readonly memoryCheckMs?: number;
+  /** Default: requests are not traced. */
+  readonly tracing?: Tracing | null;
 }
 
 /** Everything in a switcher that is no server, tied together. */
@@ -50,6 +53,7 @@ export class SwitcherParts implements StatusSources {
   readonly profileHere: ProfileHere;
   readonly logger: Logger;
   readonly signals: AccuracySignals | null;
+  readonly tracing: Tracing | null;
   readonly #metrics: SwitcherMetrics;
   readonly memory: MemoryGuard;
   readonly #recovery: Recovery;
@@ -62,6 +66,7 @@ export class SwitcherParts implements StatusSources {
     const { config, logger } = options;
     this.config = config;
     this.logger = logger;
+    this.tracing = options.tracing ?? null;
     this.registry = createRegistry("variant-switcher", packageVersion);
     this.kept = new KeptAssignment(config.stateFile, logger);
     this.signals = config.accuracy && new AccuracySignals(config.accuracy);
@@ -131,6 +136,7 @@ export class SwitcherParts implements StatusSources {
     this.switching.close();
     this.batcher.dropAll("not_ready", "the switcher has ended");
     await this.pool.close();
+    await this.tracing?.close().catch((error: unknown) => this.logger.warn({ err: error }, "traces were lost"));
   }
 
   #createMetrics(): SwitcherMetrics {
@@ -166,7 +172,16 @@ export class SwitcherParts implements StatusSources {
       drop: variant => pool.drop(variant),
       variants: () => switcherStatus(this).variants,
     });
-    return new DataPlane({ config, batcher, isReady, statistics: this.#statistics, repository, signals: this.signals });
+    return new DataPlane({
+      config,
+      batcher,
+      isReady,
+      statistics: this.#statistics,
+      repository,
+      signals: this.signals,
+      tracing: this.tracing,
+      logger: this.logger,
+    });
   }
 
   #createBatcher(): Batcher {

@@ -80,7 +80,10 @@ describe("runSwitcher()", () => {
     });
     await once(probe, "exit");
     assert.match(loaded, /prom-client/);
-    assert.doesNotMatch(loaded, /node_modules\/(zod|yaml|sharp|@grpc|protobufjs|onnxruntime-node)\//);
+    assert.doesNotMatch(
+      loaded,
+      /node_modules\/(zod|yaml|sharp|@grpc|protobufjs|onnxruntime-node|@opentelemetry\/(sdk|otlp|exporter)[a-z-]*)\//,
+    );
   });
 
   it("says what is wrong with its configuration and ends", async () => {
