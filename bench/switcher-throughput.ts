@@ -2,12 +2,16 @@ import type { BareAnswer, BareQuestion } from "./bare-process.ts";
 import { canPin } from "./child.ts";
 import { type Figure, figure } from "./figure.ts";
 import { median, rounded } from "./samples.ts";
-import type { BenchVariant, Rig } from "./switcher-rig.ts";
+import { type BenchVariant, type Rig, switchTo } from "./switcher-rig.ts";
 
 /** Short turns, so that both sides of a round have the same neighbours. */
 const TURN_SECONDS = 2;
-/** Until then threads of the engine compile what is called often, on the same core. */
+/**
+ * Until then threads of the engine compile what is called often, on the same core. With a light model first, so that as much is called as
+ * in minutes of the model that is measured.
+ */
 const WARM_UP_SECONDS = 10;
+const WARM_UP_MS = 0.05;
 const NOTE = canPin
   ? "median of rounds; server and bare loop on one core, client on another"
   : "no core was set apart for the server";
@@ -58,13 +62,16 @@ async function throughput(
 ): Promise<readonly Throughput[]> {
   const rounds = rig.isShort ? 3 : 11;
   const bare = await rig.startBare([variant], 0);
-  const switcher = await rig.startSwitcher({ variants: [variant], sessions: 2, core: 0, batch });
+  const light = rig.variant("light", 9000, WARM_UP_MS);
+  const switcher = await rig.startSwitcher({ variants: [light, variant], sessions: 2, core: 0, batch });
   const client = await rig.startClient(1);
   const ask = (seconds: number, concurrency: number) =>
     client.ask({ kind: "closed", target: switcher.rest, seconds, concurrency });
   const results: Throughput[] = [];
   try {
-    await ask(WARM_UP_SECONDS, clientCounts[0] ?? 1);
+    await ask(WARM_UP_SECONDS, 8);
+    await switchTo(switcher, variant.name, batch);
+    await ask(TURN_SECONDS, clientCounts[0] ?? 1);
     for (const concurrency of clientCounts) {
       const ratios: number[] = [];
       let served = 0;

@@ -8,7 +8,7 @@ import type { ModelSession, RunResult } from "./session.ts";
 import { type Serving, type TakenBatch, takeBatch } from "./take-batch.ts";
 import { createEntry, type Entry, type QueueLimits, type Work, WorkQueue, type WorkResult } from "./work-queue.ts";
 
-/** How often work is looked through for passed deadlines. */
+/** Work is looked through for passed deadlines no more often than this. */
 const SWEEP_MS = 20;
 /** Batches that a session has at most: one that runs and one that is next. */
 const MAX_AHEAD = 2;
@@ -52,6 +52,7 @@ export class Batcher {
   readonly #running: RunningBatch[] = [];
   #waitTimer: NodeJS.Timeout | undefined;
   #sweepTimer: NodeJS.Timeout | undefined;
+  #sweepAtMs = Number.POSITIVE_INFINITY;
   #idle: (() => void)[] = [];
 
   constructor(options: BatcherOptions) {
@@ -276,14 +277,19 @@ export class Batcher {
     }
   }
 
+  /** The timer is set for the next deadline: one that comes often would wake the thread beside the model for nothing. */
   #sweepLater(): void {
-    if (this.#sweepTimer || this.#queue.rows === 0) return;
+    const nowMs = performance.now();
+    const atMs = Math.max(this.#queue.soonestMs, nowMs + SWEEP_MS);
+    if (this.#queue.rows === 0 || this.#sweepAtMs <= atMs) return;
+    clearTimeout(this.#sweepTimer);
+    this.#sweepAtMs = atMs;
     this.#sweepTimer = setTimeout(() => {
-      this.#sweepTimer = undefined;
+      this.#sweepAtMs = Number.POSITIVE_INFINITY;
       this.#dropExpired();
       this.#tellIdle();
       this.#sweepLater();
-    }, SWEEP_MS);
+    }, atMs - nowMs).unref();
   }
 
   #tellIdle(): void {

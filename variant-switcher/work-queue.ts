@@ -68,6 +68,11 @@ export class WorkQueue {
     return this.#entries.length;
   }
 
+  /** No deadline of what waits is before this. */
+  get soonestMs(): number {
+    return this.#soonestMs;
+  }
+
   /** No request has had more rows than this. */
   get mostRows(): number {
     return this.#mostRows;
