@@ -16,6 +16,7 @@ const scaler = await startScaler({
   host: "127.0.0.1",
   ports: { keda: 0, switchers: 0, http: 0 },
   stateDir,
+  training: { share: 0.1 },
   machineCores: null,
   logger: createLogger("scaler", "warn"),
 });

@@ -22,12 +22,13 @@ import { reactiveRateRps } from "./reactive-rate.ts";
 import { placeSample, type SampleClock } from "./sample-clock.ts";
 
 /** Horizons that are learnt; for one in between the next larger one serves. */
-const HORIZONS_SECONDS = [20, 60, 600] as const;
+export const HORIZONS_SECONDS = [20, 60, 600] as const;
 /** A horizon may be this much longer than the one that serves it: the default lead of 25 s is served by the 20 s that are learnt soonest. */
 const HORIZON_SLACK = 1.3;
 /** Nothing here sees further; longer horizons are forecast as this one. */
 const LONGEST_HORIZON_SECONDS = 3600;
 
+const HISTORY_SECONDS = 21 * 86_400;
 const STALE_AFTER_MS = 15_000;
 
 export interface LoadForecasterOptions {
@@ -128,6 +129,11 @@ export class LoadForecaster {
       reactiveRps: reactiveRateRps(this.#history),
       leader: this.#leaderOf(state),
     };
+  }
+
+  /** Seconds of the last three weeks that have a sample, by whole minutes where they are long ago. */
+  get knownSeconds(): number {
+    return this.#history.window(0, HISTORY_SECONDS).present;
   }
 
   /** Of the horizons that are learnt, in their order. */

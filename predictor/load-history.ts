@@ -72,10 +72,13 @@ export class LoadHistory {
     if (!this.isEmpty && cell.index * TEN <= this.#second) return;
     if (this.#firstSecond !== Number.POSITIVE_INFINITY) this.#seconds.fill(Number.NaN);
     this.#firstSecond = Number.POSITIVE_INFINITY;
+    const open = Math.ceil(this.#second / MINUTE);
+    const isOver = this.#second % MINUTE !== 0 && cell.index * TEN > open * MINUTE;
+    // The last cells of that minute are missing.
+    if (isOver) this.#closeMinute(open);
     this.#second = cell.index * TEN;
     this.#tens.set(cell.index, cell.meanRps, cell.highestRps);
-    // A minute that is not over is that of its cells so far.
-    this.#closeMinute(Math.ceil(this.#second / MINUTE));
+    if (this.#second % MINUTE === 0) this.#closeMinute(this.#second / MINUTE);
   }
 
   /** The rate `age` seconds before the newest; NaN when it is missing or no longer kept. */

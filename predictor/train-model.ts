@@ -11,7 +11,12 @@ import { type TrainingRows, trainingRows } from "./training-rows.ts";
 const TRAINING_SHARE = 0.8;
 const VALIDATION_SHARE = 0.1;
 const LEAST_DEVIATION = 1e-3;
-const EPOCHS = 12;
+/** Passes over the rows up to a horizon: the longer it is, the more outcomes neighbouring rows share. */
+const EPOCHS = [
+  [20, 8],
+  [60, 5],
+  [Number.POSITIVE_INFINITY, 3],
+] as const;
 const MOST_ROWS = 100_000;
 /** Fewer rows teach nothing that is worth the time. */
 const LEAST_ROWS = 1000;
@@ -21,6 +26,7 @@ export interface ModelTrainingOptions {
   readonly horizonsSeconds: readonly number[];
   /** One network each. */
   readonly seeds: readonly number[];
+  /** Default: 3 to 8, by the horizon. */
   readonly epochs?: number;
   readonly mostRows?: number;
   /** Models that the new one is compared with. */
@@ -78,7 +84,7 @@ async function trainHorizon(
   const validation = standardised(rows, trainingEnd, endBefore(rows, validationEnd, horizonSeconds), scales);
   const members = [];
   for (const seed of options.seeds) {
-    const { epochs = EPOCHS, onBatch } = options;
+    const { epochs = epochsOf(horizonSeconds), onBatch } = options;
     members.push((await trainNetwork(backend, training, validation, { seed, epochs, onBatch })).weights);
   }
   const model: HorizonModel = { horizonSeconds, ...scales, members };
@@ -90,6 +96,10 @@ async function trainHorizon(
     model,
     report: { horizonSeconds, rows: training.count, heldOutRows: rows.count - validationEnd, loss, rivalLosses },
   };
+}
+
+function epochsOf(horizonSeconds: number): number {
+  return EPOCHS.find(([upTo]) => horizonSeconds <= upTo)?.[1] ?? 1;
 }
 
 /** The first of the rows up to `end` whose horizon reaches into what comes after. */

@@ -6,7 +6,7 @@ import { HIDDEN, type NetworkWeights, PART_NAMES, weightSizes } from "./quantile
 
 const BATCH = 256;
 const LEARNING_RATE = 2e-3;
-const WEIGHT_DECAY = 1e-4;
+const WEIGHT_DECAY = 0.1;
 const PATIENCE = 6;
 const LEAST_GAIN = 1e-5;
 const OUTPUT_DEVIATION = 0.02;
@@ -23,7 +23,6 @@ export interface TrainingSet {
 export interface TrainingOptions {
   readonly seed: number;
   readonly epochs: number;
-  readonly weightDecay?: number;
   /** Called between batches; a promise is waited for. What it throws ends the training. */
   readonly onBatch: () => Promise<void> | null;
 }
@@ -99,7 +98,7 @@ export async function trainNetwork(
   const { tf } = backend;
   const random = seededRandom(partSeed(options.seed, 0));
   const weights = initialWeights(training.inputs, random);
-  const adam = new Adam(weights, options.weightDecay ?? WEIGHT_DECAY);
+  const adam = new Adam(weights);
   const batches = Math.max(1, Math.floor(training.count / BATCH));
   const batchRows = Math.min(BATCH, training.count);
   const steps = batches * options.epochs;
@@ -257,13 +256,11 @@ function lossOf(tf: TfModule, weights: NetworkWeights, set: TrainingSet): number
 
 /** Kingma and Ba, ICLR 2015, with the decay of the weights apart from the gradient (Loshchilov and Hutter, ICLR 2019). */
 class Adam {
-  readonly #decay: number;
   readonly #means: Float32Array[];
   readonly #squares: Float32Array[];
   #steps = 0;
 
-  constructor(weights: NetworkWeights, decay: number) {
-    this.#decay = decay;
+  constructor(weights: NetworkWeights) {
     this.#means = PART_NAMES.map(name => new Float32Array(weights[name].length));
     this.#squares = PART_NAMES.map(name => new Float32Array(weights[name].length));
   }
@@ -284,7 +281,7 @@ class Adam {
         means[i] = mean;
         squares[i] = square;
         const step = (mean * meanScale) / (Math.sqrt(square * squareScale) + 1e-8);
-        values[i] = (values[i] as number) - rate * (step + this.#decay * (values[i] as number));
+        values[i] = (values[i] as number) - rate * (step + WEIGHT_DECAY * (values[i] as number));
       }
     }
   }

@@ -5,6 +5,7 @@ import { QUANTILES } from "../domain/load.ts";
 import { findStage, findVariant, type Pipeline } from "../domain/pipeline.ts";
 import { REASONS } from "../domain/plan.ts";
 import { type AddSample, Exposition } from "./exposition.ts";
+import type { PipelineControl } from "./pipeline-control.ts";
 import type { ProcessCondition } from "./process-conditions.ts";
 
 /** What is true of one pipeline now. */
@@ -14,8 +15,10 @@ export interface PipelineFacts {
   readonly switchers: readonly SwitcherView[];
   readonly scaling: TickInput["scaling"];
   readonly processConditions: readonly ProcessCondition[];
-  readonly rejectedSamples: number;
-  readonly newestLoadAtMs: number | null;
+  readonly control: Pick<
+    PipelineControl,
+    "rejectedSamples" | "newestLoadAtMs" | "forecastStatus" | "modelInUse" | "training"
+  >;
 }
 
 const PIPELINE = ["namespace", "pipeline"] as const;
@@ -31,7 +34,13 @@ export function boardMetrics(facts: readonly PipelineFacts[], nowMs: number): st
   const exposition = new Exposition();
   const gauge: MakeGauge = (name, help, labels = []) =>
     exposition.family("gauge", `variscale_${name}`, help, [...PIPELINE, ...labels]);
-  for (const add of [planGauges(gauge), stageGauges(gauge), stateGauges(gauge), rejectedSamples(exposition)]) {
+  for (const add of [
+    planGauges(gauge),
+    stageGauges(gauge),
+    stateGauges(gauge),
+    forecastGauges(gauge),
+    rejectedSamples(exposition),
+  ]) {
     for (const fact of facts) add(fact, nowMs);
   }
   return exposition.text();
@@ -136,7 +145,7 @@ function stateGauges(gauge: MakeGauge): Add {
   const reason = gauge("decision_reason", "1: the reason holds now", ["reason"]);
   const condition = gauge("condition", "1: the condition is true", ["type"]);
   const loadAge = gauge("load_age_seconds", "Since the second that the newest load sample is of");
-  return ({ board, processConditions, newestLoadAtMs }, nowMs) => {
+  return ({ board, processConditions, control: { newestLoadAtMs } }, nowMs) => {
     const labels = labelsOf(board);
     mode(labels, board.mode === "shadow" ? 1 : 0);
     guarding(labels, board.guarding ? 1 : 0);
@@ -150,6 +159,26 @@ function stateGauges(gauge: MakeGauge): Add {
   };
 }
 
+function forecastGauges(gauge: MakeGauge): Add {
+  const weight = gauge("forecast_expert_weight", "Share of an expert in forecasts of a horizon", ["horizon", "expert"]);
+  const coverage = gauge("forecast_coverage_ratio", "How often the peak of late stayed at or below the quantile", [
+    "horizon",
+    "quantile",
+  ]);
+  const model = gauge("forecast_model", "1: the model that the network forecasts with", ["model"]);
+  const age = gauge("forecast_training_age_seconds", "Since the pipeline's own model was last trained");
+  return ({ board, control: { forecastStatus, modelInUse, training } }, nowMs) => {
+    const labels = labelsOf(board);
+    for (const horizon of forecastStatus) {
+      const of = [...labels, String(horizon.horizonSeconds)];
+      for (const [expert, share] of Object.entries(horizon.weights)) weight([...of, expert], share);
+      for (const [i, quantile] of QUANTILES.entries()) coverage([...of, String(quantile)], horizon.coverage[i] ?? 0);
+    }
+    model([...labels, modelInUse], 1);
+    if (training) age(labels, (nowMs - training.atMs) / 1000);
+  };
+}
+
 function labelsOf(board: PipelineBoard): readonly [string, string] {
   return [board.key.namespace, board.key.name];
 }
@@ -157,5 +186,5 @@ function labelsOf(board: PipelineBoard): readonly [string, string] {
 function rejectedSamples(exposition: Exposition): Add {
   const name = "variscale_load_samples_rejected_total";
   const rejected = exposition.family("counter", name, "Load samples left out", PIPELINE);
-  return ({ board, rejectedSamples }) => rejected(labelsOf(board), rejectedSamples);
+  return ({ board, control }) => rejected(labelsOf(board), control.rejectedSamples);
 }

@@ -73,6 +73,7 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
   await core.keeper.saveAll(core.controls);
   core.loop.start();
   core.keeper.start(core.controls);
+  core.trainer?.start();
   const life = { isReady: false };
   let servers: Servers;
   try {
@@ -177,13 +178,14 @@ function routesOf(
   });
   const metricsText = async (): Promise<string> => {
     const nowMs = clock.nowMs();
-    const facts = core.controls.flatMap(({ pipeline, rejectedSamples, newestLoadAtMs }) => {
+    const facts = core.controls.flatMap(control => {
+      const { pipeline } = control;
       const board = boards.latest(pipeline.key);
       if (!board) return [];
       const switchers = registry.views(pipeline.key, nowMs);
       const scaling = core.cluster?.live(pipeline.key).scaling ?? {};
       const processConditions = conditions.of(pipeline.key);
-      return [{ pipeline, board, switchers, scaling, processConditions, rejectedSamples, newestLoadAtMs }];
+      return [{ control, pipeline, board, switchers, scaling, processConditions }];
     });
     return `${await core.prometheus.metrics()}\n${boardMetrics(facts, nowMs)}`;
   };

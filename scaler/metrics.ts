@@ -16,6 +16,9 @@ export interface ScalerMetrics {
   readonly loadRefused: Counter<"namespace" | "pipeline">;
   readonly stateSaves: Counter<"namespace" | "pipeline" | "outcome">;
   readonly auditWrites: Counter<"outcome">;
+  readonly trainings: Counter<"namespace" | "pipeline" | "outcome">;
+  readonly trainingSeconds: Histogram;
+  readonly trainingBackend: Gauge<"backend">;
   readonly eventWrites: Counter<"outcome">;
 }
 
@@ -81,6 +84,24 @@ export function createMetrics(registry: Registry): ScalerMetrics {
       name: "variscale_state_saves_total",
       help: "Attempts to store the pipeline's state, by outcome",
       labelNames: [...PIPELINE, "outcome"] as const,
+      registers,
+    }),
+    trainings: new Counter({
+      name: "variscale_forecast_trainings_total",
+      help: "Trainings of the pipeline's own forecast model, by outcome",
+      labelNames: [...PIPELINE, "outcome"] as const,
+      registers,
+    }),
+    trainingSeconds: new Histogram({
+      name: "variscale_forecast_training_seconds",
+      help: "Time that one training worked, without its rests",
+      buckets: [1, 3, 10, 30, 100, 300, 1000],
+      registers,
+    }),
+    trainingBackend: new Gauge({
+      name: "variscale_forecast_training_backend",
+      help: "1: the backend of tfjs that trains",
+      labelNames: ["backend"] as const,
       registers,
     }),
     eventWrites: new Counter({

@@ -4,11 +4,14 @@ import { type ControlState, initialState, podKey } from "../control/control-stat
 import { planningHorizonMs } from "../control/planning.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
 import { type TickResult, tick } from "../control/tick.ts";
-import type { LoadSample } from "../domain/load.ts";
+import { type LoadSample, QUANTILES } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
-import { LoadForecaster } from "../predictor/load-forecaster.ts";
+import { type HorizonStatus, LoadForecaster } from "../predictor/load-forecaster.ts";
+import type { LoadCell } from "../predictor/load-history.ts";
+import type { ForecastModel } from "../predictor/network-model.ts";
 import { type LiveInput, NO_LIVE } from "./cluster.ts";
 import { LOAD_STALE_AFTER_MS } from "./load-source.ts";
+import type { StoredModel, TrainingRecord } from "./model-store.ts";
 import { OperatorSettings } from "./operator-settings.ts";
 import type { StoredPipeline } from "./stored-pipeline.ts";
 
@@ -19,6 +22,12 @@ export interface PipelineControlOptions {
   readonly pipeline: Pipeline;
   /** Null: nothing was stored. */
   readonly stored: StoredPipeline | null;
+  /** Ten-second cells that were stored, rising; missing: none. */
+  readonly cells?: readonly LoadCell[];
+  /** Forecasts where the pipeline has no model of its own; missing: the forecast goes without a network. */
+  readonly bundledModel?: ForecastModel | null;
+  /** Null or missing: none was stored. */
+  readonly ownModel?: StoredModel | null;
   /** Higher than any epoch before. */
   readonly epoch: number;
   /** Of the one machine that all replicas share; null: replicas have their cores to themselves. */
@@ -33,6 +42,8 @@ export class PipelineControl {
   readonly settings: OperatorSettings;
   readonly #machineCores: number | null;
   readonly #forecaster: LoadForecaster;
+  readonly #bundledModel: ForecastModel | null;
+  #ownModel: StoredModel | null;
   #state: ControlState;
   /** Stages that a switcher ever connected for. */
   readonly #switched: Set<string>;
@@ -47,7 +58,9 @@ export class PipelineControl {
     this.#machineCores = options.machineCores;
     this.settings = new OperatorSettings(pipeline);
     this.settings.restore(stored?.settings, options.nowMs);
-    this.#forecaster = LoadForecaster.restore(stored?.forecaster ?? null);
+    this.#bundledModel = options.bundledModel ?? null;
+    this.#ownModel = options.ownModel ?? null;
+    this.#forecaster = LoadForecaster.restore(stored?.forecaster ?? null, { model: this.#model }, options.cells);
     this.#state = stored?.control ?? initialState(epoch);
     this.#openedAtMs = options.nowMs;
     this.#switched = new Set(pipeline.stages.map(stage => stage.name).filter(name => wasAssigned(this.#state, name)));
@@ -64,6 +77,48 @@ export class PipelineControl {
 
   get rejectedSamples(): number {
     return this.#forecaster.rejectedSamples;
+  }
+
+  /** Of the forecaster's horizons. */
+  get forecastStatus(): readonly HorizonStatus[] {
+    return this.#forecaster.status();
+  }
+
+  /** How far the 0.95 quantile of late was from being kept in 0.95 of the cases, at the worst horizon. */
+  get miscalibration(): number {
+    return Math.max(...this.#forecaster.status().map(({ coverage }) => Math.abs(coverage[2] - QUANTILES[2])));
+  }
+
+  /** What the network forecasts with. */
+  get modelInUse(): "own" | "bundled" | "none" {
+    if (this.#ownModel?.model) return "own";
+    return this.#bundledModel ? "bundled" : "none";
+  }
+
+  /** Null: the pipeline has none, or it was worse than the bundled one. */
+  get ownModel(): ForecastModel | null {
+    return this.#ownModel?.model ?? null;
+  }
+
+  /** The last training; null: there was none. */
+  get training(): TrainingRecord | null {
+    return this.#ownModel?.training ?? null;
+  }
+
+  setModel(own: StoredModel): void {
+    this.#ownModel = own;
+    this.#forecaster.setModel(this.#model);
+    this.touch();
+  }
+
+  /** Seconds of the last three weeks whose load is known. */
+  get knownSeconds(): number {
+    return this.#forecaster.knownSeconds;
+  }
+
+  /** Ten-second cells of the load later than the one of this index, as far as they are in memory. */
+  cellsAfter(index: number): readonly LoadCell[] {
+    return this.#forecaster.cellsAfter(index);
   }
 
   /** Changes whenever there may be something new to store. */
@@ -108,6 +163,10 @@ export class PipelineControl {
       forecaster: this.#forecaster.snapshot(),
       settings: this.settings.snapshot(nowMs),
     };
+  }
+
+  get #model(): ForecastModel | null {
+    return this.#ownModel?.model ?? this.#bundledModel;
   }
 
   #pureTick(switchers: readonly SwitcherView[], nowMs: number, live: LiveInput, staleAfterMs: number): TickResult {

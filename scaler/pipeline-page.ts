@@ -31,6 +31,12 @@ export function showPipeline(sources: PageSources, control: PipelineControl): un
     board: boards.latest(key),
     switchers: registry.list(key).map(switcher => showSwitcher(switcher, nowMs)),
     pins: control.settings.pins(nowMs),
+    forecaster: {
+      model: control.modelInUse,
+      training: control.training,
+      knownSeconds: control.knownSeconds,
+      horizons: control.forecastStatus,
+    },
     processConditions: conditions.of(key),
   };
 }

@@ -4,14 +4,17 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
+import type { ForecastModel } from "../predictor/network-model.ts";
 import { createRegistry } from "../runtime/process-metrics.ts";
 import type { TlsFolder } from "../runtime/tls-folder.ts";
 import { addTlsMetrics } from "../runtime/tls-metrics.ts";
 import { packageVersion } from "../runtime/version.ts";
 import { AuditFile } from "./audit-file.ts";
 import { BoardStore } from "./board-store.ts";
+import { readBundledModel } from "./bundled-model.ts";
 import type { Clock } from "./clock.ts";
 import { type Cluster, type ClusterOptions, startCluster } from "./cluster.ts";
+import { ForecastTrainer, type TrainingOptions } from "./forecast-trainer.ts";
 import type { CallObserver } from "./grpc-call.ts";
 import { Journal } from "./journal.ts";
 import { ControlLoop } from "./loop.ts";
@@ -35,6 +38,8 @@ export interface ScalerCoreOptions {
   readonly stateDir: string | null;
   /** Cores of the one machine that all replicas share, divided among the pipelines; null: replicas have their cores to themselves. */
   readonly machineCores: number | null;
+  /** Of the pipelines' own forecast models; null or missing: none is trained. */
+  readonly training?: TrainingOptions | null;
   /** Null or missing: there is no Kubernetes to look at. */
   readonly kubernetes?: ClusterOptions | null;
   /** Mutual TLS for KEDA and switchers; null or missing: plaintext. Whoever opened it closes it, after the scaler. */
@@ -55,6 +60,8 @@ export interface ScalerCore {
   readonly conditions: ProcessConditions;
   readonly keeper: StateKeeper;
   readonly loop: ControlLoop;
+  /** Null: no models are trained. */
+  readonly trainer: ForecastTrainer | null;
   /** Null: there is no Kubernetes to look at. */
   readonly cluster: Cluster | null;
   readonly prometheus: Registry;
@@ -88,7 +95,8 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
     conditions,
     onSave: (key, ok) => metrics.stateSaves.inc({ ...labelsOf(key), outcome: ok ? "ok" : "failed" }),
   });
-  const controls = pipelines.map(pipeline => openControl(pipeline, keeper, options));
+  const bundledModel = readBundledModel();
+  const controls = pipelines.map(pipeline => openControl(pipeline, keeper, bundledModel, options));
   const byKey = new Map(controls.map(control => [formatKey(control.pipeline.key), control]));
   checkSources(options.loadSources, controls);
   const sources = openSources(controls, options.loadSources, clock, metrics);
@@ -119,6 +127,25 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
     onSkippedPass: () => metrics.skippedPasses.inc(),
     onPass: options.onPass,
   });
+  const trainer = options.training
+    ? new ForecastTrainer({
+        ...options.training,
+        controls,
+        stateDir,
+        clock,
+        conditions,
+        logger,
+        onOpened: (backend, refused) => {
+          logger.info({ backend, refused }, "training backend opened");
+          metrics.trainingBackend.reset();
+          metrics.trainingBackend.set({ backend }, 1);
+        },
+        onTrained: ({ pipeline }, outcome, busyMs) => {
+          metrics.trainings.inc({ ...labelsOf(pipeline.key), outcome });
+          if (busyMs > 0) metrics.trainingSeconds.observe(busyMs / 1000);
+        },
+      })
+    : null;
   return {
     catalogue,
     controls,
@@ -128,6 +155,7 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
     conditions,
     keeper,
     loop,
+    trainer,
     cluster,
     prometheus,
     metrics,
@@ -142,6 +170,7 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
     },
     close: async () => {
       loop.close();
+      await trainer?.close();
       cluster?.close();
       sources.close();
       await keeper.close(controls);
@@ -168,12 +197,19 @@ function openAudit(
 }
 
 /** The epoch is above the stored one, and above that of any run whose state was lost: those took it from the clock. */
-function openControl(pipeline: Pipeline, keeper: StateKeeper, options: ScalerCoreOptions): PipelineControl {
+function openControl(
+  pipeline: Pipeline,
+  keeper: StateKeeper,
+  bundledModel: ForecastModel,
+  options: ScalerCoreOptions,
+): PipelineControl {
   const stored = keeper.load(pipeline);
+  const cells = keeper.loadHistory(pipeline);
+  const ownModel = keeper.loadModel(pipeline);
   const nowMs = options.clock.nowMs();
   const epoch = Math.max((stored?.epoch ?? 0) + 1, Math.floor(nowMs / 1000));
   const machineCores = options.machineCores === null ? null : options.machineCores / options.pipelines.length;
-  return new PipelineControl({ pipeline, stored, epoch, machineCores, nowMs });
+  return new PipelineControl({ pipeline, stored, cells, bundledModel, ownModel, epoch, machineCores, nowMs });
 }
 
 function labelsOf(key: PipelineKey): { readonly namespace: string; readonly pipeline: string } {

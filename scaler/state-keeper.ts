@@ -1,10 +1,13 @@
-import { join } from "node:path";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
+import type { LoadCell } from "../predictor/load-history.ts";
 import { readState, writeState } from "../runtime/state-file.ts";
 import type { Clock } from "./clock.ts";
+import { appendToArchive, readArchive } from "./history-archive.ts";
+import { readModel, type StoredModel } from "./model-store.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import type { ProcessConditions } from "./process-conditions.ts";
+import { historyPath, modelPath, pipelineStatePath } from "./state-paths.ts";
 import { parseStoredPipeline, type StoredPipeline } from "./stored-pipeline.ts";
 
 const SAVE_EVERY_MS = 10_000;
@@ -21,6 +24,8 @@ export interface StateKeeperOptions {
 export class StateKeeper {
   readonly #options: StateKeeperOptions;
   readonly #savedRevisions = new Map<string, number>();
+  /** Index of the newest cell that is in the archive. */
+  readonly #archived = new Map<string, number>();
   #saving: Promise<void> = Promise.resolve();
   #stop: () => void = () => undefined;
 
@@ -32,7 +37,7 @@ export class StateKeeper {
   load(pipeline: Pipeline): StoredPipeline | null {
     const { stateDir, conditions, clock } = this.#options;
     if (stateDir === null) return null;
-    const path = pathOf(stateDir, pipeline.key);
+    const path = pipelineStatePath(stateDir, pipeline.key);
     const problem = (reason: string) =>
       conditions.set(
         pipeline.key,
@@ -51,6 +56,32 @@ export class StateKeeper {
       problem(VariscaleError.from(error).message);
       return null;
     }
+  }
+
+  /** Ten-second cells of the load, rising; none where they can't be read, which shows as a condition. */
+  loadHistory(pipeline: Pipeline): readonly LoadCell[] {
+    const { stateDir, clock } = this.#options;
+    if (stateDir === null) return [];
+    const { key } = pipeline;
+    let problem: string | null = null;
+    let cells: readonly LoadCell[] = [];
+    try {
+      cells = readArchive(historyPath(stateDir, key), clock.nowMs());
+    } catch (error) {
+      problem = VariscaleError.from(error).message;
+    }
+    this.#options.conditions.set(key, "HistorySaved", problem, clock.nowMs());
+    this.#archived.set(formatKey(key), cells.at(-1)?.index ?? Number.NEGATIVE_INFINITY);
+    return cells;
+  }
+
+  /** The pipeline's own model; null where there is none that can be used, which shows as a condition. */
+  loadModel(pipeline: Pipeline): StoredModel | null {
+    const { stateDir, clock, conditions } = this.#options;
+    if (stateDir === null) return null;
+    const { stored, problem } = readModel(modelPath(stateDir, pipeline.key));
+    conditions.set(pipeline.key, "ForecastModelStored", problem, clock.nowMs());
+    return stored;
   }
 
   /** Saves every pipeline that changed, from now on and until `close()`. */
@@ -80,9 +111,10 @@ export class StateKeeper {
     if (stateDir === null) return;
     const { key } = control.pipeline;
     const { revision } = control;
+    this.#archive(control, stateDir);
     let problem: string | null = null;
     try {
-      await writeState(pathOf(stateDir, key), control.snapshot(clock.nowMs()), clock.nowMs());
+      await writeState(pipelineStatePath(stateDir, key), control.snapshot(clock.nowMs()), clock.nowMs());
       this.#savedRevisions.set(formatKey(key), revision);
     } catch (error) {
       problem = VariscaleError.from(error).message;
@@ -90,9 +122,20 @@ export class StateKeeper {
     conditions.set(key, "StateSaved", problem, clock.nowMs());
     onSave(key, problem === null);
   }
-}
 
-/** Names hold no `_`, so no two pipelines have one file. */
-function pathOf(stateDir: string, key: PipelineKey): string {
-  return join(stateDir, "pipelines", `${key.namespace}_${key.name}.json`);
+  /** Appends the cells that are over since the last time; those that could not be written are written later. */
+  #archive(control: PipelineControl, stateDir: string): void {
+    const { clock, conditions } = this.#options;
+    const { key } = control.pipeline;
+    const cells = control.cellsAfter(this.#archived.get(formatKey(key)) ?? Number.NEGATIVE_INFINITY);
+    let problem: string | null = null;
+    try {
+      appendToArchive(historyPath(stateDir, key), cells);
+      const newest = cells.at(-1);
+      if (newest) this.#archived.set(formatKey(key), newest.index);
+    } catch (error) {
+      problem = VariscaleError.from(error).message;
+    }
+    conditions.set(key, "HistorySaved", problem, clock.nowMs());
+  }
 }

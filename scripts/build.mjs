@@ -17,6 +17,7 @@ mkdirSync(join(dist, "proto"), { recursive: true });
 for (const name of readdirSync(join(root, "proto"))) {
   if (name.endsWith(".proto")) cpSync(join(root, "proto", name), join(dist, "proto", name));
 }
+cpSync(join(root, "predictor/bundled-model.json"), join(dist, "predictor/bundled-model.json"));
 mkdirSync(join(dist, "models"), { recursive: true });
 cpSync(join(root, "models/onnx.proto"), join(dist, "models/onnx.proto"));
 const fixtures = join(root, "test/fixtures");

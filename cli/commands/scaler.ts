@@ -15,6 +15,7 @@ interface ScalerFlags {
   readonly httpPort: number;
   readonly loadSource: readonly string[];
   readonly stateDir: string;
+  readonly trainingShare: number;
   readonly kubernetes: "auto" | "on" | "off";
   readonly context?: string;
   readonly hpaTolerance: number;
@@ -51,6 +52,12 @@ export function addScaler(program: Command): void {
       ["gateway=http://127.0.0.1:8090"],
     )
     .option("--state-dir <folder>", "keeps plans, pins and history", defaultStateFolder(process.env))
+    .option(
+      "--training-share <share>",
+      "of one core that training of the pipelines' own forecast models may take, all together; 0: none is trained",
+      text => parseNumber(text, 0, 1),
+      0.1,
+    )
     .addOption(
       new Option(
         "--kubernetes <when>",
@@ -89,6 +96,7 @@ export function addScaler(program: Command): void {
         ports: { keda: flags.kedaPort, switchers: flags.switcherPort, http: flags.httpPort },
         stateDir: flags.stateDir,
         machineCores: null,
+        training: flags.trainingShare > 0 ? { share: flags.trainingShare } : null,
         kubernetes: await kubernetesOf(flags),
         tls,
         token: process.env["VARISCALE_TOKEN"] ?? null,

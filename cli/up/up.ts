@@ -16,6 +16,8 @@ import { switcherConfig } from "./switcher-config.ts";
 
 const HOST = "127.0.0.1";
 const READY_TIMEOUT_MS = 60_000;
+/** Of a core: what forecasts with a model of the pipeline's own cost at most. */
+const TRAINING_SHARE = 0.1;
 
 export interface UpOptions {
   /** The pipeline file, or its folder. */
@@ -106,6 +108,7 @@ async function startParts(options: UpOptions, pipeline: Pipeline, parts: Parts):
     ports: { keda: ports.keda, switchers: ports.switchers, http: ports.http },
     stateDir: options.stateDir,
     machineCores: options.machineCores,
+    training: { share: TRAINING_SHARE },
     logger,
   });
   parts.scaler = scaler;

@@ -1,0 +1,34 @@
+// Trains predictor/bundled-model.json on generated loads alone, in two minutes: npm run train:bundled
+// `-- --check` fails when it comes out otherwise. It is the same on every machine.
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const { bundledTrainingCells } = await import("../dist/predictor/bundled-training.js");
+const { HORIZONS_SECONDS } = await import("../dist/predictor/load-forecaster.js");
+const { modelToJson } = await import("../dist/predictor/network-model.js");
+const { trainModel } = await import("../dist/predictor/train-model.js");
+const { openBackend } = await import("../dist/predictor/train-network.js");
+
+const LOADS = 240;
+const SECONDS_EACH = 5 * 3600;
+
+const cells = bundledTrainingCells(LOADS, SECONDS_EACH);
+console.log(`${LOADS} loads, ${cells.length} cells`);
+const { model, horizons } = await trainModel(await openBackend(["wasm"]), cells, {
+  features: "recent",
+  horizonsSeconds: HORIZONS_SECONDS,
+  seeds: [1, 2, 3],
+  rivals: [],
+  onBatch: () => null,
+});
+for (const { horizonSeconds, rows, loss } of horizons) console.log(`${horizonSeconds} s: ${rows} rows, loss ${loss}`);
+
+const path = join(root, "predictor/bundled-model.json");
+const text = `${JSON.stringify(modelToJson(model))}\n`;
+if (!process.argv.includes("--check")) writeFileSync(path, text);
+else if (readFileSync(path, "utf8") !== text) {
+  console.error(`${path} is not what this training gives: run npm run train:bundled and commit it`);
+  process.exit(1);
+}
