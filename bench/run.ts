@@ -14,6 +14,7 @@ process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
 /** Every suite is loaded only when it runs. */
 const suites: Readonly<Record<string, (only: readonly string[] | null) => Promise<readonly Figure[]>>> = {
   optimizer: async () => (await import("./optimizer.bench.ts")).optimizerSuite(),
+  forecaster: async () => (await import("./forecaster.bench.ts")).forecasterSuite(),
   scaler: async () => (await import("./scaler.bench.ts")).scalerSuite(),
   switcher: async only => (await import("./switcher.bench.ts")).switcherSuite(only),
 };
