@@ -9,7 +9,7 @@ import { cellsOf } from "../../predictor/cells-of.ts";
 import type { TrainingOptions } from "../../scaler/forecast-trainer.ts";
 import { appendToArchive } from "../../scaler/history-archive.ts";
 import type { ScalerOptions } from "../../scaler/main.ts";
-import { CRASH, HANG, NONSENSE } from "../support/faulty-trainer.ts";
+import { CRASH, ENDLESS, GREEDY, HANG, NONSENSE } from "../support/faulty-trainer.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 import { RunningScaler } from "./support/running-scaler.ts";
 
@@ -134,12 +134,18 @@ describe("training of forecast models", function () {
     ["a crash", CRASH, /thread is gone: its thread ended with code 3/],
     ["hanging", HANG, /thread is gone: it said nothing for 300 ms/],
     ["nonsense", NONSENSE, /the trained model can't be used/],
+    ["never ending", ENDLESS, /thread is gone: it took more than 1000 ms/],
+    ["greed", GREEDY, /thread is gone: .*(memory|out of)/i],
   ] as const) {
     it(`keeps the model in use, says why, and tries again later when the thread's fault is: ${fault}`, async () => {
       const clock = new ManualClock();
       remember(clock, "web", 30 * HOUR);
       const workerUrl = new URL("../support/faulty-trainer.js", import.meta.url);
-      const thread = { workerUrl, hungAfterMs: seed === HANG ? 300 : 20_000 };
+      const thread = {
+        workerUrl,
+        hungAfterMs: seed === HANG ? 300 : 30_000,
+        deadlineMs: seed === ENDLESS ? 1000 : 60_000,
+      };
       const scaler = await start({ training: { ...QUICK, seeds: [seed], thread } }, clock);
       const failed = await trainUntil(shown => conditionOf(shown, "ForecastModelTrained")?.status === false);
       assert.match(conditionOf(failed, "ForecastModelTrained").message, reason);
