@@ -22,6 +22,13 @@ RUN npm ci --ignore-scripts --omit=dev \
  && for folder in */*; do [ "$folder" = "$keep" ] || rm -rf "$folder"; done \
  && rmdir --ignore-fail-on-non-empty -- *
 
+# `yes`: forecasts are learnt with the native TensorFlow; 0.5 GB more (docs/adr/0001-tfjs-node-is-optional.md).
+ARG TFJS_NODE=no
+COPY scripts/install-tfjs-node.sh scripts/
+RUN [ "$TFJS_NODE" != yes ] \
+ || (apt-get update && apt-get install -y --no-install-recommends python3 python3-pip g++ make binutils \
+ && NPM_CONFIG_OMIT=dev scripts/install-tfjs-node.sh)
+
 FROM ${NODE_IMAGE}
 LABEL org.opencontainers.image.title="variscale" \
       org.opencontainers.image.description="Kubernetes autoscaler for multi-stage inference pipelines, a KEDA external scaler" \

@@ -62,6 +62,8 @@ export async function openBackend(
     try {
       // The native one brings its own copy of tfjs-core, unless the package manager shares ours with it.
       const tf = name === "tensorflow" ? await importNative() : await importPure(name);
+      // Without checks of every number, and without advice to install the native one.
+      tf.enableProdMode();
       if (!(await tf.setBackend(name))) throw new Error(`tfjs can't initialise ${name}`);
       await tf.ready();
       return { tf, name };
