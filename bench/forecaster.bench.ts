@@ -39,6 +39,7 @@ async function trainingFigures(isShort: boolean): Promise<Figure[]> {
     epochs: null,
   };
   const restingLag = await lagWhile(new Promise(resolve => setTimeout(resolve, 5000)));
+  const beforeMiB = process.memoryUsage.rss() / 2 ** 20;
   const startMs = performance.now();
   const training = thread.train(request);
   const lag = await lagWhile(training);
@@ -50,7 +51,7 @@ async function trainingFigures(isShort: boolean): Promise<Figure[]> {
   const note = `${rows} windows of 94 features, 8 epochs, one network of 12,740 weights; reading and preparing the rows is in it`;
   return [
     figure("training.seconds100k", round((seconds * 100_000) / rows), {
-      against: { seconds: round(seconds), rows },
+      against: { seconds: round(seconds), rows, rssGrowthMiB: round(lag.largestMiB - beforeMiB) },
       isWhole: !isShort,
       note,
     }),
@@ -62,20 +63,26 @@ async function trainingFigures(isShort: boolean): Promise<Figure[]> {
   ];
 }
 
-async function lagWhile(
-  work: Promise<unknown>,
-): Promise<{ readonly p99Ms: number; readonly largestMs: number; readonly samples: number }> {
+async function lagWhile(work: Promise<unknown>): Promise<{
+  readonly p99Ms: number;
+  readonly largestMs: number;
+  readonly samples: number;
+  readonly largestMiB: number;
+}> {
   const lags: number[] = [];
+  let largestMiB = 0;
   let beforeMs = performance.now();
   const timer = setInterval(() => {
     const nowMs = performance.now();
     lags.push(Math.max(0, nowMs - beforeMs - LAG_EVERY_MS));
+    if (lags.length % 50 === 0) largestMiB = Math.max(largestMiB, process.memoryUsage.rss() / 2 ** 20);
     beforeMs = nowMs;
   }, LAG_EVERY_MS);
   await work;
   clearInterval(timer);
   lags.sort((a, b) => a - b);
-  return { p99Ms: lags[Math.floor(0.99 * lags.length)] ?? 0, largestMs: lags.at(-1) ?? 0, samples: lags.length };
+  const p99Ms = lags[Math.floor(0.99 * lags.length)] ?? 0;
+  return { p99Ms, largestMs: lags.at(-1) ?? 0, samples: lags.length, largestMiB };
 }
 
 /** In a process of its own, whose memory is theirs alone. */
