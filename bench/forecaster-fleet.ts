@@ -29,6 +29,7 @@ const FORECAST_EVERY_SECONDS = 10;
 const HORIZON_MS = 20_000;
 const TIMED_SECONDS = 24_000;
 
+const bundled = readBundledModel();
 const pipelines = Number(process.argv[2] ?? 1);
 const startMs = generateLoad(LOAD_KINDS.web, 1, 1).startMs + DAYS * 86_400_000;
 const stored = packCells(cellsOf(generateLoad(LOAD_KINDS.web, DAYS * 86_400, 1)));
@@ -53,7 +54,7 @@ process.send?.({
 } satisfies FleetMessage);
 
 function open(index: number): LoadForecaster {
-  const model = index < MOST_OWN_MODELS ? ownModel(index) : readBundled();
+  const model = index < MOST_OWN_MODELS ? ownModel(index) : bundled;
   return LoadForecaster.restore(null, { model }, unpackCells(stored));
 }
 
@@ -101,12 +102,6 @@ function ownModel(seed: number): ForecastModel {
       members: [member(), member(), member()],
     })),
   };
-}
-
-let bundled: ForecastModel | null = null;
-function readBundled(): ForecastModel {
-  bundled ??= readBundledModel();
-  return bundled;
 }
 
 function rssMiB(): number {
