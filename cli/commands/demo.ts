@@ -9,6 +9,7 @@ import type { Up } from "../up/up.ts";
 interface DemoFlags {
   readonly short: boolean;
   readonly csv?: string;
+  readonly column?: string;
   readonly seed: number;
   readonly cores?: number;
   readonly modelFolder?: string;
@@ -27,6 +28,7 @@ export function addDemo(program: Command): void {
       "--csv <file>",
       "your own load, one rate a line: its course is played on the demo's time scale, its highest rate as the peak",
     )
+    .option("--column <name>", "of the file: column of the rates, by its heading or number")
     .option("--seed <n>", "of the arrivals", text => parseNumber(text, 0, 2 ** 32 - 1, true), 1)
     .option("--cores <n>", "cores to plan with (default: all)", text => parseNumber(text, 0.1, 1024))
     .option("--model-folder <folder>", "model files (default: the cache of the pipeline)")
@@ -76,6 +78,7 @@ async function runDemo(flags: DemoFlags): Promise<void> {
     machineCores: flags.cores ?? availableParallelism(),
     short: flags.short,
     csv: flags.csv ?? null,
+    column: flags.column ?? null,
     seed: flags.seed,
     say,
     logger: createLogger("demo", flags.logLevel),

@@ -1,17 +1,18 @@
-import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { mainPart } from "../../domain/configuration.ts";
 import { VariscaleError } from "../../domain/errors.ts";
 import type { Pipeline } from "../../domain/pipeline.ts";
 import { loadCode } from "../../gateway/load-code.ts";
+import { type LoadTable, readLoadTable } from "../../load/load-table.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
 import { pipelineFileAt, readPipeline } from "../../runtime/read-pipeline.ts";
 import { prepare } from "../prepare-models.ts";
+import { readLoadFile } from "../read-load-file.ts";
 import type { Up } from "../up/up.ts";
 import { calibrate } from "./calibrate.ts";
 import { demoRates, extremeVariants, staticOverrides } from "./demo-rates.ts";
 import { readItems } from "./load-client.ts";
-import { arrivalsOf, demoShape, type LoadShape, levelAt, shapeFromCsv } from "./load-shape.ts";
+import { arrivalsOf, demoShape, type LoadShape, levelAt, shapeFromTable } from "./load-shape.ts";
 import { type ReportRow, reportRows } from "./report.ts";
 import { playScenario } from "./scenario.ts";
 import { type Check, checks, SCENARIOS } from "./verdict.ts";
@@ -23,6 +24,8 @@ export interface DemoOptions {
   readonly short: boolean;
   /** The user's own load; null: the demo's. */
   readonly csv: string | null;
+  /** Of the file; null: the only one. */
+  readonly column: string | null;
   readonly seed: number;
   readonly say: (line: string) => void;
   readonly logger: Logger;
@@ -52,7 +55,7 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
   const { say } = options;
   const file = pipelineFileAt(options.pipelinePath);
   const profiled = readPipeline(file);
-  const csv = options.csv === null ? null : readCsv(options.csv);
+  const table = options.csv === null ? null : readCsv(options.csv, options.column);
   const code = await loadCode(profiled, file);
   const { evaluation } = code;
   if (!evaluation)
@@ -74,9 +77,7 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
   const pipeline = readPipeline(file, { set, speedFactor });
   const rates = demoRates(pipeline, options.machineCores);
   const durationMs = options.short ? SHORT_MS : LONG_MS;
-  const shape = csv
-    ? shapeFromCsv(csv.text, durationMs, csv.name)
-    : demoShape(durationMs, rates.lowRps / rates.peakRps);
+  const shape = table ? shapeFromTable(table, durationMs) : demoShape(durationMs, rates.lowRps / rates.peakRps);
   say(
     `speed factor ${speedFactor.toFixed(2)}; SLO ${pipeline.slo.latencyMs} ms; within it ${options.machineCores} cores serve ${rates.heaviestCapacityRps.toFixed(1)} rps with the heaviest variants and ${rates.lightestCapacityRps.toFixed(1)} rps with the lightest; peak ${rates.peakRps.toFixed(1)} rps`,
   );
@@ -122,15 +123,10 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
 }
 
 /** Before anything takes its time: the file is read, and what is wrong with it is said. */
-function readCsv(name: string): { readonly name: string; readonly text: string } {
-  let text: string;
-  try {
-    text = readFileSync(name, "utf8");
-  } catch (error) {
-    throw new VariscaleError("not_found", `--csv ${name} can't be read: ${VariscaleError.from(error).message}`);
-  }
-  shapeFromCsv(text, 1, name);
-  return { name, text };
+function readCsv(path: string, column: string | null): LoadTable {
+  const table = readLoadTable(readLoadFile(path), path, { column });
+  shapeFromTable(table, 1);
+  return table;
 }
 
 /** A line every few seconds: load, what is served, what came of it so far. */

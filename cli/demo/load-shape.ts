@@ -1,5 +1,6 @@
 import { VariscaleError } from "../../domain/errors.ts";
 import { courseLevel } from "../../load/course-level.ts";
+import type { LoadTable } from "../../load/load-table.ts";
 import { poissonArrivals } from "../../load/poisson-arrivals.ts";
 import { seededRandom } from "../../load/seeded-random.ts";
 
@@ -58,38 +59,20 @@ export function demoShape(durationMs: number, lowShare: number): LoadShape {
   };
 }
 
-/**
- * The user's own load, one rate a line (the last column; a heading in the first line and blank lines are passed over): its course is played within
- * `durationMs`, its highest rate as the peak. Phases are quarters of the time.
- */
-export function shapeFromCsv(text: string, durationMs: number, fileName: string): LoadShape {
-  const rates: number[] = [];
-  let isFirst = true;
-  for (const [index, line] of text.split(/\r\n|\n|\r/).entries()) {
-    if (line.trim() === "") continue;
-    const cell =
-      line
-        .split(/[,;\t]/)
-        .at(-1)
-        ?.trim() ?? "";
-    const mayBeHeading = isFirst && /^[^\d.+-]/.test(cell) && !/^(nan|inf)/i.test(cell);
-    isFirst = false;
-    if (mayBeHeading) continue;
-    const rate = cell === "" ? Number.NaN : Number(cell);
-    if (!Number.isFinite(rate) || rate < 0) {
-      throw new VariscaleError(
-        "invalid_argument",
-        `${fileName}, line ${index + 1}: \`${cell}\` is not a rate; write a number of at least 0 in the last column`,
-      );
-    }
-    rates.push(rate);
-  }
-  const peak = rates.reduce((highest, rate) => Math.max(highest, rate), 0);
+/** The user's own load: its course is played within `durationMs`, its highest rate as the peak. Phases are quarters of the time. */
+export function shapeFromTable(table: LoadTable, durationMs: number): LoadShape {
+  const unknown = table.rows.find(({ value }) => Number.isNaN(value));
+  if (unknown !== undefined)
+    throw new VariscaleError(
+      "invalid_argument",
+      `${table.fileName}, line ${unknown.line}: the rate is not known, and the demo plays a whole course: write a number, or remove the line`,
+    );
+  const peak = table.rows.reduce((highest, { value }) => Math.max(highest, value), 0);
   if (peak === 0)
-    throw new VariscaleError("invalid_argument", `${fileName} has no rate above 0: write one rate a line`);
+    throw new VariscaleError("invalid_argument", `${table.fileName} has no rate above 0: write one rate a line`);
   const quarter = durationMs / 4;
   const phases = [1, 2, 3, 4].map(i => ({ name: `quarter ${i}`, fromMs: (i - 1) * quarter, toMs: i * quarter }));
-  return { durationMs, levels: rates.map(rate => rate / peak), phases };
+  return { durationMs, levels: table.rows.map(({ value }) => value / peak), phases };
 }
 
 /** Share of the peak at a time. */
