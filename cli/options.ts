@@ -37,3 +37,27 @@ export function speedFactorOption(): Option {
     parseNumber(text, 0.01, 100),
   );
 }
+
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
+
+/** `90s`, `15m`, `36h`, `14d`, `2w` in seconds; NaN: it is none of these. */
+export function durationSeconds(text: string): number {
+  const [, number, unit = ""] = /^(\d+(?:\.\d+)?)([smhdw])$/.exec(text) ?? [];
+  return Number(number ?? Number.NaN) * (UNIT_SECONDS[unit] ?? Number.NaN);
+}
+
+export function parseDuration(text: string): number {
+  const seconds = durationSeconds(text);
+  if (!(seconds >= 1)) throw new InvalidArgumentError("must be a time as 90s, 15m, 36h or 14d.");
+  return Math.round(seconds);
+}
+
+/** Several with commas. */
+export function parseHorizons(text: string): readonly number[] {
+  const horizons = text.split(",").map(part => parseNumber(part, 1, 3600, true));
+  return [...new Set(horizons)];
+}
+
+export function parseNames(text: string): readonly string[] {
+  return text.split(",").map(part => part.trim());
+}

@@ -1,8 +1,10 @@
 import { Command } from "commander";
 import { packageVersion } from "../runtime/version.ts";
+import { addBacktest } from "./commands/backtest.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addExplain } from "./commands/explain.ts";
+import { addForecast } from "./commands/forecast.ts";
 import { addGateway } from "./commands/gateway.ts";
 import { addManifests } from "./commands/manifests.ts";
 import { addModels } from "./commands/models.ts";
@@ -28,6 +30,8 @@ export function createProgram(): Command {
   addExplain(program);
   addScaler(program);
   addGateway(program);
+  addBacktest(program);
+  addForecast(program);
   addManifests(program);
   addDoctor(program);
   program

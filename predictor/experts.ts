@@ -9,3 +9,6 @@ export const EXPERTS: readonly Expert[] = [
   movingMaximumExpert(60),
   movingMaximumExpert(120),
 ];
+
+/** All that there are, for comparison. */
+export const ALL_EXPERTS: readonly Expert[] = [...EXPERTS];

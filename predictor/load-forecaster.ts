@@ -36,6 +36,8 @@ export interface LoadForecasterOptions {
   readonly staleAfterMs?: number;
   /** Of the quantile network, one expert beside the others; null or missing: they go without. */
   readonly model?: ForecastModel | null;
+  /** Who predicts beside the network. Default: EXPERTS. */
+  readonly experts?: readonly Expert[];
 }
 
 /** How forecasts of one horizon are made, and how they have done. */
@@ -59,20 +61,22 @@ export class LoadForecaster {
   readonly #staleAfterMs: number;
   #history = new LoadHistory();
   #clock: SampleClock | null = null;
+  readonly #plainExperts: readonly Expert[];
   #experts: readonly Expert[];
   #horizons: readonly HorizonState[];
   #rejectedSamples = 0;
 
   constructor(options: LoadForecasterOptions = {}) {
     this.#staleAfterMs = options.staleAfterMs ?? STALE_AFTER_MS;
-    this.#experts = expertsWith(options.model ?? null);
+    this.#plainExperts = options.experts ?? EXPERTS;
+    this.#experts = withNetwork(this.#plainExperts, options.model ?? null);
     this.#horizons = HORIZONS_SECONDS.map(seconds => newHorizonState(seconds, namesOf(this.#experts)));
   }
 
   /** From now on the network forecasts with this model; null: without the network. What was learnt of the others stays. */
   setModel(model: ForecastModel | null): void {
     const before = namesOf(this.#experts);
-    this.#experts = expertsWith(model);
+    this.#experts = withNetwork(this.#plainExperts, model);
     const now = namesOf(this.#experts);
     if (now.join() !== before.join()) this.#horizons = this.#horizons.map(state => withExperts(state, before, now));
   }
@@ -212,8 +216,8 @@ function isServedBy(state: HorizonState, horizonMs: number): boolean {
   return horizonMs <= state.horizonSeconds * HORIZON_SLACK * 1000;
 }
 
-function expertsWith(model: ForecastModel | null): readonly Expert[] {
-  return model ? [...EXPERTS, networkExpert(model)] : EXPERTS;
+function withNetwork(experts: readonly Expert[], model: ForecastModel | null): readonly Expert[] {
+  return model ? [...experts, networkExpert(model)] : experts;
 }
 
 function namesOf(experts: readonly Expert[]): string[] {

@@ -14,10 +14,20 @@ function variscale(...args: string[]): {
 
 describe("variscale", () => {
   it("shows help with examples for every command", () => {
-    for (const command of ["up", "models prepare", "profile", "scaler", "gateway", "plan", "explain"]) {
+    for (const command of [
+      "up",
+      "models prepare",
+      "profile",
+      "scaler",
+      "gateway",
+      "plan",
+      "explain",
+      "backtest",
+      "forecast",
+    ]) {
       const { status, stdout } = variscale(...command.split(" "), "--help");
       assert.equal(status, 0, command);
-      assert.match(stdout, /Example:/, command);
+      assert.match(stdout, /Examples?:/, command);
     }
     assert.match(variscale("demo", "--help").stdout, /exit code/);
   });
