@@ -6,7 +6,7 @@ import type { Quantiles } from "./quantiles.ts";
 import type { SampleClock } from "./sample-clock.ts";
 
 /** Changes whenever an older snapshot would be misread. */
-export const SNAPSHOT_VERSION = 3;
+export const SNAPSHOT_VERSION = 4;
 
 const MOST_EXPERTS = 100;
 
@@ -71,7 +71,7 @@ function isHorizon(
   const { lossSums, coverage, pending } = value;
   if (!isQuantiles(coverage) || !coverage.every(share => share >= 0 && share <= 1)) return false;
   if (!Array.isArray(lossSums) || lossSums.length !== experts) return false;
-  if (!lossSums.every(sum => isFiniteNumber(sum) && sum >= 0)) return false;
+  if (!lossSums.every(sums => isQuantiles(sums) && sums.every(sum => sum >= 0))) return false;
   if (!Array.isArray(pending) || pending.length > MOST_PENDING) return false;
   if (!pending.every((prediction): prediction is PendingPrediction => isPending(prediction, experts))) return false;
   return pending.every(

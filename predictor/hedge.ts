@@ -1,29 +1,47 @@
-import { type Quantiles, quantiles } from "./quantiles.ts";
+import { pinballLosses, type Quantiles, quantiles } from "./quantiles.ts";
 
-const LEARNING_RATE = 0.5;
-const HALF_LIFE_SECONDS = 1200;
-/** In Anscombe sigmas: one absurd second must not decide for an hour. */
+const LEARNING_RATE = 0.2;
+const HALF_LIFE_SECONDS = 6 * 3600;
+/** In Anscombe sigmas: one absurd second must not decide for hours. */
 const LARGEST_LOSS = 5;
 
+/** Discounted pinball losses of one expert, quantile by quantile. */
+export type LossSums = Quantiles;
+
+export const NO_LOSSES: LossSums = [0, 0, 0, 0];
+
 /**
- * Weights of the experts by their discounted losses: w ∝ exp(−rate · Σ loss · 2^(−age/halfLife)) (exponentially weighted forecaster,
- * Cesa-Bianchi and Lugosi, Prediction, Learning, and Games, 2006, §2).
+ * Weights of the experts in the quantile `i` by their discounted losses of it: w ∝ exp(−rate · Σ loss · 2^(−age/halfLife))
+ * (exponentially weighted forecaster, Cesa-Bianchi and Lugosi, Prediction, Learning, and Games, 2006, §2). Each quantile has weights of its own: who is
+ * right about the middle knows little about the bursts. They are remembered for hours, since what tells the experts apart, a burst
+ * or a busy hour, is seldom.
  */
-export function expertWeights(losses: ArrayLike<number>): number[] {
-  const list = Array.from(losses);
-  const least = Math.min(...list);
-  const raw = list.map(loss => Math.exp(-LEARNING_RATE * (loss - least)));
+export function expertWeights(losses: readonly LossSums[], i: 0 | 1 | 2 | 3): number[] {
+  const least = Math.min(...losses.map(sums => sums[i]));
+  const raw = losses.map(sums => Math.exp(-LEARNING_RATE * (sums[i] - least)));
   const sum = raw.reduce((a, b) => a + b, 0);
   return raw.map(weight => weight / sum);
 }
 
-/** The loss sums after one more loss of each expert, `elapsedSeconds` after the last. */
-export function addLosses(sums: readonly number[], losses: readonly number[], elapsedSeconds: number): number[] {
+/** The loss sums after one more outcome of each expert's prediction, `elapsedSeconds` after the last. */
+export function addLosses(
+  sums: readonly LossSums[],
+  predictions: readonly Quantiles[],
+  actual: number,
+  elapsedSeconds: number,
+): LossSums[] {
   const kept = 2 ** (-elapsedSeconds / HALF_LIFE_SECONDS);
-  return sums.map((sum, i) => sum * kept + Math.min(losses[i] ?? LARGEST_LOSS, LARGEST_LOSS));
+  return sums.map((before, e) => {
+    const prediction = predictions[e];
+    const losses = prediction === undefined ? null : pinballLosses(prediction, actual);
+    return quantiles((_q, i) => before[i] * kept + Math.min(losses?.[i] ?? LARGEST_LOSS, LARGEST_LOSS));
+  });
 }
 
-/** The weighted mean of every quantile. */
-export function mix(predictions: readonly Quantiles[], weights: readonly number[]): Quantiles {
-  return quantiles((_q, i) => predictions.reduce((sum, prediction, e) => sum + (weights[e] ?? 0) * prediction[i], 0));
+/** Every quantile's mean of the experts by its own weights. */
+export function mix(predictions: readonly Quantiles[], losses: readonly LossSums[]): Quantiles {
+  return quantiles((_q, i) => {
+    const weights = expertWeights(losses, i);
+    return predictions.reduce((sum, prediction, e) => sum + (weights[e] ?? 0) * prediction[i], 0);
+  });
 }

@@ -1,9 +1,9 @@
 import { anscombe } from "./anscombe.ts";
 import { type Calibration, calibrate, UNCALIBRATED } from "./conformal.ts";
 import type { Expert } from "./expert.ts";
-import { addLosses, expertWeights, mix } from "./hedge.ts";
+import { addLosses, type LossSums, mix, NO_LOSSES } from "./hedge.ts";
 import type { LoadHistory } from "./load-history.ts";
-import { pinballLoss, type Quantiles, quantiles } from "./quantiles.ts";
+import { type Quantiles, quantiles } from "./quantiles.ts";
 
 /** Predictions per horizon: overlapping windows tell little more. */
 const PREDICTIONS_PER_HORIZON = 10;
@@ -25,7 +25,7 @@ export interface PendingPrediction {
 export interface HorizonState {
   readonly horizonSeconds: number;
   /** Of each expert. */
-  readonly lossSums: readonly number[];
+  readonly lossSums: readonly LossSums[];
   readonly calibration: Calibration;
   /** How often the outcome of late stayed at or below each quantile. */
   readonly coverage: Quantiles;
@@ -34,7 +34,13 @@ export interface HorizonState {
 }
 
 export function newHorizonState(horizonSeconds: number, experts: readonly string[]): HorizonState {
-  return { horizonSeconds, lossSums: experts.map(() => 0), calibration: UNCALIBRATED, coverage: UNSEEN, pending: [] };
+  return {
+    horizonSeconds,
+    lossSums: experts.map(() => NO_LOSSES),
+    calibration: UNCALIBRATED,
+    coverage: UNSEEN,
+    pending: [],
+  };
 }
 
 /**
@@ -42,7 +48,7 @@ export function newHorizonState(horizonSeconds: number, experts: readonly string
  * Predictions that wait are dropped.
  */
 export function withExperts(state: HorizonState, before: readonly string[], now: readonly string[]): HorizonState {
-  const least = Math.min(...state.lossSums);
+  const least = quantiles((_q, i) => Math.min(...state.lossSums.map(sums => sums[i])));
   return { ...state, lossSums: now.map(name => state.lossSums[before.indexOf(name)] ?? least), pending: [] };
 }
 
@@ -63,8 +69,7 @@ export function learn(state: HorizonState, history: LoadHistory, experts: readon
     const outcome = history.window(age, state.horizonSeconds);
     if (outcome.present < LEAST_PRESENT_SHARE * state.horizonSeconds) continue;
     const actual = anscombe(outcome.highestRps);
-    const losses = first.experts.map(expert => pinballLoss(expert, actual));
-    lossSums = addLosses(lossSums, losses, strideSeconds);
+    lossSums = addLosses(lossSums, first.experts, actual, strideSeconds);
     coverage = quantiles(
       (_q, i) => coverage[i] + COVERAGE_WEIGHT * ((actual <= first.issued[i] ? 1 : 0) - coverage[i]),
     );
@@ -92,9 +97,9 @@ function strideOf(state: HorizonState): number {
 /** The calibrated mixture of the experts' predictions, in the Anscombe domain; its quantiles may still cross. */
 export function combine(
   experts: readonly Quantiles[],
-  lossSums: readonly number[],
+  lossSums: readonly LossSums[],
   calibration: Calibration,
 ): Quantiles {
-  const mixed = mix(experts, expertWeights(lossSums));
+  const mixed = mix(experts, lossSums);
   return quantiles((_q, i) => mixed[i] + calibration.offsets[i]);
 }

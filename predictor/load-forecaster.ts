@@ -29,6 +29,9 @@ const HORIZON_SLACK = 1.3;
 const LONGEST_HORIZON_SECONDS = 3600;
 
 const HISTORY_SECONDS = 21 * 86_400;
+/** Place of the 0.95 quantile, which plans are made from. */
+const PLANNED = 2;
+
 const STALE_AFTER_MS = 15_000;
 
 export interface LoadForecasterOptions {
@@ -43,7 +46,7 @@ export interface LoadForecasterOptions {
 /** How forecasts of one horizon are made, and how they have done. */
 export interface HorizonStatus {
   readonly horizonSeconds: number;
-  /** Of each expert; they add up to 1. */
+  /** Of each expert in the 0.95 quantile, which plans are made from; they add up to 1. */
   readonly weights: Readonly<Record<string, number>>;
   /** What is added to each quantile, in Anscombe sigmas. */
   readonly offsets: Quantiles;
@@ -151,7 +154,7 @@ export class LoadForecaster {
     }));
   }
 
-  /** Each expert's weight in forecasts of this horizon; they add up to 1. */
+  /** Each expert's weight in the 0.95 quantile of this horizon; they add up to 1. */
   weights(horizonMs: number): Readonly<Record<string, number>> {
     return this.#weightsOf(this.#horizonFor(horizonMs));
   }
@@ -194,12 +197,12 @@ export class LoadForecaster {
   }
 
   #weightsOf(state: HorizonState): Readonly<Record<string, number>> {
-    const weights = expertWeights(state.lossSums);
+    const weights = expertWeights(state.lossSums, PLANNED);
     return Object.fromEntries(this.#experts.map(({ name }, i) => [name, weights[i] ?? 0]));
   }
 
   #leaderOf(state: HorizonState): string {
-    const weights = expertWeights(state.lossSums);
+    const weights = expertWeights(state.lossSums, PLANNED);
     return this.#experts[weights.indexOf(Math.max(...weights))]?.name ?? "none";
   }
 

@@ -14,12 +14,15 @@ export function rising(values: Quantiles): Quantiles {
   return a === undefined || b === undefined || c === undefined || d === undefined ? values : [a, b, c, d];
 }
 
-/** The mean over the four quantiles of the pinball loss of `actual`; lower is better, and the true quantiles minimise it. */
-export function pinballLoss(predicted: Quantiles, actual: number): number {
-  let sum = 0;
-  for (const i of [0, 1, 2, 3] as const) {
+/** The pinball loss of each quantile; the true quantiles minimise it. */
+export function pinballLosses(predicted: Quantiles, actual: number): Quantiles {
+  return quantiles((q, i) => {
     const short = actual - predicted[i];
-    sum += short > 0 ? QUANTILES[i] * short : (QUANTILES[i] - 1) * short;
-  }
-  return sum / 4;
+    return short > 0 ? q * short : (q - 1) * short;
+  });
+}
+
+/** The mean of the four pinball losses. */
+export function pinballLoss(predicted: Quantiles, actual: number): number {
+  return pinballLosses(predicted, actual).reduce((sum, loss) => sum + loss, 0) / 4;
 }

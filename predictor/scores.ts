@@ -54,8 +54,12 @@ export function scoresOf(outcomes: Outcomes): Scores | null {
     coverage95: 100 * (1 - misses / length),
     worstDayCoverage95: worstDay(outcomes),
     shortfall: misses > 0 ? shortfall / misses : 0,
-    overProvision: actualSum > 0 ? (100 * above) / actualSum : null,
+    overProvision: finiteOrNull((100 * above) / actualSum),
   };
+}
+
+function finiteOrNull(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
 }
 
 /** Pinball loss of each origin's 0.95 quantile, in rps. */

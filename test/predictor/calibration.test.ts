@@ -3,7 +3,7 @@ import { describe, it } from "mocha";
 import { seededRandom } from "../../load/seeded-random.ts";
 import { anscombe } from "../../predictor/anscombe.ts";
 import { calibrate, UNCALIBRATED } from "../../predictor/conformal.ts";
-import { addLosses, expertWeights, mix } from "../../predictor/hedge.ts";
+import { addLosses, expertWeights, mix, NO_LOSSES } from "../../predictor/hedge.ts";
 import { pinballLoss, type Quantiles, quantiles, rising } from "../../predictor/quantiles.ts";
 
 describe("calibrate()", () => {
@@ -39,30 +39,41 @@ describe("calibrate()", () => {
 
 describe("expertWeights()", () => {
   it("are equal for equal losses and shrink with the loss, however large", () => {
-    assert.deepEqual(expertWeights([3, 3]), [0.5, 0.5]);
-    const [a = 0, b = 0, c = 0] = expertWeights([1e6, 1e6 + 1, 1e9]);
+    const sums = (loss: number): Quantiles => [0, 0, loss, 0];
+    assert.deepEqual(expertWeights([sums(3), sums(3)], 2), [0.5, 0.5]);
+    const [a = 0, b = 0, c = 0] = expertWeights([sums(1e6), sums(1e6 + 1), sums(1e9)], 2);
     assert.ok(a > b && b > c && c === 0 && Math.abs(a + b - 1) < 1e-12);
+    assert.deepEqual(expertWeights([sums(1), sums(9)], 1), [0.5, 0.5]);
   });
 });
 
 describe("addLosses()", () => {
-  it("halves what is 20 minutes old and bounds what is new", () => {
-    assert.deepEqual(addLosses([4, 0], [1, 1e9], 1200), [3, 5]);
+  it("halves what is six hours old and bounds what is new, quantile by quantile", () => {
+    const [kept, bounded] = addLosses(
+      [
+        [4, 2, 0, 0],
+        [0, 0, 0, 0],
+      ],
+      [
+        [10, 10, 10, 10],
+        [0, 0, 0, 1e9],
+      ],
+      12,
+      21_600,
+    );
+    assert.deepEqual(kept, [3, 1 + 0.9 * 2, 0.95 * 2, 0.99 * 2]);
+    assert.deepEqual(bounded, [5, 5, 5, 5]);
   });
 });
 
 describe("mix()", () => {
-  it("is the weighted mean of every quantile", () => {
-    assert.deepEqual(
-      mix(
-        [
-          [0, 1, 2, 3],
-          [4, 5, 6, 7],
-        ],
-        [0.25, 0.75],
-      ),
-      [3, 4, 5, 6],
-    );
+  it("is the mean of every quantile by its own weights", () => {
+    const predictions: readonly Quantiles[] = [
+      [0, 1, 2, 3],
+      [4, 5, 6, 7],
+    ];
+    assert.deepEqual(mix(predictions, [NO_LOSSES, NO_LOSSES]), [2, 3, 4, 5]);
+    assert.deepEqual(mix(predictions, [[1e9, 0, 0, 0], NO_LOSSES]), [4, 3, 4, 5]);
   });
 });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
 import { anscombe, inverseAnscombe } from "../../predictor/anscombe.ts";
-import { EXPERTS } from "../../predictor/experts.ts";
+import { ALL_EXPERTS } from "../../predictor/experts.ts";
 import { LoadHistory } from "../../predictor/load-history.ts";
 import { reactiveRateRps } from "../../predictor/reactive-rate.ts";
 
@@ -11,7 +11,7 @@ function historyOf(rates: readonly (number | null)[]): LoadHistory {
 }
 
 function expertNamed(name: string) {
-  return EXPERTS.find(expert => expert.name === name)!;
+  return ALL_EXPERTS.find(expert => expert.name === name)!;
 }
 
 describe("every expert", () => {
@@ -21,7 +21,7 @@ describe("every expert", () => {
     fc.assert(
       fc.property(past, rate, fc.integer({ min: 1, max: 1800 }), (rates, newest, seconds) => {
         const history = historyOf([...rates, newest]);
-        for (const expert of EXPERTS) {
+        for (const expert of ALL_EXPERTS) {
           const near = expert.predict(history, seconds);
           const far = expert.predict(history, 2 * seconds);
           for (const i of [0, 1, 2, 3] as const) {

@@ -22,7 +22,7 @@ describe("LoadForecaster.restore()", () => {
     it(`goes on exactly where a snapshot after ${seconds} s was taken`, () => {
       const original = trained(seconds);
       const written = JSON.stringify(original.snapshot());
-      const restored = LoadForecaster.restore(JSON.parse(written));
+      const restored = LoadForecaster.restore(JSON.parse(written), {}, original.cellsAfter(Number.NEGATIVE_INFINITY));
       assert.equal(JSON.stringify(restored.snapshot()), written);
       for (let second = seconds; second < seconds + 900; second++) {
         const sample = { atMs: second * 1000, rateRps: 40 + (second % 13) * 1.7 };
@@ -61,7 +61,7 @@ describe("LoadForecaster.restore()", () => {
     "with a horizon missing": ["horizons.length", 2],
     "with another horizon": ["horizons.0.horizonSeconds", 11],
     "with an expert missing": ["horizons.1.lossSums.length", 3],
-    "with a loss that is null": ["horizons.1.lossSums.0", null],
+    "with a loss that is null": ["horizons.1.lossSums.0.2", null],
     "with an offset missing": ["horizons.2.calibration.offsets.length", 3],
     "with outcomes that are no count": ["horizons.2.calibration.outcomes", -1],
     "with an excess below 0": ["horizons.2.calibration.missExcess.1", -1],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
+import { EXPERTS } from "../../predictor/experts.ts";
 import { LoadForecaster } from "../../predictor/load-forecaster.ts";
 import { LOADS } from "./seeded-loads.ts";
 
@@ -245,7 +246,8 @@ describe("LoadForecaster.forecast()", () => {
 describe("LoadForecaster.weights()", () => {
   it("start equal, add up to 1, and name the leader", () => {
     const forecaster = new LoadForecaster();
-    assert.deepEqual(forecaster.weights(HORIZON_MS), { ewma: 0.25, max20: 0.25, max60: 0.25, max120: 0.25 });
+    const equal = 1 / EXPERTS.length;
+    assert.deepEqual(forecaster.weights(HORIZON_MS), Object.fromEntries(EXPERTS.map(({ name }) => [name, equal])));
     const nowMs = feed(forecaster, LOADS["constant"]!(1800, 3));
     const weights = forecaster.weights(HORIZON_MS);
     assert.ok(Math.abs(Object.values(weights).reduce((a, b) => a + b) - 1) < 1e-9);
