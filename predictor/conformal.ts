@@ -1,7 +1,9 @@
 import { inverseAnscombe } from "./anscombe.ts";
 import { type Quantiles, quantiles } from "./quantiles.ts";
 
+/** At one outcome a minute; what comes oftener is followed as fast only by the root of that, or chance would be followed too. */
 const LEAST_STEP = 0.01;
+const LEAST_STEP_SECONDS = 60;
 const FIRST_STEP = 0.3;
 /** What a new miss makes of the mean excess: little, so that the misses of one burst do not set their own step. */
 const EXCESS_WEIGHT = 0.02;
@@ -24,10 +26,13 @@ export const UNCALIBRATED: Calibration = { offsets: [0, 0, 0, 0], outcomes: 0, m
  * missed in a share 1 − q of the cases whatever the load does (Gibbs and Candès, NeurIPS 2021). The step shrinks as 1/√outcomes
  * to a floor (Angelopoulos, Barber and Bates, ICML 2024) and follows the scale of the errors (Angelopoulos, Candès and Tibshirani,
  * NeurIPS 2023), here of the misses alone: a Poisson load is missed by a fraction of a sigma, a burst by ten.
+ *
+ * @param elapsedSeconds between two outcomes.
  */
-export function calibrate(state: Calibration, issued: Quantiles, actual: number): Calibration {
+export function calibrate(state: Calibration, issued: Quantiles, actual: number, elapsedSeconds: number): Calibration {
   const outcomes = state.outcomes + 1;
-  const plainStep = Math.max(LEAST_STEP, FIRST_STEP / Math.sqrt(outcomes));
+  const leastStep = LEAST_STEP * Math.sqrt(Math.min(elapsedSeconds / LEAST_STEP_SECONDS, 1));
+  const plainStep = Math.max(leastStep, FIRST_STEP / Math.sqrt(outcomes));
   const offsets = quantiles((q, i) => {
     const step = plainStep * Math.max(1, state.missExcess[i]);
     if (actual > issued[i]) return state.offsets[i] + step * q;

@@ -15,7 +15,7 @@ describe("calibrate()", () => {
       const actual = anscombe(400 + 200 * random());
       const issued = quantiles((_q, i) => anscombe(100) + state.offsets[i]);
       if (k >= 10_000) for (const i of [0, 1, 2, 3] as const) if (actual <= issued[i]) covered[i]! += 1;
-      state = calibrate(state, issued, actual);
+      state = calibrate(state, issued, actual, 60);
     }
     for (const [i, q] of [0.5, 0.9, 0.95, 0.99].entries())
       assert.ok(Math.abs(covered[i]! / 10_000 - q) < 0.01, `${q}: ${covered[i]! / 10_000}`);
@@ -25,15 +25,16 @@ describe("calibrate()", () => {
     const issued: Quantiles = [20, 21, 22, 23];
     const settled = { ...UNCALIBRATED, outcomes: 1e6 };
     for (const [i, step] of [0.005, 0.009, 0.0095, 0.0099].entries())
-      assert.ok(Math.abs(calibrate(settled, issued, 30).offsets[i]! - step) < 1e-12);
-    assert.ok(Math.abs(calibrate(settled, issued, 10).offsets[2] + 0.0005) < 1e-12);
-    assert.ok(Math.abs(calibrate({ ...settled, missExcess: [0, 0, 8, 0] }, issued, 30).offsets[2] - 0.076) < 1e-12);
-    assert.ok(calibrate(UNCALIBRATED, issued, 30).offsets[2] > 0.2, "the first steps are long");
+      assert.ok(Math.abs(calibrate(settled, issued, 30, 60).offsets[i]! - step) < 1e-12);
+    assert.ok(Math.abs(calibrate(settled, issued, 10, 60).offsets[2] + 0.0005) < 1e-12);
+    assert.ok(Math.abs(calibrate(settled, issued, 30, 2.4).offsets[0]! - 0.001) < 1e-12, "oftener, so shorter");
+    assert.ok(Math.abs(calibrate({ ...settled, missExcess: [0, 0, 8, 0] }, issued, 30, 60).offsets[2] - 0.076) < 1e-12);
+    assert.ok(calibrate(UNCALIBRATED, issued, 30, 60).offsets[2] > 0.2, "the first steps are long");
   });
 
   it("does not go below 0 rps", () => {
     const atZero: Quantiles = [1, 1, 1, 1];
-    assert.deepEqual(calibrate(UNCALIBRATED, atZero, 0.5).offsets, [0, 0, 0, 0]);
+    assert.deepEqual(calibrate(UNCALIBRATED, atZero, 0.5, 60).offsets, [0, 0, 0, 0]);
   });
 });
 
