@@ -6,11 +6,14 @@ import type { LoadHistory } from "./load-history.ts";
 import { type Quantiles, quantiles } from "./quantiles.ts";
 
 const LAGS = 12;
+const INPUTS = LAGS + 1;
 const CELL_SECONDS = 10;
-const FIT_EVERY_SECONDS = 1800;
+export const FIT_EVERY_SECONDS = 1800;
 /** A day. */
 const FIT_CELLS = 8640;
-const LEAST_ROWS = 120;
+/** Neighbouring rows tell the same: one in four will do. */
+const ROW_STRIDE = 4;
+const LEAST_ROWS = 40;
 const RIDGE = 1;
 
 interface Fit {
@@ -23,25 +26,32 @@ interface Fit {
 
 /**
  * AR(12): the highest second of the horizon from the highest seconds of the last twelve times ten seconds, in the Anscombe domain, by
- * least squares over a day, fitted anew every half hour; its quantiles are those of its residuals. Until there is a fit it is the EWMA expert.
- * A fit depends on the history alone, so one that was restored gives the same.
+ * least squares over a day, fitted anew every half hour; its quantiles are those of its residuals. Until there is a fit it is the
+ * EWMA expert. A fit depends on the history alone, so one that was restored gives the same.
+ *
+ * @param phaseSeconds within the half hour at which it is fitted: another for each pipeline, so that not all are fitted at once.
  */
-export function autoregressiveExpert(): Expert {
+export function autoregressiveExpert(phaseSeconds = 0): Expert {
   const fits = new WeakMap<LoadHistory, Map<number, Fit>>();
+  const inputs = new Float64Array(INPUTS);
   return {
     name: "ar12",
     predict: (history, horizonSeconds) => {
-      const fit = fitOf(fits, history, horizonSeconds);
-      const inputs = newestInputs(history);
-      if (fit.coefficients === null || inputs === null) return ewmaExpert.predict(history, horizonSeconds);
-      const middle = dot(fit.coefficients, inputs);
-      return quantiles((_q, i) => Math.max(middle + fit.residuals[i], 0));
+      const { coefficients, residuals } = fitOf(fits, history, horizonSeconds, phaseSeconds);
+      if (coefficients === null || !readNewest(history, inputs)) return ewmaExpert.predict(history, horizonSeconds);
+      const middle = dot(coefficients, inputs);
+      return quantiles((_q, i) => Math.max(middle + residuals[i], 0));
     },
   };
 }
 
-function fitOf(fits: WeakMap<LoadHistory, Map<number, Fit>>, history: LoadHistory, horizonSeconds: number): Fit {
-  const second = Math.floor(history.second / FIT_EVERY_SECONDS) * FIT_EVERY_SECONDS;
+function fitOf(
+  fits: WeakMap<LoadHistory, Map<number, Fit>>,
+  history: LoadHistory,
+  horizonSeconds: number,
+  phaseSeconds: number,
+): Fit {
+  const second = Math.floor((history.second - phaseSeconds) / FIT_EVERY_SECONDS) * FIT_EVERY_SECONDS + phaseSeconds;
   const ofHistory = fits.get(history) ?? new Map<number, Fit>();
   fits.set(history, ofHistory);
   const kept = ofHistory.get(horizonSeconds);
@@ -51,61 +61,70 @@ function fitOf(fits: WeakMap<LoadHistory, Map<number, Fit>>, history: LoadHistor
   return fit;
 }
 
-/** Null: one of the last twelve times ten seconds is missing. */
-function newestInputs(history: LoadHistory): Float64Array | null {
-  const inputs = new Float64Array(LAGS + 1).fill(1);
+/** False: one of the last twelve times ten seconds is missing. */
+function readNewest(history: LoadHistory, inputs: Float64Array): boolean {
   for (let lag = 0; lag < LAGS; lag++)
     inputs[lag] = anscombe(history.window(lag * CELL_SECONDS, CELL_SECONDS).highestRps);
-  return inputs.some(Number.isNaN) ? null : inputs;
+  inputs[LAGS] = 1;
+  return !inputs.some(Number.isNaN);
 }
 
 function fitAt(history: LoadHistory, second: number, horizonSeconds: number): Fit {
-  const lastCell = Math.floor(second / CELL_SECONDS);
-  const highest = new Float64Array(FIT_CELLS).fill(Number.NaN);
-  for (const cell of history.cellsAfter(lastCell - FIT_CELLS)) {
-    const place = cell.index - (lastCell - FIT_CELLS) - 1;
-    if (place < FIT_CELLS) highest[place] = anscombe(cell.highestRps);
-  }
+  const highest = highestCells(history, Math.floor(second / CELL_SECONDS));
   const ahead = Math.max(1, Math.ceil(horizonSeconds / CELL_SECONDS));
-  const rows = rowsOf(highest, ahead);
-  if (rows.length < LEAST_ROWS) return { second, coefficients: null, residuals: [0, 0, 0, 0] };
-  const n = LAGS + 1;
-  const products = new Float64Array(n * n);
-  const moments = new Float64Array(n);
-  for (const { inputs, outcome } of rows) {
-    for (let row = 0; row < n; row++) {
+  const origins = originsOf(highest, ahead);
+  if (origins.length < LEAST_ROWS) return { second, coefficients: null, residuals: [0, 0, 0, 0] };
+  const products = new Float64Array(INPUTS * INPUTS);
+  const moments = new Float64Array(INPUTS);
+  const inputs = new Float64Array(INPUTS).fill(1);
+  const outcomes = Float64Array.from(origins, origin => outcomeAt(highest, origin, ahead));
+  for (const [k, origin] of origins.entries()) {
+    readRow(highest, origin, inputs);
+    for (let row = 0; row < INPUTS; row++) {
       const value = inputs[row] as number;
-      moments[row] = (moments[row] as number) + value * outcome;
+      moments[row] = (moments[row] as number) + value * (outcomes[k] as number);
       for (let column = 0; column <= row; column++)
-        products[row * n + column] = (products[row * n + column] as number) + value * (inputs[column] as number);
+        products[row * INPUTS + column] =
+          (products[row * INPUTS + column] as number) + value * (inputs[column] as number);
     }
   }
   const coefficients = leastSquares(products, moments, RIDGE);
-  const residuals = Float64Array.from(rows, ({ inputs, outcome }) => outcome - dot(coefficients, inputs)).sort();
+  const residuals = Float64Array.from(origins, (origin, k) => {
+    readRow(highest, origin, inputs);
+    return (outcomes[k] as number) - dot(coefficients, inputs);
+  }).sort();
   const residualAt = (q: number): number => residuals[Math.round(q * (residuals.length - 1))] as number;
   return { second, coefficients, residuals: quantiles(residualAt) };
 }
 
-interface Row {
-  readonly inputs: Float64Array;
-  readonly outcome: number;
+/** Of the day up to a cell, in the Anscombe domain; NaN where it is missing. */
+function highestCells(history: LoadHistory, lastCell: number): Float64Array {
+  const highest = new Float64Array(FIT_CELLS).fill(Number.NaN);
+  const before = lastCell - FIT_CELLS;
+  for (const { index, highestRps } of history.cellsAfter(before))
+    if (index <= lastCell) highest[index - before - 1] = anscombe(highestRps);
+  return highest;
 }
 
-/** One for every cell after which the whole horizon is known, and before which twelve cells are. */
-function rowsOf(highest: Float64Array, ahead: number): readonly Row[] {
-  const rows: Row[] = [];
+/** Cells before which twelve are known, itself among them, and after which the whole horizon is. */
+function originsOf(highest: Float64Array, ahead: number): readonly number[] {
+  const origins: number[] = [];
   let known = 0;
   for (let cell = 0; cell < highest.length; cell++) {
     known = Number.isNaN(highest[cell] as number) ? 0 : known + 1;
-    if (known < LAGS + ahead) continue;
-    const newest = cell - ahead;
-    const inputs = new Float64Array(LAGS + 1).fill(1);
-    for (let lag = 0; lag < LAGS; lag++) inputs[lag] = highest[newest - lag] as number;
-    let outcome = 0;
-    for (let k = newest + 1; k <= cell; k++) outcome = Math.max(outcome, highest[k] as number);
-    rows.push({ inputs, outcome });
+    if (known >= LAGS + ahead && cell % ROW_STRIDE === 0) origins.push(cell - ahead);
   }
-  return rows;
+  return origins;
+}
+
+function readRow(highest: Float64Array, origin: number, inputs: Float64Array): void {
+  for (let lag = 0; lag < LAGS; lag++) inputs[lag] = highest[origin - lag] as number;
+}
+
+function outcomeAt(highest: Float64Array, origin: number, ahead: number): number {
+  let outcome = 0;
+  for (let cell = origin + 1; cell <= origin + ahead; cell++) outcome = Math.max(outcome, highest[cell] as number);
+  return outcome;
 }
 
 function dot(coefficients: Float64Array, inputs: Float64Array): number {

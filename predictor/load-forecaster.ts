@@ -2,7 +2,7 @@ import { VariscaleError } from "../domain/errors.ts";
 import { type Forecast, isRate, type LoadSample, MAX_RATE_RPS } from "../domain/load.ts";
 import { inverseAnscombe } from "./anscombe.ts";
 import type { Expert } from "./expert.ts";
-import { EXPERTS } from "./experts.ts";
+import { expertsOf } from "./experts.ts";
 import { type ForecasterSnapshot, parseSnapshot, SNAPSHOT_VERSION } from "./forecaster-snapshot.ts";
 import { expertWeights } from "./hedge.ts";
 import {
@@ -39,8 +39,10 @@ export interface LoadForecasterOptions {
   readonly staleAfterMs?: number;
   /** Of the quantile network, one expert beside the others; null or missing: they go without. */
   readonly model?: ForecastModel | null;
-  /** Who predicts beside the network. Default: EXPERTS. */
+  /** Who predicts beside the network. Default: those of expertsOf. */
   readonly experts?: readonly Expert[];
+  /** Another one for each pipeline spreads their fits over time. Default 0. */
+  readonly phaseSeconds?: number;
 }
 
 /** How forecasts of one horizon are made, and how they have done. */
@@ -71,7 +73,7 @@ export class LoadForecaster {
 
   constructor(options: LoadForecasterOptions = {}) {
     this.#staleAfterMs = options.staleAfterMs ?? STALE_AFTER_MS;
-    this.#plainExperts = options.experts ?? EXPERTS;
+    this.#plainExperts = options.experts ?? expertsOf(options.phaseSeconds ?? 0);
     this.#experts = withNetwork(this.#plainExperts, options.model ?? null);
     this.#horizons = HORIZONS_SECONDS.map(seconds => newHorizonState(seconds, namesOf(this.#experts)));
   }
@@ -215,8 +217,14 @@ export class LoadForecaster {
   }
 }
 
-function isServedBy(state: HorizonState, horizonMs: number): boolean {
+function isServedBy(state: { readonly horizonSeconds: number }, horizonMs: number): boolean {
   return horizonMs <= state.horizonSeconds * HORIZON_SLACK * 1000;
+}
+
+/** The horizon that is learnt and serves another one. */
+export function servingHorizonSeconds(horizonSeconds: number): number {
+  const found = HORIZONS_SECONDS.find(learnt => isServedBy({ horizonSeconds: learnt }, horizonSeconds * 1000));
+  return found ?? HORIZONS_SECONDS[HORIZONS_SECONDS.length - 1] ?? horizonSeconds;
 }
 
 function withNetwork(experts: readonly Expert[], model: ForecastModel | null): readonly Expert[] {

@@ -5,6 +5,8 @@ import type { Expert } from "./expert.ts";
 import { LstmNetwork } from "./lstm-network.ts";
 import { quantiles } from "./quantiles.ts";
 
+export const LSTM_BASELINE = "ipaLstm";
+
 const UNITS = 25;
 const STEPS = 12;
 const STEP_SECONDS = 10;
@@ -66,7 +68,7 @@ export function* trainLstmBaseline(training: LstmTraining): Generator<number, Ex
 function expertOf(network: LstmNetwork): Expert {
   const inputs = new Float64Array(STEPS);
   return {
-    name: "ipaLstm",
+    name: LSTM_BASELINE,
     predict: history => {
       for (let step = 0; step < STEPS; step++) {
         const { highestRps } = history.window((STEPS - 1 - step) * STEP_SECONDS, STEP_SECONDS);

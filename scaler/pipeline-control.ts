@@ -5,7 +5,9 @@ import { planningHorizonMs } from "../control/planning.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
 import { type TickResult, tick } from "../control/tick.ts";
 import { type LoadSample, QUANTILES } from "../domain/load.ts";
-import type { Pipeline } from "../domain/pipeline.ts";
+import { formatKey, type Pipeline } from "../domain/pipeline.ts";
+import { seedOf } from "../load/scatter.ts";
+import { FIT_EVERY_SECONDS } from "../predictor/autoregressive-expert.ts";
 import { type HorizonStatus, LoadForecaster } from "../predictor/load-forecaster.ts";
 import type { LoadCell } from "../predictor/load-history.ts";
 import type { ForecastModel } from "../predictor/network-model.ts";
@@ -60,7 +62,12 @@ export class PipelineControl {
     this.settings.restore(stored?.settings, options.nowMs);
     this.#bundledModel = options.bundledModel ?? null;
     this.#ownModel = options.ownModel ?? null;
-    this.#forecaster = LoadForecaster.restore(stored?.forecaster ?? null, { model: this.#model }, options.cells);
+    const phaseSeconds = phaseOf(pipeline);
+    this.#forecaster = LoadForecaster.restore(
+      stored?.forecaster ?? null,
+      { model: this.#model, phaseSeconds },
+      options.cells,
+    );
     this.#state = stored?.control ?? initialState(epoch);
     this.#openedAtMs = options.nowMs;
     this.#switched = new Set(pipeline.stages.map(stage => stage.name).filter(name => wasAssigned(this.#state, name)));
@@ -204,6 +211,11 @@ export class PipelineControl {
     const isSwitched = (name: string) => this.#switched.has(name) || switchers.some(view => view.stage === name);
     return Object.fromEntries(Object.entries(ready).filter(([name]) => !isSwitched(name)));
   }
+}
+
+/** When in a half hour a pipeline's experts are fitted: another time for each. */
+function phaseOf(pipeline: Pipeline): number {
+  return seedOf(formatKey(pipeline.key), 0) % FIT_EVERY_SECONDS;
 }
 
 function wasAssigned(state: ControlState, stage: string): boolean {

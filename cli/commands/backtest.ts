@@ -33,7 +33,11 @@ export function addBacktest(program: Command): void {
   )
     .option("--horizon <seconds>", "how far forecasts look, several with commas", parseHorizons, [20, 60, 600])
     .option("--split <place>", "where the test begins: a share, a time from the start as 14d, or a date", "0.67")
-    .option("--forecaster <names>", "who takes part, several with commas (default: all)", parseNames)
+    .option(
+      "--forecaster <names>",
+      "who takes part, several with commas (default: all but ipaLstm, which is trained for minutes)",
+      parseNames,
+    )
     .addOption(new Option("--output <format>", "of the result").choices(["table", "json", "html"]).default("table"))
     .addHelpText("after", HELP)
     .action(runBacktestCommand);
@@ -41,7 +45,7 @@ export function addBacktest(program: Command): void {
 
 async function runBacktestCommand(flags: BacktestFlags): Promise<void> {
   const { readLoadInput } = await import("../load-input.ts");
-  const { contestantsNamed, FORECASTERS } = await import("../backtest/contestants.ts");
+  const { checkForecasters, contestantsOf, USUAL_FORECASTERS } = await import("../backtest/contestants.ts");
   const { runBacktest } = await import("../backtest/run-backtest.ts");
   const { backtestJson, backtestTable, rowsOf, splitTime } = await import("../backtest/report.ts");
   const { backtestHtml } = await import("../backtest/html-report.ts");
@@ -51,9 +55,19 @@ async function runBacktestCommand(flags: BacktestFlags): Promise<void> {
   const say = (line: string): void => {
     process.stderr.write(`${line}\n`);
   };
-  const contestants = contestantsNamed(flags.forecaster ?? FORECASTERS, flags.horizon);
+  const names = flags.forecaster ?? USUAL_FORECASTERS;
+  checkForecasters(names);
   const { name, trace } = await readLoadInput(flags, process.env, say);
   const testFromSecond = splitSecond(flags.split, trace);
+  const training = openProgress("training", process.stderr);
+  const contestants = contestantsOf({
+    names,
+    horizonsSeconds: flags.horizon,
+    trace,
+    testFromSecond,
+    onTraining: (_name, share) => training.show(share),
+  });
+  training.close();
   const progress = openProgress("backtest", process.stderr);
   const result = runBacktest(
     { trace, contestants, testFromSecond, testToSecond: trace.ratesRps.length, strideSeconds: STRIDE_SECONDS },
