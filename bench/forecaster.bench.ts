@@ -6,6 +6,7 @@ import { packCells } from "../predictor/cell-codec.ts";
 import { cellsOf } from "../predictor/cells-of.ts";
 import { TrainingThread } from "../scaler/training-thread.ts";
 import { type Figure, figure } from "./figure.ts";
+import { accuracyFigures } from "./forecaster-accuracy.ts";
 import type { FleetMessage } from "./forecaster-fleet.ts";
 
 const DAY = 86_400;
@@ -17,10 +18,18 @@ const LAG_EVERY_MS = 5;
 const FLEET = 1000;
 const SHORT_FLEET = 50;
 
-/** What training takes and what the main loop feels of it, the time of a forecast, and a fleet of forecasters in one process. */
-export async function forecasterSuite(): Promise<Figure[]> {
+/** How good forecasts are, what training takes and what the main loop feels of it, the time of a forecast, and a fleet of forecasters in one process. */
+export async function forecasterSuite(only: readonly string[] | null): Promise<Figure[]> {
   const isShort = process.argv.includes("--short");
-  return [...(await trainingFigures(isShort)), ...(await fleetFigures(isShort))];
+  const parts = {
+    accuracy: accuracyFigures,
+    training: trainingFigures,
+    fleet: fleetFigures,
+  };
+  const figures: Figure[] = [];
+  for (const [part, measure] of Object.entries(parts))
+    if (only === null || only.includes(part)) figures.push(...(await measure(isShort)));
+  return figures;
 }
 
 /** One network, eight passes, on one core without rests; what its rows take is in it. */

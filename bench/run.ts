@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- SUITE [--output json] [--write] [--short] [--only PART,…]`: measures a suite's figures and holds them against
- * bench/bars.json. Exits with 1 when one does not hold.
+ * `npm run bench -- SUITE [--output json] [--write] [--short] [--only PART,…] [--traces FOLDER]`: measures a suite's figures and holds
+ * them against bench/bars.json. Exits with 1 when one does not hold.
  */
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
@@ -14,12 +14,12 @@ process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
 /** Every suite is loaded only when it runs. */
 const suites: Readonly<Record<string, (only: readonly string[] | null) => Promise<readonly Figure[]>>> = {
   optimizer: async () => (await import("./optimizer.bench.ts")).optimizerSuite(),
-  forecaster: async () => (await import("./forecaster.bench.ts")).forecasterSuite(),
+  forecaster: async only => (await import("./forecaster.bench.ts")).forecasterSuite(only),
   scaler: async () => (await import("./scaler.bench.ts")).scalerSuite(),
   switcher: async only => (await import("./switcher.bench.ts")).switcherSuite(only),
 };
 
-const USAGE = `usage: npm run bench -- ${Object.keys(suites).join("|")} [--output json|table] [--write] [--short] [--only PART,…]`;
+const USAGE = `usage: npm run bench -- ${Object.keys(suites).join("|")} [--output json|table] [--write] [--short] [--only PART,…] [--traces FOLDER]`;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -29,6 +29,7 @@ async function main(): Promise<void> {
       write: { type: "boolean", default: false },
       short: { type: "boolean", default: false },
       only: { type: "string" },
+      traces: { type: "string" },
     },
   });
   const [suite = ""] = positionals;

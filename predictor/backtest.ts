@@ -11,6 +11,8 @@ export interface Contestant {
   readonly forecaster: LoadForecaster;
   /** Horizons that it is asked for; its forecasts of others would be those of the next larger one. */
   readonly horizonsSeconds: readonly number[];
+  /** What happens to it at the begin of a second, as a model that has been trained. */
+  readonly changes?: readonly { readonly second: number; readonly apply: () => void }[];
 }
 
 export interface BacktestOptions {
@@ -55,6 +57,8 @@ export function* backtest(options: BacktestOptions): Generator<number, Backtest,
   for (let second = 0; second < last; second++) {
     const rateRps = trace.ratesRps[second] ?? Number.NaN;
     const atMs = trace.startMs + (second + 1) * 1000;
+    for (const { changes } of contestants)
+      for (const change of changes ?? []) if (change.second === second) change.apply();
     if (!Number.isNaN(rateRps)) for (const { forecaster } of contestants) forecaster.observe({ atMs, rateRps });
     const isOrigin = second + 1 >= testFromSecond && (second + 1 - testFromSecond) % strideSeconds === 0;
     if (isOrigin) {

@@ -47,7 +47,11 @@ export function newHorizonState(horizonSeconds: number, experts: readonly string
  * The state for other experts than those that it was learnt with: who stays keeps his losses, who is new begins with the least loss.
  * Predictions that wait are dropped.
  */
-export function withExperts(state: HorizonState, before: readonly string[], now: readonly string[]): HorizonState {
+export function withExperts(
+  state: HorizonState,
+  before: readonly (string | null)[],
+  now: readonly string[],
+): HorizonState {
   const least = quantiles((_q, i) => Math.min(...state.lossSums.map(sums => sums[i])));
   return { ...state, lossSums: now.map(name => state.lossSums[before.indexOf(name)] ?? least), pending: [] };
 }

@@ -15,7 +15,7 @@ import {
 } from "./horizon-learner.ts";
 import { intensities } from "./intensity.ts";
 import { type LoadCell, LoadHistory } from "./load-history.ts";
-import { networkExpert } from "./network-expert.ts";
+import { NETWORK, networkExpert } from "./network-expert.ts";
 import type { ForecastModel } from "./network-model.ts";
 import { type Quantiles, quantiles, rising } from "./quantiles.ts";
 import { reactiveRateRps } from "./reactive-rate.ts";
@@ -78,12 +78,15 @@ export class LoadForecaster {
     this.#horizons = HORIZONS_SECONDS.map(seconds => newHorizonState(seconds, namesOf(this.#experts)));
   }
 
-  /** From now on the network forecasts with this model; null: without the network. What was learnt of the others stays. */
+  /**
+   * From now on the network forecasts with this model; null: without the network. What was learnt of the others stays; a new model has
+   * its losses to come.
+   */
   setModel(model: ForecastModel | null): void {
-    const before = namesOf(this.#experts);
+    const before = namesOf(this.#experts).map(name => (name === NETWORK ? null : name));
     this.#experts = withNetwork(this.#plainExperts, model);
     const now = namesOf(this.#experts);
-    if (now.join() !== before.join()) this.#horizons = this.#horizons.map(state => withExperts(state, before, now));
+    this.#horizons = this.#horizons.map(state => withExperts(state, before, now));
   }
 
   /** Samples left out so far: not a rate, not later than the newest one, or less than half a second after it. */

@@ -1,21 +1,28 @@
 import { VariscaleError } from "../../domain/errors.ts";
 import type { LoadTrace } from "../../load/load-trace.ts";
 import type { Contestant } from "../../predictor/backtest.ts";
+import { cellsOf } from "../../predictor/cells-of.ts";
 import type { Expert } from "../../predictor/expert.ts";
 import { ALL_EXPERTS, EXPERTS } from "../../predictor/experts.ts";
-import { LoadForecaster, servingHorizonSeconds } from "../../predictor/load-forecaster.ts";
+import { HORIZONS_SECONDS, LoadForecaster, servingHorizonSeconds } from "../../predictor/load-forecaster.ts";
 import { LSTM_BASELINE } from "../../predictor/lstm-baseline.ts";
+import { NETWORK, networkExpert } from "../../predictor/network-expert.ts";
+import type { ForecastModel } from "../../predictor/network-model.ts";
 import { rememberingExpert } from "../../predictor/remembering-expert.ts";
+import { readBundledModel } from "../../scaler/bundled-model.ts";
 import { lstmContestant } from "./lstm-contestant.ts";
 
 /** What the scaler forecasts with. */
 const PRODUCTION = "variscale";
+/** The same with a network of the load's own, as the scaler has trained it by then. */
+const TRAINED = "trained";
+const NETWORK_SEEDS = [1, 2, 3];
 /** Of what lies before the split, the rest decides when training has been enough. */
 const TRAINING_SHARE = 6 / 7;
 
 /** Who takes part when nobody is named. */
-export const USUAL_FORECASTERS: readonly string[] = [PRODUCTION, ...ALL_EXPERTS.map(({ name }) => name)];
-const FORECASTERS = [...USUAL_FORECASTERS, LSTM_BASELINE];
+export const USUAL_FORECASTERS: readonly string[] = [PRODUCTION, NETWORK, ...ALL_EXPERTS.map(({ name }) => name)];
+const FORECASTERS = [...USUAL_FORECASTERS, TRAINED, LSTM_BASELINE];
 
 export interface ContestantOptions {
   readonly names: readonly string[];
@@ -23,32 +30,65 @@ export interface ContestantOptions {
   readonly trace: LoadTrace;
   /** What is trained is trained on the seconds before it. */
   readonly testFromSecond: number;
-  readonly onTraining: (name: string, share: number) => void;
+  readonly onTraining: (share: number) => void;
 }
 
 /** @throws VariscaleError invalid_argument for a name that there is not. */
 export function checkForecasters(names: readonly string[]): void {
-  for (const name of names)
-    if (!FORECASTERS.includes(name))
+  for (const name of names.flatMap(one => (one === TRAINED ? [] : one.split("+"))))
+    if (!FORECASTERS.includes(name) || name === TRAINED)
       throw new VariscaleError(
         "invalid_argument",
         `--forecaster ${name}: there is none of that name; it is one of ${FORECASTERS.join(", ")}`,
       );
 }
 
-/** The forecaster of the scaler, and experts alone: each with the same calibration, so that what is compared are predictions. */
-export function contestantsOf(options: ContestantOptions): readonly Contestant[] {
-  const { names, horizonsSeconds } = options;
-  const shared = new Map(ALL_EXPERTS.map(expert => [expert.name, rememberingExpert(expert)]));
-  const sharedOf = (experts: readonly Expert[]): Expert[] => experts.map(expert => shared.get(expert.name) ?? expert);
+/**
+ * The forecaster of the scaler with the bundled network, and with one trained on what lies before the split; experts alone, and such as
+ * `ewma+daily` that are weighed as the scaler's. Each has the same calibration, so that what is compared are predictions.
+ *
+ * @throws VariscaleError failed_precondition where there is too little to train the network on.
+ */
+export async function contestantsOf(options: ContestantOptions): Promise<readonly Contestant[]> {
+  const { names, horizonsSeconds, testFromSecond } = options;
+  const bundled = readBundledModel();
+  const isNamed = (name: string): boolean => names.some(one => one.split("+").includes(name));
+  const baseline = isNamed(LSTM_BASELINE) ? [baselineOf(options)] : [];
+  const all = [...ALL_EXPERTS, networkExpert(bundled), ...baseline].map(rememberingExpert);
+  const production = all.filter(({ name }) => name === NETWORK || EXPERTS.some(expert => expert.name === name));
+  const expertsNamed = (name: string): readonly Expert[] =>
+    name === PRODUCTION ? production : all.filter(expert => expert.name === name);
+  const own = isNamed(TRAINED) ? await ownModel(options) : null;
   return [...new Set(names)].map(name => {
-    const expert = name === LSTM_BASELINE ? baselineOf(options) : shared.get(name);
-    return {
-      name,
-      horizonsSeconds,
-      forecaster: new LoadForecaster({ experts: expert ? [expert] : sharedOf(EXPERTS) }),
-    };
+    if (name === TRAINED) {
+      const experts = production.filter(expert => expert.name !== NETWORK);
+      const forecaster = new LoadForecaster({ experts, model: bundled });
+      const changes = [{ second: testFromSecond, apply: () => forecaster.setModel(own) }];
+      return { name, horizonsSeconds, forecaster, changes };
+    }
+    const experts = new Set(name.split("+").flatMap(expertsNamed));
+    return { name, horizonsSeconds, forecaster: new LoadForecaster({ experts: [...experts] }) };
   });
+}
+
+/** As the scaler trains one. */
+async function ownModel({ trace, testFromSecond, onTraining }: ContestantOptions): Promise<ForecastModel> {
+  const { openBackend } = await import("../../predictor/train-network.ts");
+  const { trainModel } = await import("../../predictor/train-model.ts");
+  onTraining(0);
+  const known = { startMs: trace.startMs, ratesRps: trace.ratesRps.subarray(0, testFromSecond) };
+  const trained = await trainModel(await openBackend(), cellsOf(known), {
+    features: "seasonal",
+    horizonsSeconds: HORIZONS_SECONDS,
+    seeds: NETWORK_SEEDS,
+    rivals: [],
+    onBatch: () => null,
+  });
+  if (trained !== null) return trained.model;
+  throw new VariscaleError(
+    "failed_precondition",
+    `--forecaster ${TRAINED}: the load before the split is too short to train on; split later, or leave ${TRAINED} out`,
+  );
 }
 
 function baselineOf({ trace, testFromSecond, horizonsSeconds, onTraining }: ContestantOptions): Expert {
@@ -58,6 +98,6 @@ function baselineOf({ trace, testFromSecond, horizonsSeconds, onTraining }: Cont
     horizonsSeconds: [...new Set(horizonsSeconds.map(servingHorizonSeconds))],
     trainToSecond,
     validateToSecond: testFromSecond,
-    onProgress: share => onTraining(LSTM_BASELINE, share),
+    onProgress: onTraining,
   });
 }

@@ -2,6 +2,7 @@ import { VariscaleError } from "../../domain/errors.ts";
 import { type Forecast, QUANTILES } from "../../domain/load.ts";
 import type { LoadTrace } from "../../load/load-trace.ts";
 import { LoadForecaster } from "../../predictor/load-forecaster.ts";
+import { readBundledModel } from "../../scaler/bundled-model.ts";
 import { formatTable, percent } from "../format-table.ts";
 import { runBacktest } from "./run-backtest.ts";
 
@@ -18,7 +19,7 @@ export function forecastsAtEnd(
   horizonsSeconds: readonly number[],
   onProgress: (share: number) => void,
 ): readonly ForecastAtEnd[] {
-  const forecaster = new LoadForecaster();
+  const forecaster = new LoadForecaster({ model: readBundledModel() });
   const seconds = trace.ratesRps.length;
   const contestants = [{ name: "variscale", forecaster, horizonsSeconds: [] }];
   runBacktest({ trace, contestants, testFromSecond: seconds + 1, testToSecond: seconds, strideSeconds: 1 }, onProgress);

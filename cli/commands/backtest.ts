@@ -35,7 +35,7 @@ export function addBacktest(program: Command): void {
     .option("--split <place>", "where the test begins: a share, a time from the start as 14d, or a date", "0.67")
     .option(
       "--forecaster <names>",
-      "who takes part, several with commas (default: all but ipaLstm, which is trained for minutes)",
+      "who takes part, several with commas; a+b are weighed together (default: all but trained and ipaLstm, which take minutes)",
       parseNames,
     )
     .addOption(new Option("--output <format>", "of the result").choices(["table", "json", "html"]).default("table"))
@@ -60,12 +60,12 @@ async function runBacktestCommand(flags: BacktestFlags): Promise<void> {
   const { name, trace } = await readLoadInput(flags, process.env, say);
   const testFromSecond = splitSecond(flags.split, trace);
   const training = openProgress("training", process.stderr);
-  const contestants = contestantsOf({
+  const contestants = await contestantsOf({
     names,
     horizonsSeconds: flags.horizon,
     trace,
     testFromSecond,
-    onTraining: (_name, share) => training.show(share),
+    onTraining: training.show,
   });
   training.close();
   const progress = openProgress("backtest", process.stderr);

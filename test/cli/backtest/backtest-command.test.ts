@@ -84,11 +84,11 @@ describe("variscale backtest", function () {
       "--horizon",
       "20,60",
       "--forecaster",
-      "variscale,ewma",
+      "variscale,ewma+max20",
     ];
     const { stdout } = variscale(args);
     assert.match(stdout, /horizon +forecaster +SMAPE %/);
-    assert.equal(stdout.match(/^ +[26]0 s {2}(?:variscale|ewma)/gm)?.length, 4, stdout);
+    assert.equal(stdout.match(/^ +[26]0 s {2}(?:variscale|ewma\+max20)/gm)?.length, 4, stdout);
     const html = variscale([...args, "--output", "html"]).stdout;
     assert.match(html, /^<!doctype html>/);
     assert.equal(html.match(/<svg /g)?.length, 2);
@@ -179,8 +179,10 @@ describe("variscale backtest", function () {
       [
         ["--csv", good, "--forecaster", "oracle"],
         2,
-        /--forecaster oracle: there is none of that name; it is one of variscale, ewma/,
+        /--forecaster oracle: there is none of that name; it is one of variscale, network, ewma/,
       ],
+      [["--csv", good, "--forecaster", "trained+ewma"], 2, /--forecaster trained: there is none/],
+      [["--csv", good, "--forecaster", "trained"], 1, /--forecaster trained: the load before the split is too short/],
       [["--csv", good, "--horizon", "0"], 1, /must be a whole number from 1 to 3600/],
       [["--csv", good, "--output", "xml"], 1, /Allowed choices are table, json, html/],
       [["--prometheus", "http://127.0.0.1:1"], 2, /needs one of --counter .* and --query/],
