@@ -42,6 +42,6 @@ COPY scripts/variscale.sh /usr/local/bin/variscale
 RUN chmod 755 /usr/local/bin/variscale && mkdir /var/lib/variscale && chown 1000:1000 /var/lib/variscale
 USER 1000:1000
 # KEDA, switchers, HTTP of the scaler; inference, admin, metrics of a switcher; the gateway.
-EXPOSE 6000 6001 8080 8000 8002 8003 8090
+EXPOSE 6000 6001 8080 8000 8001 8002 8003 8090
 ENTRYPOINT ["variscale"]
 CMD ["--help"]

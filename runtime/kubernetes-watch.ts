@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { VariscaleError } from "../domain/errors.ts";
 import type { KubernetesClient } from "./kubernetes.ts";
 import type { KubernetesResource } from "./kubernetes-resource.ts";
@@ -155,6 +156,8 @@ class Watch<T> implements KubernetesWatch<T> {
     if (typeof metadata?.["resourceVersion"] === "string") this.#version = metadata["resourceVersion"];
     if (type === "BOOKMARK") return;
     const kept = type === "DELETED" ? null : this.#keep(object);
+    // Controllers write statuses all the time: what is kept of the object is mostly the same.
+    if (kept && isDeepStrictEqual(this.objects.get(kept.key), kept.value)) return;
     if (kept) this.objects.set(kept.key, kept.value);
     else this.objects.delete(keyOf(metadata));
     this.#options.onChange();

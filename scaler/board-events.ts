@@ -3,8 +3,17 @@ import { findStage, type Pipeline } from "../domain/pipeline.ts";
 import type { ScaledObjectEvent } from "./event-recorder.ts";
 import { boundsOf, type LivePipeline } from "./live-pipeline.ts";
 
-/** What the owners of ScaledObjects must know of a board: a tolerance that is in the way, bounds that shut the plan out. */
-export function eventsOf(pipeline: Pipeline, board: PipelineBoard, live: LivePipeline): readonly ScaledObjectEvent[] {
+/**
+ * What the owners of ScaledObjects must know of a board: a tolerance that is in the way, bounds that shut the plan out.
+ *
+ * @param hpaTolerance of the cluster's HPAs that name none.
+ */
+export function eventsOf(
+  pipeline: Pipeline,
+  board: PipelineBoard,
+  live: LivePipeline,
+  hpaTolerance: number,
+): readonly ScaledObjectEvent[] {
   const events: ScaledObjectEvent[] = [];
   for (const [name, stage] of Object.entries(live)) {
     const { scaledObject, autoscaler } = stage;
@@ -15,7 +24,8 @@ export function eventsOf(pipeline: Pipeline, board: PipelineBoard, live: LivePip
         reason,
         note,
       });
-    if (autoscaler && (autoscaler.toleranceUp !== 0 || autoscaler.toleranceDown !== 0))
+    const isExact = (tolerance: number | null): boolean => (tolerance ?? hpaTolerance) === 0;
+    if (autoscaler && !(isExact(autoscaler.toleranceUp) && isExact(autoscaler.toleranceDown)))
       tell(
         "VariscaleTolerance",
         `HPA ${scaledObject.hpa} leaves small changes of replicas undone: set advanced.horizontalPodAutoscalerConfig.behavior.scaleUp.tolerance and scaleDown.tolerance to "0"; Kubernetes before 1.35 drops the field unless the gate HPAConfigurableTolerance is on. Until then more replicas than needed are asked for where a count can't be reached.`,

@@ -58,13 +58,15 @@ export function startCluster(options: ClusterOptions, context: ClusterContext): 
     client,
     instance: options.instance,
     nowMs,
-    onWrite: problem => {
+    onWrite: (namespace, problem) => {
       context.onEventWritten(problem === null);
-      for (const { key } of pipelines) conditions.set(key, "EventsWritten", problem, nowMs());
+      for (const { key } of pipelines)
+        if (key.namespace === namespace) conditions.set(key, "EventsWritten", problem, nowMs());
     },
   });
   logger.info({ server: options.config.server, as: options.config.origin }, "watching Kubernetes");
   const toldAtMs = new Map<Pipeline, number>();
+  const namespaces = new Set(pipelines.map(({ key }) => key.namespace));
   return {
     live: key => liveInput(view.live(key), options.hpaTolerance),
     observe: (pipeline, board, atMs) => {
@@ -72,12 +74,15 @@ export function startCluster(options: ClusterOptions, context: ClusterContext): 
       conditions.set(pipeline.key, "KubernetesWatched", problem, atMs);
       conditions.set(pipeline.key, "ScaledObjectsFound", view.scaledObjectsProblem(pipeline), atMs);
       if (problem !== null || Math.abs(atMs - (toldAtMs.get(pipeline) ?? 0)) < EVENTS_EVERY_MS) return;
-      const found = eventsOf(pipeline, board, view.live(pipeline.key));
+      const found = eventsOf(pipeline, board, view.live(pipeline.key), options.hpaTolerance);
       if (found.length > 0) toldAtMs.set(pipeline, atMs);
       for (const event of found) events.tell(event);
     },
-    onRefused: (scaledObject, { reason, message }) =>
-      events.tell({ scaledObject, type: "Warning", reason: `Variscale${reason}`, note: message }),
+    onRefused: (scaledObject, { reason, message }) => {
+      // Elsewhere there is no right to write any; the log tells of it.
+      if (!namespaces.has(scaledObject.namespace)) return;
+      events.tell({ scaledObject, type: "Warning", reason: `Variscale${reason}`, note: message });
+    },
     close: () => {
       view.close();
       events.close();

@@ -13,7 +13,7 @@ const REPEAT_EVERY_MS = 5 * 60_000;
 /** Writes in a burst, and the time in which one more is allowed. */
 const BURST = 25;
 const REFILL_MS = 2000;
-/** After a write that was refused nothing is written for this long. */
+/** After a write that was refused nothing is written into its namespace for this long. */
 const REFUSED_PAUSE_MS = 60_000;
 /** The API server takes no longer note. */
 const MOST_NOTE_BYTES = 1000;
@@ -31,8 +31,8 @@ export interface EventRecorderOptions {
   /** Name of this process among its like: the pod's. */
   readonly instance: string;
   readonly nowMs: () => number;
-  /** Told after every write: null, or why it failed. */
-  readonly onWrite: (problem: string | null) => void;
+  /** Told after every write into a namespace: null, or why it failed. */
+  readonly onWrite: (namespace: string, problem: string | null) => void;
 }
 
 interface Recorded {
@@ -59,7 +59,8 @@ export class EventRecorder {
   #isClosed = false;
   #tokens = BURST;
   #refilledAtMs: number;
-  #pausedUntilMs = 0;
+  /** By namespace: rights are given in each by itself. */
+  readonly #pausedUntilMs = new Map<string, number>();
   #lost = 0;
 
   constructor(options: EventRecorderOptions) {
@@ -84,7 +85,7 @@ export class EventRecorder {
     recorded.count += 1;
     const isDue = recorded.written === 0 || this.#options.nowMs() - recorded.writtenAtMs >= REPEAT_EVERY_MS;
     if (!isDue || recorded.isWaiting) return;
-    if (this.#waiting.length >= MOST_WAITING || !this.#takeToken()) {
+    if (this.#waiting.length >= MOST_WAITING || !this.#takeToken(event.scaledObject.namespace)) {
       this.#lost += 1;
       return;
     }
@@ -112,9 +113,9 @@ export class EventRecorder {
     };
   }
 
-  #takeToken(): boolean {
+  #takeToken(namespace: string): boolean {
     const nowMs = this.#options.nowMs();
-    if (nowMs < this.#pausedUntilMs) return false;
+    if (nowMs < (this.#pausedUntilMs.get(namespace) ?? 0)) return false;
     const refill = Math.max(0, Math.floor((nowMs - this.#refilledAtMs) / REFILL_MS));
     this.#tokens = Math.min(BURST, this.#tokens + refill);
     this.#refilledAtMs += refill * REFILL_MS;
@@ -128,19 +129,32 @@ export class EventRecorder {
     if (this.#isWriting) return;
     this.#isWriting = true;
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
+      const { namespace } = next.event.scaledObject;
       let problem: string | null = null;
       try {
         await this.#write(next);
       } catch (thrown) {
         problem = VariscaleError.from(thrown).message;
-        this.#pausedUntilMs = this.#options.nowMs() + REFUSED_PAUSE_MS;
-        this.#lost += 1 + this.#waiting.length;
-        for (const left of this.#waiting.splice(0)) left.isWaiting = false;
+        this.#pause(namespace);
+        this.#lost += 1;
       }
       next.isWaiting = false;
-      if (!this.#isClosed) this.#options.onWrite(problem);
+      if (!this.#isClosed) this.#options.onWrite(namespace, problem);
     }
     this.#isWriting = false;
+  }
+
+  /** What waits for the namespace is lost. */
+  #pause(namespace: string): void {
+    this.#pausedUntilMs.set(namespace, this.#options.nowMs() + REFUSED_PAUSE_MS);
+    for (const left of this.#waiting.splice(0)) {
+      if (left.event.scaledObject.namespace !== namespace) {
+        this.#waiting.push(left);
+        continue;
+      }
+      left.isWaiting = false;
+      this.#lost += 1;
+    }
   }
 
   async #write(recorded: Recorded): Promise<void> {

@@ -21,6 +21,8 @@ export interface GrpcServerOptions {
   readonly handlers: UntypedServiceImplementation;
   /** The .proto file that tools may ask for by reflection; null: there is none. */
   readonly reflected: "externalscaler.proto" | null;
+  /** Larger messages are refused before they are read. */
+  readonly mostMessageBytes: number;
 }
 
 export interface GrpcServer {
@@ -38,13 +40,12 @@ export interface GrpcServer {
 export const CHANNEL_OPTIONS = {
   "grpc.keepalive_time_ms": 30_000,
   "grpc.keepalive_timeout_ms": 10_000,
-  "grpc.max_receive_message_length": 1024 * 1024,
   "grpc.so_reuseport": 0,
 };
 
 /** Starts a gRPC server with health and reflection. Everything is registered before the port is bound. */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  const server = new Server(CHANNEL_OPTIONS);
+  const server = new Server({ ...CHANNEL_OPTIONS, "grpc.max_receive_message_length": options.mostMessageBytes });
   const names = ["", options.serviceName];
   const health = new HealthImplementation(Object.fromEntries(names.map(name => [name, "NOT_SERVING" as const])));
   const sideStreams = new SideStreams();

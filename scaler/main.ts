@@ -19,6 +19,9 @@ import { openScalerCore, type ScalerCore, type ScalerCoreOptions } from "./scale
 
 /** GetMetrics fails when the board is older: KEDA's `fallback` takes over. */
 const STALE_AFTER_MS = 30_000;
+/** Metadata of a trigger and the names of its ScaledObject are some hundred bytes. */
+const MOST_KEDA_BYTES = 64 * 1024;
+const MOST_SWITCHER_BYTES = 1024 * 1024;
 /** From the end of the streams until connections are cut. */
 const CLOSE_WITHIN_MS = 3000;
 
@@ -142,6 +145,7 @@ async function startServers(
         definition: ExternalScaler.service,
         handlers: keda.handlers,
         reflected: "externalscaler.proto",
+        mostMessageBytes: MOST_KEDA_BYTES,
       }),
     );
     const switcherServer = await open(
@@ -153,6 +157,7 @@ async function startServers(
         definition: SwitcherControl.service,
         handlers: follow.handlers,
         reflected: null,
+        mostMessageBytes: MOST_SWITCHER_BYTES,
       }),
     );
     const http = await open(startHttpServer({ host, port: ports.http, routes, logger, maxBodyBytes: 64 * 1024 }));

@@ -19,6 +19,8 @@ const SYNONYMS: ReadonlyMap<string, Key> = new Map([
 ]);
 
 const MOST_CHARACTERS = 253;
+/** Keys that are looked at; KEDA passes those of the trigger, which has a handful. */
+const MOST_KEYS = 64;
 /** Complaints that one error has at most, and letters of a key that it shows. */
 const MOST_COMPLAINTS = 5;
 const MOST_SHOWN = 80;
@@ -35,10 +37,16 @@ export interface TriggerMetadata {
  * Throws invalid_argument, naming the key, its value, the rule and the fix.
  */
 export function parseTriggerMetadata(metadata: Readonly<Record<string, string>>): TriggerMetadata {
+  const keys = Object.keys(metadata);
+  if (keys.length > MOST_KEYS)
+    throw new VariscaleError(
+      "invalid_argument",
+      `trigger metadata: there are ${keys.length} keys, at most ${MOST_KEYS} are taken; known are ${KNOWN.join(", ")}`,
+    );
   const complaints: string[] = [];
   const pipeline = readName(metadata, "pipeline", complaints);
   const stage = readName(metadata, "stage", complaints);
-  for (const key of Object.keys(metadata)) {
+  for (const key of keys) {
     const complaint = complaintAbout(key, metadata[key] ?? "");
     if (complaint !== null) complaints.push(complaint);
   }
@@ -49,19 +57,11 @@ export function parseTriggerMetadata(metadata: Readonly<Record<string, string>>)
 }
 
 function readName(metadata: Readonly<Record<string, string>>, key: "pipeline" | "stage", complaints: string[]): string {
-  const plain = Object.hasOwn(metadata, key) ? metadata[key] : undefined;
-  const resolved = Object.hasOwn(metadata, key + FROM_ENV) ? metadata[key + FROM_ENV] : undefined;
-  const value = plain ?? resolved;
-  const named = plain === undefined ? key + FROM_ENV : key;
-  if (value === undefined)
-    complaints.push(
-      `\`${key}\` is missing: add it, or, where it stands as \`${key}${FROM_ENV}\`, set that variable in the target's container`,
-    );
-  else if (plain !== undefined && resolved !== undefined)
-    complaints.push(`\`${key}\` is given twice, plain and as \`${key}${FROM_ENV}\`: remove one of them`);
-  else if (value.trim() === "") complaints.push(`\`${named}\` must not be empty: write the ${key}'s name`);
+  const value = Object.hasOwn(metadata, key) ? metadata[key] : undefined;
+  if (value === undefined) complaints.push(`\`${key}\` is missing: add it`);
+  else if (value.trim() === "") complaints.push(`\`${key}\` must not be empty: write the ${key}'s name`);
   else if (value.length > MOST_CHARACTERS)
-    complaints.push(`\`${named}\` is ${value.length} characters long: it must have ${MOST_CHARACTERS} at most`);
+    complaints.push(`\`${key}\` is ${value.length} characters long: it must have ${MOST_CHARACTERS} at most`);
   return value ?? "";
 }
 
@@ -72,6 +72,8 @@ function complaintAbout(key: string, value: string): string | null {
   switch (plain) {
     case "pipeline":
     case "stage":
+      if (plain === key) return null;
+      return `\`${key}\` names what only the target's pods know, and ScaledObjects are found by their ${plain}: write \`${plain}\` with the name itself`;
     case "scalerAddress":
       return null;
     case "enableTLS":
@@ -82,7 +84,7 @@ function complaintAbout(key: string, value: string): string | null {
       const shown = plain.slice(0, MOST_SHOWN);
       const meant = SYNONYMS.get(shown.toLowerCase()) ?? nearest(shown, KNOWN);
       const fix = meant === null ? "remove it" : `rename it to \`${meant}\``;
-      return `\`${key.slice(0, MOST_SHOWN)}\` is unknown: ${fix}; known are ${KNOWN.join(", ")}, and each with ${FROM_ENV}`;
+      return `\`${key.slice(0, MOST_SHOWN)}\` is unknown: ${fix}; known are ${KNOWN.join(", ")}`;
     }
   }
 }

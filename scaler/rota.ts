@@ -2,6 +2,8 @@ import type { Clock } from "./clock.ts";
 
 /** Slots that are shorter cost more in timers than they spare in waiting. */
 const LEAST_SLOT_MS = 5;
+/** Slots that one timer gives at most, to make good what timers lose: calls wait for no more jobs than these have. */
+const MOST_SLOTS = 2;
 
 /**
  * Runs jobs in turn, each once a period, spread evenly over it: whoever calls meanwhile waits for one job and not for all. One
@@ -42,10 +44,11 @@ export class Rota {
     let lastMs = this.#clock.nowMs();
     this.#stop = this.#clock.every(slotMs, () => {
       const nowMs = this.#clock.nowMs();
-      // Timers come late rather than early: what they lose is made good, but never by a second turn at once.
-      creditMs = Math.min(creditMs + Math.max(nowMs - lastMs, 0), this.#periodMs);
+      // Timers come late rather than early: what they lose is made good, but never by a second turn at once. Jobs that take longer than
+      // their slots make rounds longer, and nobody wait for a whole round.
+      creditMs = Math.min(creditMs + Math.max(nowMs - lastMs, 0), MOST_SLOTS * slotMs);
       lastMs = nowMs;
-      for (let turn = 0; turn < slots && creditMs >= slotMs / 2; turn++) {
+      for (let turn = 0; turn < Math.min(slots, MOST_SLOTS) && creditMs >= slotMs / 2; turn++) {
         const next = slot + 1;
         const from = Math.floor((slot * jobs.length) / slots);
         for (const job of jobs.slice(from, Math.floor((next * jobs.length) / slots))) job();

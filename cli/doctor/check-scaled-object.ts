@@ -10,6 +10,8 @@ const PAUSES = [
   "autoscaling.keda.sh/paused-scale-in",
   "autoscaling.keda.sh/paused-scale-out",
 ];
+/** Of these, those that KEDA takes the HPA away for. */
+const FULL_PAUSES = PAUSES.slice(0, 2);
 const RECIPE = "`variscale manifests` writes it right";
 
 /** What a ScaledObject says itself, whatever the cluster made of it. */
@@ -140,16 +142,26 @@ function checkNames(scaledObject: ScaledObject, where: string): Finding[] {
   ];
 }
 
+/** Whether KEDA has no HPA for it, as long as it is paused as a whole. */
+export function hasNoAutoscaler({ metadata }: ScaledObject): boolean {
+  return FULL_PAUSES.some(name => pauseOf(metadata, name) !== null);
+}
+
+function pauseOf({ annotations }: ScaledObject["metadata"], name: string): string | null {
+  const value = annotations?.[name];
+  return value === undefined || value === "false" ? null : value;
+}
+
 function checkPauses({ metadata }: ScaledObject, where: string): Finding[] {
   return PAUSES.flatMap(name => {
-    const value = metadata.annotations?.[name];
-    if (value === undefined || value === "false") return [];
+    const value = pauseOf(metadata, name);
+    if (value === null) return [];
     return [
       warn(
         "paused",
         where,
-        `is paused by the annotation ${name}: ${value}: KEDA does not follow the scaler`,
-        `remove it: kubectl -n ${metadata.namespace} annotate scaledobject ${metadata.name} ${name}-`,
+        `is paused by the annotation ${name}: ${value}: KEDA does not follow the scaler, as in the chart's shadow mode`,
+        `to have it followed, install the chart with mode=active, or: kubectl -n ${metadata.namespace} annotate scaledobject ${metadata.name} ${name}-`,
       ),
     ];
   });

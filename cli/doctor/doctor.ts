@@ -5,7 +5,7 @@ import { checkAutoscaler } from "./check-autoscaler.ts";
 import { type CertificatePair, checkCertificate } from "./check-certificate.ts";
 import { checkCluster, notChecked } from "./check-cluster.ts";
 import { checkCoverage } from "./check-coverage.ts";
-import { checkScaledObject, checkTarget } from "./check-scaled-object.ts";
+import { checkScaledObject, checkTarget, hasNoAutoscaler } from "./check-scaled-object.ts";
 import { checkScaler } from "./check-scaler.ts";
 import {
   autoscalerSchema,
@@ -15,7 +15,7 @@ import {
   scaledObjectSchema,
   targetSchema,
 } from "./cluster-objects.ts";
-import { type Finding, warn } from "./finding.ts";
+import { type Finding, ok, warn } from "./finding.ts";
 import { readTriggerTls } from "./trigger-tls.ts";
 
 export interface DoctorOptions {
@@ -91,6 +91,8 @@ async function examineOne(options: DoctorOptions, scaledObject: ScaledObject): P
 async function examineAutoscaler(client: KubernetesClient, scaledObject: ScaledObject): Promise<readonly Finding[]> {
   const { namespace } = scaledObject.metadata;
   const name = hpaNameOf(scaledObject);
+  if (hasNoAutoscaler(scaledObject))
+    return [ok("hpa", `hpa ${namespace}/${name}`, "is not there while the ScaledObject is paused; KEDA makes it then")];
   try {
     const autoscaler = autoscalerSchema.parse(await client.get(RESOURCES.autoscalers, namespace, name));
     return checkAutoscaler(scaledObject, autoscaler);

@@ -10,7 +10,7 @@ export interface ManifestOptions {
   readonly scalerAddress: string | null;
   /** host:port of the scaler for switchers; null: where the chart puts it. */
   readonly switcherAddress: string | null;
-  /** Secret with ca.crt, tls.crt and tls.key for KEDA; null: plaintext. */
+  /** Secret with ca.crt, tls.crt and tls.key for KEDA and for the switchers that are written; null: plaintext. */
   readonly tlsSecret: string | null;
   /** Where the scaler runs; null: in the pipeline's namespace. */
   readonly scalerNamespace: string | null;
@@ -46,7 +46,7 @@ export function manifestsOf(pipeline: Pipeline, options: ManifestOptions): reado
       return [
         ...(image === null || modelsClaim === null || given
           ? []
-          : switchersOf(pipeline, stage, { image, modelsClaim, scalerAddress: switcherAddress })),
+          : switchersOf(pipeline, stage, { image, modelsClaim, scalerAddress: switcherAddress, tlsSecret })),
         scaledObjectOf(pipeline, stage, { scalerAddress, authentication: tlsSecret, target }),
       ];
     }),

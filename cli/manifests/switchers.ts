@@ -8,11 +8,14 @@ export interface SwitchersOptions {
   readonly modelsClaim: string;
   /** host:port of the scaler for switchers. */
   readonly scalerAddress: string;
+  /** Secret with ca.crt, tls.crt and tls.key, by which the scaler knows them; null: plaintext. */
+  readonly tlsSecret: string | null;
 }
 
 const CONFIG_FOLDER = "/etc/variscale";
 const MODEL_FOLDER = "/models";
 const STATE_FOLDER = "/var/lib/variscale";
+const TLS_FOLDER = "/etc/variscale-tls";
 /** From the end of readiness until nobody sends any more. */
 const PROPAGATION_SECONDS = 5;
 
@@ -68,6 +71,7 @@ export function switchersOf(pipeline: Pipeline, stage: Stage, options: Switchers
 }
 
 function podOf(name: string, stage: Stage, options: SwitchersOptions): object {
+  const { tlsSecret } = options;
   const resources = { cpu: String(stage.cores), memory: `${Math.ceil(stage.memoryMiB)}Mi` };
   const field = (variable: string, fieldPath: string) => ({ name: variable, valueFrom: { fieldRef: { fieldPath } } });
   const probe = (path: string) => ({ httpGet: { path, port: "http" } });
@@ -91,6 +95,7 @@ function podOf(name: string, stage: Stage, options: SwitchersOptions): object {
           `--config=${CONFIG_FOLDER}/switcher.json`,
           "--pod=$(POD_NAME)",
           "--advertise-address=$(POD_IP):8000",
+          ...(tlsSecret === null ? [] : [`--tls-folder=${TLS_FOLDER}`]),
         ],
         env: [field("POD_NAME", "metadata.name"), field("POD_IP", "status.podIP")],
         ports: [
@@ -112,6 +117,7 @@ function podOf(name: string, stage: Stage, options: SwitchersOptions): object {
           { name: "config", mountPath: CONFIG_FOLDER, readOnly: true },
           { name: "models", mountPath: MODEL_FOLDER, readOnly: true },
           { name: "state", mountPath: STATE_FOLDER },
+          ...(tlsSecret === null ? [] : [{ name: "tls", mountPath: TLS_FOLDER, readOnly: true }]),
         ],
       },
     ],
@@ -119,6 +125,7 @@ function podOf(name: string, stage: Stage, options: SwitchersOptions): object {
       { name: "config", configMap: { name } },
       { name: "models", persistentVolumeClaim: { claimName: options.modelsClaim, readOnly: true } },
       { name: "state", emptyDir: { sizeLimit: "16Mi" } },
+      ...(tlsSecret === null ? [] : [{ name: "tls", secret: { secretName: tlsSecret } }]),
     ],
   };
 }

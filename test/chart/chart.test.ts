@@ -122,6 +122,46 @@ describe("the chart", () => {
     assert.ok(!render(...ID_CARD).some(({ kind }) => kind === "TriggerAuthentication"));
   });
 
+  it("takes no port with TLS for plaintext HTTP/2", () => {
+    const portsOf = (objects: readonly KubernetesObject[]) =>
+      ["variscale-scaler", "variscale-switchers"].flatMap(name => named(objects, "Service", name).spec.ports);
+    const grpc = (objects: readonly KubernetesObject[]) =>
+      portsOf(objects).filter(({ name }: KubernetesObject) => name.startsWith("grpc"));
+    for (const port of grpc(render(...ID_CARD))) assert.equal(port.appProtocol, "kubernetes.io/h2c", port.name);
+    for (const port of grpc(render(...ID_CARD, "--set=tls.existingSecret=server")))
+      assert.equal(port.appProtocol, undefined, port.name);
+  });
+
+  it("T20: has KEDA's side of mutual TLS also for ScaledObjects that others write", () => {
+    const objects = render(...ID_CARD, "--set=tls.existingSecret=server,scaledObjects.enabled=false");
+    named(objects, "TriggerAuthentication", "variscale-scaler");
+    assert.ok(!objects.some(({ kind }) => kind === "ScaledObject"));
+  });
+
+  it("gives the scaler files of the operator's, as the authority of a Prometheus", () => {
+    const volumes = [{ name: "ca", secret: { secretName: "prometheus-ca" } }];
+    const mounts = [{ name: "ca", mountPath: "/etc/prometheus", readOnly: true }];
+    const objects = render(
+      ...ID_CARD,
+      `--set-json=scaler.extraVolumes=${JSON.stringify(volumes)}`,
+      `--set-json=scaler.extraVolumeMounts=${JSON.stringify(mounts)}`,
+    );
+    const { spec } = named(objects, "Deployment", "variscale-scaler").spec.template;
+    assert.deepEqual(spec.volumes.at(-1), volumes[0]);
+    assert.deepEqual(spec.containers[0].volumeMounts.at(-1), mounts[0]);
+  });
+
+  it("keeps files as they are, whatever they begin with", () => {
+    const text = "   // indented\n\ttabs: {{ .x }} & <é>\n\n";
+    const files = JSON.stringify({ "stages.mjs": text });
+    const { data } = named(
+      render(...ID_CARD, `--set-json=pipelines.id-card.files=${files}`),
+      "ConfigMap",
+      "variscale-id-card",
+    );
+    assert.equal(data["stages.mjs"], text);
+  });
+
   it("gives the scaler the rights that it needs and no others", () => {
     const objects = render(...ID_CARD);
     assert.deepEqual(named(objects, "Role", "variscale-scaler").rules, ACCESS_RULES);
@@ -197,6 +237,11 @@ describe("the chart", () => {
     ["no pipeline", ["--set=image.repository=r"], /pipelines: must have at least one/],
     ["no image", [...ID_CARD, "--set=image.repository="], /image\.repository: must name/],
     ["a mode that there is not", [...ID_CARD, "--set=mode=dry"], /mode/],
+    [
+      "a gateway over TLS, which the scaler can't read",
+      [...ID_CARD, "--set=pipelines.id-card.loadSource=https://gateway"],
+      /loadSource/,
+    ],
     ["an unknown value", [...ID_CARD, "--set=scaler.replicas=2"], /replicas/],
     ["an unknown value of a pipeline", [...ID_CARD, "--set=pipelines.id-card.model=x"], /model/],
     ["no models", [...ID_CARD, "--set=pipelines.id-card.models.prepare=false"], /models: must have `volume`/],

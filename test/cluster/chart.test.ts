@@ -7,6 +7,7 @@ import { packageFolder } from "../../runtime/version.ts";
 import { systemClock } from "../../scaler/clock.ts";
 import { ID_CARD } from "../chart/helm.ts";
 import { FakeGateway } from "../scaler/support/fake-gateway.ts";
+import { findingOf, findingsIn } from "./support/findings.ts";
 import { theCluster } from "./support/hooks.ts";
 import type { Json } from "./support/kubernetes-api.ts";
 import { Program } from "./support/program.ts";
@@ -37,7 +38,7 @@ describe("the chart, installed by Helm", () => {
     gateway = await FakeGateway.start(systemClock);
     gateway.rateRps = 1;
     const source = `--set=pipelines.id-card.loadSource=${gateway.url}`;
-    helm("install", "variscale", chart, "--create-namespace", ...ID_CARD, source, "--set=mode=active");
+    helm("install", "variscale", chart, "--create-namespace", ...ID_CARD, source);
     detection = Target.of(theCluster(), NAMESPACE, DETECTION);
   });
 
@@ -51,6 +52,19 @@ describe("the chart, installed by Helm", () => {
       const ready = async () => (await theCluster().api.get("Deployment", NAMESPACE, name)).status.readyReplicas > 0;
       await until(ready, `${name} is ready`);
     }
+  });
+
+  it("is in shadow mode: KEDA leaves the stages alone, and doctor knows that", async () => {
+    const paused = async () => {
+      const conditions: readonly Json[] = (await detection.scaledObject()).status?.conditions ?? [];
+      return conditions.some(({ type, status }) => type === "Paused" && status === "True");
+    };
+    await until(paused, "KEDA has paused it");
+    assert.equal(await detection.hpa(), null);
+    const findings = await findingsIn(NAMESPACE);
+    for (const check of ["hpa", "ready"]) assert.equal(findingOf(findings, check, DETECTION).kind, "ok", check);
+    assert.equal(findingOf(findings, "paused", DETECTION).kind, "warn");
+    helm("upgrade", "variscale", chart, "--reuse-values", "--set=mode=active");
   });
 
   it("has a scaler that, with its arguments and its service account, gives stages their exact counts", async () => {

@@ -79,8 +79,8 @@ describe("replica counts through KEDA and the HPA", () => {
     await detect.expectHeld(20, 2);
   });
 
-  it("T24: are reached for a ScaledObject with a name of 63 characters", async () => {
-    const name = "x".repeat(63);
+  it("T24: are reached for a ScaledObject whose HPA has a name of 63 characters", async () => {
+    const name = "x".repeat(54);
     const metadata = { scalerAddress: scaler.address, pipeline: "steady", stage: "detect" };
     const long = await Target.create(theCluster(), { namespace: "exact", name, metadata });
     try {

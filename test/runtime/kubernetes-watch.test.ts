@@ -71,6 +71,12 @@ describe("startKubernetesWatch()", () => {
     await until(() => !("shop/a" in seen()));
     assert.equal(lists(), 1);
     assert.ok(changes >= 4);
+    const before = changes;
+    // Nothing that is kept of it has changed.
+    put("b", 2);
+    put("c", 4);
+    await until(() => seen()["shop/c"] === 4);
+    assert.equal(changes, before + 1);
   });
 
   it("passes over objects that are not wanted or of a shape that is not known", async () => {

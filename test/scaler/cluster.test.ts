@@ -30,9 +30,13 @@ describe("a scaler in a cluster", () => {
   beforeEach(async () => {
     api = await KubernetesApi.start();
     for (const collection of [SCALED_OBJECTS, AUTOSCALERS, DEPLOYMENTS, EVENTS]) api.collections.add(collection);
-    const kubernetes = { config: api.config(), hpaTolerance: 0.1, instance: "scaler-0" };
-    running = await RunningScaler.start({ pipelines: [testPipeline({ stages: ["detect"] })], kubernetes });
+    await start(0.1);
   });
+
+  async function start(hpaTolerance: number): Promise<void> {
+    const kubernetes = { config: api.config(), hpaTolerance, instance: "scaler-0" };
+    running = await RunningScaler.start({ pipelines: [testPipeline({ stages: ["detect"] })], kubernetes });
+  }
 
   afterEach(async () => {
     await running.close();
@@ -121,6 +125,28 @@ describe("a scaler in a cluster", () => {
     assert.match(metrics, /variscale_condition\{[^}]*type="ActuationExact"\} 0/);
     put({ current: 10, max: 20 });
     await ticked(now => condition(now, "ActuationExact")?.status === true);
+  });
+
+  it("says nothing of tolerances where the cluster's own is 0", async () => {
+    await running.close();
+    await start(0);
+    put({ current: 10, max: 20, behavior: { scaleUp: {}, scaleDown: {} } });
+    const seen = await ticked(now => condition(now, "ScaledObjectsFound")?.status === true);
+    assert.equal(condition(seen, "ActuationExact")?.status, true);
+    await running.clock.advance(61_000);
+    await ticked(() => true);
+    assert.equal(event("VariscaleTolerance"), undefined);
+  });
+
+  it("tries no Event in a namespace without a pipeline", async () => {
+    put({});
+    const ref = { name: "x", namespace: "bank", scalerMetadata: { pipeline: "cards", stage: "detect" } };
+    await assert.rejects(running.keda.spec(ref));
+    await assert.rejects(
+      running.keda.spec({ ...ref, name: "y", namespace: "shop", scalerMetadata: { pipeline: "x", stage: "y" } }),
+    );
+    await until(() => event("VariscaleUnknownPipeline") !== undefined, "the Event");
+    assert.ok(!api.seen.some(({ path }) => path.includes("/namespaces/bank/")));
   });
 
   it("writes an Event on a ScaledObject that names an unknown stage, and counts it up", async () => {

@@ -25,7 +25,7 @@ describe("EventRecorder", () => {
     client = new KubernetesClient(api.config());
     clock = new ManualClock();
     problems = [];
-    const onWrite = (problem: string | null) => problems.push(problem);
+    const onWrite = (_namespace: string, problem: string | null) => problems.push(problem);
     recorder = new EventRecorder({ client, instance: "scaler-0", nowMs: () => clock.nowMs(), onWrite });
   });
 
@@ -86,6 +86,24 @@ describe("EventRecorder", () => {
     await until(() => problems.length === 2, "the write");
     assert.equal(problems[1], null);
     assert.equal(api.all(EVENTS).length, 1);
+  });
+
+  it("goes on in other namespaces than the one that it may not write into", async () => {
+    api.intercept = (request, response) =>
+      request.method === "POST" &&
+      request.path.includes("/namespaces/bank/") &&
+      refuse(response, 403, "Forbidden", "no");
+    const inBank = { namespace: "bank", name: "x" };
+    recorder.tell(event({ scaledObject: inBank }));
+    recorder.tell(event({ scaledObject: inBank, note: "waits and is lost" }));
+    recorder.tell(event());
+    await until(() => problems.length === 2, "both writes");
+    assert.equal(problems[1], null);
+    assert.deepEqual(
+      api.all(EVENTS).map(({ metadata }) => metadata.namespace),
+      ["shop"],
+    );
+    assert.equal(recorder.lost, 2);
   });
 
   it("cuts a note that the API server would refuse", async () => {

@@ -85,6 +85,26 @@ describe("Rota", () => {
     rota.close();
   });
 
+  it("lets nobody wait for more than two jobs, also where all of them are more than a period's work", () => {
+    const clock = new LateClock();
+    let longestMs = 0;
+    let turns = 0;
+    const rota = new Rota(clock, 1000);
+    for (let job = 0; job < 200; job++)
+      rota.join(() => {
+        clock.time += 8;
+        turns += 1;
+      });
+    for (let i = 0; i < 500; i++) {
+      const startMs = clock.time + 5;
+      clock.comeAt(startMs);
+      longestMs = Math.max(longestMs, clock.time - startMs);
+    }
+    assert.equal(longestMs, 16);
+    assert.ok(turns > 900, `${turns} turns`);
+    rota.close();
+  });
+
   it("goes on when the clock is set back", () => {
     const clock = new LateClock();
     clock.time = 1_000_000;

@@ -69,6 +69,11 @@ seccompProfile: { type: RuntimeDefault }
 {{- end -}}
 
 {{/* The Secret that clients of the scaler show; empty without TLS. */}}
+{{/* What proxies may take a port for: with TLS it is no plaintext HTTP/2. */}}
+{{- define "variscale.plainGrpc" -}}
+{{- if not .Values.tls.existingSecret }}, appProtocol: kubernetes.io/h2c{{ end -}}
+{{- end -}}
+
 {{- define "variscale.clientSecret" -}}
 {{- if .Values.tls.existingSecret -}}
 {{- default .Values.tls.existingSecret .Values.tls.clientSecret -}}

@@ -224,7 +224,12 @@ describe("doctor", () => {
 
   it("knows pauses, and what KEDA and the HPA complain of", async () => {
     objects.scaledObject.metadata.annotations = { "autoscaling.keda.sh/paused-replicas": "3" };
+    // KEDA has taken the HPA away.
+    const autoscaler = objects.autoscaler;
+    objects.autoscaler = null;
     await wrong("paused", "warn", /paused-replicas: 3/);
+    assert.equal(only(await run(), "hpa").kind, "ok");
+    objects.autoscaler = autoscaler;
     objects.scaledObject.metadata.annotations = {};
     objects.scaledObject.status.conditions = [
       { type: "Ready", status: "False", reason: "TriggerError", message: "got empty metric spec" },

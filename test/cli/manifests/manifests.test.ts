@@ -102,6 +102,22 @@ describe("manifestsOf()", () => {
     ]);
   });
 
+  it("gives switchers their side of mutual TLS, which the scaler has on both of its ports", () => {
+    const objects = write({ tlsSecret: "keda-tls", image: "i", modelsClaim: "m" });
+    const deployments = ofKind(objects, "Deployment");
+    assert.equal(deployments.length, 2);
+    for (const { spec } of deployments) {
+      const [container] = spec.template.spec.containers;
+      const flag = container.args.find((arg: string) => arg.startsWith("--tls-folder="));
+      const mount = container.volumeMounts.find(
+        (one: { mountPath: string }) => flag === `--tls-folder=${one.mountPath}`,
+      );
+      const volume = spec.template.spec.volumes.find((one: { name: string }) => one.name === mount?.name);
+      assert.deepEqual(volume?.secret, { secretName: "keda-tls" });
+    }
+    assert.doesNotMatch(JSON.stringify(write({ image: "i", modelsClaim: "m" })), /--tls-folder|keda-tls/);
+  });
+
   it("gives the scaler rights in the pipeline's namespace, wherever it runs", () => {
     const objects = write({ scalerNamespace: "control" });
     assert.equal(ofKind(objects, "ServiceAccount")[0]?.metadata.namespace, "control");
