@@ -93,6 +93,10 @@ export class KubernetesApi {
     const answer = await this.call("DELETE", pathOf(kind, namespace, name));
     if (answer.status !== 404) checked(answer, `delete ${kind} ${namespace}/${name}`);
   }
+
+  async deleteAll(kind: string, namespace: string): Promise<void> {
+    checked(await this.call("DELETE", pathOf(kind, namespace)), `delete every ${kind} of ${namespace}`);
+  }
 }
 
 function pathOf(kind: string, namespace: string | undefined, name?: string): string {

@@ -122,6 +122,14 @@ export class Target {
     await until(async () => (await this.scaledObject()) === null, `${this.namespace}/${this.name} is gone`);
   }
 
+  /** All of a namespace: asking after each of hundreds would keep the API server from doing it. */
+  static async removeAll({ api }: Cluster, namespace: string): Promise<void> {
+    await api.deleteAll("ScaledObject", namespace);
+    await api.deleteAll("Deployment", namespace);
+    const areGone = async () => (await api.list("ScaledObject", namespace, "?limit=1")).length === 0;
+    await until(areGone, `all ScaledObjects of ${namespace} are gone`, 500_000);
+  }
+
   #deployment(): Promise<Json> {
     return this.#cluster.api.get("Deployment", this.namespace, this.name);
   }
