@@ -30,7 +30,8 @@ export const holtWintersExpert: Expert = {
     const rates = ahead(history, past, horizonSeconds);
     const top = Math.max(...rates);
     let seconds = 0;
-    for (const rate of rates) seconds += (horizonSeconds / rates.length) * Math.exp(-TAIL_SLOPE * (top - rate));
+    for (const [step, rate] of rates.entries())
+      seconds += Math.min(STEP_SECONDS, horizonSeconds - step * STEP_SECONDS) * Math.exp(-TAIL_SLOPE * (top - rate));
     const peak = poissonMaximum(inverseAnscombe(top), Math.max(1, Math.round(seconds)));
     const middle = anscombe(peak[0]);
     return quantiles((q, i) => middle + Math.hypot(anscombe(peak[i]) - middle, normalQuantile(q) * past.deviation));
@@ -69,13 +70,14 @@ function smoothed(history: LoadHistory): Smoothed | null {
   return Number.isNaN(level) ? null : { level, trend, deviation: errors > 0 ? Math.sqrt(squares / errors) : 1 };
 }
 
-/** The expected rate of each minute ahead, in the Anscombe domain. */
+/** The expected rate in the middle of every ten seconds ahead, in the Anscombe domain. */
 function ahead(history: LoadHistory, past: Smoothed, horizonSeconds: number): number[] {
-  const minutes = Math.max(1, Math.round(horizonSeconds / MINUTE));
-  return Array.from({ length: minutes }, (_, minute) => {
-    const steps = ((minute + 0.5) * Math.min(MINUTE, horizonSeconds)) / STEP_SECONDS;
-    const trend = (past.trend * (1 - TREND_KEPT ** steps)) / (1 - TREND_KEPT);
-    return Math.max(past.level + trend + seasonAt(history, -(minute + 1) * MINUTE), anscombe(0));
+  let season = 0;
+  return Array.from({ length: Math.ceil(horizonSeconds / STEP_SECONDS) }, (_, step) => {
+    const minute = Math.floor((step * STEP_SECONDS) / MINUTE);
+    if ((step * STEP_SECONDS) % MINUTE === 0) season = seasonAt(history, -(minute + 1) * MINUTE);
+    const trend = (past.trend * (1 - TREND_KEPT ** (step + 0.5))) / (1 - TREND_KEPT);
+    return Math.max(past.level + trend + season, anscombe(0));
   });
 }
 

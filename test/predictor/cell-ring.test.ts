@@ -38,7 +38,7 @@ describe("CellRing", () => {
       fc.property(
         fc.integer({ min: 1, max: 300 }),
         fc.integer({ min: -1000, max: 1000 }),
-        fc.array(step, { maxLength: 400 }),
+        fc.array(step, { maxLength: 400, size: "max" }),
         (length, start, steps) => {
           const ring = new CellRing(10, length);
           const plain = new PlainCells(length);

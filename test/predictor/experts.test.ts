@@ -17,7 +17,7 @@ function expertNamed(name: string) {
 describe("every expert", () => {
   it("gives rising, finite quantiles that rise with the horizon", () => {
     const rate = fc.oneof(fc.integer({ min: 0, max: 200 }), fc.double({ min: 0, max: 1e7, noNaN: true }));
-    const past = fc.array(fc.option(rate, { freq: 4 }), { maxLength: 150 });
+    const past = fc.array(fc.option(rate, { freq: 4 }), { maxLength: 150, size: "max" });
     fc.assert(
       fc.property(past, rate, fc.integer({ min: 1, max: 1800 }), (rates, newest, seconds) => {
         const history = historyOf([...rates, newest]);

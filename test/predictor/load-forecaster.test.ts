@@ -119,7 +119,7 @@ describe("LoadForecaster.observe()", () => {
     });
     fc.assert(
       fc.property(
-        fc.array(sample, { maxLength: 200 }),
+        fc.array(sample, { maxLength: 200, size: "max" }),
         fc.integer({ min: 1, max: 2_000_000 }),
         (samples, horizonMs) => {
           const forecaster = new LoadForecaster();

@@ -110,7 +110,7 @@ describe("trainModel()", () => {
     const rate = fc.oneof(fc.integer({ min: 0, max: 200 }), fc.double({ min: 0, max: 1e7, noNaN: true }));
     fc.assert(
       fc.property(
-        fc.array(fc.option(rate), { maxLength: 300 }),
+        fc.array(fc.option(rate), { maxLength: 300, size: "max" }),
         rate,
         fc.integer({ min: 1, max: 3600 }),
         (rates, newest, seconds) => {
