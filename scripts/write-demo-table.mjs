@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const readme = join(dirname(dirname(fileURLToPath(import.meta.url))), "README.md");
-const { rows, speedFactor } = JSON.parse(readFileSync(0, "utf8"));
+const { rows, speedFactors } = JSON.parse(readFileSync(0, "utf8"));
 
 const percent = value => (value === null ? "–" : `${(100 * value).toFixed(1)} %`);
 const whole = value => (value === null ? "–" : value.toFixed(0));
@@ -49,7 +49,7 @@ const lines = rows.map(row =>
 );
 const cpu = cpus()[0]?.model ?? "unknown CPU";
 const date = new Date().toISOString().slice(0, 10);
-const caption = `\`npm run demo\` on ${cpus().length} × ${cpu}, ${date}, speed factor ${speedFactor.toFixed(2)}:`;
+const caption = `\`npm run demo\` on ${cpus().length} × ${cpu}, ${date}, speed factor ${speedFactors[0].toFixed(2)}:`;
 const table = [
   caption,
   "",

@@ -35,7 +35,8 @@ export interface DemoOptions {
 }
 
 export interface DemoResult {
-  readonly speedFactor: number;
+  /** Of this machine against the one of the profiles: at first, and after each scenario. */
+  readonly speedFactors: readonly number[];
   readonly rows: readonly ReportRow[];
   readonly checks: readonly Check[];
 }
@@ -67,7 +68,9 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
   say(`preparing models in ${modelFolder}`);
   await prepare(profiled, file, modelFolder, model => model.kind === "prepared" && say(`  prepared ${model.file}`));
   say("measuring this machine");
-  const speedFactor = await calibrate(profiled, modelFolder, options.machineCores, options.short ? 1500 : 3000);
+  const measure = () => calibrate(profiled, modelFolder, options.machineCores, options.short ? 1500 : 3000);
+  const speedFactor = await measure();
+  const speedFactors = [speedFactor];
   const set = [
     `spec.mode=active`,
     `spec.intervalMs=${INTERVAL_MS}`,
@@ -114,11 +117,13 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
       onProgress: progressLine(say, shape, rates.peakRps, durationMs),
     });
     rows.push(...reportRows(result, shape, pipeline.slo.latencyMs));
+    speedFactors.push(await measure());
   }
+  const phases = options.csv === null ? { low: "low", peak: "peak" } : null;
   return {
-    speedFactor,
+    speedFactors,
     rows,
-    checks: checks(rows, pipeline, options.csv === null ? { low: "low", peak: "peak" } : null),
+    checks: checks(rows, pipeline, phases, speedFactors),
   };
 }
 
