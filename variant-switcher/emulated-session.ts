@@ -16,7 +16,7 @@ const OPEN_DIMENSION = 1;
 export async function openEmulated(options: OpenOptions, signal: AbortSignal): Promise<OpenSession | Refused> {
   const { variant, contract } = options;
   try {
-    await sleep(variant.loadMs ?? 0, undefined, { signal });
+    await sleepUntil(performance.now() + (variant.loadMs ?? 0), signal);
   } catch {
     return { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
   }
@@ -56,9 +56,9 @@ export class EmulatedSession implements OpenSession {
   async run(inputs: readonly TransferredTensor[], outputs: readonly string[]): Promise<RunResult> {
     const rows = inputs[0]?.shape[0] ?? 1;
     const tookMs = gammaSample(serviceMs({ points: this.#points }, rows), this.#scv(rows), this.#random);
-    this.#busyUntilMs = Math.max(this.#busyUntilMs, performance.now()) + tookMs;
-    const waitMs = this.#busyUntilMs - performance.now();
-    if (waitMs > 0) await sleep(waitMs);
+    const endMs = Math.max(this.#busyUntilMs, performance.now()) + tookMs;
+    this.#busyUntilMs = endMs;
+    await sleepUntil(endMs);
     if (this.#closed) return { kind: "lost", reason: "the emulated session was closed" };
     const wanted = this.#contract.outputs.filter(({ name }) => outputs.includes(name));
     return {
@@ -78,6 +78,12 @@ export class EmulatedSession implements OpenSession {
   #scv(rows: number): number {
     return (this.#points.findLast(({ batch }) => batch <= rows) ?? this.#points[0])?.scv ?? 0;
   }
+}
+
+/** A timer counts whole milliseconds from when its turn of the event loop began, so it may end too early: then it is set again. */
+async function sleepUntil(endMs: number, signal?: AbortSignal): Promise<void> {
+  for (let leftMs = endMs - performance.now(); leftMs > 0; leftMs = endMs - performance.now())
+    await sleep(leftMs, undefined, { signal });
 }
 
 function zeros({ name, datatype, shape }: StageContract["outputs"][number], rows: number): NamedTensor {

@@ -62,7 +62,7 @@ describe("the driver emulated", () => {
     switcher = await TestSwitcher.startReady(affineConfig(folder.path, { variants, defaultVariant: "e" }));
     const startMs = performance.now();
     const answers = await Promise.all([1, 2, 3].map(row => switcher?.infer([row])));
-    assert.ok(performance.now() - startMs >= 59, "three batches of 20 ms");
+    assert.ok(performance.now() - startMs >= 60, "three batches of 20 ms");
     for (const answer of answers) {
       assert.equal(answer?.status, 200);
       assert.deepEqual(answer?.body.outputs?.[0]?.data, [0, 0]);
@@ -82,7 +82,7 @@ describe("the driver emulated", () => {
     assert.equal(parameters["emulated"]?.boolParam, true);
     client.close();
     const [load] = (await switcher.switches())[0]?.steps ?? [];
-    assert.ok(load?.step === "load" && load.ms >= 29, JSON.stringify(load));
+    assert.ok(load?.step === "load" && load.ms >= 30, JSON.stringify(load));
   });
 
   it("keeps the rate although timers are late", async () => {
@@ -94,9 +94,10 @@ describe("the driver emulated", () => {
     const input = { name: "x", datatype: "FP32", shape: [1, 2], data: new ArrayBuffer(8), bytes: 8 } as const;
     const startMs = performance.now();
     await Promise.all(Array.from({ length: 40 }, () => session.run([input], ["y"])));
-    assert.ok(performance.now() - startMs >= 99);
-    const took = (await session.run([{ ...input, shape: [3, 2] }], ["y"])) as { serviceMs: number };
-    assert.equal(took.serviceMs, 7.5);
+    const tookMs = performance.now() - startMs;
+    assert.ok(tookMs >= 100, `${tookMs} ms`);
+    const three = (await session.run([{ ...input, shape: [3, 2] }], ["y"])) as { serviceMs: number };
+    assert.equal(three.serviceMs, 7.5);
   });
 
   it("refuses what an emulation can't have", () => {
