@@ -1,4 +1,5 @@
 import type { ServiceTime } from "./service-time.ts";
+import { at } from "./wait-distribution.ts";
 
 /** What a stage with one variant and one batch size has to do. */
 export interface StageLoad {
@@ -38,53 +39,103 @@ export interface StageLatency {
 /** Iterates grow with the load, so any number of them keeps the model monotone; four are within 1 % of the fixed point. */
 const ITERATIONS = 4;
 const MAX_UTILISATION = 0.999;
+/** A group size that is met by every fourth request or more is that of the p99. */
+const RARE_SHARE = 0.25;
 
 /**
  * Latency of a stage: groups of K rows arrive as a Poisson process at n replicas, and a free replica takes min(queued, b)
  * rows at once, without waiting for more (l: service time, λ: rows per ms, h = b/l(b), ρ = λ/(n·h), c²: its scv).
  *
- * - Service: the group's ⌈K/b⌉ batches run in R = ⌈⌈K/b⌉/n⌉ rounds; noise with the mean 0 and the variance of their sum.
+ * - Service: the group's ⌈K/b⌉ batches run in R = ⌈⌈K/b⌉/n⌉ rounds; noise with the mean 0 and the variance of their sum, more
+ *   for those that wait, whose batches are larger.
  * - No replica free: u^e, u being the share of busy replicas and m = n/max(1, K/b) the groups that fit at once. The exponent
  *   goes from (m+1)/2 at low load (Bolch et al., Queueing Networks and Markov Chains, §6.5) to √(2(m+1)) − 1 (Sakasegawa 1977).
- * - Rest of the services under way: the first of m services in uniform phases.
+ * - Rest of the services under way: the first of m services in uniform phases; those of a group's last round leave replicas
+ *   free, and a group that fits there does not wait for them.
  * - While one waits, groups join its batch: in an interval between starts, which arrivals see length-biased (2·l/(n+1)),
  *   arrive ν groups; their number is taken as exponential, cut at the batch size.
- * - Full batches ahead: Allen–Cunneen's heavy-traffic wait with group arrivals, X/(1−ρ), X = (E[K²]/E[K] + b·c²)/(2·n·h),
- *   with chance ρ, so that M/D/1 has its exact mean ρ·l/(2(1−ρ)).
+ * - Full batches ahead: see `behindBatches`.
  *
- * Against simulation (1,250 stages, ρ 0.1–0.85, K 1–10, n and b 1–8, batching gain 1–7): p95 and p99 within 20 % for 98 % of
- * them, 29 % at worst. The third power of the share of batches that started from the queue is fitted there.
+ * Against simulation (`docs/report/optimisation.md`: 500 random stages, ρ 0.3–0.85, K 1–10, n 1–8, c² to 0.3): p99 within 20 % for
+ * 99.6 % of those with b to 8, 21 % at worst, and for 97 % with b = 16, 36 % at worst: many replicas that take small batches come into
+ * step, and then all are busy at the same time. The third power of the share of batches that started from the queue is fitted.
  *
  * Arrivals at later stages are taken as Poisson too. A stage that gets less than one row per request counts for all requests.
  *
  * Worked example: n = b = K = 1, l = 10 ms, ρ = 0.8, c² = 0: a chance of 0.8 to wait, a rest of at most 10 ms, and
- * behind it with chance 0.8 Exp(25 ms); mean wait 0.8·(5 + 0.8·25) = 20 ms, as in M/D/1.
+ * behind it with chance 0.86 Exp(23.2 ms); mean wait 0.8·(5 + 0.86·23.2) = 20 ms, as in M/D/1.
  */
 export function stageLatency(load: StageLoad): StageLatency {
   const { batch, service } = load;
   const n = Math.max(1, load.replicas);
   const meanRows = Math.max(1, load.groupRows);
-  const rows = Math.ceil(meanRows - 1e-9);
+  const rows = largeGroup(meanRows);
   const rate = load.rowRps / 1000;
-  const own = ownService(load, rows, n);
   const fullMs = service.meanMs(batch);
   const share = Math.min(MAX_UTILISATION, (rate * fullMs) / (n * batch));
   const batches = Math.max(1, rows / batch);
   const fit = Math.max(1, n / batches);
   const busy = whenBusy(load, rows, meanRows, n, fit);
-  const backlogMs = ((groupSpread(meanRows) + batch * service.scv(batch)) * fullMs) / (2 * n * batch);
+  const own = ownService(load, rows, n);
   return {
     constantMs: own.constantMs,
-    noise: own.noise,
+    noise: scaled(own.noise, Math.sqrt(1 + busy.waitShare * (busy.stretch ** 2 - 1))),
     waitShare: busy.waitShare,
-    residualMs: busy.serviceMs * Math.max(1, batches / n),
+    residualMs: busy.serviceMs * Math.max(1, Math.ceil(batches / n - 0.5)),
     residualServers: fit,
     growthMs: busy.growthMs,
     growthMaxMs: busy.growthMaxMs,
-    backlogShare: share,
-    backlogMs: backlogMs / (1 - share),
+    ...behindBatches(load, meanRows, n, share),
     slowestOf: 1,
   };
+}
+
+/** Rows of a group that is larger than nearly all, its size being the whole number below or above the mean. */
+function largeGroup(meanRows: number): number {
+  const below = Math.floor(meanRows + 1e-9);
+  return below + Math.min(1, Math.max(0, meanRows - below) / RARE_SHARE);
+}
+
+/**
+ * Behind the full batches ahead of a group: mean and tail of M/G/1 for a server as fast as all replicas, which takes
+ * s = K/(n·h) for a group. The mean is ρ·X/(1−ρ), X = (E[K²]/E[K] + b·c²)/(2·n·h) (Allen–Cunneen with group arrivals). The tail falls
+ * with the time that the Cramér–Lundberg equation gives: `constantTail`·s/(1−ρ) for a constant s, X/(1−ρ) for an exponential one,
+ * in between (scv 2X/s − 1) linear, which is within 1 % for gamma times.
+ */
+function behindBatches(
+  { batch, service }: StageLoad,
+  meanRows: number,
+  n: number,
+  share: number,
+): Pick<StageLatency, "backlogShare" | "backlogMs"> {
+  const rowMs = service.meanMs(batch) / (n * batch);
+  const excessMs = ((groupSpread(meanRows) + batch * service.scv(batch)) * rowMs) / 2;
+  const groupMs = meanRows * rowMs;
+  const spread = Math.min(1, Math.max(0, (2 * excessMs) / groupMs - 1));
+  const tailMs = (1 - spread) * constantTail(share) * groupMs + spread * excessMs;
+  return { backlogShare: Math.min(1, (share * excessMs) / tailMs), backlogMs: tailMs / (1 - share) };
+}
+
+const TAIL_STEPS = 1024;
+let tails: Float64Array | undefined;
+
+/** (1 − ρ)/z with ρ(e^z − 1) = z: (1 − ρ) times the decay of M/D/1's waiting time, in service times. Grows with ρ, to ½. */
+function constantTail(share: number): number {
+  tails ??= Float64Array.from({ length: TAIL_STEPS + 1 }, (_, i) => tailAt(i / TAIL_STEPS));
+  return at(tails, share * TAIL_STEPS);
+}
+
+function tailAt(share: number): number {
+  if (share >= 1) return 0.5;
+  if (share <= 0) return 0;
+  let [low, high] = [0, 1];
+  while (share * Math.expm1(high) < high) high *= 2;
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2;
+    if (share * Math.expm1(middle) < middle) low = middle;
+    else high = middle;
+  }
+  return (1 - share) / high;
 }
 
 /** E[K²]/E[K] of groups whose size is the whole number below or above its mean. */
@@ -94,7 +145,27 @@ function groupSpread(meanRows: number): number {
   return ((1 - part) * below ** 2 + part * (below + 1) ** 2) / meanRows;
 }
 
-function ownService(load: StageLoad, rows: number, n: number): Pick<StageLatency, "constantMs" | "noise"> {
+type Own = Pick<StageLatency, "constantMs" | "noise">;
+
+/** Between those of the whole numbers of rows below and above. */
+function ownService(load: StageLoad, rows: number, n: number): Own {
+  const below = Math.floor(rows);
+  const own = ownServiceOf(load, below, n);
+  const part = rows - below;
+  if (part === 0) return own;
+  const more = ownServiceOf(load, below + 1, n);
+  const between = (a: number, b: number) => (1 - part) * a + part * b;
+  return {
+    constantMs: between(own.constantMs, more.constantMs),
+    noise: {
+      firstMs: between(own.noise.firstMs, more.noise.firstMs),
+      secondMs: between(own.noise.secondMs, more.noise.secondMs),
+      secondShare: between(own.noise.secondShare, more.noise.secondShare),
+    },
+  };
+}
+
+function ownServiceOf(load: StageLoad, rows: number, n: number): Own {
   const { batch, service } = load;
   const rounds = Math.ceil(Math.ceil(rows / batch) / n);
   const lastRows = Math.min(batch, Math.max(1, rows - (rounds - 1) * Math.floor(n) * batch));
@@ -106,7 +177,7 @@ function ownService(load: StageLoad, rows: number, n: number): Pick<StageLatency
   );
   const noise = noiseOf(meanMs, deviationMs);
   // The slowest of several batches of the same size: the tail of a maximum of m is moved by θ·ln m.
-  const together = Math.max(1, Math.min(n, Math.floor(rows / batch)));
+  const together = Math.max(1, Math.min(n, Math.floor(rows / batch) - (rounds - 1) * Math.floor(n)));
   const shiftMs = Math.max(0, meanMs - noise.firstMs - noise.secondShare * noise.secondMs);
   return { constantMs: shiftMs + noise.secondMs * Math.log(together), noise };
 }
@@ -125,10 +196,16 @@ function noiseOf(meanMs: number, deviationMs: number): StageLatency["noise"] {
   return { firstMs: 0, secondMs: (meanMs * (1 + scv)) / 2, secondShare: 2 / (1 + scv) };
 }
 
+function scaled(noise: StageLatency["noise"], factor: number): StageLatency["noise"] {
+  return { ...noise, firstMs: factor * noise.firstMs, secondMs: factor * noise.secondMs };
+}
+
 interface Busy {
   readonly waitShare: number;
   /** Mean length of the services under way. */
   readonly serviceMs: number;
+  /** Service of a batch that started from the queue, over that of the group alone. */
+  readonly stretch: number;
   readonly growthMs: number;
   readonly growthMaxMs: number;
 }
@@ -143,23 +220,25 @@ function whenBusy(load: StageLoad, rows: number, meanRows: number, n: number, fi
   const room = (batch - first) / meanRows;
   if (room <= 0) {
     const waitShare = chanceToWait(Math.min(1, (rate * idleMsPerRow) / n), fit);
-    return { waitShare, serviceMs: firstMs, growthMs: 0, growthMaxMs: 0 };
+    return { waitShare, serviceMs: firstMs, stretch: 1, growthMs: 0, growthMaxMs: 0 };
   }
   const growthMaxMs = Math.max(0, service.meanMs(batch) - firstMs);
   let serviceMs = firstMs;
   let waitShare = 0;
   let joining = 0;
+  let queuedMs = firstMs;
   for (let i = 0; i < ITERATIONS; i++) {
     joining = ((rate / meanRows) * 2 * serviceMs) / (n + 1);
     const joined = joining > 0 ? joining * (1 - Math.exp(-room / joining)) : 0;
     const queuedRows = first + meanRows * joined;
-    const queuedMs = service.meanMs(queuedRows);
+    queuedMs = service.meanMs(queuedRows);
     const msPerRow = (1 - waitShare) * idleMsPerRow + (waitShare * queuedMs) / queuedRows;
     waitShare = chanceToWait(Math.min(1, (rate * msPerRow) / n), fit);
     const fromQueue = waitShare ** 3;
     serviceMs = (1 - fromQueue) * firstMs + fromQueue * queuedMs;
   }
-  return { waitShare, serviceMs, growthMs: (growthMaxMs * joining) / room, growthMaxMs };
+  const stretch = Math.max(1, queuedMs / firstMs);
+  return { waitShare, serviceMs, stretch, growthMs: (growthMaxMs * joining) / room, growthMaxMs };
 }
 
 function chanceToWait(busyShare: number, fit: number): number {

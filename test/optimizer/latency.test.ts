@@ -42,8 +42,10 @@ describe("stageLatency()", () => {
     assert.equal(latency.constantMs, 10);
     assert.ok(Math.abs(latency.waitShare - 0.8) < 1e-12);
     assert.equal(latency.residualMs, 10);
-    assert.ok(Math.abs(latency.backlogShare - 0.8) < 1e-12);
-    assert.ok(Math.abs(latency.backlogMs - 25) < 1e-9);
+    // M/D/1's waiting time falls with 10/z ms where 0.8·(e^z − 1) = z.
+    const z = 10 / latency.backlogMs;
+    assert.ok(Math.abs(0.8 * Math.expm1(z) - z) < 1e-5, `${latency.backlogMs}`);
+    assert.ok(Math.abs(latency.backlogShare * latency.backlogMs - 20) < 1e-9);
     assert.ok(Math.abs(meanMs(single) - 30) < 1e-6, `${meanMs(single)}`);
   });
 

@@ -93,7 +93,7 @@ describe("optimize()", () => {
       fanOut: 6,
       variants: [{ name: "only", accuracy: 0.9, latencyMs: { 1: 20 } }],
     };
-    const plan = planAt(0.5, { stages: [stage], sloMs: 60 });
+    const plan = planAt(0.05, { stages: [stage], sloMs: 60 });
     assert.equal(plan.feasible, true);
     assert.equal(mainPart(plan.stages[0]!)?.replicas, 3);
   });

@@ -1,3 +1,5 @@
+import { exponential, normal, seededRandom } from "../../load/seeded-random.ts";
+
 /** One stage as the latency model sees it: Poisson groups of rows, one queue, replicas that take what is queued. */
 export interface SimulatedStage {
   /** Rows per second. */
@@ -12,15 +14,17 @@ export interface SimulatedStage {
   readonly scv: number;
 }
 
-/** Numbers in [0, 1), the same ones for the same seed (mulberry32). */
-function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
+/** A stage at a utilisation of full batches between 0.3 and 0.85, with 1–10 rows a group; a batch costs up to 20 times less a row. */
+export function randomStage(random: () => number, batches: readonly number[]): SimulatedStage {
+  const among = (values: readonly number[]) => values[Math.floor(random() * values.length)] ?? 1;
+  const utilisation = 0.3 + 0.55 * random();
+  const groupRows = random() < 0.5 ? 1 + Math.floor(10 * random()) : 1 + 9 * random();
+  const replicas = 1 + Math.floor(8 * random());
+  const batch = among(batches);
+  const fixed = 0.95 * random();
+  const serviceMs = (rows: number) => 10 * (fixed + (1 - fixed) * rows);
+  const rowRps = (1000 * utilisation * replicas * batch) / serviceMs(batch);
+  return { rowRps, groupRows, replicas, batch, serviceMs, scv: among([0.001, 0.01, 0.05, 0.1, 0.3]) };
 }
 
 /**
@@ -39,7 +43,7 @@ export function simulateStage(stage: SimulatedStage, groups: number, seed: numbe
   let arrived = 0;
   let head = 0;
   let queued = 0;
-  let nextArrivalMs = -gapMs * Math.log(1 - random());
+  let nextArrivalMs = exponential(random, gapMs);
   for (;;) {
     let replica = 0;
     for (let i = 1; i < stage.replicas; i++) if ((freeAtMs[i] ?? 0) < (freeAtMs[replica] ?? 0)) replica = i;
@@ -52,7 +56,7 @@ export function simulateStage(stage: SimulatedStage, groups: number, seed: numbe
       queued += rows;
       if (rows === 0) doneMs[arrived] = nextArrivalMs;
       arrived++;
-      nextArrivalMs -= gapMs * Math.log(1 - random());
+      nextArrivalMs += exponential(random, gapMs);
       continue;
     }
     if (queued === 0) break;
@@ -70,8 +74,4 @@ export function simulateStage(stage: SimulatedStage, groups: number, seed: numbe
     }
   }
   return doneMs.map((done, i) => done - (arrivedMs[i] ?? 0)).sort();
-}
-
-function normal(random: () => number): number {
-  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
