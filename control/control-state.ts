@@ -8,6 +8,12 @@ export interface Demand {
   readonly rateRps: number;
 }
 
+/** Replicas by stage that an HPA's formula gave by itself. */
+export interface Recommendation {
+  readonly atMs: number;
+  readonly replicas: Readonly<Record<string, number>>;
+}
+
 export interface Quarantine {
   readonly stage: string;
   readonly variant: string;
@@ -57,6 +63,8 @@ export interface ControlState {
   /** What the plan was made of, so that a change of it is planned for at once. */
   readonly planInputs: string;
   readonly demands: readonly Demand[];
+  /** Of the HPA's stabilisation window; empty where the policy is not `reactive`. */
+  readonly recommendations: readonly Recommendation[];
   readonly lastArrivalMs: number | null;
   readonly quarantines: readonly Quarantine[];
   readonly actuations: Readonly<Record<string, Actuation>>;
@@ -82,6 +90,7 @@ export function initialState(epoch: number): ControlState {
     decisionId: null,
     planInputs: "",
     demands: [],
+    recommendations: [],
     lastArrivalMs: null,
     quarantines: [],
     actuations: {},

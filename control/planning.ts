@@ -1,8 +1,11 @@
+import { replicasOf } from "../domain/configuration.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { configurationOf, type Reason } from "../domain/plan.ts";
+import { optimize } from "../optimizer/optimize.ts";
+import { POLICIES } from "../optimizer/policies.ts";
 import type { Problem, StagePin } from "../optimizer/problem.ts";
 import { leadMs, stuckCap } from "./actuation.ts";
-import type { ControlState, Demand } from "./control-state.ts";
+import type { ControlState, Demand, Recommendation } from "./control-state.ts";
 import { type DemandLevels, decide, withReason } from "./decide.ts";
 import { excludedVariants } from "./quarantine.ts";
 import { SETTINGS } from "./settings.ts";
@@ -10,12 +13,20 @@ import type { TickInput } from "./tick-input.ts";
 
 type Planned = Pick<
   ControlState,
-  "plan" | "planReasons" | "planAtMs" | "decisionId" | "planInputs" | "decisions" | "demands" | "lastArrivalMs"
+  | "plan"
+  | "planReasons"
+  | "planAtMs"
+  | "decisionId"
+  | "planInputs"
+  | "decisions"
+  | "demands"
+  | "recommendations"
+  | "lastArrivalMs"
 >;
 
-/** Planned for where there may be load but none is seen. */
 /** Ticks come a little early or late: the one that is this close to the end of an interval ends it. */
 const TICK_JITTER_MS = 250;
+/** Planned for where there may be load but none is seen. */
 const LEAST_RPS = 1e-3;
 
 /** The horizon that a forecast for this pipeline must have: the time to the next plan and until its replicas are ready. */
@@ -41,8 +52,10 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
     return { ...kept, planReasons: state.plan ? withReason(state.planReasons, "held_no_data") : state.planReasons };
   }
   if (!isDue(state, problem.rateRps, planInputs, input.pipeline.intervalMs, nowMs)) return kept;
-  const decided = decide(problem, demandOf(demands));
-  if (decided === null) return { ...kept, planReasons: withReason(state.planReasons, "held_hysteresis") };
+  const recommendations = withRecommendation(state.recommendations, problem, nowMs);
+  const decided = decide({ ...problem, recommended: mostOf(recommendations) }, demandOf(demands));
+  if (decided === null)
+    return { ...kept, recommendations, planReasons: withReason(state.planReasons, "held_hysteresis") };
   const { plan, reasons } = decided;
   const decisions = state.decisions + 1;
   return {
@@ -53,8 +66,29 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
     planInputs,
     decisions,
     demands,
+    recommendations,
     lastArrivalMs,
   };
+}
+
+/** What an HPA would remember: its own recommendations of the stabilisation window, not what came of them. */
+function withRecommendation(
+  before: readonly Recommendation[],
+  problem: Problem,
+  nowMs: number,
+): readonly Recommendation[] {
+  if (POLICIES[problem.pipeline.objective.policy].replicas !== "hpa") return [];
+  const { stages } = optimize(problem);
+  const replicas = Object.fromEntries(stages.map(stage => [stage.stage, replicasOf(stage)]));
+  const recent = before.filter(({ atMs }) => atMs <= nowMs && nowMs - atMs < SETTINGS.hpaStabilisationMs);
+  return [...recent, { atMs: nowMs, replicas }];
+}
+
+function mostOf(recommendations: readonly Recommendation[]): Readonly<Record<string, number>> {
+  const most: Record<string, number> = {};
+  for (const { replicas } of recommendations)
+    for (const [stage, count] of Object.entries(replicas)) most[stage] = Math.max(most[stage] ?? 0, count);
+  return most;
 }
 
 /** Before anything is known of a load it counts as just arrived: a pipeline is idle only when it was seen without arrivals. */
@@ -89,6 +123,7 @@ function toProblem(state: ControlState, input: TickInput, nowMs: number): Proble
     pins: mergePins(input),
     limits: input.limits,
     bounds: effectiveBounds(state, input, nowMs),
+    scaling: input.scaling,
   };
 }
 

@@ -12,6 +12,8 @@ export const SETTINGS = {
   capacityTolerance: 0.001,
   /** Replicas at most double, or grow by this many, before the ones asked for are ready. */
   stepReplicas: 4,
+  /** An HPA scales down to no less than it recommended in this time: the default of Kubernetes. */
+  hpaStabilisationMs: 300_000,
   /** Without arrivals for this long, a pipeline whose stages allow it may go to zero. */
   idleAfterMs: 300_000,
   /** From wanting replicas to having them, before it was measured, and its bounds. */

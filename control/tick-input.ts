@@ -1,7 +1,7 @@
 import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { Limits, StagePin } from "../optimizer/problem.ts";
-import type { HpaScaling } from "./reachable-count.ts";
+import type { HpaScaling } from "../optimizer/reachable-count.ts";
 import type { SwitcherView } from "./switcher-view.ts";
 
 /** What a tick sees of the world. */

@@ -1,12 +1,12 @@
 import type { Assignment } from "../domain/assignment.ts";
 import type { Stage } from "../domain/pipeline.ts";
 import type { Reason } from "../domain/plan.ts";
+import { type ReachableCount, reachableCount } from "../optimizer/reachable-count.ts";
 import { asking, initialActuation } from "./actuation.ts";
 import { type AssignmentIssuer, assignmentIssuer, NEWCOMER } from "./assignment-issuer.ts";
 import type { StageBoard } from "./board.ts";
 import type { ControlState } from "./control-state.ts";
 import { type Move, movesOf } from "./moves.ts";
-import { type ReachableCount, reachableCount } from "./reachable-count.ts";
 import { SETTINGS } from "./settings.ts";
 import type { SwitcherView } from "./switcher-view.ts";
 import type { TickInput } from "./tick-input.ts";

@@ -1,7 +1,7 @@
 import { type Forecast, isRate, type LoadSample } from "../domain/load.ts";
 import { findStage, findVariant, type Stage } from "../domain/pipeline.ts";
+import type { HpaScaling } from "../optimizer/reachable-count.ts";
 import { podKey } from "./control-state.ts";
-import type { HpaScaling } from "./reachable-count.ts";
 import type { ServiceTimes, SwitcherView } from "./switcher-view.ts";
 import type { TickInput } from "./tick-input.ts";
 

@@ -1,5 +1,6 @@
 import { mainPart, type Part } from "../domain/configuration.ts";
 import { neededReplicas } from "./needed-replicas.ts";
+import { reachableCount } from "./reachable-count.ts";
 import { replicasPrice, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
 import { latencyOf } from "./served-latency.ts";
 import { distributionOf } from "./stage-mixture.ts";
@@ -49,7 +50,8 @@ export function partsChoices(
   for (const list of lists) all = all.flatMap(parts => list.map(part => [...parts, part]));
   return all.flatMap(parts => {
     const replicas = parts.reduce((sum, part) => sum + part.replicas, 0);
-    return replicas < stage.minReplicas || replicas > stage.maxReplicas
+    const reached = reachableCount(replicas, stage.maxReplicas, stage.scaling).replicas;
+    return replicas < stage.minReplicas || replicas > stage.maxReplicas || reached !== replicas
       ? []
       : [choiceOf(scope, stage, variant, rows, parts)];
   });

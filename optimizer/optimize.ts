@@ -44,7 +44,9 @@ function feasiblePlan(scope: Scope, found: SearchResult, best: Candidate): Plan 
   });
 }
 
-function leastBadPlan(scope: Scope): Plan {
+function leastBadPlan(given: Scope): Plan {
+  // What an HPA leaves undone is no reason to serve less.
+  const scope = { ...given, stages: given.stages.map(stage => ({ ...stage, scaling: undefined })) };
   const capacity = mostServable(scope);
   const fewest = fewestReplicasTake(scope);
   const { problem } = scope;

@@ -1,5 +1,6 @@
 import type { Configuration } from "../domain/configuration.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
+import type { HpaScaling } from "./reachable-count.ts";
 
 /** Part of a stage's configuration that is given, not chosen; null: free. */
 export interface StagePin {
@@ -34,6 +35,10 @@ export interface Problem {
   readonly limits: Limits;
   /** Replica bounds by stage that are narrower than the pipeline file's. */
   readonly bounds: Readonly<Record<string, { readonly min: number; readonly max: number }>>;
+  /** How live HPAs turn counts into replicas, by stage; exactly where missing. Counts that an HPA can't be brought to are not chosen. */
+  readonly scaling?: Readonly<Record<string, HpaScaling>>;
+  /** Most replicas that an HPA's formula gave within its stabilisation window, by stage: the policy `reactive` goes no lower. */
+  readonly recommended?: Readonly<Record<string, number>>;
   /** Rows per second that other pipelines bring to a stage that they share, by stage; none where missing. */
   readonly othersRps?: Readonly<Record<string, number>>;
   /** Stages that several variants may serve together, by stage; none where missing. */

@@ -7,6 +7,7 @@ import { combined, membersOf } from "./composite.ts";
 import { HPA_TOLERANCE } from "./hpa-replicas.ts";
 import { POLICIES, type Policy } from "./policies.ts";
 import type { Problem, StagePin } from "./problem.ts";
+import type { HpaScaling } from "./reachable-count.ts";
 import { type ServiceTime, serviceTimeOf } from "./service-time.ts";
 import { CELLS } from "./wait-distribution.ts";
 
@@ -42,6 +43,7 @@ export interface ScopeStage {
   /** What is served now; null: nothing, or not known. */
   readonly currentVariant: string | null;
   readonly currentReplicas: number;
+  readonly scaling: HpaScaling | undefined;
   /** Rows per second of other pipelines. */
   readonly othersRps: number;
 }
@@ -184,6 +186,7 @@ function scopeStage(problem: Problem, policy: Policy, stage: Stage, rateRps: num
     plannable: usable.length > 0,
     currentVariant: (current && mainPart(current)?.variant) ?? null,
     currentReplicas: current ? replicasOf(current) : 0,
+    scaling: problem.scaling?.[stage.name],
     othersRps: Math.min(MAX_RATE_RPS, Math.max(0, problem.othersRps?.[stage.name] || 0)),
   };
 }

@@ -3,6 +3,7 @@ import { compositeOptions } from "./composite-options.ts";
 import { HPA_TOLERANCE, hpaReplicas } from "./hpa-replicas.ts";
 import type { StageLatency } from "./latency.ts";
 import { neededReplicas } from "./needed-replicas.ts";
+import { reachableCount } from "./reachable-count.ts";
 import { replicasPrice, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
 import { type Choice, latencyOf } from "./served-latency.ts";
 import type { Totals } from "./totals.ts";
@@ -97,20 +98,22 @@ function priceOf(scope: Scope, stage: ScopeStage, variant: ScopeVariant, batch: 
   return replicasPrice(scope, stage, variant, replicas) + scope.problem.pipeline.objective.weights.batch * batch;
 }
 
-/** The fewest replicas that may serve a stage; null: they can't serve so many rows. */
+/** The fewest replicas that may serve a stage and that its HPA can be brought to; null: none can serve so many rows. */
 export function fewestReplicas(scope: Scope, stage: ScopeStage, rows: number, rowsPerMs: number): number | null {
   const needed = neededReplicas(scope, stage, rows, rowsPerMs);
   if (stage.pinnedReplicas !== null) return stage.pinnedReplicas >= needed ? stage.pinnedReplicas : null;
   const asked = scope.policy.replicas === "hpa" ? Math.min(stage.maxReplicas, byHpa(scope, stage, rows, rowsPerMs)) : 0;
   const fewest = Math.max(stage.minReplicas, needed, asked);
-  return fewest <= stage.maxReplicas ? fewest : null;
+  const reached = reachableCount(fewest, stage.maxReplicas, stage.scaling).replicas;
+  return reached >= fewest && reached <= stage.maxReplicas ? reached : null;
 }
 
 /** The objective's utilisation is the HPA's target with its tolerance on top. */
 function byHpa(scope: Scope, stage: ScopeStage, rows: number, rowsPerMs: number): number {
   const target = scope.problem.pipeline.objective.utilisation / (1 + HPA_TOLERANCE);
   const wanted = (scope.rateRps * rows + stage.othersRps) / (1000 * target * rowsPerMs);
-  return hpaReplicas({ current: stage.currentReplicas, wanted, recommended: [] });
+  const recommended = [scope.problem.recommended?.[stage.stage.name] ?? 0];
+  return hpaReplicas({ current: stage.currentReplicas, wanted, recommended });
 }
 
 export function replicaCounts(
@@ -129,7 +132,8 @@ export function replicaCounts(
   // The counts at which the batches of one request need a round less.
   const batches = Math.ceil(rows / batch);
   for (let rounds = 1; rounds <= EXTRA_REPLICAS; rounds++) counts.add(Math.ceil(batches / rounds));
-  return [...counts].filter(n => n >= fewest && n <= stage.maxReplicas).sort((a, b) => a - b);
+  const reachable = [...counts].map(count => reachableCount(count, stage.maxReplicas, stage.scaling).replicas);
+  return [...new Set(reachable)].filter(n => n >= fewest && n <= stage.maxReplicas).sort((a, b) => a - b);
 }
 
 function listOf(scope: Scope, all: readonly Option[]): Omit<OptionList, "size"> {

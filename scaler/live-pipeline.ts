@@ -1,4 +1,4 @@
-import type { HpaScaling } from "../control/reachable-count.ts";
+import type { HpaScaling } from "../optimizer/reachable-count.ts";
 import type { AutoscalerView, ScaledObjectView, TargetView } from "./kubernetes-objects.ts";
 
 /** What Kubernetes has of one stage; null: that is not there, or was not seen yet. */

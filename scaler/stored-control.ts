@@ -55,6 +55,10 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
   decisionId: word.nullable(),
   planInputs: z.string().max(1e6),
   demands: z.array(z.object({ atMs: time, rateRps: rate })).max(10_000),
+  recommendations: z
+    .array(z.object({ atMs: time, replicas: z.record(word, replicas) }))
+    .max(10_000)
+    .default([]),
   lastArrivalMs: time.nullable(),
   quarantines: z.array(quarantine).max(10_000),
   actuations: z.record(word, actuation),

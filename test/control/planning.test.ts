@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { twoStages } from "../support/pipeline-fixture.ts";
+import { pipelineFixture, twoStages } from "../support/pipeline-fixture.ts";
 import { certain, Story } from "./story.ts";
 
 describe("planWhenDue()", () => {
@@ -49,6 +49,22 @@ describe("planWhenDue()", () => {
       }),
       true,
     );
+  });
+
+  it("lets the policy reactive go down only to what its HPA recommended in five minutes", () => {
+    const pipeline = pipelineFixture([{ name: "a", ladder: { only: [20, 0.9] }, replicas: { min: 1, max: 40 } }], {
+      objective: { policy: "reactive" },
+    });
+    const story = new Story(pipeline).run(60, 300);
+    const high = story.stage("a").replicasNow;
+    assert.ok(high >= 8, `${high}`);
+    story.run(240, 30);
+    assert.equal(story.stage("a").replicasNow, high);
+    story.run(120, 30);
+    assert.ok(story.stage("a").replicasNow <= 2, `${story.stage("a").replicasNow}`);
+    assert.ok(story.state.recommendations.length <= 31, `${story.state.recommendations.length}`);
+    story.pipeline = pipelineFixture([{ name: "a", ladder: { only: [20, 0.9] }, replicas: { min: 1, max: 40 } }]);
+    assert.deepEqual(story.run(20, 30).state.recommendations, []);
   });
 
   it("is floored by the reactive estimate, and says so only where that is what counts", () => {

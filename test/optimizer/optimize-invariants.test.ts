@@ -107,6 +107,7 @@ function renameAll(problem: Problem): Problem {
     corrections: renameKeys(problem.corrections, value => value),
     excluded: renameKeys(problem.excluded, names => names.map(renamed)),
     bounds: renameKeys(problem.bounds, value => value),
+    scaling: renameKeys(problem.scaling ?? {}, value => value),
     pins: problem.pins.map(pin => ({
       ...pin,
       stage: renamed(pin.stage),
@@ -174,7 +175,9 @@ describe("optimize(), whatever the problem", () => {
 
   it("never gets worse when a limit is relaxed", () => {
     fc.assert(
-      fc.property(smallProblem, problem => {
+      fc.property(smallProblem, given => {
+        // An HPA that is held at its maximum gets away from a count that it could not leave otherwise.
+        const problem = { ...given, scaling: {} };
         const plan = optimize(problem);
         if (!plan.feasible) return;
         for (const relaxed of relaxations(problem)) {

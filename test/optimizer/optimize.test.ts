@@ -87,6 +87,19 @@ describe("optimize()", () => {
     assert.ok(tight.latencyMs <= 16);
   });
 
+  it("chooses no count that the live HPA leaves undone, and so the light variant where the heavy one can't be had", () => {
+    const from = (current: number, rateRps: number, max: number) => {
+      const scaling = { classify: { current, toleranceUp: 0.1, toleranceDown: 0.1, max: Number.POSITIVE_INFINITY } };
+      const stages = [{ ...ladder, replicas: { min: 1, max } }];
+      return [{}, { scaling }].map(more => served(planAt(rateRps, { stages }, more))[0]);
+    };
+    // 21 replicas are 1.05 times 20: the HPA goes no less far than to 23.
+    assert.deepEqual(from(20, 312, 40), ["heavy 1 21", "heavy 1 23"]);
+    assert.deepEqual(from(20, 312, 22), ["heavy 1 21", "light 1 5"]);
+    assert.deepEqual(from(20, 282, 40), ["heavy 1 19", "heavy 1 20"]);
+    assert.deepEqual(from(20, 252, 40), ["heavy 1 17", "heavy 1 17"]);
+  });
+
   it("spreads the rows of a request over as many replicas as the SLO asks for", () => {
     const stage: StageShape = {
       name: "read",

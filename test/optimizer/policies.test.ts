@@ -170,12 +170,13 @@ describe("policies", () => {
   });
 
   it("the reactive one follows the HPA's formula for the default variant, whatever the SLO", () => {
-    const at = (rate: number, current: number | null) => {
+    const at = (rate: number, current: number | null, recommended?: number) => {
       const served =
         current === null
           ? null
           : { classify: { parts: [{ variant: "middle", batch: 1, replicas: current, share: 1 }] } };
-      const plan = planWith("reactive", rate, { sloMs: 55 }, { current: served });
+      const more = recommended === undefined ? {} : { recommended: { classify: recommended } };
+      const plan = planWith("reactive", rate, { sloMs: 55 }, { current: served, ...more });
       assert.equal(variantOf(plan), "middle");
       return mainPart(plan.stages[0]!)?.replicas;
     };
@@ -184,6 +185,8 @@ describe("policies", () => {
     assert.equal(at(65, 4), 4);
     assert.equal(at(70, 4), 5);
     assert.equal(at(30, 4), 2);
+    assert.equal(at(30, 4, 3), 3);
+    assert.equal(at(30, 4, 9), 4);
   });
 
   it("the oracle switches for free, the default does not", () => {

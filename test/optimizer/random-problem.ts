@@ -126,6 +126,16 @@ export const smallProblem: fc.Arbitrary<Problem> = pipelineShape.chain(shape => 
         fc.record({ min: fc.integer({ min: 0, max: 2 }), max: fc.integer({ min: 0, max: 5 }) }),
         { maxKeys: 1 },
       ),
+      scaling: fc.dictionary(
+        fc.constantFrom(...stages),
+        fc.record({
+          current: fc.integer({ min: 0, max: 6 }),
+          toleranceUp: fc.constantFrom(0, 0.1, 0.5),
+          toleranceDown: fc.constantFrom(0, 0.1, 0.5),
+          max: fc.constant(Number.POSITIVE_INFINITY),
+        }),
+        { maxKeys: 1 },
+      ),
     })
     .map(({ rateRps, ...more }) => problemOf(pipelineOf(shape), rateRps, more));
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { type HpaScaling, reachableCount } from "../../control/reachable-count.ts";
+import { type HpaScaling, reachableCount } from "../../optimizer/reachable-count.ts";
 
 /** How an HPA limits its steps in one sync. */
 type Policies = "none" | "default" | "recipe";
