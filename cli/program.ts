@@ -4,6 +4,7 @@ import { addBacktest } from "./commands/backtest.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addExplain } from "./commands/explain.ts";
+import { addFleet } from "./commands/fleet.ts";
 import { addForecast } from "./commands/forecast.ts";
 import { addGateway } from "./commands/gateway.ts";
 import { addManifests } from "./commands/manifests.ts";
@@ -27,6 +28,7 @@ export function createProgram(): Command {
   addModels(program);
   addProfile(program);
   addPlan(program);
+  addFleet(program);
   addExplain(program);
   addScaler(program);
   addGateway(program);

@@ -22,7 +22,7 @@ Example:
 It needs what \`variscale profile\` has measured. It ends with 0 where a plan meets every constraint, and with 3 otherwise.`;
 
 /** Exit code where no plan meets every constraint. */
-const INFEASIBLE = 3;
+export const INFEASIBLE = 3;
 
 export function addPlan(program: Command): void {
   program

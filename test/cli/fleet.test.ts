@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { planSchema } from "../../domain/plan-schema.ts";
+import { packageFolder } from "../../runtime/version.ts";
+import { TestFolder } from "../support/switcher-harness.ts";
+import { writeTinyPipeline } from "./support/tiny-pipeline.ts";
+
+interface FleetJson {
+  readonly feasible: boolean;
+  readonly cores: number;
+  readonly servedShare: number;
+  readonly prices: { readonly core: number };
+  readonly plans: readonly { readonly pipeline: { readonly name: string }; readonly cores: number }[];
+}
+
+describe("variscale fleet", function () {
+  this.timeout(300_000);
+  let folder: TestFolder;
+  let members: readonly [string, string];
+
+  function fleet(...args: string[]) {
+    const main = join(packageFolder, "dist/cli/main.js");
+    return spawnSync(process.execPath, [main, "fleet", ...args], { encoding: "utf8" });
+  }
+
+  beforeEach(() => {
+    folder = new TestFolder();
+    const paths = ["one", "two"].map(name => {
+      const path = join(folder.path, name);
+      mkdirSync(path);
+      writeTinyPipeline(path);
+      const file = join(path, "pipeline.yaml");
+      writeFileSync(file, readFileSync(file, "utf8").replace('"tiny"', `"${name}"`));
+      return path;
+    });
+    members = [`${paths[0]}=60`, `${paths[1]}=90`];
+  });
+  afterEach(() => folder.delete());
+
+  it("plans for all as for each alone where there is enough", () => {
+    const { status, stdout, stderr } = fleet(...members, "--output", "json");
+    assert.equal(status, 0, stderr);
+    const found: FleetJson = JSON.parse(stdout);
+    assert.deepEqual(
+      found.plans.map(plan => plan.pipeline.name),
+      ["one", "two"],
+    );
+    for (const plan of found.plans) assert.ok(planSchema.safeParse(plan).success);
+    assert.equal(found.prices.core, 0);
+    assert.equal(found.cores, found.plans[0]!.cores + found.plans[1]!.cores);
+  });
+
+  it("keeps what they share, says what more is worth, and serves the same share of all loads where it is too little", () => {
+    const free: FleetJson = JSON.parse(fleet(...members, "--output", "json").stdout);
+    const tight: FleetJson = JSON.parse(
+      fleet(...members, "--max-cores", String(free.cores - 1), "--output", "json").stdout,
+    );
+    assert.ok(tight.cores <= free.cores - 1 && tight.feasible, JSON.stringify(tight));
+    assert.ok(tight.prices.core > 0);
+    const short = fleet(members[0], members[1].replace("=90", "=400"), "--max-cores", "4");
+    assert.equal(short.status, 3);
+    assert.match(short.stdout, /NOT ENOUGH for all: \d/);
+    assert.match(short.stdout, /== one\n.*== two\n.*together: /s);
+    assert.equal(fleet(...members, "--node", "64,65536").status, 0);
+    assert.equal(fleet(...members, "--node", "0.5,65536,100").status, 3);
+  });
+
+  it("says what is wrong with its arguments", () => {
+    for (const [args, message] of [
+      [[members[0], members[0]], /the pipeline `one` is named twice/],
+      [[members[0].replace("=60", "")], /must be PIPELINE=RPS, such as/],
+      [[`${members[0]}x`], /must be PIPELINE=RPS/],
+      [[members[0], "--node", "4"], /--node 4: must be CORES,MIB or CORES,MIB,COUNT/],
+      [[members[0], "--node", "4,1,1.5"], /must be CORES,MIB/],
+      [["./nowhere=4"], /nowhere can.t be read/],
+    ] as const) {
+      const { status, stderr } = fleet(...args);
+      assert.ok(status === 1 || status === 2, stderr);
+      assert.match(stderr, message);
+    }
+  });
+});
