@@ -21,7 +21,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 cd "$folder"
-npm install --no-save --ignore-scripts --legacy-peer-deps "@tensorflow/tfjs-node@$tfjs_version"
+# As a dependency: as the peer that it is, it would be left out.
+npm install --no-save --save-prod --ignore-scripts --legacy-peer-deps "@tensorflow/tfjs-node@$tfjs_version"
 module=$folder/node_modules/@tensorflow/tfjs-node
 
 pip download --quiet --no-deps --only-binary=:all: --python-version "$python_version" --platform "$platform" \
