@@ -4,8 +4,8 @@ import { pipelineWith } from "./optimizer-instances.ts";
 /**
  * The five pipelines of IPA (Ghafouri et al., JSys 2024): variants, base cores and scores of its Table 6 and appendix Tables 7–14,
  * weights of its configurations. Milliseconds are the mean service time of one row at the base cores. Those marked `measured`
- * follow from the printed profiles (1/throughput where it is given, else p99 / 1.3); the others are estimates: between measured
- * variants by parameters, over cores as yolov5x scales, and so that the mean of a stage is its SLA over 25.
+ * are 1/throughput of single rows in the printed profiles of the paper's repository (series 84, 82, 85, 97, 98, 99); the others are
+ * estimates: between measured variants by parameters, over cores as yolov5x scales, and so that the mean of a stage is its SLA over 25.
  */
 interface IpaVariant {
   readonly name: string;
@@ -26,25 +26,25 @@ const variant = (name: string, cores: number, score: number, ms: number, measure
 
 const STAGES: Readonly<Record<string, readonly IpaVariant[]>> = {
   detection: [
-    variant("yolov5n", 1, 45.7, 67),
-    variant("yolov5s", 1, 56.8, 134, false),
-    variant("yolov5m", 2, 64.1, 159, false),
-    variant("yolov5l", 4, 67.3, 184, false),
-    variant("yolov5x", 8, 68.9, 212),
+    variant("yolov5n", 1, 45.7, 65),
+    variant("yolov5s", 1, 56.8, 129, false),
+    variant("yolov5m", 2, 64.1, 190, false),
+    variant("yolov5l", 4, 67.3, 210, false),
+    variant("yolov5x", 8, 68.9, 233),
   ],
   classification: [
-    variant("resnet18", 1, 69.75, 56.5),
-    variant("resnet34", 1, 73.31, 107, false),
-    variant("resnet50", 1, 76.13, 126, false),
-    variant("resnet101", 1, 77.37, 224, false),
-    variant("resnet152", 2, 78.31, 185),
+    variant("resnet18", 1, 69.75, 52),
+    variant("resnet34", 1, 73.31, 89),
+    variant("resnet50", 1, 76.13, 108),
+    variant("resnet101", 1, 77.37, 171),
+    variant("resnet152", 2, 78.31, 186),
   ],
   speech: [
-    variant("s2t-small", 1, 58.72, 373),
-    variant("s2t-medium", 2, 64.88, 544),
-    variant("wav2vec2-base", 2, 66.15, 535),
-    variant("s2t-large", 4, 66.74, 923),
-    variant("wav2vec2-large", 8, 72.35, 426),
+    variant("s2t-small", 1, 58.72, 334),
+    variant("s2t-medium", 2, 64.88, 440),
+    variant("wav2vec2-base", 2, 66.15, 472),
+    variant("s2t-large", 4, 66.74, 759),
+    variant("wav2vec2-large", 8, 72.35, 360),
   ],
   answering: [variant("roberta-base", 1, 77.14, 35, false), variant("roberta-large", 1, 83.79, 70, false)],
   sentiment: [
@@ -54,13 +54,13 @@ const STAGES: Readonly<Record<string, readonly IpaVariant[]>> = {
   ],
   summary: [
     variant("distilbart-1-1", 1, 32.26, 167, false),
-    variant("distilbart-12-1", 2, 33.37, 197),
+    variant("distilbart-12-1", 2, 33.37, 199),
     variant("distilbart-6-6", 4, 35.73, 136, false),
     variant("distilbart-12-3", 8, 36.39, 83, false),
     variant("distilbart-9-6", 8, 36.61, 94, false),
     variant("distilbart-12-6", 16, 36.99, 80, false),
   ],
-  language: [variant("xlm-roberta", 1, 99.59, 87)],
+  language: [variant("xlm-roberta", 1, 99.59, 88)],
   translation: [variant("opus-mt", 4, 33.1, 322), variant("opus-mt-big", 8, 34.4, 417)],
 };
 

@@ -20,6 +20,7 @@ function shifted(state: ControlState, byMs: number): ControlState {
     planAtMs: shiftedTime(state.planAtMs, byMs),
     lastArrivalMs: shiftedTime(state.lastArrivalMs, byMs),
     demands: state.demands.map(demand => ({ ...demand, atMs: demand.atMs + byMs })),
+    recommendations: state.recommendations.map(entry => ({ ...entry, atMs: entry.atMs + byMs })),
     quarantines: state.quarantines.map(entry => ({ ...entry, untilMs: entry.untilMs + byMs })),
     guard: state.guard && { ...state.guard, sinceMs: state.guard.sinceMs + byMs },
     conditions: state.conditions.map(condition => ({ ...condition, sinceMs: condition.sinceMs + byMs })),

@@ -2,6 +2,7 @@ import { type Configuration, mainPart } from "../domain/configuration.ts";
 import { configurationOf, type Plan, type Reason } from "../domain/plan.ts";
 import { evaluate } from "../optimizer/evaluate.ts";
 import { optimize } from "../optimizer/optimize.ts";
+import { POLICIES } from "../optimizer/policies.ts";
 import type { Problem, StagePin } from "../optimizer/problem.ts";
 import { SETTINGS } from "./settings.ts";
 
@@ -25,7 +26,7 @@ export function decide(problem: Problem, demand: DemandLevels): Decision | null 
   const best = optimize(problem);
   const { current } = problem;
   const chosen = { plan: best, reasons: best.reasons };
-  if (!current) return chosen;
+  if (!current || POLICIES[problem.pipeline.objective.policy].replicas === "hpa") return chosen;
   const goal = configurationOf(best);
   if (hasSameVariants(current, goal)) {
     if (!best.feasible || isSame(current, goal)) return chosen;

@@ -97,8 +97,10 @@ function newestArrivalMs(state: ControlState, input: TickInput, nowMs: number): 
   return input.load.rateRps > 0 ? nowMs : (state.lastArrivalMs ?? nowMs);
 }
 
-/** Demand now and all of the hold window, so that its maximum is what may be scaled down to. */
+/** Demand now and all of the hold window, so that its maximum is what may be scaled down to. An HPA neither foresees nor holds. */
 function withDemand(demands: readonly Demand[], input: TickInput, nowMs: number): readonly Demand[] {
+  const isHpa = POLICIES[input.pipeline.objective.policy].replicas === "hpa";
+  if (isHpa) return input.forecast ? [{ atMs: nowMs, rateRps: input.forecast.reactiveRps }] : demands;
   const recent = demands.filter(demand => demand.atMs <= nowMs && nowMs - demand.atMs <= input.pipeline.scaleDownMs);
   if (!input.forecast) return recent;
   const forecast = input.forecast.intensityRps[SETTINGS.forecastQuantile];

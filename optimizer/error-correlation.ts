@@ -34,21 +34,36 @@ export function overDifficulty(
   correlation: number,
   of: (right: readonly number[]) => number,
 ): number {
-  const rho = Math.min(1 - 1e-9, Math.max(0, correlation || 0));
+  const rho = Math.min(1, Math.max(0, correlation || 0));
   if (rho === 0) return of(accuracies);
+  const spread = Math.sqrt(1 - rho);
+  if (spread < LEAST_SPREAD) return overEqualDifficulty(accuracies, of);
+  // The chance falls from 1 to 0 within a few spreads of z.
+  const points = Math.max(POINTS, 2 * Math.ceil(RANGE / spread));
   const levels = accuracies.map(normalQuantile);
   let sum = 0;
   let weights = 0;
-  for (let i = 0; i <= POINTS; i++) {
-    const z = -RANGE + (2 * RANGE * i) / POINTS;
-    const weight = normalDensity(z) * (i === 0 || i === POINTS ? 1 : i % 2 === 1 ? 4 : 2);
-    sum += weight * of(levels.map(level => normalCdf((level - Math.sqrt(rho) * z) / Math.sqrt(1 - rho))));
+  for (let i = 0; i <= points; i++) {
+    const z = -RANGE + (2 * RANGE * i) / points;
+    const weight = normalDensity(z) * (i === 0 || i === points ? 1 : i % 2 === 1 ? 4 : 2);
+    sum += weight * of(levels.map(level => normalCdf((level - Math.sqrt(rho) * z) / spread)));
     weights += weight;
   }
   return sum / weights;
 }
 
-/** Simpson's rule between ±8 standard deviations. */
+/** As if ρ were 1: an item that one gets right, all that are more accurate get right. */
+function overEqualDifficulty(accuracies: readonly number[], of: (right: readonly number[]) => number): number {
+  const steps = [0, ...accuracies, 1].map(share => Math.min(1, Math.max(0, share))).sort((a, b) => a - b);
+  return steps.reduce((sum, share, i) => {
+    const width = (steps[i + 1] ?? 1) - share;
+    return width > 0 ? sum + width * of(accuracies.map(accuracy => (accuracy > share ? 1 : 0))) : sum;
+  }, 0);
+}
+
+/** √(1 − ρ) below which ρ counts as 1. */
+const LEAST_SPREAD = 1e-3;
+/** Simpson's rule between ±8 standard deviations, at least. */
 const POINTS = 400;
 const RANGE = 8;
 

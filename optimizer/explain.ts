@@ -5,7 +5,7 @@ import { evaluate } from "./evaluate.ts";
 import { optimize } from "./optimize.ts";
 import type { Problem } from "./problem.ts";
 
-/** What one step of something costs or gives: the best plan with it against the plan as it is. */
+/** What one step of something costs or gives: the best plan with it against the plan as it is, or against the cheapest that is as accurate. */
 export interface Price {
   /**
    * `accuracy`: one point more of it, at the least cost. `slo`: a tenth less of the time, at the least cost for the same accuracy.
@@ -57,14 +57,15 @@ const ROOM = 1e-9;
 function accuracyPrice(problem: Problem, plan: Plan): Price[] {
   const minAccuracy = plan.accuracy + POINT;
   if (minAccuracy > 1) return [];
-  return [priceOf("accuracy", POINT, plan, cheapest(problem, minAccuracy))];
+  return [priceOf("accuracy", POINT, asCheapAs(problem, plan), cheapest(problem, minAccuracy), minAccuracy)];
 }
 
 function sloPrice(problem: Problem, plan: Plan): Price[] {
   const { slo } = problem.pipeline;
   const tight = { ...problem.pipeline, slo: { ...slo, latencyMs: (1 - TENTH) * slo.latencyMs } };
-  const other = cheapest({ ...problem, pipeline: tight }, plan.accuracy - ROOM);
-  return [priceOf("slo", -TENTH * slo.latencyMs, plan, other)];
+  const minAccuracy = plan.accuracy - ROOM;
+  const other = cheapest({ ...problem, pipeline: tight }, minAccuracy);
+  return [priceOf("slo", -TENTH * slo.latencyMs, asCheapAs(problem, plan), other, minAccuracy)];
 }
 
 function loadPrice(problem: Problem, plan: Plan): Price[] {
@@ -82,17 +83,23 @@ function coresPrice(problem: Problem, plan: Plan): Price[] {
   return [priceOf("cores", -step, plan, other)];
 }
 
-/** The cheapest plan that is at least so accurate. */
+/** What prices at the least cost are compared with: the plan may have replicas beyond it, for requests that would be late. */
+function asCheapAs(problem: Problem, plan: Plan): Plan {
+  const least = cheapest(problem, plan.accuracy - ROOM);
+  return least.feasible && least.accuracy >= plan.accuracy - 2 * ROOM ? least : plan;
+}
+
+/** The cheapest plan that is at least so accurate; a policy with a soft SLO does not know of the least accuracy. */
 export function cheapest(problem: Problem, minAccuracy: number): Plan {
   const objective = { ...problem.pipeline.objective, minAccuracy, weights: LEAST_COST };
   return optimize({ ...problem, pipeline: { ...problem.pipeline, objective } });
 }
 
-function priceOf(of: Price["of"], step: number, plan: Plan, other: Plan): Price {
+function priceOf(of: Price["of"], step: number, plan: Plan, other: Plan, minAccuracy = 0): Price {
   return {
     of,
     step,
-    feasible: other.feasible,
+    feasible: other.feasible && other.accuracy >= minAccuracy - ROOM,
     cores: other.cores - plan.cores,
     replicas: allReplicas(other.stages) - allReplicas(plan.stages),
     accuracy: other.accuracy - plan.accuracy,

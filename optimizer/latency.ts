@@ -46,8 +46,8 @@ const RARE_SHARE = 0.25;
  * Latency of a stage: groups of K rows arrive as a Poisson process at n replicas, and a free replica takes min(queued, b)
  * rows at once, without waiting for more (l: service time, λ: rows per ms, h = b/l(b), ρ = λ/(n·h), c²: its scv).
  *
- * - Service: the group's ⌈K/b⌉ batches run in R = ⌈⌈K/b⌉/n⌉ rounds; noise with the mean 0 and the variance of their sum, more
- *   for those that wait, whose batches are larger.
+ * - Service: the group's ⌈K/b⌉ batches run in R = ⌈⌈K/b⌉/n⌉ rounds; noise with the mean 0 and the variance of their sum, and
+ *   more on top for those that wait, whose batches are larger.
  * - No replica free: u^e, u being the share of busy replicas and m = n/max(1, K/b) the groups that fit at once. The exponent
  *   goes from (m+1)/2 at low load (Bolch et al., Queueing Networks and Markov Chains, §6.5) to √(2(m+1)) − 1 (Sakasegawa 1977).
  * - Rest of the services under way: the first of m services in uniform phases; those of a group's last round leave replicas
@@ -113,7 +113,8 @@ function behindBatches(
   const groupMs = meanRows * rowMs;
   const spread = Math.min(1, Math.max(0, (2 * excessMs) / groupMs - 1));
   const tailMs = (1 - spread) * constantTail(share) * groupMs + spread * excessMs;
-  return { backlogShare: Math.min(1, (share * excessMs) / tailMs), backlogMs: tailMs / (1 - share) };
+  const backlogShare = tailMs > 0 ? Math.min(1, (share * excessMs) / tailMs) : 0;
+  return { backlogShare, backlogMs: tailMs / (1 - share) };
 }
 
 const TAIL_STEPS = 1024;

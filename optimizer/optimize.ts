@@ -64,15 +64,18 @@ function leastBadPlan(given: Scope): Plan {
     : predict(served, servedAnyhow(scope));
   const effective = effectiveAccuracyOf(scope, prediction, capacity.rateRps);
   const isProven = found.isProven && found.best !== null;
-  return planOf(scope, prediction, {
+  const binding = capacity.limit === "none" ? brokenBy(scope, prediction) : capacity.limit;
+  const isHeldByHpa = binding === "none" && given.stages.some(stage => stage.scaling !== undefined);
+  const plan = planOf(scope, prediction, {
     feasible: false,
     reason: "infeasible",
-    binding: capacity.limit === "none" ? brokenBy(scope, prediction) : capacity.limit,
+    binding: isHeldByHpa ? "maxReplicas" : binding,
     optimal: isProven,
     gap: isProven ? 0 : mostGain(scope, prediction, effective),
     runnerUp: runnerUpOf(scope, found, served),
     servedRps: capacity.rateRps,
   });
+  return isHeldByHpa ? { ...plan, reasons: [...plan.reasons, "hpa_tolerance"] } : plan;
 }
 
 /** Effective accuracy decides; fewer cores, smaller batches and fewer switches only between equals. */

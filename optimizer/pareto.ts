@@ -25,7 +25,8 @@ export function paretoFront(problem: Problem): ParetoFront {
   while (plans.length < MOST_PLANS && minAccuracy <= 1) {
     const plan = cheapest(problem, minAccuracy);
     isProven &&= plan.optimal;
-    if (!plan.feasible || plan.accuracy < minAccuracy - STEP) return { plans, isWhole: isProven };
+    // A policy with a soft SLO has no least accuracy: what it gives again is all that it has.
+    if (!plan.feasible || plan.accuracy < minAccuracy - STEP / 2) return { plans, isWhole: isProven };
     // One that costs no more and is more accurate takes the place of the one before.
     if ((plans.at(-1)?.cores ?? -1) >= plan.cores - STEP) plans.pop();
     plans.push(plan);

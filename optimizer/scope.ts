@@ -57,6 +57,8 @@ export interface Scope {
   readonly isChain: boolean;
   readonly stages: readonly ScopeStage[];
   readonly rateRps: number;
+  /** Utilisation that an HPA would be given as its target: the file's. */
+  readonly hpaTarget: number;
   /** Latency that the stages may take together. */
   readonly sloMs: number;
   /** Step of the grid that latencies are computed on. */
@@ -79,6 +81,7 @@ export function scopeOf(given: Problem): Scope {
     isChain: stages.every(({ after }, s) => (s === 0 ? after.length === 0 : after.length === 1 && after[0] === s - 1)),
     stages,
     rateRps,
+    hpaTarget: given.pipeline.objective.utilisation,
     sloMs,
     stepMs: Math.max(1e-3, sloMs) / CELLS,
     maxCores: Math.min(

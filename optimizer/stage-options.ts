@@ -1,6 +1,6 @@
 import type { Part } from "../domain/configuration.ts";
 import { compositeOptions } from "./composite-options.ts";
-import { HPA_TOLERANCE, hpaReplicas } from "./hpa-replicas.ts";
+import { hpaReplicas } from "./hpa-replicas.ts";
 import type { StageLatency } from "./latency.ts";
 import { neededReplicas } from "./needed-replicas.ts";
 import { reachableCount } from "./reachable-count.ts";
@@ -108,10 +108,8 @@ export function fewestReplicas(scope: Scope, stage: ScopeStage, rows: number, ro
   return reached >= fewest && reached <= stage.maxReplicas ? reached : null;
 }
 
-/** The objective's utilisation is the HPA's target with its tolerance on top. */
 function byHpa(scope: Scope, stage: ScopeStage, rows: number, rowsPerMs: number): number {
-  const target = scope.problem.pipeline.objective.utilisation / (1 + HPA_TOLERANCE);
-  const wanted = (scope.rateRps * rows + stage.othersRps) / (1000 * target * rowsPerMs);
+  const wanted = (scope.rateRps * rows + stage.othersRps) / (1000 * scope.hpaTarget * rowsPerMs);
   const recommended = [scope.problem.recommended?.[stage.stage.name] ?? 0];
   return hpaReplicas({ current: stage.currentReplicas, wanted, recommended });
 }

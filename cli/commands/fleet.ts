@@ -19,7 +19,7 @@ Example:
   variscale fleet pipelines/id-card=8 ./shop=20 --node 4,16384,3 --output json
 
 It needs what \`variscale profile\` has measured. It ends with 0 where all plans meet every constraint and fit together, and with 3
-otherwise: then the same share of every load is planned for.`;
+otherwise. Where no plans for all loads are found that fit together, the same share of every load is planned for.`;
 
 export function addFleet(program: Command): void {
   program

@@ -22,7 +22,7 @@ export function readFleet(
   const names = new Set<string>();
   return members.map(member => {
     const at = member.lastIndexOf("=");
-    const rps = Number(member.slice(at + 1) || Number.NaN);
+    const rps = Number(member.slice(at + 1).trim() || Number.NaN);
     if (at < 1 || !(rps >= 0 && rps <= MAX_RATE_RPS))
       throw new VariscaleError("invalid_argument", `${member}: must be PIPELINE=RPS, such as pipelines/id-card=8`);
     const pipeline = readPipeline(member.slice(0, at), options);

@@ -11,6 +11,7 @@ describe("withoutClockJump()", () => {
     planAtMs: 95_000,
     lastArrivalMs: 99_000,
     demands: [{ atMs: 98_000, rateRps: 1 }],
+    recommendations: [{ atMs: 96_000, replicas: { detect: 3 } }],
     actuations: { detect: { ...initialActuation(1), waitingSinceMs: 90_000, grewAtMs: 91_000, stuckUntilMs: 150_000 } },
     guard: { sinceMs: 97_000, configuration: {} },
   };
@@ -26,6 +27,7 @@ describe("withoutClockJump()", () => {
     const moved = withoutClockJump(state, 40_000);
     assert.deepEqual([moved.planAtMs, moved.lastArrivalMs], [35_000, 39_000]);
     assert.deepEqual(moved.demands, [{ atMs: 38_000, rateRps: 1 }]);
+    assert.deepEqual(moved.recommendations, [{ atMs: 36_000, replicas: { detect: 3 } }]);
     assert.equal(moved.guard?.sinceMs, 37_000);
     const { waitingSinceMs, grewAtMs, stuckUntilMs } = moved.actuations["detect"]!;
     assert.deepEqual([waitingSinceMs, grewAtMs, stuckUntilMs], [30_000, 31_000, 90_000]);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
 import { configurationOf } from "../../domain/plan.ts";
+import { POLICY_NAMES } from "../../domain/policy-name.ts";
 import { explain } from "../../optimizer/explain.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import { paretoFront } from "../../optimizer/pareto.ts";
@@ -38,10 +39,12 @@ describe("explain()", () => {
     assert.equal(of("slo")?.cores, 0);
   });
 
-  it("says that more accuracy is not to be had", () => {
-    const problem = problemOf(pipelineOf({ stages: [stage] }), 5);
-    const price = explain(problem, optimize(problem)).prices.find(({ of }) => of === "accuracy");
-    assert.equal(price?.feasible, false);
+  it("says that more accuracy is not to be had, also where the policy's variant is given and its SLO is soft", () => {
+    for (const policy of ["default", "reactive", "modelSwitching", "fa2High"] as const) {
+      const problem = problemOf(pipelineOf({ stages: [stage], objective: { policy } }), 5);
+      const price = explain(problem, optimize(problem)).prices.find(({ of }) => of === "accuracy");
+      assert.equal(price?.feasible, false, policy);
+    }
   });
 
   it("says what changes against what is served, and why it can't stay", () => {
@@ -87,5 +90,13 @@ describe("paretoFront()", () => {
       { numRuns: 300 },
     );
     assert.ok(plans > 120, `${plans}`);
+  });
+
+  it("ends for every policy, those included whose SLO is soft", () => {
+    for (const policy of POLICY_NAMES) {
+      const problem = problemOf(pipelineOf({ stages: [stage], objective: { policy } }), 30);
+      const { plans } = paretoFront(problem);
+      assert.ok(plans.length >= 1 && plans.length <= 3, `${policy}: ${plans.length} plans`);
+    }
   });
 });

@@ -7,7 +7,7 @@ import { evaluate } from "../../optimizer/evaluate.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import type { Problem } from "../../optimizer/problem.ts";
 import { pipelineOf, problemOf } from "./problems.ts";
-import { smallProblem } from "./random-problem.ts";
+import { plainProblem, smallProblem } from "./random-problem.ts";
 
 function assertSane(plan: Plan): void {
   const numbers = [plan.accuracy, plan.effectiveAccuracy, plan.cores, plan.costPerHour ?? 0, plan.latencyMs, plan.gap];
@@ -186,6 +186,27 @@ describe("optimize(), whatever the problem", () => {
           assert.ok(better.objective >= plan.objective - 1e-9, `${better.objective} below ${plan.objective}`);
         }
       }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("never loses accuracy when the budget rises", () => {
+    fc.assert(
+      fc.property(
+        plainProblem,
+        fc.integer({ min: 2, max: 20 }),
+        fc.integer({ min: 1, max: 20 }),
+        (given, cores, more) => {
+          const weights = { accuracy: 1, cost: 0, batch: 0, switch: 0 };
+          const objective = { ...given.pipeline.objective, policy: "ipa" as const, weights };
+          const at = (maxCores: number) =>
+            optimize({ ...given, scaling: {}, pipeline: { ...given.pipeline, objective: { ...objective, maxCores } } });
+          const [tight, wide] = [at(cores), at(cores + more)];
+          if (!tight.feasible) return;
+          assert.equal(wide.feasible, true);
+          assert.ok(wide.accuracy >= tight.accuracy - 1e-9, `${wide.accuracy} below ${tight.accuracy}`);
+        },
+      ),
       { numRuns: 300 },
     );
   });

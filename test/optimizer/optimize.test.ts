@@ -100,6 +100,17 @@ describe("optimize()", () => {
     assert.deepEqual(from(20, 252, 40), ["heavy 1 17", "heavy 1 17"]);
   });
 
+  it("says so where the HPA's tolerance alone is in the way, and plans as if it were not", () => {
+    const scaling = { classify: { current: 19, toleranceUp: 0.1, toleranceDown: 0.1, max: 50 } };
+    const stages = [{ ...ladder, variants: ladder.variants.slice(1), replicas: { min: 1, max: 20 } }];
+    const plan = planAt(295, { stages }, { scaling });
+    assert.deepEqual(served(plan), ["heavy 1 20"]);
+    assert.equal(plan.feasible, false);
+    assert.equal(plan.binding, "maxReplicas");
+    assert.ok(plan.reasons.includes("hpa_tolerance"));
+    assert.equal(plan.shedRps, 0);
+  });
+
   it("spreads the rows of a request over as many replicas as the SLO asks for", () => {
     const stage: StageShape = {
       name: "read",
