@@ -57,7 +57,7 @@ export function isActive(stage: Stage, board: PipelineBoard | null): boolean {
 
 /** Whether activity is worth repeating: KEDA loses the first one when it comes before the ScaledObject's status is written. */
 export function isAtZero(stage: Stage, board: PipelineBoard | null): boolean {
-  return stageOf(board, stage.name)?.replicasReady === 0;
+  return stage.replicas.min === 0 && stageOf(board, stage.name)?.replicasReady === 0;
 }
 
 function stageOf(board: PipelineBoard | null, name: string): StageBoard | undefined {

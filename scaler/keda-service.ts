@@ -14,8 +14,12 @@ import { parseTriggerMetadata } from "./metadata.ts";
 import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
 import { type OnRefused, type Refusal, Refusals } from "./refusals.ts";
 
-/** While a stage is at zero, `true` is repeated this often: KEDA drops one that comes before the ScaledObject's status is written. */
+/**
+ * While a stage that may go to zero is there, `true` is repeated this often and for this long: KEDA drops one that comes before the
+ * ScaledObject's status is written. Then KEDA's own polls do; where nobody tells what is ready, a stage may look to be at zero and not be.
+ */
 const REPEAT_ACTIVE_MS = 2000;
+const REPEAT_WITHIN_MS = 60_000;
 
 export interface KedaServiceOptions extends CallContext {
   readonly catalogue: PipelineCatalogue;
@@ -78,13 +82,16 @@ export class KedaService {
     const { boards, clock } = this.#options;
     let sent = isActive(stage, boards.latest(pipeline.key));
     let sentAtMs = clock.nowMs();
+    let changedAtMs = sentAtMs;
     call.write({ result: sent });
     return boards.subscribe(pipeline.key, board => {
       const active = isActive(stage, board);
       const nowMs = clock.nowMs();
       // Above zero a repeated `true` would only put off KEDA's scale-down to zero.
-      const isRepeat = active && isAtZero(stage, board) && nowMs - sentAtMs >= REPEAT_ACTIVE_MS;
+      const isDue = nowMs - sentAtMs >= REPEAT_ACTIVE_MS && nowMs - changedAtMs <= REPEAT_WITHIN_MS;
+      const isRepeat = active && isDue && isAtZero(stage, board);
       if (active === sent && (!isRepeat || call.writableNeedDrain)) return;
+      if (active !== sent) changedAtMs = nowMs;
       sent = active;
       sentAtMs = nowMs;
       call.write({ result: active });

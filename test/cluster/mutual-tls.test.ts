@@ -88,14 +88,17 @@ describe("mutual TLS with KEDA", () => {
       }
     })();
     const shown = await shownBy(host);
-    for (const _ of [1, 2]) {
-      const before = await shownBy(host);
-      secret.swap(authority.issue("scaler", { hosts: [host] }));
-      await until(async () => (await shownBy(host)) !== before, "the new certificate is in use");
-      const calls = await answered();
-      await until(async () => (await answered()) > calls + 20, "calls go on");
+    try {
+      for (const _ of [1, 2]) {
+        const before = await shownBy(host);
+        secret.swap(authority.issue("scaler", { hosts: [host] }));
+        await until(async () => (await shownBy(host)) !== before, "the new certificate is in use");
+        const calls = await answered();
+        await until(async () => (await answered()) > calls + 20, "calls go on");
+      }
+    } finally {
+      load.abort();
     }
-    load.abort();
     await asking;
     assert.notEqual(await shownBy(host), shown);
     const sinceMs = await scaler.pin(SHOP, "detect", 12);

@@ -75,7 +75,7 @@ describe("triggers and their metadata", () => {
     assert.deepEqual(await metricsOf(two), names);
   });
 
-  it("T6: is not scaled down while another trigger's scaler can't be reached, and is after", async () => {
+  it("T6: is scaled neither down nor up while another trigger's scaler can't be reached, and is after", async () => {
     await scaler.pin(SHOP, "detect", 4);
     const sinceMs = await scaler.pin(SHOP, "read", 4);
     const of = { scalerAddress: other.address, pipeline: "other", stage: "detect" };
@@ -85,6 +85,9 @@ describe("triggers and their metadata", () => {
     await other.program.stop("SIGKILL");
     await scaler.pin(SHOP, "detect", 2);
     await poisoned.expectHeld(4, 3);
+    await scaler.pin(SHOP, "detect", 6);
+    await poisoned.expectHeld(4, 3);
+    await scaler.pin(SHOP, "detect", 2);
     other.program.start();
     await other.untilPlanned();
     await until(async () => (await poisoned.replicas()) === 2, "two replicas");

@@ -125,17 +125,34 @@ describe("KedaService", () => {
     assert.deepEqual(stream.messages[0], await running.keda.spec(refOf()));
   });
 
-  it("T16: repeats that a stage is active while it is at zero", async () => {
+  it("T16: repeats for a minute that a stage that may go to zero is active while it is there", async () => {
+    await running.close();
+    running = await RunningScaler.start({ pipelines: [testPipeline({ minReplicas: 0 })] });
     const stream = new Received<IsActiveResponse__Output>(running.keda.raw.StreamIsActive(refOf()));
     await until(() => stream.messages.length === 1, "the first activity");
     await running.planFor(20);
     await running.clock.advance(4000);
-    const atZero = stream.messages.length;
-    assert.ok(atZero >= 3, `${atZero} messages while at zero`);
+    const soon = stream.messages.length;
+    assert.ok(soon >= 3, `${soon} messages while at zero`);
+    await running.clock.advance(60_000);
+    const late = stream.messages.length;
+    assert.ok(late >= 20, `${late} messages in a minute`);
+    await running.clock.advance(20_000);
+    assert.equal(stream.messages.length, late);
     assert.ok(stream.messages.every(message => message.result));
   });
 
+  it("T15: does not repeat it where a stage never goes to zero, whatever is known of its replicas", async () => {
+    const stream = new Received<IsActiveResponse__Output>(running.keda.raw.StreamIsActive(refOf()));
+    await until(() => stream.messages.length === 1, "the first activity");
+    await running.planFor(20);
+    await running.clock.advance(10_000);
+    assert.equal(stream.messages.length, 1);
+  });
+
   it("T15: does not repeat it above zero, which would put off the way to zero", async () => {
+    await running.close();
+    running = await RunningScaler.start({ pipelines: [testPipeline({ minReplicas: 0 })] });
     const stream = new Received<IsActiveResponse__Output>(running.keda.raw.StreamIsActive(refOf()));
     await until(() => stream.messages.length === 1, "the first activity");
     await running.planFor(20);

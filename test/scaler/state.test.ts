@@ -44,7 +44,7 @@ describe("state of the scaler", () => {
     return assert.fail(`${type} never became ${status}`);
   };
 
-  it("T22 answers the same after a restart, at once, and with a higher epoch", async () => {
+  it("T22: answers the same after a restart, at once, and with a higher epoch", async () => {
     const first = await start();
     await first.planFor(150);
     const { epoch } = await page(first);

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 
-/** One sync of an HPA: it asked for its external metric. */
+/** One sync of an HPA: it asked for the metric of its first trigger. */
 export interface HpaSync {
   readonly namespace: string;
   readonly scaledObject: string;
@@ -62,7 +62,8 @@ export class AuditLog {
   #take(event: AuditEvent): void {
     const selector = new URL(event.requestURI, "http://x").searchParams.get("labelSelector");
     const scaledObject = /scaledobject\.keda\.sh\/name=([^,]+)/.exec(selector ?? "")?.[1];
-    if (scaledObject === undefined) return;
+    // One question of a sync: that for the metric of the first trigger.
+    if (scaledObject === undefined || !event.requestURI.includes("/s0-")) return;
     this.#syncs.push({
       namespace: event.objectRef?.namespace ?? "",
       scaledObject,

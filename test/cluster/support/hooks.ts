@@ -20,7 +20,7 @@ const SHOWN_CHARACTERS = 12_000;
 
 function showLogs(): void {
   const names = readdirSync(logFolder());
-  const scalers = names.filter(name => name.startsWith("scaler-")).sort((a, b) => number(a) - number(b));
+  const scalers = names.filter(name => /^scaler-\d+$/.test(name)).sort((a, b) => number(a) - number(b));
   for (const name of ["keda-operator", ...scalers.slice(-1)]) {
     const log = readFileSync(join(logFolder(), name), "utf8");
     process.stdout.write(`--- end of the log of ${name}\n${log.slice(-SHOWN_CHARACTERS)}\n---\n`);
