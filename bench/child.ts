@@ -10,11 +10,17 @@ export class Child {
   readonly #process: ChildProcess;
 
   /** `core`: null leaves the choice to the operating system. */
-  constructor(script: string, args: readonly string[], core: number | null, nodeFlags: readonly string[] = []) {
+  constructor(
+    script: string,
+    args: readonly string[],
+    core: number | null,
+    nodeFlags: readonly string[] = [],
+    env = process.env,
+  ) {
     const command = [process.execPath, ...nodeFlags, fileURLToPath(new URL(script, import.meta.url)), ...args];
     const pinned = core === null || !canPin ? command : ["taskset", "-c", String(core), ...command];
     const [file = "", ...rest] = pinned;
-    this.#process = spawn(file, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    this.#process = spawn(file, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"], env });
   }
 
   get pid(): number {

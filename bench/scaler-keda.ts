@@ -7,7 +7,7 @@ import type { StartedMessage } from "./empty-scaler.ts";
 import { type Figure, figure } from "./figure.ts";
 import type { KedaAnswer, KedaQuestion } from "./keda-client.ts";
 import type { MemoryMessage } from "./memory-message.ts";
-import { scalerNodeFlags } from "./scaler-node-flags.ts";
+import { scalerEnvironment, scalerNodeFlags } from "./scaler-node-flags.ts";
 import { startLoad, startSwitchers } from "./scaler-surroundings.ts";
 
 /** Two streams and, every 15 s, three calls each: 400 calls a second. */
@@ -37,8 +37,9 @@ interface Rig {
 export async function kedaFigures(isShort: boolean): Promise<Figure[]> {
   const stateDir = mkdtempSync(join(tmpdir(), "variscale-bench-"));
   const load = await startLoad();
-  const scaler = new Child("./scaler-process.js", [String(PIPELINES), load.url, stateDir], 0, scalerNodeFlags());
-  const empty = new Child("./empty-scaler.js", [], 0, scalerNodeFlags());
+  const asStarted = [scalerNodeFlags(), scalerEnvironment()] as const;
+  const scaler = new Child("./scaler-process.js", [String(PIPELINES), load.url, stateDir], 0, ...asStarted);
+  const empty = new Child("./empty-scaler.js", [], 0, ...asStarted);
   const client = new Child("./keda-client.js", [String(PIPELINES), String(SCALED_OBJECTS)], 1);
   try {
     const [started, other] = await Promise.all([

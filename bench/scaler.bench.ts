@@ -10,7 +10,7 @@ import type { TickInput } from "../control/tick-input.ts";
 import { type Figure, figure } from "./figure.ts";
 import type { MemoryMessage } from "./memory-message.ts";
 import { kedaFigures } from "./scaler-keda.ts";
-import { scalerNodeFlags } from "./scaler-node-flags.ts";
+import { scalerEnvironment, scalerNodeFlags } from "./scaler-node-flags.ts";
 import { generatedPipeline, STAGES } from "./scaler-pipelines.ts";
 import { startKeda, startLoad, startSwitchers } from "./scaler-surroundings.ts";
 
@@ -105,7 +105,10 @@ async function scalerRssMiB(seconds: number): Promise<Figure> {
   const stateDir = mkdtempSync(join(tmpdir(), "variscale-bench-"));
   const load = await startLoad();
   const script = fileURLToPath(new URL("./scaler-process.js", import.meta.url));
-  const child = fork(script, [String(PIPELINES), load.url, stateDir], { execArgv: scalerNodeFlags() });
+  const child = fork(script, [String(PIPELINES), load.url, stateDir], {
+    execArgv: scalerNodeFlags(),
+    env: scalerEnvironment(),
+  });
   try {
     const { ports } = (await messageOf(child, "started")) as { ports: Record<"keda" | "switchers" | "http", number> };
     const switchers = startSwitchers(ports.switchers, PIPELINES);

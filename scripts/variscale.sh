@@ -1,5 +1,9 @@
 #!/bin/sh
 # The command of the image. The shell gives way to Node, which handles the signals of the container.
-# The scaler shares its pod with nothing and has one busy thread: helper threads of V8 would only cost it memory (start:scaler).
-if [ "$1" = scaler ]; then set -- --v8-pool-size=1 /app/dist/cli/main.js "$@"; else set -- /app/dist/cli/main.js "$@"; fi
+# The scaler shares its pod with nothing and has one busy thread: helper threads of V8 and heaps of C for each thread would only cost it
+# memory (start:scaler).
+if [ "$1" = scaler ]; then
+  export MALLOC_ARENA_MAX=1
+  set -- --v8-pool-size=1 /app/dist/cli/main.js "$@"
+else set -- /app/dist/cli/main.js "$@"; fi
 exec node "$@"

@@ -55,24 +55,21 @@ describe("what the scaler sees and tells of a cluster", () => {
     }
   });
 
-  it("a stage that is not there gives an Event that the ScaledObject's owner finds", async () => {
-    const wrong = await Target.create(
-      theCluster(),
-      {
-        namespace: "view",
-        name: "blurred",
-        metadata: { scalerAddress: scaler.address, pipeline: "cards", stage: "blur" },
-      },
-      { hpa: false },
-    );
-    try {
-      const found = await event("VariscaleUnknownStage");
-      assert.match(found.note, /no stage `blur`/);
-      const { metadata } = await wrong.scaledObject();
-      assert.equal(found.regarding.uid, metadata.uid);
-      assert.equal(found.regarding.name, "blurred");
-    } finally {
-      await wrong.remove();
-    }
-  });
+  for (const [what, metadata, reason, note] of [
+    ["a stage that is not there", { stage: "blur" }, "VariscaleUnknownStage", /no stage `blur`/],
+    ["a key that does nothing", { stage: "detect", caCert: "x" }, "VariscaleInvalidTriggerMetadata", /`caCert` does/],
+  ] as const)
+    it(`${what} gives an Event that the ScaledObject's owner finds`, async () => {
+      const name = reason.toLowerCase();
+      const all = { scalerAddress: scaler.address, pipeline: "cards", ...metadata };
+      const wrong = await Target.create(theCluster(), { namespace: "view", name, metadata: all }, { hpa: false });
+      try {
+        const found = await event(reason);
+        assert.match(found.note, note);
+        assert.equal(found.regarding.uid, (await wrong.scaledObject()).metadata.uid);
+        assert.equal(found.regarding.name, name);
+      } finally {
+        await wrong.remove();
+      }
+    });
 });

@@ -44,7 +44,7 @@ describe("variscale scaler, over a real Prometheus and the gateway's own metrics
     timer = setInterval(() => {
       for (let i = 0; i < perTenth; i++) void gateway.post({ numbers: [1] }).then(response => response.text());
     }, 100);
-    prometheus = await RealPrometheus.start({ targets: [gateway.gateway] });
+    prometheus = await RealPrometheus.start({ targets: [gateway.gateway], scrapeInterval: "3s" });
     const sets = ["spec.load.source=prometheus", "metadata.namespace=test", "metadata.name=numbers"];
     const ports = ["--http-port", "0", "--keda-port", "0", "--switcher-port", "0", "--host", "127.0.0.1"];
     scaler = spawn(
