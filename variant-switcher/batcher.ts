@@ -2,14 +2,13 @@ import type { StageContract } from "../domain/tensor.ts";
 import { assembleBatch } from "./batch-input.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import type { DropReason, WorkObserver } from "./counters.ts";
+import { DeadlineSweep } from "./deadline-sweep.ts";
 import type { Foresight } from "./foresight.ts";
 import { Outcomes } from "./outcomes.ts";
 import type { ModelSession, RunResult } from "./session.ts";
 import { type Serving, type TakenBatch, takeBatch } from "./take-batch.ts";
 import { createEntry, type Entry, type QueueLimits, type Work, WorkQueue, type WorkResult } from "./work-queue.ts";
 
-/** Work is looked through for passed deadlines no more often than this. */
-const SWEEP_MS = 20;
 /** Batches that a session has at most: one that runs and one that is next. */
 const MAX_AHEAD = 2;
 
@@ -48,11 +47,14 @@ export class Batcher {
   readonly #buffers: BufferPool;
   readonly #outputNames: readonly string[];
   #serving: Serving | null = null;
-  #next: { readonly serving: Serving; readonly swapped: () => void } | null = null;
+  #next: { readonly serving: Serving; readonly settle: () => void } | null = null;
   readonly #running: RunningBatch[] = [];
   #waitTimer: NodeJS.Timeout | undefined;
-  #sweepTimer: NodeJS.Timeout | undefined;
-  #sweepAtMs = Number.POSITIVE_INFINITY;
+  readonly #sweep = new DeadlineSweep(() => {
+    this.#dropExpired();
+    this.#tellIdle();
+    this.#sweepLater();
+  });
   #idle: (() => void)[] = [];
 
   constructor(options: BatcherOptions) {
@@ -97,11 +99,13 @@ export class Batcher {
     return { result, cancel: () => this.#outcomes.drop(entry, "cancelled", "the client went away") };
   }
 
-  /** Resolves when `serving` has taken over. An earlier call that still waits is overtaken: it resolves as well. */
-  serve(serving: Serving): Promise<void> {
+  /** Resolves when `serving` has taken over, or never will: a later call overtook it, `signal` withdrew it, or it was lost. */
+  serve(serving: Serving, signal?: AbortSignal): Promise<void> {
     return new Promise(resolve => {
-      this.#next?.swapped();
-      this.#next = { serving, swapped: resolve };
+      this.#next?.settle();
+      const next = { serving, settle: resolve };
+      this.#next = next;
+      signal?.addEventListener("abort", () => this.#withdraw(next), { once: true });
       this.#pump();
     });
   }
@@ -117,6 +121,13 @@ export class Batcher {
   /** Refuses everything that still waits. */
   dropAll(reason: DropReason, message: string): void {
     for (const entry of this.#queue.all()) this.#outcomes.drop(entry, reason, message);
+  }
+
+  #withdraw(next: { readonly settle: () => void }): void {
+    if (this.#next !== next) return;
+    this.#next = null;
+    next.settle();
+    this.#pump();
   }
 
   #refuse({ rows }: Work, reason: DropReason, message: string): Ticket {
@@ -176,11 +187,12 @@ export class Batcher {
   }
 
   #swap(): void {
-    const head = this.#queue.head;
-    if (!this.#next || (head && head.nextRow > 0 && this.#serving)) return;
-    this.#serving = this.#next.serving;
-    this.#next.swapped();
+    const next = this.#next;
+    const { head } = this.#queue;
+    if (!next || (head && head.nextRow > 0 && this.#serving)) return;
     this.#next = null;
+    if (!next.serving.session.isLost) this.#serving = next.serving;
+    next.settle();
   }
 
   #mustWait(serving: Serving): boolean {
@@ -277,19 +289,8 @@ export class Batcher {
     }
   }
 
-  /** The timer is set for the next deadline: one that comes often would wake the thread beside the model for nothing. */
   #sweepLater(): void {
-    const nowMs = performance.now();
-    const atMs = Math.max(this.#queue.soonestMs, nowMs + SWEEP_MS);
-    if (this.#queue.rows === 0 || this.#sweepAtMs <= atMs) return;
-    clearTimeout(this.#sweepTimer);
-    this.#sweepAtMs = atMs;
-    this.#sweepTimer = setTimeout(() => {
-      this.#sweepAtMs = Number.POSITIVE_INFINITY;
-      this.#dropExpired();
-      this.#tellIdle();
-      this.#sweepLater();
-    }, atMs - nowMs).unref();
+    if (this.#queue.rows > 0) this.#sweep.setFor(this.#queue.soonestMs);
   }
 
   #tellIdle(): void {

@@ -6,8 +6,6 @@ import type { Loaded, Refused } from "./session-messages.ts";
 /** A session that is ready to be verified, warmed and served. */
 export interface OpenSession extends ModelSession {
   readonly model: Pick<Loaded, "inputs" | "outputs" | "fileBytes">;
-  /** It can't run anything any more. */
-  readonly isLost: boolean;
   /** Gives up the model and everything that was kept for it. */
   close(): Promise<void>;
 }

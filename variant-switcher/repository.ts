@@ -70,6 +70,11 @@ export class Repository {
         `${model} serves ${served ?? "nothing"} and is never left without a model. Load another variant, or drain the switcher.`,
       );
     this.#known(variant);
+    if (variant === this.#options.switching.incomingVariant)
+      throw new VariscaleError(
+        "failed_precondition",
+        `${model} is about to serve ${variant}. Load another variant first.`,
+      );
     await this.#options.drop(variant);
   }
 

@@ -11,8 +11,8 @@ export interface ResidencyProblem {
   readonly incomingMiB: number;
   /** Of all sessions together. */
   readonly budgetMiB: number;
-  /** Serves now: stays whatever happens. */
-  readonly serving: string | null;
+  /** Serves or is about to: stays whatever happens. */
+  readonly kept: readonly string[];
   /** Is given up last. */
   readonly fallback: string | null;
 }
@@ -26,10 +26,10 @@ export type Residency =
  * fallback goes only where nothing else helps: a pod that is sized for two sessions could not switch otherwise.
  */
 export function planResidency(problem: ResidencyProblem): Residency {
-  const { residents, incomingMiB, budgetMiB, serving, fallback } = problem;
+  const { residents, incomingMiB, budgetMiB, kept, fallback } = problem;
   let usedMiB = residents.reduce((sum, resident) => sum + resident.memoryMiB, 0);
   const candidates = residents
-    .filter(({ variant }) => variant !== serving)
+    .filter(({ variant }) => !kept.includes(variant))
     .toSorted((a, b) => Number(a.variant === fallback) - Number(b.variant === fallback) || a.lastUsedMs - b.lastUsedMs);
   const evict: string[] = [];
   for (const { variant, memoryMiB } of candidates) {

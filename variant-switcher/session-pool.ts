@@ -29,6 +29,8 @@ export interface SessionPoolOptions {
   readonly baseMiB: number;
   /** The variant whose session must not be touched; null: none serves. */
   readonly serving: () => string | null;
+  /** The variant that a Switch is on its way to, whose session must not be touched either; null: there is none. */
+  readonly incoming: () => string | null;
   readonly workerUrl?: URL;
   readonly minWatchdogMs?: number;
 }
@@ -65,10 +67,11 @@ export class SessionPool {
     return this.#residents.get(variant);
   }
 
-  /** What would be given up next; null: nothing but what serves is in memory. */
+  /** What would be given up next; null: nothing but what serves, or is about to, is in memory. */
   leastRecentlyUsed(): string | null {
-    const serving = this.#options.serving();
-    const others = [...this.#residents].filter(([name]) => name !== serving && name !== this.#loading?.variant);
+    const { serving, incoming } = this.#options;
+    const kept = [serving(), incoming(), this.#loading?.variant];
+    const others = [...this.#residents].filter(([name]) => !kept.includes(name));
     const isKept = (name: string): number => Number(name === this.#fallback);
     const [first] = others.toSorted(([a, x], [b, y]) => isKept(a) - isKept(b) || x.lastUsedMs - y.lastUsedMs);
     return first?.[0] ?? null;
@@ -188,7 +191,7 @@ export class SessionPool {
   }
 
   async #makeRoom(variant: SwitcherVariant): Promise<Refused | null> {
-    const { config, baseMiB, serving } = this.#options;
+    const { config, baseMiB, serving, incoming } = this.#options;
     const incomingMiB = await this.#neededMiB(variant);
     const residents = [...this.#residents.values(), ...this.#replaced].map(({ session, memoryMiB, lastUsedMs }) => ({
       variant: session.variant,
@@ -196,10 +199,11 @@ export class SessionPool {
       lastUsedMs,
     }));
     const budgetMiB = Math.max(0, config.memoryMiB - baseMiB);
-    const current = serving();
-    const plan = planResidency({ residents, incomingMiB, budgetMiB, serving: current, fallback: this.#fallback });
+    const next = incoming();
+    const kept = [serving(), next === variant.name ? null : next].filter(name => name !== null);
+    const plan = planResidency({ residents, incomingMiB, budgetMiB, kept, fallback: this.#fallback });
     if (plan.kind === "short") {
-      const rule = `${variant.name} needs about ${Math.ceil(incomingMiB)} MiB beside ${current ?? "nothing"}`;
+      const rule = `${variant.name} needs about ${Math.ceil(incomingMiB)} MiB beside ${kept.join(" and ") || "nothing"}`;
       const message = `${rule}; of ${Math.floor(config.memoryMiB)} MiB only ${Math.floor(plan.availableMiB)} are left. Give the stage more memoryMiB.`;
       return { kind: "refused", code: "memory_short", message };
     }

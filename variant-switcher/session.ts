@@ -36,6 +36,8 @@ export type RunResult =
 /** Something that runs batches of one variant. */
 export interface ModelSession {
   readonly variant: string;
+  /** It can't run anything any more. */
+  readonly isLost: boolean;
   run(inputs: readonly TransferredTensor[], outputs: readonly string[], expectedMs: number): Promise<RunResult>;
 }
 

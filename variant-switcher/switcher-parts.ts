@@ -158,6 +158,7 @@ export class SwitcherParts implements StatusSources {
       config,
       baseMiB: process.memoryUsage.rss() / MIB,
       serving: () => this.switching.servedVariant,
+      incoming: () => this.switching.incomingVariant,
       ...(workerUrl && { workerUrl }),
       ...(minWatchdogMs !== undefined && { minWatchdogMs }),
     });

@@ -53,7 +53,7 @@ export class Switching {
   readonly quarantine = new Quarantine();
   readonly #options: SwitchingOptions;
   readonly #losses = new Map<string, number[]>();
-  #current: AbortController | null = null;
+  #current: { readonly variant: string; readonly abort: AbortController } | null = null;
   #closed = false;
 
   constructor(options: SwitchingOptions) {
@@ -63,6 +63,11 @@ export class Switching {
   /** A Switch is on its way. */
   get isSwitching(): boolean {
     return this.#current !== null;
+  }
+
+  /** The variant that is about to serve; null: there is no Switch on its way. */
+  get incomingVariant(): string | null {
+    return this.#current?.variant ?? null;
   }
 
   /** The variant that serves; null: none does. */
@@ -92,13 +97,14 @@ export class Switching {
     const quarantined = this.quarantine.get(target.variant, performance.now());
     if (quarantined && force !== "force")
       return refused(quarantined.code, `${quarantined.message} (not tried again yet)`);
-    this.#current?.abort();
+    this.#current?.abort.abort();
     const abort = new AbortController();
-    this.#current = abort;
+    const current = { variant: target.variant, abort };
+    this.#current = current;
     const running = this.history.begin(this.servedVariant, target, cause);
     const outcome = await this.#run(variant, target, running, abort.signal, from);
     this.#options.pool.endReplaced(this.#options.batcher.serving?.session ?? null);
-    if (this.#current === abort) this.#current = null;
+    if (this.#current === current) this.#current = null;
     this.#finish(running, outcome);
     return outcome.kind === "refused" ? outcome : { kind: "done", switchMs: running.record().switchMs };
   }
@@ -145,7 +151,7 @@ export class Switching {
 
   close(): void {
     this.#closed = true;
-    this.#current?.abort();
+    this.#current?.abort.abort();
   }
 
   async #run(
@@ -162,9 +168,12 @@ export class Switching {
     if ("kind" in session) return session;
     if (signal.aborted) return refused("superseded", "a newer Switch came in between");
     running.step("swap");
-    await batcher.serve({ session, batch: target.batch, maxWaitMs: target.maxWaitMs });
-    if (batcher.serving?.session !== session) return refused("superseded", "a newer Switch came in between");
-    return { kind: "done" };
+    await batcher.serve({ session, batch: target.batch, maxWaitMs: target.maxWaitMs }, signal);
+    if (batcher.serving?.session === session) return { kind: "done" };
+    if (signal.aborted) return refused("superseded", "a newer Switch came in between");
+    // What served has crashed while its new batch size waited.
+    if (stays) return await this.#run(variant, target, running, signal, from);
+    return refused("internal", `the session of ${variant.name} was lost before it could take over`);
   }
 
   async #acquire(

@@ -16,6 +16,7 @@ const CONTRACT: StageContract = {
 class SteppedSession implements ModelSession {
   readonly variant: string;
   readonly batches: number[][] = [];
+  isLost = false;
   readonly #waiting: (() => void)[] = [];
   /** Decides what a batch comes to; null: it is echoed. */
   onRun: (rows: readonly number[]) => RunResult | null = () => null;
@@ -376,6 +377,34 @@ describe("Batcher", () => {
     for (let i = 0; i < 2; i++) await session.step();
     assert.deepEqual(await result(kept), ["a", 1, 2]);
     assert.equal(batcher.queuedRows, 0);
+  });
+
+  it("lets no session take over that was withdrawn, or lost, while it waited", async () => {
+    create();
+    const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
+    await serve(a, 1);
+    const first = submit([1]);
+    const abort = new AbortController();
+    const withdrawn = batcher.serve({ session: b, batch: 1, maxWaitMs: 0 }, abort.signal);
+    abort.abort();
+    await withdrawn;
+    const bigger = serve(a, 2);
+    const lostMeanwhile = submit([2]);
+    a.onRun = () => {
+      a.isLost = true;
+      return { kind: "lost", reason: "crash" };
+    };
+    await a.step();
+    await bigger;
+    assert.equal(batcher.serving, null);
+    await serve(b, 2);
+    await b.step();
+    await b.step();
+    assert.deepEqual(await Promise.all([first, lostMeanwhile].map(result)), [
+      ["b", 1],
+      ["b", 2],
+    ]);
+    assert.deepEqual([a.batches, lost], [[[1]], [a]]);
   });
 
   it("drops what is late or given up before it runs, also while nothing serves", async () => {

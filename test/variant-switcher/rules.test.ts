@@ -78,15 +78,23 @@ describe("protect()", () => {
 describe("planResidency()", () => {
   const resident = (variant: string, lastUsedMs: number, memoryMiB = 100) => ({ variant, lastUsedMs, memoryMiB });
 
-  it("gives up the least recently used first and the fallback last, never the one that serves", () => {
+  it("gives up the least recently used first and the fallback last, never what serves or is about to", () => {
     const residents = [resident("serving", 1), resident("fallback", 2), resident("new", 9), resident("old", 3)];
     const plan = (incomingMiB: number) =>
-      planResidency({ residents, incomingMiB, budgetMiB: 500, serving: "serving", fallback: "fallback" });
+      planResidency({ residents, incomingMiB, budgetMiB: 500, kept: ["serving", "next"], fallback: "fallback" });
     assert.deepEqual(plan(100), { kind: "fits", evict: [] });
     assert.deepEqual(plan(150), { kind: "fits", evict: ["old"] });
     assert.deepEqual(plan(300), { kind: "fits", evict: ["old", "new"] });
     assert.deepEqual(plan(400), { kind: "fits", evict: ["old", "new", "fallback"] });
     assert.deepEqual(plan(401), { kind: "short", availableMiB: 400 });
+    const besideBoth = {
+      residents: [resident("a", 1), resident("b", 2)],
+      incomingMiB: 1,
+      budgetMiB: 200,
+      kept: ["a", "b"],
+      fallback: null,
+    };
+    assert.deepEqual(planResidency(besideBoth), { kind: "short", availableMiB: 0 });
   });
 
   it("gives up no more than it must, and keeps to the budget", () => {
@@ -94,7 +102,7 @@ describe("planResidency()", () => {
     fc.assert(
       fc.property(sizes, fc.nat(500), fc.nat(2000), (list, incomingMiB, budgetMiB) => {
         const residents = list.map((one, i) => ({ ...one, variant: `v${i}` }));
-        const plan = planResidency({ residents, incomingMiB, budgetMiB, serving: "v0", fallback: "v1" });
+        const plan = planResidency({ residents, incomingMiB, budgetMiB, kept: ["v0"], fallback: "v1" });
         const evicted = plan.kind === "fits" ? plan.evict : [];
         const left = (gone: readonly string[]) =>
           residents.filter(({ variant }) => !gone.includes(variant)).reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);

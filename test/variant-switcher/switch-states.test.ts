@@ -23,7 +23,7 @@ describe("a Switch, state by state", () => {
   });
 
   /** Variants that linger in a state: `load` and `warm` themselves, `swap` because `busy` serves a batch. */
-  const startLingering = async (defaultVariant: string) => {
+  const startLingering = async (defaultVariant: string, above: Record<string, unknown> = {}) => {
     const emulated = [
       { name: "old", ...quick },
       { name: "new", ...quick },
@@ -31,8 +31,10 @@ describe("a Switch, state by state", () => {
       { name: "warm", ...slow },
       { name: "busy", ...slow },
     ];
-    const variants = emulated.map(variant => ({ driver: "emulated", ...variant }));
-    switcher = await TestSwitcher.startReady(affineConfig(folder.path, { variants, defaultVariant }));
+    const variants = emulated.map(variant => ({ driver: "emulated", memoryMiB: 6000, ...variant }));
+    switcher = await TestSwitcher.startReady(
+      affineConfig(folder.path, { variants, defaultVariant, memoryMiB: 64_000, ...above }),
+    );
   };
   const last = async () => (await switcher.switches()).at(-1);
   const untilIn = (step: string) =>
@@ -82,6 +84,30 @@ describe("a Switch, state by state", () => {
       if (request !== null) assert.equal((await request).status, 200);
     });
   }
+
+  it("is overtaken in swap by one that needs the memory of the session that waits, and nothing is lost", async () => {
+    await startLingering("busy", { memoryMiB: 13_000 });
+    const { pinned, request } = await lingerIn("swap");
+    const newest = switcher.pin("load");
+    assert.equal((await pinned).status, 409);
+    assert.equal((await request)?.body.model_version, "busy");
+    assert.match((await switcher.infer([1])).body.model_version ?? "", /busy|load/);
+    assert.equal((await newest).status, 200);
+    assert.equal((await switcher.infer([1])).body.model_version, "load");
+    assert.doesNotMatch(await switcher.metrics(), /sessions_lost_total\{.*\} [1-9]/);
+    const states = await switcher.variants();
+    assert.deepEqual([states["busy"]?.state, states["new"]?.state], ["resident", "absent"]);
+  });
+
+  it("keeps the session that waits in swap from being unloaded", async () => {
+    await startLingering("busy", { modelControl: "explicit" });
+    const { pinned } = await lingerIn("swap");
+    const body = JSON.stringify({ parameters: { variant: "new" } });
+    const refused = await switcher.http("/v2/repository/models/affine/unload", { method: "POST", body });
+    assert.equal(refused.status, 412);
+    assert.match(await refused.text(), /affine is about to serve new/);
+    assert.equal((await pinned).status, 200);
+  });
 
   it("is overtaken while it verifies, by whoever lets go of the pin", async () => {
     const zero = (bytes: number) => Buffer.alloc(bytes).toString("base64");
