@@ -43,6 +43,8 @@ export class Assignments {
   #started = false;
   #closed = false;
   #pin: Pin | null = null;
+  /** The newest pin whose Switch was done; it holds again where a newer one can't be. */
+  #held: Pin | null = null;
   #pinSerial = 0;
   #pinTimer: NodeJS.Timeout | undefined;
   #protection: Protection = NO_PROTECTION;
@@ -110,32 +112,28 @@ export class Assignments {
 
   /** Serves `variant` for `ttlMs` whatever the scaler says. Where that can't be, all stays as it was. */
   async setPin(variant: string, batch: number, ttlMs: number): Promise<SwitchOutcome> {
-    const before = this.#pin;
+    const before = this.#held;
     const pin: Pin = { variant, batch, expiresAtMs: Date.now() + ttlMs };
-    this.#pin = pin;
+    this.#change(pin);
     const outcome = await this.#options.switching.switchTo({ variant, batch, maxWaitMs: 0 }, "pin", "force");
     if (outcome.kind === "refused") {
-      if (this.#pin === pin) this.#pin = before;
+      if (this.#pin === pin) {
+        this.#change(this.#held);
+        if (before && !this.#held) await this.#unpin();
+      }
       return outcome;
     }
-    this.#pinSerial++;
-    this.#protection = NO_PROTECTION;
-    clearTimeout(this.#pinTimer);
-    this.#pinTimer = setTimeout(() => {
-      this.#options.logger.info({ variant }, "the pin has expired");
-      this.clearPin().catch((error: unknown) => this.#options.logger.error({ err: error }, "could not unpin"));
-    }, ttlMs);
+    if (this.#pin === pin) this.#hold(pin, ttlMs);
     return outcome;
   }
 
   /** Goes back to the Assignment, or to the default variant where there is none. */
   async clearPin(): Promise<void> {
     if (!this.#pin) return;
-    this.#pin = null;
-    this.#pinSerial++;
+    this.#change(null);
+    this.#held = null;
     clearTimeout(this.#pinTimer);
-    const target = this.desired() ?? this.#default();
-    await this.#switchTo(target, "unpin");
+    await this.#unpin();
   }
 
   /** Looks at the queue and decides whether to serve the fallback. */
@@ -156,6 +154,30 @@ export class Assignments {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#pinTimer);
+  }
+
+  #change(pin: Pin | null): void {
+    this.#pin = pin;
+    this.#pinSerial++;
+  }
+
+  #hold(pin: Pin, ttlMs: number): void {
+    this.#held = pin;
+    this.#protection = NO_PROTECTION;
+    clearTimeout(this.#pinTimer);
+    this.#pinTimer = setTimeout(() => this.#expire(pin), ttlMs);
+  }
+
+  /** A newer pin that is being switched to decides itself what becomes of it. */
+  #expire(pin: Pin): void {
+    const { logger } = this.#options;
+    logger.info({ variant: pin.variant }, "the pin has expired");
+    this.#held = null;
+    if (this.#pin === pin) this.clearPin().catch((error: unknown) => logger.error({ err: error }, "could not unpin"));
+  }
+
+  async #unpin(): Promise<void> {
+    await this.#switchTo(this.desired() ?? this.#default(), "unpin");
   }
 
   async #apply(assignment: Assignment): Promise<SwitchOutcome> {
