@@ -172,6 +172,18 @@ describe("BufferPool", () => {
     }
   });
 
+  it("keeps no more of all steps together than one of the largest, those that were used last", () => {
+    const step = 4 * 2 ** 20;
+    const pool = new BufferPool(6 * step);
+    const sizes = [5, 4, 3, 2].map(steps => steps * step);
+    const buffers = sizes.map(bytes => pool.take(bytes));
+    for (const buffer of buffers) pool.give(buffer);
+    assert.deepEqual(
+      buffers.map(buffer => pool.take(buffer.byteLength) === buffer),
+      [false, false, true, true],
+    );
+  });
+
   it("gives at least what it is asked for", () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 27 }), bytes => {
