@@ -145,18 +145,26 @@ export class DataServer {
     const { maxBodyBytes, maxInFlightBytes } = this.#options;
     const length = request.headers["content-length"];
     const bytes = length === undefined ? maxBodyBytes : Number(length);
+    let charged = 0;
+    const charge = (more: number): VariscaleError | null => {
+      const isAlone = this.#inFlightBytes === charged;
+      if (!isAlone && this.#inFlightBytes + more > maxInFlightBytes())
+        return new VariscaleError("resource_exhausted", `${this.#inFlightBytes} bytes of requests are being worked on`);
+      charged += more;
+      this.#inFlightBytes += more;
+      return null;
+    };
     if (bytes > maxBodyBytes) {
       this.#send(response, tooLarge(maxBodyBytes));
       return;
     }
-    if (this.#inFlightBytes > 0 && this.#inFlightBytes + bytes > maxInFlightBytes())
-      throw new VariscaleError("resource_exhausted", `${this.#inFlightBytes} bytes of requests are being worked on`);
-    this.#inFlightBytes += bytes;
+    const refusal = length === undefined ? null : charge(bytes);
+    if (refusal) throw refusal;
     const pooled = length === undefined ? null : this.#buffers.take(bytes);
     let release: (() => void) | null = () => {
       release = null;
-      this.#inFlightBytes -= bytes;
-      this.#valve.passed(bytes);
+      this.#inFlightBytes -= charged;
+      this.#valve.passed(charged);
       if (pooled) this.#buffers.give(pooled);
     };
     let gone: (() => void) | null = null;
@@ -174,7 +182,7 @@ export class DataServer {
       this.#send(response, answer);
       release?.();
     };
-    new BodyReader(request, pooled, bytes, body => {
+    new BodyReader(request, pooled, bytes, charge, body => {
       if (body === null) done(tooLarge(maxBodyBytes));
       else if (body instanceof Error) fail(body);
       else handle({ headers: request.headers, body, onGone }).then(done, fail);

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { request } from "node:http";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { createLogger } from "../../runtime/logger.ts";
+import { DataServer } from "../../variant-switcher/data-server.ts";
+
+const MAX_BYTES = 1000;
+
+describe("DataServer", () => {
+  let server: DataServer;
+  /** Lets the requests that were read be answered, in the order in which they came. */
+  let waiting: (() => void)[] = [];
+  let onRead: (() => void) | null = null;
+
+  beforeEach(async () => {
+    waiting = [];
+    onRead = null;
+    const echo = async ({ body }: { readonly body: Buffer }) => {
+      const { length } = body;
+      await new Promise<void>(resolve => {
+        waiting.push(resolve);
+        onRead?.();
+      });
+      return { status: 200, json: length };
+    };
+    server = await DataServer.start({
+      host: "127.0.0.1",
+      port: 0,
+      routes: { get: () => null, post: () => echo },
+      logger: createLogger("test", "silent"),
+      maxBodyBytes: MAX_BYTES,
+      maxInFlightBytes: () => MAX_BYTES,
+    });
+  });
+  afterEach(() => server.close(1000));
+
+  /** Sends a body of so many bytes in two pieces; gives the status. */
+  const send = (bytes: number, headers: Record<string, string | number>): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const post = request({ host: "127.0.0.1", port: server.port, method: "POST", headers }, response => {
+        response.resume().on("end", () => resolve(response.statusCode));
+      });
+      post.on("error", reject);
+      post.write(Buffer.alloc(Math.ceil(bytes / 2)));
+      post.end(Buffer.alloc(Math.floor(bytes / 2)));
+    });
+  const chunked = (bytes: number) => send(bytes, { "transfer-encoding": "chunked" });
+  const declared = (bytes: number) => send(bytes, { "content-length": bytes });
+  /** Resolves once the server has read so many bodies that it has not answered. */
+  const read = (count: number): Promise<void> =>
+    new Promise(resolve => {
+      onRead = () => waiting.length >= count && resolve();
+      onRead();
+    });
+
+  for (const [name, sender] of [
+    ["of undeclared length", chunked],
+    ["of declared length", declared],
+  ] as const)
+    it(`reads bodies ${name} at the same time as long as there is room for what they have`, async () => {
+      const first = sender(400);
+      await read(1);
+      const second = sender(400);
+      await read(2);
+      assert.equal(await sender(400), 503);
+      for (const answer of waiting.splice(0)) answer();
+      assert.deepEqual(await Promise.all([first, second]), [200, 200]);
+      const alone = sender(MAX_BYTES);
+      await read(1);
+      waiting.shift()?.();
+      assert.equal(await alone, 200);
+    });
+
+  it("answers 413 to a body of undeclared length that grows too large, and has room for others then", async () => {
+    assert.equal(await chunked(MAX_BYTES + 2), 413);
+    const first = chunked(700);
+    await read(1);
+    assert.equal(await chunked(400), 503);
+    waiting.shift()?.();
+    assert.equal(await first, 200);
+  });
+});
