@@ -62,11 +62,9 @@ export class RunningSwitch {
     this.#steps.push({ step, atMs: performance.now() });
   }
 
-  /** Gives the Switch's duration. */
-  end(outcome: string, message: string | null): number {
+  end(outcome: string, message: string | null): void {
     this.#end = { atMs: performance.now(), outcome, message };
     if (outcome === "done") this.#onDone();
-    return this.#end.atMs - this.#startMs;
   }
 
   record(): SwitchRecord {

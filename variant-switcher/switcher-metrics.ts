@@ -1,8 +1,10 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import { type AccuracySignals, ASSERTIONS, CONFIDENCE_BOUNDS, type VariantSignals } from "./accuracy-signals.ts";
 import type { Counters, RanBatch } from "./counters.ts";
+import type { SwitchRecord } from "./switch-history.ts";
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const MIB = 1024 * 1024;
 const ROWS = [1, 2, 4, 8, 16, 32, 64, 128];
 
 export interface MetricSources {
@@ -14,12 +16,16 @@ export interface MetricSources {
   readonly queueAgeMs: () => number;
   readonly servedVariant: () => string | null;
   readonly residentVariants: () => readonly string[];
+  /** What the variant's session holds; 0: it has none. */
+  readonly memoryMiB: (variant: string) => number;
+  /** Most rows in a batch of what serves; 0: nothing serves. */
+  readonly assignedBatch: () => number;
   readonly isProtecting: () => boolean;
 }
 
 export interface SwitcherMetrics {
   ran(batch: RanBatch): void;
-  switched(outcome: string, switchMs: number): void;
+  switched(ended: Pick<SwitchRecord, "outcome" | "switchMs" | "steps">): void;
 }
 
 /**
@@ -29,12 +35,15 @@ export interface SwitcherMetrics {
 export function createSwitcherMetrics(registry: Registry, sources: MetricSources): SwitcherMetrics {
   const { stage, variants } = sources;
   const registers = [registry];
-  const histogram = (name: string, help: string, label: string, buckets: number[]) =>
-    new Histogram({ name: `variscale_switcher_${name}`, help, labelNames: ["stage", label], buckets, registers });
-  const batchRows = histogram("batch_rows", "Rows in a batch", "variant", ROWS);
-  const service = histogram("service_seconds", "Time in which the model ran a batch", "variant", SECONDS);
-  const waited = histogram("queue_seconds", "Time that a batch's oldest row was queued", "variant", SECONDS);
-  const switches = histogram("switch_seconds", "Duration of a Switch by outcome", "outcome", SECONDS);
+  const histogram = (name: string, help: string, labels: readonly string[], buckets: number[]) => {
+    const labelNames = ["stage", ...labels];
+    return new Histogram({ name: `variscale_switcher_${name}`, help, labelNames, buckets, registers });
+  };
+  const batchRows = histogram("batch_rows", "Rows in a batch", ["variant"], ROWS);
+  const service = histogram("service_seconds", "Time in which the model ran a batch", ["variant"], SECONDS);
+  const waited = histogram("queue_seconds", "Time that a batch's oldest row was queued", ["variant"], SECONDS);
+  const switches = histogram("switch_seconds", "Duration of a Switch by outcome", ["outcome"], SECONDS);
+  const steps = histogram("switch_step_seconds", "Duration of a Switch's steps", ["step", "outcome"], SECONDS);
   addCounters(registry, sources);
   addGauges(registry, sources);
   const byVariant = new Map(
@@ -50,7 +59,11 @@ export function createSwitcherMetrics(registry: Registry, sources: MetricSources
       ofService?.observe(serviceMs / 1000);
       ofWait?.observe(waitedMs / 1000);
     },
-    switched: (outcome, switchMs) => switches.observe({ stage, outcome }, switchMs / 1000),
+    switched: ({ outcome, switchMs, steps: ended }) => {
+      switches.observe({ stage, outcome }, switchMs / 1000);
+      for (const [i, { step, ms }] of ended.entries())
+        steps.observe({ stage, step, outcome: i === ended.length - 1 ? outcome : "done" }, ms / 1000);
+    },
   };
 }
 
@@ -124,14 +137,20 @@ function addGauges(registry: Registry, sources: MetricSources): void {
   gauge("queue_rows", "Rows that wait", sources.queuedRows);
   gauge("queue_age_seconds", "Age of the oldest row that waits", () => sources.queueAgeMs() / 1000);
   gauge("resident_sessions", "Sessions in memory", () => sources.residentVariants().length);
+  gauge("assigned_batch", "Most rows in a batch of what serves; 0: nothing serves", sources.assignedBatch);
   gauge("protecting", "1 while it serves its fallback by its own overload rule", () => Number(sources.isProtecting()));
-  const info: Gauge = new Gauge({
-    name: "variscale_switcher_variant_info",
-    help: "1 for the variant that is served",
-    labelNames: ["stage", "variant"],
-    registers: [registry],
-    collect: () => {
-      for (const variant of sources.variants) info.set({ stage, variant }, Number(sources.servedVariant() === variant));
-    },
-  });
+  const ofVariants = (name: string, help: string, read: (variant: string) => number): void => {
+    const made: Gauge = new Gauge({
+      name: `variscale_switcher_${name}`,
+      help,
+      labelNames: ["stage", "variant"],
+      registers: [registry],
+      collect: () => {
+        for (const variant of sources.variants) made.set({ stage, variant }, read(variant));
+      },
+    });
+  };
+  const { servedVariant, memoryMiB } = sources;
+  ofVariants("variant_info", "1 for the variant that is served", variant => Number(servedVariant() === variant));
+  ofVariants("session_memory_bytes", "What a variant's session holds", variant => memoryMiB(variant) * MIB);
 }

@@ -81,9 +81,9 @@ export class SwitcherParts implements StatusSources {
       pool: this.pool,
       batcher: this.batcher,
       logger,
-      onSwitched: (outcome, switchMs) => {
-        this.#hasServed ||= outcome === "done";
-        this.#metrics.switched(outcome, switchMs);
+      onSwitched: ended => {
+        this.#hasServed ||= ended.outcome === "done";
+        this.#metrics.switched(ended);
       },
     });
     const persist = (...kept: Parameters<KeptAssignment["write"]>): void => void this.kept.write(...kept);
@@ -149,6 +149,8 @@ export class SwitcherParts implements StatusSources {
       queueAgeMs: () => this.batcher.queueAgeMs(),
       servedVariant: () => this.switching.servedVariant,
       residentVariants: () => this.pool.residentVariants,
+      memoryMiB: variant => this.pool.resident(variant)?.memoryMiB ?? 0,
+      assignedBatch: () => this.batcher.serving?.batch ?? 0,
       isProtecting: () => this.assignments.isProtecting,
     });
   }

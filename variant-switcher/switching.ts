@@ -7,7 +7,7 @@ import { Quarantine } from "./quarantine.ts";
 import type { ModelSession } from "./session.ts";
 import type { Refused } from "./session-messages.ts";
 import type { SessionPool, SessionSource } from "./session-pool.ts";
-import { type RunningSwitch, type SwitchCause, SwitchHistory } from "./switch-history.ts";
+import { type RunningSwitch, type SwitchCause, SwitchHistory, type SwitchRecord } from "./switch-history.ts";
 
 /** Sessions of a variant that may be lost within the window before it is quarantined. */
 const MAX_LOSSES = 5;
@@ -27,7 +27,7 @@ export interface SwitchingOptions {
   readonly pool: SessionPool;
   readonly batcher: Batcher;
   readonly logger: Logger;
-  readonly onSwitched: (outcome: string, switchMs: number) => void;
+  readonly onSwitched: (ended: SwitchRecord) => void;
 }
 
 /**
@@ -198,10 +198,10 @@ export class Switching {
 
   #finish(running: RunningSwitch, outcome: { readonly kind: "done" } | Refused): void {
     const { logger, onSwitched } = this.#options;
-    const result = outcome.kind === "done" ? "done" : outcome.code;
-    const switchMs = running.end(result, outcome.kind === "done" ? null : outcome.message);
-    onSwitched(result, switchMs);
+    if (outcome.kind === "done") running.end("done", null);
+    else running.end(outcome.code, outcome.message);
     const record = running.record();
+    onSwitched(record);
     if (outcome.kind === "done") logger.info({ switch: record }, "switched");
     else if (outcome.code !== "superseded") logger.warn({ switch: record }, "could not switch");
   }
