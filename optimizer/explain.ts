@@ -86,7 +86,7 @@ function coresPrice(problem: Problem, plan: Plan): Price[] {
 /** What prices at the least cost are compared with: the plan may have replicas beyond it, for requests that would be late. */
 function asCheapAs(problem: Problem, plan: Plan): Plan {
   const least = cheapest(problem, plan.accuracy - ROOM);
-  return least.feasible && least.accuracy >= plan.accuracy - 2 * ROOM ? least : plan;
+  return least.feasible && Math.abs(least.accuracy - plan.accuracy) <= 2 * ROOM ? least : plan;
 }
 
 /** The cheapest plan that is at least so accurate; a policy with a soft SLO does not know of the least accuracy. */

@@ -80,8 +80,16 @@ describe("isActive()", () => {
     assert.equal(isActive(detect, board(1)), true);
     assert.equal(isActive(detect, { ...board(0, { active: false }), plan: null }), true);
     assert.equal(isActive(detect, null), true);
-    assert.equal(isAtZero(detect, board(3, { replicasReady: 0 })), true);
-    assert.equal(isAtZero(detect, board(3)), false);
+  });
+});
+
+describe("isAtZero()", () => {
+  it("is of a stage without ready replicas that may go to zero", () => {
+    const night = testPipeline({ minReplicas: 0 }).stages[0] as Stage;
+    assert.equal(isAtZero(night, board(3, { replicasReady: 0 })), true);
+    assert.equal(isAtZero(night, board(3)), false);
+    assert.equal(isAtZero(night, null), false);
+    assert.equal(isAtZero(detect, board(3, { replicasReady: 0 })), false);
   });
 });
 
