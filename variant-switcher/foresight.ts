@@ -49,9 +49,9 @@ export class Foresight {
     return fullMs + restMs === 0 ? 0 : runningMs + fullMs + restMs;
   }
 
-  /** Whether a full batch is that much cheaper than single rows that an incomplete one should wait for more. */
+  /** Whether a full batch is known to be that much cheaper than single rows that an incomplete one should wait for more. */
   paysToWait({ session, batch }: Serving): boolean {
     const aloneMs = this.expectedMs(session.variant, 1);
-    return this.expectedMs(session.variant, batch) <= PAYS * batch * aloneMs;
+    return aloneMs > 0 && this.expectedMs(session.variant, batch) <= PAYS * batch * aloneMs;
   }
 }

@@ -235,6 +235,15 @@ describe("Batcher", () => {
     await cheaper.step();
   });
 
+  it("waits for no full batch of which nothing is known", async () => {
+    create();
+    const session = new SteppedSession("a");
+    await serve(session, 2, 60_000);
+    submit([1]);
+    assert.deepEqual(session.batches, [[1]]);
+    await session.step();
+  });
+
   it("hands nothing over ahead while another session is about to take over", async () => {
     create();
     const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
@@ -328,6 +337,8 @@ describe("Batcher", () => {
     create();
     const session = new SteppedSession("a");
     await serve(session, 2, 30);
+    foresight.ran({ variant: "a", rows: 1, serviceMs: 10 });
+    foresight.ran({ variant: "a", rows: 2, serviceMs: 12 });
     submit([1]);
     submit([2]);
     assert.deepEqual(session.batches, [[1, 2]]);
