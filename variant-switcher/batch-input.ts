@@ -2,7 +2,7 @@ import type { StageContract } from "../domain/tensor.ts";
 import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import { type RawTensor, sliceRows } from "./raw-tensor.ts";
-import type { TransferredTensor } from "./session-messages.ts";
+import type { RunFailed, TransferredTensor } from "./session-messages.ts";
 
 /** Rows [from, to) of one request's inputs, which are in the contract's order. */
 export interface RowRange {
@@ -11,12 +11,23 @@ export interface RowRange {
   readonly to: number;
 }
 
-/** Copies the rows of several requests into one batch. All must have the same shapes but for the first dimension. */
+/**
+ * Copies the rows of several requests into one batch. All must have the same shapes but for the first dimension. Fails where there is no
+ * memory for it.
+ */
 export function assembleBatch(
   contract: StageContract,
   ranges: readonly RowRange[],
   buffers: BufferPool,
-): TransferredTensor[] {
+): TransferredTensor[] | RunFailed {
+  try {
+    return copyRows(contract, ranges, buffers);
+  } catch (error) {
+    return { kind: "failed", message: `its batch can't be put together: ${String(error)}` };
+  }
+}
+
+function copyRows(contract: StageContract, ranges: readonly RowRange[], buffers: BufferPool): TransferredTensor[] {
   const rows = ranges.reduce((sum, range) => sum + range.to - range.from, 0);
   return contract.inputs.flatMap(({ name }, index) => {
     const first = ranges[0]?.inputs[index];

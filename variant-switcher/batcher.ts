@@ -11,6 +11,7 @@ import { createEntry, type Entry, type QueueLimits, type Work, WorkQueue, type W
 
 /** Batches that a session has at most: one that runs and one that is next. */
 const MAX_AHEAD = 2;
+const LOST_TWICE = "the model's session was lost twice with this request";
 
 export interface BatcherOptions {
   readonly contract: StageContract;
@@ -96,7 +97,7 @@ export class Batcher {
     const entry = createEntry(work, bytes, settle);
     this.#queue.add(entry);
     this.#pump();
-    return { result, cancel: () => this.#outcomes.drop(entry, "cancelled", "the client went away") };
+    return { result, cancel: () => this.#cancel(entry) };
   }
 
   /** Resolves when `serving` has taken over, or never will: a later call overtook it, `signal` withdrew it, or it was lost. */
@@ -121,6 +122,12 @@ export class Batcher {
   /** Refuses everything that still waits. */
   dropAll(reason: DropReason, message: string): void {
     for (const entry of this.#queue.all()) this.#outcomes.drop(entry, reason, message);
+    this.#tellIdle();
+  }
+
+  #cancel(entry: Entry): void {
+    this.#outcomes.drop(entry, "cancelled", "the client went away");
+    this.#pump();
   }
 
   #withdraw(next: { readonly settle: () => void }): void {
@@ -208,17 +215,12 @@ export class Batcher {
 
   async #run(batch: RunningBatch): Promise<void> {
     this.#running.push(batch);
-    const { contract } = this.#options;
-    const { session } = batch.serving;
-    const { startedAtMs } = batch;
-    for (const { entry } of batch.parts) entry.startedAtMs ??= startedAtMs;
-    const inputs = assembleBatch(
-      contract,
-      batch.parts.map(({ entry, from, to }) => ({ inputs: entry.work.inputs, from, to })),
-      this.#buffers,
-    );
+    const { parts, startedAtMs, expectedMs } = batch;
+    for (const { entry } of parts) entry.startedAtMs ??= startedAtMs;
+    const ranges = parts.map(({ entry, from, to }) => ({ inputs: entry.work.inputs, from, to }));
+    const inputs = assembleBatch(this.#options.contract, ranges, this.#buffers);
     const handedOverMs = performance.now();
-    const result = await session.run(inputs, this.#outputNames, batch.expectedMs);
+    const result = await ("kind" in inputs ? inputs : batch.serving.session.run(inputs, this.#outputNames, expectedMs));
     const at = this.#running.indexOf(batch);
     // It was given back when the batch before it lost the session.
     if (at < 0) return;
@@ -250,11 +252,7 @@ export class Batcher {
       case "lost":
         if (this.#serving?.session === session) this.#serving = null;
         this.#outcomes.giveBack(this.#running.splice(0));
-        this.#outcomes.retry(
-          batch,
-          "session_lost",
-          `the model's session was lost twice with this request: ${result.reason}`,
-        );
+        this.#outcomes.retry(batch, "session_lost", `${LOST_TWICE}: ${result.reason}`);
         this.#options.onLost(session, result.reason);
         break;
       default:

@@ -5,8 +5,8 @@ import type { NamedTensor } from "./raw-tensor.ts";
 import type { TakenBatch } from "./take-batch.ts";
 import type { Entry, WorkQueue } from "./work-queue.ts";
 
-/** A request that fails this often, the last times alone in its batch, is at fault itself. */
-const MAX_FAILURES = 2;
+/** A request that loses this many sessions, the last one alone in its batch, is at fault itself. */
+const MAX_LOSSES = 2;
 
 export interface OutcomesOptions {
   readonly contract: StageContract;
@@ -44,7 +44,8 @@ export class Outcomes {
     const alone = batch.parts.length === 1;
     for (const { entry, from } of batch.parts.toReversed()) {
       entry.failures++;
-      const final = entry.failures >= MAX_FAILURES || (reason === "model_failed" && alone);
+      if (reason === "session_lost") entry.losses++;
+      const final = reason === "session_lost" ? entry.losses >= MAX_LOSSES : alone;
       if (entry.settled) continue;
       // Rows that another variant serves must not be joined with earlier ones, so a request starts over.
       queue.putBack(entry, reason === "session_lost" ? 0 : from);

@@ -27,8 +27,10 @@ export interface Entry {
   nextRow: number;
   /** When its first row was given to a session; null: it waits. */
   startedAtMs: number | null;
-  /** Sessions that were lost, or batches that failed, with it. A second one is the last one; until then it runs alone. */
+  /** Sessions that were lost, or batches that failed, with it. From the first one on it runs alone. */
   failures: number;
+  /** Sessions that were lost with it. */
+  losses: number;
   settled: boolean;
   readonly settle: (result: WorkResult) => void;
 }
@@ -36,7 +38,8 @@ export interface Entry {
 /** Work that arrives now. `settle` is called once, with what became of it. */
 export function createEntry(work: Work, bytes: number, settle: Entry["settle"]): Entry {
   const queuedAtMs = performance.now();
-  return { work, bytes, queuedAtMs, pieces: [], nextRow: 0, startedAtMs: null, failures: 0, settled: false, settle };
+  const nothingYet = { nextRow: 0, startedAtMs: null, failures: 0, losses: 0, settled: false };
+  return { work, bytes, queuedAtMs, pieces: [], ...nothingYet, settle };
 }
 
 export interface QueueLimits {

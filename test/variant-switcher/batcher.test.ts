@@ -1,47 +1,10 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { afterEach, describe, it } from "mocha";
-import type { StageContract } from "../../domain/tensor.ts";
 import { Batcher, type Ticket } from "../../variant-switcher/batcher.ts";
 import { Foresight } from "../../variant-switcher/foresight.ts";
-import type { ModelSession, RunResult } from "../../variant-switcher/session.ts";
-import type { TransferredTensor } from "../../variant-switcher/session-messages.ts";
-
-const CONTRACT: StageContract = {
-  inputs: [{ name: "x", datatype: "UINT8", shape: [-1, -1] }],
-  outputs: [{ name: "y", datatype: "UINT8", shape: [-1, -1] }],
-};
-
-/** Echoes its inputs when the test lets it, one batch after the other. */
-class SteppedSession implements ModelSession {
-  readonly variant: string;
-  readonly batches: number[][] = [];
-  isLost = false;
-  readonly #waiting: (() => void)[] = [];
-  /** Decides what a batch comes to; null: it is echoed. */
-  onRun: (rows: readonly number[]) => RunResult | null = () => null;
-
-  constructor(variant: string) {
-    this.variant = variant;
-  }
-
-  async run(inputs: readonly TransferredTensor[]): Promise<RunResult> {
-    const input = inputs[0]!;
-    const bytes = new Uint8Array(input.data.slice(0, input.bytes));
-    const rows = Array.from({ length: input.shape[0]! }, (_, row) => bytes[row * input.shape[1]!]!);
-    this.batches.push(rows);
-    await new Promise<void>(resolve => this.#waiting.push(resolve));
-    return (
-      this.onRun(rows) ?? { kind: "ran", outputs: [{ ...input, name: "y", bytes }], spare: [input.data], serviceMs: 1 }
-    );
-  }
-
-  /** Ends the batch that runs, and waits until the next one could start. */
-  async step(): Promise<void> {
-    this.#waiting.shift()?.();
-    await turn();
-  }
-}
+import type { ModelSession } from "../../variant-switcher/session.ts";
+import { ECHO_CONTRACT, SteppedSession } from "../support/stepped-session.ts";
 
 describe("Batcher", () => {
   let foresight: Foresight;
@@ -53,7 +16,7 @@ describe("Batcher", () => {
   const create = (maxRows = 100, maxBytes = 1000) => {
     foresight = new Foresight([]);
     batcher = new Batcher({
-      contract: CONTRACT,
+      contract: ECHO_CONTRACT,
       limits: { maxRows, maxBytes },
       foresight,
       observer: {
