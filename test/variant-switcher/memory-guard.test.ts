@@ -45,9 +45,12 @@ describe("a switcher whose memory runs short", () => {
     assert.equal((await switcher.pin("b")).status, 200);
     await until(async () => {
       assert.equal((await switcher.infer([3])).status, 200);
-      return (await switcher.variants())["a"]?.state === "absent";
+      // What serves leaks on, and is soon replaced as well: but not before.
+      const isReplaced = (await switcher.switches()).some(({ cause }) => cause === "reload");
+      const isGivenUp = (await switcher.variants())["a"]?.state === "absent";
+      assert.ok(isGivenUp || !isReplaced);
+      return isGivenUp;
     }, "given up");
-    assert.ok((await switcher.switches()).every(({ cause }) => cause !== "reload"));
     assert.equal((await switcher.variants())["b"]?.state, "serving");
   });
 });
