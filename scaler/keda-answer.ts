@@ -55,7 +55,7 @@ export function isActive(stage: Stage, board: PipelineBoard | null): boolean {
   return !board?.plan || (stageOf(board, stage.name)?.active ?? true);
 }
 
-/** Whether activity is worth repeating: KEDA loses the first one when it comes before the ScaledObject's status is written. */
+/** Whether activity of a stage that may go to zero is worth repeating: KEDA loses the first one when it comes before the ScaledObject's status is written. */
 export function isAtZero(stage: Stage, board: PipelineBoard | null): boolean {
   return stage.replicas.min === 0 && stageOf(board, stage.name)?.replicasReady === 0;
 }

@@ -14,7 +14,7 @@ export interface SimulatedStage {
   readonly scv: number;
 }
 
-/** A stage at a utilisation of full batches between 0.3 and 0.85, with 1–10 rows a group; a batch costs up to 20 times less a row. */
+/** A stage at a utilisation of full batches between 0.3 and 0.85, with 1–10 rows a group; a row of a batch of 16 costs up to 9 times less. */
 export function randomStage(random: () => number, batches: readonly number[]): SimulatedStage {
   const among = (values: readonly number[]) => values[Math.floor(random() * values.length)] ?? 1;
   const utilisation = 0.3 + 0.55 * random();
