@@ -58,6 +58,8 @@ describe("stageLatency() against simulation", () => {
     for (const { stage, p99 } of errors) assert.ok(Math.abs(p99) < 0.2, `${p99}: ${JSON.stringify(stage)}`);
     const far = errors.filter(({ p95 }) => Math.abs(p95) > 0.2);
     assert.ok(far.length <= 0.05 * errors.length, `${far.length}, such as ${JSON.stringify(far[0])}`);
+    const median = errors.map(({ p99 }) => Math.abs(p99)).sort((a, b) => a - b)[errors.length / 2]!;
+    assert.ok(median < 0.045, `median error ${median}`);
     const mean = errors.reduce((sum, { p99 }) => sum + p99, 0) / errors.length;
     assert.ok(Math.abs(mean) < 0.05, `mean error ${mean}`);
   });

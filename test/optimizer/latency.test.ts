@@ -56,6 +56,15 @@ describe("stageLatency()", () => {
     assert.equal(stageLatency({ rowRps: 0, groupRows: 5, replicas: 1, batch: 8, service }).constantMs, 15);
   });
 
+  it("counts a group as large as nearly all are: one of three rows among fifty of two is rare, one among three is not", () => {
+    const service = { meanMs: (rows: number) => 10 * rows, scv: () => 0 };
+    const idleMs = (groupRows: number) =>
+      stageLatency({ rowRps: 0, groupRows, replicas: 1, batch: 4, service }).constantMs;
+    assert.ok(Math.abs(idleMs(2.02) - 20.8) < 1e-9, `${idleMs(2.02)}`);
+    assert.equal(idleMs(2.25), 30);
+    assert.equal(idleMs(2.5), 30);
+  });
+
   it("has no wait without load, and the mean of the service time whatever its variation", () => {
     for (const scv of [0, 0.02, 0.6, 1, 5]) {
       const idle = { ...single, rowRps: 0, service: { meanMs: () => 10, scv: () => scv } };
