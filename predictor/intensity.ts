@@ -11,13 +11,13 @@ const STEPS = 24;
  */
 export function intensities(peakRps: Quantiles, seconds: number): Quantiles {
   let below = 0;
-  return quantiles((_q, i) => {
+  return quantiles((q, i) => {
     const peak = peakRps[i];
     let low = 0;
     let high = peak;
     for (let step = 0; step < STEPS; step++) {
       const middle = (low + high) / 2;
-      if (smoothPoissonMaximum(middle, seconds)[i] <= peak) low = middle;
+      if (smoothPoissonMaximum(middle, seconds, q) <= peak) low = middle;
       else high = middle;
     }
     below = Math.max(below, low);

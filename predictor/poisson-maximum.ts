@@ -14,27 +14,25 @@ export function poissonMaximum(meanRps: number, seconds: number): Quantiles {
 }
 
 /**
- * The same with counts spread evenly over half a count to either side, so that it rises steadily with the mean: what can be solved for the mean
- * without taking the upper end of a step for its middle.
+ * One quantile of it, with counts spread evenly over half a count to either side, so that it rises steadily with the mean: what can be
+ * solved for the mean without taking the upper end of a step for its middle.
  */
-export function smoothPoissonMaximum(meanRps: number, seconds: number): Quantiles {
-  return meanRps <= LARGEST_SUMMED_MEAN ? smoothed(meanRps, seconds) : expanded(meanRps, seconds);
+export function smoothPoissonMaximum(meanRps: number, seconds: number, q: number): number {
+  const threshold = q ** (1 / seconds);
+  return meanRps <= LARGEST_SUMMED_MEAN ? smoothed(meanRps, threshold) : expandedAt(meanRps, threshold);
 }
 
-function smoothed(mean: number, seconds: number): Quantiles {
+function smoothed(mean: number, threshold: number): number {
   const last = Math.ceil(mean + 20 * Math.sqrt(mean) + 20);
   let count = 0;
   let probability = Math.exp(-mean);
   let below = 0;
-  return quantiles(q => {
-    const threshold = q ** (1 / seconds);
-    while (below + probability < threshold && count < last) {
-      below += probability;
-      count += 1;
-      probability *= mean / count;
-    }
-    return Math.max(0, count - 0.5 + Math.min(1, (threshold - below) / probability));
-  });
+  while (below + probability < threshold && count < last) {
+    below += probability;
+    count += 1;
+    probability *= mean / count;
+  }
+  return Math.max(0, count - 0.5 + Math.min(1, (threshold - below) / probability));
 }
 
 function summed(mean: number, seconds: number): Quantiles {
@@ -54,11 +52,13 @@ function summed(mean: number, seconds: number): Quantiles {
   });
 }
 
-/** Cornish-Fisher: skewness 1/√mean, excess kurtosis 1/mean. */
 function expanded(mean: number, seconds: number): Quantiles {
+  return quantiles(q => expandedAt(mean, q ** (1 / seconds)));
+}
+
+/** Cornish-Fisher: skewness 1/√mean, excess kurtosis 1/mean. */
+function expandedAt(mean: number, threshold: number): number {
   const root = Math.sqrt(mean);
-  return quantiles(q => {
-    const z = normalQuantile(q ** (1 / seconds));
-    return mean + root * z + (z * z - 1) / 6 + (z - z ** 3) / (72 * root);
-  });
+  const z = normalQuantile(threshold);
+  return mean + root * z + (z * z - 1) / 6 + (z - z ** 3) / (72 * root);
 }
