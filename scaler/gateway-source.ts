@@ -159,8 +159,7 @@ class StaleConnection extends Error {}
 
 function fetchText(url: URL, agent: Agent | false): Promise<string> {
   return new Promise((resolve, reject) => {
-    const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
-    const request = get(url, { agent, signal }, response => {
+    const request = get(url, { agent }, response => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on("data", (chunk: Buffer) => {
@@ -175,8 +174,13 @@ function fetchText(url: URL, agent: Agent | false): Promise<string> {
         reject(new VariscaleError("unavailable", `answered with status ${String(response.statusCode)}`));
       });
     });
+    // Not AbortSignal.timeout(): its timer and finalizer outlive the answer, and all of them the young generation.
+    const timer = setTimeout(
+      () => request.destroy(new VariscaleError("unavailable", `no answer within ${ANSWER_WITHIN_MS} ms`)),
+      ANSWER_WITHIN_MS,
+    );
+    request.on("close", () => clearTimeout(timer));
     request.on("error", error => {
-      if (signal.aborted) return reject(new VariscaleError("unavailable", `no answer within ${ANSWER_WITHIN_MS} ms`));
       const isStale = request.reusedSocket && "code" in error && error.code === "ECONNRESET";
       reject(isStale ? new StaleConnection() : VariscaleError.from(error, "unavailable"));
     });

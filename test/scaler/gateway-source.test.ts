@@ -166,6 +166,20 @@ describe("openGatewaySource()", () => {
     assert.equal(asked, 2);
   });
 
+  it("gives up a gateway that says nothing or stops in the middle of an answer, and polls it again", async () => {
+    for (const begin of ["", '{"epoch":']) {
+      gateway.answer = response => begin !== "" && response.write(begin);
+      open();
+      await polled(1);
+      assert.match(source.problem ?? "", /no answer within 2000 ms/);
+      gateway.answer = null;
+      await second();
+      assert.equal(source.problem, null);
+      source.close();
+      agent.destroy();
+    }
+  });
+
   it("has one poll at a time, however slow the gateway is", async () => {
     const hanging: (() => void)[] = [];
     gateway.answer = response => hanging.push(() => response.end(JSON.stringify(gateway.report())));
