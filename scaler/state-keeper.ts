@@ -7,6 +7,7 @@ import { appendToArchive, readArchive } from "./history-archive.ts";
 import { readModel, type StoredModel } from "./model-store.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import type { ProcessConditions } from "./process-conditions.ts";
+import { Rota } from "./rota.ts";
 import { historyPath, modelPath, pipelineStatePath } from "./state-paths.ts";
 import { parseStoredPipeline, type StoredPipeline } from "./stored-pipeline.ts";
 
@@ -27,10 +28,11 @@ export class StateKeeper {
   /** Index of the newest cell that is in the archive. */
   readonly #archived = new Map<string, number>();
   #saving: Promise<void> = Promise.resolve();
-  #stop: () => void = () => undefined;
+  readonly #rota: Rota;
 
   constructor(options: StateKeeperOptions) {
     this.#options = options;
+    this.#rota = new Rota(options.clock, SAVE_EVERY_MS);
   }
 
   /** Null: there is none, or none that can be used; the latter shows as a condition. */
@@ -84,9 +86,9 @@ export class StateKeeper {
     return stored;
   }
 
-  /** Saves every pipeline that changed, from now on and until `close()`. */
+  /** Saves every pipeline that changed, each at a time of its own, from now on and until `close()`. */
   start(controls: readonly PipelineControl[]): void {
-    this.#stop = this.#options.clock.every(SAVE_EVERY_MS, () => void this.saveAll(controls));
+    for (const control of controls) this.#rota.join(() => void this.saveAll([control]));
   }
 
   /** Saves those that changed since they were saved last, one after the other. */
@@ -102,7 +104,7 @@ export class StateKeeper {
 
   /** Saves what changed and stops. */
   async close(controls: readonly PipelineControl[]): Promise<void> {
-    this.#stop();
+    this.#rota.close();
     await this.saveAll(controls);
   }
 

@@ -114,6 +114,18 @@ describe("state of the scaler", () => {
     await until(() => readFileSync(path, "utf8") !== before, "the next state");
   });
 
+  it("saves pipelines in turn and not all at once", async () => {
+    const names = ["a", "b", "c", "d"];
+    const first = await start({ pipelines: names.map(name => testPipeline({ name })) });
+    const read = (name: string) => readFileSync(join(stateDir, "pipelines", `shop_${name}.json`), "utf8");
+    const before = names.map(read);
+    for (let saved = 1; saved <= names.length; saved++) {
+      await first.clock.advance(2500);
+      await until(() => names.filter((name, i) => read(name) !== before[i]).length >= saved, `state ${saved}`);
+      assert.equal(names.filter((name, i) => read(name) !== before[i]).length, saved);
+    }
+  });
+
   it("starts anew, and says so, where the stored state is damaged", async () => {
     const first = await start();
     await first.planFor(20);
