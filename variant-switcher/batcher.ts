@@ -195,8 +195,8 @@ export class Batcher {
 
   #swap(): void {
     const next = this.#next;
-    const { head } = this.#queue;
-    if (!next || (head && head.nextRow > 0 && this.#serving)) return;
+    // What failed runs again before what is half served, so the head alone does not tell.
+    if (!next || (this.#serving && this.#queue.begun().length > 0)) return;
     this.#next = null;
     if (!next.serving.session.isLost) this.#serving = next.serving;
     next.settle();
@@ -253,6 +253,7 @@ export class Batcher {
         if (this.#serving?.session === session) this.#serving = null;
         this.#outcomes.giveBack(this.#running.splice(0));
         this.#outcomes.retry(batch, "session_lost", `${LOST_TWICE}: ${result.reason}`);
+        this.#outcomes.startOver();
         this.#options.onLost(session, result.reason);
         break;
       default:

@@ -47,9 +47,7 @@ export class Outcomes {
       if (reason === "session_lost") entry.losses++;
       const final = reason === "session_lost" ? entry.losses >= MAX_LOSSES : alone;
       if (entry.settled) continue;
-      // Rows that another variant serves must not be joined with earlier ones, so a request starts over.
-      queue.putBack(entry, reason === "session_lost" ? 0 : from);
-      if (reason === "session_lost") entry.pieces.length = 0;
+      queue.putBack(entry, from);
       if (final) this.drop(entry, reason, message);
     }
   }
@@ -58,6 +56,14 @@ export class Outcomes {
   giveBack(batches: readonly TakenBatch[]): void {
     for (const { parts } of batches.toReversed())
       for (const { entry, from } of parts.toReversed()) if (!entry.settled) this.#options.queue.putBack(entry, from);
+  }
+
+  /** The session is lost that half served requests were begun with: their other rows may meet another variant. */
+  startOver(): void {
+    for (const entry of this.#options.queue.begun()) {
+      this.#options.queue.putBack(entry, 0);
+      entry.pieces.length = 0;
+    }
   }
 
   drop(entry: Entry, reason: DropReason, message: string): void {

@@ -155,6 +155,11 @@ export class WorkQueue {
     return this.#entries.filter(entry => entry.work.deadlineMs <= atMs);
   }
 
+  /** Requests of which some rows were given away, and others wait. */
+  begun(): readonly Entry[] {
+    return this.#entries.filter(({ nextRow }) => nextRow > 0);
+  }
+
   all(): readonly Entry[] {
     return this.#entries.slice();
   }
