@@ -1,6 +1,6 @@
 import { type Configuration, mainPart } from "../domain/configuration.ts";
 import { configurationOf, type Plan, type Reason } from "../domain/plan.ts";
-import { evaluate } from "../optimizer/evaluate.ts";
+import { evaluate, isFeasible } from "../optimizer/evaluate.ts";
 import { optimize } from "../optimizer/optimize.ts";
 import { POLICIES } from "../optimizer/policies.ts";
 import type { Problem, StagePin } from "../optimizer/problem.ts";
@@ -55,7 +55,7 @@ function keptUnlessBetter(kept: Plan, best: Plan): Decision | null {
  * what is asked for now it has capacity left and answers no fewer requests right and in time than the best plan would.
  */
 function outlasts(problem: Problem, current: Configuration, demand: DemandLevels, best: Plan): boolean {
-  if (!evaluate({ ...problem, rateRps: demand.sustainedRps }, current).feasible) return false;
+  if (!isFeasible({ ...problem, rateRps: demand.sustainedRps }, current)) return false;
   const { pipeline } = problem;
   const relaxed = {
     ...pipeline,

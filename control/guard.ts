@@ -1,7 +1,7 @@
 import { type Configuration, mainPart, replicasOf } from "../domain/configuration.ts";
 import type { Pipeline, Stage } from "../domain/pipeline.ts";
 import { configurationOf, type Plan } from "../domain/plan.ts";
-import { evaluate } from "../optimizer/evaluate.ts";
+import { isFeasible } from "../optimizer/evaluate.ts";
 import { optimize } from "../optimizer/optimize.ts";
 import type { Problem } from "../optimizer/problem.ts";
 import { batchMs, replicaRps, servedVariant, stageRates } from "./capacity.ts";
@@ -188,7 +188,7 @@ function wouldHold(
     const part = mainPart(stage);
     if (part) goal[stage.stage] = { parts: [{ ...part, replicas: ready[stage.stage]?.length ?? 0, share: 1 }] };
   }
-  return evaluate({ ...problem, excluded: {} }, goal).feasible;
+  return isFeasible({ ...problem, excluded: {} }, goal);
 }
 
 function sum(values: readonly number[]): number {

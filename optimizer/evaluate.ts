@@ -1,7 +1,7 @@
 import type { Configuration, Part } from "../domain/configuration.ts";
 import type { Binding, Plan } from "../domain/plan.ts";
 import { brokenBy, effectiveAccuracyOf, objectiveOf, planOf, type Verdict } from "./plan-of.ts";
-import { type Prediction, predict, type ServedPart } from "./predict.ts";
+import { type Prediction, predict, rowsOf, type ServedPart } from "./predict.ts";
 import type { Problem } from "./problem.ts";
 import { atRate, type Scope, type ScopeStage, scopeOf, unprofiled, variantOf } from "./scope.ts";
 
@@ -12,17 +12,33 @@ import { atRate, type Scope, type ScopeStage, scopeOf, unprofiled, variantOf } f
  * at most: perfect accuracy at no cost. Never throws.
  */
 export function evaluate(problem: Problem, configuration: Configuration): Plan {
-  const scope = scopeOf(problem);
-  const served = scope.stages.map(stage => servedParts(problem, stage, configuration));
-  const names = namesOf(scope, served);
-  const full = predict(scope, served, names);
-  const capacity = capacityOf(scope, served, full.rows);
+  const { scope, served, capacity } = readingOf(problem, configuration);
   const servedRps = Math.min(scope.rateRps, capacity.rateRps);
   const isShort = servedRps < scope.rateRps;
-  const prediction = isShort ? predict(atRate(scope, servedRps), served, names) : full;
+  const prediction = predict(isShort ? atRate(scope, servedRps) : scope, served, namesOf(scope, served));
   const binding = isShort ? capacity.limit : brokenBy(scope, prediction);
-  const isAllowed = prediction.isKnown && scope.stages.every((stage, s) => keepsRules(problem, stage, served[s] ?? []));
+  const isAllowed = prediction.isKnown && keepsAllRules(scope, served);
   return planOf(scope, prediction, verdictOf(scope, prediction, servedRps, binding, isAllowed));
+}
+
+/** Whether `evaluate` finds the configuration feasible, without predicting what breaks a rule or is too little by the rate alone. */
+export function isFeasible(problem: Problem, configuration: Configuration): boolean {
+  const { scope, served, capacity } = readingOf(problem, configuration);
+  if (capacity.rateRps < scope.rateRps || !keepsAllRules(scope, served)) return false;
+  const prediction = predict(scope, served, namesOf(scope, served));
+  return prediction.isKnown && brokenBy(scope, prediction) === "none";
+}
+
+interface Reading {
+  readonly scope: Scope;
+  readonly served: readonly (readonly ServedPart[])[];
+  readonly capacity: Capacity;
+}
+
+function readingOf(problem: Problem, configuration: Configuration): Reading {
+  const scope = scopeOf(problem);
+  const served = scope.stages.map(stage => servedParts(problem, stage, configuration));
+  return { scope, served, capacity: capacityOf(scope, served, rowsOf(scope, served)) };
 }
 
 function verdictOf(
@@ -86,12 +102,13 @@ function shareOf(part: Part, shares: number, all: readonly Part[]): number {
   return shares > 0 ? part.share / shares : 1 / all.length;
 }
 
-/** Highest entry rate that stays within the objective's utilisation at every part and on the machine. */
-function capacityOf(
-  scope: Scope,
-  served: readonly (readonly ServedPart[])[],
-  rows: readonly number[],
-): { readonly rateRps: number; readonly limit: Binding } {
+interface Capacity {
+  /** Highest entry rate that stays within the objective's utilisation at every part and on the machine. */
+  readonly rateRps: number;
+  readonly limit: Binding;
+}
+
+function capacityOf(scope: Scope, served: readonly (readonly ServedPart[])[], rows: readonly number[]): Capacity {
   const { pipeline, limits } = scope.problem;
   const { utilisation } = pipeline.objective;
   let rateRps = Number.POSITIVE_INFINITY;
@@ -121,6 +138,10 @@ function capacityOf(
     }
   }
   return { rateRps, limit };
+}
+
+function keepsAllRules({ problem, stages }: Scope, served: readonly (readonly ServedPart[])[]): boolean {
+  return stages.every((stage, s) => keepsRules(problem, stage, served[s] ?? []));
 }
 
 function keepsRules(problem: Problem, stage: ScopeStage, parts: readonly ServedPart[]): boolean {

@@ -86,7 +86,8 @@ export function predict(
   };
 }
 
-function rowsOf(scope: Scope, served: readonly (readonly ServedPart[])[]): number[] {
+/** Rows of one request at each stage. */
+export function rowsOf(scope: Scope, served: readonly (readonly ServedPart[])[]): number[] {
   const rows: number[] = [];
   for (const [s, { upstream }] of scope.stages.entries()) {
     const parts = upstream < 0 ? undefined : served[upstream];

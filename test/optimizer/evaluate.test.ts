@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { describe, it } from "mocha";
 import type { Part } from "../../domain/configuration.ts";
-import { evaluate } from "../../optimizer/evaluate.ts";
+import { configurationOf } from "../../domain/plan.ts";
+import { evaluate, isFeasible } from "../../optimizer/evaluate.ts";
+import { optimize } from "../../optimizer/optimize.ts";
 import { type PipelineShape, pipelineOf, problemOf } from "./problems.ts";
+import { smallProblem } from "./random-problem.ts";
 
 const shape: PipelineShape = {
   stages: [
@@ -105,5 +109,33 @@ describe("evaluate()", () => {
     const plan = evaluated(5, [{ ...part, replicas: 0 }]);
     assert.equal(plan.shedRps, 5);
     assert.equal(plan.effectiveAccuracy, 0);
+  });
+});
+
+describe("isFeasible()", () => {
+  it("is what evaluate() says, of the best plan and beside it", () => {
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(
+        smallProblem,
+        fc.constantFrom(0.5, 0.9, 1, 1.1, 2),
+        fc.constantFrom("light", "v0", null),
+        (problem, factor, variant) => {
+          const best = configurationOf(optimize(problem));
+          const changed = Object.fromEntries(
+            Object.entries(best).map(([stage, { parts }]) => [
+              stage,
+              { parts: parts.map(part => ({ ...part, variant: variant ?? part.variant })) },
+            ]),
+          );
+          const other = { ...problem, rateRps: problem.rateRps * factor };
+          const plan = evaluate(other, changed);
+          assert.equal(isFeasible(other, changed), plan.feasible);
+          seen.add(plan.feasible ? "feasible" : plan.binding);
+        },
+      ),
+      { numRuns: 300 },
+    );
+    for (const kind of ["feasible", "utilisation", "slo", "none"]) assert.ok(seen.has(kind), `${kind} was not met`);
   });
 });
