@@ -40,13 +40,7 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
   const lastArrivalMs = newestArrivalMs(state, input, nowMs);
   const demands = withDemand(state.demands, input, nowMs);
   const problem = toProblem({ ...state, demands, lastArrivalMs }, input, nowMs);
-  const planInputs = JSON.stringify([
-    problem.pins,
-    problem.excluded,
-    problem.bounds,
-    problem.limits,
-    outline(input.pipeline),
-  ]);
+  const planInputs = `${JSON.stringify([problem.pins, problem.excluded, problem.bounds, problem.limits])}${outlineOf(input.pipeline)}`;
   const kept = { ...state, demands, lastArrivalMs };
   if (!input.forecast) {
     return { ...kept, planReasons: state.plan ? withReason(state.planReasons, "held_no_data") : state.planReasons };
@@ -178,16 +172,19 @@ function reasonsOf(problem: Problem, input: TickInput, demands: readonly Demand[
   return reasons;
 }
 
-/** What of a pipeline file changes plans. */
-function outline(pipeline: Pipeline): unknown {
-  return [
-    pipeline.objective,
-    pipeline.slo,
-    pipeline.stages.map(stage => [
-      stage.name,
-      stage.cores,
-      stage.replicas,
-      stage.variants.map(variant => [variant.name, variant.sha256]),
-    ]),
-  ];
+const outlines = new WeakMap<Pipeline, string>();
+
+/** What of a pipeline file changes plans: kilobytes of text that are the same at every tick. */
+function outlineOf(pipeline: Pipeline): string {
+  const known = outlines.get(pipeline);
+  if (known !== undefined) return known;
+  const stages = pipeline.stages.map(stage => [
+    stage.name,
+    stage.cores,
+    stage.replicas,
+    stage.variants.map(variant => [variant.name, variant.sha256]),
+  ]);
+  const outline = JSON.stringify([pipeline.objective, pipeline.slo, stages]);
+  outlines.set(pipeline, outline);
+  return outline;
 }
