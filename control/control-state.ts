@@ -62,6 +62,7 @@ export interface ControlState {
   readonly decisionId: string | null;
   /** What the plan was made of, so that a change of it is planned for at once. */
   readonly planInputs: string;
+  /** Of the hold window, oldest first: the newest, and those that were higher or lower than all after them. */
   readonly demands: readonly Demand[];
   /** Of the HPA's stabilisation window; empty where the policy is not `reactive`. */
   readonly recommendations: readonly Recommendation[];

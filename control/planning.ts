@@ -7,6 +7,7 @@ import type { Problem, StagePin } from "../optimizer/problem.ts";
 import { leadMs, stuckCap } from "./actuation.ts";
 import type { ControlState, Demand, Recommendation } from "./control-state.ts";
 import { type DemandLevels, decide, withReason } from "./decide.ts";
+import { extremeDemands } from "./demand-window.ts";
 import { excludedVariants } from "./quarantine.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
@@ -91,14 +92,14 @@ function newestArrivalMs(state: ControlState, input: TickInput, nowMs: number): 
   return input.load.rateRps > 0 ? nowMs : (state.lastArrivalMs ?? nowMs);
 }
 
-/** Demand now and all of the hold window, so that its maximum is what may be scaled down to. An HPA neither foresees nor holds. */
+/** Demand now and of the hold window what makes its maximum, which may be scaled down to, and its minimum. An HPA neither foresees nor holds. */
 function withDemand(demands: readonly Demand[], input: TickInput, nowMs: number): readonly Demand[] {
   const isHpa = POLICIES[input.pipeline.objective.policy].replicas === "hpa";
   if (isHpa) return input.forecast ? [{ atMs: nowMs, rateRps: input.forecast.reactiveRps }] : demands;
   const recent = demands.filter(demand => demand.atMs <= nowMs && nowMs - demand.atMs <= input.pipeline.scaleDownMs);
   if (!input.forecast) return recent;
   const forecast = input.forecast.intensityRps[SETTINGS.forecastQuantile];
-  return [...recent, { atMs: nowMs, rateRps: Math.max(forecast, input.forecast.reactiveRps) }];
+  return extremeDemands([...recent, { atMs: nowMs, rateRps: Math.max(forecast, input.forecast.reactiveRps) }]);
 }
 
 function demandOf(demands: readonly Demand[]): DemandLevels {

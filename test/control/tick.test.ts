@@ -29,7 +29,11 @@ describe("tick(): variants and replicas over time", () => {
       if (nowMs <= heldUntil) assert.equal(board.stages[0]?.replicasNow, before);
     });
     assert.ok(story.stage("detect").replicasNow < before);
-    assert.equal(story.state.demands.length, 11, "now, and the ten seconds before");
+    const { demands } = story.state;
+    assert.ok(
+      (demands[0]?.atMs ?? 0) >= (demands.at(-1)?.atMs ?? 0) - 10_000,
+      "now, and at most the ten seconds before",
+    );
   });
 
   it("holds capacity for the whole hold window before it gives any back", () => {

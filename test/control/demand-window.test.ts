@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { describe, it } from "mocha";
+import { extremeDemands } from "../../control/demand-window.ts";
+
+describe("extremeDemands()", () => {
+  it("keeps the newest, the highest and the lowest of every window that is still to come", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 20 }), { minLength: 1, maxLength: 60 }), rates => {
+        const all = rates.map((rateRps, i) => ({ atMs: 1000 * i, rateRps }));
+        let kept: readonly (typeof all)[number][] = [];
+        for (const demand of all) kept = extremeDemands([...kept, demand]);
+        assert.deepEqual(kept, extremeDemands(all), "one by one as at once");
+        assert.equal(kept.at(-1), all.at(-1));
+        for (const { atMs: fromMs } of all) {
+          const of = (demands: typeof kept) => demands.filter(({ atMs }) => atMs >= fromMs).map(one => one.rateRps);
+          assert.equal(Math.max(...of(kept)), Math.max(...of(all)));
+          assert.equal(Math.min(...of(kept)), Math.min(...of(all)));
+        }
+      }),
+    );
+  });
+
+  it("keeps one of a steady load, and few of one that varies", () => {
+    const of = (rate: (i: number) => number) =>
+      extremeDemands(Array.from({ length: 300 }, (_, i) => ({ atMs: 1000 * i, rateRps: rate(i) }))).length;
+    assert.equal(
+      of(() => 5),
+      1,
+    );
+    assert.ok(of(i => (i * 7919) % 1009) < 30);
+  });
+});
