@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { IPA_PIPELINES, ipaPipeline } from "../../bench/ipa-pipelines.ts";
+import { IPA_LOADS, IPA_PUBLISHED, type IpaLoad, type PublishedRun } from "../../bench/ipa-published.ts";
+import { ipaRun, isReproduced, nearestAlpha } from "../../bench/ipa-runs.ts";
 import { problemWith } from "../../bench/optimizer-instances.ts";
 import { mainPart } from "../../domain/configuration.ts";
 import { configurationOf, type Plan } from "../../domain/plan.ts";
@@ -31,6 +33,12 @@ function planWith(
 ): Plan {
   const objective = { ...shape.objective, policy };
   return optimize(problemOf(pipelineOf({ stages: [ladder], sloMs: 500, ...shape, objective }), rateRps, more));
+}
+
+function publishedOf(pipeline: string, load: IpaLoad): PublishedRun {
+  const runs = IPA_PUBLISHED[pipeline];
+  assert.ok(runs, pipeline);
+  return runs[load];
 }
 
 const variantOf = (plan: Plan) => plan.stages.map(stage => mainPart(stage)?.variant).join(" ");
@@ -125,43 +133,66 @@ describe("policies", () => {
     }
   });
 
-  it("IPA's published accuracies of FA2-low and FA2-high are products of the variants' scores", () => {
-    const published: Record<string, readonly [low: number, high: number]> = {
-      video: [31.9, 44.0],
-      "audio-qa": [45.3, 53.9],
-      "audio-sent": [46.8, 53.9],
-      "sum-qa": [24.9, 30.7],
-      nlp: [10.6, 12.7],
-    };
+  it("IPA's published accuracies of FA2-low and FA2-high are reproduced for all pipelines and loads", () => {
+    for (const given of IPA_PIPELINES)
+      for (const load of IPA_LOADS) {
+        const { fa2Low, fa2High } = publishedOf(given.name, load);
+        const low = ipaRun(given, load, { policy: "fa2Low" });
+        const high = ipaRun(given, load, { policy: "fa2High", paperHigh: true });
+        assert.ok(isReproduced(low, fa2Low).accuracy, `${given.name}, ${load}: ${low} against ${fa2Low}`);
+        assert.ok(isReproduced(high, fa2High).accuracy, `${given.name}, ${load}: ${high} against ${fa2High}`);
+      }
+  });
+
+  it("so are the cores of FA2-low for audio and nlp, and of FA2-high for audio below the highest load", () => {
+    for (const given of IPA_PIPELINES.filter(({ name }) => name.startsWith("audio") || name === "nlp"))
+      for (const load of IPA_LOADS) {
+        const { fa2Low, fa2High } = publishedOf(given.name, load);
+        const low = ipaRun(given, load, { policy: "fa2Low" });
+        assert.ok(isReproduced(low, fa2Low).cores, `${given.name}, ${load}: ${low} against ${fa2Low}`);
+        if (given.name === "nlp" || load === "steady-high") continue;
+        const high = ipaRun(given, load, { policy: "fa2High", paperHigh: true });
+        assert.ok(isReproduced(high, fa2High).cores, `${given.name}, ${load}: ${high} against ${fa2High}`);
+      }
+  });
+
+  it("IPA's published accuracies are reproduced at the highest load with its own weights", () => {
     for (const given of IPA_PIPELINES) {
-      const [lowest, highest] = published[given.name] ?? [0, 0];
-      const low = optimize(problemWith(ipaPipeline(given, { policy: "fa2Low" }), 5));
-      assert.ok(Math.abs(100 * low.accuracy - lowest) < 0.15, `${given.name}: ${low.accuracy}`);
-      const pins = given.stages.map((stage, s) => ({
-        stage,
-        variant: given.paperHigh[s] ?? null,
-        batch: null,
-        replicas: null,
-      }));
-      const high = optimize({ ...problemWith(ipaPipeline(given, { policy: "fa2High" }), 5), pins });
-      // As published for audio-qa and audio-sent, FA2-high has other second stages than Table 6 names as heaviest.
-      if (!given.name.startsWith("audio"))
-        assert.ok(Math.abs(100 * high.accuracy - highest) < 0.35, `${given.name}: ${high.accuracy}`);
+      const { ipa } = publishedOf(given.name, "steady-high");
+      const ours = ipaRun(given, "steady-high", { policy: "ipa" });
+      assert.ok(isReproduced(ours, ipa).accuracy, `${given.name}: ${ours} against ${ipa}`);
     }
   });
 
-  it("costs of FA2-low are at most a third below the published means for audio and nlp, and never above", () => {
-    const published: Readonly<Record<string, readonly number[]>> = {
-      "audio-qa": [8.1, 17.3, 34.1],
-      "audio-sent": [8, 15.2, 30.6],
-      nlp: [26, 50.6, 105],
+  it("IPA's four runs of audio-sent, and three of audio-qa, are reproduced with one weight each, accuracy and cores", () => {
+    const claimed: Readonly<Record<string, readonly IpaLoad[]>> = {
+      "audio-sent": IPA_LOADS,
+      "audio-qa": ["bursty", "fluctuating", "steady-high"],
     };
     for (const given of IPA_PIPELINES) {
-      for (const [i, cores] of (published[given.name] ?? []).entries()) {
-        const rate = ([5, 12, 29][i] ?? 0) * given.margin;
-        const ours = optimize(problemWith(ipaPipeline(given, { policy: "fa2Low" }), rate)).cores;
-        assert.ok(ours >= 0.66 * cores && ours <= cores, `${given.name} at ${rate}: ${ours} against ${cores}`);
+      const loads = claimed[given.name] ?? [];
+      if (loads.length === 0) continue;
+      const alpha = nearestAlpha(given);
+      for (const load of loads) {
+        const { ipa } = publishedOf(given.name, load);
+        const ours = ipaRun(given, load, { policy: "ipa", alpha });
+        const same = isReproduced(ours, ipa);
+        assert.ok(same.accuracy && same.cores, `${given.name}, ${load}: ${ours} against ${ipa}`);
       }
+    }
+  });
+
+  it("IPA's accuracy and cores never fall when α rises, and never rise when β does", () => {
+    for (const given of IPA_PIPELINES) {
+      const byAlpha = [0.125, 1, 10, 100].map(alpha => ipaRun(given, "bursty", { policy: "ipa", alpha }));
+      const byBeta = [10, 1, 0.1, 0].map(beta => ipaRun(given, "bursty", { policy: "ipa", beta }));
+      for (const runs of [byAlpha, byBeta]) {
+        for (const [i, [accuracy, cores]] of runs.entries()) {
+          const [before, coresBefore] = runs[i - 1] ?? [0, 0];
+          assert.ok(accuracy >= before - 1e-9 && cores >= coresBefore - 1e-9, `${given.name}: ${runs.join(" ")}`);
+        }
+      }
+      assert.ok((byBeta.at(-1)?.[0] ?? 0) > (byBeta[0]?.[0] ?? 0), given.name);
     }
   });
 
