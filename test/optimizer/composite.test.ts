@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
+import { BEST_SINGLE, cocktailPipeline } from "../../bench/cocktail-models.ts";
+import { problemWith } from "../../bench/optimizer-instances.ts";
 import { configurationOf } from "../../domain/plan.ts";
 import { evaluate } from "../../optimizer/evaluate.ts";
 import { optimize } from "../../optimizer/optimize.ts";
@@ -55,6 +57,12 @@ function cocktail(correlation: number | null, minAccuracy: number, sloMs: number
   const objective = { policy: "cocktail" as const, minAccuracy };
   const combine = correlation === null ? {} : { classify: { kind: "vote" as const, correlation } };
   return optimize(problemOf(pipelineOf({ stages: [models], sloMs, objective }), 5, { combine }));
+}
+
+/** With the cores of its Table 1; null: no votes. */
+function withVotes(minAccuracy: number, rate: number, correlation: number | null) {
+  const combine = correlation === null ? {} : { classify: { kind: "vote" as const, correlation } };
+  return optimize({ ...problemWith(cocktailPipeline(minAccuracy), rate), combine });
 }
 
 describe("variants that serve a stage together", () => {
@@ -115,6 +123,34 @@ describe("variants that serve a stage together", () => {
     assert.ok(parts.every(({ share, variant }) => share === 1 && variant !== "nasnet-large"));
     // Where one model is accurate enough it is cheaper than a vote.
     assert.equal(cocktail(0, 0.77, 700).stages[0]?.parts.length, 1);
+  });
+
+  it("Cocktail: the accuracy of the best single model at a lower latency and a fraction of its cores", () => {
+    for (const rate of [10, 50]) {
+      const single = withVotes(BEST_SINGLE, rate, null);
+      assert.deepEqual(
+        single.stages[0]?.parts.map(({ variant }) => variant),
+        ["nasnet-large"],
+      );
+      const votes = withVotes(BEST_SINGLE, rate, 0);
+      assert.equal(votes.feasible && votes.optimal, true);
+      assert.ok((votes.stages[0]?.parts.length ?? 0) >= 3);
+      assert.ok(votes.accuracy >= BEST_SINGLE, `${votes.accuracy}`);
+      assert.ok(votes.latencyMs < single.latencyMs / 3, `${votes.latencyMs} of ${single.latencyMs}`);
+      assert.ok(votes.cores < single.cores / 5, `${votes.cores} of ${single.cores}`);
+    }
+  });
+
+  it("Cocktail: correlated errors make the same accuracy dearer step by step, until the single model is cheaper again", () => {
+    const cores = [0, 0.2, 0.4, 0.6].map(correlation => withVotes(BEST_SINGLE, 50, correlation).cores);
+    for (let i = 1; i < cores.length; i++) assert.ok(cores[i]! > cores[i - 1]!, `${cores}`);
+    const single = withVotes(BEST_SINGLE, 50, null);
+    for (const correlation of [0.7, 0.9]) {
+      const plan = withVotes(BEST_SINGLE, 50, correlation);
+      assert.deepEqual(configurationOf(plan), configurationOf(single));
+      assert.equal(withVotes(BEST_SINGLE + 0.01, 50, correlation).feasible, false);
+    }
+    assert.equal(withVotes(BEST_SINGLE + 0.01, 50, 0).feasible, true);
   });
 
   it("Cocktail: no more voters than needed", () => {
