@@ -12,6 +12,7 @@ import { addModels } from "./commands/models.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addProfile } from "./commands/profile.ts";
 import { addScaler } from "./commands/scaler.ts";
+import { addSimulate } from "./commands/simulate.ts";
 import { addUp } from "./commands/up.ts";
 
 const DESCRIPTION =
@@ -29,6 +30,7 @@ export function createProgram(): Command {
   addProfile(program);
   addPlan(program);
   addFleet(program);
+  addSimulate(program);
   addExplain(program);
   addScaler(program);
   addGateway(program);

@@ -17,7 +17,7 @@ export function scatter(count: number, shares: readonly number[], seed: number):
   let shareLeft = 1;
   return shares.map((share, i) => {
     const isLast = i === shares.length - 1;
-    const here = isLast || share >= shareLeft ? left : binomial(left, share / shareLeft, random);
+    const here = isLast || share >= shareLeft ? left : binomialCount(left, share / shareLeft, random);
     left -= here;
     shareLeft -= share;
     return here;
@@ -33,9 +33,9 @@ export function seedOf(text: string, number: number): number {
 }
 
 /** How many of `trials` succeed with chance `p`. */
-function binomial(trials: number, p: number, random: () => number): number {
+export function binomialCount(trials: number, p: number, random: () => number): number {
   if (trials === 0 || p <= 0) return 0;
-  if (p > 0.5) return trials - binomial(trials, 1 - p, random);
+  if (p > 0.5) return trials - binomialCount(trials, 1 - p, random);
   const variance = trials * p * (1 - p);
   if (variance > NORMAL_FROM_VARIANCE) {
     return Math.min(Math.max(Math.round(trials * p + Math.sqrt(variance) * normal(random)), 0), trials);

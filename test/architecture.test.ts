@@ -37,6 +37,10 @@ const MAY_IMPORT: Readonly<
     ],
   },
   gateway: { folders: ["domain", "runtime"], packages: ["node:", "pino", "prom-client"] },
+  simulator: {
+    folders: ["domain", "load", "control", "predictor", "optimizer", "gateway", "variant-switcher"],
+    packages: [],
+  },
   models: { folders: ["domain", "runtime"], packages: ["node:", "protobufjs"] },
   profiler: { folders: ["domain", "gateway", "models", "runtime"], packages: ["node:", "onnxruntime-node", "pino"] },
   pipelines: { folders: ["domain", "gateway", "models", "runtime"], packages: ["node:", "sharp", "opentype.js"] },
@@ -52,7 +56,7 @@ const ALONE_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-const PURE = ["domain", "load", "predictor", "optimizer", "control"];
+const PURE = ["domain", "load", "predictor", "optimizer", "control", "simulator"];
 const IMPURE =
   /\bDate\.now\(|\bMath\.random\(|\bprocess\.[a-z]|\bsetTimeout\(|\bsetInterval\(|\bnew Date\(\)|\bperformance\.|\bconsole\./;
 

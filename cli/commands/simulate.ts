@@ -1,0 +1,117 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { POLICY_NAMES, type PolicyName } from "../../domain/policy-name.ts";
+import { addLoadInput, type LoadInputFlags } from "../load-input.ts";
+import { parseDuration, parseNames, parseNumber, setOption, speedFactorOption } from "../options.ts";
+
+interface SimulateFlags extends LoadInputFlags {
+  readonly policy?: readonly string[];
+  readonly forecast?: "variscale" | "reactive" | "oracle";
+  readonly length: number;
+  readonly end: number;
+  readonly warmUp: number;
+  readonly scale: number;
+  readonly seeds: number;
+  readonly seed: number;
+  readonly slo?: number;
+  readonly timeout?: number;
+  readonly maxCores?: number;
+  readonly nodes?: { readonly count: number; readonly cores: number };
+  readonly podStart: number;
+  readonly sync: number;
+  readonly tolerance: number;
+  readonly window: number;
+  readonly killEvery?: number;
+  readonly jobs?: number;
+  readonly set: readonly string[];
+  readonly speedFactor?: number;
+  readonly output: "table" | "json" | "html";
+}
+
+const EXAMPLES = `
+Examples:
+  variscale simulate pipelines/id-card --csv load.csv --policy default,ipa,reactive
+  variscale simulate pipelines/id-card --generate 1 --kind flash --length 1h --seeds 5 --output html > page.html
+  variscale simulate pipelines/id-card --csv load.csv --scale 2 --max-cores 16 --nodes 4x8 --pod-start 60s
+
+The scaler's own control loop runs on a virtual clock, against a simulated gateway, switchers, KEDA, HPA and nodes that follow the rules
+of the real ones; batches take what \`variscale profile\` has measured, with its spread. The last --length of the load is simulated; what
+lies before it is the forecaster's past. The same seed gives the same result.
+
+It ends with 0 when it is done and 2 when what it is given can't be used.`;
+
+export function addSimulate(program: Command): void {
+  const command = program
+    .command("simulate <pipeline>")
+    .description("what a pipeline would do under a load: accuracy, cores, latency and violations, by policy");
+  addLoadInput(command)
+    .option("--policy <names>", `several with commas: ${POLICY_NAMES.join(", ")}; default: the file's`, parsePolicies)
+    .addOption(
+      new Option(
+        "--forecast <source>",
+        "what plans are made for; default: variscale, and the load itself for oracle",
+      ).choices(["variscale", "reactive", "oracle"]),
+    )
+    .option("--length <time>", "how much of the load is simulated", parseDuration, 1200)
+    .option("--end <time>", "how long before the end of the load that ends, as 36h", parseDuration, 0)
+    .option("--warm-up <time>", "at the start, not counted", parseDuration, 60)
+    .option(
+      "--scale <factor>",
+      "of the load; below 1 each request stays by chance",
+      text => parseNumber(text, 0.0001, 1e4),
+      1,
+    )
+    .option("--seeds <n>", "runs of each policy", text => parseNumber(text, 1, 1000, true), 1)
+    .option("--seed <n>", "of the first run", text => parseNumber(text, 0, 2 ** 31, true), 1)
+    .option("--slo <ms>", "in the place of the file's", text => parseNumber(text, 0.1, 1e7))
+    .option("--timeout <ms>", "after which requests are given up; default: the SLO", text =>
+      parseNumber(text, 0.1, 1e7),
+    )
+    .option("--max-cores <n>", "of all replicas together", text => parseNumber(text, 0.001, 1e6))
+    .option("--nodes <count>x<cores>", "that pods must find room on; default: there is always room", parseNodes)
+    .option("--pod-start <time>", "from scheduling a pod to its process", parseDuration, 5)
+    .option("--sync <time>", "between two looks of the HPA", parseDuration, 15)
+    .option("--tolerance <share>", "of the HPA", text => parseNumber(text, 0, 0.9), 0)
+    .option("--kill-every <time>", "so often a ready pod dies", parseDuration)
+    .option("--window <time>", "of the timeline", parseDuration, 10)
+    .option("--jobs <n>", "runs at a time; default: one for each core", text => parseNumber(text, 1, 256, true))
+    .addOption(speedFactorOption())
+    .addOption(setOption())
+    .addOption(new Option("--output <format>", "of the result").choices(["table", "json", "html"]).default("table"))
+    .addHelpText("after", EXAMPLES)
+    .action(runSimulate);
+}
+
+async function runSimulate(path: string, flags: SimulateFlags): Promise<void> {
+  const { readPipeline } = await import("../../runtime/read-pipeline.ts");
+  const { readLoadInput } = await import("../load-input.ts");
+  const { runAll } = await import("../simulate/run-all.ts");
+  const { casesFor } = await import("../simulate/cases.ts");
+  const { writeResult } = await import("../write-result.ts");
+  const { openProgress } = await import("../progress.ts");
+  const { set, speedFactor } = flags;
+  const pipeline = readPipeline(path, speedFactor === undefined ? { set } : { set, speedFactor });
+  const load = await readLoadInput(flags, process.env, line => process.stderr.write(`${line}\n`));
+  const cases = casesFor(pipeline, load, { ...flags, policies: (flags.policy as PolicyName[] | undefined) ?? null });
+  const progress = openProgress("simulated", process.stderr);
+  const results = await runAll(cases, flags.jobs ?? null, progress.show);
+  progress.close();
+  const report = await import("../simulate/report.ts");
+  const page = { pipeline: pipeline.key, load: load.name, results };
+  if (flags.output === "json") writeResult(report.simulationJson(page));
+  else if (flags.output === "html") writeResult((await import("../simulate/html-report.ts")).simulationHtml(page));
+  else writeResult(report.simulationTable(page));
+}
+
+function parsePolicies(text: string): readonly string[] {
+  const names = parseNames(text);
+  const unknown = names.find(name => !(POLICY_NAMES as readonly string[]).includes(name));
+  if (unknown !== undefined) throw new InvalidArgumentError(`${unknown} is none of ${POLICY_NAMES.join(", ")}.`);
+  return names;
+}
+
+function parseNodes(text: string): { readonly count: number; readonly cores: number } {
+  const [count = "", cores = "", ...more] = text.split("x");
+  if (more.length > 0 || cores === "")
+    throw new InvalidArgumentError("must be a number of nodes and their cores, as in 4x8.");
+  return { count: parseNumber(count, 1, 10_000, true), cores: parseNumber(cores, 0.1, 1024) };
+}

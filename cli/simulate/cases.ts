@@ -1,0 +1,103 @@
+import { VariscaleError } from "../../domain/errors.ts";
+import type { Pipeline } from "../../domain/pipeline.ts";
+import type { PolicyName } from "../../domain/policy-name.ts";
+import type { LoadTrace } from "../../load/load-trace.ts";
+import { scaleLoad } from "../../load/scale-load.ts";
+import { cellsOf } from "../../predictor/cells-of.ts";
+import type { ForecastName } from "../../simulator/forecast-source.ts";
+import type { SimulationOptions } from "../../simulator/simulation-run.ts";
+import type { LoadInput } from "../load-input.ts";
+
+/** Serialisable: it is sent to the thread that runs it. */
+export type SimulationCase = Omit<SimulationOptions, "model" | "onProgress" | "clockMs"> & {
+  readonly policy: PolicyName;
+};
+
+export interface CaseFlags {
+  /** Null: the file's. */
+  readonly policies: readonly PolicyName[] | null;
+  readonly forecast?: ForecastName;
+  readonly length: number;
+  readonly end: number;
+  readonly warmUp: number;
+  readonly scale: number;
+  readonly seeds: number;
+  readonly seed: number;
+  readonly slo?: number;
+  readonly timeout?: number;
+  readonly maxCores?: number;
+  readonly nodes?: { readonly count: number; readonly cores: number };
+  readonly podStart: number;
+  readonly sync: number;
+  readonly tolerance: number;
+  readonly window: number;
+  readonly killEvery?: number;
+}
+
+/** KEDA's default in the manifests that we write. */
+const COOLDOWN_MS = 30_000;
+
+/**
+ * Every policy with every seed.
+ *
+ * @throws VariscaleError invalid_argument where the load is too short, or a variant that may be served was not measured.
+ */
+export function casesFor(file: Pipeline, load: LoadInput, flags: CaseFlags): readonly SimulationCase[] {
+  checkMeasured(file);
+  const { past, simulated } = partsOf(load, flags);
+  const history = cellsOf(scaleLoad(past, flags.scale, flags.seed));
+  const pipeline: Pipeline = flags.slo === undefined ? file : { ...file, slo: { ...file.slo, latencyMs: flags.slo } };
+  const policies = flags.policies ?? [pipeline.objective.policy];
+  return policies.flatMap(policy =>
+    Array.from({ length: flags.seeds }, (_, i): SimulationCase => {
+      const seed = flags.seed + i;
+      return {
+        policy,
+        pipeline: { ...pipeline, mode: "active", objective: { ...pipeline.objective, policy } },
+        load: scaleLoad(simulated, flags.scale, seed),
+        warmUpSeconds: flags.warmUp,
+        history,
+        forecast: flags.forecast ?? (policy === "oracle" ? "oracle" : "variscale"),
+        cluster: {
+          syncMs: flags.sync * 1000,
+          tolerance: flags.tolerance,
+          podStartMs: flags.podStart * 1000,
+          cooldownMs: COOLDOWN_MS,
+          nodes: flags.nodes ?? null,
+        },
+        maxCores: flags.maxCores ?? null,
+        timeoutMs: flags.timeout ?? null,
+        windowSeconds: flags.window,
+        killEveryMs: flags.killEvery === undefined ? null : flags.killEvery * 1000,
+        seed,
+      };
+    }),
+  );
+}
+
+function partsOf(
+  { name, trace }: LoadInput,
+  { length, end, warmUp }: CaseFlags,
+): { readonly past: LoadTrace; readonly simulated: LoadTrace } {
+  const last = trace.ratesRps.length - end;
+  const first = Math.max(0, last - length - warmUp);
+  if (last - first <= warmUp)
+    throw new VariscaleError(
+      "invalid_argument",
+      `${name} has ${trace.ratesRps.length} s: too short for ${warmUp} s of warm-up ${end > 0 ? `that end ${end} s before its end` : "and more"}; give a longer load, or less --warm-up`,
+    );
+  return {
+    past: { startMs: trace.startMs, ratesRps: trace.ratesRps.subarray(0, first) },
+    simulated: { startMs: trace.startMs + first * 1000, ratesRps: trace.ratesRps.slice(first, last) },
+  };
+}
+
+function checkMeasured({ stages }: Pipeline): void {
+  for (const { name, variants } of stages)
+    for (const variant of variants)
+      if (!variant.profile)
+        throw new VariscaleError(
+          "invalid_argument",
+          `stage \`${name}\`, variant \`${variant.name}\` has no profile, so nothing is known of how long it takes: run \`variscale profile\`, or take it out with --set`,
+        );
+}

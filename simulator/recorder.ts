@@ -1,0 +1,106 @@
+import { LatencyHistogram } from "./latency-histogram.ts";
+
+/** What happened to the requests that came within some time, and what it took to serve them. */
+export interface Counts {
+  offered: number;
+  inTime: number;
+  /** Answered, but not within the SLO. */
+  late: number;
+  dropped: number;
+  lost: number;
+  /** Sum over all answered requests of the accuracy of the variants that served them. */
+  accuracySum: number;
+  /** The same of those in time. */
+  accuracyInTimeSum: number;
+  coreSeconds: number;
+  switches: number;
+}
+
+export interface Window extends Counts {
+  /** From the start of what counts. */
+  readonly fromSecond: number;
+  readonly latency: LatencyHistogram;
+}
+
+/** Counts in windows of equal length, by when requests came; what came in the warm-up is left out. */
+export class Recorder {
+  readonly windows: Window[] = [];
+  readonly #fromMs: number;
+  readonly #toMs: number;
+  readonly #windowMs: number;
+  readonly #sloMs: number;
+
+  constructor(options: {
+    readonly fromMs: number;
+    readonly toMs: number;
+    readonly windowMs: number;
+    readonly sloMs: number;
+  }) {
+    this.#fromMs = options.fromMs;
+    this.#toMs = options.toMs;
+    this.#windowMs = options.windowMs;
+    this.#sloMs = options.sloMs;
+    const windows = Math.ceil((options.toMs - options.fromMs) / options.windowMs);
+    for (let i = 0; i < windows; i++) this.windows.push(emptyWindow((i * options.windowMs) / 1000));
+  }
+
+  offered(arrivedMs: number): void {
+    const window = this.#at(arrivedMs);
+    if (window) window.offered += 1;
+  }
+
+  answered(arrivedMs: number, latencyMs: number, accuracy: number): void {
+    const window = this.#at(arrivedMs);
+    if (!window) return;
+    window.latency.add(latencyMs);
+    window.accuracySum += accuracy;
+    if (latencyMs > this.#sloMs) window.late += 1;
+    else {
+      window.inTime += 1;
+      window.accuracyInTimeSum += accuracy;
+    }
+  }
+
+  failed(arrivedMs: number, outcome: "dropped" | "lost"): void {
+    const window = this.#at(arrivedMs);
+    if (window) window[outcome] += 1;
+  }
+
+  switched(atMs: number): void {
+    const window = this.#at(atMs);
+    if (window) window.switches += 1;
+  }
+
+  /** `cores` were taken from one time to another. */
+  held(cores: number, fromMs: number, toMs: number): void {
+    let from = Math.max(fromMs, this.#fromMs);
+    const to = Math.min(toMs, this.#toMs);
+    while (from < to) {
+      const i = Math.floor((from - this.#fromMs) / this.#windowMs);
+      const end = Math.min(to, this.#fromMs + (i + 1) * this.#windowMs);
+      const window = this.windows[i];
+      if (window) window.coreSeconds += (cores * (end - from)) / 1000;
+      from = end;
+    }
+  }
+
+  #at(atMs: number): Window | undefined {
+    return this.windows[Math.floor((atMs - this.#fromMs) / this.#windowMs)];
+  }
+}
+
+function emptyWindow(fromSecond: number): Window {
+  return {
+    fromSecond,
+    offered: 0,
+    inTime: 0,
+    late: 0,
+    dropped: 0,
+    lost: 0,
+    accuracySum: 0,
+    accuracyInTimeSum: 0,
+    coreSeconds: 0,
+    switches: 0,
+    latency: new LatencyHistogram(),
+  };
+}

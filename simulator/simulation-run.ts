@@ -1,0 +1,53 @@
+import type { Pipeline } from "../domain/pipeline.ts";
+import type { LoadTrace } from "../load/load-trace.ts";
+import type { LoadCell } from "../predictor/load-history.ts";
+import type { ForecastModel } from "../predictor/network-model.ts";
+import type { ForecastName } from "./forecast-source.ts";
+import type { Window } from "./recorder.ts";
+import type { ClusterOptions } from "./sim-cluster.ts";
+
+export interface SimulationOptions {
+  readonly pipeline: Pipeline;
+  /** Requests offered in each second. */
+  readonly load: LoadTrace;
+  /** Of it, from the start: runs, but does not count. */
+  readonly warmUpSeconds: number;
+  /** Of the load before it, for the forecaster; rising. */
+  readonly history: readonly LoadCell[];
+  readonly model: ForecastModel | null;
+  readonly forecast: ForecastName;
+  readonly cluster: ClusterOptions;
+  readonly maxCores: number | null;
+  /** Requests are given up so long after they came; null: the SLO's latency, as in the gateway. */
+  readonly timeoutMs: number | null;
+  readonly windowSeconds: number;
+  /** So often one ready pod, any of them, is gone at once; null: never. */
+  readonly killEveryMs: number | null;
+  readonly seed: number;
+  readonly onProgress?: (share: number) => void;
+  /** For the time that decisions take; missing: it is not measured. */
+  readonly clockMs?: () => number;
+}
+
+/** What the control loop had decided by the end of a window. */
+export interface WindowState {
+  readonly forecastRps: number | null;
+  readonly stages: readonly {
+    readonly ready: number;
+    readonly desired: number;
+    readonly variants: readonly string[];
+  }[];
+  readonly guarding: boolean;
+}
+
+export interface SimulationRun {
+  readonly windows: readonly (Window & WindowState)[];
+  /** That count. */
+  readonly seconds: number;
+  readonly decisions: number;
+  /** Events that were worked off. */
+  readonly events: number;
+  readonly podsStarted: number;
+  /** Of each tick, in ms; empty where it was not measured. */
+  readonly tickMs: readonly number[];
+}

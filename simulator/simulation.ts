@@ -1,0 +1,265 @@
+import type { PipelineBoard } from "../control/board.ts";
+import type { LoadSample } from "../domain/load.ts";
+import { partSeed, seededRandom } from "../load/seeded-random.ts";
+import { ArrivalSource } from "./arrival-source.ts";
+import { EVENT, EventQueue } from "./event-queue.ts";
+import { forecastSource } from "./forecast-source.ts";
+import { Recorder } from "./recorder.ts";
+import { type ServiceTable, serviceTables } from "./service-table.ts";
+import { SimCluster } from "./sim-cluster.ts";
+import { SimControl } from "./sim-control.ts";
+import { SimGateway } from "./sim-gateway.ts";
+import type { SimReplica } from "./sim-replica.ts";
+import { SimSwitcher } from "./sim-switcher.ts";
+import type { SimulationOptions, SimulationRun, WindowState } from "./simulation-run.ts";
+
+const TICK_MS = 1000;
+/** A switcher looks at its queue so often. */
+const CHECK_MS = 100;
+
+/** One pipeline under one load, event by event: the scaler's control loop, KEDA and the HPA, pods, switchers, gateway, requests. */
+export function simulate(options: SimulationOptions): SimulationRun {
+  return new Simulation(options).run();
+}
+
+class Simulation {
+  readonly #options: SimulationOptions;
+  readonly #events = new EventQueue();
+  readonly #tables: readonly (readonly (ServiceTable | null)[])[];
+  readonly #recorder: Recorder;
+  readonly #arrivals: ArrivalSource;
+  readonly #gateway: SimGateway;
+  readonly #cluster: SimCluster;
+  readonly #control: SimControl;
+  readonly #switchers = new Map<number, SimSwitcher>();
+  readonly #durationMs: number;
+  readonly #states: WindowState[] = [];
+  readonly #tickMs: number[] = [];
+  readonly #random: () => number;
+  #board: PipelineBoard | null = null;
+
+  constructor(options: SimulationOptions) {
+    const { pipeline, load, cluster, seed } = options;
+    const { podShape } = pipeline.objective;
+    this.#options = options;
+    this.#durationMs = load.ratesRps.length * 1000;
+    this.#tables = pipeline.stages.map(stage => serviceTables(stage, podShape));
+    const random = (part: number): (() => number) => seededRandom(partSeed(seed, part));
+    this.#recorder = new Recorder({
+      fromMs: options.warmUpSeconds * 1000,
+      toMs: this.#durationMs,
+      windowMs: options.windowSeconds * 1000,
+      sloMs: pipeline.slo.latencyMs,
+    });
+    this.#arrivals = new ArrivalSource(load, random(0));
+    this.#random = random(4);
+    this.#gateway = new SimGateway({
+      pipeline,
+      tables: this.#tables,
+      events: this.#events,
+      recorder: this.#recorder,
+      timeoutMs: options.timeoutMs ?? pipeline.slo.latencyMs,
+      random: { service: random(1), rows: random(2), balance: random(3) },
+      onSwapped: (replica, nowMs) => this.#swapped(replica, nowMs),
+      onDrained: (replica, nowMs) => this.#gone(replica, nowMs),
+    });
+    this.#cluster = new SimCluster({
+      ...cluster,
+      pipeline,
+      events: this.#events,
+      recorder: this.#recorder,
+      coresOf: s => this.#coresOfNew(s),
+      onStopping: (replica, nowMs) => {
+        this.#gateway.withdraw(replica);
+        this.#gateway.batcher.pump(replica, nowMs);
+      },
+    });
+    this.#control = new SimControl({
+      pipeline,
+      forecasts: forecastSource(options.forecast, { trace: load, history: options.history, model: options.model }),
+      limits: { cores: options.maxCores, machineCores: null },
+      tolerance: cluster.tolerance > 0 ? cluster.tolerance : null,
+    });
+  }
+
+  run(): SimulationRun {
+    const { pipeline, cluster, killEveryMs, onProgress } = this.#options;
+    for (const [s, { replicas }] of pipeline.stages.entries()) {
+      this.#cluster.scale(s, Math.max(1, replicas.min), 0);
+      // Syncs of HPAs are spread over their period.
+      this.#events.add((cluster.syncMs * (s + 1)) / pipeline.stages.length, EVENT.autoscale, s);
+    }
+    this.#events.add(0, EVENT.tick, 0);
+    this.#events.add(CHECK_MS, EVENT.selfCheck, 0);
+    if (Number.isFinite(this.#arrivals.nextMs)) this.#events.add(this.#arrivals.nextMs, EVENT.arrival, 0);
+    if (killEveryMs !== null) this.#events.add(killEveryMs, EVENT.podKilled, 0);
+    let events = 0;
+    let shown = 0;
+    while (this.#events.next()) {
+      const { atMs, kind, id } = this.#events;
+      if (atMs >= this.#durationMs && this.#gateway.requests.live === 0) break;
+      events += 1;
+      if (atMs >= shown && kind === EVENT.tick) {
+        onProgress?.(Math.min(1, atMs / this.#durationMs));
+        shown = atMs + this.#durationMs / 100;
+      }
+      this.#work(atMs, kind, id);
+    }
+    this.#cluster.account(this.#durationMs);
+    return {
+      windows: this.#recorder.windows.map((window, i) => ({ ...window, ...(this.#states[i] ?? this.#state()) })),
+      seconds: Math.max(0, this.#durationMs / 1000 - this.#options.warmUpSeconds),
+      decisions: this.#control.decisions,
+      events,
+      podsStarted: this.#cluster.replicas.length,
+      tickMs: this.#tickMs,
+    };
+  }
+
+  #work(nowMs: number, kind: number, id: number): void {
+    switch (kind) {
+      case EVENT.arrival:
+        this.#gateway.offer(nowMs);
+        this.#arrivals.advance();
+        if (Number.isFinite(this.#arrivals.nextMs)) this.#events.add(this.#arrivals.nextMs, EVENT.arrival, 0);
+        break;
+      case EVENT.batchDone:
+        this.#batchDone(id, nowMs);
+        break;
+      case EVENT.podStarted:
+        this.#podStarted(id, nowMs);
+        break;
+      case EVENT.loaded:
+        this.#switchers.get(id)?.loaded(nowMs);
+        break;
+      case EVENT.autoscale:
+        this.#cluster.autoscale(id, nowMs);
+        break;
+      case EVENT.tick:
+        this.#tick(nowMs);
+        break;
+      case EVENT.podKilled:
+        this.#kill(nowMs);
+        break;
+      default:
+        this.#check(nowMs);
+    }
+  }
+
+  #batchDone(id: number, nowMs: number): void {
+    const replica = this.#cluster.replicas[id];
+    if (replica && replica.phase !== "gone") this.#gateway.batcher.batchDone(replica, nowMs);
+  }
+
+  #kill(nowMs: number): void {
+    const ready = this.#cluster.replicas.filter(({ phase }) => phase === "ready");
+    const replica = ready[Math.floor(this.#random() * ready.length)];
+    if (replica) {
+      this.#switchers.delete(replica.id);
+      this.#gateway.kill(replica, nowMs);
+      this.#cluster.kill(replica, nowMs);
+    }
+    const { killEveryMs } = this.#options;
+    if (killEveryMs !== null) this.#events.add(nowMs + killEveryMs, EVENT.podKilled, 0);
+  }
+
+  #podStarted(id: number, nowMs: number): void {
+    const replica = this.#cluster.replicas[id];
+    if (replica?.phase !== "starting") return;
+    const { pipeline, cluster } = this.#options;
+    const stage = pipeline.stages[replica.stage];
+    if (!stage) return;
+    const switcher = new SimSwitcher({
+      replica,
+      stage,
+      tables: this.#tables[replica.stage] ?? [],
+      onLoading: (loading, delayMs) => this.#events.add(this.#nowMs() + delayMs, EVENT.loaded, loading.id),
+      onNext: changed => this.#gateway.batcher.pump(changed, this.#nowMs()),
+      onSwitched: switched => this.#switched(switched),
+      podStartMs: pipeline.objective.podShape === "variant" ? cluster.podStartMs : null,
+    });
+    this.#switchers.set(replica.id, switcher);
+    switcher.start(this.#board?.stages[replica.stage]?.newcomer ?? null, nowMs);
+  }
+
+  #nowMs(): number {
+    return this.#events.atMs;
+  }
+
+  #swapped(replica: SimReplica, nowMs: number): void {
+    const isFirst = replica.phase === "starting";
+    this.#switchers.get(replica.id)?.swapped(nowMs);
+    if (!isFirst) return;
+    replica.phase = "ready";
+    this.#gateway.join(replica, nowMs);
+  }
+
+  #switched(replica: SimReplica): void {
+    const nowMs = this.#nowMs();
+    const cores = this.#tables[replica.stage]?.[replica.served?.variant ?? 0]?.cores ?? replica.cores;
+    if (cores !== replica.cores) this.#cluster.resize(replica, cores, nowMs);
+    if (replica.phase !== "starting") this.#recorder.switched(nowMs);
+  }
+
+  #gone(replica: SimReplica, nowMs: number): void {
+    this.#switchers.delete(replica.id);
+    this.#cluster.remove(replica, nowMs);
+  }
+
+  /** A new replica starts with what newcomers are to serve. */
+  #coresOfNew(s: number): number {
+    const stage = this.#options.pipeline.stages[s];
+    const name = this.#board?.stages[s]?.newcomer?.variant ?? stage?.defaultVariant;
+    const variant = stage?.variants.findIndex(other => other.name === name) ?? 0;
+    return this.#tables[s]?.[variant]?.cores ?? stage?.cores ?? 1;
+  }
+
+  #check(nowMs: number): void {
+    for (const switcher of this.#switchers.values()) switcher.check(nowMs);
+    this.#gateway.dropExpired(nowMs);
+    this.#events.add(nowMs + CHECK_MS, EVENT.selfCheck, 0);
+  }
+
+  #tick(nowMs: number): void {
+    const { clockMs, pipeline, load } = this.#options;
+    const wallMs = load.startMs + nowMs;
+    const views = [...this.#switchers.values()].map(switcher => switcher.view(nowMs));
+    const desired = pipeline.stages.map((_stage, s) => this.#cluster.desired(s));
+    const startedMs = clockMs?.();
+    const board = this.#control.tick(this.#sampleAt(nowMs), views, desired, wallMs);
+    if (startedMs !== undefined && clockMs) this.#tickMs.push(clockMs() - startedMs);
+    this.#board = board;
+    this.#cluster.publish(board, nowMs);
+    for (const switcher of this.#switchers.values()) {
+      const stage = board.stages[switcher.replica.stage];
+      const assignment = stage?.assignments[switcher.replica.pod] ?? stage?.newcomer;
+      if (assignment) switcher.assign(assignment, nowMs);
+    }
+    const { warmUpSeconds, windowSeconds } = this.#options;
+    const counted = nowMs / 1000 - warmUpSeconds;
+    if (counted > 0 && counted % windowSeconds === 0) this.#states.push(this.#state());
+    this.#events.add(nowMs + TICK_MS, EVENT.tick, 0);
+  }
+
+  /** The rate of the second that is over; null: it is not known, or there was none. */
+  #sampleAt(nowMs: number): LoadSample | null {
+    const { load } = this.#options;
+    const second = Math.round(nowMs / 1000) - 1;
+    const rate = load.ratesRps[second];
+    if (rate === undefined || Number.isNaN(rate)) return null;
+    return { atMs: load.startMs + nowMs, rateRps: this.#arrivals.counts[second] ?? 0 };
+  }
+
+  #state(): WindowState {
+    const board = this.#board;
+    return {
+      forecastRps: board?.forecast?.peakRps[2] ?? null,
+      guarding: board?.guarding ?? false,
+      stages: this.#options.pipeline.stages.map((_stage, s) => {
+        const ready = this.#cluster.of(s).filter(({ phase }) => phase === "ready");
+        const names = ready.map(({ served }) => this.#tables[s]?.[served?.variant ?? 0]?.variant.name ?? "");
+        return { ready: ready.length, desired: this.#cluster.desired(s), variants: [...new Set(names)].sort() };
+      }),
+    };
+  }
+}

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { packageFolder } from "../../runtime/version.ts";
+import { TestFolder } from "../support/switcher-harness.ts";
+import { writeTinyPipeline } from "./support/tiny-pipeline.ts";
+
+interface SimulationJson {
+  readonly pipeline: string;
+  readonly results: readonly {
+    readonly policy: string;
+    readonly seed: number;
+    readonly seconds: number;
+    readonly summary: { readonly offered: number; readonly cores: number; readonly violations: number };
+    readonly timeline: readonly { readonly offeredRps: number; readonly stages: readonly unknown[] }[];
+  }[];
+}
+
+describe("variscale simulate", function () {
+  this.timeout(300_000);
+  let folder: TestFolder;
+
+  function simulate(...args: string[]) {
+    const main = join(packageFolder, "dist/cli/main.js");
+    return spawnSync(process.execPath, [main, "simulate", folder.path, ...args], { encoding: "utf8" });
+  }
+
+  function loadFile(rates: readonly number[]): string {
+    const path = join(folder.path, "load.csv");
+    writeFileSync(path, `${rates.join("\n")}\n`);
+    return path;
+  }
+
+  beforeEach(() => {
+    folder = new TestFolder();
+    writeTinyPipeline(folder.path);
+  });
+  afterEach(() => folder.delete());
+
+  it("compares policies under the user's own load", () => {
+    const csv = loadFile(Array.from({ length: 200 }, (_, second) => (second > 150 ? 40 : 5)));
+    const args = ["--csv", csv, "--policy", "default,static", "--length", "140s", "--seeds", "2"];
+    const { status, stdout, stderr } = simulate(...args, "--output", "json");
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, /simulated: 100 %/);
+    const { results }: SimulationJson = JSON.parse(stdout);
+    assert.deepEqual(
+      results.map(({ policy, seed, seconds }) => [policy, seed, seconds]),
+      [
+        ["default", 1, 140],
+        ["default", 2, 140],
+        ["static", 1, 140],
+        ["static", 2, 140],
+      ],
+    );
+    for (const { summary, timeline } of results) {
+      assert.equal(summary.offered, 5 * 91 + 40 * 49);
+      assert.equal(timeline.length, 14);
+      assert.ok(summary.cores > 0 && summary.violations <= 1);
+    }
+    assert.equal(simulate(...args, "--output", "json").stdout.replace(/"tick.*/g, ""), stdout.replace(/"tick.*/g, ""));
+  });
+
+  it("prints a table and a page that fetches nothing", () => {
+    const csv = loadFile(new Array<number>(120).fill(4));
+    const table = simulate("--csv", csv, "--length", "50s");
+    assert.equal(table.status, 0, table.stderr);
+    assert.match(table.stdout, /policy +seed +requests +accuracy/);
+    const page = simulate("--csv", csv, "--length", "50s", "--output", "html").stdout;
+    assert.match(page, /<svg/);
+    assert.doesNotMatch(page, /https?:\/\/|NaN|undefined/);
+  });
+
+  it("says what is wrong with what it is given", () => {
+    const csv = loadFile(new Array<number>(120).fill(4));
+    for (const [args, message, code] of [
+      [[], /--csv FILE, --prometheus URL and --generate SEED/, 2],
+      [["--csv", csv, "--warm-up", "10m"], /too short for 600 s of warm-up/, 2],
+      [["--csv", csv, "--policy", "best"], /best is none of default, static/, 1],
+      [["--csv", csv, "--nodes", "4"], /as in 4x8/, 1],
+      [["--csv", csv, "--length", "soon"], /must be a time/, 1],
+    ] as const) {
+      const { status, stderr } = simulate(...args);
+      assert.match(stderr, message);
+      assert.equal(status, code, stderr);
+    }
+  });
+});
