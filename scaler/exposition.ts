@@ -4,11 +4,14 @@ export type AddSample = (labels: readonly string[], value: number) => void;
 type MetricType = "gauge" | "counter";
 
 interface Family {
-  readonly type: MetricType;
-  readonly name: string;
-  readonly help: string;
-  readonly lines: string[];
+  readonly head: string;
+  /** What is full; strings of it would outlive the young generation. */
+  readonly pieces: Buffer[];
+  text: string;
 }
+
+/** Characters that a family collects before it makes a piece of them. */
+const PIECE_LENGTH = 4096;
 
 /**
  * Metrics in the Prometheus text format, written once and forgotten. A registry would keep every series between two scrapes, which
@@ -18,20 +21,26 @@ export class Exposition {
   readonly #families: Family[] = [];
 
   family(type: MetricType, name: string, help: string, labelNames: readonly string[]): AddSample {
-    const family: Family = { type, name, help, lines: [] };
+    const family: Family = { head: `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`, pieces: [], text: "" };
     this.#families.push(family);
     return (labels, value) => {
       const pairs = labelNames.map((label, i) => `${label}="${escapeLabel(labels[i] ?? "")}"`);
-      family.lines.push(`${name}{${pairs.join(",")}} ${formatValue(value)}`);
+      family.text += `${name}{${pairs.join(",")}} ${formatValue(value)}\n`;
+      if (family.text.length < PIECE_LENGTH) return;
+      family.pieces.push(Buffer.from(family.text));
+      family.text = "";
     };
   }
 
-  /** Families without samples are left out. */
-  text(): string {
+  /** What was added so far. Families without samples are left out. */
+  pieces(): readonly Buffer[] {
     return this.#families
-      .filter(family => family.lines.length > 0)
-      .map(({ type, name, help, lines }) => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("\n")}\n`)
-      .join("\n");
+      .filter(({ pieces, text }) => pieces.length > 0 || text !== "")
+      .flatMap(({ head, pieces, text }, i) => [
+        Buffer.from(i === 0 ? head : `\n${head}`),
+        ...pieces,
+        Buffer.from(text),
+      ]);
   }
 }
 

@@ -181,7 +181,7 @@ function routesOf(
     token: options.token ?? null,
     onChange: control => void core.keeper.saveAll([control]),
   });
-  const metricsText = async (): Promise<string> => {
+  const metricsText = async (): Promise<Buffer> => {
     const nowMs = clock.nowMs();
     const facts = core.controls.flatMap(control => {
       const { pipeline } = control;
@@ -192,7 +192,8 @@ function routesOf(
       const processConditions = conditions.of(pipeline.key);
       return [{ control, pipeline, board, switchers, scaling, processConditions }];
     });
-    return `${await core.prometheus.metrics()}\n${boardMetrics(facts, nowMs)}`;
+    const ofProcess = Buffer.from(`${await core.prometheus.metrics()}\n`);
+    return Buffer.concat([ofProcess, ...(await boardMetrics(facts, nowMs))]);
   };
   return [
     ...api,
