@@ -39,10 +39,23 @@ export function conditionsOf(state: ControlState, input: TickInput, nowMs: numbe
       : condition("ActuationStuck", false, "Following", "replicas follow"),
   ];
   found.push(...exactness(input));
-  return found.map(next => {
-    const before = state.conditions.find(other => other.type === next.type);
-    return { ...next, sinceMs: before && before.status === next.status ? before.sinceMs : nowMs };
-  });
+  const { conditions } = state;
+  const after = found.map(next =>
+    conditionAfter(
+      conditions.find(other => other.type === next.type),
+      next,
+      nowMs,
+    ),
+  );
+  const isSame = after.length === conditions.length && after.every((one, i) => one === conditions[i]);
+  return isSame ? conditions : after;
+}
+
+/** The one before where nothing changed, as in nearly all ticks: what is kept from tick to tick is copied to the old generation. */
+function conditionAfter(before: Condition | undefined, next: Omit<Condition, "sinceMs">, nowMs: number): Condition {
+  if (before?.status !== next.status) return { ...next, sinceMs: nowMs };
+  const isSame = before.reason === next.reason && before.message === next.message;
+  return isSame ? before : { ...next, sinceMs: before.sinceMs };
 }
 
 /** Whether replicas follow exactly; nothing where no live HPA is known. */

@@ -40,6 +40,7 @@ export class ProcessConditions {
     this.#byPipeline.set(formatKey(key), conditions);
     const before = conditions.get(type);
     const status = problem === null;
+    if (before?.status === status && before.message === (problem ?? "")) return;
     const changed = before?.status !== status;
     conditions.set(type, { type, status, message: problem ?? "", sinceMs: changed ? nowMs : before.sinceMs });
     if (!changed || (before === undefined && status)) return;
