@@ -19,25 +19,23 @@ export function packCells(cells: readonly LoadCell[]): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** The cells of whole records, as they come; those whose rates are missing are left out. */
-export function unpackCells(bytes: Uint8Array): LoadCell[] {
+/** The cells of whole records, as they come, one at a time; those whose rates are missing are left out. */
+export function* unpackCells(bytes: Uint8Array): Generator<LoadCell> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const cells: LoadCell[] = [];
   for (let at = 0; at + CELL_BYTES <= bytes.length; at += CELL_BYTES) {
     const meanRps = decodeRate(view.getUint16(at + 4, true));
     const highestRps = decodeRate(view.getUint16(at + 6, true));
     if (Number.isNaN(meanRps) || Number.isNaN(highestRps)) continue;
-    cells.push({ index: view.getUint32(at, true), meanRps, highestRps });
+    yield { index: view.getUint32(at, true), meanRps, highestRps };
   }
-  return cells;
 }
 
 /** Those that are later than all before them and not later than `newestIndex`. */
-export function risingCells(cells: readonly LoadCell[], newestIndex = LARGEST_INDEX): LoadCell[] {
+export function* risingCells(cells: Iterable<LoadCell>, newestIndex = LARGEST_INDEX): Generator<LoadCell> {
   let before = Number.NEGATIVE_INFINITY;
-  return cells.filter(({ index }) => {
-    if (index <= before || index > newestIndex) return false;
-    before = index;
-    return true;
-  });
+  for (const cell of cells) {
+    if (cell.index <= before || cell.index > newestIndex) continue;
+    before = cell.index;
+    yield cell;
+  }
 }

@@ -10,12 +10,17 @@ const DAY_CELLS = 86_400 / CELL_SECONDS;
 const MOST_BYTES = 21 * DAY_CELLS * CELL_BYTES;
 
 /**
- * The ten-second cells that were appended, oldest first, rising. Records that were cut off, damaged or from a future more than a day
- * away are passed over. Throws VariscaleError when a file is there but can't be read.
+ * The ten-second cells that were appended, oldest first, rising, to be gone through once: as objects, weeks of them take ten times the
+ * memory. Records that were cut off, damaged or from a future more than a day away are passed over. Throws VariscaleError when a file
+ * is there but can't be read.
  */
-export function readArchive(path: string, nowMs: number): LoadCell[] {
-  const cells = [...unpackCells(read(olderOf(path))), ...unpackCells(read(path))];
-  return risingCells(cells, nowMs / 1000 / CELL_SECONDS + DAY_CELLS);
+export function readArchive(path: string, nowMs: number): Generator<LoadCell> {
+  const parts = [read(olderOf(path)), read(path)];
+  return risingCells(cellsIn(parts), nowMs / 1000 / CELL_SECONDS + DAY_CELLS);
+}
+
+function* cellsIn(parts: readonly Uint8Array[]): Generator<LoadCell> {
+  for (const part of parts) yield* unpackCells(part);
 }
 
 /** Appends cells; what an earlier write left behind of a record is cut off first. Throws VariscaleError. */

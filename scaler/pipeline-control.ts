@@ -25,7 +25,7 @@ export interface PipelineControlOptions {
   /** Null: nothing was stored. */
   readonly stored: StoredPipeline | null;
   /** Ten-second cells that were stored, rising; missing: none. */
-  readonly cells?: readonly LoadCell[];
+  readonly cells?: Iterable<LoadCell>;
   /** Forecasts where the pipeline has no model of its own; missing: the forecast goes without a network. */
   readonly bundledModel?: ForecastModel | null;
   /** Null or missing: none was stored. */

@@ -60,21 +60,30 @@ export class StateKeeper {
     }
   }
 
-  /** Ten-second cells of the load, rising; none where they can't be read, which shows as a condition. */
-  loadHistory(pipeline: Pipeline): readonly LoadCell[] {
+  /** Ten-second cells of the load, rising, to be gone through once; none where they can't be read, which shows as a condition. */
+  loadHistory(pipeline: Pipeline): Iterable<LoadCell> {
     const { stateDir, clock } = this.#options;
     if (stateDir === null) return [];
     const { key } = pipeline;
     let problem: string | null = null;
-    let cells: readonly LoadCell[] = [];
+    let cells: Iterable<LoadCell> = [];
     try {
       cells = readArchive(historyPath(stateDir, key), clock.nowMs());
     } catch (error) {
       problem = VariscaleError.from(error).message;
     }
     this.#options.conditions.set(key, "HistorySaved", problem, clock.nowMs());
-    this.#archived.set(formatKey(key), cells.at(-1)?.index ?? Number.NEGATIVE_INFINITY);
-    return cells;
+    return this.#noted(key, cells);
+  }
+
+  /** They are in the archive already. */
+  *#noted(key: PipelineKey, cells: Iterable<LoadCell>): Generator<LoadCell> {
+    let newest = Number.NEGATIVE_INFINITY;
+    for (const cell of cells) {
+      newest = cell.index;
+      yield cell;
+    }
+    this.#archived.set(formatKey(key), newest);
   }
 
   /** The pipeline's own model; null where there is none that can be used, which shows as a condition. */

@@ -31,13 +31,14 @@ async function answer(request: TrainingRequest): Promise<TrainingResult> {
   opening ??= open();
   const backend = await opening;
   const pace = new Pace(request.share);
-  const newest = unpackCells(request.cells);
-  const older = request.archivePath === null ? [] : readArchive(request.archivePath, request.nowMs);
+  const newest = [...unpackCells(request.cells)];
+  const archived = request.archivePath === null ? [] : readArchive(request.archivePath, request.nowMs);
   const first = newest[0]?.index ?? Number.POSITIVE_INFINITY;
   const rivals: ForecastModel[] = [readBundledModel()];
   const current = request.current === null ? null : parseModel(request.current).model;
   if (current) rivals.push(current);
-  const trained = await trainModel(backend, risingCells([...older.filter(({ index }) => index < first), ...newest]), {
+  const older = [...archived].filter(({ index }) => index < first);
+  const trained = await trainModel(backend, [...risingCells([...older, ...newest])], {
     features: "seasonal",
     horizonsSeconds: request.horizonsSeconds,
     seeds: request.seeds,

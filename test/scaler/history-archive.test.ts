@@ -31,11 +31,11 @@ describe("the archive of a pipeline's load", () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   it("gives what was appended, to 0.0125 % of 1 + rate", () => {
-    assert.deepEqual(readArchive(path, NOW_MS), []);
+    assert.deepEqual([...readArchive(path, NOW_MS)], []);
     appendToArchive(path, cells(NOW - 100, 40));
     appendToArchive(path, []);
     appendToArchive(path, cells(NOW - 50, 20));
-    const found = readArchive(path, NOW_MS);
+    const found = [...readArchive(path, NOW_MS)];
     assert.deepEqual(indexes(found), indexes([...cells(NOW - 100, 40), ...cells(NOW - 50, 20)]));
     for (const [i, cell] of cells(NOW - 100, 40).entries())
       assert.ok(Math.abs(found[i]!.highestRps - cell.highestRps) < 2e-4 * (1 + cell.highestRps));
@@ -44,10 +44,10 @@ describe("the archive of a pipeline's load", () => {
   it("cuts off what a write left behind of a record, and goes on", () => {
     appendToArchive(path, cells(NOW - 100, 5));
     appendFileSync(path, Buffer.from([1, 2, 3]));
-    assert.equal(readArchive(path, NOW_MS).length, 5);
+    assert.equal([...readArchive(path, NOW_MS)].length, 5);
     appendToArchive(path, cells(NOW - 90, 5));
     assert.equal(statSync(path).size, 80);
-    assert.deepEqual(indexes(readArchive(path, NOW_MS)), [
+    assert.deepEqual(indexes([...readArchive(path, NOW_MS)]), [
       ...indexes(cells(NOW - 100, 5)),
       ...indexes(cells(NOW - 90, 5)),
     ]);
@@ -58,7 +58,7 @@ describe("the archive of a pipeline's load", () => {
     appendToArchive(path, cells(NOW + 100_000, 1));
     appendToArchive(path, cells(NOW - 99, 3));
     appendFileSync(path, Buffer.alloc(8, 255).fill(0, 4));
-    assert.deepEqual(indexes(readArchive(path, NOW_MS)), [NOW - 100, NOW - 99, NOW - 98, NOW - 97]);
+    assert.deepEqual(indexes([...readArchive(path, NOW_MS)]), [NOW - 100, NOW - 99, NOW - 98, NOW - 97]);
   });
 
   it("gives rising cells with finite rates from any bytes", () => {
@@ -79,7 +79,7 @@ describe("the archive of a pipeline's load", () => {
     const first = NOW - 3 * THREE_WEEKS;
     for (let part = 0; part < 9; part++) appendToArchive(path, cells(first + part * 60_000, 60_000));
     assert.ok(statSync(path).size < THREE_WEEKS * 8 && statSync(`${path}.1`).size < 1.4 * THREE_WEEKS * 8);
-    const found = readArchive(path, NOW_MS);
+    const found = [...readArchive(path, NOW_MS)];
     assert.ok(found.length >= THREE_WEEKS && found.length <= 2.4 * THREE_WEEKS, String(found.length));
     assert.equal(found.at(-1)!.index, first + 9 * 60_000 - 1);
   });
