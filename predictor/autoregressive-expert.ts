@@ -99,10 +99,9 @@ function fitAt(history: LoadHistory, second: number, horizonSeconds: number): Fi
 
 /** Of the day up to a cell, in the Anscombe domain; NaN where it is missing. */
 function highestCells(history: LoadHistory, lastCell: number): Float64Array {
-  const highest = new Float64Array(FIT_CELLS).fill(Number.NaN);
-  const before = lastCell - FIT_CELLS;
-  for (const { index, highestRps } of history.cellsAfter(before))
-    if (index <= lastCell) highest[index - before - 1] = anscombe(highestRps);
+  const highest = new Float64Array(FIT_CELLS);
+  history.highestUpTo(lastCell, highest);
+  for (let i = 0; i < FIT_CELLS; i++) highest[i] = anscombe(highest[i] as number);
   return highest;
 }
 

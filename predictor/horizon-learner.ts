@@ -59,7 +59,10 @@ export function withExperts(
 /** The most predictions that can wait at one time. */
 export const MOST_PENDING = PREDICTIONS_PER_HORIZON + 1;
 
-/** Scores the predictions whose horizon ended with the newest second, and makes the next one when it is due. */
+/**
+ * Scores the predictions whose horizon ended with the newest second, and makes the next one when it is due. Where there is neither, the
+ * state is the same object: those of a thousand pipelines outlive V8's young generation.
+ */
 export function learn(state: HorizonState, history: LoadHistory, experts: readonly Expert[]): HorizonState {
   const strideSeconds = strideOf(state);
   let { lossSums, calibration, coverage, pending } = state;
@@ -85,6 +88,7 @@ export function learn(state: HorizonState, history: LoadHistory, experts: readon
     const issued = combine(predictions, lossSums, calibration);
     pending = [...pending, { second: history.second, experts: predictions, issued }];
   }
+  if (pending === state.pending) return state;
   return { horizonSeconds: state.horizonSeconds, lossSums, calibration, coverage, pending };
 }
 

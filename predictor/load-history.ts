@@ -117,6 +117,12 @@ export class LoadHistory {
     return cells;
   }
 
+  /** The highest rates of the ten-second cells up to this index, the last of them last; NaN: missing. */
+  highestUpTo(index: number, into: Float64Array): void {
+    const first = index - into.length + 1;
+    for (let i = 0; i < into.length; i++) into[i] = this.#tens.highestAt(first + i);
+  }
+
   /** Single seconds, oldest first, without the missing ones before the first sample. */
   toRates(): (number | null)[] {
     const rates: (number | null)[] = [];
