@@ -1,27 +1,33 @@
-import { decodeRate, encodeRate, NO_RATE } from "./rate-code.ts";
+import { decodeRate, decodeRise, encodeRate, encodeRise, NO_RATE } from "./rate-code.ts";
 import type { WindowSum } from "./window-sum.ts";
 
 /** Room that there is at first; it is doubled when it is full. */
 const FIRST_ROOM = 64;
 
+/** `fine`: both rates in 16 bits. `coarse`: the highest in 8, to 1.6 % of 1 + rate, and never below the mean. */
+export type CellGrain = "fine" | "coarse";
+
 /**
- * Mean and highest rate of the last `length` cells of `cellSeconds` seconds, 4 bytes a cell; there is room for more of them as they
- * come. Cell k is that of the seconds up to k · cellSeconds; what is missing is NaN.
+ * Mean and highest rate of the last `length` cells of `cellSeconds` seconds, 4 bytes a cell, 3 where they are coarse; there is room for
+ * more of them as they come. Cell k is that of the seconds up to k · cellSeconds; what is missing is NaN.
  */
 export class CellRing {
   readonly cellSeconds: number;
   readonly #length: number;
+  readonly #isCoarse: boolean;
   #means: Uint16Array;
-  #highest: Uint16Array;
+  /** Where it is coarse, how far it is above the mean. */
+  #highest: Uint8Array | Uint16Array;
   /** The oldest cell that was set and is kept; +∞ when there is none. */
   #first = Number.POSITIVE_INFINITY;
   #newest = Number.NEGATIVE_INFINITY;
 
-  constructor(cellSeconds: number, length: number) {
+  constructor(cellSeconds: number, length: number, grain: CellGrain = "fine") {
     this.cellSeconds = cellSeconds;
     this.#length = length;
+    this.#isCoarse = grain === "coarse";
     this.#means = new Uint16Array(Math.min(length, FIRST_ROOM));
-    this.#highest = new Uint16Array(this.#means.length);
+    this.#highest = this.#highestOf(this.#means.length);
   }
 
   /** The number of the newest cell; −∞ when there is none. */
@@ -39,7 +45,7 @@ export class CellRing {
   }
 
   highestAt(cell: number): number {
-    return this.#isKept(cell) ? decodeRate(this.#highest[this.#slot(cell)] ?? NO_RATE) : Number.NaN;
+    return this.#isKept(cell) ? this.#highestIn(this.#slot(cell)) : Number.NaN;
   }
 
   /** Cells between the newest so far and this one are missing. */
@@ -50,8 +56,9 @@ export class CellRing {
     this.#first = newest < this.oldest ? cell : Math.max(Math.min(first, cell), this.oldest);
     this.#makeRoom(first, newest);
     const [from, to] = cell > newest ? [Math.max(newest + 1, this.#first), cell] : [cell + 1, first];
-    for (let k = from; k < to; k++) this.#write(k, NO_RATE, NO_RATE);
-    this.#write(cell, encodeRate(meanRps), encodeRate(highestRps));
+    for (let k = from; k < to; k++) this.#write(k, NO_RATE, 0);
+    const [mean, highest] = [encodeRate(meanRps), encodeRate(highestRps)];
+    this.#write(cell, mean, this.#isCoarse ? encodeRise(mean, highest) : highest);
   }
 
   /** Cells up to this one are missing unless they are known. */
@@ -68,7 +75,7 @@ export class CellRing {
       const end = k * this.cellSeconds;
       const overlap = Math.min(to, end) - Math.max(from, end - this.cellSeconds + 1) + 1;
       const mean = decodeRate(this.#means[slot] as number);
-      window.addCell(overlap, this.cellSeconds, mean, decodeRate(this.#highest[slot] as number));
+      window.addCell(overlap, this.cellSeconds, mean, this.#highestIn(slot));
     }
   }
 
@@ -83,11 +90,21 @@ export class CellRing {
     const room = means.length;
     if (cells <= room) return;
     this.#means = new Uint16Array(Math.min(this.#length, Math.max(2 * room, cells)));
-    this.#highest = new Uint16Array(this.#means.length);
+    this.#highest = this.#highestOf(this.#means.length);
     for (let k = Math.max(first, this.#first); k <= newest; k++) {
       const slot = slotOf(k, room);
       this.#write(k, means[slot] as number, highest[slot] as number);
     }
+  }
+
+  #highestOf(room: number): Uint8Array | Uint16Array {
+    return this.#isCoarse ? new Uint8Array(room) : new Uint16Array(room);
+  }
+
+  /** In rps. */
+  #highestIn(slot: number): number {
+    const highest = this.#highest[slot] as number;
+    return decodeRate(this.#isCoarse ? decodeRise(this.#means[slot] as number, highest) : highest);
   }
 
   #write(cell: number, mean: number, highest: number): void {

@@ -24,13 +24,13 @@ export interface LoadCell {
 
 /**
  * The load of the last three weeks in three tiers: single seconds for 10 minutes, mean and highest second of every 10 seconds for
- * 2 days, of every minute for 3 weeks; at most 195 KiB. What is missing is NaN, never 0. Seconds are numbered by the time of the
+ * 2 days, of every minute for 3 weeks, there to 1.6 %; at most 165 KiB. What is missing is NaN, never 0. Seconds are numbered by the time of the
  * first sample (Unix time) and then counted as they pass, so that a clock that is set back or forth moves nothing here.
  */
 export class LoadHistory {
   readonly #seconds = new Float32Array(SECONDS_KEPT).fill(Number.NaN);
   readonly #tens = new CellRing(TEN, TENS_KEPT);
-  readonly #minutes = new CellRing(MINUTE, MINUTES_KEPT);
+  readonly #minutes = new CellRing(MINUTE, MINUTES_KEPT, "coarse");
   readonly #window = new WindowSum();
   #second = 0;
   /** From this one on single seconds are known; before it only cells are. */

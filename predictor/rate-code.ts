@@ -18,3 +18,20 @@ export function encodeRate(rateRps: number): number {
 export function decodeRate(code: number): number {
   return RATES[code] as number;
 }
+
+const LARGEST_RISE = 0xff;
+/** The highest of a minute's seconds is at most 60 times their mean. */
+const RISE_STEP = Math.log(60) / STEP / LARGEST_RISE ** 2;
+const RISES = Uint16Array.from({ length: LARGEST_RISE + 1 }, (_, rise) => Math.round(RISE_STEP * rise ** 2));
+
+/** How far the code of a highest rate is above that of its mean, in 8 bits: to 0.7 % of 1 + rate at twice the mean, to 1.6 % at 60 times. */
+export function encodeRise(meanCode: number, highestCode: number): number {
+  const rise = Math.round(Math.sqrt(Math.max(highestCode - meanCode, 0) / RISE_STEP));
+  return Math.min(rise, LARGEST_RISE);
+}
+
+/** The code of the highest rate. */
+export function decodeRise(meanCode: number, rise: number): number {
+  if (meanCode === NO_RATE) return NO_RATE;
+  return Math.min(meanCode + (RISES[rise] as number), LARGEST_CODE);
+}

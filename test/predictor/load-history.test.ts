@@ -2,14 +2,17 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
 import { type LoadCell, LoadHistory } from "../../predictor/load-history.ts";
-import { decodeRate, encodeRate } from "../../predictor/rate-code.ts";
+import { decodeRate, decodeRise, encodeRate, encodeRise, NO_RATE } from "../../predictor/rate-code.ts";
 import { LOADS } from "./seeded-loads.ts";
 
 const DAY = 86_400;
 
-function close(actual: number, expected: number): boolean {
-  return Math.abs(actual - expected) <= 2e-4 * (1 + expected);
+function close(actual: number, expected: number, share = 2e-4): boolean {
+  return Math.abs(actual - expected) <= share * (1 + expected);
 }
+
+/** What the highest second of a minute is kept to. */
+const OF_MINUTES = 0.0165;
 
 function historyOf(rates: readonly (number | null)[], firstSecond = 1): LoadHistory {
   const history = new LoadHistory();
@@ -32,6 +35,31 @@ describe("encodeRate()", () => {
     );
     assert.equal(decodeRate(encodeRate(0)), 0);
     assert.ok(Number.isNaN(decodeRate(encodeRate(Number.NaN))));
+  });
+});
+
+describe("encodeRise()", () => {
+  it("keeps the highest rate of a minute to 1.6 % of 1 + rate, to 0.7 % up to twice the mean, that of a steady one exactly", () => {
+    const mean = fc.double({ min: 0, max: 1e6, noNaN: true });
+    fc.assert(
+      fc.property(mean, fc.double({ min: 1, max: 60, noNaN: true }), (meanRps, factor) => {
+        const [low, high] = [encodeRate(meanRps), encodeRate(Math.min(meanRps * factor, 1e7))];
+        const rise = encodeRise(low, high);
+        assert.ok(Number.isInteger(rise) && rise >= 0 && rise <= 0xff);
+        const share = factor <= 2 ? 0.007 : OF_MINUTES;
+        assert.ok(close(decodeRate(decodeRise(low, rise)), decodeRate(high), share), `${meanRps} ${factor}`);
+        assert.equal(decodeRise(low, encodeRise(low, low)), low);
+      }),
+    );
+  });
+
+  it("keeps what is further above the mean than it can be as far as that, below it as the mean, and missing as missing", () => {
+    assert.ok(
+      close(decodeRate(decodeRise(encodeRate(1000), encodeRise(encodeRate(1000), encodeRate(1e6)))), 60e3, OF_MINUTES),
+    );
+    assert.equal(decodeRise(encodeRate(50), encodeRise(encodeRate(50), encodeRate(40))), encodeRate(50));
+    assert.ok(decodeRise(0xffff, 0xff) === 0xffff);
+    assert.equal(decodeRise(NO_RATE, encodeRise(NO_RATE, NO_RATE)), NO_RATE);
   });
 });
 
@@ -71,7 +99,9 @@ describe("LoadHistory.window()", () => {
       const end = rates.length - age;
       const window = history.window(age, seconds);
       assert.ok(close(window.meanRps, meanOf(end - seconds, end)), `${age} ${seconds}: ${window.meanRps}`);
-      assert.ok(close(window.highestRps, Math.max(...rates.slice(end - seconds, end))), `${age} ${seconds}`);
+      const highest = Math.max(...rates.slice(end - seconds, end));
+      const isOfMinutes = seconds >= 300 || age > 2 * DAY;
+      assert.ok(close(window.highestRps, highest, isOfMinutes ? OF_MINUTES : undefined), `${age} ${seconds}`);
       assert.equal(window.present, seconds);
     }
     assert.equal(history.window(3 * DAY, 60).present, 0);
