@@ -1,6 +1,8 @@
 import { z } from "zod";
 import type { ControlState } from "../control/control-state.ts";
 import { formatIssue, issuesOf } from "../domain/file-issue.ts";
+import { parseSnapshot, SNAPSHOT_VERSION } from "../predictor/forecaster-snapshot.ts";
+import { HORIZONS_SECONDS } from "../predictor/load-forecaster.ts";
 import { storedControlSchema } from "./stored-control.ts";
 
 /** What is stored of one pipeline. */
@@ -39,8 +41,14 @@ export function parseStoredPipeline(payload: unknown): StoredResult {
   const checked = storedControlSchema.safeParse(control);
   return {
     stored: { epoch, control: checked.success ? checked.data : null, forecaster, settings },
-    problem: checked.success ? null : `control state: ${firstIssue(checked.error, control)}`,
+    problem: checked.success ? forecasterProblem(forecaster) : `control state: ${firstIssue(checked.error, control)}`,
   };
+}
+
+/** Null: the forecaster goes on from it, or there is none. */
+function forecasterProblem(snapshot: unknown): string | null {
+  if (snapshot === undefined || snapshot === null || parseSnapshot(snapshot, HORIZONS_SECONDS) !== null) return null;
+  return `forecaster: it is damaged or not of version ${SNAPSHOT_VERSION}, and is learnt anew from the load's history`;
 }
 
 function firstIssue(error: z.ZodError, root: unknown): string {

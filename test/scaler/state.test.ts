@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { pino } from "pino";
+import { readState, writeState } from "../../runtime/state-file.ts";
 import type { ScalerOptions } from "../../scaler/main.ts";
 import { ManualClock, until } from "./support/manual-clock.ts";
 import { RunningScaler, refOf } from "./support/running-scaler.ts";
@@ -138,6 +139,24 @@ describe("state of the scaler", () => {
     assert.ok((second.board?.plan?.rateRps ?? 0) < 1, "the load of the first run is forgotten");
     assert.ok(warnings.some(line => /can't be used/.test(line)));
     await second.planFor(20);
+  });
+
+  it("forecasts anew, says so, and keeps the rest, where an older scaler stored the forecaster otherwise", async () => {
+    const first = await start();
+    await first.planFor(20);
+    await first.close();
+    running = null;
+    const path = join(stateDir, "pipelines", "shop_cards.json");
+    const read = readState(path);
+    assert.ok(read.kind === "ok");
+    const payload = read.payload as { forecaster: object };
+    await writeState(path, { ...payload, forecaster: { ...payload.forecaster, version: 3 } }, first.clock.nowMs());
+    const warnings: string[] = [];
+    const second = await start({ logger: warningsTo(warnings) }, first.clock);
+    assert.ok((second.board?.plan?.rateRps ?? 0) >= 10, "the plan of the first run is kept");
+    assert.ok(warnings.some(line => /forecaster: it is .* not of version 4, .* learnt anew/.test(line)));
+    await second.planFor(20);
+    assert.notEqual(second.board?.forecast, null);
   });
 
   it("appends decisions and changes to the audit log", async () => {
