@@ -16,6 +16,7 @@ const suites: Readonly<Record<string, (only: readonly string[] | null) => Promis
   optimizer: async () => (await import("./optimizer.bench.ts")).optimizerSuite(),
   forecaster: async only => (await import("./forecaster.bench.ts")).forecasterSuite(only),
   scaler: async () => (await import("./scaler.bench.ts")).scalerSuite(),
+  simulator: async () => (await import("./simulator.bench.ts")).simulatorSuite(),
   switcher: async only => (await import("./switcher.bench.ts")).switcherSuite(only),
 };
 

@@ -5,11 +5,13 @@ import type { LoadCell } from "../predictor/load-history.ts";
 import type { ForecastModel } from "../predictor/network-model.ts";
 
 /**
- * Where plans get their forecast from. `variscale`: the scaler's own forecaster. `reactive`: the load as it is goes on. `oracle`: the
- * load that comes, from the trace itself.
+ * Where plans get their forecast from. `variscale`: the scaler's own forecaster. `reactive`: the load as it is goes on. `recentPeak`: the
+ * highest second of the last 20 s comes again. `oracle`: the load that comes, from the trace itself.
  */
-export const FORECASTS = ["variscale", "reactive", "oracle"] as const;
+export const FORECASTS = ["variscale", "reactive", "recentPeak", "oracle"] as const;
 export type ForecastName = (typeof FORECASTS)[number];
+
+const RECENT_MS = 20_000;
 
 export interface ForecastSource {
   observe(sample: LoadSample): void;
@@ -25,6 +27,8 @@ export interface ForecastOptions {
   /** Ten-second cells of the load before the trace. */
   readonly history: readonly LoadCell[];
   readonly model: ForecastModel | null;
+  /** What a `recentPeak` is multiplied by. */
+  readonly margin: number;
 }
 
 export function forecastSource(name: ForecastName, options: ForecastOptions): ForecastSource {
@@ -41,6 +45,20 @@ export function forecastSource(name: ForecastName, options: ForecastOptions): Fo
           return known && flat(known, known.reactiveRps, "reactive");
         },
       };
+    case "recentPeak": {
+      let recent: readonly LoadSample[] = [];
+      return {
+        observe: sample => {
+          observe(sample);
+          recent = [...recent.filter(({ atMs }) => sample.atMs - atMs < RECENT_MS), sample];
+        },
+        forecast: (nowMs, horizonMs) => {
+          const known = forecaster.forecast(nowMs, horizonMs);
+          const peakRps = Math.max(0, ...recent.map(({ rateRps }) => rateRps)) * options.margin;
+          return known && { ...flat(known, peakRps, "recentPeak"), reactiveRps: Math.min(known.reactiveRps, peakRps) };
+        },
+      };
+    }
     case "oracle":
       return {
         observe,

@@ -7,12 +7,10 @@ import type { SimReplica } from "./sim-replica.ts";
 /** Larger than any batch: places of variants and rows are one key. */
 const MOST_ROWS = 2048;
 
-export interface ServedRows {
-  readonly request: number;
-  readonly stage: number;
-  readonly rows: number;
-  /** Place of the variant that served them. */
-  readonly variant: number;
+interface Columns {
+  readonly requests: number[];
+  readonly rows: number[];
+  readonly ends: boolean[];
 }
 
 export interface SimBatcherOptions {
@@ -21,8 +19,15 @@ export interface SimBatcherOptions {
   readonly requests: RequestTable;
   /** Of service times. */
   readonly random: () => number;
-  /** @param isEnd the request has no more rows in this chunk. */
-  readonly onRows: (served: ServedRows, isEnd: boolean, nowMs: number) => void;
+  /** Rows of a request were served by the stage's variant `variant`. @param isEnd they were the last ones of their chunk. */
+  readonly onRows: (
+    request: number,
+    stage: number,
+    rows: number,
+    variant: number,
+    isEnd: boolean,
+    nowMs: number,
+  ) => void;
   /** The request could not be served in time. */
   readonly onDropped: (request: number) => void;
   /** `next` has taken over. */
@@ -37,6 +42,7 @@ export interface SimBatcherOptions {
  */
 export class SimBatcher {
   readonly #options: SimBatcherOptions;
+  readonly #spare: Columns[] = [];
 
   constructor(options: SimBatcherOptions) {
     this.#options = options;
@@ -61,19 +67,26 @@ export class SimBatcher {
     const parts = replica.parts;
     const { onRows } = this.#options;
     const { partRequests, partRows, partEnds } = replica;
-    replica.outstandingRows -= replica.runningRows;
+    replica.gain(-replica.runningRows);
     replica.parts = 0;
     const served = replica.served?.variant ?? NO_VARIANT;
     this.#measure(replica, nowMs);
-    // The next batch reuses the columns of this one.
-    const [requests, rows, ends] = [partRequests.slice(0, parts), partRows.slice(0, parts), partEnds.slice(0, parts)];
+    // The next batch has columns of its own: this one's are still to be read.
+    const spare = this.#spare.pop() ?? { requests: [], rows: [], ends: [] };
+    replica.partRequests = spare.requests;
+    replica.partRows = spare.rows;
+    replica.partEnds = spare.ends;
     this.pump(replica, nowMs);
     for (let part = 0; part < parts; part++)
       onRows(
-        { request: requests[part] as number, stage: replica.stage, rows: rows[part] as number, variant: served },
-        ends[part] === true,
+        partRequests[part] as number,
+        replica.stage,
+        partRows[part] as number,
+        served,
+        partEnds[part] === true,
         nowMs,
       );
+    this.#spare.push({ requests: partRequests, rows: partRows, ends: partEnds });
   }
 
   /** As the batcher: an idle replica takes everything. */
@@ -103,7 +116,7 @@ export class SimBatcher {
       replica.queue.drop();
     }
     replica.parts = 0;
-    replica.outstandingRows = 0;
+    replica.gain(-replica.outstandingRows);
     return work;
   }
 
@@ -160,7 +173,7 @@ export class SimBatcher {
       if (!isExpired && (!isHopeless(request) || isHopeless(queue.lastRequest))) return false;
       this.#options.onDropped(request);
     }
-    replica.outstandingRows -= rowsLeft;
+    replica.gain(-rowsLeft);
     queue.drop();
     requests.leave(request);
     return true;

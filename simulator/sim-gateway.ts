@@ -1,12 +1,13 @@
 import { fanOutOf, type Pipeline, type Stage } from "../domain/pipeline.ts";
-import { chunkRows, leastWork } from "../gateway/balance.ts";
+import { chunkRows } from "../gateway/balance.ts";
 import { accuracyOf } from "../optimizer/accuracy.ts";
 import type { EventQueue } from "./event-queue.ts";
 import type { Recorder } from "./recorder.ts";
 import { NO_VARIANT, RequestTable } from "./request-table.ts";
 import type { ServiceTable } from "./service-table.ts";
-import { type ServedRows, SimBatcher } from "./sim-batcher.ts";
+import { SimBatcher } from "./sim-batcher.ts";
 import type { SimReplica } from "./sim-replica.ts";
+import { WorkIndex } from "./work-index.ts";
 
 /** As in the gateway: only what would need this many times the time that is left is given up beforehand. */
 const HOPELESS = 2;
@@ -54,6 +55,7 @@ export class SimGateway {
   readonly #entries: readonly number[];
   readonly #waitsFor: readonly number[];
   readonly #waiting: Waiting[][];
+  readonly #indexes: readonly WorkIndex[];
   readonly #accuracies = new Map<number, number>();
   readonly #overheadMs: number;
   readonly #isRandom: boolean;
@@ -70,13 +72,15 @@ export class SimGateway {
       events: options.events,
       requests: this.requests,
       random: options.random.service,
-      onRows: (served, isEnd, nowMs) => this.#rowsDone(served, isEnd, nowMs),
+      onRows: (request, stage, rows, variant, isEnd, nowMs) =>
+        this.#rowsDone(request, stage, rows, variant, isEnd, nowMs),
       onDropped: request => this.#fail(request, "dropped"),
       onSwapped: options.onSwapped,
       onDrained: options.onDrained,
     });
     this.open = pipeline.stages.map(() => []);
     this.#waiting = pipeline.stages.map(() => []);
+    this.#indexes = pipeline.stages.map(() => new WorkIndex());
     this.#overheadMs = pipeline.overhead.latencyMs;
     this.#isRandom = pipeline.objective.balancing === "random";
   }
@@ -92,6 +96,8 @@ export class SimGateway {
   /** A replica gets new work from now on. */
   join(replica: SimReplica, nowMs: number): void {
     this.open[replica.stage]?.push(replica);
+    replica.index = this.#indexes[replica.stage] ?? null;
+    replica.index?.add(replica);
     const waiting = this.#waiting[replica.stage]?.splice(0) ?? [];
     for (const { request, rows } of waiting) {
       if (this.requests.failed[request] === 0) this.#send(request, replica.stage, rows, nowMs);
@@ -104,6 +110,8 @@ export class SimGateway {
     const open = this.open[replica.stage] ?? [];
     const at = open.indexOf(replica);
     if (at >= 0) open.splice(at, 1);
+    replica.index?.remove(replica);
+    replica.index = null;
   }
 
   /** Ends requests that have waited for a replica until their deadline. */
@@ -136,8 +144,7 @@ export class SimGateway {
     }
   }
 
-  /** Rows of a request were served. @param isEnd they were the last ones of their chunk. */
-  #rowsDone({ request, stage: s, rows, variant }: ServedRows, isEnd: boolean, nowMs: number): void {
+  #rowsDone(request: number, s: number, rows: number, variant: number, isEnd: boolean, nowMs: number): void {
     const { requests } = this;
     if (requests.failed[request] === 0) {
       const at = request * this.#stages.length + s;
@@ -177,12 +184,7 @@ export class SimGateway {
       this.#sendChunk(request, s, rows, nowMs);
       return;
     }
-    let rowMs = Number.POSITIVE_INFINITY;
-    let batch = Number.POSITIVE_INFINITY;
-    for (const replica of open) {
-      rowMs = Math.min(rowMs, replica.rowMs);
-      batch = Math.min(batch, replica.served?.batch ?? batch);
-    }
+    const { rowMs, batch } = (this.#indexes[s] as WorkIndex).least;
     const size = chunkRows(rows, open.length, rowMs, Number.isFinite(batch) ? batch : null);
     for (let left = rows; left > 0 && this.requests.failed[request] === 0; left -= size)
       this.#sendChunk(request, s, Math.min(size, left), nowMs);
@@ -203,7 +205,7 @@ export class SimGateway {
       return;
     }
     requests.chunks[request] = (requests.chunks[request] as number) + 1;
-    replica.outstandingRows += rows;
+    replica.gain(rows);
     replica.queue.add(request, rows, nowMs);
     this.batcher.pump(replica, nowMs);
   }
@@ -212,7 +214,7 @@ export class SimGateway {
     const open = this.open[s] as SimReplica[];
     if (open.length <= 1) return open[0] ?? null;
     if (this.#isRandom) return open[Math.floor(this.#options.random.balance() * open.length)] ?? null;
-    return leastWork(open, rows, this.#options.random.balance);
+    return (this.#indexes[s] as WorkIndex).pick(rows, this.#options.random.balance);
   }
 
   #finish(request: number, s: number, nowMs: number): void {

@@ -1,6 +1,6 @@
-import type { ReplicaLoad } from "../gateway/balance.ts";
 import { ChunkQueue } from "./chunk-queue.ts";
 import type { ServiceTable } from "./service-table.ts";
+import type { WorkIndex } from "./work-index.ts";
 
 /** `pending`: no node has room. `draining`: gets no new work. */
 export type Phase = "pending" | "starting" | "ready" | "draining" | "gone";
@@ -21,7 +21,7 @@ export interface BatchTimes {
 }
 
 /** One pod of a stage: its queue, the batch that runs, and what it serves. How it changes that is in SimSwitcher. */
-export class SimReplica implements ReplicaLoad {
+export class SimReplica {
   readonly id: number;
   readonly stage: number;
   readonly pod: string;
@@ -35,7 +35,12 @@ export class SimReplica implements ReplicaLoad {
   /** Takes over when nothing runs and no chunk is half taken; null: nothing waits to. */
   next: Served | null = null;
   readonly queue = new ChunkQueue();
+  /** Rows that it was sent and has not answered. */
   outstandingRows = 0;
+  /** Where the gateway looks for it; null: it gets no new work. */
+  index: WorkIndex | null = null;
+  /** In the index. */
+  place = -1;
   rowMs = Number.POSITIVE_INFINITY;
   /** When the running batch ends; 0: none runs. */
   busyUntilMs = 0;
@@ -43,10 +48,10 @@ export class SimReplica implements ReplicaLoad {
   runningSinceMs = 0;
   /** Parts of the running batch: requests and rows, the first `parts` of them. */
   parts = 0;
-  readonly partRequests: number[] = [];
-  readonly partRows: number[] = [];
-  /** 1: with this part the request's whole chunk is done. */
-  readonly partEnds: boolean[] = [];
+  partRequests: number[] = [];
+  partRows: number[] = [];
+  /** With this part the request's whole chunk is done. */
+  partEnds: boolean[] = [];
   readonly times = new Map<number, BatchTimes>();
 
   constructor(id: number, stage: number, pod: string, bornMs: number) {
@@ -62,8 +67,17 @@ export class SimReplica implements ReplicaLoad {
 
   /** Serves this from now on. */
   serve(served: Served, table: ServiceTable): void {
+    this.index?.remove(this);
     this.served = served;
     const rows = Math.min(served.batch, table.meanMs.length - 1);
     this.rowMs = (table.meanMs[rows] as number) / rows;
+    this.index?.add(this);
+  }
+
+  /** It has so many rows more. */
+  gain(rows: number): void {
+    this.index?.remove(this);
+    this.outstandingRows += rows;
+    this.index?.add(this);
   }
 }

@@ -16,6 +16,8 @@ export interface SimulationOptions {
   readonly history: readonly LoadCell[];
   readonly model: ForecastModel | null;
   readonly forecast: ForecastName;
+  /** What the forecast `recentPeak` is multiplied by: a margin that some of the literature has. Default 1. */
+  readonly margin?: number;
   readonly cluster: ClusterOptions;
   readonly maxCores: number | null;
   /** Requests are given up so long after they came; null: the SLO's latency, as in the gateway. */

@@ -76,7 +76,12 @@ class Simulation {
     });
     this.#control = new SimControl({
       pipeline,
-      forecasts: forecastSource(options.forecast, { trace: load, history: options.history, model: options.model }),
+      forecasts: forecastSource(options.forecast, {
+        trace: load,
+        history: options.history,
+        model: options.model,
+        margin: options.margin ?? 1,
+      }),
       limits: { cores: options.maxCores, machineCores: null },
       tolerance: cluster.tolerance > 0 ? cluster.tolerance : null,
     });

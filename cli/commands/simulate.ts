@@ -5,7 +5,7 @@ import { parseDuration, parseNames, parseNumber, setOption, speedFactorOption } 
 
 interface SimulateFlags extends LoadInputFlags {
   readonly policy?: readonly string[];
-  readonly forecast?: "variscale" | "reactive" | "oracle";
+  readonly forecast?: "variscale" | "reactive" | "recentPeak" | "oracle";
   readonly length: number;
   readonly end: number;
   readonly warmUp: number;
@@ -49,7 +49,7 @@ export function addSimulate(program: Command): void {
       new Option(
         "--forecast <source>",
         "what plans are made for; default: variscale, and the load itself for oracle",
-      ).choices(["variscale", "reactive", "oracle"]),
+      ).choices(["variscale", "reactive", "recentPeak", "oracle"]),
     )
     .option("--length <time>", "how much of the load is simulated", parseDuration, 1200)
     .option("--end <time>", "how long before the end of the load that ends, as 36h", parseDuration, 0)

@@ -1,0 +1,87 @@
+import { generateLoad } from "../../load/generate-load.ts";
+import type { LoadTrace } from "../../load/load-trace.ts";
+import { scaleLoad } from "../../load/scale-load.ts";
+import { cellsOf } from "../../predictor/cells-of.ts";
+import type { LoadCell } from "../../predictor/load-history.ts";
+import { openBenchTraces } from "../load-traces.ts";
+
+export interface ExperimentLoad {
+  readonly name: string;
+  readonly load: LoadTrace;
+  /** What lay before it. */
+  readonly history: readonly LoadCell[];
+}
+
+/** IPA divides the load by 8 and cuts off the fraction, which takes the chance out of it; here each request stays with chance 1/8. */
+const SHARE = 1 / 8;
+const SEED = 1;
+/** Before the excerpt; not counted. */
+export const WARM_UP_SECONDS = 120;
+
+/** The excerpts of IPA's configurations, in seconds of the Twitter load; one that has two parts is played one after the other. */
+const EXCERPTS: Readonly<Record<string, readonly (readonly [number, number])[]>> = {
+  bursty: [[1_301_160, 1_302_360]],
+  steadyLow: [[1_299_600, 1_300_800]],
+  steadyHigh: [
+    [1_768_800, 1_769_400],
+    [1_768_800, 1_769_400],
+  ],
+  fluctuating: [
+    [1_301_400, 1_302_000],
+    [1_308_600, 1_309_200],
+  ],
+};
+
+/** Loads of the same kinds where the recorded ones are not: rates as theirs, an eighth included. */
+const GENERATED = {
+  bursty: { kind: "states", factors: [0.6, 1, 1.8], meanSeconds: 60 },
+  steadyLow: { kind: "wander", memorySeconds: 600, sigma: 0.03 },
+  steadyHigh: { kind: "wander", memorySeconds: 600, sigma: 0.03 },
+  fluctuating: { kind: "season", periodSeconds: 600, amplitude: 0.5, topSeconds: 300 },
+} as const;
+const GENERATED_RPS: Readonly<Record<keyof typeof GENERATED, number>> = {
+  bursty: 12,
+  steadyLow: 9,
+  steadyHigh: 25,
+  fluctuating: 14,
+};
+
+/** The four loads of IPA's evaluation, 20 minutes each, with the days before them. */
+export function ipaLoads(
+  folder: string | null,
+  isShort: boolean,
+): { readonly note: string; readonly loads: ExperimentLoad[] } {
+  const { note, twitter } = openBenchTraces(folder, isShort);
+  const isRecorded = note.startsWith("recorded");
+  const loads = isRecorded
+    ? Object.entries(EXCERPTS).map(([name, parts]) => recorded(name, parts, twitter))
+    : (Object.keys(GENERATED) as (keyof typeof GENERATED)[]).map(generated);
+  return {
+    note: isRecorded
+      ? "IPA's four excerpts of the Twitter load, each request kept with chance 1/8"
+      : "generated loads of the kinds of IPA's four excerpts, since the recorded ones are not here",
+    loads: isShort ? loads.slice(0, 1) : loads,
+  };
+}
+
+function recorded(name: string, parts: readonly (readonly [number, number])[], twitter: LoadTrace): ExperimentLoad {
+  const begin = (parts[0]?.[0] ?? 0) - WARM_UP_SECONDS;
+  const past = { startMs: twitter.startMs, ratesRps: twitter.ratesRps.subarray(0, begin) };
+  const seconds = [
+    ...twitter.ratesRps.subarray(begin, begin + WARM_UP_SECONDS),
+    ...parts.flatMap(([from, to]) => [...twitter.ratesRps.subarray(from, to)]),
+  ];
+  const raw = { startMs: twitter.startMs + begin * 1000, ratesRps: Float64Array.from(seconds) };
+  return { name, load: scaleLoad(raw, SHARE, SEED), history: cellsOf(scaleLoad(past, SHARE, SEED)) };
+}
+
+function generated(name: keyof typeof GENERATED, i: number): ExperimentLoad {
+  const spec = { baseRps: GENERATED_RPS[name], groupSize: 1, components: [GENERATED[name]] };
+  const hours = 6 * 3600;
+  const whole = generateLoad(spec, hours + WARM_UP_SECONDS + 1200, SEED + i);
+  return {
+    name,
+    load: { startMs: whole.startMs + hours * 1000, ratesRps: whole.ratesRps.slice(hours) },
+    history: cellsOf({ startMs: whole.startMs, ratesRps: whole.ratesRps.subarray(0, hours) }),
+  };
+}
