@@ -2,6 +2,7 @@ import type { Assignment } from "../domain/assignment.ts";
 import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
 import type { Plan, Reason } from "../domain/plan.ts";
+import type { Given } from "../optimizer/given.ts";
 
 export const CONDITION_TYPES = [
   "Ready",
@@ -56,4 +57,6 @@ export interface PipelineBoard {
   readonly conditions: readonly Condition[];
   /** Measured over profiled service time, by stage. */
   readonly corrections: Readonly<Record<string, number>>;
+  /** What the plan was made with; null but at the tick that made it. */
+  readonly given: Given | null;
 }

@@ -1,6 +1,7 @@
 import { replicasOf } from "../domain/configuration.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { configurationOf, type Reason } from "../domain/plan.ts";
+import { type Given, givenOf } from "../optimizer/given.ts";
 import { optimize } from "../optimizer/optimize.ts";
 import { POLICIES } from "../optimizer/policies.ts";
 import type { Problem, StagePin } from "../optimizer/problem.ts";
@@ -64,6 +65,11 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
     recommendations,
     lastArrivalMs,
   };
+}
+
+/** What a plan that is made now is made with. */
+export function planGiven(state: ControlState, input: TickInput, nowMs: number): Given {
+  return givenOf(toProblem(state, input, nowMs));
 }
 
 /** What an HPA would remember: its own recommendations of the stabilisation window, not what came of them. */

@@ -7,7 +7,7 @@ import type { ControlState } from "./control-state.ts";
 import { correct } from "./correction.ts";
 import { fittingState } from "./fitting-state.ts";
 import { guardTick } from "./guard.ts";
-import { planWhenDue } from "./planning.ts";
+import { planGiven, planWhenDue } from "./planning.ts";
 import { quarantine } from "./quarantine.ts";
 import type { TickInput } from "./tick-input.ts";
 import { readyCount, transition } from "./transition.ts";
@@ -47,6 +47,7 @@ export function tick(before: ControlState, given: TickInput, nowMs: number): Tic
       reasons: reasonsOf(state, input, moved.reasons, nowMs),
       conditions,
       corrections: state.corrections,
+      given: state.decisionId === known.decisionId ? null : planGiven(state, input, nowMs),
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { PipelineBoard } from "../control/board.ts";
 import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { Binding, Plan, Reason } from "../domain/plan.ts";
+import type { Given } from "../optimizer/given.ts";
 
 /** One decision, as it is logged, kept in the audit log and shown: what was known, what was chosen, why, and what came second. */
 export interface DecisionRecord {
@@ -17,6 +18,8 @@ export interface DecisionRecord {
   readonly binding: Binding;
   readonly runnerUp: Plan["runnerUp"];
   readonly corrections: Readonly<Record<string, number>>;
+  /** The policy, pins, exclusions, bounds and limits that it was made with; null where the scaler has started since. */
+  readonly given: Given | null;
   readonly replicas: Readonly<Record<string, { readonly now: number; readonly goal: number; readonly ready: number }>>;
 }
 
@@ -38,6 +41,7 @@ export function decisionOf(board: PipelineBoard, before: string | null): Decisio
     binding,
     runnerUp,
     corrections: board.corrections,
+    given: board.given,
     replicas: Object.fromEntries(
       board.stages.map(stage => [
         stage.stage,

@@ -38,6 +38,11 @@ async function runExplain(what: string | undefined, flags: ExplainFlags): Promis
   const { explainDecision, formatDecision } = await import("../plan/format-decision.ts");
   if (flags.url === undefined && what === undefined)
     throw new VariscaleError("invalid_argument", "name a plan's file, or the scaler with --url");
+  if (flags.url === undefined && flags.decision !== undefined)
+    throw new VariscaleError(
+      "invalid_argument",
+      `--decision ${flags.decision} is one of a running scaler: name it with --url, such as --url http://127.0.0.1:8080`,
+    );
   const decision =
     flags.url === undefined
       ? decisionOfPlan(readPlan(what ?? ""))

@@ -49,12 +49,13 @@ export function addPlan(program: Command): void {
 async function runPlan(path: string, flags: PlanFlags): Promise<void> {
   const { readPipeline } = await import("../../runtime/read-pipeline.ts");
   const { optimize } = await import("../../optimizer/optimize.ts");
+  const { givenOf } = await import("../../optimizer/given.ts");
   const { problemFor } = await import("../plan/plan-request.ts");
   const { set, speedFactor, picture, output } = flags;
   const pipeline = readPipeline(path, speedFactor === undefined ? { set } : { set, speedFactor });
   const problem = problemFor(pipeline, flags);
   const plan = optimize(problem);
-  if (output === "json") process.stdout.write(`${JSON.stringify(plan, null, 2)}\n`);
+  if (output === "json") process.stdout.write(`${JSON.stringify({ ...plan, given: givenOf(problem) }, null, 2)}\n`);
   else {
     const { explain } = await import("../../optimizer/explain.ts");
     const { formatExplanation, formatPlan, formatRunnerUp } = await import("../plan/format-plan.ts");

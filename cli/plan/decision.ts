@@ -2,6 +2,9 @@ import { z } from "zod";
 import { VariscaleError } from "../../domain/errors.ts";
 import { BINDINGS, type Plan, REASONS } from "../../domain/plan.ts";
 import { planSchema } from "../../domain/plan-schema.ts";
+import type { Given } from "../../optimizer/given.ts";
+import { givenSchema } from "./given-schema.ts";
+import type { WrittenPlan } from "./plan-request.ts";
 
 /** A plan, and what is known of how it came about; null: nothing. */
 export interface Decision {
@@ -12,14 +15,15 @@ export interface Decision {
   readonly mode: string | null;
   readonly loadRps: number | null;
   readonly corrections: Readonly<Record<string, number>>;
+  readonly given: Given | null;
   readonly replicas: Readonly<Record<string, { readonly now: number; readonly goal: number; readonly ready: number }>>;
   /** The decision before it; null: there is none. */
   readonly before: Plan | null;
 }
 
-export function decisionOfPlan(plan: Plan): Decision {
+export function decisionOfPlan({ plan, given }: WrittenPlan): Decision {
   const nothing = { decisionId: null, at: null, pipeline: null, mode: null, loadRps: null, before: null };
-  return { plan, ...nothing, corrections: {}, replicas: {} };
+  return { plan, given, ...nothing, corrections: {}, replicas: {} };
 }
 
 export interface DecisionQuery {
@@ -43,6 +47,8 @@ const recordSchema = z.object({
   binding: z.enum(BINDINGS),
   runnerUp: z.unknown(),
   corrections: z.record(z.string(), z.number()),
+  // Scalers of earlier builds do not say.
+  given: givenSchema.nullable().default(null),
   replicas: z.record(z.string(), z.object({ now: count, goal: count, ready: count })),
 });
 const answerSchema = z.object({ decisions: z.array(recordSchema).max(10_000) });
@@ -84,6 +90,7 @@ export async function fetchDecision({ url, pipeline, decisionId }: DecisionQuery
     mode: found.mode,
     loadRps: found.load?.rateRps ?? null,
     corrections: found.corrections,
+    given: found.given,
     replicas: found.replicas,
     before: before ? planOf(before, url) : null,
   };

@@ -7,7 +7,9 @@ import { findStage, findVariant, type Pipeline, type Stage } from "../../domain/
 import { configurationOf, type Plan } from "../../domain/plan.ts";
 import { partsSchema, planSchema } from "../../domain/plan-schema.ts";
 import type { PolicyName } from "../../domain/policy-name.ts";
+import type { Given } from "../../optimizer/given.ts";
 import type { Combining, Problem } from "../../optimizer/problem.ts";
+import { givenSchema } from "./given-schema.ts";
 
 /** What `variscale plan` is asked, as on its command line. */
 export interface PlanRequest {
@@ -77,13 +79,22 @@ function combiningOf(pipeline: Pipeline, { vote, split }: PlanRequest): Readonly
   return combine;
 }
 
+/** A plan, and what it was made with; null: the file does not say. */
+export interface WrittenPlan {
+  readonly plan: Plan;
+  readonly given: Given | null;
+}
+
+const writtenSchema = z.object({ given: givenSchema.nullable().default(null) });
+
 /**
  * Reads a plan that `variscale plan --output json` wrote.
  *
  * @throws VariscaleError not_found or invalid_argument.
  */
-export function readPlan(path: string): Plan {
-  return parsed(path, readJson(path), planSchema);
+export function readPlan(path: string): WrittenPlan {
+  const value = readJson(path);
+  return { plan: parsed(path, value, planSchema), ...parsed(path, value, writtenSchema) };
 }
 
 /** Of a plan, or of a configuration: `{ "STAGE": { "parts": [{ "variant", "batch", "replicas", "share" }] } }`. */

@@ -53,7 +53,23 @@ describe("variscale plan", function () {
     const explained = variscale("explain", file, "--pipeline", pipeline);
     assert.equal(explained.status, 0, explained.stderr);
     assert.match(explained.stdout, /an operator, or a switcher's admin endpoint, has pinned something/);
-    assert.match(explained.stdout, /1 point more of accuracy: accuracy \+\d/);
+    assert.match(explained.stdout, /made with the policy default:\n- first pinned to light\n- second pinned to light/);
+    assert.match(explained.stdout, /1 point more of accuracy: not to be had/);
+    const { given: _, ...bare } = JSON.parse(readFileSync(file, "utf8"));
+    writeFileSync(file, JSON.stringify(bare));
+    const unknown = variscale("explain", file, "--pipeline", pipeline);
+    assert.match(unknown.stdout, /not known: the policy, pins, limits/);
+    assert.match(unknown.stdout, /1 point more of accuracy: accuracy \+\d/);
+  });
+
+  it("explains a plan with the policy and the limits that it was made with", () => {
+    const file = join(folder.path, "plan.json");
+    const limits = ["--max-cores", "2", "--exclude", "second=heavy", "--policy", "fa2Low"];
+    writeFileSync(file, variscale("plan", pipeline, "--rps", "5", ...limits, "--output", "json").stdout);
+    const { stdout } = variscale("explain", file, "--pipeline", pipeline);
+    assert.match(stdout, /made with the policy fa2Low:\n- second without heavy\n- 2 cores at most/);
+    // The lightest variants are given: no accuracy can be bought.
+    assert.match(stdout, /1 point more of accuracy: not to be had/);
   });
 
   it("splits the rows of a stage over two variants where that is better", () => {
@@ -99,6 +115,11 @@ describe("variscale explain --url", function () {
       assert.equal(newest.decisionId, running.board?.decisionId);
       assert.deepEqual(newest.plan.stages, running.board?.plan?.stages);
       assert.equal(newest.before !== null, true);
+      assert.equal(newest.given?.policy, "default");
+      assert.deepEqual(
+        Object.keys(newest.given?.bounds ?? {}),
+        newest.plan.stages.map(({ stage }) => stage),
+      );
       const named = await fetchDecision({ url: `${url}/`, pipeline: "shop/cards", decisionId: first });
       assert.equal(named.decisionId, first);
       assert.match(formatDecision(newest, null), /^decision d-\S+ of shop\/cards, .*\n[\s\S]*replicas:\n- detect: /);
@@ -119,6 +140,6 @@ describe("variscale explain --url", function () {
     const plan = planSchema.parse(
       JSON.parse(variscale("plan", join(packageFolder, "pipelines/id-card"), "--rps", "2", "--output", "json").stdout),
     );
-    assert.match(formatDecision(decisionOfPlan(plan), null), /^stage +variant/);
+    assert.match(formatDecision(decisionOfPlan({ plan, given: null }), null), /^stage +variant/);
   });
 });

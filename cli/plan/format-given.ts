@@ -1,0 +1,34 @@
+import type { Given } from "../../optimizer/given.ts";
+import { percent } from "../format-table.ts";
+
+/** What a plan was made with, or what is not known of that. */
+export function formatGiven(given: Given | null): string {
+  if (given === null)
+    return "not known: the policy, pins, limits, bounds and excluded variants it was made with; prices are those of the file alone";
+  const { policy, minAccuracy, limits } = given;
+  const lines = [
+    ...given.pins.map(({ stage, variant, batch, replicas }) => {
+      const parts = [
+        ...(variant === null ? [] : [variant]),
+        ...(batch === null ? [] : [`batch ${batch}`]),
+        ...(replicas === null ? [] : [`${replicas} replicas`]),
+      ];
+      return `${stage} pinned to ${parts.join(", ")}`;
+    }),
+    ...Object.entries(given.excluded).map(([stage, variants]) => `${stage} without ${variants.join(", ")}`),
+    ...Object.entries(given.bounds).map(([stage, { min, max }]) => `${stage} with ${min} to ${max} replicas`),
+    ...Object.entries(given.scaling ?? {}).map(
+      ([stage, { current, toleranceUp }]) => `${stage} by an HPA at ${current} with a tolerance of ${toleranceUp}`,
+    ),
+    ...Object.entries(given.combine ?? {}).map(([stage, combining]) =>
+      combining.kind === "vote"
+        ? `${stage} by votes, errors correlated by ${combining.correlation}`
+        : `${stage} split over two variants`,
+    ),
+    ...(minAccuracy === null ? [] : [`an accuracy of ${percent(minAccuracy)} at least`]),
+    ...(limits.cores === null ? [] : [`${limits.cores} cores at most`]),
+    ...(limits.machineCores === null ? [] : [`${limits.machineCores} cores of one machine`]),
+    ...(policy === "reactive" ? ["what its HPA remembers is not recorded"] : []),
+  ];
+  return [`made with the policy ${policy}${lines.length > 0 ? ":" : ""}`, ...lines.map(line => `- ${line}`)].join("\n");
+}

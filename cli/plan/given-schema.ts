@@ -1,0 +1,44 @@
+import { z } from "zod";
+import { POLICY_NAMES } from "../../domain/policy-name.ts";
+import type { Given } from "../../optimizer/given.ts";
+
+const word = z.string().max(253);
+const share = z.number().min(0).max(1);
+const count = z.int().min(0);
+/** JSON has no infinity: a limit that is not there is null. */
+const most = z
+  .number()
+  .min(0)
+  .nullable()
+  .transform(max => max ?? Number.POSITIVE_INFINITY);
+
+/** What a plan was made with, as `variscale plan` and the scaler write it. */
+export const givenSchema: z.ZodType<Given> = z.object({
+  policy: z.enum(POLICY_NAMES),
+  minAccuracy: share.nullable(),
+  pins: z
+    .array(
+      z.object({
+        stage: word,
+        variant: word.nullable(),
+        batch: count.nullable(),
+        replicas: count.nullable(),
+      }),
+    )
+    .max(1000),
+  excluded: z.record(word, z.array(word).max(1000)),
+  limits: z.object({ cores: z.number().nullable(), machineCores: z.number().nullable() }),
+  bounds: z.record(word, z.object({ min: count, max: count })),
+  scaling: z
+    .record(
+      word,
+      z.object({ current: count, toleranceUp: z.number().min(0), toleranceDown: z.number().min(0), max: most }),
+    )
+    .exactOptional(),
+  combine: z
+    .record(
+      word,
+      z.union([z.object({ kind: z.literal("vote"), correlation: share }), z.object({ kind: z.literal("split") })]),
+    )
+    .exactOptional(),
+});

@@ -1,0 +1,34 @@
+import type { Pipeline } from "../domain/pipeline.ts";
+import type { PolicyName } from "../domain/policy-name.ts";
+import type { Problem } from "./problem.ts";
+
+/** What a plan is made with beside the pipeline file, the load, the corrections and what is served: kept with it, so that it can be explained. */
+export interface Given extends Pick<Problem, "pins" | "excluded" | "limits" | "bounds" | "scaling" | "combine"> {
+  readonly policy: PolicyName;
+  readonly minAccuracy: number | null;
+}
+
+export function givenOf({ pipeline, pins, excluded, limits, bounds, scaling, combine }: Problem): Given {
+  const { policy, minAccuracy = null } = pipeline.objective;
+  return {
+    policy,
+    minAccuracy,
+    pins,
+    excluded,
+    limits,
+    bounds,
+    ...(scaling && { scaling }),
+    ...(combine && { combine }),
+  };
+}
+
+/** The problem that a plan was an answer to. */
+export function problemGiven(
+  pipeline: Pipeline,
+  { policy, minAccuracy, ...given }: Given,
+  rest: Pick<Problem, "rateRps" | "current" | "corrections">,
+): Problem {
+  const { minAccuracy: _, ...objective } = pipeline.objective;
+  const least = minAccuracy === null ? {} : { minAccuracy };
+  return { pipeline: { ...pipeline, objective: { ...objective, policy, ...least } }, ...given, ...rest };
+}
