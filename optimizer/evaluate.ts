@@ -3,11 +3,12 @@ import type { Binding, Plan } from "../domain/plan.ts";
 import { brokenBy, effectiveAccuracyOf, objectiveOf, planOf, type Verdict } from "./plan-of.ts";
 import { type Prediction, predict, rowsOf, type ServedPart } from "./predict.ts";
 import type { Problem } from "./problem.ts";
+import { reachableCount } from "./reachable-count.ts";
 import { atRate, type Scope, type ScopeStage, scopeOf, unprofiled, variantOf } from "./scope.ts";
 
 /**
  * What a given configuration is predicted to give. Not feasible: it breaks a constraint of the problem, a bound, a pin or an
- * exclusion, or a stage serves what can't be predicted; `binding` is the first constraint that it breaks. A stage that the
+ * exclusion, has a count that the live HPA can't be brought to, or a stage serves what can't be predicted; `binding` is the first constraint that it breaks. A stage that the
  * configuration leaves out serves its default variant with the fewest replicas. `gap` is what the best possible plan could gain
  * at most: perfect accuracy at no cost. Never throws.
  */
@@ -18,7 +19,9 @@ export function evaluate(problem: Problem, configuration: Configuration): Plan {
   const prediction = predict(isShort ? atRate(scope, servedRps) : scope, served, namesOf(scope, served));
   const binding = isShort ? capacity.limit : brokenBy(scope, prediction);
   const isAllowed = prediction.isKnown && keepsAllRules(scope, served);
-  return planOf(scope, prediction, verdictOf(scope, prediction, servedRps, binding, isAllowed));
+  const plan = planOf(scope, prediction, verdictOf(scope, prediction, servedRps, binding, isAllowed));
+  const isReached = scope.stages.every((stage, s) => isReachable(stage, served[s] ?? []));
+  return isReached ? plan : { ...plan, reasons: [...plan.reasons, "hpa_tolerance"] };
 }
 
 /** Whether `evaluate` finds the configuration feasible, without predicting what breaks a rule or is too little by the rate alone. */
@@ -144,11 +147,19 @@ function keepsAllRules({ problem, stages }: Scope, served: readonly (readonly Se
   return stages.every((stage, s) => keepsRules(problem, stage, served[s] ?? []));
 }
 
+/** Pinned counts are asked for, whatever the HPA makes of them. */
+function isReachable(stage: ScopeStage, parts: readonly ServedPart[]): boolean {
+  const replicas = parts.reduce((sum, { part }) => sum + part.replicas, 0);
+  if (stage.pinnedReplicas !== null || stage.scaling === undefined) return true;
+  return reachableCount(replicas, stage.maxReplicas, stage.scaling).replicas === replicas;
+}
+
 function keepsRules(problem: Problem, stage: ScopeStage, parts: readonly ServedPart[]): boolean {
   const name = stage.stage.name;
   const replicas = parts.reduce((sum, { part }) => sum + part.replicas, 0);
   if (replicas < stage.minReplicas || replicas > stage.maxReplicas) return false;
   if (stage.pinnedReplicas !== null && replicas !== stage.pinnedReplicas) return false;
+  if (!isReachable(stage, parts)) return false;
   const excluded = problem.excluded[name] ?? [];
   if (parts.some(({ part }) => excluded.includes(part.variant))) return false;
   return problem.pins

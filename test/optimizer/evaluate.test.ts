@@ -39,6 +39,47 @@ describe("evaluate()", () => {
     assert.ok(plan.gap >= 1 - plan.objective - 1e-12);
   });
 
+  it("does not take a count that the live HPA can't be brought to, unless it is pinned", () => {
+    const scaling = { classify: { current: 20, toleranceUp: 0.1, toleranceDown: 0.1, max: 40 } };
+    const bounds = { classify: { min: 1, max: 40 } };
+    const roomy = { ...shape, stages: shape.stages.map(stage => ({ ...stage, replicas: { min: 1, max: 40 } })) };
+    const at = (replicas: number, pinned = false) => {
+      const pins = pinned ? [{ stage: "classify", variant: null, batch: null, replicas }] : [];
+      const problem = problemOf(pipelineOf(roomy), 50, { scaling, bounds, pins });
+      const configuration = { classify: { parts: [{ ...part, replicas }] } };
+      assert.equal(isFeasible(problem, configuration), evaluate(problem, configuration).feasible);
+      return evaluate(problem, configuration);
+    };
+    assert.deepEqual(
+      [17, 18, 19, 20, 21, 22, 23].map(replicas => at(replicas).feasible),
+      [true, false, false, true, false, false, true],
+    );
+    assert.deepEqual(at(21).reasons, ["infeasible", "hpa_tolerance"]);
+    assert.equal(at(21, true).feasible, true);
+  });
+
+  it("finds feasible what is planned with live HPAs", () => {
+    const hpa = fc.record({
+      current: fc.integer({ min: 0, max: 12 }),
+      toleranceUp: fc.constantFrom(0, 0.1, 0.5),
+      toleranceDown: fc.constantFrom(0, 0.1, 0.5),
+      max: fc.constantFrom(3, 50),
+    });
+    let feasible = 0;
+    fc.assert(
+      fc.property(smallProblem, fc.array(hpa, { minLength: 3, maxLength: 3 }), (problem, all) => {
+        const names = problem.pipeline.stages.map(({ name }) => name);
+        const scaling = Object.fromEntries(names.flatMap((name, s) => (all[s] ? [[name, all[s]]] : [])));
+        const plan = optimize({ ...problem, scaling });
+        if (!plan.feasible) return;
+        feasible++;
+        assert.equal(isFeasible({ ...problem, scaling }, configurationOf(plan)), true);
+      }),
+      { numRuns: 200 },
+    );
+    assert.ok(feasible > 50, `${feasible}`);
+  });
+
   it("says by how much the load is too high, and predicts for what is served", () => {
     const plan = evaluated(300, [part]);
     assert.equal(plan.feasible, false);
