@@ -1,6 +1,6 @@
 import { replicasOf } from "../domain/configuration.ts";
 import { findStage, type Pipeline } from "../domain/pipeline.ts";
-import type { Plan } from "../domain/plan.ts";
+import type { Plan, Reason } from "../domain/plan.ts";
 import { type Choice, chooseWithin, type Most } from "./fleet-choice.ts";
 import { type NodeShape, placePods } from "./node-fit.ts";
 import { optimize } from "./optimize.ts";
@@ -23,7 +23,10 @@ export interface FleetPlan {
   readonly objective: number;
   readonly cores: number;
   readonly memoryMiB: number;
-  /** No plans that fit together have a sum that is higher by more than this. */
+  /**
+   * No plans that fit together and serve the same share of every load have a sum that is higher by more than this. A member whose load no
+   * plan serves, whatever the others do, is given its least bad plan, which is not compared with others.
+   */
   readonly gap: number;
   /** What one core, one MiB more would be worth. */
   readonly prices: Prices;
@@ -63,8 +66,31 @@ export function optimizeFleet(problems: readonly Problem[], capacity: SharedCapa
       low = middle;
     } else high = middle;
   }
-  const shed = best ?? unfit(problems);
-  return { ...shed, feasible: false, servedShare: low };
+  return shedding(problems, best ?? unfit(problems), low, capacity);
+}
+
+/** Plans for a share of every load, as plans for all of it: the rest is shed, and counts as wrong. */
+function shedding(problems: readonly Problem[], fleet: FleetPlan, share: number, capacity: SharedCapacity): FleetPlan {
+  const isCores = capacity.cores !== null || capacity.nodes !== null;
+  const plans = fleet.plans.map((plan, p): Plan => {
+    const { rateRps = 0, pipeline } = problems[p] ?? {};
+    if (rateRps <= 0) return plan;
+    const effectiveAccuracy = plan.effectiveAccuracy * share;
+    const lost = (pipeline?.objective.weights.accuracy ?? 0) * (plan.effectiveAccuracy - effectiveAccuracy);
+    return {
+      ...plan,
+      feasible: false,
+      binding: isCores ? "cores" : plan.binding,
+      reasons: [...new Set<Reason>(["infeasible", ...(isCores ? (["capped_cores"] as const) : []), ...plan.reasons])],
+      rateRps,
+      shedRps: rateRps - (plan.rateRps - plan.shedRps),
+      effectiveAccuracy,
+      objective: plan.objective - lost,
+    };
+  });
+  const objective = sum(plans.map(plan => plan.objective));
+  const gap = Math.max(0, fleet.objective + fleet.gap - objective);
+  return { ...fleet, plans, feasible: false, objective, gap, servedShare: share };
 }
 
 /** Nothing is served, and what is there all the same does not fit. */
@@ -90,9 +116,10 @@ function withinNodes(problems: readonly Problem[], capacity: SharedCapacity, sha
   for (let round = 0; round < NODE_ROUNDS; round++) {
     const plan = withinTotals(scaled, Math.max(0, cores), Math.max(0, memoryMiB));
     if (!plan) return null;
-    bound ??= plan.objective + plan.gap;
+    const served = sum(plan.plans.filter(({ feasible }) => feasible).map(({ objective }) => objective));
+    bound ??= served + plan.gap;
     const left = placePods(podsOf(scaled, plan.plans), nodes);
-    if (left.length === 0) return { ...plan, gap: Math.max(0, bound - plan.objective) };
+    if (left.length === 0) return { ...plan, gap: Math.max(0, bound - served) };
     // What found no room is taken off what may be used.
     cores = Math.min(cores, plan.cores) - sum(left.map(pod => pod.cores));
     memoryMiB = Math.min(memoryMiB, plan.memoryMiB);
@@ -127,14 +154,16 @@ function withinTotals(problems: readonly Problem[], cores: number | null, memory
   const most: Most = { cores: cores ?? Infinity, memoryMiB: memoryMiB ?? Infinity };
   const seen: Choice[][] = problems.map(() => []);
   const evaluated: Priced[] = [];
+  /** Of members that no plan serves: the least bad plan that takes the least. */
+  const given: (Choice | undefined)[] = [];
   const at = (prices: Prices): Priced => {
     const choices = problems.map((problem, p) => {
-      const known = sandwiched(evaluated, prices, p);
+      const known = given[p] ?? sandwiched(evaluated, prices, p);
       const choice = known ?? choiceOf(problem, { ...problem, prices });
       if (!known) seen[p]?.push(choice);
       return choice;
     });
-    const result = { prices, choices, fits: fits(choices, most), bound: boundOf(choices, prices, cores, memoryMiB) };
+    const result = { prices, choices, fits: fits(choices, most), bound: boundOf(choices, prices, most) };
     evaluated.push(result);
     return result;
   };
@@ -147,6 +176,13 @@ function withinTotals(problems: readonly Problem[], cores: number | null, memory
   });
   const dear = at(priceAt(PROHIBITIVE * Math.max(1, Math.abs(free.bound))));
   if (!dear.fits) return null;
+  for (const [p, choice] of dear.choices.entries()) {
+    if (choice.plan.feasible) continue;
+    given[p] = choice;
+    seen[p] = [choice];
+  }
+  const first = free.choices.map((choice, p) => given[p] ?? choice);
+  evaluated[0] = { ...free, choices: first, bound: boundOf(first, FREE, most) };
   const tried = new Set<number>();
   let chosen = chooseWithin(seen, most);
   for (let round = 0; round < ROUNDS && chosen; round++) {
@@ -171,14 +207,20 @@ function fits(choices: readonly Choice[], most: Most): boolean {
   );
 }
 
-function boundOf(choices: readonly Choice[], prices: Prices, cores: number | null, memoryMiB: number | null): number {
-  const worth = sum(
-    choices.map(choice => {
-      const paid = prices.core * choice.cores + prices.memoryMiB * choice.memoryMiB;
-      return choice.plan.objective + choice.plan.gap - paid;
-    }),
+/** Of all members together; those that no plan serves count as they are, at no price. */
+function boundOf(choices: readonly Choice[], prices: Prices, most: Most): number {
+  const paid = (choice: Choice) => prices.core * choice.cores + prices.memoryMiB * choice.memoryMiB;
+  const worth = choices.map(choice =>
+    choice.plan.feasible
+      ? choice.plan.objective + choice.plan.gap - paid(choice)
+      : choice.plan.objective - paid(choice),
   );
-  return worth + prices.core * (cores ?? 0) + prices.memoryMiB * (memoryMiB ?? 0);
+  return sum(worth) + prices.core * finite(most.cores) + prices.memoryMiB * finite(most.memoryMiB);
+}
+
+/** Of a capacity without a limit, whose price is 0. */
+function finite(capacity: number): number {
+  return Number.isFinite(capacity) ? capacity : 0;
 }
 
 /** A pipeline whose best choice is the same at a lower and at a higher price has it at every price between. */

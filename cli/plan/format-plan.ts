@@ -39,10 +39,12 @@ export function formatFleet(fleet: FleetPlan, names: readonly string[]): string 
     ...(prices.core > 0 ? [`one core more is worth ${number(prices.core)}`] : []),
     ...(prices.memoryMiB > 0 ? [`one GiB more is worth ${number(1024 * prices.memoryMiB)}`] : []),
   ];
+  const hopeless = servedShare < 1 ? [] : fleet.plans.flatMap((plan, i) => (plan.feasible ? [] : [names[i]]));
   return [
     ...fleet.plans.flatMap((plan, i) => [`== ${names[i]}`, formatPlan(plan), ""]),
     `together: ${number(fleet.cores)} cores, ${number(fleet.memoryMiB / 1024)} GiB, objective ${fleet.objective.toPrecision(6)}, at most ${number(fleet.gap)} below the best`,
     ...(worth.length > 0 ? [worth.join(", ")] : []),
+    ...hopeless.map(name => `${name}: no plan serves its load; its least bad plan counts as given, not as the best`),
     ...(servedShare < 1 ? [`NOT ENOUGH for all: ${percent(servedShare)} of every load is planned for`] : []),
   ].join("\n");
 }

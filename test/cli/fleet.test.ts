@@ -63,6 +63,7 @@ describe("variscale fleet", function () {
     const short = fleet(members[0], members[1].replace("=90", "=400"), "--max-cores", "4");
     assert.equal(short.status, 3);
     assert.match(short.stdout, /NOT ENOUGH for all: \d/);
+    assert.match(short.stdout, /NOT FEASIBLE at 400 rps, \d+(\.\d+)? rps are shed/);
     assert.match(short.stdout, /== one\n.*== two\n.*together: /s);
     assert.equal(fleet(...members, "--node", "64,65536").status, 0);
     assert.equal(fleet(...members, "--node", "0.5,65536,100").status, 3);

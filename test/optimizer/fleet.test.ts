@@ -76,6 +76,45 @@ describe("optimizeFleet()", () => {
     assert.ok(limited > 8, `${limited}`);
   });
 
+  it("bounds what members that can be served could gain beside one that can't be, which takes its least bad plan", () => {
+    let limited = 0;
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.oneof(smallProblem, plainProblem, busyProblem).filter(problem => optimize(problem).feasible),
+          { minLength: 2, maxLength: 2 },
+        ),
+        plainProblem,
+        fc.double({ min: 0.5, max: 1, noNaN: true }),
+        (problems, other, share) => {
+          const hopeless = { ...other, rateRps: 1e7 };
+          if (optimize(hopeless).feasible) return;
+          const all = [...problems, hopeless];
+          const cores = leastCores([hopeless]) + share * optimizeFleet(problems, none).cores;
+          const fleet = optimizeFleet(all, { ...none, cores });
+          if (fleet.servedShare < 1) return;
+          assert.equal(fleet.feasible, false);
+          const plans = fleet.plans.slice(0, 2);
+          const left = cores - (fleet.plans[2]?.cores ?? 0);
+          const best = bestTogether(
+            problems.map(problem => frontOf(feasibleChoices(problem))),
+            left,
+          );
+          if (best === null || plans.some(({ feasible }) => !feasible)) return;
+          limited++;
+          const objective = plans.reduce((sum, plan) => sum + plan.objective, 0);
+          assert.ok(objective <= best + 1e-9);
+          assert.ok(objective + fleet.gap >= best - 1e-9, `${objective} + ${fleet.gap} below ${best}`);
+          // No worse than what these two are given by themselves, and no bound that is worth nothing.
+          const alone = optimizeFleet(problems, { ...none, cores: left });
+          assert.ok(fleet.gap <= alone.gap + 1e-3 * Math.abs(objective) + 1e-9, `${fleet.gap} against ${alone.gap}`);
+        },
+      ),
+      { numRuns: 40 },
+    );
+    assert.ok(limited > 8, `${limited}`);
+  });
+
   it("comes within a thousandth of the best for 100 pipelines that share their cores", function () {
     this.timeout(300_000);
     const problems = feasibleInstances(100, { stages: 3, variants: 5, batches: 4 });
@@ -101,8 +140,17 @@ describe("optimizeFleet()", () => {
     assert.equal(fleet.feasible, false);
     assert.ok(fleet.servedShare > 0.2 && fleet.servedShare < 1, `${fleet.servedShare}`);
     assert.ok(fleet.cores <= cores);
+    for (const plan of fleet.plans) {
+      assert.equal(plan.rateRps, 100);
+      assert.ok(Math.abs(plan.shedRps - 100 * (1 - fleet.servedShare)) < 1e-9, `${plan.shedRps}`);
+      assert.ok(plan.effectiveAccuracy <= fleet.servedShare * plan.accuracy + 1e-12);
+      assert.equal(plan.feasible, false);
+      assert.deepEqual(plan.reasons.slice(0, 2), ["infeasible", "capped_cores"]);
+      assert.equal(plan.binding, "cores");
+    }
     const nothing = optimizeFleet(problems, { ...none, cores: 0 });
     assert.equal(nothing.feasible, false);
+    for (const plan of nothing.plans) assert.deepEqual([plan.shedRps, plan.effectiveAccuracy], [100, 0]);
     assert.ok(Number.isFinite(nothing.objective) && Number.isFinite(nothing.gap));
     assert.deepEqual(optimizeFleet([], { ...none, cores: 0 }).plans, []);
   });
