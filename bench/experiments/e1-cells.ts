@@ -26,7 +26,7 @@ export interface Contender {
   readonly isSized?: boolean;
 }
 
-export const CONTENDERS: readonly Contender[] = [
+const CONTENDERS: readonly Contender[] = [
   { name: "default", policy: "default", forecast: "variscale" },
   { name: "default, core ÷3", policy: "default", forecast: "variscale", costFactor: 1 / 3 },
   { name: "default, core ÷10", policy: "default", forecast: "variscale", costFactor: 1 / 10 },
