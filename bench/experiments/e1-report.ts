@@ -33,7 +33,7 @@ function section(factor: number, rows: readonly E1Row[]): string[] {
     `### SLO of ${factor} times the mean latency`,
     "",
     table(
-      ["contender", "accuracy", "effective", "cores", "violations", "p99/SLO cells over 1", "switches", "tick ms"],
+      ["contender", "accuracy", "effective", "cores", "violations", "cells over 1 %", "switches", "tick ms"],
       names(rows).map(name => {
         const own = rows.filter(({ contender }) => contender === name);
         return [

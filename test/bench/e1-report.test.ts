@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { type E1Row, e1Report } from "../../bench/experiments/e1-report.ts";
+
+function row(contender: string, effectiveAccuracy: number, cores: number, violations: number): E1Row {
+  return {
+    pipeline: "video",
+    load: "bursty",
+    sloFactor: 5,
+    contender,
+    seed: 1,
+    offered: 1000,
+    inTime: 1000 * (1 - violations),
+    late: 0,
+    dropped: 1000 * violations,
+    lost: 0,
+    violations,
+    accuracy: effectiveAccuracy,
+    effectiveAccuracy,
+    cores,
+    p50Ms: 10,
+    p95Ms: 20,
+    p99Ms: 30,
+    switches: 1,
+    podsStarted: 1,
+    decisions: 1,
+    tickMs: 0.1,
+  };
+}
+
+describe("e1Report()", () => {
+  it("compares with the best of the frontier that has no more cores and no more violations", () => {
+    const report = e1Report("made up", [
+      row("default", 0.5, 9, 0.01),
+      row("default, core ÷10", 0.7, 10, 0.01),
+      row("default, core ÷100", 0.9, 20, 0.01),
+      row("ipa", 0.6, 10, 0.02),
+    ]);
+    assert.match(
+      report,
+      /Against `ipa`.*\(1 of 1 cells have one\): effective accuracy \+10\.0 points on average, higher in 1/,
+    );
+    assert.match(report, /beats `default` .*: 0 of 1/);
+  });
+
+  it("says what fewer cores do as well, and in which cells there is nothing as good", () => {
+    const report = e1Report("made up", [
+      row("default", 0.6, 7, 0.01),
+      row("ipa", 0.6, 10, 0.01),
+      row("HPA, heaviest", 0.7, 20, 0),
+    ]);
+    assert.match(report, /Against `ipa`.*30\.0 % fewer cores on average, a fifth or more in 1/);
+    assert.doesNotMatch(report, /Against `HPA, heaviest`/, "nothing of ours violates as little");
+  });
+
+  it("names what beats `default` on all three at once, the oracle and its own frontier aside", () => {
+    const report = e1Report("made up", [
+      row("default", 0.6, 7, 0.01),
+      row("default, core ÷10", 0.65, 6, 0.01),
+      row("oracle", 0.7, 5, 0),
+      row("fa2Low", 0.61, 6, 0.01),
+      row("rim", 0.9, 50, 0),
+    ]);
+    assert.match(report, /beats `default` .*: 1 of 1 \(video bursty: fa2Low\)/);
+  });
+});
