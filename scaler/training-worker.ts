@@ -10,10 +10,7 @@ import { type Backend, openBackend } from "../predictor/train-network.ts";
 import { readBundledModel } from "./bundled-model.ts";
 import { readArchive } from "./history-archive.ts";
 import type { TrainingReply, TrainingRequest, TrainingResult } from "./training-messages.ts";
-
-/** Work in one go. */
-const STINT_MS = 20;
-const ALIVE_EVERY_MS = 5000;
+import { TrainingPace } from "./training-pace.ts";
 
 const port = parentPort;
 let opening: Promise<Backend> | null = null;
@@ -30,7 +27,11 @@ function send(reply: TrainingReply): void {
 async function answer(request: TrainingRequest): Promise<TrainingResult> {
   opening ??= open();
   const backend = await opening;
-  const pace = new Pace(request.share);
+  const pace = new TrainingPace(request.share, {
+    nowMs: () => performance.now(),
+    sleep: ms => new Promise(resolve => setTimeout(resolve, ms)),
+    tellAlive: () => send({ kind: "alive" }),
+  });
   const newest = [...unpackCells(request.cells)];
   const archived = request.archivePath === null ? [] : readArchive(request.archivePath, request.nowMs);
   const first = newest[0]?.index ?? Number.POSITIVE_INFINITY;
@@ -46,6 +47,8 @@ async function answer(request: TrainingRequest): Promise<TrainingResult> {
     rivals,
     onBatch: () => pace.rest(),
   });
+  // What came after the last batch, and rows that were prepared for nothing, are in the budget too.
+  await pace.rest();
   if (trained === null) return { kind: "tooLittle" };
   return {
     kind: "trained",
@@ -60,43 +63,4 @@ async function open(): Promise<Backend> {
   const backend = await openBackend(undefined, (name, reason) => refused.push(`${name}: ${reason}`));
   send({ kind: "opened", backend: backend.name, refused });
   return backend;
-}
-
-/** Keeps to a share of the time. */
-class Pace {
-  readonly #share: number;
-  #sinceMs = performance.now();
-  #aliveMs = performance.now();
-  #busyMs = 0;
-
-  constructor(share: number) {
-    this.#share = share;
-  }
-
-  get busyMs(): number {
-    return this.#busyMs + performance.now() - this.#sinceMs;
-  }
-
-  /** Null: it is not yet time to rest. */
-  rest(): Promise<void> | null {
-    const nowMs = performance.now();
-    const stintMs = nowMs - this.#sinceMs;
-    if (nowMs - this.#aliveMs > ALIVE_EVERY_MS) this.#tellAlive();
-    if (stintMs < STINT_MS) return null;
-    this.#busyMs += stintMs;
-    return this.#sleep(stintMs * (1 / this.#share - 1));
-  }
-
-  async #sleep(ms: number): Promise<void> {
-    for (let leftMs = ms; leftMs > 0; leftMs -= ALIVE_EVERY_MS) {
-      await new Promise(resolve => setTimeout(resolve, Math.min(leftMs, ALIVE_EVERY_MS)));
-      if (leftMs > ALIVE_EVERY_MS) this.#tellAlive();
-    }
-    this.#sinceMs = performance.now();
-  }
-
-  #tellAlive(): void {
-    this.#aliveMs = performance.now();
-    send({ kind: "alive" });
-  }
 }
