@@ -63,8 +63,7 @@ function fitOf(
 
 /** False: one of the last twelve times ten seconds is missing. */
 function readNewest(history: LoadHistory, inputs: Float64Array): boolean {
-  for (let lag = 0; lag < LAGS; lag++)
-    inputs[lag] = anscombe(history.window(lag * CELL_SECONDS, CELL_SECONDS).highestRps);
+  for (let lag = 0; lag < LAGS; lag++) inputs[lag] = anscombe(history.highestOf(lag * CELL_SECONDS, CELL_SECONDS));
   inputs[LAGS] = 1;
   return !inputs.some(Number.isNaN);
 }

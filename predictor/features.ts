@@ -44,7 +44,7 @@ export const FEATURES: Readonly<Record<FeatureSet, number>> = {
 
 /** The mean of the last minute in the Anscombe domain: what all else is measured from. NaN when it is missing. */
 export function levelOf(history: LoadHistory): number {
-  return anscombe(history.window(0, 60).meanRps);
+  return anscombe(history.meanOf(0, 60));
 }
 
 /**
@@ -68,7 +68,7 @@ export function features(
     add(anscombe(highestRps) - level);
     add(anscombe(meanRps) - level);
   }
-  for (const [age, seconds] of LONG_WINDOWS) add(anscombe(history.window(age, seconds).meanRps) - level);
+  for (const [age, seconds] of LONG_WINDOWS) add(anscombe(history.meanOf(age, seconds)) - level);
   if (set === "recent") return;
   addClock(history.second, add);
   for (const lag of LAGS) addLag(history, lag, horizonSeconds, level, add);
@@ -92,9 +92,9 @@ function addClock(second: number, add: Add): void {
 
 /** What came after the same phase, relative to what was before it. */
 function addLag(history: LoadHistory, lag: number, horizonSeconds: number, level: number, add: Add): void {
-  const before = anscombe(history.window(lag, 60).meanRps);
+  const before = anscombe(history.meanOf(lag, 60));
   const after = (start: number, seconds: number): void =>
-    add(anscombe(history.window(lag - start - seconds, seconds).meanRps) - before);
+    add(anscombe(history.meanOf(lag - start - seconds, seconds)) - before);
   after(0, horizonSeconds);
   for (const [start, seconds] of LAG_WINDOWS) after(start, seconds);
   add(before - level);
@@ -105,8 +105,8 @@ function addProfile(history: LoadHistory, period: number, periods: number, horiz
   const rises: number[] = [];
   for (let k = 1; k <= periods; k++) {
     const age = k * period;
-    const highest = history.window(age - horizonSeconds, horizonSeconds).highestRps;
-    const rise = anscombe(highest) - anscombe(history.window(age, 60).meanRps);
+    const highest = history.highestOf(age - horizonSeconds, horizonSeconds);
+    const rise = anscombe(highest) - anscombe(history.meanOf(age, 60));
     if (!Number.isNaN(rise)) rises.push(rise);
   }
   rises.sort((a, b) => a - b);

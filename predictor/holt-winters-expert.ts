@@ -54,7 +54,7 @@ function smoothed(history: LoadHistory): Smoothed | null {
   for (let step = STEPS - 1; step >= 0; step--) {
     const age = step * STEP_SECONDS;
     if (step === STEPS - 1 || (step + 1) % (MINUTE / STEP_SECONDS) === 0) season = seasonAt(history, age);
-    const value = anscombe(history.window(age, STEP_SECONDS).meanRps) - season;
+    const value = anscombe(history.meanOf(age, STEP_SECONDS)) - season;
     if (Number.isNaN(value)) continue;
     if (Number.isNaN(level)) {
       level = value;
@@ -85,7 +85,7 @@ function ahead(history: LoadHistory, past: Smoothed, horizonSeconds: number): nu
 function seasonAt(history: LoadHistory, age: number): number {
   let [sum, days] = [0, 0];
   for (let day = 1; day <= DAYS; day++) {
-    const value = anscombe(history.window(day * DAY_SECONDS + age, MINUTE).meanRps);
+    const value = anscombe(history.meanOf(day * DAY_SECONDS + age, MINUTE));
     if (Number.isNaN(value)) continue;
     sum += value;
     days += 1;

@@ -92,18 +92,20 @@ export class LoadHistory {
    * of five minutes and more, else the finest tier that reaches so far.
    */
   window(age: number, seconds: number): LoadWindow {
-    const window = this.#window;
-    window.reset(seconds);
-    const to = this.#second - age;
-    const from = to - seconds + 1;
-    const firstSecond = Math.max(this.#firstSecond, this.#second - SECONDS_KEPT + 1);
-    for (let second = Math.max(from, firstSecond); second <= to; second++) window.addSecond(this.#rateOf(second));
-    if (from >= firstSecond) return window.result();
-    const last = Math.min(to, firstSecond - 1);
-    const firstInTens = seconds >= LONG_WINDOW ? last + 1 : (this.#tens.oldest - 1) * TEN + 1;
-    if (last >= firstInTens) this.#tens.collect(window, Math.max(from, firstInTens), last);
-    if (from < firstInTens) this.#minutes.collect(window, from, Math.min(last, firstInTens - 1));
-    return window.result();
+    this.#sum(age, seconds);
+    return this.#window.result();
+  }
+
+  /** Of that window, without an object for it: a forecast asks for hundreds. NaN when none of its seconds is known. */
+  meanOf(age: number, seconds: number): number {
+    this.#sum(age, seconds);
+    return this.#window.meanRps;
+  }
+
+  /** The highest second of that window; NaN when none is known. */
+  highestOf(age: number, seconds: number): number {
+    this.#sum(age, seconds);
+    return this.#window.highestRps;
   }
 
   /** Ten-second cells later than the one of this index that are over, oldest first; missing ones are left out. */
@@ -141,6 +143,20 @@ export class LoadHistory {
     if (rates.length > 0) history.#second = second - rates.length;
     for (const rate of rates) history.#advance(rate ?? Number.NaN);
     return history;
+  }
+
+  #sum(age: number, seconds: number): void {
+    const window = this.#window;
+    window.reset(seconds);
+    const to = this.#second - age;
+    const from = to - seconds + 1;
+    const firstSecond = Math.max(this.#firstSecond, this.#second - SECONDS_KEPT + 1);
+    for (let second = Math.max(from, firstSecond); second <= to; second++) window.addSecond(this.#rateOf(second));
+    if (from >= firstSecond) return;
+    const last = Math.min(to, firstSecond - 1);
+    const firstInTens = seconds >= LONG_WINDOW ? last + 1 : (this.#tens.oldest - 1) * TEN + 1;
+    if (last >= firstInTens) this.#tens.collect(window, Math.max(from, firstInTens), last);
+    if (from < firstInTens) this.#minutes.collect(window, from, Math.min(last, firstInTens - 1));
   }
 
   #rateOf(second: number): number {

@@ -11,7 +11,7 @@ const SIGMAS = 2;
  * second of 200 gives 173, a second one 180, while the 10-second mean is still at 38 and 56.
  */
 export function reactiveRateRps(history: LoadHistory): number {
-  let rateRps = history.window(0, MEAN_SECONDS).meanRps;
+  let rateRps = history.meanOf(0, MEAN_SECONDS);
   for (const seconds of BOUND_SECONDS) {
     const { meanRps, present } = history.window(0, seconds);
     const root = Math.max(Math.sqrt(meanRps * present + 0.375) - SIGMAS / 2, 0);

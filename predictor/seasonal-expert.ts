@@ -18,7 +18,7 @@ export function seasonalExpert(name: string, periodSeconds: number, periods: num
     name,
     predict: (history, horizonSeconds) => {
       const rises = risesOf(history, periodSeconds, periods, horizonSeconds);
-      const level = anscombe(history.window(0, LEVEL_SECONDS).meanRps);
+      const level = anscombe(history.meanOf(0, LEVEL_SECONDS));
       if (rises.length < LEAST_RISES || Number.isNaN(level)) return ewmaExpert.predict(history, horizonSeconds);
       const mean = rises.reduce((sum, rise) => sum + rise, 0) / rises.length;
       const squares = rises.reduce((sum, rise) => sum + (rise - mean) ** 2, 0);
@@ -34,8 +34,8 @@ function risesOf(history: LoadHistory, periodSeconds: number, periods: number, h
   for (let k = 1; k <= periods; k++) {
     const age = k * periodSeconds;
     if (age < horizonSeconds) continue;
-    const { highestRps } = history.window(age - horizonSeconds, horizonSeconds);
-    const rise = anscombe(highestRps) - anscombe(history.window(age, LEVEL_SECONDS).meanRps);
+    const highestRps = history.highestOf(age - horizonSeconds, horizonSeconds);
+    const rise = anscombe(highestRps) - anscombe(history.meanOf(age, LEVEL_SECONDS));
     if (!Number.isNaN(rise)) rises.push(rise);
   }
   return rises;

@@ -42,10 +42,17 @@ export class WindowSum {
     if (2 * overlap >= Math.min(cellSeconds, this.#seconds)) this.#raise(highestRps);
   }
 
+  get meanRps(): number {
+    return (this.#totals[SUM] as number) / (this.#totals[PRESENT] as number);
+  }
+
+  get highestRps(): number {
+    const highest = this.#totals[HIGHEST] as number;
+    return highest === Number.NEGATIVE_INFINITY ? Number.NaN : highest;
+  }
+
   result(): LoadWindow {
-    const [sum = 0, present = 0, highest = 0] = this.#totals;
-    const highestRps = highest === Number.NEGATIVE_INFINITY ? Number.NaN : highest;
-    return { meanRps: sum / present, highestRps, present };
+    return { meanRps: this.meanRps, highestRps: this.highestRps, present: this.#totals[PRESENT] as number };
   }
 
   #add(sum: number, seconds: number): void {
