@@ -1,15 +1,14 @@
-/** Many forecasters with full histories in one process; sends what they cost and ends. */
+/** Many forecasters with full histories, read from the archive that is given, in one process; sends what they cost and ends. */
 import { generateLoad } from "../load/generate-load.ts";
 import { LOAD_KINDS } from "../load/load-kinds.ts";
 import { seededRandom } from "../load/seeded-random.ts";
-import { packCells, unpackCells } from "../predictor/cell-codec.ts";
-import { cellsOf } from "../predictor/cells-of.ts";
 import { FEATURES } from "../predictor/features.ts";
 import { HORIZONS_SECONDS, LoadForecaster } from "../predictor/load-forecaster.ts";
 import type { ForecastModel } from "../predictor/network-model.ts";
 import { type NetworkWeights, PART_NAMES, weightSizes } from "../predictor/quantile-network.ts";
 import { readBundledModel } from "../scaler/bundled-model.ts";
 import { MOST_OWN_MODELS } from "../scaler/forecast-trainer.ts";
+import { readArchive } from "../scaler/history-archive.ts";
 
 export interface FleetMessage {
   readonly ownModels: number;
@@ -21,25 +20,26 @@ export interface FleetMessage {
   readonly samples: number;
 }
 
-const DAYS = 21;
 /** Until pending predictions of all horizons are there. */
 const WARM_UP_SECONDS = 700;
 const MEASURED_SECONDS = 60;
 const FORECAST_EVERY_SECONDS = 10;
 const HORIZON_MS = 20_000;
+/** Their experts are not all fitted at once, as in the scaler. */
+const PHASE_SECONDS = 37;
 const TIMED_SECONDS = 24_000;
 
 const bundled = readBundledModel();
-const pipelines = Number(process.argv[2] ?? 1);
-const startMs = generateLoad(LOAD_KINDS.web, 1, 1).startMs + DAYS * 86_400_000;
-const stored = packCells(cellsOf(generateLoad(LOAD_KINDS.web, DAYS * 86_400, 1)));
+const [, , archivePath = "", startText = "", pipelinesText = ""] = process.argv;
+const startMs = Number(startText);
+const pipelines = Number(pipelinesText);
 const { ratesRps } = generateLoad(LOAD_KINDS.web, 86_400, 2);
 const baseMiB = rssMiB();
 const forecasters = Array.from({ length: pipelines }, (_, i) => open(i));
 
-for (let second = 0; second < WARM_UP_SECONDS; second++) step(second);
+for (let second = 0; second < WARM_UP_SECONDS; second++) await step(second);
 const before = process.cpuUsage();
-for (let second = WARM_UP_SECONDS; second < WARM_UP_SECONDS + MEASURED_SECONDS; second++) step(second);
+for (let second = WARM_UP_SECONDS; second < WARM_UP_SECONDS + MEASURED_SECONDS; second++) await step(second);
 const { user, system } = process.cpuUsage(before);
 const fleetMiB = rssMiB();
 const times = timesOf(open(0));
@@ -55,16 +55,22 @@ process.send?.({
 
 function open(index: number): LoadForecaster {
   const model = index < MOST_OWN_MODELS ? ownModel(index) : bundled;
-  return LoadForecaster.restore(null, { model }, unpackCells(stored));
+  return LoadForecaster.restore(
+    null,
+    { model, phaseSeconds: PHASE_SECONDS * index },
+    readArchive(archivePath, startMs),
+  );
 }
 
 /** Each pipeline at another place of the load, so that they do not do the same at the same time. */
-function step(second: number): void {
+async function step(second: number): Promise<void> {
   for (const [i, forecaster] of forecasters.entries()) {
     const atMs = startMs + second * 1000;
     forecaster.observe({ atMs, rateRps: ratesRps[(second + 37 * i) % ratesRps.length] || 0 });
     if ((second + i) % FORECAST_EVERY_SECONDS === 0) forecaster.forecast(atMs, HORIZON_MS);
   }
+  // V8 does part of its collection between two turns of the event loop.
+  await new Promise(setImmediate);
 }
 
 /** Of the seconds in which the experts predict the next 20 s, in ms, rising. */
