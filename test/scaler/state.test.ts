@@ -1,10 +1,21 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { pino } from "pino";
+import { CELL_BYTES } from "../../predictor/cell-codec.ts";
 import { readState, writeState } from "../../runtime/state-file.ts";
+import { appendToArchive, readArchive } from "../../scaler/history-archive.ts";
 import type { ScalerOptions } from "../../scaler/main.ts";
 import { ManualClock, until } from "./support/manual-clock.ts";
 import { RunningScaler, refOf } from "./support/running-scaler.ts";
@@ -125,6 +136,21 @@ describe("state of the scaler", () => {
       await until(() => names.filter((name, i) => read(name) !== before[i]).length >= saved, `state ${saved}`);
       assert.equal(names.filter((name, i) => read(name) !== before[i]).length, saved);
     }
+  });
+
+  it("appends to the load's archive what is new since the run before, and nothing twice", async () => {
+    const clock = new ManualClock();
+    const path = join(stateDir, "history", "shop_cards.cells");
+    const newest = Math.floor(clock.nowMs() / 10_000) - 1;
+    const cells = Array.from({ length: 100 }, (_, i) => ({ index: newest - 99 + i, meanRps: 5, highestRps: 9 }));
+    appendToArchive(path, cells);
+    const scaler = await start({}, clock);
+    await scaler.clock.advance(60_000);
+    await scaler.close();
+    running = null;
+    const indexes = [...readArchive(path, clock.nowMs())].map(({ index }) => index);
+    assert.ok(indexes.length > 100, String(indexes.length));
+    assert.equal(statSync(path).size, indexes.length * CELL_BYTES);
   });
 
   it("starts anew, and says so, where the stored state is damaged", async () => {
