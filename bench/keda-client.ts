@@ -14,8 +14,10 @@ export type KedaQuestion = { readonly port: number } & (
 );
 
 export interface KedaAnswer {
-  /** From when a call was due until its answer. */
+  /** From when a call was due until its answer; from when it was sent, where its timer came early. */
   readonly latenciesMs: readonly number[];
+  /** By how much later than it was due each call of an open loop was sent: the client's own part of the latencies. */
+  readonly lateMs: readonly number[];
   readonly failed: number;
 }
 
@@ -41,6 +43,7 @@ process.send?.({ kind: "ready" });
 async function answer(question: KedaQuestion): Promise<KedaAnswer> {
   const client = clientOf(question.port);
   const latenciesMs: number[] = [];
+  const lateMs: number[] = [];
   let failed = 0;
   const ask = async (dueMs: number): Promise<void> => {
     if (await call(client)) latenciesMs.push(performance.now() - dueMs);
@@ -58,7 +61,9 @@ async function answer(question: KedaQuestion): Promise<KedaAnswer> {
       for (let dueMs = performance.now(); dueMs < endMs; dueMs += 1000 / question.rateRps) {
         const waitMs = dueMs - performance.now();
         if (waitMs > 0.5) await new Promise(resolve => setTimeout(resolve, waitMs));
-        pending.push(ask(dueMs));
+        const sentMs = performance.now();
+        lateMs.push(Math.max(sentMs - dueMs, 0));
+        pending.push(ask(Math.min(dueMs, sentMs)));
       }
       await Promise.all(pending);
       break;
@@ -74,7 +79,7 @@ async function answer(question: KedaQuestion): Promise<KedaAnswer> {
     default:
       question satisfies never;
   }
-  return { latenciesMs, failed };
+  return { latenciesMs, lateMs, failed };
 }
 
 function call(client: ExternalScalerClient): Promise<boolean> {

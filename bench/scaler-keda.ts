@@ -33,7 +33,10 @@ interface Rig {
   readonly ports: { readonly scaler: number; readonly empty: number };
 }
 
-/** How KEDA is answered, against handlers that do nothing, measured in turn in the same run; and the memory after it. */
+/**
+ * How KEDA is answered, against handlers that do nothing, measured in turn in the same run; and the memory after it. The empty
+ * server has the same core as the scaler, whose loop goes on in either's windows: what it waits for the core is in its latencies, too.
+ */
 export async function kedaFigures(isShort: boolean): Promise<Figure[]> {
   const stateDir = mkdtempSync(join(tmpdir(), "variscale-bench-"));
   const load = await startLoad();
@@ -67,11 +70,13 @@ async function measure(rig: Rig, windows: number, isShort: boolean): Promise<Fig
   // The first plans are made.
   await new Promise(resolve => setTimeout(resolve, WINDOW_SECONDS * 1000));
   const latenciesMs = { scaler: [] as number[], empty: [] as number[] };
+  const lateMs: number[] = [];
   let failed = 0;
   for (let window = 0; window < windows; window++) {
     for (const name of window % 2 === 0 ? (["scaler", "empty"] as const) : (["empty", "scaler"] as const)) {
       const answer = await ask(rig.ports[name], { kind: "open", rateRps: RATE_RPS, seconds: WINDOW_SECONDS });
       for (const latency of answer.latenciesMs) latenciesMs[name].push(latency);
+      for (const late of answer.lateMs) lateMs.push(late);
       failed += answer.failed;
     }
     process.stderr.write(`KEDA's calls: ${window + 1} of ${windows} windows\n`);
@@ -88,6 +93,7 @@ async function measure(rig: Rig, windows: number, isShort: boolean): Promise<Fig
         emptyP99Ms: round(p99Ms.empty),
         p50Ms: round(quantile(latenciesMs.scaler, 0.5)),
         emptyP50Ms: round(quantile(latenciesMs.empty, 0.5)),
+        clientLateP99Ms: round(quantile(lateMs, 0.99)),
       },
       ...whole,
       note,
