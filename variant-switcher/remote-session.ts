@@ -1,56 +1,67 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { OpenOptions, OpenSession } from "./driver.ts";
 import { decodeRemoteResponse, encodeRemoteRequest, remoteTensors } from "./remote-codec.ts";
+import { RemoteModel } from "./remote-model.ts";
 import type { RunResult } from "./session.ts";
 import type { Loaded, Refused, TransferredTensor } from "./session-messages.ts";
 
 /** As for a thread: a server that does not answer for this long, or 20 times what is expected, is taken for hung. */
 const MIN_WATCHDOG_MS = 10_000;
-const LOAD_WATCHDOG_MS = 120_000;
+const DESCRIBE_MS = 10_000;
 const WATCHDOG_FACTOR = 20;
 
 /** The server, or its model, is not there: bad gateway, unavailable, gateway timeout. */
 const GONE_STATUSES = [502, 503, 504];
-
-/** Sessions by the model that they stand for: it is unloaded when the last one ends. */
-const users = new Map<string, number>();
 
 /**
  * The driver `remote`: the model runs in another server of the Open Inference Protocol V2 in the same pod, Triton or MLServer for example,
  * which loads and unloads it by its model-repository extension.
  */
 export async function openRemote(options: OpenOptions, signal: AbortSignal): Promise<OpenSession | Refused> {
+  if (signal.aborted) return SUPERSEDED;
+  const opening = open(options);
+  const aborted = new Promise<Refused>(resolve => {
+    signal.addEventListener("abort", () => resolve(SUPERSEDED), { once: true });
+  });
+  const first = await Promise.race([opening, aborted]);
+  if (!signal.aborted) return first;
+  // The server ends a load also where nobody waits for it, and only then can it unload the model.
+  void opening.then(session => ("kind" in session ? undefined : session.close()));
+  return SUPERSEDED;
+}
+
+const SUPERSEDED: Refused = { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
+
+async function open(options: OpenOptions): Promise<RemoteSession | Refused> {
   const { variant, minWatchdogMs } = options;
   const base = (variant.url ?? "").replace(/\/$/, "");
-  const model = encodeURIComponent(variant.model);
-  const ask = async (path: string, init: RequestInit = {}): Promise<Response> =>
-    await fetch(`${base}/v2/${path}`, {
-      ...init,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(LOAD_WATCHDOG_MS)]),
-    });
+  const name = encodeURIComponent(variant.model);
   const refused = (code: Refused["code"], message: string): Refused => ({ kind: "refused", code, message });
-  const key = `${base} ${model}`;
+  const describe = async (path: string): Promise<Readonly<Record<string, unknown>>> => {
+    const response = await fetch(`${base}/v2/${path}`, { signal: AbortSignal.timeout(DESCRIBE_MS) });
+    return (await response.json()) as Readonly<Record<string, unknown>>;
+  };
+  const model = RemoteModel.at(base, name);
   try {
-    const loaded = await ask(`repository/models/${model}/load`, { method: "POST", body: "{}" });
-    const reason = await loaded.text();
-    if (!loaded.ok)
-      return refused(
-        loaded.status === 404 ? "model_missing" : "model_invalid",
-        `${variant.model} can't be loaded by ${base}: ${loaded.status} ${reason.slice(0, 300)}`,
-      );
-    const server = (await (await ask("")).json()) as { readonly extensions?: readonly string[] };
-    const metadata = (await (await ask(`models/${model}`)).json()) as Readonly<Record<string, unknown>>;
+    const { status, text } = await model.load();
+    if (status !== 200) {
+      void model.release();
+      const reason = `${variant.model} can't be loaded by ${base}: ${status} ${text.slice(0, 300)}`;
+      return refused(status === 404 ? "model_missing" : "model_invalid", reason);
+    }
+    const { extensions } = await describe("");
+    const isBinary = Array.isArray(extensions) && extensions.includes("binary_tensor_data");
     return new RemoteSession({
       variant: variant.name,
       base,
+      url: `${base}/v2/models/${name}`,
       model,
-      key,
-      form: server.extensions?.includes("binary_tensor_data") ? "binary" : "json",
-      tensors: tensorsOf(options, metadata),
+      form: isBinary ? "binary" : "json",
+      tensors: tensorsOf(options, await describe(`models/${name}`)),
       minWatchdogMs: minWatchdogMs ?? MIN_WATCHDOG_MS,
     });
   } catch (error) {
-    if (signal.aborted) return refused("superseded", "a newer Switch came in between");
+    void model.release();
     return refused("model_missing", `${base} does not answer: ${reasonOf(error)}`);
   }
 }
@@ -69,8 +80,9 @@ function tensorsOf({ contract }: OpenOptions, metadata: Readonly<Record<string, 
 interface RemoteOptions {
   readonly variant: string;
   readonly base: string;
-  readonly model: string;
-  readonly key: string;
+  /** Of the model. */
+  readonly url: string;
+  readonly model: RemoteModel;
   readonly form: "binary" | "json";
   readonly tensors: Pick<Loaded, "inputs" | "outputs" | "fileBytes">;
   readonly minWatchdogMs: number;
@@ -87,7 +99,6 @@ class RemoteSession implements OpenSession {
     this.variant = options.variant;
     this.model = options.tensors;
     this.#options = options;
-    users.set(options.key, (users.get(options.key) ?? 0) + 1);
   }
 
   get isLost(): boolean {
@@ -95,7 +106,7 @@ class RemoteSession implements OpenSession {
   }
 
   async run(inputs: readonly TransferredTensor[], outputs: readonly string[], expectedMs: number): Promise<RunResult> {
-    const { base, model, form, minWatchdogMs } = this.#options;
+    const { base, url, form, minWatchdogMs } = this.#options;
     let response: Response;
     let answer: Buffer;
     const startMs = performance.now();
@@ -109,18 +120,14 @@ class RemoteSession implements OpenSession {
               "inference-header-content-length": String(headerBytes),
             };
       const signal = AbortSignal.timeout(Math.max(minWatchdogMs, WATCHDOG_FACTOR * expectedMs));
-      response = await fetch(`${base}/v2/models/${model}/infer`, { method: "POST", headers, body, signal });
+      response = await fetch(`${url}/infer`, { method: "POST", headers, body, signal });
       answer = Buffer.from(await response.arrayBuffer());
     } catch (error) {
       if (error instanceof VariscaleError) return { kind: "failed", message: error.message };
-      this.#lost = true;
-      return { kind: "lost", reason: `${base} does not answer: ${reasonOf(error)}` };
+      return this.#lose(`${base} does not answer: ${reasonOf(error)}`);
     }
     const serviceMs = performance.now() - startMs;
-    if (GONE_STATUSES.includes(response.status)) {
-      this.#lost = true;
-      return { kind: "lost", reason: `${base} answered ${response.status}` };
-    }
+    if (GONE_STATUSES.includes(response.status)) return this.#lose(`${base} answered ${response.status}`);
     if (!response.ok) return { kind: "failed", message: `${response.status} ${answer.toString("utf8").slice(0, 300)}` };
     try {
       const header = response.headers.get("inference-header-content-length");
@@ -132,28 +139,14 @@ class RemoteSession implements OpenSession {
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#unload();
+    this.#lost = true;
+    this.#closed ??= this.#options.model.release();
     return this.#closed;
   }
 
-  async #unload(): Promise<void> {
+  #lose(reason: string): RunResult {
     this.#lost = true;
-    const { base, model, key } = this.#options;
-    const left = (users.get(key) ?? 1) - 1;
-    if (left > 0) {
-      users.set(key, left);
-      return;
-    }
-    users.delete(key);
-    // A server that is gone has unloaded everything.
-    await fetch(`${base}/v2/repository/models/${model}/unload`, {
-      method: "POST",
-      body: "{}",
-      signal: AbortSignal.timeout(MIN_WATCHDOG_MS),
-    }).then(
-      response => response.arrayBuffer(),
-      () => undefined,
-    );
+    return { kind: "lost", reason };
   }
 }
 

@@ -1,0 +1,67 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** What a request for inference comes to; null: no answer. */
+export type FakeAnswer = { readonly status: number; readonly json: unknown } | null;
+
+/** A server of the Open Inference Protocol V2 with one model `x`, whose answers the test decides on. */
+export class FakeModelServer {
+  /** Loads, unloads, and what was inferred, in the order in which the server was done with them. */
+  readonly done: string[] = [];
+  /** As after a restart, while it is false. */
+  isLoaded = false;
+  /** Of inference while the model is there. */
+  answer: FakeAnswer = {
+    status: 200,
+    json: { outputs: [{ name: "y", datatype: "FP32", shape: [1, 2], data: [1, 2] }] },
+  };
+  /** Of inference while the model is not there. */
+  missing: FakeAnswer = { status: 404, json: { error: "Model x not found" } };
+  /** A load takes until this is resolved. */
+  loading: Promise<void> = Promise.resolve();
+  /** Loads that were begun. */
+  loads = 0;
+  readonly #server: Server;
+
+  private constructor() {
+    this.#server = createServer((request, response) => void this.#handle(request, response));
+  }
+
+  static async start(): Promise<FakeModelServer> {
+    const fake = new FakeModelServer();
+    await new Promise<void>(resolve => fake.#server.listen(0, "127.0.0.1", resolve));
+    return fake;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise(resolve => this.#server.close(resolve));
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    request.resume();
+    const send = (answer: FakeAnswer): void => {
+      if (answer) response.writeHead(answer.status).end(JSON.stringify(answer.json));
+    };
+    const path = request.url ?? "";
+    if (path.endsWith("/load")) {
+      this.loads++;
+      await this.loading;
+      this.isLoaded = true;
+      this.done.push("load");
+      send({ status: 200, json: {} });
+    } else if (path.endsWith("/unload")) {
+      this.isLoaded = false;
+      this.done.push("unload");
+      send({ status: 200, json: {} });
+    } else if (path.endsWith("/ready")) send({ status: this.isLoaded ? 200 : 400, json: {} });
+    else if (path.endsWith("/infer")) {
+      this.done.push("infer");
+      send(this.isLoaded ? this.answer : this.missing);
+    } else send({ status: 200, json: {} });
+  }
+}
