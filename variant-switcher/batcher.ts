@@ -249,6 +249,9 @@ export class Batcher {
       case "failed":
         this.#outcomes.retry(batch, "model_failed", `the model can't run on this input: ${result.message}`);
         break;
+      case "unserved":
+        this.#outcomes.retry(batch, "remote_failed", `what runs the model could not run it: ${result.reason}`);
+        break;
       case "lost":
         if (this.#serving?.session === session) this.#serving = null;
         this.#outcomes.giveBack(this.#running.splice(0));

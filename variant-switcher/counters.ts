@@ -11,6 +11,8 @@ export const DROP_REASONS = [
   "not_ready",
   "wrong_variant",
   "model_failed",
+  // The server that runs the model failed, not the request.
+  "remote_failed",
   "session_lost",
 ] as const;
 

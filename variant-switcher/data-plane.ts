@@ -156,5 +156,6 @@ const CODE_OF_DROP = {
   not_ready: "unavailable",
   wrong_variant: "aborted",
   model_failed: "invalid_argument",
+  remote_failed: "unavailable",
   session_lost: "unavailable",
 } as const satisfies Record<DropReason, string>;

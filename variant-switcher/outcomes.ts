@@ -39,7 +39,7 @@ export class Outcomes {
   }
 
   /** Lets each request of the batch run again, alone, from where the batch took it; whoever failed alone is dropped. */
-  retry(batch: TakenBatch, reason: "model_failed" | "session_lost", message: string): void {
+  retry(batch: TakenBatch, reason: "model_failed" | "remote_failed" | "session_lost", message: string): void {
     const { queue } = this.#options;
     const alone = batch.parts.length === 1;
     for (const { entry, from } of batch.parts.toReversed()) {

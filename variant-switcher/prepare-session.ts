@@ -2,6 +2,7 @@ import type { StageContract } from "../domain/tensor.ts";
 import { zeroBatch } from "./batch-input.ts";
 import { driverOf, isRefused, type OpenOptions, type OpenSession } from "./driver.ts";
 import { type GoldenCase, goldenMismatch } from "./golden.ts";
+import type { RunResult } from "./session.ts";
 import type { Refused, TransferredTensor } from "./session-messages.ts";
 import { contractMismatch, outputMismatch } from "./verify-contract.ts";
 
@@ -99,11 +100,9 @@ async function runChecked(
   return mismatch === null ? null : refused("contract_mismatch", `${session.variant}: ${mismatch}`);
 }
 
-function broken(
-  session: OpenSession,
-  result: { readonly kind: "failed"; readonly message: string } | { readonly kind: "lost"; readonly reason: string },
-): Refused {
-  const reason = result.kind === "failed" ? result.message : `it broke its thread: ${result.reason}`;
+function broken(session: OpenSession, result: Exclude<RunResult, { readonly kind: "ran" }>): Refused {
+  const thread = result.kind === "lost" ? "it broke its thread: " : "";
+  const reason = `${thread}${result.kind === "failed" ? result.message : result.reason}`;
   return refused("model_invalid", `${session.variant} can't run: ${reason}`);
 }
 

@@ -10,8 +10,8 @@ const MIN_WATCHDOG_MS = 10_000;
 const DESCRIBE_MS = 10_000;
 const WATCHDOG_FACTOR = 20;
 
-/** The server, or its model, is not there: bad gateway, unavailable, gateway timeout. */
-const GONE_STATUSES = [502, 503, 504];
+/** What a server that has the model says of a request that is at fault itself: MLServer says 422. */
+const REQUEST_FAULTS = [400, 413, 422];
 
 /**
  * The driver `remote`: the model runs in another server of the Open Inference Protocol V2 in the same pod, Triton or MLServer for example,
@@ -127,14 +127,13 @@ class RemoteSession implements OpenSession {
       return this.#lose(`${base} does not answer: ${reasonOf(error)}`);
     }
     const serviceMs = performance.now() - startMs;
-    if (GONE_STATUSES.includes(response.status)) return this.#lose(`${base} answered ${response.status}`);
-    if (!response.ok) return { kind: "failed", message: `${response.status} ${answer.toString("utf8").slice(0, 300)}` };
+    if (!response.ok) return await this.#failure(response.status, answer.toString("utf8").slice(0, 300));
     try {
       const header = response.headers.get("inference-header-content-length");
       const tensors = decodeRemoteResponse(answer, header === null ? null : Number(header));
       return { kind: "ran", outputs: tensors, spare: inputs.map(({ data }) => data), serviceMs };
     } catch (error) {
-      return { kind: "failed", message: reasonOf(error) };
+      return { kind: "unserved", reason: reasonOf(error) };
     }
   }
 
@@ -142,6 +141,25 @@ class RemoteSession implements OpenSession {
     this.#lost = true;
     this.#closed ??= this.#options.model.release();
     return this.#closed;
+  }
+
+  /** A server that was started anew does not have the model any more: it says 404 or, if it is a Triton, 400. */
+  async #failure(status: number, text: string): Promise<RunResult> {
+    const { base } = this.#options;
+    if (!(await this.#isReady())) return this.#lose(`${base} has not the model ready any more: ${status} ${text}`);
+    if (REQUEST_FAULTS.includes(status)) return { kind: "failed", message: `${status} ${text}` };
+    return { kind: "unserved", reason: `${base} answered ${status} ${text}` };
+  }
+
+  #isReady(): Promise<boolean> {
+    const { url, minWatchdogMs } = this.#options;
+    return fetch(`${url}/ready`, { signal: AbortSignal.timeout(minWatchdogMs) }).then(
+      async response => {
+        await response.arrayBuffer();
+        return response.ok;
+      },
+      () => false,
+    );
   }
 
   #lose(reason: string): RunResult {

@@ -21,7 +21,10 @@ const WATCHDOG_FACTOR = 20;
 /** Threads move small messages; the weights lie outside of V8's heap. */
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 };
 
-/** `lost`: the thread crashed or hung, and with it the session. */
+/**
+ * `unserved`: what runs the model could not run this batch, whatever is in it, and the session is as good as before. `lost`: the thread
+ * crashed or hung, and with it the session.
+ */
 export type RunResult =
   | {
       readonly kind: "ran";
@@ -31,6 +34,7 @@ export type RunResult =
       readonly serviceMs: number;
     }
   | RunFailed
+  | { readonly kind: "unserved"; readonly reason: string }
   | { readonly kind: "lost"; readonly reason: string };
 
 /** Something that runs batches of one variant. */

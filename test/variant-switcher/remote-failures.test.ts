@@ -27,6 +27,57 @@ describe("the driver remote, where its server fails", () => {
     });
     return switcher;
   };
+  const recoveries = async () => (await switcher?.switches())?.filter(({ cause }) => cause === "recovery").length;
+
+  for (const [name, missing] of [
+    ["404", { status: 404, json: { error: "Model x not found" } }],
+    ["400, as Triton has it", { status: 400, json: { error: "Request for unknown model: 'x' is not found" } }],
+  ] as const)
+    it(`loads the model again that a restarted server answers ${name}, and answers all the same`, async () => {
+      const started = await start("far");
+      server.missing = missing;
+      server.isLoaded = false;
+      const { status, body } = await started.infer([3]);
+      assert.deepEqual([status, body.outputs?.[0]?.data], [200, [1, 2]], body.error);
+      assert.equal(await recoveries(), 1);
+      await started.untilReady();
+      assert.ok(server.isLoaded);
+    });
+
+  for (const status of [400, 422])
+    it(`answers 400 where a server that has the model answers ${status}`, async () => {
+      const started = await start("far");
+      server.answer = { status, json: { error: "unexpected shape" } };
+      const { status: found, body } = await started.infer([3]);
+      assert.deepEqual([found, body.code], [400, "invalid_argument"]);
+      assert.match(body.error ?? "", /can't run on this input: 4.. .*unexpected shape/);
+      assert.equal(await recoveries(), 0);
+    });
+
+  for (const status of [429, 500, 503])
+    it(`answers 503 with Retry-After where a server that has the model answers ${status}, and keeps the session`, async () => {
+      const started = await start("far");
+      server.answer = { status, json: { error: "busy" } };
+      const inputs = [{ name: "x", datatype: "FP32", shape: [1, 2], data: [1, 2] }];
+      const response = await fetch(started.inferUrl, { method: "POST", body: JSON.stringify({ inputs }) });
+      assert.equal(response.status, 503);
+      assert.equal(response.headers.get("retry-after"), "1");
+      const { code, error } = (await response.json()) as { code: string; error: string };
+      assert.equal(code, "unavailable");
+      assert.match(error, new RegExp(`answered ${status} .*busy`));
+      assert.match(await started.metrics(), /dropped_rows_total\{.*reason="remote_failed".*\} 1/);
+      assert.equal(await recoveries(), 0);
+      assert.deepEqual([server.loads, server.isLoaded], [1, true]);
+    });
+
+  it("answers 503 where the server's answer breaks the protocol", async () => {
+    const started = await start("far");
+    server.answer = { status: 200, json: { outputs: "none" } };
+    const { status, body } = await started.infer([3]);
+    assert.equal(status, 503);
+    assert.match(body.error ?? "", /breaks the protocol: it has no outputs/);
+  });
+
   /** A load of `far` that a pin of `a` overtakes. */
   const superseded = async (started: TestSwitcher): Promise<() => void> => {
     let end = (): void => undefined;
