@@ -80,6 +80,15 @@ describe("the driver remote with an MLServer", () => {
     assert.deepEqual([...seen].toSorted(), ["double", "triple"]);
   });
 
+  it("loads again what the server does not have any more, and fails nothing", async () => {
+    const served = (await switcher.infer([3])).body.model_version ?? "";
+    const unload = await fetch(`${server.url}/v2/repository/models/${served}/unload`, { method: "POST", body: "{}" });
+    assert.ok(unload.ok);
+    const { status, body } = await switcher.infer([3]);
+    assert.equal(status, 200, body.error);
+    assert.equal((await switcher.switches()).at(-1)?.cause, "recovery");
+  });
+
   it("unloads what it gives up", async () => {
     await switcher.close();
     await until(async () => (await server.loaded()).length === 0, "unloaded");
