@@ -8,6 +8,8 @@ export const EVENT = {
   tick: 5,
   selfCheck: 6,
   podKilled: 7,
+  nodeLost: 8,
+  nodeBack: 9,
 } as const;
 export type EventKind = (typeof EVENT)[keyof typeof EVENT];
 

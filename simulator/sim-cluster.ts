@@ -40,6 +40,7 @@ export class SimCluster {
   readonly #options: SimClusterOptions;
   readonly #deployments: readonly Deployment[];
   readonly #freeCores: number[];
+  readonly #lostNodes: number[] = [];
   #board: PipelineBoard | null = null;
   #heldCores = 0;
   #heldSinceMs = 0;
@@ -67,10 +68,11 @@ export class SimCluster {
       if (stage.active && board.plan && this.desired(s) === 0) this.scale(s, 1, nowMs);
   }
 
-  /** One look of the HPA of a stage. */
-  autoscale(s: number, nowMs: number): void {
+  /** One look of the HPA of a stage; `isHeld`: it gets no metric, or its wish is not followed. */
+  autoscale(s: number, nowMs: number, isHeld = false): void {
     const { syncMs, events } = this.#options;
     events.add(nowMs + syncMs, EVENT.autoscale, s);
+    if (isHeld) return;
     const stage = this.#board?.plan ? this.#board.stages[s] : undefined;
     if (stage) this.scale(s, this.#countFor(s, stage, nowMs), nowMs);
   }
@@ -115,15 +117,28 @@ export class SimCluster {
     this.scale(replica.stage, this.desired(replica.stage), nowMs);
   }
 
+  /** The first node that runs pods takes no more: its pods, which are to be killed. Nothing is lost where nodes have no bounds. */
+  loseNode(): readonly SimReplica[] {
+    const live = this.#deployments.flatMap(({ replicas }) => replicas).filter(({ node }) => node >= 0);
+    const lost = Math.min(...live.map(({ node }) => node));
+    if (!Number.isFinite(lost)) return [];
+    this.#lostNodes.push(lost);
+    return live.filter(({ node }) => node === lost);
+  }
+
+  /** The node that was lost first is there again. */
+  returnNode(nowMs: number): void {
+    this.#lostNodes.shift();
+    this.#placePending(nowMs);
+  }
+
   /** Its process has ended, and its node has its cores back. */
   remove(replica: SimReplica, nowMs: number): void {
     replica.phase = "gone";
     const deployment = this.#deployments[replica.stage] as Deployment;
     deployment.replicas = deployment.replicas.filter(other => other !== replica);
     this.resize(replica, 0, nowMs);
-    if (!this.#options.nodes) return;
-    for (const { replicas } of this.#deployments)
-      for (const pending of replicas.filter(({ phase }) => phase === "pending")) this.#place(pending, nowMs);
+    this.#placePending(nowMs);
   }
 
   /** The replica takes so many cores from now on. */
@@ -141,11 +156,17 @@ export class SimCluster {
     this.#heldSinceMs = nowMs;
   }
 
+  #placePending(nowMs: number): void {
+    if (!this.#options.nodes) return;
+    for (const { replicas } of this.#deployments)
+      for (const pending of replicas.filter(({ phase }) => phase === "pending")) this.#place(pending, nowMs);
+  }
+
   #place(replica: SimReplica, nowMs: number): void {
     const { nodes, coresOf, podStartMs, events } = this.#options;
     const cores = coresOf(replica.stage);
     if (nodes) {
-      replica.node = this.#freeCores.findIndex(free => free >= cores - 1e-9);
+      replica.node = this.#freeCores.findIndex((free, n) => free >= cores - 1e-9 && !this.#lostNodes.includes(n));
       if (replica.node < 0) return;
     }
     replica.phase = "starting";

@@ -3,11 +3,15 @@ import { type ControlState, initialState } from "../control/control-state.ts";
 import { planningHorizonMs } from "../control/planning.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
 import { tick } from "../control/tick.ts";
-import type { LoadSample } from "../domain/load.ts";
+import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { Limits } from "../optimizer/problem.ts";
 import type { HpaScaling } from "../optimizer/reachable-count.ts";
 import type { ForecastSource } from "./forecast-source.ts";
+
+/** Parts of the control loop that a simulation can leave out. */
+export const ABLATIONS = ["guard", "makeBeforeBreak"] as const;
+export type Ablation = (typeof ABLATIONS)[number];
 
 export interface SimControlOptions {
   readonly pipeline: Pipeline;
@@ -15,6 +19,7 @@ export interface SimControlOptions {
   readonly limits: Limits;
   /** Of the HPAs; null: they go to every count. */
   readonly tolerance: number | null;
+  readonly without: readonly Ablation[];
 }
 
 /** The control loop of one pipeline, on the clock of the simulation: the scaler's own tick. */
@@ -37,7 +42,8 @@ export class SimControl {
     desired: readonly number[],
     nowMs: number,
   ): PipelineBoard {
-    const { pipeline, forecasts, limits, tolerance } = this.#options;
+    const { pipeline, forecasts, limits, tolerance, without } = this.#options;
+    const isUnguarded = without.includes("guard");
     if (sample) forecasts.observe(sample);
     const scaling: Record<string, HpaScaling> = {};
     if (tolerance !== null)
@@ -48,14 +54,15 @@ export class SimControl {
           toleranceDown: tolerance,
           max: replicas.max,
         };
+    const forecast = forecasts.forecast(nowMs, planningHorizonMs(this.#state, pipeline));
     const result = tick(
       this.#state,
       {
         pipeline,
         mode: "active",
-        forecast: forecasts.forecast(nowMs, planningHorizonMs(this.#state, pipeline)),
+        forecast: isUnguarded ? withoutRate(forecast) : forecast,
         load: sample,
-        switchers,
+        switchers: isUnguarded ? switchers.map(withoutQueue) : switchers,
         readyReplicas: {},
         bounds: {},
         scaling,
@@ -66,6 +73,29 @@ export class SimControl {
       nowMs,
     );
     this.#state = result.state;
-    return result.board;
+    return without.includes("makeBeforeBreak") ? allAtOnce(result.board) : result.board;
   }
+}
+
+/** Plans are made as ever, from the higher of both; the guard, which looks at the rate now and at queues, sees neither. */
+function withoutRate(forecast: Forecast | null): Forecast | null {
+  if (!forecast) return null;
+  const [a, b, c, d] = forecast.intensityRps.map(rate => Math.max(rate, forecast.reactiveRps));
+  return { ...forecast, intensityRps: [a ?? 0, b ?? 0, c ?? 0, d ?? 0], reactiveRps: 0 };
+}
+
+function withoutQueue(view: SwitcherView): SwitcherView {
+  return { ...view, queuedRows: 0, queueAgeMs: 0, protecting: false };
+}
+
+/** The goal as it is: every count and every variant now. */
+function allAtOnce(board: PipelineBoard): PipelineBoard {
+  const stages = board.stages.map(stage => ({
+    ...stage,
+    replicasNow: stage.replicasGoal,
+    metricValue: stage.replicasGoal,
+    active: stage.replicasGoal > 0,
+    assignments: {},
+  }));
+  return { ...board, stages };
 }

@@ -2,9 +2,11 @@ import type { Pipeline } from "../domain/pipeline.ts";
 import type { LoadTrace } from "../load/load-trace.ts";
 import type { LoadCell } from "../predictor/load-history.ts";
 import type { ForecastModel } from "../predictor/network-model.ts";
+import type { Fault } from "./faults.ts";
 import type { ForecastName } from "./forecast-source.ts";
 import type { Window } from "./recorder.ts";
 import type { ClusterOptions } from "./sim-cluster.ts";
+import type { Ablation } from "./sim-control.ts";
 
 export interface SimulationOptions {
   readonly pipeline: Pipeline;
@@ -25,6 +27,10 @@ export interface SimulationOptions {
   readonly windowSeconds: number;
   /** So often one ready pod, any of them, is gone at once; null: never. */
   readonly killEveryMs: number | null;
+  /** Default: none. */
+  readonly faults?: readonly Fault[];
+  /** Parts of the control loop that are left out, to see what they are worth. Default: none. */
+  readonly without?: readonly Ablation[];
   readonly seed: number;
   readonly onProgress?: (share: number) => void;
   /** For the time that decisions take; missing: it is not measured. */

@@ -3,6 +3,7 @@ import type { LoadSample } from "../domain/load.ts";
 import { partSeed, seededRandom } from "../load/seeded-random.ts";
 import { ArrivalSource } from "./arrival-source.ts";
 import { EVENT, EventQueue } from "./event-queue.ts";
+import { Faults } from "./faults.ts";
 import { forecastSource } from "./forecast-source.ts";
 import { Recorder } from "./recorder.ts";
 import { type ServiceTable, serviceTables } from "./service-table.ts";
@@ -12,6 +13,7 @@ import { SimGateway } from "./sim-gateway.ts";
 import type { SimReplica } from "./sim-replica.ts";
 import { SimSwitcher } from "./sim-switcher.ts";
 import type { SimulationOptions, SimulationRun, WindowState } from "./simulation-run.ts";
+import { windowState } from "./window-state.ts";
 
 const TICK_MS = 1000;
 /** A switcher looks at its queue so often. */
@@ -36,6 +38,7 @@ class Simulation {
   readonly #states: WindowState[] = [];
   readonly #tickMs: number[] = [];
   readonly #random: () => number;
+  readonly #faults: Faults;
   #board: PipelineBoard | null = null;
 
   constructor(options: SimulationOptions) {
@@ -53,6 +56,7 @@ class Simulation {
     });
     this.#arrivals = new ArrivalSource(load, random(0));
     this.#random = random(4);
+    this.#faults = new Faults(options.faults ?? [], options.warmUpSeconds);
     this.#gateway = new SimGateway({
       pipeline,
       tables: this.#tables,
@@ -84,6 +88,7 @@ class Simulation {
       }),
       limits: { cores: options.maxCores, machineCores: null },
       tolerance: cluster.tolerance > 0 ? cluster.tolerance : null,
+      without: options.without ?? [],
     });
   }
 
@@ -98,6 +103,10 @@ class Simulation {
     this.#events.add(CHECK_MS, EVENT.selfCheck, 0);
     if (Number.isFinite(this.#arrivals.nextMs)) this.#events.add(this.#arrivals.nextMs, EVENT.arrival, 0);
     if (killEveryMs !== null) this.#events.add(killEveryMs, EVENT.podKilled, 0);
+    for (const { fromMs, toMs } of this.#faults.nodeLosses) {
+      this.#events.add(fromMs, EVENT.nodeLost, 0);
+      this.#events.add(toMs, EVENT.nodeBack, 0);
+    }
     let events = 0;
     let shown = 0;
     while (this.#events.next()) {
@@ -138,13 +147,19 @@ class Simulation {
         this.#switchers.get(id)?.loaded(nowMs);
         break;
       case EVENT.autoscale:
-        this.#cluster.autoscale(id, nowMs);
+        this.#autoscale(id, nowMs);
         break;
       case EVENT.tick:
         this.#tick(nowMs);
         break;
       case EVENT.podKilled:
-        this.#kill(nowMs);
+        this.#killAny(nowMs);
+        break;
+      case EVENT.nodeLost:
+        this.#loseNode(nowMs);
+        break;
+      case EVENT.nodeBack:
+        this.#cluster.returnNode(nowMs);
         break;
       default:
         this.#check(nowMs);
@@ -156,16 +171,30 @@ class Simulation {
     if (replica && replica.phase !== "gone") this.#gateway.batcher.batchDone(replica, nowMs);
   }
 
-  #kill(nowMs: number): void {
+  /** Without its scaler KEDA gets no metric, and the HPA leaves the count as it is. */
+  #autoscale(stage: number, nowMs: number): void {
+    const isHeld = this.#faults.has("hpaStuck", nowMs) || this.#faults.has("scalerDown", nowMs);
+    this.#cluster.autoscale(stage, nowMs, isHeld);
+  }
+
+  #killAny(nowMs: number): void {
     const ready = this.#cluster.replicas.filter(({ phase }) => phase === "ready");
     const replica = ready[Math.floor(this.#random() * ready.length)];
-    if (replica) {
-      this.#switchers.delete(replica.id);
-      this.#gateway.kill(replica, nowMs);
-      this.#cluster.kill(replica, nowMs);
-    }
+    if (replica) this.#kill(replica, nowMs);
     const { killEveryMs } = this.#options;
     if (killEveryMs !== null) this.#events.add(nowMs + killEveryMs, EVENT.podKilled, 0);
+  }
+
+  #loseNode(nowMs: number): void {
+    const lost = this.#cluster.loseNode();
+    for (const replica of lost) this.#gateway.withdraw(replica);
+    for (const replica of lost) this.#kill(replica, nowMs);
+  }
+
+  #kill(replica: SimReplica, nowMs: number): void {
+    this.#switchers.delete(replica.id);
+    this.#gateway.kill(replica, nowMs);
+    this.#cluster.kill(replica, nowMs);
   }
 
   #podStarted(id: number, nowMs: number): void {
@@ -226,6 +255,14 @@ class Simulation {
   }
 
   #tick(nowMs: number): void {
+    if (!this.#faults.has("scalerDown", nowMs)) this.#decide(nowMs);
+    const { warmUpSeconds, windowSeconds } = this.#options;
+    const counted = nowMs / 1000 - warmUpSeconds;
+    if (counted > 0 && counted % windowSeconds === 0) this.#states.push(this.#state());
+    this.#events.add(nowMs + TICK_MS, EVENT.tick, 0);
+  }
+
+  #decide(nowMs: number): void {
     const { clockMs, pipeline, load } = this.#options;
     const wallMs = load.startMs + nowMs;
     const views = [...this.#switchers.values()].map(switcher => switcher.view(nowMs));
@@ -240,10 +277,6 @@ class Simulation {
       const assignment = stage?.assignments[switcher.replica.pod] ?? stage?.newcomer;
       if (assignment) switcher.assign(assignment, nowMs);
     }
-    const { warmUpSeconds, windowSeconds } = this.#options;
-    const counted = nowMs / 1000 - warmUpSeconds;
-    if (counted > 0 && counted % windowSeconds === 0) this.#states.push(this.#state());
-    this.#events.add(nowMs + TICK_MS, EVENT.tick, 0);
   }
 
   /** The rate of the second that is over; null: it is not known, or there was none. */
@@ -251,20 +284,11 @@ class Simulation {
     const { load } = this.#options;
     const second = Math.round(nowMs / 1000) - 1;
     const rate = load.ratesRps[second];
-    if (rate === undefined || Number.isNaN(rate)) return null;
+    if (rate === undefined || Number.isNaN(rate) || this.#faults.has("monitoringSilent", nowMs)) return null;
     return { atMs: load.startMs + nowMs, rateRps: this.#arrivals.counts[second] ?? 0 };
   }
 
   #state(): WindowState {
-    const board = this.#board;
-    return {
-      forecastRps: board?.forecast?.peakRps[2] ?? null,
-      guarding: board?.guarding ?? false,
-      stages: this.#options.pipeline.stages.map((_stage, s) => {
-        const ready = this.#cluster.of(s).filter(({ phase }) => phase === "ready");
-        const names = ready.map(({ served }) => this.#tables[s]?.[served?.variant ?? 0]?.variant.name ?? "");
-        return { ready: ready.length, desired: this.#cluster.desired(s), variants: [...new Set(names)].sort() };
-      }),
-    };
+    return windowState(this.#options.pipeline, this.#board, this.#cluster);
   }
 }

@@ -1,7 +1,8 @@
 /**
- * `npm run experiments -- [--short] [--seeds N] [--slo 5,25] [--pipelines video,…] [--traces FOLDER] [--write]`: simulates IPA's five
- * pipelines under its four loads with every policy, and writes docs/report/experiments.md.
+ * `npm run experiments -- [--short] [--seeds N] [--slo 5,25] [--pipelines video,…] [--traces FOLDER] [--rows FILE] [--write]`: simulates IPA's five
+ * pipelines under its four loads with every policy, and writes docs/report/experiments.md; every cell as JSON into FILE.
  */
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { runAll } from "../../cli/simulate/run-all.ts";
 import { IPA_PIPELINES } from "../ipa-pipelines.ts";
@@ -19,6 +20,7 @@ async function main(): Promise<void> {
       slo: { type: "string", default: SLO_FACTORS.join(",") },
       pipelines: { type: "string" },
       traces: { type: "string" },
+      rows: { type: "string" },
     },
   });
   if (values.short && values.write) throw new Error("--short measures too little to be written down");
@@ -50,6 +52,7 @@ async function main(): Promise<void> {
       tickMs: result.tickP50Ms,
     }),
   );
+  if (values.rows !== undefined) writeFileSync(values.rows, `${JSON.stringify(rows, null, 1)}\n`);
   const report = e1Report(note, rows);
   if (values.write) writeExperiments(report);
   else process.stdout.write(`${report}\n`);

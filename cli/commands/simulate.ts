@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { POLICY_NAMES, type PolicyName } from "../../domain/policy-name.ts";
+import { FAULT_KINDS, type Fault, type FaultKind } from "../../simulator/faults.ts";
 import { addLoadInput, type LoadInputFlags } from "../load-input.ts";
-import { parseDuration, parseNames, parseNumber, setOption, speedFactorOption } from "../options.ts";
+import { durationSeconds, parseDuration, parseNames, parseNumber, setOption, speedFactorOption } from "../options.ts";
 
 interface SimulateFlags extends LoadInputFlags {
   readonly policy?: readonly string[];
@@ -21,6 +22,7 @@ interface SimulateFlags extends LoadInputFlags {
   readonly tolerance: number;
   readonly window: number;
   readonly killEvery?: number;
+  readonly fault: readonly Fault[];
   readonly jobs?: number;
   readonly set: readonly string[];
   readonly speedFactor?: number;
@@ -32,6 +34,7 @@ Examples:
   variscale simulate pipelines/id-card --csv load.csv --policy default,ipa,reactive
   variscale simulate pipelines/id-card --generate 1 --kind flash --length 1h --seeds 5 --output html > page.html
   variscale simulate pipelines/id-card --csv load.csv --scale 2 --max-cores 16 --nodes 4x8 --pod-start 60s
+  variscale simulate pipelines/id-card --csv load.csv --nodes 4x8 --fault scalerDown@5m+60s --fault nodeLost@10m+3m
 
 The scaler's own control loop runs on a virtual clock, against a simulated gateway, switchers, KEDA, HPA and nodes that follow the rules
 of the real ones; batches take what \`variscale profile\` has measured, with its spread. The last --length of the load is simulated; what
@@ -72,6 +75,12 @@ export function addSimulate(program: Command): void {
     .option("--sync <time>", "between two looks of the HPA", parseDuration, 15)
     .option("--tolerance <share>", "of the HPA", text => parseNumber(text, 0, 0.9), 0)
     .option("--kill-every <time>", "so often a ready pod dies", parseDuration)
+    .option(
+      "--fault <kind>@<start>+<time>",
+      `what fails for a while, one of ${FAULT_KINDS.join(", ")}; may be repeated`,
+      (text: string, before: readonly Fault[]) => [...before, parseFault(text)],
+      [],
+    )
     .option("--window <time>", "of the timeline", parseDuration, 10)
     .option("--jobs <n>", "runs at a time; default: one for each core", text => parseNumber(text, 1, 256, true))
     .addOption(speedFactorOption())
@@ -107,6 +116,16 @@ function parsePolicies(text: string): readonly string[] {
   const unknown = names.find(name => !(POLICY_NAMES as readonly string[]).includes(name));
   if (unknown !== undefined) throw new InvalidArgumentError(`${unknown} is none of ${POLICY_NAMES.join(", ")}.`);
   return names;
+}
+
+function parseFault(text: string): Fault {
+  const [, kind = "", start = "", time = ""] = /^(\w+)@([^+]+)\+(.+)$/.exec(text) ?? [];
+  const [fromSecond, seconds] = [durationSeconds(start), durationSeconds(time)];
+  if (!(FAULT_KINDS as readonly string[]).includes(kind) || !(fromSecond >= 0 && seconds > 0))
+    throw new InvalidArgumentError(
+      `must be one of ${FAULT_KINDS.join(", ")}, when it begins and how long it lasts, as in scalerDown@5m+60s.`,
+    );
+  return { kind: kind as FaultKind, fromSecond, seconds };
 }
 
 function parseNodes(text: string): { readonly count: number; readonly cores: number } {

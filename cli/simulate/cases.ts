@@ -4,6 +4,7 @@ import type { PolicyName } from "../../domain/policy-name.ts";
 import type { LoadTrace } from "../../load/load-trace.ts";
 import { scaleLoad } from "../../load/scale-load.ts";
 import { cellsOf } from "../../predictor/cells-of.ts";
+import type { Fault } from "../../simulator/faults.ts";
 import type { ForecastName } from "../../simulator/forecast-source.ts";
 import type { SimulationOptions } from "../../simulator/simulation-run.ts";
 import type { LoadInput } from "../load-input.ts";
@@ -32,6 +33,7 @@ export interface CaseFlags {
   readonly tolerance: number;
   readonly window: number;
   readonly killEvery?: number;
+  readonly fault: readonly Fault[];
 }
 
 /** KEDA's default in the manifests that we write. */
@@ -44,6 +46,7 @@ const COOLDOWN_MS = 30_000;
  */
 export function casesFor(file: Pipeline, load: LoadInput, flags: CaseFlags): readonly SimulationCase[] {
   checkMeasured(file);
+  checkFaults(flags);
   const { past, simulated } = partsOf(load, flags);
   const history = cellsOf(scaleLoad(past, flags.scale, flags.seed));
   const pipeline: Pipeline = flags.slo === undefined ? file : { ...file, slo: { ...file.slo, latencyMs: flags.slo } };
@@ -69,6 +72,7 @@ export function casesFor(file: Pipeline, load: LoadInput, flags: CaseFlags): rea
         timeoutMs: flags.timeout ?? null,
         windowSeconds: flags.window,
         killEveryMs: flags.killEvery === undefined ? null : flags.killEvery * 1000,
+        faults: flags.fault,
         seed,
       };
     }),
@@ -90,6 +94,20 @@ function partsOf(
     past: { startMs: trace.startMs, ratesRps: trace.ratesRps.subarray(0, first) },
     simulated: { startMs: trace.startMs + first * 1000, ratesRps: trace.ratesRps.slice(first, last) },
   };
+}
+
+function checkFaults({ fault, nodes, length }: CaseFlags): void {
+  if (!nodes && fault.some(({ kind }) => kind === "nodeLost"))
+    throw new VariscaleError(
+      "invalid_argument",
+      "a node can be lost only where there are some: give --nodes, as in 4x8",
+    );
+  for (const { kind, fromSecond } of fault)
+    if (fromSecond >= length)
+      throw new VariscaleError(
+        "invalid_argument",
+        `${kind} would begin ${fromSecond} s after the start, when the simulation of ${length} s is over: let it begin sooner, or give a longer --length`,
+      );
 }
 
 function checkMeasured({ stages }: Pipeline): void {

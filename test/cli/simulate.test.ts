@@ -14,7 +14,11 @@ interface SimulationJson {
     readonly seed: number;
     readonly seconds: number;
     readonly summary: { readonly offered: number; readonly cores: number; readonly violations: number };
-    readonly timeline: readonly { readonly offeredRps: number; readonly stages: readonly unknown[] }[];
+    readonly timeline: readonly {
+      readonly offeredRps: number;
+      readonly forecastRps: number | null;
+      readonly stages: readonly unknown[];
+    }[];
   }[];
 }
 
@@ -73,6 +77,21 @@ describe("variscale simulate", function () {
     assert.doesNotMatch(page, /https?:\/\/|NaN|undefined/);
   });
 
+  it("has things fail for a while", () => {
+    const csv = loadFile(Array.from({ length: 200 }, (_, second) => (second > 100 ? 400 : 5)));
+    const forecastsWith = (...faults: string[]): readonly (number | null)[] => {
+      const { status, stdout, stderr } = simulate("--csv", csv, "--length", "140s", "--output", "json", ...faults);
+      assert.equal(status, 0, stderr);
+      const { results }: SimulationJson = JSON.parse(stdout);
+      return results[0]?.timeline.map(({ forecastRps }) => forecastRps) ?? [];
+    };
+    const [whole, silent] = [forecastsWith(), forecastsWith("--fault", "monitoringSilent@20s+100s")];
+    // A forecast is made for 15 s after the last sample.
+    assert.deepEqual(silent.slice(4, 11), new Array(7).fill(null));
+    assert.ok(whole.every(rate => rate !== null));
+    assert.ok(silent[12] !== null, "it speaks again");
+  });
+
   it("says what is wrong with what it is given", () => {
     const csv = loadFile(new Array<number>(120).fill(4));
     for (const [args, message, code] of [
@@ -81,6 +100,10 @@ describe("variscale simulate", function () {
       [["--csv", csv, "--policy", "best"], /best is none of default, static/, 1],
       [["--csv", csv, "--nodes", "4"], /as in 4x8/, 1],
       [["--csv", csv, "--length", "soon"], /must be a time/, 1],
+      [["--csv", csv, "--fault", "fire@10s+5s"], /one of scalerDown, .*as in scalerDown@5m\+60s/, 1],
+      [["--csv", csv, "--fault", "hpaStuck@10s"], /when it begins and how long it lasts/, 1],
+      [["--csv", csv, "--fault", "nodeLost@10s+5s"], /give --nodes, as in 4x8/, 2],
+      [["--csv", csv, "--length", "50s", "--fault", "hpaStuck@2m+5s"], /when the simulation of 50 s is over/, 2],
     ] as const) {
       const { status, stderr } = simulate(...args);
       assert.match(stderr, message);
