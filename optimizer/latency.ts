@@ -57,7 +57,7 @@ const RARE_SHARE = 0.25;
  * - Full batches ahead: see `behindBatches`.
  *
  * Against simulation (`docs/report/optimisation.md`: 500 random stages, ρ 0.3–0.85, K 1–10, n 1–8, c² to 0.3): p99 within 20 % for
- * 99.6 % of those with b to 8, 21 % at worst, and for 97 % with b = 16, 36 % at worst: many replicas that take small batches come into
+ * all of those with b to 8, and for 97 % with b = 16, 36 % at worst: many replicas that take small batches come into
  * step, and then all are busy at the same time. The third power of the share of batches that started from the queue is fitted.
  *
  * Arrivals at later stages are taken as Poisson too. A stage that gets less than one row per request counts for all requests.
@@ -99,8 +99,8 @@ function largeGroup(meanRows: number): number {
 /**
  * Behind the full batches ahead of a group: mean and tail of M/G/1 for a server as fast as all replicas, which takes
  * s = K/(n·h) for a group. The mean is ρ·X/(1−ρ), X = (E[K²]/E[K] + b·c²)/(2·n·h) (Allen–Cunneen with group arrivals). The tail falls
- * with the time that the Cramér–Lundberg equation gives: `constantTail`·s/(1−ρ) for a constant s, X/(1−ρ) for an exponential one,
- * in between (scv 2X/s − 1) linear, which is within 1 % for gamma times.
+ * with the time that the Cramér–Lundberg equation gives: `constantTail`·s/(1−ρ) for a constant s, s/(1−ρ) for an exponential one,
+ * in between (scv 2X/s − 1) linear, which is within 2 % for gamma times, and X/(1−ρ) for what varies more.
  */
 function behindBatches(
   { batch, service }: StageLoad,
@@ -112,7 +112,7 @@ function behindBatches(
   const excessMs = ((groupSpread(meanRows) + batch * service.scv(batch)) * rowMs) / 2;
   const groupMs = meanRows * rowMs;
   const spread = Math.min(1, Math.max(0, (2 * excessMs) / groupMs - 1));
-  const tailMs = (1 - spread) * constantTail(share) * groupMs + spread * excessMs;
+  const tailMs = (1 - spread) * constantTail(share) * groupMs + spread * Math.max(groupMs, excessMs);
   const backlogShare = tailMs > 0 ? Math.min(1, (share * excessMs) / tailMs) : 0;
   return { backlogShare, backlogMs: tailMs / (1 - share) };
 }
@@ -216,7 +216,7 @@ function whenBusy(load: StageLoad, rows: number, meanRows: number, n: number, fi
   const rate = load.rowRps / 1000;
   const first = Math.min(rows, batch);
   const firstMs = service.meanMs(first);
-  const idleRows = rows / Math.ceil(rows / batch);
+  const idleRows = Math.max(1, rows / Math.ceil(rows / batch));
   const idleMsPerRow = service.meanMs(idleRows) / idleRows;
   const room = (batch - first) / meanRows;
   if (room <= 0) {

@@ -49,6 +49,33 @@ describe("stageLatency()", () => {
     assert.ok(Math.abs(meanMs(single) - 30) < 1e-6, `${meanMs(single)}`);
   });
 
+  it("has the tail of M/G/1 for gamma service times, between those of constant and of exponential ones", () => {
+    for (const scv of [0.05, 0.1, 0.3, 0.5, 0.8, 1])
+      for (const load of [0.3, 0.6, 0.85]) {
+        // P[wait > x] falls with e^(−zx/10) where load·(E[e^(zS)] − 1) = z.
+        let [low, high] = [1e-6, 1 / scv - 1e-9];
+        for (let i = 0; i < 100; i++) {
+          const z = (low + high) / 2;
+          if (load * ((1 - scv * z) ** (-1 / scv) - 1) < z) low = z;
+          else high = z;
+        }
+        const { backlogMs } = stageLatency({
+          ...single,
+          rowRps: 100 * load,
+          service: { meanMs: () => 10, scv: () => scv },
+        });
+        assert.ok(
+          Math.abs((backlogMs * low) / 10 - 1) < 0.02,
+          `${backlogMs} against ${10 / low} at ${load}, scv ${scv}`,
+        );
+      }
+  });
+
+  it("keeps a replica that serves row by row busy for no longer than the rows take, whatever the groups", () => {
+    for (const groupRows of [1, 1.1, 1.5, 2.2])
+      assert.ok(Math.abs(stageLatency({ ...single, groupRows }).waitShare - 0.8) < 1e-9, `${groupRows}`);
+  });
+
   it("serves a group in rounds: 5 rows, 2 replicas, batches of 2", () => {
     const service = { meanMs: (rows: number) => 10 + rows, scv: () => 0 };
     assert.equal(stageLatency({ rowRps: 0, groupRows: 5, replicas: 2, batch: 2, service }).constantMs, 23);
