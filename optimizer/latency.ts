@@ -1,3 +1,5 @@
+import { groupSizes, groupSpread, largeGroup, meanVisit } from "./group-size.ts";
+import { ownService, ownServices, type ServicePart } from "./own-service.ts";
 import type { ServiceTime } from "./service-time.ts";
 import { at } from "./wait-distribution.ts";
 
@@ -6,6 +8,8 @@ export interface StageLoad {
   readonly rowRps: number;
   /** Mean rows of one request: they arrive together, and the request waits for the slowest. */
   readonly groupRows: number;
+  /** Chance that a row of a request comes to these replicas, the others going elsewhere; 1 where missing. */
+  readonly rowShare?: number;
   /** Replicas that work at the same time; a fraction on a shared machine. */
   readonly replicas: number;
   readonly batch: number;
@@ -14,13 +18,13 @@ export interface StageLoad {
 
 /**
  * The latency of a stage as a sum of simple random parts, whose distribution `wait-distribution.ts` computes:
- * `constantMs` + noise of the service time + with chance `waitShare` a wait.
+ * `constantMs` + the rest of the service time + with chance `waitShare` a wait.
  */
 export interface StageLatency {
   /** Below this no request is answered. */
   readonly constantMs: number;
-  /** Noise of the service time: Exp(first) + with chance `secondShare` Exp(second). */
-  readonly noise: { readonly firstMs: number; readonly secondMs: number; readonly secondShare: number };
+  /** What the service takes beyond that, by the size of the group; shares sum to 1. */
+  readonly service: readonly ServicePart[];
   /** Chance that no replica is free for the group. */
   readonly waitShare: number;
   /** Until a replica is free: P[rest > x] = (1 − x/residualMs)^residualServers. */
@@ -39,13 +43,13 @@ export interface StageLatency {
 /** Iterates grow with the load, so any number of them keeps the model monotone; four are within 1 % of the fixed point. */
 const ITERATIONS = 4;
 const MAX_UTILISATION = 0.999;
-/** A group size that is met by every fourth request or more is that of the p99. */
-const RARE_SHARE = 0.25;
 
 /**
  * Latency of a stage: groups of K rows arrive as a Poisson process at n replicas, and a free replica takes min(queued, b)
  * rows at once, without waiting for more (l: service time, λ: rows per ms, h = b/l(b), ρ = λ/(n·h), c²: its scv).
  *
+ * - Of a group of which each row comes here with a chance, the number of rows is binomial: own service is that of each number, what is
+ *   met under way and queued is by E[K²]/E[K] rows.
  * - Service: the group's ⌈K/b⌉ batches run in R = ⌈⌈K/b⌉/n⌉ rounds; noise with the mean 0 and the variance of their sum, and
  *   more on top for those that wait, whose batches are larger.
  * - No replica free: u^e, u being the share of busy replicas and m = n/max(1, K/b) the groups that fit at once. The exponent
@@ -68,32 +72,31 @@ const RARE_SHARE = 0.25;
 export function stageLatency(load: StageLoad): StageLatency {
   const { batch, service } = load;
   const n = Math.max(1, load.replicas);
-  const meanRows = Math.max(1, load.groupRows);
-  const rows = largeGroup(meanRows);
+  const rowShare = Math.min(1, load.rowShare ?? 1);
+  const requestRows = Math.max(1, load.groupRows);
+  const isPart = rowShare < 1;
+  const meanRows = isPart ? meanVisit(requestRows, rowShare) : requestRows;
+  const spread = groupSpread(requestRows, rowShare);
+  const rows = isPart ? spread : largeGroup(meanRows);
   const rate = load.rowRps / 1000;
   const fullMs = service.meanMs(batch);
   const share = Math.min(MAX_UTILISATION, (rate * fullMs) / (n * batch));
   const batches = Math.max(1, rows / batch);
   const fit = Math.max(1, n / batches);
   const busy = whenBusy(load, rows, meanRows, n, fit);
-  const own = ownService(load, rows, n);
+  const own = isPart ? ownServices(load, groupSizes(requestRows, rowShare), n) : ownService(load, rows, n);
+  const stretch = Math.sqrt(1 + busy.waitShare * (busy.stretch ** 2 - 1));
   return {
     constantMs: own.constantMs,
-    noise: scaled(own.noise, Math.sqrt(1 + busy.waitShare * (busy.stretch ** 2 - 1))),
+    service: own.parts.map(part => ({ ...part, firstMs: stretch * part.firstMs, secondMs: stretch * part.secondMs })),
     waitShare: busy.waitShare,
     residualMs: busy.serviceMs * Math.max(1, Math.ceil(batches / n - 0.5)),
     residualServers: fit,
     growthMs: busy.growthMs,
     growthMaxMs: busy.growthMaxMs,
-    ...behindBatches(load, meanRows, n, share),
+    ...behindBatches(load, meanRows, spread, n, share),
     slowestOf: 1,
   };
-}
-
-/** Rows of a group that is larger than nearly all, its size being the whole number below or above the mean. */
-function largeGroup(meanRows: number): number {
-  const below = Math.floor(meanRows + 1e-9);
-  return below + Math.min(1, Math.max(0, meanRows - below) / RARE_SHARE);
 }
 
 /**
@@ -105,11 +108,12 @@ function largeGroup(meanRows: number): number {
 function behindBatches(
   { batch, service }: StageLoad,
   meanRows: number,
+  spreadRows: number,
   n: number,
   share: number,
 ): Pick<StageLatency, "backlogShare" | "backlogMs"> {
   const rowMs = service.meanMs(batch) / (n * batch);
-  const excessMs = ((groupSpread(meanRows) + batch * service.scv(batch)) * rowMs) / 2;
+  const excessMs = ((spreadRows + batch * service.scv(batch)) * rowMs) / 2;
   const groupMs = meanRows * rowMs;
   const spread = Math.min(1, Math.max(0, (2 * excessMs) / groupMs - 1));
   const tailMs = (1 - spread) * constantTail(share) * groupMs + spread * Math.max(groupMs, excessMs);
@@ -137,68 +141,6 @@ function tailAt(share: number): number {
     else high = middle;
   }
   return (1 - share) / high;
-}
-
-/** E[K²]/E[K] of groups whose size is the whole number below or above its mean. */
-function groupSpread(meanRows: number): number {
-  const below = Math.floor(meanRows);
-  const part = meanRows - below;
-  return ((1 - part) * below ** 2 + part * (below + 1) ** 2) / meanRows;
-}
-
-type Own = Pick<StageLatency, "constantMs" | "noise">;
-
-/** Between those of the whole numbers of rows below and above. */
-function ownService(load: StageLoad, rows: number, n: number): Own {
-  const below = Math.floor(rows);
-  const own = ownServiceOf(load, below, n);
-  const part = rows - below;
-  if (part === 0) return own;
-  const more = ownServiceOf(load, below + 1, n);
-  const between = (a: number, b: number) => (1 - part) * a + part * b;
-  return {
-    constantMs: between(own.constantMs, more.constantMs),
-    noise: {
-      firstMs: between(own.noise.firstMs, more.noise.firstMs),
-      secondMs: between(own.noise.secondMs, more.noise.secondMs),
-      secondShare: between(own.noise.secondShare, more.noise.secondShare),
-    },
-  };
-}
-
-function ownServiceOf(load: StageLoad, rows: number, n: number): Own {
-  const { batch, service } = load;
-  const rounds = Math.ceil(Math.ceil(rows / batch) / n);
-  const lastRows = Math.min(batch, Math.max(1, rows - (rounds - 1) * Math.floor(n) * batch));
-  const lastMs = service.meanMs(lastRows);
-  const fullMs = rounds > 1 ? service.meanMs(batch) : 0;
-  const meanMs = (rounds - 1) * fullMs + lastMs;
-  const deviationMs = Math.sqrt(
-    (rounds - 1) * service.scv(batch) * fullMs * fullMs + service.scv(lastRows) * lastMs * lastMs,
-  );
-  const noise = noiseOf(meanMs, deviationMs);
-  // The slowest of several batches of the same size: the tail of a maximum of m is moved by θ·ln m.
-  const together = Math.max(1, Math.min(n, Math.floor(rows / batch) - (rounds - 1) * Math.floor(n)));
-  const shiftMs = Math.max(0, meanMs - noise.firstMs - noise.secondShare * noise.secondMs);
-  return { constantMs: shiftMs + noise.secondMs * Math.log(together), noise };
-}
-
-/** Exponential parts with the variance of the service time whose means are at most its mean. */
-function noiseOf(meanMs: number, deviationMs: number): StageLatency["noise"] {
-  const scv = (deviationMs / meanMs) ** 2;
-  if (scv <= 0.5) {
-    const partMs = deviationMs * Math.SQRT1_2;
-    return { firstMs: partMs, secondMs: partMs, secondShare: 1 };
-  }
-  if (scv <= 1) {
-    const apart = Math.sqrt(2 * scv - 1);
-    return { firstMs: (meanMs * (1 - apart)) / 2, secondMs: (meanMs * (1 + apart)) / 2, secondShare: 1 };
-  }
-  return { firstMs: 0, secondMs: (meanMs * (1 + scv)) / 2, secondShare: 2 / (1 + scv) };
-}
-
-function scaled(noise: StageLatency["noise"], factor: number): StageLatency["noise"] {
-  return { ...noise, firstMs: factor * noise.firstMs, secondMs: factor * noise.secondMs };
 }
 
 interface Busy {

@@ -1,4 +1,5 @@
-import { type StageLatency, stageLatency } from "./latency.ts";
+import { visitedShare } from "./group-size.ts";
+import { type StageLatency, type StageLoad, stageLatency } from "./latency.ts";
 import { type Scope, type ScopeStage, type ScopeVariant, workingReplicas } from "./scope.ts";
 
 /** How a variant serves a stage. */
@@ -11,7 +12,7 @@ export interface Choice {
 
 const CONSTANT: StageLatency = {
   constantMs: 0,
-  noise: { firstMs: 0, secondMs: 0, secondShare: 0 },
+  service: [{ share: 1, moreMs: 0, firstMs: 0, secondMs: 0, secondShare: 0 }],
   waitShare: 0,
   residualMs: 0,
   residualServers: 1,
@@ -38,7 +39,8 @@ export function latencyOf(
     return { ...CONSTANT, constantMs: plainLatencyMs(scope, othersRps, variant, choice.rows * share, choice.batch) };
   const load = {
     rowRps: (scope.rateRps * choice.rows + othersRps) * share,
-    groupRows: choice.rows * share,
+    groupRows: choice.rows,
+    rowShare: share,
     replicas: workingReplicas(scope, variant, choice.replicas),
     batch: choice.batch,
     service: variant.service,
@@ -62,13 +64,16 @@ export function plainLatencyMs(
 }
 
 /**
- * Rows go to any of the n replicas: each is a queue of its own with λ/n. The K rows of a request visit m = n·(1 − (1 − 1/n)^K) of
- * them, K/m each, and the request waits for the slowest.
+ * Rows go to any of the n replicas: each is a queue of its own with λ/n. A request with K rows visits n·(1 − (1 − 1/n)^K) of them,
+ * binomially many rows going to each, and waits for the slowest.
  */
-function atRandom(load: Parameters<typeof stageLatency>[0]): StageLatency {
+export function atRandom(load: StageLoad): StageLatency {
   const n = Math.max(1, load.replicas);
   const rows = Math.max(1, load.groupRows);
-  const visited = Math.max(1, n * (1 - (1 - 1 / n) ** rows));
-  const one = stageLatency({ ...load, rowRps: load.rowRps / n, groupRows: load.groupRows / visited, replicas: 1 });
-  return { ...one, slowestOf: visited };
+  const rowShare = (load.rowShare ?? 1) / n;
+  const one = stageLatency({ ...load, rowRps: load.rowRps / n, rowShare, replicas: 1 });
+  return {
+    ...one,
+    slowestOf: Math.max(1, (n * visitedShare(rows, rowShare)) / visitedShare(rows, load.rowShare ?? 1)),
+  };
 }

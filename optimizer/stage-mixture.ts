@@ -1,3 +1,4 @@
+import { meanVisit } from "./group-size.ts";
 import type { StageLatency } from "./latency.ts";
 import { at, type Cumulative, convolve, cumulativeOf } from "./wait-distribution.ts";
 
@@ -37,7 +38,7 @@ export function distributionOf(mixture: StageMixture, stepMs: number, cells: num
   for (const { share, latency } of mixture.parts) {
     const own = cumulativeOf(latency, stepMs, cells);
     const shift = (latency.constantMs - constantMs) / stepMs;
-    const root = 1 / Math.max(1, rows * share);
+    const root = 1 / meanVisit(rows, share);
     for (let i = Math.ceil(shift); i <= cells; i++) {
       cumulative[i] = (cumulative[i] ?? 0) + share * at(own, i - shift) ** root;
     }
@@ -122,7 +123,10 @@ function randomMs(stage: StageMixture): number {
       latency.residualMs / (latency.residualServers + 1) +
       Math.min(latency.growthMs, latency.growthMaxMs) +
       latency.backlogShare * latency.backlogMs;
-    const noiseMs = latency.noise.firstMs + latency.noise.secondShare * latency.noise.secondMs;
-    return sum + share * (latency.constantMs - fastestMs + noiseMs + latency.waitShare * waitMs);
+    const serviceMs = latency.service.reduce(
+      (all, part) => all + part.share * (part.moreMs + part.firstMs + part.secondShare * part.secondMs),
+      0,
+    );
+    return sum + share * (latency.constantMs - fastestMs + serviceMs + latency.waitShare * waitMs);
   }, 0);
 }

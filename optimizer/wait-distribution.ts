@@ -1,4 +1,5 @@
 import type { StageLatency } from "./latency.ts";
+import type { ServicePart } from "./own-service.ts";
 
 /**
  * Distribution of a random time beyond a stage's constant part, on a grid: entry i is the mean of its distribution function
@@ -23,8 +24,7 @@ export function cumulativeOf(latency: StageLatency, stepMs: number, cells: numbe
       integral[i] = (1 - latency.waitShare) * i * stepMs + latency.waitShare * (integral[i] ?? 0);
     }
   } else for (let i = 0; i < points; i++) integral[i] = i * stepMs;
-  addExponential(integral, latency.noise.firstMs, 1, stepMs);
-  addExponential(integral, latency.noise.secondMs, latency.noise.secondShare, stepMs);
+  integral = withService(integral, latency.service, stepMs);
   const cumulative = new Float64Array(cells + 1);
   let below = 0;
   for (let i = 0; i <= cells; i++) {
@@ -45,6 +45,29 @@ function waitIntegral(latency: StageLatency, stepMs: number, points: number): Fl
   }
   if (growthMs > 0 && growthMaxMs > 0) addCutExponential(integral, growthMs, growthMaxMs, stepMs);
   addExponential(integral, latency.backlogMs, latency.backlogShare, stepMs);
+  return integral;
+}
+
+function withService(
+  wait: Float64Array<ArrayBuffer>,
+  parts: readonly ServicePart[],
+  stepMs: number,
+): Float64Array<ArrayBuffer> {
+  const [first] = parts;
+  if (parts.length === 1 && first?.moreMs === 0) return withNoise(wait, first, stepMs);
+  const sum = new Float64Array(wait.length);
+  for (const part of parts) {
+    const own = withNoise(wait.slice(), part, stepMs);
+    const shift = part.moreMs / stepMs;
+    for (let i = Math.ceil(shift); i < sum.length; i++) sum[i] = (sum[i] as number) + part.share * at(own, i - shift);
+  }
+  return sum;
+}
+
+/** In place. */
+function withNoise(integral: Float64Array<ArrayBuffer>, part: ServicePart, stepMs: number): Float64Array<ArrayBuffer> {
+  addExponential(integral, part.firstMs, 1, stepMs);
+  addExponential(integral, part.secondMs, part.secondShare, stepMs);
   return integral;
 }
 

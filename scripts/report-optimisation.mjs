@@ -16,10 +16,17 @@ const [optimizer, evaluating, policies, ipa, runs, published, cocktail, instance
     dist("optimizer/scope.js"),
     dist("optimizer/label-search.js"),
   ]);
-const [{ stageLatency }, { pathQuantileMs }, { randomStage, simulateStage }, { seededRandom }] = await Promise.all([
+const [
+  { stageLatency },
+  { pathQuantileMs },
+  { randomStage, simulateStage },
+  { mixtureOf, randomSplit, SPLITS, simulateSplit },
+  { seededRandom },
+] = await Promise.all([
   dist("optimizer/latency.js"),
   dist("optimizer/stage-mixture.js"),
   dist("test/optimizer/stage-simulation.js"),
+  dist("test/optimizer/parts-simulation.js"),
   dist("load/seeded-random.js"),
 ]);
 
@@ -176,14 +183,42 @@ function latencyTable() {
       const predicted = pathQuantileMs([{ rows: stage.groupRows, parts: [{ share: 1, latency }] }], 0.99);
       return predicted / simulated[Math.floor(0.99 * groups)] - 1;
     });
-    const sizes = errors.map(Math.abs).sort((a, b) => a - b);
-    const at = share => percent(sizes[Math.floor(share * (sizes.length - 1))]);
-    const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length;
-    const near = percent(sizes.filter(size => size <= 0.2).length / sizes.length);
-    return [name, errors.length, near, at(0.5), at(0.95), at(1), `${points(mean)} %`];
+    return [name, ...errorCells(errors)];
   });
-  return table(["batch", "stages", "within 20 %", "median error", "95 % are within", "worst", "mean (sign)"], lines);
+  return table(["batch", ...ERROR_COLUMNS], lines);
 }
+
+const ERROR_COLUMNS = ["stages", "within 20 %", "median error", "95 % are within", "worst", "mean (sign)"];
+
+function errorCells(errors) {
+  const sizes = errors.map(Math.abs).sort((a, b) => a - b);
+  const at = share => percent(sizes[Math.floor(share * (sizes.length - 1))]);
+  const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length;
+  const near = percent(sizes.filter(size => size <= 0.2).length / sizes.length);
+  return [errors.length, near, at(0.5), at(0.95), at(1), `${points(mean)} %`];
+}
+
+/** The same for stages with several parts, and for balancing at random. */
+function partsTable() {
+  const requests = 50_000;
+  const lines = SPLITS.map(kind => {
+    const random = seededRandom(2026);
+    const errors = Array.from({ length: 150 }, (_, i) => {
+      const stage = randomSplit(kind, random);
+      const simulated = simulateSplit(stage, requests, i + 1);
+      return pathQuantileMs([mixtureOf(stage)], 0.99) / simulated[Math.floor(0.99 * requests)] - 1;
+    });
+    return [PARTS[kind], ...errorCells(errors)];
+  });
+  return table(["rows", ...ERROR_COLUMNS], lines);
+}
+
+const PARTS = {
+  random: "one variant, `random` balancing",
+  split: "split over two variants",
+  "split at random": "split, and `random` balancing",
+  vote: "three or five variants vote",
+};
 
 /** Labels of the exact search, by size. */
 function labelTable() {
@@ -242,5 +277,6 @@ export const optimisationTables = {
   switching: switchingTable,
   cocktail: cocktailTable,
   latency: latencyTable,
+  parts: partsTable,
   labels: labelTable,
 };

@@ -3,6 +3,7 @@ import { describe, it } from "mocha";
 import { seededRandom } from "../../load/seeded-random.ts";
 import { stageLatency } from "../../optimizer/latency.ts";
 import { pathQuantileMs } from "../../optimizer/stage-mixture.ts";
+import { mixtureOf, randomSplit, SPLITS, type SplitStage, simulateSplit } from "./parts-simulation.ts";
 import { randomStage, type SimulatedStage, simulateStage } from "./stage-simulation.ts";
 
 interface Case {
@@ -73,6 +74,57 @@ describe("stageLatency() against simulation", () => {
       assert.ok(median > 0.9 * alone && median < 1.3 * alone, `${name}: ${median} ms against ${alone} ms`);
       assert.ok(predictedMs(stage, 0.95) < 1.6 * alone, name);
     }
+  });
+});
+
+describe("latency of rows that are split, balanced at random, or voted on, against simulation", () => {
+  for (const kind of SPLITS)
+    it(`predicts the p99 of 40 random stages within 20 %, with rare exceptions: ${kind}`, function () {
+      this.timeout(300_000);
+      const random = seededRandom(7);
+      const requests = 50_000;
+      const errors = Array.from({ length: 40 }, (_, i) => {
+        const stage = randomSplit(kind, random);
+        const latencies = simulateSplit(stage, requests, i + 1);
+        const simulatedMs = latencies[Math.floor(0.99 * requests)] ?? Number.NaN;
+        return { stage, p99: pathQuantileMs([mixtureOf(stage)], 0.99) / simulatedMs - 1 };
+      });
+      for (const { stage, p99 } of errors) assert.ok(Math.abs(p99) < 0.27, `${p99}: ${JSON.stringify(stage)}`);
+      const far = errors.filter(({ p99 }) => Math.abs(p99) > 0.2);
+      assert.ok(far.length <= 1, `${far.length}, such as ${JSON.stringify(far[0])}`);
+      const mean = errors.reduce((sum, { p99 }) => sum + p99, 0) / errors.length;
+      assert.ok(Math.abs(mean) < 0.05, `mean error ${mean}`);
+    });
+});
+
+describe("simulateSplit()", () => {
+  it("is the other simulation where nothing is split", () => {
+    const random = seededRandom(3);
+    for (let i = 0; i < 5; i++) {
+      const { rowRps, groupRows, ...part } = randomStage(random, [1, 4]);
+      const stage = {
+        requestRps: rowRps / groupRows,
+        groupRows,
+        balancing: "leastWork",
+        parts: [{ ...part, share: 1 }],
+      };
+      const [one, other] = [
+        simulateSplit(stage as SplitStage, 100_000, 1),
+        simulateStage({ ...part, rowRps, groupRows }, 100_000, 2),
+      ];
+      for (const at of [50_000, 95_000])
+        assert.ok(Math.abs(one[at]! / other[at]! - 1) < 0.05, `${one[at]}, ${other[at]}`);
+    }
+  });
+
+  it("waits for both parts, and for no more than what comes to each", () => {
+    const part = { replicas: 1, batch: 1, scv: 0 };
+    const parts = [10, 20].map(ms => ({ ...part, share: 1, serviceMs: () => ms }));
+    const stage: SplitStage = { requestRps: 0.01, groupRows: 1, balancing: "leastWork", parts };
+    assert.deepEqual([...simulateSplit(stage, 3, 1)].map(Math.round), [20, 20, 20]);
+    const split = { ...stage, parts: parts.map(own => ({ ...own, share: 0.5 })) };
+    const latencies = [...simulateSplit(split, 1_000, 1)].map(Math.round);
+    assert.ok(latencies[450] === 10 && latencies[550] === 20 && latencies.every(ms => ms === 10 || ms === 20));
   });
 });
 

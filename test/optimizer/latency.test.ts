@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
 import { type StageLoad, stageLatency } from "../../optimizer/latency.ts";
+import { atRandom } from "../../optimizer/served-latency.ts";
 import { serviceTimeOf } from "../../optimizer/service-time.ts";
 import { pathQuantileMs } from "../../optimizer/stage-mixture.ts";
 import { cumulativeOf } from "../../optimizer/wait-distribution.ts";
@@ -22,6 +23,7 @@ const load: fc.Arbitrary<StageLoad> = fc
     batch: fc.integer({ min: 1, max: 16 }),
     fixed: fc.double({ min: 0, max: 1, noNaN: true }),
     scv: fc.constantFrom(0, 0.02, 0.6, 1, 30),
+    rowShare: fc.constantFrom(1, 1, 0.75, 0.25, 0.01),
   })
   .map(({ share, fixed, scv, ...rest }) => {
     const meanMs = (rows: number) => 10 * (fixed + (1 - fixed) * rows);
@@ -121,6 +123,7 @@ describe("stageLatency()", () => {
       groupRows: fc.constantFrom(0, 1e-9, 1, 1e12),
       replicas: fc.constantFrom(0, 1, 1e4),
       batch: fc.constantFrom(1, 1024),
+      rowShare: fc.constantFrom(0, 1e-300, 0.1, 0.999_999_999_999, 1),
       service: fc
         .constantFrom(1e-300, 1, 1e9)
         .map(latencyMs =>
@@ -129,10 +132,13 @@ describe("stageLatency()", () => {
     });
     fc.assert(
       fc.property(hostile, given => {
-        const latency = stageLatency(given);
-        const ms = pathQuantileMs([{ rows: given.groupRows, parts: [{ share: 1, latency }] }], 0.99);
-        assert.ok(Number.isFinite(ms) && ms >= 0, `${ms}`);
-        for (const chance of cumulativeOf(latency, 1)) assert.ok(chance >= 0 && chance <= 1, `${chance}`);
+        for (const latency of [stageLatency(given), atRandom(given)])
+          for (const share of [1, given.rowShare]) {
+            const parts = [{ share, latency }].concat(share < 1 ? [{ share: 1 - share, latency }] : []);
+            const ms = pathQuantileMs([{ rows: given.groupRows, parts }], 0.99);
+            assert.ok(Number.isFinite(ms) && ms >= 0, `${ms}`);
+            for (const chance of cumulativeOf(latency, 1)) assert.ok(chance >= 0 && chance <= 1, `${chance}`);
+          }
       }),
       { numRuns: 300 },
     );

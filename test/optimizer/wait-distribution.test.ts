@@ -14,7 +14,7 @@ import {
 
 const SERVED: StageLatency = {
   constantMs: 0,
-  noise: { firstMs: 0, secondMs: 0, secondShare: 0 },
+  service: [{ share: 1, moreMs: 0, firstMs: 0, secondMs: 0, secondShare: 0 }],
   waitShare: 0,
   residualMs: 0,
   residualServers: 1,
@@ -26,7 +26,7 @@ const SERVED: StageLatency = {
 };
 
 function exponential(meanMs: number): StageLatency {
-  return { ...SERVED, noise: { firstMs: 0, secondMs: meanMs, secondShare: 1 } };
+  return { ...SERVED, service: [{ share: 1, moreMs: 0, firstMs: 0, secondMs: meanMs, secondShare: 1 }] };
 }
 
 function stage(latency: StageLatency) {
@@ -58,6 +58,17 @@ describe("cumulativeOf()", () => {
       const mean = cumulativeOf(latency, stepMs, 400).reduce((sum, chance) => sum + (1 - chance) * stepMs, 0);
       assert.ok(Math.abs(mean - (3 + 0.5 * (4 + 0.5 * 6))) < 0.05, `${mean} at ${stepMs}`);
     }
+  });
+
+  it("mixes the services of groups of several sizes", () => {
+    const noise = { firstMs: 0, secondMs: 0, secondShare: 0 };
+    const service = [
+      { share: 0.75, moreMs: 0, ...noise },
+      { share: 0.25, moreMs: 30, ...noise, secondMs: 10, secondShare: 1 },
+    ];
+    const chances = cumulativeOf({ ...SERVED, service }, 1);
+    assert.ok(Math.abs(chanceWithin(chances, 1, 20) - 0.75) < 1e-9);
+    assert.ok(Math.abs(chanceWithin(chances, 1, 40) - (1 - 0.25 * Math.exp(-1))) < 0.01);
   });
 
   it("cuts the growth of a batch at its size", () => {
