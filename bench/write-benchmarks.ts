@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { packageFolder } from "../runtime/version.ts";
 import { details, figureBar, figureValue, type Report } from "./report.ts";
+import { withSection } from "./sections.ts";
 
 const HEAD = `# Benchmarks
 
@@ -13,16 +14,7 @@ export function writeBenchmarks(report: Report): void {
   const path = join(packageFolder, "docs", "benchmarks.md");
   const before = existsSync(path) ? readFileSync(path, "utf8") : HEAD;
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, withSection(before, report));
-}
-
-function withSection(page: string, report: Report): string {
-  const [head = "", ...sections] = page.split(/^(?=## )/m);
-  const others = sections
-    .filter(section => !section.startsWith(`## ${report.suite}\n`))
-    .map(section => section.trimEnd());
-  const all = [...others, sectionOf(report)].toSorted();
-  return `${[head.trimEnd(), ...all].join("\n\n")}\n`;
+  writeFileSync(path, withSection(before, sectionOf(report)));
 }
 
 function sectionOf(report: Report): string {

@@ -11,6 +11,19 @@ import { type ExperimentLoad, WARM_UP_SECONDS } from "./ipa-loads.ts";
 export const SLO_FACTORS = [25, 5, 2.5] as const;
 const PUBLISHED_FACTOR = 25;
 
+export interface ExperimentCell {
+  readonly pipeline: string;
+  readonly load: string;
+  readonly sloFactor: number;
+  readonly contender: string;
+  readonly seed: number;
+}
+
+export interface ExperimentCase {
+  readonly cell: ExperimentCell;
+  readonly given: SimulationCase;
+}
+
 /** One way to run a pipeline. */
 export interface Contender {
   readonly name: string;
@@ -24,6 +37,10 @@ export interface Contender {
   readonly fixed?: "lightest" | "heaviest";
   /** Replicas stay: twice what the lightest variants need at the highest second. */
   readonly isSized?: boolean;
+  /** Largest batch; default: the pipeline's. */
+  readonly batchingCap?: number;
+  /** What is simulated in the place of the rest. */
+  readonly change?: (given: SimulationCase) => SimulationCase;
 }
 
 const CONTENDERS: readonly Contender[] = [
@@ -49,14 +66,6 @@ const CONTENDERS: readonly Contender[] = [
   { name: "static, lightest", policy: "static", forecast: "variscale", fixed: "lightest" },
 ];
 
-export interface E1Cell {
-  readonly pipeline: string;
-  readonly load: string;
-  readonly sloFactor: number;
-  readonly contender: string;
-  readonly seed: number;
-}
-
 /** As HPAs look, and as pods start in IPA's cluster: 8 s to apply a decision. */
 const CLUSTER = { syncMs: 15_000, tolerance: 0, podStartMs: 8000, cooldownMs: 30_000, nodes: null };
 /** IPA gives a request up after twice its SLA. */
@@ -71,7 +80,7 @@ export function e1Cases(
     readonly contenders?: readonly Contender[];
     readonly pipelines?: readonly IpaPipeline[];
   },
-): readonly { readonly cell: E1Cell; readonly given: SimulationCase }[] {
+): readonly ExperimentCase[] {
   const { sloFactors, seed, contenders = CONTENDERS, pipelines = IPA_PIPELINES } = options;
   return pipelines.flatMap(ipa =>
     loads.flatMap(load =>
@@ -99,8 +108,9 @@ function caseOf(
   contender: Contender,
   seed: number,
 ): SimulationCase {
-  const { policy, forecast, hasMargin = false, costFactor = 1, fixed, isSized = false } = contender;
-  const planned = ipaPipeline(ipa, { policy, slaShare: sloFactor / PUBLISHED_FACTOR });
+  const { policy, forecast, hasMargin = false, costFactor = 1, fixed, isSized = false, change } = contender;
+  const { batchingCap = ipa.batchingCap } = contender;
+  const planned = ipaPipeline(ipa, { policy, slaShare: sloFactor / PUBLISHED_FACTOR, batchingCap });
   const { weights } = planned.objective;
   const pipeline: Pipeline = {
     ...planned,
@@ -113,7 +123,7 @@ function caseOf(
       ...(isSized && { replicas: sized(stage, load) }),
     })),
   };
-  return {
+  const given: SimulationCase = {
     policy,
     pipeline,
     load,
@@ -128,4 +138,5 @@ function caseOf(
     killEveryMs: null,
     seed,
   };
+  return change ? change(given) : given;
 }

@@ -1,9 +1,4 @@
-import type { SimulationSummary } from "../../simulator/summary.ts";
-import type { E1Cell } from "./e1-cells.ts";
-
-export interface E1Row extends E1Cell, SimulationSummary {
-  readonly tickMs: number;
-}
+import { type ExperimentRow, mean, namesOf, percent, signed, table } from "./report-parts.ts";
 
 /** What counts as the same: half a percent of the cores, a tenth of a point of accuracy. */
 const SAME_CORES = 0.005;
@@ -12,7 +7,7 @@ const SAME_SHARE = 0.001;
 const SAME_VIOLATIONS = 0.003;
 
 /** E1 as text: who wins against IPA in how many cells, who is beaten by whom, and every cell. */
-export function e1Report(note: string, rows: readonly E1Row[]): string {
+export function e1Report(note: string, rows: readonly ExperimentRow[]): string {
   const factors = [...new Set(rows.map(({ sloFactor }) => sloFactor))];
   return [
     "## E1: IPA's five pipelines under its four loads",
@@ -28,13 +23,13 @@ export function e1Report(note: string, rows: readonly E1Row[]): string {
   ].join("\n");
 }
 
-function section(factor: number, rows: readonly E1Row[]): string[] {
+function section(factor: number, rows: readonly ExperimentRow[]): string[] {
   return [
     `### SLO of ${factor} times the mean latency`,
     "",
     table(
       ["contender", "accuracy", "effective", "cores", "violations", "cells over 1 %", "switches", "tick ms"],
-      names(rows).map(name => {
+      namesOf(rows).map(name => {
         const own = rows.filter(({ contender }) => contender === name);
         return [
           name,
@@ -74,7 +69,7 @@ function section(factor: number, rows: readonly E1Row[]): string[] {
 }
 
 /** Of all pipelines and loads at one SLO. */
-function verdicts(rows: readonly E1Row[]): string[] {
+function verdicts(rows: readonly ExperimentRow[]): string[] {
   const cells = [...new Set(rows.map(cellOf))].map(cell => rows.filter(row => cellOf(row) === cell));
   const lines: string[] = [];
   for (const rival of ["ipa", "ipa, no margin", "ipa, our forecast", "HPA, heaviest"]) {
@@ -106,7 +101,10 @@ function verdicts(rows: readonly E1Row[]): string[] {
 }
 
 /** What our frontier gains on one rival in one cell; null: nothing of it has as few violations and cores. */
-function versus(cell: readonly E1Row[], name: string): { readonly gain: number; readonly saved: number } | null {
+function versus(
+  cell: readonly ExperimentRow[],
+  name: string,
+): { readonly gain: number; readonly saved: number } | null {
   const rival = cell.find(({ contender }) => contender === name);
   if (!rival) return null;
   const fair = ours(cell).filter(({ violations }) => violations <= rival.violations + SAME_VIOLATIONS);
@@ -118,12 +116,12 @@ function versus(cell: readonly E1Row[], name: string): { readonly gain: number; 
   return { gain, saved: Number.isFinite(least) ? 1 - least / rival.cores : 0 };
 }
 
-function ours(cell: readonly E1Row[]): readonly E1Row[] {
+function ours(cell: readonly ExperimentRow[]): readonly ExperimentRow[] {
   return cell.filter(({ contender }) => contender.startsWith("default"));
 }
 
 /** The oracle knows what comes, and our own frontier is no rival. */
-function dominates(rival: E1Row, own: E1Row | undefined): boolean {
+function dominates(rival: ExperimentRow, own: ExperimentRow | undefined): boolean {
   if (!own || rival.contender.startsWith("default") || rival.contender === "oracle") return false;
   return (
     rival.effectiveAccuracy > own.effectiveAccuracy + SAME_SHARE &&
@@ -132,27 +130,6 @@ function dominates(rival: E1Row, own: E1Row | undefined): boolean {
   );
 }
 
-function cellOf({ pipeline, load, seed }: E1Row): string {
+function cellOf({ pipeline, load, seed }: ExperimentRow): string {
   return `${pipeline}/${load}/${seed}`;
-}
-
-function names(rows: readonly E1Row[]): readonly string[] {
-  return [...new Set(rows.map(({ contender }) => contender))];
-}
-
-function mean(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function percent(share: number, digits = 1): string {
-  return `${(100 * share).toFixed(digits)} %`;
-}
-
-function signed(value: number): string {
-  return `${value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(1)}`;
-}
-
-function table(header: readonly string[], lines: readonly (readonly string[])[]): string {
-  const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return [row(header), row(header.map((_, i) => (i < 1 ? "---" : "--:"))), ...lines.map(row)].join("\n");
 }

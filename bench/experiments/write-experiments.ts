@@ -1,13 +1,16 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageFolder } from "../../runtime/version.ts";
+import { withSection } from "../sections.ts";
 
 const HEAD = `# Experiments
 
-Written by \`npm run experiments -- --write\`. Every number is of a simulation ([how it works](../simulation.md)) with the same seeds for
-every policy.
+Written by \`npm run experiments -- --write\`, or of one experiment by \`npm run experiments -- e1 --write\`. Every number is of a simulation
+([how it works](../simulation.md)) with the same seeds for every policy.
 `;
 
+/** Puts an experiment's report into docs/report/experiments.md in the place of its last one. */
 export function writeExperiments(report: string): void {
-  writeFileSync(join(packageFolder, "docs/report/experiments.md"), `${HEAD}\n${report.trimEnd()}\n`);
+  const path = join(packageFolder, "docs/report/experiments.md");
+  writeFileSync(path, withSection(existsSync(path) ? readFileSync(path, "utf8") : HEAD, report));
 }

@@ -24,7 +24,7 @@ export interface ScenarioOptions {
   readonly name: string;
   readonly up: UpOptions;
   readonly items: readonly LabelledItem[];
-  readonly evaluation: NonNullable<PipelineCode["evaluation"]>;
+  readonly evaluation: Pick<NonNullable<PipelineCode["evaluation"]>, "score">;
   /** Of the run; warm-up arrivals come before it and are not counted. */
   readonly arrivalsMs: readonly number[];
   readonly warmUpMs: readonly number[];

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { type E1Row, e1Report } from "../../bench/experiments/e1-report.ts";
+import { e1Report } from "../../bench/experiments/e1-report.ts";
+import type { ExperimentRow } from "../../bench/experiments/report-parts.ts";
 
-function row(contender: string, effectiveAccuracy: number, cores: number, violations: number): E1Row {
+function row(contender: string, effectiveAccuracy: number, cores: number, violations: number): ExperimentRow {
   return {
     pipeline: "video",
     load: "bursty",
@@ -25,6 +26,7 @@ function row(contender: string, effectiveAccuracy: number, cores: number, violat
     podsStarted: 1,
     decisions: 1,
     tickMs: 0.1,
+    timeline: [],
   };
 }
 

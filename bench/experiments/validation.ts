@@ -1,0 +1,194 @@
+/**
+ * `npm run validation [-- --short] [--write]`: runs pipelines of emulated variants as `variscale up` does, processes and all, and in the
+ * simulator with the same load, and compares what came of it; writes a section of docs/report/experiments.md. Wants a quiet machine.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { arrivalsOf, demoShape, type LoadShape } from "../../cli/demo/load-shape.ts";
+import { playScenario, type ScenarioResult } from "../../cli/demo/scenario.ts";
+import type { Pipeline } from "../../domain/pipeline.ts";
+import { accuracyOf } from "../../optimizer/accuracy.ts";
+import { createLogger } from "../../runtime/logger.ts";
+import { readPipeline } from "../../runtime/read-pipeline.ts";
+import { readBundledModel } from "../../scaler/bundled-model.ts";
+import { LatencyHistogram } from "../../simulator/latency-histogram.ts";
+import { simulate } from "../../simulator/simulation.ts";
+import { summarise } from "../../simulator/summary.ts";
+import { mean, percent, signed, table } from "./report-parts.ts";
+import { VALIDATION_PIPELINES, type ValidationPipeline, writeValidationPipeline } from "./validation-pipelines.ts";
+import { writeExperiments } from "./write-experiments.ts";
+
+const WARM_UP_SECONDS = 20;
+const LONG_SECONDS = 180;
+const SHORT_SECONDS = 40;
+const SEED = 1;
+/** Of simulations: each has other chances within the same load. */
+const SEEDS = [1, 2, 3, 4, 5];
+/** What `variscale up` does in the place of KEDA, the HPA and a kubelet: it looks twice a second, and a process starts in about a second. */
+const LOCAL_CLUSTER = { syncMs: 500, tolerance: 0, podStartMs: 1200, cooldownMs: 30_000, nodes: null };
+/** More than any plan takes: emulated variants take none of this machine's. */
+const CORES = 1000;
+
+interface Outcome {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly violations: number;
+  readonly accuracy: number;
+  readonly cores: number;
+}
+
+interface Validated {
+  readonly name: string;
+  readonly requests: number;
+  readonly real: Outcome;
+  readonly simulated: Outcome;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { short: { type: "boolean", default: false }, write: { type: "boolean", default: false } },
+  });
+  if (values.short && values.write) throw new Error("--short measures too little to be written down");
+  const seconds = values.short ? SHORT_SECONDS : LONG_SECONDS;
+  const validated: Validated[] = [];
+  for (const given of VALIDATION_PIPELINES) validated.push(await validate(given, seconds));
+  const report = reportOf(validated, seconds);
+  if (values.write) writeExperiments(report);
+  else process.stdout.write(`${report}\n`);
+}
+
+async function validate(given: ValidationPipeline, seconds: number): Promise<Validated> {
+  const folder = mkdtempSync(join(tmpdir(), "variscale-validation-"));
+  try {
+    writeValidationPipeline(folder, given);
+    const pipeline = readPipeline(folder);
+    const shape = demoShape(seconds * 1000, given.lowShare);
+    const arrivalsMs = arrivalsOf(shape, given.peakRps, SEED);
+    const warmUpShape: LoadShape = { durationMs: WARM_UP_SECONDS * 1000, levels: [given.lowShare], phases: [] };
+    const warmUpMs = arrivalsOf(warmUpShape, given.peakRps, SEED + 1);
+    process.stderr.write(`${given.name}: ${arrivalsMs.length} requests in ${seconds} s\n`);
+    const result = await playScenario({
+      name: given.name,
+      up: {
+        file: folder,
+        read: {},
+        modelFolder: folder,
+        machineCores: CORES,
+        stateDir: null,
+        ports: { gateway: 0, http: 0, keda: 0, switchers: 0 },
+        logger: createLogger("validation", "error"),
+        logLevel: "error",
+      },
+      items: [{ id: "any", body: Buffer.from("{}"), contentType: "application/json", label: null }],
+      evaluation: { score: () => ({ correct: true, partsCorrect: 0, parts: 0 }) },
+      arrivalsMs,
+      warmUpMs,
+      timeoutMs: given.sloMs * 4 + 5000,
+      onStart: () => undefined,
+      onProgress: () => undefined,
+    });
+    return {
+      name: given.name,
+      requests: arrivalsMs.length,
+      real: outcomeOf(pipeline, result),
+      simulated: simulatedOutcome(pipeline, seconds, arrivalsMs, warmUpMs),
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function outcomeOf(pipeline: Pipeline, { records, samples }: ScenarioResult): Outcome {
+  const latency = new LatencyHistogram();
+  const served = records.filter(({ outcome }) => outcome === "served");
+  for (const { latencyMs } of served) latency.add(latencyMs);
+  const inTime = served.filter(({ latencyMs }) => latencyMs <= pipeline.slo.latencyMs);
+  const model = accuracyOf(pipeline);
+  const accuracies = served.map(({ variants }) => {
+    const byStage = Object.fromEntries(variants.split(",").map(pair => pair.split("=")));
+    return model.of(pipeline.stages.map(({ name, defaultVariant }) => byStage[name] ?? defaultVariant));
+  });
+  return {
+    p50Ms: latency.quantile(0.5) ?? Number.NaN,
+    p99Ms: latency.quantile(0.99) ?? Number.NaN,
+    violations: 1 - inTime.length / records.length,
+    accuracy: mean(accuracies),
+    cores: mean(samples.map(({ replicas }) => Object.values(replicas).reduce((sum, count) => sum + count, 0))),
+  };
+}
+
+/** Mean of several runs, of which each has its own chances. */
+function simulatedOutcome(
+  pipeline: Pipeline,
+  seconds: number,
+  arrivalsMs: readonly number[],
+  warmUpMs: readonly number[],
+): Outcome {
+  const ratesRps = new Float64Array(WARM_UP_SECONDS + seconds);
+  const count = (second: number): void => {
+    ratesRps[second] = (ratesRps[second] ?? 0) + 1;
+  };
+  for (const atMs of warmUpMs) count(Math.floor(atMs / 1000));
+  for (const atMs of arrivalsMs) count(WARM_UP_SECONDS + Math.floor(atMs / 1000));
+  const runs = SEEDS.map(seed => {
+    const run = simulate({
+      pipeline,
+      load: { startMs: Date.UTC(2026, 0, 5), ratesRps },
+      warmUpSeconds: WARM_UP_SECONDS,
+      history: [],
+      model: readBundledModel(),
+      forecast: "variscale",
+      cluster: LOCAL_CLUSTER,
+      maxCores: null,
+      timeoutMs: null,
+      windowSeconds: 1,
+      killEveryMs: null,
+      seed,
+    });
+    const ready = run.windows.map(({ stages }) => stages.reduce((sum, stage) => sum + stage.ready, 0));
+    return { ...summarise(run), ready: mean(ready) };
+  });
+  return {
+    p50Ms: mean(runs.map(({ p50Ms }) => p50Ms ?? Number.NaN)),
+    p99Ms: mean(runs.map(({ p99Ms }) => p99Ms ?? Number.NaN)),
+    violations: mean(runs.map(({ violations }) => violations)),
+    accuracy: mean(runs.map(({ accuracy }) => accuracy)),
+    cores: mean(runs.map(({ ready }) => ready)),
+  };
+}
+
+function reportOf(validated: readonly Validated[], seconds: number): string {
+  const both = (real: string, simulated: string, difference: string): string =>
+    `${real} / ${simulated} (${difference})`;
+  const ratio = (real: number, simulated: number): string => `${signed((100 * simulated) / real - 100)} %`;
+  const points = (real: number, simulated: number): string => signed(100 * (simulated - real), 2);
+  return [
+    "## Validation: the simulator against processes that run",
+    "",
+    `Pipelines whose variants take as long as their profiles say and compute nothing, run by \`variscale up\` (scaler, gateway, a process for each replica) for ${seconds} s of a load that rises several-fold and falls, and in the simulator with the same requests in each second (mean of ${SEEDS.length} seeds). Each cell: run / simulated (difference). Written by \`npm run validation -- --write\`.`,
+    "",
+    table(
+      ["pipeline", "requests", "p50 ms", "p99 ms", "violations", "accuracy", "cores"],
+      validated.map(({ name, requests, real, simulated }) => [
+        name,
+        String(requests),
+        both(real.p50Ms.toFixed(0), simulated.p50Ms.toFixed(0), ratio(real.p50Ms, simulated.p50Ms)),
+        both(real.p99Ms.toFixed(0), simulated.p99Ms.toFixed(0), ratio(real.p99Ms, simulated.p99Ms)),
+        both(
+          percent(real.violations, 2),
+          percent(simulated.violations, 2),
+          points(real.violations, simulated.violations),
+        ),
+        both(percent(real.accuracy), percent(simulated.accuracy), points(real.accuracy, simulated.accuracy)),
+        both(real.cores.toFixed(2), simulated.cores.toFixed(2), ratio(real.cores, simulated.cores)),
+      ]),
+    ),
+  ].join("\n");
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+});

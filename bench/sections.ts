@@ -1,0 +1,11 @@
+/** Puts a section, which begins with a heading of the second level, into a page in the place of the one before of the same first word. */
+export function withSection(page: string, section: string): string {
+  const [head = "", ...sections] = page.split(/^(?=## )/m);
+  const others = sections.filter(other => wordOf(other) !== wordOf(section)).map(other => other.trimEnd());
+  const all = [...others, section.trimEnd()].toSorted();
+  return `${[head.trimEnd(), ...all].join("\n\n")}\n`;
+}
+
+function wordOf(section: string): string {
+  return /^## ([^\s:]+)/.exec(section)?.[1] ?? "";
+}
