@@ -43,7 +43,7 @@ export interface Contender {
   readonly change?: (given: SimulationCase) => SimulationCase;
 }
 
-const CONTENDERS: readonly Contender[] = [
+export const CONTENDERS: readonly Contender[] = [
   { name: "default", policy: "default", forecast: "variscale" },
   { name: "default, core ÷3", policy: "default", forecast: "variscale", costFactor: 1 / 3 },
   { name: "default, core ÷10", policy: "default", forecast: "variscale", costFactor: 1 / 10 },
@@ -67,7 +67,7 @@ const CONTENDERS: readonly Contender[] = [
 ];
 
 /** As HPAs look, and as pods start in IPA's cluster: 8 s to apply a decision. */
-const CLUSTER = { syncMs: 15_000, tolerance: 0, podStartMs: 8000, cooldownMs: 30_000, nodes: null };
+export const CLUSTER = { syncMs: 15_000, tolerance: 0, podStartMs: 8000, cooldownMs: 30_000, nodes: null };
 /** IPA gives a request up after twice its SLA. */
 const TIMEOUT_FACTOR = 2;
 

@@ -28,3 +28,27 @@ export function table(header: readonly string[], lines: readonly (readonly strin
   const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   return [row(header), row(header.map((_, i) => (i < 1 ? "---" : "--:"))), ...lines.map(row)].join("\n");
 }
+
+/** A table that is folded away. */
+export function everyCell(rows: readonly ExperimentRow[]): readonly string[] {
+  return [
+    "<details><summary>Every cell</summary>",
+    "",
+    table(
+      ["pipeline", "load", "contender", "accuracy", "effective", "cores", "violations", "dropped", "switches"],
+      rows.map(row => [
+        row.pipeline,
+        row.load,
+        row.contender,
+        percent(row.accuracy),
+        percent(row.effectiveAccuracy),
+        row.cores.toFixed(1),
+        percent(row.violations, 2),
+        String(row.dropped),
+        String(row.switches),
+      ]),
+    ),
+    "",
+    "</details>",
+  ];
+}

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
+import { e1Figures } from "../../bench/experiments/e1-figures.ts";
 import { e1Report } from "../../bench/experiments/e1-report.ts";
 import type { ExperimentRow } from "../../bench/experiments/report-parts.ts";
 
@@ -64,5 +65,28 @@ describe("e1Report()", () => {
       row("rim", 0.9, 50, 0),
     ]);
     assert.match(report, /beats `default` .*: 1 of 1 \(video bursty: fa2Low\)/);
+  });
+});
+
+describe("e1Figures()", () => {
+  it("is what the report says, in points and per cent, against the bars", () => {
+    const figures = e1Figures(
+      [
+        row("default", 0.6, 7, 0.01),
+        row("default, core ÷10", 0.7, 10, 0.01),
+        row("oracle", 0.7, 5, 0.004),
+        row("ipa", 0.6, 10, 0.04),
+        row("HPA, heaviest", 0.7, 20, 0.02),
+        row("fa2Low", 0.61, 6, 0.01),
+      ],
+      "made up",
+    );
+    assert.deepEqual(Object.fromEntries(figures.map(({ name, value, holds }) => [name, [value, holds]])), {
+      "e1slo5x.vsIpa": [10, true],
+      "e1slo5x.dominatedShare": [100, false],
+      "violations.overOracle": [0.6, false],
+      "violations.vsIpa": [0.25, true],
+      "vsHpa.coresSaved": [50, true],
+    });
   });
 });
