@@ -1,10 +1,11 @@
 import { replicasOf } from "../domain/configuration.ts";
 import { findStage, type Pipeline } from "../domain/pipeline.ts";
-import type { Plan, Reason } from "../domain/plan.ts";
+import type { Plan } from "../domain/plan.ts";
 import { type Choice, chooseWithin, type Most } from "./fleet-choice.ts";
 import { type NodeShape, placePods } from "./node-fit.ts";
 import { optimize } from "./optimize.ts";
 import type { Prices, Problem } from "./problem.ts";
+import { mostServed, shedPlan } from "./shed-plan.ts";
 
 /** What several pipelines share; null: no limit. */
 export interface SharedCapacity {
@@ -41,7 +42,6 @@ const PROHIBITIVE = 1e6;
 /** A gap that is this share of the objective is not worth another round. */
 const CLOSE = 3e-4;
 const NEARBY = [0.8, 1.25, 0.6];
-const SHRINKS = 12;
 const NODE_ROUNDS = 6;
 /** Sums are compared with this much room. */
 const SLACK = 1e-9;
@@ -56,38 +56,13 @@ export function optimizeFleet(problems: readonly Problem[], capacity: SharedCapa
   const full = withinNodes(problems, capacity, 1);
   if (full) return full;
   // Not even the cheapest plans fit: the same share of every load is served.
-  let [low, high] = [0, 1];
-  let best = withinNodes(problems, capacity, 0);
-  for (let i = 0; i < SHRINKS && best; i++) {
-    const middle = (low + high) / 2;
-    const shrunk = withinNodes(problems, capacity, middle);
-    if (shrunk) {
-      best = shrunk;
-      low = middle;
-    } else high = middle;
-  }
-  return shedding(problems, best ?? unfit(problems), low, capacity);
+  const most = mostServed(share => withinNodes(problems, capacity, share));
+  return shedding(problems, most?.plan ?? unfit(problems), most?.share ?? 0, capacity);
 }
 
-/** Plans for a share of every load, as plans for all of it: the rest is shed, and counts as wrong. */
 function shedding(problems: readonly Problem[], fleet: FleetPlan, share: number, capacity: SharedCapacity): FleetPlan {
-  const isCores = capacity.cores !== null || capacity.nodes !== null;
-  const plans = fleet.plans.map((plan, p): Plan => {
-    const { rateRps = 0, pipeline } = problems[p] ?? {};
-    if (rateRps <= 0) return plan;
-    const effectiveAccuracy = plan.effectiveAccuracy * share;
-    const lost = (pipeline?.objective.weights.accuracy ?? 0) * (plan.effectiveAccuracy - effectiveAccuracy);
-    return {
-      ...plan,
-      feasible: false,
-      binding: isCores ? "cores" : plan.binding,
-      reasons: [...new Set<Reason>(["infeasible", ...(isCores ? (["capped_cores"] as const) : []), ...plan.reasons])],
-      rateRps,
-      shedRps: rateRps - (plan.rateRps - plan.shedRps),
-      effectiveAccuracy,
-      objective: plan.objective - lost,
-    };
-  });
+  const limit = capacity.cores !== null || capacity.nodes !== null ? "cores" : null;
+  const plans = fleet.plans.map((plan, p) => shedPlan(problems[p], plan, share, limit));
   const objective = sum(plans.map(plan => plan.objective));
   const gap = Math.max(0, fleet.objective + fleet.gap - objective);
   return { ...fleet, plans, feasible: false, objective, gap, servedShare: share };

@@ -1,7 +1,8 @@
 import type { Plan } from "../domain/plan.ts";
 import { optimize } from "./optimize.ts";
 import type { Problem } from "./problem.ts";
-import { rowsAt, type Scope, type ScopeVariant, scopeOf } from "./scope.ts";
+import { atRate, rowsAt, type Scope, type ScopeVariant, scopeOf } from "./scope.ts";
+import { mostServed, shedPlan } from "./shed-plan.ts";
 import { replicaCounts } from "./stage-options.ts";
 
 /** A stage that several pipelines use: the same replicas serve the rows of all of them. */
@@ -19,13 +20,31 @@ export interface SharedPlan {
   readonly cores: number;
   /** Proven best. False where rows at the shared stage depend on variants before it: the most rows are planned for. */
   readonly optimal: boolean;
+  /** Share of each pipeline's load that is planned for; below 1 where no replicas that the shared stage may have serve all. */
+  readonly servedShare: number;
 }
 
 /**
  * Plans for pipelines with one stage in common: for every variant, batch and count of it that can serve all rows, the best plans of the
- * pipelines, which are independent of one another once that is fixed.
+ * pipelines, which are independent of one another once that is fixed. Null: a stage is not there, or may have no replicas at all.
  */
 export function optimizeShared(problems: readonly Problem[], shared: SharedStage): SharedPlan | null {
+  const full = planShared(problems, shared);
+  if (full) return full;
+  const at = (share: number) => problems.map(problem => ({ ...problem, rateRps: problem.rateRps * share }));
+  const most = mostServed(share => planShared(at(share), shared));
+  if (!most) return null;
+  const { plan, share } = most;
+  const plans = plan.plans.map((own, p) => shedPlan(problems[p], own, share, "maxReplicas"));
+  const objective = plan.plans.reduce(
+    (sum, own, p) => sum + (plans[p]?.objective ?? 0) - own.objective,
+    plan.objective,
+  );
+  return { ...plan, plans, feasible: false, objective, optimal: false, servedShare: share };
+}
+
+/** Null: nothing serves all rows. */
+function planShared(problems: readonly Problem[], shared: SharedStage): SharedPlan | null {
   const members = shared.members.flatMap(({ problem: p, stage: name }) => {
     const problem = problems[p];
     const scope = problem && scopeOf(problem);
@@ -37,11 +56,13 @@ export function optimizeShared(problems: readonly Problem[], shared: SharedStage
   if (!first || !stage || members.length < shared.members.length) return null;
   const rps = members.map(({ scope, rows }) => scope.rateRps * rows.most);
   const total = rps.reduce((sum, own) => sum + own, 0);
+  // The first one may have no load at all.
+  const busiest = atRate(first.scope, Math.max(...members.map(({ scope }) => scope.rateRps)));
   const others = problems.map((problem, p) => (members.some(member => member.p === p) ? null : optimize(problem)));
   let best: SharedPlan | null = null;
   for (const variant of stage.variants)
     for (const batch of variant.batches)
-      for (const replicas of countsFor(first.scope, first.index, variant, batch, total)) {
+      for (const replicas of countsFor(busiest, first.index, variant, batch, total)) {
         const plans = problems.map((problem, p) => {
           const m = members.findIndex(member => member.p === p);
           const member = members[m];
@@ -57,6 +78,7 @@ export function optimizeShared(problems: readonly Problem[], shared: SharedStage
           objective: plans.reduce((sum, { objective }) => sum + objective, countedAgain),
           cores: plans.reduce((sum, { cores }) => sum + cores, -again.length * replicas * variant.cores),
           optimal: plans.every(({ optimal }) => optimal) && members.every(({ rows }) => rows.fewest === rows.most),
+          servedShare: 1,
         };
         if (!best || isBetter(plan, best)) best = plan;
       }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
 import { type InstanceSize, randomInstance } from "../../bench/optimizer-instances.ts";
+import type { Plan } from "../../domain/plan.ts";
 import { optimizeFleet } from "../../optimizer/fleet.ts";
 import { placePods } from "../../optimizer/node-fit.ts";
 import { optimize } from "../../optimizer/optimize.ts";
@@ -263,6 +264,39 @@ describe("optimizeShared()", () => {
       const apart = problems.map(problem => optimize(problem)).reduce((sum, { objective }) => sum + objective, 0);
       assert.ok((plan?.objective ?? 0) > apart - 0.05);
     }
+  });
+
+  it("counts the rows of all, also where the first pipeline has none", () => {
+    const problems = [0, 1500].map(rate =>
+      problemOf(pipelineOf({ stages: [shared, last(0.7)], objective: { weights } }), rate),
+    );
+    const plan = optimizeShared(problems, { members });
+    const swapped = optimizeShared(problems.toReversed(), { members });
+    assert.equal(plan?.feasible, true);
+    assert.equal(plan?.objective, swapped?.objective);
+    assert.deepEqual(plan?.plans[0]?.stages[0]?.parts, swapped?.plans[0]?.stages[0]?.parts);
+  });
+
+  it("plans for the same share of every load where the shared stage can't have replicas for all", () => {
+    const small = { ...shared, replicas: { min: 1, max: 2 } };
+    const problems = [100, 300].map(rate =>
+      problemOf(pipelineOf({ stages: [small, last(0.7)], objective: { weights } }), rate),
+    );
+    const plan = optimizeShared(problems, { members });
+    assert.equal(plan?.feasible, false);
+    assert.equal(plan?.optimal, false);
+    const share = plan?.servedShare ?? 0;
+    assert.ok(share > 0.5 && share < 1, `${share}`);
+    for (const [p, rate] of [100, 300].entries()) {
+      const own: Plan | undefined = plan?.plans[p];
+      assert.equal(own?.rateRps, rate);
+      assert.equal(own?.binding, "maxReplicas");
+      assert.ok(Math.abs((own?.shedRps ?? 0) - rate * (1 - share)) < 1e-9);
+    }
+    const sum = plan?.plans.reduce((all, own) => all + own.objective, 0.01 * 2) ?? 0;
+    assert.ok(Math.abs(sum - (plan?.objective ?? 0)) < 1e-9, `${sum}, ${plan?.objective}`);
+    const enough = problems.map(problem => ({ ...problem, rateRps: problem.rateRps * share * 0.999 }));
+    assert.equal(optimizeShared(enough, { members })?.feasible, true);
   });
 
   it("has nothing for a stage that is not there", () => {

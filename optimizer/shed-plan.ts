@@ -1,0 +1,49 @@
+import type { Plan, Reason } from "../domain/plan.ts";
+import type { Problem } from "./problem.ts";
+
+const SHRINKS = 12;
+
+/** What can be planned for the largest share of every load, where all of it is too much; null: nothing, even for none. */
+export function mostServed<T>(
+  planFor: (share: number) => T | null,
+): { readonly plan: T; readonly share: number } | null {
+  let plan = planFor(0);
+  let [low, high] = [0, 1];
+  for (let i = 0; i < SHRINKS && plan; i++) {
+    const middle = (low + high) / 2;
+    const shrunk = planFor(middle);
+    if (shrunk) {
+      plan = shrunk;
+      low = middle;
+    } else high = middle;
+  }
+  return plan && { plan, share: low };
+}
+
+/**
+ * A plan for a share of the problem's load, as one for all of it: the rest is shed, and counts as wrong.
+ *
+ * @param limit what forbids more; null: what the plan says.
+ */
+export function shedPlan(
+  problem: Problem | undefined,
+  plan: Plan,
+  share: number,
+  limit: "cores" | "maxReplicas" | null,
+): Plan {
+  const { rateRps = 0, pipeline } = problem ?? {};
+  if (rateRps <= 0) return plan;
+  const effectiveAccuracy = plan.effectiveAccuracy * share;
+  const lost = (pipeline?.objective.weights.accuracy ?? 0) * (plan.effectiveAccuracy - effectiveAccuracy);
+  const reasons: Reason[] = ["infeasible", ...(limit === "cores" ? (["capped_cores"] as const) : []), ...plan.reasons];
+  return {
+    ...plan,
+    feasible: false,
+    binding: limit ?? plan.binding,
+    reasons: [...new Set(reasons)],
+    rateRps,
+    shedRps: rateRps - (plan.rateRps - plan.shedRps),
+    effectiveAccuracy,
+    objective: plan.objective - lost,
+  };
+}
