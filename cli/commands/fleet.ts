@@ -1,5 +1,9 @@
 import { type Command, Option } from "commander";
+import { VariscaleError } from "../../domain/errors.ts";
 import { POLICY_NAMES, type PolicyName } from "../../domain/policy-name.ts";
+import type { FleetPlan } from "../../optimizer/fleet.ts";
+import type { Problem } from "../../optimizer/problem.ts";
+import type { SharedPlan } from "../../optimizer/shared-stage.ts";
 import { collect, parseNumber, setOption, speedFactorOption } from "../options.ts";
 import { INFEASIBLE } from "./plan.ts";
 
@@ -8,6 +12,7 @@ interface FleetFlags {
   readonly maxCores?: number;
   readonly maxMemory?: number;
   readonly node: readonly string[];
+  readonly share?: string;
   readonly speedFactor?: number;
   readonly set: readonly string[];
   readonly output: "table" | "json";
@@ -17,9 +22,13 @@ const EXAMPLES = `
 Example:
   variscale fleet pipelines/id-card=8 ./shop=20 --max-cores 12
   variscale fleet pipelines/id-card=8 ./shop=20 --node 4,16384,3 --output json
+  variscale fleet pipelines/id-card=8 ./shop=20 --share recognise
 
 It needs what \`variscale profile\` has measured. It ends with 0 where all plans meet every constraint and fit together, and with 3
-otherwise. Where no plans for all loads are found that fit together, the same share of every load is planned for.`;
+otherwise. Where no plans for all loads are found that fit together, the same share of every load is planned for.
+
+--share: the stage of this name is one and the same in all files that have it, with the same shape, replicas and models; its replicas
+serve the rows of all, and count once.`;
 
 export function addFleet(program: Command): void {
   program
@@ -31,6 +40,9 @@ export function addFleet(program: Command): void {
     .option("--max-cores <n>", "of all replicas together", text => parseNumber(text, 0.001, 1e6))
     .option("--max-memory <MiB>", "of all replicas together", text => parseNumber(text, 1, 1e9))
     .option("--node <cores,MiB[,count]>", "nodes that replicas must find room on; may be repeated", collect, [])
+    .addOption(
+      new Option("--share <stage>", "which pipelines have in common").conflicts(["maxCores", "maxMemory", "node"]),
+    )
     .addOption(speedFactorOption())
     .addOption(setOption())
     .addOption(new Option("--output <format>", "of the plans").choices(["table", "json"]).default("table"))
@@ -39,24 +51,39 @@ export function addFleet(program: Command): void {
 }
 
 async function runFleet(members: readonly string[], flags: FleetFlags): Promise<void> {
-  const { optimizeFleet } = await import("../../optimizer/fleet.ts");
-  const { readFleet, readNodes } = await import("../plan/fleet-request.ts");
+  const { readFleet } = await import("../plan/fleet-request.ts");
   const { set, speedFactor, policy, output } = flags;
   const problems = readFleet(members, policy, speedFactor === undefined ? { set } : { set, speedFactor });
-  const nodes = flags.node.length === 0 ? null : readNodes(flags.node);
-  const fleet = optimizeFleet(problems, { cores: flags.maxCores ?? null, memoryMiB: flags.maxMemory ?? null, nodes });
   const keys = problems.map(({ pipeline }) => pipeline.key);
+  const names = keys.map(key => key.name);
+  const { fleet, text } =
+    flags.share === undefined ? await apart(problems, names, flags) : await sharing(problems, names, flags.share);
   if (output === "json") {
     const plans = fleet.plans.map((plan, i) => ({ pipeline: keys[i], ...plan }));
     process.stdout.write(`${JSON.stringify({ ...fleet, plans }, null, 2)}\n`);
-  } else {
-    const { formatFleet } = await import("../plan/format-plan.ts");
-    process.stdout.write(
-      `${formatFleet(
-        fleet,
-        keys.map(key => key.name),
-      )}\n`,
-    );
-  }
+  } else process.stdout.write(`${text}\n`);
   process.exitCode = fleet.feasible ? 0 : INFEASIBLE;
+}
+
+interface Planned {
+  readonly fleet: FleetPlan | SharedPlan;
+  readonly text: string;
+}
+
+async function apart(problems: readonly Problem[], names: readonly string[], flags: FleetFlags): Promise<Planned> {
+  const { optimizeFleet } = await import("../../optimizer/fleet.ts");
+  const { readNodes } = await import("../plan/fleet-request.ts");
+  const { formatFleet } = await import("../plan/format-fleet.ts");
+  const nodes = flags.node.length === 0 ? null : readNodes(flags.node);
+  const fleet = optimizeFleet(problems, { cores: flags.maxCores ?? null, memoryMiB: flags.maxMemory ?? null, nodes });
+  return { fleet, text: formatFleet(fleet, names) };
+}
+
+async function sharing(problems: readonly Problem[], names: readonly string[], stage: string): Promise<Planned> {
+  const { optimizeShared } = await import("../../optimizer/shared-stage.ts");
+  const { readShared } = await import("../plan/fleet-request.ts");
+  const { formatShared } = await import("../plan/format-fleet.ts");
+  const fleet = optimizeShared(problems, readShared(problems, stage));
+  if (!fleet) throw new VariscaleError("invalid_argument", `--share ${stage}: no variant of it may have a replica`);
+  return { fleet, text: formatShared(fleet, names, stage) };
 }

@@ -1,8 +1,10 @@
 import { VariscaleError } from "../../domain/errors.ts";
 import { MAX_RATE_RPS } from "../../domain/load.ts";
+import { findStage, type Stage } from "../../domain/pipeline.ts";
 import type { PolicyName } from "../../domain/policy-name.ts";
 import type { NodeShape } from "../../optimizer/node-fit.ts";
 import type { Problem } from "../../optimizer/problem.ts";
+import type { SharedStage } from "../../optimizer/shared-stage.ts";
 import { type ReadOptions, readPipeline } from "../../runtime/read-pipeline.ts";
 import { problemFor } from "./plan-request.ts";
 
@@ -32,6 +34,40 @@ export function readFleet(
     return problemFor(pipeline, { rps, pin: [], exclude: [], vote: [], split: [], ...(policy && { policy }) });
   });
 }
+
+/**
+ * The stage of this name of every pipeline that has one, as one stage.
+ *
+ * @throws VariscaleError invalid_argument where fewer than two pipelines have it, or what they say of it differs.
+ */
+export function readShared(problems: readonly Problem[], name: string): SharedStage {
+  const members = problems.flatMap(({ pipeline }, problem) => {
+    const stage = findStage(pipeline, name);
+    return stage ? [{ problem, stage, pipeline: pipeline.key.name }] : [];
+  });
+  const [first, ...others] = members;
+  if (!first || others.length === 0)
+    throw new VariscaleError(
+      "invalid_argument",
+      `--share ${name}: two pipelines or more must have a stage of this name`,
+    );
+  for (const { stage, pipeline } of others)
+    for (const [what, of] of IDENTITY)
+      if (of(stage) !== of(first.stage))
+        throw new VariscaleError(
+          "invalid_argument",
+          `--share ${name}: ${what} must be the same in all files; \`${pipeline}\` has ${of(stage)}, \`${first.pipeline}\` has ${of(first.stage)}`,
+        );
+  return { members: members.map(({ problem }) => ({ problem, stage: name })) };
+}
+
+/** What makes stages of two files the same stage. */
+const IDENTITY: readonly (readonly [what: string, of: (stage: Stage) => string])[] = [
+  ["cores", stage => String(stage.cores)],
+  ["memoryMiB", stage => String(stage.memoryMiB)],
+  ["replicas", ({ replicas }) => `${replicas.min} to ${replicas.max}`],
+  ["the variants", stage => stage.variants.map(({ name, sha256 }) => `${name} (${sha256.slice(0, 8)})`).join(", ")],
+];
 
 /**
  * @param texts `CORES,MIB` or `CORES,MIB,COUNT` each.

@@ -1,7 +1,6 @@
 import type { Part } from "../../domain/configuration.ts";
 import type { Plan, RunnerUp, StagePlan } from "../../domain/plan.ts";
 import type { Explanation, Price, StageChange } from "../../optimizer/explain.ts";
-import type { FleetPlan } from "../../optimizer/fleet.ts";
 import { formatTable, percent } from "../format-table.ts";
 import { BINDING_TEXT, REASON_TEXT } from "./reason-text.ts";
 
@@ -29,23 +28,6 @@ export function formatPlan(plan: Plan): string {
     `objective ${plan.objective.toPrecision(6)}, ${proof}`,
     ...plan.reasons.map(reason => `- ${REASON_TEXT[reason]}`),
     `held back by: ${BINDING_TEXT[plan.binding]}`,
-  ].join("\n");
-}
-
-/** Plans of several pipelines, and what they are together. */
-export function formatFleet(fleet: FleetPlan, names: readonly string[]): string {
-  const { prices, servedShare } = fleet;
-  const worth = [
-    ...(prices.core > 0 ? [`one core more is worth ${number(prices.core)}`] : []),
-    ...(prices.memoryMiB > 0 ? [`one GiB more is worth ${number(1024 * prices.memoryMiB)}`] : []),
-  ];
-  const hopeless = servedShare < 1 ? [] : fleet.plans.flatMap((plan, i) => (plan.feasible ? [] : [names[i]]));
-  return [
-    ...fleet.plans.flatMap((plan, i) => [`== ${names[i]}`, formatPlan(plan), ""]),
-    `together: ${number(fleet.cores)} cores, ${number(fleet.memoryMiB / 1024)} GiB, objective ${fleet.objective.toPrecision(6)}, at most ${number(fleet.gap)} below the best`,
-    ...(worth.length > 0 ? [worth.join(", ")] : []),
-    ...hopeless.map(name => `${name}: no plan serves its load; its least bad plan counts as given, not as the best`),
-    ...(servedShare < 1 ? [`NOT ENOUGH for all: ${percent(servedShare)} of every load is planned for`] : []),
   ].join("\n");
 }
 
@@ -100,7 +82,7 @@ function partText({ variant, batch, replicas }: Part): string {
 }
 
 /** With four digits at most, without a trailing zero. */
-function number(value: number): string {
+export function number(value: number): string {
   return String(Number(value.toPrecision(4)));
 }
 

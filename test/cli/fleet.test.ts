@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import type { Plan } from "../../domain/plan.ts";
 import { planSchema } from "../../domain/plan-schema.ts";
 import { packageFolder } from "../../runtime/version.ts";
 import { TestFolder } from "../support/switcher-harness.ts";
@@ -13,7 +14,7 @@ interface FleetJson {
   readonly cores: number;
   readonly servedShare: number;
   readonly prices: { readonly core: number };
-  readonly plans: readonly { readonly pipeline: { readonly name: string }; readonly cores: number }[];
+  readonly plans: readonly (Plan & { readonly pipeline: { readonly name: string } })[];
 }
 
 describe("variscale fleet", function () {
@@ -39,6 +40,15 @@ describe("variscale fleet", function () {
     members = [`${paths[0]}=60`, `${paths[1]}=90`];
   });
   afterEach(() => folder.delete());
+
+  it("shares no stages that differ", () => {
+    const [path] = members[1].split("=");
+    const file = join(path!, "pipeline.yaml");
+    writeFileSync(file, readFileSync(file, "utf8").replaceAll('"max": 4', '"max": 5'));
+    const { status, stderr } = fleet(...members, "--share", "second");
+    assert.equal(status, 2, stderr);
+    assert.match(stderr, /--share second: replicas must be the same in all files; `two` has 1 to 5, `one` has 1 to 4/);
+  });
 
   it("plans for all as for each alone where there is enough", () => {
     const { status, stdout, stderr } = fleet(...members, "--output", "json");
@@ -69,6 +79,23 @@ describe("variscale fleet", function () {
     assert.equal(fleet(...members, "--node", "0.5,65536,100").status, 3);
   });
 
+  it("plans for a stage that the pipelines share, whose replicas serve the rows of both and count once", () => {
+    const apart: FleetJson = JSON.parse(fleet(...members, "--output", "json").stdout);
+    const { status, stdout, stderr } = fleet(...members, "--share", "second", "--output", "json");
+    assert.equal(status, 0, stderr);
+    const found: FleetJson = JSON.parse(stdout);
+    for (const plan of found.plans) assert.ok(planSchema.safeParse(plan).success);
+    const [one, two] = found.plans.map(plan => plan.stages.find(({ stage }) => stage === "second"));
+    assert.ok(one && two);
+    assert.deepEqual(one.parts, two.parts);
+    assert.equal(found.cores, found.plans[0]!.cores + found.plans[1]!.cores - one.cores);
+    assert.ok(found.cores <= apart.cores, `${found.cores} against ${apart.cores}`);
+    assert.match(fleet(...members, "--share", "second").stdout, /== one\n.*== two\n.*`second` counted once: /s);
+    const short = fleet(members[0], members[1].replace("=90", "=100000"), "--share", "second");
+    assert.equal(short.status, 3);
+    assert.match(short.stdout, /NOT ENOUGH for all: \d/);
+  });
+
   it("says what is wrong with its arguments", () => {
     for (const [args, message] of [
       [[members[0], members[0]], /the pipeline `one` is named twice/],
@@ -76,6 +103,8 @@ describe("variscale fleet", function () {
       [[`${members[0]}x`], /must be PIPELINE=RPS/],
       [[members[0], "--node", "4"], /--node 4: must be CORES,MIB or CORES,MIB,COUNT/],
       [[members[0], "--node", "4,1,1.5"], /must be CORES,MIB/],
+      [[...members, "--share", "third"], /--share third: two pipelines or more must have a stage of this name/],
+      [[...members, "--share", "second", "--max-cores", "9"], /cannot be used with/],
       [["./nowhere=4"], /nowhere can.t be read/],
     ] as const) {
       const { status, stderr } = fleet(...args);

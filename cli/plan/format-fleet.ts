@@ -1,0 +1,40 @@
+import type { Plan } from "../../domain/plan.ts";
+import type { FleetPlan } from "../../optimizer/fleet.ts";
+import type { SharedPlan } from "../../optimizer/shared-stage.ts";
+import { percent } from "../format-table.ts";
+import { formatPlan, number } from "./format-plan.ts";
+
+/** Plans of several pipelines, and what they are together. */
+export function formatFleet(fleet: FleetPlan, names: readonly string[]): string {
+  const { prices, servedShare } = fleet;
+  const worth = [
+    ...(prices.core > 0 ? [`one core more is worth ${number(prices.core)}`] : []),
+    ...(prices.memoryMiB > 0 ? [`one GiB more is worth ${number(1024 * prices.memoryMiB)}`] : []),
+  ];
+  const hopeless = servedShare < 1 ? [] : fleet.plans.flatMap((plan, i) => (plan.feasible ? [] : [names[i]]));
+  return [
+    ...plansOf(fleet.plans, names),
+    `together: ${number(fleet.cores)} cores, ${number(fleet.memoryMiB / 1024)} GiB, objective ${fleet.objective.toPrecision(6)}, at most ${number(fleet.gap)} below the best`,
+    ...(worth.length > 0 ? [worth.join(", ")] : []),
+    ...hopeless.map(name => `${name}: no plan serves its load; its least bad plan counts as given, not as the best`),
+    ...shortOf(servedShare),
+  ].join("\n");
+}
+
+/** Plans of several pipelines that have a stage in common. */
+export function formatShared(shared: SharedPlan, names: readonly string[], stage: string): string {
+  const proof = shared.optimal ? "proven best" : "not proven best";
+  return [
+    ...plansOf(shared.plans, names),
+    `together, \`${stage}\` counted once: ${number(shared.cores)} cores, objective ${shared.objective.toPrecision(6)}, ${proof}`,
+    ...shortOf(shared.servedShare),
+  ].join("\n");
+}
+
+function plansOf(plans: readonly Plan[], names: readonly string[]): string[] {
+  return plans.flatMap((plan, i) => [`== ${names[i]}`, formatPlan(plan), ""]);
+}
+
+function shortOf(servedShare: number): string[] {
+  return servedShare < 1 ? [`NOT ENOUGH for all: ${percent(servedShare)} of every load is planned for`] : [];
+}
