@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Assignments } from "./assignments.ts";
+import { LeakWatch } from "./leak-watch.ts";
 import type { SessionPool } from "./session-pool.ts";
 import type { Switching } from "./switching.ts";
 
@@ -15,19 +16,22 @@ export interface MemoryGuardOptions {
   readonly pool: SessionPool;
   readonly switching: Switching;
   readonly assignments: Assignments;
+  /** Whether this variant's sessions live in this process. */
+  readonly isInProcess: (variant: string) => boolean;
   readonly logger: Logger;
   /** Default 1 s. */
   readonly checkMs?: number;
 }
 
 /**
- * Keeps the process below the pod's memory, beyond which the kernel would end it. Where it comes close, sessions that do not serve are
- * given up, the least recently used first. If that is not enough, the session that serves may have leaked: it is replaced by a new one of
- * the same variant, which is a Switch and interrupts nothing, where there is room for both.
+ * Keeps the process below the pod's memory, beyond which the kernel would end it. Where it comes close, or a session that leaks is about
+ * to take the room for its replacement, sessions that do not serve are given up, the least recently used first. If that is not enough, the
+ * session that serves is replaced by a new one of the same variant, which is a Switch and interrupts nothing, where there is room for both.
  */
 export class MemoryGuard {
   readonly #options: MemoryGuardOptions;
   readonly #timer: NodeJS.Timeout;
+  readonly #leak = new LeakWatch();
   #rssMiB = process.memoryUsage.rss() / MIB;
   #reloadedMs = Number.NEGATIVE_INFINITY;
   #isBusy = false;
@@ -51,7 +55,8 @@ export class MemoryGuard {
   async #check(): Promise<void> {
     const { memoryMiB, pool, logger } = this.#options;
     this.#rssMiB = process.memoryUsage.rss() / MIB;
-    if (this.#isBusy || this.#rssMiB < HIGH * memoryMiB) return;
+    const isReplacementDue = this.#isReplacementDue();
+    if (this.#isBusy || (this.#rssMiB < HIGH * memoryMiB && !isReplacementDue)) return;
     this.#isBusy = true;
     try {
       const given = pool.leastRecentlyUsed();
@@ -68,12 +73,34 @@ export class MemoryGuard {
     }
   }
 
+  #isReplacementDue(): boolean {
+    const { memoryMiB, pool, switching, isInProcess } = this.#options;
+    const variant = switching.servedVariant;
+    const session = variant === null ? undefined : pool.resident(variant);
+    if (variant === null || !session || !isInProcess(variant)) return false;
+    const usableMiB = HIGH * memoryMiB;
+    const { heldMiB, spareMiB } = pool;
+    const neededMiB = session.memoryMiB;
+    const isDue = this.#leak.isDue(session, {
+      memoryMiB,
+      usableMiB,
+      rssMiB: this.#rssMiB,
+      heldMiB,
+      spareMiB,
+      neededMiB,
+    });
+    return isDue && this.#mayReload();
+  }
+
+  #mayReload(): boolean {
+    return !this.#options.switching.isSwitching && performance.now() - this.#reloadedMs >= RELOAD_MS;
+  }
+
   async #reload(): Promise<void> {
     const { memoryMiB, pool, switching, assignments, logger } = this.#options;
     const variant = switching.servedVariant;
-    const nowMs = performance.now();
-    if (variant === null || switching.isSwitching || nowMs - this.#reloadedMs < RELOAD_MS) return;
-    this.#reloadedMs = nowMs;
+    if (variant === null || !this.#mayReload()) return;
+    this.#reloadedMs = performance.now();
     const neededMiB = pool.resident(variant)?.memoryMiB ?? 0;
     const numbers = { variant, rssMiB: this.#rssMiB, neededMiB, memoryMiB };
     if (neededMiB > this.leftMiB) {

@@ -67,13 +67,20 @@ export class SessionPool {
     return this.#residents.get(variant);
   }
 
+  /** What all sessions are taken to hold. */
+  get heldMiB(): number {
+    return sumMiB([...this.#residents.values(), ...this.#replaced]);
+  }
+
+  /** The part of it that neither serves nor is about to. */
+  get spareMiB(): number {
+    return sumMiB(this.#spare().map(([, resident]) => resident));
+  }
+
   /** What would be given up next; null: nothing but what serves, or is about to, is in memory. */
   leastRecentlyUsed(): string | null {
-    const { serving, incoming } = this.#options;
-    const kept = [serving(), incoming(), this.#loading?.variant];
-    const others = [...this.#residents].filter(([name]) => !kept.includes(name));
     const isKept = (name: string): number => Number(name === this.#fallback);
-    const [first] = others.toSorted(([a, x], [b, y]) => isKept(a) - isKept(b) || x.lastUsedMs - y.lastUsedMs);
+    const [first] = this.#spare().toSorted(([a, x], [b, y]) => isKept(a) - isKept(b) || x.lastUsedMs - y.lastUsedMs);
     return first?.[0] ?? null;
   }
 
@@ -125,6 +132,12 @@ export class SessionPool {
     await this.#loading?.done;
     this.endReplaced(null);
     await Promise.all(this.residentVariants.map(variant => this.drop(variant)));
+  }
+
+  #spare(): (readonly [string, Resident])[] {
+    const { serving, incoming } = this.#options;
+    const kept = [serving(), incoming(), this.#loading?.variant];
+    return [...this.#residents].filter(([name]) => !kept.includes(name));
   }
 
   async #acquireNow(
@@ -223,4 +236,8 @@ export class SessionPool {
     );
     return THREAD_MIB + (FILE_FACTOR * fileBytes) / MIB;
   }
+}
+
+function sumMiB(residents: readonly Resident[]): number {
+  return residents.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);
 }

@@ -105,6 +105,7 @@ export class SwitcherParts implements StatusSources {
       pool,
       switching,
       assignments,
+      isInProcess: variant => variants.some(({ name, driver }) => name === variant && driver === "onnx"),
       logger,
       ...(checkMs !== undefined && { checkMs }),
     });

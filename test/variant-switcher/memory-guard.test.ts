@@ -17,12 +17,11 @@ describe("a switcher whose memory runs short", () => {
   });
 
   const rssMiB = () => process.memoryUsage.rss() / MIB;
-  /** Sessions that keep 32 MiB of every run; the pod has room for twenty of them. */
-  const start = () => {
+  /** Sessions that keep 32 MiB of every run; unless it is said otherwise, the pod has room for twenty of them. */
+  const start = (memoryMiB = Math.ceil((rssMiB() + 20 * 32) / 0.92), neededMiB = 1) => {
     const workerUrl = new URL("../support/leaking-worker.js", import.meta.url);
-    const memoryMiB = Math.ceil((rssMiB() + 20 * 32) / 0.92);
     const config = affineConfig(folder.path, { memoryMiB });
-    const variants = (config["variants"] as object[]).map(variant => ({ ...variant, memoryMiB: 1 }));
+    const variants = (config["variants"] as object[]).map(variant => ({ ...variant, memoryMiB: neededMiB }));
     return TestSwitcher.startReady({ ...config, variants }, { workerUrl, memoryCheckMs: 20 });
   };
 
@@ -38,6 +37,21 @@ describe("a switcher whose memory runs short", () => {
       return (await reloads()).at(-1)?.outcome === "done";
     }, "replaced");
     await until(() => rssMiB() < most - 8 * 32, "freed");
+  });
+
+  it("replaces a session of ordinary size that leaks while there is still room for both", async () => {
+    const neededMiB = 600;
+    const memoryMiB = Math.ceil(rssMiB() + 2 * neededMiB + 200);
+    switcher = await start(memoryMiB, neededMiB);
+    const reload = async () => (await switcher.switches()).find(({ cause }) => cause === "reload");
+    await until(async () => {
+      const { status, body } = await switcher.infer([3]);
+      assert.equal(status, 200, body.error);
+      assert.ok(rssMiB() + neededMiB < memoryMiB, "there is no room for a replacement any more");
+      return (await reload()) !== undefined;
+    }, "being replaced");
+    await until(async () => (await reload())?.outcome !== "running", "replaced");
+    assert.equal((await reload())?.outcome, "done");
   });
 
   it("gives up what does not serve first", async () => {
