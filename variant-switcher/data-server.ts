@@ -6,6 +6,7 @@ import { httpStatusOf } from "../runtime/error-status.ts";
 import { BodyReader } from "./body-reader.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { GarbageValve } from "./garbage-valve.ts";
+import type { InFlightBytes } from "./in-flight-bytes.ts";
 
 /** What a handler of the data server answers. */
 export interface DataResponse {
@@ -21,6 +22,8 @@ export interface DataRequest {
   readonly headers: IncomingMessage["headers"];
   /** Only until the answer is there: the memory is used again. */
   readonly body: Buffer;
+  /** Finds room for so many bytes more that the request comes to need; an error: there is none. */
+  charge(bytes: number): VariscaleError | null;
   /** Calls back once if the client goes away before it has an answer. */
   onGone(callback: () => void): void;
 }
@@ -40,8 +43,7 @@ export interface DataServerOptions {
   readonly routes: DataRoutes;
   readonly logger: Logger;
   readonly maxBodyBytes: number;
-  /** Of all bodies that are read or worked on at the same time, now. */
-  readonly maxInFlightBytes: () => number;
+  readonly inFlight: InFlightBytes;
 }
 
 /** The beginning of a body comes with its head: less than this, and the socket would be stopped and started again for it. */
@@ -57,7 +59,6 @@ export class DataServer {
   readonly #buffers: BufferPool;
   readonly #valve = new GarbageValve();
   #inFlight = 0;
-  #inFlightBytes = 0;
   #closing = false;
   #whenIdle: (() => void) | null = null;
 
@@ -142,17 +143,14 @@ export class DataServer {
   }
 
   #post(handle: Handler, request: IncomingMessage, response: ServerResponse): void {
-    const { maxBodyBytes, maxInFlightBytes } = this.#options;
+    const { maxBodyBytes, inFlight } = this.#options;
     const length = request.headers["content-length"];
     const bytes = length === undefined ? maxBodyBytes : Number(length);
     let charged = 0;
     const charge = (more: number): VariscaleError | null => {
-      const isAlone = this.#inFlightBytes === charged;
-      if (!isAlone && this.#inFlightBytes + more > maxInFlightBytes())
-        return new VariscaleError("resource_exhausted", `${this.#inFlightBytes} bytes of requests are being worked on`);
-      charged += more;
-      this.#inFlightBytes += more;
-      return null;
+      const refusal = inFlight.take(more, charged);
+      if (!refusal) charged += more;
+      return refusal;
     };
     if (bytes > maxBodyBytes) {
       this.#send(response, tooLarge(maxBodyBytes));
@@ -163,7 +161,7 @@ export class DataServer {
     const pooled = length === undefined ? null : this.#buffers.take(bytes);
     let release: (() => void) | null = () => {
       release = null;
-      this.#inFlightBytes -= charged;
+      inFlight.give(charged);
       this.#valve.passed(charged);
       if (pooled) this.#buffers.give(pooled);
     };
@@ -185,7 +183,7 @@ export class DataServer {
     new BodyReader(request, pooled, bytes, charge, body => {
       if (body === null) done(tooLarge(maxBodyBytes));
       else if (body instanceof Error) fail(body);
-      else handle({ headers: request.headers, body, onGone }).then(done, fail);
+      else handle({ headers: request.headers, body, charge, onGone }).then(done, fail);
     });
   }
 

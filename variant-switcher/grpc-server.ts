@@ -6,6 +6,7 @@ import type { ProtoGrpcType } from "../proto/generated/open_inference.ts";
 import { loadProto } from "../runtime/grpc.ts";
 import type { DataPlane } from "./data-plane.ts";
 import { grpcService } from "./grpc-service.ts";
+import type { InFlightBytes } from "./in-flight-bytes.ts";
 
 /** How often `grpc.health.v1` is told whether the switcher is ready. */
 const HEALTH_MS = 100;
@@ -13,6 +14,7 @@ const HEALTH_MS = 100;
 export interface GrpcServerOptions {
   readonly plane: DataPlane;
   readonly maxMessageBytes: number;
+  readonly inFlight: InFlightBytes;
   readonly logger: Logger;
 }
 
@@ -26,7 +28,7 @@ export class GrpcServer {
   readonly #isReady: () => boolean;
   #status: ServingStatus | null = null;
 
-  constructor({ plane, maxMessageBytes, logger }: GrpcServerOptions) {
+  constructor({ plane, maxMessageBytes, inFlight, logger }: GrpcServerOptions) {
     this.#server = new Server({
       "grpc.max_receive_message_length": maxMessageBytes,
       "grpc.max_send_message_length": -1,
@@ -34,7 +36,7 @@ export class GrpcServer {
       "grpc.keepalive_timeout_ms": 10_000,
     });
     const { GRPCInferenceService } = loadProto<ProtoGrpcType>("open_inference.proto").inference;
-    this.#server.addService(GRPCInferenceService.service, grpcService(plane, logger));
+    this.#server.addService(GRPCInferenceService.service, grpcService(plane, inFlight, logger));
     this.#names = ["", "inference.GRPCInferenceService", plane.stage];
     this.#isReady = () => plane.isReady;
     this.#health = new HealthImplementation();

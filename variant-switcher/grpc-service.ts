@@ -16,10 +16,11 @@ import type { RepositoryModelLoadRequest__Output } from "../proto/generated/infe
 import { grpcStatusOf } from "../runtime/error-status.ts";
 import type { DataPlane, Served } from "./data-plane.ts";
 import { parseGrpcRequest } from "./grpc-request.ts";
+import type { InFlightBytes } from "./in-flight-bytes.ts";
 import type { InferRequest } from "./infer-request.ts";
 import { type LoadParameters, loadParameters } from "./repository.ts";
 import type { Duration, VariantStatistics } from "./statistics.ts";
-import { contentsOf } from "./typed-contents.ts";
+import { contentBytes, contentsOf } from "./typed-contents.ts";
 
 const NS_PER_MS = 1e6;
 /** Told to clients that retry by themselves. */
@@ -34,7 +35,7 @@ interface Named {
 }
 
 /** The gRPC API of the Open Inference Protocol V2: the same as restRoutes(), in another form. */
-export function grpcService(plane: DataPlane, logger: Logger): UntypedServiceImplementation {
+export function grpcService(plane: DataPlane, inFlight: InFlightBytes, logger: Logger): UntypedServiceImplementation {
   const answer = <Request, Response>(
     handle: (request: Request, call: ServerUnaryCall<Request, Response>) => Response | Promise<Response>,
   ): handleUnaryCall<Request, Response> => {
@@ -56,7 +57,9 @@ export function grpcService(plane: DataPlane, logger: Logger): UntypedServiceImp
       const { inputs, outputs, ...metadata } = plane.modelMetadata();
       return { ...metadata, inputs: inputs.map(copyOf), outputs: outputs.map(copyOf) };
     }),
-    ModelInfer: answer<ModelInferRequest__Output, ModelInferResponse>((message, call) => infer(plane, message, call)),
+    ModelInfer: answer<ModelInferRequest__Output, ModelInferResponse>((message, call) =>
+      infer(plane, inFlight, message, call),
+    ),
     ModelStatistics: answer<Named, { modelStats: readonly ModelStatistics[] }>(({ name, version }) => {
       if (name !== "") plane.checkModel(name, version);
       const versions = plane.statistics(name === "" ? "" : version);
@@ -80,21 +83,29 @@ export function grpcService(plane: DataPlane, logger: Logger): UntypedServiceImp
 
 async function infer(
   plane: DataPlane,
+  inFlight: InFlightBytes,
   message: ModelInferRequest__Output,
   call: ServerUnaryCall<ModelInferRequest__Output, ModelInferResponse>,
 ): Promise<ModelInferResponse> {
   const arrivedMs = performance.now();
   plane.checkModel(message.modelName, message.modelVersion);
-  const request = parseGrpcRequest(message, plane.contract);
-  const served = await plane.infer(request, message.modelVersion, {
-    transport: "grpc",
-    requestId: metadataOf(call.metadata, "x-request-id"),
-    traceparent: metadataOf(call.metadata, "traceparent"),
-    arrivedMs,
-    timeoutMs: timeLeft(call.getDeadline()),
-    onGone: callback => call.once("cancelled", callback),
-  });
-  return responseOf(plane.stage, request, served);
+  const bytes = contentBytes(message);
+  const refusal = inFlight.take(bytes, 0);
+  if (refusal) throw refusal;
+  try {
+    const request = parseGrpcRequest(message, plane.contract);
+    const served = await plane.infer(request, message.modelVersion, {
+      transport: "grpc",
+      requestId: metadataOf(call.metadata, "x-request-id"),
+      traceparent: metadataOf(call.metadata, "traceparent"),
+      arrivedMs,
+      timeoutMs: timeLeft(call.getDeadline()),
+      onGone: callback => call.once("cancelled", callback),
+    });
+    return responseOf(plane.stage, request, served);
+  } finally {
+    inFlight.give(bytes);
+  }
 }
 
 function metadataOf(metadata: Metadata, name: string): string | null {

@@ -3,6 +3,7 @@ import { metricsRoute } from "../runtime/process-metrics.ts";
 import { adminRoutes } from "./admin-routes.ts";
 import { DataServer } from "./data-server.ts";
 import { GrpcPort } from "./grpc-port.ts";
+import { InFlightBytes } from "./in-flight-bytes.ts";
 import { restRoutes } from "./rest-routes.ts";
 import { ScalerLink } from "./scaler-link.ts";
 import { switcherStatus } from "./status.ts";
@@ -36,9 +37,10 @@ export async function startSwitcher(options: SwitcherOptions): Promise<Switcher>
   const parts = new SwitcherParts(options);
   const servers: Pick<HttpServer, "close">[] = [];
   try {
-    const data = await startData(options, parts);
+    const inFlight = inFlightBytes(options, parts);
+    const data = await startData(options, parts, inFlight);
     servers.push(data);
-    const grpc = await startGrpc(options, parts);
+    const grpc = await startGrpc(options, parts, inFlight);
     servers.push(grpc);
     const { config, logger } = options;
     const { host, adminHost, ports } = config;
@@ -87,21 +89,33 @@ function probeRoutes(parts: SwitcherParts): readonly Route[] {
   ];
 }
 
-function startData({ config, logger }: SwitcherOptions, parts: SwitcherParts): Promise<DataServer> {
+/** Half of the memory that is left, so that what is read does not end the process. */
+function inFlightBytes({ config }: SwitcherOptions, parts: SwitcherParts): InFlightBytes {
+  return new InFlightBytes(() => Math.min(config.queue.maxBytes * IN_FLIGHT_FACTOR, (parts.memory.leftMiB * MIB) / 2));
+}
+
+function startData(
+  { config, logger }: SwitcherOptions,
+  parts: SwitcherParts,
+  inFlight: InFlightBytes,
+): Promise<DataServer> {
   return DataServer.start({
     host: config.host,
     port: config.ports.http,
     routes: restRoutes(parts.plane, maxRequestBytes(config)),
     logger,
     maxBodyBytes: maxRequestBytes(config),
-    // Half of the memory that is left, so that what is read does not end the process.
-    maxInFlightBytes: () => Math.min(config.queue.maxBytes * IN_FLIGHT_FACTOR, (parts.memory.leftMiB * MIB) / 2),
+    inFlight,
   });
 }
 
-function startGrpc({ config, logger }: SwitcherOptions, { plane }: SwitcherParts): Promise<GrpcPort> {
+function startGrpc(
+  { config, logger }: SwitcherOptions,
+  { plane }: SwitcherParts,
+  inFlight: InFlightBytes,
+): Promise<GrpcPort> {
   const maxMessageBytes = maxRequestBytes(config);
-  return GrpcPort.start({ host: config.host, port: config.ports.grpc, plane, maxMessageBytes, logger });
+  return GrpcPort.start({ host: config.host, port: config.ports.grpc, plane, maxMessageBytes, inFlight, logger });
 }
 
 /** What fits into the queue, and what is around it. */

@@ -1,10 +1,9 @@
-import { promisify } from "node:util";
-import { gunzip, inflate } from "node:zlib";
 import { VariscaleError } from "../domain/errors.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { DataRequest, DataResponse, DataRoutes } from "./data-server.ts";
 import { parseExactJson } from "./exact-json.ts";
 import { invalid, timeoutOf } from "./infer-request.ts";
+import { inflateBody } from "./inflate-body.ts";
 import { loadParameters } from "./repository.ts";
 import { RestReader } from "./rest-reader.ts";
 import { encodeRestResponse } from "./rest-response.ts";
@@ -62,8 +61,9 @@ async function infer(
   maxBodyBytes: number,
 ): Promise<DataResponse> {
   const arrivedMs = performance.now();
-  const isPlain = (request.headers["content-encoding"] ?? "identity") === "identity";
-  const body = isPlain ? request.body : await decoded(request, maxBodyBytes);
+  const encoding = request.headers["content-encoding"];
+  const isPlain = (encoding ?? "identity") === "identity";
+  const body = isPlain ? request.body : await inflateBody(request.body, encoding, maxBodyBytes, request.charge);
   const parsed = reader.read(body, headerLength(request.headers));
   const timeoutMs = timeoutOf(request.headers["x-request-timeout-ms"], "x-request-timeout-ms");
   const served = await plane.infer(parsed, version, {
@@ -88,19 +88,6 @@ async function infer(
 function headerOf({ headers }: DataRequest, name: string): string | null {
   const value = headers[name];
   return typeof value === "string" ? value.slice(0, MAX_HEADER_CHARACTERS) : null;
-}
-
-/** The body as it was before it was compressed. */
-async function decoded({ headers, body }: DataRequest, maxOutputLength: number): Promise<Buffer> {
-  const encoding = headers["content-encoding"];
-  if (encoding !== "gzip" && encoding !== "deflate")
-    throw invalid(`Content-Encoding ${encoding} is not known; use gzip, deflate or none`);
-  try {
-    return await promisify(encoding === "gzip" ? gunzip : inflate)(body, { maxOutputLength });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw invalid(`the body is no ${encoding} of at most ${maxOutputLength} bytes: ${reason}`);
-  }
 }
 
 function headerLength(headers: DataRequest["headers"]): number | null {

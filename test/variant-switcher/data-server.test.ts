@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { createLogger } from "../../runtime/logger.ts";
 import { DataServer } from "../../variant-switcher/data-server.ts";
+import { InFlightBytes } from "../../variant-switcher/in-flight-bytes.ts";
 
 const MAX_BYTES = 1000;
 
@@ -29,7 +30,7 @@ describe("DataServer", () => {
       routes: { get: () => null, post: () => echo },
       logger: createLogger("test", "silent"),
       maxBodyBytes: MAX_BYTES,
-      maxInFlightBytes: () => MAX_BYTES,
+      inFlight: new InFlightBytes(() => MAX_BYTES),
     });
   });
   afterEach(() => server.close(1000));

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { gzipSync } from "node:zlib";
+import { status } from "@grpc/grpc-js";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { InFlightBytes } from "../../variant-switcher/in-flight-bytes.ts";
+import { InferenceClient } from "../support/inference-client.ts";
+import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
+
+const MIB = 1024 * 1024;
+
+describe("requests beside others that need all the memory there is for them", () => {
+  let folder: TestFolder;
+  let switcher: TestSwitcher;
+  let client: InferenceClient;
+  let senders: Socket[] = [];
+
+  beforeEach(async () => {
+    folder = new TestFolder();
+    switcher = await TestSwitcher.startReady(affineConfig(folder.path));
+    client = new InferenceClient(switcher.switcher.ports.grpc);
+  });
+  afterEach(async () => {
+    release();
+    client.close();
+    await switcher.close();
+    folder.delete();
+  });
+
+  /** Begins to send a body of this length: the whole of it counts. */
+  const hold = async (bytes: number): Promise<void> => {
+    const sender = connect(switcher.switcher.ports.http, "127.0.0.1");
+    sender.on("error", () => undefined);
+    senders.push(sender);
+    const head = `POST /v2/models/affine/infer HTTP/1.1\r\nHost: x\r\nContent-Length: ${bytes}\r\nExpect: 100-continue\r\n\r\n`;
+    sender.write(head);
+    await once(sender, "data");
+  };
+  const release = (): void => {
+    for (const sender of senders) sender.destroy();
+    senders = [];
+  };
+  const x = { name: "x", datatype: "FP32", shape: [1, 2] };
+  const rawRequest = { modelName: "affine", inputs: [x], rawInputContents: [Buffer.alloc(8)] };
+  const typedRequest = { modelName: "affine", inputs: [{ ...x, contents: { fp32Contents: [1, 2] } }] };
+  const callsServed = async (): Promise<boolean> =>
+    await client.call("ModelInfer", rawRequest).then(
+      () => true,
+      () => false,
+    );
+
+  for (const [name, request] of [
+    ["raw", rawRequest],
+    ["typed", typedRequest],
+  ] as const)
+    it(`are refused by gRPC with RESOURCE_EXHAUSTED: ${name} contents`, async () => {
+      await hold(4 * MIB);
+      await client.call("ModelInfer", request);
+      await hold(4 * MIB);
+      const [code, details, metadata] = await client.failure("ModelInfer", request);
+      assert.equal(code, status.RESOURCE_EXHAUSTED);
+      assert.match(details, /^8388608 bytes of requests are being worked on$/);
+      assert.deepEqual(metadata.get("grpc-retry-pushback-ms"), ["1000"]);
+      release();
+      await until(callsServed, "served");
+    });
+
+  it("are refused by REST with 503 when they are inflated to more", async () => {
+    const text = JSON.stringify({ inputs: [{ ...x, data: [1, 2] }] });
+    const send = (body: Buffer) =>
+      fetch(switcher.inferUrl, {
+        method: "POST",
+        headers: { "content-encoding": "gzip" },
+        body: new Uint8Array(body),
+      });
+    const large = gzipSync(text + " ".repeat(MIB));
+    await hold(4 * MIB);
+    assert.equal((await send(large)).status, 200);
+    await hold(3.5 * MIB);
+    assert.equal((await send(gzipSync(text))).status, 200);
+    const refused = await send(large);
+    assert.equal(refused.status, 503);
+    assert.equal(refused.headers.get("retry-after"), "1");
+    assert.match(await refused.text(), /bytes of requests are being worked on/);
+    release();
+    await until(async () => (await send(large)).status === 200, "served");
+  });
+
+  it("leave nothing behind that counts, whatever became of them", async () => {
+    const large = gzipSync(" ".repeat(4 * MIB));
+    for (let i = 0; i < 3; i++) {
+      await client.call("ModelInfer", rawRequest);
+      await client.failure("ModelInfer", { ...rawRequest, rawInputContents: [Buffer.alloc(3 * MIB)] });
+      const headers = { "content-encoding": "gzip" };
+      assert.equal(
+        (await fetch(switcher.inferUrl, { method: "POST", headers, body: new Uint8Array(large) })).status,
+        400,
+      );
+    }
+    await hold(4 * MIB);
+    await hold(4 * MIB);
+    assert.match((await client.failure("ModelInfer", rawRequest))[1], /^8388608 bytes/);
+  });
+});
+
+describe("InFlightBytes", () => {
+  it("has room for a request that is alone, however large", () => {
+    const inFlight = new InFlightBytes(() => 10);
+    assert.equal(inFlight.take(8, 0), null);
+    assert.equal(inFlight.take(8, 8), null);
+    assert.match(inFlight.take(1, 0)?.message ?? "", /^16 bytes/);
+    inFlight.give(16);
+    assert.equal(inFlight.take(11, 0), null);
+  });
+});
