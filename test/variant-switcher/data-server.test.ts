@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { request } from "node:http";
+import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { createLogger } from "../../runtime/logger.ts";
 import { DataServer } from "../../variant-switcher/data-server.ts";
@@ -79,5 +81,61 @@ describe("DataServer", () => {
     assert.equal(await chunked(400), 503);
     waiting.shift()?.();
     assert.equal(await first, 200);
+  });
+});
+
+describe("DataServer.close()", () => {
+  const BYTES = 64 * 1024 * 1024;
+  let server: DataServer;
+  let client: Socket;
+
+  beforeEach(async () => {
+    const large = async () => ({ status: 200, parts: [Buffer.alloc(BYTES)] });
+    server = await DataServer.start({
+      host: "127.0.0.1",
+      port: 0,
+      routes: { get: path => (path === "/small" ? { status: 200, parts: ["small"] } : null), post: () => large },
+      logger: createLogger("test", "silent"),
+      maxBodyBytes: MAX_BYTES,
+      inFlight: new InFlightBytes(() => MAX_BYTES),
+    });
+    client = connect(server.port, "127.0.0.1");
+  });
+  afterEach(async () => {
+    client.destroy();
+    await server.close(0);
+  });
+
+  /** Asks for a large answer and reads the beginning of it. */
+  const begin = async (): Promise<number> => {
+    client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    const [first] = (await once(client, "data")) as [Buffer];
+    client.pause();
+    return first.length;
+  };
+
+  it("lets a large answer end that was handed over, and then ends the connection", async () => {
+    let bytes = await begin();
+    const closed = server.close(60_000);
+    client.on("data", chunk => {
+      bytes += chunk.length;
+    });
+    client.resume();
+    await Promise.all([closed, once(client, "close")]);
+    assert.ok(bytes > BYTES, `${bytes} of ${BYTES} bytes`);
+  });
+
+  it("cuts it where nobody reads it in time", async () => {
+    await begin();
+    const gone = once(client, "close");
+    await server.close(50);
+    client.resume();
+    await gone;
+  });
+
+  it("ends connections on which nothing is asked for", async () => {
+    client.write("GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
+    await once(client, "data");
+    await Promise.all([server.close(60_000), once(client, "close")]);
   });
 });
