@@ -71,6 +71,7 @@ export function findVariant(stage: Stage, name: string): Variant | undefined {
 
 /** Rows of `stage` for each row of its upstream stage when that one serves `upstreamVariant`. */
 export function fanOutOf(stage: Stage, upstreamVariant: string | null): number {
-  const byVariant = upstreamVariant === null ? undefined : stage.fanOut.byUpstreamVariant[upstreamVariant];
-  return byVariant ?? stage.fanOut.default;
+  const { byUpstreamVariant, default: other } = stage.fanOut;
+  if (upstreamVariant === null || !Object.hasOwn(byUpstreamVariant, upstreamVariant)) return other;
+  return byUpstreamVariant[upstreamVariant] ?? other;
 }

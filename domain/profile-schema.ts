@@ -9,7 +9,9 @@ export const name = z
   .regex(
     /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/,
     "must be lower-case letters, digits, `-` or `.`, and start and end with a letter or digit",
-  );
+  )
+  // What every object has: looked up by name, it would be found where nothing was given.
+  .refine(text => text !== "constructor", "must not be `constructor`");
 
 const batchPoint = z.strictObject({
   batch: z.int().min(1).max(1024).describe("Rows in the batch"),

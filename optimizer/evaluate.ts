@@ -64,12 +64,15 @@ function verdictOf(
   };
 }
 
+/** What is more than this is as good as infinite; keeps sums and shares finite. */
+const MOST = 1e12;
+
 function servedParts(problem: Problem, stage: ScopeStage, configuration: Configuration): ServedPart[] {
   const given = (configuration[stage.stage.name]?.parts ?? []).map(part => ({
     ...part,
-    share: Math.max(0, part.share || 0),
-    batch: Math.max(1, part.batch || 1),
-    replicas: Math.max(0, part.replicas || 0),
+    share: Math.min(MOST, Math.max(0, part.share || 0)),
+    batch: Math.min(MOST, Math.max(1, part.batch || 1)),
+    replicas: Math.min(MOST, Math.max(0, part.replicas || 0)),
   }));
   const doVote =
     given.length > 1 && given.every(({ share }) => share === 1) && problem.combine?.[stage.stage.name]?.kind === "vote";

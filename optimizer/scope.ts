@@ -5,6 +5,7 @@ import { serviceMs } from "../domain/profile.ts";
 import { type AccuracyModel, accuracyOf, withMethod } from "./accuracy.ts";
 import { combined, membersOf } from "./composite.ts";
 import { HPA_TOLERANCE } from "./hpa-replicas.ts";
+import { limitOf, numberOr } from "./number-or.ts";
 import { POLICIES, type Policy } from "./policies.ts";
 import type { Problem, StagePin } from "./problem.ts";
 import type { HpaScaling } from "./reachable-count.ts";
@@ -70,8 +71,9 @@ export interface Scope {
 
 export function scopeOf(given: Problem): Scope {
   const policy = POLICIES[given.pipeline.objective.policy];
-  const problem = { ...given, pipeline: combinedFor(given, policy) };
-  const { pipeline, limits } = problem;
+  const limits = { cores: limitOf(given.limits.cores), machineCores: limitOf(given.limits.machineCores) };
+  const problem = { ...given, limits, pipeline: combinedFor(given, policy) };
+  const { pipeline } = problem;
   const rateRps = isRate(problem.rateRps) ? problem.rateRps : problem.rateRps > 0 ? MAX_RATE_RPS : 0;
   const sloMs = pipeline.slo.latencyMs - pipeline.overhead.latencyMs;
   const stages = pipeline.stages.map(stage => scopeStage(problem, policy, stage, rateRps));
@@ -172,7 +174,8 @@ function scopeStage(problem: Problem, policy: Policy, stage: Stage, rateRps: num
   const pins = problem.pins.filter(pin => pin.stage === stage.name);
   const [minReplicas, maxReplicas] = boundsOf(problem, stage, rateRps);
   const replicas =
-    pins.find(pin => pin.replicas !== null)?.replicas ?? givenReplicas(problem, policy, stage, maxReplicas);
+    numberOr(pins.find(pin => pin.replicas !== null)?.replicas, null) ??
+    givenReplicas(problem, policy, stage, maxReplicas);
   const usable = chosenBy(policy, stage, usableVariants(problem, stage, pins)).flatMap(variant =>
     scopeVariant(problem, stage, variant, pins),
   );
@@ -204,8 +207,9 @@ function givenReplicas(problem: Problem, policy: Policy, stage: Stage, most: num
 
 function boundsOf(problem: Problem, stage: Stage, rateRps: number): [number, number] {
   const bounds = problem.bounds[stage.name];
-  const max = Math.max(0, Math.floor(Math.min(stage.replicas.max, bounds?.max ?? stage.replicas.max)));
-  const min = Math.max(stage.replicas.min, Math.ceil(bounds?.min ?? 0), rateRps > 0 ? 1 : 0);
+  const ofBounds = numberOr(bounds?.max, stage.replicas.max);
+  const max = Math.max(0, Math.floor(Math.min(stage.replicas.max, ofBounds)));
+  const min = Math.max(stage.replicas.min, Math.ceil(numberOr(bounds?.min, 0)), rateRps > 0 ? 1 : 0);
   return [Math.min(min, max), max];
 }
 
@@ -250,7 +254,7 @@ function scopeVariant(problem: Problem, stage: Stage, variant: Variant, pins: re
   const { batches: choice } = POLICIES[problem.pipeline.objective.policy];
   const measured = variant.profile.points.map(point => point.batch);
   const free = choice === "smallest" ? measured.slice(0, 1) : measured;
-  const batches = pinned ? [Math.max(1, Math.floor(pinned))] : free;
+  const batches = pinned ? [Math.min(MOST_ROWS, Math.max(1, Math.floor(pinned)))] : free;
   const capacity = Math.max(...batches.map(batch => batch / service.meanMs(batch)));
   const cores = problem.pipeline.objective.podShape === "variant" ? variant.profile.cores : stage.cores;
   return [{ name: variant.name, main: variant.name, cores, service, batches, capacity, members: [] }];

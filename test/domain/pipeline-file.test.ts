@@ -212,6 +212,14 @@ describe("parsePipelineFile()", () => {
       [/variants\[0\]\.model: must be a path inside the model folder/],
     ],
     [
+      "names that every object has",
+      edited(d => {
+        d.spec.stages[1].name = "constructor";
+        d.spec.stages[0].variants[0].name = "constructor";
+      }),
+      [/stages\[1\]\.name: must not be `constructor`/, /variants\[0\]\.name: must not be `constructor`/],
+    ],
+    [
       "a sha256 that is none",
       edited(d => {
         d.spec.stages[0].variants[0].sha256 = "abc";

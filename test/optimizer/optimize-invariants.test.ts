@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, it } from "mocha";
 import type { Pipeline, Stage } from "../../domain/pipeline.ts";
 import type { Plan, StagePlan } from "../../domain/plan.ts";
+import { configurationOf } from "../../domain/plan.ts";
 import { evaluate } from "../../optimizer/evaluate.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import type { Problem } from "../../optimizer/problem.ts";
@@ -267,6 +268,41 @@ describe("optimize(), given hostile numbers", () => {
       }),
       { numRuns: 400 },
     );
+  });
+
+  it("gives finite plans for what is no number, or too large for one", () => {
+    const numbers = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e300, -1, 0];
+    const shapes = ["s0", "s1"].map(name => ({
+      name,
+      variants: [
+        { name: "v0", accuracy: 0.8, latencyMs: { 1: 10, 4: 20 } },
+        { name: "v1", accuracy: 0.9, latencyMs: { 1: 30 } },
+      ],
+    }));
+    const problem = problemOf(pipelineOf({ stages: shapes }), 20);
+    for (const a of numbers)
+      for (const b of numbers) {
+        const changes: Partial<Problem>[] = [
+          { bounds: { s0: { min: a, max: b } } },
+          { limits: { cores: a, machineCores: b } },
+          { pins: [{ stage: "s0", variant: null, batch: a, replicas: b }] },
+          { corrections: { s0: a, s1: b } },
+          { othersRps: { s0: a }, recommended: { s1: b } },
+        ];
+        for (const change of changes) {
+          const changed = { ...problem, ...change };
+          const plan = optimize(changed);
+          assertSane(plan);
+          assertSane(evaluate(changed, configurationOf(plan)));
+        }
+        const parts = [
+          { variant: "v0", batch: a, replicas: b, share: a },
+          { variant: "__proto__", batch: 1, replicas: 1, share: b },
+        ];
+        for (const given of [parts, parts.toReversed(), parts.slice(1)])
+          for (const [key, value] of Object.entries(evaluate(problem, { s0: { parts: given } })))
+            if (typeof value === "number") assert.ok(Number.isFinite(value), `${key}: ${value}`);
+      }
   });
 
   it("sheds everything where no replica is allowed", () => {
