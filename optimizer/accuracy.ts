@@ -20,7 +20,8 @@ export interface AccuracyStep {
  * - `rankSum`: mean over the stages of the variant's rank by accuracy, worst 0 and best 1 (PAS' of IPA's first version, over the
  *   number of stages); a stage whose variants are equally accurate counts 1.
  *
- * A variant without a known accuracy counts as 1: nothing is held against it.
+ * A variant without a known accuracy counts as 1: nothing is held against it. Where rows are split over variants the accuracy is the
+ * mean over what they are by themselves; the vote of several is in no table, and goes on as with `markov`.
  */
 export interface AccuracyModel {
   /** Accuracy of a full combination, one variant name per stage. */
@@ -81,35 +82,93 @@ function buildModel(pipeline: Pipeline): AccuracyModel {
   const start = pipeline.accuracy.method === "rankSum" ? 0 : 1;
   const after = restAfter(steps);
   const countAfter = productsFromEnd(steps.map(stage => stage.size));
-  const stepped = (variants: readonly string[]) =>
-    variants.reduce((value, variant, s) => {
-      const { slope, offset } = steps[s]?.get(variant) ?? UNKNOWN;
-      return slope * value + offset;
-    }, start);
+  const splits = pipeline.stages.map(splitsOf);
+  const isSplit = splits.some(split => split.size > 0);
+  const reached = (variants: readonly string[]) =>
+    isSplit ? leaves({ steps, splits }, variants, root, start) : [leaf(steps, variants, root, start)];
   const first = after[0] ?? UNKNOWN;
   const best = steps.map(stage => Math.max(0, ...[...stage.values()].map(({ slope, offset }) => slope + offset)));
   const measured = measuredByVariant(pipeline);
+  const mostWith = (stage: number, variant: string): number => {
+    const parts = splits[stage]?.get(variant);
+    if (parts) return parts.reduce((sum, part) => sum + part.share * mostWith(stage, part.name), 0);
+    const { slope, offset } = steps[stage]?.get(variant) ?? UNKNOWN;
+    const share = start === 1 ? (slope + offset) / Math.max(slope + offset, best[stage] ?? 1) : 1;
+    const stepped = (first.slope * start + first.offset) * (first.offset > 0 ? 1 : share);
+    return Math.max(measured.get(`${stage}/${variant}`) ?? 0, stepped);
+  };
   return {
-    mostWith: (stage, variant) => {
-      const { slope, offset } = steps[stage]?.get(variant) ?? UNKNOWN;
-      const share = start === 1 ? (slope + offset) / Math.max(slope + offset, best[stage] ?? 1) : 1;
-      const stepped = (first.slope * start + first.offset) * (first.offset > 0 ? 1 : share);
-      return Math.max(measured.get(`${stage}/${variant}`) ?? 0, stepped);
-    },
+    mostWith,
     start,
     step: (stage, variant) => steps[stage]?.get(variant) ?? UNKNOWN,
-    isMeasured: prefix => descend(root, prefix) !== undefined && root.measured > 0,
-    of: variants => {
-      const node = descend(root, variants);
-      return node && root.measured > 0 && variants.length === steps.length ? node.most : stepped(variants);
-    },
+    isMeasured: prefix => root.measured > 0 && reached(prefix).some(({ node }) => node !== undefined),
+    of: variants =>
+      reached(variants).reduce((sum, { node, share, stepped }) => {
+        const isKnown = node !== undefined && root.measured > 0 && variants.length === steps.length;
+        return sum + share * (isKnown ? node.most : stepped);
+      }, 0),
     most: prefix => {
-      const node = descend(root, prefix);
-      if (node && node.measured === countAfter[prefix.length]) return node.most;
       const rest = after[prefix.length] ?? UNKNOWN;
-      return Math.max(node?.most ?? 0, rest.slope * stepped(prefix) + rest.offset);
+      return reached(prefix).reduce((sum, { node, share, stepped }) => {
+        const isAll = node !== undefined && node.measured === countAfter[prefix.length];
+        return sum + share * (isAll ? node.most : Math.max(node?.most ?? 0, rest.slope * stepped + rest.offset));
+      }, 0);
     },
   };
+}
+
+/** Variants that rows are split over, by the name of what they are together. */
+function splitsOf(stage: Stage): ReadonlyMap<string, readonly Share[]> {
+  const composites = stage.variants.filter(variant => membersOf(variant).some(({ share }) => share < 1));
+  return new Map(
+    composites.map(variant => [
+      variant.name,
+      membersOf(variant).map(({ variant: member, share }) => ({ name: member.name, share })),
+    ]),
+  );
+}
+
+interface Share {
+  readonly name: string;
+  readonly share: number;
+}
+
+/** Where a share of the items comes to: what was measured of its variants (undefined: nothing), and what they make without that. */
+interface Leaf {
+  readonly node: Node | undefined;
+  readonly share: number;
+  readonly stepped: number;
+}
+
+interface Steps {
+  readonly steps: readonly ReadonlyMap<string, AccuracyStep>[];
+  readonly splits: readonly ReadonlyMap<string, readonly Share[]>[];
+}
+
+function leaf(steps: Steps["steps"], variants: readonly string[], root: Node, start: number): Leaf {
+  let node: Node | undefined = root;
+  let stepped = start;
+  for (const [s, variant] of variants.entries()) {
+    const { slope, offset } = steps[s]?.get(variant) ?? UNKNOWN;
+    stepped = slope * stepped + offset;
+    node = node?.children.get(variant);
+  }
+  return { node, share: 1, stepped };
+}
+
+/** Items part where rows are split, as long as it matters: where something was measured. */
+function leaves({ steps, splits }: Steps, variants: readonly string[], root: Node, start: number): readonly Leaf[] {
+  let all: Leaf[] = [{ node: root, share: 1, stepped: start }];
+  for (const [s, variant] of variants.entries()) {
+    const parts = splits[s]?.get(variant);
+    all = all.flatMap(({ node, share, stepped }) =>
+      (parts && node ? parts : [{ name: variant, share: 1 }]).map(part => {
+        const { slope, offset } = steps[s]?.get(part.name) ?? UNKNOWN;
+        return { node: node?.children.get(part.name), share: share * part.share, stepped: slope * stepped + offset };
+      }),
+    );
+  }
+  return all;
 }
 
 const UNKNOWN: AccuracyStep = { slope: 1, offset: 0 };
@@ -121,8 +180,8 @@ function stepsOf({ stages, accuracy: { method } }: Pipeline, stage: Stage): Map<
   const recovery = method === "product" || !isChain ? 0 : stage.recovery;
   const alone = stage.variants.filter(variant => membersOf(variant).length === 0);
   const levels = [...new Set(alone.map(variant => variant.accuracy ?? 1))].sort((a, b) => a - b);
-  return new Map(
-    stage.variants.map(({ name, accuracy }) => {
+  const steps = new Map(
+    stage.variants.map(({ name, accuracy }): [string, AccuracyStep] => {
       const own = accuracy ?? 1;
       const recovered = Math.min(own, recovery);
       const rank =
@@ -141,6 +200,12 @@ function stepsOf({ stages, accuracy: { method } }: Pipeline, stage: Stage): Map<
       ];
     }),
   );
+  for (const [name, parts] of splitsOf(stage)) {
+    const mean = (of: (step: AccuracyStep) => number) =>
+      parts.reduce((sum, part) => sum + part.share * of(steps.get(part.name) ?? UNKNOWN), 0);
+    steps.set(name, { slope: mean(step => step.slope), offset: mean(step => step.offset) });
+  }
+  return steps;
 }
 
 /** Entry i is never below what the stages from i on make of an accuracy; one entry more than there are stages. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
 import { accuracyOf } from "../../optimizer/accuracy.ts";
+import { combined } from "../../optimizer/composite.ts";
 import { type PipelineShape, pipelineOf } from "./problems.ts";
 import { pipelineShape } from "./random-problem.ts";
 
@@ -33,6 +34,17 @@ const shape: PipelineShape = {
 describe("accuracyOf()", () => {
   it("takes a measured combination as it is, the first one of two", () => {
     assert.equal(accuracyOf(pipelineOf(shape)).of(["light", "light"]), 0.3);
+  });
+
+  it("is the mean of what was measured where rows are split over two variants", () => {
+    const pipeline = combined(pipelineOf(shape), { detect: { kind: "split" } });
+    const model = accuracyOf(pipeline);
+    // light → light was measured as 0.3, heavy → light was not: 0.9 · 0.5.
+    assert.ok(Math.abs(model.of(["0.25*heavy+0.75*light", "light"]) - (0.75 * 0.3 + 0.25 * 0.45)) < 1e-12);
+    assert.ok(Math.abs(model.of(["0.5*heavy+0.5*light", "heavy"]) - 0.85) < 1e-12);
+    assert.ok(model.most(["0.25*heavy+0.75*light"]) >= 0.75 * 0.8 + 0.25 * 0.9 - 1e-12);
+    assert.equal(model.isMeasured(["0.25*heavy+0.75*light", "light"]), true);
+    assert.equal(model.isMeasured(["0.25*heavy+0.75*light", "heavy"]), false);
   });
 
   it("falls back to the product, an unknown accuracy counting as 1", () => {

@@ -87,6 +87,26 @@ describe("variants that serve a stage together", () => {
     assert.ok(together > 1, `${together}`);
   });
 
+  it("are evaluated as they were planned, with tables, recovery and several stages", function () {
+    this.timeout(300_000);
+    const together = { vote: 0, split: 0 };
+    fc.assert(
+      fc.property(fc.oneof(smallProblem, plainProblem), combining, (given, own) => {
+        const problem = { ...roomy(given), current: null };
+        const combine = Object.fromEntries(problem.pipeline.stages.map(({ name }) => [name, own]));
+        const plan = optimize({ ...problem, combine });
+        if (plan.stages.every(({ parts }) => parts.length < 2)) return;
+        together[own.kind]++;
+        const again = evaluate({ ...problem, combine }, configurationOf(plan));
+        assert.equal(again.feasible, plan.feasible);
+        assert.ok(Math.abs(again.accuracy - plan.accuracy) < 1e-9, `${again.accuracy}, ${plan.accuracy}`);
+        assert.ok(Math.abs(again.objective - plan.objective) < 1e-6, `${again.objective}, ${plan.objective}`);
+      }),
+      { numRuns: 600 },
+    );
+    assert.ok(together.vote > 10 && together.split > 3, JSON.stringify(together));
+  });
+
   it("split rows where neither variant alone is best", () => {
     const stage: StageShape = {
       name: "classify",
