@@ -20,6 +20,8 @@ export interface OpenOptions {
   readonly workerUrl?: URL;
   /** Shortest time after which a run is taken for hung. Default 10 s. */
   readonly minWatchdogMs?: number;
+  /** Is told of what is given up, but keeps its memory until `ended` resolves: a thread in native code. */
+  readonly onLingering?: (ended: Promise<void>) => void;
 }
 
 /** What turns a variant into a session. An aborted `signal` gives `superseded` and leaves nothing behind. */

@@ -12,6 +12,8 @@ const THREAD_MIB = 16;
 const FILE_FACTOR = 2;
 const MIB = 1024 * 1024;
 
+const SUPERSEDED: Refused = { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
+
 interface Resident {
   readonly session: OpenSession;
   readonly memoryMiB: number;
@@ -42,6 +44,8 @@ export class SessionPool {
   /** Others of the same variant have taken their place, but they may still serve. */
   readonly #replaced = new Set<Resident>();
   readonly #measuredMiB = new Map<string, number>();
+  /** Given up, but their threads still work on something and keep their memory. */
+  readonly #lingering = new Map<Promise<void>, number>();
   #loading: { readonly variant: string; readonly done: Promise<unknown> } | null = null;
   readonly #closing = new AbortController();
   #fallback: string | null = null;
@@ -94,7 +98,7 @@ export class SessionPool {
   ): Promise<OpenSession | Refused> {
     const ended = AbortSignal.any([signal, this.#closing.signal]);
     while (this.#loading) await this.#loading.done;
-    if (ended.aborted) return { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
+    if (ended.aborted) return SUPERSEDED;
     const done = this.#acquireNow(variant, batches, ended, onStep, source);
     this.#loading = { variant: variant.name, done: done.catch(() => undefined) };
     try {
@@ -161,7 +165,7 @@ export class SessionPool {
       return resident.session;
     }
     if (resident?.session.isLost) await this.drop(variant.name);
-    return (await this.#makeRoom(variant)) ?? (await this.#load(variant, batches, signal, onStep));
+    return (await this.#makeRoom(variant, signal)) ?? (await this.#load(variant, batches, signal, onStep));
   }
 
   async #load(
@@ -173,12 +177,14 @@ export class SessionPool {
     const { config, workerUrl, minWatchdogMs } = this.#options;
     const startMs = performance.now();
     const beforeMiB = process.memoryUsage.rss() / MIB;
+    const neededMiB = await this.#neededMiB(variant);
     const session = await prepareSession({
       open: {
         modelFolder: config.modelFolder,
         variant,
         contract: config.contract,
         threads: Math.max(1, Math.floor(config.cores)),
+        onLingering: ended => this.#linger(ended, neededMiB),
         ...(workerUrl && { workerUrl }),
         ...(minWatchdogMs !== undefined && { minWatchdogMs }),
       },
@@ -203,7 +209,22 @@ export class SessionPool {
     return session;
   }
 
-  async #makeRoom(variant: SwitcherVariant): Promise<Refused | null> {
+  #linger(ended: Promise<void>, memoryMiB: number): void {
+    this.#lingering.set(ended, memoryMiB);
+    const forget = (): void => void this.#lingering.delete(ended);
+    ended.then(forget, forget);
+  }
+
+  async #makeRoom(variant: SwitcherVariant, signal: AbortSignal): Promise<Refused | null> {
+    for (;;) {
+      if (signal.aborted) return SUPERSEDED;
+      const refused = await this.#makeRoomNow(variant);
+      if (refused === null || this.#lingering.size === 0) return refused;
+      await Promise.race([...this.#lingering.keys(), aborted(signal)]);
+    }
+  }
+
+  async #makeRoomNow(variant: SwitcherVariant): Promise<Refused | null> {
     const { config, baseMiB, serving, incoming } = this.#options;
     const incomingMiB = await this.#neededMiB(variant);
     const residents = [...this.#residents.values(), ...this.#replaced].map(({ session, memoryMiB, lastUsedMs }) => ({
@@ -211,7 +232,8 @@ export class SessionPool {
       memoryMiB,
       lastUsedMs,
     }));
-    const budgetMiB = Math.max(0, config.memoryMiB - baseMiB);
+    const lingeringMiB = [...this.#lingering.values()].reduce((sum, memoryMiB) => sum + memoryMiB, 0);
+    const budgetMiB = Math.max(0, config.memoryMiB - baseMiB - lingeringMiB);
     const next = incoming();
     const kept = [serving(), next === variant.name ? null : next].filter(name => name !== null);
     const plan = planResidency({ residents, incomingMiB, budgetMiB, kept, fallback: this.#fallback });
@@ -240,4 +262,10 @@ export class SessionPool {
 
 function sumMiB(residents: readonly Resident[]): number {
   return residents.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }

@@ -66,7 +66,7 @@ class Session implements OpenSession {
 
   /** Starts the thread and loads the model. An aborted `signal` ends the thread and gives `superseded`. */
   static async open(options: OpenOptions, signal: AbortSignal): Promise<Session | Refused> {
-    const link = new ThreadLink(options.workerUrl ?? DEFAULT_WORKER);
+    const link = new ThreadLink(options.workerUrl ?? DEFAULT_WORKER, options.onLingering ?? (() => undefined));
     const abort = (): void => void link.close("superseded");
     signal.addEventListener("abort", abort, { once: true });
     const { model, sha256, loadMs } = options.variant;
@@ -133,7 +133,10 @@ class ThreadLink {
   /** Of the newest question. */
   #watchdogMs = 0;
 
-  constructor(workerUrl: URL) {
+  readonly #onLingering: (ended: Promise<void>) => void;
+
+  constructor(workerUrl: URL, onLingering: (ended: Promise<void>) => void) {
+    this.#onLingering = onLingering;
     this.#worker = new Worker(workerUrl, { resourceLimits: RESOURCE_LIMITS, execArgv: [] });
     this.#worker.on("message", (reply: SessionReply) => {
       this.#answered(1);
@@ -171,8 +174,13 @@ class ThreadLink {
   /** Resolves when the thread has ended, or after a second when it works on and ends itself later. */
   close(reason: string): Promise<void> {
     this.#lose(reason);
-    this.#ended ??= withinASecond(this.#end());
+    this.#ended ??= this.#endSoon();
     return this.#ended;
+  }
+
+  async #endSoon(): Promise<void> {
+    const ending = this.#end();
+    if (!(await isWithinASecond(ending))) this.#onLingering(ending);
   }
 
   /**
@@ -205,13 +213,14 @@ class ThreadLink {
   }
 }
 
-async function withinASecond(ending: Promise<void>): Promise<void> {
+async function isWithinASecond(ending: Promise<void>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, 1000);
+  const late = new Promise<false>(resolve => {
+    timer = setTimeout(() => resolve(false), 1000);
   });
-  await Promise.race([ending, late]);
+  const isEnded = await Promise.race([ending.then(() => true), late]);
   clearTimeout(timer);
+  return isEnded;
 }
 
 function received(tensor: TransferredTensor): NamedTensor {

@@ -1,0 +1,18 @@
+/** A session's thread whose loads are noted in the file LOADS, and do not end as long as there is the file HOLD. */
+import { appendFileSync, existsSync } from "node:fs";
+import { InferenceSession } from "onnxruntime-node";
+import "../../variant-switcher/session-worker.ts";
+
+/** Environment variables with the paths. */
+export const LOADS = "VARISCALE_TEST_LOADS";
+export const HOLD = "VARISCALE_TEST_HOLD";
+
+const sessions = InferenceSession as unknown as { create: (...args: unknown[]) => Promise<InferenceSession> };
+const { create } = sessions;
+sessions.create = (...args: unknown[]) => {
+  appendFileSync(process.env[LOADS] ?? "", "load\n");
+  // As native code does: the thread can't be interrupted.
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  while (existsSync(process.env[HOLD] ?? "")) Atomics.wait(cell, 0, 0, 10);
+  return create.apply(InferenceSession, args);
+};
