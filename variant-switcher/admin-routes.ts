@@ -112,7 +112,7 @@ async function profile(options: AdminOptions, request: HttpRequest): Promise<Htt
   if (!variant) return body.variant.refuse("must be a variant of this stage");
   const batches = body.batches.optional(list => list.list(batch => batch.integer(1, MAX_BATCH), 1, 16), [1]);
   const seconds = body.seconds.optional(value => value.number(0, MAX_PROFILE_SECONDS), 1);
-  return { status: 200, body: await options.profileHere.measure({ variant, batches, seconds }) };
+  return { status: 200, body: await options.profileHere.measure({ variant, batches, seconds }, request.signal) };
 }
 
 /** What was read must be what is changed, so that two operators don't undo each other's work unseen. */

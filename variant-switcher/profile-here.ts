@@ -47,24 +47,28 @@ export class ProfileHere {
     this.#options = options;
   }
 
-  /** Throws `failed_precondition` while another one runs, and `aborted` when the variant can't be loaded or run. */
-  async measure(request: ProfileRequest): Promise<MeasuredHere> {
+  /**
+   * Throws `failed_precondition` while another one runs, and `aborted` when the variant can't be loaded or run, when a Switch comes in
+   * while it loads, and when `signal` is.
+   */
+  async measure(request: ProfileRequest, signal: AbortSignal): Promise<MeasuredHere> {
     if (this.#running)
       throw new VariscaleError("failed_precondition", "another profile is being measured; wait for it");
     this.#running = true;
     try {
-      return await this.#measure(request);
+      return await this.#measure(request, signal);
     } finally {
       this.#running = false;
     }
   }
 
-  async #measure({ variant, batches, seconds }: ProfileRequest): Promise<MeasuredHere> {
+  async #measure({ variant, batches, seconds }: ProfileRequest, signal: AbortSignal): Promise<MeasuredHere> {
     const { contract, cores, pool } = this.#options;
-    const session = await pool.acquire(variant, batches, new AbortController().signal, () => undefined);
+    const session = await pool.acquireInBackground(variant, batches, signal);
     if (isRefused(session)) throw new VariscaleError("aborted", `${session.code}: ${session.message}`);
     const names = contract.outputs.map(({ name }) => name);
     const run = async (batch: number): Promise<number> => {
+      if (signal.aborted) throw new VariscaleError("aborted", "nobody waits for the profile any more");
       const inputs = zeroBatch(contract, batch);
       if (!inputs)
         throw new VariscaleError(

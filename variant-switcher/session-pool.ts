@@ -47,6 +47,8 @@ export class SessionPool {
   /** Given up, but their threads still work on something and keep their memory. */
   readonly #lingering = new Map<Promise<void>, number>();
   #loading: { readonly variant: string; readonly done: Promise<unknown> } | null = null;
+  /** What waits or loads for nobody who would be served by it now. */
+  readonly #background = new Set<{ readonly variant: string; readonly abort: AbortController }>();
   readonly #closing = new AbortController();
   #fallback: string | null = null;
 
@@ -95,6 +97,33 @@ export class SessionPool {
     signal: AbortSignal,
     onStep: (step: PrepareStep) => void,
     source: SessionSource = "resident",
+  ): Promise<OpenSession | Refused> {
+    for (const other of this.#background) if (other.variant !== variant.name) other.abort.abort();
+    return await this.#acquireInTurn(variant, batches, signal, onStep, source);
+  }
+
+  /** As acquire(), but gives way to it, with `superseded`, unless that wants the same variant. */
+  async acquireInBackground(
+    variant: SwitcherVariant,
+    batches: readonly number[],
+    signal: AbortSignal,
+  ): Promise<OpenSession | Refused> {
+    const own = { variant: variant.name, abort: new AbortController() };
+    this.#background.add(own);
+    try {
+      const ended = AbortSignal.any([signal, own.abort.signal]);
+      return await this.#acquireInTurn(variant, batches, ended, () => undefined, "resident");
+    } finally {
+      this.#background.delete(own);
+    }
+  }
+
+  async #acquireInTurn(
+    variant: SwitcherVariant,
+    batches: readonly number[],
+    signal: AbortSignal,
+    onStep: (step: PrepareStep) => void,
+    source: SessionSource,
   ): Promise<OpenSession | Refused> {
     const ended = AbortSignal.any([signal, this.#closing.signal]);
     while (this.#loading) await this.#loading.done;

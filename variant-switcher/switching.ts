@@ -54,6 +54,9 @@ export class Switching {
   readonly #options: SwitchingOptions;
   readonly #losses = new Map<string, number[]>();
   #current: { readonly variant: string; readonly abort: AbortController } | null = null;
+  #fallback: { readonly name: string; readonly batch: number } | null = null;
+  /** Its load gave way to the Switch that is on its way. */
+  #mustLoadFallback = false;
   #closed = false;
 
   constructor(options: SwitchingOptions) {
@@ -106,29 +109,56 @@ export class Switching {
     this.#options.pool.endReplaced(this.#options.batcher.serving?.session ?? null);
     if (this.#current === current) this.#current = null;
     this.#finish(running, outcome);
+    if (this.#current === null && this.#mustLoadFallback) {
+      this.#mustLoadFallback = false;
+      this.#loadFallback();
+    }
     return outcome.kind === "refused" ? outcome : { kind: "done", switchMs: running.record().switchMs };
   }
 
   /** Loads and warms a variant without serving it. */
-  async prepare(name: string, batch: number): Promise<Refused | null> {
+  prepare(name: string, batch: number): Promise<Refused | null> {
+    return this.#prepare(name, batch, "wanted");
+  }
+
+  async #prepare(name: string, batch: number, urgency: "wanted" | "background"): Promise<Refused | null> {
     const variant = this.#options.variants.find(candidate => candidate.name === name);
     if (!variant) return refused("unknown_variant", this.#unknown(name));
     const quarantined = this.quarantine.get(name, performance.now());
     if (quarantined) return refused(quarantined.code, quarantined.message);
-    const session = await this.#acquire(variant, batch, new AbortController().signal, () => undefined);
+    const { signal } = new AbortController();
+    const { pool } = this.#options;
+    const session = await this.#judge(variant, () => {
+      if (urgency === "background") return pool.acquireInBackground(variant, batchesFor(batch), signal);
+      return pool.acquire(variant, batchesFor(batch), signal, () => undefined);
+    });
     return isRefused(session) ? session : null;
   }
 
-  /** Keeps this variant resident from now on; null: none in particular. */
+  /** Keeps this variant resident from now on; null: none in particular. Its load gives way to Switches and is begun again after them. */
   keepFallback(name: string | null, batch: number): void {
+    this.#fallback = name === null ? null : { name, batch };
     this.#options.pool.fallback = name;
-    if (name === null || this.#options.pool.residentVariants.includes(name)) return;
-    this.prepare(name, batch).then(
+    this.#loadFallback();
+  }
+
+  #loadFallback(): void {
+    const { pool, logger } = this.#options;
+    const fallback = this.#fallback;
+    if (fallback === null || this.#closed || pool.residentVariants.includes(fallback.name)) return;
+    const { name, batch } = fallback;
+    this.#prepare(name, batch, "background").then(
       problem => {
-        if (problem) this.#options.logger.warn({ variant: name, ...problem }, "the fallback is not resident");
+        if (problem?.code === "superseded") this.#fallbackGaveWay();
+        else if (problem) logger.warn({ variant: name, ...problem }, "the fallback is not resident");
       },
-      (error: unknown) => this.#options.logger.error({ err: error, variant: name }, "the fallback is not resident"),
+      (error: unknown) => logger.error({ err: error, variant: name }, "the fallback is not resident"),
     );
+  }
+
+  #fallbackGaveWay(): void {
+    if (this.#current === null) this.#loadFallback();
+    else this.#mustLoadFallback = true;
   }
 
   /** The serving session crashed or hung. */
@@ -164,7 +194,9 @@ export class Switching {
     const { batcher } = this.#options;
     const serving = batcher.serving?.session;
     const stays = serving?.variant === variant.name && from === "resident";
-    const session = stays ? serving : await this.#acquire(variant, target.batch, signal, running, from);
+    const acquire = (): Promise<OpenSession | Refused> =>
+      this.#options.pool.acquire(variant, batchesFor(target.batch), signal, step => running.step(step), from);
+    const session = stays ? serving : await this.#judge(variant, acquire);
     if ("kind" in session) return session;
     if (signal.aborted) return refused("superseded", "a newer Switch came in between");
     running.step("swap");
@@ -176,17 +208,13 @@ export class Switching {
     return refused("internal", `the session of ${variant.name} was lost before it could take over`);
   }
 
-  async #acquire(
+  /** A variant that is at fault itself is quarantined. */
+  async #judge(
     variant: SwitcherVariant,
-    batch: number,
-    signal: AbortSignal,
-    running: RunningSwitch | (() => void),
-    from: SessionSource = "resident",
+    acquire: () => Promise<OpenSession | Refused>,
   ): Promise<OpenSession | Refused> {
-    const batches = batch === 1 ? [1] : [1, batch];
-    const onStep = typeof running === "function" ? running : (step: "load" | "verify" | "warm") => running.step(step);
     try {
-      const session = await this.#options.pool.acquire(variant, batches, signal, onStep, from);
+      const session = await acquire();
       if (isRefused(session)) this.quarantine.add(variant.name, session.code, session.message, performance.now());
       else this.quarantine.delete(variant.name);
       return session;
@@ -209,6 +237,11 @@ export class Switching {
   #unknown(name: string): string {
     return `${name} is none of this stage's variants: ${this.#options.variants.map(variant => variant.name).join(", ")}`;
   }
+}
+
+/** Numbers of rows that a session has to be warm for. */
+function batchesFor(batch: number): readonly number[] {
+  return batch === 1 ? [1] : [1, batch];
 }
 
 function refused(code: NackCode, message: string): Refused {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { HOLD, LOADS } from "../support/held-worker.ts";
+import { ScalerStub } from "../support/scaler-stub.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
 
 describe("a load that is given up", () => {
@@ -24,11 +25,15 @@ describe("a load that is given up", () => {
     folder.delete();
   });
 
-  const start = async (memoryMiB: number) => {
+  const start = async (
+    memoryMiB: number,
+    above: Record<string, unknown> = {},
+    options: Parameters<typeof TestSwitcher.start>[1] = {},
+  ) => {
     const workerUrl = new URL("../support/held-worker.js", import.meta.url);
-    const config = affineConfig(folder.path, { memoryMiB });
+    const config = affineConfig(folder.path, { memoryMiB, ...above });
     const variants = (config["variants"] as object[]).map(variant => ({ ...variant, memoryMiB: 6000 }));
-    switcher = await TestSwitcher.startReady({ ...config, variants }, { workerUrl });
+    switcher = await TestSwitcher.startReady({ ...config, variants }, { workerUrl, ...options });
   };
   const hold = () => writeFileSync(process.env[HOLD] ?? "", "");
   const letGo = () => rmSync(process.env[HOLD] ?? "", { force: true });
@@ -60,5 +65,52 @@ describe("a load that is given up", () => {
     letGo();
     assert.equal(await codeOf(await first), "superseded");
     assert.equal((await second).status, 200);
+  });
+
+  it("is the fallback's where a Switch comes in, and begins again after it", async () => {
+    const scaler = await ScalerStub.start();
+    try {
+      await start(64_000, { scalerAddress: scaler.address }, { firstWordMs: 0 });
+      hold();
+      await scaler.untilConnected();
+      scaler.assign(1, { variant: "a", fallbackVariant: "b", batch: 1 });
+      await until(() => loads() === 2, "loading the fallback");
+      const pinned = switcher.pin("c");
+      await until(() => loads() === 3, "loading c");
+      letGo();
+      assert.equal((await pinned).status, 200);
+      await until(async () => (await switcher.variants())["b"]?.state === "resident", "the fallback is resident");
+      assert.equal(loads(), 4);
+    } finally {
+      scaler.stop();
+    }
+  });
+
+  const profile = (signal: AbortSignal | null) =>
+    switcher.admin("profile", { method: "POST", body: JSON.stringify({ variant: "b" }), signal });
+
+  it("is a profile's where a Switch comes in, and the profile is told why", async () => {
+    await start(64_000);
+    hold();
+    const profiled = profile(null);
+    await until(() => loads() === 2, "loading b");
+    const pinned = switcher.pin("c");
+    await until(() => loads() === 3, "loading c");
+    const answer = await profiled;
+    assert.equal(answer.status, 409);
+    assert.match(await answer.text(), /superseded: a newer Switch came in between/);
+    letGo();
+    assert.equal((await pinned).status, 200);
+  });
+
+  it("is a profile's that nobody waits for any more", async () => {
+    await start(64_000);
+    hold();
+    const leaving = new AbortController();
+    const profiled = profile(leaving.signal).catch(() => "gone");
+    await until(async () => (await switcher.variants())["b"]?.state === "loading", "loading b");
+    leaving.abort();
+    assert.equal(await profiled, "gone");
+    await until(async () => (await switcher.variants())["b"]?.state === "absent", "given up");
   });
 });
