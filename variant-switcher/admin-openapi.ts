@@ -1,12 +1,17 @@
 import { LOG_LEVELS } from "../runtime/logger.ts";
 import { packageVersion } from "../runtime/version.ts";
+import { ADMIN_LIMITS } from "./admin-limits.ts";
 
 const number = { type: "number" };
 const text = { type: "string" };
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const json = (schema: object) => ({ content: { "application/json": { schema } } });
-const ok = (description: string, schema: object) => ({ 200: { description, ...json(schema) } });
 const error = (description: string) => ({ description, ...json(ref("Error")) });
+const REFUSED = {
+  401: error("There is an adminToken, and the request does not have it"),
+  403: error("There is none, and Host is not the loopback interface, or a browser asks for a change from another site"),
+};
+const ok = (description: string, schema: object) => ({ 200: { description, ...json(schema) }, ...REFUSED });
 const IF_MATCH = {
   name: "If-Match",
   in: "header",
@@ -32,14 +37,21 @@ export function adminOpenApi(): object {
       "/admin/v1/assignment": {
         get: {
           summary: "What is assigned, pinned and served",
-          responses: { 200: { ...ok("With an ETag", ref("Assignment"))[200], headers: { ETag: { schema: text } } } },
+          responses: {
+            ...REFUSED,
+            200: { description: "With an ETag", ...json(ref("Assignment")), headers: { ETag: { schema: text } } },
+          },
         },
         put: {
           summary:
             "Pin a variant: it is served whatever the scaler says, until it expires, and the scaler plans around it",
           parameters: [IF_MATCH],
           requestBody: { required: true, ...json(ref("Pin")) },
-          responses: { ...ok("The pinned variant serves", ref("Assignment")), ...CHANGED },
+          responses: {
+            ...ok("The pinned variant serves", ref("Assignment")),
+            ...CHANGED,
+            503: error("The switcher shuts down"),
+          },
         },
         delete: {
           summary: "Let go of the pin",
@@ -107,8 +119,8 @@ const SCHEMAS = {
     required: ["variant"],
     properties: {
       variant: text,
-      batch: { type: "integer", minimum: 1, maximum: 4096, default: 1 },
-      ttlMs: { ...number, exclusiveMinimum: 0, default: 3_600_000 },
+      batch: { type: "integer", minimum: 1, maximum: ADMIN_LIMITS.maxBatch, default: 1 },
+      ttlMs: { ...number, minimum: 1, maximum: ADMIN_LIMITS.maxTtlMs, default: ADMIN_LIMITS.defaultTtlMs },
     },
   },
   Assignment: {
@@ -155,8 +167,20 @@ const SCHEMAS = {
     required: ["variant"],
     properties: {
       variant: text,
-      batches: { type: "array", items: { type: "integer", minimum: 1, maximum: 4096 }, maxItems: 16, default: [1] },
-      seconds: { ...number, minimum: 0, maximum: 10, default: 1, description: "For each batch size" },
+      batches: {
+        type: "array",
+        items: { type: "integer", minimum: 1, maximum: ADMIN_LIMITS.maxBatch },
+        minItems: 1,
+        maxItems: ADMIN_LIMITS.maxProfileBatches,
+        default: [1],
+      },
+      seconds: {
+        ...number,
+        minimum: 0,
+        maximum: ADMIN_LIMITS.maxProfileSeconds,
+        default: 1,
+        description: "For each batch size",
+      },
     },
   },
   Profile: {

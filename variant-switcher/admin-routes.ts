@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
 import { errorResponse, type HttpRequest, type HttpResponse, type Route } from "../runtime/http-server.ts";
 import { LOG_LEVELS } from "../runtime/logger.ts";
+import { ADMIN_LIMITS } from "./admin-limits.ts";
 import { adminOpenApi } from "./admin-openapi.ts";
 import type { Assignments } from "./assignments.ts";
 import type { SwitcherConfig } from "./config.ts";
@@ -10,10 +11,7 @@ import { ConfigValue } from "./config-value.ts";
 import type { ProfileHere } from "./profile-here.ts";
 import { type StatusSources, switcherStatus } from "./status.ts";
 
-const MAX_BATCH = 4096;
-const MAX_TTL_MS = 7 * 24 * 3600 * 1000;
-const DEFAULT_TTL_MS = 3600 * 1000;
-const MAX_PROFILE_SECONDS = 10;
+const { maxBatch, maxTtlMs, defaultTtlMs, maxProfileBatches, maxProfileSeconds } = ADMIN_LIMITS;
 const LOOPBACK_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
 
 export interface AdminOptions extends StatusSources {
@@ -71,8 +69,8 @@ async function pin(options: AdminOptions, request: HttpRequest): Promise<HttpRes
   if (mismatch) return mismatch;
   const body = new ConfigValue(parseJson(request.body), "", "pin").object(["variant", "batch", "ttlMs"]);
   const variant = body.variant.oneOf(options.config.variants.map(({ name }) => name));
-  const batch = body.batch.optional(value => value.integer(1, MAX_BATCH), 1);
-  const ttlMs = body.ttlMs.optional(value => value.number(1, MAX_TTL_MS), DEFAULT_TTL_MS);
+  const batch = body.batch.optional(value => value.integer(1, maxBatch), 1);
+  const ttlMs = body.ttlMs.optional(value => value.number(1, maxTtlMs), defaultTtlMs);
   const outcome = await options.assignments.setPin(variant, batch, ttlMs);
   if (outcome.kind === "refused") {
     const status = outcome.code === "shutting_down" ? 503 : 409;
@@ -110,8 +108,11 @@ async function profile(options: AdminOptions, request: HttpRequest): Promise<Htt
   const name = body.variant.oneOf(variants.map(variant => variant.name));
   const variant = variants.find(candidate => candidate.name === name);
   if (!variant) return body.variant.refuse("must be a variant of this stage");
-  const batches = body.batches.optional(list => list.list(batch => batch.integer(1, MAX_BATCH), 1, 16), [1]);
-  const seconds = body.seconds.optional(value => value.number(0, MAX_PROFILE_SECONDS), 1);
+  const batches = body.batches.optional(
+    list => list.list(batch => batch.integer(1, maxBatch), 1, maxProfileBatches),
+    [1],
+  );
+  const seconds = body.seconds.optional(value => value.number(0, maxProfileSeconds), 1);
   return { status: 200, body: await options.profileHere.measure({ variant, batches, seconds }, request.signal) };
 }
 
@@ -129,12 +130,13 @@ function preconditionProblem(assignments: Assignments, request: HttpRequest): Ht
 
 /**
  * Without a token the endpoint listens on the loopback interface only, and the Host header must say so too: a web page that
- * points its own name at 127.0.0.1 is refused.
+ * points its own name at 127.0.0.1 is refused. So is one that lets a browser on this machine change something from another site.
  */
 function refusal(token: string | null, request: HttpRequest): HttpResponse | null {
   if (token === null) {
-    if (LOOPBACK_HOST.test(request.headers.host ?? "")) return null;
-    return { status: 403, body: { error: `Host must be localhost, not ${request.headers.host ?? "missing"}` } };
+    const host = request.headers.host ?? "missing";
+    if (!LOOPBACK_HOST.test(host)) return forbidden(`Host must be localhost, not ${host}`);
+    return request.method === "GET" || request.method === "HEAD" ? null : crossSiteRefusal(host, request);
   }
   const given = Buffer.from(request.headers.authorization ?? "");
   const wanted = Buffer.from(`Bearer ${token}`);
@@ -144,6 +146,21 @@ function refusal(token: string | null, request: HttpRequest): HttpResponse | nul
     headers: { "www-authenticate": "Bearer" },
     body: { error: "send the header Authorization: Bearer with the admin token" },
   };
+}
+
+/** Browsers say where a request comes from, and a page can't keep them from it; nothing else sends these headers. */
+function crossSiteRefusal(host: string, { headers }: HttpRequest): HttpResponse | null {
+  const site = headers["sec-fetch-site"] ?? "none";
+  if (site !== "none" && site !== "same-origin")
+    return forbidden(`Sec-Fetch-Site is ${site}: another site asks for it`);
+  const { origin } = headers;
+  if (origin !== undefined && origin !== `http://${host}`)
+    return forbidden(`Origin is ${origin}: another site asks for it`);
+  return null;
+}
+
+function forbidden(error: string): HttpResponse {
+  return { status: 403, body: { error, code: "permission_denied" } };
 }
 
 function parseJson(body: Buffer): unknown {

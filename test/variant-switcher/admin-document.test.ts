@@ -42,6 +42,33 @@ describe("the documented admin endpoint", () => {
     for (const reference of references) assert.ok(schemas.includes(reference.split("/").at(-1) ?? ""), reference);
   });
 
+  it("says in its document which refusals there are, and which values it takes", async () => {
+    interface Schema {
+      readonly minimum: number;
+      readonly maximum: number;
+    }
+    const { paths, components } = (await (await switcher.admin("openapi.json")).json()) as {
+      paths: Record<string, Record<string, { responses: Record<string, unknown> }>>;
+      components: { schemas: Record<string, { properties: Record<string, Schema> }> };
+    };
+    for (const [path, methods] of Object.entries(paths))
+      for (const [method, { responses }] of Object.entries(methods))
+        assert.ok(responses["401"] && responses["403"], `${method} ${path}`);
+    assert.ok(paths["/admin/v1/assignment"]?.["put"]?.responses["503"]);
+    const put = (body: object) =>
+      switcher.admin("assignment", { method: "PUT", headers: { "if-match": "*" }, body: JSON.stringify(body) });
+    const properties = components.schemas["Pin"]?.properties ?? {};
+    for (const name of ["ttlMs", "batch"]) {
+      const { minimum, maximum } = properties[name] ?? { minimum: Number.NaN, maximum: Number.NaN };
+      for (const value of [minimum - 1, maximum + 1])
+        assert.equal((await put({ variant: "a", [name]: value })).status, 400, `${name} ${value}`);
+      assert.equal((await put({ variant: "a", [name]: minimum })).status, 200, `${name} ${minimum}`);
+    }
+    const ttlMs = properties["ttlMs"]?.maximum;
+    assert.equal((await put({ variant: "a", ttlMs })).status, 200, `ttlMs ${ttlMs}`);
+    await switcher.admin("assignment", { method: "DELETE", headers: { "if-match": "*" } });
+  });
+
   it("is used by a line for each path and method", () => {
     assert.equal(LINES.length, 9);
   });

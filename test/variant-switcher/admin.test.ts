@@ -88,6 +88,42 @@ describe("the admin endpoint", () => {
     assert.equal(status, 403);
   });
 
+  /** As a browser sends it: fetch() does not let its own headers be set. */
+  const ask = (method: string, path: string, headers: Record<string, string>, body = "{}") =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const { admin: port } = switcher.switcher.ports;
+      request({ host: "127.0.0.1", port, method, path: `/admin/v1/${path}`, headers }, response =>
+        resolve(response.resume().statusCode),
+      )
+        .on("error", reject)
+        .end(method === "PUT" || method === "POST" ? body : undefined);
+    });
+
+  for (const [name, headers] of [
+    ["another origin", { origin: "https://evil.example" }],
+    ["an origin of another port", { origin: "http://127.0.0.1:1" }],
+    ["no origin that it would tell", { origin: "null" }],
+    ["another site", { "sec-fetch-site": "cross-site" }],
+    ["another port of the site", { "sec-fetch-site": "same-site" }],
+  ] as const)
+    it(`refuses a change that a browser is made to ask for by ${name}`, async () => {
+      const before = await read();
+      assert.equal(await ask("POST", "profile", headers, '{"variant":"b","seconds":0}'), 403);
+      assert.equal(await ask("POST", "drain", headers), 403);
+      const change = { ...headers, "if-match": "*" };
+      assert.equal(await ask("PUT", "assignment", change, '{"variant":"b"}'), 403);
+      assert.equal(await ask("DELETE", "assignment", change), 403);
+      assert.equal((await read()).etag, before.etag);
+      assert.equal((await switcher.http("/v2/health/ready")).status, 200);
+      assert.equal(await ask("GET", "variants", headers), 200);
+    });
+
+  it("takes a change from a page of its own", async () => {
+    const origin = `http://127.0.0.1:${switcher.switcher.ports.admin}`;
+    const headers = { origin, "sec-fetch-site": "same-origin" };
+    assert.equal(await ask("PUT", "log-level", headers, '{"level":"silent"}'), 200);
+  });
+
   it("listens beyond the loopback interface only with a token, and then asks for it", async () => {
     const open = affineConfig(folder.path, { adminHost: "0.0.0.0" });
     assert.throws(() => parseSwitcherConfig(open), /adminHost is "0\.0\.0\.0"; it must be a loopback address unless/);
