@@ -132,7 +132,7 @@ export class DataPlane {
     const ticket = batcher.submit({ rows, inputs, shapeKey, variant, deadlineMs });
     context.onGone(() => ticket.cancel());
     const requestId = context.requestId ?? request.id;
-    const trace = this.#options.tracing?.start(config.stage, context.transport, requestId, context.traceparent);
+    const trace = this.#options.tracing?.start(config.stage, requestId, context);
     const result = await ticket.result;
     if (result.kind === "dropped") {
       const { reason, message } = result;
@@ -140,7 +140,7 @@ export class DataPlane {
       this.#options.logger.debug({ requestId, rows, reason }, message);
       throw new VariscaleError(CODE_OF_DROP[reason], message);
     }
-    trace?.served(result.variant, rows);
+    trace?.served(result.variant, rows, result.queuedAtMs, result.startedAtMs);
     this.#options.signals?.observe(result.variant, result.outputs, request.sequence);
     const isEmulated = config.variants.some(({ name, driver }) => name === result.variant && driver === "emulated");
     return { variant: result.variant, isEmulated, outputs: result.outputs };

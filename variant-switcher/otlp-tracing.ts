@@ -11,7 +11,7 @@ import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { packageVersion } from "../runtime/version.ts";
-import type { RequestTrace, Tracing } from "./tracing.ts";
+import type { RequestTrace, TracedContext, Tracing } from "./tracing.ts";
 
 const NAME = "variscale-switcher";
 /** W3C Trace Context, version 00. */
@@ -35,14 +35,17 @@ export class OtlpTracing implements Tracing {
     this.#tracer = this.#provider.getTracer(NAME, packageVersion);
   }
 
-  start(stage: string, transport: "rest" | "grpc", requestId: string | null, traceparent: string | null): RequestTrace {
+  start(stage: string, requestId: string | null, { transport, traceparent, arrivedMs }: TracedContext): RequestTrace {
     const attributes = {
       "variscale.stage": stage,
       "variscale.transport": transport,
       ...(requestId && { "variscale.request_id": requestId }),
     };
-    const span = this.#tracer.startSpan(`infer ${stage}`, { kind: SpanKind.SERVER, attributes }, parentOf(traceparent));
-    return new SpanTrace(span);
+    // Of the clock of performance.now(), as of now: over days it drifts from the one that other processes go by.
+    const originMs = Date.now() - performance.now();
+    const options = { kind: SpanKind.SERVER, attributes, startTime: originMs + arrivedMs };
+    const span = this.#tracer.startSpan(`infer ${stage}`, options, parentOf(traceparent));
+    return new SpanTrace(this.#tracer, span, originMs);
   }
 
   close(): Promise<void> {
@@ -51,20 +54,35 @@ export class OtlpTracing implements Tracing {
 }
 
 class SpanTrace implements RequestTrace {
+  readonly #tracer: Tracer;
   readonly #span: Span;
+  readonly #originMs: number;
 
-  constructor(span: Span) {
+  constructor(tracer: Tracer, span: Span, originMs: number) {
+    this.#tracer = tracer;
     this.#span = span;
+    this.#originMs = originMs;
   }
 
-  served(variant: string, rows: number): void {
+  served(variant: string, rows: number, queuedAtMs: number, startedAtMs: number): void {
+    const nowMs = performance.now();
     this.#span.setAttributes({ "variscale.variant": variant, "variscale.rows": rows });
-    this.#span.end();
+    // What is not sampled has no parts either.
+    if (this.#span.isRecording()) {
+      this.#part("queue", queuedAtMs, startedAtMs);
+      this.#part("run", startedAtMs, nowMs);
+    }
+    this.#span.end(this.#originMs + nowMs);
   }
 
   failed(reason: string): void {
     this.#span.setStatus({ code: SpanStatusCode.ERROR, message: reason });
-    this.#span.end();
+    this.#span.end(this.#originMs + performance.now());
+  }
+
+  #part(name: string, startMs: number, endMs: number): void {
+    const within = trace.setSpan(ROOT_CONTEXT, this.#span);
+    this.#tracer.startSpan(name, { startTime: this.#originMs + startMs }, within).end(this.#originMs + endMs);
   }
 }
 

@@ -90,8 +90,10 @@ export class Outcomes {
       return;
     }
     entry.settled = true;
-    const waitedMs = (entry.startedAtMs ?? entry.queuedAtMs) - entry.queuedAtMs;
-    this.#options.observer.served({ variant, rows: entry.work.rows, waitedMs, totalMs: nowMs - entry.queuedAtMs });
-    entry.settle({ kind: "served", variant, outputs });
+    const { queuedAtMs } = entry;
+    const startedAtMs = entry.startedAtMs ?? queuedAtMs;
+    const waitedMs = startedAtMs - queuedAtMs;
+    this.#options.observer.served({ variant, rows: entry.work.rows, waitedMs, totalMs: nowMs - queuedAtMs });
+    entry.settle({ kind: "served", variant, outputs, queuedAtMs, startedAtMs });
   }
 }

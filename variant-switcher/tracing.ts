@@ -1,14 +1,22 @@
 /** A request that is traced, from its arrival to its answer. */
 export interface RequestTrace {
-  /** Its answer: how long it waited and what served it. */
-  served(variant: string, rows: number): void;
+  /** Its answer: what served it, and, on the clock of performance.now(), when it was taken in and when it began to run. */
+  served(variant: string, rows: number, queuedAtMs: number, startedAtMs: number): void;
   /** Why it has none. */
   failed(reason: string): void;
 }
 
+/** How the request came in. */
+export interface TracedContext {
+  readonly transport: "rest" | "grpc";
+  /** W3C Trace Context of the caller; null: there is none. */
+  readonly traceparent: string | null;
+  /** On the clock of performance.now(). */
+  readonly arrivedMs: number;
+}
+
 export interface Tracing {
-  /** `traceparent`: W3C Trace Context of the caller; null: there is none. */
-  start(stage: string, transport: "rest" | "grpc", requestId: string | null, traceparent: string | null): RequestTrace;
+  start(stage: string, requestId: string | null, context: TracedContext): RequestTrace;
   /** Sends what is left. */
   close(): Promise<void>;
 }

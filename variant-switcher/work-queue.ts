@@ -15,7 +15,14 @@ export interface Work {
 }
 
 export type WorkResult =
-  | { readonly kind: "served"; readonly variant: string; readonly outputs: readonly NamedTensor[] }
+  | {
+      readonly kind: "served";
+      readonly variant: string;
+      readonly outputs: readonly NamedTensor[];
+      /** On the clock of performance.now(): when it was taken in, and when its first row was given to a session. */
+      readonly queuedAtMs: number;
+      readonly startedAtMs: number;
+    }
   | { readonly kind: "dropped"; readonly reason: DropReason; readonly message: string };
 
 /** Work that waits or runs. A request may be spread over several batches: its rows before `nextRow` were given away. */

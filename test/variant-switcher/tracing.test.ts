@@ -13,6 +13,9 @@ const PARENT = "b7ad6b7169203331";
 interface OtlpSpan {
   readonly name: string;
   readonly traceId: string;
+  readonly spanId: string;
+  readonly startTimeUnixNano: string;
+  readonly endTimeUnixNano: string;
   readonly parentSpanId?: string;
   readonly status: { readonly code?: number; readonly message?: string };
   readonly attributes: readonly { readonly key: string; readonly value: Record<string, unknown> }[];
@@ -61,7 +64,7 @@ describe("tracing", () => {
     assert.equal(await openTracing({ ...named, OTEL_SDK_DISABLED: "true" }, "s", "p"), null);
   });
 
-  it("sends a span for each request, in the trace of its caller, and logs what was dropped with its id", async () => {
+  it("sends spans for each request, its wait and its run, in the trace of its caller, and logs what was dropped with its id", async () => {
     const body = JSON.stringify({ inputs: [{ name: "x", datatype: "FP32", shape: [2, 2], data: [1, 2, 3, 4] }] });
     const post = (path: string, headers: Record<string, string>) =>
       switcher.http(`/v2/models/affine${path}/infer`, { method: "POST", body, headers });
@@ -69,7 +72,8 @@ describe("tracing", () => {
     assert.equal((await post("", { traceparent, "x-request-id": "req-1" })).status, 200);
     assert.equal((await post("/versions/b", { traceparent: "nonsense", "x-request-id": "req-2" })).status, 409);
     await switcher.close();
-    const [served, dropped] = spans;
+    const [served] = spans.filter(({ traceId, name }) => traceId === TRACE && name === "infer affine");
+    const [dropped] = spans.filter(({ traceId }) => traceId !== TRACE);
     assert.deepEqual([served?.name, served?.traceId, served?.parentSpanId], ["infer affine", TRACE, PARENT]);
     const attributes = Object.fromEntries(
       (served?.attributes ?? []).map(({ key, value }) => [key, Object.values(value)[0]]),
@@ -81,6 +85,23 @@ describe("tracing", () => {
     assert.equal(dropped?.status.code, 2);
     assert.match(dropped?.status.message ?? "", /wrong_variant: b is not served/);
     assert.match(lines, /"requestId":"req-2".*"reason":"wrong_variant"/);
-    assert.equal(spans.length, 2);
+    assert.equal(spans.length, 4);
+    const [queue, run] = ["queue", "run"].map(name => spans.find(span => span.name === name));
+    for (const part of [queue, run])
+      assert.deepEqual([part?.traceId, part?.parentSpanId], [TRACE, served?.spanId], part?.name);
+    const moments = [
+      served?.startTimeUnixNano,
+      queue?.startTimeUnixNano,
+      queue?.endTimeUnixNano,
+      run?.startTimeUnixNano,
+      run?.endTimeUnixNano,
+      served?.endTimeUnixNano,
+    ].map(nanoseconds => BigInt(nanoseconds ?? 0));
+    assert.deepEqual(
+      moments,
+      moments.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0)),
+    );
+    assert.equal(moments[2], moments[3]);
+    assert.ok((moments[0] ?? 0n) > 0n && (moments[4] ?? 0n) > (moments[3] ?? 0n));
   });
 });
