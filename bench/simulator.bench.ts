@@ -25,7 +25,7 @@ export async function simulatorSuite(): Promise<Figure[]> {
   const stage = median(Array.from({ length: ROUNDS }, (_, i) => rate(singleStage(i + 1))));
   const simpy = simpyRate();
   const isShort = process.argv.includes("--short");
-  const { note: loadNote, loads } = ipaLoads(null, isShort);
+  const { note: loadNote, loads } = await ipaLoads(null, isShort);
   const rows = await rowsOf("e1", e1Cases(loads, { sloFactors: [5], seed: 1 }), loadNote);
   const note = `${SERVERS} servers with exponential times at ${UTILISATION}, ${REQUESTS} requests, median of ${ROUNDS} rounds`;
   return [

@@ -1,5 +1,6 @@
 import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { LoadTrace } from "../load/load-trace.ts";
+import type { ForecasterSnapshot } from "../predictor/forecaster-snapshot.ts";
 import { LoadForecaster } from "../predictor/load-forecaster.ts";
 import type { LoadCell } from "../predictor/load-history.ts";
 import type { ForecastModel } from "../predictor/network-model.ts";
@@ -27,12 +28,13 @@ export interface ForecastOptions {
   /** Ten-second cells of the load before the trace. */
   readonly history: readonly LoadCell[];
   readonly model: ForecastModel | null;
+  readonly learnt: ForecasterSnapshot | null;
   /** What a `recentPeak` is multiplied by. */
   readonly margin: number;
 }
 
 export function forecastSource(name: ForecastName, options: ForecastOptions): ForecastSource {
-  const forecaster = LoadForecaster.restore(null, { model: options.model }, options.history);
+  const forecaster = LoadForecaster.restore(options.learnt, { model: options.model }, options.history);
   const observe = (sample: LoadSample): void => forecaster.observe(sample);
   switch (name) {
     case "variscale":

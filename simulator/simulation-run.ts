@@ -1,5 +1,6 @@
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { LoadTrace } from "../load/load-trace.ts";
+import type { ForecasterSnapshot } from "../predictor/forecaster-snapshot.ts";
 import type { LoadCell } from "../predictor/load-history.ts";
 import type { ForecastModel } from "../predictor/network-model.ts";
 import type { Fault } from "./faults.ts";
@@ -17,6 +18,8 @@ export interface SimulationOptions {
   /** Of the load before it, for the forecaster; rising. */
   readonly history: readonly LoadCell[];
   readonly model: ForecastModel | null;
+  /** Of the forecaster, at the end of that history; default: it begins with the history alone. */
+  readonly learnt?: ForecasterSnapshot | null;
   readonly forecast: ForecastName;
   /** What the forecast `recentPeak` is multiplied by: a margin that some of the literature has. Default 1. */
   readonly margin?: number;

@@ -84,6 +84,7 @@ class Simulation {
         trace: load,
         history: options.history,
         model: options.model,
+        learnt: options.learnt ?? null,
         margin: options.margin ?? 1,
       }),
       limits: { cores: options.maxCores, machineCores: null },

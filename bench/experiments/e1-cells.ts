@@ -103,7 +103,7 @@ function sized(stage: Stage, { ratesRps }: LoadTrace): Stage["replicas"] {
 
 function caseOf(
   ipa: IpaPipeline,
-  { load, history }: ExperimentLoad,
+  { load, past }: ExperimentLoad,
   sloFactor: number,
   contender: Contender,
   seed: number,
@@ -127,7 +127,7 @@ function caseOf(
     policy,
     pipeline,
     load,
-    history,
+    ...past,
     forecast,
     margin: hasMargin ? ipa.margin : 1,
     warmUpSeconds: WARM_UP_SECONDS,

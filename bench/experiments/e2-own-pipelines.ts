@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { NO_PAST } from "../../cli/simulate/past.ts";
 import type { Pipeline } from "../../domain/pipeline.ts";
 import { generateLoad } from "../../load/generate-load.ts";
 import type { LoadTrace } from "../../load/load-trace.ts";
@@ -37,7 +38,7 @@ export function e2Loads(folder: string | null, isShort: boolean): ExperimentLoad
   const part = (name: string, { startMs, ratesRps }: LoadTrace): ExperimentLoad => ({
     name,
     load: { startMs, ratesRps: ratesRps.slice(0, SECONDS) },
-    history: [],
+    past: NO_PAST,
   });
   return [
     part("azureConv", azureConv),
@@ -56,7 +57,7 @@ export function e2Cases(loads: readonly ExperimentLoad[], seed: number): readonl
           policy: contender.policy,
           pipeline: planned(file, contender),
           load: load.load,
-          history: load.history,
+          ...load.past,
           forecast: contender.forecast,
           warmUpSeconds: WARM_UP_SECONDS,
           cluster: CLUSTER,

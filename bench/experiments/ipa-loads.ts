@@ -1,15 +1,20 @@
+import { type Past, pastOf } from "../../cli/simulate/past.ts";
 import { generateLoad } from "../../load/generate-load.ts";
 import type { LoadTrace } from "../../load/load-trace.ts";
 import { scaleLoad } from "../../load/scale-load.ts";
-import { cellsOf } from "../../predictor/cells-of.ts";
-import type { LoadCell } from "../../predictor/load-history.ts";
 import { openBenchTraces } from "../load-traces.ts";
 
 export interface ExperimentLoad {
   readonly name: string;
   readonly load: LoadTrace;
+  readonly past: Past;
+}
+
+interface Part {
+  readonly name: string;
+  readonly load: LoadTrace;
   /** What lay before it. */
-  readonly history: readonly LoadCell[];
+  readonly past: LoadTrace;
 }
 
 /** IPA divides the load by 8 and cuts off the fraction, which takes the chance out of it; here each request stays with chance 1/8. */
@@ -18,7 +23,7 @@ const SEED = 1;
 /** Before the excerpt; not counted. */
 export const WARM_UP_SECONDS = 120;
 
-/** The excerpts of IPA's configurations, in seconds of the Twitter load; one that has two parts is played one after the other. */
+/** The excerpts of IPA's configurations, in seconds of the Twitter load; one that has two parts is played one after the other, so that the second comes at another time of the hour. */
 const EXCERPTS: Readonly<Record<string, readonly (readonly [number, number])[]>> = {
   bursty: [[1_301_160, 1_302_360]],
   steadyLow: [[1_299_600, 1_300_800]],
@@ -47,24 +52,29 @@ const GENERATED_RPS: Readonly<Record<keyof typeof GENERATED, number>> = {
 };
 
 /** The four loads of IPA's evaluation, 20 minutes each, with the days before them. */
-export function ipaLoads(
+export async function ipaLoads(
   folder: string | null,
   isShort: boolean,
-): { readonly note: string; readonly loads: ExperimentLoad[] } {
+): Promise<{ readonly note: string; readonly loads: readonly ExperimentLoad[] }> {
   const { note, twitter } = openBenchTraces(folder, isShort);
   const isRecorded = note.startsWith("recorded");
-  const loads = isRecorded
+  const parts = isRecorded
     ? Object.entries(EXCERPTS).map(([name, parts]) => recorded(name, parts, twitter))
     : (Object.keys(GENERATED) as (keyof typeof GENERATED)[]).map(generated);
+  const loads: ExperimentLoad[] = [];
+  for (const { name, load, past } of isShort ? parts.slice(0, 1) : parts) {
+    process.stderr.write(`${name}: training a network on what lies before\n`);
+    loads.push({ name, load, past: await pastOf(past, true) });
+  }
   return {
     note: isRecorded
-      ? "IPA's four excerpts of the Twitter load, each request kept with chance 1/8"
+      ? "IPA's four excerpts of the Twitter load, each request kept with chance 1/8; the forecaster has seen the days before, and its network was trained on them"
       : "generated loads of the kinds of IPA's four excerpts, since the recorded ones are not here",
-    loads: isShort ? loads.slice(0, 1) : loads,
+    loads,
   };
 }
 
-function recorded(name: string, parts: readonly (readonly [number, number])[], twitter: LoadTrace): ExperimentLoad {
+function recorded(name: string, parts: readonly (readonly [number, number])[], twitter: LoadTrace): Part {
   const begin = (parts[0]?.[0] ?? 0) - WARM_UP_SECONDS;
   const past = { startMs: twitter.startMs, ratesRps: twitter.ratesRps.subarray(0, begin) };
   const seconds = [
@@ -72,16 +82,16 @@ function recorded(name: string, parts: readonly (readonly [number, number])[], t
     ...parts.flatMap(([from, to]) => [...twitter.ratesRps.subarray(from, to)]),
   ];
   const raw = { startMs: twitter.startMs + begin * 1000, ratesRps: Float64Array.from(seconds) };
-  return { name, load: scaleLoad(raw, SHARE, SEED), history: cellsOf(scaleLoad(past, SHARE, SEED)) };
+  return { name, load: scaleLoad(raw, SHARE, SEED), past: scaleLoad(past, SHARE, SEED) };
 }
 
-function generated(name: keyof typeof GENERATED, i: number): ExperimentLoad {
+function generated(name: keyof typeof GENERATED, i: number): Part {
   const spec = { baseRps: GENERATED_RPS[name], groupSize: 1, components: [GENERATED[name]] };
   const hours = 6 * 3600;
   const whole = generateLoad(spec, hours + WARM_UP_SECONDS + 1200, SEED + i);
   return {
     name,
     load: { startMs: whole.startMs + hours * 1000, ratesRps: whole.ratesRps.slice(hours) },
-    history: cellsOf({ startMs: whole.startMs, ratesRps: whole.ratesRps.subarray(0, hours) }),
+    past: { startMs: whole.startMs, ratesRps: whole.ratesRps.subarray(0, hours) },
   };
 }

@@ -30,7 +30,7 @@ async function main(): Promise<void> {
   const { values, positionals } = parseArgs({ options: OPTIONS, allowPositionals: true });
   if (values.short && values.write) throw new Error("--short measures too little to be written down");
   const folder = values.traces ?? null;
-  const { note, loads } = ipaLoads(folder, values.short);
+  const { note, loads } = await ipaLoads(folder, values.short);
   const names = values.pipelines?.split(",");
   const pipelines = IPA_PIPELINES.filter(({ name }) => names?.includes(name) ?? true);
   const sloFactors = values.short ? [5] : values.slo.split(",").map(Number);

@@ -13,6 +13,7 @@ interface SimulateFlags extends LoadInputFlags {
   readonly scale: number;
   readonly seeds: number;
   readonly seed: number;
+  readonly train: boolean;
   readonly slo?: number;
   readonly timeout?: number;
   readonly maxCores?: number;
@@ -53,6 +54,11 @@ export function addSimulate(program: Command): void {
         "--forecast <source>",
         "what plans are made for; default: variscale, and the load itself for oracle",
       ).choices(["variscale", "reactive", "recentPeak", "oracle"]),
+    )
+    .option(
+      "--train",
+      "a network of the pipeline's own on what lies before, as the scaler does after a day of load: takes a minute or two",
+      false,
     )
     .option("--length <time>", "how much of the load is simulated", parseDuration, 1200)
     .option("--end <time>", "how long before the end of the load that ends, as 36h", parseDuration, 0)
@@ -100,7 +106,10 @@ async function runSimulate(path: string, flags: SimulateFlags): Promise<void> {
   const { set, speedFactor } = flags;
   const pipeline = readPipeline(path, speedFactor === undefined ? { set } : { set, speedFactor });
   const load = await readLoadInput(flags, process.env, line => process.stderr.write(`${line}\n`));
-  const cases = casesFor(pipeline, load, { ...flags, policies: (flags.policy as PolicyName[] | undefined) ?? null });
+  const cases = await casesFor(pipeline, load, {
+    ...flags,
+    policies: (flags.policy as PolicyName[] | undefined) ?? null,
+  });
   const progress = openProgress("simulated", process.stderr);
   const results = await runAll(cases, flags.jobs ?? null, progress.show);
   progress.close();

@@ -3,15 +3,18 @@ import type { Pipeline } from "../../domain/pipeline.ts";
 import type { PolicyName } from "../../domain/policy-name.ts";
 import type { LoadTrace } from "../../load/load-trace.ts";
 import { scaleLoad } from "../../load/scale-load.ts";
-import { cellsOf } from "../../predictor/cells-of.ts";
+import type { ForecastModel } from "../../predictor/network-model.ts";
 import type { Fault } from "../../simulator/faults.ts";
 import type { ForecastName } from "../../simulator/forecast-source.ts";
 import type { SimulationOptions } from "../../simulator/simulation-run.ts";
 import type { LoadInput } from "../load-input.ts";
+import { pastOf } from "./past.ts";
 
 /** Serialisable: it is sent to the thread that runs it. */
 export type SimulationCase = Omit<SimulationOptions, "model" | "onProgress" | "clockMs"> & {
   readonly policy: PolicyName;
+  /** Null: the bundled one. */
+  readonly ownModel: ForecastModel | null;
 };
 
 export interface CaseFlags {
@@ -24,6 +27,7 @@ export interface CaseFlags {
   readonly scale: number;
   readonly seeds: number;
   readonly seed: number;
+  readonly train: boolean;
   readonly slo?: number;
   readonly timeout?: number;
   readonly maxCores?: number;
@@ -44,11 +48,11 @@ const COOLDOWN_MS = 30_000;
  *
  * @throws VariscaleError invalid_argument where the load is too short, or a variant that may be served was not measured.
  */
-export function casesFor(file: Pipeline, load: LoadInput, flags: CaseFlags): readonly SimulationCase[] {
+export async function casesFor(file: Pipeline, load: LoadInput, flags: CaseFlags): Promise<readonly SimulationCase[]> {
   checkMeasured(file);
   checkFaults(flags);
   const { past, simulated } = partsOf(load, flags);
-  const history = cellsOf(scaleLoad(past, flags.scale, flags.seed));
+  const known = await pastOf(scaleLoad(past, flags.scale, flags.seed), flags.train);
   const pipeline: Pipeline = flags.slo === undefined ? file : { ...file, slo: { ...file.slo, latencyMs: flags.slo } };
   const policies = flags.policies ?? [pipeline.objective.policy];
   return policies.flatMap(policy =>
@@ -59,7 +63,7 @@ export function casesFor(file: Pipeline, load: LoadInput, flags: CaseFlags): rea
         pipeline: { ...pipeline, mode: "active", objective: { ...pipeline.objective, policy } },
         load: scaleLoad(simulated, flags.scale, seed),
         warmUpSeconds: flags.warmUp,
-        history,
+        ...known,
         forecast: flags.forecast ?? (policy === "oracle" ? "oracle" : "variscale"),
         cluster: {
           syncMs: flags.sync * 1000,

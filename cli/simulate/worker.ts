@@ -22,7 +22,7 @@ const given = workerData as SimulationCase;
 const post = (message: WorkerMessage): void => parentPort?.postMessage(message);
 const run = simulate({
   ...given,
-  model: readBundledModel(),
+  model: given.ownModel ?? readBundledModel(),
   clockMs: () => performance.now(),
   onProgress: share => post({ kind: "progress", share }),
 });
