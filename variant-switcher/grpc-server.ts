@@ -59,7 +59,7 @@ export class GrpcServer {
         this.#server.forceShutdown();
         resolve();
       }, graceMs);
-      this.#injector.drain(graceMs);
+      // Not after the injector's drain(): of connections that it has begun to close tryShutdown() does not wait for the calls.
       this.#server.tryShutdown(() => {
         clearTimeout(timer);
         resolve();

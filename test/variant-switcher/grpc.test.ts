@@ -8,7 +8,7 @@ import type { ModelInferResponse__Output } from "../../proto/generated/inference
 import type { ModelStatisticsResponse__Output } from "../../proto/generated/inference/ModelStatisticsResponse.ts";
 import type { RepositoryIndexResponse__Output } from "../../proto/generated/inference/RepositoryIndexResponse.ts";
 import { InferenceClient } from "../support/inference-client.ts";
-import { affineConfig, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
+import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
 
 const floats = (...values: readonly number[]) => Buffer.from(new Float32Array(values).buffer);
 
@@ -171,6 +171,40 @@ describe("Open Inference Protocol V2 gRPC", () => {
     await client.call("RepositoryModelUnload", { modelName: "affine", parameters: { variant: { stringParam: "a" } } });
     assert.equal((await switcher.variants())["a"]?.state, "absent");
     await switcher.admin("assignment", { method: "DELETE", headers: { "if-match": "*" } });
+  });
+
+  it("answers at shutdown what was asked for before", async () => {
+    const variants = [{ name: "slow", driver: "emulated", points: [{ batch: 1, latencyMs: 700 }] }];
+    const ending = await TestSwitcher.startReady(affineConfig(folder.path, { variants, defaultVariant: "slow" }));
+    const caller = new InferenceClient(ending.switcher.ports.grpc);
+    try {
+      const answer = caller.call<ModelInferResponse__Output>("ModelInfer", request());
+      await until(async () => /offered_rows_total\{.*\} 1\n/.test(await ending.metrics()), "asked for");
+      await ending.close(30_000);
+      assert.equal((await answer).modelVersion, "slow");
+    } finally {
+      caller.close();
+      await ending.close(0);
+    }
+  });
+
+  it("lets an answer end at shutdown that is on its way", async () => {
+    const rows = 300_000;
+    const queue = { maxRows: rows, maxBytes: 4 * 1024 * 1024 };
+    const ending = await TestSwitcher.startReady(affineConfig(folder.path, { queue }));
+    const caller = new InferenceClient(ending.switcher.ports.grpc);
+    try {
+      assert.equal((await ending.pin("a", 4096)).status, 200);
+      const inputs = [x({ shape: [rows, 2] })];
+      const rawInputContents = [Buffer.alloc(8 * rows)];
+      const answer = caller.call<ModelInferResponse__Output>("ModelInfer", request({ inputs, rawInputContents }));
+      await until(async () => /served_rows_total\{.*\} 300000/.test(await ending.metrics()), "served");
+      await ending.close(30_000);
+      assert.equal((await answer).rawOutputContents[0]?.length, 8 * rows);
+    } finally {
+      caller.close();
+      await ending.close(0);
+    }
   });
 
   it("survives connections that speak no gRPC", async () => {
