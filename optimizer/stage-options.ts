@@ -32,8 +32,12 @@ export interface OptionList {
 
 /** Replica counts tried above the fewest that can serve the load; in steps of a sixteenth where there are many. */
 const EXTRA_REPLICAS = 4;
+/** Of requests, whatever the SLO allows: those that are late count as wrong. */
+const MOST_LATE = 0.05;
 /** More replicas are not tried when no more than this share of the requests that may be late wait at all. */
 const WAIT_PART = 0.2;
+/** The same beyond the counts that are always tried. */
+const WAIT_PART_BEYOND = 0.5;
 
 /**
  * `rows`: rows of one request at this stage. An empty list: more replicas are needed than allowed, or all take more than
@@ -59,15 +63,17 @@ export function allOptions(
   mostPrice = Infinity,
 ): Option[] {
   if (variant.members.length > 0) return compositeOptions(scope, stage, variant, rows, mostPrice);
+  const lateShare = Math.min(MOST_LATE, 1 - scope.problem.pipeline.slo.quantile);
   return variant.batches.flatMap(batch => {
     const counts = replicaCounts(scope, stage, variant, rows, batch);
     const options: Option[] = [];
-    const fewWait = WAIT_PART * (1 - scope.problem.pipeline.slo.quantile);
-    for (const replicas of counts) {
+    const most = counts.at(-1) ?? 0;
+    for (const replicas of [...counts, ...countsBeyond(scope, stage, most)]) {
       if (priceOf(scope, stage, variant, batch, replicas) > mostPrice) break;
       const latency = latencyOf(scope, stage, variant, { rows, batch, replicas });
       options.push(optionOf(scope, stage, variant, { rows, batch, replicas }, latency));
-      if (latency.waitShare <= fewWait && replicas * batch >= rows) break;
+      if (latency.waitShare <= WAIT_PART * lateShare && replicas * batch >= rows) break;
+      if (replicas >= most && latency.waitShare <= WAIT_PART_BEYOND * lateShare) break;
     }
     return options;
   });
@@ -112,6 +118,18 @@ function byHpa(scope: Scope, stage: ScopeStage, rows: number, rowsPerMs: number)
   const wanted = (scope.rateRps * rows + stage.othersRps) / (1000 * scope.hpaTarget * rowsPerMs);
   const recommended = [scope.problem.recommended?.[stage.stage.name] ?? 0];
   return hpaReplicas({ current: stage.currentReplicas, wanted, recommended });
+}
+
+/** Counts above `most` in steps of an eighth, up to the most allowed: for where more requests wait than may be late even so. */
+function countsBeyond(scope: Scope, stage: ScopeStage, most: number): number[] {
+  if (most === 0 || stage.pinnedReplicas !== null || scope.policy.replicas === "hpa") return [];
+  const counts: number[] = [];
+  for (let n = most; n < stage.maxReplicas; ) {
+    n = Math.min(stage.maxReplicas, n + Math.max(1, Math.round(n / 8)));
+    const reached = reachableCount(n, stage.maxReplicas, stage.scaling).replicas;
+    if (reached > (counts.at(-1) ?? most) && reached <= stage.maxReplicas) counts.push(reached);
+  }
+  return counts;
 }
 
 export function replicaCounts(
