@@ -7,11 +7,13 @@ import { risingCells, unpackCells } from "../predictor/cell-codec.ts";
 import { type ForecastModel, modelToJson, parseModel } from "../predictor/network-model.ts";
 import { trainModel } from "../predictor/train-model.ts";
 import { type Backend, openBackend } from "../predictor/train-network.ts";
+import { lowerThisThread } from "../runtime/thread-priority.ts";
 import { readBundledModel } from "./bundled-model.ts";
 import { readArchive } from "./history-archive.ts";
 import type { TrainingReply, TrainingRequest, TrainingResult } from "./training-messages.ts";
 import { TrainingPace } from "./training-pace.ts";
 
+lowerThisThread();
 const port = parentPort;
 let opening: Promise<Backend> | null = null;
 port?.on("message", (request: TrainingRequest) => {

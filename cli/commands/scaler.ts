@@ -82,7 +82,9 @@ export function addScaler(program: Command): void {
     .addHelpText("after", HELP)
     .action(async (paths: string[], flags: ScalerFlags) => {
       const { keepHeapSmall } = await import("../../runtime/small-heap.ts");
+      const { lowerOtherThreads } = await import("../../runtime/thread-priority.ts");
       keepHeapSmall();
+      lowerOtherThreads();
       const { readPipeline } = await import("../../runtime/read-pipeline.ts");
       const { createLogger } = await import("../../runtime/logger.ts");
       const { shutdownOnSignal } = await import("../../runtime/shutdown.ts");
