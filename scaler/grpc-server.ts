@@ -8,7 +8,7 @@ import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
 import { VariscaleError } from "../domain/errors.ts";
 import { loadProtoDefinition } from "../runtime/grpc.ts";
-import { SideStreams } from "./side-streams.ts";
+import { SideStreams } from "../runtime/side-streams.ts";
 
 export interface GrpcServerOptions {
   readonly host: string;

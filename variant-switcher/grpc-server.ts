@@ -4,6 +4,7 @@ import { HealthImplementation, type ServingStatus } from "grpc-health-check";
 import type { Logger } from "pino";
 import type { ProtoGrpcType } from "../proto/generated/open_inference.ts";
 import { loadProto } from "../runtime/grpc.ts";
+import { SideStreams } from "../runtime/side-streams.ts";
 import type { DataPlane } from "./data-plane.ts";
 import { grpcService } from "./grpc-service.ts";
 import type { InFlightBytes } from "./in-flight-bytes.ts";
@@ -23,6 +24,7 @@ export class GrpcServer {
   readonly #server: Server;
   readonly #injector: ReturnType<Server["createConnectionInjector"]>;
   readonly #health: HealthImplementation;
+  readonly #sideStreams = new SideStreams();
   readonly #healthTimer: NodeJS.Timeout;
   readonly #names: readonly string[];
   readonly #isReady: () => boolean;
@@ -41,7 +43,7 @@ export class GrpcServer {
     this.#isReady = () => plane.isReady;
     this.#health = new HealthImplementation();
     this.#tellHealth();
-    this.#health.addToServer(this.#server);
+    this.#health.addToServer(this.#sideStreams.registrar(this.#server) as Server);
     this.#healthTimer = setInterval(() => this.#tellHealth(), HEALTH_MS);
     this.#healthTimer.unref();
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
@@ -54,6 +56,7 @@ export class GrpcServer {
   async close(graceMs: number): Promise<void> {
     clearInterval(this.#healthTimer);
     this.#set("NOT_SERVING");
+    this.#sideStreams.end();
     await new Promise<void>(resolve => {
       const timer = setTimeout(() => {
         this.#server.forceShutdown();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
-import { credentials, loadPackageDefinition, status } from "@grpc/grpc-js";
+import { type ClientReadableStream, credentials, loadPackageDefinition, status } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { protoPath } from "grpc-health-check";
 import { after, before, describe, it } from "mocha";
@@ -51,10 +51,7 @@ describe("Open Inference Protocol V2 gRPC", () => {
   });
 
   it("answers grpc.health.v1 for the server, the service and the stage", async () => {
-    const { grpc } = loadPackageDefinition(loadSync(protoPath, { enums: String })) as never as {
-      grpc: { health: { v1: { Health: new (...args: unknown[]) => HealthClient } } };
-    };
-    const health = new grpc.health.v1.Health(`127.0.0.1:${switcher.switcher.ports.grpc}`, credentials.createInsecure());
+    const health = healthClient(switcher.switcher.ports.grpc);
     const check = (service: string) =>
       new Promise(resolve => health.check({ service }, (error, answer) => resolve(error?.code ?? answer?.status)));
     for (const service of ["", "inference.GRPCInferenceService", "affine"])
@@ -188,6 +185,24 @@ describe("Open Inference Protocol V2 gRPC", () => {
     }
   });
 
+  it("ends at shutdown the streams of those who watch its health, and does not wait for them", async () => {
+    const ending = await TestSwitcher.startReady(affineConfig(folder.path));
+    const health = healthClient(ending.switcher.ports.grpc);
+    const seen: string[] = [];
+    try {
+      const watching = health.watch({ service: "affine" });
+      const ended = new Promise<number>(resolve => watching.on("status", ({ code }) => resolve(code ?? -1)));
+      watching.on("data", answer => seen.push(answer.status ?? "")).on("error", () => undefined);
+      await until(() => seen.length > 0, "watching");
+      await ending.close(30_000);
+      assert.equal(await ended, status.OK);
+      assert.deepEqual(seen, ["SERVING", "NOT_SERVING"]);
+    } finally {
+      health.close();
+      await ending.close(0);
+    }
+  });
+
   it("lets an answer end at shutdown that is on its way", async () => {
     const rows = 300_000;
     const queue = { maxRows: rows, maxBytes: 4 * 1024 * 1024 };
@@ -224,5 +239,13 @@ interface HealthClient {
     request: { service: string },
     callback: (error: { code: number } | null, answer?: { status: string }) => void,
   ): void;
+  watch(request: { service: string }): ClientReadableStream<{ status?: string }>;
   close(): void;
+}
+
+function healthClient(port: number): HealthClient {
+  const { grpc } = loadPackageDefinition(loadSync(protoPath, { enums: String })) as never as {
+    grpc: { health: { v1: { Health: new (...args: unknown[]) => HealthClient } } };
+  };
+  return new grpc.health.v1.Health(`127.0.0.1:${port}`, credentials.createInsecure());
 }
