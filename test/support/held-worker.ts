@@ -1,11 +1,11 @@
-/** A session's thread whose loads are noted in the file LOADS, and do not end as long as there is the file HOLD. */
+/**
+ * A session's thread whose loads are noted in the file LOADS, and do not end as long as there is the file HOLD. Not to be imported: it
+ * changes onnxruntime for its whole thread.
+ */
 import { appendFileSync, existsSync } from "node:fs";
 import { InferenceSession } from "onnxruntime-node";
 import "../../variant-switcher/session-worker.ts";
-
-/** Environment variables with the paths. */
-export const LOADS = "VARISCALE_TEST_LOADS";
-export const HOLD = "VARISCALE_TEST_HOLD";
+import { HOLD, LOADS } from "./held-loads.ts";
 
 const sessions = InferenceSession as unknown as { create: (...args: unknown[]) => Promise<InferenceSession> };
 const { create } = sessions;

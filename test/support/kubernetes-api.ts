@@ -177,7 +177,10 @@ export class KubernetesApi {
     };
     this.seen.push(seen);
     if (this.intercept(seen, response)) return;
-    if (seen.path === "/version") answer(response, 200, { gitVersion: "v1.36.3", major: "1", minor: "36" });
+    if (seen.path === "/version") {
+      answer(response, 200, { gitVersion: "v1.36.3", major: "1", minor: "36" });
+      return;
+    }
     const target = targetOf(seen.path);
     if (!target || !this.collections.has(target.collection)) {
       response.writeHead(404, { "content-type": "text/plain" });

@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
-import { HOLD, LOADS } from "../support/held-worker.ts";
+import { HOLD, LOADS } from "../support/held-loads.ts";
 import { ScalerStub } from "../support/scaler-stub.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
 
