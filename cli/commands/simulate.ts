@@ -3,27 +3,10 @@ import { POLICY_NAMES, type PolicyName } from "../../domain/policy-name.ts";
 import { FAULT_KINDS, type Fault, type FaultKind } from "../../simulator/faults.ts";
 import { addLoadInput, type LoadInputFlags } from "../load-input.ts";
 import { durationSeconds, parseDuration, parseNames, parseNumber, setOption, speedFactorOption } from "../options.ts";
+import type { CaseFlags } from "../simulate/cases.ts";
 
-interface SimulateFlags extends LoadInputFlags {
+interface SimulateFlags extends LoadInputFlags, Omit<CaseFlags, "policies"> {
   readonly policy?: readonly string[];
-  readonly forecast?: "variscale" | "reactive" | "recentPeak" | "oracle";
-  readonly length: number;
-  readonly end: number;
-  readonly warmUp: number;
-  readonly scale: number;
-  readonly seeds: number;
-  readonly seed: number;
-  readonly train: boolean;
-  readonly slo?: number;
-  readonly timeout?: number;
-  readonly maxCores?: number;
-  readonly nodes?: { readonly count: number; readonly cores: number };
-  readonly podStart: number;
-  readonly sync: number;
-  readonly tolerance: number;
-  readonly window: number;
-  readonly killEvery?: number;
-  readonly fault: readonly Fault[];
   readonly jobs?: number;
   readonly set: readonly string[];
   readonly speedFactor?: number;
