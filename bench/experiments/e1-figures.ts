@@ -28,13 +28,13 @@ export function e1Figures(rows: readonly ExperimentRow[], note: string): Figure[
       against: { percent: round(own), oraclePercent: round(oracle) },
     }),
     figure("violations.vsIpa", round(own / ipas), { against: { percent: round(own), ipaPercent: round(ipas) } }),
-    figure("vsHpa.coresSaved", round(100 * mean(hpa.map(({ saved }) => saved))), {
+    figure("vsHpa.coresSaved", round(100 * Math.min(...hpa.map(({ saved }) => saved))), {
       against: {
-        leastPercent: round(100 * Math.min(...hpa.map(({ saved }) => saved))),
+        meanPercent: round(100 * mean(hpa.map(({ saved }) => saved))),
         cells: hpa.length,
         of: cells.length,
       },
-      note: "against an HPA with the heaviest variants, at no more violations and the same effective accuracy",
+      note: "in the cell where they are fewest; against an HPA with the heaviest variants, at no more violations and the same effective accuracy",
     }),
   ];
 }

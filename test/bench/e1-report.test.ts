@@ -78,15 +78,17 @@ describe("e1Figures()", () => {
         row("ipa", 0.6, 10, 0.04),
         row("HPA, heaviest", 0.7, 20, 0.02),
         row("fa2Low", 0.61, 6, 0.01),
+        { ...row("default", 0.7, 10, 0.01), load: "steady" },
+        { ...row("HPA, heaviest", 0.7, 11, 0.02), load: "steady" },
       ],
       "made up",
     );
     assert.deepEqual(Object.fromEntries(figures.map(({ name, value, holds }) => [name, [value, holds]])), {
       "e1slo5x.vsIpa": [10, true],
-      "e1slo5x.dominatedShare": [100, false],
+      "e1slo5x.dominatedShare": [50, false],
       "violations.overOracle": [0.6, false],
       "violations.vsIpa": [0.25, true],
-      "vsHpa.coresSaved": [50, true],
+      "vsHpa.coresSaved": [9.091, true],
     });
   });
 });
