@@ -1,5 +1,5 @@
 import { beatersOf, cellsOf, SAME_SHARE, versus } from "./e1-verdict.ts";
-import { type ExperimentRow, everyCell, mean, namesOf, percent, signed, table } from "./report-parts.ts";
+import { type ExperimentRow, everyCell, mean, meansOf, namesOf, percent, signed, table } from "./report-parts.ts";
 
 /** E1 as text: who wins against IPA in how many cells, who is beaten by whom, and every cell. */
 export function e1Report(note: string, rows: readonly ExperimentRow[]): string {
@@ -7,7 +7,7 @@ export function e1Report(note: string, rows: readonly ExperimentRow[]): string {
   return [
     "## E1: IPA's five pipelines under its four loads",
     "",
-    `Variants, cores, accuracies and weights are those of IPA ([optimisation.md](optimisation.md)); loads: ${note}. Every variant has pods of its own cores, so a change of variant starts a new pod (8 s) before the old one goes; HPAs look every 15 s; a request is given up after twice its SLO. \`ipa\` plans for the highest second of the last 20 s times the margins of its configurations; "no margin" and "our forecast" leave these out. \`default\` has IPA's weights and plans so that 99 % are in time; "core ×" and "core ÷" change what a core costs it, to show its frontier. \`rim\` and \`modelSwitching\` do not scale: they have twice the replicas that the lightest variants need at the highest second.`,
+    `Variants, cores, accuracies and weights are those of IPA ([optimisation.md](optimisation.md)); loads: ${note}. Every variant has pods of its own cores, so a change of variant starts a new pod (8 s) before the old one goes; HPAs look every 15 s; a request is given up after twice its SLO. \`ipa\` plans for the highest second of the last 20 s times the margins of its configurations; "no margin" and "our forecast" leave these out. \`default\` has IPA's weights and plans so that 99 % are in time; "core ×" and "core ÷" change what a core costs it, to show its frontier. Where results are compared, cores count as equal within 0.5 %, accuracies within 0.1 points, violations within 0.3 points. \`rim\` and \`modelSwitching\` do not scale: they have twice the replicas that the lightest variants need at the highest second.`,
     "",
     ...factors.flatMap(factor =>
       section(
@@ -26,16 +26,7 @@ function section(factor: number, rows: readonly ExperimentRow[]): string[] {
       ["contender", "accuracy", "effective", "cores", "violations", "cells over 1 %", "switches", "tick ms"],
       namesOf(rows).map(name => {
         const own = rows.filter(({ contender }) => contender === name);
-        return [
-          name,
-          percent(mean(own.map(({ accuracy }) => accuracy))),
-          percent(mean(own.map(({ effectiveAccuracy }) => effectiveAccuracy))),
-          mean(own.map(({ cores }) => cores)).toFixed(1),
-          percent(mean(own.map(({ violations }) => violations)), 2),
-          `${own.filter(({ violations }) => violations > 0.01).length} of ${own.length}`,
-          mean(own.map(({ switches }) => switches)).toFixed(0),
-          mean(own.map(({ tickMs }) => tickMs)).toFixed(2),
-        ];
+        return [name, ...meansOf(own), mean(own.map(({ tickMs }) => tickMs)).toFixed(2)];
       }),
     ),
     "",

@@ -8,7 +8,7 @@ import { packageFolder } from "../../runtime/version.ts";
 import { openBenchTraces } from "../load-traces.ts";
 import { CLUSTER, CONTENDERS, type Contender, type ExperimentCase } from "./e1-cells.ts";
 import { type ExperimentLoad, WARM_UP_SECONDS } from "./ipa-loads.ts";
-import { type ExperimentRow, everyCell, mean, namesOf, percent, table } from "./report-parts.ts";
+import { type ExperimentRow, everyCell, meansOf, namesOf, table } from "./report-parts.ts";
 
 const PIPELINES = ["id-card"];
 const SECONDS = WARM_UP_SECONDS + 1200;
@@ -104,15 +104,7 @@ export function e2Report(note: string, rows: readonly ExperimentRow[]): string {
       ["contender", "accuracy", "effective", "cores", "violations", "loads over 1 %", "switches"],
       namesOf(rows).map(name => {
         const own = rows.filter(({ contender }) => contender === name);
-        return [
-          name,
-          percent(mean(own.map(({ accuracy }) => accuracy))),
-          percent(mean(own.map(({ effectiveAccuracy }) => effectiveAccuracy))),
-          mean(own.map(({ cores }) => cores)).toFixed(1),
-          percent(mean(own.map(({ violations }) => violations)), 2),
-          `${own.filter(({ violations }) => violations > 0.01).length} of ${own.length}`,
-          mean(own.map(({ switches }) => switches)).toFixed(0),
-        ];
+        return [name, ...meansOf(own)];
       }),
     ),
     "",

@@ -29,6 +29,18 @@ export function table(header: readonly string[], lines: readonly (readonly strin
   return [row(header), row(header.map((_, i) => (i < 1 ? "---" : "--:"))), ...lines.map(row)].join("\n");
 }
 
+/** Accuracy, effective accuracy, cores, violations, cells with more than 1 % of them, switches. */
+export function meansOf(rows: readonly ExperimentRow[]): readonly string[] {
+  return [
+    percent(mean(rows.map(({ accuracy }) => accuracy))),
+    percent(mean(rows.map(({ effectiveAccuracy }) => effectiveAccuracy))),
+    mean(rows.map(({ cores }) => cores)).toFixed(1),
+    percent(mean(rows.map(({ violations }) => violations)), 2),
+    `${rows.filter(({ violations }) => violations > 0.01).length} of ${rows.length}`,
+    mean(rows.map(({ switches }) => switches)).toFixed(0),
+  ];
+}
+
 /** A table that is folded away. */
 export function everyCell(rows: readonly ExperimentRow[]): readonly string[] {
   return [
