@@ -20,9 +20,11 @@ const WINDOW_SECONDS = 10;
 const WINDOWS = 30;
 const SHORT_WINDOWS = 2;
 const WARM_UP = { kind: "closed", calls: 6000, concurrency: 8 } as const;
+/** Not measured, of either server in turn: for its first minutes a process compiles what a scaler that runs for weeks has compiled. */
+const WARM_UP_WINDOWS = 6;
 /** For CPU time: as many calls at once as it takes to see them above what the server does anyway. */
 const BURST = { kind: "closed", calls: 6000, concurrency: 8 } as const;
-const BURSTS = 8;
+const BURSTS = 20;
 /** Before every burst: what the scaler uses without calls. */
 const QUIET_MS = 5000;
 
@@ -72,20 +74,24 @@ async function measure(rig: Rig, windows: number, isShort: boolean): Promise<Fig
   const latenciesMs = { scaler: [] as number[], empty: [] as number[] };
   const lateMs: number[] = [];
   let failed = 0;
-  for (let window = 0; window < windows; window++) {
+  const warmUpWindows = isShort ? 0 : WARM_UP_WINDOWS;
+  for (let window = -warmUpWindows; window < windows; window++) {
     for (const name of window % 2 === 0 ? (["scaler", "empty"] as const) : (["empty", "scaler"] as const)) {
       const answer = await ask(rig.ports[name], { kind: "open", rateRps: RATE_RPS, seconds: WINDOW_SECONDS });
+      if (window < 0) continue;
       for (const latency of answer.latenciesMs) latenciesMs[name].push(latency);
       for (const late of answer.lateMs) lateMs.push(late);
       failed += answer.failed;
     }
-    process.stderr.write(`KEDA's calls: ${window + 1} of ${windows} windows\n`);
+    process.stderr.write(
+      window < 0 ? "KEDA's calls: warming up\n" : `KEDA's calls: ${window + 1} of ${windows} windows\n`,
+    );
   }
   const memory = await rig.scaler.ask<MemoryMessage>({ kind: "memory" });
   const cpuMs = await cpuOfCalls(rig, ask);
   const p99Ms = { scaler: quantile(latenciesMs.scaler, 0.99), empty: quantile(latenciesMs.empty, 0.99) };
   const whole = { isWhole: !isShort && failed === 0 };
-  const note = `${SCALED_OBJECTS} ScaledObjects on the ${PIPELINES * 3} stages of ${PIPELINES} pipelines, ${latenciesMs.scaler.length} calls, ${failed} failed`;
+  const note = `${SCALED_OBJECTS} ScaledObjects on the ${PIPELINES * 3} stages of ${PIPELINES} pipelines, ${latenciesMs.scaler.length} calls, ${failed} failed, after ${2 * warmUpWindows * WINDOW_SECONDS} s of calls that are not measured`;
   return [
     figure("scaler.rpcP99Ratio", round(p99Ms.scaler / p99Ms.empty), {
       against: {
@@ -101,7 +107,7 @@ async function measure(rig: Rig, windows: number, isShort: boolean): Promise<Fig
     figure("scaler.cpuPerCallRatio", round(cpuMs.scaler / cpuMs.empty), {
       against: { cpuMs: round(cpuMs.scaler), emptyCpuMs: round(cpuMs.empty), idleCores: round(cpuMs.idleCores) },
       ...whole,
-      note: `bursts of ${BURST.calls} calls; of the scaler's CPU time, what it used in the ${QUIET_MS / 1000} s before each burst is subtracted in proportion to time: the control loop, load polls and switchers run with or without calls`,
+      note: `mean of ${BURSTS} bursts of ${BURST.calls} calls; of the scaler's CPU time, what it used in the ${QUIET_MS / 1000} s before each burst is subtracted in proportion to time: the control loop, load polls and switchers run with or without calls`,
     }),
     figure("scaler.rssKedaMiB", round(memory.rss / 2 ** 20), {
       against: { heapUsedMiB: round(memory.heapUsed / 2 ** 20), openStreams: 2 * SCALED_OBJECTS },
@@ -111,13 +117,13 @@ async function measure(rig: Rig, windows: number, isShort: boolean): Promise<Fig
   ];
 }
 
-/** CPU time of one call on either server, above what the server uses without calls. */
+/** Mean CPU time of one call on either server, collections of garbage included, above what the server uses without calls. */
 async function cpuOfCalls(
   rig: Rig,
   ask: (port: number, question: typeof BURST) => Promise<KedaAnswer>,
 ): Promise<{ readonly scaler: number; readonly empty: number; readonly idleCores: number }> {
   const idle = { ms: 0, cpuMs: 0 };
-  const perCall = { scaler: [] as number[], empty: [] as number[] };
+  const spentMs = { scaler: 0, empty: 0 };
   for (let burst = 0; burst < BURSTS; burst++) {
     const quiet = await cpuDuring(rig.scaler, () => new Promise(resolve => setTimeout(resolve, QUIET_MS)));
     idle.ms += quiet.ms;
@@ -125,14 +131,11 @@ async function cpuOfCalls(
     for (const name of ["scaler", "empty"] as const) {
       const { ms, cpuMs } = await cpuDuring(rig[name], () => ask(rig.ports[name], BURST));
       const anyway = name === "scaler" ? (quiet.cpuMs / quiet.ms) * ms : 0;
-      perCall[name].push((cpuMs - anyway) / BURST.calls);
+      spentMs[name] += cpuMs - anyway;
     }
   }
-  return {
-    scaler: quantile(perCall.scaler, 0.5),
-    empty: quantile(perCall.empty, 0.5),
-    idleCores: idle.cpuMs / idle.ms,
-  };
+  const calls = BURSTS * BURST.calls;
+  return { scaler: spentMs.scaler / calls, empty: spentMs.empty / calls, idleCores: idle.cpuMs / idle.ms };
 }
 
 async function cpuDuring(
