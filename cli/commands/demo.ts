@@ -36,7 +36,7 @@ export function addDemo(program: Command): void {
     .addOption(logLevelOption("error"))
     .addHelpText(
       "after",
-      "\nThe exit code is 0 when the run showed what it must: nothing lost, heavier variants at low load than at high load, and more\neffective accuracy than both fixed choices. It never depends on speed.",
+      "\nThe exit code is 0 when the run showed what it must: nothing lost, heavier variants at low load than at high load, and more\neffective accuracy than both fixed choices (open in a short run that does not show it). It never depends on speed.",
     )
     .action(runDemo);
 }
@@ -92,10 +92,6 @@ async function runDemo(flags: DemoFlags): Promise<void> {
     console.log(`\n${formatReport(result.rows)}\n`);
     for (const { name, passed, detail } of result.checks)
       console.log(`${passed === null ? "open  " : passed ? "ok    " : "FAILED"}  ${name}: ${detail}`);
-  }
-  if (result.checks.some(({ passed }) => passed === null)) {
-    const factors = result.speedFactors.map(factor => factor.toFixed(2)).join(", ");
-    say(`open: this machine did not keep its speed (speed factors ${factors}); run it again when nothing else is busy`);
   }
   if (result.checks.some(({ passed }) => passed === false))
     throw new VariscaleError("failed_precondition", "the demo did not show what it must");

@@ -123,7 +123,7 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
   return {
     speedFactors,
     rows,
-    checks: checks(rows, pipeline, phases, speedFactors),
+    checks: checks(rows, pipeline, phases, { speedFactors, short: options.short }),
   };
 }
 

@@ -6,7 +6,7 @@ import type { ReportRow } from "./report.ts";
 /** One thing that the demo must have shown; behaviour, never speed. */
 export interface Check {
   readonly name: string;
-  /** Null: it can't be judged, since the machine did not keep its speed. */
+  /** Null: it can't be judged, since the machine did not keep its speed or the run was too short. */
   readonly passed: boolean | null;
   readonly detail: string;
 }
@@ -20,12 +20,13 @@ const STEADY = 1.4;
  * What the rows of the three scenarios must show.
  *
  * @param speedFactors of the machine, measured at first and between scenarios.
+ * @param short the load rises within two rounds of the loop, and 150 requests can't tell accuracies apart that differ by some points.
  */
 export function checks(
   rows: readonly ReportRow[],
   pipeline: Pipeline,
   phases: { readonly low: string; readonly peak: string } | null,
-  speedFactors: readonly number[],
+  { speedFactors, short }: { readonly speedFactors: readonly number[]; readonly short: boolean },
 ): Check[] {
   const whole = (scenario: string) => rows.find(row => row.scenario === scenario && row.phase === "whole run");
   const ours = whole(SCENARIOS[0]);
@@ -38,21 +39,20 @@ export function checks(
     passed: ours.lost === 0,
     detail: `${ours.lost} of ${ours.offered} requests had no answer, through ${ours.switches} switches`,
   };
+  const gains = [better(ours, heaviest), better(ours, lightest)];
   const compared: Check[] = [
     { name: "variants were switched while serving", passed: ours.switches > 0, detail: `${ours.switches} switches` },
-    better(ours, heaviest),
-    better(ours, lightest),
+    ...(short ? gains.map(check => openWhereFailed(check, "a short run can't tell")) : gains),
   ];
   if (phases) compared.push(heavierAtLow(rows, pipeline, phases));
-  return [nothingLost, ...(isSteady(speedFactors) ? compared : compared.map(unlessFailed))];
+  if (Math.max(...speedFactors) <= STEADY * Math.min(...speedFactors)) return [nothingLost, ...compared];
+  const factors = speedFactors.map(factor => factor.toFixed(2)).join(", ");
+  const why = `this machine did not keep its speed (speed factors ${factors}): run it again when nothing else is busy`;
+  return [nothingLost, ...compared.map(check => openWhereFailed(check, why))];
 }
 
-function isSteady(speedFactors: readonly number[]): boolean {
-  return Math.max(...speedFactors) <= STEADY * Math.min(...speedFactors);
-}
-
-function unlessFailed(check: Check): Check {
-  return check.passed ? check : { ...check, passed: null };
+function openWhereFailed(check: Check, why: string): Check {
+  return check.passed === false ? { ...check, passed: null, detail: `${check.detail}; ${why}` } : check;
 }
 
 function better(ours: ReportRow, other: ReportRow): Check {

@@ -4,7 +4,8 @@ import type { ReportRow } from "../../../cli/demo/report.ts";
 import { checks, SCENARIOS } from "../../../cli/demo/verdict.ts";
 import { twoStages } from "../../support/pipeline-fixture.ts";
 
-const STEADY = [2, 2.2, 1.9, 2];
+const STEADY = { speedFactors: [2, 2.2, 1.9, 2], short: false };
+const UNSTEADY = { speedFactors: [5, 2.1, 2, 2], short: false };
 const PHASES = { low: "low", peak: "peak" };
 const [OURS, HEAVIEST, LIGHTEST] = SCENARIOS;
 
@@ -46,10 +47,22 @@ const failed = (rows: readonly ReportRow[], phases: typeof PHASES | null = PHASE
 describe("checks()", () => {
   it("leave open what a machine that did not keep its speed does not show, but not what was lost", () => {
     const rows = rowsWith(HEAVIEST, "whole run", { effectiveAccuracy: 1 });
-    const passed = checks(rows, twoStages(), PHASES, [5, 2.1, 2, 2]).map(check => check.passed);
+    const passed = checks(rows, twoStages(), PHASES, UNSTEADY).map(check => check.passed);
     assert.deepEqual(passed, [true, true, null, true, true]);
-    const lost = checks(rowsWith(OURS, "whole run", { lost: 1 }), twoStages(), PHASES, [5, 2.1, 2, 2]);
+    const lost = checks(rowsWith(OURS, "whole run", { lost: 1 }), twoStages(), PHASES, UNSTEADY);
     assert.equal(lost[0]?.passed, false);
+  });
+
+  it("leave open what a short run gains, but not what it switches", () => {
+    const rows = rowsWith(OURS, "whole run", { effectiveAccuracy: 0.1, switches: 0 });
+    const judged = checks(rows, twoStages(), PHASES, { ...STEADY, short: true });
+    assert.deepEqual(
+      judged.map(check => check.passed),
+      [true, false, null, null, true],
+    );
+    assert.match(judged[2]?.detail ?? "", /10\.0 % against 50\.0 %.*short run/);
+    const won = checks(rowsWith(), twoStages(), PHASES, { ...STEADY, short: true });
+    assert.ok(won.every(check => check.passed === true));
   });
 
   it("pass for a run that shows all it must", () => {
