@@ -14,8 +14,7 @@ import type { ForecastModel } from "../predictor/network-model.ts";
 import { Outcomes } from "../predictor/outcomes.ts";
 import { rememberingExpert } from "../predictor/remembering-expert.ts";
 import { pinballLosses95 } from "../predictor/scores.ts";
-import { trainModel } from "../predictor/train-model.ts";
-import { openBackend } from "../predictor/train-network.ts";
+import { trainOwnModel } from "../predictor/train-own-model.ts";
 import { readBundledModel } from "../scaler/bundled-model.ts";
 import { type Figure, figure } from "./figure.ts";
 import { ablations } from "./forecaster-ablation.ts";
@@ -77,13 +76,7 @@ async function twitterRun(trace: LoadTrace, split: Split): Promise<Run> {
   const models: { readonly second: number; readonly model: ForecastModel }[] = [];
   for (const day of split.retrained) {
     say(`training the network on days 0 to ${day - 1}`);
-    const trained = await trainModel(await openBackend(), cellsOf(beginOf(trace, day * DAY)), {
-      features: "seasonal",
-      horizonsSeconds: HORIZONS_SECONDS,
-      seeds: [1, 2, 3],
-      rivals: [],
-      onBatch: () => null,
-    });
+    const trained = await trainOwnModel(cellsOf(beginOf(trace, day * DAY)), []);
     if (trained !== null) models.push({ second: day * DAY, model: trained.model });
   }
   say("training the LSTM");

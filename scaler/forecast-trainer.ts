@@ -4,6 +4,7 @@ import { packCells } from "../predictor/cell-codec.ts";
 import { chooseModel } from "../predictor/choose-model.ts";
 import { HORIZONS_SECONDS } from "../predictor/load-forecaster.ts";
 import { modelToJson, parseModel } from "../predictor/network-model.ts";
+import { OWN_MODEL } from "../predictor/own-model-settings.ts";
 import type { Clock } from "./clock.ts";
 import { type StoredModel, writeModel } from "./model-store.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
@@ -13,15 +14,12 @@ import type { TrainingResult } from "./training-messages.ts";
 import { TrainingThread, type TrainingThreadOptions } from "./training-thread.ts";
 
 const LOOK_EVERY_MS = 60_000;
-/** A day of load shows which hours are busy. */
-const LEAST_SECONDS = 86_400;
 const RETRAIN_AFTER_MS = 24 * 3_600_000;
 /** So much more load than in the last training is trained on at once. */
 const GROWN_FACTOR = 1.5;
 /** A pipeline with too little load, or whose training failed, is looked at again after this; after failures, ever later. */
 const AGAIN_AFTER_MS = 3_600_000;
 const MOST_FAILURES = 5;
-const SEEDS = [1, 2, 3];
 /**
  * 450 KiB each; the pipelines beyond go on with the bundled one. A tenth of a core trains about a hundred a day, and more would be older
  * than the load that they forecast.
@@ -121,13 +119,13 @@ export class ForecastTrainer {
   #isDue(control: PipelineControl, nowMs: number): boolean {
     this.#turnOf(control).nextAtMs = nowMs + AGAIN_AFTER_MS;
     const { training, knownSeconds } = control;
-    if (knownSeconds < (this.#options.leastSeconds ?? LEAST_SECONDS)) return false;
+    if (knownSeconds < (this.#options.leastSeconds ?? OWN_MODEL.leastSeconds)) return false;
     if (training === null) return true;
     return nowMs - training.atMs >= RETRAIN_AFTER_MS || knownSeconds >= GROWN_FACTOR * training.knownSeconds;
   }
 
   async #train(control: PipelineControl): Promise<void> {
-    const { stateDir, clock, share, seeds = SEEDS, epochs } = this.#options;
+    const { stateDir, clock, share, seeds = OWN_MODEL.seeds, epochs } = this.#options;
     const { key } = control.pipeline;
     const { knownSeconds } = control;
     const result = await this.#thread.train({

@@ -5,6 +5,7 @@
 import { parentPort } from "node:worker_threads";
 import { risingCells, unpackCells } from "../predictor/cell-codec.ts";
 import { type ForecastModel, modelToJson, parseModel } from "../predictor/network-model.ts";
+import { OWN_MODEL } from "../predictor/own-model-settings.ts";
 import { trainModel } from "../predictor/train-model.ts";
 import { type Backend, openBackend } from "../predictor/train-network.ts";
 import { lowerThisThread } from "../runtime/thread-priority.ts";
@@ -42,7 +43,7 @@ async function answer(request: TrainingRequest): Promise<TrainingResult> {
   if (current) rivals.push(current);
   const older = [...archived].filter(({ index }) => index < first);
   const trained = await trainModel(backend, [...risingCells([...older, ...newest])], {
-    features: "seasonal",
+    features: OWN_MODEL.features,
     horizonsSeconds: request.horizonsSeconds,
     seeds: request.seeds,
     ...(request.epochs !== null && { epochs: request.epochs }),

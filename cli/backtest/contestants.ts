@@ -4,7 +4,7 @@ import type { Contestant } from "../../predictor/backtest.ts";
 import { cellsOf } from "../../predictor/cells-of.ts";
 import type { Expert } from "../../predictor/expert.ts";
 import { ALL_EXPERTS, EXPERTS } from "../../predictor/experts.ts";
-import { HORIZONS_SECONDS, LoadForecaster, servingHorizonSeconds } from "../../predictor/load-forecaster.ts";
+import { LoadForecaster, servingHorizonSeconds } from "../../predictor/load-forecaster.ts";
 import { LSTM_BASELINE } from "../../predictor/lstm-baseline.ts";
 import { NETWORK, networkExpert } from "../../predictor/network-expert.ts";
 import type { ForecastModel } from "../../predictor/network-model.ts";
@@ -16,7 +16,6 @@ import { lstmContestant } from "./lstm-contestant.ts";
 const PRODUCTION = "variscale";
 /** The same with a network of the load's own, as the scaler has trained it by then. */
 const TRAINED = "trained";
-const NETWORK_SEEDS = [1, 2, 3];
 /** Of what lies before the split, the rest decides when training has been enough. */
 const TRAINING_SHARE = 6 / 7;
 
@@ -73,17 +72,10 @@ export async function contestantsOf(options: ContestantOptions): Promise<readonl
 
 /** As the scaler trains one. */
 async function ownModel({ trace, testFromSecond, onTraining }: ContestantOptions): Promise<ForecastModel> {
-  const { openBackend } = await import("../../predictor/train-network.ts");
-  const { trainModel } = await import("../../predictor/train-model.ts");
+  const { trainOwnModel } = await import("../../predictor/train-own-model.ts");
   onTraining(0);
   const known = { startMs: trace.startMs, ratesRps: trace.ratesRps.subarray(0, testFromSecond) };
-  const trained = await trainModel(await openBackend(), cellsOf(known), {
-    features: "seasonal",
-    horizonsSeconds: HORIZONS_SECONDS,
-    seeds: NETWORK_SEEDS,
-    rivals: [],
-    onBatch: () => null,
-  });
+  const trained = await trainOwnModel(cellsOf(known), []);
   if (trained !== null) return trained.model;
   throw new VariscaleError(
     "failed_precondition",
