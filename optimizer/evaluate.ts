@@ -96,12 +96,16 @@ function namesOf(scope: Scope, served: readonly (readonly ServedPart[])[]): stri
   if (!served.some(isVote)) return null;
   return scope.stages.map((stage, s) => {
     const parts = served[s] ?? [];
-    const composite = stage.variants.find(
-      ({ members }) =>
-        members.length === parts.length && members.every((member, i) => member.variant.name === parts[i]?.variant.name),
-    );
+    const set = setOf(parts);
+    const composite = stage.variants.find(({ members }) => members.length === parts.length && setOf(members) === set);
     return (isVote(parts) ? composite?.name : undefined) ?? parts[0]?.variant.name ?? "";
   });
+}
+
+/** The same for the same variants in any order. */
+function setOf(members: readonly { readonly variant: { readonly name: string } }[]): string {
+  const names = members.map(({ variant }) => variant.name);
+  return names.sort().join("+");
 }
 
 function shareOf(part: Part, shares: number, all: readonly Part[]): number {

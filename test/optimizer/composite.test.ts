@@ -101,6 +101,11 @@ describe("variants that serve a stage together", () => {
         assert.equal(again.feasible, plan.feasible);
         assert.ok(Math.abs(again.accuracy - plan.accuracy) < 1e-9, `${again.accuracy}, ${plan.accuracy}`);
         assert.ok(Math.abs(again.objective - plan.objective) < 1e-6, `${again.objective}, ${plan.objective}`);
+        const turned = Object.entries(configurationOf(plan)).map(([name, { parts }]) => {
+          return [name, { parts: parts.toReversed() }] as const;
+        });
+        const other = evaluate({ ...problem, combine }, Object.fromEntries(turned));
+        assert.ok(Math.abs(other.objective - plan.objective) < 1e-6, "whatever order the parts are in");
       }),
       { numRuns: 600 },
     );
