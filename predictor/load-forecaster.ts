@@ -1,6 +1,7 @@
 import { VariscaleError } from "../domain/errors.ts";
 import { type Forecast, isRate, type LoadSample, MAX_RATE_RPS } from "../domain/load.ts";
 import { inverseAnscombe } from "./anscombe.ts";
+import { UNCALIBRATED } from "./conformal.ts";
 import type { Expert } from "./expert.ts";
 import { expertsOf } from "./experts.ts";
 import { type ForecasterSnapshot, parseSnapshot, SNAPSHOT_VERSION } from "./forecaster-snapshot.ts";
@@ -43,6 +44,8 @@ export interface LoadForecasterOptions {
   readonly experts?: readonly Expert[];
   /** Another one for each pipeline spreads their fits over time. Default 0. */
   readonly phaseSeconds?: number;
+  /** False: the experts' mixture is given as it is. Default true. */
+  readonly calibrated?: boolean;
 }
 
 /** How forecasts of one horizon are made, and how they have done. */
@@ -64,6 +67,7 @@ export interface HorizonStatus {
  */
 export class LoadForecaster {
   readonly #staleAfterMs: number;
+  readonly #isCalibrated: boolean;
   #history = new LoadHistory();
   #clock: SampleClock | null = null;
   readonly #plainExperts: readonly Expert[];
@@ -73,6 +77,7 @@ export class LoadForecaster {
 
   constructor(options: LoadForecasterOptions = {}) {
     this.#staleAfterMs = options.staleAfterMs ?? STALE_AFTER_MS;
+    this.#isCalibrated = options.calibrated ?? true;
     this.#plainExperts = options.experts ?? expertsOf(options.phaseSeconds ?? 0);
     this.#experts = withNetwork(this.#plainExperts, options.model ?? null);
     this.#horizons = HORIZONS_SECONDS.map(seconds => newHorizonState(seconds, namesOf(this.#experts)));
@@ -131,7 +136,8 @@ export class LoadForecaster {
     const predictions =
       (seconds === state.horizonSeconds && newestPredictions(state, this.#history)) ||
       this.#experts.map(expert => expert.predict(this.#history, seconds));
-    const issued = rising(combine(predictions, state.lossSums, state.calibration));
+    const calibration = this.#isCalibrated ? state.calibration : UNCALIBRATED;
+    const issued = rising(combine(predictions, state.lossSums, calibration));
     const peakRps = quantiles((_q, i) => Math.min(inverseAnscombe(issued[i]), MAX_RATE_RPS));
     return {
       atMs: nowMs,

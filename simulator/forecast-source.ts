@@ -31,10 +31,13 @@ export interface ForecastOptions {
   readonly learnt: ForecasterSnapshot | null;
   /** What a `recentPeak` is multiplied by. */
   readonly margin: number;
+  /** Of the scaler's own forecaster. Default true. */
+  readonly calibrated?: boolean;
 }
 
 export function forecastSource(name: ForecastName, options: ForecastOptions): ForecastSource {
-  const forecaster = LoadForecaster.restore(options.learnt, { model: options.model }, options.history);
+  const { learnt, model, history, calibrated = true } = options;
+  const forecaster = LoadForecaster.restore(learnt, { model, calibrated }, history);
   const observe = (sample: LoadSample): void => forecaster.observe(sample);
   switch (name) {
     case "variscale":

@@ -5,12 +5,13 @@ import type { SwitcherView } from "../control/switcher-view.ts";
 import { tick } from "../control/tick.ts";
 import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
+import { withMethod } from "../optimizer/accuracy.ts";
 import type { Limits } from "../optimizer/problem.ts";
 import type { HpaScaling } from "../optimizer/reachable-count.ts";
 import type { ForecastSource } from "./forecast-source.ts";
 
-/** Parts of the control loop that a simulation can leave out. */
-export const ABLATIONS = ["guard", "makeBeforeBreak"] as const;
+/** Parts of the control loop and its forecasts that a simulation can leave out. */
+export const ABLATIONS = ["guard", "makeBeforeBreak", "calibration", "tables"] as const;
 export type Ablation = (typeof ABLATIONS)[number];
 
 export interface SimControlOptions {
@@ -28,7 +29,10 @@ export class SimControl {
   #state: ControlState = initialState(1);
 
   constructor(options: SimControlOptions) {
-    this.#options = options;
+    const { pipeline } = options;
+    // Requests are still counted by the tables: what is missing is what plans know of them.
+    const blind = { ...pipeline, accuracy: withMethod(pipeline.accuracy, "product") };
+    this.#options = options.without.includes("tables") ? { ...options, pipeline: blind } : options;
   }
 
   get decisions(): number {

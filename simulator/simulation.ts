@@ -86,6 +86,7 @@ class Simulation {
         model: options.model,
         learnt: options.learnt ?? null,
         margin: options.margin ?? 1,
+        calibrated: !options.without?.includes("calibration"),
       }),
       limits: { cores: options.maxCores, machineCores: null },
       tolerance: cluster.tolerance > 0 ? cluster.tolerance : null,

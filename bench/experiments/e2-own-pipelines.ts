@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { SimulationCase } from "../../cli/simulate/cases.ts";
 import { NO_PAST } from "../../cli/simulate/past.ts";
 import type { Pipeline } from "../../domain/pipeline.ts";
 import { generateLoad } from "../../load/generate-load.ts";
@@ -32,6 +33,14 @@ const FLASH_CROWD = {
 /** Prices that are tuned to IPA's weights, and policies that need a size beforehand, say nothing here. */
 const isFit = ({ name, isSized = false }: Contender): boolean => !isSized && !/^default,|margin/.test(name);
 
+/** Plans that multiply what stages are by themselves, in the place of combinations that were measured. */
+const PRODUCT: Contender = {
+  name: "default, product",
+  policy: "default",
+  forecast: "variscale",
+  change: given => ({ ...given, without: ["tables"] }),
+};
+
 /** Beside those of E1: requests to language models, which come in bursts, and a flash crowd. */
 export function e2Loads(folder: string | null, isShort: boolean): ExperimentLoad[] {
   const { azureConv, azureCode } = openBenchTraces(folder, isShort);
@@ -51,25 +60,31 @@ export function e2Cases(loads: readonly ExperimentLoad[], seed: number): readonl
   return PIPELINES.flatMap(name => {
     const file = readPipeline(join(packageFolder, "pipelines", name));
     return loads.flatMap(load =>
-      CONTENDERS.filter(isFit).map(contender => ({
+      [...CONTENDERS.filter(isFit), PRODUCT].map(contender => ({
         cell: { pipeline: name, load: load.name, sloFactor: 1, contender: contender.name, seed },
-        given: {
-          policy: contender.policy,
-          pipeline: planned(file, contender),
-          load: load.load,
-          ...load.past,
-          forecast: contender.forecast,
-          warmUpSeconds: WARM_UP_SECONDS,
-          cluster: CLUSTER,
-          maxCores: null,
-          timeoutMs: null,
-          windowSeconds: 10,
-          killEveryMs: null,
-          seed,
-        },
+        given: caseOf(file, load, contender, seed),
       })),
     );
   });
+}
+
+function caseOf(file: Pipeline, load: ExperimentLoad, contender: Contender, seed: number): SimulationCase {
+  const { policy, forecast, change } = contender;
+  const given: SimulationCase = {
+    policy,
+    pipeline: planned(file, contender),
+    load: load.load,
+    ...load.past,
+    forecast,
+    warmUpSeconds: WARM_UP_SECONDS,
+    cluster: CLUSTER,
+    maxCores: null,
+    timeoutMs: null,
+    windowSeconds: 10,
+    killEveryMs: null,
+    seed,
+  };
+  return change ? change(given) : given;
 }
 
 function planned(file: Pipeline, { policy, fixed }: Contender): Pipeline {

@@ -16,6 +16,7 @@ const CHANGED: readonly Contender[] = [
   { ...WHOLE, name: "the oracle's forecast", forecast: "oracle" },
   { ...WHOLE, name: "no forecast: the load as it is", forecast: "reactive" },
   { ...WHOLE, name: "no forecast: the highest of 20 s", forecast: "recentPeak" },
+  { ...WHOLE, name: "no calibration", change: given => ({ ...given, without: ["calibration"] }) },
   { ...WHOLE, name: "no guard", change: given => ({ ...given, without: ["guard"] }) },
   { ...WHOLE, name: "no make-before-break", change: given => ({ ...given, without: ["makeBeforeBreak"] }) },
   { ...WHOLE, name: "no batching", batchingCap: 1 },

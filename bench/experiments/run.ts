@@ -1,5 +1,5 @@
 /**
- * `npm run experiments -- [e1 e2 e3 e5] [--short] [--seeds N] [--slo 5,25] [--pipelines video,…] [--traces FOLDER] [--rows FILE] [--write]`:
+ * `npm run experiments -- [e1 e2 e3 e5 e6] [--short] [--seeds N] [--slo 5,25] [--pipelines video,…] [--traces FOLDER] [--rows FILE] [--write]`:
  * simulates IPA's five pipelines under its four loads; each experiment replaces its own section of docs/report/experiments.md. `--slo` and
  * `--pipelines` are for E1; every cell goes as JSON into FILE.
  */
@@ -11,6 +11,7 @@ import { e1Report } from "./e1-report.ts";
 import { e2Cases, e2Loads, e2Report } from "./e2-own-pipelines.ts";
 import { e3Cases, e3Report } from "./e3-ablations.ts";
 import { e5Cases, e5Report } from "./e5-failures.ts";
+import { e6Cases, e6Report } from "./e6-scale.ts";
 import { ipaLoads } from "./ipa-loads.ts";
 import type { ExperimentRow } from "./report-parts.ts";
 import { rowsOf } from "./run-cases.ts";
@@ -39,6 +40,10 @@ async function main(): Promise<void> {
     e2: { cases: (seed: number) => e2Cases([...loads, ...e2Loads(folder, values.short)], seed), report: e2Report },
     e3: { cases: (seed: number) => e3Cases(loads, seed), report: e3Report },
     e5: { cases: (seed: number) => e5Cases(loads, seed), report: e5Report },
+    e6: {
+      cases: (seed: number) => e6Cases(seed, values.short),
+      report: (_note: string, rows: readonly ExperimentRow[]) => e6Report(rows),
+    },
   } as const;
   const chosen = positionals.length > 0 ? positionals : Object.keys(experiments);
   const all: ExperimentRow[] = [];

@@ -3,6 +3,7 @@ import { describe, it } from "mocha";
 import type { Fault } from "../../simulator/faults.ts";
 import { simulate } from "../../simulator/simulation.ts";
 import type { SimulationOptions } from "../../simulator/simulation-run.ts";
+import { summarise } from "../../simulator/summary.ts";
 import { pipelineOf } from "../optimizer/problems.ts";
 import { PROMPT, poissonLoad, scenario } from "./scenario.ts";
 
@@ -129,5 +130,36 @@ describe("faults of a simulation", () => {
     };
     const [making, breaking] = [violationsIn([]), violationsIn(["makeBeforeBreak"])];
     assert.ok(breaking > making, `${breaking} against ${making}`);
+  });
+
+  it("can leave out the measured combinations, which requests are counted by all the same", () => {
+    const stage = (name: string) => ({
+      name,
+      variants: [
+        { name: "light", accuracy: 0.8, latencyMs: { 1: 5 } },
+        { name: "heavy", accuracy: 0.9, latencyMs: { 1: 10 } },
+      ],
+      replicas: { min: 1, max: 4 },
+    });
+    const names = ["light", "heavy"];
+    // Against all that the stages are by themselves, the light ones do best together.
+    const combinations = names.flatMap(a =>
+      names.map(b => ({ variants: { a, b }, accuracy: a === "light" && b === "light" ? 0.95 : 0.6 })),
+    );
+    const pipeline = pipelineOf({ stages: [stage("a"), stage("b")], combinations });
+    const accuracyOf = (without: SimulationOptions["without"] & object): number => {
+      const load = poissonLoad(120, () => 10);
+      return summarise(simulate(scenario(pipeline, load, { without }))).accuracy;
+    };
+    assert.ok(Math.abs(accuracyOf([]) - 0.95) < 0.01, `${accuracyOf([])}`);
+    assert.ok(Math.abs(accuracyOf(["tables"]) - 0.6) < 0.01, `${accuracyOf(["tables"])}`);
+  });
+
+  it("can leave out the calibration", () => {
+    const forecastsOf = (without: SimulationOptions["without"] & object) => {
+      const load = poissonLoad(600, second => (second % 50 < 10 ? 80 : 10));
+      return simulate(scenario(PIPELINE, load, { without })).windows.map(({ forecastRps }) => forecastRps);
+    };
+    assert.notDeepEqual(forecastsOf(["calibration"]), forecastsOf([]));
   });
 });
