@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
+import { closeWhenAnswered, openSockets } from "./close-when-answered.ts";
 import { httpStatusOf } from "./error-status.ts";
 
 export interface HttpRequest {
@@ -53,7 +54,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const routes = options.routes.map(route => ({ ...route, segments: route.path.split("/") }));
   const maxBodyBytes = options.maxBodyBytes ?? 1024 * 1024;
   const server = createServer({ requestTimeout: options.requestTimeoutMs ?? 30_000, keepAliveTimeout: 65_000 });
+  const sockets = openSockets(server);
+  let inFlight = 0;
   server.on("request", (request, response) => {
+    inFlight++;
+    response.once("close", () => inFlight--);
     answer(request, response).catch((error: unknown) => {
       options.logger.error({ err: error, path: request.url }, "could not answer");
       response.destroy();
@@ -113,7 +118,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   await listen(server, options.host, options.port);
   return {
     port: (server.address() as AddressInfo).port,
-    close: (graceMs = 5000) => closeServer(server, graceMs),
+    close: (graceMs = 5000) => closeWhenAnswered(server, sockets, () => inFlight > 0, graceMs),
   };
 }
 
@@ -202,13 +207,4 @@ function listen(server: Server, host: string, port: number): Promise<void> {
     });
     server.listen(port, host, resolve);
   });
-}
-
-async function closeServer(server: Server, graceMs: number): Promise<void> {
-  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
-  await new Promise<void>(resolve => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
-  });
-  clearTimeout(timer);
 }

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
+import type { AddressInfo, Socket } from "node:net";
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
+import { closeWhenAnswered, openSockets } from "../runtime/close-when-answered.ts";
 import { httpStatusOf } from "../runtime/error-status.ts";
 import { BodyReader } from "./body-reader.ts";
 import { BufferPool } from "./buffer-pool.ts";
@@ -49,8 +49,6 @@ export interface DataServerOptions {
 
 /** The beginning of a body comes with its head: less than this, and the socket would be stopped and started again for it. */
 const READ_AHEAD_BYTES = 256 * 1024;
-/** How often an ending server looks whether all answers are on their way. */
-const FLUSH_CHECK_MS = 10;
 
 /**
  * The HTTP server of the inference path. It does less per request than the general one of runtime/: no parameters, no query,
@@ -63,7 +61,7 @@ export class DataServer {
   readonly #valve = new GarbageValve();
   #inFlight = 0;
   #closing = false;
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets: ReadonlySet<Socket>;
 
   private constructor(options: DataServerOptions) {
     this.#options = options;
@@ -82,10 +80,7 @@ export class DataServer {
         this.#fail(request, response, error);
       }
     });
-    this.#server.on("connection", socket => {
-      this.#sockets.add(socket);
-      socket.once("close", () => this.#sockets.delete(socket));
-    });
+    this.#sockets = openSockets(this.#server);
     this.#server.on("clientError", (_error, socket) => {
       if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     });
@@ -111,21 +106,7 @@ export class DataServer {
   /** Takes no new connections, answers what was asked for at most `graceMs`, then cuts what is left. */
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
-    // The HTTP server's own close() cuts connections whose answer was handed over, but has not left the process yet.
-    const closed = new Promise<void>(resolve => NetServer.prototype.close.call(this.#server, () => resolve()));
-    const endMs = performance.now() + graceMs;
-    while (!this.#isAnswered() && performance.now() < endMs) await sleep(FLUSH_CHECK_MS);
-    this.#server.closeAllConnections();
-    await closed;
-    // Ends its timer.
-    this.#server.close();
-  }
-
-  /** Nothing is asked for that has no answer, and all of every answer has left the process. */
-  #isAnswered(): boolean {
-    if (this.#inFlight > 0) return false;
-    for (const { writableLength } of this.#sockets) if (writableLength > 0) return false;
-    return true;
+    await closeWhenAnswered(this.#server, this.#sockets, () => this.#inFlight > 0, graceMs);
   }
 
   #dispatch(request: IncomingMessage, response: ServerResponse): void {

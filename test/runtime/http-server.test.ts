@@ -143,6 +143,28 @@ describe("startHttpServer()", () => {
     await closed;
   });
 
+  it("sends a large answer to its end when it closes, however slowly it is read", async () => {
+    const body = Buffer.alloc(32 * 1024 * 1024, 7);
+    const other = await startHttpServer({
+      ...{ host: "127.0.0.1", port: 0, logger },
+      routes: [{ method: "GET", path: "/large", handle: () => ({ status: 200, body }) }],
+    });
+    const socket = connect(other.port, "127.0.0.1").setEncoding("latin1");
+    socket.write("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+    const first = await new Promise<string>(resolve => socket.once("data", (text: string) => resolve(text)));
+    socket.pause();
+    let length = first.length - first.indexOf("\r\n\r\n") - 4;
+    const closed = other.close(600_000);
+    await new Promise(resolve => setTimeout(resolve, 50));
+    socket.on("data", (text: string) => {
+      length += text.length;
+    });
+    socket.resume();
+    await closed;
+    await new Promise(resolve => (socket.closed ? resolve(null) : socket.once("close", resolve)));
+    assert.equal(length, body.length);
+  });
+
   it("says which port is taken", async () => {
     await assert.rejects(startHttpServer({ host: "127.0.0.1", port: server.port, routes: [], logger }), {
       code: "failed_precondition",
