@@ -83,8 +83,9 @@ export class Switching {
     return this.#switch(target, cause, force, "resident");
   }
 
-  /** Serves `target` from a session that is made anew from the file, also where one is resident. */
+  /** Serves `target` from a session that is made anew from the file, also where one is resident. A fallback that went to make room comes back. */
   reload(target: Target): Promise<SwitchOutcome> {
+    this.#mustLoadFallback = true;
     return this.#switch(target, "reload", "force", "fresh");
   }
 

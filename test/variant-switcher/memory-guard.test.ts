@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { ScalerStub } from "../support/scaler-stub.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
 
 const MIB = 1024 * 1024;
@@ -18,9 +19,9 @@ describe("a switcher whose memory runs short", () => {
 
   const rssMiB = () => process.memoryUsage.rss() / MIB;
   /** Sessions that keep 32 MiB of every run; unless it is said otherwise, the pod has room for twenty of them. */
-  const start = (memoryMiB = Math.ceil((rssMiB() + 20 * 32) / 0.92), neededMiB = 1) => {
+  const start = (memoryMiB = Math.ceil((rssMiB() + 20 * 32) / 0.92), neededMiB = 1, above: object = {}) => {
     const workerUrl = new URL("../support/leaking-worker.js", import.meta.url);
-    const config = affineConfig(folder.path, { memoryMiB });
+    const config = affineConfig(folder.path, { memoryMiB, ...above });
     const variants = (config["variants"] as object[]).map(variant => ({ ...variant, memoryMiB: neededMiB }));
     return TestSwitcher.startReady({ ...config, variants }, { workerUrl, memoryCheckMs: 20 });
   };
@@ -66,5 +67,27 @@ describe("a switcher whose memory runs short", () => {
       return isGivenUp;
     }, "given up");
     assert.equal((await switcher.variants())["b"]?.state, "serving");
+  });
+
+  it("loads a fallback again that was given up for a session that leaks", async () => {
+    const scaler = await ScalerStub.start();
+    try {
+      switcher = await start(undefined, undefined, { scalerAddress: scaler.address });
+      await scaler.untilConnected();
+      scaler.assign(1, { variant: "b", fallbackVariant: "a", batch: 1 });
+      await scaler.untilAcked(1);
+      const fallback = async () => (await switcher.variants())["a"]?.state;
+      await until(async () => (await fallback()) === "resident", "the fallback is resident");
+      let wasGivenUp = false;
+      await until(async () => {
+        assert.equal((await switcher.infer([3])).status, 200);
+        wasGivenUp ||= (await fallback()) === "absent";
+        return (await switcher.switches()).some(({ cause, outcome }) => cause === "reload" && outcome === "done");
+      }, "replaced");
+      assert.ok(wasGivenUp);
+      await until(async () => (await fallback()) === "resident", "the fallback is back");
+    } finally {
+      scaler.stop();
+    }
   });
 });
