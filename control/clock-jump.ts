@@ -36,11 +36,9 @@ function shifted(state: ControlState, byMs: number): ControlState {
 function waitingShifted(state: ControlState, byMs: number): ControlState["actuations"] {
   return Object.fromEntries(
     Object.entries(state.actuations).map(([stage, actuation]) => {
-      const { waitingSinceMs, grewAtMs } = actuation;
-      return [
-        stage,
-        { ...actuation, waitingSinceMs: shiftedTime(waitingSinceMs, byMs), grewAtMs: shiftedTime(grewAtMs, byMs) },
-      ];
+      const waitingSinceMs = shiftedTime(actuation.waitingSinceMs, byMs);
+      const growth = actuation.growth.map(step => ({ ...step, atMs: step.atMs + byMs }));
+      return [stage, { ...actuation, waitingSinceMs, growth }];
     }),
   );
 }

@@ -25,14 +25,24 @@ export interface Quarantine {
   readonly countedCounter: number;
 }
 
+/** A count that was asked for and is not there yet. */
+export interface Growth {
+  readonly atMs: number;
+  /** What was asked for before, or is there by now. */
+  readonly from: number;
+  readonly replicas: number;
+}
+
 /** How replicas of one stage come to be. */
 export interface Actuation {
   /** What KEDA was told last. */
   readonly replicas: number;
-  /** Since when more replicas are wanted than are ready; null: they are all there. */
+  /** Since when more replicas are wanted than are ready and none has come; null: they are all there. */
   readonly waitingSinceMs: number | null;
-  /** When more replicas were asked for last; null: they came, or fewer were asked for since. */
-  readonly grewAtMs: number | null;
+  /** Most replicas that were ready when `waitingSinceMs` was set. */
+  readonly readyMost: number;
+  /** Oldest first, rising. */
+  readonly growth: readonly Growth[];
   /** Measured from asking for more replicas to having them, newest last. */
   readonly leadsMs: readonly number[];
   /** Replicas that were ready when the others were taken for stuck; null: none are. */

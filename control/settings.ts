@@ -21,8 +21,10 @@ export const SETTINGS = {
   leadMinMs: 2_000,
   leadMaxMs: 300_000,
   leadSamples: 20,
-  /** Replicas that are not ready after this many leads are taken for stuck. */
+  /** Replicas of which none became ready in this many leads are taken for stuck … */
   stuckLeads: 3,
+  /** … and not before this, twice as much each time: what starts slowly must not be ended just before it is ready. */
+  stuckAfterMs: 180_000,
   /** First retry of what was stuck or quarantined; doubles up to the maximum. */
   backoffMs: 60_000,
   backoffMaxMs: 3_600_000,

@@ -25,7 +25,11 @@ const assignment = z.object({
 const actuation = z.object({
   replicas,
   waitingSinceMs: time.nullable(),
-  grewAtMs: time.nullable(),
+  readyMost: replicas.default(0),
+  growth: z
+    .array(z.object({ atMs: time, from: replicas, replicas }))
+    .max(10_000)
+    .default([]),
   leadsMs: z.array(amount).max(100),
   stuckAt: replicas.nullable(),
   stuckUntilMs: time,

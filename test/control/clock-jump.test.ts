@@ -12,7 +12,14 @@ describe("withoutClockJump()", () => {
     lastArrivalMs: 99_000,
     demands: [{ atMs: 98_000, rateRps: 1 }],
     recommendations: [{ atMs: 96_000, replicas: { detect: 3 } }],
-    actuations: { detect: { ...initialActuation(1), waitingSinceMs: 90_000, grewAtMs: 91_000, stuckUntilMs: 150_000 } },
+    actuations: {
+      detect: {
+        ...initialActuation(1),
+        waitingSinceMs: 90_000,
+        growth: [{ atMs: 91_000, from: 1, replicas: 2 }],
+        stuckUntilMs: 150_000,
+      },
+    },
     guard: { sinceMs: 97_000, configuration: {} },
   };
 
@@ -29,15 +36,15 @@ describe("withoutClockJump()", () => {
     assert.deepEqual(moved.demands, [{ atMs: 38_000, rateRps: 1 }]);
     assert.deepEqual(moved.recommendations, [{ atMs: 36_000, replicas: { detect: 3 } }]);
     assert.equal(moved.guard?.sinceMs, 37_000);
-    const { waitingSinceMs, grewAtMs, stuckUntilMs } = moved.actuations["detect"]!;
-    assert.deepEqual([waitingSinceMs, grewAtMs, stuckUntilMs], [30_000, 31_000, 90_000]);
+    const { waitingSinceMs, growth, stuckUntilMs } = moved.actuations["detect"]!;
+    assert.deepEqual([waitingSinceMs, growth[0]?.atMs, stuckUntilMs], [30_000, 31_000, 90_000]);
     assert.equal(withoutClockJump({ ...state, planAtMs: null, guard: null }, 40_000).planAtMs, null);
   });
 
   it("counts no pause as waiting", () => {
     const after = withoutClockJump(state, 160_000);
-    const { waitingSinceMs, grewAtMs, stuckUntilMs } = after.actuations["detect"]!;
-    assert.deepEqual([waitingSinceMs, grewAtMs, stuckUntilMs], [150_000, 151_000, 150_000]);
+    const { waitingSinceMs, growth, stuckUntilMs } = after.actuations["detect"]!;
+    assert.deepEqual([waitingSinceMs, growth[0]?.atMs, stuckUntilMs], [150_000, 151_000, 150_000]);
     assert.equal(after.planAtMs, 95_000);
     const idle = { ...state, actuations: { detect: initialActuation(1) } };
     assert.equal(withoutClockJump(idle, 160_000).actuations["detect"]?.waitingSinceMs, null);

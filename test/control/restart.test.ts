@@ -28,7 +28,7 @@ describe("tick(): a clock that jumps", () => {
     story.report("read", { variant: "middle", residentVariants: ["middle"] });
     story.run(5, 2);
     story.mostPods = 1;
-    story.run(52, 100);
+    story.run(190, 100);
     story.broken.clear();
     story.mostPods = Number.POSITIVE_INFINITY;
     const left = story.state.quarantines[0]!.untilMs - story.nowMs;

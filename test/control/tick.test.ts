@@ -274,7 +274,7 @@ describe("tick(): what goes wrong", () => {
   it("takes replicas that never come for stuck, plans with those that are there and retries", () => {
     const story = new Story(twoStages()).run(20, 2);
     story.mostPods = 2;
-    story.run(80, 100);
+    story.run(200, 100);
     assert.equal(story.condition("ActuationStuck")?.status, true);
     assert.ok(story.board.reasons.includes("actuation_stuck"));
     for (const stage of ["detect", "read"])
