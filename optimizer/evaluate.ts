@@ -16,7 +16,7 @@ export function evaluate(problem: Problem, configuration: Configuration): Plan {
   const { scope, served, capacity } = readingOf(problem, configuration);
   const servedRps = Math.min(scope.rateRps, capacity.rateRps);
   const isShort = servedRps < scope.rateRps;
-  const prediction = predict(isShort ? atRate(scope, servedRps) : scope, served, namesOf(scope, served));
+  const prediction = predict(isShort ? atRate(scope, servedRps) : scope, served, votesOf(scope, served));
   const binding = isShort ? capacity.limit : brokenBy(scope, prediction);
   const isAllowed = prediction.isKnown && keepsAllRules(scope, served);
   const plan = planOf(scope, prediction, verdictOf(scope, prediction, servedRps, binding, isAllowed));
@@ -28,7 +28,7 @@ export function evaluate(problem: Problem, configuration: Configuration): Plan {
 export function isFeasible(problem: Problem, configuration: Configuration): boolean {
   const { scope, served, capacity } = readingOf(problem, configuration);
   if (capacity.rateRps < scope.rateRps || !keepsAllRules(scope, served)) return false;
-  const prediction = predict(scope, served, namesOf(scope, served));
+  const prediction = predict(scope, served, votesOf(scope, served));
   return prediction.isKnown && brokenBy(scope, prediction) === "none";
 }
 
@@ -90,15 +90,14 @@ function servedParts(problem: Problem, stage: ScopeStage, configuration: Configu
   }));
 }
 
-/** The composites that parts which vote are; null: no stage votes. */
-function namesOf(scope: Scope, served: readonly (readonly ServedPart[])[]): string[] | null {
-  const isVote = (parts: readonly ServedPart[]) => parts.length > 1 && parts.every(({ part }) => part.share === 1);
-  if (!served.some(isVote)) return null;
+/** By stage the composite that parts which vote are; null: they do not vote. */
+function votesOf(scope: Scope, served: readonly (readonly ServedPart[])[]): (string | null)[] {
   return scope.stages.map((stage, s) => {
     const parts = served[s] ?? [];
+    if (parts.length < 2 || !parts.every(({ part }) => part.share === 1)) return null;
     const set = setOf(parts);
     const composite = stage.variants.find(({ members }) => members.length === parts.length && setOf(members) === set);
-    return (isVote(parts) ? composite?.name : undefined) ?? parts[0]?.variant.name ?? "";
+    return composite?.name ?? parts[0]?.variant.name ?? null;
   });
 }
 

@@ -25,14 +25,13 @@ export interface Chosen {
  */
 export function chooseWithin(choices: readonly (readonly Choice[])[], most: Most): Chosen | null {
   const hulls = choices.map(list => hullOf(list, most));
-  const chosen = hulls.map(hull => hull[0]);
-  if (!chosen.every(choice => choice !== undefined)) return choices.length === 0 ? { choices: [], level: 0 } : null;
+  const chosen = startOf(choices, hulls, most);
+  if (!chosen) return null;
   let cores = chosen.reduce((sum, choice) => sum + choice.cores, 0);
   let memoryMiB = chosen.reduce((sum, choice) => sum + choice.memoryMiB, 0);
   const fits = (from: Choice, to: Choice) =>
     cores - from.cores + to.cores <= most.cores + ROUNDING &&
     memoryMiB - from.memoryMiB + to.memoryMiB <= most.memoryMiB + ROUNDING;
-  if (cores > most.cores + ROUNDING || memoryMiB > most.memoryMiB + ROUNDING) return null;
   const take = (p: number, from: Choice, to: Choice): void => {
     cores += to.cores - from.cores;
     memoryMiB += to.memoryMiB - from.memoryMiB;
@@ -55,6 +54,25 @@ export function chooseWithin(choices: readonly (readonly Choice[])[], most: Most
       if (from && to.plan.objective > from.plan.objective && fits(from, to)) take(p, from, to);
     }
   return { choices: chosen, level };
+}
+
+/** The choices that take the least of everything together, or else of cores, or of memory: the first that fit. Null: none do. */
+function startOf(
+  choices: readonly (readonly Choice[])[],
+  hulls: readonly (readonly Choice[])[],
+  most: Most,
+): Choice[] | null {
+  const leastOf = (size: (choice: Choice) => number) =>
+    choices.map(list => list.reduce<Choice | undefined>((a, b) => (a && size(a) <= size(b) ? a : b), undefined));
+  const starts = [hulls.map(hull => hull[0]), leastOf(choice => choice.cores), leastOf(choice => choice.memoryMiB)];
+  for (const start of starts) {
+    const all = start.flatMap(choice => choice ?? []);
+    const cores = all.reduce((sum, choice) => sum + choice.cores, 0);
+    const memoryMiB = all.reduce((sum, choice) => sum + choice.memoryMiB, 0);
+    const fits = cores <= most.cores + ROUNDING && memoryMiB <= most.memoryMiB + ROUNDING;
+    if (fits && all.length === choices.length) return all;
+  }
+  return null;
 }
 
 /** The choices that gain the most for what they take, cheapest first: each step gains less for as much than the one before. */

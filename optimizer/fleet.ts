@@ -15,6 +15,15 @@ export interface SharedCapacity {
   readonly nodes: readonly NodeShape[] | null;
 }
 
+/** A stage of a plan whose replicas are those of another plan's stage, too: they need room once. */
+export interface Counted {
+  readonly problem: number;
+  readonly stage: string;
+  /** Of all its replicas together. */
+  readonly cores: number;
+  readonly memoryMiB: number;
+}
+
 export interface FleetPlan {
   /** In the order of the problems. */
   readonly plans: readonly Plan[];
@@ -53,26 +62,31 @@ const SLACK = 1e-9;
  * gives the next prices, until the bound is close.
  */
 export function optimizeFleet(problems: readonly Problem[], capacity: SharedCapacity): FleetPlan {
-  const full = withinNodes(problems, capacity, 1);
+  const at = (share: number) => problems.map(problem => ({ ...problem, rateRps: problem.rateRps * share }));
+  const full = fleetWithin(problems, capacity);
   if (full) return full;
   // Not even the cheapest plans fit: the same share of every load is served.
-  const most = mostServed(share => withinNodes(problems, capacity, share));
+  const most = mostServed(share => fleetWithin(at(share), capacity));
   return shedding(problems, most?.plan ?? unfit(problems), most?.share ?? 0, capacity);
 }
 
 function shedding(problems: readonly Problem[], fleet: FleetPlan, share: number, capacity: SharedCapacity): FleetPlan {
-  const limit = capacity.cores !== null || capacity.nodes !== null ? "cores" : null;
-  const plans = fleet.plans.map((plan, p) => shedPlan(problems[p], plan, share, limit));
+  const plans = fleet.plans.map((plan, p) => shedPlan(problems[p], plan, share, limitOf(capacity)));
   const objective = sum(plans.map(plan => plan.objective));
   const gap = Math.max(0, fleet.objective + fleet.gap - objective);
   return { ...fleet, plans, feasible: false, objective, gap, servedShare: share };
+}
+
+/** What forbids more; null: memory, which a plan has no word for. */
+export function limitOf({ cores, nodes }: SharedCapacity): "cores" | null {
+  return cores !== null || nodes !== null ? "cores" : null;
 }
 
 /** Nothing is served, and what is there all the same does not fit. */
 function unfit(problems: readonly Problem[]): FleetPlan {
   const most = sum(problems.map(({ pipeline }) => pipeline.objective.weights.accuracy));
   return fleetOf(
-    problems.map(problem => choiceOf(problem, { ...problem, rateRps: 0 })),
+    problems.map(problem => choiceOf(problem, optimize({ ...problem, rateRps: 0, runnerUp: false }))),
     most,
     FREE,
   );
@@ -80,20 +94,31 @@ function unfit(problems: readonly Problem[]): FleetPlan {
 
 const FREE: Prices = { core: 0, memoryMiB: 0 };
 
-/** Null: nothing was found that fits. */
-function withinNodes(problems: readonly Problem[], capacity: SharedCapacity, share: number): FleetPlan | null {
-  const scaled = problems.map(problem => ({ ...problem, rateRps: problem.rateRps * share }));
+/**
+ * Plans for all loads that fit together; null: none were found.
+ *
+ * @param known counted: what the plans' sums of cores and memory have once too often; free: the best plans without limits.
+ */
+export function fleetWithin(
+  problems: readonly Problem[],
+  capacity: SharedCapacity,
+  known: { readonly counted?: readonly Counted[]; readonly free?: readonly Plan[] } = {},
+): FleetPlan | null {
   const { nodes } = capacity;
-  if (!nodes) return withinTotals(scaled, capacity.cores, capacity.memoryMiB);
-  let cores = Math.min(capacity.cores ?? Infinity, sum(nodes.map(node => node.cores)));
-  let memoryMiB = Math.min(capacity.memoryMiB ?? Infinity, sum(nodes.map(node => node.memoryMiB)));
+  const { counted = [], free } = known;
+  const coresAgain = sum(counted.map(({ cores }) => cores));
+  const memoryAgain = sum(counted.map(({ memoryMiB }) => memoryMiB));
+  const ofNodes = (what: keyof NodeShape) => (nodes ? sum(nodes.map(node => node[what])) : Infinity);
+  let cores = coresAgain + Math.min(mostOf(capacity.cores), ofNodes("cores"));
+  let memoryMiB = memoryAgain + Math.min(mostOf(capacity.memoryMiB), ofNodes("memoryMiB"));
+  if (!nodes) return withinTotals(problems, orNull(cores), orNull(memoryMiB), free);
   let bound: number | null = null;
   for (let round = 0; round < NODE_ROUNDS; round++) {
-    const plan = withinTotals(scaled, Math.max(0, cores), Math.max(0, memoryMiB));
+    const plan = withinTotals(problems, Math.max(0, cores), Math.max(0, memoryMiB), free);
     if (!plan) return null;
     const served = sum(plan.plans.filter(({ feasible }) => feasible).map(({ objective }) => objective));
     bound ??= served + plan.gap;
-    const left = placePods(podsOf(scaled, plan.plans), nodes);
+    const left = placePods(podsOf(problems, plan.plans, counted), nodes);
     if (left.length === 0) return { ...plan, gap: Math.max(0, bound - served) };
     // What found no room is taken off what may be used.
     cores = Math.min(cores, plan.cores) - sum(left.map(pod => pod.cores));
@@ -102,9 +127,19 @@ function withinNodes(problems: readonly Problem[], capacity: SharedCapacity, sha
   return null;
 }
 
-function podsOf(problems: readonly Problem[], plans: readonly Plan[]): NodeShape[] {
+/** What is no number is nothing. */
+function mostOf(limit: number | null): number {
+  return limit === null ? Number.POSITIVE_INFINITY : limit || 0;
+}
+
+function orNull(capacity: number): number | null {
+  return Number.isFinite(capacity) ? capacity : null;
+}
+
+function podsOf(problems: readonly Problem[], plans: readonly Plan[], counted: readonly Counted[]): NodeShape[] {
   return plans.flatMap((plan, p) =>
     plan.stages.flatMap(stage => {
+      if (counted.some(other => other.problem === p && other.stage === stage.stage)) return [];
       const replicas = replicasOf(stage);
       const memoryMiB = memoryOf(problems[p]?.pipeline, stage.stage);
       return Array.from({ length: replicas }, () => ({ cores: stage.cores / replicas, memoryMiB }));
@@ -125,7 +160,12 @@ interface Priced {
 }
 
 /** Null: not even the cheapest plans fit. */
-function withinTotals(problems: readonly Problem[], cores: number | null, memoryMiB: number | null): FleetPlan | null {
+function withinTotals(
+  problems: readonly Problem[],
+  cores: number | null,
+  memoryMiB: number | null,
+  freePlans: readonly Plan[] | undefined,
+): FleetPlan | null {
   const most: Most = { cores: cores ?? Infinity, memoryMiB: memoryMiB ?? Infinity };
   const seen: Choice[][] = problems.map(() => []);
   const evaluated: Priced[] = [];
@@ -134,7 +174,8 @@ function withinTotals(problems: readonly Problem[], cores: number | null, memory
   const at = (prices: Prices): Priced => {
     const choices = problems.map((problem, p) => {
       const known = given[p] ?? sandwiched(evaluated, prices, p);
-      const choice = known ?? choiceOf(problem, { ...problem, prices });
+      const free = prices === FREE ? freePlans?.[p] : undefined;
+      const choice = known ?? choiceOf(problem, free ?? optimize({ ...problem, prices, runnerUp: false }));
       if (!known) seen[p]?.push(choice);
       return choice;
     });
@@ -149,8 +190,19 @@ function withinTotals(problems: readonly Problem[], cores: number | null, memory
     core: cores === null ? 0 : level / Math.max(1e-9, cores),
     memoryMiB: memoryMiB === null ? 0 : level / Math.max(1e-9, memoryMiB),
   });
-  const dear = at(priceAt(PROHIBITIVE * Math.max(1, Math.abs(free.bound))));
-  if (!dear.fits) return null;
+  const prohibitive = PROHIBITIVE * Math.max(1, Math.abs(free.bound));
+  const dear = at(priceAt(prohibitive));
+  if (!dear.fits) {
+    // What takes the least of both may still be more than there is of one.
+    const both = priceAt(prohibitive);
+    for (const prices of [
+      { ...both, core: 0 },
+      { ...both, memoryMiB: 0 },
+    ])
+      for (const [p, problem] of problems.entries())
+        seen[p]?.push(choiceOf(problem, optimize({ ...problem, prices, runnerUp: false })));
+    if (!chooseWithin(seen, most)) return null;
+  }
   for (const [p, choice] of dear.choices.entries()) {
     if (choice.plan.feasible) continue;
     given[p] = choice;
@@ -213,9 +265,8 @@ function sandwiched(evaluated: readonly Priced[], prices: Prices, p: number): Ch
   return isSame && a.plan.objective === b.plan.objective ? a : null;
 }
 
-function choiceOf(given: Problem, problem: Problem): Choice {
-  const plan = optimize({ ...problem, runnerUp: false });
-  const memoryMiB = sum(plan.stages.map(stage => replicasOf(stage) * memoryOf(given.pipeline, stage.stage)));
+function choiceOf({ pipeline }: Problem, plan: Plan): Choice {
+  const memoryMiB = sum(plan.stages.map(stage => replicasOf(stage) * memoryOf(pipeline, stage.stage)));
   return { plan, cores: plan.cores, memoryMiB };
 }
 

@@ -1,9 +1,12 @@
+import type { Configuration } from "../domain/configuration.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { PolicyName } from "../domain/policy-name.ts";
 import type { Problem } from "./problem.ts";
 
 /** What a plan is made with beside the pipeline file, the load, the corrections and what is served: kept with it, so that it can be explained. */
 export interface Given extends Pick<Problem, "pins" | "excluded" | "limits" | "bounds" | "scaling" | "combine"> {
+  /** What was served; missing: not recorded, or nothing. */
+  readonly current?: Configuration;
   readonly policy: PolicyName;
   readonly minAccuracy: number | null;
 }

@@ -54,13 +54,13 @@ function withinSlo(scope: Scope, mixtures: readonly StageMixture[]): number {
 const ROUNDING = 1e-9;
 
 /**
- * `served`: the parts of every stage, in the order of the stages; their shares sum to 1, or all are 1 where they vote. `names`: the
- * scope's variants, composites included, whose accuracy counts; null: the mean over the parts.
+ * `served`: the parts of every stage, in the order of the stages; their shares sum to 1, or all are 1 where they vote. `names`: by stage the
+ * scope's variant, a composite it may be, whose accuracy counts; null: the mean over the parts.
  */
 export function predict(
   scope: Scope,
   served: readonly (readonly ServedPart[])[],
-  names: readonly string[] | null = null,
+  names: readonly (string | null)[] = [],
 ): Prediction {
   const { slo, overhead } = scope.problem.pipeline;
   const rows = rowsOf(scope, served);
@@ -74,7 +74,7 @@ export function predict(
   return {
     stages,
     rows,
-    accuracy: names === null ? expectedAccuracy(scope, served) : scope.accuracy.of(names),
+    accuracy: expectedAccuracy(scope, served, names),
     within,
     // The finer grid of the quantile may differ by less than a step from the one of the decision, which is what counts.
     latencyMs: within >= slo.quantile ? Math.min(slo.latencyMs, totalMs) : Math.max(totalMs, slo.latencyMs),
@@ -133,10 +133,19 @@ function isSwitch(stage: ScopeStage, plan: StagePlan | undefined): boolean {
   return stage.currentVariant !== null && variant !== stage.currentVariant;
 }
 
-function expectedAccuracy(scope: Scope, served: readonly (readonly ServedPart[])[]): number {
-  const count = served.reduce((product, parts) => product * parts.length, 1);
+function expectedAccuracy(
+  scope: Scope,
+  served: readonly (readonly ServedPart[])[],
+  known: readonly (string | null)[],
+): number {
+  const count = served.reduce((product, parts, s) => product * (known[s] ? 1 : parts.length), 1);
   let combinations: { readonly names: readonly string[]; readonly share: number }[] = [{ names: [], share: 1 }];
-  for (const parts of served) {
+  for (const [s, parts] of served.entries()) {
+    const whole = known[s] ?? null;
+    if (whole !== null) {
+      combinations = combinations.map(({ names, share }) => ({ names: [...names, whole], share }));
+      continue;
+    }
     const main = mainPart({ parts: parts.map(({ part }) => part) });
     const split = count <= MOST_COMBINATIONS ? parts.map(({ part }) => part) : main ? [{ ...main, share: 1 }] : [];
     const shares = sharesOf(parts);

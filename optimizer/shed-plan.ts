@@ -1,3 +1,4 @@
+import { MAX_RATE_RPS } from "../domain/load.ts";
 import type { Plan, Reason } from "../domain/plan.ts";
 import type { Problem } from "./problem.ts";
 
@@ -31,16 +32,18 @@ export function shedPlan(
   share: number,
   limit: "cores" | "maxReplicas" | null,
 ): Plan {
-  const { rateRps = 0, pipeline } = problem ?? {};
-  if (rateRps <= 0) return plan;
+  const pipeline = problem?.pipeline;
+  const rateRps = Math.min(MAX_RATE_RPS, problem?.rateRps ?? 0);
+  if (!(rateRps > 0)) return plan;
   const effectiveAccuracy = plan.effectiveAccuracy * share;
   const lost = (pipeline?.objective.weights.accuracy ?? 0) * (plan.effectiveAccuracy - effectiveAccuracy);
   const reasons: Reason[] = ["infeasible", ...(limit === "cores" ? (["capped_cores"] as const) : []), ...plan.reasons];
+  const isKept = (reason: Reason): boolean => reason !== "optimal";
   return {
     ...plan,
     feasible: false,
     binding: limit ?? plan.binding,
-    reasons: [...new Set(reasons)],
+    reasons: [...new Set(reasons)].filter(isKept),
     rateRps,
     shedRps: rateRps - (plan.rateRps - plan.shedRps),
     effectiveAccuracy,

@@ -121,7 +121,7 @@ function byHpa(scope: Scope, stage: ScopeStage, rows: number, rowsPerMs: number)
 }
 
 /** Counts above `most` in steps of an eighth, up to the most allowed: for where more requests wait than may be late even so. */
-function countsBeyond(scope: Scope, stage: ScopeStage, most: number): number[] {
+export function countsBeyond(scope: Scope, stage: ScopeStage, most: number): number[] {
   if (most === 0 || stage.pinnedReplicas !== null || scope.policy.replicas === "hpa") return [];
   const counts: number[] = [];
   for (let n = most; n < stage.maxReplicas; ) {

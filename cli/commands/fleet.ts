@@ -22,7 +22,7 @@ const EXAMPLES = `
 Example:
   variscale fleet pipelines/id-card=8 ./shop=20 --max-cores 12
   variscale fleet pipelines/id-card=8 ./shop=20 --node 4,16384,3 --output json
-  variscale fleet pipelines/id-card=8 ./shop=20 --share recognise
+  variscale fleet pipelines/id-card=8 ./shop=20 --share recognise --max-cores 12
 
 It needs what \`variscale profile\` has measured. It ends with 0 where all plans meet every constraint and fit together, and with 3
 otherwise. Where no plans for all loads are found that fit together, the same share of every load is planned for.
@@ -40,9 +40,7 @@ export function addFleet(program: Command): void {
     .option("--max-cores <n>", "of all replicas together", text => parseNumber(text, 0.001, 1e6))
     .option("--max-memory <MiB>", "of all replicas together", text => parseNumber(text, 1, 1e9))
     .option("--node <cores,MiB[,count]>", "nodes that replicas must find room on; may be repeated", collect, [])
-    .addOption(
-      new Option("--share <stage>", "which pipelines have in common").conflicts(["maxCores", "maxMemory", "node"]),
-    )
+    .option("--share <stage>", "which pipelines have in common")
     .addOption(speedFactorOption())
     .addOption(setOption())
     .addOption(new Option("--output <format>", "of the plans").choices(["table", "json"]).default("table"))
@@ -56,8 +54,7 @@ async function runFleet(members: readonly string[], flags: FleetFlags): Promise<
   const problems = readFleet(members, policy, speedFactor === undefined ? { set } : { set, speedFactor });
   const keys = problems.map(({ pipeline }) => pipeline.key);
   const names = keys.map(key => key.name);
-  const { fleet, text } =
-    flags.share === undefined ? await apart(problems, names, flags) : await sharing(problems, names, flags.share);
+  const { fleet, text } = await planFleet(problems, names, flags);
   if (output === "json") {
     const plans = fleet.plans.map((plan, i) => ({ pipeline: keys[i], ...plan }));
     process.stdout.write(`${JSON.stringify({ ...fleet, plans }, null, 2)}\n`);
@@ -70,20 +67,18 @@ interface Planned {
   readonly text: string;
 }
 
-async function apart(problems: readonly Problem[], names: readonly string[], flags: FleetFlags): Promise<Planned> {
+async function planFleet(problems: readonly Problem[], names: readonly string[], flags: FleetFlags): Promise<Planned> {
   const { optimizeFleet } = await import("../../optimizer/fleet.ts");
-  const { readNodes } = await import("../plan/fleet-request.ts");
-  const { formatFleet } = await import("../plan/format-fleet.ts");
-  const nodes = flags.node.length === 0 ? null : readNodes(flags.node);
-  const fleet = optimizeFleet(problems, { cores: flags.maxCores ?? null, memoryMiB: flags.maxMemory ?? null, nodes });
-  return { fleet, text: formatFleet(fleet, names) };
-}
-
-async function sharing(problems: readonly Problem[], names: readonly string[], stage: string): Promise<Planned> {
   const { optimizeShared } = await import("../../optimizer/shared-stage.ts");
-  const { readShared } = await import("../plan/fleet-request.ts");
-  const { formatShared } = await import("../plan/format-fleet.ts");
-  const fleet = optimizeShared(problems, readShared(problems, stage));
-  if (!fleet) throw new VariscaleError("invalid_argument", `--share ${stage}: no variant of it may have a replica`);
-  return { fleet, text: formatShared(fleet, names, stage) };
+  const { readNodes, readShared } = await import("../plan/fleet-request.ts");
+  const { formatFleet, formatShared } = await import("../plan/format-fleet.ts");
+  const { maxCores = null, maxMemory = null, node, share } = flags;
+  const capacity = { cores: maxCores, memoryMiB: maxMemory, nodes: node.length === 0 ? null : readNodes(node) };
+  if (share === undefined) {
+    const fleet = optimizeFleet(problems, capacity);
+    return { fleet, text: formatFleet(fleet, names) };
+  }
+  const fleet = optimizeShared(problems, readShared(problems, share), capacity);
+  if (!fleet) throw new VariscaleError("invalid_argument", `--share ${share}: no variant of it may have a replica`);
+  return { fleet, text: formatShared(fleet, names, share) };
 }

@@ -55,7 +55,9 @@ async function runPlan(path: string, flags: PlanFlags): Promise<void> {
   const pipeline = readPipeline(path, speedFactor === undefined ? { set } : { set, speedFactor });
   const problem = problemFor(pipeline, flags);
   const plan = optimize(problem);
-  if (output === "json") process.stdout.write(`${JSON.stringify({ ...plan, given: givenOf(problem) }, null, 2)}\n`);
+  const { current } = problem;
+  const given = { ...givenOf(problem), ...(current && { current }) };
+  if (output === "json") process.stdout.write(`${JSON.stringify({ ...plan, given }, null, 2)}\n`);
   else {
     const { explain } = await import("../../optimizer/explain.ts");
     const { formatExplanation, formatPlan, formatRunnerUp } = await import("../plan/format-plan.ts");

@@ -9,7 +9,11 @@ import { formatExplanation, formatPlan, formatRunnerUp } from "./format-plan.ts"
 /** What a little more or less would have cost, and what changed against the decision before. */
 export function explainDecision(pipeline: Pipeline, decision: Decision): Explanation {
   const { plan, before, corrections, given } = decision;
-  const rest = { rateRps: plan.rateRps, current: before && configurationOf(before), corrections };
+  const rest = {
+    rateRps: plan.rateRps,
+    current: before ? configurationOf(before) : (given?.current ?? null),
+    corrections,
+  };
   return explain(problemGiven(pipeline, given ?? givenOf({ pipeline, ...NOTHING, ...rest }), rest), plan);
 }
 

@@ -6,6 +6,15 @@ import { formatPlan, number } from "./format-plan.ts";
 
 /** Plans of several pipelines, and what they are together. */
 export function formatFleet(fleet: FleetPlan, names: readonly string[]): string {
+  return format(fleet, names, "together");
+}
+
+/** Plans of several pipelines that have a stage in common. */
+export function formatShared(shared: SharedPlan, names: readonly string[], stage: string): string {
+  return format(shared, names, `together, \`${stage}\` counted once`);
+}
+
+function format(fleet: FleetPlan | SharedPlan, names: readonly string[], together: string): string {
   const { prices, servedShare } = fleet;
   const worth = [
     ...(prices.core > 0 ? [`one core more is worth ${number(prices.core)}`] : []),
@@ -14,21 +23,16 @@ export function formatFleet(fleet: FleetPlan, names: readonly string[]): string 
   const hopeless = servedShare < 1 ? [] : fleet.plans.flatMap((plan, i) => (plan.feasible ? [] : [names[i]]));
   return [
     ...plansOf(fleet.plans, names),
-    `together: ${number(fleet.cores)} cores, ${number(fleet.memoryMiB / 1024)} GiB, objective ${fleet.objective.toPrecision(6)}, at most ${number(fleet.gap)} below the best`,
+    `${together}: ${number(fleet.cores)} cores, ${number(fleet.memoryMiB / 1024)} GiB, objective ${fleet.objective.toPrecision(6)}, ${proofOf(fleet.gap)}`,
     ...(worth.length > 0 ? [worth.join(", ")] : []),
     ...hopeless.map(name => `${name}: no plan serves its load; its least bad plan counts as given, not as the best`),
     ...shortOf(servedShare),
   ].join("\n");
 }
 
-/** Plans of several pipelines that have a stage in common. */
-export function formatShared(shared: SharedPlan, names: readonly string[], stage: string): string {
-  const proof = shared.optimal ? "proven best" : "not proven best";
-  return [
-    ...plansOf(shared.plans, names),
-    `together, \`${stage}\` counted once: ${number(shared.cores)} cores, objective ${shared.objective.toPrecision(6)}, ${proof}`,
-    ...shortOf(shared.servedShare),
-  ].join("\n");
+function proofOf(gap: number | null): string {
+  if (gap === null) return "not proven best: its rows depend on variants before it, and the most are planned for";
+  return gap === 0 ? "proven best" : `at most ${number(gap)} below the best`;
 }
 
 function plansOf(plans: readonly Plan[], names: readonly string[]): string[] {

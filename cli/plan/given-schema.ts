@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { partsSchema } from "../../domain/plan-schema.ts";
 import { POLICY_NAMES } from "../../domain/policy-name.ts";
 import type { Given } from "../../optimizer/given.ts";
 
@@ -27,6 +28,7 @@ export const givenSchema: z.ZodType<Given> = z.object({
     )
     .max(1000),
   excluded: z.record(word, z.array(word).max(1000)),
+  current: z.record(word, z.object({ parts: partsSchema })).exactOptional(),
   limits: z.object({ cores: z.number().nullable(), machineCores: z.number().nullable() }),
   bounds: z.record(word, z.object({ min: count, max: count })),
   scaling: z

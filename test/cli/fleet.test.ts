@@ -91,6 +91,11 @@ describe("variscale fleet", function () {
     assert.equal(found.cores, found.plans[0]!.cores + found.plans[1]!.cores - one.cores);
     assert.ok(found.cores <= apart.cores, `${found.cores} against ${apart.cores}`);
     assert.match(fleet(...members, "--share", "second").stdout, /== one\n.*== two\n.*`second` counted once: /s);
+    const most = String(found.cores - 1);
+    const tight: FleetJson = JSON.parse(
+      fleet(...members, "--share", "second", "--max-cores", most, "--output", "json").stdout,
+    );
+    assert.ok(tight.feasible && tight.cores <= found.cores - 1, JSON.stringify(tight));
     const short = fleet(members[0], members[1].replace("=90", "=100000"), "--share", "second");
     assert.equal(short.status, 3);
     assert.match(short.stdout, /NOT ENOUGH for all: \d/);
@@ -104,7 +109,6 @@ describe("variscale fleet", function () {
       [[members[0], "--node", "4"], /--node 4: must be CORES,MIB or CORES,MIB,COUNT/],
       [[members[0], "--node", "4,1,1.5"], /must be CORES,MIB/],
       [[...members, "--share", "third"], /--share third: two pipelines or more must have a stage of this name/],
-      [[...members, "--share", "second", "--max-cores", "9"], /cannot be used with/],
       [["./nowhere=4"], /nowhere can.t be read/],
     ] as const) {
       const { status, stderr } = fleet(...args);
