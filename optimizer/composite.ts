@@ -69,14 +69,19 @@ function compositesOf(variants: Stage["variants"], combining: Combining): Compos
     .filter(({ profile, accuracy }) => profile !== null && accuracy !== null)
     .toSorted((a, b) => (b.accuracy ?? 0) - (a.accuracy ?? 0));
   if (combining.kind === "split")
-    return subsets(usable, 2).flatMap(pair =>
+    return [...subsets(usable, 2)].flatMap(pair =>
       SHARES.map(share => {
         const [a, b] = pair.map(({ accuracy }) => accuracy ?? 0);
         const accuracy = share * (a ?? 0) + (1 - share) * (b ?? 0);
         return compositeOf(pair, [share, 1 - share], accuracy);
       }),
     );
-  const sets = VOTERS.flatMap(size => subsets(usable, size)).slice(0, MOST_SETS);
+  const sets: Variant[][] = [];
+  for (const size of VOTERS)
+    for (const set of subsets(usable, size)) {
+      if (sets.length === MOST_SETS) break;
+      sets.push(set);
+    }
   return sets.map(set => {
     const accuracy = voteAccuracy(
       set.map(variant => variant.accuracy ?? 0),
@@ -98,7 +103,10 @@ function compositeOf(set: readonly Variant[], shares: readonly number[], accurac
   return { ...first, name, accuracy, members };
 }
 
-function subsets<T>(values: readonly T[], size: number): T[][] {
-  if (size === 0) return [[]];
-  return values.flatMap((value, i) => subsets(values.slice(i + 1), size - 1).map(rest => [value, ...rest]));
+/** One after the other: of a hundred variants there are 75 million sets of five. */
+function* subsets<T>(values: readonly T[], size: number): Generator<T[]> {
+  if (size === 0) yield [];
+  else
+    for (const [i, value] of values.entries())
+      for (const rest of subsets(values.slice(i + 1), size - 1)) yield [value, ...rest];
 }
