@@ -1,4 +1,4 @@
-import type { Random } from "./random.ts";
+import type { Random } from "../../random.ts";
 
 /** Pixels of a card before it is photographed: ID-1 proportions. */
 export const CARD_WIDTH = 560;

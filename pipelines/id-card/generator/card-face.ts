@@ -1,7 +1,7 @@
+import type { Random } from "../../random.ts";
 import { CAPTIONS, type CardFields, type CardLabel, FIELDS, type Field, type PlacedText } from "../card.ts";
 import { CARD_HEIGHT, CARD_WIDTH, drawBackground, drawColour, drawPortrait } from "./card-background.ts";
 import type { Typefaces } from "./fonts.ts";
-import type { Random } from "./random.ts";
 import { textPath } from "./text-path.ts";
 import type { Typeface } from "./typeface.ts";
 

@@ -1,5 +1,5 @@
+import type { Random } from "../../random.ts";
 import type { CardFields } from "../card.ts";
-import type { Random } from "./random.ts";
 
 const SURNAMES = (
   "ADAMS ALVES ANDERSEN BAKKER BARBIERI BAUER BECKER BERGER BERNARD BIANCHI BLANC BONNET BRANDT BRUNO CARDOSO CARON " +

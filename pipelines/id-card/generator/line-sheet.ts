@@ -1,9 +1,9 @@
+import type { Random } from "../../random.ts";
 import { CAPTIONS, FIELDS, type PlacedText } from "../card.ts";
 import { drawBackground, drawColour } from "./card-background.ts";
 import { fill, setLine, svgOf } from "./card-face.ts";
 import { drawDate, drawGivenNames, drawNumber, drawSurname } from "./card-text.ts";
 import type { Typefaces } from "./fonts.ts";
-import type { Random } from "./random.ts";
 
 /** A card full of unrelated lines, to train recognisers on: printed as cards are, but ten times the text. */
 export interface LineSheet {

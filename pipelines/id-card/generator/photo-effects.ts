@@ -1,4 +1,4 @@
-import type { Random } from "./random.ts";
+import type { Random } from "../../random.ts";
 
 /** Interleaved RGB in floating point, 0 to 255 but not clamped, while a photo is being made. */
 export interface FloatPhoto {
@@ -19,22 +19,6 @@ export function addGlare(photo: FloatPhoto, random: Random, strength: number): v
       const light = row * (column[x] ?? 0);
       for (let channel = 0; channel < 3; channel++, at++) data[at] = (data[at] ?? 0) + light;
     }
-  }
-}
-
-/** Sensor noise of this standard deviation: drawn from a table, a million normal deviates would take longer than the rest. */
-export function addNoise(photo: FloatPhoto, random: Random, deviation: number): void {
-  const { data } = photo;
-  const table = NORMAL_TABLE;
-  let index = random.integer(0, table.length - 1);
-  let stride = 1;
-  for (let at = 0; at < data.length; at++) {
-    if (at % 997 === 0) {
-      index = random.integer(0, table.length - 1);
-      stride = 2 * random.integer(0, 400) + 1;
-    }
-    index = (index + stride) & (table.length - 1);
-    data[at] = (data[at] ?? 0) + deviation * (table[index] ?? 0);
   }
 }
 
@@ -74,18 +58,4 @@ function convolve(photo: FloatPhoto, weights: Float32Array, step: number, count:
       data[start + i * step] = sum;
     }
   }
-}
-
-/** 65536 standard normal deviates (the inverse of the logistic approximation would have wrong tails: Box-Muller). */
-const NORMAL_TABLE = makeNormalTable(1 << 16);
-
-function makeNormalTable(size: number): Float32Array {
-  const table = new Float32Array(size);
-  let state = 12345;
-  const next = (): number => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return ((state >>> 0) + 0.5) / 4294967296;
-  };
-  for (let i = 0; i < size; i++) table[i] = Math.sqrt(-2 * Math.log(next())) * Math.cos(2 * Math.PI * next());
-  return table;
 }

@@ -1,11 +1,12 @@
 import sharp from "sharp";
+import type { Random } from "../../random.ts";
+import { addNoise } from "../../sensor-noise.ts";
 import { type CardLabel, PHOTO_HEIGHT, PHOTO_WIDTH, type Photo, type PlacedText } from "../card.ts";
 import { mapQuad, type Quad } from "../quad.ts";
 import { CARD_HEIGHT, CARD_WIDTH } from "./card-background.ts";
 import type { CardFace } from "./card-face.ts";
 import { type Homography, invert, project, rectangleToQuad } from "./homography.ts";
-import { addGlare, addNoise, blur, type FloatPhoto, shake } from "./photo-effects.ts";
-import type { Random } from "./random.ts";
+import { addGlare, blur, type FloatPhoto, shake } from "./photo-effects.ts";
 
 /** A photo of a card as a JPEG, and where every line of text stands in it. */
 export interface CardPhoto {
@@ -29,7 +30,7 @@ export async function takePhoto(random: Random, svg: string): Promise<{ jpeg: Ui
   addGlare(photo, random, random.uniform(0, 75));
   blur(photo, random.uniform(0.4, 1));
   if (random.chance(0.2)) shake(photo, 3, random.chance(0.5) ? "horizontal" : "vertical");
-  addNoise(photo, random, random.uniform(2, 7.5));
+  addNoise(photo.data, random, random.uniform(2, 7.5));
   const jpeg = await sharp(Uint8ClampedArray.from(photo.data), {
     raw: { width: photo.width, height: photo.height, channels: 3 },
   })

@@ -1,8 +1,8 @@
+import { createRandom } from "../../random.ts";
 import { drawFace } from "./card-face.ts";
 import { drawFields } from "./card-text.ts";
 import { loadTypefaces, type Typefaces } from "./fonts.ts";
 import { type CardPhoto, photograph } from "./photograph.ts";
-import { createRandom } from "./random.ts";
 
 /** Draws and photographs the card of a seed; the same seed gives the same card. */
 export type CardRenderer = (seed: number) => Promise<CardPhoto>;

@@ -5,11 +5,11 @@
 import { mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
+import { createRandom, type Random } from "../../random.ts";
 import type { Photo } from "../card.ts";
 import { loadTypefaces } from "../generator/fonts.ts";
 import { drawSheet } from "../generator/line-sheet.ts";
 import { moveText, takePhoto } from "../generator/photograph.ts";
-import { createRandom, type Random } from "../generator/random.ts";
 import type { Quad } from "../quad.ts";
 import { cropLine } from "../stages/line-crop.ts";
 

@@ -3,15 +3,15 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { VariscaleError } from "../../../domain/errors.ts";
 import type { Pipeline } from "../../../domain/pipeline.ts";
 import { parsePipelineFile } from "../../../domain/pipeline-file.ts";
-import type { Row } from "../../../gateway/stage.ts";
 import { prepareModels } from "../../../models/prepare.ts";
 import { PIPELINE_FOLDER } from "../../../pipelines/id-card/folder.ts";
 import code from "../../../pipelines/id-card/index.ts";
 import { recipes } from "../../../pipelines/id-card/models.ts";
+import { checkContracts, openVariant } from "../check-contracts.ts";
+import { runRows } from "../run-rows.ts";
 
 let pipeline: Pipeline;
 let models: string;
@@ -25,35 +25,6 @@ before(async () => {
 });
 
 after(() => rm(models, { recursive: true }));
-
-async function open(stage: string, variant: string): Promise<InferenceSession> {
-  const found = pipeline.stages.find(({ name }) => name === stage)?.variants.find(({ name }) => name === variant);
-  assert.ok(found, `${stage} ${variant}`);
-  return InferenceSession.create(join(models, found.model), { intraOpNumThreads: 1, logSeverityLevel: 3 });
-}
-
-/** Runs rows one batch after another, as a switcher would. */
-async function run(session: InferenceSession, rows: readonly Row[], batch: number): Promise<Row[]> {
-  const outputs: Row[] = [];
-  const name = session.inputNames[0] ?? "";
-  for (let at = 0; at < rows.length; at += batch) {
-    const part = rows.slice(at, at + batch).map(row => row[name]);
-    const shape = [part.length, ...(part[0]?.shape ?? [])];
-    const data = Uint8Array.from(Buffer.concat(part.map(tensor => tensor?.data as Uint8Array)));
-    const result = await session.run({ [name]: new Tensor("uint8", data, shape) });
-    for (let index = 0; index < part.length; index++) {
-      const row: Record<string, Row[string]> = {};
-      for (const [output, { type, dims, data: all }] of Object.entries(result)) {
-        const size = all.length / part.length;
-        const datatype = type === "uint8" ? "UINT8" : "FP32";
-        const piece = (all as Uint8Array | Float32Array).slice(index * size, (index + 1) * size);
-        row[output] = { datatype, shape: dims.slice(1), data: piece };
-      }
-      outputs.push(row);
-    }
-  }
-  return outputs;
-}
 
 async function firstItems() {
   assert.ok(code.evaluation);
@@ -72,29 +43,12 @@ describe("pipelines/id-card", () => {
   });
 
   it("gives every variant of a stage the stage's contract", async () => {
-    const types = { UINT8: "uint8", FP32: "float32" } as Record<string, string>;
-    for (const { name, contract, variants } of pipeline.stages) {
-      for (const variant of variants) {
-        const session = await open(name, variant.name);
-        const declared = [...session.inputMetadata, ...session.outputMetadata].map(metadata => {
-          assert.ok(metadata.isTensor);
-          const shape = metadata.shape.map(size => (typeof size === "number" ? size : -1));
-          return { name: metadata.name, type: metadata.type, shape };
-        });
-        const wanted = [...contract.inputs, ...contract.outputs].map(tensor => ({
-          name: tensor.name,
-          type: types[tensor.datatype],
-          shape: [...tensor.shape],
-        }));
-        assert.deepEqual(declared, wanted, `${name} ${variant.name}`);
-        await session.release();
-      }
-    }
+    await checkContracts(pipeline, models);
   });
 
   it("reads cards with the heaviest variants, whatever the batch", async () => {
-    const detector = await open("detection", "v4-640");
-    const recogniser = await open("recognition", "v4");
+    const detector = await openVariant(pipeline, models, "detection", "v4-640");
+    const recogniser = await openVariant(pipeline, models, "recognition", "v4");
     let right = 0;
     let fields = 0;
     assert.ok(code.evaluation);
@@ -108,7 +62,7 @@ describe("pipelines/id-card", () => {
         ] as const) {
           const part = code.stages[stage];
           assert.ok(part);
-          await part.collect(context, await run(session, await part.rows(context), batch));
+          await part.collect(context, await runRows(session, await part.rows(context), batch));
         }
         answers.push(code.respond(context));
       }
