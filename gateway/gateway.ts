@@ -111,6 +111,7 @@ function createParts(options: GatewayOptions): Parts {
   const metrics = createGatewayMetrics(registry, {
     pools: [...pools.values()],
     key: pipeline.key,
+    assertions: Object.keys(code.assertions ?? {}),
     offered: () => counter.offered,
     inFlight: () => counter.inFlight,
     queued: () => admission.queued,

@@ -12,10 +12,13 @@ export interface GatewayMetrics {
   ended(outcome: Outcome, latencyMs: number): void;
   stage(trace: StageTrace): void;
   retried(stage: string, cause: string): void;
+  asserted(broken: readonly string[]): void;
 }
 
 interface Observed {
   readonly key: PipelineKey;
+  /** Names of the assertions of the pipeline's code. */
+  readonly assertions: readonly string[];
   readonly offered: () => number;
   readonly pools: Iterable<StagePool>;
   readonly inFlight: () => number;
@@ -25,6 +28,7 @@ interface Observed {
 export function createGatewayMetrics(registry: Registry, observed: Observed): GatewayMetrics {
   registerGauges(registry, observed);
   registerOffered(registry, observed);
+  const asserted = registerAssertions(registry, observed.assertions);
   const registers = [registry];
   const requests = new Counter({
     name: "variscale_gateway_requests_total",
@@ -77,6 +81,7 @@ export function createGatewayMetrics(registry: Registry, observed: Observed): Ga
       stageSeconds.observe({ stage: trace.stage }, trace.latencyMs / 1000);
     },
     retried: (stage, cause) => retries.inc({ stage, cause }),
+    asserted,
   };
 }
 
@@ -92,6 +97,20 @@ function registerOffered(registry: Registry, { key, offered }: Observed): void {
       this.inc({ namespace: key.namespace, pipeline: key.name }, offered());
     },
   });
+}
+
+/** Held against all answers that go out; every assertion is there from the first scrape on, at 0. */
+function registerAssertions(registry: Registry, names: readonly string[]): GatewayMetrics["asserted"] {
+  const failures = new Counter({
+    name: "variscale_gateway_assertion_failures_total",
+    help: "Answers of which an assertion of the pipeline's code does not hold; divided by the served requests this is its rate",
+    labelNames: ["assertion"],
+    registers: [registry],
+  });
+  for (const assertion of names) failures.inc({ assertion }, 0);
+  return broken => {
+    for (const assertion of broken) failures.inc({ assertion });
+  };
 }
 
 function registerGauges(registry: Registry, { pools, inFlight, queued }: Observed): void {

@@ -82,6 +82,7 @@ async function outcomeOf(
           metrics.stage(trace);
           if (trace.variant !== null) variants[trace.stage] = trace.variant;
         },
+        onAsserted: metrics.asserted,
       },
       { body: request.body, contentType: request.headers["content-type"] ?? "" },
       scope,

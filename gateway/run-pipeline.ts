@@ -1,5 +1,6 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { Pipeline, Stage } from "../domain/pipeline.ts";
+import { brokenAssertions } from "./broken-assertions.ts";
 import { checkRows } from "./infer-codec.ts";
 import type { Outcome } from "./outcome.ts";
 import type { RequestScope } from "./request-scope.ts";
@@ -27,6 +28,8 @@ export interface PipelineRun {
   readonly infer: (stage: string, rows: readonly Row[], scope: RequestScope) => Promise<StageAnswer | null>;
   readonly nowMs: () => number;
   readonly onStage: (trace: StageTrace) => void;
+  /** Which of the code's assertions do not hold of an answer, before it goes out. */
+  readonly onAsserted: (broken: readonly string[]) => void;
 }
 
 /**
@@ -51,6 +54,7 @@ async function runToEnd(
     try {
       await runStages(run, context.value, scope);
       if (scope.failure === null) {
+        run.onAsserted(brokenAssertions(run.code, context.value));
         const response = await run.code.respond(context.value);
         return { kind: "served", body: JSON.stringify(response) ?? "null" };
       }

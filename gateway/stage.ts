@@ -25,6 +25,11 @@ export interface PipelineCode<Context = unknown, Label = unknown> {
   readonly stages: Readonly<Record<string, StageCode<Context>>>;
   /** The JSON value of the response. */
   respond(context: Context): unknown;
+  /**
+   * What must hold of a right answer, by name, once all stages have been collected: model assertions (Kang et al., MLSys 2020).
+   * They need no labels. What breaks one goes out all the same, and is counted in `variscale_gateway_assertion_failures_total`.
+   */
+  readonly assertions?: Readonly<Record<string, (context: Context) => boolean>>;
   /** How to measure this pipeline's accuracy; without it only latency can be profiled. */
   readonly evaluation?: Evaluation<Context, Label>;
 }

@@ -76,6 +76,7 @@ describe("runPipeline() of a graph", () => {
       infer: (stage: string) => new Promise<StageAnswer | null>(resolve => waiting.set(stage, resolve)),
       nowMs: () => 0,
       onStage: (trace: StageTrace) => traces.push(trace),
+      onAsserted: () => undefined,
     };
     const outcome = runPipeline(run, { body: new Uint8Array(), contentType: "text/plain" }, open);
     const turn = () => new Promise(resolve => setImmediate(resolve));
