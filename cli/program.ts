@@ -3,6 +3,7 @@ import { packageVersion } from "../runtime/version.ts";
 import { addBacktest } from "./commands/backtest.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addDrift } from "./commands/drift.ts";
 import { addExplain } from "./commands/explain.ts";
 import { addFleet } from "./commands/fleet.ts";
 import { addForecast } from "./commands/forecast.ts";
@@ -28,6 +29,7 @@ export function createProgram(): Command {
   addDemo(program);
   addModels(program);
   addProfile(program);
+  addDrift(program);
   addPlan(program);
   addFleet(program);
   addSimulate(program);

@@ -52,6 +52,8 @@ export interface Score {
 export interface Evaluation<Context = unknown, Label = unknown> {
   /** The first `count` labelled items in a fixed order; fewer where there are not as many. */
   items(count: number): AsyncIterable<LabelledItem<Label>>;
+  /** The same of items that have drifted from those, by the name of the drift. */
+  readonly drifts?: Readonly<Record<string, (count: number) => AsyncIterable<LabelledItem<Label>>>>;
   /** Judges the parsed JSON response of an item. */
   score(response: unknown, label: Label): Score;
   /** Puts into the context what the stages before `stage` would have found had they been right. */

@@ -1,0 +1,51 @@
+import { resolve } from "node:path";
+import { type Command, Option } from "commander";
+import { defaultModelFolder } from "../folders.ts";
+import { parseNumber } from "../options.ts";
+
+interface DriftFlags {
+  readonly modelFolder?: string;
+  readonly file?: string;
+  readonly items: number;
+  readonly output: "table" | "json";
+}
+
+export function addDrift(program: Command): void {
+  program
+    .command("drift <pipeline>")
+    .description("measure how much accuracy every combination of variants loses on items that have drifted")
+    .option("--model-folder <folder>", "model files (default: the cache of the pipeline, filled by its recipes)")
+    .option("--file <file>", "where the result goes (default: drift.json beside the pipeline file)")
+    .option("--items <n>", "labelled items of each drift", text => parseNumber(text, 1, 100_000, true), 300)
+    .addOption(new Option("--output <format>", "of the result").choices(["table", "json"]).default("table"))
+    .addHelpText("after", "\nExample:\n  variscale drift pipelines/video --items 500")
+    .action(runDrift);
+}
+
+async function runDrift(path: string, flags: DriftFlags): Promise<void> {
+  const { measureDrifts } = await import("../../profiler/measure-drifts.ts");
+  const { readUnmeasured } = await import("../../profiler/read-unmeasured.ts");
+  const { pipelineFileAt } = await import("../../runtime/read-pipeline.ts");
+  const { prepare } = await import("../prepare-models.ts");
+  const { formatDrifts } = await import("../format-drifts.ts");
+  const say = (line: string): void => {
+    process.stderr.write(`${line}\n`);
+  };
+  const file = pipelineFileAt(path);
+  const pipeline = readUnmeasured(file);
+  const modelFolder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline.key));
+  await prepare(pipeline, file, modelFolder, model => model.kind === "prepared" && say(`prepared ${model.file}`));
+  const { output, measurements } = await measureDrifts({
+    file,
+    modelFolder,
+    items: flags.items,
+    onProgress: say,
+    nowMs: () => Date.now(),
+    ...(flags.file === undefined ? {} : { output: flags.file }),
+  });
+  console.log(
+    flags.output === "json"
+      ? JSON.stringify(measurements, null, 2)
+      : `${formatDrifts(measurements)}\nwritten to ${output}`,
+  );
+}

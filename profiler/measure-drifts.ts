@@ -1,0 +1,78 @@
+import { dirname, join } from "node:path";
+import { VariscaleError } from "../domain/errors.ts";
+import type { MeasurementsInput } from "../domain/profile-schema.ts";
+import { loadCode } from "../gateway/load-code.ts";
+import { accuracyOf, fanOutOf, type ItemResult } from "./item-result.ts";
+import { measureItem } from "./measure-item.ts";
+import { ModelBench } from "./model-bench.ts";
+import { readUnmeasured } from "./read-unmeasured.ts";
+import { checkWritable, writeWhole } from "./write-whole.ts";
+
+export interface DriftCommand {
+  /** The pipeline file. */
+  readonly file: string;
+  readonly modelFolder: string;
+  /** Where the result goes; default: `drift.json` beside the pipeline file. */
+  readonly output?: string;
+  /** Labelled items of each drift, and of none. */
+  readonly items: number;
+  readonly onProgress: (line: string) => void;
+  readonly nowMs: () => number;
+}
+
+/** What was measured of items that have drifted in one way. */
+export interface DriftedAccuracy {
+  readonly accuracy: MeasurementsInput["accuracy"];
+  readonly fanOut: MeasurementsInput["fanOut"];
+}
+
+export interface DriftMeasurements {
+  readonly date: string;
+  /** Items of each set at most. */
+  readonly items: number;
+  /** By the name of the drift; `none` are the items that `profile` measures with. */
+  readonly drifts: Readonly<Record<string, DriftedAccuracy>>;
+}
+
+const ITEMS_PER_LINE = 100;
+
+/**
+ * Measures every variant and every combination of variants on items that have drifted from those that a profile is measured with, and
+ * on as many that have not.
+ *
+ * @throws failed_precondition when the pipeline's code has no drifted items, a model can't be run, or the result can't be written.
+ */
+export async function measureDrifts(
+  command: DriftCommand,
+): Promise<{ readonly output: string; readonly measurements: DriftMeasurements }> {
+  const { file, items, onProgress } = command;
+  const pipeline = readUnmeasured(file);
+  const code = await loadCode(pipeline, file);
+  const { evaluation } = code;
+  if (!evaluation?.drifts)
+    throw new VariscaleError(
+      "failed_precondition",
+      `${pipeline.code} has no \`evaluation.drifts\`, so there is nothing that has drifted. Add labelled items for each drift.`,
+    );
+  const output = command.output ?? join(dirname(file), "drift.json");
+  checkWritable(output);
+  const models = await ModelBench.open(pipeline, command.modelFolder);
+  try {
+    const drifts: Record<string, DriftedAccuracy> = {};
+    const bench = { pipeline, code, evaluation, models };
+    const sets = { none: (count: number) => evaluation.items(count), ...evaluation.drifts };
+    for (const [name, itemsOf] of Object.entries(sets)) {
+      const results: ItemResult[] = [];
+      for await (const item of itemsOf(items)) {
+        results.push(await measureItem(bench, item));
+        if (results.length % ITEMS_PER_LINE === 0) onProgress(`${name}: ${results.length} of ${items} items`);
+      }
+      drifts[name] = { accuracy: accuracyOf(pipeline, results), fanOut: fanOutOf(pipeline, results) };
+    }
+    const measurements = { date: new Date(command.nowMs()).toISOString(), items, drifts };
+    writeWhole(output, `${JSON.stringify(measurements, null, 2)}\n`);
+    return { output, measurements };
+  } finally {
+    await models.close();
+  }
+}

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { formatDrifts } from "../../cli/format-drifts.ts";
+import { VariscaleError } from "../../domain/errors.ts";
+import { measureDrifts } from "../../profiler/measure-drifts.ts";
+import { writeOffsetPipeline } from "./offset-pipeline.ts";
+
+describe("measureDrifts()", () => {
+  let folder: string;
+  const measure = () =>
+    measureDrifts({
+      file: join(folder, "pipeline.yaml"),
+      modelFolder: folder,
+      items: 40,
+      onProgress: () => undefined,
+      nowMs: () => 1_700_000_000_000,
+    });
+
+  beforeEach(() => {
+    folder = writeOffsetPipeline();
+  });
+
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  /** Nothing tolerates an offset any more. */
+  function addDrift(): void {
+    const path = join(folder, "code.mjs");
+    const drift = `
+const { evaluation } = pipeline;
+evaluation.drifts = {
+  strict: async function* (count) {
+    for await (const item of evaluation.items(count)) yield { ...item, label: { ...item.label, tolerance: 0 } };
+  },
+};
+export default pipeline;
+`;
+    writeFileSync(path, readFileSync(path, "utf8").replace("export default {", "const pipeline = {") + drift);
+  }
+
+  it("measures every combination on each drift and on none, and writes it", async () => {
+    addDrift();
+    const { output, measurements } = await measure();
+    const accuracies = (name: string) =>
+      measurements.drifts[name]?.accuracy?.combinations?.map(({ accuracy, items }) => [accuracy, items]);
+    assert.deepEqual(accuracies("none"), [
+      [0, 40],
+      [0.5, 40],
+      [0.5, 40],
+      [1, 40],
+    ]);
+    assert.deepEqual(accuracies("strict"), [
+      [0, 40],
+      [0, 40],
+      [0, 40],
+      [1, 40],
+    ]);
+    assert.deepEqual(measurements.drifts["strict"]?.fanOut?.["second"]?.rowsByVariant, { light: 3, heavy: 2 });
+    assert.equal(output, join(folder, "drift.json"));
+    assert.deepEqual(JSON.parse(readFileSync(output, "utf8")), JSON.parse(JSON.stringify(measurements)));
+    const [header, , ...lines] = formatDrifts(measurements).split("\n");
+    assert.match(header ?? "", /^variants +none +strict$/);
+    assert.match(lines[1] ?? "", /^light → heavy +50\.0 % +0\.0 %$/);
+  });
+
+  it("says what is missing where nothing has drifted", async () => {
+    await assert.rejects(
+      measure(),
+      (error: unknown) =>
+        error instanceof VariscaleError &&
+        error.code === "failed_precondition" &&
+        /has no `evaluation\.drifts`/.test(error.message),
+    );
+  });
+});
