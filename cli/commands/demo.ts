@@ -7,6 +7,7 @@ import { logLevelOption, parseNumber } from "../options.ts";
 import type { Up } from "../up/up.ts";
 
 interface DemoFlags {
+  readonly pipeline: string;
   readonly short: boolean;
   readonly csv?: string;
   readonly column?: string;
@@ -21,7 +22,12 @@ export function addDemo(program: Command): void {
   program
     .command("demo")
     .description(
-      "play the main job on this machine: a load that rises and falls over the id-card pipeline, against fixed variants",
+      "play the main job on this machine: a load that rises and falls over a pipeline, against fixed variants",
+    )
+    .option(
+      "--pipeline <name>",
+      "one that comes with the package (id-card, video), or the folder of your own",
+      "id-card",
     )
     .option("--short", "at most 90 s instead of 4 minutes", false)
     .option(
@@ -73,7 +79,8 @@ async function runDemo(flags: DemoFlags): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", interrupt);
   const { modelFolder } = flags;
   const result = await playDemo({
-    pipelinePath: join(packageFolder, "pipelines/id-card"),
+    // A name alone is one of ours; `./shop` is a folder.
+    pipelinePath: /^[\w-]+$/.test(flags.pipeline) ? join(packageFolder, "pipelines", flags.pipeline) : flags.pipeline,
     modelFolder: pipeline => resolve(modelFolder ?? defaultModelFolder(process.env, pipeline.key)),
     machineCores: flags.cores ?? availableParallelism(),
     short: flags.short,

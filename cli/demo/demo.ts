@@ -48,7 +48,7 @@ const WARM_UP_MS = 4000;
 /** The pipeline's SLO and loop on the demo's time scale: minutes stand for hours. */
 const INTERVAL_MS = 2000;
 const SCALE_DOWN_MS = 2000;
-/** Cards that are sent in turn: those that come with the pipeline. */
+/** Labelled items that are sent in turn: as many as come with a pipeline. */
 const ITEMS = 100;
 
 /** Plays a load that rises several-fold and falls, three times: with variscale, with the heaviest and with the lightest variants. */

@@ -63,6 +63,7 @@ describe("variscale, told what it can't do", function () {
       "demo",
       "models prepare x",
       "profile x",
+      "drift x",
       "scaler x",
       "gateway x",
       "plan x --rps 1",
@@ -82,6 +83,7 @@ describe("variscale, told what it can't do", function () {
       [["models", "prepare", pipeline, "--output", "xml"], 1, /'xml' is invalid. Allowed choices are table, json/],
       [["profile", pipeline, "--output", "xml"], 1, /Allowed choices are table, json/],
       [["up", pipeline, "--log-level", "loud"], 1, /Allowed choices are trace, debug/],
+      [["demo", "--pipeline", "nowhere"], 1, /pipelines\/nowhere can't be read/],
       [["demo", "--seed", "1.5"], 1, /must be a whole number from 0/],
       [["profile", pipeline, "--items", "0"], 1, /must be a whole number from 1 to 100000/],
     ]);
