@@ -1,0 +1,117 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { defaultModelFolder } from "../cli/folders.ts";
+import { prepare } from "../cli/prepare-models.ts";
+import type { MeasurementsInput } from "../domain/profile-schema.ts";
+import { runProfile } from "../profiler/main.ts";
+import { readUnmeasured } from "../profiler/read-unmeasured.ts";
+import { packageFolder } from "../runtime/version.ts";
+import { type Figure, figure } from "./figure.ts";
+
+const PIPELINES = ["id-card", "video"];
+/** The default of `variscale profile`. */
+const ITEMS = 300;
+
+/** The pipelines that come with the package, profiled twice: how far their variants are apart, and how far two profiles are. */
+export async function pipelinesSuite(): Promise<Figure[]> {
+  const isShort = process.argv.includes("--short");
+  const folder = mkdtempSync(join(tmpdir(), "variscale-bench-"));
+  try {
+    const runs: Run[] = [];
+    for (const name of PIPELINES) runs.push(await profileTwice(name, folder, isShort ? 20 : ITEMS));
+    return figuresOf(runs);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+interface Run {
+  readonly name: string;
+  readonly minutes: number;
+  readonly first: MeasurementsInput;
+  readonly second: MeasurementsInput;
+}
+
+async function profileTwice(name: string, folder: string, items: number): Promise<Run> {
+  const file = join(packageFolder, "pipelines", name, "pipeline.yaml");
+  const pipeline = readUnmeasured(file);
+  const modelFolder = defaultModelFolder(process.env, pipeline.key);
+  await prepare(pipeline, file, modelFolder, () => undefined);
+  const profile = async (count: number) => {
+    const onProgress = (line: string): void => console.error(`${name}: ${line}`);
+    const output = join(folder, `${name}.json`);
+    const { measurements } = await runProfile({ target: file, modelFolder, items: count, output, onProgress });
+    return measurements;
+  };
+  const startMs = performance.now();
+  const first = await profile(items);
+  const minutes = (performance.now() - startMs) / 60_000;
+  return { name, minutes, first, second: await profile(1) };
+}
+
+function figuresOf(runs: readonly Run[]): Figure[] {
+  const spans = runs.flatMap(({ name, first }) =>
+    Object.entries(first.stages).map(([stage, variants]) => [`${name}/${stage}`, spanOf(variants)] as const),
+  );
+  const repeats = runs.map(({ name, first, second }) => [name, repeatPercent(first, second)] as const);
+  const minutes = runs.map(run => [run.name, run.minutes] as const);
+  const items = runs[0]?.first.accuracy?.combinations?.[0]?.items ?? 0;
+  return [
+    figure("pipelines.ladder.span", round(Math.min(...spans.map(([, span]) => span))), {
+      against: roundedOf(spans),
+      isWhole: runs.every(({ first }) => risesWithTime(first)),
+      note: "slowest over fastest variant of a stage at batch 1; of the two the slowest must be the more accurate one",
+    }),
+    figure("pipelines.profile.repeatRatio", round(Math.max(...repeats.map(([, percent]) => percent))), {
+      against: roundedOf(repeats),
+      note: "how far the ratio of two variants' times is from what it was in the first profile, at worst",
+    }),
+    figure("pipelines.profile.minutes", round(Math.max(...minutes.map(([, value]) => value))), {
+      against: roundedOf(minutes),
+      note: `${items} items for accuracy`,
+    }),
+  ];
+}
+
+type Variants = MeasurementsInput["stages"][string];
+
+function firstMs(variants: Variants): readonly (readonly [string, number])[] {
+  return Object.entries(variants).map(
+    ([variant, { points }]) => [variant, points[0]?.latencyMs ?? Number.NaN] as const,
+  );
+}
+
+function spanOf(variants: Variants): number {
+  const times = firstMs(variants).map(([, ms]) => ms);
+  return Math.max(...times) / Math.min(...times);
+}
+
+/** Whether in every stage the slowest variant is right more often than the fastest. */
+function risesWithTime({ stages, accuracy }: MeasurementsInput): boolean {
+  return Object.entries(stages).every(([stage, variants]) => {
+    const byTime = firstMs(variants).toSorted(([, a], [, b]) => a - b);
+    const accuracyAt = (index: number): number =>
+      accuracy?.stages?.[stage]?.[byTime.at(index)?.[0] ?? ""]?.accuracy ?? Number.NaN;
+    return accuracyAt(-1) > accuracyAt(0);
+  });
+}
+
+/** Over all pairs of variants of a stage; per cent. */
+function repeatPercent(first: MeasurementsInput, second: MeasurementsInput): number {
+  let worst = 0;
+  for (const [stage, variants] of Object.entries(first.stages)) {
+    const again = new Map(firstMs(second.stages[stage] ?? {}));
+    const changes = firstMs(variants).map(([variant, ms]) => (again.get(variant) ?? Number.NaN) / ms);
+    worst = Math.max(worst, Math.max(...changes) / Math.min(...changes) - 1);
+  }
+  return 100 * worst;
+}
+
+function roundedOf(entries: readonly (readonly [string, number])[]): Record<string, number> {
+  return Object.fromEntries(entries.map(([name, value]) => [name, round(value)]));
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(4));
+}
