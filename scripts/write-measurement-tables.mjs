@@ -1,5 +1,5 @@
 // Writes what was measured of a pipeline into its README.md: node scripts/write-measurement-tables.mjs pipelines/id-card
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const folder = process.argv[2] ?? "pipelines/id-card";
@@ -45,10 +45,37 @@ const text = [
   `The gateway's own work for one request: ${overhead.latencyMs.toFixed(1)} ms of latency, ${overhead.cpuMs.toFixed(1)} ms of CPU time.`,
 ].join("\n\n");
 
-const marks = /(<!-- measurements: .*? -->\n)[\s\S]*?(<!-- end of measurements -->)/;
-const before = readFileSync(readme, "utf8");
-if (!marks.test(before)) throw new Error(`${readme} has no marks for the measurements`);
-writeFileSync(
-  readme,
-  before.replace(marks, (_all, start, end) => `${start}\n${text}\n\n${end}`),
-);
+write("measurements", text);
+const driftFile = join(folder, "drift.json");
+if (existsSync(driftFile)) write("drift", driftText(JSON.parse(readFileSync(driftFile, "utf8"))));
+
+/** What `variscale drift` measured: a line for every combination, a column for every drift. */
+function driftText({ date: measured, items, drifts }) {
+  const names = Object.keys(drifts);
+  const lines = drifts.none.accuracy.combinations.map(({ variants: chosen }, index) => [
+    Object.values(chosen)
+      .map(variant => `\`${variant}\``)
+      .join(" → "),
+    ...names.map(name => percent(drifts[name].accuracy.combinations[index].accuracy)),
+  ]);
+  const most = Math.max(...Object.values(drifts).flatMap(drift => drift.accuracy.combinations.map(halfInterval)));
+  return [
+    `${items} frames of each, ${measured.slice(0, 10)}; 95 % intervals reach ${(100 * most).toFixed(1)} points each way at most.`,
+    table(["variants", ...names], lines),
+  ].join("\n\n");
+}
+
+function halfInterval({ interval: [low, high] }) {
+  return (high - low) / 2;
+}
+
+/** Between the marks of this name. */
+function write(name, content) {
+  const marks = new RegExp(`(<!-- ${name}: .*? -->\\n)[\\s\\S]*?(<!-- end of ${name} -->)`);
+  const before = readFileSync(readme, "utf8");
+  if (!marks.test(before)) throw new Error(`${readme} has no marks for ${name}`);
+  writeFileSync(
+    readme,
+    before.replace(marks, (_all, start, end) => `${start}\n${content}\n\n${end}`),
+  );
+}

@@ -43,21 +43,24 @@ describe("the package, installed elsewhere as the README says", function () {
       assert.match(help, new RegExp(`^ +${command} `, "m"));
   });
 
-  it("exports what pipelines are written with, and its own pipeline", () => {
+  it("exports what pipelines are written with, and its own pipelines", () => {
     writeFileSync(
       join(folder, "imports.js"),
-      'import { definePipeline } from "variscale/stage";\nimport card from "variscale/pipelines/id-card";\nconsole.log(typeof definePipeline, Object.keys(card.stages).join());\n',
+      'import { definePipeline } from "variscale/stage";\nimport card from "variscale/pipelines/id-card";\nimport video from "variscale/pipelines/video";\nconsole.log(typeof definePipeline, ...[card, video].map(({ stages }) => Object.keys(stages).join()));\n',
     );
-    assert.equal(sh("node imports.js", folder).trim(), "function detection,recognition");
+    assert.equal(sh("node imports.js", folder).trim(), "function detection,recognition detection,classification");
   });
 
-  it("prepares the models of its pipeline", () => {
-    const output = sh(
-      `npx variscale models prepare node_modules/variscale/pipelines/id-card --model-folder models`,
-      folder,
-    );
-    assert.match(output, /models of id-card are in /);
-    assert.ok(readdirSync(join(folder, "models"), { recursive: true }).some(name => String(name).endsWith(".onnx")));
+  it("prepares the models of its pipelines", () => {
+    for (const name of ["id-card", "video"]) {
+      const models = `models-${name}`;
+      const output = sh(
+        `npx variscale models prepare node_modules/variscale/pipelines/${name} --model-folder ${models}`,
+        folder,
+      );
+      assert.match(output, new RegExp(`models of ${name} are in `));
+      assert.ok(readdirSync(join(folder, models), { recursive: true }).some(file => String(file).endsWith(".onnx")));
+    }
   });
 
   it("carries no tests, no source maps and no training data", () => {
