@@ -5,6 +5,8 @@ import { type Quantiles, quantiles } from "./quantiles.ts";
 const LEAST_STEP = 0.01;
 const LEAST_STEP_SECONDS = 60;
 const FIRST_STEP = 0.3;
+/** Of the steps, for the middle: no promise hangs on it, and every other outcome misses it, so that full steps follow chance. */
+const MIDDLE_STEP = 0.25;
 /** What a new miss makes of the mean excess: little, so that the misses of one burst do not set their own step. */
 const EXCESS_WEIGHT = 0.02;
 /** In Anscombe sigmas. */
@@ -25,7 +27,8 @@ export const UNCALIBRATED: Calibration = { offsets: [0, 0, 0, 0], outcomes: 0, m
  * Online quantile tracking: a miss raises the q-quantile by step · q, a hit lowers it by step · (1 − q), so in the long run it is
  * missed in a share 1 − q of the cases whatever the load does (Gibbs and Candès, NeurIPS 2021). The step shrinks as 1/√outcomes
  * to a floor (Angelopoulos, Barber and Bates, ICML 2024) and follows the scale of the errors (Angelopoulos, Candès and Tibshirani,
- * NeurIPS 2023), here of the misses alone: a Poisson load is missed by a fraction of a sigma, a burst by ten.
+ * NeurIPS 2023), here of the misses alone: a Poisson load is missed by a fraction of a sigma, a burst by ten. The middle takes
+ * shorter ones.
  *
  * @param elapsedSeconds between two outcomes.
  */
@@ -34,7 +37,7 @@ export function calibrate(state: Calibration, issued: Quantiles, actual: number,
   const leastStep = LEAST_STEP * Math.sqrt(Math.min(elapsedSeconds / LEAST_STEP_SECONDS, 1));
   const plainStep = Math.max(leastStep, FIRST_STEP / Math.sqrt(outcomes));
   const offsets = quantiles((q, i) => {
-    const step = plainStep * Math.max(1, state.missExcess[i]);
+    const step = (i === 0 ? MIDDLE_STEP : 1) * plainStep * Math.max(1, state.missExcess[i]);
     if (actual > issued[i]) return state.offsets[i] + step * q;
     // Without load every outcome is a hit: a quantile that is 0 already must not wind down for the day that load returns.
     return inverseAnscombe(issued[i]) > 0 ? state.offsets[i] - step * (1 - q) : state.offsets[i];
@@ -44,4 +47,10 @@ export function calibrate(state: Calibration, issued: Quantiles, actual: number,
     return excess > 0 ? state.missExcess[i] + EXCESS_WEIGHT * (excess - state.missExcess[i]) : state.missExcess[i];
   });
   return { offsets, outcomes, missExcess };
+}
+
+/** For other predictions than those that it was learnt of: the short steps of the middle would take days to undo what those lacked. */
+export function forgetMiddle(state: Calibration): Calibration {
+  const [, ...others] = state.offsets;
+  return { ...state, offsets: [0, ...others] };
 }

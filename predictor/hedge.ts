@@ -1,7 +1,10 @@
 import { pinballLosses, type Quantiles, quantiles } from "./quantiles.ts";
 
+/** Of outcomes up to a minute ahead. */
 const LEARNING_RATE = 0.2;
-const HALF_LIFE_SECONDS = 6 * 3600;
+const FULL_RATE_SECONDS = 60;
+const LEAST_HALF_LIFE_SECONDS = 6 * 3600;
+const HALF_LIFE_HORIZONS = 144;
 /** In Anscombe sigmas: one absurd second must not decide for hours. */
 const LARGEST_LOSS = 5;
 
@@ -10,27 +13,33 @@ export type LossSums = Quantiles;
 
 export const NO_LOSSES: LossSums = [0, 0, 0, 0];
 
+/** How much of a loss is left after `elapsedSeconds`: half after six hours, after a day at 600 s. */
+export function lossKept(horizonSeconds: number, elapsedSeconds: number): number {
+  return 2 ** (-elapsedSeconds / Math.max(LEAST_HALF_LIFE_SECONDS, HALF_LIFE_HORIZONS * horizonSeconds));
+}
+
 /**
  * Weights of the experts in the quantile `i` by their discounted losses of it: w ∝ exp(−rate · Σ loss · 2^(−age/halfLife))
  * (exponentially weighted forecaster, Cesa-Bianchi and Lugosi, Prediction, Learning, and Games, 2006, §2). Each quantile has weights of its own: who is
  * right about the middle knows little about the bursts. They are remembered for hours, since what tells the experts apart, a burst
- * or a busy hour, is seldom.
+ * or a busy hour, is seldom; the longer the horizon, the more outcomes share one burst, so each of them tells less, and all are
+ * remembered for longer.
  */
-export function expertWeights(losses: readonly LossSums[], i: 0 | 1 | 2 | 3): number[] {
+export function expertWeights(losses: readonly LossSums[], i: 0 | 1 | 2 | 3, horizonSeconds: number): number[] {
+  const rate = LEARNING_RATE * Math.min(1, FULL_RATE_SECONDS / horizonSeconds);
   const least = Math.min(...losses.map(sums => sums[i]));
-  const raw = losses.map(sums => Math.exp(-LEARNING_RATE * (sums[i] - least)));
+  const raw = losses.map(sums => Math.exp(-rate * (sums[i] - least)));
   const sum = raw.reduce((a, b) => a + b, 0);
   return raw.map(weight => weight / sum);
 }
 
-/** The loss sums after one more outcome of each expert's prediction, `elapsedSeconds` after the last. */
+/** The loss sums after one more outcome of each expert's prediction, of which `kept` is left of those before. */
 export function addLosses(
   sums: readonly LossSums[],
   predictions: readonly Quantiles[],
   actual: number,
-  elapsedSeconds: number,
+  kept: number,
 ): LossSums[] {
-  const kept = 2 ** (-elapsedSeconds / HALF_LIFE_SECONDS);
   return sums.map((before, e) => {
     const prediction = predictions[e];
     const losses = prediction === undefined ? null : pinballLosses(prediction, actual);
@@ -39,9 +48,9 @@ export function addLosses(
 }
 
 /** Every quantile's mean of the experts by its own weights. */
-export function mix(predictions: readonly Quantiles[], losses: readonly LossSums[]): Quantiles {
+export function mix(predictions: readonly Quantiles[], losses: readonly LossSums[], horizonSeconds: number): Quantiles {
   return quantiles((_q, i) => {
-    const weights = expertWeights(losses, i);
+    const weights = expertWeights(losses, i, horizonSeconds);
     return predictions.reduce((sum, prediction, e) => sum + (weights[e] ?? 0) * prediction[i], 0);
   });
 }

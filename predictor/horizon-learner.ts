@@ -1,7 +1,7 @@
 import { anscombe } from "./anscombe.ts";
-import { type Calibration, calibrate, UNCALIBRATED } from "./conformal.ts";
+import { type Calibration, calibrate, forgetMiddle, UNCALIBRATED } from "./conformal.ts";
 import type { Expert } from "./expert.ts";
-import { addLosses, type LossSums, mix, NO_LOSSES } from "./hedge.ts";
+import { addLosses, type LossSums, lossKept, mix, NO_LOSSES } from "./hedge.ts";
 import type { LoadHistory } from "./load-history.ts";
 import { type Quantiles, quantiles } from "./quantiles.ts";
 
@@ -45,7 +45,7 @@ export function newHorizonState(horizonSeconds: number, experts: readonly string
 
 /**
  * The state for other experts than those that it was learnt with: who stays keeps his losses, who is new begins with the least loss.
- * Predictions that wait are dropped.
+ * Predictions that wait are dropped, and where the middle lies is learnt anew.
  */
 export function withExperts(
   state: HorizonState,
@@ -53,7 +53,12 @@ export function withExperts(
   now: readonly string[],
 ): HorizonState {
   const least = quantiles((_q, i) => Math.min(...state.lossSums.map(sums => sums[i])));
-  return { ...state, lossSums: now.map(name => state.lossSums[before.indexOf(name)] ?? least), pending: [] };
+  return {
+    ...state,
+    lossSums: now.map(name => state.lossSums[before.indexOf(name)] ?? least),
+    calibration: forgetMiddle(state.calibration),
+    pending: [],
+  };
 }
 
 /** The most predictions that can wait at one time. */
@@ -76,7 +81,7 @@ export function learn(state: HorizonState, history: LoadHistory, experts: readon
     const outcome = history.window(age, state.horizonSeconds);
     if (outcome.present < LEAST_PRESENT_SHARE * state.horizonSeconds) continue;
     const actual = anscombe(outcome.highestRps);
-    lossSums = addLosses(lossSums, first.experts, actual, strideSeconds);
+    lossSums = addLosses(lossSums, first.experts, actual, lossKept(state.horizonSeconds, strideSeconds));
     coverage = quantiles(
       (_q, i) => coverage[i] + COVERAGE_WEIGHT * ((actual <= first.issued[i] ? 1 : 0) - coverage[i]),
     );
@@ -85,7 +90,7 @@ export function learn(state: HorizonState, history: LoadHistory, experts: readon
   const last = pending.at(-1);
   if (last === undefined || history.second - last.second >= strideSeconds) {
     const predictions = experts.map(expert => expert.predict(history, state.horizonSeconds));
-    const issued = combine(predictions, lossSums, calibration);
+    const issued = combine(predictions, { ...state, lossSums, calibration });
     pending = [...pending, { second: history.second, experts: predictions, issued }];
   }
   if (pending === state.pending) return state;
@@ -105,9 +110,8 @@ function strideOf(state: HorizonState): number {
 /** The calibrated mixture of the experts' predictions, in the Anscombe domain; its quantiles may still cross. */
 export function combine(
   experts: readonly Quantiles[],
-  lossSums: readonly LossSums[],
-  calibration: Calibration,
+  { lossSums, calibration, horizonSeconds }: Pick<HorizonState, "lossSums" | "calibration" | "horizonSeconds">,
 ): Quantiles {
-  const mixed = mix(experts, lossSums);
+  const mixed = mix(experts, lossSums, horizonSeconds);
   return quantiles((_q, i) => mixed[i] + calibration.offsets[i]);
 }

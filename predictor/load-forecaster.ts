@@ -137,7 +137,7 @@ export class LoadForecaster {
       (seconds === state.horizonSeconds && newestPredictions(state, this.#history)) ||
       this.#experts.map(expert => expert.predict(this.#history, seconds));
     const calibration = this.#isCalibrated ? state.calibration : UNCALIBRATED;
-    const issued = rising(combine(predictions, state.lossSums, calibration));
+    const issued = rising(combine(predictions, { ...state, calibration }));
     const peakRps = quantiles((_q, i) => Math.min(inverseAnscombe(issued[i]), MAX_RATE_RPS));
     return {
       atMs: nowMs,
@@ -208,12 +208,12 @@ export class LoadForecaster {
   }
 
   #weightsOf(state: HorizonState): Readonly<Record<string, number>> {
-    const weights = expertWeights(state.lossSums, PLANNED);
+    const weights = expertWeights(state.lossSums, PLANNED, state.horizonSeconds);
     return Object.fromEntries(this.#experts.map(({ name }, i) => [name, weights[i] ?? 0]));
   }
 
   #leaderOf(state: HorizonState): string {
-    const weights = expertWeights(state.lossSums, PLANNED);
+    const weights = expertWeights(state.lossSums, PLANNED, state.horizonSeconds);
     return this.#experts[weights.indexOf(Math.max(...weights))]?.name ?? "none";
   }
 

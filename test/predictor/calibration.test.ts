@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { seededRandom } from "../../load/seeded-random.ts";
 import { anscombe } from "../../predictor/anscombe.ts";
-import { calibrate, UNCALIBRATED } from "../../predictor/conformal.ts";
-import { addLosses, expertWeights, mix, NO_LOSSES } from "../../predictor/hedge.ts";
+import { calibrate, forgetMiddle, UNCALIBRATED } from "../../predictor/conformal.ts";
+import { addLosses, expertWeights, lossKept, mix, NO_LOSSES } from "../../predictor/hedge.ts";
 import { pinballLoss, type Quantiles, quantiles, rising } from "../../predictor/quantiles.ts";
 
 describe("calibrate()", () => {
@@ -21,15 +21,20 @@ describe("calibrate()", () => {
       assert.ok(Math.abs(covered[i]! / 10_000 - q) < 0.01, `${q}: ${covered[i]! / 10_000}`);
   });
 
-  it("takes steps of q up and 1 − q down, larger after misses by far", () => {
+  it("takes steps of q up and 1 − q down, larger after misses by far, a quarter for the middle", () => {
     const issued: Quantiles = [20, 21, 22, 23];
     const settled = { ...UNCALIBRATED, outcomes: 1e6 };
-    for (const [i, step] of [0.005, 0.009, 0.0095, 0.0099].entries())
+    for (const [i, step] of [0.00125, 0.009, 0.0095, 0.0099].entries())
       assert.ok(Math.abs(calibrate(settled, issued, 30, 60).offsets[i]! - step) < 1e-12);
     assert.ok(Math.abs(calibrate(settled, issued, 10, 60).offsets[2] + 0.0005) < 1e-12);
-    assert.ok(Math.abs(calibrate(settled, issued, 30, 2.4).offsets[0]! - 0.001) < 1e-12, "oftener, so shorter");
+    assert.ok(Math.abs(calibrate(settled, issued, 30, 2.4).offsets[1] - 0.0018) < 1e-12, "oftener, so shorter");
     assert.ok(Math.abs(calibrate({ ...settled, missExcess: [0, 0, 8, 0] }, issued, 30, 60).offsets[2] - 0.076) < 1e-12);
     assert.ok(calibrate(UNCALIBRATED, issued, 30, 60).offsets[2] > 0.2, "the first steps are long");
+  });
+
+  it("forgets the middle alone", () => {
+    const state = { ...UNCALIBRATED, offsets: [1, 2, 3, 4] as const, outcomes: 7 };
+    assert.deepEqual(forgetMiddle(state), { ...state, offsets: [0, 2, 3, 4] });
   });
 
   it("does not go below 0 rps", () => {
@@ -39,17 +44,42 @@ describe("calibrate()", () => {
 });
 
 describe("expertWeights()", () => {
+  const sums = (loss: number): Quantiles => [0, 0, loss, 0];
+
   it("are equal for equal losses and shrink with the loss, however large", () => {
-    const sums = (loss: number): Quantiles => [0, 0, loss, 0];
-    assert.deepEqual(expertWeights([sums(3), sums(3)], 2), [0.5, 0.5]);
-    const [a = 0, b = 0, c = 0] = expertWeights([sums(1e6), sums(1e6 + 1), sums(1e9)], 2);
+    assert.deepEqual(expertWeights([sums(3), sums(3)], 2, 20), [0.5, 0.5]);
+    const [a = 0, b = 0, c = 0] = expertWeights([sums(1e6), sums(1e6 + 1), sums(1e9)], 2, 20);
     assert.ok(a > b && b > c && c === 0 && Math.abs(a + b - 1) < 1e-12);
-    assert.deepEqual(expertWeights([sums(1), sums(9)], 1), [0.5, 0.5]);
+    assert.deepEqual(expertWeights([sums(1), sums(9)], 1, 20), [0.5, 0.5]);
+  });
+
+  it("shrink more slowly where many outcomes share a horizon of more than a minute", () => {
+    const lead = (loss: number, horizonSeconds: number): number => {
+      const [better = 0, worse = 0] = expertWeights([sums(0), sums(loss)], 2, horizonSeconds);
+      return Math.log(better / worse);
+    };
+    for (const [loss, horizonSeconds, expected] of [
+      [10, 20, 2],
+      [10, 60, 2],
+      [10, 600, 0.2],
+    ] as const)
+      assert.ok(Math.abs(lead(loss, horizonSeconds) - expected) < 1e-9, `${horizonSeconds} s`);
+  });
+});
+
+describe("lossKept()", () => {
+  it("is a half after six hours, at 600 s after a day", () => {
+    for (const [horizonSeconds, hours] of [
+      [20, 6],
+      [60, 6],
+      [600, 24],
+    ] as const)
+      assert.equal(lossKept(horizonSeconds, hours * 3600), 0.5);
   });
 });
 
 describe("addLosses()", () => {
-  it("halves what is six hours old and bounds what is new, quantile by quantile", () => {
+  it("keeps a share of what was and bounds what is new, quantile by quantile", () => {
     const [kept, bounded] = addLosses(
       [
         [4, 2, 0, 0],
@@ -60,7 +90,7 @@ describe("addLosses()", () => {
         [0, 0, 0, 1e9],
       ],
       12,
-      21_600,
+      0.5,
     );
     assert.deepEqual(kept, [3, 1 + 0.9 * 2, 0.95 * 2, 0.99 * 2]);
     assert.deepEqual(bounded, [5, 5, 5, 5]);
@@ -73,8 +103,8 @@ describe("mix()", () => {
       [0, 1, 2, 3],
       [4, 5, 6, 7],
     ];
-    assert.deepEqual(mix(predictions, [NO_LOSSES, NO_LOSSES]), [2, 3, 4, 5]);
-    assert.deepEqual(mix(predictions, [[1e9, 0, 0, 0], NO_LOSSES]), [4, 3, 4, 5]);
+    assert.deepEqual(mix(predictions, [NO_LOSSES, NO_LOSSES], 20), [2, 3, 4, 5]);
+    assert.deepEqual(mix(predictions, [[1e9, 0, 0, 0], NO_LOSSES], 20), [4, 3, 4, 5]);
   });
 });
 
