@@ -8,19 +8,20 @@ export type ModelChoice = "new" | "current" | "bundled";
 
 /**
  * Which model goes on, by the held-out rows of a training whose rivals were the bundled model and, where there was one, the current
- * one: the new one when it wins against both, else the better of the other two.
+ * one. The new one when it wins against the bundled one: the current one has seen most of these rows, so they can't tell which of
+ * the two is better, and the new one knows a day more. Else the current one, if that wins, and if not, the bundled one.
  */
 export function chooseModel(horizons: readonly HorizonTraining[]): ModelChoice {
-  const againstBundled = meanRatio(horizons, 0);
-  const againstCurrent = horizons.every(({ rivalLosses }) => rivalLosses.length > 1) ? meanRatio(horizons, 1) : null;
   const least = 1 - LEAST_GAIN;
-  if (againstBundled < least && (againstCurrent === null || againstCurrent < least)) return "new";
-  return againstCurrent !== null && againstCurrent >= againstBundled ? "current" : "bundled";
+  const newRatio = meanRatio(horizons, ({ loss }) => loss);
+  if (newRatio === null || newRatio < least) return "new";
+  const currentRatio = meanRatio(horizons, ({ rivalLosses: [, current = Number.NaN] }) => current);
+  return currentRatio !== null && currentRatio < least ? "current" : "bundled";
 }
 
-/** The geometric mean over the horizons of the new model's loss over that of the rival; a rival that can't be compared has lost. */
-function meanRatio(horizons: readonly HorizonTraining[], rival: number): number {
-  const ratios = horizons.map(({ loss, rivalLosses }) => loss / (rivalLosses[rival] ?? Number.NaN));
+/** The geometric mean over the horizons of a model's loss over that of the bundled one; null: they can't be compared. */
+function meanRatio(horizons: readonly HorizonTraining[], lossOf: (horizon: HorizonTraining) => number): number | null {
+  const ratios = horizons.map(horizon => lossOf(horizon) / (horizon.rivalLosses[0] ?? Number.NaN));
   const logs = ratios.filter(ratio => ratio > 0).map(Math.log);
-  return logs.length === 0 ? 0 : Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length);
+  return logs.length === 0 ? null : Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length);
 }

@@ -2,9 +2,9 @@ import { FEATURES, type FeatureSet } from "./features.ts";
 import type { LoadCell } from "./load-history.ts";
 import { ensemble } from "./network-expert.ts";
 import type { ForecastModel, HorizonModel } from "./network-model.ts";
-import { standardise } from "./quantile-network.ts";
+import { type NetworkWeights, standardise } from "./quantile-network.ts";
 import { pinballLoss, quantiles } from "./quantiles.ts";
-import { type Backend, type TrainingSet, trainNetwork } from "./train-network.ts";
+import { type Backend, catchUp, type TrainingSet, trainNetwork } from "./train-network.ts";
 import { type TrainingRows, trainingRows } from "./training-rows.ts";
 
 /** Of the rows, newest last: what is learnt from, what tells when to stop, and what models are compared by. */
@@ -17,6 +17,8 @@ const EPOCHS = [
   [60, 5],
   [Number.POSITIVE_INFINITY, 3],
 ] as const;
+/** Over all rows, once the network is compared. */
+const CATCH_UP_EPOCHS = 1;
 const MOST_ROWS = 100_000;
 /** Fewer rows teach nothing that is worth the time. */
 const LEAST_ROWS = 1000;
@@ -34,8 +36,12 @@ export interface ModelTrainingOptions {
   readonly onBatch: () => Promise<void> | null;
 }
 
-/** What came of a training. Losses are mean pinball losses of the held-out rows in the Anscombe domain, before calibration. */
+/**
+ * What came of a training. Losses are mean pinball losses of the held-out rows in the Anscombe domain, before calibration, of the model
+ * as it was when it had seen none of them.
+ */
 export interface ModelTraining {
+  /** It has seen all rows: after it was compared it caught up with those that were held out. */
   readonly model: ForecastModel;
   readonly horizons: readonly HorizonTraining[];
 }
@@ -44,6 +50,7 @@ export interface HorizonTraining {
   readonly horizonSeconds: number;
   readonly rows: number;
   readonly heldOutRows: number;
+  /** Of the new model before it caught up. */
   readonly loss: number;
   /** In the order of `rivals`. */
   readonly rivalLosses: readonly number[];
@@ -80,20 +87,27 @@ async function trainHorizon(
     Math.floor(share * rows.count),
   ) as [number, number];
   const scales = scalesOf(rows, trainingEnd);
-  const training = standardised(rows, 0, endBefore(rows, trainingEnd, horizonSeconds), scales);
-  const validation = standardised(rows, trainingEnd, endBefore(rows, validationEnd, horizonSeconds), scales);
+  standardiseFeatures(rows, 0, validationEnd, scales);
+  const training = part(rows, 0, endBefore(rows, trainingEnd, horizonSeconds), scales);
+  const validation = part(rows, trainingEnd, endBefore(rows, validationEnd, horizonSeconds), scales);
+  const { epochs = epochsOf(horizonSeconds), onBatch } = options;
   const members = [];
-  for (const seed of options.seeds) {
-    const { epochs = epochsOf(horizonSeconds), onBatch } = options;
+  for (const seed of options.seeds)
     members.push((await trainNetwork(backend, training, validation, { seed, epochs, onBatch })).weights);
-  }
   const model: HorizonModel = { horizonSeconds, ...scales, members };
   const compared = [{ features: options.features, horizons: [model] }, ...options.rivals];
   const [loss = Number.NaN, ...rivalLosses] = compared.map(one =>
     heldOutLoss(one, rows, validationEnd, horizonSeconds),
   );
+  standardiseFeatures(rows, validationEnd, rows.count, scales);
+  const all = part(rows, 0, rows.count, scales);
+  const caughtUp = [];
+  for (const [i, seed] of options.seeds.entries()) {
+    const again = { seed, epochs: CATCH_UP_EPOCHS, onBatch };
+    caughtUp.push(await catchUp(backend, members[i] as NetworkWeights, all, again));
+  }
   return {
-    model,
+    model: { ...model, members: caughtUp },
     report: { horizonSeconds, rows: training.count, heldOutRows: rows.count - validationEnd, loss, rivalLosses },
   };
 }
@@ -149,11 +163,9 @@ function momentsOf(
   return { mean, deviation: Math.sqrt(Math.max(squares / present - mean * mean, 0)) };
 }
 
-/** Standardises the features of these rows in place. */
-function standardised(rows: TrainingRows, from: number, to: number, scales: Scales): TrainingSet {
-  const { inputs, levels, highest } = rows;
-  const features = rows.features.subarray(from * inputs, to * inputs);
-  for (let at = 0; at < features.length; at++) {
+/** In place. */
+function standardiseFeatures({ inputs, features }: TrainingRows, from: number, to: number, scales: Scales): void {
+  for (let at = from * inputs; at < to * inputs; at++) {
     const i = at % inputs;
     features[at] = standardise(
       features[at] as number,
@@ -161,11 +173,20 @@ function standardised(rows: TrainingRows, from: number, to: number, scales: Scal
       scales.inputDeviations[i] as number,
     );
   }
+}
+
+/** Rows whose features are standardised already. */
+function part(
+  { inputs, features, levels, highest }: TrainingRows,
+  from: number,
+  to: number,
+  scales: Scales,
+): TrainingSet {
   const outcomes = Float32Array.from({ length: to - from }, (_, k) => {
     const relative = (highest[from + k] as number) - (levels[from + k] as number);
     return standardise(relative, scales.outcomeMean, scales.outcomeDeviation);
   });
-  return { count: to - from, inputs, features, outcomes };
+  return { count: to - from, inputs, features: features.subarray(from * inputs, to * inputs), outcomes };
 }
 
 /** NaN where the model has no network for the horizon. */

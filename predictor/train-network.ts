@@ -2,11 +2,12 @@ import type * as Tf from "@tensorflow/tfjs-core";
 import { VariscaleError } from "../domain/errors.ts";
 import { QUANTILES } from "../domain/load.ts";
 import { normal, partSeed, seededRandom } from "../load/seeded-random.ts";
+import { Adam } from "./adam.ts";
 import { HIDDEN, type NetworkWeights, PART_NAMES, weightSizes } from "./quantile-network.ts";
 
 const BATCH = 256;
 const LEARNING_RATE = 2e-3;
-const WEIGHT_DECAY = 0.1;
+const CATCH_UP_RATE = 1e-3;
 const PATIENCE = 6;
 const LEAST_GAIN = 1e-5;
 const OUTPUT_DEVIATION = 0.02;
@@ -100,36 +101,69 @@ export async function trainNetwork(
   const { tf } = backend;
   const random = seededRandom(partSeed(options.seed, 0));
   const weights = initialWeights(training.inputs, random);
-  const adam = new Adam(weights);
-  const batches = Math.max(1, Math.floor(training.count / BATCH));
-  const batchRows = Math.min(BATCH, training.count);
-  const steps = batches * options.epochs;
-  const order = Int32Array.from({ length: training.count }, (_, i) => i);
-  const inputs = new Float32Array(batchRows * training.inputs);
-  const outcomes = new Float32Array(batchRows);
   let best: Trained = { weights: copyOf(weights), loss: Number.POSITIVE_INFINITY, epochs: 0 };
-  let step = 0;
   let worse = 0;
-  let epoch = 0;
-  while (epoch < options.epochs && worse < PATIENCE) {
-    shuffle(order, random);
-    for (let batch = 0; batch < batches; batch++) {
-      gather(training, order, batch * batchRows, inputs, outcomes);
-      const gradients = gradientsOf(tf, weights, inputs, outcomes);
-      const rate = 0.5 * LEARNING_RATE * (1 + Math.cos((Math.PI * step) / steps));
-      adam.step(weights, gradients, rate);
-      step += 1;
-      const wait = options.onBatch();
-      if (wait !== null) await wait;
-    }
-    epoch += 1;
+  await passes(tf, weights, training, { ...options, random, rate: LEARNING_RATE }, epoch => {
     const loss = lossOf(tf, weights, validation);
     if (loss < best.loss - LEAST_GAIN) {
       best = { weights: copyOf(weights), loss, epochs: epoch };
       worse = 0;
     } else worse += 1;
-  }
+    return worse < PATIENCE;
+  });
   return best;
+}
+
+/**
+ * The weights after more passes over `rows` at a smaller rate: of a network that is known to be good, for rows that it was not shown
+ * while that was found out.
+ */
+export async function catchUp(
+  backend: Backend,
+  weights: NetworkWeights,
+  rows: TrainingSet,
+  options: TrainingOptions,
+): Promise<NetworkWeights> {
+  const caughtUp = copyOf(weights);
+  const random = seededRandom(partSeed(options.seed, 1));
+  await passes(backend.tf, caughtUp, rows, { ...options, random, rate: CATCH_UP_RATE }, () => true);
+  return caughtUp;
+}
+
+interface Passes extends Pick<TrainingOptions, "epochs" | "onBatch"> {
+  readonly random: () => number;
+  /** Of the first step. */
+  readonly rate: number;
+}
+
+/** Changes the weights in place, each epoch in another order; `goesOn` is asked after each. */
+async function passes(
+  tf: TfModule,
+  weights: NetworkWeights,
+  set: TrainingSet,
+  { epochs, onBatch, random, rate }: Passes,
+  goesOn: (epoch: number) => boolean,
+): Promise<void> {
+  const adam = new Adam(weights);
+  const batches = Math.max(1, Math.floor(set.count / BATCH));
+  const batchRows = Math.min(BATCH, set.count);
+  const steps = batches * epochs;
+  const order = Int32Array.from({ length: set.count }, (_, i) => i);
+  const inputs = new Float32Array(batchRows * set.inputs);
+  const outcomes = new Float32Array(batchRows);
+  let step = 0;
+  for (let epoch = 1; epoch <= epochs; epoch++) {
+    shuffle(order, random);
+    for (let batch = 0; batch < batches; batch++) {
+      gather(set, order, batch * batchRows, inputs, outcomes);
+      const gradients = gradientsOf(tf, weights, inputs, outcomes);
+      adam.step(weights, gradients, 0.5 * rate * (1 + Math.cos((Math.PI * step) / steps)));
+      step += 1;
+      const wait = onBatch();
+      if (wait !== null) await wait;
+    }
+    if (!goesOn(epoch)) return;
+  }
 }
 
 function initialWeights(inputs: number, random: () => number): NetworkWeights {
@@ -254,37 +288,4 @@ function lossOf(tf: TfModule, weights: NetworkWeights, set: TrainingSet): number
     sum += loss * rows;
   }
   return sum / set.count;
-}
-
-/** Kingma and Ba, ICLR 2015, with the decay of the weights apart from the gradient (Loshchilov and Hutter, ICLR 2019). */
-class Adam {
-  readonly #means: Float32Array[];
-  readonly #squares: Float32Array[];
-  #steps = 0;
-
-  constructor(weights: NetworkWeights) {
-    this.#means = PART_NAMES.map(name => new Float32Array(weights[name].length));
-    this.#squares = PART_NAMES.map(name => new Float32Array(weights[name].length));
-  }
-
-  step(weights: NetworkWeights, gradients: readonly Float32Array[], rate: number): void {
-    this.#steps += 1;
-    const meanScale = 1 / (1 - 0.9 ** this.#steps);
-    const squareScale = 1 / (1 - 0.999 ** this.#steps);
-    for (const [p, name] of PART_NAMES.entries()) {
-      const values = weights[name];
-      const gradient = gradients[p] as Float32Array;
-      const means = this.#means[p] as Float32Array;
-      const squares = this.#squares[p] as Float32Array;
-      for (let i = 0; i < values.length; i++) {
-        const g = gradient[i] as number;
-        const mean = 0.9 * (means[i] as number) + 0.1 * g;
-        const square = 0.999 * (squares[i] as number) + 0.001 * g * g;
-        means[i] = mean;
-        squares[i] = square;
-        const step = (mean * meanScale) / (Math.sqrt(square * squareScale) + 1e-8);
-        values[i] = (values[i] as number) - rate * (step + WEIGHT_DECAY * (values[i] as number));
-      }
-    }
-  }
 }

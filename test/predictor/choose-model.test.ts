@@ -21,17 +21,23 @@ describe("chooseModel()", () => {
     assert.equal(choice([0.995, 1]), "bundled");
     assert.equal(choice([0.8, 1], [1.1, 1]), "new");
     assert.equal(choice([0.9, 1], [1.2, 1]), "bundled");
+  });
+
+  it("takes the new model rather than the current one, which has seen what is held out", () => {
+    assert.equal(choice([0.9, 1, 0.8]), "new");
     assert.equal(choice([0.9, 1, 0.95]), "new");
   });
 
-  it("keeps the current model when the new one is no better, and steps back to the bundled one when that is", () => {
-    assert.equal(choice([0.9, 1, 0.9]), "current");
+  it("keeps the current model when only that wins, and steps back to the bundled one when neither does", () => {
     assert.equal(choice([1.2, 1, 0.9]), "current");
+    assert.equal(choice([0.995, 1, 0.98]), "current");
+    assert.equal(choice([0.995, 1, 0.995]), "bundled");
     assert.equal(choice([1.2, 1, 1.1]), "bundled");
-    assert.equal(choice([0.995, 1, 1.1]), "bundled");
   });
 
-  it("takes a rival that can't be compared for beaten", () => {
+  it("takes what can't be compared for beaten", () => {
     assert.equal(choice([0.9, 1, Number.NaN]), "new");
+    assert.equal(choice([1.1, 1, Number.NaN]), "bundled");
+    assert.equal(choice([1.1, Number.NaN]), "new");
   });
 });

@@ -9,7 +9,7 @@ import {
   QuantileNetwork,
   weightSizes,
 } from "../../predictor/quantile-network.ts";
-import { type Backend, openBackend, type TrainingSet, trainNetwork } from "../../predictor/train-network.ts";
+import { type Backend, catchUp, openBackend, type TrainingSet, trainNetwork } from "../../predictor/train-network.ts";
 import { openTestBackend } from "../support/open-backend.ts";
 
 const INPUTS = 5;
@@ -97,6 +97,18 @@ describe("trainNetwork()", () => {
     const first = await train(7);
     assert.equal(await train(7), first);
     assert.notEqual(await train(8), first);
+  });
+
+  it("learns from other rows in catchUp(), and leaves the weights that it is given", async () => {
+    const { weights } = await trainNetwork(backend, knownSet(2000, 1), knownSet(500, 2), options(1, 2));
+    const before = bytesOf(weights);
+    const shifted = knownSet(2000, 3);
+    const rows = { ...shifted, outcomes: shifted.outcomes.map(outcome => outcome + 2) };
+    const caughtUp = await catchUp(backend, weights, rows, options(1, 20));
+    assert.equal(bytesOf(weights), before);
+    const inputs = new Float32Array(INPUTS);
+    const [was, is] = [weights, caughtUp].map(one => new QuantileNetwork(one).predict(inputs)[0]);
+    assert.ok(is! > was! + 1, `${was} ${is}`);
   });
 
   it("keeps the epoch that did best in validation, and stops when none has for long", async () => {
