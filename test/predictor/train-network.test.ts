@@ -108,7 +108,7 @@ describe("trainNetwork()", () => {
     assert.equal(bytesOf(weights), before);
     const inputs = new Float32Array(INPUTS);
     const [was, is] = [weights, caughtUp].map(one => new QuantileNetwork(one).predict(inputs)[0]);
-    assert.ok(is! > was! + 1, `${was} ${is}`);
+    assert.ok(is! > was! + 0.5, `${was} ${is}`);
   });
 
   it("keeps the epoch that did best in validation, and stops when none has for long", async () => {
