@@ -23,6 +23,9 @@ export interface Pin {
   readonly expiresAtMs: number;
 }
 
+/** Is told what became, in the end, of an Assignment that had been put off. */
+type LateOutcome = (version: Version, outcome: SwitchOutcome) => void;
+
 export interface AssignmentsOptions {
   readonly switching: Switching;
   readonly defaultVariant: string;
@@ -40,6 +43,9 @@ export class Assignments {
   #applied: Assignment | null = null;
   #newest: Version = NO_VERSION;
   #pending: Promise<SwitchOutcome> | null = null;
+  /** The newest one, where it was refused for what does not last: a pin, or a Switch of this switcher's own. Null: there is none. */
+  #putOff: Assignment | null = null;
+  #onLateOutcome: LateOutcome = () => undefined;
   #started = false;
   #closed = false;
   #pin: Pin | null = null;
@@ -101,13 +107,13 @@ export class Assignments {
     if (order < 0) return refuse("stale_version", `version ${text(version)} is older than ${text(this.#newest)}`);
     if (order === 0 && this.#pending !== null) return await this.#pending;
     if (order === 0 && this.#applied && compareVersions(version, this.#applied.version) === 0) return NOTHING_DONE;
-    if (this.#pin) return refuse("pinned", `an operator has pinned ${this.#pin.variant}`);
     this.#newest = version;
-    const pending = this.#apply(assignment);
-    this.#pending = pending;
-    const outcome = await pending;
-    if (this.#pending === pending) this.#pending = null;
-    return outcome;
+    return await this.#begin(assignment, "assignment");
+  }
+
+  /** An Assignment that was refused as `pinned`, or as `superseded` by no newer one, is gone to later: `tell` gets what then becomes of it. */
+  whenLate(tell: LateOutcome): void {
+    this.#onLateOutcome = tell;
   }
 
   /** Serves `variant` for `ttlMs` whatever the scaler says. Where that can't be, all stays as it was. */
@@ -136,8 +142,21 @@ export class Assignments {
     await this.#unpin();
   }
 
-  /** Looks at the queue and decides whether to serve the fallback. */
+  /** Looks at the queue and decides whether to serve the fallback; goes to an Assignment that was put off where nothing stands against it any more. */
   guard(queueAgeMs: number, nowMs: number): void {
+    this.#protect(queueAgeMs, nowMs);
+    if (this.#closed || this.#pin || this.#pending !== null || this.#options.switching.isSwitching) return;
+    this.#resume("assignment").catch((error: unknown) =>
+      this.#options.logger.error({ err: error }, "could not go to the assignment"),
+    );
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#pinTimer);
+  }
+
+  #protect(queueAgeMs: number, nowMs: number): void {
     const applied = this.#applied;
     if (this.#closed || this.#pin || !applied) return;
     const needsNone = applied.variant === applied.fallbackVariant;
@@ -149,11 +168,6 @@ export class Assignments {
     this.#switchTo(target, "protection").catch((error: unknown) =>
       this.#options.logger.error({ err: error }, "could not protect"),
     );
-  }
-
-  close(): void {
-    this.#closed = true;
-    clearTimeout(this.#pinTimer);
   }
 
   #change(pin: Pin | null): void {
@@ -177,26 +191,58 @@ export class Assignments {
   }
 
   async #unpin(): Promise<void> {
-    await this.#switchTo(this.desired() ?? this.#default(), "unpin");
+    const newest = await this.#resume("unpin");
+    // Who has overtaken it decides what is served.
+    if (newest === null || (newest.kind === "refused" && !isPutOff(newest)))
+      await this.#switchTo(this.desired() ?? this.#default(), "unpin");
   }
 
-  async #apply(assignment: Assignment): Promise<SwitchOutcome> {
+  /** Goes to the Assignment that was put off; null: there is none. */
+  async #resume(cause: SwitchCause): Promise<SwitchOutcome | null> {
+    const assignment = this.#putOff;
+    if (assignment === null) return null;
+    const outcome = await this.#begin(assignment, cause);
+    if (outcome.kind === "done" || !isPutOff(outcome)) this.#onLateOutcome(assignment.version, outcome);
+    return outcome;
+  }
+
+  async #begin(assignment: Assignment, cause: SwitchCause): Promise<SwitchOutcome> {
+    this.#putOff = null;
+    const pending = this.#apply(assignment, cause);
+    this.#pending = pending;
+    const outcome = await pending;
+    if (this.#pending === pending) this.#pending = null;
+    const isNewest = compareVersions(assignment.version, this.#newest) === 0;
+    if (outcome.kind === "refused" && isPutOff(outcome) && isNewest) this.#putOff = assignment;
+    return outcome;
+  }
+
+  async #apply(assignment: Assignment, cause: SwitchCause): Promise<SwitchOutcome> {
     const { switching, persist } = this.#options;
+    const overtaken = (): Refused | null => this.#overtaken(assignment);
+    const pinned = overtaken();
+    if (pinned) return pinned;
     // While it protects itself it gets the new variant ready, but goes to it only when the queue has calmed down.
     const mustWait = (): boolean => this.isProtecting && assignment.variant !== assignment.fallbackVariant;
     let outcome: SwitchOutcome = mustWait() ? await this.#prepare(assignment) : NOTHING_DONE;
     const waits = mustWait();
     if (outcome.kind === "done" && !waits)
-      outcome = await switching.switchTo(targetOf(assignment), "assignment", "respect-quarantine");
-    if (outcome.kind === "refused") return outcome;
-    if (compareVersions(assignment.version, this.#newest) < 0)
-      return refuse("superseded", `version ${text(this.#newest)} came in between`);
-    if (this.#pin) return refuse("pinned", `an operator has pinned ${this.#pin.variant}`);
+      outcome = overtaken() ?? (await switching.switchTo(targetOf(assignment), cause, "respect-quarantine", overtaken));
+    if (outcome.kind === "refused") return (outcome.code === "superseded" ? overtaken() : null) ?? outcome;
+    const late = overtaken();
+    if (late) return late;
     this.#applied = assignment;
     if (!waits) this.#protection = NO_PROTECTION;
     switching.keepFallback(assignment.fallbackVariant, assignment.batch);
     persist(assignment);
     return outcome;
+  }
+
+  /** Why an Assignment is not to be served any more; null: it is. */
+  #overtaken({ version }: Assignment): Refused | null {
+    if (compareVersions(version, this.#newest) < 0)
+      return refuse("superseded", `version ${text(this.#newest)} came in between`);
+    return this.#pin ? refuse("pinned", `an operator has pinned ${this.#pin.variant}`) : null;
   }
 
   async #prepare(assignment: Assignment): Promise<SwitchOutcome> {
@@ -217,6 +263,11 @@ export class Assignments {
 function targetOf(assignment: Assignment): Target {
   const { variant, batch, maxWaitMs } = assignment;
   return { variant, batch, maxWaitMs };
+}
+
+/** It stands against the Assignment only for a while. */
+function isPutOff({ code }: Refused): boolean {
+  return code === "superseded" || code === "pinned";
 }
 
 function refuse(code: NackCode, message: string): Refused {

@@ -52,6 +52,7 @@ export class Follow {
 
   constructor(options: FollowOptions) {
     this.#options = options;
+    options.assignments.whenLate((version, outcome) => this.#tell(this.#stream, version, outcome));
     this.#connect(options.scalerAddress);
   }
 
@@ -122,7 +123,12 @@ export class Follow {
     } catch (error) {
       outcome = { kind: "refused", code: "internal", message: error instanceof Error ? error.message : String(error) };
     }
-    if (this.#stream !== stream) return;
+    this.#tell(stream, version, outcome);
+  }
+
+  /** Whoever has opened another stream since says in its hello what is applied. */
+  #tell(stream: Stream | null, version: Version, outcome: SwitchOutcome): void {
+    if (stream === null || this.#stream !== stream) return;
     if (outcome.kind === "done") stream.write({ ack: { version, switchMs: outcome.switchMs } });
     else stream.write({ nack: { version, code: outcome.code, message: outcome.message } });
     stream.write({ status: statusMessage(this.#options.status()) });

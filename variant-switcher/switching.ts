@@ -22,6 +22,11 @@ export interface Target {
 
 export type SwitchOutcome = { readonly kind: "done"; readonly switchMs: number } | Refused;
 
+interface SwitchWay {
+  readonly from: SessionSource;
+  readonly refusal: () => Refused | null;
+}
+
 export interface SwitchingOptions {
   readonly variants: readonly SwitcherVariant[];
   readonly pool: SessionPool;
@@ -78,22 +83,30 @@ export class Switching {
     return this.#options.batcher.serving?.session.variant ?? null;
   }
 
-  /** Serves `target` or says why not. `force`: tries a quarantined variant all the same. */
-  switchTo(target: Target, cause: SwitchCause, force: "force" | "respect-quarantine"): Promise<SwitchOutcome> {
-    return this.#switch(target, cause, force, "resident");
+  /**
+   * Serves `target` or says why not. `force`: tries a quarantined variant all the same. `refusal` is asked right before the swap whether
+   * it is still to be served.
+   */
+  switchTo(
+    target: Target,
+    cause: SwitchCause,
+    force: "force" | "respect-quarantine",
+    refusal: () => Refused | null = () => null,
+  ): Promise<SwitchOutcome> {
+    return this.#switch(target, cause, force, { from: "resident", refusal });
   }
 
   /** Serves `target` from a session that is made anew from the file, also where one is resident. A fallback that went to make room comes back. */
   reload(target: Target): Promise<SwitchOutcome> {
     this.#mustLoadFallback = true;
-    return this.#switch(target, "reload", "force", "fresh");
+    return this.#switch(target, "reload", "force", { from: "fresh", refusal: () => null });
   }
 
   async #switch(
     target: Target,
     cause: SwitchCause,
     force: "force" | "respect-quarantine",
-    from: SessionSource,
+    how: SwitchWay,
   ): Promise<SwitchOutcome> {
     if (this.#closed) return refused("shutting_down", "the switcher shuts down");
     const variant = this.#options.variants.find(({ name }) => name === target.variant);
@@ -106,7 +119,7 @@ export class Switching {
     const current = { variant: target.variant, abort };
     this.#current = current;
     const running = this.history.begin(this.servedVariant, target, cause);
-    const outcome = await this.#run(variant, target, running, abort.signal, from);
+    const outcome = await this.#run(variant, target, running, abort.signal, how);
     this.#options.pool.endReplaced(this.#options.batcher.serving?.session ?? null);
     if (this.#current === current) this.#current = null;
     this.#finish(running, outcome);
@@ -190,9 +203,10 @@ export class Switching {
     target: Target,
     running: RunningSwitch,
     signal: AbortSignal,
-    from: SessionSource,
+    how: SwitchWay,
   ): Promise<{ readonly kind: "done" } | Refused> {
     const { batcher } = this.#options;
+    const { from } = how;
     const serving = batcher.serving?.session;
     const stays = serving?.variant === variant.name && from === "resident";
     const acquire = (): Promise<OpenSession | Refused> =>
@@ -200,12 +214,14 @@ export class Switching {
     const session = stays ? serving : await this.#judge(variant, acquire);
     if ("kind" in session) return session;
     if (signal.aborted) return refused("superseded", "a newer Switch came in between");
+    const refusal = how.refusal();
+    if (refusal) return refusal;
     running.step("swap");
     await batcher.serve({ session, batch: target.batch, maxWaitMs: target.maxWaitMs }, signal);
     if (batcher.serving?.session === session) return { kind: "done" };
     if (signal.aborted) return refused("superseded", "a newer Switch came in between");
     // What served has crashed while its new batch size waited.
-    if (stays) return await this.#run(variant, target, running, signal, from);
+    if (stays) return await this.#run(variant, target, running, signal, how);
     return refused("internal", `the session of ${variant.name} was lost before it could take over`);
   }
 

@@ -114,7 +114,7 @@ describe("Follow", () => {
     assert.equal((await started.switches()).length, 1);
   });
 
-  it("reports a pin, nacks while it lasts, and goes back to the Assignment after it", async () => {
+  it("reports a pin, nacks while it lasts, and goes to the newest Assignment after it", async () => {
     const started = await start();
     scaler.assign(1, { variant: "a" });
     await scaler.untilAcked(1);
@@ -125,9 +125,10 @@ describe("Follow", () => {
     assert.equal((await scaler.untilNacked(2)).code, "pinned");
     assert.equal((await started.infer([1])).body.model_version, "c");
     await started.pin("c", 2, 50);
-    await until(async () => (await started.infer([1])).body.model_version === "a", "back");
-    assert.equal(scaler.statuses.at(-1)?.batch, 2);
+    await until(async () => (await started.infer([1])).body.model_version === "b", "at the newest");
+    await scaler.untilAcked(2);
     await until(() => scaler.statuses.at(-1)?.pin === null, "unpinned");
+    assert.deepEqual(scaler.statuses.at(-1)?.applied, { epoch: 1, counter: 2 });
   });
 
   it("goes on serving without its scaler, connects again and says what it serves", async () => {
