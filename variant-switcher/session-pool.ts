@@ -1,26 +1,15 @@
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
 import type { SwitcherConfig, SwitcherVariant } from "./config.ts";
 import { isRefused, type OpenSession } from "./driver.ts";
-import { type PrepareStep, prepareSession, warmSession } from "./prepare-session.ts";
+import { type PrepareStep, prepareSession } from "./prepare-session.ts";
 import { planResidency } from "./residency.ts";
 import type { ModelSession } from "./session.ts";
+import { SessionMemory } from "./session-memory.ts";
 import type { Refused } from "./session-messages.ts";
+import { type Resident, warmResident } from "./warm-resident.ts";
 
-/** Of a session of which nothing is known: its thread, and the file twice. */
-const THREAD_MIB = 16;
-const FILE_FACTOR = 2;
 const MIB = 1024 * 1024;
 
 const SUPERSEDED: Refused = { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
-
-interface Resident {
-  readonly session: OpenSession;
-  readonly memoryMiB: number;
-  readonly loadMs: number;
-  readonly warmed: Set<number>;
-  lastUsedMs: number;
-}
 
 /** `resident`: one that is in memory will do; `fresh`: it is to be made anew from the file. */
 export type SessionSource = "resident" | "fresh";
@@ -43,7 +32,7 @@ export class SessionPool {
   readonly #residents = new Map<string, Resident>();
   /** Others of the same variant have taken their place, but they may still serve. */
   readonly #replaced = new Set<Resident>();
-  readonly #measuredMiB = new Map<string, number>();
+  readonly #memory: SessionMemory;
   /** Given up, but their threads still work on something and keep their memory. */
   readonly #lingering = new Map<Promise<void>, number>();
   #loading: { readonly variant: string; readonly done: Promise<unknown> } | null = null;
@@ -54,6 +43,7 @@ export class SessionPool {
 
   constructor(options: SessionPoolOptions) {
     this.#options = options;
+    this.#memory = new SessionMemory(options.config.modelFolder);
   }
 
   get loadingVariant(): string | null {
@@ -90,7 +80,10 @@ export class SessionPool {
     return first?.[0] ?? null;
   }
 
-  /** The variant's session, warm for these numbers of rows: at once when it is resident, otherwise after load, verify, warm. */
+  /**
+   * The variant's session for a Switch to it, warm for these numbers of rows: at once when it is resident, whatever loads meanwhile,
+   * otherwise after load, verify, warm.
+   */
   async acquire(
     variant: SwitcherVariant,
     batches: readonly number[],
@@ -98,11 +91,23 @@ export class SessionPool {
     onStep: (step: PrepareStep) => void,
     source: SessionSource = "resident",
   ): Promise<OpenSession | Refused> {
-    for (const other of this.#background) if (other.variant !== variant.name) other.abort.abort();
+    const resident = source === "resident" ? this.#usable(variant.name) : null;
+    if (resident && this.#loading?.variant !== variant.name) return await this.#warm(resident, batches, signal, onStep);
+    this.#endBackground(variant.name);
     return await this.#acquireInTurn(variant, batches, signal, onStep, source);
   }
 
-  /** As acquire(), but gives way to it, with `superseded`, unless that wants the same variant. */
+  /** As acquireInBackground(), but what is in the background gives way to it unless it wants the same variant. */
+  async acquireForLater(
+    variant: SwitcherVariant,
+    batches: readonly number[],
+    signal: AbortSignal,
+  ): Promise<OpenSession | Refused> {
+    this.#endBackground(variant.name);
+    return await this.acquireInBackground(variant, batches, signal);
+  }
+
+  /** The variant's session for no Switch: gives way, with `superseded`, to one that loads another variant. */
   async acquireInBackground(
     variant: SwitcherVariant,
     batches: readonly number[],
@@ -180,21 +185,32 @@ export class SessionPool {
     onStep: (step: PrepareStep) => void,
     source: SessionSource,
   ): Promise<OpenSession | Refused> {
-    const resident = this.#residents.get(variant.name);
-    if (resident && !resident.session.isLost && source === "resident") {
-      const cold = batches.filter(rows => !resident.warmed.has(rows));
-      // The serving session warms up with real work: a run of zeros would only stand in its way.
-      if (cold.length > 0 && this.#options.serving() !== variant.name) {
-        onStep("warm");
-        const problem = await warmSession(resident.session, this.#options.config.contract, cold);
-        if (problem !== null) return problem;
-      }
-      for (const rows of batches) resident.warmed.add(rows);
-      resident.lastUsedMs = performance.now();
-      return resident.session;
-    }
-    if (resident?.session.isLost) await this.drop(variant.name);
+    const resident = source === "resident" ? this.#usable(variant.name) : null;
+    if (resident) return await this.#warm(resident, batches, signal, onStep);
+    if (this.#residents.get(variant.name)?.session.isLost) await this.drop(variant.name);
     return (await this.#makeRoom(variant, signal)) ?? (await this.#load(variant, batches, signal, onStep));
+  }
+
+  #usable(name: string): Resident | null {
+    const resident = this.#residents.get(name);
+    return resident && !resident.session.isLost ? resident : null;
+  }
+
+  #endBackground(unless: string): void {
+    for (const other of this.#background) if (other.variant !== unless) other.abort.abort();
+  }
+
+  async #warm(
+    resident: Resident,
+    batches: readonly number[],
+    signal: AbortSignal,
+    onStep: (step: PrepareStep) => void,
+  ): Promise<OpenSession | Refused> {
+    const { config, serving } = this.#options;
+    const isServing = serving() === resident.session.variant;
+    const session = await warmResident(resident, config.contract, batches, isServing, () => onStep("warm"));
+    // Whoever has overtaken it may have needed its memory.
+    return isRefused(session) && signal.aborted ? SUPERSEDED : session;
   }
 
   async #load(
@@ -206,7 +222,7 @@ export class SessionPool {
     const { config, workerUrl, minWatchdogMs } = this.#options;
     const startMs = performance.now();
     const beforeMiB = process.memoryUsage.rss() / MIB;
-    const neededMiB = await this.#neededMiB(variant);
+    const neededMiB = await this.#memory.neededMiB(variant);
     const session = await prepareSession({
       open: {
         modelFolder: config.modelFolder,
@@ -224,13 +240,13 @@ export class SessionPool {
     });
     if (isRefused(session)) return session;
     const grownMiB = process.memoryUsage.rss() / MIB - beforeMiB;
-    this.#measuredMiB.set(variant.name, Math.max(grownMiB, session.model.fileBytes / MIB));
+    this.#memory.measured(variant.name, Math.max(grownMiB, session.model.fileBytes / MIB));
     const nowMs = performance.now();
     const before = this.#residents.get(variant.name);
     if (before) this.#replaced.add(before);
     this.#residents.set(variant.name, {
       session,
-      memoryMiB: await this.#neededMiB(variant),
+      memoryMiB: await this.#memory.neededMiB(variant),
       loadMs: nowMs - startMs,
       warmed: new Set(batches),
       lastUsedMs: nowMs,
@@ -255,7 +271,7 @@ export class SessionPool {
 
   async #makeRoomNow(variant: SwitcherVariant): Promise<Refused | null> {
     const { config, baseMiB, serving, incoming } = this.#options;
-    const incomingMiB = await this.#neededMiB(variant);
+    const incomingMiB = await this.#memory.neededMiB(variant);
     const residents = [...this.#residents.values(), ...this.#replaced].map(({ session, memoryMiB, lastUsedMs }) => ({
       variant: session.variant,
       memoryMiB,
@@ -273,19 +289,6 @@ export class SessionPool {
     }
     await Promise.all(plan.evict.map(name => this.drop(name)));
     return null;
-  }
-
-  /** What the Profile says, else what was measured here, else a guess from the file's size. */
-  async #neededMiB(variant: SwitcherVariant): Promise<number> {
-    const known = variant.memoryMiB ?? this.#measuredMiB.get(variant.name);
-    if (known !== undefined && known !== null) return known;
-    // What another server holds, or nobody, is no memory of this process.
-    if (variant.driver !== "onnx") return 0;
-    const fileBytes = await stat(join(this.#options.config.modelFolder, variant.model)).then(
-      file => file.size,
-      () => 0,
-    );
-    return THREAD_MIB + (FILE_FACTOR * fileBytes) / MIB;
   }
 }
 

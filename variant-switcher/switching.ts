@@ -144,7 +144,7 @@ export class Switching {
     const { pool } = this.#options;
     const session = await this.#judge(variant, () => {
       if (urgency === "background") return pool.acquireInBackground(variant, batchesFor(batch), signal);
-      return pool.acquire(variant, batchesFor(batch), signal, () => undefined);
+      return pool.acquireForLater(variant, batchesFor(batch), signal);
     });
     return isRefused(session) ? session : null;
   }

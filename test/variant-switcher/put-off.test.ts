@@ -18,6 +18,7 @@ describe("an Assignment that something stands against for a while", () => {
       { name: "light", points },
       { name: "heavy", points: [{ batch: 1, latencyMs: 100 }] },
       { name: "big", points, loadMs: LOAD_MS },
+      { name: "endless", points, loadMs: 100_000 },
     ];
     const variants = emulated.map(variant => ({ driver: "emulated", ...variant }));
     const missing = { name: "missing", model: "nothing.onnx", sha256: "0".repeat(64) };
@@ -43,7 +44,8 @@ describe("an Assignment that something stands against for a while", () => {
     });
   const served = async () => (await switcher.infer([1])).body.model_version;
   const to = async () => (await switcher.switches()).map(record => `${record.to} ${record.outcome}`);
-  const untilLoading = () => until(async () => (await switcher.variants())["big"]?.state === "loading", "loading");
+  const untilLoading = (variant: string) =>
+    until(async () => (await switcher.variants())[variant]?.state === "loading", `loading ${variant}`);
   /** More than the heavy variant bears, until the switcher protects itself. */
   const overload = async () => {
     const burst = Promise.all(Array.from({ length: 8 }, (_, i) => switcher.infer([i])));
@@ -53,7 +55,7 @@ describe("an Assignment that something stands against for a while", () => {
 
   it("is gone to after its own overload rule has overtaken its load", async () => {
     assign(2, "big", 500);
-    await untilLoading();
+    await untilLoading("big");
     await overload();
     assert.equal((await scaler.untilNacked(2)).code, "superseded");
     await scaler.untilAcked(2);
@@ -63,7 +65,7 @@ describe("an Assignment that something stands against for a while", () => {
 
   it("is gone to after the pin that has overtaken its load", async () => {
     assign(2, "big", 500);
-    await untilLoading();
+    await untilLoading("big");
     assert.equal((await switcher.pin("light")).status, 200);
     assert.equal((await scaler.untilNacked(2)).code, "pinned");
     await switcher.admin("assignment", { method: "DELETE", headers: { "if-match": "*" } });
@@ -74,10 +76,35 @@ describe("an Assignment that something stands against for a while", () => {
 
   it("is gone to where the pin that has overtaken it fails", async () => {
     assign(2, "big", 500);
-    await untilLoading();
+    await untilLoading("big");
     assert.equal((await switcher.pin("missing")).status, 409);
     await scaler.untilAcked(2);
     assert.equal(await served(), "big");
+  });
+
+  it("holds up no pin while it gets ready", async () => {
+    assign(2, "heavy", 20_000);
+    await scaler.untilAcked(2);
+    await overload();
+    assign(3, "endless", 500);
+    await untilLoading("endless");
+    assert.equal((await switcher.pin("heavy")).status, 200);
+    assert.equal((await switcher.variants())["endless"]?.state, "loading");
+    assert.equal((await switcher.pin("big")).status, 200);
+    assert.equal((await switcher.variants())["endless"]?.state, "absent");
+    assert.equal((await scaler.untilNacked(3)).code, "pinned");
+    assert.equal(await served(), "big");
+  });
+
+  it("gives way to a newer one while it gets ready", async () => {
+    assign(2, "heavy", 20_000);
+    await scaler.untilAcked(2);
+    await overload();
+    assign(3, "endless", 20_000);
+    await untilLoading("endless");
+    assign(4, "big", 20_000);
+    assert.equal((await scaler.untilNacked(3)).code, "superseded");
+    await scaler.untilAcked(4);
   });
 
   it("is not served before it is refused for a pin", async () => {
@@ -85,7 +112,7 @@ describe("an Assignment that something stands against for a while", () => {
     await scaler.untilAcked(2);
     await overload();
     assign(3, "big", 500);
-    await untilLoading();
+    await untilLoading("big");
     assert.equal((await switcher.pin("light")).status, 200);
     assert.equal((await scaler.untilNacked(3)).code, "pinned");
     assert.equal(await served(), "light");
@@ -100,7 +127,7 @@ describe("an Assignment that something stands against for a while", () => {
     await scaler.untilAcked(2);
     await overload();
     assign(3, "big", 500);
-    await untilLoading();
+    await untilLoading("big");
     assign(4, "light", 500);
     await scaler.untilAcked(4);
     assert.equal((await scaler.untilNacked(3)).code, "superseded");
