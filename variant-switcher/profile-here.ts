@@ -13,6 +13,8 @@ export interface ProfileHereOptions {
   readonly contract: StageContract;
   readonly cores: number;
   readonly pool: SessionPool;
+  /** What it needed memory for is over. */
+  readonly onEnded: () => void;
 }
 
 export interface ProfileRequest {
@@ -59,6 +61,7 @@ export class ProfileHere {
       return await this.#measure(request, signal);
     } finally {
       this.#running = false;
+      this.#options.onEnded();
     }
   }
 

@@ -89,7 +89,12 @@ export class SwitcherParts implements StatusSources {
     const persist = (...kept: Parameters<KeptAssignment["write"]>): void => void this.kept.write(...kept);
     this.assignments = new Assignments({ switching: this.switching, defaultVariant, logger, persist });
     this.plane = this.#createPlane();
-    this.profileHere = new ProfileHere({ contract: config.contract, cores: config.cores, pool: this.pool });
+    this.profileHere = new ProfileHere({
+      contract: config.contract,
+      cores: config.cores,
+      pool: this.pool,
+      onEnded: () => this.switching.restoreFallback(),
+    });
     this.#recovery = new Recovery({
       switching: this.switching,
       pool: this.pool,

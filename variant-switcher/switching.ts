@@ -60,8 +60,8 @@ export class Switching {
   readonly #losses = new Map<string, number[]>();
   #current: { readonly variant: string; readonly abort: AbortController } | null = null;
   #fallback: { readonly name: string; readonly batch: number } | null = null;
-  /** Its load gave way to the Switch that is on its way. */
-  #mustLoadFallback = false;
+  /** The one that loads; null: none does. */
+  #loadingFallback: object | null = null;
   #closed = false;
 
   constructor(options: SwitchingOptions) {
@@ -96,9 +96,8 @@ export class Switching {
     return this.#switch(target, cause, force, { from: "resident", refusal });
   }
 
-  /** Serves `target` from a session that is made anew from the file, also where one is resident. A fallback that went to make room comes back. */
+  /** Serves `target` from a session that is made anew from the file, also where one is resident. */
   reload(target: Target): Promise<SwitchOutcome> {
-    this.#mustLoadFallback = true;
     return this.#switch(target, "reload", "force", { from: "fresh", refusal: () => null });
   }
 
@@ -123,16 +122,15 @@ export class Switching {
     this.#options.pool.endReplaced(this.#options.batcher.serving?.session ?? null);
     if (this.#current === current) this.#current = null;
     this.#finish(running, outcome);
-    if (this.#current === null && this.#mustLoadFallback) {
-      this.#mustLoadFallback = false;
-      this.#loadFallback();
-    }
+    this.restoreFallback();
     return outcome.kind === "refused" ? outcome : { kind: "done", switchMs: running.record().switchMs };
   }
 
-  /** Loads and warms a variant without serving it. */
-  prepare(name: string, batch: number): Promise<Refused | null> {
-    return this.#prepare(name, batch, "wanted");
+  /** Loads and warms a variant without serving it; gives way, with `superseded`, to a Switch that loads another one. */
+  async prepare(name: string, batch: number): Promise<Refused | null> {
+    const problem = await this.#prepare(name, batch, "wanted");
+    this.restoreFallback();
+    return problem;
   }
 
   async #prepare(name: string, batch: number, urgency: "wanted" | "background"): Promise<Refused | null> {
@@ -153,26 +151,31 @@ export class Switching {
   keepFallback(name: string | null, batch: number): void {
     this.#fallback = name === null ? null : { name, batch };
     this.#options.pool.fallback = name;
-    this.#loadFallback();
+    this.restoreFallback();
   }
 
-  #loadFallback(): void {
+  /** Loads the fallback where it is not resident, for example because it went to make room. A Switch that is on its way does so at its end. */
+  restoreFallback(): void {
     const { pool, logger } = this.#options;
     const fallback = this.#fallback;
-    if (fallback === null || this.#closed || pool.residentVariants.includes(fallback.name)) return;
+    if (fallback === null || this.#closed || this.#current !== null || this.#loadingFallback === fallback) return;
     const { name, batch } = fallback;
+    if (pool.residentVariants.includes(name)) return;
+    this.#loadingFallback = fallback;
+    const end = (): void => {
+      if (this.#loadingFallback === fallback) this.#loadingFallback = null;
+    };
     this.#prepare(name, batch, "background").then(
       problem => {
-        if (problem?.code === "superseded") this.#fallbackGaveWay();
+        end();
+        if (problem?.code === "superseded") this.restoreFallback();
         else if (problem) logger.warn({ variant: name, ...problem }, "the fallback is not resident");
       },
-      (error: unknown) => logger.error({ err: error, variant: name }, "the fallback is not resident"),
+      (error: unknown) => {
+        end();
+        logger.error({ err: error, variant: name }, "the fallback is not resident");
+      },
     );
-  }
-
-  #fallbackGaveWay(): void {
-    if (this.#current === null) this.#loadFallback();
-    else this.#mustLoadFallback = true;
   }
 
   /** The serving session crashed or hung. */

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { ScalerStub } from "../support/scaler-stub.ts";
+import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
+
+const points = [{ batch: 1, latencyMs: 1 }];
+
+describe("a fallback that went to make room", () => {
+  let folder: TestFolder;
+  let scaler: ScalerStub;
+  let switcher: TestSwitcher;
+
+  /** There is memory for two of three. */
+  beforeEach(async () => {
+    folder = new TestFolder();
+    scaler = await ScalerStub.start();
+    const variants = ["a", "b", "c"].map(name => ({ driver: "emulated", name, points, memoryMiB: 6000 }));
+    const config = { variants, memoryMiB: 13_000, scalerAddress: scaler.address };
+    switcher = await TestSwitcher.start(affineConfig(folder.path, config));
+    await scaler.untilConnected();
+    scaler.assign(1, { variant: "a", fallbackVariant: "b", batch: 1 });
+    await scaler.untilAcked(1);
+    await untilResident();
+  });
+  afterEach(async () => {
+    await switcher.close();
+    scaler.stop();
+    folder.delete();
+  });
+
+  const untilResident = () =>
+    until(async () => (await switcher.variants())["b"]?.state === "resident", "the fallback is resident");
+
+  it("comes back after a pin, and after that was let go", async () => {
+    assert.equal((await switcher.pin("c")).status, 200);
+    await untilResident();
+    await switcher.admin("assignment", { method: "DELETE", headers: { "if-match": "*" } });
+    assert.equal((await switcher.variants())["a"]?.state, "serving");
+    await untilResident();
+  });
+
+  it("comes back after a profile was measured", async () => {
+    const body = JSON.stringify({ variant: "c", seconds: 0 });
+    assert.equal((await switcher.admin("profile", { method: "POST", body })).status, 200);
+    await untilResident();
+    assert.equal((await switcher.variants())["c"]?.state, "absent");
+  });
+});
