@@ -2,6 +2,8 @@ import { type NackCode, QUARANTINE_CODES } from "../domain/assignment.ts";
 
 const FIRST_MS = 5000;
 const LONGEST_MS = 300_000;
+/** Whoever has served for less has not shown that it can be served. */
+const PROBATION_MS = 60_000;
 
 export interface QuarantineEntry {
   readonly code: NackCode;
@@ -12,8 +14,9 @@ export interface QuarantineEntry {
 
 /**
  * Variants whose model can't be served. They are not tried again before a back-off that doubles from 5 s to 5 min is over,
- * so that a broken file costs neither CPU nor memory again and again. Lack of memory is no property of the model: it is
- * looked at anew each time.
+ * so that a broken file costs neither CPU nor memory again and again. A load that succeeds ends the back-off, but what it has come to is
+ * forgotten only when the variant has served for as long, and a minute at least: it may crash under requests alone. Lack of memory is no
+ * property of the model: it is looked at anew each time.
  */
 export class Quarantine {
   readonly #entries = new Map<string, QuarantineEntry>();
@@ -27,11 +30,27 @@ export class Quarantine {
   add(variant: string, code: NackCode, message: string, nowMs: number): void {
     if (code === "memory_short" || !QUARANTINE_CODES.includes(code)) return;
     const failures = (this.#entries.get(variant)?.failures ?? 0) + 1;
-    const untilMs = nowMs + Math.min(LONGEST_MS, FIRST_MS * 2 ** (failures - 1));
-    this.#entries.set(variant, { code, message, untilMs, failures });
+    this.#entries.set(variant, { code, message, untilMs: nowMs + backoffMs(failures), failures });
   }
 
-  delete(variant: string): void {
-    this.#entries.delete(variant);
+  /** It could be loaded. */
+  lift(variant: string): void {
+    const entry = this.#entries.get(variant);
+    if (entry) this.#entries.set(variant, { ...entry, untilMs: Number.NEGATIVE_INFINITY });
   }
+
+  /** It has served for so long without a loss. */
+  served(variant: string, forMs: number): void {
+    const entry = this.#entries.get(variant);
+    if (entry && forMs >= Math.max(PROBATION_MS, backoffMs(entry.failures))) this.#entries.delete(variant);
+  }
+
+  /** It was quarantined, and has not shown since that it can be served. */
+  isOnProbation(variant: string): boolean {
+    return this.#entries.has(variant);
+  }
+}
+
+function backoffMs(failures: number): number {
+  return Math.min(LONGEST_MS, FIRST_MS * 2 ** (failures - 1));
 }

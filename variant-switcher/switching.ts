@@ -58,6 +58,8 @@ export class Switching {
   readonly quarantine = new Quarantine();
   readonly #options: SwitchingOptions;
   readonly #losses = new Map<string, number[]>();
+  /** The variant that serves, since it was switched to or last lost a session; null: none does. */
+  #since: { readonly variant: string; readonly atMs: number } | null = null;
   #current: { readonly variant: string; readonly abort: AbortController } | null = null;
   #fallback: { readonly name: string; readonly batch: number } | null = null;
   /** The one that loads; null: none does. */
@@ -119,6 +121,7 @@ export class Switching {
     this.#current = current;
     const running = this.history.begin(this.servedVariant, target, cause);
     const outcome = await this.#run(variant, target, running, abort.signal, how);
+    if (outcome.kind === "done") this.#serves(target.variant);
     this.#options.pool.endReplaced(this.#options.batcher.serving?.session ?? null);
     if (this.#current === current) this.#current = null;
     this.#finish(running, outcome);
@@ -183,7 +186,10 @@ export class Switching {
     const { logger, pool } = this.#options;
     logger.error({ variant: session.variant, reason }, "the serving session was lost");
     const nowMs = performance.now();
-    const losses = (this.#losses.get(session.variant) ?? []).filter(atMs => nowMs - atMs < LOSS_WINDOW_MS);
+    this.#serves(null);
+    // On probation its next loss is one too many, however long its back-off was.
+    const since = this.quarantine.isOnProbation(session.variant) ? 0 : nowMs - LOSS_WINDOW_MS;
+    const losses = (this.#losses.get(session.variant) ?? []).filter(atMs => atMs > since);
     losses.push(nowMs);
     this.#losses.set(session.variant, losses);
     if (losses.length >= MAX_LOSSES)
@@ -194,6 +200,15 @@ export class Switching {
         nowMs,
       );
     pool.dropSession(session).catch((error: unknown) => logger.error({ err: error }, "could not end a session"));
+  }
+
+  /** Null: nothing any more. */
+  #serves(variant: string | null): void {
+    const before = this.#since;
+    if (before?.variant === variant) return;
+    const nowMs = performance.now();
+    if (before) this.quarantine.served(before.variant, nowMs - before.atMs);
+    this.#since = variant === null ? null : { variant, atMs: nowMs };
   }
 
   close(): void {
@@ -236,7 +251,7 @@ export class Switching {
     try {
       const session = await acquire();
       if (isRefused(session)) this.quarantine.add(variant.name, session.code, session.message, performance.now());
-      else this.quarantine.delete(variant.name);
+      else this.quarantine.lift(variant.name);
       return session;
     } catch (error) {
       this.#options.logger.error({ err: error, variant: variant.name }, "could not load");

@@ -64,6 +64,21 @@ describe("a switcher whose session is lost", () => {
     await until(async () => (await switcher.infer([3])).body.model_version === "a", "serving a");
   });
 
+  it("is patient for longer each time with a variant that loads, but breaks its thread while it serves", async () => {
+    assert.equal((await switcher.pin("b")).status, 200);
+    for (let i = 0; i < 3; i++) await switcher.infer([CRASH]);
+    const untilServing = (variant: string) =>
+      until(async () => (await switcher.infer([3])).body.model_version === variant, `serving ${variant}`);
+    await untilServing("a");
+    await untilServing("b");
+    await switcher.infer([CRASH]);
+    const fromMs = performance.now();
+    assert.match((await switcher.variants())["b"]?.reason ?? "", /its session was lost \d+ times/);
+    await untilServing("a");
+    await untilServing("b");
+    assert.ok(performance.now() - fromMs > 9000);
+  });
+
   it("does not lose the other residents", async () => {
     await switcher.pin("b");
     await switcher.pin("a");

@@ -118,7 +118,7 @@ describe("planResidency()", () => {
 });
 
 describe("Quarantine", () => {
-  it("doubles from 5 s to 5 min and forgets after a success", () => {
+  it("doubles from 5 s to 5 min, ends when a load succeeds, and is forgotten after the variant has served for as long", () => {
     const quarantine = new Quarantine();
     const untilMs = () => {
       quarantine.add("v", "model_invalid", "broken", 0);
@@ -128,8 +128,16 @@ describe("Quarantine", () => {
     for (let i = 0; i < 10; i++) untilMs();
     assert.equal(quarantine.get("v", 299_999)?.code, "model_invalid");
     assert.equal(quarantine.get("v", 300_000), null);
-    quarantine.delete("v");
+    quarantine.lift("v");
+    assert.equal(quarantine.get("v", 0), null);
+    quarantine.served("v", 299_999);
+    assert.equal(untilMs(), 300_000);
+    quarantine.served("v", 300_000);
     assert.equal(untilMs(), 5000);
+    quarantine.served("v", 59_999);
+    assert.equal(untilMs(), 10_000);
+    quarantine.served("v", 60_000);
+    assert.equal(quarantine.isOnProbation("v"), false);
   });
 
   it("holds nothing against a variant for which memory was short or that was overtaken", () => {
