@@ -214,12 +214,17 @@ describe("doctor", () => {
   });
 
   it("T25: knows whose the external metrics are", async () => {
-    api.put(API_SERVICES, {
-      metadata: { name: "v1beta1.external.metrics.k8s.io" },
-      spec: { service: { namespace: "datadog", name: "datadog-cluster-agent" } },
-      status: { conditions: [{ type: "Available", status: "True" }] },
-    });
-    await wrong("external-metrics", "fail", /belongs to datadog\/datadog-cluster-agent/);
+    for (const [namespace, name] of [
+      ["datadog", "datadog-cluster-agent"],
+      ["keda", "prometheus-adapter"],
+    ]) {
+      api.put(API_SERVICES, {
+        metadata: { name: "v1beta1.external.metrics.k8s.io" },
+        spec: { service: { namespace, name } },
+        status: { conditions: [{ type: "Available", status: "True" }] },
+      });
+      await wrong("external-metrics", "fail", new RegExp(`belongs to ${namespace}/${name}`));
+    }
   });
 
   it("knows pauses, and what KEDA and the HPA complain of", async () => {
