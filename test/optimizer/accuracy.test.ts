@@ -57,6 +57,30 @@ describe("accuracyOf()", () => {
     assert.equal(accuracyOf(pipelineOf({ ...shape, method: "product" })).of(["light", "light"]), 0.4);
   });
 
+  it("goes on through a stage that repairs what was wrong before it", () => {
+    const [detect, read] = shape.stages;
+    const model = accuracyOf(
+      pipelineOf({ ...shape, method: "markov", stages: [detect!, { ...read!, recovery: 0.3 }] }),
+    );
+    // 0.8 · 0.5 + 0.2 · 0.3, and for what is never wrong by itself 0.9 · 1 + 0.1 · 0.3.
+    assert.ok(Math.abs(model.of(["light", "light"]) - 0.46) < 1e-12);
+    assert.ok(Math.abs(model.of(["heavy", "heavy"]) - 0.93) < 1e-12);
+    // No stage repairs more than it does right: 0.8 · 0.5 + 0.2 · 0.5.
+    const most = accuracyOf(pipelineOf({ ...shape, method: "markov", stages: [detect!, { ...read!, recovery: 0.7 }] }));
+    assert.ok(Math.abs(most.of(["light", "light"]) - 0.5) < 1e-12);
+  });
+
+  it("is the mean of the ranks where the file asks for them", () => {
+    const [detect, read] = shape.stages;
+    const between = { name: "middle", accuracy: 0.81, latencyMs: { 1: 10 } };
+    const stages = [{ ...detect!, variants: [...detect!.variants, between] }, read!];
+    const model = accuracyOf(pipelineOf({ ...shape, method: "rankSum", stages }));
+    assert.equal(model.of(["light", "light"]), 0);
+    assert.equal(model.of(["middle", "light"]), 0.25);
+    assert.equal(model.of(["middle", "heavy"]), 0.75);
+    assert.equal(model.of(["heavy", "heavy"]), 1);
+  });
+
   it("makes a model once for a table, and again when variants change", () => {
     const pipeline = pipelineOf(shape);
     const [first, ...rest] = pipeline.stages;
