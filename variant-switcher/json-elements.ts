@@ -42,6 +42,8 @@ export function elementsFromJson(name: string, datatype: Datatype, data: unknown
     });
     return encodeBytesElements(texts);
   }
+  // What the shape says is not to be trusted with memory before it is seen to be there.
+  if (lengthOf(data, 1) !== count) visit(name, data, count, () => undefined);
   const bytes = new Uint8Array(count * bytesPerElement(datatype));
   const elements = elementsOf(datatype, bytes);
   const long = LONG_RANGE[datatype];
@@ -49,6 +51,14 @@ export function elementsFromJson(name: string, datatype: Datatype, data: unknown
     elements[i] = long ? longElement(name, datatype, element, long) : checkedElement(name, datatype, element);
   });
   return bytes;
+}
+
+/** How many elements there are, found without a look at each; another number where arrays have both elements and arrays. */
+function lengthOf(list: readonly unknown[], depth: number): number {
+  if (depth > MAX_DEPTH || !Array.isArray(list[0])) return list.length;
+  let length = 0;
+  for (const inner of list) length += Array.isArray(inner) ? lengthOf(inner, depth + 1) : 1;
+  return length;
 }
 
 function visit(

@@ -198,6 +198,13 @@ describe("Open Inference Protocol V2 REST", () => {
     assert.equal(large.status, 413);
   });
 
+  it("answers 400 to a shape that no memory is large enough for", async () => {
+    const inputs = [{ ...x([1]), shape: [2_147_483_648, 2] }];
+    const response = await post("/v2/models/affine/infer", JSON.stringify({ inputs }));
+    assert.equal(response.status, 400);
+    assert.match(await errorOf(response), /input "x": data has 1 elements, its shape says 4294967296/);
+  });
+
   it("gives statistics of all variants and of one", async () => {
     type Stats = { model_stats: { version: string; inference_stats: { success: { count: number; ns: number } } }[] };
     const read = async (path: string) => (await (await switcher.http(path)).json()) as Stats;

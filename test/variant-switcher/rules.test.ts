@@ -256,6 +256,18 @@ describe("elementsFromJson()", () => {
     assert.equal(elementsToJson("FP32", new Uint8Array(new Float32Array([Number.NaN, 1]).buffer)), "[null,1]");
   });
 
+  it("refuses a shape that the data does not have before it finds memory for it", () => {
+    const count = 2 ** 32;
+    const cases: readonly (readonly [unknown, RegExp])[] = [
+      [[1], /data has 1 elements, its shape says 4294967296/],
+      [[[1, 2], [3]], /data has 3 elements/],
+      [[1, [2, 3]], /data has 3 elements/],
+      [[[]], /data has 0 elements/],
+    ];
+    for (const [data, message] of cases) assert.throws(() => elementsFromJson("x", "FP32", data, count), message);
+    assert.deepEqual([...elementsFromJson("x", "UINT8", [1, [2, 3], [[4]]], 4)], [1, 2, 3, 4]);
+  });
+
   it("refuses data that is nested without end", () => {
     let data: unknown = 1;
     for (let depth = 0; depth < 100_000; depth++) data = [data];
