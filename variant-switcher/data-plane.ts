@@ -9,6 +9,7 @@ import type { DropReason } from "./counters.ts";
 import type { InferRequest } from "./infer-request.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
 import type { Repository } from "./repository.ts";
+import { RequestTooLarge } from "./request-too-large.ts";
 import type { Statistics, VariantStatistics } from "./statistics.ts";
 import type { Tracing } from "./tracing.ts";
 
@@ -125,6 +126,11 @@ export class DataPlane {
       throw new VariscaleError(
         "invalid_argument",
         `${rows} rows in one request, at most ${config.queue.maxRows} can be served`,
+      );
+    const bytes = inputs.reduce((sum, input) => sum + input.bytes.length, 0);
+    if (bytes > config.queue.maxBytes)
+      throw new RequestTooLarge(
+        `the inputs have ${bytes} bytes, at most ${config.queue.maxBytes} (queue.maxBytes) can be served`,
       );
     const timeoutMs = request.timeoutMs ?? context.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const deadlineMs = context.arrivedMs + Math.min(timeoutMs, context.timeoutMs ?? timeoutMs);

@@ -8,6 +8,7 @@ import { BodyReader } from "./body-reader.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { GarbageValve } from "./garbage-valve.ts";
 import type { InFlightBytes } from "./in-flight-bytes.ts";
+import { RequestTooLarge } from "./request-too-large.ts";
 
 /** What a handler of the data server answers. */
 export interface DataResponse {
@@ -206,7 +207,7 @@ export class DataServer {
 function errorOf(error: VariscaleError): DataResponse {
   const retry = error.code === "resource_exhausted" || error.code === "unavailable";
   return {
-    status: httpStatusOf(error.code),
+    status: error instanceof RequestTooLarge ? 413 : httpStatusOf(error.code),
     ...(retry && { headers: { "retry-after": 1 } }),
     json: { error: error.message, code: error.code },
   };
