@@ -2,13 +2,19 @@ import type { StageContract } from "../domain/tensor.ts";
 import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import { type RawTensor, sliceRows } from "./raw-tensor.ts";
-import type { RunFailed, TransferredTensor } from "./session-messages.ts";
+import type { TransferredTensor } from "./session-messages.ts";
 
 /** Rows [from, to) of one request's inputs, which are in the contract's order. */
 export interface RowRange {
   readonly inputs: readonly RawTensor[];
   readonly from: number;
   readonly to: number;
+}
+
+/** There was no memory for the batch. */
+export interface Unassembled {
+  readonly kind: "unassembled";
+  readonly message: string;
 }
 
 /**
@@ -19,11 +25,11 @@ export function assembleBatch(
   contract: StageContract,
   ranges: readonly RowRange[],
   buffers: BufferPool,
-): TransferredTensor[] | RunFailed {
+): TransferredTensor[] | Unassembled {
   try {
     return copyRows(contract, ranges, buffers);
   } catch (error) {
-    return { kind: "failed", message: `its batch can't be put together: ${String(error)}` };
+    return { kind: "unassembled", message: `its batch can't be put together: ${String(error)}` };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { StageContract } from "../domain/tensor.ts";
-import { assembleBatch } from "./batch-input.ts";
+import { assembleBatch, type Unassembled } from "./batch-input.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import type { DropReason, WorkObserver } from "./counters.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
@@ -239,7 +239,7 @@ export class Batcher {
     this.#options.observer.ran({ variant, rows, serviceMs, waitedMs, assembleMs, travelMs });
   }
 
-  #finish(batch: RunningBatch, result: RunResult): void {
+  #finish(batch: RunningBatch, result: RunResult | Unassembled): void {
     const { session } = batch.serving;
     switch (result.kind) {
       case "ran":
@@ -248,6 +248,9 @@ export class Batcher {
         break;
       case "failed":
         this.#outcomes.retry(batch, "model_failed", `the model can't run on this input: ${result.message}`);
+        break;
+      case "unassembled":
+        this.#outcomes.retry(batch, "no_memory", result.message);
         break;
       case "unserved":
         this.#outcomes.retry(batch, "remote_failed", `what runs the model could not run it: ${result.reason}`);

@@ -1,6 +1,8 @@
 /** Why work was not served. */
 export const DROP_REASONS = [
   "queue_full",
+  // To read it, or to put its batch together.
+  "no_memory",
   // It could not have been done in time, so it was not begun.
   "would_be_late",
   // Its time was over while it waited …
@@ -11,6 +13,8 @@ export const DROP_REASONS = [
   "not_ready",
   "wrong_variant",
   "model_failed",
+  // What the model made of it breaks the stage's contract.
+  "bad_outputs",
   // The server that runs the model failed, not the request.
   "remote_failed",
   "session_lost",

@@ -155,6 +155,7 @@ export class DataPlane {
 
 const CODE_OF_DROP = {
   queue_full: "resource_exhausted",
+  no_memory: "resource_exhausted",
   would_be_late: "deadline_exceeded",
   deadline: "deadline_exceeded",
   late: "deadline_exceeded",
@@ -162,6 +163,7 @@ const CODE_OF_DROP = {
   not_ready: "unavailable",
   wrong_variant: "aborted",
   model_failed: "invalid_argument",
+  bad_outputs: "internal",
   remote_failed: "unavailable",
   session_lost: "unavailable",
 } as const satisfies Record<DropReason, string>;

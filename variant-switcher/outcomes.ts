@@ -8,6 +8,8 @@ import type { Entry, WorkQueue } from "./work-queue.ts";
 /** A request that loses this many sessions, the last one alone in its batch, is at fault itself. */
 const MAX_LOSSES = 2;
 
+type RetryReason = Extract<DropReason, "no_memory" | "model_failed" | "bad_outputs" | "remote_failed" | "session_lost">;
+
 export interface OutcomesOptions {
   readonly contract: StageContract;
   readonly queue: WorkQueue;
@@ -29,7 +31,7 @@ export class Outcomes {
     const counts = batch.parts.map(part => part.to - part.from);
     const pieces = splitOutputs(this.#options.contract, outputs, counts);
     if (typeof pieces === "string") {
-      this.retry(batch, "model_failed", pieces);
+      this.retry(batch, "bad_outputs", pieces);
       return;
     }
     for (const [i, { entry, to }] of batch.parts.entries()) {
@@ -39,7 +41,7 @@ export class Outcomes {
   }
 
   /** Lets each request of the batch run again, alone, from where the batch took it; whoever failed alone is dropped. */
-  retry(batch: TakenBatch, reason: "model_failed" | "remote_failed" | "session_lost", message: string): void {
+  retry(batch: TakenBatch, reason: RetryReason, message: string): void {
     const { queue } = this.#options;
     const alone = batch.parts.length === 1;
     for (const { entry, from } of batch.parts.toReversed()) {
@@ -80,7 +82,7 @@ export class Outcomes {
     if (entry.settled) return;
     const outputs = joinPieces(entry.pieces);
     if (!outputs) {
-      this.drop(entry, "model_failed", "the request's batches gave outputs of different shapes");
+      this.drop(entry, "bad_outputs", "the request's batches gave outputs of different shapes");
       return;
     }
     const nowMs = performance.now();

@@ -191,6 +191,7 @@ describe("Batcher, where something fails", () => {
     const tooLarge = batcher.submit({ rows: 3, inputs, shapeKey: "1", variant: null, deadlineMs });
     const settled = await tooLarge.result;
     assert.match(settled.kind === "dropped" ? settled.message : "", /can't be put together: RangeError: Array buffer/);
+    assert.deepEqual(drops, ["no_memory"]);
     const fine = submit([2]);
     await session.step();
     assert.deepEqual(await rowsOf(fine), ["a", 2]);

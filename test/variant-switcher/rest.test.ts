@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { deflateSync, gzipSync } from "node:zlib";
 import { after, before, describe, it } from "mocha";
+import { writeModel } from "../support/models.ts";
+import { encodeModel } from "../support/onnx-model.ts";
 import { affineConfig, errorOf, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
 
 describe("Open Inference Protocol V2 REST", () => {
@@ -203,6 +205,33 @@ describe("Open Inference Protocol V2 REST", () => {
     const response = await post("/v2/models/affine/infer", JSON.stringify({ inputs }));
     assert.equal(response.status, 400);
     assert.match(await errorOf(response), /input "x": data has 1 elements, its shape says 4294967296/);
+  });
+
+  it("answers 500 where what the model gives breaks the contract", async () => {
+    const model = encodeModel({
+      inputs: [{ name: "x", type: "FP32", shape: ["rows", 2] }],
+      outputs: [{ name: "y", type: "FP32", shape: ["small", 2] }],
+      nodes: [
+        { op: "ReduceMean", inputs: ["x"], outputs: ["mean"], attributes: { axes: [1], keepdims: 0 } },
+        { op: "Less", inputs: ["mean", "limit"], outputs: ["small"] },
+        { op: "NonZero", inputs: ["small"], outputs: ["places"] },
+        { op: "Transpose", inputs: ["places"], outputs: ["column"] },
+        { op: "Cast", inputs: ["column"], outputs: ["numbers"], attributes: { to: 1 } },
+        { op: "Concat", inputs: ["numbers", "numbers"], outputs: ["y"], attributes: { axis: 1 } },
+      ],
+      weights: { limit: { shape: [1], values: [100] } },
+    });
+    const variants = [writeModel(folder.path, "lossy", model)];
+    const lossy = await TestSwitcher.startReady(affineConfig(folder.path, { variants, defaultVariant: "lossy" }));
+    try {
+      assert.equal((await lossy.infer([99])).status, 200);
+      const { status, body } = await lossy.infer([101]);
+      assert.equal(status, 500);
+      assert.match(body.error ?? "", /the output "y" has the shape \[0,2\] for 1 rows/);
+      assert.match(await lossy.metrics(), /dropped_rows_total\{stage="affine",reason="bad_outputs"\} 1\n/);
+    } finally {
+      await lossy.close();
+    }
   });
 
   it("gives statistics of all variants and of one", async () => {
