@@ -5,7 +5,7 @@ import { packageVersion } from "../runtime/version.ts";
 import type { AccuracySignals } from "./accuracy-signals.ts";
 import type { Batcher } from "./batcher.ts";
 import type { SwitcherConfig } from "./config.ts";
-import type { DropReason } from "./counters.ts";
+import type { DropReason, WorkObserver } from "./counters.ts";
 import type { InferRequest } from "./infer-request.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
 import type { Repository } from "./repository.ts";
@@ -18,6 +18,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 export interface DataPlaneOptions {
   readonly config: Pick<SwitcherConfig, "stage" | "contract" | "variants" | "queue">;
   readonly batcher: Batcher;
+  readonly observer: Required<WorkObserver>;
   readonly isReady: () => boolean;
   readonly statistics: Statistics;
   readonly repository: Repository;
@@ -116,6 +117,16 @@ export class DataPlane {
   statistics(version: string): readonly { readonly variant: string; readonly statistics: VariantStatistics }[] {
     const variants = version === "" ? this.variants : [version];
     return variants.map(variant => ({ variant, statistics: this.#options.statistics.of(variant) }));
+  }
+
+  /** Counts a request that there was no memory to read, of so many rows, or as it says. */
+  noMemory(saidRows: number, requestId: string | null, message: string): void {
+    const { config, batcher, observer, logger } = this.#options;
+    const rows = Number.isSafeInteger(saidRows) ? Math.min(Math.max(1, saidRows), config.queue.maxRows) : 1;
+    observer.offered(rows);
+    const variant = batcher.serving?.session.variant ?? null;
+    observer.dropped({ rows, reason: "no_memory", variant, totalMs: 0 });
+    logger.debug({ requestId, rows, reason: "no_memory" }, message);
   }
 
   /** Throws what the request has to be refused with. `version` empty: any variant may serve it. */

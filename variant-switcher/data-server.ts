@@ -37,6 +37,8 @@ export interface DataRoutes {
   get(path: string): DataResponse | null;
   /** The handler of requests to this path. Null: there is none. */
   post(path: string): Handler | null;
+  /** Is told of requests to this path that there was no room for. */
+  refused(path: string, headers: DataRequest["headers"], refusal: VariscaleError): void;
 }
 
 export interface DataServerOptions {
@@ -118,7 +120,7 @@ export class DataServer {
     const { method } = request;
     const post = method === "GET" ? null : routes.post(path);
     if (post && method === "POST") {
-      this.#post(post, request, response);
+      this.#post(path, post, request, response);
       return;
     }
     const answer = post ? null : routes.get(path);
@@ -131,14 +133,15 @@ export class DataServer {
     }
   }
 
-  #post(handle: Handler, request: IncomingMessage, response: ServerResponse): void {
-    const { maxBodyBytes, inFlight } = this.#options;
+  #post(path: string, handle: Handler, request: IncomingMessage, response: ServerResponse): void {
+    const { maxBodyBytes, inFlight, routes } = this.#options;
     const length = request.headers["content-length"];
     const bytes = length === undefined ? maxBodyBytes : Number(length);
     let charged = 0;
     const charge = (more: number): VariscaleError | null => {
       const refusal = inFlight.take(more, charged);
-      if (!refusal) charged += more;
+      if (refusal) routes.refused(path, request.headers, refusal);
+      else charged += more;
       return refusal;
     };
     if (bytes > maxBodyBytes) {

@@ -91,7 +91,11 @@ async function infer(
   plane.checkModel(message.modelName, message.modelVersion);
   const bytes = contentBytes(message);
   const refusal = inFlight.take(bytes, 0);
-  if (refusal) throw refusal;
+  if (refusal) {
+    const saidRows = Number(message.inputs[0]?.shape[0]);
+    plane.noMemory(saidRows, metadataOf(call.metadata, "x-request-id") ?? (message.id || null), refusal.message);
+    throw refusal;
+  }
   try {
     const request = parseGrpcRequest(message, plane.contract);
     const served = await plane.infer(request, message.modelVersion, {

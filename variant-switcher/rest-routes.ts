@@ -43,14 +43,23 @@ export function restRoutes(plane: DataPlane, maxBodyBytes: number): DataRoutes {
     ],
   ]);
   const reader = new RestReader(plane.contract);
+  const inferPaths = new Set<string>();
   for (const version of versions) {
     const path = pathOf(version);
     gets.set(path, () => ok(plane.modelMetadata()));
     gets.set(`${path}/ready`, () => ready({ name: plane.stage, ready: plane.isModelReady(version) }));
     gets.set(`${path}/stats`, () => ok(statistics(plane, version)));
+    inferPaths.add(`${path}/infer`);
     posts.set(`${path}/infer`, request => infer(plane, reader, version, request, maxBodyBytes));
   }
-  return { get: path => gets.get(path)?.() ?? null, post: path => posts.get(path) ?? null };
+  return {
+    get: path => gets.get(path)?.() ?? null,
+    post: path => posts.get(path) ?? null,
+    // Its rows are not known: it was not read.
+    refused: (path, headers, { message }) => {
+      if (inferPaths.has(path)) plane.noMemory(1, headerOf({ headers }, "x-request-id"), message);
+    },
+  };
 }
 
 async function infer(
@@ -85,7 +94,7 @@ async function infer(
   };
 }
 
-function headerOf({ headers }: DataRequest, name: string): string | null {
+function headerOf({ headers }: Pick<DataRequest, "headers">, name: string): string | null {
   const value = headers[name];
   return typeof value === "string" ? value.slice(0, MAX_HEADER_CHARACTERS) : null;
 }

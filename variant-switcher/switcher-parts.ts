@@ -6,7 +6,7 @@ import { AccuracySignals } from "./accuracy-signals.ts";
 import { Assignments } from "./assignments.ts";
 import { Batcher } from "./batcher.ts";
 import type { SwitcherConfig } from "./config.ts";
-import { Counters, tellAll } from "./counters.ts";
+import { Counters, tellAll, type WorkObserver } from "./counters.ts";
 import { DataPlane } from "./data-plane.ts";
 import { Foresight } from "./foresight.ts";
 import { KeptAssignment } from "./kept-assignment.ts";
@@ -55,6 +55,7 @@ export class SwitcherParts implements StatusSources {
   readonly signals: AccuracySignals | null;
   readonly tracing: Tracing | null;
   readonly #metrics: SwitcherMetrics;
+  readonly #observer: Required<WorkObserver>;
   readonly memory: MemoryGuard;
   readonly #recovery: Recovery;
   readonly #guard: NodeJS.Timeout;
@@ -73,6 +74,7 @@ export class SwitcherParts implements StatusSources {
     this.#metrics = this.#createMetrics();
     const names = config.variants.map(({ name }) => name);
     this.#statistics = new Statistics(names, Date.now);
+    this.#observer = tellAll([this.counters, this.#metrics, this.#statistics]);
     this.pool = this.#createPool(options);
     this.batcher = this.#createBatcher();
     const { variants, defaultVariant } = config;
@@ -184,6 +186,7 @@ export class SwitcherParts implements StatusSources {
     return new DataPlane({
       config,
       batcher,
+      observer: this.#observer,
       isReady,
       statistics: this.#statistics,
       repository,
@@ -198,7 +201,7 @@ export class SwitcherParts implements StatusSources {
       contract: this.config.contract,
       limits: this.config.queue,
       foresight: new Foresight(this.config.variants),
-      observer: tellAll([this.counters, this.#metrics, this.#statistics]),
+      observer: this.#observer,
       refusal: () => {
         if (this.#isDrained) return "the switcher drains; ask another replica";
         return this.#hasServed ? null : "no variant is loaded yet";

@@ -29,7 +29,7 @@ describe("DataServer", () => {
     server = await DataServer.start({
       host: "127.0.0.1",
       port: 0,
-      routes: { get: () => null, post: () => echo },
+      routes: { get: () => null, post: () => echo, refused: () => undefined },
       logger: createLogger("test", "silent"),
       maxBodyBytes: MAX_BYTES,
       inFlight: new InFlightBytes(() => MAX_BYTES),
@@ -94,7 +94,11 @@ describe("DataServer.close()", () => {
     server = await DataServer.start({
       host: "127.0.0.1",
       port: 0,
-      routes: { get: path => (path === "/small" ? { status: 200, parts: ["small"] } : null), post: () => large },
+      routes: {
+        get: path => (path === "/small" ? { status: 200, parts: ["small"] } : null),
+        post: () => large,
+        refused: () => undefined,
+      },
       logger: createLogger("test", "silent"),
       maxBodyBytes: MAX_BYTES,
       inFlight: new InFlightBytes(() => MAX_BYTES),

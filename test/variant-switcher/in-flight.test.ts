@@ -4,6 +4,7 @@ import { connect, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { pino } from "pino";
 import { InFlightBytes } from "../../variant-switcher/in-flight-bytes.ts";
 import { InferenceClient } from "../support/inference-client.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
@@ -15,10 +16,14 @@ describe("requests beside others that need all the memory there is for them", ()
   let switcher: TestSwitcher;
   let client: InferenceClient;
   let senders: Socket[] = [];
+  let logged: { readonly reason?: string; readonly requestId?: string; readonly rows?: number }[] = [];
 
   beforeEach(async () => {
     folder = new TestFolder();
-    switcher = await TestSwitcher.startReady(affineConfig(folder.path));
+    logged = [];
+    const write = (line: string) => void logged.push(JSON.parse(line) as (typeof logged)[number]);
+    const logger = pino({ level: "debug" }, { write });
+    switcher = await TestSwitcher.startReady(affineConfig(folder.path), { logger });
     client = new InferenceClient(switcher.switcher.ports.grpc);
   });
   afterEach(async () => {
@@ -85,6 +90,29 @@ describe("requests beside others that need all the memory there is for them", ()
     assert.match(await refused.text(), /bytes of requests are being worked on/);
     release();
     await until(async () => (await send(large)).status === 200, "served");
+  });
+
+  it("count as offered and dropped, and are logged", async () => {
+    await hold(4 * MIB);
+    await hold(4 * MIB);
+    const inputs = [{ ...x, shape: [3, 2] }];
+    await client.failure("ModelInfer", { ...rawRequest, inputs, rawInputContents: [Buffer.alloc(24)], id: "by gRPC" });
+    const headers = { "x-request-id": "by REST" };
+    const infer = () => fetch(switcher.inferUrl, { method: "POST", headers, body: "{}" });
+    assert.equal((await infer()).status, 503);
+    const index = await switcher.http("/v2/repository/index", { method: "POST", body: "{}" });
+    assert.equal(index.status, 503);
+    const metrics = await switcher.metrics();
+    assert.match(metrics, /offered_rows_total\{stage="affine"\} 4\n/);
+    assert.match(metrics, /dropped_rows_total\{stage="affine",reason="no_memory"\} 4\n/);
+    assert.match(metrics, /requests_total\{stage="affine",outcome="no_memory"\} 2\n/);
+    assert.deepEqual(
+      logged.filter(({ reason }) => reason === "no_memory").map(({ requestId, rows }) => [requestId, rows]),
+      [
+        ["by gRPC", 3],
+        ["by REST", 1],
+      ],
+    );
   });
 
   it("leave nothing behind that counts, whatever became of them", async () => {
