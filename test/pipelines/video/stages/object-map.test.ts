@@ -38,6 +38,8 @@ describe("findObjects()", () => {
     assert.deepEqual(hotter, [{ box: [118, 158, 134, 174], score: 0.875 }]);
     const equal = findObjects(mapWith([30, 40, 0.75, edges], [31, 40, 0.75, edges], [30, 41, 0.75, edges]));
     assert.deepEqual(equal, [{ box: [114, 154, 130, 170], score: 0.75 }]);
+    const apart = findObjects(mapWith([30, 40, 0.75, [20, 8, 0, 8]], [31, 40, 0.75, [0, 8, 20, 8]]));
+    assert.deepEqual(apart, [{ box: [102, 154, 122, 170], score: 0.75 }]);
   });
 
   it("keeps the surer of two boxes of one object, and both of two objects", () => {
