@@ -21,5 +21,5 @@ export const recipes: readonly ModelRecipe[] = [
   own("detection-large.onnx", "1210c7c85dd35b89ae23166b9a2812e511aa7efc2ec21db8bb35af97611e34de"),
   own("classification-nano.onnx", "8ae1109e8bec0a5e42dab645d846db651166aa8d019700c69cd5f5e6689652fd"),
   own("classification-small.onnx", "06b68634c28d6c3b5f4f18e0365c8f991efb6c159c9fe8941d30a2bd55dd9cec"),
-  own("classification-medium.onnx", "d6933a303692d566438728752c0845970d153a01b5856a1d57f70fc72f93638a"),
+  own("classification-medium.onnx", "e9aa5ddbcdcda4f3ed3d3dae14432923f5878eab163d65de183e22fce4af35b9"),
 ];
