@@ -1,7 +1,7 @@
-import { join } from "node:path";
 import { giveClasses, keepClasses } from "../../models/class-output.ts";
 import { takeImageBytes } from "../../models/image-input.ts";
 import { giveMapBytes } from "../../models/map-output.ts";
+import { ownModel } from "../../models/own-model.ts";
 import type { ModelRecipe, ModelSource } from "../../models/prepare.ts";
 import { PHOTO_HEIGHT, PHOTO_WIDTH } from "./card.ts";
 import { PIPELINE_FOLDER } from "./folder.ts";
@@ -47,16 +47,7 @@ function detector(file: string, width: number, height: number, sha256: string): 
   };
 }
 
-/** A recogniser of our own: trained with the stage's contract inside the file. */
-function ownRecogniser(file: string, sha256: string): ModelRecipe {
-  return {
-    file,
-    source: { kind: "file", path: join(PIPELINE_FOLDER, "models", file) },
-    sourceSha256: sha256,
-    sha256,
-    edits: [],
-  };
-}
+const ownRecogniser = (file: string, sha256: string): ModelRecipe => ownModel(PIPELINE_FOLDER, file, sha256);
 
 /** How the model files of this pipeline are made. */
 export const recipes: readonly ModelRecipe[] = [

@@ -1,17 +1,8 @@
-import { join } from "node:path";
+import { ownModel } from "../../models/own-model.ts";
 import type { ModelRecipe } from "../../models/prepare.ts";
 import { PIPELINE_FOLDER } from "./folder.ts";
 
-/** A model of our own: trained with the stage's contract inside the file. */
-function own(file: string, sha256: string): ModelRecipe {
-  return {
-    file,
-    source: { kind: "file", path: join(PIPELINE_FOLDER, "models", file) },
-    sourceSha256: sha256,
-    sha256,
-    edits: [],
-  };
-}
+const own = (file: string, sha256: string): ModelRecipe => ownModel(PIPELINE_FOLDER, file, sha256);
 
 /** How the model files of this pipeline are made. */
 export const recipes: readonly ModelRecipe[] = [
