@@ -17,7 +17,7 @@ const NAME = "variscale-switcher";
 /** W3C Trace Context, version 00. */
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 
-/** Spans of requests over OTLP/HTTP. Where to, how many and with which headers is what OpenTelemetry's own variables say. */
+/** Spans of requests over OTLP/HTTP. Where to and with which headers is what the variables of OpenTelemetry's exporter say. */
 export class OtlpTracing implements Tracing {
   readonly #provider: TracerProvider;
   readonly #tracer: Tracer;
