@@ -42,7 +42,7 @@ export function addDemo(program: Command): void {
     .addOption(logLevelOption("error"))
     .addHelpText(
       "after",
-      "\nThe exit code is 0 when the run showed what it must: nothing lost, heavier variants at low load than at high load, and more\neffective accuracy than both fixed choices (open in a short run that does not show it). It never depends on speed.",
+      "\nThe exit code is 0 when the run showed what it must: nothing lost, variants switched, heavier variants at low load than at high\nload, and more effective accuracy than both fixed choices (comparisons are open in a short run that does not show them). It never depends on speed.",
     )
     .action(runDemo);
 }

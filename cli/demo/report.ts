@@ -10,6 +10,8 @@ export interface ReportRow extends Summary {
   /** By stage, what was served most of the time. */
   readonly variants: Readonly<Record<string, string>>;
   readonly replicas: Readonly<Record<string, number>>;
+  /** Mean of the profiled ms of one row in what was served; NaN where nothing was. */
+  readonly workMs: number;
   readonly cores: number;
   readonly switches: number;
 }
@@ -43,9 +45,15 @@ function servedIn(samples: readonly Sample[], all: readonly Sample[], phase: Pha
     replicas: Object.fromEntries(
       stages.map(stage => [stage, Math.max(0, ...samples.map(sample => sample.replicas[stage] ?? 0))]),
     ),
-    cores: samples.length === 0 ? 0 : samples.reduce((sum, sample) => sum + sample.cores, 0) / samples.length,
+    workMs: meanOf(samples.map(sample => sample.workMs).filter(work => !Number.isNaN(work))),
+    cores: samples.length === 0 ? 0 : meanOf(samples.map(sample => sample.cores)),
     switches: switchesBy(last) - switchesBy(phase.fromMs),
   };
+}
+
+/** NaN for no values. */
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function mostFrequent(values: readonly string[]): string {

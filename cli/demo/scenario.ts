@@ -1,3 +1,5 @@
+import { findVariant, type Stage } from "../../domain/pipeline.ts";
+import { serviceMs } from "../../domain/profile.ts";
 import type { LabelledItem, PipelineCode } from "../../gateway/stage.ts";
 import { startUp, type Up, type UpOptions } from "../up/up.ts";
 import { runLoad } from "./load-client.ts";
@@ -9,6 +11,8 @@ export interface Sample {
   readonly atMs: number;
   readonly variants: Readonly<Record<string, string>>;
   readonly replicas: Readonly<Record<string, number>>;
+  /** Profiled ms of one row: means of the replicas that are ready, summed over stages; NaN where a stage has none. */
+  readonly workMs: number;
   readonly cores: number;
   /** Switches of all switchers since the run started, warm-up not counted. */
   readonly switches: number;
@@ -83,11 +87,18 @@ function sampleOf(up: Up, counter: SwitchCounter, atMs: number): Sample {
   const variants: Record<string, string> = {};
   const replicas: Record<string, number> = {};
   let cores = 0;
+  let workMs = 0;
   for (const stage of up.pipeline.stages) {
     const ready = switchers.filter(view => view.stage === stage.name && view.ready);
     variants[stage.name] = [...new Set(ready.map(view => view.variant))].sort().join("+");
     replicas[stage.name] = ready.length;
+    workMs += ready.reduce((sum, view) => sum + profiledMs(stage, view.variant), 0) / ready.length;
     cores += (board?.stages.find(other => other.stage === stage.name)?.replicasNow ?? ready.length) * stage.cores;
   }
-  return { atMs, variants, replicas, cores, switches: counter.observe(switchers) };
+  return { atMs, variants, replicas, workMs, cores, switches: counter.observe(switchers) };
+}
+
+function profiledMs(stage: Stage, variant: string): number {
+  const profile = findVariant(stage, variant)?.profile;
+  return profile ? serviceMs(profile, 1) : Number.NaN;
 }

@@ -28,6 +28,7 @@ const sample = (atMs: number, variant: string, replicas: number, switches: numbe
   atMs,
   variants: { read: variant },
   replicas: { read: replicas },
+  workMs: variant === "heavy" ? 30 : 6,
   cores: replicas * 2,
   switches,
 });
@@ -67,6 +68,16 @@ describe("reportRows()", () => {
         ["heavy", 3, 3.5],
       ],
     );
+  });
+
+  it("has the mean work of what was served, moments without replicas left out", () => {
+    assert.deepEqual(
+      rows.map(row => row.workMs),
+      [22, 6, 18],
+    );
+    const gone = { ...sample(1, "light", 0, 0), workMs: Number.NaN };
+    const [low] = reportRows({ ...RESULT, samples: [gone, sample(2, "light", 1, 0)] }, SHAPE, 200);
+    assert.equal(low?.workMs, 6);
   });
 
   it("has the switches of each phase, those of the requests that ended late in the last one", () => {
