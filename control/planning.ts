@@ -127,6 +127,8 @@ function toProblem(state: ControlState, input: TickInput, nowMs: number): Proble
     limits: input.limits,
     bounds: effectiveBounds(state, input, nowMs),
     scaling: input.scaling,
+    // One variant serves a stage: the gateway combines no answers and splits no rows.
+    combine: {},
   };
 }
 

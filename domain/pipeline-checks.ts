@@ -20,6 +20,7 @@ export function checkPipelineFile(file: PipelineFile): FileIssue[] {
     seen.add(stage.name);
     checkDependsOn(file, i, report);
     checkVariants(stage, file.spec.objective.podShape, at, report);
+    checkVotes(stage, at, report);
     const upstream = stage.dependsOn ? stage.dependsOn[0] : file.spec.stages[i - 1]?.name;
     checkFanOut(
       file.spec.stages.find(other => other.name === upstream),
@@ -70,6 +71,23 @@ function checkVariants(stage: StageFile, podShape: string, at: Path, report: Rep
   if (!names.includes(stage.defaultVariant)) {
     report([...at, "defaultVariant"], "is not a variant of the stage", `Write one of: ${names.join(", ")}.`);
   }
+}
+
+function checkVotes({ votes, variants }: StageFile, at: Path, report: Report): void {
+  const names = variants.map(variant => variant.name);
+  const seen = new Set<string>();
+  votes?.measured.forEach((set, j) => {
+    const path: Path = [...at, "votes", "measured", j, "variants"];
+    const key = [...set.variants].sort().join("+");
+    set.variants.forEach((variant, v) => {
+      if (!names.includes(variant))
+        report([...path, v], "is not a variant of the stage", `Write one of: ${names.join(", ")}.`);
+      else if (set.variants.indexOf(variant) !== v) report([...path, v], "votes twice", "Write each variant once.");
+    });
+    if (set.variants.length % 2 === 0) report(path, "must be three or five variants", "Add or remove one.");
+    else if (seen.has(key)) report(path, "is a vote that stands here twice", "Remove one of them.");
+    seen.add(key);
+  });
 }
 
 function checkCores(cores: number, stage: StageFile, path: Path, report: Report): void {

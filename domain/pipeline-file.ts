@@ -146,6 +146,7 @@ function toStage(stage: StageFile, before: string | null, measurements: Measurem
     contract: stage.contract,
     recovery: stage.recovery,
     defaultVariant: stage.defaultVariant,
+    ...(stage.votes && { votes: stage.votes }),
     fanOut: { default: written.default, byUpstreamVariant: { ...written.byUpstreamVariant, ...measured } },
     variants: stage.variants.map(variant => toVariant(variant, stage.name, measurements)),
   };

@@ -48,6 +48,18 @@ const fanOut = z.union([
   }),
 ]);
 
+const votedSet = z.strictObject({
+  variants: z.array(name).min(3).max(5).describe("Three or five of them"),
+  accuracy: share.describe("Share of right inputs that their vote is right on"),
+});
+
+const votes = z.strictObject({
+  correlation: share
+    .default(0.5)
+    .describe("Correlation of the errors of two variants, where their vote was not measured; 0: independent"),
+  measured: z.array(votedSet).max(10_000).default([]).describe("Votes that were measured"),
+});
+
 const stage = z.strictObject({
   name,
   dependsOn: z
@@ -72,6 +84,11 @@ const stage = z.strictObject({
   }),
   recovery: share.default(0).describe("Share of its wrong inputs that come out right all the same"),
   defaultVariant: name.describe("Served until there is an assignment"),
+  votes: votes
+    .optional()
+    .describe(
+      "The stage gives classes, so that several variants may serve every row and vote. Only policy `cocktail` plans votes by itself, and only `variscale plan` does: nothing that runs combines answers",
+    ),
   variants: z.array(variant).min(1, "must have at least one variant").max(100),
 });
 
@@ -80,7 +97,7 @@ const objective = z.strictObject({
     .enum(POLICY_NAMES)
     .default("default")
     .describe(
-      "`default` chooses variant, batch and replicas; `static` keeps each stage's `defaultVariant`; the others are those of the literature, see docs/report/optimisation.md",
+      "`default` chooses variant, batch and replicas; `static` keeps each stage's `defaultVariant`; the others are those of the literature, see docs/report/optimisation.md. `cocktail` and `oracle` are only for planning, in mode `shadow`",
     ),
   weights: z
     .strictObject({

@@ -26,7 +26,10 @@ export interface Variant {
 }
 
 export interface Stage
-  extends Pick<StageFile, "name" | "cores" | "memoryMiB" | "replicas" | "contract" | "defaultVariant" | "recovery"> {
+  extends Pick<
+    StageFile,
+    "name" | "cores" | "memoryMiB" | "replicas" | "contract" | "defaultVariant" | "recovery" | "votes"
+  > {
   /** Stages that must be done before it; none: it starts when the request does. */
   readonly dependsOn: readonly string[];
   /** The first of them, whose rows its own are counted from; null: there is none. */

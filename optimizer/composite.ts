@@ -1,4 +1,6 @@
 import { fanOutOf, type Pipeline, type Stage, type Variant } from "../domain/pipeline.ts";
+import type { PolicyName } from "../domain/policy-name.ts";
+import { POLICIES } from "./policies.ts";
 import type { Combining } from "./problem.ts";
 import { voteAccuracy } from "./vote.ts";
 
@@ -7,6 +9,8 @@ export interface Composite extends Variant {
   /** Shares sum to 1 where rows are split; every share is 1 where all serve every row and vote. */
   readonly members: readonly { readonly variant: Variant; readonly share: number }[];
 }
+
+type MeasuredVotes = NonNullable<Stage["votes"]>["measured"];
 
 const VOTERS = [3, 5];
 /** Shares of rows that the first of two variants may get. */
@@ -20,11 +24,34 @@ export function membersOf(variant: Variant): Composite["members"] {
   return "members" in variant ? (variant as Composite).members : [];
 }
 
+/** Whether a policy chooses among variants together: those that choose variants and replicas do. */
+export function mayCombine(policy: PolicyName): boolean {
+  const { variants, replicas } = POLICIES[policy];
+  return variants === "free" && replicas === "free";
+}
+
+/** The variants that may serve together, the most accurate ones first: how good and how fast they are is known. */
+export function votersOf(variants: Stage["variants"]): readonly Variant[] {
+  return variants
+    .filter(({ profile, accuracy }) => profile !== null && accuracy !== null)
+    .toSorted((a, b) => (b.accuracy ?? 0) - (a.accuracy ?? 0));
+}
+
+/** The votes that a pipeline's policy plans by itself: of the stages whose file says that they give classes. */
+export function votesOf({ objective, stages }: Pipeline): Readonly<Record<string, Combining>> {
+  if (!POLICIES[objective.policy].ensembles) return {};
+  return Object.fromEntries(
+    stages.flatMap(({ name, votes }) =>
+      votes ? [[name, { kind: "vote" as const, correlation: votes.correlation }] as const] : [],
+    ),
+  );
+}
+
 /** The pipeline with what the variants of its stages can be together, and the rows that follow from it. */
 export function combined(pipeline: Pipeline, combine: Readonly<Record<string, Combining>>): Pipeline {
   const stages = pipeline.stages.map(stage => {
     const own = Object.hasOwn(combine, stage.name) ? combine[stage.name] : undefined;
-    return own ? { ...stage, variants: withComposites(stage.variants, own) } : stage;
+    return own ? { ...stage, variants: withComposites(stage, own) } : stage;
   });
   return {
     ...pipeline,
@@ -55,19 +82,18 @@ function withRows(stage: Stage, upstream: Stage | undefined): Stage {
  * The variants of a stage with what they can be together: sets of three and five that vote (the most accurate ones first, 200 sets at
  * most), or pairs that rows are split over in quarters. The same array every time.
  */
-function withComposites(variants: Stage["variants"], combining: Combining): Stage["variants"] {
+function withComposites({ variants, votes }: Stage, combining: Combining): Stage["variants"] {
   const byKind = known.get(variants) ?? new Map<string, readonly Variant[]>();
   known.set(variants, byKind);
   const key = JSON.stringify(combining);
-  const all = byKind.get(key) ?? [...variants, ...compositesOf(variants, combining)];
+  const all = byKind.get(key) ?? [...variants, ...compositesOf(variants, combining, votes?.measured ?? [])];
   byKind.set(key, all);
   return all;
 }
 
-function compositesOf(variants: Stage["variants"], combining: Combining): Composite[] {
-  const usable = variants
-    .filter(({ profile, accuracy }) => profile !== null && accuracy !== null)
-    .toSorted((a, b) => (b.accuracy ?? 0) - (a.accuracy ?? 0));
+function compositesOf(variants: Stage["variants"], combining: Combining, votes: MeasuredVotes): Composite[] {
+  const measured = new Map(votes.map(set => [setOf(set.variants), set.accuracy]));
+  const usable = votersOf(variants);
   if (combining.kind === "split")
     return [...subsets(usable, 2)].flatMap(pair =>
       SHARES.map(share => {
@@ -83,16 +109,23 @@ function compositesOf(variants: Stage["variants"], combining: Combining): Compos
       sets.push(set);
     }
   return sets.map(set => {
-    const accuracy = voteAccuracy(
-      set.map(variant => variant.accuracy ?? 0),
-      combining.correlation,
-    );
+    const accuracy =
+      measured.get(setOf(set.map(({ name }) => name))) ??
+      voteAccuracy(
+        set.map(variant => variant.accuracy ?? 0),
+        combining.correlation,
+      );
     return compositeOf(
       set,
       set.map(() => 1),
       accuracy,
     );
   });
+}
+
+/** The same for the same variants in any order. */
+function setOf(names: readonly string[]): string {
+  return [...names].sort().join("+");
 }
 
 function compositeOf(set: readonly Variant[], shares: readonly number[], accuracy: number): Composite {

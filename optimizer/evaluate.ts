@@ -40,7 +40,7 @@ interface Reading {
 
 function readingOf(problem: Problem, configuration: Configuration): Reading {
   const scope = scopeOf(problem);
-  const served = scope.stages.map(stage => servedParts(problem, stage, configuration));
+  const served = scope.stages.map(stage => servedParts(scope.problem, stage, configuration));
   return { scope, served, capacity: capacityOf(scope, served, rowsOf(scope, served)) };
 }
 

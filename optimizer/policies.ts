@@ -24,7 +24,7 @@ export interface Policy {
   readonly batches: "free" | "smallest";
   /** `current`: those that serve now, the most allowed where none do. `hpa`: by the formula of Kubernetes' HPA. */
   readonly replicas: "free" | "current" | "most" | "hpa";
-  /** Stages may be served by several variants that vote. */
+  /** Stages whose pipeline file says that they give classes (`votes`) may be served by several variants that vote. */
   readonly ensembles: boolean;
 }
 

@@ -41,7 +41,7 @@ export interface Problem {
   readonly recommended?: Readonly<Record<string, number>>;
   /** Rows per second that other pipelines bring to a stage that they share, by stage; none where missing. */
   readonly othersRps?: Readonly<Record<string, number>>;
-  /** Stages that several variants may serve together, by stage; none where missing. */
+  /** Stages that several variants may serve together, by stage. Missing: as policy and pipeline file say (`votesOf`). */
   readonly combine?: Readonly<Record<string, Combining>>;
   /** False: the second best plan is not looked for, which takes about a third of the time. Default true. */
   readonly runnerUp?: boolean;

@@ -3,7 +3,7 @@ import { isRate, MAX_RATE_RPS } from "../domain/load.ts";
 import { fanOutOf, type Pipeline, type Stage, type Variant } from "../domain/pipeline.ts";
 import { serviceMs } from "../domain/profile.ts";
 import { type AccuracyModel, accuracyOf, withMethod } from "./accuracy.ts";
-import { combined, membersOf } from "./composite.ts";
+import { combined, mayCombine, membersOf, votesOf } from "./composite.ts";
 import { HPA_TOLERANCE } from "./hpa-replicas.ts";
 import { limitOf, numberOr } from "./number-or.ts";
 import { POLICIES, type Policy } from "./policies.ts";
@@ -72,7 +72,8 @@ export interface Scope {
 export function scopeOf(given: Problem): Scope {
   const policy = POLICIES[given.pipeline.objective.policy];
   const limits = { cores: limitOf(given.limits.cores), machineCores: limitOf(given.limits.machineCores) };
-  const problem = { ...given, limits, pipeline: combinedFor(given, policy) };
+  const combine = given.combine ?? votesOf(given.pipeline);
+  const problem = { ...given, limits, combine, pipeline: combinedFor(given.pipeline, combine, policy) };
   const { pipeline } = problem;
   const rateRps = isRate(problem.rateRps) ? problem.rateRps : problem.rateRps > 0 ? MAX_RATE_RPS : 0;
   const sloMs = pipeline.slo.latencyMs - pipeline.overhead.latencyMs;
@@ -96,10 +97,9 @@ export function scopeOf(given: Problem): Scope {
 }
 
 /** The pipeline as the policy sees it, with what variants can be together where it chooses variants and replicas. */
-function combinedFor({ pipeline, combine }: Problem, policy: Policy): Pipeline {
-  const isFree = policy.variants === "free" && policy.replicas === "free";
+function combinedFor(pipeline: Pipeline, combine: NonNullable<Problem["combine"]>, policy: Policy): Pipeline {
   const own = governed(pipeline, policy);
-  return combine && isFree ? combined(own, combine) : own;
+  return mayCombine(pipeline.objective.policy) && Object.keys(combine).length > 0 ? combined(own, combine) : own;
 }
 
 /** The pipeline with the policy's weights, utilisation and accuracy method. */

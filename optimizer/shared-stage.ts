@@ -163,7 +163,9 @@ function settingsOf(members: readonly Member[], countsOf: typeof replicaCounts):
   const scope = atRate(first.scope, Math.max(...members.map(member => member.scope.rateRps)));
   const here = scope.stages[first.index] ?? stage;
   const rows = scope.rateRps > 0 ? rpsOf(members) / scope.rateRps : 0;
-  return stage.variants.flatMap(variant =>
+  // Its replicas serve one variant each, whoever they serve.
+  const alone = stage.variants.filter(({ members }) => members.length === 0);
+  return alone.flatMap(variant =>
     variant.batches.flatMap(batch =>
       countsOf(scope, here, variant, rows, batch).map(replicas => ({ variant, batch, replicas })),
     ),

@@ -261,9 +261,10 @@ function policyTable() {
     policy.variants,
     policy.batches,
     policy.replicas,
+    policy.ensembles ? "yes" : "no",
   ]);
   return table(
-    ["policy", "latency", "SLO", "accuracy", "weights", "utilisation", "variants", "batches", "replicas"],
+    ["policy", "latency", "SLO", "accuracy", "weights", "utilisation", "variants", "batches", "replicas", "votes"],
     lines,
   );
 }

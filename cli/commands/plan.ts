@@ -29,11 +29,21 @@ export function addPlan(program: Command): void {
     .command("plan <pipeline>")
     .description("choose variant, batch and replicas of every stage for a load, prove it and say what more would cost")
     .requiredOption("--rps <rate>", "requests a second", text => parseNumber(text, 0, MAX_RATE_RPS))
-    .addOption(new Option("--policy <policy>", "in the place of the file's").choices(POLICY_NAMES))
+    .addOption(
+      new Option(
+        "--policy <policy>",
+        "in the place of the file's; cocktail lets variants vote where `votes` of the file says so",
+      ).choices(POLICY_NAMES),
+    )
     .option("--current <file>", "what is served now: a plan, or a configuration, as JSON")
     .option("--pin <stage=variant>", "serve this variant; may be repeated", collect, [])
     .option("--exclude <stage=variant>", "do not serve this variant; may be repeated", collect, [])
-    .option("--vote <stage=correlation>", "its variants may vote, their errors correlated (default 0.5)", collect, [])
+    .option(
+      "--vote <stage=correlation>",
+      "its variants may vote, their errors correlated so (default: the file's, or 0.5); for planning only",
+      collect,
+      [],
+    )
     .option("--split <stage>", "its rows may be split over two variants; may be repeated", collect, [])
     .option("--max-cores <n>", "of all replicas together", text => parseNumber(text, 0.001, 1e6))
     .option("--machine-cores <n>", "all replicas share one machine with so many", text => parseNumber(text, 0.1, 1024))

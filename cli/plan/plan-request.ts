@@ -7,6 +7,7 @@ import { findStage, findVariant, type Pipeline, type Stage } from "../../domain/
 import { configurationOf, type Plan } from "../../domain/plan.ts";
 import { partsSchema, planSchema } from "../../domain/plan-schema.ts";
 import type { PolicyName } from "../../domain/policy-name.ts";
+import { mayCombine, votersOf, votesOf } from "../../optimizer/composite.ts";
 import type { Given } from "../../optimizer/given.ts";
 import type { Combining, Problem } from "../../optimizer/problem.ts";
 import { givenSchema } from "./given-schema.ts";
@@ -66,17 +67,40 @@ export function problemFor(given: Pipeline, request: PlanRequest): Problem {
 /** Correlation of the errors of variants that vote, where it is not given: about what pretrained models have. */
 const CORRELATION = 0.5;
 
+/** What the policy plans by itself, and what is asked for. */
 function combiningOf(pipeline: Pipeline, { vote, split }: PlanRequest): Readonly<Record<string, Combining>> {
-  const combine: Record<string, Combining> = {};
-  for (const name of split) combine[stageNamed(pipeline, "--split", name).name] = { kind: "split" };
+  const combine: Record<string, Combining> = { ...votesOf(pipeline) };
+  for (const name of split) {
+    const stage = stageNamed(pipeline, "--split", name);
+    checkCombining(pipeline, stage, `--split ${name}`, 2);
+    combine[stage.name] = { kind: "split" };
+  }
   for (const pair of vote) {
     const [name = "", given] = pair.split("=", 2);
-    const correlation = given === undefined ? CORRELATION : Number(given);
+    const stage = stageNamed(pipeline, "--vote", name);
+    const correlation = given === undefined ? (stage.votes?.correlation ?? CORRELATION) : Number(given || Number.NaN);
     if (!(correlation >= 0 && correlation <= 1))
       throw new VariscaleError("invalid_argument", `--vote ${pair}: the correlation must be a number from 0 to 1`);
-    combine[stageNamed(pipeline, "--vote", name).name] = { kind: "vote", correlation };
+    checkCombining(pipeline, stage, `--vote ${pair}`, 3);
+    combine[stage.name] = { kind: "vote", correlation };
   }
   return combine;
+}
+
+/** What would be asked for in vain is an error. */
+function checkCombining(pipeline: Pipeline, stage: Stage, what: string, least: number): void {
+  const { policy } = pipeline.objective;
+  if (!mayCombine(policy))
+    throw new VariscaleError(
+      "invalid_argument",
+      `${what}: the policy ${policy} does not choose variants and replicas; give another with --policy`,
+    );
+  const usable = votersOf(stage.variants).length;
+  if (usable < least)
+    throw new VariscaleError(
+      "invalid_argument",
+      `${what}: needs ${least} variants with a profile and an accuracy, and \`${stage.name}\` has ${usable}; run \`variscale profile\``,
+    );
 }
 
 /** A plan, and what it was made with; null: the file does not say. */

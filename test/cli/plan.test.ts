@@ -80,6 +80,53 @@ describe("variscale plan", function () {
     assert.equal(shares[0] + shares[1], 1);
   });
 
+  it("refuses votes and splits that are asked for in vain, and says what they need", () => {
+    const refused = (...more: string[]) => variscale("plan", pipeline, "--rps", "5", ...more);
+    for (const [args, expected] of [
+      [["--vote", "second"], /--vote second: needs 3 variants with a profile and an accuracy, and `second` has 2/],
+      [["--vote", "second=2"], /must be a number from 0 to 1/],
+      [["--vote", "second="], /must be a number from 0 to 1/],
+      [["--split", "second", "--policy", "rim"], /the policy rim does not choose variants and replicas/],
+    ] as const) {
+      const { status, stderr } = refused(...args);
+      assert.match(stderr, expected);
+      assert.equal(status, 2, stderr);
+    }
+  });
+
+  it("lets variants vote under the policy cocktail where the pipeline file says that a stage gives classes", () => {
+    const path = join(pipeline, "pipeline.yaml");
+    const file = JSON.parse(readFileSync(path, "utf8"));
+    const [first] = file.spec.stages;
+    const { profile, ...light } = first.variants[0];
+    first.variants = [0.8, 0.79, 0.78].map((accuracy, i) => ({ ...light, profile, name: `v${i}`, accuracy }));
+    first.defaultVariant = "v0";
+    first.votes = { correlation: 0 };
+    file.spec.mode = "shadow";
+    writeFileSync(path, JSON.stringify(file));
+    const planned = (...more: string[]) => {
+      const { stdout } = variscale(
+        "plan",
+        pipeline,
+        "--rps",
+        "5",
+        "--min-accuracy",
+        "0.8",
+        "--output",
+        "json",
+        ...more,
+      );
+      const { stages, given } = JSON.parse(stdout);
+      return [stages[0].parts.length, given.combine];
+    };
+    assert.deepEqual(planned("--policy", "cocktail"), [3, { first: { kind: "vote", correlation: 0 } }]);
+    assert.deepEqual(planned("--policy", "cocktail", "--vote", "first=0.9"), [
+      1,
+      { first: { kind: "vote", correlation: 0.9 } },
+    ]);
+    assert.deepEqual(planned("--policy", "infaas"), [1, {}]);
+  });
+
   it("ends with 3 and the least bad plan where no plan meets every constraint", () => {
     const { status, stdout } = variscale("plan", pipeline, "--rps", "100000");
     assert.equal(status, 3);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
+import { optimize } from "../../optimizer/optimize.ts";
+import { problemOf } from "../optimizer/problems.ts";
 import { pipelineFixture, twoStages } from "../support/pipeline-fixture.ts";
 import { certain, Story } from "./story.ts";
 
@@ -65,6 +67,22 @@ describe("planWhenDue()", () => {
     assert.ok(story.state.recommendations.length <= 31, `${story.state.recommendations.length}`);
     story.pipeline = pipelineFixture([{ name: "a", ladder: { only: [20, 0.9] }, replicas: { min: 1, max: 40 } }]);
     assert.deepEqual(story.run(20, 30).state.recommendations, []);
+  });
+
+  it("plans no votes: nothing that runs combines answers", () => {
+    const given = pipelineFixture(
+      [{ name: "a", ladder: { one: [20, 0.8], two: [20, 0.79], three: [20, 0.78] }, replicas: { min: 1, max: 40 } }],
+      { mode: "shadow", objective: { policy: "cocktail", minAccuracy: 0.82 } },
+    );
+    const stages = given.stages.map(stage => ({ ...stage, votes: { correlation: 0, measured: [] } }));
+    const story = new Story({ ...given, stages }).run(12, 20);
+    const { plan } = story.board;
+    assert.ok(plan);
+    assert.equal(plan.stages[0]?.parts.length, 1);
+    assert.equal(plan.feasible, false);
+    // The same problem for planning alone is served by a vote.
+    const alone = optimize({ ...problemOf({ ...given, stages }, plan.rateRps) });
+    assert.equal(alone.feasible && alone.stages[0]?.parts.length, 3);
   });
 
   it("is floored by the reactive estimate, and says so only where that is what counts", () => {

@@ -333,6 +333,33 @@ describe("parsePipelineFile()", () => {
     }
   });
 
+  it("takes votes of three or five variants of the stage, each once", () => {
+    const withVotes = (...sets: string[][]) =>
+      edited(d => {
+        const [first] = d.spec.stages;
+        first.variants = ["a", "b", "c", "d"].map(name => ({ ...first.variants[0], name }));
+        first.defaultVariant = "a";
+        delete d.spec.stages[1].fanOut;
+        first.votes = { measured: sets.map(variants => ({ variants, accuracy: 0.9 })) };
+      });
+    const right = parsePipelineFile(withVotes(["a", "b", "c"]), nothingBeside);
+    assert.ok(right.ok, JSON.stringify(right));
+    assert.equal(right.pipeline.stages[0]?.votes?.correlation, 0.5);
+    for (const [sets, expected] of [
+      [[["a", "b", "x"]], /votes\.measured\[0\]\.variants\[2\]: is not a variant of the stage/],
+      [[["a", "b", "b"]], /variants\[2\]: votes twice/],
+      [[["a", "b", "c", "d"]], /measured\[0\]\.variants: must be three or five variants/],
+      [
+        [
+          ["a", "b", "c"],
+          ["c", "b", "a"],
+        ],
+        /measured\[1\]\.variants: is a vote that stands here twice/,
+      ],
+    ] as const)
+      assert.match(issuesOf(withVotes(...sets.map(set => [...set])))[0] ?? "", expected);
+  });
+
   it("takes a chain that is written out", () => {
     const text = edited(d => {
       d.spec.stages[0].dependsOn = [];

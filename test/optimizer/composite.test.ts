@@ -4,6 +4,7 @@ import { describe, it } from "mocha";
 import { BEST_SINGLE, cocktailPipeline } from "../../bench/cocktail-models.ts";
 import { problemWith } from "../../bench/optimizer-instances.ts";
 import { configurationOf } from "../../domain/plan.ts";
+import type { PolicyName } from "../../domain/policy-name.ts";
 import { evaluate } from "../../optimizer/evaluate.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import type { Combining, Problem } from "../../optimizer/problem.ts";
@@ -194,6 +195,49 @@ describe("variants that serve a stage together", () => {
     for (let i = 1; i < worth.length; i++) assert.ok(worth[i]! < worth[i - 1]!);
     assert.equal(cocktail(0.9, 0.86, 700).feasible, false);
     assert.equal(cocktail(0, 0.86, 700).feasible, true);
+  });
+
+  it("Cocktail: plans the votes that the pipeline file allows by itself, at its correlation and with what was measured", () => {
+    const objective = { policy: "cocktail" as const, minAccuracy: 0.83 };
+    const planned = (votes?: StageShape["votes"], more: Partial<Problem> = {}, policy: PolicyName = "cocktail") =>
+      optimize(
+        problemOf(
+          pipelineOf({
+            stages: [{ ...models, ...(votes && { votes }) }],
+            sloMs: 150,
+            objective: { ...objective, policy },
+          }),
+          5,
+          more,
+        ),
+      );
+    const allowed = { correlation: 0, measured: [] };
+    const plan = planned(allowed);
+    assert.equal(plan.feasible && plan.optimal, true);
+    assert.deepEqual(plan.stages, cocktail(0, 0.83, 150).stages);
+    // Not a stage that gives classes; another policy; a caller who can't combine answers; errors that are all in common.
+    assert.equal(planned().feasible, false);
+    assert.equal(planned(allowed, {}, "infaas").feasible, false);
+    assert.equal(planned(allowed, { combine: {} }).feasible, false);
+    assert.equal(planned({ correlation: 1, measured: [] }).feasible, false);
+    // What was measured wins over what is computed, in any order of the voters.
+    const set = ["xception", "mobilenet-v1", "densenet-121"];
+    const measured = planned({ correlation: 1, measured: [{ variants: set, accuracy: 0.835 }] });
+    assert.equal(measured.feasible, true);
+    assert.equal(measured.accuracy, 0.835);
+    assert.deepEqual(measured.stages[0]?.parts.map(({ variant }) => variant).sort(), [...set].sort());
+    const again = evaluate(
+      problemOf(
+        pipelineOf({
+          stages: [{ ...models, votes: { correlation: 1, measured: [{ variants: set, accuracy: 0.835 }] } }],
+          sloMs: 150,
+          objective,
+        }),
+        5,
+      ),
+      configurationOf(measured),
+    );
+    assert.ok(again.feasible && again.accuracy === 0.835, JSON.stringify(again));
   });
 
   it("evaluates a vote as it planned it", () => {

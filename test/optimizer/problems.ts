@@ -25,6 +25,7 @@ export interface StageShape {
   readonly fanOut?: number;
   readonly fanOutByUpstreamVariant?: Readonly<Record<string, number>>;
   readonly defaultVariant?: string;
+  readonly votes?: NonNullable<Stage["votes"]>;
 }
 
 export interface PipelineShape {
@@ -92,6 +93,7 @@ function stageOf(shape: StageShape, before: string | null): Stage {
     dependsOn,
     upstream: dependsOn[0] ?? null,
     recovery: shape.recovery ?? 0,
+    ...(shape.votes && { votes: shape.votes }),
     costPerHour: shape.costPerHour ?? null,
     fanOut: { default: shape.fanOut ?? 1, byUpstreamVariant: shape.fanOutByUpstreamVariant ?? {} },
     variants: shape.variants.map(variant => variantOf(variant, shape.cores ?? 1)),
