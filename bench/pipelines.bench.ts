@@ -36,7 +36,7 @@ interface Run {
 async function profileTwice(name: string, folder: string, items: number): Promise<Run> {
   const file = join(packageFolder, "pipelines", name, "pipeline.yaml");
   const pipeline = readUnmeasured(file);
-  const modelFolder = defaultModelFolder(process.env, pipeline.key);
+  const modelFolder = defaultModelFolder(process.env, pipeline);
   await prepare(pipeline, file, modelFolder, () => undefined);
   const profile = async (count: number) => {
     const onProgress = (line: string): void => console.error(`${name}: ${line}`);

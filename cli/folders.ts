@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
+import { formatKey, type Pipeline } from "../domain/pipeline.ts";
 
 /** `$XDG_STATE_HOME/variscale`, or ~/.local/state/variscale. */
 export function defaultStateFolder(env: NodeJS.ProcessEnv): string {
@@ -12,7 +13,12 @@ function cacheFolder(env: NodeJS.ProcessEnv): string {
   return join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "variscale");
 }
 
-/** Where the models of a pipeline are prepared when the user names no folder. */
-export function defaultModelFolder(env: NodeJS.ProcessEnv, key: PipelineKey): string {
-  return join(cacheFolder(env), "models", formatKey(key));
+/**
+ * Where the models of a pipeline are prepared when the user names no folder: one for each set of model files, so that two versions
+ * of a pipeline never write over each other's.
+ */
+export function defaultModelFolder(env: NodeJS.ProcessEnv, { key, stages }: Pipeline): string {
+  const files = stages.flatMap(stage => stage.variants.map(({ model, sha256 }) => `${model} ${sha256}`));
+  const content = createHash("sha256").update(files.sort().join("\n")).digest("hex");
+  return join(cacheFolder(env), "models", `${formatKey(key)}-${content.slice(0, 12)}`);
 }

@@ -81,7 +81,7 @@ async function runDemo(flags: DemoFlags): Promise<void> {
   const result = await playDemo({
     // A name alone is one of ours; `./shop` is a folder.
     pipelinePath: /^[\w-]+$/.test(flags.pipeline) ? join(packageFolder, "pipelines", flags.pipeline) : flags.pipeline,
-    modelFolder: pipeline => resolve(modelFolder ?? defaultModelFolder(process.env, pipeline.key)),
+    modelFolder: pipeline => resolve(modelFolder ?? defaultModelFolder(process.env, pipeline)),
     machineCores: flags.cores ?? availableParallelism(),
     short: flags.short,
     csv: flags.csv ?? null,

@@ -33,7 +33,7 @@ async function runDrift(path: string, flags: DriftFlags): Promise<void> {
   };
   const file = pipelineFileAt(path);
   const pipeline = readUnmeasured(file);
-  const modelFolder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline.key));
+  const modelFolder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline));
   await prepare(pipeline, file, modelFolder, model => model.kind === "prepared" && say(`prepared ${model.file}`));
   const { output, measurements } = await measureDrifts({
     file,

@@ -16,7 +16,7 @@ export function addModels(program: Command): void {
       const { readPipeline, pipelineFileAt } = await import("../../runtime/read-pipeline.ts");
       const { prepare } = await import("../prepare-models.ts");
       const pipeline = readPipeline(path);
-      const folder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline.key));
+      const folder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline));
       const prepared = await prepare(pipeline, pipelineFileAt(path), folder, model => {
         if (flags.output !== "json")
           console.log(

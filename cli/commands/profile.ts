@@ -47,7 +47,7 @@ async function runProfileCommand(path: string, flags: ProfileFlags): Promise<voi
   };
   const file = pipelineFileAt(path);
   const pipeline = readUnmeasured(file);
-  const modelFolder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline.key));
+  const modelFolder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline));
   await prepare(pipeline, file, modelFolder, model => model.kind === "prepared" && say(`prepared ${model.file}`));
   const { output, measurements } = await runProfile({
     target: file,

@@ -49,7 +49,7 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   const logger = createLogger("up", flags.logLevel);
   const read = { set: flags.set, ...(flags.speedFactor === undefined ? {} : { speedFactor: flags.speedFactor }) };
   const pipeline = readPipeline(path, read);
-  const modelFolder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline.key));
+  const modelFolder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline));
   await prepare(pipeline, pipelineFileAt(path), modelFolder, model => {
     if (model.kind === "prepared") logger.info({ file: model.file }, "model prepared");
   });
