@@ -37,11 +37,13 @@ async function profileTwice(name: string, folder: string, items: number): Promis
   const file = join(packageFolder, "pipelines", name, "pipeline.yaml");
   const pipeline = readUnmeasured(file);
   const modelFolder = defaultModelFolder(process.env, pipeline);
-  await prepare(pipeline, file, modelFolder, () => undefined);
+  const { leftOut } = await prepare(pipeline, file, modelFolder, () => undefined);
   const profile = async (count: number) => {
     const onProgress = (line: string): void => console.error(`${name}: ${line}`);
     const output = join(folder, `${name}.json`);
-    const { measurements } = await runProfile({ target: file, modelFolder, items: count, output, onProgress });
+    const { measurements } = await runProfile({
+      ...{ target: file, modelFolder, leaveOut: leftOut, items: count, output, onProgress },
+    });
     return measurements;
   };
   const startMs = performance.now();

@@ -22,3 +22,8 @@ export function defaultModelFolder(env: NodeJS.ProcessEnv, { key, stages }: Pipe
   const content = createHash("sha256").update(files.sort().join("\n")).digest("hex");
   return join(cacheFolder(env), "models", `${formatKey(key)}-${content.slice(0, 12)}`);
 }
+
+/** Where Python packages with models are fetched to. */
+export function packageFolderOf(env: NodeJS.ProcessEnv): string {
+  return join(cacheFolder(env), "packages");
+}

@@ -12,6 +12,7 @@ export function checkPipelineFile(file: PipelineFile): FileIssue[] {
   if (file.spec.load.counter !== undefined && file.spec.load.query !== undefined)
     report(["spec", "load", "query"], "must not stand beside `counter`", "Remove one of them.");
   if (file.spec.mode === "active") checkServable(file, report);
+  checkPackages(file, report);
   const seen = new Set<string>();
   file.spec.stages.forEach((stage, i) => {
     const at: Path = ["spec", "stages", i];
@@ -43,6 +44,27 @@ function checkServable(file: PipelineFile, report: Report): void {
     report(["spec", "objective", "podShape"], "must be `stage` in mode `active`: a running pod keeps its cores", fix);
   if (policy === "cocktail" || policy === "oracle")
     report(["spec", "objective", "policy"], "is only for planning, not for mode `active`", fix);
+}
+
+function checkPackages(file: PipelineFile, report: Report): void {
+  const names = file.spec.packages.map(one => one.name);
+  names.forEach((name, i) => {
+    if (names.indexOf(name) !== i)
+      report(["spec", "packages", i, "name"], "two packages have this name", "Name each package once.");
+  });
+  file.spec.stages.forEach((stage, i) => {
+    stage.variants.forEach((variant, j) => {
+      if (variant.package === undefined || names.includes(variant.package)) return;
+      const fix = names.length > 0 ? `Write one of: ${names.join(", ")}.` : "Describe it there.";
+      report(["spec", "stages", i, "variants", j, "package"], "is not in `spec.packages`", fix);
+    });
+    if (stage.variants.every(variant => variant.package !== undefined))
+      report(
+        ["spec", "stages", i, "variants"],
+        "all come from packages, so nothing can be served before those are installed",
+        "Give the stage a variant without `package`.",
+      );
+  });
 }
 
 function checkDependsOn(file: PipelineFile, index: number, report: Report): void {

@@ -120,6 +120,7 @@ function toPipeline(file: PipelineFile, measurements: Measurements | null): Pipe
     loadSource: spec.load.source,
     loadQuery: toLoadQuery(spec.load),
     code: spec.code ?? null,
+    packages: spec.packages,
     stages: spec.stages.map((stage, i) => toStage(stage, spec.stages[i - 1]?.name ?? null, measurements)),
     accuracy: { method: spec.accuracy.method, combinations: measurements?.accuracy?.combinations ?? [] },
     overhead: measurements?.overhead ?? { latencyMs: 0, cpuMs: 0 },
@@ -158,6 +159,7 @@ function toVariant(variant: StageFile["variants"][number], stage: string, measur
     driver: variant.driver,
     model: variant.model,
     sha256: variant.sha256,
+    package: variant.package ?? null,
     accuracy: measurements?.accuracy?.stages[stage]?.[variant.name]?.accuracy ?? variant.accuracy ?? null,
     profile: measurements?.stages[stage]?.[variant.name] ?? variant.profile ?? null,
   };

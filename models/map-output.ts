@@ -3,14 +3,19 @@ import {
   floatTensor,
   integer,
   integers,
+  integerTensor,
   type ModelEdit,
   onlyName,
+  opsetOf,
   resizeScale,
   text,
   valueInfo,
   withGraph,
 } from "./graph.ts";
 import { ELEMENT, type OnnxTensor } from "./onnx.ts";
+
+/** From this operator set on, Squeeze has its axes as an input; before it, as an attribute. */
+const SQUEEZE_TAKES_AXES = 13;
 
 /** A map of probabilities that a stage's contract wants as bytes. */
 export interface MapOutput {
@@ -37,7 +42,11 @@ export function giveMapBytes(map: MapOutput): ModelEdit {
     add("Mul", ["map_255"], [], "map_scaled");
     add("Add", ["map_half"], [], "map_rounding");
     add("Cast", [], [integer("to", ELEMENT.uint8)], "map_bytes");
-    add("Squeeze", [], [integers("axes", [1])], map.name);
+    if (opsetOf(model) < SQUEEZE_TAKES_AXES) add("Squeeze", [], [integers("axes", [1])], map.name);
+    else {
+      constants.push(integerTensor("map_axes", [1]));
+      add("Squeeze", ["map_axes"], [], map.name);
+    }
     return withGraph(model, {
       node: [...model.graph.node, ...nodes],
       initializer: [...(model.graph.initializer ?? []), ...constants],

@@ -7,10 +7,14 @@ import { VariscaleError } from "../domain/errors.ts";
 import { applyEdits, type ModelEdit } from "./graph.ts";
 import { decodeModel, encodeModel } from "./onnx.ts";
 
-/** Where a model comes from: a file of an installed npm package, or a file that comes with the pipeline. */
+/**
+ * Where a model comes from: a file of an installed npm package, a file that comes with the pipeline, or a file in the wheel of a
+ * Python package that the pipeline file pins in `packages`.
+ */
 export type ModelSource =
   | { readonly kind: "package"; readonly package: string; readonly version: string; readonly path: string }
-  | { readonly kind: "file"; readonly path: string };
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "python"; readonly package: string; readonly path: string };
 
 /** How one model file of a stage is made. Both ends are pinned, so every machine serves the same bytes. */
 export interface ModelRecipe {
@@ -24,9 +28,9 @@ export interface ModelRecipe {
   readonly sha256: string;
 }
 
-/** What became of a recipe. `cached`: the right file was there already. */
+/** What became of a recipe. `cached`: the right file was there already; `missing`: its Python package has to be installed. */
 export interface PreparedModel {
-  readonly kind: "cached" | "prepared";
+  readonly kind: "cached" | "prepared" | "missing";
   readonly file: string;
   readonly path: string;
   readonly sha256: string;
@@ -35,6 +39,10 @@ export interface PreparedModel {
 export interface PrepareOptions {
   /** Folder of the results; made where it is missing. */
   readonly targetDir: string;
+  /** A folder where models from Python packages may be already; the right ones are copied. */
+  readonly installedDir?: string;
+  /** The file that a path in a Python package was unpacked to; null: it was not. */
+  readonly unpacked?: (packageName: string, path: string) => string | null;
   /** Called once per recipe, in order. */
   readonly onProgress?: (model: PreparedModel) => void;
 }
@@ -54,22 +62,32 @@ export async function prepareModels(
   });
   const prepared: PreparedModel[] = [];
   for (const recipe of recipes) {
-    const model = await prepareModel(recipe, options.targetDir);
+    const model = await prepareModel(recipe, options);
     prepared.push(model);
     options.onProgress?.(model);
   }
   return prepared;
 }
 
-async function prepareModel(recipe: ModelRecipe, targetDir: string): Promise<PreparedModel> {
+async function prepareModel(recipe: ModelRecipe, options: PrepareOptions): Promise<PreparedModel> {
+  const { targetDir, installedDir } = options;
   const { file, sha256 } = recipe;
   if (basename(file) !== file) {
     throw new VariscaleError("invalid_argument", `model file name \`${file}\` must not name a folder`);
   }
   const path = join(targetDir, file);
-  const present = await readFile(path).catch(() => undefined);
-  if (present && sha256Of(present) === sha256) return { kind: "cached", file, path, sha256 };
-  const source = await readSource(recipe);
+  if (await readIfRight(path, sha256)) return { kind: "cached", file, path, sha256 };
+  let unpacked: string | null = null;
+  if (recipe.source.kind === "python") {
+    const installed = installedDir && (await readIfRight(join(installedDir, file), sha256));
+    if (installed) {
+      await writeAtomically(path, installed);
+      return { kind: "prepared", file, path, sha256 };
+    }
+    unpacked = options.unpacked?.(recipe.source.package, recipe.source.path) ?? null;
+    if (unpacked === null) return { kind: "missing", file, path, sha256 };
+  }
+  const source = await readSource(recipe, unpacked);
   const bytes =
     recipe.edits.length === 0
       ? source
@@ -86,34 +104,46 @@ async function prepareModel(recipe: ModelRecipe, targetDir: string): Promise<Pre
   return { kind: "prepared", file, path, sha256 };
 }
 
-async function readSource(recipe: ModelRecipe): Promise<Uint8Array> {
+async function readIfRight(path: string, sha256: string): Promise<Uint8Array | undefined> {
+  const present = await readFile(path).catch(() => undefined);
+  return present && sha256Of(present) === sha256 ? present : undefined;
+}
+
+async function readSource(recipe: ModelRecipe, unpacked: string | null): Promise<Uint8Array> {
   const { source, sourceSha256 } = recipe;
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(source.kind === "package" ? packageFile(source.package, source.path) : source.path);
+    bytes = await readFile(unpacked ?? (source.kind === "package" ? packageFile(source) : source.path));
   } catch (cause) {
     const advice =
-      source.kind === "package"
-        ? `run \`npm install ${source.package}@${source.version}\``
-        : "install variscale again, its own files are not complete";
+      source.kind === "file" ? "install variscale again, its own files are not complete" : adviceOn(source);
     throw new VariscaleError("failed_precondition", `${nameOf(source)} is missing: ${advice}`, { cause });
   }
   const actual = sha256Of(bytes);
   if (actual !== sourceSha256) {
-    const advice =
-      source.kind === "package"
-        ? `run \`npm install ${source.package}@${source.version}\``
-        : "restore the file as it was released";
     throw new VariscaleError(
       "failed_precondition",
-      `${nameOf(source)} has sha256 ${actual} but ${recipe.file} is made from ${sourceSha256}: ${advice}`,
+      `${nameOf(source)} has sha256 ${actual} but ${recipe.file} is made from ${sourceSha256}: ${adviceOn(source)}`,
     );
   }
   return bytes;
 }
 
+function adviceOn(source: ModelSource): string {
+  switch (source.kind) {
+    case "file":
+      return "restore the file as it was released";
+    case "package":
+      return `run \`npm install ${source.package}@${source.version}\``;
+    case "python":
+      return "pin the package that has this file, or correct the recipe";
+    default:
+      return source satisfies never;
+  }
+}
+
 /** Looks a file up as an import would, without asking the package which of its files may be imported. */
-function packageFile(name: string, path: string): string {
+function packageFile({ package: name, path }: { readonly package: string; readonly path: string }): string {
   const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
   for (const folder of folders) {
     const file = join(folder, name, path);
@@ -123,7 +153,7 @@ function packageFile(name: string, path: string): string {
 }
 
 function nameOf(source: ModelSource): string {
-  return source.kind === "package" ? `${source.package}/${source.path}` : source.path;
+  return source.kind === "file" ? source.path : `${source.package}/${source.path}`;
 }
 
 function sha256Of(bytes: Uint8Array): string {

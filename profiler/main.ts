@@ -2,6 +2,7 @@ import { rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { VariscaleError } from "../domain/errors.ts";
 import type { MeasurementsInput } from "../domain/profile-schema.ts";
+import { withoutVariants } from "../domain/without-variants.ts";
 import { loadCode } from "../gateway/load-code.ts";
 import type { PipelineCode } from "../gateway/stage.ts";
 import { profilePipeline } from "./profile-pipeline.ts";
@@ -12,6 +13,8 @@ export interface ProfileCommand {
   /** The pipeline's folder, with `pipeline.yaml`, or the pipeline file itself. */
   readonly target: string;
   readonly modelFolder: string;
+  /** `stage/variant` of those that are not measured. */
+  readonly leaveOut?: readonly string[];
   /** Where the measurements go; default: `measurements.json` beside the pipeline file. */
   readonly output?: string;
   /** Labelled items for accuracy; at least 300 give intervals of ± 5 points or less. Default 300. */
@@ -34,7 +37,7 @@ export async function runProfile(
   command: ProfileCommand,
 ): Promise<{ readonly output: string; readonly measurements: MeasurementsInput }> {
   const file = isFolder(command.target) ? join(command.target, "pipeline.yaml") : command.target;
-  const pipeline = readUnmeasured(file);
+  const pipeline = withoutVariants(readUnmeasured(file), command.leaveOut ?? []);
   const output = command.output ?? join(dirname(file), "measurements.json");
   checkWritable(output);
   const cacheFile = join(dirname(output), ".variscale", "profile.json");

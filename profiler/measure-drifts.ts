@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { VariscaleError } from "../domain/errors.ts";
 import type { MeasurementsInput } from "../domain/profile-schema.ts";
+import { withoutVariants } from "../domain/without-variants.ts";
 import { loadCode } from "../gateway/load-code.ts";
 import { accuracyOf, fanOutOf, type ItemResult } from "./item-result.ts";
 import { measureItem } from "./measure-item.ts";
@@ -12,6 +13,8 @@ export interface DriftCommand {
   /** The pipeline file. */
   readonly file: string;
   readonly modelFolder: string;
+  /** `stage/variant` of those that are not measured. */
+  readonly leaveOut?: readonly string[];
   /** Where the result goes; default: `drift.json` beside the pipeline file. */
   readonly output?: string;
   /** Labelled items of each drift, and of none. */
@@ -46,7 +49,7 @@ export async function measureDrifts(
   command: DriftCommand,
 ): Promise<{ readonly output: string; readonly measurements: DriftMeasurements }> {
   const { file, items, onProgress } = command;
-  const pipeline = readUnmeasured(file);
+  const pipeline = withoutVariants(readUnmeasured(file), command.leaveOut ?? []);
   const code = await loadCode(pipeline, file);
   const { evaluation } = code;
   if (!evaluation?.drifts)

@@ -5,12 +5,15 @@ import type { Pipeline } from "../domain/pipeline.ts";
 import { invalidFile, parsePipelineFile } from "../domain/pipeline-file.ts";
 import { scaleServiceTimes } from "../domain/scale-profile.ts";
 import { setFields } from "../domain/set-fields.ts";
+import { withoutVariants } from "../domain/without-variants.ts";
 
 export interface ReadOptions {
   /** `path=value` pairs that replace fields of the file: `spec.slo.latencyMs=800`. */
   readonly set?: readonly string[];
   /** This machine's service time over the profiled one. Default 1. */
   readonly speedFactor?: number;
+  /** `stage/variant` of those that the pipeline has to do without. */
+  readonly leaveOut?: readonly string[];
 }
 
 /** The pipeline file at a path: `pipeline.yaml` where the path is a folder. */
@@ -35,7 +38,8 @@ export function readPipeline(file: string, options: ReadOptions = {}): Pipeline 
   }
   const parsed = parsePipelineFile(setFields(text, options.set ?? []), name => readBeside(path, name));
   if (!parsed.ok) throw invalidFile(path, parsed.issues);
-  return options.speedFactor === undefined ? parsed.pipeline : scaleServiceTimes(parsed.pipeline, options.speedFactor);
+  const pipeline = withoutVariants(parsed.pipeline, options.leaveOut ?? []);
+  return options.speedFactor === undefined ? pipeline : scaleServiceTimes(pipeline, options.speedFactor);
 }
 
 function readBeside(file: string, name: string): string | null {

@@ -19,7 +19,7 @@ for (const name of readdirSync(join(root, "proto"))) {
 }
 cpSync(join(root, "predictor/bundled-model.json"), join(dist, "predictor/bundled-model.json"));
 mkdirSync(join(dist, "models"), { recursive: true });
-cpSync(join(root, "models/onnx.proto"), join(dist, "models/onnx.proto"));
+for (const name of ["onnx.proto", "unpack_wheel.py"]) cpSync(join(root, "models", name), join(dist, "models", name));
 const fixtures = join(root, "test/fixtures");
 if (existsSync(fixtures) && statSync(fixtures).isDirectory())
   cpSync(fixtures, join(dist, "test/fixtures"), { recursive: true });

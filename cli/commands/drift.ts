@@ -26,7 +26,7 @@ async function runDrift(path: string, flags: DriftFlags): Promise<void> {
   const { measureDrifts } = await import("../../profiler/measure-drifts.ts");
   const { readUnmeasured } = await import("../../profiler/read-unmeasured.ts");
   const { pipelineFileAt } = await import("../../runtime/read-pipeline.ts");
-  const { prepare } = await import("../prepare-models.ts");
+  const { leftOutLine, prepare } = await import("../prepare-models.ts");
   const { formatDrifts } = await import("../format-drifts.ts");
   const say = (line: string): void => {
     process.stderr.write(`${line}\n`);
@@ -34,10 +34,18 @@ async function runDrift(path: string, flags: DriftFlags): Promise<void> {
   const file = pipelineFileAt(path);
   const pipeline = readUnmeasured(file);
   const modelFolder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline));
-  await prepare(pipeline, file, modelFolder, model => model.kind === "prepared" && say(`prepared ${model.file}`));
+  const { leftOut } = await prepare(
+    pipeline,
+    file,
+    modelFolder,
+    model => model.kind === "prepared" && say(`prepared ${model.file}`),
+  );
+  const without = leftOutLine(leftOut, file);
+  if (without) say(without);
   const { output, measurements } = await measureDrifts({
     file,
     modelFolder,
+    leaveOut: leftOut,
     items: flags.items,
     onProgress: say,
     nowMs: () => Date.now(),

@@ -40,7 +40,7 @@ async function runProfileCommand(path: string, flags: ProfileFlags): Promise<voi
   const { runProfile } = await import("../../profiler/main.ts");
   const { readUnmeasured } = await import("../../profiler/read-unmeasured.ts");
   const { pipelineFileAt } = await import("../../runtime/read-pipeline.ts");
-  const { prepare } = await import("../prepare-models.ts");
+  const { leftOutLine, prepare } = await import("../prepare-models.ts");
   const { formatMeasurements } = await import("../format-measurements.ts");
   const say = (line: string): void => {
     process.stderr.write(`${line}\n`);
@@ -48,10 +48,18 @@ async function runProfileCommand(path: string, flags: ProfileFlags): Promise<voi
   const file = pipelineFileAt(path);
   const pipeline = readUnmeasured(file);
   const modelFolder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline));
-  await prepare(pipeline, file, modelFolder, model => model.kind === "prepared" && say(`prepared ${model.file}`));
+  const { leftOut } = await prepare(
+    pipeline,
+    file,
+    modelFolder,
+    model => model.kind === "prepared" && say(`prepared ${model.file}`),
+  );
+  const without = leftOutLine(leftOut, file);
+  if (without) say(without);
   const { output, measurements } = await runProfile({
     target: file,
     modelFolder,
+    leaveOut: leftOut,
     items: flags.items,
     windowMs: flags.windowMs,
     fresh: flags.fresh,

@@ -44,15 +44,17 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   const { createLogger } = await import("../../runtime/logger.ts");
   const { pipelineFileAt, readPipeline } = await import("../../runtime/read-pipeline.ts");
   const { shutdownOnSignal } = await import("../../runtime/shutdown.ts");
-  const { prepare } = await import("../prepare-models.ts");
+  const { leftOutLine, prepare } = await import("../prepare-models.ts");
   const { startUp } = await import("../up/up.ts");
   const logger = createLogger("up", flags.logLevel);
   const read = { set: flags.set, ...(flags.speedFactor === undefined ? {} : { speedFactor: flags.speedFactor }) };
   const pipeline = readPipeline(path, read);
   const modelFolder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline));
-  await prepare(pipeline, pipelineFileAt(path), modelFolder, model => {
+  const { leftOut } = await prepare(pipeline, pipelineFileAt(path), modelFolder, model => {
     if (model.kind === "prepared") logger.info({ file: model.file }, "model prepared");
   });
+  const without = leftOutLine(leftOut, pipelineFileAt(path));
+  if (without) logger.warn(without);
   // Before anything is started, so that a signal ends all of it, however far that is.
   let starting: Promise<Up> | null = null;
   const close = () =>
@@ -63,7 +65,7 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   shutdownOnSignal([{ name: "up", timeoutMs: 30_000, run: close }], logger);
   starting = startUp({
     file: path,
-    read,
+    read: { ...read, leaveOut: leftOut },
     modelFolder,
     machineCores: flags.cores ?? availableParallelism(),
     stateDir: flags.stateDir,

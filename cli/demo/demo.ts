@@ -6,7 +6,7 @@ import { loadCode } from "../../gateway/load-code.ts";
 import { type LoadTable, readLoadTable } from "../../load/load-table.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
 import { pipelineFileAt, readPipeline } from "../../runtime/read-pipeline.ts";
-import { prepare } from "../prepare-models.ts";
+import { leftOutLine, prepare } from "../prepare-models.ts";
 import { readLoadFile } from "../read-load-file.ts";
 import type { Up } from "../up/up.ts";
 import { calibrate } from "./calibrate.ts";
@@ -55,18 +55,26 @@ const ITEMS = 100;
 export async function playDemo(options: DemoOptions): Promise<DemoResult> {
   const { say } = options;
   const file = pipelineFileAt(options.pipelinePath);
-  const profiled = readPipeline(file);
+  const whole = readPipeline(file);
   const table = options.csv === null ? null : readCsv(options.csv, options.column);
-  const code = await loadCode(profiled, file);
+  const code = await loadCode(whole, file);
   const { evaluation } = code;
   if (!evaluation)
     throw new VariscaleError(
       "failed_precondition",
-      `${profiled.code} has no \`evaluation\`: the demo needs labelled items`,
+      `${whole.code} has no \`evaluation\`: the demo needs labelled items`,
     );
-  const modelFolder = options.modelFolder(profiled);
+  const modelFolder = options.modelFolder(whole);
   say(`preparing models in ${modelFolder}`);
-  await prepare(profiled, file, modelFolder, model => model.kind === "prepared" && say(`  prepared ${model.file}`));
+  const { leftOut } = await prepare(
+    whole,
+    file,
+    modelFolder,
+    model => model.kind === "prepared" && say(`  prepared ${model.file}`),
+  );
+  const without = leftOutLine(leftOut, file);
+  if (without) say(without);
+  const profiled = readPipeline(file, { leaveOut: leftOut });
   say("measuring this machine");
   const measure = () => calibrate(profiled, modelFolder, options.machineCores, options.short ? 1500 : 3000);
   const speedFactor = await measure();
@@ -77,7 +85,7 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
     `spec.stabilisation.scaleDownMs=${SCALE_DOWN_MS}`,
     `spec.slo.latencyMs=${Math.round(profiled.slo.latencyMs * Math.max(1, speedFactor))}`,
   ];
-  const pipeline = readPipeline(file, { set, speedFactor });
+  const pipeline = readPipeline(file, { set, speedFactor, leaveOut: leftOut });
   const rates = demoRates(pipeline, options.machineCores);
   const durationMs = options.short ? SHORT_MS : LONG_MS;
   const shape = table ? shapeFromTable(table, durationMs) : demoShape(durationMs, rates.lowRps / rates.peakRps);
@@ -100,7 +108,7 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
       name,
       up: {
         file,
-        read: { set: [...set, ...fixed], speedFactor },
+        read: { set: [...set, ...fixed], speedFactor, leaveOut: leftOut },
         modelFolder,
         machineCores: options.machineCores,
         stateDir: null,

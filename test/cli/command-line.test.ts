@@ -17,6 +17,7 @@ describe("variscale", () => {
     for (const command of [
       "up",
       "models prepare",
+      "models install",
       "profile",
       "scaler",
       "gateway",

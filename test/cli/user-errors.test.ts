@@ -62,6 +62,7 @@ describe("variscale, told what it can't do", function () {
       "up x",
       "demo",
       "models prepare x",
+      "models install x",
       "profile x",
       "drift x",
       "scaler x",

@@ -9,11 +9,11 @@ import { decodeModel, encodeModel } from "../../models/onnx.ts";
 import { recipes } from "../../pipelines/id-card/models.ts";
 
 const files = new Set(
-  recipes.map(({ source }) =>
-    source.kind === "file"
-      ? source.path
-      : join(createRequire(import.meta.url).resolve(`${source.package}/node`), "..", source.path),
-  ),
+  recipes.flatMap(({ source }) => {
+    if (source.kind === "file") return source.path;
+    if (source.kind === "python") return [];
+    return join(createRequire(import.meta.url).resolve(`${source.package}/node`), "..", source.path);
+  }),
 );
 let smallest: Buffer;
 

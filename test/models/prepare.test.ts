@@ -27,9 +27,10 @@ function failsWith(code: ErrorCode, pattern: RegExp): (error: unknown) => boolea
 }
 
 describe("prepareModels()", () => {
-  it("makes every model of the ID-card pipeline with the pinned bytes", async () => {
+  it("makes every model of the ID-card pipeline that needs no installation with the pinned bytes", async () => {
     const reported: PreparedModel[] = [];
-    const prepared = await prepareModels(recipes, { targetDir, onProgress: model => reported.push(model) });
+    const here = recipes.filter(({ source }) => source.kind !== "python");
+    const prepared = await prepareModels(here, { targetDir, onProgress: model => reported.push(model) });
     assert.deepEqual(reported, prepared);
     for (const { kind, path, sha256 } of prepared) {
       assert.equal(kind, "prepared");
@@ -40,7 +41,32 @@ describe("prepareModels()", () => {
         sha256,
       );
     }
-    assert.equal((await readdir(targetDir)).length, recipes.length);
+    assert.equal((await readdir(targetDir)).length, here.length);
+    assert.equal(here.length, 6);
+  });
+
+  it("tells of models from Python packages that are missing, and makes the others", async () => {
+    const prepared = await prepareModels([recipeOf("v6-640"), recipeOf("nano")], { targetDir });
+    assert.deepEqual(
+      prepared.map(({ kind, file }) => [kind, file]),
+      [
+        ["missing", "detection-v6-640.onnx"],
+        ["prepared", "recognition-nano.onnx"],
+      ],
+    );
+    assert.deepEqual(await readdir(targetDir), ["recognition-nano.onnx"]);
+  });
+
+  it("copies what is installed elsewhere, if it is the right file", async () => {
+    const installedDir = join(targetDir, "installed");
+    const [model] = await prepareModels([recipeOf("nano")], { targetDir: installedDir });
+    assert.ok(model);
+    const source = { kind: "python", package: "cards", path: "nano.onnx" } as const;
+    const options = { targetDir: join(targetDir, "own"), installedDir };
+    assert.equal((await prepareModels([{ ...recipeOf("nano"), source }], options))[0]?.kind, "prepared");
+    assert.equal((await prepareModels([{ ...recipeOf("nano"), source }], options))[0]?.kind, "cached");
+    const other: ModelRecipe = { ...recipeOf("nano"), source, sha256: "0".repeat(64) };
+    assert.equal((await prepareModels([other], options))[0]?.kind, "missing");
   });
 
   it("leaves a right file alone and makes a damaged one again", async () => {
