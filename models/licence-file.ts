@@ -1,8 +1,8 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { ModelPackage } from "../domain/pipeline-schema.ts";
 import type { ModelRecipe } from "./prepare.ts";
+import { replaceFile } from "./replace-file.ts";
 
 /** Where the licence of a package is kept beside the models that are made from it. */
 export function licenceFile({ name, version }: ModelPackage, modelDir: string): string {
@@ -44,16 +44,4 @@ export async function copyLicence(wanted: ModelPackage, from: string, to: string
 
 function textOf(file: string): Promise<string | null> {
   return readFile(file, "utf8").catch(() => null);
-}
-
-async function replaceFile(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  const temporary = `${file}.${randomUUID()}.tmp`;
-  try {
-    await writeFile(temporary, text);
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw error;
-  }
 }

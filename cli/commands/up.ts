@@ -54,7 +54,7 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
     if (model.kind === "prepared") logger.info({ file: model.file }, "model prepared");
   });
   const without = leftOutLine(leftOut, pipelineFileAt(path));
-  if (without) logger.warn(without);
+  if (without) logger.info(without);
   // Before anything is started, so that a signal ends all of it, however far that is.
   let starting: Promise<Up> | null = null;
   const close = () =>

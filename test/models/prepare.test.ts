@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { type ErrorCode, VariscaleError } from "../../domain/errors.ts";
 import { type ModelRecipe, type PreparedModel, prepareModels } from "../../models/prepare.ts";
@@ -116,6 +116,15 @@ describe("prepareModels()", () => {
     const recipe: ModelRecipe = { ...recipeOf("nano"), sha256: "0".repeat(64) };
     await assert.rejects(prepareModels([recipe], { targetDir }), failsWith("failed_precondition", /0{64} is pinned/));
     assert.deepEqual(await readdir(targetDir), []);
+  });
+
+  it("clears away what a killed process has left of a write, but not what another writes now", async () => {
+    const of = (id: string) => join(targetDir, `.recognition-nano.onnx.${id}-0000-4000-8000-000000000000.tmp`);
+    await writeFile(of("00000000"), "half");
+    await writeFile(of("11111111"), "half");
+    await utimes(of("00000000"), 1, 1);
+    await prepareModels([recipeOf("nano")], { targetDir });
+    assert.deepEqual((await readdir(targetDir)).sort(), [basename(of("11111111")), "recognition-nano.onnx"]);
   });
 
   it("refuses a name that leaves the folder", async () => {

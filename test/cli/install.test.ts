@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, describe, it } from "mocha";
-import { until } from "../../support/until.ts";
-import { InstallRig, LICENCE, type RigOptions } from "./install-rig.ts";
+import { afterEach, before, describe, it } from "mocha";
+import { until } from "../support/until.ts";
+import { InstallRig, LICENCE, type RigOptions } from "./support/install-rig.ts";
+import { sendNumber } from "./support/requests.ts";
+import { UpProcess } from "./support/up-process.ts";
 
 const BEST = "first-best.onnx";
 
@@ -15,8 +18,17 @@ interface Result {
   }[];
 }
 
+/** Fails where CI is set; elsewhere there is nothing to test without Python and pip. */
+function needPython(context: Mocha.Context): void {
+  const { CI = "" } = process.env;
+  if (["", "0", "false"].includes(CI) && spawnSync("python3", ["-c", "import pip"]).status !== 0) context.skip();
+}
+
 describe("variscale models install", function () {
   this.timeout(180_000);
+  before(function () {
+    needPython(this);
+  });
   let rig: InstallRig;
 
   function open(options: RigOptions = {}): InstallRig {
@@ -175,6 +187,9 @@ describe("variscale models install", function () {
 
 describe("a pipeline with variants from packages", function () {
   this.timeout(180_000);
+  before(function () {
+    needPython(this);
+  });
   let rig: InstallRig;
 
   afterEach(() => rig.delete());
@@ -195,6 +210,30 @@ describe("a pipeline with variants from packages", function () {
     const after = await measured();
     assert.deepEqual(after.variants, ["light", "heavy", "best"]);
     assert.doesNotMatch(after.stderr, /not installed/);
+  });
+
+  it("is served without what is not installed, and with it when it is there", async () => {
+    rig = new InstallRig();
+    const before = await UpProcess.startReady(rig.pipeline);
+    try {
+      const without = before.logs().filter(line => /^without first\/best: not installed/.test(String(line["msg"])));
+      assert.equal(without.length, 1);
+      await assert.rejects(before.pin({ stage: "first", variant: "best" }), /best/);
+      assert.equal(await before.end("SIGTERM"), 0);
+    } finally {
+      before.killAll();
+    }
+    const { status, stderr } = await rig.start([...["models", "install", rig.pipeline, "--model-folder", rig.pipeline]])
+      .ended;
+    assert.equal(status, 0, stderr);
+    const after = await UpProcess.startReady(rig.pipeline);
+    try {
+      await after.pin({ stage: "first", variant: "best" });
+      await after.until(async () => (await sendNumber(after.url, 3)).variants["first"] === "best", "served by it");
+      assert.equal(await after.end("SIGTERM"), 0);
+    } finally {
+      after.killAll();
+    }
   });
 
   it("can't be served where a stage's default variant is not installed", async () => {

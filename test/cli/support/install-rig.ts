@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { packageFolder } from "../../../runtime/version.ts";
 import { affineModel } from "../../support/models.ts";
 import { TestFolder } from "../../support/switcher-harness.ts";
-import { writeTinyPipeline } from "../support/tiny-pipeline.ts";
+import { writeTinyPipeline } from "./tiny-pipeline.ts";
 import { type WheelFile, writeWheel } from "./wheel.ts";
 
 export interface Ended {
