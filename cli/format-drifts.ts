@@ -1,5 +1,6 @@
+import { percent } from "../explanation/number-text.ts";
 import type { DriftMeasurements } from "../profiler/measure-drifts.ts";
-import { formatTable, percent } from "./format-table.ts";
+import { formatTable } from "./format-table.ts";
 
 /** A line for every combination of variants, a column for every drift: items right as a whole. */
 export function formatDrifts({ drifts }: DriftMeasurements): string {

@@ -1,5 +1,6 @@
 import type { MeasurementsInput } from "../domain/profile-schema.ts";
-import { formatTable, percent } from "./format-table.ts";
+import { percent } from "../explanation/number-text.ts";
+import { formatTable } from "./format-table.ts";
 
 /** What `variscale profile` measured, as two tables: variants, and combinations of them. */
 export function formatMeasurements(measurements: MeasurementsInput): string {

@@ -12,8 +12,3 @@ export function formatTable(
       .trimEnd();
   return [header, widths.map(width => "-".repeat(width)), ...lines].map(format).join("\n");
 }
-
-/** A share as `93.1 %`; a dash where there is none. */
-export function percent(value: number): string {
-  return Number.isNaN(value) ? "–" : `${(100 * value).toFixed(1)} %`;
-}

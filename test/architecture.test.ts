@@ -12,15 +12,17 @@ const MAY_IMPORT: Readonly<
   load: { folders: ["domain"], packages: [] },
   predictor: { folders: ["domain", "load"], packages: [] },
   optimizer: { folders: ["domain"], packages: [] },
+  explanation: { folders: ["domain", "optimizer"], packages: [] },
   control: { folders: ["domain", "predictor", "optimizer"], packages: [] },
   runtime: {
     folders: ["domain"],
     packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "@grpc/proto-loader", "yaml", "zod"],
   },
   scaler: {
-    folders: ["domain", "load", "control", "predictor", "optimizer", "runtime", "proto"],
+    folders: ["domain", "load", "control", "predictor", "optimizer", "explanation", "dashboard", "runtime", "proto"],
     packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "@grpc/reflection", "grpc-health-check", "zod"],
   },
+  dashboard: { folders: ["domain", "optimizer", "explanation", "control"], packages: [] },
   "variant-switcher": {
     folders: ["domain", "runtime", "proto"],
     packages: [
@@ -56,7 +58,7 @@ const ALONE_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-const PURE = ["domain", "load", "predictor", "optimizer", "control", "simulator"];
+const PURE = ["domain", "load", "predictor", "optimizer", "explanation", "control", "simulator"];
 const IMPURE =
   /\bDate\.now\(|\bMath\.random\(|\bprocess\.[a-z]|\bsetTimeout\(|\bsetInterval\(|\bnew Date\(\)|\bperformance\.|\bconsole\./;
 

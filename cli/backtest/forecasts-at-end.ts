@@ -1,9 +1,10 @@
 import { VariscaleError } from "../../domain/errors.ts";
 import { type Forecast, QUANTILES } from "../../domain/load.ts";
+import { percent } from "../../explanation/number-text.ts";
 import type { LoadTrace } from "../../load/load-trace.ts";
 import { LoadForecaster } from "../../predictor/load-forecaster.ts";
 import { readBundledModel } from "../../scaler/bundled-model.ts";
-import { formatTable, percent } from "../format-table.ts";
+import { formatTable } from "../format-table.ts";
 import { runBacktest } from "./run-backtest.ts";
 
 /** A forecast at the end of a load, and the share that each expert has in it. */

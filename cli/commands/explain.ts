@@ -35,7 +35,8 @@ async function runExplain(what: string | undefined, flags: ExplainFlags): Promis
   const { readPipeline } = await import("../../runtime/read-pipeline.ts");
   const { readPlan } = await import("../plan/plan-request.ts");
   const { fetchDecision, decisionOfPlan } = await import("../plan/decision.ts");
-  const { explainDecision, formatDecision } = await import("../plan/format-decision.ts");
+  const { explainDecision } = await import("../../explanation/explain-decision.ts");
+  const { formatDecision } = await import("../plan/format-decision.ts");
   if (flags.url === undefined && what === undefined)
     throw new VariscaleError("invalid_argument", "name a plan's file, or the scaler with --url");
   if (flags.url === undefined && flags.decision !== undefined)

@@ -70,8 +70,9 @@ async function runPlan(path: string, flags: PlanFlags): Promise<void> {
   if (output === "json") process.stdout.write(`${JSON.stringify({ ...plan, given }, null, 2)}\n`);
   else {
     const { explain } = await import("../../optimizer/explain.ts");
-    const { formatExplanation, formatPlan, formatRunnerUp } = await import("../plan/format-plan.ts");
-    const parts = [formatPlan(plan), formatRunnerUp(plan, plan.runnerUp), formatExplanation(explain(problem, plan))];
+    const { runnerUpText } = await import("../../explanation/plan-text.ts");
+    const { formatExplanation, formatPlan } = await import("../plan/format-plan.ts");
+    const parts = [formatPlan(plan), runnerUpText(plan, plan.runnerUp), formatExplanation(explain(problem, plan))];
     process.stdout.write(`${parts.join("\n")}\n`);
   }
   if (picture !== undefined) {

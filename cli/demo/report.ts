@@ -1,4 +1,5 @@
-import { formatTable, percent } from "../format-table.ts";
+import { percent } from "../../explanation/number-text.ts";
+import { formatTable } from "../format-table.ts";
 import type { LoadShape, Phase } from "./load-shape.ts";
 import { type Summary, summarise } from "./request-record.ts";
 import type { Sample, ScenarioResult } from "./scenario.ts";

@@ -2,23 +2,18 @@ import { z } from "zod";
 import { VariscaleError } from "../../domain/errors.ts";
 import { BINDINGS, type Plan, REASONS } from "../../domain/plan.ts";
 import { planSchema } from "../../domain/plan-schema.ts";
-import type { Given } from "../../optimizer/given.ts";
+import type { MadePlan } from "../../explanation/explain-decision.ts";
 import { givenSchema } from "./given-schema.ts";
 import type { WrittenPlan } from "./plan-request.ts";
 
 /** A plan, and what is known of how it came about; null: nothing. */
-export interface Decision {
-  readonly plan: Plan;
+export interface Decision extends MadePlan {
   readonly decisionId: string | null;
   readonly at: string | null;
   readonly pipeline: string | null;
   readonly mode: string | null;
   readonly loadRps: number | null;
-  readonly corrections: Readonly<Record<string, number>>;
-  readonly given: Given | null;
   readonly replicas: Readonly<Record<string, { readonly now: number; readonly goal: number; readonly ready: number }>>;
-  /** The decision before it; null: there is none. */
-  readonly before: Plan | null;
 }
 
 export function decisionOfPlan({ plan, given }: WrittenPlan): Decision {

@@ -1,8 +1,8 @@
 import type { Plan } from "../../domain/plan.ts";
+import { number, percent } from "../../explanation/number-text.ts";
 import type { FleetPlan } from "../../optimizer/fleet.ts";
 import type { SharedPlan } from "../../optimizer/shared-stage.ts";
-import { percent } from "../format-table.ts";
-import { formatPlan, number } from "./format-plan.ts";
+import { formatPlan } from "./format-plan.ts";
 
 /** Plans of several pipelines, and what they are together. */
 export function formatFleet(fleet: FleetPlan, names: readonly string[]): string {

@@ -1,5 +1,6 @@
 import { formatKey, type PipelineKey } from "../../domain/pipeline.ts";
-import { formatTable, percent } from "../format-table.ts";
+import { percent } from "../../explanation/number-text.ts";
+import { formatTable } from "../format-table.ts";
 import type { SimulationResult } from "./run-all.ts";
 
 export interface SimulationPage {

@@ -1,4 +1,4 @@
-import type { Binding, Reason } from "../../domain/plan.ts";
+import type { Binding, Reason } from "../domain/plan.ts";
 
 export const REASON_TEXT: Readonly<Record<Reason, string>> = {
   optimal: "the best configuration for this load",

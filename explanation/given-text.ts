@@ -1,10 +1,14 @@
-import type { Given } from "../../optimizer/given.ts";
-import { percent } from "../format-table.ts";
+import type { Given } from "../optimizer/given.ts";
+import { percent } from "./number-text.ts";
 
-/** What a plan was made with, or what is not known of that. */
-export function formatGiven(given: Given | null): string {
+/** What a plan was made with, as a heading and lines below it, or what is not known of that. */
+export function givenText(given: Given | null): { readonly heading: string; readonly lines: readonly string[] } {
   if (given === null)
-    return "not known: the policy, pins, limits, bounds and excluded variants it was made with; prices are those of the file alone";
+    return {
+      heading:
+        "not known: the policy, pins, limits, bounds and excluded variants it was made with; prices are those of the file alone",
+      lines: [],
+    };
   const { policy, minAccuracy, limits } = given;
   const lines = [
     ...given.pins.map(({ stage, variant, batch, replicas }) => {
@@ -30,5 +34,5 @@ export function formatGiven(given: Given | null): string {
     ...(limits.machineCores === null ? [] : [`${limits.machineCores} cores of one machine`]),
     ...(policy === "reactive" ? ["what its HPA remembers is not recorded"] : []),
   ];
-  return [`made with the policy ${policy}${lines.length > 0 ? ":" : ""}`, ...lines.map(line => `- ${line}`)].join("\n");
+  return { heading: `made with the policy ${policy}${lines.length > 0 ? ":" : ""}`, lines };
 }

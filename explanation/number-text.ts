@@ -1,0 +1,18 @@
+/** With four digits at most, without a trailing zero. */
+export function number(value: number): string {
+  return String(Number(value.toPrecision(4)));
+}
+
+/** A share as `93.1 %`; a dash where there is none. */
+export function percent(value: number): string {
+  return Number.isNaN(value) ? "–" : `${(100 * value).toFixed(1)} %`;
+}
+
+export function signed(value: number): string {
+  return `${value > 0 ? "+" : value < 0 ? "−" : "±"}${number(Math.abs(value))}`;
+}
+
+/** A difference of shares, as `+1.5 points`. */
+export function points(share: number): string {
+  return `${signed(100 * share)} points`;
+}

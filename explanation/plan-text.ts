@@ -1,0 +1,31 @@
+import type { Part } from "../domain/configuration.ts";
+import type { Plan, RunnerUp, StagePlan } from "../domain/plan.ts";
+import { number, percent, points, signed } from "./number-text.ts";
+
+/** As `v4-640 × 2, batch 4`. */
+export function partText({ variant, batch, replicas }: Part): string {
+  return `${variant} × ${replicas}${batch > 1 ? `, batch ${batch}` : ""}`;
+}
+
+/** All stages in one line. */
+export function stagesText(stages: readonly Pick<StagePlan, "parts">[]): string {
+  return stages.map(({ parts }) => parts.map(partText).join(" + ")).join(" → ");
+}
+
+/** Whether it holds, and what it is predicted to give. */
+export function outcomeText(plan: Plan): readonly string[] {
+  const cost = plan.costPerHour === null ? "" : `, ${number(plan.costPerHour)} an hour`;
+  const proof = plan.optimal ? "proven best" : `at most ${number(plan.gap)} below the best`;
+  return [
+    `${plan.feasible ? "feasible" : "NOT FEASIBLE"} at ${number(plan.rateRps)} rps${plan.shedRps > 0 ? `, ${number(plan.shedRps)} rps are shed` : ""}`,
+    `accuracy ${percent(plan.accuracy)}, right and in time ${percent(plan.effectiveAccuracy)}, ${number(plan.latencyMs)} ms, ${number(plan.cores)} cores${cost}`,
+    `objective ${plan.objective.toPrecision(6)}, ${proof}`,
+  ];
+}
+
+/** What came second, and by how much. */
+export function runnerUpText(plan: Pick<Plan, "objective" | "accuracy" | "cores">, runnerUp: RunnerUp | null): string {
+  if (runnerUp === null) return "runner-up: none";
+  const by = plan.objective - runnerUp.objective;
+  return `runner-up: ${stagesText(runnerUp.stages)}: accuracy ${points(runnerUp.accuracy - plan.accuracy)}, cores ${signed(runnerUp.cores - plan.cores)}, objective lower by ${number(by)}`;
+}

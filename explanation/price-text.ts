@@ -1,0 +1,34 @@
+import type { Explanation, Price, StageChange } from "../optimizer/explain.ts";
+import { number, points, signed } from "./number-text.ts";
+import { partText } from "./plan-text.ts";
+import { BINDING_TEXT } from "./reason-text.ts";
+
+/** What one step of something costs or gives, as one line. */
+export function priceText(price: Price): string {
+  const subject = {
+    accuracy: "1 point more of accuracy",
+    slo: `${number(-price.step)} ms less of the SLO, as accurate`,
+    load: `${number(price.step)} rps more`,
+    cores: `${number(-price.step)} cores less`,
+  }[price.of];
+  if (!price.feasible) return `${subject}: not to be had`;
+  const effects = [
+    ...(price.cores === 0 ? [] : [`cores ${signed(price.cores)}`]),
+    ...(price.replicas === 0 ? [] : [`replicas ${signed(price.replicas)}`]),
+    ...(Math.abs(price.accuracy) < 1e-6 ? [] : [`accuracy ${points(price.accuracy)}`]),
+  ];
+  return `${subject}: ${effects.length === 0 ? "nothing" : effects.join(", ")}`;
+}
+
+/** What became of what was served; null: nothing was. */
+export function currentText({ changes, current }: Pick<Explanation, "changes" | "current">): string | null {
+  if (!current) return null;
+  const state = current.feasible
+    ? `would still hold, with an objective of ${current.objective.toPrecision(6)}`
+    : `no longer holds: it breaks ${BINDING_TEXT[current.binding]}`;
+  return `what is served now ${changes.length === 0 ? "stays" : state}`;
+}
+
+export function changeText({ stage, from, to }: StageChange): string {
+  return `${stage}: ${from ? partText(from) : "nothing"} → ${to ? partText(to) : "nothing"}`;
+}
