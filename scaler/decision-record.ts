@@ -50,3 +50,8 @@ export function decisionOf(board: PipelineBoard, before: string | null): Decisio
     ),
   };
 }
+
+/** The plan of a decision, whole again. */
+export function planOfRecord({ plan, reasons, binding, runnerUp }: DecisionRecord): Plan {
+  return { ...plan, reasons, binding, runnerUp };
+}

@@ -1,27 +1,20 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
 import type { HttpRequest, HttpResponse, Route } from "../runtime/http-server.ts";
-import type { BoardStore } from "./board-store.ts";
-import type { Clock } from "./clock.ts";
-import type { Journal, JournalEvent } from "./journal.ts";
+import { type DecisionSources, explainedDecision } from "./explained-decision.ts";
+import type { JournalEvent } from "./journal.ts";
+import { type LiveSources, liveView } from "./live-view.ts";
 import { refuseMutation } from "./mutation-access.ts";
 import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import { showPipeline, showSummary } from "./pipeline-page.ts";
-import type { ProcessConditions } from "./process-conditions.ts";
-import type { SwitcherRegistry } from "./switcher-registry.ts";
 
 const DEFAULT_LIMIT = 20;
 const MOST_DECISIONS = 500;
 
-export interface HttpApiOptions {
+export interface HttpApiOptions extends LiveSources, DecisionSources {
   readonly catalogue: PipelineCatalogue;
   readonly controlOf: (key: PipelineKey) => PipelineControl;
-  readonly boards: BoardStore;
-  readonly registry: SwitcherRegistry;
-  readonly journal: Journal;
-  readonly conditions: ProcessConditions;
-  readonly clock: Clock;
   /** Null: changes are taken from this machine alone. */
   readonly token: string | null;
   /** Called after a change, to store it. */
@@ -36,7 +29,11 @@ export function httpApiRoutes(options: HttpApiOptions): readonly Route[] {
   const read = (path: string, answer: (control: PipelineControl, request: HttpRequest) => unknown): Route => ({
     method: "GET",
     path,
-    handle: request => ({ status: 200, body: answer(controlFor(options, request), request) }),
+    handle: async request => ({
+      status: 200,
+      headers: { "cache-control": "no-store", "x-content-type-options": "nosniff" },
+      body: await answer(controlFor(options, request), request),
+    }),
   });
   return [
     {
@@ -48,6 +45,10 @@ export function httpApiRoutes(options: HttpApiOptions): readonly Route[] {
       }),
     },
     read(PIPELINE, control => showPipeline(options, control)),
+    read(`${PIPELINE}/live`, (control, request) => liveView(options, control, afterOf(request))),
+    read(`${PIPELINE}/decisions/:decision`, (control, request) =>
+      explainedDecision(options, control.pipeline, request.params["decision"] ?? ""),
+    ),
     read(`${PIPELINE}/decisions`, (control, request) => ({
       decisions: journal.decisions(control.pipeline.key, limitOf(request)),
     })),
@@ -107,6 +108,17 @@ function limitOf(request: HttpRequest): number {
   if (!/^\d{1,9}$/.test(text) || limit < 1)
     throw new VariscaleError("invalid_argument", `limit: must be a whole number above 0 (is: ${text.slice(0, 40)})`);
   return Math.min(limit, MOST_DECISIONS);
+}
+
+/** Milliseconds since 1970; default: everything that is kept. */
+function afterOf(request: HttpRequest): number {
+  const text = request.query.get("after");
+  if (text === null) return Number.NEGATIVE_INFINITY;
+  if (/^\d{1,16}$/.test(text)) return Number(text);
+  throw new VariscaleError(
+    "invalid_argument",
+    `after: must be milliseconds since 1970, a whole number (is: ${text.slice(0, 40)})`,
+  );
 }
 
 function parseBody(request: HttpRequest): unknown {

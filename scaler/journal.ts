@@ -51,6 +51,20 @@ export class Journal {
     this.#audit?.append({ kind, at: new Date(nowMs).toISOString(), ...where, ...fields });
   }
 
+  /** One decision and the one before it; null: it is not, or no longer, in memory. */
+  decision(
+    key: PipelineKey,
+    decisionId: string,
+  ): { readonly record: DecisionRecord; readonly before: DecisionRecord | null } | null {
+    const kept = this.#decisions.get(formatKey(key)) ?? [];
+    const field = `"decisionId":${JSON.stringify(decisionId)}`;
+    const index = kept.findLastIndex(text => text.includes(field));
+    const [before, found] = [kept[index - 1], kept[index]];
+    if (found === undefined) return null;
+    const record = JSON.parse(found) as DecisionRecord;
+    return { record, before: before === undefined ? null : (JSON.parse(before) as DecisionRecord) };
+  }
+
   /** Newest first. */
   decisions(key: PipelineKey, limit: number): readonly DecisionRecord[] {
     const kept = this.#decisions.get(formatKey(key)) ?? [];

@@ -13,6 +13,7 @@ import { type GrpcServer, startGrpcServer } from "./grpc-server.ts";
 import { httpApiRoutes } from "./http-api.ts";
 import { KedaService } from "./keda-service.ts";
 import { showStreams } from "./metrics.ts";
+import { pageFileRoutes } from "./page-files.ts";
 import { type SwitcherPage, showSwitcher } from "./pipeline-page.ts";
 import type { OnRefused } from "./refusals.ts";
 import { openScalerCore, type ScalerCore, type ScalerCoreOptions } from "./scaler-core.ts";
@@ -197,6 +198,7 @@ function routesOf(
   };
   return [
     ...api,
+    ...pageFileRoutes(),
     {
       method: "GET",
       path: "/metrics",

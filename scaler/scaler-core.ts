@@ -9,6 +9,7 @@ import { createRegistry } from "../runtime/process-metrics.ts";
 import type { TlsFolder } from "../runtime/tls-folder.ts";
 import { addTlsMetrics } from "../runtime/tls-metrics.ts";
 import { packageVersion } from "../runtime/version.ts";
+import { AnalysisThread } from "./analysis-thread.ts";
 import { AuditFile } from "./audit-file.ts";
 import { BoardStore } from "./board-store.ts";
 import { readBundledModel } from "./bundled-model.ts";
@@ -17,6 +18,7 @@ import { type Cluster, type ClusterOptions, startCluster } from "./cluster.ts";
 import { ForecastTrainer, type TrainingOptions } from "./forecast-trainer.ts";
 import type { CallObserver } from "./grpc-call.ts";
 import { Journal } from "./journal.ts";
+import { LiveRecorder } from "./live-recorder.ts";
 import { ControlLoop } from "./loop.ts";
 import { createMetrics, type ScalerMetrics } from "./metrics.ts";
 import { checkSources, type LoadSourceOptions, openSources } from "./open-sources.ts";
@@ -57,6 +59,9 @@ export interface ScalerCore {
   readonly boards: BoardStore;
   readonly registry: SwitcherRegistry;
   readonly journal: Journal;
+  /** The last minutes, for the page. */
+  readonly recorder: LiveRecorder;
+  readonly analyses: AnalysisThread;
   readonly conditions: ProcessConditions;
   readonly keeper: StateKeeper;
   readonly loop: ControlLoop;
@@ -87,6 +92,8 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
   }
   const boards = new BoardStore(error => logger.error({ err: error }, "a reader of boards failed"));
   const registry = new SwitcherRegistry();
+  const recorder = new LiveRecorder(pipelines, boards, registry);
+  const analyses = new AnalysisThread();
   const audit = stateDir === null ? null : openAudit(stateDir, options, conditions, metrics);
   const journal = new Journal(pipelines.length, audit, logger);
   const keeper = new StateKeeper({
@@ -152,6 +159,8 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
     boards,
     registry,
     journal,
+    recorder,
+    analyses,
     conditions,
     keeper,
     loop,
@@ -170,6 +179,8 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
     },
     close: async () => {
       loop.close();
+      recorder.close();
+      await analyses.close();
       await trainer?.close();
       cluster?.close();
       sources.close();

@@ -1,0 +1,104 @@
+import { number, percent } from "../explanation/number-text.ts";
+import { element, svg } from "./element.ts";
+import { type Point, peaksThatCame } from "./history.ts";
+import type { ExplainedDecision, LiveView, PipelineColumn } from "./live-view.ts";
+import { type TimeChart, timeChart } from "./time-chart.ts";
+
+type Drawing = Omit<TimeChart, "width" | "atMs" | "label"> & { readonly title: string };
+
+/** Load with the band of its forecasts, and the rate that was planned for. */
+export function drawLoad(host: HTMLElement, points: readonly Point[]): void {
+  draw(host, points, {
+    title: "requests per second",
+    height: 190,
+    band: {
+      name: "forecast of the highest second ahead, median to 99 %",
+      look: "forecast",
+      low: column(points, "peakP50Rps"),
+      high: column(points, "peakP99Rps"),
+    },
+    lines: [
+      { name: "load", look: "one", values: column(points, "loadRps") },
+      { name: "highest second that came", look: "two", values: peaksThatCame(points) },
+      { name: "planned for", look: "three", values: column(points, "planRps"), isStepped: true },
+    ],
+    fromZero: true,
+    format: number,
+  });
+}
+
+export function drawAccuracy(host: HTMLElement, points: readonly Point[]): void {
+  draw(host, points, {
+    title: "accuracy of the plan",
+    height: 130,
+    lines: [
+      { name: "of what is answered", look: "one", values: column(points, "accuracy"), isStepped: true },
+      { name: "right and in time", look: "three", values: column(points, "effectiveAccuracy"), isStepped: true },
+    ],
+    fromZero: false,
+    format: percent,
+  });
+}
+
+/** @param explained the newest decision that was explained; null: none was yet. */
+export function drawCores(host: HTMLElement, points: readonly Point[], explained: ExplainedDecision | null): void {
+  const heaviest = explained?.analysis.heaviest;
+  draw(host, points, {
+    title: "cores of the plan",
+    height: 130,
+    lines: [{ name: "plan", look: "one", values: column(points, "cores"), isStepped: true }],
+    ...(heaviest?.feasible && { level: { name: "with the heaviest variants, now", value: heaviest.cores } }),
+    fromZero: true,
+    format: number,
+  });
+}
+
+export function drawLatency(host: HTMLElement, points: readonly Point[], { slo }: LiveView): void {
+  draw(host, points, {
+    title: `milliseconds, at the quantile ${slo.quantile}`,
+    height: 130,
+    lines: [{ name: "predicted", look: "one", values: column(points, "latencyMs"), isStepped: true }],
+    level: { name: "SLO", value: slo.latencyMs },
+    fromZero: true,
+    format: number,
+  });
+}
+
+function column(points: readonly Point[], name: PipelineColumn): readonly (number | null)[] {
+  return points.map(point => point.values[name]);
+}
+
+/** The chart as wide as its place, and below it the names with their newest values. */
+function draw(host: HTMLElement, points: readonly Point[], { title, ...drawing }: Drawing): void {
+  const newest = (values: readonly (number | null)[]): string => {
+    const value = values.at(-1) ?? null;
+    return value === null ? "–" : drawing.format(value);
+  };
+  const keys = [
+    ...drawing.lines.map(({ name, look, values }) => ({ look: `line ${look}`, text: name, value: newest(values) })),
+    ...(drawing.band
+      ? [
+          {
+            look: `band ${drawing.band.look}`,
+            text: drawing.band.name,
+            value: `${newest(drawing.band.low)} to ${newest(drawing.band.high)}`,
+          },
+        ]
+      : []),
+    ...(drawing.level ? [{ look: "level", text: drawing.level.name, value: drawing.format(drawing.level.value) }] : []),
+  ];
+  const label = `${title}. ${keys.map(({ text, value }) => `${text}: ${value}`).join(", ")}`;
+  const width = Math.max(240, host.clientWidth);
+  const chart = timeChart({ ...drawing, width, atMs: points.map(point => point.atMs), label });
+  const legend = keys.map(({ look, text, value }) =>
+    element("li", {}, keyMark(look), ` ${text} `, element("b", {}, value)),
+  );
+  host.replaceChildren(chart, element("ul", { class: "legend" }, ...legend));
+}
+
+function keyMark(look: string): SVGElement {
+  const shape = look.startsWith("band")
+    ? svg("rect", { class: look, x: 0, y: 1, width: 18, height: 8 })
+    : svg("path", { class: look, d: "M0 5H18" });
+  return svg("svg", { width: 18, height: 10, "aria-hidden": "true" }, shape);
+}

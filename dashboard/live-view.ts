@@ -1,0 +1,116 @@
+import type { Condition } from "../control/board.ts";
+import type { Forecast, LoadSample } from "../domain/load.ts";
+import type { PipelineKey } from "../domain/pipeline.ts";
+import type { Plan, Reason } from "../domain/plan.ts";
+import type { Analysis } from "../explanation/analyse-decision.ts";
+import type { Given } from "../optimizer/given.ts";
+
+/** JSON of `GET /api/v1/pipelines/{namespace}/{name}/live`: all that the page shows of one pipeline now, and its last minutes. */
+export interface LiveView {
+  readonly key: PipelineKey;
+  readonly nowMs: number;
+  readonly mode: "shadow" | "active";
+  readonly fileMode: "shadow" | "active";
+  readonly slo: { readonly latencyMs: number; readonly quantile: number };
+  readonly policy: string;
+  /** Null before the first tick. */
+  readonly board: LiveBoard | null;
+  readonly stages: readonly LiveStageView[];
+  readonly pins: readonly LivePin[];
+  /** Parts of the scaler that do not work for this pipeline, as sentences. */
+  readonly problems: readonly string[];
+  /** Points after the time that was asked for; oldest first. */
+  readonly history: LiveHistory;
+}
+
+export interface LiveBoard {
+  readonly atMs: number;
+  readonly decisionId: string | null;
+  readonly planAtMs: number | null;
+  readonly plan: Plan | null;
+  readonly guarding: boolean;
+  readonly forecast: Forecast | null;
+  readonly load: LoadSample | null;
+  readonly reasons: readonly Reason[];
+  readonly conditions: readonly Condition[];
+}
+
+export interface LivePin {
+  readonly stage: string;
+  readonly variant: string | null;
+  readonly batch: number | null;
+  readonly replicas: number | null;
+  readonly reason: string;
+  readonly expiresAtMs: number;
+}
+
+export interface LiveStageView {
+  readonly stage: string;
+  /** Names of the stages that must be done before it. */
+  readonly dependsOn: readonly string[];
+  /** In the order of the pipeline file; columns of the history are indices into it. */
+  readonly variants: readonly string[];
+  readonly replicasNow: number;
+  readonly replicasGoal: number;
+  readonly replicasReady: number;
+  /** Ready switchers by what they serve; none where replicas have no switchers. */
+  readonly serving: readonly { readonly variant: string; readonly replicas: number }[];
+  readonly queuedRows: number;
+  /** Age of the oldest row in a queue. */
+  readonly queueAgeMs: number;
+  /** Mean rows of a batch in the last seconds; null: none was served, or there are no switchers. */
+  readonly batchRows: number | null;
+  /** Most rows of a batch that is served now; null: there are no switchers. */
+  readonly batch: number | null;
+}
+
+/** Columns of equal length, one entry for each point; null: not known at that time. */
+export interface LiveHistory {
+  readonly atMs: readonly number[];
+  readonly decisionId: readonly (string | null)[];
+  readonly values: Readonly<Record<PipelineColumn, readonly (number | null)[]>>;
+  /** In the order of the pipeline's stages. */
+  readonly stages: readonly Readonly<Record<StageColumn, readonly (number | null)[]>>[];
+}
+
+export const PIPELINE_COLUMNS = [
+  "loadRps",
+  /** Of the highest second in the horizon: quantiles 0.5 and 0.99. */
+  "peakP50Rps",
+  "peakP99Rps",
+  "horizonMs",
+  /** Entry rate that the plan was made for. */
+  "planRps",
+  "accuracy",
+  "effectiveAccuracy",
+  "cores",
+  /** Predicted, at the quantile of the SLO. */
+  "latencyMs",
+] as const;
+export type PipelineColumn = (typeof PIPELINE_COLUMNS)[number];
+
+export const STAGE_COLUMNS = [
+  "replicasNow",
+  "replicasReady",
+  /** Index of the variant that most ready switchers serve; of the plan where there are no switchers. */
+  "variant",
+  "queuedRows",
+] as const;
+export type StageColumn = (typeof STAGE_COLUMNS)[number];
+
+/** JSON of `GET …/decisions/{decisionId}`: one decision, and what `variscale explain` says of it. */
+export interface ExplainedDecision {
+  readonly decisionId: string;
+  readonly atMs: number;
+  readonly mode: "shadow" | "active";
+  readonly loadRps: number | null;
+  readonly plan: Plan;
+  readonly given: Given | null;
+  readonly replicas: readonly {
+    readonly stage: string;
+    readonly now: number;
+    readonly goal: number;
+    readonly ready: number;
+  }[];
+  readonly analysis: Analysis;
+}

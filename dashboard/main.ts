@@ -1,0 +1,200 @@
+import { drawAccuracy, drawCores, drawLatency, drawLoad } from "./charts.ts";
+import { clockText, decisionList, explanation } from "./decision-panel.ts";
+import { diagram } from "./diagram.ts";
+import { byId, element, renderOnChange } from "./element.ts";
+import { decisionsOf, extended, type Point } from "./history.ts";
+import type { ExplainedDecision, LiveView } from "./live-view.ts";
+import { drawPareto } from "./pareto-chart.ts";
+import { fetchDecision, fetchLive, fetchPipelines, type PipelineName } from "./scaler-client.ts";
+import { banners, conditions, headline, tiles } from "./summary.ts";
+import { drawTimeline } from "./timeline.ts";
+
+const POLL_MS = 1000;
+const RETRY_MS = 5000;
+/** New pipelines are looked for. */
+const LIST_MS = 30_000;
+
+/** What the page shows of one pipeline. */
+interface Shown {
+  readonly pipeline: PipelineName;
+  view: LiveView | null;
+  points: readonly Point[];
+  /** The newest decision that was explained. */
+  newest: ExplainedDecision | null;
+  /** Decision that is looked at; null: the newest. */
+  picked: string | null;
+  pickedDecision: ExplainedDecision | null;
+  /** Why there is no explanation; null: there is, or it was not asked for. */
+  problem: string | null;
+  asking: boolean;
+}
+
+const select = byId("pipelines") as HTMLSelectElement;
+let shown: Shown | null = null;
+let answeredAtMs = Date.now();
+let listedAtMs = Number.NEGATIVE_INFINITY;
+
+void run();
+addEventListener("hashchange", () => choose(pipelineOfHash()));
+addEventListener("resize", () => shown && render(shown));
+select.addEventListener("change", () => {
+  location.hash = select.value;
+});
+
+async function run(): Promise<void> {
+  for (;;) {
+    let waitMs = POLL_MS;
+    try {
+      await poll();
+      answeredAtMs = Date.now();
+    } catch (error) {
+      waitMs = RETRY_MS;
+      tellFreshness(
+        `no answer since ${clockText(answeredAtMs)}: ${error instanceof Error ? error.message : error}`,
+        true,
+      );
+    }
+    await new Promise(resolve => setTimeout(resolve, waitMs));
+    if (document.hidden) await whenVisible();
+  }
+}
+
+function whenVisible(): Promise<void> {
+  return new Promise(resolve => document.addEventListener("visibilitychange", () => resolve(), { once: true }));
+}
+
+async function poll(): Promise<void> {
+  if (Date.now() - listedAtMs > LIST_MS) {
+    listPipelines(await fetchPipelines());
+    listedAtMs = Date.now();
+  }
+  const current = shown;
+  if (!current) {
+    tellFreshness("the scaler has no pipeline", true);
+    return;
+  }
+  const view = await fetchLive(current.pipeline, current.points.at(-1)?.atMs ?? null);
+  current.view = view;
+  current.points = extended(current.points, view.history);
+  if (shown !== current) return;
+  tellFreshness(`as of ${clockText(view.nowMs)}`, false);
+  render(current);
+  void explainNewest(current, view.board?.decisionId ?? null);
+}
+
+function listPipelines(pipelines: readonly PipelineName[]): void {
+  const values = pipelines.map(hashOf);
+  renderOnChange(select, values, () =>
+    pipelines.map(({ namespace, name }, i) => element("option", { value: values[i] ?? "" }, `${namespace}/${name}`)),
+  );
+  const asked = pipelineOfHash();
+  const isThere = asked !== null && values.includes(hashOf(asked));
+  choose(isThere ? asked : (pipelines[0] ?? null));
+}
+
+function choose(pipeline: PipelineName | null): void {
+  if (pipeline === null || (shown && hashOf(shown.pipeline) === hashOf(pipeline))) return;
+  shown = {
+    pipeline,
+    view: null,
+    points: [],
+    newest: null,
+    picked: null,
+    pickedDecision: null,
+    problem: null,
+    asking: false,
+  };
+  select.value = hashOf(pipeline);
+  document.title = `${pipeline.name} – variscale`;
+}
+
+/** Asks for the explanation of the newest decision, one at a time. */
+async function explainNewest(current: Shown, decisionId: string | null): Promise<void> {
+  if (decisionId === null || current.asking || current.newest?.decisionId === decisionId) return;
+  current.asking = true;
+  try {
+    current.newest = await fetchDecision(current.pipeline, decisionId);
+    current.problem = null;
+  } catch (error) {
+    current.problem = error instanceof Error ? error.message : String(error);
+  }
+  current.asking = false;
+  if (shown === current) render(current);
+}
+
+async function pick(current: Shown, decisionId: string | null): Promise<void> {
+  current.picked = decisionId;
+  current.pickedDecision = null;
+  render(current);
+  if (decisionId === null) return;
+  try {
+    const decision = await fetchDecision(current.pipeline, decisionId);
+    if (current.picked === decisionId) current.pickedDecision = decision;
+  } catch (error) {
+    if (current.picked === decisionId) current.problem = error instanceof Error ? error.message : String(error);
+  }
+  if (shown === current) render(current);
+}
+
+function render(current: Shown): void {
+  const { view, points, newest, picked, pickedDecision, problem } = current;
+  if (!view) return;
+  const onPick = (decisionId: string | null): void => void pick(current, decisionId);
+  renderOnChange(byId("headline"), [view.board?.plan, view.board?.load, view.board?.reasons, view.mode], () =>
+    headline(view),
+  );
+  const told = banners(view);
+  renderOnChange(
+    byId("banners"),
+    told.map(node => node.textContent),
+    () => told,
+  );
+  byId("tiles").replaceChildren(...tiles(view, newest));
+  drawLoad(byId("load"), points);
+  drawTimeline(byId("timeline"), points, view, picked, onPick);
+  byId("diagram").replaceChildren(...diagram(view));
+  drawAccuracy(byId("accuracy"), points);
+  drawCores(byId("cores"), points, newest);
+  drawLatency(byId("latency"), points, view);
+  if (newest) drawPareto(byId("pareto"), newest);
+  const decisions = decisionsOf(points);
+  renderDecisions(decisions, picked, onPick);
+  const explained = picked === null ? newest : pickedDecision;
+  renderOnChange(byId("why"), [explained, problem], () =>
+    explained ? explanation(explained) : [element("p", {}, problem ?? "It is being computed.")],
+  );
+  renderOnChange(byId("conditions"), view.board?.conditions ?? [], () => conditions(view));
+}
+
+/** The list is made anew with every decision: the button that had the focus has it again. */
+function renderDecisions(
+  decisions: ReturnType<typeof decisionsOf>,
+  picked: string | null,
+  onPick: (decisionId: string | null) => void,
+): void {
+  const host = byId("decisions");
+  const focused = host.contains(document.activeElement) ? document.activeElement?.textContent : null;
+  renderOnChange(host, [decisions.slice(0, 8), picked], () => decisionList(decisions, picked, onPick));
+  if (focused === null || focused === undefined || host.contains(document.activeElement)) return;
+  for (const button of host.querySelectorAll("button")) if (button.textContent === focused) button.focus();
+}
+
+function tellFreshness(text: string, isBad: boolean): void {
+  const host = byId("freshness");
+  host.textContent = text;
+  host.className = isBad ? "bad" : "";
+}
+
+function hashOf({ namespace, name }: PipelineName): string {
+  return `#${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
+}
+
+function pipelineOfHash(): PipelineName | null {
+  const parts = location.hash.slice(1).split("/");
+  try {
+    const [namespace, name] = parts.map(part => decodeURIComponent(part));
+    return namespace && name && parts.length === 2 ? { namespace, name } : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,36 @@
+import type { ExplainedDecision, LiveView } from "./live-view.ts";
+
+/** Longer than the scaler takes to explain. */
+const TIMEOUT_MS = 25_000;
+
+export interface PipelineName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Addresses are relative to the page, which a proxy may have put below a path of its own. */
+export async function fetchPipelines(): Promise<readonly PipelineName[]> {
+  const { pipelines } = await ask<{ readonly pipelines: readonly PipelineName[] }>("api/v1/pipelines");
+  return pipelines;
+}
+
+/** @param afterMs of the newest point that is known; null: all are wanted. */
+export function fetchLive(pipeline: PipelineName, afterMs: number | null): Promise<LiveView> {
+  return ask(`${pathOf(pipeline)}/live${afterMs === null ? "" : `?after=${afterMs}`}`);
+}
+
+export function fetchDecision(pipeline: PipelineName, decisionId: string): Promise<ExplainedDecision> {
+  return ask(`${pathOf(pipeline)}/decisions/${encodeURIComponent(decisionId)}`);
+}
+
+function pathOf({ namespace, name }: PipelineName): string {
+  return `api/v1/pipelines/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
+}
+
+/** Throws what the scaler says is wrong. */
+async function ask<T>(path: string): Promise<T> {
+  const answer = await fetch(path, { signal: AbortSignal.timeout(TIMEOUT_MS), cache: "no-store" });
+  const body = (await answer.json()) as T & { readonly error?: string };
+  if (!answer.ok) throw new Error(body.error ?? `status ${answer.status}`);
+  return body;
+}

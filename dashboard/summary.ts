@@ -1,0 +1,131 @@
+import { number, percent } from "../explanation/number-text.ts";
+import { partText } from "../explanation/plan-text.ts";
+import { BINDING_TEXT, REASON_TEXT } from "../explanation/reason-text.ts";
+import { clockText } from "./decision-panel.ts";
+import { element } from "./element.ts";
+import type { ExplainedDecision, LivePin, LiveView } from "./live-view.ts";
+
+/** What it does and why, in two sentences. */
+export function headline({ board, mode }: LiveView): readonly Node[] {
+  const plan = board?.plan;
+  if (!board || !plan)
+    return [element("p", { class: "doing" }, "There is no plan yet: it plans as soon as there is load data.")];
+  const stages = plan.stages.map(({ stage, parts }) => `${stage}: ${parts.map(partText).join(" + ")}`);
+  const load = board.load ? `${number(board.load.rateRps)} requests per second` : "a load that is not known now";
+  const verb = mode === "shadow" ? "Would serve" : "Serves";
+  return [
+    element(
+      "p",
+      { class: "doing" },
+      `${verb} ${load}, planned for ${number(plan.rateRps)}, with ${stages.join(" → ")}`,
+    ),
+    element(
+      "p",
+      { class: "why" },
+      `Why: ${board.reasons.map(reason => REASON_TEXT[reason]).join("; ")}. Held back by: ${BINDING_TEXT[plan.binding]}.`,
+    ),
+  ];
+}
+
+/** What must not be overlooked. */
+export function banners({ mode, fileMode, board, pins, problems, nowMs }: LiveView): readonly Node[] {
+  const told: Node[] = [];
+  if (mode === "shadow")
+    told.push(
+      banner(
+        "shadow",
+        `Shadow mode${fileMode === "active" ? ", set by an operator" : ""}: nothing is done, this is what it would do.`,
+      ),
+    );
+  if (board && nowMs - board.atMs > STALE_MS)
+    told.push(banner("bad", `The control loop has not run since ${clockText(board.atMs)}.`));
+  if (board?.plan && !board.plan.feasible)
+    told.push(banner("bad", `No plan meets every constraint: ${number(board.plan.shedRps)} rps are shed.`));
+  if (board?.guarding)
+    told.push(banner("note", "The guard has taken over: lighter variants until replicas are ready."));
+  for (const pin of pins) told.push(banner("note", pinText(pin)));
+  for (const problem of problems) told.push(banner("bad", problem));
+  return told;
+}
+
+const STALE_MS = 5000;
+
+function banner(look: "shadow" | "note" | "bad", text: string): HTMLElement {
+  return element("p", { class: `banner ${look}` }, text);
+}
+
+function pinText({ stage, variant, batch, replicas, reason, expiresAtMs }: LivePin): string {
+  const fixed = [
+    ...(variant === null ? [] : [variant]),
+    ...(batch === null ? [] : [`batch ${batch}`]),
+    ...(replicas === null ? [] : [`${replicas} replicas`]),
+  ];
+  return `${stage} is pinned to ${fixed.join(", ")} until ${clockText(expiresAtMs)}${reason === "" ? "" : `: ${reason}`}`;
+}
+
+/** The figures of now. @param explained the newest decision that was explained; null: none was yet. */
+export function tiles({ board, slo, stages }: LiveView, explained: ExplainedDecision | null): readonly Node[] {
+  const plan = board?.plan ?? null;
+  const forecast = board?.forecast ?? null;
+  const ready = stages.reduce((sum, stage) => sum + stage.replicasReady, 0);
+  const asked = stages.reduce((sum, stage) => sum + stage.replicasNow, 0);
+  const queued = stages.reduce((sum, stage) => sum + stage.queuedRows, 0);
+  return [
+    tile(
+      "load",
+      board?.load ? `${number(board.load.rateRps)} rps` : "no data",
+      forecast
+        ? `at most ${number(forecast.peakRps[2])} in the next ${Math.round(forecast.horizonMs / 1000)} s, at 95 %`
+        : "no forecast",
+    ),
+    tile(
+      "accuracy",
+      plan ? percent(plan.accuracy) : "–",
+      plan ? `right and in time ${percent(plan.effectiveAccuracy)}, by the plan` : "",
+    ),
+    tile("cores", plan ? number(plan.cores) : "–", plan ? savings(plan, explained) : ""),
+    tile(
+      `latency at ${percent(slo.quantile)}`,
+      plan ? `${number(plan.latencyMs)} ms` : "–",
+      `predicted; SLO ${number(slo.latencyMs)} ms`,
+    ),
+    tile("replicas", `${ready} of ${asked}`, `ready; ${number(queued)} rows wait`),
+  ];
+}
+
+function savings(
+  plan: { readonly costPerHour: number | null; readonly cores: number },
+  explained: ExplainedDecision | null,
+): string {
+  const cost = plan.costPerHour === null ? "" : `${number(plan.costPerHour)} an hour; `;
+  if (!explained) return cost;
+  const { heaviest } = explained.analysis;
+  if (!heaviest.feasible) return `${cost}the heaviest variants can't keep the SLO`;
+  const { plan: then } = explained;
+  const share = 1 - then.cores / heaviest.cores;
+  const saved = share > 0 ? `: ${percent(share)} saved` : "";
+  return `${cost}${number(heaviest.cores)} with the heaviest variants${saved}`;
+}
+
+function tile(name: string, value: string, note: string): HTMLElement {
+  return element(
+    "div",
+    { class: "tile" },
+    element("h2", {}, name),
+    element("p", { class: "value" }, value),
+    element("p", { class: "note" }, note),
+  );
+}
+
+export function conditions({ board }: LiveView): readonly Node[] {
+  const told = board?.conditions ?? [];
+  return [
+    element(
+      "ul",
+      { class: "conditions" },
+      ...told.map(({ type, status, message }) =>
+        element("li", {}, element("b", {}, `${type}: ${status ? "yes" : "no"}`), message === "" ? "" : `, ${message}`),
+      ),
+    ),
+  ];
+}

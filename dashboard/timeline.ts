@@ -1,0 +1,110 @@
+import { element, svg } from "./element.ts";
+import { decisionsOf, type Point } from "./history.ts";
+import type { LiveView } from "./live-view.ts";
+import { px } from "./scale.ts";
+import { MARGIN, minuteMarks, timeScale } from "./time-chart.ts";
+
+const ROW = 40;
+const BAR = 20;
+/** Colours that variants of one stage have, by their place in the pipeline file. */
+const COLOURS = 8;
+
+interface Run {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly variant: number | null;
+  readonly replicas: number | null;
+}
+
+/**
+ * What every stage served when, and its decisions. `onPick` is told of the decision that held where somebody clicks.
+ *
+ * @param picked decision that is explained; null: the newest.
+ */
+export function drawTimeline(
+  host: HTMLElement,
+  points: readonly Point[],
+  { stages }: LiveView,
+  picked: string | null,
+  onPick: (decisionId: string) => void,
+): void {
+  const width = Math.max(240, host.clientWidth);
+  const height = stages.length * ROW + 22 + MARGIN.bottom;
+  const atMs = points.map(point => point.atMs);
+  const x = timeScale(atMs, width);
+  const decisions = decisionsOf(points);
+  const rows = stages.flatMap(({ stage, variants }, s) => [
+    svg("text", { x: 0, y: s * ROW + 12, class: "name" }, stage),
+    ...runsOf(points, s).map(run => bar(run, variants, s, x)),
+  ]);
+  const marks = decisions.map(({ decisionId, atMs: at, changes }) => {
+    const look = `decision${changes ? " changes" : ""}${decisionId === picked ? " picked" : ""}`;
+    return svg("path", {
+      class: look,
+      d: `M${px(x(at))} ${stages.length * ROW + (changes ? 2 : 8)}V${stages.length * ROW + 18}`,
+    });
+  });
+  const words = stages.map(({ stage, variants }, s) => `${stage}: ${runText(runsOf(points, s).at(-1), variants)}`);
+  const drawing = svg(
+    "svg",
+    { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Served now. ${words.join("; ")}` },
+    ...rows,
+    ...marks,
+    ...minuteMarks(atMs, width, height),
+  );
+  drawing.addEventListener("click", event => {
+    const clickedPx = event.clientX - drawing.getBoundingClientRect().left;
+    const held = decisions.find(({ atMs: at }) => x(at) <= clickedPx + 3);
+    if (held) onPick(held.decisionId);
+  });
+  host.replaceChildren(
+    drawing,
+    element(
+      "p",
+      { class: "hint" },
+      "Marks below are decisions, tall ones changed something: click one, or take it from the list.",
+    ),
+  );
+}
+
+function bar(
+  { fromMs, toMs, variant, replicas }: Run,
+  variants: readonly string[],
+  s: number,
+  x: (at: number) => number,
+): SVGElement {
+  const [left, right] = [x(fromMs), x(toMs)];
+  const text = runText({ fromMs, toMs, variant, replicas }, variants);
+  const look = variant === null ? "none" : `v${variant % COLOURS}`;
+  // A label where it fits, about 7 px a letter.
+  const label = right - left > 7 * text.length + 8 ? [svg("text", { x: px(left + 5), y: s * ROW + 31 }, text)] : [];
+  return svg(
+    "g",
+    { class: `bar ${look}` },
+    svg(
+      "rect",
+      { x: px(left), y: s * ROW + 17, width: px(Math.max(1, right - left)), height: BAR },
+      svg("title", {}, text),
+    ),
+    ...label,
+  );
+}
+
+function runText(run: Run | undefined, variants: readonly string[]): string {
+  if (!run) return "nothing is known";
+  const { variant, replicas } = run;
+  return `${variant === null ? "nothing" : (variants[variant] ?? "?")} × ${replicas ?? "?"}`;
+}
+
+/** Times in which a stage served the same variant with the same replicas. */
+function runsOf(points: readonly Point[], s: number): readonly Run[] {
+  const runs: Run[] = [];
+  for (const { atMs, stages } of points) {
+    const { variant = null, replicasNow: replicas = null } = stages[s] ?? {};
+    const last = runs.at(-1);
+    if (last) runs[runs.length - 1] = { ...last, toMs: atMs };
+    if (last?.variant === variant && last.replicas === replicas) continue;
+    runs.push({ fromMs: atMs, toMs: atMs, variant, replicas });
+  }
+  return runs;
+}

@@ -1,0 +1,124 @@
+import type { PipelineBoard } from "../control/board.ts";
+import type { SwitcherView } from "../control/switcher-view.ts";
+import {
+  type LiveHistory,
+  PIPELINE_COLUMNS,
+  type PipelineColumn,
+  STAGE_COLUMNS,
+  type StageColumn,
+} from "../dashboard/live-view.ts";
+import { mainPart } from "../domain/configuration.ts";
+import type { Pipeline } from "../domain/pipeline.ts";
+
+/** Points of all pipelines together, and the most and the least of one: ten minutes, and one. */
+const MOST_POINTS = 60_000;
+const MOST_PER_PIPELINE = 600;
+const LEAST_PER_PIPELINE = 60;
+
+/** Seconds that are kept of each of so many pipelines. */
+export function pointsKept(pipelines: number): number {
+  const share = Math.floor(MOST_POINTS / Math.max(1, pipelines));
+  return Math.min(MOST_PER_PIPELINE, Math.max(LEAST_PER_PIPELINE, share));
+}
+
+/**
+ * The last minutes of one pipeline, a point a second, for who opens the page. A ring of numbers, about a hundred bytes a point; what is not
+ * known is NaN.
+ */
+export class LiveHistoryRing {
+  readonly #pipeline: Pipeline;
+  readonly #width: number;
+  readonly #atMs: Float64Array;
+  readonly #decisionId: (string | null)[];
+  readonly #values: Float32Array;
+  #points = 0;
+
+  constructor(pipeline: Pipeline, capacity: number) {
+    this.#pipeline = pipeline;
+    this.#width = PIPELINE_COLUMNS.length + pipeline.stages.length * STAGE_COLUMNS.length;
+    this.#atMs = new Float64Array(capacity);
+    this.#decisionId = new Array<string | null>(capacity).fill(null);
+    this.#values = new Float32Array(capacity * this.#width);
+  }
+
+  add(board: PipelineBoard, switchers: readonly SwitcherView[]): void {
+    const slot = this.#points % this.#atMs.length;
+    this.#points += 1;
+    this.#atMs[slot] = board.atMs;
+    this.#decisionId[slot] = board.decisionId;
+    this.#values.set(rowOf(this.#pipeline, board, switchers), slot * this.#width);
+  }
+
+  /** Points later than `afterMs`, oldest first; a clock that was set back starts anew. */
+  after(afterMs: number): LiveHistory {
+    const slots = this.#slotsAfter(afterMs);
+    const column = (index: number) => slots.map(slot => numberOf(this.#values[slot * this.#width + index]));
+    const stageColumn = (s: number, c: number) => column(PIPELINE_COLUMNS.length + s * STAGE_COLUMNS.length + c);
+    return {
+      atMs: slots.map(slot => this.#atMs[slot] ?? 0),
+      decisionId: slots.map(slot => this.#decisionId[slot] ?? null),
+      values: recordOf(PIPELINE_COLUMNS, (_name, i) => column(i)),
+      stages: this.#pipeline.stages.map((_stage, s) => recordOf(STAGE_COLUMNS, (_name, c) => stageColumn(s, c))),
+    };
+  }
+
+  #slotsAfter(afterMs: number): number[] {
+    const capacity = this.#atMs.length;
+    const slots: number[] = [];
+    let laterMs = Number.POSITIVE_INFINITY;
+    for (let point = this.#points - 1; point >= Math.max(0, this.#points - capacity); point--) {
+      const slot = point % capacity;
+      const atMs = this.#atMs[slot] ?? 0;
+      if (atMs <= afterMs || atMs >= laterMs) break;
+      laterMs = atMs;
+      slots.push(slot);
+    }
+    return slots.reverse();
+  }
+}
+
+function rowOf(pipeline: Pipeline, board: PipelineBoard, switchers: readonly SwitcherView[]): number[] {
+  const { load, forecast, plan } = board;
+  const values: Record<PipelineColumn, number | undefined> = {
+    loadRps: load?.rateRps,
+    peakP50Rps: forecast?.peakRps[0],
+    peakP99Rps: forecast?.peakRps[3],
+    horizonMs: forecast?.horizonMs,
+    planRps: plan?.rateRps,
+    accuracy: plan?.accuracy,
+    effectiveAccuracy: plan?.effectiveAccuracy,
+    cores: plan?.cores,
+    latencyMs: plan?.latencyMs,
+  };
+  const ofStages = pipeline.stages.flatMap(stage => {
+    const views = switchers.filter(view => view.stage === stage.name);
+    const staged = board.stages.find(other => other.stage === stage.name);
+    const planned = plan?.stages.find(other => other.stage === stage.name);
+    const served = mostServed(views) ?? (planned && mainPart(planned)?.variant);
+    const index = stage.variants.findIndex(variant => variant.name === served);
+    const ofStage: Record<StageColumn, number | undefined> = {
+      replicasNow: staged?.replicasNow,
+      replicasReady: staged?.replicasReady,
+      variant: index < 0 ? undefined : index,
+      queuedRows: views.length === 0 ? undefined : views.reduce((sum, view) => sum + view.queuedRows, 0),
+    };
+    return STAGE_COLUMNS.map(name => ofStage[name] ?? Number.NaN);
+  });
+  return [...PIPELINE_COLUMNS.map(name => values[name] ?? Number.NaN), ...ofStages];
+}
+
+/** The variant that most ready switchers serve; undefined: none is ready. */
+function mostServed(views: readonly SwitcherView[]): string | undefined {
+  const counts = new Map<string, number>();
+  for (const { ready, variant } of views) if (ready) counts.set(variant, (counts.get(variant) ?? 0) + 1);
+  return [...counts].toSorted((a, b) => b[1] - a[1])[0]?.[0];
+}
+
+/** Seven digits are what a Float32 has. */
+function numberOf(value: number | undefined): number | null {
+  return value === undefined || !Number.isFinite(value) ? null : Number(value.toPrecision(7));
+}
+
+function recordOf<K extends string, V>(names: readonly K[], of: (name: K, index: number) => V): Readonly<Record<K, V>> {
+  return Object.fromEntries(names.map((name, i) => [name, of(name, i)])) as Record<K, V>;
+}

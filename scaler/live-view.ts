@@ -1,0 +1,78 @@
+import type { PipelineBoard } from "../control/board.ts";
+import type { SwitcherView } from "../control/switcher-view.ts";
+import type { LiveBoard, LiveStageView, LiveView } from "../dashboard/live-view.ts";
+import type { Stage } from "../domain/pipeline.ts";
+import type { LiveRecorder } from "./live-recorder.ts";
+import type { PipelineControl } from "./pipeline-control.ts";
+import type { PageSources } from "./pipeline-page.ts";
+
+export interface LiveSources extends PageSources {
+  readonly recorder: LiveRecorder;
+}
+
+/** What the page shows of one pipeline, with the points of its history that are later than `afterMs`. */
+export function liveView(sources: LiveSources, control: PipelineControl, afterMs: number): LiveView {
+  const { boards, registry, conditions, clock, recorder } = sources;
+  const { key, slo, mode: fileMode, objective, stages } = control.pipeline;
+  const nowMs = clock.nowMs();
+  const board = boards.latest(key);
+  const views = registry.views(key, nowMs);
+  const { history, fill } = recorder.of(key);
+  return {
+    key,
+    nowMs,
+    mode: control.settings.mode,
+    fileMode,
+    slo: { latencyMs: slo.latencyMs, quantile: slo.quantile },
+    policy: objective.policy,
+    board: board && liveBoard(board),
+    stages: stages.map(stage => liveStage(stage, board, views, fill.of(stage.name))),
+    pins: control.settings.pins(nowMs).map(({ stage, variant, batch, replicas, reason, expiresAtMs }) => ({
+      stage,
+      variant,
+      batch,
+      replicas,
+      reason,
+      expiresAtMs,
+    })),
+    problems: conditions
+      .of(key)
+      .filter(({ status }) => !status)
+      .map(({ type, message }) => `${type}: ${message}`),
+    history: history.after(afterMs),
+  };
+}
+
+function liveBoard(board: PipelineBoard): LiveBoard {
+  const { atMs, decisionId, planAtMs, plan, guarding, forecast, load, reasons, conditions } = board;
+  return { atMs, decisionId, planAtMs, plan, guarding, forecast, load, reasons, conditions };
+}
+
+function liveStage(
+  stage: Stage,
+  board: PipelineBoard | null,
+  views: readonly SwitcherView[],
+  batchRows: number | null,
+): LiveStageView {
+  const own = views.filter(view => view.stage === stage.name);
+  const staged = board?.stages.find(other => other.stage === stage.name);
+  return {
+    stage: stage.name,
+    dependsOn: stage.dependsOn,
+    variants: stage.variants.map(variant => variant.name),
+    replicasNow: staged?.replicasNow ?? 0,
+    replicasGoal: staged?.replicasGoal ?? 0,
+    replicasReady: staged?.replicasReady ?? 0,
+    serving: servingOf(own),
+    queuedRows: own.reduce((sum, view) => sum + view.queuedRows, 0),
+    queueAgeMs: Math.max(0, ...own.map(view => view.queueAgeMs)),
+    batchRows,
+    batch: own.length === 0 ? null : Math.max(...own.map(view => view.batch)),
+  };
+}
+
+function servingOf(views: readonly SwitcherView[]): LiveStageView["serving"] {
+  const counts = new Map<string, number>();
+  for (const { ready, variant } of views) if (ready) counts.set(variant, (counts.get(variant) ?? 0) + 1);
+  return [...counts].map(([variant, replicas]) => ({ variant, replicas }));
+}

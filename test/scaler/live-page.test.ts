@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import type { ExplainedDecision, LiveView } from "../../dashboard/live-view.ts";
+import { pointsKept } from "../../scaler/live-history.ts";
+import { RunningScaler } from "./support/running-scaler.ts";
+import { testPipeline } from "./support/test-pipeline.ts";
+
+const PIPELINE = "/api/v1/pipelines/shop/cards";
+const HOSTILE = '"><script>alert(1)</script>';
+
+describe("live page", () => {
+  let running: RunningScaler;
+  beforeEach(async () => {
+    running = await RunningScaler.start();
+  });
+  afterEach(() => running.close());
+
+  const json = async <T>(path: string): Promise<T> => {
+    const response = await fetch(running.url(path));
+    assert.equal(response.status, 200, path);
+    return (await response.json()) as T;
+  };
+
+  it("is served with what keeps foreign scripts out", async () => {
+    const response = await fetch(running.url("/"));
+    assert.equal(response.status, 200);
+    assert.equal(response.headers.get("content-type"), "text/html; charset=utf-8");
+    const policy = response.headers.get("content-security-policy") ?? "";
+    for (const rule of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"])
+      assert.ok(policy.split("; ").includes(rule), `${rule} in ${policy}`);
+    assert.doesNotMatch(policy, /unsafe|\*|https?:/);
+    assert.equal(response.headers.get("x-content-type-options"), "nosniff");
+    const html = await response.text();
+    // The policy stops these; a page that has them does not work.
+    assert.doesNotMatch(html, /<style|style=|<script(?![^>]* src=)|\son[a-z]+=/);
+  });
+
+  it("loads every script and style from below itself, 300 kB at most", async () => {
+    const loaded = new Map<string, number>();
+    const load = async (path: string): Promise<void> => {
+      if (loaded.has(path)) return;
+      const response = await fetch(running.url(path));
+      assert.equal(response.status, 200, path);
+      const text = await response.text();
+      loaded.set(path, Buffer.byteLength(text));
+      const type = response.headers.get("content-type") ?? "";
+      const pattern = type.startsWith("text/html") ? /(?:src|href)="([^"]+)"/g : /from "([^"]+)"|import\("([^"]+)"\)/g;
+      for (const [, first, second] of type.startsWith("text/css") ? [] : text.matchAll(pattern)) {
+        const address = first ?? second ?? "";
+        // Relative, so that it works below any path of a proxy.
+        assert.doesNotMatch(address, /^\/|^[a-z]+:/, `${path} loads ${address}`);
+        await load(new URL(address, running.url(path)).pathname);
+      }
+    };
+    await load("/");
+    assert.ok(
+      loaded.has("/page/dashboard/main.js") && loaded.has("/page/explanation/reason-text.js"),
+      [...loaded.keys()].join(),
+    );
+    const bytes = [...loaded.values()].reduce((sum, size) => sum + size, 0);
+    assert.ok(bytes <= 300_000, `${bytes} bytes`);
+  });
+
+  it("serves nothing else of the package, and says when a file is as it was", async () => {
+    for (const path of [
+      "scaler/main.js",
+      "dashboard/main.d.ts",
+      "dashboard/main.js.map",
+      "dashboard/none.js",
+      "..%2Fscaler/main.js",
+      "dashboard/..%2F..%2Fpackage.json",
+    ])
+      assert.equal((await fetch(running.url(`/page/${path}`))).status, 404, path);
+    const first = await fetch(running.url("/page/dashboard/main.js"));
+    const etag = first.headers.get("etag") ?? "";
+    await first.text();
+    const again = await fetch(running.url("/page/dashboard/main.js"), { headers: { "if-none-match": etag } });
+    assert.equal(again.status, 304);
+    assert.equal((await again.text()).length, 0);
+  });
+
+  it("shows what is planned, served and waiting, and why", async () => {
+    const empty = await json<LiveView>(`${PIPELINE}/live`);
+    assert.equal(empty.board?.plan, null);
+    const switcher = running.switcher();
+    running.gateway.rateRps = 50;
+    let batches = 0;
+    await running.runUntil(
+      board => board.stages[0]?.replicasReady === 1 && batches > 120,
+      () => {
+        batches += 10;
+        const times = { variant: "heavy", totalMs: 1 };
+        const serviceTimes = [
+          { ...times, rows: 2, batches },
+          { ...times, rows: 4, batches },
+        ];
+        switcher.report({ queuedRows: 3, queueAgeMs: 12, serviceTimes });
+      },
+    );
+    const view = await json<LiveView>(`${PIPELINE}/live`);
+    assert.equal(view.board?.decisionId, running.board?.decisionId);
+    assert.deepEqual(view.slo, { latencyMs: 500, quantile: running.pipeline.slo.quantile });
+    const [detect, read] = view.stages;
+    assert.deepEqual(detect?.serving, [{ variant: switcher.newest?.variant, replicas: 1 }]);
+    assert.deepEqual([detect?.queuedRows, detect?.queueAgeMs, detect?.batchRows], [3, 12, 3]);
+    assert.deepEqual([read?.dependsOn, read?.batch, read?.batchRows], [["detect"], null, null]);
+  });
+
+  it("gives the points of its history that a page does not have yet", async () => {
+    await running.planFor(50);
+    const whole = (await json<LiveView>(`${PIPELINE}/live`)).history;
+    const newestMs = whole.atMs.at(-1) ?? 0;
+    assert.ok(whole.atMs.length > 1);
+    assert.equal(whole.values.loadRps.at(-1), 50);
+    assert.equal(whole.decisionId.at(-1), running.board?.decisionId);
+    assert.equal(whole.stages[0]?.variant.length, whole.atMs.length);
+    await running.clock.advance(2000);
+    const { history } = await json<LiveView>(`${PIPELINE}/live?after=${newestMs}`);
+    assert.deepEqual(history.atMs, [newestMs + 1000, newestMs + 2000]);
+    for (const after of ["x", "-1", "1e3", ""])
+      assert.equal((await fetch(running.url(`${PIPELINE}/live?after=${after}`))).status, 400, after);
+  });
+
+  it("keeps ten minutes, and less of each where there are many", async () => {
+    assert.deepEqual([1, 100, 200, 1000, 5000].map(pointsKept), [600, 600, 300, 60, 60]);
+    running.gateway.rateRps = 5;
+    for (let second = 0; second < 620; second++) await running.clock.advance(1000);
+    const { history } = await json<LiveView>(`${PIPELINE}/live`);
+    assert.equal(history.atMs.length, 600);
+    assert.equal(history.atMs.at(-1), running.clock.nowMs());
+    assert.equal(history.atMs[0], running.clock.nowMs() - 599_000);
+  });
+
+  it("explains a decision, against all plans worth having and the heaviest variants", async () => {
+    await running.planFor(400);
+    const id = running.board?.decisionId ?? "";
+    const explained = await json<ExplainedDecision>(`${PIPELINE}/decisions/${id}`);
+    assert.equal(explained.decisionId, id);
+    assert.deepEqual(explained.plan.stages, running.board?.plan?.stages);
+    assert.ok(explained.analysis.explanation.prices.length > 0);
+    const { front, heaviest } = explained.analysis;
+    assert.ok(front.length > 1 && front.every(({ cores }, i) => i === 0 || cores > (front[i - 1]?.cores ?? 0)));
+    assert.deepEqual(heaviest.variants, ["heavy", "heavy"]);
+    assert.ok(heaviest.feasible && heaviest.cores >= (front[0]?.cores ?? Infinity));
+    const missing = await fetch(running.url(`${PIPELINE}/decisions/d-0-0`));
+    assert.equal(missing.status, 404);
+    assert.match(((await missing.json()) as { error: string }).error, /no decision `d-0-0`/);
+  });
+
+  it("answers KEDA and ticks while it explains", async () => {
+    await running.planFor(50);
+    const asking = json(`${PIPELINE}/decisions/${running.board?.decisionId}`);
+    const before = running.board;
+    await running.clock.advance(1000);
+    assert.notEqual(running.board, before);
+    await asking;
+  });
+});
+
+describe("live page of pipelines with hostile names", () => {
+  it("has them in JSON alone", async () => {
+    const pipeline = testPipeline();
+    const key = { namespace: "shop", name: HOSTILE };
+    const running = await RunningScaler.start({ pipelines: [{ ...pipeline, key }] });
+    try {
+      const html = await (await fetch(running.url("/"))).text();
+      assert.ok(!html.includes("alert"));
+      const response = await fetch(running.url(`/api/v1/pipelines/shop/${encodeURIComponent(HOSTILE)}/live`));
+      assert.equal(response.status, 200);
+      assert.equal(response.headers.get("content-type"), "application/json");
+      assert.equal(response.headers.get("x-content-type-options"), "nosniff");
+      assert.equal(((await response.json()) as LiveView).key.name, HOSTILE);
+    } finally {
+      await running.close();
+    }
+  });
+});
