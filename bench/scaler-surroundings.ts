@@ -25,7 +25,8 @@ export async function startLoad(): Promise<Surrounding & { readonly url: string 
       return { atMs: (second + 1) * 1000, rateRps: rateRps(second) };
     });
     const none = { served: 0, dropped: {}, lost: 0, failed: 0, invalid: 0, cancelled: 0, inFlight: 0 };
-    const report: LoadReport = { epoch: "bench", startedAtMs, atMs, offered: 0, ...none, seconds };
+    const lastMinute = { ended: 0, inTime: 0, latencyMs: null };
+    const report: LoadReport = { epoch: "bench", startedAtMs, atMs, offered: 0, ...none, lastMinute, seconds };
     response.end(JSON.stringify(report));
   });
   await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));

@@ -29,11 +29,12 @@ export function drawLoad(host: HTMLElement, points: readonly Point[]): void {
 
 export function drawAccuracy(host: HTMLElement, points: readonly Point[]): void {
   draw(host, points, {
-    title: "accuracy of the plan",
+    title: "accuracy of the plan, and share of requests that were answered in time",
     height: 130,
     lines: [
       { name: "of what is answered", look: "one", values: column(points, "accuracy"), isStepped: true },
       { name: "right and in time", look: "three", values: column(points, "effectiveAccuracy"), isStepped: true },
+      { name: "measured: in time", look: "two", values: column(points, "inTime") },
     ],
     fromZero: false,
     format: percent,
@@ -55,9 +56,12 @@ export function drawCores(host: HTMLElement, points: readonly Point[], explained
 
 export function drawLatency(host: HTMLElement, points: readonly Point[], { slo }: LiveView): void {
   draw(host, points, {
-    title: `milliseconds, at the quantile ${slo.quantile}`,
+    title: `milliseconds; the plan is for ${percent(slo.quantile)} of requests`,
     height: 130,
-    lines: [{ name: "predicted", look: "one", values: column(points, "latencyMs"), isStepped: true }],
+    lines: [
+      { name: "99 % measured in a minute", look: "one", values: column(points, "p99Ms") },
+      { name: "predicted", look: "three", values: column(points, "latencyMs"), isStepped: true },
+    ],
     level: { name: "SLO", value: slo.latencyMs },
     fromZero: true,
     format: number,

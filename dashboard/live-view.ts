@@ -1,5 +1,6 @@
 import type { Condition } from "../control/board.ts";
 import type { Forecast, LoadSample } from "../domain/load.ts";
+import type { LastMinute } from "../domain/load-report.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
 import type { Plan, Reason } from "../domain/plan.ts";
 import type { Analysis } from "../explanation/analyse-decision.ts";
@@ -17,6 +18,8 @@ export interface LiveView {
   readonly board: LiveBoard | null;
   readonly stages: readonly LiveStageView[];
   readonly pins: readonly LivePin[];
+  /** Measured by the gateway; null: load comes from elsewhere, or the gateway does not answer. */
+  readonly lastMinute: LastMinute | null;
   /** Parts of the scaler that do not work for this pipeline, as sentences. */
   readonly problems: readonly string[];
   /** Points after the time that was asked for; oldest first. */
@@ -86,6 +89,10 @@ export const PIPELINE_COLUMNS = [
   "cores",
   /** Predicted, at the quantile of the SLO. */
   "latencyMs",
+  /** Measured by the gateway over the last minute. */
+  "p99Ms",
+  /** Share of the requests of the last minute that were answered within the SLO's latency. */
+  "inTime",
 ] as const;
 export type PipelineColumn = (typeof PIPELINE_COLUMNS)[number];
 

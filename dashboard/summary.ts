@@ -1,3 +1,4 @@
+import type { Plan } from "../domain/plan.ts";
 import { number, percent } from "../explanation/number-text.ts";
 import { partText } from "../explanation/plan-text.ts";
 import { BINDING_TEXT, REASON_TEXT } from "../explanation/reason-text.ts";
@@ -64,7 +65,10 @@ function pinText({ stage, variant, batch, replicas, reason, expiresAtMs }: LiveP
 }
 
 /** The figures of now. @param explained the newest decision that was explained; null: none was yet. */
-export function tiles({ board, slo, stages }: LiveView, explained: ExplainedDecision | null): readonly Node[] {
+export function tiles(
+  { board, slo, stages, lastMinute }: LiveView,
+  explained: ExplainedDecision | null,
+): readonly Node[] {
   const plan = board?.plan ?? null;
   const forecast = board?.forecast ?? null;
   const ready = stages.reduce((sum, stage) => sum + stage.replicasReady, 0);
@@ -84,13 +88,24 @@ export function tiles({ board, slo, stages }: LiveView, explained: ExplainedDeci
       plan ? `right and in time ${percent(plan.effectiveAccuracy)}, by the plan` : "",
     ),
     tile("cores", plan ? number(plan.cores) : "–", plan ? savings(plan, explained) : ""),
-    tile(
-      `latency at ${percent(slo.quantile)}`,
-      plan ? `${number(plan.latencyMs)} ms` : "–",
-      `predicted; SLO ${number(slo.latencyMs)} ms`,
-    ),
+    latencyTile(slo, plan, lastMinute),
     tile("replicas", `${ready} of ${asked}`, `ready; ${number(queued)} rows wait`),
   ];
+}
+
+/** Measured where the gateway says, predicted where it does not. Budget: the share of requests that the SLO lets be late or fail. */
+function latencyTile(slo: LiveView["slo"], plan: Plan | null, lastMinute: LiveView["lastMinute"]): HTMLElement {
+  const predicted = plan ? `${number(plan.latencyMs)} ms` : "–";
+  const limit = `SLO ${number(slo.latencyMs)} ms for ${percent(slo.quantile)}`;
+  if (!lastMinute?.latencyMs) return tile("latency, predicted", predicted, limit);
+  const { ended, inTime, latencyMs } = lastMinute;
+  const missed = 1 - inTime / ended;
+  const burn = slo.quantile < 1 ? `, ${number(missed / (1 - slo.quantile))} × the budget` : "";
+  return tile(
+    "latency, 99 % of a minute",
+    `${number(latencyMs.p99)} ms`,
+    `${limit}, predicted ${predicted}; ${percent(missed)} late or failed${burn}`,
+  );
 }
 
 function savings(

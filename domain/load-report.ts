@@ -24,6 +24,16 @@ export interface LoadReport {
   /** The client went away before it had an answer. */
   readonly cancelled: number;
   readonly inFlight: number;
+  readonly lastMinute: LastMinute;
   /** Offered requests of the last whole seconds, oldest first; none before the start. */
   readonly seconds: readonly LoadSample[];
+}
+
+/** How the requests that ended in the last minute did; those that clients sent wrong or did not wait for are left out. */
+export interface LastMinute {
+  readonly ended: number;
+  /** Answered with a result within the latency of the SLO. */
+  readonly inTime: number;
+  /** From the whole request to its result, a twentieth off at most; null: none had a result. */
+  readonly latencyMs: { readonly p50: number; readonly p99: number } | null;
 }

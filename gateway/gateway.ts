@@ -8,6 +8,7 @@ import { type HttpServer, type Route, startHttpServer } from "../runtime/http-se
 import { createRegistry, metricsRoute } from "../runtime/process-metrics.ts";
 import { packageVersion } from "../runtime/version.ts";
 import { Admission } from "./admission.ts";
+import { AnswerWindow } from "./answer-window.ts";
 import type { EndpointSource } from "./endpoint-source.ts";
 import { LoadCounter } from "./load-counter.ts";
 import { createGatewayMetrics } from "./metrics.ts";
@@ -107,6 +108,7 @@ function createParts(options: GatewayOptions): Parts {
     bytes: MAX_BYTES,
   });
   const counter = new LoadCounter(randomUUID(), wallMs());
+  const answers = new AnswerWindow(pipeline.slo.latencyMs, wallMs());
   const registry = createRegistry("gateway", packageVersion);
   const metrics = createGatewayMetrics(registry, {
     pools: [...pools.values()],
@@ -117,7 +119,7 @@ function createParts(options: GatewayOptions): Parts {
     queued: () => admission.queued,
   });
   const monotonicMs = clock.nowMs;
-  const parts = { pipeline, code, pools, admission, counter, metrics, logger, monotonicMs, wallMs };
+  const parts = { pipeline, code, pools, admission, counter, answers, metrics, logger, monotonicMs, wallMs };
   return { pools, registry, server: createPipelineServer(parts) };
 }
 

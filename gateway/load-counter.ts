@@ -44,7 +44,7 @@ export class LoadCounter {
     else this.#ended[outcome.kind] += 1;
   }
 
-  report(nowMs: number): LoadReport {
+  report(nowMs: number): Omit<LoadReport, "lastMinute"> {
     this.#advance(nowMs);
     const seconds: LoadSample[] = [];
     const first = Math.max(Math.floor(this.#startedAtMs / 1000), this.#second - SECONDS);

@@ -4,6 +4,7 @@ import type { Pipeline } from "../domain/pipeline.ts";
 import type { HttpRequest, HttpResponse } from "../runtime/http-server.ts";
 import type { Admission } from "./admission.ts";
 import { answerOf, requestIdOf, timeoutOf } from "./answer.ts";
+import type { AnswerWindow } from "./answer-window.ts";
 import type { LoadCounter } from "./load-counter.ts";
 import type { GatewayMetrics } from "./metrics.ts";
 import type { Outcome } from "./outcome.ts";
@@ -19,6 +20,7 @@ export interface PipelineServerParts {
   readonly pools: ReadonlyMap<string, StagePool>;
   readonly admission: Admission;
   readonly counter: LoadCounter;
+  readonly answers: AnswerWindow;
   readonly metrics: GatewayMetrics;
   readonly logger: Logger;
   /** Milliseconds that never go back, for durations and deadlines. */
@@ -36,7 +38,10 @@ export interface PipelineServer {
 export function createPipelineServer(parts: PipelineServerParts): PipelineServer {
   return {
     answer: request => answer(parts, request),
-    load: () => parts.counter.report(parts.wallMs()),
+    load: () => {
+      const nowMs = parts.wallMs();
+      return { ...parts.counter.report(nowMs), lastMinute: parts.answers.report(nowMs) };
+    },
   };
 }
 
@@ -49,6 +54,7 @@ async function answer(parts: PipelineServerParts, request: HttpRequest): Promise
   const outcome = await outcomeOf(parts, request, requestId, variants);
   const latencyMs = monotonicMs() - startedMs;
   counter.end(outcome);
+  parts.answers.end(outcome, latencyMs, parts.wallMs());
   metrics.ended(outcome, latencyMs);
   if (outcome.kind === "failed") parts.logger.error({ err: outcome.cause, requestId }, outcome.message);
   else if (outcome.kind === "lost") parts.logger.warn({ requestId }, outcome.message);

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatIssue, issuesOf } from "../domain/file-issue.ts";
 import { isRate, type LoadSample } from "../domain/load.ts";
+import type { LastMinute } from "../domain/load-report.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
 import type { Clock } from "./clock.ts";
 import { LOAD_STALE_AFTER_MS, type LoadSource } from "./load-source.ts";
@@ -18,12 +19,23 @@ const MOST_WAITING = 600;
 /** Clocks that differ by less are taken to agree. */
 const CLOCK_SLACK_MS = 2000;
 
+const count = z.number().min(0);
+
 /** What is read of domain/load-report.ts: an older or newer gateway may say more. */
 const reportSchema = z.object({
   epoch: z.string().min(1).max(200),
   startedAtMs: z.number(),
   atMs: z.number(),
   seconds: z.array(z.object({ atMs: z.number(), rateRps: z.number() })).max(3600),
+  // Gateways of earlier builds do not say.
+  lastMinute: z
+    .object({
+      ended: count,
+      inTime: count,
+      latencyMs: z.object({ p50: z.number().min(0), p99: z.number().min(0) }).nullable(),
+    })
+    .nullable()
+    .default(null),
 });
 
 type Report = z.output<typeof reportSchema>;
@@ -58,6 +70,7 @@ export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
   let reader = newReader();
   let waiting: LoadSample[] = [];
   let problem: string | null = null;
+  let lastMinute: LastMinute | null = null;
   let polling = false;
 
   const poll = async (): Promise<void> => {
@@ -71,8 +84,10 @@ export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
         reader.epoch === null && knownToMs !== null && sample.atMs <= knownToMs;
       waiting = [...waiting, ...read.samples.filter(sample => !isKnown(sample))].slice(-MOST_WAITING);
       reader = read.reader;
+      lastMinute = report.lastMinute;
       problem = null;
     } catch (thrown) {
+      lastMinute = null;
       problem = `${url.href}: ${VariscaleError.from(thrown).message}`;
     }
     polling = false;
@@ -89,6 +104,9 @@ export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
     },
     get problem() {
       return problem;
+    },
+    get lastMinute() {
+      return lastMinute;
     },
     warning: null,
     staleAfterMs: LOAD_STALE_AFTER_MS,

@@ -8,6 +8,7 @@ import {
   type StageColumn,
 } from "../dashboard/live-view.ts";
 import { mainPart } from "../domain/configuration.ts";
+import type { LastMinute } from "../domain/load-report.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 
 /** Points of all pipelines together, and the most and the least of one: ten minutes, and one. */
@@ -41,12 +42,12 @@ export class LiveHistoryRing {
     this.#values = new Float32Array(capacity * this.#width);
   }
 
-  add(board: PipelineBoard, switchers: readonly SwitcherView[]): void {
+  add(board: PipelineBoard, switchers: readonly SwitcherView[], lastMinute: LastMinute | null): void {
     const slot = this.#points % this.#atMs.length;
     this.#points += 1;
     this.#atMs[slot] = board.atMs;
     this.#decisionId[slot] = board.decisionId;
-    this.#values.set(rowOf(this.#pipeline, board, switchers), slot * this.#width);
+    this.#values.set(rowOf(this.#pipeline, board, switchers, lastMinute), slot * this.#width);
   }
 
   /** Points later than `afterMs`, oldest first; a clock that was set back starts anew. */
@@ -77,7 +78,12 @@ export class LiveHistoryRing {
   }
 }
 
-function rowOf(pipeline: Pipeline, board: PipelineBoard, switchers: readonly SwitcherView[]): number[] {
+function rowOf(
+  pipeline: Pipeline,
+  board: PipelineBoard,
+  switchers: readonly SwitcherView[],
+  lastMinute: LastMinute | null,
+): number[] {
   const { load, forecast, plan } = board;
   const values: Record<PipelineColumn, number | undefined> = {
     loadRps: load?.rateRps,
@@ -89,6 +95,8 @@ function rowOf(pipeline: Pipeline, board: PipelineBoard, switchers: readonly Swi
     effectiveAccuracy: plan?.effectiveAccuracy,
     cores: plan?.cores,
     latencyMs: plan?.latencyMs,
+    p99Ms: lastMinute?.latencyMs?.p99,
+    inTime: lastMinute && lastMinute.ended > 0 ? lastMinute.inTime / lastMinute.ended : undefined,
   };
   const ofStages = pipeline.stages.flatMap(stage => {
     const views = switchers.filter(view => view.stage === stage.name);

@@ -1,4 +1,5 @@
 import type { PipelineBoard } from "../control/board.ts";
+import type { LastMinute } from "../domain/load-report.ts";
 import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
 import { BatchFill } from "./batch-fill.ts";
 import type { BoardStore } from "./board-store.ts";
@@ -18,10 +19,18 @@ interface Recorded {
 export class LiveRecorder {
   readonly #byPipeline: ReadonlyMap<string, Recorded>;
   readonly #registry: SwitcherRegistry;
+  readonly #lastMinuteOf: (key: PipelineKey) => LastMinute | null;
   readonly #stop: () => void;
 
-  constructor(pipelines: readonly Pipeline[], boards: BoardStore, registry: SwitcherRegistry) {
+  /** @param lastMinuteOf how requests of a pipeline ended, as its load source says; null: it does not. */
+  constructor(
+    pipelines: readonly Pipeline[],
+    boards: BoardStore,
+    registry: SwitcherRegistry,
+    lastMinuteOf: (key: PipelineKey) => LastMinute | null,
+  ) {
     this.#registry = registry;
+    this.#lastMinuteOf = lastMinuteOf;
     const capacity = pointsKept(pipelines.length);
     this.#byPipeline = new Map(
       pipelines.map(pipeline => [
@@ -39,6 +48,10 @@ export class LiveRecorder {
     return recorded;
   }
 
+  lastMinute(key: PipelineKey): LastMinute | null {
+    return this.#lastMinuteOf(key);
+  }
+
   close(): void {
     this.#stop();
   }
@@ -47,7 +60,7 @@ export class LiveRecorder {
     const recorded = this.#byPipeline.get(formatKey(board.key));
     if (!recorded) return;
     const views = this.#registry.views(board.key, board.atMs);
-    recorded.history.add(board, views);
+    recorded.history.add(board, views, this.#lastMinuteOf(board.key));
     if (Math.abs(board.atMs - recorded.lookedAtMs) < LOOK_EVERY_MS) return;
     recorded.lookedAtMs = board.atMs;
     recorded.fill.look(views);

@@ -35,6 +35,7 @@ export function liveView(sources: LiveSources, control: PipelineControl, afterMs
       reason,
       expiresAtMs,
     })),
+    lastMinute: recorder.lastMinute(key),
     problems: conditions
       .of(key)
       .filter(({ status }) => !status)

@@ -1,4 +1,5 @@
 import type { LoadSample } from "../domain/load.ts";
+import type { LastMinute } from "../domain/load-report.ts";
 
 /** A sample that is older is not the load now, where the source has none so seldom that it says otherwise. */
 export const LOAD_STALE_AFTER_MS = 15_000;
@@ -11,6 +12,8 @@ export interface LoadSource {
   readonly problem: string | null;
   /** What it says of its answers although it gives them; null: nothing. */
   readonly warning: string | null;
+  /** How requests ended; null: the source does not know, or gives no answer now. */
+  readonly lastMinute: LastMinute | null;
   /** A sample that is older is not the load now. */
   readonly staleAfterMs: number;
   close(): void;

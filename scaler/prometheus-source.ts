@@ -52,6 +52,7 @@ export function openPrometheusSource(options: PrometheusSourceOptions): LoadSour
     get problem() {
       return source.problem;
     },
+    lastMinute: null,
     get warning() {
       return source.warning;
     },

@@ -92,7 +92,6 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
   }
   const boards = new BoardStore(error => logger.error({ err: error }, "a reader of boards failed"));
   const registry = new SwitcherRegistry();
-  const recorder = new LiveRecorder(pipelines, boards, registry);
   const analyses = new AnalysisThread();
   const audit = stateDir === null ? null : openAudit(stateDir, options, conditions, metrics);
   const journal = new Journal(pipelines.length, audit, logger);
@@ -107,6 +106,11 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
   const byKey = new Map(controls.map(control => [formatKey(control.pipeline.key), control]));
   checkSources(options.loadSources, controls);
   const sources = openSources(controls, options.loadSources, clock, metrics);
+  const lastMinuteOf = (key: PipelineKey) => {
+    const control = byKey.get(formatKey(key));
+    return (control && sources.byControl.get(control)?.lastMinute) ?? null;
+  };
+  const recorder = new LiveRecorder(pipelines, boards, registry, lastMinuteOf);
   const cluster = options.kubernetes
     ? startCluster(options.kubernetes, {
         pipelines,

@@ -21,6 +21,15 @@ describe("live page", () => {
     return (await response.json()) as T;
   };
 
+  /** Lets seconds pass until something holds, ten at most. */
+  const secondsUntil = async (holds: () => Promise<boolean>): Promise<void> => {
+    for (let second = 0; second < 10; second++) {
+      await running.runUntil(() => true);
+      if (await holds()) return;
+    }
+    assert.fail("ten seconds were not enough");
+  };
+
   it("is served with what keeps foreign scripts out", async () => {
     const response = await fetch(running.url("/"));
     assert.equal(response.status, 200);
@@ -119,6 +128,28 @@ describe("live page", () => {
     assert.deepEqual(history.atMs, [newestMs + 1000, newestMs + 2000]);
     for (const after of ["x", "-1", "1e3", ""])
       assert.equal((await fetch(running.url(`${PIPELINE}/live?after=${after}`))).status, 400, after);
+  });
+
+  it("has what the gateway measured, and nothing where it does not answer or does not say", async () => {
+    running.gateway.lastMinute = { ended: 200, inTime: 190, latencyMs: { p50: 80, p99: 412 } };
+    await running.planFor(50);
+    const { lastMinute, history } = await json<LiveView>(`${PIPELINE}/live`);
+    assert.deepEqual(lastMinute, running.gateway.lastMinute);
+    assert.deepEqual([history.values.p99Ms.at(-1), history.values.inTime.at(-1)], [412, 0.95]);
+    const measured = async (): Promise<boolean> => {
+      const view = await json<LiveView>(`${PIPELINE}/live`);
+      return view.lastMinute !== null && view.history.values.p99Ms.at(-1) === 412;
+    };
+    running.gateway.answer = response => response.destroy();
+    await secondsUntil(async () => !(await measured()));
+    running.gateway.answer = null;
+    await secondsUntil(measured);
+    running.gateway.answer = response => {
+      const { lastMinute: _left, ...earlier } = running.gateway.report();
+      response.end(JSON.stringify(earlier));
+    };
+    await secondsUntil(async () => !(await measured()));
+    assert.equal(running.board?.load?.rateRps, 50);
   });
 
   it("keeps ten minutes, and less of each where there are many", async () => {

@@ -15,6 +15,7 @@ import { testPipeline } from "./support/test-pipeline.ts";
 class ListSource implements LoadSource {
   problem: string | null = null;
   readonly warning = null;
+  readonly lastMinute = null;
   readonly staleAfterMs = 15_000;
   isClosed = false;
   waiting: LoadSample[] = [];

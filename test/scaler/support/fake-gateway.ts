@@ -1,6 +1,6 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { LoadReport } from "../../../domain/load-report.ts";
+import type { LastMinute, LoadReport } from "../../../domain/load-report.ts";
 import type { Clock } from "../../../scaler/clock.ts";
 
 /** Answers load reports: a constant rate since it started, or whatever a test tells it to. */
@@ -13,6 +13,7 @@ export class FakeGateway {
   /** Added to its own clock. */
   aheadMs = 0;
   answered = 0;
+  lastMinute: LastMinute = { ended: 0, inTime: 0, latencyMs: null };
   readonly paths: string[] = [];
   readonly #server: Server;
   readonly #clock: Clock;
@@ -49,7 +50,8 @@ export class FakeGateway {
     const seconds = [];
     for (let second = first; second < now; second++) seconds.push({ atMs: (second + 1) * 1000, rateRps: this.rateRps });
     const none = { offered: 0, served: 0, dropped: {}, lost: 0, failed: 0, invalid: 0, cancelled: 0, inFlight: 0 };
-    return { epoch: this.epoch, startedAtMs: this.startedAtMs + this.aheadMs, atMs, ...none, seconds };
+    const { epoch, lastMinute } = this;
+    return { epoch, startedAtMs: this.startedAtMs + this.aheadMs, atMs, ...none, lastMinute, seconds };
   }
 
   async close(): Promise<void> {
