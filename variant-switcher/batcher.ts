@@ -166,7 +166,8 @@ export class Batcher {
       this.#dropExpired();
       this.#dropHopeless(this.#serving);
       if (this.#mustWait(this.#serving)) break;
-      const taken = takeBatch(this.#queue, this.#serving, (entry, message) =>
+      const begin = this.#next ? "whole" : "any";
+      const taken = takeBatch(this.#queue, this.#serving, begin, (entry, message) =>
         this.#outcomes.drop(entry, "wrong_variant", message),
       );
       if (!taken) break;
@@ -205,7 +206,8 @@ export class Batcher {
   #mustWait(serving: Serving): boolean {
     clearTimeout(this.#waitTimer);
     const { head } = this.#queue;
-    if (serving.maxWaitMs <= 0 || !head || this.#queue.rows >= serving.batch) return false;
+    // A session that is about to take over waits for what is half served.
+    if (serving.maxWaitMs <= 0 || !head || this.#queue.rows >= serving.batch || this.#next) return false;
     if (!this.#options.foresight.paysToWait(serving)) return false;
     const leftMs = serving.maxWaitMs - this.#queue.ageMs(performance.now());
     if (leftMs <= 0) return false;

@@ -18,11 +18,13 @@ export interface TakenBatch {
 
 /**
  * Takes the next batch from the head of the queue; null: there is none. What failed before runs alone, and only rows of the
- * same shape share a batch. `refuse` is given work that this session may not serve, and takes it out of the queue.
+ * same shape share a batch. `begin` whole: no request joins whose rows do not all fit, so that none
+ * is half served but those that are already. `refuse` is given work that this session may not serve, and takes it out of the queue.
  */
 export function takeBatch(
   queue: WorkQueue,
   serving: Serving,
+  begin: "any" | "whole",
   refuse: (entry: Entry, message: string) => void,
 ): TakenBatch | null {
   const parts: TakenBatch["parts"][number][] = [];
@@ -36,6 +38,7 @@ export function takeBatch(
     const first = parts[0]?.entry;
     if (first && (first.failures > 0 || entry.failures > 0 || first.work.shapeKey !== entry.work.shapeKey)) break;
     const from = entry.nextRow;
+    if (begin === "whole" && first && from === 0 && entry.work.rows > serving.batch - rows) break;
     const to = Math.min(entry.work.rows, from + serving.batch - rows);
     parts.push({ entry, from, to });
     rows += to - from;

@@ -37,6 +37,44 @@ describe("Batcher, where another session takes over", () => {
     ]);
   });
 
+  it("begins with no request that would be half served while a new session waits", async () => {
+    const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
+    await bench.serve(a, 4);
+    const requests = [1, 2, 3, 4].map(first => bench.submit(Array(5).fill(first)));
+    const swap = bench.serve(b, 4);
+    await a.step();
+    assert.deepEqual(a.batches, [[1, 1, 1, 1], [1]]);
+    await a.step();
+    await swap;
+    for (let i = 0; i < 4; i++) await b.step();
+    const served = await Promise.all(requests.map(bench.result));
+    assert.deepEqual(
+      served.map(([variant]) => variant),
+      ["a", "b", "b", "b"],
+    );
+  });
+
+  it("fills up with whole requests while a new session waits, and waits for no others", async () => {
+    const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
+    await bench.serve(a, 2);
+    bench.foresight.ran({ variant: "a", rows: 1, serviceMs: 10 });
+    bench.foresight.ran({ variant: "a", rows: 2, serviceMs: 11 });
+    bench.submit([1, 1, 1]);
+    bench.submit([2]);
+    // The same session with a time to wait: it has to take over as any other one does.
+    const waiting = bench.serve(a, 2, 60_000);
+    await a.step();
+    assert.deepEqual(a.batches.at(-1), [1, 2]);
+    await a.step();
+    await waiting;
+    bench.submit([3, 3, 3]);
+    const swap = bench.serve(b, 2);
+    await a.step();
+    assert.deepEqual(a.batches.at(-1), [3]);
+    await a.step();
+    await swap;
+  });
+
   it("lets no session take over that was withdrawn, or lost, while it waited", async () => {
     const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
     await bench.serve(a, 1);
