@@ -1,6 +1,7 @@
 import { VariscaleError } from "../domain/errors.ts";
 import { DATATYPES, type Datatype } from "../domain/tensor.ts";
-import { elementCount } from "../runtime/tensor-data.ts";
+import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
+import { decodeBytesElements } from "./bytes-elements.ts";
 import { parseExactJson } from "./exact-json.ts";
 import { elementsFromJson, elementsToJson } from "./json-elements.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
@@ -51,8 +52,29 @@ export function decodeRemoteResponse(body: Buffer, headerBytes: number | null): 
     if (!Number.isSafeInteger(end) || end < at || end > body.length) throw broken(`the output "${name}" is cut off`);
     const bytes = body.subarray(at, end);
     at = end;
+    checkSize(name, datatype, shape, bytes);
     return { name, datatype, shape, bytes };
   });
+}
+
+function checkSize(name: string, datatype: Datatype, shape: readonly number[], bytes: Uint8Array): void {
+  const count = elementCount(shape);
+  if (datatype !== "BYTES") {
+    const wanted = count * bytesPerElement(datatype);
+    if (bytes.length !== wanted)
+      throw broken(`the output "${name}" has ${bytes.length} bytes, ${datatype} [${shape}] has ${wanted}`);
+    return;
+  }
+  const found = elementsIn(name, bytes);
+  if (found !== count) throw broken(`the output "${name}" has ${found} elements, BYTES [${shape}] has ${count}`);
+}
+
+function elementsIn(name: string, bytes: Uint8Array): number {
+  try {
+    return decodeBytesElements(bytes).length;
+  } catch (error) {
+    throw broken(`the output "${name}": ${VariscaleError.from(error).message}`);
+  }
 }
 
 /** What a model's metadata says about its tensors; the servers leave out what they do not know. */

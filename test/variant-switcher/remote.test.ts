@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { VariscaleError } from "../../domain/errors.ts";
+import { encodeBytesElements } from "../../variant-switcher/bytes-elements.ts";
 import { parseSwitcherConfig } from "../../variant-switcher/parse-config.ts";
 import { decodeRemoteResponse } from "../../variant-switcher/remote-codec.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
@@ -119,6 +120,26 @@ describe("the driver remote", () => {
       const config = affineConfig(folder.path, { variants, defaultVariant: "far" });
       assert.throws(() => parseSwitcherConfig(config), /url .* must be an http:\/\/ address on the loopback interface/);
     }
+  });
+
+  it("takes no binary output of another size than its shape and datatype have", () => {
+    const decode = (datatype: string, shape: readonly number[], bytes: Uint8Array) => {
+      const output = { name: "y", datatype, shape, parameters: { binary_data_size: bytes.length } };
+      const head = Buffer.from(JSON.stringify({ outputs: [output] }));
+      return decodeRemoteResponse(Buffer.concat([head, bytes]), head.length)[0]?.bytes.length;
+    };
+    const text = encodeBytesElements([Buffer.from("ab"), Buffer.from("")]);
+    assert.deepEqual(
+      [decode("FP32", [1, 2], Buffer.alloc(8)), decode("FP16", [3, 1], Buffer.alloc(6)), decode("BYTES", [2], text)],
+      [8, 6, 10],
+    );
+    for (const [datatype, shape, bytes, rule] of [
+      ["FP32", [1, 2], Buffer.alloc(4), /"y" has 4 bytes, FP32 \[1,2\] has 8/],
+      ["FP32", [1, 2], Buffer.alloc(12), /"y" has 12 bytes, FP32 \[1,2\] has 8/],
+      ["BYTES", [3], text, /"y" has 2 elements, BYTES \[3\] has 3/],
+      ["BYTES", [2], text.subarray(0, 9), /"y": BYTES element 1 is cut off/],
+    ] as const)
+      assert.throws(() => decode(datatype, shape, bytes), rule);
   });
 
   it("decodes any answer or says that it breaks the protocol", () => {
