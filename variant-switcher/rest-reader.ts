@@ -1,4 +1,6 @@
+import type { VariscaleError } from "../domain/errors.ts";
 import type { StageContract } from "../domain/tensor.ts";
+import { parsedBytes } from "./exact-json.ts";
 import { checkElements, type InferRequest } from "./infer-request.ts";
 import { parseRestRequest } from "./rest-request.ts";
 
@@ -27,12 +29,15 @@ export class RestReader {
     this.#contract = contract;
   }
 
-  read(body: Buffer, headerBytes: number | null): InferRequest {
+  /** `charge` finds room for what the JSON part becomes, before it is parsed, or says why there is none; that is thrown. */
+  read(body: Buffer, headerBytes: number | null, charge: (bytes: number) => VariscaleError | null): InferRequest {
     const kept = this.#kept;
     if (kept && headerBytes === kept.head.length && body.length === kept.bodyBytes) {
       const head = body.subarray(0, headerBytes);
       if (head.equals(kept.head)) return this.#again(kept, body);
     }
+    const refusal = charge(parsedBytes(headerBytes === null ? body : body.subarray(0, Math.max(0, headerBytes))));
+    if (refusal) throw refusal;
     const request = parseRestRequest(body, headerBytes, this.#contract);
     if (headerBytes !== null && headerBytes <= MAX_KEPT_BYTES) this.#keep(body, headerBytes, request);
     return request;

@@ -73,7 +73,7 @@ async function infer(
   const encoding = request.headers["content-encoding"];
   const isPlain = (encoding ?? "identity") === "identity";
   const body = isPlain ? request.body : await inflateBody(request.body, encoding, maxBodyBytes, request.charge);
-  const parsed = reader.read(body, headerLength(request.headers));
+  const parsed = reader.read(body, headerLength(request.headers), request.charge);
   const timeoutMs = timeoutOf(request.headers["x-request-timeout-ms"], "x-request-timeout-ms");
   const served = await plane.infer(parsed, version, {
     transport: "rest",

@@ -92,6 +92,18 @@ describe("requests beside others that need all the memory there is for them", ()
     await until(async () => (await send(large)).status === 200, "served");
   });
 
+  it("are refused by REST with 503 when their JSON becomes more than it is", async () => {
+    const zeros = `{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[${"0,".repeat(300_000)}0]}]}`;
+    const infer = () => fetch(switcher.inferUrl, { method: "POST", body: zeros });
+    assert.equal((await infer()).status, 400);
+    await hold(4 * MIB);
+    const refused = await infer();
+    assert.equal(refused.status, 503);
+    assert.match(await refused.text(), /^.{10}\d+ bytes of requests are being worked on/);
+    release();
+    await until(async () => (await infer()).status === 400, "read");
+  });
+
   it("count as offered and dropped, and are logged", async () => {
     await hold(4 * MIB);
     await hold(4 * MIB);
