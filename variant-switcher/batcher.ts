@@ -52,7 +52,7 @@ export class Batcher {
   readonly #running: RunningBatch[] = [];
   #waitTimer: NodeJS.Timeout | undefined;
   readonly #sweep = new DeadlineSweep(() => {
-    this.#dropExpired();
+    this.#outcomes.dropExpired();
     this.#tellIdle();
     this.#sweepLater();
   });
@@ -111,6 +111,14 @@ export class Batcher {
     });
   }
 
+  /** A session was lost while it ran nothing. False: it is not the one that serves. */
+  lostIdle(session: ModelSession, reason: string): boolean {
+    if (this.#serving?.session !== session) return false;
+    this.#lose(session, reason);
+    this.#pump();
+    return true;
+  }
+
   /** Resolves when nothing waits or runs. */
   whenIdle(): Promise<void> {
     return new Promise(resolve => {
@@ -163,8 +171,8 @@ export class Batcher {
   #pump(): void {
     if (this.#running.length === 0) this.#swap();
     while (this.#serving && this.#mayStart(this.#serving)) {
-      this.#dropExpired();
-      this.#dropHopeless(this.#serving);
+      this.#outcomes.dropExpired();
+      this.#outcomes.dropHopeless(this.#serving.session.variant, this.#options.foresight);
       if (this.#mustWait(this.#serving)) break;
       const begin = this.#next ? "whole" : "any";
       const taken = takeBatch(this.#queue, this.#serving, begin, (entry, message) =>
@@ -258,42 +266,19 @@ export class Batcher {
         this.#outcomes.retry(batch, "remote_failed", `what runs the model could not run it: ${result.reason}`);
         break;
       case "lost":
-        if (this.#serving?.session === session) this.#serving = null;
         this.#outcomes.giveBack(this.#running.splice(0));
         this.#outcomes.retry(batch, "session_lost", `${LOST_TWICE}: ${result.reason}`);
-        this.#outcomes.startOver();
-        this.#options.onLost(session, result.reason);
+        this.#lose(session, result.reason);
         break;
       default:
         result satisfies never;
     }
   }
 
-  #dropExpired(): void {
-    const nowMs = performance.now();
-    for (const entry of this.#queue.dueBefore(nowMs)) {
-      const waitedMs = Math.round(nowMs - entry.queuedAtMs);
-      this.#outcomes.drop(entry, "deadline", `the deadline passed after ${waitedMs} ms, before the request could run`);
-    }
-  }
-
-  /** Work that would be late even if it ran now gives way to work that would not. */
-  #dropHopeless({ session }: Serving): void {
-    const nowMs = performance.now();
-    const { foresight } = this.#options;
-    const latest = (rows: number): number => nowMs + foresight.expectedMs(session.variant, rows);
-    const hopeless = this.#queue
-      .dueBefore(latest(this.#queue.mostRows))
-      .filter(({ work, nextRow }) => latest(work.rows - nextRow) > work.deadlineMs);
-    if (hopeless.length === this.#queue.length) return;
-    for (const entry of hopeless) {
-      const leftMs = Math.round(entry.work.deadlineMs - nowMs);
-      this.#outcomes.drop(
-        entry,
-        "would_be_late",
-        `only ${leftMs} ms are left after it has waited: too short to run it`,
-      );
-    }
+  #lose(session: ModelSession, reason: string): void {
+    if (this.#serving?.session === session) this.#serving = null;
+    this.#outcomes.startOver();
+    this.#options.onLost(session, reason);
   }
 
   #sweepLater(): void {

@@ -22,6 +22,8 @@ export interface OpenOptions {
   readonly minWatchdogMs?: number;
   /** Is told of what is given up, but keeps its memory until `ended` resolves: a thread in native code. */
   readonly onLingering?: (ended: Promise<void>) => void;
+  /** Is told of a session that is lost while nobody waits for an answer of it. */
+  readonly onIdleLoss?: (reason: string) => void;
 }
 
 /** What turns a variant into a session. An aborted `signal` gives `superseded` and leaves nothing behind. */

@@ -1,6 +1,7 @@
 import type { StageContract } from "../domain/tensor.ts";
 import { joinPieces, splitOutputs } from "./batch-output.ts";
 import type { DropReason, WorkObserver } from "./counters.ts";
+import type { Foresight } from "./foresight.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
 import type { TakenBatch } from "./take-batch.ts";
 import type { Entry, WorkQueue } from "./work-queue.ts";
@@ -65,6 +66,30 @@ export class Outcomes {
     for (const entry of this.#options.queue.begun()) {
       this.#options.queue.putBack(entry, 0);
       entry.pieces.length = 0;
+    }
+  }
+
+  /** Work whose deadline has passed. */
+  dropExpired(): void {
+    const nowMs = performance.now();
+    for (const entry of this.#options.queue.dueBefore(nowMs)) {
+      const waitedMs = Math.round(nowMs - entry.queuedAtMs);
+      this.drop(entry, "deadline", `the deadline passed after ${waitedMs} ms, before the request could run`);
+    }
+  }
+
+  /** Work that would be late even if the variant ran it now gives way to work that would not. */
+  dropHopeless(variant: string, foresight: Foresight): void {
+    const nowMs = performance.now();
+    const { queue } = this.#options;
+    const latest = (rows: number): number => nowMs + foresight.expectedMs(variant, rows);
+    const hopeless = queue
+      .dueBefore(latest(queue.mostRows))
+      .filter(({ work, nextRow }) => latest(work.rows - nextRow) > work.deadlineMs);
+    if (hopeless.length === queue.length) return;
+    for (const entry of hopeless) {
+      const leftMs = Math.round(entry.work.deadlineMs - nowMs);
+      this.drop(entry, "would_be_late", `only ${leftMs} ms are left after it has waited: too short to run it`);
     }
   }
 

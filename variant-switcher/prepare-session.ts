@@ -7,7 +7,7 @@ import type { Refused, TransferredTensor } from "./session-messages.ts";
 import { contractMismatch, outputMismatch } from "./verify-contract.ts";
 
 /** A first run may take far longer than all later ones; 20 times this it is taken for hung. */
-const FIRST_RUN_MS = 3000;
+export const FIRST_RUN_MS = 3000;
 
 export type PrepareStep = "load" | "verify" | "warm";
 

@@ -1,8 +1,11 @@
 import { VariscaleError } from "../domain/errors.ts";
+import { serviceMs } from "../domain/profile.ts";
 import type { StageContract } from "../domain/tensor.ts";
 import { zeroBatch } from "./batch-input.ts";
 import type { SwitcherVariant } from "./config.ts";
 import { isRefused } from "./driver.ts";
+import type { Foresight } from "./foresight.ts";
+import { FIRST_RUN_MS } from "./prepare-session.ts";
 import type { SessionPool } from "./session-pool.ts";
 
 /** Runs before those that count, and at least so many that do. */
@@ -13,6 +16,7 @@ export interface ProfileHereOptions {
   readonly contract: StageContract;
   readonly cores: number;
   readonly pool: SessionPool;
+  readonly foresight: Foresight;
   /** What it needed memory for is over. */
   readonly onEnded: () => void;
 }
@@ -70,6 +74,14 @@ export class ProfileHere {
     const session = await pool.acquireInBackground(variant, batches, signal);
     if (isRefused(session)) throw new VariscaleError("aborted", `${session.code}: ${session.message}`);
     const names = contract.outputs.map(({ name }) => name);
+    const points: MeasuredHere["points"][number][] = [];
+    // It may be the session that serves: a size that takes long is not to cost it its life.
+    const expectedMs = (batch: number): number =>
+      Math.max(
+        FIRST_RUN_MS,
+        this.#options.foresight.expectedMs(variant.name, batch),
+        points.length > 0 ? serviceMs({ points }, batch) : 0,
+      );
     const run = async (batch: number): Promise<number> => {
       if (signal.aborted) throw new VariscaleError("aborted", "nobody waits for the profile any more");
       const inputs = zeroBatch(contract, batch);
@@ -78,12 +90,11 @@ export class ProfileHere {
           "failed_precondition",
           "the contract leaves a dimension open: use `variscale profile`",
         );
-      const result = await session.run(inputs, names, 0);
+      const result = await session.run(inputs, names, expectedMs(batch));
       if (result.kind === "ran") return result.serviceMs;
       throw new VariscaleError("aborted", result.kind === "failed" ? result.message : result.reason);
     };
-    const points: MeasuredHere["points"][number][] = [];
-    for (const batch of batches) {
+    for (const batch of batches.toSorted((a, b) => a - b)) {
       for (let i = 0; i < WARM_UP_RUNS; i++) await run(batch);
       const times: number[] = [];
       const endMs = performance.now() + seconds * 1000;

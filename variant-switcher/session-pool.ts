@@ -1,5 +1,6 @@
 import type { SwitcherConfig, SwitcherVariant } from "./config.ts";
 import { isRefused, type OpenSession } from "./driver.ts";
+import { LingeringMemory } from "./lingering-memory.ts";
 import { type PrepareStep, prepareSession } from "./prepare-session.ts";
 import { planResidency } from "./residency.ts";
 import type { ModelSession } from "./session.ts";
@@ -22,6 +23,8 @@ export interface SessionPoolOptions {
   readonly serving: () => string | null;
   /** The variant that a Switch is on its way to, whose session must not be touched either; null: there is none. */
   readonly incoming: () => string | null;
+  /** A session in memory was lost while it ran nothing. */
+  readonly onIdleLoss: (session: ModelSession, reason: string) => void;
   readonly workerUrl?: URL;
   readonly minWatchdogMs?: number;
 }
@@ -33,8 +36,7 @@ export class SessionPool {
   /** Others of the same variant have taken their place, but they may still serve. */
   readonly #replaced = new Set<Resident>();
   readonly #memory: SessionMemory;
-  /** Given up, but their threads still work on something and keep their memory. */
-  readonly #lingering = new Map<Promise<void>, number>();
+  readonly #lingering = new LingeringMemory();
   #loading: { readonly variant: string; readonly done: Promise<unknown> } | null = null;
   /** What waits or loads for nobody who would be served by it now. */
   readonly #background = new Set<{ readonly variant: string; readonly abort: AbortController }>();
@@ -229,7 +231,8 @@ export class SessionPool {
         variant,
         contract: config.contract,
         threads: Math.max(1, Math.floor(config.cores)),
-        onLingering: ended => this.#linger(ended, neededMiB),
+        onLingering: ended => this.#lingering.add(ended, neededMiB),
+        onIdleLoss: reason => this.#lostIdle(variant.name, reason),
         ...(workerUrl && { workerUrl }),
         ...(minWatchdogMs !== undefined && { minWatchdogMs }),
       },
@@ -254,18 +257,17 @@ export class SessionPool {
     return session;
   }
 
-  #linger(ended: Promise<void>, memoryMiB: number): void {
-    this.#lingering.set(ended, memoryMiB);
-    const forget = (): void => void this.#lingering.delete(ended);
-    ended.then(forget, forget);
+  #lostIdle(variant: string, reason: string): void {
+    for (const { session } of [...this.#residents.values(), ...this.#replaced])
+      if (session.variant === variant && session.isLost) this.#options.onIdleLoss(session, reason);
   }
 
   async #makeRoom(variant: SwitcherVariant, signal: AbortSignal): Promise<Refused | null> {
     for (;;) {
       if (signal.aborted) return SUPERSEDED;
       const refused = await this.#makeRoomNow(variant);
-      if (refused === null || this.#lingering.size === 0) return refused;
-      await Promise.race([...this.#lingering.keys(), aborted(signal)]);
+      if (refused === null || this.#lingering.memoryMiB === 0) return refused;
+      await this.#lingering.untilOneEnds(signal);
     }
   }
 
@@ -277,8 +279,7 @@ export class SessionPool {
       memoryMiB,
       lastUsedMs,
     }));
-    const lingeringMiB = [...this.#lingering.values()].reduce((sum, memoryMiB) => sum + memoryMiB, 0);
-    const budgetMiB = Math.max(0, config.memoryMiB - baseMiB - lingeringMiB);
+    const budgetMiB = Math.max(0, config.memoryMiB - baseMiB - this.#lingering.memoryMiB);
     const next = incoming();
     const kept = [serving(), next === variant.name ? null : next].filter(name => name !== null);
     const plan = planResidency({ residents, incomingMiB, budgetMiB, kept, fallback: this.#fallback });
@@ -294,10 +295,4 @@ export class SessionPool {
 
 function sumMiB(residents: readonly Resident[]): number {
   return residents.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

@@ -66,7 +66,8 @@ class Session implements OpenSession {
 
   /** Starts the thread and loads the model. An aborted `signal` ends the thread and gives `superseded`. */
   static async open(options: OpenOptions, signal: AbortSignal): Promise<Session | Refused> {
-    const link = new ThreadLink(options.workerUrl ?? DEFAULT_WORKER, options.onLingering ?? (() => undefined));
+    const { onLingering = () => undefined, onIdleLoss = () => undefined } = options;
+    const link = new ThreadLink(options.workerUrl ?? DEFAULT_WORKER, onLingering, onIdleLoss);
     const abort = (): void => void link.close("superseded");
     signal.addEventListener("abort", abort, { once: true });
     const { model, sha256, loadMs } = options.variant;
@@ -123,29 +124,32 @@ type Answer = SessionReply | { readonly kind: "lost"; readonly reason: string };
 /** Questions and answers with one thread, which takes them in order; every question is answered. */
 class ThreadLink {
   readonly #worker: Worker;
-  readonly #waiting: ((answer: Answer) => void)[] = [];
+  readonly #waiting: { readonly settle: (answer: Answer) => void; readonly watchdogMs: number }[] = [];
   /** Questions that the thread has not answered itself. */
   #open = 0;
   #lost: string | null = null;
   #ended: Promise<void> | null = null;
   /** Called once the thread no longer works on anything. */
   #onRest: (() => void) | null = null;
-  /** Of the newest question. */
+  /** Of the question that the thread is taken to work on. */
   #watchdogMs = 0;
-
+  #watchdog: NodeJS.Timeout | undefined;
   readonly #onLingering: (ended: Promise<void>) => void;
+  readonly #onIdleLoss: (reason: string) => void;
 
-  constructor(workerUrl: URL, onLingering: (ended: Promise<void>) => void) {
+  constructor(workerUrl: URL, onLingering: (ended: Promise<void>) => void, onIdleLoss: (reason: string) => void) {
     this.#onLingering = onLingering;
+    this.#onIdleLoss = onIdleLoss;
     this.#worker = new Worker(workerUrl, { resourceLimits: RESOURCE_LIMITS, execArgv: [] });
     this.#worker.on("message", (reply: SessionReply) => {
       this.#answered(1);
-      this.#waiting.shift()?.(reply);
+      this.#waiting.shift()?.settle(reply);
+      this.#watch();
     });
-    this.#worker.on("error", (error: Error) => this.#lose(error.message));
+    this.#worker.on("error", (error: Error) => this.#died(error.message));
     this.#worker.on("exit", code => {
       this.#answered(this.#open);
-      this.#lose(`its thread ended with code ${code}`);
+      this.#died(`its thread ended with code ${code}`);
     });
   }
 
@@ -153,19 +157,12 @@ class ThreadLink {
     return this.#lost !== null;
   }
 
-  /** `watchdogMs`: for this question alone; those before it have their own time. */
+  /** `watchdogMs`: for this question alone, from when those before it are answered. */
   ask(request: SessionRequest, transfer: readonly ArrayBuffer[], watchdogMs: number): Promise<Answer> {
     if (this.#lost !== null) return Promise.resolve({ kind: "lost", reason: this.#lost });
-    const patienceMs = watchdogMs * (1 + this.#waiting.length);
-    this.#watchdogMs = patienceMs;
     return new Promise(resolve => {
-      const timer = setTimeout(() => {
-        void this.close(`no answer within ${Math.round(watchdogMs)} ms`);
-      }, patienceMs);
-      this.#waiting.push(answer => {
-        clearTimeout(timer);
-        resolve(answer);
-      });
+      this.#waiting.push({ settle: resolve, watchdogMs });
+      if (this.#waiting.length === 1) this.#watch();
       if (this.#open++ === 0) busyThreads++;
       this.#worker.postMessage(request, transfer);
     });
@@ -207,9 +204,29 @@ class ThreadLink {
     this.#onRest?.();
   }
 
+  /** Whoever waits for an answer is told by it; where nobody does, somebody has to be told all the same. */
+  #died(reason: string): void {
+    const isIdleLoss = this.#lost === null && this.#waiting.length === 0;
+    this.#lose(reason);
+    if (isIdleLoss) this.#onIdleLoss(reason);
+  }
+
   #lose(reason: string): void {
     this.#lost ??= reason;
-    for (const waiting of this.#waiting.splice(0)) waiting({ kind: "lost", reason: this.#lost });
+    for (const { settle } of this.#waiting.splice(0)) settle({ kind: "lost", reason: this.#lost });
+    this.#watch();
+  }
+
+  /** Looks at how long the oldest question takes. */
+  #watch(): void {
+    clearTimeout(this.#watchdog);
+    const [oldest] = this.#waiting;
+    if (!oldest) return;
+    const { watchdogMs } = oldest;
+    this.#watchdogMs = watchdogMs;
+    this.#watchdog = setTimeout(() => {
+      void this.close(`no answer within ${Math.round(watchdogMs)} ms`);
+    }, watchdogMs);
   }
 }
 

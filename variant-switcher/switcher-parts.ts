@@ -44,6 +44,7 @@ export class SwitcherParts implements StatusSources {
   readonly registry: Registry;
   readonly counters = new Counters();
   readonly #statistics: Statistics;
+  readonly #foresight: Foresight;
   readonly pool: SessionPool;
   readonly batcher: Batcher;
   readonly switching: Switching;
@@ -75,6 +76,7 @@ export class SwitcherParts implements StatusSources {
     const names = config.variants.map(({ name }) => name);
     this.#statistics = new Statistics(names, Date.now);
     this.#observer = tellAll([this.counters, this.#metrics, this.#statistics]);
+    this.#foresight = new Foresight(config.variants);
     this.pool = this.#createPool(options);
     this.batcher = this.#createBatcher();
     const { variants, defaultVariant } = config;
@@ -95,6 +97,7 @@ export class SwitcherParts implements StatusSources {
       contract: config.contract,
       cores: config.cores,
       pool: this.pool,
+      foresight: this.#foresight,
       onEnded: () => this.switching.restoreFallback(),
     });
     this.#recovery = new Recovery({
@@ -169,6 +172,11 @@ export class SwitcherParts implements StatusSources {
       baseMiB: process.memoryUsage.rss() / MIB,
       serving: () => this.switching.servedVariant,
       incoming: () => this.switching.incomingVariant,
+      onIdleLoss: (session, reason) => {
+        if (this.batcher.lostIdle(session, reason)) return;
+        this.counters.sessionLost(session.variant);
+        this.switching.lostResident(session, reason);
+      },
       ...(workerUrl && { workerUrl }),
       ...(minWatchdogMs !== undefined && { minWatchdogMs }),
     });
@@ -200,7 +208,7 @@ export class SwitcherParts implements StatusSources {
     return new Batcher({
       contract: this.config.contract,
       limits: this.config.queue,
-      foresight: new Foresight(this.config.variants),
+      foresight: this.#foresight,
       observer: this.#observer,
       refusal: () => {
         if (this.#isDrained) return "the switcher drains; ask another replica";

@@ -183,10 +183,21 @@ export class Switching {
 
   /** The serving session crashed or hung. */
   lost(session: ModelSession, reason: string): void {
-    const { logger, pool } = this.#options;
-    logger.error({ variant: session.variant, reason }, "the serving session was lost");
-    const nowMs = performance.now();
+    this.#options.logger.error({ variant: session.variant, reason }, "the serving session was lost");
     this.#serves(null);
+    this.#forget(session, reason);
+  }
+
+  /** A session that does not serve was lost while it ran nothing. */
+  lostResident(session: ModelSession, reason: string): void {
+    this.#options.logger.warn({ variant: session.variant, reason }, "a resident session was lost");
+    this.#forget(session, reason);
+    this.restoreFallback();
+  }
+
+  #forget(session: ModelSession, reason: string): void {
+    const { logger, pool } = this.#options;
+    const nowMs = performance.now();
     // On probation its next loss is one too many, however long its back-off was.
     const since = this.quarantine.isOnProbation(session.variant) ? 0 : nowMs - LOSS_WINDOW_MS;
     const losses = (this.#losses.get(session.variant) ?? []).filter(atMs => atMs > since);

@@ -1,9 +1,12 @@
-/** A session's thread that crashes or hangs on a batch that begins with one of these numbers, and is the real one otherwise. */
+/** A session's thread that crashes or hangs on a batch that begins with one of these numbers, dies later on after another, and is the real one otherwise. */
 import { InferenceSession } from "onnxruntime-node";
 import "../../variant-switcher/session-worker.ts";
 
 export const CRASH = 666;
 export const HANG = 667;
+/** It runs, and the thread dies afterwards. */
+export const DIE_LATER = 668;
+export const DIE_AFTER_MS = 300;
 
 const { prototype } = InferenceSession as unknown as { readonly prototype: InferenceSession };
 const { run } = prototype;
@@ -11,5 +14,6 @@ prototype.run = function (this: InferenceSession, feeds: InferenceSession.FeedsT
   const first = Object.values(feeds)[0]?.data[0];
   if (first === CRASH) process.exit(1);
   while (first === HANG);
+  if (first === DIE_LATER) setTimeout(() => process.exit(1), DIE_AFTER_MS);
   return run.call(this, feeds, fetches as InferenceSession.FetchesType);
 };

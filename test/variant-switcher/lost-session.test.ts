@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, it } from "mocha";
-import { CRASH, HANG } from "../support/faulty-worker.ts";
+import { CRASH, DIE_LATER, HANG } from "../support/faulty-worker.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
 
 describe("a switcher whose session is lost", () => {
@@ -40,6 +40,27 @@ describe("a switcher whose session is lost", () => {
     const poison = await switcher.infer([HANG]);
     assert.equal(poison.status, 503);
     assert.match(poison.body.error ?? "", /no answer within 1000 ms/);
+    assert.equal((await switcher.infer([3])).status, 200);
+  });
+
+  it("replaces a thread that dies while nothing runs, before anybody asks for anything", async () => {
+    assert.equal((await switcher.infer([DIE_LATER])).status, 200);
+    await until(async () => {
+      const last = (await switcher.switches()).at(-1);
+      return last?.cause === "recovery" && last.outcome === "done";
+    }, "recovered");
+    assert.match(await switcher.metrics(), /sessions_lost_total\{.*variant="a".*\} 1/);
+    assert.equal((await switcher.infer([3])).status, 200);
+  });
+
+  it("forgets a resident whose thread dies", async () => {
+    assert.equal((await switcher.pin("b")).status, 200);
+    assert.equal((await switcher.infer([DIE_LATER])).status, 200);
+    assert.equal((await switcher.pin("a")).status, 200);
+    await until(async () => (await switcher.variants())["b"]?.state === "absent", "forgotten");
+    assert.match(await switcher.metrics(), /sessions_lost_total\{.*variant="b".*\} 1/);
+    assert.ok(!(await switcher.switches()).some(({ cause }) => cause === "recovery"));
+    assert.equal((await switcher.pin("b")).status, 200);
     assert.equal((await switcher.infer([3])).status, 200);
   });
 

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { affineConfig, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
+
+describe("a profile that is measured where a variant serves", () => {
+  let folder: TestFolder;
+  let switcher: TestSwitcher;
+
+  beforeEach(async () => {
+    folder = new TestFolder();
+    const workerUrl = new URL("../support/slow-worker.js", import.meta.url);
+    const config = affineConfig(folder.path);
+    const points = [{ batch: 1, latencyMs: 300 }];
+    const variants = (config["variants"] as object[]).map(variant => ({ ...variant, points }));
+    switcher = await TestSwitcher.startReady({ ...config, variants }, { workerUrl, minWatchdogMs: 200 });
+  });
+  afterEach(async () => {
+    await switcher.close();
+    folder.delete();
+  });
+
+  it("does not end the session that serves, however much slower it is than the shortest watchdog", async () => {
+    const body = JSON.stringify({ variant: "a", batches: [2, 1], seconds: 0 });
+    const profiled = switcher.admin("profile", { method: "POST", body });
+    const answers = await Promise.all([1, 2].map(row => switcher.infer([row])));
+    const profile = await profiled;
+    assert.equal(profile.status, 200, await profile.clone().text());
+    const { points } = (await profile.json()) as { points: { batch: number; latencyMs: number }[] };
+    assert.deepEqual(
+      points.map(({ batch, latencyMs }) => [batch, latencyMs >= 299]),
+      [
+        [1, true],
+        [2, true],
+      ],
+    );
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200],
+    );
+    assert.ok(!(await switcher.switches()).some(({ cause }) => cause === "recovery"));
+  });
+});
