@@ -1,5 +1,6 @@
 import type { Binding } from "../domain/plan.ts";
-import { fanOutAt, rowsAt, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
+import { fanOutAt, rowsAt, type Scope, type ScopeStage } from "./scope.ts";
+import type { ScopeVariant } from "./scope-variant.ts";
 import { SLACK } from "./totals.ts";
 
 /** The most that can be served, and what stops more; `none` when it is all. */

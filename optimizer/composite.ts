@@ -2,7 +2,7 @@ import { fanOutOf, type Pipeline, type Stage, type Variant } from "../domain/pip
 import type { PolicyName } from "../domain/policy-name.ts";
 import { POLICIES } from "./policies.ts";
 import type { Combining } from "./problem.ts";
-import { voteAccuracy } from "./vote.ts";
+import { type MeasuredVotes, votersOf, voteSets } from "./vote-sets.ts";
 
 /** Several variants that serve a stage together. */
 export interface Composite extends Variant {
@@ -10,14 +10,16 @@ export interface Composite extends Variant {
   readonly members: readonly { readonly variant: Variant; readonly share: number }[];
 }
 
-type MeasuredVotes = NonNullable<Stage["votes"]>["measured"];
-
-const VOTERS = [3, 5];
 /** Shares of rows that the first of two variants may get. */
 const SHARES = [0.25, 0.5, 0.75];
-const MOST_SETS = 200;
+const NONE: MeasuredVotes = [];
 
-const known = new WeakMap<Stage["variants"], Map<string, readonly Variant[]>>();
+interface Known {
+  readonly measured: MeasuredVotes;
+  readonly all: Stage["variants"];
+}
+
+const known = new WeakMap<Stage["variants"], Map<string, Known>>();
 
 /** The members of a variant that is a composite; none of one that is not. */
 export function membersOf(variant: Variant): Composite["members"] {
@@ -28,13 +30,6 @@ export function membersOf(variant: Variant): Composite["members"] {
 export function mayCombine(policy: PolicyName): boolean {
   const { variants, replicas } = POLICIES[policy];
   return variants === "free" && replicas === "free";
-}
-
-/** The variants that may serve together, the most accurate ones first: how good and how fast they are is known. */
-export function votersOf(variants: Stage["variants"]): readonly Variant[] {
-  return variants
-    .filter(({ profile, accuracy }) => profile !== null && accuracy !== null)
-    .toSorted((a, b) => (b.accuracy ?? 0) - (a.accuracy ?? 0));
 }
 
 /** The votes that a pipeline's policy plans by itself: of the stages whose file says that they give classes. */
@@ -79,53 +74,40 @@ function withRows(stage: Stage, upstream: Stage | undefined): Stage {
 }
 
 /**
- * The variants of a stage with what they can be together: sets of three and five that vote (the most accurate ones first, 200 sets at
- * most), or pairs that rows are split over in quarters. The same array every time.
+ * The variants of a stage with what they can be together: sets that vote, or pairs that rows are split over in quarters. The same array
+ * every time.
  */
 function withComposites({ variants, votes }: Stage, combining: Combining): Stage["variants"] {
-  const byKind = known.get(variants) ?? new Map<string, readonly Variant[]>();
+  const byKind = known.get(variants) ?? new Map<string, Known>();
   known.set(variants, byKind);
   const key = JSON.stringify(combining);
-  const all = byKind.get(key) ?? [...variants, ...compositesOf(variants, combining, votes?.measured ?? [])];
-  byKind.set(key, all);
+  const measured = votes?.measured ?? NONE;
+  const before = byKind.get(key);
+  if (before?.measured === measured) return before.all;
+  const all = [...variants, ...compositesOf(variants, combining, measured)];
+  byKind.set(key, { measured, all });
   return all;
 }
 
-function compositesOf(variants: Stage["variants"], combining: Combining, votes: MeasuredVotes): Composite[] {
-  const measured = new Map(votes.map(set => [setOf(set.variants), set.accuracy]));
-  const usable = votersOf(variants);
-  if (combining.kind === "split")
-    return [...subsets(usable, 2)].flatMap(pair =>
-      SHARES.map(share => {
-        const [a, b] = pair.map(({ accuracy }) => accuracy ?? 0);
-        const accuracy = share * (a ?? 0) + (1 - share) * (b ?? 0);
-        return compositeOf(pair, [share, 1 - share], accuracy);
-      }),
+function compositesOf(variants: Stage["variants"], combining: Combining, measured: MeasuredVotes): Composite[] {
+  if (combining.kind === "vote")
+    return voteSets(variants, combining.correlation, measured).map(({ voters, accuracy }) =>
+      compositeOf(
+        voters,
+        voters.map(() => 1),
+        accuracy,
+      ),
     );
-  const sets: Variant[][] = [];
-  for (const size of VOTERS)
-    for (const set of subsets(usable, size)) {
-      if (sets.length === MOST_SETS) break;
-      sets.push(set);
-    }
-  return sets.map(set => {
-    const accuracy =
-      measured.get(setOf(set.map(({ name }) => name))) ??
-      voteAccuracy(
-        set.map(variant => variant.accuracy ?? 0),
-        combining.correlation,
-      );
-    return compositeOf(
-      set,
-      set.map(() => 1),
-      accuracy,
-    );
-  });
+  return pairsOf(votersOf(variants)).flatMap(([a, b]) =>
+    SHARES.map(share => {
+      const accuracy = share * (a.accuracy ?? 0) + (1 - share) * (b.accuracy ?? 0);
+      return compositeOf([a, b], [share, 1 - share], accuracy);
+    }),
+  );
 }
 
-/** The same for the same variants in any order. */
-function setOf(names: readonly string[]): string {
-  return [...names].sort().join("+");
+function pairsOf<T>(values: readonly T[]): (readonly [T, T])[] {
+  return values.flatMap((a, i) => values.slice(i + 1).map(b => [a, b] as const));
 }
 
 function compositeOf(set: readonly Variant[], shares: readonly number[], accuracy: number): Composite {
@@ -134,12 +116,4 @@ function compositeOf(set: readonly Variant[], shares: readonly number[], accurac
   const members = set.map((variant, i) => ({ variant, share: shares[i] ?? 1 }));
   const name = members.map(({ variant, share }) => (share === 1 ? variant.name : `${share}*${variant.name}`)).join("+");
   return { ...first, name, accuracy, members };
-}
-
-/** One after the other: of a hundred variants there are 75 million sets of five. */
-function* subsets<T>(values: readonly T[], size: number): Generator<T[]> {
-  if (size === 0) yield [];
-  else
-    for (const [i, value] of values.entries())
-      for (const rest of subsets(values.slice(i + 1), size - 1)) yield [value, ...rest];
 }

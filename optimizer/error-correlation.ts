@@ -25,40 +25,43 @@ export function pairAccuracy(a: number, b: number, correlation: number): number 
  * ∫ Π Φ((Φ⁻¹(a_s) − √ρ·z)/√(1 − ρ)) φ(z) dz. ρ = 0: the product; ρ = 1: the least accurate stage decides.
  */
 export function commonCauseAccuracy(accuracies: readonly number[], correlation: number): number {
-  return overDifficulty(accuracies, correlation, right => right.reduce((product, chance) => product * chance, 1));
+  return difficultiesOf(accuracies, correlation).reduce(
+    (sum, { weight, right }) => sum + right.reduce((product, chance) => product * chance, weight),
+    0,
+  );
 }
 
-/** Mean over the common difficulty of items of a function of how likely each of several is right on such an item. */
-export function overDifficulty(
-  accuracies: readonly number[],
-  correlation: number,
-  of: (right: readonly number[]) => number,
-): number {
+/** Items that are about as hard: their share, and how likely each of several is right on them. */
+export interface Difficulty {
+  readonly weight: number;
+  readonly right: readonly number[];
+}
+
+/** Items by their common difficulty; the weights sum to 1. */
+export function difficultiesOf(accuracies: readonly number[], correlation: number): Difficulty[] {
   const rho = Math.min(1, Math.max(0, correlation || 0));
-  if (rho === 0) return of(accuracies);
+  if (rho === 0) return [{ weight: 1, right: accuracies }];
   const spread = Math.sqrt(1 - rho);
-  if (spread < LEAST_SPREAD) return overEqualDifficulty(accuracies, of);
+  if (spread < LEAST_SPREAD) return equalDifficulties(accuracies);
   // The chance falls from 1 to 0 within a few spreads of z.
   const points = Math.max(POINTS, 2 * Math.ceil(RANGE / spread));
   const levels = accuracies.map(normalQuantile);
-  let sum = 0;
-  let weights = 0;
-  for (let i = 0; i <= points; i++) {
+  const all = Array.from({ length: points + 1 }, (_, i): Difficulty => {
     const z = -RANGE + (2 * RANGE * i) / points;
     const weight = normalDensity(z) * (i === 0 || i === points ? 1 : i % 2 === 1 ? 4 : 2);
-    sum += weight * of(levels.map(level => normalCdf((level - Math.sqrt(rho) * z) / spread)));
-    weights += weight;
-  }
-  return sum / weights;
+    return { weight, right: levels.map(level => normalCdf((level - Math.sqrt(rho) * z) / spread)) };
+  });
+  const weights = all.reduce((sum, { weight }) => sum + weight, 0);
+  return all.map(({ weight, right }) => ({ weight: weight / weights, right }));
 }
 
 /** As if ρ were 1: an item that one gets right, all that are more accurate get right. */
-function overEqualDifficulty(accuracies: readonly number[], of: (right: readonly number[]) => number): number {
+function equalDifficulties(accuracies: readonly number[]): Difficulty[] {
   const steps = [0, ...accuracies, 1].map(share => Math.min(1, Math.max(0, share))).sort((a, b) => a - b);
-  return steps.reduce((sum, share, i) => {
-    const width = (steps[i + 1] ?? 1) - share;
-    return width > 0 ? sum + width * of(accuracies.map(accuracy => (accuracy > share ? 1 : 0))) : sum;
-  }, 0);
+  return steps.flatMap((share, i) => {
+    const weight = (steps[i + 1] ?? 1) - share;
+    return weight > 0 ? [{ weight, right: accuracies.map(accuracy => (accuracy > share ? 1 : 0)) }] : [];
+  });
 }
 
 /** √(1 − ρ) below which ρ counts as 1. */

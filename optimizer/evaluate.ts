@@ -4,7 +4,8 @@ import { brokenBy, effectiveAccuracyOf, objectiveOf, planOf, type Verdict } from
 import { type Prediction, predict, rowsOf, type ServedPart } from "./predict.ts";
 import type { Problem } from "./problem.ts";
 import { reachableCount } from "./reachable-count.ts";
-import { atRate, type Scope, type ScopeStage, scopeOf, unprofiled, variantOf } from "./scope.ts";
+import { atRate, type Scope, type ScopeStage, scopeOf } from "./scope.ts";
+import { unprofiled, variantOf } from "./scope-variant.ts";
 
 /**
  * What a given configuration is predicted to give. Not feasible: it breaks a constraint of the problem, a bound, a pin or an

@@ -8,11 +8,15 @@ export interface LabelOption extends AccuracyStep {
   readonly replicas: number;
   /** Of variants that serve together. */
   readonly parts?: readonly Part[];
+  /** All of them serve every row: no table knows the variant. */
+  readonly isVote?: boolean;
   /** Tells the options of a stage apart, whatever the rows. */
   readonly key: string;
   /** What it takes from the objective. */
   readonly price: number;
   readonly latencyMs: number;
+  /** No choice of the same variant that is left out for this one is faster, whatever the rows; missing: none is left out. */
+  readonly leastMs?: number;
   /** What it takes of each limited resource, in the order of the problem's limits. */
   readonly uses: readonly number[];
 }

@@ -1,8 +1,9 @@
 import { mainPart } from "../domain/configuration.ts";
 import type { Binding } from "../domain/plan.ts";
-import { type PartsChoice, partsChoices } from "./composite-options.ts";
+import { type PartsChoice, plainChoices } from "./composite-options.ts";
 import type { LabelOption, LabelProblem, LabelStage } from "./label-problem.ts";
-import { fanOutAt, replicasPrice, type Scope, type ScopeStage, type ScopeVariant, workLimit } from "./scope.ts";
+import { fanOutAt, replicasPrice, type Scope, type ScopeStage, workLimit } from "./scope.ts";
+import type { ScopeVariant } from "./scope-variant.ts";
 import { plainLatencyMs } from "./served-latency.ts";
 import { fewestReplicas } from "./stage-options.ts";
 
@@ -110,25 +111,25 @@ function optionsOf(
   const { slope, offset } = scope.accuracy.step(index, variant.name);
   const isSwitch = stage.currentVariant !== null && stage.currentVariant !== variant.main;
   const options: LabelOption[] = [];
-  if (variant.members.length > 0)
-    return partsChoices(scope, stage, variant, rows, 0).map(choice => {
-      const latenciesMs = choice.parts.map(({ batch, share }, i) =>
-        plainLatencyMs(scope, stage.othersRps, variant.members[i]?.variant ?? variant, rows * share, batch),
-      );
-      const replicas = choice.parts.reduce((sum, part) => sum + part.replicas, 0);
-      return {
-        variant: variant.name,
-        batch: mainPart(choice)?.batch ?? 1,
-        replicas,
-        parts: choice.parts,
-        key: `${variant.name}/${choice.parts.map(({ batch }) => batch).join("+")}`,
-        price: choice.price + (isSwitch ? weights.switch : 0),
-        latencyMs: Math.max(...latenciesMs),
-        uses: resources.map(({ ofChoice }) => ofChoice(choice)),
-        slope,
-        offset,
-      };
-    });
+  if (variant.members.length > 0) {
+    const fastestMs = variant.members.map(({ variant: { service, batches } }) =>
+      Math.min(...batches.map(service.meanMs)),
+    );
+    return plainChoices(scope, stage, variant, rows).map(choice => ({
+      variant: variant.name,
+      batch: mainPart(choice)?.batch ?? 1,
+      replicas: choice.parts.reduce((sum, part) => sum + part.replicas, 0),
+      parts: choice.parts,
+      isVote: choice.parts.every(({ share }) => share === 1),
+      key: `${variant.name}/${choice.parts.map(({ batch }) => batch).join("+")}`,
+      price: choice.price + (isSwitch ? weights.switch : 0),
+      latencyMs: choice.latencyMs,
+      leastMs: scope.policy.latency === "service" ? choice.latencyMs : Math.max(...fastestMs),
+      uses: resources.map(({ ofChoice }) => ofChoice(choice)),
+      slope,
+      offset,
+    }));
+  }
   for (const batch of variant.batches) {
     const msPerRow = variant.service.meanMs(batch) / batch;
     const replicas = fewestReplicas(scope, stage, rows, 1 / msPerRow);

@@ -72,20 +72,30 @@ function looseOptions(problem: LabelProblem, k: number): LabelOption[] {
   const atMost = new Map(stage.optionsAt(most).map(option => [option.key, option.latencyMs]));
   return options.map(option => ({
     ...option,
-    latencyMs: Math.min(option.latencyMs, atMost.get(option.key) ?? 0),
+    latencyMs: Math.min(option.latencyMs, option.leastMs ?? atMost.get(option.key) ?? 0),
   }));
 }
 
 /** The Pareto filter of a stage: without options that another one beats in everything. */
 function efficient(problem: LabelProblem, k: number, options: readonly LabelOption[]): LabelOption[] {
-  const isFree =
-    problem.table === null && !problem.stages.some(({ upstream, followsVariant }) => upstream === k && followsVariant);
+  const isFollowed = problem.stages.some(({ upstream, followsVariant }) => upstream === k && followsVariant);
+  const isFree = problem.table === null && !isFollowed;
   const kept: LabelOption[] = [];
+  const groups = new Map<string, LabelOption[]>();
   for (const option of options.toSorted((a, b) => a.price - b.price || a.latencyMs - b.latencyMs)) {
-    if (!kept.some(other => (isFree || other.variant === option.variant) && beats(other, option))) kept.push(option);
+    // Votes are in no table: they are compared with one another.
+    const key = isFree ? "" : option.isVote && !isFollowed ? VOTES : option.variant;
+    const group = groups.get(key) ?? [];
+    groups.set(key, group);
+    if (group.some(other => beats(other, option))) continue;
+    group.push(option);
+    kept.push(option);
   }
   return kept;
 }
+
+/** No variant's name. */
+const VOTES = "+";
 
 function beats(a: LabelOption, b: LabelOption): boolean {
   return (

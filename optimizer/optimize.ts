@@ -1,5 +1,6 @@
 import type { Plan, RunnerUp } from "../domain/plan.ts";
 import { fewestReplicasTake, mostServable } from "./capacity.ts";
+import { leastFrom } from "./least-totals.ts";
 import { searchPlain } from "./plain-search.ts";
 import { brokenBy, effectiveAccuracyOf, objectiveOf, planOf } from "./plan-of.ts";
 import { type Prediction, predict, type ServedPart } from "./predict.ts";
@@ -29,7 +30,15 @@ export function optimize(problem: Problem): Plan {
 
 /** Latencies that are distributions are searched for by branch and bound, plain numbers by labels; both are exact. */
 function search(scope: Scope, slo: "hard" | "soft"): SearchResult {
-  return scope.policy.latency === "queueing" ? searchVariants(scope, slo) : searchPlain(scope, slo);
+  const found = scope.policy.latency === "queueing" ? searchVariants(scope, slo) : searchPlain(scope, slo);
+  return scope.stages.every(({ isWhole }) => isWhole) ? found : withSetsLeft(scope, found);
+}
+
+/** Votes that were not looked at could be right on everything, for no more than the cheapest of all choices takes. */
+function withSetsLeft(scope: Scope, found: SearchResult): SearchResult {
+  const most = scope.problem.pipeline.objective.weights.accuracy - (leastFrom(scope)[0]?.price ?? 0);
+  const leftBound = Math.max(found.leftBound, most);
+  return { ...found, leftBound, isProven: found.isProven && found.best !== null && leftBound <= found.best.objective };
 }
 
 function feasiblePlan(scope: Scope, found: SearchResult, best: Candidate): Plan {

@@ -1,7 +1,8 @@
 import { mainPart, type Part } from "../domain/configuration.ts";
 import type { StagePlan } from "../domain/plan.ts";
 import { fromZero, graphWithin, longestPathMs } from "./graph-latency.ts";
-import { fanOutAt, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
+import { fanOutAt, type Scope, type ScopeStage } from "./scope.ts";
+import type { ScopeVariant } from "./scope-variant.ts";
 import { latencyOf } from "./served-latency.ts";
 import { distributionOf, pathDistribution, pathQuantileMs, type StageMixture } from "./stage-mixture.ts";
 import { CELLS, chanceWithin } from "./wait-distribution.ts";

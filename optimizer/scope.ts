@@ -1,7 +1,6 @@
 import { mainPart, replicasOf } from "../domain/configuration.ts";
 import { isRate, MAX_RATE_RPS } from "../domain/load.ts";
 import { fanOutOf, type Pipeline, type Stage, type Variant } from "../domain/pipeline.ts";
-import { serviceMs } from "../domain/profile.ts";
 import { type AccuracyModel, accuracyOf, withMethod } from "./accuracy.ts";
 import { combined, mayCombine, membersOf, votesOf } from "./composite.ts";
 import { HPA_TOLERANCE } from "./hpa-replicas.ts";
@@ -9,23 +8,9 @@ import { limitOf, numberOr } from "./number-or.ts";
 import { POLICIES, type Policy } from "./policies.ts";
 import type { Problem, StagePin } from "./problem.ts";
 import type { HpaScaling } from "./reachable-count.ts";
-import { type ServiceTime, serviceTimeOf } from "./service-time.ts";
+import { fallback, type ScopeVariant, scopeVariant } from "./scope-variant.ts";
+import { areAllSets, workOf } from "./vote-sets.ts";
 import { CELLS } from "./wait-distribution.ts";
-
-export interface ScopeVariant {
-  readonly name: string;
-  /** Of one replica. */
-  readonly cores: number;
-  readonly service: ServiceTime;
-  /** Batch sizes to choose from. */
-  readonly batches: readonly number[];
-  /** Rows per ms of one replica with its best batch size. */
-  readonly capacity: number;
-  /** Those that serve together; none of a variant that serves alone. */
-  readonly members: readonly { readonly variant: ScopeVariant; readonly share: number }[];
-  /** Its own name, or that of the member with the largest share: what a switch goes to. */
-  readonly main: string;
-}
 
 export interface ScopeStage {
   readonly stage: Stage;
@@ -47,6 +32,8 @@ export interface ScopeStage {
   readonly scaling: HpaScaling | undefined;
   /** Rows per second of other pipelines. */
   readonly othersRps: number;
+  /** False: sets of variants that may vote are not among `variants`. */
+  readonly isWhole: boolean;
 }
 
 /** A Problem with everything that the search needs looked up. */
@@ -176,8 +163,9 @@ function scopeStage(problem: Problem, policy: Policy, stage: Stage, rateRps: num
   const replicas =
     numberOr(pins.find(pin => pin.replicas !== null)?.replicas, null) ??
     givenReplicas(problem, policy, stage, maxReplicas);
+  const members = new Map<Variant, ScopeVariant[]>();
   const usable = chosenBy(policy, stage, usableVariants(problem, stage, pins)).flatMap(variant =>
-    scopeVariant(problem, stage, variant, pins),
+    scopeVariant(problem, stage, variant, pins, members),
   );
   const current = problem.current?.[stage.name];
   const indexOf = (name: string) => problem.pipeline.stages.findIndex(other => other.name === name);
@@ -194,6 +182,7 @@ function scopeStage(problem: Problem, policy: Policy, stage: Stage, rateRps: num
     currentReplicas: current ? replicasOf(current) : 0,
     scaling: problem.scaling?.[stage.name],
     othersRps: Math.min(MAX_RATE_RPS, Math.max(0, problem.othersRps?.[stage.name] || 0)),
+    isWhole: problem.combine?.[stage.name]?.kind !== "vote" || areAllSets(stage.variants),
   };
 }
 
@@ -224,12 +213,6 @@ function usableVariants(problem: Problem, stage: Stage, pins: readonly StagePin[
   });
 }
 
-/** A stage's variant by name; null: it is unknown or was not profiled. */
-export function variantOf(problem: Problem, stage: Stage, name: string): ScopeVariant | null {
-  const variant = stage.variants.find(candidate => candidate.name === name);
-  return (variant && scopeVariant(problem, stage, variant, [])[0]) ?? null;
-}
-
 /** The variants that the policy chooses from; a pin wins. */
 function chosenBy(policy: Policy, stage: Stage, usable: readonly Variant[]): readonly Variant[] {
   if (policy.variants === "free" || usable.length < 2) return usable;
@@ -240,57 +223,3 @@ function chosenBy(policy: Policy, stage: Stage, usable: readonly Variant[]): rea
     .toSorted((a, b) => sign * (workOf(a) - workOf(b)) || sign * ((a.accuracy ?? 1) - (b.accuracy ?? 1)));
   return byWork.slice(0, 1);
 }
-
-/** Core-milliseconds of one row by itself. */
-function workOf({ profile }: Variant): number {
-  return profile ? serviceMs(profile, 1) * profile.cores : 0;
-}
-
-function scopeVariant(problem: Problem, stage: Stage, variant: Variant, pins: readonly StagePin[]): ScopeVariant[] {
-  if (!variant.profile || variant.profile.points.length === 0) return [];
-  if (membersOf(variant).length > 0) return [compositeVariant(problem, stage, variant)];
-  const service = serviceTimeOf(variant.profile, problem.corrections[stage.name] ?? 1);
-  const pinned = pins.find(pin => pin.batch !== null)?.batch;
-  const { batches: choice } = POLICIES[problem.pipeline.objective.policy];
-  const measured = variant.profile.points.map(point => point.batch);
-  const free = choice === "smallest" ? measured.slice(0, 1) : measured;
-  const batches = pinned ? [Math.min(MOST_ROWS, Math.max(1, Math.floor(pinned)))] : free;
-  const capacity = Math.max(...batches.map(batch => batch / service.meanMs(batch)));
-  const cores = problem.pipeline.objective.podShape === "variant" ? variant.profile.cores : stage.cores;
-  return [{ name: variant.name, main: variant.name, cores, service, batches, capacity, members: [] }];
-}
-
-/** Its cores and capacity are bounds: no choice of its members takes fewer cores for as many rows. */
-function compositeVariant(problem: Problem, stage: Stage, variant: Variant): ScopeVariant {
-  const members = membersOf(variant).flatMap(({ variant: member, share }) =>
-    scopeVariant(problem, stage, member, []).map(own => ({ variant: own, share })),
-  );
-  const main = members.reduce((most, member) => (member.share > most.share ? member : most), members[0] ?? NOBODY);
-  return {
-    name: variant.name,
-    main: main.variant.name,
-    cores: Math.min(...members.map(member => member.variant.cores)),
-    service: main.variant.service,
-    batches: [Math.min(...members.flatMap(member => member.variant.batches))],
-    capacity: Math.max(...members.map(member => member.variant.capacity)),
-    members,
-  };
-}
-
-/** What a stage serves that can't be planned: its capacity is not known, and nothing is predicted of it. */
-function fallback(problem: Problem, stage: Stage, pins: readonly StagePin[]): ScopeVariant {
-  const excluded = problem.excluded[stage.name] ?? [];
-  const pinned = pins.find(pin => pin.variant !== null && !excluded.includes(pin.variant))?.variant;
-  const byName = (name: string | undefined) => stage.variants.find(variant => variant.name === name);
-  const served = byName(pinned ?? undefined) ?? byName(stage.defaultVariant);
-  const [planned] = served ? scopeVariant(problem, stage, served, pins) : [];
-  return planned ?? unprofiled(stage, served?.name ?? stage.defaultVariant);
-}
-
-/** Stands for a variant without a profile: no latency, no limit of capacity. */
-export function unprofiled({ cores }: Pick<Stage, "cores">, name: string): ScopeVariant {
-  const service: ServiceTime = { meanMs: () => 1e-6, scv: () => 0 };
-  return { name, main: name, cores, service, batches: [1], capacity: Number.POSITIVE_INFINITY, members: [] };
-}
-
-const NOBODY = { variant: unprofiled({ cores: 1 }, ""), share: 0 };

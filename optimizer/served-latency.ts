@@ -1,6 +1,7 @@
 import { visitedShare } from "./group-size.ts";
 import { type StageLatency, type StageLoad, stageLatency } from "./latency.ts";
-import { type Scope, type ScopeStage, type ScopeVariant, workingReplicas } from "./scope.ts";
+import { type Scope, type ScopeStage, workingReplicas } from "./scope.ts";
+import type { ScopeVariant } from "./scope-variant.ts";
 
 /** How a variant serves a stage. */
 export interface Choice {

@@ -9,7 +9,7 @@ export interface StageMixture {
   readonly parts: readonly { readonly share: number; readonly latency: StageLatency }[];
 }
 
-interface Distribution {
+export interface Distribution {
   readonly constantMs: number;
   /** Of what comes on top of `constantMs`. */
   readonly cumulative: Cumulative;
@@ -24,14 +24,10 @@ export function distributionOf(mixture: StageMixture, stepMs: number, cells: num
   if (!first) return { constantMs: 0, cumulative: new Float64Array(cells + 1).fill(1) };
   if (mixture.parts.length > 1 && mixture.parts.every(({ share }) => share >= 1)) {
     // All parts serve every row, and the vote waits for the slowest.
-    const all = mixture.parts.map(({ latency }) => ({
-      constantMs: latency.constantMs,
-      cumulative: cumulativeOf(latency, stepMs, cells),
-    }));
+    const all = mixture.parts.map(({ latency }) => aloneOf(latency, stepMs, cells));
     return slowestOf(all, stepMs, cells) ?? { constantMs: 0, cumulative: new Float64Array(cells + 1).fill(1) };
   }
-  if (others.length === 0)
-    return { constantMs: first.latency.constantMs, cumulative: cumulativeOf(first.latency, stepMs, cells) };
+  if (others.length === 0) return aloneOf(first.latency, stepMs, cells);
   const constantMs = Math.min(...mixture.parts.map(part => part.latency.constantMs));
   const rows = Math.max(1, mixture.rows);
   const cumulative = new Float64Array(cells + 1);
@@ -44,6 +40,10 @@ export function distributionOf(mixture: StageMixture, stepMs: number, cells: num
     }
   }
   return { constantMs, cumulative: cumulative.map(chance => Math.min(1, chance) ** rows) };
+}
+
+export function aloneOf(latency: StageLatency, stepMs: number, cells: number): Distribution {
+  return { constantMs: latency.constantMs, cumulative: cumulativeOf(latency, stepMs, cells) };
 }
 
 /** Distribution of the latency of all stages, each after those that it waits for. */
@@ -79,7 +79,7 @@ function chainOf(length: number): readonly (readonly number[])[] {
 }
 
 /** The last of several times; they count as independent. Null: there are none. */
-function slowestOf(times: readonly Distribution[], stepMs: number, cells: number): Distribution | null {
+export function slowestOf(times: readonly Distribution[], stepMs: number, cells: number): Distribution | null {
   const [first, ...others] = times;
   if (!first || others.length === 0) return first ?? null;
   const constantMs = Math.max(...times.map(time => time.constantMs));

@@ -1,12 +1,13 @@
 import { brokenBy } from "./combination.ts";
 import { fromZero, graphWithin } from "./graph-latency.ts";
 import { highest, searchGraph } from "./graph-search.ts";
-import { neededReplicas } from "./needed-replicas.ts";
+import { leastFrom, leastReplicas } from "./least-totals.ts";
 import { searchReplicas } from "./replica-search.ts";
-import { fanOutAt, replicasPrice, rowsAt, type Scope, type ScopeStage, type ScopeVariant } from "./scope.ts";
+import { replicasPrice, rowsAt, type Scope, type ScopeStage } from "./scope.ts";
+import type { ScopeVariant } from "./scope-variant.ts";
 import { EFFORT, type SearchResult, type SearchState, startSearch } from "./search-state.ts";
 import { fewestReplicas, type OptionList, stageOptions } from "./stage-options.ts";
-import { NOTHING, plus, SLACK, sumsFromEnd, type Totals } from "./totals.ts";
+import { NOTHING, plus, SLACK, type Totals } from "./totals.ts";
 import { type Cumulative, chanceWithin, convolve, entriesFor } from "./wait-distribution.ts";
 
 /** Effort that one search may take: some tenths of a second. */
@@ -32,7 +33,7 @@ interface Node {
  */
 export function searchVariants(scope: Scope, slo: "hard" | "soft"): SearchResult {
   const state = startSearch(slo, BUDGET, scope.problem.runnerUp !== false);
-  const search = { scope, state, rest: restOf(scope), lists: new Map<string, OptionList>() };
+  const search = { scope, state, rest: leastFrom(scope), lists: new Map<string, OptionList>() };
   visit(search, {
     variants: [],
     lists: [],
@@ -102,10 +103,6 @@ function branchesOf(search: Search, node: Node, stage: ScopeStage, index: number
     return { variant, variants, rows, bound, switchPrice };
   });
   return branches.sort((a, b) => b.bound - a.bound);
-}
-
-function leastReplicas(scope: Scope, stage: ScopeStage, rows: number, capacity: number): number {
-  return stage.pinnedReplicas ?? Math.max(stage.minReplicas, neededReplicas(scope, stage, rows, capacity));
 }
 
 function childOf(search: Search, node: Node, stage: ScopeStage, index: number, branch: Branch): Node | null {
@@ -184,38 +181,4 @@ function visitCombination(given: Search, node: Node): void {
   const search = scope.isChain ? searchReplicas : searchGraph;
   search(scope, state, { variants, accuracy, switchPrice, lists });
   if (state.isExhausted()) state.leave(weights.accuracy * accuracy - node.least.price - switchPrice);
-}
-
-/** Entry i bounds the stages from i on, with the fewest rows that any variants before them give. */
-function restOf(scope: Scope): Totals[] {
-  const { weights } = scope.problem.pipeline.objective;
-  const rows = fewestRows(scope);
-  return sumsFromEnd(
-    scope.stages.map((stage, index) => {
-      const rowsHere = rows[index] ?? 0;
-      const batch = Math.min(...stage.variants.flatMap(variant => variant.batches));
-      const replicas = stage.variants.map(variant => leastReplicas(scope, stage, rowsHere, variant.capacity));
-      const cores = Math.min(...stage.variants.map((variant, v) => (replicas[v] ?? 0) * variant.cores));
-      const workOfRow = Math.min(...stage.variants.map(variant => variant.cores / variant.capacity));
-      return {
-        cores,
-        costPerHour: Math.min(...replicas) * (stage.stage.costPerHour ?? 0),
-        workCores: (scope.rateRps / 1000) * rowsHere * workOfRow,
-        price:
-          Math.min(...stage.variants.map((variant, v) => replicasPrice(scope, stage, variant, replicas[v] ?? 0))) +
-          weights.batch * batch,
-        constantMs: 0,
-      };
-    }),
-  );
-}
-
-function fewestRows(scope: Scope): number[] {
-  const fewest: number[] = [];
-  for (const [index, { upstream }] of scope.stages.entries()) {
-    const names = scope.stages[upstream]?.variants.map(variant => variant.name) ?? [null];
-    const fanOut = Math.min(...names.map(name => fanOutAt(scope, index, name)));
-    fewest.push(Math.min(1e12, (upstream < 0 ? 1 : (fewest[upstream] ?? 0)) * fanOut));
-  }
-  return fewest;
 }

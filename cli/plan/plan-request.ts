@@ -7,9 +7,10 @@ import { findStage, findVariant, type Pipeline, type Stage } from "../../domain/
 import { configurationOf, type Plan } from "../../domain/plan.ts";
 import { partsSchema, planSchema } from "../../domain/plan-schema.ts";
 import type { PolicyName } from "../../domain/policy-name.ts";
-import { mayCombine, votersOf, votesOf } from "../../optimizer/composite.ts";
+import { mayCombine, votesOf } from "../../optimizer/composite.ts";
 import type { Given } from "../../optimizer/given.ts";
 import type { Combining, Problem } from "../../optimizer/problem.ts";
+import { votersOf } from "../../optimizer/vote-sets.ts";
 import { givenSchema } from "./given-schema.ts";
 
 /** What `variscale plan` is asked, as on its command line. */

@@ -1,7 +1,11 @@
-import { mainPart } from "../../domain/configuration.ts";
+import { mainPart, type Part } from "../../domain/configuration.ts";
 import { fanOutOf } from "../../domain/pipeline.ts";
+import { neededReplicas } from "../../optimizer/needed-replicas.ts";
 import type { Problem } from "../../optimizer/problem.ts";
-import { type Scope, scopeOf } from "../../optimizer/scope.ts";
+import { reachableCount } from "../../optimizer/reachable-count.ts";
+import { type Scope, type ScopeStage, scopeOf } from "../../optimizer/scope.ts";
+import type { ScopeVariant } from "../../optimizer/scope-variant.ts";
+import { plainLatencyMs } from "../../optimizer/served-latency.ts";
 import { allOptions, type Option } from "../../optimizer/stage-options.ts";
 import { chanceWithin, convolve } from "../../optimizer/wait-distribution.ts";
 
@@ -69,10 +73,54 @@ function visit(
   const upstream = scope.stages.findIndex(other => other.stage.name === stage.stage.upstream);
   const here = (rows[upstream] ?? 1) * fanOutOf(stage.stage, variants[upstream] ?? null);
   for (const variant of stage.variants) {
-    for (const option of allOptions(scope, stage, variant, here)) {
+    const isPlainSet = variant.members.length > 0 && scope.policy.latency !== "queueing";
+    for (const option of (isPlainSet ? allParts : allOptions)(scope, stage, variant, here)) {
       visit(scope, [...variants, variant.name], [...options, option], [...rows, here], leaf);
     }
   }
+}
+
+/** Of variants that serve together with plain latencies: every batch of each, and one replica more or less spread over them. */
+function allParts(scope: Scope, stage: ScopeStage, variant: ScopeVariant, rows: number): Option[] {
+  let all: readonly (readonly Part[])[] = [[]];
+  const { weights } = scope.problem.pipeline.objective;
+  const fewest = (member: ScopeVariant, batch: number, load: number) =>
+    Math.max(1, neededReplicas(scope, stage, load, batch / member.service.meanMs(batch)));
+  for (const { variant: member, share } of variant.members)
+    all = all.flatMap(parts =>
+      member.batches.flatMap(batch =>
+        [0, 1].map(more => {
+          const replicas = fewest(member, batch, rows * share) + more;
+          return [...parts, { variant: member.name, batch, replicas, share }];
+        }),
+      ),
+    );
+  return all.flatMap(parts => {
+    const sum = (of: (part: Part, member: ScopeVariant) => number) =>
+      parts.reduce((total, part, i) => total + of(part, variant.members[i]!.variant), 0);
+    const replicas = sum(part => part.replicas);
+    if (replicas < stage.minReplicas || replicas > stage.maxReplicas) return [];
+    if (reachableCount(replicas, stage.maxReplicas, stage.scaling).replicas !== replicas) return [];
+    const { batch } = parts.reduce((most, part) => (part.share > most.share ? part : most));
+    const latencies = parts.map((part, i) =>
+      plainLatencyMs(scope, stage.othersRps, variant.members[i]!.variant, rows * part.share, part.batch),
+    );
+    const cores = sum((part, member) => part.replicas * member.cores);
+    return {
+      parts,
+      batch,
+      replicas,
+      cores,
+      price: weights.cost * cores + weights.batch * batch,
+      costPerHour: replicas * (stage.stage.costPerHour ?? 0),
+      workCores: sum(
+        (part, member) =>
+          (scope.rateRps * rows * part.share * member.cores * member.service.meanMs(part.batch)) / part.batch / 1000,
+      ),
+      constantMs: Math.max(...latencies),
+      cumulative: new Float64Array(100).fill(1),
+    };
+  });
 }
 
 /** Chance that every path through the stages is within the SLO. */

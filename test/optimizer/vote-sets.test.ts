@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { describe, it } from "mocha";
+import { cocktailPipeline } from "../../bench/cocktail-models.ts";
+import { problemWith } from "../../bench/optimizer-instances.ts";
+import { optimize } from "../../optimizer/optimize.ts";
+import type { Problem } from "../../optimizer/problem.ts";
+import { voteAccuracy } from "../../optimizer/vote.ts";
+import { areAllSets, voteSets } from "../../optimizer/vote-sets.ts";
+import { bruteForce } from "./brute-force.ts";
+import { pipelineOf, problemOf, type StageShape } from "./problems.ts";
+
+const hundredths = (min: number, max: number) => fc.integer({ min, max }).map(value => value / 100);
+
+/** A stage of four or five voters with two batch sizes, and one after it, which may depend on who votes. */
+const voting: fc.Arbitrary<Problem> = fc
+  .record({
+    voters: fc.array(fc.tuple(hundredths(45, 95), fc.integer({ min: 4, max: 60 }), hundredths(5, 95)), {
+      minLength: 4,
+      maxLength: 5,
+    }),
+    policy: fc.constantFrom("cocktail", "ipa", "infaas"),
+    correlation: fc.constantFrom(0, 0.3, 0.7),
+    minAccuracy: hundredths(50, 90),
+    sloMs: fc.integer({ min: 20, max: 120 }),
+    rateRps: fc.integer({ min: 1, max: 120 }),
+    min: fc.integer({ min: 1, max: 5 }),
+    maxCores: fc.option(fc.integer({ min: 4, max: 24 }), { freq: 1 }),
+    machineCores: fc.option(fc.integer({ min: 2, max: 8 }), { freq: 1 }),
+    rows: fc.option(fc.tuple(fc.constantFrom(1, 3), fc.constantFrom(1, 2))),
+    batchWeight: fc.constantFrom(1e-6, 0.3),
+    worth: fc.constantFrom(1, 20, 100),
+    isMeasured: fc.boolean(),
+  })
+  .map(given => {
+    const variants = given.voters.map(([accuracy, ms, gain], v) => ({
+      name: `v${v}`,
+      accuracy,
+      latencyMs: { 1: ms, 4: ms * (1 + 3 * gain) },
+    }));
+    const first: StageShape = {
+      name: "s0",
+      variants,
+      replicas: { min: given.min, max: 24 },
+      votes: { correlation: given.correlation, measured: [] },
+    };
+    const last: StageShape = {
+      name: "s1",
+      variants: [
+        { name: "light", accuracy: 0.9, latencyMs: { 1: 5, 4: 12 } },
+        { name: "heavy", accuracy: 0.97, latencyMs: { 1: 12, 4: 40 } },
+      ],
+      recovery: 0.2,
+      ...(given.rows && { fanOut: given.rows[0], fanOutByUpstreamVariant: { v0: given.rows[1] } }),
+    };
+    const objective = {
+      policy: given.policy as "cocktail",
+      minAccuracy: given.minAccuracy,
+      weights: { accuracy: given.worth, cost: 1, batch: given.batchWeight, switch: 0 },
+      ...(given.maxCores === null ? {} : { maxCores: given.maxCores }),
+    };
+    const combinations = given.isMeasured ? [{ variants: { s0: "v1", s1: "heavy" }, accuracy: 0.93 }] : [];
+    const pipeline = pipelineOf({ stages: [first, last], sloMs: given.sloMs, objective, combinations });
+    const combine = { s0: { kind: "vote" as const, correlation: given.correlation } };
+    return problemOf(pipeline, given.rateRps, { combine, limits: { cores: null, machineCores: given.machineCores } });
+  });
+
+function compare(problems: fc.Arbitrary<Problem>, numRuns: number): { voted: number; feasible: number } {
+  const seen = { voted: 0, feasible: 0 };
+  fc.assert(
+    fc.property(problems, problem => {
+      const plan = optimize(problem);
+      const [best] = bruteForce(problem);
+      assert.equal(plan.feasible, best !== undefined);
+      if (!best) return;
+      seen.feasible++;
+      if ((plan.stages[0]?.parts.length ?? 0) > 1) seen.voted++;
+      assert.ok(Math.abs(plan.objective - best.objective) < 1e-9, `${plan.objective} against ${best.objective}`);
+      assert.equal(plan.optimal, true);
+      assert.equal(plan.gap, 0);
+    }),
+    { numRuns },
+  );
+  return seen;
+}
+
+describe("votes", () => {
+  it("are chosen exactly from all sets and batches, whatever comes after: against brute force", function () {
+    this.timeout(300_000);
+    const { voted, feasible } = compare(voting, 250);
+    assert.ok(voted > 15 && feasible > 60, `${voted} of ${feasible}`);
+  });
+
+  it("are chosen exactly from 627 sets of Cocktail's models", function () {
+    this.timeout(300_000);
+    const problem = fc
+      .record({
+        minAccuracy: fc.integer({ min: 74, max: 90 }).map(percent => percent / 100),
+        rate: fc.integer({ min: 1, max: 200 }),
+        correlation: fc.constantFrom(0, 0.1, 0.4),
+      })
+      .map(({ minAccuracy, rate, correlation }) => ({
+        ...problemWith(cocktailPipeline(minAccuracy), rate),
+        combine: { classify: { kind: "vote" as const, correlation } },
+      }));
+    const { voted } = compare(problem, 25);
+    assert.ok(voted > 10, `${voted}`);
+  });
+
+  it("of more variants than can all be looked at come with a gap that covers the others", () => {
+    // The least and the most accurate ones are as fast: what is best is in the middle, and not looked at.
+    const models: StageShape = {
+      name: "classify",
+      replicas: { min: 1, max: 400 },
+      variants: Array.from({ length: 30 }, (_, i) => ({
+        name: `v${i}`,
+        accuracy: 0.9 - i / 100,
+        latencyMs: { 1: i < 10 ? 400 : i < 20 ? 21 : 20 },
+      })),
+      votes: { correlation: 0, measured: [] },
+    };
+    assert.equal(areAllSets(pipelineOf({ stages: [models] }).stages[0]!.variants), false);
+    const objective = { policy: "cocktail" as const, minAccuracy: 0.86 };
+    const plan = optimize(problemOf(pipelineOf({ stages: [models], sloMs: 1000, objective }), 100));
+    assert.equal(plan.feasible, true);
+    assert.equal(plan.optimal, false);
+    // Three of the middle: 0.8, 0.79 and 0.78 are right together with 0.88, on 3 · 3 cores.
+    const left = voteAccuracy([0.8, 0.79, 0.78], 0);
+    assert.ok(left >= 0.86 && plan.cores > 9, `${left} ${plan.cores}`);
+    assert.ok(plan.objective + plan.gap >= 1e-6 * left - 9, `${plan.objective} ${plan.gap}`);
+    const few = { ...models, variants: models.variants.slice(0, 20) };
+    const whole = optimize(problemOf(pipelineOf({ stages: [few], sloMs: 1000, objective }), 100));
+    assert.equal(whole.optimal, true);
+    assert.equal(whole.cores, 9);
+  });
+});
+
+describe("voteSets()", () => {
+  it("has every set of three and five, each as right as its vote", () => {
+    const variants = cocktailPipeline(0.8).stages[0]!.variants;
+    const sets = voteSets(variants, 0.3, []);
+    assert.equal(sets.length, 165 + 462);
+    assert.equal(
+      new Set(
+        sets.map(({ voters }) =>
+          voters
+            .map(({ name }) => name)
+            .sort()
+            .join(),
+        ),
+      ).size,
+      sets.length,
+    );
+    for (const { voters, accuracy } of sets.filter((_, i) => i % 50 === 0)) {
+      const own = voters.map(voter => voter.accuracy ?? 0);
+      assert.ok(Math.abs(accuracy - voteAccuracy(own, 0.3)) < 1e-12);
+    }
+  });
+});
