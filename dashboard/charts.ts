@@ -4,11 +4,19 @@ import { type Point, peaksThatCame } from "./history.ts";
 import type { ExplainedDecision, LiveView, PipelineColumn } from "./live-view.ts";
 import { type TimeChart, timeChart } from "./time-chart.ts";
 
-type Drawing = Omit<TimeChart, "width" | "atMs" | "label"> & { readonly title: string };
+type Drawing = Omit<TimeChart, "width" | "atMs" | "label" | "pointedMs"> & { readonly title: string };
+
+/** What a chart of time is drawn from. */
+export interface Times {
+  readonly points: readonly Point[];
+  /** A time that is pointed at: values are those of then; null: the newest. */
+  readonly pointedMs: number | null;
+}
 
 /** Load with the band of its forecasts, and the rate that was planned for. */
-export function drawLoad(host: HTMLElement, points: readonly Point[]): void {
-  draw(host, points, {
+export function drawLoad(host: HTMLElement, times: Times): void {
+  const { points } = times;
+  draw(host, times, {
     title: "requests per second",
     height: 190,
     band: {
@@ -27,8 +35,9 @@ export function drawLoad(host: HTMLElement, points: readonly Point[]): void {
   });
 }
 
-export function drawAccuracy(host: HTMLElement, points: readonly Point[]): void {
-  draw(host, points, {
+export function drawAccuracy(host: HTMLElement, times: Times): void {
+  const { points } = times;
+  draw(host, times, {
     title: "accuracy of the plan, and share of requests that were answered in time",
     height: 130,
     lines: [
@@ -42,9 +51,10 @@ export function drawAccuracy(host: HTMLElement, points: readonly Point[]): void 
 }
 
 /** @param explained the newest decision that was explained; null: none was yet. */
-export function drawCores(host: HTMLElement, points: readonly Point[], explained: ExplainedDecision | null): void {
+export function drawCores(host: HTMLElement, times: Times, explained: ExplainedDecision | null): void {
+  const { points } = times;
   const heaviest = explained?.analysis.heaviest;
-  draw(host, points, {
+  draw(host, times, {
     title: "cores of the plan",
     height: 130,
     lines: [{ name: "plan", look: "one", values: column(points, "cores"), isStepped: true }],
@@ -54,8 +64,9 @@ export function drawCores(host: HTMLElement, points: readonly Point[], explained
   });
 }
 
-export function drawLatency(host: HTMLElement, points: readonly Point[], { slo }: LiveView): void {
-  draw(host, points, {
+export function drawLatency(host: HTMLElement, times: Times, { slo }: LiveView): void {
+  const { points } = times;
+  draw(host, times, {
     title: `milliseconds; the plan is for ${percent(slo.quantile)} of requests`,
     height: 130,
     lines: [
@@ -72,20 +83,21 @@ function column(points: readonly Point[], name: PipelineColumn): readonly (numbe
   return points.map(point => point.values[name]);
 }
 
-/** The chart as wide as its place, and below it the names with their newest values. */
-function draw(host: HTMLElement, points: readonly Point[], { title, ...drawing }: Drawing): void {
-  const newest = (values: readonly (number | null)[]): string => {
-    const value = values.at(-1) ?? null;
+/** The chart as wide as its place, and below it the names with their values. */
+function draw(host: HTMLElement, { points, pointedMs }: Times, { title, ...drawing }: Drawing): void {
+  const index = pointedMs === null ? -1 : points.findIndex(({ atMs }) => atMs === pointedMs);
+  const valueNow = (values: readonly (number | null)[]): string => {
+    const value = values.at(index) ?? null;
     return value === null ? "–" : drawing.format(value);
   };
   const keys = [
-    ...drawing.lines.map(({ name, look, values }) => ({ look: `line ${look}`, text: name, value: newest(values) })),
+    ...drawing.lines.map(({ name, look, values }) => ({ look: `line ${look}`, text: name, value: valueNow(values) })),
     ...(drawing.band
       ? [
           {
             look: `band ${drawing.band.look}`,
             text: drawing.band.name,
-            value: `${newest(drawing.band.low)} to ${newest(drawing.band.high)}`,
+            value: `${valueNow(drawing.band.low)} to ${valueNow(drawing.band.high)}`,
           },
         ]
       : []),
@@ -93,7 +105,8 @@ function draw(host: HTMLElement, points: readonly Point[], { title, ...drawing }
   ];
   const label = `${title}. ${keys.map(({ text, value }) => `${text}: ${value}`).join(", ")}`;
   const width = Math.max(240, host.clientWidth);
-  const chart = timeChart({ ...drawing, width, atMs: points.map(point => point.atMs), label });
+  const atMs = points.map(point => point.atMs);
+  const chart = timeChart({ ...drawing, width, atMs, label, pointedMs: index < 0 ? null : pointedMs });
   const legend = keys.map(({ look, text, value }) =>
     element("li", {}, keyMark(look), ` ${text} `, element("b", {}, value)),
   );

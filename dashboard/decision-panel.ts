@@ -99,5 +99,10 @@ function list(lines: readonly string[]): Node {
 
 /** Time of day, of this machine's clock. */
 export function clockText(atMs: number): string {
-  return new Date(atMs).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return new Date(atMs).toLocaleTimeString([], {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hourCycle: "h23",
+  });
 }

@@ -5,6 +5,7 @@ import { byId, element, renderOnChange } from "./element.ts";
 import { decisionsOf, extended, type Point } from "./history.ts";
 import type { ExplainedDecision, LiveView } from "./live-view.ts";
 import { drawPareto } from "./pareto-chart.ts";
+import { followPointer } from "./pointed-time.ts";
 import { fetchDecision, fetchLive, fetchPipelines, type PipelineName } from "./scaler-client.ts";
 import { banners, conditions, headline, tiles } from "./summary.ts";
 import { drawTimeline } from "./timeline.ts";
@@ -27,6 +28,8 @@ interface Shown {
   /** Why there is no explanation; null: there is, or it was not asked for. */
   problem: string | null;
   asking: boolean;
+  /** A time that the pointer is at; null: it is at none. */
+  pointedMs: number | null;
 }
 
 const select = byId("pipelines") as HTMLSelectElement;
@@ -37,6 +40,19 @@ let listedAtMs = Number.NEGATIVE_INFINITY;
 void run();
 addEventListener("hashchange", () => choose(pipelineOfHash()));
 addEventListener("resize", () => shown && render(shown));
+for (const id of ["load", "timeline", "accuracy", "cores", "latency"])
+  followPointer(byId(id), {
+    timesOf: () => shown?.points.map(point => point.atMs) ?? [],
+    onPoint: atMs => {
+      if (!shown?.view) return;
+      shown.pointedMs = atMs;
+      drawTimes(shown, shown.view);
+    },
+    onClick: atMs => {
+      const decisionId = shown?.points.find(point => point.atMs === atMs)?.decisionId;
+      if (shown && decisionId) void pick(shown, decisionId);
+    },
+  });
 select.addEventListener("change", () => {
   location.hash = select.value;
 });
@@ -103,6 +119,7 @@ function choose(pipeline: PipelineName | null): void {
     pickedDecision: null,
     problem: null,
     asking: false,
+    pointedMs: null,
   };
   select.value = hashOf(pipeline);
   document.title = `${pipeline.name} – variscale`;
@@ -150,12 +167,8 @@ function render(current: Shown): void {
     () => told,
   );
   byId("tiles").replaceChildren(...tiles(view, newest));
-  drawLoad(byId("load"), points);
-  drawTimeline(byId("timeline"), points, view, picked, onPick);
+  drawTimes(current, view);
   byId("diagram").replaceChildren(...diagram(view));
-  drawAccuracy(byId("accuracy"), points);
-  drawCores(byId("cores"), points, newest);
-  drawLatency(byId("latency"), points, view);
   if (newest) drawPareto(byId("pareto"), newest);
   const decisions = decisionsOf(points);
   renderDecisions(decisions, picked, onPick);
@@ -164,6 +177,16 @@ function render(current: Shown): void {
     explained ? explanation(explained) : [element("p", {}, problem ?? "It is being computed.")],
   );
   renderOnChange(byId("conditions"), view.board?.conditions ?? [], () => conditions(view));
+}
+
+function drawTimes(current: Shown, view: LiveView): void {
+  const { points, pointedMs, newest, picked } = current;
+  const times = { points, pointedMs };
+  drawLoad(byId("load"), times);
+  drawTimeline(byId("timeline"), times, view, picked);
+  drawAccuracy(byId("accuracy"), times);
+  drawCores(byId("cores"), times, newest);
+  drawLatency(byId("latency"), times, view);
 }
 
 /** The list is made anew with every decision: the button that had the focus has it again. */

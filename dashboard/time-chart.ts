@@ -3,6 +3,8 @@ import { linear, px, ticks } from "./scale.ts";
 
 export const MARGIN = { left: 48, right: 10, top: 8, bottom: 20 };
 const MINUTE_MS = 60_000;
+/** A chart shows no less time. */
+export const LEAST_SPAN_MS = MINUTE_MS;
 
 export interface Line {
   readonly name: string;
@@ -33,12 +35,14 @@ export interface TimeChart {
   /** True: the axis starts at 0. */
   readonly fromZero: boolean;
   readonly format: (value: number) => string;
+  /** A time that is pointed at; null: none is. */
+  readonly pointedMs: number | null;
 }
 
 /** The time that a chart of these points shows: all of it, a minute at least. */
 export function timeScale(atMs: readonly number[], width: number): (at: number) => number {
   const last = atMs.at(-1) ?? 0;
-  const first = Math.min(atMs[0] ?? last, last - MINUTE_MS);
+  const first = Math.min(atMs[0] ?? last, last - LEAST_SPAN_MS);
   return linear(first, last, MARGIN.left, width - MARGIN.right);
 }
 
@@ -65,7 +69,14 @@ export function timeChart(chart: TimeChart): SVGElement {
       ? [svg("path", { class: "level", d: `M${MARGIN.left} ${px(y(level.value))}H${width - MARGIN.right}` })]
       : []),
     ...lines.map(line => svg("path", { class: `line ${line.look}`, d: linePath(atMs, line, x, y) })),
+    ...pointer(chart.pointedMs, x, height),
   );
+}
+
+/** Where the pointer is. */
+export function pointer(pointedMs: number | null, x: (at: number) => number, height: number): readonly SVGElement[] {
+  if (pointedMs === null) return [];
+  return [svg("path", { class: "pointer", d: `M${px(x(pointedMs))} ${MARGIN.top}V${height - MARGIN.bottom}` })];
 }
 
 /** Ends of the values with a little room. */
@@ -90,7 +101,7 @@ function gridLine(width: number, y: number, text: string): SVGElement {
 export function minuteMarks(atMs: readonly number[], width: number, height: number): readonly SVGElement[] {
   const x = timeScale(atMs, width);
   const last = atMs.at(-1) ?? 0;
-  const spanMs = Math.max(MINUTE_MS, last - (atMs[0] ?? last));
+  const spanMs = Math.max(LEAST_SPAN_MS, last - (atMs[0] ?? last));
   const step = Math.max(1, Math.ceil(spanMs / MINUTE_MS / Math.max(2, width / 90)));
   const marks: SVGElement[] = [svg("text", { x: width - MARGIN.right, y: height - 4, "text-anchor": "end" }, "now")];
   for (let minutes = step; minutes * MINUTE_MS <= spanMs; minutes += step) {

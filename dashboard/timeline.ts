@@ -1,8 +1,9 @@
+import type { Times } from "./charts.ts";
 import { element, svg } from "./element.ts";
 import { decisionsOf, type Point } from "./history.ts";
 import type { LiveView } from "./live-view.ts";
 import { px } from "./scale.ts";
-import { MARGIN, minuteMarks, timeScale } from "./time-chart.ts";
+import { MARGIN, minuteMarks, pointer, timeScale } from "./time-chart.ts";
 
 const ROW = 40;
 const BAR = 20;
@@ -17,16 +18,15 @@ interface Run {
 }
 
 /**
- * What every stage served when, and its decisions. `onPick` is told of the decision that held where somebody clicks.
+ * What every stage served when, and its decisions.
  *
  * @param picked decision that is explained; null: the newest.
  */
 export function drawTimeline(
   host: HTMLElement,
-  points: readonly Point[],
+  { points, pointedMs }: Times,
   { stages }: LiveView,
   picked: string | null,
-  onPick: (decisionId: string) => void,
 ): void {
   const width = Math.max(240, host.clientWidth);
   const height = stages.length * ROW + 22 + MARGIN.bottom;
@@ -50,15 +50,12 @@ export function drawTimeline(
     { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Served now. ${words.join("; ")}` },
     ...rows,
     ...marks,
+    ...pointer(pointedMs, x, height),
     ...minuteMarks(atMs, width, height),
   );
-  drawing.addEventListener("click", event => {
-    const clickedPx = event.clientX - drawing.getBoundingClientRect().left;
-    const held = decisions.find(({ atMs: at }) => x(at) <= clickedPx + 3);
-    if (held) onPick(held.decisionId);
-  });
   host.replaceChildren(
     drawing,
+    ...stages.map(({ stage, variants }, s) => colourKey(stage, variants, runsOf(points, s))),
     element(
       "p",
       { class: "hint" },
@@ -75,12 +72,11 @@ function bar(
 ): SVGElement {
   const [left, right] = [x(fromMs), x(toMs)];
   const text = runText({ fromMs, toMs, variant, replicas }, variants);
-  const look = variant === null ? "none" : `v${variant % COLOURS}`;
   // A label where it fits, about 7 px a letter.
   const label = right - left > 7 * text.length + 8 ? [svg("text", { x: px(left + 5), y: s * ROW + 31 }, text)] : [];
   return svg(
     "g",
-    { class: `bar ${look}` },
+    { class: `bar ${lookOf(variant)}` },
     svg(
       "rect",
       { x: px(left), y: s * ROW + 17, width: px(Math.max(1, right - left)), height: BAR },
@@ -88,6 +84,27 @@ function bar(
     ),
     ...label,
   );
+}
+
+/** The colours of the variants that a stage served in the time that is shown. */
+function colourKey(stage: string, variants: readonly string[], runs: readonly Run[]): HTMLElement {
+  const served = [...new Set(runs.map(run => run.variant))].filter(variant => variant !== null);
+  const keys = served
+    .toSorted((a, b) => a - b)
+    .map(variant => {
+      const square = svg("rect", { width: 10, height: 10 });
+      const mark = svg(
+        "svg",
+        { width: 10, height: 10, "aria-hidden": "true" },
+        svg("g", { class: `bar ${lookOf(variant)}` }, square),
+      );
+      return element("li", {}, mark, ` ${variants[variant] ?? "?"}`);
+    });
+  return element("ul", { class: "legend" }, element("li", {}, element("b", {}, stage)), ...keys);
+}
+
+function lookOf(variant: number | null): string {
+  return variant === null ? "none" : `v${variant % COLOURS}`;
 }
 
 function runText(run: Run | undefined, variants: readonly string[]): string {

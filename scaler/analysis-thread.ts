@@ -62,6 +62,10 @@ export class AnalysisThread {
     }
   }
 
+  get isRunning(): boolean {
+    return this.#worker !== null;
+  }
+
   async close(): Promise<void> {
     await this.#end("the scaler stops");
   }

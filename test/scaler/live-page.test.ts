@@ -177,15 +177,6 @@ describe("live page", () => {
     assert.equal(missing.status, 404);
     assert.match(((await missing.json()) as { error: string }).error, /no decision `d-0-0`/);
   });
-
-  it("answers KEDA and ticks while it explains", async () => {
-    await running.planFor(50);
-    const asking = json(`${PIPELINE}/decisions/${running.board?.decisionId}`);
-    const before = running.board;
-    await running.clock.advance(1000);
-    assert.notEqual(running.board, before);
-    await asking;
-  });
 });
 
 describe("live page of pipelines with hostile names", () => {

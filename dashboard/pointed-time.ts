@@ -1,0 +1,45 @@
+import { LEAST_SPAN_MS, MARGIN } from "./time-chart.ts";
+
+export interface PointerListener {
+  /** The points of the chart. */
+  readonly timesOf: () => readonly number[];
+  /** Called with the time of the point under the pointer, and with null when it leaves; at most once a frame. */
+  readonly onPoint: (atMs: number | null) => void;
+  readonly onClick: (atMs: number) => void;
+}
+
+/** Listens on the place of a chart: the chart itself is drawn anew all the time. */
+export function followPointer(host: HTMLElement, { timesOf, onPoint, onClick }: PointerListener): void {
+  let next: number | null = null;
+  let isAsked = false;
+  const tell = (atMs: number | null): void => {
+    next = atMs;
+    if (isAsked) return;
+    isAsked = true;
+    requestAnimationFrame(() => {
+      isAsked = false;
+      onPoint(next);
+    });
+  };
+  const timeOf = (event: MouseEvent): number | null => {
+    const box = host.querySelector("svg")?.getBoundingClientRect();
+    const isInside = box && event.clientY >= box.top && event.clientY <= box.bottom;
+    return isInside ? timeAt(timesOf(), event.clientX - box.left, box.width) : null;
+  };
+  host.addEventListener("pointermove", event => tell(timeOf(event)));
+  host.addEventListener("pointerleave", () => tell(null));
+  host.addEventListener("click", event => {
+    const atMs = timeOf(event);
+    if (atMs !== null) onClick(atMs);
+  });
+}
+
+/** The time of the point that lies nearest; null: there is none, or the pointer is beside the chart. */
+function timeAt(atMs: readonly number[], px: number, width: number): number | null {
+  const [first, last] = [atMs[0], atMs.at(-1)];
+  const share = (px - MARGIN.left) / (width - MARGIN.left - MARGIN.right);
+  if (first === undefined || last === undefined || share < 0 || share > 1) return null;
+  const from = Math.min(first, last - LEAST_SPAN_MS);
+  const wanted = from + share * (last - from);
+  return atMs.reduce((best, at) => (Math.abs(at - wanted) < Math.abs(best - wanted) ? at : best), first);
+}
