@@ -105,6 +105,14 @@ describe("variscale models install", function () {
     await refuses(/can't be unpacked: with shop\/best\.onnx it has more than 4194304 bytes unpacked/);
   });
 
+  it("breaks off a download as soon as it is larger than stated", async () => {
+    open({ sizeMiB: 0.1 });
+    const endless = rig.python(
+      'case "$*" in *download*) head -c 200000 /dev/zero > "$TMPDIR/part"; exec sleep 100000;; esac',
+    );
+    await refuses(/the wheel is larger than the 0\.1 MiB of the pipeline file/, ["--python", endless]);
+  });
+
   it("lets no name in a wheel decide on a path", async () => {
     const path = "../../../../../escaped.onnx";
     open({ path });
@@ -158,7 +166,7 @@ describe("variscale models install", function () {
   it("ends with what it has started at an interrupt", async () => {
     open();
     const mark = join(rig.folder.path, "pip-runs");
-    const slow = rig.python(`case "$*" in *download*) echo $$ > ${mark}; exec sleep 100;; esac`);
+    const slow = rig.python(`case "$*" in *download*) echo $$ > ${mark}; exec sleep 100000;; esac`);
     const { child, ended } = rig.start([
       ...["models", "install", rig.pipeline, "--model-folder", rig.models, "--python", slow],
     ]);
