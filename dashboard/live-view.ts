@@ -77,6 +77,7 @@ export interface LiveHistory {
 }
 
 export const PIPELINE_COLUMNS = [
+  /** Of the highest second that the point stands for. */
   "loadRps",
   /** Of the highest second in the horizon: quantiles 0.5 and 0.99. */
   "peakP50Rps",

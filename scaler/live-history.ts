@@ -11,35 +11,50 @@ import { mainPart } from "../domain/configuration.ts";
 import type { LastMinute } from "../domain/load-report.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 
-/** Points of all pipelines together, and the most and the least of one: ten minutes, and one. */
-const MOST_POINTS = 60_000;
+/** What is shown of every pipeline. */
+const SPAN_MS = 600_000;
+/** Points of all pipelines together, about a hundred bytes each, and the most and the least of one. */
+const MOST_POINTS = 6000;
 const MOST_PER_PIPELINE = 600;
 const LEAST_PER_PIPELINE = 60;
+/** Ticks come a little early or late. */
+const TICK_JITTER_MS = 250;
 
-/** Seconds that are kept of each of so many pipelines. */
+/** Points that are kept of each of so many pipelines. */
 export function pointsKept(pipelines: number): number {
   const share = Math.floor(MOST_POINTS / Math.max(1, pipelines));
   return Math.min(MOST_PER_PIPELINE, Math.max(LEAST_PER_PIPELINE, share));
 }
 
 /**
- * The last minutes of one pipeline, a point a second, for who opens the page. A ring of numbers, about a hundred bytes a point; what is not
- * known is NaN.
+ * The last ten minutes of one pipeline, for who opens the page: a point a second, or one for several seconds where there are fewer points. A
+ * ring of numbers, in which NaN is what is not known.
  */
 export class LiveHistoryRing {
   readonly #pipeline: Pipeline;
+  readonly #stepMs: number;
   readonly #width: number;
   readonly #atMs: Float64Array;
   readonly #decisionId: (string | null)[];
   readonly #values: Float32Array;
   #points = 0;
+  /** Highest second since the newest point; NaN: none is known. */
+  #loadRps = Number.NaN;
 
   constructor(pipeline: Pipeline, capacity: number) {
     this.#pipeline = pipeline;
+    this.#stepMs = SPAN_MS / capacity;
     this.#width = PIPELINE_COLUMNS.length + pipeline.stages.length * STAGE_COLUMNS.length;
     this.#atMs = new Float64Array(capacity);
     this.#decisionId = new Array<string | null>(capacity).fill(null);
     this.#values = new Float32Array(capacity * this.#width);
+  }
+
+  /** Takes the load of every board into account. True: a point is due. */
+  observe({ atMs, load }: Pick<PipelineBoard, "atMs" | "load">): boolean {
+    if (load) this.#loadRps = Number.isNaN(this.#loadRps) ? load.rateRps : Math.max(this.#loadRps, load.rateRps);
+    const sinceMs = atMs - (this.#atMs[(this.#points - 1) % this.#atMs.length] ?? Number.NEGATIVE_INFINITY);
+    return sinceMs >= this.#stepMs - TICK_JITTER_MS || sinceMs < 0;
   }
 
   add(board: PipelineBoard, switchers: readonly SwitcherView[], lastMinute: LastMinute | null): void {
@@ -48,6 +63,8 @@ export class LiveHistoryRing {
     this.#atMs[slot] = board.atMs;
     this.#decisionId[slot] = board.decisionId;
     this.#values.set(rowOf(this.#pipeline, board, switchers, lastMinute), slot * this.#width);
+    this.#values[slot * this.#width + PIPELINE_COLUMNS.indexOf("loadRps")] = this.#loadRps;
+    this.#loadRps = Number.NaN;
   }
 
   /** Points later than `afterMs`, oldest first; a clock that was set back starts anew. */

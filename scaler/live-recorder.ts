@@ -15,7 +15,7 @@ interface Recorded {
   lookedAtMs: number;
 }
 
-/** Keeps the last minutes of every pipeline: a point of each board that is published. */
+/** Keeps the last minutes of every pipeline, from the boards that are published. */
 export class LiveRecorder {
   readonly #byPipeline: ReadonlyMap<string, Recorded>;
   readonly #registry: SwitcherRegistry;
@@ -59,6 +59,7 @@ export class LiveRecorder {
   #record(board: PipelineBoard): void {
     const recorded = this.#byPipeline.get(formatKey(board.key));
     if (!recorded) return;
+    if (!recorded.history.observe(board)) return;
     const views = this.#registry.views(board.key, board.atMs);
     recorded.history.add(board, views, this.#lastMinuteOf(board.key));
     if (Math.abs(board.atMs - recorded.lookedAtMs) < LOOK_EVERY_MS) return;

@@ -44,7 +44,7 @@ export function addScaler(program: Command): void {
     .option("--host <host>", "to listen on", "0.0.0.0")
     .option("--keda-port <port>", "gRPC for KEDA", parsePort, 6000)
     .option("--switcher-port <port>", "gRPC for switchers", parsePort, 6001)
-    .option("--http-port <port>", "HTTP API, metrics and health", parsePort, 8080)
+    .option("--http-port <port>", "live page, HTTP API, metrics and health", parsePort, 8080)
     .option(
       "--load-source <name=url>",
       "where load is read, under the name that pipeline files use: a gateway, or prometheus+http://…; may be repeated",

@@ -26,7 +26,7 @@ export function addUp(program: Command): void {
     .option("--model-folder <folder>", "model files (default: the cache of the pipeline, filled by its recipes)")
     .option("--state-dir <folder>", "keeps plans, pins and history", defaultStateFolder(process.env))
     .option("--port <port>", "of the gateway", parsePort, 8090)
-    .option("--http-port <port>", "of the scaler's HTTP API and metrics", parsePort, 8080)
+    .option("--http-port <port>", "of the scaler's live page, HTTP API and metrics", parsePort, 8080)
     .option("--keda-port <port>", "of the scaler's gRPC for KEDA", parsePort, 6000)
     .option("--switcher-port <port>", "of the scaler's gRPC for switchers", parsePort, 6001)
     .addOption(setOption())
@@ -80,8 +80,6 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
     await up.close();
     throw error;
   }
-  logger.info(
-    { url: up.url, api: `http://127.0.0.1:${up.scaler.ports.http}/api/v1/pipelines`, mode: pipeline.mode },
-    "ready",
-  );
+  const address = `http://127.0.0.1:${up.scaler.ports.http}`;
+  logger.info({ url: up.url, page: `${address}/`, api: `${address}/api/v1/pipelines`, mode: pipeline.mode }, "ready");
 }

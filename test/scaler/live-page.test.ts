@@ -152,8 +152,8 @@ describe("live page", () => {
     assert.equal(running.board?.load?.rateRps, 50);
   });
 
-  it("keeps ten minutes, and less of each where there are many", async () => {
-    assert.deepEqual([1, 100, 200, 1000, 5000].map(pointsKept), [600, 600, 300, 60, 60]);
+  it("keeps ten minutes, with fewer points of each where there are many", async () => {
+    assert.deepEqual([1, 10, 20, 100, 5000].map(pointsKept), [600, 600, 300, 60, 60]);
     running.gateway.rateRps = 5;
     for (let second = 0; second < 620; second++) await running.clock.advance(1000);
     const { history } = await json<LiveView>(`${PIPELINE}/live`);
@@ -192,6 +192,29 @@ describe("live page of pipelines with hostile names", () => {
       assert.equal(response.headers.get("content-type"), "application/json");
       assert.equal(response.headers.get("x-content-type-options"), "nosniff");
       assert.equal(((await response.json()) as LiveView).key.name, HOSTILE);
+    } finally {
+      await running.close();
+    }
+  });
+});
+
+describe("LiveHistoryRing", () => {
+  it("stands for several seconds with a point, and has the highest load of them", async () => {
+    const pipelines = Array.from({ length: 20 }, (_, i) => testPipeline({ name: i === 0 ? "cards" : `cards-${i}` }));
+    const running = await RunningScaler.start({ pipelines });
+    try {
+      await running.planFor(50);
+      const loads = [50];
+      for (let second = 0; second < 9; second++) {
+        running.gateway.rateRps = second % 2 === 0 ? 70 : 40;
+        await running.runUntil(board => board.load?.rateRps === running.gateway.rateRps);
+        loads.push(running.board?.load?.rateRps ?? 0);
+      }
+      const response = await fetch(running.url("/api/v1/pipelines/shop/cards/live"));
+      const { history } = (await response.json()) as LiveView;
+      const steps = history.atMs.slice(1).map((at, i) => at - (history.atMs[i] ?? 0));
+      assert.ok(steps.length > 3 && steps.every(step => Math.abs(step - 2000) < 100), steps.join());
+      assert.deepEqual(history.values.loadRps.slice(-3), [70, 70, 70]);
     } finally {
       await running.close();
     }
