@@ -30,6 +30,11 @@ export interface PipelineCode<Context = unknown, Label = unknown> {
    * They need no labels. What breaks one goes out all the same, and is counted in `variscale_gateway_assertion_failures_total`.
    */
   readonly assertions?: Readonly<Record<string, (context: Context) => boolean>>;
+  /**
+   * Numbers that tell without a label how likely the answer is right, by name, once all stages have been collected: confidences as
+   * log-odds, counts. `variscale drift` learns what they are worth.
+   */
+  readonly signals?: (context: Context) => Readonly<Record<string, number>>;
   /** How to measure this pipeline's accuracy; without it only latency can be profiled. */
   readonly evaluation?: Evaluation<Context, Label>;
 }

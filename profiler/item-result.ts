@@ -1,3 +1,4 @@
+import type { Signals } from "../domain/correctness-model.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { MeasurementsInput } from "../domain/profile-schema.ts";
 import { wilsonInterval } from "./wilson-interval.ts";
@@ -13,6 +14,8 @@ export interface ItemResult {
     readonly correct: boolean;
     readonly partsCorrect: number;
     readonly parts: number;
+    /** What the request showed of itself without its label. */
+    readonly signals: Signals;
   }[];
   /** Whether a variant was right on right inputs: by stage, then variant. */
   readonly stages: Readonly<Record<string, Readonly<Record<string, boolean>>>>;

@@ -3,6 +3,7 @@ import { VariscaleError } from "../domain/errors.ts";
 import type { MeasurementsInput } from "../domain/profile-schema.ts";
 import { withoutVariants } from "../domain/without-variants.ts";
 import { loadCode } from "../gateway/load-code.ts";
+import { type DriftErrors, driftErrors, type Estimator, estimatorsOf } from "./estimate-drifts.ts";
 import { accuracyOf, fanOutOf, type ItemResult } from "./item-result.ts";
 import { measureItem } from "./measure-item.ts";
 import { ModelBench } from "./model-bench.ts";
@@ -35,6 +36,10 @@ export interface DriftMeasurements {
   readonly items: number;
   /** By the name of the drift; `none` are the items that `profile` measures with. */
   readonly drifts: Readonly<Record<string, DriftedAccuracy>>;
+  /** By the name of the drift: how well accuracy is estimated under it. */
+  readonly errors: Readonly<Record<string, DriftErrors>>;
+  /** What estimates accuracy without labels, for each combination of variants. */
+  readonly estimators: readonly Estimator[];
 }
 
 const ITEMS_PER_LINE = 100;
@@ -61,21 +66,40 @@ export async function measureDrifts(
   checkWritable(output);
   const models = await ModelBench.open(pipeline, command.modelFolder);
   try {
-    const drifts: Record<string, DriftedAccuracy> = {};
+    const sets: Record<string, readonly ItemResult[]> = {};
     const bench = { pipeline, code, evaluation, models };
-    const sets = { none: (count: number) => evaluation.items(count), ...evaluation.drifts };
-    for (const [name, itemsOf] of Object.entries(sets)) {
+    const itemSets = { none: (count: number) => evaluation.items(count), ...evaluation.drifts };
+    for (const [name, itemsOf] of Object.entries(itemSets)) {
       const results: ItemResult[] = [];
       for await (const item of itemsOf(items)) {
         results.push(await measureItem(bench, item));
         if (results.length % ITEMS_PER_LINE === 0) onProgress(`${name}: ${results.length} of ${items} items`);
       }
-      drifts[name] = { accuracy: accuracyOf(pipeline, results), fanOut: fanOutOf(pipeline, results) };
+      sets[name] = results;
     }
-    const measurements = { date: new Date(command.nowMs()).toISOString(), items, drifts };
+    onProgress("fitting what estimates accuracy without labels");
+    const measurements: DriftMeasurements = {
+      date: new Date(command.nowMs()).toISOString(),
+      items,
+      drifts: Object.fromEntries(
+        Object.entries(sets).map(([name, results]) => [
+          name,
+          { accuracy: accuracyOf(pipeline, results), fanOut: fanOutOf(pipeline, results) },
+        ]),
+      ),
+      errors: rounded(driftErrors(pipeline, sets)),
+      estimators: rounded(estimatorsOf(pipeline, sets)),
+    };
     writeWhole(output, `${JSON.stringify(measurements, null, 2)}\n`);
     return { output, measurements };
   } finally {
     await models.close();
   }
+}
+
+/** All numbers to six digits: more is noise, and none of it is worth the room. */
+function rounded<T>(value: T): T {
+  return JSON.parse(
+    JSON.stringify(value, (_, inner) => (typeof inner === "number" ? Number(inner.toPrecision(6)) : inner)),
+  );
 }

@@ -1,5 +1,6 @@
 import type { Pipeline } from "../domain/pipeline.ts";
 import { checkRows } from "../gateway/infer-codec.ts";
+import { signalsOf } from "../gateway/signals.ts";
 import type { Evaluation, LabelledItem, PipelineCode, Row, StageCode } from "../gateway/stage.ts";
 import { type Combination, combinationsOf, type ItemResult } from "./item-result.ts";
 import type { Memo, ModelBench } from "./model-bench.ts";
@@ -41,7 +42,7 @@ export async function measureItem(bench: ItemBench, item: LabelledItem): Promise
     const response = await bench.code.respond(context);
     // Through JSON, as a client would see it.
     const { correct, partsCorrect, parts } = bench.evaluation.score(parsed(response), item.label);
-    combinations.push({ correct, partsCorrect, parts });
+    combinations.push({ correct, partsCorrect, parts, signals: signalsOf(bench.code, context) });
   }
   return { id: item.id, combinations, stages: await measureStages(bench, item, memo), fanOut };
 }

@@ -4,6 +4,7 @@ import type { Evaluation, LabelledItem, Score } from "../../gateway/stage.ts";
 import { type CardLabel, FIELDS, type PlacedText } from "./card.ts";
 import type { CardContext } from "./context.ts";
 import { PIPELINE_FOLDER } from "./folder.ts";
+import type { Condition } from "./generator/photograph.ts";
 import { type CardRenderer, openCardRenderer } from "./generator/render-card.ts";
 import { boundsOf, type Quad } from "./quad.ts";
 import { assembleFields } from "./stages/field-assembly.ts";
@@ -17,6 +18,9 @@ interface StoredCard {
 /** Generated cards are kept: profiles go through the same items once per combination of variants. */
 const rendered = new Map<number, LabelledItem<CardLabel>>();
 const MAX_RENDERED = 2000;
+
+/** Cards of drifted photos have seeds from here on, so that no two sets have a card in common. */
+const DRIFT_SEEDS = 1_000_000;
 
 /** Accuracy on rendered cards: first those in the data folder, then the generator's by their seed. */
 export const evaluation: Evaluation<CardContext, CardLabel> = {
@@ -32,6 +36,11 @@ export const evaluation: Evaluation<CardContext, CardLabel> = {
     for (let seed = stored.length + 1; seed <= count; seed++)
       yield rendered.get(seed) ?? (await renderItem(seed, render));
   },
+  drifts: {
+    dark: count => driftItems(count, "dark"),
+    unfocused: count => driftItems(count, "unfocused"),
+    glare: count => driftItems(count, "glare"),
+  },
   score,
   ideal(context, label, stage) {
     if (stage !== "recognition") return;
@@ -44,6 +53,14 @@ export const evaluation: Evaluation<CardContext, CardLabel> = {
     return FIELDS.every(field => fields[field] === label.fields[field].text);
   },
 };
+
+async function* driftItems(count: number, condition: Condition): AsyncIterable<LabelledItem<CardLabel>> {
+  const render = openCardRenderer();
+  for (let seed = DRIFT_SEEDS; seed < DRIFT_SEEDS + count; seed++) {
+    const { jpeg, label } = await render(seed, condition);
+    yield { id: `${condition}-${seed}`, body: jpeg, contentType: "image/jpeg", label };
+  }
+}
 
 async function renderItem(seed: number, render: CardRenderer): Promise<LabelledItem<CardLabel>> {
   const { jpeg, label } = await render(seed);

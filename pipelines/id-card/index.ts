@@ -1,8 +1,10 @@
 import { definePipeline } from "../../gateway/stage.ts";
+import { assertions } from "./assertions.ts";
 import type { CardLabel } from "./card.ts";
 import type { CardContext } from "./context.ts";
 import { decodePhoto } from "./decode.ts";
 import { evaluation } from "./evaluation.ts";
+import { signals } from "./signals.ts";
 import { detection } from "./stages/detection.ts";
 import { assembleFields } from "./stages/field-assembly.ts";
 import { recognition } from "./stages/recognition.ts";
@@ -27,5 +29,7 @@ export default definePipeline<CardContext, CardLabel>({
       })),
     };
   },
+  assertions,
+  signals,
   evaluation,
 });

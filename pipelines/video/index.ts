@@ -4,6 +4,7 @@ import type { FrameContext } from "./context.ts";
 import { decodeFrame } from "./decode.ts";
 import { evaluation } from "./evaluation.ts";
 import type { FrameLabel } from "./frame.ts";
+import { signals } from "./signals.ts";
 import { classification } from "./stages/classification.ts";
 import { detection } from "./stages/detection.ts";
 
@@ -26,5 +27,6 @@ export default definePipeline<FrameContext, FrameLabel>({
     };
   },
   assertions,
+  signals,
   evaluation,
 });

@@ -59,9 +59,14 @@ export default pipeline;
     assert.deepEqual(measurements.drifts["strict"]?.fanOut?.["second"]?.rowsByVariant, { light: 3, heavy: 2 });
     assert.equal(output, join(folder, "drift.json"));
     assert.deepEqual(JSON.parse(readFileSync(output, "utf8")), JSON.parse(JSON.stringify(measurements)));
+    // Only the heaviest variants were right before and still are.
+    assert.equal(measurements.errors["strict"]?.static, 0.25);
+    assert.equal(measurements.errors["strict"]?.labelled, null);
+    assert.deepEqual(measurements.estimators[1]?.variants, { first: "light", second: "heavy" });
     const [header, , ...lines] = formatDrifts(measurements).split("\n");
     assert.match(header ?? "", /^variants +none +strict$/);
     assert.match(lines[1] ?? "", /^light → heavy +50\.0 % +0\.0 %$/);
+    assert.match(lines.at(-1) ?? "", /^strict +25\.0 % +\d+\.\d % +–$/);
   });
 
   it("says what is missing where nothing has drifted", async () => {

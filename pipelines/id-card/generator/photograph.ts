@@ -14,23 +14,46 @@ export interface CardPhoto {
   readonly label: CardLabel;
 }
 
+/** How photos are taken: as in training, or one of the ways in which they may drift from that. */
+export type Condition = "usual" | "dark" | "unfocused" | "glare";
+
+/** Light on the card, of glare (of 255), standard deviation of the lens's blur (pixels) and of the sensor's noise (of 255). */
+interface Conditions {
+  readonly brightness: readonly [number, number];
+  readonly glare: readonly [number, number];
+  readonly blur: readonly [number, number];
+  readonly noise: readonly [number, number];
+}
+
+const CONDITIONS: Readonly<Record<Condition, Conditions>> = {
+  usual: { brightness: [0.55, 1.05], glare: [0, 75], blur: [0.4, 1], noise: [2, 7.5] },
+  dark: { brightness: [0.25, 0.45], glare: [0, 20], blur: [0.4, 1], noise: [6, 11] },
+  unfocused: { brightness: [0.55, 1.05], glare: [0, 75], blur: [1.2, 1.9], noise: [2, 7.5] },
+  glare: { brightness: [0.75, 1.1], glare: [140, 260], blur: [0.4, 1], noise: [2, 7.5] },
+};
+
 /** Photographs a card with a hand-held phone: perspective, light, glare, focus, shake, noise and compression. */
-export async function photograph(random: Random, face: CardFace): Promise<CardPhoto> {
-  const { jpeg, map } = await takePhoto(random, face.svg);
+export async function photograph(random: Random, face: CardFace, condition: Condition = "usual"): Promise<CardPhoto> {
+  const { jpeg, map } = await takePhoto(random, face.svg, condition);
   return { jpeg, label: moveLabel(face.label, map) };
 }
 
 /** Photographs anything printed at the size of a card; `map` takes its pixels to the photo's. */
-export async function takePhoto(random: Random, svg: string): Promise<{ jpeg: Uint8Array; map: Homography }> {
+export async function takePhoto(
+  random: Random,
+  svg: string,
+  condition: Condition = "usual",
+): Promise<{ jpeg: Uint8Array; map: Homography }> {
+  const { brightness: light, glare, blur: focus, noise } = CONDITIONS[condition];
   const card = await sharp(Buffer.from(svg)).removeAlpha().raw().toBuffer();
   const map = rectangleToQuad(CARD_WIDTH, CARD_HEIGHT, drawStandpoint(random));
   const photo = lookAt(random, { width: CARD_WIDTH, height: CARD_HEIGHT, data: card }, map);
-  const brightness = random.uniform(0.55, 1.05);
+  const brightness = random.uniform(...light);
   for (let at = 0; at < photo.data.length; at++) photo.data[at] = (photo.data[at] ?? 0) * brightness;
-  addGlare(photo, random, random.uniform(0, 75));
-  blur(photo, random.uniform(0.4, 1));
+  addGlare(photo, random, random.uniform(...glare));
+  blur(photo, random.uniform(...focus));
   if (random.chance(0.2)) shake(photo, 3, random.chance(0.5) ? "horizontal" : "vertical");
-  addNoise(photo.data, random, random.uniform(2, 7.5));
+  addNoise(photo.data, random, random.uniform(...noise));
   const jpeg = await sharp(Uint8ClampedArray.from(photo.data), {
     raw: { width: photo.width, height: photo.height, channels: 3 },
   })

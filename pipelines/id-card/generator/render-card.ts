@@ -2,10 +2,10 @@ import { createRandom } from "../../random.ts";
 import { drawFace } from "./card-face.ts";
 import { drawFields } from "./card-text.ts";
 import { loadTypefaces, type Typefaces } from "./fonts.ts";
-import { type CardPhoto, photograph } from "./photograph.ts";
+import { type CardPhoto, type Condition, photograph } from "./photograph.ts";
 
-/** Draws and photographs the card of a seed; the same seed gives the same card. */
-export type CardRenderer = (seed: number) => Promise<CardPhoto>;
+/** Draws and photographs the card of a seed; the same seed and condition give the same photo. */
+export type CardRenderer = (seed: number, condition?: Condition) => Promise<CardPhoto>;
 
 /**
  * Makes ready to render cards.
@@ -13,11 +13,11 @@ export type CardRenderer = (seed: number) => Promise<CardPhoto>;
  */
 export function openCardRenderer(): CardRenderer {
   const typefaces = loadTypefaces();
-  return seed => renderCard(seed, typefaces);
+  return (seed, condition) => renderCard(seed, typefaces, condition);
 }
 
-function renderCard(seed: number, typefaces: Typefaces): Promise<CardPhoto> {
+function renderCard(seed: number, typefaces: Typefaces, condition: Condition = "usual"): Promise<CardPhoto> {
   const random = createRandom(seed);
   const fields = drawFields(random);
-  return photograph(random, drawFace(random, typefaces, fields));
+  return photograph(random, drawFace(random, typefaces, fields), condition);
 }

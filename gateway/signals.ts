@@ -1,0 +1,21 @@
+import type { Signals } from "../domain/correctness-model.ts";
+import { brokenAssertions } from "./broken-assertions.ts";
+import type { PipelineCode } from "./stage.ts";
+
+/**
+ * What a request shows of itself once all stages have been collected: the code's own signals, and `broken.NAME` (0 or 1) for each of its
+ * assertions. Code that throws shows nothing.
+ */
+export function signalsOf(code: PipelineCode, context: unknown): Signals {
+  const broken = new Set(brokenAssertions(code, context));
+  const assertions = Object.keys(code.assertions ?? {}).map(name => [`broken.${name}`, broken.has(name) ? 1 : 0]);
+  return { ...ownSignals(code, context), ...Object.fromEntries(assertions) };
+}
+
+function ownSignals(code: PipelineCode, context: unknown): Signals {
+  try {
+    return code.signals?.(context) ?? {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { brokenAssertions } from "../../../gateway/broken-assertions.ts";
+import type { LabelledItem, PipelineCode } from "../../../gateway/stage.ts";
+import { type CardLabel, FIELDS, type Field, type PlacedText } from "../../../pipelines/id-card/card.ts";
+import code from "../../../pipelines/id-card/index.ts";
+
+async function labels(): Promise<CardLabel[]> {
+  const taken: LabelledItem<CardLabel>[] = [];
+  for await (const item of code.evaluation?.items(100) ?? []) taken.push(item);
+  return taken.map(({ label }) => label);
+}
+
+/** Of a card as it is printed, with some fields read otherwise; null: not found. */
+function broken(label: CardLabel, read: Partial<Record<Field, string | null>> = {}, others = label.others): string[] {
+  const fields = FIELDS.flatMap((field): PlacedText[] => {
+    const text = read[field] === undefined ? label.fields[field].text : read[field];
+    return text === null ? [] : [{ ...label.fields[field], text }];
+  });
+  const lines = [...fields, ...others].map(({ text, quad }) => ({ text, quad, confidence: 1 }));
+  return brokenAssertions(code as PipelineCode, { photo: null, regions: [], lines });
+}
+
+describe("assertions of the id-card pipeline", () => {
+  it("hold of every card as it is printed", async () => {
+    for (const label of await labels()) assert.deepEqual(broken(label), []);
+  });
+
+  it("tell what is missing, dates that can't be, and what is no name", async () => {
+    const [label] = await labels();
+    assert.ok(label);
+    assert.deepEqual(broken(label, { number: null }), ["allFields"]);
+    assert.deepEqual(broken(label, { birth: "03.04.2041" }), ["datesInOrder"]);
+    assert.deepEqual(broken(label, { birth: "03.04.1876" }), ["datesInOrder"]);
+    assert.deepEqual(broken(label, { birth: "31.02.1980" }), ["datesExist"]);
+    assert.deepEqual(broken(label, { surname: "BCDRTG" }), ["namesAreNames"]);
+    assert.deepEqual(broken(label, {}, [...label.others, ...label.others, ...label.others]), ["linesOfACard"]);
+    assert.deepEqual(broken(label, Object.fromEntries(FIELDS.map(field => [field, null]))).sort(), [
+      "allFields",
+      "linesOfACard",
+    ]);
+  });
+});

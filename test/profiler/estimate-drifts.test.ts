@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { seededRandom } from "../../load/seeded-random.ts";
+import { driftErrors, estimatorsOf, labelCorrected } from "../../profiler/estimate-drifts.ts";
+import { fitCorrectness } from "../../profiler/fit-correctness.ts";
+import { combinationsOf, type ItemResult } from "../../profiler/item-result.ts";
+import { twoStages } from "../support/pipeline-fixture.ts";
+
+const PIPELINE = twoStages();
+const COMBINATIONS = combinationsOf(PIPELINE);
+
+/** Items whose signal says how likely they are right; a drift moves it. `told`: the signal does not show the drift. */
+function items(count: number, seed: number, shift: number, told = shift): ItemResult[] {
+  const random = seededRandom(seed);
+  return Array.from({ length: count }, (_, i) => ({
+    id: `item-${i}`,
+    combinations: COMBINATIONS.map(() => {
+      const sure = 4 * random() - 2;
+      const correct = random() < 1 / (1 + Math.exp(-(1 + 2 * (sure + shift))));
+      return { correct, partsCorrect: 1, parts: 1, signals: { sure: sure + told } };
+    }),
+    stages: {},
+    fanOut: {},
+  }));
+}
+
+describe("driftErrors()", () => {
+  const sets = {
+    none: items(1000, 1, 0),
+    shown: items(1000, 2, -1.5),
+    other: items(1000, 3, -0.7),
+    hidden: items(1000, 4, -1.5, 0),
+  };
+  const errors = driftErrors(PIPELINE, { none: sets.none, other: sets.other, shown: sets.shown });
+
+  it("has a drift that signals show estimated by a model that never saw it", () => {
+    assert.deepEqual(Object.keys(errors), ["other", "shown"]);
+    const { static: before, estimate, labelled } = errors["shown"] ?? assert.fail();
+    assert.ok(before > 0.25 && before < 0.5, `${before}`);
+    assert.ok(estimate < 0.03, `${estimate}`);
+    assert.ok((labelled ?? 1) < 0.05, `${labelled}`);
+  });
+
+  it("has a drift that signals do not show estimated too high, and labels put it right", () => {
+    const { hidden } = driftErrors(PIPELINE, { none: sets.none, other: sets.other, hidden: sets.hidden });
+    assert.ok(hidden !== undefined && hidden.bias > 0.25, `${hidden?.bias}`);
+    assert.equal(hidden.bias, hidden.estimate);
+    assert.ok((hidden.labelled ?? 1) < 0.06, `${hidden.labelled}`);
+  });
+
+  it("has no error with labels where there are too few items", () => {
+    const { few } = driftErrors(PIPELINE, { none: sets.none, few: items(199, 5, -1) });
+    assert.equal(few?.labelled, null);
+  });
+});
+
+describe("labelCorrected()", () => {
+  it("takes the model's mean error on the labelled items off, and stays a share", () => {
+    const model = { bias: 0, signals: [] };
+    const labelled = [true, false, false, false].map(right => ({ signals: {}, right }));
+    assert.equal(labelCorrected(0.6, model, labelled), 0.6 - 0.25);
+    assert.equal(labelCorrected(0.1, model, labelled), 0);
+  });
+});
+
+describe("estimatorsOf()", () => {
+  it("has a model for every combination, fitted to all items", () => {
+    const sets = { none: items(50, 1, 0), drift: items(50, 2, -1) };
+    const estimators = estimatorsOf(PIPELINE, sets);
+    assert.deepEqual(
+      estimators.map(({ variants }) => Object.values(variants)),
+      COMBINATIONS,
+    );
+    const examples = [...sets.none, ...sets.drift].map(({ combinations }) => ({
+      signals: combinations[1]?.signals ?? {},
+      right: combinations[1]?.correct === true,
+    }));
+    assert.deepEqual(estimators[1]?.model, fitCorrectness(examples));
+  });
+});
