@@ -16,9 +16,12 @@ export class LingeringMemory {
   /** Resolves when one of them has ended, or nobody waits for it any more. */
   async untilOneEnds(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
+    let abort: () => void = () => undefined;
     const aborted = new Promise<void>(resolve => {
-      signal.addEventListener("abort", () => resolve(), { once: true });
+      abort = resolve;
     });
+    signal.addEventListener("abort", abort, { once: true });
     await Promise.race([...this.#held.keys(), aborted]);
+    signal.removeEventListener("abort", abort);
   }
 }

@@ -20,7 +20,7 @@ export interface RecoveryOptions {
 /**
  * Sees to it that something serves: after a session was lost, or where the desired variant could not be loaded, it switches
  * to the desired variant or, while that one is quarantined, to one that works, and later back. Tries with a back-off that
- * doubles from 0.25 s to 30 s, for as long as it takes.
+ * doubles from 0.25 s to 30 s, for as long as it takes. While another Switch loads, something stands in until that one is done.
  */
 export class Recovery {
   readonly #options: RecoveryOptions;
@@ -44,15 +44,36 @@ export class Recovery {
   }
 
   async #check(): Promise<void> {
+    // A Switch that waits for the session that was lost takes over now.
+    await Promise.resolve();
     const { switching } = this.#options;
-    const target = this.#choose();
-    if (this.#running || target === null || switching.isSwitching || performance.now() < this.#notBeforeMs) return;
+    const isBeside = switching.isSwitching;
+    const target = isBeside ? this.#chooseStandIn() : this.#choose();
+    if (this.#running || target === null || performance.now() < this.#notBeforeMs) return;
     this.#running = true;
-    const outcome = await switching.switchTo(target, "recovery", "respect-quarantine");
+    const outcome = isBeside
+      ? await switching.standIn(target)
+      : await switching.switchTo(target, "recovery", "respect-quarantine");
     this.#running = false;
-    const failed = outcome.kind === "refused" && outcome.code !== "superseded";
+    const isSuperseded = outcome.kind === "refused" && outcome.code === "superseded";
+    const failed = outcome.kind === "refused" && !isSuperseded;
     this.#failures = failed ? this.#failures + 1 : 0;
     this.#notBeforeMs = failed ? performance.now() + Math.min(LONGEST_MS, FIRST_MS * 2 ** (this.#failures - 1)) : 0;
+    if (isSuperseded) this.check();
+  }
+
+  /** Where a Switch loads and nothing serves meanwhile: what is in memory, else what served last. Null: there is nothing to do. */
+  #chooseStandIn(): Target | null {
+    const { switching, pool, desired, substitutes } = this.#options;
+    const { servedVariant, lastServedVariant, incomingVariant } = switching;
+    if (servedVariant !== null || lastServedVariant === null) return null;
+    const nowMs = performance.now();
+    const residents = substitutes().filter(name => pool.residentVariants.includes(name));
+    const variant = [...residents, ...pool.residentVariants, lastServedVariant].find(
+      name => name !== incomingVariant && !switching.quarantine.get(name, nowMs),
+    );
+    const { batch, maxWaitMs } = desired() ?? { batch: 1, maxWaitMs: 0 };
+    return variant === undefined ? null : { variant, batch, maxWaitMs };
   }
 
   /** Null: there is nothing to do, or nothing that can be done. */

@@ -1,6 +1,7 @@
 import type { SwitcherConfig, SwitcherVariant } from "./config.ts";
 import { isRefused, type OpenSession } from "./driver.ts";
 import { LingeringMemory } from "./lingering-memory.ts";
+import { type LoadOrder, Loads, type TellMemory } from "./loads.ts";
 import { type PrepareStep, prepareSession } from "./prepare-session.ts";
 import { planResidency } from "./residency.ts";
 import type { ModelSession } from "./session.ts";
@@ -37,7 +38,7 @@ export class SessionPool {
   readonly #replaced = new Set<Resident>();
   readonly #memory: SessionMemory;
   readonly #lingering = new LingeringMemory();
-  #loading: { readonly variant: string; readonly done: Promise<unknown> } | null = null;
+  readonly #loads = new Loads();
   /** What waits or loads for nobody who would be served by it now. */
   readonly #background = new Set<{ readonly variant: string; readonly abort: AbortController }>();
   readonly #closing = new AbortController();
@@ -48,8 +49,8 @@ export class SessionPool {
     this.#memory = new SessionMemory(options.config.modelFolder);
   }
 
-  get loadingVariant(): string | null {
-    return this.#loading?.variant ?? null;
+  isLoading(variant: string): boolean {
+    return this.#loads.isLoading(variant);
   }
 
   get residentVariants(): readonly string[] {
@@ -84,7 +85,7 @@ export class SessionPool {
 
   /**
    * The variant's session for a Switch to it, warm for these numbers of rows: at once when it is resident, whatever loads meanwhile,
-   * otherwise after load, verify, warm.
+   * otherwise after load, verify, warm. `order`: whether it waits for what loads already.
    */
   async acquire(
     variant: SwitcherVariant,
@@ -92,11 +93,12 @@ export class SessionPool {
     signal: AbortSignal,
     onStep: (step: PrepareStep) => void,
     source: SessionSource = "resident",
+    order: LoadOrder = "in turn",
   ): Promise<OpenSession | Refused> {
     const resident = source === "resident" ? this.#usable(variant.name) : null;
-    if (resident && this.#loading?.variant !== variant.name) return await this.#warm(resident, batches, signal, onStep);
+    if (resident && !this.isLoading(variant.name)) return await this.#warm(resident, batches, signal, onStep);
     this.#endBackground(variant.name);
-    return await this.#acquireInTurn(variant, batches, signal, onStep, source);
+    return await this.#acquireInTurn(variant, batches, signal, onStep, source, order);
   }
 
   /** As acquireInBackground(), but what is in the background gives way to it unless it wants the same variant. */
@@ -131,17 +133,13 @@ export class SessionPool {
     signal: AbortSignal,
     onStep: (step: PrepareStep) => void,
     source: SessionSource,
+    order: LoadOrder = "in turn",
   ): Promise<OpenSession | Refused> {
     const ended = AbortSignal.any([signal, this.#closing.signal]);
-    while (this.#loading) await this.#loading.done;
-    if (ended.aborted) return SUPERSEDED;
-    const done = this.#acquireNow(variant, batches, ended, onStep, source);
-    this.#loading = { variant: variant.name, done: done.catch(() => undefined) };
-    try {
-      return await done;
-    } finally {
-      this.#loading = null;
-    }
+    return await this.#loads.run(variant.name, order, async tellMemory => {
+      if (ended.aborted) return SUPERSEDED;
+      return await this.#acquireNow(variant, batches, ended, onStep, source, tellMemory);
+    });
   }
 
   /** Forgets a session, which ends. */
@@ -169,14 +167,14 @@ export class SessionPool {
   /** Ends every session, also the one that loads. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#loading?.done;
+    await this.#loads.ended();
     this.endReplaced(null);
     await Promise.all(this.residentVariants.map(variant => this.drop(variant)));
   }
 
   #spare(): (readonly [string, Resident])[] {
     const { serving, incoming } = this.#options;
-    const kept = [serving(), incoming(), this.#loading?.variant];
+    const kept = [serving(), incoming(), ...this.#loads.variants];
     return [...this.#residents].filter(([name]) => !kept.includes(name));
   }
 
@@ -186,11 +184,12 @@ export class SessionPool {
     signal: AbortSignal,
     onStep: (step: PrepareStep) => void,
     source: SessionSource,
+    tellMemory: TellMemory,
   ): Promise<OpenSession | Refused> {
     const resident = source === "resident" ? this.#usable(variant.name) : null;
     if (resident) return await this.#warm(resident, batches, signal, onStep);
     if (this.#residents.get(variant.name)?.session.isLost) await this.drop(variant.name);
-    return (await this.#makeRoom(variant, signal)) ?? (await this.#load(variant, batches, signal, onStep));
+    return (await this.#makeRoom(variant, signal, tellMemory)) ?? (await this.#load(variant, batches, signal, onStep));
   }
 
   #usable(name: string): Resident | null {
@@ -262,16 +261,16 @@ export class SessionPool {
       if (session.variant === variant && session.isLost) this.#options.onIdleLoss(session, reason);
   }
 
-  async #makeRoom(variant: SwitcherVariant, signal: AbortSignal): Promise<Refused | null> {
+  async #makeRoom(variant: SwitcherVariant, signal: AbortSignal, tellMemory: TellMemory): Promise<Refused | null> {
     for (;;) {
       if (signal.aborted) return SUPERSEDED;
-      const refused = await this.#makeRoomNow(variant);
+      const refused = await this.#makeRoomNow(variant, tellMemory);
       if (refused === null || this.#lingering.memoryMiB === 0) return refused;
       await this.#lingering.untilOneEnds(signal);
     }
   }
 
-  async #makeRoomNow(variant: SwitcherVariant): Promise<Refused | null> {
+  async #makeRoomNow(variant: SwitcherVariant, tellMemory: TellMemory): Promise<Refused | null> {
     const { config, baseMiB, serving, incoming } = this.#options;
     const incomingMiB = await this.#memory.neededMiB(variant);
     const residents = [...this.#residents.values(), ...this.#replaced].map(({ session, memoryMiB, lastUsedMs }) => ({
@@ -279,15 +278,18 @@ export class SessionPool {
       memoryMiB,
       lastUsedMs,
     }));
-    const budgetMiB = Math.max(0, config.memoryMiB - baseMiB - this.#lingering.memoryMiB);
+    const promisedMiB = this.#lingering.memoryMiB + this.#loads.memoryMiBBeside(variant.name);
+    const budgetMiB = Math.max(0, config.memoryMiB - baseMiB - promisedMiB);
     const next = incoming();
-    const kept = [serving(), next === variant.name ? null : next].filter(name => name !== null);
+    const others = [next, ...this.#loads.variants].filter(name => name !== variant.name);
+    const kept = [...new Set([serving(), ...others])].filter(name => name !== null);
     const plan = planResidency({ residents, incomingMiB, budgetMiB, kept, fallback: this.#fallback });
     if (plan.kind === "short") {
       const rule = `${variant.name} needs about ${Math.ceil(incomingMiB)} MiB beside ${kept.join(" and ") || "nothing"}`;
       const message = `${rule}; of ${Math.floor(config.memoryMiB)} MiB only ${Math.floor(plan.availableMiB)} are left. Give the stage more memoryMiB.`;
       return { kind: "refused", code: "memory_short", message };
     }
+    tellMemory(incomingMiB);
     await Promise.all(plan.evict.map(name => this.drop(name)));
     return null;
   }

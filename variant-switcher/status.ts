@@ -79,5 +79,5 @@ function variantStatus({ pool, switching }: StatusSources, variant: string): Var
   if (switching.servedVariant === variant) return { variant, state: "serving", reason: "", ...numbers };
   if (quarantined) return { variant, state: "quarantined", reason: quarantined.message, ...numbers };
   if (resident) return { variant, state: "resident", reason: "", ...numbers };
-  return { variant, state: pool.loadingVariant === variant ? "loading" : "absent", reason: "", ...numbers };
+  return { variant, state: pool.isLoading(variant) ? "loading" : "absent", reason: "", ...numbers };
 }

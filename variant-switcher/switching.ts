@@ -3,15 +3,13 @@ import type { NackCode } from "../domain/assignment.ts";
 import type { Batcher } from "./batcher.ts";
 import type { SwitcherVariant } from "./config.ts";
 import { isRefused, type OpenSession } from "./driver.ts";
+import type { LoadOrder } from "./loads.ts";
+import { Losses } from "./losses.ts";
 import { Quarantine } from "./quarantine.ts";
 import type { ModelSession } from "./session.ts";
 import type { Refused } from "./session-messages.ts";
 import type { SessionPool, SessionSource } from "./session-pool.ts";
 import { type RunningSwitch, type SwitchCause, SwitchHistory, type SwitchRecord } from "./switch-history.ts";
-
-/** Sessions of a variant that may be lost within the window before it is quarantined. */
-const MAX_LOSSES = 5;
-const LOSS_WINDOW_MS = 60_000;
 
 /** What to serve, and how. */
 export interface Target {
@@ -24,6 +22,8 @@ export type SwitchOutcome = { readonly kind: "done"; readonly switchMs: number }
 
 interface SwitchWay {
   readonly from: SessionSource;
+  /** `at once`: beside the Switch that is on its way, which goes on. */
+  readonly order: LoadOrder;
   readonly refusal: () => Refused | null;
 }
 
@@ -57,10 +57,14 @@ export class Switching {
   readonly history = new SwitchHistory();
   readonly quarantine = new Quarantine();
   readonly #options: SwitchingOptions;
-  readonly #losses = new Map<string, number[]>();
+  readonly #losses = new Losses();
   /** The variant that serves, since it was switched to or last lost a session; null: none does. */
   #since: { readonly variant: string; readonly atMs: number } | null = null;
+  /** Served last, whether or not it still does; null: none was served yet. */
+  #lastServed: string | null = null;
   #current: { readonly variant: string; readonly abort: AbortController } | null = null;
+  /** Of the Switch that stands in for it. */
+  #standingIn = new AbortController();
   #fallback: { readonly name: string; readonly batch: number } | null = null;
   /** The one that loads; null: none does. */
   #loadingFallback: object | null = null;
@@ -80,6 +84,11 @@ export class Switching {
     return this.#current?.variant ?? null;
   }
 
+  /** The variant that serves or, where none does, did so last; null: none did yet. */
+  get lastServedVariant(): string | null {
+    return this.#lastServed;
+  }
+
   /** The variant that serves; null: none does. */
   get servedVariant(): string | null {
     return this.#options.batcher.serving?.session.variant ?? null;
@@ -95,12 +104,21 @@ export class Switching {
     force: "force" | "respect-quarantine",
     refusal: () => Refused | null = () => null,
   ): Promise<SwitchOutcome> {
-    return this.#switch(target, cause, force, { from: "resident", refusal });
+    return this.#switch(target, cause, force, { from: "resident", order: "in turn", refusal });
   }
 
   /** Serves `target` from a session that is made anew from the file, also where one is resident. */
   reload(target: Target): Promise<SwitchOutcome> {
-    return this.#switch(target, "reload", "force", { from: "fresh", refusal: () => null });
+    return this.#switch(target, "reload", "force", { from: "fresh", order: "in turn", refusal: () => null });
+  }
+
+  /** Serves `target` until the Switch that is on its way is done, which it neither waits for nor stops. */
+  standIn(target: Target): Promise<SwitchOutcome> {
+    return this.#switch(target, "recovery", "respect-quarantine", {
+      from: "resident",
+      order: "at once",
+      refusal: () => null,
+    });
   }
 
   async #switch(
@@ -115,13 +133,19 @@ export class Switching {
     const quarantined = this.quarantine.get(target.variant, performance.now());
     if (quarantined && force !== "force")
       return refused(quarantined.code, `${quarantined.message} (not tried again yet)`);
-    this.#current?.abort.abort();
     const abort = new AbortController();
     const current = { variant: target.variant, abort };
-    this.#current = current;
+    if (how.order === "at once") this.#standingIn = abort;
+    else {
+      this.#current?.abort.abort();
+      this.#current = current;
+    }
     const running = this.history.begin(this.servedVariant, target, cause);
     const outcome = await this.#run(variant, target, running, abort.signal, how);
-    if (outcome.kind === "done") this.#serves(target.variant);
+    if (outcome.kind === "done") {
+      this.#serves(target.variant);
+      if (how.order !== "at once") this.#standingIn.abort();
+    }
     this.#options.pool.endReplaced(this.#options.batcher.serving?.session ?? null);
     if (this.#current === current) this.#current = null;
     this.#finish(running, outcome);
@@ -197,24 +221,17 @@ export class Switching {
 
   #forget(session: ModelSession, reason: string): void {
     const { logger, pool } = this.#options;
+    const { variant } = session;
     const nowMs = performance.now();
-    // On probation its next loss is one too many, however long its back-off was.
-    const since = this.quarantine.isOnProbation(session.variant) ? 0 : nowMs - LOSS_WINDOW_MS;
-    const losses = (this.#losses.get(session.variant) ?? []).filter(atMs => atMs > since);
-    losses.push(nowMs);
-    this.#losses.set(session.variant, losses);
-    if (losses.length >= MAX_LOSSES)
-      this.quarantine.add(
-        session.variant,
-        "model_invalid",
-        `its session was lost ${losses.length} times: ${reason}`,
-        nowMs,
-      );
+    const losses = this.#losses.tooMany(variant, this.quarantine.isOnProbation(variant), nowMs);
+    if (losses > 0)
+      this.quarantine.add(variant, "model_invalid", `its session was lost ${losses} times: ${reason}`, nowMs);
     pool.dropSession(session).catch((error: unknown) => logger.error({ err: error }, "could not end a session"));
   }
 
   /** Null: nothing any more. */
   #serves(variant: string | null): void {
+    if (variant !== null) this.#lastServed = variant;
     const before = this.#since;
     if (before?.variant === variant) return;
     const nowMs = performance.now();
@@ -225,6 +242,7 @@ export class Switching {
   close(): void {
     this.#closed = true;
     this.#current?.abort.abort();
+    this.#standingIn.abort();
   }
 
   async #run(
@@ -235,11 +253,11 @@ export class Switching {
     how: SwitchWay,
   ): Promise<{ readonly kind: "done" } | Refused> {
     const { batcher } = this.#options;
-    const { from } = how;
+    const { from, order } = how;
     const serving = batcher.serving?.session;
     const stays = serving?.variant === variant.name && from === "resident";
     const acquire = (): Promise<OpenSession | Refused> =>
-      this.#options.pool.acquire(variant, batchesFor(target.batch), signal, step => running.step(step), from);
+      this.#options.pool.acquire(variant, batchesFor(target.batch), signal, step => running.step(step), from, order);
     const session = stays ? serving : await this.#judge(variant, acquire);
     if ("kind" in session) return session;
     if (signal.aborted) return refused("superseded", "a newer Switch came in between");

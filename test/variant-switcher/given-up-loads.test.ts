@@ -1,27 +1,23 @@
 import assert from "node:assert/strict";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
-import { HOLD, LOADS } from "../support/held-loads.ts";
+import { HeldLoads } from "../support/held-loads.ts";
 import { ScalerStub } from "../support/scaler-stub.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
 
 describe("a load that is given up", () => {
   let folder: TestFolder;
   let switcher: TestSwitcher;
+  let loads: HeldLoads;
 
   beforeEach(() => {
     folder = new TestFolder();
-    process.env[LOADS] = join(folder.path, "loads");
-    process.env[HOLD] = join(folder.path, "hold");
-    writeFileSync(process.env[LOADS], "");
+    loads = new HeldLoads(folder.path);
   });
   afterEach(async () => {
-    letGo();
+    loads.letGo();
     await switcher.close();
-    delete process.env[LOADS];
-    delete process.env[HOLD];
+    loads.close();
     folder.delete();
   });
 
@@ -35,34 +31,31 @@ describe("a load that is given up", () => {
     const variants = (config["variants"] as object[]).map(variant => ({ ...variant, memoryMiB: 6000 }));
     switcher = await TestSwitcher.startReady({ ...config, variants }, { workerUrl, ...options });
   };
-  const hold = () => writeFileSync(process.env[HOLD] ?? "", "");
-  const letGo = () => rmSync(process.env[HOLD] ?? "", { force: true });
-  const loads = () => readFileSync(process.env[LOADS] ?? "", "utf8").split("\n").length - 1;
   const codeOf = async (response: Response) => ((await response.json()) as { code: string }).code;
 
   it("counts as memory until its thread has ended, and the next one waits for it", async () => {
     await start(13_000);
-    hold();
+    loads.holdAll();
     const first = switcher.pin("b");
-    await until(() => loads() === 2, "loading b");
+    await until(() => loads.count === 2, "loading b");
     const second = switcher.pin("c");
     assert.equal(await codeOf(await first), "superseded");
     await sleep(500);
-    assert.equal(loads(), 2);
+    assert.equal(loads.count, 2);
     assert.equal((await switcher.infer([3])).body.model_version, "a");
-    letGo();
+    loads.letGo();
     assert.equal((await second).status, 200);
-    assert.equal(loads(), 3);
+    assert.equal(loads.count, 3);
   });
 
   it("holds up nobody where there is memory for both", async () => {
     await start(19_000);
-    hold();
+    loads.holdAll();
     const first = switcher.pin("b");
-    await until(() => loads() === 2, "loading b");
+    await until(() => loads.count === 2, "loading b");
     const second = switcher.pin("c");
-    await until(() => loads() === 3, "loading c");
-    letGo();
+    await until(() => loads.count === 3, "loading c");
+    loads.letGo();
     assert.equal(await codeOf(await first), "superseded");
     assert.equal((await second).status, 200);
   });
@@ -71,16 +64,16 @@ describe("a load that is given up", () => {
     const scaler = await ScalerStub.start();
     try {
       await start(64_000, { scalerAddress: scaler.address }, { firstWordMs: 0 });
-      hold();
+      loads.holdAll();
       await scaler.untilConnected();
       scaler.assign(1, { variant: "a", fallbackVariant: "b", batch: 1 });
-      await until(() => loads() === 2, "loading the fallback");
+      await until(() => loads.count === 2, "loading the fallback");
       const pinned = switcher.pin("c");
-      await until(() => loads() === 3, "loading c");
-      letGo();
+      await until(() => loads.count === 3, "loading c");
+      loads.letGo();
       assert.equal((await pinned).status, 200);
       await until(async () => (await switcher.variants())["b"]?.state === "resident", "the fallback is resident");
-      assert.equal(loads(), 4);
+      assert.equal(loads.count, 4);
     } finally {
       scaler.stop();
     }
@@ -91,21 +84,21 @@ describe("a load that is given up", () => {
 
   it("is a profile's where a Switch comes in, and the profile is told why", async () => {
     await start(64_000);
-    hold();
+    loads.holdAll();
     const profiled = profile(null);
-    await until(() => loads() === 2, "loading b");
+    await until(() => loads.count === 2, "loading b");
     const pinned = switcher.pin("c");
-    await until(() => loads() === 3, "loading c");
+    await until(() => loads.count === 3, "loading c");
     const answer = await profiled;
     assert.equal(answer.status, 409);
     assert.match(await answer.text(), /superseded: a newer Switch came in between/);
-    letGo();
+    loads.letGo();
     assert.equal((await pinned).status, 200);
   });
 
   it("is a profile's that nobody waits for any more", async () => {
     await start(64_000);
-    hold();
+    loads.holdAll();
     const leaving = new AbortController();
     const profiled = profile(leaving.signal).catch(() => "gone");
     await until(async () => (await switcher.variants())["b"]?.state === "loading", "loading b");

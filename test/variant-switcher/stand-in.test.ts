@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { CRASH, DIE_LATER } from "../support/faulty-worker.ts";
+import { HeldLoads } from "../support/held-loads.ts";
+import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
+
+describe("a session that is lost while another variant loads", () => {
+  let folder: TestFolder;
+  let loads: HeldLoads;
+  let switcher: TestSwitcher;
+
+  beforeEach(() => {
+    folder = new TestFolder();
+    loads = new HeldLoads(folder.path);
+  });
+  afterEach(async () => {
+    loads.letGo();
+    await switcher.close();
+    loads.close();
+    folder.delete();
+  });
+
+  /** Sessions are said to need 6,000 MiB each. */
+  const start = async (memoryMiB: number) => {
+    const workerUrl = new URL("../support/held-worker.js", import.meta.url);
+    const config = affineConfig(folder.path, { memoryMiB });
+    const variants = (config["variants"] as object[]).map(variant => ({ ...variant, memoryMiB: 6000 }));
+    switcher = await TestSwitcher.startReady({ ...config, variants }, { workerUrl });
+  };
+  const switches = async () => (await switcher.switches()).map(({ to, cause, outcome }) => [to, cause, outcome]);
+  const served = async () => (await switcher.infer([3])).body.model_version;
+
+  it("is made anew beside it", async () => {
+    await start(13_000);
+    loads.holdOnly(2);
+    const pinned = switcher.pin("b");
+    await until(() => loads.count === 2, "loading b");
+    assert.equal((await switcher.infer([CRASH])).status, 503);
+    assert.equal(await served(), "a");
+    assert.deepEqual(await switches(), [
+      ["a", "start", "done"],
+      ["b", "pin", "running"],
+      ["a", "recovery", "done"],
+      ["a", "recovery", "done"],
+    ]);
+    loads.letGo();
+    assert.equal((await pinned).status, 200);
+    assert.equal(await served(), "b");
+  });
+
+  it("is replaced at once by one that is in memory", async () => {
+    await start(64_000);
+    await switcher.pin("b");
+    await switcher.pin("a");
+    loads.holdOnly(3);
+    assert.equal((await switcher.infer([DIE_LATER])).status, 200);
+    const pinned = switcher.pin("c");
+    await until(async () => (await switches()).some(([, cause]) => cause === "recovery"), "recovering");
+    assert.equal(await served(), "b");
+    assert.equal(loads.count, 3);
+    loads.letGo();
+    assert.equal((await pinned).status, 200);
+    assert.equal(await served(), "c");
+  });
+
+  it("does not come back once the other variant serves", async () => {
+    await start(64_000);
+    loads.holdAll();
+    assert.equal((await switcher.infer([DIE_LATER])).status, 200);
+    const pinned = switcher.pin("b");
+    await until(() => loads.count === 3, "loading a and b");
+    loads.holdOnly(3);
+    assert.equal((await pinned).status, 200);
+    loads.letGo();
+    await until(async () => (await switches()).every(([, , outcome]) => outcome !== "running"), "ended");
+    assert.deepEqual((await switches()).at(-1), ["a", "recovery", "superseded"]);
+    assert.equal(await served(), "b");
+  });
+});
