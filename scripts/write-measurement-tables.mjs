@@ -50,7 +50,7 @@ const driftFile = join(folder, "drift.json");
 if (existsSync(driftFile)) write("drift", driftText(JSON.parse(readFileSync(driftFile, "utf8"))));
 
 /** What `variscale drift` measured: a line for every combination, a column for every drift. */
-function driftText({ date: measured, items, drifts }) {
+function driftText({ date: measured, items, drifts, errors }) {
   const names = Object.keys(drifts);
   const lines = drifts.none.accuracy.combinations.map(({ variants: chosen }, index) => [
     Object.values(chosen)
@@ -60,8 +60,19 @@ function driftText({ date: measured, items, drifts }) {
   ]);
   const most = Math.max(...Object.values(drifts).flatMap(drift => drift.accuracy.combinations.map(halfInterval)));
   return [
-    `${items} frames of each, ${measured.slice(0, 10)}; 95 % intervals reach ${(100 * most).toFixed(1)} points each way at most.`,
+    `${items} items of each, ${measured.slice(0, 10)}; 95 % intervals reach ${(100 * most).toFixed(1)} points each way at most.`,
     table(["variants", ...names], lines),
+    "How far estimates of these shares are off, mean over all combinations:",
+    table(
+      ["drift", "as measured without it", "estimate without labels", "of that too high by", "with 100 labels"],
+      Object.entries(errors).map(([name, error]) => [
+        name,
+        percent(error.static),
+        percent(error.estimate),
+        percent(error.bias),
+        error.labelled === null ? "–" : percent(error.labelled),
+      ]),
+    ),
   ].join("\n\n");
 }
 
