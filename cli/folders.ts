@@ -18,7 +18,9 @@ function cacheFolder(env: NodeJS.ProcessEnv): string {
  * of a pipeline never write over each other's.
  */
 export function defaultModelFolder(env: NodeJS.ProcessEnv, { key, stages }: Pipeline): string {
-  const files = stages.flatMap(stage => stage.variants.map(({ model, sha256 }) => `${model} ${sha256}`));
+  const files = stages.flatMap(({ variants }) =>
+    variants.flatMap(({ model, sha256 }) => (sha256 === null ? [] : [`${model} ${sha256}`])),
+  );
   const content = createHash("sha256").update(files.sort().join("\n")).digest("hex");
   return join(cacheFolder(env), "models", `${formatKey(key)}-${content.slice(0, 12)}`);
 }

@@ -66,6 +66,7 @@ function missingVariants(pipeline: Pipeline, folder: string, models: readonly Pr
   const notInstalled = models.filter(model => model.kind === "missing").map(model => model.file);
   return pipeline.stages.flatMap(stage =>
     stage.variants.flatMap(variant => {
+      if (variant.driver === "remote") return [];
       if (!notInstalled.includes(variant.model) && existsSync(join(folder, variant.model))) return [];
       if (variant.package !== null) return [`${stage.name}/${variant.name}`];
       throw new VariscaleError(

@@ -191,7 +191,7 @@ function outlineOf(pipeline: Pipeline): string {
     stage.name,
     stage.cores,
     stage.replicas,
-    stage.variants.map(variant => [variant.name, variant.sha256]),
+    stage.variants.map(variant => [variant.name, variant.sha256 ?? variant.url]),
   ]);
   const outline = JSON.stringify([pipeline.objective, pipeline.slo, stages]);
   outlines.set(pipeline, outline);

@@ -1,6 +1,7 @@
 import { type FileIssue, formatPath, showValue } from "./file-issue.ts";
 import type { PipelineFile, StageFile } from "./pipeline-schema.ts";
 import type { Measurements } from "./profile-schema.ts";
+import { ELEMENT_BYTES } from "./tensor.ts";
 
 type Path = readonly (string | number)[];
 
@@ -30,6 +31,9 @@ export function checkPipelineFile(file: PipelineFile): FileIssue[] {
       report,
     );
     checkContract(stage, at, report);
+    checkDrivers(stage, at, report);
+    checkGolden(stage, at, report);
+    checkSigns(stage, at, report);
   });
   return issues;
 }
@@ -93,6 +97,68 @@ function checkVariants(stage: StageFile, podShape: string, at: Path, report: Rep
   if (!names.includes(stage.defaultVariant)) {
     report([...at, "defaultVariant"], "is not a variant of the stage", `Write one of: ${names.join(", ")}.`);
   }
+}
+
+function checkDrivers({ variants }: StageFile, at: Path, report: Report): void {
+  variants.forEach(({ driver, sha256, url, package: source }, j) => {
+    const path = (member: string): Path => [...at, "variants", j, member];
+    if (driver !== "remote") {
+      if (sha256 === undefined) report(path("sha256"), "is missing", "Write that of the model's file.");
+      if (url !== undefined) report(path("url"), "is for the driver `remote` alone", "Remove it.");
+      return;
+    }
+    if (url === undefined) report(path("url"), "is missing", "Write where the other server is.");
+    if (sha256 !== undefined) report(path("sha256"), "is of a file, which the driver `remote` has not", "Remove it.");
+    if (source !== undefined) report(path("package"), "is of a file, which the driver `remote` has not", "Remove it.");
+  });
+}
+
+/** What switchers would refuse. */
+function checkGolden({ golden, variants, contract }: StageFile, at: Path, report: Report): void {
+  golden.forEach((one, g) => {
+    const path: Path = [...at, "golden", g];
+    const variant = variants.find(({ name }) => name === one.variant);
+    const names = variants.filter(({ driver }) => driver !== "emulated").map(({ name }) => name);
+    if (!variant || variant.driver === "emulated")
+      report([...path, "variant"], "is not a variant that computes something", `Write one of: ${names.join(", ")}.`);
+    for (const side of ["inputs", "outputs"] as const)
+      one[side].forEach(({ name, shape, data }, t) => {
+        const tensor = contract[side].find(known => known.name === name);
+        if (!tensor) {
+          const known = contract[side].map(other => other.name).join(", ");
+          report([...path, side, t, "name"], "is not in the stage's contract", `Write one of: ${known}.`);
+          return;
+        }
+        if (tensor.datatype === "BYTES") return;
+        const wanted = shape.reduce((product, dimension) => product * dimension, ELEMENT_BYTES[tensor.datatype]);
+        const found = base64Bytes(data);
+        if (found !== wanted)
+          report(
+            [...path, side, t, "data"],
+            `has ${found} bytes, ${tensor.datatype} [${shape}] has ${wanted}`,
+            "Write the tensor's bytes in base64.",
+          );
+      });
+  });
+}
+
+function base64Bytes(text: string): number {
+  return Math.floor((text.replace(/=+$/, "").length * 3) / 4);
+}
+
+function checkSigns({ accuracy, variants, contract }: StageFile, at: Path, report: Report): void {
+  if (!accuracy) return;
+  const outputs = contract.outputs.map(({ name }) => name);
+  if (!outputs.includes(accuracy.output))
+    report([...at, "accuracy", "output"], "is not an output of the stage", `Write one of: ${outputs.join(", ")}.`);
+  const names = variants.map(({ name }) => name);
+  for (const name of Object.keys(accuracy.thresholds))
+    if (!names.includes(name))
+      report(
+        [...at, "accuracy", "thresholds", name],
+        "is not a variant of the stage",
+        `Write one of: ${names.join(", ")}.`,
+      );
 }
 
 function checkVotes({ votes, variants }: StageFile, at: Path, report: Report): void {

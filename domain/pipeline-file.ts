@@ -148,6 +148,8 @@ function toStage(stage: StageFile, before: string | null, measurements: Measurem
     recovery: stage.recovery,
     defaultVariant: stage.defaultVariant,
     ...(stage.votes && { votes: stage.votes }),
+    golden: stage.golden,
+    ...(stage.accuracy && { accuracy: stage.accuracy }),
     fanOut: { default: written.default, byUpstreamVariant: { ...written.byUpstreamVariant, ...measured } },
     variants: stage.variants.map(variant => toVariant(variant, stage.name, measurements)),
   };
@@ -158,7 +160,8 @@ function toVariant(variant: StageFile["variants"][number], stage: string, measur
     name: variant.name,
     driver: variant.driver,
     model: variant.model,
-    sha256: variant.sha256,
+    sha256: variant.sha256 ?? null,
+    url: variant.url ?? null,
     package: variant.package ?? null,
     accuracy: measurements?.accuracy?.stages[stage]?.[variant.name]?.accuracy ?? variant.accuracy ?? null,
     profile: measurements?.stages[stage]?.[variant.name] ?? variant.profile ?? null,

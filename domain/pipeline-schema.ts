@@ -45,9 +45,11 @@ const modelPackage = z.strictObject({
 const variant = z.strictObject({
   name,
   driver: z
-    .enum(["onnx", "emulated"])
+    .enum(["onnx", "remote", "emulated"])
     .default("onnx")
-    .describe("`emulated` computes nothing and replays the profile, for demonstrations with more replicas than cores"),
+    .describe(
+      "`remote`: another server of the Open Inference Protocol in the same pod runs it; `emulated` computes nothing and replays the profile, for demonstrations with more replicas than cores",
+    ),
   model: z
     .string()
     .min(1)
@@ -56,8 +58,16 @@ const variant = z.strictObject({
       path => !path.startsWith("/") && !path.split(/[\\/]/).includes(".."),
       "must be a path inside the model folder, without `..`",
     )
-    .describe("File in the model folder"),
-  sha256,
+    .describe("File in the model folder; of `remote` the model's name in the other server"),
+  sha256: sha256.optional().describe("Of the file; `remote` has none"),
+  url: z
+    .string()
+    .regex(
+      /^http:\/\/(localhost|127\.0\.0\.1|\[::1\]):\d{1,5}\/?$/,
+      "must be an http:// address on the loopback interface, with a port",
+    )
+    .optional()
+    .describe("Of `remote`: where the other server is"),
   package: packageName
     .optional()
     .describe(
@@ -85,6 +95,47 @@ const votes = z.strictObject({
     .default(0.5)
     .describe("Correlation of the errors of two variants, where their vote was not measured; 0: independent"),
   measured: z.array(votedSet).max(10_000).default([]).describe("Votes that were measured"),
+});
+
+const goldenTensor = z.strictObject({
+  name: z.string().min(1).max(255),
+  shape: z.array(z.int().min(1).max(1e9)).min(1).max(8),
+  data: z
+    .string()
+    .regex(/^[A-Za-z0-9+/]+={0,2}$/, "must be base64")
+    .describe("The tensor's bytes, little-endian, in base64"),
+});
+
+const golden = z.strictObject({
+  variant: name,
+  inputs: z.array(goldenTensor).min(1).max(32),
+  outputs: z.array(goldenTensor).min(1).max(32),
+  tolerance: z
+    .number()
+    .min(0)
+    .max(1e6)
+    .default(1e-3)
+    .describe("Largest difference of one element, absolute or relative to the expected value"),
+});
+
+const bound = z.number().min(-1e30).max(1e30);
+
+const signs = z.strictObject({
+  output: z.string().min(1).max(255),
+  confidence: z
+    .enum(["max", "mean", "softmax"])
+    .optional()
+    .describe("A row's: its largest number, their mean, or the largest of their softmax"),
+  thresholds: z
+    .record(name, bound)
+    .default({})
+    .describe("By variant: above it a row counts as right; learned from labels by average thresholded confidence"),
+  range: z.strictObject({ min: bound, max: bound }).optional().describe("What every number must lie in"),
+  rowLength: z.int().min(1).max(1e9).optional().describe("Numbers that every row must have"),
+  classes: z
+    .boolean()
+    .default(false)
+    .describe("The largest number names a class, followed along the requests of a `sequence_id`"),
 });
 
 const stage = z.strictObject({
@@ -117,6 +168,12 @@ const stage = z.strictObject({
       "The stage gives classes, so that several variants may serve every row and vote. Only policy `cocktail` plans votes by itself, and only `variscale plan` does: nothing that runs combines answers",
     ),
   variants: z.array(variant).min(1, "must have at least one variant").max(100),
+  golden: z
+    .array(golden)
+    .max(100)
+    .default([])
+    .describe("Inputs with known outputs, which a variant must reproduce before it serves"),
+  accuracy: signs.optional().describe("What switchers watch in their answers, without labels"),
 });
 
 const objective = z.strictObject({

@@ -15,10 +15,13 @@ export function formatKey(key: PipelineKey): string {
 /** One model that can serve a stage. */
 export interface Variant {
   readonly name: string;
-  readonly driver: "onnx" | "emulated";
-  /** Path inside the model folder. */
+  readonly driver: "onnx" | "remote" | "emulated";
+  /** Path inside the model folder; of a remote one its name in the other server. */
   readonly model: string;
-  readonly sha256: string;
+  /** Null: it is remote, and has no file. */
+  readonly sha256: string | null;
+  /** Of the other server, where it is remote; else null. */
+  readonly url: string | null;
   /** Name of the package that the model comes from; null: it comes with the pipeline or variscale. */
   readonly package: string | null;
   /** Accuracy on right inputs, 0 to 1; null: not known. */
@@ -30,7 +33,16 @@ export interface Variant {
 export interface Stage
   extends Pick<
     StageFile,
-    "name" | "cores" | "memoryMiB" | "replicas" | "contract" | "defaultVariant" | "recovery" | "votes"
+    | "name"
+    | "cores"
+    | "memoryMiB"
+    | "replicas"
+    | "contract"
+    | "defaultVariant"
+    | "recovery"
+    | "votes"
+    | "golden"
+    | "accuracy"
   > {
   /** Stages that must be done before it; none: it starts when the request does. */
   readonly dependsOn: readonly string[];

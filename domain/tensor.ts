@@ -18,6 +18,23 @@ export const DATATYPES = [
 
 export type Datatype = (typeof DATATYPES)[number];
 
+/** Bytes of one element. */
+export const ELEMENT_BYTES: Readonly<Record<Exclude<Datatype, "BYTES">, number>> = {
+  BOOL: 1,
+  UINT8: 1,
+  UINT16: 2,
+  UINT32: 4,
+  UINT64: 8,
+  INT8: 1,
+  INT16: 2,
+  INT32: 4,
+  INT64: 8,
+  FP16: 2,
+  BF16: 2,
+  FP32: 4,
+  FP64: 8,
+};
+
 export type TensorData =
   | Uint8Array
   | Uint16Array

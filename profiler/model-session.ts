@@ -29,7 +29,12 @@ export interface ModelSession {
   close(): Promise<void>;
 }
 
+/** @throws failed_precondition for a remote variant: there is no file. */
 export function sourceOf(stage: Stage, variant: Variant, modelFolder: string): ModelSource {
+  if (variant.sha256 === null)
+    throw failure(
+      `${stage.name}/${variant.name} is served by ${variant.url}. Measure it where it serves, by POST /admin/v1/profile, and write its profile into the pipeline file.`,
+    );
   return {
     path: join(modelFolder, variant.model),
     sha256: variant.sha256,

@@ -1,6 +1,6 @@
 import { endianness } from "node:os";
 import { VariscaleError } from "../domain/errors.ts";
-import type { Datatype, TensorData } from "../domain/tensor.ts";
+import { type Datatype, ELEMENT_BYTES, type TensorData } from "../domain/tensor.ts";
 
 interface ElementArray {
   readonly BYTES_PER_ELEMENT: number;
@@ -31,7 +31,8 @@ if (endianness() !== "LE") {
 
 /** @throws invalid_argument for BYTES. */
 export function bytesPerElement(datatype: Datatype): number {
-  return arrayOf(datatype).BYTES_PER_ELEMENT;
+  if (datatype === "BYTES") throw noFixedSize();
+  return ELEMENT_BYTES[datatype];
 }
 
 /** The elements in `bytes`: a view where they are aligned, a copy where they are not. */
@@ -58,8 +59,10 @@ export function elementCount(shape: readonly number[]): number {
 }
 
 function arrayOf(datatype: Datatype): ElementArray {
-  if (datatype === "BYTES") {
-    throw new VariscaleError("invalid_argument", "tensors of BYTES are not supported. Use UINT8 with a fixed length.");
-  }
+  if (datatype === "BYTES") throw noFixedSize();
   return ARRAYS[datatype];
+}
+
+function noFixedSize(): VariscaleError {
+  return new VariscaleError("invalid_argument", "tensors of BYTES are not supported. Use UINT8 with a fixed length.");
 }

@@ -66,7 +66,10 @@ const IDENTITY: readonly (readonly [what: string, of: (stage: Stage) => string])
   ["cores", stage => String(stage.cores)],
   ["memoryMiB", stage => String(stage.memoryMiB)],
   ["replicas", ({ replicas }) => `${replicas.min} to ${replicas.max}`],
-  ["the variants", stage => stage.variants.map(({ name, sha256 }) => `${name} (${sha256.slice(0, 8)})`).join(", ")],
+  [
+    "the variants",
+    stage => stage.variants.map(({ name, sha256 }) => `${name} (${(sha256 ?? "remote").slice(0, 8)})`).join(", "),
+  ],
 ];
 
 /**

@@ -10,25 +10,26 @@ export interface SwitcherContext {
   readonly stateFile: string;
 }
 
+/** A switcher's configuration as its file has it: tensors in base64, what is absent left out. */
+export type SwitcherFile = Omit<SwitcherConfig, "golden" | "accuracy"> & {
+  readonly golden: Stage["golden"];
+  readonly accuracy: Stage["accuracy"] | null;
+};
+
 /** What the switcher of one replica is started with: all ports are any that are free. */
-export function switcherConfig(
-  pipeline: Pipeline,
-  stage: Stage,
-  pod: string,
-  context: SwitcherContext,
-): SwitcherConfig {
+export function switcherConfig(pipeline: Pipeline, stage: Stage, pod: string, context: SwitcherContext): SwitcherFile {
   const { host, modelFolder, logLevel, scalerAddress, stateFile } = context;
   return {
     pipeline: pipeline.key,
     stage: stage.name,
     pod,
     contract: stage.contract,
-    variants: stage.variants.map(({ name, driver, model, sha256, profile }) => ({
+    variants: stage.variants.map(({ name, driver, model, sha256, url, profile }) => ({
       name,
       driver,
       model,
       sha256,
-      url: null,
+      url,
       loadMs: profile?.loadMs ?? null,
       memoryMiB: profile?.memoryMiB ?? null,
       points: profile?.points.map(({ batch, latencyMs, scv }) => ({ batch, latencyMs, scv })) ?? [],
@@ -47,8 +48,8 @@ export function switcherConfig(
     advertiseAddress: null,
     stateFile,
     queue: { maxRows: 1024, maxBytes: 256 * 1024 * 1024 },
-    golden: [],
-    accuracy: null,
+    golden: stage.golden,
+    accuracy: stage.accuracy ?? null,
     logLevel,
   };
 }

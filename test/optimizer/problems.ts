@@ -95,6 +95,7 @@ function stageOf(shape: StageShape, before: string | null): Stage {
     upstream: dependsOn[0] ?? null,
     recovery: shape.recovery ?? 0,
     ...(shape.votes && { votes: shape.votes }),
+    golden: [],
     costPerHour: shape.costPerHour ?? null,
     fanOut: { default: shape.fanOut ?? 1, byUpstreamVariant: shape.fanOutByUpstreamVariant ?? {} },
     variants: shape.variants.map(variant => variantOf(variant, shape.cores ?? 1)),
@@ -111,6 +112,7 @@ function variantOf(shape: VariantShape, cores: number): Variant {
     model: `${shape.name}.onnx`,
     package: null,
     sha256: "0".repeat(64),
+    url: null,
     accuracy: shape.accuracy ?? null,
     profile: shape.latencyMs === null ? null : { cores: shape.cores ?? cores, loadMs: 100, points },
   };
