@@ -26,7 +26,8 @@ export async function startLoad(): Promise<Surrounding & { readonly url: string 
     });
     const none = { served: 0, dropped: {}, lost: 0, failed: 0, invalid: 0, cancelled: 0, inFlight: 0 };
     const lastMinute = { ended: 0, inTime: 0, latencyMs: null };
-    const report: LoadReport = { epoch: "bench", startedAtMs, atMs, offered: 0, ...none, lastMinute, seconds };
+    const offered = 0;
+    const report: LoadReport = { epoch: "bench", startedAtMs, atMs, offered, ...none, lastMinute, estimates: [], seconds };
     response.end(JSON.stringify(report));
   });
   await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));

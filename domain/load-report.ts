@@ -1,3 +1,4 @@
+import type { AccuracyEstimate } from "./accuracy-estimate.ts";
 import type { LoadSample } from "./load.ts";
 
 /**
@@ -25,6 +26,8 @@ export interface LoadReport {
   readonly cancelled: number;
   readonly inFlight: number;
   readonly lastMinute: LastMinute;
+  /** Of every combination of variants that has served since the start; none without estimators in the pipeline file. */
+  readonly estimates: readonly AccuracyEstimate[];
   /** Offered requests of the last whole seconds, oldest first; none before the start. */
   readonly seconds: readonly LoadSample[];
 }

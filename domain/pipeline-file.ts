@@ -1,5 +1,6 @@
 import { parseDocument } from "yaml";
 import { z } from "zod";
+import { type AccuracyEstimator, driftFileSchema } from "./accuracy-estimate.ts";
 import { VariscaleError } from "./errors.ts";
 import { type FileIssue, formatIssue, issuesOf } from "./file-issue.ts";
 import type { LoadQuery } from "./load-query.ts";
@@ -28,8 +29,10 @@ export function parsePipelineFile(text: string, readBeside: (name: string) => st
   const measurements = readMeasurements(file.value, readBeside);
   if (!measurements.ok) return { ok: false, issues: [...issues, ...measurements.issues] };
   if (measurements.value) issues.push(...checkMeasurements(file.value, measurements.value));
-  if (issues.length > 0) return { ok: false, issues };
-  return { ok: true, pipeline: toPipeline(file.value, measurements.value) };
+  const estimators = readEstimators(file.value, readBeside);
+  if (!estimators.ok) issues.push(...estimators.issues);
+  if (!estimators.ok || issues.length > 0) return { ok: false, issues };
+  return { ok: true, pipeline: toPipeline(file.value, measurements.value, estimators.value) };
 }
 
 /** The error to throw where a file with issues can't be gone on without: names every issue. */
@@ -53,14 +56,29 @@ function readMeasurements(
   file: PipelineFile,
   readBeside: (name: string) => string | null,
 ): Parsed<Measurements | null> {
-  const fileName = file.spec.measurements;
-  if (fileName === undefined) return { ok: true, value: null };
-  const text = readBeside(fileName);
-  // A pipeline that was not measured yet is whole: `variscale profile` will write the file.
+  return parseBeside("measurements", measurementsSchema, file.spec.measurements, readBeside);
+}
+
+function readEstimators(
+  file: PipelineFile,
+  readBeside: (name: string) => string | null,
+): Parsed<readonly AccuracyEstimator[]> {
+  const parsed = parseBeside("estimators", driftFileSchema, file.spec.accuracy.estimators, readBeside);
+  return parsed.ok ? { ok: true, value: parsed.value?.estimators ?? [] } : parsed;
+}
+
+/** Null where no file is named, or it was not written yet: a pipeline that was not measured is whole. */
+function parseBeside<S extends z.ZodType>(
+  what: string,
+  schema: S,
+  name: string | undefined,
+  readBeside: (name: string) => string | null,
+): Parsed<z.output<S> | null> {
+  const text = name === undefined ? null : readBeside(name);
   if (text === null) return { ok: true, value: null };
-  const parsed = parseWith(measurementsSchema, text);
+  const parsed = parseWith(schema, text);
   if (parsed.ok) return parsed;
-  return { ok: false, issues: parsed.issues.map(issue => ({ ...issue, path: `measurements: ${issue.path}` })) };
+  return { ok: false, issues: parsed.issues.map(issue => ({ ...issue, path: `${what}: ${issue.path}` })) };
 }
 
 function parseWith<S extends z.ZodType>(schema: S, text: string): Parsed<z.output<S>> {
@@ -108,7 +126,11 @@ function keysOf(schema: z.ZodType): string[] {
   return [...keys];
 }
 
-function toPipeline(file: PipelineFile, measurements: Measurements | null): Pipeline {
+function toPipeline(
+  file: PipelineFile,
+  measurements: Measurements | null,
+  estimators: readonly AccuracyEstimator[],
+): Pipeline {
   const { metadata, spec } = file;
   return {
     key: { namespace: metadata.namespace, name: metadata.name },
@@ -122,7 +144,7 @@ function toPipeline(file: PipelineFile, measurements: Measurements | null): Pipe
     code: spec.code ?? null,
     packages: spec.packages,
     stages: spec.stages.map((stage, i) => toStage(stage, spec.stages[i - 1]?.name ?? null, measurements)),
-    accuracy: { method: spec.accuracy.method, combinations: measurements?.accuracy?.combinations ?? [] },
+    accuracy: { method: spec.accuracy.method, combinations: measurements?.accuracy?.combinations ?? [], estimators },
     overhead: measurements?.overhead ?? { latencyMs: 0, cpuMs: 0 },
   };
 }

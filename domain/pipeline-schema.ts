@@ -264,6 +264,14 @@ export const pipelineFileSchema = z.strictObject({
           .describe(
             "`table`: combinations as they were measured, and `markov` where one was not; `markov`: product of the stages' accuracies with `recovery`; `product` and `rankSum` (sum of ranks, 0 to 1 each, over the number of stages) as in the literature",
           ),
+        estimators: z
+          .string()
+          .min(1)
+          .max(1024)
+          .optional()
+          .describe(
+            "File of `variscale drift`, beside this file: accuracy is estimated with it while the pipeline serves",
+          ),
       })
       .prefault({}),
     packages: z

@@ -1,3 +1,4 @@
+import type { AccuracyEstimator } from "./accuracy-estimate.ts";
 import type { LoadQuery } from "./load-query.ts";
 import type { ModelPackage, Objective, PipelineFile, Slo, StageFile } from "./pipeline-schema.ts";
 import type { MeasuredCombination, Profile } from "./profile-schema.ts";
@@ -74,6 +75,8 @@ export interface Pipeline {
   readonly accuracy: {
     readonly method: PipelineFile["spec"]["accuracy"]["method"];
     readonly combinations: readonly MeasuredCombination[];
+    /** What estimates accuracy without labels, for each combination; empty: it is not estimated. */
+    readonly estimators: readonly AccuracyEstimator[];
   };
   /** The gateway's own work for one request. */
   readonly overhead: { readonly latencyMs: number; readonly cpuMs: number };

@@ -7,6 +7,7 @@ import { formatKey, type Pipeline } from "../domain/pipeline.ts";
 import { type HttpServer, type Route, startHttpServer } from "../runtime/http-server.ts";
 import { createRegistry, metricsRoute } from "../runtime/process-metrics.ts";
 import { packageVersion } from "../runtime/version.ts";
+import { AccuracyMeter } from "./accuracy-meter.ts";
 import { Admission } from "./admission.ts";
 import { AnswerWindow } from "./answer-window.ts";
 import type { EndpointSource } from "./endpoint-source.ts";
@@ -109,6 +110,7 @@ function createParts(options: GatewayOptions): Parts {
   });
   const counter = new LoadCounter(randomUUID(), wallMs());
   const answers = new AnswerWindow(pipeline.slo.latencyMs, wallMs());
+  const accuracy = new AccuracyMeter(pipeline, code);
   const registry = createRegistry("gateway", packageVersion);
   const metrics = createGatewayMetrics(registry, {
     pools: [...pools.values()],
@@ -117,9 +119,10 @@ function createParts(options: GatewayOptions): Parts {
     offered: () => counter.offered,
     inFlight: () => counter.inFlight,
     queued: () => admission.queued,
+    estimates: () => accuracy.report(),
   });
   const monotonicMs = clock.nowMs;
-  const parts = { pipeline, code, pools, admission, counter, answers, metrics, logger, monotonicMs, wallMs };
+  const parts = { pipeline, code, pools, admission, counter, answers, accuracy, metrics, logger, monotonicMs, wallMs };
   return { pools, registry, server: createPipelineServer(parts) };
 }
 
@@ -137,6 +140,14 @@ function pipelineRoutes(pipeline: Pipeline, server: PipelineServer): Route[] {
       handle: request => {
         check(request.params);
         return server.answer(request);
+      },
+    },
+    {
+      method: "POST",
+      path: "/v1/pipelines/:namespace/:name/labels",
+      handle: request => {
+        check(request.params);
+        return server.label(request);
       },
     },
     {

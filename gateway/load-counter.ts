@@ -44,7 +44,7 @@ export class LoadCounter {
     else this.#ended[outcome.kind] += 1;
   }
 
-  report(nowMs: number): Omit<LoadReport, "lastMinute"> {
+  report(nowMs: number): Omit<LoadReport, "lastMinute" | "estimates"> {
     this.#advance(nowMs);
     const seconds: LoadSample[] = [];
     const first = Math.max(Math.floor(this.#startedAtMs / 1000), this.#second - SECONDS);

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
 import type { Outcome } from "./outcome.ts";
 import type { StageTrace } from "./run-pipeline.ts";
@@ -23,11 +24,13 @@ interface Observed {
   readonly pools: Iterable<StagePool>;
   readonly inFlight: () => number;
   readonly queued: () => number;
+  readonly estimates: () => readonly AccuracyEstimate[];
 }
 
 export function createGatewayMetrics(registry: Registry, observed: Observed): GatewayMetrics {
   registerGauges(registry, observed);
   registerOffered(registry, observed);
+  registerEstimates(registry, observed);
   const asserted = registerAssertions(registry, observed.assertions);
   const registers = [registry];
   const requests = new Counter({
@@ -97,6 +100,26 @@ function registerOffered(registry: Registry, { key, offered }: Observed): void {
       this.inc({ namespace: key.namespace, pipeline: key.name }, offered());
     },
   });
+}
+
+/** Accuracy without labels: the second over the first. */
+function registerEstimates(registry: Registry, { estimates }: Observed): void {
+  const counter = (name: string, help: string, read: (estimate: AccuracyEstimate) => number): void => {
+    new Counter({
+      name: `variscale_gateway_${name}_total`,
+      help,
+      labelNames: ["variants"],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const estimate of estimates())
+          this.inc({ variants: Object.values(estimate.variants).join(",") }, read(estimate));
+      },
+    });
+  };
+  counter("estimated_requests", "Answers whose accuracy was estimated, by their variants", one => one.requests);
+  counter("estimated_right", "How many of them are right by what they show of themselves", one => one.right);
+  counter("labelled_requests", "How many of them somebody labelled", one => one.labels);
 }
 
 /** Held against all answers that go out; every assertion is there from the first scrape on, at 0. */

@@ -1,7 +1,10 @@
 import type { Logger } from "pino";
+import { z } from "zod";
+import { VariscaleError } from "../domain/errors.ts";
 import type { LoadReport } from "../domain/load-report.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { HttpRequest, HttpResponse } from "../runtime/http-server.ts";
+import type { AccuracyMeter } from "./accuracy-meter.ts";
 import type { Admission } from "./admission.ts";
 import { answerOf, requestIdOf, timeoutOf } from "./answer.ts";
 import type { AnswerWindow } from "./answer-window.ts";
@@ -21,6 +24,7 @@ export interface PipelineServerParts {
   readonly admission: Admission;
   readonly counter: LoadCounter;
   readonly answers: AnswerWindow;
+  readonly accuracy: AccuracyMeter;
   readonly metrics: GatewayMetrics;
   readonly logger: Logger;
   /** Milliseconds that never go back, for durations and deadlines. */
@@ -33,14 +37,21 @@ export interface PipelineServerParts {
 export interface PipelineServer {
   readonly answer: (request: HttpRequest) => Promise<HttpResponse>;
   readonly load: () => LoadReport;
+  /** Takes whether an answer was right. @throws invalid_argument, or not_found where the answer is not remembered. */
+  readonly label: (request: HttpRequest) => HttpResponse;
 }
 
 export function createPipelineServer(parts: PipelineServerParts): PipelineServer {
   return {
     answer: request => answer(parts, request),
+    label: request => takeLabel(parts.accuracy, request),
     load: () => {
       const nowMs = parts.wallMs();
-      return { ...parts.counter.report(nowMs), lastMinute: parts.answers.report(nowMs) };
+      return {
+        ...parts.counter.report(nowMs),
+        lastMinute: parts.answers.report(nowMs),
+        estimates: parts.accuracy.report(),
+      };
     },
   };
 }
@@ -89,6 +100,7 @@ async function outcomeOf(
           if (trace.variant !== null) variants[trace.stage] = trace.variant;
         },
         onAsserted: metrics.asserted,
+        onCollected: context => parts.accuracy.observe(id, variants, context),
       },
       { body: request.body, contentType: request.headers["content-type"] ?? "" },
       scope,
@@ -96,4 +108,29 @@ async function outcomeOf(
   });
   scope.close();
   return outcome ?? (await scope.ended);
+}
+
+const labelSchema = z.strictObject({ requestId: z.string().min(1).max(200), right: z.boolean() });
+
+function takeLabel(accuracy: AccuracyMeter, request: HttpRequest): HttpResponse {
+  const parsed = labelSchema.safeParse(jsonOf(request.body));
+  if (!parsed.success)
+    throw new VariscaleError(
+      "invalid_argument",
+      'the body must be JSON as {"requestId": "…", "right": true}, with the `x-request-id` of the answer',
+    );
+  const { requestId, right } = parsed.data;
+  if (accuracy.label(requestId, right)) return { status: 204 };
+  throw new VariscaleError(
+    "not_found",
+    `no answer \`${requestId}\` can be labelled: it was labelled before, is too long ago, or its variants have no estimator`,
+  );
+}
+
+function jsonOf(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(body).toString());
+  } catch {
+    return undefined;
+  }
 }

@@ -30,6 +30,8 @@ export interface PipelineRun {
   readonly onStage: (trace: StageTrace) => void;
   /** Which of the code's assertions do not hold of an answer, before it goes out. */
   readonly onAsserted: (broken: readonly string[]) => void;
+  /** All stages have been collected: what the answer will be made of. */
+  readonly onCollected: (context: unknown) => void;
 }
 
 /**
@@ -55,6 +57,7 @@ async function runToEnd(
       await runStages(run, context.value, scope);
       if (scope.failure === null) {
         run.onAsserted(brokenAssertions(run.code, context.value));
+        run.onCollected(context.value);
         const response = await run.code.respond(context.value);
         return { kind: "served", body: JSON.stringify(response) ?? "null" };
       }

@@ -77,6 +77,7 @@ describe("runPipeline() of a graph", () => {
       nowMs: () => 0,
       onStage: (trace: StageTrace) => traces.push(trace),
       onAsserted: () => undefined,
+      onCollected: () => undefined,
     };
     const outcome = runPipeline(run, { body: new Uint8Array(), contentType: "text/plain" }, open);
     const turn = () => new Promise(resolve => setImmediate(resolve));

@@ -60,7 +60,7 @@ export function pipelineOf(shape: PipelineShape): Pipeline {
     code: null,
     packages: [],
     stages: shape.stages.map((stage, index) => stageOf(stage, shape.stages[index - 1]?.name ?? null)),
-    accuracy: { method: shape.method ?? "table", combinations: shape.combinations ?? [] },
+    accuracy: { method: shape.method ?? "table", combinations: shape.combinations ?? [], estimators: [] },
     overhead: shape.overhead ?? { latencyMs: 0, cpuMs: 0 },
   };
 }

@@ -1,5 +1,6 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { AccuracyEstimate } from "../../../domain/accuracy-estimate.ts";
 import type { LastMinute, LoadReport } from "../../../domain/load-report.ts";
 import type { Clock } from "../../../scaler/clock.ts";
 
@@ -14,6 +15,7 @@ export class FakeGateway {
   aheadMs = 0;
   answered = 0;
   lastMinute: LastMinute = { ended: 0, inTime: 0, latencyMs: null };
+  estimates: readonly AccuracyEstimate[] = [];
   readonly paths: string[] = [];
   readonly #server: Server;
   readonly #clock: Clock;
@@ -50,8 +52,8 @@ export class FakeGateway {
     const seconds = [];
     for (let second = first; second < now; second++) seconds.push({ atMs: (second + 1) * 1000, rateRps: this.rateRps });
     const none = { offered: 0, served: 0, dropped: {}, lost: 0, failed: 0, invalid: 0, cancelled: 0, inFlight: 0 };
-    const { epoch, lastMinute } = this;
-    return { epoch, startedAtMs: this.startedAtMs + this.aheadMs, atMs, ...none, lastMinute, seconds };
+    const { epoch, lastMinute, estimates } = this;
+    return { epoch, startedAtMs: this.startedAtMs + this.aheadMs, atMs, ...none, lastMinute, estimates, seconds };
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { afterEach, describe, it } from "mocha";
+import type { AccuracyEstimate } from "../../domain/accuracy-estimate.ts";
+import type { Pipeline } from "../../domain/pipeline.ts";
+import { AccuracyMeter } from "../../gateway/accuracy-meter.ts";
+import type { PipelineCode } from "../../gateway/stage.ts";
+import { type Numbers, numberCode, numberPipeline, startNumberGateway } from "./number-pipeline.ts";
+import { startEchoReplica } from "./replicas.ts";
+
+const code = {
+  ...numberCode,
+  signals: ({ values }: Numbers) => ({ values: values.length }),
+} as PipelineCode;
+
+/** Right with a chance of a half for two values, more for more. */
+const MODEL = { bias: 0, signals: [{ name: "values", mean: 2, scale: 1, weight: Math.log(3) }] };
+const LIGHT = { count: "light", read: "light" };
+const HEAVY = { count: "light", read: "heavy" };
+
+function pipeline(): Pipeline {
+  const plain = numberPipeline();
+  const estimators = [LIGHT, HEAVY].map(variants => ({ variants, model: MODEL }));
+  return { ...plain, accuracy: { ...plain.accuracy, estimators } };
+}
+
+const rounded = ({ right, correction, ...same }: AccuracyEstimate) => ({
+  ...same,
+  right: Math.round(1e9 * right) / 1e9,
+  correction: Math.round(1e9 * correction) / 1e9,
+});
+const contextOf = (count: number): Numbers => ({ numbers: [], count, values: new Array(count).fill(1) });
+
+describe("AccuracyMeter", () => {
+  it("adds up the chances of each combination's answers", () => {
+    const meter = new AccuracyMeter(pipeline(), code);
+    meter.observe("a", LIGHT, contextOf(2));
+    meter.observe("b", LIGHT, contextOf(3));
+    meter.observe("c", HEAVY, contextOf(1));
+    assert.deepEqual(meter.report().map(rounded), [
+      { variants: LIGHT, requests: 2, right: 1.25, labels: 0, correction: 0 },
+      { variants: HEAVY, requests: 1, right: 0.25, labels: 0, correction: 0 },
+    ]);
+  });
+
+  it("counts a request without rows for the variant that served last, and none of two variants at once", () => {
+    const meter = new AccuracyMeter(pipeline(), code);
+    meter.observe("a", { count: "light" }, contextOf(2));
+    assert.deepEqual(meter.report(), []);
+    meter.observe("b", HEAVY, contextOf(2));
+    meter.observe("c", { count: "light" }, contextOf(2));
+    meter.observe("d", { count: "light", read: "heavy+light" }, contextOf(2));
+    assert.deepEqual(
+      meter.report().map(({ variants, requests }) => [variants, requests]),
+      [[HEAVY, 2]],
+    );
+  });
+
+  it("takes each label once", () => {
+    const meter = new AccuracyMeter(pipeline(), code);
+    for (const id of ["a", "b"]) meter.observe(id, LIGHT, contextOf(3));
+    assert.deepEqual([meter.label("a", true), meter.label("b", false), meter.label("a", true)], [true, true, false]);
+    const [{ labels, correction } = assert.fail()] = meter.report().map(rounded);
+    assert.deepEqual([labels, correction], [2, 0.25 - 0.75]);
+  });
+
+  it("remembers ten thousand answers", () => {
+    const meter = new AccuracyMeter(pipeline(), code);
+    for (let i = 0; i <= 10_000; i++) meter.observe(`${i}`, LIGHT, contextOf(2));
+    assert.deepEqual([meter.label("0", true), meter.label("1", true), meter.label("10000", true)], [false, true, true]);
+  });
+
+  it("does nothing without estimators", () => {
+    const meter = new AccuracyMeter(numberPipeline(), {
+      ...code,
+      signals: () => assert.fail("nobody asked"),
+    });
+    meter.observe("a", LIGHT, contextOf(2));
+    assert.deepEqual(meter.report(), []);
+    assert.equal(meter.label("a", true), false);
+  });
+});
+
+describe("a gateway with estimators", () => {
+  const closers: (() => Promise<void>)[] = [];
+
+  afterEach(async () => {
+    await Promise.all(closers.splice(0).map(close => close()));
+  });
+
+  it("reports estimates, takes labels of its answers, and shows both as metrics", async () => {
+    const replica = await startEchoReplica();
+    closers.push(() => replica.close());
+    const options = { code, pipeline: pipeline() };
+    const { gateway, url, post } = await startNumberGateway({ count: [replica], read: [replica] }, options);
+    closers.push(() => gateway.close(0));
+    const response = await post({ numbers: [7, 8] });
+    const label = (body: unknown) =>
+      fetch(`${url}/v1/pipelines/test/numbers/labels`, { method: "POST", body: JSON.stringify(body) });
+    const requestId = response.headers.get("x-request-id");
+    assert.equal((await label({ requestId, right: false })).status, 204);
+    assert.equal((await label({ requestId, right: false })).status, 404);
+    for (const wrong of [{}, { requestId }, { requestId, right: "no" }, { requestId: "", right: true }, 3])
+      assert.equal((await label(wrong)).status, 400);
+    const load = await (await fetch(`${url}/v1/pipelines/test/numbers/load`)).json();
+    const [estimate, ...others] = (load as { estimates: AccuracyEstimate[] }).estimates;
+    assert.deepEqual(others, []);
+    assert.deepEqual(
+      { ...estimate, variants: null },
+      { variants: null, requests: 1, right: 0.5, labels: 1, correction: -0.5 },
+    );
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    const variants = Object.values(estimate?.variants ?? {}).join(",");
+    assert.match(metrics, new RegExp(`^variscale_gateway_estimated_right_total\\{variants="${variants}"\\} 0.5$`, "m"));
+    assert.match(metrics, new RegExp(`^variscale_gateway_labelled_requests_total\\{variants="${variants}"\\} 1$`, "m"));
+  });
+});
