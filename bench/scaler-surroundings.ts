@@ -27,7 +27,16 @@ export async function startLoad(): Promise<Surrounding & { readonly url: string 
     const none = { served: 0, dropped: {}, lost: 0, failed: 0, invalid: 0, cancelled: 0, inFlight: 0 };
     const lastMinute = { ended: 0, inTime: 0, latencyMs: null };
     const offered = 0;
-    const report: LoadReport = { epoch: "bench", startedAtMs, atMs, offered, ...none, lastMinute, estimates: [], seconds };
+    const report: LoadReport = {
+      epoch: "bench",
+      startedAtMs,
+      atMs,
+      offered,
+      ...none,
+      lastMinute,
+      estimates: [],
+      seconds,
+    };
     response.end(JSON.stringify(report));
   });
   await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
