@@ -1,3 +1,4 @@
+import { beatenOf } from "./dominance.ts";
 import type { Label } from "./label.ts";
 
 export interface FrontShape {
@@ -17,7 +18,7 @@ export function undominated(labels: readonly Label[], shape: FrontShape): Label[
   }
   const kept: Label[] = [];
   for (const group of groups.values()) {
-    group.sort((a, b) => a.price - b.price || b.accuracy - a.accuracy || (a.doneMs[0] ?? 0) - (b.doneMs[0] ?? 0));
+    group.sort(inOrder);
     if (shape.isChain && shape.uses === 0) keepStairs(group, kept);
     else keepFront(group, kept);
   }
@@ -47,20 +48,33 @@ function keepStairs(group: readonly Label[], kept: Label[]): void {
 }
 
 function keepFront(group: readonly Label[], kept: Label[]): void {
-  const from = kept.length;
-  for (const label of group) {
-    let isBeaten = false;
-    for (let i = from; i < kept.length && !isBeaten; i++) {
-      const other = kept[i];
-      isBeaten = other !== undefined && isNoWorse(other, label);
-    }
-    if (!isBeaten) kept.push(label);
+  const length = 2 + (group[0]?.doneMs.length ?? 0) + (group[0]?.uses.length ?? 0);
+  const values = new Float64Array(group.length * length);
+  for (const [i, { price, accuracy, doneMs, uses }] of group.entries()) {
+    let at = i * length;
+    values[at++] = price;
+    values[at++] = -accuracy;
+    for (const ms of doneMs) values[at++] = ms;
+    for (const used of uses) values[at++] = used;
   }
+  const beaten = beatenOf({ values, length });
+  for (const [i, label] of group.entries()) if (!beaten[i]) kept.push(label);
 }
 
-function isNoWorse(a: Label, b: Label): boolean {
-  if (a.accuracy < b.accuracy) return false;
-  for (let i = 0; i < a.doneMs.length; i++) if ((a.doneMs[i] ?? 0) > (b.doneMs[i] ?? 0)) return false;
-  for (let i = 0; i < a.uses.length; i++) if ((a.uses[i] ?? 0) > (b.uses[i] ?? 0)) return false;
-  return true;
+/** Lexicographic: no label is as good as one before it, unless they are equal. */
+function inOrder(a: Label, b: Label): number {
+  return (
+    a.price - b.price ||
+    b.accuracy - a.accuracy ||
+    firstDifference(a.doneMs, b.doneMs) ||
+    firstDifference(a.uses, b.uses)
+  );
+}
+
+function firstDifference(a: readonly number[], b: readonly number[]): number {
+  for (const [i, value] of a.entries()) {
+    const difference = value - (b[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
 }

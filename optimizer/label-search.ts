@@ -14,6 +14,8 @@ export interface LabelResult {
   readonly upperBound: number;
   /** Labels that were made. */
   readonly labels: number;
+  /** What that took, in microseconds as it is counted. */
+  readonly effort: number;
   readonly shape: Shape;
   /** At prices at which it is about as low as it gets. */
   readonly relaxed: Relaxed | null;
@@ -21,12 +23,14 @@ export interface LabelResult {
   readonly earlier: readonly LabelOption[] | null;
 }
 
-/** Labels that one search may look at: some tenths of a second. */
-const BUDGET = 3_000_000;
-/** Labels that are kept of a stage when a first good choice is looked for. */
+/** Effort that one search may take, in microseconds as EFFORT counts them. */
+const BUDGET = 500_000;
+/** About how long things take, in microseconds: the search is bounded by work done, so that its result is reproducible. */
+const EFFORT = { option: 0.04, label: 0.9, compared: 0.06 };
+/** Labels that are kept of a stage at first, whatever the budget: some hundredths of a second. */
 const BEAM = 24;
-/** Labels that are kept of a stage after the budget is spent. */
-const WIDEST = 2_000;
+/** How many times as many the next time. */
+const WIDER = 4;
 /** Labels of one stage that are kept in memory. */
 const MOST_LABELS = 200_000;
 /** Bounds this close to the best are not worth another look: rounding. */
@@ -35,7 +39,7 @@ const ROUNDING = 1e-12;
 /**
  * Exact search by labels, stage after stage: a label is left when its Lagrangian bound is not above the best choice found so far,
  * when it can't keep a limit any more, or when another one with the same key is no worse in price, accuracy, latency and use.
- * A narrow first pass finds a good choice.
+ * A narrow first pass finds a good choice, wider ones better ones; one that leaves nothing out but for these reasons proves the best.
  */
 export function searchLabels(problem: LabelProblem, budget: number = BUDGET): LabelResult {
   const shape = shapeOf(problem);
@@ -46,16 +50,19 @@ export function searchLabels(problem: LabelProblem, budget: number = BUDGET): La
     if (label) record(best, label);
   });
   const search: Search = { problem, shape, bound: relaxed.bound, best, labels: 0, left: budget, leftBound: -Infinity };
-  sweep(search, BEAM);
-  search.leftBound = -Infinity;
-  if (relaxed.value > worthAbove(best)) sweep(search, Infinity);
-  const upperBound = Math.max(best.objective, search.leftBound);
+  let bound = relaxed.value;
+  for (let width = BEAM; width === BEAM || bound > worthAbove(best); width *= WIDER) {
+    search.leftBound = -Infinity;
+    if (!sweep(search, width)) break;
+    bound = Math.min(bound, search.leftBound);
+  }
   return {
     options: best.options,
     objective: best.objective,
-    isProven: search.leftBound <= best.objective,
-    upperBound,
+    isProven: bound <= worthAbove(best),
+    upperBound: Math.max(best.objective, bound),
     labels: search.labels,
+    effort: budget - search.left,
     shape,
     relaxed,
     earlier: best.earlier,
@@ -68,6 +75,7 @@ const NOTHING: Omit<LabelResult, "shape"> = {
   isProven: true,
   upperBound: -Infinity,
   labels: 0,
+  effort: 0,
   relaxed: null,
   earlier: null,
 };
@@ -88,19 +96,31 @@ interface Search {
   leftBound: number;
 }
 
-/** All stages, at most `width` labels each. */
-function sweep(search: Search, width: number): void {
-  const { problem, shape } = search;
+/** All stages, at most `width` labels each; false: the budget ended it. */
+function sweep(search: Search, width: number): boolean {
+  const { problem } = search;
   let layer: Label[] = [rootOf(problem)];
   for (let k = 0; k < problem.stages.length; k++) {
     let next: Label[] = [];
     for (const label of layer) {
+      if (width > BEAM && search.left <= comparing(search, next)) return false;
       expand(search, k, label, next);
-      if (next.length >= MOST_LABELS) next = narrowed(search, undominated(next, shape.front), MOST_LABELS / 2);
+      if (next.length >= MOST_LABELS) next = narrowed(search, compared(search, next), MOST_LABELS / 2);
     }
-    const most = search.left <= 0 ? Math.min(width, WIDEST) : width;
-    layer = narrowed(search, undominated(next, shape.front), most);
+    layer = narrowed(search, compared(search, next), width);
   }
+  return true;
+}
+
+function compared(search: Search, labels: readonly Label[]): Label[] {
+  search.left -= comparing(search, labels);
+  return undominated(labels, search.shape.front);
+}
+
+/** Effort that it takes to compare labels. */
+function comparing({ shape }: Search, { length }: readonly Label[]): number {
+  const { uses, isChain } = shape.front;
+  return EFFORT.compared * length * Math.log2(1 + length) * (isChain ? 1 + uses : 3 + uses);
 }
 
 /** The most promising labels; what is left out is remembered by its bound. */
@@ -119,7 +139,7 @@ function expand(search: Search, k: number, label: Label, into: Label[]): void {
   const share = shape.loose[k]?.pathShare ?? 1;
   const isLast = k + 1 === problem.stages.length;
   const toBeat = worthAbove(best);
-  search.left -= options.length;
+  search.left -= EFFORT.option * options.length;
   for (const option of options) {
     const accuracy = option.slope * label.accuracy + option.offset;
     const price = label.price + option.price;
@@ -132,6 +152,7 @@ function expand(search: Search, k: number, label: Label, into: Label[]): void {
     if (child.tabled !== null) most = Math.max(most, tabledBound(search, k, child));
     if (!(most > toBeat)) continue;
     search.labels++;
+    search.left -= EFFORT.label;
     child.bound = isLast ? objectiveOf(problem, child) : most;
     if (isLast) record(best, child);
     else into.push(child);
