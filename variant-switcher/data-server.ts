@@ -24,7 +24,7 @@ export interface DataRequest {
   readonly headers: IncomingMessage["headers"];
   /** Only until the answer is there: the memory is used again. */
   readonly body: Buffer;
-  /** Finds room for so many bytes more that the request comes to need; an error: there is none. */
+  /** Finds room for so many bytes more that the request comes to need, less than 0: it needs them no longer; an error: there is none. */
   charge(bytes: number): VariscaleError | null;
   /** Calls back once if the client goes away before it has an answer. */
   onGone(callback: () => void): void;

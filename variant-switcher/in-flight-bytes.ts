@@ -12,7 +12,7 @@ export class InFlightBytes {
 
   /** Takes `more` bytes for a request that has `own` already. An error: there is no room for them. A request that is alone always has room. */
   take(more: number, own: number): VariscaleError | null {
-    if (this.#bytes > own && this.#bytes + more > this.#maxBytes())
+    if (more > 0 && this.#bytes > own && this.#bytes + more > this.#maxBytes())
       return new VariscaleError("resource_exhausted", `${this.#bytes} bytes of requests are being worked on`);
     this.#bytes += more;
     return null;

@@ -29,16 +29,22 @@ export class RestReader {
     this.#contract = contract;
   }
 
-  /** `charge` finds room for what the JSON part becomes, before it is parsed, or says why there is none; that is thrown. */
+  /**
+   * `charge` finds room for what the JSON part becomes, before it is parsed, or says why there is none, which is thrown;
+   * later it gets back what does not stay.
+   */
   read(body: Buffer, headerBytes: number | null, charge: (bytes: number) => VariscaleError | null): InferRequest {
     const kept = this.#kept;
     if (kept && headerBytes === kept.head.length && body.length === kept.bodyBytes) {
       const head = body.subarray(0, headerBytes);
       if (head.equals(kept.head)) return this.#again(kept, body);
     }
-    const refusal = charge(parsedBytes(headerBytes === null ? body : body.subarray(0, Math.max(0, headerBytes))));
-    if (refusal) throw refusal;
+    const parsing = parsedBytes(headerBytes === null ? body : body.subarray(0, Math.max(0, headerBytes)));
+    refuse(charge(parsing));
     const request = parseRestRequest(body, headerBytes, this.#contract);
+    // Nothing else is parsed meanwhile, and of what was parsed only the tensors stay.
+    const stays = request.inputs.reduce((sum, { bytes }) => sum + (bytes.buffer === body.buffer ? 0 : bytes.length), 0);
+    refuse(charge(stays - parsing));
     if (headerBytes !== null && headerBytes <= MAX_KEPT_BYTES) this.#keep(body, headerBytes, request);
     return request;
   }
@@ -65,4 +71,8 @@ export class RestReader {
     const empty = inputs.map(input => ({ ...input, bytes: new Uint8Array() }));
     this.#kept = { head, bodyBytes: body.length, request: { ...request, inputs: empty }, places };
   }
+}
+
+function refuse(refusal: VariscaleError | null): void {
+  if (refusal) throw refusal;
 }
