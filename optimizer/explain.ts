@@ -89,10 +89,10 @@ function asCheapAs(problem: Problem, plan: Plan): Plan {
   return least.feasible && Math.abs(least.accuracy - plan.accuracy) <= 2 * ROOM ? least : plan;
 }
 
-/** The cheapest plan that is at least so accurate; a policy with a soft SLO does not know of the least accuracy. */
+/** The cheapest plan of a policy's choices that is at least so accurate, whatever they are worth to it; a policy with a soft SLO does not know of the least accuracy. */
 export function cheapest(problem: Problem, minAccuracy: number): Plan {
-  const objective = { ...problem.pipeline.objective, minAccuracy, weights: LEAST_COST };
-  return optimize({ ...problem, pipeline: { ...problem.pipeline, objective } });
+  const objective = { ...problem.pipeline.objective, minAccuracy };
+  return optimize({ ...problem, weights: LEAST_COST, pipeline: { ...problem.pipeline, objective } });
 }
 
 function priceOf(of: Price["of"], step: number, plan: Plan, other: Plan, minAccuracy = 0): Price {

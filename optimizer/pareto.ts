@@ -1,5 +1,6 @@
 import type { Plan } from "../domain/plan.ts";
 import { cheapest } from "./explain.ts";
+import { POLICIES } from "./policies.ts";
 import type { Problem } from "./problem.ts";
 
 /** Plans of which no other is both cheaper and more accurate. */
@@ -25,12 +26,18 @@ export function paretoFront(problem: Problem): ParetoFront {
   while (plans.length < MOST_PLANS && minAccuracy <= 1) {
     const plan = cheapest(problem, minAccuracy);
     isProven &&= plan.optimal;
-    // A policy with a soft SLO has no least accuracy: what it gives again is all that it has.
-    if (!plan.feasible || plan.accuracy < minAccuracy - STEP / 2) return { plans, isWhole: isProven };
+    // A policy with a soft SLO has no least accuracy: what it gives again is all that it has at one cost.
+    if (!plan.feasible || plan.accuracy < minAccuracy - STEP / 2)
+      return { plans, isWhole: isProven && (plan.feasible ? !hasOtherCosts(problem) : true) };
     // One that costs no more and is more accurate takes the place of the one before.
     if ((plans.at(-1)?.cores ?? -1) >= plan.cores - STEP) plans.pop();
     plans.push(plan);
     minAccuracy = plan.accuracy + STEP;
   }
   return { plans, isWhole: isProven && minAccuracy > 1 };
+}
+
+/** Variants that cost more could be more accurate where replicas are given. */
+function hasOtherCosts({ pipeline: { objective } }: Problem): boolean {
+  return objective.podShape === "variant" && POLICIES[objective.policy].variants === "free";
 }

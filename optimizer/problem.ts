@@ -1,5 +1,6 @@
 import type { Configuration } from "../domain/configuration.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
+import type { Objective } from "../domain/pipeline-schema.ts";
 import type { HpaScaling } from "./reachable-count.ts";
 
 /** Part of a stage's configuration that is given, not chosen; null: free. */
@@ -43,6 +44,8 @@ export interface Problem {
   readonly othersRps?: Readonly<Record<string, number>>;
   /** Stages that several variants may serve together, by stage. Missing: as policy and pipeline file say (`votesOf`). */
   readonly combine?: Readonly<Record<string, Combining>>;
+  /** In the place of the pipeline file's and of the policy's: for what the same choices are worth otherwise. */
+  readonly weights?: Objective["weights"];
   /** False: the second best plan is not looked for, which takes about a third of the time. Default true. */
   readonly runnerUp?: boolean;
   /** What cores and memory take from the objective while plans are made; a plan's own objective is without it. Default 0. */

@@ -60,7 +60,7 @@ export function scopeOf(given: Problem): Scope {
   const policy = POLICIES[given.pipeline.objective.policy];
   const limits = { cores: limitOf(given.limits.cores), machineCores: limitOf(given.limits.machineCores) };
   const combine = given.combine ?? votesOf(given.pipeline);
-  const problem = { ...given, limits, combine, pipeline: combinedFor(given.pipeline, combine, policy) };
+  const problem = { ...given, limits, combine, pipeline: combinedFor(given, combine, policy) };
   const { pipeline } = problem;
   const rateRps = isRate(problem.rateRps) ? problem.rateRps : problem.rateRps > 0 ? MAX_RATE_RPS : 0;
   const sloMs = pipeline.slo.latencyMs - pipeline.overhead.latencyMs;
@@ -84,13 +84,17 @@ export function scopeOf(given: Problem): Scope {
 }
 
 /** The pipeline as the policy sees it, with what variants can be together where it chooses variants and replicas. */
-function combinedFor(pipeline: Pipeline, combine: NonNullable<Problem["combine"]>, policy: Policy): Pipeline {
-  const own = governed(pipeline, policy);
+function combinedFor(
+  { pipeline, weights }: Problem,
+  combine: NonNullable<Problem["combine"]>,
+  policy: Policy,
+): Pipeline {
+  const own = governed(pipeline, policy, weights);
   return mayCombine(pipeline.objective.policy) && Object.keys(combine).length > 0 ? combined(own, combine) : own;
 }
 
 /** The pipeline with the policy's weights, utilisation and accuracy method. */
-function governed(pipeline: Pipeline, policy: Policy): Pipeline {
+function governed(pipeline: Pipeline, policy: Policy, weights: Problem["weights"]): Pipeline {
   const { accuracy } = pipeline;
   const { minAccuracy, ...rest } = pipeline.objective;
   const objective = policy.slo === "hard" && minAccuracy !== undefined ? { ...rest, minAccuracy } : rest;
@@ -99,7 +103,7 @@ function governed(pipeline: Pipeline, policy: Policy): Pipeline {
     ...pipeline,
     objective: {
       ...objective,
-      weights: { ...objective.weights, ...policy.weights },
+      weights: weights ?? { ...objective.weights, ...policy.weights },
       utilisation: utilisationOf(policy, objective.utilisation),
     },
     // The accuracy model is remembered by this object: it stays the same one where nothing changes.

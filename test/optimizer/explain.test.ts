@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
 import { configurationOf } from "../../domain/plan.ts";
-import { POLICY_NAMES } from "../../domain/policy-name.ts";
+import { POLICY_NAMES, type PolicyName } from "../../domain/policy-name.ts";
 import { explain } from "../../optimizer/explain.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import { paretoFront } from "../../optimizer/pareto.ts";
+import type { Problem } from "../../optimizer/problem.ts";
 import { bruteForceFront } from "./brute-force.ts";
 import { pipelineOf, problemOf, type StageShape } from "./problems.ts";
 import { plainProblem, smallProblem } from "./random-problem.ts";
@@ -20,6 +21,19 @@ const stage: StageShape = {
     { name: "heavy", accuracy: 0.85, latencyMs: { 1: 50 } },
   ],
 };
+
+/** The same problem where each variant brings its own cores. */
+function withOwnCores(problem: Problem): Problem {
+  const { pipeline } = problem;
+  const stages = pipeline.stages.map(own => ({
+    ...own,
+    variants: own.variants.map((variant, v) => ({
+      ...variant,
+      profile: variant.profile && { ...variant.profile, cores: 1 + ((v * 2) % 3) },
+    })),
+  }));
+  return { ...problem, pipeline: { ...pipeline, stages, objective: { ...pipeline.objective, podShape: "variant" } } };
+}
 
 const weights = { accuracy: 1, cost: 0.01, batch: 1e-6, switch: 0 };
 
@@ -75,7 +89,7 @@ describe("paretoFront()", () => {
   it("has every plan that no other beats in cores and accuracy", () => {
     let plans = 0;
     fc.assert(
-      fc.property(smallProblem, given => {
+      fc.property(fc.oneof(smallProblem, plainProblem.map(withOwnCores)), given => {
         const { minAccuracy: _, ...objective } = given.pipeline.objective;
         const problem = { ...given, pipeline: { ...given.pipeline, objective } };
         const front = paretoFront(problem);
@@ -90,6 +104,24 @@ describe("paretoFront()", () => {
       { numRuns: 300 },
     );
     assert.ok(plans > 120, `${plans}`);
+  });
+
+  it("has the cheaper plans of a policy that would not choose them, and says where it has not all", () => {
+    const variants = stage.variants.map((variant, v) => ({ ...variant, cores: v + 1 }));
+    const stages = [{ ...stage, variants, replicas: { min: 1, max: 3 } }];
+    const front = (policy: PolicyName) =>
+      paretoFront(problemOf(pipelineOf({ stages, objective: { policy, podShape: "variant" } }), 5));
+    const { plans, isWhole } = front("rim");
+    assert.deepEqual(
+      plans.map(({ cores, accuracy }) => [cores, accuracy]),
+      [
+        [3, 0.7],
+        [6, 0.8],
+        [9, 0.85],
+      ],
+    );
+    assert.equal(isWhole, true);
+    assert.equal(front("modelSwitching").isWhole, false);
   });
 
   it("ends for every policy, those included whose SLO is soft", () => {
