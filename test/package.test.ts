@@ -69,6 +69,7 @@ describe("the package, installed elsewhere as the README says", function () {
       files.filter(name => /\/dist\/(test|bench)\/|\.map$|training\/.*\.py$/.test(name)),
       [],
     );
-    assert.ok(files.includes("package/LICENSE") && files.includes("package/NOTICE"));
+    for (const name of ["LICENSE", "NOTICE", "dist/dashboard/index.html", "dist/dashboard/page.css"])
+      assert.ok(files.includes(`package/${name}`), name);
   });
 });
