@@ -19,7 +19,8 @@ export function diagram({ stages, board, pins }: LiveView): readonly Node[] {
 }
 
 function card(stage: LiveStageView, planned: string, pins: readonly LivePin[]): HTMLElement {
-  const { serving, replicasReady, replicasNow, replicasGoal, queuedRows, queueAgeMs, batch, batchRows } = stage;
+  const { serving, replicasReady, replicasNow, replicasGoal, queuedRows, queueAgeMs, batch, batchRows, protecting } =
+    stage;
   const served = serving.map(({ variant, replicas }) => `${variant} × ${replicas}`).join(" + ");
   const isPinned = pins.some(pin => pin.stage === stage.stage);
   const waits = queuedRows === 0 ? "nothing" : `${number(queuedRows)} rows, ${number(queueAgeMs)} ms`;
@@ -35,6 +36,7 @@ function card(stage: LiveStageView, planned: string, pins: readonly LivePin[]): 
       ...pair("replicas", `${replicasReady} ready, ${replicasNow} asked for, ${replicasGoal} the goal`),
       ...pair("batch", batchText(batch, batchRows), fillOf(stage)),
       ...pair("waiting", waits),
+      ...(protecting > 0 ? pair("overload", `${protecting} serve their fallback`) : []),
     ),
   );
 }

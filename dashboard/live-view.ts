@@ -58,6 +58,8 @@ export interface LiveStageView {
   readonly replicasReady: number;
   /** Ready switchers by what they serve; none where replicas have no switchers. */
   readonly serving: readonly { readonly variant: string; readonly replicas: number }[];
+  /** Switchers that serve their fallback by their own overload rule. */
+  readonly protecting: number;
   readonly queuedRows: number;
   /** Age of the oldest row in a queue. */
   readonly queueAgeMs: number;

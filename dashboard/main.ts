@@ -12,6 +12,8 @@ import { drawTimeline } from "./timeline.ts";
 
 const POLL_MS = 1000;
 const RETRY_MS = 5000;
+/** After a decision that could not be explained. */
+const EXPLAIN_AGAIN_MS = 30_000;
 /** New pipelines are looked for. */
 const LIST_MS = 30_000;
 
@@ -28,6 +30,8 @@ interface Shown {
   /** Why there is no explanation; null: there is, or it was not asked for. */
   problem: string | null;
   asking: boolean;
+  /** Not asked for again before, where it could not be explained. */
+  askAgainAtMs: number;
   /** A time that the pointer is at; null: it is at none. */
   pointedMs: number | null;
 }
@@ -119,6 +123,7 @@ function choose(pipeline: PipelineName | null): void {
     pickedDecision: null,
     problem: null,
     asking: false,
+    askAgainAtMs: 0,
     pointedMs: null,
   };
   select.value = hashOf(pipeline);
@@ -128,12 +133,14 @@ function choose(pipeline: PipelineName | null): void {
 /** Asks for the explanation of the newest decision, one at a time. */
 async function explainNewest(current: Shown, decisionId: string | null): Promise<void> {
   if (decisionId === null || current.asking || current.newest?.decisionId === decisionId) return;
+  if (Date.now() < current.askAgainAtMs) return;
   current.asking = true;
   try {
     current.newest = await fetchDecision(current.pipeline, decisionId);
     current.problem = null;
   } catch (error) {
     current.problem = error instanceof Error ? error.message : String(error);
+    current.askAgainAtMs = Date.now() + EXPLAIN_AGAIN_MS;
   }
   current.asking = false;
   if (shown === current) render(current);

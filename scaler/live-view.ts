@@ -65,6 +65,7 @@ function liveStage(
     replicasGoal: staged?.replicasGoal ?? 0,
     replicasReady: staged?.replicasReady ?? 0,
     serving: servingOf(own),
+    protecting: own.filter(view => view.protecting).length,
     queuedRows: own.reduce((sum, view) => sum + view.queuedRows, 0),
     queueAgeMs: Math.max(0, ...own.map(view => view.queueAgeMs)),
     batchRows,

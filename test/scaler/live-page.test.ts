@@ -103,7 +103,7 @@ describe("live page", () => {
           { ...times, rows: 2, batches },
           { ...times, rows: 4, batches },
         ];
-        switcher.report({ queuedRows: 3, queueAgeMs: 12, serviceTimes });
+        switcher.report({ queuedRows: 3, queueAgeMs: 12, protecting: true, serviceTimes });
       },
     );
     const view = await json<LiveView>(`${PIPELINE}/live`);
@@ -111,6 +111,7 @@ describe("live page", () => {
     assert.deepEqual(view.slo, { latencyMs: 500, quantile: running.pipeline.slo.quantile });
     const [detect, read] = view.stages;
     assert.deepEqual(detect?.serving, [{ variant: switcher.newest?.variant, replicas: 1 }]);
+    assert.deepEqual([detect?.protecting, read?.protecting], [1, 0]);
     assert.deepEqual([detect?.queuedRows, detect?.queueAgeMs, detect?.batchRows], [3, 12, 3]);
     assert.deepEqual([read?.dependsOn, read?.batch, read?.batchRows], [["detect"], null, null]);
   });
