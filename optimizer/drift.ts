@@ -1,4 +1,5 @@
 import { betaQuantile } from "./beta-distribution.ts";
+import { conditionalAccuracy } from "./error-correlation.ts";
 
 /** What is known of a variant's accuracy as it is now. */
 export interface Evidence {
@@ -83,4 +84,31 @@ export function thresholdAccuracy(confidences: readonly number[], threshold: num
 function logit(share: number): number {
   const inside = Math.min(1 - 1e-6, Math.max(1e-6, share));
   return Math.log(inside / (1 - inside));
+}
+
+/**
+ * How well a variant goes together with one before it, κ = P[right | the one before was right] / accuracy, from a labelled sample: of
+ * `items` that the one before was right on, `right` were right here. 1: errors are independent; above 1: hard items are hard for both;
+ * below 1: the one before makes inputs that this one was not measured on. 1 as well until there is a sample (`conditionalAccuracy`).
+ */
+export function agreement(right: number, items: number, accuracy: number, trust?: number): number {
+  return accuracy > 0 ? conditionalAccuracy(right, items, accuracy, trust) / accuracy : 1;
+}
+
+/**
+ * Share of items that all stages of a chain are right on now: Π â_s · Π_{s>1} κ_s, with â_s the accuracy of the stage's variant under drift
+ * (`driftAdjusted`, or `transferredAccuracy` where it is not served) and κ_s its `agreement` with the variant before it. Times the chance to
+ * be in time it is the effective accuracy.
+ *
+ * Assumes that whether a stage is right depends on the one before it alone, and that drift changes accuracies, but not how well two
+ * variants go together. â_s · κ_s, a chance, counts as at most 1; a missing κ_s as 1. Errors that a later stage repairs are not in it:
+ * `AccuracyModel` has those.
+ *
+ * Worked example: 0.8 and 0.9 with κ = 1.05 are 0.8 · 0.945 = 0.756, where the product says 0.72.
+ */
+export function driftedPipelineAccuracy(accuracies: readonly number[], agreements: readonly number[]): number {
+  return accuracies.reduce((product, accuracy, s) => {
+    const together = s === 0 ? 1 : (agreements[s - 1] ?? 1);
+    return product * Math.min(1, Math.max(0, accuracy * together));
+  }, 1);
 }
