@@ -1,9 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
 import { closeWhenAnswered, openSockets } from "./close-when-answered.ts";
 import { httpStatusOf } from "./error-status.ts";
+import type { TlsFolder } from "./tls-folder.ts";
+import { HANDSHAKE_WITHIN_MS } from "./tls-material.ts";
 
 export interface HttpRequest {
   readonly method: string;
@@ -42,6 +45,8 @@ export interface HttpServerOptions {
   readonly maxBodyBytes?: number;
   /** From the first byte to the last one of a request. Default 30 s. */
   readonly requestTimeoutMs?: number;
+  /** Mutual TLS: who can't show a certificate of the folder's authorities gets no connection. Null: plaintext. */
+  readonly tls?: Pick<TlsFolder, "material" | "watch"> | null;
 }
 
 export interface HttpServer {
@@ -53,7 +58,8 @@ export interface HttpServer {
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const routes = options.routes.map(route => ({ ...route, segments: route.path.split("/") }));
   const maxBodyBytes = options.maxBodyBytes ?? 1024 * 1024;
-  const server = createServer({ requestTimeout: options.requestTimeoutMs ?? 30_000, keepAliveTimeout: 65_000 });
+  const timeouts = { requestTimeout: options.requestTimeoutMs ?? 30_000, keepAliveTimeout: 65_000 };
+  const server = options.tls ? createMutualServer(options.tls, timeouts) : createServer(timeouts);
   const sockets = openSockets(server);
   let inFlight = 0;
   server.on("request", (request, response) => {
@@ -120,6 +126,23 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     port: (server.address() as AddressInfo).port,
     close: (graceMs = 5000) => closeWhenAnswered(server, sockets, () => inFlight > 0, graceMs),
   };
+}
+
+function createMutualServer(tls: Pick<TlsFolder, "material" | "watch">, timeouts: object): Server {
+  let inUse = tls.material;
+  const server = createTlsServer({
+    ...inUse.context,
+    requestCert: true,
+    rejectUnauthorized: true,
+    handshakeTimeout: HANDSHAKE_WITHIN_MS,
+    ...timeouts,
+  });
+  tls.watch(() => {
+    if (tls.material === inUse) return;
+    inUse = tls.material;
+    server.setSecureContext(inUse.context);
+  });
+  return server;
 }
 
 export function errorResponse(error: VariscaleError): HttpResponse {

@@ -4,14 +4,12 @@ import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { type ChannelCredentials, credentials, ServerCredentials } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
-import { checkTlsMaterial, TLS_FILES, type TlsFile, type TlsMaterial } from "./tls-material.ts";
+import { checkTlsMaterial, HANDSHAKE_WITHIN_MS, TLS_FILES, type TlsFile, type TlsMaterial } from "./tls-material.ts";
 
 /** kubelet brings a changed Secret within about a minute; looking is cheap. */
 const CHECK_EVERY_MS = 5000;
 /** Far above any chain of certificates. */
 const MOST_BYTES = 1024 * 1024;
-/** A peer that opens a connection and does not say who it is loses it. */
-const HANDSHAKE_WITHIN_MS = 10_000;
 
 export interface TlsFolderOptions {
   /** Has tls.crt, tls.key and ca.crt, as a mounted Secret of type kubernetes.io/tls. */

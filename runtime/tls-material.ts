@@ -4,6 +4,8 @@ import { VariscaleError } from "../domain/errors.ts";
 
 /** The files of a Kubernetes Secret of type kubernetes.io/tls. */
 export const TLS_FILES = ["tls.crt", "tls.key", "ca.crt"] as const;
+/** A peer that opens a connection and does not say who it is loses it. */
+export const HANDSHAKE_WITHIN_MS = 10_000;
 export type TlsFile = (typeof TLS_FILES)[number];
 
 /** What one end of a mutually authenticated connection needs, checked. */

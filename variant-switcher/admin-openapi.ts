@@ -9,7 +9,9 @@ const json = (schema: object) => ({ content: { "application/json": { schema } } 
 const error = (description: string) => ({ description, ...json(ref("Error")) });
 const REFUSED = {
   401: error("There is an adminToken, and the request does not have it"),
-  403: error("There is none, and Host is not the loopback interface, or a browser asks for a change from another site"),
+  403: error(
+    "There is none, and Host is not the loopback interface (without mutual TLS), or a browser asks for a change from another site",
+  ),
 };
 const ok = (description: string, schema: object) => ({ 200: { description, ...json(schema) }, ...REFUSED });
 const IF_MATCH = {

@@ -15,7 +15,7 @@ const { maxBatch, maxTtlMs, defaultTtlMs, maxProfileBatches, maxProfileSeconds }
 const LOOPBACK_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
 
 export interface AdminOptions extends StatusSources {
-  readonly config: Pick<SwitcherConfig, "variants" | "adminToken">;
+  readonly config: Pick<SwitcherConfig, "variants" | "adminToken" | "adminTlsFolder">;
   readonly assignments: Assignments;
   readonly profileHere: ProfileHere;
   /** Resolves when nothing is queued any more. */
@@ -47,7 +47,7 @@ export function adminRoutes(options: AdminOptions): readonly Route[] {
   ];
   return routes.map(route => ({
     ...route,
-    handle: request => refusal(options.config.adminToken, request) ?? route.handle(request),
+    handle: request => refusal(options.config, request) ?? route.handle(request),
   }));
 }
 
@@ -129,14 +129,19 @@ function preconditionProblem(assignments: Assignments, request: HttpRequest): Ht
 }
 
 /**
- * Without a token the endpoint listens on the loopback interface only, and the Host header must say so too: a web page that
- * points its own name at 127.0.0.1 is refused. So is one that lets a browser on this machine change something from another site.
+ * Without a token and without mutual TLS the endpoint listens on the loopback interface only, and the Host header must say so too: a web
+ * page that points its own name at 127.0.0.1 is refused. Without a token, so is one that lets a browser change something from another
+ * site: a browser shows its certificate to whatever a page asks it for.
  */
-function refusal(token: string | null, request: HttpRequest): HttpResponse | null {
+function refusal(
+  { adminToken: token, adminTlsFolder }: AdminOptions["config"],
+  request: HttpRequest,
+): HttpResponse | null {
   if (token === null) {
     const host = request.headers.host ?? "missing";
-    if (!LOOPBACK_HOST.test(host)) return forbidden(`Host must be localhost, not ${host}`);
-    return request.method === "GET" || request.method === "HEAD" ? null : crossSiteRefusal(host, request);
+    if (adminTlsFolder === null && !LOOPBACK_HOST.test(host)) return forbidden(`Host must be localhost, not ${host}`);
+    const site = `${adminTlsFolder === null ? "http" : "https"}://${host}`;
+    return request.method === "GET" || request.method === "HEAD" ? null : crossSiteRefusal(site, request);
   }
   const given = Buffer.from(request.headers.authorization ?? "");
   const wanted = Buffer.from(`Bearer ${token}`);
@@ -149,13 +154,12 @@ function refusal(token: string | null, request: HttpRequest): HttpResponse | nul
 }
 
 /** Browsers say where a request comes from, and a page can't keep them from it; nothing else sends these headers. */
-function crossSiteRefusal(host: string, { headers }: HttpRequest): HttpResponse | null {
+function crossSiteRefusal(own: string, { headers }: HttpRequest): HttpResponse | null {
   const site = headers["sec-fetch-site"] ?? "none";
   if (site !== "none" && site !== "same-origin")
     return forbidden(`Sec-Fetch-Site is ${site}: another site asks for it`);
   const { origin } = headers;
-  if (origin !== undefined && origin !== `http://${host}`)
-    return forbidden(`Origin is ${origin}: another site asks for it`);
+  if (origin !== undefined && origin !== own) return forbidden(`Origin is ${origin}: another site asks for it`);
   return null;
 }
 

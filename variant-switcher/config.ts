@@ -50,9 +50,11 @@ export interface SwitcherConfig {
   readonly memoryMiB: number;
   /** Where inference and metrics listen. */
   readonly host: string;
-  /** Where the admin endpoint listens: the loopback interface unless there is a token. */
+  /** Where the admin endpoint listens: the loopback interface unless there is a token, or mutual TLS. */
   readonly adminHost: string;
   readonly adminToken: string | null;
+  /** Mutual TLS of the admin endpoint: has tls.crt, tls.key and ca.crt, which signs operators' certificates; null: plaintext. */
+  readonly adminTlsFolder: string | null;
   /** Whether clients may load and unload variants by the model-repository extension; Triton's words for it. */
   readonly modelControl: "none" | "explicit";
   /** 0: one that is free. */

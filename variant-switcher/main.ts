@@ -1,5 +1,7 @@
+import type { Logger } from "pino";
 import { type HttpServer, type Route, startHttpServer } from "../runtime/http-server.ts";
 import { metricsRoute } from "../runtime/process-metrics.ts";
+import type { TlsFolder } from "../runtime/tls-folder.ts";
 import { adminRoutes } from "./admin-routes.ts";
 import { DataServer } from "./data-server.ts";
 import { GrpcPort } from "./grpc-port.ts";
@@ -36,6 +38,7 @@ export interface Switcher {
 export async function startSwitcher(options: SwitcherOptions): Promise<Switcher> {
   const parts = new SwitcherParts(options);
   const servers: Pick<HttpServer, "close">[] = [];
+  let tls: TlsFolder | null = null;
   try {
     const inFlight = inFlightBytes(options, parts);
     const data = await startData(options, parts, inFlight);
@@ -44,7 +47,9 @@ export async function startSwitcher(options: SwitcherOptions): Promise<Switcher>
     servers.push(grpc);
     const { config, logger } = options;
     const { host, adminHost, ports } = config;
+    tls = config.adminTlsFolder === null ? null : await openTls(config.adminTlsFolder, logger);
     const admin = await startHttpServer({
+      tls,
       host: adminHost,
       port: ports.admin,
       routes: adminRoutes({ ...parts, drain: () => parts.drain() }),
@@ -62,6 +67,7 @@ export async function startSwitcher(options: SwitcherOptions): Promise<Switcher>
       await Promise.all([data.close(graceMs), grpc.close(graceMs)]);
       link?.close();
       await Promise.all([parts.close(), admin.close(CLOSE_MS), metrics.close(CLOSE_MS)]);
+      tls?.close();
     };
     let closing: Promise<void> | null = null;
     return {
@@ -73,8 +79,15 @@ export async function startSwitcher(options: SwitcherOptions): Promise<Switcher>
     };
   } catch (error) {
     await Promise.all([parts.close(), ...servers.map(server => server.close(0))]);
+    tls?.close();
     throw error;
   }
+}
+
+/** Of the admin endpoint; loaded where there is need of it. */
+async function openTls(folder: string, logger: Logger): Promise<TlsFolder> {
+  const { TlsFolder } = await import("../runtime/tls-folder.ts");
+  return await TlsFolder.open({ folder, logger });
 }
 
 /** Beside those of the Open Inference Protocol, so that all processes are probed alike. */

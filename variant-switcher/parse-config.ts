@@ -30,6 +30,7 @@ const MEMBERS = [
   "host",
   "adminHost",
   "adminToken",
+  "adminTlsFolder",
   "modelControl",
   "ports",
   "scalerAddress",
@@ -72,6 +73,7 @@ export function parseSwitcherConfig(value: unknown): SwitcherConfig {
       token => token.text("must be text of at least 16 characters", /^.{16,}$/),
       null,
     ),
+    adminTlsFolder: members.adminTlsFolder.optional(folder => folder.text(), null),
     modelControl: members.modelControl.optional(control => control.oneOf(["none", "explicit"]), "none"),
     ports: parsePorts(members.ports),
     scalerAddress: members.scalerAddress.optional(address, null),
@@ -83,8 +85,8 @@ export function parseSwitcherConfig(value: unknown): SwitcherConfig {
     accuracy: members.accuracy.optional(accuracy => parseAccuracy(accuracy, contract, names), null),
     logLevel: members.logLevel.optional(level => level.oneOf(LOG_LEVELS), "info"),
   };
-  if (!LOOPBACK.includes(config.adminHost) && config.adminToken === null)
-    members.adminHost.refuse("must be a loopback address unless there is an adminToken");
+  if (!LOOPBACK.includes(config.adminHost) && config.adminToken === null && config.adminTlsFolder === null)
+    members.adminHost.refuse("must be a loopback address unless there is an adminToken or an adminTlsFolder");
   if (config.scalerAddress !== null && WILDCARDS.includes(config.host) && config.advertiseAddress === null)
     members.advertiseAddress.refuse(`must be given with the host ${config.host}, which is no address to reach it by`);
   return config;

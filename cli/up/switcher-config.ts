@@ -41,6 +41,7 @@ export function switcherConfig(pipeline: Pipeline, stage: Stage, pod: string, co
     host,
     adminHost: host,
     adminToken: null,
+    adminTlsFolder: null,
     modelControl: "none",
     ports: { http: 0, grpc: 0, admin: 0, metrics: 0 },
     scalerAddress,

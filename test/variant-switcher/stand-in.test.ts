@@ -55,6 +55,7 @@ describe("a session that is lost while another variant loads", () => {
     loads.holdOnly(3);
     assert.equal((await switcher.infer([DIE_LATER])).status, 200);
     const pinned = switcher.pin("c");
+    await until(() => loads.count === 3, "loading c");
     await until(async () => (await switches()).some(([, cause]) => cause === "recovery"), "recovering");
     assert.equal(await served(), "b");
     assert.equal(loads.count, 3);
