@@ -73,6 +73,7 @@ function tickInput(
     load: { atMs: nowMs, rateRps },
     switchers,
     readyReplicas: {},
+    answered: [],
     bounds: {},
     scaling: {},
     pins: [],

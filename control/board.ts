@@ -3,6 +3,7 @@ import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
 import type { Plan, Reason } from "../domain/plan.ts";
 import type { Given } from "../optimizer/given.ts";
+import type { EstimatedAccuracy } from "./accuracy-drift.ts";
 
 export const CONDITION_TYPES = [
   "Ready",
@@ -10,6 +11,7 @@ export const CONDITION_TYPES = [
   "PlanFeasible",
   "ActuationStuck",
   "ActuationExact",
+  "AccuracyDrifted",
 ] as const;
 export type ConditionType = (typeof CONDITION_TYPES)[number];
 
@@ -57,6 +59,8 @@ export interface PipelineBoard {
   readonly conditions: readonly Condition[];
   /** Measured over profiled service time, by stage. */
   readonly corrections: Readonly<Record<string, number>>;
+  /** Accuracy of late by what answers show; null: nothing estimates it, or there are too few answers. */
+  readonly estimated: EstimatedAccuracy | null;
   /** What the plan was made with; null but at the tick that made it. */
   readonly given: Given | null;
 }

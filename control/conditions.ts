@@ -1,10 +1,17 @@
+import type { EstimatedAccuracy } from "./accuracy-drift.ts";
 import { isStuck } from "./actuation.ts";
 import type { Condition, ConditionType } from "./board.ts";
 import type { ControlState } from "./control-state.ts";
+import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
 
 /** The conditions of a pipeline now; `sinceMs` is when the status last changed. */
-export function conditionsOf(state: ControlState, input: TickInput, nowMs: number): readonly Condition[] {
+export function conditionsOf(
+  state: ControlState,
+  input: TickInput,
+  estimated: EstimatedAccuracy | null,
+  nowMs: number,
+): readonly Condition[] {
   const stuck = input.pipeline.stages
     .filter(stage => isStuck(state.actuations[stage.name], nowMs))
     .map(stage => stage.name);
@@ -38,7 +45,7 @@ export function conditionsOf(state: ControlState, input: TickInput, nowMs: numbe
         )
       : condition("ActuationStuck", false, "Following", "replicas follow"),
   ];
-  found.push(...exactness(input));
+  found.push(...exactness(input), ...drift(estimated));
   const { conditions } = state;
   const after = found.map(next =>
     conditionAfter(
@@ -56,6 +63,23 @@ function conditionAfter(before: Condition | undefined, next: Omit<Condition, "si
   if (before?.status !== next.status) return { ...next, sinceMs: nowMs };
   const isSame = before.reason === next.reason && before.message === next.message;
   return isSame ? before : { ...next, sinceMs: before.sinceMs };
+}
+
+/** Whether accuracy is what was measured; nothing where it is not estimated. */
+function drift(estimated: EstimatedAccuracy | null): readonly Omit<Condition, "sinceMs">[] {
+  if (!estimated) return [];
+  const text = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const numbers = `answers of late are right in ${text(estimated.accuracy)} by estimate, ${text(estimated.measured)} as measured`;
+  return Math.abs(estimated.accuracy - estimated.measured) < SETTINGS.accuracyDrift
+    ? [condition("AccuracyDrifted", false, "AsMeasured", numbers)]
+    : [
+        condition(
+          "AccuracyDrifted",
+          true,
+          "EstimateMoved",
+          `${numbers}: plans are made with the estimate; label some answers at the gateway to make sure, and measure anew if it stays`,
+        ),
+      ];
 }
 
 /** Whether replicas follow exactly; nothing where no live HPA is known. */

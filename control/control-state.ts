@@ -1,6 +1,8 @@
+import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import type { Assignment } from "../domain/assignment.ts";
 import type { StageConfiguration } from "../domain/configuration.ts";
 import type { Plan, Reason } from "../domain/plan.ts";
+import type { CombinationAccuracy } from "./accuracy-drift.ts";
 import type { Condition } from "./board.ts";
 
 export interface Demand {
@@ -83,6 +85,10 @@ export interface ControlState {
   readonly corrections: Readonly<Record<string, number>>;
   /** Cumulative service time seen, by stage and pod: [batches, measured ms, profiled ms]. */
   readonly serviceSeen: Readonly<Record<string, readonly [number, number, number]>>;
+  /** What answers of late say of accuracy, by combination of variants. */
+  readonly evidence: readonly AccuracyEstimate[];
+  /** Accuracies that plans are made with; empty: those that were measured. */
+  readonly accuracies: readonly CombinationAccuracy[];
   /** Newest assignment, by stage and pod. */
   readonly assignments: Readonly<Record<string, Assignment>>;
   readonly conditions: readonly Condition[];
@@ -108,6 +114,8 @@ export function initialState(epoch: number): ControlState {
     guard: null,
     corrections: {},
     serviceSeen: {},
+    evidence: [],
+    accuracies: [],
     assignments: {},
     conditions: [],
   };

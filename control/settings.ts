@@ -45,6 +45,22 @@ export const SETTINGS = {
   correctionMax: 2,
   /** Service time of one switcher in one tick beyond this counts as this: a switcher that lies must not outvote the others. */
   correctionMaxMs: 2_000,
+  /** Half of what answers say of accuracy is forgotten in this time; less than `evidenceLeast` answers is nothing. */
+  evidenceHalfLifeMs: 300_000,
+  evidenceLeast: 0.5,
+  /** Answers from which on an estimate is told. */
+  evidenceTold: 20,
+  /** What was measured counts as much as this many labelled items … */
+  priorItems: 25,
+  /** … an answer whose accuracy is estimated without a label as much as this, all of them as much as that. */
+  estimateItems: 0.25,
+  estimateMostItems: 200,
+  /** Labels that correct an estimate by half of what they say; more of them by more. */
+  labelsToTrust: 10,
+  /** Accuracies that moved by less are planned with as before. */
+  accuracyStep: 0.015,
+  /** An estimate that is this far from what was measured is a drift. */
+  accuracyDrift: 0.05,
   /** A switcher's own protection: all times are multiples of the SLO's latency. */
   overloadEnterShare: 0.4,
   overloadExitShare: 0.1,

@@ -1,3 +1,4 @@
+import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { Limits, StagePin } from "../optimizer/problem.ts";
@@ -20,6 +21,8 @@ export interface TickInput {
   readonly bounds: Readonly<Record<string, { readonly min: number; readonly max: number }>>;
   /** How the live HPAs scale, by stage, where it is known. */
   readonly scaling: Readonly<Record<string, HpaScaling>>;
+  /** Of what was answered since the last tick, by combination of variants. */
+  readonly answered: readonly AccuracyEstimate[];
   readonly pins: readonly StagePin[];
   readonly limits: Limits;
   /** Of the leader that runs this tick. */

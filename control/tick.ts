@@ -1,4 +1,11 @@
 import type { Reason } from "../domain/plan.ts";
+import {
+  adoptedAccuracies,
+  driftedAccuracies,
+  estimatedAccuracy,
+  withAccuracies,
+  withAnswers,
+} from "./accuracy-drift.ts";
 import { initialActuation, isStuck, observeActuation } from "./actuation.ts";
 import type { PipelineBoard } from "./board.ts";
 import { withoutClockJump } from "./clock-jump.ts";
@@ -23,14 +30,16 @@ export interface TickResult {
  * input and time give the same result; the scaler calls it with the wall clock, the simulator with a virtual one.
  */
 export function tick(before: ControlState, given: TickInput, nowMs: number): TickResult {
-  const known = fittingState(withoutClockJump(before, nowMs), given.pipeline);
+  const usable = usableInput(given);
+  const known = withAccuracy(fittingState(withoutClockJump(before, nowMs), given.pipeline), usable, nowMs);
   // Versions only rise: an epoch below the newest one would give assignments that every switcher refuses.
-  const input = { ...usableInput(given), epoch: Math.max(given.epoch, known.epoch) };
+  const epoch = Math.max(given.epoch, known.epoch);
+  const input = { ...usable, pipeline: withAccuracies(given.pipeline, known.accuracies), epoch };
   const state = decided(known, input, nowMs);
   const moved = transition(state, input, nowMs);
-  const { epoch } = input;
   const after = { ...state, ...moved.state, epoch, atMs: nowMs };
-  const conditions = conditionsOf(after, input, nowMs);
+  const estimated = estimatedAccuracy(given.pipeline, after.evidence);
+  const conditions = conditionsOf(after, input, estimated, nowMs);
   return {
     state: { ...after, conditions },
     board: {
@@ -47,9 +56,17 @@ export function tick(before: ControlState, given: TickInput, nowMs: number): Tic
       reasons: reasonsOf(state, input, moved.reasons, nowMs),
       conditions,
       corrections: state.corrections,
+      estimated,
       given: state.decisionId === known.decisionId ? null : planGiven(state, input, nowMs),
     },
   };
+}
+
+/** What answers since the last tick say of accuracy, and what is planned with for it. */
+function withAccuracy(state: ControlState, { pipeline, answered }: TickInput, nowMs: number): ControlState {
+  const evidence = withAnswers(state.evidence, answered, state.atMs === null ? 0 : nowMs - state.atMs);
+  const accuracies = adoptedAccuracies(state.accuracies, driftedAccuracies(pipeline, evidence));
+  return { ...state, evidence, accuracies };
 }
 
 /** What is known and decided now, before anything moves. */

@@ -1,3 +1,4 @@
+import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import { type Forecast, isRate, type LoadSample } from "../domain/load.ts";
 import { findStage, findVariant, type Stage } from "../domain/pipeline.ts";
 import type { HpaScaling } from "../optimizer/reachable-count.ts";
@@ -27,6 +28,7 @@ export function usableInput(input: TickInput): TickInput {
     forecast: forecast && isForecast(forecast) ? forecast : null,
     load: load && isSample(load) ? load : null,
     switchers: [...switchers.values()],
+    answered: input.answered.filter(isPossible),
     readyReplicas: Object.fromEntries(Object.entries(input.readyReplicas).map(([stage, n]) => [stage, count(n)])),
     bounds: Object.fromEntries(
       Object.entries(input.bounds)
@@ -66,6 +68,18 @@ function usableView(view: SwitcherView, stage: Stage): SwitcherView {
     serviceTimes: view.serviceTimes.filter(isServiceTime),
     nack: nack && findVariant(stage, nack.variant) ? nack : null,
   };
+}
+
+function isPossible({ requests, right, labels, correction }: AccuracyEstimate): boolean {
+  return (
+    [requests, right, labels, correction].every(Number.isFinite) &&
+    requests >= 0 &&
+    requests + labels > 0 &&
+    right >= 0 &&
+    right <= requests &&
+    labels >= 0 &&
+    Math.abs(correction) <= labels
+  );
 }
 
 function isServiceTime({ rows, batches, totalMs }: ServiceTimes): boolean {

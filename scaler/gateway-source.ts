@@ -1,10 +1,12 @@
 import { type Agent, get } from "node:http";
 import { z } from "zod";
+import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatIssue, issuesOf } from "../domain/file-issue.ts";
 import { isRate, type LoadSample } from "../domain/load.ts";
 import type { LastMinute } from "../domain/load-report.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
+import { newAnswerCounts, readAnswers } from "./answer-counts.ts";
 import type { Clock } from "./clock.ts";
 import { LOAD_STALE_AFTER_MS, type LoadSource } from "./load-source.ts";
 import type { Rota } from "./rota.ts";
@@ -36,6 +38,18 @@ const reportSchema = z.object({
     })
     .nullable()
     .default(null),
+  estimates: z
+    .array(
+      z.object({
+        variants: z.record(z.string().max(253), z.string().max(253)),
+        requests: count,
+        right: count,
+        labels: count,
+        correction: z.number(),
+      }),
+    )
+    .max(10_000)
+    .default([]),
 });
 
 type Report = z.output<typeof reportSchema>;
@@ -71,6 +85,8 @@ export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
   let waiting: LoadSample[] = [];
   let problem: string | null = null;
   let lastMinute: LastMinute | null = null;
+  let answers = newAnswerCounts();
+  let answered: readonly AccuracyEstimate[] = [];
   let polling = false;
 
   const poll = async (): Promise<void> => {
@@ -85,6 +101,9 @@ export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
       waiting = [...waiting, ...read.samples.filter(sample => !isKnown(sample))].slice(-MOST_WAITING);
       reader = read.reader;
       lastMinute = report.lastMinute;
+      const more = readAnswers(answers, report);
+      answers = more.counts;
+      answered = [...answered, ...more.answered].slice(-MOST_WAITING);
       problem = null;
     } catch (thrown) {
       lastMinute = null;
@@ -100,6 +119,11 @@ export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
     take: () => {
       const taken = waiting;
       waiting = [];
+      return taken;
+    },
+    takeAnswered: () => {
+      const taken = answered;
+      answered = [];
       return taken;
     },
     get problem() {

@@ -1,3 +1,4 @@
+import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import type { LoadSample } from "../domain/load.ts";
 import type { LastMinute } from "../domain/load-report.ts";
 
@@ -8,6 +9,8 @@ export const LOAD_STALE_AFTER_MS = 15_000;
 export interface LoadSource {
   /** Samples since the last call, oldest first. A second that is missing stays missing. */
   take(): readonly LoadSample[];
+  /** What was answered since the last call, by combination of variants; none where the source does not know. */
+  takeAnswered(): readonly AccuracyEstimate[];
   /** Why it gives none now; null: it answers, or was not asked yet. */
   readonly problem: string | null;
   /** What it says of its answers although it gives them; null: nothing. */

@@ -93,6 +93,7 @@ export class ControlLoop {
       const before = boards.latest(key);
       const live = cluster?.live(key) ?? NO_LIVE;
       const views = registry.views(key, nowMs);
+      control.observeAnswers(source?.takeAnswered() ?? []);
       const board = control.tick(source?.take() ?? [], views, nowMs, live, source?.staleAfterMs);
       boards.publish(board);
       registry.push(board);

@@ -4,6 +4,7 @@ import { type ControlState, initialState, podKey } from "../control/control-stat
 import { planningHorizonMs } from "../control/planning.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
 import { type TickResult, tick } from "../control/tick.ts";
+import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import { type LoadSample, QUANTILES } from "../domain/load.ts";
 import { formatKey, type Pipeline } from "../domain/pipeline.ts";
 import { seedOf } from "../load/scatter.ts";
@@ -51,6 +52,8 @@ export class PipelineControl {
   readonly #switched: Set<string>;
   readonly #openedAtMs: number;
   #newest: LoadSample | null = null;
+  /** Since the last tick. */
+  #answered: readonly AccuracyEstimate[] = [];
   #revision = 0;
 
   constructor(options: PipelineControlOptions) {
@@ -137,6 +140,11 @@ export class PipelineControl {
     this.#revision += 1;
   }
 
+  /** What was answered, by combination of variants: the next tick takes it. */
+  observeAnswers(answered: readonly AccuracyEstimate[]): void {
+    if (answered.length > 0) this.#answered = [...this.#answered, ...answered];
+  }
+
   /**
    * One tick at `nowMs`. What it throws leaves the state as it was.
    *
@@ -157,6 +165,7 @@ export class PipelineControl {
     }
     this.#newest = withArrivals(this.#newest, samples);
     const result = this.#pureTick(switchers, nowMs, live, staleAfterMs);
+    this.#answered = [];
     for (const { stage } of switchers) this.#switched.add(stage);
     this.#state = result.state;
     this.touch();
@@ -191,6 +200,7 @@ export class PipelineControl {
         readyReplicas: this.#withoutSwitchers(live.readyReplicas, switchers, nowMs),
         bounds: live.bounds,
         scaling: live.scaling,
+        answered: this.#answered,
         pins: this.settings
           .pins(nowMs)
           .map(({ stage, variant, batch, replicas }) => ({ stage, variant, batch, replicas })),

@@ -53,6 +53,7 @@ export function openPrometheusSource(options: PrometheusSourceOptions): LoadSour
       return source.problem;
     },
     lastMinute: null,
+    takeAnswered: () => [],
     get warning() {
       return source.warning;
     },

@@ -46,6 +46,8 @@ const quarantine = z.object({
   countedCounter: count,
 });
 
+const variants = z.record(word, word);
+
 /** What a tick may go on from. It is checked as a whole: numbers of a state that is wrong in one place are not to be trusted in another. */
 export const storedControlSchema: z.ZodType<ControlState> = z.object({
   schemaVersion: z.literal(1),
@@ -69,6 +71,14 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
   guard: z.object({ sinceMs: time, configuration: z.record(word, z.object({ parts })) }).nullable(),
   corrections: z.record(word, z.number().positive().max(100)),
   serviceSeen: z.record(z.string(), z.tuple([amount, amount, amount])),
+  evidence: z
+    .array(z.object({ variants, requests: amount, right: amount, labels: amount, correction: z.number() }))
+    .max(10_000)
+    .default([]),
+  accuracies: z
+    .array(z.object({ variants, accuracy: z.number().min(0).max(1) }))
+    .max(100_000)
+    .default([]),
   assignments: z.record(z.string(), assignment),
   conditions: z
     .array(

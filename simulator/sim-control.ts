@@ -70,6 +70,7 @@ export class SimControl {
         readyReplicas: {},
         bounds: {},
         scaling,
+        answered: [],
         pins: [],
         limits,
         epoch: 1,

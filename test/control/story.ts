@@ -139,6 +139,7 @@ export class Story {
       readyReplicas: {},
       bounds: {},
       scaling: {},
+      answered: [],
       pins: [],
       limits: { cores: null, machineCores: null },
       epoch: 1,

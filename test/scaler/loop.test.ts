@@ -24,6 +24,10 @@ class ListSource implements LoadSource {
     return this.waiting.splice(0);
   }
 
+  takeAnswered(): [] {
+    return [];
+  }
+
   close(): void {
     this.isClosed = true;
   }

@@ -1,0 +1,148 @@
+import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
+import type { Pipeline } from "../domain/pipeline.ts";
+import { SETTINGS } from "./settings.ts";
+
+/** A combination of variants, and the share of items that it is taken to be right on. */
+export interface CombinationAccuracy {
+  /** By stage. */
+  readonly variants: Readonly<Record<string, string>>;
+  readonly accuracy: number;
+}
+
+/** What is known of the accuracy of what is served. */
+export interface EstimatedAccuracy {
+  readonly accuracy: number;
+  /** Before, by labels. */
+  readonly measured: number;
+  /** Answers behind it, older ones counting less. */
+  readonly requests: number;
+  readonly labels: number;
+}
+
+/** Evidence `elapsedMs` later, and what has been answered in between. Half of it is forgotten in `evidenceHalfLifeMs`. */
+export function withAnswers(
+  before: readonly AccuracyEstimate[],
+  answered: readonly AccuracyEstimate[],
+  elapsedMs: number,
+): readonly AccuracyEstimate[] {
+  if (before.length === 0 && answered.length === 0) return before;
+  const kept = 2 ** (-Math.max(0, elapsedMs) / SETTINGS.evidenceHalfLifeMs);
+  const all = new Map<string, AccuracyEstimate>();
+  for (const [share, estimates] of [
+    [kept, before],
+    [1, answered],
+  ] as const)
+    for (const estimate of estimates) {
+      const key = JSON.stringify(estimate.variants);
+      const sum = all.get(key);
+      all.set(key, {
+        variants: estimate.variants,
+        requests: (sum?.requests ?? 0) + share * estimate.requests,
+        right: (sum?.right ?? 0) + share * estimate.right,
+        labels: (sum?.labels ?? 0) + share * estimate.labels,
+        correction: (sum?.correction ?? 0) + share * estimate.correction,
+      });
+    }
+  return [...all.values()].filter(({ requests }) => requests >= SETTINGS.evidenceLeast);
+}
+
+/**
+ * The accuracy of every measured combination as it is now. A combination that is served has evidence of its own, which counts the more
+ * the more there is of it; all others have moved, in log-odds, as far as what is served: what has not been looked at for long must not look
+ * better than what has, or plans would flee to it (papers.md §7.4). Empty: nothing is known.
+ */
+export function driftedAccuracies(
+  { accuracy }: Pipeline,
+  evidence: readonly AccuracyEstimate[],
+): readonly CombinationAccuracy[] {
+  if (accuracy.method !== "table" || evidence.length === 0) return [];
+  const found = accuracy.combinations.map(({ variants, accuracy: measured }) => ({
+    variants,
+    measured,
+    seen: evidence.find(estimate => isSame(estimate.variants, variants)),
+  }));
+  let weights = 0;
+  let drift = 0;
+  for (const { measured, seen } of found) {
+    if (!seen) continue;
+    const weight = weightOf(seen);
+    weights += weight;
+    drift += weight * (logOdds(blended(measured, seen)) - logOdds(measured));
+  }
+  if (weights === 0) return [];
+  return found.map(({ variants, measured, seen }) => {
+    const moved = 1 / (1 + Math.exp(-(logOdds(measured) + drift / weights)));
+    return { variants, accuracy: seen ? blended(moved, seen) : moved };
+  });
+}
+
+/** What plans are made with: as before, until an accuracy has moved by `accuracyStep`. */
+export function adoptedAccuracies(
+  before: readonly CombinationAccuracy[],
+  now: readonly CombinationAccuracy[],
+): readonly CombinationAccuracy[] {
+  const isClose =
+    before.length === now.length &&
+    now.every(({ variants, accuracy }, i) => {
+      const other = before[i];
+      return (
+        other !== undefined &&
+        isSame(other.variants, variants) &&
+        Math.abs(other.accuracy - accuracy) < SETTINGS.accuracyStep
+      );
+    });
+  return isClose ? before : now;
+}
+
+const drifted = new WeakMap<readonly CombinationAccuracy[], { readonly from: Pipeline; readonly to: Pipeline }>();
+
+/** The pipeline with these accuracies in the place of those that were measured; the same object for the same ones. */
+export function withAccuracies(pipeline: Pipeline, accuracies: readonly CombinationAccuracy[]): Pipeline {
+  if (accuracies.length === 0) return pipeline;
+  const known = drifted.get(accuracies);
+  if (known?.from === pipeline) return known.to;
+  const to = { ...pipeline, accuracy: { ...pipeline.accuracy, combinations: accuracies } };
+  drifted.set(accuracies, { from: pipeline, to });
+  return to;
+}
+
+/** Of all that is served, each combination by its requests; null: there is too little evidence to say. */
+export function estimatedAccuracy(pipeline: Pipeline, evidence: readonly AccuracyEstimate[]): EstimatedAccuracy | null {
+  let [requests, labels, now, before] = [0, 0, 0, 0];
+  for (const { variants, accuracy } of pipeline.accuracy.combinations) {
+    const seen = evidence.find(estimate => isSame(estimate.variants, variants));
+    if (!seen) continue;
+    requests += seen.requests;
+    labels += seen.labels;
+    now += seen.requests * blended(accuracy, seen);
+    before += seen.requests * accuracy;
+  }
+  if (requests < SETTINGS.evidenceTold) return null;
+  return { accuracy: now / requests, measured: before / requests, requests, labels };
+}
+
+/** What was known and the evidence, each by its weight in labelled items. */
+function blended(prior: number, seen: AccuracyEstimate): number {
+  const weight = weightOf(seen);
+  return (SETTINGS.priorItems * prior + weight * shareRight(seen)) / (SETTINGS.priorItems + weight);
+}
+
+function weightOf({ requests, labels }: AccuracyEstimate): number {
+  return Math.min(SETTINGS.estimateMostItems, SETTINGS.estimateItems * requests) + labels;
+}
+
+/** The estimate without labels, less its mean error on the labelled ones as far as those are enough to tell. */
+function shareRight({ requests, right, labels, correction }: AccuracyEstimate): number {
+  const error = labels > 0 ? correction / (labels + SETTINGS.labelsToTrust) : 0;
+  return Math.min(1, Math.max(0, right / Math.max(requests, 1e-9) + error));
+}
+
+function isSame(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const stages = Object.keys(a);
+  return stages.length === Object.keys(b).length && stages.every(stage => a[stage] === b[stage]);
+}
+
+function logOdds(share: number): number {
+  const inside = Math.min(1 - 1e-4, Math.max(1e-4, share));
+  return Math.log(inside / (1 - inside));
+}
