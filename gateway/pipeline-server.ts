@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { z } from "zod";
+import { answerLabelOf } from "../domain/answer-label.ts";
 import { VariscaleError } from "../domain/errors.ts";
 import type { LoadReport } from "../domain/load-report.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
@@ -110,16 +110,14 @@ async function outcomeOf(
   return outcome ?? (await scope.ended);
 }
 
-const labelSchema = z.strictObject({ requestId: z.string().min(1).max(200), right: z.boolean() });
-
 function takeLabel(accuracy: AccuracyMeter, request: HttpRequest): HttpResponse {
-  const parsed = labelSchema.safeParse(jsonOf(request.body));
-  if (!parsed.success)
+  const label = answerLabelOf(jsonOf(request.body));
+  if (!label)
     throw new VariscaleError(
       "invalid_argument",
       'the body must be JSON as {"requestId": "…", "right": true}, with the `x-request-id` of the answer',
     );
-  const { requestId, right } = parsed.data;
+  const { requestId, right } = label;
   if (accuracy.label(requestId, right)) return { status: 204 };
   throw new VariscaleError(
     "not_found",
