@@ -93,7 +93,9 @@ const votedSet = z.strictObject({
 const votes = z.strictObject({
   correlation: share
     .default(0.5)
-    .describe("Correlation of the errors of two variants, where their vote was not measured; 0: independent"),
+    .describe(
+      "Correlation of the errors (right or wrong on an item) of two variants, where their vote was not measured; 0: independent",
+    ),
   measured: z.array(votedSet).max(10_000).default([]).describe("Votes that were measured"),
 });
 

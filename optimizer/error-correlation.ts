@@ -31,6 +31,27 @@ export function commonCauseAccuracy(accuracies: readonly number[], correlation: 
   );
 }
 
+/**
+ * Correlation of the latent difficulty (`commonCauseAccuracy`, `voteAccuracy`) at which right and wrong of two stages or voters of this
+ * accuracy have the correlation `ofErrors`, which is what a labelled sample shows, and the intra-class correlation of `majorityAccuracy`.
+ * The latent one is always the higher: at 0.8, errors that correlate by 0.5 take a difficulty that correlates by 0.75.
+ */
+export function latentCorrelation(ofErrors: number, accuracy: number): number {
+  const rho = Math.min(1, Math.max(0, ofErrors || 0));
+  const a = Math.min(1 - 1e-6, Math.max(1e-6, accuracy));
+  if (rho === 0 || rho === 1) return rho;
+  const wanted = a * a + rho * a * (1 - a);
+  let [low, high] = [0, 1];
+  for (let i = 0; i < HALVINGS; i++) {
+    const middle = (low + high) / 2;
+    if (commonCauseAccuracy([a, a], middle) < wanted) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
+const HALVINGS = 30;
+
 /** Items that are about as hard: their share, and how likely each of several is right on them. */
 export interface Difficulty {
   readonly weight: number;

@@ -52,7 +52,7 @@ export interface Problem {
   readonly prices?: Prices;
 }
 
-/** `vote`: all serve every row, and their errors are correlated by so much. `split`: each gets its share of the rows. */
+/** `vote`: all serve every row, and right and wrong of any two have this correlation. `split`: each gets its share of the rows. */
 export type Combining = { readonly kind: "vote"; readonly correlation: number } | { readonly kind: "split" };
 
 /** Per core, and per MiB of memory. */

@@ -1,5 +1,6 @@
 import type { Stage, Variant } from "../domain/pipeline.ts";
 import { serviceMs } from "../domain/profile.ts";
+import { latentCorrelation } from "./error-correlation.ts";
 import { voteAccuracies } from "./vote.ts";
 
 /** Variants that vote, and the share of rows that their vote is right on. */
@@ -28,17 +29,16 @@ export function areAllSets(variants: Stage["variants"]): boolean {
 
 /**
  * Every set of three and five variants; where there are too many voters, of the most accurate and the lightest of them. What was
- * measured of a set wins; else its voters' errors are correlated as `voteAccuracy` has it.
+ * measured of a set wins; else its accuracy is `voteAccuracy`, with one difficulty of items for all variants of the stage: the one at which
+ * right and wrong of two of their mean accuracy have this correlation.
  */
 export function voteSets(variants: Stage["variants"], correlation: number, measured: MeasuredVotes): VoteSet[] {
   const voters = poolOf(votersOf(variants));
   const known = new Map(measured.map(set => [keyOf(set.variants), set.accuracy]));
   const sets = SIZES.flatMap(size => [...subsets([...voters.keys()], size)]);
-  const computed = voteAccuracies(
-    voters.map(({ accuracy }) => accuracy ?? 0),
-    sets,
-    correlation,
-  );
+  const accuracies = voters.map(({ accuracy }) => accuracy ?? 0);
+  const mean = accuracies.reduce((sum, accuracy) => sum + accuracy, 0) / Math.max(1, voters.length);
+  const computed = voteAccuracies(accuracies, sets, latentCorrelation(correlation, mean));
   return sets.map((set, i) => {
     const own = set.flatMap(index => voters[index] ?? []);
     return { voters: own, accuracy: known.get(keyOf(own.map(({ name }) => name))) ?? computed[i] ?? 0 };

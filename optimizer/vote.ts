@@ -4,7 +4,7 @@ import { type Difficulty, difficultiesOf } from "./error-correlation.ts";
 /**
  * Chance that more than half of `voters` equally accurate voters are right (Cocktail, NSDI 2022, has the independent case).
  *
- * With `correlation` ρ > 0 their number is beta-binomial: how easy an item is varies, θ ~ Beta(a·M, (1 − a)·M), M = 1/ρ − 1. ρ = 1:
+ * With `correlation` ρ > 0, that of right and wrong of any two, their number is beta-binomial: how easy an item is varies, θ ~ Beta(a·M, (1 − a)·M), M = 1/ρ − 1. ρ = 1:
  * all are right together, and voting gains nothing. Assumes that wrong voters never outvote right ones by agreeing among
  * themselves on less than a half.
  *
@@ -31,19 +31,20 @@ function logChance(voters: number, right: number, a: number, correlation: number
 
 /**
  * Chance that the voters' vote is right, for voters of different accuracies whose votes weigh what they say, ln(a/(1 − a)); a tie
- * is right half the time. Errors have a common cause (one-factor Gaussian copula with `correlation`).
+ * is right half the time. Errors have a common cause: one-factor Gaussian copula with `latent`, the correlation of how hard items are.
+ * `latentCorrelation` gives it for a correlation of errors, which is the one of `majorityAccuracy`.
  */
-export function voteAccuracy(accuracies: readonly number[], correlation: number): number {
-  return voteAccuracies(accuracies, [[...accuracies.keys()]], correlation)[0] ?? 0;
+export function voteAccuracy(accuracies: readonly number[], latent: number): number {
+  return voteAccuracies(accuracies, [[...accuracies.keys()]], latent)[0] ?? 0;
 }
 
 /** `voteAccuracy` of every set of voters, which are indices into `accuracies`; about 30 µs a set of five. */
 export function voteAccuracies(
   accuracies: readonly number[],
   sets: readonly (readonly number[])[],
-  correlation: number,
+  latent: number,
 ): number[] {
-  const difficulties = difficultiesOf(accuracies, correlation);
+  const difficulties = difficultiesOf(accuracies, latent);
   return sets.map(set => {
     if (set.length < 2) return accuracies[set[0] ?? -1] ?? 0;
     const weights = set.map(voter => Math.log(clamped(accuracies[voter] ?? 0) / (1 - clamped(accuracies[voter] ?? 0))));

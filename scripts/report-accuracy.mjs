@@ -61,6 +61,26 @@ function votes() {
   return table(["voters", ...levels.map(level => `ρ = ${level}`)], lines);
 }
 
+/** Voters of different accuracies, with weights. */
+function weightedVotes() {
+  const levels = [0, 0.1, 0.3, 0.5, 0.8, 1];
+  const lines = [
+    [0.8, 0.8, 0.8],
+    [0.9, 0.8, 0.7],
+    [0.85, 0.8, 0.8, 0.8, 0.75],
+    [0.95, 0.7, 0.7],
+  ].map(voters => {
+    const mean = voters.reduce((sum, accuracy) => sum + accuracy, 0) / voters.length;
+    const at = level => vote.voteAccuracy(voters, correlation.latentCorrelation(level, mean));
+    return [voters.join(", "), ...levels.map(level => percent(at(level)))];
+  });
+  const latent = levels.map(level => correlation.latentCorrelation(level, 0.8).toFixed(2));
+  return table(
+    ["voters", ...levels.map(level => `ρ = ${level}`)],
+    [...lines, ["latent correlation, at 0.8", ...latent]],
+  );
+}
+
 function driftTable() {
   const offline = 0.9;
   const nothing = { offline, items: 0, right: 0, unlabelled: null, unlabelledOffline: 0.9, moreAssertions: 0 };
@@ -86,4 +106,10 @@ function driftTable() {
   );
 }
 
-export const accuracyTables = { "id-card": idCard, "common cause": commonCause, votes, drift: driftTable };
+export const accuracyTables = {
+  "id-card": idCard,
+  "common cause": commonCause,
+  votes,
+  "weighted votes": weightedVotes,
+  drift: driftTable,
+};

@@ -154,7 +154,7 @@ function switchingTable() {
 /** Cocktail's models at 50 requests a second, for the accuracy of the best single one. */
 function cocktailTable() {
   const pipeline = cocktail.cocktailPipeline(cocktail.BEST_SINGLE);
-  const lines = [null, 0, 0.2, 0.4, 0.6, 0.8].map(correlation => {
+  const lines = [null, 0, 0.1, 0.2, 0.3, 0.35, 0.4].map(correlation => {
     const combine = correlation === null ? {} : { classify: { kind: "vote", correlation } };
     const plan = optimizer.optimize({ ...instances.problemWith(pipeline, 50), combine });
     return [

@@ -8,6 +8,7 @@ import {
   commonCauseAccuracy,
   conditionalAccuracy,
   frechetBounds,
+  latentCorrelation,
   pairAccuracy,
 } from "../../optimizer/error-correlation.ts";
 import { normalCdf, normalQuantile } from "../../optimizer/normal-distribution.ts";
@@ -91,6 +92,30 @@ describe("accuracy of stages whose errors hang together", () => {
     near(pairAccuracy(0.9, 0.8, 0.5), 0.72 + 0.5 * Math.sqrt(0.09 * 0.16));
     near(pairAccuracy(0.9, 0.8, -1), 0.7);
     near(pairAccuracy(0.9, 0.9, 1), 0.9);
+  });
+
+  it("has a latent correlation that makes right and wrong correlate as asked: drawn", () => {
+    const random = seededRandom(23);
+    for (const [accuracy, wanted] of [
+      [0.8, 0.5],
+      [0.6, 0.2],
+      [0.95, 0.4],
+    ] as const) {
+      const latent = latentCorrelation(wanted, accuracy);
+      const level = normalQuantile(accuracy);
+      const items = 200_000;
+      let both = 0;
+      for (let i = 0; i < items; i++) {
+        const hardness = Math.sqrt(latent) * normal(random);
+        const isRight = () => level > hardness + Math.sqrt(1 - latent) * normal(random);
+        if (isRight() && isRight()) both++;
+      }
+      const correlation = (both / items - accuracy ** 2) / (accuracy * (1 - accuracy));
+      near(correlation, wanted, 0.02);
+      assert.ok(latent > wanted);
+    }
+    near(latentCorrelation(0.5, 0.8), 0.75, 0.005);
+    assert.deepEqual([latentCorrelation(0, 0.8), latentCorrelation(1, 0.8)], [0, 1]);
   });
 
   it("is estimated from a sample, with the product rule until there is one", () => {

@@ -3,9 +3,10 @@ import fc from "fast-check";
 import { describe, it } from "mocha";
 import { cocktailPipeline } from "../../bench/cocktail-models.ts";
 import { problemWith } from "../../bench/optimizer-instances.ts";
+import { latentCorrelation } from "../../optimizer/error-correlation.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import type { Problem } from "../../optimizer/problem.ts";
-import { voteAccuracy } from "../../optimizer/vote.ts";
+import { majorityAccuracy, voteAccuracy } from "../../optimizer/vote.ts";
 import { areAllSets, voteSets } from "../../optimizer/vote-sets.ts";
 import { bruteForce } from "./brute-force.ts";
 import { pipelineOf, problemOf, type StageShape } from "./problems.ts";
@@ -87,8 +88,8 @@ function compare(problems: fc.Arbitrary<Problem>, numRuns: number): { voted: num
 describe("votes", () => {
   it("are chosen exactly from all sets and batches, whatever comes after: against brute force", function () {
     this.timeout(300_000);
-    const { voted, feasible } = compare(voting, 250);
-    assert.ok(voted > 15 && feasible > 60, `${voted} of ${feasible}`);
+    const { voted, feasible } = compare(voting, 160);
+    assert.ok(voted > 10 && feasible > 40, `${voted} of ${feasible}`);
   });
 
   it("are chosen exactly from 627 sets of Cocktail's models", function () {
@@ -103,8 +104,8 @@ describe("votes", () => {
         ...problemWith(cocktailPipeline(minAccuracy), rate),
         combine: { classify: { kind: "vote" as const, correlation } },
       }));
-    const { voted } = compare(problem, 25);
-    assert.ok(voted > 10, `${voted}`);
+    const { voted } = compare(problem, 12);
+    assert.ok(voted > 4, `${voted}`);
   });
 
   it("of more variants than can all be looked at come with a gap that covers the others", () => {
@@ -139,6 +140,8 @@ describe("voteSets()", () => {
   it("has every set of three and five, each as right as its vote", () => {
     const variants = cocktailPipeline(0.8).stages[0]!.variants;
     const sets = voteSets(variants, 0.3, []);
+    const mean = variants.reduce((sum, variant) => sum + (variant.accuracy ?? 0), 0) / variants.length;
+    const latent = latentCorrelation(0.3, mean);
     assert.equal(sets.length, 165 + 462);
     assert.equal(
       new Set(
@@ -153,7 +156,19 @@ describe("voteSets()", () => {
     );
     for (const { voters, accuracy } of sets.filter((_, i) => i % 50 === 0)) {
       const own = voters.map(voter => voter.accuracy ?? 0);
-      assert.ok(Math.abs(accuracy - voteAccuracy(own, 0.3)) < 1e-12);
+      assert.ok(Math.abs(accuracy - voteAccuracy(own, latent)) < 1e-12);
     }
+  });
+
+  it("takes the correlation for that of errors: equal voters are about as right together as the beta-binomial says", () => {
+    const [first] = cocktailPipeline(0.8).stages[0]!.variants;
+    for (const accuracy of [0.7, 0.9])
+      for (const correlation of [0, 0.1, 0.3, 0.6, 1]) {
+        const variants = ["a", "b", "c", "d", "e"].map(name => ({ ...first!, name, accuracy }));
+        for (const set of voteSets(variants, correlation, [])) {
+          const expected = majorityAccuracy(set.voters.length, accuracy, correlation);
+          assert.ok(Math.abs(set.accuracy - expected) < 0.006, `${correlation}: ${set.accuracy}, ${expected}`);
+        }
+      }
   });
 });
