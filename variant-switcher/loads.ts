@@ -18,6 +18,9 @@ export type TellMemory = (memoryMiB: number) => void;
  */
 export class Loads {
   readonly #running = new Set<Load>();
+  /** Of what waits or loads. */
+  readonly #underWay = new Set<AbortController>();
+  #closed = false;
 
   isLoading(variant: string): boolean {
     return [...this.#running].some(load => load.variant === variant);
@@ -32,13 +35,43 @@ export class Loads {
     return [...this.#running].reduce((sum, load) => sum + (load.variant === variant ? 0 : load.memoryMiB), 0);
   }
 
-  /** `begin` is called when its turn has come, and is given the way to say what memory it will need. */
-  async run<T>(variant: string, order: LoadOrder, begin: (tell: TellMemory) => Promise<T>): Promise<T> {
-    for (;;) {
-      const before = [...this.#running].filter(load => order === "in turn" || load.variant === variant);
-      if (before.length === 0) break;
-      await Promise.all(before.map(({ done }) => done));
+  /** `begin` is called when its turn has come, and is given the way to say what memory it will need. Null: `signal` or close() came before. */
+  async run<T>(
+    variant: string,
+    order: LoadOrder,
+    signal: AbortSignal,
+    begin: (ended: AbortSignal, tell: TellMemory) => Promise<T>,
+  ): Promise<T | null> {
+    // Linked by hand: a signal of AbortSignal.any() would be remembered for as long as this lives.
+    const own = new AbortController();
+    const abort = (): void => own.abort();
+    signal.addEventListener("abort", abort, { once: true });
+    this.#underWay.add(own);
+    try {
+      // Whoever finds that its turn has come has to take it before anybody else looks.
+      for (let wait = this.#before(variant, order); wait !== null; wait = this.#before(variant, order)) await wait;
+      if (signal.aborted || own.signal.aborted || this.#closed) return null;
+      return await this.#begin(variant, tell => begin(own.signal, tell));
+    } finally {
+      this.#underWay.delete(own);
+      signal.removeEventListener("abort", abort);
     }
+  }
+
+  /** Ends all; resolves when none is on its way any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const own of this.#underWay) own.abort();
+    while (this.#running.size > 0) await Promise.all(Array.from(this.#running, ({ done }) => done));
+  }
+
+  /** Resolves when what has to be waited for has ended; null: nothing. */
+  #before(variant: string, order: LoadOrder): Promise<unknown> | null {
+    const before = [...this.#running].filter(load => order === "in turn" || load.variant === variant);
+    return before.length === 0 ? null : Promise.all(before.map(({ done }) => done));
+  }
+
+  async #begin<T>(variant: string, begin: (tell: TellMemory) => Promise<T>): Promise<T> {
     const load: Load = { variant, memoryMiB: 0, done: Promise.resolve() };
     this.#running.add(load);
     const begun = begin(memoryMiB => {
@@ -50,10 +83,5 @@ export class Loads {
     } finally {
       this.#running.delete(load);
     }
-  }
-
-  /** Resolves when none is on its way. */
-  async ended(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(Array.from(this.#running, ({ done }) => done));
   }
 }

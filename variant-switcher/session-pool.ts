@@ -41,7 +41,6 @@ export class SessionPool {
   readonly #loads = new Loads();
   /** What waits or loads for nobody who would be served by it now. */
   readonly #background = new Set<{ readonly variant: string; readonly abort: AbortController }>();
-  readonly #closing = new AbortController();
   #fallback: string | null = null;
 
   constructor(options: SessionPoolOptions) {
@@ -135,11 +134,10 @@ export class SessionPool {
     source: SessionSource,
     order: LoadOrder = "in turn",
   ): Promise<OpenSession | Refused> {
-    const ended = AbortSignal.any([signal, this.#closing.signal]);
-    return await this.#loads.run(variant.name, order, async tellMemory => {
-      if (ended.aborted) return SUPERSEDED;
-      return await this.#acquireNow(variant, batches, ended, onStep, source, tellMemory);
-    });
+    const acquired = await this.#loads.run(variant.name, order, signal, (ended, tellMemory) =>
+      this.#acquireNow(variant, batches, ended, onStep, source, tellMemory),
+    );
+    return acquired ?? SUPERSEDED;
   }
 
   /** Forgets a session, which ends. */
@@ -166,8 +164,7 @@ export class SessionPool {
 
   /** Ends every session, also the one that loads. */
   async close(): Promise<void> {
-    this.#closing.abort();
-    await this.#loads.ended();
+    await this.#loads.close();
     this.endReplaced(null);
     await Promise.all(this.residentVariants.map(variant => this.drop(variant)));
   }
