@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { FEW_ARENAS } from "../runtime/few-arenas.ts";
 import { IMAGE_CONTRACT, imageModel, writeModel } from "../test/support/models.ts";
 import type { ListeningMessage } from "../variant-switcher/run-switcher.ts";
 import type { BareAnswer, BareQuestion } from "./bare-process.ts";
@@ -103,7 +104,8 @@ export class Rig {
       logLevel: "silent",
     };
     writeFileSync(config, JSON.stringify(value));
-    const child = new Child(script, ["--config", config], core);
+    // As `variscale up` and the manifests start it.
+    const child = new Child(script, ["--config", config], core, [], { ...process.env, ...FEW_ARENAS });
     const { ports } = await child.receive<ListeningMessage>();
     const ready = `http://127.0.0.1:${ports.http}/v2/health/ready`;
     while ((await fetch(ready)).status !== 200) await new Promise(resolve => setTimeout(resolve, 20));

@@ -1,4 +1,5 @@
 import type { Pipeline, Stage } from "../../domain/pipeline.ts";
+import { FEW_ARENAS } from "../../runtime/few-arenas.ts";
 import { switcherConfig } from "../up/switcher-config.ts";
 import { objectName } from "./object-name.ts";
 
@@ -97,7 +98,11 @@ function podOf(name: string, stage: Stage, options: SwitchersOptions): object {
           "--advertise-address=$(POD_IP):8000",
           ...(tlsSecret === null ? [] : [`--tls-folder=${TLS_FOLDER}`]),
         ],
-        env: [field("POD_NAME", "metadata.name"), field("POD_IP", "status.podIP")],
+        env: [
+          field("POD_NAME", "metadata.name"),
+          field("POD_IP", "status.podIP"),
+          ...Object.entries(FEW_ARENAS).map(([name, value]) => ({ name, value })),
+        ],
         ports: [
           { name: "http", containerPort: 8000 },
           { name: "grpc", containerPort: 8001 },

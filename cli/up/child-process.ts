@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 import type { Logger } from "pino";
+import { FEW_ARENAS } from "../../runtime/few-arenas.ts";
 import { packageFolder } from "../../runtime/version.ts";
 
 export interface Child {
@@ -22,6 +23,7 @@ export interface Child {
 export function startChild(args: readonly string[], onMessage: (message: unknown) => void, logger: Logger): Child {
   const child: ChildProcess = fork(join(packageFolder, "dist/cli/main.js"), [...args], {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
+    env: { ...process.env, ...FEW_ARENAS },
     detached: true,
   });
   child.on("message", onMessage);

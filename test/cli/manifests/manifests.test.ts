@@ -145,6 +145,7 @@ describe("manifestsOf()", () => {
       const [container] = spec.template.spec.containers;
       assert.equal(container.securityContext.readOnlyRootFilesystem, true);
       assert.deepEqual(container.resources.requests, container.resources.limits);
+      assert.ok(container.env.some((one: { name: string }) => one.name === "MALLOC_ARENA_MAX"));
     }
   });
 
