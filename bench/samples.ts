@@ -34,3 +34,17 @@ export function latencies(samples: readonly Sample[]): readonly number[] {
 export function rounded(value: number): number {
   return Number(value.toPrecision(4));
 }
+
+/** First and last value of the straight line that fits best (least squares) to values at equal distances. */
+export function fittedEnds(values: readonly number[]): { readonly first: number; readonly last: number } {
+  const middle = (values.length - 1) / 2;
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  let covariance = 0;
+  let variance = 0;
+  for (const [i, value] of values.entries()) {
+    covariance += (i - middle) * (value - mean);
+    variance += (i - middle) ** 2;
+  }
+  const slope = variance > 0 ? covariance / variance : 0;
+  return { first: mean - slope * middle, last: mean + slope * middle };
+}

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { BareAnswer, BareQuestion } from "./bare-process.ts";
 import { type Figure, figure } from "./figure.ts";
-import { rounded } from "./samples.ts";
+import { fittedEnds, rounded } from "./samples.ts";
 import { type BenchVariant, type Rig, switchTo } from "./switcher-rig.ts";
 
 const SECONDS = 8;
@@ -51,27 +51,22 @@ async function growth(rig: Rig, variants: readonly BenchVariant[]): Promise<Figu
   try {
     for (let i = 1; i <= switches; i++) {
       await switchTo(switcher, variants[i % variants.length]?.name ?? "");
-      if (i > SETTLED - 10) readings.push(rssOf(switcher.child.pid));
+      if (i > SETTLED) readings.push(rssOf(switcher.child.pid));
       if (i % 100 === 0) process.stderr.write(`memory: ${i} of ${switches} Switches\n`);
     }
-    // Of ten Switches each: memory moves to and fro with every one of them.
-    const settledMiB = mean(readings.slice(0, 10));
-    const endMiB = mean(readings.slice(-10));
+    // Memory moves to and fro by a tenth with the collections of a heap that a Switch hardly fills: about one in a hundred and fifty.
+    const { first: settledMiB, last: endMiB } = fittedEnds(readings);
     const isWhole = switches >= SWITCHES;
     return figure("switcher.memory.growth", rounded(Math.max(0, 100 * (endMiB / settledMiB - 1))), {
       against: { settledMiB: rounded(settledMiB), endMiB: rounded(endMiB), switches },
       isWhole,
-      note: `from Switch ${SETTLED} on${isWhole ? "" : "; too few to count"}`,
+      note: `along the line that fits best to readings after each Switch from ${SETTLED} on${isWhole ? "" : "; too few to count"}`,
     });
   } finally {
     isSwitching = false;
     await loaded;
     await Promise.all([switcher.child.stop(), client.stop()]);
   }
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function rssOf(pid: number): number {

@@ -4,7 +4,10 @@ import { latencies, quantile, rounded, type Sample, sorted } from "./samples.ts"
 import type { Rig } from "./switcher-rig.ts";
 
 const HEAVY_MS = 200;
-const ADMIN_REQUESTS = 400;
+const ADMIN_REQUESTS = 2000;
+/** Between an answer and the next request; with the request itself no more than the spacing. */
+const ADMIN_PAUSE_MS = 20;
+const ADMIN_SPACING_MS = 50;
 const SOAK_SECONDS = 600;
 const WINDOW_SECONDS = 20;
 const LOAD = 0.8;
@@ -18,14 +21,14 @@ export async function adminFigures(rig: Rig): Promise<Figure[]> {
   const requests = rig.isShort ? 50 : ADMIN_REQUESTS;
   const tookMs: number[] = [];
   try {
-    const seconds = (requests * 60) / 1000 + 3;
+    const seconds = (requests * ADMIN_SPACING_MS) / 1000 + 3;
     const load = client.ask({ kind: "closed", target: switcher.rest, seconds, concurrency: 2 });
     await sleep(2000);
     for (let i = 0; i < requests; i++) {
       const startMs = performance.now();
       await (await fetch(url)).arrayBuffer();
       tookMs.push(performance.now() - startMs);
-      await sleep(50);
+      await sleep(ADMIN_PAUSE_MS);
     }
     const inferences = latencies(await load);
     return [

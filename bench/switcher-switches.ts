@@ -126,8 +126,8 @@ async function switchUnderLoad(rig: Rig, plan: Plan, kind: "cold" | "resident"):
   const { variants } = plan;
   const names = variants.map(({ name }) => name);
   const slowest = names[0] ?? "";
-  const switcher = await rig.startSwitcher({ variants, sessions: 2, core: null });
-  const client = await rig.startClient(null);
+  const switcher = await rig.startSwitcher({ variants, sessions: 2, core: 0 });
+  const client = await rig.startClient(1);
   const target = switcher.rest;
   try {
     const alone = await client.ask({ kind: "closed", target, seconds: 4, concurrency: 4 });
