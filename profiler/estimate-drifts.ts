@@ -1,7 +1,7 @@
 import type { CorrectnessModel } from "../domain/correctness-model.ts";
 import { chanceOfRight } from "../domain/correctness-model.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
-import { type Example, estimatedAccuracy, fitCorrectness } from "./fit-correctness.ts";
+import { type Example, estimatedAccuracy, fitCorrectness, recalibrated } from "./fit-correctness.ts";
 import { combinationsOf, type ItemResult } from "./item-result.ts";
 
 /** How far estimates of accuracy are from what it is under a drift: means of the absolute errors over all combinations of variants. */
@@ -36,7 +36,7 @@ export function driftErrors(pipeline: Pipeline, sets: Sets): Readonly<Record<str
   const names = Object.keys(sets).filter(name => name !== "none");
   const errors = names.map(name => {
     const others = Object.fromEntries(Object.entries(sets).filter(([other]) => other !== name));
-    const each = combinationsOf(pipeline).map((_, c) => errorsOf(others, sets["none"] ?? [], sets[name] ?? [], c));
+    const each = combinationsOf(pipeline).map((_, c) => errorsOf(others, sets[name] ?? [], c));
     const labelled = each.flatMap(error => error.labelled ?? []);
     return [
       name,
@@ -51,23 +51,28 @@ export function driftErrors(pipeline: Pipeline, sets: Sets): Readonly<Record<str
   return Object.fromEntries(errors);
 }
 
-/** The models for use: fitted to all items, drifted or not. */
+/** The models for use: of all items, drifted or not. */
 export function estimatorsOf(pipeline: Pipeline, sets: Sets): readonly Estimator[] {
   return combinationsOf(pipeline).map((combination, c) => ({
     variants: Object.fromEntries(pipeline.stages.map((stage, s) => [stage.name, combination[s] ?? ""])),
-    model: fitCorrectness(Object.values(sets).flatMap(results => examplesOf(results, c))),
+    model: modelOf(sets, c),
   }));
+}
+
+/** Fitted to the items of all sets, and right on average on those without drift: where there is none, none is seen. */
+function modelOf(sets: Sets, combination: number): CorrectnessModel {
+  const all = Object.values(sets).flatMap(results => examplesOf(results, combination));
+  return recalibrated(fitCorrectness(all), examplesOf(sets["none"] ?? [], combination));
 }
 
 function errorsOf(
   known: Sets,
-  undrifted: readonly ItemResult[],
   drifted: readonly ItemResult[],
   combination: number,
 ): { readonly static: number; readonly bias: number; readonly labelled: number | null } {
   const examples = examplesOf(drifted, combination);
   const accuracy = shareRight(examples);
-  const model = fitCorrectness(Object.values(known).flatMap(results => examplesOf(results, combination)));
+  const model = modelOf(known, combination);
   const estimate = estimatedAccuracy(
     model,
     examples.map(({ signals }) => signals),
@@ -79,7 +84,7 @@ function errorsOf(
     return Math.abs(labelCorrected(estimate, model, drawn) - accuracy);
   });
   return {
-    static: Math.abs(shareRight(examplesOf(undrifted, combination)) - accuracy),
+    static: Math.abs(shareRight(examplesOf(known["none"] ?? [], combination)) - accuracy),
     bias: estimate - accuracy,
     labelled: labelled.length === 0 ? null : mean(labelled),
   };

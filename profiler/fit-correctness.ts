@@ -58,6 +58,29 @@ function descend(columns: readonly (readonly number[])[], right: readonly number
   return weights;
 }
 
+/** Further than this in log-odds no bias is moved: chances there are 0 or 1. */
+const MOST_SHIFT = 20;
+
+/**
+ * The model with another bias: on these examples its mean chance is the share that is right. What a model of many kinds of items says of
+ * one kind alone is off by how much that kind is like the others.
+ */
+export function recalibrated(model: CorrectnessModel, examples: readonly Example[]): CorrectnessModel {
+  const least = 0.5 / examples.length;
+  const target = Math.min(
+    1 - least,
+    Math.max(least, sum(examples.map(({ right }) => (right ? 1 : 0))) / examples.length),
+  );
+  const signals = examples.map(example => example.signals);
+  let [low, high] = [model.bias - MOST_SHIFT, model.bias + MOST_SHIFT];
+  for (let i = 0; i < 50; i++) {
+    const bias = (low + high) / 2;
+    if (estimatedAccuracy({ ...model, bias }, signals) < target) low = bias;
+    else high = bias;
+  }
+  return examples.length === 0 ? model : { ...model, bias: (low + high) / 2 };
+}
+
 /** Mean chance of being right: an estimate of accuracy that needs no labels. NaN for no requests. */
 export function estimatedAccuracy(model: CorrectnessModel, requests: readonly Signals[]): number {
   return sum(requests.map(signals => chanceOfRight(model, signals))) / requests.length;

@@ -60,6 +60,8 @@ function planGauges(gauge: MakeGauge): Add {
   const shed = gauge("plan_shed_requests_per_second", "Entry rate that the plan can't serve");
   const feasible = gauge("plan_feasible", "1: the plan meets every constraint");
   const cores = gauge("plan_cores", "Cores of all planned replicas");
+  const estimated = gauge("estimated_accuracy_ratio", "Share of recent answers that are right, by estimate");
+  const measured = gauge("measured_accuracy_ratio", "What was measured before of the variants that gave them");
   const accuracy = gauge("plan_accuracy_ratio", "Predicted share of answered items that are right");
   const effective = gauge("plan_effective_accuracy_ratio", "Accuracy with late and shed requests as wrong");
   const latency = gauge("plan_latency_seconds", "Predicted end to end, at the quantile of the SLO");
@@ -73,6 +75,10 @@ function planGauges(gauge: MakeGauge): Add {
       for (const [i, quantile] of QUANTILES.entries())
         forecast([...labels, String(quantile)], board.forecast.peakRps[i] ?? 0);
       reactive(labels, board.forecast.reactiveRps);
+    }
+    if (board.estimated) {
+      estimated(labels, board.estimated.accuracy);
+      measured(labels, board.estimated.measured);
     }
     const { plan } = board;
     if (!plan) return;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { seededRandom } from "../../load/seeded-random.ts";
 import { driftErrors, estimatorsOf, labelCorrected } from "../../profiler/estimate-drifts.ts";
-import { fitCorrectness } from "../../profiler/fit-correctness.ts";
+import { estimatedAccuracy, fitCorrectness } from "../../profiler/fit-correctness.ts";
 import { combinationsOf, type ItemResult } from "../../profiler/item-result.ts";
 import { twoStages } from "../support/pipeline-fixture.ts";
 
@@ -64,17 +64,26 @@ describe("labelCorrected()", () => {
 });
 
 describe("estimatorsOf()", () => {
-  it("has a model for every combination, fitted to all items", () => {
+  it("has a model for every combination, of all items, and right on average without drift", () => {
     const sets = { none: items(50, 1, 0), drift: items(50, 2, -1) };
     const estimators = estimatorsOf(PIPELINE, sets);
     assert.deepEqual(
       estimators.map(({ variants }) => Object.values(variants)),
       COMBINATIONS,
     );
-    const examples = [...sets.none, ...sets.drift].map(({ combinations }) => ({
-      signals: combinations[1]?.signals ?? {},
-      right: combinations[1]?.correct === true,
-    }));
-    assert.deepEqual(estimators[1]?.model, fitCorrectness(examples));
+    const examples = (results: readonly ItemResult[]) =>
+      results.map(({ combinations }) => ({
+        signals: combinations[1]?.signals ?? {},
+        right: combinations[1]?.correct === true,
+      }));
+    const pooled = fitCorrectness([...examples(sets.none), ...examples(sets.drift)]);
+    const model = estimators[1]?.model ?? assert.fail();
+    assert.deepEqual(model.signals, pooled.signals);
+    const none = examples(sets.none);
+    const estimate = estimatedAccuracy(
+      model,
+      none.map(({ signals }) => signals),
+    );
+    assert.ok(Math.abs(estimate - none.filter(({ right }) => right).length / none.length) < 1e-6);
   });
 });

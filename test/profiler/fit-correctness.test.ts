@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { chanceOfRight } from "../../domain/correctness-model.ts";
 import { seededRandom } from "../../load/seeded-random.ts";
-import { type Example, estimatedAccuracy, fitCorrectness } from "../../profiler/fit-correctness.ts";
+import { type Example, estimatedAccuracy, fitCorrectness, recalibrated } from "../../profiler/fit-correctness.ts";
 
 /** Requests that are right with a chance that their signals give, and a signal that tells nothing. */
 function drawn(count: number, seed: number, shift = 0): Example[] {
@@ -46,6 +46,18 @@ describe("fitCorrectness()", () => {
       moved.map(({ signals }) => signals),
     );
     assert.ok(Math.abs(estimate - accuracy) < 0.03, `${estimate} for ${accuracy}`);
+  });
+
+  it("is right on average where it is recalibrated, and ranks as before", () => {
+    const examples = drawn(500, 6);
+    const model = recalibrated({ ...fitCorrectness(examples), bias: 3 }, examples);
+    const signals = examples.map(example => example.signals);
+    const share = examples.filter(({ right }) => right).length / examples.length;
+    assert.ok(Math.abs(estimatedAccuracy(model, signals) - share) < 1e-9);
+    assert.deepEqual(model.signals, fitCorrectness(examples).signals);
+    const sure = recalibrated(model, [{ signals: {}, right: true }]);
+    assert.ok(Math.abs(chanceOfRight(sure, {}) - 0.5) < 1e-9);
+    assert.deepEqual(recalibrated(model, []), model);
   });
 
   it("is finite whatever the signals are, and where all examples are right", () => {

@@ -32,6 +32,17 @@ describe("boardMetrics()", () => {
     for (const line of text.trimEnd().split("\n")) assert.match(line, /^(# (HELP|TYPE) |variscale_\w+\{.*\} \S+$|$)/);
   });
 
+  it("says what accuracy is estimated to be, where it is", async () => {
+    const [facts] = factsOf(1);
+    assert.ok(facts);
+    const estimated = { accuracy: 0.6, measured: 0.9, requests: 100, labels: 0 };
+    const text = async (board: PipelineFacts["board"]) =>
+      Buffer.concat(await boardMetrics([{ ...facts, board }], NOW_MS)).toString();
+    assert.match(await text({ ...facts.board, estimated }), /^variscale_estimated_accuracy_ratio\{.*\} 0\.6$/m);
+    assert.match(await text({ ...facts.board, estimated }), /^variscale_measured_accuracy_ratio\{.*\} 0\.9$/m);
+    assert.doesNotMatch(await text(facts.board), /estimated_accuracy/);
+  });
+
   it("lets other work have turns in between", async () => {
     let turns = 0;
     let isWritten = false;

@@ -62,6 +62,23 @@ describe("openGatewaySource()", () => {
     assert.equal(source.problem, null);
   });
 
+  it("gives what was answered since the last call, and nothing of before the first report", async () => {
+    const estimate = { variants: { detect: "light" }, requests: 40, right: 30, labels: 0, correction: 0 };
+    gateway.estimates = [estimate];
+    open();
+    await polled(1);
+    assert.deepEqual(source.takeAnswered(), []);
+    gateway.estimates = [{ ...estimate, requests: 50, right: 38 }];
+    await second();
+    gateway.estimates = [{ ...estimate, requests: 52, right: 39, labels: 1, correction: -0.5 }];
+    await second();
+    assert.deepEqual(source.takeAnswered(), [
+      { ...estimate, requests: 10, right: 8 },
+      { ...estimate, requests: 2, right: 1, labels: 1, correction: -0.5 },
+    ]);
+    assert.deepEqual(source.takeAnswered(), []);
+  });
+
   it("gives no second again that was known before a restart, and every one after it", async () => {
     open(clock.nowMs() - 20_000);
     await polled(1);
