@@ -39,7 +39,7 @@ export function drawAccuracy(host: HTMLElement, times: Times): void {
   const { points } = times;
   draw(host, times, {
     title: "accuracy of the plan, and share of requests that were answered in time",
-    height: 130,
+    height: 105,
     lines: [
       { name: "of what is answered", look: "one", values: column(points, "accuracy"), isStepped: true },
       { name: "right and in time", look: "three", values: column(points, "effectiveAccuracy"), isStepped: true },
@@ -56,7 +56,7 @@ export function drawCores(host: HTMLElement, times: Times, explained: ExplainedD
   const heaviest = explained?.analysis.heaviest;
   draw(host, times, {
     title: "cores of the plan",
-    height: 130,
+    height: 105,
     lines: [{ name: "plan", look: "one", values: column(points, "cores"), isStepped: true }],
     ...(heaviest?.feasible && { level: { name: "with the heaviest variants, now", value: heaviest.cores } }),
     fromZero: true,
@@ -68,7 +68,7 @@ export function drawLatency(host: HTMLElement, times: Times, { slo }: LiveView):
   const { points } = times;
   draw(host, times, {
     title: `milliseconds; the plan is for ${percent(slo.quantile)} of requests`,
-    height: 130,
+    height: 105,
     lines: [
       { name: "99 % measured in a minute", look: "one", values: column(points, "p99Ms") },
       { name: "predicted", look: "three", values: column(points, "latencyMs"), isStepped: true },

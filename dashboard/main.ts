@@ -164,9 +164,7 @@ function render(current: Shown): void {
   const { view, points, newest, picked, pickedDecision, problem } = current;
   if (!view) return;
   const onPick = (decisionId: string | null): void => void pick(current, decisionId);
-  renderOnChange(byId("headline"), [view.board?.plan, view.board?.load, view.board?.reasons, view.mode], () =>
-    headline(view),
-  );
+  byId("headline").replaceChildren(...headline(view));
   const told = banners(view);
   renderOnChange(
     byId("banners"),

@@ -4,7 +4,7 @@ import { element, svg } from "./element.ts";
 import type { ExplainedDecision } from "./live-view.ts";
 import { linear, px, ticks } from "./scale.ts";
 
-const HEIGHT = 210;
+const HEIGHT = 190;
 const LEFT = 52;
 const RIGHT = 12;
 const TOP = 10;

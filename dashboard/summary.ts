@@ -7,18 +7,19 @@ import { element } from "./element.ts";
 import type { ExplainedDecision, LivePin, LiveView } from "./live-view.ts";
 
 /** What it does and why, in two sentences. */
-export function headline({ board, mode }: LiveView): readonly Node[] {
+export function headline(view: LiveView): readonly Node[] {
+  const { board, mode } = view;
   const plan = board?.plan;
   if (!board || !plan)
     return [element("p", { class: "doing" }, "There is no plan yet: it plans as soon as there is load data.")];
-  const stages = plan.stages.map(({ stage, parts }) => `${stage}: ${parts.map(partText).join(" + ")}`);
-  const load = board.load ? `${number(board.load.rateRps)} requests per second` : "a load that is not known now";
-  const verb = mode === "shadow" ? "Would serve" : "Serves";
+  const load = board.load ? `Load ${number(board.load.rateRps)} rps` : "The load is not known now";
+  const planned = plan.stages.map(({ stage, parts }) => `${stage}: ${parts.map(partText).join(" + ")}`).join(" → ");
+  const verb = mode === "shadow" ? "It would serve" : "The plan serves";
   return [
     element(
       "p",
       { class: "doing" },
-      `${verb} ${load}, planned for ${number(plan.rateRps)}, with ${stages.join(" → ")}`,
+      `${load}. ${verb} ${number(plan.rateRps)} rps with ${planned}${lagText(view, plan)}`,
     ),
     element(
       "p",
@@ -26,6 +27,17 @@ export function headline({ board, mode }: LiveView): readonly Node[] {
       `Why: ${board.reasons.map(reason => REASON_TEXT[reason]).join("; ")}. Held back by: ${BINDING_TEXT[plan.binding]}.`,
     ),
   ];
+}
+
+/** Where ready switchers serve otherwise than planned; empty where none does, or there are none. */
+function lagText({ stages, mode }: LiveView, plan: Plan): string {
+  if (mode === "shadow") return ".";
+  const others = stages.flatMap(({ stage, serving }) => {
+    const wanted = plan.stages.find(other => other.stage === stage)?.parts.map(part => part.variant) ?? [];
+    if (serving.length === 0 || serving.every(({ variant }) => wanted.includes(variant))) return [];
+    return [`${stage} ${serving.map(({ variant, replicas }) => `${variant} × ${replicas}`).join(" + ")}`];
+  });
+  return others.length === 0 ? "." : `; still served: ${others.join(", ")}.`;
 }
 
 /** What must not be overlooked. */
@@ -100,7 +112,7 @@ function latencyTile(slo: LiveView["slo"], plan: Plan | null, lastMinute: LiveVi
   if (!lastMinute?.latencyMs) return tile("latency, predicted", predicted, limit);
   const { ended, inTime, latencyMs } = lastMinute;
   const missed = 1 - inTime / ended;
-  const burn = slo.quantile < 1 ? `, ${number(missed / (1 - slo.quantile))} × the budget` : "";
+  const burn = slo.quantile < 1 ? `, ${Number((missed / (1 - slo.quantile)).toPrecision(2))} × the budget` : "";
   return tile(
     "latency, 99 % of a minute",
     `${number(latencyMs.p99)} ms`,

@@ -1,0 +1,219 @@
+// The page in a real Chromium, before a real scaler whose clock is moved by hand. Plain JavaScript: it runs in two worlds, and what it imports
+// of ours is compiled.
+import assert from "node:assert/strict";
+import { createServer, request as httpRequest } from "node:http";
+import { createRequire } from "node:module";
+import { after, afterEach, before, beforeEach, describe, it } from "mocha";
+import { chromium } from "playwright-core";
+import { RunningScaler } from "../../dist/test/scaler/support/running-scaler.js";
+import { testPipeline } from "../../dist/test/scaler/support/test-pipeline.js";
+
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const HOSTILE = '"><img src=x onerror="globalThis.hacked=1"><script>globalThis.hacked=1</script>';
+
+describe("the live page in Chromium", () => {
+  let browser;
+  let running;
+  let page;
+  let troubles;
+
+  before(async () => {
+    // As root, in a container, there is no sandbox to be had.
+    const args = ["--no-sandbox", "--disable-dev-shm-usage"];
+    browser = await chromium.launch({ executablePath: process.env.VARISCALE_TEST_CHROMIUM, args });
+  });
+  after(() => browser?.close());
+
+  beforeEach(async () => {
+    running = await RunningScaler.start();
+    await open();
+  });
+  afterEach(async () => {
+    await page.context().close();
+    await running.close();
+  });
+
+  /** A page of its own, whose errors are kept: also what its Content-Security-Policy stopped. */
+  async function open(options = {}) {
+    await page?.context().close();
+    const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+    page = await context.newPage();
+    troubles = [];
+    page.on("pageerror", error => troubles.push(String(error)));
+    page.on("console", message => message.type() === "error" && troubles.push(message.text()));
+    page.on("request", request => {
+      if (!/^http:\/\/127\.0\.0\.1:/.test(request.url())) troubles.push(`asked ${request.url()}`);
+    });
+  }
+
+  /** Waits until an element's text matches. */
+  const shows = (id, pattern) =>
+    page.waitForFunction(
+      ([name, source]) => new RegExp(source).test(document.getElementById(name)?.textContent ?? ""),
+      [id, pattern.source],
+    );
+  const textOf = id => page.locator(`#${id}`).textContent();
+  /** In one step: charts are drawn anew all the time. */
+  const boxOf = selector =>
+    page.evaluate(one => {
+      const { x, y, width, height } = [...document.querySelectorAll(one)].at(-1).getBoundingClientRect();
+      return { x, y, width, height };
+    }, selector);
+  /** Whether more than ten seconds of load are drawn. */
+  const isLong = async () => {
+    const path = await page.evaluate(() => document.querySelector("#load > svg .line.one").getAttribute("d"));
+    return /(L[\d.]+ [\d.]+){10}/.test(path);
+  };
+  /** Lets seconds of the scaler pass, with a switcher that serves as it is told. */
+  const run = async (seconds, switcher) => {
+    for (let second = 0; second < seconds; second++)
+      await running.runUntil(
+        () => true,
+        () => switcher?.report({ queuedRows: 3, queueAgeMs: 20 }),
+      );
+  };
+
+  it("paints what the scaler does and why", async () => {
+    const switcher = running.switcher();
+    running.gateway.lastMinute = { ended: 200, inTime: 190, latencyMs: { p50: 80, p99: 412 } };
+    await running.planFor(50);
+    await run(20, switcher);
+    await page.goto(running.url("/"));
+    await shows("headline", /^Load 50 rps\. The plan serves .*detect: heavy.*Why: .*Held back by/);
+    await shows("why", /What a little more or less would cost/);
+    assert.match(await textOf("tiles"), /50 rps[\s\S]*412 ms[\s\S]*5\.0 % late or failed/);
+    assert.match(await textOf("diagram"), /detect[\s\S]*3 rows, 20 ms[\s\S]*read/);
+    for (const id of ["load", "timeline", "accuracy", "cores", "latency", "pareto"]) {
+      const box = await boxOf(`#${id} > svg`);
+      assert.ok(box.width > 200 && box.height > 60, `${id}: ${JSON.stringify(box)}`);
+    }
+    // More than one second is drawn: what was before the page was opened.
+    assert.ok(await isLong());
+    assert.deepEqual(troubles, []);
+  });
+
+  it("follows a change of the plan, and explains the decision that is clicked", async () => {
+    await running.planFor(50);
+    await run(15);
+    await page.goto(running.url("/"));
+    await shows("headline", /^Load 50 rps/);
+    const first = running.board.decisionId;
+    await shows("why", new RegExp(first));
+    running.gateway.rateRps = 400;
+    await run(15);
+    await shows("headline", /^Load 400 rps/);
+    const newest = running.board.decisionId;
+    assert.notEqual(newest, first);
+    await shows("why", new RegExp(newest));
+    assert.ok(await isLong());
+    const timeline = await boxOf("#timeline > svg");
+    const oldest = await boxOf("#timeline .decision");
+    await page.mouse.click(oldest.x + 1, timeline.y + 20);
+    await page.waitForFunction(id => !document.getElementById("why").textContent.includes(id), newest);
+    assert.equal(await page.locator("#timeline .decision.picked").count(), 1);
+    await page.getByRole("button", { name: "newest, as they come" }).focus();
+    await page.keyboard.press("Enter");
+    await shows("why", new RegExp(newest));
+    assert.deepEqual(troubles, []);
+  });
+
+  it("keeps the focus while it follows", async () => {
+    await running.planFor(50);
+    await page.goto(running.url("/"));
+    await shows("why", /Made with/);
+    await page.getByRole("button", { name: "newest, as they come" }).focus();
+    running.gateway.rateRps = 400;
+    await run(12);
+    await shows("headline", /^Load 400 rps/);
+    await shows("why", new RegExp(running.board.decisionId));
+    assert.equal(await page.evaluate(() => document.activeElement?.textContent), "newest, as they come");
+  });
+
+  for (const colorScheme of ["light", "dark"]) {
+    it(`has nothing that axe-core finds wrong, ${colorScheme}`, async () => {
+      await open({ colorScheme });
+      const switcher = running.switcher();
+      await running.planFor(50);
+      await run(12, switcher);
+      const pin = { stage: "read", variant: "light", ttlMs: 60_000, reason: "test" };
+      const api = running.url("/api/v1/pipelines/shop/cards");
+      await fetch(`${api}/pin`, { method: "PUT", body: JSON.stringify(pin) });
+      await fetch(`${api}/mode`, { method: "PUT", body: JSON.stringify({ mode: "shadow" }) });
+      await run(3, switcher);
+      await page.goto(running.url("/"));
+      await shows("banners", /Shadow mode, set by an operator.*read is pinned to light/);
+      await shows("why", /Made with/);
+      // Not as an element of the page: its policy would stop that.
+      await page.evaluate(await (await import("node:fs/promises")).readFile(AXE, "utf8"));
+      const { violations } = await page.evaluate(() => globalThis.axe.run());
+      const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+      assert.deepEqual(told, []);
+    });
+  }
+
+  it("shows hostile names as text", async () => {
+    await running.close();
+    const pipeline = testPipeline();
+    const stages = pipeline.stages.map(stage => ({
+      ...stage,
+      variants: stage.variants.map(variant => ({ ...variant, name: `${variant.name}${HOSTILE}` })),
+      defaultVariant: `${stage.defaultVariant}${HOSTILE}`,
+    }));
+    const key = { namespace: "shop", name: HOSTILE };
+    running = await RunningScaler.start({ pipelines: [{ ...pipeline, key, stages }] });
+    await running.planFor(50);
+    await page.goto(running.url("/"));
+    await shows("headline", /heavy"><img/);
+    await shows("why", /heavy"><img/);
+    assert.equal(await page.evaluate(() => globalThis.hacked), undefined);
+    assert.equal(await page.locator("img").count(), 0);
+    assert.equal(await page.title(), `${HOSTILE} – variscale`);
+  });
+
+  it("works below a path of a proxy", async () => {
+    await running.planFor(50);
+    const proxy = createServer((request, response) => {
+      if (!request.url.startsWith("/tools/variscale/")) return response.writeHead(404).end();
+      const path = request.url.slice("/tools/variscale".length);
+      const { method, headers } = request;
+      const passed = httpRequest(running.url(path), { method, headers }, answer => {
+        response.writeHead(answer.statusCode, answer.headers);
+        answer.pipe(response);
+      });
+      request.pipe(passed);
+    });
+    await new Promise(resolve => proxy.listen(0, "127.0.0.1", resolve));
+    try {
+      await page.goto(`http://127.0.0.1:${proxy.address().port}/tools/variscale/`);
+      await shows("headline", /^Load 50 rps/);
+      await shows("why", /Made with/);
+      assert.deepEqual(troubles, []);
+    } finally {
+      proxy.closeAllConnections();
+      proxy.close();
+    }
+  });
+
+  it("shows one of several pipelines, by name in its address", async () => {
+    await running.close();
+    const pipelines = ["cards", "plates"].map(name => testPipeline({ name }));
+    running = await RunningScaler.start({ pipelines });
+    await running.planFor(50);
+    await page.goto(running.url("/#shop/plates"));
+    await page.waitForFunction(() => document.title === "plates – variscale");
+    await shows("headline", /The plan serves/);
+    await page.locator("#pipelines").selectOption({ label: "shop/cards" });
+    await page.waitForFunction(() => document.title === "cards – variscale");
+    await shows("headline", /The plan serves/);
+    assert.equal(new URL(page.url()).hash, "#shop/cards");
+  });
+
+  it("says that what it shows is old when the scaler is gone", async () => {
+    await running.planFor(50);
+    await page.goto(running.url("/"));
+    await shows("headline", /^Load 50 rps/);
+    await running.scaler.close();
+    await shows("freshness", /^no answer since /);
+    assert.match(await textOf("headline"), /^Load 50 rps/);
+  });
+});
