@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { waitFigures } from "./batch-wait.ts";
 import type { Figure } from "./figure.ts";
 import { latencyFigures } from "./switcher-latency.ts";
 import { memoryFigures } from "./switcher-memory.ts";
@@ -18,6 +19,7 @@ const PARTS: Readonly<Record<string, (rig: Rig) => Promise<Figure[]>>> = {
   memory: memoryFigures,
   admin: adminFigures,
   soak: soakFigures,
+  wait: waitFigures,
 };
 
 /** What a switcher costs beside its sessions, and what a Switch, a crash and heavy load cost those who send requests meanwhile. */

@@ -50,7 +50,7 @@ function contentOf(
   return {
     variant: part.variant,
     batch: part.batch,
-    // On CPU a wait for a fuller batch is almost pure latency: batches form by themselves when there is a queue.
+    // Batches form by themselves where there is a queue. No profile is known for which a wait gains anything (docs/switcher.md, Batches).
     maxWaitMs: 0,
     // A stage that is to serve one variant must not protect itself by another.
     fallbackVariant: pipeline.objective.policy === "static" ? part.variant : lightestVariant(stage, excluded),
