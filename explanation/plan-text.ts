@@ -7,9 +7,16 @@ export function partText({ variant, batch, replicas }: Part): string {
   return `${variant} × ${replicas}${batch > 1 ? `, batch ${batch}` : ""}`;
 }
 
+/** What serves a stage: as `light × 1 + heavy × 2`, or with shares where rows are split. */
+export function partsText(parts: readonly Part[]): string {
+  if (parts.length === 0) return "nothing";
+  const isSplit = parts.some(({ share }) => share < 1);
+  return parts.map(part => (isSplit ? `${percent(part.share)} by ${partText(part)}` : partText(part))).join(" + ");
+}
+
 /** All stages in one line. */
 export function stagesText(stages: readonly Pick<StagePlan, "parts">[]): string {
-  return stages.map(({ parts }) => parts.map(partText).join(" + ")).join(" → ");
+  return stages.map(({ parts }) => partsText(parts)).join(" → ");
 }
 
 /** Whether it holds, and what it is predicted to give. */
@@ -27,5 +34,7 @@ export function outcomeText(plan: Plan): readonly string[] {
 export function runnerUpText(plan: Pick<Plan, "objective" | "accuracy" | "cores">, runnerUp: RunnerUp | null): string {
   if (runnerUp === null) return "runner-up: none";
   const by = plan.objective - runnerUp.objective;
-  return `runner-up: ${stagesText(runnerUp.stages)}: accuracy ${points(runnerUp.accuracy - plan.accuracy)}, cores ${signed(runnerUp.cores - plan.cores)}, objective lower by ${number(by)}`;
+  // The least bad of plans that break a limit is chosen by what it serves right and in time.
+  const difference = by < 0 ? `higher by ${number(-by)}` : `lower by ${number(by)}`;
+  return `runner-up: ${stagesText(runnerUp.stages)}: accuracy ${points(runnerUp.accuracy - plan.accuracy)}, cores ${signed(runnerUp.cores - plan.cores)}, objective ${difference}`;
 }

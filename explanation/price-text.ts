@@ -1,6 +1,6 @@
 import type { Explanation, Price, StageChange } from "../optimizer/explain.ts";
 import { number, points, signed } from "./number-text.ts";
-import { partText } from "./plan-text.ts";
+import { partsText } from "./plan-text.ts";
 import { BINDING_TEXT } from "./reason-text.ts";
 
 /** What one step of something costs or gives, as one line. */
@@ -9,7 +9,7 @@ export function priceText(price: Price): string {
     accuracy: "1 point more of accuracy",
     slo: `${number(-price.step)} ms less of the SLO, as accurate`,
     load: `${number(price.step)} rps more`,
-    cores: `${number(-price.step)} cores less`,
+    cores: `${number(-price.step)} ${price.step === -1 ? "core" : "cores"} less`,
   }[price.of];
   if (!price.feasible) return `${subject}: not to be had`;
   const effects = [
@@ -30,5 +30,5 @@ export function currentText({ changes, current }: Pick<Explanation, "changes" | 
 }
 
 export function changeText({ stage, from, to }: StageChange): string {
-  return `${stage}: ${from ? partText(from) : "nothing"} → ${to ? partText(to) : "nothing"}`;
+  return `${stage}: ${partsText(from)} → ${partsText(to)}`;
 }

@@ -1,4 +1,4 @@
-import { type Configuration, mainPart, type Part, replicasOf } from "../domain/configuration.ts";
+import { type Configuration, type Part, replicasOf } from "../domain/configuration.ts";
 import type { Objective } from "../domain/pipeline-schema.ts";
 import { configurationOf, type Plan, type StagePlan } from "../domain/plan.ts";
 import { evaluate } from "./evaluate.ts";
@@ -25,8 +25,9 @@ export interface Price {
 /** What a stage serves otherwise than before. */
 export interface StageChange {
   readonly stage: string;
-  readonly from: Part | null;
-  readonly to: Part | null;
+  /** Its parts; none: nothing. */
+  readonly from: readonly Part[];
+  readonly to: readonly Part[];
 }
 
 export interface Explanation {
@@ -116,6 +117,6 @@ function changesOf(current: Configuration, plan: Plan): StageChange[] {
   return plan.stages.flatMap(({ stage }) => {
     const [before, after] = [current[stage], goal[stage]];
     if (JSON.stringify(before?.parts) === JSON.stringify(after?.parts)) return [];
-    return [{ stage, from: (before && mainPart(before)) ?? null, to: (after && mainPart(after)) ?? null }];
+    return [{ stage, from: before?.parts ?? [], to: after?.parts ?? [] }];
   });
 }

@@ -1,5 +1,7 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { type Command, Option } from "commander";
+import { VariscaleError } from "../../domain/errors.ts";
 import { MAX_RATE_RPS } from "../../domain/load.ts";
 import { POLICY_NAMES } from "../../domain/policy-name.ts";
 import { collect, parseNumber, setOption, speedFactorOption } from "../options.ts";
@@ -44,7 +46,12 @@ export function addPlan(program: Command): void {
       collect,
       [],
     )
-    .option("--split <stage>", "its rows may be split over two variants; may be repeated", collect, [])
+    .option(
+      "--split <stage>",
+      "its rows may be split over two variants; may be repeated; for planning only",
+      collect,
+      [],
+    )
     .option("--max-cores <n>", "of all replicas together", text => parseNumber(text, 0.001, 1e6))
     .option("--machine-cores <n>", "all replicas share one machine with so many", text => parseNumber(text, 0.1, 1024))
     .option("--min-accuracy <share>", "0 to 1", text => parseNumber(text, 0, 1))
@@ -62,6 +69,7 @@ async function runPlan(path: string, flags: PlanFlags): Promise<void> {
   const { givenOf } = await import("../../optimizer/given.ts");
   const { problemFor } = await import("../plan/plan-request.ts");
   const { set, speedFactor, picture, output } = flags;
+  if (picture !== undefined) checkPicture(picture);
   const pipeline = readPipeline(path, speedFactor === undefined ? { set } : { set, speedFactor });
   const problem = problemFor(pipeline, flags);
   const plan = optimize(problem);
@@ -78,8 +86,23 @@ async function runPlan(path: string, flags: PlanFlags): Promise<void> {
   if (picture !== undefined) {
     const { paretoFront } = await import("../../optimizer/pareto.ts");
     const { paretoPicture } = await import("../plan/pareto-picture.ts");
-    writeFileSync(picture, paretoPicture(problem, plan, paretoFront(problem), picture.endsWith(".html")));
+    const text = paretoPicture(problem, plan, paretoFront(problem), picture.endsWith(".html"));
+    try {
+      writeFileSync(picture, text);
+    } catch (error) {
+      throw new VariscaleError("unavailable", `--picture ${picture} can't be written: ${String(error)}`, {
+        cause: error,
+      });
+    }
     process.stderr.write(`written to ${picture}\n`);
   }
   process.exitCode = plan.feasible ? 0 : INFEASIBLE;
+}
+
+/** Before anything is planned: a front takes many plans. */
+function checkPicture(path: string): void {
+  if (!path.endsWith(".svg") && !path.endsWith(".html"))
+    throw new VariscaleError("invalid_argument", `--picture ${path}: must end with .svg or .html`);
+  const folder = dirname(path);
+  if (!existsSync(folder)) throw new VariscaleError("not_found", `--picture ${path}: there is no folder ${folder}`);
 }

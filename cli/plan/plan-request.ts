@@ -46,56 +46,83 @@ export function problemFor(given: Pipeline, request: PlanRequest): Problem {
   const limits = { cores: maxCores ?? null, machineCores: request.machineCores ?? null };
   const objective = { ...given.objective, policy, ...(minAccuracy === undefined ? {} : { minAccuracy }) };
   const pipeline = { ...given, objective };
-  const excluded: Record<string, readonly string[]> = {};
-  for (const [stage, variant] of request.exclude.map(pair => pairOf(pipeline, "--exclude", pair)))
-    excluded[stage] = [...(excluded[stage] ?? []), variant];
+  const excluded = excludedOf(pipeline, request.exclude);
   return {
     pipeline,
     rateRps: request.rps,
     current: request.current === undefined ? null : readCurrent(pipeline, request.current),
     corrections: {},
     excluded,
-    pins: request.pin.map(pair => {
-      const [stage, variant] = pairOf(pipeline, "--pin", pair);
-      return { stage, variant, batch: null, replicas: null };
-    }),
+    pins: pinsOf(pipeline, request.pin, excluded),
     limits,
     bounds: {},
     combine: combiningOf(pipeline, request),
   };
 }
 
+function excludedOf(pipeline: Pipeline, pairs: readonly string[]): Readonly<Record<string, readonly string[]>> {
+  const excluded: Record<string, readonly string[]> = {};
+  for (const pair of pairs) {
+    const [name, variant] = pairOf(pipeline, "--exclude", pair);
+    const all = [...(excluded[name] ?? []), variant];
+    if (findStage(pipeline, name)?.variants.every(other => all.includes(other.name)))
+      throw new VariscaleError("invalid_argument", `--exclude ${pair}: leaves no variant of stage \`${name}\``);
+    excluded[name] = all;
+  }
+  return excluded;
+}
+
+function pinsOf(pipeline: Pipeline, pairs: readonly string[], excluded: Problem["excluded"]): Problem["pins"] {
+  const pinned = new Map<string, string>();
+  for (const pair of pairs) {
+    const [name, variant] = pairOf(pipeline, "--pin", pair);
+    const before = pinned.get(name);
+    if (before !== undefined && before !== variant)
+      throw new VariscaleError("invalid_argument", `--pin ${pair}: the stage is pinned to \`${before}\` already`);
+    if (excluded[name]?.includes(variant))
+      throw new VariscaleError("invalid_argument", `--pin ${pair}: the variant is excluded as well; leave one out`);
+    pinned.set(name, variant);
+  }
+  return [...pinned].map(([stage, variant]) => ({ stage, variant, batch: null, replicas: null }));
+}
+
 /** Correlation of the errors of variants that vote, where it is not given: about what pretrained models have. */
 const CORRELATION = 0.5;
 
 /** What the policy plans by itself, and what is asked for. */
-function combiningOf(pipeline: Pipeline, { vote, split }: PlanRequest): Readonly<Record<string, Combining>> {
+function combiningOf(pipeline: Pipeline, request: PlanRequest): Readonly<Record<string, Combining>> {
+  const { vote, split } = request;
   const combine: Record<string, Combining> = { ...votesOf(pipeline) };
   for (const name of split) {
     const stage = stageNamed(pipeline, "--split", name);
-    checkCombining(pipeline, stage, `--split ${name}`, 2);
+    checkCombining(pipeline, request, stage, `--split ${name}`, 2);
     combine[stage.name] = { kind: "split" };
   }
   for (const pair of vote) {
-    const [name = "", given] = pair.split("=", 2);
+    const [name = "", given, more] = pair.split("=");
     const stage = stageNamed(pipeline, "--vote", name);
     const correlation = given === undefined ? (stage.votes?.correlation ?? CORRELATION) : Number(given || Number.NaN);
-    if (!(correlation >= 0 && correlation <= 1))
+    if (split.includes(name))
+      throw new VariscaleError("invalid_argument", `--vote ${pair}: \`${name}\` is split already; leave one out`);
+    if (more !== undefined || !(correlation >= 0 && correlation <= 1))
       throw new VariscaleError("invalid_argument", `--vote ${pair}: the correlation must be a number from 0 to 1`);
-    checkCombining(pipeline, stage, `--vote ${pair}`, 3);
+    checkCombining(pipeline, request, stage, `--vote ${pair}`, 3);
     combine[stage.name] = { kind: "vote", correlation };
   }
   return combine;
 }
 
 /** What would be asked for in vain is an error. */
-function checkCombining(pipeline: Pipeline, stage: Stage, what: string, least: number): void {
+function checkCombining(pipeline: Pipeline, request: PlanRequest, stage: Stage, what: string, least: number): void {
   const { policy } = pipeline.objective;
   if (!mayCombine(policy))
     throw new VariscaleError(
       "invalid_argument",
       `${what}: the policy ${policy} does not choose variants and replicas; give another with --policy`,
     );
+  const pin = request.pin.find(pair => pair.startsWith(`${stage.name}=`));
+  if (pin !== undefined)
+    throw new VariscaleError("invalid_argument", `${what}: the stage is pinned by --pin ${pin}; leave one out`);
   const usable = votersOf(stage.variants).length;
   if (usable < least)
     throw new VariscaleError(

@@ -80,13 +80,20 @@ describe("variscale plan", function () {
     assert.equal(shares[0] + shares[1], 1);
   });
 
-  it("refuses votes and splits that are asked for in vain, and says what they need", () => {
+  it("refuses what is asked for in vain, and says what it needs", () => {
     const refused = (...more: string[]) => variscale("plan", pipeline, "--rps", "5", ...more);
     for (const [args, expected] of [
       [["--vote", "second"], /--vote second: needs 3 variants with a profile and an accuracy, and `second` has 2/],
       [["--vote", "second=2"], /must be a number from 0 to 1/],
       [["--vote", "second="], /must be a number from 0 to 1/],
+      [["--vote", "second=0.5=1"], /must be a number from 0 to 1/],
+      [["--vote", "second", "--split", "second"], /`second` is split already; leave one out/],
+      [["--split", "second", "--pin", "second=light"], /--split second: the stage is pinned by --pin second=light/],
       [["--split", "second", "--policy", "rim"], /the policy rim does not choose variants and replicas/],
+      [["--pin", "first=light", "--pin", "first=heavy"], /--pin first=heavy: the stage is pinned to `light` already/],
+      [["--pin", "first=light", "--exclude", "first=light"], /--pin first=light: the variant is excluded as well/],
+      [["--exclude", "first=light", "--exclude", "first=heavy"], /leaves no variant of stage `first`/],
+      [["--picture", "front.png"], /--picture front.png: must end with .svg or .html/],
     ] as const) {
       const { status, stderr } = refused(...args);
       assert.match(stderr, expected);
@@ -125,6 +132,20 @@ describe("variscale plan", function () {
       { first: { kind: "vote", correlation: 0.9 } },
     ]);
     assert.deepEqual(planned("--policy", "infaas"), [1, {}]);
+  });
+
+  it("says all of what serves a stage before and after, where variants serve it together", () => {
+    const file = join(folder.path, "plan.json");
+    const split = ["--rps", "400", "--split", "second"];
+    writeFileSync(file, variscale("plan", pipeline, ...split, "--output", "json").stdout);
+    const { stdout } = variscale("plan", pipeline, "--rps", "400", "--pin", "second=light", "--current", file);
+    assert.match(
+      stdout,
+      /- second: \d+\.\d % by heavy × \d(, batch \d)? \+ \d+\.\d % by light × \d(, batch \d)? → light × \d/,
+    );
+    const where = variscale("plan", pipeline, "--rps", "5", "--picture", join(folder.path, "none", "front.svg"));
+    assert.match(where.stderr, /--picture .*front\.svg: there is no folder .*none/);
+    assert.equal(where.stdout, "");
   });
 
   it("ends with 3 and the least bad plan where no plan meets every constraint", () => {

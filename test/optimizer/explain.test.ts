@@ -65,8 +65,8 @@ describe("explain()", () => {
     const current = { classify: { parts: [{ variant: "heavy", batch: 1, replicas: 2, share: 1 }] } };
     const problem = problemOf(pipelineOf({ stages: [stage], objective: { weights } }), 140, { current });
     const { changes, current: kept } = explain(problem, optimize(problem));
-    assert.deepEqual(changes[0]?.from, current.classify.parts[0]);
-    assert.equal(changes[0]?.to?.variant, "middle");
+    assert.deepEqual(changes[0]?.from, current.classify.parts);
+    assert.equal(changes[0]?.to[0]?.variant, "middle");
     assert.equal(kept?.feasible, false);
     assert.equal(kept?.binding, "utilisation");
     const same = configurationOf(optimize(problem));
