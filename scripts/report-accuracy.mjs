@@ -92,7 +92,7 @@ function driftTable() {
       { ...nothing, unlabelled: { accuracy: 0.8, outputs: 2000 }, unlabelledOffline: 0.85 },
     ],
     [
-      "and 300 labels, 225 of them right",
+      "2,000 outputs, ATC says 80 % and was right offline, and 300 labels, 225 of them right",
       { ...nothing, unlabelled: { accuracy: 0.8, outputs: 2000 }, items: 300, right: 225 },
     ],
     ["assertions broken by 5 % more outputs", { ...nothing, moreAssertions: 0.05 }],
