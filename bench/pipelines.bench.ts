@@ -9,7 +9,7 @@ import { readUnmeasured } from "../profiler/read-unmeasured.ts";
 import { packageFolder } from "../runtime/version.ts";
 import { type Figure, figure } from "./figure.ts";
 
-const PIPELINES = ["id-card", "video"];
+const PIPELINES = ["id-card", "video", "audio"];
 /** The default of `variscale profile`. */
 const ITEMS = 300;
 
