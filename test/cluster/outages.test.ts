@@ -36,8 +36,9 @@ describe("outages", () => {
     await scaler.program.stop("SIGKILL");
     await detect.expectHeld(11, OUTAGE_SYNCS);
     scaler.program.start();
-    await scaler.untilPlanned();
-    const sinceMs = await scaler.pin(SHOP, "detect", 12);
+    await scaler.untilServing();
+    const sinceMs = Date.now();
+    await scaler.change(SHOP, "detect", 12);
     await detect.expectReplicas(12, 2, sinceMs);
   });
 

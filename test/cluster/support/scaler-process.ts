@@ -69,7 +69,7 @@ export class ScalerProcess {
     const scaler = new ScalerProcess(host, gateway, program);
     program.start();
     if (rateRps !== null) await scaler.untilPlanned();
-    else await program.until(async () => (await scaler.#read("").catch(() => null)) !== null, "ready");
+    else await scaler.untilServing();
     return scaler;
   }
 
@@ -77,6 +77,10 @@ export class ScalerProcess {
   load(rateRps: number): void {
     this.#gateway.answer = null;
     this.#gateway.rateRps = rateRps;
+  }
+
+  async untilServing(): Promise<void> {
+    await this.program.until(async () => (await this.#read("").catch(() => null)) !== null, "ready");
   }
 
   async untilPlanned(): Promise<void> {
