@@ -1,7 +1,7 @@
 import { svg } from "./element.ts";
 import { linear, px, ticks } from "./scale.ts";
 
-export const MARGIN = { left: 48, right: 10, top: 8, bottom: 20 };
+export const MARGIN = { left: 54, right: 10, top: 8, bottom: 20 };
 const MINUTE_MS = 60_000;
 /** A chart shows no less time. */
 export const LEAST_SPAN_MS = MINUTE_MS;
