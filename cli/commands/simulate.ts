@@ -31,7 +31,11 @@ export function addSimulate(program: Command): void {
     .command("simulate <pipeline>")
     .description("what a pipeline would do under a load: accuracy, cores, latency and violations, by policy");
   addLoadInput(command)
-    .option("--policy <names>", `several with commas: ${POLICY_NAMES.join(", ")}; default: the file's`, parsePolicies)
+    .option(
+      "--policy <names>",
+      `several with commas: ${POLICY_NAMES.join(", ")}; default: the file's. One variant serves a stage under each of them, cocktail as well: nothing that runs combines answers`,
+      parsePolicies,
+    )
     .addOption(
       new Option(
         "--forecast <source>",
