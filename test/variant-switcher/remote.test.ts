@@ -100,7 +100,7 @@ describe("the driver remote", () => {
       },
     });
     const far = { name: "far", driver: "remote", model: "x", url: url((server.address() as AddressInfo).port) };
-    const switcher = await start([far], { minWatchdogMs: 200 });
+    const switcher = await start([far], { minWatchdogMs: 1000 });
     await switcher.untilReady();
     assert.deepEqual((await switcher.infer([3])).body.outputs?.[0]?.data, [1, 2]);
     hangs = 1;

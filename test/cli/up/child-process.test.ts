@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { type Child, startChild } from "../../../cli/up/child-process.ts";
 import { createLogger } from "../../../runtime/logger.ts";
@@ -39,6 +40,8 @@ describe("startChild()", () => {
   it("passes on what the process says, and stops it", async () => {
     const serving = start(switcherArgs(folder.path));
     await until(() => messages.some(message => message.kind === "listening"), "listening");
+    if (existsSync("/proc/self/environ"))
+      assert.match(readFileSync(`/proc/${serving.pid}/environ`, "latin1"), /MALLOC_ARENA_MAX=2\0/);
     await serving.stop(5000);
     assert.equal(await serving.gone, 0);
     assert.ok(!isAlive(serving.pid!));
