@@ -4,18 +4,58 @@ import { join } from "node:path";
 import { defaultModelFolder } from "../cli/folders.ts";
 import { prepare } from "../cli/prepare-models.ts";
 import type { MeasurementsInput } from "../domain/profile-schema.ts";
+import type { DriftErrors } from "../profiler/estimate-drifts.ts";
 import { runProfile } from "../profiler/main.ts";
+import { measureDrifts } from "../profiler/measure-drifts.ts";
 import { readUnmeasured } from "../profiler/read-unmeasured.ts";
+import { readPipeline } from "../runtime/read-pipeline.ts";
 import { packageFolder } from "../runtime/version.ts";
 import { type Figure, figure } from "./figure.ts";
+import { driftFigures, heldOutFigure } from "./pipelines-accuracy.ts";
 
 const PIPELINES = ["id-card", "video", "audio"];
 /** The default of `variscale profile`. */
 const ITEMS = 300;
 
-/** The pipelines that come with the package, profiled twice: how far their variants are apart, and how far two profiles are. */
-export async function pipelinesSuite(): Promise<Figure[]> {
+const PARTS = ["profiles", "accuracy"] as const;
+
+/**
+ * The pipelines that come with the package. Profiled twice: how far their variants are apart, and how far two profiles are. Accuracy: how
+ * well it is predicted where it was not measured, and under drifts.
+ */
+export async function pipelinesSuite(only: readonly string[] | null): Promise<Figure[]> {
   const isShort = process.argv.includes("--short");
+  const parts = { profiles: profileFigures, accuracy: accuracyFigures };
+  const figures: Figure[] = [];
+  for (const part of PARTS) if (only === null || only.includes(part)) figures.push(...(await parts[part](isShort)));
+  return figures;
+}
+
+async function accuracyFigures(isShort: boolean): Promise<Figure[]> {
+  const pipelines = PIPELINES.map(name => readPipeline(fileOf(name)));
+  const folder = mkdtempSync(join(tmpdir(), "variscale-bench-"));
+  try {
+    const runs: [string, Readonly<Record<string, DriftErrors>>][] = [];
+    for (const name of PIPELINES) {
+      const { file, modelFolder, leftOut } = await prepared(name);
+      const { measurements } = await measureDrifts({
+        file,
+        modelFolder,
+        leaveOut: leftOut,
+        items: isShort ? 20 : ITEMS,
+        output: join(folder, `${name}.json`),
+        onProgress: line => console.error(`${name}: ${line}`),
+        nowMs: () => Date.now(),
+      });
+      runs.push([name, measurements.errors]);
+    }
+    return [heldOutFigure(pipelines), ...driftFigures(runs)];
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function profileFigures(isShort: boolean): Promise<Figure[]> {
   const folder = mkdtempSync(join(tmpdir(), "variscale-bench-"));
   try {
     const runs: Run[] = [];
@@ -33,11 +73,20 @@ interface Run {
   readonly second: MeasurementsInput;
 }
 
-async function profileTwice(name: string, folder: string, items: number): Promise<Run> {
-  const file = join(packageFolder, "pipelines", name, "pipeline.yaml");
+function fileOf(name: string): string {
+  return join(packageFolder, "pipelines", name, "pipeline.yaml");
+}
+
+async function prepared(name: string) {
+  const file = fileOf(name);
   const pipeline = readUnmeasured(file);
   const modelFolder = defaultModelFolder(process.env, pipeline);
   const { leftOut } = await prepare(pipeline, file, modelFolder, () => undefined);
+  return { file, modelFolder, leftOut };
+}
+
+async function profileTwice(name: string, folder: string, items: number): Promise<Run> {
+  const { file, modelFolder, leftOut } = await prepared(name);
   const profile = async (count: number) => {
     const onProgress = (line: string): void => console.error(`${name}: ${line}`);
     const output = join(folder, `${name}.json`);

@@ -1,6 +1,7 @@
 import type { AccuracyMethod } from "../domain/accuracy-method.ts";
 import type { Pipeline, Stage } from "../domain/pipeline.ts";
 import { membersOf } from "./composite.ts";
+import { fittedCombinations } from "./fitted-table.ts";
 
 /** How the accuracy of a prefix of the stages goes on through a stage: slope · before + offset. */
 export interface AccuracyStep {
@@ -12,7 +13,8 @@ export interface AccuracyStep {
  * Accuracy of a pipeline's variant combinations: the share of items that are right at the end.
  *
  * - `table`: a combination that was measured counts as it was measured, errors that stages pass on or repair included; any other
- *   as with `markov`.
+ *   as with `markov`, and where at least half of all were measured, times how far those of its variants are from that
+ *   (`fitted-table.ts`).
  * - `markov`: A_s = A_{s−1}·a_s + (1 − A_{s−1})·r_s with a_s the variant's accuracy on right inputs and r_s the stage's
  *   `recovery`, never above a_s. Assumes that a stage's errors depend on the stage before it alone, and on that only through
  *   right or wrong. A graph that is no chain is right when all stages are: `recovery` does not count there.
@@ -77,8 +79,8 @@ export function accuracyOf(pipeline: Pipeline): AccuracyModel {
 }
 
 function buildModel(pipeline: Pipeline): AccuracyModel {
-  const root = measuredTree(pipeline);
   const steps = pipeline.stages.map(stage => stepsOf(pipeline, stage));
+  const root = measuredTree(pipeline, steps);
   const start = pipeline.accuracy.method === "rankSum" ? 0 : 1;
   const after = restAfter(steps);
   const countAfter = productsFromEnd(steps.map(stage => stage.size));
@@ -88,7 +90,7 @@ function buildModel(pipeline: Pipeline): AccuracyModel {
     isSplit ? leaves({ steps, splits }, variants, root, start) : [leaf(steps, variants, root, start)];
   const first = after[0] ?? UNKNOWN;
   const best = steps.map(stage => Math.max(0, ...[...stage.values()].map(({ slope, offset }) => slope + offset)));
-  const measured = measuredByVariant(pipeline);
+  const measured = mostByVariant(root);
   const mostWith = (stage: number, variant: string): number => {
     const parts = splits[stage]?.get(variant);
     if (parts) return parts.reduce((sum, part) => sum + part.share * mostWith(stage, part.name), 0);
@@ -222,33 +224,41 @@ function restAfter(steps: readonly ReadonlyMap<string, AccuracyStep>[]): Accurac
   return rests.reverse();
 }
 
-function measuredTree(pipeline: Pipeline): Node {
+/** What was measured, and what follows from that for the rest. */
+function measuredTree(pipeline: Pipeline, steps: Steps["steps"]): Node {
   const root: Node = { children: new Map(), most: 0, measured: 0 };
   if (pipeline.accuracy.method !== "table") return root;
   const known = pipeline.stages.map(stage => new Set(stage.variants.map(variant => variant.name)));
   for (const { variants, accuracy } of pipeline.accuracy.combinations) {
     const names = pipeline.stages.map(stage => variants[stage.name]);
     if (!names.every((name, s): name is string => name !== undefined && known[s]?.has(name) === true)) continue;
-    if (descend(root, names)) continue;
-    let node = root;
-    for (const name of [undefined, ...names]) {
-      if (name !== undefined) node = childOf(node, name);
-      node.most = Math.max(node.most, accuracy);
-      node.measured++;
-    }
+    if (!descend(root, names)) plant(root, names, accuracy);
   }
+  const alone = (names: readonly string[]) => leaf(steps, names, root, 1).stepped;
+  for (const { names, accuracy } of fittedCombinations(pipeline, alone)) plant(root, names, accuracy);
   return root;
 }
 
-/** The most accurate measured combination that has a variant in a stage. */
-function measuredByVariant({ stages, accuracy }: Pipeline): ReadonlyMap<string, number> {
+function plant(root: Node, names: readonly string[], accuracy: number): void {
+  let node = root;
+  for (const name of [undefined, ...names]) {
+    if (name !== undefined) node = childOf(node, name);
+    node.most = Math.max(node.most, accuracy);
+    node.measured++;
+  }
+}
+
+/** The most accurate combination of the tree that has a variant in a stage, by `stage/variant`. */
+function mostByVariant(root: Node): ReadonlyMap<string, number> {
   const most = new Map<string, number>();
-  if (accuracy.method !== "table") return most;
-  for (const { variants, accuracy: share } of accuracy.combinations)
-    for (const [s, { name }] of stages.entries()) {
-      const key = `${s}/${variants[name]}`;
-      most.set(key, Math.max(share, most.get(key) ?? 0));
+  const visit = (node: Node, stage: number): void => {
+    for (const [name, child] of node.children) {
+      const key = `${stage}/${name}`;
+      most.set(key, Math.max(child.most, most.get(key) ?? 0));
+      visit(child, stage + 1);
     }
+  };
+  visit(root, 0);
   return most;
 }
 
