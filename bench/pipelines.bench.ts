@@ -13,7 +13,7 @@ import { packageFolder } from "../runtime/version.ts";
 import { type Figure, figure } from "./figure.ts";
 import { driftFigures, heldOutFigure } from "./pipelines-accuracy.ts";
 
-const PIPELINES = ["id-card", "video", "audio"];
+const PIPELINES = ["id-card", "video", "audio", "question-answering"];
 /** The default of `variscale profile`. */
 const ITEMS = 300;
 

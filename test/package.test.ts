@@ -46,16 +46,16 @@ describe("the package, installed elsewhere as the README says", function () {
   it("exports what pipelines are written with, and its own pipelines", () => {
     writeFileSync(
       join(folder, "imports.js"),
-      'import { definePipeline } from "variscale/stage";\nimport card from "variscale/pipelines/id-card";\nimport video from "variscale/pipelines/video";\nimport audio from "variscale/pipelines/audio";\nconsole.log(typeof definePipeline, ...[card, video, audio].map(({ stages }) => Object.keys(stages).join()));\n',
+      'import { definePipeline } from "variscale/stage";\nimport card from "variscale/pipelines/id-card";\nimport video from "variscale/pipelines/video";\nimport audio from "variscale/pipelines/audio";\nimport questions from "variscale/pipelines/question-answering";\nconsole.log(typeof definePipeline, ...[card, video, audio, questions].map(({ stages }) => Object.keys(stages).join()));\n',
     );
     assert.equal(
       sh("node imports.js", folder).trim(),
-      "function detection,recognition detection,classification voice-activity,keyword",
+      "function detection,recognition detection,classification voice-activity,keyword retrieval,reading",
     );
   });
 
   it("prepares the models of its pipelines", () => {
-    for (const name of ["id-card", "video", "audio"]) {
+    for (const name of ["id-card", "video", "audio", "question-answering"]) {
       const models = `models-${name}`;
       const output = sh(
         `npx variscale models prepare node_modules/variscale/pipelines/${name} --model-folder ${models}`,

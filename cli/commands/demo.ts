@@ -26,7 +26,7 @@ export function addDemo(program: Command): void {
     )
     .option(
       "--pipeline <name>",
-      "one that comes with the package (id-card, video, audio), or the folder of your own",
+      "one that comes with the package (id-card, video, audio, question-answering), or the folder of your own",
       "id-card",
     )
     .option("--short", "at most 90 s instead of 4 minutes", false)

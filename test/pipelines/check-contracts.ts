@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { InferenceSession } from "onnxruntime-node";
 import type { Pipeline } from "../../domain/pipeline.ts";
 
-const TYPES: Readonly<Record<string, string>> = { UINT8: "uint8", FP32: "float32" };
+const TYPES: Readonly<Record<string, string>> = { UINT8: "uint8", INT32: "int32", FP32: "float32" };
 
 /** Opens the model of a variant. */
 export async function openVariant(
