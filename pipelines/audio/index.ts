@@ -4,6 +4,7 @@ import type { ClipLabel } from "./clip.ts";
 import { type ClipContext, wordsOf } from "./context.ts";
 import { decodeClip } from "./decode.ts";
 import { evaluation } from "./evaluation.ts";
+import { signals } from "./signals.ts";
 import { keyword } from "./stages/keyword.ts";
 import { voiceActivity } from "./stages/voice-activity.ts";
 import { isCommand } from "./vocabulary.ts";
@@ -32,5 +33,6 @@ export default definePipeline<ClipContext, ClipLabel>({
     };
   },
   assertions,
+  signals,
   evaluation,
 });
