@@ -4,10 +4,10 @@ import { VariscaleError } from "../domain/errors.ts";
 const TEXT_OR_LONG_INTEGER = /"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?[1-9]\d{15,}(?![\d.eE])/g;
 const LONG_DIGITS = /\d{16}/;
 const MARK = "#";
-const [COMMA, BRACKET, BRACE] = Buffer.from(",[{");
-/** What each value and each array or object takes at least once parsed, the tensor's element included. */
-const VALUE_BYTES = 16;
-const LIST_BYTES = 48;
+/** What each value and each array or object takes at least once parsed, the tensor's element included, by the character that tells of it. */
+const BYTES_OF = new Uint8Array(256);
+for (const [character, bytes] of Object.entries({ ",": 16, "[": 48, "{": 48 }))
+  BYTES_OF[character.charCodeAt(0)] = bytes;
 
 /**
  * Parses JSON like JSON.parse(), but whole numbers of 16 digits and more keep all of them: they become what longInteger() reads.
@@ -27,10 +27,8 @@ export function parseExactJson(text: string): unknown {
 /** What comes of so much JSON text, about: a digit and a comma become a number in an array and an element of a tensor. */
 export function parsedBytes(text: Uint8Array): number {
   let bytes = 0;
-  for (const character of text) {
-    if (character === COMMA) bytes += VALUE_BYTES;
-    else if (character === BRACKET || character === BRACE) bytes += LIST_BYTES;
-  }
+  // Not for-of, which costs four times as much and more than half of what the parser does.
+  for (let i = 0; i < text.length; i++) bytes += BYTES_OF[text[i] ?? 0] ?? 0;
   return bytes;
 }
 
