@@ -8,6 +8,7 @@ export function signals({ segments, recognised }: ClipContext): Readonly<Record<
     segments: segments.length,
     words: recognised.filter(({ word }) => word !== null).length,
     disagreed: recognised.filter(({ agreed }) => !agreed).length,
+    leastVoice: logOdds(Math.min(1, ...segments.map(({ score }) => score))),
     leastWord: logOdds(Math.min(1, ...sureness)),
     allWords: sureness.reduce((sum, confidence) => sum + Math.log(Math.max(1e-4, confidence)), 0),
   };

@@ -42,6 +42,7 @@ describe("findSegments()", () => {
   it("ends with the clip, and makes nothing of what is no number", () => {
     assert.deepEqual(found([140, 150, 0.9]), [[140, 150]]);
     assert.deepEqual(found([0, 150, Number.NaN]), []);
+    assert.deepEqual(found([10, 20, 0.9], [20, 150, Number.NaN]), [[10, 20]]);
     assert.deepEqual(found([10, 20, 0.9], [20, 21, Number.NaN], [21, 30, 0.9]), [[10, 30]]);
   });
 
