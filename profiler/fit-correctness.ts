@@ -10,7 +10,7 @@ export interface Example {
 const RIDGE = 1;
 const MOST_SWEEPS = 1000;
 /** Of a weight; smaller steps change no estimate. */
-const LEAST_STEP = 1e-7;
+const LEAST_STEP = 1e-5;
 
 /**
  * Fits how likely an answer is right, by maximum likelihood with a ridge. Signals that never change are left out.
