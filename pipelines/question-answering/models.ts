@@ -10,4 +10,5 @@ export const recipes: readonly ModelRecipe[] = [
   own("retrieval-small.onnx", "e09acb8e469c5d6244b11c2f6ead88f09728ec654addd27ad2a22389ac6b7274"),
   own("reading-nano.onnx", "732bbfedac71e4bc071c65ca51d2129571f06f126852368fd5e877b98f7e804a"),
   own("reading-small.onnx", "edd90b52544256fbbcc035dd492f0879dc60734f7b04dcee5513fe588b614541"),
+  own("reading-medium.onnx", "25ac110ea71d7aa2a62a1ad2df049fec2bb6777e4d7e36601f69cc592439ecf7"),
 ];
