@@ -70,7 +70,9 @@ function drift(estimated: EstimatedAccuracy | null): readonly Omit<Condition, "s
   if (!estimated) return [];
   const text = (share: number) => `${(100 * share).toFixed(1)} %`;
   const numbers = `answers of late are right in ${text(estimated.accuracy)} by estimate, ${text(estimated.measured)} as measured`;
-  return Math.abs(estimated.accuracy - estimated.measured) < SETTINGS.accuracyDrift
+  // As many items as there were answers would differ by as much in one case of twenty without any drift.
+  const chance = 2 * Math.sqrt((estimated.measured * (1 - estimated.measured)) / estimated.requests);
+  return Math.abs(estimated.accuracy - estimated.measured) < Math.max(SETTINGS.accuracyDrift, chance)
     ? [condition("AccuracyDrifted", false, "AsMeasured", numbers)]
     : [
         condition(

@@ -137,6 +137,16 @@ describe("a drift while a pipeline serves", () => {
     assert.ok((story.board.plan?.accuracy ?? 0) > 0.9);
   });
 
+  it("is not said of a few answers that chance explains", () => {
+    const story = new Story(pipeline());
+    const few = (answers: number) => {
+      story.input = { answered: [seen("heavy", answers, 0.5)] };
+      story.run(1, 4);
+      return story.condition("AccuracyDrifted")?.status;
+    };
+    assert.deepEqual([few(10), few(12), few(400)], [undefined, false, true]);
+  });
+
   it("that turns the order round is followed once the better variant has served", () => {
     const reversed = { heavy: 0.3, middle: 0.5, light: 0.75 };
     const story = play(new Story(pipeline()), 60, MEASURED);
