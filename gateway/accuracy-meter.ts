@@ -6,6 +6,8 @@ import type { PipelineCode } from "./stage.ts";
 
 /** Answers that can still be labelled; older ones are forgotten. */
 const MOST_ANSWERS = 10_000;
+/** Combinations that are counted: more would not fit into a report of the load. */
+const MOST_COMBINATIONS = 500;
 
 interface Tally {
   readonly variants: Readonly<Record<string, string>>;
@@ -23,6 +25,8 @@ export class AccuracyMeter {
   readonly #tallies: ReadonlyMap<string, Tally>;
   /** By stage, the variant that served last: what a stage without rows would have been served by. */
   readonly #last: Record<string, string> = {};
+  /** Combinations that have served. */
+  #served = 0;
   /** By request id, oldest first. */
   readonly #answers = new Map<string, { readonly tally: Tally; readonly chance: number }>();
 
@@ -43,7 +47,8 @@ export class AccuracyMeter {
     Object.assign(this.#last, variants);
     const tally = this.#tallies.get(this.#keyOf({ ...this.#last, ...variants }) ?? "");
     // Of two variants in one stage nobody can say which of them was right.
-    if (!tally) return;
+    if (!tally || (tally.requests === 0 && this.#served === MOST_COMBINATIONS)) return;
+    if (tally.requests === 0) this.#served += 1;
     const chance = chanceOfRight(tally.model, signalsOf(this.#code, context));
     tally.requests += 1;
     tally.right += chance;

@@ -69,6 +69,19 @@ describe("AccuracyMeter", () => {
     assert.deepEqual([meter.label("0", true), meter.label("1", true), meter.label("10000", true)], [false, true, true]);
   });
 
+  it("counts five hundred combinations at most, so that a report stays small", () => {
+    const plain = numberPipeline();
+    const estimators = Array.from({ length: 501 }, (_, i) => ({
+      variants: { count: "light", read: `v${i}` },
+      model: MODEL,
+    }));
+    const meter = new AccuracyMeter({ ...plain, accuracy: { ...plain.accuracy, estimators } }, code);
+    for (const round of ["a", "b"])
+      for (const [i, { variants }] of estimators.entries()) meter.observe(`${round}${i}`, variants, contextOf(2));
+    assert.equal(meter.report().length, 500);
+    assert.ok(meter.report().every(({ requests }) => requests === 2));
+  });
+
   it("does nothing without estimators", () => {
     const meter = new AccuracyMeter(numberPipeline(), {
       ...code,
