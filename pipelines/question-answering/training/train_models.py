@@ -1,6 +1,6 @@
 """Trains the models of the question-answering pipeline and writes them with their stage's contract inside the file.
 
-usage: train_models.py {retrieval|reading}-{nano|small|medium|large} OUT.onnx MINUTES QUESTIONS_FOLDER
+usage: train_models.py {retrieval|reading}-{nano|small|medium} OUT.onnx MINUTES QUESTIONS_FOLDER
 MINUTES are of one core. Needs torch (1.13 or 2.x), onnx and numpy; QUESTIONS_FOLDER is written by write-questions.js.
 """
 import inspect
@@ -31,13 +31,11 @@ RETRIEVERS = {
     "nano": (24, False, "bag", 0),
     "small": (48, True, "conv", 1),
     "medium": (64, True, "attention", 2),
-    "large": (96, True, "attention", 5),
 }
 READERS = {
     "nano": (32, False, "conv", 2),
     "small": (48, True, "conv", 4),
     "medium": (64, True, "conv", 6),
-    "large": (96, True, "attention", 4),
 }
 
 
