@@ -52,14 +52,15 @@ export function withAnswers(
  * better than what has, or plans would flee to it (papers.md §7.4). Empty: nothing is known.
  */
 export function driftedAccuracies(
-  { accuracy }: Pipeline,
+  { stages, accuracy }: Pipeline,
   evidence: readonly AccuracyEstimate[],
 ): readonly CombinationAccuracy[] {
   if (accuracy.method !== "table" || evidence.length === 0) return [];
+  const byVariants = new Map(evidence.map(estimate => [keyOf(stages, estimate.variants), estimate]));
   const found = accuracy.combinations.map(({ variants, accuracy: measured }) => ({
     variants,
     measured,
-    seen: evidence.find(estimate => isSame(estimate.variants, variants)),
+    seen: byVariants.get(keyOf(stages, variants)),
   }));
   let weights = 0;
   let drift = 0;
@@ -108,9 +109,12 @@ export function withAccuracies(pipeline: Pipeline, accuracies: readonly Combinat
 
 /** Of all that is served, each combination by its requests; null: there is too little evidence to say. */
 export function estimatedAccuracy(pipeline: Pipeline, evidence: readonly AccuracyEstimate[]): EstimatedAccuracy | null {
+  if (evidence.length === 0) return null;
+  const { stages } = pipeline;
+  const byVariants = new Map(evidence.map(estimate => [keyOf(stages, estimate.variants), estimate]));
   let [requests, labels, now, before] = [0, 0, 0, 0];
   for (const { variants, accuracy } of pipeline.accuracy.combinations) {
-    const seen = evidence.find(estimate => isSame(estimate.variants, variants));
+    const seen = byVariants.get(keyOf(stages, variants));
     if (!seen) continue;
     requests += seen.requests;
     labels += seen.labels;
@@ -135,6 +139,11 @@ function weightOf({ requests, labels }: AccuracyEstimate): number {
 function shareRight({ requests, right, labels, correction }: AccuracyEstimate): number {
   const error = labels > 0 ? correction / (labels + SETTINGS.labelsToTrust) : 0;
   return Math.min(1, Math.max(0, right / Math.max(requests, 1e-9) + error));
+}
+
+/** Names of variants hold no `/`. */
+function keyOf(stages: Pipeline["stages"], variants: Readonly<Record<string, string>>): string {
+  return stages.map(stage => variants[stage.name] ?? "").join("/");
 }
 
 function isSame(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
