@@ -95,7 +95,9 @@ async function poll(): Promise<void> {
   }
   const view = await fetchLive(current.pipeline, current.points.at(-1)?.atMs ?? null);
   current.view = view;
-  current.points = extended(current.points, view.history);
+  // A clock that was set back: what is known is of a time that is yet to come, and all is asked for anew.
+  const isSetBack = view.nowMs < (current.points.at(-1)?.atMs ?? 0);
+  current.points = isSetBack ? [] : extended(current.points, view.history);
   if (shown !== current) return;
   tellFreshness(`as of ${clockText(view.nowMs)}`, false);
   render(current);
@@ -211,6 +213,9 @@ function tellFreshness(text: string, isBad: boolean): void {
   const host = byId("freshness");
   host.textContent = text;
   host.className = isBad ? "bad" : "";
+  // The time alone must not be read out every second.
+  if (isBad) host.setAttribute("role", "alert");
+  else host.removeAttribute("role");
 }
 
 function hashOf({ namespace, name }: PipelineName): string {

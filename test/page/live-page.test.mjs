@@ -208,12 +208,26 @@ describe("the live page in Chromium", () => {
     assert.equal(new URL(page.url()).hash, "#shop/cards");
   });
 
+  it("starts anew when the scaler's clock was set back", async () => {
+    await running.planFor(50);
+    await run(12);
+    await page.goto(running.url("/"));
+    await shows("headline", /^Load 50 rps/);
+    await shows("load", /load 50/);
+    running.clock.set(running.clock.nowMs() - 3_600_000);
+    await run(12);
+    // The gateway's clock went back with it, so that its seconds are not taken again: the newest point has no load.
+    await shows("load", /load –/);
+    assert.deepEqual(troubles, []);
+  });
+
   it("says that what it shows is old when the scaler is gone", async () => {
     await running.planFor(50);
     await page.goto(running.url("/"));
     await shows("headline", /^Load 50 rps/);
     await running.scaler.close();
     await shows("freshness", /^no answer since /);
+    assert.equal(await page.locator("#freshness").getAttribute("role"), "alert");
     assert.match(await textOf("headline"), /^Load 50 rps/);
   });
 });
