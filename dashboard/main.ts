@@ -52,7 +52,7 @@ for (const id of ["load", "timeline", "accuracy", "cores", "latency"])
       shown.pointedMs = atMs;
       drawTimes(shown, shown.view);
     },
-    onClick: atMs => {
+    onPress: atMs => {
       const decisionId = shown?.points.find(point => point.atMs === atMs)?.decisionId;
       if (shown && decisionId) void pick(shown, decisionId);
     },

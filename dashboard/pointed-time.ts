@@ -5,11 +5,11 @@ export interface PointerListener {
   readonly timesOf: () => readonly number[];
   /** Called with the time of the point under the pointer, and with null when it leaves; at most once a frame. */
   readonly onPoint: (atMs: number | null) => void;
-  readonly onClick: (atMs: number) => void;
+  readonly onPress: (atMs: number) => void;
 }
 
 /** Listens on the place of a chart: the chart itself is drawn anew all the time. */
-export function followPointer(host: HTMLElement, { timesOf, onPoint, onClick }: PointerListener): void {
+export function followPointer(host: HTMLElement, { timesOf, onPoint, onPress }: PointerListener): void {
   let next: number | null = null;
   let isAsked = false;
   const tell = (atMs: number | null): void => {
@@ -28,9 +28,10 @@ export function followPointer(host: HTMLElement, { timesOf, onPoint, onClick }: 
   };
   host.addEventListener("pointermove", event => tell(timeOf(event)));
   host.addEventListener("pointerleave", () => tell(null));
-  host.addEventListener("click", event => {
-    const atMs = timeOf(event);
-    if (atMs !== null) onClick(atMs);
+  // Not `click`: there is none where the chart was drawn anew between press and release.
+  host.addEventListener("pointerdown", event => {
+    const atMs = event.button === 0 ? timeOf(event) : null;
+    if (atMs !== null) onPress(atMs);
   });
 }
 

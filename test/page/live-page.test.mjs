@@ -59,6 +59,12 @@ describe("the live page in Chromium", () => {
       const { x, y, width, height } = [...document.querySelectorAll(one)].at(-1).getBoundingClientRect();
       return { x, y, width, height };
     }, selector);
+  /** Waits until the page has all that the scaler has: its clock stands, so that nothing moves from then on. */
+  const caughtUp = () =>
+    page.waitForFunction(nowMs => {
+      const time = new Date(nowMs).toLocaleTimeString([], { hourCycle: "h23", timeStyle: "medium" });
+      return document.getElementById("freshness").textContent === `as of ${time}`;
+    }, running.clock.nowMs());
   /** Whether more than ten seconds of load are drawn. */
   const isLong = async () => {
     const path = await page.evaluate(() => document.querySelector("#load > svg .line.one").getAttribute("d"));
@@ -104,6 +110,7 @@ describe("the live page in Chromium", () => {
     await shows("headline", /^Load 400 rps/);
     const newest = running.board.decisionId;
     assert.notEqual(newest, first);
+    await caughtUp();
     await shows("why", new RegExp(newest));
     assert.ok(await isLong());
     const timeline = await boxOf("#timeline > svg");
