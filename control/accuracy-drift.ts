@@ -62,19 +62,29 @@ export function driftedAccuracies(
     measured,
     seen: byVariants.get(keyOf(stages, variants)),
   }));
-  let weights = 0;
-  let drift = 0;
-  for (const { measured, seen } of found) {
-    if (!seen) continue;
-    const weight = weightOf(seen);
-    weights += weight;
-    drift += weight * (logOdds(blended(measured, seen)) - logOdds(measured));
-  }
+  const weights = sumOf(found, ({ seen }) => (seen ? weightOf(seen) : 0));
   if (weights === 0) return [];
+  const drift = sumOf(found, ({ measured, seen }) => (seen ? driftOf(measured, seen) : 0));
   return found.map(({ variants, measured, seen }) => {
-    const moved = 1 / (1 + Math.exp(-(logOdds(measured) + drift / weights)));
-    return { variants, accuracy: seen ? blended(moved, seen) : moved };
+    if (!seen) return { variants, accuracy: shifted(measured, drift / weights) };
+    // By what the others say, and then by its own evidence: that must not count twice.
+    const others = weights - weightOf(seen);
+    const shift = others > 1e-9 ? (drift - driftOf(measured, seen)) / others : 0;
+    return { variants, accuracy: blended(shifted(measured, shift), seen) };
   });
+}
+
+/** How far its evidence moves a combination, in log-odds, times the weight of that. */
+function driftOf(measured: number, seen: AccuracyEstimate): number {
+  return weightOf(seen) * (logOdds(blended(measured, seen)) - logOdds(measured));
+}
+
+function shifted(share: number, odds: number): number {
+  return 1 / (1 + Math.exp(-(logOdds(share) + odds)));
+}
+
+function sumOf<T>(values: readonly T[], numberOf: (value: T) => number): number {
+  return values.reduce((sum, value) => sum + numberOf(value), 0);
 }
 
 /** What plans are made with: as before, until an accuracy has moved by `accuracyStep`. */
@@ -132,7 +142,8 @@ function blended(prior: number, seen: AccuracyEstimate): number {
 }
 
 function weightOf({ requests, labels }: AccuracyEstimate): number {
-  return Math.min(SETTINGS.estimateMostItems, SETTINGS.estimateItems * requests) + labels;
+  const most = SETTINGS.estimateMostItems;
+  return Math.min(most, SETTINGS.estimateItems * requests) + Math.min(most, labels);
 }
 
 /** The estimate without labels, less its mean error on the labelled ones as far as those are enough to tell. */

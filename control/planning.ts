@@ -69,7 +69,9 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
 
 /** What a plan that is made now is made with. */
 export function planGiven(state: ControlState, input: TickInput, nowMs: number): Given {
-  return givenOf(toProblem(state, input, nowMs));
+  const { accuracies } = state;
+  const areFew = accuracies.length > 0 && accuracies.length <= SETTINGS.mostRecordedAccuracies;
+  return { ...givenOf(toProblem(state, input, nowMs)), ...(areFew && { accuracies }) };
 }
 
 /** What an HPA would remember: its own recommendations of the stabilisation window, not what came of them. */

@@ -52,13 +52,15 @@ export const SETTINGS = {
   evidenceTold: 20,
   /** What was measured counts as much as this many labelled items … */
   priorItems: 25,
-  /** … an answer whose accuracy is estimated without a label as much as this, all of them as much as that. */
+  /** … an answer whose accuracy is estimated without a label as much as this; all of them, and all labels, at most as much as that. */
   estimateItems: 0.25,
-  estimateMostItems: 200,
+  estimateMostItems: 400,
   /** Labels that correct an estimate by half of what they say; more of them by more. */
   labelsToTrust: 10,
   /** Accuracies that moved by less are planned with as before. */
   accuracyStep: 0.015,
+  /** Records of decisions hold no more accuracies than this: they are kept in memory and in the audit log. */
+  mostRecordedAccuracies: 200,
   /** An estimate that is this far from what was measured is a drift. */
   accuracyDrift: 0.05,
   /** A switcher's own protection: all times are multiples of the SLO's latency. */

@@ -1,6 +1,6 @@
 import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import { type Forecast, isRate, type LoadSample } from "../domain/load.ts";
-import { findStage, findVariant, type Stage } from "../domain/pipeline.ts";
+import { findStage, findVariant, type Pipeline, type Stage } from "../domain/pipeline.ts";
 import type { HpaScaling } from "../optimizer/reachable-count.ts";
 import { podKey } from "./control-state.ts";
 import type { ServiceTimes, SwitcherView } from "./switcher-view.ts";
@@ -28,7 +28,7 @@ export function usableInput(input: TickInput): TickInput {
     forecast: forecast && isForecast(forecast) ? forecast : null,
     load: load && isSample(load) ? load : null,
     switchers: [...switchers.values()],
-    answered: input.answered.filter(isPossible),
+    answered: input.answered.filter(estimate => isPossible(estimate) && isOf(pipeline, estimate.variants)),
     readyReplicas: Object.fromEntries(Object.entries(input.readyReplicas).map(([stage, n]) => [stage, count(n)])),
     bounds: Object.fromEntries(
       Object.entries(input.bounds)
@@ -68,6 +68,13 @@ function usableView(view: SwitcherView, stage: Stage): SwitcherView {
     serviceTimes: view.serviceTimes.filter(isServiceTime),
     nack: nack && findVariant(stage, nack.variant) ? nack : null,
   };
+}
+
+function isOf({ stages }: Pipeline, variants: AccuracyEstimate["variants"]): boolean {
+  return (
+    Object.keys(variants).length === stages.length &&
+    stages.every(stage => findVariant(stage, variants[stage.name] ?? "") !== undefined)
+  );
 }
 
 function isPossible({ requests, right, labels, correction }: AccuracyEstimate): boolean {

@@ -36,6 +36,8 @@ export interface LiveBoard {
   readonly load: LoadSample | null;
   readonly reasons: readonly Reason[];
   readonly conditions: readonly Condition[];
+  /** Of the answers of late; null: nothing estimates it. */
+  readonly estimated: { readonly accuracy: number; readonly measured: number; readonly labels: number } | null;
 }
 
 export interface LivePin {

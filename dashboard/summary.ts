@@ -97,12 +97,20 @@ export function tiles(
     tile(
       "accuracy",
       plan ? percent(plan.accuracy) : "–",
-      plan ? `right and in time ${percent(plan.effectiveAccuracy)}, by the plan` : "",
+      plan ? `right and in time ${percent(plan.effectiveAccuracy)}, by the plan${estimatedText(board)}` : "",
     ),
     tile("cores", plan ? number(plan.cores) : "–", plan ? savings(plan, explained) : ""),
     latencyTile(slo, plan, lastMinute),
     tile("replicas", `${ready} of ${asked}`, `ready; ${number(queued)} rows wait`),
   ];
+}
+
+/** What the answers of late show, beside what was measured of the variants that gave them. */
+function estimatedText(board: LiveView["board"]): string {
+  if (!board?.estimated) return "";
+  const { accuracy, measured, labels } = board.estimated;
+  const by = labels >= 1 ? `by ${number(Math.round(labels))} labels and estimate` : "by estimate";
+  return `; of late ${percent(accuracy)} ${by}, ${percent(measured)} as measured`;
 }
 
 /** Measured where the gateway says, predicted where it does not. Budget: the share of requests that the SLO lets be late or fail. */

@@ -19,6 +19,7 @@ export function givenText(given: Given | null): { readonly heading: string; read
       ];
       return `${stage} pinned to ${parts.join(", ")}`;
     }),
+    ...(given.accuracies ? ["accuracies as answers showed them to be, not as they were measured"] : []),
     ...Object.entries(given.excluded).map(([stage, variants]) => `${stage} without ${variants.join(", ")}`),
     ...Object.entries(given.bounds).map(([stage, { min, max }]) => `${stage} with ${min} to ${max} replicas`),
     ...Object.entries(given.scaling ?? {}).map(

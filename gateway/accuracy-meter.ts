@@ -6,8 +6,9 @@ import type { PipelineCode } from "./stage.ts";
 
 /** Answers that can still be labelled; older ones are forgotten. */
 const MOST_ANSWERS = 10_000;
-/** Combinations that are counted: more would not fit into a report of the load. */
-const MOST_COMBINATIONS = 500;
+/** Characters of the combinations that are counted, with their numbers: more would not fit into a report of the load. */
+const MOST_CHARACTERS = 128 * 1024;
+const NUMBERS_CHARACTERS = 120;
 
 interface Tally {
   readonly variants: Readonly<Record<string, string>>;
@@ -25,8 +26,8 @@ export class AccuracyMeter {
   readonly #tallies: ReadonlyMap<string, Tally>;
   /** By stage, the variant that served last: what a stage without rows would have been served by. */
   readonly #last: Record<string, string> = {};
-  /** Combinations that have served. */
-  #served = 0;
+  /** Of the combinations that have served. */
+  #characters = 0;
   /** By request id, oldest first. */
   readonly #answers = new Map<string, { readonly tally: Tally; readonly chance: number }>();
 
@@ -34,10 +35,11 @@ export class AccuracyMeter {
     this.#stages = stages.map(stage => stage.name);
     this.#code = code;
     this.#tallies = new Map(
-      accuracy.estimators.map(({ variants, model }) => [
-        this.#keyOf(variants) ?? "",
-        { variants, model, requests: 0, right: 0, labels: 0, correction: 0 },
-      ]),
+      accuracy.estimators.flatMap(({ variants, model }) => {
+        const key = this.#keyOf(variants);
+        const none = { requests: 0, right: 0, labels: 0, correction: 0 };
+        return key === null ? [] : [[key, { variants, model, ...none }] as const];
+      }),
     );
   }
 
@@ -47,8 +49,7 @@ export class AccuracyMeter {
     Object.assign(this.#last, variants);
     const tally = this.#tallies.get(this.#keyOf({ ...this.#last, ...variants }) ?? "");
     // Of two variants in one stage nobody can say which of them was right.
-    if (!tally || (tally.requests === 0 && this.#served === MOST_COMBINATIONS)) return;
-    if (tally.requests === 0) this.#served += 1;
+    if (!tally || !this.#hasRoom(tally)) return;
     const chance = chanceOfRight(tally.model, signalsOf(this.#code, context));
     tally.requests += 1;
     tally.right += chance;
@@ -72,6 +73,14 @@ export class AccuracyMeter {
     return [...this.#tallies.values()]
       .filter(({ requests }) => requests > 0)
       .map(({ variants, requests, right, labels, correction }) => ({ variants, requests, right, labels, correction }));
+  }
+
+  #hasRoom({ requests, variants }: Tally): boolean {
+    if (requests > 0) return true;
+    const characters = JSON.stringify(variants).length + NUMBERS_CHARACTERS;
+    if (this.#characters + characters > MOST_CHARACTERS) return false;
+    this.#characters += characters;
+    return true;
   }
 
   #keyOf(variants: Readonly<Record<string, string>>): string | null {

@@ -7,7 +7,9 @@ const MOST_COMBINATIONS = 10_000;
 const LEAST_SHARE = 0.5;
 /** Measured combinations that count for an effect of none: one alone says little about its variants. */
 const RIDGE = 0.25;
-const SWEEPS = 100;
+const MOST_SWEEPS = 100;
+/** Effects that move by less have been found. */
+const LEAST_MOVE = 1e-9;
 /** Added to both sides of a ratio: an accuracy of 0 has no logarithm. */
 const FLOOR = 1e-3;
 
@@ -65,7 +67,9 @@ function fitted(
   let mean = 0;
   const effectsOf = (names: readonly string[], but = -1): number =>
     effects.reduce((sum, own, s) => sum + (s === but ? 0 : (own.get(names[s] ?? "") ?? 0)), 0);
-  for (let sweep = 0; sweep < SWEEPS; sweep++) {
+  let moved = Number.POSITIVE_INFINITY;
+  for (let sweep = 0; sweep < MOST_SWEEPS && moved > LEAST_MOVE; sweep++) {
+    moved = 0;
     mean = known.reduce((sum, { names, ratio }) => sum + ratio - effectsOf(names), 0) / known.length;
     for (const [s, own] of effects.entries()) {
       const sums = new Map<string, { rest: number; count: number }>();
@@ -74,7 +78,11 @@ function fitted(
         const { rest, count } = sums.get(name) ?? { rest: 0, count: 0 };
         sums.set(name, { rest: rest + ratio - mean - effectsOf(names, s), count: count + 1 });
       }
-      for (const [name, { rest, count }] of sums) own.set(name, rest / (count + RIDGE));
+      for (const [name, { rest, count }] of sums) {
+        const effect = rest / (count + RIDGE);
+        moved = Math.max(moved, Math.abs(effect - (own.get(name) ?? 0)));
+        own.set(name, effect);
+      }
     }
   }
   return names => mean + effectsOf(names);

@@ -9,6 +9,8 @@ export interface Given extends Pick<Problem, "pins" | "excluded" | "limits" | "b
   readonly current?: Configuration;
   readonly policy: PolicyName;
   readonly minAccuracy: number | null;
+  /** Accuracies of combinations that it was made with; missing: those that were measured. */
+  readonly accuracies?: Pipeline["accuracy"]["combinations"];
 }
 
 export function givenOf({ pipeline, pins, excluded, limits, bounds, scaling, combine }: Problem): Given {
@@ -28,10 +30,11 @@ export function givenOf({ pipeline, pins, excluded, limits, bounds, scaling, com
 /** The problem that a plan was an answer to. */
 export function problemGiven(
   pipeline: Pipeline,
-  { policy, minAccuracy, ...given }: Given,
+  { policy, minAccuracy, accuracies, ...given }: Given,
   rest: Pick<Problem, "rateRps" | "current" | "corrections">,
 ): Problem {
   const { minAccuracy: _, ...objective } = pipeline.objective;
   const least = minAccuracy === null ? {} : { minAccuracy };
-  return { pipeline: { ...pipeline, objective: { ...objective, policy, ...least } }, ...given, ...rest };
+  const accuracy = accuracies ? { ...pipeline.accuracy, combinations: accuracies } : pipeline.accuracy;
+  return { pipeline: { ...pipeline, accuracy, objective: { ...objective, policy, ...least } }, ...given, ...rest };
 }

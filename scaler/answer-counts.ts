@@ -1,36 +1,34 @@
 import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 
-/** What a gateway's counters of estimated answers were when they were read last. */
-export interface AnswerCounts {
-  /** Null: they were never read. */
-  readonly epoch: string | null;
-  readonly byVariants: ReadonlyMap<string, AccuracyEstimate>;
-}
+/** What gateways' counters of estimated answers were when they were read last, by the run of the gateway, oldest first. */
+export type AnswerCounts = ReadonlyMap<string, ReadonlyMap<string, AccuracyEstimate>>;
 
-export function newAnswerCounts(): AnswerCounts {
-  return { epoch: null, byVariants: new Map() };
-}
+/** Runs that are remembered: while a gateway is replaced, two of them answer in turn. */
+const MOST_RUNS = 4;
+
+export const NO_ANSWER_COUNTS: AnswerCounts = new Map();
 
 /**
- * What was answered since the counters were read last. Of the first report only what comes after it is taken: how old the rest is nobody
- * knows. A gateway that was started again counts from 0.
+ * What was answered since the counters were read last. Of the very first report only what comes after it is taken: how old the rest is
+ * nobody knows. A gateway that was started later counts from 0.
  */
 export function readAnswers(
   before: AnswerCounts,
   report: { readonly epoch: string; readonly estimates: readonly AccuracyEstimate[] },
 ): { readonly counts: AnswerCounts; readonly answered: readonly AccuracyEstimate[] } {
-  const byVariants = new Map(report.estimates.map(estimate => [JSON.stringify(estimate.variants), estimate]));
-  const counts = { epoch: report.epoch, byVariants };
-  if (before.epoch === null) return { counts, answered: [] };
-  const isSameRun = before.epoch === report.epoch;
-  const answered = report.estimates.map(now => {
-    const then = isSameRun ? before.byVariants.get(JSON.stringify(now.variants)) : undefined;
+  const now = new Map(report.estimates.map(estimate => [JSON.stringify(estimate.variants), estimate]));
+  const then = before.get(report.epoch);
+  const others = [...before].filter(([epoch]) => epoch !== report.epoch);
+  const counts = new Map([...others.slice(1 - MOST_RUNS), [report.epoch, now] as const]);
+  if (before.size === 0) return { counts, answered: [] };
+  const answered = report.estimates.map(estimate => {
+    const known = then?.get(JSON.stringify(estimate.variants));
     return {
-      variants: now.variants,
-      requests: now.requests - (then?.requests ?? 0),
-      right: now.right - (then?.right ?? 0),
-      labels: now.labels - (then?.labels ?? 0),
-      correction: now.correction - (then?.correction ?? 0),
+      variants: estimate.variants,
+      requests: estimate.requests - (known?.requests ?? 0),
+      right: estimate.right - (known?.right ?? 0),
+      labels: estimate.labels - (known?.labels ?? 0),
+      correction: estimate.correction - (known?.correction ?? 0),
     };
   });
   return { counts, answered: answered.filter(({ requests, labels }) => requests > 0 || labels > 0) };

@@ -6,7 +6,7 @@ import { formatIssue, issuesOf } from "../domain/file-issue.ts";
 import { isRate, type LoadSample } from "../domain/load.ts";
 import type { LastMinute } from "../domain/load-report.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
-import { newAnswerCounts, readAnswers } from "./answer-counts.ts";
+import { NO_ANSWER_COUNTS, readAnswers } from "./answer-counts.ts";
 import type { Clock } from "./clock.ts";
 import { LOAD_STALE_AFTER_MS, type LoadSource } from "./load-source.ts";
 import type { Rota } from "./rota.ts";
@@ -85,7 +85,7 @@ export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
   let waiting: LoadSample[] = [];
   let problem: string | null = null;
   let lastMinute: LastMinute | null = null;
-  let answers = newAnswerCounts();
+  let answers = NO_ANSWER_COUNTS;
   let answered: readonly AccuracyEstimate[] = [];
   let polling = false;
 

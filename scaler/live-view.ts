@@ -45,8 +45,8 @@ export function liveView(sources: LiveSources, control: PipelineControl, afterMs
 }
 
 function liveBoard(board: PipelineBoard): LiveBoard {
-  const { atMs, decisionId, planAtMs, plan, guarding, forecast, load, reasons, conditions } = board;
-  return { atMs, decisionId, planAtMs, plan, guarding, forecast, load, reasons, conditions };
+  const { atMs, decisionId, planAtMs, plan, guarding, forecast, load, reasons, conditions, estimated } = board;
+  return { atMs, decisionId, planAtMs, plan, guarding, forecast, load, reasons, conditions, estimated };
 }
 
 function liveStage(

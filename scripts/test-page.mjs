@@ -35,7 +35,8 @@ function findChromium() {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   const apt = args => spawnSync("apt-get", args, { env, encoding: "utf8" });
   const installed = apt(install).status === 0 || (apt(["update", "-qq"]).status === 0 && apt(install).status === 0);
-  return installed && existsSync(path) ? { path } : missing("apt-get install chromium failed");
+  if (installed && existsSync(path)) return { path };
+  return missing(`apt-get install chromium failed: ${apt(install).stderr.trim().split("\n").slice(-3).join("; ")}`);
 }
 
 function missing(reason) {

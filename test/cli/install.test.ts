@@ -91,7 +91,8 @@ describe("variscale models install", function () {
 
   it("says that an index can't be reached, and not that it has no such package", async () => {
     open();
-    const env = { PIP_NO_INDEX: "0", PIP_FIND_LINKS: "", PIP_RETRIES: "1", PIP_INDEX_URL: "http://127.0.0.1:1/simple" };
+    const index = { PIP_INDEX_URL: "http://127.0.0.1:1/simple", PIP_EXTRA_INDEX_URL: "", NO_PROXY: "*", no_proxy: "*" };
+    const env = { PIP_NO_INDEX: "0", PIP_FIND_LINKS: "", PIP_RETRIES: "1", ...index };
     await refuses(/pip could not fetch shop-models 1\.2\.0: connection broken by .*Run the command again/, [], env);
   });
 

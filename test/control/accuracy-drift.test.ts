@@ -9,6 +9,7 @@ import {
 } from "../../control/accuracy-drift.ts";
 import type { AccuracyEstimate } from "../../domain/accuracy-estimate.ts";
 import type { Pipeline } from "../../domain/pipeline.ts";
+import { problemGiven } from "../../optimizer/given.ts";
 import { pipelineFixture } from "../support/pipeline-fixture.ts";
 import { Story } from "./story.ts";
 
@@ -137,6 +138,29 @@ describe("a drift while a pipeline serves", () => {
     assert.ok((story.board.plan?.accuracy ?? 0) > 0.9);
   });
 
+  it("does not drive plans to and fro where there is little traffic", () => {
+    const plain = pipelineFixture([
+      { name: "read", ladder: { heavy: [60, 0.95], middle: [25, 0.94], light: [8, 0.8] } },
+    ]);
+    const combinations = [0.95, 0.94, 0.8].map((accuracy, i) => ({
+      variants: { read: ["heavy", "middle", "light"][i] ?? "" },
+      accuracy,
+    }));
+    for (const rateRps of [0.3, 1, 3]) {
+      const story = new Story({ ...plain, accuracy: { ...plain.accuracy, combinations } });
+      const goals = new Set<string | undefined>();
+      const play = (seconds: number, truth: Readonly<Record<string, number>>) =>
+        story.run(seconds, 4, () => {
+          const read = story.served("read")[0] ?? "heavy";
+          story.input = { answered: [seen(read, rateRps, truth[read] ?? 0)] };
+          goals.add(story.goal("read"));
+        });
+      play(300, { heavy: 0.95, middle: 0.94, light: 0.8 });
+      play(1200, { heavy: 0.6, middle: 0.59, light: 0.4 });
+      assert.deepEqual([...goals], ["heavy"], `${rateRps} a second`);
+    }
+  });
+
   it("is not said of a few answers that chance explains", () => {
     const story = new Story(pipeline());
     const few = (answers: number) => {
@@ -157,6 +181,29 @@ describe("a drift while a pipeline serves", () => {
     story.input = { ...story.input, pins: [] };
     play(story, 300, reversed);
     assert.equal(story.goal("read"), "light");
+  });
+
+  it("is in the record of a decision, so that it is explained as it was made", () => {
+    const story = play(new Story(pipeline()), 60, MEASURED);
+    play(story, 300, { heavy: 0.5, middle: 0.45, light: 0.3 });
+    const { given } = story.boards.findLast(board => board.given !== null) ?? assert.fail();
+    const [heavy] = given?.accuracies ?? assert.fail();
+    assert.ok(heavy !== undefined && heavy.accuracy < 0.7);
+    const problem = problemGiven(story.pipeline, given ?? assert.fail(), {
+      rateRps: 4,
+      current: null,
+      corrections: {},
+    });
+    assert.equal(problem.pipeline.accuracy.combinations, given?.accuracies);
+  });
+
+  it("is not seen in variants that are not the pipeline's", () => {
+    const story = play(new Story(pipeline()), 10, MEASURED);
+    const known = story.state.evidence.length;
+    for (const variants of [{ read: "none" }, {}, { read: "heavy", other: "light" }])
+      story.input = { answered: [{ ...seen("heavy", 100, 0.5), variants }] };
+    story.run(1, 4);
+    assert.equal(story.state.evidence.length, known);
   });
 
   it("is not seen in numbers that can't be", () => {

@@ -6,7 +6,7 @@ export const CRASH = 666;
 export const HANG = 667;
 /** It runs, and the thread dies afterwards. */
 export const DIE_LATER = 668;
-export const DIE_AFTER_MS = 1000;
+export const DIE_AFTER_MS = 3000;
 
 const { prototype } = InferenceSession as unknown as { readonly prototype: InferenceSession };
 const { run } = prototype;
