@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
@@ -12,6 +12,7 @@ import code from "../../../pipelines/audio/index.ts";
 import { recipes } from "../../../pipelines/audio/models.ts";
 import { readPipeline } from "../../../runtime/read-pipeline.ts";
 import { checkContracts, openVariant } from "../check-contracts.ts";
+import { checkFanOuts, checkPins } from "../check-pipeline-file.ts";
 import { runRows } from "../run-rows.ts";
 
 const CLIPS = 100;
@@ -64,23 +65,9 @@ async function accuracyOf(detector: string, recogniser: string, batch: number, c
 }
 
 describe("pipelines/audio", () => {
-  it("pins in the pipeline file what the recipes make", () => {
-    const pinned = pipeline.stages.flatMap(({ variants }) => variants.map(({ model, sha256 }) => `${model} ${sha256}`));
-    assert.deepEqual(pinned.sort(), recipes.map(({ file, sha256 }) => `${file} ${sha256}`).sort());
-    assert.deepEqual(
-      Object.keys(code.stages),
-      pipeline.stages.map(({ name }) => name),
-    );
-  });
+  it("pins in the pipeline file what the recipes make", () => checkPins(pipeline, recipes, code));
 
-  it("has fan-outs in its file that are those measured", async () => {
-    const { fanOut } = JSON.parse(await readFile(join(PIPELINE_FOLDER, "measurements.json"), "utf8"));
-    const { rowsByVariant } = fanOut.keyword as { rowsByVariant: Record<string, number> };
-    const stated = await readFile(join(PIPELINE_FOLDER, "pipeline.yaml"), "utf8");
-    const [, list = ""] = /byUpstreamVariant: \{ (.*) \}/.exec(stated) ?? [];
-    const rounded = Object.entries(rowsByVariant).map(([variant, rows]) => `${variant}: ${Math.round(rows * 10) / 10}`);
-    assert.equal(list, rounded.join(", "));
-  });
+  it("has fan-outs in its file that are those measured", () => checkFanOuts(PIPELINE_FOLDER, "keyword"));
 
   it("gives every variant of a stage the stage's contract", () => checkContracts(pipeline, models));
 
