@@ -56,6 +56,12 @@ function capacityRps(pipeline: Pipeline, machineCores: number, variants: Readonl
 /** With fewer requests than this there is nothing to see within a demo. */
 const MIN_CAPACITY_RPS = 0.1;
 
+/** Of the machine that the gateway may need for itself at the peak. */
+const GATEWAY_SHARE = 0.8;
+
+/** The peak is at least so many times what the heaviest variants serve, or nobody would see why to switch. */
+const DROWNING = 1.2;
+
 export interface DemoRates {
   readonly lowRps: number;
   readonly peakRps: number;
@@ -66,7 +72,7 @@ export interface DemoRates {
 /**
  * Loads as shares of this machine's measured capacity, so that a slow machine plays the same story as a fast one.
  *
- * @throws failed_precondition where the heaviest variants can't serve any load within the SLO.
+ * @throws failed_precondition where the heaviest variants can't serve any load within the SLO, or the lightest hardly more.
  */
 export function demoRates(pipeline: Pipeline, machineCores: number): DemoRates {
   const heaviestCapacityRps = capacityRps(pipeline, machineCores, extremeVariants(pipeline, "heaviest"));
@@ -79,7 +85,15 @@ export function demoRates(pipeline: Pipeline, machineCores: number): DemoRates {
   // Low enough that the heaviest variants have a reserve at low load, high enough that they drown at the peak; and far enough from
   // what the lightest ones can do that this machine's other work does not decide.
   const lowRps = 0.4 * heaviestCapacityRps;
-  const peakRps = Math.max(2 * lowRps, Math.min(3 * heaviestCapacityRps, 0.35 * lightestCapacityRps));
+  const far = Math.min(3 * heaviestCapacityRps, 0.35 * lightestCapacityRps);
+  const near = Math.min(1.5 * heaviestCapacityRps, 0.6 * lightestCapacityRps);
+  const gatewayRps = (GATEWAY_SHARE * machineCores * 1000) / pipeline.overhead.cpuMs;
+  const peakRps = Math.min(gatewayRps, Math.max(2 * lowRps, far, near));
+  if (peakRps < DROWNING * heaviestCapacityRps)
+    throw new VariscaleError(
+      "failed_precondition",
+      `on this machine the heaviest variants serve ${heaviestCapacityRps.toFixed(0)} rps within the SLO, the lightest ${lightestCapacityRps.toFixed(0)} rps and the gateway beside them ${gatewayRps.toFixed(0)} rps: there is no load that only lighter variants carry. The variants are too light, or too alike, for this demo.`,
+    );
   return { lowRps, peakRps, heaviestCapacityRps, lightestCapacityRps };
 }
 

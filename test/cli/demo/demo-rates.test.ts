@@ -43,6 +43,23 @@ describe("demoRates()", () => {
     assert.ok(demoRates(twoStages(), 8).peakRps > 2 * rates.peakRps);
   });
 
+  it("says so where the lightest variants serve hardly more than the heaviest", () => {
+    const alike = pipelineFixture([{ name: "read", ladder: { heavy: [20, 0.95], light: [12, 0.9] } }]);
+    assert.throws(() => demoRates(alike, 2), {
+      code: "failed_precondition",
+      message: /heaviest variants serve \d+ rps .* the lightest \d+ rps .* no load that only lighter variants carry/,
+    });
+    const light = { ...twoStages(), overhead: { latencyMs: 1, cpuMs: 200 } };
+    assert.throws(() => demoRates(light, 2), { message: /the gateway beside them 8 rps/ });
+  });
+
+  it("comes nearer to what the lightest variants serve where that is not much more than the heaviest do", () => {
+    const near = pipelineFixture([{ name: "read", ladder: { heavy: [20, 0.95], light: [6, 0.9] } }]);
+    const { peakRps, heaviestCapacityRps, lightestCapacityRps } = demoRates(near, 2);
+    assert.ok(peakRps > 0.35 * lightestCapacityRps && peakRps <= 0.6 * lightestCapacityRps);
+    assert.ok(peakRps >= 1.2 * heaviestCapacityRps);
+  });
+
   it("says so where the heaviest variants can't serve anything within the SLO", () => {
     const tight = twoStages({ slo: { latencyMs: 50, quantile: 0.95 } });
     assert.throws(() => demoRates(tight, 2), {
