@@ -1,4 +1,5 @@
 import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
+import { logOdds } from "../domain/log-odds.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { SETTINGS } from "./settings.ts";
 
@@ -160,9 +161,4 @@ function keyOf(stages: Pipeline["stages"], variants: Readonly<Record<string, str
 function isSame(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
   const stages = Object.keys(a);
   return stages.length === Object.keys(b).length && stages.every(stage => a[stage] === b[stage]);
-}
-
-function logOdds(share: number): number {
-  const inside = Math.min(1 - 1e-4, Math.max(1e-4, share));
-  return Math.log(inside / (1 - inside));
 }

@@ -1,3 +1,4 @@
+import { logOdds } from "../domain/log-odds.ts";
 import { betaQuantile } from "./beta-distribution.ts";
 import { conditionalAccuracy } from "./error-correlation.ts";
 
@@ -54,13 +55,16 @@ export function driftAdjusted(evidence: Evidence, trust: Trust = TRUST): DriftAd
   return { accuracy, least: betaQuantile(0.1, 1e-9 + accuracy * weight, 1e-9 + (1 - accuracy) * weight) };
 }
 
+/** Accuracies count as no nearer to 0 and 1 than this. */
+const LEAST = 1e-6;
+
 /**
  * Accuracy of a variant that is not served, moved by the drift of the one that is: σ(logit(offline) + τ·Δ). Without it a number that
  * is merely old would look better than one that is known to have fallen, and plans would flee to it.
  */
 export function transferredAccuracy(offline: number, servedOffline: number, servedNow: number, share = 0.7): number {
-  const drift = logit(servedNow) - logit(servedOffline);
-  return 1 / (1 + Math.exp(-(logit(offline) + share * drift)));
+  const drift = logOdds(servedNow, LEAST) - logOdds(servedOffline, LEAST);
+  return 1 / (1 + Math.exp(-(logOdds(offline, LEAST) + share * drift)));
 }
 
 /**
@@ -79,11 +83,6 @@ export function confidenceThreshold(
 export function thresholdAccuracy(confidences: readonly number[], threshold: number): number | null {
   if (confidences.length === 0) return null;
   return confidences.filter(confidence => confidence >= threshold).length / confidences.length;
-}
-
-function logit(share: number): number {
-  const inside = Math.min(1 - 1e-6, Math.max(1e-6, share));
-  return Math.log(inside / (1 - inside));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { logOdds } from "../log-odds.ts";
+import { logOdds } from "../../domain/log-odds.ts";
 import type { ClipContext } from "./context.ts";
 
 /** How sure the stages are of a clip, how much of it they took for words, and how often both windows of a segment agree. */

@@ -1,4 +1,4 @@
-import { logOdds } from "../log-odds.ts";
+import { logOdds } from "../../domain/log-odds.ts";
 import { FIELDS } from "./card.ts";
 import type { CardContext } from "./context.ts";
 import { assembleFields } from "./stages/field-assembly.ts";

@@ -1,4 +1,4 @@
-import { logOdds } from "../log-odds.ts";
+import { logOdds } from "../../domain/log-odds.ts";
 import type { QuestionContext } from "./context.ts";
 
 /** How sure the stages are of a question: of its passage, of the answer in it, and how many passages were read. */

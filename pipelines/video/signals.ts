@@ -1,4 +1,4 @@
-import { logOdds } from "../log-odds.ts";
+import { logOdds } from "../../domain/log-odds.ts";
 import type { FrameContext } from "./context.ts";
 
 /** How sure the stages are of a frame; without objects as sure as can be. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { logOdds } from "../../pipelines/log-odds.ts";
+import { logOdds } from "../../domain/log-odds.ts";
 
 describe("logOdds()", () => {
   it("is 0 at a half, and ends where it is nearly sure", () => {
