@@ -126,7 +126,8 @@ function createParts(options: GatewayOptions): Parts {
   return { pools, registry, server: createPipelineServer(parts) };
 }
 
-function pipelineRoutes(pipeline: Pipeline, server: PipelineServer): Route[] {
+/** What clients and the scaler ask of a gateway. */
+export function pipelineRoutes(pipeline: Pipeline, server: PipelineServer): readonly Route[] {
   const check = (params: Readonly<Record<string, string>>): void => {
     const { namespace = "", name = "" } = params;
     if (namespace === pipeline.key.namespace && name === pipeline.key.name) return;

@@ -36,20 +36,25 @@ const PIPELINES_A_TURN = 5;
  */
 export async function boardMetrics(facts: readonly PipelineFacts[], nowMs: number): Promise<readonly Buffer[]> {
   const exposition = new Exposition();
+  const adds = boardFamilies(exposition);
+  for (const [i, fact] of facts.entries()) {
+    if (i > 0 && i % PIPELINES_A_TURN === 0) await setImmediate();
+    for (const add of adds) add(fact, nowMs);
+  }
+  return exposition.pieces();
+}
+
+/** Declares all of them; what comes back adds the samples of one pipeline. */
+export function boardFamilies(exposition: Pick<Exposition, "family">): readonly Add[] {
   const gauge: MakeGauge = (name, help, labels = []) =>
     exposition.family("gauge", `variscale_${name}`, help, [...PIPELINE, ...labels]);
-  const adds = [
+  return [
     planGauges(gauge),
     stageGauges(gauge),
     stateGauges(gauge),
     forecastGauges(gauge),
     rejectedSamples(exposition),
   ];
-  for (const [i, fact] of facts.entries()) {
-    if (i > 0 && i % PIPELINES_A_TURN === 0) await setImmediate();
-    for (const add of adds) add(fact, nowMs);
-  }
-  return exposition.pieces();
 }
 
 function planGauges(gauge: MakeGauge): Add {
@@ -195,7 +200,7 @@ function labelsOf(board: PipelineBoard): readonly [string, string] {
   return [board.key.namespace, board.key.name];
 }
 
-function rejectedSamples(exposition: Exposition): Add {
+function rejectedSamples(exposition: Pick<Exposition, "family">): Add {
   const name = "variscale_load_samples_rejected_total";
   const rejected = exposition.family("counter", name, "Load samples left out", PIPELINE);
   return ({ board, control }) => rejected(labelsOf(board), control.rejectedSamples);
