@@ -5,7 +5,7 @@ import { scaledObjectOf, triggerAuthenticationOf } from "../../cli/manifests/sca
 import { parsePipelineFile } from "../../domain/pipeline-file.ts";
 import { packageFolder, packageVersion } from "../../runtime/version.ts";
 import { parseSwitcherConfig } from "../../variant-switcher/parse-config.ts";
-import { ID_CARD, type KubernetesObject, lint, refusal, render } from "./helm.ts";
+import { ID_CARD, type KubernetesObject, lint, named, podsOf, refusal, render } from "./helm.ts";
 
 const EVERYTHING = [
   ...ID_CARD,
@@ -13,23 +13,6 @@ const EVERYTHING = [
   "--set=switcher.podDisruptionBudget.enabled=true,scaler.state.persistence.enabled=true,scaler.token.existingSecret=t",
   "--set=gateway.podLabels.a=b,scaler.podAnnotations.a=b,switcher.podLabels.a=b,scaledObjects.annotations.a=b",
 ] as const;
-
-function named(objects: readonly KubernetesObject[], kind: string, name: string): KubernetesObject {
-  const found = objects.find(object => object.kind === kind && object.metadata.name === name);
-  assert.ok(found, `there is no ${kind} ${name}`);
-  return found;
-}
-
-/** Every pod of the objects, by the name of what has it. */
-function podsOf(
-  objects: readonly KubernetesObject[],
-): readonly { name: string; labels: object; spec: KubernetesObject }[] {
-  return objects.flatMap(({ kind, metadata, spec }) => {
-    if (kind === "Pod") return [{ name: metadata.name, labels: metadata.labels, spec }];
-    const template = spec?.template;
-    return template ? [{ name: metadata.name, labels: template.metadata.labels, spec: template.spec }] : [];
-  });
-}
 
 /** Values of a pipeline with one stage. */
 function oneStage(name: string, stage: string): object {

@@ -37,6 +37,24 @@ export function render(...values: readonly string[]): readonly KubernetesObject[
   });
 }
 
+/** The one object of a kind and a name. */
+export function named(objects: readonly KubernetesObject[], kind: string, name: string): KubernetesObject {
+  const found = objects.find(object => object.kind === kind && object.metadata.name === name);
+  assert.ok(found, `there is no ${kind} ${name}`);
+  return found;
+}
+
+/** Every pod of the objects, by the name of what has it. */
+export function podsOf(
+  objects: readonly KubernetesObject[],
+): readonly { name: string; labels: object; spec: KubernetesObject }[] {
+  return objects.flatMap(({ kind, metadata, spec }) => {
+    if (kind === "Pod") return [{ name: metadata.name, labels: metadata.labels, spec }];
+    const template = spec?.template;
+    return template ? [{ name: metadata.name, labels: template.metadata.labels, spec: template.spec }] : [];
+  });
+}
+
 /** Why these values are refused. */
 export function refusal(...values: readonly string[]): string {
   const { status, output } = runHelm("template", "variscale", chart, "--namespace=shop", ...values);

@@ -1,6 +1,6 @@
 {{/*
 The pipelines with everything that the templates take from their files, as YAML: {list: [{name, file, mode, values, stages: [{name, fullname,
-spec, config, target}]}]}. What can't work is refused here, in the words of the value that must change.
+spec, config, target}], folder: {path: text}}]}. What can't work is refused here, in the words of the value that must change.
 */}}
 {{- define "variscale.pipelines" -}}
 {{- $root := . -}}
@@ -54,13 +54,16 @@ spec, config, target}]}]}. What can't work is refused here, in the words of the 
 {{- if and $values.gateway.enabled (not $file.spec.code) -}}
 {{- fail (printf "%s.gateway.enabled: must be false for a pipeline whose file names no code" $where) -}}
 {{- end -}}
-{{- $list = append $list (dict "name" $name "file" $file "values" $values "mode" $file.spec.mode "stages" $stages) -}}
+{{- $folder := include "variscale.pipelineFiles" (dict "where" $where "file" $file "values" $values "stages" $stages) | fromYaml -}}
+{{- $list = append $list (dict "name" $name "file" $file "values" $values "mode" $file.spec.mode "stages" $stages "folder" $folder) -}}
 {{- end -}}
 {{- dict "list" $list | toYaml -}}
 {{- end -}}
 
 {{- define "variscale.pipelineDefaults" -}}
 files: {}
+measurements: ""
+estimators: ""
 loadSource: ""
 stages: { enabled: true, targets: {} }
 models: { prepare: false, volume: {} }
@@ -104,7 +107,76 @@ gateway: { enabled: true }
 {{- if .values.measurements -}}
 {{- $_ := set $given.spec "measurements" "measurements.json" -}}
 {{- end -}}
+{{- if .values.estimators -}}
+{{- $_ := set $given.spec "accuracy" (dict "estimators" "drift.json") -}}
+{{- end -}}
 {{- mergeOverwrite (deepCopy $file) $given | toYaml -}}
+{{- end -}}
+
+{{/*
+What stands beside each other in the pipeline's folder, by path, as YAML. What the pipeline file names must be there: where it is not, the
+scaler would begin without it.
+*/}}
+{{- define "variscale.pipelineFiles" -}}
+{{- $where := .where -}}
+{{- $spec := .file.spec -}}
+{{- $folder := dict "pipeline.yaml" (toYaml .file) -}}
+{{- range .stages -}}
+{{- $_ := set $folder (printf "switcher-%s.json" .name) (toJson .config) -}}
+{{- end -}}
+{{- range $value, $name := dict "measurements" "measurements.json" "estimators" "drift.json" -}}
+{{- with get $.values $value -}}
+{{- $_ := set $folder $name (kindIs "string" . | ternary . (toJson .)) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $text := .values.files -}}
+{{- if hasKey $folder $name -}}
+{{- fail (printf "%s.files: must not have %s, which is made of other values" $where $name) -}}
+{{- end -}}
+{{- $_ := set $folder $name $text -}}
+{{- end -}}
+{{- $named := dict "measurements" ($spec.measurements | default "") "estimators" (dig "accuracy" "estimators" "" $spec) -}}
+{{- range $value, $name := $named -}}
+{{- if and $name (not (hasKey $folder $name)) -}}
+{{- fail (printf "%s.%s: is missing, and the pipeline file names %s: --set-file %s.%s=%s" $where $value $name $where $value $name) -}}
+{{- end -}}
+{{- end -}}
+{{- $code := $spec.code | default "" | toString -}}
+{{- if and (hasPrefix "./" $code) (not (hasKey $folder (trimPrefix "./" $code))) -}}
+{{- $name := trimPrefix "./" $code -}}
+{{- fail (printf "%s.files: must have %s, the code that the pipeline file names: --set-file '%s.files.%s=%s'" $where $name $where (replace "." "\\." $name) $name) -}}
+{{- end -}}
+{{- $bytes := 0 -}}
+{{- $keys := dict -}}
+{{- range $path, $text := $folder -}}
+{{- $bytes = add $bytes (len $text) (len $path) -}}
+{{- $key := include "variscale.fileKey" $path -}}
+{{- if hasKey $keys $key -}}
+{{- fail (printf "%s.files: %s and %s would be one key, %s, of the ConfigMap: rename one" $where (get $keys $key) $path $key) -}}
+{{- end -}}
+{{- $_ := set $keys $key $path -}}
+{{- end -}}
+{{- if gt $bytes 1000000 -}}
+{{- fail (printf "%s: its files have %d bytes together, and a ConfigMap holds 1,000,000: build what is large into the image" $where $bytes) -}}
+{{- end -}}
+{{- toYaml $folder -}}
+{{- end -}}
+
+{{/* The ConfigMap's key of a file: keys have no slash, and volumes bring it back. */}}
+{{- define "variscale.fileKey" -}}{{ replace "/" "__" . }}{{- end -}}
+
+{{/* The ConfigMap of a pipeline as a volume's source, each file at its path. Takes {root, name, folder}. */}}
+{{- define "variscale.pipelineVolume" -}}
+configMap:
+  name: {{ include "variscale.fullname" .root }}-{{ .name }}
+  {{- $nested := false }}
+  {{- range $path, $_ := .folder }}{{ if contains "/" $path }}{{ $nested = true }}{{ end }}{{ end }}
+  {{- if $nested }}
+  items:
+    {{- range $path, $_ := .folder }}
+    - { key: {{ include "variscale.fileKey" $path }}, path: {{ $path }} }
+    {{- end }}
+  {{- end }}
 {{- end -}}
 
 {{/* What a switcher of the stage is told at its start, beside its flags. */}}
@@ -113,7 +185,11 @@ gateway: { enabled: true }
 {{- $variants := list -}}
 {{- range .stage.variants -}}
 {{- $profile := get $profiles .name | default (.profile | default dict) -}}
-{{- $variants = append $variants (dict "name" .name "model" .model "sha256" .sha256 "loadMs" (get $profile "loadMs" | default nil) "memoryMiB" (get $profile "memoryMiB" | default nil)) -}}
+{{- $points := list -}}
+{{- range get $profile "points" | default list -}}
+{{- $points = append $points (pick . "batch" "latencyMs" "scv") -}}
+{{- end -}}
+{{- $variants = append $variants (dict "name" .name "driver" (.driver | default "onnx") "model" .model "sha256" .sha256 "url" .url "loadMs" (get $profile "loadMs" | default nil) "memoryMiB" (get $profile "memoryMiB" | default nil) "points" $points) -}}
 {{- end -}}
 {{- dict
   "pipeline" (pick .pipeline "namespace" "name")
@@ -126,8 +202,10 @@ gateway: { enabled: true }
   "memoryMiB" (.stage.memoryMiB | default 1024)
   "host" "0.0.0.0"
   "stateFile" "/var/lib/variscale/assignment.json"
+  "golden" (.stage.golden | default list)
+  "accuracy" .stage.accuracy
 | toYaml -}}
 {{- end -}}
 
-{{/* The files of a pipeline as a volume's items, beside each other. */}}
+{{/* Where the files of a pipeline are in pods, beside each other. */}}
 {{- define "variscale.pipelineFolder" -}}/app/mounted/{{ . }}{{- end -}}
