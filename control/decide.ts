@@ -22,7 +22,11 @@ export interface Decision {
  * The plan to go to, or null where the current plan had better stay as it is. Replicas follow the demand; variants are changed only for a gain
  * above the hysteresis, and are not left for an excursion of the demand that they live through: a switch lasts at least the hold window.
  */
-export function decide(problem: Problem, demand: DemandLevels): Decision | null {
+export function decide(
+  problem: Problem,
+  demand: DemandLevels,
+  hysteresis: number = SETTINGS.hysteresis,
+): Decision | null {
   const best = optimize(problem);
   const { current } = problem;
   const chosen = { plan: best, reasons: best.reasons };
@@ -30,20 +34,20 @@ export function decide(problem: Problem, demand: DemandLevels): Decision | null 
   const goal = configurationOf(best);
   if (hasSameVariants(current, goal)) {
     if (!best.feasible || isSame(current, goal)) return chosen;
-    return keptUnlessBetter(evaluate(problem, current), best) ?? chosen;
+    return keptUnlessBetter(evaluate(problem, current), best, hysteresis) ?? chosen;
   }
   const pins = pinsTo(problem, current);
   if (pins === null) return chosen;
   const stay = optimize({ ...problem, pins });
-  const kept = keptUnlessBetter(stay, best);
+  const kept = keptUnlessBetter(stay, best, hysteresis);
   if (kept) return kept;
   return !stay.feasible && outlasts(problem, current, demand, best) ? null : chosen;
 }
 
 /** The current configuration, with the best one as what it was held against; null: it breaks a constraint, or the best is better by enough. */
-function keptUnlessBetter(kept: Plan, best: Plan): Decision | null {
+function keptUnlessBetter(kept: Plan, best: Plan, hysteresis: number): Decision | null {
   const lost = best.objective - kept.objective;
-  if (!kept.feasible || lost >= SETTINGS.hysteresis) return null;
+  if (!kept.feasible || lost >= hysteresis) return null;
   const { stages, objective, accuracy, cores, latencyMs, binding } = best;
   const runnerUp = { stages, objective, accuracy, cores, latencyMs };
   const plan = { ...kept, optimal: false, gap: Math.max(0, lost) + best.gap, binding, runnerUp };

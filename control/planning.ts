@@ -12,6 +12,7 @@ import { extremeDemands } from "./demand-window.ts";
 import { excludedVariants } from "./quarantine.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
+import { forecastRps, hysteresisOf, isTuned, UNTUNED, withTunedPins } from "./tuning.ts";
 
 type Planned = Pick<
   ControlState,
@@ -41,15 +42,19 @@ export function planningHorizonMs(state: ControlState, pipeline: Pipeline): numb
 export function planWhenDue(state: ControlState, input: TickInput, nowMs: number): Planned {
   const lastArrivalMs = newestArrivalMs(state, input, nowMs);
   const demands = withDemand(state.demands, input, nowMs);
-  const problem = toProblem({ ...state, demands, lastArrivalMs }, input, nowMs);
-  const planInputs = `${JSON.stringify([problem.pins, problem.excluded, problem.bounds, problem.limits])}${outlineOf(input.pipeline)}`;
+  const { tuning = UNTUNED } = input;
+  const untuned = toProblem({ ...state, demands, lastArrivalMs }, input, nowMs);
+  const tunedPins = tuning.pins.length > 0 ? JSON.stringify(tuning.pins) : "";
+  const planInputs = `${JSON.stringify([untuned.pins, untuned.excluded, untuned.bounds, untuned.limits])}${tunedPins}${outlineOf(input.pipeline)}`;
   const kept = { ...state, demands, lastArrivalMs };
   if (!input.forecast) {
     return { ...kept, planReasons: state.plan ? withReason(state.planReasons, "held_no_data") : state.planReasons };
   }
-  if (!isDue(state, problem.rateRps, planInputs, input.pipeline.intervalMs, nowMs)) return kept;
+  if (!isDue(state, untuned.rateRps, planInputs, input.pipeline.intervalMs, nowMs)) return kept;
+  const problem = withTunedPins(untuned, tuning);
   const recommendations = withRecommendation(state.recommendations, problem, nowMs);
-  const decided = decide({ ...problem, recommended: mostOf(recommendations) }, demandOf(demands));
+  const recommended = mostOf(recommendations);
+  const decided = decide({ ...problem, recommended }, demandOf(demands), hysteresisOf(tuning));
   if (decided === null)
     return { ...kept, recommendations, planReasons: withReason(state.planReasons, "held_hysteresis") };
   const { plan, reasons } = decided;
@@ -71,7 +76,13 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
 export function planGiven(state: ControlState, input: TickInput, nowMs: number): Given {
   const { accuracies } = state;
   const areFew = accuracies.length > 0 && accuracies.length <= SETTINGS.mostRecordedAccuracies;
-  return { ...givenOf(toProblem(state, input, nowMs)), ...(areFew && { accuracies }) };
+  const { tuning = UNTUNED } = input;
+  const problem = withTunedPins(toProblem(state, input, nowMs), tuning);
+  return {
+    ...givenOf(problem),
+    ...(areFew && { accuracies }),
+    ...(tuning.weights && { weights: tuning.weights }),
+  };
 }
 
 /** What an HPA would remember: its own recommendations of the stabilisation window, not what came of them. */
@@ -106,7 +117,7 @@ function withDemand(demands: readonly Demand[], input: TickInput, nowMs: number)
   if (isHpa) return input.forecast ? [{ atMs: nowMs, rateRps: input.forecast.reactiveRps }] : demands;
   const recent = demands.filter(demand => demand.atMs <= nowMs && nowMs - demand.atMs <= input.pipeline.scaleDownMs);
   if (!input.forecast) return recent;
-  const forecast = input.forecast.intensityRps[SETTINGS.forecastQuantile];
+  const forecast = forecastRps(input.forecast, input.tuning ?? UNTUNED);
   return extremeDemands([...recent, { atMs: nowMs, rateRps: Math.max(forecast, input.forecast.reactiveRps) }]);
 }
 
@@ -176,9 +187,10 @@ function reasonsOf(problem: Problem, input: TickInput, demands: readonly Demand[
   const newest = demands.at(-1)?.rateRps ?? 0;
   if (problem.rateRps > newest * SETTINGS.surgeFactor + LEAST_RPS) reasons.push("held_scale_down");
   const forecast = input.forecast;
-  if (forecast && forecast.reactiveRps > forecast.intensityRps[SETTINGS.forecastQuantile])
-    reasons.push("floor_reactive");
+  const { tuning = UNTUNED } = input;
+  if (forecast && forecast.reactiveRps > forecastRps(forecast, tuning)) reasons.push("floor_reactive");
   if (problem.pins.length > 0) reasons.push("pinned");
+  if (isTuned(tuning)) reasons.push("tuned");
   if (Object.keys(problem.excluded).length > 0) reasons.push("quarantined");
   return reasons;
 }

@@ -4,6 +4,7 @@ import type { Pipeline } from "../domain/pipeline.ts";
 import type { Limits, StagePin } from "../optimizer/problem.ts";
 import type { HpaScaling } from "../optimizer/reachable-count.ts";
 import type { SwitcherView } from "./switcher-view.ts";
+import type { Tuning } from "./tuning.ts";
 
 /** What a tick sees of the world. */
 export interface TickInput {
@@ -24,6 +25,8 @@ export interface TickInput {
   /** Of what was answered since the last tick, by combination of variants. */
   readonly answered: readonly AccuracyEstimate[];
   readonly pins: readonly StagePin[];
+  /** Missing: nothing is tuned. */
+  readonly tuning?: Tuning;
   readonly limits: Limits;
   /** Of the leader that runs this tick. */
   readonly epoch: number;

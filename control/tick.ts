@@ -18,6 +18,7 @@ import { planGiven, planWhenDue } from "./planning.ts";
 import { quarantine } from "./quarantine.ts";
 import type { TickInput } from "./tick-input.ts";
 import { readyCount, transition } from "./transition.ts";
+import { UNTUNED, withWeights } from "./tuning.ts";
 import { usableInput } from "./usable-input.ts";
 
 export interface TickResult {
@@ -34,7 +35,8 @@ export function tick(before: ControlState, given: TickInput, nowMs: number): Tic
   const known = withAccuracy(fittingState(withoutClockJump(before, nowMs), given.pipeline), usable, nowMs);
   // Versions only rise: an epoch below the newest one would give assignments that every switcher refuses.
   const epoch = Math.max(given.epoch, known.epoch);
-  const input = { ...usable, pipeline: withAccuracies(given.pipeline, known.accuracies), epoch };
+  const { tuning = UNTUNED } = usable;
+  const input = { ...usable, pipeline: withWeights(withAccuracies(given.pipeline, known.accuracies), tuning), epoch };
   const state = decided(known, input, nowMs);
   const moved = transition(state, input, nowMs);
   const after = { ...state, ...moved.state, epoch, atMs: nowMs };

@@ -5,6 +5,7 @@ import type { HpaScaling } from "../optimizer/reachable-count.ts";
 import { podKey } from "./control-state.ts";
 import type { ServiceTimes, SwitcherView } from "./switcher-view.ts";
 import type { TickInput } from "./tick-input.ts";
+import type { Tuning } from "./tuning.ts";
 
 /** An HPA with more would hardly ever move. */
 const MOST_TOLERANCE = 1;
@@ -25,6 +26,7 @@ export function usableInput(input: TickInput): TickInput {
   }
   return {
     ...input,
+    ...(input.tuning && { tuning: usableTuning(input.tuning) }),
     forecast: forecast && isForecast(forecast) ? forecast : null,
     load: load && isSample(load) ? load : null,
     switchers: [...switchers.values()],
@@ -48,6 +50,16 @@ function usableScaling({ current, toleranceUp, toleranceDown, max }: HpaScaling)
     toleranceUp: tolerance(toleranceUp),
     toleranceDown: tolerance(toleranceDown),
     max: count(max),
+  };
+}
+
+function usableTuning(tuning: Tuning): Tuning {
+  const { weights, hysteresis } = tuning;
+  const isSize = (size: number) => Number.isFinite(size) && size >= 0;
+  return {
+    ...tuning,
+    weights: weights && Object.values(weights).every(isSize) ? weights : null,
+    hysteresis: hysteresis !== null && isSize(hysteresis) ? hysteresis : null,
   };
 }
 

@@ -19,6 +19,8 @@ export const REASONS = [
   "capped_cores",
   /** A pin of an operator or of a switcher's admin endpoint. */
   "pinned",
+  /** Weights, hysteresis, forecast quantile or pins were set for a while in the place of the file's and the loop's own. */
+  "tuned",
   /** A variant failed to load and is left out for a while. */
   "quarantined",
   /** The guard took a lighter resident variant because the replicas that are ready are short. */

@@ -19,6 +19,9 @@ export function givenText(given: Given | null): { readonly heading: string; read
       ];
       return `${stage} pinned to ${parts.join(", ")}`;
     }),
+    ...(given.weights
+      ? [`weights of ${given.weights.accuracy} for accuracy and ${given.weights.cost} for a core, not the file's`]
+      : []),
     ...(given.accuracies ? ["accuracies as answers showed them to be, not as they were measured"] : []),
     ...Object.entries(given.excluded).map(([stage, variants]) => `${stage} without ${variants.join(", ")}`),
     ...Object.entries(given.bounds).map(([stage, { min, max }]) => `${stage} with ${min} to ${max} replicas`),

@@ -11,6 +11,7 @@ export const REASON_TEXT: Readonly<Record<Reason, string>> = {
   capped_max_replicas: "a stage has as many replicas as it may have",
   capped_cores: "all cores are used",
   pinned: "an operator, or a switcher's admin endpoint, has pinned something",
+  tuned: "weights, hysteresis, forecast quantile or pins are tuned for a while",
   quarantined: "a variant failed to load and is left out for a while",
   guard: "the guard took lighter resident variants until replicas are ready",
   make_before_break: "a change waits until what it needs is there",

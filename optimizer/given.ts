@@ -1,5 +1,6 @@
 import type { Configuration } from "../domain/configuration.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
+import type { Objective } from "../domain/pipeline-schema.ts";
 import type { PolicyName } from "../domain/policy-name.ts";
 import type { Problem } from "./problem.ts";
 
@@ -11,6 +12,8 @@ export interface Given extends Pick<Problem, "pins" | "excluded" | "limits" | "b
   readonly minAccuracy: number | null;
   /** Accuracies of combinations that it was made with; missing: those that were measured. */
   readonly accuracies?: Pipeline["accuracy"]["combinations"];
+  /** That it was made with; missing: the pipeline file's. */
+  readonly weights?: Objective["weights"];
 }
 
 export function givenOf({ pipeline, pins, excluded, limits, bounds, scaling, combine }: Problem): Given {
@@ -30,10 +33,11 @@ export function givenOf({ pipeline, pins, excluded, limits, bounds, scaling, com
 /** The problem that a plan was an answer to. */
 export function problemGiven(
   pipeline: Pipeline,
-  { policy, minAccuracy, accuracies, ...given }: Given,
+  { policy, minAccuracy, accuracies, weights, ...given }: Given,
   rest: Pick<Problem, "rateRps" | "current" | "corrections">,
 ): Problem {
-  const { minAccuracy: _, ...objective } = pipeline.objective;
+  const { minAccuracy: _, ...rules } = pipeline.objective;
+  const objective = weights ? { ...rules, weights } : rules;
   const least = minAccuracy === null ? {} : { minAccuracy };
   const accuracy = accuracies ? { ...pipeline.accuracy, combinations: accuracies } : pipeline.accuracy;
   return { pipeline: { ...pipeline, accuracy, objective: { ...objective, policy, ...least } }, ...given, ...rest };

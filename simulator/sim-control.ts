@@ -3,6 +3,7 @@ import { type ControlState, initialState } from "../control/control-state.ts";
 import { planningHorizonMs } from "../control/planning.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
 import { tick } from "../control/tick.ts";
+import { type Tuning, UNTUNED } from "../control/tuning.ts";
 import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { withMethod } from "../optimizer/accuracy.ts";
@@ -21,15 +22,19 @@ export interface SimControlOptions {
   /** Of the HPAs; null: they go to every count. */
   readonly tolerance: number | null;
   readonly without: readonly Ablation[];
+  readonly tuning: Tuning;
 }
 
 /** The control loop of one pipeline, on the clock of the simulation: the scaler's own tick. */
 export class SimControl {
   readonly #options: SimControlOptions;
+  /** May be changed between ticks. */
+  tuning: Tuning = UNTUNED;
   #state: ControlState = initialState(1);
 
   constructor(options: SimControlOptions) {
-    const { pipeline } = options;
+    const { pipeline, tuning } = options;
+    this.tuning = tuning;
     // Requests are still counted by the tables: what is missing is what plans know of them.
     const blind = { ...pipeline, accuracy: withMethod(pipeline.accuracy, "product") };
     this.#options = options.without.includes("tables") ? { ...options, pipeline: blind } : options;
@@ -72,6 +77,7 @@ export class SimControl {
         scaling,
         answered: [],
         pins: [],
+        tuning: this.tuning,
         limits,
         epoch: 1,
       },

@@ -1,3 +1,4 @@
+import type { Tuning } from "../control/tuning.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { LoadTrace } from "../load/load-trace.ts";
 import type { ForecasterSnapshot } from "../predictor/forecaster-snapshot.ts";
@@ -34,6 +35,8 @@ export interface SimulationOptions {
   readonly faults?: readonly Fault[];
   /** Parts of the control loop that are left out, to see what they are worth. Default: none. */
   readonly without?: readonly Ablation[];
+  /** Of the control loop, from the start. Default: nothing is tuned. */
+  readonly tuning?: Tuning;
   readonly seed: number;
   readonly onProgress?: (share: number) => void;
   /** For the time that decisions take; missing: it is not measured. */

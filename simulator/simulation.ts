@@ -1,14 +1,16 @@
 import type { PipelineBoard } from "../control/board.ts";
+import type { Tuning } from "../control/tuning.ts";
 import type { LoadSample } from "../domain/load.ts";
 import { partSeed, seededRandom } from "../load/seeded-random.ts";
 import { ArrivalSource } from "./arrival-source.ts";
 import { EVENT, EventQueue } from "./event-queue.ts";
 import { Faults } from "./faults.ts";
-import { forecastSource } from "./forecast-source.ts";
+import { addFirstEvents, CHECK_MS } from "./first-events.ts";
+import { openControl } from "./open-control.ts";
 import { Recorder } from "./recorder.ts";
 import { type ServiceTable, serviceTables } from "./service-table.ts";
 import { SimCluster } from "./sim-cluster.ts";
-import { SimControl } from "./sim-control.ts";
+import type { SimControl } from "./sim-control.ts";
 import { SimGateway } from "./sim-gateway.ts";
 import type { SimReplica } from "./sim-replica.ts";
 import { SimSwitcher } from "./sim-switcher.ts";
@@ -16,14 +18,15 @@ import type { SimulationOptions, SimulationRun, WindowState } from "./simulation
 import { windowState } from "./window-state.ts";
 
 const TICK_MS = 1000;
-/** A switcher looks at its queue so often. */
-const CHECK_MS = 100;
 
 /** One pipeline under one load, event by event: the scaler's control loop, KEDA and the HPA, pods, switchers, gateway, requests. */
 export function simulate(options: SimulationOptions): SimulationRun {
-  return new Simulation(options).run();
+  const simulation = new Simulation(options);
+  while (simulation.advance());
+  return simulation.result();
 }
 
+/** One run that can be looked at, and tuned, between two ticks of its control loop. */
 class Simulation {
   readonly #options: SimulationOptions;
   readonly #events = new EventQueue();
@@ -40,6 +43,8 @@ class Simulation {
   readonly #random: () => number;
   readonly #faults: Faults;
   #board: PipelineBoard | null = null;
+  #worked = 0;
+  #shownMs = 0;
 
   constructor(options: SimulationOptions) {
     const { pipeline, load, cluster, seed } = options;
@@ -78,55 +83,47 @@ class Simulation {
         this.#gateway.batcher.pump(replica, nowMs);
       },
     });
-    this.#control = new SimControl({
-      pipeline,
-      forecasts: forecastSource(options.forecast, {
-        trace: load,
-        history: options.history,
-        model: options.model,
-        learnt: options.learnt ?? null,
-        margin: options.margin ?? 1,
-        calibrated: !options.without?.includes("calibration"),
-      }),
-      limits: { cores: options.maxCores, machineCores: null },
-      tolerance: cluster.tolerance > 0 ? cluster.tolerance : null,
-      without: options.without ?? [],
-    });
+    this.#control = openControl(options);
+    for (const [s, { replicas }] of pipeline.stages.entries()) this.#cluster.scale(s, Math.max(1, replicas.min), 0);
+    addFirstEvents(this.#events, options, this.#arrivals.nextMs, this.#faults.nodeLosses);
   }
 
-  run(): SimulationRun {
-    const { pipeline, cluster, killEveryMs, onProgress } = this.#options;
-    for (const [s, { replicas }] of pipeline.stages.entries()) {
-      this.#cluster.scale(s, Math.max(1, replicas.min), 0);
-      // Syncs of HPAs are spread over their period.
-      this.#events.add((cluster.syncMs * (s + 1)) / pipeline.stages.length, EVENT.autoscale, s);
-    }
-    this.#events.add(0, EVENT.tick, 0);
-    this.#events.add(CHECK_MS, EVENT.selfCheck, 0);
-    if (Number.isFinite(this.#arrivals.nextMs)) this.#events.add(this.#arrivals.nextMs, EVENT.arrival, 0);
-    if (killEveryMs !== null) this.#events.add(killEveryMs, EVENT.podKilled, 0);
-    for (const { fromMs, toMs } of this.#faults.nodeLosses) {
-      this.#events.add(fromMs, EVENT.nodeLost, 0);
-      this.#events.add(toMs, EVENT.nodeBack, 0);
-    }
-    let events = 0;
-    let shown = 0;
+  /** As of the last tick; null before the first. */
+  get board(): PipelineBoard | null {
+    return this.#board;
+  }
+
+  /** What the control loop is tuned to from its next tick on. */
+  tune(tuning: Tuning): void {
+    this.#control.tuning = tuning;
+  }
+
+  /** Works until the next tick is done. False: the run is over. */
+  advance(): boolean {
+    const { onProgress } = this.#options;
     while (this.#events.next()) {
       const { atMs, kind, id } = this.#events;
-      if (atMs >= this.#durationMs && this.#gateway.requests.live === 0) break;
-      events += 1;
-      if (atMs >= shown && kind === EVENT.tick) {
-        onProgress?.(Math.min(1, atMs / this.#durationMs));
-        shown = atMs + this.#durationMs / 100;
-      }
+      if (atMs >= this.#durationMs && this.#gateway.requests.live === 0) return false;
+      this.#worked += 1;
       this.#work(atMs, kind, id);
+      if (kind !== EVENT.tick) continue;
+      if (atMs >= this.#shownMs) {
+        onProgress?.(Math.min(1, atMs / this.#durationMs));
+        this.#shownMs = atMs + this.#durationMs / 100;
+      }
+      return true;
     }
+    return false;
+  }
+
+  /** Of a run that is over. */
+  result(): SimulationRun {
     this.#cluster.account(this.#durationMs);
     return {
       windows: this.#recorder.windows.map((window, i) => ({ ...window, ...(this.#states[i] ?? this.#state()) })),
       seconds: Math.max(0, this.#durationMs / 1000 - this.#options.warmUpSeconds),
       decisions: this.#control.decisions,
-      events,
+      events: this.#worked,
       podsStarted: this.#cluster.replicas.length,
       tickMs: this.#tickMs,
     };

@@ -5,6 +5,7 @@ import type { Given } from "../../optimizer/given.ts";
 
 const word = z.string().max(253);
 const share = z.number().min(0).max(1);
+const weight = z.number().min(0);
 const count = z.int().min(0);
 /** JSON has no infinity: a limit that is not there is null. */
 const most = z
@@ -37,6 +38,7 @@ export const givenSchema: z.ZodType<Given> = z.object({
       z.object({ current: count, toleranceUp: z.number().min(0), toleranceDown: z.number().min(0), max: most }),
     )
     .exactOptional(),
+  weights: z.object({ accuracy: weight, cost: weight, batch: weight, switch: weight }).exactOptional(),
   combine: z
     .record(
       word,

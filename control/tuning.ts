@@ -1,0 +1,57 @@
+import { type Forecast, QUANTILES } from "../domain/load.ts";
+import type { Pipeline } from "../domain/pipeline.ts";
+import type { Objective } from "../domain/pipeline-schema.ts";
+import { optimize } from "../optimizer/optimize.ts";
+import type { Problem, StagePin } from "../optimizer/problem.ts";
+import { SETTINGS } from "./settings.ts";
+
+/** What is set for a while in the place of the pipeline file's weights and of the loop's constants. Constraints are never among it. */
+export interface Tuning {
+  /** Null: the pipeline file's. */
+  readonly weights: Objective["weights"] | null;
+  /** In units of the objective; null: SETTINGS.hysteresis. */
+  readonly hysteresis: number | null;
+  /** One of QUANTILES; null: that of SETTINGS. */
+  readonly forecastQuantile: number | null;
+  /** Kept only while a plan with them meets every constraint; those of operators win. */
+  readonly pins: readonly StagePin[];
+}
+
+export const UNTUNED: Tuning = { weights: null, hysteresis: null, forecastQuantile: null, pins: [] };
+
+export function isTuned({ weights, hysteresis, forecastQuantile, pins }: Tuning): boolean {
+  return weights !== null || hysteresis !== null || forecastQuantile !== null || pins.length > 0;
+}
+
+const weighted = new WeakMap<Objective["weights"], { readonly from: Pipeline; readonly to: Pipeline }>();
+
+/** The pipeline with a tuning's weights: the same object for the same two. */
+export function withWeights(pipeline: Pipeline, { weights }: Tuning): Pipeline {
+  if (weights === null) return pipeline;
+  const known = weighted.get(weights);
+  if (known?.from === pipeline) return known.to;
+  const to = { ...pipeline, objective: { ...pipeline.objective, weights } };
+  weighted.set(weights, { from: pipeline, to });
+  return to;
+}
+
+export function hysteresisOf({ hysteresis }: Tuning): number {
+  return hysteresis ?? SETTINGS.hysteresis;
+}
+
+/** The entry rate that a forecast asks for at a tuning's quantile, without the reactive floor. */
+export function forecastRps({ intensityRps }: Forecast, { forecastQuantile }: Tuning): number {
+  const index = (QUANTILES as readonly number[]).indexOf(forecastQuantile ?? Number.NaN);
+  return intensityRps[index] ?? intensityRps[SETTINGS.forecastQuantile];
+}
+
+/**
+ * The problem with a tuning's pins, if a plan with them meets every constraint; else as it is. A tuning can make a plan worse by the objective,
+ * never break a constraint that it keeps.
+ */
+export function withTunedPins(problem: Problem, { pins }: Tuning): Problem {
+  const free = pins.filter(pin => !problem.pins.some(other => other.stage === pin.stage));
+  if (free.length === 0) return problem;
+  const pinned = { ...problem, pins: [...problem.pins, ...free] };
+  return optimize({ ...pinned, runnerUp: false }).feasible ? pinned : problem;
+}
