@@ -115,6 +115,7 @@ function createParts(options: GatewayOptions): Parts {
   const metrics = createGatewayMetrics(registry, {
     pools: [...pools.values()],
     key: pipeline.key,
+    slo: pipeline.slo,
     assertions: Object.keys(code.assertions ?? {}),
     offered: () => counter.offered,
     inFlight: () => counter.inFlight,

@@ -1,13 +1,17 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
-import type { Outcome } from "./outcome.ts";
+import type { Slo } from "../domain/pipeline-schema.ts";
+import { DROP_REASONS, type Outcome } from "./outcome.ts";
 import type { StageTrace } from "./run-pipeline.ts";
 import type { StagePool } from "./stage-pool.ts";
 
 /** Replicas of one stage that have a series of their own; the others are summed up under `other`. */
 const MAX_ENDPOINT_SERIES = 50;
 const SECONDS_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10];
+
+/** What has no reason; every series is there from the first scrape on, at 0, so that a rise from nothing is one. */
+const OUTCOMES = ["served", "lost", "failed", "invalid", "cancelled"] as const satisfies readonly Outcome["kind"][];
 
 export interface GatewayMetrics {
   ended(outcome: Outcome, latencyMs: number): void;
@@ -18,6 +22,7 @@ export interface GatewayMetrics {
 
 interface Observed {
   readonly key: PipelineKey;
+  readonly slo: Slo;
   /** Names of the assertions of the pipeline's code. */
   readonly assertions: readonly string[];
   readonly offered: () => number;
@@ -31,6 +36,7 @@ export function createGatewayMetrics(registry: Registry, observed: Observed): Ga
   registerGauges(registry, observed);
   registerOffered(registry, observed);
   registerEstimates(registry, observed);
+  const late = registerSlo(registry, observed.slo);
   const asserted = registerAssertions(registry, observed.assertions);
   const registers = [registry];
   const requests = new Counter({
@@ -39,6 +45,8 @@ export function createGatewayMetrics(registry: Registry, observed: Observed): Ga
     labelNames: ["outcome", "reason"],
     registers,
   });
+  for (const outcome of OUTCOMES) requests.inc({ outcome, reason: "" }, 0);
+  for (const reason of DROP_REASONS) requests.inc({ outcome: "dropped", reason }, 0);
   const requestSeconds = new Histogram({
     name: "variscale_gateway_request_seconds",
     help: "From the whole request to its answer, by how it ended",
@@ -76,6 +84,7 @@ export function createGatewayMetrics(registry: Registry, observed: Observed): Ga
     ended: (outcome, latencyMs) => {
       requests.inc({ outcome: outcome.kind, reason: outcome.kind === "dropped" ? outcome.reason : "" });
       requestSeconds.observe({ outcome: outcome.kind }, latencyMs / 1000);
+      if (outcome.kind === "served" && latencyMs > observed.slo.latencyMs) late.inc();
     },
     stage: trace => {
       const labels = { stage: trace.stage, upstream_variant: trace.upstreamVariant ?? "" };
@@ -86,6 +95,24 @@ export function createGatewayMetrics(registry: Registry, observed: Observed): Ga
     retried: (stage, cause) => retries.inc({ stage, cause }),
     asserted,
   };
+}
+
+/** What requests are held against, and those that were served and missed it. */
+function registerSlo(registry: Registry, slo: Slo): Counter {
+  const registers = [registry];
+  const gauge = (name: string, help: string, value: number): void =>
+    new Gauge({ name: `variscale_gateway_slo_${name}`, help, registers }).set(value);
+  gauge("latency_seconds", "The SLO of the pipeline: what a request may take, end to end", slo.latencyMs / 1000);
+  gauge(
+    "quantile_ratio",
+    "The SLO of the pipeline: the share of requests that must be within its latency",
+    slo.quantile,
+  );
+  return new Counter({
+    name: "variscale_gateway_late_requests_total",
+    help: "Requests that were served, but not within the SLO's latency",
+    registers,
+  });
 }
 
 /** The load itself: from the first scrape on it is there, at 0, so that a rise from nothing is one. */

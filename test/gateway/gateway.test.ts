@@ -353,6 +353,25 @@ describe("startGateway()", () => {
     assert.match(((await other.json()) as { error: string }).error, /serves `test\/numbers`, not `test\/other`/);
   });
 
+  it("counts what missed the SLO, and has every outcome at 0 before it happens", async () => {
+    const slow = await use(startSlowReplica(60));
+    const pipeline = numberPipeline(8000);
+    const slo = { latencyMs: 100, quantile: 0.9 };
+    const { post, url } = await gatewayOver([slow], [slow], { pipeline: { ...pipeline, slo } });
+    const read = async () => (await fetch(`${url}/metrics`)).text();
+    const before = await read();
+    for (const line of [
+      'variscale_gateway_requests_total{outcome="lost",reason=""} 0',
+      'variscale_gateway_requests_total{outcome="dropped",reason="no_endpoint"} 0',
+      "variscale_gateway_slo_latency_seconds 0.1",
+      "variscale_gateway_slo_quantile_ratio 0.9",
+      "variscale_gateway_late_requests_total 0",
+    ])
+      assert.ok(before.includes(`${line}\n`), line);
+    assert.equal((await post({ numbers: [1] }, { "x-request-timeout-ms": "5000" })).status, 200);
+    assert.ok((await read()).includes("variscale_gateway_late_requests_total 1\n"));
+  });
+
   it("has the SLO as the default deadline", async () => {
     const silent = await use(startSilentReplica());
     const { post } = await gatewayOver([silent], [], { pipeline: numberPipeline(80) });
