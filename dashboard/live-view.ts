@@ -46,6 +46,8 @@ export interface LivePin {
   readonly batch: number | null;
   readonly replicas: number | null;
   readonly reason: string;
+  /** Who set it, by what the caller said of itself. */
+  readonly by: string;
   readonly expiresAtMs: number;
 }
 

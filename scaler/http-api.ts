@@ -2,7 +2,7 @@ import { VariscaleError } from "../domain/errors.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
 import type { HttpRequest, HttpResponse, Route } from "../runtime/http-server.ts";
 import { type DecisionSources, explainedDecision } from "./explained-decision.ts";
-import type { JournalEvent } from "./journal.ts";
+import type { ChangeNote, JournalEvent } from "./journal.ts";
 import { type LiveSources, liveView } from "./live-view.ts";
 import { refuseMutation } from "./mutation-access.ts";
 import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
@@ -58,13 +58,21 @@ export function httpApiRoutes(options: HttpApiOptions): readonly Route[] {
   ];
 }
 
+/** A change that was checked but not made. */
+interface Change {
+  readonly body: object;
+  readonly event: JournalEvent;
+  readonly make: () => void;
+}
+
+/** With `?dryRun=true` they answer what would change, and change nothing. */
 function changeRoutes(options: HttpApiOptions): readonly Route[] {
   const { clock, journal, token, onChange } = options;
-  type Changed = { readonly body: unknown; readonly event: JournalEvent };
+  type Origin = Pick<ChangeNote, "from" | "shown">;
   const change = (
     method: "PUT" | "DELETE",
     path: string,
-    apply: (control: PipelineControl, request: HttpRequest) => Changed,
+    check: (control: PipelineControl, request: HttpRequest, origin: Origin) => Change,
   ): Route => ({
     method,
     path,
@@ -72,7 +80,10 @@ function changeRoutes(options: HttpApiOptions): readonly Route[] {
       const refused = refuseMutation(request, token);
       if (refused) return refused;
       const control = controlFor(options, request);
-      const { body, event } = apply(control, request);
+      const shown = token === null ? "this_machine" : "token";
+      const { body, event, make } = check(control, request, { from: request.remoteAddress, shown });
+      if (isDryRun(request)) return { status: 200, body: { ...body, dryRun: true } };
+      make();
       journal.note(control.pipeline.key, event, clock.nowMs());
       control.touch();
       onChange(control);
@@ -80,20 +91,42 @@ function changeRoutes(options: HttpApiOptions): readonly Route[] {
     },
   });
   return [
-    change("PUT", `${PIPELINE}/pin`, (control, request) => {
-      const pin = control.settings.pin(parseBody(request), clock.nowMs());
-      return { body: pin, event: { kind: "pin", pin } };
+    change("PUT", `${PIPELINE}/pin`, ({ settings }, request, origin) => {
+      const { pin, replaced } = settings.pinOf(parseBody(request), clock.nowMs());
+      const { by, reason } = pin;
+      return {
+        body: { ...pin, replaced },
+        event: { kind: "pin", pin, replaced, by, reason, ...origin },
+        make: () => settings.setPin(pin),
+      };
     }),
-    change("DELETE", `${PIPELINE}/pin`, (control, request) => {
-      const stage = request.query.get("stage");
-      const removed = control.settings.unpin(stage, clock.nowMs());
-      return { body: { removed }, event: { kind: "unpin", stage, removed } };
+    change("DELETE", `${PIPELINE}/pin`, ({ settings }, { query }, origin) => {
+      const { dryRun: _dryRun, ...fields } = Object.fromEntries(query);
+      const { request, removed } = settings.unpinOf({ stage: null, ...fields }, clock.nowMs());
+      const { stage, by, reason } = request;
+      return {
+        body: { removed: removed.length, pins: removed },
+        event: { kind: "unpin", stage, removed, by, reason, ...origin },
+        make: () => settings.unpin(removed),
+      };
     }),
-    change("PUT", `${PIPELINE}/mode`, (control, request) => {
-      const mode = control.settings.setMode(parseBody(request));
-      return { body: { mode, fileMode: control.pipeline.mode }, event: { kind: "mode", mode } };
+    change("PUT", `${PIPELINE}/mode`, ({ settings, pipeline }, request, origin) => {
+      const { mode, by, reason } = settings.modeOf(parseBody(request));
+      const before = settings.mode;
+      return {
+        body: { mode, before, fileMode: pipeline.mode },
+        event: { kind: "mode", mode, before, by, reason, ...origin },
+        make: () => settings.setMode(mode),
+      };
     }),
   ];
+}
+
+function isDryRun(request: HttpRequest): boolean {
+  const text = request.query.get("dryRun");
+  if (text === null || text === "false") return false;
+  if (text === "true") return true;
+  throw new VariscaleError("invalid_argument", `dryRun: must be true or false (is: ${text.slice(0, 40)})`);
 }
 
 function controlFor(options: HttpApiOptions, request: HttpRequest): PipelineControl {

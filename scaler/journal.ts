@@ -8,11 +8,23 @@ const MOST_DECISIONS = 1000;
 const LEAST_PER_PIPELINE = 10;
 const MOST_PER_PIPELINE = 500;
 
+type Mode = "shadow" | "active";
+
+/** Who changed something and why. */
+export interface ChangeNote {
+  /** What the caller said of itself: anyone who may change something can say anything. */
+  readonly by: string;
+  readonly reason: string;
+  /** Address of the other side of the connection, and what let it in. */
+  readonly from: string;
+  readonly shown: "token" | "this_machine";
+}
+
 /** Something that an operator or the guard did, beside decisions. */
 export type JournalEvent =
-  | { readonly kind: "pin"; readonly pin: unknown }
-  | { readonly kind: "unpin"; readonly stage: string | null; readonly removed: number }
-  | { readonly kind: "mode"; readonly mode: "shadow" | "active" }
+  | ({ readonly kind: "pin"; readonly pin: unknown; readonly replaced: unknown } & ChangeNote)
+  | ({ readonly kind: "unpin"; readonly stage: string | null; readonly removed: readonly unknown[] } & ChangeNote)
+  | ({ readonly kind: "mode"; readonly mode: Mode; readonly before: Mode } & ChangeNote)
   | { readonly kind: "guard"; readonly guarding: boolean; readonly decisionId: string | null };
 
 /**

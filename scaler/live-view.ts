@@ -27,12 +27,13 @@ export function liveView(sources: LiveSources, control: PipelineControl, afterMs
     policy: objective.policy,
     board: board && liveBoard(board),
     stages: stages.map(stage => liveStage(stage, board, views, fill.of(stage.name))),
-    pins: control.settings.pins(nowMs).map(({ stage, variant, batch, replicas, reason, expiresAtMs }) => ({
+    pins: control.settings.pins(nowMs).map(({ stage, variant, batch, replicas, reason, by, expiresAtMs }) => ({
       stage,
       variant,
       batch,
       replicas,
       reason,
+      by,
       expiresAtMs,
     })),
     lastMinute: recorder.lastMinute(key),

@@ -6,6 +6,11 @@ import type { StagePin } from "../optimizer/problem.ts";
 
 const DAY_MS = 86_400_000;
 
+/** Goes to logs and terminals: no control characters. */
+const line = z.string().regex(/^\P{Cc}*$/u, "must be one line, without control characters");
+/** Why something is changed, and who changes it by what the caller says of itself. */
+const note = { reason: line.max(500).default(""), by: line.max(200).default("") };
+
 const pinRequestSchema = z
   .strictObject({
     stage: z.string().max(63),
@@ -16,14 +21,18 @@ const pinRequestSchema = z
       .int()
       .min(1000)
       .max(30 * DAY_MS),
-    reason: z.string().max(500).default(""),
+    ...note,
   })
   .refine(
     pin => pin.variant != null || pin.batch != null || pin.replicas != null,
     "must fix at least one of variant, batch and replicas",
   );
 
-const modeRequestSchema = z.strictObject({ mode: z.enum(["shadow", "active"]) });
+const modeRequestSchema = z.strictObject({ mode: z.enum(["shadow", "active"]), ...note });
+export type ModeRequest = z.output<typeof modeRequestSchema>;
+
+const unpinRequestSchema = z.strictObject({ stage: z.string().nullable(), ...note });
+export type UnpinRequest = z.output<typeof unpinRequestSchema>;
 
 const storedSchema = z.object({
   pins: z.array(
@@ -33,6 +42,7 @@ const storedSchema = z.object({
       batch: z.number().nullable(),
       replicas: z.number().nullable(),
       reason: z.string(),
+      by: z.string().default(""),
       setAtMs: z.number(),
       expiresAtMs: z.number(),
     }),
@@ -43,6 +53,8 @@ const storedSchema = z.object({
 /** A pin that an operator set: until it expires, what it fixes is given, not chosen. */
 export interface OperatorPin extends StagePin {
   readonly reason: string;
+  /** Who set it, by what the caller said of itself; empty: it did not say. */
+  readonly by: string;
   readonly setAtMs: number;
   readonly expiresAtMs: number;
 }
@@ -70,8 +82,12 @@ export class OperatorSettings {
     return this.#pins;
   }
 
-  /** Sets the pin of one stage from the body of a request; throws invalid_argument where the pipeline has no such thing. */
-  pin(body: unknown, nowMs: number): OperatorPin {
+  /**
+   * The pin that the body of a request asks for, and the one that it takes the place of (null: there is none). Nothing is changed.
+   *
+   * @throws VariscaleError invalid_argument where the pipeline has no such thing.
+   */
+  pinOf(body: unknown, nowMs: number): { readonly pin: OperatorPin; readonly replaced: OperatorPin | null } {
     const request = parseWith(pinRequestSchema, body);
     const pin: OperatorPin = {
       stage: request.stage,
@@ -79,25 +95,36 @@ export class OperatorSettings {
       batch: request.batch ?? null,
       replicas: request.replicas ?? null,
       reason: request.reason,
+      by: request.by,
       setAtMs: nowMs,
       expiresAtMs: nowMs + request.ttlMs,
     };
     checkPin(this.#pipeline, pin);
-    this.#pins = [...this.pins(nowMs).filter(other => other.stage !== pin.stage), pin];
-    return pin;
+    return { pin, replaced: this.pins(nowMs).find(other => other.stage === pin.stage) ?? null };
   }
 
-  /** Removes the pin of a stage, or all (null); tells how many there were. */
-  unpin(stage: string | null, nowMs: number): number {
-    const before = this.pins(nowMs);
-    this.#pins = stage === null ? [] : before.filter(pin => pin.stage !== stage);
-    return before.length - this.#pins.length;
+  setPin(pin: OperatorPin): void {
+    this.#pins = [...this.#pins.filter(other => other.stage !== pin.stage), pin];
   }
 
-  setMode(body: unknown): "shadow" | "active" {
-    const { mode } = parseWith(modeRequestSchema, body);
+  /** What is asked for, and the pins that it would remove: those of a stage, or all (null). */
+  unpinOf(query: unknown, nowMs: number): { readonly request: UnpinRequest; readonly removed: readonly OperatorPin[] } {
+    const request = parseWith(unpinRequestSchema, query);
+    const { stage } = request;
+    if (stage !== null) checkStage(this.#pipeline, stage);
+    return { request, removed: this.pins(nowMs).filter(pin => stage === null || pin.stage === stage) };
+  }
+
+  unpin(removed: readonly OperatorPin[]): void {
+    this.#pins = this.#pins.filter(pin => !removed.includes(pin));
+  }
+
+  modeOf(body: unknown): ModeRequest {
+    return parseWith(modeRequestSchema, body);
+  }
+
+  setMode(mode: ModeRequest["mode"]): void {
     this.#mode = mode;
-    return mode;
   }
 
   snapshot(nowMs: number): StoredSettings {
@@ -125,18 +152,18 @@ function isPossible(pipeline: Pipeline, pin: StagePin): boolean {
 }
 
 function checkPin(pipeline: Pipeline, pin: StagePin): void {
-  const stage = findStage(pipeline, pin.stage);
-  if (!stage)
-    throw invalid(
-      "stage",
-      pin.stage,
-      "is not a stage of the pipeline",
-      pipeline.stages.map(other => other.name),
-    );
+  const stage = checkStage(pipeline, pin.stage);
   if (pin.variant !== null) checkVariant(stage, pin.variant);
   const { min, max } = stage.replicas;
   if (pin.replicas !== null && (pin.replicas < min || pin.replicas > max))
     throw invalid("replicas", String(pin.replicas), `must be within the stage's bounds, ${min} to ${max}`, []);
+}
+
+function checkStage(pipeline: Pipeline, name: string): Stage {
+  const stage = findStage(pipeline, name);
+  if (stage) return stage;
+  const names = pipeline.stages.map(other => other.name);
+  throw invalid("stage", name.slice(0, 63), "is not a stage of the pipeline", names);
 }
 
 function checkVariant(stage: Stage, name: string): void {

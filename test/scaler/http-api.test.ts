@@ -101,9 +101,35 @@ describe("HTTP API", () => {
     for (const stage of ["detect", "read", "read"])
       await send("PUT", `${PIPELINE}/pin`, { stage, replicas: 2, ttlMs: 60_000 });
     assert.equal((await get(`${PIPELINE}/pin`)).body.pins.length, 2);
-    assert.deepEqual((await send("DELETE", `${PIPELINE}/pin?stage=read`)).body, { removed: 1 });
-    assert.deepEqual((await send("DELETE", `${PIPELINE}/pin?stage=read`)).body, { removed: 0 });
-    assert.deepEqual((await send("DELETE", `${PIPELINE}/pin`)).body, { removed: 1 });
+    const removedBy = async (path: string) => (await send("DELETE", `${PIPELINE}/pin${path}`)).body.removed;
+    assert.deepEqual([await removedBy("?stage=read"), await removedBy("?stage=read"), await removedBy("")], [1, 0, 1]);
+  });
+
+  it("refuses to unpin a stage that there is not, and what it does not know", async () => {
+    for (const [query, message] of [
+      ["stage=crop", /stage: is not a stage .*detect, read/],
+      ["stages=read", /stages: unknown field.*Did you mean `stage`/],
+      ["reason=%0a", /reason: must be one line/],
+    ] as const) {
+      const { status, body } = await send("DELETE", `${PIPELINE}/pin?${query}`);
+      assert.equal(status, 400, query);
+      assert.match(body.error, message);
+    }
+  });
+
+  it("says what a change would do, and does nothing, when asked to", async () => {
+    const first = { stage: "read", replicas: 2, ttlMs: 60_000 };
+    await send("PUT", `${PIPELINE}/pin`, first);
+    const pin = await send("PUT", `${PIPELINE}/pin?dryRun=true`, { ...first, replicas: 3 });
+    assert.deepEqual([pin.body.replicas, pin.body.replaced.replicas, pin.body.dryRun], [3, 2, true]);
+    const unpin = await send("DELETE", `${PIPELINE}/pin?dryRun=true`);
+    assert.deepEqual([unpin.body.removed, unpin.body.pins[0].replicas], [1, 2]);
+    const mode = await send("PUT", `${PIPELINE}/mode?dryRun=true`, { mode: "shadow" });
+    assert.deepEqual([mode.body.mode, mode.body.before], ["shadow", "active"]);
+    assert.equal((await send("PUT", `${PIPELINE}/mode?dryRun=yes`, { mode: "shadow" })).status, 400);
+    assert.equal((await send("PUT", `${PIPELINE}/pin?dryRun=true`, { ...first, replicas: 99 })).status, 400);
+    assert.equal((await get(`${PIPELINE}/pin`)).body.pins[0].replicas, 2);
+    assert.equal((await get(`${PIPELINE}/mode`)).body.mode, "active");
   });
 
   const refusedPins: readonly (readonly [unknown, RegExp])[] = [
@@ -132,6 +158,7 @@ describe("HTTP API", () => {
     await running.planFor(20);
     assert.deepEqual((await send("PUT", `${PIPELINE}/mode`, { mode: "shadow" })).body, {
       mode: "shadow",
+      before: "active",
       fileMode: "active",
     });
     await running.runUntil(board => board.mode === "shadow");
