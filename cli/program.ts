@@ -9,7 +9,9 @@ import { addFleet } from "./commands/fleet.ts";
 import { addForecast } from "./commands/forecast.ts";
 import { addGateway } from "./commands/gateway.ts";
 import { addManifests } from "./commands/manifests.ts";
+import { addMode } from "./commands/mode.ts";
 import { addModels } from "./commands/models.ts";
+import { addPin } from "./commands/pin.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addProfile } from "./commands/profile.ts";
 import { addScaler } from "./commands/scaler.ts";
@@ -34,6 +36,8 @@ export function createProgram(): Command {
   addFleet(program);
   addSimulate(program);
   addExplain(program);
+  addPin(program);
+  addMode(program);
   addScaler(program);
   addGateway(program);
   addBacktest(program);

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { VariscaleError } from "../../domain/errors.ts";
+import { formatKey } from "../../domain/pipeline.ts";
 import { BINDINGS, type Plan, REASONS } from "../../domain/plan.ts";
 import { planSchema } from "../../domain/plan-schema.ts";
 import type { MadePlan } from "../../explanation/explain-decision.ts";
+import { ScalerClient } from "../scaler/scaler-client.ts";
 import { givenSchema } from "./given-schema.ts";
 import type { WrittenPlan } from "./plan-request.ts";
 
@@ -47,11 +49,9 @@ const recordSchema = z.object({
   replicas: z.record(z.string(), z.object({ now: count, goal: count, ready: count })),
 });
 const answerSchema = z.object({ decisions: z.array(recordSchema).max(10_000) });
-const listSchema = z.object({ pipelines: z.array(z.object({ namespace: z.string(), name: z.string() })) });
 
 /** Decisions that are asked for. */
 const LIMIT = 500;
-const TIMEOUT_MS = 10_000;
 
 /**
  * Asks a scaler for one of its decisions.
@@ -59,13 +59,10 @@ const TIMEOUT_MS = 10_000;
  * @throws VariscaleError unavailable where it does not answer, not_found where it has no such pipeline or decision.
  */
 export async function fetchDecision({ url, pipeline, decisionId }: DecisionQuery): Promise<Decision> {
-  const base = `${url.replace(/\/+$/, "")}/api/v1/pipelines`;
-  const key = pipeline ?? (await onlyPipeline(base));
-  const [namespace, name, ...more] = key.includes("/") ? key.split("/") : ["default", key];
-  if (!namespace || !name || more.length > 0)
-    throw new VariscaleError("invalid_argument", `${key}: must be namespace/name, as in default/id-card`);
-  const path = `${base}/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}/decisions?limit=${LIMIT}`;
-  const { decisions } = await ask(path, answerSchema);
+  const client = new ScalerClient({ url, token: null });
+  const id = await client.pipeline(pipeline);
+  const [key, path] = [formatKey(id), `/decisions?limit=${LIMIT}`];
+  const { decisions } = await client.get(id, path, answerSchema);
   const newestFirst = decisions.toSorted((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
   const index = decisionId === null ? 0 : newestFirst.findIndex(other => other.decisionId === decisionId);
   const found = newestFirst[index];
@@ -73,7 +70,7 @@ export async function fetchDecision({ url, pipeline, decisionId }: DecisionQuery
     const rule =
       decisionId === null
         ? `${key} has no decision yet: it decides when there is load data`
-        : `${key} has no decision \`${decisionId}\` among its newest ${decisions.length}: see ${path}`;
+        : `${key} has no decision \`${decisionId}\` among its newest ${decisions.length}: see ${client.address(id, path)}`;
     throw new VariscaleError("not_found", rule);
   }
   const before = newestFirst[index + 1];
@@ -93,36 +90,7 @@ export async function fetchDecision({ url, pipeline, decisionId }: DecisionQuery
 
 function planOf({ plan, reasons, binding, runnerUp }: z.output<typeof recordSchema>, url: string): Plan {
   const parsed = planSchema.safeParse({ ...plan, reasons, binding, runnerUp });
-  if (!parsed.success) throw notOurs(url);
+  if (!parsed.success)
+    throw new VariscaleError("unavailable", `${url} gave no answer of a scaler. Is --url the scaler's HTTP port?`);
   return parsed.data;
-}
-
-async function onlyPipeline(base: string): Promise<string> {
-  const { pipelines } = await ask(base, listSchema);
-  const [first, ...others] = pipelines.map(({ namespace, name }) => `${namespace}/${name}`);
-  if (first === undefined) throw new VariscaleError("not_found", "the scaler has no pipeline");
-  if (others.length > 0)
-    throw new VariscaleError("invalid_argument", `name one of its pipelines: ${[first, ...others].join(", ")}`);
-  return first;
-}
-
-async function ask<T>(url: string, schema: z.ZodType<T>): Promise<T> {
-  let status: number;
-  let body: unknown;
-  try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-    status = answer.status;
-    body = await answer.json();
-  } catch (error) {
-    const rule = `${url} does not answer: ${VariscaleError.from(error).message}. Is --url the scaler's HTTP port?`;
-    throw new VariscaleError("unavailable", rule, { cause: error });
-  }
-  if (status === 404) throw new VariscaleError("not_found", `${url}: there is no such pipeline`);
-  const parsed = schema.safeParse(body);
-  if (status !== 200 || !parsed.success) throw notOurs(url);
-  return parsed.data;
-}
-
-function notOurs(url: string): VariscaleError {
-  return new VariscaleError("unavailable", `${url} gave no answer of a scaler. Is --url the scaler's HTTP port?`);
 }

@@ -1,34 +1,12 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
-import { packageFolder } from "../../runtime/version.ts";
 import { TestFolder } from "../support/switcher-harness.ts";
+import { type Ended, runVariscale } from "./support/run-variscale.ts";
 import { writeTinyPipeline } from "./support/tiny-pipeline.ts";
 
-interface Ended {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function variscale(...args: string[]): Promise<Ended> {
-  return new Promise(resolve => {
-    const child = spawn(process.execPath, [join(packageFolder, "dist/cli/main.js"), ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
-      timeout: 150_000,
-    });
-    let [stdout, stderr] = ["", ""];
-    child.stdout.on("data", (chunk: Buffer) => {
-      stdout += chunk;
-    });
-    child.stderr.on("data", (chunk: Buffer) => {
-      stderr += chunk;
-    });
-    child.once("close", status => resolve({ status, stdout, stderr }));
-  });
-}
+const variscale = (...args: string[]): Promise<Ended> => runVariscale(args);
 
 /** Runs them at the same time; each must fail with this message, print nothing else on standard output, and no stack trace. */
 async function refuses(cases: readonly (readonly [args: readonly string[], status: number, message: RegExp])[]) {
@@ -69,6 +47,9 @@ describe("variscale, told what it can't do", function () {
       "gateway x",
       "plan x --rps 1",
       "explain x",
+      "pin x --stage y",
+      "unpin x",
+      "mode active x",
     ];
     await refuses([
       ...commands.map(command => [[...command.split(" "), "--wrong"], 1, /^error: unknown option '--wrong'/] as const),

@@ -1,0 +1,63 @@
+import { readFileSync } from "node:fs";
+import { userInfo } from "node:os";
+import type { Command } from "commander";
+import { VariscaleError } from "../../domain/errors.ts";
+
+const DEFAULT_URL = "http://127.0.0.1:8080";
+
+export interface AccessFlags {
+  readonly url: string;
+  readonly tokenFile?: string;
+}
+
+export interface ChangeFlags extends AccessFlags {
+  readonly reason: string;
+  readonly by?: string;
+  readonly dryRun: boolean;
+  readonly output: "text" | "json";
+}
+
+export const TOKEN_HELP = `Environment:
+  VARISCALE_TOKEN  the scaler's token, where there is no --token-file`;
+
+function addUrl(command: Command): Command {
+  return command.option("--url <url>", "of the scaler's HTTP port", DEFAULT_URL);
+}
+
+/** Options of the commands that change something of a running scaler. */
+export function addChangeOptions(command: Command): Command {
+  return addUrl(command)
+    .option("--token-file <file>", "with the scaler's token, where it has one")
+    .option("--reason <text>", "why, for the audit log", "")
+    .option("--by <name>", "who, for the audit log (default: the user of this command, and its machine)")
+    .option("--dry-run", "say what would change, and change nothing", false);
+}
+
+/**
+ * The token of a file, or of VARISCALE_TOKEN; null: there is none.
+ *
+ * @throws VariscaleError not_found or invalid_argument.
+ */
+export function tokenOf(file: string | undefined, env: NodeJS.ProcessEnv): string | null {
+  if (file === undefined) return env["VARISCALE_TOKEN"] || null;
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8").trim();
+  } catch (error) {
+    const message = `--token-file ${file} can't be read: ${VariscaleError.from(error).message}`;
+    throw new VariscaleError("not_found", message, { cause: error });
+  }
+  if (!/^[\x21-\x7e]{1,4096}$/.test(text))
+    throw new VariscaleError("invalid_argument", `--token-file ${file}: must have one line, the scaler's token`);
+  return text;
+}
+
+/** `user@machine`, as far as the system knows. */
+export function ownName(hostname: string): string {
+  try {
+    return `${userInfo().username}@${hostname}`;
+  } catch {
+    // A container's user may have no name.
+    return hostname;
+  }
+}

@@ -1,0 +1,70 @@
+import { z } from "zod";
+import type { PipelineKey } from "../../domain/pipeline.ts";
+import type { ScalerClient } from "./scaler-client.ts";
+
+const mode = z.enum(["shadow", "active"]);
+const pinSchema = z.object({
+  stage: z.string(),
+  variant: z.string().nullable(),
+  batch: z.number().nullable(),
+  replicas: z.number().nullable(),
+  reason: z.string(),
+  by: z.string().default(""),
+  setAtMs: z.number(),
+  expiresAtMs: z.number(),
+});
+export const pinnedSchema = pinSchema.extend({ replaced: pinSchema.nullable().default(null) });
+export const unpinnedSchema = z.object({ removed: z.number(), pins: z.array(pinSchema).default([]) });
+export const modeSetSchema = z.object({ mode, before: mode.optional(), fileMode: mode });
+
+export type Pin = z.output<typeof pinSchema>;
+export type Pinned = z.output<typeof pinnedSchema>;
+export type Unpinned = z.output<typeof unpinnedSchema>;
+export type ModeSet = z.output<typeof modeSetSchema>;
+
+/** Who asks for a change and why, for the audit log; `dryRun`: it is only checked. */
+export interface ChangeOrigin {
+  readonly by: string;
+  readonly reason: string;
+  readonly dryRun: boolean;
+}
+
+export interface PinRequest {
+  readonly stage: string;
+  readonly variant: string | null;
+  readonly batch: number | null;
+  readonly replicas: number | null;
+  readonly ttlMs: number;
+}
+
+export function pin(
+  client: ScalerClient,
+  key: PipelineKey,
+  request: PinRequest,
+  { dryRun, ...note }: ChangeOrigin,
+): Promise<Pinned> {
+  return client.change("PUT", key, "/pin", dryQuery(dryRun), { ...request, ...note }, pinnedSchema);
+}
+
+/** @param stage null: all pins. */
+export function unpin(
+  client: ScalerClient,
+  key: PipelineKey,
+  stage: string | null,
+  { dryRun, ...note }: ChangeOrigin,
+): Promise<Unpinned> {
+  return client.change("DELETE", key, "/pin", { stage, ...note, ...dryQuery(dryRun) }, null, unpinnedSchema);
+}
+
+export function setMode(
+  client: ScalerClient,
+  key: PipelineKey,
+  wanted: "shadow" | "active",
+  { dryRun, ...note }: ChangeOrigin,
+): Promise<ModeSet> {
+  return client.change("PUT", key, "/mode", dryQuery(dryRun), { mode: wanted, ...note }, modeSetSchema);
+}
+
+function dryQuery(dryRun: boolean): { readonly dryRun: string | null } {
+  return { dryRun: dryRun ? "true" : null };
+}

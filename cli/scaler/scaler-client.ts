@@ -1,0 +1,160 @@
+import { z } from "zod";
+import { VariscaleError } from "../../domain/errors.ts";
+import { formatKey, type PipelineKey } from "../../domain/pipeline.ts";
+import { name as nameSchema } from "../../domain/profile-schema.ts";
+
+export interface ScalerAccess {
+  /** Of the scaler's HTTP port; may have a path. */
+  readonly url: string;
+  /** For changes; null: it shows none. */
+  readonly token: string | null;
+}
+
+type Query = Readonly<Record<string, string | null>>;
+
+const listSchema = z.object({ pipelines: z.array(z.object({ namespace: nameSchema, name: nameSchema })) });
+const errorSchema = z.object({ error: z.string() });
+
+/** Longer than the scaler takes to explain a decision. */
+const TIMEOUT_MS = 25_000;
+const MOST_BYTES = 64 * 1024 * 1024;
+
+/** A running scaler's HTTP API, for commands. What it says is wrong is thrown in its words. */
+export class ScalerClient {
+  readonly #base: string;
+  readonly #token: string | null;
+
+  /** @throws VariscaleError invalid_argument for an address that is none. */
+  constructor({ url, token }: ScalerAccess) {
+    if (!/^https?:\/\//.test(url) || !URL.canParse(url))
+      throw new VariscaleError("invalid_argument", `--url ${url}: must be an address, as in http://127.0.0.1:8080`);
+    this.#base = `${url.replace(/[?#].*$/, "").replace(/\/+$/, "")}/api/v1/pipelines`;
+    this.#token = token;
+  }
+
+  /** Of the scaler's list, or of a pipeline. */
+  address(key: PipelineKey | null, path = ""): string {
+    return `${this.#base}${key === null ? "" : `/${encodeURIComponent(key.namespace)}/${encodeURIComponent(key.name)}`}${path}`;
+  }
+
+  async pipelines(): Promise<readonly PipelineKey[]> {
+    return (await this.get(null, "", listSchema)).pipelines;
+  }
+
+  /** The pipeline of this name; null: the scaler's only one. */
+  async pipeline(name: string | null): Promise<PipelineKey> {
+    if (name !== null) return parseKey(name);
+    const [first, ...others] = await this.pipelines();
+    if (first === undefined) throw new VariscaleError("not_found", "the scaler has no pipeline");
+    if (others.length === 0) return first;
+    const names = [first, ...others].slice(0, 20).map(formatKey).join(", ");
+    throw new VariscaleError(
+      "invalid_argument",
+      `name one of its pipelines: ${names}${others.length > 19 ? ", …" : ""}`,
+    );
+  }
+
+  get<T>(key: PipelineKey | null, path: string, schema: z.ZodType<T>): Promise<T> {
+    return this.#ask("GET", this.address(key, path), null, schema);
+  }
+
+  change<T>(
+    method: "PUT" | "DELETE",
+    key: PipelineKey,
+    path: string,
+    query: Query,
+    body: object | null,
+    schema: z.ZodType<T>,
+  ): Promise<T> {
+    const given = Object.entries(query).flatMap(([name, value]) => (value ? [[name, value] as const] : []));
+    const text = new URLSearchParams(Object.fromEntries(given)).toString();
+    return this.#ask(method, `${this.address(key, path)}${text === "" ? "" : `?${text}`}`, body, schema);
+  }
+
+  async #ask<T>(method: string, url: string, body: object | null, schema: z.ZodType<T>): Promise<T> {
+    const { status, answer } = await this.#fetch(method, url, body);
+    const parsed = schema.safeParse(answer);
+    if (status === 200 && parsed.success) return parsed.data;
+    const said = errorSchema.safeParse(answer);
+    throw said.success && status >= 400 ? refusal(status, url, said.data.error) : notOurs(url);
+  }
+
+  async #fetch(
+    method: string,
+    url: string,
+    body: object | null,
+  ): Promise<{ readonly status: number; readonly answer: unknown }> {
+    try {
+      const answer = await fetch(url, {
+        method,
+        // The token is for this address alone.
+        redirect: "error",
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+        headers: {
+          ...(this.#token !== null && method !== "GET" && { authorization: `Bearer ${this.#token}` }),
+          ...(body !== null && { "content-type": "application/json" }),
+        },
+        ...(body !== null && { body: JSON.stringify(body) }),
+      });
+      return { status: answer.status, answer: jsonOf(await readText(answer)) };
+    } catch (error) {
+      const rule = `${url} does not answer: ${causeOf(error)}. Is --url the scaler's HTTP port?`;
+      throw new VariscaleError("unavailable", rule, { cause: error });
+    }
+  }
+}
+
+/**
+ * `namespace/name`; a name alone is one of namespace `default`.
+ *
+ * @throws VariscaleError invalid_argument.
+ */
+function parseKey(text: string): PipelineKey {
+  const [namespace, name, ...more] = text.includes("/") ? text.split("/") : ["default", text];
+  const isName = (part: string | undefined): part is string => nameSchema.safeParse(part).success;
+  if (isName(namespace) && isName(name) && more.length === 0) return { namespace, name };
+  throw new VariscaleError("invalid_argument", `${text.slice(0, 100)}: must be namespace/name, as in default/id-card`);
+}
+
+async function readText(answer: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of answer.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > MOST_BYTES) throw new Error(`the answer is longer than ${MOST_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** Undefined: it is none. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function refusal(status: number, url: string, said: string): VariscaleError {
+  if (status === 400) return new VariscaleError("invalid_argument", said);
+  if (status === 404) return new VariscaleError("not_found", `${url}: ${said}`);
+  if (status === 401)
+    return new VariscaleError(
+      "permission_denied",
+      "the scaler takes changes only with its token, and this one it does not know or there is none: give it with --token-file FILE or in VARISCALE_TOKEN",
+    );
+  if (status === 403) return new VariscaleError("permission_denied", said);
+  return new VariscaleError("unavailable", `${url} answered ${status}: ${said}`);
+}
+
+function notOurs(url: string): VariscaleError {
+  return new VariscaleError("unavailable", `${url} gave no answer of a scaler. Is --url the scaler's HTTP port?`);
+}
+
+/** `fetch failed` says nothing; what it failed of does. */
+function causeOf(error: unknown): string {
+  const { message, cause } = error instanceof Error ? error : new Error(String(error));
+  const inner = cause instanceof AggregateError ? cause.errors[0] : cause;
+  return inner instanceof Error && inner.message !== "" ? inner.message : message;
+}
