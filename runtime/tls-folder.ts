@@ -1,9 +1,10 @@
 import { readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { createSecureContext, type SecureContextOptions } from "node:tls";
+import type { SecureContextOptions } from "node:tls";
 import { type ChannelCredentials, credentials, ServerCredentials } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
+import { createSecureContext } from "./secure-context.ts";
 import { checkTlsMaterial, HANDSHAKE_WITHIN_MS, TLS_FILES, type TlsFile, type TlsMaterial } from "./tls-material.ts";
 
 /** kubelet brings a changed Secret within about a minute; looking is cheap. */

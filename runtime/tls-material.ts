@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { createSecureContext, type SecureContextOptions } from "node:tls";
+import type { SecureContextOptions } from "node:tls";
 import { VariscaleError } from "../domain/errors.ts";
+import { createSecureContext } from "./secure-context.ts";
 
 /** The files of a Kubernetes Secret of type kubernetes.io/tls. */
 export const TLS_FILES = ["tls.crt", "tls.key", "ca.crt"] as const;
