@@ -1,5 +1,5 @@
 import { VariscaleError } from "../domain/errors.ts";
-import type { LoadSourceOptions } from "../scaler/open-sources.ts";
+import type { LoadSourceOptions } from "../scaler/load-sources.ts";
 import { PROMETHEUS_SCHEME, type PrometheusOptions, parsePrometheusUrl } from "../scaler/prometheus-options.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;

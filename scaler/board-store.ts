@@ -47,6 +47,11 @@ export class BoardStore implements Boards {
     };
   }
 
+  /** Forgets the board of a pipeline that is gone. Who subscribed to it is left alone. */
+  forget(key: PipelineKey): void {
+    this.#boards.delete(formatKey(key));
+  }
+
   publish(board: PipelineBoard): void {
     const name = formatKey(board.key);
     this.#boards.set(name, board);

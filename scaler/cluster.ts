@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { PipelineBoard } from "../control/board.ts";
 import type { TickInput } from "../control/tick-input.ts";
-import type { Pipeline, PipelineKey } from "../domain/pipeline.ts";
+import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
 import { KubernetesClient } from "../runtime/kubernetes.ts";
 import type { KubernetesConfig } from "../runtime/kubernetes-config.ts";
 import { eventsOf } from "./board-events.ts";
@@ -32,6 +32,8 @@ export const NO_LIVE: LiveInput = { bounds: {}, scaling: {}, readyReplicas: {} }
 
 /** The scaler's side of a Kubernetes cluster: what it sees of it, and the Events that it writes there. */
 export interface Cluster {
+  /** Looks at the namespaces of the pipelines that there are now, and no longer at others. */
+  look(): void;
   /** From memory. */
   live(key: PipelineKey): LiveInput;
   /** Says what is wrong: conditions every time, Events now and then. */
@@ -41,7 +43,8 @@ export interface Cluster {
 }
 
 export interface ClusterContext {
-  readonly pipelines: readonly Pipeline[];
+  /** Those that there are now. */
+  readonly pipelines: () => readonly Pipeline[];
   readonly conditions: ProcessConditions;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -53,34 +56,40 @@ export function startCluster(options: ClusterOptions, context: ClusterContext): 
   const { pipelines, conditions, clock, logger } = context;
   const client = new KubernetesClient(options.config);
   const nowMs = () => clock.nowMs();
-  const view = new KubernetesView({ client, pipelines, nowMs, random: Math.random });
+  const view = new KubernetesView({ client, nowMs, random: Math.random });
   const events = new EventRecorder({
     client,
     instance: options.instance,
     nowMs,
     onWrite: (namespace, problem) => {
       context.onEventWritten(problem === null);
-      for (const { key } of pipelines)
+      for (const { key } of pipelines())
         if (key.namespace === namespace) conditions.set(key, "EventsWritten", problem, nowMs());
     },
   });
   logger.info({ server: options.config.server, as: options.config.origin }, "watching Kubernetes");
-  const toldAtMs = new Map<Pipeline, number>();
-  const namespaces = new Set(pipelines.map(({ key }) => key.namespace));
+  const toldAtMs = new Map<string, number>();
+  const isOurs = (namespace: string): boolean => pipelines().some(({ key }) => key.namespace === namespace);
   return {
+    look: () => {
+      const keys = pipelines().map(({ key }) => key);
+      view.look(new Set(keys.map(({ namespace }) => namespace)));
+      const known = new Set(keys.map(formatKey));
+      for (const key of toldAtMs.keys()) if (!known.has(key)) toldAtMs.delete(key);
+    },
     live: key => liveInput(view.live(key), options.hpaTolerance),
     observe: (pipeline, board, atMs) => {
       const problem = view.problem(pipeline.key);
       conditions.set(pipeline.key, "KubernetesWatched", problem, atMs);
       conditions.set(pipeline.key, "ScaledObjectsFound", view.scaledObjectsProblem(pipeline), atMs);
-      if (problem !== null || Math.abs(atMs - (toldAtMs.get(pipeline) ?? 0)) < EVENTS_EVERY_MS) return;
+      if (problem !== null || Math.abs(atMs - (toldAtMs.get(formatKey(pipeline.key)) ?? 0)) < EVENTS_EVERY_MS) return;
       const found = eventsOf(pipeline, board, view.live(pipeline.key), options.hpaTolerance);
-      if (found.length > 0) toldAtMs.set(pipeline, atMs);
+      if (found.length > 0) toldAtMs.set(formatKey(pipeline.key), atMs);
       for (const event of found) events.tell(event);
     },
     onRefused: (scaledObject, { reason, message }) => {
       // Elsewhere there is no right to write any; the log tells of it.
-      if (!namespaces.has(scaledObject.namespace)) return;
+      if (!isOurs(scaledObject.namespace)) return;
       events.tell({ scaledObject, type: "Warning", reason: `Variscale${reason}`, note: message });
     },
     close: () => {

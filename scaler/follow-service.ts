@@ -1,5 +1,6 @@
 import { type ServerDuplexStream, type StatusObject, status } from "@grpc/grpc-js";
 import { VariscaleError } from "../domain/errors.ts";
+import type { PipelineKey } from "../domain/pipeline.ts";
 import type { Directive } from "../proto/generated/variscale/switcher/v1/Directive.ts";
 import type { SwitcherControlHandlers } from "../proto/generated/variscale/switcher/v1/SwitcherControl.ts";
 import type { SwitcherReport__Output } from "../proto/generated/variscale/switcher/v1/SwitcherReport.ts";
@@ -55,6 +56,18 @@ export class FollowService {
     for (const stream of [...this.#streams]) {
       if (stream.isSilent && nowMs - stream.openedAtMs > HELLO_WITHIN_MS)
         stream.close(new VariscaleError("deadline_exceeded", "no hello came: a switcher speaks first"));
+    }
+  }
+
+  /** Fails the streams of switchers whose pipeline or stage is gone: as a new one would fail. They keep serving. */
+  recheck(key: PipelineKey): void {
+    const { catalogue, registry } = this.#options;
+    for (const { hello, channel } of registry.list(key)) {
+      try {
+        catalogue.stage(key, hello.stage, "not_found");
+      } catch (thrown) {
+        channel.close(VariscaleError.from(thrown));
+      }
     }
   }
 

@@ -37,7 +37,8 @@ export interface TrainingOptions {
 }
 
 export interface ForecastTrainerOptions extends TrainingOptions {
-  readonly controls: readonly PipelineControl[];
+  /** Of the pipelines that there are now. */
+  readonly controls: () => readonly PipelineControl[];
   /** Null: models live as long as the process, and are trained on what is in memory. */
   readonly stateDir: string | null;
   readonly clock: Clock;
@@ -62,7 +63,7 @@ interface Turn {
 export class ForecastTrainer {
   readonly #options: ForecastTrainerOptions;
   readonly #thread: TrainingThread;
-  readonly #turns: Map<PipelineControl, Turn>;
+  readonly #turns = new WeakMap<PipelineControl, Turn>();
   #stop: () => void = () => undefined;
   #training: Promise<void> | null = null;
   #closed = false;
@@ -70,7 +71,6 @@ export class ForecastTrainer {
   constructor(options: ForecastTrainerOptions) {
     this.#options = options;
     this.#thread = new TrainingThread({ ...options.thread, onOpened: options.onOpened });
-    this.#turns = new Map(options.controls.map(control => [control, { nextAtMs: 0, failures: 0 }]));
   }
 
   /** The training under way; null: there is none. */
@@ -103,7 +103,8 @@ export class ForecastTrainer {
 
   /** The pipeline whose turn it is. */
   #next(): PipelineControl | null {
-    const { clock, controls } = this.#options;
+    const { clock } = this.#options;
+    const controls = this.#options.controls();
     const nowMs = clock.nowMs();
     const isFull = controls.filter(({ ownModel }) => ownModel !== null).length >= MOST_OWN_MODELS;
     const due = controls.filter(
@@ -138,7 +139,8 @@ export class ForecastTrainer {
       seeds,
       epochs: epochs ?? null,
     });
-    if (this.#closed) return;
+    // It was removed meanwhile.
+    if (this.#closed || !this.#options.controls().includes(control)) return;
     try {
       await this.#finish(control, result, knownSeconds);
     } catch (error) {
@@ -218,8 +220,8 @@ export class ForecastTrainer {
   }
 
   #turnOf(control: PipelineControl): Turn {
-    const turn = this.#turns.get(control);
-    if (!turn) throw new VariscaleError("internal", "a pipeline is trained that was not there at the start");
+    const turn = this.#turns.get(control) ?? { nextAtMs: 0, failures: 0 };
+    this.#turns.set(control, turn);
     return turn;
   }
 }

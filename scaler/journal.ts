@@ -40,15 +40,15 @@ interface KeptDecision {
 export class Journal {
   readonly #audit: AuditFile | null;
   readonly #logger: Logger;
-  readonly #perPipeline: number;
+  readonly #pipelines: () => number;
   /** Oldest first. */
   readonly #decisions = new Map<string, KeptDecision[]>();
 
-  constructor(pipelines: number, audit: AuditFile | null, logger: Logger) {
+  /** @param pipelines how many there are now. */
+  constructor(pipelines: () => number, audit: AuditFile | null, logger: Logger) {
     this.#audit = audit;
     this.#logger = logger;
-    const share = Math.floor(MOST_DECISIONS / Math.max(1, pipelines));
-    this.#perPipeline = Math.min(MOST_PER_PIPELINE, Math.max(LEAST_PER_PIPELINE, share));
+    this.#pipelines = pipelines;
   }
 
   decide(record: DecisionRecord): void {
@@ -59,7 +59,14 @@ export class Journal {
     const kept = this.#decisions.get(key) ?? [];
     this.#decisions.set(key, kept);
     kept.push({ decisionId: record.decisionId, text: packText(JSON.stringify(record)) });
-    if (kept.length > this.#perPipeline) kept.shift();
+    const share = Math.floor(MOST_DECISIONS / Math.max(1, this.#pipelines()));
+    const most = Math.min(MOST_PER_PIPELINE, Math.max(LEAST_PER_PIPELINE, share));
+    if (kept.length > most) kept.splice(0, kept.length - most);
+  }
+
+  /** Of a pipeline that is gone; the audit log keeps them. */
+  forget(key: PipelineKey): void {
+    this.#decisions.delete(formatKey(key));
   }
 
   note(key: PipelineKey, event: JournalEvent, nowMs: number): void {

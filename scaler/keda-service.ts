@@ -1,6 +1,6 @@
 import { type ServerWritableStream, status } from "@grpc/grpc-js";
 import { VariscaleError } from "../domain/errors.ts";
-import type { Pipeline, Stage } from "../domain/pipeline.ts";
+import type { Pipeline, PipelineKey, Stage } from "../domain/pipeline.ts";
 import type { ExternalScalerHandlers } from "../proto/generated/externalscaler/ExternalScaler.ts";
 import type { GetMetricSpecResponse } from "../proto/generated/externalscaler/GetMetricSpecResponse.ts";
 import type { GetMetricsRequest__Output } from "../proto/generated/externalscaler/GetMetricsRequest.ts";
@@ -30,11 +30,18 @@ export interface KedaServiceOptions extends CallContext {
   readonly onRefused: OnRefused;
 }
 
+interface OpenStream {
+  /** Of its ScaledObject. */
+  readonly namespace: string;
+  end(): void;
+  recheck(): void;
+}
+
 /** KEDA's five calls. Every answer is read from the newest board in memory: nothing is computed and nothing is waited for. */
 export class KedaService {
   readonly handlers: ExternalScalerHandlers;
   readonly #options: KedaServiceOptions;
-  readonly #streams = new Set<{ end(): void }>();
+  readonly #streams = new Set<OpenStream>();
   readonly #refusals: Refusals;
 
   constructor(options: KedaServiceOptions) {
@@ -74,17 +81,25 @@ export class KedaService {
     for (const stream of [...this.#streams]) stream.end();
   }
 
+  /** Fails the streams about a pipeline that went, or about a stage of it: as a new one would fail. */
+  recheck(key: PipelineKey): void {
+    for (const stream of [...this.#streams]) if (stream.namespace === key.namespace) stream.recheck();
+  }
+
   #streamActivity(
     call: ServerWritableStream<ScaledObjectRef__Output, IsActiveResponse>,
-    pipeline: Pipeline,
-    stage: Stage,
+    { key }: Pipeline,
+    { name }: Stage,
   ): () => void {
-    const { boards, clock } = this.#options;
-    let sent = isActive(stage, boards.latest(pipeline.key));
+    const { boards, clock, catalogue } = this.#options;
+    const find = (): Stage => catalogue.stage(key, name, "invalid_argument").stage;
+    let stage = find();
+    let sent = isActive(stage, boards.latest(key));
     let sentAtMs = clock.nowMs();
     let changedAtMs = sentAtMs;
     call.write({ result: sent });
-    return boards.subscribe(pipeline.key, board => {
+    return boards.subscribe(key, board => {
+      stage = find();
       const active = isActive(stage, board);
       const nowMs = clock.nowMs();
       // Above zero a repeated `true` would only put off KEDA's scale-down to zero.
@@ -111,10 +126,23 @@ export class KedaService {
       stop();
       observe(method, code, (performance.now() - startMs) / 1000);
     };
-    const stream = {
+    const fail = (thrown: unknown): void => {
+      const error = toStatus(thrown, method, logger);
+      finish(error.code);
+      call.emit("error", error);
+    };
+    const stream: OpenStream = {
+      namespace: call.request.namespace,
       end: () => {
         finish(status.OK);
         call.end();
+      },
+      recheck: () => {
+        try {
+          this.#targetOf(call.request);
+        } catch (thrown) {
+          fail(thrown);
+        }
       },
     };
     this.#streams.add(stream);
@@ -125,9 +153,7 @@ export class KedaService {
       const { pipeline, stage } = this.#targetOf(call.request);
       stop = open(pipeline, stage);
     } catch (thrown) {
-      const error = toStatus(thrown, method, logger);
-      finish(error.code);
-      call.emit("error", error);
+      fail(thrown);
     }
   }
 

@@ -17,7 +17,6 @@ const STALE_AFTER_MS = 180_000;
 
 export interface KubernetesViewOptions {
   readonly client: KubernetesClient;
-  readonly pipelines: readonly Pipeline[];
   readonly nowMs: () => number;
   /** 0 to 1; spreads reconnections. */
   readonly random: () => number;
@@ -43,14 +42,25 @@ export class KubernetesView {
 
   constructor(options: KubernetesViewOptions) {
     this.#options = options;
-    for (const { key } of options.pipelines) {
-      if (this.#namespaces.has(key.namespace)) continue;
-      this.#namespaces.set(key.namespace, {
-        scaledObjects: this.#watch(key.namespace, RESOURCES.scaledObjects, scaledObjectView, () => this.#index()),
-        autoscalers: this.#watch(key.namespace, RESOURCES.autoscalers, autoscalerView, () => undefined),
+  }
+
+  /** Watches these namespaces from now on, and no others. */
+  look(namespaces: ReadonlySet<string>): void {
+    if (this.#isClosed) return;
+    for (const [name, namespace] of this.#namespaces) {
+      if (namespaces.has(name)) continue;
+      closeAll(namespace);
+      this.#namespaces.delete(name);
+    }
+    for (const name of namespaces) {
+      if (this.#namespaces.has(name)) continue;
+      this.#namespaces.set(name, {
+        scaledObjects: this.#watch(name, RESOURCES.scaledObjects, scaledObjectView, () => this.#index()),
+        autoscalers: this.#watch(name, RESOURCES.autoscalers, autoscalerView, () => undefined),
         targets: new Map(),
       });
     }
+    this.#index();
   }
 
   /** What was seen of a pipeline's stages. */
@@ -93,8 +103,7 @@ export class KubernetesView {
 
   close(): void {
     this.#isClosed = true;
-    for (const { scaledObjects, autoscalers, targets } of this.#namespaces.values())
-      for (const watch of [scaledObjects, autoscalers, ...targets.values()]) watch.close();
+    for (const namespace of this.#namespaces.values()) closeAll(namespace);
   }
 
   #watch<T>(
@@ -131,4 +140,8 @@ export class KubernetesView {
       this.#watch(name, resource, targetView, () => undefined),
     );
   }
+}
+
+function closeAll({ scaledObjects, autoscalers, targets }: NamespaceView): void {
+  for (const watch of [scaledObjects, autoscalers, ...targets.values()]) watch.close();
 }

@@ -17,28 +17,31 @@ interface Recorded {
 
 /** Keeps the last minutes of every pipeline, from the boards that are published. */
 export class LiveRecorder {
-  readonly #byPipeline: ReadonlyMap<string, Recorded>;
+  readonly #byPipeline = new Map<string, Recorded>();
   readonly #registry: SwitcherRegistry;
   readonly #lastMinuteOf: (key: PipelineKey) => LastMinute | null;
   readonly #stop: () => void;
 
   /** @param lastMinuteOf how requests of a pipeline ended, as its load source says; null: it does not. */
-  constructor(
-    pipelines: readonly Pipeline[],
-    boards: BoardStore,
-    registry: SwitcherRegistry,
-    lastMinuteOf: (key: PipelineKey) => LastMinute | null,
-  ) {
+  constructor(boards: BoardStore, registry: SwitcherRegistry, lastMinuteOf: (key: PipelineKey) => LastMinute | null) {
     this.#registry = registry;
     this.#lastMinuteOf = lastMinuteOf;
-    const capacity = pointsKept(pipelines.length);
-    this.#byPipeline = new Map(
-      pipelines.map(pipeline => [
-        formatKey(pipeline.key),
-        { history: new LiveHistoryRing(pipeline, capacity), fill: new BatchFill(), lookedAtMs: 0 },
-      ]),
-    );
     this.#stop = boards.subscribe(null, board => this.#record(board));
+  }
+
+  /** @param pipelines how many there are, so that all of them have room. */
+  add(pipeline: Pipeline, pipelines: number): void {
+    const history = new LiveHistoryRing(pipeline, pointsKept(pipelines));
+    this.#byPipeline.set(formatKey(pipeline.key), { history, fill: new BatchFill(), lookedAtMs: 0 });
+  }
+
+  /** The history goes on where stages and variants are the same, and starts anew where they are not: it has a column for each. */
+  replace(pipeline: Pipeline, before: Pipeline, pipelines: number): void {
+    if (columnsOf(pipeline) !== columnsOf(before)) this.add(pipeline, pipelines);
+  }
+
+  remove(key: PipelineKey): void {
+    this.#byPipeline.delete(formatKey(key));
   }
 
   /** Throws for a pipeline that is not there. */
@@ -66,4 +69,8 @@ export class LiveRecorder {
     recorded.lookedAtMs = board.atMs;
     recorded.fill.look(views);
   }
+}
+
+function columnsOf({ stages }: Pipeline): string {
+  return JSON.stringify(stages.map(({ name, variants }) => [name, variants.map(variant => variant.name)]));
 }

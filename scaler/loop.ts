@@ -18,13 +18,12 @@ const TICK_MS = 1000;
 const LATE_AFTER_MS = 2 * TICK_MS;
 
 export interface ControlLoopOptions {
-  readonly controls: readonly PipelineControl[];
   /** By pipeline; one without has no load data. */
-  readonly sources: ReadonlyMap<PipelineControl, LoadSource>;
+  readonly sources: { get(control: PipelineControl): LoadSource | undefined };
   readonly boards: BoardStore;
   readonly registry: SwitcherRegistry;
   /** Null: there is no Kubernetes to look at. */
-  readonly cluster: Cluster | null;
+  readonly cluster: () => Cluster | null;
   readonly journal: Journal;
   readonly conditions: ProcessConditions;
   readonly clock: Clock;
@@ -44,6 +43,10 @@ export class ControlLoop {
   readonly #options: ControlLoopOptions;
   /** Decision that each pipeline's newest board carries. */
   readonly #decisions = new Map<string, string | null>();
+  readonly #leaves = new Map<PipelineControl, () => void>();
+  #isStarted = false;
+  /** Without pipelines there are passes all the same: they show that the loop is alive. */
+  #leaveIdle: () => void = () => undefined;
   readonly #rota: Rota;
   #passAtMs: number;
 
@@ -51,7 +54,6 @@ export class ControlLoop {
     this.#options = options;
     this.#passAtMs = options.clock.nowMs();
     this.#rota = new Rota(options.clock, TICK_MS, () => this.#endPass());
-    for (const control of options.controls) this.#decisions.set(formatKey(control.pipeline.key), control.decisionId);
   }
 
   /** When the newest pass was over. */
@@ -59,16 +61,52 @@ export class ControlLoop {
     return this.#passAtMs;
   }
 
-  /** Ticks once before it returns, so that there are boards when the first call comes, and every second from then on. */
+  /** Ticks once before it returns, so that there is a board when the first call comes, and every second from then on. */
+  add(control: PipelineControl): void {
+    this.#decisions.set(formatKey(control.pipeline.key), control.decisionId);
+    this.#leaves.set(control, () => undefined);
+    if (this.#isStarted) this.#run(control);
+  }
+
+  /** No tick of it comes any more. */
+  remove(control: PipelineControl): void {
+    this.#leaves.get(control)?.();
+    this.#leaves.delete(control);
+    this.#decisions.delete(formatKey(control.pipeline.key));
+    this.#idle();
+  }
+
+  /** Ticks all once before it returns, and every second from then on. */
   start(): void {
-    const { controls } = this.#options;
-    for (const control of controls) this.#tick(control);
+    this.#isStarted = true;
+    for (const control of this.#leaves.keys()) this.#tick(control);
     this.#endPass();
-    for (const control of controls) this.#rota.join(() => this.#tick(control));
+    for (const control of this.#leaves.keys()) this.#join(control);
+    this.#idle();
   }
 
   close(): void {
+    this.#isStarted = false;
     this.#rota.close();
+  }
+
+  #run(control: PipelineControl): void {
+    this.#tick(control);
+    this.#join(control);
+    this.#idle();
+  }
+
+  #idle(): void {
+    this.#leaveIdle();
+    this.#leaveIdle = () => undefined;
+    if (this.#isStarted && this.#leaves.size === 0) this.#leaveIdle = this.#rota.join(() => undefined);
+  }
+
+  #join(control: PipelineControl): void {
+    this.#leaves.set(
+      control,
+      this.#rota.join(() => this.#tick(control)),
+    );
   }
 
   #endPass(): void {
@@ -80,7 +118,8 @@ export class ControlLoop {
 
   /** One tick; whatever it throws, the last board stays and the next pipeline has its turn. */
   #tick(control: PipelineControl): void {
-    const { boards, registry, cluster, clock, conditions, sources, logger, onTick } = this.#options;
+    const { boards, registry, clock, conditions, sources, logger, onTick } = this.#options;
+    const cluster = this.#options.cluster();
     const { key } = control.pipeline;
     const nowMs = clock.nowMs();
     const startMs = performance.now();

@@ -15,6 +15,7 @@ import { KedaService } from "./keda-service.ts";
 import { showStreams } from "./metrics.ts";
 import { pageFileRoutes } from "./page-files.ts";
 import { type SwitcherPage, showSwitcher } from "./pipeline-page.ts";
+import type { PipelineSet } from "./pipeline-set.ts";
 import type { OnRefused } from "./refusals.ts";
 import { openScalerCore, type ScalerCore, type ScalerCoreOptions } from "./scaler-core.ts";
 
@@ -43,6 +44,8 @@ export interface ScalerOptions extends Omit<ScalerCoreOptions, "clock" | "onPass
 export interface Scaler {
   readonly ports: { readonly keda: number; readonly switchers: number; readonly http: number };
   readonly boards: Boards;
+  /** What is put into it or removed takes effect at once. */
+  readonly pipelines: Pick<PipelineSet, "put" | "remove">;
   /** Switchers whose streams are open. */
   switchers(key: PipelineKey): readonly SwitcherPage[];
   /** Health NOT_SERVING → streams end with OK → calls end, or are cut after 3 s; state is stored. */
@@ -73,10 +76,12 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
     onSwitch: seconds => core.metrics.switchSeconds.observe(seconds),
   });
   showStreams(core.prometheus, { keda: () => keda.openStreams, switchers: () => follow.openStreams });
-  // Stored before anything is assigned, so that a crash can't lead to a second run with the same epoch.
-  await core.keeper.saveAll(core.controls);
+  core.pipelines.onChange(key => {
+    keda.recheck(key);
+    follow.recheck(key);
+  });
+  await core.pipelines.start();
   core.loop.start();
-  core.keeper.start(core.controls);
   core.trainer?.start();
   const life = { isReady: false };
   let servers: Servers;
@@ -107,6 +112,7 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
   return {
     ports,
     boards,
+    pipelines: core.pipelines,
     switchers: key => registry.list(key).map(switcher => showSwitcher(switcher, clock.nowMs())),
     close: () => {
       closing ??= close();
@@ -178,13 +184,14 @@ function routesOf(
   const { boards, registry, conditions } = core;
   const api = httpApiRoutes({
     ...core,
+    controlOf: key => core.pipelines.get(key),
     clock,
     token: options.token ?? null,
     onChange: control => void core.keeper.saveAll([control]),
   });
   const metricsText = async (): Promise<Buffer> => {
     const nowMs = clock.nowMs();
-    const facts = core.controls.flatMap(control => {
+    const facts = core.pipelines.all().flatMap(control => {
       const { pipeline } = control;
       const board = boards.latest(pipeline.key);
       if (!board) return [];

@@ -63,7 +63,7 @@ export type StoredSettings = z.output<typeof storedSchema>;
 
 /** What operators set of one pipeline beside its file: pins, one a stage, and the mode. */
 export class OperatorSettings {
-  readonly #pipeline: Pipeline;
+  #pipeline: Pipeline;
   #pins: readonly OperatorPin[] = [];
   #mode: "shadow" | "active" | null = null;
 
@@ -130,6 +130,14 @@ export class OperatorSettings {
   snapshot(nowMs: number): StoredSettings {
     const mode = this.#mode === null ? null : { mode: this.#mode, fileMode: this.#pipeline.mode };
     return { pins: [...this.pins(nowMs)], mode };
+  }
+
+  /** Goes on with another pipeline of the same name, as after a restart with another file. */
+  adopt(pipeline: Pipeline, nowMs: number): void {
+    const kept = this.snapshot(nowMs);
+    this.#pipeline = pipeline;
+    this.#mode = null;
+    this.restore(kept, nowMs);
   }
 
   /** Takes over what was stored, as far as the pipeline still has it. A mode that was written into the file since then wins. */

@@ -6,20 +6,26 @@ const MOST_NAMES = 10;
 
 /** The pipelines of this scaler, found by namespace and name. Errors name what exists in that namespace, and nothing of others. */
 export class PipelineCatalogue {
-  readonly #byKey: ReadonlyMap<string, Pipeline>;
+  readonly #byKey = new Map<string, Pipeline>();
 
-  constructor(pipelines: readonly Pipeline[]) {
-    const byKey = new Map<string, Pipeline>();
-    for (const pipeline of pipelines) {
-      const key = formatKey(pipeline.key);
-      if (byKey.has(key))
-        throw new VariscaleError(
-          "invalid_argument",
-          `two pipelines are named ${key}: rename one of them, or leave one out`,
-        );
-      byKey.set(key, pipeline);
-    }
-    this.#byKey = byKey;
+  /** Throws invalid_argument where there is one of that name. */
+  add(pipeline: Pipeline): void {
+    const key = formatKey(pipeline.key);
+    if (this.#byKey.has(key))
+      throw new VariscaleError(
+        "invalid_argument",
+        `two pipelines are named ${key}: rename one of them, or leave one out`,
+      );
+    this.#byKey.set(key, pipeline);
+  }
+
+  /** The one of that name is this one now. */
+  replace(pipeline: Pipeline): void {
+    this.#byKey.set(formatKey(pipeline.key), pipeline);
+  }
+
+  remove(key: PipelineKey): void {
+    this.#byKey.delete(formatKey(key));
   }
 
   all(): readonly Pipeline[] {
@@ -39,7 +45,7 @@ export class PipelineCatalogue {
       .map(pipeline => pipeline.key.name);
     const there =
       names.length === 0
-        ? `there is none in namespace \`${key.namespace}\`: its pipeline file must be given to this scaler, with this namespace`
+        ? `there is none in namespace \`${key.namespace}\`: its pipeline must be given to this scaler, with this namespace`
         : `in namespace \`${key.namespace}\` there is: ${listed(names)}`;
     throw new VariscaleError(code, `unknown pipeline \`${key.name}\`; ${there}`);
   }

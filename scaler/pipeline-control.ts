@@ -40,9 +40,9 @@ export interface PipelineControlOptions {
 
 /** What changes from tick to tick of one pipeline: control state, forecaster and operators' settings. */
 export class PipelineControl {
-  readonly pipeline: Pipeline;
   readonly epoch: number;
   readonly settings: OperatorSettings;
+  #pipeline: Pipeline;
   readonly #machineCores: number | null;
   readonly #forecaster: LoadForecaster;
   readonly #bundledModel: ForecastModel | null;
@@ -58,7 +58,7 @@ export class PipelineControl {
 
   constructor(options: PipelineControlOptions) {
     const { pipeline, stored, epoch } = options;
-    this.pipeline = pipeline;
+    this.#pipeline = pipeline;
     this.epoch = epoch;
     this.#machineCores = options.machineCores;
     this.settings = new OperatorSettings(pipeline);
@@ -74,6 +74,21 @@ export class PipelineControl {
     this.#state = stored?.control ?? initialState(epoch);
     this.#openedAtMs = options.nowMs;
     this.#switched = new Set(pipeline.stages.map(stage => stage.name).filter(name => wasAssigned(this.#state, name)));
+  }
+
+  get pipeline(): Pipeline {
+    return this.#pipeline;
+  }
+
+  /**
+   * Goes on with another pipeline of the same name: what was learnt of its load, planned and set stays, as far as it has a place there.
+   */
+  replace(pipeline: Pipeline, nowMs: number): void {
+    if (formatKey(pipeline.key) !== formatKey(this.#pipeline.key))
+      throw new Error(`${formatKey(this.#pipeline.key)} can't be replaced by ${formatKey(pipeline.key)}`);
+    this.#pipeline = pipeline;
+    this.settings.adopt(pipeline, nowMs);
+    this.touch();
   }
 
   get decisionId(): string | null {

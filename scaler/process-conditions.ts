@@ -49,6 +49,11 @@ export class ProcessConditions {
     else this.#logger.warn(fields, problem);
   }
 
+  /** Of a pipeline that is gone. */
+  forget(key: PipelineKey): void {
+    this.#byPipeline.delete(formatKey(key));
+  }
+
   of(key: PipelineKey): readonly ProcessCondition[] {
     return [...(this.#byPipeline.get(formatKey(key))?.values() ?? [])];
   }

@@ -2,8 +2,7 @@ import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import { VariscaleError } from "../domain/errors.ts";
-import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
+import type { Pipeline, PipelineKey } from "../domain/pipeline.ts";
 import type { ForecastModel } from "../predictor/network-model.ts";
 import { createRegistry } from "../runtime/process-metrics.ts";
 import type { TlsFolder } from "../runtime/tls-folder.ts";
@@ -19,11 +18,13 @@ import { ForecastTrainer, type TrainingOptions } from "./forecast-trainer.ts";
 import type { CallObserver } from "./grpc-call.ts";
 import { Journal } from "./journal.ts";
 import { LiveRecorder } from "./live-recorder.ts";
+import { type LoadSourceOptions, LoadSources } from "./load-sources.ts";
 import { ControlLoop } from "./loop.ts";
 import { createMetrics, type ScalerMetrics } from "./metrics.ts";
-import { checkSources, type LoadSourceOptions, openSources } from "./open-sources.ts";
 import { PipelineCatalogue } from "./pipeline-catalogue.ts";
 import { PipelineControl } from "./pipeline-control.ts";
+import { PipelineMetrics } from "./pipeline-metrics.ts";
+import { PipelineSet, type PipelineSetPart } from "./pipeline-set.ts";
 import { ProcessConditions } from "./process-conditions.ts";
 import { StateKeeper } from "./state-keeper.ts";
 import { SwitcherRegistry } from "./switcher-registry.ts";
@@ -33,6 +34,7 @@ const AUDIT_BYTES = 16 * 1024 * 1024;
 const AUDIT_KEEP = 3;
 
 export interface ScalerCoreOptions {
+  /** Those that there are at the start. */
   readonly pipelines: readonly Pipeline[];
   /** By name. */
   readonly loadSources: Readonly<Record<string, LoadSourceOptions>>;
@@ -55,7 +57,7 @@ export interface ScalerCoreOptions {
 /** All of the scaler that is not a server. */
 export interface ScalerCore {
   readonly catalogue: PipelineCatalogue;
-  readonly controls: readonly PipelineControl[];
+  readonly pipelines: PipelineSet;
   readonly boards: BoardStore;
   readonly registry: SwitcherRegistry;
   readonly journal: Journal;
@@ -72,76 +74,103 @@ export interface ScalerCore {
   readonly prometheus: Registry;
   readonly metrics: ScalerMetrics;
   readonly observeCall: CallObserver;
-  controlOf(key: PipelineKey): PipelineControl;
   /** Stops the loop and the sources, and stores what changed. */
   close(): Promise<void>;
 }
 
 /** Puts the parts together, with the state that was stored; nothing runs yet but the watches of a cluster. */
 export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
-  const { pipelines, logger, clock, stateDir } = options;
-  const catalogue = new PipelineCatalogue(pipelines);
+  const { logger, clock, stateDir } = options;
+  const catalogue = new PipelineCatalogue();
   const prometheus = createRegistry("scaler", packageVersion);
   const metrics = createMetrics(prometheus);
+  const pipelineMetrics = new PipelineMetrics(metrics);
   const conditions = new ProcessConditions(logger);
-  if (options.tls) {
-    addTlsMetrics(prometheus, options.tls);
-    options.tls.watch(problem => {
-      for (const { key } of pipelines) conditions.set(key, "CertificatesCurrent", problem, clock.nowMs());
-    });
-  }
+  const keys = (): readonly PipelineKey[] => pipelines.pipelines().map(({ key }) => key);
   const boards = new BoardStore(error => logger.error({ err: error }, "a reader of boards failed"));
   const registry = new SwitcherRegistry();
   const analyses = new AnalysisThread();
-  const audit = stateDir === null ? null : openAudit(stateDir, options, conditions, metrics);
-  const journal = new Journal(pipelines.length, audit, logger);
+  const audit = stateDir === null ? null : openAudit(stateDir, keys, options, conditions, metrics);
+  const journal = new Journal(() => pipelines.size, audit, logger);
   const keeper = new StateKeeper({
     stateDir,
     clock,
     conditions,
-    onSave: (key, ok) => metrics.stateSaves.inc({ ...labelsOf(key), outcome: ok ? "ok" : "failed" }),
+    onSave: (key, ok) => pipelineMetrics.countSave(key, ok),
   });
+  const sources = new LoadSources({ loadSources: options.loadSources, clock, metrics: pipelineMetrics });
+  const recorder = new LiveRecorder(boards, registry, key => {
+    const control = pipelines.find(key);
+    return (control && sources.get(control)?.lastMinute) ?? null;
+  });
+  const loop = new ControlLoop({
+    sources,
+    boards,
+    registry,
+    cluster: () => cluster,
+    journal,
+    conditions,
+    clock,
+    logger,
+    onTick: (key, seconds, ok) => pipelineMetrics.countTick(key, seconds, ok),
+    onDecision: key => pipelineMetrics.countDecision(key),
+    onSkippedPass: () => metrics.skippedPasses.inc(),
+    onPass: options.onPass,
+  });
+  const certificates = followCertificates(options, prometheus, keys, conditions);
   const bundledModel = readBundledModel();
-  const controls = pipelines.map(pipeline => openControl(pipeline, keeper, bundledModel, options));
-  const byKey = new Map(controls.map(control => [formatKey(control.pipeline.key), control]));
-  checkSources(options.loadSources, controls);
-  const sources = openSources(controls, options.loadSources, clock, metrics);
-  const lastMinuteOf = (key: PipelineKey) => {
-    const control = byKey.get(formatKey(key));
-    return (control && sources.byControl.get(control)?.lastMinute) ?? null;
-  };
-  const recorder = new LiveRecorder(pipelines, boards, registry, lastMinuteOf);
+  const pipelines: PipelineSet = new PipelineSet({
+    catalogue,
+    nowMs: () => clock.nowMs(),
+    open: pipeline => openControl(pipeline, keeper, bundledModel, options),
+    save: controls => keeper.saveAll(controls),
+    run: control => {
+      loop.add(control);
+      keeper.keep(control);
+    },
+    parts: [
+      {
+        add: ({ pipeline: { key } }) => pipelineMetrics.add(key),
+        remove: ({ pipeline: { key } }) => {
+          for (const part of [boards, journal, conditions, pipelineMetrics]) part.forget(key);
+        },
+      },
+      certificates,
+      {
+        check: pipeline => sources.check(pipeline),
+        add: control => sources.add(control),
+        replace: (control, before) => sources.replace(control, before),
+        remove: control => sources.remove(control),
+      },
+      {
+        add: ({ pipeline }) => recorder.add(pipeline, Math.max(pipelines.size, options.pipelines.length)),
+        replace: ({ pipeline }, before) => recorder.replace(pipeline, before, pipelines.size),
+        remove: ({ pipeline: { key } }) => recorder.remove(key),
+      },
+      { add: () => cluster?.look(), remove: () => cluster?.look() },
+      {
+        replace: control => void keeper.saveAll([control]),
+        remove: control => {
+          loop.remove(control);
+          return keeper.drop(control);
+        },
+      },
+    ],
+  });
   const cluster = options.kubernetes
     ? startCluster(options.kubernetes, {
-        pipelines,
+        pipelines: () => pipelines.pipelines(),
         conditions,
         clock,
         logger,
         onEventWritten: ok => metrics.eventWrites.inc({ outcome: ok ? "ok" : "failed" }),
       })
     : null;
-  const loop = new ControlLoop({
-    controls,
-    sources: sources.byControl,
-    boards,
-    registry,
-    cluster,
-    journal,
-    conditions,
-    clock,
-    logger,
-    onTick: (key, seconds, ok) => {
-      metrics.tickSeconds.observe(seconds);
-      if (!ok) metrics.tickFailures.inc(labelsOf(key));
-    },
-    onDecision: key => metrics.decisions.inc(labelsOf(key)),
-    onSkippedPass: () => metrics.skippedPasses.inc(),
-    onPass: options.onPass,
-  });
+  pipelines.open(options.pipelines);
   const trainer = options.training
     ? new ForecastTrainer({
         ...options.training,
-        controls,
+        controls: () => pipelines.all(),
         stateDir,
         clock,
         conditions,
@@ -151,15 +180,12 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
           metrics.trainingBackend.reset();
           metrics.trainingBackend.set({ backend }, 1);
         },
-        onTrained: ({ pipeline }, outcome, busyMs) => {
-          metrics.trainings.inc({ ...labelsOf(pipeline.key), outcome });
-          if (busyMs > 0) metrics.trainingSeconds.observe(busyMs / 1000);
-        },
+        onTrained: ({ pipeline: { key } }, outcome, busyMs) => pipelineMetrics.countTraining(key, outcome, busyMs),
       })
     : null;
   return {
     catalogue,
-    controls,
+    pipelines,
     boards,
     registry,
     journal,
@@ -176,26 +202,45 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
       metrics.calls.inc({ method, code: status[code] ?? String(code) });
       if (!method.startsWith("Stream") && method !== "Follow") metrics.callSeconds.observe({ method }, seconds);
     },
-    controlOf: key => {
-      const control = byKey.get(formatKey(key));
-      if (!control) throw new VariscaleError("not_found", `there is no pipeline ${formatKey(key)}`);
-      return control;
-    },
     close: async () => {
+      await pipelines.close();
       loop.close();
       recorder.close();
       await analyses.close();
       await trainer?.close();
       cluster?.close();
       sources.close();
-      await keeper.close(controls);
+      await keeper.close(pipelines.all());
       await audit?.close();
+    },
+  };
+}
+
+/** What is wrong with the certificates is a condition of every pipeline, also of those that come later. */
+function followCertificates(
+  options: ScalerCoreOptions,
+  prometheus: Registry,
+  keys: () => readonly PipelineKey[],
+  conditions: ProcessConditions,
+): PipelineSetPart {
+  const { tls, clock } = options;
+  if (!tls) return {};
+  addTlsMetrics(prometheus, tls);
+  let known: string | null | undefined;
+  tls.watch(problem => {
+    known = problem;
+    for (const key of keys()) conditions.set(key, "CertificatesCurrent", problem, clock.nowMs());
+  });
+  return {
+    add: ({ pipeline: { key } }) => {
+      if (known !== undefined) conditions.set(key, "CertificatesCurrent", known, clock.nowMs());
     },
   };
 }
 
 function openAudit(
   stateDir: string,
+  keys: () => readonly PipelineKey[],
   options: ScalerCoreOptions,
   conditions: ProcessConditions,
   metrics: ScalerMetrics,
@@ -206,7 +251,7 @@ function openAudit(
     keep: AUDIT_KEEP,
     onWrite: problem => {
       metrics.auditWrites.inc({ outcome: problem === null ? "ok" : "failed" });
-      for (const { key } of options.pipelines) conditions.set(key, "AuditLogWritten", problem, options.clock.nowMs());
+      for (const key of keys()) conditions.set(key, "AuditLogWritten", problem, options.clock.nowMs());
     },
   });
 }
@@ -223,10 +268,7 @@ function openControl(
   const ownModel = keeper.loadModel(pipeline);
   const nowMs = options.clock.nowMs();
   const epoch = Math.max((stored?.epoch ?? 0) + 1, Math.floor(nowMs / 1000));
-  const machineCores = options.machineCores === null ? null : options.machineCores / options.pipelines.length;
+  const machineCores =
+    options.machineCores === null ? null : options.machineCores / Math.max(1, options.pipelines.length);
   return new PipelineControl({ pipeline, stored, cells, bundledModel, ownModel, epoch, machineCores, nowMs });
-}
-
-function labelsOf(key: PipelineKey): { readonly namespace: string; readonly pipeline: string } {
-  return { namespace: key.namespace, pipeline: key.name };
 }

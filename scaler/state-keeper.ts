@@ -27,6 +27,7 @@ export class StateKeeper {
   readonly #savedRevisions = new Map<string, number>();
   /** Index of the newest cell that is in the archive. */
   readonly #archived = new Map<string, number>();
+  readonly #leaves = new Map<PipelineControl, () => void>();
   #saving: Promise<void> = Promise.resolve();
   readonly #rota: Rota;
 
@@ -95,9 +96,22 @@ export class StateKeeper {
     return stored;
   }
 
-  /** Saves every pipeline that changed, each at a time of its own, from now on and until `close()`. */
-  start(controls: readonly PipelineControl[]): void {
-    for (const control of controls) this.#rota.join(() => void this.saveAll([control]));
+  /** Saves the pipeline when it changed, every ten seconds from now on until it is dropped or `close()`. */
+  keep(control: PipelineControl): void {
+    this.#leaves.set(
+      control,
+      this.#rota.join(() => void this.saveAll([control])),
+    );
+  }
+
+  /** Saves what changed for the last time, and forgets the pipeline; its files stay. */
+  async drop(control: PipelineControl): Promise<void> {
+    this.#leaves.get(control)?.();
+    this.#leaves.delete(control);
+    await this.saveAll([control]);
+    const key = formatKey(control.pipeline.key);
+    this.#savedRevisions.delete(key);
+    this.#archived.delete(key);
   }
 
   /** Saves those that changed since they were saved last, one after the other. */

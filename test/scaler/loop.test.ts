@@ -47,7 +47,7 @@ function startLoop(names: readonly string[], sourceOf: (name: string) => LoadSou
     throw error;
   });
   const conditions = new ProcessConditions(logger);
-  const journal = new Journal(names.length, null, logger);
+  const journal = new Journal(() => names.length, null, logger);
   const controls = names.map(
     name =>
       new PipelineControl({
@@ -65,8 +65,7 @@ function startLoop(names: readonly string[], sourceOf: (name: string) => LoadSou
   }
   const failures: string[] = [];
   const loop = new ControlLoop({
-    cluster: null,
-    controls,
+    cluster: () => null,
     sources,
     boards,
     registry: new SwitcherRegistry(),
@@ -81,6 +80,7 @@ function startLoop(names: readonly string[], sourceOf: (name: string) => LoadSou
     onSkippedPass: () => undefined,
     onPass: () => undefined,
   });
+  for (const control of controls) loop.add(control);
   loop.start();
   const key = (name: string) => ({ namespace: "shop", name });
   return { clock, boards, conditions, journal, loop, failures, lines, key };

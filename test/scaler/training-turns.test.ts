@@ -43,7 +43,7 @@ function trained(clock: ManualClock, model: StoredModel["model"]): StoredModel {
 async function turnsOf(controls: readonly PipelineControl[], clock: ManualClock, looks: number): Promise<string[]> {
   const turns: string[] = [];
   const trainer = new ForecastTrainer({
-    controls,
+    controls: () => controls,
     stateDir: null,
     clock,
     conditions: new ProcessConditions(pino({ level: "silent" })),
