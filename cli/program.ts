@@ -16,6 +16,7 @@ import { addPlan } from "./commands/plan.ts";
 import { addProfile } from "./commands/profile.ts";
 import { addScaler } from "./commands/scaler.ts";
 import { addSimulate } from "./commands/simulate.ts";
+import { addTop } from "./commands/top.ts";
 import { addUp } from "./commands/up.ts";
 
 const DESCRIPTION =
@@ -35,6 +36,7 @@ export function createProgram(): Command {
   addPlan(program);
   addFleet(program);
   addSimulate(program);
+  addTop(program);
   addExplain(program);
   addPin(program);
   addMode(program);

@@ -20,7 +20,7 @@ export interface ChangeFlags extends AccessFlags {
 export const TOKEN_HELP = `Environment:
   VARISCALE_TOKEN  the scaler's token, where there is no --token-file`;
 
-function addUrl(command: Command): Command {
+export function addUrl(command: Command): Command {
   return command.option("--url <url>", "of the scaler's HTTP port", DEFAULT_URL);
 }
 

@@ -3,7 +3,7 @@ import type { PipelineKey } from "../../domain/pipeline.ts";
 import type { ScalerClient } from "./scaler-client.ts";
 
 const mode = z.enum(["shadow", "active"]);
-const pinSchema = z.object({
+export const pinSchema = z.object({
   stage: z.string(),
   variant: z.string().nullable(),
   batch: z.number().nullable(),

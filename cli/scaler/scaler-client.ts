@@ -2,6 +2,7 @@ import { z } from "zod";
 import { VariscaleError } from "../../domain/errors.ts";
 import { formatKey, type PipelineKey } from "../../domain/pipeline.ts";
 import { name as nameSchema } from "../../domain/profile-schema.ts";
+import { plainText } from "../plain-text.ts";
 
 export interface ScalerAccess {
   /** Of the scaler's HTTP port; may have a path. */
@@ -76,7 +77,7 @@ export class ScalerClient {
     const parsed = schema.safeParse(answer);
     if (status === 200 && parsed.success) return parsed.data;
     const said = errorSchema.safeParse(answer);
-    throw said.success && status >= 400 ? refusal(status, url, said.data.error) : notOurs(url);
+    throw said.success && status >= 400 ? refusal(status, url, plainText(said.data.error)) : notOurs(url);
   }
 
   async #fetch(
@@ -109,7 +110,7 @@ export class ScalerClient {
  *
  * @throws VariscaleError invalid_argument.
  */
-function parseKey(text: string): PipelineKey {
+export function parseKey(text: string): PipelineKey {
   const [namespace, name, ...more] = text.includes("/") ? text.split("/") : ["default", text];
   const isName = (part: string | undefined): part is string => nameSchema.safeParse(part).success;
   if (isName(namespace) && isName(name) && more.length === 0) return { namespace, name };

@@ -50,6 +50,7 @@ describe("variscale, told what it can't do", function () {
       "pin x --stage y",
       "unpin x",
       "mode active x",
+      "top x",
     ];
     await refuses([
       ...commands.map(command => [[...command.split(" "), "--wrong"], 1, /^error: unknown option '--wrong'/] as const),

@@ -1,0 +1,75 @@
+import { number, percent } from "../../explanation/number-text.ts";
+import { formatTable } from "../format-table.ts";
+import { plainText } from "../plain-text.ts";
+import type { PipelineState } from "./pipeline-state.ts";
+
+const HEADER = [
+  "pipeline",
+  "mode",
+  "load rps",
+  "forecast",
+  "accuracy",
+  "p99 ms",
+  "SLO ms",
+  "cores",
+  "stage",
+  "variant",
+  "batch",
+  "replicas",
+  "ready",
+  "queue",
+];
+const PIPELINE_COLUMNS = 8;
+const LEFT = [0, 1, 8, 9];
+
+/** One line for each stage, its pipeline's figures on the first; below, what is not as it should be. */
+export function formatStates(states: readonly PipelineState[]): string {
+  if (states.length === 0) return "no pipeline to show";
+  const notes = states.flatMap(state => notesOf(state).map(note => `${state.pipeline}: ${plainText(note)}`));
+  return [formatTable(HEADER, states.flatMap(linesOf), LEFT), ...(notes.length > 0 ? ["", ...notes] : [])].join("\n");
+}
+
+function linesOf(state: PipelineState): readonly (readonly string[])[] {
+  const ofPipeline = pipelineCells(state);
+  return state.stages.flatMap((stage, s) => {
+    const parts = stage.parts.length > 0 ? stage.parts : [null];
+    return parts.map((part, p) => [
+      ...(s === 0 && p === 0 ? ofPipeline : Array.from({ length: PIPELINE_COLUMNS }, () => "")),
+      p === 0 ? plainText(stage.stage) : "",
+      part ? plainText(part.variant) : "–",
+      part ? String(part.batch) : "–",
+      part ? String(part.replicas) : "–",
+      p === 0 ? `${stage.replicasReady}/${stage.replicasNow}` : "",
+      p === 0 ? String(stage.queuedRows) : "",
+    ]);
+  });
+}
+
+function pipelineCells(state: PipelineState): readonly string[] {
+  const { loadRps, forecast, accuracy, lastMinute, slo, cores } = state;
+  const shown = (value: number | null | undefined): string => (value == null ? "–" : number(value));
+  return [
+    plainText(state.pipeline),
+    state.mode,
+    shown(loadRps),
+    shown(forecast?.p95Rps),
+    accuracy === null ? "–" : percent(accuracy),
+    shown(lastMinute?.p99Ms),
+    number(slo.latencyMs),
+    shown(cores),
+  ];
+}
+
+function notesOf(state: PipelineState): readonly string[] {
+  const pins = state.pins.map(({ stage, variant, batch, replicas, by, expiresAtMs }) => {
+    const fixed = [
+      variant,
+      batch === null ? null : `batch ${batch}`,
+      replicas === null ? null : `${replicas} replicas`,
+    ];
+    const until = new Date(expiresAtMs).toISOString().slice(0, 19);
+    return `stage ${stage} is pinned to ${fixed.filter(Boolean).join(", ")} until ${until}Z${by === "" ? "" : ` by ${by}`}`;
+  });
+  const guard = state.guarding ? ["the guard has taken lighter variants: ready replicas are short"] : [];
+  return [...state.problems, ...guard, ...pins];
+}

@@ -1,0 +1,158 @@
+import { z } from "zod";
+import { formatKey, type PipelineKey } from "../../domain/pipeline.ts";
+import { partsSchema } from "../../domain/plan-schema.ts";
+import { pinSchema } from "../scaler/changes.ts";
+import type { ScalerClient } from "../scaler/scaler-client.ts";
+
+const rate = z.number();
+const count = z.number();
+const livePinSchema = pinSchema.omit({ setAtMs: true });
+
+/** What is taken of the scaler's live view (dashboard/live-view.ts). */
+const liveSchema = z.object({
+  nowMs: z.number(),
+  mode: z.enum(["shadow", "active"]),
+  slo: z.object({ latencyMs: z.number(), quantile: z.number() }),
+  policy: z.string(),
+  board: z
+    .object({
+      decisionId: z.string().nullable(),
+      plan: z
+        .object({
+          feasible: z.boolean(),
+          rateRps: rate,
+          accuracy: z.number(),
+          effectiveAccuracy: z.number(),
+          cores: z.number(),
+          costPerHour: z.number().nullable(),
+          latencyMs: z.number(),
+          stages: z.array(z.object({ stage: z.string(), parts: partsSchema })).max(32),
+        })
+        .nullable(),
+      guarding: z.boolean(),
+      forecast: z.object({ horizonMs: z.number(), peakRps: z.tuple([rate, rate, rate, rate]) }).nullable(),
+      load: z.object({ rateRps: rate }).nullable(),
+      reasons: z.array(z.string()),
+      conditions: z.array(z.object({ type: z.string(), status: z.boolean(), reason: z.string(), message: z.string() })),
+      estimated: z.object({ accuracy: z.number() }).nullable(),
+    })
+    .nullable(),
+  stages: z
+    .array(
+      z.object({
+        stage: z.string(),
+        replicasNow: count,
+        replicasGoal: count,
+        replicasReady: count,
+        serving: z.array(z.object({ variant: z.string(), replicas: count })),
+        queuedRows: count,
+      }),
+    )
+    .max(32),
+  pins: z.array(livePinSchema),
+  lastMinute: z
+    .object({ ended: count, inTime: count, latencyMs: z.object({ p50: z.number(), p99: z.number() }).nullable() })
+    .nullable(),
+  problems: z.array(z.string()),
+});
+type Live = z.output<typeof liveSchema>;
+
+const stageStateSchema = z.object({
+  stage: z.string(),
+  parts: z.array(partsSchema.element).describe("Planned: variant × batch × replicas; none before the first plan"),
+  serving: z.array(z.object({ variant: z.string(), replicas: count })).describe("Ready switchers by what they serve"),
+  replicasReady: count,
+  replicasNow: count.describe("Asked for now"),
+  replicasGoal: count,
+  queuedRows: count,
+});
+
+export const pipelineStateSchema = z.object({
+  pipeline: z.string().describe("namespace/name"),
+  atMs: z.number().describe("Milliseconds since 1970"),
+  mode: z.enum(["shadow", "active"]).describe("shadow: plans are published, and nothing is done"),
+  policy: z.string(),
+  loadRps: rate.nullable().describe("Offered entry load; null: no data"),
+  forecast: z
+    .object({ horizonMs: z.number(), p50Rps: rate, p90Rps: rate, p95Rps: rate, p99Rps: rate })
+    .nullable()
+    .describe("Quantiles of the highest second within the horizon"),
+  planRps: rate.nullable().describe("What the plan was made for"),
+  feasible: z.boolean().nullable().describe("The plan meets every constraint"),
+  accuracy: z.number().nullable().describe("Predicted by the plan, 0 to 1"),
+  effectiveAccuracy: z.number().nullable().describe("Answers that come too late or not at all counted as wrong"),
+  estimatedAccuracy: z.number().nullable().describe("Of the answers of late; null: nothing estimates it"),
+  cores: z.number().nullable(),
+  costPerHour: z.number().nullable(),
+  slo: z.object({ latencyMs: z.number(), quantile: z.number() }),
+  predictedLatencyMs: z.number().nullable().describe("At the SLO's quantile"),
+  lastMinute: z
+    .object({ ended: count, p50Ms: z.number().nullable(), p99Ms: z.number().nullable(), inTime: z.number().nullable() })
+    .nullable()
+    .describe("Measured by the gateway; inTime: share answered within the SLO's latency"),
+  guarding: z.boolean().describe("The guard has taken lighter variants because ready replicas are short"),
+  decisionId: z.string().nullable(),
+  reasons: z.array(z.string()),
+  stages: z.array(stageStateSchema),
+  pins: z.array(livePinSchema),
+  problems: z.array(z.string()).describe("What is not as it should be, as sentences"),
+});
+
+/** What one pipeline is doing now. */
+export type PipelineState = z.output<typeof pipelineStateSchema>;
+
+/** Later than any point of a history: none is wanted. */
+const NO_HISTORY = "/live?after=9999999999999999";
+
+export async function fetchState(client: ScalerClient, key: PipelineKey): Promise<PipelineState> {
+  return stateOf(key, await client.get(key, NO_HISTORY, liveSchema));
+}
+
+/** Conditions that are fine when they do not hold. */
+const BAD_WHEN_TRUE = ["ActuationStuck", "AccuracyDrifted"];
+
+function stateOf(key: PipelineKey, live: Live): PipelineState {
+  const { board, lastMinute } = live;
+  const plan = board?.plan ?? null;
+  const forecast = board?.forecast ?? null;
+  const conditions = (board?.conditions ?? []).filter(({ type, status }) => status === BAD_WHEN_TRUE.includes(type));
+  return {
+    pipeline: formatKey(key),
+    atMs: live.nowMs,
+    mode: live.mode,
+    policy: live.policy,
+    loadRps: board?.load?.rateRps ?? null,
+    forecast: forecast && {
+      horizonMs: forecast.horizonMs,
+      p50Rps: forecast.peakRps[0],
+      p90Rps: forecast.peakRps[1],
+      p95Rps: forecast.peakRps[2],
+      p99Rps: forecast.peakRps[3],
+    },
+    planRps: plan?.rateRps ?? null,
+    feasible: plan?.feasible ?? null,
+    accuracy: plan?.accuracy ?? null,
+    effectiveAccuracy: plan?.effectiveAccuracy ?? null,
+    estimatedAccuracy: board?.estimated?.accuracy ?? null,
+    cores: plan?.cores ?? null,
+    costPerHour: plan?.costPerHour ?? null,
+    slo: live.slo,
+    predictedLatencyMs: plan?.latencyMs ?? null,
+    lastMinute: lastMinute && {
+      ended: lastMinute.ended,
+      p50Ms: lastMinute.latencyMs?.p50 ?? null,
+      p99Ms: lastMinute.latencyMs?.p99 ?? null,
+      inTime: lastMinute.ended > 0 ? lastMinute.inTime / lastMinute.ended : null,
+    },
+    guarding: board?.guarding ?? false,
+    decisionId: board?.decisionId ?? null,
+    reasons: board?.reasons ?? [],
+    stages: live.stages.map(({ stage, ...counts }) => ({
+      stage,
+      parts: plan?.stages.find(planned => planned.stage === stage)?.parts ?? [],
+      ...counts,
+    })),
+    pins: live.pins,
+    problems: [...conditions.map(({ type, message }) => `${type}: ${message}`), ...live.problems],
+  };
+}

@@ -1,0 +1,30 @@
+const ESCAPE = "\u001b[";
+/** A screen of its own without a cursor, so that what was on the terminal is there again at the end. */
+const ENTER = `${ESCAPE}?1049h${ESCAPE}?25l`;
+const LEAVE = `${ESCAPE}?25h${ESCAPE}?1049l`;
+
+export interface Terminal {
+  readonly columns?: number;
+  readonly rows?: number;
+  write(text: string): unknown;
+}
+
+export interface Screen {
+  /** What is beyond the terminal's width or height is cut off. */
+  show(text: string): void;
+  close(): void;
+}
+
+export function openScreen(terminal: Terminal): Screen {
+  terminal.write(ENTER);
+  return {
+    show: text => {
+      const { columns = 80, rows = 24 } = terminal;
+      const lines = text.split("\n").slice(0, rows);
+      // Written over, not cleared first: clearing flickers.
+      const shown = lines.map(line => `${[...line].slice(0, columns).join("")}${ESCAPE}K`).join("\r\n");
+      terminal.write(`${ESCAPE}H${shown}${ESCAPE}J`);
+    },
+    close: () => terminal.write(LEAVE),
+  };
+}

@@ -1,0 +1,227 @@
+import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { chooseStates, type SortOrder } from "../../cli/top/choose-states.ts";
+import { formatStates } from "../../cli/top/format-states.ts";
+import type { PipelineState } from "../../cli/top/pipeline-state.ts";
+import { openScreen } from "../../cli/top/screen.ts";
+import { watchStates } from "../../cli/top/watch-states.ts";
+import { VariscaleError } from "../../domain/errors.ts";
+import { until } from "../scaler/support/manual-clock.ts";
+import { RunningScaler } from "../scaler/support/running-scaler.ts";
+import { testPipeline } from "../scaler/support/test-pipeline.ts";
+import { runVariscale } from "./support/run-variscale.ts";
+
+function stateOf(pipeline: string, more: Partial<PipelineState> = {}): PipelineState {
+  return {
+    pipeline,
+    atMs: Date.UTC(2026, 0, 2, 3, 4, 5),
+    mode: "active",
+    policy: "default",
+    loadRps: 50,
+    forecast: { horizonMs: 20_000, p50Rps: 51, p90Rps: 55, p95Rps: 57.25, p99Rps: 60 },
+    planRps: 57,
+    feasible: true,
+    accuracy: 0.931,
+    effectiveAccuracy: 0.92,
+    estimatedAccuracy: null,
+    cores: 6,
+    costPerHour: null,
+    slo: { latencyMs: 500, quantile: 0.95 },
+    predictedLatencyMs: 300,
+    lastMinute: { ended: 3000, p50Ms: 100, p99Ms: 250, inTime: 1 },
+    guarding: false,
+    decisionId: "d-1-7",
+    reasons: ["optimal"],
+    stages: [
+      {
+        stage: "read",
+        parts: [{ variant: "heavy", batch: 4, replicas: 3, share: 1 }],
+        serving: [{ variant: "heavy", replicas: 2 }],
+        replicasReady: 2,
+        replicasNow: 3,
+        replicasGoal: 3,
+        queuedRows: 7,
+      },
+    ],
+    pins: [],
+    problems: [],
+    ...more,
+  };
+}
+
+describe("variscale top", function () {
+  this.timeout(120_000);
+  let running: RunningScaler;
+  beforeEach(async () => {
+    running = await RunningScaler.start({ pipelines: [testPipeline(), testPipeline({ namespace: "b", name: "a" })] });
+  });
+  afterEach(() => running.close());
+
+  const top = async (...args: string[]) => runVariscale(["top", "--url", running.url(""), ...args]);
+
+  it("prints once what each pipeline is doing, where the output is no terminal", async () => {
+    const switcher = running.switcher();
+    running.gateway.rateRps = 50;
+    await running.runUntil(
+      board => board.stages[0]?.replicasReady === 1 && board.load?.rateRps === 50,
+      () => switcher.report({ queuedRows: 3 }),
+    );
+    const { status, stdout, stderr } = await top();
+    assert.deepEqual([status, stderr], [0, ""]);
+    const [header, , first, second] = stdout.split("\n");
+    assert.match(header ?? "", /^pipeline +mode +load rps +forecast +accuracy +p99 ms +SLO ms +cores +stage +variant/);
+    const plan = running.board?.plan;
+    const part = plan?.stages[0]?.parts[0];
+    assert.match(first ?? "", /^b\/a /);
+    assert.match(second ?? "", /^ +read /);
+    assert.match(
+      stdout,
+      new RegExp(
+        `\\nshop/cards +active +50 .* 500 +${plan?.cores} +detect +${part?.variant} +${part?.batch} +${part?.replicas} +1/\\d+ +3\\n`,
+      ),
+    );
+    const json = JSON.parse((await top("shop/cards", "--output", "json")).stdout);
+    assert.equal(json.pipelines.length, 1);
+    const [state] = json.pipelines;
+    assert.deepEqual(
+      [state.pipeline, state.loadRps, state.accuracy, state.decisionId, state.stages[0].parts, state.stages[0].serving],
+      [
+        "shop/cards",
+        50,
+        plan?.accuracy,
+        running.board?.decisionId,
+        plan?.stages[0]?.parts,
+        [{ variant: "heavy", replicas: 1 }],
+      ],
+    );
+    assert.equal(state.forecast.p95Rps, running.board?.forecast?.peakRps[2]);
+  });
+
+  it("shows what a namespace has, and what is wrong", async () => {
+    const { stdout } = await top("--namespace", "b", "--problems");
+    assert.match(stdout, /b\/a: Ready: there is no plan yet/);
+    assert.doesNotMatch(stdout, /shop/);
+    assert.match((await top("--namespace", "c")).stdout, /^no pipeline to show\n$/);
+  });
+
+  it("names a pipeline that is not there, a scaler that is not, and what can't be sorted by", async () => {
+    const unknown = await top("shop/card");
+    assert.deepEqual([unknown.status, unknown.stdout], [1, ""]);
+    assert.match(unknown.stderr, /unknown pipeline `card`/);
+    const gone = await runVariscale(["top", "--url", "http://127.0.0.1:1"]);
+    assert.match(gone.stderr, /does not answer: .*Is --url the scaler's HTTP port\?/);
+    assert.match(
+      (await top("--sort", "colour")).stderr,
+      /Allowed choices are pipeline, load, cores, accuracy, latency/,
+    );
+    assert.match((await top("--every", "0s")).stderr, /must be a time from 1s to 1h/);
+  });
+});
+
+describe("states of pipelines", () => {
+  const late = stateOf("a/late", {
+    lastMinute: { ended: 1, p50Ms: 1, p99Ms: 90, inTime: 1 },
+    slo: { latencyMs: 100, quantile: 0.9 },
+  });
+  const loaded = stateOf("b/loaded", { loadRps: 900, accuracy: 0.5 });
+  const big = stateOf("c/big", { cores: 64, problems: ["PlanFeasible: too much"] });
+  const unknown = stateOf("d/unknown", { loadRps: null, cores: null, accuracy: null, lastMinute: null });
+
+  for (const [order, first] of [
+    ["pipeline", "a/late"],
+    ["load", "b/loaded"],
+    ["cores", "c/big"],
+    ["accuracy", "b/loaded"],
+    ["latency", "a/late"],
+  ] as const satisfies readonly (readonly [SortOrder, string])[]) {
+    it(`are sorted by ${order}, what is not known last`, () => {
+      const names = chooseStates([unknown, big, loaded, late], { order, problemsOnly: false }).map(s => s.pipeline);
+      assert.equal(names[0], first);
+      assert.equal(names.at(-1), "d/unknown");
+    });
+  }
+
+  it("are left out where nothing is wrong, when asked to", () => {
+    assert.deepEqual(chooseStates([late, big], { order: "load", problemsOnly: true }), [big]);
+  });
+
+  it("are a table, with a dash for what is not known", () => {
+    const text = formatStates([loaded, unknown]);
+    assert.match(text, /\nb\/loaded +active +900 +57.25 +50.0 % +250 +500 +6 +read +heavy +4 +3 +2\/3 +7\n/);
+    assert.match(text, /\nd\/unknown +active +– +57.25 +– +– +500 +– +read/);
+    assert.match(formatStates([{ ...loaded, stages: [{ ...loaded.stages[0]!, parts: [] }] }]), /read +– +– +– +2\/3/);
+  });
+
+  it("have their problems and pins below, without control characters", () => {
+    const pin = { stage: "read", variant: null, batch: 2, replicas: 3, reason: "", by: "a\u001b[2Jnn", expiresAtMs: 0 };
+    const text = formatStates([
+      stateOf("a/b", { guarding: true, pins: [pin], problems: ["Ready: \u001b]0;title\u0007no"] }),
+    ]);
+    assert.match(text, /\na\/b: Ready: {2}\]0;title no\n/);
+    assert.match(text, /a\/b: the guard has taken/);
+    assert.match(text, /a\/b: stage read is pinned to batch 2, 3 replicas until 1970-01-01T00:00:00Z by a \[2Jnn$/);
+    assert.ok(!text.includes("\u001b"));
+  });
+});
+
+describe("screen of variscale top", () => {
+  it("cuts off what is wider or higher than the terminal, and leaves it as it was", () => {
+    let written = "";
+    const screen = openScreen({ columns: 5, rows: 2, write: text => (written += text) });
+    assert.equal(written, "\u001b[?1049h\u001b[?25l");
+    written = "";
+    screen.show("1234567\n–––––––\nthird");
+    assert.equal(written, "\u001b[H12345\u001b[K\r\n–––––\u001b[K\u001b[J");
+    written = "";
+    screen.close();
+    assert.equal(written, "\u001b[?25h\u001b[?1049l");
+  });
+
+  const watch = (fetch: () => Promise<readonly PipelineState[]>) => {
+    const seen = { text: "", press: (_key: string): void => undefined, stopped: false };
+    const terminal = Object.assign(new PassThrough(), { columns: 200, rows: 50 });
+    terminal.on("data", (chunk: Buffer) => {
+      seen.text += chunk;
+    });
+    const ended = watchStates({
+      terminal,
+      fetch,
+      everyMs: 5,
+      order: "pipeline",
+      problemsOnly: false,
+      keys: onKey => {
+        seen.press = onKey;
+        return () => {
+          seen.stopped = true;
+        };
+      },
+    });
+    return { seen, ended };
+  };
+
+  it("goes on, and says so, while the scaler does not answer; s sorts, q ends", async () => {
+    let looks = 0;
+    const fetch = async () => {
+      looks += 1;
+      if (looks === 3) throw new VariscaleError("unavailable", "it does not answer");
+      return [stateOf("a/b"), stateOf("b/c", { loadRps: looks })];
+    };
+    const { seen, ended } = watch(fetch);
+    await until(() => looks > 4, "some looks");
+    assert.match(seen.text, /variscale {2}03:04:05Z {2}sorted by pipeline/);
+    assert.ok(seen.text.includes("it does not answer\u001b[K\r\n\u001b[K\r\npipeline"));
+    seen.press("s");
+    await until(() => seen.text.includes("sorted by load"), "the order");
+    seen.press("q");
+    await ended;
+    assert.ok(seen.text.endsWith("\u001b[?25h\u001b[?1049l"));
+    assert.equal(seen.stopped, true);
+  });
+
+  it("ends with the error, the terminal as it was, where the scaler never answered", async () => {
+    const { seen, ended } = watch(() => Promise.reject(new VariscaleError("unavailable", "nobody there")));
+    await assert.rejects(ended, /nobody there/);
+    assert.ok(seen.text.endsWith("\u001b[?25h\u001b[?1049l"));
+  });
+});
