@@ -14,6 +14,8 @@ export interface ReadOptions {
   readonly speedFactor?: number;
   /** `stage/variant` of those that the pipeline has to do without. */
   readonly leaveOut?: readonly string[];
+  /** Told of every file before it is read, also of one that is not there. */
+  readonly onRead?: (path: string) => void;
 }
 
 /** The pipeline file at a path: `pipeline.yaml` where the path is a folder. */
@@ -30,20 +32,22 @@ export function pipelineFileAt(path: string): string {
 export function readPipeline(file: string, options: ReadOptions = {}): Pipeline {
   const path = pipelineFileAt(file);
   let text: string;
+  options.onRead?.(path);
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
     const message = `${path} can't be read: ${VariscaleError.from(error).message}. Name an existing pipeline file or its folder.`;
     throw new VariscaleError("not_found", message, { cause: error });
   }
-  const parsed = parsePipelineFile(setFields(text, options.set ?? []), name => readBeside(path, name));
+  const parsed = parsePipelineFile(setFields(text, options.set ?? []), name => readBeside(path, name, options));
   if (!parsed.ok) throw invalidFile(path, parsed.issues);
   const pipeline = withoutVariants(parsed.pipeline, options.leaveOut ?? []);
   return options.speedFactor === undefined ? pipeline : scaleServiceTimes(pipeline, options.speedFactor);
 }
 
-function readBeside(file: string, name: string): string | null {
+function readBeside(file: string, name: string, { onRead }: ReadOptions): string | null {
   const path = join(dirname(file), name);
+  onRead?.(path);
   try {
     return readFileSync(path, "utf8");
   } catch (error) {

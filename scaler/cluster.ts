@@ -39,6 +39,8 @@ export interface Cluster {
   /** Says what is wrong: conditions every time, Events now and then. */
   observe(pipeline: Pipeline, board: PipelineBoard, nowMs: number): void;
   readonly onRefused: OnRefused;
+  /** Says in Events of its ScaledObjects that what now describes a pipeline is not taken. */
+  tellUnaccepted(key: PipelineKey, problem: string): void;
   close(): void;
 }
 
@@ -91,6 +93,16 @@ export function startCluster(options: ClusterOptions, context: ClusterContext): 
       // Elsewhere there is no right to write any; the log tells of it.
       if (!isOurs(scaledObject.namespace)) return;
       events.tell({ scaledObject, type: "Warning", reason: `Variscale${reason}`, note: message });
+    },
+    tellUnaccepted: (key, problem) => {
+      const { namespace } = key;
+      for (const { scaledObject } of Object.values(view.live(key)))
+        events.tell({
+          scaledObject: { namespace, name: scaledObject.name },
+          type: "Warning",
+          reason: "VariscalePipelineRefused",
+          note: `the last good one of pipeline ${key.name} stays: ${problem}`,
+        });
     },
     close: () => {
       view.close();

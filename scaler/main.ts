@@ -14,8 +14,10 @@ import { httpApiRoutes } from "./http-api.ts";
 import { KedaService } from "./keda-service.ts";
 import { showStreams } from "./metrics.ts";
 import { pageFileRoutes } from "./page-files.ts";
+import { PipelineFile, type PipelineFileOptions } from "./pipeline-files.ts";
 import { type SwitcherPage, showSwitcher } from "./pipeline-page.ts";
 import type { PipelineSet } from "./pipeline-set.ts";
+import { startPipelineSources } from "./pipeline-sources.ts";
 import type { OnRefused } from "./refusals.ts";
 import { openScalerCore, type ScalerCore, type ScalerCoreOptions } from "./scaler-core.ts";
 
@@ -28,6 +30,8 @@ const MOST_SWITCHER_BYTES = 1024 * 1024;
 const CLOSE_WITHIN_MS = 3000;
 
 export interface ScalerOptions extends Omit<ScalerCoreOptions, "clock" | "onPass"> {
+  /** Pipelines that are read from files, at the start and when these change; beside `pipelines`, which stay as they are. */
+  readonly pipelineFiles?: readonly PipelineFileOptions[];
   readonly host: string;
   /** 0: one that is free. */
   readonly ports: { readonly keda: number; readonly switchers: number; readonly http: number };
@@ -59,7 +63,9 @@ export interface Scaler {
  */
 export async function startScaler(options: ScalerOptions): Promise<Scaler> {
   const clock = options.clock ?? systemClock;
-  const core = openScalerCore({ ...options, clock, onPass: () => follow.sweep() });
+  const files = (options.pipelineFiles ?? []).map(file => new PipelineFile(file));
+  const pipelines = [...options.pipelines, ...files.map(({ pipeline }) => pipeline)];
+  const core = openScalerCore({ ...options, pipelines, clock, onPass: () => follow.sweep() });
   const { catalogue, boards, registry, observeCall } = core;
   const context = { catalogue, boards, clock, observe: observeCall, logger: options.logger };
   const keda = new KedaService({
@@ -91,6 +97,7 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
     await core.close();
     throw error;
   }
+  const sources = startPipelineSources({ core, files, clock, logger: options.logger });
   life.isReady = true;
   for (const server of servers.grpc) server.setServing(true);
   const ports = { keda: servers.grpc[0].port, switchers: servers.grpc[1].port, http: servers.http.port };
@@ -99,11 +106,12 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
   let closing: Promise<void> | null = null;
   const close = async (): Promise<void> => {
     life.isReady = false;
+    const isUnchanging = sources.close();
     for (const server of servers.grpc) server.setServing(false);
     keda.endStreams();
     follow.endStreams();
     await Promise.all([
-      core.close(),
+      isUnchanging.then(() => core.close()),
       ...servers.grpc.map(server => server.close(CLOSE_WITHIN_MS)),
       servers.http.close(CLOSE_WITHIN_MS),
     ]);

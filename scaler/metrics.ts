@@ -20,6 +20,8 @@ export interface ScalerMetrics {
   readonly trainingSeconds: Histogram;
   readonly trainingBackend: Gauge<"backend">;
   readonly eventWrites: Counter<"outcome">;
+  readonly pipelineChanges: Counter<"from" | "outcome">;
+  readonly pipelinesRefused: Gauge<"from">;
 }
 
 export function createMetrics(registry: Registry): ScalerMetrics {
@@ -108,6 +110,18 @@ export function createMetrics(registry: Registry): ScalerMetrics {
       name: "variscale_kubernetes_event_writes_total",
       help: "Writes of Kubernetes Events, by outcome",
       labelNames: ["outcome"] as const,
+      registers,
+    }),
+    pipelineChanges: new Counter({
+      name: "variscale_pipeline_changes_total",
+      help: "Descriptions of pipelines that were read after the start, by where they are and what became of them",
+      labelNames: ["from", "outcome"] as const,
+      registers,
+    }),
+    pipelinesRefused: new Gauge({
+      name: "variscale_pipelines_refused",
+      help: "Descriptions of pipelines that are not taken as they are now: the last good ones stay, where there were any",
+      labelNames: ["from"] as const,
       registers,
     }),
     auditWrites: new Counter({

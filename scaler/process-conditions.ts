@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
 
 export const PROCESS_CONDITION_TYPES = [
+  "Accepted",
   "Ticking",
   "LoadSourceAnswering",
   "LoadSourceWithoutWarnings",

@@ -85,14 +85,14 @@ export function addScaler(program: Command): void {
       const { lowerOtherThreads } = await import("../../runtime/thread-priority.ts");
       keepHeapSmall();
       lowerOtherThreads();
-      const { readPipeline } = await import("../../runtime/read-pipeline.ts");
       const { createLogger } = await import("../../runtime/logger.ts");
       const { shutdownOnSignal } = await import("../../runtime/shutdown.ts");
       const { startScaler } = await import("../../scaler/main.ts");
       const logger = createLogger("scaler", flags.logLevel);
       const tls = flags.tlsFolder === undefined ? null : await openTls(flags.tlsFolder, logger);
       const starting = startScaler({
-        pipelines: paths.map(path => readPipeline(path, { set: flags.set })),
+        pipelines: [],
+        pipelineFiles: paths.map(path => ({ path, set: flags.set })),
         loadSources: Object.fromEntries(flags.loadSource.map(pair => parseLoadSource(pair, process.env))),
         host: flags.host,
         ports: { keda: flags.kedaPort, switchers: flags.switcherPort, http: flags.httpPort },
