@@ -34,7 +34,7 @@ export async function metricsReference(root) {
       }),
       ...boards,
     ],
-    Gateway: filled(registry => createGatewayMetrics(registry, { assertions: [] })),
+    Gateway: filled(registry => createGatewayMetrics(registry, { assertions: [], slo: { latencyMs: 0, quantile: 0 } })),
     Switcher: filled(registry => switcher.createSwitcherMetrics(registry, { stage: "", variants: [], signals: {} })),
   };
   const nodes = common.filter(({ name }) => !name.startsWith("variscale_")).map(({ name }) => `\`${name}\``);
