@@ -102,7 +102,8 @@ scrape_configs: [{job_name: test, static_configs: [{targets: [${targets}]}]}]
   }
 }
 
-function programOf(name: string): string {
+/** A program of the unpacked package. */
+export function programOf(name: string): string {
   assert.ok(packageFolder, "start these tests by `npm run test:prometheus`");
   return join(packageFolder, "usr/bin", name);
 }

@@ -1,0 +1,51 @@
+import { createLogger } from "../../runtime/logger.ts";
+import { TlsFolder } from "../../runtime/tls-folder.ts";
+import { startNumberGateway } from "../gateway/number-pipeline.ts";
+import { RunningScaler } from "../scaler/support/running-scaler.ts";
+import { TestAuthority } from "../support/certificates.ts";
+import { SecretFolder } from "../support/secret-folder.ts";
+import { affineConfig, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
+
+/** Names of all metrics that a scaler, a gateway and a switcher expose once they run. */
+export async function exposedMetrics(): Promise<ReadonlySet<string>> {
+  const texts = [await ofScaler(), await ofGateway(), await ofSwitcher()];
+  return new Set(texts.flatMap(text => [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name = ""]) => name)));
+}
+
+async function read(url: string): Promise<string> {
+  return (await fetch(`${url}/metrics`)).text();
+}
+
+async function ofScaler(): Promise<string> {
+  const secret = new SecretFolder(new TestAuthority("authority").issue("scaler"));
+  const tls = await TlsFolder.open({ folder: secret.path, logger: createLogger("test", "silent") });
+  const running = await RunningScaler.start({ tls });
+  try {
+    await running.planFor(5);
+    return await read(running.url(""));
+  } finally {
+    await running.close();
+    tls.close();
+    secret.remove();
+  }
+}
+
+async function ofGateway(): Promise<string> {
+  const { gateway, url } = await startNumberGateway({});
+  try {
+    return await read(url);
+  } finally {
+    await gateway.close(0);
+  }
+}
+
+async function ofSwitcher(): Promise<string> {
+  const folder = new TestFolder();
+  const started = await TestSwitcher.startReady(affineConfig(folder.path, { accuracy: { output: "y" } }));
+  try {
+    return await read(`http://127.0.0.1:${started.switcher.ports.metrics}`);
+  } finally {
+    await started.close();
+    folder.delete();
+  }
+}
