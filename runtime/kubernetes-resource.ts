@@ -14,6 +14,7 @@ export const RESOURCES = {
   deployments: { group: "apps", version: "v1", plural: "deployments" },
   statefulSets: { group: "apps", version: "v1", plural: "statefulsets" },
   events: { group: "events.k8s.io", version: "v1", plural: "events" },
+  pods: { group: "", version: "v1", plural: "pods" },
   secrets: { group: "", version: "v1", plural: "secrets" },
   triggerAuthentications: { group: "keda.sh", version: "v1alpha1", plural: "triggerauthentications" },
   clusterTriggerAuthentications: { group: "keda.sh", version: "v1alpha1", plural: "clustertriggerauthentications" },

@@ -1,6 +1,7 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
 import type { HttpRequest, HttpResponse, Route } from "../runtime/http-server.ts";
+import { packageVersion } from "../runtime/version.ts";
 import { type DecisionSources, explainedDecision } from "./explained-decision.ts";
 import type { ChangeNote, JournalEvent } from "./journal.ts";
 import { type LiveSources, liveView } from "./live-view.ts";
@@ -41,7 +42,10 @@ export function httpApiRoutes(options: HttpApiOptions): readonly Route[] {
       path: "/api/v1/pipelines",
       handle: () => ({
         status: 200,
-        body: { pipelines: catalogue.all().map(({ key }) => showSummary(key, boards.latest(key))) },
+        body: {
+          version: packageVersion,
+          pipelines: catalogue.all().map(({ key }) => showSummary(key, boards.latest(key))),
+        },
       }),
     },
     read(PIPELINE, control => showPipeline(options, control)),

@@ -6,6 +6,7 @@ interface DoctorFlags {
   readonly namespace?: string;
   readonly allNamespaces: boolean;
   readonly kedaNamespace: string;
+  readonly scalerUrl?: string;
   readonly tlsFolder?: string;
   readonly output: "text" | "json";
   readonly set: readonly string[];
@@ -15,17 +16,24 @@ const EXAMPLES = `
 Examples:
   variscale doctor pipelines/id-card --context production
   variscale doctor --all-namespaces --output json
+  variscale doctor pipelines/id-card --scaler-url http://127.0.0.1:8080
 
 It reads and changes nothing. It ends with 0 where nothing failed, and with 1 otherwise.`;
 
 export function addDoctor(program: Command): void {
   program
     .command("doctor [pipeline]")
-    .description("check how variscale is set up in a cluster: KEDA, ScaledObjects, their live HPAs, the scaler, TLS")
+    .description(
+      "check how variscale is set up in a cluster: KEDA, ScaledObjects, their live HPAs and pods, the scaler, load, versions, clocks, TLS",
+    )
     .option("--context <name>", "context of the kubeconfig (default: the pod's service account, else the current one)")
     .option("--namespace <namespace>", "of the ScaledObjects (default: that of the pipeline, else of the context)")
     .option("--all-namespaces", "look at the ScaledObjects of all namespaces", false)
     .option("--keda-namespace <namespace>", "where KEDA runs", "keda")
+    .option(
+      "--scaler-url <url>",
+      "of the scaler's HTTP port (default: port 8080 of the host that KEDA calls, through the API server where only the cluster knows it)",
+    )
     .option("--tls-folder <folder>", "with the scaler's tls.crt, tls.key and ca.crt, to check them as well")
     .addOption(new Option("--output <format>", "of the findings").choices(["text", "json"]).default("text"))
     .addOption(setOption())
@@ -45,6 +53,7 @@ export function addDoctor(program: Command): void {
         pipeline,
         namespace: flags.allNamespaces ? null : (flags.namespace ?? pipeline?.key.namespace ?? config.namespace),
         kedaNamespace: flags.kedaNamespace,
+        scalerUrl: flags.scalerUrl ?? null,
         scalerPair: flags.tlsFolder === undefined ? null : readScalerPair(flags.tlsFolder),
         nowMs: Date.now(),
       });

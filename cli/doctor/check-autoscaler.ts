@@ -96,12 +96,15 @@ function allowsAll(direction: "scaleUp" | "scaleDown", rules: ScalingRules | nul
 
 function checkBounds(scaledObject: ScaledObject, { spec }: Autoscaler, where: string): Finding[] {
   const max = scaledObject.spec.maxReplicaCount ?? 100;
-  if (spec.maxReplicas === max) return [];
+  // An HPA has no minimum of 0: KEDA goes there by itself.
+  const min = Math.max(1, scaledObject.spec.minReplicaCount ?? 0);
+  const live = { min: spec.minReplicas ?? 1, max: spec.maxReplicas };
+  if (live.min === min && live.max === max) return [];
   return [
     warn(
       "hpa-bounds",
       where,
-      `allows ${spec.maxReplicas} replicas and the ScaledObject ${max}: KEDA has not taken the change over`,
+      `allows ${live.min} to ${live.max} replicas and the ScaledObject ${min} to ${max}: KEDA has not taken the change over`,
       `see the log of keda-operator; something else may edit ${hpaNameOf(scaledObject)}`,
     ),
   ];

@@ -7,6 +7,18 @@ import { type Finding, fail, ok, warn } from "./finding.ts";
 /** From this minor version on HPAs have a tolerance of their own without a feature gate. */
 const TOLERANCE_MINOR = 35;
 
+/** As KEDA's own chart names it. */
+const OPERATOR = "keda-operator";
+
+const operatorSchema = z.looseObject({
+  spec: z.looseObject({
+    template: z.looseObject({
+      spec: z.looseObject({ containers: z.array(z.looseObject({ image: z.string().nullish() })) }),
+    }),
+  }),
+  status: z.looseObject({ readyReplicas: z.number().nullish() }).nullish(),
+});
+
 const versionSchema = z.looseObject({ gitVersion: z.string(), minor: z.string() });
 
 const crdSchema = z.looseObject({
@@ -28,7 +40,7 @@ const apiServiceSchema = z.looseObject({
 });
 
 /** The API server, KEDA and who answers for external metrics. The first one fails alone: without it nothing can be said. */
-export async function checkCluster(client: KubernetesClient): Promise<readonly Finding[]> {
+export async function checkCluster(client: KubernetesClient, kedaNamespace: string): Promise<readonly Finding[]> {
   const where = client.config.server;
   let version: z.output<typeof versionSchema>;
   try {
@@ -47,24 +59,59 @@ export async function checkCluster(client: KubernetesClient): Promise<readonly F
           "upgrade, turn on the feature gate HPAConfigurableTolerance (1.33 or later), or start kube-controller-manager with --horizontal-pod-autoscaler-tolerance=0 and the scaler with --hpa-tolerance 0",
         )
       : ok("api-server", where, `Kubernetes ${version.gitVersion}`);
-  return [first, await checkKeda(client), await checkApiService(client)];
+  const { finding, version: kedaVersion } = await checkKeda(client);
+  const operator = await checkOperator(client, kedaNamespace, kedaVersion);
+  return [first, finding, ...operator, await checkApiService(client)];
 }
 
-async function checkKeda(client: KubernetesClient): Promise<Finding> {
+/** Whether KEDA's operator runs, with the CRDs of its version. One that is named otherwise is not looked for. */
+async function checkOperator(
+  client: KubernetesClient,
+  namespace: string,
+  crdVersion: string | null,
+): Promise<Finding[]> {
+  const where = `deployment ${namespace}/${OPERATOR}`;
+  let operator: z.output<typeof operatorSchema>;
+  try {
+    operator = operatorSchema.parse(await client.get(RESOURCES.deployments, namespace, OPERATOR));
+  } catch {
+    return [];
+  }
+  const { spec, status } = operator;
+  if ((status?.readyReplicas ?? 0) === 0)
+    return [
+      fail(
+        "keda-operator",
+        where,
+        "is not ready: nobody tells the HPAs what the scaler says",
+        `kubectl -n ${namespace} describe deployment ${OPERATOR}`,
+      ),
+    ];
+  const image = spec.template.spec.containers[0]?.image ?? "";
+  const version = /:v?([^:/@]+)(@.*)?$/.exec(image)?.[1];
+  if (version === undefined || crdVersion === null || version === crdVersion)
+    return [ok("keda-operator", where, `runs ${version ?? image}`)];
+  return [
+    warn(
+      "keda-operator",
+      where,
+      `runs ${version} with the CRDs of ${crdVersion}: fields that one of them does not know are dropped`,
+      "upgrade KEDA with its CRDs",
+    ),
+  ];
+}
+
+async function checkKeda(client: KubernetesClient): Promise<{ finding: Finding; version: string | null }> {
   const name = "scaledobjects.keda.sh";
   try {
     const { metadata, spec } = crdSchema.parse(await client.get(RESOURCES.customResourceDefinitions, null, name));
-    const version = metadata.labels?.["app.kubernetes.io/version"];
-    const told = version === undefined ? "KEDA is installed" : `KEDA ${version}`;
-    if (JSON.stringify(spec.versions).includes('"tolerance"')) return ok("keda", name, told);
-    return fail(
-      "keda",
-      name,
-      `${told}, and its ScaledObjects have no \`tolerance\``,
-      "upgrade KEDA: 2.21 is what is tested",
-    );
+    const version = metadata.labels?.["app.kubernetes.io/version"] ?? null;
+    const told = version === null ? "KEDA is installed" : `KEDA ${version}`;
+    if (JSON.stringify(spec.versions).includes('"tolerance"')) return { finding: ok("keda", name, told), version };
+    const what = `${told}, and its ScaledObjects have no \`tolerance\``;
+    return { finding: fail("keda", name, what, "upgrade KEDA: 2.21 is what is tested"), version };
   } catch (error) {
-    return notChecked("keda", name, error, "install KEDA 2.21 or later");
+    return { finding: notChecked("keda", name, error, "install KEDA 2.21 or later"), version: null };
   }
 }
 

@@ -1,9 +1,13 @@
 import { z } from "zod";
+import { labelSelectorSchema } from "./label-selector.ts";
 
 const metadata = z.looseObject({
   name: z.string(),
   namespace: z.string().default(""),
   annotations: z.record(z.string(), z.string()).nullish(),
+  labels: z.record(z.string(), z.string()).nullish(),
+  creationTimestamp: z.string().nullish(),
+  deletionTimestamp: z.string().nullish(),
   managedFields: z
     .array(
       z.looseObject({
@@ -72,11 +76,53 @@ export const autoscalerSchema = z.looseObject({
   status: z.looseObject({ conditions }).nullish(),
 });
 
-export const targetSchema = z.looseObject({ metadata });
+const share = z.union([z.string(), z.number()]).nullish();
+
+/** What is scaled: a Deployment, or a StatefulSet. */
+export const targetSchema = z.looseObject({
+  kind: z.string().nullish(),
+  metadata,
+  spec: z
+    .looseObject({
+      replicas: z.number().nullish(),
+      selector: labelSelectorSchema.nullish(),
+      strategy: z
+        .looseObject({
+          type: z.string().nullish(),
+          rollingUpdate: z.looseObject({ maxSurge: share, maxUnavailable: share }).nullish(),
+        })
+        .nullish(),
+    })
+    .default({}),
+  status: z.looseObject({ conditions }).nullish(),
+});
+
+const containerStatus = z.looseObject({
+  name: z.string(),
+  restartCount: z.number().nullish(),
+  state: z
+    .looseObject({ waiting: z.looseObject({ reason: z.string().nullish(), message: z.string().nullish() }).nullish() })
+    .nullish(),
+});
+
+export const podSchema = z.looseObject({
+  metadata,
+  status: z
+    .looseObject({
+      phase: z.string().nullish(),
+      message: z.string().nullish(),
+      conditions,
+      initContainerStatuses: z.array(containerStatus).nullish(),
+      containerStatuses: z.array(containerStatus).nullish(),
+    })
+    .nullish(),
+});
 
 export type ScaledObject = z.output<typeof scaledObjectSchema>;
 export type Autoscaler = z.output<typeof autoscalerSchema>;
 export type Target = z.output<typeof targetSchema>;
+export type Pod = z.output<typeof podSchema>;
+export type ContainerStatus = z.output<typeof containerStatus>;
 export type Trigger = z.output<typeof trigger>;
 export type ScalingRules = NonNullable<z.output<typeof scalingRules>>;
 

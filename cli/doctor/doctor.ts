@@ -1,21 +1,33 @@
 import type { Pipeline } from "../../domain/pipeline.ts";
 import type { KubernetesClient } from "../../runtime/kubernetes.ts";
 import { type KubernetesResource, RESOURCES } from "../../runtime/kubernetes-resource.ts";
+import { packageVersion } from "../../runtime/version.ts";
 import { checkAutoscaler } from "./check-autoscaler.ts";
 import { type CertificatePair, checkCertificate } from "./check-certificate.ts";
+import { checkClock } from "./check-clock.ts";
 import { checkCluster, notChecked } from "./check-cluster.ts";
 import { checkCoverage } from "./check-coverage.ts";
+import { checkPods } from "./check-pods.ts";
+import { checkRollout } from "./check-rollout.ts";
 import { checkScaledObject, checkTarget, hasNoAutoscaler } from "./check-scaled-object.ts";
 import { checkScaler } from "./check-scaler.ts";
+import type { ClockReading } from "./clock-reading.ts";
 import {
+  type Autoscaler,
   autoscalerSchema,
   hpaNameOf,
   ourTrigger,
+  type Pod,
+  podSchema,
   type ScaledObject,
   scaledObjectSchema,
+  type Target,
   targetSchema,
 } from "./cluster-objects.ts";
+import { examineScaler } from "./examine-scaler.ts";
 import { type Finding, ok, warn } from "./finding.ts";
+import { isSelected } from "./label-selector.ts";
+import { askKubernetes, scalerHttp } from "./scaler-http.ts";
 import { readTriggerTls } from "./trigger-tls.ts";
 
 export interface DoctorOptions {
@@ -26,6 +38,8 @@ export interface DoctorOptions {
   readonly namespace: string | null;
   /** Where KEDA runs. */
   readonly kedaNamespace: string;
+  /** Of the scaler's HTTP port; null: port 8080 of the host that the ScaledObjects name. */
+  readonly scalerUrl: string | null;
   /** The scaler's own certificate; null: not given. */
   readonly scalerPair: (CertificatePair & { readonly where: string }) | null;
   readonly nowMs: number;
@@ -34,8 +48,13 @@ export interface DoctorOptions {
 /** Looks at a cluster and says what is right and wrong about how variscale is set up there. It changes nothing. */
 export async function examine(options: DoctorOptions): Promise<readonly Finding[]> {
   const { client, pipeline, namespace } = options;
-  const cluster = await checkCluster(client);
+  const cluster = await checkCluster(client, options.kedaNamespace);
   if (cluster.length === 1) return cluster;
+  // It answered just now; if it does not any more, the next question says so.
+  const clock = await askKubernetes(client.config, "/version").then(
+    answer => answer.clock,
+    () => null,
+  );
   const scaledObjects: ScaledObject[] = [];
   try {
     await client.list(RESOURCES.scaledObjects, namespace, item => {
@@ -45,7 +64,7 @@ export async function examine(options: DoctorOptions): Promise<readonly Finding[
   } catch (error) {
     return [...cluster, notChecked("scaled-objects", "scaledobjects.keda.sh", error, "install KEDA 2.21 or later")];
   }
-  const findings = [...cluster];
+  const findings = [...cluster, ...checkClock(clock, client.config.server, "this machine's")];
   if (pipeline) findings.push(...checkCoverage(pipeline, scaledObjects));
   else if (scaledObjects.length === 0)
     findings.push(
@@ -57,6 +76,7 @@ export async function examine(options: DoctorOptions): Promise<readonly Finding[
       ),
     );
   for (const scaledObject of scaledObjects) findings.push(...(await examineOne(options, scaledObject)));
+  findings.push(...(await examineScalers(options, scaledObjects, clock)));
   const { scalerPair } = options;
   if (scalerPair) {
     const hosts = new Set(scaledObjects.map(hostOf).filter(host => host !== ""));
@@ -77,10 +97,11 @@ async function examineOne(options: DoctorOptions, scaledObject: ScaledObject): P
   const { client, kedaNamespace, nowMs } = options;
   const trigger = await readTriggerTls(client, scaledObject, kedaNamespace);
   const pair = trigger.tls?.pair;
+  const { autoscaler, findings } = await examineAutoscaler(client, scaledObject);
   return [
     ...checkScaledObject(scaledObject),
-    ...(await examineAutoscaler(client, scaledObject)),
-    ...(await examineTarget(client, scaledObject)),
+    ...findings,
+    ...(await examineTarget(client, scaledObject, { autoscaler, nowMs })),
     ...trigger.findings,
     ...(pair ? checkCertificate(pair, [], trigger.where, nowMs) : []),
     // Without its certificates a refusal would say nothing.
@@ -88,17 +109,54 @@ async function examineOne(options: DoctorOptions, scaledObject: ScaledObject): P
   ];
 }
 
-async function examineAutoscaler(client: KubernetesClient, scaledObject: ScaledObject): Promise<readonly Finding[]> {
+/** What each scaler says of itself and of its pipelines: once, however many ScaledObjects name them. */
+async function examineScalers(
+  { client, kedaNamespace, scalerUrl }: DoctorOptions,
+  scaledObjects: readonly ScaledObject[],
+  apiServerClock: ClockReading | null,
+): Promise<readonly Finding[]> {
+  const byAddress = new Map<string, Set<string>>();
+  for (const scaledObject of scaledObjects) {
+    const { scalerAddress = "", pipeline = "" } = ourTrigger(scaledObject)?.metadata ?? {};
+    // What is no address is told by the check of the scaler.
+    if (hostOf(scaledObject) === "") continue;
+    const pipelines = byAddress.get(scalerAddress) ?? new Set();
+    byAddress.set(scalerAddress, pipelines.add(`${scaledObject.metadata.namespace}/${pipeline}`));
+  }
+  const findings: Finding[] = [];
+  for (const [address, pipelines] of byAddress)
+    findings.push(
+      ...(await examineScaler({
+        ask: scalerHttp(scalerUrl, address, kedaNamespace, client.config),
+        where: `scaler ${address}`,
+        pipelines: [...pipelines],
+        apiServerClock,
+        ownVersion: packageVersion,
+      })),
+    );
+  return findings;
+}
+
+interface ExaminedAutoscaler {
+  /** Null: it is not there, or may not be looked at. */
+  readonly autoscaler: Autoscaler | null;
+  readonly findings: readonly Finding[];
+}
+
+async function examineAutoscaler(client: KubernetesClient, scaledObject: ScaledObject): Promise<ExaminedAutoscaler> {
   const { namespace } = scaledObject.metadata;
   const name = hpaNameOf(scaledObject);
-  if (hasNoAutoscaler(scaledObject))
-    return [ok("hpa", `hpa ${namespace}/${name}`, "is not there while the ScaledObject is paused; KEDA makes it then")];
+  const where = `hpa ${namespace}/${name}`;
+  if (hasNoAutoscaler(scaledObject)) {
+    const paused = ok("hpa", where, "is not there while the ScaledObject is paused; KEDA makes it then");
+    return { autoscaler: null, findings: [paused] };
+  }
   try {
     const autoscaler = autoscalerSchema.parse(await client.get(RESOURCES.autoscalers, namespace, name));
-    return checkAutoscaler(scaledObject, autoscaler);
+    return { autoscaler, findings: checkAutoscaler(scaledObject, autoscaler) };
   } catch (error) {
     const fix = "see the ScaledObject's conditions: KEDA makes the HPA once the scaler answers and nothing is paused";
-    return [notChecked("hpa", `hpa ${namespace}/${name}`, error, fix)];
+    return { autoscaler: null, findings: [notChecked("hpa", where, error, fix)] };
   }
 }
 
@@ -107,17 +165,47 @@ const TARGETS: Readonly<Record<string, KubernetesResource>> = {
   StatefulSet: RESOURCES.statefulSets,
 };
 
-async function examineTarget(client: KubernetesClient, scaledObject: ScaledObject): Promise<readonly Finding[]> {
+async function examineTarget(
+  client: KubernetesClient,
+  scaledObject: ScaledObject,
+  { autoscaler, nowMs }: { readonly autoscaler: Autoscaler | null; readonly nowMs: number },
+): Promise<readonly Finding[]> {
   const { namespace } = scaledObject.metadata;
-  const { kind, name } = scaledObject.spec.scaleTargetRef;
-  const resource = TARGETS[kind ?? "Deployment"];
+  const { name } = scaledObject.spec.scaleTargetRef;
+  const kind = scaledObject.spec.scaleTargetRef.kind ?? "Deployment";
+  const resource = TARGETS[kind];
   if (!resource) return [];
-  const where = `${(kind ?? "Deployment").toLowerCase()} ${namespace}/${name}`;
+  const where = `${kind.toLowerCase()} ${namespace}/${name}`;
+  let target: Target;
   try {
-    return [checkTarget(targetSchema.parse(await client.get(resource, namespace, name)), where)];
+    target = { ...targetSchema.parse(await client.get(resource, namespace, name)), kind };
   } catch (error) {
     return [notChecked("target", where, error, "create it, or correct `scaleTargetRef`")];
   }
+  return [
+    checkTarget(target, where),
+    ...checkRollout(target, autoscaler, where),
+    ...(await examinePods(client, target, { where, nowMs })),
+  ];
+}
+
+async function examinePods(
+  client: KubernetesClient,
+  { metadata, spec }: Target,
+  { where, nowMs }: { readonly where: string; readonly nowMs: number },
+): Promise<readonly Finding[]> {
+  const { selector } = spec;
+  if (!selector) return [];
+  const pods: Pod[] = [];
+  try {
+    await client.list(RESOURCES.pods, metadata.namespace, item => {
+      const { success, data } = podSchema.safeParse(item);
+      if (success && isSelected(data.metadata.labels ?? {}, selector)) pods.push(data);
+    });
+  } catch (error) {
+    return [notChecked("pods", where, error, "see the API server's log")];
+  }
+  return checkPods(pods, where, nowMs);
 }
 
 function hostOf(scaledObject: ScaledObject): string {

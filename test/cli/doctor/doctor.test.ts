@@ -13,6 +13,7 @@ const SCALED_OBJECTS = "/apis/keda.sh/v1alpha1/scaledobjects";
 const AUTHENTICATIONS = "/apis/keda.sh/v1alpha1/triggerauthentications";
 const AUTOSCALERS = "/apis/autoscaling/v2/horizontalpodautoscalers";
 const DEPLOYMENTS = "/apis/apps/v1/deployments";
+const PODS = "/api/v1/pods";
 const SECRETS = "/api/v1/secrets";
 const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices";
@@ -30,6 +31,7 @@ describe("doctor", () => {
 
   before(async () => {
     running = await RunningScaler.start({ pipelines: [pipeline] });
+    await running.planFor(20);
   });
 
   after(() => running.close());
@@ -37,7 +39,7 @@ describe("doctor", () => {
   beforeEach(async () => {
     api = await KubernetesApi.start();
     client = new KubernetesClient(api.config());
-    for (const collection of [SCALED_OBJECTS, AUTOSCALERS, DEPLOYMENTS]) api.collections.add(collection);
+    for (const collection of [SCALED_OBJECTS, AUTOSCALERS, DEPLOYMENTS, PODS]) api.collections.add(collection);
     api.put(CRDS, {
       metadata: { name: "scaledobjects.keda.sh", labels: { "app.kubernetes.io/version": "2.21.0" } },
       spec: { versions: [{ schema: { properties: { tolerance: {} } } }] },
@@ -68,7 +70,14 @@ describe("doctor", () => {
         },
         status: { conditions: [{ type: "ScalingActive", status: "True" }] },
       },
-      deployment: { metadata: { namespace: "shop", name: "cards-detect" }, spec: { replicas: 1 } },
+      deployment: {
+        metadata: { namespace: "shop", name: "cards-detect" },
+        spec: {
+          replicas: 1,
+          selector: { matchLabels: { app: "cards-detect" } },
+          strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: "25%" } },
+        },
+      },
     };
   });
 
@@ -86,8 +95,9 @@ describe("doctor", () => {
       pipeline,
       namespace: "shop",
       kedaNamespace: "keda",
+      scalerUrl: `http://127.0.0.1:${running.scaler.ports.http}`,
       scalerPair: null,
-      nowMs: Date.parse("2027-01-01"),
+      nowMs: Date.now(),
       ...options,
     });
   }
@@ -122,12 +132,30 @@ describe("doctor", () => {
     assert.match(only(findings, "keda").what, /2\.21\.0/);
     assert.match(only(findings, "scaler").what, /metric variscale-cards-detect for shop\/cards-detect/);
     assert.match(only(findings, "tolerance").what, /exactly/);
+    assert.match(only(findings, "rollout").what, /takes no replica away, and adds up to 3 pods to 10/);
+    assert.match(only(findings, "metrics-source").what, /^load comes: 20\.0 requests a second/);
+    assert.deepEqual(
+      findings.filter(({ check }) => check === "clock" || check === "versions").map(({ where }) => where),
+      [
+        api.config().server,
+        ...Array<string>(2).fill(`scaler ${trigger().metadata.scalerAddress}`),
+        "pipeline shop/cards",
+      ],
+    );
     assert.ok(api.seen.every(request => request.method === "GET"));
   });
 
   it("says only that the API server can't be reached when it can't", async () => {
     await api.close();
-    const options = { client, pipeline, namespace: "shop", kedaNamespace: "keda", scalerPair: null, nowMs: 0 };
+    const options = {
+      client,
+      pipeline,
+      namespace: "shop",
+      kedaNamespace: "keda",
+      scalerUrl: null,
+      scalerPair: null,
+      nowMs: 0,
+    };
     const findings = await examine(options);
     assert.equal(only(findings, "api-server").kind, "fail");
     assert.equal(findings.length, 1);
@@ -136,7 +164,11 @@ describe("doctor", () => {
 
   it("T1: looks at the live HPA, not at what the ScaledObject says", async () => {
     delete objects.autoscaler.spec.behavior.scaleUp.tolerance;
-    await wrong("tolerance", "warn", /up the cluster's default, usually 0\.1, down 0/);
+    const tolerant = await run();
+    assert.equal(only(tolerant, "tolerance").kind, "warn");
+    assert.match(only(tolerant, "tolerance").what, /up the cluster's default, usually 0\.1, down 0/);
+    // T2: surge pods are within the tolerance.
+    assert.match(only(tolerant, "rollout").what, /adds up to 3 pods, and an HPA with a tolerance may keep them/);
     const [found] = (await run()).filter(finding => finding.check === "tolerance");
     assert.match(found?.fix ?? "", /drops the field before Kubernetes 1\.35/);
     delete objects.scaledObject.spec.advanced;
@@ -259,9 +291,13 @@ describe("doctor", () => {
   it("compares bounds and stages with the pipeline file", async () => {
     objects.scaledObject.spec.maxReplicaCount = 5;
     objects.autoscaler.spec.maxReplicas = 5;
+    objects.autoscaler.spec.minReplicas = 2;
+    assert.match(only(await run(), "hpa-bounds").what, /allows 2 to 5 replicas and the ScaledObject 1 to 5/);
+    objects.autoscaler.spec.minReplicas = 1;
     await wrong("bounds", "warn", /allows 1 to 5 replicas and the pipeline file 1 to 10/);
     objects.scaledObject.spec.minReplicaCount = 50;
     objects.scaledObject.spec.maxReplicaCount = 60;
+    objects.autoscaler.spec.minReplicas = 50;
     objects.autoscaler.spec.maxReplicas = 60;
     await wrong("bounds", "fail", /no count is within both/);
     const two = await run({ pipeline: testPipeline() });
@@ -313,6 +349,93 @@ describe("doctor", () => {
     api.remove(SECRETS, "shop", "keda-tls");
     assert.equal(only(await run(), "tls-pair").kind, "fail");
   }).timeout(30_000);
+
+  it("reads what the scaler says of itself through the API server, where only the cluster knows its name", async () => {
+    trigger().metadata.scalerAddress = "variscale-scaler.shop.svc.cluster.local:6000";
+    const service = "/api/v1/namespaces/shop/services/variscale-scaler:8080/proxy";
+    const asked: string[] = [];
+    api.intercept = ({ path }, response) => {
+      if (!path.startsWith(service)) return false;
+      asked.push(path.slice(service.length));
+      void fetch(running.url(path.slice(service.length))).then(async answer => {
+        response.writeHead(answer.status, { "content-type": "application/json" }).end(await answer.text());
+      });
+      return true;
+    };
+    const findings = await run({ scalerUrl: null });
+    assert.equal(only(findings, "metrics-source").kind, "ok", formatFindings(findings));
+    assert.deepEqual(asked, ["/api/v1/pipelines", "/api/v1/pipelines/shop/cards"]);
+    api.intercept = ({ path }, response) =>
+      path.startsWith(service) && refuse(response, 503, "ServiceUnavailable", "no endpoints available");
+    const away = only(await run({ scalerUrl: null }), "scaler-http");
+    assert.equal(away.kind, "warn");
+    assert.match(away.what, /no list of pipelines: 503/);
+    assert.match(away.fix ?? "", /port-forward/);
+  });
+
+  it("knows pods that wait, and why, of the stage alone", async () => {
+    const pod = (name: string, labels: object, status: object): KubernetesObject => ({
+      metadata: { namespace: "shop", name, labels, creationTimestamp: "2026-01-01T00:00:00Z" },
+      status,
+    });
+    const full = { type: "PodScheduled", status: "False", reason: "Unschedulable", message: "0/3 nodes are available" };
+    const pending = { phase: "Pending", conditions: [full] };
+    api.put(PODS, pod("other", { app: "elsewhere" }, pending));
+    assert.equal(only(await run(), "pods").kind, "ok");
+    api.put(PODS, pod("a", { app: "cards-detect" }, pending));
+    api.put(PODS, pod("b", { app: "cards-detect" }, pending));
+    await wrong("pods", "warn", /^2 of 2 pods not ready: Unschedulable: 0\/3 nodes are available \(a and 1 more\)$/);
+  });
+
+  it("knows a rollout that takes replicas away, and pods that a quota forbids", async () => {
+    delete objects.deployment.spec.strategy.rollingUpdate.maxUnavailable;
+    await wrong("rollout", "warn", /takes up to 2 of 10 replicas away/);
+    objects.deployment.spec.strategy = { rollingUpdate: { maxUnavailable: 0 } };
+    objects.deployment.status = {
+      conditions: [{ type: "ReplicaFailure", status: "True", reason: "FailedCreate", message: "exceeded quota: q" }],
+    };
+    await wrong("rollout", "fail", /pods can't be made: FailedCreate: exceeded quota: q/);
+  });
+
+  it("knows an API server whose clock is off", async () => {
+    api.intercept = (_request, response) => {
+      response.setHeader("date", new Date(Date.now() - 90_000).toUTCString());
+      return false;
+    };
+    const clocks = (await run()).filter(({ check }) => check === "clock");
+    assert.deepEqual(
+      clocks.map(({ kind }) => kind),
+      ["fail", "fail"],
+    );
+    assert.match(clocks[0]?.what ?? "", /its clock is (89|90|91) s behind this machine's/);
+    assert.match(clocks[1]?.what ?? "", /its clock is (89|90|91) s ahead of the API server's/);
+  });
+
+  it("knows KEDA's operator and its CRDs", async () => {
+    const operator = (image: string, readyReplicas: number): KubernetesObject => ({
+      metadata: { namespace: "keda", name: "keda-operator" },
+      spec: { template: { spec: { containers: [{ image }] } } },
+      status: { readyReplicas },
+    });
+    api.put(DEPLOYMENTS, operator("registry.example/keda:2.21.0@sha256:0", 1));
+    assert.equal(only(await run(), "keda-operator").what, "runs 2.21.0");
+    api.put(DEPLOYMENTS, operator("registry.example:5000/keda:2.17.1", 1));
+    await wrong("keda-operator", "warn", /runs 2\.17\.1 with the CRDs of 2\.21\.0/);
+    api.put(DEPLOYMENTS, operator("registry.example/keda:2.21.0", 0));
+    await wrong("keda-operator", "fail", /is not ready/);
+  });
+
+  it("says that the load source gives nothing", async () => {
+    const away = await RunningScaler.start({ pipelines: [pipeline] });
+    try {
+      away.gateway.answer = response => response.writeHead(503).end();
+      for (let second = 0; second < 3; second++) await away.clock.advance(1000);
+      const scalerUrl = away.url("");
+      await wrong("metrics-source", "fail", /no load comes: .*503/, { scalerUrl });
+    } finally {
+      await away.close();
+    }
+  });
 
   it("warns of what it may not look at", async () => {
     api.intercept = (request, response) =>

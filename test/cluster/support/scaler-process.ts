@@ -79,6 +79,11 @@ export class ScalerProcess {
     this.#gateway.rateRps = rateRps;
   }
 
+  /** From now on its source answers with an error. */
+  loseLoad(): void {
+    this.#gateway.answer = response => response.writeHead(503).end();
+  }
+
   async untilServing(): Promise<void> {
     await this.program.until(async () => (await this.#read("").catch(() => null)) !== null, "ready");
   }

@@ -1,0 +1,73 @@
+import { z } from "zod";
+import { type Finding, fail, ok, warn } from "./finding.ts";
+
+const condition = z.looseObject({ type: z.string(), status: z.boolean(), message: z.string().default("") });
+
+/** What the checks read of `GET /api/v1/pipelines/{namespace}/{name}`. */
+export const pipelineStateSchema = z.looseObject({
+  mode: z.string(),
+  board: z
+    .looseObject({
+      load: z.looseObject({ rateRps: z.number() }).nullish(),
+      conditions: z.array(condition),
+    })
+    .nullish(),
+  switchers: z.array(z.looseObject({ softwareVersion: z.string() })),
+  processConditions: z.array(condition),
+});
+
+export type PipelineState = z.output<typeof pipelineStateSchema>;
+
+/** Where true is the bad case. */
+const NEGATIVE = new Set(["ActuationStuck", "AccuracyDrifted"]);
+const OF_SOURCE = ["LoadSourceAnswering", "MetricsAvailable", "LoadSourceWithoutWarnings"];
+/** Other checks tell of these by what they look at. */
+const TOLD_ELSEWHERE = new Set([...OF_SOURCE, "ActuationExact", "Ready"]);
+
+const FIXES: Readonly<Record<string, string>> = {
+  PlanFeasible: "`variscale plan` shows what binds: allow more replicas or cores, or a later SLO",
+  ActuationStuck: "see `pods` and `rollout` of its stages",
+  AccuracyDrifted: "`variscale explain`, and newer models; the plan is made with the estimate",
+  KubernetesWatched: "give the scaler its rights: `variscale manifests` writes them",
+  EventsWritten: "give the scaler its rights: `variscale manifests` writes them",
+  ScaledObjectsFound: "`variscale manifests` writes the ScaledObjects",
+  StateSaved: "give it a volume that it may write at --state-dir",
+  HistorySaved: "give it a volume that it may write at --state-dir",
+  AuditLogWritten: "give it a volume that it may write at --state-dir",
+  CertificatesCurrent: "write tls.crt, tls.key and ca.crt anew from one issuance",
+};
+
+/** Whether the load of a pipeline comes, and what else its scaler complains of. */
+export function checkPipelineState(state: PipelineState, where: string): readonly Finding[] {
+  const conditions = [...(state.board?.conditions ?? []), ...state.processConditions];
+  return [checkSource(state, conditions, where), ...checkConditions(conditions, where)];
+}
+
+function checkSource(
+  { board }: PipelineState,
+  conditions: readonly z.output<typeof condition>[],
+  where: string,
+): Finding {
+  const bad = OF_SOURCE.map(type => conditions.find(one => one.type === type)).find(one => one?.status === false);
+  if (bad?.type === "LoadSourceWithoutWarnings")
+    return warn("metrics-source", where, bad.message, "see docs/load-sources.md; the plan is made all the same");
+  if (bad)
+    return fail(
+      "metrics-source",
+      where,
+      `no load comes: ${bad.message}`,
+      "check the source that --load-source names, the pipeline's `load`, and that NetworkPolicies let the scaler out to it",
+    );
+  if (!board)
+    return warn("metrics-source", where, "has no decision yet", "wait for the first tick; see the scaler's log");
+  if (!board.load) return warn("metrics-source", where, "the source answers, and no load came yet", "send requests");
+  return ok("metrics-source", where, `load comes: ${board.load.rateRps.toFixed(1)} requests a second`);
+}
+
+function checkConditions(conditions: readonly z.output<typeof condition>[], where: string): Finding[] {
+  const bad = conditions.filter(({ type, status }) => !TOLD_ELSEWHERE.has(type) && status === NEGATIVE.has(type));
+  if (bad.length === 0) return [ok("conditions", where, "the scaler complains of nothing")];
+  return bad.map(({ type, message }) =>
+    warn("conditions", where, `${type}: ${message}`, FIXES[type] ?? "see the scaler's log"),
+  );
+}

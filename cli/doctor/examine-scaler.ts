@@ -1,0 +1,71 @@
+import { z } from "zod";
+import { VariscaleError } from "../../domain/errors.ts";
+import { checkClock } from "./check-clock.ts";
+import { checkPipelineState, pipelineStateSchema } from "./check-pipeline-state.ts";
+import { checkScalerVersion, checkSwitcherVersions } from "./check-versions.ts";
+import { between, type ClockReading } from "./clock-reading.ts";
+import { type Finding, warn } from "./finding.ts";
+import type { Ask } from "./scaler-http.ts";
+
+const listSchema = z.looseObject({ version: z.string().nullish(), pipelines: z.array(z.unknown()) });
+
+export interface ScalerQuestion {
+  readonly ask: Ask;
+  /** For findings: `scaler host:port`. */
+  readonly where: string;
+  /** `namespace/name`. */
+  readonly pipelines: readonly string[];
+  readonly apiServerClock: ClockReading | null;
+  readonly ownVersion: string;
+}
+
+/** What a scaler says of itself over HTTP: its version and clock, and of each pipeline its load, its conditions and its switchers. */
+export async function examineScaler(question: ScalerQuestion): Promise<readonly Finding[]> {
+  const { ask, where, pipelines, apiServerClock, ownVersion } = question;
+  let answer: Awaited<ReturnType<Ask>>;
+  let list: z.output<typeof listSchema>;
+  try {
+    answer = await ask("/api/v1/pipelines");
+    const parsed = listSchema.safeParse(answer.body);
+    if (!parsed.success)
+      throw new VariscaleError("unavailable", `no list of pipelines: ${answer.status} ${messageOf(answer.body)}`);
+    list = parsed.data;
+  } catch (error) {
+    const { message } =
+      error instanceof z.ZodError ? { message: "is no list of pipelines" } : VariscaleError.from(error);
+    return [
+      warn(
+        "scaler-http",
+        where,
+        `its HTTP port can't be read, so that load, versions and clock were not checked: ${message}`,
+        "kubectl port-forward service/variscale-scaler 8080, and --scaler-url http://127.0.0.1:8080",
+      ),
+    ];
+  }
+  const version = list.version ?? null;
+  const findings = [checkScalerVersion(version, ownVersion, where)];
+  if (answer.clock && apiServerClock)
+    findings.push(...checkClock(between(answer.clock, apiServerClock), where, "the API server's"));
+  for (const name of pipelines) findings.push(...(await examinePipeline(ask, name, version)));
+  return findings;
+}
+
+async function examinePipeline(ask: Ask, name: string, scalerVersion: string | null): Promise<readonly Finding[]> {
+  const where = `pipeline ${name}`;
+  const { status, body } = await ask(`/api/v1/pipelines/${name.split("/").map(encodeURIComponent).join("/")}`);
+  // The KEDA port has refused it already.
+  if (status === 404) return [];
+  const parsed = pipelineStateSchema.safeParse(body);
+  if (!parsed.success)
+    return [warn("scaler-http", where, "the scaler's answer can't be read", "run the doctor of the scaler's version")];
+  const versions = parsed.data.switchers.map(({ softwareVersion }) => softwareVersion);
+  return [
+    ...checkPipelineState(parsed.data, where),
+    ...(scalerVersion === null ? [] : [checkSwitcherVersions(versions, scalerVersion, where)]),
+  ];
+}
+
+function messageOf(body: unknown): string {
+  const { message } = (body ?? {}) as { message?: unknown };
+  return typeof message === "string" ? message : "";
+}
