@@ -42,7 +42,7 @@ export async function metricsReference(root) {
     "# Reference: metrics",
     "",
     "Written from the registries of the processes by `npm run build && node scripts/write-references.mjs`. All are at `/metrics`: port 8080 of the scaler, 8090 of a gateway,",
-    "8003 of a switcher. Labels come from pipeline files and closed sets alone, so their number is bounded. Alerts on them: [alerts](../alerts.md).",
+    "8003 of a switcher. Labels come from pipeline files and closed sets alone, so their number is bounded.",
     ...Object.entries(sections).flatMap(([title, metrics]) => ["", `## ${title}`, "", tableOf(metrics)]),
     "",
     "## Of Node",
