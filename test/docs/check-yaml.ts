@@ -18,13 +18,14 @@ const OBJECT_FIELDS = new Set([
   ..."automountServiceAccountToken provisioner parameters webhooks".split(" "),
 ]);
 
-/** What is wrong with YAML of a document: a pipeline file, a part of one that begins with `spec`, or a Kubernetes object. */
+/** What is wrong with YAML of a document: a pipeline file, a part of one that begins with `spec`, a Kubernetes object, or relabelling. */
 export function checkYaml(value: unknown): readonly string[] {
   if (!isMapping(value)) return ["is no mapping"];
   if (value["kind"] === "InferencePipeline") return checkPipeline(value);
   if (typeof value["apiVersion"] === "string") return checkObject(value);
   const keys = Object.keys(value);
   if (keys.length === 1 && isMapping(value["spec"])) return checkPipeline({ ...HEAD, spec: whole(value["spec"]) });
+  if (keys.length === 1 && Array.isArray(value["relabel_configs"])) return checkRelabelling(value["relabel_configs"]);
   return [`is no pipeline file, no part of one and no Kubernetes object (${keys.join(", ")})`];
 }
 
@@ -65,6 +66,15 @@ function checkTriggers(spec: unknown): readonly string[] {
     const names = isMapping(metadata) ? Object.values(metadata) : [null];
     return names.every(one => typeof one === "string") ? [] : ["a trigger's metadata must be texts"];
   });
+}
+
+/** A part of a Prometheus's scrape configuration. */
+function checkRelabelling(rules: readonly unknown[]): readonly string[] {
+  return rules.flatMap(rule =>
+    isMapping(rule) && Array.isArray(rule["source_labels"]) && /^[a-z_]\w*$/i.test(String(rule["target_label"]))
+      ? []
+      : [`${JSON.stringify(rule)} has no source_labels or no target_label`],
+  );
 }
 
 function isMapping(value: unknown): value is Mapping {
