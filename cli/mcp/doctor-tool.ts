@@ -37,7 +37,15 @@ export function doctorTool(context: string, env: NodeJS.ProcessEnv): Tool {
       const client = new KubernetesClient(findKubernetes({ env, context }));
       try {
         const nowMs = Date.now();
-        const found = await examine({ client, pipeline: null, namespace, kedaNamespace, scalerPair: null, nowMs });
+        const found = await examine({
+          client,
+          pipeline: null,
+          namespace,
+          kedaNamespace,
+          scalerUrl: null,
+          scalerPair: null,
+          nowMs,
+        });
         const findings = found.toSorted((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind));
         return {
           ok: !findings.some(({ kind }) => kind === "fail"),
