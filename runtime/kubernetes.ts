@@ -153,11 +153,7 @@ export class KubernetesClient {
     return this.#send(request, call, withinMs);
   }
 
-  async #send(
-    request: KubernetesRequest,
-    call: KubernetesCall | null,
-    withinMs = ANSWER_WITHIN_MS,
-  ): Promise<unknown> {
+  async #send(request: KubernetesRequest, call: KubernetesCall | null, withinMs = ANSWER_WITHIN_MS): Promise<unknown> {
     const { what, signal } = request;
     let status: number;
     let body: string;

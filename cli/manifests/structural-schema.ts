@@ -54,9 +54,10 @@ export function structuralSchema(schema: Node): Node {
 function described({ description, default: value }: Node): Node {
   // An empty object says nothing: what is in it says its own.
   const isSaid = value !== undefined && JSON.stringify(value) !== "{}" && JSON.stringify(value) !== "[]";
-  const texts = [description, isSaid ? `Default: ${JSON.stringify(value)}` : undefined].filter(
-    text => text !== undefined,
-  );
+  const texts = [
+    description,
+    isSaid ? `Default: ${typeof value === "string" ? `\`${value}\`` : JSON.stringify(value)}` : undefined,
+  ].filter(text => text !== undefined);
   return texts.length === 0 ? {} : { description: texts.join(". ") };
 }
 
