@@ -25,6 +25,7 @@ const MODULES = {
   kwok: { copy: [["sigs.k8s.io/kwok", "kustomize/stage", "stage"]] },
   keda: { copy: [["github.com/kedacore/keda/v2", "config/crd/bases", "crd"]] },
   helm: {},
+  coredns: {},
 };
 
 /** Why the programs can't be built here, in one sentence; null: they can. */
@@ -57,7 +58,7 @@ function goVersion() {
 /** Of everything that the programs are made from. */
 function keyOf(name) {
   const hash = createHash("sha256").update(JSON.stringify([MODULES[name], GO_ENV, process.arch, goVersion()]));
-  for (const file of ["go.mod", "go.sum"]) hash.update(readFileSync(join(sources, name, file)));
+  for (const file of readdirSync(join(sources, name)).sort()) hash.update(readFileSync(join(sources, name, file)));
   return hash.digest("hex").slice(0, 16);
 }
 
