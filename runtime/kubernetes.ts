@@ -16,8 +16,6 @@ export interface WatchRequest {
   readonly resource: KubernetesResource;
   /** Null: the whole cluster. */
   readonly namespace: string | null;
-  /** Missing: all objects. */
-  readonly labelSelector?: string | undefined;
   /** From where on. */
   readonly resourceVersion: string;
   /** The server ends it after this long. */
@@ -27,11 +25,6 @@ export interface WatchRequest {
   readonly onOpen: () => void;
   /** One event, as it came. */
   readonly onEvent: (event: unknown) => void;
-}
-
-export interface CallLimits {
-  /** Default: 10 s. */
-  readonly withinMs?: number;
 }
 
 /** The few calls to an API server that are needed. Whatever is bad about an answer is thrown as a VariscaleError. */
@@ -45,9 +38,8 @@ export class KubernetesClient {
   }
 
   /** One object. Throws not_found where it is not there. */
-  get(resource: KubernetesResource, namespace: string | null, name: string, limits: CallLimits = {}): Promise<unknown> {
-    const call: KubernetesCall = { verb: "get", resource, namespace, name };
-    return this.#call(call, "GET", resourcePath(resource, namespace, name), undefined, limits);
+  get(resource: KubernetesResource, namespace: string | null, name: string): Promise<unknown> {
+    return this.#call({ verb: "get", resource, namespace, name }, "GET", resourcePath(resource, namespace, name));
   }
 
   /** What is no resource: `/version`. */
@@ -58,34 +50,21 @@ export class KubernetesClient {
     );
   }
 
-  /** Throws aborted where one of the name is there already. */
-  create(resource: KubernetesResource, namespace: string, body: unknown, limits: CallLimits = {}): Promise<unknown> {
+  create(resource: KubernetesResource, namespace: string, body: unknown): Promise<unknown> {
     const path = resourcePath(resource, namespace, null);
-    return this.#call({ verb: "create", resource, namespace, name: null }, "POST", path, body, limits);
+    return this.#call({ verb: "create", resource, namespace, name: null }, "POST", path, body);
   }
 
-  /** A JSON merge patch. Throws aborted where `metadata.resourceVersion` is given and the object has another. */
-  patch(
-    resource: KubernetesResource,
-    namespace: string,
-    name: string,
-    body: unknown,
-    limits: CallLimits = {},
-  ): Promise<unknown> {
+  /** A JSON merge patch. */
+  patch(resource: KubernetesResource, namespace: string, name: string, body: unknown): Promise<unknown> {
     const path = resourcePath(resource, namespace, name);
-    return this.#call({ verb: "patch", resource, namespace, name }, "PATCH", path, body, limits);
+    return this.#call({ verb: "patch", resource, namespace, name }, "PATCH", path, body);
   }
 
-  /** All objects, or those of a label selector, page by page. Gives the version that a watch goes on from. */
-  async list(
-    resource: KubernetesResource,
-    namespace: string | null,
-    onItem: (item: unknown) => void,
-    labelSelector?: string,
-  ): Promise<string> {
+  /** All objects, page by page. Gives the version that a watch goes on from. */
+  async list(resource: KubernetesResource, namespace: string | null, onItem: (item: unknown) => void): Promise<string> {
     const call: KubernetesCall = { verb: "list", resource, namespace, name: null };
-    const selected = labelSelector === undefined ? "" : `&labelSelector=${encodeURIComponent(labelSelector)}`;
-    let query = `?limit=${PAGE_ITEMS}${selected}`;
+    let query = `?limit=${PAGE_ITEMS}`;
     for (let page = 0; page < MOST_PAGES; page++) {
       const answer = await this.#call(call, "GET", resourcePath(resource, namespace, null) + query);
       const { items, metadata } = answer as { items?: unknown; metadata?: Record<string, unknown> };
@@ -94,7 +73,7 @@ export class KubernetesClient {
       for (const item of items) onItem(item);
       const next = metadata?.["continue"];
       if (typeof next !== "string" || next === "") return String(metadata?.["resourceVersion"] ?? "");
-      query = `?limit=${PAGE_ITEMS}${selected}&continue=${encodeURIComponent(next)}`;
+      query = `?limit=${PAGE_ITEMS}&continue=${encodeURIComponent(next)}`;
     }
     throw new VariscaleError(
       "resource_exhausted",
@@ -104,11 +83,10 @@ export class KubernetesClient {
 
   /** Resolves when the server ends the watch. Throws aborted when `resourceVersion` is too old: list again. */
   async watch(request: WatchRequest): Promise<void> {
-    const { resource, namespace, labelSelector, resourceVersion, timeoutSeconds, signal } = request;
+    const { resource, namespace, resourceVersion, timeoutSeconds, signal } = request;
     const call: KubernetesCall = { verb: "watch", resource, namespace, name: null };
-    const selected = labelSelector === undefined ? "" : `&labelSelector=${encodeURIComponent(labelSelector)}`;
     const query = `?watch=true&allowWatchBookmarks=true&resourceVersion=${encodeURIComponent(resourceVersion)}&timeoutSeconds=${timeoutSeconds}`;
-    const path = resourcePath(resource, namespace, null) + query + selected;
+    const path = resourcePath(resource, namespace, null) + query;
     const what = describeCall(call);
     const response = await this.#connections.open({ what, method: "GET", path, signal });
     if (response.statusCode !== 200) {
@@ -135,25 +113,19 @@ export class KubernetesClient {
     this.#connections.close();
   }
 
-  #call(
-    call: KubernetesCall,
-    method: KubernetesRequest["method"],
-    path: string,
-    body?: unknown,
-    { withinMs = ANSWER_WITHIN_MS }: CallLimits = {},
-  ): Promise<unknown> {
+  #call(call: KubernetesCall, method: KubernetesRequest["method"], path: string, body?: unknown): Promise<unknown> {
     const request: KubernetesRequest = {
       what: describeCall(call),
       method,
       path,
-      signal: AbortSignal.timeout(withinMs),
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(method === "PATCH" ? { contentType: "application/merge-patch+json" } : {}),
     };
-    return this.#send(request, call, withinMs);
+    return this.#send(request, call);
   }
 
-  async #send(request: KubernetesRequest, call: KubernetesCall | null, withinMs = ANSWER_WITHIN_MS): Promise<unknown> {
+  async #send(request: KubernetesRequest, call: KubernetesCall | null): Promise<unknown> {
     const { what, signal } = request;
     let status: number;
     let body: string;
@@ -163,7 +135,7 @@ export class KubernetesClient {
       body = await readBody(response, what, MOST_BYTES);
     } catch (error) {
       if (!signal.aborted) throw error;
-      const message = `Kubernetes: ${what}: no answer from ${this.config.server} within ${withinMs / 1000} s: check that it can be reached from here.`;
+      const message = `Kubernetes: ${what}: no answer from ${this.config.server} within ${ANSWER_WITHIN_MS / 1000} s: check that it can be reached from here.`;
       throw new VariscaleError("deadline_exceeded", message, { cause: error });
     }
     if (status < 200 || status >= 300) throw errorOfStatus(what, status, body, call);

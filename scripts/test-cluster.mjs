@@ -15,20 +15,22 @@ const state = join(root, "dist/test/cluster/state");
 const INSIDE = "--inside";
 /** Every address of the cluster; on the loopback device all of it is this machine. */
 const NETWORK = "10.77.0.1/16";
-const COMMANDS = ["unshare", "mount", "ip", "openssl"];
+const COMMANDS = ["unshare", "nsenter", "mount", "chroot", "ip", "iptables", "openssl"];
 const CLOSE_WITHIN_MS = 15_000;
 
 if (process.argv[2] === INSIDE) runInside(process.argv.slice(3));
 else await runOutside(process.argv.slice(2));
 
 async function runOutside(mochaArgs) {
+  const isCi = !["", "0", "false"].includes(process.env.CI ?? "");
+  // As the tools of test:image.
+  if (isCi && isRootOnLinux() && !isCommand("iptables")) install("iptables");
   const missing = missingThings();
   if (missing.length > 0) {
-    const isCi = !["", "0", "false"].includes(process.env.CI ?? "");
     console.log(`test:cluster ${isCi ? "failed" : "skipped"}: it needs ${missing.join(", ")}`);
     process.exit(isCi ? 1 : 0);
   }
-  const tools = await clusterTools(["etcd", "kubernetes", "kwok", "keda", "helm"]);
+  const tools = await clusterTools(["etcd", "kubernetes", "kwok", "keda", "helm", "coredns"]);
   mkdirSync(state, { recursive: true });
   const namespaces = ["--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"];
   const child = spawn("unshare", [...namespaces, process.execPath, self, INSIDE, ...mochaArgs], {
@@ -77,8 +79,20 @@ function missingThings() {
   const missing = COMMANDS.filter(name => !isCommand(name)).map(name => `the command ${name}`);
   const go = missingGo();
   if (go !== null) missing.unshift(go);
-  if (process.getuid() !== 0) missing.unshift("root, for namespaces of its own");
+  if (!isRootOnLinux()) missing.unshift("root, for namespaces of its own");
   return missing;
+}
+
+function isRootOnLinux() {
+  return process.platform === "linux" && process.getuid() === 0;
+}
+
+/** Where it can't be installed it is missing. */
+function install(name) {
+  console.log(`test:cluster: installing ${name}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  spawnSync("apt-get", ["update", "-qq"], { stdio: "ignore", env });
+  spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", name], { stdio: "ignore", env });
 }
 
 function isCommand(name) {

@@ -6,6 +6,8 @@ export const ADDRESS = {
   keda: "10.77.0.4",
   adapter: "10.77.0.5",
   otherAdapter: "10.77.0.6",
+  proxy: "10.77.0.7",
+  names: "10.77.0.10",
   node: "10.77.0.20",
 } as const;
 

@@ -13,6 +13,7 @@ export interface Tools {
   readonly kwok: string;
   readonly keda: string;
   readonly helm: string;
+  readonly coredns: string;
 }
 
 /** From one sync of an HPA to its next; 15 s where nobody changes it. */
@@ -27,6 +28,7 @@ export interface Cluster {
   readonly pki: Pki;
   readonly api: KubernetesApi;
   readonly audit: AuditLog;
+  readonly etcd: Program;
   readonly apiServer: Program;
   readonly kedaOperator: Program;
   readonly programs: readonly Program[];
@@ -85,11 +87,13 @@ export async function startCluster(tools: Tools, folder: string): Promise<Cluste
   const kedaMetrics = async () => (await fetch(`http://${ADDRESS.keda}:8080/metrics`)).text();
   const audit = new AuditLog(join(folder, "audit.log"));
   return {
-    ...{ tools, folder, kubeconfig, pki, api, audit, apiServer, kedaOperator, programs },
+    ...{ tools, folder, kubeconfig, pki, api, audit, etcd, apiServer, kedaOperator, programs },
     ...{ kedaMetrics, untilApiAnswers, untilKedaAnswers, close },
   };
 }
 
+/** Its node's annotation; the pods of other nodes are none of KWOK's. */
+const KWOK_NODE = "kwok.x-k8s.io/node";
 const API_URL = `https://${ADDRESS.apiServer}:6443`;
 const KEDA_ENV = { POD_NAMESPACE: "keda", WATCH_NAMESPACE: "", KEDA_CLUSTER_OBJECT_NAMESPACE: "keda" };
 const EXTERNAL_METRICS = "/apis/external.metrics.k8s.io/v1beta1";
@@ -195,7 +199,8 @@ function kwokArgs(tools: string, kubeconfig: string): string[] {
   const stages = ["node/fast/node-initialize.yaml", "pod/fast/pod-ready.yaml", "pod/fast/pod-delete.yaml"];
   return [
     `--kubeconfig=${kubeconfig}`,
-    "--manage-all-nodes=true",
+    "--manage-all-nodes=false",
+    `--manage-nodes-with-annotation-selector=${KWOK_NODE}=fake`,
     `--node-ip=${ADDRESS.node}`,
     ...stages.map(stage => `--config=${join(tools, "stage", stage)}`),
   ];
@@ -276,7 +281,7 @@ async function addKedaObjects(api: KubernetesApi, tools: Tools, pki: Pki): Promi
       kind: "Node",
       metadata: {
         name: "node-1",
-        annotations: { "kwok.x-k8s.io/node": "fake" },
+        annotations: { [KWOK_NODE]: "fake" },
         labels: { "kubernetes.io/hostname": "node-1" },
       },
     },

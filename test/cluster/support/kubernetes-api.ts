@@ -40,7 +40,9 @@ export class KubernetesApi {
 
   /** Rejects where there is no answer. */
   call(method: string, path: string, body?: Json, contentType = "application/json"): Promise<Answer> {
-    const headers = body === undefined ? {} : { "content-type": contentType };
+    const sentBody = body === undefined ? "" : typeof body === "string" ? body : JSON.stringify(body);
+    const length = { "content-length": Buffer.byteLength(sentBody) };
+    const headers = body === undefined ? {} : { "content-type": contentType, ...length };
     return new Promise((resolve, reject) => {
       const options = { method, agent: this.#agent, headers, timeout: 60_000 };
       const sent = request(new URL(path, this.#url), options, response => {
@@ -55,7 +57,7 @@ export class KubernetesApi {
       });
       sent.on("timeout", () => sent.destroy(new Error(`no answer to ${method} ${path} within 60 s`)));
       sent.on("error", reject);
-      sent.end(body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body));
+      sent.end(sentBody);
     });
   }
 

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "mocha";
+import { theCluster } from "./support/hooks.ts";
+import type { Client } from "./support/load/client.ts";
+import { since, type Tally } from "./support/load/tally.ts";
+import { type RealNode, startRealNode } from "./support/node/real-node.ts";
+import { RealRelease } from "./support/real-release.ts";
+import { until } from "./support/until.ts";
+
+/** A replica of the heaviest detector may be given 1.5 requests a second, and there are three at most. */
+const LOW_RPS = 0.5;
+const HIGH_RPS = 6;
+
+describe("pods that run, installed by the chart, under load through the gateway", () => {
+  let node: RealNode;
+  let release: RealRelease;
+  let client: Client;
+
+  before(async () => {
+    node = await startRealNode(theCluster());
+    release = await RealRelease.install(theCluster(), node, "real");
+    client = await release.client();
+    await client.rate(LOW_RPS);
+  });
+
+  after(async () => {
+    client?.close();
+    await release?.uninstall();
+    await node?.close();
+  });
+
+  it("serves the heaviest detector at a low load, with one replica", async () => {
+    await untilServed(client, "detection=v4-640");
+    assert.equal(await release.ready("detection"), 1);
+  });
+
+  it("steps up: a lighter variant in every pod, and more replicas by the HPA", async () => {
+    const before = await client.tally();
+    await client.rate(HIGH_RPS);
+    await untilServed(client, "detection=v4-256");
+    await until(async () => (await release.target("detection").replicas()) > 1, "more replicas");
+    const areReady = async () => (await release.ready("detection")) === (await release.target("detection").replicas());
+    await until(areReady, "all replicas are ready");
+    const areLighter = async () => !(await release.variants("detection")).includes("v4-640");
+    await until(areLighter, "no pod serves the heaviest variant");
+    report("step up", since(before, await client.tally()));
+  });
+
+  it("steps down: fewer replicas, and the heaviest variant again", async () => {
+    const before = await client.tally();
+    await client.rate(LOW_RPS);
+    await until(async () => (await release.target("detection").replicas()) === 1, "one replica");
+    await until(() => release.pods("detection").length === 1, "the pods that were too many have ended");
+    await untilServed(client, "detection=v4-640");
+    report("step down", since(before, await client.tally()));
+  });
+
+  it("has lost none", async () => {
+    const tally = await client.end();
+    report("all", tally);
+    assert.equal(tally.lost + tally.failed, 0, tally.complaints.join("\n"));
+  });
+});
+
+/** Waits for an answer that names these variants. */
+async function untilServed(client: Client, variants: string): Promise<void> {
+  const before = await client.tally();
+  const isServed = async () =>
+    Object.keys(since(before, await client.tally()).byVariants).some(name => name.includes(variants));
+  await until(isServed, `an answer with ${variants}`).catch(async error =>
+    assert.fail(`${error}: ${JSON.stringify(since(before, await client.tally()))}`),
+  );
+}
+
+function report(what: string, { offered, served, dropped, lost, failed, byVariants }: Tally): void {
+  process.stdout.write(`      ${what}: ${JSON.stringify({ offered, served, dropped, lost, failed, byVariants })}\n`);
+}

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { parse, stringify } from "yaml";
+import { packageFolder } from "../../../runtime/version.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Json } from "./kubernetes-api.ts";
+import { Client } from "./load/client.ts";
+import { ON_REAL_NODE, type RealNode } from "./node/real-node.ts";
+import type { RunningPod } from "./node/running-pod.ts";
+import { Target } from "./target.ts";
+import { until } from "./until.ts";
+
+const RELEASE = "variscale";
+const PIPELINE = "id-card";
+const source = join(packageFolder, "pipelines", PIPELINE);
+
+/** The id-card pipeline as the chart installs it, in pods that run. */
+export class RealRelease {
+  readonly namespace: string;
+  readonly #cluster: Cluster;
+  readonly #node: RealNode;
+
+  private constructor(cluster: Cluster, node: RealNode, namespace: string) {
+    this.namespace = namespace;
+    this.#cluster = cluster;
+    this.#node = node;
+  }
+
+  /** All of its pods are ready and the scaler knows the stages' when this is done. */
+  static async install(cluster: Cluster, node: RealNode, namespace: string): Promise<RealRelease> {
+    const release = new RealRelease(cluster, node, namespace);
+    const placed = ["scaler", "switcher", "gateway"].map(name => `--set-json=${name}=${JSON.stringify(ON_REAL_NODE)}`);
+    await release.helm(
+      ...["install", RELEASE, join(packageFolder, "charts/variscale"), "--create-namespace"],
+      ...["--set=image.repository=this.package/variscale", "--set=mode=active", ...placed],
+      `--set-file=pipelines.${PIPELINE}.file=${writePipeline(cluster.folder)}`,
+      `--set-file=pipelines.${PIPELINE}.measurements=${join(source, "measurements.json")}`,
+      `--set=pipelines.${PIPELINE}.models.prepare=true`,
+    );
+    for (const name of ["detection", "recognition", "gateway"])
+      await until(async () => (await release.ready(name)) > 0, `a ready pod of ${name}`);
+    await until(async () => (await release.page()).board?.plan?.feasible === true, "a plan");
+    return release;
+  }
+
+  async helm(...args: readonly string[]): Promise<void> {
+    const { tools, folder, kubeconfig } = this.#cluster;
+    const home = { HELM_CACHE_HOME: folder, HELM_CONFIG_HOME: folder, HELM_DATA_HOME: folder };
+    const env = { ...process.env, ...home, KUBECONFIG: kubeconfig };
+    await promisify(execFile)(join(tools.helm, "bin/helm"), [...args, `--namespace=${this.namespace}`], { env });
+  }
+
+  /** Users of the gateway, by its Service. */
+  async client(): Promise<Client> {
+    const gateway = await this.#url(`${RELEASE}-${PIPELINE}-gateway`, 8090);
+    return new Client(`${gateway}/v1/pipelines/${this.namespace}/${PIPELINE}`, join(source, "data/cards"));
+  }
+
+  /** What the scaler says of the pipeline; an empty object while it does not answer. */
+  async page(): Promise<Json> {
+    try {
+      const scaler = await this.#url(`${RELEASE}-scaler`, 8080);
+      const options = { signal: AbortSignal.timeout(5000) };
+      const answer = await fetch(`${scaler}/api/v1/pipelines/${this.namespace}/${PIPELINE}`, options);
+      return await answer.json();
+    } catch {
+      return {};
+    }
+  }
+
+  /** Of a stage. */
+  target(stage: string): Target {
+    return Target.of(this.#cluster, this.namespace, `${RELEASE}-${PIPELINE}-${stage}`);
+  }
+
+  /** Pods of a stage that run, or end. */
+  pods(stage: string): readonly RunningPod[] {
+    return this.#node.agent.pods(this.namespace, { "variscale.dev/stage": stage });
+  }
+
+  scalers(): readonly RunningPod[] {
+    return this.#node.agent.pods(this.namespace, { "app.kubernetes.io/component": "scaler" });
+  }
+
+  /** Ready pods of a stage, or of `gateway`. */
+  async ready(name: string): Promise<number> {
+    const deployment = `${RELEASE}-${PIPELINE}-${name}`;
+    return (await this.#cluster.api.get("Deployment", this.namespace, deployment))?.status?.readyReplicas ?? 0;
+  }
+
+  /** Variants that switchers of a stage serve, as the scaler sees them. */
+  async variants(stage: string): Promise<readonly string[]> {
+    const switchers: readonly Json[] = (await this.page()).switchers ?? [];
+    return switchers.filter(switcher => switcher.stage === stage).map(({ variant }) => variant);
+  }
+
+  async uninstall(): Promise<void> {
+    await this.helm("uninstall", RELEASE);
+    const areGone = () => this.#node.agent.pods(this.namespace, {}).length === 0;
+    await until(areGone, `all pods of ${this.namespace} have ended`);
+  }
+
+  async #url(service: string, port: number): Promise<string> {
+    const found = await this.#cluster.api.get("Service", this.namespace, service);
+    return `http://${found.spec.clusterIP}:${port}`;
+  }
+}
+
+/** Small replicas, so that a machine of two cores has several of them: a tenth of a core is all that a plan may use of each. */
+function writePipeline(folder: string): string {
+  const file = parse(readFileSync(join(source, "pipeline.yaml"), "utf8"));
+  const [detection, recognition] = file.spec.stages;
+  assert.ok(detection.name === "detection" && recognition.name === "recognition");
+  file.spec.objective = { ...file.spec.objective, utilisation: 0.1 };
+  detection.replicas = { min: 1, max: 3 };
+  recognition.replicas = { min: 1, max: 2 };
+  const written = join(folder, "real");
+  mkdirSync(written, { recursive: true });
+  const path = join(written, "pipeline.yaml");
+  writeFileSync(path, stringify(file));
+  return path;
+}
