@@ -9,6 +9,7 @@ import { addFleet } from "./commands/fleet.ts";
 import { addForecast } from "./commands/forecast.ts";
 import { addGateway } from "./commands/gateway.ts";
 import { addManifests } from "./commands/manifests.ts";
+import { addMcp } from "./commands/mcp.ts";
 import { addMode } from "./commands/mode.ts";
 import { addModels } from "./commands/models.ts";
 import { addPin } from "./commands/pin.ts";
@@ -44,6 +45,7 @@ export function createProgram(): Command {
   addGateway(program);
   addBacktest(program);
   addForecast(program);
+  addMcp(program);
   addManifests(program);
   addDoctor(program);
   program

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ACCURACY_METHODS } from "./accuracy-method.ts";
+import { filesFromSchema } from "./files-from-schema.ts";
 import { isSeriesSelector } from "./load-query.ts";
 import { POLICY_NAMES } from "./policy-name.ts";
 import { name, positive, profileSchema, share } from "./profile-schema.ts";
@@ -258,6 +259,7 @@ export const pipelineFileSchema = z.strictObject({
       .optional()
       .describe("Module with the pipeline's own code: a package path, or `./file.js` beside this file"),
     measurements: z.string().min(1).max(1024).optional().describe("File of `variscale profile`, beside this file"),
+    filesFrom: filesFromSchema.optional(),
     accuracy: z
       .strictObject({
         method: z

@@ -15,6 +15,8 @@ export const RESOURCES = {
   statefulSets: { group: "apps", version: "v1", plural: "statefulsets" },
   events: { group: "events.k8s.io", version: "v1", plural: "events" },
   pods: { group: "", version: "v1", plural: "pods" },
+  leases: { group: "coordination.k8s.io", version: "v1", plural: "leases" },
+  configMaps: { group: "", version: "v1", plural: "configmaps" },
   secrets: { group: "", version: "v1", plural: "secrets" },
   triggerAuthentications: { group: "keda.sh", version: "v1alpha1", plural: "triggerauthentications" },
   clusterTriggerAuthentications: { group: "keda.sh", version: "v1alpha1", plural: "clustertriggerauthentications" },

@@ -17,6 +17,8 @@ export interface KubernetesWatchOptions<T> {
   readonly resource: KubernetesResource;
   /** Null: the whole cluster. */
   readonly namespace: string | null;
+  /** Missing: all objects of the kind. */
+  readonly labelSelector?: string;
   /** What is kept of an object; null: it is passed over. What it throws passes the object over too. */
   readonly project: (object: unknown) => T | null;
   /** Called after the objects changed, and when the problem did. */
@@ -108,12 +110,13 @@ class Watch<T> implements KubernetesWatch<T> {
   }
 
   async #list(): Promise<void> {
-    const { client, resource, namespace, onChange } = this.#options;
+    const { client, resource, namespace, labelSelector, onChange } = this.#options;
     const objects = new Map<string, T>();
-    this.#version = await client.list(resource, namespace, item => {
+    const take = (item: unknown): void => {
       const kept = this.#keep(item);
       if (kept) objects.set(kept.key, kept.value);
-    });
+    };
+    this.#version = await client.list(resource, namespace, take, labelSelector);
     this.objects = objects;
     this.synced = true;
     this.#contact();
@@ -121,12 +124,13 @@ class Watch<T> implements KubernetesWatch<T> {
   }
 
   async #watch(): Promise<void> {
-    const { client, resource, namespace, random } = this.#options;
+    const { client, resource, namespace, labelSelector, random } = this.#options;
     const timeoutSeconds = WATCH_SECONDS + Math.floor(random() * WATCH_JITTER_SECONDS);
     const late = AbortSignal.timeout(1000 * timeoutSeconds + LATE_MS);
     await client.watch({
       resource,
       namespace,
+      labelSelector,
       resourceVersion: this.#version ?? "",
       timeoutSeconds,
       signal: AbortSignal.any([late, this.#closing.signal]),

@@ -16,6 +16,8 @@ export interface WatchRequest {
   readonly resource: KubernetesResource;
   /** Null: the whole cluster. */
   readonly namespace: string | null;
+  /** Missing: all objects. */
+  readonly labelSelector?: string | undefined;
   /** From where on. */
   readonly resourceVersion: string;
   /** The server ends it after this long. */
@@ -25,6 +27,11 @@ export interface WatchRequest {
   readonly onOpen: () => void;
   /** One event, as it came. */
   readonly onEvent: (event: unknown) => void;
+}
+
+export interface CallLimits {
+  /** Default: 10 s. */
+  readonly withinMs?: number;
 }
 
 /** The few calls to an API server that are needed. Whatever is bad about an answer is thrown as a VariscaleError. */
@@ -38,8 +45,9 @@ export class KubernetesClient {
   }
 
   /** One object. Throws not_found where it is not there. */
-  get(resource: KubernetesResource, namespace: string | null, name: string): Promise<unknown> {
-    return this.#call({ verb: "get", resource, namespace, name }, "GET", resourcePath(resource, namespace, name));
+  get(resource: KubernetesResource, namespace: string | null, name: string, limits: CallLimits = {}): Promise<unknown> {
+    const call: KubernetesCall = { verb: "get", resource, namespace, name };
+    return this.#call(call, "GET", resourcePath(resource, namespace, name), undefined, limits);
   }
 
   /** What is no resource: `/version`. */
@@ -50,21 +58,34 @@ export class KubernetesClient {
     );
   }
 
-  create(resource: KubernetesResource, namespace: string, body: unknown): Promise<unknown> {
+  /** Throws aborted where one of the name is there already. */
+  create(resource: KubernetesResource, namespace: string, body: unknown, limits: CallLimits = {}): Promise<unknown> {
     const path = resourcePath(resource, namespace, null);
-    return this.#call({ verb: "create", resource, namespace, name: null }, "POST", path, body);
+    return this.#call({ verb: "create", resource, namespace, name: null }, "POST", path, body, limits);
   }
 
-  /** A JSON merge patch. */
-  patch(resource: KubernetesResource, namespace: string, name: string, body: unknown): Promise<unknown> {
+  /** A JSON merge patch. Throws aborted where `metadata.resourceVersion` is given and the object has another. */
+  patch(
+    resource: KubernetesResource,
+    namespace: string,
+    name: string,
+    body: unknown,
+    limits: CallLimits = {},
+  ): Promise<unknown> {
     const path = resourcePath(resource, namespace, name);
-    return this.#call({ verb: "patch", resource, namespace, name }, "PATCH", path, body);
+    return this.#call({ verb: "patch", resource, namespace, name }, "PATCH", path, body, limits);
   }
 
-  /** All objects, page by page. Gives the version that a watch goes on from. */
-  async list(resource: KubernetesResource, namespace: string | null, onItem: (item: unknown) => void): Promise<string> {
+  /** All objects, or those of a label selector, page by page. Gives the version that a watch goes on from. */
+  async list(
+    resource: KubernetesResource,
+    namespace: string | null,
+    onItem: (item: unknown) => void,
+    labelSelector?: string,
+  ): Promise<string> {
     const call: KubernetesCall = { verb: "list", resource, namespace, name: null };
-    let query = `?limit=${PAGE_ITEMS}`;
+    const selected = labelSelector === undefined ? "" : `&labelSelector=${encodeURIComponent(labelSelector)}`;
+    let query = `?limit=${PAGE_ITEMS}${selected}`;
     for (let page = 0; page < MOST_PAGES; page++) {
       const answer = await this.#call(call, "GET", resourcePath(resource, namespace, null) + query);
       const { items, metadata } = answer as { items?: unknown; metadata?: Record<string, unknown> };
@@ -73,7 +94,7 @@ export class KubernetesClient {
       for (const item of items) onItem(item);
       const next = metadata?.["continue"];
       if (typeof next !== "string" || next === "") return String(metadata?.["resourceVersion"] ?? "");
-      query = `?limit=${PAGE_ITEMS}&continue=${encodeURIComponent(next)}`;
+      query = `?limit=${PAGE_ITEMS}${selected}&continue=${encodeURIComponent(next)}`;
     }
     throw new VariscaleError(
       "resource_exhausted",
@@ -83,10 +104,11 @@ export class KubernetesClient {
 
   /** Resolves when the server ends the watch. Throws aborted when `resourceVersion` is too old: list again. */
   async watch(request: WatchRequest): Promise<void> {
-    const { resource, namespace, resourceVersion, timeoutSeconds, signal } = request;
+    const { resource, namespace, labelSelector, resourceVersion, timeoutSeconds, signal } = request;
     const call: KubernetesCall = { verb: "watch", resource, namespace, name: null };
+    const selected = labelSelector === undefined ? "" : `&labelSelector=${encodeURIComponent(labelSelector)}`;
     const query = `?watch=true&allowWatchBookmarks=true&resourceVersion=${encodeURIComponent(resourceVersion)}&timeoutSeconds=${timeoutSeconds}`;
-    const path = resourcePath(resource, namespace, null) + query;
+    const path = resourcePath(resource, namespace, null) + query + selected;
     const what = describeCall(call);
     const response = await this.#connections.open({ what, method: "GET", path, signal });
     if (response.statusCode !== 200) {
@@ -113,19 +135,25 @@ export class KubernetesClient {
     this.#connections.close();
   }
 
-  #call(call: KubernetesCall, method: KubernetesRequest["method"], path: string, body?: unknown): Promise<unknown> {
+  #call(
+    call: KubernetesCall,
+    method: KubernetesRequest["method"],
+    path: string,
+    body?: unknown,
+    { withinMs = ANSWER_WITHIN_MS }: CallLimits = {},
+  ): Promise<unknown> {
     const request: KubernetesRequest = {
       what: describeCall(call),
       method,
       path,
-      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      signal: AbortSignal.timeout(withinMs),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(method === "PATCH" ? { contentType: "application/merge-patch+json" } : {}),
     };
-    return this.#send(request, call);
+    return this.#send(request, call, withinMs);
   }
 
-  async #send(request: KubernetesRequest, call: KubernetesCall | null): Promise<unknown> {
+  async #send(request: KubernetesRequest, call: KubernetesCall | null, withinMs = ANSWER_WITHIN_MS): Promise<unknown> {
     const { what, signal } = request;
     let status: number;
     let body: string;
@@ -135,7 +163,7 @@ export class KubernetesClient {
       body = await readBody(response, what, MOST_BYTES);
     } catch (error) {
       if (!signal.aborted) throw error;
-      const message = `Kubernetes: ${what}: no answer from ${this.config.server} within ${ANSWER_WITHIN_MS / 1000} s: check that it can be reached from here.`;
+      const message = `Kubernetes: ${what}: no answer from ${this.config.server} within ${withinMs / 1000} s: check that it can be reached from here.`;
       throw new VariscaleError("deadline_exceeded", message, { cause: error });
     }
     if (status < 200 || status >= 300) throw errorOfStatus(what, status, body, call);

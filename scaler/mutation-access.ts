@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { showsToken } from "../runtime/bearer-token.ts";
 import type { HttpRequest, HttpResponse } from "../runtime/http-server.ts";
 
 const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]", "::1"];
@@ -9,8 +9,7 @@ const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]", "::1"];
  */
 export function refuseMutation(request: HttpRequest, token: string | null): HttpResponse | null {
   if (token !== null) {
-    const shown = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
-    if (shown !== undefined && isSame(shown, token)) return null;
+    if (showsToken(request.headers.authorization, token)) return null;
     return {
       status: 401,
       headers: { "www-authenticate": "Bearer" },
@@ -34,9 +33,4 @@ function isFromThisMachine(request: HttpRequest): boolean {
   const wasPassedOn = headers["x-forwarded-for"] !== undefined || headers["forwarded"] !== undefined;
   const name = (headers.host ?? "").replace(/:\d+$/, "");
   return isLoopback && !wasPassedOn && LOOPBACK_NAMES.includes(name);
-}
-
-function isSame(a: string, b: string): boolean {
-  const digest = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
 }

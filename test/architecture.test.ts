@@ -96,6 +96,12 @@ function importsOf(text: string): string[] {
   return [...text.matchAll(pattern)].map(match => match[1] ?? match[2] ?? "");
 }
 
+/** Those that are loaded with the file: types are not, and neither is what it imports later. */
+function staticImportsOf(text: string): string[] {
+  const pattern = /(?:^|\n)\s*(?:import|export)\s(?!type\s)(?:[^"';]*?\sfrom\s)?"([^"]+)"/g;
+  return [...text.matchAll(pattern)].map(match => match[1] ?? "");
+}
+
 function sourcesOf(folder: string): Source[] {
   return readdirSync(join(packageFolder, folder), { recursive: true, encoding: "utf8" })
     .filter(name => name.endsWith(".ts") && !name.endsWith(".d.ts"))
@@ -127,6 +133,26 @@ describe("direction of imports", () => {
       { path: "predictor/planted.ts", text: "export const now = () => Date.now();" },
     ];
     for (const source of planted) assert.equal(violations([source]).length, 1, source.path);
+  });
+
+  it("loads no package of the command line before the command that needs it", () => {
+    const loaded = new Set<string>();
+    const packages = new Set<string>();
+    const load = (path: string): void => {
+      if (loaded.has(path)) return;
+      loaded.add(path);
+      for (const specifier of staticImportsOf(readFileSync(join(packageFolder, path), "utf8"))) {
+        if (specifier.startsWith(".")) load(relative(packageFolder, resolve(packageFolder, dirname(path), specifier)));
+        else packages.add(specifier);
+      }
+    };
+    load("cli/program.ts");
+    assert.ok(loaded.size > 20 && packages.has("commander"), [...loaded].join(" "));
+    for (const name of ["@modelcontextprotocol/sdk", "onnxruntime-node", "@grpc/grpc-js", "protobufjs"])
+      assert.deepEqual(
+        [...packages].filter(one => one === name || one.startsWith(`${name}/`)),
+        [],
+      );
   });
 
   it("has exactly one control loop: only scaler/pipeline-control.ts and the simulator call tick()", () => {

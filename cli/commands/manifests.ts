@@ -1,8 +1,10 @@
 import { type Command, Option } from "commander";
+import { VariscaleError } from "../../domain/errors.ts";
 import { collect, setOption } from "../options.ts";
 
 interface ManifestsFlags {
   readonly output: "yaml" | "json";
+  readonly crd?: boolean;
   readonly scalerAddress?: string;
   readonly switcherAddress?: string;
   readonly scalerNamespace?: string;
@@ -19,12 +21,13 @@ Examples:
   variscale manifests pipelines/id-card | kubectl apply -f -
   variscale manifests pipelines/id-card --target detection=StatefulSet/detector --tls-secret variscale-keda
   variscale manifests pipelines/id-card --image registry.example/variscale:0.1.0 --models-claim models
+  variscale manifests --crd | kubectl apply --server-side -f -
 
 Check afterwards what the cluster made of them: variscale doctor pipelines/id-card`;
 
 export function addManifests(program: Command): void {
   program
-    .command("manifests <pipeline>")
+    .command("manifests [pipeline]")
     .description(
       "write the Kubernetes objects of a pipeline: a ScaledObject for every stage, the scaler's rights, and switchers where an image is named",
     )
@@ -46,29 +49,37 @@ export function addManifests(program: Command): void {
       collect,
       [],
     )
+    .option("--crd", "write the CustomResourceDefinition of InferencePipeline, and nothing else")
     .option("--image <image>", "writes a Deployment of switchers for every stage without a --target")
     .option("--models-claim <name>", "PersistentVolumeClaim with the model files, for switchers")
     .addOption(setOption())
     .addHelpText("after", EXAMPLES)
-    .action(async (path: string, flags: ManifestsFlags) => {
-      const { readPipeline } = await import("../../runtime/read-pipeline.ts");
-      const { manifestsOf } = await import("../manifests/manifests.ts");
-      const { stringify } = await import("yaml");
-      const objects = manifestsOf(readPipeline(path, { set: flags.set }), {
-        scalerAddress: flags.scalerAddress ?? null,
-        switcherAddress: flags.switcherAddress ?? null,
-        tlsSecret: flags.tlsSecret ?? null,
-        scalerNamespace: flags.scalerNamespace ?? null,
-        serviceAccount: flags.serviceAccount,
-        targets: flags.target,
-        image: flags.image ?? null,
-        modelsClaim: flags.modelsClaim ?? null,
-      });
+    .action(async (path: string | undefined, flags: ManifestsFlags) => {
+      const { yamlOf } = await import("../manifests/yaml-of.ts");
+      const objects = flags.crd ? await crd() : await manifests(path, flags);
       const list = { apiVersion: "v1", kind: "List", items: objects };
-      process.stdout.write(
-        flags.output === "json"
-          ? `${JSON.stringify(list, null, 2)}\n`
-          : objects.map(object => `---\n${stringify(object, { lineWidth: 0, aliasDuplicateObjects: false })}`).join(""),
-      );
+      process.stdout.write(flags.output === "json" ? `${JSON.stringify(list, null, 2)}\n` : yamlOf(objects));
     });
+}
+
+async function crd(): Promise<readonly object[]> {
+  const { pipelineCrd } = await import("../manifests/pipeline-crd.ts");
+  return [pipelineCrd()];
+}
+
+async function manifests(path: string | undefined, flags: ManifestsFlags): Promise<readonly object[]> {
+  if (path === undefined)
+    throw new VariscaleError("invalid_argument", "name a pipeline file or its folder, or write --crd");
+  const { readPipeline } = await import("../../runtime/read-pipeline.ts");
+  const { manifestsOf } = await import("../manifests/manifests.ts");
+  return manifestsOf(readPipeline(path, { set: flags.set }), {
+    scalerAddress: flags.scalerAddress ?? null,
+    switcherAddress: flags.switcherAddress ?? null,
+    tlsSecret: flags.tlsSecret ?? null,
+    scalerNamespace: flags.scalerNamespace ?? null,
+    serviceAccount: flags.serviceAccount,
+    targets: flags.target,
+    image: flags.image ?? null,
+    modelsClaim: flags.modelsClaim ?? null,
+  });
 }

@@ -30,7 +30,10 @@ async function runMode(wanted: "shadow" | "active", name: string | undefined, fl
   const { openScaler } = await import("../scaler/open-scaler.ts");
   const { writeResult } = await import("../write-result.ts");
   const { reason, dryRun } = flags;
-  const { client, key } = await openScaler(name, { url: flags.url, token: tokenOf(flags.tokenFile, process.env) });
+  const { client, key } = await openScaler(name, {
+    url: flags.url,
+    token: tokenOf(flags.tokenFile, process.env["VARISCALE_TOKEN"]),
+  });
   const set = await setMode(client, key, wanted, { by: flags.by ?? ownName(hostname()), reason, dryRun });
   writeResult(
     flags.output === "json" ? JSON.stringify({ ...key, ...set, dryRun }, null, 2) : modeText(key, set, dryRun),

@@ -66,7 +66,10 @@ async function runPin(name: string | undefined, flags: PinFlags): Promise<void> 
   const { stage, variant = null, batch = null, replicas = null, ttl, dryRun } = flags;
   if (variant === null && batch === null && replicas === null)
     throw new VariscaleError("invalid_argument", "fix at least one of --variant, --batch and --replicas");
-  const { client, key } = await openScaler(name, { url: flags.url, token: tokenOf(flags.tokenFile, process.env) });
+  const { client, key } = await openScaler(name, {
+    url: flags.url,
+    token: tokenOf(flags.tokenFile, process.env["VARISCALE_TOKEN"]),
+  });
   const request = { stage, variant, batch, replicas, ttlMs: ttl * 1000 };
   const pinned = await pin(client, key, request, originOf(flags));
   writeResult(
@@ -80,7 +83,10 @@ async function runUnpin(name: string | undefined, flags: UnpinFlags): Promise<vo
   const { openScaler } = await import("../scaler/open-scaler.ts");
   const { writeResult } = await import("../write-result.ts");
   const { dryRun } = flags;
-  const { client, key } = await openScaler(name, { url: flags.url, token: tokenOf(flags.tokenFile, process.env) });
+  const { client, key } = await openScaler(name, {
+    url: flags.url,
+    token: tokenOf(flags.tokenFile, process.env["VARISCALE_TOKEN"]),
+  });
   const unpinned = await unpin(client, key, flags.stage ?? null, originOf(flags));
   writeResult(
     flags.output === "json"

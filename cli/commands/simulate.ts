@@ -88,10 +88,14 @@ async function runSimulate(path: string, flags: SimulateFlags): Promise<void> {
   const { readLoadInput } = await import("../load-input.ts");
   const { runAll } = await import("../simulate/run-all.ts");
   const { casesFor } = await import("../simulate/cases.ts");
+  const { measuredPart } = await import("../simulate/measured-part.ts");
   const { writeResult } = await import("../write-result.ts");
   const { openProgress } = await import("../progress.ts");
   const { set, speedFactor } = flags;
-  const pipeline = readPipeline(path, speedFactor === undefined ? { set } : { set, speedFactor });
+  const { pipeline, leftOut } = measuredPart(
+    readPipeline(path, speedFactor === undefined ? { set } : { set, speedFactor }),
+  );
+  if (leftOut.length > 0) process.stderr.write(`left out, for they were not measured: ${leftOut.join(", ")}\n`);
   const load = await readLoadInput(flags, process.env, line => process.stderr.write(`${line}\n`));
   const cases = await casesFor(pipeline, load, {
     ...flags,

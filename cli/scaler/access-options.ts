@@ -34,21 +34,26 @@ export function addChangeOptions(command: Command): Command {
 }
 
 /**
- * The token of a file, or of VARISCALE_TOKEN; null: there is none.
+ * The token of a file; null: there is none.
  *
+ * @param fallback from the environment, where no file is named.
  * @throws VariscaleError not_found or invalid_argument.
  */
-export function tokenOf(file: string | undefined, env: NodeJS.ProcessEnv): string | null {
-  if (file === undefined) return env["VARISCALE_TOKEN"] || null;
+export function tokenOf(
+  file: string | undefined,
+  fallback: string | undefined,
+  option = "--token-file",
+): string | null {
+  if (file === undefined) return fallback || null;
   let text: string;
   try {
     text = readFileSync(file, "utf8").trim();
   } catch (error) {
-    const message = `--token-file ${file} can't be read: ${VariscaleError.from(error).message}`;
+    const message = `${option} ${file} can't be read: ${VariscaleError.from(error).message}`;
     throw new VariscaleError("not_found", message, { cause: error });
   }
   if (!/^[\x21-\x7e]{1,4096}$/.test(text))
-    throw new VariscaleError("invalid_argument", `--token-file ${file}: must have one line, the scaler's token`);
+    throw new VariscaleError("invalid_argument", `${option} ${file}: must have one line, the token`);
   return text;
 }
 

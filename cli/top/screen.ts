@@ -19,7 +19,8 @@ export function openScreen(terminal: Terminal): Screen {
   terminal.write(ENTER);
   return {
     show: text => {
-      const { columns = 80, rows = 24 } = terminal;
+      // A terminal that does not know its size says 0.
+      const [columns, rows] = [terminal.columns || 80, terminal.rows || 24];
       const lines = text.split("\n").slice(0, rows);
       // Written over, not cleared first: clearing flickers.
       const shown = lines.map(line => `${[...line].slice(0, columns).join("")}${ESCAPE}K`).join("\r\n");

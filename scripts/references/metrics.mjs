@@ -3,6 +3,17 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { table } from "./table.mjs";
 
+/** Stands for whatever metrics are about: only what they are called is asked. An empty list, a function, an object of
+ * these; numbers by their names. */
+const anything = new Proxy(() => anything, {
+  get: (_target, key) => {
+    if (/(Ms|MiB|quantile)$/.test(String(key))) return 0;
+    if (key === Symbol.iterator) return [][Symbol.iterator].bind([]);
+    if (key === "map" || key === "filter" || key === "flatMap") return () => [];
+    return anything;
+  },
+});
+
 export async function metricsReference(root) {
   const dist = path => import(pathToFileURL(join(root, "dist", path)).href);
   const { Registry } = await import("prom-client");
@@ -34,8 +45,8 @@ export async function metricsReference(root) {
       }),
       ...boards,
     ],
-    Gateway: filled(registry => createGatewayMetrics(registry, { assertions: [], slo: { latencyMs: 0, quantile: 0 } })),
-    Switcher: filled(registry => switcher.createSwitcherMetrics(registry, { stage: "", variants: [], signals: {} })),
+    Gateway: filled(registry => createGatewayMetrics(registry, anything)),
+    Switcher: filled(registry => switcher.createSwitcherMetrics(registry, anything)),
   };
   const nodes = common.filter(({ name }) => !name.startsWith("variscale_")).map(({ name }) => `\`${name}\``);
   return [

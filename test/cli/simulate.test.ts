@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { packageFolder } from "../../runtime/version.ts";
@@ -42,6 +42,23 @@ describe("variscale simulate", function () {
     writeTinyPipeline(folder.path);
   });
   afterEach(() => folder.delete());
+
+  it("leaves out what was not measured, and says so; but not what a stage begins with", () => {
+    const path = join(folder.path, "pipeline.yaml");
+    const file = JSON.parse(readFileSync(path, "utf8"));
+    const [first] = file.spec.stages;
+    delete first.variants.find(({ name }: { name: string }) => name === "heavy").profile;
+    writeFileSync(path, JSON.stringify(file));
+    const args = ["--csv", loadFile(Array.from({ length: 60 }, () => 5)), "--length", "30s", "--warm-up", "10s"];
+    const ended = simulate(...args);
+    assert.equal(ended.status, 0, ended.stderr);
+    assert.match(ended.stderr, /^left out, for they were not measured: first\/heavy$/m);
+    first.defaultVariant = "heavy";
+    writeFileSync(path, JSON.stringify(file));
+    const refused = simulate(...args);
+    assert.equal(refused.status, 2, refused.stderr);
+    assert.match(refused.stderr, /stage `first`: its default variant `heavy` has no profile/);
+  });
 
   it("compares policies under the user's own load", () => {
     const csv = loadFile(Array.from({ length: 200 }, (_, second) => (second > 150 ? 40 : 5)));

@@ -51,6 +51,7 @@ describe("variscale, told what it can't do", function () {
       "unpin x",
       "mode active x",
       "top x",
+      "mcp x",
     ];
     await refuses([
       ...commands.map(command => [[...command.split(" "), "--wrong"], 1, /^error: unknown option '--wrong'/] as const),

@@ -68,16 +68,9 @@ fsGroupChangePolicy: OnRootMismatch
 seccompProfile: { type: RuntimeDefault }
 {{- end -}}
 
-{{/* The Secret that clients of the scaler show; empty without TLS. */}}
 {{/* What proxies may take a port for: with TLS it is no plaintext HTTP/2. */}}
 {{- define "variscale.plainGrpc" -}}
-{{- if not .Values.tls.existingSecret }}, appProtocol: kubernetes.io/h2c{{ end -}}
-{{- end -}}
-
-{{- define "variscale.clientSecret" -}}
-{{- if .Values.tls.existingSecret -}}
-{{- default .Values.tls.existingSecret .Values.tls.clientSecret -}}
-{{- end -}}
+{{- if not (include "variscale.serverSecret" .) }}, appProtocol: kubernetes.io/h2c{{ end -}}
 {{- end -}}
 
 {{/* Where pods may be placed. Takes the values of the component. */}}

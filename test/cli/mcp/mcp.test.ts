@@ -1,0 +1,384 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { request as httpRequest } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { packageFolder } from "../../../runtime/version.ts";
+import { RunningScaler } from "../../scaler/support/running-scaler.ts";
+import { runVariscale } from "../support/run-variscale.ts";
+import { writeTinyPipeline } from "../support/tiny-pipeline.ts";
+
+const MAIN = join(packageFolder, "dist/cli/main.js");
+const TOKEN = "token-of-the-scaler";
+const HTTP_TOKEN = "token-of-the-server";
+const READ_ONLY = ["list_pipelines", "explain_decision", "forecast", "plan", "simulate"];
+
+/** A client, and what must be ended with it. */
+interface Opened {
+  readonly client: Client;
+  readonly url: string | null;
+  close(): Promise<void>;
+}
+
+function environment(): Record<string, string> {
+  return { PATH: process.env["PATH"] ?? "", VARISCALE_TOKEN: TOKEN, VARISCALE_MCP_TOKEN: HTTP_TOKEN };
+}
+
+async function connect(transport: unknown): Promise<Client> {
+  const client = new Client({ name: "a-test", version: "1" });
+  await client.connect(transport as Transport);
+  return client;
+}
+
+async function openStdio(args: readonly string[]): Promise<Opened> {
+  const command = { command: process.execPath, args: [MAIN, "mcp", ...args], env: environment() };
+  const client = await connect(new StdioClientTransport({ ...command, stderr: "ignore" }));
+  return { client, url: null, close: () => client.close() };
+}
+
+async function openHttp(args: readonly string[]): Promise<Opened> {
+  const { child, url } = await startHttp(args);
+  const requestInit = { headers: { authorization: `Bearer ${HTTP_TOKEN}` } };
+  const client = await connect(new StreamableHTTPClientTransport(new URL(url), { requestInit }));
+  return {
+    client,
+    url,
+    close: async () => {
+      await client.close();
+      await ended(child);
+    },
+  };
+}
+
+function startHttp(args: readonly string[]): Promise<{ readonly child: ChildProcess; readonly url: string }> {
+  const child = spawn(process.execPath, [MAIN, "mcp", "--http", "0", ...args], {
+    env: environment(),
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  return new Promise((resolve, reject) => {
+    let log = "";
+    child.stderr?.on("data", (chunk: Buffer) => {
+      log += chunk;
+      const url = /"url":"([^"]+)"/.exec(log)?.[1];
+      if (url !== undefined) resolve({ child, url });
+    });
+    child.once("exit", () => reject(new Error(log)));
+  });
+}
+
+function ended(child: ChildProcess): Promise<unknown> {
+  return new Promise(resolve => {
+    child.once("exit", resolve);
+    child.kill("SIGTERM");
+  });
+}
+
+interface Answer {
+  readonly isError: boolean;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: JSON of a tool
+  readonly value: any;
+}
+
+async function call({ client }: Opened, name: string, input: Record<string, unknown> = {}): Promise<Answer> {
+  const result = await client.callTool({ name, arguments: input });
+  const content = result.content as readonly { readonly text?: string }[];
+  const text = content[0]?.text ?? "";
+  if (result.isError !== true) assert.deepEqual(JSON.parse(text), result.structuredContent);
+  return { isError: result.isError === true, text, value: result.structuredContent };
+}
+
+for (const [transport, open] of [
+  ["standard input and output", openStdio],
+  ["Streamable HTTP", openHttp],
+] as const) {
+  describe(`variscale mcp over ${transport}`, function () {
+    this.timeout(300_000);
+    let folder: string;
+    let running: RunningScaler;
+    let opened: Opened | null = null;
+
+    beforeEach(async () => {
+      folder = mkdtempSync(join(tmpdir(), "variscale-"));
+      mkdirSync(join(folder, "tiny"));
+      writeTinyPipeline(join(folder, "tiny"));
+      running = await RunningScaler.start({ stateDir: join(folder, "state"), token: TOKEN });
+      opened = null;
+    });
+    afterEach(async () => {
+      await opened?.close();
+      await running.close();
+      rmSync(folder, { recursive: true, force: true });
+    });
+
+    const start = async (...more: string[]): Promise<Opened> => {
+      opened = await open([join(folder, "tiny"), "--url", running.url(""), ...more]);
+      return opened;
+    };
+
+    it("offers what changes nothing, with schemas of what goes in and comes out", async () => {
+      const { client } = await start();
+      const { tools } = await client.listTools();
+      assert.deepEqual(
+        tools.map(({ name }) => name),
+        READ_ONLY,
+      );
+      for (const { name, annotations, inputSchema, outputSchema } of tools) {
+        assert.deepEqual([annotations?.readOnlyHint, annotations?.destructiveHint], [true, false], name);
+        assert.equal(inputSchema["additionalProperties"], false, name);
+        assert.equal(outputSchema?.type, "object", name);
+      }
+      assert.equal(client.getServerVersion()?.name, "variscale");
+      for (const name of ["set_mode", "pin", "unpin", "doctor"])
+        assert.match((await call(opened as Opened, name)).text, /not found/, name);
+    });
+
+    it("says what the scaler does, why, and what it expects", async () => {
+      const mcp = await start();
+      await running.planFor(50);
+      const { value: list } = await call(mcp, "list_pipelines");
+      assert.deepEqual(
+        [list.pipelines.length, list.pipelines[0].pipeline, list.pipelines[0].loadRps, list.leftOut],
+        [1, "shop/cards", 50, 0],
+      );
+      const plan = running.board?.plan;
+      const { value: explained } = await call(mcp, "explain_decision", { pipeline: "shop/cards" });
+      assert.equal(explained.decisionId, running.board?.decisionId);
+      assert.deepEqual(explained.plan.stages, plan?.stages);
+      assert.match(explained.why[0], /^feasible at /);
+      assert.ok(explained.prices.some((price: string) => price.startsWith("1 point more of accuracy: ")));
+      assert.ok(explained.alternatives.length >= 1 && explained.alternatives.length <= 12);
+      assert.match(explained.alternatives[0].stages, /^detect: \w+, read: \w+$/);
+      const { value: forecast } = await call(mcp, "forecast");
+      assert.equal(forecast.forecast.p95Rps, running.board?.forecast?.peakRps[2]);
+      assert.equal(forecast.past.at(-1).loadRps, 50);
+      assert.equal(forecast.model, "bundled");
+    });
+
+    it("plans and simulates from the files that it was given", async () => {
+      const mcp = await start();
+      const { value: light } = await call(mcp, "plan", { pipeline: "default/tiny", rps: 1 });
+      const { value: heavy } = await call(mcp, "plan", { rps: 1, exclude: [{ stage: "first", variant: "heavy" }] });
+      assert.equal(light.plan.feasible, true);
+      assert.deepEqual(
+        [light, heavy].map(({ plan }) => plan.stages[0].parts[0].variant),
+        ["heavy", "light"],
+      );
+      const { value: infeasible } = await call(mcp, "plan", { rps: 1e6 });
+      assert.deepEqual([infeasible.plan.feasible, infeasible.plan.shedRps > 0], [false, true]);
+      const { value } = await call(mcp, "simulate", {
+        load: { ratesRps: Array.from({ length: 150 }, () => 5) },
+        seconds: 90,
+        policies: ["default", "static"],
+      });
+      assert.deepEqual(
+        value.results.map(
+          ({ policy, seconds, summary }: { policy: string; seconds: number; summary: { offered: number } }) => [
+            policy,
+            seconds,
+            summary.offered > 300 && summary.offered < 600,
+          ],
+        ),
+        [
+          ["default", 90, true],
+          ["static", 90, true],
+        ],
+      );
+    });
+
+    it("changes nothing of what it must not, and says how input is wrong", async () => {
+      const mcp = await start();
+      const cases: readonly (readonly [tool: string, input: Record<string, unknown>, message: RegExp])[] = [
+        ["list_pipelines", { pipeline: "shop/card" }, /unknown pipeline `card`; .*cards/],
+        ["list_pipelines", { pipeline: "../../etc/passwd" }, /must be namespace\/name/],
+        ["list_pipelines", { limit: 1e9 }, /limit/],
+        ["list_pipelines", { colour: "red" }, /colour/],
+        ["explain_decision", { decisionId: "../../../healthz" }, /there is no decision/],
+        ["explain_decision", { decisionId: "x".repeat(300) }, /decisionId/],
+        ["forecast", { pipeline: "\u001b[2J\u202e" }, /must be namespace\/name/],
+        ["plan", { rps: "many" }, /rps/],
+        ["plan", { rps: -1 }, /rps/],
+        [
+          "plan",
+          { rps: 1, pipeline: "default/other" },
+          /there is no file of pipeline default\/other: one of default\/tiny/,
+        ],
+        ["plan", { rps: 1, pipeline: "/etc/passwd" }, /there is no file of pipeline/],
+        ["plan", { rps: 1, pins: [{ stage: "fist", variant: "light" }] }, /no stage `fist`\. Did you mean `first`\?/],
+        ["plan", { rps: 1, set: ["spec.code=./evil.js"] }, /set/],
+        ["simulate", { load: { kind: "steady", ratesRps: [] } }, /ratesRps/],
+        ["simulate", { load: {} }, /give one of kind and ratesRps/],
+        ["simulate", { load: { kind: "steady" }, seconds: 1e6 }, /seconds/],
+        ["simulate", { load: { ratesRps: Array.from({ length: 30_000 }, () => 1) } }, /maximum of 25000 elements/],
+        ["no_such_tool", {}, /no_such_tool not found/],
+      ];
+      for (const [tool, input, message] of cases) {
+        const { isError, text } = await call(mcp, tool, input);
+        assert.ok(isError, `${tool} ${JSON.stringify(input).slice(0, 100)}`);
+        assert.match(text, message);
+        assert.doesNotMatch(text, /\n\s+at /);
+      }
+      // It goes on.
+      assert.equal((await call(mcp, "list_pipelines")).isError, false);
+    });
+
+    it("changes pins and the mode only when allowed to, with a reason, and each is in the audit log", async () => {
+      const mcp = await start("--allow-changes");
+      const { tools } = await mcp.client.listTools();
+      const changing = tools.filter(({ annotations }) => annotations?.readOnlyHint === false);
+      assert.deepEqual(
+        changing.map(({ name, annotations }) => [name, annotations?.destructiveHint]),
+        [
+          ["set_mode", true],
+          ["pin", true],
+          ["unpin", true],
+        ],
+      );
+      await running.planFor(20);
+      assert.match((await call(mcp, "set_mode", { mode: "shadow" })).text, /reason/);
+      const dry = await call(mcp, "set_mode", { mode: "shadow", reason: "to see", dryRun: true });
+      assert.match(dry.value.what, /would be shadow/);
+      const pinned = await call(mcp, "pin", { stage: "read", replicas: 3, reason: "a test", ttlSeconds: 60 });
+      assert.deepEqual([pinned.value.replicas, pinned.value.replaced, pinned.value.dryRun], [3, null, false]);
+      const wrong = await call(mcp, "pin", { stage: "read", variant: "huge", reason: "a test" });
+      assert.deepEqual([wrong.isError, /Write one of: heavy, middle, light/.test(wrong.text)], [true, true]);
+      await running.runUntil(board => board.reasons.includes("pinned"));
+      assert.equal((await call(mcp, "unpin", { reason: "done with it" })).value.removed, 1);
+      assert.equal((await call(mcp, "set_mode", { mode: "shadow", reason: "for the night" })).value.before, "active");
+      await running.runUntil(board => board.mode === "shadow");
+      await running.close();
+      const lines = readFileSync(join(folder, "state/decisions.jsonl"), "utf8").trim().split("\n");
+      const changes = lines.map(text => JSON.parse(text)).filter(({ kind }) => kind !== "decision");
+      assert.deepEqual(
+        changes.map(({ kind, reason, shown }) => [kind, reason, shown]),
+        [
+          ["pin", "a test", "token"],
+          ["unpin", "done with it", "token"],
+          ["mode", "for the night", "token"],
+        ],
+      );
+      for (const { by } of changes) assert.match(by, /.+ by MCP/);
+      running = await RunningScaler.start();
+    });
+
+    it("says that the scaler is gone, and goes on when it is back", async () => {
+      const mcp = await start();
+      const port = running.scaler.ports.http;
+      await running.close();
+      const { isError, text } = await call(mcp, "list_pipelines");
+      assert.equal(isError, true);
+      assert.match(text, /does not answer/);
+      assert.equal((await call(mcp, "plan", { rps: 1 })).isError, false);
+      running = await RunningScaler.start({ ports: { keda: 0, switchers: 0, http: port } });
+      assert.equal((await call(mcp, "list_pipelines")).isError, false);
+    });
+  });
+}
+
+describe("variscale mcp over Streamable HTTP, from whom it must not serve", function () {
+  this.timeout(120_000);
+  let opened: { readonly child: ChildProcess; readonly url: string };
+  beforeEach(async () => {
+    opened = await startHttp(["--url", "http://127.0.0.1:1"]);
+  });
+  afterEach(() => ended(opened.child));
+
+  const LIST = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list", params: {} });
+  const post = (headers: Record<string, string>, body = LIST, method = "POST"): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const all = {
+        authorization: `Bearer ${HTTP_TOKEN}`,
+        accept: "application/json, text/event-stream",
+        "content-type": "application/json",
+        ...headers,
+      };
+      const request = httpRequest(opened.url, { method, headers: all }, response => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      request.on("error", reject);
+      request.end(method === "GET" ? undefined : body);
+    });
+
+  it("refuses who does not show the token, and all web pages", async () => {
+    assert.equal(await post({}), 200);
+    assert.equal(await post({ authorization: "" }), 401);
+    assert.equal(await post({ authorization: "Bearer other" }), 401);
+    assert.equal(await post({ authorization: `Basic ${HTTP_TOKEN}` }), 401);
+    assert.equal(await post({ origin: "http://evil.example" }), 403);
+    assert.equal(await post({ origin: "http://127.0.0.1" }), 403);
+    assert.equal(await post({ origin: "null" }), 403);
+    assert.equal(await post({ host: "evil.example:80" }), 403);
+    assert.equal(await post({}, "", "GET"), 405);
+    assert.equal(await post({}, "", "DELETE"), 405);
+  });
+
+  it("refuses nonsense and what is too large, and goes on", async () => {
+    for (const body of ["", "{", "null", '{"jsonrpc":"1.0"}', '"x"']) assert.equal(await post({}, body), 400, body);
+    assert.equal(await post({ "content-type": "text/plain" }), 415);
+    assert.equal(await post({ accept: "text/html" }), 406);
+    assert.equal(await post({}, "x".repeat(2 * 1024 * 1024)).catch(() => 413), 413);
+    assert.equal(await post({}), 200);
+  });
+
+  it("needs a token, and names what is wrong with it", async () => {
+    const none = await runVariscale(["mcp", "--http", "0"], { env: { VARISCALE_MCP_TOKEN: "" } });
+    assert.deepEqual([none.status, none.stdout], [2, ""]);
+    assert.match(none.stderr, /--http needs a token .*--http-token-file, or set VARISCALE_MCP_TOKEN/);
+    const gone = await runVariscale(["mcp", "--http", "0", "--http-token-file", "/nowhere"]);
+    assert.match(gone.stderr, /--http-token-file \/nowhere can't be read/);
+  });
+});
+
+describe("variscale mcp over standard input and output", function () {
+  this.timeout(120_000);
+
+  it("ends when its input ends, and writes nothing but messages on its output", async () => {
+    const lines = [
+      "nonsense",
+      "{}",
+      '{"jsonrpc":"2.0","id":7,"method":"ping"}',
+      '{"jsonrpc":"2.0","id":8,"method":"no/such"}',
+    ];
+    const { status, stdout, stderr } = await runVariscale(["mcp"], { input: `${lines.join("\n")}\n` });
+    assert.equal(status, 0, stderr);
+    const answers = stdout
+      .trim()
+      .split("\n")
+      .map(text => JSON.parse(text));
+    assert.deepEqual(
+      answers.toSorted((a, b) => a.id - b.id).map(({ id, result, error }) => [id, result ?? error.code]),
+      [
+        [7, {}],
+        [8, -32601],
+      ],
+    );
+    assert.equal(stderr.match(/message can't be used/g)?.length, 2);
+  });
+
+  it("ends where a message is too large", async () => {
+    const { status, stderr } = await runVariscale(["mcp"], { input: "x".repeat(3 * 1024 * 1024) });
+    assert.equal(status, 0);
+    assert.match(stderr, /exceeded maximum size/);
+  });
+
+  it("names pipeline files that are wrong, or two of one pipeline", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "variscale-"));
+    try {
+      writeTinyPipeline(folder);
+      const twice = await runVariscale(["mcp", folder, join(folder, "pipeline.yaml")]);
+      assert.equal(twice.status, 2);
+      assert.match(twice.stderr, /are both of pipeline default\/tiny: name one of them/);
+      writeFileSync(join(folder, "pipeline.yaml"), "a: [");
+      assert.match((await runVariscale(["mcp", folder])).stderr, /pipeline\.yaml is not valid/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
