@@ -19,6 +19,7 @@ import { addScaler } from "./commands/scaler.ts";
 import { addSimulate } from "./commands/simulate.ts";
 import { addTop } from "./commands/top.ts";
 import { addUp } from "./commands/up.ts";
+import { EXIT } from "./exit-codes.ts";
 
 const DESCRIPTION =
   "Chooses model variant, batch size and replicas of every stage of an inference pipeline, and switches variants inside running pods.";
@@ -28,7 +29,10 @@ export function createProgram(): Command {
   const program = new Command("variscale")
     .description(DESCRIPTION)
     .version(packageVersion)
-    .showHelpAfterError("(--help shows what it takes)");
+    .showHelpAfterError("(--help shows what it takes)")
+    .addHelpText("after", "\nExample:\n  variscale up pipelines/id-card")
+    // Of options and arguments; help and version end with 0.
+    .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EXIT.wrongInput));
   addUp(program);
   addDemo(program);
   addModels(program);

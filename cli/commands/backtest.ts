@@ -21,7 +21,7 @@ Examples:
 The load is replayed second by second through the forecaster that the scaler runs, which learns as it goes; every 10 s after the split a
 forecast of the highest second within each horizon is kept and compared with what came. No forecast sees what came after it.
 
-It ends with 0 when it is done, 2 when what it is given can't be used, 1 for options that there are not and loads that can't be read. An
+It ends with 0 when it is done, 2 when what it is given can't be used, 1 for loads that can't be read. An
 interrupt (Ctrl-C, 130 in a shell) stops it at once and leaves nothing behind.
 Results go to standard output, progress and what was left out of the load to standard error.`;
 

@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { VariscaleError } from "../../domain/errors.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
+import { EXIT } from "../exit-codes.ts";
 import { defaultModelFolder } from "../folders.ts";
 import { logLevelOption, parseNumber } from "../options.ts";
 import type { Up } from "../up/up.ts";
@@ -42,7 +43,7 @@ export function addDemo(program: Command): void {
     .addOption(logLevelOption("error"))
     .addHelpText(
       "after",
-      "\nThe exit code is 0 when the run showed what it must: nothing lost, variants switched, heavier variants at low load than at high\nload, and more effective accuracy than both fixed choices (comparisons are open in a short run that does not show them). It never depends on speed.",
+      "\nExamples:\n  variscale demo\n  variscale demo --pipeline video --short --output json\n\nThe exit code is 0 when the run showed what it must: nothing lost, variants switched, heavier variants at low load than at high\nload, and more effective accuracy than both fixed choices (comparisons are open in a short run that does not show them). It never depends on speed.",
     )
     .action(runDemo);
 }
@@ -70,8 +71,8 @@ async function runDemo(flags: DemoFlags): Promise<void> {
       () => undefined,
     );
     Promise.resolve(closed).then(
-      () => process.exit(130),
-      () => process.exit(1),
+      () => process.exit(EXIT.interrupted),
+      () => process.exit(EXIT.failed),
     );
   };
   onEndSignal(interrupt);

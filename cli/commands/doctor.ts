@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { EXIT } from "../exit-codes.ts";
 import { setOption } from "../options.ts";
 
 interface DoctorFlags {
@@ -62,6 +63,6 @@ export function addDoctor(program: Command): void {
       process.stdout.write(
         `${flags.output === "json" ? JSON.stringify({ ok: !failed, findings }, null, 2) : formatFindings(findings)}\n`,
       );
-      process.exitCode = failed ? 1 : 0;
+      process.exitCode = failed ? EXIT.failed : 0;
     });
 }

@@ -4,8 +4,8 @@ import { POLICY_NAMES, type PolicyName } from "../../domain/policy-name.ts";
 import type { FleetPlan } from "../../optimizer/fleet.ts";
 import type { Problem } from "../../optimizer/problem.ts";
 import type { SharedPlan } from "../../optimizer/shared-stage.ts";
+import { EXIT } from "../exit-codes.ts";
 import { collect, parseNumber, setOption, speedFactorOption } from "../options.ts";
-import { INFEASIBLE } from "./plan.ts";
 
 interface FleetFlags {
   readonly policy?: PolicyName;
@@ -59,7 +59,7 @@ async function runFleet(members: readonly string[], flags: FleetFlags): Promise<
     const plans = fleet.plans.map((plan, i) => ({ pipeline: keys[i], ...plan }));
     process.stdout.write(`${JSON.stringify({ ...fleet, plans }, null, 2)}\n`);
   } else process.stdout.write(`${text}\n`);
-  process.exitCode = fleet.feasible ? 0 : INFEASIBLE;
+  process.exitCode = fleet.feasible ? 0 : EXIT.infeasible;
 }
 
 interface Planned {

@@ -15,8 +15,7 @@ Examples:
 The load is replayed through the forecaster that the scaler runs; what is printed is its forecast at the end of the load: quantiles of the
 highest second within each horizon, what the plan would be made for, and how much each expert weighs.
 
-It ends with 0 when there is a forecast, 2 when what it is given can't be used, 1 for options that there are not and loads that can't be
-read or end in a gap.`;
+It ends with 0 when there is a forecast, 2 when what it is given can't be used, 1 for loads that can't be read or end in a gap.`;
 
 export function addForecast(program: Command): void {
   addLoadInput(program.command("forecast").description("what would be forecast at the end of your load, and by whom"))

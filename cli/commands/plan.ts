@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import { VariscaleError } from "../../domain/errors.ts";
 import { MAX_RATE_RPS } from "../../domain/load.ts";
 import { POLICY_NAMES } from "../../domain/policy-name.ts";
+import { EXIT } from "../exit-codes.ts";
 import { collect, parseNumber, setOption, speedFactorOption } from "../options.ts";
 import type { PlanRequest } from "../plan/plan-request.ts";
 
@@ -22,9 +23,6 @@ Example:
   variscale plan pipelines/id-card --rps 8 --picture front.svg
 
 It needs what \`variscale profile\` has measured. It ends with 0 where a plan meets every constraint, and with 3 otherwise.`;
-
-/** Exit code where no plan meets every constraint. */
-export const INFEASIBLE = 3;
 
 export function addPlan(program: Command): void {
   program
@@ -96,7 +94,7 @@ async function runPlan(path: string, flags: PlanFlags): Promise<void> {
     }
     process.stderr.write(`written to ${picture}\n`);
   }
-  process.exitCode = plan.feasible ? 0 : INFEASIBLE;
+  process.exitCode = plan.feasible ? 0 : EXIT.infeasible;
 }
 
 /** Before anything is planned: a front takes many plans. */

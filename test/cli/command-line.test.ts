@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import type { Command } from "commander";
 import { describe, it } from "mocha";
+import { createProgram } from "../../cli/program.ts";
 import { packageFolder } from "../../runtime/version.ts";
 
 function variscale(...args: string[]): {
@@ -14,21 +16,15 @@ function variscale(...args: string[]): {
 
 describe("variscale", () => {
   it("shows help with examples for every command", () => {
-    for (const command of [
-      "up",
-      "models prepare",
-      "models install",
-      "profile",
-      "scaler",
-      "gateway",
-      "plan",
-      "explain",
-      "backtest",
-      "forecast",
-    ]) {
-      const { status, stdout } = variscale(...command.split(" "), "--help");
-      assert.equal(status, 0, command);
-      assert.match(stdout, /Examples?:/, command);
+    const commandsOf = (command: Command, above: string[]): string[][] =>
+      command.commands.flatMap(sub => [[...above, sub.name()], ...commandsOf(sub, [...above, sub.name()])]);
+    const all = commandsOf(createProgram(), []);
+    assert.ok(all.length > 15);
+    for (const command of all) {
+      const { status, stdout } = variscale(...command, "--help");
+      assert.equal(status, 0, command.join(" "));
+      if (command[0] !== "switcher" && command.join(" ") !== "models")
+        assert.match(stdout, /Examples?:/, command.join(" "));
     }
     assert.match(variscale("demo", "--help").stdout, /exit code/);
   });
@@ -58,7 +54,7 @@ describe("variscale", () => {
 
   it("knows nothing of an unknown command", () => {
     const { status, stderr } = variscale("explode");
-    assert.equal(status, 1);
+    assert.equal(status, 2);
     assert.match(stderr, /unknown command 'explode'/);
   });
 

@@ -114,11 +114,11 @@ describe("variscale simulate", function () {
     for (const [args, message, code] of [
       [[], /--csv FILE, --prometheus URL and --generate SEED/, 2],
       [["--csv", csv, "--warm-up", "10m"], /too short for 600 s of warm-up/, 2],
-      [["--csv", csv, "--policy", "best"], /best is none of default, static/, 1],
-      [["--csv", csv, "--nodes", "4"], /as in 4x8/, 1],
-      [["--csv", csv, "--length", "soon"], /must be a time/, 1],
-      [["--csv", csv, "--fault", "fire@10s+5s"], /one of scalerDown, .*as in scalerDown@5m\+60s/, 1],
-      [["--csv", csv, "--fault", "hpaStuck@10s"], /when it begins and how long it lasts/, 1],
+      [["--csv", csv, "--policy", "best"], /best is none of default, static/, 2],
+      [["--csv", csv, "--nodes", "4"], /as in 4x8/, 2],
+      [["--csv", csv, "--length", "soon"], /must be a time/, 2],
+      [["--csv", csv, "--fault", "fire@10s+5s"], /one of scalerDown, .*as in scalerDown@5m\+60s/, 2],
+      [["--csv", csv, "--fault", "hpaStuck@10s"], /when it begins and how long it lasts/, 2],
       [["--csv", csv, "--fault", "nodeLost@10s+5s"], /give --nodes, as in 4x8/, 2],
       [["--csv", csv, "--length", "50s", "--fault", "hpaStuck@2m+5s"], /when the simulation of 50 s is over/, 2],
     ] as const) {

@@ -54,30 +54,30 @@ describe("variscale, told what it can't do", function () {
       "mcp x",
     ];
     await refuses([
-      ...commands.map(command => [[...command.split(" "), "--wrong"], 1, /^error: unknown option '--wrong'/] as const),
+      ...commands.map(command => [[...command.split(" "), "--wrong"], 2, /^error: unknown option '--wrong'/] as const),
       [["switcher", "--wrong"], 2, /Unknown option '--wrong'.*usage: variscale switcher/],
     ]);
   });
 
   it("names an argument that is missing or too much, and the choices of an option", async () => {
     await refuses([
-      [["up"], 1, /missing required argument 'pipeline'/],
-      [["scaler"], 1, /missing required argument 'pipelines'/],
-      [["demo", "x"], 1, /too many arguments/],
-      [["models", "prepare", pipeline, "--output", "xml"], 1, /'xml' is invalid. Allowed choices are table, json/],
-      [["profile", pipeline, "--output", "xml"], 1, /Allowed choices are table, json/],
-      [["up", pipeline, "--log-level", "loud"], 1, /Allowed choices are trace, debug/],
+      [["up"], 2, /missing required argument 'pipeline'/],
+      [["scaler"], 2, /missing required argument 'pipelines'/],
+      [["demo", "x"], 2, /too many arguments/],
+      [["models", "prepare", pipeline, "--output", "xml"], 2, /'xml' is invalid. Allowed choices are table, json/],
+      [["profile", pipeline, "--output", "xml"], 2, /Allowed choices are table, json/],
+      [["up", pipeline, "--log-level", "loud"], 2, /Allowed choices are trace, debug/],
       [["demo", "--pipeline", "nowhere"], 1, /pipelines\/nowhere can't be read/],
-      [["demo", "--seed", "1.5"], 1, /must be a whole number from 0/],
-      [["profile", pipeline, "--items", "0"], 1, /must be a whole number from 1 to 100000/],
+      [["demo", "--seed", "1.5"], 2, /must be a whole number from 0/],
+      [["profile", pipeline, "--items", "0"], 2, /must be a whole number from 1 to 100000/],
     ]);
   });
 
   it("names what is wrong with what a plan is asked for", async () => {
     await refuses([
-      [["plan", pipeline], 1, /required option '--rps <rate>' not specified/],
-      [["plan", pipeline, "--rps", "-1"], 1, /must be a number from 0 to 10000000/],
-      [["plan", pipeline, "--rps", "1", "--policy", "best"], 1, /Allowed choices are default, static, ipa/],
+      [["plan", pipeline], 2, /required option '--rps <rate>' not specified/],
+      [["plan", pipeline, "--rps", "-1"], 2, /must be a number from 0 to 10000000/],
+      [["plan", pipeline, "--rps", "1", "--policy", "best"], 2, /Allowed choices are default, static, ipa/],
       [["plan", pipeline, "--rps", "1", "--pin", "first"], 2, /--pin first: must be stage=variant/],
       [["plan", pipeline, "--rps", "1", "--pin", "fist=light"], 2, /no stage `fist`\. Did you mean `first`\?/],
       [["plan", pipeline, "--rps", "1", "--exclude", "first=lite"], 2, /no variant of stage `first` `lite`/],
