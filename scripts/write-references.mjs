@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { cliReference } from "./references/cli.mjs";
 import { httpApiReference } from "./references/http-api.mjs";
 import { metricsReference } from "./references/metrics.mjs";
 import { pipelineFileReference } from "./references/pipeline-file.mjs";
@@ -14,6 +15,7 @@ const references = {
   "pipeline-file.md": pipelineFileReference(root),
   "metrics.md": await metricsReference(root),
   "http-api.md": await httpApiReference(root),
+  "cli.md": await cliReference(root),
 };
 
 const stale = [];
