@@ -15,6 +15,7 @@ import { addModels } from "./commands/models.ts";
 import { addPin } from "./commands/pin.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addProfile } from "./commands/profile.ts";
+import { addReport } from "./commands/report.ts";
 import { addScaler } from "./commands/scaler.ts";
 import { addSimulate } from "./commands/simulate.ts";
 import { addTop } from "./commands/top.ts";
@@ -52,6 +53,7 @@ export function createProgram(): Command {
   addMcp(program);
   addManifests(program);
   addDoctor(program);
+  addReport(program);
   program
     .command("switcher")
     .description(

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { readChapters } from "../../../cli/report/chapters.ts";
+import { figuresSummary } from "../../../cli/report/figures-summary.ts";
+import { reportHtml } from "../../../cli/report/report-html.ts";
+import { packageFolder } from "../../../runtime/version.ts";
+import { TestFolder } from "../../support/switcher-harness.ts";
+
+describe("variscale report", function () {
+  this.timeout(120_000);
+  let folder: TestFolder;
+
+  beforeEach(() => {
+    folder = new TestFolder();
+  });
+  afterEach(() => folder.delete());
+
+  /** Where no Chromium is on the path. */
+  function report(...args: string[]) {
+    const main = join(packageFolder, "dist/cli/main.js");
+    const env = { ...process.env, PATH: folder.path, VARISCALE_CHROMIUM: "" };
+    return spawnSync(process.execPath, [main, "report", "--folder", join(folder.path, "out"), ...args], {
+      encoding: "utf8",
+      env,
+    });
+  }
+
+  it("writes one page that needs nothing else, with links that hold and every heading", () => {
+    const { status, stderr } = report("--format", "html");
+    assert.equal(status, 0, stderr);
+    const html = readFileSync(join(folder.path, "out/report.html"), "utf8");
+    assert.doesNotMatch(html, /<(script|link|img|iframe)\b|@import|url\((?!#)/);
+    const ids = [...html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
+    const links = [...html.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id);
+    assert.ok(links.length > 30);
+    assert.deepEqual(
+      links.filter(link => !ids.includes(link)),
+      [],
+    );
+    assert.equal(new Set(ids).size, ids.length, "an id is there twice");
+    for (const { file, markdown } of readChapters(packageFolder)) {
+      const [, title = ""] = /^# (.+)$/m.exec(markdown) ?? [];
+      assert.ok(html.includes(`>${title}</h1>`), `${file}: ${title}`);
+    }
+    assert.match(html, /<figure><svg[^>]* aria-label="The control loop/);
+  });
+
+  it("says that there is no Chromium: beside the page, or as an error where the PDF alone was asked for", () => {
+    const both = report();
+    assert.equal(both.status, 0, both.stderr);
+    assert.match(both.stderr, /no PDF, there is no Chromium: install one/);
+    assert.ok(existsSync(join(folder.path, "out/report.html")));
+    assert.ok(!existsSync(join(folder.path, "out/report.pdf")));
+    const pdf = report("--format", "pdf");
+    assert.equal(pdf.status, 1, pdf.stderr);
+    assert.match(pdf.stderr, /^variscale: no PDF, there is no Chromium.*VARISCALE_CHROMIUM$/m);
+  });
+
+  it("shows what documents say as text, and leaves out the marks of scripts", () => {
+    const markdown =
+      "# One <two>\n\n<!-- table: x -->\n\n```sh\na < b\n```\n\n[here](two.md#three-four) [there](gone.md)\n";
+    const chapters = [
+      { file: "docs/one.md", markdown },
+      { file: "docs/two.md", markdown: "# Two\n\n## Three, four\n" },
+    ];
+    const html = reportHtml({ chapters, version: "1", picture: () => null });
+    assert.match(html, /<code>a &lt; b<\/code>/);
+    assert.doesNotMatch(html, /<!-- table/);
+    assert.match(html, /<a href="#two-three-four">here<\/a> there <span class="file">\(docs\/gone\.md\)<\/span>/);
+    assert.match(html, /<h2 id="two-three-four">/);
+  });
+
+  it("counts figures that meet their bars", () => {
+    const table = "| figure | value | bar | holds | beside |\n| --- | --- | --- | --- | --- |\n";
+    const rows = "| `a.b` | 1 ms | ≤ 2 | yes | x |\n| `a.c` | 3 ms | ≤ 2 | **no** | yes |\n";
+    assert.deepEqual(figuresSummary(`# B\n\n## one\n\n${table}${rows}\n## two\n\nnothing\n`), [
+      { suite: "one", held: 1, all: 2 },
+    ]);
+  });
+});
