@@ -21,6 +21,10 @@ const PATHS: Readonly<Record<string, readonly [group: string, plural: string]>> 
   Event: ["/apis/events.k8s.io/v1", "events"],
   EndpointSlice: ["/apis/discovery.k8s.io/v1", "endpointslices"],
   Deployment: ["/apis/apps/v1", "deployments"],
+  ConfigMap: ["/api/v1", "configmaps"],
+  ServiceAccount: ["/api/v1", "serviceaccounts"],
+  Role: ["/apis/rbac.authorization.k8s.io/v1", "roles"],
+  RoleBinding: ["/apis/rbac.authorization.k8s.io/v1", "rolebindings"],
   HorizontalPodAutoscaler: ["/apis/autoscaling/v2", "horizontalpodautoscalers"],
   ScaledObject: ["/apis/keda.sh/v1alpha1", "scaledobjects"],
   TriggerAuthentication: ["/apis/keda.sh/v1alpha1", "triggerauthentications"],
@@ -78,6 +82,14 @@ export class KubernetesApi {
       const path = pathOf(object.kind, object.metadata.namespace, object.metadata.name);
       await this.applyAt(path, JSON.stringify(object));
     }
+  }
+
+  /** Whether it would be taken, and every field of it is known; nothing changes. */
+  async dryRun(object: Json): Promise<void> {
+    const path = pathOf(object.kind, object.metadata.namespace, object.metadata.name);
+    const query = "?fieldManager=cluster-test&force=true&dryRun=All&fieldValidation=Strict";
+    const text = JSON.stringify(object);
+    checked(await this.call("PATCH", `${path}${query}`, text, "application/apply-patch+yaml"), `dry run of ${path}`);
   }
 
   /** Server-side apply of one object, as YAML or JSON. */
