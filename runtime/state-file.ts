@@ -1,19 +1,15 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { VariscaleError } from "../domain/errors.ts";
+import { MAX_STATE_MIB, type OpenedEnvelope, openEnvelope, sealEnvelope } from "./state-envelope.ts";
 import { stateFileError } from "./state-file-error.ts";
 
-/** Raised when a reader of the last version would misread the envelope; payloads have versions of their own. */
-const SCHEMA_VERSION = 1;
-/** Far above what hundreds of pipelines need, far below what a string can hold. */
-const MAX_STATE_MIB = 64;
 /** A write takes milliseconds: a temporary file this old was left by a process that was killed. */
 const ABANDONED_AFTER_MS = 60_000;
 
 export type StateRead =
-  | { readonly kind: "ok"; readonly payload: unknown; readonly savedAtMs: number }
+  | OpenedEnvelope
   | { readonly kind: "absent" }
   /** `reason` says what is wrong and where the file was kept. */
   | { readonly kind: "corrupt"; readonly reason: string };
@@ -61,47 +57,6 @@ export async function writeState(path: string, payload: unknown, nowMs: number):
   }
 }
 
-function sealEnvelope(path: string, payload: unknown, nowMs: number): string {
-  let json: string | undefined;
-  try {
-    json = JSON.stringify(payload);
-  } catch (error) {
-    throw new VariscaleError("invalid_argument", `the state for ${path} is no JSON`, { cause: error });
-  }
-  if (json === undefined) throw new VariscaleError("invalid_argument", `the state for ${path} is ${payload}, no JSON`);
-  const savedAt = new Date(nowMs).toISOString();
-  const head = `{"schemaVersion":${SCHEMA_VERSION},"savedAt":"${savedAt}","sha256":"${sha256(json)}"`;
-  const text = `${head},"payload":${json}}\n`;
-  const mebibytes = Buffer.byteLength(text) / 2 ** 20;
-  if (mebibytes <= MAX_STATE_MIB) return text;
-  throw new VariscaleError(
-    "resource_exhausted",
-    `the state for ${path} has ${mebibytes.toFixed(1)} MiB, at most ${MAX_STATE_MIB} MiB are kept; store fewer pipelines in one file`,
-  );
-}
-
-/** The state, or what is wrong with it. */
-function openEnvelope(text: string): StateRead | string {
-  let envelope: Partial<Record<string, unknown>> | null;
-  try {
-    envelope = JSON.parse(text);
-  } catch {
-    return "it is no JSON: it was cut off or edited";
-  }
-  const schemaVersion = envelope?.["schemaVersion"];
-  if (typeof schemaVersion === "number" && schemaVersion > SCHEMA_VERSION)
-    return `its schemaVersion is ${schemaVersion}, this version reads up to ${SCHEMA_VERSION}: run the newer version again, or go on without this state`;
-  if (!envelope || schemaVersion !== SCHEMA_VERSION)
-    return `its schemaVersion is ${JSON.stringify(schemaVersion) ?? "missing"}, not ${SCHEMA_VERSION}`;
-  const { savedAt, sha256: expected, payload } = envelope;
-  const savedAtMs = typeof savedAt === "string" ? Date.parse(savedAt) : Number.NaN;
-  if (Number.isNaN(savedAtMs)) return "its savedAt is no time";
-  // Text that JSON.stringify wrote comes out the same after JSON.parse.
-  if (payload === undefined || sha256(JSON.stringify(payload)) !== expected)
-    return "its sha256 does not match: it was damaged or edited";
-  return { kind: "ok", payload, savedAtMs };
-}
-
 function setAside(path: string, problem: string): StateRead {
   const aside = `${path}.corrupt`;
   try {
@@ -142,8 +97,4 @@ async function syncDirectory(directory: FileHandle): Promise<void> {
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EINVAL")) throw error;
   }
-}
-
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }
