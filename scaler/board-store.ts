@@ -1,26 +1,26 @@
 import type { PipelineBoard } from "../control/board.ts";
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
 
-export type BoardListener = (board: PipelineBoard) => void;
+export type BoardListener<B = PipelineBoard> = (board: B) => void;
 
 /** What readers of the boards see of the store. */
-export interface Boards {
+export interface Boards<B = PipelineBoard> {
   /** Null before the first tick, and for a pipeline that is not there. */
-  latest(key: PipelineKey): PipelineBoard | null;
-  all(): readonly PipelineBoard[];
+  latest(key: PipelineKey): B | null;
+  all(): readonly B[];
   /**
    * Calls `listener` with every board that is published from now on, of one pipeline or of all (null), until the function that it
    * returns is called.
    */
-  subscribe(key: PipelineKey | null, listener: BoardListener): () => void;
+  subscribe(key: PipelineKey | null, listener: BoardListener<B>): () => void;
 }
 
 const EVERY_PIPELINE = "";
 
 /** The newest board of every pipeline. Boards are immutable and replaced as a whole; whoever answers a question reads only here. */
-export class BoardStore implements Boards {
-  readonly #boards = new Map<string, PipelineBoard>();
-  readonly #listeners = new Map<string, Set<BoardListener>>();
+export class BoardStore<B extends { readonly key: PipelineKey } = PipelineBoard> implements Boards<B> {
+  readonly #boards = new Map<string, B>();
+  readonly #listeners = new Map<string, Set<BoardListener<B>>>();
   readonly #onListenerError: (error: unknown) => void;
 
   /** @param onListenerError gets what a listener throws: it never reaches the loop that publishes. */
@@ -28,15 +28,15 @@ export class BoardStore implements Boards {
     this.#onListenerError = onListenerError;
   }
 
-  latest(key: PipelineKey): PipelineBoard | null {
+  latest(key: PipelineKey): B | null {
     return this.#boards.get(formatKey(key)) ?? null;
   }
 
-  all(): readonly PipelineBoard[] {
+  all(): readonly B[] {
     return [...this.#boards.values()];
   }
 
-  subscribe(key: PipelineKey | null, listener: BoardListener): () => void {
+  subscribe(key: PipelineKey | null, listener: BoardListener<B>): () => void {
     const name = key === null ? EVERY_PIPELINE : formatKey(key);
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners);
@@ -52,7 +52,7 @@ export class BoardStore implements Boards {
     this.#boards.delete(formatKey(key));
   }
 
-  publish(board: PipelineBoard): void {
+  publish(board: B): void {
     const name = formatKey(board.key);
     this.#boards.set(name, board);
     for (const of of [name, EVERY_PIPELINE]) {

@@ -1,4 +1,5 @@
 import { type ServerDuplexStream, type StatusObject, status } from "@grpc/grpc-js";
+import type { Assignment } from "../domain/assignment.ts";
 import { VariscaleError } from "../domain/errors.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
 import type { Directive } from "../proto/generated/variscale/switcher/v1/Directive.ts";
@@ -7,6 +8,7 @@ import type { SwitcherReport__Output } from "../proto/generated/variscale/switch
 import type { Boards } from "./board-store.ts";
 import type { Clock } from "./clock.ts";
 import { type CallContext, toStatus } from "./grpc-call.ts";
+import type { Leadership } from "./leadership.ts";
 import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
 import { type Hello, PROTOCOL_VERSION, parseReport, toDirective } from "./switcher-messages.ts";
 import { recordAck, recordNack, recordStatus, type Switcher, type SwitcherRegistry } from "./switcher-registry.ts";
@@ -17,12 +19,18 @@ const HELLO_WITHIN_MS = 10_000;
 /** Directives that may wait for a switcher that does not read them; then its stream is ended. */
 const MOST_WAITING = 64;
 
+const NO_LEADER = new VariscaleError(
+  "unavailable",
+  "this scaler does not lead, and who does is not known yet: try again",
+);
+
 type Call = ServerDuplexStream<SwitcherReport__Output, Directive>;
 
 export interface FollowServiceOptions extends CallContext {
   readonly catalogue: PipelineCatalogue;
   readonly boards: Boards;
   readonly registry: SwitcherRegistry;
+  readonly leadership: Leadership;
   readonly clock: Clock;
   readonly onSwitch: (seconds: number) => void;
 }
@@ -50,9 +58,11 @@ export class FollowService {
     return this.#streams.size;
   }
 
-  /** Ends streams that never said hello; called with every pass of the loop. */
+  /** Ends streams that never said hello, and all where another may lead; called with every pass of the loop. */
   sweep(): void {
-    const nowMs = this.#options.clock.nowMs();
+    const { clock, leadership } = this.#options;
+    const nowMs = clock.nowMs();
+    if (leadership.mayBeLost) this.sendAway();
     for (const stream of [...this.#streams]) {
       if (stream.isSilent && nowMs - stream.openedAtMs > HELLO_WITHIN_MS)
         stream.close(new VariscaleError("deadline_exceeded", "no hello came: a switcher speaks first"));
@@ -69,6 +79,11 @@ export class FollowService {
         channel.close(VariscaleError.from(thrown));
       }
     }
+  }
+
+  /** Tells every switcher where the leader is, or to look for it. */
+  sendAway(): void {
+    for (const stream of [...this.#streams]) if (!stream.isSilent) stream.sendAway();
   }
 
   /** Ends every stream with OK: the switchers keep serving, and reconnect. */
@@ -107,6 +122,13 @@ class FollowStream {
     this.#end(error === null ? null : toStatus(error, "Follow", this.#options.logger));
   }
 
+  /** To the leader, where it is known. */
+  sendAway(): void {
+    const { leader } = this.#options.leadership;
+    if (leader !== null) this.#send({ redirect: { address: leader.switchers } });
+    this.close(leader === null ? NO_LEADER : null);
+  }
+
   #take(message: SwitcherReport__Output): void {
     if (this.#ended) return;
     try {
@@ -119,7 +141,7 @@ class FollowStream {
   }
 
   #greet(hello: Hello): void {
-    const { catalogue, boards, registry, clock, logger } = this.#options;
+    const { catalogue, boards, registry, leadership, clock, logger } = this.#options;
     if (this.#switcher) throw new VariscaleError("invalid_argument", "hello came twice: open a new stream instead");
     if (!hello.protocolVersions.includes(PROTOCOL_VERSION))
       throw new VariscaleError(
@@ -127,9 +149,17 @@ class FollowStream {
         `the switcher speaks protocol ${hello.protocolVersions.join(", ") || "(none)"} and the scaler ${PROTOCOL_VERSION}: bring both to the same release`,
       );
     const key = { namespace: hello.namespace, name: hello.pipeline };
+    if (!leadership.isLeading) {
+      this.sendAway();
+      return;
+    }
     catalogue.stage(key, hello.stage, "not_found");
     const channel = {
-      send: (assignment: Parameters<typeof toDirective>[0]) => this.#send(toDirective(assignment)),
+      send: (assignment: Assignment) => {
+        // The last look before it is sent; whoever is closed gets it from the leader.
+        if (leadership.isLeading) this.#send(toDirective(assignment));
+        else this.close(NO_LEADER);
+      },
       close: (error: VariscaleError | null) => this.close(error),
     };
     this.#switcher = registry.connect(hello, channel, boards.latest(key), clock.nowMs());

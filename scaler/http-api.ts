@@ -18,8 +18,8 @@ export interface HttpApiOptions extends LiveSources, DecisionSources {
   readonly controlOf: (key: PipelineKey) => PipelineControl;
   /** Null: changes are taken from this machine alone. */
   readonly token: string | null;
-  /** Called after a change, to store it. */
-  readonly onChange: (control: PipelineControl) => void;
+  /** Called after a change, to store it; what it throws is the answer. */
+  readonly onChange: (control: PipelineControl) => Promise<void>;
 }
 
 const PIPELINE = "/api/v1/pipelines/:namespace/:name";
@@ -80,7 +80,7 @@ function changeRoutes(options: HttpApiOptions): readonly Route[] {
   ): Route => ({
     method,
     path,
-    handle: (request): HttpResponse => {
+    handle: async (request): Promise<HttpResponse> => {
       const refused = refuseMutation(request, token);
       if (refused) return refused;
       const control = controlFor(options, request);
@@ -90,7 +90,7 @@ function changeRoutes(options: HttpApiOptions): readonly Route[] {
       make();
       journal.note(control.pipeline.key, event, clock.nowMs());
       control.touch();
-      onChange(control);
+      await onChange(control);
       return { status: 200, body };
     },
   });

@@ -1,8 +1,20 @@
-import type { PipelineBoard, StageBoard } from "../control/board.ts";
+import type { StageBoard } from "../control/board.ts";
 import { VariscaleError } from "../domain/errors.ts";
-import { formatKey, type Pipeline, type Stage } from "../domain/pipeline.ts";
+import { formatKey, type Pipeline, type PipelineKey, type Stage } from "../domain/pipeline.ts";
 import type { GetMetricSpecResponse } from "../proto/generated/externalscaler/GetMetricSpecResponse.ts";
 import type { GetMetricsResponse } from "../proto/generated/externalscaler/GetMetricsResponse.ts";
+
+/** What KEDA is answered from: of a board that was decided here, or of one that the leader shares. */
+export interface AnsweredBoard {
+  readonly key: PipelineKey;
+  /** When it was last known to hold. */
+  readonly atMs: number;
+  /** Null before the first plan. */
+  readonly plan: unknown;
+  readonly stages: readonly AnsweredStage[];
+}
+
+export type AnsweredStage = Pick<StageBoard, "stage" | "metricValue" | "active" | "replicasReady">;
 
 /**
  * The name that the HPA holds. It must never change while the pipeline and the stage keep theirs: under another name the HPA finds
@@ -25,7 +37,7 @@ export function metricSpecOf(pipeline: Pipeline, stage: Stage): GetMetricSpecRes
 export function metricsOf(
   pipeline: Pipeline,
   stage: Stage,
-  board: PipelineBoard | null,
+  board: AnsweredBoard | null,
   nowMs: number,
   staleAfterMs: number,
 ): GetMetricsResponse {
@@ -51,15 +63,15 @@ export function metricsOf(
 }
 
 /** Whether the stage should run at all; without a plan it should, because no data never means none are needed. */
-export function isActive(stage: Stage, board: PipelineBoard | null): boolean {
+export function isActive(stage: Stage, board: AnsweredBoard | null): boolean {
   return !board?.plan || (stageOf(board, stage.name)?.active ?? true);
 }
 
 /** Whether activity of a stage that may go to zero is worth repeating: KEDA loses the first one when it comes before the ScaledObject's status is written. */
-export function isAtZero(stage: Stage, board: PipelineBoard | null): boolean {
+export function isAtZero(stage: Stage, board: AnsweredBoard | null): boolean {
   return stage.replicas.min === 0 && stageOf(board, stage.name)?.replicasReady === 0;
 }
 
-function stageOf(board: PipelineBoard | null, name: string): StageBoard | undefined {
+function stageOf(board: AnsweredBoard | null, name: string): AnsweredStage | undefined {
   return board?.stages.find(stage => stage.stage === name);
 }

@@ -9,7 +9,7 @@ import type { ScaledObjectRef__Output } from "../proto/generated/externalscaler/
 import type { Boards } from "./board-store.ts";
 import type { Clock } from "./clock.ts";
 import { type CallContext, toStatus, unary } from "./grpc-call.ts";
-import { isActive, isAtZero, metricSpecOf, metricsOf } from "./keda-answer.ts";
+import { type AnsweredBoard, isActive, isAtZero, metricSpecOf, metricsOf } from "./keda-answer.ts";
 import { parseTriggerMetadata } from "./metadata.ts";
 import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
 import { type OnRefused, type Refusal, Refusals } from "./refusals.ts";
@@ -23,7 +23,7 @@ const REPEAT_WITHIN_MS = 60_000;
 
 export interface KedaServiceOptions extends CallContext {
   readonly catalogue: PipelineCatalogue;
-  readonly boards: Boards;
+  readonly boards: Boards<AnsweredBoard>;
   readonly clock: Clock;
   /** GetMetrics fails when the board is older. */
   readonly staleAfterMs: number;

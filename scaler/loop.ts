@@ -1,12 +1,13 @@
 import type { Logger } from "pino";
 import type { PipelineBoard } from "../control/board.ts";
 import { VariscaleError } from "../domain/errors.ts";
-import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
+import type { PipelineKey } from "../domain/pipeline.ts";
 import type { BoardStore } from "./board-store.ts";
 import type { Clock } from "./clock.ts";
 import { type Cluster, NO_LIVE } from "./cluster.ts";
 import { decisionOf } from "./decision-record.ts";
 import type { Journal } from "./journal.ts";
+import type { Leadership } from "./leadership.ts";
 import type { LoadSource } from "./load-source.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import type { ProcessConditions } from "./process-conditions.ts";
@@ -26,8 +27,11 @@ export interface ControlLoopOptions {
   readonly cluster: () => Cluster | null;
   readonly journal: Journal;
   readonly conditions: ProcessConditions;
+  readonly leadership: Leadership;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Of every board that was decided. */
+  readonly onBoard: (control: PipelineControl, board: PipelineBoard) => void;
   readonly onTick: (key: PipelineKey, seconds: number, ok: boolean) => void;
   readonly onDecision: (key: PipelineKey) => void;
   readonly onSkippedPass: () => void;
@@ -41,8 +45,6 @@ export interface ControlLoopOptions {
  */
 export class ControlLoop {
   readonly #options: ControlLoopOptions;
-  /** Decision that each pipeline's newest board carries. */
-  readonly #decisions = new Map<string, string | null>();
   readonly #leaves = new Map<PipelineControl, () => void>();
   #isStarted = false;
   /** Without pipelines there are passes all the same: they show that the loop is alive. */
@@ -63,7 +65,6 @@ export class ControlLoop {
 
   /** Ticks once before it returns, so that there is a board when the first call comes, and every second from then on. */
   add(control: PipelineControl): void {
-    this.#decisions.set(formatKey(control.pipeline.key), control.decisionId);
     this.#leaves.set(control, () => undefined);
     if (this.#isStarted) this.#run(control);
   }
@@ -72,7 +73,6 @@ export class ControlLoop {
   remove(control: PipelineControl): void {
     this.#leaves.get(control)?.();
     this.#leaves.delete(control);
-    this.#decisions.delete(formatKey(control.pipeline.key));
     this.#idle();
   }
 
@@ -116,9 +116,12 @@ export class ControlLoop {
     this.#options.onPass();
   }
 
-  /** One tick; whatever it throws, the last board stays and the next pipeline has its turn. */
+  /**
+   * One tick where this process leads; else it only learns of the load. Whatever a tick throws, the last board stays and the next
+   * pipeline has its turn.
+   */
   #tick(control: PipelineControl): void {
-    const { boards, registry, clock, conditions, sources, logger, onTick } = this.#options;
+    const { boards, registry, clock, conditions, sources, leadership, logger, onBoard, onTick } = this.#options;
     const cluster = this.#options.cluster();
     const { key } = control.pipeline;
     const nowMs = clock.nowMs();
@@ -129,15 +132,23 @@ export class ControlLoop {
       const problemOfSource = source ? source.problem : `no source \`${control.pipeline.loadSource}\` is configured`;
       conditions.set(key, "LoadSourceAnswering", problemOfSource, nowMs);
       conditions.set(key, "LoadSourceWithoutWarnings", source?.warning ?? null, nowMs);
+      if (!leadership.isLeading) {
+        source?.takeAnswered();
+        control.observe(source?.take() ?? [], nowMs, source?.staleAfterMs);
+        return;
+      }
       const before = boards.latest(key);
+      const { decisionId } = control;
       const live = cluster?.live(key) ?? NO_LIVE;
       const views = registry.views(key, nowMs);
       control.observeAnswers(source?.takeAnswered() ?? []);
       const board = control.tick(source?.take() ?? [], views, nowMs, live, source?.staleAfterMs);
       boards.publish(board);
-      registry.push(board);
+      onBoard(control, board);
+      // A process that was stopped in the middle of a tick may lead no more.
+      if (leadership.isLeading) registry.push(board);
       cluster?.observe(control.pipeline, board, nowMs);
-      this.#record(board, before, nowMs);
+      this.#record(board, before, decisionId, nowMs);
     } catch (error) {
       problem = `a tick failed: ${VariscaleError.from(error).message}; the last decision stays`;
       logger.error({ err: error, namespace: key.namespace, pipeline: key.name }, "tick failed");
@@ -146,11 +157,9 @@ export class ControlLoop {
     onTick(key, (performance.now() - startMs) / 1000, problem === null);
   }
 
-  #record(board: PipelineBoard, before: PipelineBoard | null, nowMs: number): void {
+  #record(board: PipelineBoard, before: PipelineBoard | null, decidedBefore: string | null, nowMs: number): void {
     const { journal, onDecision } = this.#options;
-    const key = formatKey(board.key);
-    const decision = decisionOf(board, this.#decisions.get(key) ?? null);
-    this.#decisions.set(key, board.decisionId);
+    const decision = decisionOf(board, decidedBefore);
     if (decision) {
       journal.decide(decision);
       onDecision(board.key);

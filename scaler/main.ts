@@ -9,6 +9,7 @@ import { boardMetrics } from "./board-metrics.ts";
 import type { Boards } from "./board-store.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { FollowService } from "./follow-service.ts";
+import { answeredByLeader } from "./forward-to-leader.ts";
 import { type GrpcServer, startGrpcServer } from "./grpc-server.ts";
 import { httpApiRoutes } from "./http-api.ts";
 import { KedaService } from "./keda-service.ts";
@@ -29,7 +30,7 @@ const MOST_SWITCHER_BYTES = 1024 * 1024;
 /** From the end of the streams until connections are cut. */
 const CLOSE_WITHIN_MS = 3000;
 
-export interface ScalerOptions extends Omit<ScalerCoreOptions, "clock" | "onPass"> {
+export interface ScalerOptions extends Omit<ScalerCoreOptions, "clock" | "staleAfterMs" | "onPass" | "onLost"> {
   /** Pipelines that are read from files, at the start and when these change; beside `pipelines`, which stay as they are. */
   readonly pipelineFiles?: readonly PipelineFileOptions[];
   readonly host: string;
@@ -63,14 +64,23 @@ export interface Scaler {
  */
 export async function startScaler(options: ScalerOptions): Promise<Scaler> {
   const clock = options.clock ?? systemClock;
+  const staleAfterMs = options.staleAfterMs ?? STALE_AFTER_MS;
   const files = (options.pipelineFiles ?? []).map(file => new PipelineFile(file));
   const pipelines = [...options.pipelines, ...files.map(({ pipeline }) => pipeline)];
-  const core = openScalerCore({ ...options, pipelines, clock, onPass: () => follow.sweep() });
-  const { catalogue, boards, registry, observeCall } = core;
-  const context = { catalogue, boards, clock, observe: observeCall, logger: options.logger };
+  const core = await openScalerCore({
+    ...options,
+    pipelines,
+    clock,
+    staleAfterMs,
+    onPass: () => follow.sweep(),
+    onLost: () => follow.sendAway(),
+  });
+  const { catalogue, boards, leadership, highAvailability, registry, observeCall } = core;
+  const context = { catalogue, clock, observe: observeCall, logger: options.logger };
   const keda = new KedaService({
     ...context,
-    staleAfterMs: options.staleAfterMs ?? STALE_AFTER_MS,
+    boards: core.answered,
+    staleAfterMs,
     onRefused: (scaledObject, refusal) => {
       core.cluster?.onRefused(scaledObject, refusal);
       options.onRefused?.(scaledObject, refusal);
@@ -78,7 +88,9 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
   });
   const follow = new FollowService({
     ...context,
+    boards,
     registry,
+    leadership,
     onSwitch: seconds => core.metrics.switchSeconds.observe(seconds),
   });
   showStreams(core.prometheus, { keda: () => keda.openStreams, switchers: () => follow.openStreams });
@@ -101,6 +113,7 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
   life.isReady = true;
   for (const server of servers.grpc) server.setServing(true);
   const ports = { keda: servers.grpc[0].port, switchers: servers.grpc[1].port, http: servers.http.port };
+  highAvailability?.start(() => core.pipelines.all(), ports);
   options.logger.info({ ports, pipelines: catalogue.all().map(({ key }) => formatKey(key)) }, "scaler started");
 
   let closing: Promise<void> | null = null;
@@ -189,17 +202,22 @@ function routesOf(
   clock: Clock,
   life: { readonly isReady: boolean },
 ): readonly Route[] {
-  const { boards, registry, conditions } = core;
+  const { boards, registry, conditions, leadership, highAvailability } = core;
   const api = httpApiRoutes({
     ...core,
     controlOf: key => core.pipelines.get(key),
     clock,
     token: options.token ?? null,
-    onChange: control => void core.keeper.saveAll([control]),
+    onChange: async control => {
+      void core.keeper.saveAll([control]);
+      await highAvailability?.save(control);
+    },
   });
   const metricsText = async (): Promise<Buffer> => {
     const nowMs = clock.nowMs();
-    const facts = core.pipelines.all().flatMap(control => {
+    // A follower's boards are of the time when it led.
+    const decided = leadership.isLeading ? core.pipelines.all() : [];
+    const facts = decided.flatMap(control => {
       const { pipeline } = control;
       const board = boards.latest(pipeline.key);
       if (!board) return [];
@@ -212,7 +230,7 @@ function routesOf(
     return Buffer.concat([ofProcess, ...(await boardMetrics(facts, nowMs))]);
   };
   return [
-    ...api,
+    ...answeredByLeader(api, leadership),
     ...pageFileRoutes(),
     {
       method: "GET",
@@ -235,7 +253,18 @@ function routesOf(
     {
       method: "GET",
       path: "/readyz",
-      handle: () => ({ status: life.isReady ? 200 : 503, body: { ready: life.isReady } }),
+      handle: () => {
+        const isReady = life.isReady && (highAvailability?.isReady ?? true);
+        return { status: isReady ? 200 : 503, body: { ready: isReady } };
+      },
+    },
+    {
+      method: "GET",
+      path: "/leader",
+      handle: () => {
+        const { isLeading, leader } = leadership;
+        return { status: isLeading ? 200 : 503, body: { leading: isLeading, leader: leader?.http ?? null } };
+      },
     },
   ];
 }

@@ -15,6 +15,7 @@ import type { ForecastModel } from "../predictor/network-model.ts";
 import { type LiveInput, NO_LIVE } from "./cluster.ts";
 import { LOAD_STALE_AFTER_MS } from "./load-source.ts";
 import type { StoredModel, TrainingRecord } from "./model-store.ts";
+import { newestSample } from "./newest-sample.ts";
 import { OperatorSettings } from "./operator-settings.ts";
 import type { StoredPipeline } from "./stored-pipeline.ts";
 
@@ -40,8 +41,8 @@ export interface PipelineControlOptions {
 
 /** What changes from tick to tick of one pipeline: control state, forecaster and operators' settings. */
 export class PipelineControl {
-  readonly epoch: number;
-  readonly settings: OperatorSettings;
+  #epoch: number;
+  #settings: OperatorSettings;
   #pipeline: Pipeline;
   readonly #machineCores: number | null;
   readonly #forecaster: LoadForecaster;
@@ -49,8 +50,8 @@ export class PipelineControl {
   #ownModel: StoredModel | null;
   #state: ControlState;
   /** Stages that a switcher ever connected for. */
-  readonly #switched: Set<string>;
-  readonly #openedAtMs: number;
+  #switched: ReadonlySet<string>;
+  #openedAtMs: number;
   #newest: LoadSample | null = null;
   /** Since the last tick. */
   #answered: readonly AccuracyEstimate[] = [];
@@ -59,10 +60,9 @@ export class PipelineControl {
   constructor(options: PipelineControlOptions) {
     const { pipeline, stored, epoch } = options;
     this.#pipeline = pipeline;
-    this.epoch = epoch;
+    this.#epoch = epoch;
     this.#machineCores = options.machineCores;
-    this.settings = new OperatorSettings(pipeline);
-    this.settings.restore(stored?.settings, options.nowMs);
+    this.#settings = settingsOf(pipeline, stored, options.nowMs);
     this.#bundledModel = options.bundledModel ?? null;
     this.#ownModel = options.ownModel ?? null;
     const phaseSeconds = phaseOf(pipeline);
@@ -73,7 +73,15 @@ export class PipelineControl {
     );
     this.#state = stored?.control ?? initialState(epoch);
     this.#openedAtMs = options.nowMs;
-    this.#switched = new Set(pipeline.stages.map(stage => stage.name).filter(name => wasAssigned(this.#state, name)));
+    this.#switched = assignedStages(pipeline, this.#state);
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get settings(): OperatorSettings {
+    return this.#settings;
   }
 
   get pipeline(): Pipeline {
@@ -160,6 +168,32 @@ export class PipelineControl {
     if (answered.length > 0) this.#answered = [...this.#answered, ...answered];
   }
 
+  /** Learns of the load without deciding anything: what a follower of the leader does. */
+  observe(samples: readonly LoadSample[], nowMs: number, staleAfterMs = LOAD_STALE_AFTER_MS): void {
+    for (const sample of samples) this.#forecaster.observe(sample);
+    this.#newest = newestSample(this.#newest, samples, nowMs, staleAfterMs);
+    if (samples.length > 0) this.touch();
+  }
+
+  /**
+   * Goes on from where another process stopped, as its successor. What the forecaster learnt here stays.
+   *
+   * @param stored null: nothing is known of it; what this process knows stays.
+   * @param epoch above that of the other.
+   */
+  takeOver(stored: StoredPipeline | null, epoch: number, nowMs: number): void {
+    const { pipeline } = this;
+    this.#epoch = epoch;
+    if (stored) {
+      this.#settings = settingsOf(pipeline, stored, nowMs);
+      this.#state = stored.control ?? initialState(epoch);
+    }
+    this.#switched = assignedStages(pipeline, this.#state);
+    this.#openedAtMs = nowMs;
+    this.#answered = [];
+    this.touch();
+  }
+
   /**
    * One tick at `nowMs`. What it throws leaves the state as it was.
    *
@@ -172,16 +206,11 @@ export class PipelineControl {
     live: LiveInput = NO_LIVE,
     staleAfterMs = LOAD_STALE_AFTER_MS,
   ): PipelineBoard {
-    for (const sample of samples) {
-      this.#forecaster.observe(sample);
-      // One from the future was taken before the clock was set back.
-      if (this.#newest === null || sample.atMs > this.#newest.atMs || this.#newest.atMs > nowMs + staleAfterMs)
-        this.#newest = sample;
-    }
-    this.#newest = withArrivals(this.#newest, samples);
+    this.observe(samples, nowMs, staleAfterMs);
     const result = this.#pureTick(switchers, nowMs, live, staleAfterMs);
     this.#answered = [];
-    for (const { stage } of switchers) this.#switched.add(stage);
+    if (switchers.some(({ stage }) => !this.#switched.has(stage)))
+      this.#switched = new Set([...this.#switched, ...switchers.map(({ stage }) => stage)]);
     this.#state = result.state;
     this.touch();
     return result.board;
@@ -243,15 +272,19 @@ function phaseOf(pipeline: Pipeline): number {
   return seedOf(formatKey(pipeline.key), 0) % FIT_EVERY_SECONDS;
 }
 
+function settingsOf(pipeline: Pipeline, stored: StoredPipeline | null, nowMs: number): OperatorSettings {
+  const settings = new OperatorSettings(pipeline);
+  settings.restore(stored?.settings, nowMs);
+  return settings;
+}
+
+/** Stages that a switcher was ever given an Assignment for. */
+function assignedStages(pipeline: Pipeline, state: ControlState): ReadonlySet<string> {
+  return new Set(pipeline.stages.map(stage => stage.name).filter(name => wasAssigned(state, name)));
+}
+
 function wasAssigned(state: ControlState, stage: string): boolean {
   return Object.keys(state.assignments).some(
     key => key.startsWith(podKey(stage, "")) && key !== podKey(stage, NEWCOMER),
   );
-}
-
-/** Seconds that come many at a time: the newest one with arrivals, so that a pipeline is not idle for one without. */
-function withArrivals(newest: LoadSample | null, samples: readonly LoadSample[]): LoadSample | null {
-  if (newest === null || newest.rateRps > 0) return newest;
-  const recent = samples.filter(({ atMs }) => Math.abs(newest.atMs - atMs) <= LOAD_STALE_AFTER_MS);
-  return recent.findLast(({ rateRps }) => rateRps > 0) ?? newest;
 }

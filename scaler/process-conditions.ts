@@ -15,6 +15,8 @@ export const PROCESS_CONDITION_TYPES = [
   "ScaledObjectsFound",
   "EventsWritten",
   "CertificatesCurrent",
+  "LeaderKnown",
+  "BoardShared",
 ] as const;
 export type ProcessConditionType = (typeof PROCESS_CONDITION_TYPES)[number];
 

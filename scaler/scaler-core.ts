@@ -3,26 +3,29 @@ import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Pipeline, PipelineKey } from "../domain/pipeline.ts";
-import type { ForecastModel } from "../predictor/network-model.ts";
 import { createRegistry } from "../runtime/process-metrics.ts";
 import type { TlsFolder } from "../runtime/tls-folder.ts";
 import { addTlsMetrics } from "../runtime/tls-metrics.ts";
 import { packageVersion } from "../runtime/version.ts";
 import { AnalysisThread } from "./analysis-thread.ts";
 import { AuditFile } from "./audit-file.ts";
-import { BoardStore } from "./board-store.ts";
+import { BoardStore, type Boards } from "./board-store.ts";
 import { readBundledModel } from "./bundled-model.ts";
 import type { Clock } from "./clock.ts";
 import { type Cluster, type ClusterOptions, startCluster } from "./cluster.ts";
 import { ForecastTrainer, type TrainingOptions } from "./forecast-trainer.ts";
 import type { CallObserver } from "./grpc-call.ts";
+import { createHaMetrics } from "./ha-metrics.ts";
+import { HighAvailability, type HighAvailabilityOptions } from "./high-availability.ts";
 import { Journal } from "./journal.ts";
+import type { AnsweredBoard } from "./keda-answer.ts";
+import { ALONE, type Leadership } from "./leadership.ts";
 import { LiveRecorder } from "./live-recorder.ts";
 import { type LoadSourceOptions, LoadSources } from "./load-sources.ts";
 import { ControlLoop } from "./loop.ts";
 import { createMetrics, type ScalerMetrics } from "./metrics.ts";
+import { openControl } from "./open-control.ts";
 import { PipelineCatalogue } from "./pipeline-catalogue.ts";
-import { PipelineControl } from "./pipeline-control.ts";
 import { PipelineMetrics } from "./pipeline-metrics.ts";
 import { PipelineSet, type PipelineSetPart } from "./pipeline-set.ts";
 import { ProcessConditions } from "./process-conditions.ts";
@@ -46,19 +49,31 @@ export interface ScalerCoreOptions {
   readonly training?: TrainingOptions | null;
   /** Null or missing: there is no Kubernetes to look at. */
   readonly kubernetes?: ClusterOptions | null;
+  /** Null or missing: this is the only scaler of its pipelines. */
+  readonly highAvailability?: HighAvailabilityOptions | null;
+  /** GetMetrics fails when the newest tick is longer ago. */
+  readonly staleAfterMs: number;
   /** Mutual TLS for KEDA and switchers; null or missing: plaintext. Whoever opened it closes it, after the scaler. */
   readonly tls?: TlsFolder | null;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Called at the end of every pass of the loop. */
   readonly onPass: () => void;
+  /** Called when another scaler may have begun to lead. */
+  readonly onLost: () => void;
 }
 
 /** All of the scaler that is not a server. */
 export interface ScalerCore {
   readonly catalogue: PipelineCatalogue;
   readonly pipelines: PipelineSet;
+  /** Those that were decided here. */
   readonly boards: BoardStore;
+  /** What KEDA is answered from. */
+  readonly answered: Boards<AnsweredBoard>;
+  readonly leadership: Leadership;
+  /** Null: this is the only scaler. */
+  readonly highAvailability: HighAvailability | null;
   readonly registry: SwitcherRegistry;
   readonly journal: Journal;
   /** The last minutes, for the page. */
@@ -79,7 +94,7 @@ export interface ScalerCore {
 }
 
 /** Puts the parts together, with the state that was stored; nothing runs yet but the watches of a cluster. */
-export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
+export async function openScalerCore(options: ScalerCoreOptions): Promise<ScalerCore> {
   const { logger, clock, stateDir } = options;
   const catalogue = new PipelineCatalogue();
   const prometheus = createRegistry("scaler", packageVersion);
@@ -88,6 +103,14 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
   const conditions = new ProcessConditions(logger);
   const keys = (): readonly PipelineKey[] => pipelines.pipelines().map(({ key }) => key);
   const boards = new BoardStore(error => logger.error({ err: error }, "a reader of boards failed"));
+  const highAvailability = options.highAvailability
+    ? new HighAvailability(options.highAvailability, {
+        ...{ clock, logger, conditions, staleAfterMs: options.staleAfterMs, onLost: options.onLost },
+        metrics: createHaMetrics(prometheus),
+      })
+    : null;
+  const leadership = highAvailability ?? ALONE;
+  await highAvailability?.untilSynced();
   const registry = new SwitcherRegistry();
   const analyses = new AnalysisThread();
   const audit = stateDir === null ? null : openAudit(stateDir, keys, options, conditions, metrics);
@@ -110,19 +133,27 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
     cluster: () => cluster,
     journal,
     conditions,
+    leadership,
     clock,
     logger,
+    onBoard: (control, board) => highAvailability?.offer(control, board),
     onTick: (key, seconds, ok) => pipelineMetrics.countTick(key, seconds, ok),
     onDecision: key => pipelineMetrics.countDecision(key),
     onSkippedPass: () => metrics.skippedPasses.inc(),
-    onPass: options.onPass,
+    onPass: () => {
+      highAvailability?.observe();
+      options.onPass();
+    },
   });
   const certificates = followCertificates(options, prometheus, keys, conditions);
   const bundledModel = readBundledModel();
+  const machineCores =
+    options.machineCores === null ? null : options.machineCores / Math.max(1, options.pipelines.length);
   const pipelines: PipelineSet = new PipelineSet({
     catalogue,
     nowMs: () => clock.nowMs(),
-    open: pipeline => openControl(pipeline, keeper, bundledModel, options),
+    open: pipeline =>
+      openControl(pipeline, bundledModel, { keeper, highAvailability, machineCores, nowMs: clock.nowMs() }),
     save: controls => keeper.saveAll(controls),
     run: control => {
       loop.add(control);
@@ -132,7 +163,7 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
       {
         add: ({ pipeline: { key } }) => pipelineMetrics.add(key),
         remove: ({ pipeline: { key } }) => {
-          for (const part of [boards, journal, conditions, pipelineMetrics]) part.forget(key);
+          for (const part of [boards, journal, conditions, pipelineMetrics, highAvailability]) part?.forget(key);
         },
       },
       certificates,
@@ -187,6 +218,9 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
     catalogue,
     pipelines,
     boards,
+    answered: highAvailability?.answered ?? boards,
+    leadership,
+    highAvailability,
     registry,
     journal,
     recorder,
@@ -205,6 +239,7 @@ export function openScalerCore(options: ScalerCoreOptions): ScalerCore {
     close: async () => {
       await pipelines.close();
       loop.close();
+      await highAvailability?.close();
       recorder.close();
       await analyses.close();
       await trainer?.close();
@@ -254,21 +289,4 @@ function openAudit(
       for (const key of keys()) conditions.set(key, "AuditLogWritten", problem, options.clock.nowMs());
     },
   });
-}
-
-/** The epoch is above the stored one, and above that of any run whose state was lost: those took it from the clock. */
-function openControl(
-  pipeline: Pipeline,
-  keeper: StateKeeper,
-  bundledModel: ForecastModel,
-  options: ScalerCoreOptions,
-): PipelineControl {
-  const stored = keeper.load(pipeline);
-  const cells = keeper.loadHistory(pipeline);
-  const ownModel = keeper.loadModel(pipeline);
-  const nowMs = options.clock.nowMs();
-  const epoch = Math.max((stored?.epoch ?? 0) + 1, Math.floor(nowMs / 1000));
-  const machineCores =
-    options.machineCores === null ? null : options.machineCores / Math.max(1, options.pipelines.length);
-  return new PipelineControl({ pipeline, stored, cells, bundledModel, ownModel, epoch, machineCores, nowMs });
 }

@@ -1,4 +1,4 @@
-import { type ClientDuplexStream, credentials } from "@grpc/grpc-js";
+import { type ChannelOptions, type ClientDuplexStream, credentials } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Version } from "../domain/assignment.ts";
 import type { ProtoGrpcType } from "../proto/generated/switcher.ts";
@@ -67,7 +67,8 @@ export class Follow {
   #connect(address: string): void {
     const { SwitcherControl } = loadProto<ProtoGrpcType>("switcher.proto").variscale.switcher.v1;
     const secured = this.#options.tls?.channelCredentials() ?? credentials.createInsecure();
-    const client = new SwitcherControl(address, secured, { ...KEEPALIVE, ...NO_OWN_BACKOFF });
+    const options = { ...KEEPALIVE, ...NO_OWN_BACKOFF, ...this.#nameOf(address) };
+    const client = new SwitcherControl(address, secured, options);
     const stream = client.follow();
     this.#client = client;
     this.#stream = stream;
@@ -87,6 +88,14 @@ export class Follow {
     const { config, address: own, status } = this.#options;
     stream.write({ hello: helloMessage(config, own, status()) });
     this.#statusTimer = setInterval(() => stream.write({ status: statusMessage(status()) }), STATUS_MS);
+  }
+
+  /** Whoever is redirected to still shows a certificate for the configured name: a pod's address is in none. */
+  #nameOf(address: string): ChannelOptions {
+    const { tls, scalerAddress } = this.#options;
+    if (tls === null || address === scalerAddress) return {};
+    const name = scalerAddress.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+    return { "grpc.ssl_target_name_override": name, "grpc.default_authority": name };
   }
 
   #obey(directive: Directive__Output, stream: Stream): void {

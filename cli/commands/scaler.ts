@@ -1,9 +1,12 @@
-import { hostname } from "node:os";
+import { randomUUID } from "node:crypto";
+import { hostname, networkInterfaces } from "node:os";
 import { type Command, Option } from "commander";
 import type { Logger } from "pino";
+import { VariscaleError } from "../../domain/errors.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
 import type { TlsFolder } from "../../runtime/tls-folder.ts";
 import type { ClusterOptions } from "../../scaler/cluster.ts";
+import type { HighAvailabilityOptions } from "../../scaler/high-availability.ts";
 import { defaultStateFolder } from "../folders.ts";
 import { parseLoadSource } from "../load-source.ts";
 import { collect, logLevelOption, parseNumber, parsePort, setOption } from "../options.ts";
@@ -19,6 +22,11 @@ interface ScalerFlags {
   readonly kubernetes: "auto" | "on" | "off";
   readonly context?: string;
   readonly hpaTolerance: number;
+  readonly ha: "off" | "lease";
+  readonly leaseName: string;
+  readonly leaseNamespace?: string;
+  readonly leaseDuration: number;
+  readonly advertiseHost?: string;
   readonly tlsFolder?: string;
   readonly logLevel: LogLevel;
   readonly set: readonly string[];
@@ -73,6 +81,29 @@ export function addScaler(program: Command): void {
       text => parseNumber(text, 0, 1),
       0.1,
     )
+    .addOption(
+      new Option(
+        "--ha <how>",
+        "`lease`: this is one of several scalers of the same pipelines; one leads by a Lease of the cluster, all answer KEDA",
+      )
+        .choices(["off", "lease"])
+        .default("off"),
+    )
+    .option("--lease-name <name>", "of the Lease, the same for all of them", "variscale-scaler")
+    .option(
+      "--lease-namespace <namespace>",
+      "of the Lease and the ConfigMaps beside it; default: the pod's, or the context's",
+    )
+    .option(
+      "--lease-duration <seconds>",
+      "how long the Lease holds after its last renewal: another leads after so long when the leader is gone",
+      text => parseNumber(text, 2, 300),
+      10,
+    )
+    .option(
+      "--advertise-host <host>",
+      "under which switchers and other scalers reach this one; default: POD_IP, else an address of this machine",
+    )
     .option(
       "--tls-folder <folder>",
       "mutual TLS for KEDA and switchers: has tls.crt, tls.key and ca.crt, read again when they change",
@@ -90,6 +121,7 @@ export function addScaler(program: Command): void {
       const { startScaler } = await import("../../scaler/main.ts");
       const logger = createLogger("scaler", flags.logLevel);
       const tls = flags.tlsFolder === undefined ? null : await openTls(flags.tlsFolder, logger);
+      const kubernetes = await kubernetesOf(flags);
       const starting = startScaler({
         pipelines: [],
         pipelineFiles: paths.map(path => ({ path, set: flags.set })),
@@ -99,7 +131,8 @@ export function addScaler(program: Command): void {
         stateDir: flags.stateDir,
         machineCores: null,
         training: flags.trainingShare > 0 ? { share: flags.trainingShare } : null,
-        kubernetes: await kubernetesOf(flags),
+        kubernetes,
+        highAvailability: await highAvailabilityOf(flags, kubernetes),
         tls,
         token: process.env["VARISCALE_TOKEN"] ?? null,
         logger,
@@ -119,6 +152,37 @@ async function kubernetesOf(flags: ScalerFlags): Promise<ClusterOptions | null> 
   const isAsked = flags.kubernetes === "on" || context !== null;
   const config = isAsked ? findKubernetes({ env, context }) : inClusterKubernetes({ env });
   return config && { config, hpaTolerance: flags.hpaTolerance, instance: hostname() };
+}
+
+async function highAvailabilityOf(
+  flags: ScalerFlags,
+  kubernetes: ClusterOptions | null,
+): Promise<HighAvailabilityOptions | null> {
+  if (flags.ha === "off") return null;
+  if (kubernetes === null)
+    throw new VariscaleError(
+      "invalid_argument",
+      "--ha lease needs a Kubernetes cluster: run it in a pod, or add --kubernetes on with a kubeconfig",
+    );
+  const { leaseTimes } = await import("../../scaler/lease-elector.ts");
+  const { config, instance } = kubernetes;
+  return {
+    config,
+    namespace: flags.leaseNamespace ?? config.namespace,
+    lease: flags.leaseName,
+    identity: `${instance}_${randomUUID()}`,
+    times: leaseTimes(1000 * flags.leaseDuration),
+    advertiseHost: flags.advertiseHost ?? (process.env["POD_IP"] || ownAddress(flags.host)),
+  };
+}
+
+/** The host that it listens on, where others can reach that. */
+function ownAddress(host: string): string {
+  if (host !== "0.0.0.0" && host !== "::") return host;
+  const found = Object.values(networkInterfaces())
+    .flat()
+    .find(one => one?.internal === false && one.family === "IPv4");
+  return found?.address ?? hostname();
 }
 
 async function openTls(folder: string, logger: Logger): Promise<TlsFolder> {

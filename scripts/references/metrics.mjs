@@ -17,15 +17,23 @@ const anything = new Proxy(() => anything, {
 export async function metricsReference(root) {
   const dist = path => import(pathToFileURL(join(root, "dist", path)).href);
   const { Registry } = await import("prom-client");
-  const [{ createRegistry }, { addTlsMetrics }, scaler, { boardFamilies }, { createGatewayMetrics }, switcher] =
-    await Promise.all([
-      dist("runtime/process-metrics.js"),
-      dist("runtime/tls-metrics.js"),
-      dist("scaler/metrics.js"),
-      dist("scaler/board-metrics.js"),
-      dist("gateway/metrics.js"),
-      dist("variant-switcher/switcher-metrics.js"),
-    ]);
+  const [
+    { createRegistry },
+    { addTlsMetrics },
+    scaler,
+    { createHaMetrics },
+    { boardFamilies },
+    { createGatewayMetrics },
+    switcher,
+  ] = await Promise.all([
+    dist("runtime/process-metrics.js"),
+    dist("runtime/tls-metrics.js"),
+    dist("scaler/metrics.js"),
+    dist("scaler/ha-metrics.js"),
+    dist("scaler/board-metrics.js"),
+    dist("gateway/metrics.js"),
+    dist("variant-switcher/switcher-metrics.js"),
+  ]);
   const none = () => 0;
   const filled = fill => {
     const registry = new Registry();
@@ -45,6 +53,7 @@ export async function metricsReference(root) {
       }),
       ...boards,
     ],
+    "One of several scalers": filled(registry => createHaMetrics(registry).show(anything)),
     Gateway: filled(registry => createGatewayMetrics(registry, anything)),
     Switcher: filled(registry => switcher.createSwitcherMetrics(registry, anything)),
   };

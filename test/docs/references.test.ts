@@ -25,6 +25,7 @@ const METRIC_FILES = [
   "gateway/metrics.ts",
   "runtime/process-metrics.ts",
   "runtime/tls-metrics.ts",
+  "scaler/ha-metrics.ts",
   "scaler/metrics.ts",
   "variant-switcher/switcher-metrics.ts",
 ];

@@ -71,8 +71,10 @@ function startLoop(names: readonly string[], sourceOf: (name: string) => LoadSou
     registry: new SwitcherRegistry(),
     journal,
     conditions,
+    leadership: { isLeading: true, mayBeLost: false, leader: null },
     clock,
     logger,
+    onBoard: () => undefined,
     onTick: (key, _seconds, ok) => {
       if (!ok) failures.push(key.name);
     },

@@ -47,7 +47,7 @@ export class KubernetesApi {
   #changes: Change[] = [];
   #oldest: number;
   #version: number;
-  readonly #watches = new Set<{ collection: string; namespace: string | null; response: ServerResponse }>();
+  readonly #watches = new Set<OpenWatch>();
 
   private constructor(server: Server) {
     this.#server = server;
@@ -211,12 +211,20 @@ export class KubernetesApi {
 
   #patch(target: Target, body: KubernetesObject, response: ServerResponse): void {
     const before = this.find(target.collection, String(target.namespace), target.name ?? "");
-    if (before) this.put(target.collection, { ...before, ...body, metadata: before.metadata });
+    const wanted = body.metadata?.["resourceVersion"];
+    if (before && wanted !== undefined && wanted !== before.metadata["resourceVersion"]) {
+      answer(response, 409, status(409, "Conflict", "the object has been modified"));
+      return;
+    }
+    if (before) this.put(target.collection, merged(before, body) as KubernetesObject);
     this.#get(target, response);
   }
 
   #list({ collection, namespace }: Target, query: URLSearchParams, response: ServerResponse): void {
-    const all = this.all(collection).filter(object => namespace === null || object.metadata.namespace === namespace);
+    const selector = query.get("labelSelector");
+    const all = this.all(collection).filter(
+      object => (namespace === null || object.metadata.namespace === namespace) && isSelected(object, selector),
+    );
     const from = Number(query.get("continue") ?? 0);
     const limit = Number(query.get("limit") ?? all.length);
     const metadata = {
@@ -240,12 +248,19 @@ export class KubernetesApi {
       );
       return;
     }
-    const watch = { collection, namespace, response };
+    const watch = { collection, namespace, selector: query.get("labelSelector"), response };
     for (const change of this.#changes)
       if (change.version > from && isOf(change, watch)) response.write(eventOf(change));
     this.#watches.add(watch);
     response.on("close", () => this.#watches.delete(watch));
   }
+}
+
+interface OpenWatch {
+  readonly collection: string;
+  readonly namespace: string | null;
+  readonly selector: string | null;
+  readonly response: ServerResponse;
 }
 
 interface Target {
@@ -265,11 +280,34 @@ function targetOf(path: string): Target | null {
   };
 }
 
-function isOf(change: Change, watch: { readonly collection: string; readonly namespace: string | null }): boolean {
+function isOf(change: Change, watch: OpenWatch): boolean {
   return (
     change.collection === watch.collection &&
+    isSelected(change.object, watch.selector) &&
     (watch.namespace === null || change.object.metadata.namespace === watch.namespace)
   );
+}
+
+/** @param selector `name=value` */
+function isSelected(object: KubernetesObject, selector: string | null): boolean {
+  if (selector === null) return true;
+  const [name = "", value] = selector.split("=");
+  return (object.metadata["labels"] as Readonly<Record<string, string>> | undefined)?.[name] === value;
+}
+
+/** RFC 7396. */
+function merged(before: unknown, patch: unknown): unknown {
+  if (!isRecord(patch)) return patch;
+  const result: Record<string, unknown> = isRecord(before) ? { ...before } : {};
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete result[name];
+    else result[name] = merged(result[name], value);
+  }
+  return result;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function eventOf({ type, object }: Change): string {

@@ -29,6 +29,8 @@ const HELLO: Hello = {
 /** The client side of Follow, by hand. */
 export class FakeSwitcher {
   readonly assignments: Assignment__Output[] = [];
+  /** Where it was sent; null: nowhere. */
+  redirect: string | null = null;
   /** How the stream ended; null: it is open. */
   ended: { readonly code: number; readonly details: string } | null = null;
   readonly hello: Hello;
@@ -41,6 +43,7 @@ export class FakeSwitcher {
     this.#stream = this.#client.Follow();
     this.#stream.on("data", (directive: Directive__Output) => {
       if (directive.assignment) this.assignments.push(directive.assignment);
+      if (directive.redirect) this.redirect = directive.redirect.address;
     });
     this.#stream.on("status", ended => {
       this.ended = ended;

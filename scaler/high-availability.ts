@@ -1,0 +1,298 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { PipelineBoard } from "../control/board.ts";
+import { VariscaleError } from "../domain/errors.ts";
+import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
+import { KubernetesClient } from "../runtime/kubernetes.ts";
+import type { KubernetesConfig } from "../runtime/kubernetes-config.ts";
+import { BoardPublisher } from "./board-publisher.ts";
+import { BoardStore } from "./board-store.ts";
+import type { Clock } from "./clock.ts";
+import type { HaMetrics } from "./ha-metrics.ts";
+import type { AnsweredBoard } from "./keda-answer.ts";
+import type { Leadership } from "./leadership.ts";
+import { type LeaseTime, systemTime } from "./lease-clock.ts";
+import { LeaseElector, type LeaseTimes } from "./lease-elector.ts";
+import { ALL_STUCK, type LeaderAddresses, type LeaseRecord, type Vouch } from "./lease-record.ts";
+import type { PipelineControl } from "./pipeline-control.ts";
+import type { ProcessConditions } from "./process-conditions.ts";
+import { compareWrites, type SharedBoard } from "./shared-board.ts";
+import { SharedBoards } from "./shared-boards.ts";
+import type { StoredPipeline } from "./stored-pipeline.ts";
+
+/** A scaler that starts waits this long at most for what is shared. */
+const SYNC_WITHIN_MS = 5000;
+/** The last writes of a leader that ends. */
+const CLOSE_WITHIN_MS = 3000;
+/** A pipeline whose newest tick, or its write, is longer ago is not vouched for. */
+const STUCK_AFTER_MS = 5000;
+
+export interface HighAvailabilityOptions {
+  readonly config: KubernetesConfig;
+  /** Where the Lease and the boards are. */
+  readonly namespace: string;
+  /** Name of the Lease, the same of all scalers of the same pipelines and of no others. */
+  readonly lease: string;
+  /** Of this process alone, and of no other before it. */
+  readonly identity: string;
+  readonly times: LeaseTimes;
+  /** Under which other pods reach this one. */
+  readonly advertiseHost: string;
+  /** Default: the clocks of the machine. */
+  readonly time?: LeaseTime;
+}
+
+interface Ports {
+  readonly switchers: number;
+  readonly http: number;
+}
+
+export interface HighAvailabilityContext {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly conditions: ProcessConditions;
+  readonly metrics: HaMetrics;
+  /** An answer that is older than that is not given to KEDA. */
+  readonly staleAfterMs: number;
+  /** Switchers belong to another now. */
+  readonly onLost: () => void;
+}
+
+/**
+ * Several scalers of the same pipelines, one of which leads: it plans, assigns, and shares its boards. The others learn of the load, answer
+ * KEDA from those boards, and one of them goes on from them when the leader is gone.
+ */
+export class HighAvailability implements Leadership {
+  /** What KEDA is answered from, by whomever leads. */
+  readonly answered: BoardStore<AnsweredBoard>;
+  readonly #options: HighAvailabilityOptions;
+  readonly #context: HighAvailabilityContext;
+  readonly #client: KubernetesClient;
+  readonly #boards: SharedBoards;
+  readonly #publisher: BoardPublisher;
+  #elector: LeaseElector | null = null;
+  #controls: () => readonly PipelineControl[] = () => [];
+  /** The epoch that this process leads in, once it has taken over; null: it follows. */
+  #epoch: number | null = null;
+  #lookProblem: string | null = null;
+  /** When the leader was last known to be alive, with nothing of it missing here. */
+  #vouchedAtMs: number | null = null;
+  #isClosed = false;
+
+  /** Follows what is shared from now on. */
+  constructor(options: HighAvailabilityOptions, context: HighAvailabilityContext) {
+    const { namespace, lease } = options;
+    const { clock, logger, conditions, metrics } = context;
+    this.#options = options;
+    this.#context = context;
+    this.#client = new KubernetesClient(options.config);
+    this.answered = new BoardStore(error => logger.error({ err: error }, "a reader of boards failed"));
+    const client = this.#client;
+    this.#boards = new SharedBoards({
+      ...{ client, namespace, lease, clock, logger },
+      random: Math.random,
+      onBoard: board => this.#follow(board),
+    });
+    this.#publisher = new BoardPublisher({
+      ...{ client, namespace, lease, clock },
+      isLeading: () => this.isLeading,
+      onPublished: board => {
+        if (this.isLeading) this.answered.publish(board);
+      },
+      onWrite: (key, problem) => {
+        metrics.boardWrites.inc({ outcome: problem === null ? "ok" : "failed" });
+        conditions.set(key, "BoardShared", problem, clock.nowMs());
+      },
+      onDeposed: () => this.#elector?.look(),
+    });
+  }
+
+  /** What is shared is known when this is done, unless the API server does not answer. */
+  untilSynced(): Promise<void> {
+    return this.#boards.untilSynced(SYNC_WITHIN_MS);
+  }
+
+  /** That this process leads in; 0: it does not. */
+  get epoch(): number {
+    return this.#epoch ?? 0;
+  }
+
+  get isLeading(): boolean {
+    return this.#epoch !== null && this.#elector?.isHolding === true;
+  }
+
+  get mayBeLost(): boolean {
+    return this.#elector?.mayBeLost ?? true;
+  }
+
+  get leader(): LeaderAddresses | null {
+    return this.isLeading ? null : (this.#leaderRecord?.addresses ?? null);
+  }
+
+  /** KEDA gets answers of the leader here that are not stale. */
+  get isReady(): boolean {
+    return this.isLeading || (this.#boards.isSynced && this.#sinceVouchedMs <= this.#context.staleAfterMs);
+  }
+
+  /** What the leader has shared of a pipeline; null: nothing that can be used. */
+  stored(key: PipelineKey): StoredPipeline | null {
+    return this.#boards.find(key)?.stored ?? null;
+  }
+
+  /** Forgets a pipeline that is gone; its ConfigMap stays, for when it comes back. */
+  forget(key: PipelineKey): void {
+    this.answered.forget(key);
+    this.#publisher.forget(key);
+  }
+
+  /** Stands for election from now on. */
+  start(controls: () => readonly PipelineControl[], ports: Ports): void {
+    const addresses = this.#addresses(ports);
+    const { namespace, lease: name, identity, times, time = systemTime } = this.#options;
+    const { clock, logger, metrics } = this.#context;
+    this.#controls = controls;
+    this.#elector = new LeaseElector({
+      ...{ client: this.#client, namespace, name, identity, addresses, times, clock, time, logger },
+      epochAbove: () => this.#boards.newest.epoch,
+      vouch: () => this.#vouch(),
+      onAcquired: (record, before) => void this.#takeOver(record, before),
+      onLost: () => this.#lose(),
+      onChanged: record => this.#believe(record),
+      onLook: problem => {
+        this.#lookProblem = problem;
+        metrics.leaseLooks.inc({ outcome: problem === null ? "ok" : "failed" });
+      },
+    });
+    metrics.show({
+      isLeading: () => this.isLeading,
+      transitions: () => this.#elector?.record?.transitions ?? 0,
+      sinceVouchedMs: () => (this.isLeading ? 0 : this.#sinceVouchedMs),
+    });
+    this.#elector.start();
+  }
+
+  /** A board that the leader has decided: KEDA is told when it is shared. */
+  offer(control: PipelineControl, board: PipelineBoard): void {
+    this.#publisher.offer(control, board);
+  }
+
+  /** Shares what an operator has changed. Throws unavailable where that failed. */
+  save(control: PipelineControl): Promise<void> {
+    return this.#publisher.save(control);
+  }
+
+  /** Says what is wrong: every second. */
+  observe(): void {
+    const { conditions, clock } = this.#context;
+    const nowMs = clock.nowMs();
+    const problem = this.#problem();
+    for (const { pipeline } of this.#controls()) {
+      conditions.set(pipeline.key, "LeaderKnown", problem, nowMs);
+      if (!this.isLeading) conditions.set(pipeline.key, "BoardShared", this.#boards.problemOf(pipeline.key), nowMs);
+    }
+  }
+
+  /** Shares everything once more and lets another lead. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.isLeading)
+      await Promise.race([this.#publisher.close(), sleep(CLOSE_WITHIN_MS, undefined, { ref: false })]);
+    await this.#elector?.close();
+    this.#boards.close();
+    this.#client.close();
+  }
+
+  /** Where others reach this process. */
+  #addresses(ports: Ports): LeaderAddresses {
+    const { advertiseHost } = this.#options;
+    const host = advertiseHost.includes(":") ? `[${advertiseHost}]` : advertiseHost;
+    return { switchers: `${host}:${ports.switchers}`, http: `${host}:${ports.http}` };
+  }
+
+  get #leaderRecord(): LeaseRecord | null {
+    const record = this.#elector?.liveLeader ?? null;
+    return record?.holder === this.#options.identity ? null : record;
+  }
+
+  get #sinceVouchedMs(): number {
+    const { clock } = this.#context;
+    return this.#vouchedAtMs === null ? Number.POSITIVE_INFINITY : Math.abs(clock.nowMs() - this.#vouchedAtMs);
+  }
+
+  #problem(): string | null {
+    if (this.isLeading) return null;
+    const because = this.#lookProblem === null ? "" : ` ${this.#lookProblem}`;
+    if (this.#epoch !== null)
+      return `the Lease could not be renewed: nothing is planned and assigned, and KEDA is answered what was shared last until it is stale.${because}`;
+    if (this.#lookProblem !== null) return `who leads is not known.${because}`;
+    if (this.#boards.problem !== null) return `the leader's boards are not followed. ${this.#boards.problem}`;
+    if (this.#leaderRecord === null) return "no scaler leads: one will as soon as the Lease has run out";
+    if (this.#sinceVouchedMs > STUCK_AFTER_MS) return "what the leader has shared last has not come here yet";
+    return null;
+  }
+
+  /** What stands behind a renewal of this leader. */
+  #vouch(): Vouch {
+    const newestWrite = this.#publisher.newestWrite;
+    if (!this.isLeading) return { newestWrite, stuck: [ALL_STUCK] };
+    const nowMs = this.#context.clock.nowMs();
+    const stuck = this.#controls().filter(({ pipeline: { key } }) => {
+      const board = this.answered.latest(key);
+      return board === null || nowMs - board.atMs > STUCK_AFTER_MS;
+    });
+    return { newestWrite, stuck: stuck.map(({ pipeline }) => formatKey(pipeline.key)) };
+  }
+
+  /** A follower has read a renewal: the boards hold for so long, if none is missing and their pipelines' loops run. */
+  #believe({ epoch, newestWrite, stuck }: LeaseRecord): void {
+    if (newestWrite > 0 && compareWrites({ epoch, number: newestWrite }, this.#boards.newest) > 0) return;
+    const nowMs = this.#context.clock.nowMs();
+    this.#vouchedAtMs = nowMs;
+    if (stuck.includes(ALL_STUCK)) return;
+    for (const { pipeline } of this.#controls()) {
+      const board = stuck.includes(formatKey(pipeline.key)) ? null : this.#boards.find(pipeline.key);
+      if (board) this.answered.publish({ ...board.answered, atMs: nowMs });
+    }
+  }
+
+  /** A new board of the leader. What was there when this process started is as old as it says. */
+  #follow({ answered }: SharedBoard): void {
+    if (this.isLeading) return;
+    const nowMs = this.#context.clock.nowMs();
+    const atMs = this.#elector?.liveLeader ? nowMs : Math.min(nowMs, answered.atMs);
+    this.answered.publish({ ...answered, atMs });
+  }
+
+  async #takeOver(record: LeaseRecord, before: LeaseRecord | null): Promise<void> {
+    const { logger, clock } = this.#context;
+    const { epoch } = record;
+    const isMine = (): boolean => !this.#isClosed && this.#elector?.record?.epoch === epoch && !this.#elector.mayBeLost;
+    const fields = { identity: record.holder, epoch, before: before?.holder ?? null };
+    logger.info(fields, "this scaler leads");
+    for (;;) {
+      try {
+        const objects = await this.#boards.readAll();
+        if (!isMine()) return;
+        this.#publisher.begin(epoch, objects);
+        for (const control of this.#controls())
+          control.takeOver(this.stored(control.pipeline.key), epoch, clock.nowMs());
+        this.#epoch = epoch;
+        return;
+      } catch (thrown) {
+        logger.warn(
+          { ...fields, problem: VariscaleError.from(thrown).message },
+          "what was shared can't be read: trying again",
+        );
+      }
+      await sleep(this.#options.times.retryMs);
+      if (!isMine()) return;
+    }
+  }
+
+  #lose(): void {
+    this.#epoch = null;
+    this.#vouchedAtMs = null;
+    this.#context.logger.warn({ identity: this.#options.identity }, "another scaler may lead: this one follows");
+    this.#context.onLost();
+  }
+}

@@ -1,0 +1,237 @@
+import assert from "node:assert/strict";
+import { status } from "@grpc/grpc-js";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import type { ScalerOptions } from "../../scaler/main.ts";
+import { KubernetesApi, type KubernetesObject, refuse } from "../support/kubernetes-api.ts";
+import { ManualClock, until } from "./support/manual-clock.ts";
+import { RunningScaler, refOf } from "./support/running-scaler.ts";
+
+const LEASES = "/apis/coordination.k8s.io/v1/leases";
+const CONFIG_MAPS = "/api/v1/configmaps";
+const PIPELINE = "/api/v1/pipelines/shop/cards";
+const TIMES = { durationMs: 10_000, renewWithinMs: 6000, retryMs: 1500 };
+
+/** A scaler whose time is its own: one whose clock stands still is one that was stopped. */
+interface Member {
+  readonly name: string;
+  readonly running: RunningScaler;
+}
+
+describe("several scalers", () => {
+  let api: KubernetesApi;
+  let members: Member[];
+  beforeEach(async () => {
+    api = await KubernetesApi.start();
+    for (const collection of [LEASES, CONFIG_MAPS]) api.collections.add(collection);
+    members = [];
+  });
+  afterEach(async () => {
+    for (const { running } of members) await running.close();
+    await api.close();
+  });
+
+  async function start(name: string, options: Partial<ScalerOptions> = {}): Promise<RunningScaler> {
+    const clock = new ManualClock((members[0]?.running.clock ?? new ManualClock()).nowMs());
+    const time = { monotonicMs: () => clock.nowMs(), wallMs: () => clock.nowMs() };
+    const highAvailability = {
+      ...{ config: api.config(), namespace: "scalers", lease: "test", identity: name, times: TIMES, time },
+      advertiseHost: "127.0.0.1",
+    };
+    const running = await RunningScaler.start({ highAvailability, ...options }, clock);
+    members.push({ name, running });
+    return running;
+  }
+
+  /** Seconds pass at all of these at once, until it holds. */
+  async function passUntil(
+    running: readonly RunningScaler[],
+    holds: () => boolean | Promise<boolean>,
+    what: string,
+    most = 120,
+  ): Promise<number> {
+    for (let second = 0; second < most; second++) {
+      if (await holds()) return second;
+      for (const one of running) await one.clock.advance(1000);
+      // What was sent to the API server and to gateways is answered in real time.
+      await new Promise(resolve => setTimeout(resolve, 10));
+    }
+    return assert.fail(`${most} seconds were not enough for: ${what}`);
+  }
+
+  const leads = async (running: RunningScaler): Promise<boolean> =>
+    (await fetch(running.url("/leader"))).status === 200;
+  const lease = (): KubernetesObject | undefined => api.find(LEASES, "scalers", "test");
+  const holder = (): unknown => (lease()?.["spec"] as { holderIdentity?: string } | undefined)?.holderIdentity;
+  // biome-ignore lint/suspicious/noExplicitAny: JSON of the API
+  const page = async (running: RunningScaler): Promise<any> => (await fetch(running.url(PIPELINE))).json();
+  const answer = (running: RunningScaler) =>
+    running.keda.replicas(refOf()).catch((error: { code: number }) => error.code);
+
+  /** A leader with a plan, and a follower that answers the same. */
+  async function leaderAndFollower(): Promise<readonly [RunningScaler, RunningScaler]> {
+    const first = await start("first");
+    await until(() => holder() === "first", "the first scaler leads");
+    first.gateway.rateRps = 150;
+    await passUntil([first], async () => (first.board?.plan?.rateRps ?? 0) > 100, "a plan");
+    const second = await start("second");
+    second.gateway.rateRps = 150;
+    await passUntil(
+      [first, second],
+      async () => typeof (await answer(first)) === "number" && (await answer(second)) === (await answer(first)),
+      "the same answer",
+    );
+    return [first, second];
+  }
+
+  it("T22: followers answer KEDA what the leader does, and plan nothing", async () => {
+    const [first, second] = await leaderAndFollower();
+    assert.deepEqual([await leads(first), await leads(second)], [true, false]);
+    for (const stage of ["detect", "read"]) {
+      const ref = refOf(stage);
+      assert.deepEqual(await second.keda.metrics(ref), await first.keda.metrics(ref));
+      assert.deepEqual(await second.keda.spec(ref), await first.keda.spec(ref));
+      assert.deepEqual(await second.keda.isActive(ref), await first.keda.isActive(ref));
+    }
+    assert.equal(second.board, null);
+    assert.equal((await fetch(second.url("/readyz"))).status, 200);
+  });
+
+  it("goes on from where the leader stopped when that is gone, and changes no answer in between", async () => {
+    const [first, second] = await leaderAndFollower();
+    const { epoch } = await page(first);
+    const { decisionId } = await page(second).then(shown => shown.board);
+    const answers = new Set([await answer(first)]);
+    // Its clock stands still from now on, as when it was killed.
+    const seconds = await passUntil(
+      [second],
+      async () => {
+        answers.add(await answer(second));
+        return await leads(second);
+      },
+      "the second leads",
+    );
+    assert.ok(seconds >= TIMES.durationMs / 1000 - 2 && seconds <= 13, `it took ${seconds} s`);
+    await passUntil([second], () => second.board !== null, "a board");
+    answers.add(await answer(second));
+    assert.equal(answers.size, 1, `answers were ${[...answers].join(", ")}`);
+    const shown = await page(second);
+    assert.ok(shown.epoch > epoch);
+    assert.ok(shown.board.decisionId >= decisionId, "decisions are counted on");
+  });
+
+  it("an old leader that wakes assigns nothing, sends its switchers to the new one and answers what that one does", async () => {
+    const [first, second] = await leaderAndFollower();
+    const pod = first.switcher();
+    await until(() => pod.assignments.length > 0, "an assignment");
+    await passUntil([second], () => leads(second), "the second leads");
+    await fetch(second.url(`${PIPELINE}/pin`), {
+      method: "PUT",
+      body: JSON.stringify({ stage: "detect", replicas: 9, ttlMs: 600_000 }),
+    });
+    await passUntil([second], async () => (await answer(second)) === 9, "the pin");
+    const sent = pod.assignments.length;
+    first.clock.set(second.clock.nowMs());
+    await first.clock.advance(1000);
+    assert.equal(pod.assignments.length, sent, "nothing is assigned by an old leader");
+    assert.equal(await leads(first), false);
+    await passUntil([first, second], () => pod.ended !== null, "the switcher is sent away");
+    await passUntil([first, second], async () => (await answer(first)) === 9, "the answer of the new leader");
+    const again = first.switcher();
+    await again.endedWith();
+    assert.equal(again.redirect, `127.0.0.1:${second.scaler.ports.switchers}`);
+  });
+
+  it("a follower sends switchers to the leader", async () => {
+    const [first, second] = await leaderAndFollower();
+    const pod = second.switcher();
+    assert.equal((await pod.endedWith()).code, status.OK);
+    assert.equal(pod.redirect, `127.0.0.1:${first.scaler.ports.switchers}`);
+    assert.equal(pod.assignments.length, 0);
+  });
+
+  it("takes pins at any of them, and keeps them and the mode over a change of leader", async () => {
+    const [first, second] = await leaderAndFollower();
+    const pin = { stage: "read", replicas: 2, ttlMs: 600_000 };
+    const put = await fetch(second.url(`${PIPELINE}/pin`), { method: "PUT", body: JSON.stringify(pin) });
+    assert.equal(put.status, 403, "one that was passed on does not come from the leader's machine");
+    const own = await fetch(first.url(`${PIPELINE}/pin`), { method: "PUT", body: JSON.stringify(pin) });
+    assert.equal(own.status, 200);
+    await passUntil([second], () => leads(second), "the second leads");
+    const shown = await page(second);
+    assert.deepEqual(
+      shown.pins.map(({ stage, replicas }: typeof pin) => [stage, replicas]),
+      [["read", 2]],
+    );
+  });
+
+  it("without the API server nobody leads: answers stay until they are stale, and then fail", async () => {
+    const [first, second] = await leaderAndFollower();
+    const pod = first.switcher();
+    await until(() => pod.assignments.length > 0, "an assignment");
+    const before = await answer(first);
+    api.intercept = (_seen, response) => refuse(response, 503, "ServiceUnavailable", "down");
+    api.cut();
+    const decided = await passUntil([first, second], async () => !(await leads(first)), "the leader freezes");
+    assert.ok(decided <= TIMES.renewWithinMs / 1000 + 2, `it took ${decided} s`);
+    const board = first.board;
+    first.gateway.rateRps = 2000;
+    await passUntil([first, second], () => pod.ended !== null, "switchers look for a leader");
+    assert.deepEqual([await answer(first), await answer(second)], [before, before]);
+    assert.equal(first.board, board, "nothing is planned");
+    await passUntil([first, second], async () => (await answer(first)) === status.UNAVAILABLE, "stale answers fail");
+    await passUntil([first, second], async () => (await answer(second)) === status.UNAVAILABLE, "stale answers fail");
+    assert.equal((await second.keda.isActive(refOf())).result, true);
+    assert.equal((await second.keda.spec(refOf())).metricSpecs.length, 1);
+    assert.equal((await fetch(second.url("/readyz"))).status, 503);
+    api.intercept = () => false;
+    await passUntil([first, second], async () => (await leads(first)) || (await leads(second)), "one leads again");
+    await passUntil(
+      [first, second],
+      async () => typeof (await answer(first)) === "number" && (await answer(first)) === (await answer(second)),
+      "both answer again",
+    );
+  });
+
+  it("a follower that does not hear of the leader's boards fails GetMetrics, though it sees the Lease renewed", async () => {
+    const [first, second] = await leaderAndFollower();
+    api.intercept = (seen, response) =>
+      seen.path.startsWith("/api/v1/namespaces/scalers/configmaps") && seen.method === "GET"
+        ? refuse(response, 503, "ServiceUnavailable", "no watches")
+        : false;
+    api.cut();
+    first.gateway.rateRps = 700;
+    await passUntil(
+      [first, second],
+      async () => (await answer(second)) === status.UNAVAILABLE,
+      "it knows that it is behind",
+    );
+    assert.equal(typeof (await answer(first)), "number");
+    assert.equal((await fetch(second.url("/readyz"))).status, 503);
+  });
+
+  it("gives the Lease back when it ends: another leads at its next look", async () => {
+    const [first, second] = await leaderAndFollower();
+    await first.close();
+    members = members.filter(({ running }) => running !== first);
+    const seconds = await passUntil([second], () => leads(second), "the second leads");
+    assert.ok(seconds <= 3, `it took ${seconds} s`);
+  });
+
+  it("answers what was shared, also where a write of it does not go through", async () => {
+    const [first, second] = await leaderAndFollower();
+    const before = await answer(first);
+    api.intercept = (seen, response) =>
+      seen.path.startsWith("/api/v1/namespaces/scalers/configmaps/") && seen.method === "PATCH"
+        ? refuse(response, 403, "Forbidden", "no right")
+        : false;
+    const decided = first.board?.stages[0]?.metricValue;
+    first.gateway.rateRps = 900;
+    await passUntil([first, second], () => first.board?.stages[0]?.metricValue !== decided, "another decision");
+    assert.deepEqual([await answer(first), await answer(second)], [before, before]);
+    const { processConditions } = await page(first);
+    const shared = processConditions.find(({ type }: { type: string }) => type === "BoardShared");
+    assert.match(shared.message, /resources: \["configmaps"\], verbs: \["patch"\]/);
+    await passUntil([first, second], async () => (await answer(first)) === status.UNAVAILABLE, "stale");
+    await passUntil([first, second], async () => (await answer(second)) === status.UNAVAILABLE, "stale");
+  });
+});
