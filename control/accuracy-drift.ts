@@ -20,7 +20,10 @@ export interface EstimatedAccuracy {
   readonly labels: number;
 }
 
-/** Evidence `elapsedMs` later, and what has been answered in between. Half of it is forgotten in `evidenceHalfLifeMs`. */
+/**
+ * Evidence `elapsedMs` later, and what has been answered in between. Half of it is forgotten in `evidenceHalfLifeMs`, and sooner where there
+ * is more than tells anything new: at a high load a drift must not wait until it outweighs minutes of answers.
+ */
 export function withAnswers(
   before: readonly AccuracyEstimate[],
   answered: readonly AccuracyEstimate[],
@@ -44,7 +47,21 @@ export function withAnswers(
         correction: (sum?.correction ?? 0) + share * estimate.correction,
       });
     }
-  return [...all.values()].filter(({ requests }) => requests >= SETTINGS.evidenceLeast);
+  return [...all.values()].filter(({ requests }) => requests >= SETTINGS.evidenceLeast).map(bounded);
+}
+
+function bounded(estimate: AccuracyEstimate): AccuracyEstimate {
+  const { variants, requests, right, labels, correction } = estimate;
+  const answers = Math.min(1, SETTINGS.evidenceMostAnswers / requests);
+  const labelled = labels > 0 ? Math.min(1, SETTINGS.evidenceMostLabels / labels) : 1;
+  if (answers === 1 && labelled === 1) return estimate;
+  return {
+    variants,
+    requests: answers * requests,
+    right: answers * right,
+    labels: labelled * labels,
+    correction: labelled * correction,
+  };
 }
 
 /**

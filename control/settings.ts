@@ -48,6 +48,9 @@ export const SETTINGS = {
   /** Half of what answers say of accuracy is forgotten in this time; less than `evidenceLeast` answers is nothing. */
   evidenceHalfLifeMs: 300_000,
   evidenceLeast: 0.5,
+  /** More answers, and more labels, of one combination are not held: with so many a share of one half is known to 1.3 points. */
+  evidenceMostAnswers: 6000,
+  evidenceMostLabels: 1500,
   /** Answers from which on an estimate is told. */
   evidenceTold: 20,
   /** What was measured counts as much as this many labelled items … */

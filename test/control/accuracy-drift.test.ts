@@ -42,6 +42,17 @@ describe("withAnswers()", () => {
     assert.deepEqual(later, [seen("heavy", 100, 0.7, 2, 0.5), seen("light", 10, 0.5)]);
     assert.deepEqual(withAnswers(later, [], 3_600_000), []);
   });
+
+  it("sees a drift within a minute under a high load, whatever came in the hour before", () => {
+    let evidence: readonly AccuracyEstimate[] = [];
+    const second = (share: number) => {
+      evidence = withAnswers(evidence, [seen("heavy", 400, share, 400, 0)], 1000);
+    };
+    for (let i = 0; i < 3600; i++) second(0.95);
+    for (let i = 0; i < 40; i++) second(0.3);
+    const { heavy = 0 } = accuracies(evidence);
+    assert.ok(Math.abs(heavy - 0.3) < 0.1, `${heavy}`);
+  });
 });
 
 describe("driftedAccuracies()", () => {
