@@ -4,6 +4,7 @@ import { planningHorizonMs } from "../control/planning.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
 import { tick } from "../control/tick.ts";
 import { type Tuning, UNTUNED } from "../control/tuning.ts";
+import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { withMethod } from "../optimizer/accuracy.ts";
@@ -25,6 +26,14 @@ export interface SimControlOptions {
   readonly tuning: Tuning;
 }
 
+/** What is known of the second that is over. */
+export interface SimTelemetry {
+  /** Null: monitoring is silent. */
+  readonly sample: LoadSample | null;
+  readonly switchers: readonly SwitcherView[];
+  readonly answered: readonly AccuracyEstimate[];
+}
+
 /** The control loop of one pipeline, on the clock of the simulation: the scaler's own tick. */
 export class SimControl {
   readonly #options: SimControlOptions;
@@ -44,13 +53,7 @@ export class SimControl {
     return this.#state.decisions;
   }
 
-  /** @param sample of the second that is over; null: monitoring is silent. */
-  tick(
-    sample: LoadSample | null,
-    switchers: readonly SwitcherView[],
-    desired: readonly number[],
-    nowMs: number,
-  ): PipelineBoard {
+  tick({ sample, switchers, answered }: SimTelemetry, desired: readonly number[], nowMs: number): PipelineBoard {
     const { pipeline, forecasts, limits, tolerance, without } = this.#options;
     const isUnguarded = without.includes("guard");
     if (sample) forecasts.observe(sample);
@@ -75,7 +78,7 @@ export class SimControl {
         readyReplicas: {},
         bounds: {},
         scaling,
-        answered: [],
+        answered,
         pins: [],
         tuning: this.tuning,
         limits,

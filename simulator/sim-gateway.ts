@@ -1,10 +1,10 @@
 import { fanOutOf, type Pipeline, type Stage } from "../domain/pipeline.ts";
 import { chunkRows } from "../gateway/balance.ts";
-import { accuracyOf } from "../optimizer/accuracy.ts";
 import type { EventQueue } from "./event-queue.ts";
 import type { Recorder } from "./recorder.ts";
 import { NO_VARIANT, RequestTable } from "./request-table.ts";
 import type { ServiceTable } from "./service-table.ts";
+import type { SimAnswers } from "./sim-answers.ts";
 import { SimBatcher } from "./sim-batcher.ts";
 import type { SimReplica } from "./sim-replica.ts";
 import { WorkIndex } from "./work-index.ts";
@@ -17,6 +17,7 @@ export interface SimGatewayOptions {
   readonly tables: readonly (readonly (ServiceTable | null)[])[];
   readonly events: EventQueue;
   readonly recorder: Recorder;
+  readonly answers: SimAnswers;
   /** A request is given up so long after it came. */
   readonly timeoutMs: number;
   /** Of service times, of fan-out and of balancing: each its own, so that a change of one leaves the others alone. */
@@ -56,7 +57,6 @@ export class SimGateway {
   readonly #waitsFor: readonly number[];
   readonly #waiting: Waiting[][];
   readonly #indexes: readonly WorkIndex[];
-  readonly #accuracies = new Map<number, number>();
   readonly #overheadMs: number;
   readonly #isRandom: boolean;
 
@@ -238,7 +238,8 @@ export class SimGateway {
     const arrivedMs = requests.arrivedMs[request] as number;
     // The gateway has answered at the deadline that it was too late.
     if (nowMs > (requests.deadlineMs[request] as number)) this.#options.recorder.failed(arrivedMs, "dropped");
-    else this.#options.recorder.answered(arrivedMs, nowMs - arrivedMs + this.#overheadMs, this.#accuracy(request));
+    else
+      this.#options.recorder.answered(arrivedMs, nowMs - arrivedMs + this.#overheadMs, this.#accuracy(request, nowMs));
     requests.end(request);
   }
 
@@ -250,20 +251,19 @@ export class SimGateway {
     requests.end(request);
   }
 
-  #accuracy(request: number): number {
+  #accuracy(request: number, nowMs: number): number {
     const from = request * this.#stages.length;
-    let key = 0;
+    let combination = 0;
     for (const [s, { stage }] of this.#stages.entries())
-      key = key * (stage.variants.length + 1) + (this.requests.variant[from + s] as number) + 1;
-    const known = this.#accuracies.get(key);
-    if (known !== undefined) return known;
-    const names = this.#stages.map(({ stage }, s) => {
+      combination = combination * (stage.variants.length + 1) + (this.requests.variant[from + s] as number) + 1;
+    return this.#options.answers.answer(combination, () => this.#variantNames(from), nowMs);
+  }
+
+  #variantNames(from: number): readonly string[] {
+    return this.#stages.map(({ stage }, s) => {
       const index = this.requests.variant[from + s] as number;
       return index === NO_VARIANT ? stage.defaultVariant : this.#table(s, index).variant.name;
     });
-    const accuracy = accuracyOf(this.#options.pipeline).of(names);
-    this.#accuracies.set(key, accuracy);
-    return accuracy;
   }
 
   #table(s: number, variant: number): ServiceTable {

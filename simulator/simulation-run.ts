@@ -7,6 +7,7 @@ import type { ForecastModel } from "../predictor/network-model.ts";
 import type { Fault } from "./faults.ts";
 import type { ForecastName } from "./forecast-source.ts";
 import type { Window } from "./recorder.ts";
+import type { SimulatedDrift } from "./sim-answers.ts";
 import type { ClusterOptions } from "./sim-cluster.ts";
 import type { Ablation } from "./sim-control.ts";
 
@@ -33,6 +34,8 @@ export interface SimulationOptions {
   readonly killEveryMs: number | null;
   /** Default: none. */
   readonly faults?: readonly Fault[];
+  /** Default: items stay what they are. */
+  readonly drift?: SimulatedDrift | null;
   /** Parts of the control loop that are left out, to see what they are worth. Default: none. */
   readonly without?: readonly Ablation[];
   /** Of the control loop, from the start. Default: nothing is tuned. */

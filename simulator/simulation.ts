@@ -9,6 +9,7 @@ import { addFirstEvents, CHECK_MS } from "./first-events.ts";
 import { openControl } from "./open-control.ts";
 import { Recorder } from "./recorder.ts";
 import { type ServiceTable, serviceTables } from "./service-table.ts";
+import { SimAnswers } from "./sim-answers.ts";
 import { SimCluster } from "./sim-cluster.ts";
 import type { SimControl } from "./sim-control.ts";
 import { SimGateway } from "./sim-gateway.ts";
@@ -42,6 +43,7 @@ class Simulation {
   readonly #tickMs: number[] = [];
   readonly #random: () => number;
   readonly #faults: Faults;
+  readonly #answers: SimAnswers;
   #board: PipelineBoard | null = null;
   #worked = 0;
   #shownMs = 0;
@@ -62,11 +64,15 @@ class Simulation {
     this.#arrivals = new ArrivalSource(load, random(0));
     this.#random = random(4);
     this.#faults = new Faults(options.faults ?? [], options.warmUpSeconds);
+    const drift = options.drift ?? null;
+    const driftsAtMs = (options.warmUpSeconds + (drift?.fromSecond ?? 0)) * 1000;
+    this.#answers = new SimAnswers(pipeline, drift, driftsAtMs, random(5));
     this.#gateway = new SimGateway({
       pipeline,
       tables: this.#tables,
       events: this.#events,
       recorder: this.#recorder,
+      answers: this.#answers,
       timeoutMs: options.timeoutMs ?? pipeline.slo.latencyMs,
       random: { service: random(1), rows: random(2), balance: random(3) },
       onSwapped: (replica, nowMs) => this.#swapped(replica, nowMs),
@@ -267,7 +273,8 @@ class Simulation {
     const views = [...this.#switchers.values()].map(switcher => switcher.view(nowMs));
     const desired = pipeline.stages.map((_stage, s) => this.#cluster.desired(s));
     const startedMs = clockMs?.();
-    const board = this.#control.tick(this.#sampleAt(nowMs), views, desired, wallMs);
+    const known = { sample: this.#sampleAt(nowMs), switchers: views, answered: this.#answers.take() };
+    const board = this.#control.tick(known, desired, wallMs);
     if (startedMs !== undefined && clockMs) this.#tickMs.push(clockMs() - startedMs);
     this.#board = board;
     this.#cluster.publish(board, nowMs);

@@ -1,17 +1,14 @@
-import { join } from "node:path";
 import type { SimulationCase } from "../../cli/simulate/cases.ts";
 import { NO_PAST } from "../../cli/simulate/past.ts";
 import type { Pipeline } from "../../domain/pipeline.ts";
 import { generateLoad } from "../../load/generate-load.ts";
 import type { LoadTrace } from "../../load/load-trace.ts";
-import { readPipeline } from "../../runtime/read-pipeline.ts";
-import { packageFolder } from "../../runtime/version.ts";
 import { openBenchTraces } from "../load-traces.ts";
 import { CLUSTER, CONTENDERS, type Contender, type ExperimentCase } from "./e1-cells.ts";
 import { type ExperimentLoad, WARM_UP_SECONDS } from "./ipa-loads.ts";
+import { BUSY_REPLICAS, byLatency, fittedLoad, OWN_PIPELINES, ownPipeline } from "./own-pipelines.ts";
 import { type ExperimentRow, everyCell, meansOf, namesOf, table } from "./report-parts.ts";
 
-const PIPELINES = ["id-card"];
 const SECONDS = WARM_UP_SECONDS + 1200;
 const MAX_REPLICAS = 40;
 /** Six times as many requests for three minutes, from one second to the next. */
@@ -47,6 +44,7 @@ export function e2Loads(folder: string | null, isShort: boolean): ExperimentLoad
   const part = (name: string, { startMs, ratesRps }: LoadTrace): ExperimentLoad => ({
     name,
     load: { startMs, ratesRps: ratesRps.slice(0, SECONDS) },
+    before: { startMs, ratesRps: new Float64Array() },
     past: NO_PAST,
   });
   return [
@@ -56,19 +54,24 @@ export function e2Loads(folder: string | null, isShort: boolean): ExperimentLoad
   ];
 }
 
-export function e2Cases(loads: readonly ExperimentLoad[], seed: number): readonly ExperimentCase[] {
-  return PIPELINES.flatMap(name => {
-    const file = readPipeline(join(packageFolder, "pipelines", name));
-    return loads.flatMap(load =>
-      [...CONTENDERS.filter(isFit), PRODUCT].map(contender => ({
-        cell: { pipeline: name, load: load.name, sloFactor: 1, contender: contender.name, seed },
-        given: caseOf(file, load, contender, seed),
-      })),
-    );
-  });
+export async function e2Cases(loads: readonly ExperimentLoad[], seed: number): Promise<readonly ExperimentCase[]> {
+  const cases: ExperimentCase[] = [];
+  for (const name of OWN_PIPELINES) {
+    const file = ownPipeline(name);
+    for (const load of loads) {
+      const fitted = await fittedLoad(file, load, seed);
+      for (const contender of [...CONTENDERS.filter(isFit), PRODUCT])
+        cases.push({
+          cell: { pipeline: name, load: load.name, sloFactor: 1, contender: contender.name, seed },
+          given: ownCase(file, fitted, contender, seed),
+        });
+    }
+  }
+  return cases;
 }
 
-function caseOf(file: Pipeline, load: ExperimentLoad, contender: Contender, seed: number): SimulationCase {
+/** What is simulated of a pipeline with a measured profile. */
+export function ownCase(file: Pipeline, load: ExperimentLoad, contender: Contender, seed: number): SimulationCase {
   const { policy, forecast, change } = contender;
   const given: SimulationCase = {
     policy,
@@ -93,8 +96,8 @@ function planned(file: Pipeline, { policy, fixed }: Contender): Pipeline {
     mode: "active",
     objective: { ...file.objective, policy },
     stages: file.stages.map(stage => {
-      const byTime = stage.variants.toSorted((a, b) => firstMs(a) - firstMs(b));
-      const chosen = fixed === "heaviest" ? byTime.at(-1) : fixed === "lightest" ? byTime[0] : undefined;
+      const ladder = byLatency(stage);
+      const chosen = fixed === "heaviest" ? ladder.at(-1) : fixed === "lightest" ? ladder[0] : undefined;
       return {
         ...stage,
         replicas: { min: 1, max: MAX_REPLICAS },
@@ -104,16 +107,12 @@ function planned(file: Pipeline, { policy, fixed }: Contender): Pipeline {
   };
 }
 
-function firstMs({ profile }: Pipeline["stages"][number]["variants"][number]): number {
-  return profile?.points[0]?.latencyMs ?? 0;
-}
-
 export function e2Report(note: string, rows: readonly ExperimentRow[]): string {
   const loads = [...new Set(rows.map(({ load }) => load))];
   return [
     "## E2: pipelines with measured profiles",
     "",
-    `${PIPELINES.join(", ")} with its own SLO, profiles and accuracy tables as they were measured, at most ${MAX_REPLICAS} replicas of a stage, pods that start in 8 s and load into the running pod; loads: ${note}; beside them requests to language models (conversations, code) and a generated flash crowd. Means over ${loads.length} loads.`,
+    `${OWN_PIPELINES.join(", ")}, each with its own SLO, profiles and accuracy tables as they were measured, at most ${MAX_REPLICAS} replicas of a stage, pods that start in 8 s and load into the running pod. Loads: ${note}; beside them requests to language models (conversations, code) and a generated flash crowd; each made as large as keeps ${BUSY_REPLICAS} replicas of the heaviest variants busy in the busiest stage on average, the forecaster with the network that comes with variscale. Means over ${loads.length} loads.`,
     "",
     table(
       ["contender", "accuracy", "effective", "cores", "violations", "loads over 1 %", "switches"],

@@ -7,15 +7,13 @@ import { openBenchTraces } from "../load-traces.ts";
 export interface ExperimentLoad {
   readonly name: string;
   readonly load: LoadTrace;
+  /** What lay before it. */
+  readonly before: LoadTrace;
+  /** What a scaler knows of that. */
   readonly past: Past;
 }
 
-interface Part {
-  readonly name: string;
-  readonly load: LoadTrace;
-  /** What lay before it. */
-  readonly past: LoadTrace;
-}
+type Part = Omit<ExperimentLoad, "past">;
 
 /** IPA divides the load by 8 and cuts off the fraction, which takes the chance out of it; here each request stays with chance 1/8. */
 const SHARE = 1 / 8;
@@ -62,9 +60,9 @@ export async function ipaLoads(
     ? Object.entries(EXCERPTS).map(([name, parts]) => recorded(name, parts, twitter))
     : (Object.keys(GENERATED) as (keyof typeof GENERATED)[]).map(generated);
   const loads: ExperimentLoad[] = [];
-  for (const { name, load, past } of isShort ? parts.slice(0, 1) : parts) {
-    process.stderr.write(`${name}: training a network on what lies before\n`);
-    loads.push({ name, load, past: await pastOf(past, true) });
+  for (const part of isShort ? parts.slice(0, 1) : parts) {
+    process.stderr.write(`${part.name}: training a network on what lies before\n`);
+    loads.push({ ...part, past: await pastOf(part.before, true) });
   }
   return {
     note: isRecorded
@@ -82,7 +80,7 @@ function recorded(name: string, parts: readonly (readonly [number, number])[], t
     ...parts.flatMap(([from, to]) => [...twitter.ratesRps.subarray(from, to)]),
   ];
   const raw = { startMs: twitter.startMs + begin * 1000, ratesRps: Float64Array.from(seconds) };
-  return { name, load: scaleLoad(raw, SHARE, SEED), past: scaleLoad(past, SHARE, SEED) };
+  return { name, load: scaleLoad(raw, SHARE, SEED), before: scaleLoad(past, SHARE, SEED) };
 }
 
 function generated(name: keyof typeof GENERATED, i: number): Part {
@@ -92,6 +90,6 @@ function generated(name: keyof typeof GENERATED, i: number): Part {
   return {
     name,
     load: { startMs: whole.startMs + hours * 1000, ratesRps: whole.ratesRps.slice(hours) },
-    past: { startMs: whole.startMs, ratesRps: whole.ratesRps.subarray(0, hours) },
+    before: { startMs: whole.startMs, ratesRps: whole.ratesRps.subarray(0, hours) },
   };
 }

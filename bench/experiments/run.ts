@@ -1,15 +1,16 @@
 /**
- * `npm run experiments -- [e1 e2 e3 e5 e6] [--short] [--seeds N] [--slo 5,25] [--pipelines video,…] [--traces FOLDER] [--rows FILE] [--write]`:
+ * `npm run experiments -- [e1 e2 e3 e4 e5 e6] [--short] [--seeds N] [--slo 5,25] [--pipelines video,…] [--traces FOLDER] [--rows FILE] [--write]`:
  * simulates IPA's five pipelines under its four loads; each experiment replaces its own section of docs/report/experiments.md. `--slo` and
  * `--pipelines` are for E1; every cell goes as JSON into FILE.
  */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { IPA_PIPELINES } from "../ipa-pipelines.ts";
-import { e1Cases, SLO_FACTORS } from "./e1-cells.ts";
+import { type ExperimentCase, e1Cases, SLO_FACTORS } from "./e1-cells.ts";
 import { e1Report } from "./e1-report.ts";
 import { e2Cases, e2Loads, e2Report } from "./e2-own-pipelines.ts";
 import { e3Cases, e3Report } from "./e3-ablations.ts";
+import { e4Cases, e4Report } from "./e4-drift.ts";
 import { e5Cases, e5Report } from "./e5-failures.ts";
 import { e6Cases, e6Report } from "./e6-scale.ts";
 import { ipaLoads } from "./ipa-loads.ts";
@@ -39,6 +40,7 @@ async function main(): Promise<void> {
     e1: { cases: (seed: number) => e1Cases(loads, { sloFactors, seed, pipelines }), report: e1Report },
     e2: { cases: (seed: number) => e2Cases([...loads, ...e2Loads(folder, values.short)], seed), report: e2Report },
     e3: { cases: (seed: number) => e3Cases(loads, seed), report: e3Report },
+    e4: { cases: (seed: number) => e4Cases(loads, seed), report: e4Report },
     e5: { cases: (seed: number) => e5Cases(loads, seed), report: e5Report },
     e6: {
       cases: (seed: number) => e6Cases(seed, values.short),
@@ -51,7 +53,9 @@ async function main(): Promise<void> {
     const experiment = experiments[name as keyof typeof experiments];
     if (!experiment) throw new Error(`${name} is none of ${Object.keys(experiments).join(", ")}`);
     const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => i + 1);
-    const rows = await rowsOf(name, seeds.flatMap(experiment.cases), note);
+    const cases: ExperimentCase[] = [];
+    for (const seed of seeds) cases.push(...(await experiment.cases(seed)));
+    const rows = await rowsOf(name, cases, note);
     all.push(...rows);
     const report = experiment.report(note, rows);
     if (values.write) writeExperiments(report);

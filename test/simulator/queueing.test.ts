@@ -4,6 +4,7 @@ import { seededRandom } from "../../load/seeded-random.ts";
 import { EVENT, EventQueue } from "../../simulator/event-queue.ts";
 import { Recorder } from "../../simulator/recorder.ts";
 import { serviceTables } from "../../simulator/service-table.ts";
+import { SimAnswers } from "../../simulator/sim-answers.ts";
 import { SimGateway } from "../../simulator/sim-gateway.ts";
 import { SimReplica } from "../../simulator/sim-replica.ts";
 import { pipelineOf } from "../optimizer/problems.ts";
@@ -33,6 +34,7 @@ function measure({ scv, utilisation, replicas = 1, batch = 1, requests = 200_000
     tables: pipeline.stages.map(stage => serviceTables(stage, "stage")),
     events,
     recorder,
+    answers: new SimAnswers(pipeline, null, 0, random),
     timeoutMs: 1e6,
     random: { service: seededRandom(8), rows: seededRandom(9), balance: seededRandom(10) },
     onSwapped: () => undefined,

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
+import type { SimulatedDrift } from "../../simulator/sim-answers.ts";
 import { simulate } from "../../simulator/simulation.ts";
 import type { SimulationOptions } from "../../simulator/simulation-run.ts";
 import { summarise } from "../../simulator/summary.ts";
+import { timelineOf } from "../../simulator/timeline.ts";
 import { pipelineOf } from "../optimizer/problems.ts";
 import { PROMPT, poissonLoad, scenario } from "./scenario.ts";
 
@@ -68,6 +70,31 @@ describe("simulate()", function () {
     assert.deepEqual([served(80), served(160), served(290)], [["heavy"], ["light"], ["heavy"]]);
     const replicas = windows.map(({ stages }) => stages[1]?.ready ?? 0);
     assert.ok((replicas[17] ?? 0) > (replicas[8] ?? 0), replicas.join());
+  });
+
+  it("serves what is worth its cores where items drift, as far as answers tell of it", () => {
+    const measured = (light: number, heavy: number) => [
+      { variants: { detect: "light" }, accuracy: light },
+      { variants: { detect: "heavy" }, accuracy: heavy },
+    ];
+    const alone = pipelineOf({
+      sloMs: 400,
+      stages: [{ name: "detect", variants: LADDER, replicas: { min: 1, max: 20 } }],
+    });
+    const pipeline = {
+      ...alone,
+      accuracy: { ...alone.accuracy, method: "table" as const, combinations: measured(0.7, 0.9) },
+    };
+    const load = poissonLoad(190, () => 400);
+    const servedWith = (told: SimulatedDrift["told"]) => {
+      const drift = { fromSecond: 100, accuracies: measured(0.004, 0.01), told };
+      const rows = timelineOf(simulate(scenario(pipeline, load, { warmUpSeconds: 0, drift })));
+      return [8, 18].map(window => [rows[window]?.stages[0]?.variants.join(), rows[window]?.accuracy?.toFixed(6)]);
+    };
+    const before = ["heavy", "0.900000"];
+    assert.deepEqual(servedWith(null), [before, ["heavy", "0.010000"]], "nobody told");
+    assert.deepEqual(servedWith({ bias: 0, labelShare: 1 }), [before, ["light", "0.004000"]], "not worth its cores");
+    assert.deepEqual(servedWith({ bias: 0.9, labelShare: 0 }), [before, ["heavy", "0.010000"]], "told wrong");
   });
 
   it("shows what adaptation is for: more right and in time than the heaviest and the lightest variant for ever", () => {

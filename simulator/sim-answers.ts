@@ -1,0 +1,85 @@
+import type { CombinationAccuracy } from "../control/accuracy-drift.ts";
+import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
+import type { Pipeline } from "../domain/pipeline.ts";
+import { accuracyOf } from "../optimizer/accuracy.ts";
+
+/** Items that change in the middle of a run, and what the control loop gets to know of it. */
+export interface SimulatedDrift {
+  /** From the start of what counts. */
+  readonly fromSecond: number;
+  /** By combination of variants, from then on; others are predicted from these. */
+  readonly accuracies: readonly CombinationAccuracy[];
+  /** What answers say of themselves; null: nothing. */
+  readonly told: {
+    /** Estimates without labels err by this: the mean of `bias` that `variscale drift` finds. */
+    readonly bias: number;
+    /** Of the answers, labelled as soon as they are given. */
+    readonly labelShare: number;
+  } | null;
+}
+
+/** Combinations of variants are known by a number, so that nothing is looked up by names for every request. */
+interface Known {
+  readonly variants: Readonly<Record<string, string>>;
+  readonly accuracy: number;
+  /** Null: not asked for since it drifted. */
+  drifted: number | null;
+}
+
+/** How right answers are, and what is told of it: as the gateway's estimates are counted and labelled. */
+export class SimAnswers {
+  readonly #pipeline: Pipeline;
+  readonly #drift: SimulatedDrift | null;
+  readonly #drifted: Pipeline;
+  readonly #fromMs: number;
+  readonly #random: () => number;
+  readonly #known = new Map<number, Known>();
+  #told = new Map<number, { requests: number; right: number; labels: number; correction: number }>();
+
+  /** @param fromMs when items drift, by the simulation's clock. */
+  constructor(pipeline: Pipeline, drift: SimulatedDrift | null, fromMs: number, random: () => number) {
+    this.#pipeline = pipeline;
+    this.#drift = drift;
+    this.#fromMs = fromMs;
+    this.#random = random;
+    const { accuracy } = pipeline;
+    this.#drifted = drift ? { ...pipeline, accuracy: { ...accuracy, combinations: drift.accuracies } } : pipeline;
+  }
+
+  /** Takes an answer in, and gives the accuracy of who gave it. @param namesOf the variants, in the order of the stages. */
+  answer(combination: number, namesOf: () => readonly string[], nowMs: number): number {
+    let known = this.#known.get(combination);
+    if (!known) {
+      const names = namesOf();
+      const variants = Object.fromEntries(this.#pipeline.stages.map(({ name }, s) => [name, names[s] ?? ""]));
+      known = { variants, accuracy: accuracyOf(this.#pipeline).of(names), drifted: null };
+      this.#known.set(combination, known);
+    }
+    if (!this.#drift) return known.accuracy;
+    if (nowMs >= this.#fromMs) known.drifted ??= accuracyOf(this.#drifted).of(namesOf());
+    const accuracy = nowMs >= this.#fromMs ? (known.drifted ?? known.accuracy) : known.accuracy;
+    if (this.#drift.told) this.#tell(combination, accuracy, nowMs >= this.#fromMs ? this.#drift.told.bias : 0);
+    return accuracy;
+  }
+
+  /** What has been told since the last call. */
+  take(): readonly AccuracyEstimate[] {
+    const told = [...this.#told].map(([combination, counts]) => ({
+      variants: (this.#known.get(combination) as Known).variants,
+      ...counts,
+    }));
+    this.#told = new Map();
+    return told;
+  }
+
+  #tell(combination: number, accuracy: number, bias: number): void {
+    const estimate = Math.min(1, Math.max(0, accuracy + bias));
+    const counts = this.#told.get(combination) ?? { requests: 0, right: 0, labels: 0, correction: 0 };
+    this.#told.set(combination, counts);
+    counts.requests += 1;
+    counts.right += estimate;
+    if (this.#random() >= (this.#drift?.told?.labelShare ?? 0)) return;
+    counts.labels += 1;
+    counts.correction += (this.#random() < accuracy ? 1 : 0) - estimate;
+  }
+}
