@@ -1,10 +1,11 @@
 import type { PipelineBoard } from "../control/board.ts";
 import { findStage, type Pipeline } from "../domain/pipeline.ts";
 import type { ScaledObjectEvent } from "./event-recorder.ts";
-import { boundsOf, type LivePipeline } from "./live-pipeline.ts";
+import { boundsOf, type LivePipeline, type LiveStage } from "./live-pipeline.ts";
 
 /**
- * What the owners of ScaledObjects must know of a board: a tolerance that is in the way, bounds that shut the plan out.
+ * What the owners of ScaledObjects must know of a board: what keeps the stage from its replicas, by what Kubernetes has of it. The same as
+ * `variscale doctor` finds, as far as the scaler watches it.
  *
  * @param hpaTolerance of the cluster's HPAs that name none.
  */
@@ -30,10 +31,34 @@ export function eventsOf(
         "VariscaleTolerance",
         `HPA ${scaledObject.hpa} leaves small changes of replicas undone: set advanced.horizontalPodAutoscalerConfig.behavior.scaleUp.tolerance and scaleDown.tolerance to "0"; Kubernetes before 1.35 drops the field unless the gate HPAConfigurableTolerance is on. Until then more replicas than needed are asked for where a count can't be reached.`,
       );
+    for (const [reason, note] of troublesOf(stage)) tell(reason, note);
     const conflict = boundsConflict(pipeline, board, name, boundsOf(stage));
     if (conflict) tell("VariscaleBounds", conflict);
   }
   return events;
+}
+
+/** Reasons and notes. */
+function troublesOf({ scaledObject, target }: LiveStage): readonly (readonly [string, string])[] {
+  const found: [string, string][] = [];
+  if (scaledObject.triggers > 1)
+    found.push([
+      "VariscaleTriggers",
+      `the ScaledObject has ${scaledObject.triggers} triggers: the HPA takes the highest of their counts, and one that fails stops all of them; remove the others`,
+    ]);
+  if (scaledObject.fallbackReplicas === 0)
+    found.push([
+      "VariscaleFallback",
+      "fallback.replicas is 0: the stage goes away when the scaler gives no count; set it to at least 1, with behavior currentReplicasIfHigher",
+    ]);
+  if (target?.isRecreated)
+    found.push([
+      "VariscaleRollout",
+      `${scaledObject.target.name} has the strategy Recreate: a rollout ends all pods at once, and requests are lost; use RollingUpdate with maxUnavailable 0`,
+    ]);
+  if (target && target.trouble !== null)
+    found.push(["VariscaleRollout", `pods of ${scaledObject.target.name} are not made: ${target.trouble}`]);
+  return found;
 }
 
 /** Why live bounds keep the plan from what the pipeline file allows; null: they do not. */

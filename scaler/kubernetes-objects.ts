@@ -14,6 +14,7 @@ const scaledObjectSchema = z.looseObject({
     scaleTargetRef: z.looseObject({ name: z.string(), kind: z.string().optional(), apiVersion: z.string().optional() }),
     minReplicaCount: count.optional(),
     maxReplicaCount: count.optional(),
+    fallback: z.looseObject({ replicas: count }).nullish(),
     triggers: z.array(z.looseObject({ type: z.string(), metadata: z.record(z.string(), z.string()).optional() })),
     advanced: z
       .looseObject({ horizontalPodAutoscalerConfig: z.looseObject({ name: z.string().optional() }).optional() })
@@ -33,6 +34,10 @@ export interface ScaledObjectView {
   readonly target: { readonly plural: "deployments" | "statefulsets" | null; readonly name: string };
   readonly min: number;
   readonly max: number;
+  /** Triggers, others than ours too. */
+  readonly triggers: number;
+  /** What it falls back to; null: it does not. */
+  readonly fallbackReplicas: number | null;
 }
 
 /** Null: none of its triggers names a pipeline and a stage. */
@@ -55,6 +60,8 @@ export function scaledObjectView(object: unknown): ScaledObjectView | null {
     },
     min: spec.minReplicaCount ?? DEFAULT_MIN,
     max: spec.maxReplicaCount ?? DEFAULT_MAX,
+    triggers: spec.triggers.length,
+    fallbackReplicas: spec.fallback?.replicas ?? null,
   };
 }
 
@@ -101,18 +108,45 @@ function parseShare(quantity: string | number | null | undefined): number | null
   return Number.isNaN(share) ? null : share;
 }
 
+const condition = z.looseObject({
+  type: z.string(),
+  status: z.string(),
+  reason: z.string().nullish(),
+  message: z.string().nullish(),
+});
+
 const targetSchema = z.looseObject({
   metadata,
-  status: z.looseObject({ replicas: count.optional(), readyReplicas: count.optional() }).optional(),
+  spec: z.looseObject({ strategy: z.looseObject({ type: z.string().nullish() }).nullish() }).nullish(),
+  status: z
+    .looseObject({
+      replicas: count.optional(),
+      readyReplicas: count.optional(),
+      conditions: z.array(condition).nullish(),
+    })
+    .optional(),
 });
 
 /** Replicas of what is scaled. */
 export interface TargetView {
   readonly replicas: number;
   readonly ready: number;
+  /** Why its pods can't be made, or its rollout does not get on; null: nothing is wrong. */
+  readonly trouble: string | null;
+  /** A rollout ends all pods before it starts new ones. */
+  readonly isRecreated: boolean;
 }
 
 export function targetView(object: unknown): TargetView {
-  const { status } = targetSchema.parse(object);
-  return { replicas: status?.replicas ?? 0, ready: status?.readyReplicas ?? 0 };
+  const { spec, status } = targetSchema.parse(object);
+  const bad = (status?.conditions ?? []).find(
+    ({ type, status: is }) =>
+      (type === "ReplicaFailure" && is === "True") || (type === "Progressing" && is === "False"),
+  );
+  return {
+    replicas: status?.replicas ?? 0,
+    ready: status?.readyReplicas ?? 0,
+    trouble: bad ? [bad.reason, bad.message].filter(Boolean).join(": ") || bad.type : null,
+    isRecreated: spec?.strategy?.type === "Recreate",
+  };
 }

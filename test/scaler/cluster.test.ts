@@ -48,8 +48,13 @@ describe("a scaler in a cluster", () => {
     readonly current?: number;
     readonly ready?: number;
     readonly behavior?: unknown;
+    /** Merged over the ScaledObject's spec. */
+    readonly spec?: object;
+    /** Of the Deployment. */
+    readonly strategy?: object;
+    readonly conditions?: readonly object[];
   }): void {
-    const { max = 10, current = 3, behavior = EXACT } = options;
+    const { max = 10, current = 3, behavior = EXACT, strategy, conditions, spec } = options;
     const metadata = { namespace: "shop", name: "detect", uid: "u-1" };
     const trigger = {
       type: "external-push",
@@ -57,9 +62,16 @@ describe("a scaler in a cluster", () => {
     };
     api.put(SCALED_OBJECTS, {
       metadata,
-      spec: { scaleTargetRef: { name: "detect" }, minReplicaCount: 1, maxReplicaCount: max, triggers: [trigger] },
+      spec: {
+        scaleTargetRef: { name: "detect" },
+        minReplicaCount: 1,
+        maxReplicaCount: max,
+        triggers: [trigger],
+        ...spec,
+      },
     });
-    api.put(DEPLOYMENTS, { metadata, status: { replicas: current, readyReplicas: options.ready ?? current } });
+    const status = { replicas: current, readyReplicas: options.ready ?? current, conditions };
+    api.put(DEPLOYMENTS, { metadata, spec: { strategy }, status });
     api.put(AUTOSCALERS, {
       metadata: { namespace: "shop", name: "keda-hpa-detect" },
       spec: { minReplicas: 1, maxReplicas: max, behavior },
@@ -112,6 +124,32 @@ describe("a scaler in a cluster", () => {
     assert.match(String(event("VariscaleBounds")?.["note"]), /maxReplicaCount 2 keeps stage detect.*allows 10/);
     put({ max: 9 });
     await ticked(now => (now.stages[0]?.replicasNow ?? 0) > 2);
+  });
+
+  it("tells of other triggers, a fallback to nothing, and pods that can't be made, and of nothing else", async () => {
+    put({});
+    await ticked(now => condition(now, "ScaledObjectsFound")?.status === true);
+    await running.clock.advance(61_000);
+    assert.deepEqual(api.all(EVENTS), []);
+    const ours = { type: "external-push", metadata: { scalerAddress: "s:6000", pipeline: "cards", stage: "detect" } };
+    put({
+      spec: { triggers: [ours, { type: "cpu", metadata: { value: "50" } }], fallback: { replicas: 0 } },
+      strategy: { type: "Recreate" },
+      conditions: [{ type: "ReplicaFailure", status: "True", reason: "FailedCreate", message: "exceeded quota: q" }],
+    });
+    await ticked(() => api.all(EVENTS).length >= 4);
+    const notes = api.all(EVENTS).map(object => `${object["reason"]}: ${object["note"]}`);
+    for (const pattern of [
+      /^VariscaleTriggers: the ScaledObject has 2 triggers/,
+      /^VariscaleFallback: fallback\.replicas is 0/,
+      /^VariscaleRollout: detect has the strategy Recreate/,
+      /^VariscaleRollout: pods of detect are not made: FailedCreate: exceeded quota: q/,
+    ])
+      assert.ok(
+        notes.some(note => pattern.test(note)),
+        notes.join("\n"),
+      );
+    assert.equal(notes.length, 4);
   });
 
   it("T1: plans around a tolerance, and says so in the condition, the metrics and an Event", async () => {
