@@ -15,6 +15,7 @@ process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
 const suites: Readonly<Record<string, (only: readonly string[] | null) => Promise<readonly Figure[]>>> = {
   optimizer: async () => (await import("./optimizer.bench.ts")).optimizerSuite(),
   forecaster: async only => (await import("./forecaster.bench.ts")).forecasterSuite(only),
+  page: async only => (await import("./page.bench.ts")).pageSuite(only),
   pipelines: async only => (await import("./pipelines.bench.ts")).pipelinesSuite(only),
   scaler: async () => (await import("./scaler.bench.ts")).scalerSuite(),
   simulator: async () => (await import("./simulator.bench.ts")).simulatorSuite(),

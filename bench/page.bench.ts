@@ -1,0 +1,18 @@
+import type { Figure } from "./figure.ts";
+
+/** Parts of the suite, each loaded only when it runs. */
+const PARTS: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
+  clone: async () => [await (await import("./page-clone.ts")).cloneFigure()],
+  page: async () => (await import("./page-view.ts")).pageFigures(),
+  docs: async () => [await (await import("./docs-figure.ts")).docsFigure()],
+};
+
+/** What people see and read, and what drives it for them; `only`: some of the parts. */
+export async function pageSuite(only: readonly string[] | null): Promise<Figure[]> {
+  const names = only ?? Object.keys(PARTS);
+  const unknown = names.find(name => !Object.hasOwn(PARTS, name));
+  if (unknown !== undefined) throw new Error(`--only ${unknown}: must be of ${Object.keys(PARTS).join(", ")}`);
+  const figures: Figure[] = [];
+  for (const name of names) figures.push(...((await PARTS[name]?.()) ?? []));
+  return figures;
+}
