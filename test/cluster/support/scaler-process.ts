@@ -16,6 +16,8 @@ interface ScalerProcessOptions {
   /** Of the gateway; null: it has no load data. */
   readonly rateRps?: number | null;
   readonly kubernetes?: boolean;
+  /** Name of the Lease by which it is one of several; its state is in the namespace of the first pipeline. */
+  readonly lease?: string;
   /** Makes the folder with the certificate for the scaler's host; without it KEDA's port is plaintext. */
   readonly tlsFolder?: (host: string) => string;
 }
@@ -26,10 +28,10 @@ export class ScalerProcess {
   readonly address: string;
   readonly program: Program;
   readonly #gateway: FakeGateway;
-  readonly #host: string;
+  readonly host: string;
 
   private constructor(host: string, gateway: FakeGateway, program: Program) {
-    this.#host = host;
+    this.host = host;
     this.#gateway = gateway;
     this.program = program;
     this.address = `${host}:6000`;
@@ -39,7 +41,7 @@ export class ScalerProcess {
   static async start(
     cluster: Cluster,
     pipelines: readonly ClusterPipeline[],
-    { rateRps = 1, kubernetes = false, tlsFolder }: ScalerProcessOptions = {},
+    { rateRps = 1, kubernetes = false, lease, tlsFolder }: ScalerProcessOptions = {},
   ): Promise<ScalerProcess> {
     used += 1;
     const host = `10.77.1.${used}`;
@@ -51,6 +53,7 @@ export class ScalerProcess {
     const args = ["--host", host, "--load-source", `gateway=${gateway.url}`, "--state-dir", join(folder, "state")];
     const watching = ["--kubernetes", kubernetes ? "on" : "off"];
     const secured = tlsFolder === undefined ? [] : ["--tls-folder", tlsFolder(host)];
+    const shared = ["--ha", "lease", "--lease-name", lease ?? "", "--lease-namespace", pipelines[0]?.namespace ?? ""];
     const program = new Program({
       name: `scaler-${used}`,
       command: process.execPath,
@@ -61,6 +64,7 @@ export class ScalerProcess {
         ...files,
         ...args,
         ...watching,
+        ...(lease === undefined ? [] : shared),
         ...secured,
       ],
       env: { VARISCALE_TOKEN: TOKEN, KUBECONFIG: cluster.kubeconfig },
@@ -84,6 +88,12 @@ export class ScalerProcess {
     this.#gateway.answer = response => response.writeHead(503).end();
   }
 
+  /** It plans and assigns. */
+  async leads(): Promise<boolean> {
+    const response = await fetch(`http://${this.host}:8080/leader`).catch(() => null);
+    return response?.status === 200;
+  }
+
   async untilServing(): Promise<void> {
     await this.program.until(async () => (await this.#read("").catch(() => null)) !== null, "ready");
   }
@@ -91,7 +101,7 @@ export class ScalerProcess {
   async untilPlanned(): Promise<void> {
     await this.program.until(async () => {
       const pipelines = await this.#read("").catch(() => null);
-      return pipelines?.pipelines.every((pipeline: Json) => pipeline.decisionId !== null) ?? false;
+      return pipelines?.pipelines?.every((pipeline: Json) => pipeline.decisionId !== null) ?? false;
     }, "plans for every pipeline");
   }
 
@@ -143,7 +153,7 @@ export class ScalerProcess {
   }
 
   async #change(method: string, pipeline: ClusterPipeline, body?: string): Promise<void> {
-    const response = await fetch(`http://${this.#host}:8080/api/v1/pipelines${pathOf(pipeline)}/pin`, {
+    const response = await fetch(`http://${this.host}:8080/api/v1/pipelines${pathOf(pipeline)}/pin`, {
       method,
       headers: { authorization: `Bearer ${TOKEN}` },
       ...(body === undefined ? {} : { body }),
@@ -152,11 +162,11 @@ export class ScalerProcess {
   }
 
   async #metrics(): Promise<string> {
-    return (await fetch(`http://${this.#host}:8080/metrics`)).text();
+    return (await fetch(`http://${this.host}:8080/metrics`)).text();
   }
 
   async #read(path: string): Promise<Json> {
-    const response = await fetch(`http://${this.#host}:8080/api/v1/pipelines${path}`);
+    const response = await fetch(`http://${this.host}:8080/api/v1/pipelines${path}`);
     return response.json();
   }
 }

@@ -37,9 +37,10 @@ export class FakeSwitcher {
   readonly #client: SwitcherControlClient;
   readonly #stream: ClientDuplexStream<SwitcherReport, Directive__Output>;
 
-  constructor(port: number, hello: Partial<Hello> = {}, greet = true) {
+  /** @param at host:port, or a port of this machine. */
+  constructor(at: number | string, hello: Partial<Hello> = {}, greet = true) {
     this.hello = { ...HELLO, ...hello };
-    this.#client = new SwitcherControl(`127.0.0.1:${port}`, credentials.createInsecure());
+    this.#client = new SwitcherControl(typeof at === "number" ? `127.0.0.1:${at}` : at, credentials.createInsecure());
     this.#stream = this.#client.Follow();
     this.#stream.on("data", (directive: Directive__Output) => {
       if (directive.assignment) this.assignments.push(directive.assignment);

@@ -36,10 +36,11 @@ export function refOf(stage = "detect", more: Partial<Ref> = {}): Ref {
 export class KedaClient {
   readonly raw: ExternalScalerClient;
 
-  constructor(port: number, secured = credentials.createInsecure()) {
+  /** @param at host:port, or a port of this machine. */
+  constructor(at: number | string, secured = credentials.createInsecure()) {
     // A channel of its own, so that every client opens its own connection.
     const options = { "grpc.use_local_subchannel_pool": 1 };
-    this.raw = new ExternalScaler(`localhost:${port}`, secured, options);
+    this.raw = new ExternalScaler(typeof at === "number" ? `localhost:${at}` : at, secured, options);
   }
 
   spec(ref: Ref): Promise<GetMetricSpecResponse__Output> {
