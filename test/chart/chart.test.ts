@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "mocha";
+import { parse } from "yaml";
 import { ACCESS_RULES } from "../../cli/manifests/access-rules.ts";
 import { scaledObjectOf, triggerAuthenticationOf } from "../../cli/manifests/scaled-object.ts";
 import { parsePipelineFile } from "../../domain/pipeline-file.ts";
@@ -9,7 +12,7 @@ import { ID_CARD, type KubernetesObject, lint, named, podsOf, refusal, render } 
 
 const EVERYTHING = [
   ...ID_CARD,
-  "--set=mode=active,networkPolicy.enabled=true,monitoring.enabled=true,scaler.podDisruptionBudget.enabled=true",
+  "--set=mode=active,networkPolicy.enabled=true,monitoring.enabled=true,scaler.replicas=1",
   "--set=switcher.podDisruptionBudget.enabled=true,scaler.state.persistence.enabled=true,scaler.token.existingSecret=t",
   "--set=gateway.podLabels.a=b,scaler.podAnnotations.a=b,switcher.podLabels.a=b,scaledObjects.annotations.a=b",
 ] as const;
@@ -149,7 +152,11 @@ describe("the chart", () => {
 
   it("gives the scaler the rights that it needs and no others", () => {
     const objects = render(...ID_CARD);
-    assert.deepEqual(named(objects, "Role", "variscale-scaler").rules, ACCESS_RULES);
+    const alone = render(...ID_CARD, "--set=scaler.replicas=1");
+    assert.deepEqual(named(alone, "Role", "variscale-scaler").rules, ACCESS_RULES);
+    const [, ofLease = ""] =
+      /^rules:\n((?: {2}- .*\n)+)/m.exec(readFileSync(join(packageFolder, "docs/high-availability.md"), "utf8")) ?? [];
+    assert.deepEqual(named(objects, "Role", "variscale-scaler").rules, [...ACCESS_RULES, ...parse(ofLease)]);
     const withToken = podsOf(objects).filter(({ spec }) => spec.automountServiceAccountToken !== false);
     assert.deepEqual(
       withToken.map(({ name }) => name),
@@ -227,7 +234,7 @@ describe("the chart", () => {
       [...ID_CARD, "--set=pipelines.id-card.loadSource=https://gateway"],
       /loadSource/,
     ],
-    ["an unknown value", [...ID_CARD, "--set=scaler.replicas=2"], /replicas/],
+    ["an unknown value", [...ID_CARD, "--set=scaler.replica=2"], /replica/],
     ["an unknown value of a pipeline", [...ID_CARD, "--set=pipelines.id-card.model=x"], /model/],
     ["no models", [...ID_CARD, "--set=pipelines.id-card.models.prepare=false"], /models: must have `volume`/],
     [

@@ -1,5 +1,7 @@
+import { Registry } from "prom-client";
 import { createLogger } from "../../runtime/logger.ts";
 import { TlsFolder } from "../../runtime/tls-folder.ts";
+import { createHaMetrics } from "../../scaler/ha-metrics.ts";
 import { startNumberGateway } from "../gateway/number-pipeline.ts";
 import { RunningScaler } from "../scaler/support/running-scaler.ts";
 import { TestAuthority } from "../support/certificates.ts";
@@ -8,7 +10,7 @@ import { affineConfig, TestFolder, TestSwitcher } from "../support/switcher-harn
 
 /** Names of all metrics that a scaler, a gateway and a switcher expose once they run. */
 export async function exposedMetrics(): Promise<ReadonlySet<string>> {
-  const texts = [await ofScaler(), await ofGateway(), await ofSwitcher()];
+  const texts = [await ofScaler(), await ofOneOfSeveral(), await ofGateway(), await ofSwitcher()];
   return new Set(texts.flatMap(text => [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name = ""]) => name)));
 }
 
@@ -28,6 +30,13 @@ async function ofScaler(): Promise<string> {
     tls.close();
     secret.remove();
   }
+}
+
+/** What a scaler has beside that when it is one of several; without a cluster none is. */
+function ofOneOfSeveral(): Promise<string> {
+  const registry = new Registry();
+  createHaMetrics(registry).show({ isLeading: () => true, transitions: () => 0, sinceVouchedMs: () => 0 });
+  return registry.metrics();
 }
 
 async function ofGateway(): Promise<string> {

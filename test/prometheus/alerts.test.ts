@@ -17,6 +17,8 @@ const DAY_SECONDS = 86_400;
 /** A pipeline with ten requests a second of which one in fifty is late, where one in twenty may be. */
 const HEALTHY: Series = {
   'variscale_build_info{namespace="shop",process="scaler"}': "1x700",
+  'variscale_leader{namespace="shop",pod="scaler-0"}': "1x700",
+  'variscale_leader{namespace="shop",pod="scaler-1"}': "0x700",
   [`variscale_board_age_seconds{${OF}}`]: "1x700",
   ...Object.fromEntries(
     ["Ready", "MetricsAvailable", "PlanFeasible", "ActuationExact", "Ticking"].map(type => [condition(type), "1x700"]),
@@ -60,6 +62,13 @@ const SCENARIOS: readonly Scenario[] = [
     firesAt: 64,
     quietAt: 62,
     alert: 'alertname="VariscaleScalerDown",severity="critical",process="scaler"',
+  },
+  {
+    what: "nobody leads",
+    change: { 'variscale_leader{namespace="shop",pod="scaler-0"}': "1x60 0x100" },
+    firesAt: 63,
+    quietAt: 61,
+    alert: alert("NoLeader", "critical", 'namespace="shop"'),
   },
   {
     what: "ticks fail",

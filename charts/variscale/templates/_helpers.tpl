@@ -68,6 +68,20 @@ fsGroupChangePolicy: OnRootMismatch
 seccompProfile: { type: RuntimeDefault }
 {{- end -}}
 
+{{/* Not empty where several scalers share the pipelines. */}}
+{{- define "variscale.isShared" -}}
+{{- $scaler := .Values.scaler -}}
+{{- if gt ($scaler.replicas | int) 1 -}}
+{{- if not .Values.rbac.create -}}
+{{- fail "scaler.replicas: must be 1 without rbac.create: several scalers need a Lease, and the right to it" -}}
+{{- end -}}
+{{- if $scaler.state.persistence.enabled -}}
+{{- fail "scaler.state.persistence: must not be enabled with scaler.replicas above 1: they share plans and pins in ConfigMaps, and no volume; or set scaler.replicas=1" -}}
+{{- end -}}
+true
+{{- end -}}
+{{- end -}}
+
 {{/* What proxies may take a port for: with TLS it is no plaintext HTTP/2. */}}
 {{- define "variscale.plainGrpc" -}}
 {{- if not (include "variscale.serverSecret" .) }}, appProtocol: kubernetes.io/h2c{{ end -}}
