@@ -101,7 +101,7 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
   const metrics = createMetrics(prometheus);
   const pipelineMetrics = new PipelineMetrics(metrics);
   const conditions = new ProcessConditions(logger);
-  const keys = (): readonly PipelineKey[] => pipelines.pipelines().map(({ key }) => key);
+  const keys = (): readonly PipelineKey[] => catalogue.all().map(({ key }) => key);
   const boards = new BoardStore(error => logger.error({ err: error }, "a reader of boards failed"));
   const highAvailability = options.highAvailability
     ? new HighAvailability(options.highAvailability, {
