@@ -84,7 +84,9 @@ async function decode(
     return { value: await code.decode(request.body, request.contentType) };
   } catch (thrown) {
     const error = VariscaleError.from(thrown);
-    if (error.code === "invalid_argument") scope.end({ kind: "invalid", message: error.message });
+    // The code may be of another package, which has no error class of ours.
+    const saysSo = thrown instanceof Error && "code" in thrown && thrown.code === "invalid_argument";
+    if (saysSo) scope.end({ kind: "invalid", message: error.message });
     else
       scope.end({
         kind: "failed",

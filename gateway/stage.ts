@@ -20,7 +20,10 @@ export interface StageCode<Context> {
  * has one entry per stage under its name.
  */
 export interface PipelineCode<Context = unknown, Label = unknown> {
-  /** Turns a request into the context that goes through the stages. Throws `invalid_argument` for a body it can't read. */
+  /**
+   * Turns a request into the context that goes through the stages. Throws an error with `code: "invalid_argument"` for a body that it
+   * can't read: its message is the answer, with status 400.
+   */
   decode(body: Uint8Array, contentType: string): Context | Promise<Context>;
   readonly stages: Readonly<Record<string, StageCode<Context>>>;
   /** The JSON value of the response. */
