@@ -8,6 +8,7 @@ import { addExplain } from "./commands/explain.ts";
 import { addFleet } from "./commands/fleet.ts";
 import { addForecast } from "./commands/forecast.ts";
 import { addGateway } from "./commands/gateway.ts";
+import { addInit } from "./commands/init.ts";
 import { addManifests } from "./commands/manifests.ts";
 import { addMcp } from "./commands/mcp.ts";
 import { addMode } from "./commands/mode.ts";
@@ -36,6 +37,7 @@ export function createProgram(): Command {
     .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EXIT.wrongInput));
   addUp(program);
   addDemo(program);
+  addInit(program);
   addModels(program);
   addProfile(program);
   addDrift(program);

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { VariscaleError } from "../../domain/errors.ts";
 import { formatKey, type PipelineKey } from "../../domain/pipeline.ts";
 import { name as nameSchema } from "../../domain/profile-schema.ts";
+import { fetchJson } from "../fetch-json.ts";
 import { plainText } from "../plain-text.ts";
 
 export interface ScalerAccess {
@@ -85,21 +86,11 @@ export class ScalerClient {
     url: string,
     body: object | null,
   ): Promise<{ readonly status: number; readonly answer: unknown }> {
+    const shown = this.#token !== null && method !== "GET" ? { authorization: `Bearer ${this.#token}` } : {};
     try {
-      const answer = await fetch(url, {
-        method,
-        // The token is for this address alone.
-        redirect: "error",
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-        headers: {
-          ...(this.#token !== null && method !== "GET" && { authorization: `Bearer ${this.#token}` }),
-          ...(body !== null && { "content-type": "application/json" }),
-        },
-        ...(body !== null && { body: JSON.stringify(body) }),
-      });
-      return { status: answer.status, answer: jsonOf(await readText(answer)) };
+      return await fetchJson(url, { method, headers: shown, body, timeoutMs: TIMEOUT_MS, mostBytes: MOST_BYTES });
     } catch (error) {
-      const rule = `${url} does not answer: ${causeOf(error)}. Is --url the scaler's HTTP port?`;
+      const rule = `${url} does not answer: ${VariscaleError.from(error).message}. Is --url the scaler's HTTP port?`;
       throw new VariscaleError("unavailable", rule, { cause: error });
     }
   }
@@ -117,26 +108,6 @@ export function parseKey(text: string): PipelineKey {
   throw new VariscaleError("invalid_argument", `${text.slice(0, 100)}: must be namespace/name, as in default/id-card`);
 }
 
-async function readText(answer: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of answer.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > MOST_BYTES) throw new Error(`the answer is longer than ${MOST_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-/** Undefined: it is none. */
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 function refusal(status: number, url: string, said: string): VariscaleError {
   if (status === 400) return new VariscaleError("invalid_argument", said);
   if (status === 404) return new VariscaleError("not_found", `${url}: ${said}`);
@@ -151,11 +122,4 @@ function refusal(status: number, url: string, said: string): VariscaleError {
 
 function notOurs(url: string): VariscaleError {
   return new VariscaleError("unavailable", `${url} gave no answer of a scaler. Is --url the scaler's HTTP port?`);
-}
-
-/** `fetch failed` says nothing; what it failed of does. */
-function causeOf(error: unknown): string {
-  const { message, cause } = error instanceof Error ? error : new Error(String(error));
-  const inner = cause instanceof AggregateError ? cause.errors[0] : cause;
-  return inner instanceof Error && inner.message !== "" ? inner.message : message;
 }

@@ -51,6 +51,7 @@ describe("variscale, told what it can't do", function () {
       "unpin x",
       "mode active x",
       "top x",
+      "init x",
       "mcp x",
     ];
     await refuses([

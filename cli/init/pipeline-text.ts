@@ -1,0 +1,81 @@
+import type { TensorContract } from "../../domain/tensor.ts";
+import type { DescribedModel } from "./described-model.ts";
+import type { MeasuredPoint } from "./measure-served.ts";
+import type { NewStage } from "./stages.ts";
+
+export interface NewPipeline {
+  readonly name: string;
+  readonly sloMs: number;
+  readonly stages: readonly NewStage[];
+}
+
+const MIB = 1024 * 1024;
+
+/** A pipeline file with what is known, what was measured, and comments on what is to be decided. */
+export function pipelineText(
+  { name, sloMs, stages }: NewPipeline,
+  points: ReadonlyMap<DescribedModel, readonly MeasuredPoint[]>,
+): string {
+  return `apiVersion: variscale.dev/v1alpha1
+kind: InferencePipeline
+metadata: { name: ${name} }
+spec:
+  mode: shadow # says what it would do and does nothing; active: it does it
+  slo: { latencyMs: ${sloMs}, quantile: 0.95 } # 95 of 100 answers within this time, end to end
+  code: ./index.mjs # what is done around the models: write your own
+  measurements: measurements.json # of \`variscale profile\`
+  stages:
+${stages.map(stage => stageText(stage, points)).join("")}`;
+}
+
+function stageText(
+  { name, inputs, outputs, models }: NewStage,
+  points: ReadonlyMap<DescribedModel, readonly MeasuredPoint[]>,
+): string {
+  return `    - name: ${name}
+      cores: 1 # of one replica, whatever variant it serves
+      memoryMiB: ${memoryMiB(models)} # of one replica: room for two variants
+      replicas: { min: 1, max: 4 }
+      contract: # of every variant; the first dimension is the batch
+        inputs:
+${inputs.map(tensorText).join("")}        outputs:
+${outputs.map(tensorText).join("")}      defaultVariant: ${lightest(models).name} # what a replica serves that nobody has told anything yet
+      variants:
+${models.map(model => variantText(model, points.get(model))).join("")}`;
+}
+
+function tensorText({ name, datatype, shape }: TensorContract): string {
+  return `          - { name: ${JSON.stringify(name)}, datatype: ${datatype}, shape: [${shape.join(", ")}] }\n`;
+}
+
+function variantText({ name, source }: DescribedModel, points: readonly MeasuredPoint[] | undefined): string {
+  if (source.kind === "file")
+    return `        - { name: ${name}, model: ${modelFileOf(name)}, sha256: "${source.sha256}" }\n`;
+  // The server must be in the pod of its switcher.
+  const { port, protocol } = new URL(source.url);
+  const url = `http://127.0.0.1:${port || (protocol === "https:" ? 443 : 80)}`;
+  const profile = points
+    ? `, profile: { cores: 1, points: [${points.map(({ batch, latencyMs }) => `{ batch: ${batch}, latencyMs: ${latencyMs} }`).join(", ")}] }`
+    : "";
+  return `        - { name: ${name}, driver: remote, model: ${JSON.stringify(source.model)}, url: "${url}"${profile} }\n`;
+}
+
+/** In the model folder. */
+export function modelFileOf(variant: string): string {
+  return `${variant}.onnx`;
+}
+
+function lightest(models: readonly DescribedModel[]): DescribedModel {
+  return models.toSorted((a, b) => bytesOf(a) - bytesOf(b))[0] as DescribedModel;
+}
+
+function bytesOf({ source }: DescribedModel): number {
+  return source.kind === "file" ? source.bytes : 0;
+}
+
+/** Sessions take some times the file; \`variscale profile\` measures it. */
+function memoryMiB(models: readonly DescribedModel[]): number {
+  const largest = models.map(bytesOf).toSorted((a, b) => b - a);
+  const both = ((largest[0] ?? 0) + (largest[1] ?? largest[0] ?? 0)) / MIB;
+  return Math.max(256, 64 * Math.ceil((3 * both) / 64));
+}

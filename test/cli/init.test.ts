@@ -1,0 +1,245 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { nameFrom } from "../../cli/init/described-model.ts";
+import { askQuestions } from "../../cli/init/questions.ts";
+import { readPipeline } from "../../runtime/read-pipeline.ts";
+import { packageFolder } from "../../runtime/version.ts";
+import { affineModel, writeModel } from "../support/models.ts";
+import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
+import { type Ended, runVariscale } from "./support/run-variscale.ts";
+import { UpProcess } from "./support/up-process.ts";
+
+const READING = join(packageFolder, "pipelines/question-answering/models");
+
+describe("variscale init", function () {
+  this.timeout(300_000);
+  let folder: TestFolder;
+  let target: string;
+  beforeEach(() => {
+    folder = new TestFolder();
+    target = join(folder.path, "shop");
+  });
+  afterEach(() => folder.delete());
+
+  const init = (...args: string[]): Promise<Ended> => runVariscale(["init", target, ...args]);
+  const nothingWritten = (): void => assert.equal(existsSync(join(target, "pipeline.yaml")), false);
+
+  it("writes a pipeline of ONNX files that can be measured, planned with and served", async () => {
+    writeModel(folder.path, "Light Model_1", affineModel(2, 1));
+    writeModel(folder.path, "heavy", affineModel(3, 5));
+    const models = ["Light Model_1", "heavy"].flatMap(name => ["--model", join(folder.path, `${name}.onnx`)]);
+    const { status, stdout, stderr } = await init(...models, "--slo", "5000", "--output", "json");
+    assert.equal(status, 0, stderr);
+    const result = JSON.parse(stdout);
+    assert.deepEqual(result.stages, [{ name: "stage1", variants: ["light-model-1", "heavy"] }]);
+    const pipeline = readPipeline(target);
+    assert.deepEqual(
+      [pipeline.key.name, pipeline.slo.latencyMs, pipeline.mode, pipeline.stages[0]?.contract.inputs[0]?.shape],
+      ["shop", 5000, "shadow", [-1, 2]],
+    );
+    // The steps of README.md.
+    const modelFolder = ["--model-folder", join(target, "models")];
+    assert.match(readFileSync(join(target, "README.md"), "utf8"), /variscale profile \. --model-folder models/);
+    const profile = await runVariscale(["profile", target, ...modelFolder, "--window-ms", "100"]);
+    assert.equal(profile.status, 0, profile.stderr);
+    const plan = await runVariscale(["plan", target, "--rps", "5", "--output", "json"]);
+    assert.equal(plan.status, 0, plan.stderr);
+    const up = new UpProcess(target, modelFolder);
+    try {
+      await until(() => {
+        const ready = up.logs().find(line => line["msg"] === "ready" && line["process"] === "up");
+        up.url = String(ready?.["url"] ?? "");
+        return up.url !== "";
+      }, "ready");
+      const ask = (body: string) => fetch(up.url, { method: "POST", body });
+      const answer = await ask(JSON.stringify({ stage1: { x: { data: [3, 4] } } }));
+      assert.equal(answer.status, 200);
+      const outputs = (await answer.json()) as Record<string, { y: { data: number[] } }>;
+      const { data } = outputs["stage1"]?.y ?? { data: [] };
+      assert.ok([7, 14].includes(data[0] ?? 0) && data.length === 2, JSON.stringify(outputs));
+      const wrong = await ask(JSON.stringify({ stage1: { x: { data: [3] } } }));
+      assert.deepEqual([wrong.status, /must have 2 numbers/.test(await wrong.text())], [400, true]);
+      assert.equal((await ask("{")).status, 400);
+      await up.end("SIGTERM");
+    } finally {
+      up.killAll();
+    }
+  });
+
+  it("makes stages of models that take and give the same, or as it is told", async () => {
+    const files = ["retrieval-nano", "reading-nano", "reading-small"].map(name => join(READING, `${name}.onnx`));
+    const { stdout } = await init(...files.flatMap(file => ["--model", file]), "--output", "json");
+    const { stages } = JSON.parse(stdout);
+    assert.deepEqual(
+      stages.map(({ variants }: { variants: string[] }) => variants),
+      [["retrieval-nano"], ["reading-nano", "reading-small"]],
+    );
+    assert.equal(stages[0].name, "retrieval-nano");
+    const named = await init("--model", `find=${files[0]}`, "--model", `read=${files[1]}`, "--force");
+    assert.equal(named.status, 0, named.stderr);
+    assert.deepEqual(
+      readPipeline(target).stages.map(({ name }) => name),
+      ["find", "read"],
+    );
+    const mixed = await init("--model", `a=${files[0]}`, "--model", `a=${files[1]}`, "--force");
+    assert.equal(mixed.status, 2);
+    assert.match(
+      mixed.stderr,
+      /stage a: all its models must take and give the same tensors.*question INT32\[-1,24,4\]/,
+    );
+  });
+
+  it("reads what a server of the Open Inference Protocol has, and measures it when asked to", async () => {
+    const switcher = await TestSwitcher.startReady(affineConfig(folder.path));
+    try {
+      const url = `http://127.0.0.1:${switcher.switcher.ports.http}`;
+      const first = await init("--from-v2", url);
+      assert.equal(first.status, 0, first.stderr);
+      const [stage] = readPipeline(target).stages;
+      assert.equal(stage?.name, "affine");
+      assert.deepEqual(stage?.contract.inputs, [{ name: "x", datatype: "FP32", shape: [-1, 2] }]);
+      const [variant] = stage?.variants ?? [];
+      assert.deepEqual(
+        [variant?.driver, variant?.model, variant?.url, variant?.profile],
+        ["remote", "affine", url, null],
+      );
+      assert.match(readFileSync(join(target, "README.md"), "utf8"), /--measure --force/);
+      const measured = await init("--from-v2", `${url}/v2/models/affine`, "--measure", "--force");
+      assert.equal(measured.status, 0, measured.stderr);
+      assert.match(measured.stderr, /affine: batch 1 takes [\d.]+ ms/);
+      const points = readPipeline(target).stages[0]?.variants[0]?.profile?.points ?? [];
+      assert.equal(points[0]?.batch, 1);
+      assert.ok(points.every(({ latencyMs }, i) => latencyMs >= (points[i - 1]?.latencyMs ?? 0)));
+      const plan = await runVariscale(["plan", target, "--rps", "5"]);
+      assert.equal(plan.status, 0, plan.stderr);
+    } finally {
+      await switcher.close();
+    }
+  });
+
+  it("says what is wrong with a server, and takes nothing of it for more than data", async () => {
+    let answers: Record<string, unknown> = {};
+    const server = createServer((request, response) => {
+      const answer = answers[decodeURIComponent(request.url ?? "")];
+      response
+        .writeHead(answer === undefined ? 404 : 200)
+        .end(typeof answer === "string" ? answer : JSON.stringify(answer));
+    });
+    await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const tensor = { name: "x", datatype: "FP32", shape: [-1, 2] };
+    const model = (more: object = {}) => ({ name: "m", inputs: [tensor], outputs: [tensor], ...more });
+    const refused = async (given: string, message: RegExp): Promise<void> => {
+      const { stderr, stdout, status } = await init("--from-v2", given);
+      assert.match(stderr, message);
+      assert.ok(stdout === "" && (status === 1 || status === 2), stderr);
+      assert.doesNotMatch(stderr, /^\s+at /m);
+      nothingWritten();
+    };
+    try {
+      await refused(url, /does not tell which models it has \(status 404\): name each, as in .*\/v2\/models\/NAME/);
+      answers = { "/v2/repository/index": [] };
+      await refused(url, /the server has no model/);
+      answers = { "/v2/repository/index": Array.from({ length: 101 }, (_, i) => ({ name: `m${i}` })) };
+      await refused(url, /has 101 models: name those that are wanted/);
+      answers = { "/v2/repository/index": "x".repeat(2 * 1024 * 1024) };
+      await refused(url, /does not answer: the answer is longer than/);
+      answers = { "/v2/models/m": { name: "m" } };
+      await refused(`${url}/v2/models/m`, /gives no description of a model/);
+      answers = { "/v2/models/m": model({ inputs: [{ ...tensor, shape: [1, 2] }] }) };
+      await refused(`${url}/v2/models/m`, /input `x`: the first dimension is the batch and must be free, and it is 1/);
+      await refused("127.0.0.1:8000", /--from-v2 127\.0\.0\.1:8000: must be an address/);
+      await refused("http://127.0.0.1:1", /does not answer: .*Is it the server's HTTP port\?/);
+      answers = { "/v2/repository/index": [{ name: "../x" }], "/v2/models/../x": model() };
+      await refused(url, /make no valid pipeline file: .*model: must be a path inside the model folder/);
+      const hostile = 'a/b x\n  evil: "yes"\u001b[2J';
+      const named = { ...tensor, name: 'a"\n- b: ${x}`' };
+      answers = {
+        "/v2/repository/index": [{ name: hostile }],
+        [`/v2/models/${hostile}`]: model({ inputs: [named] }),
+      };
+      const { status, stderr } = await init("--from-v2", url);
+      assert.equal(status, 0, stderr);
+      const { stages } = readPipeline(target);
+      assert.deepEqual(
+        [stages.length, stages[0]?.name, stages[0]?.contract.inputs[0]?.name, stages[0]?.variants[0]?.model],
+        [1, nameFrom(hostile), named.name, hostile],
+      );
+      const code = await import(`${join(target, "index.mjs")}?hostile`);
+      assert.deepEqual(Object.keys(code.default.stages), [nameFrom(hostile)]);
+    } finally {
+      server.close();
+    }
+  });
+
+  it("never writes over what is there without --force, and then writes nothing at all", async () => {
+    const { model } = writeModel(folder.path, "light", affineModel(2, 1));
+    const args = ["--model", join(folder.path, model)];
+    mkdirSync(target);
+    writeFileSync(join(target, "README.md"), "mine");
+    const refused = await init(...args);
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /README\.md: there already\. Name another folder, or write over it with --force/);
+    nothingWritten();
+    assert.equal(readFileSync(join(target, "README.md"), "utf8"), "mine");
+    assert.equal((await init(...args, "--force")).status, 0);
+    assert.notEqual(readFileSync(join(target, "README.md"), "utf8"), "mine");
+    // A model that is where its copy goes stays as it is.
+    const again = await init("--model", join(target, "models", model), "--force");
+    assert.equal(again.status, 0, again.stderr);
+  });
+
+  it("names what is wrong with what it is given", async () => {
+    writeFileSync(join(folder.path, "text.onnx"), "no model");
+    writeModel(folder.path, "light", affineModel(2, 1));
+    const light = join(folder.path, "light.onnx");
+    const cases: readonly (readonly [args: readonly string[], status: number, message: RegExp])[] = [
+      [[], 2, /name models with --model FILE, or a server with --from-v2 URL/],
+      [["--model", "/nowhere.onnx"], 1, /--model \/nowhere\.onnx can't be read/],
+      [["--model", join(folder.path, "text.onnx")], 2, /is no ONNX model that can be loaded/],
+      [["--model", light, "--name", "Shop!"], 2, /--name Shop!: must be lower-case/],
+      [["--model", light, "--slo", "0"], 2, /must be a number from 0\.1/],
+    ];
+    for (const [args, status, message] of cases) {
+      const ended = await init(...args);
+      assert.match(ended.stderr, message);
+      assert.deepEqual([ended.status, ended.stdout], [status, ""], args.join(" "));
+    }
+    nothingWritten();
+    const inTheWay = await runVariscale(["init", join(light, "shop"), "--model", light]);
+    assert.match(inTheWay.stderr, /can't be written: .*Name a folder that is yours/);
+  });
+});
+
+describe("questions of variscale init", () => {
+  const answer = async (...lines: string[]) => {
+    const [input, output] = [new PassThrough(), new PassThrough()];
+    let asked = "";
+    output.on("data", (chunk: Buffer) => {
+      asked += chunk;
+    });
+    const answers = askQuestions({ input, output }, { name: "shop", sloMs: 500 }, text => /^[a-z]+$/.test(text));
+    for (const line of lines) {
+      const before = asked.length;
+      input.write(`${line}\n`);
+      await until(() => asked.length > before || line === lines.at(-1), "a question");
+    }
+    return { answers: await answers, asked };
+  };
+
+  it("take what is proposed for an empty answer, and tell files from addresses", async () => {
+    const { answers } = await answer("", "a.onnx, http://127.0.0.1:8000,", "");
+    assert.deepEqual(answers, { name: "shop", models: ["a.onnx"], urls: ["http://127.0.0.1:8000"], sloMs: 500 });
+  });
+
+  it("are asked again where an answer can't be used", async () => {
+    const { answers, asked } = await answer("Shop!", "store", "", "a.onnx", "soon", "20");
+    assert.deepEqual(answers, { name: "store", models: ["a.onnx"], urls: [], sloMs: 20 });
+    assert.match(asked, /lower-case letters[\s\S]*such as light\.onnx[\s\S]*a number above 0/);
+  });
+});
