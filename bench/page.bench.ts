@@ -4,6 +4,11 @@ import type { Figure } from "./figure.ts";
 const PARTS: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   clone: async () => [await (await import("./page-clone.ts")).cloneFigure()],
   page: async () => (await import("./page-view.ts")).pageFigures(),
+  agent: async () => {
+    const { agentViolations } = await import("./agent-violations.ts");
+    const { agentGain } = await import("./agent-gain.ts");
+    return [await agentViolations(), await agentGain()];
+  },
   docs: async () => [await (await import("./docs-figure.ts")).docsFigure()],
 };
 

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { packageVersion } from "../runtime/version.ts";
+import { addAgent } from "./commands/agent.ts";
 import { addBacktest } from "./commands/backtest.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
@@ -56,6 +57,7 @@ export function createProgram(): Command {
   addManifests(program);
   addDoctor(program);
   addReport(program);
+  addAgent(program);
   program
     .command("switcher")
     .description(

@@ -6,6 +6,7 @@ import { type DecisionSources, explainedDecision } from "./explained-decision.ts
 import type { ChangeNote, JournalEvent } from "./journal.ts";
 import { type LiveSources, liveView } from "./live-view.ts";
 import { refuseMutation } from "./mutation-access.ts";
+import { tuningOf, untuneOf } from "./operator-tuning.ts";
 import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import { showPipeline, showSummary } from "./pipeline-page.ts";
@@ -24,7 +25,7 @@ export interface HttpApiOptions extends LiveSources, DecisionSources {
 
 const PIPELINE = "/api/v1/pipelines/:namespace/:name";
 
-/** What people and tools see of the scaler, and the two things they may change: pins and the mode. */
+/** What people and tools see of the scaler, and the three things they may change: pins, the mode and the tuning. */
 export function httpApiRoutes(options: HttpApiOptions): readonly Route[] {
   const { boards, journal, clock, catalogue } = options;
   const read = (path: string, answer: (control: PipelineControl, request: HttpRequest) => unknown): Route => ({
@@ -58,6 +59,7 @@ export function httpApiRoutes(options: HttpApiOptions): readonly Route[] {
     })),
     read(`${PIPELINE}/pin`, control => ({ pins: control.settings.pins(clock.nowMs()) })),
     read(`${PIPELINE}/mode`, control => ({ mode: control.settings.mode, fileMode: control.pipeline.mode })),
+    read(`${PIPELINE}/tuning`, control => ({ tuning: control.settings.tuning(clock.nowMs()) })),
     ...changeRoutes(options),
   ];
 }
@@ -121,6 +123,27 @@ function changeRoutes(options: HttpApiOptions): readonly Route[] {
         body: { mode, before, fileMode: pipeline.mode },
         event: { kind: "mode", mode, before, by, reason, ...origin },
         make: () => settings.setMode(mode),
+      };
+    }),
+    change("PUT", `${PIPELINE}/tuning`, ({ settings }, request, origin) => {
+      const tuning = tuningOf(parseBody(request), clock.nowMs());
+      settings.checkTuning(tuning);
+      const replaced = settings.tuning(clock.nowMs());
+      const { by, reason } = tuning;
+      return {
+        body: { tuning, replaced },
+        event: { kind: "tuning", tuning, replaced, by, reason, ...origin },
+        make: () => settings.setTuning(tuning),
+      };
+    }),
+    change("DELETE", `${PIPELINE}/tuning`, ({ settings }, { query }, origin) => {
+      const { dryRun: _dryRun, ...fields } = Object.fromEntries(query);
+      const { by, reason } = untuneOf(fields);
+      const replaced = settings.tuning(clock.nowMs());
+      return {
+        body: { tuning: null, replaced },
+        event: { kind: "tuning", tuning: null, replaced, by, reason, ...origin },
+        make: () => settings.setTuning(null),
       };
     }),
   ];

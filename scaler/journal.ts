@@ -26,6 +26,7 @@ export type JournalEvent =
   | ({ readonly kind: "pin"; readonly pin: unknown; readonly replaced: unknown } & ChangeNote)
   | ({ readonly kind: "unpin"; readonly stage: string | null; readonly removed: readonly unknown[] } & ChangeNote)
   | ({ readonly kind: "mode"; readonly mode: Mode; readonly before: Mode } & ChangeNote)
+  | ({ readonly kind: "tuning"; readonly tuning: unknown; readonly replaced: unknown } & ChangeNote)
   | { readonly kind: "guard"; readonly guarding: boolean; readonly decisionId: string | null };
 
 interface KeptDecision {

@@ -1,15 +1,11 @@
 import { z } from "zod";
 import { VariscaleError } from "../domain/errors.ts";
-import { formatIssue, issuesOf } from "../domain/file-issue.ts";
 import { findStage, findVariant, type Pipeline, type Stage } from "../domain/pipeline.ts";
 import type { StagePin } from "../optimizer/problem.ts";
+import { changeNote, parseRequest } from "./change-request.ts";
+import { type OperatorTuning, storedTuningSchema } from "./operator-tuning.ts";
 
 const DAY_MS = 86_400_000;
-
-/** Goes to logs and terminals: no control characters. */
-const line = z.string().regex(/^\P{Cc}*$/u, "must be one line, without control characters");
-/** Why something is changed, and who changes it by what the caller says of itself. */
-const note = { reason: line.max(500).default(""), by: line.max(200).default("") };
 
 const pinRequestSchema = z
   .strictObject({
@@ -21,17 +17,17 @@ const pinRequestSchema = z
       .int()
       .min(1000)
       .max(30 * DAY_MS),
-    ...note,
+    ...changeNote,
   })
   .refine(
     pin => pin.variant != null || pin.batch != null || pin.replicas != null,
     "must fix at least one of variant, batch and replicas",
   );
 
-const modeRequestSchema = z.strictObject({ mode: z.enum(["shadow", "active"]), ...note });
+const modeRequestSchema = z.strictObject({ mode: z.enum(["shadow", "active"]), ...changeNote });
 export type ModeRequest = z.output<typeof modeRequestSchema>;
 
-const unpinRequestSchema = z.strictObject({ stage: z.string().nullable(), ...note });
+const unpinRequestSchema = z.strictObject({ stage: z.string().nullable(), ...changeNote });
 export type UnpinRequest = z.output<typeof unpinRequestSchema>;
 
 const storedSchema = z.object({
@@ -48,6 +44,7 @@ const storedSchema = z.object({
     }),
   ),
   mode: z.object({ mode: z.enum(["shadow", "active"]), fileMode: z.enum(["shadow", "active"]) }).nullable(),
+  tuning: storedTuningSchema.nullable().default(null),
 });
 
 /** A pin that an operator set: until it expires, what it fixes is given, not chosen. */
@@ -61,11 +58,12 @@ export interface OperatorPin extends StagePin {
 
 export type StoredSettings = z.output<typeof storedSchema>;
 
-/** What operators set of one pipeline beside its file: pins, one a stage, and the mode. */
+/** What operators set of one pipeline beside its file: pins, one a stage, the mode, and a tuning of the control loop. */
 export class OperatorSettings {
   #pipeline: Pipeline;
   #pins: readonly OperatorPin[] = [];
   #mode: "shadow" | "active" | null = null;
+  #tuning: OperatorTuning | null = null;
 
   constructor(pipeline: Pipeline) {
     this.#pipeline = pipeline;
@@ -88,7 +86,7 @@ export class OperatorSettings {
    * @throws VariscaleError invalid_argument where the pipeline has no such thing.
    */
   pinOf(body: unknown, nowMs: number): { readonly pin: OperatorPin; readonly replaced: OperatorPin | null } {
-    const request = parseWith(pinRequestSchema, body);
+    const request = parseRequest(pinRequestSchema, body);
     const pin: OperatorPin = {
       stage: request.stage,
       variant: request.variant ?? null,
@@ -109,7 +107,7 @@ export class OperatorSettings {
 
   /** What is asked for, and the pins that it would remove: those of a stage, or all (null). */
   unpinOf(query: unknown, nowMs: number): { readonly request: UnpinRequest; readonly removed: readonly OperatorPin[] } {
-    const request = parseWith(unpinRequestSchema, query);
+    const request = parseRequest(unpinRequestSchema, query);
     const { stage } = request;
     if (stage !== null) checkStage(this.#pipeline, stage);
     return { request, removed: this.pins(nowMs).filter(pin => stage === null || pin.stage === stage) };
@@ -119,8 +117,23 @@ export class OperatorSettings {
     this.#pins = this.#pins.filter(pin => !removed.includes(pin));
   }
 
+  /** The one that has not expired, the same object as long as it is in force; null: there is none. */
+  tuning(nowMs: number): OperatorTuning | null {
+    if (this.#tuning && this.#tuning.expiresAtMs <= nowMs) this.#tuning = null;
+    return this.#tuning;
+  }
+
+  /** @throws VariscaleError invalid_argument where it pins what the pipeline does not have. */
+  checkTuning(tuning: OperatorTuning): void {
+    for (const pin of tuning.pins) checkPin(this.#pipeline, pin);
+  }
+
+  setTuning(tuning: OperatorTuning | null): void {
+    this.#tuning = tuning;
+  }
+
   modeOf(body: unknown): ModeRequest {
-    return parseWith(modeRequestSchema, body);
+    return parseRequest(modeRequestSchema, body);
   }
 
   setMode(mode: ModeRequest["mode"]): void {
@@ -129,7 +142,12 @@ export class OperatorSettings {
 
   snapshot(nowMs: number): StoredSettings {
     const mode = this.#mode === null ? null : { mode: this.#mode, fileMode: this.#pipeline.mode };
-    return { pins: [...this.pins(nowMs)], mode };
+    const tuning = this.tuning(nowMs);
+    return {
+      pins: [...this.pins(nowMs)],
+      mode,
+      tuning: tuning && (storedTuningSchema.parse(tuning) satisfies OperatorTuning),
+    };
   }
 
   /** Goes on with another pipeline of the same name, as after a restart with another file. */
@@ -145,7 +163,9 @@ export class OperatorSettings {
     const result = storedSchema.safeParse(stored);
     if (!result.success) return;
     this.#pins = result.data.pins.filter(pin => pin.expiresAtMs > nowMs && isPossible(this.#pipeline, pin));
-    const { mode } = result.data;
+    const { mode, tuning } = result.data;
+    this.#tuning =
+      tuning && tuning.expiresAtMs > nowMs && tuning.pins.every(pin => isPossible(this.#pipeline, pin)) ? tuning : null;
     if (mode && mode.fileMode === this.#pipeline.mode) this.#mode = mode.mode;
   }
 }
@@ -184,11 +204,4 @@ function checkVariant(stage: Stage, name: string): void {
 function invalid(field: string, value: string, rule: string, possible: readonly string[]): VariscaleError {
   const fix = possible.length > 0 ? ` Write one of: ${possible.join(", ")}.` : "";
   return new VariscaleError("invalid_argument", `${field}: ${rule} (is: ${value}).${fix}`);
-}
-
-function parseWith<S extends z.ZodObject>(schema: S, body: unknown): z.output<S> {
-  const result = schema.safeParse(body);
-  if (result.success) return result.data;
-  const issues = issuesOf(result.error, body, Object.keys(schema.shape));
-  throw new VariscaleError("invalid_argument", issues.map(formatIssue).join(" "));
 }

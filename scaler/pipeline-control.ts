@@ -4,6 +4,7 @@ import { type ControlState, initialState, podKey } from "../control/control-stat
 import { planningHorizonMs } from "../control/planning.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
 import { type TickResult, tick } from "../control/tick.ts";
+import { UNTUNED } from "../control/tuning.ts";
 import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import { type LoadSample, QUANTILES } from "../domain/load.ts";
 import { formatKey, type Pipeline } from "../domain/pipeline.ts";
@@ -248,6 +249,7 @@ export class PipelineControl {
         pins: this.settings
           .pins(nowMs)
           .map(({ stage, variant, batch, replicas }) => ({ stage, variant, batch, replicas })),
+        tuning: this.settings.tuning(nowMs) ?? UNTUNED,
         limits: { cores: null, machineCores: this.#machineCores },
         epoch: this.epoch,
       },

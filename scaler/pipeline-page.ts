@@ -31,6 +31,7 @@ export function showPipeline(sources: PageSources, control: PipelineControl): un
     board: boards.latest(key),
     switchers: registry.list(key).map(switcher => showSwitcher(switcher, nowMs)),
     pins: control.settings.pins(nowMs),
+    tuning: control.settings.tuning(nowMs),
     forecaster: {
       model: control.modelInUse,
       training: control.training,

@@ -28,7 +28,7 @@ export function simulate(options: SimulationOptions): SimulationRun {
 }
 
 /** One run that can be looked at, and tuned, between two ticks of its control loop. */
-class Simulation {
+export class Simulation {
   readonly #options: SimulationOptions;
   readonly #events = new EventQueue();
   readonly #tables: readonly (readonly (ServiceTable | null)[])[];

@@ -1,0 +1,54 @@
+import type { AgentLimits } from "../../agent/limits.ts";
+import { VariscaleError } from "../../domain/errors.ts";
+import type { LoadInputFlags } from "../load-input.ts";
+
+export interface LimitFlags {
+  readonly weightFactor: number;
+  readonly mostHysteresis: number;
+  readonly leastQuantile: string;
+}
+
+export interface AgentFlags extends LoadInputFlags, LimitFlags {
+  readonly url?: string;
+  readonly pipeline?: string;
+  readonly endpoint: string;
+  readonly model: string;
+  readonly keyFile?: string;
+  readonly tokenFile?: string;
+  readonly calls: number;
+  readonly tokens: number;
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly every: number;
+  readonly ttl: number;
+  readonly transcript?: string;
+  readonly length: number;
+  readonly speedFactor?: number;
+  readonly set: readonly string[];
+  readonly output: "text" | "json";
+}
+
+export function limitsOf({ weightFactor, mostHysteresis, leastQuantile }: LimitFlags): AgentLimits {
+  return { weightFactor, mostHysteresis, leastQuantile: Number(leastQuantile) };
+}
+
+/** @throws VariscaleError invalid_argument for an address that is none, or that would send a key in the open. */
+export function checkEndpoint(endpoint: string, key: string | null): void {
+  if (!/^https?:\/\//.test(endpoint) || !URL.canParse(endpoint))
+    throw new VariscaleError(
+      "invalid_argument",
+      `--endpoint ${endpoint.slice(0, 200)}: must be an address, as in http://127.0.0.1:11434/v1`,
+    );
+  const { protocol, hostname, username, password } = new URL(endpoint);
+  if (username !== "" || password !== "")
+    throw new VariscaleError(
+      "invalid_argument",
+      "--endpoint: must have no user name and password: give a key with --key-file",
+    );
+  const isHere = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+  if (key !== null && protocol === "http:" && !isHere)
+    throw new VariscaleError(
+      "invalid_argument",
+      `--endpoint ${endpoint.slice(0, 200)}: a key goes over https only, or to this machine: write https://, or leave the key out`,
+    );
+}

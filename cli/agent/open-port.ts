@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { OfflineWorld } from "../../agent/offline-world.ts";
+import type { AgentPort } from "../../agent/port.ts";
+import { VariscaleError } from "../../domain/errors.ts";
+import type { Pipeline } from "../../domain/pipeline.ts";
+import { readBundledModel } from "../../scaler/bundled-model.ts";
+import { readLoadInput } from "../load-input.ts";
+import { casesFor } from "../simulate/cases.ts";
+import { measuredPart } from "../simulate/measured-part.ts";
+import type { AgentFlags } from "./agent-flags.ts";
+
+export interface OpenedPort {
+  readonly port: AgentPort;
+  /** Lets time pass between two rounds; false: there is no more of it. */
+  readonly pass: (seconds: number, signal: AbortSignal) => Promise<boolean>;
+}
+
+/** Of a running scaler (`--url`), or of the pipeline in the simulator. */
+export async function openPort(
+  pipeline: Pipeline,
+  flags: AgentFlags,
+  env: NodeJS.ProcessEnv,
+  say: (line: string) => void,
+): Promise<OpenedPort> {
+  const isGivenLoad = flags.csv !== undefined || flags.prometheus !== undefined || flags.generate !== undefined;
+  if (flags.url === undefined) return openOffline(measuredPart(pipeline).pipeline, flags, env, say);
+  if (isGivenLoad)
+    throw new VariscaleError(
+      "invalid_argument",
+      "--url is a running scaler, which has its own load: leave out the load, or --url",
+    );
+  const { openScalerPort } = await import("./scaler-port.ts");
+  const port = await openScalerPort(pipeline, flags.url, flags, env);
+  return { port, pass: (seconds, signal) => sleep(seconds * 1000, true, { signal }).catch(() => false) };
+}
+
+async function openOffline(
+  pipeline: Pipeline,
+  flags: AgentFlags,
+  env: NodeJS.ProcessEnv,
+  say: (line: string) => void,
+): Promise<OpenedPort> {
+  const load = await readLoadInput(flags, env, say);
+  const later = (flags.rounds - 1) * flags.every;
+  const [first] = await casesFor(pipeline, load, {
+    policies: null,
+    length: flags.length + later,
+    end: 0,
+    warmUp: 0,
+    scale: 1,
+    seeds: 1,
+    seed: 1,
+    train: false,
+    podStart: 5,
+    sync: 15,
+    tolerance: 0,
+    window: 10,
+    fault: [],
+  });
+  if (!first) throw new VariscaleError("internal", "there is nothing to simulate");
+  const { ownModel, policy: _, ...options } = first;
+  const world = new OfflineWorld({ ...options, model: ownModel ?? readBundledModel() });
+  const isLong = world.advance(options.load.ratesRps.length - later);
+  if (!isLong && later > 0)
+    throw new VariscaleError(
+      "invalid_argument",
+      `${load.name}: too short for ${flags.rounds} rounds every ${flags.every} s`,
+    );
+  return { port: world, pass: async seconds => world.advance(seconds) };
+}

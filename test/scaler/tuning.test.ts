@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { RunningScaler } from "./support/running-scaler.ts";
+
+const TUNING = "/api/v1/pipelines/shop/cards/tuning";
+
+describe("tuning by HTTP", () => {
+  let folder: string;
+  let running: RunningScaler;
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), "variscale-"));
+    running = await RunningScaler.start({ stateDir: join(folder, "state") });
+  });
+  afterEach(async () => {
+    await running.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const send = async (method: string, body?: unknown, query = "") => {
+    const init = { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+    const response = await fetch(running.url(`${TUNING}${query}`), init);
+    // biome-ignore lint/suspicious/noExplicitAny: JSON of the API
+    return { status: response.status, body: (await response.json()) as any };
+  };
+
+  it("is in force until it ends, is seen in plans and written to the audit log", async () => {
+    await running.planFor(20);
+    assert.deepEqual((await send("GET")).body, { tuning: null });
+    const pins = [{ stage: "read", variant: "light" }];
+    const set = await send("PUT", {
+      hysteresis: 0.01,
+      forecastQuantile: 0.99,
+      pins,
+      ttlMs: 60_000,
+      reason: "try",
+      by: "ann",
+    });
+    assert.equal(set.status, 200);
+    assert.equal(set.body.replaced, null);
+    await running.runUntil(board => board.reasons.includes("tuned"));
+    assert.equal(running.board?.plan?.stages[1]?.parts[0]?.variant, "light");
+    assert.equal((await send("GET")).body.tuning.hysteresis, 0.01);
+    const ended = await send("DELETE", undefined, "?reason=enough");
+    assert.equal(ended.body.replaced.forecastQuantile, 0.99);
+    await running.runUntil(board => !board.reasons.includes("tuned"));
+    const audited = readFileSync(join(folder, "state/decisions.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map(text => JSON.parse(text))
+      .filter(({ kind }) => kind === "tuning");
+    assert.deepEqual(
+      audited.map(({ tuning, by, reason, shown }) => [tuning?.hysteresis ?? null, by, reason, shown]),
+      [
+        [0.01, "ann", "try", "this_machine"],
+        [null, "", "enough", "this_machine"],
+      ],
+    );
+  });
+
+  it("expires, and changes nothing when it is only asked about", async () => {
+    await send("PUT", { hysteresis: 0.01, ttlMs: 5000 }, "?dryRun=true");
+    assert.equal((await send("GET")).body.tuning, null);
+    await send("PUT", { hysteresis: 0.01, ttlMs: 5000 });
+    assert.equal((await send("GET")).body.tuning.hysteresis, 0.01);
+    await running.planFor(20);
+    await running.clock.advance(6000);
+    assert.equal((await send("GET")).body.tuning, null);
+  });
+
+  for (const body of [
+    { hysteresis: -1, ttlMs: 5000 },
+    { hysteresis: 0.01 },
+    { forecastQuantile: 0.7, ttlMs: 5000 },
+    { weights: { cost: 1 }, ttlMs: 5000 },
+    { pins: [{ stage: "crop", replicas: 1 }], ttlMs: 5000 },
+    { pins: [{ stage: "read", replicas: 100 }], ttlMs: 5000 },
+    { minAccuracy: 0, ttlMs: 5000 },
+    { hysteresis: 0.01, ttlMs: 1e12 },
+    null,
+  ])
+    it(`refuses the tuning ${JSON.stringify(body)}`, async () => {
+      const { status, body: answer } = await send("PUT", body);
+      assert.deepEqual([status, answer.code], [400, "invalid_argument"]);
+      assert.equal((await send("GET")).body.tuning, null);
+    });
+});
