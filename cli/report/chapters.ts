@@ -12,6 +12,10 @@ export interface Chapter {
 /** In the order of the report; the last ones are there where they were written. */
 const FILES = [
   "docs/report/design.md",
+  "pipelines/id-card/README.md",
+  "pipelines/video/README.md",
+  "pipelines/audio/README.md",
+  "pipelines/question-answering/README.md",
   "docs/report/accuracy.md",
   "docs/report/optimisation.md",
   "docs/report/agent.md",

@@ -93,7 +93,10 @@ function renderChapter(
 }
 
 function idOf(file: string, anchor: string): string {
-  const chapter = posix.basename(file, ".md");
+  const chapter = file
+    .replace(/(\/README)?\.md$/, "")
+    .replace(/^docs\//, "")
+    .replaceAll("/", "-");
   return anchor === "" ? chapter : `${chapter}-${anchor}`;
 }
 
