@@ -21,11 +21,24 @@ const MAX_CHARACTERS = 4 * 1024 * 1024;
  *
  * @param text YAML (or JSON) of the pipeline file.
  * @param readBeside reads a file beside the pipeline file; null where there is none of that name.
+ * @param namespace where it lies in a cluster: it is meant where the file names none, and no other may be named.
  */
-export function parsePipelineFile(text: string, readBeside: (name: string) => string | null): ParseResult {
-  const file = parseWith(pipelineFileSchema, text);
+export function parsePipelineFile(
+  text: string,
+  readBeside: (name: string) => string | null,
+  namespace: string | null = null,
+): ParseResult {
+  const file = parseWith(pipelineFileSchema, text, value => lyingIn(namespace, value));
   if (!file.ok) return file;
   const issues = checkPipelineFile(file.value);
+  const named = file.value.metadata.namespace;
+  if (namespace !== null && named !== namespace)
+    issues.push({
+      path: "metadata.namespace",
+      value: named,
+      rule: `must be \`${namespace}\`, where it lies`,
+      fix: "Correct it, or leave it out.",
+    });
   const measurements = readMeasurements(file.value, readBeside);
   if (!measurements.ok) return { ok: false, issues: [...issues, ...measurements.issues] };
   if (measurements.value) issues.push(...checkMeasurements(file.value, measurements.value));
@@ -81,7 +94,17 @@ function parseBeside<S extends z.ZodType>(
   return { ok: false, issues: parsed.issues.map(issue => ({ ...issue, path: `${what}: ${issue.path}` })) };
 }
 
-function parseWith<S extends z.ZodType>(schema: S, text: string): Parsed<z.output<S>> {
+function lyingIn(namespace: string | null, value: unknown): unknown {
+  const { metadata } = (value ?? {}) as { readonly metadata?: unknown };
+  if (namespace === null || metadata === null || typeof metadata !== "object") return value;
+  return { ...(value as object), metadata: { namespace, ...metadata } };
+}
+
+function parseWith<S extends z.ZodType>(
+  schema: S,
+  text: string,
+  prepare: (value: unknown) => unknown = value => value,
+): Parsed<z.output<S>> {
   if (text.length > MAX_CHARACTERS) {
     return failure(
       "(the file)",
@@ -99,7 +122,7 @@ function parseWith<S extends z.ZodType>(schema: S, text: string): Parsed<z.outpu
   }
   let value: unknown;
   try {
-    value = document.toJS({ maxAliasCount: 100 });
+    value = prepare(document.toJS({ maxAliasCount: 100 }));
   } catch (error) {
     return failure("(the file)", "aliases", VariscaleError.from(error).message, "Write it without so many aliases.");
   }

@@ -53,3 +53,6 @@ export const pipelineStatusSchema = z.object({
   stages: z.array(stage).max(32).optional(),
   conditions: z.array(condition).max(64).optional(),
 });
+
+export type PipelineStatus = z.input<typeof pipelineStatusSchema>;
+export type PipelineStatusCondition = z.input<typeof condition>;

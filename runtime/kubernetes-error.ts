@@ -49,10 +49,15 @@ function fixOf(status: number, message: string, call: KubernetesCall | null): st
   }
   // For a kind that the server does not know, it answers in plain text.
   if (status === 404 && call && /could not find the requested resource|page not found/.test(message))
-    return call.resource.group === "keda.sh"
-      ? "The custom resource definitions of KEDA are not there: install KEDA."
-      : `The server has no ${call.resource.group}/${call.resource.version}.`;
+    return missingKind(call.resource);
   return "";
+}
+
+function missingKind({ group, version }: KubernetesResource): string {
+  if (group === "keda.sh") return "The custom resource definitions of KEDA are not there: install KEDA.";
+  if (group === "variscale.dev")
+    return "The custom resource definition is not there: variscale manifests --crd | kubectl apply --server-side -f -";
+  return `The server has no ${group}/${version}.`;
 }
 
 function statusOf(body: string): { readonly reason: string; readonly message: string } {

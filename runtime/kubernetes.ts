@@ -76,6 +76,23 @@ export class KubernetesClient {
     return this.#call({ verb: "patch", resource, namespace, name }, "PATCH", path, body, limits);
   }
 
+  /** Server-side apply of an object's `status`, as the scaler: the fields that it wrote before and that are not there any more go. */
+  applyStatus(resource: KubernetesResource, namespace: string, name: string, object: unknown): Promise<unknown> {
+    const part = { ...resource, plural: `${resource.plural}/status` };
+    const path = `${resourcePath(resource, namespace, name)}/status?fieldManager=variscale-scaler&force=true`;
+    return this.#send(
+      {
+        what: describeCall({ verb: "patch", resource: part, namespace, name }),
+        method: "PATCH",
+        path,
+        signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+        body: JSON.stringify(object),
+        contentType: "application/apply-patch+yaml",
+      },
+      { verb: "patch", resource: part, namespace, name },
+    );
+  }
+
   /** All objects, or those of a label selector, page by page. Gives the version that a watch goes on from. */
   async list(
     resource: KubernetesResource,

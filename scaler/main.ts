@@ -18,7 +18,7 @@ import { pageFileRoutes } from "./page-files.ts";
 import { PipelineFile, type PipelineFileOptions } from "./pipeline-files.ts";
 import { type SwitcherPage, showSwitcher } from "./pipeline-page.ts";
 import type { PipelineSet } from "./pipeline-set.ts";
-import { startPipelineSources } from "./pipeline-sources.ts";
+import { startPipelineSources, type WatchedPipelinesOptions } from "./pipeline-sources.ts";
 import type { OnRefused } from "./refusals.ts";
 import { openScalerCore, type ScalerCore, type ScalerCoreOptions } from "./scaler-core.ts";
 
@@ -33,6 +33,8 @@ const CLOSE_WITHIN_MS = 3000;
 export interface ScalerOptions extends Omit<ScalerCoreOptions, "clock" | "staleAfterMs" | "onPass" | "onLost"> {
   /** Pipelines that are read from files, at the start and when these change; beside `pipelines`, which stay as they are. */
   readonly pipelineFiles?: readonly PipelineFileOptions[];
+  /** Pipelines that objects of a cluster describe; null or missing: none are. The scaler is ready when it has seen them. */
+  readonly watchedPipelines?: WatchedPipelinesOptions | null;
   readonly host: string;
   /** 0: one that is free. */
   readonly ports: { readonly keda: number; readonly switchers: number; readonly http: number };
@@ -109,14 +111,26 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
     await core.close();
     throw error;
   }
-  const sources = startPipelineSources({ core, files, clock, logger: options.logger });
-  life.isReady = true;
-  for (const server of servers.grpc) server.setServing(true);
+  const sources = startPipelineSources({
+    core,
+    files,
+    watched: options.watchedPipelines ?? null,
+    isLeading: () => core.leadership.isLeading,
+    clock,
+    logger: options.logger,
+  });
+  let closing: Promise<void> | null = null;
+  const getReady = (): void => {
+    if (closing !== null) return;
+    life.isReady = true;
+    for (const server of servers.grpc) server.setServing(true);
+  };
+  if (sources.synced !== null) void sources.synced.then(getReady);
+  else getReady();
   const ports = { keda: servers.grpc[0].port, switchers: servers.grpc[1].port, http: servers.http.port };
   highAvailability?.start(() => core.pipelines.all(), ports);
   options.logger.info({ ports, pipelines: catalogue.all().map(({ key }) => formatKey(key)) }, "scaler started");
 
-  let closing: Promise<void> | null = null;
   const close = async (): Promise<void> => {
     life.isReady = false;
     const isUnchanging = sources.close();

@@ -20,6 +20,7 @@ export interface ScalerMetrics {
   readonly trainingSeconds: Histogram;
   readonly trainingBackend: Gauge<"backend">;
   readonly eventWrites: Counter<"outcome">;
+  readonly statusWrites: Counter<"outcome">;
   readonly pipelineChanges: Counter<"from" | "outcome">;
   readonly pipelinesRefused: Gauge<"from">;
 }
@@ -109,6 +110,12 @@ export function createMetrics(registry: Registry): ScalerMetrics {
     eventWrites: new Counter({
       name: "variscale_kubernetes_event_writes_total",
       help: "Writes of Kubernetes Events, by outcome",
+      labelNames: ["outcome"] as const,
+      registers,
+    }),
+    statusWrites: new Counter({
+      name: "variscale_kubernetes_status_writes_total",
+      help: "Writes of the statuses of InferencePipelines, by outcome",
       labelNames: ["outcome"] as const,
       registers,
     }),

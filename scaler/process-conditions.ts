@@ -14,6 +14,7 @@ export const PROCESS_CONDITION_TYPES = [
   "KubernetesWatched",
   "ScaledObjectsFound",
   "EventsWritten",
+  "StatusWritten",
   "CertificatesCurrent",
   "LeaderKnown",
   "BoardShared",

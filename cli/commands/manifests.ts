@@ -9,6 +9,7 @@ interface ManifestsFlags {
   readonly switcherAddress?: string;
   readonly scalerNamespace?: string;
   readonly serviceAccount: string;
+  readonly pipelinesFrom: readonly string[];
   readonly tlsSecret?: string;
   readonly target: readonly string[];
   readonly image?: string;
@@ -42,6 +43,7 @@ export function addManifests(program: Command): void {
     )
     .option("--scaler-namespace <namespace>", "where the scaler runs (default: that of the pipeline)")
     .option("--service-account <name>", "that the scaler runs as", "variscale-scaler")
+    .option("--pipelines-from <where>", "as the scaler's: adds the rights that it needs for it", collect, [])
     .option("--tls-secret <name>", "Secret with ca.crt, tls.crt and tls.key for KEDA: the connection is mutual TLS")
     .option(
       "--target <stage=[kind/]name>",
@@ -78,6 +80,7 @@ async function manifests(path: string | undefined, flags: ManifestsFlags): Promi
     tlsSecret: flags.tlsSecret ?? null,
     scalerNamespace: flags.scalerNamespace ?? null,
     serviceAccount: flags.serviceAccount,
+    pipelinesFromCluster: flags.pipelinesFrom.length > 0,
     targets: flags.target,
     image: flags.image ?? null,
     modelsClaim: flags.modelsClaim ?? null,

@@ -17,6 +17,8 @@ interface ScalerFlags {
   readonly switcherPort: number;
   readonly httpPort: number;
   readonly loadSource: readonly string[];
+  readonly pipelinesFrom: readonly string[];
+  readonly namespace: readonly string[];
   readonly stateDir: string;
   readonly trainingShare: number;
   readonly kubernetes: "auto" | "on" | "off";
@@ -35,6 +37,7 @@ interface ScalerFlags {
 const HELP = `
 Example:
   variscale scaler pipelines/id-card --load-source gateway=http://gateway:8090
+  variscale scaler --pipelines-from crd --load-source gateway=http://gateway:8090
   variscale scaler cards.yaml --load-source prometheus=prometheus+http://prometheus:9090 --set spec.load.source=prometheus
 
 A Prometheus's address takes options, as in prometheus+https://host/path?caFile=/etc/ca.pem&bearerTokenFile=/run/token:
@@ -47,7 +50,7 @@ Environment:
 
 export function addScaler(program: Command): void {
   program
-    .command("scaler <pipelines...>")
+    .command("scaler [pipelines...]")
     .description("run the control plane: KEDA external scaler, control loop, assignment stream, HTTP API")
     .option("--host <host>", "to listen on", "0.0.0.0")
     .option("--keda-port <port>", "gRPC for KEDA", parsePort, 6000)
@@ -59,6 +62,13 @@ export function addScaler(program: Command): void {
       collect,
       ["gateway=http://127.0.0.1:8090"],
     )
+    .option(
+      "--pipelines-from <where>",
+      "beside the files: `crd`, the InferencePipelines of a namespace, whose statuses are written; `configmaps`, those with the label variscale.dev/pipeline; may be repeated",
+      collect,
+      [],
+    )
+    .option("--namespace <name>", "of --pipelines-from; may be repeated (default: the scaler's own)", collect, [])
     .option("--state-dir <folder>", "keeps plans, pins and history", defaultStateFolder(process.env))
     .option(
       "--training-share <share>",
@@ -112,6 +122,7 @@ export function addScaler(program: Command): void {
     .addOption(logLevelOption("info"))
     .addHelpText("after", HELP)
     .action(async (paths: string[], flags: ScalerFlags) => {
+      const { watchedPipelines } = await import("../scaler/watched-pipelines.ts");
       const { keepHeapSmall } = await import("../../runtime/small-heap.ts");
       const { lowerOtherThreads } = await import("../../runtime/thread-priority.ts");
       keepHeapSmall();
@@ -125,6 +136,7 @@ export function addScaler(program: Command): void {
       const starting = startScaler({
         pipelines: [],
         pipelineFiles: paths.map(path => ({ path, set: flags.set })),
+        watchedPipelines: watchedPipelines(flags, paths.length, kubernetes?.config ?? null),
         loadSources: Object.fromEntries(flags.loadSource.map(pair => parseLoadSource(pair, process.env))),
         host: flags.host,
         ports: { keda: flags.kedaPort, switchers: flags.switcherPort, http: flags.httpPort },
@@ -149,7 +161,7 @@ async function kubernetesOf(flags: ScalerFlags): Promise<ClusterOptions | null> 
   const context = flags.context ?? null;
   if (flags.kubernetes === "off") return null;
   const { findKubernetes, inClusterKubernetes } = await import("../../runtime/find-kubernetes.ts");
-  const isAsked = flags.kubernetes === "on" || context !== null;
+  const isAsked = flags.kubernetes === "on" || context !== null || flags.pipelinesFrom.length > 0;
   const config = isAsked ? findKubernetes({ env, context }) : inClusterKubernetes({ env });
   return config && { config, hpaTolerance: flags.hpaTolerance, instance: hostname() };
 }

@@ -6,12 +6,23 @@ export const ACCESS_RULES = [
   { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },
 ] as const;
 
+/** What it reads and writes beside, where the cluster's objects describe pipelines (`--pipelines-from`). */
+export const PIPELINE_ACCESS_RULES = [
+  { apiGroups: ["variscale.dev"], resources: ["inferencepipelines"], verbs: ["get", "list", "watch"] },
+  { apiGroups: ["variscale.dev"], resources: ["inferencepipelines/status"], verbs: ["patch"] },
+  { apiGroups: [""], resources: ["configmaps"], verbs: ["get", "list", "watch"] },
+] as const;
+
 /** The scaler's service account, and its rights in the pipeline's namespace. */
-export function accessOf(namespace: string, account: { readonly name: string; readonly namespace: string }): object[] {
+export function accessOf(
+  namespace: string,
+  account: { readonly name: string; readonly namespace: string },
+  rules: readonly object[],
+): object[] {
   const metadata = { name: account.name, namespace };
   return [
     { apiVersion: "v1", kind: "ServiceAccount", metadata: account },
-    { apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role", metadata, rules: ACCESS_RULES },
+    { apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role", metadata, rules },
     {
       apiVersion: "rbac.authorization.k8s.io/v1",
       kind: "RoleBinding",

@@ -1,6 +1,6 @@
 import { VariscaleError } from "../../domain/errors.ts";
 import { findStage, type Pipeline } from "../../domain/pipeline.ts";
-import { accessOf } from "./access-rules.ts";
+import { ACCESS_RULES, accessOf, PIPELINE_ACCESS_RULES } from "./access-rules.ts";
 import { objectName } from "./object-name.ts";
 import { type ScaleTarget, scaledObjectOf, triggerAuthenticationOf } from "./scaled-object.ts";
 import { switchersOf } from "./switchers.ts";
@@ -15,6 +15,8 @@ export interface ManifestOptions {
   /** Where the scaler runs; null: in the pipeline's namespace. */
   readonly scalerNamespace: string | null;
   readonly serviceAccount: string;
+  /** The scaler finds its pipelines in the cluster (`--pipelines-from`), and has the rights to. */
+  readonly pipelinesFromCluster: boolean;
   /** `stage=[kind/]name` for what is scaled and is there already. */
   readonly targets: readonly string[];
   /** For Deployments of switchers; null: none are written. */
@@ -37,7 +39,10 @@ export function manifestsOf(pipeline: Pipeline, options: ManifestOptions): reado
   const scalerAddress = options.scalerAddress ?? service("scaler", 6000);
   const switcherAddress = options.switcherAddress ?? service("switchers", 6001);
   return [
-    ...accessOf(namespace, { name: options.serviceAccount, namespace: scalerNamespace }),
+    ...accessOf(namespace, { name: options.serviceAccount, namespace: scalerNamespace }, [
+      ...ACCESS_RULES,
+      ...(options.pipelinesFromCluster ? PIPELINE_ACCESS_RULES : []),
+    ]),
     ...(tlsSecret === null ? [] : [triggerAuthenticationOf(namespace, tlsSecret)]),
     ...pipeline.stages.flatMap(stage => {
       const given = targets.get(stage.name);

@@ -55,6 +55,7 @@ describe("doctor", () => {
       tlsSecret: null,
       scalerNamespace: null,
       serviceAccount: "s",
+      pipelinesFromCluster: false,
       targets: [],
       image: null,
       modelsClaim: null,

@@ -21,6 +21,7 @@ const NONE: ManifestOptions = {
   tlsSecret: null,
   scalerNamespace: null,
   serviceAccount: "scaler",
+  pipelinesFromCluster: false,
   targets: [],
   image: null,
   modelsClaim: null,

@@ -28,6 +28,8 @@ const PATHS: Readonly<Record<string, readonly [group: string, plural: string]>> 
   HorizontalPodAutoscaler: ["/apis/autoscaling/v2", "horizontalpodautoscalers"],
   ScaledObject: ["/apis/keda.sh/v1alpha1", "scaledobjects"],
   TriggerAuthentication: ["/apis/keda.sh/v1alpha1", "triggerauthentications"],
+  CustomResourceDefinition: ["/apis/apiextensions.k8s.io/v1", "customresourcedefinitions"],
+  InferencePipeline: ["/apis/variscale.dev/v1alpha1", "inferencepipelines"],
   APIService: ["/apis/apiregistration.k8s.io/v1", "apiservices"],
 };
 
@@ -43,10 +45,10 @@ export class KubernetesApi {
   }
 
   /** Rejects where there is no answer. */
-  call(method: string, path: string, body?: Json, contentType = "application/json"): Promise<Answer> {
+  call(method: string, path: string, body?: Json, contentType = "application/json", accept = "*/*"): Promise<Answer> {
     const sentBody = body === undefined ? "" : typeof body === "string" ? body : JSON.stringify(body);
     const length = { "content-length": Buffer.byteLength(sentBody) };
-    const headers = body === undefined ? {} : { "content-type": contentType, ...length };
+    const headers = { accept, ...(body === undefined ? {} : { "content-type": contentType, ...length }) };
     return new Promise((resolve, reject) => {
       const options = { method, agent: this.#agent, headers, timeout: 60_000 };
       const sent = request(new URL(path, this.#url), options, response => {
@@ -74,6 +76,16 @@ export class KubernetesApi {
   async list(kind: string, namespace: string, query = ""): Promise<readonly Json[]> {
     const answer = await this.call("GET", `${pathOf(kind, namespace)}${query}`);
     return checked(answer, `list ${kind} of ${namespace}`).items;
+  }
+
+  /** What `kubectl get` shows: a row an object, its cells by column. */
+  async table(kind: string, namespace: string): Promise<readonly Json[]> {
+    const accept = "application/json;as=Table;v=v1;g=meta.k8s.io";
+    const answer = await this.call("GET", pathOf(kind, namespace), undefined, "", accept);
+    const { columnDefinitions, rows } = checked(answer, `table of ${kind} of ${namespace}`);
+    return rows.map(({ cells }: Json) =>
+      Object.fromEntries(columnDefinitions.map(({ name }: Json, i: number) => [name, cells[i]])),
+    );
   }
 
   /** Server-side apply of objects in their order. */

@@ -18,6 +18,8 @@ interface ScalerProcessOptions {
   readonly kubernetes?: boolean;
   /** Name of the Lease by which it is one of several; its state is in the namespace of the first pipeline. */
   readonly lease?: string;
+  /** More arguments of the command. */
+  readonly args?: readonly string[];
   /** Makes the folder with the certificate for the scaler's host; without it KEDA's port is plaintext. */
   readonly tlsFolder?: (host: string) => string;
 }
@@ -41,7 +43,7 @@ export class ScalerProcess {
   static async start(
     cluster: Cluster,
     pipelines: readonly ClusterPipeline[],
-    { rateRps = 1, kubernetes = false, lease, tlsFolder }: ScalerProcessOptions = {},
+    { rateRps = 1, kubernetes = false, lease, args: more = [], tlsFolder }: ScalerProcessOptions = {},
   ): Promise<ScalerProcess> {
     used += 1;
     const host = `10.77.1.${used}`;
@@ -66,6 +68,7 @@ export class ScalerProcess {
         ...watching,
         ...(lease === undefined ? [] : shared),
         ...secured,
+        ...more,
       ],
       env: { VARISCALE_TOKEN: TOKEN, KUBECONFIG: cluster.kubeconfig },
       logFile: join(cluster.folder, "log", `scaler-${used}`),
@@ -161,6 +164,12 @@ export class ScalerProcess {
     assert.equal(response.status, 200, await response.text());
   }
 
+  /** What the HTTP API says of a pipeline; null: it has none of the name. */
+  async page(pipeline: Pick<ClusterPipeline, "namespace" | "name">): Promise<Json | null> {
+    const page = await this.#read(pathOf(pipeline));
+    return page.board === undefined ? null : page;
+  }
+
   async #metrics(): Promise<string> {
     return (await fetch(`http://${this.host}:8080/metrics`)).text();
   }
@@ -171,6 +180,6 @@ export class ScalerProcess {
   }
 }
 
-function pathOf({ namespace, name }: ClusterPipeline): string {
+function pathOf({ namespace, name }: Pick<ClusterPipeline, "namespace" | "name">): string {
   return `/${namespace}/${name}`;
 }

@@ -1,0 +1,95 @@
+import { VariscaleError } from "../domain/errors.ts";
+import { formatIssue } from "../domain/file-issue.ts";
+import { parsePipelineFile } from "../domain/pipeline-file.ts";
+import { setFields } from "../domain/set-fields.ts";
+import type { PipelineDescription } from "./pipeline-admission.ts";
+
+/** ConfigMaps with it are looked at, and no others. */
+export const PIPELINE_LABEL = "variscale.dev/pipeline";
+/** Key of a ConfigMap that is a pipeline by itself. */
+export const PIPELINE_KEY = "pipeline.yaml";
+
+/** What is kept of an InferencePipeline. */
+export interface PipelineObject {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  /** The object as a pipeline file, without what the API server adds. */
+  readonly text: string;
+  /** ConfigMap with the files that it names. */
+  readonly files: string;
+  /** False: `files` is the one of its own name. */
+  readonly filesAreNamed: boolean;
+}
+
+/** What is kept of a ConfigMap with the label. */
+export interface ConfigMapFiles {
+  readonly namespace: string;
+  readonly name: string;
+  /** Texts by file name. */
+  readonly data: Readonly<Record<string, string>>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: JSON of the API server, whose schema holds it
+type Json = any;
+
+export function pipelineObject({ apiVersion, kind, metadata, spec }: Json): PipelineObject {
+  const { name, namespace, uid, generation } = metadata;
+  const named = spec?.filesFrom?.configMapRef?.name;
+  return {
+    namespace,
+    name,
+    uid: String(uid),
+    generation: Number(generation ?? 0),
+    text: JSON.stringify({ apiVersion, kind, metadata: { name, namespace }, spec }),
+    files: typeof named === "string" ? named : name,
+    filesAreNamed: typeof named === "string",
+  };
+}
+
+export function configMapFiles({ metadata, data }: Json): ConfigMapFiles {
+  return { namespace: metadata.namespace, name: metadata.name, data: data ?? {} };
+}
+
+/**
+ * The pipeline of an object. A file that it names must be there: in a cluster a pipeline that was not measured is one whose ConfigMap
+ * was forgotten.
+ */
+export function describeObject(
+  object: PipelineObject,
+  files: ConfigMapFiles | undefined,
+  set: readonly string[],
+): PipelineDescription {
+  const missing: string[] = [];
+  const description = describe(object.text, object.namespace, set, name => {
+    const text = files?.data[name] ?? null;
+    if (text === null) missing.push(name);
+    return text;
+  });
+  if (description.pipeline === undefined || missing.length === 0) return description;
+  const { namespace, files: configMap } = object;
+  const where = files
+    ? `ConfigMap ${namespace}/${configMap} has no such key: add ${missing.length === 1 ? "it" : "them"}`
+    : `there is no ConfigMap ${namespace}/${configMap} with the label ${PIPELINE_LABEL}${object.filesAreNamed ? ", which `spec.filesFrom` names" : ""}: create it, or label it`;
+  return { problem: `${missing.map(name => `\`${name}\``).join(", ")}, which the spec names: ${where}` };
+}
+
+/** The pipeline of a ConfigMap, whose other keys are the files beside it. */
+export function describeConfigMap({ data, namespace }: ConfigMapFiles, set: readonly string[]): PipelineDescription {
+  return describe(data[PIPELINE_KEY] ?? "", namespace, set, name => data[name] ?? null);
+}
+
+function describe(
+  text: string,
+  namespace: string,
+  set: readonly string[],
+  readBeside: (name: string) => string | null,
+): PipelineDescription {
+  try {
+    const parsed = parsePipelineFile(setFields(text, set), readBeside, namespace);
+    return parsed.ok ? { pipeline: parsed.pipeline } : { problem: parsed.issues.map(formatIssue).join("\n") };
+  } catch (thrown) {
+    return { problem: VariscaleError.from(thrown).message };
+  }
+}
