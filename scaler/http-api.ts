@@ -74,7 +74,7 @@ interface Change {
 /** With `?dryRun=true` they answer what would change, and change nothing. */
 function changeRoutes(options: HttpApiOptions): readonly Route[] {
   const { clock, journal, token, onChange } = options;
-  type Origin = Pick<ChangeNote, "from" | "shown">;
+  type Origin = Omit<ChangeNote, "by" | "reason">;
   const change = (
     method: "PUT" | "DELETE",
     path: string,
@@ -86,8 +86,11 @@ function changeRoutes(options: HttpApiOptions): readonly Route[] {
       const refused = refuseMutation(request, token);
       if (refused) return refused;
       const control = controlFor(options, request);
-      const shown = token === null ? "this_machine" : "token";
-      const { body, event, make } = check(control, request, { from: request.remoteAddress, shown });
+      const { body, event, make } = check(control, request, {
+        from: request.remoteAddress,
+        forwardedFor: String(request.headers["x-forwarded-for"] ?? "").slice(0, 200) || null,
+        shown: token === null ? "this_machine" : "token",
+      });
       if (isDryRun(request)) return { status: 200, body: { ...body, dryRun: true } };
       make();
       journal.note(control.pipeline.key, event, clock.nowMs());

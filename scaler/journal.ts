@@ -18,6 +18,8 @@ export interface ChangeNote {
   readonly reason: string;
   /** Address of the other side of the connection, and what let it in. */
   readonly from: string;
+  /** Whom that one asked for, as it says itself, such as another scaler that does not lead; null: for itself. */
+  readonly forwardedFor: string | null;
   readonly shown: "token" | "this_machine";
 }
 

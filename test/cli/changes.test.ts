@@ -66,8 +66,14 @@ describe("variscale pin, unpin and mode", function () {
     await variscale(["pin", "--stage", "read", "--replicas", "2", "--by", "ann", "--reason", "wärmer"]);
     await variscale(["mode", "shadow", "--reason", "night"]);
     await variscale(["unpin", "--by", "bob", "--reason", "done"]);
+    await fetch(running.url("/api/v1/pipelines/shop/cards/mode"), {
+      method: "PUT",
+      headers: { authorization: `Bearer ${TOKEN}`, "x-forwarded-for": "10.1.2.3" },
+      body: '{"mode": "active"}',
+    });
     await running.close();
-    const [pin, mode, unpin] = audited();
+    const [pin, mode, unpin, forwarded] = audited();
+    assert.deepEqual([pin.forwardedFor, forwarded.by, forwarded.forwardedFor], [null, "", "10.1.2.3"]);
     assert.deepEqual(
       [pin.kind, pin.pipeline, pin.pin.replicas, pin.replaced, pin.by, pin.reason, pin.shown],
       ["pin", "cards", 2, null, "ann", "wärmer", "token"],
