@@ -158,7 +158,7 @@ describe("variscale init", function () {
       answers = { "/v2/repository/index": [{ name: "../x" }], "/v2/models/../x": model() };
       await refused(url, /make no valid pipeline file: .*model: must be a path inside the model folder/);
       const hostile = 'a/b x\n  evil: "yes"\u001b[2J';
-      const named = { ...tensor, name: 'a"\n- b: ${x}`' };
+      const named = { ...tensor, name: 'a"\n- b: $'.concat("{x}`") };
       answers = {
         "/v2/repository/index": [{ name: hostile }],
         [`/v2/models/${hostile}`]: model({ inputs: [named] }),

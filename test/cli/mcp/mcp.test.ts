@@ -9,6 +9,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { openTools } from "../../../cli/mcp/open-tools.ts";
 import { packageFolder } from "../../../runtime/version.ts";
 import { RunningScaler } from "../../scaler/support/running-scaler.ts";
 import { runVariscale } from "../support/run-variscale.ts";
@@ -380,5 +381,21 @@ describe("variscale mcp over standard input and output", function () {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  });
+});
+
+describe("docs/mcp.md", () => {
+  it("names every tool, what it changes and no other", () => {
+    const text = readFileSync(join(packageFolder, "docs/mcp.md"), "utf8");
+    const rows = [...text.matchAll(/^\| `(\w+)` .*\| (\w+) +\|$/gm)].map(([, name, changes]) => [
+      name,
+      changes !== "nothing",
+    ]);
+    const access = { url: "http://127.0.0.1:1", token: null };
+    const tools = openTools({ paths: [], access, allowChanges: true, owner: "", context: "x", env: {} });
+    assert.deepEqual(
+      rows,
+      tools.map(({ name, changes }) => [name, changes]),
+    );
   });
 });
