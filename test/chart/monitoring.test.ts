@@ -67,6 +67,18 @@ describe("the chart's monitoring", () => {
     assert.ok(spec.groups.every((group: KubernetesObject) => group.rules.length > 0));
   });
 
+  it("has the dashboard of the file, where Grafana's sidecar finds it", () => {
+    const objects = render(
+      ...ID_CARD,
+      "--set=monitoring.dashboard.enabled=true,monitoring.dashboard.annotations.grafana_folder=ml",
+    );
+    const { metadata, data } = named(objects, "ConfigMap", "variscale-dashboard");
+    assert.equal(metadata.labels.grafana_dashboard, "1");
+    assert.deepEqual(metadata.annotations, { grafana_folder: "ml" });
+    assert.equal(data["variscale.json"], readFileSync(join(files, "dashboard.json"), "utf8"));
+    assert.ok(!render(...ID_CARD).some(object => object.metadata.name === "variscale-dashboard"));
+  });
+
   it("refuses to leave out an alert that there is not", () => {
     assert.match(
       refusal(...RULES, "--set=monitoring.rules.disabled={Watchdog}"),

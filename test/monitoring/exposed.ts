@@ -1,6 +1,7 @@
 import { Registry } from "prom-client";
 import { createLogger } from "../../runtime/logger.ts";
 import { TlsFolder } from "../../runtime/tls-folder.ts";
+import { boardFamilies } from "../../scaler/board-metrics.ts";
 import { createHaMetrics } from "../../scaler/ha-metrics.ts";
 import { startNumberGateway } from "../gateway/number-pipeline.ts";
 import { RunningScaler } from "../scaler/support/running-scaler.ts";
@@ -11,7 +12,8 @@ import { affineConfig, TestFolder, TestSwitcher } from "../support/switcher-harn
 /** Names of all metrics that a scaler, a gateway and a switcher expose once they run. */
 export async function exposedMetrics(): Promise<ReadonlySet<string>> {
   const texts = [await ofScaler(), await ofOneOfSeveral(), await ofGateway(), await ofSwitcher()];
-  return new Set(texts.flatMap(text => [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name = ""]) => name)));
+  const seen = texts.flatMap(text => [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name = ""]) => name));
+  return new Set([...seen, ...ofBoards()]);
 }
 
 async function read(url: string): Promise<string> {
@@ -37,6 +39,18 @@ function ofOneOfSeveral(): Promise<string> {
   const registry = new Registry();
   createHaMetrics(registry).show({ isLeading: () => true, transitions: () => 0, sinceVouchedMs: () => 0 });
   return registry.metrics();
+}
+
+/** Of a scaler's pipelines, those too that have nothing to say here, as of accuracy that nobody estimates. */
+function ofBoards(): readonly string[] {
+  const names: string[] = [];
+  boardFamilies({
+    family: (_type, name) => {
+      names.push(name);
+      return () => undefined;
+    },
+  });
+  return names;
 }
 
 async function ofGateway(): Promise<string> {
