@@ -10,6 +10,7 @@ interface ManifestsFlags {
   readonly scalerNamespace?: string;
   readonly serviceAccount: string;
   readonly pipelinesFrom: readonly string[];
+  readonly ha?: boolean;
   readonly tlsSecret?: string;
   readonly target: readonly string[];
   readonly image?: string;
@@ -44,6 +45,10 @@ export function addManifests(program: Command): void {
     .option("--scaler-namespace <namespace>", "where the scaler runs (default: that of the pipeline)")
     .option("--service-account <name>", "that the scaler runs as", "variscale-scaler")
     .option("--pipelines-from <where>", "as the scaler's: adds the rights that it needs for it", collect, [])
+    .option(
+      "--ha",
+      "also the rights to the Lease and the ConfigMaps by which one of several scalers leads (--ha lease)",
+    )
     .option("--tls-secret <name>", "Secret with ca.crt, tls.crt and tls.key for KEDA: the connection is mutual TLS")
     .option(
       "--target <stage=[kind/]name>",
@@ -81,6 +86,7 @@ async function manifests(path: string | undefined, flags: ManifestsFlags): Promi
     scalerNamespace: flags.scalerNamespace ?? null,
     serviceAccount: flags.serviceAccount,
     pipelinesFromCluster: flags.pipelinesFrom.length > 0,
+    ha: flags.ha ?? false,
     targets: flags.target,
     image: flags.image ?? null,
     modelsClaim: flags.modelsClaim ?? null,

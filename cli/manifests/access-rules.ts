@@ -13,21 +13,38 @@ export const PIPELINE_ACCESS_RULES = [
   { apiGroups: [""], resources: ["configmaps"], verbs: ["get", "list", "watch"] },
 ] as const;
 
+/** What several scalers that share pipelines read and write where their Lease is. */
+const SHARED_RULES = [
+  { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "create", "patch"] },
+  { apiGroups: [""], resources: ["configmaps"], verbs: ["get", "list", "watch", "create", "patch"] },
+] as const;
+
+interface ObjectName {
+  readonly name: string;
+  readonly namespace: string;
+}
+
+/** The rights by which one of several scalers leads, in the namespace that they run in. */
+export function sharedAccessOf(account: ObjectName): object[] {
+  return grantOf({ name: `${account.name}-lease`, namespace: account.namespace }, SHARED_RULES, account);
+}
+
 /** The scaler's service account, and its rights in the pipeline's namespace. */
-export function accessOf(
-  namespace: string,
-  account: { readonly name: string; readonly namespace: string },
-  rules: readonly object[],
-): object[] {
-  const metadata = { name: account.name, namespace };
+export function accessOf(namespace: string, account: ObjectName, rules: readonly object[]): object[] {
   return [
     { apiVersion: "v1", kind: "ServiceAccount", metadata: account },
+    ...grantOf({ name: account.name, namespace }, rules, account),
+  ];
+}
+
+function grantOf(metadata: ObjectName, rules: readonly object[], account: ObjectName): object[] {
+  return [
     { apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role", metadata, rules },
     {
       apiVersion: "rbac.authorization.k8s.io/v1",
       kind: "RoleBinding",
       metadata,
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: account.name },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: metadata.name },
       subjects: [{ kind: "ServiceAccount", ...account }],
     },
   ];

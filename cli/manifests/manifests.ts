@@ -1,6 +1,6 @@
 import { VariscaleError } from "../../domain/errors.ts";
 import { findStage, type Pipeline } from "../../domain/pipeline.ts";
-import { ACCESS_RULES, accessOf, PIPELINE_ACCESS_RULES } from "./access-rules.ts";
+import { ACCESS_RULES, accessOf, PIPELINE_ACCESS_RULES, sharedAccessOf } from "./access-rules.ts";
 import { objectName } from "./object-name.ts";
 import { type ScaleTarget, scaledObjectOf, triggerAuthenticationOf } from "./scaled-object.ts";
 import { switchersOf } from "./switchers.ts";
@@ -17,6 +17,8 @@ export interface ManifestOptions {
   readonly serviceAccount: string;
   /** The scaler finds its pipelines in the cluster (`--pipelines-from`), and has the rights to. */
   readonly pipelinesFromCluster: boolean;
+  /** Also the rights of several scalers of which one leads. */
+  readonly ha: boolean;
   /** `stage=[kind/]name` for what is scaled and is there already. */
   readonly targets: readonly string[];
   /** For Deployments of switchers; null: none are written. */
@@ -34,15 +36,14 @@ export function manifestsOf(pipeline: Pipeline, options: ManifestOptions): reado
       "switchers need both --image and --models-claim: their image, and the PersistentVolumeClaim with the model files",
     );
   const scalerNamespace = options.scalerNamespace ?? namespace;
+  const account = { name: options.serviceAccount, namespace: scalerNamespace };
   const service = (name: string, port: number) => `variscale-${name}.${scalerNamespace}.svc.cluster.local:${port}`;
   const targets = parseTargets(pipeline, options.targets);
   const scalerAddress = options.scalerAddress ?? service("scaler", 6000);
   const switcherAddress = options.switcherAddress ?? service("switchers", 6001);
   return [
-    ...accessOf(namespace, { name: options.serviceAccount, namespace: scalerNamespace }, [
-      ...ACCESS_RULES,
-      ...(options.pipelinesFromCluster ? PIPELINE_ACCESS_RULES : []),
-    ]),
+    ...accessOf(namespace, account, [...ACCESS_RULES, ...(options.pipelinesFromCluster ? PIPELINE_ACCESS_RULES : [])]),
+    ...(options.ha ? sharedAccessOf(account) : []),
     ...(tlsSecret === null ? [] : [triggerAuthenticationOf(namespace, tlsSecret)]),
     ...pipeline.stages.flatMap(stage => {
       const given = targets.get(stage.name);

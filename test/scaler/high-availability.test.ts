@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { createLogger } from "../../runtime/logger.ts";
+import { TlsFolder } from "../../runtime/tls-folder.ts";
 import type { ScalerOptions } from "../../scaler/main.ts";
+import { TestAuthority } from "../support/certificates.ts";
 import { KubernetesApi, type KubernetesObject, refuse } from "../support/kubernetes-api.ts";
+import { pipelineFixture } from "../support/pipeline-fixture.ts";
+import { SecretFolder } from "../support/secret-folder.ts";
+import { affineConfig, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
 import { ManualClock, until } from "./support/manual-clock.ts";
 import { RunningScaler, refOf } from "./support/running-scaler.ts";
 
@@ -207,6 +213,42 @@ describe("several scalers", () => {
     );
     assert.equal(typeof (await answer(first)), "number");
     assert.equal((await fetch(second.url("/readyz"))).status, 503);
+  });
+
+  it("a switcher finds the leader through a follower, by mutual TLS for the one name of all, and then the next leader", async () => {
+    const authority = new TestAuthority("authority");
+    const secret = new SecretFolder(authority.issue("scaler", { hosts: ["localhost"] }));
+    const tls = await TlsFolder.open({ folder: secret.path, logger: createLogger("test", "silent") });
+    const folder = new TestFolder();
+    const stage = { name: "affine", ladder: { a: [2, 0.9], b: [3, 0.95], c: [1, 0.8] } } as const;
+    const options = { pipelines: [pipelineFixture([stage])], tls };
+    const first = await start("first", options);
+    await until(() => holder() === "first", "the first scaler leads");
+    const second = await start("second", options);
+    for (const { gateway } of [first, second]) gateway.rateRps = 5;
+    await passUntil([first, second], () => first.board?.plan != null, "a plan");
+    const switcher = await TestSwitcher.start(
+      affineConfig(folder.path, {
+        pipeline: { namespace: "default", name: "fixture" },
+        scalerAddress: `localhost:${second.scaler.ports.switchers}`,
+        tlsFolder: secret.path,
+      }),
+    );
+    const epochAt = (one: RunningScaler) => one.scaler.switchers(one.pipeline.key)[0]?.applied.epoch ?? 0;
+    try {
+      await passUntil([first, second], () => epochAt(first) > 0, "an assignment of the first leader");
+      const epoch = epochAt(first);
+      await first.close();
+      members = members.filter(({ running }) => running !== first);
+      await passUntil([second], () => epochAt(second) > epoch, "an assignment of the next leader");
+      assert.equal((await switcher.infer([4])).status, 200);
+    } finally {
+      await switcher.close();
+      for (const { running } of members.splice(0)) await running.close();
+      tls.close();
+      folder.delete();
+      secret.remove();
+    }
   });
 
   it("gives the Lease back when it ends: another leads at its next look", async () => {

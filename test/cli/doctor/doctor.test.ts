@@ -54,6 +54,7 @@ describe("doctor", () => {
       switcherAddress: null,
       tlsSecret: null,
       scalerNamespace: null,
+      ha: false,
       serviceAccount: "s",
       pipelinesFromCluster: false,
       targets: [],

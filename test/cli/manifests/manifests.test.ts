@@ -22,6 +22,7 @@ const NONE: ManifestOptions = {
   scalerNamespace: null,
   serviceAccount: "scaler",
   pipelinesFromCluster: false,
+  ha: false,
   targets: [],
   image: null,
   modelsClaim: null,
@@ -34,6 +35,23 @@ function write(options: Partial<ManifestOptions> = {}, pipeline = testPipeline()
 const ofKind = (objects: readonly Manifest[], kind: string) => objects.filter(object => object.kind === kind);
 
 describe("manifestsOf()", () => {
+  it("gives several scalers the rights to share, where they run, and one scaler none of them", () => {
+    const roles = (ha: boolean) =>
+      ofKind(write({ ha, scalerNamespace: "control" }), "Role").map(({ metadata, rules }) => [
+        metadata.namespace,
+        (rules as readonly { readonly resources: readonly string[] }[]).flatMap(({ resources }) => resources),
+      ]);
+    const [own, shared, ...others] = roles(true);
+    assert.deepEqual(roles(false), [own]);
+    assert.deepEqual(shared, ["control", ["leases", "configmaps"]]);
+    assert.deepEqual(others, []);
+    const bindings = ofKind(write({ ha: true }), "RoleBinding");
+    assert.deepEqual(
+      bindings.map(({ roleRef }) => (roleRef as { readonly name: string }).name),
+      ["scaler", "scaler-lease"],
+    );
+  });
+
   it("writes the ScaledObject that makes KEDA set exactly what it is told", () => {
     assert.deepEqual(ofKind(write(), "ScaledObject")[0], {
       apiVersion: "keda.sh/v1alpha1",
