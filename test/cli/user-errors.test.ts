@@ -63,7 +63,7 @@ describe("variscale, told what it can't do", function () {
   it("names an argument that is missing or too much, and the choices of an option", async () => {
     await refuses([
       [["up"], 2, /missing required argument 'pipeline'/],
-      [["scaler"], 2, /missing required argument 'pipelines'/],
+      [["scaler"], 2, /there are no pipelines: name their files or folders/],
       [["demo", "x"], 2, /too many arguments/],
       [["models", "prepare", pipeline, "--output", "xml"], 2, /'xml' is invalid. Allowed choices are table, json/],
       [["profile", pipeline, "--output", "xml"], 2, /Allowed choices are table, json/],
