@@ -55,6 +55,13 @@ export function podsOf(
   });
 }
 
+/** What Helm says after it would have installed. */
+export function notes(...values: readonly string[]): string {
+  const { status, output } = runHelm("install", "variscale", chart, "--namespace=shop", "--dry-run=client", ...values);
+  assert.equal(status, 0, output);
+  return output.slice(output.indexOf("\nNOTES:\n"));
+}
+
 /** Why these values are refused. */
 export function refusal(...values: readonly string[]): string {
   const { status, output } = runHelm("template", "variscale", chart, "--namespace=shop", ...values);
