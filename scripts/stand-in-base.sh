@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes the root file system of a stand-in for Docker's official image node:MAJOR-bookworm-slim, for machines that reach no container
+# Makes the root file system of a stand-in for Docker's official image node:VERSION-bookworm-slim, for machines that reach no container
 # registry: Debian by debootstrap, Node and npm from the npm registry. For root.
-#   stand-in-base.sh MAJOR FILE.tar FOLDER    (FOLDER: to work in)
+#   stand-in-base.sh VERSION FILE.tar FOLDER    (FOLDER: to work in)
 set -euo pipefail
-major=$1 file=$2 folder=$3
+version=$1 file=$2 folder=$3
 root=$folder/root
 rm -rf "$root"
 mkdir -p "$root" "$folder/packages"
@@ -20,7 +20,7 @@ unpack() {
   (cd "$folder/packages" && npm pack --silent "$1" >/dev/null && tar -xzf ./*.tgz)
 }
 arch=$(node -p process.arch)
-unpack "node-linux-$arch@$major"
+unpack "node-linux-$arch@$version"
 install -m 755 "$folder/packages/package/bin/node" "$root/usr/local/bin/node"
 unpack npm@10
 mkdir -p "$root/usr/local/lib/node_modules"

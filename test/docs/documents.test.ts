@@ -16,6 +16,8 @@ const NOT_RUN = [
   "README.md",
   "docs/demo.md",
   "docs/demo.md",
+  "docs/images.md",
+  "docs/releasing.md",
   "pipelines/audio/README.md",
   "pipelines/id-card/README.md",
   "pipelines/question-answering/README.md",

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 
-/** The engine's command, which scripts/test-image.mjs found, and the image that it built. */
+/** The engine's command, which scripts/test-image.mjs found, and the image that it built; those of targets have their name behind it. */
 const engine = process.env["VARISCALE_ENGINE"] ?? "docker";
-const image = process.env["VARISCALE_IMAGE"] ?? "variscale";
+const image = process.env["VARISCALE_IMAGE"] ?? "variscale:local";
+
+/** What is built: all of it, or a target of the Dockerfile. */
+export type Target = "all" | "scaler" | "variant-switcher" | "gateway" | "demo";
 
 let count = 0;
 
@@ -30,8 +33,17 @@ function askEngine(...args: readonly string[]): string {
 /** How a pod of the `restricted` standard runs: read-only, without any capability or new privilege. */
 const HARDENED = ["--network=host", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"] as const;
 
+export interface RunOptions {
+  /** All of it where nothing is said. */
+  readonly target?: Target;
+  /** Of the engine's `run`. */
+  readonly engine?: readonly string[];
+  /** As `docker run` does by itself: the root file system can be written. */
+  readonly asIs?: boolean;
+}
+
 /** Runs a command of the image to its end. */
-export function runToEnd(command: readonly string[], options: readonly string[] = []): Finished {
+export function runToEnd(command: readonly string[], options: RunOptions = {}): Finished {
   const container = new Container(command, options);
   try {
     return container.finish();
@@ -41,19 +53,47 @@ export function runToEnd(command: readonly string[], options: readonly string[] 
 }
 
 /** What the engine knows of the image, in its template language. */
-export function inspectImage(format: string): string {
-  return askEngine("image", "inspect", "--format", format, image);
+export function inspectImage(format: string, target: Target = "all"): string {
+  return askEngine("image", "inspect", "--format", format, imageOf(target));
+}
+
+function imageOf(target: Target): string {
+  return target === "all" ? image : `${image}-${target}`;
 }
 
 /** A container of the image in the background, on the network of this machine. */
 export class Container {
   readonly #name: string;
+  readonly #target: Target;
 
-  /** `options` are those of the engine's `run`. */
-  constructor(command: readonly string[], options: readonly string[] = []) {
+  constructor(command: readonly string[], { target = "all", engine: more = [], asIs = false }: RunOptions = {}) {
     count += 1;
     this.#name = `variscale-test-${process.pid}-${count}`;
-    askEngine("run", "--detach", "--name", this.#name, ...HARDENED, ...options, image, ...command);
+    this.#target = target;
+    const how = asIs ? ["--network=host"] : HARDENED;
+    askEngine("run", "--detach", "--name", this.#name, ...how, ...more, imageOf(target), ...command);
+  }
+
+  /** The ports that its process logs when it listens. */
+  async ports(message: string): Promise<Readonly<Record<string, number>>> {
+    for (;;) {
+      const line = this.logs()
+        .split("\n")
+        .find(text => text.includes(`"msg":"${message}"`));
+      if (line !== undefined) {
+        const { ports, port } = JSON.parse(line) as { ports?: Record<string, number>; port?: number };
+        return ports ?? { http: port ?? 0 };
+      }
+      assert.ok(this.isRunning(), `the container has ended:\n${this.logs()}`);
+      await new Promise(resolve => setTimeout(resolve, 200));
+    }
+  }
+
+  /** How the image's own HEALTHCHECK ends, asked at this address: its ports may be others than the image's. */
+  checkHealth(url: string): Finished {
+    const [kind, ...command] = JSON.parse(inspectImage("{{json .Config.Healthcheck.Test}}", this.#target)) as string[];
+    assert.equal(kind, "CMD");
+    return runEngine("exec", "--env", `VARISCALE_HEALTH_URL=${url}`, this.#name, ...command);
   }
 
   exec(...command: readonly string[]): string {

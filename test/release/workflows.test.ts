@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "mocha";
+import { parseDocument } from "yaml";
+import { packageFolder } from "../../runtime/version.ts";
+
+const FOLDER = ".github/workflows";
+
+interface Step {
+  readonly uses?: string;
+  readonly run?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
+}
+
+interface Job {
+  readonly needs?: string | readonly string[];
+  readonly uses?: string;
+  readonly steps?: readonly Step[];
+  readonly strategy?: { readonly matrix?: Readonly<Record<string, readonly string[]>> };
+  readonly permissions?: Readonly<Record<string, string>>;
+}
+
+interface Workflow {
+  readonly on: unknown;
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly jobs: Readonly<Record<string, Job>>;
+}
+
+const read = (path: string) => readFileSync(join(packageFolder, path), "utf8");
+const { scripts } = JSON.parse(read("package.json")) as { readonly scripts: Readonly<Record<string, string>> };
+const targets = [...read("Dockerfile").matchAll(/^FROM \S+ AS (\S+)$/gm)].map(match => match[1]);
+const files = readdirSync(join(packageFolder, FOLDER));
+
+function readWorkflow(file: string): Workflow {
+  const document = parseDocument(read(`${FOLDER}/${file}`));
+  assert.deepEqual([...document.errors, ...document.warnings], []);
+  return document.toJS() as Workflow;
+}
+
+describe("the workflows", () => {
+  it("are those of changes and of releases", () => assert.deepEqual(files.sort(), ["ci.yaml", "release.yaml"]));
+
+  for (const file of files) {
+    const workflow = readWorkflow(file);
+    const jobs = Object.entries(workflow.jobs);
+    const steps = jobs.flatMap(([name, job]) => (job.steps ?? []).map(step => ({ name, step })));
+
+    it(`${file}: every action is of one version, and every workflow of ours is there`, () => {
+      const used = [...steps.map(({ step }) => step.uses), ...jobs.map(([, job]) => job.uses)].filter(
+        uses => uses !== undefined,
+      );
+      assert.ok(used.length > 0);
+      for (const uses of used) {
+        if (uses.startsWith("./")) assert.ok(existsSync(join(packageFolder, uses)), uses);
+        else assert.match(uses, /^[\w-]+\/[\w/-]+@(v\d+\.\d+\.\d+|[0-9a-f]{40})$/);
+      }
+    });
+
+    it(`${file}: what steps run is there`, () => {
+      const runs = steps.flatMap(({ step }) => (step.run === undefined ? [] : [step.run]));
+      assert.ok(runs.length > 0);
+      for (const run of runs) {
+        for (const [, name = ""] of run.matchAll(/npm run (?:--silent )?([\w:-]+)/g)) assert.ok(scripts[name], name);
+        for (const [path] of run.matchAll(/(?:scripts|charts)\/[\w./-]+/g))
+          assert.ok(existsSync(join(packageFolder, path)), path);
+        if (run.includes(".ci/run")) accessSync(join(packageFolder, ".ci/run"), constants.X_OK);
+        // What comes from outside is given by the environment: in the text of a script it would be run.
+        assert.doesNotMatch(run, /\$\{\{/);
+      }
+    });
+
+    it(`${file}: jobs wait for jobs that there are, and may only read where nothing else is said`, () => {
+      for (const [name, { needs = [] }] of jobs)
+        for (const other of [needs].flat()) assert.ok(workflow.jobs[other], `${name} needs ${other}`);
+      assert.deepEqual(workflow.permissions, { contents: "read" });
+      for (const { step } of steps)
+        if (step.uses?.startsWith("actions/checkout@")) assert.equal(step.with?.["persist-credentials"], false);
+    });
+  }
+
+  it("release.yaml: nothing is published before all of .ci/run has passed, and it builds every target", () => {
+    const { on, jobs } = readWorkflow("release.yaml");
+    assert.deepEqual(on, { push: { tags: ["v*"] } });
+    assert.equal(jobs["ci"]?.uses, `./${FOLDER}/ci.yaml`);
+    for (const name of ["images", "chart", "npm"]) {
+      assert.deepEqual(jobs[name]?.needs, ["check", "ci"]);
+      // To sign as this workflow.
+      assert.equal(jobs[name].permissions?.["id-token"], "write");
+    }
+    const built = jobs["images"]?.strategy?.matrix?.["target"] ?? [];
+    assert.deepEqual(built, ["all", "scaler", "variant-switcher", "gateway", "demo"]);
+    for (const target of built) assert.ok(targets.includes(target), target);
+  });
+
+  it("ci.yaml: gives .ci/run the time that its stages may take together", () => {
+    const minutes = [...read(".ci/run").matchAll(/^(?:stage|tests) \S+ (\d+) /gm)].map(match => Number(match[1]));
+    assert.ok(minutes.length > 10);
+    const limit = /timeout-minutes: (\d+)/.exec(read(`${FOLDER}/ci.yaml`))?.[1];
+    assert.ok(Number(limit) >= minutes.reduce((sum, one) => sum + one, 0), `${limit}`);
+  });
+});
