@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "mocha";
 import { parse } from "yaml";
-import { ACCESS_RULES } from "../../cli/manifests/access-rules.ts";
+import { ACCESS_RULES, PIPELINE_ACCESS_RULES } from "../../cli/manifests/access-rules.ts";
+import { pipelineCrd } from "../../cli/manifests/pipeline-crd.ts";
 import { scaledObjectOf, triggerAuthenticationOf } from "../../cli/manifests/scaled-object.ts";
 import { parsePipelineFile } from "../../domain/pipeline-file.ts";
 import { packageFolder, packageVersion } from "../../runtime/version.ts";
@@ -154,6 +155,11 @@ describe("the chart", () => {
     const objects = render(...ID_CARD);
     const alone = render(...ID_CARD, "--set=scaler.replicas=1");
     assert.deepEqual(named(alone, "Role", "variscale-scaler").rules, ACCESS_RULES);
+    const watching = render(...ID_CARD, "--set=scaler.replicas=1,scaler.pipelinesFrom={crd}");
+    const rules = [...ACCESS_RULES, ...PIPELINE_ACCESS_RULES];
+    assert.deepEqual(named(watching, "Role", "variscale-scaler").rules, rules);
+    const scaler = podsOf(watching).find(({ name }) => name === "variscale-scaler");
+    assert.ok(scaler?.spec.containers[0].args.includes("--pipelines-from=crd"));
     const [, ofLease = ""] =
       /^rules:\n((?: {2}- .*\n)+)/m.exec(readFileSync(join(packageFolder, "docs/high-availability.md"), "utf8")) ?? [];
     assert.deepEqual(named(objects, "Role", "variscale-scaler").rules, [...ACCESS_RULES, ...parse(ofLease)]);
@@ -162,6 +168,12 @@ describe("the chart", () => {
       withToken.map(({ name }) => name),
       ["variscale-scaler"],
     );
+  });
+
+  it("has the definition of InferencePipeline where that is asked for, and it stays when the release goes", () => {
+    const isDefinition = ({ kind }: KubernetesObject) => kind === "CustomResourceDefinition";
+    assert.ok(!render(...ID_CARD).some(isDefinition));
+    assert.deepEqual(render(...ID_CARD, "--set=crds.install=true").filter(isDefinition), [pipelineCrd()]);
   });
 
   it("T23: leaves the replicas of stages to KEDA", () => {

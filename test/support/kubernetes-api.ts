@@ -288,11 +288,12 @@ function isOf(change: Change, watch: OpenWatch): boolean {
   );
 }
 
-/** @param selector `name=value` */
+/** @param selector `name=value`, or `name` for any value. */
 function isSelected(object: KubernetesObject, selector: string | null): boolean {
   if (selector === null) return true;
   const [name = "", value] = selector.split("=");
-  return (object.metadata["labels"] as Readonly<Record<string, string>> | undefined)?.[name] === value;
+  const found = (object.metadata["labels"] as Readonly<Record<string, string>> | undefined)?.[name];
+  return value === undefined ? found !== undefined : found === value;
 }
 
 /** RFC 7396. */

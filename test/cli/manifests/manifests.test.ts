@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
+import { ACCESS_RULES, PIPELINE_ACCESS_RULES } from "../../../cli/manifests/access-rules.ts";
 import { type ManifestOptions, manifestsOf } from "../../../cli/manifests/manifests.ts";
 import { objectName } from "../../../cli/manifests/object-name.ts";
 import { VariscaleError } from "../../../domain/errors.ts";
@@ -50,6 +51,12 @@ describe("manifestsOf()", () => {
       bindings.map(({ roleRef }) => (roleRef as { readonly name: string }).name),
       ["scaler", "scaler-lease"],
     );
+  });
+
+  it("gives the scaler the rights to find its pipelines where it does", () => {
+    const rulesOf = (options: Partial<ManifestOptions>) => ofKind(write(options), "Role")[0]?.["rules"];
+    assert.deepEqual(rulesOf({}), ACCESS_RULES);
+    assert.deepEqual(rulesOf({ pipelinesFromCluster: true }), [...ACCESS_RULES, ...PIPELINE_ACCESS_RULES]);
   });
 
   it("writes the ScaledObject that makes KEDA set exactly what it is told", () => {
