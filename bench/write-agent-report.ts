@@ -38,7 +38,7 @@ const MEANING: Readonly<Record<string, string>> = {
   "agent.constraintViolations":
     "Ticks whose plan breaks a constraint that a plan without an agent keeps, while a model that answers at random (proposals good and bad, tools that there are not, broken JSON, errors) acts at every tick, by the whole path of endpoint, tool loop, check and control loop.",
   "agent.gain":
-    "What the search gains on loads that it has not seen, against the defaults, in percent of their utility: weights.accuracy · effective accuracy − weights.cost · cores. Where the training loads show no gain beyond chance the defaults stay, and the gain is nought.",
+    "What the search gains on loads that it has not seen, against the defaults, in percent of their utility: weights.accuracy · effective accuracy − weights.cost · cores. Where the training loads show no gain beyond chance the defaults stay, and the gain is nought. It may use forecast quantiles down to 0.5 (`--least-quantile 0.5`), which a user has to allow; what it misses the SLO by for that stands below.",
 };
 
 function figureText({ name, against, note }: Figure): string {
