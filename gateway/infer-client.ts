@@ -20,8 +20,8 @@ export type InferResult =
   | { readonly kind: "full" }
   /** 504: not done within `timeoutMs`. */
   | { readonly kind: "late" }
-  /** Refused, reset or no answer. */
-  | { readonly kind: "unreachable"; readonly error: VariscaleError }
+  /** Refused, reset or no answer; `wasSent` false: there was no connection, so the replica never saw the call. */
+  | { readonly kind: "unreachable"; readonly error: VariscaleError; readonly wasSent: boolean }
   /** Any other status, or an answer that breaks the contract. */
   | { readonly kind: "wrong"; readonly error: VariscaleError };
 
@@ -58,7 +58,8 @@ export class InferClient {
       reply = await this.#send(encoded, call, "anyConnection");
     } catch (error) {
       const message = `replica at ${this.#target.host}:${this.#target.port}: ${VariscaleError.from(error).message}`;
-      return { kind: "unreachable", error: new VariscaleError("unavailable", message, { cause: error }) };
+      const wasSent = (error as NodeJS.ErrnoException).syscall !== "connect";
+      return { kind: "unreachable", error: new VariscaleError("unavailable", message, { cause: error }), wasSent };
     }
     return this.#judge(reply, call.rows.length);
   }

@@ -41,7 +41,10 @@ export async function runStage(
 
 type Answer = Extract<InferResult, { kind: "answered" }>;
 
-/** Inference changes nothing on a replica, so a chunk that failed is sent once more, to another one where there is one. */
+/**
+ * Inference changes nothing on a replica, so a chunk that failed is sent once more, to another one where there is one. What no replica has
+ * seen, since there was no connection, waits for one until the deadline: pods end and start anew.
+ */
 async function runChunk(
   pool: StagePool,
   rows: readonly Row[],
@@ -63,6 +66,11 @@ async function runChunk(
     if (scope.failure !== null) return null;
     if (result.kind === "answered") return result;
     if (result.kind === "late") return drop(scope, "deadline", "a replica could not serve it by its deadline");
+    if (result.kind === "unreachable" && !result.wasSent) {
+      // It is left out for a while now, so that others are tried first and it is not tried all the time.
+      onRetry(pool.stage.name, result.kind);
+      continue;
+    }
     const isLast = failed !== null || (result.kind === "full" && pool.pick(rows.length, replica) === replica);
     if (isLast) return giveUp(scope, pool.stage.name, result);
     failed = replica;

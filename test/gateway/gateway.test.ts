@@ -211,6 +211,22 @@ describe("startGateway()", () => {
     assert.equal(gateway.isReady(), true);
   });
 
+  it("waits for a replica that takes no connection, and drops what it waited for in vain", async () => {
+    const read = await use(startEchoReplica());
+    const { post, gateway, setEndpoints } = await gatewayOver([await use(startEchoReplica())], [read]);
+    await read.close();
+    const dropped = await post({ numbers: [4] }, { "x-request-timeout-ms": "400" });
+    assert.equal(dropped.status, 503);
+    assert.equal(gateway.load().dropped["no_endpoint"], 1);
+    const held = post({ numbers: [4] });
+    const metrics = () => fetch(`http://127.0.0.1:${gateway.port}/metrics`).then(answer => answer.text());
+    // More tries than the two that a replica may spoil.
+    await until(async () => /retries_total\{stage="read",cause="unreachable"\} ([3-9]|\d\d)/.test(await metrics()));
+    setEndpoints({ count: [await use(startEchoReplica())], read: [await use(startEchoReplica())] });
+    assert.deepEqual(await (await held).json(), { count: 1, values: [4] });
+    assert.equal(gateway.load().lost, 0);
+  });
+
   it("takes a kept connection that closes under a call for what it is, not for an error of the replica", async () => {
     const read = await use(startForgettingReplica());
     const { post, url } = await gatewayOver([await use(startEchoReplica())], [read]);
