@@ -4,12 +4,15 @@ import { theCluster } from "./support/hooks.ts";
 import type { Client } from "./support/load/client.ts";
 import { since, type Tally } from "./support/load/tally.ts";
 import { type RealNode, startRealNode } from "./support/node/real-node.ts";
+import { FAULTS, untilMore } from "./support/real-faults.ts";
 import { RealRelease } from "./support/real-release.ts";
 import { until } from "./support/until.ts";
 
 /** A replica of the heaviest detector may be given 1.5 requests a second, and there are three at most. */
 const LOW_RPS = 0.5;
 const HIGH_RPS = 6;
+/** Of a high load: the forecast remembers it for a while. */
+const FORGOTTEN_MS = 400_000;
 
 describe("pods that run, installed by the chart, under load through the gateway", () => {
   let node: RealNode;
@@ -31,7 +34,7 @@ describe("pods that run, installed by the chart, under load through the gateway"
 
   it("serves the heaviest detector at a low load, with one replica", async () => {
     await untilServed(client, "detection=v4-640");
-    assert.equal(await release.ready("detection"), 1);
+    await until(async () => (await release.ready("detection")) === 1, "one replica is ready");
   });
 
   it("steps up: a lighter variant in every pod, and more replicas by the HPA", async () => {
@@ -46,10 +49,20 @@ describe("pods that run, installed by the chart, under load through the gateway"
     report("step up", since(before, await client.tally()));
   });
 
+  for (const { name, happen } of FAULTS)
+    it(`loses none by ${name}`, async () => {
+      const before = await client.tally();
+      await happen({ cluster: theCluster(), release, client });
+      await untilMore(client);
+      const tally = since(before, await client.tally());
+      report(name, tally);
+      assert.equal(tally.lost + tally.failed, 0, tally.complaints.join("\n"));
+    });
+
   it("steps down: fewer replicas, and the heaviest variant again", async () => {
     const before = await client.tally();
     await client.rate(LOW_RPS);
-    await until(async () => (await release.target("detection").replicas()) === 1, "one replica");
+    await until(async () => (await release.target("detection").replicas()) === 1, "one replica", FORGOTTEN_MS);
     await until(() => release.pods("detection").length === 1, "the pods that were too many have ended");
     await untilServed(client, "detection=v4-640");
     report("step down", since(before, await client.tally()));
@@ -67,7 +80,7 @@ async function untilServed(client: Client, variants: string): Promise<void> {
   const before = await client.tally();
   const isServed = async () =>
     Object.keys(since(before, await client.tally()).byVariants).some(name => name.includes(variants));
-  await until(isServed, `an answer with ${variants}`).catch(async error =>
+  await until(isServed, `an answer with ${variants}`, FORGOTTEN_MS).catch(async error =>
     assert.fail(`${error}: ${JSON.stringify(since(before, await client.tally()))}`),
   );
 }

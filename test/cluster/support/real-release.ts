@@ -15,6 +15,7 @@ import { until } from "./until.ts";
 
 const RELEASE = "variscale";
 const PIPELINE = "id-card";
+const TOKEN = "of-the-test";
 const source = join(packageFolder, "pipelines", PIPELINE);
 
 /** The id-card pipeline as the chart installs it, in pods that run. */
@@ -36,6 +37,7 @@ export class RealRelease {
     await release.helm(
       ...["install", RELEASE, join(packageFolder, "charts/variscale"), "--create-namespace"],
       ...["--set=image.repository=this.package/variscale", "--set=mode=active", ...placed],
+      `--set-json=scaler.extraEnv=${JSON.stringify([{ name: "VARISCALE_TOKEN", value: TOKEN }])}`,
       `--set-file=pipelines.${PIPELINE}.file=${writePipeline(cluster.folder)}`,
       `--set-file=pipelines.${PIPELINE}.measurements=${join(source, "measurements.json")}`,
       `--set=pipelines.${PIPELINE}.models.prepare=true`,
@@ -51,6 +53,17 @@ export class RealRelease {
     const home = { HELM_CACHE_HOME: folder, HELM_CONFIG_HOME: folder, HELM_DATA_HOME: folder };
     const env = { ...process.env, ...home, KUBECONFIG: kubeconfig };
     await promisify(execFile)(join(tools.helm, "bin/helm"), [...args, `--namespace=${this.namespace}`], { env });
+  }
+
+  /** Pins the replicas of a stage for an hour. */
+  async pin(stage: string, replicas: number): Promise<void> {
+    const scaler = await this.#url(`${RELEASE}-scaler`, 8080);
+    const answer = await fetch(`${scaler}/api/v1/pipelines/${this.namespace}/${PIPELINE}/pin`, {
+      method: "PUT",
+      headers: { authorization: `Bearer ${TOKEN}` },
+      body: JSON.stringify({ stage, replicas, ttlMs: 3_600_000 }),
+    });
+    assert.equal(answer.status, 200, await answer.text());
   }
 
   /** Users of the gateway, by its Service. */
@@ -81,14 +94,31 @@ export class RealRelease {
     return this.#node.agent.pods(this.namespace, { "variscale.dev/stage": stage });
   }
 
-  scalers(): readonly RunningPod[] {
-    return this.#node.agent.pods(this.namespace, { "app.kubernetes.io/component": "scaler" });
+  /** The scaler that says that it leads; null: none does now. */
+  async leader(): Promise<RunningPod | null> {
+    const scalers = this.#node.agent.pods(this.namespace, { "app.kubernetes.io/component": "scaler" });
+    for (const pod of scalers) {
+      const options = { signal: AbortSignal.timeout(2000) };
+      const answer = await fetch(`http://${pod.address}:8080/leader`, options).catch(() => null);
+      if (answer?.ok) return pod;
+    }
+    return null;
   }
 
   /** Ready pods of a stage, or of `gateway`. */
   async ready(name: string): Promise<number> {
     const deployment = `${RELEASE}-${PIPELINE}-${name}`;
     return (await this.#cluster.api.get("Deployment", this.namespace, deployment))?.status?.readyReplicas ?? 0;
+  }
+
+  /** Replaces all pods of a stage by new ones, as `kubectl rollout restart` does; resolves when the old ones have ended. */
+  async restart(stage: string): Promise<void> {
+    const old = this.pods(stage);
+    const template = { metadata: { annotations: { "variscale.dev/restarted": String(Date.now()) } } };
+    const name = `${RELEASE}-${PIPELINE}-${stage}`;
+    await this.#cluster.api.merge("Deployment", this.namespace, name, { spec: { template } });
+    const haveEnded = () => this.pods(stage).every(pod => !old.includes(pod));
+    await until(haveEnded, `the old pods of ${stage} have ended`, 300_000);
   }
 
   /** Variants that switchers of a stage serve, as the scaler sees them. */

@@ -186,12 +186,15 @@ export class Container {
     let failures = 0;
     await sleep((probe.initialDelaySeconds ?? 0) * 1000);
     while (this.#child === child) {
-      const isGood = await probeOnce(probe, { address, ports: spec.ports ?? [], pid: child.pid ?? 0 });
+      const trouble = await probeOnce(probe, { address, ports: spec.ports ?? [], pid: child.pid ?? 0 });
       if (this.#child !== child) return false;
-      failures = isGood ? 0 : failures + 1;
-      if (isGood && onGood(true)) return true;
+      failures = trouble === null ? 0 : failures + 1;
+      if (trouble === null && onGood(true)) return true;
       if (failures >= (probe.failureThreshold ?? FAILURES)) {
-        if (onFailed === null) return false;
+        if (onFailed === null) {
+          process.stderr.write(`${spec.name} at ${address} is ended after ${failures} failed probes: ${trouble}\n`);
+          return false;
+        }
         onFailed(false);
       }
       await sleep((probe.periodSeconds ?? PERIOD_SECONDS) * 1000);

@@ -61,3 +61,12 @@ export class PodNetwork {
     inside("route", "add", "default", "via", NODE_ADDRESS);
   }
 }
+
+/** Drops every packet of pods to and from a port, until the function that it gives is called. */
+export function cutPort(port: number): () => void {
+  const rules = ["--dport", "--sport"].map(side => ["FORWARD", "-p", "tcp", side, String(port), "-j", "DROP"]);
+  for (const rule of rules) run("iptables", "-I", ...rule);
+  return () => {
+    for (const rule of rules) run("iptables", "-D", ...rule);
+  };
+}

@@ -10,24 +10,25 @@ export interface Probed {
   readonly pid: number;
 }
 
-/** Asks once, as a kubelet does; false where there is no good answer in time. */
-export function probeOnce(probe: Json, probed: Probed): Promise<boolean> {
+/** Asks once, as a kubelet does. Null: there is a good answer in time; otherwise what is wrong. */
+export function probeOnce(probe: Json, probed: Probed): Promise<string | null> {
   const timeoutMs = (probe.timeoutSeconds ?? 1) * 1000;
   if (probe.httpGet) return httpGet(probe.httpGet, probed, timeoutMs);
-  if (probe.exec) return execIn(probed.pid, probe.exec.command, timeoutMs);
+  if (probe.exec)
+    return execIn(probed.pid, probe.exec.command, timeoutMs).then(isGood => (isGood ? null : "the command failed"));
   throw new Error(`the test's node has no probes as ${JSON.stringify(probe)}`);
 }
 
-function httpGet({ path = "/", port }: Json, { address, ports }: Probed, timeoutMs: number): Promise<boolean> {
+function httpGet({ path = "/", port }: Json, { address, ports }: Probed, timeoutMs: number): Promise<string | null> {
   const number = typeof port === "number" ? port : ports.find(({ name }) => name === port)?.containerPort;
   return new Promise(resolve => {
     const url = `http://${address}:${number}${path}`;
     const request = get(url, { agent: false, signal: AbortSignal.timeout(timeoutMs) }, response => {
       response.resume();
       const status = response.statusCode ?? 0;
-      resolve(status >= 200 && status < 400);
+      resolve(status >= 200 && status < 400 ? null : `${url} answered ${status}`);
     });
-    request.on("error", () => resolve(false));
+    request.on("error", error => resolve(`${url}: ${error.message}`));
   });
 }
 

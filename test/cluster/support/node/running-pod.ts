@@ -124,7 +124,8 @@ export class RunningPod {
       const init = await make(container, failed);
       this.#initContainers = [...this.#initContainers, init];
       await init.run();
-      if (init.exitCode !== 0) throw new Error(`its init container ${init.name} ended with ${init.exitCode}`);
+      if (!this.#isEnding && init.exitCode !== 0)
+        throw new Error(`its init container ${init.name} ended with ${init.exitCode}`);
     }
     const containers = await Promise.all(spec.containers.map((container: Json) => make(container, isRestarted)));
     if (this.#isEnding) return;
