@@ -13,6 +13,7 @@ process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
 
 /** Every suite is loaded only when it runs. */
 const suites: Readonly<Record<string, (only: readonly string[] | null) => Promise<readonly Figure[]>>> = {
+  kubernetes: async only => (await import("./kubernetes.bench.ts")).kubernetesSuite(only),
   optimizer: async () => (await import("./optimizer.bench.ts")).optimizerSuite(),
   forecaster: async only => (await import("./forecaster.bench.ts")).forecasterSuite(only),
   page: async only => (await import("./page.bench.ts")).pageSuite(only),
