@@ -22,6 +22,8 @@ const FIRST_BACK_OFF_MS = 10_000;
 const LAST_BACK_OFF_MS = 300_000;
 const PERIOD_SECONDS = 10;
 const FAILURES = 3;
+/** Share of a probe's time in which this process was at work itself, or waited for a core: above it, an answer that is late says nothing. */
+const BUSY = 0.5;
 
 /** One container of a pod over all its lives: its process, its probes, and what the pod's status says of it. */
 export class Container {
@@ -186,15 +188,17 @@ export class Container {
     let failures = 0;
     await sleep((probe.initialDelaySeconds ?? 0) * 1000);
     while (this.#child === child) {
+      const before = performance.eventLoopUtilization();
       const trouble = await probeOnce(probe, { address, ports: spec.ports ?? [], pid: child.pid ?? 0 });
       if (this.#child !== child) return false;
-      failures = trouble === null ? 0 : failures + 1;
+      const isTooBusyToJudge = performance.eventLoopUtilization(before).utilization > BUSY;
+      if (trouble === null) failures = 0;
+      else if (!isTooBusyToJudge) failures += 1;
       if (trouble === null && onGood(true)) return true;
       if (failures >= (probe.failureThreshold ?? FAILURES)) {
-        if (onFailed === null) {
-          process.stderr.write(`${spec.name} at ${address} is ended after ${failures} failed probes: ${trouble}\n`);
-          return false;
-        }
+        const verdict = onFailed === null ? "ended" : "not ready";
+        process.stderr.write(`${spec.name} at ${address} is ${verdict} after ${failures} failed probes: ${trouble}\n`);
+        if (onFailed === null) return false;
         onFailed(false);
       }
       await sleep((probe.periodSeconds ?? PERIOD_SECONDS) * 1000);
