@@ -8,6 +8,7 @@ import { pipelineCrd } from "../../cli/manifests/pipeline-crd.ts";
 import { scaledObjectOf, triggerAuthenticationOf } from "../../cli/manifests/scaled-object.ts";
 import { parsePipelineFile } from "../../domain/pipeline-file.ts";
 import { packageFolder, packageVersion } from "../../runtime/version.ts";
+import { PIPELINE_KEY, PIPELINE_LABEL } from "../../scaler/described-pipeline.ts";
 import { parseSwitcherConfig } from "../../variant-switcher/parse-config.ts";
 import { ID_CARD, type KubernetesObject, lint, named, podsOf, refusal, render } from "./helm.ts";
 
@@ -174,6 +175,25 @@ describe("the chart", () => {
     const isDefinition = ({ kind }: KubernetesObject) => kind === "CustomResourceDefinition";
     assert.ok(!render(...ID_CARD).some(isDefinition));
     assert.deepEqual(render(...ID_CARD, "--set=crds.install=true").filter(isDefinition), [pipelineCrd()]);
+  });
+
+  it("needs no pipeline of its own where the scaler finds them in the cluster", () => {
+    const objects = render("--set=image.repository=r,scaler.pipelinesFrom={crd},crds.install=true");
+    const args: readonly string[] = podsOf(objects).find(({ name }) => name === "variscale-scaler")?.spec.containers[0]
+      .args;
+    assert.deepEqual(
+      args.filter(arg => arg.startsWith("--pipelines-from")),
+      ["--pipelines-from=crd"],
+    );
+    assert.ok(!args.some(arg => arg.startsWith("/app/mounted")));
+    assert.ok(!objects.some(({ kind }) => kind === "ScaledObject"));
+  });
+
+  it("has no ConfigMap that its own scaler would take for a second description of a pipeline", () => {
+    const objects = render(...ID_CARD, "--set=scaler.pipelinesFrom={configmaps}");
+    const { data, metadata } = named(objects, "ConfigMap", "variscale-id-card");
+    assert.ok(PIPELINE_KEY in data);
+    assert.ok(!(PIPELINE_LABEL in metadata.labels));
   });
 
   it("T23: leaves the replicas of stages to KEDA", () => {

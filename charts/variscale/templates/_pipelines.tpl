@@ -6,8 +6,8 @@ spec, config, target}], folder: {path: text}}]}. What can't work is refused here
 {{- $root := . -}}
 {{- $list := list -}}
 {{- $owners := dict -}}
-{{- if not .Values.pipelines -}}
-{{- fail "pipelines: must have at least one; its file: --set-file pipelines.NAME.file=pipeline.yaml" -}}
+{{- if not (or .Values.pipelines .Values.scaler.pipelinesFrom) -}}
+{{- fail "pipelines: must have at least one, or scaler.pipelinesFrom say where they are; a file: --set-file pipelines.NAME.file=pipeline.yaml" -}}
 {{- end -}}
 {{- range $name, $given := .Values.pipelines -}}
 {{- $values := mergeOverwrite (include "variscale.pipelineDefaults" $root | fromYaml) (deepCopy $given) -}}
