@@ -196,6 +196,20 @@ describe("the chart", () => {
     assert.ok(!(PIPELINE_LABEL in metadata.labels));
   });
 
+  it("lets switchers in pods of one's own report through network policies", () => {
+    const peer = { podSelector: { matchLabels: { "app.kubernetes.io/name": "variscale-switcher" } } };
+    const fromOf = (...values: readonly string[]) =>
+      named(
+        render(...ID_CARD, "--set=networkPolicy.enabled=true", ...values),
+        "NetworkPolicy",
+        "variscale-scaler",
+      ).spec.ingress.find(({ ports }: KubernetesObject) => ports[0].port === "grpc-switchers").from;
+    const own = fromOf();
+    assert.equal(own.length, 1);
+    const both = fromOf(`--set-json=networkPolicy.switchersFrom=${JSON.stringify([peer])}`);
+    assert.deepEqual(both, [...own, peer]);
+  });
+
   it("T23: leaves the replicas of stages to KEDA", () => {
     for (const stage of ["detection", "recognition"])
       assert.ok(!("replicas" in named(render(...ID_CARD), "Deployment", `variscale-id-card-${stage}`).spec));
