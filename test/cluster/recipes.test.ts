@@ -4,6 +4,7 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, it } from "mocha";
 import { stringify } from "yaml";
+import { packageFolder } from "../../runtime/version.ts";
 import { type AnyObject, objectsIn, type Recipe, readRecipes } from "../support/recipes.ts";
 import { theCluster } from "./support/hooks.ts";
 
@@ -26,7 +27,7 @@ describe("docs/recipes", () => {
 
   for (const recipe of readRecipes())
     it(`${recipe.name}: a real API server takes its objects`, async () => {
-      const objects = [...recipe.written, ...filesOf(recipe), ...kustomized(recipe)];
+      const objects = [...recipe.written, ...filesOf(recipe), ...kustomized(recipe), ...charted(recipe)];
       const known = objects.filter(({ apiVersion }) => !FOREIGN.test(apiVersion) && !FILES.test(apiVersion));
       const count = await dryRun(known);
       assert.equal(count > 0, recipe.name !== "gitops");
@@ -47,6 +48,14 @@ function filesOf({ files }: Recipe): readonly AnyObject[] {
   return Object.entries(files).flatMap(([name, objects]) => (patches.includes(name) ? [] : objects));
 }
 
+/** What the chart makes with the recipe's values. */
+function charted({ values }: Recipe): readonly AnyObject[] {
+  if (values.length === 0) return [];
+  const chart = join(packageFolder, "charts/variscale");
+  const helm = join(theCluster().tools.helm, "bin/helm");
+  return objectsIn(execFileSync(helm, ["template", "variscale", chart, ...values], { encoding: "utf8" }));
+}
+
 /** What `kubectl kustomize` makes of the objects that were written, as the recipe says. */
 function kustomized({ folder, files, written }: Recipe): readonly AnyObject[] {
   const [kustomization] = files["kustomization.yaml"] ?? [];
@@ -60,6 +69,10 @@ function kustomized({ folder, files, written }: Recipe): readonly AnyObject[] {
       encoding: "utf8",
     });
     const objects = objectsIn(text);
+    assert.deepEqual(
+      objects.map(({ kind }) => kind),
+      ["ConfigMap", "Service", "Deployment"],
+    );
     const pod = objects.find(({ kind }) => kind === "Deployment")?.spec.template.spec;
     assert.deepEqual(
       pod.containers.map((one: AnyObject) => one.name),

@@ -36,7 +36,7 @@ describe("docs/recipes", () => {
       for (const file of Object.keys(files)) assert.ok(page.includes(`](${file})`), file);
   });
 
-  it("scale what is there: every stage has one ScaledObject, for a Deployment of the recipe", () => {
+  it("scale what is there: the chart is told a Deployment of the recipe for every stage", () => {
     for (const [name, deployments] of [
       [
         "plain-deployments",
@@ -46,24 +46,22 @@ describe("docs/recipes", () => {
       ["kserve", (recipe("kserve").files["inference-service.yaml"] ?? []).map(one => `${nameOf(one)}-predictor`)],
       ["triton-with-switcher", ofKind(recipe("triton-with-switcher").written, "Deployment").map(nameOf)],
     ] as const) {
-      const { folder, written } = recipe(name);
+      const { folder, values } = recipe(name);
       const pipeline = readPipeline(join(folder, "pipeline.yaml"));
-      const scaledObjects = ofKind(written, "ScaledObject");
+      const targets = values.flatMap(value => [
+        ...value.matchAll(/pipelines\.parcels\.stages\.targets\.(\w+)\.name=([\w-]+)/g),
+      ]);
       assert.deepEqual(
-        scaledObjects.map(({ spec }) => spec.triggers[0].metadata.stage),
-        pipeline.stages.map(stage => stage.name),
+        targets.map(([, stage, target]) => [stage, target]),
+        pipeline.stages.map((stage, i) => [stage.name, deployments[i]]),
       );
-      assert.deepEqual(
-        scaledObjects.map(({ spec }) => spec.scaleTargetRef.name),
-        deployments,
-      );
-      assert.ok(deployments.length > 0);
-      assert.equal(scaledObjects[0].metadata.namespace, pipeline.key.namespace);
+      assert.equal(deployments.length, pipeline.stages.length);
+      assert.equal(values[values.indexOf("--namespace") + 1], pipeline.key.namespace);
     }
   });
 
   it("count load by a series selector, of a source that the operator names", () => {
-    for (const name of ["plain-deployments", "kserve"] as const) {
+    for (const name of ["plain-deployments", "kserve", "triton-with-switcher"] as const) {
       const { loadSource, loadQuery } = readPipeline(join(recipe(name).folder, "pipeline.yaml"));
       assert.equal(loadSource, "prometheus");
       assert.ok(loadQuery?.kind === "counter");

@@ -10,7 +10,7 @@ export type AnyObject = any;
 
 const FOLDER = join(packageFolder, "docs/recipes");
 
-/** A folder of docs/recipes: its page, its files, and what the command in its page writes. */
+/** A folder of docs/recipes: its page, its files, and what the commands in its page say and write. */
 export interface Recipe {
   readonly name: string;
   readonly folder: string;
@@ -19,6 +19,8 @@ export interface Recipe {
   readonly files: Readonly<Record<string, readonly AnyObject[]>>;
   /** Of `variscale manifests`, as the page has it; none where it has no such command. */
   readonly written: readonly AnyObject[];
+  /** Arguments of the page's `helm upgrade --install variscale charts/variscale`, files by their paths; none where it has no such command. */
+  readonly values: readonly string[];
 }
 
 export function readRecipes(): readonly Recipe[] {
@@ -32,7 +34,20 @@ function readRecipe(name: string, folder: string): Recipe {
   for (const file of readdirSync(folder).filter(entry => entry.endsWith(".yaml")))
     files[file] = objectsIn(readFileSync(join(folder, file), "utf8"));
   const commands = [...page.matchAll(/^ *variscale (manifests .*)$/gm)].map(match => match[1] ?? "");
-  return { name, folder, page, files, written: commands.flatMap(line => manifests(line.split(" "), folder)) };
+  return {
+    name,
+    folder,
+    page,
+    files,
+    written: commands.flatMap(line => manifests(line.split(" "), folder)),
+    values: valuesIn(page).map(value => value.replace(/=(\w+\.yaml)$/, `=${folder}/$1`)),
+  };
+}
+
+/** What follows the chart in a page's command that installs it: its arguments, over several lines. */
+export function valuesIn(page: string): readonly string[] {
+  const [, args = ""] = /helm (?:upgrade --)?install variscale charts\/variscale ((?:.*\\\n)*.*)/.exec(page) ?? [];
+  return args.split(/[\s\\]+/).filter(arg => arg !== "");
 }
 
 function manifests(args: readonly string[], cwd: string): readonly AnyObject[] {
