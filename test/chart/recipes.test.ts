@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "mocha";
 import { parsePipelineFile } from "../../domain/pipeline-file.ts";
-import { type Recipe, readRecipes } from "../support/recipes.ts";
+import { packageFolder } from "../../runtime/version.ts";
+import { type Recipe, readRecipes, valuesIn } from "../support/recipes.ts";
 import { type KubernetesObject, named, render } from "./helm.ts";
 
 const scalerOf = (objects: readonly KubernetesObject[]): KubernetesObject =>
@@ -65,6 +68,16 @@ describe("the chart, as pages install it", () => {
       assert.equal(namespace, "shop");
     }
   });
+
+  for (const page of ["charts/variscale/README.md", "docs/quick-start-kubernetes.md"])
+    it(`${page}: gives both scalers the token that it makes`, () => {
+      const text = readFileSync(join(packageFolder, page), "utf8");
+      const [, secret, key] = /create secret generic (\S+) --from-literal=(\w+)=/.exec(text) ?? [];
+      const values = valuesIn(text).map(value => value.replace(/=(pipelines\/.*)$/, `=${packageFolder}/$1`));
+      const { env } = scalerOf(render(...values));
+      const token = env.find(({ name }: KubernetesObject) => name === "VARISCALE_TOKEN");
+      assert.deepEqual(token?.valueFrom, { secretKeyRef: { name: secret, key } });
+    });
 });
 
 /** The namespace of each release, and its values. */
