@@ -96,6 +96,8 @@ export class Replica implements ReplicaLoad {
     const nowMs = this.#nowMs();
     if (result.kind === "unreachable") {
       if (signal.aborted) return;
+      // Calls that failed together are one error.
+      if (this.#leftOutUntilMs > nowMs) return;
       this.#errorsInARow += 1;
       const backOffMs = Math.min(LAST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** (this.#errorsInARow - 1));
       this.#leftOutUntilMs = nowMs + backOffMs;
