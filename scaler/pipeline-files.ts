@@ -96,8 +96,13 @@ export function watchPipelineFiles(
 function signatureOf(files: readonly string[]): string {
   return files
     .map(file => {
-      const found = statSync(file, { bigint: true, throwIfNoEntry: false });
-      return found ? `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs} ${found.ctimeNs}` : "absent";
+      try {
+        const found = statSync(file, { bigint: true, throwIfNoEntry: false });
+        return found ? `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs} ${found.ctimeNs}` : "absent";
+      } catch (error) {
+        // A right that was taken away, a network file system that is gone: reading says so.
+        return `unreadable: ${VariscaleError.from(error).message}`;
+      }
     })
     .join("\n");
 }

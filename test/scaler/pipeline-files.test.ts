@@ -111,6 +111,21 @@ describe("pipeline files that change while the scaler runs", () => {
     assert.ok(planOf() >= beforeMs + 30, String(planOf()));
   });
 
+  it("stay as they were, and the scaler runs on, where one can't even be looked at", async () => {
+    await start(folder);
+    rmSync(file("measurements.json"));
+    symlinkSync("measurements.json", file("measurements.json"));
+    await look();
+    assert.equal(await latencyMs(), 500);
+    const { status, message } = await accepted();
+    assert.equal(status, false);
+    assert.match(message, /measurements\.json/);
+    rmSync(file("measurements.json"));
+    writeFileSync(file("measurements.json"), measurementsText(10));
+    await look();
+    assert.equal((await accepted()).status, true);
+  });
+
   it("are read again when Kubernetes swaps the folder that their links go through", async () => {
     const mounted = file("mounted");
     const write = (version: string, text: string, measured: string) => {
