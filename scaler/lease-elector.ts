@@ -104,7 +104,9 @@ export class LeaseElector {
   get liveLeader(): LeaseRecord | null {
     const seen = this.#seen;
     if (!seen || seen.record.holder === null) return null;
-    return longestSince(seen.since, this.#options.time) < seen.record.durationMs ? seen.record : null;
+    // By the clock that nobody sets: one that is set forward must not make a leader look dead.
+    const sinceMs = this.#options.time.monotonicMs() - seen.since.monotonicMs;
+    return sinceMs < seen.record.durationMs ? seen.record : null;
   }
 
   /** One look; those that come while one is under way are left out. */
@@ -172,7 +174,8 @@ export class LeaseElector {
     const { identity, addresses, times, clock, time, epochAbove, onAcquired } = this.#options;
     const found = await this.#get();
     if (found) this.#see(found);
-    if (found && found.holder !== null && this.liveLeader !== null) return;
+    // One that names this process was taken by a write whose answer was lost.
+    if (found && found.holder !== null && found.holder !== identity && this.liveLeader !== null) return;
     const epoch = nextEpoch(Math.max(found?.epoch ?? 0, epochAbove()), clock.nowMs());
     const body = acquiredLease({ identity, durationMs: times.durationMs, epoch, addresses }, found, clock.nowMs());
     const sentAt = momentOf(time);
@@ -201,8 +204,10 @@ export class LeaseElector {
   /** A record that has changed is alive from now on, whatever its time says: clocks of two machines are not compared. */
   #see(record: LeaseRecord): void {
     if (this.#seen?.record.resourceVersion === record.resourceVersion) return;
+    const isFirst = this.#seen === null;
     this.#seen = { record, since: momentOf(this.#options.time) };
-    this.#options.onChanged(record);
+    // The first one may be of a leader that is long gone: it counts as a renewal only once it changes.
+    if (!isFirst) this.#options.onChanged(record);
   }
 
   async #get(): Promise<LeaseRecord | null> {
