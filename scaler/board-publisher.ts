@@ -87,8 +87,13 @@ export class BoardPublisher {
     if (!entry) return;
     // One that is under way may have been read before the change.
     await entry.writing;
-    const problem = await this.#write(entry);
-    if (problem !== null) throw new VariscaleError("unavailable", problem);
+    // Once more: the first one may only have learnt which version there is.
+    const problem = (await this.#write(entry)) === null ? null : await this.#write(entry);
+    if (problem !== null)
+      throw new VariscaleError(
+        "unavailable",
+        `the change is made, but a successor would not know of it yet: ${problem}`,
+      );
   }
 
   forget(key: PipelineKey): void {
@@ -132,8 +137,13 @@ export class BoardPublisher {
     } finally {
       this.#endTurn();
     }
-    onWrite(entry.control.pipeline.key, problem);
+    if (!this.#isForgotten(entry)) onWrite(entry.control.pipeline.key, problem);
     return problem;
+  }
+
+  /** Its pipeline was taken away while it was written. */
+  #isForgotten(entry: Entry): boolean {
+    return this.#entries.get(formatKey(entry.control.pipeline.key)) !== entry;
   }
 
   async #send(entry: Entry, epoch: number): Promise<void> {
@@ -166,7 +176,7 @@ export class BoardPublisher {
       throw thrown;
     }
     entry.resourceVersion = parseBoardObject(answer).resourceVersion;
-    if (epoch !== this.#epoch) return;
+    if (epoch !== this.#epoch || this.#isForgotten(entry)) return;
     this.#taken = Math.max(this.#taken, number);
     entry.written = answersOf(board);
     entry.writtenAtMs = nowMs;

@@ -3,10 +3,11 @@ import { VariscaleError } from "../domain/errors.ts";
 import type { HttpRequest, HttpResponse, Route } from "../runtime/http-server.ts";
 import type { Leadership } from "./leadership.ts";
 
-const ANSWER_WITHIN_MS = 10_000;
+/** An explanation may take the leader 20 s; clients wait for 25 s. */
+const ANSWER_WITHIN_MS = 22_000;
 const MOST_BYTES = 32 * 1024 * 1024;
 /** A request that another scaler has passed on is not passed on again. */
-const FORWARDED = "x-variscale-forwarded";
+export const FORWARDED = "x-variscale-forwarded";
 const PASSED_ON: readonly string[] = ["accept", "authorization", "content-type"];
 const GIVEN_BACK: readonly string[] = [
   "allow",

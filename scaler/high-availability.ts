@@ -16,7 +16,7 @@ import { LeaseElector, type LeaseTimes } from "./lease-elector.ts";
 import { ALL_STUCK, type LeaderAddresses, type LeaseRecord, type Vouch } from "./lease-record.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import type { ProcessConditions } from "./process-conditions.ts";
-import { compareWrites, type SharedBoard } from "./shared-board.ts";
+import { compareWrites } from "./shared-board.ts";
 import { SharedBoards } from "./shared-boards.ts";
 import type { StoredPipeline } from "./stored-pipeline.ts";
 
@@ -136,7 +136,7 @@ export class HighAvailability implements Leadership {
 
   /** What the leader has shared of a pipeline; null: nothing that can be used. */
   stored(key: PipelineKey): StoredPipeline | null {
-    return this.#boards.find(key)?.stored ?? null;
+    return this.#boards.stored(key);
   }
 
   /** Forgets a pipeline that is gone; its ConfigMap stays, for when it comes back. */
@@ -250,23 +250,24 @@ export class HighAvailability implements Leadership {
     this.#vouchedAtMs = nowMs;
     if (stuck.includes(ALL_STUCK)) return;
     for (const { pipeline } of this.#controls()) {
-      const board = stuck.includes(formatKey(pipeline.key)) ? null : this.#boards.find(pipeline.key);
-      if (board) this.answered.publish({ ...board.answered, atMs: nowMs });
+      const board = stuck.includes(formatKey(pipeline.key)) ? null : this.#boards.answered(pipeline.key);
+      if (board) this.answered.publish({ ...board, atMs: nowMs });
     }
   }
 
   /** A new board of the leader. What was there when this process started is as old as it says. */
-  #follow({ answered }: SharedBoard): void {
+  #follow(board: AnsweredBoard): void {
     if (this.isLeading) return;
     const nowMs = this.#context.clock.nowMs();
-    const atMs = this.#elector?.liveLeader ? nowMs : Math.min(nowMs, answered.atMs);
-    this.answered.publish({ ...answered, atMs });
+    const atMs = this.#elector?.liveLeader ? nowMs : Math.min(nowMs, board.atMs);
+    this.answered.publish({ ...board, atMs });
   }
 
   async #takeOver(record: LeaseRecord, before: LeaseRecord | null): Promise<void> {
     const { logger, clock } = this.#context;
     const { epoch } = record;
-    const isMine = (): boolean => !this.#isClosed && this.#elector?.record?.epoch === epoch && !this.#elector.mayBeLost;
+    // A Lease that could not be renewed for a while and then was is still this one: only another epoch ends the attempts.
+    const isMine = (): boolean => !this.#isClosed && this.#elector?.record?.epoch === epoch;
     const fields = { identity: record.holder, epoch, before: before?.holder ?? null };
     logger.info(fields, "this scaler leads");
     for (;;) {

@@ -52,7 +52,7 @@ export function metricsOf(
   if (ageMs > staleAfterMs)
     throw new VariscaleError(
       "unavailable",
-      `the decision for ${name} is ${Math.round(ageMs / 1000)} s old, more than the ${staleAfterMs / 1000} s allowed: its control loop is stuck; see the scaler's log`,
+      `the decision for ${name} is ${Math.round(ageMs / 1000)} s old, more than the ${staleAfterMs / 1000} s allowed: its control loop is stuck, or the scaler that leads is not heard of; see the conditions Ticking, LeaderKnown and BoardShared`,
     );
   const replicas = found.metricValue;
   if (!Number.isSafeInteger(replicas) || replicas < 0)

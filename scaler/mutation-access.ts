@@ -1,5 +1,6 @@
 import { showsToken } from "../runtime/bearer-token.ts";
 import type { HttpRequest, HttpResponse } from "../runtime/http-server.ts";
+import { FORWARDED } from "./forward-to-leader.ts";
 
 const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]", "::1"];
 
@@ -17,11 +18,13 @@ export function refuseMutation(request: HttpRequest, token: string | null): Http
     };
   }
   if (isFromThisMachine(request)) return null;
+  const isOfFollower = request.headers[FORWARDED] !== undefined;
   return {
     status: 403,
     body: {
-      error:
-        "without a token, changes are taken from this machine alone: give the scaler a token, or call it from there",
+      error: isOfFollower
+        ? "without a token, changes are taken at the scaler that leads alone: forward a port to its pod, which the Lease names, or give all scalers a token"
+        : "without a token, changes are taken from this machine alone: give the scaler a token, or call it from there",
       code: "permission_denied",
     },
   };

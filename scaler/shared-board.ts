@@ -146,5 +146,5 @@ export function openBoardObject(object: BoardObject): SharedBoard | string {
   if (formatKey(pipeline) !== object.pipeline) return `it is the board of ${formatKey(pipeline)}`;
   const { stored, problem } = parseStoredPipeline(state);
   if (!stored?.control) return problem ?? "it holds no state";
-  return { answered: { key: pipeline, atMs, plan: stored.control.plan, stages }, stored };
+  return { answered: { key: pipeline, atMs, plan: stored.control.plan && "shared", stages }, stored };
 }

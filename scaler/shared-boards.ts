@@ -4,6 +4,7 @@ import type { KubernetesClient } from "../runtime/kubernetes.ts";
 import { RESOURCES } from "../runtime/kubernetes-resource.ts";
 import { type KubernetesWatch, startKubernetesWatch } from "../runtime/kubernetes-watch.ts";
 import type { Clock } from "./clock.ts";
+import type { AnsweredBoard } from "./keda-answer.ts";
 import {
   type BoardObject,
   type BoardWrite,
@@ -12,8 +13,8 @@ import {
   NO_WRITE,
   openBoardObject,
   parseBoardObject,
-  type SharedBoard,
 } from "./shared-board.ts";
+import type { StoredPipeline } from "./stored-pipeline.ts";
 
 export interface SharedBoardsOptions {
   readonly client: KubernetesClient;
@@ -24,13 +25,13 @@ export interface SharedBoardsOptions {
   readonly random: () => number;
   readonly logger: Logger;
   /** A board that is newer than the one before. */
-  readonly onBoard: (board: SharedBoard) => void;
+  readonly onBoard: (board: AnsweredBoard) => void;
 }
 
 interface Opened {
   readonly write: BoardWrite;
-  /** Null: it can't be used. */
-  readonly board: SharedBoard | null;
+  /** The last one that can be used, and what KEDA is answered of it: the rest stays packed. Null: there was none. */
+  readonly good: { readonly object: BoardObject; readonly answered: AnsweredBoard } | null;
 }
 
 /** The boards that the leader shares, as this process has seen them. */
@@ -77,8 +78,15 @@ export class SharedBoards {
     return this.#problems.get(formatKey(key)) ?? null;
   }
 
-  find(key: PipelineKey): SharedBoard | null {
-    return this.#opened.get(formatKey(key))?.board ?? null;
+  answered(key: PipelineKey): AnsweredBoard | null {
+    return this.#opened.get(formatKey(key))?.good?.answered ?? null;
+  }
+
+  /** What a successor goes on from; null: nothing that can be used. */
+  stored(key: PipelineKey): StoredPipeline | null {
+    const good = this.#opened.get(formatKey(key))?.good;
+    const opened = good ? openBoardObject(good.object) : null;
+    return opened === null || typeof opened === "string" ? null : opened.stored;
   }
 
   /** Resolves when all of them were listed, or after this long. */
@@ -138,8 +146,9 @@ export class SharedBoards {
     }
     this.#problems = problems;
     // The last good one stays.
-    this.#opened.set(object.pipeline, { write: object.write, board: isUsable ? opened : (known?.board ?? null) });
+    const good = isUsable ? { object, answered: opened.answered } : (known?.good ?? null);
+    this.#opened.set(object.pipeline, { write: object.write, good });
     if (compareWrites(object.write, this.#newest) > 0) this.#newest = object.write;
-    if (isUsable) this.#options.onBoard(opened);
+    if (isUsable) this.#options.onBoard(opened.answered);
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
@@ -8,6 +9,8 @@ import type { Clock } from "./clock.ts";
 import { significantPart } from "./object-status.ts";
 import type { WatchedObject } from "./pipeline-watch.ts";
 
+/** A write that is under way at the end is waited for so long. */
+const CLOSE_WITHIN_MS = 2000;
 const LOOK_EVERY_MS = 1000;
 /** What people act on is written this soon after the last write; what merely goes on, this often. */
 const CHANGED_AFTER_MS = 2000;
@@ -54,7 +57,8 @@ export class StatusWriter {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#stop();
-    await this.#writing;
+    // What comes after it at the end, the state and the Lease, must not wait for an API server that does not answer.
+    await Promise.race([this.#writing, sleep(CLOSE_WITHIN_MS, undefined, { ref: false })]);
   }
 
   async #writeDue(): Promise<void> {

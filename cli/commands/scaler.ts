@@ -176,6 +176,12 @@ async function highAvailabilityOf(
       "invalid_argument",
       "--ha lease needs a Kubernetes cluster: run it in a pod, or add --kubernetes on with a kubeconfig",
     );
+  // It is the value of a label, too.
+  if (!/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/.test(flags.leaseName))
+    throw new VariscaleError(
+      "invalid_argument",
+      `--lease-name ${flags.leaseName}: must have 63 lower-case letters, digits, \`-\` and \`.\` at most, and begin and end with one of the first two`,
+    );
   const { leaseTimes } = await import("../../scaler/lease-elector.ts");
   const { config, instance } = kubernetes;
   return {

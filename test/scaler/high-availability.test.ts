@@ -99,7 +99,29 @@ describe("several scalers", () => {
       assert.deepEqual(await second.keda.isActive(ref), await first.keda.isActive(ref));
     }
     assert.equal(second.board, null);
-    assert.equal((await fetch(second.url("/readyz"))).status, 200);
+    await passUntil([first, second], async () => (await fetch(second.url("/readyz"))).status === 200, "ready");
+  });
+
+  it("leads in the end where the API server went away between the Lease and what is shared", async () => {
+    const first = await start("first");
+    let isDown = false;
+    api.intercept = (seen, response) => {
+      if (seen.method === "POST" && seen.path.endsWith("/leases")) isDown = true;
+      else if (isDown) return refuse(response, 503, "ServiceUnavailable", "down");
+      return false;
+    };
+    await passUntil([first], () => isDown && holder() === "first", "the Lease");
+    for (let second = 0; second < 15; second++) {
+      await first.clock.advance(1000);
+      await new Promise(resolve => setTimeout(resolve, 150));
+    }
+    assert.equal(await leads(first), false);
+    api.intercept = () => false;
+    const until = async () => {
+      await new Promise(resolve => setTimeout(resolve, 100));
+      return leads(first);
+    };
+    await passUntil([first], until, "it leads", 40);
   });
 
   it("goes on from where the leader stopped when that is gone, and changes no answer in between", async () => {
@@ -177,6 +199,7 @@ describe("several scalers", () => {
     const pin = { stage: "read", replicas: 2, ttlMs: 600_000 };
     const put = await fetch(second.url(`${PIPELINE}/pin`), { method: "PUT", body: JSON.stringify(pin) });
     assert.equal(put.status, 403, "one that was passed on does not come from the leader's machine");
+    assert.match(await put.text(), /at the scaler that leads alone/);
     const own = await fetch(first.url(`${PIPELINE}/pin`), { method: "PUT", body: JSON.stringify(pin) });
     assert.equal(own.status, 200);
     await passUntil([second], () => leads(second), "the second leads");
