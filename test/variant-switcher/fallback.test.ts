@@ -14,8 +14,8 @@ describe("a fallback that went to make room", () => {
   beforeEach(async () => {
     folder = new TestFolder();
     scaler = await ScalerStub.start();
-    const variants = ["a", "b", "c"].map(name => ({ driver: "emulated", name, points, memoryMiB: 6000 }));
-    const config = { variants, memoryMiB: 13_000, scalerAddress: scaler.address };
+    const variants = ["a", "b", "c"].map(name => ({ driver: "emulated", name, points, memoryMiB: 60_000 }));
+    const config = { variants, memoryMiB: 135_000, scalerAddress: scaler.address };
     switcher = await TestSwitcher.start(affineConfig(folder.path, config));
     await scaler.untilConnected();
     scaler.assign(1, { variant: "a", fallbackVariant: "b", batch: 1 });

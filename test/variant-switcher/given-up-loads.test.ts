@@ -28,13 +28,13 @@ describe("a load that is given up", () => {
   ) => {
     const workerUrl = new URL("../support/held-worker.js", import.meta.url);
     const config = affineConfig(folder.path, { memoryMiB, ...above });
-    const variants = (config["variants"] as object[]).map(variant => ({ ...variant, memoryMiB: 6000 }));
+    const variants = (config["variants"] as object[]).map(variant => ({ ...variant, memoryMiB: 60_000 }));
     switcher = await TestSwitcher.startReady({ ...config, variants }, { workerUrl, ...options });
   };
   const codeOf = async (response: Response) => ((await response.json()) as { code: string }).code;
 
   it("counts as memory until its thread has ended, and the next one waits for it", async () => {
-    await start(13_000);
+    await start(135_000);
     loads.holdAll();
     const first = switcher.pin("b");
     await until(() => loads.count === 2, "loading b");
@@ -49,7 +49,7 @@ describe("a load that is given up", () => {
   });
 
   it("holds up nobody where there is memory for both", async () => {
-    await start(19_000);
+    await start(195_000);
     loads.holdAll();
     const first = switcher.pin("b");
     await until(() => loads.count === 2, "loading b");
@@ -63,7 +63,7 @@ describe("a load that is given up", () => {
   it("is the fallback's where a Switch comes in, and begins again after it", async () => {
     const scaler = await ScalerStub.start();
     try {
-      await start(64_000, { scalerAddress: scaler.address }, { firstWordMs: 0 });
+      await start(640_000, { scalerAddress: scaler.address }, { firstWordMs: 0 });
       loads.holdAll();
       await scaler.untilConnected();
       scaler.assign(1, { variant: "a", fallbackVariant: "b", batch: 1 });
@@ -83,7 +83,7 @@ describe("a load that is given up", () => {
     switcher.admin("profile", { method: "POST", body: JSON.stringify({ variant: "b" }), signal });
 
   it("is a profile's where a Switch comes in, and the profile is told why", async () => {
-    await start(64_000);
+    await start(640_000);
     loads.holdAll();
     const profiled = profile(null);
     await until(() => loads.count === 2, "loading b");
@@ -97,7 +97,7 @@ describe("a load that is given up", () => {
   });
 
   it("is a profile's that nobody waits for any more", async () => {
-    await start(64_000);
+    await start(640_000);
     loads.holdAll();
     const leaving = new AbortController();
     const profiled = profile(leaving.signal).catch(() => "gone");

@@ -24,14 +24,14 @@ describe("a session that is lost while another variant loads", () => {
   const start = async (memoryMiB: number) => {
     const workerUrl = new URL("../support/held-worker.js", import.meta.url);
     const config = affineConfig(folder.path, { memoryMiB });
-    const variants = (config["variants"] as object[]).map(variant => ({ ...variant, memoryMiB: 6000 }));
+    const variants = (config["variants"] as object[]).map(variant => ({ ...variant, memoryMiB: 60_000 }));
     switcher = await TestSwitcher.startReady({ ...config, variants }, { workerUrl });
   };
   const switches = async () => (await switcher.switches()).map(({ to, cause, outcome }) => [to, cause, outcome]);
   const served = async () => (await switcher.infer([3])).body.model_version;
 
   it("is made anew beside it", async () => {
-    await start(13_000);
+    await start(135_000);
     loads.holdOnly(2);
     const pinned = switcher.pin("b");
     await until(() => loads.count === 2, "loading b");
@@ -49,7 +49,7 @@ describe("a session that is lost while another variant loads", () => {
   });
 
   it("is replaced at once by one that is in memory", async () => {
-    await start(64_000);
+    await start(640_000);
     await switcher.pin("b");
     await switcher.pin("a");
     loads.holdOnly(3);
@@ -65,7 +65,7 @@ describe("a session that is lost while another variant loads", () => {
   });
 
   it("does not come back once the other variant serves", async () => {
-    await start(64_000);
+    await start(640_000);
     loads.holdAll();
     assert.equal((await switcher.infer([DIE_LATER])).status, 200);
     const pinned = switcher.pin("b");

@@ -31,9 +31,9 @@ describe("a Switch, state by state", () => {
       { name: "warm", ...slow },
       { name: "busy", ...slow },
     ];
-    const variants = emulated.map(variant => ({ driver: "emulated", memoryMiB: 6000, ...variant }));
+    const variants = emulated.map(variant => ({ driver: "emulated", memoryMiB: 60_000, ...variant }));
     switcher = await TestSwitcher.startReady(
-      affineConfig(folder.path, { variants, defaultVariant, memoryMiB: 64_000, ...above }),
+      affineConfig(folder.path, { variants, defaultVariant, memoryMiB: 640_000, ...above }),
     );
   };
   const last = async () => (await switcher.switches()).at(-1);
@@ -86,7 +86,7 @@ describe("a Switch, state by state", () => {
   }
 
   it("is overtaken in swap by one that needs the memory of the session that waits, and nothing is lost", async () => {
-    await startLingering("busy", { memoryMiB: 13_000 });
+    await startLingering("busy", { memoryMiB: 135_000 });
     const { pinned, request } = await lingerIn("swap");
     const newest = switcher.pin("load");
     assert.equal((await pinned).status, 409);
@@ -150,8 +150,8 @@ describe("a Switch, state by state", () => {
 
   it("gives up the least recently used resident, and loads it again when it is wanted", async () => {
     const config = affineConfig(folder.path);
-    const variants = (config["variants"] as object[]).map(variant => ({ ...variant, memoryMiB: 6000 }));
-    switcher = await TestSwitcher.startReady({ ...config, variants, memoryMiB: 13_000 });
+    const variants = (config["variants"] as object[]).map(variant => ({ ...variant, memoryMiB: 60_000 }));
+    switcher = await TestSwitcher.startReady({ ...config, variants, memoryMiB: 135_000 });
     const states = async () => {
       const all = await switcher.variants();
       return ["a", "b", "c"].map(name => all[name]?.state);
