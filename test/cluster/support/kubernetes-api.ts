@@ -21,6 +21,7 @@ const PATHS: Readonly<Record<string, readonly [group: string, plural: string]>> 
   Event: ["/apis/events.k8s.io/v1", "events"],
   EndpointSlice: ["/apis/discovery.k8s.io/v1", "endpointslices"],
   Deployment: ["/apis/apps/v1", "deployments"],
+  PodDisruptionBudget: ["/apis/policy/v1", "poddisruptionbudgets"],
   ConfigMap: ["/api/v1", "configmaps"],
   ServiceAccount: ["/api/v1", "serviceaccounts"],
   Role: ["/apis/rbac.authorization.k8s.io/v1", "roles"],
