@@ -70,7 +70,8 @@ export function parseSwitcherConfig(value: unknown): SwitcherConfig {
     host: members.host.optional(host => host.text(), "127.0.0.1"),
     adminHost: members.adminHost.optional(host => host.text(), "127.0.0.1"),
     adminToken: members.adminToken.optional(
-      token => token.text("must be text of at least 16 characters", /^.{16,}$/),
+      token =>
+        token.text("must be at least 16 characters that a header can show: no blanks, ASCII", /^[\x21-\x7e]{16,}$/),
       null,
     ),
     adminTlsFolder: members.adminTlsFolder.optional(folder => folder.text(), null),

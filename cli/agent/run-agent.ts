@@ -21,7 +21,7 @@ export interface Round {
 
 /** Round after round: the model looks at the pipeline and proposes; what is accepted is told, or put in force. */
 export async function runAgent(path: string, flags: AgentFlags, mode: "advise" | "act"): Promise<void> {
-  const key = tokenOf(flags.keyFile, process.env["VARISCALE_AGENT_KEY"], "--key-file");
+  const key = tokenOf(flags.keyFile, process.env, { option: "--key-file", variable: "VARISCALE_AGENT_KEY" });
   checkEndpoint(flags.endpoint, key);
   const { set, speedFactor } = flags;
   const pipeline = readPipeline(path, speedFactor === undefined ? { set } : { set, speedFactor });

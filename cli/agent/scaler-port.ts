@@ -80,7 +80,7 @@ export async function openScalerPort(
 ): Promise<AgentPort> {
   const { client, key } = await openScaler(flags.pipeline, {
     url,
-    token: tokenOf(flags.tokenFile, env["VARISCALE_TOKEN"]),
+    token: tokenOf(flags.tokenFile, env),
   });
   return new ScalerPort(pipeline, client, key);
 }

@@ -12,6 +12,8 @@ interface McpFlags extends AccessFlags {
   readonly logLevel: LogLevel;
 }
 
+const HTTP_TOKEN = { option: "--http-token-file", variable: "VARISCALE_MCP_TOKEN" };
+
 const HELP = `
 Examples:
   variscale mcp --url http://127.0.0.1:8080
@@ -58,7 +60,7 @@ async function runMcp(paths: readonly string[], flags: McpFlags): Promise<void> 
   const { openTools } = await import("../mcp/open-tools.ts");
   const logger = createLogger("mcp", flags.logLevel);
   const { url, http, allowChanges, context = null } = flags;
-  const access = { url, token: allowChanges ? tokenOf(flags.tokenFile, process.env["VARISCALE_TOKEN"]) : null };
+  const access = { url, token: allowChanges ? tokenOf(flags.tokenFile, process.env) : null };
   const tools = openTools({ paths, access, allowChanges, owner: ownName(hostname()), context, env: process.env });
   if (http === undefined) {
     const { serveStdio } = await import("../mcp/stdio.ts");
@@ -67,7 +69,7 @@ async function runMcp(paths: readonly string[], flags: McpFlags): Promise<void> 
   }
   const { startMcpHttp } = await import("../mcp/http.ts");
   const { shutdownOnSignal } = await import("../../runtime/shutdown.ts");
-  const token = tokenOf(flags.httpTokenFile, process.env["VARISCALE_MCP_TOKEN"], "--http-token-file");
+  const token = tokenOf(flags.httpTokenFile, process.env, HTTP_TOKEN);
   if (token === null)
     throw new VariscaleError(
       "invalid_argument",

@@ -32,7 +32,7 @@ async function runMode(wanted: "shadow" | "active", name: string | undefined, fl
   const { reason, dryRun } = flags;
   const { client, key } = await openScaler(name, {
     url: flags.url,
-    token: tokenOf(flags.tokenFile, process.env["VARISCALE_TOKEN"]),
+    token: tokenOf(flags.tokenFile, process.env),
   });
   const set = await setMode(client, key, wanted, { by: flags.by ?? ownName(hostname()), reason, dryRun });
   writeResult(

@@ -68,7 +68,7 @@ async function runPin(name: string | undefined, flags: PinFlags): Promise<void> 
     throw new VariscaleError("invalid_argument", "fix at least one of --variant, --batch and --replicas");
   const { client, key } = await openScaler(name, {
     url: flags.url,
-    token: tokenOf(flags.tokenFile, process.env["VARISCALE_TOKEN"]),
+    token: tokenOf(flags.tokenFile, process.env),
   });
   const request = { stage, variant, batch, replicas, ttlMs: ttl * 1000 };
   const pinned = await pin(client, key, request, originOf(flags));
@@ -85,7 +85,7 @@ async function runUnpin(name: string | undefined, flags: UnpinFlags): Promise<vo
   const { dryRun } = flags;
   const { client, key } = await openScaler(name, {
     url: flags.url,
-    token: tokenOf(flags.tokenFile, process.env["VARISCALE_TOKEN"]),
+    token: tokenOf(flags.tokenFile, process.env),
   });
   const unpinned = await unpin(client, key, flags.stage ?? null, originOf(flags));
   writeResult(

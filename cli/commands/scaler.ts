@@ -10,6 +10,7 @@ import type { HighAvailabilityOptions } from "../../scaler/high-availability.ts"
 import { defaultStateFolder } from "../folders.ts";
 import { parseLoadSource } from "../load-source.ts";
 import { collect, logLevelOption, parseNumber, parsePort, setOption } from "../options.ts";
+import { tokenOf } from "../scaler/access-options.ts";
 
 interface ScalerFlags {
   readonly host: string;
@@ -146,7 +147,7 @@ export function addScaler(program: Command): void {
         kubernetes,
         highAvailability: await highAvailabilityOf(flags, kubernetes),
         tls,
-        token: process.env["VARISCALE_TOKEN"] ?? null,
+        token: tokenOf(undefined, process.env),
         logger,
       });
       // Before it has started: a first process of a container that takes no signals could not be ended.

@@ -33,18 +33,29 @@ export function addChangeOptions(command: Command): Command {
     .option("--dry-run", "say what would change, and change nothing", false);
 }
 
+/** Where a token is given: the option that names its file, and the variable that has it where no file is named. */
+export interface TokenPlace {
+  readonly option: string;
+  readonly variable: string;
+}
+
+const SCALER_TOKEN: TokenPlace = { option: "--token-file", variable: "VARISCALE_TOKEN" };
+
 /**
- * The token of a file; null: there is none.
+ * The token of a file, or of the environment, without the blanks and line ends around it: Secrets that are made of files end with one.
+ * Null: there is none.
  *
- * @param fallback from the environment, where no file is named.
  * @throws VariscaleError not_found or invalid_argument.
  */
 export function tokenOf(
   file: string | undefined,
-  fallback: string | undefined,
-  option = "--token-file",
+  env: NodeJS.ProcessEnv,
+  { option, variable }: TokenPlace = SCALER_TOKEN,
 ): string | null {
-  if (file === undefined) return fallback || null;
+  if (file === undefined) {
+    const text = env[variable]?.trim() ?? "";
+    return text === "" ? null : checkedToken(text, variable);
+  }
   let text: string;
   try {
     text = readFileSync(file, "utf8").trim();
@@ -52,8 +63,13 @@ export function tokenOf(
     const message = `${option} ${file} can't be read: ${VariscaleError.from(error).message}`;
     throw new VariscaleError("not_found", message, { cause: error });
   }
+  return checkedToken(text, `${option} ${file}`);
+}
+
+/** What a header can show. */
+function checkedToken(text: string, where: string): string {
   if (!/^[\x21-\x7e]{1,4096}$/.test(text))
-    throw new VariscaleError("invalid_argument", `${option} ${file}: must have one line, the token`);
+    throw new VariscaleError("invalid_argument", `${where}: must have one line, the token`);
   return text;
 }
 

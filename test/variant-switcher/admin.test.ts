@@ -127,6 +127,8 @@ describe("the admin endpoint", () => {
   it("listens beyond the loopback interface only with a token, and then asks for it", async () => {
     const open = affineConfig(folder.path, { adminHost: "0.0.0.0" });
     assert.throws(() => parseSwitcherConfig(open), /adminHost is "0\.0\.0\.0"; it must be a loopback address unless/);
+    for (const adminToken of ["fifteen-of-them", "a-token-of-enough-length\n", "a-token-of-enough-length "])
+      assert.throws(() => parseSwitcherConfig({ ...open, adminToken }), /adminToken .* must be at least 16 characters/);
     const adminToken = "a-token-of-enough-length";
     const guarded = await TestSwitcher.startReady({ ...open, adminToken });
     try {
