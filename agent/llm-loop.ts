@@ -1,7 +1,7 @@
 import { boundedFetch } from "./bounded-fetch.ts";
 import type { AgentLimits } from "./limits.ts";
 import { FIRST_MESSAGE, systemPrompt } from "./prompt.ts";
-import { bounded, MOST_TEXT } from "./quoted.ts";
+import { bounded, MOST_TEXT, withoutKey } from "./quoted.ts";
 import type { AgentSession } from "./session.ts";
 import { TOOLS, type ToolName } from "./tools.ts";
 
@@ -84,5 +84,5 @@ export async function runModel(session: AgentSession, options: LoopOptions): Pro
 /** Of whatever was thrown: short, one line, without the key. */
 function errorText(error: unknown, key: string | null): string {
   const text = error instanceof Error ? error.message : String(error);
-  return bounded(key ? text.replaceAll(key, "***") : text, MOST_TEXT);
+  return bounded(withoutKey(text, key), MOST_TEXT);
 }

@@ -11,6 +11,11 @@ export function bounded(text: string, most: number): string {
   return line.length > most ? `${line.slice(0, most)}…` : line;
 }
 
+/** What an endpoint says may repeat the key that it was sent: nothing passes it on. Null: it was sent none. */
+export function withoutKey(text: string, key: string | null): string {
+  return key ? text.replaceAll(key, "***") : text;
+}
+
 /** Of a value that a model or a server sent: every text bounded, and no deeper or longer than a proposal can be. */
 export function boundedValue(value: unknown, depth = 0): unknown {
   if (typeof value === "string") return bounded(value, MOST_TEXT);

@@ -5,7 +5,7 @@ import type { ForecastModel } from "../predictor/network-model.ts";
 import { type Budget, overspent, type Spent } from "./budget.ts";
 import type { AgentLimits } from "./limits.ts";
 import type { AgentPort } from "./port.ts";
-import { bounded, boundedValue, MOST_NAME, MOST_TEXT } from "./quoted.ts";
+import { bounded, boundedValue, MOST_NAME, MOST_TEXT, withoutKey } from "./quoted.ts";
 import type { Situation } from "./situation.ts";
 import { isToolName, look, type proposeSchema, TOOLS } from "./tools.ts";
 import type { TranscriptLine } from "./transcript.ts";
@@ -19,6 +19,8 @@ export interface SessionOptions {
   /** What is accepted stays in force for so long; a configuration for one interval. */
   readonly ttlMs: number;
   readonly model: ForecastModel | null;
+  /** Of the endpoint, which may repeat it; null: there is none. */
+  readonly key: string | null;
   readonly clockMs: () => number;
   readonly write: (line: TranscriptLine) => void;
 }
@@ -99,15 +101,16 @@ export class AgentSession {
     return look(tool, parsed.data, { situation, limits: this.#options.limits, model: this.#options.model });
   }
 
-  async #propose(call: number, input: Proposal["input"], situation: Situation): Promise<unknown> {
-    const { port, mode, limits, ttlMs, write } = this.#options;
-    const { verdict, tuning } = judge(situation, input.change, limits);
-    // As it was checked, so that a replay checks the same; its schema bounds it.
-    write({ kind: "proposal", call, input: { ...input, why: bounded(input.why, MOST_TEXT) }, verdict });
+  async #propose(call: number, { change, why }: Proposal["input"], situation: Situation): Promise<unknown> {
+    const { port, mode, limits, ttlMs, key, write } = this.#options;
+    const { verdict, tuning } = judge(situation, change, limits);
+    // The change as it was checked, so that a replay checks the same; its schema bounds it. The reason also goes to the audit log.
+    const input = { change, why: bounded(withoutKey(why, key), MOST_TEXT) };
+    write({ kind: "proposal", call, input, verdict });
     const doesApply = mode === "act" && tuning !== null;
     if (doesApply) {
-      const forMs = input.change.kind === "configuration" ? situation.pipeline.intervalMs : ttlMs;
-      await port.apply(tuning, forMs, bounded(input.why, MOST_TEXT));
+      const forMs = change.kind === "configuration" ? situation.pipeline.intervalMs : ttlMs;
+      await port.apply(tuning, forMs, input.why);
       write({ kind: "applied", call, ttlMs: forMs });
       this.#situation = null;
     }

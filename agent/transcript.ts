@@ -2,6 +2,7 @@ import { z } from "zod";
 import { VariscaleError } from "../domain/errors.ts";
 import type { Budget, Spent } from "./budget.ts";
 import type { AgentLimits } from "./limits.ts";
+import { withoutKey } from "./quoted.ts";
 import type { Situation } from "./situation.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -36,10 +37,9 @@ export interface ProposalLine {
   readonly verdict: Verdict;
 }
 
-/** A line as it is written. What an endpoint says may repeat the key that it was sent: that is never written. */
-export function transcriptText(line: TranscriptLine, secret: string | null): string {
-  const text = JSON.stringify(line);
-  return secret ? text.replaceAll(JSON.stringify(secret).slice(1, -1), "***") : text;
+/** A line as it is written: the endpoint's key never is. */
+export function transcriptText(line: TranscriptLine, key: string | null): string {
+  return withoutKey(JSON.stringify(line), key && JSON.stringify(key).slice(1, -1));
 }
 
 const lineSchema = z.looseObject({

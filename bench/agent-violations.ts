@@ -57,6 +57,7 @@ export async function agentViolations(): Promise<Figure> {
         budget: { calls: 3, tokens: 10_000, seconds: 60 },
         ttlMs: 5000,
         model: null,
+        key: null,
         clockMs: () => performance.now(),
         write: line => {
           if (line.kind === "call" && line.tool !== "get_state") counts.nonsense += 1;

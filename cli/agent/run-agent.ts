@@ -45,6 +45,7 @@ export async function runAgent(path: string, flags: AgentFlags, mode: "advise" |
         budget,
         ttlMs: flags.ttl * 1000,
         model: readBundledModel(),
+        key,
         clockMs: () => performance.now(),
         write: transcript.write,
       });

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, it } from "mocha";
 import { brokenConstraint } from "../../agent/broken-constraint.ts";
 import { DEFAULT_LIMITS } from "../../agent/limits.ts";
+import type { AgentPort } from "../../agent/port.ts";
 import { replay } from "../../agent/replay.ts";
 import { parseTranscript, type TranscriptLine, transcriptText } from "../../agent/transcript.ts";
 import { VariscaleError } from "../../domain/errors.ts";
@@ -106,6 +107,27 @@ describe("AgentSession", () => {
     const { session, lines } = sessionOn(worldOf(), { port });
     assert.deepEqual(await session.call("get_state", {}), { error: "the scaler is away" });
     assert.equal(lines.length, 1);
+  });
+
+  it("passes the endpoint's key on nowhere when a reason repeats it", async () => {
+    const key = "key-of-the-endpoint";
+    const world = worldOf();
+    const reasons: string[] = [];
+    const port = {
+      situation: () => world.situation(),
+      apply: async (...[, , reason]: Parameters<AgentPort["apply"]>) => {
+        reasons.push(reason);
+      },
+    };
+    const { session, lines } = sessionOn(world, { port, mode: "act", key });
+    const change = { kind: "weights", weights: { cost: 0.05 } };
+    // Longer than a reason may be: cut off first, a part of the key would be left.
+    const why = `my key is ${key}, ${"x".repeat(468)}${key}`;
+    await session.call("propose", { change, why });
+    assert.equal(session.proposals[0]?.applied, true);
+    assert.deepEqual([reasons.length, session.proposals[0].input.why], [1, reasons[0]]);
+    assert.match(reasons[0] ?? "", /^my key is \*\*\*, x+\*\*\*$/);
+    assert.ok(!JSON.stringify(lines).includes("key-of"));
   });
 
   it("replays a transcript to the same verdicts, and notices one that was changed", async () => {

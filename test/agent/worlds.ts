@@ -33,6 +33,7 @@ export function sessionOn(world: OfflineWorld, more: Partial<SessionOptions> = {
     budget: { calls: 24, tokens: 100_000, seconds: 60 },
     ttlMs: 60_000,
     model: null,
+    key: null,
     clockMs: () => performance.now(),
     write: line => lines.push(line),
     ...more,

@@ -38,6 +38,7 @@ describe("an agent at a running scaler", () => {
       budget,
       ttlMs: 60_000,
       model: null,
+      key: null,
       clockMs: () => performance.now(),
       write: line => lines.push(line),
     });

@@ -29,7 +29,7 @@ describe("variscale agent", function () {
       {
         calls: [
           ["propose", { change: { kind: "weights", weights: { cost: 0.02 } }, why: "cores are dear" }],
-          ["propose", { change: { kind: "forecastQuantile", quantile: 0.5 }, why: "cheaper" }],
+          ["propose", { change: { kind: "forecastQuantile", quantile: 0.5 }, why: `cheaper, ${KEY}` }],
         ],
       },
       { text: `done, ${KEY}` },
@@ -44,6 +44,8 @@ describe("variscale agent", function () {
     assert.match(stdout, /distance from the optimum by the user's objective: /);
     assert.match(stdout, /refused: \{"kind":"forecastQuantile"/);
     assert.equal(endpoint.asked[0]?.authorization, `Bearer ${KEY}`);
+    assert.match(stdout, /because: cheaper, \*\*\*/);
+    assert.ok(!stdout.includes(KEY));
     assert.ok(!readFileSync(transcript, "utf8").includes(KEY));
     assert.equal(statSync(transcript).mode & 0o077, 0);
     const replayed = await runVariscale(["agent", "replay", transcript]);
