@@ -1,16 +1,20 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "mocha";
 import { parseDocument } from "yaml";
 import { packageFolder } from "../../runtime/version.ts";
+import { TestFolder } from "../support/switcher-harness.ts";
 
 const FOLDER = ".github/workflows";
 
 interface Step {
+  readonly id?: string;
   readonly uses?: string;
   readonly run?: string;
   readonly with?: Readonly<Record<string, unknown>>;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 interface Job {
@@ -46,14 +50,20 @@ describe("the workflows", () => {
     const jobs = Object.entries(workflow.jobs);
     const steps = jobs.flatMap(([name, job]) => (job.steps ?? []).map(step => ({ name, step })));
 
-    it(`${file}: every action is of one version, and every workflow of ours is there`, () => {
+    it(`${file}: every action is of one commit, its version beside it, and every workflow of ours is there`, () => {
       const used = [...steps.map(({ step }) => step.uses), ...jobs.map(([, job]) => job.uses)].filter(
         uses => uses !== undefined,
       );
       assert.ok(used.length > 0);
       for (const uses of used) {
         if (uses.startsWith("./")) assert.ok(existsSync(join(packageFolder, uses)), uses);
-        else assert.match(uses, /^[\w-]+\/[\w/-]+@(v\d+\.\d+\.\d+|[0-9a-f]{40})$/);
+        else assert.match(uses, /^[\w-]+\/[\w/-]+@[0-9a-f]{40}$/);
+      }
+      const versions = new Map<string, string>();
+      for (const [, action = "", version = ""] of read(`${FOLDER}/${file}`).matchAll(/uses: ([\w-]+\/.*@\S+)(.*)$/gm)) {
+        assert.match(version, /^ # v\d+\.\d+\.\d+$/, action);
+        assert.equal(versions.get(action) ?? version, version, action);
+        versions.set(action, version);
       }
     });
 
@@ -91,6 +101,57 @@ describe("the workflows", () => {
     const built = jobs["images"]?.strategy?.matrix?.["target"] ?? [];
     assert.deepEqual(built, ["all", "scaler", "variant-switcher", "gateway", "demo"]);
     for (const target of built) assert.ok(targets.includes(target), target);
+  });
+
+  describe("release.yaml, before anything is pushed", () => {
+    const text = read(`${FOLDER}/release.yaml`);
+    const { jobs } = readWorkflow("release.yaml");
+    const stepOf = (id: string): Step => {
+      const step = jobs["check"]?.steps?.find(one => one.id === id);
+      assert.ok(step, `there is no step ${id}`);
+      return step;
+    };
+    /** As the runner has bash run it. */
+    const run = ({ run: script = "" }: Step, env: NodeJS.ProcessEnv) =>
+      spawnSync("bash", ["--noprofile", "--norc", "-e", "-c", script], {
+        env: { PATH: process.env["PATH"], ...env },
+        encoding: "utf8",
+      });
+
+    it("asks for every variable and secret that it uses, by name", () => {
+      const settings = stepOf("settings");
+      const used = new Set([...text.matchAll(/\$\{\{ (?:vars|secrets)\.(\w+) \}\}/g)].map(([, name = ""]) => name));
+      assert.deepEqual(Object.keys(settings.env ?? {}).toSorted(), [...used].toSorted());
+      const all = Object.fromEntries([...used].map(name => [name, "x"]));
+      assert.equal(run(settings, all).status, 0);
+      for (const name of used) {
+        const { status, stderr } = run(settings, { ...all, [name]: "" });
+        assert.equal(status, 1, name);
+        assert.match(stderr, new RegExp(`^set ${name}, .*docs/releasing\\.md\n$`));
+      }
+    });
+
+    it("knows a prerelease, which is neither npm's `latest` nor the page's", () => {
+      const folder = new TestFolder();
+      try {
+        const outputsOf = (tag: string): string => {
+          const file = join(folder.path, tag);
+          assert.equal(run(stepOf("version"), { TAG: tag, GITHUB_OUTPUT: file }).status, 0);
+          return readFileSync(file, "utf8");
+        };
+        assert.equal(outputsOf("v1.2.3"), "version=1.2.3\nprerelease=false\ndist-tag=latest\n");
+        assert.equal(outputsOf("v1.2.3-rc.1"), "version=1.2.3-rc.1\nprerelease=true\ndist-tag=next\n");
+      } finally {
+        folder.delete();
+      }
+      assert.match(
+        text,
+        /run: npm publish .*--tag "\$DIST_TAG"\n\s+env:\n\s+DIST_TAG: \$\{\{ needs\.check\.outputs\.dist-tag \}\}/,
+      );
+      assert.match(text, /PRERELEASE: \$\{\{ needs\.check\.outputs\.prerelease \}\}/);
+      assert.match(text, /run: gh release create .*"--prerelease=\$PRERELEASE"/);
+      for (const job of ["npm", "release"]) assert.ok([jobs[job]?.needs].flat().includes("check"), job);
+    });
   });
 
   it("ci.yaml: gives .ci/run the time that its stages may take together", () => {
