@@ -1,4 +1,4 @@
-/** Exit codes of every command; 0 is done. docs/cli.md is written from it. */
+/** Exit codes of every command; 0 is done. docs/reference/cli.md is written from it. */
 export const EXIT = {
   /** Something failed: it can't be read, does not answer, refuses, or is not as the command demands. */
   failed: 1,
