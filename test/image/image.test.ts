@@ -107,8 +107,8 @@ describe("the image", () => {
     const url = `http://127.0.0.1:${http}/v1/pipelines/default/id-card`;
     const post = (body: Buffer): Promise<Response> =>
       fetch(url, { method: "POST", headers: { "content-type": "image/jpeg" }, body: new Uint8Array(body) });
-    // It was decoded, and no replica could be reached.
-    assert.equal((await post(card)).status, 502);
+    // It was decoded, and held until its deadline for a replica that can be reached.
+    assert.equal((await post(card)).status, 503);
     assert.equal((await post(Buffer.from("no image"))).status, 400);
     assert.equal(gateway.stop(), 0, gateway.logs());
   });
