@@ -7,6 +7,7 @@ import { readBundledModel } from "../../scaler/bundled-model.ts";
 import { readLoadInput } from "../load-input.ts";
 import { casesFor } from "../simulate/cases.ts";
 import { measuredPart } from "../simulate/measured-part.ts";
+import { PLAIN_CASE } from "../simulate/plain-case.ts";
 import type { AgentFlags } from "./agent-flags.ts";
 
 export interface OpenedPort {
@@ -43,19 +44,9 @@ async function openOffline(
   const load = await readLoadInput(flags, env, say);
   const later = (flags.rounds - 1) * flags.every;
   const [first] = await casesFor(pipeline, load, {
-    policies: null,
+    ...PLAIN_CASE,
     length: flags.length + later,
-    end: 0,
     warmUp: 0,
-    scale: 1,
-    seeds: 1,
-    seed: 1,
-    train: false,
-    podStart: 5,
-    sync: 15,
-    tolerance: 0,
-    window: 10,
-    fault: [],
   });
   if (!first) throw new VariscaleError("internal", "there is nothing to simulate");
   const { ownModel, policy: _, ...options } = first;

@@ -9,6 +9,7 @@ import { VariscaleError } from "../../domain/errors.ts";
 import type { Pipeline } from "../../domain/pipeline.ts";
 import { partSeed, seededRandom } from "../../load/seeded-random.ts";
 import { casesFor, type SimulationCase } from "../simulate/cases.ts";
+import { PLAIN_CASE } from "../simulate/plain-case.ts";
 import { runAll } from "../simulate/run-all.ts";
 
 export interface TuneOptions {
@@ -90,19 +91,10 @@ async function caseOf(pipeline: Pipeline, rps: number, seed: number, length: num
     pipeline,
     { name: `load ${seed}`, trace },
     {
-      policies: null,
+      ...PLAIN_CASE,
       length,
-      end: 0,
       warmUp: WARM_UP_SECONDS,
-      scale: 1,
-      seeds: 1,
       seed,
-      train: false,
-      podStart: 5,
-      sync: 15,
-      tolerance: 0,
-      window: 10,
-      fault: [],
     },
   );
   if (!first) throw new VariscaleError("internal", "there is nothing to simulate");

@@ -4,6 +4,7 @@ import { FAULT_KINDS, type Fault, type FaultKind } from "../../simulator/faults.
 import { addLoadInput, type LoadInputFlags } from "../load-input.ts";
 import { durationSeconds, parseDuration, parseNames, parseNumber, setOption, speedFactorOption } from "../options.ts";
 import type { CaseFlags } from "../simulate/cases.ts";
+import { PLAIN_CASE } from "../simulate/plain-case.ts";
 
 interface SimulateFlags extends LoadInputFlags, Omit<CaseFlags, "policies"> {
   readonly policy?: readonly string[];
@@ -48,25 +49,25 @@ export function addSimulate(program: Command): void {
       false,
     )
     .option("--length <time>", "how much of the load is simulated", parseDuration, 1200)
-    .option("--end <time>", "how long before the end of the load that ends, as 36h", parseDuration, 0)
-    .option("--warm-up <time>", "at the start, not counted", parseDuration, 60)
+    .option("--end <time>", "how long before the end of the load that ends, as 36h", parseDuration, PLAIN_CASE.end)
+    .option("--warm-up <time>", "at the start, not counted", parseDuration, PLAIN_CASE.warmUp)
     .option(
       "--scale <factor>",
       "of the load; below 1 each request stays by chance",
       text => parseNumber(text, 0.0001, 1e4),
       1,
     )
-    .option("--seeds <n>", "runs of each policy", text => parseNumber(text, 1, 1000, true), 1)
-    .option("--seed <n>", "of the first run", text => parseNumber(text, 0, 2 ** 31, true), 1)
+    .option("--seeds <n>", "runs of each policy", text => parseNumber(text, 1, 1000, true), PLAIN_CASE.seeds)
+    .option("--seed <n>", "of the first run", text => parseNumber(text, 0, 2 ** 31, true), PLAIN_CASE.seed)
     .option("--slo <ms>", "in the place of the file's", text => parseNumber(text, 0.1, 1e7))
     .option("--timeout <ms>", "after which requests are given up; default: the SLO", text =>
       parseNumber(text, 0.1, 1e7),
     )
     .option("--max-cores <n>", "of all replicas together", text => parseNumber(text, 0.001, 1e6))
     .option("--nodes <count>x<cores>", "that pods must find room on; default: there is always room", parseNodes)
-    .option("--pod-start <time>", "from scheduling a pod to its process", parseDuration, 5)
-    .option("--sync <time>", "between two looks of the HPA", parseDuration, 15)
-    .option("--tolerance <share>", "of the HPA", text => parseNumber(text, 0, 0.9), 0)
+    .option("--pod-start <time>", "from scheduling a pod to its process", parseDuration, PLAIN_CASE.podStart)
+    .option("--sync <time>", "between two looks of the HPA", parseDuration, PLAIN_CASE.sync)
+    .option("--tolerance <share>", "of the HPA", text => parseNumber(text, 0, 0.9), PLAIN_CASE.tolerance)
     .option("--kill-every <time>", "so often a ready pod dies", parseDuration)
     .option(
       "--fault <kind>@<start>+<time>",
@@ -74,7 +75,7 @@ export function addSimulate(program: Command): void {
       (text: string, before: readonly Fault[]) => [...before, parseFault(text)],
       [],
     )
-    .option("--window <time>", "of the timeline", parseDuration, 10)
+    .option("--window <time>", "of the timeline", parseDuration, PLAIN_CASE.window)
     .option("--jobs <n>", "runs at a time; default: one for each core", text => parseNumber(text, 1, 256, true))
     .addOption(speedFactorOption())
     .addOption(setOption())

@@ -15,6 +15,7 @@ import { readPipeline } from "../../runtime/read-pipeline.ts";
 import type { LoadInput } from "../load-input.ts";
 import { problemFor } from "../plan/plan-request.ts";
 import { casesFor } from "../simulate/cases.ts";
+import { PLAIN_CASE } from "../simulate/plain-case.ts";
 import { runAll } from "../simulate/run-all.ts";
 import { pipelineInput } from "./pipeline-input.ts";
 import { defineTool, type Tool } from "./tool.ts";
@@ -158,19 +159,12 @@ function simulateTool(files: ReadonlyMap<string, string>): Tool {
         const { key, pipeline } = readNamed(files, name, sloMs);
         const input = loadOf(load, seconds);
         const cases = await casesFor(pipeline, input, {
+          ...PLAIN_CASE,
           policies: policies ?? null,
           length: seconds,
-          end: 0,
           warmUp: WARM_UP_SECONDS,
           scale: load.scale,
-          seeds: 1,
           seed,
-          train: false,
-          podStart: 5,
-          sync: 15,
-          tolerance: 0,
-          window: 10,
-          fault: [],
           ...(maxCores !== undefined && { maxCores }),
         });
         const results = await runAll(cases, 1, () => undefined, signal);
