@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { credentials, type ServiceError, status } from "@grpc/grpc-js";
 import { after, before, describe, it } from "mocha";
+import { blocksOf } from "../../bench/documents.ts";
 import { pipelineCrd } from "../../cli/manifests/pipeline-crd.ts";
 import type { ProtoGrpcType } from "../../proto/generated/externalscaler.ts";
 import { loadProto } from "../../runtime/grpc.ts";
+import { packageFolder } from "../../runtime/version.ts";
 import { theCluster } from "./support/hooks.ts";
 import type { Json } from "./support/kubernetes-api.ts";
 import { ScalerProcess } from "./support/scaler-process.ts";
@@ -204,6 +209,32 @@ describe("pipelines that InferencePipelines describe", () => {
     await untilAccepted("mapped", "True", 1);
     await until(async () => (await asked("mapped")) === 4, "KEDA is told 4");
     await api().delete("InferencePipeline", NAMESPACE, "mapped");
+  });
+
+  it("are made by the commands of docs/pipeline-sources.md, word for word", async () => {
+    const { folder, kubeconfig, tools } = theCluster();
+    const bin = join(folder, "document-bin");
+    mkdirSync(bin);
+    const command = (name: string, text: string) =>
+      writeFileSync(join(bin, name), `#!/bin/sh\nexec ${text} "$@"\n`, { mode: 0o755 });
+    command("kubectl", `${join(tools.kubernetes, "bin/kubectl")} --namespace ${NAMESPACE}`);
+    command("variscale", `${process.execPath} ${join(packageFolder, "dist/cli/main.js")}`);
+    const env = { ...process.env, KUBECONFIG: kubeconfig, PATH: `${bin}:${process.env["PATH"]}` };
+    const blocks = blocksOf("docs/pipeline-sources.md").filter(({ text }) => text.includes("kubectl "));
+    assert.equal(blocks.length, 3);
+    for (const { text } of blocks)
+      execFileSync("bash", ["-euo", "pipefail", "-c", text], { cwd: packageFolder, env, stdio: "pipe" });
+    for (const [name, key] of [
+      ["id-card", "measurements.json"],
+      ["cards", "pipeline.yaml"],
+    ] as const) {
+      const { metadata, data } = await api().get("ConfigMap", NAMESPACE, name);
+      assert.equal(metadata.labels["variscale.dev/pipeline"], "");
+      assert.ok(data[key], `${name} has ${key}`);
+      await api().delete("ConfigMap", NAMESPACE, name);
+    }
+    assert.equal((await get("id-card")).spec.stages.length, 2);
+    await api().delete("InferencePipeline", NAMESPACE, "id-card");
   });
 
   it("are unknown to KEDA when they are deleted", async () => {
