@@ -26,7 +26,8 @@ p99       of the last minute, as the gateway measured it
 cores     of the plan's replicas
 ready     of the replicas that are asked for now
 
-On a terminal it goes on until q or Ctrl-C; s changes the order.`;
+On a terminal it goes on until q or Ctrl-C; s changes the order. Where the table is wider than the terminal it becomes two, of pipelines and of
+stages; what goes into a file or a pipe is never cut.`;
 
 export function addTop(program: Command): void {
   const top = program
@@ -64,7 +65,11 @@ async function runTop(names: readonly string[], flags: TopFlags): Promise<void> 
     const { formatStates } = await import("../top/format-states.ts");
     const { writeResult } = await import("../write-result.ts");
     const states = chooseStates(await fetch(), { order, problemsOnly });
-    writeResult(output === "json" ? JSON.stringify({ pipelines: states }, null, 2) : formatStates(states));
+    writeResult(
+      output === "json"
+        ? JSON.stringify({ pipelines: states }, null, 2)
+        : formatStates(states, process.stdout.columns || null),
+    );
     return;
   }
   const { watchStates } = await import("../top/watch-states.ts");

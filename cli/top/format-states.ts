@@ -22,11 +22,29 @@ const HEADER = [
 const PIPELINE_COLUMNS = 8;
 const LEFT = [0, 1, 8, 9];
 
-/** One line for each stage, its pipeline's figures on the first; below, what is not as it should be. */
-export function formatStates(states: readonly PipelineState[]): string {
+/**
+ * One line for each stage, its pipeline's figures on the first; below, what is not as it should be.
+ *
+ * @param columns that there is room for: a table that is wider becomes two, of pipelines and of stages. Null: there is no limit.
+ */
+export function formatStates(states: readonly PipelineState[], columns: number | null): string {
   if (states.length === 0) return "no pipeline to show";
   const notes = states.flatMap(state => notesOf(state).map(note => `${state.pipeline}: ${plainText(note)}`));
-  return [formatTable(HEADER, states.flatMap(linesOf), LEFT), ...(notes.length > 0 ? ["", ...notes] : [])].join("\n");
+  const table = formatTable(HEADER, states.flatMap(linesOf), LEFT);
+  const isTooWide = columns !== null && table.split("\n").some(line => line.length > columns);
+  return [isTooWide ? twoTables(states) : table, ...(notes.length > 0 ? ["", ...notes] : [])].join("\n");
+}
+
+function twoTables(states: readonly PipelineState[]): string {
+  const [ofPipeline, ofStage] = [HEADER.slice(0, PIPELINE_COLUMNS), HEADER.slice(PIPELINE_COLUMNS)];
+  const stages = states.flatMap(state =>
+    linesOf(state).map((line, i) => [i === 0 ? plainText(state.pipeline) : "", ...line.slice(PIPELINE_COLUMNS)]),
+  );
+  return [
+    formatTable(ofPipeline, states.map(pipelineCells), [0, 1]),
+    "",
+    formatTable(["pipeline", ...ofStage], stages, [0, 1, 2]),
+  ].join("\n");
 }
 
 function linesOf(state: PipelineState): readonly (readonly string[])[] {

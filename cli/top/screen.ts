@@ -10,20 +10,22 @@ export interface Terminal {
 }
 
 export interface Screen {
-  /** What is beyond the terminal's width or height is cut off. */
-  show(text: string): void;
+  /** Shows the text that `textFor` makes for the width; what is beyond the terminal's width or height is cut off. */
+  show(textFor: (columns: number | null) => string): void;
   close(): void;
 }
 
 export function openScreen(terminal: Terminal): Screen {
   terminal.write(ENTER);
   return {
-    show: text => {
-      // A terminal that does not know its size says 0.
-      const [columns, rows] = [terminal.columns || 80, terminal.rows || 24];
-      const lines = text.split("\n").slice(0, rows);
+    show: textFor => {
+      // A terminal that does not know its size says 0: it is as wide as what is shown.
+      const columns = terminal.columns || null;
+      const lines = textFor(columns)
+        .split("\n")
+        .slice(0, terminal.rows || 24);
       // Written over, not cleared first: clearing flickers.
-      const shown = lines.map(line => `${[...line].slice(0, columns).join("")}${ESCAPE}K`).join("\r\n");
+      const shown = lines.map(line => `${[...line].slice(0, columns ?? undefined).join("")}${ESCAPE}K`).join("\r\n");
       terminal.write(`${ESCAPE}H${shown}${ESCAPE}J`);
     },
     close: () => terminal.write(LEAVE),

@@ -26,8 +26,15 @@ export async function watchStates(options: WatchOptions): Promise<void> {
   let ended = false;
   const show = (): void => {
     const heading = `${clock(states)}  sorted by ${order}  (s: sort, q: quit)`;
-    const body = states === null ? "" : formatStates(chooseStates(states, { order, problemsOnly }));
-    screen.show([heading, ...(problem === null ? [] : [plainText(problem)]), "", body].join("\n"));
+    const chosen = states && chooseStates(states, { order, problemsOnly });
+    screen.show(columns =>
+      [
+        heading,
+        ...(problem === null ? [] : [plainText(problem)]),
+        "",
+        chosen === null ? "" : formatStates(chosen, columns),
+      ].join("\n"),
+    );
   };
   const stop = options.keys(key => {
     if (key === "q" || key === "\u0003") {

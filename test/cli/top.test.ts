@@ -147,17 +147,33 @@ describe("states of pipelines", () => {
   });
 
   it("are a table, with a dash for what is not known", () => {
-    const text = formatStates([loaded, unknown]);
+    const text = formatStates([loaded, unknown], null);
     assert.match(text, /\nb\/loaded +active +900 +57.25 +50.0 % +250 +500 +6 +read +heavy +4 +3 +2\/3 +7\n/);
     assert.match(text, /\nd\/unknown +active +– +57.25 +– +– +500 +– +read/);
-    assert.match(formatStates([{ ...loaded, stages: [{ ...loaded.stages[0]!, parts: [] }] }]), /read +– +– +– +2\/3/);
+    assert.match(
+      formatStates([{ ...loaded, stages: [{ ...loaded.stages[0]!, parts: [] }] }], null),
+      /read +– +– +– +2\/3/,
+    );
+  });
+
+  it("are two tables where one is wider than the terminal, so that nothing is cut at 80 columns", () => {
+    const wide = formatStates([loaded, late], null);
+    const width = Math.max(...wide.split("\n").map(line => line.length));
+    assert.ok(width > 80);
+    assert.equal(formatStates([loaded, late], width), wide);
+    const text = formatStates([loaded, late], width - 1);
+    assert.ok(text.split("\n").every(line => line.length <= 80));
+    assert.match(text, /\nb\/loaded +active +900 +57.25 +50.0 % +250 +500 +6\n/);
+    assert.match(text, /\n\npipeline +stage +variant +batch +replicas +ready +queue\n/);
+    assert.match(text, /\nb\/loaded +read +heavy +4 +3 +2\/3 +7\na\/late +read/);
   });
 
   it("have their problems and pins below, without control characters", () => {
     const pin = { stage: "read", variant: null, batch: 2, replicas: 3, reason: "", by: "a\u001b[2Jnn", expiresAtMs: 0 };
-    const text = formatStates([
-      stateOf("a/b", { guarding: true, pins: [pin], problems: ["Ready: \u001b]0;title\u0007no"] }),
-    ]);
+    const text = formatStates(
+      [stateOf("a/b", { guarding: true, pins: [pin], problems: ["Ready: \u001b]0;title\u0007no"] })],
+      null,
+    );
     assert.match(text, /\na\/b: Ready: {2}\]0;title no\n/);
     assert.match(text, /a\/b: the guard has taken/);
     assert.match(text, /a\/b: stage read is pinned to batch 2, 3 replicas until 1970-01-01T00:00:00Z by a \[2Jnn$/);
@@ -171,11 +187,18 @@ describe("screen of variscale top", () => {
     const screen = openScreen({ columns: 5, rows: 2, write: text => (written += text) });
     assert.equal(written, "\u001b[?1049h\u001b[?25l");
     written = "";
-    screen.show("1234567\n–––––––\nthird");
+    screen.show(columns => `123456${columns}\n–––––––\nthird`);
     assert.equal(written, "\u001b[H12345\u001b[K\r\n–––––\u001b[K\u001b[J");
     written = "";
     screen.close();
     assert.equal(written, "\u001b[?25h\u001b[?1049l");
+  });
+
+  it("cuts nothing off where the terminal does not know its width", () => {
+    let written = "";
+    const screen = openScreen({ columns: 0, rows: 2, write: text => (written += text) });
+    screen.show(columns => `${columns} ${"–".repeat(200)}`);
+    assert.ok(written.endsWith(`\u001b[Hnull ${"–".repeat(200)}\u001b[K\u001b[J`));
   });
 
   const watch = (fetch: () => Promise<readonly PipelineState[]>) => {
