@@ -1,6 +1,7 @@
 import type { Condition } from "../control/board.ts";
 import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { LastMinute } from "../domain/load-report.ts";
+import type { OperatorPin } from "../domain/operator-pin.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
 import type { Plan, Reason } from "../domain/plan.ts";
 import type { Analysis } from "../explanation/analyse-decision.ts";
@@ -40,16 +41,7 @@ export interface LiveBoard {
   readonly estimated: { readonly accuracy: number; readonly measured: number; readonly labels: number } | null;
 }
 
-export interface LivePin {
-  readonly stage: string;
-  readonly variant: string | null;
-  readonly batch: number | null;
-  readonly replicas: number | null;
-  readonly reason: string;
-  /** Who set it, by what the caller said of itself. */
-  readonly by: string;
-  readonly expiresAtMs: number;
-}
+export type LivePin = Omit<OperatorPin, "setAtMs">;
 
 export interface LiveStageView {
   readonly stage: string;

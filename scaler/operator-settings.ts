@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { VariscaleError } from "../domain/errors.ts";
+import { type OperatorPin, operatorPinSchema } from "../domain/operator-pin.ts";
 import { findStage, findVariant, type Pipeline, type Stage } from "../domain/pipeline.ts";
 import type { StagePin } from "../optimizer/problem.ts";
 import { changeNote, parseRequest } from "./change-request.ts";
@@ -31,30 +32,10 @@ const unpinRequestSchema = z.strictObject({ stage: z.string().nullable(), ...cha
 export type UnpinRequest = z.output<typeof unpinRequestSchema>;
 
 const storedSchema = z.object({
-  pins: z.array(
-    z.object({
-      stage: z.string(),
-      variant: z.string().nullable(),
-      batch: z.number().nullable(),
-      replicas: z.number().nullable(),
-      reason: z.string(),
-      by: z.string().default(""),
-      setAtMs: z.number(),
-      expiresAtMs: z.number(),
-    }),
-  ),
+  pins: z.array(operatorPinSchema),
   mode: z.object({ mode: z.enum(["shadow", "active"]), fileMode: z.enum(["shadow", "active"]) }).nullable(),
   tuning: storedTuningSchema.nullable().default(null),
 });
-
-/** A pin that an operator set: until it expires, what it fixes is given, not chosen. */
-export interface OperatorPin extends StagePin {
-  readonly reason: string;
-  /** Who set it, by what the caller said of itself; empty: it did not say. */
-  readonly by: string;
-  readonly setAtMs: number;
-  readonly expiresAtMs: number;
-}
 
 export type StoredSettings = z.output<typeof storedSchema>;
 

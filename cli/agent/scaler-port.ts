@@ -5,6 +5,7 @@ import type { AgentPort } from "../../agent/port.ts";
 import type { Situation } from "../../agent/situation.ts";
 import { type Tuning, UNTUNED } from "../../control/tuning.ts";
 import { VariscaleError } from "../../domain/errors.ts";
+import { stagePinSchema } from "../../domain/operator-pin.ts";
 import { formatKey, type Pipeline, type PipelineKey } from "../../domain/pipeline.ts";
 import { planSchema } from "../../domain/plan-schema.ts";
 import type { Given } from "../../optimizer/given.ts";
@@ -16,18 +17,12 @@ import type { ScalerClient } from "../scaler/scaler-client.ts";
 const rate = z.number().min(0).max(1e7);
 const four = z.tuple([rate, rate, rate, rate]);
 const word = z.string().max(253);
-const pinSchema = z.object({
-  stage: word,
-  variant: word.nullable(),
-  batch: z.number().nullable(),
-  replicas: z.number().nullable(),
-});
 const weight = z.number().min(0).max(1e6);
 const tuningSchema = z.object({
   weights: z.object({ accuracy: weight, cost: weight, batch: weight, switch: weight }).nullable(),
   hysteresis: z.number().nullable(),
   forecastQuantile: z.number().nullable(),
-  pins: z.array(pinSchema).max(64),
+  pins: z.array(stagePinSchema).max(64),
 });
 const sampleSchema = z.object({ atMs: z.number(), rateRps: rate });
 const forecastSchema = z.object({
@@ -53,7 +48,7 @@ const pageSchema = z.object({
       stages: z.array(z.object({ stage: word })).max(1000),
     })
     .nullable(),
-  pins: z.array(pinSchema).max(1000),
+  pins: z.array(stagePinSchema).max(1000),
   // Scalers of earlier builds have none.
   tuning: tuningSchema.nullable().default(null),
 });

@@ -1,5 +1,6 @@
+import type { OperatorPin } from "../../domain/operator-pin.ts";
 import { formatKey, type PipelineKey } from "../../domain/pipeline.ts";
-import type { ModeSet, Pin, Pinned, Unpinned } from "./changes.ts";
+import type { ModeSet, Pinned, Unpinned } from "./changes.ts";
 
 /** What a pin changed, or would change. */
 export function pinnedText(key: PipelineKey, pinned: Pinned, dryRun: boolean): string {
@@ -22,7 +23,7 @@ export function modeText(key: PipelineKey, { mode, before, fileMode }: ModeSet, 
   return `${of}: the mode was ${before ?? "another"}\n${of}: the mode ${dryRun ? "would be" : "is"} ${mode} (${lasts})`;
 }
 
-function fixedText({ variant, batch, replicas }: Pin): string {
+function fixedText({ variant, batch, replicas }: OperatorPin): string {
   const fixed = [
     ...(variant === null ? [] : [`variant ${variant}`]),
     ...(batch === null ? [] : [`batch ${batch}`]),

@@ -1,23 +1,13 @@
 import { z } from "zod";
+import { operatorPinSchema } from "../../domain/operator-pin.ts";
 import type { PipelineKey } from "../../domain/pipeline.ts";
 import type { ScalerClient } from "./scaler-client.ts";
 
 const mode = z.enum(["shadow", "active"]);
-export const pinSchema = z.object({
-  stage: z.string(),
-  variant: z.string().nullable(),
-  batch: z.number().nullable(),
-  replicas: z.number().nullable(),
-  reason: z.string(),
-  by: z.string().default(""),
-  setAtMs: z.number(),
-  expiresAtMs: z.number(),
-});
-export const pinnedSchema = pinSchema.extend({ replaced: pinSchema.nullable().default(null) });
-export const unpinnedSchema = z.object({ removed: z.number(), pins: z.array(pinSchema).default([]) });
+export const pinnedSchema = operatorPinSchema.extend({ replaced: operatorPinSchema.nullable().default(null) });
+export const unpinnedSchema = z.object({ removed: z.number(), pins: z.array(operatorPinSchema).default([]) });
 export const modeSetSchema = z.object({ mode, before: mode.optional(), fileMode: mode });
 
-export type Pin = z.output<typeof pinSchema>;
 export type Pinned = z.output<typeof pinnedSchema>;
 export type Unpinned = z.output<typeof unpinnedSchema>;
 export type ModeSet = z.output<typeof modeSetSchema>;

@@ -1,12 +1,12 @@
 import { z } from "zod";
+import { operatorPinSchema } from "../../domain/operator-pin.ts";
 import { formatKey, type PipelineKey } from "../../domain/pipeline.ts";
 import { partsSchema } from "../../domain/plan-schema.ts";
-import { pinSchema } from "../scaler/changes.ts";
 import type { ScalerClient } from "../scaler/scaler-client.ts";
 
 const rate = z.number();
 const count = z.number();
-const livePinSchema = pinSchema.omit({ setAtMs: true });
+const livePinSchema = operatorPinSchema.omit({ setAtMs: true });
 
 /** What is taken of the scaler's live view (dashboard/live-view.ts). */
 const liveSchema = z.object({
