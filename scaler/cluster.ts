@@ -1,6 +1,5 @@
 import type { Logger } from "pino";
 import type { PipelineBoard } from "../control/board.ts";
-import type { TickInput } from "../control/tick-input.ts";
 import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
 import { KubernetesClient } from "../runtime/kubernetes.ts";
 import type { KubernetesConfig } from "../runtime/kubernetes-config.ts";
@@ -8,7 +7,7 @@ import { eventsOf } from "./board-events.ts";
 import type { Clock } from "./clock.ts";
 import { EventRecorder } from "./event-recorder.ts";
 import { KubernetesView } from "./kubernetes-view.ts";
-import { boundsOf, type LivePipeline, scalingOf } from "./live-pipeline.ts";
+import { boundsOf, type LiveInput, type LivePipeline, scalingOf } from "./live-pipeline.ts";
 import type { ProcessConditions } from "./process-conditions.ts";
 import type { OnRefused } from "./refusals.ts";
 
@@ -23,12 +22,6 @@ export interface ClusterOptions {
   /** Name of this process among its like: the pod's. */
   readonly instance: string;
 }
-
-/** What a tick takes from the cluster. */
-export type LiveInput = Pick<TickInput, "bounds" | "scaling" | "readyReplicas">;
-
-/** Where there is no Kubernetes. */
-export const NO_LIVE: LiveInput = { bounds: {}, scaling: {}, readyReplicas: {} };
 
 /** The scaler's side of a Kubernetes cluster: what it sees of it, and the Events that it writes there. */
 export interface Cluster {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
+import type { Registry } from "prom-client";
 import type { PipelineBoard } from "../control/board.ts";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
@@ -8,12 +9,19 @@ import type { KubernetesConfig } from "../runtime/kubernetes-config.ts";
 import { BoardPublisher } from "./board-publisher.ts";
 import { BoardStore } from "./board-store.ts";
 import type { Clock } from "./clock.ts";
-import type { HaMetrics } from "./ha-metrics.ts";
+import { createHaMetrics, type HaMetrics } from "./ha-metrics.ts";
 import type { AnsweredBoard } from "./keda-answer.ts";
 import type { Leadership } from "./leadership.ts";
 import { type LeaseTime, systemTime } from "./lease-clock.ts";
 import { LeaseElector, type LeaseTimes } from "./lease-elector.ts";
-import { ALL_STUCK, type LeaderAddresses, type LeaseRecord, type Vouch } from "./lease-record.ts";
+import {
+  ALL_STUCK,
+  addressesOf,
+  type LeaderAddresses,
+  type LeaseRecord,
+  type ScalerPorts,
+  type Vouch,
+} from "./lease-record.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import type { ProcessConditions } from "./process-conditions.ts";
 import { compareWrites } from "./shared-board.ts";
@@ -42,16 +50,11 @@ export interface HighAvailabilityOptions {
   readonly time?: LeaseTime;
 }
 
-interface Ports {
-  readonly switchers: number;
-  readonly http: number;
-}
-
 export interface HighAvailabilityContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly conditions: ProcessConditions;
-  readonly metrics: HaMetrics;
+  readonly prometheus: Registry;
   /** An answer that is older than that is not given to KEDA. */
   readonly staleAfterMs: number;
   /** Switchers belong to another now. */
@@ -67,6 +70,7 @@ export class HighAvailability implements Leadership {
   readonly answered: BoardStore<AnsweredBoard>;
   readonly #options: HighAvailabilityOptions;
   readonly #context: HighAvailabilityContext;
+  readonly #metrics: HaMetrics;
   readonly #client: KubernetesClient;
   readonly #boards: SharedBoards;
   readonly #publisher: BoardPublisher;
@@ -82,9 +86,10 @@ export class HighAvailability implements Leadership {
   /** Follows what is shared from now on. */
   constructor(options: HighAvailabilityOptions, context: HighAvailabilityContext) {
     const { namespace, lease } = options;
-    const { clock, logger, conditions, metrics } = context;
+    const { clock, logger, conditions } = context;
     this.#options = options;
     this.#context = context;
+    this.#metrics = createHaMetrics(context.prometheus);
     this.#client = new KubernetesClient(options.config);
     this.answered = new BoardStore(error => logger.error({ err: error }, "a reader of boards failed"));
     const client = this.#client;
@@ -100,7 +105,7 @@ export class HighAvailability implements Leadership {
         if (this.isLeading) this.answered.publish(board);
       },
       onWrite: (key, problem) => {
-        metrics.boardWrites.inc({ outcome: problem === null ? "ok" : "failed" });
+        this.#metrics.boardWrites.inc({ outcome: problem === null ? "ok" : "failed" });
         conditions.set(key, "BoardShared", problem, clock.nowMs());
       },
       onDeposed: () => this.#elector?.look(),
@@ -146,10 +151,10 @@ export class HighAvailability implements Leadership {
   }
 
   /** Stands for election from now on. */
-  start(controls: () => readonly PipelineControl[], ports: Ports): void {
-    const addresses = this.#addresses(ports);
-    const { namespace, lease: name, identity, times, time = systemTime } = this.#options;
-    const { clock, logger, metrics } = this.#context;
+  start(controls: () => readonly PipelineControl[], ports: ScalerPorts): void {
+    const { namespace, lease: name, identity, times, advertiseHost, time = systemTime } = this.#options;
+    const addresses = addressesOf(advertiseHost, ports);
+    const { clock, logger } = this.#context;
     this.#controls = controls;
     this.#elector = new LeaseElector({
       ...{ client: this.#client, namespace, name, identity, addresses, times, clock, time, logger },
@@ -160,10 +165,10 @@ export class HighAvailability implements Leadership {
       onChanged: record => this.#believe(record),
       onLook: problem => {
         this.#lookProblem = problem;
-        metrics.leaseLooks.inc({ outcome: problem === null ? "ok" : "failed" });
+        this.#metrics.leaseLooks.inc({ outcome: problem === null ? "ok" : "failed" });
       },
     });
-    metrics.show({
+    this.#metrics.show({
       isLeading: () => this.isLeading,
       transitions: () => this.#elector?.record?.transitions ?? 0,
       sinceVouchedMs: () => (this.isLeading ? 0 : this.#sinceVouchedMs),
@@ -200,13 +205,6 @@ export class HighAvailability implements Leadership {
     await this.#elector?.close();
     this.#boards.close();
     this.#client.close();
-  }
-
-  /** Where others reach this process. */
-  #addresses(ports: Ports): LeaderAddresses {
-    const { advertiseHost } = this.#options;
-    const host = advertiseHost.includes(":") ? `[${advertiseHost}]` : advertiseHost;
-    return { switchers: `${host}:${ports.switchers}`, http: `${host}:${ports.http}` };
   }
 
   get #leaderRecord(): LeaseRecord | null {

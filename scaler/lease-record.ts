@@ -8,6 +8,18 @@ export interface LeaderAddresses {
   readonly http: string;
 }
 
+/** Of one scaler. */
+export interface ScalerPorts {
+  readonly switchers: number;
+  readonly http: number;
+}
+
+/** @param host a name, or an address of either family. */
+export function addressesOf(host: string, ports: ScalerPorts): LeaderAddresses {
+  const shown = host.includes(":") ? `[${host}]` : host;
+  return { switchers: `${shown}:${ports.switchers}`, http: `${shown}:${ports.http}` };
+}
+
 /** What the holder of the Lease says with every renewal, so that its followers know what they have is whole and alive. */
 export interface Vouch {
   /** Number of the latest write of a board in this epoch; 0: there was none. */

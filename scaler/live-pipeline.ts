@@ -1,3 +1,4 @@
+import type { TickInput } from "../control/tick-input.ts";
 import type { HpaScaling } from "../optimizer/reachable-count.ts";
 import type { AutoscalerView, ScaledObjectView, TargetView } from "./kubernetes-objects.ts";
 
@@ -10,6 +11,12 @@ export interface LiveStage {
 
 /** What Kubernetes has of one pipeline, by stage. */
 export type LivePipeline = Readonly<Record<string, LiveStage>>;
+
+/** What a tick takes from the cluster. */
+export type LiveInput = Pick<TickInput, "bounds" | "scaling" | "readyReplicas">;
+
+/** Where there is no Kubernetes. */
+export const NO_LIVE: LiveInput = { bounds: {}, scaling: {}, readyReplicas: {} };
 
 /**
  * Bounds of the ScaledObject and of its HPA together. An HPA has no minimum of 0: where the ScaledObject has, the HPA's 1 says nothing.

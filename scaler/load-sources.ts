@@ -7,9 +7,9 @@ import { checkGatewayUrl, GATEWAY_POLL_MS, openGatewaySource } from "./gateway-s
 import type { LoadSource } from "./load-source.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import type { PipelineMetrics } from "./pipeline-metrics.ts";
-import { openPrometheusClient, type PrometheusClient } from "./prometheus-client.ts";
+import type { openPrometheusClient, PrometheusClient } from "./prometheus-client.ts";
 import type { PrometheusOptions } from "./prometheus-options.ts";
-import { openPrometheusSource } from "./prometheus-source.ts";
+import type { openPrometheusSource } from "./prometheus-source.ts";
 import { Rota } from "./rota.ts";
 
 /** Where load comes from, as the operator configured it; pipeline files name one. */
@@ -27,19 +27,36 @@ export interface LoadSourcesOptions {
   readonly metrics: PipelineMetrics;
 }
 
+/** What polls a Prometheus; loaded where there is one to poll. */
+interface PrometheusParts {
+  readonly openPrometheusClient: typeof openPrometheusClient;
+  readonly openPrometheusSource: typeof openPrometheusSource;
+}
+
 /** The open sources of all pipelines. One whose file names a source that is not there has none. */
 export class LoadSources {
   readonly #options: LoadSourcesOptions;
   // A connection that was idle for longer may be closed by the gateway just when it is used again.
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 16, timeout: 3000 });
   readonly #rota: Rota;
+  /** Null: no source is a Prometheus. */
+  readonly #prometheus: PrometheusParts | null;
   readonly #clients = new Map<PrometheusOptions, PrometheusClient>();
   readonly #open = new Map<PipelineControl, LoadSource>();
 
   /** Throws invalid_argument for a source that is wrong in itself. */
-  constructor(options: LoadSourcesOptions) {
-    for (const source of Object.values(options.loadSources)) if (source.kind === "gateway") checkGatewayUrl(source.url);
+  static async open(options: LoadSourcesOptions): Promise<LoadSources> {
+    const sources = Object.values(options.loadSources);
+    for (const source of sources) if (source.kind === "gateway") checkGatewayUrl(source.url);
+    if (!sources.some(({ kind }) => kind === "prometheus")) return new LoadSources(options, null);
+    const { openPrometheusClient } = await import("./prometheus-client.ts");
+    const { openPrometheusSource } = await import("./prometheus-source.ts");
+    return new LoadSources(options, { openPrometheusClient, openPrometheusSource });
+  }
+
+  private constructor(options: LoadSourcesOptions, prometheus: PrometheusParts | null) {
     this.#options = options;
+    this.#prometheus = prometheus;
     this.#rota = new Rota(options.clock, GATEWAY_POLL_MS);
   }
 
@@ -103,6 +120,8 @@ export class LoadSources {
         knownToMs,
         onPoll: countPoll,
       });
+    if (this.#prometheus === null) throw new Error("a Prometheus is to be polled, and what does that is not loaded");
+    const { openPrometheusClient, openPrometheusSource } = this.#prometheus;
     const client = this.#clients.get(source) ?? openPrometheusClient(source);
     this.#clients.set(source, client);
     const onPoll = (ok: boolean, seconds: number): void => {

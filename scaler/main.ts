@@ -8,6 +8,7 @@ import { type HttpServer, type Route, startHttpServer } from "../runtime/http-se
 import { boardMetrics } from "./board-metrics.ts";
 import type { Boards } from "./board-store.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import type { WatchedPipelinesOptions } from "./cluster-pipelines.ts";
 import { FollowService } from "./follow-service.ts";
 import { answeredByLeader } from "./forward-to-leader.ts";
 import { type GrpcServer, startGrpcServer } from "./grpc-server.ts";
@@ -18,7 +19,7 @@ import { pageFileRoutes } from "./page-files.ts";
 import { PipelineFile, type PipelineFileOptions } from "./pipeline-files.ts";
 import { type SwitcherPage, showSwitcher } from "./pipeline-page.ts";
 import type { PipelineSet } from "./pipeline-set.ts";
-import { startPipelineSources, type WatchedPipelinesOptions } from "./pipeline-sources.ts";
+import { startPipelineSources } from "./pipeline-sources.ts";
 import type { OnRefused } from "./refusals.ts";
 import { openScalerCore, type ScalerCore, type ScalerCoreOptions } from "./scaler-core.ts";
 
@@ -111,7 +112,7 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
     await core.close();
     throw error;
   }
-  const sources = startPipelineSources({
+  const sources = await startPipelineSources({
     core,
     files,
     watched: options.watchedPipelines ?? null,

@@ -13,7 +13,7 @@ import { FIT_EVERY_SECONDS } from "../predictor/autoregressive-expert.ts";
 import { type HorizonStatus, LoadForecaster } from "../predictor/load-forecaster.ts";
 import type { LoadCell } from "../predictor/load-history.ts";
 import type { ForecastModel } from "../predictor/network-model.ts";
-import { type LiveInput, NO_LIVE } from "./cluster.ts";
+import { type LiveInput, NO_LIVE } from "./live-pipeline.ts";
 import { LOAD_STALE_AFTER_MS } from "./load-source.ts";
 import type { StoredModel, TrainingRecord } from "./model-store.ts";
 import { newestSample } from "./newest-sample.ts";

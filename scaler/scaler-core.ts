@@ -12,11 +12,10 @@ import { AuditFile } from "./audit-file.ts";
 import { BoardStore, type Boards } from "./board-store.ts";
 import { readBundledModel } from "./bundled-model.ts";
 import type { Clock } from "./clock.ts";
-import { type Cluster, type ClusterOptions, startCluster } from "./cluster.ts";
+import type { Cluster, ClusterOptions } from "./cluster.ts";
 import { ForecastTrainer, type TrainingOptions } from "./forecast-trainer.ts";
 import type { CallObserver } from "./grpc-call.ts";
-import { createHaMetrics } from "./ha-metrics.ts";
-import { HighAvailability, type HighAvailabilityOptions } from "./high-availability.ts";
+import type { HighAvailability, HighAvailabilityOptions } from "./high-availability.ts";
 import { Journal } from "./journal.ts";
 import type { AnsweredBoard } from "./keda-answer.ts";
 import { ALONE, type Leadership } from "./leadership.ts";
@@ -93,7 +92,10 @@ export interface ScalerCore {
   close(): Promise<void>;
 }
 
-/** Puts the parts together, with the state that was stored; nothing runs yet but the watches of a cluster. */
+/**
+ * Puts the parts together, with the state that was stored; nothing runs yet but the watches of a cluster. Parts that not every scaler has
+ * are loaded when an option asks for them: what is not used takes no memory.
+ */
 export async function openScalerCore(options: ScalerCoreOptions): Promise<ScalerCore> {
   const { logger, clock, stateDir } = options;
   const catalogue = new PipelineCatalogue();
@@ -103,11 +105,10 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
   const conditions = new ProcessConditions(logger);
   const keys = (): readonly PipelineKey[] => catalogue.all().map(({ key }) => key);
   const boards = new BoardStore(error => logger.error({ err: error }, "a reader of boards failed"));
+  const { staleAfterMs, onLost } = options;
+  const haContext = { clock, logger, conditions, prometheus, staleAfterMs, onLost };
   const highAvailability = options.highAvailability
-    ? new HighAvailability(options.highAvailability, {
-        ...{ clock, logger, conditions, staleAfterMs: options.staleAfterMs, onLost: options.onLost },
-        metrics: createHaMetrics(prometheus),
-      })
+    ? new (await import("./high-availability.ts")).HighAvailability(options.highAvailability, haContext)
     : null;
   const leadership = highAvailability ?? ALONE;
   await highAvailability?.untilSynced();
@@ -121,7 +122,7 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
     conditions,
     onSave: (key, ok) => pipelineMetrics.countSave(key, ok),
   });
-  const sources = new LoadSources({ loadSources: options.loadSources, clock, metrics: pipelineMetrics });
+  const sources = await LoadSources.open({ loadSources: options.loadSources, clock, metrics: pipelineMetrics });
   const recorder = new LiveRecorder(boards, registry, key => {
     const control = pipelines.find(key);
     return (control && sources.get(control)?.lastMinute) ?? null;
@@ -189,7 +190,7 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
     ],
   });
   const cluster = options.kubernetes
-    ? startCluster(options.kubernetes, {
+    ? (await import("./cluster.ts")).startCluster(options.kubernetes, {
         pipelines: () => pipelines.pipelines(),
         conditions,
         clock,

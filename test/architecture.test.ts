@@ -111,6 +111,22 @@ function staticImportsOf(text: string): string[] {
   return [...text.matchAll(pattern)].map(match => match[1] ?? "");
 }
 
+/** All files and packages that are loaded with a file. */
+function loadedWith(path: string): { readonly loaded: ReadonlySet<string>; readonly packages: ReadonlySet<string> } {
+  const loaded = new Set<string>();
+  const packages = new Set<string>();
+  const load = (file: string): void => {
+    if (loaded.has(file)) return;
+    loaded.add(file);
+    for (const specifier of staticImportsOf(readFileSync(join(packageFolder, file), "utf8"))) {
+      if (specifier.startsWith(".")) load(relative(packageFolder, resolve(packageFolder, dirname(file), specifier)));
+      else packages.add(specifier);
+    }
+  };
+  load(path);
+  return { loaded, packages };
+}
+
 function sourcesOf(folder: string): Source[] {
   return readdirSync(join(packageFolder, folder), { recursive: true, encoding: "utf8" })
     .filter(name => name.endsWith(".ts") && !name.endsWith(".d.ts"))
@@ -148,23 +164,24 @@ describe("direction of imports", () => {
   });
 
   it("loads no package of the command line before the command that needs it", () => {
-    const loaded = new Set<string>();
-    const packages = new Set<string>();
-    const load = (path: string): void => {
-      if (loaded.has(path)) return;
-      loaded.add(path);
-      for (const specifier of staticImportsOf(readFileSync(join(packageFolder, path), "utf8"))) {
-        if (specifier.startsWith(".")) load(relative(packageFolder, resolve(packageFolder, dirname(path), specifier)));
-        else packages.add(specifier);
-      }
-    };
-    load("cli/program.ts");
+    const { loaded, packages } = loadedWith("cli/program.ts");
     assert.ok(loaded.size > 20 && packages.has("commander"), [...loaded].join(" "));
     for (const name of ["@modelcontextprotocol/sdk", "onnxruntime-node", "@grpc/grpc-js", "protobufjs"])
       assert.deepEqual(
         [...packages].filter(one => one === name || one.startsWith(`${name}/`)),
         [],
       );
+  });
+
+  it("loads with a scaler no part of it that only an option asks for", () => {
+    const { loaded } = loadedWith("scaler/main.ts");
+    const optional =
+      /kubernetes|cluster|lease-|high-availability|ha-metrics|shared-board|board-publisher|event-recorder|pipeline-watch|status-writer|object-status|prometheus-(client|source)/;
+    assert.ok(loaded.has("scaler/scaler-core.ts"));
+    assert.deepEqual(
+      [...loaded].filter(path => optional.test(path)),
+      [],
+    );
   });
 
   it("has exactly one control loop: only scaler/pipeline-control.ts and the simulator call tick()", () => {

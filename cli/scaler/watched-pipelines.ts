@@ -1,6 +1,6 @@
 import { VariscaleError } from "../../domain/errors.ts";
 import type { KubernetesConfig } from "../../runtime/kubernetes-config.ts";
-import type { WatchedPipelinesOptions } from "../../scaler/pipeline-sources.ts";
+import type { WatchedPipelinesOptions } from "../../scaler/cluster-pipelines.ts";
 
 const SOURCES = ["crd", "configmaps"] as const;
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
 import { initialState } from "../../control/control-state.ts";
-import { NO_LIVE } from "../../scaler/cluster.ts";
+import { NO_LIVE } from "../../scaler/live-pipeline.ts";
 import { PipelineControl } from "../../scaler/pipeline-control.ts";
 import { parseStoredPipeline } from "../../scaler/stored-pipeline.ts";
 import { testPipeline } from "./support/test-pipeline.ts";

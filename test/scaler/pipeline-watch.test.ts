@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import type { PipelineStatus } from "../../domain/pipeline-status.ts";
-import type { WatchedPipelinesOptions } from "../../scaler/pipeline-sources.ts";
+import type { WatchedPipelinesOptions } from "../../scaler/cluster-pipelines.ts";
 import { KubernetesApi, refuse, type SeenRequest } from "../support/kubernetes-api.ts";
 import { RunningScaler, refOf } from "./support/running-scaler.ts";
 
