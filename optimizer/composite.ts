@@ -13,6 +13,8 @@ export interface Composite extends Variant {
 /** Shares of rows that the first of two variants may get. */
 const SHARES = [0.25, 0.5, 0.75];
 const NONE: MeasuredVotes = [];
+/** Ways to combine the variants of one stage that are remembered. */
+const MOST_KNOWN = 16;
 
 interface Known {
   readonly measured: MeasuredVotes;
@@ -84,6 +86,7 @@ function withComposites({ variants, votes }: Stage, combining: Combining): Stage
   const measured = votes?.measured ?? NONE;
   const before = byKind.get(key);
   if (before?.measured === measured) return before.all;
+  if (byKind.size >= MOST_KNOWN) byKind.clear();
   const all = [...variants, ...compositesOf(variants, combining, measured)];
   byKind.set(key, { measured, all });
   return all;
@@ -91,7 +94,7 @@ function withComposites({ variants, votes }: Stage, combining: Combining): Stage
 
 function compositesOf(variants: Stage["variants"], combining: Combining, measured: MeasuredVotes): Composite[] {
   if (combining.kind === "vote")
-    return voteSets(variants, combining.correlation, measured).map(({ voters, accuracy }) =>
+    return voteSets(variants, combining.correlation, measured, combining.sets).map(({ voters, accuracy }) =>
       compositeOf(
         voters,
         voters.map(() => 1),

@@ -1,11 +1,14 @@
 import type { Configuration, Part } from "../domain/configuration.ts";
+import type { Stage } from "../domain/pipeline.ts";
 import type { Binding, Plan } from "../domain/plan.ts";
+import { mayCombine, votesOf } from "./composite.ts";
 import { brokenBy, effectiveAccuracyOf, objectiveOf, planOf, type Verdict } from "./plan-of.ts";
 import { type Prediction, predict, rowsOf, type ServedPart } from "./predict.ts";
-import type { Problem } from "./problem.ts";
+import type { Combining, Problem } from "./problem.ts";
 import { reachableCount } from "./reachable-count.ts";
 import { atRate, type Scope, type ScopeStage, scopeOf } from "./scope.ts";
 import { unprofiled, variantOf } from "./scope-variant.ts";
+import { isAmongSets } from "./vote-sets.ts";
 
 /**
  * What a given configuration is predicted to give. Not feasible: it breaks a constraint of the problem, a bound, a pin or an
@@ -17,7 +20,7 @@ export function evaluate(problem: Problem, configuration: Configuration): Plan {
   const { scope, served, capacity } = readingOf(problem, configuration);
   const servedRps = Math.min(scope.rateRps, capacity.rateRps);
   const isShort = servedRps < scope.rateRps;
-  const prediction = predict(isShort ? atRate(scope, servedRps) : scope, served, votesOf(scope, served));
+  const prediction = predict(isShort ? atRate(scope, servedRps) : scope, served, namesOf(scope, served));
   const binding = isShort ? capacity.limit : brokenBy(scope, prediction);
   const isAllowed = prediction.isKnown && keepsAllRules(scope, served);
   const plan = planOf(scope, prediction, verdictOf(scope, prediction, servedRps, binding, isAllowed));
@@ -29,7 +32,7 @@ export function evaluate(problem: Problem, configuration: Configuration): Plan {
 export function isFeasible(problem: Problem, configuration: Configuration): boolean {
   const { scope, served, capacity } = readingOf(problem, configuration);
   if (capacity.rateRps < scope.rateRps || !keepsAllRules(scope, served)) return false;
-  const prediction = predict(scope, served, votesOf(scope, served));
+  const prediction = predict(scope, served, namesOf(scope, served));
   return prediction.isKnown && brokenBy(scope, prediction) === "none";
 }
 
@@ -40,7 +43,7 @@ interface Reading {
 }
 
 function readingOf(problem: Problem, configuration: Configuration): Reading {
-  const scope = scopeOf(problem);
+  const scope = scopeOf(withSets(problem, configuration));
   const served = scope.stages.map(stage => servedParts(scope.problem, stage, configuration));
   return { scope, served, capacity: capacityOf(scope, served, rowsOf(scope, served)) };
 }
@@ -63,6 +66,26 @@ function verdictOf(
     runnerUp: null,
     servedRps,
   };
+}
+
+/** With the votes of the configuration among the sets that are looked at, whatever variants they are of. */
+function withSets(problem: Problem, configuration: Configuration): Problem {
+  const combine = problem.combine ?? votesOf(problem.pipeline);
+  if (!mayCombine(problem.pipeline.objective.policy)) return { ...problem, combine: {} };
+  const changed = problem.pipeline.stages.flatMap((stage): (readonly [string, Combining])[] => {
+    const own = Object.hasOwn(combine, stage.name) ? combine[stage.name] : undefined;
+    const set = own?.kind === "vote" ? setOf(votersIn(stage, configuration)) : [];
+    if (own?.kind !== "vote" || set.length < 2 || isAmongSets(stage.variants, stage.votes?.measured ?? [], set))
+      return [];
+    return [[stage.name, { ...own, sets: [...(own.sets ?? []), set] }]];
+  });
+  return changed.length > 0 ? { ...problem, combine: { ...combine, ...Object.fromEntries(changed) } } : problem;
+}
+
+/** The parts of a stage, where all serve every row. */
+function votersIn({ name }: Stage, configuration: Configuration): readonly Part[] {
+  const parts = (Object.hasOwn(configuration, name) && configuration[name]?.parts) || [];
+  return parts.length > 1 && parts.every(({ share }) => share === 1) ? parts : [];
 }
 
 /** What is more than this is as good as infinite; keeps sums and shares finite. */
@@ -91,21 +114,28 @@ function servedParts(problem: Problem, stage: ScopeStage, configuration: Configu
   }));
 }
 
-/** By stage the composite that parts which vote are; null: they do not vote. */
-function votesOf(scope: Scope, served: readonly (readonly ServedPart[])[]): (string | null)[] {
+/** By stage the composite that parts which vote are, or the one variant that all of them serve; null: they do not vote. */
+function namesOf(scope: Scope, served: readonly (readonly ServedPart[])[]): (string | null)[] {
   return scope.stages.map((stage, s) => {
-    const parts = served[s] ?? [];
-    if (parts.length < 2 || !parts.every(({ part }) => part.share === 1)) return null;
-    const set = setOf(parts);
-    const composite = stage.variants.find(({ members }) => members.length === parts.length && setOf(members) === set);
-    return composite?.name ?? parts[0]?.variant.name ?? null;
+    const parts = (served[s] ?? []).map(({ part }) => part);
+    if (parts.length < 2 || !parts.every(({ share }) => share === 1)) return null;
+    const [only, ...others] = setOf(parts);
+    if (only !== undefined && others.length === 0) return only;
+    const key = setOf(parts).join();
+    const composite = stage.variants.find(
+      ({ members }) => members.every(({ share }) => share === 1) && setOf(members.map(memberOf)).join() === key,
+    );
+    return composite?.name ?? null;
   });
 }
 
+function memberOf({ variant }: { readonly variant: { readonly name: string } }): { readonly variant: string } {
+  return { variant: variant.name };
+}
+
 /** The same for the same variants in any order. */
-function setOf(members: readonly { readonly variant: { readonly name: string } }[]): string {
-  const names = members.map(({ variant }) => variant.name);
-  return names.sort().join("+");
+function setOf(members: readonly { readonly variant: string }[]): string[] {
+  return [...new Set(members.map(({ variant }) => variant))].sort();
 }
 
 function shareOf(part: Part, shares: number, all: readonly Part[]): number {

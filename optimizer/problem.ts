@@ -52,8 +52,13 @@ export interface Problem {
   readonly prices?: Prices;
 }
 
-/** `vote`: all serve every row, and right and wrong of any two have this correlation. `split`: each gets its share of the rows. */
-export type Combining = { readonly kind: "vote"; readonly correlation: number } | { readonly kind: "split" };
+/**
+ * `vote`: all serve every row, and right and wrong of any two have this correlation; `sets` are looked at beside those that the search makes
+ * by itself. `split`: each gets its share of the rows.
+ */
+export type Combining =
+  | { readonly kind: "vote"; readonly correlation: number; readonly sets?: readonly (readonly string[])[] }
+  | { readonly kind: "split" };
 
 /** Per core, and per MiB of memory. */
 export interface Prices {

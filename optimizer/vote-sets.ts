@@ -27,22 +27,48 @@ export function areAllSets(variants: Stage["variants"]): boolean {
   return votersOf(variants).length <= MOST_VOTERS;
 }
 
+/** Whether `voteSets` has this set of variants by itself. */
+export function isAmongSets(variants: Stage["variants"], measured: MeasuredVotes, set: readonly string[]): boolean {
+  const pool = poolOf(votersOf(variants));
+  if (SIZES.includes(set.length) && set.every(name => pool.some(voter => voter.name === name))) return true;
+  return measured.some(known => keyOf(known.variants) === keyOf(set));
+}
+
 /**
- * Every set of three and five variants; where there are too many voters, of the most accurate and the lightest of them. What was
- * measured of a set wins; else its accuracy is `voteAccuracy`, with one difficulty of items for all variants of the stage: the one at which
- * right and wrong of two of their mean accuracy have this correlation.
+ * Every set of three and five variants; where there are too many voters, of the most accurate and the lightest of them; and those
+ * that were measured, and `others`, which may have any size. What was measured of a set wins; else its accuracy is `voteAccuracy`, with one
+ * difficulty of items for all variants of the stage: the one at which right and wrong of two of their mean accuracy have this correlation.
+ * A variant without a known accuracy counts as 1.
  */
-export function voteSets(variants: Stage["variants"], correlation: number, measured: MeasuredVotes): VoteSet[] {
-  const voters = poolOf(votersOf(variants));
+export function voteSets(
+  variants: Stage["variants"],
+  correlation: number,
+  measured: MeasuredVotes,
+  others: readonly (readonly string[])[] = [],
+): VoteSet[] {
+  const pool = poolOf(votersOf(variants));
   const known = new Map(measured.map(set => [keyOf(set.variants), set.accuracy]));
-  const sets = SIZES.flatMap(size => [...subsets([...voters.keys()], size)]);
-  const accuracies = voters.map(({ accuracy }) => accuracy ?? 0);
-  const mean = accuracies.reduce((sum, accuracy) => sum + accuracy, 0) / Math.max(1, voters.length);
+  const given = [...measured.map(set => set.variants), ...others].filter(set => !isAmongSets(variants, [], set));
+  const extra = given.flatMap(set => votersNamed(variants, set) ?? []);
+  const voters = [...new Set([...pool, ...extra.flat()])];
+  const sets = [
+    ...SIZES.flatMap(size => [...subsets([...pool.keys()], size)]),
+    ...extra.map(set => set.map(voter => voters.indexOf(voter))),
+  ];
+  const accuracies = voters.map(({ accuracy }) => accuracy ?? 1);
+  const mean = pool.reduce((sum, { accuracy }) => sum + (accuracy ?? 0), 0) / Math.max(1, pool.length);
   const computed = voteAccuracies(accuracies, sets, latentCorrelation(correlation, mean));
   return sets.map((set, i) => {
     const own = set.flatMap(index => voters[index] ?? []);
     return { voters: own, accuracy: known.get(keyOf(own.map(({ name }) => name))) ?? computed[i] ?? 0 };
   });
+}
+
+/** The most accurate first; null: one of them can't vote. */
+function votersNamed(variants: Stage["variants"], set: readonly string[]): (readonly Variant[])[] | null {
+  const voters = variants.filter(variant => set.includes(variant.name) && variant.profile !== null);
+  if (voters.length !== set.length) return null;
+  return [voters.toSorted((a, b) => (b.accuracy ?? 1) - (a.accuracy ?? 1))];
 }
 
 /** The most accurate half, and the lightest of the others. */

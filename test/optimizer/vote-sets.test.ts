@@ -3,7 +3,9 @@ import fc from "fast-check";
 import { describe, it } from "mocha";
 import { cocktailPipeline } from "../../bench/cocktail-models.ts";
 import { problemWith } from "../../bench/optimizer-instances.ts";
+import type { PolicyName } from "../../domain/policy-name.ts";
 import { latentCorrelation } from "../../optimizer/error-correlation.ts";
+import { evaluate } from "../../optimizer/evaluate.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import type { Problem } from "../../optimizer/problem.ts";
 import { majorityAccuracy, voteAccuracy } from "../../optimizer/vote.ts";
@@ -85,6 +87,17 @@ function compare(problems: fc.Arbitrary<Problem>, numRuns: number): { voted: num
   return seen;
 }
 
+/** Thirty models; the ten after the ten most accurate ones are the slowest, so that no set has them. */
+const many: StageShape = {
+  name: "classify",
+  replicas: { min: 1, max: 400 },
+  variants: Array.from({ length: 30 }, (_, i) => ({
+    name: `v${i}`,
+    accuracy: 0.9 - i / 100,
+    latencyMs: { 1: i < 10 ? 400 : i < 20 ? 21 : 20 },
+  })),
+};
+
 describe("votes", () => {
   it("are chosen exactly from all sets and batches, whatever comes after: against brute force", function () {
     this.timeout(300_000);
@@ -110,16 +123,7 @@ describe("votes", () => {
 
   it("of more variants than can all be looked at come with a gap that covers the others", () => {
     // The least and the most accurate ones are as fast: what is best is in the middle, and not looked at.
-    const models: StageShape = {
-      name: "classify",
-      replicas: { min: 1, max: 400 },
-      variants: Array.from({ length: 30 }, (_, i) => ({
-        name: `v${i}`,
-        accuracy: 0.9 - i / 100,
-        latencyMs: { 1: i < 10 ? 400 : i < 20 ? 21 : 20 },
-      })),
-      votes: { correlation: 0, measured: [] },
-    };
+    const models = { ...many, votes: { correlation: 0, measured: [] } };
     assert.equal(areAllSets(pipelineOf({ stages: [models] }).stages[0]!.variants), false);
     const objective = { policy: "cocktail" as const, minAccuracy: 0.86 };
     const plan = optimize(problemOf(pipelineOf({ stages: [models], sloMs: 1000, objective }), 100));
@@ -129,10 +133,67 @@ describe("votes", () => {
     const left = voteAccuracy([0.8, 0.79, 0.78], 0);
     assert.ok(left >= 0.86 && plan.cores > 9, `${left} ${plan.cores}`);
     assert.ok(plan.objective + plan.gap >= 1e-6 * left - 9, `${plan.objective} ${plan.gap}`);
+    const measured = [{ variants: ["v10", "v11", "v12"], accuracy: 0.88 }];
+    const known = { ...many, votes: { correlation: 0, measured } };
+    assert.equal(optimize(problemOf(pipelineOf({ stages: [known], sloMs: 1000, objective }), 100)).cores, 9);
     const few = { ...models, variants: models.variants.slice(0, 20) };
     const whole = optimize(problemOf(pipelineOf({ stages: [few], sloMs: 1000, objective }), 100));
     assert.equal(whole.optimal, true);
     assert.equal(whole.cores, 9);
+  });
+});
+
+describe("evaluate() of a vote", () => {
+  const evaluated = (names: readonly string[], votes: StageShape["votes"], policy: PolicyName = "cocktail") => {
+    const stages = [votes ? { ...many, votes } : many];
+    const problem = problemOf(pipelineOf({ stages, sloMs: 5_000, objective: { policy } }), 20);
+    const parts = names.map(variant => ({ variant, batch: 1, replicas: 20, share: 1 }));
+    return evaluate(problem, { classify: { parts } });
+  };
+
+  it("counts all voters, whatever set they are: not among those that are looked at, of any size, in any order", () => {
+    for (const indices of [
+      [10, 15, 19],
+      [0, 12],
+      [3, 11, 14, 25],
+      [0, 1, 2, 10, 11, 12, 13],
+    ]) {
+      const expected = voteAccuracy(
+        indices.map(i => 0.9 - i / 100),
+        0,
+      );
+      const names = indices.map(i => `v${i}`);
+      for (const order of [names, names.toReversed()]) {
+        const plan = evaluated(order, { correlation: 0, measured: [] });
+        assert.equal(plan.feasible, true, order.join());
+        assert.ok(Math.abs(plan.accuracy - expected) < 1e-12, `${order}: ${plan.accuracy}, not ${expected}`);
+      }
+    }
+  });
+
+  it("counts what was measured of it, and errors in common as those of the sets that are looked at", () => {
+    const set = ["v10", "v15", "v19"];
+    const measured = [{ variants: set.toReversed(), accuracy: 0.77 }];
+    assert.equal(evaluated(set, { correlation: 0.3, measured }).accuracy, 0.77);
+    const stage = pipelineOf({ stages: [many] }).stages[0]!;
+    const sets = voteSets(stage.variants, 0.3, [], [set, ["v0", "v1", "v2"]]);
+    assert.equal(sets.filter(({ voters }) => voters.map(({ name }) => name).join() === "v0,v1,v2").length, 1);
+    assert.equal(evaluated(set, { correlation: 0.3, measured: [] }).accuracy, sets.at(-1)?.accuracy);
+    assert.ok(voteAccuracy([0.8, 0.75, 0.71], 0) > (sets.at(-1)?.accuracy ?? 1));
+  });
+
+  it("is that of one voter where all parts serve the same variant, and none where nobody may vote", () => {
+    assert.equal(evaluated(["v12", "v12"], { correlation: 0, measured: [] }).accuracy, 0.9 - 12 / 100);
+    const split = evaluated(["v10", "v20"], undefined).accuracy;
+    assert.ok(Math.abs(split - 0.75) < 1e-12, `${split}`);
+    const given = evaluated(["v10", "v20"], { correlation: 0, measured: [] }, "rim").accuracy;
+    assert.ok(Math.abs(given - 0.75) < 1e-12, `${given}`);
+  });
+
+  it("is finite for as many voters as there are", () => {
+    const names = many.variants.map(({ name }) => name);
+    const { accuracy } = evaluated(names, { correlation: 0.2, measured: [] });
+    assert.ok(accuracy > 0.9 && accuracy <= 1, `${accuracy}`);
   });
 });
 
