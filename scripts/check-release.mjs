@@ -1,4 +1,4 @@
-// `node scripts/check-release.mjs vX.Y.Z [--folder DIR]`: whether the tag, package.json, the lock file, the chart and CHANGELOG.md are of one
+// `node scripts/check-release.mjs vX.Y.Z [--folder DIR]`: whether the tag, package.json, the lock file, the chart, what Artifact Hub reads, and CHANGELOG.md are of one
 // version. Prints what the changelog says of it, for the release's page.
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -14,6 +14,7 @@ const version = /^v(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)$/.exec(tag)?.[1];
 if (version === undefined) fail([`the tag must be vX.Y.Z, or vX.Y.Z-PRERELEASE (is: ${tag})`]);
 
 const chart = parse(read("charts/variscale/Chart.yaml"));
+const listed = parse(read("charts/keda-scaler/artifacthub-pkg.yml"));
 const lock = JSON.parse(read("package-lock.json"));
 const found = {
   "package.json: version": JSON.parse(read("package.json")).version,
@@ -21,6 +22,8 @@ const found = {
   'package-lock.json: packages[""].version': lock.packages[""].version,
   "charts/variscale/Chart.yaml: version": chart.version,
   "charts/variscale/Chart.yaml: appVersion": chart.appVersion,
+  "charts/keda-scaler/artifacthub-pkg.yml: version": listed.version,
+  "charts/keda-scaler/artifacthub-pkg.yml: appVersion": listed.appVersion,
 };
 const problems = Object.entries(found)
   .filter(([, its]) => its !== version)

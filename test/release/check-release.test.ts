@@ -11,10 +11,11 @@ describe("check-release", () => {
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "variscale-release-"));
-    mkdirSync(join(folder, "charts/variscale"), { recursive: true });
+    for (const name of ["variscale", "keda-scaler"]) mkdirSync(join(folder, "charts", name), { recursive: true });
     write("package.json", JSON.stringify({ version: "1.2.0" }));
     write("package-lock.json", JSON.stringify({ version: "1.2.0", packages: { "": { version: "1.2.0" } } }));
     write("charts/variscale/Chart.yaml", 'version: 1.2.0\nappVersion: "1.2.0"\n');
+    write("charts/keda-scaler/artifacthub-pkg.yml", "version: 1.2.0\nappVersion: 1.2.0\n");
     write(
       "CHANGELOG.md",
       "# C\n\n## [Unreleased]\n\n## [1.2.0] - 2027-01-01\n\n### Added\n\n- This.\n\n## [1.1.0] - 2026-01-01\n\n- That.\n",
@@ -38,10 +39,12 @@ describe("check-release", () => {
 
   it("names every place that has another version", () => {
     write("charts/variscale/Chart.yaml", 'version: 1.1.0\nappVersion: "1.2.0"\n');
+    write("charts/keda-scaler/artifacthub-pkg.yml", "version: 1.0.0\nappVersion: 1.2.0\n");
     write("CHANGELOG.md", "# C\n\n## [Unreleased]\n\n- This.\n");
     const { status, stderr } = check("v1.2.0");
     assert.equal(status, 1);
     assert.match(stderr, /Chart\.yaml: version is 1\.1\.0, and the tag says 1\.2\.0/);
+    assert.match(stderr, /artifacthub-pkg\.yml: version is 1\.0\.0, and the tag says 1\.2\.0/);
     assert.match(stderr, /CHANGELOG\.md has no section .*\[1\.2\.0\]/);
     assert.doesNotMatch(stderr, /appVersion|package/);
   });
