@@ -34,6 +34,8 @@ export interface KubernetesWatch<T> {
   readonly objects: ReadonlyMap<string, T>;
   /** All objects were listed at least once. */
   readonly synced: boolean;
+  /** The server does not have the kind, as it said last: what was seen of it stays. */
+  readonly isMissing: boolean;
   /** Why it is not up to date; null: it is. */
   readonly problem: string | null;
   /** When the server was last heard; null: never. */
@@ -54,6 +56,7 @@ export function startKubernetesWatch<T>(options: KubernetesWatchOptions<T>): Kub
 class Watch<T> implements KubernetesWatch<T> {
   objects = new Map<string, T>();
   synced = false;
+  isMissing = false;
   problem: string | null = null;
   contactAtMs: number | null = null;
   readonly #options: KubernetesWatchOptions<T>;
@@ -94,6 +97,7 @@ class Watch<T> implements KubernetesWatch<T> {
     if (isTooOld || this.#failures > 0) this.#version = null;
     if (!isTooOld) {
       this.problem = error.message;
+      if (error.code === "not_found") this.isMissing = true;
       this.#options.onChange();
     }
     // The server answers: however long it was away, what is old now is not kept for longer. Only once more and again is waited for.
@@ -141,6 +145,7 @@ class Watch<T> implements KubernetesWatch<T> {
 
   #contact(): void {
     this.contactAtMs = this.#options.nowMs();
+    this.isMissing = false;
     if (this.problem === null) return;
     this.problem = null;
     this.#options.onChange();

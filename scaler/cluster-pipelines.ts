@@ -4,7 +4,7 @@ import type { KubernetesConfig } from "../runtime/kubernetes-config.ts";
 import { objectStatus } from "./object-status.ts";
 import type { PipelineAdmission } from "./pipeline-admission.ts";
 import type { PipelineSourcesOptions } from "./pipeline-sources.ts";
-import { PipelineWatch } from "./pipeline-watch.ts";
+import { PipelineWatch, type WatchedKind } from "./pipeline-watch.ts";
 import { StatusWriter } from "./status-writer.ts";
 
 /** Pipelines that a cluster's objects describe. */
@@ -19,20 +19,35 @@ export interface WatchedPipelinesOptions {
   readonly set?: readonly string[];
 }
 
+export interface ClusterPipelines {
+  /** When all that there was at the start is taken or refused. */
+  readonly synced: Promise<void>;
+  /** Why not all of them are followed; null: they are. */
+  readonly problem: string | null;
+  close(): Promise<void>;
+}
+
+const KINDS: Readonly<Record<WatchedKind, string>> = {
+  object: "InferencePipelines",
+  configmap: "ConfigMaps of pipelines",
+};
+
 /** Offers what describes pipelines in a cluster to `admission`, and writes what became of it, from now on. */
 export function watchClusterPipelines(
   { core, isLeading, clock, logger }: PipelineSourcesOptions,
   { config, namespaces, objects, configMaps, set = [] }: WatchedPipelinesOptions,
   admission: PipelineAdmission,
-): { readonly synced: Promise<void>; close(): Promise<void> } {
+): ClusterPipelines {
   const { pipelines, boards, conditions, metrics } = core;
   const client = new KubernetesClient(config);
-  let problemBefore: string | null = null;
-  const onProblem = (problem: string | null): void => {
-    if (problem === problemBefore) return;
-    problemBefore = problem;
-    if (problem === null) logger.info("the pipelines of the cluster are watched again");
-    else logger.warn(`the pipelines of the cluster are not watched: ${problem}`);
+  const problems = new Map<WatchedKind, string | null>();
+  const onProblem = (kind: WatchedKind, problem: string | null): void => {
+    metrics.pipelinesWatched.set({ from: kind }, problem === null ? 1 : 0);
+    const before = problems.get(kind) ?? null;
+    problems.set(kind, problem);
+    if (problem === before) return;
+    if (problem === null) logger.info(`${KINDS[kind]} are watched again`);
+    else logger.warn(`${KINDS[kind]} are not watched, and are tried again: ${problem}`);
   };
   const watch = new PipelineWatch({
     ...{ client, namespaces, objects, configMaps, set, admission, clock, onProblem },
@@ -56,6 +71,10 @@ export function watchClusterPipelines(
   logger.info({ server: config.server, as: config.origin, namespaces, objects, configMaps }, "watching pipelines");
   return {
     synced: watch.synced,
+    get problem() {
+      for (const [kind, problem] of problems) if (problem !== null) return `${KINDS[kind]} are not watched: ${problem}`;
+      return null;
+    },
     close: async () => {
       watch.close();
       await writer.close();

@@ -21,6 +21,8 @@ export interface HttpApiOptions extends LiveSources, DecisionSources {
   readonly token: string | null;
   /** Called after a change, to store it; what it throws is the answer. */
   readonly onChange: (control: PipelineControl) => Promise<void>;
+  /** Why not all of what describes pipelines is followed; null: it is. */
+  readonly sourcesProblem: () => string | null;
 }
 
 const PIPELINE = "/api/v1/pipelines/:namespace/:name";
@@ -45,6 +47,7 @@ export function httpApiRoutes(options: HttpApiOptions): readonly Route[] {
         status: 200,
         body: {
           version: packageVersion,
+          sourcesProblem: options.sourcesProblem(),
           pipelines: catalogue.all().map(({ key }) => showSummary(key, boards.latest(key))),
         },
       }),

@@ -19,7 +19,7 @@ import { pageFileRoutes } from "./page-files.ts";
 import { PipelineFile, type PipelineFileOptions } from "./pipeline-files.ts";
 import { type SwitcherPage, showSwitcher } from "./pipeline-page.ts";
 import type { PipelineSet } from "./pipeline-set.ts";
-import { startPipelineSources } from "./pipeline-sources.ts";
+import { type PipelineSources, startPipelineSources } from "./pipeline-sources.ts";
 import type { OnRefused } from "./refusals.ts";
 import { openScalerCore, type ScalerCore, type ScalerCoreOptions } from "./scaler-core.ts";
 
@@ -104,7 +104,7 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
   await core.pipelines.start();
   core.loop.start();
   core.trainer?.start();
-  const life = { isReady: false };
+  const life: Life = { isReady: false, sources: null };
   let servers: Servers;
   try {
     servers = await startServers(options, keda, follow, routesOf(options, core, clock, life));
@@ -120,6 +120,7 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
     clock,
     logger: options.logger,
   });
+  life.sources = sources;
   let closing: Promise<void> | null = null;
   const getReady = (): void => {
     if (closing !== null) return;
@@ -155,6 +156,12 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
       return closing;
     },
   };
+}
+
+interface Life {
+  isReady: boolean;
+  /** Null before the ports answer. */
+  sources: PipelineSources | null;
 }
 
 interface Servers {
@@ -211,18 +218,14 @@ async function startServers(
   }
 }
 
-function routesOf(
-  options: ScalerOptions,
-  core: ScalerCore,
-  clock: Clock,
-  life: { readonly isReady: boolean },
-): readonly Route[] {
+function routesOf(options: ScalerOptions, core: ScalerCore, clock: Clock, life: Readonly<Life>): readonly Route[] {
   const { boards, registry, conditions, leadership, highAvailability } = core;
   const api = httpApiRoutes({
     ...core,
     controlOf: key => core.pipelines.get(key),
     clock,
     token: options.token ?? null,
+    sourcesProblem: () => life.sources?.problem ?? null,
     onChange: async control => {
       void core.keeper.saveAll([control]);
       await highAvailability?.save(control);

@@ -23,6 +23,7 @@ export interface ScalerMetrics {
   readonly statusWrites: Counter<"outcome">;
   readonly pipelineChanges: Counter<"from" | "outcome">;
   readonly pipelinesRefused: Gauge<"from">;
+  readonly pipelinesWatched: Gauge<"from">;
 }
 
 export function createMetrics(registry: Registry): ScalerMetrics {
@@ -128,6 +129,12 @@ export function createMetrics(registry: Registry): ScalerMetrics {
     pipelinesRefused: new Gauge({
       name: "variscale_pipelines_refused",
       help: "Descriptions of pipelines that are not taken as they are now: the last good ones stay, where there were any",
+      labelNames: ["from"] as const,
+      registers,
+    }),
+    pipelinesWatched: new Gauge({
+      name: "variscale_pipelines_watched",
+      help: "1: what describes pipelines in the cluster is followed; 0: it is not, as where its definition is not installed, and what was seen last stays",
       labelNames: ["from"] as const,
       registers,
     }),

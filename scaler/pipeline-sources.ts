@@ -19,6 +19,8 @@ export interface PipelineSourcesOptions {
 export interface PipelineSources {
   /** When all that there was at the start is taken or refused; null: it is. */
   readonly synced: Promise<void> | null;
+  /** Why not all of what describes pipelines is followed; null: it is. */
+  readonly problem: string | null;
   /** Nothing changes any more. */
   close(): Promise<void>;
 }
@@ -47,6 +49,9 @@ export async function startPipelineSources(options: PipelineSourcesOptions): Pro
     (await import("./cluster-pipelines.ts")).watchClusterPipelines(options, options.watched, admission);
   return {
     synced: watched?.synced ?? null,
+    get problem() {
+      return watched?.problem ?? null;
+    },
     close: async () => {
       stopFiles();
       await watched?.close();

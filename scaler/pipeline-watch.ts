@@ -15,6 +15,9 @@ import {
 } from "./described-pipeline.ts";
 import type { Admitted, PipelineAdmission, PipelineDescription, PipelineOrigin } from "./pipeline-admission.ts";
 
+/** InferencePipelines, or ConfigMaps: those that describe pipelines and those that hold their files. */
+export type WatchedKind = Exclude<PipelineOrigin["kind"], "file">;
+
 export interface PipelineWatchOptions {
   readonly client: KubernetesClient;
   readonly namespaces: readonly string[];
@@ -25,8 +28,8 @@ export interface PipelineWatchOptions {
   readonly set: readonly string[];
   readonly admission: PipelineAdmission;
   readonly clock: Clock;
-  /** Told of what the watches can't do; null: all are up to date. */
-  readonly onProblem: (problem: string | null) => void;
+  /** Told of what the watches of a kind can't do; null: all are up to date. */
+  readonly onProblem: (kind: WatchedKind, problem: string | null) => void;
 }
 
 /** An InferencePipeline, and what became of it. */
@@ -54,7 +57,7 @@ interface Namespace {
 
 /**
  * Offers the pipelines of a cluster's namespaces, as InferencePipelines and ConfigMaps describe them, and withdraws those that go. What
- * was seen last stays while the API server can't be reached.
+ * was seen last stays while the API server can't be reached. Where it does not have the kind of the objects there are none of it until it has.
  */
 export class PipelineWatch {
   /** When everything that there was has been offered and decided. */
@@ -110,7 +113,7 @@ export class PipelineWatch {
     if (!namespace) return;
     this.#tellProblem();
     const { objects, configMaps, followed } = namespace;
-    if (!configMaps.synced || objects?.synced === false) return;
+    if (!isListed(namespace)) return;
     const there = new Set<string>();
     for (const object of objects?.objects.values() ?? []) {
       const origin: PipelineOrigin = { kind: "object", name: `InferencePipeline ${object.namespace}/${object.name}` };
@@ -130,8 +133,7 @@ export class PipelineWatch {
       void this.#options.admission.withdraw(origin);
     }
     const all = [...this.#namespaces.values()];
-    if (all.every(one => one.configMaps.synced && one.objects?.synced !== false))
-      void Promise.all(this.#offers).then(this.#resolveSynced);
+    if (all.every(isListed)) void Promise.all(this.#offers).then(this.#resolveSynced);
   }
 
   /** Offers it where it is another than what was offered last. */
@@ -167,7 +169,22 @@ export class PipelineWatch {
   }
 
   #tellProblem(): void {
-    const watches = [...this.#namespaces.values()].flatMap(({ objects, configMaps }) => [objects, configMaps]);
-    this.#options.onProblem(watches.find(watch => watch && watch.problem !== null)?.problem ?? null);
+    const all = [...this.#namespaces.values()];
+    const tell = (kind: WatchedKind, watches: readonly (KubernetesWatch<unknown> | null)[]): void =>
+      this.#options.onProblem(kind, watches.find(watch => watch && watch.problem !== null)?.problem ?? null);
+    if (this.#options.objects)
+      tell(
+        "object",
+        all.map(({ objects }) => objects),
+      );
+    tell(
+      "configmap",
+      all.map(({ configMaps }) => configMaps),
+    );
   }
+}
+
+/** All that describes pipelines in it was seen, as far as there can be any. */
+function isListed({ objects, configMaps }: Namespace): boolean {
+  return configMaps.synced && (objects === null || objects.synced || objects.isMissing);
 }

@@ -7,7 +7,12 @@ import { between, type ClockReading } from "./clock-reading.ts";
 import { type Finding, warn } from "./finding.ts";
 import type { Ask } from "./scaler-http.ts";
 
-const listSchema = z.looseObject({ version: z.string().nullish(), pipelines: z.array(z.unknown()) });
+const listSchema = z.looseObject({
+  version: z.string().nullish(),
+  // Scalers of earlier versions do not say.
+  sourcesProblem: z.string().nullish(),
+  pipelines: z.array(z.unknown()),
+});
 
 export interface ScalerQuestion {
   readonly ask: Ask;
@@ -44,6 +49,15 @@ export async function examineScaler(question: ScalerQuestion): Promise<readonly 
   }
   const version = list.version ?? null;
   const findings = [checkScalerVersion(version, ownVersion, where)];
+  if (list.sourcesProblem)
+    findings.push(
+      warn(
+        "pipeline-sources",
+        where,
+        list.sourcesProblem,
+        "install what is missing, or give the scaler its rights (`variscale manifests --pipelines-from crd`): it tries again by itself, and serves what it has",
+      ),
+    );
   if (answer.clock && apiServerClock)
     findings.push(...checkClock(between(answer.clock, apiServerClock), where, "the API server's"));
   for (const name of pipelines) findings.push(...(await examinePipeline(ask, name, version)));

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { pino } from "pino";
 import type { PipelineStatus } from "../../domain/pipeline-status.ts";
 import type { WatchedPipelinesOptions } from "../../scaler/cluster-pipelines.ts";
+import type { ScalerOptions } from "../../scaler/main.ts";
 import { KubernetesApi, refuse, type SeenRequest } from "../support/kubernetes-api.ts";
 import { RunningScaler, refOf } from "./support/running-scaler.ts";
 
@@ -55,9 +57,12 @@ describe("pipelines that the objects of a cluster describe", () => {
     return { name: metadata.name, uid: metadata.uid, status: said };
   }
 
-  async function start(more: Partial<WatchedPipelinesOptions> = {}): Promise<void> {
+  async function start(
+    more: Partial<WatchedPipelinesOptions> = {},
+    options: Partial<ScalerOptions> = {},
+  ): Promise<void> {
     const watchedPipelines = { config: api.config(), namespaces: ["shop"], objects: true, configMaps: true, ...more };
-    running = await RunningScaler.start({ pipelines: [], watchedPipelines });
+    running = await RunningScaler.start({ pipelines: [], watchedPipelines, ...options });
   }
 
   function put(spec: object, name = "cards", uid = "u-1"): void {
@@ -137,6 +142,42 @@ describe("pipelines that the objects of a cluster describe", () => {
     api.intercept = before;
     while ((await fetch(running.url("/readyz"))).status !== 200) await new Promise(r => setTimeout(r, 5));
     assert.equal((await live()).slo.latencyMs, 500);
+  });
+
+  it("are those of ConfigMaps alone where the definition is not installed, until it is", async () => {
+    api.collections.delete(PIPELINES);
+    const file = { ...kind, metadata: { name: "cards" }, spec: specOf(400) };
+    putConfigMap("any", { "pipeline.yaml": JSON.stringify(file) });
+    const warnings: string[] = [];
+    const logger = pino({ level: "warn" }, { write: line => void warnings.push(JSON.parse(line).msg) });
+    await start({}, { logger });
+    const problem = async () =>
+      ((await (await fetch(running.url("/api/v1/pipelines"))).json()) as { sourcesProblem: string | null })
+        .sourcesProblem;
+    const metrics = async () => (await fetch(running.url("/metrics"))).text();
+    while ((await fetch(running.url("/readyz"))).status !== 200) await new Promise(r => setTimeout(r, 5));
+    assert.equal((await live()).slo.latencyMs, 400);
+    assert.match((await problem()) ?? "", /^InferencePipelines are not watched: .*variscale manifests --crd/);
+    assert.match(await metrics(), /variscale_pipelines_watched\{from="object"\} 0/);
+    assert.match(await metrics(), /variscale_pipelines_watched\{from="configmap"\} 1/);
+    // ConfigMaps are followed on.
+    file.spec = specOf(450);
+    putConfigMap("any", { "pipeline.yaml": JSON.stringify(file) });
+    await untilLatency(450);
+    const lists = () => api.seen.filter(({ path }) => path.endsWith("/inferencepipelines")).length;
+    while (lists() < 3) await new Promise(r => setTimeout(r, 5));
+    put(specOf(300), "scans", "u-2");
+    await untilLatency(300, "scans");
+    assert.equal(await problem(), null);
+    assert.match(await metrics(), /variscale_pipelines_watched\{from="object"\} 1/);
+    assert.equal(warnings.filter(message => /are not watched/.test(message)).length, 1);
+    // What there was stays when the definition goes.
+    api.collections.delete(PIPELINES);
+    api.cut();
+    while ((await problem()) === null) await new Promise(r => setTimeout(r, 5));
+    putConfigMap("any", { "pipeline.yaml": JSON.stringify({ ...file, spec: specOf(460) }) });
+    await untilLatency(460);
+    assert.equal((await live("scans")).slo.latencyMs, 300);
   });
 
   it("stay as they were where an edit is wrong, and say so in the status with the exact error", async () => {

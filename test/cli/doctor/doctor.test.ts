@@ -439,6 +439,20 @@ describe("doctor", () => {
     }
   });
 
+  it("says that pipelines of the cluster are not followed, and by what they would be", async () => {
+    api.collections.add("/api/v1/configmaps");
+    const watchedPipelines = { config: api.config(), namespaces: ["shop"], objects: true, configMaps: false };
+    const without = await RunningScaler.start({ pipelines: [pipeline], watchedPipelines });
+    try {
+      await without.planFor(20);
+      while ((await fetch(without.url("/readyz"))).status !== 200) await new Promise(r => setTimeout(r, 5));
+      const scalerUrl = without.url("");
+      await wrong("pipeline-sources", "warn", /InferencePipelines are not watched: .*manifests --crd/, { scalerUrl });
+    } finally {
+      await without.close();
+    }
+  });
+
   it("warns of what it may not look at", async () => {
     api.intercept = (request, response) =>
       request.path.includes("apiextensions") && refuse(response, 403, "Forbidden", "no");
