@@ -38,6 +38,21 @@ export function eventsOf(
   return events;
 }
 
+/** @param problem why what now describes the pipeline is not taken; null: it is. */
+export function eventsOfRefusal(
+  { key }: Pipeline,
+  live: LivePipeline,
+  problem: string | null,
+): readonly ScaledObjectEvent[] {
+  if (problem === null) return [];
+  return Object.values(live).map(({ scaledObject }) => ({
+    scaledObject: { namespace: key.namespace, name: scaledObject.name },
+    type: "Warning",
+    reason: "VariscalePipelineRefused",
+    note: `the last good one of pipeline ${key.name} stays: ${problem}`,
+  }));
+}
+
 /** Reasons and notes. */
 function troublesOf({ scaledObject, target }: LiveStage): readonly (readonly [string, string])[] {
   const found: [string, string][] = [];

@@ -3,7 +3,7 @@ import type { PipelineBoard } from "../control/board.ts";
 import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
 import { KubernetesClient } from "../runtime/kubernetes.ts";
 import type { KubernetesConfig } from "../runtime/kubernetes-config.ts";
-import { eventsOf } from "./board-events.ts";
+import { eventsOf, eventsOfRefusal } from "./board-events.ts";
 import type { Clock } from "./clock.ts";
 import { EventRecorder } from "./event-recorder.ts";
 import { KubernetesView } from "./kubernetes-view.ts";
@@ -29,11 +29,11 @@ export interface Cluster {
   look(): void;
   /** From memory. */
   live(key: PipelineKey): LiveInput;
-  /** Says what is wrong: conditions every time, Events now and then. */
+  /** Says what is wrong: conditions every time, Events now and then. The one of several scalers that decides does so. */
   observe(pipeline: Pipeline, board: PipelineBoard, nowMs: number): void;
   readonly onRefused: OnRefused;
-  /** Says in Events of its ScaledObjects that what now describes a pipeline is not taken. */
-  tellUnaccepted(key: PipelineKey, problem: string): void;
+  /** Why what now describes a pipeline is not taken, which `observe` says in Events of its ScaledObjects; null: it is. */
+  setUnaccepted(key: PipelineKey, problem: string | null): void;
   close(): void;
 }
 
@@ -64,13 +64,14 @@ export function startCluster(options: ClusterOptions, context: ClusterContext): 
   });
   logger.info({ server: options.config.server, as: options.config.origin }, "watching Kubernetes");
   const toldAtMs = new Map<string, number>();
+  const unaccepted = new Map<string, string>();
   const isOurs = (namespace: string): boolean => pipelines().some(({ key }) => key.namespace === namespace);
   return {
     look: () => {
       const keys = pipelines().map(({ key }) => key);
       view.look(new Set(keys.map(({ namespace }) => namespace)));
       const known = new Set(keys.map(formatKey));
-      for (const key of toldAtMs.keys()) if (!known.has(key)) toldAtMs.delete(key);
+      for (const told of [toldAtMs, unaccepted]) for (const key of told.keys()) if (!known.has(key)) told.delete(key);
     },
     live: key => liveInput(view.live(key), options.hpaTolerance),
     observe: (pipeline, board, atMs) => {
@@ -78,7 +79,11 @@ export function startCluster(options: ClusterOptions, context: ClusterContext): 
       conditions.set(pipeline.key, "KubernetesWatched", problem, atMs);
       conditions.set(pipeline.key, "ScaledObjectsFound", view.scaledObjectsProblem(pipeline), atMs);
       if (problem !== null || Math.abs(atMs - (toldAtMs.get(formatKey(pipeline.key)) ?? 0)) < EVENTS_EVERY_MS) return;
-      const found = eventsOf(pipeline, board, view.live(pipeline.key), options.hpaTolerance);
+      const live = view.live(pipeline.key);
+      const found = [
+        ...eventsOfRefusal(pipeline, live, unaccepted.get(formatKey(pipeline.key)) ?? null),
+        ...eventsOf(pipeline, board, live, options.hpaTolerance),
+      ];
       if (found.length > 0) toldAtMs.set(formatKey(pipeline.key), atMs);
       for (const event of found) events.tell(event);
     },
@@ -87,15 +92,11 @@ export function startCluster(options: ClusterOptions, context: ClusterContext): 
       if (!isOurs(scaledObject.namespace)) return;
       events.tell({ scaledObject, type: "Warning", reason: `Variscale${reason}`, note: message });
     },
-    tellUnaccepted: (key, problem) => {
-      const { namespace } = key;
-      for (const { scaledObject } of Object.values(view.live(key)))
-        events.tell({
-          scaledObject: { namespace, name: scaledObject.name },
-          type: "Warning",
-          reason: "VariscalePipelineRefused",
-          note: `the last good one of pipeline ${key.name} stays: ${problem}`,
-        });
+    setUnaccepted: (key, problem) => {
+      if (problem === null) unaccepted.delete(formatKey(key));
+      else unaccepted.set(formatKey(key), problem);
+      // It is news, whatever was told just now.
+      toldAtMs.delete(formatKey(key));
     },
     close: () => {
       view.close();

@@ -37,7 +37,8 @@ export interface EventRecorderOptions {
 
 interface Recorded {
   readonly event: ScaledObjectEvent;
-  readonly name: string;
+  /** Null: nothing was written yet. */
+  name: string | null;
   /** Times it was told. */
   count: number;
   /** Times that the API server knows of; 0: it is not there. */
@@ -48,7 +49,8 @@ interface Recorded {
 
 /**
  * Writes Events of ScaledObjects. Telling one never waits: they are written one after the other, at a bounded rate, and the same one
- * again counts up the series of the first. What can't be written is lost, and said through `onWrite`.
+ * again counts up the series of the first, also where another process wrote that. What can't be written is lost, and said through
+ * `onWrite`.
  */
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
@@ -75,7 +77,8 @@ export class EventRecorder {
 
   tell(event: ScaledObjectEvent): void {
     const key = JSON.stringify([event.scaledObject.namespace, event.scaledObject.name, event.reason, event.note]);
-    const recorded = this.#recorded.get(key) ?? this.#newRecord(event);
+    const fresh = { event, name: null, count: 0, written: 0, writtenAtMs: 0, isWaiting: false };
+    const recorded: Recorded = this.#recorded.get(key) ?? fresh;
     this.#recorded.delete(key);
     this.#recorded.set(key, recorded);
     for (const oldest of this.#recorded.keys()) {
@@ -97,20 +100,6 @@ export class EventRecorder {
   close(): void {
     this.#isClosed = true;
     this.#waiting.length = 0;
-  }
-
-  #newRecord(event: ScaledObjectEvent): Recorded {
-    const { nowMs, instance } = this.#options;
-    const about = JSON.stringify([event, instance, nowMs()]);
-    const hash = createHash("sha256").update(about).digest("hex").slice(0, 16);
-    return {
-      event,
-      name: `${event.scaledObject.name.slice(0, 200)}.${hash}`,
-      count: 0,
-      written: 0,
-      writtenAtMs: 0,
-      isWaiting: false,
-    };
   }
 
   #takeToken(namespace: string): boolean {
@@ -162,9 +151,11 @@ export class EventRecorder {
     const { namespace } = recorded.event.scaledObject;
     const { count } = recorded;
     const at = microTime(nowMs());
-    if (recorded.written > 0) {
+    const countUp = (name: string, times: number): Promise<unknown> =>
+      client.patch(RESOURCES.events, namespace, name, { series: { count: times, lastObservedTime: at } });
+    if (recorded.name !== null) {
       try {
-        await client.patch(RESOURCES.events, namespace, recorded.name, { series: { count, lastObservedTime: at } });
+        await countUp(recorded.name, count);
         recorded.written = count;
         recorded.writtenAtMs = nowMs();
         return;
@@ -174,13 +165,19 @@ export class EventRecorder {
       }
     }
     const uid = await this.#uidOf(recorded.event.scaledObject);
+    const name = nameOf(recorded.event, uid);
+    let times = count;
     try {
-      await client.create(RESOURCES.events, namespace, this.#eventOf(recorded, uid, at));
+      await client.create(RESOURCES.events, namespace, this.#eventOf(recorded.event, name, uid, at));
     } catch (thrown) {
-      // A connection that broke after the first try was taken.
       if (VariscaleError.from(thrown).code !== "aborted") throw thrown;
+      // Another scaler has told it, or this one before it was started anew.
+      times = Math.max(2, count);
+      recorded.count = Math.max(recorded.count, times);
+      await countUp(name, times);
     }
-    recorded.written = count;
+    recorded.name = name;
+    recorded.written = times;
     recorded.writtenAtMs = nowMs();
   }
 
@@ -195,7 +192,7 @@ export class EventRecorder {
     }
   }
 
-  #eventOf({ event, name }: Recorded, uid: string | null, at: string): unknown {
+  #eventOf(event: ScaledObjectEvent, name: string, uid: string | null, at: string): unknown {
     const { namespace, name: scaledObject } = event.scaledObject;
     return {
       apiVersion: "events.k8s.io/v1",
@@ -217,6 +214,14 @@ export class EventRecorder {
       },
     };
   }
+}
+
+/** The same of all that tell the same of the same object. */
+function nameOf(event: ScaledObjectEvent, uid: string | null): string {
+  const { scaledObject, type, reason, note } = event;
+  const about = JSON.stringify([scaledObject.namespace, scaledObject.name, uid, type, reason, note]);
+  const hash = createHash("sha256").update(about).digest("hex").slice(0, 16);
+  return `${scaledObject.name.slice(0, 200)}.${hash}`;
 }
 
 /** RFC 3339 with microseconds, as the API server takes it. */

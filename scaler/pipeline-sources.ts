@@ -34,7 +34,7 @@ export async function startPipelineSources(options: PipelineSourcesOptions): Pro
     if (key === null) return;
     const said = problem === null ? null : `${origin.name} is refused and the last good one stays: ${problem}`;
     conditions.set(key, "Accepted", said, clock.nowMs());
-    if (problem !== null) cluster?.tellUnaccepted(key, problem);
+    cluster?.setUnaccepted(key, problem);
   };
   const admission = new PipelineAdmission({
     pipelines,

@@ -52,6 +52,34 @@ describe("EventRecorder", () => {
     assert.equal(written?.["reportingController"], "variscale.dev/scaler");
   });
 
+  it("counts up the Event of another process that tells the same, and writes one of an object that was made anew", async () => {
+    const SCALED_OBJECTS = "/apis/keda.sh/v1alpha1/scaledobjects";
+    const put = (uid: string) => api.put(SCALED_OBJECTS, { metadata: { namespace: "shop", name: "detect", uid } });
+    put("u-1");
+    recorder.tell(event());
+    await until(() => problems.length === 1, "the write");
+    const onWrite = (_namespace: string, problem: string | null) => problems.push(problem);
+    const other = new EventRecorder({ client, instance: "scaler-1", nowMs: () => clock.nowMs(), onWrite });
+    other.tell(event());
+    await until(() => problems.length === 2, "the write of the other");
+    const [written, more] = api.all(EVENTS);
+    assert.equal(more, undefined);
+    assert.equal(written?.["reportingInstance"], "scaler-0");
+    assert.equal((written?.["series"] as { count: number } | undefined)?.count, 2);
+    clock.set(clock.nowMs() + 301_000);
+    other.tell(event());
+    await until(() => problems.length === 3, "the repetition");
+    assert.equal((api.all(EVENTS)[0]?.["series"] as { count: number } | undefined)?.count, 3);
+    other.close();
+    put("u-2");
+    const later = new EventRecorder({ client, instance: "scaler-2", nowMs: () => clock.nowMs(), onWrite });
+    later.tell(event());
+    await until(() => problems.length === 4, "the write about the new object");
+    later.close();
+    assert.equal(api.all(EVENTS).length, 2);
+    assert.deepEqual(problems, [null, null, null, null]);
+  });
+
   it("writes it anew when the API server has forgotten it", async () => {
     recorder.tell(event());
     await until(() => problems.length === 1, "the write");

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { createLogger } from "../../runtime/logger.ts";
@@ -11,6 +13,7 @@ import { SecretFolder } from "../support/secret-folder.ts";
 import { affineConfig, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
 import { ManualClock, until } from "./support/manual-clock.ts";
 import { RunningScaler, refOf } from "./support/running-scaler.ts";
+import { testPipelineText } from "./support/test-pipeline.ts";
 
 const LEASES = "/apis/coordination.k8s.io/v1/leases";
 const CONFIG_MAPS = "/api/v1/configmaps";
@@ -288,6 +291,55 @@ describe("several scalers", () => {
       tls.close();
       folder.delete();
       secret.remove();
+    }
+  });
+
+  it("tell a ScaledObject once that its pipeline is refused, by the leader", async () => {
+    const SCALED_OBJECTS = "/apis/keda.sh/v1alpha1/scaledobjects";
+    const EVENTS = "/apis/events.k8s.io/v1/events";
+    const told = () =>
+      api.seen
+        .filter(({ method, path }) => method === "POST" && path.endsWith("/events"))
+        .map(({ body }) => body as KubernetesObject);
+    for (const collection of [SCALED_OBJECTS, EVENTS, "/apis/autoscaling/v2/horizontalpodautoscalers"])
+      api.collections.add(collection);
+    const trigger = { type: "external", metadata: { scalerAddress: "s:6000", pipeline: "cards", stage: "detect" } };
+    api.put(SCALED_OBJECTS, {
+      metadata: { namespace: "shop", name: "detect", uid: "u-1" },
+      spec: { scaleTargetRef: { name: "detect", kind: "Rollout" }, triggers: [trigger] },
+    });
+    const folder = new TestFolder();
+    const path = join(folder.path, "pipeline.yaml");
+    writeFileSync(path, testPipelineText({ stages: ["detect"] }));
+    const begin = (instance: string): Promise<RunningScaler> =>
+      start(instance, {
+        ...{ pipelines: [], pipelineFiles: [{ path }] },
+        kubernetes: { config: api.config(), hpaTolerance: 0, instance },
+      });
+    const isRefused = async (running: RunningScaler): Promise<boolean> =>
+      (await (await fetch(running.url("/metrics"))).text()).includes('pipelines_refused{from="file"} 1');
+    try {
+      const first = await begin("first");
+      await passUntil([first], () => leads(first), "the first leads");
+      const second = await begin("second");
+      writeFileSync(path, "nonsense: [");
+      for (const one of [first, second]) await passUntil([first, second], () => isRefused(one), "it is refused");
+      await passUntil([first, second], () => told().length > 0, "the Event");
+      const laterMs = first.clock.nowMs() + 5000;
+      await passUntil([first, second], () => first.clock.nowMs() >= laterMs, "some seconds");
+      assert.deepEqual(
+        told().map(event => event["reportingInstance"]),
+        ["first"],
+      );
+      assert.match(String(told()[0]?.["note"]), /the last good one of pipeline cards stays: /);
+      // The next leader counts it up.
+      await passUntil([second], () => leads(second), "the second leads");
+      await passUntil([second], () => told().length > 1, "it is told again");
+      assert.equal(api.all(EVENTS).length, 1);
+      assert.equal((api.all(EVENTS)[0]?.["series"] as { count: number } | undefined)?.count, 2);
+    } finally {
+      for (const { running } of members.splice(0)) await running.close();
+      folder.delete();
     }
   });
 

@@ -19,9 +19,9 @@ function variant(name: string, accuracy: number, latencyMs: number): unknown {
   return { name, model: `${name}.onnx`, sha256: "a".repeat(64), accuracy, profile: { cores: 1, points } };
 }
 
-/** A chain of stages, each with a heavy (20 ms), a middle (8 ms) and a light (3 ms) variant. */
-export function testPipeline(options: TestPipelineOptions = {}): Pipeline {
-  const text = JSON.stringify({
+/** As a file: a chain of stages, each with a heavy (20 ms), a middle (8 ms) and a light (3 ms) variant. */
+export function testPipelineText(options: TestPipelineOptions = {}): string {
+  return JSON.stringify({
     apiVersion: "variscale.dev/v1alpha1",
     kind: "InferencePipeline",
     metadata: { name: options.name ?? "cards", namespace: options.namespace ?? "shop" },
@@ -42,7 +42,10 @@ export function testPipeline(options: TestPipelineOptions = {}): Pipeline {
       })),
     },
   });
-  const result = parsePipelineFile(text, () => null);
+}
+
+export function testPipeline(options: TestPipelineOptions = {}): Pipeline {
+  const result = parsePipelineFile(testPipelineText(options), () => null);
   if (!result.ok) throw new Error(JSON.stringify(result.issues));
   return result.pipeline;
 }
