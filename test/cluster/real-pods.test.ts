@@ -37,6 +37,12 @@ describe("pods that run, installed by the chart, under load through the gateway"
     await until(async () => (await release.ready("detection")) === 1, "one replica is ready");
   });
 
+  it("answers the pod of `helm test` as it answers KEDA", async () => {
+    const said = await release.test();
+    for (const stage of ["detection", "recognition"])
+      assert.match(said, new RegExp(`^id-card/${stage}: variscale-id-card-${stage}, [1-3] replicas$`, "m"));
+  });
+
   it("steps up: a lighter variant in every pod, and more replicas by the HPA", async () => {
     const before = await client.tally();
     await client.rate(HIGH_RPS);

@@ -33,7 +33,8 @@ export class RealRelease {
   /** All of its pods are ready and the scaler knows the stages' when this is done. */
   static async install(cluster: Cluster, node: RealNode, namespace: string): Promise<RealRelease> {
     const release = new RealRelease(cluster, node, namespace);
-    const placed = ["scaler", "switcher", "gateway"].map(name => `--set-json=${name}=${JSON.stringify(ON_REAL_NODE)}`);
+    const parts = ["scaler", "switcher", "gateway", "tests"];
+    const placed = parts.map(name => `--set-json=${name}=${JSON.stringify(ON_REAL_NODE)}`);
     await release.helm(
       ...["install", RELEASE, join(packageFolder, "charts/variscale"), "--create-namespace"],
       ...["--set=image.repository=this.package/variscale", "--set=mode=active", ...placed],
@@ -53,6 +54,12 @@ export class RealRelease {
     const home = { HELM_CACHE_HOME: folder, HELM_CONFIG_HOME: folder, HELM_DATA_HOME: folder };
     const env = { ...process.env, ...home, KUBECONFIG: kubeconfig };
     await promisify(execFile)(join(tools.helm, "bin/helm"), [...args, `--namespace=${this.namespace}`], { env });
+  }
+
+  /** `helm test`; gives what its pod said. Rejects where it failed. */
+  async test(): Promise<string> {
+    await this.helm("test", RELEASE);
+    return readFileSync(join(this.#cluster.folder, "log", `pod-${RELEASE}-test-round-trip`), "utf8");
   }
 
   /** Pins the replicas of a stage for an hour. */
