@@ -18,6 +18,7 @@ export const RESOURCES = {
   leases: { group: "coordination.k8s.io", version: "v1", plural: "leases" },
   configMaps: { group: "", version: "v1", plural: "configmaps" },
   inferencePipelines: { group: "variscale.dev", version: "v1alpha1", plural: "inferencepipelines" },
+  tokenReviews: { group: "authentication.k8s.io", version: "v1", plural: "tokenreviews" },
   secrets: { group: "", version: "v1", plural: "secrets" },
   triggerAuthentications: { group: "keda.sh", version: "v1alpha1", plural: "triggerauthentications" },
   clusterTriggerAuthentications: { group: "keda.sh", version: "v1alpha1", plural: "clustertriggerauthentications" },

@@ -58,8 +58,13 @@ export class KubernetesClient {
     );
   }
 
-  /** Throws aborted where one of the name is there already. */
-  create(resource: KubernetesResource, namespace: string, body: unknown, limits: CallLimits = {}): Promise<unknown> {
+  /** Throws aborted where one of the name is there already. @param namespace null: of the whole cluster. */
+  create(
+    resource: KubernetesResource,
+    namespace: string | null,
+    body: unknown,
+    limits: CallLimits = {},
+  ): Promise<unknown> {
     const path = resourcePath(resource, namespace, null);
     return this.#call({ verb: "create", resource, namespace, name: null }, "POST", path, body, limits);
   }

@@ -10,6 +10,7 @@ import type { Clock } from "./clock.ts";
 import { type CallContext, toStatus } from "./grpc-call.ts";
 import type { Leadership } from "./leadership.ts";
 import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
+import type { IdentityVerdict, SwitcherIdentity } from "./switcher-identity.ts";
 import { type Hello, PROTOCOL_VERSION, parseReport, toDirective } from "./switcher-messages.ts";
 import { recordAck, recordNack, recordStatus, type Switcher, type SwitcherRegistry } from "./switcher-registry.ts";
 
@@ -33,11 +34,15 @@ export interface FollowServiceOptions extends CallContext {
   readonly leadership: Leadership;
   readonly clock: Clock;
   readonly onSwitch: (seconds: number) => void;
+  /** Null: a switcher is who it says it is. */
+  readonly identity: SwitcherIdentity | null;
+  readonly onIdentified: (outcome: IdentityVerdict["outcome"]) => void;
 }
 
 /**
- * The switchers' stream. A stream is `silent` until its hello, then `following` (a Switcher in the registry) until it ends: by the
- * other side, by a report that breaks the protocol, by a newer stream of the same pod, or by the end of this process.
+ * The switchers' stream. A stream is `silent` until its hello, then `greeted` while it is found out who it is, then `following` (a
+ * Switcher in the registry) until it ends: by the other side, by a report that breaks the protocol, by a newer stream of the same pod,
+ * or by the end of this process.
  */
 export class FollowService {
   readonly handlers: SwitcherControlHandlers;
@@ -98,6 +103,7 @@ class FollowStream {
   readonly #options: FollowServiceOptions;
   readonly #onEnd: () => void;
   readonly #startMs = performance.now();
+  #hello: Hello | null = null;
   #switcher: Switcher | null = null;
   #ended = false;
 
@@ -114,7 +120,7 @@ class FollowStream {
   }
 
   get isSilent(): boolean {
-    return this.#switcher === null;
+    return this.#hello === null;
   }
 
   /** Ends the stream; null: with OK. */
@@ -141,18 +147,41 @@ class FollowStream {
   }
 
   #greet(hello: Hello): void {
-    const { catalogue, boards, registry, leadership, clock, logger } = this.#options;
-    if (this.#switcher) throw new VariscaleError("invalid_argument", "hello came twice: open a new stream instead");
+    const { leadership, identity } = this.#options;
+    if (this.#hello) throw new VariscaleError("invalid_argument", "hello came twice: open a new stream instead");
     if (!hello.protocolVersions.includes(PROTOCOL_VERSION))
       throw new VariscaleError(
         "failed_precondition",
         `the switcher speaks protocol ${hello.protocolVersions.join(", ") || "(none)"} and the scaler ${PROTOCOL_VERSION}: bring both to the same release`,
       );
-    const key = { namespace: hello.namespace, name: hello.pipeline };
-    if (!leadership.isLeading) {
-      this.sendAway();
-      return;
+    this.#hello = hello;
+    if (!leadership.isLeading) this.sendAway();
+    else if (identity === null) this.#admit(hello);
+    else void this.#identify(hello, identity);
+  }
+
+  async #identify(hello: Hello, identity: SwitcherIdentity): Promise<void> {
+    const { onIdentified, leadership, logger } = this.#options;
+    try {
+      const { outcome, problem } = await identity.check(hello, tokenOf(this.#call));
+      onIdentified(outcome);
+      if (this.#ended) return;
+      if (problem !== null) {
+        const { namespace, pipeline, stage, pod, address } = hello;
+        logger.warn({ namespace, pipeline, stage, pod, address, outcome }, `switcher not taken: ${problem}`);
+        const code = outcome === "unavailable" ? "unavailable" : "permission_denied";
+        throw new VariscaleError(code, `the scaler does not know this switcher: ${problem}`);
+      }
+      if (leadership.isLeading) this.#admit(hello);
+      else this.sendAway();
+    } catch (thrown) {
+      this.#end(toStatus(thrown, "Follow", logger));
     }
+  }
+
+  #admit(hello: Hello): void {
+    const { catalogue, boards, registry, leadership, clock, logger } = this.#options;
+    const key = { namespace: hello.namespace, name: hello.pipeline };
     catalogue.stage(key, hello.stage, "not_found");
     const channel = {
       send: (assignment: Assignment) => {
@@ -170,7 +199,11 @@ class FollowStream {
   #record(report: Exclude<ReturnType<typeof parseReport>, { readonly kind: "hello" }>): void {
     const { clock, logger, onSwitch } = this.#options;
     const switcher = this.#switcher;
-    if (!switcher) throw new VariscaleError("invalid_argument", `${report.kind} came before hello: speak hello first`);
+    if (!switcher) {
+      // What it says meanwhile, it says again.
+      if (this.#hello) return;
+      throw new VariscaleError("invalid_argument", `${report.kind} came before hello: speak hello first`);
+    }
     const { namespace, pipeline, stage, pod } = switcher.hello;
     switch (report.kind) {
       case "status":
@@ -217,4 +250,9 @@ class FollowStream {
     const { namespace, pipeline, stage, pod } = this.#switcher.hello;
     logger.info({ namespace, pipeline, stage, pod, code }, "switcher disconnected");
   }
+}
+
+/** What the call shows; null: nothing. */
+function tokenOf({ metadata }: Call): string | null {
+  return /^Bearer (.*)$/i.exec(String(metadata.get("authorization")[0] ?? ""))?.[1] ?? null;
 }

@@ -22,6 +22,7 @@ import type { PipelineSet } from "./pipeline-set.ts";
 import { type PipelineSources, startPipelineSources } from "./pipeline-sources.ts";
 import type { OnRefused } from "./refusals.ts";
 import { openScalerCore, type ScalerCore, type ScalerCoreOptions } from "./scaler-core.ts";
+import type { SwitcherIdentity } from "./switcher-identity.ts";
 
 /** GetMetrics fails when the board is older: KEDA's `fallback` takes over. */
 const STALE_AFTER_MS = 30_000;
@@ -41,6 +42,8 @@ export interface ScalerOptions extends Omit<ScalerCoreOptions, "clock" | "staleA
   readonly ports: { readonly keda: number; readonly switchers: number; readonly http: number };
   /** What changes over HTTP must show; null or missing: changes are taken from this machine alone. */
   readonly token?: string | null;
+  /** How it is known who a switcher is; null or missing: it is who it says it is. Closed with the scaler. */
+  readonly switcherIdentity?: SwitcherIdentity | null;
   /** Default: the wall clock. */
   readonly clock?: Clock;
   /** GetMetrics fails when the newest tick is longer ago. Default 30,000. */
@@ -95,6 +98,8 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
     registry,
     leadership,
     onSwitch: seconds => core.metrics.switchSeconds.observe(seconds),
+    identity: options.switcherIdentity ?? null,
+    onIdentified: outcome => core.metrics.identityChecks.inc({ outcome }),
   });
   showStreams(core.prometheus, { keda: () => keda.openStreams, switchers: () => follow.openStreams });
   core.pipelines.onChange(key => {
@@ -144,6 +149,7 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
       ...servers.grpc.map(server => server.close(CLOSE_WITHIN_MS)),
       servers.http.close(CLOSE_WITHIN_MS),
     ]);
+    options.switcherIdentity?.close();
     options.logger.info("scaler stopped");
   };
   return {

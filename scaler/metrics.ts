@@ -11,6 +11,7 @@ export interface ScalerMetrics {
   readonly calls: Counter<"method" | "code">;
   readonly callSeconds: Histogram<"method">;
   readonly switchSeconds: Histogram;
+  readonly identityChecks: Counter<"outcome">;
   readonly loadPolls: Counter<"namespace" | "pipeline" | "outcome">;
   readonly loadPollSeconds: Histogram;
   readonly loadRefused: Counter<"namespace" | "pipeline">;
@@ -64,6 +65,12 @@ export function createMetrics(registry: Registry): ScalerMetrics {
       name: "variscale_switch_seconds",
       help: "Time of a Switch, as the switcher reports it",
       buckets: [0.001, 0.01, 0.05, 0.2, 0.5, 1, 2, 5, 20],
+      registers,
+    }),
+    identityChecks: new Counter({
+      name: "variscale_identity_checks_total",
+      help: "Switchers whose tokens were asked for, by outcome: verified, kept (verified before, and the API server does not answer), missing, refused, mismatched, unavailable",
+      labelNames: ["outcome"] as const,
       registers,
     }),
     loadPolls: new Counter({

@@ -63,6 +63,8 @@ export interface SwitcherConfig {
   readonly scalerAddress: string | null;
   /** Mutual TLS towards the scaler: has tls.crt, tls.key and ca.crt; null: plaintext. */
   readonly tlsFolder: string | null;
+  /** With the token by which the scaler knows this switcher, read again for every stream; null: it shows none. */
+  readonly scalerTokenFile: string | null;
   /** host:port under which gateways reach this switcher; null: `host` and the port that it got. */
   readonly advertiseAddress: string | null;
   /** Keeps the last Assignment; null: it is forgotten at the end. */

@@ -1,6 +1,7 @@
-import { type ChannelOptions, type ClientDuplexStream, credentials } from "@grpc/grpc-js";
+import { type ChannelOptions, type ClientDuplexStream, credentials, type Metadata, status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Version } from "../domain/assignment.ts";
+import { VariscaleError } from "../domain/errors.ts";
 import type { ProtoGrpcType } from "../proto/generated/switcher.ts";
 import type { Assignment__Output } from "../proto/generated/variscale/switcher/v1/Assignment.ts";
 import type { Directive__Output } from "../proto/generated/variscale/switcher/v1/Directive.ts";
@@ -14,6 +15,7 @@ import type { SwitcherConfig } from "./config.ts";
 import { assignmentFromMessage, helloMessage, statusMessage } from "./follow-messages.ts";
 import type { SwitcherStatus } from "./status.ts";
 import type { SwitchOutcome } from "./switching.ts";
+import { tokenMetadata } from "./token-metadata.ts";
 
 const STATUS_MS = 1000;
 /** A scaler that does not answer pings for this long is gone. */
@@ -65,11 +67,18 @@ export class Follow {
   }
 
   #connect(address: string): void {
+    let shown: Metadata;
+    try {
+      shown = tokenMetadata(this.#options.config.scalerTokenFile);
+    } catch (error) {
+      this.#reconnect(null, { code: status.UNKNOWN, details: VariscaleError.from(error).message });
+      return;
+    }
     const { SwitcherControl } = loadProto<ProtoGrpcType>("switcher.proto").variscale.switcher.v1;
     const secured = this.#options.tls?.channelCredentials() ?? credentials.createInsecure();
     const options = { ...KEEPALIVE, ...NO_OWN_BACKOFF, ...this.#nameOf(address) };
     const client = new SwitcherControl(address, secured, options);
-    const stream = client.follow();
+    const stream = client.follow(shown);
     this.#client = client;
     this.#stream = stream;
     let redirect: string | null = null;
@@ -85,9 +94,9 @@ export class Follow {
       this.#leave();
       this.#reconnect(redirect, { code, details });
     });
-    const { config, address: own, status } = this.#options;
-    stream.write({ hello: helloMessage(config, own, status()) });
-    this.#statusTimer = setInterval(() => stream.write({ status: statusMessage(status()) }), STATUS_MS);
+    const { config, address: own, status: statusNow } = this.#options;
+    stream.write({ hello: helloMessage(config, own, statusNow()) });
+    this.#statusTimer = setInterval(() => stream.write({ status: statusMessage(statusNow()) }), STATUS_MS);
   }
 
   /** Whoever is redirected to still shows a certificate for the configured name: a pod's address is in none. */

@@ -11,6 +11,7 @@ interface ManifestsFlags {
   readonly serviceAccount: string;
   readonly pipelinesFrom: readonly string[];
   readonly ha?: boolean;
+  readonly switcherIdentity: "none" | "tokenreview";
   readonly tlsSecret?: string;
   readonly target: readonly string[];
   readonly image?: string;
@@ -49,6 +50,14 @@ export function addManifests(program: Command): void {
       "--ha",
       "also the rights to the Lease and the ConfigMaps by which one of several scalers leads (--ha lease)",
     )
+    .addOption(
+      new Option(
+        "--switcher-identity <how>",
+        "as the scaler's: `tokenreview` adds the right that it needs for it, and the token to the switchers that are written",
+      )
+        .choices(["none", "tokenreview"])
+        .default("none"),
+    )
     .option("--tls-secret <name>", "Secret with ca.crt, tls.crt and tls.key for KEDA: the connection is mutual TLS")
     .option(
       "--target <stage=[kind/]name>",
@@ -86,6 +95,7 @@ async function manifests(path: string | undefined, flags: ManifestsFlags): Promi
     scalerNamespace: flags.scalerNamespace ?? null,
     serviceAccount: flags.serviceAccount,
     pipelinesFromCluster: flags.pipelinesFrom.length > 0,
+    switcherTokens: flags.switcherIdentity === "tokenreview",
     ha: flags.ha ?? false,
     targets: flags.target,
     image: flags.image ?? null,

@@ -7,6 +7,7 @@ import type { LogLevel } from "../../runtime/logger.ts";
 import type { TlsFolder } from "../../runtime/tls-folder.ts";
 import type { ClusterOptions } from "../../scaler/cluster.ts";
 import type { HighAvailabilityOptions } from "../../scaler/high-availability.ts";
+import type { SwitcherIdentity } from "../../scaler/switcher-identity.ts";
 import { defaultStateFolder } from "../folders.ts";
 import { parseLoadSource } from "../load-source.ts";
 import { collect, logLevelOption, parseNumber, parsePort, setOption } from "../options.ts";
@@ -31,6 +32,8 @@ interface ScalerFlags {
   readonly leaseDuration: number;
   readonly advertiseHost?: string;
   readonly tlsFolder?: string;
+  readonly switcherIdentity: "none" | "tokenreview";
+  readonly switcherServiceAccount: readonly string[];
   readonly logLevel: LogLevel;
   readonly set: readonly string[];
 }
@@ -119,6 +122,20 @@ export function addScaler(program: Command): void {
       "--tls-folder <folder>",
       "mutual TLS for KEDA and switchers: has tls.crt, tls.key and ca.crt, read again when they change",
     )
+    .addOption(
+      new Option(
+        "--switcher-identity <how>",
+        "`tokenreview`: switchers show the token of their pod's service account (--scaler-token-file), which the API server reviews",
+      )
+        .choices(["none", "tokenreview"])
+        .default("none"),
+    )
+    .option(
+      "--switcher-service-account <name>",
+      "that switchers run as; may be repeated (default: any of the pipeline's namespace)",
+      collect,
+      [],
+    )
     .addOption(setOption())
     .addOption(logLevelOption("info"))
     .addHelpText("after", HELP)
@@ -147,6 +164,7 @@ export function addScaler(program: Command): void {
         kubernetes,
         highAvailability: await highAvailabilityOf(flags, kubernetes),
         tls,
+        switcherIdentity: await switcherIdentityOf(flags, kubernetes, logger),
         token: tokenOf(undefined, process.env),
         logger,
       });
@@ -165,6 +183,29 @@ async function kubernetesOf(flags: ScalerFlags): Promise<ClusterOptions | null> 
   const isAsked = flags.kubernetes === "on" || context !== null || flags.pipelinesFrom.length > 0;
   const config = isAsked ? findKubernetes({ env, context }) : inClusterKubernetes({ env });
   return config && { config, hpaTolerance: flags.hpaTolerance, instance: hostname() };
+}
+
+async function switcherIdentityOf(
+  flags: ScalerFlags,
+  kubernetes: ClusterOptions | null,
+  logger: Logger,
+): Promise<SwitcherIdentity | null> {
+  const { switcherIdentity, switcherServiceAccount: serviceAccounts } = flags;
+  if (switcherIdentity === "none") {
+    if (serviceAccounts.length === 0) return null;
+    throw new VariscaleError(
+      "invalid_argument",
+      "--switcher-service-account goes with --switcher-identity tokenreview: without, nothing shows which one a switcher runs as",
+    );
+  }
+  if (kubernetes === null)
+    throw new VariscaleError(
+      "invalid_argument",
+      "--switcher-identity tokenreview needs an API server: run it in a pod, or add --kubernetes on with a kubeconfig",
+    );
+  const { systemClock } = await import("../../scaler/clock.ts");
+  const { TokenReviewer } = await import("../../scaler/token-reviewer.ts");
+  return new TokenReviewer({ config: kubernetes.config, serviceAccounts, clock: systemClock, logger });
 }
 
 async function highAvailabilityOf(

@@ -19,6 +19,11 @@ const SHARED_RULES = [
   { apiGroups: [""], resources: ["configmaps"], verbs: ["get", "list", "watch", "create", "patch"] },
 ] as const;
 
+/** What it asks of the whole cluster, where it knows switchers by their tokens (`--switcher-identity tokenreview`). */
+export const IDENTITY_RULES = [
+  { apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] },
+] as const;
+
 interface ObjectName {
   readonly name: string;
   readonly namespace: string;
@@ -29,6 +34,12 @@ export function sharedAccessOf(account: ObjectName): object[] {
   return grantOf({ name: `${account.name}-lease`, namespace: account.namespace }, SHARED_RULES, account);
 }
 
+/** The right to have tokens reviewed: objects of the cluster, which belong to no namespace. */
+export function identityAccessOf(account: ObjectName): object[] {
+  const metadata = { name: `${account.name}.${account.namespace}.identity.variscale.dev` };
+  return grantOf(metadata, IDENTITY_RULES, account, "Cluster");
+}
+
 /** The scaler's service account, and its rights in the pipeline's namespace. */
 export function accessOf(namespace: string, account: ObjectName, rules: readonly object[]): object[] {
   return [
@@ -37,14 +48,19 @@ export function accessOf(namespace: string, account: ObjectName, rules: readonly
   ];
 }
 
-function grantOf(metadata: ObjectName, rules: readonly object[], account: ObjectName): object[] {
+function grantOf(
+  metadata: Omit<ObjectName, "namespace"> & Partial<ObjectName>,
+  rules: readonly object[],
+  account: ObjectName,
+  scope: "Cluster" | "" = "",
+): object[] {
   return [
-    { apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role", metadata, rules },
+    { apiVersion: "rbac.authorization.k8s.io/v1", kind: `${scope}Role`, metadata, rules },
     {
       apiVersion: "rbac.authorization.k8s.io/v1",
-      kind: "RoleBinding",
+      kind: `${scope}RoleBinding`,
       metadata,
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: metadata.name },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: `${scope}Role`, name: metadata.name },
       subjects: [{ kind: "ServiceAccount", ...account }],
     },
   ];

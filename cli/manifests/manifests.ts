@@ -1,6 +1,6 @@
 import { VariscaleError } from "../../domain/errors.ts";
 import { findStage, type Pipeline } from "../../domain/pipeline.ts";
-import { ACCESS_RULES, accessOf, PIPELINE_ACCESS_RULES, sharedAccessOf } from "./access-rules.ts";
+import { ACCESS_RULES, accessOf, identityAccessOf, PIPELINE_ACCESS_RULES, sharedAccessOf } from "./access-rules.ts";
 import { objectName } from "./object-name.ts";
 import { type ScaleTarget, scaledObjectOf, triggerAuthenticationOf } from "./scaled-object.ts";
 import { switchersOf } from "./switchers.ts";
@@ -17,6 +17,8 @@ export interface ManifestOptions {
   readonly serviceAccount: string;
   /** The scaler finds its pipelines in the cluster (`--pipelines-from`), and has the rights to. */
   readonly pipelinesFromCluster: boolean;
+  /** The scaler knows switchers by the tokens of their pods, and has the right to have them reviewed. */
+  readonly switcherTokens: boolean;
   /** Also the rights of several scalers of which one leads. */
   readonly ha: boolean;
   /** `stage=[kind/]name` for what is scaled and is there already. */
@@ -44,6 +46,7 @@ export function manifestsOf(pipeline: Pipeline, options: ManifestOptions): reado
   return [
     ...accessOf(namespace, account, [...ACCESS_RULES, ...(options.pipelinesFromCluster ? PIPELINE_ACCESS_RULES : [])]),
     ...(options.ha ? sharedAccessOf(account) : []),
+    ...(options.switcherTokens ? identityAccessOf(account) : []),
     ...(tlsSecret === null ? [] : [triggerAuthenticationOf(namespace, tlsSecret)]),
     ...pipeline.stages.flatMap(stage => {
       const given = targets.get(stage.name);
@@ -52,7 +55,10 @@ export function manifestsOf(pipeline: Pipeline, options: ManifestOptions): reado
       return [
         ...(image === null || modelsClaim === null || given
           ? []
-          : switchersOf(pipeline, stage, { image, modelsClaim, scalerAddress: switcherAddress, tlsSecret })),
+          : switchersOf(pipeline, stage, {
+              ...{ image, modelsClaim, scalerAddress: switcherAddress, tlsSecret },
+              showToken: options.switcherTokens,
+            })),
         scaledObjectOf(pipeline, stage, { scalerAddress, authentication: tlsSecret, target }),
       ];
     }),

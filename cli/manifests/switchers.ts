@@ -1,5 +1,6 @@
 import type { Pipeline, Stage } from "../../domain/pipeline.ts";
 import { FEW_ARENAS } from "../../runtime/few-arenas.ts";
+import { SWITCHER_AUDIENCE } from "../../scaler/token-review.ts";
 import { switcherConfig } from "../up/switcher-config.ts";
 import { objectName } from "./object-name.ts";
 
@@ -11,12 +12,18 @@ export interface SwitchersOptions {
   readonly scalerAddress: string;
   /** Secret with ca.crt, tls.crt and tls.key, by which the scaler knows them; null: plaintext. */
   readonly tlsSecret: string | null;
+  /** They show the token of their pod to the scaler. */
+  readonly showToken: boolean;
 }
 
 const CONFIG_FOLDER = "/etc/variscale";
 const MODEL_FOLDER = "/models";
 const STATE_FOLDER = "/var/lib/variscale";
 const TLS_FOLDER = "/etc/variscale-tls";
+const TOKEN_FOLDER = "/var/run/secrets/variscale";
+/** The kubelet renews it when four fifths of it are over. */
+const TOKEN_SECONDS = 3600;
+const TOKEN = { path: "token", audience: SWITCHER_AUDIENCE, expirationSeconds: TOKEN_SECONDS };
 /** From the end of readiness until nobody sends any more. */
 const PROPAGATION_SECONDS = 5;
 
@@ -72,7 +79,7 @@ export function switchersOf(pipeline: Pipeline, stage: Stage, options: Switchers
 }
 
 function podOf(name: string, stage: Stage, options: SwitchersOptions): object {
-  const { tlsSecret } = options;
+  const { tlsSecret, showToken } = options;
   const resources = { cpu: String(stage.cores), memory: `${Math.ceil(stage.memoryMiB)}Mi` };
   const field = (variable: string, fieldPath: string) => ({ name: variable, valueFrom: { fieldRef: { fieldPath } } });
   const probe = (path: string) => ({ httpGet: { path, port: "http" } });
@@ -97,6 +104,7 @@ function podOf(name: string, stage: Stage, options: SwitchersOptions): object {
           "--pod=$(POD_NAME)",
           "--advertise-address=$(POD_IP):8000",
           ...(tlsSecret === null ? [] : [`--tls-folder=${TLS_FOLDER}`]),
+          ...(showToken ? [`--scaler-token-file=${TOKEN_FOLDER}/token`] : []),
         ],
         env: [
           field("POD_NAME", "metadata.name"),
@@ -123,6 +131,7 @@ function podOf(name: string, stage: Stage, options: SwitchersOptions): object {
           { name: "models", mountPath: MODEL_FOLDER, readOnly: true },
           { name: "state", mountPath: STATE_FOLDER },
           ...(tlsSecret === null ? [] : [{ name: "tls", mountPath: TLS_FOLDER, readOnly: true }]),
+          ...(showToken ? [{ name: "token", mountPath: TOKEN_FOLDER, readOnly: true }] : []),
         ],
       },
     ],
@@ -131,6 +140,7 @@ function podOf(name: string, stage: Stage, options: SwitchersOptions): object {
       { name: "models", persistentVolumeClaim: { claimName: options.modelsClaim, readOnly: true } },
       { name: "state", emptyDir: { sizeLimit: "16Mi" } },
       ...(tlsSecret === null ? [] : [{ name: "tls", secret: { secretName: tlsSecret } }]),
+      ...(showToken ? [{ name: "token", projected: { sources: [{ serviceAccountToken: TOKEN }] } }] : []),
     ],
   };
 }

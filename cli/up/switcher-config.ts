@@ -46,6 +46,7 @@ export function switcherConfig(pipeline: Pipeline, stage: Stage, pod: string, co
     ports: { http: 0, grpc: 0, admin: 0, metrics: 0 },
     scalerAddress,
     tlsFolder: null,
+    scalerTokenFile: null,
     advertiseAddress: null,
     stateFile,
     queue: { maxRows: 1024, maxBytes: 256 * 1024 * 1024 },

@@ -3,12 +3,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "mocha";
 import { parse } from "yaml";
-import { ACCESS_RULES, PIPELINE_ACCESS_RULES } from "../../cli/manifests/access-rules.ts";
+import { ACCESS_RULES, IDENTITY_RULES, PIPELINE_ACCESS_RULES } from "../../cli/manifests/access-rules.ts";
 import { pipelineCrd } from "../../cli/manifests/pipeline-crd.ts";
 import { scaledObjectOf, triggerAuthenticationOf } from "../../cli/manifests/scaled-object.ts";
 import { parsePipelineFile } from "../../domain/pipeline-file.ts";
 import { packageFolder, packageVersion } from "../../runtime/version.ts";
 import { PIPELINE_KEY, PIPELINE_LABEL } from "../../scaler/described-pipeline.ts";
+import { SWITCHER_AUDIENCE } from "../../scaler/token-review.ts";
 import { parseSwitcherConfig } from "../../variant-switcher/parse-config.ts";
 import { ID_CARD, type KubernetesObject, lint, named, podsOf, refusal, render } from "./helm.ts";
 
@@ -169,6 +170,39 @@ describe("the chart", () => {
       withToken.map(({ name }) => name),
       ["variscale-scaler"],
     );
+  });
+
+  it("knows switchers by the tokens of their pods where that is asked for, and has the right to", () => {
+    const tokenOf = (objects: readonly KubernetesObject[]) => {
+      const { spec } = named(objects, "Deployment", "variscale-id-card-detection").spec.template;
+      const mount = spec.containers[0].volumeMounts.find(({ name }: KubernetesObject) => name === "token");
+      const volume = spec.volumes.find(({ name }: KubernetesObject) => name === "token");
+      return { account: spec.serviceAccountName, args: spec.containers[0].args, mount, volume };
+    };
+    const argsOf = (objects: readonly KubernetesObject[]): readonly string[] =>
+      named(objects, "Deployment", "variscale-scaler").spec.template.spec.containers[0].args;
+    const without = render(...ID_CARD);
+    assert.doesNotMatch(JSON.stringify([tokenOf(without), argsOf(without)]), /token|identity|service-account/);
+    assert.ok(!without.some(({ kind }) => kind.startsWith("ClusterRole")));
+    const objects = render(...ID_CARD, "--set=switcher.identity=tokenReview,switcher.serviceAccounts={own}");
+    const { account, args, mount, volume } = tokenOf(objects);
+    assert.ok(args.includes(`--scaler-token-file=${mount.mountPath}/token`));
+    const [{ serviceAccountToken }] = volume.projected.sources;
+    assert.equal(serviceAccountToken.audience, SWITCHER_AUDIENCE);
+    assert.equal(serviceAccountToken.path, "token");
+    assert.equal(named(objects, "ServiceAccount", account).automountServiceAccountToken, false);
+    assert.deepEqual(
+      argsOf(objects).filter(arg => arg.startsWith("--switcher-")),
+      ["--switcher-identity=tokenreview", `--switcher-service-account=${account}`, "--switcher-service-account=own"],
+    );
+    const name = "variscale.shop.identity.variscale.dev";
+    assert.deepEqual(named(objects, "ClusterRole", name).rules, IDENTITY_RULES);
+    const { roleRef, subjects } = named(objects, "ClusterRoleBinding", name);
+    assert.equal(roleRef.name, name);
+    assert.deepEqual(subjects, [{ kind: "ServiceAccount", name: "variscale-scaler", namespace: "shop" }]);
+    assert.match(refusal(...ID_CARD, "--set=switcher.identity=tokenreview"), /identity/);
+    const noRights = refusal(...ID_CARD, "--set=switcher.identity=tokenReview,rbac.create=false,scaler.replicas=1");
+    assert.match(noRights, /switcher\.identity: must be none without rbac\.create/);
   });
 
   it("has the definition of InferencePipeline where that is asked for, and it stays when the release goes", () => {

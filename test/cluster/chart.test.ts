@@ -6,6 +6,7 @@ import { packageFolder } from "../../runtime/version.ts";
 import { systemClock } from "../../scaler/clock.ts";
 import { ID_CARD } from "../chart/helm.ts";
 import { FakeGateway } from "../scaler/support/fake-gateway.ts";
+import { kubeconfigOf } from "./support/account-token.ts";
 import { findingOf, findingsIn } from "./support/findings.ts";
 import { theCluster } from "./support/hooks.ts";
 import type { Json } from "./support/kubernetes-api.ts";
@@ -161,25 +162,14 @@ async function startScaler(host: Host): Promise<Program> {
     name: "scaler of the chart",
     command: process.execPath,
     args: ["--v8-pool-size=1", main, ...args, `--host=${host}`, "--kubernetes=on"],
-    env: { KUBECONFIG: await kubeconfigOf("variscale-scaler"), VARISCALE_TOKEN: "of-the-test" },
+    env: {
+      KUBECONFIG: await kubeconfigOf(theCluster(), { namespace: NAMESPACE, name: "variscale-scaler" }),
+      VARISCALE_TOKEN: "of-the-test",
+    },
     logFile: join(folder, "log", `scaler-of-the-chart-${host}`),
   });
   program.start();
   return program;
-}
-
-/** With a token of the service account, as a pod has one. */
-async function kubeconfigOf(account: string): Promise<string> {
-  const { api, kubeconfig, folder } = theCluster();
-  const path = `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/${account}/token`;
-  const asked = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: {} };
-  const { status, body } = await api.call("POST", path, asked);
-  assert.equal(status, 201, JSON.stringify(body));
-  const config = JSON.parse(readFileSync(kubeconfig, "utf8"));
-  config.users[0].user = { token: body.status.token };
-  const file = join(folder, "chart/kubeconfig");
-  writeFileSync(file, JSON.stringify(config));
-  return file;
 }
 
 async function read(host: Host): Promise<Json> {

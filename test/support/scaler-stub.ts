@@ -19,6 +19,8 @@ export class ScalerStub {
   readonly statuses: Status__Output[] = [];
   readonly acks: Ack__Output[] = [];
   readonly nacks: Nack__Output[] = [];
+  /** What each call showed. */
+  readonly authorizations: unknown[] = [];
   /** Is sent as the answer to every hello. */
   onHello: Directive | null = null;
   calls: Call[] = [];
@@ -51,6 +53,7 @@ export class ScalerStub {
 
   accept(call: Call): void {
     this.calls.push(call);
+    this.authorizations.push(...call.metadata.get("authorization"));
     call.on("data", (report: SwitcherReport__Output) => {
       if (report.hello) {
         this.hellos.push(report.hello);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { affineModel, writeModel } from "../support/models.ts";
 import { assignmentMessage, ScalerStub } from "../support/scaler-stub.ts";
@@ -155,6 +157,24 @@ describe("Follow", () => {
     } finally {
       leader.stop();
     }
+  });
+
+  it("shows its token, anew for every stream as its file has it, and serves on while there is none", async () => {
+    const scalerTokenFile = join(folder.path, "token");
+    writeFileSync(scalerTokenFile, "first\n");
+    const started = await start({ scalerTokenFile });
+    scaler.assign(1, { variant: "b" });
+    await started.untilReady();
+    rmSync(scalerTokenFile);
+    const { port } = scaler;
+    scaler.stop();
+    scaler = await ScalerStub.start(port);
+    await sleep(1500);
+    assert.equal((await started.infer([1])).body.model_version, "b");
+    assert.equal(scaler.calls.length, 0);
+    writeFileSync(scalerTokenFile, "second");
+    await scaler.untilConnected();
+    assert.deepEqual(scaler.authorizations, ["Bearer second"]);
   });
 
   it("serves the default variant when the scaler stays silent", async () => {

@@ -20,6 +20,11 @@
 {{- end -}}
 {{- end -}}
 
+{{/* What the chart's switchers run as, where the scaler knows them by it. */}}
+{{- define "variscale.switcherAccountName" -}}
+{{- include "variscale.fullname" . }}-switcher
+{{- end -}}
+
 {{/* Labels that never change. Takes {root, component, pipeline?, stage?}. */}}
 {{- define "variscale.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "variscale.name" .root }}

@@ -1,7 +1,7 @@
 {{/*
 The container of a switcher, as a list of one: of the chart's own stages, and for pods of other charts that have this one as a dependency.
 Takes {image, pipeline, stage, scalerAddress, cores, memoryMiB} and where the usual does not do {pullPolicy, logLevel, extraEnv, tlsSecret,
-preStopSeconds}. The pod has the volumes of "variscale.switcherVolumes", and a terminationGracePeriodSeconds of 40 more than preStopSeconds: the hook,
+showToken, preStopSeconds}. The pod has the volumes of "variscale.switcherVolumes", and a terminationGracePeriodSeconds of 40 more than preStopSeconds: the hook,
 25 s to drain, and some more. It listens on 8000 to 8003: another server of the pod must not.
 */}}
 {{- define "variscale.switcherSidecar" -}}
@@ -17,6 +17,9 @@ preStopSeconds}. The pod has the volumes of "variscale.switcherVolumes", and a t
     - --scaler-address={{ .scalerAddress }}
     {{- if .tlsSecret }}
     - --tls-folder=/etc/variscale/tls
+    {{- end }}
+    {{- if .showToken }}
+    - --scaler-token-file=/var/run/secrets/variscale/token
     {{- end }}
     - --log-level={{ .logLevel | default "info" }}
   env:
@@ -55,10 +58,13 @@ preStopSeconds}. The pod has the volumes of "variscale.switcherVolumes", and a t
     {{- if .tlsSecret }}
     - { name: tls, mountPath: /etc/variscale/tls, readOnly: true }
     {{- end }}
+    {{- if .showToken }}
+    - { name: token, mountPath: /var/run/secrets/variscale, readOnly: true }
+    {{- end }}
 {{- end -}}
 
 {{/*
-Volumes of the pod of a switcher, as a list. Takes {models, pipelineVolume, tlsSecret}: `models` is a volume's source with the model files, and
+Volumes of the pod of a switcher, as a list. Takes {models, pipelineVolume, tlsSecret, showToken}: `models` is a volume's source with the model files, and
 `pipelineVolume` one with what the chart put into the pipeline's ConfigMap: (dict "configMap" (dict "name" "RELEASE-variscale-PIPELINE")).
 */}}
 {{- define "variscale.switcherVolumes" -}}
@@ -71,5 +77,12 @@ Volumes of the pod of a switcher, as a list. Takes {models, pipelineVolume, tlsS
 {{- with .tlsSecret }}
 - name: tls
   secret: { secretName: {{ . }} }
+{{- end }}
+{{- if .showToken }}
+# For the scaler alone, which has it reviewed; the kubelet renews it when four fifths of it are over.
+- name: token
+  projected:
+    sources:
+      - serviceAccountToken: { audience: variscale, expirationSeconds: 3600, path: token }
 {{- end }}
 {{- end -}}

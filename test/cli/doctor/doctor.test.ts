@@ -57,6 +57,7 @@ describe("doctor", () => {
       ha: false,
       serviceAccount: "s",
       pipelinesFromCluster: false,
+      switcherTokens: false,
       targets: [],
       image: null,
       modelsClaim: null,

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { ACCESS_RULES, PIPELINE_ACCESS_RULES } from "../../../cli/manifests/access-rules.ts";
+import { ACCESS_RULES, IDENTITY_RULES, PIPELINE_ACCESS_RULES } from "../../../cli/manifests/access-rules.ts";
 import { type ManifestOptions, manifestsOf } from "../../../cli/manifests/manifests.ts";
 import { objectName } from "../../../cli/manifests/object-name.ts";
 import { VariscaleError } from "../../../domain/errors.ts";
 import { scaledObjectView } from "../../../scaler/kubernetes-objects.ts";
+import { SWITCHER_AUDIENCE } from "../../../scaler/token-review.ts";
 import { parseSwitcherConfig } from "../../../variant-switcher/parse-config.ts";
 import { testPipeline } from "../../scaler/support/test-pipeline.ts";
 
@@ -23,6 +24,7 @@ const NONE: ManifestOptions = {
   scalerNamespace: null,
   serviceAccount: "scaler",
   pipelinesFromCluster: false,
+  switcherTokens: false,
   ha: false,
   targets: [],
   image: null,
@@ -57,6 +59,28 @@ describe("manifestsOf()", () => {
     const rulesOf = (options: Partial<ManifestOptions>) => ofKind(write(options), "Role")[0]?.["rules"];
     assert.deepEqual(rulesOf({}), ACCESS_RULES);
     assert.deepEqual(rulesOf({ pipelinesFromCluster: true }), [...ACCESS_RULES, ...PIPELINE_ACCESS_RULES]);
+  });
+
+  it("gives switchers a token of their pod, and the scaler the right to have it reviewed, where that is asked for", () => {
+    const objects = write({ switcherTokens: true, image: "i", modelsClaim: "m", scalerNamespace: "control" });
+    const [role] = ofKind(objects, "ClusterRole");
+    assert.deepEqual(role?.["rules"], IDENTITY_RULES);
+    assert.ok(!("namespace" in (role?.metadata ?? {})));
+    const [binding] = ofKind(objects, "ClusterRoleBinding");
+    assert.deepEqual(binding?.["roleRef"].name, role?.metadata.name);
+    assert.deepEqual(binding?.["subjects"], [{ kind: "ServiceAccount", name: "scaler", namespace: "control" }]);
+    for (const { spec } of ofKind(objects, "Deployment")) {
+      const [container] = spec.template.spec.containers;
+      const mount = container.volumeMounts.find((one: { name: string }) => one.name === "token");
+      assert.ok(container.args.includes(`--scaler-token-file=${mount.mountPath}/token`));
+      const volume = spec.template.spec.volumes.find((one: { name: string }) => one.name === "token");
+      assert.deepEqual(volume.projected.sources, [
+        { serviceAccountToken: { path: "token", audience: SWITCHER_AUDIENCE, expirationSeconds: 3600 } },
+      ]);
+    }
+    const without = write({ image: "i", modelsClaim: "m" });
+    assert.deepEqual(ofKind(without, "ClusterRole"), []);
+    assert.doesNotMatch(JSON.stringify(without), /scaler-token-file|serviceAccountToken/);
   });
 
   it("writes the ScaledObject that makes KEDA set exactly what it is told", () => {

@@ -26,6 +26,8 @@ const PATHS: Readonly<Record<string, readonly [group: string, plural: string]>> 
   ServiceAccount: ["/api/v1", "serviceaccounts"],
   Role: ["/apis/rbac.authorization.k8s.io/v1", "roles"],
   RoleBinding: ["/apis/rbac.authorization.k8s.io/v1", "rolebindings"],
+  ClusterRole: ["/apis/rbac.authorization.k8s.io/v1", "clusterroles"],
+  ClusterRoleBinding: ["/apis/rbac.authorization.k8s.io/v1", "clusterrolebindings"],
   HorizontalPodAutoscaler: ["/apis/autoscaling/v2", "horizontalpodautoscalers"],
   ScaledObject: ["/apis/keda.sh/v1alpha1", "scaledobjects"],
   TriggerAuthentication: ["/apis/keda.sh/v1alpha1", "triggerauthentications"],

@@ -18,6 +18,8 @@ interface ScalerProcessOptions {
   readonly kubernetes?: boolean;
   /** Name of the Lease by which it is one of several; its state is in the namespace of the first pipeline. */
   readonly lease?: string;
+  /** As whom it asks the API server; missing: the administrator. */
+  readonly kubeconfig?: string;
   /** More arguments of the command. */
   readonly args?: readonly string[];
   /** Makes the folder with the certificate for the scaler's host; without it KEDA's port is plaintext. */
@@ -43,7 +45,7 @@ export class ScalerProcess {
   static async start(
     cluster: Cluster,
     pipelines: readonly ClusterPipeline[],
-    { rateRps = 1, kubernetes = false, lease, args: more = [], tlsFolder }: ScalerProcessOptions = {},
+    { rateRps = 1, kubernetes = false, lease, kubeconfig, args: more = [], tlsFolder }: ScalerProcessOptions = {},
   ): Promise<ScalerProcess> {
     used += 1;
     const host = `10.77.1.${used}`;
@@ -70,7 +72,7 @@ export class ScalerProcess {
         ...secured,
         ...more,
       ],
-      env: { VARISCALE_TOKEN: TOKEN, KUBECONFIG: cluster.kubeconfig },
+      env: { VARISCALE_TOKEN: TOKEN, KUBECONFIG: kubeconfig ?? cluster.kubeconfig },
       logFile: join(cluster.folder, "log", `scaler-${used}`),
     });
     const scaler = new ScalerProcess(host, gateway, program);

@@ -1,4 +1,4 @@
-import { type ClientDuplexStream, credentials, type ServiceError, status } from "@grpc/grpc-js";
+import { type ClientDuplexStream, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import type { ProtoGrpcType } from "../../../proto/generated/switcher.ts";
 import type { Assignment__Output } from "../../../proto/generated/variscale/switcher/v1/Assignment.ts";
 import type { Directive__Output } from "../../../proto/generated/variscale/switcher/v1/Directive.ts";
@@ -37,11 +37,13 @@ export class FakeSwitcher {
   readonly #client: SwitcherControlClient;
   readonly #stream: ClientDuplexStream<SwitcherReport, Directive__Output>;
 
-  /** @param at host:port, or a port of this machine. */
-  constructor(at: number | string, hello: Partial<Hello> = {}, greet = true) {
+  /** @param at host:port, or a port of this machine. @param token what it shows; null: nothing. */
+  constructor(at: number | string, hello: Partial<Hello> = {}, greet = true, token: string | null = null) {
     this.hello = { ...HELLO, ...hello };
     this.#client = new SwitcherControl(typeof at === "number" ? `127.0.0.1:${at}` : at, credentials.createInsecure());
-    this.#stream = this.#client.Follow();
+    const metadata = new Metadata();
+    if (token !== null) metadata.set("authorization", `Bearer ${token}`);
+    this.#stream = this.#client.Follow(metadata);
     this.#stream.on("data", (directive: Directive__Output) => {
       if (directive.assignment) this.assignments.push(directive.assignment);
       if (directive.redirect) this.redirect = directive.redirect.address;

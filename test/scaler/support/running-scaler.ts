@@ -139,8 +139,8 @@ export class RunningScaler {
     await this.runUntil(({ plan, load }) => load?.rateRps === rateRps && (plan?.rateRps ?? 0) >= rateRps / 2);
   }
 
-  switcher(hello: ConstructorParameters<typeof FakeSwitcher>[1] = {}): FakeSwitcher {
-    const switcher = new FakeSwitcher(this.scaler.ports.switchers, hello);
+  switcher(hello: ConstructorParameters<typeof FakeSwitcher>[1] = {}, token: string | null = null): FakeSwitcher {
+    const switcher = new FakeSwitcher(this.scaler.ports.switchers, hello, true, token);
     this.#switchers.push(switcher);
     return switcher;
   }

@@ -1,0 +1,47 @@
+/** What a switcher says of itself. */
+export interface SwitcherClaim {
+  readonly namespace: string;
+  readonly pod: string;
+}
+
+/** Whose token it is, as an API server says. */
+export interface TokenIdentity {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly pod: string;
+}
+
+/**
+ * What became of the proof of a switcher: `verified`; `kept`, it was verified before and can't be asked for now; `missing`, it shows
+ * none; `refused`, it is none; `mismatched`, it is that of another; `unavailable`, it can't be asked for now.
+ */
+export type IdentityVerdict =
+  | { readonly outcome: "verified" | "kept"; readonly problem: null }
+  | { readonly outcome: "missing" | "refused" | "mismatched" | "unavailable"; readonly problem: string };
+
+/** How the scaler knows who a switcher is. */
+export interface SwitcherIdentity {
+  /** @param token what it shows; null: nothing. */
+  check(claim: SwitcherClaim, token: string | null): Promise<IdentityVerdict>;
+  close(): void;
+}
+
+/**
+ * Why the token's owner is not the switcher that it says it is; null: it is.
+ *
+ * @param serviceAccounts those that switchers run as; empty: any of the pipeline's namespace.
+ */
+export function mismatchOf(
+  identity: TokenIdentity,
+  claim: SwitcherClaim,
+  serviceAccounts: readonly string[],
+): string | null {
+  const { namespace, pod, serviceAccount } = identity;
+  if (namespace !== claim.namespace)
+    return `its token is that of a pod of namespace \`${namespace}\`, and it says that it serves a pipeline of \`${claim.namespace}\`: switchers run in the namespace of their pipeline`;
+  if (pod !== claim.pod)
+    return `its token is that of pod \`${pod}\`, and it says that it is \`${claim.pod}\`: give it its own name, --pod=$(POD_NAME)`;
+  if (serviceAccounts.length > 0 && !serviceAccounts.includes(serviceAccount))
+    return `its pod runs as service account \`${serviceAccount}\`; switchers run as ${serviceAccounts.join(", ")}: set serviceAccountName, or give the scaler --switcher-service-account ${serviceAccount}`;
+  return null;
+}

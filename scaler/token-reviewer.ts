@@ -1,0 +1,153 @@
+import { createHash } from "node:crypto";
+import type { Logger } from "pino";
+import { VariscaleError } from "../domain/errors.ts";
+import { KubernetesClient } from "../runtime/kubernetes.ts";
+import type { KubernetesConfig } from "../runtime/kubernetes-config.ts";
+import { RESOURCES } from "../runtime/kubernetes-resource.ts";
+import type { Clock } from "./clock.ts";
+import { type IdentityVerdict, mismatchOf, type SwitcherClaim, type SwitcherIdentity } from "./switcher-identity.ts";
+import { expiryOf, type ReviewedToken, reviewedToken, tokenReview } from "./token-review.ts";
+
+/** A verdict is asked for again after so long: a pod that is gone, or a token that begins to hold, is seen by then. */
+const TAKEN_MS = 60_000;
+const REFUSED_MS = 10_000;
+/** Verdicts that are kept; the oldest go first. As many as switchers that one scaler takes. */
+const MOST_VERDICTS = 10_000;
+/** Reviews under way, and switchers that wait for theirs: whoever shows nonsense must not keep the API server busy. */
+const MOST_REVIEWS = 32;
+const MOST_WAITING = 5000;
+const ANSWER_WITHIN_MS = 5000;
+/** Projected tokens have about 1 KiB. */
+const MOST_TOKEN = 8192;
+
+export interface TokenReviewerOptions {
+  readonly config: KubernetesConfig;
+  /** Those that switchers run as; empty: any of the pipeline's namespace. */
+  readonly serviceAccounts: readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface Verdict {
+  readonly reviewed: ReviewedToken;
+  readonly atMs: number;
+  /** Until then it may be used while the API server can't be asked. */
+  readonly expiresAtMs: number;
+}
+
+/**
+ * Knows switchers by the tokens of their pods' service accounts, which an API server reviews. Tokens themselves are not kept, and not
+ * logged.
+ */
+export class TokenReviewer implements SwitcherIdentity {
+  readonly #options: TokenReviewerOptions;
+  readonly #client: KubernetesClient;
+  /** By digest of the token, the oldest first. */
+  readonly #verdicts = new Map<string, Verdict>();
+  readonly #underWay = new Map<string, Promise<Verdict>>();
+  #reviews = 0;
+  readonly #waiting: (() => void)[] = [];
+  #problem: string | null = null;
+
+  constructor(options: TokenReviewerOptions) {
+    this.#options = options;
+    this.#client = new KubernetesClient(options.config);
+  }
+
+  async check(claim: SwitcherClaim, token: string | null): Promise<IdentityVerdict> {
+    if (token === null)
+      return {
+        outcome: "missing",
+        problem:
+          "it shows no token: mount one for the audience variscale, and start the switcher with --scaler-token-file",
+      };
+    if (!/^[\x21-\x7e]+$/.test(token) || token.length > MOST_TOKEN)
+      return { outcome: "refused", problem: `its token is none: it has ${token.length} characters, or blanks` };
+    const digest = createHash("sha256").update(token).digest("base64");
+    const nowMs = this.#options.clock.nowMs();
+    const known = this.#verdicts.get(digest);
+    let verdict = known && isFresh(known, nowMs) ? known : null;
+    let isKept = false;
+    if (verdict === null) {
+      try {
+        verdict = await this.#review(digest, token);
+        this.#tell(null);
+      } catch (thrown) {
+        this.#tell(VariscaleError.from(thrown).message);
+        if (!known?.reviewed.identity || this.#options.clock.nowMs() >= known.expiresAtMs)
+          return {
+            outcome: "unavailable",
+            problem: "its token can't be reviewed now, the scaler's log says why: try again",
+          };
+        verdict = known;
+        isKept = true;
+      }
+    }
+    const { identity, problem } = verdict.reviewed;
+    if (identity === undefined) return { outcome: "refused", problem };
+    const mismatch = mismatchOf(identity, claim, this.#options.serviceAccounts);
+    if (mismatch !== null) return { outcome: "mismatched", problem: mismatch };
+    return { outcome: isKept ? "kept" : "verified", problem: null };
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  /** One review of a token at a time, whoever shows it. */
+  #review(digest: string, token: string): Promise<Verdict> {
+    const underWay = this.#underWay.get(digest);
+    if (underWay !== undefined) return underWay;
+    const review = this.#ask(digest, token).finally(() => this.#underWay.delete(digest));
+    this.#underWay.set(digest, review);
+    return review;
+  }
+
+  async #ask(digest: string, token: string): Promise<Verdict> {
+    await this.#turn();
+    let answer: unknown;
+    try {
+      answer = await this.#client.create(RESOURCES.tokenReviews, null, tokenReview(token), {
+        withinMs: ANSWER_WITHIN_MS,
+      });
+    } finally {
+      // Whoever waits goes on in its place.
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#reviews -= 1;
+    }
+    const atMs = this.#options.clock.nowMs();
+    const verdict = { reviewed: reviewedToken(answer), atMs, expiresAtMs: expiryOf(token) ?? atMs + TAKEN_MS };
+    this.#verdicts.delete(digest);
+    this.#verdicts.set(digest, verdict);
+    const [oldest] = this.#verdicts.keys();
+    if (this.#verdicts.size > MOST_VERDICTS && oldest !== undefined) this.#verdicts.delete(oldest);
+    return verdict;
+  }
+
+  /** Resolves when there are few enough reviews under way. */
+  async #turn(): Promise<void> {
+    if (this.#reviews < MOST_REVIEWS) {
+      this.#reviews += 1;
+      return;
+    }
+    if (this.#waiting.length >= MOST_WAITING)
+      throw new VariscaleError("resource_exhausted", `${MOST_WAITING} switchers wait for their reviews already`);
+    await new Promise<void>(resolve => this.#waiting.push(resolve));
+  }
+
+  /** Once, not for every switcher. */
+  #tell(problem: string | null): void {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    const { logger } = this.#options;
+    if (problem === null) logger.info("tokens of switchers are reviewed again");
+    else logger.warn(`tokens of switchers are not reviewed, only those that were are taken: ${problem}`);
+  }
+}
+
+function isFresh({ reviewed, atMs }: Verdict, nowMs: number): boolean {
+  // A clock that was set back makes none fresh.
+  const ageMs = Math.abs(nowMs - atMs);
+  return ageMs < (reviewed.identity ? TAKEN_MS : REFUSED_MS);
+}

@@ -1,0 +1,262 @@
+import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
+import { status } from "@grpc/grpc-js";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { createLogger } from "../../runtime/logger.ts";
+import { TokenReviewer } from "../../scaler/token-reviewer.ts";
+import { KubernetesApi, refuse, type SeenRequest } from "../support/kubernetes-api.ts";
+import { ManualClock, turns, until } from "./support/manual-clock.ts";
+import { RunningScaler } from "./support/running-scaler.ts";
+
+const REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews";
+const KEY = { namespace: "shop", name: "cards" };
+
+interface Owner {
+  readonly username?: string;
+  readonly pod?: string | null;
+  readonly audiences?: readonly string[];
+}
+
+/** What the API server says of a token of a pod. */
+function ownedBy({ username = "system:serviceaccount:shop:cards", pod = "detect-0", audiences }: Owner = {}): object {
+  const extra = pod === null ? {} : { "authentication.kubernetes.io/pod-name": [pod] };
+  return { authenticated: true, user: { username, extra }, audiences: audiences ?? ["variscale"] };
+}
+
+/** As Kubernetes writes them; nobody signed it. */
+function token(name: string, expiresAtMs: number): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  return `${part({ alg: "none" })}.${part({ exp: expiresAtMs / 1000, jti: name })}.x`;
+}
+
+describe("switchers that show the tokens of their pods", () => {
+  let api: KubernetesApi;
+  let clock: ManualClock;
+  let running: RunningScaler;
+  /** Statuses of reviews by token. */
+  let known: Map<string, object>;
+  let asked: SeenRequest[];
+  let answerReview: (request: SeenRequest, response: ServerResponse) => void;
+
+  beforeEach(async () => {
+    known = new Map();
+    asked = [];
+    clock = new ManualClock();
+    api = await KubernetesApi.start();
+    answerReview = ({ body }, response) => {
+      const { spec } = body as { readonly spec: { readonly token: string } };
+      const said = known.get(spec.token) ?? { authenticated: false, error: "token has expired" };
+      response.writeHead(201, { "content-type": "application/json" });
+      response.end(JSON.stringify({ kind: "TokenReview", status: said }));
+    };
+    api.intercept = (request, response) => {
+      if (request.path !== REVIEWS) return false;
+      asked.push(request);
+      answerReview(request, response);
+      return true;
+    };
+    await start([]);
+  });
+
+  afterEach(async () => {
+    await running.close();
+    await api.close();
+  });
+
+  async function start(serviceAccounts: readonly string[]): Promise<void> {
+    const logger = createLogger("test", "silent");
+    const switcherIdentity = new TokenReviewer({ config: api.config(), serviceAccounts, clock, logger });
+    running = await RunningScaler.start({ switcherIdentity }, clock);
+    await running.planFor(20);
+  }
+
+  const connected = () => running.scaler.switchers(KEY).map(({ pod }) => pod);
+  const hour = () => clock.nowMs() + 3_600_000;
+
+  async function counted(): Promise<Readonly<Record<string, number>>> {
+    const text = await (await fetch(running.url("/metrics"))).text();
+    const lines = text.matchAll(/^variscale_identity_checks_total\{outcome="(\w+)"\} (\d+)$/gm);
+    return Object.fromEntries([...lines].map(line => [line[1], Number(line[2])]));
+  }
+
+  /** A token that the API server takes. */
+  function issue(name = "a", owner: Owner = {}, expiresAtMs = hour()): string {
+    const issued = token(name, expiresAtMs);
+    known.set(issued, ownedBy(owner));
+    return issued;
+  }
+
+  it("are told what to serve where the API server says that they are who they say", async () => {
+    const shown = issue();
+    const switcher = running.switcher({}, shown);
+    // What it says before it is known is no mistake.
+    switcher.report();
+    await until(() => switcher.assignments.length > 0, "an assignment");
+    assert.equal(asked.length, 1);
+    assert.equal(asked[0]?.method, "POST");
+    assert.equal(asked[0]?.authorization, "Bearer test");
+    assert.deepEqual(asked[0]?.body, {
+      apiVersion: "authentication.k8s.io/v1",
+      kind: "TokenReview",
+      spec: { token: shown, audiences: ["variscale"] },
+    });
+    assert.deepEqual(await counted(), { verified: 1 });
+  });
+
+  const refusals: readonly (readonly [string, Owner | object | null, string, RegExp])[] = [
+    ["no token", null, "missing", /it shows no token: mount one .* --scaler-token-file/],
+    [
+      "a token that is not taken",
+      { authenticated: false, error: "token has expired" },
+      "refused",
+      /does not take its token: token has expired/,
+    ],
+    ["one for another audience", ownedBy({ audiences: ["other"] }), "refused", /not for the audience variscale/],
+    [
+      "one of a server without audiences",
+      { ...ownedBy(), audiences: undefined },
+      "refused",
+      /not for the audience variscale/,
+    ],
+    ["one of a user", ownedBy({ username: "admin" }), "refused", /that of `admin`, no service account/],
+    ["one that is bound to no pod", ownedBy({ pod: null }), "refused", /bound to no pod: mount it as a projected/],
+    [
+      "one of another namespace",
+      ownedBy({ username: "system:serviceaccount:lab:cards" }),
+      "mismatched",
+      /pod of namespace `lab`, and it says that it serves a pipeline of `shop`/,
+    ],
+    ["one of another pod", ownedBy({ pod: "detect-1" }), "mismatched", /that of pod `detect-1`, .* it is `detect-0`/],
+  ];
+  for (const [what, said, outcome, reason] of refusals)
+    it(`are refused with ${what}, and told why`, async () => {
+      const shown = said === null ? null : token(what, hour());
+      if (shown !== null && said !== null) known.set(shown, said);
+      const { code, details } = await running.switcher({}, shown).endedWith();
+      assert.equal(code, status.PERMISSION_DENIED);
+      assert.match(details, reason);
+      assert.deepEqual(connected(), []);
+      assert.deepEqual(await counted(), { [outcome]: 1 });
+    });
+
+  it("are refused with what can be no token, without a review", async () => {
+    for (const shown of ["a b", "x".repeat(8193)]) {
+      const { code, details } = await running.switcher({}, shown).endedWith();
+      assert.equal(code, status.PERMISSION_DENIED);
+      assert.match(details, /its token is none/);
+    }
+    assert.equal(asked.length, 0);
+  });
+
+  it("must run as one of the service accounts, where these are named", async () => {
+    await running.close();
+    clock = new ManualClock();
+    await start(["cards", "scans"]);
+    const other = issue("b", { username: "system:serviceaccount:shop:default" });
+    const { code, details } = await running.switcher({}, other).endedWith();
+    assert.equal(code, status.PERMISSION_DENIED);
+    assert.match(details, /runs as service account `default`; switchers run as cards, scans/);
+    running.switcher({}, issue());
+    await until(() => connected().length === 1, "the switcher");
+  });
+
+  it("can't take the place of another pod that is connected", async () => {
+    const first = running.switcher({}, issue());
+    await until(() => connected().length === 1, "the switcher");
+    const { code } = await running.switcher({}, issue("b", { pod: "intruder" })).endedWith();
+    assert.equal(code, status.PERMISSION_DENIED);
+    assert.equal(first.ended, null);
+    assert.deepEqual(connected(), ["detect-0"]);
+  });
+
+  it("are asked for once a minute, and a token that was refused again after ten seconds", async () => {
+    const shown = issue();
+    const open = async () => {
+      const switcher = running.switcher({}, shown);
+      await until(() => connected().length === 1, "the switcher");
+      switcher.close();
+      await until(() => connected().length === 0, "its end");
+    };
+    await open();
+    await open();
+    assert.equal(asked.length, 1);
+    clock.set(clock.nowMs() + 61_000);
+    await open();
+    assert.equal(asked.length, 2);
+    const late = token("late", hour());
+    for (const _ of [1, 2]) await running.switcher({}, late).endedWith();
+    assert.equal(asked.length, 3);
+    known.set(late, ownedBy());
+    clock.set(clock.nowMs() + 11_000);
+    running.switcher({}, late);
+    await until(() => connected().length === 1, "the switcher");
+    assert.equal(asked.length, 4);
+    assert.deepEqual(await counted(), { verified: 4, refused: 2 });
+  });
+
+  it("are known on through an outage of the API server until their token ends, and no new ones are", async () => {
+    const shown = issue("a", {}, clock.nowMs() + 600_000);
+    const held = running.switcher({}, shown);
+    await until(() => connected().length === 1, "the switcher");
+    answerReview = (_request, response) => refuse(response, 503, "ServiceUnavailable", "no etcd");
+    clock.set(clock.nowMs() + 120_000);
+    assert.equal(held.ended, null);
+    held.close();
+    await until(() => connected().length === 0, "its end");
+    const again = running.switcher({}, shown);
+    await until(() => connected().length === 1, "the switcher again");
+    const stranger = await running.switcher({ pod: "detect-1" }, issue("b", { pod: "detect-1" })).endedWith();
+    assert.equal(stranger.code, status.UNAVAILABLE);
+    assert.match(stranger.details, /can't be reviewed now/);
+    assert.doesNotMatch(stranger.details, /etcd/);
+    again.close();
+    await until(() => connected().length === 0, "its end");
+    clock.set(clock.nowMs() + 600_000);
+    assert.equal((await running.switcher({}, shown).endedWith()).code, status.UNAVAILABLE);
+    assert.deepEqual(await counted(), { verified: 1, kept: 1, unavailable: 2 });
+  });
+
+  it("are taken by the hundred with no more than 32 reviews at a time", async () => {
+    let open = 0;
+    let most = 0;
+    const answer = answerReview;
+    answerReview = (request, response) => {
+      open += 1;
+      most = Math.max(most, open);
+      setTimeout(() => {
+        open -= 1;
+        answer(request, response);
+      }, 2);
+    };
+    for (let i = 0; i < 100; i++) running.switcher({ pod: `detect-${i}` }, issue(`t-${i}`, { pod: `detect-${i}` }));
+    await until(() => connected().length === 100, "all of them");
+    assert.equal(asked.length, 100);
+    assert.ok(most <= 32, String(most));
+    assert.ok(most > 8, String(most));
+  });
+
+  it("are not waited for once they are gone", async () => {
+    let release = (): void => undefined;
+    const answer = answerReview;
+    answerReview = (request, response) => {
+      release = () => answer(request, response);
+    };
+    const switcher = running.switcher({}, issue());
+    await until(() => asked.length === 1, "the review");
+    switcher.close();
+    await turns(20);
+    release();
+    await turns(20);
+    assert.deepEqual(connected(), []);
+  });
+
+  it("may say hello only once", async () => {
+    answerReview = () => undefined;
+    const switcher = running.switcher({}, issue());
+    await until(() => asked.length === 1, "the review");
+    switcher.send({ hello: switcher.hello });
+    const { code, details } = await switcher.endedWith();
+    assert.equal(code, status.INVALID_ARGUMENT);
+    assert.match(details, /hello came twice/);
+  });
+});
