@@ -19,6 +19,8 @@ export interface LiveView {
   readonly board: LiveBoard | null;
   readonly stages: readonly LiveStageView[];
   readonly pins: readonly LivePin[];
+  /** By operators since the scaler started, newest first; the audit log has all. */
+  readonly changes: readonly LiveChange[];
   /** Measured by the gateway; null: load comes from elsewhere, or the gateway does not answer. */
   readonly lastMinute: LastMinute | null;
   /** Parts of the scaler that do not work for this pipeline, as sentences. */
@@ -40,6 +42,21 @@ export interface LiveBoard {
   /** Of the answers of late; null: nothing estimates it. */
   readonly estimated: { readonly accuracy: number; readonly measured: number; readonly labels: number } | null;
 }
+
+export type LiveChangeKind =
+  | { readonly kind: "pin"; readonly pin: OperatorPin }
+  | { readonly kind: "unpin"; readonly removed: readonly OperatorPin[] }
+  | { readonly kind: "mode"; readonly mode: "shadow" | "active"; readonly before: "shadow" | "active" }
+  | { readonly kind: "tuning"; readonly ended: boolean };
+
+export type LiveChange = LiveChangeKind & {
+  readonly atMs: number;
+  /** Who, by what the caller said of itself; empty: it did not say. */
+  readonly by: string;
+  readonly reason: string;
+  /** What let it in. */
+  readonly shown: "token" | "this_machine";
+};
 
 export type LivePin = Omit<OperatorPin, "setAtMs">;
 

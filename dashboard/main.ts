@@ -1,3 +1,5 @@
+import { changeList } from "./change-list.ts";
+import { ChangePanel } from "./change-panel.ts";
 import { drawAccuracy, drawCores, drawLatency, drawLoad } from "./charts.ts";
 import { clockText, decisionList, explanation } from "./decision-panel.ts";
 import { diagram } from "./diagram.ts";
@@ -37,6 +39,7 @@ interface Shown {
 }
 
 const select = byId("pipelines") as HTMLSelectElement;
+const changePanel = new ChangePanel(byId("change"));
 let shown: Shown | null = null;
 let answeredAtMs = Date.now();
 let listedAtMs = Number.NEGATIVE_INFINITY;
@@ -183,6 +186,8 @@ function render(current: Shown): void {
   renderOnChange(byId("why"), [explained, problem], () =>
     explained ? explanation(explained) : [element("p", {}, problem ?? "It is being computed.")],
   );
+  renderOnChange(byId("changes"), view.changes, () => changeList(view.changes));
+  changePanel.show(view);
   renderOnChange(byId("conditions"), view.board?.conditions ?? [], () => conditions(view));
 }
 

@@ -23,14 +23,25 @@ export function fetchDecision(pipeline: PipelineName, decisionId: string): Promi
   return ask(`${pathOf(pipeline)}/decisions/${encodeURIComponent(decisionId)}`);
 }
 
-function pathOf({ namespace, name }: PipelineName): string {
+export function pathOf({ namespace, name }: PipelineName): string {
   return `api/v1/pipelines/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
 }
 
-/** Throws what the scaler says is wrong. */
-async function ask<T>(path: string): Promise<T> {
-  const answer = await fetch(path, { signal: AbortSignal.timeout(TIMEOUT_MS), cache: "no-store" });
-  const body = (await answer.json()) as T & { readonly error?: string };
-  if (!answer.ok) throw new Error(body.error ?? `status ${answer.status}`);
+/** What the scaler did not do, in its words. */
+export class Refusal extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Throws Refusal with what the scaler says is wrong, and Error where it does not answer. */
+export async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
+  const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS), cache: "no-store" });
+  const body = (await answer.json().catch(() => null)) as (T & { readonly error?: string }) | null;
+  // A proxy's answers need not be JSON.
+  if (!answer.ok || body === null) throw new Refusal(answer.status, body?.error ?? `status ${answer.status}`);
   return body;
 }

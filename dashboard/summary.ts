@@ -1,4 +1,5 @@
 import type { Plan } from "../domain/plan.ts";
+import { fixedText } from "../explanation/change-text.ts";
 import { number, percent } from "../explanation/number-text.ts";
 import { partText } from "../explanation/plan-text.ts";
 import { BINDING_TEXT, REASON_TEXT } from "../explanation/reason-text.ts";
@@ -67,13 +68,9 @@ function banner(look: "shadow" | "note" | "bad", text: string): HTMLElement {
   return element("p", { class: `banner ${look}` }, text);
 }
 
-function pinText({ stage, variant, batch, replicas, reason, expiresAtMs }: LivePin): string {
-  const fixed = [
-    ...(variant === null ? [] : [variant]),
-    ...(batch === null ? [] : [`batch ${batch}`]),
-    ...(replicas === null ? [] : [`${replicas} replicas`]),
-  ];
-  return `${stage} is pinned to ${fixed.join(", ")} until ${clockText(expiresAtMs)}${reason === "" ? "" : `: ${reason}`}`;
+function pinText(pin: LivePin): string {
+  const { stage, reason, expiresAtMs } = pin;
+  return `${stage} is pinned to ${fixedText(pin)} until ${clockText(expiresAtMs)}${reason === "" ? "" : `: ${reason}`}`;
 }
 
 /** The figures of now. @param explained the newest decision that was explained; null: none was yet. */

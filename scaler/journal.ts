@@ -1,13 +1,17 @@
 import type { Logger } from "pino";
+import type { OperatorPin } from "../domain/operator-pin.ts";
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
 import type { AuditFile } from "./audit-file.ts";
 import type { DecisionRecord } from "./decision-record.ts";
+import type { OperatorTuning } from "./operator-tuning.ts";
 import { type PackedText, packText, unpackText } from "./packed-text.ts";
 
 /** Decisions kept in memory, all pipelines together, and the least for each of them. */
 const MOST_DECISIONS = 1000;
 const LEAST_PER_PIPELINE = 10;
 const MOST_PER_PIPELINE = 500;
+/** Changes by operators that are kept in memory of each pipeline. */
+const MOST_CHANGES = 8;
 
 type Mode = "shadow" | "active";
 
@@ -25,11 +29,22 @@ export interface ChangeNote {
 
 /** Something that an operator or the guard did, beside decisions. */
 export type JournalEvent =
-  | ({ readonly kind: "pin"; readonly pin: unknown; readonly replaced: unknown } & ChangeNote)
-  | ({ readonly kind: "unpin"; readonly stage: string | null; readonly removed: readonly unknown[] } & ChangeNote)
-  | ({ readonly kind: "mode"; readonly mode: Mode; readonly before: Mode } & ChangeNote)
-  | ({ readonly kind: "tuning"; readonly tuning: unknown; readonly replaced: unknown } & ChangeNote)
+  | OperatorChange
   | { readonly kind: "guard"; readonly guarding: boolean; readonly decisionId: string | null };
+
+export type OperatorChange = ChangeNote &
+  (
+    | { readonly kind: "pin"; readonly pin: OperatorPin; readonly replaced: OperatorPin | null }
+    | { readonly kind: "unpin"; readonly stage: string | null; readonly removed: readonly OperatorPin[] }
+    | { readonly kind: "mode"; readonly mode: Mode; readonly before: Mode }
+    | { readonly kind: "tuning"; readonly tuning: OperatorTuning | null; readonly replaced: OperatorTuning | null }
+  );
+
+/** A change by an operator, and when it was made. */
+export interface NotedChange {
+  readonly atMs: number;
+  readonly change: OperatorChange;
+}
 
 interface KeptDecision {
   readonly decisionId: string;
@@ -46,6 +61,8 @@ export class Journal {
   readonly #pipelines: () => number;
   /** Oldest first. */
   readonly #decisions = new Map<string, KeptDecision[]>();
+  /** Newest first. */
+  readonly #changes = new Map<string, readonly NotedChange[]>();
 
   /** @param pipelines how many there are now. */
   constructor(pipelines: () => number, audit: AuditFile | null, logger: Logger) {
@@ -70,6 +87,7 @@ export class Journal {
   /** Of a pipeline that is gone; the audit log keeps them. */
   forget(key: PipelineKey): void {
     this.#decisions.delete(formatKey(key));
+    this.#changes.delete(formatKey(key));
   }
 
   note(key: PipelineKey, event: JournalEvent, nowMs: number): void {
@@ -77,6 +95,14 @@ export class Journal {
     const where = { namespace: key.namespace, pipeline: key.name };
     this.#logger.info({ ...where, ...fields }, kind);
     this.#audit?.append({ kind, at: new Date(nowMs).toISOString(), ...where, ...fields });
+    if (event.kind === "guard") return;
+    const before = this.#changes.get(formatKey(key)) ?? [];
+    this.#changes.set(formatKey(key), [{ atMs: nowMs, change: event }, ...before].slice(0, MOST_CHANGES));
+  }
+
+  /** Those by operators since the process started, newest first; the audit log has all. */
+  changes(key: PipelineKey): readonly NotedChange[] {
+    return this.#changes.get(formatKey(key)) ?? [];
   }
 
   /** One decision and the one before it; null: it is not, or no longer, in memory. */

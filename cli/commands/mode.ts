@@ -26,7 +26,8 @@ export function addMode(program: Command): void {
 
 async function runMode(wanted: "shadow" | "active", name: string | undefined, flags: ChangeFlags): Promise<void> {
   const { setMode } = await import("../scaler/changes.ts");
-  const { modeText } = await import("../scaler/change-text.ts");
+  const { modeText } = await import("../../explanation/change-text.ts");
+  const { changeLines } = await import("../scaler/change-lines.ts");
   const { openScaler } = await import("../scaler/open-scaler.ts");
   const { writeResult } = await import("../write-result.ts");
   const { reason, dryRun } = flags;
@@ -36,6 +37,8 @@ async function runMode(wanted: "shadow" | "active", name: string | undefined, fl
   });
   const set = await setMode(client, key, wanted, { by: flags.by ?? ownName(hostname()), reason, dryRun });
   writeResult(
-    flags.output === "json" ? JSON.stringify({ ...key, ...set, dryRun }, null, 2) : modeText(key, set, dryRun),
+    flags.output === "json"
+      ? JSON.stringify({ ...key, ...set, dryRun }, null, 2)
+      : modeText(set, changeLines(key, dryRun)).join("\n"),
   );
 }

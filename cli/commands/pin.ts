@@ -60,7 +60,8 @@ export function addPin(program: Command): void {
 async function runPin(name: string | undefined, flags: PinFlags): Promise<void> {
   const { VariscaleError } = await import("../../domain/errors.ts");
   const { pin } = await import("../scaler/changes.ts");
-  const { pinnedText } = await import("../scaler/change-text.ts");
+  const { pinnedText } = await import("../../explanation/change-text.ts");
+  const { changeLines } = await import("../scaler/change-lines.ts");
   const { openScaler } = await import("../scaler/open-scaler.ts");
   const { writeResult } = await import("../write-result.ts");
   const { stage, variant = null, batch = null, replicas = null, ttl, dryRun } = flags;
@@ -73,13 +74,16 @@ async function runPin(name: string | undefined, flags: PinFlags): Promise<void> 
   const request = { stage, variant, batch, replicas, ttlMs: ttl * 1000 };
   const pinned = await pin(client, key, request, originOf(flags));
   writeResult(
-    flags.output === "json" ? JSON.stringify({ ...key, ...pinned, dryRun }, null, 2) : pinnedText(key, pinned, dryRun),
+    flags.output === "json"
+      ? JSON.stringify({ ...key, ...pinned, dryRun }, null, 2)
+      : pinnedText(pinned, changeLines(key, dryRun)).join("\n"),
   );
 }
 
 async function runUnpin(name: string | undefined, flags: UnpinFlags): Promise<void> {
   const { unpin } = await import("../scaler/changes.ts");
-  const { unpinnedText } = await import("../scaler/change-text.ts");
+  const { unpinnedText } = await import("../../explanation/change-text.ts");
+  const { changeLines } = await import("../scaler/change-lines.ts");
   const { openScaler } = await import("../scaler/open-scaler.ts");
   const { writeResult } = await import("../write-result.ts");
   const { dryRun } = flags;
@@ -91,7 +95,7 @@ async function runUnpin(name: string | undefined, flags: UnpinFlags): Promise<vo
   writeResult(
     flags.output === "json"
       ? JSON.stringify({ ...key, ...unpinned, dryRun }, null, 2)
-      : unpinnedText(key, unpinned, dryRun),
+      : unpinnedText(unpinned, changeLines(key, dryRun)).join("\n"),
   );
 }
 

@@ -1,16 +1,10 @@
 import { z } from "zod";
+import { modeSetSchema, pinnedSchema, unpinnedSchema } from "../../domain/operator-change.ts";
 import { formatKey } from "../../domain/pipeline.ts";
+import { modeText, pinnedText, unpinnedText } from "../../explanation/change-text.ts";
 import { plainText } from "../plain-text.ts";
-import { modeText, pinnedText, unpinnedText } from "../scaler/change-text.ts";
-import {
-  type ChangeOrigin,
-  modeSetSchema,
-  pin,
-  pinnedSchema,
-  setMode,
-  unpin,
-  unpinnedSchema,
-} from "../scaler/changes.ts";
+import { changeLines } from "../scaler/change-lines.ts";
+import { type ChangeOrigin, pin, setMode, unpin } from "../scaler/changes.ts";
 import type { ScalerClient } from "../scaler/scaler-client.ts";
 import { pipelineInput } from "./pipeline-input.ts";
 import { defineTool, type Tool, type ToolCall } from "./tool.ts";
@@ -48,7 +42,12 @@ export function changeTools(client: ScalerClient, owner: string): readonly Tool[
       run: async (input, call) => {
         const key = await client.pipeline(input.pipeline ?? null);
         const set = await setMode(client, key, input.mode, originOf(input, call));
-        return { ...set, pipeline: formatKey(key), dryRun: input.dryRun, what: modeText(key, set, input.dryRun) };
+        return {
+          ...set,
+          pipeline: formatKey(key),
+          dryRun: input.dryRun,
+          what: modeText(set, changeLines(key, input.dryRun)).join("\n"),
+        };
       },
     }),
     defineTool({
@@ -75,7 +74,12 @@ export function changeTools(client: ScalerClient, owner: string): readonly Tool[
         const { stage, variant = null, batch = null, replicas = null, ttlSeconds, dryRun } = input;
         const request = { stage, variant, batch, replicas, ttlMs: ttlSeconds * 1000 };
         const pinned = await pin(client, key, request, originOf(input, call));
-        return { ...pinned, pipeline: formatKey(key), dryRun, what: pinnedText(key, pinned, dryRun) };
+        return {
+          ...pinned,
+          pipeline: formatKey(key),
+          dryRun,
+          what: pinnedText(pinned, changeLines(key, dryRun)).join("\n"),
+        };
       },
     }),
     defineTool({
@@ -92,7 +96,7 @@ export function changeTools(client: ScalerClient, owner: string): readonly Tool[
           ...unpinned,
           pipeline: formatKey(key),
           dryRun: input.dryRun,
-          what: unpinnedText(key, unpinned, input.dryRun),
+          what: unpinnedText(unpinned, changeLines(key, input.dryRun)).join("\n"),
         };
       },
     }),

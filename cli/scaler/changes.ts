@@ -1,16 +1,13 @@
-import { z } from "zod";
-import { operatorPinSchema } from "../../domain/operator-pin.ts";
+import {
+  type ModeSet,
+  modeSetSchema,
+  type Pinned,
+  pinnedSchema,
+  type Unpinned,
+  unpinnedSchema,
+} from "../../domain/operator-change.ts";
 import type { PipelineKey } from "../../domain/pipeline.ts";
 import type { ScalerClient } from "./scaler-client.ts";
-
-const mode = z.enum(["shadow", "active"]);
-export const pinnedSchema = operatorPinSchema.extend({ replaced: operatorPinSchema.nullable().default(null) });
-export const unpinnedSchema = z.object({ removed: z.number(), pins: z.array(operatorPinSchema).default([]) });
-export const modeSetSchema = z.object({ mode, before: mode.optional(), fileMode: mode });
-
-export type Pinned = z.output<typeof pinnedSchema>;
-export type Unpinned = z.output<typeof unpinnedSchema>;
-export type ModeSet = z.output<typeof modeSetSchema>;
 
 /** Who asks for a change and why, for the audit log; `dryRun`: it is only checked. */
 export interface ChangeOrigin {

@@ -1,3 +1,4 @@
+import { fixedText } from "../../explanation/change-text.ts";
 import { number, percent } from "../../explanation/number-text.ts";
 import { formatTable } from "../format-table.ts";
 import { plainText } from "../plain-text.ts";
@@ -79,14 +80,10 @@ function pipelineCells(state: PipelineState): readonly string[] {
 }
 
 function notesOf(state: PipelineState): readonly string[] {
-  const pins = state.pins.map(({ stage, variant, batch, replicas, by, expiresAtMs }) => {
-    const fixed = [
-      variant,
-      batch === null ? null : `batch ${batch}`,
-      replicas === null ? null : `${replicas} replicas`,
-    ];
+  const pins = state.pins.map(pin => {
+    const { stage, by, expiresAtMs } = pin;
     const until = new Date(expiresAtMs).toISOString().slice(0, 19);
-    return `stage ${stage} is pinned to ${fixed.filter(Boolean).join(", ")} until ${until}Z${by === "" ? "" : ` by ${by}`}`;
+    return `stage ${stage} is pinned to ${fixedText(pin)} until ${until}Z${by === "" ? "" : ` by ${by}`}`;
   });
   const guard = state.guarding ? ["the guard has taken lighter variants: ready replicas are short"] : [];
   return [...state.problems, ...guard, ...pins];

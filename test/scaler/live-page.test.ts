@@ -116,6 +116,40 @@ describe("live page", () => {
     assert.deepEqual([read?.dependsOn, read?.batch, read?.batchRows], [["detect"], null, null]);
   });
 
+  it("tells the newest changes by operators, and not where they came from", async () => {
+    const change = async (method: string, path: string, body?: object): Promise<void> => {
+      const answer = await fetch(running.url(`${PIPELINE}/${path}`), {
+        method,
+        ...(body && { body: JSON.stringify(body) }),
+      });
+      assert.equal(answer.status, 200);
+    };
+    const pin = { stage: "read", replicas: 2, ttlMs: 60_000, by: "ann", reason: "compare" };
+    await change("PUT", "pin?dryRun=true", pin);
+    assert.deepEqual((await json<LiveView>(`${PIPELINE}/live`)).changes, []);
+    await change("PUT", "pin", pin);
+    await change("DELETE", "pin?stage=read&by=bob");
+    await change("PUT", "mode", { mode: "shadow" });
+    await change("PUT", "tuning", { hysteresis: 0.1, ttlMs: 60_000 });
+    const { changes } = await json<LiveView>(`${PIPELINE}/live`);
+    assert.deepEqual(
+      changes.map(({ kind, by, shown }) => [kind, by, shown]),
+      [
+        ["tuning", "", "this_machine"],
+        ["mode", "", "this_machine"],
+        ["unpin", "bob", "this_machine"],
+        ["pin", "ann", "this_machine"],
+      ],
+    );
+    assert.deepEqual(changes[1], {
+      ...{ kind: "mode", mode: "shadow", before: "active" },
+      ...{ atMs: running.clock.nowMs(), by: "", reason: "", shown: "this_machine" },
+    });
+    assert.doesNotMatch(JSON.stringify(changes), /127\.0\.0\.1|from|forwardedFor/);
+    for (let i = 0; i < 20; i++) await change("PUT", "mode", { mode: "shadow" });
+    assert.equal((await json<LiveView>(`${PIPELINE}/live`)).changes.length, 8);
+  });
+
   it("gives the points of its history that a page does not have yet", async () => {
     await running.planFor(50);
     const whole = (await json<LiveView>(`${PIPELINE}/live`)).history;
