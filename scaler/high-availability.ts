@@ -96,6 +96,7 @@ export class HighAvailability implements Leadership {
     this.#boards = new SharedBoards({
       ...{ client, namespace, lease, clock, logger },
       random: Math.random,
+      isOwn: ({ epoch }) => epoch === this.#epoch,
       onBoard: board => this.#follow(board),
     });
     this.#publisher = new BoardPublisher({

@@ -36,7 +36,10 @@ export function compareWrites(a: BoardWrite, b: BoardWrite): number {
 /** What the leader shares of one pipeline: what KEDA is answered, and what a successor goes on from. */
 export interface SharedBoard {
   readonly answered: AnsweredBoard;
-  readonly stored: StoredPipeline;
+  /** Null: it can't be read here. */
+  readonly stored: StoredPipeline | null;
+  /** Why not; null: it can. */
+  readonly problem: string | null;
 }
 
 /** A ConfigMap with a board, as it was found; its data are still packed. */
@@ -59,8 +62,11 @@ const payloadSchema = z.object({
   pipeline: z.object({ namespace: z.string(), name: z.string() }),
   atMs: z.number(),
   stages: z.array(stageSchema).max(1000),
+  // Scalers of earlier versions leave it to the state.
+  isPlanned: z.boolean().optional(),
   state: z.unknown(),
 });
+const plannedSchema = z.object({ control: z.object({ plan: z.object({}) }) });
 
 const objectSchema = z.looseObject({
   metadata: z.looseObject({
@@ -100,6 +106,7 @@ export function boardObject(
       active,
       replicasReady,
     })),
+    isPlanned: board.plan !== null,
     state: stored,
   };
   const data = gzipSync(sealEnvelope(key, payload, nowMs), { level: GZIP_LEVEL }).toString("base64");
@@ -130,7 +137,10 @@ export function parseBoardObject(object: unknown): BoardObject {
   };
 }
 
-/** Checks every field. A string: what is wrong with it. */
+/**
+ * Checks every field. What KEDA is answered has few, so that a scaler of another version can read it where the state says nothing to it.
+ * A string: what is wrong with all of it.
+ */
 export function openBoardObject(object: BoardObject): SharedBoard | string {
   let text: string;
   try {
@@ -142,9 +152,11 @@ export function openBoardObject(object: BoardObject): SharedBoard | string {
   if (typeof opened === "string") return opened;
   const result = payloadSchema.safeParse(opened.payload);
   if (!result.success) return "it holds no board: another version wrote it";
-  const { pipeline, atMs, stages, state } = result.data;
+  const { pipeline, atMs, stages, state, isPlanned = plannedSchema.safeParse(state).success } = result.data;
   if (formatKey(pipeline) !== object.pipeline) return `it is the board of ${formatKey(pipeline)}`;
+  const answered = { key: pipeline, atMs, plan: isPlanned ? "shared" : null, stages };
   const { stored, problem } = parseStoredPipeline(state);
-  if (!stored?.control) return problem ?? "it holds no state";
-  return { answered: { key: pipeline, atMs, plan: stored.control.plan && "shared", stages }, stored };
+  if (stored?.control) return { answered, stored, problem: null };
+  const said = `its state can't be read, as one of another version: KEDA is answered from the board, and this scaler would begin anew if it led (${problem})`;
+  return { answered, stored: null, problem: said };
 }

@@ -13,6 +13,7 @@ import {
   NO_WRITE,
   openBoardObject,
   parseBoardObject,
+  type SharedBoard,
 } from "./shared-board.ts";
 import type { StoredPipeline } from "./stored-pipeline.ts";
 
@@ -24,14 +25,20 @@ export interface SharedBoardsOptions {
   /** 0 to 1. */
   readonly random: () => number;
   readonly logger: Logger;
-  /** A board that is newer than the one before. */
+  /** This process has made the write, as the leader that it is: it knows what is in it. */
+  readonly isOwn: (write: BoardWrite) => boolean;
+  /** A board of another process that is newer than the one before. */
   readonly onBoard: (board: AnsweredBoard) => void;
 }
 
 interface Opened {
   readonly write: BoardWrite;
-  /** The last one that can be used, and what KEDA is answered of it: the rest stays packed. Null: there was none. */
-  readonly good: { readonly object: BoardObject; readonly answered: AnsweredBoard } | null;
+  /** Null: it can't be used. What was answered of the one before stays until it is stale. */
+  readonly object: BoardObject | null;
+  /** What KEDA is answered of it: the rest stays packed. Null: nothing, or it is of this process and was not asked for yet. */
+  answered: AnsweredBoard | null;
+  /** The newest whose state can be read. */
+  readonly restorable: BoardObject | null;
 }
 
 /** The boards that the leader shares, as this process has seen them. */
@@ -40,7 +47,7 @@ export class SharedBoards {
   readonly #watch: KubernetesWatch<BoardObject>;
   /** By `namespace/name`. */
   readonly #opened = new Map<string, Opened>();
-  #problems: ReadonlyMap<string, string> = new Map();
+  readonly #problems = new Map<string, string>();
   #onSynced: () => void = () => undefined;
   #newest = NO_WRITE;
 
@@ -73,20 +80,23 @@ export class SharedBoards {
     return this.#watch.problem;
   }
 
-  /** Why the pipeline's can't be used; null: it can, or there is none. */
+  /** What of the pipeline's can't be used and why; null: all can, or there is none. */
   problemOf(key: PipelineKey): string | null {
     return this.#problems.get(formatKey(key)) ?? null;
   }
 
+  /** Of the newest write; null: it can't be used, or there is none. */
   answered(key: PipelineKey): AnsweredBoard | null {
-    return this.#opened.get(formatKey(key))?.good?.answered ?? null;
+    const opened = this.#opened.get(formatKey(key));
+    if (!opened?.object) return null;
+    opened.answered ??= unpacked(opened.object)?.answered ?? null;
+    return opened.answered;
   }
 
   /** What a successor goes on from; null: nothing that can be used. */
   stored(key: PipelineKey): StoredPipeline | null {
-    const good = this.#opened.get(formatKey(key))?.good;
-    const opened = good ? openBoardObject(good.object) : null;
-    return opened === null || typeof opened === "string" ? null : opened.stored;
+    const restorable = this.#opened.get(formatKey(key))?.restorable;
+    return (restorable && unpacked(restorable)?.stored) ?? null;
   }
 
   /** Resolves when all of them were listed, or after this long. */
@@ -133,22 +143,41 @@ export class SharedBoards {
   #take(object: BoardObject): void {
     const known = this.#opened.get(object.pipeline);
     if (known && compareWrites(object.write, known.write) <= 0) return;
-    const opened = openBoardObject(object);
-    const isUsable = typeof opened !== "string";
-    const problems = new Map(this.#problems);
-    problems.delete(object.pipeline);
-    if (!isUsable) {
-      problems.set(object.pipeline, `ConfigMap ${this.#options.namespace}/${object.name}: ${opened}`);
-      this.#options.logger.warn(
-        { configMap: object.name, pipeline: object.pipeline },
-        `a board can't be used: ${opened}`,
-      );
-    }
-    this.#problems = problems;
-    // The last good one stays.
-    const good = isUsable ? { object, answered: opened.answered } : (known?.good ?? null);
-    this.#opened.set(object.pipeline, { write: object.write, good });
     if (compareWrites(object.write, this.#newest) > 0) this.#newest = object.write;
-    if (isUsable) this.#options.onBoard(opened.answered);
+    const { write, pipeline } = object;
+    // What was packed here is unpacked when another leads.
+    if (this.#options.isOwn(write)) {
+      this.#say(object, null);
+      this.#opened.set(pipeline, { write, object, answered: null, restorable: object });
+      return;
+    }
+    const opened = openBoardObject(object);
+    if (typeof opened === "string") {
+      this.#say(object, `${opened}; the last good one is answered until it is stale`);
+      this.#opened.set(pipeline, { write, object: null, answered: null, restorable: known?.restorable ?? null });
+      return;
+    }
+    this.#say(object, opened.problem);
+    const restorable = opened.stored ? object : (known?.restorable ?? null);
+    this.#opened.set(pipeline, { write, object, answered: opened.answered, restorable });
+    this.#options.onBoard(opened.answered);
   }
+
+  /** @param problem null: nothing is wrong with it. */
+  #say({ name, pipeline }: BoardObject, problem: string | null): void {
+    const said = problem === null ? null : `ConfigMap ${this.#options.namespace}/${name}: ${problem}`;
+    const before = this.#problems.get(pipeline) ?? null;
+    if (said === before) return;
+    if (said === null) this.#problems.delete(pipeline);
+    else {
+      this.#problems.set(pipeline, said);
+      this.#options.logger.warn({ configMap: name, pipeline }, `a board can't be used as a whole: ${problem}`);
+    }
+  }
+}
+
+/** Null: it can't be used. */
+function unpacked(object: BoardObject): SharedBoard | null {
+  const opened = openBoardObject(object);
+  return typeof opened === "string" ? null : opened;
 }
