@@ -1,16 +1,20 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { inverseAnscombe } from "../../predictor/anscombe.ts";
+import { anscombe, inverseAnscombe } from "../../predictor/anscombe.ts";
 import { EXPERTS } from "../../predictor/experts.ts";
 import { LoadForecaster } from "../../predictor/load-forecaster.ts";
 import { LoadHistory } from "../../predictor/load-history.ts";
 import { pinballLoss, type Quantiles, quantiles } from "../../predictor/quantiles.ts";
-import { LOADS } from "./seeded-loads.ts";
+import { readBundledModel } from "../../scaler/bundled-model.ts";
+import { LOADS, poissonLoad } from "./seeded-loads.ts";
 
 const SECONDS = 3 * 3600;
 const BURN_IN_SECONDS = 3600;
 const HORIZON_SECONDS = 20;
 const SEEDS = [1, 2, 3];
+const YOUNG_HORIZONS_SECONDS = [20, 60];
+/** In Anscombe sigmas, on average, at each of them: two requests in the highest second where seven to nine are due. */
+const MOST_REMEMBERED = [0.55, 0.75];
 
 /** Sums over the windows of all seeds. */
 interface Score {
@@ -59,4 +63,33 @@ describe("LoadForecaster's forecasts", () => {
         assert.ok(score.loss <= 1.05 * score.expertLosses[e]!, `${expert.name} is better: ${shown}`);
     });
   }
+});
+
+/** The 0.95 quantile in the Anscombe domain after these rates, by the forecaster of the scaler. */
+function plannedPeaks(rates: readonly number[]): readonly number[] {
+  const forecaster = new LoadForecaster({ model: readBundledModel() });
+  for (const [second, rateRps] of rates.entries()) forecaster.observe({ atMs: second * 1000, rateRps });
+  const nowMs = (rates.length - 1) * 1000;
+  return YOUNG_HORIZONS_SECONDS.map(seconds => anscombe(forecaster.forecast(nowMs, seconds * 1000)!.peakRps[2]));
+}
+
+describe("LoadForecaster's forecasts of a young load", () => {
+  for (const [lowRps, highRps] of [
+    [0.5, 6],
+    [2, 40],
+    [10, 100],
+  ] as const)
+    it(`follow it within three minutes when it falls from ${highRps} to ${lowRps} rps`, () => {
+      const [before, high, after] = [180, 300, 180];
+      const seeds = Array.from({ length: 12 }, (_, k) => k + 1);
+      const above = YOUNG_HORIZONS_SECONDS.map(() => 0);
+      for (const seed of seeds) {
+        const low = poissonLoad(lowRps)(before + high + after, seed);
+        const fell = [...low.slice(0, before), ...poissonLoad(highRps)(high, seed), ...low.slice(before + high)];
+        const [afterFall, never] = [plannedPeaks(fell), plannedPeaks(low)];
+        for (const h of above.keys()) above[h]! += (afterFall[h]! - never[h]!) / seeds.length;
+      }
+      for (const [h, excess] of above.entries())
+        assert.ok(excess < MOST_REMEMBERED[h]!, `${above} sigmas above one that never rose`);
+    });
 });

@@ -5,7 +5,8 @@ import { LOAD_KINDS } from "../../load/load-kinds.ts";
 /** Rates in rps, one a second. */
 export type Load = (seconds: number, seed: number) => number[];
 
-function poissonLoad(baseRps: number, ...components: readonly LoadComponent[]): Load {
+/** Independent requests at this rate, and what else there is. */
+export function poissonLoad(baseRps: number, ...components: readonly LoadComponent[]): Load {
   return loadOf({ baseRps, components, groupSize: 1 });
 }
 
