@@ -80,15 +80,17 @@ export function removeLeftovers(folder) {
 }
 
 /**
- * Settings by which podman and buildah keep everything in one folder and need neither cgroups nor a network of their own.
+ * Settings by which podman and buildah keep everything in two folders and need neither cgroups nor a network of their own.
+ * @param runRoot at most 50 characters: with a longer one podman's own `container cleanup` fails, and every wait for a container's end
+ *   takes 20 s.
  * @returns the environment that makes them use it.
  */
-export function standInSettings(folder) {
+export function standInSettings(folder, runRoot) {
   const limit = spawnSync("sh", ["-c", "ulimit -Hn"], { encoding: "utf8" }).stdout.trim();
   const files = limit === "unlimited" ? "1048576" : limit;
   writeFileSync(
     join(folder, "storage.conf"),
-    `[storage]\ndriver = "overlay"\ngraphroot = "${folder}/storage"\nrunroot = "${folder}/run"\n`,
+    `[storage]\ndriver = "overlay"\ngraphroot = "${folder}/storage"\nrunroot = "${runRoot}"\n`,
   );
   writeFileSync(
     join(folder, "containers.conf"),

@@ -15,7 +15,7 @@ const TAG = `localhost/variscale-test:${process.pid}`;
 const TARGETS = [null, "scaler", "variant-switcher", "gateway", "demo"];
 const tagOf = target => (target === null ? TAG : `${TAG}-${target}`);
 
-if (process.argv[2] === INSIDE) await runStandIn(process.argv[3], process.argv[4], process.argv.slice(5));
+if (process.argv[2] === INSIDE) await runStandIn(...process.argv.slice(3, 6), process.argv.slice(6));
 else await runOutside(process.argv.slice(2));
 
 async function runOutside(mochaArgs) {
@@ -27,27 +27,45 @@ async function runOutside(mochaArgs) {
   }
   if (engine.kind !== "stand-in") return await runEngine(engine.kind, mochaArgs);
   const base = standInBase();
-  const runs = join(dirname(base), "runs");
-  mkdirSync(runs, { recursive: true });
-  removeLeftovers(runs);
-  const folder = join(runs, `.run-${process.pid}`);
-  mkdirSync(folder);
+  const folder = ownFolder(join(dirname(base), "runs"));
+  const runRoot = ownFolder("/run/variscale");
   // Mounts and processes end with the namespaces, whatever happens.
   const namespaces = ["--mount", "--pid", "--mount-proc", "--fork", "--kill-child"];
   // The shell is the first process of the namespaces: unlike Node it clears away processes whose parents are gone.
-  const command = ["sh", "-c", '"$@"; exit $?', "sh", process.execPath, self, INSIDE, folder, base, ...mochaArgs];
+  const command = [
+    "sh",
+    "-c",
+    '"$@"; exit $?',
+    "sh",
+    process.execPath,
+    self,
+    INSIDE,
+    base,
+    folder,
+    runRoot,
+    ...mochaArgs,
+  ];
   const status = await run("unshare", [...namespaces, ...command], toolEnv, "SIGKILL");
   // Killed processes may be writing still.
-  rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
+  for (const left of [folder, runRoot]) rmSync(left, { recursive: true, force: true, maxRetries: 20 });
   process.exit(status);
 }
 
-async function runStandIn(folder, base, mochaArgs) {
+/** Of this process; those of others that are gone are removed. */
+function ownFolder(parent) {
+  mkdirSync(parent, { recursive: true });
+  removeLeftovers(parent);
+  const folder = join(parent, `.run-${process.pid}`);
+  mkdirSync(folder);
+  return folder;
+}
+
+async function runStandIn(base, folder, runRoot, mochaArgs) {
   // The pipe ends when the process outside is gone.
   process.stdin.on("close", () => process.exit(130)).resume();
   // crun refuses a hybrid layout (cgroup v1 beside a cgroup2 with controllers); no cgroup is used here.
   spawnSync("umount", ["/sys/fs/cgroup/unified"], { stdio: "ignore", env: toolEnv });
-  const env = standInSettings(folder);
+  const env = standInSettings(folder, runRoot);
   const name = baseImage();
   await must("podman", ["import", "--quiet", "--change", 'CMD ["node"]', base, name], env);
   const buildArgs = ["bud", "--pull-never", "--isolation", "chroot", "--network", "host", "--format", "docker"];
