@@ -6,6 +6,8 @@ export const REASONS = [
   "optimal",
   /** No configuration meets every constraint; this is the least bad one and it sheds load. */
   "infeasible",
+  /** The search ended before it was proven that no configuration is better. */
+  "unproven",
   /** The gain over the current configuration is below the cost of switching. */
   "held_hysteresis",
   /** Fewer replicas would do, but not for long enough yet. */

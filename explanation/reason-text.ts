@@ -3,6 +3,7 @@ import type { Binding, Reason } from "../domain/plan.ts";
 export const REASON_TEXT: Readonly<Record<Reason, string>> = {
   optimal: "the best configuration for this load",
   infeasible: "no configuration meets every constraint: this is the least bad one",
+  unproven: "the search ended before it was proven that there is no better configuration",
   held_hysteresis: "the current configuration stays: another one gains less than a switch costs",
   held_scale_down: "capacity is given back only when the load has stayed low for a while",
   held_no_data: "the last plan stays: there is no usable load data",

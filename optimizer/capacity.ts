@@ -3,10 +3,15 @@ import { fanOutAt, rowsAt, type Scope, type ScopeStage } from "./scope.ts";
 import type { ScopeVariant } from "./scope-variant.ts";
 import { SLACK } from "./totals.ts";
 
-/** The most that can be served, and what stops more; `none` when it is all. */
-export interface Capacity {
+interface Served {
   readonly rateRps: number;
   readonly limit: Binding;
+}
+
+/** The most that can be served, and what stops more; `none` when it is all. */
+export interface Capacity extends Served {
+  /** False: not all choices were looked at, and more may be served. */
+  readonly isProven: boolean;
 }
 
 interface Choice {
@@ -21,15 +26,15 @@ const BUDGET = 5_000;
 
 /** Highest entry rate, up to the scope's, for which some choice of variants and batches stays within replicas, cores and cost. */
 export function mostServable(scope: Scope): Capacity {
-  let best: Capacity | null = null;
+  let best: Served = { rateRps: -1, limit: "utilisation" };
   let left = BUDGET;
   const visit = (choices: readonly Choice[]): void => {
     const index = choices.length;
     const stage = scope.stages[index];
-    if (left-- <= 0 || best?.limit === "none") return;
+    if (left-- <= 0 || best.limit === "none") return;
     if (!stage) {
       const capacity = servable(scope, choices);
-      if (!best || capacity.rateRps > best.rateRps) best = capacity;
+      if (capacity.rateRps > best.rateRps) best = capacity;
       return;
     }
     const rows = rowsAt(
@@ -41,7 +46,7 @@ export function mostServable(scope: Scope): Capacity {
     for (const variant of strongest(scope, stage, index)) visit([...choices, { stage, variant, rows }]);
   };
   visit([]);
-  return best ?? { rateRps: 0, limit: "utilisation" };
+  return { ...best, rateRps: Math.max(0, best.rateRps), isProven: best.limit === "none" || left >= 0 };
 }
 
 /** Variants that no other variant beats in speed, in cores and in how few rows it makes for other stages; fastest first. */
@@ -62,10 +67,10 @@ function strongest(scope: Scope, stage: ScopeStage, index: number): ScopeVariant
   return kept;
 }
 
-function servable(scope: Scope, choices: readonly Choice[]): Capacity {
+function servable(scope: Scope, choices: readonly Choice[]): Served {
   const { pipeline, limits } = scope.problem;
   const { utilisation } = pipeline.objective;
-  let capacity: Capacity = { rateRps: scope.rateRps, limit: "none" };
+  let capacity: Served = { rateRps: scope.rateRps, limit: "none" };
   const cap = (rateRps: number, limit: Binding): void => {
     if (rateRps < capacity.rateRps) capacity = { rateRps, limit };
   };

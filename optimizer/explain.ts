@@ -1,6 +1,7 @@
 import { type Configuration, type Part, replicasOf } from "../domain/configuration.ts";
 import type { Objective } from "../domain/pipeline-schema.ts";
 import { configurationOf, type Plan, type StagePlan } from "../domain/plan.ts";
+import type { TimeLimit } from "./effort.ts";
 import { evaluate } from "./evaluate.ts";
 import { optimize } from "./optimize.ts";
 import type { Problem } from "./problem.ts";
@@ -38,11 +39,11 @@ export interface Explanation {
   readonly current: Plan | null;
 }
 
-/** Why a plan is as it is: what a little more or less of each thing would cost, and what has changed and for what. */
-export function explain(problem: Problem, plan: Plan): Explanation {
+/** Why a plan is as it is: what a little more or less of each thing would cost, and what has changed and for what. `limit`: of each plan that is made for it. */
+export function explain(problem: Problem, plan: Plan, limit: TimeLimit | null = null): Explanation {
   const { current } = problem;
   return {
-    prices: [accuracyPrice, sloPrice, loadPrice, coresPrice].flatMap(price => price(problem, plan)),
+    prices: [accuracyPrice, sloPrice, loadPrice, coresPrice].flatMap(price => price(problem, plan, limit)),
     changes: current ? changesOf(current, plan) : [],
     current: current && evaluate(problem, current),
   };
@@ -55,45 +56,46 @@ const LEAST_COST: Objective["weights"] = { accuracy: 1e-6, cost: 1, batch: 1e-9,
 /** Accuracies that are measured are compared with this much room. */
 const ROOM = 1e-9;
 
-function accuracyPrice(problem: Problem, plan: Plan): Price[] {
+function accuracyPrice(problem: Problem, plan: Plan, limit: TimeLimit | null): Price[] {
   const minAccuracy = plan.accuracy + POINT;
   if (minAccuracy > 1) return [];
-  return [priceOf("accuracy", POINT, asCheapAs(problem, plan), cheapest(problem, minAccuracy), minAccuracy)];
+  const other = cheapest(problem, minAccuracy, limit);
+  return [priceOf("accuracy", POINT, asCheapAs(problem, plan, limit), other, minAccuracy)];
 }
 
-function sloPrice(problem: Problem, plan: Plan): Price[] {
+function sloPrice(problem: Problem, plan: Plan, limit: TimeLimit | null): Price[] {
   const { slo } = problem.pipeline;
   const tight = { ...problem.pipeline, slo: { ...slo, latencyMs: (1 - TENTH) * slo.latencyMs } };
   const minAccuracy = plan.accuracy - ROOM;
-  const other = cheapest({ ...problem, pipeline: tight }, minAccuracy);
-  return [priceOf("slo", -TENTH * slo.latencyMs, asCheapAs(problem, plan), other, minAccuracy)];
+  const other = cheapest({ ...problem, pipeline: tight }, minAccuracy, limit);
+  return [priceOf("slo", -TENTH * slo.latencyMs, asCheapAs(problem, plan, limit), other, minAccuracy)];
 }
 
-function loadPrice(problem: Problem, plan: Plan): Price[] {
+function loadPrice(problem: Problem, plan: Plan, limit: TimeLimit | null): Price[] {
   if (!(plan.rateRps > 0)) return [];
   const rateRps = (1 + TENTH) * plan.rateRps;
-  return [priceOf("load", TENTH * plan.rateRps, plan, optimize({ ...problem, rateRps }))];
+  return [priceOf("load", TENTH * plan.rateRps, plan, optimize({ ...problem, rateRps }, limit))];
 }
 
-function coresPrice(problem: Problem, plan: Plan): Price[] {
+function coresPrice(problem: Problem, plan: Plan, limit: TimeLimit | null): Price[] {
   const shapes = plan.stages.flatMap(stage => (replicasOf(stage) > 0 ? [stage.cores / replicasOf(stage)] : []));
   if (shapes.length === 0) return [];
   const step = Math.min(...shapes);
   const objective = { ...problem.pipeline.objective, maxCores: Math.max(1e-9, plan.cores - step) };
-  const other = optimize({ ...problem, pipeline: { ...problem.pipeline, objective } });
+  const other = optimize({ ...problem, pipeline: { ...problem.pipeline, objective } }, limit);
   return [priceOf("cores", -step, plan, other)];
 }
 
 /** What prices at the least cost are compared with: the plan may have replicas beyond it, for requests that would be late. */
-function asCheapAs(problem: Problem, plan: Plan): Plan {
-  const least = cheapest(problem, plan.accuracy - ROOM);
+function asCheapAs(problem: Problem, plan: Plan, limit: TimeLimit | null): Plan {
+  const least = cheapest(problem, plan.accuracy - ROOM, limit);
   return least.feasible && Math.abs(least.accuracy - plan.accuracy) <= 2 * ROOM ? least : plan;
 }
 
 /** The cheapest plan of a policy's choices that is at least so accurate, whatever they are worth to it; a policy with a soft SLO does not know of the least accuracy. */
-export function cheapest(problem: Problem, minAccuracy: number): Plan {
+export function cheapest(problem: Problem, minAccuracy: number, limit: TimeLimit | null = null): Plan {
   const objective = { ...problem.pipeline.objective, minAccuracy };
-  return optimize({ ...problem, weights: LEAST_COST, pipeline: { ...problem.pipeline, objective } });
+  return optimize({ ...problem, weights: LEAST_COST, pipeline: { ...problem.pipeline, objective } }, limit);
 }
 
 function priceOf(of: Price["of"], step: number, plan: Plan, other: Plan, minAccuracy = 0): Price {

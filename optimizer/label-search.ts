@@ -1,3 +1,4 @@
+import { type Effort, startEffort } from "./effort.ts";
 import { extend, follow, type Label, objectiveOf, optionsOf, rootOf, rowsOf } from "./label.ts";
 import { type Bound, boundFrame, mostFrom } from "./label-bound.ts";
 import { undominated } from "./label-front.ts";
@@ -23,8 +24,8 @@ export interface LabelResult {
   readonly earlier: readonly LabelOption[] | null;
 }
 
-/** Effort that one search may take, in microseconds as EFFORT counts them. */
-const BUDGET = 500_000;
+/** Effort that one search may take without a deadline, in microseconds as EFFORT counts them. */
+export const LABEL_BUDGET = 500_000;
 /** About how long things take, in microseconds: the search is bounded by work done, so that its result is reproducible. */
 const EFFORT = { option: 0.04, label: 0.9, compared: 0.06 };
 /** Labels that are kept of a stage at first, whatever the budget: some hundredths of a second. */
@@ -41,7 +42,7 @@ const ROUNDING = 1e-12;
  * when it can't keep a limit any more, or when another one with the same key is no worse in price, accuracy, latency and use.
  * A narrow first pass finds a good choice, wider ones better ones; one that leaves nothing out but for these reasons proves the best.
  */
-export function searchLabels(problem: LabelProblem, budget: number = BUDGET): LabelResult {
+export function searchLabels(problem: LabelProblem, effort: Effort = startEffort(LABEL_BUDGET)): LabelResult {
   const shape = shapeOf(problem);
   if (shape.loose.some(({ options }) => options.length === 0)) return { ...NOTHING, shape };
   const best: Best = { objective: -Infinity, options: null, earlier: null };
@@ -49,12 +50,15 @@ export function searchLabels(problem: LabelProblem, budget: number = BUDGET): La
     const label = follow(problem, shape, options);
     if (label) record(best, label);
   });
-  const search: Search = { problem, shape, bound: relaxed.bound, best, labels: 0, left: budget, leftBound: -Infinity };
+  const search: Search = { problem, shape, bound: relaxed.bound, best, labels: 0, effort, leftBound: -Infinity };
   let bound = relaxed.value;
   for (let width = BEAM; width === BEAM || bound > worthAbove(best); width *= WIDER) {
+    const before = best.objective;
     search.leftBound = -Infinity;
     if (!sweep(search, width)) break;
     bound = Math.min(bound, search.leftBound);
+    // No more labels are kept in memory: the next sweep would be this one again.
+    if (width > MOST_LABELS && best.objective === before) break;
   }
   return {
     options: best.options,
@@ -62,7 +66,7 @@ export function searchLabels(problem: LabelProblem, budget: number = BUDGET): La
     isProven: bound <= worthAbove(best),
     upperBound: Math.max(best.objective, bound),
     labels: search.labels,
-    effort: budget - search.left,
+    effort: effort.spent(),
     shape,
     relaxed,
     earlier: best.earlier,
@@ -92,7 +96,7 @@ interface Search {
   readonly bound: Bound;
   readonly best: Best;
   labels: number;
-  left: number;
+  readonly effort: Effort;
   leftBound: number;
 }
 
@@ -103,7 +107,7 @@ function sweep(search: Search, width: number): boolean {
   for (let k = 0; k < problem.stages.length; k++) {
     let next: Label[] = [];
     for (const label of layer) {
-      if (width > BEAM && search.left <= comparing(search, next)) return false;
+      if (width > BEAM && search.effort.isSpent(comparing(search, next))) return false;
       expand(search, k, label, next);
       if (next.length >= MOST_LABELS) next = narrowed(search, compared(search, next), MOST_LABELS / 2);
     }
@@ -113,7 +117,7 @@ function sweep(search: Search, width: number): boolean {
 }
 
 function compared(search: Search, labels: readonly Label[]): Label[] {
-  search.left -= comparing(search, labels);
+  search.effort.spend(comparing(search, labels));
   return undominated(labels, search.shape.front);
 }
 
@@ -139,7 +143,7 @@ function expand(search: Search, k: number, label: Label, into: Label[]): void {
   const share = shape.loose[k]?.pathShare ?? 1;
   const isLast = k + 1 === problem.stages.length;
   const toBeat = worthAbove(best);
-  search.left -= EFFORT.option * options.length;
+  search.effort.spend(EFFORT.option * options.length);
   for (const option of options) {
     const accuracy = option.slope * label.accuracy + option.offset;
     const price = label.price + option.price;
@@ -152,7 +156,7 @@ function expand(search: Search, k: number, label: Label, into: Label[]): void {
     if (child.tabled !== null) most = Math.max(most, tabledBound(search, k, child));
     if (!(most > toBeat)) continue;
     search.labels++;
-    search.left -= EFFORT.label;
+    search.effort.spend(EFFORT.label);
     child.bound = isLast ? objectiveOf(problem, child) : most;
     if (isLast) record(best, child);
     else into.push(child);

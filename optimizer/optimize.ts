@@ -1,5 +1,6 @@
-import type { Plan, RunnerUp } from "../domain/plan.ts";
+import type { Plan, Reason, RunnerUp } from "../domain/plan.ts";
 import { fewestReplicasTake, mostServable } from "./capacity.ts";
+import { type Deadline, deadlineOf, type TimeLimit } from "./effort.ts";
 import { leastFrom } from "./least-totals.ts";
 import { searchPlain } from "./plain-search.ts";
 import { brokenBy, effectiveAccuracyOf, objectiveOf, planOf } from "./plan-of.ts";
@@ -12,7 +13,8 @@ import { searchVariants } from "./variant-search.ts";
 /**
  * The best plan for a problem: for every stage a variant, a batch size that was measured, and replicas (from the fewest that
  * serve the load within the utilisation, as long as more shorten the latency). Proven best (`optimal`, gap 0), unless the
- * problem is too large for the search's budget; then `gap` is a proven bound.
+ * problem is too large for the search's budget of work, or for the time limit that takes its place; then `gap` is a proven bound. With a limit,
+ * a first quick search is always made; without one, a problem has the same plan on every machine.
  *
  * Where no choice meets every constraint the plan is the least bad one: as much load as replicas, cores, cost and utilisation
  * allow is served, and for that load the effective accuracy is as high as it gets, SLO and least accuracy missed or not. A
@@ -21,16 +23,19 @@ import { searchVariants } from "./variant-search.ts";
  * `binding` is the constraint that stopped the candidate whose objective could have been highest; `none` when no constraint
  * stopped a better one. Never throws.
  */
-export function optimize(problem: Problem): Plan {
+export function optimize(problem: Problem, limit: TimeLimit | null = null): Plan {
+  const deadline = deadlineOf(limit);
   const scope = scopeOf(problem);
   const isPlannable = scope.stages.every(stage => stage.plannable);
-  const found = isPlannable ? search(scope, scope.policy.slo) : null;
-  return found?.best ? feasiblePlan(scope, found, found.best) : leastBadPlan(scope);
+  const found = isPlannable ? search(scope, scope.policy.slo, deadline) : null;
+  if (found?.best) return feasiblePlan(scope, found, found.best);
+  return leastBadPlan(scope, found, deadline);
 }
 
 /** Latencies that are distributions are searched for by branch and bound, plain numbers by labels; both are exact. */
-function search(scope: Scope, slo: "hard" | "soft"): SearchResult {
-  const found = scope.policy.latency === "queueing" ? searchVariants(scope, slo) : searchPlain(scope, slo);
+function search(scope: Scope, slo: "hard" | "soft", deadline: Deadline | null): SearchResult {
+  const found =
+    scope.policy.latency === "queueing" ? searchVariants(scope, slo, deadline) : searchPlain(scope, slo, deadline);
   return scope.stages.every(({ isWhole }) => isWhole) ? found : withSetsLeft(scope, found);
 }
 
@@ -44,7 +49,7 @@ function withSetsLeft(scope: Scope, found: SearchResult): SearchResult {
 function feasiblePlan(scope: Scope, found: SearchResult, best: Candidate): Plan {
   return planOf(scope, predict(scope, servedBy(scope, best), best.variants), {
     feasible: true,
-    reason: "optimal",
+    reason: found.isProven ? "optimal" : "unproven",
     binding: found.binding,
     optimal: found.isProven,
     gap: found.isProven ? 0 : Math.max(0, found.leftBound - best.objective),
@@ -53,7 +58,8 @@ function feasiblePlan(scope: Scope, found: SearchResult, best: Candidate): Plan 
   });
 }
 
-function leastBadPlan(given: Scope): Plan {
+/** `hard`: the search that found no choice which meets every constraint; null: a stage can't be planned. */
+function leastBadPlan(given: Scope, hard: SearchResult | null, deadline: Deadline | null): Plan {
   // What an HPA leaves undone is no reason to serve less.
   const scope = { ...given, stages: given.stages.map(stage => ({ ...stage, scaling: undefined })) };
   const capacity = mostServable(scope);
@@ -66,13 +72,14 @@ function leastBadPlan(given: Scope): Plan {
     maxCores: Math.max(scope.maxCores, fewest.cores),
     maxCostPerHour: Math.max(scope.maxCostPerHour, fewest.costPerHour),
   };
-  const found = search(relaxed, "soft");
+  const found = search(relaxed, "soft", deadline);
   const served = atRate(scope, capacity.rateRps);
   const prediction = found.best
     ? predict(served, servedBy(scope, found.best), found.best.variants)
     : predict(served, servedAnyhow(scope));
   const effective = effectiveAccuracyOf(scope, prediction, capacity.rateRps);
-  const isProven = found.isProven && found.best !== null;
+  const isNone = hard === null || hard.isProven;
+  const isProven = isNone && capacity.isProven && found.isProven && found.best !== null;
   const binding = capacity.limit === "none" ? brokenBy(scope, prediction) : capacity.limit;
   const isHeldByHpa = binding === "none" && given.stages.some(stage => stage.scaling !== undefined);
   const plan = planOf(scope, prediction, {
@@ -84,7 +91,10 @@ function leastBadPlan(given: Scope): Plan {
     runnerUp: runnerUpOf(scope, found, served),
     servedRps: capacity.rateRps,
   });
-  return isHeldByHpa ? { ...plan, reasons: [...plan.reasons, "hpa_tolerance"] } : plan;
+  const reasons: Reason[] = [...plan.reasons];
+  if (isHeldByHpa) reasons.push("hpa_tolerance");
+  if (hard !== null && !isProven) reasons.push("unproven");
+  return { ...plan, reasons };
 }
 
 /** Effective accuracy decides; fewer cores, smaller batches and fewer switches only between equals. */

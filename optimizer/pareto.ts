@@ -1,4 +1,5 @@
 import type { Plan } from "../domain/plan.ts";
+import type { TimeLimit } from "./effort.ts";
 import { cheapest } from "./explain.ts";
 import { POLICIES } from "./policies.ts";
 import type { Problem } from "./problem.ts";
@@ -17,14 +18,14 @@ const STEP = 1e-7;
 
 /**
  * Every plan of a problem between the cheapest and the most accurate one: the cheapest at all, then each time the cheapest that is
- * more accurate (the ε-constraint method), each proven.
+ * more accurate (the ε-constraint method), each proven unless `limit`, which each has, or the work for it ends it before.
  */
-export function paretoFront(problem: Problem): ParetoFront {
+export function paretoFront(problem: Problem, limit: TimeLimit | null = null): ParetoFront {
   const plans: Plan[] = [];
   let minAccuracy = 0;
   let isProven = true;
   while (plans.length < MOST_PLANS && minAccuracy <= 1) {
-    const plan = cheapest(problem, minAccuracy);
+    const plan = cheapest(problem, minAccuracy, limit);
     isProven &&= plan.optimal;
     // A policy with a soft SLO has no least accuracy: what it gives again is all that it has at one cost.
     if (!plan.feasible || plan.accuracy < minAccuracy - STEP / 2)

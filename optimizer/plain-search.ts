@@ -1,9 +1,10 @@
 import type { Binding } from "../domain/plan.ts";
+import { type Deadline, startEffort } from "./effort.ts";
 import { follow, optionsOf } from "./label.ts";
 import { boundAt, boundFrame, mostFrom, type Prices } from "./label-bound.ts";
 import type { LabelOption, LabelProblem } from "./label-problem.ts";
 import { type LabelScope, labelScopeOf } from "./label-scope.ts";
-import { type LabelResult, searchLabels } from "./label-search.ts";
+import { LABEL_BUDGET, type LabelResult, searchLabels } from "./label-search.ts";
 import type { Scope } from "./scope.ts";
 import type { Candidate, SearchResult } from "./search-state.ts";
 
@@ -11,14 +12,15 @@ import type { Candidate, SearchResult } from "./search-state.ts";
  * The best plan where latencies are plain numbers: `searchLabels`. Soft: the least accuracy may be missed, and where even so the
  * SLO can't be kept, the options with the least latency are taken.
  */
-export function searchPlain(scope: Scope, slo: "hard" | "soft"): SearchResult {
+export function searchPlain(scope: Scope, slo: "hard" | "soft", deadline: Deadline | null): SearchResult {
+  const searched = (problem: LabelProblem) => searchLabels(problem, startEffort(LABEL_BUDGET, deadline));
   const given = labelScopeOf(scope, "hard");
-  if (slo === "hard") return resultOf(scope, given, searchLabels(given.problem));
+  if (slo === "hard") return resultOf(scope, given, searched(given.problem));
   const eased: LabelScope = { ...given, problem: { ...given.problem, minAccuracy: -Infinity } };
-  const found = searchLabels(eased.problem);
+  const found = searched(eased.problem);
   if (found.options) return resultOf(scope, eased, found);
   const fastest = fastestOf(labelScopeOf(scope, "soft").problem);
-  return resultOf(scope, eased, searchLabels(fastest));
+  return resultOf(scope, eased, searched(fastest));
 }
 
 /** The problem in which only latency counts, and price between equals. */

@@ -1,4 +1,5 @@
 import type { Binding } from "../domain/plan.ts";
+import type { Effort } from "./effort.ts";
 import type { Option } from "./stage-options.ts";
 
 /** A choice for every stage, with what the search computed of it. */
@@ -47,11 +48,9 @@ export interface SearchResult {
 /** About how long things take, in microseconds: the search is bounded by work done, so that its result is reproducible. */
 export const EFFORT = { option: 4, sum: 1.5, chance: 0.15, branch: 0.5 };
 
-/** `budget`: effort after which the search stops. */
-export function startSearch(slo: "hard" | "soft", budget: number, wantsRunnerUp: boolean): SearchState {
+export function startSearch(slo: "hard" | "soft", effort: Effort, wantsRunnerUp: boolean): SearchState {
   let best: Candidate | null = null;
   let runnerUp: Candidate | null = null;
-  let left = budget;
   let leftBound = Number.NEGATIVE_INFINITY;
   const rejected = new Map<Binding, number>();
   return {
@@ -71,10 +70,8 @@ export function startSearch(slo: "hard" | "soft", budget: number, wantsRunnerUp:
     reject: (constraint, bound) => {
       rejected.set(constraint, Math.max(bound, rejected.get(constraint) ?? Number.NEGATIVE_INFINITY));
     },
-    spend: effort => {
-      left -= effort;
-    },
-    isExhausted: () => left <= 0,
+    spend: effort.spend,
+    isExhausted: () => effort.isSpent(),
     leave: bound => {
       leftBound = Math.max(leftBound, bound);
     },

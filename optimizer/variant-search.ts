@@ -1,4 +1,5 @@
 import { brokenBy } from "./combination.ts";
+import { type Deadline, startEffort } from "./effort.ts";
 import { fromZero, graphWithin } from "./graph-latency.ts";
 import { highest, searchGraph } from "./graph-search.ts";
 import { leastFrom, leastReplicas } from "./least-totals.ts";
@@ -10,7 +11,7 @@ import { fewestReplicas, type OptionList, stageOptions } from "./stage-options.t
 import { NOTHING, plus, SLACK, type Totals } from "./totals.ts";
 import { type Cumulative, chanceWithin, convolve, entriesFor } from "./wait-distribution.ts";
 
-/** Effort that one search may take: some tenths of a second. */
+/** Effort that one search may take without a deadline: some tenths of a second. */
 const BUDGET = 150_000;
 
 interface Node {
@@ -31,8 +32,8 @@ interface Node {
  * its bound (the most accurate completion, the cheapest options of all stages, the envelope of their latencies) is not above
  * what was found, or breaks a constraint. Every full combination gets its batches and replicas from `searchReplicas`.
  */
-export function searchVariants(scope: Scope, slo: "hard" | "soft"): SearchResult {
-  const state = startSearch(slo, BUDGET, scope.problem.runnerUp !== false);
+export function searchVariants(scope: Scope, slo: "hard" | "soft", deadline: Deadline | null): SearchResult {
+  const state = startSearch(slo, startEffort(BUDGET, deadline), scope.problem.runnerUp !== false);
   const search = { scope, state, rest: leastFrom(scope), lists: new Map<string, OptionList>() };
   visit(search, {
     variants: [],

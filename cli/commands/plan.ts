@@ -13,7 +13,11 @@ interface PlanFlags extends PlanRequest {
   readonly picture?: string;
   readonly set: readonly string[];
   readonly speedFactor?: number;
+  readonly timeLimit?: number;
 }
+
+/** An hour: of a time limit. */
+const MOST_MS = 3_600_000;
 
 const EXAMPLES = `
 Example:
@@ -21,8 +25,10 @@ Example:
   variscale plan pipelines/id-card --rps 8 --policy fa2Low --output json > plan.json
   variscale plan pipelines/id-card --rps 20 --current plan.json
   variscale plan pipelines/id-card --rps 8 --picture front.svg
+  variscale plan pipelines/id-card --rps 8 --time-limit 50
 
-It needs what \`variscale profile\` has measured. It ends with 0 where a plan meets every constraint, and with 3 otherwise.`;
+It needs what \`variscale profile\` has measured. It ends with 0 where a plan meets every constraint, and with 3 otherwise. \`optimal\` of the
+JSON says whether it is proven best, \`gap\` by how much a better one could be better at most.`;
 
 export function addPlan(program: Command): void {
   program
@@ -53,6 +59,11 @@ export function addPlan(program: Command): void {
     .option("--max-cores <n>", "of all replicas together", text => parseNumber(text, 0.001, 1e6))
     .option("--machine-cores <n>", "all replicas share one machine with so many", text => parseNumber(text, 0.1, 1024))
     .option("--min-accuracy <share>", "0 to 1", text => parseNumber(text, 0, 1))
+    .option(
+      "--time-limit <ms>",
+      "end each search by then, with the best plan that was found and how far it may be from the best (default: a budget of work, the same on every machine)",
+      text => parseNumber(text, 1, MOST_MS),
+    )
     .option("--picture <file>", "draw accuracy against cost at this load: .svg or .html")
     .addOption(speedFactorOption())
     .addOption(setOption())
@@ -66,11 +77,12 @@ async function runPlan(path: string, flags: PlanFlags): Promise<void> {
   const { optimize } = await import("../../optimizer/optimize.ts");
   const { givenOf } = await import("../../optimizer/given.ts");
   const { problemFor } = await import("../plan/plan-request.ts");
-  const { set, speedFactor, picture, output } = flags;
+  const { set, speedFactor, picture, output, timeLimit } = flags;
+  const limit = timeLimit === undefined ? null : { ms: timeLimit, clock: () => performance.now() };
   if (picture !== undefined) checkPicture(picture);
   const pipeline = readPipeline(path, speedFactor === undefined ? { set } : { set, speedFactor });
   const problem = problemFor(pipeline, flags);
-  const plan = optimize(problem);
+  const plan = optimize(problem, limit);
   const { current } = problem;
   const given = { ...givenOf(problem), ...(current && { current }) };
   if (output === "json") process.stdout.write(`${JSON.stringify({ ...plan, given }, null, 2)}\n`);
@@ -78,13 +90,17 @@ async function runPlan(path: string, flags: PlanFlags): Promise<void> {
     const { explain } = await import("../../optimizer/explain.ts");
     const { runnerUpText } = await import("../../explanation/plan-text.ts");
     const { formatExplanation, formatPlan } = await import("../plan/format-plan.ts");
-    const parts = [formatPlan(plan), runnerUpText(plan, plan.runnerUp), formatExplanation(explain(problem, plan))];
+    const parts = [
+      formatPlan(plan),
+      runnerUpText(plan, plan.runnerUp),
+      formatExplanation(explain(problem, plan, limit)),
+    ];
     process.stdout.write(`${parts.join("\n")}\n`);
   }
   if (picture !== undefined) {
     const { paretoFront } = await import("../../optimizer/pareto.ts");
     const { paretoPicture } = await import("../plan/pareto-picture.ts");
-    const text = paretoPicture(problem, plan, paretoFront(problem), picture.endsWith(".html"));
+    const text = paretoPicture(problem, plan, paretoFront(problem, limit), picture.endsWith(".html"));
     try {
       writeFileSync(picture, text);
     } catch (error) {

@@ -62,6 +62,49 @@ describe("variscale plan", function () {
     assert.match(unknown.stdout, /1 point more of accuracy: accuracy \+\d/);
   });
 
+  it("ends by the time limit that it is given, with a plan and how far that may be from the best", () => {
+    const contract = {
+      inputs: [{ name: "x", datatype: "FP32", shape: [-1, 4] }],
+      outputs: [{ name: "y", datatype: "FP32", shape: [-1, 4] }],
+    };
+    const stages = Array.from({ length: 8 }, (_, s) => ({
+      name: `s${s}`,
+      cores: 1,
+      memoryMiB: 256,
+      replicas: { min: 1, max: 60 },
+      defaultVariant: "v0",
+      contract,
+      variants: Array.from({ length: 16 }, (__, v) => ({
+        name: `v${v}`,
+        model: `v${v}.onnx`,
+        sha256: "c".repeat(64),
+        accuracy: 0.9 + ((v * 7 + s) % 9) / 100,
+        profile: {
+          cores: 1,
+          points: [1, 2, 4, 8].map(batch => ({ batch, latencyMs: (6 + ((v * 31 + s) % 11)) * (batch + 2) })),
+        },
+      })),
+    }));
+    const file = join(folder.path, "large.yaml");
+    const spec = { slo: { latencyMs: 500 }, stages };
+    const kind = { apiVersion: "variscale.dev/v1alpha1", kind: "InferencePipeline", metadata: { name: "large" } };
+    writeFileSync(file, JSON.stringify({ ...kind, spec }));
+    const args = ["plan", file, "--rps", "60", "--time-limit", "1"];
+    const { status, stdout, stderr } = variscale(...args, "--output", "json");
+    assert.equal(status, 0, stderr);
+    const plan = JSON.parse(stdout);
+    assert.ok(planSchema.safeParse(plan).success);
+    assert.equal(plan.optimal, false);
+    assert.ok(plan.gap > 0);
+    assert.deepEqual(plan.reasons, ["unproven"]);
+    assert.match(variscale(...args).stdout, /at most [\d.]+ below the best/);
+    for (const wrong of ["0", "-5", "soon"]) {
+      const refused = variscale("plan", file, "--rps", "60", "--time-limit", wrong);
+      assert.equal(refused.status, 2);
+      assert.match(refused.stderr, /--time-limit/);
+    }
+  });
+
   it("explains a plan with the policy and the limits that it was made with", () => {
     const file = join(folder.path, "plan.json");
     const limits = ["--max-cores", "2", "--exclude", "second=heavy", "--policy", "fa2Low"];

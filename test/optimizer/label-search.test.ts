@@ -4,6 +4,7 @@ import { describe, it } from "mocha";
 import { randomInstance } from "../../bench/optimizer-instances.ts";
 import { seededRandom } from "../../load/seeded-random.ts";
 import { beatenOf } from "../../optimizer/dominance.ts";
+import { startEffort } from "../../optimizer/effort.ts";
 import type { LabelProblem } from "../../optimizer/label-problem.ts";
 import { labelScopeOf } from "../../optimizer/label-scope.ts";
 import { searchLabels } from "../../optimizer/label-search.ts";
@@ -62,8 +63,8 @@ describe("searchLabels() with a budget", () => {
     let spent = 0;
     for (const seed of [0, 3, 7, 8, 22, 25, 44]) {
       const problem = limited(20, seed, 0.7);
-      const found = searchLabels(problem, budget);
-      const least = searchLabels(problem, 0).effort;
+      const found = searchLabels(problem, startEffort(budget));
+      const least = searchLabels(problem, startEffort(0)).effort;
       assert.ok(found.effort <= budget + least + 10_000, `${seed}: ${found.effort}, ${least}`);
       assert.ok(least < 60_000, `${seed}: ${least}`);
       if (!found.isProven) spent++;
@@ -76,10 +77,10 @@ describe("searchLabels() with a budget", () => {
     let unproven = 0;
     for (const seed of [0, 1, 7, 22, 49]) {
       const problem = limited(20, seed, 0.7);
-      const whole = searchLabels(problem, 1e7);
+      const whole = searchLabels(problem, startEffort(1e7));
       assert.equal(whole.isProven, true, `${seed}`);
       for (const budget of [0, 3_000, 30_000, 100_000]) {
-        const found = searchLabels(problem, budget);
+        const found = searchLabels(problem, startEffort(budget));
         assert.ok(found.objective <= whole.objective + 1e-9);
         assert.ok(found.upperBound >= whole.objective - 1e-9, `${seed}: ${found.upperBound} ${whole.objective}`);
         if (found.isProven) assert.ok(Math.abs(found.objective - whole.objective) < 1e-9);
