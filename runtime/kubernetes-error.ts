@@ -2,7 +2,7 @@ import { type ErrorCode, VariscaleError } from "../domain/errors.ts";
 import { describeResource, type KubernetesResource } from "./kubernetes-resource.ts";
 
 /** As RBAC names them. */
-export type KubernetesVerb = "get" | "list" | "watch" | "create" | "patch";
+export type KubernetesVerb = "get" | "list" | "watch" | "create" | "patch" | "delete";
 
 /** One call to the API server. */
 export interface KubernetesCall {

@@ -8,7 +8,7 @@ import { packageVersion } from "./version.ts";
 export interface KubernetesRequest {
   /** For messages. */
   readonly what: string;
-  readonly method: "GET" | "POST" | "PATCH";
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   /** With its query. */
   readonly path: string;
   readonly contentType?: string;

@@ -81,6 +81,13 @@ export class KubernetesClient {
     return this.#call({ verb: "patch", resource, namespace, name }, "PATCH", path, body, limits);
   }
 
+  /** Throws aborted where the object has another version than `resourceVersion`. */
+  delete(resource: KubernetesResource, namespace: string, name: string, resourceVersion: string): Promise<unknown> {
+    const path = resourcePath(resource, namespace, name);
+    const body = { apiVersion: "v1", kind: "DeleteOptions", preconditions: { resourceVersion } };
+    return this.#call({ verb: "delete", resource, namespace, name }, "DELETE", path, body);
+  }
+
   /** Server-side apply of an object's `status`, as the scaler: the fields that it wrote before and that are not there any more go. */
   applyStatus(resource: KubernetesResource, namespace: string, name: string, object: unknown): Promise<unknown> {
     const part = { ...resource, plural: `${resource.plural}/status` };

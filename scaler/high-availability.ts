@@ -1,19 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Logger } from "pino";
-import type { Registry } from "prom-client";
 import type { PipelineBoard } from "../control/board.ts";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
 import { KubernetesClient } from "../runtime/kubernetes.ts";
-import type { KubernetesConfig } from "../runtime/kubernetes-config.ts";
 import { BoardPublisher } from "./board-publisher.ts";
 import { BoardStore } from "./board-store.ts";
-import type { Clock } from "./clock.ts";
+import { GoneBoards, KEPT_MS } from "./gone-boards.ts";
 import { createHaMetrics, type HaMetrics } from "./ha-metrics.ts";
+import type { HighAvailabilityContext, HighAvailabilityOptions } from "./ha-options.ts";
 import type { AnsweredBoard } from "./keda-answer.ts";
 import type { Leadership } from "./leadership.ts";
-import { type LeaseTime, systemTime } from "./lease-clock.ts";
-import { LeaseElector, type LeaseTimes } from "./lease-elector.ts";
+import { systemTime } from "./lease-clock.ts";
+import { LeaseElector } from "./lease-elector.ts";
 import {
   ALL_STUCK,
   addressesOf,
@@ -23,7 +21,6 @@ import {
   type Vouch,
 } from "./lease-record.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
-import type { ProcessConditions } from "./process-conditions.ts";
 import { compareWrites } from "./shared-board.ts";
 import { SharedBoards } from "./shared-boards.ts";
 import type { StoredPipeline } from "./stored-pipeline.ts";
@@ -34,32 +31,6 @@ const SYNC_WITHIN_MS = 5000;
 const CLOSE_WITHIN_MS = 3000;
 /** A pipeline whose newest tick, or its write, is longer ago is not vouched for. */
 const STUCK_AFTER_MS = 5000;
-
-export interface HighAvailabilityOptions {
-  readonly config: KubernetesConfig;
-  /** Where the Lease and the boards are. */
-  readonly namespace: string;
-  /** Name of the Lease, the same of all scalers of the same pipelines and of no others. */
-  readonly lease: string;
-  /** Of this process alone, and of no other before it. */
-  readonly identity: string;
-  readonly times: LeaseTimes;
-  /** Under which other pods reach this one. */
-  readonly advertiseHost: string;
-  /** Default: the clocks of the machine. */
-  readonly time?: LeaseTime;
-}
-
-export interface HighAvailabilityContext {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly conditions: ProcessConditions;
-  readonly prometheus: Registry;
-  /** An answer that is older than that is not given to KEDA. */
-  readonly staleAfterMs: number;
-  /** Switchers belong to another now. */
-  readonly onLost: () => void;
-}
 
 /**
  * Several scalers of the same pipelines, one of which leads: it plans, assigns, and shares its boards. The others learn of the load, answer
@@ -74,8 +45,10 @@ export class HighAvailability implements Leadership {
   readonly #client: KubernetesClient;
   readonly #boards: SharedBoards;
   readonly #publisher: BoardPublisher;
+  readonly #gone: GoneBoards;
   #elector: LeaseElector | null = null;
   #controls: () => readonly PipelineControl[] = () => [];
+  #isComplete: () => boolean = () => false;
   /** The epoch that this process leads in, once it has taken over; null: it follows. */
   #epoch: number | null = null;
   #lookProblem: string | null = null;
@@ -93,11 +66,17 @@ export class HighAvailability implements Leadership {
     this.#client = new KubernetesClient(options.config);
     this.answered = new BoardStore(error => logger.error({ err: error }, "a reader of boards failed"));
     const client = this.#client;
+    const served = (): ReadonlySet<string> => new Set(this.#controls().map(({ pipeline }) => formatKey(pipeline.key)));
     this.#boards = new SharedBoards({
-      ...{ client, namespace, lease, clock, logger },
+      ...{ client, namespace, lease, clock, logger, served },
       random: Math.random,
       isOwn: ({ epoch }) => epoch === this.#epoch,
       onBoard: board => this.#follow(board),
+      onGone: key => this.answered.forget(key),
+    });
+    this.#gone = new GoneBoards({
+      ...{ client, namespace, clock, logger, served, keptMs: options.keptMs ?? KEPT_MS },
+      objects: () => this.#boards.objects,
     });
     this.#publisher = new BoardPublisher({
       ...{ client, namespace, lease, clock },
@@ -145,18 +124,23 @@ export class HighAvailability implements Leadership {
     return this.#boards.stored(key);
   }
 
-  /** Forgets a pipeline that is gone; its ConfigMap stays, for when it comes back. */
+  /** Forgets a pipeline that is gone; its ConfigMap stays for a while, for when it comes back. */
   forget(key: PipelineKey): void {
     this.answered.forget(key);
     this.#publisher.forget(key);
   }
 
-  /** Stands for election from now on. */
-  start(controls: () => readonly PipelineControl[], ports: ScalerPorts): void {
+  /**
+   * Stands for election from now on.
+   *
+   * @param isComplete whether `controls` are of all pipelines that there are, as far as can be known.
+   */
+  start(controls: () => readonly PipelineControl[], ports: ScalerPorts, isComplete: () => boolean): void {
     const { namespace, lease: name, identity, times, advertiseHost, time = systemTime } = this.#options;
     const addresses = addressesOf(advertiseHost, ports);
     const { clock, logger } = this.#context;
     this.#controls = controls;
+    this.#isComplete = isComplete;
     this.#elector = new LeaseElector({
       ...{ client: this.#client, namespace, name, identity, addresses, times, clock, time, logger },
       epochAbove: () => this.#boards.newest.epoch,
@@ -187,8 +171,9 @@ export class HighAvailability implements Leadership {
     return this.#publisher.save(control);
   }
 
-  /** Says what is wrong: every second. */
+  /** Says what is wrong, and clears away what is gone: every second. */
   observe(): void {
+    this.#gone.look(this.isLeading && this.#isComplete());
     const { conditions, clock } = this.#context;
     const nowMs = clock.nowMs();
     const problem = this.#problem();

@@ -25,10 +25,14 @@ export interface SharedBoardsOptions {
   /** 0 to 1. */
   readonly random: () => number;
   readonly logger: Logger;
+  /** Pipelines that there are here, `namespace/name`. */
+  readonly served: () => ReadonlySet<string>;
   /** This process has made the write, as the leader that it is: it knows what is in it. */
   readonly isOwn: (write: BoardWrite) => boolean;
   /** A board of another process that is newer than the one before. */
   readonly onBoard: (board: AnsweredBoard) => void;
+  /** One is there no more, of a pipeline that is not served. */
+  readonly onGone: (key: PipelineKey) => void;
 }
 
 interface Opened {
@@ -60,7 +64,10 @@ export class SharedBoards {
       namespace,
       labelSelector: this.#selector,
       project: parseBoardObject,
-      onChange: () => this.#takeAll(this.#watch.objects.values()),
+      onChange: () => {
+        this.#takeAll(this.#watch.objects.values());
+        this.#forgetGone();
+      },
       nowMs: () => clock.nowMs(),
       random,
     });
@@ -78,6 +85,11 @@ export class SharedBoards {
   /** Why it is not up to date; null: nothing is known against it. */
   get problem(): string | null {
     return this.#watch.problem;
+  }
+
+  /** All that there are, as they were found last. */
+  get objects(): readonly BoardObject[] {
+    return [...this.#watch.objects.values()];
   }
 
   /** What of the pipeline's can't be used and why; null: all can, or there is none. */
@@ -138,6 +150,20 @@ export class SharedBoards {
   #takeAll(objects: Iterable<BoardObject>): void {
     for (const object of objects) this.#take(object);
     if (this.#watch.synced) this.#onSynced();
+  }
+
+  /** What is served is known on when somebody has deleted its ConfigMap: the leader writes it anew. */
+  #forgetGone(): void {
+    const there = new Set(this.objects.map(({ pipeline }) => pipeline));
+    const gone = [...this.#opened].filter(([pipeline]) => !there.has(pipeline));
+    if (gone.length === 0) return;
+    const served = this.#options.served();
+    for (const [pipeline, { answered }] of gone) {
+      if (served.has(pipeline)) continue;
+      this.#opened.delete(pipeline);
+      this.#problems.delete(pipeline);
+      if (answered) this.#options.onGone(answered.key);
+    }
   }
 
   #take(object: BoardObject): void {

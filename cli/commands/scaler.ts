@@ -6,7 +6,7 @@ import { VariscaleError } from "../../domain/errors.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
 import type { TlsFolder } from "../../runtime/tls-folder.ts";
 import type { ClusterOptions } from "../../scaler/cluster.ts";
-import type { HighAvailabilityOptions } from "../../scaler/high-availability.ts";
+import type { HighAvailabilityOptions } from "../../scaler/ha-options.ts";
 import type { SwitcherIdentity } from "../../scaler/switcher-identity.ts";
 import { defaultStateFolder } from "../folders.ts";
 import { parseLoadSource } from "../load-source.ts";

@@ -16,7 +16,7 @@ export const PIPELINE_ACCESS_RULES = [
 /** What several scalers that share pipelines read and write where their Lease is. */
 const SHARED_RULES = [
   { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "create", "patch"] },
-  { apiGroups: [""], resources: ["configmaps"], verbs: ["get", "list", "watch", "create", "patch"] },
+  { apiGroups: [""], resources: ["configmaps"], verbs: ["get", "list", "watch", "create", "patch", "delete"] },
 ] as const;
 
 /** What it asks of the whole cluster, where it knows switchers by their tokens (`--switcher-identity tokenreview`). */

@@ -13,12 +13,14 @@ import { SecretFolder } from "../support/secret-folder.ts";
 import { affineConfig, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
 import { ManualClock, until } from "./support/manual-clock.ts";
 import { RunningScaler, refOf } from "./support/running-scaler.ts";
-import { testPipelineText } from "./support/test-pipeline.ts";
+import { testPipeline, testPipelineText } from "./support/test-pipeline.ts";
 
 const LEASES = "/apis/coordination.k8s.io/v1/leases";
 const CONFIG_MAPS = "/api/v1/configmaps";
 const PIPELINE = "/api/v1/pipelines/shop/cards";
 const TIMES = { durationMs: 10_000, renewWithinMs: 6000, retryMs: 1500 };
+
+const KEPT_MS = 40_000;
 
 /** A scaler whose time is its own: one whose clock stands still is one that was stopped. */
 interface Member {
@@ -44,7 +46,7 @@ describe("several scalers", () => {
     const time = { monotonicMs: () => clock.nowMs(), wallMs: () => clock.nowMs() };
     const highAvailability = {
       ...{ config: api.config(), namespace: "scalers", lease: "test", identity: name, times: TIMES, time },
-      advertiseHost: "127.0.0.1",
+      ...{ advertiseHost: "127.0.0.1", keptMs: KEPT_MS },
     };
     const running = await RunningScaler.start({ highAvailability, ...options }, clock);
     members.push({ name, running });
@@ -341,6 +343,21 @@ describe("several scalers", () => {
       for (const { running } of members.splice(0)) await running.close();
       folder.delete();
     }
+  });
+
+  it("delete what is shared of a pipeline that is gone, and only the leader does", async () => {
+    const [first, second] = await leaderAndFollower();
+    const scans = testPipeline({ name: "scans", stages: ["detect"] });
+    const named = () =>
+      api.all(CONFIG_MAPS).map(({ metadata }) => Object(metadata["annotations"])["variscale.dev/pipeline"]);
+    for (const one of [first, second]) await one.scaler.pipelines.put(scans);
+    await passUntil([first, second], () => named().includes("shop/scans"), "the board of the other pipeline");
+    for (const one of [first, second]) await one.scaler.pipelines.remove(scans.key);
+    const goneAtMs = first.clock.nowMs();
+    await passUntil([first, second], () => !named().includes("shop/scans"), "it is deleted");
+    assert.ok(first.clock.nowMs() - goneAtMs >= KEPT_MS);
+    assert.deepEqual(named(), ["shop/cards"]);
+    assert.equal(api.seen.filter(({ method }) => method === "DELETE").length, 1);
   });
 
   it("gives the Lease back when it ends: another leads at its next look", async () => {

@@ -28,6 +28,8 @@ describe("SharedBoards", () => {
   let followed: AnsweredBoard[];
   let warnings: string[];
   let own: number;
+  let served: string[];
+  let gone: string[];
 
   beforeEach(async () => {
     api = await KubernetesApi.start();
@@ -36,9 +38,13 @@ describe("SharedBoards", () => {
     followed = [];
     warnings = [];
     own = 0;
+    served = [];
+    gone = [];
     boards = new SharedBoards({
       ...{ client, namespace: "scalers", lease: "test", clock: new ManualClock(), random: Math.random },
       logger: pino({ level: "warn" }, { write: line => void warnings.push(JSON.parse(line).msg) }),
+      served: () => new Set(served),
+      onGone: ({ name }) => gone.push(name),
       isOwn: ({ epoch }) => epoch === own,
       onBoard: board => followed.push(board),
     });
@@ -120,6 +126,22 @@ describe("SharedBoards", () => {
     assert.equal(boards.stored(key)?.epoch, 5);
     assert.match(boards.problemOf(key) ?? "", /can't be unpacked: .* until it is stale/);
     assert.equal(warnings.length, 1);
+  });
+
+  it("forgets what is gone, but for what is served", async () => {
+    const remove = () => api.remove(CONFIG_MAPS, "scalers", boardObjectName("test", key));
+    put({ epoch: 5, number: 1 });
+    await untilSeen({ epoch: 5, number: 1 });
+    served = ["shop/cards"];
+    remove();
+    await until(() => boards.objects.length === 0, "it is gone");
+    assert.ok(boards.answered(key));
+    put({ epoch: 5, number: 2 });
+    await untilSeen({ epoch: 5, number: 2 });
+    served = [];
+    remove();
+    await until(() => gone.length > 0, "it is forgotten");
+    assert.deepEqual([boards.answered(key), boards.stored(key), gone], [null, null, ["cards"]]);
   });
 
   it("unpacks what this process wrote itself only when it is asked for", async () => {

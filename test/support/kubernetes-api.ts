@@ -34,7 +34,7 @@ let started = 0;
 
 /**
  * What the API server answers, as far as it is asked here: collections with resource versions, pages, watches with bookmarks and 410,
- * create and merge patch, `Status` objects for what is refused. Over real HTTPS.
+ * create, merge patch and delete, `Status` objects for what is refused. Over real HTTPS.
  */
 export class KubernetesApi {
   readonly seen: SeenRequest[] = [];
@@ -188,6 +188,7 @@ export class KubernetesApi {
       return;
     }
     if (seen.method === "POST") return this.#create(target, seen.body as KubernetesObject, response);
+    if (seen.method === "DELETE") return this.#delete(target, seen.body, response);
     if (seen.method === "PATCH") return this.#patch(target, seen.body as KubernetesObject, response);
     if (target.name !== null) return this.#get(target, response);
     if (seen.query.get("watch") === "true") return this.#watch(target, seen.query, response);
@@ -218,6 +219,23 @@ export class KubernetesApi {
     }
     if (before) this.put(target.collection, merged(before, body) as KubernetesObject);
     this.#get(target, response);
+  }
+
+  #delete(target: Target, body: unknown, response: ServerResponse): void {
+    const { collection, namespace, name } = target;
+    const found = this.find(collection, String(namespace), name ?? "");
+    if (!found || name === null) {
+      this.#get(target, response);
+      return;
+    }
+    const { preconditions } = (body ?? {}) as { preconditions?: { resourceVersion?: unknown } };
+    const wanted = preconditions?.resourceVersion;
+    if (wanted !== undefined && wanted !== found.metadata["resourceVersion"]) {
+      answer(response, 409, status(409, "Conflict", "the object has been modified"));
+      return;
+    }
+    this.remove(collection, String(namespace), name);
+    answer(response, 200, { kind: "Status", apiVersion: "v1", status: "Success" });
   }
 
   #list({ collection, namespace }: Target, query: URLSearchParams, response: ServerResponse): void {
