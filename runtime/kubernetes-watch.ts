@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { VariscaleError } from "../domain/errors.ts";
-import type { KubernetesClient } from "./kubernetes.ts";
+import type { KubernetesClient, ObjectSelector } from "./kubernetes.ts";
 import type { KubernetesResource } from "./kubernetes-resource.ts";
 
 /** The server ends a watch after this long, and somewhat more, so that all of them do not come back at once. */
@@ -18,7 +18,7 @@ export interface KubernetesWatchOptions<T> {
   /** Null: the whole cluster. */
   readonly namespace: string | null;
   /** Missing: all objects of the kind. */
-  readonly labelSelector?: string;
+  readonly selector?: ObjectSelector;
   /** What is kept of an object; null: it is passed over. What it throws passes the object over too. */
   readonly project: (object: unknown) => T | null;
   /** Called after the objects changed, and when the problem did. */
@@ -114,13 +114,13 @@ class Watch<T> implements KubernetesWatch<T> {
   }
 
   async #list(): Promise<void> {
-    const { client, resource, namespace, labelSelector, onChange } = this.#options;
+    const { client, resource, namespace, selector, onChange } = this.#options;
     const objects = new Map<string, T>();
     const take = (item: unknown): void => {
       const kept = this.#keep(item);
       if (kept) objects.set(kept.key, kept.value);
     };
-    this.#version = await client.list(resource, namespace, take, labelSelector);
+    this.#version = await client.list(resource, namespace, take, selector);
     this.objects = objects;
     this.synced = true;
     this.#contact();
@@ -128,13 +128,13 @@ class Watch<T> implements KubernetesWatch<T> {
   }
 
   async #watch(): Promise<void> {
-    const { client, resource, namespace, labelSelector, random } = this.#options;
+    const { client, resource, namespace, selector = {}, random } = this.#options;
     const timeoutSeconds = WATCH_SECONDS + Math.floor(random() * WATCH_JITTER_SECONDS);
     const late = AbortSignal.timeout(1000 * timeoutSeconds + LATE_MS);
     await client.watch({
       resource,
       namespace,
-      labelSelector,
+      selector,
       resourceVersion: this.#version ?? "",
       timeoutSeconds,
       signal: AbortSignal.any([late, this.#closing.signal]),

@@ -12,12 +12,18 @@ const MOST_BYTES = 32 * 1024 * 1024;
 /** A line of a watch: an object has at most 1.5 MiB in etcd. */
 const MOST_LINE_BYTES = 8 * 1024 * 1024;
 
+/** Which objects of a kind; nothing: all. */
+export interface ObjectSelector {
+  readonly label?: string;
+  /** `metadata.name=cards` */
+  readonly field?: string;
+}
+
 export interface WatchRequest {
   readonly resource: KubernetesResource;
   /** Null: the whole cluster. */
   readonly namespace: string | null;
-  /** Missing: all objects. */
-  readonly labelSelector?: string | undefined;
+  readonly selector: ObjectSelector;
   /** From where on. */
   readonly resourceVersion: string;
   /** The server ends it after this long. */
@@ -105,15 +111,15 @@ export class KubernetesClient {
     );
   }
 
-  /** All objects, or those of a label selector, page by page. Gives the version that a watch goes on from. */
+  /** All objects, or those of a selector, page by page. Gives the version that a watch goes on from. */
   async list(
     resource: KubernetesResource,
     namespace: string | null,
     onItem: (item: unknown) => void,
-    labelSelector?: string,
+    selector: ObjectSelector = {},
   ): Promise<string> {
     const call: KubernetesCall = { verb: "list", resource, namespace, name: null };
-    const selected = labelSelector === undefined ? "" : `&labelSelector=${encodeURIComponent(labelSelector)}`;
+    const selected = selectedBy(selector);
     let query = `?limit=${PAGE_ITEMS}${selected}`;
     for (let page = 0; page < MOST_PAGES; page++) {
       const answer = await this.#call(call, "GET", resourcePath(resource, namespace, null) + query);
@@ -133,11 +139,10 @@ export class KubernetesClient {
 
   /** Resolves when the server ends the watch. Throws aborted when `resourceVersion` is too old: list again. */
   async watch(request: WatchRequest): Promise<void> {
-    const { resource, namespace, labelSelector, resourceVersion, timeoutSeconds, signal } = request;
+    const { resource, namespace, selector, resourceVersion, timeoutSeconds, signal } = request;
     const call: KubernetesCall = { verb: "watch", resource, namespace, name: null };
-    const selected = labelSelector === undefined ? "" : `&labelSelector=${encodeURIComponent(labelSelector)}`;
     const query = `?watch=true&allowWatchBookmarks=true&resourceVersion=${encodeURIComponent(resourceVersion)}&timeoutSeconds=${timeoutSeconds}`;
-    const path = resourcePath(resource, namespace, null) + query + selected;
+    const path = resourcePath(resource, namespace, null) + query + selectedBy(selector);
     const what = describeCall(call);
     const response = await this.#connections.open({ what, method: "GET", path, signal });
     if (response.statusCode !== 200) {
@@ -198,6 +203,12 @@ export class KubernetesClient {
     if (status < 200 || status >= 300) throw errorOfStatus(what, status, body, call);
     return parseJson(body, what);
   }
+}
+
+function selectedBy({ label, field }: ObjectSelector): string {
+  const part = (name: string, value: string | undefined) =>
+    value === undefined ? "" : `&${name}=${encodeURIComponent(value)}`;
+  return part("labelSelector", label) + part("fieldSelector", field);
 }
 
 function parseJson(text: string, what: string): unknown {

@@ -15,6 +15,8 @@ export interface WatchedPipelinesOptions {
   readonly objects: boolean;
   /** By ConfigMaps with the label `variscale.dev/pipeline` and a key `pipeline.yaml`. */
   readonly configMaps: boolean;
+  /** By ConfigMaps that ScaledObjects name in the annotation `variscale.dev/pipeline-configmap`. */
+  readonly scaledObjects: boolean;
   /** Fields to replace in every one. */
   readonly set?: readonly string[];
 }
@@ -30,12 +32,16 @@ export interface ClusterPipelines {
 const KINDS: Readonly<Record<WatchedKind, string>> = {
   object: "InferencePipelines",
   configmap: "ConfigMaps of pipelines",
+  scaledobject: "ScaledObjects that name ConfigMaps of pipelines",
 };
+
+/** What is wrong is told again after so long. */
+const EVENTS_EVERY_MS = 60_000;
 
 /** Offers what describes pipelines in a cluster to `admission`, and writes what became of it, from now on. */
 export function watchClusterPipelines(
   { core, isLeading, clock, logger }: PipelineSourcesOptions,
-  { config, namespaces, objects, configMaps, set = [] }: WatchedPipelinesOptions,
+  { config, namespaces, objects, configMaps, scaledObjects, set = [] }: WatchedPipelinesOptions,
   admission: PipelineAdmission,
 ): ClusterPipelines {
   const { pipelines, boards, conditions, metrics } = core;
@@ -49,9 +55,17 @@ export function watchClusterPipelines(
     if (problem === null) logger.info(`${KINDS[kind]} are watched again`);
     else logger.warn(`${KINDS[kind]} are not watched, and are tried again: ${problem}`);
   };
+  // No pipeline has a condition of it, so the ScaledObjects that name it get the Event.
+  const tellUnaccepted = (): void => {
+    if (!isLeading()) return;
+    for (const { naming, problem } of watch.unaccepted())
+      for (const { namespace, name } of naming) core.cluster?.tellRefused({ namespace, name }, problem);
+  };
   const watch = new PipelineWatch({
-    ...{ client, namespaces, objects, configMaps, set, admission, clock, onProblem },
+    ...{ client, namespaces, objects, configMaps, scaledObjects, set, admission, clock, onProblem },
+    onUnaccepted: tellUnaccepted,
   });
+  const stopTelling = clock.every(EVENTS_EVERY_MS, tellUnaccepted);
   const onWrite = (key: PipelineKey, problem: string | null): void => {
     metrics.statusWrites.inc({ outcome: problem === null ? "ok" : "failed" });
     if (pipelines.find(key)) conditions.set(key, "StatusWritten", problem, clock.nowMs());
@@ -68,7 +82,8 @@ export function watchClusterPipelines(
       return objectStatus(watched, key && boards.latest(key), key ? conditions.of(key) : []);
     },
   });
-  logger.info({ server: config.server, as: config.origin, namespaces, objects, configMaps }, "watching pipelines");
+  const from = { objects, configMaps, scaledObjects };
+  logger.info({ server: config.server, as: config.origin, namespaces, ...from }, "watching pipelines");
   return {
     synced: watch.synced,
     get problem() {
@@ -76,6 +91,7 @@ export function watchClusterPipelines(
       return null;
     },
     close: async () => {
+      stopTelling();
       watch.close();
       await writer.close();
       client.close();

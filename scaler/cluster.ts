@@ -9,7 +9,7 @@ import { EventRecorder } from "./event-recorder.ts";
 import { KubernetesView } from "./kubernetes-view.ts";
 import { boundsOf, type LiveInput, type LivePipeline, scalingOf } from "./live-pipeline.ts";
 import type { ProcessConditions } from "./process-conditions.ts";
-import type { OnRefused } from "./refusals.ts";
+import type { OnRefused, ScaledObjectName } from "./refusals.ts";
 
 /** What is wrong with a pipeline is told again after so long. */
 const EVENTS_EVERY_MS = 60_000;
@@ -34,6 +34,8 @@ export interface Cluster {
   readonly onRefused: OnRefused;
   /** Why what now describes a pipeline is not taken, which `observe` says in Events of its ScaledObjects; null: it is. */
   setUnaccepted(key: PipelineKey, problem: string | null): void;
+  /** Says in an Event of a ScaledObject that the pipeline that it names was never taken. */
+  tellRefused(scaledObject: ScaledObjectName, problem: string): void;
   close(): void;
 }
 
@@ -98,6 +100,8 @@ export function startCluster(options: ClusterOptions, context: ClusterContext): 
       // It is news, whatever was told just now.
       toldAtMs.delete(formatKey(key));
     },
+    tellRefused: (scaledObject, problem) =>
+      events.tell({ scaledObject, type: "Warning", reason: "VariscalePipelineRefused", note: problem }),
     close: () => {
       view.close();
       events.close();

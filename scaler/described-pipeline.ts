@@ -9,6 +9,9 @@ export const PIPELINE_LABEL = "variscale.dev/pipeline";
 /** Key of a ConfigMap that is a pipeline by itself. */
 export const PIPELINE_KEY = "pipeline.yaml";
 
+/** Of a ScaledObject: the ConfigMap of its namespace that describes its pipeline, which needs no label then. */
+export const PIPELINE_ANNOTATION = "variscale.dev/pipeline-configmap";
+
 /** What is kept of an InferencePipeline. */
 export interface PipelineObject {
   readonly namespace: string;
@@ -31,6 +34,16 @@ export interface ConfigMapFiles {
   readonly data: Readonly<Record<string, string>>;
 }
 
+/** What is kept of a ScaledObject with the annotation. */
+export interface NamingObject {
+  readonly namespace: string;
+  readonly name: string;
+  /** As the annotation says. */
+  readonly configMap: string;
+  /** That its trigger asks for; null: it has none of ours. */
+  readonly pipeline: string | null;
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: JSON of the API server, whose schema holds it
 type Json = any;
 
@@ -50,6 +63,17 @@ export function pipelineObject({ apiVersion, kind, metadata, spec }: Json): Pipe
 
 export function configMapFiles({ metadata, data }: Json): ConfigMapFiles {
   return { namespace: metadata.namespace, name: metadata.name, data: data ?? {} };
+}
+
+/** Null: it names none. */
+export function namingObject({ metadata, spec }: Json): NamingObject | null {
+  const { namespace, name, annotations } = metadata;
+  const configMap: unknown = annotations?.[PIPELINE_ANNOTATION];
+  if (typeof configMap !== "string") return null;
+  const ours = spec?.triggers?.find(
+    (one: Json) => /^external(-push)?$/.test(one?.type) && typeof one.metadata?.pipeline === "string",
+  );
+  return { namespace, name, configMap, pipeline: ours?.metadata.pipeline ?? null };
 }
 
 /**
@@ -78,6 +102,37 @@ export function describeObject(
 /** The pipeline of a ConfigMap, whose other keys are the files beside it. */
 export function describeConfigMap({ data, namespace }: ConfigMapFiles, set: readonly string[]): PipelineDescription {
   return describe(data[PIPELINE_KEY] ?? "", namespace, set, name => data[name] ?? null);
+}
+
+/** The pipeline of a ConfigMap that ScaledObjects name, all of one namespace. */
+export function describeNamed(
+  naming: readonly NamingObject[],
+  files: ConfigMapFiles | undefined,
+  set: readonly string[],
+): PipelineDescription {
+  const [{ namespace, configMap, name } = { namespace: "", configMap: "", name: "" }] = naming;
+  const where = `the annotation ${PIPELINE_ANNOTATION} of ScaledObject ${namespace}/${name}`;
+  if (!isConfigMapName(configMap))
+    return { problem: `${where} is ${JSON.stringify(configMap.slice(0, 80))}: it must be the name of a ConfigMap` };
+  if (files === undefined)
+    return {
+      problem: `there is no ConfigMap ${namespace}/${configMap}, which ${where} names: create it, or correct the name`,
+    };
+  if (!Object.hasOwn(files.data, PIPELINE_KEY))
+    return {
+      problem: `ConfigMap ${namespace}/${configMap}, which ${where} names, has no key \`${PIPELINE_KEY}\`: put the pipeline file there`,
+    };
+  const description = describeConfigMap(files, set);
+  const described = description.pipeline?.key.name;
+  const other = naming.find(({ pipeline }) => pipeline !== null && pipeline !== described);
+  if (described === undefined || other === undefined) return description;
+  return {
+    problem: `ConfigMap ${namespace}/${configMap} describes pipeline ${described}, and ScaledObject ${namespace}/${other.name}, which names it, asks for ${other.pipeline}: correct \`metadata.name\` of the file, \`pipeline\` of the trigger, or the annotation`,
+  };
+}
+
+export function isConfigMapName(text: string): boolean {
+  return text.length <= 253 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(text);
 }
 
 function describe(

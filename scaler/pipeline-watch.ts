@@ -7,16 +7,22 @@ import {
   type ConfigMapFiles,
   configMapFiles,
   describeConfigMap,
+  describeNamed,
   describeObject,
+  type NamingObject,
+  namingObject,
   PIPELINE_KEY,
   PIPELINE_LABEL,
   type PipelineObject,
   pipelineObject,
 } from "./described-pipeline.ts";
+import { NamedConfigMaps } from "./named-config-maps.ts";
 import type { Admitted, PipelineAdmission, PipelineDescription, PipelineOrigin } from "./pipeline-admission.ts";
 
-/** InferencePipelines, or ConfigMaps: those that describe pipelines and those that hold their files. */
-export type WatchedKind = Exclude<PipelineOrigin["kind"], "file">;
+/**
+ * InferencePipelines; ConfigMaps: those that describe pipelines and those that hold their files; ScaledObjects that name such ConfigMaps.
+ */
+export type WatchedKind = Exclude<PipelineOrigin["kind"], "file"> | "scaledobject";
 
 export interface PipelineWatchOptions {
   readonly client: KubernetesClient;
@@ -24,10 +30,13 @@ export interface PipelineWatchOptions {
   /** Which kinds describe pipelines. */
   readonly objects: boolean;
   readonly configMaps: boolean;
+  readonly scaledObjects: boolean;
   /** Fields to replace in every one, as `readPipeline` takes them. */
   readonly set: readonly string[];
   readonly admission: PipelineAdmission;
   readonly clock: Clock;
+  /** Called when there is more that `unaccepted` gives. */
+  readonly onUnaccepted: () => void;
   /** Told of what the watches of a kind can't do; null: all are up to date. */
   readonly onProblem: (kind: WatchedKind, problem: string | null) => void;
 }
@@ -42,8 +51,16 @@ export interface WatchedObject {
   readonly decidedAtMs: number;
 }
 
+/** ScaledObjects that name what was never taken, and why it was not. */
+export interface UnacceptedName {
+  readonly naming: readonly NamingObject[];
+  readonly problem: string;
+}
+
 interface Followed {
   readonly origin: PipelineOrigin;
+  /** Null: nothing of the kind. */
+  unaccepted: UnacceptedName | null;
   /** What was offered last. */
   seen: readonly unknown[];
   watched: WatchedObject | null;
@@ -51,13 +68,17 @@ interface Followed {
 
 interface Namespace {
   readonly objects: KubernetesWatch<PipelineObject> | null;
-  readonly configMaps: KubernetesWatch<ConfigMapFiles>;
+  /** Those with the label. */
+  readonly configMaps: KubernetesWatch<ConfigMapFiles> | null;
+  readonly scaledObjects: KubernetesWatch<NamingObject> | null;
+  /** Those that ScaledObjects name. */
+  readonly named: NamedConfigMaps;
   readonly followed: Map<string, Followed>;
 }
 
 /**
- * Offers the pipelines of a cluster's namespaces, as InferencePipelines and ConfigMaps describe them, and withdraws those that go. What
- * was seen last stays while the API server can't be reached. Where it does not have the kind of the objects there are none of it until it has.
+ * Offers the pipelines of a cluster's namespaces, as InferencePipelines, ConfigMaps and ConfigMaps that ScaledObjects name describe them,
+ * and withdraws those that go. What was seen last stays while the API server can't be reached. Where it does not have the kind of the objects there are none of it until it has.
  */
 export class PipelineWatch {
   /** When everything that there was has been offered and decided. */
@@ -83,27 +104,32 @@ export class PipelineWatch {
     );
   }
 
+  unaccepted(): readonly UnacceptedName[] {
+    return [...this.#namespaces.values()].flatMap(({ followed }) =>
+      [...followed.values()].flatMap(({ unaccepted }) => unaccepted ?? []),
+    );
+  }
+
   close(): void {
-    for (const { objects, configMaps } of this.#namespaces.values()) {
-      objects?.close();
-      configMaps.close();
-    }
+    for (const namespace of this.#namespaces.values())
+      for (const watch of [namespace.objects, namespace.configMaps, namespace.scaledObjects, namespace.named])
+        watch?.close();
   }
 
   #watch(namespace: string): void {
-    const { client, clock } = this.#options;
+    const { client, clock, objects, configMaps, scaledObjects } = this.#options;
     const onChange = () => this.#look(namespace);
     const common = { client, namespace, onChange, nowMs: () => clock.nowMs(), random: Math.random };
+    const labelled = { ...common, resource: RESOURCES.configMaps, selector: { label: PIPELINE_LABEL } };
     this.#namespaces.set(namespace, {
-      objects: this.#options.objects
+      objects: objects
         ? startKubernetesWatch({ ...common, resource: RESOURCES.inferencePipelines, project: pipelineObject })
         : null,
-      configMaps: startKubernetesWatch({
-        ...common,
-        resource: RESOURCES.configMaps,
-        labelSelector: PIPELINE_LABEL,
-        project: configMapFiles,
-      }),
+      configMaps: objects || configMaps ? startKubernetesWatch({ ...labelled, project: configMapFiles }) : null,
+      scaledObjects: scaledObjects
+        ? startKubernetesWatch({ ...common, resource: RESOURCES.scaledObjects, project: namingObject })
+        : null,
+      named: new NamedConfigMaps(common),
       followed: new Map(),
     });
   }
@@ -117,23 +143,42 @@ export class PipelineWatch {
     const there = new Set<string>();
     for (const object of objects?.objects.values() ?? []) {
       const origin: PipelineOrigin = { kind: "object", name: `InferencePipeline ${object.namespace}/${object.name}` };
-      const files = configMaps.objects.get(`${object.namespace}/${object.files}`);
+      const files = configMaps?.objects.get(`${object.namespace}/${object.files}`);
       there.add(origin.name);
       this.#follow(followed, origin, [object, files], object, () => describeObject(object, files, this.#options.set));
     }
-    for (const files of this.#options.configMaps ? configMaps.objects.values() : []) {
+    for (const files of (this.#options.configMaps && configMaps?.objects.values()) || []) {
       if (!Object.hasOwn(files.data, PIPELINE_KEY)) continue;
-      const origin: PipelineOrigin = { kind: "configmap", name: `ConfigMap ${files.namespace}/${files.name}` };
+      const origin = originOf(files.namespace, files.name);
       there.add(origin.name);
       this.#follow(followed, origin, [files], null, () => describeConfigMap(files, this.#options.set));
     }
-    for (const [key, { origin }] of followed) {
+    this.#lookAtNamed(name, namespace, there);
+    // What is about to be known may take the place of what goes.
+    for (const [key, { origin }] of namespace.named.areKnown ? followed : []) {
       if (there.has(key)) continue;
       followed.delete(key);
       void this.#options.admission.withdraw(origin);
     }
     const all = [...this.#namespaces.values()];
-    if (all.every(isListed)) void Promise.all(this.#offers).then(this.#resolveSynced);
+    if (all.every(one => isListed(one) && one.named.areKnown)) void Promise.all(this.#offers).then(this.#resolveSynced);
+  }
+
+  /** What ScaledObjects name, but for what is offered by its label already. */
+  #lookAtNamed(name: string, { scaledObjects, named, followed }: Namespace, there: Set<string>): void {
+    const naming = new Map<string, NamingObject[]>();
+    for (const object of [...(scaledObjects?.objects.values() ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1)))
+      naming.set(object.configMap, [...(naming.get(object.configMap) ?? []), object]);
+    named.look(new Set(naming.keys()));
+    for (const [configMap, objects] of naming) {
+      const origin = originOf(name, configMap);
+      if (there.has(origin.name)) continue;
+      there.add(origin.name);
+      if (!named.isKnown(configMap)) continue;
+      const files = named.get(configMap);
+      const describe = () => describeNamed(objects, files, this.#options.set);
+      this.#follow(followed, origin, [objects, files], null, describe, objects);
+    }
   }
 
   /** Offers it where it is another than what was offered last. */
@@ -143,6 +188,7 @@ export class PipelineWatch {
     seen: readonly unknown[],
     object: PipelineObject | null,
     describe: () => PipelineDescription,
+    naming: readonly NamingObject[] = [],
   ): void {
     const before = all.get(origin.name);
     if (before && isDeepStrictEqual(before.seen, seen)) return;
@@ -152,9 +198,12 @@ export class PipelineWatch {
       acceptedGeneration: before?.watched?.acceptedGeneration ?? null,
       decidedAtMs: this.#options.clock.nowMs(),
     };
-    const followed: Followed = { origin, seen, watched };
+    const followed: Followed = { origin, seen, watched, unaccepted: null };
     all.set(origin.name, followed);
     const offer = this.#options.admission.offer(origin, describe(), admitted => {
+      const { key, problem } = admitted;
+      followed.unaccepted = naming.length > 0 && key === null && problem !== null ? { naming, problem } : null;
+      if (followed.unaccepted) this.#options.onUnaccepted();
       if (!object || !followed.watched) return;
       const { acceptedGeneration } = all.get(origin.name)?.watched ?? followed.watched;
       followed.watched = {
@@ -170,21 +219,31 @@ export class PipelineWatch {
 
   #tellProblem(): void {
     const all = [...this.#namespaces.values()];
-    const tell = (kind: WatchedKind, watches: readonly (KubernetesWatch<unknown> | null)[]): void =>
+    const tell = (kind: WatchedKind, watches: readonly ({ readonly problem: string | null } | null)[]): void =>
       this.#options.onProblem(kind, watches.find(watch => watch && watch.problem !== null)?.problem ?? null);
     if (this.#options.objects)
       tell(
         "object",
         all.map(({ objects }) => objects),
       );
+    if (this.#options.scaledObjects)
+      tell(
+        "scaledobject",
+        all.map(({ scaledObjects }) => scaledObjects),
+      );
     tell(
       "configmap",
-      all.map(({ configMaps }) => configMaps),
+      all.flatMap(({ configMaps, named }) => [configMaps, named]),
     );
   }
 }
 
+function originOf(namespace: string, configMap: string): PipelineOrigin {
+  return { kind: "configmap", name: `ConfigMap ${namespace}/${configMap}` };
+}
+
 /** All that describes pipelines in it was seen, as far as there can be any. */
-function isListed({ objects, configMaps }: Namespace): boolean {
-  return configMaps.synced && (objects === null || objects.synced || objects.isMissing);
+function isListed({ objects, configMaps, scaledObjects }: Namespace): boolean {
+  const isOver = (watch: KubernetesWatch<unknown> | null) => watch === null || watch.synced || watch.isMissing;
+  return configMaps?.synced !== false && isOver(objects) && isOver(scaledObjects);
 }

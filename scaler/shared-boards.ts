@@ -62,7 +62,7 @@ export class SharedBoards {
       client,
       resource: RESOURCES.configMaps,
       namespace,
-      labelSelector: this.#selector,
+      selector: { label: this.#selector },
       project: parseBoardObject,
       onChange: () => {
         this.#takeAll(this.#watch.objects.values());
@@ -134,7 +134,7 @@ export class SharedBoards {
         // Somebody else's with our label.
       }
     };
-    await client.list(RESOURCES.configMaps, namespace, take, this.#selector);
+    await client.list(RESOURCES.configMaps, namespace, take, { label: this.#selector });
     this.#takeAll(objects.values());
     return objects;
   }

@@ -68,7 +68,7 @@ export function addScaler(program: Command): void {
     )
     .option(
       "--pipelines-from <where>",
-      "beside the files: `crd`, the InferencePipelines of a namespace, whose statuses are written; `configmaps`, those with the label variscale.dev/pipeline; may be repeated",
+      "beside the files: `crd`, the InferencePipelines of a namespace, whose statuses are written; `configmaps`, those with the label variscale.dev/pipeline; `scaledobjects`, the ConfigMaps that their annotation variscale.dev/pipeline-configmap names; may be repeated",
       collect,
       [],
     )

@@ -2,7 +2,7 @@ import { VariscaleError } from "../../domain/errors.ts";
 import type { KubernetesConfig } from "../../runtime/kubernetes-config.ts";
 import type { WatchedPipelinesOptions } from "../../scaler/cluster-pipelines.ts";
 
-const SOURCES = ["crd", "configmaps"] as const;
+const SOURCES = ["crd", "configmaps", "scaledobjects"] as const;
 
 export interface WatchedPipelinesFlags {
   readonly pipelinesFrom: readonly string[];
@@ -44,6 +44,7 @@ export function watchedPipelines(
     namespaces: namespace.length > 0 ? [...new Set(namespace)] : [config.namespace],
     objects: pipelinesFrom.includes("crd"),
     configMaps: pipelinesFrom.includes("configmaps"),
+    scaledObjects: pipelinesFrom.includes("scaledobjects"),
     set,
   };
 }

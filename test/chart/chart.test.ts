@@ -160,6 +160,10 @@ describe("the chart", () => {
     const watching = render(...ID_CARD, "--set=scaler.replicas=1,scaler.pipelinesFrom={crd}");
     const rules = [...ACCESS_RULES, ...PIPELINE_ACCESS_RULES];
     assert.deepEqual(named(watching, "Role", "variscale-scaler").rules, rules);
+    const naming = render(...ID_CARD, "--set=scaler.replicas=1,scaler.pipelinesFrom={scaledobjects}");
+    assert.deepEqual(named(naming, "Role", "variscale-scaler").rules, rules);
+    assert.match(JSON.stringify(podsOf(naming)), /"--pipelines-from=scaledobjects"/);
+    assert.match(refusal(...ID_CARD, "--set=scaler.pipelinesFrom={git}"), /pipelinesFrom/);
     const scaler = podsOf(watching).find(({ name }) => name === "variscale-scaler");
     assert.ok(scaler?.spec.containers[0].args.includes("--pipelines-from=crd"));
     const [, ofLease = ""] =

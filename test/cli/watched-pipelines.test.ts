@@ -23,15 +23,23 @@ describe("watchedPipelines()", () => {
 
   it("looks into the scaler's own namespace, or each of those that are named once", () => {
     const own = watchedPipelines(flags({ pipelinesFrom: ["crd"] }), 0, CONFIG);
-    assert.deepEqual(own, { config: CONFIG, namespaces: ["own"], objects: true, configMaps: false, set: [] });
+    const none = { config: CONFIG, objects: false, configMaps: false, scaledObjects: false, set: [] };
+    assert.deepEqual(own, { ...none, namespaces: ["own"], objects: true });
     const named = flags({ pipelinesFrom: ["configmaps", "crd"], namespace: ["a", "b", "a"], set: ["x=1"] });
-    const found = watchedPipelines(named, 2, CONFIG);
-    assert.deepEqual(found, { config: CONFIG, namespaces: ["a", "b"], objects: true, configMaps: true, set: ["x=1"] });
+    const both = { ...none, namespaces: ["a", "b"], objects: true, configMaps: true, set: ["x=1"] };
+    assert.deepEqual(watchedPipelines(named, 2, CONFIG), both);
+    const annotated = watchedPipelines(flags({ pipelinesFrom: ["scaledobjects"] }), 0, CONFIG);
+    assert.deepEqual(annotated, { ...none, namespaces: ["own"], scaledObjects: true });
   });
 
   for (const [what, given, config, message] of [
     ["no pipelines at all", flags(), CONFIG, /name their files or folders, or write --pipelines-from crd/],
-    ["a source that there is not", flags({ pipelinesFrom: ["git"] }), CONFIG, /must be one of crd, configmaps/],
+    [
+      "a source that there is not",
+      flags({ pipelinesFrom: ["git"] }),
+      CONFIG,
+      /must be one of crd, configmaps, scaledobjects/,
+    ],
     ["no API server", flags({ pipelinesFrom: ["crd"] }), null, /needs an API server/],
   ] as const)
     it(`refuses ${what}`, () => {

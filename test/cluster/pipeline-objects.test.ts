@@ -9,6 +9,7 @@ import { pipelineCrd } from "../../cli/manifests/pipeline-crd.ts";
 import type { ProtoGrpcType } from "../../proto/generated/externalscaler.ts";
 import { loadProto } from "../../runtime/grpc.ts";
 import { packageFolder } from "../../runtime/version.ts";
+import { PIPELINE_ANNOTATION } from "../../scaler/described-pipeline.ts";
 import { theCluster } from "./support/hooks.ts";
 import type { Json } from "./support/kubernetes-api.ts";
 import { ScalerProcess } from "./support/scaler-process.ts";
@@ -53,6 +54,16 @@ describe("pipelines that InferencePipelines describe", () => {
     return object;
   };
 
+  const scaledObject = (name: string, ofPipeline: string, stage: string): Json => {
+    const metadata = { scalerAddress: scaler.address, pipeline: ofPipeline, stage };
+    return {
+      apiVersion: "keda.sh/v1alpha1",
+      kind: "ScaledObject",
+      metadata: { name, namespace: NAMESPACE },
+      spec: { scaleTargetRef: { name }, triggers: [{ type: "external-push", metadata }] },
+    };
+  };
+
   /** GetMetrics, as KEDA asks: the value, or the code of the error. */
   async function asked(name: string): Promise<number> {
     const { ExternalScaler } = loadProto<ProtoGrpcType>("externalscaler.proto").externalscaler;
@@ -79,7 +90,8 @@ describe("pipelines that InferencePipelines describe", () => {
       assert.ok(!conditions.some(({ type }) => type === "NonStructuralSchema"), JSON.stringify(conditions));
       return conditions.some(one => one.type === "Established" && one.status === "True");
     }, "the definition is established");
-    const args = ["--pipelines-from", "crd", "--pipelines-from", "configmaps", "--namespace", NAMESPACE];
+    const from = ["crd", "configmaps", "scaledobjects"].flatMap(source => ["--pipelines-from", source]);
+    const args = [...from, "--namespace", NAMESPACE];
     scaler = await ScalerProcess.start(theCluster(), [], { kubernetes: true, args });
   });
 
@@ -211,6 +223,39 @@ describe("pipelines that InferencePipelines describe", () => {
     await api().delete("InferencePipeline", NAMESPACE, "mapped");
   });
 
+  it("come from ConfigMaps that a ScaledObject names, as long as it does, and tell it of a wrong edit", async () => {
+    const file = (min: number, stage: object = {}) =>
+      JSON.stringify(pipeline("named", {}, { replicas: { min, max: 50 }, ...stage }));
+    const put = (text: string) =>
+      api().apply({
+        apiVersion: "v1",
+        kind: "ConfigMap",
+        metadata: { name: "of-named", namespace: NAMESPACE },
+        data: { "pipeline.yaml": text },
+      });
+    await put(file(2));
+    await api().apply(scaledObject("named", "named", "detect"));
+    assert.equal(await asked("named"), -status.INVALID_ARGUMENT);
+    await api().merge("ScaledObject", NAMESPACE, "named", {
+      metadata: { annotations: { [PIPELINE_ANNOTATION]: "of-named" } },
+    });
+    await until(async () => (await asked("named")) === 2, "KEDA is told 2");
+    await put(file(3));
+    await until(async () => (await asked("named")) === 3, "KEDA is told 3");
+    await put(file(6, { defaultVariant: "other" }));
+    const isTold = ({ reason, regarding, note }: Json) =>
+      reason === "VariscalePipelineRefused" && regarding.name === "named" && /defaultVariant: .*"other"/.test(note);
+    await until(async () => (await api().list("Event", NAMESPACE)).some(isTold), "the ScaledObject has an Event");
+    assert.equal(await asked("named"), 3);
+    await api().delete("ConfigMap", NAMESPACE, "of-named");
+    await until(async () => /there is no ConfigMap objects\/of-named/.test(scaler.program.log()), "it is said");
+    assert.equal(await asked("named"), 3);
+    await put(file(4));
+    await until(async () => (await asked("named")) === 4, "KEDA is told 4");
+    await api().delete("ScaledObject", NAMESPACE, "named");
+    await until(async () => (await asked("named")) === -status.INVALID_ARGUMENT, "KEDA is told that there is none");
+  });
+
   it("are made by the commands of docs/pipeline-sources.md, word for word", async () => {
     const { folder, kubeconfig, tools } = theCluster();
     const bin = join(folder, "document-bin");
@@ -221,7 +266,8 @@ describe("pipelines that InferencePipelines describe", () => {
     command("variscale", `${process.execPath} ${join(packageFolder, "dist/cli/main.js")}`);
     const env = { ...process.env, KUBECONFIG: kubeconfig, PATH: `${bin}:${process.env["PATH"]}` };
     const blocks = blocksOf("docs/pipeline-sources.md").filter(({ text }) => text.includes("kubectl "));
-    assert.equal(blocks.length, 3);
+    assert.equal(blocks.length, 4);
+    await api().apply(scaledObject("id-card-detection", "id-card", "detection"));
     for (const { text } of blocks)
       execFileSync("bash", ["-euo", "pipefail", "-c", text], { cwd: packageFolder, env, stdio: "pipe" });
     for (const [name, key] of [
@@ -235,6 +281,16 @@ describe("pipelines that InferencePipelines describe", () => {
     }
     assert.equal((await get("id-card")).spec.stages.length, 2);
     await api().delete("InferencePipeline", NAMESPACE, "id-card");
+    // The others are gone: this one is by the annotation.
+    const page = () => scaler.page({ namespace: NAMESPACE, name: "id-card" });
+    await until(
+      () => scaler.program.log().includes('"origin":"ConfigMap objects/id-card-pipeline"'),
+      "it is looked at",
+    );
+    await until(async () => (await page()) !== null, "the pipeline of the annotation");
+    await api().delete("ScaledObject", NAMESPACE, "id-card-detection");
+    await until(async () => (await page()) === null, "it goes with the annotation");
+    await api().delete("ConfigMap", NAMESPACE, "id-card-pipeline");
   });
 
   it("are unknown to KEDA when they are deleted", async () => {

@@ -61,7 +61,8 @@ describe("pipelines that the objects of a cluster describe", () => {
     more: Partial<WatchedPipelinesOptions> = {},
     options: Partial<ScalerOptions> = {},
   ): Promise<void> {
-    const watchedPipelines = { config: api.config(), namespaces: ["shop"], objects: true, configMaps: true, ...more };
+    const from = { objects: true, configMaps: true, scaledObjects: false };
+    const watchedPipelines = { config: api.config(), namespaces: ["shop"], ...from, ...more };
     running = await RunningScaler.start({ pipelines: [], watchedPipelines, ...options });
   }
 

@@ -17,6 +17,8 @@ interface Change {
   readonly collection: string;
   readonly type: "ADDED" | "MODIFIED" | "DELETED";
   readonly object: KubernetesObject;
+  /** Null: there was none. */
+  readonly before: KubernetesObject | null;
 }
 
 export interface SeenRequest {
@@ -95,11 +97,12 @@ export class KubernetesApi {
   put(collection: string, object: KubernetesObject): void {
     this.collections.add(collection);
     const key = `${collection} ${String(object.metadata.namespace)}/${object.metadata.name}`;
-    const type = this.#objects.has(key) ? "MODIFIED" : "ADDED";
+    const before = this.#objects.get(key) ?? null;
+    const type = before ? "MODIFIED" : "ADDED";
     this.#version += 1;
     const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(this.#version) } };
     this.#objects.set(key, stored);
-    this.#change({ version: this.#version, collection, type, object: stored });
+    this.#change({ version: this.#version, collection, type, object: stored, before });
   }
 
   remove(collection: string, namespace: string, name: string): void {
@@ -108,7 +111,7 @@ export class KubernetesApi {
     if (!object) throw new Error(`no ${key}`);
     this.#objects.delete(key);
     this.#version += 1;
-    this.#change({ version: this.#version, collection, type: "DELETED", object });
+    this.#change({ version: this.#version, collection, type: "DELETED", object, before: object });
   }
 
   find(collection: string, namespace: string, name: string): KubernetesObject | undefined {
@@ -157,7 +160,7 @@ export class KubernetesApi {
 
   #change(change: Change): void {
     this.#changes.push(change);
-    for (const watch of this.#watches) if (isOf(change, watch)) watch.response.write(eventOf(change));
+    for (const watch of this.#watches) watch.response.write(eventOf(change, watch));
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -239,7 +242,7 @@ export class KubernetesApi {
   }
 
   #list({ collection, namespace }: Target, query: URLSearchParams, response: ServerResponse): void {
-    const selector = query.get("labelSelector");
+    const selector = selectorOf(query);
     const all = this.all(collection).filter(
       object => (namespace === null || object.metadata.namespace === namespace) && isSelected(object, selector),
     );
@@ -266,9 +269,8 @@ export class KubernetesApi {
       );
       return;
     }
-    const watch = { collection, namespace, selector: query.get("labelSelector"), response };
-    for (const change of this.#changes)
-      if (change.version > from && isOf(change, watch)) response.write(eventOf(change));
+    const watch = { collection, namespace, selector: selectorOf(query), response };
+    for (const change of this.#changes) if (change.version > from) response.write(eventOf(change, watch));
     this.#watches.add(watch);
     response.on("close", () => this.#watches.delete(watch));
   }
@@ -277,7 +279,7 @@ export class KubernetesApi {
 interface OpenWatch {
   readonly collection: string;
   readonly namespace: string | null;
-  readonly selector: string | null;
+  readonly selector: Selector;
   readonly response: ServerResponse;
 }
 
@@ -298,18 +300,32 @@ function targetOf(path: string): Target | null {
   };
 }
 
-function isOf(change: Change, watch: OpenWatch): boolean {
-  return (
-    change.collection === watch.collection &&
-    isSelected(change.object, watch.selector) &&
-    (watch.namespace === null || change.object.metadata.namespace === watch.namespace)
-  );
+/** What a watch is told of a change: an object that is selected no more is gone for it. Empty: nothing. */
+function eventOf({ collection, type, object, before }: Change, watch: OpenWatch): string {
+  const isHere = watch.namespace === null || object.metadata.namespace === watch.namespace;
+  if (collection !== watch.collection || !isHere) return "";
+  const isNow = isSelected(object, watch.selector);
+  const wasBefore = before !== null && isSelected(before, watch.selector);
+  if (!isNow && !wasBefore) return "";
+  const seen = isNow ? (type === "MODIFIED" && !wasBefore ? "ADDED" : type) : "DELETED";
+  return `${JSON.stringify({ type: seen, object })}\n`;
 }
 
-/** @param selector `name=value`, or `name` for any value. */
-function isSelected(object: KubernetesObject, selector: string | null): boolean {
-  if (selector === null) return true;
-  const [name = "", value] = selector.split("=");
+interface Selector {
+  /** `name=value`, or `name` for any value. */
+  readonly label: string | null;
+  /** `metadata.name=value` */
+  readonly field: string | null;
+}
+
+function selectorOf(query: URLSearchParams): Selector {
+  return { label: query.get("labelSelector"), field: query.get("fieldSelector") };
+}
+
+function isSelected(object: KubernetesObject, { label, field }: Selector): boolean {
+  if (field !== null && field !== `metadata.name=${object.metadata.name}`) return false;
+  if (label === null) return true;
+  const [name = "", value] = label.split("=");
   const found = (object.metadata["labels"] as Readonly<Record<string, string>> | undefined)?.[name];
   return value === undefined ? found !== undefined : found === value;
 }
@@ -327,10 +343,6 @@ function merged(before: unknown, patch: unknown): unknown {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function eventOf({ type, object }: Change): string {
-  return `${JSON.stringify({ type, object })}\n`;
 }
 
 function answer(response: ServerResponse, code: number, body: unknown): void {

@@ -442,7 +442,8 @@ describe("doctor", () => {
 
   it("says that pipelines of the cluster are not followed, and by what they would be", async () => {
     api.collections.add("/api/v1/configmaps");
-    const watchedPipelines = { config: api.config(), namespaces: ["shop"], objects: true, configMaps: false };
+    const from = { objects: true, configMaps: false, scaledObjects: false };
+    const watchedPipelines = { config: api.config(), namespaces: ["shop"], ...from };
     const without = await RunningScaler.start({ pipelines: [pipeline], watchedPipelines });
     try {
       await without.planFor(20);
