@@ -2,14 +2,14 @@ import type { Cluster } from "../test/cluster/support/cluster.ts";
 import type { RealRelease } from "../test/cluster/support/real-release.ts";
 import { until } from "../test/cluster/support/until.ts";
 import type { FailoverResult } from "./kubernetes-results.ts";
+import { STAGE } from "./kubernetes-step.ts";
 
-const STAGE = "detection";
 /** A count that the load alone would not give. */
 const PINNED = 2;
 /** After another one leads: what it answers when it plans itself. */
 const ANSWERS_AFTER = 50;
 
-/** The scaler that leads is killed; all the while the API server is asked for what KEDA answers. */
+/** The pod of the scaler that leads is gone at once; all the while the API server is asked for what KEDA answers. */
 export async function measureFailover(cluster: Cluster, release: RealRelease): Promise<FailoverResult> {
   await release.pin(STAGE, PINNED);
   await until(async () => (await answerOf(cluster, release)) === PINNED, "KEDA answers the pinned count");
@@ -18,15 +18,18 @@ export async function measureFailover(cluster: Cluster, release: RealRelease): P
   const answers: (number | null)[] = [];
   const startMs = performance.now();
   process.kill(leader.pid("scaler"), "SIGKILL");
+  // By force, so that it does not start anew and lead again.
+  const path = `/api/v1/namespaces/${release.namespace}/pods/${leader.pod.metadata.name}`;
+  await cluster.api.call("DELETE", path, { gracePeriodSeconds: 0 });
   const isOther = async () => {
     answers.push(await answerOf(cluster, release));
     const now = await release.leader();
-    // The one that was killed may lead again, when it has started anew.
-    return now !== null;
+    return now !== null && now !== leader;
   };
-  await until(isOther, "a scaler leads again");
+  await until(isOther, "another scaler leads");
   const seconds = (performance.now() - startMs) / 1000;
   for (let i = 0; i < ANSWERS_AFTER; i++) answers.push(await answerOf(cluster, release));
+  await release.unpin();
   return {
     seconds,
     answers: answers.length,

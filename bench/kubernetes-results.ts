@@ -1,19 +1,34 @@
 import type { Tally } from "../test/cluster/support/load/tally.ts";
 
-/** What the suite's script measures inside the cluster's namespaces; what was not asked for is left out. */
+export const KUBERNETES_PARTS = ["step", "failover", "faults", "plain", "many"] as const;
+export type KubernetesPart = (typeof KUBERNETES_PARTS)[number];
+
+/** What the suite's script measures inside the cluster's namespaces; what was not asked for, or failed, is left out. */
 export interface KubernetesResults {
   readonly step?: StepResult;
   readonly failover?: FailoverResult;
   readonly faults?: Readonly<Record<string, Tally>>;
+  readonly plain?: LoadStep;
   readonly many?: ManyResult;
+  /** Why a part failed. */
+  readonly problems?: Readonly<Partial<Record<KubernetesPart, string>>>;
 }
 
-export interface StepResult {
+/** The same step of the load, and the time after it. */
+export interface LoadStep {
+  readonly rateRps: number;
+  readonly seconds: number;
+  /** Of all requests that were sent in this time. */
+  readonly tally: Tally;
+  /** Of the stage that is short, ready at its end. */
+  readonly readyReplicas: number;
+}
+
+export interface StepResult extends LoadStep {
   /** From the step of the load until every pod that was ready has answered with a lighter variant. */
   readonly toLighterVariantMs: number;
   /** Syncs of the HPA from KEDA being told more replicas until the Deployment has them. */
   readonly syncsToReplicas: number;
-  readonly tally: Tally;
 }
 
 export interface ManyResult {

@@ -5,27 +5,20 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { packageFolder } from "../runtime/version.ts";
 import { type Figure, figure } from "./figure.ts";
-import type { FailoverResult, KubernetesResults, ManyResult, StepResult } from "./kubernetes-results.ts";
-
-const PARTS = ["step", "failover", "faults", "many"] as const;
-/** Why a figure has no value. */
-const NOT_ASKED = "this part was not run";
+import { KUBERNETES_PARTS, type KubernetesPart, type KubernetesResults, type LoadStep } from "./kubernetes-results.ts";
 
 /** A real Kubernetes and KEDA with pods that run: what a step of the load, faults and hundreds of ScaledObjects come to. Needs root. */
 export async function kubernetesSuite(only: readonly string[] | null): Promise<Figure[]> {
-  const parts = only ?? PARTS;
-  const unknown = parts.find(part => !(PARTS as readonly string[]).includes(part));
-  if (unknown !== undefined) throw new Error(`--only: one of ${PARTS.join(", ")}, not \`${unknown}\``);
-  const { step, failover, faults, many } = runParts(parts);
-  const lost = Object.values(faults ?? {}).reduce((sum, tally) => sum + tally.lost + tally.failed, 0);
-  const counted = Object.entries(faults ?? {}).map(
-    ([name, { offered, served, dropped }]) => `${name}: ${offered} offered, ${served} served, ${dropped} dropped`,
-  );
+  const parts = only ?? KUBERNETES_PARTS;
+  const unknown = parts.find(part => !(KUBERNETES_PARTS as readonly string[]).includes(part));
+  if (unknown !== undefined) throw new Error(`--only: one of ${KUBERNETES_PARTS.join(", ")}, not \`${unknown}\``);
+  const results = runParts(parts);
   return [
-    ...stepFigures(step),
-    figure("faults.lost", faults ? lost : null, { note: faults ? counted.join("; ") : NOT_ASKED }),
-    ...failoverFigures(failover),
-    ...manyFigures(many),
+    ...stepFigures(results),
+    plainFigure(results),
+    faultsFigure(results),
+    ...failoverFigures(results),
+    ...manyFigures(results),
   ];
 }
 
@@ -45,19 +38,56 @@ function runParts(parts: readonly string[]): KubernetesResults {
   }
 }
 
-function stepFigures(step: StepResult | undefined): Figure[] {
-  if (!step)
-    return ["step.toLighterVariantMs", "step.syncsToReplicas"].map(name => figure(name, null, { note: NOT_ASKED }));
-  const { offered, served, dropped, lost, failed } = step.tally;
+function stepFigures(results: KubernetesResults): Figure[] {
+  const { step } = results;
+  if (!step) return missing(results, "step", ["step.toLighterVariantMs", "step.syncsToReplicas"]);
+  const note = `to ${step.rateRps} requests a second, more than one pod of the heaviest variant can serve`;
   return [
-    figure("step.toLighterVariantMs", step.toLighterVariantMs, { against: { offered, served, dropped, lost, failed } }),
+    figure("step.toLighterVariantMs", step.toLighterVariantMs, { note }),
     figure("step.syncsToReplicas", step.syncsToReplicas),
   ];
 }
 
-function failoverFigures(failover: FailoverResult | undefined): Figure[] {
-  const names = ["failover.seconds", "failover.changedAnswers"];
-  if (!failover) return names.map(name => figure(name, null, { note: NOT_ASKED }));
+/** Requests that were not answered within the SLO, against those that plain KEDA left so. */
+function plainFigure(results: KubernetesResults): Figure {
+  const { step, plain } = results;
+  const against = { ...(step && counted("", step)), ...(plain && counted("plain", plain)) };
+  if (!step || !plain) {
+    const note = whyMissing(results, step ? "plain" : "step");
+    return figure("step.missedVsPlainKeda", null, { against, note });
+  }
+  const [ours, theirs] = [missedShare(step), missedShare(plain)];
+  const note = `share of the requests of ${step.seconds} s from the step on that had no answer within 600 ms, ${percent(ours)}, against that of a \`prometheus\` trigger with the heaviest variant, ${percent(theirs)}; the machine's cores are shared by all of it`;
+  // Nothing missed by either is no loss.
+  return figure("step.missedVsPlainKeda", theirs === 0 && ours === 0 ? 1 : round(ours / theirs), { against, note });
+}
+
+function missedShare({ tally: { offered, served, late } }: LoadStep): number {
+  return (offered - served + late) / offered;
+}
+
+function counted(prefix: string, { tally, readyReplicas }: LoadStep): Readonly<Record<string, number>> {
+  const { offered, served, late, dropped, lost, failed } = tally;
+  const counts = { offered, served, late, dropped, lost: lost + failed, readyReplicas };
+  const named = (name: string) => (prefix === "" ? name : `${prefix}${name.charAt(0).toUpperCase()}${name.slice(1)}`);
+  return Object.fromEntries(Object.entries(counts).map(([name, count]) => [named(name), count]));
+}
+
+function faultsFigure(results: KubernetesResults): Figure {
+  const { faults, step } = results;
+  if (!faults) return figure("faults.lost", null, { note: whyMissing(results, "faults") });
+  const scenarios = Object.entries({ ...(step && { "step up": step.tally }), ...faults });
+  const lost = scenarios.reduce((sum, [, tally]) => sum + tally.lost + tally.failed, 0);
+  const texts = scenarios.map(([name, { offered, served, dropped, lost, failed }]) => {
+    const losses = lost + failed > 0 ? `, ${lost + failed} lost` : "";
+    return `${name}: ${offered} offered, ${served} served, ${dropped} dropped${losses}`;
+  });
+  return figure("faults.lost", lost, { note: texts.join("; ") });
+}
+
+function failoverFigures(results: KubernetesResults): Figure[] {
+  const { failover } = results;
+  if (!failover) return missing(results, "failover", ["failover.seconds", "failover.changedAnswers"]);
   const { seconds, answers, changed, failed } = failover;
   return [
     figure("failover.seconds", round(seconds)),
@@ -65,9 +95,9 @@ function failoverFigures(failover: FailoverResult | undefined): Figure[] {
   ];
 }
 
-function manyFigures(many: ManyResult | undefined): Figure[] {
-  const names = ["rpc.p99Ms", "many.scalerMB", "many.scalerCores"];
-  if (!many) return names.map(name => figure(name, null, { note: NOT_ASKED }));
+function manyFigures(results: KubernetesResults): Figure[] {
+  const { many } = results;
+  if (!many) return missing(results, "many", ["rpc.p99Ms", "many.scalerMB", "many.scalerCores"]);
   const sorted = [...many.latenciesMs].sort((a, b) => a - b);
   const at = (share: number) => round(sorted[Math.floor(sorted.length * share)] ?? Number.NaN);
   const note = `${many.scaledObjects} ScaledObjects, ${sorted.length} of KEDA's latencies`;
@@ -76,6 +106,18 @@ function manyFigures(many: ManyResult | undefined): Figure[] {
     figure("many.scalerMB", round(many.scalerMB)),
     figure("many.scalerCores", round(many.scalerCores)),
   ];
+}
+
+function missing(results: KubernetesResults, part: KubernetesPart, names: readonly string[]): Figure[] {
+  return names.map(name => figure(name, null, { note: whyMissing(results, part) }));
+}
+
+function whyMissing({ problems }: KubernetesResults, part: KubernetesPart): string {
+  return problems?.[part] ?? `\`${part}\` was not run`;
+}
+
+function percent(share: number): string {
+  return `${round(100 * share)} %`;
 }
 
 function round(value: number): number {

@@ -7,6 +7,7 @@ import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { clusterTools, missingGo } from "./cluster-tools.mjs";
+import { findPrometheus } from "./prometheus-package.mjs";
 
 const self = fileURLToPath(import.meta.url);
 const root = dirname(dirname(self));
@@ -25,12 +26,15 @@ async function runOutside(mochaArgs) {
   const isCi = !["", "0", "false"].includes(process.env.CI ?? "");
   // As the tools of test:image.
   if (isCi && isRootOnLinux() && !isCommand("iptables")) install("iptables");
+  const prometheus = findPrometheus();
   const missing = missingThings();
+  if (prometheus.folder === null) missing.push(`a Prometheus (${prometheus.reason})`);
   if (missing.length > 0) {
     console.log(`test:cluster ${isCi ? "failed" : "skipped"}: it needs ${missing.join(", ")}`);
     process.exit(isCi ? 1 : 0);
   }
-  const tools = await clusterTools(["etcd", "kubernetes", "kwok", "keda", "helm", "coredns"]);
+  const built = await clusterTools(["etcd", "kubernetes", "kwok", "keda", "helm", "coredns"]);
+  const tools = { ...built, prometheus: prometheus.folder };
   mkdirSync(state, { recursive: true });
   const namespaces = ["--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"];
   const child = spawn("unshare", [...namespaces, process.execPath, self, INSIDE, ...mochaArgs], {

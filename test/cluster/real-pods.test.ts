@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
+import { startClusterPrometheus } from "./support/cluster-prometheus.ts";
 import { theCluster } from "./support/hooks.ts";
 import type { Client } from "./support/load/client.ts";
 import { since, type Tally } from "./support/load/tally.ts";
 import { type RealNode, startRealNode } from "./support/node/real-node.ts";
-import { FAULTS, untilMore } from "./support/real-faults.ts";
+import type { Program } from "./support/program.ts";
+import { FAULTS, untilFewer, untilMore } from "./support/real-faults.ts";
 import { RealRelease } from "./support/real-release.ts";
 import { until } from "./support/until.ts";
 
@@ -18,10 +20,12 @@ describe("pods that run, installed by the chart, under load through the gateway"
   let node: RealNode;
   let release: RealRelease;
   let client: Client;
+  let prometheus: Program;
 
   before(async () => {
     node = await startRealNode(theCluster());
     release = await RealRelease.install(theCluster(), node, "real");
+    prometheus = await startClusterPrometheus(theCluster(), [RealRelease.gatewayAt("real")]);
     client = await release.client();
     await client.rate(LOW_RPS);
   });
@@ -29,6 +33,7 @@ describe("pods that run, installed by the chart, under load through the gateway"
   after(async () => {
     client?.close();
     await release?.uninstall();
+    await prometheus?.stop();
     await node?.close();
   });
 
@@ -58,19 +63,17 @@ describe("pods that run, installed by the chart, under load through the gateway"
   for (const { name, happen } of FAULTS)
     it(`loses none by ${name}`, async () => {
       const before = await client.tally();
-      await happen({ cluster: theCluster(), release, client });
+      await happen({ cluster: theCluster(), release, client, prometheus });
       await untilMore(client);
       const tally = since(before, await client.tally());
       report(name, tally);
       assert.equal(tally.lost + tally.failed, 0, tally.complaints.join("\n"));
     });
 
-  // When the heaviest variant comes back depends on what the forecast remembers of the load.
-  it("steps down to one replica", async () => {
+  it("steps down to fewer replicas, as the Prometheus that is back says", async () => {
     const before = await client.tally();
     await client.rate(LOW_RPS);
-    await until(async () => (await release.target("detection").replicas()) === 1, "one replica", FORGOTTEN_MS);
-    await until(() => release.pods("detection").length === 1, "the pods that were too many have ended");
+    await untilFewer(release, FORGOTTEN_MS);
     report("step down", since(before, await client.tally()));
   });
 

@@ -7,6 +7,7 @@ export const ADDRESS = {
   adapter: "10.77.0.5",
   otherAdapter: "10.77.0.6",
   proxy: "10.77.0.7",
+  prometheus: "10.77.0.8",
   names: "10.77.0.10",
   node: "10.77.0.20",
 } as const;

@@ -6,7 +6,7 @@ import { KubernetesApi } from "./kubernetes-api.ts";
 import { makeClusterPki, type Pki } from "./pki.ts";
 import { Program } from "./program.ts";
 
-/** Folders of `scripts/cluster-tools.mjs`. */
+/** Folders of `scripts/cluster-tools.mjs`, and of Debian's Prometheus. */
 export interface Tools {
   readonly etcd: string;
   readonly kubernetes: string;
@@ -14,6 +14,7 @@ export interface Tools {
   readonly keda: string;
   readonly helm: string;
   readonly coredns: string;
+  readonly prometheus: string;
 }
 
 /** From one sync of an HPA to its next; 15 s where nobody changes it. */

@@ -1,8 +1,10 @@
 import type { Cluster } from "./cluster.ts";
+import { PROMETHEUS_URL } from "./cluster-prometheus.ts";
 import type { Json } from "./kubernetes-api.ts";
 import type { Client } from "./load/client.ts";
 import { since } from "./load/tally.ts";
 import { cutPort } from "./node/pod-network.ts";
+import type { Program } from "./program.ts";
 import type { RealRelease } from "./real-release.ts";
 import { until } from "./until.ts";
 
@@ -10,6 +12,8 @@ export interface FaultPlace {
   readonly cluster: Cluster;
   readonly release: RealRelease;
   readonly client: Client;
+  /** It scrapes the gateway of the release. */
+  readonly prometheus: Program;
 }
 
 export interface Fault {
@@ -20,6 +24,8 @@ export interface Fault {
 
 /** Requests that a fault lasts for where nothing else ends it. */
 const SERVED_MEANWHILE = 30;
+/** Syncs of an HPA in which it would have taken away what it may. */
+const HELD_SYNCS = 2;
 /** A switcher that is connected reports every second. */
 const FRESH_MS = 3000;
 
@@ -31,12 +37,26 @@ export const FAULTS: readonly Fault[] = [
   { name: "kill -9 of the scaler that leads", happen: ({ release }) => killScaler(release) },
   { name: "partition between scaler and switchers", happen: partition },
   { name: "kill -9 of KEDA's operator, API server and etcd", happen: killControlPlane },
+  { name: "upgrade that takes the load from a Prometheus", happen: ({ release }) => release.loadFrom(PROMETHEUS_URL) },
+  { name: "kill -9 of the Prometheus that the load comes from", happen: killPrometheus },
 ];
 
 /** Waits until so many more are served. */
 export async function untilMore(client: Client, count = SERVED_MEANWHILE): Promise<void> {
   const before = await client.tally();
   await until(async () => since(before, await client.tally()).served >= count, `${count} more are served`);
+}
+
+/**
+ * Waits until the stage has fewer replicas, and the pods that are too many have ended. How many are left, and when the heaviest variant comes
+ * back, depends on what the forecast remembers of the load.
+ */
+export async function untilFewer(release: RealRelease, timeoutMs: number): Promise<void> {
+  const target = release.target("detection");
+  const before = await target.replicas();
+  if (before < 2) throw new Error("there is no replica to take away");
+  await until(async () => (await target.replicas()) < before, "fewer replicas", timeoutMs);
+  await until(() => release.pods("detection").length < before, "the pods that were too many have ended");
 }
 
 async function killSwitcher(release: RealRelease, stage: string): Promise<void> {
@@ -75,6 +95,29 @@ async function killControlPlane({ cluster, client }: FaultPlace): Promise<void> 
   await cluster.untilApiAnswers();
   kedaOperator.start();
   await cluster.untilKedaAnswers();
+}
+
+/** While nothing is known of the load, the scaler says so, and no replica is taken away. */
+async function killPrometheus({ release, client, prometheus }: FaultPlace): Promise<void> {
+  const target = release.target("detection");
+  const before = await target.replicas();
+  await prometheus.stop("SIGKILL");
+  try {
+    const isSilent = async () => {
+      const answering = await release.condition("LoadSourceAnswering");
+      return answering?.status === false && answering.message.includes("ECONNREFUSED");
+    };
+    await until(isSilent, "the scaler says that its source does not answer");
+    const isUnknown = async () => (await release.condition("MetricsAvailable"))?.status === false;
+    await until(isUnknown, "the scaler says that it knows no load");
+    const sinceMs = Date.now();
+    await Promise.all([untilMore(client), target.untilSyncs(HELD_SYNCS, sinceMs)]);
+    const held = await target.replicas();
+    if (held < before) throw new Error(`without load data, ${before} replicas became ${held}`);
+  } finally {
+    prometheus.start();
+  }
+  await until(() => release.isLoadKnown(), "the scaler plans from the load again");
 }
 
 /** Every stage has a switcher that reports to the scaler. */

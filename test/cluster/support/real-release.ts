@@ -15,6 +15,8 @@ import { until } from "./until.ts";
 
 const RELEASE = "variscale";
 const PIPELINE = "id-card";
+/** The SLO of its pipeline file. */
+const LATE_MS = 600;
 const TOKEN = "of-the-test";
 const source = join(packageFolder, "pipelines", PIPELINE);
 
@@ -30,8 +32,17 @@ export class RealRelease {
     this.#node = node;
   }
 
-  /** All of its pods are ready and the scaler knows the stages' when this is done. */
-  static async install(cluster: Cluster, node: RealNode, namespace: string): Promise<RealRelease> {
+  /**
+   * All of its pods are ready and the scaler knows the stages' when this is done.
+   *
+   * @param fixed by stage, the one variant that there is; all others are left out.
+   */
+  static async install(
+    cluster: Cluster,
+    node: RealNode,
+    namespace: string,
+    fixed: Readonly<Record<string, string>> = {},
+  ): Promise<RealRelease> {
     const release = new RealRelease(cluster, node, namespace);
     const parts = ["scaler", "switcher", "gateway", "tests"];
     const placed = parts.map(name => `--set-json=${name}=${JSON.stringify(ON_REAL_NODE)}`);
@@ -39,7 +50,7 @@ export class RealRelease {
       ...["install", RELEASE, join(packageFolder, "charts/variscale"), "--create-namespace"],
       ...["--set=image.repository=this.package/variscale", "--set=mode=active", ...placed],
       `--set-json=scaler.extraEnv=${JSON.stringify([{ name: "VARISCALE_TOKEN", value: TOKEN }])}`,
-      `--set-file=pipelines.${PIPELINE}.file=${writePipeline(cluster.folder)}`,
+      `--set-file=pipelines.${PIPELINE}.file=${writePipeline(join(cluster.folder, namespace), fixed)}`,
       `--set-file=pipelines.${PIPELINE}.measurements=${join(source, "measurements.json")}`,
       `--set=pipelines.${PIPELINE}.models.prepare=true`,
     );
@@ -62,30 +73,78 @@ export class RealRelease {
     return readFileSync(join(this.#cluster.folder, "log", `pod-${RELEASE}-test-round-trip`), "utf8");
   }
 
+  /** With the values that it has, and these, while it serves. */
+  async upgrade(...values: readonly string[]): Promise<void> {
+    await this.helm("upgrade", RELEASE, join(packageFolder, "charts/variscale"), "--reuse-values", ...values);
+  }
+
+  /** Takes the load from a Prometheus instead of the gateway; resolves when a scaler that does so leads and has load. */
+  async loadFrom(prometheusUrl: string): Promise<void> {
+    const url = `prometheus+${prometheusUrl}`;
+    await this.upgrade(`--set=pipelines.${PIPELINE}.loadSource=${url}`);
+    const leads = async () => {
+      const args: readonly string[] = (await this.leader())?.pod.spec.containers[0].args ?? [];
+      return args.some(arg => arg.endsWith(url)) && (await this.isLoadKnown());
+    };
+    await until(leads, "a scaler with the new load source leads");
+  }
+
+  /** Whether the scaler that leads has load to plan from, and its source answers. */
+  async isLoadKnown(): Promise<boolean> {
+    const conditions = [await this.condition("MetricsAvailable"), await this.condition("LoadSourceAnswering")];
+    return conditions.every(condition => condition?.status === true);
+  }
+
+  /** A condition of the pipeline as the scaler that leads has it; null: none leads, or it has none of the type. */
+  async condition(type: string): Promise<{ readonly status: boolean; readonly message: string } | null> {
+    const leader = await this.leader();
+    if (leader === null) return null;
+    const { board, processConditions = [] } = await this.#pageOf(`http://${leader.address}:8080`);
+    const conditions: readonly Json[] = [...(board?.conditions ?? []), ...processConditions];
+    return conditions.find(condition => condition.type === type) ?? null;
+  }
+
   /** Pins the replicas of a stage for an hour. */
   async pin(stage: string, replicas: number): Promise<void> {
+    await this.#changePins("PUT", { stage, replicas, ttlMs: 3_600_000 });
+  }
+
+  /** Takes all pins away. */
+  async unpin(): Promise<void> {
+    await this.#changePins("DELETE");
+  }
+
+  async #changePins(method: string, body?: Json): Promise<void> {
     const scaler = await this.#url(`${RELEASE}-scaler`, 8080);
     const answer = await fetch(`${scaler}/api/v1/pipelines/${this.namespace}/${PIPELINE}/pin`, {
-      method: "PUT",
+      method,
       headers: { authorization: `Bearer ${TOKEN}` },
-      body: JSON.stringify({ stage, replicas, ttlMs: 3_600_000 }),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     assert.equal(answer.status, 200, await answer.text());
+  }
+
+  /** host:port of the gateway of the release in a namespace, by the cluster's names. */
+  static gatewayAt(namespace: string): string {
+    return `${RELEASE}-${PIPELINE}-gateway.${namespace}.svc.cluster.local:8090`;
   }
 
   /** Users of the gateway, by its Service. */
   async client(): Promise<Client> {
     const gateway = await this.#url(`${RELEASE}-${PIPELINE}-gateway`, 8090);
-    return new Client(`${gateway}/v1/pipelines/${this.namespace}/${PIPELINE}`, join(source, "data/cards"));
+    return new Client(`${gateway}/v1/pipelines/${this.namespace}/${PIPELINE}`, join(source, "data/cards"), LATE_MS);
   }
 
   /** What the scaler says of the pipeline; an empty object while it does not answer. */
   async page(): Promise<Json> {
+    const scaler = await this.#url(`${RELEASE}-scaler`, 8080).catch(() => null);
+    return scaler === null ? {} : this.#pageOf(scaler);
+  }
+
+  async #pageOf(scaler: string): Promise<Json> {
     try {
-      const scaler = await this.#url(`${RELEASE}-scaler`, 8080);
       const options = { signal: AbortSignal.timeout(5000) };
-      const answer = await fetch(`${scaler}/api/v1/pipelines/${this.namespace}/${PIPELINE}`, options);
-      return await answer.json();
+      return await (await fetch(`${scaler}/api/v1/pipelines/${this.namespace}/${PIPELINE}`, options)).json();
     } catch {
       return {};
     }
@@ -147,16 +206,24 @@ export class RealRelease {
 }
 
 /** Small replicas, so that a machine of two cores has several of them: a tenth of a core is all that a plan may use of each. */
-function writePipeline(folder: string): string {
+function writePipeline(folder: string, fixed: Readonly<Record<string, string>>): string {
   const file = parse(readFileSync(join(source, "pipeline.yaml"), "utf8"));
   const [detection, recognition] = file.spec.stages;
   assert.ok(detection.name === "detection" && recognition.name === "recognition");
   file.spec.objective = { ...file.spec.objective, utilisation: 0.1 };
   detection.replicas = { min: 1, max: 3 };
   recognition.replicas = { min: 1, max: 2 };
-  const written = join(folder, "real");
-  mkdirSync(written, { recursive: true });
-  const path = join(written, "pipeline.yaml");
+  for (const stage of file.spec.stages) keepVariant(stage, fixed[stage.name]);
+  if (Object.keys(fixed).length > 0) delete recognition.fanOut.byUpstreamVariant;
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, "pipeline.yaml");
   writeFileSync(path, stringify(file));
   return path;
+}
+
+function keepVariant(stage: Json, kept: string | undefined): void {
+  if (kept === undefined) return;
+  stage.defaultVariant = kept;
+  stage.variants = stage.variants.filter(({ name }: Json) => name === kept);
+  assert.equal(stage.variants.length, 1, `${stage.name} has no variant ${kept}`);
 }

@@ -1,6 +1,6 @@
 /**
  * The users of a pipeline, as a process of their own: independent requests at a rate that it is told, each counted once. Arguments: the URL,
- * and a folder of JPEG files that are sent in turn.
+ * a folder of JPEG files that are sent in turn, and the milliseconds after which an answer is late.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { request } from "node:http";
@@ -14,21 +14,22 @@ const MOST_COMPLAINTS = 1000;
 const PAUSE_MS = 100;
 /** Of the users; no machine is so slow that it drops what it could serve. */
 const PATIENCE_MS = 20_000;
-const [url = "", folder = ""] = process.argv.slice(2);
+const [url = "", folder = "", lateMs = ""] = process.argv.slice(2);
 const files = readdirSync(folder).filter(name => name.endsWith(".jpg"));
 const bodies = files.map(name => readFileSync(join(folder, name)));
 
 const random = seededRandom(1);
 const variantCounts: Record<string, number> = {};
 const complaints: string[] = [];
-const counts = { offered: 0, served: 0, dropped: 0, lost: 0, failed: 0 };
+const counts = { offered: 0, served: 0, late: 0, dropped: 0, lost: 0, failed: 0 };
 let rateRps = 0;
 
 function send(): void {
   const body = bodies[counts.offered % bodies.length] ?? Buffer.alloc(0);
   counts.offered += 1;
+  const sentMs = performance.now();
   let isCounted = false;
-  const count = (outcome: Exclude<keyof Tally, "offered" | "byVariants" | "complaints">, text = ""): void => {
+  const count = (outcome: "served" | "dropped" | "lost" | "failed", text = ""): void => {
     if (isCounted) return;
     isCounted = true;
     counts[outcome] += 1;
@@ -49,6 +50,7 @@ function send(): void {
       const text = `${statusCode} ${Buffer.concat(chunks).toString().slice(0, 300)}`;
       if (statusCode === 200) {
         count("served");
+        if (performance.now() - sentMs > Number(lateMs)) counts.late += 1;
         const variants = String(response.headers["x-variscale-variants"]);
         variantCounts[variants] = (variantCounts[variants] ?? 0) + 1;
       } else if (statusCode === 503 || statusCode === 504) count("dropped");

@@ -9,9 +9,10 @@ import type { Tally } from "./tally.ts";
 export class Client {
   readonly #process: ChildProcess;
 
-  /** Sends the JPEG files of a folder to a URL; nothing until there is a rate. */
-  constructor(url: string, folder: string) {
-    this.#process = fork(fileURLToPath(new URL("./client-process.js", import.meta.url)), [url, folder]);
+  /** Sends the JPEG files of a folder to a URL; nothing until there is a rate. An answer after more than `lateMs` is a late one. */
+  constructor(url: string, folder: string, lateMs: number) {
+    const script = fileURLToPath(new URL("./client-process.js", import.meta.url));
+    this.#process = fork(script, [url, folder, String(lateMs)]);
   }
 
   async rate(rateRps: number): Promise<void> {

@@ -2,6 +2,8 @@
 export interface Tally {
   readonly offered: number;
   readonly served: number;
+  /** Of the served: after more than the client's limit. */
+  readonly late: number;
   /** Refused or given up in words: 503 and 504. */
   readonly dropped: number;
   /** No answer, a reset, or the word of the gateway (502) that a replica was lost. */
@@ -17,6 +19,7 @@ export interface Tally {
 export const NOTHING: Tally = {
   offered: 0,
   served: 0,
+  late: 0,
   dropped: 0,
   lost: 0,
   failed: 0,
@@ -32,6 +35,7 @@ export function since(earlier: Tally, later: Tally): Tally {
   return {
     offered: later.offered - earlier.offered,
     served: later.served - earlier.served,
+    late: later.late - earlier.late,
     dropped: later.dropped - earlier.dropped,
     lost: later.lost - earlier.lost,
     failed: later.failed - earlier.failed,
