@@ -20,6 +20,8 @@ const LEAST_PER_PIPELINE = 60;
 /** Ticks come a little early or late. */
 const TICK_JITTER_MS = 250;
 
+const LOAD = PIPELINE_COLUMNS.indexOf("loadRps");
+
 /** Points that are kept of each of so many pipelines. */
 export function pointsKept(pipelines: number): number {
   const share = Math.floor(MOST_POINTS / Math.max(1, pipelines));
@@ -32,11 +34,11 @@ export function pointsKept(pipelines: number): number {
  */
 export class LiveHistoryRing {
   readonly #pipeline: Pipeline;
-  readonly #stepMs: number;
   readonly #width: number;
-  readonly #atMs: Float64Array;
-  readonly #decisionId: (string | null)[];
-  readonly #values: Float32Array;
+  #stepMs: number;
+  #atMs: Float64Array;
+  #decisionId: (string | null)[];
+  #values: Float32Array;
   #points = 0;
   /** Highest second since the newest point; NaN: none is known. */
   #loadRps = Number.NaN;
@@ -48,6 +50,30 @@ export class LiveHistoryRing {
     this.#atMs = new Float64Array(capacity);
     this.#decisionId = new Array<string | null>(capacity).fill(null);
     this.#values = new Float32Array(capacity * this.#width);
+  }
+
+  /** Has room for so many points from now on, if that is fewer: each stands for longer then, with the highest load of those that it takes in. */
+  shrink(capacity: number): void {
+    if (capacity >= this.#atMs.length) return;
+    const before = { atMs: this.#atMs, decisionId: this.#decisionId, values: this.#values };
+    const slots = this.#slotsAfter(Number.NEGATIVE_INFINITY);
+    this.#stepMs = SPAN_MS / capacity;
+    this.#atMs = new Float64Array(capacity);
+    this.#decisionId = new Array<string | null>(capacity).fill(null);
+    this.#values = new Float32Array(capacity * this.#width);
+    const thin = (leastStepMs: number) => thinned(slots, slot => before.atMs[slot] ?? 0, leastStepMs);
+    const jittered = thin(this.#stepMs - TICK_JITTER_MS);
+    // Rather fewer points than there is room for than the oldest minutes lost.
+    const kept = (jittered.length <= capacity ? jittered : thin(this.#stepMs)).slice(-capacity);
+    this.#points = kept.length;
+    for (const [i, [slot, ...others]] of kept.entries()) {
+      const row = (of: number) => before.values.subarray(of * this.#width, (of + 1) * this.#width);
+      this.#atMs[i] = before.atMs[slot] ?? 0;
+      this.#decisionId[i] = before.decisionId[slot] ?? null;
+      this.#values.set(row(slot), i * this.#width);
+      const loads = [slot, ...others].map(of => row(of)[LOAD] ?? Number.NaN).filter(load => !Number.isNaN(load));
+      if (loads.length > 0) this.#values[i * this.#width + LOAD] = Math.max(...loads);
+    }
   }
 
   /** Takes the load of every board into account. True: a point is due. */
@@ -63,7 +89,7 @@ export class LiveHistoryRing {
     this.#atMs[slot] = board.atMs;
     this.#decisionId[slot] = board.decisionId;
     this.#values.set(rowOf(this.#pipeline, board, switchers, lastMinute), slot * this.#width);
-    this.#values[slot * this.#width + PIPELINE_COLUMNS.indexOf("loadRps")] = this.#loadRps;
+    this.#values[slot * this.#width + LOAD] = this.#loadRps;
     this.#loadRps = Number.NaN;
   }
 
@@ -93,6 +119,21 @@ export class LiveHistoryRing {
     }
     return slots.reverse();
   }
+}
+
+/** The newest slot, and from there on those that are at least a step apart, each with the earlier ones that it stands for; oldest first. */
+function thinned(
+  slots: readonly number[],
+  atMs: (slot: number) => number,
+  leastStepMs: number,
+): readonly (readonly [number, ...number[]])[] {
+  const kept: [number, ...number[]][] = [];
+  for (const slot of slots.toReversed()) {
+    const last = kept.at(-1);
+    if (last && atMs(last[0]) - atMs(slot) < leastStepMs) last.push(slot);
+    else kept.push([slot]);
+  }
+  return kept.reverse();
 }
 
 function rowOf(

@@ -29,9 +29,11 @@ export class LiveRecorder {
     this.#stop = boards.subscribe(null, board => this.#record(board));
   }
 
-  /** @param pipelines how many there are, so that all of them have room. */
+  /** @param pipelines how many there are, so that all of them have room: each has less of it the more come. */
   add(pipeline: Pipeline, pipelines: number): void {
-    const history = new LiveHistoryRing(pipeline, pointsKept(pipelines));
+    const points = pointsKept(pipelines);
+    for (const recorded of this.#byPipeline.values()) recorded.history.shrink(points);
+    const history = new LiveHistoryRing(pipeline, points);
     this.#byPipeline.set(formatKey(pipeline.key), { history, fill: new BatchFill(), lookedAtMs: 0 });
   }
 

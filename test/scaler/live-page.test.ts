@@ -190,11 +190,33 @@ describe("live page", () => {
   it("keeps ten minutes, with fewer points of each where there are many", async () => {
     assert.deepEqual([1, 10, 20, 100, 5000].map(pointsKept), [600, 600, 300, 60, 60]);
     running.gateway.rateRps = 5;
-    for (let second = 0; second < 620; second++) await running.clock.advance(1000);
+    for (let second = 0; second < 620; second++) {
+      // One of them at an odd second, and one at an even one.
+      running.gateway.rateRps = second === 400 ? 30 : second === 501 ? 40 : 5;
+      await running.clock.advance(1000);
+    }
     const { history } = await json<LiveView>(`${PIPELINE}/live`);
     assert.equal(history.atMs.length, 600);
     assert.equal(history.atMs.at(-1), running.clock.nowMs());
     assert.equal(history.atMs[0], running.clock.nowMs() - 599_000);
+    const peaks = ({ values }: LiveView["history"]) => values.loadRps.filter(load => (load ?? 0) > 5);
+    assert.deepEqual([...new Set(peaks(history))], [30, 40]);
+    // Others come one by one: it has room for half as many, of the same ten minutes.
+    for (let i = 1; i < 20; i++) await running.scaler.pipelines.put(testPipeline({ name: `cards-${i}` }));
+    const thinned = (await json<LiveView>(`${PIPELINE}/live`)).history;
+    assert.equal(thinned.atMs.length, 300);
+    assert.equal(thinned.atMs.at(-1), running.clock.nowMs());
+    assert.equal(thinned.atMs[0], running.clock.nowMs() - 598_000);
+    assert.equal(thinned.decisionId.at(-1), history.decisionId.at(-1));
+    assert.deepEqual(thinned.stages[0]?.variant.at(-1), history.stages[0]?.variant.at(-1));
+    assert.deepEqual([...new Set(peaks(thinned))], [30, 40]);
+    await running.clock.advance(7000);
+    const later = (await json<LiveView>(`${PIPELINE}/live`)).history;
+    assert.equal(later.atMs.length, 300);
+    // Ticks of many pipelines are spread over the second.
+    const added = later.atMs.filter(at => at > (thinned.atMs.at(-1) ?? 0));
+    const steps = added.map((at, i) => at - (added[i - 1] ?? thinned.atMs.at(-1) ?? 0));
+    assert.ok(steps.length === 3 && steps.every(step => Math.abs(step - 2000) < 200), steps.join());
   });
 
   it("explains a decision, against all plans worth having and the heaviest variants", async () => {
