@@ -5,8 +5,8 @@
 #   docker build -t variscale:scaler --target scaler .                        scaler PIPELINE…
 #   docker build -t variscale:variant-switcher --target variant-switcher .    switcher --config FILE
 #   docker build -t variscale:gateway --target gateway .                      gateway PIPELINE
-#   docker build -t variscale:demo --target demo .                            demo, where nothing else is said
-#   docker run --rm variscale:demo
+#   docker build -t variscale:demo --target demo .                            demo --start-to-end, where nothing else is said
+#   docker run --rm -p 8080:8080 variscale:demo
 # What is in them is the npm package as it is published, with its dependencies and their list (/app/sbom.cdx.json). Models of your own
 # come by a volume. docs/images.md tells what to mount, how they are hardened, and what is the same from one build to the next.
 #
@@ -121,10 +121,21 @@ COPY --from=all-dependencies /build/sbom.cdx.json ./
 COPY --from=all-dependencies /build/node_modules ./node_modules
 EXPOSE 6000 6001 8080 8000 8001 8002 8003 8090
 
-# Ends by itself, with 0 where the run showed what it must; what it starts has ports of its own, which nobody outside asks.
+# Everything from start to end; docs/demo.md has each milestone as the command that it is:
+#   1 set up     models of the four pipelines, made and checked      variscale models prepare
+#   2 measure    service times, memory, fan-out, accuracy            variscale profile
+#   3 drift      assertions, what is left of accuracy under drift    variscale drift
+#   4 optimise   plans at a low and a high load, of all pipelines    variscale plan, variscale fleet
+#   5 serve      a load that rises and falls, with the live page     variscale demo (port 8080)
+#   6 report     the technical report                                variscale report
+# It ends by itself, with 0 where no milestone failed and the run showed what it must. What it wrote is in /var/lib/variscale/demo:
+#   docker run --rm -p 8080:8080 -v demo:/var/lib/variscale variscale:demo
+# 15 minutes at most on 2 cores; 3 with --short:
+#   docker run --rm variscale:demo demo --start-to-end --short
 FROM all AS demo
+EXPOSE 8080
 HEALTHCHECK NONE
-CMD ["demo"]
+CMD ["demo", "--start-to-end", "--http-host", "0.0.0.0", "--http-port", "8080"]
 
 # What is built where no target is named.
 FROM all

@@ -38,6 +38,8 @@ export interface ScalerOptions extends Omit<ScalerCoreOptions, "clock" | "staleA
   /** Pipelines that objects of a cluster describe; null or missing: none are. The scaler is ready when it has seen them. */
   readonly watchedPipelines?: WatchedPipelinesOptions | null;
   readonly host: string;
+  /** Of the HTTP port alone. Default: `host`. */
+  readonly httpHost?: string;
   /** 0: one that is free. */
   readonly ports: { readonly keda: number; readonly switchers: number; readonly http: number };
   /** What changes over HTTP must show; null or missing: changes are taken from this machine alone. */
@@ -217,7 +219,9 @@ async function startServers(
         mostMessageBytes: MOST_SWITCHER_BYTES,
       }),
     );
-    const http = await open(startHttpServer({ host, port: ports.http, routes, logger, maxBodyBytes: 64 * 1024 }));
+    const http = await open(
+      startHttpServer({ host: options.httpHost ?? host, port: ports.http, routes, logger, maxBodyBytes: 64 * 1024 }),
+    );
     return { grpc: [kedaServer, switcherServer], http };
   } catch (error) {
     await Promise.all(opened.map(server => server.close(0)));

@@ -3,8 +3,8 @@ import { type Command, Option } from "commander";
 import { VariscaleError } from "../../domain/errors.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
 import { EXIT } from "../exit-codes.ts";
-import { defaultModelFolder } from "../folders.ts";
-import { logLevelOption, parseNumber } from "../options.ts";
+import { defaultModelFolder, defaultStateFolder } from "../folders.ts";
+import { logLevelOption, parseNumber, parsePort } from "../options.ts";
 import type { Up } from "../up/up.ts";
 
 interface DemoFlags {
@@ -15,6 +15,10 @@ interface DemoFlags {
   readonly seed: number;
   readonly cores?: number;
   readonly modelFolder?: string;
+  readonly startToEnd: boolean;
+  readonly folder: string;
+  readonly httpHost: string;
+  readonly httpPort: number;
   readonly output: "table" | "json";
   readonly logLevel: LogLevel;
 }
@@ -39,13 +43,57 @@ export function addDemo(program: Command): void {
     .option("--seed <n>", "of the arrivals", text => parseNumber(text, 0, 2 ** 32 - 1, true), 1)
     .option("--cores <n>", "cores to plan with (default: all)", text => parseNumber(text, 0.1, 1024))
     .option("--model-folder <folder>", "model files (default: the cache of the pipeline)")
+    .option(
+      "--start-to-end",
+      "everything, from making models to the technical report: 15 minutes at most on 2 cores, 3 with --short",
+      false,
+    )
+    .option("--folder <folder>", "where --start-to-end writes", join(defaultStateFolder(process.env), "demo"))
+    .option("--http-host <host>", "of the live page", "127.0.0.1")
+    .option("--http-port <port>", "of the live page (default: one that is free)", parsePort, 0)
     .addOption(new Option("--output <format>", "of the result").choices(["table", "json"]).default("table"))
     .addOption(logLevelOption("error"))
     .addHelpText(
       "after",
-      "\nExamples:\n  variscale demo\n  variscale demo --pipeline video --short --output json\n\nThe exit code is 0 when the run showed what it must: nothing lost, variants switched, heavier variants at low load than at high\nload, and more effective accuracy than both fixed choices (comparisons are open in a short run that does not show them). It never depends on speed.",
+      "\nExamples:\n  variscale demo\n  variscale demo --pipeline video --short --output json\n\nThe exit code is 0 when the run showed what it must: nothing lost, variants switched, heavier variants at low load than at high\nload, and more effective accuracy than both fixed choices (comparisons are open in a short run that does not show them). It never depends on speed.\n\n--start-to-end runs the steps of docs/demo.md as commands of their own, one after the other, and writes what they print, the pipeline with its\nmeasurements, pictures and the technical report into --folder; index.html there is about all of it. What comes after a step that failed still\nruns, and the exit code is 0 when none did.",
     )
-    .action(runDemo);
+    .action(flags => (flags.startToEnd ? runStartToEnd(flags) : runDemo(flags)));
+}
+
+async function runStartToEnd(flags: DemoFlags): Promise<void> {
+  const { availableParallelism } = await import("node:os");
+  const { onEndSignal } = await import("../../runtime/shutdown.ts");
+  const { startToEnd } = await import("../demo/start-to-end.ts");
+  const { csv, column, modelFolder, output, short, pipeline } = flags;
+  if (csv !== undefined || column !== undefined || modelFolder !== undefined)
+    throw new VariscaleError("invalid_argument", "--start-to-end takes no --csv, --column and --model-folder");
+  let isInterrupted = false;
+  const { folder, steps } = await startToEnd({
+    pipeline,
+    folder: resolve(flags.folder),
+    short,
+    machineCores: flags.cores ?? availableParallelism(),
+    demoArgs: [
+      ...["--http-host", flags.httpHost, "--http-port", String(flags.httpPort), "--seed", String(flags.seed)],
+      ...(flags.cores === undefined ? [] : ["--cores", String(flags.cores)]),
+    ],
+    say: line => process.stderr.write(`${line}\n`),
+    print: chunk => output === "table" && process.stdout.write(chunk),
+    onStart: stop =>
+      onEndSignal(signal => {
+        isInterrupted = true;
+        stop(signal);
+      }),
+  });
+  if (output === "json") console.log(JSON.stringify({ folder, steps }, null, 2));
+  else for (const { what, seconds, problem } of steps) console.log(`${problem ?? "ok"}  ${what} (${seconds} s)`);
+  if (isInterrupted) process.exit(EXIT.interrupted);
+  const failed = steps.filter(({ problem }) => problem !== null).map(({ name }) => name);
+  if (failed.length > 0)
+    throw new VariscaleError(
+      "failed_precondition",
+      `these steps failed: ${failed.join(", ")}; see ${join(folder, "index.html")}`,
+    );
 }
 
 async function runDemo(flags: DemoFlags): Promise<void> {
@@ -88,6 +136,7 @@ async function runDemo(flags: DemoFlags): Promise<void> {
     csv: flags.csv ?? null,
     column: flags.column ?? null,
     seed: flags.seed,
+    page: { host: flags.httpHost, port: flags.httpPort },
     say,
     logger: createLogger("demo", flags.logLevel),
     logLevel: flags.logLevel,

@@ -27,6 +27,8 @@ export interface DemoOptions {
   /** Of the file; null: the only one. */
   readonly column: string | null;
   readonly seed: number;
+  /** Of the live page while the load is played with variscale; port 0: one that is free. */
+  readonly page: { readonly host: string; readonly port: number };
   readonly say: (line: string) => void;
   readonly logger: Logger;
   readonly logLevel: LogLevel;
@@ -112,7 +114,8 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
         modelFolder,
         machineCores: options.machineCores,
         stateDir: null,
-        ports: { gateway: 0, http: 0, keda: 0, switchers: 0 },
+        ports: { gateway: 0, http: name === SCENARIOS[0] ? options.page.port : 0, keda: 0, switchers: 0 },
+        httpHost: options.page.host,
         logger: options.logger,
         logLevel: options.logLevel,
       },
@@ -121,7 +124,14 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
       arrivalsMs,
       warmUpMs,
       timeoutMs: pipeline.slo.latencyMs * 4 + 5000,
-      onStart: options.onStart,
+      onStart: starting => {
+        options.onStart(starting);
+        if (name === SCENARIOS[0])
+          void starting.then(
+            up => say(`  live page: ${pageAddress(options.page.host, up)}`),
+            () => undefined,
+          );
+      },
       onProgress: progressLine(say, shape, rates.peakRps, durationMs),
     });
     rows.push(...reportRows(result, shape, pipeline.slo.latencyMs));
@@ -134,6 +144,12 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
     rows,
     checks: checks(rows, options.csv === null ? { low: "low", high } : null, { speedFactors, short: options.short }),
   };
+}
+
+/** As a browser on this machine asks for it. */
+function pageAddress(host: string, up: Up): string {
+  const name = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+  return `http://${name.includes(":") ? `[${name}]` : name}:${up.scaler.ports.http}/`;
 }
 
 /** Before anything takes its time: the file is read, and what is wrong with it is said. */

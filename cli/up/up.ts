@@ -34,6 +34,8 @@ export interface UpOptions {
     readonly keda: number;
     readonly switchers: number;
   };
+  /** Of the scaler's HTTP port. Default: this machine alone. */
+  readonly httpHost?: string;
   readonly logger: Logger;
   readonly logLevel: LogLevel;
 }
@@ -105,6 +107,7 @@ async function startParts(options: UpOptions, pipeline: Pipeline, parts: Parts):
     pipelines: [pipeline],
     loadSources: { [pipeline.loadSource]: { kind: "gateway", url: `http://${HOST}:${gateway.port}` } },
     host: HOST,
+    httpHost: options.httpHost ?? HOST,
     ports: { keda: ports.keda, switchers: ports.switchers, http: ports.http },
     stateDir: options.stateDir,
     machineCores: options.machineCores,

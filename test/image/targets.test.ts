@@ -141,13 +141,18 @@ describe("the targets of the Dockerfile", () => {
     assert.equal(gateway.stop(), 0, gateway.logs());
   });
 
-  it("demo: plays the main job where nothing is said, and its exit code is the container's", () => {
-    assert.equal(inspectImage("{{json .Config.Cmd}}", "demo"), '["demo"]');
+  it("demo: does everything from start to end where nothing is said, and its exit code is the container's", () => {
+    const { 0: name, 1: whole, ...page } = JSON.parse(inspectImage("{{json .Config.Cmd}}", "demo")) as string[];
+    assert.deepEqual([name, whole], ["demo", "--start-to-end"]);
+    assert.deepEqual(Object.values(page), ["--http-host", "0.0.0.0", "--http-port", "8080"]);
     const unknown = runToEnd(["demo", "--pipeline=no-such"], { target: "demo", asIs: true });
     assert.equal(unknown.status, 1, unknown.stdout);
-    const { status, stdout, stderr } = runToEnd(["demo", "--short"], { target: "demo", asIs: true });
+    const command = ["demo", "--start-to-end", "--short"];
+    const { status, stdout, stderr } = runToEnd(command, { target: "demo", asIs: true });
     assert.equal(status, 0, `${stdout}\n${stderr}`);
-    assert.match(stdout, /^ok +/m);
+    assert.match(stdout, /^ok +nothing lost/m);
+    assert.equal(stdout.match(/^ok .*\(\d+ s\)$/gm)?.length, 6, stdout);
     assert.doesNotMatch(stdout, /^FAILED/m);
+    assert.match(stderr, /written: \/var\/lib\/variscale\/demo\/report\.html[\s\S]*written: .*\/index\.html/);
   }).timeout(420_000);
 });
