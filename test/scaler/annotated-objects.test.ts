@@ -141,7 +141,21 @@ describe("pipelines that the annotations of ScaledObjects name", () => {
     assert.equal((await live()).slo, undefined);
     putScaledObject("any");
     await untilLatency(500);
+    let release = (): void => undefined;
+    const released = new Promise<void>(resolve => {
+      release = resolve;
+    });
+    let isAsked = false;
+    api.hold = ({ query }) => {
+      if (query.get("fieldSelector") !== "metadata.name=next") return null;
+      isAsked = true;
+      return released;
+    };
     putScaledObject("next");
+    await until(() => isAsked, "the next one is asked for");
+    await running.clock.advance(1000);
+    assert.equal((await live()).slo.latencyMs, 500);
+    release();
     await untilLatency(600);
     removeConfigMap();
     putConfigMap({ "pipeline.yaml": fileOf(650) }, "next");
@@ -211,6 +225,11 @@ describe("pipelines that the annotations of ScaledObjects name", () => {
     await startReady({ configMaps: true });
     assert.equal((await live()).slo.latencyMs, 500);
     assert.equal(await refused(), "0");
+    putScaledObject("any", "detect-2");
+    putConfigMap({ "pipeline.yaml": fileOf(550) }, "any", { [PIPELINE_LABEL]: "" });
+    await untilLatency(550);
+    const again = await metric(/^variscale_pipeline_changes_total\{from="configmap",outcome="unchanged"\} (\d+)$/m);
+    assert.equal(again, undefined);
     // Without its label it is still named.
     putConfigMap({ "pipeline.yaml": fileOf(600) });
     await untilLatency(600);

@@ -42,6 +42,8 @@ export class KubernetesApi {
   readonly seen: SeenRequest[] = [];
   /** Gives the answer to a request in the place of the real one. */
   intercept: (request: SeenRequest, response: ServerResponse) => boolean = () => false;
+  /** Requests wait for what it gives; null: this one does not. */
+  hold: (request: SeenRequest) => Promise<void> | null = () => null;
   /** Collections (`/apis/keda.sh/v1alpha1/scaledobjects`) that are there; others are answered as the server answers an unknown kind. */
   readonly collections = new Set<string>();
   readonly #server: Server;
@@ -179,6 +181,7 @@ export class KubernetesApi {
       client: Array.isArray(cn) ? cn[0] : cn,
     };
     this.seen.push(seen);
+    await this.hold(seen);
     if (this.intercept(seen, response)) return;
     if (seen.path === "/version") {
       answer(response, 200, { gitVersion: "v1.36.3", major: "1", minor: "36" });
