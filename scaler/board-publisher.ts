@@ -77,7 +77,9 @@ export class BoardPublisher {
     entry.board = board;
     const isSame = entry.written === answersOf(board);
     if (isSame) this.#options.onPublished(board);
-    if (!isSame || this.#options.clock.nowMs() - entry.writtenAtMs >= SAVE_EVERY_MS) void this.#write(entry);
+    // A clock that was set back must not put it off.
+    const sinceMs = Math.abs(this.#options.clock.nowMs() - entry.writtenAtMs);
+    if (!isSame || sinceMs >= SAVE_EVERY_MS) void this.#write(entry);
   }
 
   /** Writes what an operator has changed. Throws unavailable where that failed. */

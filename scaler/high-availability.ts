@@ -143,7 +143,7 @@ export class HighAvailability implements Leadership {
     this.#isComplete = isComplete;
     this.#elector = new LeaseElector({
       ...{ client: this.#client, namespace, name, identity, addresses, times, clock, time, logger },
-      epochAbove: () => this.#boards.newest.epoch,
+      epochAbove: () => (this.#boards.isSynced ? this.#boards.newest.epoch : null),
       vouch: () => this.#vouch(),
       onAcquired: (record, before) => void this.#takeOver(record, before),
       onLost: () => this.#lose(),
@@ -222,7 +222,7 @@ export class HighAvailability implements Leadership {
     const nowMs = this.#context.clock.nowMs();
     const stuck = this.#controls().filter(({ pipeline: { key } }) => {
       const board = this.answered.latest(key);
-      return board === null || nowMs - board.atMs > STUCK_AFTER_MS;
+      return board === null || Math.abs(nowMs - board.atMs) > STUCK_AFTER_MS;
     });
     return { newestWrite, stuck: stuck.map(({ pipeline }) => formatKey(pipeline.key)) };
   }

@@ -48,7 +48,8 @@ export function metricsOf(
       "unavailable",
       `there is no plan for ${name} yet: it is made from the first load data of source \`${pipeline.loadSource}\``,
     );
-  const ageMs = nowMs - board.atMs;
+  // One of a time to come is of before the clock was set back: how old it is nobody knows.
+  const ageMs = Math.abs(nowMs - board.atMs);
   if (ageMs > staleAfterMs)
     throw new VariscaleError(
       "unavailable",

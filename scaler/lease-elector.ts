@@ -42,8 +42,8 @@ export interface LeaseElectorOptions {
   readonly clock: Clock;
   readonly time: LeaseTime;
   readonly logger: Logger;
-  /** An epoch that was in use, whatever the Lease says: one that was deleted says nothing. */
-  readonly epochAbove: () => number;
+  /** An epoch that was in use, whatever the Lease says: one that was deleted says nothing. Null: it is not known yet. */
+  readonly epochAbove: () => number | null;
   readonly vouch: () => Vouch;
   /** This process holds the Lease now. */
   readonly onAcquired: (record: LeaseRecord, before: LeaseRecord | null) => void;
@@ -174,9 +174,17 @@ export class LeaseElector {
     const { identity, addresses, times, clock, time, epochAbove, onAcquired } = this.#options;
     const found = await this.#get();
     if (found) this.#see(found);
-    // One that names this process was taken by a write whose answer was lost.
-    if (found && found.holder !== null && found.holder !== identity && this.liveLeader !== null) return;
-    const epoch = nextEpoch(Math.max(found?.epoch ?? 0, epochAbove()), clock.nowMs());
+    // One that names this process was taken by a write whose answer was lost. Whoever had one that is gone acts until it looks for it.
+    const leader = this.liveLeader;
+    if (leader !== null && leader.holder !== identity) return;
+    const above = epochAbove();
+    const said = found?.epoch ?? 0;
+    if (said === 0 && above === null)
+      throw new VariscaleError(
+        "unavailable",
+        "no Lease says which epoch was the last, and what is shared was not read yet: nobody can lead before",
+      );
+    const epoch = nextEpoch(Math.max(said, above ?? 0), clock.nowMs());
     const body = acquiredLease({ identity, durationMs: times.durationMs, epoch, addresses }, found, clock.nowMs());
     const sentAt = momentOf(time);
     try {

@@ -57,6 +57,13 @@ describe("metricsOf()", () => {
     );
   });
 
+  it("lets out nothing that is too old, or of a time that is still to come since the clock was set back", () => {
+    const at = (nowMs: number) => metricsOf(pipeline, detect, board(3), nowMs, 30_000);
+    for (const nowMs of [30_000, -30_000]) assert.equal(at(nowMs).metricValues?.length, 1);
+    for (const nowMs of [30_001, -30_001, -3_600_000])
+      assert.throws(() => at(nowMs), { code: "unavailable", message: /more than the 30 s allowed/ });
+  });
+
   it("T10: lets out no fraction, which the HPA would round up", () => {
     const fractions = fc.double({ min: 0, max: 1e6, noNaN: true }).filter(number => !Number.isInteger(number));
     fc.assert(

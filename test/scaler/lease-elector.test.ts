@@ -55,7 +55,7 @@ class KeptLease {
   }
 }
 
-function electorOf(kept: KeptLease) {
+function electorOf(kept: KeptLease, epochAbove: () => number | null = () => 0) {
   const clock = new ManualClock();
   const seen: string[] = [];
   let wallMs = 0;
@@ -69,7 +69,7 @@ function electorOf(kept: KeptLease) {
     clock,
     time: { monotonicMs: () => clock.nowMs(), wallMs: () => clock.nowMs() + wallMs },
     logger: createLogger("test", "silent"),
-    epochAbove: () => 0,
+    epochAbove,
     vouch: () => ({ newestWrite: 0, stuck: [] }),
     onAcquired: () => seen.push("acquired"),
     onLost: () => seen.push("lost"),
@@ -114,6 +114,34 @@ describe("LeaseElector", () => {
     await pass(20, () => kept.renew());
     assert.ok(seen.length > 5 && seen.every(what => what === "renewed by other"), seen.join());
     assert.equal(elector.isHolding, false);
+  });
+
+  it("leaves a Lease that somebody deleted to its holder until that would have run out", async () => {
+    const kept = new KeptLease("other");
+    const { seen, pass } = electorOf(kept);
+    await pass(5, () => kept.renew());
+    kept.lease = null;
+    seen.length = 0;
+    await pass(8);
+    assert.deepEqual(seen, []);
+    await pass(6);
+    assert.deepEqual(seen, ["acquired"]);
+  });
+
+  it("takes none before it knows which epoch was the last, unless the Lease says", async () => {
+    let above: number | null = null;
+    const kept = new KeptLease(null);
+    const { elector, seen, pass } = electorOf(kept, () => above);
+    await pass(20);
+    assert.deepEqual([seen, kept.lease], [[], null]);
+    above = 9_000_000_000;
+    await pass(4);
+    assert.deepEqual(seen, ["acquired"]);
+    assert.equal(elector.record?.epoch, 9_000_000_001);
+    const again = electorOf(kept, () => null);
+    await again.pass(16);
+    assert.deepEqual(again.seen, ["acquired"]);
+    assert.equal(again.elector.record?.epoch, 9_000_000_002);
   });
 
   it("has what it took when the answer to that was lost, without waiting until it runs out", async () => {
