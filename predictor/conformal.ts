@@ -3,7 +3,7 @@ import { type Quantiles, quantiles } from "./quantiles.ts";
 
 /** At one outcome a minute; what comes oftener is followed as fast only by the root of that, or chance would be followed too. */
 const LEAST_STEP = 0.01;
-/** The same of the first ones: the ten outcomes that miss one rise of the load would take hours of hits to undo. */
+/** The same of the first, which falls with that itself: what ten outcomes of one rise put on would take hits an hour to take off. */
 const FIRST_STEP = 0.3;
 const FULL_STEP_SECONDS = 60;
 /** Of the steps, for the middle: no promise hangs on it, and every other outcome misses it, so that full steps follow chance. */
@@ -35,8 +35,8 @@ export const UNCALIBRATED: Calibration = { offsets: [0, 0, 0, 0], outcomes: 0, m
  */
 export function calibrate(state: Calibration, issued: Quantiles, actual: number, elapsedSeconds: number): Calibration {
   const outcomes = state.outcomes + 1;
-  const share = Math.sqrt(Math.min(elapsedSeconds / FULL_STEP_SECONDS, 1));
-  const plainStep = share * Math.max(LEAST_STEP, FIRST_STEP / Math.sqrt(outcomes));
+  const share = Math.min(elapsedSeconds / FULL_STEP_SECONDS, 1);
+  const plainStep = Math.max(LEAST_STEP * Math.sqrt(share), (FIRST_STEP * share) / Math.sqrt(outcomes));
   const offsets = quantiles((q, i) => {
     const step = (i === 0 ? MIDDLE_STEP : 1) * plainStep * Math.max(1, state.missExcess[i]);
     if (actual > issued[i]) return state.offsets[i] + step * q;

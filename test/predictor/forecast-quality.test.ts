@@ -13,7 +13,7 @@ const BURN_IN_SECONDS = 3600;
 const HORIZON_SECONDS = 20;
 const SEEDS = [1, 2, 3];
 const YOUNG_HORIZONS_SECONDS = [20, 60];
-/** In Anscombe sigmas, on average, at each of them: two requests in the highest second where seven to nine are due. */
+/** In Anscombe sigmas, on average, at each of them: two requests a second more than where seven to nine are due. */
 const MOST_REMEMBERED = [0.55, 0.75];
 
 /** Sums over the windows of all seeds. */
@@ -80,7 +80,7 @@ describe("LoadForecaster's forecasts of a young load", () => {
     [10, 100],
   ] as const)
     it(`follow it within three minutes when it falls from ${highRps} to ${lowRps} rps`, () => {
-      const [before, high, after] = [180, 300, 180];
+      const [before, high, after] = [60, 300, 180];
       const seeds = Array.from({ length: 12 }, (_, k) => k + 1);
       const above = YOUNG_HORIZONS_SECONDS.map(() => 0);
       for (const seed of seeds) {
