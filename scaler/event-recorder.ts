@@ -171,9 +171,9 @@ export class EventRecorder {
       await client.create(RESOURCES.events, namespace, this.#eventOf(recorded.event, name, uid, at));
     } catch (thrown) {
       if (VariscaleError.from(thrown).code !== "aborted") throw thrown;
-      // Another scaler has told it, or this one before it was started anew.
-      times = Math.max(2, count);
-      recorded.count = Math.max(recorded.count, times);
+      // Another scaler has told it, or this one before it was started anew. A patch of nothing reads it: there is no right to get it.
+      times = countOf(await client.patch(RESOURCES.events, namespace, name, {})) + count;
+      recorded.count += times - count;
       await countUp(name, times);
     }
     recorded.name = name;
@@ -222,6 +222,12 @@ function nameOf(event: ScaledObjectEvent, uid: string | null): string {
   const about = JSON.stringify([scaledObject.namespace, scaledObject.name, uid, type, reason, note]);
   const hash = createHash("sha256").update(about).digest("hex").slice(0, 16);
   return `${scaledObject.name.slice(0, 200)}.${hash}`;
+}
+
+/** Times that an Event was told; one that was told once has no series. */
+function countOf(event: unknown): number {
+  const { series } = event as { series?: { count?: unknown } | null };
+  return typeof series?.count === "number" ? series.count : 1;
 }
 
 /** RFC 3339 with microseconds, as the API server takes it. */

@@ -80,6 +80,29 @@ describe("EventRecorder", () => {
     assert.deepEqual(problems, [null, null, null, null]);
   });
 
+  it("never counts down what another process has counted, as after a change of leader", async () => {
+    const countOf = () => (api.all(EVENTS)[0]?.["series"] as { count: number } | undefined)?.count;
+    for (let i = 0; i < 50; i++) recorder.tell(event());
+    await until(() => problems.length === 1, "the write");
+    clock.set(clock.nowMs() + 301_000);
+    recorder.tell(event());
+    await until(() => problems.length === 2, "its count");
+    assert.equal(countOf(), 51);
+    const onWrite = (_namespace: string, problem: string | null) => problems.push(problem);
+    const other = new EventRecorder({ client, instance: "scaler-1", nowMs: () => clock.nowMs(), onWrite });
+    for (const [writes, counted] of [
+      [3, 52],
+      [4, 53],
+    ]) {
+      other.tell(event());
+      await until(() => problems.length === writes, "the write of the other");
+      assert.equal(countOf(), counted);
+      clock.set(clock.nowMs() + 301_000);
+    }
+    other.close();
+    assert.deepEqual(problems, [null, null, null, null]);
+  });
+
   it("writes it anew when the API server has forgotten it", async () => {
     recorder.tell(event());
     await until(() => problems.length === 1, "the write");
