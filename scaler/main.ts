@@ -137,7 +137,7 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
   if (sources.synced !== null) void sources.synced.then(getReady);
   else getReady();
   const ports = { keda: servers.grpc[0].port, switchers: servers.grpc[1].port, http: servers.http.port };
-  const isComplete = (): boolean => life.isReady && sources.problem === null;
+  const isComplete = (): boolean => life.isReady && sources.isComplete;
   highAvailability?.start(() => core.pipelines.all(), ports, isComplete);
   options.logger.info({ ports, pipelines: catalogue.all().map(({ key }) => formatKey(key)) }, "scaler started");
 

@@ -61,6 +61,11 @@ export class PipelineAdmission {
     this.#options = options;
   }
 
+  /** False: of some origin nothing was taken yet, so that a pipeline which there is may be missing. */
+  get isComplete(): boolean {
+    return [...this.#offers.values()].every(({ key, waiting }) => key !== null || waiting !== null);
+  }
+
   /** The scaler has started with what this origin says. */
   began(origin: PipelineOrigin, { key }: Pipeline, onDecided: (admitted: Admitted) => void = () => undefined): void {
     this.#offers.set(origin.name, { origin, onDecided, key, problem: null, waiting: null });

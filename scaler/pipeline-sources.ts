@@ -21,6 +21,8 @@ export interface PipelineSources {
   readonly synced: Promise<void> | null;
   /** Why not all of what describes pipelines is followed; null: it is. */
   readonly problem: string | null;
+  /** All pipelines that are described are there: all of what describes them is followed, and something of each was taken. */
+  readonly isComplete: boolean;
   /** Nothing changes any more. */
   close(): Promise<void>;
 }
@@ -51,6 +53,9 @@ export async function startPipelineSources(options: PipelineSourcesOptions): Pro
     synced: watched?.synced ?? null,
     get problem() {
       return watched?.problem ?? null;
+    },
+    get isComplete() {
+      return (watched?.problem ?? null) === null && admission.isComplete;
     },
     close: async () => {
       stopFiles();

@@ -360,6 +360,34 @@ describe("several scalers", () => {
     assert.equal(api.seen.filter(({ method }) => method === "DELETE").length, 1);
   });
 
+  it("keep what is shared of a pipeline whose description is wrong since before they started, until that goes", async () => {
+    const named = () =>
+      api
+        .all(CONFIG_MAPS)
+        .flatMap(({ metadata }) => Object(metadata["annotations"])["variscale.dev/pipeline"] ?? [])
+        .sort();
+    const describe = (text: string) => {
+      const metadata = { namespace: "shop", name: "scans", labels: { "variscale.dev/pipeline": "" } };
+      api.put(CONFIG_MAPS, { metadata, data: { "pipeline.yaml": text } });
+    };
+    const from = { objects: false, configMaps: true, scaledObjects: false };
+    const watchedPipelines = { config: api.config(), namespaces: ["shop"], ...from };
+    describe(testPipelineText({ name: "scans", stages: ["detect"] }));
+    const first = await start("first", { watchedPipelines });
+    await passUntil([first], () => named().length === 2, "both boards");
+    await first.close();
+    members = members.filter(({ running }) => running !== first);
+    describe("nonsense: [");
+    const second = await start("second", { watchedPipelines });
+    await passUntil([second], () => leads(second), "the second leads");
+    const afterMs = second.clock.nowMs() + 3 * KEPT_MS;
+    await passUntil([second], () => second.clock.nowMs() > afterMs, "a while", 200);
+    assert.deepEqual(named(), ["shop/cards", "shop/scans"]);
+    api.remove(CONFIG_MAPS, "shop", "scans");
+    await passUntil([second], () => named().length === 1, "it is deleted");
+    assert.deepEqual(named(), ["shop/cards"]);
+  });
+
   it("gives the Lease back when it ends: another leads at its next look", async () => {
     const [first, second] = await leaderAndFollower();
     await first.close();
