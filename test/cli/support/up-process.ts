@@ -72,9 +72,9 @@ export class UpProcess {
     return found;
   }
 
-  /** Waits until the condition holds; fails with the log when `up` ends before, or after 9 s. */
+  /** Waits until the condition holds; fails with the log when `up` ends before, or after a minute. */
   async until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-    const endMs = performance.now() + 9000;
+    const endMs = performance.now() + 60_000;
     while (!(await condition())) {
       const ended = this.child.exitCode !== null || this.child.signalCode !== null;
       assert.ok(!ended && performance.now() < endMs, `not ${what}\n${this.stderr.slice(-4000)}`);
@@ -84,7 +84,7 @@ export class UpProcess {
 
   /** Waits until none of the processes that were seen runs. */
   async untilAllGone(): Promise<void> {
-    const endMs = performance.now() + 9000;
+    const endMs = performance.now() + 60_000;
     for (;;) {
       const left = [...this.#seen, this.child.pid!].filter(isAlive);
       if (left.length === 0) break;
