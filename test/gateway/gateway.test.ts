@@ -169,11 +169,11 @@ describe("startGateway()", () => {
   it("gives replicas the time that is left, and answers 504 when it is over", async () => {
     const silent = await use(startSilentReplica());
     const { post, gateway } = await gatewayOver([await use(startEchoReplica())], [silent]);
-    const response = await post({ numbers: [1] }, { "x-request-timeout-ms": "150" });
+    const response = await post({ numbers: [1] }, { "x-request-timeout-ms": "1000" });
     assert.equal(response.status, 504);
     assert.equal(((await response.json()) as { reason: string }).reason, "deadline");
     const [call] = silent.calls;
-    assert.ok(call && call.timeoutMs <= 150 && call.timeoutMs > 0, `timeout ${call?.timeoutMs}`);
+    assert.ok(call && call.timeoutMs <= 1000 && call.timeoutMs > 0, `timeout ${call?.timeoutMs}`);
     assert.equal(gateway.load().dropped["deadline"], 1);
   });
 
@@ -193,7 +193,7 @@ describe("startGateway()", () => {
     const { post, setEndpoints, gateway } = await gatewayOver([await use(startEchoReplica())], []);
     assert.equal(gateway.isReady(), false);
     const held = post({ numbers: [9] });
-    const late = await post({ numbers: [9] }, { "x-request-timeout-ms": "50" });
+    const late = await post({ numbers: [9] }, { "x-request-timeout-ms": "1000" });
     assert.equal(late.status, 503);
     assert.equal(((await late.json()) as { reason: string }).reason, "no_endpoint");
     setEndpoints({ count: [await use(startEchoReplica())], read: [await use(startEchoReplica())] });
@@ -240,10 +240,10 @@ describe("startGateway()", () => {
   it("refuses with 503 what is over its concurrency and its queue", async () => {
     const silent = await use(startSilentReplica());
     const { post, gateway } = await gatewayOver([silent], [], { concurrency: 2, queue: 1 });
-    const timeout = { "x-request-timeout-ms": "1000" };
+    const timeout = { "x-request-timeout-ms": "4000" };
     const waiting = [post({ numbers: [] }, timeout), post({ numbers: [] }, timeout)];
     await until(() => silent.calls.length === 2);
-    waiting.push(post({ numbers: [] }, { "x-request-timeout-ms": "300" }));
+    waiting.push(post({ numbers: [] }, { "x-request-timeout-ms": "2000" }));
     await until(() => gateway.load().inFlight === 3);
     const refused = await post({ numbers: [] });
     assert.equal(refused.status, 503);
@@ -265,7 +265,7 @@ describe("startGateway()", () => {
       },
     });
     const { post, gateway } = await gatewayOver(replicas, replicas, { code });
-    const timeout = { "x-request-timeout-ms": "200" };
+    const timeout = { "x-request-timeout-ms": "2000" };
     const responses = await Promise.all([1, 2, 3, 4].map(number => post({ numbers: [number] }, timeout)));
     assert.deepEqual(
       responses.map(response => response.status),
@@ -392,8 +392,8 @@ describe("startGateway()", () => {
 
   it("has the SLO as the default deadline", async () => {
     const silent = await use(startSilentReplica());
-    const { post } = await gatewayOver([silent], [], { pipeline: numberPipeline(80) });
+    const { post } = await gatewayOver([silent], [], { pipeline: numberPipeline(1000) });
     assert.equal((await post({ numbers: [1] })).status, 504);
-    assert.ok((silent.calls[0]?.timeoutMs ?? 1e9) <= 80);
+    assert.ok((silent.calls[0]?.timeoutMs ?? 1e9) <= 1000);
   });
 });
