@@ -1,5 +1,11 @@
 import type { NackCode } from "../domain/assignment.ts";
 import type { Datatype } from "../domain/tensor.ts";
+import type { NativeFlag } from "./native-flag.ts";
+
+/** What a session's thread is started with. */
+export interface SessionWorkerData {
+  readonly native: NativeFlag;
+}
 
 /** A tensor on its way between the main thread and a session's thread; `data` is transferred, never copied. */
 export interface TransferredTensor {

@@ -3,19 +3,21 @@
  * the main thread only moves bytes. One request at a time; the first one loads the model.
  */
 import { createRequire } from "node:module";
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import type * as OnnxRuntime from "onnxruntime-node";
 import type { Datatype, TensorData } from "../domain/tensor.ts";
 import { ORT_TYPES } from "../runtime/ort-types.ts";
 import { elementsOf } from "../runtime/tensor-data.ts";
 import { decodeBytesElements, encodeBytesElements } from "./bytes-elements.ts";
 import { readModel } from "./model-file.ts";
+import { inNative } from "./native-flag.ts";
 import type {
   LoadRequest,
   ModelTensor,
   RunRequest,
   SessionReply,
   SessionRequest,
+  SessionWorkerData,
   TransferredTensor,
 } from "./session-messages.ts";
 
@@ -28,6 +30,7 @@ const DATATYPES = new Map(Object.entries(ORT_TYPES).map(([datatype, type]) => [t
 /** The runtime wants half-precision numbers in a Float16Array where the engine has one. */
 const Halves = (globalThis as { Float16Array?: Uint16ArrayConstructor }).Float16Array ?? Uint16Array;
 
+const nativeFlag = () => (workerData as SessionWorkerData).native;
 const port = parentPort;
 let session: OnnxRuntime.InferenceSession | null = null;
 let last: Promise<void> = Promise.resolve();
@@ -58,12 +61,13 @@ async function load(request: LoadRequest): Promise<SessionReply> {
   const model = readModel(request.modelFolder, request.model, request.sha256);
   if (model.kind === "refused") return model;
   try {
-    session = await InferenceSession.create(model.bytes, {
+    const options = {
       intraOpNumThreads: request.threads,
       interOpNumThreads: 1,
       executionMode: "sequential",
       logSeverityLevel: 3,
-    });
+    } as const;
+    session = await inNative(nativeFlag(), () => InferenceSession.create(model.bytes, options));
   } catch (error) {
     return { kind: "refused", code: "model_invalid", message: `${request.model} can't be loaded: ${reasonOf(error)}` };
   }
@@ -77,10 +81,11 @@ async function load(request: LoadRequest): Promise<SessionReply> {
 
 async function run(request: RunRequest): Promise<SessionReply> {
   if (session === null) return { kind: "failed", message: "no model is loaded" };
+  const model = session;
   const feeds: Record<string, OnnxRuntime.Tensor> = {};
   for (const input of request.inputs) feeds[input.name] = tensorFor(input);
   const startMs = performance.now();
-  const results = await session.run(feeds, request.outputs);
+  const results = await inNative(nativeFlag(), () => model.run(feeds, request.outputs));
   const serviceMs = performance.now() - startMs;
   const outputs = request.outputs.map(name => transferable(name, results[name]));
   return { kind: "ran", outputs, spare: request.inputs.map(({ data }) => data), serviceMs };

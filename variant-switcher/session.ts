@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import type { OpenOptions, OpenSession } from "./driver.ts";
+import { isInNative, newNativeFlag } from "./native-flag.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
 import type {
   Loaded,
@@ -7,6 +8,7 @@ import type {
   RunFailed,
   SessionReply,
   SessionRequest,
+  SessionWorkerData,
   TransferredTensor,
 } from "./session-messages.ts";
 
@@ -134,13 +136,15 @@ class ThreadLink {
   /** Of the question that the thread is taken to work on. */
   #watchdogMs = 0;
   #watchdog: NodeJS.Timeout | undefined;
+  readonly #native = newNativeFlag();
   readonly #onLingering: (ended: Promise<void>) => void;
   readonly #onIdleLoss: (reason: string) => void;
 
   constructor(workerUrl: URL, onLingering: (ended: Promise<void>) => void, onIdleLoss: (reason: string) => void) {
     this.#onLingering = onLingering;
     this.#onIdleLoss = onIdleLoss;
-    this.#worker = new Worker(workerUrl, { resourceLimits: RESOURCE_LIMITS, execArgv: [] });
+    const workerData = { native: this.#native } satisfies SessionWorkerData;
+    this.#worker = new Worker(workerUrl, { workerData, resourceLimits: RESOURCE_LIMITS, execArgv: [] });
     this.#worker.on("message", (reply: SessionReply) => {
       this.#answered(1);
       this.#waiting.shift()?.settle(reply);
@@ -183,7 +187,7 @@ class ThreadLink {
   /**
    * A thread must not be ended while it is in native code: the runtime's return into an ended thread aborts the whole process.
    * So one that works is let come to rest first. One that does not, for as long as the watchdog was patient with it, is hung and
-   * is ended all the same.
+   * is ended all the same, but not out of native code, which ending does not stop: there it may be only slow.
    */
   async #end(): Promise<void> {
     if (this.#open > 0) {
@@ -191,6 +195,11 @@ class ThreadLink {
         this.#onRest = resolve;
         // A process that has nothing else to do may end meanwhile.
         setTimeout(resolve, this.#watchdogMs).unref();
+      });
+    }
+    if (this.#open > 0 && isInNative(this.#native)) {
+      await new Promise<void>(resolve => {
+        this.#onRest = resolve;
       });
     }
     await this.#worker.terminate();

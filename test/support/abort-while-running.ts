@@ -1,4 +1,7 @@
-/** A program: closes sessions in the middle of native code again and again, and prints `survived` when it is still there. */
+/**
+ * A program: closes sessions in the middle of native code again and again, with a watchdog that takes every other one for hung, and prints
+ * `survived` when it is still there.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +14,7 @@ const unknown = { driver: "onnx", url: null, loadMs: null, memoryMiB: null, poin
 const variant = { ...writeModel(folder, "slow", imageModel(400, 0)), ...unknown };
 for (let i = 0; i < 12; i++) {
   const session = await openOnnx(
-    { variant, contract: IMAGE_CONTRACT, modelFolder: folder, threads: 1 },
+    { variant, contract: IMAGE_CONTRACT, modelFolder: folder, threads: 1, ...(i % 2 === 1 && { minWatchdogMs: 1 }) },
     new AbortController().signal,
   );
   if (!isRefused(session)) {

@@ -1,5 +1,8 @@
 /** A session's thread that crashes or hangs on a batch that begins with one of these numbers, dies later on after another, and is the real one otherwise. */
+import { workerData } from "node:worker_threads";
 import { InferenceSession } from "onnxruntime-node";
+import { leaveNative } from "../../variant-switcher/native-flag.ts";
+import type { SessionWorkerData } from "../../variant-switcher/session-messages.ts";
 import "../../variant-switcher/session-worker.ts";
 
 export const CRASH = 666;
@@ -13,7 +16,8 @@ const { run } = prototype;
 prototype.run = function (this: InferenceSession, feeds: InferenceSession.FeedsType, fetches?: unknown) {
   const first = Object.values(feeds)[0]?.data[0];
   if (first === CRASH) process.exit(1);
-  while (first === HANG);
+  // Where a thread can be ended: out of native code it can't.
+  while (first === HANG) leaveNative((workerData as SessionWorkerData).native);
   if (first === DIE_LATER) setTimeout(() => process.exit(1), DIE_AFTER_MS);
   return run.call(this, feeds, fetches as InferenceSession.FetchesType);
 };
