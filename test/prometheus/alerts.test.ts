@@ -9,6 +9,7 @@ const requests = (outcome: string) => `variscale_gateway_requests_total{${OF},ou
 const condition = (type: string) => `variscale_condition{${OF},type="${type}"}`;
 const LATE = `variscale_gateway_late_requests_total{${OF}}`;
 const SWITCHES = `variscale_switcher_switch_seconds_count{${OF},stage="detect",outcome`;
+const IDENTITY = 'variscale_identity_checks_total{namespace="shop",pod="scaler-0",outcome';
 const LEFT_OUT = `variscale_gateway_endpoints{${OF},stage="detect",state="left_out"}`;
 const ASSERTION = `variscale_gateway_assertion_failures_total{${OF},assertion="digits"}`;
 const EXPIRY = 'variscale_tls_certificate_expiry_timestamp_seconds{namespace="shop",pod="scaler-0",file="tls.crt"}';
@@ -38,6 +39,9 @@ const HEALTHY: Series = {
   [`${SWITCHES}="superseded"}`]: "0+1x700",
   [`variscale_switcher_protecting{${OF},stage="detect"}`]: "0x700",
   [`variscale_switcher_sessions_lost_total{${OF},stage="detect",variant="heavy"}`]: "0x700",
+  [`${IDENTITY}="verified"}`]: "0+10x700",
+  [`${IDENTITY}="kept"}`]: "0+10x700",
+  [`${IDENTITY}="mismatched"}`]: "0x700",
   [EXPIRY]: `${30 * DAY_SECONDS}x700`,
   'variscale_tls_files_current{namespace="shop",pod="scaler-0"}': "1x700",
 };
@@ -153,6 +157,13 @@ const SCENARIOS: readonly Scenario[] = [
     firesAt: 66,
     quietAt: 62,
     alert: alert("SwitchesFailing", "warning", `${OF},stage="detect",outcome="model_missing"`),
+  },
+  {
+    what: "the scaler does not know switchers",
+    change: { [`${IDENTITY}="mismatched"}`]: "0x60 10+10x100" },
+    firesAt: 66,
+    quietAt: 62,
+    alert: alert("SwitchersRefused", "warning", 'namespace="shop",outcome="mismatched"'),
   },
   {
     what: "switchers protect themselves",
