@@ -37,12 +37,16 @@ export function drawLoad(host: HTMLElement, times: Times): void {
 
 export function drawAccuracy(host: HTMLElement, times: Times): void {
   const { points } = times;
+  const estimated = column(points, "estimatedAccuracy");
   draw(host, times, {
     title: "accuracy of the plan, and share of requests that were answered in time",
     height: 105,
     lines: [
       { name: "of what is answered", look: "one", values: column(points, "accuracy"), isStepped: true },
       { name: "right and in time", look: "three", values: column(points, "effectiveAccuracy"), isStepped: true },
+      ...(estimated.some(share => share !== null)
+        ? [{ name: "of late, as answers show", look: "four", values: estimated }]
+        : []),
       { name: "measured: in time", look: "two", values: column(points, "inTime") },
     ],
     fromZero: false,

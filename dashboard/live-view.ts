@@ -102,6 +102,8 @@ export const PIPELINE_COLUMNS = [
   "planRps",
   "accuracy",
   "effectiveAccuracy",
+  /** Of the answers of late, by labels and estimate: moves away from `accuracy` where inputs drift. */
+  "estimatedAccuracy",
   "cores",
   /** Predicted, at the quantile of the SLO. */
   "latencyMs",

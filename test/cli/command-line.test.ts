@@ -63,6 +63,10 @@ describe("variscale", () => {
   it("says how its switcher is used", () => {
     const { status, stdout, stderr } = variscale("switcher", "--help");
     assert.deepEqual([status, stderr], [0, ""]);
-    assert.match(stdout, /^usage: variscale switcher --config FILE \[--pod VALUE\]/);
+    assert.match(stdout, /^Usage: variscale switcher --config <file>/);
+    assert.match(
+      stdout,
+      /\n {2}--pod <name> +unique among the stage's replicas\n[\s\S]*\nExamples:\n {2}variscale switcher --config /,
+    );
   });
 });

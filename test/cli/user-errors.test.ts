@@ -56,7 +56,7 @@ describe("variscale, told what it can't do", function () {
     ];
     await refuses([
       ...commands.map(command => [[...command.split(" "), "--wrong"], 2, /^error: unknown option '--wrong'/] as const),
-      [["switcher", "--wrong"], 2, /Unknown option '--wrong'.*usage: variscale switcher/],
+      [["switcher", "--wrong"], 2, /Unknown option '--wrong'.*variscale switcher --help shows what it takes/],
     ]);
   });
 

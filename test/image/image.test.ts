@@ -58,7 +58,7 @@ describe("the image", () => {
   it("has the command, its version and its help", () => {
     assert.equal(outputOf("--version"), packageVersion);
     assert.match(outputOf("scaler", "--help"), /^Usage: variscale scaler /);
-    assert.match(outputOf("switcher", "--help"), /^usage: variscale switcher /);
+    assert.match(outputOf("switcher", "--help"), /^Usage: variscale switcher /);
     assert.match(outputOf(), /^Usage: variscale /);
   });
 

@@ -187,6 +187,30 @@ describe("live page", () => {
     assert.equal(running.board?.load?.rateRps, 50);
   });
 
+  it("has accuracy as answers of late show it, where they do", async () => {
+    await running.close();
+    const pipeline = testPipeline();
+    const variants = { detect: "heavy", read: "heavy" };
+    const combinations = [{ variants, accuracy: 0.9, items: 300 }];
+    running = await RunningScaler.start({
+      pipelines: [{ ...pipeline, accuracy: { ...pipeline.accuracy, combinations } }],
+    });
+    await running.planFor(50);
+    let { history } = await json<LiveView>(`${PIPELINE}/live`);
+    assert.deepEqual(new Set(history.values.estimatedAccuracy), new Set([null]));
+    let requests = 0;
+    await running.runUntil(
+      board => (board.estimated?.accuracy ?? 1) < 0.8,
+      () => {
+        requests += 100;
+        running.gateway.estimates = [{ variants, requests, right: requests / 2, labels: 0, correction: 0 }];
+      },
+    );
+    ({ history } = await json<LiveView>(`${PIPELINE}/live`));
+    const newest = history.values.estimatedAccuracy.at(-1) ?? Number.NaN;
+    assert.ok(Math.abs(newest - (running.board?.estimated?.accuracy ?? 1)) < 1e-6, `${newest}`);
+  });
+
   it("keeps ten minutes, with fewer points of each where there are many", async () => {
     assert.deepEqual([1, 10, 20, 100, 5000].map(pointsKept), [600, 600, 300, 60, 60]);
     running.gateway.rateRps = 5;

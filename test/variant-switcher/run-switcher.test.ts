@@ -99,7 +99,7 @@ describe("runSwitcher()", () => {
     const config = join(folder.path, "switcher.json");
     writeFileSync(config, JSON.stringify(affineConfig(folder.path, { cores: "two" })));
     for (const [args, message] of [
-      [[], /--config is missing; usage: variscale switcher --config FILE/],
+      [[], /--config is missing; variscale switcher --help shows/],
       [["--nonsense"], /Unknown option '--nonsense'/],
       [["--config", "/nowhere.json"], /--config \/nowhere\.json can't be read: ENOENT/],
       [["--config", config], /switcher configuration: cores is "two"; it must be a number from 0\.01 to 10000\./],
