@@ -1,13 +1,9 @@
 import { mainPart, type Part } from "../domain/configuration.ts";
-import type { StageLatency } from "./latency.ts";
 import { neededReplicas } from "./needed-replicas.ts";
 import { reachableCount } from "./reachable-count.ts";
 import { replicasPrice, type Scope, type ScopeStage } from "./scope.ts";
 import type { ScopeVariant } from "./scope-variant.ts";
-import { latencyOf, plainLatencyMs } from "./served-latency.ts";
-import { aloneOf, type Distribution, distributionOf, slowestOf } from "./stage-mixture.ts";
-import type { Option } from "./stage-options.ts";
-import { CELLS } from "./wait-distribution.ts";
+import { plainLatencyMs } from "./served-latency.ts";
 
 /** Parts of a stage that several variants serve together. */
 export interface PartsChoice {
@@ -16,41 +12,6 @@ export interface PartsChoice {
   readonly cores: number;
   readonly costPerHour: number;
   readonly workCores: number;
-}
-
-/** Choices of one member that are looked at: the cheapest ones. */
-const MOST_CHOICES = 6;
-
-/** Replicas that each member may have beyond the fewest. */
-const SPARE = 1;
-
-/** Where latency is a distribution: what all members together make of it is only known of whole choices. */
-function partsChoices(scope: Scope, stage: ScopeStage, variant: ScopeVariant, rows: number): PartsChoice[] {
-  const lists = variant.members.map(({ variant: member, share }) =>
-    member.batches
-      .flatMap(batch => {
-        const fewest = fewestOf(scope, stage, member, rows * share, batch);
-        return Array.from({ length: SPARE + 1 }, (_, i) => ({
-          variant: member.name,
-          batch,
-          replicas: fewest + i,
-          share,
-        }));
-      })
-      .sort(
-        (a, b) =>
-          replicasPrice(scope, stage, member, a.replicas) - replicasPrice(scope, stage, member, b.replicas) ||
-          a.batch - b.batch,
-      )
-      .slice(0, MOST_CHOICES),
-  );
-  return productOf<Part>(lists).flatMap(parts => {
-    const replicas = parts.reduce((sum, part) => sum + part.replicas, 0);
-    const reached = reachableCount(replicas, stage.maxReplicas, stage.scaling).replicas;
-    return replicas < stage.minReplicas || replicas > stage.maxReplicas || reached !== replicas
-      ? []
-      : [choiceOf(scope, stage, variant, rows, parts)];
-  });
 }
 
 function fewestOf(scope: Scope, stage: ScopeStage, member: ScopeVariant, rows: number, batch: number): number {
@@ -128,7 +89,7 @@ function isNoSlower(a: PlainPart, b: PlainPart): boolean {
 }
 
 /** With more replicas of the cheapest member, where a stage must have more, or its HPA goes to more; null: it may not have so many. */
-function enough(
+export function enough(
   { minReplicas, maxReplicas, scaling }: ScopeStage,
   variant: ScopeVariant,
   parts: Part[],
@@ -143,7 +104,7 @@ function enough(
   return parts.map((part, i) => (i === cheapest ? { ...part, replicas: part.replicas + reached - replicas } : part));
 }
 
-function choiceOf(
+export function choiceOf(
   scope: Scope,
   stage: ScopeStage,
   variant: ScopeVariant,
@@ -163,44 +124,4 @@ function choiceOf(
     workCores += ((scope.rateRps / 1000) * rows * share * member.service.meanMs(batch) * member.cores) / batch;
   }
   return { parts, price, cores, costPerHour, workCores };
-}
-
-/** As `allOptions`, for variants that serve together. */
-export function compositeOptions(
-  scope: Scope,
-  stage: ScopeStage,
-  variant: ScopeVariant,
-  rows: number,
-  mostPrice: number,
-): Option[] {
-  const isVote = variant.members.every(({ share }) => share === 1);
-  const known = new Map<string, PartLatency>();
-  const latencyAt = (i: number, { batch, replicas, share }: Part): PartLatency => {
-    const key = `${i}/${batch}/${replicas}`;
-    let part = known.get(key);
-    if (!part) {
-      const latency = latencyOf(scope, stage, variant.members[i]?.variant ?? variant, { rows, batch, replicas }, share);
-      part = { share, latency, alone: isVote ? aloneOf(latency, scope.stepMs, CELLS) : null };
-      known.set(key, part);
-    }
-    return part;
-  };
-  return partsChoices(scope, stage, variant, rows)
-    .filter(({ price }) => price <= mostPrice)
-    .map(choice => {
-      const parts = choice.parts.map((part, i) => latencyAt(i, part));
-      const alone = parts.flatMap(part => part.alone ?? []);
-      const distribution =
-        (isVote && slowestOf(alone, scope.stepMs, CELLS)) || distributionOf({ rows, parts }, scope.stepMs, CELLS);
-      const main = mainPart(choice);
-      const replicas = choice.parts.reduce((sum, part) => sum + part.replicas, 0);
-      return { ...choice, ...distribution, batch: main?.batch ?? 1, replicas };
-    });
-}
-
-interface PartLatency {
-  readonly share: number;
-  readonly latency: StageLatency;
-  /** Of a part that waits for no other before the vote; null: rows are split. */
-  readonly alone: Distribution | null;
 }

@@ -2,10 +2,10 @@ import { mainPart } from "../domain/configuration.ts";
 import type { Binding } from "../domain/plan.ts";
 import { type PartsChoice, plainChoices } from "./composite-options.ts";
 import type { LabelOption, LabelProblem, LabelStage } from "./label-problem.ts";
+import { fewestReplicas } from "./replica-counts.ts";
 import { fanOutAt, replicasPrice, type Scope, type ScopeStage, workLimit } from "./scope.ts";
 import type { ScopeVariant } from "./scope-variant.ts";
 import { plainLatencyMs } from "./served-latency.ts";
-import { fewestReplicas } from "./stage-options.ts";
 
 /** The limits of a LabelProblem made of a scope, in their order. */
 export interface LabelScope {

@@ -3,11 +3,11 @@ import type { Plan } from "../domain/plan.ts";
 import { type Counted, type FleetPlan, fleetWithin, limitOf, type SharedCapacity } from "./fleet.ts";
 import { optimize } from "./optimize.ts";
 import type { Problem } from "./problem.ts";
+import { countsBeyond, replicaCounts } from "./replica-counts.ts";
 import { atRate, type Scope, scopeOf } from "./scope.ts";
 import type { ScopeVariant } from "./scope-variant.ts";
 import { rowsBefore } from "./shared-rows.ts";
 import { mostServed, shedPlan } from "./shed-plan.ts";
-import { countsBeyond, replicaCounts } from "./stage-options.ts";
 
 /** A stage that several pipelines use: the same replicas serve the rows of all of them. */
 export interface SharedStage {

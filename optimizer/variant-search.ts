@@ -3,11 +3,12 @@ import { type Deadline, startEffort } from "./effort.ts";
 import { fromZero, graphWithin } from "./graph-latency.ts";
 import { highest, searchGraph } from "./graph-search.ts";
 import { leastFrom, leastReplicas } from "./least-totals.ts";
+import { fewestReplicas } from "./replica-counts.ts";
 import { searchReplicas } from "./replica-search.ts";
 import { replicasPrice, rowsAt, type Scope, type ScopeStage } from "./scope.ts";
 import type { ScopeVariant } from "./scope-variant.ts";
 import { EFFORT, type SearchResult, type SearchState, startSearch } from "./search-state.ts";
-import { fewestReplicas, type OptionList, stageOptions } from "./stage-options.ts";
+import { type OptionList, stageOptions, type Wanted } from "./stage-options.ts";
 import { NOTHING, plus, SLACK, type Totals } from "./totals.ts";
 import { type Cumulative, chanceWithin, convolve, entriesFor } from "./wait-distribution.ts";
 
@@ -111,6 +112,8 @@ function childOf(search: Search, node: Node, stage: ScopeStage, index: number, b
   const { pipeline } = scope.problem;
   const after = rest[index + 1];
   const list = optionsOf(search, stage, index, branch);
+  if (list.leftBound > Number.NEGATIVE_INFINITY)
+    state.leave(list.leftBound - node.least.price - (after?.price ?? 0) - branch.switchPrice);
   if (!after || list.options.length === 0) {
     // Options that take more than they could be worth are no sign of a limit.
     const isShort = fewestReplicas(scope, stage, branch.rows[index] ?? 0, branch.variant.capacity) === null;
@@ -158,17 +161,17 @@ function optionsOf(search: Search, stage: ScopeStage, index: number, branch: Bra
   const key = `${index}/${branch.variant.name}/${rows}`;
   const known = search.lists.get(key);
   if (known) return known;
-  const list = stageOptions(search.scope, stage, branch.variant, rows, mostPrice(search, index, branch.variant));
+  const list = stageOptions(search.scope, stage, branch.variant, rows, wantedOf(search, index, branch.variant));
   search.state.spend(EFFORT.option * list.size);
   search.lists.set(key, list);
   return list;
 }
 
-/** What an option may take so that some plan with it can still change the result. */
-function mostPrice({ scope, state, rest }: Search, index: number, variant: ScopeVariant): number {
+/** What an option may take so that some plan with it can still change the result, and may be worth. */
+function wantedOf({ scope, state, rest }: Search, index: number, variant: ScopeVariant): Wanted {
   const worth = scope.problem.pipeline.objective.weights.accuracy * scope.accuracy.mostWith(index, variant.name);
   const others = (rest[0]?.price ?? 0) - (rest[index]?.price ?? 0) + (rest[index + 1]?.price ?? 0);
-  return worth - others - state.threshold(null) + ROUNDING;
+  return { mostPrice: worth - others - state.threshold(null) + ROUNDING, worth };
 }
 
 /** Sums of prices in different orders differ by less. */

@@ -3,11 +3,13 @@ import { fanOutOf } from "../../domain/pipeline.ts";
 import { neededReplicas } from "../../optimizer/needed-replicas.ts";
 import type { Problem } from "../../optimizer/problem.ts";
 import { reachableCount } from "../../optimizer/reachable-count.ts";
+import { countedLatencies } from "../../optimizer/replica-counts.ts";
 import { type Scope, type ScopeStage, scopeOf } from "../../optimizer/scope.ts";
 import type { ScopeVariant } from "../../optimizer/scope-variant.ts";
 import { plainLatencyMs } from "../../optimizer/served-latency.ts";
+import { aloneOf, distributionOf, slowestOf } from "../../optimizer/stage-mixture.ts";
 import { allOptions, type Option } from "../../optimizer/stage-options.ts";
-import { chanceWithin, convolve } from "../../optimizer/wait-distribution.ts";
+import { CELLS, chanceWithin, convolve } from "../../optimizer/wait-distribution.ts";
 
 export interface BruteForce {
   readonly objective: number;
@@ -73,11 +75,47 @@ function visit(
   const upstream = scope.stages.findIndex(other => other.stage.name === stage.stage.upstream);
   const here = (rows[upstream] ?? 1) * fanOutOf(stage.stage, variants[upstream] ?? null);
   for (const variant of stage.variants) {
-    const isPlainSet = variant.members.length > 0 && scope.policy.latency !== "queueing";
-    for (const option of (isPlainSet ? allParts : allOptions)(scope, stage, variant, here)) {
+    const isPlain = scope.policy.latency !== "queueing";
+    const optionsOf = variant.members.length === 0 ? allOptions : isPlain ? allParts : allDistributions;
+    for (const option of optionsOf(scope, stage, variant, here)) {
       visit(scope, [...variants, variant.name], [...options, option], [...rows, here], leaf);
     }
   }
+}
+
+/** Of variants that serve together: every batch and count of each with every one of the others. */
+function allDistributions(scope: Scope, stage: ScopeStage, variant: ScopeVariant, rows: number): Option[] {
+  const { weights } = scope.problem.pipeline.objective;
+  const own = { ...stage, minReplicas: 1, scaling: undefined };
+  const isVote = variant.members.every(({ share }) => share === 1);
+  const lists = variant.members.map(({ variant: member, share }) =>
+    member.batches.flatMap(batch =>
+      [...countedLatencies(scope, own, member, { rows, batch }, share)].map(({ replicas, latency }) => ({
+        part: { variant: member.name, batch, replicas, share },
+        cores: replicas * member.cores,
+        workCores: (scope.rateRps * rows * share * member.cores * member.service.meanMs(batch)) / batch / 1000,
+        latency,
+        alone: aloneOf(latency, scope.stepMs, CELLS),
+      })),
+    ),
+  );
+  let all: (typeof lists)[number][] = [[]];
+  for (const list of lists) all = all.flatMap(some => list.map(one => [...some, one]));
+  return all.flatMap(choice => {
+    const sum = (of: (one: (typeof choice)[number]) => number) => choice.reduce((total, one) => total + of(one), 0);
+    const replicas = sum(({ part }) => part.replicas);
+    if (replicas < stage.minReplicas || replicas > stage.maxReplicas) return [];
+    if (reachableCount(replicas, stage.maxReplicas, stage.scaling).replicas !== replicas) return [];
+    const { batch } = choice.reduce((most, one) => (one.part.share > most.part.share ? one : most)).part;
+    const mixture = { rows, parts: choice.map(({ part, latency }) => ({ share: part.share, latency })) };
+    const alone = choice.map(one => one.alone);
+    const distribution =
+      (isVote && slowestOf(alone, scope.stepMs, CELLS)) || distributionOf(mixture, scope.stepMs, CELLS);
+    const cores = sum(one => one.cores);
+    const price = weights.cost * cores + weights.batch * batch;
+    const costPerHour = replicas * (stage.stage.costPerHour ?? 0);
+    return { ...distribution, batch, replicas, cores, price, costPerHour, workCores: sum(one => one.workCores) };
+  });
 }
 
 /** Of variants that serve together with plain latencies: every batch of each, and one replica more or less spread over them. */

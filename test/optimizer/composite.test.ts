@@ -83,7 +83,7 @@ describe("variants that serve a stage together", () => {
         const shares = parts.reduce((sum, { share }) => sum + share, 0);
         assert.ok(Math.abs(shares - 1) < 1e-12 || parts.every(({ share }) => share === 1));
       }),
-      { numRuns: 120 },
+      { numRuns: 40 },
     );
     assert.ok(together > 1, `${together}`);
   });
