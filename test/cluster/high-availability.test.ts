@@ -2,6 +2,10 @@ import assert from "node:assert/strict";
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
+import { findKubernetes } from "../../runtime/find-kubernetes.ts";
+import { KubernetesClient } from "../../runtime/kubernetes.ts";
+import { RESOURCES } from "../../runtime/kubernetes-resource.ts";
+import { EventRecorder } from "../../scaler/event-recorder.ts";
 import { FakeSwitcher } from "../scaler/support/fake-switcher.ts";
 import { KedaClient, refOf } from "../scaler/support/running-scaler.ts";
 import { theCluster } from "./support/hooks.ts";
@@ -133,6 +137,52 @@ describe("several scalers of a cluster", () => {
     assert.equal(String(pod.newest?.version?.epoch), body.metadata.annotations["variscale.dev/epoch"]);
     sent.close();
     pod.close();
+  });
+
+  it("the board of a pipeline that is gone is deleted, unless another has written it meanwhile", async () => {
+    const { api, kubeconfig } = theCluster();
+    const client = new KubernetesClient(findKubernetes({ env: { KUBECONFIG: kubeconfig }, context: null }));
+    const path = "/api/v1/namespaces/together/configmaps/gone";
+    const metadata = { namespace: "together", name: "gone" };
+    const remove = (version: string) => client.delete(RESOURCES.configMaps, "together", "gone", version);
+    try {
+      await api.apply({ apiVersion: "v1", kind: "ConfigMap", metadata, data: { write: "1" } });
+      const before = (await api.call("GET", path)).body.metadata.resourceVersion;
+      await api.apply({ apiVersion: "v1", kind: "ConfigMap", metadata, data: { write: "2" } });
+      await assert.rejects(remove(before), { code: "aborted" });
+      const found = await api.call("GET", path);
+      assert.equal(found.body.data.write, "2");
+      await remove(found.body.metadata.resourceVersion);
+      assert.equal((await api.call("GET", path)).status, 404);
+      await assert.rejects(remove(before), { code: "not_found" });
+    } finally {
+      client.close();
+    }
+  });
+
+  it("two that tell a ScaledObject the same have one Event, whose count rises", async () => {
+    const { api, kubeconfig } = theCluster();
+    const client = new KubernetesClient(findKubernetes({ env: { KUBECONFIG: kubeconfig }, context: null }));
+    const problems: (string | null)[] = [];
+    const recorders = ["one", "two"].map(
+      instance =>
+        new EventRecorder({ client, instance, nowMs: Date.now, onWrite: (_in, problem) => problems.push(problem) }),
+    );
+    const scaledObject = { namespace: "together", name: "detect" };
+    try {
+      for (const [i, recorder] of recorders.entries()) {
+        recorder.tell({ scaledObject, type: "Warning", reason: "VariscaleTold", note: "the same" });
+        await until(() => problems.length > i, "the write");
+      }
+      assert.deepEqual(problems, [null, null]);
+      const { items } = (await api.call("GET", "/apis/events.k8s.io/v1/namespaces/together/events")).body;
+      const told = items.filter(({ reason }: { reason: string }) => reason === "VariscaleTold");
+      assert.equal(told.length, 1);
+      assert.deepEqual([told[0].reportingInstance, told[0].series.count], ["one", 2]);
+    } finally {
+      for (const recorder of recorders) recorder.close();
+      client.close();
+    }
   });
 
   it("without the API server nobody leads, and all goes on when it is back", async () => {
