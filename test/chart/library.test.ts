@@ -22,11 +22,11 @@ spec:
         {{- include "variscale.switcherSidecar" (dict
           "image" "registry.example/variscale:0.1.0" "pipeline" "id-card" "stage" "detection"
           "scalerAddress" "shop-variscale-switchers.shop.svc.cluster.local:6001"
-          "cores" 1 "memoryMiB" 768 "preStopSeconds" 20 "tlsSecret" "client") | nindent 8 }}
+          "cores" 1 "memoryMiB" 768 "preStopSeconds" 20 "tlsSecret" "client" "showToken" true) | nindent 8 }}
       volumes:
         {{- include "variscale.switcherVolumes" (dict
           "models" (dict "persistentVolumeClaim" (dict "claimName" "models"))
-          "pipelineVolume" (dict "configMap" (dict "name" "shop-variscale-id-card")) "tlsSecret" "client") | nindent 8 }}
+          "pipelineVolume" (dict "configMap" (dict "name" "shop-variscale-id-card")) "tlsSecret" "client" "showToken" true) | nindent 8 }}
 `;
 
 describe("the chart as a dependency", () => {
@@ -43,7 +43,7 @@ describe("the chart as a dependency", () => {
 
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  it("gives pods of one's own the switcher that its own stages have, with preStop and the certificates", () => {
+  it("gives pods of one's own the switcher that its own stages have, with preStop, the certificates and the token", () => {
     const values = ID_CARD.map(value => value.replace(/^(--set(?:-file)?=)/, "$1variscale."));
     const { status, stdout, stderr } = spawnSync(
       process.env["VARISCALE_HELM"] ?? "helm",
@@ -55,7 +55,7 @@ describe("the chart as a dependency", () => {
     const { spec } = named(objects, "Deployment", "own").spec.template;
     const [own] = spec.containers;
     const other = named(
-      render(...ID_CARD, "--set=tls.existingSecret=client,switcher.preStopSeconds=20"),
+      render(...ID_CARD, "--set=tls.existingSecret=client,switcher.preStopSeconds=20,switcher.identity=tokenReview"),
       "Deployment",
       "variscale-id-card-detection",
     ).spec.template.spec;
@@ -73,6 +73,8 @@ describe("the chart as a dependency", () => {
     named(objects, "Service", "shop-variscale-switchers");
     const volumes: readonly string[] = spec.volumes.map(({ name }: KubernetesObject) => name);
     for (const { name } of own.volumeMounts) assert.ok(volumes.includes(name), name);
+    assert.ok(names(args).includes("--scaler-token-file"));
+    assert.ok(spec.volumes.at(-1).projected);
   });
 });
 
