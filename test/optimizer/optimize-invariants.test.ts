@@ -212,6 +212,33 @@ describe("optimize(), whatever the problem", () => {
     );
   });
 
+  it("never loses effective accuracy when the budget rises, where latency is a distribution", () => {
+    let compared = 0;
+    fc.assert(
+      fc.property(
+        smallProblem,
+        fc.integer({ min: 2, max: 12 }),
+        fc.integer({ min: 1, max: 12 }),
+        (given, cores, more) => {
+          const weights = { accuracy: 1, cost: 0, batch: 0, switch: 0 };
+          const objective = { ...given.pipeline.objective, policy: "default" as const, weights };
+          const at = (maxCores: number) =>
+            optimize({ ...given, scaling: {}, pipeline: { ...given.pipeline, objective: { ...objective, maxCores } } });
+          const [tight, wide] = [at(cores), at(cores + more)];
+          if (!tight.feasible) return;
+          compared++;
+          assert.equal(wide.feasible, true);
+          assert.ok(
+            wide.effectiveAccuracy >= tight.effectiveAccuracy - 1e-9,
+            `${wide.effectiveAccuracy}, ${tight.effectiveAccuracy}`,
+          );
+        },
+      ),
+      { numRuns: 200 },
+    );
+    assert.ok(compared > 30, `${compared}`);
+  });
+
   it("does not depend on names", () => {
     fc.assert(
       fc.property(smallProblem, problem => {

@@ -190,6 +190,38 @@ describe("evaluate() of a vote", () => {
     assert.ok(Math.abs(given - 0.75) < 1e-12, `${given}`);
   });
 
+  it("is finite for voters that are unknown, doubled or without a profile, and for numbers that are none", () => {
+    const [light, heavy] = ["light", "heavy"].map((name, v) => ({
+      name,
+      accuracy: 0.7 + v / 10,
+      latencyMs: { 1: 10 },
+    }));
+    const variants = [light!, heavy!, { name: "bare", latencyMs: null }, { name: "unsure", latencyMs: { 1: 5 } }];
+    const names = ["light", "heavy", "bare", "unsure", "__proto__", "nobody", "light"];
+    for (const correlation of [0, 0.5, 1, Number.NaN, -1, Number.POSITIVE_INFINITY])
+      for (const policy of ["cocktail", "default"] as const)
+        for (let from = 0; from < names.length; from++) {
+          const stages = [{ name: "s0", variants, votes: { correlation, measured: [] } }];
+          const combine = { s0: { kind: "vote" as const, correlation } };
+          const problem = problemOf(pipelineOf({ stages, objective: { policy } }), 20, { combine });
+          for (const [batch, replicas] of [
+            [1, 3],
+            [Number.NaN, Number.POSITIVE_INFINITY],
+          ] as const) {
+            const parts = [...names.slice(from), ...names.slice(0, from)].map(variant => ({
+              variant,
+              batch,
+              replicas,
+              share: 1,
+            }));
+            for (const count of [2, 3, 5, 7])
+              for (const plan of [evaluate(problem, { s0: { parts: parts.slice(0, count) } }), optimize(problem)])
+                for (const [key, value] of Object.entries(plan))
+                  if (typeof value === "number") assert.ok(Number.isFinite(value), `${key}: ${value}`);
+          }
+        }
+  });
+
   it("is finite for as many voters as there are", () => {
     const names = many.variants.map(({ name }) => name);
     const { accuracy } = evaluated(names, { correlation: 0.2, measured: [] });
