@@ -1,4 +1,5 @@
-// Compiles TypeScript into dist/ and copies the files that running code reads beside it.
+// Compiles TypeScript into dist/ and copies the files that running code reads beside it. VARISCALE_BUILT=1: dist/ is built and nothing has
+// changed since, as between the stages of .ci/run.
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -6,6 +7,8 @@ import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, "dist");
+
+if (process.env.VARISCALE_BUILT === "1" && existsSync(join(dist, "cli/main.js"))) process.exit(0);
 
 rmSync(dist, { recursive: true, force: true });
 // The page has types of its own: those of a browser.

@@ -139,11 +139,11 @@ export class TestSwitcher {
   }
 }
 
-/** Waits until the condition holds; fails after 50 s. */
+/** Waits until the condition holds; fails after 120 s. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const endMs = performance.now() + 50_000;
+  const endMs = performance.now() + 120_000;
   while (!(await condition())) {
-    assert.ok(performance.now() < endMs, `not ${what} after 50 s`);
+    assert.ok(performance.now() < endMs, `not ${what} after 120 s`);
     await sleep(5);
   }
 }
