@@ -30,7 +30,7 @@ interface Effort {
   readonly driftItems: number;
 }
 const SHORT: Effort = { profileItems: 4, windowMs: 100, driftItems: 3 };
-const WHOLE: Effort = { profileItems: 60, windowMs: 500, driftItems: 30 };
+const WHOLE: Effort = { profileItems: 50, windowMs: 400, driftItems: 20 };
 
 /** Entry rates of the others in the plan of all pipelines together. */
 const FLEET_RPS: Readonly<Record<string, number>> = { "id-card": 4, video: 20, audio: 10, "question-answering": 2 };

@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { StepRunner } from "../../../cli/demo/run-steps.ts";
 import { type StartToEndOptions, type Step, startToEndSteps } from "../../../cli/demo/start-to-end-steps.ts";
 import { summaryPage } from "../../../cli/demo/summary-page.ts";
 import { ownPipelines, pathOfPipeline } from "../../../cli/own-pipelines.ts";
+import { packageFolder } from "../../../runtime/version.ts";
+import { descendants, isAlive } from "../support/processes.ts";
 import { runVariscale } from "../support/run-variscale.ts";
 
 describe("variscale demo --start-to-end", function () {
@@ -121,6 +125,46 @@ describe("variscale demo --start-to-end", function () {
     const unwritable = await run("--folder", join(folder, "file"));
     assert.equal(unwritable.status, 1);
     assert.match(unwritable.stderr, /can't write into .*file .*Name another one with --folder/);
+  });
+
+  it("ends all of it when it is interrupted, with 130, and says how far it came", async () => {
+    const main = join(packageFolder, "dist/cli/main.js");
+    const args = [main, "demo", "--start-to-end", "--short", "--folder", folder, "--output", "json"];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (chunk: Buffer) => {
+      stdout += chunk;
+    });
+    child.stderr.on("data", (chunk: Buffer) => {
+      stderr += chunk;
+    });
+    const ended = new Promise(resolve => child.once("close", resolve));
+    try {
+      while (!stderr.includes("[2/6]")) {
+        assert.equal(child.exitCode, null, stderr);
+        await sleep(10);
+      }
+      let started: number[] = [];
+      while (started.length === 0) {
+        assert.equal(child.exitCode, null, stderr);
+        await sleep(10);
+        started = descendants(child.pid ?? 0);
+      }
+      child.kill("SIGTERM");
+      assert.equal(await ended, 130, stderr);
+      assert.deepEqual(started.filter(isAlive), []);
+    } finally {
+      child.kill("SIGKILL");
+    }
+    const { steps } = JSON.parse(stdout) as { steps: { name: string; problem: string | null }[] };
+    assert.deepEqual(
+      steps.map(({ name, problem }) => [name, problem === null]),
+      [
+        ["set-up", true],
+        ["measure", false],
+      ],
+    );
+    assert.match(readFileSync(join(folder, "index.html"), "utf8"), /FAILED: variscale profile ended with/);
   });
 
   it("writes a page about the run, with what was printed as text", () => {
