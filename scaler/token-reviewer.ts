@@ -11,8 +11,10 @@ import { expiryOf, type ReviewedToken, reviewedToken, tokenReview } from "./toke
 /** A verdict is asked for again after so long: a pod that is gone, or a token that begins to hold, is seen by then. */
 const TAKEN_MS = 60_000;
 const REFUSED_MS = 10_000;
-/** Verdicts that are kept; the oldest go first. As many as switchers that one scaler takes. */
-const MOST_VERDICTS = 10_000;
+/** Verdicts on tokens that were taken, as many as switchers that one scaler takes; the oldest go first. */
+const MOST_TAKEN = 10_000;
+/** On those that were not, which anyone can show: they push out none of the others. */
+const MOST_REFUSED = 1000;
 /** Reviews under way, and switchers that wait for theirs: whoever shows nonsense must not keep the API server busy. */
 const MOST_REVIEWS = 32;
 const MOST_WAITING = 5000;
@@ -26,6 +28,8 @@ export interface TokenReviewerOptions {
   readonly serviceAccounts: readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Of verdicts that are kept. Default: 10,000 on tokens that were taken, 1,000 on others. */
+  readonly most?: { readonly taken: number; readonly refused: number };
 }
 
 interface Verdict {
@@ -43,7 +47,8 @@ export class TokenReviewer implements SwitcherIdentity {
   readonly #options: TokenReviewerOptions;
   readonly #client: KubernetesClient;
   /** By digest of the token, the oldest first. */
-  readonly #verdicts = new Map<string, Verdict>();
+  readonly #taken = new Map<string, Verdict>();
+  readonly #refused = new Map<string, Verdict>();
   readonly #underWay = new Map<string, Promise<Verdict>>();
   #reviews = 0;
   readonly #waiting: (() => void)[] = [];
@@ -65,7 +70,7 @@ export class TokenReviewer implements SwitcherIdentity {
       return { outcome: "refused", problem: `its token is none: it has ${token.length} characters, or blanks` };
     const digest = createHash("sha256").update(token).digest("base64");
     const nowMs = this.#options.clock.nowMs();
-    const known = this.#verdicts.get(digest);
+    const known = this.#taken.get(digest) ?? this.#refused.get(digest);
     let verdict = known && isFresh(known, nowMs) ? known : null;
     let isKept = false;
     if (verdict === null) {
@@ -118,11 +123,17 @@ export class TokenReviewer implements SwitcherIdentity {
     }
     const atMs = this.#options.clock.nowMs();
     const verdict = { reviewed: reviewedToken(answer), atMs, expiresAtMs: expiryOf(token) ?? atMs + TAKEN_MS };
-    this.#verdicts.delete(digest);
-    this.#verdicts.set(digest, verdict);
-    const [oldest] = this.#verdicts.keys();
-    if (this.#verdicts.size > MOST_VERDICTS && oldest !== undefined) this.#verdicts.delete(oldest);
+    this.#keep(digest, verdict);
     return verdict;
+  }
+
+  #keep(digest: string, verdict: Verdict): void {
+    for (const verdicts of [this.#taken, this.#refused]) verdicts.delete(digest);
+    const { taken, refused } = this.#options.most ?? { taken: MOST_TAKEN, refused: MOST_REFUSED };
+    const [verdicts, most] = verdict.reviewed.identity ? [this.#taken, taken] : [this.#refused, refused];
+    verdicts.set(digest, verdict);
+    const [oldest] = verdicts.keys();
+    if (verdicts.size > most && oldest !== undefined) verdicts.delete(oldest);
   }
 
   /** Resolves when there are few enough reviews under way. */

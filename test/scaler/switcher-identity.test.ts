@@ -223,6 +223,34 @@ describe("switchers that show the tokens of their pods", () => {
     assert.deepEqual(await counted(), { verified: 1, kept: 1, unavailable: 2 });
   });
 
+  it("are known on through an outage whatever was shown that is no token, which is kept in bounds", async () => {
+    const logger = createLogger("test", "silent");
+    const most = { taken: 3, refused: 5 };
+    const reviewer = new TokenReviewer({ config: api.config(), serviceAccounts: [], clock, logger, most });
+    const outcomes = async (tokens: readonly string[]) => {
+      const found = [];
+      for (const [i, shown] of tokens.entries())
+        found.push((await reviewer.check({ namespace: "shop", pod: `detect-${i}` }, shown)).outcome);
+      return found;
+    };
+    const good = [0, 1, 2].map(i => issue(`t-${i}`, { pod: `detect-${i}` }));
+    const nonsense = Array.from({ length: 20 }, (_, i) => `nonsense-${i}`);
+    try {
+      assert.deepEqual(await outcomes(good), ["verified", "verified", "verified"]);
+      await outcomes(nonsense);
+      const before = asked.length;
+      assert.deepEqual(await outcomes(nonsense.slice(-5)), Array(5).fill("refused"));
+      assert.equal(asked.length, before);
+      await outcomes(nonsense.slice(0, 1));
+      assert.equal(asked.length, before + 1);
+      clock.set(clock.nowMs() + 120_000);
+      answerReview = (_request, response) => refuse(response, 503, "ServiceUnavailable", "no etcd");
+      assert.deepEqual(await outcomes(good), ["kept", "kept", "kept"]);
+    } finally {
+      reviewer.close();
+    }
+  });
+
   it("are taken by the hundred with no more than 32 reviews at a time", async () => {
     let open = 0;
     let most = 0;
