@@ -123,12 +123,22 @@ export function describeNamed(
       problem: `ConfigMap ${namespace}/${configMap}, which ${where} names, has no key \`${PIPELINE_KEY}\`: put the pipeline file there`,
     };
   const description = describeConfigMap(files, set);
-  const described = description.pipeline?.key.name;
-  const other = naming.find(({ pipeline }) => pipeline !== null && pipeline !== described);
-  if (described === undefined || other === undefined) return description;
-  return {
-    problem: `ConfigMap ${namespace}/${configMap} describes pipeline ${described}, and ScaledObject ${namespace}/${other.name}, which names it, asks for ${other.pipeline}: correct \`metadata.name\` of the file, \`pipeline\` of the trigger, or the annotation`,
-  };
+  if (description.pipeline === undefined) return description;
+  const described = description.pipeline.key.name;
+  const strangers = strangersTo(described, naming);
+  const [stranger] = strangers;
+  return stranger && strangers.length === naming.length
+    ? { problem: problemOfStranger(described, stranger) }
+    : description;
+}
+
+/** Those whose triggers ask for another pipeline than the one that their ConfigMap describes. */
+export function strangersTo(described: string, naming: readonly NamingObject[]): readonly NamingObject[] {
+  return naming.filter(({ pipeline }) => pipeline !== null && pipeline !== described);
+}
+
+export function problemOfStranger(described: string, { namespace, name, configMap, pipeline }: NamingObject): string {
+  return `ConfigMap ${namespace}/${configMap} describes pipeline ${described}, and ScaledObject ${namespace}/${name}, which names it, asks for ${pipeline}: correct \`metadata.name\` of the file, \`pipeline\` of the trigger, or the annotation`;
 }
 
 export function isConfigMapName(text: string): boolean {

@@ -15,6 +15,8 @@ import {
   PIPELINE_LABEL,
   type PipelineObject,
   pipelineObject,
+  problemOfStranger,
+  strangersTo,
 } from "./described-pipeline.ts";
 import { NamedConfigMaps } from "./named-config-maps.ts";
 import type { Admitted, PipelineAdmission, PipelineDescription, PipelineOrigin } from "./pipeline-admission.ts";
@@ -51,7 +53,7 @@ export interface WatchedObject {
   readonly decidedAtMs: number;
 }
 
-/** ScaledObjects that name what was never taken, and why it was not. */
+/** ScaledObjects that name what was never taken, or what is another pipeline than theirs, and what is wrong. */
 export interface UnacceptedName {
   readonly naming: readonly NamingObject[];
   readonly problem: string;
@@ -59,8 +61,7 @@ export interface UnacceptedName {
 
 interface Followed {
   readonly origin: PipelineOrigin;
-  /** Null: nothing of the kind. */
-  unaccepted: UnacceptedName | null;
+  unaccepted: readonly UnacceptedName[];
   /** What was offered last. */
   seen: readonly unknown[];
   watched: WatchedObject | null;
@@ -106,7 +107,7 @@ export class PipelineWatch {
 
   unaccepted(): readonly UnacceptedName[] {
     return [...this.#namespaces.values()].flatMap(({ followed }) =>
-      [...followed.values()].flatMap(({ unaccepted }) => unaccepted ?? []),
+      [...followed.values()].flatMap(({ unaccepted }) => unaccepted),
     );
   }
 
@@ -198,12 +199,11 @@ export class PipelineWatch {
       acceptedGeneration: before?.watched?.acceptedGeneration ?? null,
       decidedAtMs: this.#options.clock.nowMs(),
     };
-    const followed: Followed = { origin, seen, watched, unaccepted: null };
+    const followed: Followed = { origin, seen, watched, unaccepted: [] };
     all.set(origin.name, followed);
     const offer = this.#options.admission.offer(origin, describe(), admitted => {
-      const { key, problem } = admitted;
-      followed.unaccepted = naming.length > 0 && key === null && problem !== null ? { naming, problem } : null;
-      if (followed.unaccepted) this.#options.onUnaccepted();
+      followed.unaccepted = unacceptedOf(naming, admitted);
+      if (followed.unaccepted.length > 0) this.#options.onUnaccepted();
       if (!object || !followed.watched) return;
       const { acceptedGeneration } = all.get(origin.name)?.watched ?? followed.watched;
       followed.watched = {
@@ -236,6 +236,13 @@ export class PipelineWatch {
       all.flatMap(({ configMaps, named }) => [configMaps, named]),
     );
   }
+}
+
+function unacceptedOf(naming: readonly NamingObject[], { key, problem }: Admitted): readonly UnacceptedName[] {
+  if (key === null) return naming.length > 0 && problem !== null ? [{ naming, problem }] : [];
+  // The pipeline's condition says it.
+  if (problem !== null) return [];
+  return strangersTo(key.name, naming).map(one => ({ naming: [one], problem: problemOfStranger(key.name, one) }));
 }
 
 function originOf(namespace: string, configMap: string): PipelineOrigin {

@@ -219,6 +219,26 @@ describe("pipelines that the annotations of ScaledObjects name", () => {
       assert.equal(await refused(), "0");
     });
 
+  it("are taken where one of those that name it is of another pipeline, which is told so", async () => {
+    putConfigMap({ "pipeline.yaml": fileOf(500) });
+    putScaledObject("any", "a-stranger", "scans");
+    putScaledObject("any");
+    await startReady();
+    assert.equal((await live()).slo?.latencyMs, 500);
+    assert.equal(await refused(), "0");
+    await until(() => notes("a-stranger").length === 1, "an Event");
+    assert.match(notes("a-stranger")[0] ?? "", /describes pipeline cards, and .* shop\/a-stranger, .* asks for scans/);
+    assert.deepEqual(notes(), []);
+    putScaledObject(null, "a-stranger", "scans");
+    putConfigMap({ "pipeline.yaml": fileOf(600) });
+    await untilLatency(600);
+    // A stranger alone is refused, and what was taken stays.
+    putScaledObject("any", "a-stranger", "scans");
+    putScaledObject(null);
+    while ((await refused()) !== "1") await new Promise(resolve => setTimeout(resolve, 5));
+    assert.equal((await live()).slo.latencyMs, 600);
+  });
+
   it("are those of the label too, where both are followed, and described once", async () => {
     putConfigMap({ "pipeline.yaml": fileOf(500) }, "any", { [PIPELINE_LABEL]: "" });
     putScaledObject("any");
