@@ -73,9 +73,9 @@ export interface Plan {
   /** End to end, at the SLO's quantile. */
   readonly latencyMs: number;
   readonly objective: number;
-  /** Proven best under the model. */
+  /** Proven best under the model, of the counts of replicas that are looked at: where latency is a distribution not of all. */
   readonly optimal: boolean;
-  /** Upper bound on what is lost against the best, in units of the objective. */
+  /** Upper bound on what is lost against the best of those, in units of the objective. */
   readonly gap: number;
   /** Entry rate that it can't serve; 0 when feasible. */
   readonly shedRps: number;
