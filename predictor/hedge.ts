@@ -5,6 +5,10 @@ const LEARNING_RATE = 0.2;
 const FULL_RATE_SECONDS = 60;
 const LEAST_HALF_LIFE_SECONDS = 6 * 3600;
 const HALF_LIFE_HORIZONS = 144;
+/** Of what is known of a load: its first minutes must not decide for hours. */
+const YOUNG_SHARE = 0.5;
+const YOUNG_SECONDS = 300;
+const YOUNG_HORIZONS = 5;
 /** In Anscombe sigmas: one absurd second must not decide for hours. */
 const LARGEST_LOSS = 5;
 
@@ -13,9 +17,16 @@ export type LossSums = Quantiles;
 
 export const NO_LOSSES: LossSums = [0, 0, 0, 0];
 
-/** How much of a loss is left after `elapsedSeconds`: half after six hours, after a day at 600 s. */
-export function lossKept(horizonSeconds: number, elapsedSeconds: number): number {
-  return 2 ** (-elapsedSeconds / Math.max(LEAST_HALF_LIFE_SECONDS, HALF_LIFE_HORIZONS * horizonSeconds));
+/**
+ * How much of a loss is left after `elapsedSeconds`: half after half of the time that losses are known for, from five minutes or horizons
+ * up to six hours, or a day at 600 s.
+ *
+ * @param knownSeconds how long ago the first outcome was.
+ */
+export function lossKept(horizonSeconds: number, elapsedSeconds: number, knownSeconds: number): number {
+  const young = Math.max(YOUNG_SHARE * knownSeconds, YOUNG_SECONDS, YOUNG_HORIZONS * horizonSeconds);
+  const settled = Math.max(LEAST_HALF_LIFE_SECONDS, HALF_LIFE_HORIZONS * horizonSeconds);
+  return 2 ** (-elapsedSeconds / Math.min(young, settled));
 }
 
 /**

@@ -81,7 +81,8 @@ export function learn(state: HorizonState, history: LoadHistory, experts: readon
     const outcome = history.window(age, state.horizonSeconds);
     if (outcome.present < LEAST_PRESENT_SHARE * state.horizonSeconds) continue;
     const actual = anscombe(outcome.highestRps);
-    lossSums = addLosses(lossSums, first.experts, actual, lossKept(state.horizonSeconds, strideSeconds));
+    const kept = lossKept(state.horizonSeconds, strideSeconds, calibration.outcomes * strideSeconds);
+    lossSums = addLosses(lossSums, first.experts, actual, kept);
     coverage = quantiles(
       (_q, i) => coverage[i] + COVERAGE_WEIGHT * ((actual <= first.issued[i] ? 1 : 0) - coverage[i]),
     );

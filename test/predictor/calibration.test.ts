@@ -74,7 +74,18 @@ describe("lossKept()", () => {
       [60, 6],
       [600, 24],
     ] as const)
-      assert.equal(lossKept(horizonSeconds, hours * 3600), 0.5);
+      assert.equal(lossKept(horizonSeconds, hours * 3600, 60 * 86_400), 0.5);
+  });
+
+  it("is a half after half of what is known of a young load", () => {
+    for (const [horizonSeconds, knownSeconds, halfLifeSeconds] of [
+      [20, 0, 300],
+      [60, 3600, 1800],
+      [60, 43_200, 21_600],
+      [600, 3600, 3000],
+      [600, 86_400, 43_200],
+    ] as const)
+      assert.equal(lossKept(horizonSeconds, halfLifeSeconds, knownSeconds), 0.5, `${horizonSeconds} ${knownSeconds}`);
   });
 });
 
