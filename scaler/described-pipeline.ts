@@ -104,16 +104,25 @@ export function describeConfigMap({ data, namespace }: ConfigMapFiles, set: read
   return describe(data[PIPELINE_KEY] ?? "", namespace, set, name => data[name] ?? null);
 }
 
-/** The pipeline of a ConfigMap that ScaledObjects name, all of one namespace. */
+/**
+ * The pipeline of a ConfigMap that ScaledObjects name, all of one namespace.
+ *
+ * @param tooMany so many others are followed already, and no more; null: it is followed.
+ */
 export function describeNamed(
   naming: readonly NamingObject[],
   files: ConfigMapFiles | undefined,
   set: readonly string[],
+  tooMany: number | null,
 ): PipelineDescription {
   const [{ namespace, configMap, name } = { namespace: "", configMap: "", name: "" }] = naming;
   const where = `the annotation ${PIPELINE_ANNOTATION} of ScaledObject ${namespace}/${name}`;
   if (!isConfigMapName(configMap))
     return { problem: `${where} is ${JSON.stringify(configMap.slice(0, 80))}: it must be the name of a ConfigMap` };
+  if (tooMany !== null)
+    return {
+      problem: `ConfigMap ${namespace}/${configMap}, which ${where} names, is not read: ${tooMany} others of the namespace are named already, and no more are followed. Give it the label ${PIPELINE_LABEL}, and the scaler --pipelines-from configmaps`,
+    };
   if (files === undefined)
     return {
       problem: `there is no ConfigMap ${namespace}/${configMap}, which ${where} names: create it, or correct the name`,

@@ -3,6 +3,9 @@ import { RESOURCES } from "../runtime/kubernetes-resource.ts";
 import { type KubernetesWatch, startKubernetesWatch } from "../runtime/kubernetes-watch.ts";
 import { type ConfigMapFiles, configMapFiles, isConfigMapName } from "./described-pipeline.ts";
 
+/** Each is a connection to the API server, and whoever may annotate a ScaledObject can ask for one. */
+export const MOST_NAMED = 200;
+
 export interface NamedConfigMapsOptions {
   readonly client: KubernetesClient;
   readonly namespace: string;
@@ -12,7 +15,7 @@ export interface NamedConfigMapsOptions {
   readonly random: () => number;
 }
 
-/** Watches single ConfigMaps of a namespace, each by its name: others of the namespace are not read. */
+/** Watches single ConfigMaps of a namespace, each by its name, `MOST_NAMED` at most: others of the namespace are not read. */
 export class NamedConfigMaps {
   readonly #options: NamedConfigMapsOptions;
   readonly #watches = new Map<string, KubernetesWatch<ConfigMapFiles>>();
@@ -30,9 +33,14 @@ export class NamedConfigMaps {
     }
     const common = { ...this.#options, resource: RESOURCES.configMaps, project: configMapFiles };
     for (const name of names) {
-      if (this.#watches.has(name) || !isConfigMapName(name)) continue;
+      if (this.#watches.has(name) || !isConfigMapName(name) || this.#watches.size >= MOST_NAMED) continue;
       this.#watches.set(name, startKubernetesWatch({ ...common, selector: { field: `metadata.name=${name}` } }));
     }
+  }
+
+  /** False: it can be the name of none, or there are too many. */
+  isWatched(name: string): boolean {
+    return this.#watches.has(name);
   }
 
   /** Whether it is known what it is, or that there is none. */

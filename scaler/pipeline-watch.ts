@@ -18,7 +18,7 @@ import {
   problemOfStranger,
   strangersTo,
 } from "./described-pipeline.ts";
-import { NamedConfigMaps } from "./named-config-maps.ts";
+import { MOST_NAMED, NamedConfigMaps } from "./named-config-maps.ts";
 import type { Admitted, PipelineAdmission, PipelineDescription, PipelineOrigin } from "./pipeline-admission.ts";
 
 /**
@@ -177,8 +177,9 @@ export class PipelineWatch {
       there.add(origin.name);
       if (!named.isKnown(configMap)) continue;
       const files = named.get(configMap);
-      const describe = () => describeNamed(objects, files, this.#options.set);
-      this.#follow(followed, origin, [objects, files], null, describe, objects);
+      const tooMany = named.isWatched(configMap) ? null : MOST_NAMED;
+      const describe = () => describeNamed(objects, files, this.#options.set, tooMany);
+      this.#follow(followed, origin, [objects, files, tooMany], null, describe, objects);
     }
   }
 

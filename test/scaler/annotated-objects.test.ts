@@ -3,6 +3,7 @@ import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import type { WatchedPipelinesOptions } from "../../scaler/cluster-pipelines.ts";
 import { PIPELINE_ANNOTATION, PIPELINE_LABEL } from "../../scaler/described-pipeline.ts";
+import { MOST_NAMED } from "../../scaler/named-config-maps.ts";
 import { KubernetesApi } from "../support/kubernetes-api.ts";
 import { until } from "./support/manual-clock.ts";
 import { RunningScaler, refOf } from "./support/running-scaler.ts";
@@ -237,6 +238,23 @@ describe("pipelines that the annotations of ScaledObjects name", () => {
     putScaledObject(null);
     while ((await refused()) !== "1") await new Promise(resolve => setTimeout(resolve, 5));
     assert.equal((await live()).slo.latencyMs, 600);
+  });
+
+  it("are followed up to a bound, and what is beyond is refused until there is room", async () => {
+    // The names of ScaledObjects are their order.
+    const nameOf = (i: number) => `o-${String(i).padStart(3, "0")}`;
+    for (let i = 0; i < MOST_NAMED; i++) putScaledObject(`none-${i}`, nameOf(i));
+    putConfigMap({ "pipeline.yaml": fileOf(500) });
+    putScaledObject("any", "z-last");
+    await startReady();
+    const watched = () => api.seen.filter(({ query }) => query.get("watch") === "true" && query.has("fieldSelector"));
+    await until(() => watched().length >= MOST_NAMED, "the watches");
+    assert.equal((await live()).slo, undefined);
+    await until(() => notes("z-last").length === 1, "an Event");
+    assert.match(notes("z-last")[0] ?? "", /ConfigMap shop\/any, which .* names, is not read: 200 others .*label/);
+    assert.equal(watched().length, MOST_NAMED);
+    api.remove(SCALED_OBJECTS, "shop", nameOf(0));
+    await untilLatency(500);
   });
 
   it("are those of the label too, where both are followed, and described once", async () => {
