@@ -8,7 +8,6 @@ const HALF_LIFE_HORIZONS = 144;
 /** Of what is known of a load: its first minutes must not decide for hours. */
 const YOUNG_SHARE = 0.5;
 const YOUNG_SECONDS = 300;
-const YOUNG_HORIZONS = 5;
 /** In Anscombe sigmas: one absurd second must not decide for hours. */
 const LARGEST_LOSS = 5;
 
@@ -18,15 +17,15 @@ export type LossSums = Quantiles;
 export const NO_LOSSES: LossSums = [0, 0, 0, 0];
 
 /**
- * How much of a loss is left after `elapsedSeconds`: half after half of the time that losses are known for, from five minutes or horizons
- * up to six hours, or a day at 600 s.
+ * How much of a loss is left after `elapsedSeconds`: half after six hours, of a young load after half of the time that its losses are known
+ * for, at least five minutes. At 600 s half after a day, of a young load too: what tells the experts apart there is seldom.
  *
  * @param knownSeconds how long ago the first outcome was.
  */
 export function lossKept(horizonSeconds: number, elapsedSeconds: number, knownSeconds: number): number {
-  const young = Math.max(YOUNG_SHARE * knownSeconds, YOUNG_SECONDS, YOUNG_HORIZONS * horizonSeconds);
   const settled = Math.max(LEAST_HALF_LIFE_SECONDS, HALF_LIFE_HORIZONS * horizonSeconds);
-  return 2 ** (-elapsedSeconds / Math.min(young, settled));
+  const young = Math.max(YOUNG_SHARE * knownSeconds, YOUNG_SECONDS);
+  return 2 ** (-elapsedSeconds / (horizonSeconds > FULL_RATE_SECONDS ? settled : Math.min(young, settled)));
 }
 
 /**
