@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "mocha";
 import { RunningScaler } from "../../dist/test/scaler/support/running-scaler.js";
-import { axeViolations, openChromium, openPage } from "./support/chromium.mjs";
+import { axeViolations, keepScreenshot, openChromium, openPage } from "./support/chromium.mjs";
 
 const TOKEN = "correct-horse-battery-staple";
 
@@ -242,6 +242,7 @@ describe("changes on the live page in Chromium", () => {
       assert.deepEqual(await axeViolations(page), []);
       await button("Do it").click();
       await button("Unpin detect").waitFor();
+      await keepScreenshot(page, `changes-${colorScheme}`);
       assert.deepEqual(await axeViolations(page), []);
     });
   }

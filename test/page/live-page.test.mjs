@@ -5,7 +5,7 @@ import { createServer, request as httpRequest } from "node:http";
 import { after, afterEach, before, beforeEach, describe, it } from "mocha";
 import { RunningScaler } from "../../dist/test/scaler/support/running-scaler.js";
 import { testPipeline } from "../../dist/test/scaler/support/test-pipeline.js";
-import { axeViolations, openChromium, openPage } from "./support/chromium.mjs";
+import { axeViolations, keepScreenshot, openChromium, openPage } from "./support/chromium.mjs";
 
 const HOSTILE = '"><img src=x onerror="globalThis.hacked=1"><script>globalThis.hacked=1</script>';
 
@@ -138,6 +138,7 @@ describe("the live page in Chromium", () => {
       await page.goto(running.url("/"));
       await shows("banners", /Shadow mode, set by an operator.*read is pinned to variant light/);
       await shows("why", /Made with/);
+      await keepScreenshot(page, `live-page-${colorScheme}`);
       assert.deepEqual(await axeViolations(page), []);
     });
   }

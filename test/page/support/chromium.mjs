@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -21,6 +22,12 @@ export async function openPage(browser, options = {}) {
     if (!/^http:\/\/127\.0\.0\.1:/.test(request.url())) troubles.push(`asked ${request.url()}`);
   });
   return { page, troubles };
+}
+
+/** The whole page as a picture in the folder VARISCALE_TEST_SCREENSHOTS; where that is not set there is none. */
+export async function keepScreenshot(page, name) {
+  const folder = process.env.VARISCALE_TEST_SCREENSHOTS;
+  if (folder) await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
 }
 
 /** What axe-core finds wrong, a line each. */
