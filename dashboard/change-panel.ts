@@ -102,7 +102,9 @@ export class ChangePanel {
       const options = { of: `${namespace}/${name}`, timeText: clockText };
       const lines = await send({ ...request, dryRun: true }, { ...options, dryRun: true });
       this.#tell("nothing is changed yet", false);
-      if (!(await confirmed(question, [...lines, ...more]))) {
+      // Locked meanwhile, or left: its token is forgotten, and not shown once more.
+      const isLocked = (): boolean => this.#form !== form;
+      if (isLocked() || !(await confirmed(question, [...lines, ...more])) || isLocked()) {
         this.#tell("nothing was changed", false);
         return;
       }

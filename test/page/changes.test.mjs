@@ -207,6 +207,27 @@ describe("changes on the live page in Chromium", () => {
     assert.equal(await field("token of the scaler").inputValue(), "");
   });
 
+  it("makes nothing any more once it is locked, also of what was being checked", async () => {
+    await unlocked();
+    let release;
+    const held = new Promise(resolve => {
+      release = resolve;
+    });
+    await page.route("**/mode?dryRun=true", async route => {
+      await held;
+      await route.continue();
+    });
+    const checked = page.waitForResponse("**/mode?dryRun=true");
+    await button("Switch to shadow mode").click();
+    await button("Lock").click();
+    await shows("change", /locked/);
+    release();
+    await (await checked).finished();
+    await shows("change", /nothing was changed/);
+    assert.equal(await page.getByRole("dialog").count(), 0);
+    assert.deepEqual(made(), []);
+  });
+
   it("locks again when the scaler no longer takes the token", async () => {
     await unlocked();
     await page.route("**/mode?dryRun=true", route => route.fulfill({ status: 401, json: { error: "no" } }));
