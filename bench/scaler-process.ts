@@ -1,9 +1,10 @@
 // The scaler that scaler.bench.ts measures, in a process of its own. Arguments: number of pipelines, URL of the gateway, state folder.
-import { keepHeapSmall } from "../runtime/small-heap.ts";
+import { keepHeapSmall, keepNoBaselineCode } from "../runtime/small-heap.ts";
 import { lowerOtherThreads } from "../runtime/thread-priority.ts";
 
 // Before the rest is loaded, as `variscale scaler` does.
 keepHeapSmall();
+keepNoBaselineCode();
 lowerOtherThreads();
 const { createLogger } = await import("../runtime/logger.ts");
 const { startScaler } = await import("../scaler/main.ts");

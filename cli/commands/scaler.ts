@@ -141,9 +141,10 @@ export function addScaler(program: Command): void {
     .addHelpText("after", HELP)
     .action(async (paths: string[], flags: ScalerFlags) => {
       const { watchedPipelines } = await import("../scaler/watched-pipelines.ts");
-      const { keepHeapSmall } = await import("../../runtime/small-heap.ts");
+      const { keepHeapSmall, keepNoBaselineCode } = await import("../../runtime/small-heap.ts");
       const { lowerOtherThreads } = await import("../../runtime/thread-priority.ts");
       keepHeapSmall();
+      keepNoBaselineCode();
       lowerOtherThreads();
       const { createLogger } = await import("../../runtime/logger.ts");
       const { shutdownOnSignal } = await import("../../runtime/shutdown.ts");
