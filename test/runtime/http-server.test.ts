@@ -10,6 +10,7 @@ const logger = createLogger("test", "silent");
 
 describe("startHttpServer()", () => {
   let server: HttpServer;
+  let waiting: (() => void) | undefined;
   let aborted: (() => void) | undefined;
   const url = (path: string) => `http://127.0.0.1:${server.port}${path}`;
 
@@ -41,7 +42,10 @@ describe("startHttpServer()", () => {
         {
           method: "GET",
           path: "/wait",
-          handle: request => new Promise(() => request.signal.addEventListener("abort", () => aborted?.())),
+          handle: request => {
+            waiting?.();
+            return new Promise(() => request.signal.addEventListener("abort", () => aborted?.()));
+          },
         },
       ],
     });
@@ -95,13 +99,18 @@ describe("startHttpServer()", () => {
   });
 
   it("aborts the signal when the client goes away", async () => {
+    const isWaiting = new Promise<void>(resolve => {
+      waiting = resolve;
+    });
     const gone = new Promise<void>(resolve => {
       aborted = resolve;
     });
     const controller = new AbortController();
     const pending = fetch(url("/wait"), { signal: controller.signal });
-    setTimeout(() => controller.abort(), 20);
-    await assert.rejects(pending);
+    const refused = assert.rejects(pending);
+    await isWaiting;
+    controller.abort();
+    await refused;
     await gone;
   });
 

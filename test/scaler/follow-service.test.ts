@@ -204,9 +204,14 @@ describe("FollowService", () => {
     twice.send({ hello: twice.hello });
     assert.match((await twice.endedWith()).details, /hello came twice/);
     const silent = new FakeSwitcher(port, {}, false);
-    await new Promise(resolve => setTimeout(resolve, 20));
-    for (let i = 0; i < 12; i++) await running.clock.advance(1000);
+    let seconds = 0;
+    // Its time begins when its stream has come.
+    for (; silent.ended === null; seconds++) {
+      await running.clock.advance(1000);
+      await new Promise(resolve => setTimeout(resolve, 5));
+    }
     assert.equal((await silent.endedWith()).code, status.DEADLINE_EXCEEDED);
+    assert.ok(seconds >= 10, `${seconds} s`);
     for (const one of [early, silent]) one.close();
   });
 

@@ -92,8 +92,8 @@ describe("a switcher whose session is lost", () => {
       until(async () => (await switcher.infer([3])).body.model_version === variant, `serving ${variant}`);
     await untilServing("a");
     await untilServing("b");
-    await switcher.infer([CRASH]);
     const fromMs = performance.now();
+    await switcher.infer([CRASH]);
     assert.match((await switcher.variants())["b"]?.reason ?? "", /its session was lost \d+ times/);
     await untilServing("a");
     await untilServing("b");

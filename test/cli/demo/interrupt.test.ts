@@ -48,7 +48,7 @@ describe("variscale demo, interrupted", function () {
     await leavesNothing(() => {
       process.kill(-demo.pid!, "SIGINT");
       // As where a parent passes it on, which npx does.
-      setTimeout(() => process.kill(demo.pid!, "SIGINT"), 5);
+      setTimeout(() => demo.kill("SIGINT"), 5);
     });
   });
 

@@ -14,7 +14,7 @@ import { descendants, isAlive } from "../support/processes.ts";
 import { runVariscale } from "../support/run-variscale.ts";
 
 describe("variscale demo --start-to-end", function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "variscale-"));

@@ -351,7 +351,7 @@ describe("doctor", () => {
     assert.match(only(other, "tls-name").what, /not valid for elsewhere\.example/);
     api.remove(SECRETS, "shop", "keda-tls");
     assert.equal(only(await run(), "tls-pair").kind, "fail");
-  }).timeout(30_000);
+  });
 
   it("reads what the scaler says of itself through the API server, where only the cluster knows its name", async () => {
     trigger().metadata.scalerAddress = "variscale-scaler.shop.svc.cluster.local:6000";
