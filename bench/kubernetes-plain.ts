@@ -19,12 +19,14 @@ const RATE_SECONDS = 10;
  * the behaviour of the chart's ScaledObjects, which waits for nothing and tolerates nothing.
  *
  * @param rateRps of the step; null: what is too much for one replica now.
+ * @param windowSeconds in which requests are counted, as many as in the other run.
  */
 export function measurePlain(
   cluster: Cluster,
   node: RealNode,
   namespace: string,
   rateRps: number | null,
+  windowSeconds: number | undefined,
 ): Promise<LoadStep> {
   return withRelease({ cluster, node, namespace, fixed: FIXED }, async (release, client) => {
     for (const stage of Object.keys(FIXED)) {
@@ -36,7 +38,7 @@ export function measurePlain(
     await settle(release, client);
     await until(async () => (await release.target(STAGE).replicas()) === 1, "one replica");
     const highRps = rateRps ?? (await highRateOf(release));
-    const { found: _, ...step } = await stepTo(release, client, highRps, async () => undefined);
+    const { found: _, ...step } = await stepTo(release, client, highRps, async () => undefined, windowSeconds);
     return step;
   });
 }

@@ -33,7 +33,8 @@ export async function measureReal(cluster: Cluster, measurements: KubernetesMeas
           await measurements.measure("failover", () => measureFailover(cluster, release));
           await measurements.measure("faults", () => measureFaults({ cluster, release, client, prometheus }));
         });
-      await measurements.measure("plain", () => measurePlain(cluster, node, PLAIN_NAMESPACE, highRps));
+      const seconds = measurements.results.step?.seconds;
+      await measurements.measure("plain", () => measurePlain(cluster, node, PLAIN_NAMESPACE, highRps, seconds));
     } finally {
       await prometheus.stop();
     }

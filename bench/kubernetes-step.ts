@@ -34,17 +34,18 @@ export async function highRateOf(release: RealRelease): Promise<number> {
   return Math.min(MOST_RPS, Math.round((10 * OVERLOAD) / seconds) / 10);
 }
 
-/** Sends the high load for a fixed time and waits until every request has ended; `meanwhile` runs from the step on. */
+/** Sends the high load for `windowSeconds`, or until `meanwhile` has ended, and waits until every request has; `meanwhile` runs from the step on. */
 export async function stepTo<T>(
   release: RealRelease,
   client: Client,
   rateRps: number,
   meanwhile: (startMs: number) => Promise<T>,
+  windowSeconds = WINDOW_SECONDS,
 ): Promise<LoadStep & { readonly found: T }> {
   const before = await client.tally();
   const startMs = performance.now();
   await client.rate(rateRps);
-  const [found] = await Promise.all([meanwhile(startMs), sleep(WINDOW_SECONDS * 1000)]);
+  const [found] = await Promise.all([meanwhile(startMs), sleep(windowSeconds * 1000)]);
   const seconds = Math.round((performance.now() - startMs) / 1000);
   const readyReplicas = await release.ready(STAGE);
   return { rateRps, seconds, tally: since(before, await client.end()), readyReplicas, found };

@@ -64,7 +64,8 @@ function plainFigure(results: KubernetesResults): Figure {
 }
 
 function missedShare({ tally: { offered, served, late } }: LoadStep): number {
-  return (offered - served + late) / offered;
+  // One that was sent before the step may have been served after it.
+  return Math.max(0, offered - served + late) / offered;
 }
 
 function counted(prefix: string, { tally, readyReplicas }: LoadStep): Readonly<Record<string, number>> {
