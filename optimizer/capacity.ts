@@ -46,7 +46,13 @@ export function mostServable(scope: Scope): Capacity {
     for (const variant of strongest(scope, stage, index)) visit([...choices, { stage, variant, rows }]);
   };
   visit([]);
-  return { ...best, rateRps: Math.max(0, best.rateRps), isProven: best.limit === "none" || left >= 0 };
+  // Of variants that share the rows, whole replicas may fill what is left of the cores.
+  const isSplit = scope.stages.some(({ variants }) => variants.some(isShared));
+  return { ...best, rateRps: Math.max(0, best.rateRps), isProven: best.limit === "none" || (left >= 0 && !isSplit) };
+}
+
+function isShared({ members }: ScopeVariant): boolean {
+  return members.some(({ share }) => share < 1);
 }
 
 /** Variants that no other variant beats in speed, in cores and in how few rows it makes for other stages; fastest first. */

@@ -56,6 +56,8 @@ export function partsOptions(
   const lists = variant.members.map((_, i) => memberChoices(scope, stage, variant, i, rows));
   const least = lists.map(list => Math.min(...list.map(({ price }) => price)));
   const isVote = variant.members.every(({ share }) => share === 1);
+  // Replicas that have to be added make a choice faster than its bound says.
+  const areAdded = stage.scaling !== undefined || stage.minReplicas > variant.members.length;
   let leftBound = Number.NEGATIVE_INFINITY;
   let pairs = 0;
   let begun: readonly Begun[] = [{ members: [], replicas: 0, price: 0, within: 1 }];
@@ -69,8 +71,8 @@ export function partsOptions(
     pairs += begun.length * list.length;
     if (next.length > MOST_CHOICES) {
       next.sort((a, b) => boundOf(b) - boundOf(a) || a.price - b.price);
-      const left = next[MOST_CHOICES];
-      if (left) leftBound = Math.max(leftBound, boundOf(left));
+      for (const left of next.slice(MOST_CHOICES))
+        leftBound = Math.max(leftBound, areAdded ? worth - left.price - after : boundOf(left));
     }
     begun = next.slice(0, MOST_CHOICES);
   }
