@@ -90,6 +90,29 @@ describe("LoadForecaster's forecasts of a young load", () => {
         for (const h of above.keys()) above[h]! += (afterFall[h]! - never[h]!) / seeds.length;
       }
       for (const [h, excess] of above.entries())
-        assert.ok(excess < MOST_REMEMBERED[h]!, `${above} sigmas above one that never rose`);
+        assert.ok(excess < MOST_REMEMBERED[h]! && excess > -0.5, `${above} sigmas above one that never rose`);
+    });
+
+  for (const [lowRps, highRps] of [
+    [0.5, 6],
+    [2, 40],
+  ] as const)
+    it(`cover one that rises from ${lowRps} to ${highRps} rps in its second minute`, () => {
+      const seeds = Array.from({ length: 8 }, (_, k) => k + 1);
+      for (const seconds of YOUNG_HORIZONS_SECONDS) {
+        let [covered, windows] = [0, 0];
+        for (const seed of seeds) {
+          const forecaster = new LoadForecaster({ model: readBundledModel() });
+          const rates = [...poissonLoad(lowRps)(60, seed), ...poissonLoad(highRps)(1140, seed)];
+          for (const [second, rateRps] of rates.entries()) {
+            forecaster.observe({ atMs: second * 1000, rateRps });
+            if (second < 90 || second + seconds >= rates.length || second % 5 > 0) continue;
+            const peakRps = forecaster.forecast(second * 1000, seconds * 1000)!.peakRps[2];
+            windows += 1;
+            if (Math.max(...rates.slice(second + 1, second + 1 + seconds)) <= peakRps) covered += 1;
+          }
+        }
+        assert.ok(covered / windows > 0.93, `${covered} of ${windows}, ${seconds} s ahead`);
+      }
     });
 });
