@@ -69,7 +69,7 @@ export function startToEndSteps(options: StartToEndOptions): readonly Step[] {
     },
     {
       name: "optimise",
-      what: "Optimise: the best plan at a low and at a high load, and of all pipelines on one machine",
+      what: "Optimise: the best plan at a low and at a high load, and of all pipelines together",
       commands: () => {
         const { lowRps, peakRps } = demoRates(readPipeline(used), machineCores);
         const planAt = (rateRps: number, picture: string) => [

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { VariscaleError } from "../../domain/errors.ts";
@@ -8,6 +8,16 @@ import { pathOfPipeline } from "../own-pipelines.ts";
 import { type StepResult, StepRunner } from "./run-steps.ts";
 import { type StartToEndOptions, startToEndSteps } from "./start-to-end-steps.ts";
 import { summaryPage } from "./summary-page.ts";
+
+/** By steps: of an earlier run, nothing may pass for this one's. */
+const WRITTEN = [
+  "low-load.svg",
+  "high-load.svg",
+  "report.html",
+  "report.pdf",
+  "pipeline/measurements.json",
+  "pipeline/drift.json",
+];
 
 export interface StartToEndCommand extends StartToEndOptions {
   readonly say: (line: string) => void;
@@ -33,6 +43,7 @@ export async function startToEnd(command: StartToEndCommand): Promise<StartToEnd
   try {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "index.html"), "");
+    for (const name of WRITTEN) rmSync(join(folder, name), { force: true });
   } catch (error) {
     const message = `can't write into ${folder} (${VariscaleError.from(error).message}). Name another one with --folder.`;
     throw new VariscaleError("failed_precondition", message, { cause: error });

@@ -127,7 +127,8 @@ describe("variscale demo --start-to-end", function () {
     assert.match(unwritable.stderr, /can't write into .*file .*Name another one with --folder/);
   });
 
-  it("ends all of it when it is interrupted, with 130, and says how far it came", async () => {
+  it("ends all of it when it is interrupted, with 130, and says how far it came; nothing of an earlier run is in it", async () => {
+    for (const name of ["report.html", "low-load.svg"]) writeFileSync(join(folder, name), "of an earlier run");
     const main = join(packageFolder, "dist/cli/main.js");
     const args = [main, "demo", "--start-to-end", "--short", "--folder", folder, "--output", "json"];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
@@ -164,7 +165,9 @@ describe("variscale demo --start-to-end", function () {
         ["measure", false],
       ],
     );
-    assert.match(readFileSync(join(folder, "index.html"), "utf8"), /FAILED: variscale profile ended with/);
+    const page = readFileSync(join(folder, "index.html"), "utf8");
+    assert.match(page, /FAILED: variscale profile ended with/);
+    assert.doesNotMatch(page, /report\.html|low-load\.svg/);
   });
 
   it("writes a page about the run, with what was printed as text", () => {
