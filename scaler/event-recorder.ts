@@ -221,7 +221,8 @@ function nameOf(event: ScaledObjectEvent, uid: string | null): string {
   const { scaledObject, type, reason, note } = event;
   const about = JSON.stringify([scaledObject.namespace, scaledObject.name, uid, type, reason, note]);
   const hash = createHash("sha256").update(about).digest("hex").slice(0, 16);
-  return `${scaledObject.name.slice(0, 200)}.${hash}`;
+  // A label may not end with what a cut leaves at its end.
+  return `${scaledObject.name.slice(0, 200).replace(/[-.]+$/, "")}.${hash}`;
 }
 
 /** Times that an Event was told; one that was told once has no series. */

@@ -157,6 +157,16 @@ describe("EventRecorder", () => {
     assert.equal(recorder.lost, 2);
   });
 
+  it("names an Event as the API server takes it, whatever a long name is cut to", async () => {
+    for (const [i, joint] of ["-", ".", "-.-"].entries()) {
+      recorder.tell(event({ scaledObject: { namespace: "shop", name: `${"a".repeat(200 - joint.length)}${joint}b` } }));
+      await until(() => problems.length === i + 1, "the write");
+    }
+    const names = api.all(EVENTS).map(({ metadata }) => String(metadata.name));
+    assert.equal(names.length, 3);
+    for (const name of names) assert.match(name, /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/);
+  });
+
   it("cuts a note that the API server would refuse", async () => {
     recorder.tell(event({ note: "ü".repeat(3000) }));
     await until(() => problems.length === 1, "the write");
