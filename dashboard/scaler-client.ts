@@ -15,8 +15,10 @@ export async function fetchPipelines(): Promise<readonly PipelineName[]> {
 }
 
 /** @param afterMs of the newest point that is known; null: all are wanted. */
-export function fetchLive(pipeline: PipelineName, afterMs: number | null): Promise<LiveView> {
-  return ask(`${pathOf(pipeline)}/live${afterMs === null ? "" : `?after=${afterMs}`}`);
+export async function fetchLive(pipeline: PipelineName, afterMs: number | null): Promise<LiveView> {
+  const view = await ask<LiveView>(`${pathOf(pipeline)}/live${afterMs === null ? "" : `?after=${afterMs}`}`);
+  // Not told by a leader of an older version, while scalers are rolled out.
+  return { ...view, changes: view.changes ?? [] };
 }
 
 export function fetchDecision(pipeline: PipelineName, decisionId: string): Promise<ExplainedDecision> {
