@@ -15,7 +15,7 @@ export interface Deadline {
 export interface Effort {
   /** About how long something took, in microseconds. */
   spend(effort: number): void;
-  /** True: stop, or do not begin what takes about `ahead` more. It stays true. */
+  /** True: stop, or do not begin what takes about `ahead` more. With a time limit it stays true. */
   isSpent(ahead?: number): boolean;
   spent(): number;
 }
