@@ -111,7 +111,7 @@ function memberChoices(
   const isMain = variant.members.findIndex(({ variant: { name } }) => name === variant.main) === index;
   const { batch: perBatch } = scope.problem.pipeline.objective.weights;
   const choices = served.batches.flatMap(batch =>
-    [...countedLatencies(scope, own, served, { rows, batch }, share)].map(({ replicas, latency }): MemberChoice => {
+    countedLatencies(scope, own, served, { rows, batch }, share).map(({ replicas, latency }): MemberChoice => {
       const alone = aloneOf(latency, scope.stepMs, CELLS);
       return {
         part: { variant: served.name, batch, replicas, share },

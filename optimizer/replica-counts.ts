@@ -15,28 +15,38 @@ const WAIT_PART = 0.2;
 /** The same beyond the counts that are always tried. */
 const WAIT_PART_BEYOND = 0.5;
 
+/** What so many replicas make of a stage's latency. */
+interface CountedLatency {
+  readonly replicas: number;
+  readonly latency: StageLatency;
+}
+
 /**
  * The counts that are looked at with one batch size, fewest first, and what they make of latency: until so few requests wait that more
  * replicas gain next to nothing, or may not be had. `share`: of the rows.
  */
-export function* countedLatencies(
+export function countedLatencies(
   scope: Scope,
   stage: ScopeStage,
   variant: ScopeVariant,
   { rows, batch }: Pick<Choice, "rows" | "batch">,
   share = 1,
   mayHave: (replicas: number) => boolean = () => true,
-): Generator<{ readonly replicas: number; readonly latency: StageLatency }> {
+): CountedLatency[] {
   const lateShare = Math.min(MOST_LATE, 1 - scope.problem.pipeline.slo.quantile);
   const counts = replicaCounts(scope, stage, variant, rows * share, batch);
   const most = counts.at(-1) ?? 0;
-  for (const replicas of [...counts, ...countsBeyond(scope, stage, most)]) {
-    if (!mayHave(replicas)) return;
+  const found: CountedLatency[] = [];
+  /** False: no more are worth looking at. */
+  const look = (replicas: number): boolean => {
+    if (!mayHave(replicas)) return false;
     const latency = latencyOf(scope, stage, variant, { rows, batch, replicas }, share);
-    yield { replicas, latency };
-    if (latency.waitShare <= WAIT_PART * lateShare && replicas * batch >= rows * share) return;
-    if (replicas >= most && latency.waitShare <= WAIT_PART_BEYOND * lateShare) return;
-  }
+    found.push({ replicas, latency });
+    if (latency.waitShare <= WAIT_PART * lateShare && replicas * batch >= rows * share) return false;
+    return !(replicas >= most && latency.waitShare <= WAIT_PART_BEYOND * lateShare);
+  };
+  if (counts.every(look)) countsBeyond(scope, stage, most).every(look);
+  return found;
 }
 
 /** The fewest replicas that may serve a stage and that its HPA can be brought to; null: none can serve so many rows. */
