@@ -50,7 +50,7 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
   if (!input.forecast) {
     return { ...kept, planReasons: state.plan ? withReason(state.planReasons, "held_no_data") : state.planReasons };
   }
-  if (!isDue(state, untuned.rateRps, planInputs, input.pipeline.intervalMs, nowMs)) return kept;
+  if (!isDue(state, untuned.rateRps, planInputs, input, nowMs)) return kept;
   const problem = withTunedPins(untuned, tuning);
   const recommendations = withRecommendation(state.recommendations, problem, nowMs);
   const recommended = mostOf(recommendations);
@@ -176,10 +176,19 @@ function effectiveBounds(state: ControlState, input: TickInput, nowMs: number): 
   return bounds;
 }
 
-function isDue(state: ControlState, rateRps: number, planInputs: string, intervalMs: number, nowMs: number): boolean {
+function isDue(state: ControlState, rateRps: number, planInputs: string, input: TickInput, nowMs: number): boolean {
   if (!state.plan || state.planAtMs === null || nowMs < state.planAtMs) return true;
-  if (nowMs - state.planAtMs >= intervalMs - TICK_JITTER_MS) return true;
+  if (nowMs >= nextPlanMs(state.planAtMs, input) - TICK_JITTER_MS) return true;
   return planInputs !== state.planInputs || rateRps > state.plan.rateRps * SETTINGS.surgeFactor + LEAST_RPS;
+}
+
+/** When the interval is over that a plan was made in or, where it was made right before the end of one, the next. */
+function nextPlanMs(planAtMs: number, { pipeline, planPhaseMs }: TickInput): number {
+  const { intervalMs } = pipeline;
+  if (planPhaseMs === undefined) return planAtMs + intervalMs;
+  const sinceMs = (planAtMs - planPhaseMs) % intervalMs;
+  const leftMs = intervalMs - (sinceMs < 0 ? sinceMs + intervalMs : sinceMs);
+  return planAtMs + (leftMs <= TICK_JITTER_MS ? leftMs + intervalMs : leftMs);
 }
 
 function reasonsOf(problem: Problem, input: TickInput, demands: readonly Demand[]): Reason[] {

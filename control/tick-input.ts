@@ -28,6 +28,11 @@ export interface TickInput {
   /** Missing: nothing is tuned. */
   readonly tuning?: Tuning;
   readonly limits: Limits;
+  /**
+   * Milliseconds into an interval at which plans fall due, so that pipelines that were taken up together aren't planned together;
+   * missing: an interval after the last plan.
+   */
+  readonly planPhaseMs?: number;
   /** Of the leader that runs this tick. */
   readonly epoch: number;
 }

@@ -46,6 +46,8 @@ export class PipelineControl {
   #settings: OperatorSettings;
   #pipeline: Pipeline;
   readonly #machineCores: number | null;
+  /** Where in a period this pipeline has its turn: what all do every so often they don't do at once. */
+  readonly #phase: number;
   readonly #forecaster: LoadForecaster;
   readonly #bundledModel: ForecastModel | null;
   #ownModel: StoredModel | null;
@@ -66,7 +68,8 @@ export class PipelineControl {
     this.#settings = settingsOf(pipeline, stored, options.nowMs);
     this.#bundledModel = options.bundledModel ?? null;
     this.#ownModel = options.ownModel ?? null;
-    const phaseSeconds = phaseOf(pipeline);
+    this.#phase = seedOf(formatKey(pipeline.key), 0);
+    const phaseSeconds = this.#phase % FIT_EVERY_SECONDS;
     this.#forecaster = LoadForecaster.restore(
       stored?.forecaster ?? null,
       { model: this.#model, phaseSeconds },
@@ -251,6 +254,7 @@ export class PipelineControl {
           .map(({ stage, variant, batch, replicas }) => ({ stage, variant, batch, replicas })),
         tuning: this.settings.tuning(nowMs) ?? UNTUNED,
         limits: { cores: null, machineCores: this.#machineCores },
+        planPhaseMs: this.#phase % pipeline.intervalMs,
         epoch: this.epoch,
       },
       nowMs,
@@ -267,11 +271,6 @@ export class PipelineControl {
     const isSwitched = (name: string) => this.#switched.has(name) || switchers.some(view => view.stage === name);
     return Object.fromEntries(Object.entries(ready).filter(([name]) => !isSwitched(name)));
   }
-}
-
-/** When in a half hour a pipeline's experts are fitted: another time for each. */
-function phaseOf(pipeline: Pipeline): number {
-  return seedOf(formatKey(pipeline.key), 0) % FIT_EVERY_SECONDS;
 }
 
 function settingsOf(pipeline: Pipeline, stored: StoredPipeline | null, nowMs: number): OperatorSettings {

@@ -14,6 +14,22 @@ describe("planWhenDue()", () => {
     assert.equal(story.state.decisions, 4);
   });
 
+  it("decides at the pipeline's own place in the interval, never twice within a quarter of a second", () => {
+    const decidedAt = (planPhaseMs: number) => {
+      const story = new Story(twoStages());
+      story.input = { planPhaseMs };
+      const times = new Map<string | null, number>();
+      story.run(31, 5, ({ board, nowMs }) => {
+        if (!times.has(board.decisionId)) times.set(board.decisionId, nowMs - 1_000_000);
+      });
+      return [...times.values()];
+    };
+    assert.deepEqual(decidedAt(4000), [1000, 4000, 14_000, 24_000]);
+    assert.deepEqual(decidedAt(7400), [1000, 8000, 18_000, 28_000]);
+    assert.deepEqual(decidedAt(1200), [1000, 11_000, 21_000, 31_000]);
+    assert.deepEqual(decidedAt(0), [1000, 10_000, 20_000, 30_000]);
+  });
+
   it("does not wait for the interval when demand grows by more than a tenth, or when bounds or pins change", () => {
     const decided = (change: (story: Story) => void, rateRps = 50) => {
       const story = new Story(twoStages()).run(12, 50);
