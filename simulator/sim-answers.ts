@@ -9,14 +9,22 @@ export interface SimulatedDrift {
   readonly fromSecond: number;
   /** By combination of variants, from then on; others are predicted from these. */
   readonly accuracies: readonly CombinationAccuracy[];
-  /** What answers say of themselves; null: nothing. */
-  readonly told: {
-    /** Estimates without labels err by this: the mean of `bias` that `variscale drift` finds. */
-    readonly bias: number;
-    /** Of the answers, labelled as soon as they are given. */
-    readonly labelShare: number;
-  } | null;
+  readonly told: ToldOfDrift;
 }
+
+export type ToldOfDrift =
+  | { readonly kind: "nothing" }
+  /** What answers say of themselves. */
+  | {
+      readonly kind: "estimates";
+      /** Estimates without labels err by this: the mean of `bias` that `variscale drift` finds. */
+      readonly bias: number;
+      /** Of the answers, labelled so long after they were given. */
+      readonly labelShare: number;
+      readonly labelDelayMs: number;
+    }
+  /** The accuracies themselves, as soon as items drift: what can't be known. */
+  | { readonly kind: "accuracies" };
 
 /** Combinations of variants are known by a number, so that nothing is looked up by names for every request. */
 interface Known {
@@ -24,6 +32,19 @@ interface Known {
   readonly accuracy: number;
   /** Null: not asked for since it drifted. */
   drifted: number | null;
+}
+
+interface Counts {
+  requests: number;
+  right: number;
+  labels: number;
+  correction: number;
+}
+
+interface Label {
+  readonly combination: number;
+  readonly dueMs: number;
+  readonly correction: number;
 }
 
 /** How right answers are, and what is told of it: as the gateway's estimates are counted and labelled. */
@@ -34,7 +55,9 @@ export class SimAnswers {
   readonly #fromMs: number;
   readonly #random: () => number;
   readonly #known = new Map<number, Known>();
-  #told = new Map<number, { requests: number; right: number; labels: number; correction: number }>();
+  #told = new Map<number, Counts>();
+  /** Not yet told, in the order of their times. */
+  #labels: Label[] = [];
 
   /** @param fromMs when items drift, by the simulation's clock. */
   constructor(pipeline: Pipeline, drift: SimulatedDrift | null, fromMs: number, random: () => number) {
@@ -58,28 +81,45 @@ export class SimAnswers {
     if (!this.#drift) return known.accuracy;
     if (nowMs >= this.#fromMs) known.drifted ??= accuracyOf(this.#drifted).of(namesOf());
     const accuracy = nowMs >= this.#fromMs ? (known.drifted ?? known.accuracy) : known.accuracy;
-    if (this.#drift.told) this.#tell(combination, accuracy, nowMs >= this.#fromMs ? this.#drift.told.bias : 0);
+    this.#tell(combination, accuracy, nowMs);
     return accuracy;
   }
 
-  /** What has been told since the last call. */
-  take(): readonly AccuracyEstimate[] {
-    const told = [...this.#told].map(([combination, counts]) => ({
+  /** What answers have told since the last call, and accuracies that are known without them; empty: as they were measured. */
+  take(nowMs: number): {
+    readonly answered: readonly AccuracyEstimate[];
+    readonly accuracies: readonly CombinationAccuracy[];
+  } {
+    const due = this.#labels.findIndex(({ dueMs }) => dueMs > nowMs);
+    for (const { combination, correction } of this.#labels.splice(0, due < 0 ? this.#labels.length : due)) {
+      const counts = this.#countsOf(combination);
+      counts.labels += 1;
+      counts.correction += correction;
+    }
+    const answered = [...this.#told].map(([combination, counts]) => ({
       variants: (this.#known.get(combination) as Known).variants,
       ...counts,
     }));
     this.#told = new Map();
-    return told;
+    const isKnown = this.#drift?.told.kind === "accuracies" && nowMs >= this.#fromMs;
+    return { answered, accuracies: isKnown ? this.#drift.accuracies : [] };
   }
 
-  #tell(combination: number, accuracy: number, bias: number): void {
-    const estimate = Math.min(1, Math.max(0, accuracy + bias));
-    const counts = this.#told.get(combination) ?? { requests: 0, right: 0, labels: 0, correction: 0 };
-    this.#told.set(combination, counts);
+  #tell(combination: number, accuracy: number, nowMs: number): void {
+    const told = this.#drift?.told;
+    if (told?.kind !== "estimates") return;
+    const estimate = Math.min(1, Math.max(0, accuracy + (nowMs >= this.#fromMs ? told.bias : 0)));
+    const counts = this.#countsOf(combination);
     counts.requests += 1;
     counts.right += estimate;
-    if (this.#random() >= (this.#drift?.told?.labelShare ?? 0)) return;
-    counts.labels += 1;
-    counts.correction += (this.#random() < accuracy ? 1 : 0) - estimate;
+    if (this.#random() >= told.labelShare) return;
+    const correction = (this.#random() < accuracy ? 1 : 0) - estimate;
+    this.#labels.push({ combination, dueMs: nowMs + told.labelDelayMs, correction });
+  }
+
+  #countsOf(combination: number): Counts {
+    const counts = this.#told.get(combination) ?? { requests: 0, right: 0, labels: 0, correction: 0 };
+    this.#told.set(combination, counts);
+    return counts;
   }
 }

@@ -1,3 +1,4 @@
+import { type CombinationAccuracy, withAccuracies } from "../control/accuracy-drift.ts";
 import type { PipelineBoard } from "../control/board.ts";
 import { type ControlState, initialState } from "../control/control-state.ts";
 import { planningHorizonMs } from "../control/planning.ts";
@@ -32,6 +33,8 @@ export interface SimTelemetry {
   readonly sample: LoadSample | null;
   readonly switchers: readonly SwitcherView[];
   readonly answered: readonly AccuracyEstimate[];
+  /** In the place of those that were measured; empty: these. */
+  readonly accuracies: readonly CombinationAccuracy[];
 }
 
 /** The control loop of one pipeline, on the clock of the simulation: the scaler's own tick. */
@@ -53,8 +56,10 @@ export class SimControl {
     return this.#state.decisions;
   }
 
-  tick({ sample, switchers, answered }: SimTelemetry, desired: readonly number[], nowMs: number): PipelineBoard {
-    const { pipeline, forecasts, limits, tolerance, without } = this.#options;
+  tick(known: SimTelemetry, desired: readonly number[], nowMs: number): PipelineBoard {
+    const { sample, switchers, answered, accuracies } = known;
+    const { forecasts, limits, tolerance, without } = this.#options;
+    const pipeline = withAccuracies(this.#options.pipeline, accuracies);
     const isUnguarded = without.includes("guard");
     if (sample) forecasts.observe(sample);
     const scaling: Record<string, HpaScaling> = {};

@@ -273,7 +273,7 @@ export class Simulation {
     const views = [...this.#switchers.values()].map(switcher => switcher.view(nowMs));
     const desired = pipeline.stages.map((_stage, s) => this.#cluster.desired(s));
     const startedMs = clockMs?.();
-    const known = { sample: this.#sampleAt(nowMs), switchers: views, answered: this.#answers.take() };
+    const known = { sample: this.#sampleAt(nowMs), switchers: views, ...this.#answers.take(nowMs) };
     const board = this.#control.tick(known, desired, wallMs);
     if (startedMs !== undefined && clockMs) this.#tickMs.push(clockMs() - startedMs);
     this.#board = board;

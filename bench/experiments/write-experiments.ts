@@ -12,5 +12,11 @@ Written by \`npm run experiments -- --write\`, or of one experiment by \`npm run
 /** Puts an experiment's report into docs/report/experiments.md in the place of its last one. */
 export function writeExperiments(report: string): void {
   const path = join(packageFolder, "docs/report/experiments.md");
-  writeFileSync(path, withSection(existsSync(path) ? readFileSync(path, "utf8") : HEAD, report));
+  writeFileSync(path, withSection(existsSync(path) ? readFileSync(path, "utf8") : HEAD, dated(report)));
+}
+
+/** Says below its heading when it was run: sections are run one by one, and one that is old is of the code of then. */
+function dated(report: string): string {
+  const [heading = "", ...rest] = report.split("\n\n");
+  return [heading, `Run on ${new Date().toISOString().slice(0, 10)}.`, ...rest].join("\n\n");
 }

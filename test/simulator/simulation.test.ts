@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import type { SimulatedDrift } from "../../simulator/sim-answers.ts";
+import type { ToldOfDrift } from "../../simulator/sim-answers.ts";
 import { simulate } from "../../simulator/simulation.ts";
 import type { SimulationOptions } from "../../simulator/simulation-run.ts";
 import { summarise } from "../../simulator/summary.ts";
@@ -86,15 +86,21 @@ describe("simulate()", function () {
       accuracy: { ...alone.accuracy, method: "table" as const, combinations: measured(0.7, 0.9) },
     };
     const load = poissonLoad(190, () => 400);
-    const servedWith = (told: SimulatedDrift["told"]) => {
+    const servedWith = (told: ToldOfDrift) => {
       const drift = { fromSecond: 100, accuracies: measured(0.004, 0.01), told };
       const rows = timelineOf(simulate(scenario(pipeline, load, { warmUpSeconds: 0, drift })));
       return [8, 18].map(window => [rows[window]?.stages[0]?.variants.join(), rows[window]?.accuracy?.toFixed(6)]);
     };
     const before = ["heavy", "0.900000"];
-    assert.deepEqual(servedWith(null), [before, ["heavy", "0.010000"]], "nobody told");
-    assert.deepEqual(servedWith({ bias: 0, labelShare: 1 }), [before, ["light", "0.004000"]], "not worth its cores");
-    assert.deepEqual(servedWith({ bias: 0.9, labelShare: 0 }), [before, ["heavy", "0.010000"]], "told wrong");
+    const labelled = (labelDelayMs: number) => ({ kind: "estimates", bias: 0.9, labelShare: 1, labelDelayMs }) as const;
+    const isLeft = [before, ["light", "0.004000"]];
+    const isKept = [before, ["heavy", "0.010000"]];
+    assert.deepEqual(servedWith({ kind: "nothing" }), isKept, "nobody told");
+    assert.deepEqual(servedWith({ kind: "accuracies" }), isLeft, "not worth its cores");
+    assert.deepEqual(servedWith({ ...labelled(0), bias: 0, labelShare: 0 }), isLeft, "told right");
+    assert.deepEqual(servedWith({ ...labelled(0), labelShare: 0 }), isKept, "told wrong");
+    assert.deepEqual(servedWith(labelled(0)), isLeft, "told wrong, and put right by labels");
+    assert.deepEqual(servedWith(labelled(85_000)), isKept, "by labels that are still to come");
   });
 
   it("shows what adaptation is for: more right and in time than the heaviest and the lightest variant for ever", () => {
