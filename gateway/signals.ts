@@ -2,13 +2,16 @@ import type { Signals } from "../domain/correctness-model.ts";
 import { brokenAssertions } from "./broken-assertions.ts";
 import type { PipelineCode } from "./stage.ts";
 
+/** Before the name of an assertion: the signal that says whether it is broken. */
+export const BROKEN = "broken.";
+
 /**
  * What a request shows of itself once all stages have been collected: the code's own signals, and `broken.NAME` (0 or 1) for each of its
  * assertions. Code that throws shows nothing.
  */
 export function signalsOf(code: PipelineCode, context: unknown): Signals {
   const broken = new Set(brokenAssertions(code, context));
-  const assertions = Object.keys(code.assertions ?? {}).map(name => [`broken.${name}`, broken.has(name) ? 1 : 0]);
+  const assertions = Object.keys(code.assertions ?? {}).map(name => [`${BROKEN}${name}`, broken.has(name) ? 1 : 0]);
   return { ...ownSignals(code, context), ...Object.fromEntries(assertions) };
 }
 

@@ -3,6 +3,7 @@ import { VariscaleError } from "../domain/errors.ts";
 import type { MeasurementsInput } from "../domain/profile-schema.ts";
 import { withoutVariants } from "../domain/without-variants.ts";
 import { loadCode } from "../gateway/load-code.ts";
+import { type Caught, caughtByAssertions } from "./caught-by-assertions.ts";
 import { type DriftErrors, driftErrors, type Estimator, estimatorsOf } from "./estimate-drifts.ts";
 import { accuracyOf, fanOutOf, type ItemResult } from "./item-result.ts";
 import { measureItem } from "./measure-item.ts";
@@ -28,6 +29,8 @@ export interface DriftCommand {
 export interface DriftedAccuracy {
   readonly accuracy: MeasurementsInput["accuracy"];
   readonly fanOut: MeasurementsInput["fanOut"];
+  /** What assertions of the pipeline's code find of these answers. */
+  readonly assertions: readonly Caught[];
 }
 
 export interface DriftMeasurements {
@@ -47,7 +50,7 @@ const ITEMS_PER_LINE = 20;
 
 /**
  * Measures every variant and every combination of variants on items that have drifted from those that a profile is measured with, and
- * on as many that have not.
+ * on as many that have not; with it how well accuracy is estimated without labels, and what assertions find.
  *
  * @throws failed_precondition when the pipeline's code has no drifted items, a model can't be run, or the result can't be written.
  */
@@ -86,7 +89,11 @@ export async function measureDrifts(
       drifts: Object.fromEntries(
         Object.entries(sets).map(([name, results]) => [
           name,
-          { accuracy: accuracyOf(pipeline, results), fanOut: fanOutOf(pipeline, results) },
+          {
+            accuracy: accuracyOf(pipeline, results),
+            fanOut: fanOutOf(pipeline, results),
+            assertions: rounded(caughtByAssertions(results)),
+          },
         ]),
       ),
       errors: rounded(driftErrors(pipeline, sets)),

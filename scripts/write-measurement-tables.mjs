@@ -47,7 +47,11 @@ const text = [
 
 write("measurements", text);
 const driftFile = join(folder, "drift.json");
-if (existsSync(driftFile)) write("drift", driftText(JSON.parse(readFileSync(driftFile, "utf8"))));
+if (existsSync(driftFile)) {
+  const measured = JSON.parse(readFileSync(driftFile, "utf8"));
+  write("drift", driftText(measured));
+  write("assertions", assertionsText(measured));
+}
 
 /** What `variscale drift` measured: a line for every combination, a column for every drift. */
 function driftText({ date: measured, items, drifts, errors }) {
@@ -74,6 +78,44 @@ function driftText({ date: measured, items, drifts, errors }) {
       ]),
     ),
   ].join("\n\n");
+}
+
+/** What assertions find of the answers of all combinations: for each assertion a line for every set of items that breaks it. */
+function assertionsText({ date: measured, items, drifts }) {
+  const sets = Object.entries(drifts);
+  const names = sets[0][1].assertions.map(({ assertion }) => assertion);
+  const found = names.map(name =>
+    sets.map(([set, { assertions }]) => ({ set, ...assertions.find(({ assertion }) => assertion === name) })),
+  );
+  const isBroken = ({ wrongOfBroken }) => wrongOfBroken.answers > 0;
+  const never = names.filter((_, index) => !found[index].some(isBroken));
+  const lines = found.flatMap(all =>
+    all
+      .filter(isBroken)
+      .map(({ assertion, set, ofWrong, ofRight, wrongOfBroken }) => [
+        assertion === null ? "any of them" : `\`${assertion}\``,
+        set,
+        ...[ofWrong, ofRight, wrongOfBroken].map(shareText),
+      ]),
+  );
+  const wrong = sets.map(([set, { assertions }]) => {
+    const { ofWrong, ofRight } = assertions[0];
+    return `${percent(ofWrong.answers / (ofWrong.answers + ofRight.answers))} of \`${set}\``;
+  });
+  return [
+    `${items} items of each set, ${measured.slice(0, 10)}: answers of all combinations together, of which are wrong ${wrong.join(", ")}. In brackets 95 % intervals, were items drawn anew.`,
+    table(
+      ["assertion", "items", "wrong answers that break it", "right answers that do", "wrong among those that break it"],
+      lines,
+    ),
+    ...(never.length === 0 ? [] : [`Never broken here: ${never.map(name => `\`${name}\``).join(", ")}.`]),
+  ].join("\n\n");
+}
+
+function shareText({ share, interval }) {
+  if (share === null) return "–";
+  const [low, high] = interval.map(end => (100 * end).toFixed(1));
+  return `${percent(share)} (${low} to ${high})`;
 }
 
 function halfInterval({ interval: [low, high] }) {
