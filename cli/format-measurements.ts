@@ -13,7 +13,7 @@ export function formatMeasurements(measurements: MeasurementsInput): string {
         variant,
         percent(accuracy),
         (profile.loadMs ?? 0).toFixed(0),
-        (profile.memoryMiB ?? Number.NaN).toFixed(0),
+        profile.memoryMiB?.toFixed(0) ?? "–",
         times,
       ];
     }),

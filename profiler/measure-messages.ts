@@ -1,14 +1,19 @@
 import type { Row } from "../gateway/stage.ts";
-import type { ModelSource } from "./model-session.ts";
+import type { ModelSource } from "./model-source.ts";
 import type { Run } from "./service-time.ts";
 
 /** What a measuring process is asked, one request at a time. */
 export type MeasureRequest =
   | { readonly kind: "open"; readonly source: ModelSource; readonly rows: readonly Row[] }
-  | { readonly kind: "run"; readonly batch: number; readonly windowMs: number };
+  | { readonly kind: "run"; readonly batch: number; readonly windowMs: number }
+  /** Gives up the session, so that another server unloads the model. */
+  | { readonly kind: "close" };
 
 export type MeasureReply =
-  /** From the file to a warm session, and the resident memory that this added. */
-  | { readonly kind: "opened"; readonly loadMs: number; readonly memoryMiB: number }
+  /** From the file to a warm session, and the resident memory that this added; null where another server has the model. */
+  | { readonly kind: "opened"; readonly loadMs: number; readonly memoryMiB: number | null }
   | { readonly kind: "ran"; readonly runs: readonly Run[] }
+  /** The model takes no batches of this size. */
+  | { readonly kind: "refused"; readonly message: string }
+  | { readonly kind: "closed" }
   | { readonly kind: "failed"; readonly message: string };

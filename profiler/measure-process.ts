@@ -2,7 +2,9 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { Row } from "../gateway/stage.ts";
 import type { MeasureReply, MeasureRequest } from "./measure-messages.ts";
-import { type ModelSession, openSession } from "./model-session.ts";
+import type { ModelSession } from "./model-session.ts";
+import type { ModelSource } from "./model-source.ts";
+import { openSession } from "./open-session.ts";
 import type { Run } from "./service-time.ts";
 
 const MIB = 1024 * 1024;
@@ -11,6 +13,7 @@ const LEAST_RUNS = 8;
 const MOST_RUNS = 2000;
 
 let session: ModelSession | null = null;
+let kind: ModelSource["kind"] = "file";
 let rows: readonly Row[] = [];
 
 process.on("message", (request: MeasureRequest) => {
@@ -29,7 +32,10 @@ async function handle(request: MeasureRequest): Promise<MeasureReply> {
     case "open":
       return open(request);
     case "run":
-      return { kind: "ran", runs: await runFor(request.batch, request.windowMs) };
+      return run(request);
+    case "close":
+      await session?.close();
+      return { kind: "closed" };
     default:
       return request satisfies never;
   }
@@ -37,13 +43,25 @@ async function handle(request: MeasureRequest): Promise<MeasureReply> {
 
 async function open(request: Extract<MeasureRequest, { kind: "open" }>): Promise<MeasureReply> {
   rows = request.rows;
+  kind = request.source.kind;
   const first = rows.slice(0, 1);
   const beforeBytes = process.memoryUsage.rss();
   const startedMs = performance.now();
   session = await openSession(request.source);
   await session.infer(first, 1);
   const loadMs = performance.now() - startedMs;
-  return { kind: "opened", loadMs, memoryMiB: Math.max(0, process.memoryUsage.rss() - beforeBytes) / MIB };
+  const memoryMiB = Math.max(0, process.memoryUsage.rss() - beforeBytes) / MIB;
+  return { kind: "opened", loadMs, memoryMiB: kind === "file" ? memoryMiB : null };
+}
+
+async function run({ batch, windowMs }: Extract<MeasureRequest, { kind: "run" }>): Promise<MeasureReply> {
+  try {
+    return { kind: "ran", runs: await runFor(batch, windowMs) };
+  } catch (error) {
+    const { code, message } = VariscaleError.from(error);
+    if (code === "invalid_argument" && batch > 1) return { kind: "refused", message };
+    throw error;
+  }
 }
 
 /** Full batches one after the other, over all rows in turn. */
@@ -52,17 +70,17 @@ async function runFor(batch: number, windowMs: number): Promise<Run[]> {
   const batches = Array.from({ length: Math.ceil(rows.length / batch) }, (_, i) =>
     Array.from({ length: batch }, (_, j) => rows[(i * batch + j) % rows.length] as Row),
   );
-  const feeds = batches.map(one => (session as ModelSession).feedsOf(one));
+  const prepared = batches.map(one => (session as ModelSession).prepared(one));
   const runs: Run[] = [];
   const untilMs = performance.now() + windowMs;
   for (let i = -WARM_UP_RUNS; i < MOST_RUNS; i++) {
     if (i >= LEAST_RUNS && performance.now() > untilMs) break;
     const cpu = process.cpuUsage();
     const startedMs = performance.now();
-    await session.run(feeds[Math.max(0, i) % feeds.length] ?? {});
+    await prepared[Math.max(0, i) % prepared.length]?.();
     const wallMs = performance.now() - startedMs;
     const { user, system } = process.cpuUsage(cpu);
-    if (i >= 0) runs.push({ wallMs, cpuMs: (user + system) / 1000 });
+    if (i >= 0) runs.push({ wallMs, cpuMs: kind === "file" ? (user + system) / 1000 : null });
   }
   return runs;
 }

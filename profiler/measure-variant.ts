@@ -4,7 +4,7 @@ import { VariscaleError } from "../domain/errors.ts";
 import type { Profile } from "../domain/profile-schema.ts";
 import type { Row } from "../gateway/stage.ts";
 import type { MeasureReply, MeasureRequest } from "./measure-messages.ts";
-import type { ModelSource } from "./model-session.ts";
+import { type ModelSource, nameOf } from "./model-source.ts";
 import { neverFalling } from "./never-falling.ts";
 import { type ServiceTime, serviceTimeOf } from "./service-time.ts";
 
@@ -27,6 +27,8 @@ export interface MeasureOptions {
   /** How long each batch size is run. */
   readonly windowMs: number;
   readonly onPoint: (batch: number, time: ServiceTime) => void;
+  /** The server of a remote variant takes no batches of this size: larger ones are not tried. */
+  readonly onRefused: (batch: number, message: string) => void;
 }
 
 /**
@@ -50,8 +52,12 @@ export async function measureVariant(
     for (const batch of BATCHES) {
       if (!isWorthTrying(times.map(({ batch: size, time }) => time.latencyMs / size))) break;
       const ran = await ask(child, { kind: "run", batch, windowMs: options.windowMs });
+      if (ran.kind === "refused") {
+        options.onRefused(batch, ran.message);
+        break;
+      }
       if (ran.kind !== "ran") throw new VariscaleError("internal", `unexpected reply ${ran.kind}`);
-      const time = serviceTimeOf(ran.runs, source.threads);
+      const time = serviceTimeOf(ran.runs, source.kind === "file" ? source.threads : 1);
       times.push({ batch, time });
       options.onPoint(batch, time);
     }
@@ -60,6 +66,7 @@ export async function measureVariant(
       disturbance: Math.max(...times.map(({ time }) => time.disturbance)),
     };
   } finally {
+    if (source.kind === "remote" && child.connected) await ask(child, { kind: "close" }).catch(() => undefined);
     child.kill("SIGKILL");
   }
 }
@@ -73,18 +80,18 @@ function isWorthTrying(rowMs: readonly number[]): boolean {
 
 function toProfile(
   times: readonly { readonly batch: number; readonly time: ServiceTime }[],
-  model: { readonly cores: number; readonly loadMs: number; readonly memoryMiB: number },
+  model: { readonly cores: number; readonly loadMs: number; readonly memoryMiB: number | null },
 ): Profile {
   const latencies = neverFalling(times.map(({ time }) => time.latencyMs));
   return {
     cores: model.cores,
     loadMs: round(model.loadMs),
-    memoryMiB: round(Math.max(model.memoryMiB, 0.1)),
+    ...(model.memoryMiB !== null && { memoryMiB: round(Math.max(model.memoryMiB, 0.1)) }),
     points: times.map(({ batch, time }, i) => ({
       batch,
       latencyMs: Math.max(1 / ROUNDING, round(latencies[i] ?? time.latencyMs)),
       scv: round(Math.min(time.scv, 100)),
-      cpuMs: Math.max(1 / ROUNDING, round(time.cpuMs)),
+      ...(time.cpuMs !== null && { cpuMs: Math.max(1 / ROUNDING, round(time.cpuMs)) }),
       // Batches are made here, not waited for: all of them are full.
       fill: 1,
     })),
@@ -100,7 +107,7 @@ function ask(child: ChildProcess, request: MeasureRequest): Promise<MeasureReply
     };
     const gone = (code: number | null, signal: string | null): void => {
       stop();
-      const message = `the process that measures ${request.kind === "open" ? request.source.path : ""} ended (${code ?? signal})`;
+      const message = `the process that measures ${request.kind === "open" ? nameOf(request.source) : "a variant"} ended (${code ?? signal})`;
       reject(new VariscaleError("failed_precondition", `${message}. There may be too little memory for the model.`));
     };
     const stop = (): void => {

@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { Row } from "../gateway/stage.ts";
 import { bytesOf } from "../runtime/tensor-data.ts";
-import { type ModelSession, openSession, sourceOf } from "./model-session.ts";
+import type { ModelSession } from "./model-session.ts";
+import { sourceOf } from "./model-source.ts";
+import { openSession } from "./open-session.ts";
 
 /** Rows of one run; outputs do not depend on it. */
 const BATCH = 8;
@@ -21,10 +23,16 @@ export class ModelBench {
   /** @throws failed_precondition when a model can't be loaded. */
   static async open(pipeline: Pipeline, modelFolder: string): Promise<ModelBench> {
     const sessions = new Map<string, ModelSession>();
-    for (const stage of pipeline.stages)
-      for (const variant of stage.variants)
-        sessions.set(`${stage.name}/${variant.name}`, await openSession(sourceOf(stage, variant, modelFolder)));
-    return new ModelBench(sessions);
+    const bench = new ModelBench(sessions);
+    try {
+      for (const stage of pipeline.stages)
+        for (const variant of stage.variants)
+          sessions.set(`${stage.name}/${variant.name}`, await openSession(sourceOf(stage, variant, modelFolder)));
+    } catch (error) {
+      await bench.close();
+      throw error;
+    }
+    return bench;
   }
 
   /** One output per row. */

@@ -82,7 +82,7 @@ export class ProfileCache {
 function keyOf(pipeline: Pipeline, machine: Machine): string {
   const stages = pipeline.stages.map(({ name, cores, contract, variants }) => ({
     ...{ name, cores, contract },
-    variants: variants.map(variant => [variant.name, variant.sha256]),
+    variants: variants.map(variant => [variant.name, variant.sha256 ?? [variant.url, variant.model]]),
   }));
   return createHash("sha256")
     .update(JSON.stringify({ layout: LAYOUT, machine, stages }))

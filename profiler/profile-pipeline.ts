@@ -8,7 +8,7 @@ import { type ItemBench, measureItem } from "./measure-item.ts";
 import { measureOverhead } from "./measure-overhead.ts";
 import { measureVariant } from "./measure-variant.ts";
 import { ModelBench } from "./model-bench.ts";
-import { sourceOf } from "./model-session.ts";
+import { sourceOf } from "./model-source.ts";
 import { ProfileCache } from "./profile-cache.ts";
 import { sampleRows } from "./sample-rows.ts";
 
@@ -109,6 +109,7 @@ async function measureOne(options: ProfileOptions, stage: Stage, variantName: st
       const noise = time.basis === "cpu" ? "; the machine is busy, so this is from CPU time" : "";
       options.onProgress(`${label}: batch ${batch} takes ${time.latencyMs.toFixed(2)} ms, ${row} ms a row${noise}`);
     },
+    onRefused: (batch, message) => options.onProgress(`${label}: batch ${batch} is left out: ${message}`),
   });
 }
 

@@ -1,17 +1,17 @@
 /** One batch that was run. */
 export interface Run {
   readonly wallMs: number;
-  /** Of all threads. */
-  readonly cpuMs: number;
+  /** Of all threads; null where another process did the work. */
+  readonly cpuMs: number | null;
 }
 
 /** Service time of one batch on cores that nothing else uses. */
 export interface ServiceTime {
   readonly latencyMs: number;
-  readonly cpuMs: number;
+  readonly cpuMs: number | null;
   /** Squared coefficient of variation. */
   readonly scv: number;
-  /** Mean wall time over what it is on free cores: 1 on a quiet machine. */
+  /** Mean wall time over what it is on free cores: 1 on a quiet machine, and where no CPU time can tell. */
   readonly disturbance: number;
   /** `wall`: the mean of the runs that were not disturbed. `cpu`: too many were, so it is taken from CPU time. */
   readonly basis: "wall" | "cpu";
@@ -32,26 +32,45 @@ const TRIM_LONGEST = 0.01;
  * free cores wall = CPU / threads × s, where s is 1 for one thread and, for several, how far from perfectly they share the work;
  * the tenth of the runs with the least wall time per CPU time gives it. Runs near that are undisturbed and their wall times count.
  * Where fewer than 30 % are, the service time is CPU / threads × s. What CPU time can't show is a slower core: shared caches,
- * hyper-threads and the clock.
+ * hyper-threads and the clock. Where another process did the work there is nothing to tell runs apart by, and all of them count.
  *
  * @param runs at least one.
  */
 export function serviceTimeOf(runs: readonly Run[], threads: number): ServiceTime {
+  const timed = runs.flatMap(({ wallMs, cpuMs }) => (cpuMs === null ? [] : [{ wallMs, cpuMs }]));
+  return timed.length === runs.length ? timeByCpu(timed, threads) : timeByWall(runs);
+}
+
+interface TimedRun {
+  readonly wallMs: number;
+  readonly cpuMs: number;
+}
+
+function timeByWall(runs: readonly Run[]): ServiceTime {
+  const times = runs.map(({ wallMs }) => wallMs);
+  return { latencyMs: trimmedMean(times), cpuMs: null, scv: scvOf(times), disturbance: 1, basis: "wall" };
+}
+
+function timeByCpu(runs: readonly TimedRun[], threads: number): ServiceTime {
   const spreads = runs.map(run => (run.wallMs * threads) / Math.max(run.cpuMs, 1e-6));
   const spread = threads === 1 ? 1 : quantile(spreads, 0.1);
-  const freeMs = (run: Run): number => (run.cpuMs / threads) * spread;
+  const freeMs = (run: TimedRun): number => (run.cpuMs / threads) * spread;
   const undisturbed = runs.filter(run => run.wallMs <= freeMs(run) * TOLERANCE + TOLERANCE_MS);
   const basis = undisturbed.length >= LEAST_UNDISTURBED * runs.length ? "wall" : "cpu";
   const times = basis === "wall" ? undisturbed.map(run => run.wallMs) : runs.map(freeMs);
   const latencyMs = trimmedMean(times);
-  const usual = [...times].sort((a, b) => a - b).slice(0, Math.ceil(times.length * (1 - TRIM_LONGEST)));
   return {
     latencyMs,
     cpuMs: trimmedMean(runs.map(run => run.cpuMs)),
-    scv: variance(usual) / mean(usual) ** 2,
+    scv: scvOf(times),
     disturbance: Math.max(1, trimmedMean(runs.map(run => run.wallMs)) / latencyMs),
     basis,
   };
+}
+
+function scvOf(times: readonly number[]): number {
+  const usual = [...times].sort((a, b) => a - b).slice(0, Math.ceil(times.length * (1 - TRIM_LONGEST)));
+  return variance(usual) / mean(usual) ** 2;
 }
 
 /** The value below which a share of `q` of the values is; nearest rank. */

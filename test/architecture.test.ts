@@ -48,7 +48,10 @@ const MAY_IMPORT: Readonly<
     packages: ["zod"],
   },
   models: { folders: ["domain", "runtime"], packages: ["node:", "protobufjs"] },
-  profiler: { folders: ["domain", "gateway", "models", "runtime"], packages: ["node:", "onnxruntime-node", "pino"] },
+  profiler: {
+    folders: ["domain", "gateway", "models", "runtime", "variant-switcher"],
+    packages: ["node:", "onnxruntime-node", "pino"],
+  },
   pipelines: { folders: ["domain", "gateway", "models", "runtime"], packages: ["node:", "sharp", "opentype.js"] },
   proto: { folders: [], packages: ["@grpc/grpc-js", "@grpc/proto-loader"] },
 };

@@ -37,6 +37,6 @@ function servedSteps(measured: boolean): string {
     : `How long the variants take is not known yet. Measure the server, which sends it requests of zeros, and ask for a plan, in this folder:\n\n\`\`\`sh\nvariscale init . --from-v2 URL --measure --force\nvariscale plan . --rps 5\n\`\`\`\n`;
   return `${how}
 In Kubernetes the server runs in the pod of a switcher, which finds it at the \`url\` of each variant; \`POST /admin/v1/profile\` of the switcher
-measures it there.
+measures it there, and \`variscale profile .\` where the server answers at that \`url\` on this machine.
 `;
 }

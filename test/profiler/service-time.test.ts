@@ -5,8 +5,8 @@ import { neverFalling } from "../../profiler/never-falling.ts";
 import { type Run, serviceTimeOf } from "../../profiler/service-time.ts";
 import { wilsonInterval } from "../../profiler/wilson-interval.ts";
 
-const near = (value: number, expected: number, within = 1e-3) =>
-  assert.ok(Math.abs(value - expected) <= within, `${value}, not ${expected}`);
+const near = (value: number | null, expected: number, within = 1e-3) =>
+  assert.ok(Math.abs((value ?? Number.NaN) - expected) <= within, `${value}, not ${expected}`);
 const runs = (count: number, wallMs: number, cpuMs: number): Run[] => new Array(count).fill({ wallMs, cpuMs });
 
 describe("serviceTimeOf()", () => {
@@ -25,6 +25,16 @@ describe("serviceTimeOf()", () => {
     near(time.scv, 0);
     assert.equal(time.basis, "wall");
     near(time.disturbance, 1.9, 0.05);
+  });
+
+  it("counts every run of another process, whose CPU time is not known", () => {
+    const time = serviceTimeOf(
+      [...runs(50, 10, 1), ...runs(50, 30, 1)].map(run => ({ ...run, cpuMs: null })),
+      1,
+    );
+    near(time.latencyMs, 20);
+    near(time.scv, 0.25, 0.01);
+    assert.deepEqual([time.cpuMs, time.basis, time.disturbance], [null, "wall", 1]);
   });
 
   it("takes CPU time where nearly every run waited", () => {
