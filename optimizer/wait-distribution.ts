@@ -11,64 +11,112 @@ export type Cumulative = Float64Array;
 /** Steps of the grid between 0 and the time of interest. */
 export const CELLS = 48;
 
+/** Working space of `cumulativeOf`, one array for each purpose: to allocate it for every option takes as long as to compute. */
+const space: Record<"wait" | "plain" | "own" | "sum", Float64Array> = {
+  wait: new Float64Array(0),
+  plain: new Float64Array(0),
+  own: new Float64Array(0),
+  sum: new Float64Array(0),
+};
+
+function spaceFor(name: keyof typeof space, points: number): Float64Array {
+  if (space[name].length < points) space[name] = new Float64Array(Math.max(points, CELLS + 2));
+  return space[name];
+}
+
 /**
  * The distribution of a stage's random part. Works on the integral of the distribution function: there a convolution with an
  * exponential is one pass of a recurrence.
  */
 export function cumulativeOf(latency: StageLatency, stepMs: number, cells: number = CELLS): Cumulative {
   const points = cells + 2;
-  let integral = new Float64Array(points);
-  if (latency.waitShare > 1e-9) {
-    integral = waitIntegral(latency, stepMs, points);
-    for (let i = 0; i < points; i++) {
-      integral[i] = (1 - latency.waitShare) * i * stepMs + latency.waitShare * (integral[i] ?? 0);
-    }
-  } else for (let i = 0; i < points; i++) integral[i] = i * stepMs;
-  integral = withService(integral, latency.service, stepMs);
+  const wait = spaceFor("wait", points);
+  const isWaiting = latency.waitShare > 1e-9;
+  if (isWaiting) fillWait(wait, latency, stepMs, points);
+  else wait.fill(0, 0, points);
+  const waitShare = isWaiting ? latency.waitShare : 0;
+  const backlogShare = isWaiting ? latency.backlogShare : 0;
+  const [first] = latency.service;
   const cumulative = new Float64Array(cells + 1);
-  let below = 0;
-  for (let i = 0; i <= cells; i++) {
-    const chance = ((integral[i + 1] as number) - (integral[i] as number)) / stepMs;
-    if (chance > below) below = Math.min(1, chance);
-    cumulative[i] = below;
+  if (latency.service.length === 1 && first?.moreMs === 0) {
+    fill(cumulative, wait, { ...latency, waitShare, backlogShare }, first, stepMs);
+  } else {
+    addExponential(wait, latency.backlogMs, backlogShare, stepMs, points);
+    for (let i = 0; i < points; i++) wait[i] = (1 - waitShare) * i * stepMs + waitShare * (wait[i] as number);
+    fillFrom(cumulative, withService(wait, latency.service, stepMs, points), stepMs);
   }
-  return latency.slowestOf > 1 ? cumulative.map(chance => chance ** latency.slowestOf) : cumulative;
+  const { slowestOf } = latency;
+  if (slowestOf > 1) for (let i = 0; i <= cells; i++) cumulative[i] = (cumulative[i] as number) ** slowestOf;
+  return cumulative;
 }
 
-function waitIntegral(latency: StageLatency, stepMs: number, points: number): Float64Array<ArrayBuffer> {
+/** Integral of the wait without what is queued ahead. */
+function fillWait(integral: Float64Array, latency: StageLatency, stepMs: number, points: number): void {
   const { residualMs, residualServers, growthMs, growthMaxMs } = latency;
-  const integral = new Float64Array(points);
   const meanMs = residualMs / (residualServers + 1);
   for (let i = 0; i < points; i++) {
     const ms = i * stepMs;
     integral[i] = ms >= residualMs ? ms - meanMs : ms - meanMs * (1 - power(1 - ms / residualMs, residualServers + 1));
   }
-  if (growthMs > 0 && growthMaxMs > 0) addCutExponential(integral, growthMs, growthMaxMs, stepMs);
-  addExponential(integral, latency.backlogMs, latency.backlogShare, stepMs);
-  return integral;
+  if (growthMs > 0 && growthMaxMs > 0) addCutExponential(integral, growthMs, growthMaxMs, stepMs, points);
 }
 
-function withService(
-  wait: Float64Array<ArrayBuffer>,
-  parts: readonly ServicePart[],
-  stepMs: number,
-): Float64Array<ArrayBuffer> {
-  const [first] = parts;
-  if (parts.length === 1 && first?.moreMs === 0) return withNoise(wait, first, stepMs);
-  const sum = new Float64Array(wait.length);
+/**
+ * What is queued ahead and a service of one part added to a wait, in one pass: recurrences that stand side by side take no longer
+ * than one of them.
+ */
+function fill(cumulative: Cumulative, wait: Float64Array, latency: StageLatency, part: ServicePart, stepMs: number) {
+  const { waitShare } = latency;
+  const queued = kernel(latency.backlogMs, latency.backlogShare, stepMs);
+  const one = kernel(part.firstMs, 1, stepMs);
+  const two = kernel(part.secondMs, part.secondShare, stepMs);
+  let queuedSum = 0;
+  let oneSum = 0;
+  let twoSum = 0;
+  let waitBefore = wait[0] as number;
+  let mixedBefore = waitShare * waitBefore;
+  let oneBefore = mixedBefore;
+  let before = mixedBefore;
+  let below = 0;
+  for (let i = 1; i < cumulative.length + 1; i++) {
+    const here = wait[i] as number;
+    queuedSum = queued.kept * queuedSum + queued.now * here + queued.last * waitBefore;
+    waitBefore = here;
+    const mixed = (1 - waitShare) * i * stepMs + waitShare * (queued.rest * here + queued.share * queuedSum);
+    oneSum = one.kept * oneSum + one.now * mixed + one.last * mixedBefore;
+    mixedBefore = mixed;
+    const withOne = one.rest * mixed + one.share * oneSum;
+    twoSum = two.kept * twoSum + two.now * withOne + two.last * oneBefore;
+    oneBefore = withOne;
+    const all = two.rest * withOne + two.share * twoSum;
+    const chance = (all - before) / stepMs;
+    before = all;
+    if (chance > below) below = Math.min(1, chance);
+    cumulative[i - 1] = below;
+  }
+}
+
+function fillFrom(cumulative: Cumulative, integral: Float64Array, stepMs: number): void {
+  let below = 0;
+  for (let i = 0; i < cumulative.length; i++) {
+    const chance = ((integral[i + 1] as number) - (integral[i] as number)) / stepMs;
+    if (chance > below) below = Math.min(1, chance);
+    cumulative[i] = below;
+  }
+}
+
+/** In working space; `wait` stays. */
+function withService(wait: Float64Array, parts: readonly ServicePart[], stepMs: number, points: number): Float64Array {
+  const own = spaceFor("own", points);
+  const sum = spaceFor("sum", points).fill(0, 0, points);
   for (const part of parts) {
-    const own = withNoise(wait.slice(), part, stepMs);
+    for (let i = 0; i < points; i++) own[i] = wait[i] as number;
+    addExponential(own, part.firstMs, 1, stepMs, points);
+    addExponential(own, part.secondMs, part.secondShare, stepMs, points);
     const shift = part.moreMs / stepMs;
-    for (let i = Math.ceil(shift); i < sum.length; i++) sum[i] = (sum[i] as number) + part.share * at(own, i - shift);
+    for (let i = Math.ceil(shift); i < points; i++) sum[i] = (sum[i] as number) + part.share * at(own, i - shift);
   }
   return sum;
-}
-
-/** In place. */
-function withNoise(integral: Float64Array<ArrayBuffer>, part: ServicePart, stepMs: number): Float64Array<ArrayBuffer> {
-  addExponential(integral, part.firstMs, 1, stepMs);
-  addExponential(integral, part.secondMs, part.secondShare, stepMs);
-  return integral;
 }
 
 /** Whole small exponents are what nearly all stages have: several times faster than `**`. */
@@ -79,31 +127,56 @@ function power(base: number, exponent: number): number {
   return product;
 }
 
-/** Convolves with a time that is Exp(meanMs) with chance `share`, else 0; exact where `integral` is linear between points. */
-function addExponential(integral: Float64Array, meanMs: number, share: number, stepMs: number): void {
-  if (!(meanMs > 0) || !(share > 0)) return;
+/** Of the convolution of an integral with a time that is Exp(meanMs) with chance `share`, else 0. */
+interface Kernel {
+  readonly kept: number;
+  readonly now: number;
+  readonly last: number;
+  readonly share: number;
+  readonly rest: number;
+}
+
+const NO_KERNEL: Kernel = { kept: 0, now: 1, last: 0, share: 0, rest: 1 };
+
+/** Exact where the integral is linear between points. */
+function kernel(meanMs: number, share: number, stepMs: number): Kernel {
+  if (!(meanMs > 0) || !(share > 0)) return NO_KERNEL;
   const kept = Math.exp(-stepMs / meanMs);
   const lost = ((1 - kept) * meanMs) / stepMs;
+  return { kept, now: 1 - lost, last: lost - kept, share: Math.min(1, share), rest: Math.max(0, 1 - share) };
+}
+
+/** In place. */
+function addExponential(integral: Float64Array, meanMs: number, share: number, stepMs: number, points: number): void {
+  if (!(meanMs > 0) || !(share > 0)) return;
+  const { kept, now, last, share: part, rest } = kernel(meanMs, share, stepMs);
   let before = integral[0] as number;
   let convolved = 0;
-  for (let i = 1; i < integral.length; i++) {
+  for (let i = 1; i < points; i++) {
     const here = integral[i] as number;
-    convolved = kept * convolved + (1 - lost) * here + (lost - kept) * before;
+    convolved = kept * convolved + now * here + last * before;
     before = here;
-    integral[i] = share >= 1 ? convolved : (1 - share) * here + share * convolved;
+    integral[i] = rest * here + part * convolved;
   }
 }
 
-/** Convolves with min(Exp(meanMs), mostMs). */
-function addCutExponential(integral: Float64Array, meanMs: number, mostMs: number, stepMs: number): void {
-  const plain = integral.slice();
-  addExponential(integral, meanMs, 1, stepMs);
+/** Convolves with min(Exp(meanMs), mostMs), in place. */
+function addCutExponential(
+  integral: Float64Array,
+  meanMs: number,
+  mostMs: number,
+  stepMs: number,
+  points: number,
+): void {
+  const plain = spaceFor("plain", points);
+  for (let i = 0; i < points; i++) plain[i] = integral[i] as number;
+  addExponential(integral, meanMs, 1, stepMs, points);
   const cut = Math.exp(-mostMs / meanMs);
   const shift = mostMs / stepMs;
   const whole = Math.ceil(shift);
   const part = whole - shift;
   // From the end: reads entries of the uncut convolution before they are replaced.
-  for (let i = integral.length - 1; i >= whole; i--) {
+  for (let i = points - 1; i >= whole; i--) {
     const low = i - whole;
     const lowest = (plain[low] ?? 0) - (integral[low] ?? 0);
     const difference =
