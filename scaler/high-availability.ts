@@ -248,7 +248,7 @@ export class HighAvailability implements Leadership {
   }
 
   async #takeOver(record: LeaseRecord, before: LeaseRecord | null): Promise<void> {
-    const { logger, clock } = this.#context;
+    const { logger } = this.#context;
     const { epoch } = record;
     // A Lease that could not be renewed for a while and then was is still this one: only another epoch ends the attempts.
     const isMine = (): boolean => !this.#isClosed && this.#elector?.record?.epoch === epoch;
@@ -259,8 +259,7 @@ export class HighAvailability implements Leadership {
         const objects = await this.#boards.readAll();
         if (!isMine()) return;
         this.#publisher.begin(epoch, objects);
-        for (const control of this.#controls())
-          control.takeOver(this.stored(control.pipeline.key), epoch, clock.nowMs());
+        for (const control of this.#controls()) this.#goOn(control, epoch);
         this.#epoch = epoch;
         return;
       } catch (thrown) {
@@ -272,6 +271,23 @@ export class HighAvailability implements Leadership {
       await sleep(this.#options.times.retryMs);
       if (!isMine()) return;
     }
+  }
+
+  /** What can't be gone on from is one pipeline's alone: that one goes on from what is known here, and all others as they would. */
+  #goOn(control: PipelineControl, epoch: number): void {
+    const { conditions, logger, clock } = this.#context;
+    const { key } = control.pipeline;
+    const nowMs = clock.nowMs();
+    let problem = this.#boards.problemOf(key);
+    try {
+      control.takeOver(this.stored(key), epoch, nowMs);
+    } catch (thrown) {
+      problem = `what the leader before shared can't be gone on from: ${VariscaleError.from(thrown).message}`;
+      logger.error({ err: thrown, namespace: key.namespace, pipeline: key.name }, "a pipeline was not taken over");
+      control.takeOver(null, epoch, nowMs);
+    }
+    const said = problem === null ? null : `${problem}. It goes on from what this scaler knew of it`;
+    conditions.set(key, "TakenOver", said, nowMs);
   }
 
   #lose(): void {

@@ -180,19 +180,21 @@ export class PipelineControl {
   }
 
   /**
-   * Goes on from where another process stopped, as its successor. What the forecaster learnt here stays.
+   * Goes on from where another process stopped, as its successor. What the forecaster learnt here stays. What it throws leaves
+   * everything as it was.
    *
    * @param stored null: nothing is known of it; what this process knows stays.
    * @param epoch above that of the other.
    */
   takeOver(stored: StoredPipeline | null, epoch: number, nowMs: number): void {
     const { pipeline } = this;
+    const settings = stored ? settingsOf(pipeline, stored, nowMs) : this.#settings;
+    const state = stored ? (stored.control ?? initialState(epoch)) : this.#state;
+    const switched = assignedStages(pipeline, state);
     this.#epoch = epoch;
-    if (stored) {
-      this.#settings = settingsOf(pipeline, stored, nowMs);
-      this.#state = stored.control ?? initialState(epoch);
-    }
-    this.#switched = assignedStages(pipeline, this.#state);
+    this.#settings = settings;
+    this.#state = state;
+    this.#switched = switched;
     this.#openedAtMs = nowMs;
     this.#answered = [];
     this.touch();

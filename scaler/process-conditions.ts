@@ -18,6 +18,7 @@ export const PROCESS_CONDITION_TYPES = [
   "CertificatesCurrent",
   "LeaderKnown",
   "BoardShared",
+  "TakenOver",
 ] as const;
 export type ProcessConditionType = (typeof PROCESS_CONDITION_TYPES)[number];
 

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, it } from "mocha";
 import { createLogger } from "../../runtime/logger.ts";
 import { TlsFolder } from "../../runtime/tls-folder.ts";
 import type { ScalerOptions } from "../../scaler/main.ts";
+import { PipelineControl } from "../../scaler/pipeline-control.ts";
 import { TestAuthority } from "../support/certificates.ts";
 import { KubernetesApi, type KubernetesObject, refuse } from "../support/kubernetes-api.ts";
 import { pipelineFixture } from "../support/pipeline-fixture.ts";
@@ -150,6 +151,54 @@ describe("several scalers", () => {
     const shown = await page(second);
     assert.ok(shown.epoch > epoch);
     assert.ok(shown.board.decisionId >= decisionId, "decisions are counted on");
+  });
+
+  it("leads where the state of one pipeline can't be gone on from, says so of that one, and goes on with the others", async () => {
+    const [first, second] = await leaderAndFollower();
+    const scans = testPipeline({ name: "scans", stages: ["detect"] });
+    const scansRef = refOf("detect", {
+      scalerMetadata: { scalerAddress: "scaler:6000", pipeline: "scans", stage: "detect" },
+    });
+    for (const one of [first, second]) await one.scaler.pipelines.put(scans);
+    const counts = (one: RunningScaler) => one.keda.replicas(scansRef).catch((error: { code: number }) => error.code);
+    const boardOf = (one: RunningScaler) => one.scaler.boards.latest(scans.key);
+    await passUntil(
+      [first, second],
+      async () => (await counts(second)) === boardOf(first)?.stages[0]?.metricValue,
+      "its count",
+    );
+    const { decisionId } = (await page(first)).board;
+    const { takeOver } = PipelineControl.prototype;
+    let thrown = 0;
+    PipelineControl.prototype.takeOver = function (stored, ...others) {
+      if (this.pipeline.key.name !== "scans" || stored === null) return takeOver.call(this, stored, ...others);
+      thrown += 1;
+      throw new Error("a state of another world");
+    };
+    try {
+      await passUntil([second], () => leads(second), "the second leads");
+    } finally {
+      PipelineControl.prototype.takeOver = takeOver;
+    }
+    await passUntil([second], () => second.board !== null && boardOf(second) !== null, "boards of both");
+    assert.equal(thrown, 1);
+    const shown = await page(second);
+    assert.ok(shown.board.decisionId >= decisionId, "the other goes on from where the leader stopped");
+    const takenOver = async (path: string) => {
+      const { processConditions } = (await (await fetch(second.url(path))).json()) as {
+        processConditions: { type: string; status: boolean; message: string }[];
+      };
+      return processConditions.find(({ type }) => type === "TakenOver");
+    };
+    assert.equal((await takenOver(PIPELINE))?.status, true);
+    const said = await takenOver("/api/v1/pipelines/shop/scans");
+    assert.equal(said?.status, false);
+    assert.match(said?.message ?? "", /can't be gone on from: .*a state of another world/);
+    await passUntil(
+      [second],
+      async () => (await counts(second)) === boardOf(second)?.stages[0]?.metricValue,
+      "its new count",
+    );
   });
 
   it("an old leader that wakes assigns nothing, sends its switchers to the new one and answers what that one does", async () => {

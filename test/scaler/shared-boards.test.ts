@@ -128,6 +128,21 @@ describe("SharedBoards", () => {
     assert.equal(warnings.length, 1);
   });
 
+  it("reads all others where one is nested too deeply to be checked", async () => {
+    const depth = 200_000;
+    const payload = `${"[".repeat(depth)}${"]".repeat(depth)}`;
+    const text = `{"schemaVersion":1,"savedAt":"2026-01-01T00:00:00Z","sha256":"","payload":${payload}}`;
+    putData({ epoch: 5, number: 1 }, gzipSync(text).toString("base64"));
+    const body = bodyOf({ epoch: 5, number: 2 });
+    const annotations = { ...body.metadata.annotations, "variscale.dev/pipeline": "shop/scans" };
+    const metadata = { ...body.metadata, annotations, name: "scans", namespace: "scalers" };
+    api.put(CONFIG_MAPS, { ...body, metadata });
+    const objects = await boards.readAll();
+    assert.deepEqual([...objects.keys()].sort(), ["shop/cards", "shop/scans"]);
+    assert.equal(boards.stored(key), null);
+    assert.match(boards.problemOf(key) ?? "", /its sha256 does not match/);
+  });
+
   it("forgets what is gone, but for what is served", async () => {
     const remove = () => api.remove(CONFIG_MAPS, "scalers", boardObjectName("test", key));
     put({ epoch: 5, number: 1 });
