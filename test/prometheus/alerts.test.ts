@@ -10,6 +10,7 @@ const condition = (type: string) => `variscale_condition{${OF},type="${type}"}`;
 const LATE = `variscale_gateway_late_requests_total{${OF}}`;
 const SWITCHES = `variscale_switcher_switch_seconds_count{${OF},stage="detect",outcome`;
 const IDENTITY = 'variscale_identity_checks_total{namespace="shop",pod="scaler-0",outcome';
+const WATCHED = 'variscale_pipelines_watched{namespace="shop",pod="scaler-0",from';
 const LEFT_OUT = `variscale_gateway_endpoints{${OF},stage="detect",state="left_out"}`;
 const ASSERTION = `variscale_gateway_assertion_failures_total{${OF},assertion="digits"}`;
 const EXPIRY = 'variscale_tls_certificate_expiry_timestamp_seconds{namespace="shop",pod="scaler-0",file="tls.crt"}';
@@ -42,6 +43,8 @@ const HEALTHY: Series = {
   [`${IDENTITY}="verified"}`]: "0+10x700",
   [`${IDENTITY}="kept"}`]: "0+10x700",
   [`${IDENTITY}="mismatched"}`]: "0x700",
+  [`${WATCHED}="configmap"}`]: "1x700",
+  'variscale_pipelines_watched{namespace="shop",pod="scaler-1",from="configmap"}': "1x700",
   [EXPIRY]: `${30 * DAY_SECONDS}x700`,
   'variscale_tls_files_current{namespace="shop",pod="scaler-0"}': "1x700",
 };
@@ -129,6 +132,13 @@ const SCENARIOS: readonly Scenario[] = [
     firesAt: 77,
     quietAt: 75,
     alert: alert("WorkImpaired", "warning", `${OF},type="StateSaved"`),
+  },
+  {
+    what: "one of two scalers can't watch what describes pipelines",
+    change: { [`${WATCHED}="configmap"}`]: "1x60 0x100" },
+    firesAt: 72,
+    quietAt: 70,
+    alert: alert("PipelinesUnwatched", "warning", 'from="configmap",namespace="shop"'),
   },
   {
     what: "a request is lost",
