@@ -10,6 +10,7 @@ import { tuningOf, untuneOf } from "./operator-tuning.ts";
 import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import { showPipeline, showSummary } from "./pipeline-page.ts";
+import type { SwitcherIdentity } from "./switcher-identity.ts";
 
 const DEFAULT_LIMIT = 20;
 const MOST_DECISIONS = 500;
@@ -23,6 +24,10 @@ export interface HttpApiOptions extends LiveSources, DecisionSources {
   readonly onChange: (control: PipelineControl) => Promise<void>;
   /** Why not all of what describes pipelines is followed; null: it is. */
   readonly sourcesProblem: () => string | null;
+  /** What describes pipelines in the cluster, as `--pipelines-from` names it. */
+  readonly pipelinesFrom: () => readonly string[];
+  /** Null: switchers are not asked who they are. */
+  readonly switcherIdentity: Pick<SwitcherIdentity, "serviceAccounts" | "problem"> | null;
 }
 
 const PIPELINE = "/api/v1/pipelines/:namespace/:name";
@@ -47,7 +52,9 @@ export function httpApiRoutes(options: HttpApiOptions): readonly Route[] {
         status: 200,
         body: {
           version: packageVersion,
+          pipelinesFrom: options.pipelinesFrom(),
           sourcesProblem: options.sourcesProblem(),
+          switcherIdentity: identityOf(options),
           pipelines: catalogue.all().map(({ key }) => showSummary(key, boards.latest(key))),
         },
       }),
@@ -65,6 +72,10 @@ export function httpApiRoutes(options: HttpApiOptions): readonly Route[] {
     read(`${PIPELINE}/tuning`, control => ({ tuning: control.settings.tuning(clock.nowMs()) })),
     ...changeRoutes(options),
   ];
+}
+
+function identityOf({ switcherIdentity }: HttpApiOptions): object | null {
+  return switcherIdentity && { serviceAccounts: switcherIdentity.serviceAccounts, problem: switcherIdentity.problem };
 }
 
 /** A change that was checked but not made. */

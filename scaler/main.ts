@@ -237,6 +237,8 @@ function routesOf(options: ScalerOptions, core: ScalerCore, clock: Clock, life: 
     clock,
     token: options.token ?? null,
     sourcesProblem: () => life.sources?.problem ?? null,
+    pipelinesFrom: () => life.sources?.from ?? [],
+    switcherIdentity: options.switcherIdentity ?? null,
     onChange: async control => {
       void core.keeper.saveAll([control]);
       await highAvailability?.save(control);

@@ -19,6 +19,8 @@ export interface PipelineSourcesOptions {
 export interface PipelineSources {
   /** When all that there was at the start is taken or refused; null: it is. */
   readonly synced: Promise<void> | null;
+  /** What of the cluster describes pipelines, as `--pipelines-from` names it. */
+  readonly from: readonly string[];
   /** Why not all of what describes pipelines is followed; null: it is. */
   readonly problem: string | null;
   /** All pipelines that are described are there: all of what describes them is followed, and something of each was taken. */
@@ -51,6 +53,7 @@ export async function startPipelineSources(options: PipelineSourcesOptions): Pro
     (await import("./cluster-pipelines.ts")).watchClusterPipelines(options, options.watched, admission);
   return {
     synced: watched?.synced ?? null,
+    from: options.watched ? namesOf(options.watched) : [],
     get problem() {
       return watched?.problem ?? null;
     },
@@ -63,4 +66,9 @@ export async function startPipelineSources(options: PipelineSourcesOptions): Pro
       await admission.close();
     },
   };
+}
+
+function namesOf({ objects, configMaps, scaledObjects }: WatchedPipelinesOptions): readonly string[] {
+  const named = { crd: objects, configmaps: configMaps, scaledobjects: scaledObjects };
+  return Object.entries(named).flatMap(([name, isWatched]) => (isWatched ? [name] : []));
 }

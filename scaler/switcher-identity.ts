@@ -21,6 +21,10 @@ export type IdentityVerdict =
 
 /** How the scaler knows who a switcher is. */
 export interface SwitcherIdentity {
+  /** Those that switchers run as; empty: any of the pipeline's namespace. */
+  readonly serviceAccounts: readonly string[];
+  /** Why nobody's proof can be looked at now; null: nothing is known against it. */
+  readonly problem: string | null;
   /** @param token what it shows; null: nothing. */
   check(claim: SwitcherClaim, token: string | null): Promise<IdentityVerdict>;
   close(): void;

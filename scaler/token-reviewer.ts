@@ -19,6 +19,7 @@ const MOST_REFUSED = 1000;
 const MOST_REVIEWS = 32;
 const MOST_WAITING = 5000;
 const ANSWER_WITHIN_MS = 5000;
+const TRY_EVERY_MS = 60_000;
 /** Projected tokens have about 1 KiB. */
 const MOST_TOKEN = 8192;
 
@@ -53,10 +54,27 @@ export class TokenReviewer implements SwitcherIdentity {
   #reviews = 0;
   readonly #waiting: (() => void)[] = [];
   #problem: string | null = null;
+  #stop: () => void = () => undefined;
 
   constructor(options: TokenReviewerOptions) {
     this.#options = options;
     this.#client = new KubernetesClient(options.config);
+  }
+
+  get serviceAccounts(): readonly string[] {
+    return this.#options.serviceAccounts;
+  }
+
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  /** Tries whether tokens are reviewed, now and every minute while they are not: who set it up learns of it before a switcher does. */
+  start(): void {
+    void this.#try();
+    this.#stop = this.#options.clock.every(TRY_EVERY_MS, () => {
+      if (this.#problem !== null) void this.#try();
+    });
   }
 
   async check(claim: SwitcherClaim, token: string | null): Promise<IdentityVerdict> {
@@ -96,7 +114,18 @@ export class TokenReviewer implements SwitcherIdentity {
   }
 
   close(): void {
+    this.#stop();
     this.#client.close();
+  }
+
+  /** By what is no token: it is refused where the API server looks at it. */
+  async #try(): Promise<void> {
+    try {
+      await this.#send("variscale");
+      this.#tell(null);
+    } catch (thrown) {
+      this.#tell(VariscaleError.from(thrown).message);
+    }
   }
 
   /** One review of a token at a time, whoever shows it. */
@@ -112,9 +141,7 @@ export class TokenReviewer implements SwitcherIdentity {
     await this.#turn();
     let answer: unknown;
     try {
-      answer = await this.#client.create(RESOURCES.tokenReviews, null, tokenReview(token), {
-        withinMs: ANSWER_WITHIN_MS,
-      });
+      answer = await this.#send(token);
     } finally {
       // Whoever waits goes on in its place.
       const next = this.#waiting.shift();
@@ -125,6 +152,10 @@ export class TokenReviewer implements SwitcherIdentity {
     const verdict = { reviewed: reviewedToken(answer), atMs, expiresAtMs: expiryOf(token) ?? atMs + TAKEN_MS };
     this.#keep(digest, verdict);
     return verdict;
+  }
+
+  #send(token: string): Promise<unknown> {
+    return this.#client.create(RESOURCES.tokenReviews, null, tokenReview(token), { withinMs: ANSWER_WITHIN_MS });
   }
 
   #keep(digest: string, verdict: Verdict): void {

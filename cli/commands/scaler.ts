@@ -206,7 +206,9 @@ async function switcherIdentityOf(
     );
   const { systemClock } = await import("../../scaler/clock.ts");
   const { TokenReviewer } = await import("../../scaler/token-reviewer.ts");
-  return new TokenReviewer({ config: kubernetes.config, serviceAccounts, clock: systemClock, logger });
+  const reviewer = new TokenReviewer({ config: kubernetes.config, serviceAccounts, clock: systemClock, logger });
+  reviewer.start();
+  return reviewer;
 }
 
 async function highAvailabilityOf(

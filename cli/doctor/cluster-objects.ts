@@ -76,6 +76,31 @@ export const autoscalerSchema = z.looseObject({
   status: z.looseObject({ conditions }).nullish(),
 });
 
+const container = z.looseObject({
+  name: z.string(),
+  command: z.array(z.string()).nullish(),
+  args: z.array(z.string()).nullish(),
+  volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })).nullish(),
+});
+
+const projectedToken = z.looseObject({ path: z.string(), audience: z.string().nullish() });
+
+const volume = z.looseObject({
+  name: z.string(),
+  projected: z
+    .looseObject({ sources: z.array(z.looseObject({ serviceAccountToken: projectedToken.nullish() })).nullish() })
+    .nullish(),
+});
+
+const podTemplate = z.looseObject({
+  spec: z.looseObject({
+    serviceAccountName: z.string().nullish(),
+    initContainers: z.array(container).nullish(),
+    containers: z.array(container).default([]),
+    volumes: z.array(volume).nullish(),
+  }),
+});
+
 const share = z.union([z.string(), z.number()]).nullish();
 
 /** What is scaled: a Deployment, or a StatefulSet. */
@@ -86,6 +111,7 @@ export const targetSchema = z.looseObject({
     .looseObject({
       replicas: z.number().nullish(),
       selector: labelSelectorSchema.nullish(),
+      template: podTemplate.nullish(),
       strategy: z
         .looseObject({
           type: z.string().nullish(),
@@ -121,6 +147,7 @@ export const podSchema = z.looseObject({
 export type ScaledObject = z.output<typeof scaledObjectSchema>;
 export type Autoscaler = z.output<typeof autoscalerSchema>;
 export type Target = z.output<typeof targetSchema>;
+export type PodTemplate = z.output<typeof podTemplate>;
 export type Pod = z.output<typeof podSchema>;
 export type ContainerStatus = z.output<typeof containerStatus>;
 export type Trigger = z.output<typeof trigger>;

@@ -2,11 +2,13 @@ import type { Pipeline } from "../../domain/pipeline.ts";
 import type { KubernetesClient } from "../../runtime/kubernetes.ts";
 import { type KubernetesResource, RESOURCES } from "../../runtime/kubernetes-resource.ts";
 import { packageVersion } from "../../runtime/version.ts";
+import { type NamingObject, namingObject } from "../../scaler/described-pipeline.ts";
 import { checkAutoscaler } from "./check-autoscaler.ts";
 import { type CertificatePair, checkCertificate } from "./check-certificate.ts";
 import { checkClock } from "./check-clock.ts";
 import { checkCluster, notChecked } from "./check-cluster.ts";
 import { checkCoverage } from "./check-coverage.ts";
+import type { Workload } from "./check-identity.ts";
 import { checkPods } from "./check-pods.ts";
 import { checkRollout } from "./check-rollout.ts";
 import { checkScaledObject, checkTarget, hasNoAutoscaler } from "./check-scaled-object.ts";
@@ -24,6 +26,7 @@ import {
   type Target,
   targetSchema,
 } from "./cluster-objects.ts";
+import { examineAnnotations } from "./examine-annotations.ts";
 import { examineScaler } from "./examine-scaler.ts";
 import { type Finding, ok, warn } from "./finding.ts";
 import { isSelected } from "./label-selector.ts";
@@ -56,10 +59,14 @@ export async function examine(options: DoctorOptions): Promise<readonly Finding[
     () => null,
   );
   const scaledObjects: ScaledObject[] = [];
+  const naming: NamingObject[] = [];
   try {
     await client.list(RESOURCES.scaledObjects, namespace, item => {
-      const parsed = scaledObjectSchema.safeParse(item);
-      if (parsed.success && isWanted(parsed.data, pipeline)) scaledObjects.push(parsed.data);
+      const { success, data } = scaledObjectSchema.safeParse(item);
+      if (!success) return;
+      if (isWanted(data, pipeline)) scaledObjects.push(data);
+      const named = namingObject(item);
+      if (named && isNaming(named, pipeline)) naming.push(named);
     });
   } catch (error) {
     return [...cluster, notChecked("scaled-objects", "scaledobjects.keda.sh", error, "install KEDA 2.21 or later")];
@@ -75,8 +82,14 @@ export async function examine(options: DoctorOptions): Promise<readonly Finding[
         "`variscale manifests PIPELINE` writes them; look elsewhere with --namespace or --all-namespaces",
       ),
     );
-  for (const scaledObject of scaledObjects) findings.push(...(await examineOne(options, scaledObject)));
-  findings.push(...(await examineScalers(options, scaledObjects, clock)));
+  findings.push(...(await examineAnnotations(client, naming)));
+  const examined: ExaminedObject[] = [];
+  for (const scaledObject of scaledObjects) {
+    const one = await examineOne(options, scaledObject);
+    findings.push(...one.findings);
+    examined.push({ scaledObject, workload: one.workload, naming: naming.find(named => isOf(named, scaledObject)) });
+  }
+  findings.push(...(await examineScalers(options, examined, clock)));
   const { scalerPair } = options;
   if (scalerPair) {
     const hosts = new Set(scaledObjects.map(hostOf).filter(host => host !== ""));
@@ -93,43 +106,70 @@ function isWanted(scaledObject: ScaledObject, pipeline: Pipeline | null): boolea
   return scaledObject.metadata.namespace === namespace && trigger.metadata["pipeline"] === name;
 }
 
-async function examineOne(options: DoctorOptions, scaledObject: ScaledObject): Promise<Finding[]> {
+function isNaming({ namespace, pipeline: name }: NamingObject, pipeline: Pipeline | null): boolean {
+  return pipeline === null || (namespace === pipeline.key.namespace && name === pipeline.key.name);
+}
+
+function isOf({ namespace, name }: NamingObject, { metadata }: ScaledObject): boolean {
+  return namespace === metadata.namespace && name === metadata.name;
+}
+
+/** A ScaledObject, with what else was read of it. */
+interface ExaminedObject {
+  readonly scaledObject: ScaledObject;
+  /** Null: what it scales could not be read, or makes no pods by itself. */
+  readonly workload: Workload | null;
+  /** Undefined: it names no ConfigMap. */
+  readonly naming: NamingObject | undefined;
+}
+
+interface ExaminedTarget {
+  readonly findings: readonly Finding[];
+  readonly workload: Workload | null;
+}
+
+async function examineOne(options: DoctorOptions, scaledObject: ScaledObject): Promise<ExaminedTarget> {
   const { client, kedaNamespace, nowMs } = options;
   const trigger = await readTriggerTls(client, scaledObject, kedaNamespace);
   const pair = trigger.tls?.pair;
   const { autoscaler, findings } = await examineAutoscaler(client, scaledObject);
-  return [
-    ...checkScaledObject(scaledObject),
-    ...findings,
-    ...(await examineTarget(client, scaledObject, { autoscaler, nowMs })),
-    ...trigger.findings,
-    ...(pair ? checkCertificate(pair, [], trigger.where, nowMs) : []),
-    // Without its certificates a refusal would say nothing.
-    ...(trigger.findings.length > 0 ? [] : await checkScaler(scaledObject, trigger.tls)),
-  ];
+  const target = await examineTarget(client, scaledObject, { autoscaler, nowMs });
+  return {
+    workload: target.workload,
+    findings: [
+      ...checkScaledObject(scaledObject),
+      ...findings,
+      ...target.findings,
+      ...trigger.findings,
+      ...(pair ? checkCertificate(pair, [], trigger.where, nowMs) : []),
+      // Without its certificates a refusal would say nothing.
+      ...(trigger.findings.length > 0 ? [] : await checkScaler(scaledObject, trigger.tls)),
+    ],
+  };
 }
 
 /** What each scaler says of itself and of its pipelines: once, however many ScaledObjects name them. */
 async function examineScalers(
   { client, kedaNamespace, scalerUrl }: DoctorOptions,
-  scaledObjects: readonly ScaledObject[],
+  examined: readonly ExaminedObject[],
   apiServerClock: ClockReading | null,
 ): Promise<readonly Finding[]> {
-  const byAddress = new Map<string, Set<string>>();
-  for (const scaledObject of scaledObjects) {
-    const { scalerAddress = "", pipeline = "" } = ourTrigger(scaledObject)?.metadata ?? {};
+  const byAddress = new Map<string, ExaminedObject[]>();
+  for (const one of examined) {
+    const { scalerAddress = "" } = ourTrigger(one.scaledObject)?.metadata ?? {};
     // What is no address is told by the check of the scaler.
-    if (hostOf(scaledObject) === "") continue;
-    const pipelines = byAddress.get(scalerAddress) ?? new Set();
-    byAddress.set(scalerAddress, pipelines.add(`${scaledObject.metadata.namespace}/${pipeline}`));
+    if (hostOf(one.scaledObject) === "") continue;
+    byAddress.set(scalerAddress, [...(byAddress.get(scalerAddress) ?? []), one]);
   }
   const findings: Finding[] = [];
-  for (const [address, pipelines] of byAddress)
+  for (const [address, all] of byAddress)
     findings.push(
       ...(await examineScaler({
         ask: scalerHttp(scalerUrl, address, kedaNamespace, client.config),
         where: `scaler ${address}`,
-        pipelines: [...pipelines],
+        pipelines: [...new Set(all.map(({ scaledObject }) => pipelineOf(scaledObject)))],
+        workloads: all.flatMap(({ workload }) => workload ?? []),
+        naming: all.flatMap(one => one.naming ?? []),
         apiServerClock,
         ownVersion: packageVersion,
       })),
@@ -169,24 +209,29 @@ async function examineTarget(
   client: KubernetesClient,
   scaledObject: ScaledObject,
   { autoscaler, nowMs }: { readonly autoscaler: Autoscaler | null; readonly nowMs: number },
-): Promise<readonly Finding[]> {
+): Promise<ExaminedTarget> {
   const { namespace } = scaledObject.metadata;
   const { name } = scaledObject.spec.scaleTargetRef;
   const kind = scaledObject.spec.scaleTargetRef.kind ?? "Deployment";
   const resource = TARGETS[kind];
-  if (!resource) return [];
+  if (!resource) return { findings: [], workload: null };
   const where = `${kind.toLowerCase()} ${namespace}/${name}`;
   let target: Target;
   try {
     target = { ...targetSchema.parse(await client.get(resource, namespace, name)), kind };
   } catch (error) {
-    return [notChecked("target", where, error, "create it, or correct `scaleTargetRef`")];
+    const unread = notChecked("target", where, error, "create it, or correct `scaleTargetRef`");
+    return { findings: [unread], workload: null };
   }
-  return [
-    checkTarget(target, where),
-    ...checkRollout(target, autoscaler, where),
-    ...(await examinePods(client, target, { where, nowMs })),
-  ];
+  const { template } = target.spec;
+  return {
+    workload: template ? { where, template } : null,
+    findings: [
+      checkTarget(target, where),
+      ...checkRollout(target, autoscaler, where),
+      ...(await examinePods(client, target, { where, nowMs })),
+    ],
+  };
 }
 
 async function examinePods(
@@ -206,6 +251,11 @@ async function examinePods(
     return [notChecked("pods", where, error, "see the API server's log")];
   }
   return checkPods(pods, where, nowMs);
+}
+
+/** `namespace/name`. */
+function pipelineOf(scaledObject: ScaledObject): string {
+  return `${scaledObject.metadata.namespace}/${ourTrigger(scaledObject)?.metadata["pipeline"] ?? ""}`;
 }
 
 function hostOf(scaledObject: ScaledObject): string {

@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { VariscaleError } from "../../domain/errors.ts";
+import type { NamingObject } from "../../scaler/described-pipeline.ts";
+import { checkFollowed } from "./check-annotation.ts";
 import { checkClock } from "./check-clock.ts";
+import { checkIdentity, checkSwitcherToken, type Workload } from "./check-identity.ts";
 import { checkPipelineState, pipelineStateSchema } from "./check-pipeline-state.ts";
 import { checkScalerVersion, checkSwitcherVersions } from "./check-versions.ts";
 import { between, type ClockReading } from "./clock-reading.ts";
@@ -11,6 +14,8 @@ const listSchema = z.looseObject({
   version: z.string().nullish(),
   // Scalers of earlier versions do not say.
   sourcesProblem: z.string().nullish(),
+  pipelinesFrom: z.array(z.string()).nullish(),
+  switcherIdentity: z.looseObject({ serviceAccounts: z.array(z.string()), problem: z.string().nullable() }).nullish(),
   pipelines: z.array(z.unknown()),
 });
 
@@ -20,13 +25,17 @@ export interface ScalerQuestion {
   readonly where: string;
   /** `namespace/name`. */
   readonly pipelines: readonly string[];
+  /** What its ScaledObjects scale, as far as it could be read. */
+  readonly workloads: readonly Workload[];
+  /** Its ScaledObjects that name a ConfigMap with their pipeline. */
+  readonly naming: readonly NamingObject[];
   readonly apiServerClock: ClockReading | null;
   readonly ownVersion: string;
 }
 
 /** What a scaler says of itself over HTTP: its version and clock, and of each pipeline its load, its conditions and its switchers. */
 export async function examineScaler(question: ScalerQuestion): Promise<readonly Finding[]> {
-  const { ask, where, pipelines, apiServerClock, ownVersion } = question;
+  const { ask, where, pipelines, workloads, naming, apiServerClock, ownVersion } = question;
   let answer: Awaited<ReturnType<Ask>>;
   let list: z.output<typeof listSchema>;
   try {
@@ -55,9 +64,15 @@ export async function examineScaler(question: ScalerQuestion): Promise<readonly 
         "pipeline-sources",
         where,
         list.sourcesProblem,
-        "install what is missing, or give the scaler its rights (`variscale manifests --pipelines-from crd`): it tries again by itself, and serves what it has",
+        "install what is missing, or give the scaler its rights (`variscale manifests --pipelines-from`): it tries again by itself, and serves what it has",
       ),
     );
+  if (list.pipelinesFrom) findings.push(...checkFollowed(naming, list.pipelinesFrom, where));
+  const identity = list.switcherIdentity;
+  if (identity) {
+    findings.push(checkIdentity(identity, where));
+    for (const workload of workloads) findings.push(...checkSwitcherToken(workload, identity.serviceAccounts));
+  }
   if (answer.clock && apiServerClock)
     findings.push(...checkClock(between(answer.clock, apiServerClock), where, "the API server's"));
   for (const name of pipelines) findings.push(...(await examinePipeline(ask, name, version)));

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { checkClock } from "../../../cli/doctor/check-clock.ts";
+import { checkSwitcherToken } from "../../../cli/doctor/check-identity.ts";
 import { checkPipelineState, pipelineStateSchema } from "../../../cli/doctor/check-pipeline-state.ts";
 import { checkPods } from "../../../cli/doctor/check-pods.ts";
 import { checkRollout } from "../../../cli/doctor/check-rollout.ts";
@@ -35,6 +36,48 @@ describe("readClock() and checkClock()", () => {
     const second = reading("Fri, 01 Jan 2027 00:00:15 GMT");
     assert.ok(first && second);
     assert.deepEqual(between(first, second), { aheadMs: 5000, uncertainMs: 1000 });
+  });
+});
+
+describe("checkSwitcherToken()", () => {
+  const token = (audience?: string) => ({ serviceAccountToken: { path: "token", ...(audience ? { audience } : {}) } });
+  const volumes = (source: object) => [{ name: "token", projected: { sources: [{ configMap: {} }, source] } }];
+  const volumeMounts = [{ name: "token", mountPath: "/run/token/" }];
+  const args = ["switcher", "--config=/etc/s.json", "--scaler-token-file", "/run/token/token"];
+  const check = (container: object, more: object = {}, accounts: readonly string[] = []) => {
+    const template = { spec: { containers: [{ name: "model" }, { name: "s", ...container }], ...more } };
+    const target = targetSchema.parse({ metadata: { name: "d" }, spec: { template } });
+    assert.ok(target.spec.template);
+    return shown(checkSwitcherToken({ where: "x", template: target.spec.template }, accounts));
+  };
+
+  it("takes a projected token for the scaler's audience, also where the configuration names it", () => {
+    const taken = ["ok: shows a token for the audience variscale, of default"];
+    assert.deepEqual(check({ args, volumeMounts }, { volumes: volumes(token("variscale")) }), taken);
+    const command = ["variscale", "switcher", "--config=/etc/s.json"];
+    assert.deepEqual(check({ command, volumeMounts }, { volumes: volumes(token("variscale")) }), taken);
+  });
+
+  it("says what the scaler would refuse", () => {
+    const [other] = check({ args, volumeMounts }, { volumes: volumes(token()) });
+    assert.match(
+      other ?? "",
+      /^fail: the token of container s is for the API server, and the scaler takes those for variscale/,
+    );
+    assert.match(check({ args: args.slice(0, 2) })[0] ?? "", /^fail: container s shows no token/);
+    assert.match(check({ args })[0] ?? "", /is \/run\/token\/token, where no projected .* is mounted$/);
+    const elsewhere = ["switcher", "--scaler-token-file=/run/token/other"];
+    assert.match(
+      check({ args: elsewhere, volumeMounts }, { volumes: volumes(token("variscale")) })[0] ?? "",
+      /^fail: /,
+    );
+    const right = { volumes: volumes(token("variscale")) };
+    assert.match(check({ args, volumeMounts }, right, ["cards"])[0] ?? "", /^fail: .* `default`, .* run as cards$/);
+    assert.match(check({ args, volumeMounts }, { ...right, serviceAccountName: "cards" }, ["cards"])[0] ?? "", /^ok/);
+  });
+
+  it("says nothing of pods without a switcher", () => {
+    assert.deepEqual(check({ args: ["tritonserver", "--model-repository=/models"] }), []);
   });
 });
 

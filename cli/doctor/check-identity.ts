@@ -1,0 +1,96 @@
+import { SWITCHER_AUDIENCE } from "../../scaler/token-review.ts";
+import type { PodTemplate } from "./cluster-objects.ts";
+import { type Finding, fail, ok } from "./finding.ts";
+
+/** How a scaler with `--switcher-identity tokenreview` knows its switchers, as it says over HTTP. */
+export interface Identity {
+  /** Those that switchers run as; empty: any. */
+  readonly serviceAccounts: readonly string[];
+  /** Why tokens are not reviewed; null: they are. */
+  readonly problem: string | null;
+}
+
+/** A workload, and the pods that it makes. */
+export interface Workload {
+  /** For findings: `deployment shop/cards-detect`. */
+  readonly where: string;
+  readonly template: PodTemplate;
+}
+
+type Container = PodTemplate["spec"]["containers"][number];
+
+const TOKEN_FLAG = "--scaler-token-file";
+const RECIPE = "`variscale manifests --switcher-identity tokenreview --image` and the chart write it right";
+
+/** Whether tokens of switchers are reviewed. */
+export function checkIdentity({ problem }: Identity, where: string): Finding {
+  if (problem === null) return ok("switcher-identity", where, "has tokens of switchers reviewed");
+  return fail(
+    "switcher-identity",
+    where,
+    `can't have tokens of switchers reviewed, and takes no new ones: ${problem}`,
+    "give its service account the right to create tokenreviews, in a ClusterRole: `variscale manifests --switcher-identity tokenreview`, or `switcher.identity: tokenReview` of the chart",
+  );
+}
+
+/** Whether the switchers of a workload show a token that the scaler takes; nothing of pods without a switcher. */
+export function checkSwitcherToken({ where, template }: Workload, serviceAccounts: readonly string[]): Finding[] {
+  const { containers, initContainers, serviceAccountName } = template.spec;
+  const switcher = [...containers, ...(initContainers ?? [])].find(isSwitcher);
+  if (!switcher) return [];
+  const account = serviceAccountName || "default";
+  if (serviceAccounts.length > 0 && !serviceAccounts.includes(account))
+    return [
+      fail(
+        "switcher-token",
+        where,
+        `its pods run as service account \`${account}\`, and the scaler takes switchers that run as ${serviceAccounts.join(", ")}`,
+        `set serviceAccountName, or give the scaler --switcher-service-account ${account}`,
+      ),
+    ];
+  const problem = problemOfToken(template, switcher);
+  if (problem !== null) return [fail("switcher-token", where, problem, RECIPE)];
+  return [ok("switcher-token", where, `shows a token for the audience ${SWITCHER_AUDIENCE}, of ${account}`)];
+}
+
+/** What is wrong with the token that a switcher shows; null: nothing. */
+function problemOfToken({ spec }: PodTemplate, switcher: Container): string | null {
+  const tokensOf = (volume: string) =>
+    (spec.volumes ?? [])
+      .filter(({ name }) => name === volume)
+      .flatMap(({ projected }) => projected?.sources ?? [])
+      .flatMap(({ serviceAccountToken }) => serviceAccountToken ?? []);
+  const mounts = switcher.volumeMounts ?? [];
+  const file = optionOf(switcher, TOKEN_FLAG);
+  const mounted = mounts.flatMap(({ name, mountPath }) =>
+    tokensOf(name).map(token => ({ ...token, file: `${mountPath.replace(/\/+$/, "")}/${token.path}` })),
+  );
+  if (file === null) {
+    // Its configuration may name the file.
+    if (mounted.some(({ audience }) => audience === SWITCHER_AUDIENCE)) return null;
+    return `container ${switcher.name} shows no token: it has neither ${TOKEN_FLAG} nor a projected token for the audience ${SWITCHER_AUDIENCE}`;
+  }
+  const token = mounted.find(one => one.file === file);
+  if (!token)
+    return `${TOKEN_FLAG} of container ${switcher.name} is ${file}, where no projected service account token is mounted`;
+  if (token.audience === SWITCHER_AUDIENCE) return null;
+  return `the token of container ${switcher.name} is for ${token.audience ? `the audience ${token.audience}` : "the API server"}, and the scaler takes those for ${SWITCHER_AUDIENCE}`;
+}
+
+function isSwitcher(container: Container): boolean {
+  const words = wordsOf(container);
+  return words.some(word => /(^|\/)(variant-)?switcher$/.test(word)) || optionOf(container, TOKEN_FLAG) !== null;
+}
+
+function wordsOf({ command, args }: Container): readonly string[] {
+  return [...(command ?? []), ...(args ?? [])];
+}
+
+/** Its value, written `--name=value` or `--name value`; null: it is not there. */
+function optionOf(container: Container, name: string): string | null {
+  const words = wordsOf(container);
+  const at = words.findIndex(word => word === name || word.startsWith(`${name}=`));
+  const word = words[at];
+  if (word === undefined) return null;
+  return word === name ? (words[at + 1] ?? null) : word.slice(name.length + 1);
+}
