@@ -11,11 +11,16 @@ import { expiryOf, type ReviewedToken, reviewedToken, tokenReview } from "./toke
 /** A verdict is asked for again after so long: a pod that is gone, or a token that begins to hold, is seen by then. */
 const TAKEN_MS = 60_000;
 const REFUSED_MS = 10_000;
+/** Without the API server a token that was taken is for no longer, whatever it lasts: as long as those that our manifests mount. */
+const KEPT_MS = 3_600_000;
 /** Verdicts on tokens that were taken, as many as switchers that one scaler takes; the oldest go first. */
 const MOST_TAKEN = 10_000;
 /** On those that were not, which anyone can show: they push out none of the others. */
 const MOST_REFUSED = 1000;
-/** Reviews under way, and switchers that wait for theirs: whoever shows nonsense must not keep the API server busy. */
+/**
+ * Reviews under way, and others that wait for theirs: whoever shows nonsense must keep neither the API server busy nor those from being
+ * looked at again that it knows, who are reviewed first and are no more than are kept.
+ */
 const MOST_REVIEWS = 32;
 const MOST_WAITING = 5000;
 const ANSWER_WITHIN_MS = 5000;
@@ -36,7 +41,7 @@ export interface TokenReviewerOptions {
 interface Verdict {
   readonly reviewed: ReviewedToken;
   readonly atMs: number;
-  /** Until then it may be used while the API server can't be asked. */
+  /** When the token ends. */
   readonly expiresAtMs: number;
 }
 
@@ -53,6 +58,8 @@ export class TokenReviewer implements SwitcherIdentity {
   readonly #underWay = new Map<string, Promise<Verdict>>();
   #reviews = 0;
   readonly #waiting: (() => void)[] = [];
+  /** Of tokens that were taken before. */
+  readonly #knownWaiting: (() => void)[] = [];
   #problem: string | null = null;
   #stop: () => void = () => undefined;
 
@@ -97,7 +104,7 @@ export class TokenReviewer implements SwitcherIdentity {
         this.#tell(null);
       } catch (thrown) {
         this.#tell(VariscaleError.from(thrown).message);
-        if (!known?.reviewed.identity || this.#options.clock.nowMs() >= known.expiresAtMs)
+        if (!known?.reviewed.identity || !mayBeKept(known, this.#options.clock.nowMs()))
           return {
             outcome: "unavailable",
             problem: "its token can't be reviewed now, the scaler's log says why: try again",
@@ -138,13 +145,13 @@ export class TokenReviewer implements SwitcherIdentity {
   }
 
   async #ask(digest: string, token: string): Promise<Verdict> {
-    await this.#turn();
+    await this.#turn(this.#taken.has(digest));
     let answer: unknown;
     try {
       answer = await this.#send(token);
     } finally {
       // Whoever waits goes on in its place.
-      const next = this.#waiting.shift();
+      const next = this.#knownWaiting.shift() ?? this.#waiting.shift();
       if (next) next();
       else this.#reviews -= 1;
     }
@@ -168,9 +175,13 @@ export class TokenReviewer implements SwitcherIdentity {
   }
 
   /** Resolves when there are few enough reviews under way. */
-  async #turn(): Promise<void> {
+  async #turn(isKnown: boolean): Promise<void> {
     if (this.#reviews < MOST_REVIEWS) {
       this.#reviews += 1;
+      return;
+    }
+    if (isKnown) {
+      await new Promise<void>(resolve => this.#knownWaiting.push(resolve));
       return;
     }
     if (this.#waiting.length >= MOST_WAITING)
@@ -192,4 +203,10 @@ function isFresh({ reviewed, atMs }: Verdict, nowMs: number): boolean {
   // A clock that was set back makes none fresh.
   const ageMs = Math.abs(nowMs - atMs);
   return ageMs < (reviewed.identity ? TAKEN_MS : REFUSED_MS);
+}
+
+/** Whether it may be used while the API server can't be asked. */
+function mayBeKept({ atMs, expiresAtMs }: Verdict, nowMs: number): boolean {
+  // Nor does a clock that was set back make it hold for longer.
+  return nowMs < expiresAtMs && Math.abs(nowMs - atMs) < KEPT_MS;
 }

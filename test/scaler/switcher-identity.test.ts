@@ -3,6 +3,7 @@ import type { ServerResponse } from "node:http";
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { createLogger } from "../../runtime/logger.ts";
+import { tokenReview } from "../../scaler/token-review.ts";
 import { TokenReviewer } from "../../scaler/token-reviewer.ts";
 import { KubernetesApi, refuse, type SeenRequest } from "../support/kubernetes-api.ts";
 import { ManualClock, turns, until } from "./support/manual-clock.ts";
@@ -221,6 +222,59 @@ describe("switchers that show the tokens of their pods", () => {
     clock.set(clock.nowMs() + 600_000);
     assert.equal((await running.switcher({}, shown).endedWith()).code, status.UNAVAILABLE);
     assert.deepEqual(await counted(), { verified: 1, kept: 1, unavailable: 2 });
+  });
+
+  it("are known on through an outage for an hour at most, however long their token lasts", async () => {
+    const logger = createLogger("test", "silent");
+    const reviewer = new TokenReviewer({ config: api.config(), serviceAccounts: [], clock, logger });
+    const claim = { namespace: "shop", pod: "detect-0" };
+    const reviewedAtMs = clock.nowMs();
+    const shown = issue("long", {}, reviewedAtMs + 10 * 3_600_000);
+    try {
+      assert.equal((await reviewer.check(claim, shown)).outcome, "verified");
+      answerReview = (_request, response) => refuse(response, 503, "ServiceUnavailable", "no etcd");
+      for (const [minutes, outcome] of [
+        [59, "kept"],
+        [61, "unavailable"],
+        // A clock that was set back.
+        [-61, "unavailable"],
+        [59, "kept"],
+      ] as const) {
+        clock.set(reviewedAtMs + minutes * 60_000);
+        assert.equal((await reviewer.check(claim, shown)).outcome, outcome, `${minutes} minutes`);
+      }
+    } finally {
+      reviewer.close();
+    }
+  });
+
+  it("are reviewed again before all who wait and were never taken, however many these are", async () => {
+    const logger = createLogger("test", "silent");
+    const reviewer = new TokenReviewer({ config: api.config(), serviceAccounts: [], clock, logger });
+    const claim = { namespace: "shop", pod: "detect-0" };
+    const shown = issue();
+    const checkOf = (token: string) => reviewer.check(claim, token).then(({ outcome }) => outcome);
+    try {
+      assert.equal(await checkOf(shown), "verified");
+      const answer = answerReview;
+      const held: (() => void)[] = [];
+      answerReview = (...call) => void held.push(() => answer(...call));
+      const before = asked.length;
+      const others = Array.from({ length: 5032 }, (_, i) => checkOf(`nonsense-${i}`));
+      assert.equal(await checkOf("one-too-many"), "unavailable");
+      clock.set(clock.nowMs() + 61_000);
+      const again = checkOf(shown);
+      await until(() => held.length === 32, "as many reviews as there may be");
+      held[0]?.();
+      await until(() => asked.length === before + 33, "the next review");
+      assert.deepEqual(asked.at(-1)?.body, tokenReview(shown));
+      answerReview = answer;
+      for (const release of held.slice(1)) release();
+      assert.equal(await again, "verified");
+      assert.deepEqual(new Set(await Promise.all(others)), new Set(["refused"]));
+    } finally {
+      reviewer.close();
+    }
   });
 
   it("are known on through an outage whatever was shown that is no token, which is kept in bounds", async () => {
