@@ -103,7 +103,7 @@ function assertionsText({ date: measured, items, drifts }) {
     return `${percent(ofWrong.answers / (ofWrong.answers + ofRight.answers))} of \`${set}\``;
   });
   return [
-    `${items} items of each set, ${measured.slice(0, 10)}: answers of all combinations together, of which are wrong ${wrong.join(", ")}. In brackets 95 % intervals, were items drawn anew.`,
+    `${items} items of each set, ${measured.slice(0, 10)}: answers of all combinations together. Wrong are ${wrong.join(", ")}. In brackets the 95 % interval over draws of other items.`,
     table(
       ["assertion", "items", "wrong answers that break it", "right answers that do", "wrong among those that break it"],
       lines,
