@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { compareVersions } from "../../domain/assignment.ts";
+import { pipelineFixture, twoStages } from "../support/pipeline-fixture.ts";
+import { Story } from "./story.ts";
+
+describe("tick(): operators", () => {
+  it("plans around an operator's pin and an admin endpoint's pin", () => {
+    const story = new Story(twoStages());
+    story.input = { pins: [{ stage: "detect", variant: "light", batch: null, replicas: 3 }] };
+    story.run(15, 2);
+    assert.deepEqual([story.goal("detect"), story.goalReplicas("detect"), story.goal("read")], ["light", 3, "heavy"]);
+    assert.ok(story.board.reasons.includes("pinned"));
+    story.input = {};
+    story.report("read", { pin: { variant: "light", batch: 2 }, variant: "light", batch: 2 });
+    story.run(40, 2);
+    assert.equal(story.goal("read"), "light");
+    assert.equal(story.goal("detect"), "heavy");
+  });
+
+  it("takes an operator's variant before an admin endpoint's", () => {
+    const story = new Story(twoStages());
+    story.report("detect", { pin: { variant: "light", batch: 2 }, variant: "light", batch: 2 });
+    story.input = { pins: [{ stage: "detect", variant: "middle", batch: null, replicas: null }] };
+    story.run(15, 2);
+    assert.equal(story.goal("detect"), "middle");
+    story.input = { pins: [{ stage: "read", variant: "middle", batch: null, replicas: null }] };
+    story.run(15, 2);
+    assert.deepEqual([story.goal("detect"), story.goal("read")], ["light", "middle"]);
+    story.input = { pins: [{ stage: "detect", variant: null, batch: null, replicas: 1 }] };
+    story.run(15, 2);
+    assert.deepEqual([story.goal("detect"), story.goalReplicas("detect")], ["light", 1]);
+  });
+
+  it("publishes what it would do in shadow mode and does nothing", () => {
+    const story = new Story(twoStages());
+    story.input = { mode: "shadow" };
+    story.run(30, 80);
+    assert.ok(story.goalReplicas("detect") > 1);
+    for (const stage of story.board.stages) {
+      assert.equal(stage.replicasNow, 1);
+      assert.deepEqual(stage.assignments, {});
+      assert.equal(stage.newcomer, null);
+    }
+    assert.ok(story.board.reasons.includes("shadow"));
+  });
+
+  it("respects the live bounds of the ScaledObject", () => {
+    const story = new Story(twoStages());
+    story.input = { bounds: { detect: { min: 2, max: 3 } } };
+    story.run(30, 1);
+    assert.equal(story.stage("detect").replicasNow, 2);
+    story.run(60, 500);
+    assert.equal(story.stage("detect").replicasNow, 3);
+  });
+
+  it("goes to zero only when idle for long, and wakes all stages together", () => {
+    const zero = { min: 0, max: 8 };
+    const pipeline = pipelineFixture([
+      { name: "a", ladder: { only: [20, 0.9] }, replicas: zero },
+      { name: "b", ladder: { only: [20, 0.9] }, replicas: zero },
+    ]);
+    const story = new Story(pipeline).run(30, 5).run(290, 0);
+    assert.deepEqual(
+      story.board.stages.map(stage => stage.replicasNow),
+      [1, 1],
+    );
+    story.run(60, 0);
+    assert.deepEqual(
+      story.board.stages.map(stage => [stage.replicasNow, stage.active]),
+      [
+        [0, false],
+        [0, false],
+      ],
+    );
+    story.run(1, 1);
+    assert.deepEqual(
+      story.board.stages.map(stage => [stage.replicasNow, stage.active]),
+      [
+        [1, true],
+        [1, true],
+      ],
+    );
+  });
+
+  it("tells each switcher its decision, and when to protect itself", () => {
+    const story = new Story(twoStages()).run(30, 5);
+    const assignment = Object.values(story.stage("detect").assignments)[0]!;
+    assert.match(assignment.decisionId, /^d-1-\d+$/);
+    const { variant, batch, maxWaitMs, fallbackVariant, overload } = assignment;
+    assert.deepEqual([variant, batch, maxWaitMs, fallbackVariant], ["heavy", 1, 0, "light"]);
+    // Shares of the SLO's 500 ms.
+    assert.deepEqual(overload, { enterQueueMs: 200, exitQueueMs: 50, dwellMs: 2000 });
+    assert.deepEqual({ ...story.stage("detect").newcomer, version: 0 }, { ...assignment, version: 0 });
+  });
+
+  it("issues newer versions after a change of leader and only on a change of what is assigned", () => {
+    const story = new Story(twoStages()).run(30, 5);
+    const before = Object.values(story.stage("detect").assignments)[0]?.version;
+    story.run(30, 5);
+    assert.deepEqual(Object.values(story.stage("detect").assignments)[0]?.version, before);
+    story.input = { epoch: 2 };
+    story.run(1, 5);
+    const after = Object.values(story.stage("detect").assignments)[0]?.version;
+    assert.ok(before && after && compareVersions(after, before) > 0);
+    assert.equal(after.epoch, 2);
+  });
+});
