@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from "commander";
+import type { TimeLimit } from "../optimizer/effort.ts";
 import { LOG_LEVELS } from "../runtime/logger.ts";
 
 /** A port; 0 is any that is free. */
@@ -36,6 +37,17 @@ export function speedFactorOption(): Option {
   return new Option("--speed-factor <factor>", "this machine's service time over the profiled one").argParser(text =>
     parseNumber(text, 0.01, 100),
   );
+}
+
+/** An hour. */
+const MOST_MS = 3_600_000;
+
+export function timeLimitOption(what: string): Option {
+  return new Option("--time-limit <ms>", what).argParser(text => parseNumber(text, 1, MOST_MS));
+}
+
+export function timeLimitOf(ms: number | undefined): TimeLimit | null {
+  return ms === undefined ? null : { ms, clock: () => performance.now() };
 }
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };

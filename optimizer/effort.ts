@@ -29,6 +29,22 @@ export function deadlineOf(limit: TimeLimit | null): Deadline | null {
   return limit && { endMs: limit.clock() + Math.max(0, limit.ms || 0), clock: limit.clock };
 }
 
+/** The end of something that may take a part of the time that is left. */
+export function partOf(deadline: Deadline | null, part: number): Deadline | null {
+  if (!deadline) return null;
+  const nowMs = deadline.clock();
+  return { ...deadline, endMs: nowMs + part * Math.max(0, deadline.endMs - nowMs) };
+}
+
+/** Of the next one of so many plans, which share the time that is left. */
+export function limitOfNext(deadline: Deadline | null, plans: number): TimeLimit | null {
+  return deadline && { ms: (deadline.endMs - deadline.clock()) / Math.max(1, plans), clock: deadline.clock };
+}
+
+export function isOver(deadline: Deadline | null): boolean {
+  return deadline !== null && !(deadline.clock() < deadline.endMs);
+}
+
 /**
  * Without a deadline the search ends when it has done `budget`, counted and not timed: the same problem gives the same result on every
  * machine. With one it ends then, however much it has done.

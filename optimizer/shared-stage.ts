@@ -1,209 +1,136 @@
-import { findStage } from "../domain/pipeline.ts";
 import type { Plan } from "../domain/plan.ts";
-import { type Counted, type FleetPlan, fleetWithin, limitOf, type SharedCapacity } from "./fleet.ts";
-import { optimize } from "./optimize.ts";
+import { type Deadline, deadlineOf, isOver, partOf, type TimeLimit } from "./effort.ts";
+import { limitOf } from "./fleet.ts";
+import { type FleetPlan, type SharedCapacity, sum, withGap } from "./fleet-plan.ts";
 import type { Problem } from "./problem.ts";
-import { countsBeyond, replicaCounts } from "./replica-counts.ts";
-import { atRate, type Scope, scopeOf } from "./scope.ts";
-import type { ScopeVariant } from "./scope-variant.ts";
-import { rowsBefore } from "./shared-rows.ts";
+import { boundOfAllRows } from "./shared-bound.ts";
+import { othersOf, type SharedTask, servedOf } from "./shared-candidate.ts";
+import { rowChoices } from "./shared-rows.ts";
+import { type Member, membersOf, type SharedStage } from "./shared-setting.ts";
+import { isBetter, searchSettings } from "./shared-settings-search.ts";
 import { mostServed, shedPlan } from "./shed-plan.ts";
 
-/** A stage that several pipelines use: the same replicas serve the rows of all of them. */
-export interface SharedStage {
-  /** Indices of the problems, and the stage's name in each. The first one's shape, bounds and variants count. */
-  readonly members: readonly { readonly problem: number; readonly stage: string }[];
-}
-
-/** In the order of the problems; the shared stage is in all of its members' plans, and in all sums once. */
-export interface SharedPlan extends Omit<FleetPlan, "gap"> {
-  /** As a fleet's. Null: nothing is proven, since rows at the shared stage depend on variants before it and the most are planned for. */
-  readonly gap: number | null;
-}
-
 const NO_LIMIT: SharedCapacity = { cores: null, memoryMiB: null, nodes: null };
+const HALF = 1 / 2;
+/** Ways to give rows to a shared stage that are looked at one by one. */
+const MOST_CASES = 32;
 
 /**
  * Plans for pipelines with one stage in common, within what they share: for variants, batches and counts of it that can serve all rows, the
- * best plans of the pipelines, which only share capacity once that is fixed. Null: a stage is not there, or may have no replicas at all.
+ * best plans of the pipelines, which only share capacity once that is fixed. Where rows at the stage depend on variants before it, each
+ * way in which these can give rows is such a problem; where there are too many, the most rows are planned for, and `gap` covers what
+ * plans for fewer could gain. The shared stage is in all of its members' plans, and in all sums once. Null: a stage is not there, or may
+ * have no replicas at all.
+ *
+ * @param limit as of `optimizeFleet`.
  */
 export function optimizeShared(
   problems: readonly Problem[],
   shared: SharedStage,
   capacity: SharedCapacity = NO_LIMIT,
-): SharedPlan | null {
-  const full = planShared(problems, shared, capacity);
-  if (full) return full;
+  limit: TimeLimit | null = null,
+): FleetPlan | null {
+  const deadline = deadlineOf(limit);
   const at = (share: number) => problems.map(problem => ({ ...problem, rateRps: problem.rateRps * share }));
-  const most = mostServed(share => planShared(at(share), shared, capacity));
-  const unlimited = most ? null : planShared(at(0), shared, NO_LIMIT);
-  const plan = most?.plan ?? unlimited;
+  const found = (share: number, within: SharedCapacity): Found =>
+    planForMost(at(share), shared, within, partOf(deadline, HALF));
+  const planFor = (share: number): Found | null => {
+    const other = found(share, capacity);
+    return other.plan && other;
+  };
+  const full = planShared(problems, shared, capacity, deadline);
+  if (full.plan) return withGap(full.plan, full.bound(servedOf(full.plan.plans)) - full.plan.objective);
+  const most = mostServed(planFor, () => isOver(deadline));
+  const plan = most?.plan.plan ?? found(0, NO_LIMIT).plan;
   if (!plan) return null;
   const share = most?.share ?? 0;
-  const isLimited = planShared(problems, shared, NO_LIMIT) !== null;
-  const limit = isLimited ? limitOf(capacity) : "maxReplicas";
-  const plans = plan.plans.map((own, p) => shedPlan(problems[p], own, share, limit));
+  const forbids = found(1, NO_LIMIT).plan ? limitOf(capacity) : "maxReplicas";
+  const plans = plan.plans.map((own, p) => shedPlan(problems[p], own, share, forbids));
   const lost = sum(plan.plans.map((own, p) => own.objective - (plans[p]?.objective ?? 0)));
   const objective = plan.objective - lost;
-  const bound = unlimited ? sum(problems.map(({ pipeline }) => pipeline.objective.weights.accuracy)) : null;
-  const gap = plan.gap === null ? null : bound === null ? plan.gap + lost : Math.max(0, bound - objective);
-  return { ...plan, plans, feasible: false, objective, gap, servedShare: share };
+  const bound = most
+    ? most.plan.bound(servedOf(plan.plans))
+    : sum(problems.map(({ pipeline }) => pipeline.objective.weights.accuracy));
+  const shed = { ...plan, plans, feasible: false, objective, servedShare: share };
+  return withGap(shed, Math.max(bound, full.bound(problems.length)) - objective);
 }
 
-/** What the shared stage may be like. */
-interface Setting {
-  readonly variant: ScopeVariant;
-  readonly batch: number;
-  readonly replicas: number;
+interface Found {
+  /** Null: nothing serves all rows, or nothing was found that fits. Its gap is that of its own setting. */
+  readonly plan: FleetPlan | null;
+  /** What no plans for all rows that fit, serve so many pipelines and are better than `plan` are worth more than. */
+  readonly bound: (least: number) => number;
 }
 
-interface Member {
-  readonly problem: number;
-  readonly stage: string;
-  readonly scope: Scope;
-  readonly index: number;
-  readonly rows: { readonly fewest: number; readonly most: number };
-}
-
-/** Plans without limits for one setting: no plans within them are worth more than `bound`. */
-interface Candidate {
-  readonly setting: Setting;
-  readonly problems: readonly Problem[];
-  readonly plans: readonly Plan[];
-  /** Pipelines whose load is served. */
-  readonly served: number;
-  readonly bound: number;
-}
-
-/** Null: nothing serves all rows, or nothing was found that fits. */
-function planShared(problems: readonly Problem[], shared: SharedStage, capacity: SharedCapacity): SharedPlan | null {
+/** For what the variants before the stage really give, while there are not too many ways to. */
+function planShared(
+  problems: readonly Problem[],
+  shared: SharedStage,
+  capacity: SharedCapacity,
+  deadline: Deadline | null,
+): Found {
   const members = membersOf(problems, shared);
-  if (!members) return null;
-  const candidates = candidatesOf(problems, members, replicaCounts);
-  if (!candidates.some(({ plans }) => plans.every(({ feasible }) => feasible)))
-    candidates.push(...candidatesOf(problems, members, moreReplicas));
-  candidates.sort((a, b) => b.served - a.served || b.bound - a.bound);
-  let best: FleetPlan | null = null;
-  let bound = -Infinity;
-  for (const candidate of candidates) {
-    const served = best ? servedOf(best.plans) : 0;
-    if (best && (candidate.served < served || (candidate.served === served && candidate.bound <= best.objective)))
-      break;
-    const fleet = fleetOf(candidate, members, capacity);
-    // A packing on nodes that was not found may exist all the same.
-    if (fleet || capacity.nodes) bound = Math.max(bound, fleet ? fleet.objective + fleet.gap : candidate.bound);
-    if (fleet && (!best || isBetter(fleet, best))) best = fleet;
+  const cases = members && casesOf(problems, members);
+  const others = members && othersOf(problems, members, partOf(deadline, HALF));
+  const first = planForMost(problems, shared, capacity, cases ? partOf(deadline, HALF) : deadline, others);
+  if (!cases) return first;
+  let best = first.plan;
+  const bounds: Found["bound"][] = [];
+  for (const [i, own] of cases.entries()) {
+    if (isOver(deadline)) break;
+    const toBeat = best?.feasible ? best.objective : Number.NEGATIVE_INFINITY;
+    const part = partOf(deadline, 1 / (cases.length - i));
+    const { plan, bound } = planForMost(own, shared, capacity, part, others, toBeat);
+    bounds.push(bound);
+    if (plan && isBetter(plan, best)) best = plan;
   }
-  if (!best) return null;
+  if (bounds.length < cases.length) return { plan: best, bound: first.bound };
+  return { plan: best, bound: least => Math.max(...bounds.map(bound => bound(least))) };
+}
+
+/** The problems with variants left out so that the others give as many rows, for every way to; null: none depends on them, or too many do. */
+function casesOf(problems: readonly Problem[], members: readonly Member[]): (readonly Problem[])[] | null {
+  let cases: (readonly Problem[])[] = [problems];
+  for (const { problem, scope, index } of members) {
+    const choices = rowChoices(scope, index);
+    if (!choices || choices.length * cases.length > MOST_CASES) return null;
+    cases = cases.flatMap(own =>
+      choices.map(leftOut => own.map((other, p) => (p === problem ? withLeftOut(other, leftOut) : other))),
+    );
+  }
+  return cases.length > 1 ? cases : null;
+}
+
+function withLeftOut(problem: Problem, leftOut: Problem["excluded"]): Problem {
+  const names = Object.keys({ ...problem.excluded, ...leftOut });
+  const both = (stage: string) => [...(problem.excluded[stage] ?? []), ...(leftOut[stage] ?? [])];
+  return { ...problem, excluded: Object.fromEntries(names.map(stage => [stage, both(stage)])) };
+}
+
+/** For the most rows that the variants before the stage can give. */
+function planForMost(
+  problems: readonly Problem[],
+  shared: SharedStage,
+  capacity: SharedCapacity,
+  deadline: Deadline | null,
+  known: SharedTask["others"] | null = null,
+  toBeat = Number.NEGATIVE_INFINITY,
+): Found {
+  const members = membersOf(problems, shared);
+  if (!members) return { plan: null, bound: () => Number.NEGATIVE_INFINITY };
+  const others = known ?? othersOf(problems, members, partOf(deadline, HALF));
+  const task: SharedTask = { problems, members, capacity, others };
+  const { fleet, bound, tried } = searchSettings(task, toBeat, deadline);
   const isExact = members.every(({ rows }) => rows.fewest === rows.most);
-  const plans = best.plans.map((plan, p) => withoutOwnPins(plan, problems[p]));
-  return { ...best, plans, gap: isExact ? Math.max(0, bound - best.objective) : null };
-}
-
-function servedOf(plans: readonly Plan[]): number {
-  return plans.filter(({ feasible }) => feasible).length;
-}
-
-function isBetter(a: FleetPlan, b: FleetPlan): boolean {
-  const [served, other] = [servedOf(a.plans), servedOf(b.plans)];
-  return served === other ? a.objective > b.objective : served > other;
+  const plans = fleet?.plans.map((own, p) => withoutOwnPins(own, problems[p]));
+  return {
+    plan: fleet && plans ? { ...fleet, plans } : null,
+    bound: least => (isExact ? bound(least) : boundOfAllRows(task, tried, fleet, least, deadline)),
+  };
 }
 
 /** The settings that are tried are pins that nobody made. */
 function withoutOwnPins(plan: Plan, problem: Problem | undefined): Plan {
   if (problem && problem.pins.length > 0) return plan;
   return { ...plan, reasons: plan.reasons.filter(reason => reason !== "pinned") };
-}
-
-function membersOf(problems: readonly Problem[], { members }: SharedStage): readonly Member[] | null {
-  const found = members.flatMap(({ problem, stage: name }) => {
-    const given = problems[problem];
-    const scope = given && scopeOf(given);
-    const index = scope?.stages.findIndex(({ stage }) => stage.name === name) ?? -1;
-    return scope && index >= 0 ? [{ problem, stage: name, scope, index, rows: rowsBefore(scope, index) }] : [];
-  });
-  return found.length > 0 && found.length === members.length ? found : null;
-}
-
-function candidatesOf(
-  problems: readonly Problem[],
-  members: readonly Member[],
-  countsOf: typeof replicaCounts,
-): Candidate[] {
-  const others = problems.map((problem, p) =>
-    members.some(member => member.problem === p) ? null : optimize({ ...problem, runnerUp: false }),
-  );
-  return settingsOf(members, countsOf).map(setting => {
-    const { variant, batch, replicas } = setting;
-    const given = problems.map((problem, p) => {
-      const member = members.find(other => other.problem === p);
-      if (!member) return problem;
-      const pins = [...problem.pins, { stage: member.stage, variant: variant.name, batch, replicas }];
-      const othersRps = { [member.stage]: rpsOf(members) - rpsOf([member]) };
-      return { ...problem, pins, othersRps };
-    });
-    const plans = given.map((problem, p) => others[p] ?? optimize({ ...problem, runnerUp: false }));
-    return {
-      setting,
-      problems: given,
-      plans,
-      served: servedOf(plans),
-      bound: sum(plans.map(plan => plan.objective + plan.gap)) + costAgain(setting, problems, members.slice(1)),
-    };
-  });
-}
-
-const moreReplicas: typeof replicaCounts = (scope, stage, ...given) =>
-  countsBeyond(scope, stage, Math.max(0, ...replicaCounts(scope, stage, ...given)));
-
-function settingsOf(members: readonly Member[], countsOf: typeof replicaCounts): Setting[] {
-  const [first] = members;
-  const stage = first?.scope.stages[first.index];
-  if (!first || !stage) return [];
-  // The first one may have no load at all.
-  const scope = atRate(first.scope, Math.max(...members.map(member => member.scope.rateRps)));
-  const here = scope.stages[first.index] ?? stage;
-  const rows = scope.rateRps > 0 ? rpsOf(members) / scope.rateRps : 0;
-  // Its replicas serve one variant each, whoever they serve.
-  const alone = stage.variants.filter(({ members }) => members.length === 0);
-  return alone.flatMap(variant =>
-    variant.batches.flatMap(batch =>
-      countsOf(scope, here, variant, rows, batch).map(replicas => ({ variant, batch, replicas })),
-    ),
-  );
-}
-
-/** Rows per second of these members together, at the variants that give the most. */
-function rpsOf(members: readonly Member[]): number {
-  return sum(members.map(({ scope, rows }) => scope.rateRps * rows.most));
-}
-
-/** What the sum of the plans' objectives pays for the shared stage more than once. */
-function costAgain({ variant, replicas }: Setting, problems: readonly Problem[], again: readonly Member[]): number {
-  const weights = again.map(({ problem }) => problems[problem]?.pipeline.objective.weights.cost ?? 0);
-  return sum(weights) * replicas * variant.cores;
-}
-
-/** The best plans for a setting that fit together, with everything counted once. */
-function fleetOf(candidate: Candidate, members: readonly Member[], capacity: SharedCapacity): FleetPlan | null {
-  const { setting, problems, plans } = candidate;
-  const again = members.slice(1);
-  const counted = again.map(({ problem, stage }): Counted => {
-    const pipeline = problems[problem]?.pipeline;
-    const memoryMiB = (pipeline && findStage(pipeline, stage)?.memoryMiB) ?? 0;
-    const { replicas, variant } = setting;
-    return { problem, stage, cores: replicas * variant.cores, memoryMiB: replicas * memoryMiB };
-  });
-  const fleet = fleetWithin(problems, capacity, { counted, free: plans });
-  if (!fleet) return null;
-  return {
-    ...fleet,
-    objective: fleet.objective + costAgain(setting, problems, again),
-    cores: fleet.cores - sum(counted.map(({ cores }) => cores)),
-    memoryMiB: fleet.memoryMiB - sum(counted.map(({ memoryMiB }) => memoryMiB)),
-  };
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -4,13 +4,18 @@ import type { Problem } from "./problem.ts";
 
 const SHRINKS = 12;
 
-/** What can be planned for the largest share of every load, where all of it is too much; null: nothing, even for none. */
+/**
+ * What can be planned for the largest share of every load, where all of it is too much; null: nothing, even for none.
+ *
+ * @param isOver a share that is found will do.
+ */
 export function mostServed<T>(
   planFor: (share: number) => T | null,
+  isOver: () => boolean,
 ): { readonly plan: T; readonly share: number } | null {
   let plan = planFor(0);
   let [low, high] = [0, 1];
-  for (let i = 0; i < SHRINKS && plan; i++) {
+  for (let i = 0; i < SHRINKS && plan && !(low > 0 && isOver()); i++) {
     const middle = (low + high) / 2;
     const shrunk = planFor(middle);
     if (shrunk) {

@@ -5,7 +5,7 @@ import { VariscaleError } from "../../domain/errors.ts";
 import { MAX_RATE_RPS } from "../../domain/load.ts";
 import { POLICY_NAMES } from "../../domain/policy-name.ts";
 import { EXIT } from "../exit-codes.ts";
-import { collect, parseNumber, setOption, speedFactorOption } from "../options.ts";
+import { collect, parseNumber, setOption, speedFactorOption, timeLimitOf, timeLimitOption } from "../options.ts";
 import type { PlanRequest } from "../plan/plan-request.ts";
 
 interface PlanFlags extends PlanRequest {
@@ -15,9 +15,6 @@ interface PlanFlags extends PlanRequest {
   readonly speedFactor?: number;
   readonly timeLimit?: number;
 }
-
-/** An hour: of a time limit. */
-const MOST_MS = 3_600_000;
 
 const EXAMPLES = `
 Example:
@@ -59,10 +56,10 @@ export function addPlan(program: Command): void {
     .option("--max-cores <n>", "of all replicas together", text => parseNumber(text, 0.001, 1e6))
     .option("--machine-cores <n>", "all replicas share one machine with so many", text => parseNumber(text, 0.1, 1024))
     .option("--min-accuracy <share>", "0 to 1", text => parseNumber(text, 0, 1))
-    .option(
-      "--time-limit <ms>",
-      "end each search by then, with the best plan that was found and how far it may be from the best (default: a budget of work, the same on every machine)",
-      text => parseNumber(text, 1, MOST_MS),
+    .addOption(
+      timeLimitOption(
+        "end each search by then, with the best plan that was found and how far it may be from the best (default: a budget of work, the same on every machine)",
+      ),
     )
     .option("--picture <file>", "draw accuracy against cost at this load: .svg or .html")
     .addOption(speedFactorOption())
@@ -78,7 +75,7 @@ async function runPlan(path: string, flags: PlanFlags): Promise<void> {
   const { givenOf } = await import("../../optimizer/given.ts");
   const { problemFor } = await import("../plan/plan-request.ts");
   const { set, speedFactor, picture, output, timeLimit } = flags;
-  const limit = timeLimit === undefined ? null : { ms: timeLimit, clock: () => performance.now() };
+  const limit = timeLimitOf(timeLimit);
   if (picture !== undefined) checkPicture(picture);
   const pipeline = readPipeline(path, speedFactor === undefined ? { set } : { set, speedFactor });
   const problem = problemFor(pipeline, flags);

@@ -13,6 +13,7 @@ import { explain } from "../../optimizer/explain.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import { readPipeline } from "../../runtime/read-pipeline.ts";
 import type { LoadInput } from "../load-input.ts";
+import { timeLimitOf } from "../options.ts";
 import { problemFor } from "../plan/plan-request.ts";
 import { casesFor } from "../simulate/cases.ts";
 import { PLAIN_CASE } from "../simulate/plain-case.ts";
@@ -22,6 +23,8 @@ import { defineTool, type Tool } from "./tool.ts";
 
 const stageVariant = z.strictObject({ stage: z.string().min(1).max(63), variant: z.string().min(1).max(63) });
 const amount = z.number();
+/** Nothing else is answered meanwhile. */
+const MOST_PLAN_MS = 5000;
 
 /**
  * What if: plans and simulations of pipeline files. Only files that were named at the start are read.
@@ -46,6 +49,14 @@ function planTool(files: ReadonlyMap<string, string>): Tool {
       exclude: z.array(stageVariant).max(100).default([]).describe("Do not serve these variants"),
       maxCores: z.number().min(0.001).max(1e6).optional(),
       minAccuracy: z.number().min(0).max(1).optional(),
+      timeLimitMs: z
+        .number()
+        .min(1)
+        .max(MOST_PLAN_MS)
+        .optional()
+        .describe(
+          "End each search by then, for the plan and for every price: `optimal` and `gap` say how far it may be from the best. Default: a budget of work",
+        ),
     }),
     output: z.object({
       pipeline: z.string(),
@@ -54,7 +65,7 @@ function planTool(files: ReadonlyMap<string, string>): Tool {
       prices: z.array(z.string()).describe("What a little more or less would cost"),
     }),
     changes: false,
-    run: async ({ pipeline: name, rps, sloMs, policy, pins, exclude, maxCores, minAccuracy }) => {
+    run: async ({ pipeline: name, rps, sloMs, policy, pins, exclude, maxCores, minAccuracy, timeLimitMs }) => {
       const { key, pipeline } = readNamed(files, name, sloMs);
       const pair = ({ stage, variant }: z.output<typeof stageVariant>): string => `${stage}=${variant}`;
       const problem = problemFor(pipeline, {
@@ -67,7 +78,8 @@ function planTool(files: ReadonlyMap<string, string>): Tool {
         ...(maxCores !== undefined && { maxCores }),
         ...(minAccuracy !== undefined && { minAccuracy }),
       });
-      const plan = optimize(problem);
+      const limit = timeLimitOf(timeLimitMs);
+      const plan = optimize(problem, limit);
       return {
         pipeline: key,
         plan,
@@ -77,7 +89,7 @@ function planTool(files: ReadonlyMap<string, string>): Tool {
           `held back by: ${BINDING_TEXT[plan.binding]}`,
           runnerUpText(plan, plan.runnerUp),
         ],
-        prices: explain(problem, plan).prices.map(priceText),
+        prices: explain(problem, plan, limit).prices.map(priceText),
       };
     },
   });

@@ -4,7 +4,7 @@ import { findStage, type Stage } from "../../domain/pipeline.ts";
 import type { PolicyName } from "../../domain/policy-name.ts";
 import type { NodeShape } from "../../optimizer/node-fit.ts";
 import type { Problem } from "../../optimizer/problem.ts";
-import type { SharedStage } from "../../optimizer/shared-stage.ts";
+import type { SharedStage } from "../../optimizer/shared-setting.ts";
 import { type ReadOptions, readPipeline } from "../../runtime/read-pipeline.ts";
 import { problemFor } from "./plan-request.ts";
 

@@ -1,7 +1,6 @@
 import type { Plan } from "../../domain/plan.ts";
 import { number, percent } from "../../explanation/number-text.ts";
-import type { FleetPlan } from "../../optimizer/fleet.ts";
-import type { SharedPlan } from "../../optimizer/shared-stage.ts";
+import type { FleetPlan } from "../../optimizer/fleet-plan.ts";
 import { formatPlan } from "./format-plan.ts";
 
 /** Plans of several pipelines, and what they are together. */
@@ -10,11 +9,11 @@ export function formatFleet(fleet: FleetPlan, names: readonly string[]): string 
 }
 
 /** Plans of several pipelines that have a stage in common. */
-export function formatShared(shared: SharedPlan, names: readonly string[], stage: string): string {
+export function formatShared(shared: FleetPlan, names: readonly string[], stage: string): string {
   return format(shared, names, `together, \`${stage}\` counted once`);
 }
 
-function format(fleet: FleetPlan | SharedPlan, names: readonly string[], together: string): string {
+function format(fleet: FleetPlan, names: readonly string[], together: string): string {
   const { prices, servedShare } = fleet;
   const worth = [
     ...(prices.core > 0 ? [`one core more is worth ${number(prices.core)}`] : []),
@@ -30,8 +29,7 @@ function format(fleet: FleetPlan | SharedPlan, names: readonly string[], togethe
   ].join("\n");
 }
 
-function proofOf(gap: number | null): string {
-  if (gap === null) return "not proven best: its rows depend on variants before it, and the most are planned for";
+function proofOf(gap: number): string {
   return gap === 0 ? "proven best" : `at most ${number(gap)} below the best`;
 }
 

@@ -11,6 +11,9 @@ import { writeTinyPipeline } from "./support/tiny-pipeline.ts";
 
 interface FleetJson {
   readonly feasible: boolean;
+  readonly optimal: boolean;
+  readonly objective: number;
+  readonly gap: number;
   readonly cores: number;
   readonly servedShare: number;
   readonly prices: { readonly core: number };
@@ -99,6 +102,25 @@ describe("variscale fleet", function () {
     const short = fleet(members[0], members[1].replace("=90", "=100000"), "--share", "second");
     assert.equal(short.status, 3);
     assert.match(short.stdout, /NOT ENOUGH for all: \d/);
+  });
+
+  it("ends by a time limit, and says how far its plans may be from the best", () => {
+    const free: FleetJson = JSON.parse(fleet(...members, "--output", "json").stdout);
+    assert.deepEqual([free.optimal, free.gap], [true, 0]);
+    const limited = [...members, "--max-cores", String(free.cores - 1), "--output", "json"];
+    const whole: FleetJson = JSON.parse(fleet(...limited).stdout);
+    const short: FleetJson = JSON.parse(fleet(...limited, "--time-limit", "1").stdout);
+    assert.ok(short.feasible && short.cores <= free.cores - 1, JSON.stringify(short));
+    assert.equal(short.optimal, short.gap === 0);
+    assert.ok(short.objective + short.gap >= whole.objective - 1e-9, `${short.objective} + ${short.gap}`);
+    const shared: FleetJson = JSON.parse(
+      fleet(...members, "--share", "second", "--time-limit", "1", "--output", "json").stdout,
+    );
+    const best: FleetJson = JSON.parse(fleet(...members, "--share", "second", "--output", "json").stdout);
+    assert.ok(shared.objective + shared.gap >= best.objective - 1e-9, `${shared.objective} + ${shared.gap}`);
+    const refused = fleet(...members, "--time-limit", "soon");
+    assert.equal(refused.status, 2);
+    assert.match(refused.stderr, /--time-limit/);
   });
 
   it("says what is wrong with its arguments", () => {

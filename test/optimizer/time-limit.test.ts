@@ -3,22 +3,12 @@ import fc from "fast-check";
 import { describe, it } from "mocha";
 import { randomInstance } from "../../bench/optimizer-instances.ts";
 import type { Plan } from "../../domain/plan.ts";
-import type { TimeLimit } from "../../optimizer/effort.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import type { Problem } from "../../optimizer/problem.ts";
 import { bruteForce } from "./brute-force.ts";
 import { pipelineOf, problemOf } from "./problems.ts";
 import { busyProblem, plainProblem, smallProblem } from "./random-problem.ts";
-
-/** Ends a search at its first look at the clock: the least that a limit can leave. */
-const NONE: TimeLimit = { ms: 0, clock: () => 0 };
-const ENDLESS: TimeLimit = { ms: Infinity, clock: () => 0 };
-
-/** A clock that every look moves on by 1 ms. */
-function looks(ms: number): TimeLimit {
-  let now = 0;
-  return { ms, clock: () => now++ };
-}
+import { ENDLESS, looks, NONE } from "./time-limits.ts";
 
 /** Twenty stages whose cores are limited to seven tenths of what their best plan takes. */
 function limitedChain(seed: number): Problem {

@@ -1,99 +1,13 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { request as httpRequest } from "node:http";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
-import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
-import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { afterEach, beforeEach, describe, it } from "mocha";
-import { openTools } from "../../../cli/mcp/open-tools.ts";
-import { packageFolder } from "../../../runtime/version.ts";
 import { RunningScaler } from "../../scaler/support/running-scaler.ts";
-import { runVariscale } from "../support/run-variscale.ts";
 import { writeTinyPipeline } from "../support/tiny-pipeline.ts";
+import { call, type Opened, openHttp, openStdio, TOKEN } from "./support/mcp-client.ts";
 
-const MAIN = join(packageFolder, "dist/cli/main.js");
-const TOKEN = "token-of-the-scaler";
-const HTTP_TOKEN = "token-of-the-server";
 const READ_ONLY = ["list_pipelines", "explain_decision", "forecast", "plan", "simulate"];
-
-/** A client, and what must be ended with it. */
-interface Opened {
-  readonly client: Client;
-  readonly url: string | null;
-  close(): Promise<void>;
-}
-
-function environment(): Record<string, string> {
-  return { PATH: process.env["PATH"] ?? "", VARISCALE_TOKEN: TOKEN, VARISCALE_MCP_TOKEN: HTTP_TOKEN };
-}
-
-async function connect(transport: unknown): Promise<Client> {
-  const client = new Client({ name: "a-test", version: "1" });
-  await client.connect(transport as Transport);
-  return client;
-}
-
-async function openStdio(args: readonly string[]): Promise<Opened> {
-  const command = { command: process.execPath, args: [MAIN, "mcp", ...args], env: environment() };
-  const client = await connect(new StdioClientTransport({ ...command, stderr: "ignore" }));
-  return { client, url: null, close: () => client.close() };
-}
-
-async function openHttp(args: readonly string[]): Promise<Opened> {
-  const { child, url } = await startHttp(args);
-  const requestInit = { headers: { authorization: `Bearer ${HTTP_TOKEN}` } };
-  const client = await connect(new StreamableHTTPClientTransport(new URL(url), { requestInit }));
-  return {
-    client,
-    url,
-    close: async () => {
-      await client.close();
-      await ended(child);
-    },
-  };
-}
-
-function startHttp(args: readonly string[]): Promise<{ readonly child: ChildProcess; readonly url: string }> {
-  const child = spawn(process.execPath, [MAIN, "mcp", "--http", "0", ...args], {
-    env: environment(),
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  return new Promise((resolve, reject) => {
-    let log = "";
-    child.stderr?.on("data", (chunk: Buffer) => {
-      log += chunk;
-      const url = /"url":"([^"]+)"/.exec(log)?.[1];
-      if (url !== undefined) resolve({ child, url });
-    });
-    child.once("exit", () => reject(new Error(log)));
-  });
-}
-
-function ended(child: ChildProcess): Promise<unknown> {
-  return new Promise(resolve => {
-    child.once("exit", resolve);
-    child.kill("SIGTERM");
-  });
-}
-
-interface Answer {
-  readonly isError: boolean;
-  readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: JSON of a tool
-  readonly value: any;
-}
-
-async function call({ client }: Opened, name: string, input: Record<string, unknown> = {}): Promise<Answer> {
-  const result = await client.callTool({ name, arguments: input });
-  const content = result.content as readonly { readonly text?: string }[];
-  const text = content[0]?.text ?? "";
-  if (result.isError !== true) assert.deepEqual(JSON.parse(text), result.structuredContent);
-  return { isError: result.isError === true, text, value: result.structuredContent };
-}
 
 for (const [transport, open] of [
   ["standard input and output", openStdio],
@@ -212,6 +126,7 @@ for (const [transport, open] of [
         ],
         ["plan", { rps: 1, pipeline: "/etc/passwd" }, /there is no file of pipeline/],
         ["plan", { rps: 1, pins: [{ stage: "fist", variant: "light" }] }, /no stage `fist`\. Did you mean `first`\?/],
+        ["plan", { rps: 1, timeLimitMs: 1e6 }, /timeLimitMs/],
         ["plan", { rps: 1, set: ["spec.code=./evil.js"] }, /set/],
         ["simulate", { load: { kind: "steady", ratesRps: [] } }, /ratesRps/],
         ["simulate", { load: {} }, /give one of kind and ratesRps/],
@@ -281,121 +196,3 @@ for (const [transport, open] of [
     });
   });
 }
-
-describe("variscale mcp over Streamable HTTP, from whom it must not serve", function () {
-  this.timeout(120_000);
-  let opened: { readonly child: ChildProcess; readonly url: string };
-  beforeEach(async () => {
-    opened = await startHttp(["--url", "http://127.0.0.1:1"]);
-  });
-  afterEach(() => ended(opened.child));
-
-  const LIST = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list", params: {} });
-  const post = (headers: Record<string, string>, body = LIST, method = "POST"): Promise<number | undefined> =>
-    new Promise((resolve, reject) => {
-      const all = {
-        authorization: `Bearer ${HTTP_TOKEN}`,
-        accept: "application/json, text/event-stream",
-        "content-type": "application/json",
-        ...headers,
-      };
-      const request = httpRequest(opened.url, { method, headers: all }, response => {
-        response.resume();
-        resolve(response.statusCode);
-      });
-      request.on("error", reject);
-      request.end(method === "GET" ? undefined : body);
-    });
-
-  it("refuses who does not show the token, and all web pages", async () => {
-    assert.equal(await post({}), 200);
-    assert.equal(await post({ authorization: "" }), 401);
-    assert.equal(await post({ authorization: "Bearer other" }), 401);
-    assert.equal(await post({ authorization: `Basic ${HTTP_TOKEN}` }), 401);
-    assert.equal(await post({ origin: "http://evil.example" }), 403);
-    assert.equal(await post({ origin: "http://127.0.0.1" }), 403);
-    assert.equal(await post({ origin: "null" }), 403);
-    assert.equal(await post({ host: "evil.example:80" }), 403);
-    assert.equal(await post({}, "", "GET"), 405);
-    assert.equal(await post({}, "", "DELETE"), 405);
-  });
-
-  it("refuses nonsense and what is too large, and goes on", async () => {
-    for (const body of ["", "{", "null", '{"jsonrpc":"1.0"}', '"x"']) assert.equal(await post({}, body), 400, body);
-    assert.equal(await post({ "content-type": "text/plain" }), 415);
-    assert.equal(await post({ accept: "text/html" }), 406);
-    assert.equal(await post({}, "x".repeat(2 * 1024 * 1024)).catch(() => 413), 413);
-    assert.equal(await post({}), 200);
-  });
-
-  it("needs a token, and names what is wrong with it", async () => {
-    const none = await runVariscale(["mcp", "--http", "0"], { env: { VARISCALE_MCP_TOKEN: "" } });
-    assert.deepEqual([none.status, none.stdout], [2, ""]);
-    assert.match(none.stderr, /--http needs a token .*--http-token-file, or set VARISCALE_MCP_TOKEN/);
-    const gone = await runVariscale(["mcp", "--http", "0", "--http-token-file", "/nowhere"]);
-    assert.match(gone.stderr, /--http-token-file \/nowhere can't be read/);
-  });
-});
-
-describe("variscale mcp over standard input and output", function () {
-  this.timeout(120_000);
-
-  it("ends when its input ends, and writes nothing but messages on its output", async () => {
-    const lines = [
-      "nonsense",
-      "{}",
-      '{"jsonrpc":"2.0","id":7,"method":"ping"}',
-      '{"jsonrpc":"2.0","id":8,"method":"no/such"}',
-    ];
-    const { status, stdout, stderr } = await runVariscale(["mcp"], { input: `${lines.join("\n")}\n` });
-    assert.equal(status, 0, stderr);
-    const answers = stdout
-      .trim()
-      .split("\n")
-      .map(text => JSON.parse(text));
-    assert.deepEqual(
-      answers.toSorted((a, b) => a.id - b.id).map(({ id, result, error }) => [id, result ?? error.code]),
-      [
-        [7, {}],
-        [8, -32601],
-      ],
-    );
-    assert.equal(stderr.match(/message can't be used/g)?.length, 2);
-  });
-
-  it("ends where a message is too large", async () => {
-    const { status, stderr } = await runVariscale(["mcp"], { input: "x".repeat(3 * 1024 * 1024) });
-    assert.equal(status, 0);
-    assert.match(stderr, /exceeded maximum size/);
-  });
-
-  it("names pipeline files that are wrong, or two of one pipeline", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "variscale-"));
-    try {
-      writeTinyPipeline(folder);
-      const twice = await runVariscale(["mcp", folder, join(folder, "pipeline.yaml")]);
-      assert.equal(twice.status, 2);
-      assert.match(twice.stderr, /are both of pipeline default\/tiny: name one of them/);
-      writeFileSync(join(folder, "pipeline.yaml"), "a: [");
-      assert.match((await runVariscale(["mcp", folder])).stderr, /pipeline\.yaml is not valid/);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
-});
-
-describe("docs/mcp.md", () => {
-  it("names every tool, what it changes and no other", () => {
-    const text = readFileSync(join(packageFolder, "docs/mcp.md"), "utf8");
-    const rows = [...text.matchAll(/^\| `(\w+)` .*\| (\w+) +\|$/gm)].map(([, name, changes]) => [
-      name,
-      changes !== "nothing",
-    ]);
-    const access = { url: "http://127.0.0.1:1", token: null };
-    const tools = openTools({ paths: [], access, allowChanges: true, owner: "", context: "x", env: {} });
-    assert.deepEqual(
-      rows,
-      tools.map(({ name, changes }) => [name, changes]),
-    );
-  });
-});
