@@ -1,8 +1,9 @@
-import { type Past, pastOf } from "../../cli/simulate/past.ts";
+import type { Past } from "../../cli/simulate/past.ts";
 import { generateLoad } from "../../load/generate-load.ts";
 import type { LoadTrace } from "../../load/load-trace.ts";
 import { scaleLoad } from "../../load/scale-load.ts";
 import { openBenchTraces } from "../load-traces.ts";
+import { trainedPasts } from "./trained-pasts.ts";
 
 export interface ExperimentLoad {
   readonly name: string;
@@ -59,16 +60,14 @@ export async function ipaLoads(
   const parts = isRecorded
     ? Object.entries(EXCERPTS).map(([name, parts]) => recorded(name, parts, twitter))
     : (Object.keys(GENERATED) as (keyof typeof GENERATED)[]).map(generated);
-  const loads: ExperimentLoad[] = [];
-  for (const part of isShort ? parts.slice(0, 1) : parts) {
-    process.stderr.write(`${part.name}: training a network on what lies before\n`);
-    loads.push({ ...part, past: await pastOf(part.before, true) });
-  }
+  const chosen = isShort ? parts.slice(0, 1) : parts;
+  process.stderr.write(`training networks on what lies before ${chosen.map(({ name }) => name).join(", ")}\n`);
+  const pasts = await trainedPasts(chosen.map(({ before }) => before));
   return {
     note: isRecorded
       ? "IPA's four excerpts of the Twitter load, each request kept with chance 1/8; the forecaster has seen the days before, and its network was trained on them"
       : "generated loads of the kinds of IPA's four excerpts, since the recorded ones are not here",
-    loads,
+    loads: chosen.map((part, i) => ({ ...part, past: pasts[i] as Past })),
   };
 }
 
