@@ -73,3 +73,13 @@ export function parseHorizons(text: string): readonly number[] {
 export function parseNames(text: string): readonly string[] {
   return text.split(",").map(part => part.trim());
 }
+
+/** Of commands that serve until they are ended. */
+export function readyOption(): Option {
+  return new Option(
+    "--output <format>",
+    "of where it is reached, once it is ready: `json` is one line on standard output, `text` a line of the log",
+  )
+    .choices(["text", "json"])
+    .default("text");
+}

@@ -23,17 +23,23 @@ import { addSimulate } from "./commands/simulate.ts";
 import { addTop } from "./commands/top.ts";
 import { addUp } from "./commands/up.ts";
 import { EXIT } from "./exit-codes.ts";
+import { optionText } from "./option-text.ts";
 
 const DESCRIPTION =
   "Chooses model variant, batch size and replicas of every stage of an inference pipeline, and switches variants inside running pods.";
+
+const EXIT_CODES =
+  "\nExit codes: 0 done; 1 something failed; 2 what it was given can't be used; 3 no plan meets every constraint; 130 Ctrl-C.";
 
 /** The command line. Every command imports what it runs only when it runs. */
 export function createProgram(): Command {
   const program = new Command("variscale")
     .description(DESCRIPTION)
     .version(packageVersion)
+    .configureHelp({ optionDescription: optionText })
     .showHelpAfterError("(--help shows what it takes)")
     .addHelpText("after", "\nExample:\n  variscale up pipelines/id-card")
+    .addHelpText("afterAll", EXIT_CODES)
     // Of options and arguments; help and version end with 0.
     .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EXIT.wrongInput));
   addUp(program);

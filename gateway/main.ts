@@ -23,11 +23,11 @@ export interface GatewayCommand {
 
 /**
  * The process `variscale gateway FILE`. A parent process with an IPC channel is told `{ kind: "listening", ports: { http } }`, and
- * when it goes away so does the gateway.
+ * when it goes away so does the gateway. Gives the port that it listens on.
  *
  * @throws VariscaleError when the pipeline's code or an endpoint is wrong, or the port is taken.
  */
-export async function runGateway(command: GatewayCommand): Promise<void> {
+export async function runGateway(command: GatewayCommand): Promise<number> {
   const logger = createLogger("gateway", command.logLevel);
   const { pipeline } = command;
   const code = await loadCode(pipeline, command.file);
@@ -38,6 +38,7 @@ export async function runGateway(command: GatewayCommand): Promise<void> {
     if (!gateway.isDraining()) shutdown("the parent process went away");
   });
   logger.info({ host: command.host, port: gateway.port, pipeline: pipeline.key }, "listening");
+  return gateway.port;
 }
 
 function shutdownSteps(gateway: Gateway, drainMs: number, graceMs: number) {

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { VariscaleError } from "../domain/errors.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
@@ -6,6 +6,7 @@ import { invalidFile, parsePipelineFile } from "../domain/pipeline-file.ts";
 import { scaleServiceTimes } from "../domain/scale-profile.ts";
 import { setFields } from "../domain/set-fields.ts";
 import { withoutVariants } from "../domain/without-variants.ts";
+import { packageFolder } from "./version.ts";
 
 export interface ReadOptions {
   /** `path=value` pairs that replace fields of the file: `spec.slo.latencyMs=800`. */
@@ -18,10 +19,17 @@ export interface ReadOptions {
   readonly onRead?: (path: string) => void;
 }
 
-/** The pipeline file at a path: `pipeline.yaml` where the path is a folder. */
+/**
+ * The pipeline file at a path: `pipeline.yaml` where the path is a folder. Where there is nothing of that name, `id-card` and
+ * `pipelines/id-card` are those that come with the package.
+ */
 export function pipelineFileAt(path: string): string {
   const absolute = resolve(path);
-  return statSync(absolute, { throwIfNoEntry: false })?.isDirectory() ? join(absolute, "pipeline.yaml") : absolute;
+  const found = statSync(absolute, { throwIfNoEntry: false });
+  if (found) return found.isDirectory() ? join(absolute, "pipeline.yaml") : absolute;
+  const [, name = ""] = /^(?:pipelines\/)?([a-z0-9-]+)\/?$/.exec(path) ?? [];
+  const ours = join(packageFolder, "pipelines", name, "pipeline.yaml");
+  return name !== "" && existsSync(ours) ? ours : absolute;
 }
 
 /**
@@ -36,7 +44,7 @@ export function readPipeline(file: string, options: ReadOptions = {}): Pipeline 
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    const message = `${path} can't be read: ${VariscaleError.from(error).message}. Name an existing pipeline file or its folder.`;
+    const message = `${path} can't be read: ${VariscaleError.from(error).message}. Name an existing pipeline file or its folder, or one that comes with the package, as id-card.`;
     throw new VariscaleError("not_found", message, { cause: error });
   }
   const parsed = parsePipelineFile(setFields(text, options.set ?? []), name => readBeside(path, name, options));

@@ -57,8 +57,10 @@ export interface ScalerOptions extends Omit<ScalerCoreOptions, "clock" | "staleA
 export interface Scaler {
   readonly ports: { readonly keda: number; readonly switchers: number; readonly http: number };
   readonly boards: Boards;
+  /** Resolves when all pipelines that there were at the start are taken or refused. */
+  readonly ready: Promise<void>;
   /** What is put into it or removed takes effect at once. */
-  readonly pipelines: Pick<PipelineSet, "put" | "remove">;
+  readonly pipelines: Pick<PipelineSet, "put" | "remove" | "pipelines">;
   /** Switchers whose streams are open. */
   switchers(key: PipelineKey): readonly SwitcherPage[];
   /** Health NOT_SERVING → streams end with OK → calls end, or are cut after 3 s; state is stored. */
@@ -134,13 +136,11 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
     life.isReady = true;
     for (const server of servers.grpc) server.setServing(true);
   };
-  if (sources.synced !== null) void sources.synced.then(getReady);
-  else getReady();
+  const ready = (sources.synced ?? Promise.resolve()).then(getReady);
   const ports = { keda: servers.grpc[0].port, switchers: servers.grpc[1].port, http: servers.http.port };
   const isComplete = (): boolean => life.isReady && sources.isComplete;
   highAvailability?.start(() => core.pipelines.all(), ports, isComplete);
   options.logger.info({ ports, pipelines: catalogue.all().map(({ key }) => formatKey(key)) }, "scaler started");
-
   const close = async (): Promise<void> => {
     life.isReady = false;
     const isUnchanging = sources.close();
@@ -158,6 +158,7 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
   return {
     ports,
     boards,
+    ready,
     pipelines: core.pipelines,
     switchers: key => registry.list(key).map(switcher => showSwitcher(switcher, clock.nowMs())),
     close: () => {

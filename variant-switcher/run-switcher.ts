@@ -62,7 +62,9 @@ ${Object.entries(HELP)
 
 Examples:
   variscale switcher --config /etc/variscale/switcher.json --model-folder /models --pod "$POD_NAME"
-  variscale switcher --config switcher.json --scaler-address 127.0.0.1:6001 --http-port 0 --grpc-port 0`;
+  variscale switcher --config switcher.json --scaler-address 127.0.0.1:6001 --http-port 0 --grpc-port 0
+
+Exit codes: 0 done, by SIGTERM or Ctrl-C; 1 something failed; 2 what it was given can't be used.`;
 
 const SEE_HELP = "variscale switcher --help shows what it takes";
 

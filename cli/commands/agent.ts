@@ -10,7 +10,7 @@ The exact model checks every proposal: what would break a constraint is refused,
 
 const ADVISE = `${LIMITS_HELP}
 
-Example:
+Examples:
   variscale agent advise pipelines/id-card --generate 1 --endpoint http://127.0.0.1:11434/v1 --model llama3.1
   variscale agent advise pipelines/id-card --url http://127.0.0.1:8080 --endpoint https://example.com/v1 --model m --key-file key
 
@@ -37,16 +37,25 @@ const TUNE = `
 No language model: settings are tried in the simulator under generated loads, half of them are dropped at a time, and what is left is scored
 on loads that it has not seen, against the defaults, with the same seeds.
 
-Example:
+Examples:
   variscale agent tune pipelines/id-card
   variscale agent tune pipelines/id-card --least-quantile 0.5 --training 16 --unseen 16`;
+
+const GROUP = `
+Examples:
+  variscale agent tune pipelines/id-card
+  variscale agent advise pipelines/id-card --generate 1 --endpoint http://127.0.0.1:11434/v1 --model llama3.1 --transcript session.jsonl
+  variscale agent replay session.jsonl
+
+advise, replay and tune change nothing; act changes a running scaler for a while (--ttl). Each has its own --help.`;
 
 export function addAgent(program: Command): void {
   const agent = program
     .command("agent")
     .description(
       "let a language model, or a search, tune the control loop: every proposal is checked by the exact model",
-    );
+    )
+    .addHelpText("after", GROUP);
   addModelOptions(agent.command("advise <pipeline>"))
     .description("have a model propose changes, and change nothing")
     .addHelpText("after", ADVISE)

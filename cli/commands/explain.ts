@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { collect } from "../options.ts";
+import { DEFAULT_URL } from "../scaler/access-options.ts";
 
 interface ExplainFlags {
   readonly url?: string;
@@ -10,8 +12,8 @@ interface ExplainFlags {
 }
 
 const EXAMPLES = `
-Example:
-  variscale explain --url http://127.0.0.1:8080
+Examples:
+  variscale explain
   variscale explain default/id-card --url http://127.0.0.1:8080 --decision d-1-7
   variscale explain plan.json --pipeline pipelines/id-card
 
@@ -21,7 +23,10 @@ export function addExplain(program: Command): void {
   program
     .command("explain [what]")
     .description("say why a decision of a running scaler, or a plan in a file, is as it is")
-    .option("--url <url>", "of the scaler's HTTP API; [what] is then namespace/name (default: its only pipeline)")
+    .option(
+      "--url <url>",
+      `of the scaler's HTTP API; [what] is then namespace/name, and without it its only pipeline (default: ${DEFAULT_URL}, where there is no plan's file)`,
+    )
     .option("--decision <id>", "which one (default: the newest)")
     .option("--pipeline <pipeline>", "the pipeline file that it was made with")
     .option("--set <path=value>", "replace a field of the pipeline file; may be repeated", collect, [])
@@ -36,23 +41,26 @@ async function runExplain(what: string | undefined, flags: ExplainFlags): Promis
   const { readPlan } = await import("../plan/plan-request.ts");
   const { fetchDecision, decisionOfPlan } = await import("../plan/decision.ts");
   const { explainDecision } = await import("../../explanation/explain-decision.ts");
+  const { writeResult } = await import("../write-result.ts");
   const { formatDecision } = await import("../plan/format-decision.ts");
-  if (flags.url === undefined && what === undefined)
-    throw new VariscaleError("invalid_argument", "name a plan's file, or the scaler with --url");
-  if (flags.url === undefined && flags.decision !== undefined)
+  const isFile = what !== undefined && flags.url === undefined && flags.decision === undefined;
+  if (isFile && !existsSync(what))
     throw new VariscaleError(
-      "invalid_argument",
-      `--decision ${flags.decision} is one of a running scaler: name it with --url, such as --url http://127.0.0.1:8080`,
+      "not_found",
+      `there is no file ${what} with a plan. Is it a pipeline of a running scaler? Then name that with --url, as in --url ${DEFAULT_URL}.`,
     );
-  const decision =
-    flags.url === undefined
-      ? decisionOfPlan(readPlan(what ?? ""))
-      : await fetchDecision({ url: flags.url, pipeline: what ?? null, decisionId: flags.decision ?? null });
+  const decision = isFile
+    ? decisionOfPlan(readPlan(what))
+    : await fetchDecision({
+        url: flags.url ?? DEFAULT_URL,
+        pipeline: what ?? null,
+        decisionId: flags.decision ?? null,
+      });
   const pipeline = flags.pipeline === undefined ? null : readPipeline(flags.pipeline, { set: flags.set });
   const explanation = pipeline && explainDecision(pipeline, decision);
   const text =
     flags.output === "json"
       ? JSON.stringify({ ...decision, explanation }, null, 2)
       : formatDecision(decision, explanation);
-  process.stdout.write(`${text}\n`);
+  writeResult(text);
 }

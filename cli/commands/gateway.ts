@@ -1,16 +1,35 @@
 import type { Command } from "commander";
 import type { LogLevel } from "../../runtime/logger.ts";
-import { collect, logLevelOption, parseNumber, parsePort, setOption, speedFactorOption } from "../options.ts";
+import {
+  collect,
+  logLevelOption,
+  parseNumber,
+  parsePort,
+  readyOption,
+  setOption,
+  speedFactorOption,
+} from "../options.ts";
 
 interface GatewayFlags {
   readonly host: string;
   readonly port: number;
   readonly endpoint: readonly string[];
   readonly drainMs: number;
+  readonly output: "text" | "json";
   readonly logLevel: LogLevel;
   readonly set: readonly string[];
   readonly speedFactor?: number;
 }
+
+const HELP = `
+Examples:
+  variscale gateway pipelines/id-card --endpoint detection=10.0.0.1:8000 --endpoint recognition=10.0.0.2:8000
+  variscale gateway pipelines/id-card --endpoint detection=dns:detection.shop.svc.cluster.local:8000 --endpoint …
+
+--output json, when it listens:
+  {"pipeline": "default/id-card", "url", "metrics", "readyz"}: requests go to \`url\`, and \`readyz\` says whether every stage has a replica
+
+It serves until Ctrl-C or SIGTERM, and then ends with 0.`;
 
 export function addGateway(program: Command): void {
   program
@@ -27,16 +46,26 @@ export function addGateway(program: Command): void {
     .option("--drain-ms <ms>", "from failing /readyz to closing the port", text => parseNumber(text, 0, 600_000), 0)
     .addOption(setOption())
     .addOption(speedFactorOption())
+    .addOption(readyOption())
     .addOption(logLevelOption("info"))
-    .addHelpText(
-      "after",
-      "\nExample:\n  variscale gateway pipelines/id-card --endpoint detection=10.0.0.1:8000 --endpoint recognition=10.0.0.2:8000\n  variscale gateway pipelines/id-card --endpoint detection=dns:detection.shop.svc.cluster.local:8000 --endpoint …",
-    )
+    .addHelpText("after", HELP)
     .action(async (path: string, flags: GatewayFlags) => {
       const { pipelineFileAt, readPipeline } = await import("../../runtime/read-pipeline.ts");
       const { runGateway } = await import("../../gateway/main.ts");
-      const { set, speedFactor, endpoint, ...rest } = flags;
+      const { formatKey } = await import("../../domain/pipeline.ts");
+      const { reachedAt } = await import("../reached-at.ts");
+      const { writeReady } = await import("../write-ready.ts");
+      const { set, speedFactor, endpoint, output, ...rest } = flags;
       const pipeline = readPipeline(path, { set, ...(speedFactor === undefined ? {} : { speedFactor }) });
-      await runGateway({ ...rest, pipeline, file: pipelineFileAt(path), endpoints: endpoint });
+      const port = await runGateway({ ...rest, pipeline, file: pipelineFileAt(path), endpoints: endpoint });
+      if (output === "text") return;
+      const key = formatKey(pipeline.key);
+      const http = `http://${reachedAt(rest.host, port)}`;
+      writeReady({
+        pipeline: key,
+        url: `${http}/v1/pipelines/${key}`,
+        metrics: `${http}/metrics`,
+        readyz: `${http}/readyz`,
+      });
     });
 }

@@ -3,12 +3,14 @@ import { type Command, Option } from "commander";
 interface ReportFlags {
   readonly folder: string;
   readonly format: "all" | "html" | "pdf";
+  readonly output: "text" | "json";
 }
 
 const EXAMPLES = `
 Examples:
   variscale report
   variscale report --folder /tmp/report --format html
+  variscale report --format html --output json | jq -r '.written[]'
   VARISCALE_CHROMIUM=/opt/chromium/chrome variscale report --format pdf
 
 It puts the documents of docs/report, forecasting and benchmarks together as they are in the package: figures are measured by other commands,
@@ -22,11 +24,17 @@ export function addReport(program: Command): void {
     .description("write the technical report: one page, and a PDF")
     .option("--folder <folder>", "where report.html and report.pdf go", "report")
     .addOption(new Option("--format <format>", "what is written").choices(["all", "html", "pdf"]).default("all"))
+    .addOption(new Option("--output <format>", "of what was written").choices(["text", "json"]).default("text"))
     .addHelpText("after", EXAMPLES)
     .action(runReport);
 }
 
-async function runReport({ folder, format }: ReportFlags): Promise<void> {
+async function runReport({ folder, format, output }: ReportFlags): Promise<void> {
   const { writeReport } = await import("../report/write-report.ts");
-  await writeReport({ folder, format, env: process.env, say: line => process.stderr.write(`${line}\n`) });
+  const { writeResult } = await import("../write-result.ts");
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const report = await writeReport({ folder, format, env: process.env, say });
+  writeResult(
+    output === "json" ? JSON.stringify(report, null, 2) : report.written.map(file => `written: ${file}`).join("\n"),
+  );
 }

@@ -10,7 +10,7 @@ import type { HighAvailabilityOptions } from "../../scaler/ha-options.ts";
 import type { SwitcherIdentity } from "../../scaler/switcher-identity.ts";
 import { defaultStateFolder } from "../folders.ts";
 import { parseLoadSource } from "../load-source.ts";
-import { collect, logLevelOption, parseNumber, parsePort, setOption } from "../options.ts";
+import { collect, logLevelOption, parseNumber, parsePort, readyOption, setOption } from "../options.ts";
 import { tokenOf } from "../scaler/access-options.ts";
 
 interface ScalerFlags {
@@ -34,18 +34,24 @@ interface ScalerFlags {
   readonly tlsFolder?: string;
   readonly switcherIdentity: "none" | "tokenreview";
   readonly switcherServiceAccount: readonly string[];
+  readonly output: "text" | "json";
   readonly logLevel: LogLevel;
   readonly set: readonly string[];
 }
 
 const HELP = `
-Example:
+Examples:
   variscale scaler pipelines/id-card --load-source gateway=http://gateway:8090
   variscale scaler --pipelines-from crd --load-source gateway=http://gateway:8090
   variscale scaler cards.yaml --load-source prometheus=prometheus+http://prometheus:9090 --set spec.load.source=prometheus
 
 A Prometheus's address takes options, as in prometheus+https://host/path?caFile=/etc/ca.pem&bearerTokenFile=/run/token:
   caFile, bearerTokenFile, tenant, timeoutMs, backfillMs, stepMs (docs/load-sources.md)
+
+--output json, when its ports answer and all pipelines that there are were taken or refused:
+  {"pipelines": ["default/id-card"], "page", "api", "metrics", "keda", "switchers"}
+
+It serves until Ctrl-C or SIGTERM, and then ends with 0.
 
 Environment:
   VARISCALE_TOKEN          what changes over HTTP must carry as a bearer token; without it they are taken from this machine alone
@@ -137,6 +143,7 @@ export function addScaler(program: Command): void {
       [],
     )
     .addOption(setOption())
+    .addOption(readyOption())
     .addOption(logLevelOption("info"))
     .addHelpText("after", HELP)
     .action(async (paths: string[], flags: ScalerFlags) => {
@@ -172,7 +179,16 @@ export function addScaler(program: Command): void {
       // Before it has started: a first process of a container that takes no signals could not be ended.
       const close = async (): Promise<void> => (await starting).close();
       shutdownOnSignal([{ name: "scaler", timeoutMs: 10_000, run: close }], logger);
-      await starting;
+      const scaler = await starting;
+      if (flags.output === "text") return;
+      const { formatKey } = await import("../../domain/pipeline.ts");
+      const { scalerAddresses } = await import("../scaler/scaler-addresses.ts");
+      const { writeReady } = await import("../write-ready.ts");
+      await scaler.ready;
+      writeReady({
+        pipelines: scaler.pipelines.pipelines().map(({ key }) => formatKey(key)),
+        ...scalerAddresses(flags.host, scaler.ports),
+      });
     });
 }
 

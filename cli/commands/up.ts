@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { LogLevel } from "../../runtime/logger.ts";
 import { defaultModelFolder, defaultStateFolder } from "../folders.ts";
-import { logLevelOption, parseNumber, parsePort, setOption, speedFactorOption } from "../options.ts";
+import { logLevelOption, parseNumber, parsePort, readyOption, setOption, speedFactorOption } from "../options.ts";
 import type { Up } from "../up/up.ts";
 
 interface UpFlags {
@@ -13,10 +13,22 @@ interface UpFlags {
   readonly httpPort: number;
   readonly kedaPort: number;
   readonly switcherPort: number;
+  readonly output: "text" | "json";
   readonly logLevel: LogLevel;
   readonly set: readonly string[];
   readonly speedFactor?: number;
 }
+
+const HELP = `
+Examples:
+  variscale up pipelines/id-card
+  curl -s --data-binary @card.jpg -H 'content-type: image/jpeg' http://127.0.0.1:8090/v1/pipelines/default/id-card
+  variscale up ./shop --port 0 --http-port 0 --keda-port 0 --switcher-port 0 --output json
+
+--output json, when every stage has a replica that is ready:
+  {"pipeline": "default/shop", "mode": "active", "url", "page", "api", "metrics", "keda", "switchers"}: requests go to \`url\`
+
+It serves until Ctrl-C or SIGTERM, and then ends with 0.`;
 
 export function addUp(program: Command): void {
   program
@@ -31,11 +43,9 @@ export function addUp(program: Command): void {
     .option("--switcher-port <port>", "of the scaler's gRPC for switchers", parsePort, 6001)
     .addOption(setOption())
     .addOption(speedFactorOption())
+    .addOption(readyOption())
     .addOption(logLevelOption("info"))
-    .addHelpText(
-      "after",
-      "\nExample:\n  variscale up pipelines/id-card\n  curl -s --data-binary @card.jpg -H 'content-type: image/jpeg' http://127.0.0.1:8090/v1/pipelines/default/id-card",
-    )
+    .addHelpText("after", HELP)
     .action(runUp);
 }
 
@@ -45,7 +55,10 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   const { pipelineFileAt, readPipeline } = await import("../../runtime/read-pipeline.ts");
   const { shutdownOnSignal } = await import("../../runtime/shutdown.ts");
   const { leftOutLine, prepare } = await import("../prepare-models.ts");
+  const { scalerAddresses } = await import("../scaler/scaler-addresses.ts");
   const { startUp } = await import("../up/up.ts");
+  const { formatKey } = await import("../../domain/pipeline.ts");
+  const { writeReady } = await import("../write-ready.ts");
   const logger = createLogger("up", flags.logLevel);
   const read = { set: flags.set, ...(flags.speedFactor === undefined ? {} : { speedFactor: flags.speedFactor }) };
   const pipeline = readPipeline(path, read);
@@ -80,6 +93,9 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
     await up.close();
     throw error;
   }
-  const address = `http://127.0.0.1:${up.scaler.ports.http}`;
-  logger.info({ url: up.url, page: `${address}/`, api: `${address}/api/v1/pipelines`, mode: pipeline.mode }, "ready");
+  const { url } = up;
+  const { page, api, ...others } = scalerAddresses("127.0.0.1", up.scaler.ports);
+  logger.info({ url, page, api, mode: pipeline.mode }, "ready");
+  if (flags.output === "json")
+    writeReady({ pipeline: formatKey(pipeline.key), mode: pipeline.mode, url, page, api, ...others });
 }

@@ -7,6 +7,7 @@ import { type LoadTable, readLoadTable } from "../../load/load-table.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
 import { pipelineFileAt, readPipeline } from "../../runtime/read-pipeline.ts";
 import { leftOutLine, prepare } from "../prepare-models.ts";
+import { reachedAt } from "../reached-at.ts";
 import { readLoadFile } from "../read-load-file.ts";
 import type { Up } from "../up/up.ts";
 import { calibrate } from "./calibrate.ts";
@@ -128,7 +129,7 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
         options.onStart(starting);
         if (name === SCENARIOS[0])
           void starting.then(
-            up => say(`  live page: ${pageAddress(options.page.host, up)}`),
+            up => say(`  live page: http://${reachedAt(options.page.host, up.scaler.ports.http)}/`),
             () => undefined,
           );
       },
@@ -144,12 +145,6 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
     rows,
     checks: checks(rows, options.csv === null ? { low: "low", high } : null, { speedFactors, short: options.short }),
   };
-}
-
-/** As a browser on this machine asks for it. */
-function pageAddress(host: string, up: Up): string {
-  const name = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
-  return `http://${name.includes(":") ? `[${name}]` : name}:${up.scaler.ports.http}/`;
 }
 
 /** Before anything takes its time: the file is read, and what is wrong with it is said. */

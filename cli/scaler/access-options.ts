@@ -3,7 +3,8 @@ import { userInfo } from "node:os";
 import type { Command } from "commander";
 import { VariscaleError } from "../../domain/errors.ts";
 
-const DEFAULT_URL = "http://127.0.0.1:8080";
+/** Where `variscale up` and a scaler of this machine are, unless told otherwise. */
+export const DEFAULT_URL = "http://127.0.0.1:8080";
 
 export interface AccessFlags {
   readonly url: string;

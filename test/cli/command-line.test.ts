@@ -15,18 +15,19 @@ function variscale(...args: string[]): {
 }
 
 describe("variscale", () => {
-  it("shows help with examples for every command", () => {
+  it("shows help with examples for every command and group", () => {
     const commandsOf = (command: Command, above: string[]): string[][] =>
       command.commands.flatMap(sub => {
         const names = [...above, sub.name()];
-        return sub.commands.length > 0 ? commandsOf(sub, names) : [names];
+        return [names, ...commandsOf(sub, names)];
       });
     const all = commandsOf(createProgram(), []);
     assert.ok(all.length > 15);
     for (const command of all) {
       const { status, stdout } = variscale(...command, "--help");
       assert.equal(status, 0, command.join(" "));
-      if (command[0] !== "switcher") assert.match(stdout, /Examples?:/, command.join(" "));
+      assert.match(stdout, /Examples?:/, command.join(" "));
+      assert.match(stdout, /Exit codes: 0 /, command.join(" "));
     }
     assert.match(variscale("demo", "--help").stdout, /exit code/);
   });

@@ -84,8 +84,12 @@ describe("variscale, told what it can't do", function () {
       [["plan", pipeline, "--rps", "1", "--exclude", "first=lite"], 2, /no variant of stage `first` `lite`/],
       [["plan", pipeline, "--rps", "1", "--vote", "first=2"], 2, /--vote first=2: .* from 0 to 1/],
       [["plan", pipeline, "--rps", "1", "--split", "third"], 2, /--split: there is no stage `third`/],
-      [["explain"], 2, /name a plan's file, or the scaler with --url/],
-      [["explain", "plan.json", "--decision", "d-1-7"], 2, /--decision d-1-7 .* name it with --url/],
+      [["explain", "default/tiny"], 1, /there is no file default\/tiny with a plan\. .*name that with --url/],
+      [
+        ["explain", "--url", "http://127.0.0.1:1"],
+        1,
+        /127\.0\.0\.1:1\/.* does not answer: .*Is --url the scaler's HTTP port\?/,
+      ],
     ]);
   });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { readChapters } from "../../../cli/report/chapters.ts";
@@ -57,6 +57,21 @@ describe("variscale report", function () {
     const pdf = report("--format", "pdf");
     assert.equal(pdf.status, 1, pdf.stderr);
     assert.match(pdf.stderr, /^variscale: no PDF, there is no Chromium.*VARISCALE_CHROMIUM$/m);
+  });
+
+  it("names the files that it has written, and a folder that can't be", () => {
+    const written = join(folder.path, "out/report.html");
+    const { stdout } = report("--format", "html", "--output", "json");
+    assert.deepEqual(JSON.parse(stdout), { written: [written], noPdf: null });
+    assert.equal(report("--format", "html").stdout, `written: ${written}\n`);
+    const { noPdf, ...both } = JSON.parse(report("--output", "json").stdout) as { noPdf: string };
+    assert.deepEqual(both, { written: [written] });
+    assert.match(noPdf, /there is no Chromium/);
+    rmSync(join(folder.path, "out"), { recursive: true });
+    writeFileSync(join(folder.path, "out"), "a file where the folder should be");
+    const refused = report("--format", "html");
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /^variscale: can't write .*report\.html \(.*name another folder with --folder\.\n$/);
   });
 
   it("shows what documents say as text, and leaves out the marks of scripts", () => {
