@@ -68,6 +68,15 @@ async function runStartToEnd(flags: DemoFlags): Promise<void> {
   if (csv !== undefined || column !== undefined || modelFolder !== undefined)
     throw new VariscaleError("invalid_argument", "--start-to-end takes no --csv, --column and --model-folder");
   let isInterrupted = false;
+  const onStart = (end: (signal: NodeJS.Signals) => void): void => {
+    const interrupt = (signal: NodeJS.Signals): void => {
+      isInterrupted = true;
+      end(signal);
+    };
+    onEndSignal(interrupt);
+    // Nobody reads any more, as with `| head`.
+    for (const stream of [process.stdout, process.stderr]) stream.on("error", () => interrupt("SIGTERM"));
+  };
   const { folder, steps } = await startToEnd({
     pipeline,
     folder: resolve(flags.folder),
@@ -79,11 +88,7 @@ async function runStartToEnd(flags: DemoFlags): Promise<void> {
     ],
     say: line => process.stderr.write(`${line}\n`),
     print: chunk => output === "table" && process.stdout.write(chunk),
-    onStart: stop =>
-      onEndSignal(signal => {
-        isInterrupted = true;
-        stop(signal);
-      }),
+    onStart,
   });
   if (output === "json") console.log(JSON.stringify({ folder, steps }, null, 2));
   else for (const { what, seconds, problem } of steps) console.log(`${problem ?? "ok"}  ${what} (${seconds} s)`);

@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream } from "node:fs";
 import { join } from "node:path";
-import { finished } from "node:stream/promises";
 import { VariscaleError } from "../../domain/errors.ts";
 import { packageFolder } from "../../runtime/version.ts";
+import { OutputFile } from "./output-file.ts";
 import type { Step } from "./start-to-end-steps.ts";
 
 export interface StepResult {
@@ -36,6 +35,7 @@ export class StepRunner {
     this.#options = options;
   }
 
+  /** @throws VariscaleError failed_precondition where what is printed can't be kept; what runs then is ended before. */
   async run(steps: readonly Step[]): Promise<readonly StepResult[]> {
     const { say } = this.#options;
     const results: StepResult[] = [];
@@ -58,7 +58,11 @@ export class StepRunner {
   async #runStep({ name, what, commands }: Step, output: string): Promise<StepResult> {
     const { folder, say } = this.#options;
     const startMs = performance.now();
-    const file = createWriteStream(join(folder, output));
+    const file = new OutputFile(join(folder, output));
+    const keep = (data: string | Buffer): void => {
+      file.write(data);
+      if (file.problem) this.#running?.kill("SIGTERM");
+    };
     const given: string[] = [];
     let problem: string | null = null;
     try {
@@ -66,15 +70,17 @@ export class StepRunner {
         if (this.#isStopped) break;
         given.push(`variscale ${args.join(" ")}`);
         say(`$ ${given.at(-1)}`);
-        file.write(`$ ${given.at(-1)}\n`);
-        const code = await this.#runCommand(args, chunk => file.write(chunk));
+        keep(`$ ${given.at(-1)}\n`);
+        if (file.problem) break;
+        const code = await this.#runCommand(args, keep);
+        if (file.problem) break;
         if (code !== 0) problem ??= `FAILED: variscale ${args[0]} ended with ${code}`;
       }
     } catch (error) {
       problem = `FAILED: ${VariscaleError.from(error).message}`;
     }
-    file.end();
-    await finished(file);
+    file.close();
+    if (file.problem) throw file.problem;
     return { name, what, commands: given, seconds: Math.round((performance.now() - startMs) / 1000), problem, output };
   }
 

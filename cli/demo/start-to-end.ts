@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { VariscaleError } from "../../domain/errors.ts";
 import { readPipeline } from "../../runtime/read-pipeline.ts";
 import { packageVersion } from "../../runtime/version.ts";
 import { pathOfPipeline } from "../own-pipelines.ts";
+import { writeOutput } from "./output-file.ts";
 import { type StepResult, StepRunner } from "./run-steps.ts";
 import { type StartToEndOptions, startToEndSteps } from "./start-to-end-steps.ts";
 import { summaryPage } from "./summary-page.ts";
@@ -35,19 +36,20 @@ export interface StartToEndResult {
  * Runs everything, and writes what came of it into the folder: what each step printed, the pipeline with its measurements, pictures,
  * the technical report, and `index.html` about the run.
  *
- * @throws VariscaleError for a pipeline that can't be used, or a folder that can't be written to; what fails later is a result.
+ * @throws VariscaleError for a pipeline that can't be used, or a folder that can't be written to, also later on; what else fails later
+ * is a result.
  */
 export async function startToEnd(command: StartToEndCommand): Promise<StartToEndResult> {
   const { folder, pipeline, say } = command;
   readPipeline(pathOfPipeline(pipeline));
   try {
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "index.html"), "");
     for (const name of WRITTEN) rmSync(join(folder, name), { force: true });
   } catch (error) {
     const message = `can't write into ${folder} (${VariscaleError.from(error).message}). Name another one with --folder.`;
     throw new VariscaleError("failed_precondition", message, { cause: error });
   }
+  writeOutput(join(folder, "index.html"), "");
   const runner = new StepRunner(command);
   command.onStart(signal => runner.stop(signal));
   const steps = await runner.run(startToEndSteps(command));
@@ -60,7 +62,7 @@ export async function startToEnd(command: StartToEndCommand): Promise<StartToEnd
     pictures: ["low-load.svg", "high-load.svg"].filter(isThere),
     report: isThere("report.html") ? "report.html" : null,
   });
-  writeFileSync(join(folder, "index.html"), page);
+  writeOutput(join(folder, "index.html"), page);
   say(`\nwritten: ${join(folder, "index.html")}`);
   return { folder, steps };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,7 +10,7 @@ import { type StartToEndOptions, type Step, startToEndSteps } from "../../../cli
 import { summaryPage } from "../../../cli/demo/summary-page.ts";
 import { ownPipelines, pathOfPipeline } from "../../../cli/own-pipelines.ts";
 import { packageFolder } from "../../../runtime/version.ts";
-import { descendants, isAlive } from "../support/processes.ts";
+import { commandLine, descendants, isAlive } from "../support/processes.ts";
 import { runVariscale } from "../support/run-variscale.ts";
 
 describe("variscale demo --start-to-end", function () {
@@ -90,6 +90,50 @@ describe("variscale demo --start-to-end", function () {
       [["first", 1]],
     );
     assert.doesNotMatch(seen.printed, /^\d+\.\d+\.\d+$/m);
+  });
+
+  it("ends with what can't be written and how to mend it, and with it what runs", async () => {
+    const { running } = runner();
+    mkdirSync(join(folder, "1-first.txt"));
+    await assert.rejects(
+      running.run([step("first", () => [["--version"]])]),
+      /can't write .*1-first\.txt \(EISDIR.*name another folder with --folder/,
+    );
+    rmSync(join(folder, "1-first.txt"), { recursive: true });
+    symlinkSync("/dev/full", join(folder, "1-first.txt"));
+    const { seen, running: full } = runner();
+    await assert.rejects(
+      full.run([step("first", () => [["--version"]]), step("second", () => [["--version"]])]),
+      /can't write .*1-first\.txt \(ENOSPC.*Make room/,
+    );
+    assert.equal(seen.printed, "");
+    assert.doesNotMatch(seen.said.join("\n"), /\[2\/2\]/);
+  });
+
+  it("ends a command whose output can no longer be written", async () => {
+    const { running } = runner();
+    const fifo = join(folder, "1-first.txt");
+    assert.equal(spawnSync("mkfifo", [fifo]).status, 0);
+    // It takes the line that names the command, and no more. What is served prints its line when it is ready, and would go on.
+    const reader = spawn("head", ["-n", "1", fifo], { stdio: "ignore" });
+    const ports = ["--port=0", "--http-port=0", "--keda-port=0", "--switcher-port=0"];
+    const quiet = ["--output=json", "--log-level=silent"];
+    const serve = ["up", pathOfPipeline("video"), ...ports, "--state-dir", join(folder, "state"), ...quiet];
+    try {
+      await assert.rejects(running.run([step("first", () => [serve])]), /can't write .*1-first\.txt \(EPIPE/);
+    } finally {
+      reader.kill();
+    }
+    const left = descendants(process.pid).filter(pid => commandLine(pid).includes("up"));
+    assert.deepEqual(left, []);
+  });
+
+  it("tells with one line that a folder has no room, with 1", async () => {
+    mkdirSync(join(folder, "1-set-up.txt"));
+    const run = await runVariscale(["demo", "--start-to-end", "--short", "--folder", folder]);
+    assert.equal(run.status, 1, run.stderr);
+    assert.match(run.stderr, /\nvariscale: can't write .*1-set-up\.txt \(EISDIR.*--folder\.\n$/);
+    assert.doesNotMatch(run.stderr, /^\s+at /m);
   });
 
   it("makes the models of all pipelines, measures one, and plans and serves with what was measured in a whole run", () => {
