@@ -1,11 +1,10 @@
 import { fixedText } from "../explanation/change-text.ts";
-import { clockText } from "./decision-panel.ts";
 import { element } from "./element.ts";
 import type { LiveChange } from "./live-view.ts";
 
 /** What operators changed, newest first: entries of the audit log. */
 export function changeList(changes: readonly LiveChange[]): readonly Node[] {
-  if (changes.length === 0) return [element("p", { class: "note" }, "None since the scaler started.")];
+  if (changes.length === 0) return [element("p", { class: "note" }, "None are known.")];
   const lines = changes.map(change => {
     const { atMs, by, reason, shown } = change;
     const who = `${by === "" ? "by someone who gave no name" : `by ${by}`}${shown === "token" ? ", with the token" : ", from the scaler's machine"}`;
@@ -13,7 +12,7 @@ export function changeList(changes: readonly LiveChange[]): readonly Node[] {
       "li",
       {},
       element("b", {}, whatText(change)),
-      ` at ${clockText(atMs)} ${who}${reason === "" ? "" : `: ${reason}`}`,
+      ` at ${dayText(atMs)} ${who}${reason === "" ? "" : `: ${reason}`}`,
     );
   });
   return [element("ul", { class: "changes" }, ...lines)];
@@ -22,7 +21,7 @@ export function changeList(changes: readonly LiveChange[]): readonly Node[] {
 function whatText(change: LiveChange): string {
   switch (change.kind) {
     case "pin":
-      return `${change.pin.stage} pinned to ${fixedText(change.pin)} until ${clockText(change.pin.expiresAtMs)}`;
+      return `${change.pin.stage} pinned to ${fixedText(change.pin)} until ${dayText(change.pin.expiresAtMs)}`;
     case "unpin": {
       const stages = change.removed.map(({ stage }) => stage).join(", ");
       return stages === "" ? "unpinned, though nothing was pinned" : `${stages} unpinned`;
@@ -33,4 +32,16 @@ function whatText(change: LiveChange): string {
       return change.ended ? "tuning ended" : "tuned";
   }
   return change satisfies never;
+}
+
+/** They may be of days ago, and pins last for days. */
+function dayText(atMs: number): string {
+  return new Date(atMs).toLocaleString([], {
+    month: "short",
+    day: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hourCycle: "h23",
+  });
 }

@@ -19,7 +19,7 @@ export interface LiveView {
   readonly board: LiveBoard | null;
   readonly stages: readonly LiveStageView[];
   readonly pins: readonly LivePin[];
-  /** By operators since the scaler started, newest first; the audit log has all. */
+  /** The newest by operators, newest first, those of before a restart among them; the audit log has all. */
   readonly changes: readonly LiveChange[];
   /** Measured by the gateway; null: load comes from elsewhere, or the gateway does not answer. */
   readonly lastMinute: LastMinute | null;

@@ -3,13 +3,14 @@ import type { PipelineKey } from "../domain/pipeline.ts";
 import type { HttpRequest, HttpResponse, Route } from "../runtime/http-server.ts";
 import { packageVersion } from "../runtime/version.ts";
 import { type DecisionSources, explainedDecision } from "./explained-decision.ts";
-import type { ChangeNote, JournalEvent } from "./journal.ts";
+import type { ChangeNote, OperatorChange } from "./journal.ts";
 import { type LiveSources, liveView } from "./live-view.ts";
 import { refuseMutation } from "./mutation-access.ts";
 import { tuningOf, untuneOf } from "./operator-tuning.ts";
 import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import { showPipeline, showSummary } from "./pipeline-page.ts";
+import { shownChange } from "./shown-change.ts";
 import type { SwitcherIdentity } from "./switcher-identity.ts";
 
 const DEFAULT_LIMIT = 20;
@@ -81,7 +82,7 @@ function identityOf({ switcherIdentity }: HttpApiOptions): object | null {
 /** A change that was checked but not made. */
 interface Change {
   readonly body: object;
-  readonly event: JournalEvent;
+  readonly event: OperatorChange;
   readonly make: () => void;
 }
 
@@ -107,7 +108,9 @@ function changeRoutes(options: HttpApiOptions): readonly Route[] {
       });
       if (isDryRun(request)) return { status: 200, body: { ...body, dryRun: true } };
       make();
-      journal.note(control.pipeline.key, event, clock.nowMs());
+      const nowMs = clock.nowMs();
+      journal.note(control.pipeline.key, event, nowMs);
+      control.settings.note(shownChange(event, nowMs));
       control.touch();
       await onChange(control);
       return { status: 200, body };

@@ -10,8 +10,6 @@ import { type PackedText, packText, unpackText } from "./packed-text.ts";
 const MOST_DECISIONS = 1000;
 const LEAST_PER_PIPELINE = 10;
 const MOST_PER_PIPELINE = 500;
-/** Changes by operators that are kept in memory of each pipeline. */
-const MOST_CHANGES = 8;
 
 type Mode = "shadow" | "active";
 
@@ -40,12 +38,6 @@ export type OperatorChange = ChangeNote &
     | { readonly kind: "tuning"; readonly tuning: OperatorTuning | null; readonly replaced: OperatorTuning | null }
   );
 
-/** A change by an operator, and when it was made. */
-export interface NotedChange {
-  readonly atMs: number;
-  readonly change: OperatorChange;
-}
-
 interface KeptDecision {
   readonly decisionId: string;
   readonly text: PackedText;
@@ -61,8 +53,6 @@ export class Journal {
   readonly #pipelines: () => number;
   /** Oldest first. */
   readonly #decisions = new Map<string, KeptDecision[]>();
-  /** Newest first. */
-  readonly #changes = new Map<string, readonly NotedChange[]>();
 
   /** @param pipelines how many there are now. */
   constructor(pipelines: () => number, audit: AuditFile | null, logger: Logger) {
@@ -87,7 +77,6 @@ export class Journal {
   /** Of a pipeline that is gone; the audit log keeps them. */
   forget(key: PipelineKey): void {
     this.#decisions.delete(formatKey(key));
-    this.#changes.delete(formatKey(key));
   }
 
   note(key: PipelineKey, event: JournalEvent, nowMs: number): void {
@@ -95,14 +84,6 @@ export class Journal {
     const where = { namespace: key.namespace, pipeline: key.name };
     this.#logger.info({ ...where, ...fields }, kind);
     this.#audit?.append({ kind, at: new Date(nowMs).toISOString(), ...where, ...fields });
-    if (event.kind === "guard") return;
-    const before = this.#changes.get(formatKey(key)) ?? [];
-    this.#changes.set(formatKey(key), [{ atMs: nowMs, change: event }, ...before].slice(0, MOST_CHANGES));
-  }
-
-  /** Those by operators since the process started, newest first; the audit log has all. */
-  changes(key: PipelineKey): readonly NotedChange[] {
-    return this.#changes.get(formatKey(key)) ?? [];
   }
 
   /** One decision and the one before it; null: it is not, or no longer, in memory. */

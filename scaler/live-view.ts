@@ -1,20 +1,18 @@
 import type { PipelineBoard } from "../control/board.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
-import type { LiveBoard, LiveChange, LiveChangeKind, LiveStageView, LiveView } from "../dashboard/live-view.ts";
+import type { LiveBoard, LiveStageView, LiveView } from "../dashboard/live-view.ts";
 import type { Stage } from "../domain/pipeline.ts";
-import type { Journal, NotedChange, OperatorChange } from "./journal.ts";
 import type { LiveRecorder } from "./live-recorder.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import type { PageSources } from "./pipeline-page.ts";
 
 export interface LiveSources extends PageSources {
   readonly recorder: LiveRecorder;
-  readonly journal: Journal;
 }
 
 /** What the page shows of one pipeline, with the points of its history that are later than `afterMs`. */
 export function liveView(sources: LiveSources, control: PipelineControl, afterMs: number): LiveView {
-  const { boards, registry, conditions, clock, recorder, journal } = sources;
+  const { boards, registry, conditions, clock, recorder } = sources;
   const { key, slo, mode: fileMode, objective, stages } = control.pipeline;
   const nowMs = clock.nowMs();
   const board = boards.latest(key);
@@ -38,7 +36,7 @@ export function liveView(sources: LiveSources, control: PipelineControl, afterMs
       by,
       expiresAtMs,
     })),
-    changes: journal.changes(key).map(liveChange),
+    changes: control.settings.changes,
     lastMinute: recorder.lastMinute(key),
     problems: conditions
       .of(key)
@@ -46,26 +44,6 @@ export function liveView(sources: LiveSources, control: PipelineControl, afterMs
       .map(({ type, message }) => `${type}: ${message}`),
     history: history.after(afterMs),
   };
-}
-
-/** Addresses stay in the audit log: whoever reaches the port may read this. */
-function liveChange({ atMs, change }: NotedChange): LiveChange {
-  const { by, reason, shown } = change;
-  return { atMs, by, reason, shown, ...whatOf(change) };
-}
-
-function whatOf(change: OperatorChange): LiveChangeKind {
-  switch (change.kind) {
-    case "pin":
-      return { kind: "pin", pin: change.pin };
-    case "unpin":
-      return { kind: "unpin", removed: change.removed };
-    case "mode":
-      return { kind: "mode", mode: change.mode, before: change.before };
-    case "tuning":
-      return { kind: "tuning", ended: change.tuning === null };
-  }
-  return change satisfies never;
 }
 
 function liveBoard(board: PipelineBoard): LiveBoard {

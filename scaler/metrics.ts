@@ -17,6 +17,7 @@ export interface ScalerMetrics {
   readonly loadRefused: Counter<"namespace" | "pipeline">;
   readonly stateSaves: Counter<"namespace" | "pipeline" | "outcome">;
   readonly auditWrites: Counter<"outcome">;
+  readonly auditDamagedLines: Gauge;
   readonly trainings: Counter<"namespace" | "pipeline" | "outcome">;
   readonly trainingSeconds: Histogram;
   readonly trainingBackend: Gauge<"backend">;
@@ -149,6 +150,11 @@ export function createMetrics(registry: Registry): ScalerMetrics {
       name: "variscale_audit_writes_total",
       help: "Writes of the audit log, by outcome",
       labelNames: ["outcome"] as const,
+      registers,
+    }),
+    auditDamagedLines: new Gauge({
+      name: "variscale_audit_damaged_lines",
+      help: "Lines of the audit log that could not be read at the start, among the newest 16 MiB",
       registers,
     }),
   };

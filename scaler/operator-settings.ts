@@ -1,12 +1,16 @@
 import { z } from "zod";
+import type { LiveChange } from "../dashboard/live-view.ts";
 import { VariscaleError } from "../domain/errors.ts";
 import { type OperatorPin, operatorPinSchema } from "../domain/operator-pin.ts";
 import { findStage, findVariant, type Pipeline, type Stage } from "../domain/pipeline.ts";
 import type { StagePin } from "../optimizer/problem.ts";
 import { changeNote, parseRequest } from "./change-request.ts";
 import { type OperatorTuning, storedTuningSchema } from "./operator-tuning.ts";
+import { shownChangeSchema } from "./shown-change.ts";
 
 const DAY_MS = 86_400_000;
+/** Changes that are kept. */
+export const MOST_CHANGES = 8;
 
 const pinRequestSchema = z
   .strictObject({
@@ -35,16 +39,22 @@ const storedSchema = z.object({
   pins: z.array(operatorPinSchema),
   mode: z.object({ mode: z.enum(["shadow", "active"]), fileMode: z.enum(["shadow", "active"]) }).nullable(),
   tuning: storedTuningSchema.nullable().default(null),
+  /** Each is checked by itself. */
+  changes: z.array(z.unknown()).max(100).default([]),
 });
 
 export type StoredSettings = z.output<typeof storedSchema>;
 
-/** What operators set of one pipeline beside its file: pins, one a stage, the mode, and a tuning of the control loop. */
+/**
+ * What operators set of one pipeline beside its file: pins, one a stage, the mode, and a tuning of the control loop; and their newest
+ * changes.
+ */
 export class OperatorSettings {
   #pipeline: Pipeline;
   #pins: readonly OperatorPin[] = [];
   #mode: "shadow" | "active" | null = null;
   #tuning: OperatorTuning | null = null;
+  #changes: readonly LiveChange[] = [];
 
   constructor(pipeline: Pipeline) {
     this.#pipeline = pipeline;
@@ -52,6 +62,20 @@ export class OperatorSettings {
 
   get mode(): "shadow" | "active" {
     return this.#mode ?? this.#pipeline.mode;
+  }
+
+  /** Newest first. The audit log has all of them. */
+  get changes(): readonly LiveChange[] {
+    return this.#changes;
+  }
+
+  note(change: LiveChange): void {
+    this.#changes = [change, ...this.#changes].slice(0, MOST_CHANGES);
+  }
+
+  /** Those of before, where none are known. */
+  recall(changes: readonly LiveChange[]): void {
+    if (this.#changes.length === 0) this.#changes = changes.slice(0, MOST_CHANGES);
   }
 
   /** Those that have not expired. */
@@ -128,6 +152,7 @@ export class OperatorSettings {
       pins: [...this.pins(nowMs)],
       mode,
       tuning: tuning && (storedTuningSchema.parse(tuning) satisfies OperatorTuning),
+      changes: [...this.#changes],
     };
   }
 
@@ -143,6 +168,10 @@ export class OperatorSettings {
   restore(stored: unknown, nowMs: number): void {
     const result = storedSchema.safeParse(stored);
     if (!result.success) return;
+    this.#changes = result.data.changes
+      .map(change => shownChangeSchema.safeParse(change))
+      .flatMap(({ data }) => (data ? [data] : []))
+      .slice(0, MOST_CHANGES);
     this.#pins = result.data.pins.filter(pin => pin.expiresAtMs > nowMs && isPossible(this.#pipeline, pin));
     const { mode, tuning } = result.data;
     this.#tuning =

@@ -1,14 +1,13 @@
-import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import type { Pipeline, PipelineKey } from "../domain/pipeline.ts";
+import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
 import { createRegistry } from "../runtime/process-metrics.ts";
 import type { TlsFolder } from "../runtime/tls-folder.ts";
 import { addTlsMetrics } from "../runtime/tls-metrics.ts";
 import { packageVersion } from "../runtime/version.ts";
 import { AnalysisThread } from "./analysis-thread.ts";
-import { AuditFile } from "./audit-file.ts";
+import { openAudit, readAudit } from "./audit-log.ts";
 import { BoardStore, type Boards } from "./board-store.ts";
 import { readBundledModel } from "./bundled-model.ts";
 import type { Clock } from "./clock.ts";
@@ -31,10 +30,6 @@ import { PipelineSet, type PipelineSetPart } from "./pipeline-set.ts";
 import { ProcessConditions } from "./process-conditions.ts";
 import { StateKeeper } from "./state-keeper.ts";
 import { SwitcherRegistry } from "./switcher-registry.ts";
-
-/** A file of the audit log, and how many older ones are kept beside it. */
-const AUDIT_BYTES = 16 * 1024 * 1024;
-const AUDIT_KEEP = 3;
 
 export interface ScalerCoreOptions {
   /** Those that there are at the start. */
@@ -115,7 +110,15 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
   await highAvailability?.untilSynced();
   const registry = new SwitcherRegistry();
   const analyses = new AnalysisThread();
-  const audit = stateDir === null ? null : openAudit(stateDir, keys, options, conditions, metrics);
+  const audit =
+    stateDir === null
+      ? null
+      : openAudit(stateDir, problem => {
+          metrics.auditWrites.inc({ outcome: problem === null ? "ok" : "failed" });
+          for (const key of keys()) conditions.set(key, "AuditLogWritten", problem, clock.nowMs());
+        });
+  const past = stateDir === null ? null : readAudit(stateDir, logger);
+  metrics.auditDamagedLines.set(past?.damaged ?? 0);
   const journal = new Journal(() => pipelines.size, audit, logger);
   const keeper = new StateKeeper({
     stateDir,
@@ -154,8 +157,12 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
   const pipelines: PipelineSet = new PipelineSet({
     catalogue,
     nowMs: () => clock.nowMs(),
-    open: pipeline =>
-      openControl(pipeline, bundledModel, { keeper, highAvailability, machineCores, nowMs: clock.nowMs() }),
+    open: pipeline => {
+      const nowMs = clock.nowMs();
+      const control = openControl(pipeline, bundledModel, { keeper, highAvailability, machineCores, nowMs });
+      control.settings.recall(past?.byPipeline.get(formatKey(pipeline.key)) ?? []);
+      return control;
+    },
     save: controls => keeper.saveAll(controls),
     run: control => {
       loop.add(control);
@@ -273,22 +280,4 @@ function followCertificates(
       if (known !== undefined) conditions.set(key, "CertificatesCurrent", known, clock.nowMs());
     },
   };
-}
-
-function openAudit(
-  stateDir: string,
-  keys: () => readonly PipelineKey[],
-  options: ScalerCoreOptions,
-  conditions: ProcessConditions,
-  metrics: ScalerMetrics,
-): AuditFile {
-  return new AuditFile({
-    path: join(stateDir, "decisions.jsonl"),
-    maxBytes: AUDIT_BYTES,
-    keep: AUDIT_KEEP,
-    onWrite: problem => {
-      metrics.auditWrites.inc({ outcome: problem === null ? "ok" : "failed" });
-      for (const key of keys()) conditions.set(key, "AuditLogWritten", problem, options.clock.nowMs());
-    },
-  });
 }

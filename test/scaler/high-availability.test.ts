@@ -133,6 +133,12 @@ describe("several scalers", () => {
   it("goes on from where the leader stopped when that is gone, and changes no answer in between", async () => {
     const [first, second] = await leaderAndFollower();
     const { epoch } = await page(first);
+    const body = JSON.stringify({ stage: "read", batch: 2, ttlMs: 600_000, by: "ann", reason: "compare" });
+    assert.equal((await fetch(first.url(`${PIPELINE}/pin`), { method: "PUT", body })).status, 200);
+    // biome-ignore lint/suspicious/noExplicitAny: JSON of the API
+    const live = async (running: RunningScaler): Promise<any> => (await fetch(running.url(`${PIPELINE}/live`))).json();
+    const { changes } = await live(first);
+    assert.equal(changes.length, 1);
     const { decisionId } = await page(second).then(shown => shown.board);
     const answers = new Set([await answer(first)]);
     // Its clock stands still from now on, as when it was killed.
@@ -149,6 +155,7 @@ describe("several scalers", () => {
     answers.add(await answer(second));
     assert.equal(answers.size, 1, `answers were ${[...answers].join(", ")}`);
     const shown = await page(second);
+    assert.deepEqual((await live(second)).changes, changes);
     assert.ok(shown.epoch > epoch);
     assert.ok(shown.board.decisionId >= decisionId, "decisions are counted on");
   });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  appendFileSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -99,6 +100,34 @@ describe("state of the scaler", () => {
     const third = await restart(second, { pipelines: [testPipeline({ mode: "shadow" })] });
     const fourth = await restart(third, { pipelines: [testPipeline({ mode: "active" })] });
     assert.equal((await page(fourth)).mode, "active");
+  });
+
+  it("tells changes by operators after a restart: of its state, or of the audit log where that is gone", async () => {
+    const first = await start();
+    const put = (running: RunningScaler, path: string, body: object) =>
+      fetch(running.url(`${PIPELINE}/${path}`), { method: "PUT", body: JSON.stringify(body) });
+    await put(first, "pin", { stage: "read", replicas: 2, ttlMs: 600_000, by: "ann" });
+    await put(first, "mode", { mode: "shadow", by: "bob", reason: "look" });
+    const changes = async (running: RunningScaler): Promise<{ kind: string; by: string }[]> =>
+      ((await (await fetch(running.url(`${PIPELINE}/live`))).json()) as { changes: { kind: string; by: string }[] })
+        .changes;
+    const told = await changes(first);
+    assert.deepEqual(
+      told.map(({ kind, by }) => [kind, by]),
+      [
+        ["mode", "bob"],
+        ["pin", "ann"],
+      ],
+    );
+    const second = await restart(first);
+    assert.deepEqual(await changes(second), told);
+    await second.close();
+    rmSync(join(stateDir, "pipelines"), { recursive: true });
+    appendFileSync(join(stateDir, "decisions.jsonl"), '{"kind":"mode","at":"2026-');
+    const third = await start({}, second.clock);
+    assert.deepEqual(await changes(third), told);
+    const metrics = await (await fetch(third.url("/metrics"))).text();
+    assert.match(metrics, /^variscale_audit_damaged_lines 1$/m);
   });
 
   it("drops pins of stages that the pipeline no longer has", async () => {
