@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { VariscaleError } from "../domain/errors.ts";
 import { EXIT } from "./exit-codes.ts";
+import { failureText } from "./failure-text.ts";
 
 // onnxruntime reports to its maker unless told otherwise before it is loaded, and leaves files behind for that.
 process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
@@ -19,7 +20,6 @@ async function main(): Promise<void> {
 }
 
 main().catch((thrown: unknown) => {
-  const error = VariscaleError.from(thrown);
-  process.stderr.write(`variscale: ${error.code === "internal" ? (error.stack ?? error.message) : error.message}\n`);
-  process.exit(error.code === "invalid_argument" ? EXIT.wrongInput : EXIT.failed);
+  process.stderr.write(`variscale: ${failureText(thrown)}\n`);
+  process.exit(VariscaleError.from(thrown).code === "invalid_argument" ? EXIT.wrongInput : EXIT.failed);
 });

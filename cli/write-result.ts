@@ -1,5 +1,18 @@
+import { VariscaleError } from "../domain/errors.ts";
+import { EXIT } from "./exit-codes.ts";
+
+let isWatched = false;
+
 /** Writes a command's result to standard output. Whoever reads may stop early, as with `| head`: that ends the command and is no error. */
 export function writeResult(text: string): void {
-  process.stdout.on("error", () => process.exit(0));
+  if (!isWatched) process.stdout.on("error", endAt);
+  isWatched = true;
   process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+}
+
+function endAt(error: NodeJS.ErrnoException): void {
+  if (error.code === "EPIPE") process.exit();
+  const why = VariscaleError.from(error).message;
+  process.stderr.write(`variscale: the result can't be written to standard output (${why}). Send it elsewhere.\n`);
+  process.exit(EXIT.failed);
 }

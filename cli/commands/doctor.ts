@@ -45,6 +45,7 @@ export function addDoctor(program: Command): void {
       const { KubernetesClient } = await import("../../runtime/kubernetes.ts");
       const { examine } = await import("../doctor/doctor.ts");
       const { formatFindings } = await import("../doctor/finding.ts");
+      const { writeResult } = await import("../write-result.ts");
       const { readScalerPair } = await import("../doctor/scaler-pair.ts");
       const pipeline = path === undefined ? null : readPipeline(path, { set: flags.set });
       const config = findKubernetes({ env: process.env, context: flags.context ?? null });
@@ -60,8 +61,8 @@ export function addDoctor(program: Command): void {
       });
       client.close();
       const failed = findings.some(({ kind }) => kind === "fail");
-      process.stdout.write(
-        `${flags.output === "json" ? JSON.stringify({ ok: !failed, findings }, null, 2) : formatFindings(findings)}\n`,
+      writeResult(
+        flags.output === "json" ? JSON.stringify({ ok: !failed, findings }, null, 2) : formatFindings(findings),
       );
       process.exitCode = failed ? EXIT.failed : 0;
     });

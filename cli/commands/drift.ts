@@ -26,6 +26,7 @@ async function runDrift(path: string, flags: DriftFlags): Promise<void> {
   const { measureDrifts } = await import("../../profiler/measure-drifts.ts");
   const { readUnmeasured } = await import("../../profiler/read-unmeasured.ts");
   const { pipelineFileAt } = await import("../../runtime/read-pipeline.ts");
+  const { writeResult } = await import("../write-result.ts");
   const { leftOutLine, prepare } = await import("../prepare-models.ts");
   const { formatDrifts } = await import("../format-drifts.ts");
   const say = (line: string): void => {
@@ -51,7 +52,7 @@ async function runDrift(path: string, flags: DriftFlags): Promise<void> {
     nowMs: () => Date.now(),
     ...(flags.file === undefined ? {} : { output: flags.file }),
   });
-  console.log(
+  writeResult(
     flags.output === "json"
       ? JSON.stringify(measurements, null, 2)
       : `${formatDrifts(measurements)}\nwritten to ${output}`,

@@ -19,7 +19,7 @@ interface FleetFlags {
 }
 
 const EXAMPLES = `
-Example:
+Examples:
   variscale fleet pipelines/id-card=8 ./shop=20 --max-cores 12
   variscale fleet pipelines/id-card=8 ./shop=20 --node 4,16384,3 --output json
   variscale fleet pipelines/id-card=8 ./shop=20 --share recognise --max-cores 12
@@ -57,6 +57,7 @@ export function addFleet(program: Command): void {
 
 async function runFleet(members: readonly string[], flags: FleetFlags): Promise<void> {
   const { readFleet } = await import("../plan/fleet-request.ts");
+  const { writeResult } = await import("../write-result.ts");
   const { set, speedFactor, policy, output } = flags;
   const problems = readFleet(members, policy, speedFactor === undefined ? { set } : { set, speedFactor });
   const keys = problems.map(({ pipeline }) => pipeline.key);
@@ -64,8 +65,8 @@ async function runFleet(members: readonly string[], flags: FleetFlags): Promise<
   const { fleet, text } = await planFleet(problems, names, flags);
   if (output === "json") {
     const plans = fleet.plans.map((plan, i) => ({ pipeline: keys[i], ...plan }));
-    process.stdout.write(`${JSON.stringify({ ...fleet, plans }, null, 2)}\n`);
-  } else process.stdout.write(`${text}\n`);
+    writeResult(JSON.stringify({ ...fleet, plans }, null, 2));
+  } else writeResult(text);
   process.exitCode = fleet.feasible ? 0 : EXIT.infeasible;
 }
 

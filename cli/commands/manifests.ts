@@ -71,10 +71,11 @@ export function addManifests(program: Command): void {
     .addOption(setOption())
     .addHelpText("after", EXAMPLES)
     .action(async (path: string | undefined, flags: ManifestsFlags) => {
+      const { writeResult } = await import("../write-result.ts");
       const { yamlOf } = await import("../manifests/yaml-of.ts");
       const objects = flags.crd ? await crd() : await manifests(path, flags);
       const list = { apiVersion: "v1", kind: "List", items: objects };
-      process.stdout.write(flags.output === "json" ? `${JSON.stringify(list, null, 2)}\n` : yamlOf(objects));
+      writeResult(flags.output === "json" ? JSON.stringify(list, null, 2) : yamlOf(objects));
     });
 }
 

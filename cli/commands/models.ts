@@ -42,18 +42,19 @@ function addPrepare(models: Command): void {
     .addHelpText("after", "\nExample:\n  variscale models prepare pipelines/id-card")
     .action(async (path: string, flags: { modelFolder?: string; output: string }) => {
       const { readPipeline, pipelineFileAt } = await import("../../runtime/read-pipeline.ts");
+      const { writeResult } = await import("../write-result.ts");
       const { leftOutLine, prepare } = await import("../prepare-models.ts");
       const pipeline = readPipeline(path);
       const folder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline));
       const prepared = await prepare(pipeline, pipelineFileAt(path), folder, model => {
         if (flags.output !== "json" && model.kind !== "missing")
-          console.log(
+          writeResult(
             `${model.kind === "cached" ? "kept    " : "prepared"}  ${model.file}  sha256 ${model.sha256.slice(0, 12)}…`,
           );
       });
       const without = leftOutLine(prepared.leftOut, pipelineFileAt(path));
       if (without) process.stderr.write(`${without}\n`);
-      console.log(
+      writeResult(
         flags.output === "json"
           ? JSON.stringify({ folder, models: prepared.models }, null, 2)
           : `models of ${pipeline.key.name} are in ${folder}`,
@@ -77,6 +78,7 @@ function addInstall(models: Command): void {
 async function runInstall(path: string | undefined, flags: InstallFlags): Promise<void> {
   const { VariscaleError } = await import("../../domain/errors.ts");
   const { onEndSignal } = await import("../../runtime/shutdown.ts");
+  const { writeResult } = await import("../write-result.ts");
   const { install } = await import("../install-models.ts");
   const { ownPipelines, pathOfPipeline } = await import("../own-pipelines.ts");
   const ended = new AbortController();
@@ -91,15 +93,15 @@ async function runInstall(path: string | undefined, flags: InstallFlags): Promis
     say: line => process.stderr.write(`${line}\n`),
   });
   if (flags.output === "json") {
-    console.log(JSON.stringify({ pipelines: installed }, null, 2));
+    writeResult(JSON.stringify({ pipelines: installed }, null, 2));
     return;
   }
   for (const { pipeline, folder, models, packages } of installed) {
-    console.log(`${pipeline}: ${models.length} models in ${folder}`);
+    writeResult(`${pipeline}: ${models.length} models in ${folder}`);
     for (const {
       package: { name, version, licence },
       licenceFile,
     } of packages)
-      console.log(`  ${name} ${version}: ${licence.name}. ${licence.notice} Text: ${licenceFile}`);
+      writeResult(`  ${name} ${version}: ${licence.name}. ${licence.notice} Text: ${licenceFile}`);
   }
 }

@@ -3,7 +3,10 @@ import { dirname } from "node:path";
 import { type Command, Option } from "commander";
 import { VariscaleError } from "../../domain/errors.ts";
 import { MAX_RATE_RPS } from "../../domain/load.ts";
+import type { Plan } from "../../domain/plan.ts";
 import { POLICY_NAMES } from "../../domain/policy-name.ts";
+import type { TimeLimit } from "../../optimizer/effort.ts";
+import type { Problem } from "../../optimizer/problem.ts";
 import { EXIT } from "../exit-codes.ts";
 import { collect, parseNumber, setOption, speedFactorOption, timeLimitOf, timeLimitOption } from "../options.ts";
 import type { PlanRequest } from "../plan/plan-request.ts";
@@ -17,7 +20,7 @@ interface PlanFlags extends PlanRequest {
 }
 
 const EXAMPLES = `
-Example:
+Examples:
   variscale plan pipelines/id-card --rps 8
   variscale plan pipelines/id-card --rps 8 --policy fa2Low --output json > plan.json
   variscale plan pipelines/id-card --rps 20 --current plan.json
@@ -73,6 +76,7 @@ async function runPlan(path: string, flags: PlanFlags): Promise<void> {
   const { readPipeline } = await import("../../runtime/read-pipeline.ts");
   const { optimize } = await import("../../optimizer/optimize.ts");
   const { givenOf } = await import("../../optimizer/given.ts");
+  const { writeResult } = await import("../write-result.ts");
   const { problemFor } = await import("../plan/plan-request.ts");
   const { set, speedFactor, picture, output, timeLimit } = flags;
   const limit = timeLimitOf(timeLimit);
@@ -82,32 +86,37 @@ async function runPlan(path: string, flags: PlanFlags): Promise<void> {
   const plan = optimize(problem, limit);
   const { current } = problem;
   const given = { ...givenOf(problem), ...(current && { current }) };
-  if (output === "json") process.stdout.write(`${JSON.stringify({ ...plan, given }, null, 2)}\n`);
-  else {
-    const { explain } = await import("../../optimizer/explain.ts");
-    const { runnerUpText } = await import("../../explanation/plan-text.ts");
-    const { formatExplanation, formatPlan } = await import("../plan/format-plan.ts");
-    const parts = [
-      formatPlan(plan),
-      runnerUpText(plan, plan.runnerUp),
-      formatExplanation(explain(problem, plan, limit)),
-    ];
-    process.stdout.write(`${parts.join("\n")}\n`);
-  }
-  if (picture !== undefined) {
-    const { paretoFront } = await import("../../optimizer/pareto.ts");
-    const { paretoPicture } = await import("../plan/pareto-picture.ts");
-    const text = paretoPicture(problem, plan, paretoFront(problem, limit), picture.endsWith(".html"));
-    try {
-      writeFileSync(picture, text);
-    } catch (error) {
-      throw new VariscaleError("unavailable", `--picture ${picture} can't be written: ${String(error)}`, {
-        cause: error,
-      });
-    }
-    process.stderr.write(`written to ${picture}\n`);
+  const text = output === "json" ? JSON.stringify({ ...plan, given }, null, 2) : await tableOf(problem, plan, limit);
+  try {
+    if (picture !== undefined) await writePicture(picture, problem, plan, limit);
+  } finally {
+    writeResult(text);
   }
   process.exitCode = plan.feasible ? 0 : EXIT.infeasible;
+}
+
+async function tableOf(problem: Problem, plan: Plan, limit: TimeLimit | null): Promise<string> {
+  const { explain } = await import("../../optimizer/explain.ts");
+  const { runnerUpText } = await import("../../explanation/plan-text.ts");
+  const { formatExplanation, formatPlan } = await import("../plan/format-plan.ts");
+  const parts = [formatPlan(plan), runnerUpText(plan, plan.runnerUp), formatExplanation(explain(problem, plan, limit))];
+  return parts.join("\n");
+}
+
+async function writePicture(path: string, problem: Problem, plan: Plan, limit: TimeLimit | null): Promise<void> {
+  const { paretoFront } = await import("../../optimizer/pareto.ts");
+  const { paretoPicture } = await import("../plan/pareto-picture.ts");
+  const text = paretoPicture(problem, plan, paretoFront(problem, limit), path.endsWith(".html"));
+  try {
+    writeFileSync(path, text);
+  } catch (error) {
+    throw new VariscaleError(
+      "unavailable",
+      `--picture ${path} can't be written: ${VariscaleError.from(error).message}. Name another file.`,
+      { cause: error },
+    );
+  }
+  process.stderr.write(`written to ${path}\n`);
 }
 
 /** Before anything is planned: a front takes many plans. */

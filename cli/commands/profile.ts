@@ -40,6 +40,7 @@ async function runProfileCommand(path: string, flags: ProfileFlags): Promise<voi
   const { runProfile } = await import("../../profiler/main.ts");
   const { readUnmeasured } = await import("../../profiler/read-unmeasured.ts");
   const { pipelineFileAt } = await import("../../runtime/read-pipeline.ts");
+  const { writeResult } = await import("../write-result.ts");
   const { leftOutLine, prepare } = await import("../prepare-models.ts");
   const { formatMeasurements } = await import("../format-measurements.ts");
   const say = (line: string): void => {
@@ -66,7 +67,7 @@ async function runProfileCommand(path: string, flags: ProfileFlags): Promise<voi
     onProgress: say,
     ...(flags.file === undefined ? {} : { output: flags.file }),
   });
-  console.log(
+  writeResult(
     flags.output === "json"
       ? JSON.stringify(measurements, null, 2)
       : `${formatMeasurements(measurements)}\nwritten to ${output}`,
