@@ -83,6 +83,7 @@ function driftText({ date: measured, items, drifts, errors }) {
 /** What assertions find of the answers of all combinations: for each assertion a line for every set of items that breaks it. */
 function assertionsText({ date: measured, items, drifts }) {
   const sets = Object.entries(drifts);
+  if (!drifts.none.assertions) throw new Error(`${driftFile} has no assertions: write it anew by variscale drift`);
   const names = sets[0][1].assertions.map(({ assertion }) => assertion);
   const found = names.map(name =>
     sets.map(([set, { assertions }]) => ({ set, ...assertions.find(({ assertion }) => assertion === name) })),
