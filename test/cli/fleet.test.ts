@@ -7,6 +7,7 @@ import type { Plan } from "../../domain/plan.ts";
 import { planSchema } from "../../domain/plan-schema.ts";
 import { packageFolder } from "../../runtime/version.ts";
 import { TestFolder } from "../support/switcher-harness.ts";
+import { writeLargePipeline } from "./support/large-pipeline.ts";
 import { writeTinyPipeline } from "./support/tiny-pipeline.ts";
 
 interface FleetJson {
@@ -105,22 +106,26 @@ describe("variscale fleet", function () {
   });
 
   it("ends by a time limit, and says how far its plans may be from the best", () => {
-    const free: FleetJson = JSON.parse(fleet(...members, "--output", "json").stdout);
-    assert.deepEqual([free.optimal, free.gap], [true, 0]);
-    const limited = [...members, "--max-cores", String(free.cores - 1), "--output", "json"];
-    const whole: FleetJson = JSON.parse(fleet(...limited).stdout);
-    const short: FleetJson = JSON.parse(fleet(...limited, "--time-limit", "1").stdout);
-    assert.ok(short.feasible && short.cores <= free.cores - 1, JSON.stringify(short));
-    assert.equal(short.optimal, short.gap === 0);
-    assert.ok(short.objective + short.gap >= whole.objective - 1e-9, `${short.objective} + ${short.gap}`);
-    const shared: FleetJson = JSON.parse(
-      fleet(...members, "--share", "second", "--time-limit", "1", "--output", "json").stdout,
-    );
-    const best: FleetJson = JSON.parse(fleet(...members, "--share", "second", "--output", "json").stdout);
-    assert.ok(shared.objective + shared.gap >= best.objective - 1e-9, `${shared.objective} + ${shared.gap}`);
+    const large = `${writeLargePipeline(folder.path, { variants: 8, sloMs: 600 })}=40`;
+    const whole: FleetJson = JSON.parse(fleet(large, members[0], "--output", "json").stdout);
+    assert.deepEqual([whole.feasible, whole.optimal, whole.gap], [true, true, 0]);
+    const limited = fleet(large, members[0], "--time-limit", "1", "--output", "json");
+    assert.equal(limited.status, 0, limited.stderr);
+    const found: FleetJson = JSON.parse(limited.stdout);
+    assert.ok(!found.optimal && found.gap > 0 && found.objective <= whole.objective, JSON.stringify(found));
+    assert.ok(found.objective + found.gap >= whole.objective - 1e-9, `${found.objective} + ${found.gap}`);
+    assert.match(fleet(large, "--time-limit", "1").stdout, /together: .*, at most [\d.]+ below the best/);
     const refused = fleet(...members, "--time-limit", "soon");
     assert.equal(refused.status, 2);
     assert.match(refused.stderr, /--time-limit/);
+  });
+
+  it("ends by it where a stage is shared, too", () => {
+    const shared = [...members, "--share", "second", "--output", "json"];
+    const whole: FleetJson = JSON.parse(fleet(...shared).stdout);
+    const found: FleetJson = JSON.parse(fleet(...shared, "--time-limit", "1").stdout);
+    assert.ok(found.objective + found.gap >= whole.objective - 1e-9, `${found.objective} + ${found.gap}`);
+    assert.equal(found.optimal, found.gap === 0);
   });
 
   it("says what is wrong with its arguments", () => {

@@ -9,6 +9,7 @@ import { planSchema } from "../../domain/plan-schema.ts";
 import { packageFolder } from "../../runtime/version.ts";
 import { RunningScaler } from "../scaler/support/running-scaler.ts";
 import { TestFolder } from "../support/switcher-harness.ts";
+import { writeLargePipeline } from "./support/large-pipeline.ts";
 import { writeTinyPipeline } from "./support/tiny-pipeline.ts";
 
 function variscale(...args: string[]) {
@@ -63,32 +64,7 @@ describe("variscale plan", function () {
   });
 
   it("ends by the time limit that it is given, with a plan and how far that may be from the best", () => {
-    const contract = {
-      inputs: [{ name: "x", datatype: "FP32", shape: [-1, 4] }],
-      outputs: [{ name: "y", datatype: "FP32", shape: [-1, 4] }],
-    };
-    const stages = Array.from({ length: 8 }, (_, s) => ({
-      name: `s${s}`,
-      cores: 1,
-      memoryMiB: 256,
-      replicas: { min: 1, max: 60 },
-      defaultVariant: "v0",
-      contract,
-      variants: Array.from({ length: 16 }, (__, v) => ({
-        name: `v${v}`,
-        model: `v${v}.onnx`,
-        sha256: "c".repeat(64),
-        accuracy: 0.9 + ((v * 7 + s) % 9) / 100,
-        profile: {
-          cores: 1,
-          points: [1, 2, 4, 8].map(batch => ({ batch, latencyMs: (6 + ((v * 31 + s) % 11)) * (batch + 2) })),
-        },
-      })),
-    }));
-    const file = join(folder.path, "large.yaml");
-    const spec = { slo: { latencyMs: 500 }, stages };
-    const kind = { apiVersion: "variscale.dev/v1alpha1", kind: "InferencePipeline", metadata: { name: "large" } };
-    writeFileSync(file, JSON.stringify({ ...kind, spec }));
+    const file = writeLargePipeline(folder.path, { variants: 16, sloMs: 500 });
     const args = ["plan", file, "--rps", "60", "--time-limit", "1"];
     const { status, stdout, stderr } = variscale(...args, "--output", "json");
     assert.equal(status, 0, stderr);

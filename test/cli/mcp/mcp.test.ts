@@ -85,6 +85,8 @@ for (const [transport, open] of [
         [light, heavy].map(({ plan }) => plan.stages[0].parts[0].variant),
         ["heavy", "light"],
       );
+      const { value: limited } = await call(mcp, "plan", { rps: 1, timeLimitMs: 50 });
+      assert.deepEqual([limited.plan.optimal, limited.plan.stages], [true, light.plan.stages]);
       const { value: infeasible } = await call(mcp, "plan", { rps: 1e6 });
       assert.deepEqual([infeasible.plan.feasible, infeasible.plan.shedRps > 0], [false, true]);
       const { value } = await call(mcp, "simulate", {
