@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { formatMeasurements } from "../../cli/format-measurements.ts";
 import { VariscaleError } from "../../domain/errors.ts";
 import { runProfile } from "../../profiler/main.ts";
 import { measureVariant } from "../../profiler/measure-variant.ts";
@@ -97,6 +98,9 @@ describe("a profile of remote variants", function () {
       // The memory and the CPU time of another process are not known here.
       assert.ok(far && far.loadMs > 0 && far.memoryMiB === undefined);
       assert.ok((near?.memoryMiB ?? 0) > 0 && (near?.points[0]?.cpuMs ?? 0) > 0);
+      const table = formatMeasurements(measurements);
+      assert.match(table, /^first +light +50\.0 % +\d+ +– /m);
+      assert.match(table, /^first +heavy +100\.0 % +\d+ +\d+ /m);
     } finally {
       rmSync(folder, { recursive: true });
     }
