@@ -64,9 +64,9 @@ RUN [ "$TFJS_NODE" != yes ] \
 FROM dependencies AS scaler-dependencies
 RUN scripts/finish-dependencies.sh onnxruntime-node onnxruntime-common sharp @img @gutenye
 FROM dependencies AS variant-switcher-dependencies
-RUN scripts/finish-dependencies.sh sharp @img @gutenye @tensorflow
+RUN scripts/finish-dependencies.sh sharp @img @gutenye @tensorflow uplot
 FROM dependencies AS gateway-dependencies
-RUN scripts/finish-dependencies.sh onnxruntime-node onnxruntime-common @gutenye @tensorflow
+RUN scripts/finish-dependencies.sh onnxruntime-node onnxruntime-common @gutenye @tensorflow uplot
 FROM dependencies AS all-dependencies
 RUN scripts/finish-dependencies.sh
 

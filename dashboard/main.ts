@@ -1,6 +1,6 @@
 import { changeList } from "./change-list.ts";
 import { ChangePanel } from "./change-panel.ts";
-import { drawAccuracy, drawCores, drawLatency, drawLoad } from "./charts.ts";
+import { accuracyDrawing, coresDrawing, latencyDrawing, loadDrawing } from "./charts.ts";
 import { clockText, decisionList, explanation } from "./decision-panel.ts";
 import { diagram } from "./diagram.ts";
 import { byId, element, renderOnChange } from "./element.ts";
@@ -10,6 +10,8 @@ import { drawPareto } from "./pareto-chart.ts";
 import { followPointer } from "./pointed-time.ts";
 import { fetchDecision, fetchLive, fetchPipelines, type PipelineName } from "./scaler-client.ts";
 import { banners, conditions, headline, tiles } from "./summary.ts";
+import { TimeChart } from "./time-chart.ts";
+import { TimeSlider } from "./time-slider.ts";
 import { drawTimeline } from "./timeline.ts";
 
 const POLL_MS = 1000;
@@ -40,6 +42,22 @@ interface Shown {
 
 const select = byId("pipelines") as HTMLSelectElement;
 const changePanel = new ChangePanel(byId("change"));
+const charts = {
+  load: new TimeChart(byId("load")),
+  accuracy: new TimeChart(byId("accuracy")),
+  cores: new TimeChart(byId("cores")),
+  latency: new TimeChart(byId("latency")),
+};
+const timeListener = {
+  onPoint: (atMs: number | null): void => {
+    if (shown?.view) pointAt(shown, shown.view, atMs);
+  },
+  onPress: (atMs: number): void => {
+    const decisionId = shown?.points.find(point => point.atMs === atMs)?.decisionId;
+    if (shown && decisionId) void pick(shown, decisionId);
+  },
+};
+const slider = new TimeSlider(byId("times"), timeListener);
 let shown: Shown | null = null;
 let answeredAtMs = Date.now();
 let listedAtMs = Number.NEGATIVE_INFINITY;
@@ -47,19 +65,10 @@ let listedAtMs = Number.NEGATIVE_INFINITY;
 void run();
 addEventListener("hashchange", () => choose(pipelineOfHash()));
 addEventListener("resize", () => shown && render(shown));
-for (const id of ["load", "timeline", "accuracy", "cores", "latency"])
-  followPointer(byId(id), {
-    timesOf: () => shown?.points.map(point => point.atMs) ?? [],
-    onPoint: atMs => {
-      if (!shown?.view) return;
-      shown.pointedMs = atMs;
-      drawTimes(shown, shown.view);
-    },
-    onPress: atMs => {
-      const decisionId = shown?.points.find(point => point.atMs === atMs)?.decisionId;
-      if (shown && decisionId) void pick(shown, decisionId);
-    },
-  });
+// What is drawn on a canvas keeps its colours until it is drawn again.
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => shown && render(shown));
+for (const id of [...Object.keys(charts), "timeline"])
+  followPointer(byId(id), { timesOf: () => shown?.points.map(({ atMs }) => atMs) ?? [], ...timeListener });
 select.addEventListener("change", () => {
   location.hash = select.value;
 });
@@ -192,13 +201,25 @@ function render(current: Shown): void {
 }
 
 function drawTimes(current: Shown, view: LiveView): void {
-  const { points, pointedMs, newest, picked } = current;
-  const times = { points, pointedMs };
-  drawLoad(byId("load"), times);
-  drawTimeline(byId("timeline"), times, view, picked);
-  drawAccuracy(byId("accuracy"), times);
-  drawCores(byId("cores"), times, newest);
-  drawLatency(byId("latency"), times, view);
+  const { points, newest } = current;
+  const atMs = points.map(point => point.atMs);
+  // What was pointed at is no longer kept.
+  if (current.pointedMs !== null && !atMs.includes(current.pointedMs)) current.pointedMs = null;
+  charts.load.show(loadDrawing(points), atMs);
+  charts.accuracy.show(accuracyDrawing(points), atMs);
+  charts.cores.show(coresDrawing(points, newest), atMs);
+  charts.latency.show(latencyDrawing(points, view), atMs);
+  pointAt(current, view, current.pointedMs);
+}
+
+/** Charts have the values of this time; null: of the newest. Nothing but marks and words is drawn anew. */
+function pointAt(current: Shown, view: LiveView, pointedMs: number | null): void {
+  current.pointedMs = pointedMs;
+  const { points, picked } = current;
+  for (const chart of Object.values(charts)) chart.pointAt(pointedMs);
+  const atMs = points.map(point => point.atMs);
+  slider.show(atMs, pointedMs);
+  drawTimeline(byId("timeline"), points, view, pointedMs, picked);
 }
 
 /** The list is made anew with every decision: the button that had the focus has it again. */

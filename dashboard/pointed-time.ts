@@ -1,4 +1,4 @@
-import { LEAST_SPAN_MS, MARGIN } from "./time-chart.ts";
+import { MARGIN, timeSpan } from "./time-axis.ts";
 
 export interface PointerListener {
   /** The points of the chart. */
@@ -8,7 +8,7 @@ export interface PointerListener {
   readonly onPress: (atMs: number) => void;
 }
 
-/** Listens on the place of a chart: the chart itself is drawn anew all the time. */
+/** Listens on the place of a chart, which is its first element: that may be made anew at any time. */
 export function followPointer(host: HTMLElement, { timesOf, onPoint, onPress }: PointerListener): void {
   let next: number | null = null;
   let isAsked = false;
@@ -22,7 +22,7 @@ export function followPointer(host: HTMLElement, { timesOf, onPoint, onPress }: 
     });
   };
   const timeOf = (event: MouseEvent): number | null => {
-    const box = host.querySelector("svg")?.getBoundingClientRect();
+    const box = host.firstElementChild?.getBoundingClientRect();
     const isInside = box && event.clientY >= box.top && event.clientY <= box.bottom;
     return isInside ? timeAt(timesOf(), event.clientX - box.left, box.width) : null;
   };
@@ -37,10 +37,10 @@ export function followPointer(host: HTMLElement, { timesOf, onPoint, onPress }: 
 
 /** The time of the point that lies nearest; null: there is none, or the pointer is beside the chart. */
 function timeAt(atMs: readonly number[], px: number, width: number): number | null {
-  const [first, last] = [atMs[0], atMs.at(-1)];
+  const [nearest] = atMs;
   const share = (px - MARGIN.left) / (width - MARGIN.left - MARGIN.right);
-  if (first === undefined || last === undefined || share < 0 || share > 1) return null;
-  const from = Math.min(first, last - LEAST_SPAN_MS);
-  const wanted = from + share * (last - from);
-  return atMs.reduce((best, at) => (Math.abs(at - wanted) < Math.abs(best - wanted) ? at : best), first);
+  if (nearest === undefined || share < 0 || share > 1) return null;
+  const [first, last] = timeSpan(atMs);
+  const wanted = first + share * (last - first);
+  return atMs.reduce((best, at) => (Math.abs(at - wanted) < Math.abs(best - wanted) ? at : best), nearest);
 }

@@ -1,9 +1,8 @@
-import type { Times } from "./charts.ts";
 import { element, svg } from "./element.ts";
 import { decisionsOf, type Point } from "./history.ts";
 import type { LiveView } from "./live-view.ts";
 import { px } from "./scale.ts";
-import { MARGIN, minuteMarks, pointer, timeScale } from "./time-chart.ts";
+import { MARGIN, minuteMarks, timeScale } from "./time-axis.ts";
 
 const ROW = 40;
 const BAR = 20;
@@ -20,12 +19,14 @@ interface Run {
 /**
  * What every stage served when, and its decisions.
  *
+ * @param pointedMs a time that is pointed at; null: none is.
  * @param picked decision that is explained; null: the newest.
  */
 export function drawTimeline(
   host: HTMLElement,
-  { points, pointedMs }: Times,
+  points: readonly Point[],
   { stages }: LiveView,
+  pointedMs: number | null,
   picked: string | null,
 ): void {
   const width = Math.max(240, host.clientWidth);
@@ -50,8 +51,10 @@ export function drawTimeline(
     { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Served now. ${words.join("; ")}` },
     ...rows,
     ...marks,
-    ...pointer(pointedMs, x, height),
-    ...minuteMarks(atMs, width, height),
+    ...(pointedMs === null ? [] : [pointer(x(pointedMs), height)]),
+    ...minuteMarks(atMs, width).map(mark =>
+      svg("text", { x: px(x(mark.atMs)), y: height - 4, "text-anchor": "middle" }, mark.text),
+    ),
   );
   host.replaceChildren(
     drawing,
@@ -62,6 +65,10 @@ export function drawTimeline(
       "Marks below are decisions, tall ones changed something: click one, or take it from the list.",
     ),
   );
+}
+
+function pointer(left: number, height: number): SVGElement {
+  return svg("path", { class: "pointer", d: `M${px(left)} ${MARGIN.top}V${height - MARGIN.bottom}` });
 }
 
 function bar(

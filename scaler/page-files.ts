@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { VariscaleError } from "../domain/errors.ts";
 import type { HttpRequest, HttpResponse, Route } from "../runtime/http-server.ts";
@@ -7,6 +8,11 @@ import { packageFolder } from "../runtime/version.ts";
 
 /** Compiled folders whose scripts the page may load: its own, and the words that decisions are explained with. */
 const FOLDERS: readonly string[] = ["dashboard", "explanation"];
+/** Files of packages that the page loads as they are, by their names below `library/`. */
+const LIBRARY: Readonly<Record<string, string>> = {
+  "uplot.js": "uplot/dist/uPlot.iife.min.js",
+  "uplot.css": "uplot/dist/uPlot.min.css",
+};
 const TYPES: Readonly<Record<string, string>> = {
   html: "text/html; charset=utf-8",
   css: "text/css; charset=utf-8",
@@ -60,9 +66,14 @@ export function pageFileRoutes(): readonly Route[] {
 function readPageFile(folder: string, name: string): PageFile | null {
   const extension = /^[a-z0-9][a-z0-9-]*\.(html|css|js|svg)$/.exec(name)?.[1];
   const type = extension === undefined ? undefined : TYPES[extension];
-  if (!FOLDERS.includes(folder) || type === undefined) return null;
-  const path = join(packageFolder, "dist", folder, name);
-  if (!existsSync(path)) return null;
+  const path = type === undefined ? null : pathOf(folder, name);
+  if (type === undefined || path === null || !existsSync(path)) return null;
   const body = readFileSync(path);
   return { body, type, etag: `"${createHash("sha256").update(body).digest("base64url").slice(0, 24)}"` };
+}
+
+function pathOf(folder: string, name: string): string | null {
+  const inPackage = folder === "library" && Object.hasOwn(LIBRARY, name) ? LIBRARY[name] : undefined;
+  if (inPackage !== undefined) return createRequire(import.meta.url).resolve(inPackage);
+  return FOLDERS.includes(folder) ? join(packageFolder, "dist", folder, name) : null;
 }

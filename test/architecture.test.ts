@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<
     folders: ["domain", "load", "control", "predictor", "optimizer", "explanation", "dashboard", "runtime", "proto"],
     packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "@grpc/reflection", "grpc-health-check", "zod"],
   },
-  dashboard: { folders: ["domain", "optimizer", "explanation", "control"], packages: [] },
+  dashboard: { folders: ["domain", "optimizer", "explanation", "control"], packages: ["uplot"] },
   "variant-switcher": {
     folders: ["domain", "runtime", "proto"],
     packages: [

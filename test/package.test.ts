@@ -54,6 +54,14 @@ describe("the package, installed elsewhere as the README says", function () {
     );
   });
 
+  it("serves the page with what it loads of another package", () => {
+    writeFileSync(
+      join(folder, "page.js"),
+      'import { pageFileRoutes } from "./node_modules/variscale/dist/scaler/page-files.js";\nconst { handle } = pageFileRoutes().find(({ path }) => path.startsWith("/page/"));\nconst params = { folder: "library", name: "uplot.js" };\nconst { status, body } = handle({ path: "/page/library/uplot.js", params, headers: {} });\nconsole.log(status, /uPlot=function/.test(body));\n',
+    );
+    assert.equal(sh("node page.js", folder).trim(), "200 true");
+  });
+
   it("prepares the models of its pipelines", () => {
     for (const name of ["id-card", "video", "audio", "question-answering"]) {
       const models = `models-${name}`;

@@ -19,8 +19,8 @@ const MOST_MIB = 420;
 /** What a process has no use for. */
 const LEFT_OUT: Readonly<Partial<Record<Target, readonly string[]>>> = {
   scaler: ["onnxruntime-node", "onnxruntime-common", "sharp", "@img", "@gutenye"],
-  "variant-switcher": ["sharp", "@img", "@gutenye", "@tensorflow"],
-  gateway: ["onnxruntime-node", "onnxruntime-common", "@gutenye", "@tensorflow"],
+  "variant-switcher": ["sharp", "@img", "@gutenye", "@tensorflow", "uplot"],
+  gateway: ["onnxruntime-node", "onnxruntime-common", "@gutenye", "@tensorflow", "uplot"],
 };
 
 /** What an expression of JavaScript is inside an image. */

@@ -53,11 +53,28 @@ describe("the live page in Chromium", () => {
       const time = new Date(nowMs).toLocaleTimeString([], { hourCycle: "h23", timeStyle: "medium" });
       return document.getElementById("freshness").textContent === `as of ${time}`;
     }, running.clock.nowMs());
-  /** Whether more than ten seconds of load are drawn. */
-  const isLong = async () => {
-    const path = await page.evaluate(() => document.querySelector("#load > svg .line.one").getAttribute("d"));
-    return /(L[\d.]+ [\d.]+){10}/.test(path);
-  };
+  /** In how many columns of a chart's canvas there is a colour of the page, in pixels of the page. */
+  const painted = (id, property) =>
+    page.evaluate(
+      ([host, name]) => {
+        const canvas = document.querySelector(`#${host} canvas`);
+        const wanted = new OffscreenCanvas(1, 1).getContext("2d");
+        wanted.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(name);
+        wanted.fillRect(0, 0, 1, 1);
+        const [red, green, blue, alpha] = wanted.getImageData(0, 0, 1, 1).data;
+        const { data, width } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        const columns = new Set();
+        for (let at = 0; at < data.length; at += 4) {
+          const isOne = [red, green, blue].every((part, i) => Math.abs(part - data[at + i]) < 12);
+          // Less of it where a line fills a part of a pixel.
+          if (isOne && data[at + 3] > alpha / 3) columns.add((at / 4) % width);
+        }
+        return columns.size / devicePixelRatio;
+      },
+      [id, property],
+    );
+  /** Whether more than ten seconds of load are drawn: a minute is as wide as the plot. */
+  const isLong = async () => (await painted("load", "--one")) > ((await boxOf("#load .u-over")).width * 10) / 60;
   /** Lets seconds of the scaler pass, with a switcher that serves as it is told. */
   const run = async (seconds, switcher) => {
     for (let second = 0; second < seconds; second++)
@@ -78,7 +95,7 @@ describe("the live page in Chromium", () => {
     assert.match(await textOf("tiles"), /50 rps[\s\S]*412 ms[\s\S]*5\.0 % late or failed/);
     assert.match(await textOf("diagram"), /detect[\s\S]*3 rows, 20 ms[\s\S]*read/);
     for (const id of ["load", "timeline", "accuracy", "cores", "latency", "pareto"]) {
-      const box = await boxOf(`#${id} > svg`);
+      const box = await boxOf(`#${id} > :first-child`);
       assert.ok(box.width > 200 && box.height > 60, `${id}: ${JSON.stringify(box)}`);
     }
     // More than one second is drawn: what was before the page was opened.
@@ -93,6 +110,7 @@ describe("the live page in Chromium", () => {
     await shows("headline", /^Load 50 rps/);
     const first = running.board.decisionId;
     await shows("why", new RegExp(first));
+    const before = await painted("load", "--one");
     running.gateway.rateRps = 400;
     await run(15);
     await shows("headline", /^Load 400 rps/);
@@ -100,7 +118,8 @@ describe("the live page in Chromium", () => {
     assert.notEqual(newest, first);
     await caughtUp();
     await shows("why", new RegExp(newest));
-    assert.ok(await isLong());
+    // A quarter of a minute was added.
+    assert.ok((await painted("load", "--one")) > before + (await boxOf("#load .u-over")).width / 6);
     const timeline = await boxOf("#timeline > svg");
     const oldest = await boxOf("#timeline .decision");
     await page.mouse.click(oldest.x + 1, timeline.y + 20);
@@ -109,6 +128,93 @@ describe("the live page in Chromium", () => {
     await page.getByRole("button", { name: "newest, as they come" }).focus();
     await page.keyboard.press("Enter");
     await shows("why", new RegExp(newest));
+    assert.deepEqual(troubles, []);
+  });
+
+  it("draws what was forecast and what holds, in the colours of light and dark", async () => {
+    await running.planFor(50);
+    await run(15);
+    await page.emulateMedia({ colorScheme: "light" });
+    await page.goto(running.url("/"));
+    await shows("headline", /^Load 50 rps/);
+    await shows("cores", /with the heaviest variants/);
+    await caughtUp();
+    const seen = async () => [
+      await painted("load", "--one"),
+      await painted("load", "--band"),
+      await painted("latency", "--three"),
+      // The SLO: dots from edge to edge, also where points are of less than a minute.
+      await painted("latency", "--bad"),
+    ];
+    const { width } = await boxOf("#latency .u-over");
+    // Nothing comes in any more that would be drawn.
+    await running.scaler.close();
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      // Changes of the setting are told before a frame is made.
+      await page.evaluate(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))));
+      const [load, band, latency, slo] = await seen();
+      assert.ok(load > 50 && band > 50 && latency > 20 && slo > width / 5, `${colorScheme}: ${await seen()}`);
+    }
+  });
+
+  it("says in words what its charts draw, now and at the time that is pointed at", async () => {
+    await running.planFor(50);
+    await run(5);
+    running.gateway.rateRps = 400;
+    await run(15);
+    await page.goto(running.url("/"));
+    await shows("load", /load 400/);
+    await caughtUp();
+    const labelOf = id => page.locator(`#${id} > [role=img]`).getAttribute("aria-label");
+    assert.match(await labelOf("load"), /^requests per second\. load: 400, .*planned for: \d/);
+    assert.match(await labelOf("latency"), /SLO: 500/);
+    const { x, y, width, height } = await boxOf("#accuracy .u-over");
+    // Eighteen seconds before the newest, of sixty.
+    const left = x + width * (1 - 18 / 60);
+    await page.mouse.move(left, y + height / 2);
+    await shows("load", /load 50/);
+    assert.match(await labelOf("load"), /load: 50,/);
+    for (const id of ["load", "accuracy", "cores", "latency"]) {
+      const cursor = await boxOf(`#${id} .u-cursor-x`);
+      const over = await boxOf(`#${id} .u-over`);
+      const share = (cursor.x + cursor.width - over.x) / over.width;
+      assert.ok(Math.abs(share - (1 - 18 / 60)) < 0.03, `${id}: ${share}`);
+    }
+    assert.equal(await page.locator("#timeline .pointer").count(), 1);
+    await page.mouse.move(0, 0);
+    await shows("load", /load 400/);
+    assert.equal(await page.locator("#timeline .pointer").count(), 0);
+    assert.deepEqual(troubles, []);
+  });
+
+  it("goes through its times by keyboard, and explains the decision of then", async () => {
+    await running.planFor(50);
+    await run(5);
+    running.gateway.rateRps = 400;
+    await run(15);
+    const { history } = await (await fetch(running.url("/api/v1/pipelines/shop/cards/live"))).json();
+    const [then, newest] = [history.decisionId.at(-1 - 18), history.decisionId.at(-1)];
+    assert.notEqual(then, newest);
+    await page.goto(running.url("/"));
+    await shows("load", /load 400/);
+    await shows("why", new RegExp(newest));
+    await caughtUp();
+    const slider = page.getByRole("slider", { name: "values of" });
+    assert.equal(await slider.getAttribute("aria-valuetext"), "now");
+    await slider.focus();
+    for (let second = 0; second < 18; second++) await page.keyboard.press("ArrowLeft");
+    await shows("load", /load 50/);
+    assert.match(await slider.getAttribute("aria-valuetext"), /^\d\d:\d\d:\d\d$/);
+    await page.keyboard.press("Enter");
+    await shows("why", new RegExp(then));
+    // It stays at its time while seconds come in.
+    await run(3);
+    await caughtUp();
+    assert.match(await textOf("load"), /load 50/);
+    await page.keyboard.press("End");
+    await shows("load", /load 400/);
+    assert.equal(await slider.getAttribute("aria-valuetext"), "now");
     assert.deepEqual(troubles, []);
   });
 

@@ -62,10 +62,8 @@ describe("live page", () => {
       }
     };
     await load("/");
-    assert.ok(
-      loaded.has("/page/dashboard/main.js") && loaded.has("/page/explanation/reason-text.js"),
-      [...loaded.keys()].join(),
-    );
+    for (const path of ["dashboard/main.js", "explanation/reason-text.js", "library/uplot.js", "library/uplot.css"])
+      assert.ok(loaded.has(`/page/${path}`), `${path} is not in ${[...loaded.keys()].join()}`);
     const bytes = [...loaded.values()].reduce((sum, size) => sum + size, 0);
     assert.ok(bytes <= 300_000, `${bytes} bytes`);
   });
@@ -76,6 +74,9 @@ describe("live page", () => {
       "dashboard/main.d.ts",
       "dashboard/main.js.map",
       "dashboard/none.js",
+      "library/none.js",
+      "library/uPlot.iife.min.js",
+      "library/..%2F..%2Fpackage.json",
       "..%2Fscaler/main.js",
       "dashboard/..%2F..%2Fpackage.json",
     ])
