@@ -1,8 +1,9 @@
 /** Uniform numbers in [0, 1) from a seed: mulberry32, the same on every machine. */
 export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
+  // A signed number: V8 would write one above 2^31 to the heap each time.
+  let state = seed | 0;
   return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
+    state = (state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;

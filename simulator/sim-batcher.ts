@@ -168,9 +168,11 @@ export class SimBatcher {
     const { requests } = this.#options;
     if (requests.failed[request] === 0) {
       const neededMs = table.meanMs[Math.min(rowsLeft, table.meanMs.length - 1)] as number;
-      const isHopeless = (of: number): boolean => nowMs + neededMs > (requests.deadlineMs[of] as number);
-      const isExpired = nowMs > (requests.deadlineMs[request] as number);
-      if (!isExpired && (!isHopeless(request) || isHopeless(queue.lastRequest))) return false;
+      const deadlineMs = requests.deadlineMs[request] as number;
+      const doneMs = nowMs + neededMs;
+      const isExpired = nowMs > deadlineMs;
+      if (!isExpired && (doneMs <= deadlineMs || doneMs > (requests.deadlineMs[queue.lastRequest] as number)))
+        return false;
       this.#options.onDropped(request);
     }
     replica.gain(-rowsLeft);

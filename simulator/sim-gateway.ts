@@ -254,8 +254,10 @@ export class SimGateway {
   #accuracy(request: number, nowMs: number): number {
     const from = request * this.#stages.length;
     let combination = 0;
-    for (const [s, { stage }] of this.#stages.entries())
+    for (let s = 0; s < this.#stages.length; s++) {
+      const { stage } = this.#stages[s] as PlannedStage;
       combination = combination * (stage.variants.length + 1) + (this.requests.variant[from + s] as number) + 1;
+    }
     return this.#options.answers.answer(combination, () => this.#variantNames(from), nowMs);
   }
 
