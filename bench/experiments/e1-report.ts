@@ -1,5 +1,10 @@
+import { details, figureBar, figureValue } from "../report.ts";
+import { e1Figures } from "./e1-figures.ts";
 import { beatersOf, cellsOf, SAME_SHARE, versus } from "./e1-verdict.ts";
 import { type ExperimentRow, everyCell, mean, meansOf, namesOf, percent, signed, table } from "./report-parts.ts";
+
+/** The SLO that the suite's figures are of. */
+const FIGURES_FACTOR = 5;
 
 /** E1 as text: who wins against IPA in how many cells, who is beaten by whom, and every cell. */
 export function e1Report(note: string, rows: readonly ExperimentRow[]): string {
@@ -32,7 +37,28 @@ function section(factor: number, rows: readonly ExperimentRow[]): string[] {
     "",
     ...verdicts(rows),
     "",
+    ...(factor === FIGURES_FACTOR ? figuresOf(rows) : []),
     ...everyCell(rows),
+    "",
+  ];
+}
+
+/** The same figures as those of the suite, of the same rows. */
+function figuresOf(rows: readonly ExperimentRow[]): string[] {
+  const figures = e1Figures(rows, "");
+  return [
+    "Held against the bars of bench/bars.json, as by `npm run bench -- simulator`:",
+    "",
+    table(
+      ["figure", "value", "bar", "holds", "beside it"],
+      figures.map(figure => [
+        `\`${figure.name}\``,
+        figureValue(figure),
+        figureBar(figure),
+        figure.holds ? "yes" : "**no**",
+        details({ ...figure, note: "" }).join(""),
+      ]),
+    ),
     "",
   ];
 }

@@ -57,11 +57,11 @@ async function main(): Promise<void> {
     for (const seed of seeds) cases.push(...(await experiment.cases(seed)));
     const rows = await rowsOf(name, cases, note);
     all.push(...rows);
+    if (values.rows !== undefined) writeFileSync(values.rows, `${JSON.stringify(all, null, 1)}\n`);
     const report = experiment.report(note, rows);
     if (values.write) writeExperiments(report);
     else process.stdout.write(`${report}\n\n`);
   }
-  if (values.rows !== undefined) writeFileSync(values.rows, `${JSON.stringify(all, null, 1)}\n`);
 }
 
 main().catch((error: unknown) => {

@@ -44,6 +44,7 @@ describe("e1Report()", () => {
       /Against `ipa`.*\(1 of 1 cells have one\): effective accuracy \+10\.0 points on average, higher in 1/,
     );
     assert.match(report, /beats `default` .*: 0 of 1/);
+    assert.match(report, /\| `e1slo5x.vsIpa` \| 10 points \| ≥ 0\.1 \| yes \| coresSavedPercent 0, cells 1, of 1 \|/);
   });
 
   it("says what fewer cores do as well, and in which cells there is nothing as good", () => {
