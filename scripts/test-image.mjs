@@ -13,6 +13,8 @@ const INSIDE = "--inside";
 const TAG = `localhost/variscale-test:${process.pid}`;
 /** Images by the Dockerfile's targets; null: all of it. */
 const TARGETS = [null, "scaler", "variant-switcher", "gateway", "demo"];
+/** All of it a second time, from nothing: test/image/same-build.test.ts compares the two. */
+const AGAIN = "again";
 const tagOf = target => (target === null ? TAG : `${TAG}-${target}`);
 
 if (process.argv[2] === INSIDE) await runStandIn(...process.argv.slice(3, 6), process.argv.slice(6));
@@ -78,7 +80,7 @@ async function runEngine(command, mochaArgs) {
     await buildAll(command, ["build", "--quiet"], toolEnv);
     process.exitCode = await test(command, toolEnv, mochaArgs);
   } finally {
-    for (const tag of TARGETS.map(tagOf)) {
+    for (const tag of [...TARGETS, AGAIN].map(tagOf)) {
       const left = spawnSync(command, ["ps", "-aq", "--filter", `ancestor=${tag}`], { encoding: "utf8" }).stdout;
       for (const id of left.split("\n").filter(line => line !== ""))
         spawnSync(command, ["rm", "--force", id], { stdio: "ignore" });
@@ -89,12 +91,16 @@ async function runEngine(command, mochaArgs) {
 
 /** What targets share is built once. */
 async function buildAll(command, args, env) {
-  for (const target of TARGETS) {
-    const startMs = Date.now();
-    await must(command, [...args, ...(target === null ? [] : ["--target", target]), "-t", tagOf(target), root], env);
-    const seconds = Math.round((Date.now() - startMs) / 1000);
-    console.log(`test:image: ${target ?? "all"} built by ${command} in ${seconds} s`);
-  }
+  for (const target of TARGETS)
+    await build(command, target, [...args, ...(target === null ? [] : ["--target", target])], env);
+  await build(command, AGAIN, [...args, "--no-cache"], env);
+}
+
+async function build(command, name, args, env) {
+  const startMs = Date.now();
+  await must(command, [...args, "-t", tagOf(name), root], env);
+  const seconds = Math.round((Date.now() - startMs) / 1000);
+  console.log(`test:image: ${name ?? "all"} built by ${command} in ${seconds} s`);
 }
 
 async function test(command, env, mochaArgs) {

@@ -5,8 +5,11 @@ import { spawnSync } from "node:child_process";
 const engine = process.env["VARISCALE_ENGINE"] ?? "docker";
 const image = process.env["VARISCALE_IMAGE"] ?? "variscale:local";
 
-/** What is built: all of it, or a target of the Dockerfile. */
-export type Target = "all" | "scaler" | "variant-switcher" | "gateway" | "demo";
+/** What is built: all of it, a target of the Dockerfile, or all of it once more and from nothing. */
+export type Target = "all" | "scaler" | "variant-switcher" | "gateway" | "demo" | "again";
+
+/** A list of all files of an image has some mebibytes. */
+const MOST_BYTES = 64 * 1024 * 1024;
 
 let count = 0;
 
@@ -18,7 +21,7 @@ interface Finished {
 
 /** Runs the engine's command; the result tells how it ended. */
 function runEngine(...args: readonly string[]): Finished {
-  const { status, stdout, stderr, error } = spawnSync(engine, args, { encoding: "utf8" });
+  const { status, stdout, stderr, error } = spawnSync(engine, args, { encoding: "utf8", maxBuffer: MOST_BYTES });
   if (error) throw error;
   return { status, stdout, stderr };
 }
