@@ -98,6 +98,9 @@ function fromFile(path: string, flags: LoadInputFlags, say: (line: string) => vo
   const isEachLineARequest = flags.values === "requests";
   const table = readLoadTable(readLoadFile(path), name, { column: flags.column ?? null, isEachLineARequest });
   const { trace, notes } = traceOf(table, flags.values ?? null);
+  // Two columns may also be numbers with a decimal comma.
+  if (table.valueName === null && table.rows.some(({ time }) => time !== null) && !isEachLineARequest)
+    say(`${name}: there is no heading, so the first column is taken for times`);
   for (const note of notes) say(`${name}: ${note}`);
   return { name, trace };
 }
@@ -133,6 +136,14 @@ async function fromPrometheus(
       },
     });
     return { name: client.options.url, trace };
+  } catch (thrown) {
+    const { code, message } = VariscaleError.from(thrown);
+    if (code !== "unavailable") throw thrown;
+    throw new VariscaleError(
+      code,
+      `--prometheus ${client.options.url} can't be read: ${message}. Does it name a Prometheus that this machine reaches?`,
+      { cause: thrown },
+    );
   } finally {
     client.close();
   }

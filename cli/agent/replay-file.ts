@@ -20,8 +20,10 @@ function read(path: string): string {
     return readFileSync(path, "utf8");
   } catch (error) {
     if (error instanceof VariscaleError) throw error;
-    throw new VariscaleError("not_found", `${path} can't be read: ${VariscaleError.from(error).message}`, {
-      cause: error,
-    });
+    throw new VariscaleError(
+      "not_found",
+      `${path} can't be read: ${VariscaleError.from(error).message}. Name a file that --transcript has written.`,
+      { cause: error },
+    );
   }
 }

@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { VariscaleError } from "../../domain/errors.ts";
 import { readPipeline } from "../../runtime/read-pipeline.ts";
 import { packageVersion } from "../../runtime/version.ts";
+import { makeFolder } from "../make-folder.ts";
 import { pathOfPipeline } from "../own-pipelines.ts";
 import { writeOutput } from "./output-file.ts";
 import { type StepResult, StepRunner } from "./run-steps.ts";
@@ -43,7 +44,7 @@ export async function startToEnd(command: StartToEndCommand): Promise<StartToEnd
   const { folder, pipeline, say } = command;
   readPipeline(pathOfPipeline(pipeline));
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     for (const name of WRITTEN) rmSync(join(folder, name), { force: true });
   } catch (error) {
     const message = `can't write into ${folder} (${VariscaleError.from(error).message}). Name another one with --folder.`;

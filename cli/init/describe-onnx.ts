@@ -48,7 +48,7 @@ async function openSession(path: string, bytes: Buffer): Promise<InferenceSessio
   } catch (error) {
     throw new VariscaleError(
       "invalid_argument",
-      `--model ${path} is no ONNX model that can be loaded: ${VariscaleError.from(error).message}. Export it as one file, without external data.`,
+      `--model ${path} is no ONNX model that can be loaded: ${VariscaleError.from(error).message.replace(/\.+$/, "")}. Export it as one file, without external data.`,
       { cause: error },
     );
   }

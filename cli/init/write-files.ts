@@ -1,6 +1,7 @@
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { VariscaleError } from "../../domain/errors.ts";
+import { makeFolder } from "../make-folder.ts";
 
 /** A file to be written, by its path in the folder: of text, or as a copy of another file. */
 export interface NewFile {
@@ -24,7 +25,7 @@ export function writeFiles(folder: string, files: readonly NewFile[], force: boo
     for (const { path, content } of files) {
       const target = join(folder, path);
       if (isSelf(folder, path, content)) continue;
-      mkdirSync(dirname(target), { recursive: true });
+      makeFolder(dirname(target));
       if ("text" in content) writeFileSync(target, content.text);
       else copyFileSync(content.copyOf, target);
     }

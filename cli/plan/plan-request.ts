@@ -166,9 +166,12 @@ function readJson(path: string): unknown {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    throw new VariscaleError("not_found", `${path} can't be read: ${VariscaleError.from(error).message}`, {
-      cause: error,
-    });
+    const why = VariscaleError.from(error).message;
+    throw new VariscaleError(
+      "not_found",
+      `${path} can't be read: ${why}. Name a file that \`variscale plan … --output json\` has written.`,
+      { cause: error },
+    );
   }
   if (text.length > MAX_CHARACTERS)
     throw new VariscaleError("invalid_argument", `${path}: has more than ${MAX_CHARACTERS} characters`);

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { VariscaleError } from "../../domain/errors.ts";
 import { packageFolder, packageVersion } from "../../runtime/version.ts";
+import { makeFolder } from "../make-folder.ts";
 import { readChapters } from "./chapters.ts";
 import { findChromium, printPdf } from "./print-pdf.ts";
 import { reportHtml } from "./report-html.ts";
@@ -52,7 +53,7 @@ export async function writeReport({ folder, format, env, say }: ReportCommand): 
 /** Whoever reads the old one never sees half of the new one. */
 function writeWhole(file: string, text: string): void {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     writeFileSync(`${file}.tmp`, text);
     renameSync(`${file}.tmp`, file);
   } catch (error) {

@@ -90,7 +90,7 @@ export class ScalerClient {
     try {
       return await fetchJson(url, { method, headers: shown, body, timeoutMs: TIMEOUT_MS, mostBytes: MOST_BYTES });
     } catch (error) {
-      const rule = `${url} does not answer: ${VariscaleError.from(error).message}. Is --url the scaler's HTTP port?`;
+      const rule = `${url} does not answer: ${VariscaleError.from(error).message}. Is --url the scaler's HTTP port? \`variscale up PIPELINE\` starts one here.`;
       throw new VariscaleError("unavailable", rule, { cause: error });
     }
   }
