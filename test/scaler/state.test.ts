@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import {
-  appendFileSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -119,11 +118,15 @@ describe("state of the scaler", () => {
         ["pin", "ann"],
       ],
     );
+    await first.close();
+    const log = join(stateDir, "decisions.jsonl");
+    const written = readFileSync(log, "utf8");
+    rmSync(log);
     const second = await restart(first);
     assert.deepEqual(await changes(second), told);
     await second.close();
     rmSync(join(stateDir, "pipelines"), { recursive: true });
-    appendFileSync(join(stateDir, "decisions.jsonl"), '{"kind":"mode","at":"2026-');
+    writeFileSync(log, `${written}{"kind":"mode","at":"2026-`);
     const third = await start({}, second.clock);
     assert.deepEqual(await changes(third), told);
     const metrics = await (await fetch(third.url("/metrics"))).text();
