@@ -9,7 +9,7 @@ import type { ExperimentLoad } from "./ipa-loads.ts";
 import { fittedLoad, folderOf, ownPipeline } from "./own-pipelines.ts";
 import { type ExperimentRow, mean, namesOf, percent, signed, table } from "./report-parts.ts";
 
-/** Those that have a file of `variscale drift`. */
+/** Those whose file of `variscale drift` has enough items to tell variants apart. */
 const PIPELINES = ["video", "audio", "question-answering"] as const;
 const FROM_SECOND = 300;
 /** Until evidence has come together; what is compared comes after it. */
