@@ -27,6 +27,7 @@ describe("variscale, whose standard output can't be written", function () {
       ["explain", file],
       ["manifests", folder.path],
       ["models", "prepare", folder.path, "--model-folder", folder.path],
+      ["switcher", "--help"],
     ];
   });
   afterEach(() => folder.delete());
@@ -51,6 +52,13 @@ describe("variscale, whose standard output can't be written", function () {
       assert.equal(status, 1, args.join(" "));
       assert.match(stderr, /^variscale: the result can't be written to standard output \(ENOSPC.*\n$/, args.join(" "));
     }
+  });
+
+  it("goes on where nobody reads its progress any more", () => {
+    const file = join(folder.path, "measured.json");
+    const profile = ["profile", folder.path, "--model-folder", folder.path, "--window-ms", "100", "--file", file];
+    assert.equal(run(profile, "2>&1 | true").status, 0);
+    assert.ok(existsSync(file));
   });
 
   it("has drawn the picture all the same", () => {
