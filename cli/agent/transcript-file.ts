@@ -12,11 +12,27 @@ export function openTranscript(
   try {
     file = openSync(path, "w", 0o600);
   } catch (error) {
-    const message = `--transcript ${path} can't be written: ${VariscaleError.from(error).message}`;
-    throw new VariscaleError("unavailable", message, { cause: error });
+    throw unwritable(path, error);
   }
   return {
-    write: line => writeSync(file, `${transcriptText(line, secret)}\n`),
+    write: line => {
+      try {
+        writeSync(file, `${transcriptText(line, secret)}\n`);
+      } catch (error) {
+        throw unwritable(path, error);
+      }
+    },
     close: () => closeSync(file),
   };
+}
+
+function unwritable(path: string, cause: unknown): VariscaleError {
+  const why = VariscaleError.from(cause).message;
+  return new VariscaleError(
+    "unavailable",
+    `--transcript ${path} can't be written: ${why}. Make room, or name another file.`,
+    {
+      cause,
+    },
+  );
 }

@@ -76,12 +76,14 @@ async function runPlan(path: string, flags: PlanFlags): Promise<void> {
   const { readPipeline } = await import("../../runtime/read-pipeline.ts");
   const { optimize } = await import("../../optimizer/optimize.ts");
   const { givenOf } = await import("../../optimizer/given.ts");
+  const { checkProfiled } = await import("../check-profiled.ts");
   const { writeResult } = await import("../write-result.ts");
   const { problemFor } = await import("../plan/plan-request.ts");
   const { set, speedFactor, picture, output, timeLimit } = flags;
   const limit = timeLimitOf(timeLimit);
   if (picture !== undefined) checkPicture(picture);
   const pipeline = readPipeline(path, speedFactor === undefined ? { set } : { set, speedFactor });
+  checkProfiled(pipeline, path);
   const problem = problemFor(pipeline, flags);
   const plan = optimize(problem, limit);
   const { current } = problem;

@@ -12,6 +12,7 @@ import { LOAD_KINDS } from "../../load/load-kinds.ts";
 import { explain } from "../../optimizer/explain.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import { readPipeline } from "../../runtime/read-pipeline.ts";
+import { checkProfiled } from "../check-profiled.ts";
 import type { LoadInput } from "../load-input.ts";
 import { timeLimitOf } from "../options.ts";
 import { problemFor } from "../plan/plan-request.ts";
@@ -68,6 +69,7 @@ function planTool(files: ReadonlyMap<string, string>): Tool {
     run: async ({ pipeline: name, rps, sloMs, policy, pins, exclude, maxCores, minAccuracy, timeLimitMs }) => {
       const { key, pipeline } = readNamed(files, name, sloMs);
       const pair = ({ stage, variant }: z.output<typeof stageVariant>): string => `${stage}=${variant}`;
+      checkProfiled(pipeline, key);
       const problem = problemFor(pipeline, {
         rps,
         pin: pins.map(pair),

@@ -6,6 +6,7 @@ import type { NodeShape } from "../../optimizer/node-fit.ts";
 import type { Problem } from "../../optimizer/problem.ts";
 import type { SharedStage } from "../../optimizer/shared-setting.ts";
 import { type ReadOptions, readPipeline } from "../../runtime/read-pipeline.ts";
+import { checkProfiled } from "../check-profiled.ts";
 import { problemFor } from "./plan-request.ts";
 
 const MOST_NODES = 10_000;
@@ -14,7 +15,7 @@ const MOST_NODES = 10_000;
  * The problems of a fleet.
  *
  * @param members `PIPELINE=RPS` each.
- * @throws VariscaleError invalid_argument where one is not of that form, is named twice or can't be read.
+ * @throws VariscaleError invalid_argument where one is not of that form, is named twice or can't be read, failed_precondition where one was not measured.
  */
 export function readFleet(
   members: readonly string[],
@@ -28,6 +29,7 @@ export function readFleet(
     if (at < 1 || !(rps >= 0 && rps <= MAX_RATE_RPS))
       throw new VariscaleError("invalid_argument", `${member}: must be PIPELINE=RPS, such as pipelines/id-card=8`);
     const pipeline = readPipeline(member.slice(0, at), options);
+    checkProfiled(pipeline, member.slice(0, at));
     const { name, namespace } = pipeline.key;
     if (names.size === names.add(`${namespace}/${name}`).size)
       throw new VariscaleError("invalid_argument", `${member}: the pipeline \`${name}\` is named twice`);

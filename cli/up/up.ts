@@ -8,7 +8,7 @@ import { formatKey, type Pipeline, type Stage } from "../../domain/pipeline.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
 import { type ReadOptions, readPipeline } from "../../runtime/read-pipeline.ts";
 import { type Scaler, startScaler } from "../../scaler/main.ts";
-import { checkProfiled } from "./check-profiled.ts";
+import { checkProfiled } from "../check-profiled.ts";
 import { type GatewayProcess, startGatewayProcess } from "./gateway-process.ts";
 import { type LocalKeda, startLocalKeda } from "./local-keda.ts";
 import { ReplicaSet } from "./replica-set.ts";

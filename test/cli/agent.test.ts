@@ -68,6 +68,10 @@ describe("variscale agent", function () {
         /leave out the load, or --url/,
       ],
       [["act", "pipelines/id-card", "--url", "http://127.0.0.1:1", ...model()], /does not answer.*--url/],
+      [
+        ["advise", "pipelines/id-card", ...LOAD, ...model(), "--transcript", "/dev/full"],
+        /^variscale: --transcript \/dev\/full can't be written: ENOSPC/m,
+      ],
       [["replay", "nowhere.jsonl"], /nowhere\.jsonl can't be read/],
       [["replay", "package.json"], /package\.json, line 1: is no line of a transcript/],
     ];

@@ -93,6 +93,18 @@ describe("variscale, told what it can't do", function () {
     ]);
   });
 
+  it("plans nothing for what was not measured, and says how to measure it", async () => {
+    const unmeasured = join(folder.path, "unmeasured");
+    mkdirSync(unmeasured);
+    writeTinyPipeline(unmeasured, { profiled: false });
+    const rule =
+      /no variant of stages first, second in .*unmeasured was measured.*Run `variscale profile .*unmeasured`/;
+    await refuses([
+      [["plan", unmeasured, "--rps", "1"], 1, rule],
+      [["fleet", `${unmeasured}=1`], 1, rule],
+    ]);
+  });
+
   it("names what is wrong with a plan's files", async () => {
     const file = (name: string, text: string): string => {
       const path = join(folder.path, name);

@@ -1,5 +1,5 @@
-import { VariscaleError } from "../../domain/errors.ts";
-import type { Pipeline } from "../../domain/pipeline.ts";
+import { VariscaleError } from "../domain/errors.ts";
+import type { Pipeline } from "../domain/pipeline.ts";
 
 /**
  * A stage of which no variant was measured can't be planned: whatever was chosen for it would be a guess.
