@@ -158,6 +158,29 @@ describe("switchers that a real API server knows by the tokens of their pods", (
     await switcher.until(async () => (await pods().catch(() => [])).length === 1, "it is connected again");
   });
 
+  it("wait for a scaler that may not ask who they are, which says so from its start", async () => {
+    const said = async (): Promise<Json> =>
+      ((await (await fetch(`http://${scaler.host}:8080/api/v1/pipelines`)).json()) as Json).switcherIdentity;
+    const restart = async (): Promise<void> => {
+      await scaler.program.stop("SIGKILL");
+      scaler.program.start();
+      await until(async () => (await pods().catch(() => null)) !== null, "it answers");
+    };
+    assert.deepEqual(await said(), { serviceAccounts: [SWITCHERS], problem: null });
+    const name = `${SCALER.name}.${NAMESPACE}.identity.variscale.dev`;
+    const { kind, apiVersion, roleRef, subjects } = await api().get("ClusterRoleBinding", "", name);
+    await api().delete(kind, "", name);
+    try {
+      await restart();
+      await until(async () => /create tokenreviews/.test((await said()).problem ?? ""), "it says what it may not");
+      assert.deepEqual(await pods(), []);
+    } finally {
+      await api().apply({ apiVersion, kind, metadata: { name }, roleRef, subjects });
+    }
+    await until(async () => (await said()).problem === null, "it may again");
+    await switcher.until(async () => (await pods()).length === 1, "it is connected again");
+  });
+
   it("stay, and are known again, while the API server is away, and strangers are told to wait", async () => {
     const { apiServer, untilApiAnswers } = theCluster();
     const stranger = await tokenFor(await addPod("detect-3", SWITCHERS));
