@@ -47,3 +47,9 @@ export function rowChoices(scope: Scope, index: number): readonly Problem["exclu
     at = upstream;
   }
 }
+
+export function withLeftOut(problem: Problem, leftOut: Problem["excluded"]): Problem {
+  const names = Object.keys({ ...problem.excluded, ...leftOut });
+  const both = (stage: string) => [...(problem.excluded[stage] ?? []), ...(leftOut[stage] ?? [])];
+  return { ...problem, excluded: Object.fromEntries(names.map(stage => [stage, both(stage)])) };
+}

@@ -103,7 +103,8 @@ function eachBatch(members: readonly Member[], what: keyof RowRange, countsOf: C
 }
 
 /**
- * A member's problem with the setting given, and with the rows of the others at most, or at least. Where a batch waits to be filled, as with
+ * A member's problem with the setting given, and with the rows of the others at most, or at least; with the fewest it is worth no less
+ * than for any rows. Where a batch waits to be filled, as with
  * the papers' latencies, more rows fill it sooner: what that is at most is taken off the SLO with the most, and added with the fewest.
  */
 export function memberProblem(
@@ -120,10 +121,31 @@ export function memberProblem(
   const isFilled = member.scope.policy.latency === "paper" && of("fewest") !== of("most");
   const spreadMs = isFilled ? fillMs(own + of("fewest")) - fillMs(own + of("most")) : 0;
   const othersRps = { [member.stage]: of(what) };
+  if (what === "fewest" && member.scope.policy.latency === "queueing")
+    return withoutLatency({ ...problem, pins, othersRps }, member.scope);
   if (spreadMs === 0) return { ...problem, pins, othersRps };
   const { slo } = problem.pipeline;
   const latencyMs = slo.latencyMs + (what === "most" ? -spreadMs : spreadMs);
   return { ...problem, pins, othersRps, pipeline: { ...problem.pipeline, slo: { ...slo, latencyMs } } };
+}
+
+/**
+ * A problem that is worth no less at any load: no time counts, and replicas may work all the time. With more load the chance to be in time
+ * falls, but not strictly so in the model of latency.ts (by some ten thousandths it can rise): no bound can be built on that.
+ */
+function withoutLatency(problem: Problem, { policy, problem: governed }: Scope): Problem {
+  const { minAccuracy, ...objective } = problem.pipeline.objective;
+  const least = policy.slo === "hard" && minAccuracy !== undefined ? { minAccuracy } : {};
+  return {
+    ...problem,
+    weights: governed.pipeline.objective.weights,
+    combine: governed.combine ?? {},
+    pipeline: {
+      ...problem.pipeline,
+      slo: { ...problem.pipeline.slo, latencyMs: LONGEST_MS },
+      objective: { ...objective, ...least, policy: "cocktail" },
+    },
+  };
 }
 
 /** What the sum of the plans' objectives pays for the shared stage more than once. */

@@ -5,9 +5,10 @@ import { type FleetPlan, type SharedCapacity, sum, withGap } from "./fleet-plan.
 import type { Problem } from "./problem.ts";
 import { boundOfAllRows } from "./shared-bound.ts";
 import { othersOf, type SharedTask, servedOf } from "./shared-candidate.ts";
-import { rowChoices } from "./shared-rows.ts";
+import { rowChoices, withLeftOut } from "./shared-rows.ts";
 import { type Member, membersOf, type SharedStage } from "./shared-setting.ts";
 import { isBetter, searchSettings } from "./shared-settings-search.ts";
+import { settled } from "./shared-settled.ts";
 import { mostServed, shedPlan } from "./shed-plan.ts";
 
 const NO_LIMIT: SharedCapacity = { cores: null, memoryMiB: null, nodes: null };
@@ -101,12 +102,6 @@ function casesOf(problems: readonly Problem[], members: readonly Member[]): (rea
   return cases.length > 1 ? cases : null;
 }
 
-function withLeftOut(problem: Problem, leftOut: Problem["excluded"]): Problem {
-  const names = Object.keys({ ...problem.excluded, ...leftOut });
-  const both = (stage: string) => [...(problem.excluded[stage] ?? []), ...(leftOut[stage] ?? [])];
-  return { ...problem, excluded: Object.fromEntries(names.map(stage => [stage, both(stage)])) };
-}
-
 /** For the most rows that the variants before the stage can give. */
 function planForMost(
   problems: readonly Problem[],
@@ -120,8 +115,9 @@ function planForMost(
   if (!members) return { plan: null, bound: () => Number.NEGATIVE_INFINITY };
   const others = known ?? othersOf(problems, members, partOf(deadline, HALF));
   const task: SharedTask = { problems, members, capacity, others };
-  const { fleet, bound, tried } = searchSettings(task, toBeat, deadline);
+  const { fleet: found, bound, tried } = searchSettings(task, toBeat, deadline);
   const isExact = members.every(({ rows }) => rows.fewest === rows.most);
+  const fleet = isExact || !found ? found : settled(task, shared, found, deadline);
   const plans = fleet?.plans.map((own, p) => withoutOwnPins(own, problems[p]));
   return {
     plan: fleet && plans ? { ...fleet, plans } : null,
