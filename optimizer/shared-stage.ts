@@ -75,7 +75,8 @@ function planShared(
   const others = members && othersOf(problems, members, partOf(deadline, HALF));
   const first = planForMost(problems, shared, capacity, cases ? partOf(deadline, HALF) : deadline, others);
   if (!cases) return first;
-  let best = first.plan;
+  // What is predicted for more rows than come is only compared where the time is over.
+  let best: FleetPlan | null = null;
   const bounds: Found["bound"][] = [];
   for (const [i, own] of cases.entries()) {
     if (isOver(deadline)) break;
@@ -85,8 +86,9 @@ function planShared(
     bounds.push(bound);
     if (plan && isBetter(plan, best)) best = plan;
   }
-  if (bounds.length < cases.length) return { plan: best, bound: first.bound };
-  return { plan: best, bound: least => Math.max(...bounds.map(bound => bound(least))) };
+  if (bounds.length === cases.length && (best || !first.plan))
+    return { plan: best, bound: least => Math.max(...bounds.map(bound => bound(least))) };
+  return { plan: first.plan && isBetter(first.plan, best) ? first.plan : best, bound: first.bound };
 }
 
 /** The problems with variants left out so that the others give as many rows, for every way to; null: none depends on them, or too many do. */
