@@ -121,9 +121,12 @@ function listPipelines(pipelines: readonly PipelineName[]): void {
   renderOnChange(select, values, () =>
     pipelines.map(({ namespace, name }, i) => element("option", { value: values[i] ?? "" }, `${namespace}/${name}`)),
   );
+  const isThere = (pipeline: PipelineName | null) => pipeline !== null && values.includes(hashOf(pipeline));
   const asked = pipelineOfHash();
-  const isThere = asked !== null && values.includes(hashOf(asked));
-  choose(isThere ? asked : (pipelines[0] ?? null));
+  if (isThere(asked)) choose(asked);
+  else if (!isThere(shown?.pipeline ?? null)) choose(pipelines[0] ?? null);
+  // Of options that were made anew the first one is selected.
+  if (shown && select.value !== hashOf(shown.pipeline)) select.value = hashOf(shown.pipeline);
 }
 
 function choose(pipeline: PipelineName | null): void {

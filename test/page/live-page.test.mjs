@@ -306,6 +306,36 @@ describe("the live page in Chromium", () => {
     assert.equal(new URL(page.url()).hash, "#shop/cards");
   });
 
+  it("goes on with its pipeline, and names it, when others come and go, and with another when it is gone itself", async () => {
+    await running.close();
+    const [cards, plates, scans] = ["cards", "plates", "scans"].map(name => testPipeline({ name }));
+    running = await RunningScaler.start({ pipelines: [cards, plates] });
+    await running.planFor(50);
+    const chosen = () => page.evaluate(() => [document.title, document.getElementById("pipelines").value]);
+    /** The page looks for new pipelines every half minute. */
+    const listed = async count => {
+      await page.clock.fastForward(31_000);
+      await page.waitForFunction(wanted => document.querySelectorAll("#pipelines option").length === wanted, count);
+    };
+    await page.clock.install();
+    await page.goto(running.url("/#shop/plates"));
+    await shows("headline", /The plan serves/);
+    await running.scaler.pipelines.put(scans);
+    await listed(3);
+    assert.deepEqual(await chosen(), ["plates – variscale", "#shop/plates"]);
+    await running.scaler.pipelines.remove(plates.key);
+    await listed(2);
+    assert.deepEqual(await chosen(), ["cards – variscale", "#shop/cards"]);
+    // It is the last one from now on; its address names the one that is gone.
+    await running.scaler.pipelines.remove(cards.key);
+    await listed(1);
+    await running.scaler.pipelines.put(cards);
+    await running.scaler.pipelines.remove(scans.key);
+    await running.scaler.pipelines.put(scans);
+    await listed(2);
+    assert.deepEqual(await chosen(), ["scans – variscale", "#shop/scans"]);
+  });
+
   it("starts anew when the scaler's clock was set back", async () => {
     await running.planFor(50);
     await run(12);
