@@ -6,11 +6,14 @@ export const SAME_SHARE = 0.001;
 /** Of a violation share: three in a thousand requests. */
 const SAME_VIOLATIONS = 0.003;
 
-/** What our frontier gains on one rival in one cell; null: nothing of it has as few violations and cores. */
+/**
+ * What our frontier gains on one rival in one cell; null: nothing of it has as few violations and cores. Nothing is saved where nothing of it is
+ * as accurate.
+ */
 export function versus(
   cell: readonly ExperimentRow[],
   name: string,
-): { readonly gain: number; readonly saved: number } | null {
+): { readonly gain: number; readonly saved: number; readonly isAsAccurate: boolean } | null {
   const rival = cell.find(({ contender }) => contender === name);
   if (!rival) return null;
   const fair = ours(cell).filter(({ violations }) => violations <= rival.violations + SAME_VIOLATIONS);
@@ -19,7 +22,8 @@ export function versus(
   if (within.length === 0) return null;
   const gain = Math.max(...within.map(({ effectiveAccuracy }) => effectiveAccuracy)) - rival.effectiveAccuracy;
   const least = Math.min(...asAccurate.map(({ cores }) => cores));
-  return { gain, saved: Number.isFinite(least) ? 1 - least / rival.cores : 0 };
+  const isAsAccurate = asAccurate.length > 0;
+  return { gain, saved: isAsAccurate ? 1 - least / rival.cores : 0, isAsAccurate };
 }
 
 function ours(cell: readonly ExperimentRow[]): readonly ExperimentRow[] {

@@ -44,6 +44,7 @@ describe("e1Report()", () => {
       /Against `ipa`.*\(1 of 1 cells have one\): effective accuracy \+10\.0 points on average, higher in 1/,
     );
     assert.match(report, /beats `default` .*: 0 of 1/);
+    assert.match(report, /\| bursty \| ipa \| 60\.0 % \| 60\.0 % \| 10\.0 \| 2\.00 % \| 1 of 1 \| 1 \|/);
     assert.match(report, /\| `e1slo5x.vsIpa` \| 10 points \| ≥ 0\.1 \| yes \| coresSavedPercent 0, cells 1, of 1 \|/);
   });
 
@@ -53,7 +54,10 @@ describe("e1Report()", () => {
       row("ipa", 0.6, 10, 0.01),
       row("HPA, heaviest", 0.7, 20, 0),
     ]);
-    assert.match(report, /Against `ipa`.*30\.0 % fewer cores on average, a fifth or more in 1/);
+    assert.match(
+      report,
+      /Against `ipa`.*\(1 have one; in the others nothing is saved\): 30\.0 % fewer cores on average, a fifth or more in 1/,
+    );
     assert.doesNotMatch(report, /Against `HPA, heaviest`/, "nothing of ours violates as little");
   });
 
