@@ -17,9 +17,11 @@ export interface Cluster {
 export function clusteredInterval(clusters: readonly Cluster[]): readonly [number, number] {
   const tried = clusters.filter(({ trials }) => trials > 0);
   const trials = sum(tried.map(cluster => cluster.trials));
-  const share = sum(tried.map(cluster => cluster.successes)) / trials;
-  const squares = sum(tried.map(cluster => (cluster.successes - share * cluster.trials) ** 2));
-  const variance = ((tried.length / (tried.length - 1)) * squares) / trials ** 2;
+  const successes = sum(tried.map(cluster => cluster.successes));
+  const share = successes / trials;
+  // Of whole numbers, times all trials: exactly 0 where items do not differ, and where there is one alone.
+  const squares = sum(tried.map(cluster => (cluster.successes * trials - successes * cluster.trials) ** 2));
+  const variance = ((tried.length / (tried.length - 1)) * squares) / trials ** 4;
   const independent = variance > 0 ? (share * (1 - share)) / variance : tried.length;
   const effective = Math.min(trials, independent);
   return wilsonInterval(share * effective, effective);

@@ -80,6 +80,20 @@ describe("clusteredInterval()", () => {
     assert.deepEqual(clusteredInterval([{ successes: 1, trials: 2 }]), wilsonInterval(0.5, 1));
   });
 
+  it("counts items that do not differ also where their share is no exact number", () => {
+    for (let trials = 2; trials <= 60; trials++)
+      for (let one = 1; one < trials; one++)
+        for (const items of [1, 3]) {
+          const same = clusters(new Array(items).fill(one), trials);
+          const share = (items * one) / (items * trials);
+          assert.deepEqual(
+            clusteredInterval(same),
+            wilsonInterval(share * items, items),
+            `${items} × ${one}/${trials}`,
+          );
+        }
+  });
+
   it("covers the true share in nineteen of twenty samples of alike trials", () => {
     // Every item has its own chance, 0 or 1 with a little doubt; Wilson's interval of all trials covers far less often.
     let covered = 0;
