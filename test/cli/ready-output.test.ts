@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
@@ -79,6 +80,26 @@ describe("--output json of what goes on serving", function () {
     assert.deepEqual(Object.keys(said), ["pipeline", "url", "metrics", "readyz"]);
     assert.match(said["url"] ?? "", /\/v1\/pipelines\/default\/tiny$/);
     assert.equal(await statusOf(said["metrics"]), 200);
+    assert.equal(await end(), 0);
+  });
+
+  it("goes on serving where its log is on a full disk", async function () {
+    if (!existsSync("/dev/full")) return this.skip();
+    const full = openSync("/dev/full", "w");
+    const args = ["up", folder.path, "--model-folder", folder.path, "--cores", "4", "--port", "0", ...SCALER_PORTS];
+    const all = [MAIN, ...args, "--state-dir", join(folder.path, "state"), "--output", "json"];
+    child = spawn(process.execPath, all, { stdio: ["ignore", "pipe", full] });
+    closeSync(full);
+    let said = "";
+    child.stdout?.on("data", (chunk: Buffer) => {
+      said += chunk;
+    });
+    while (!said.endsWith("\n")) {
+      assert.equal(child.exitCode, null);
+      await sleep(20);
+    }
+    const { url } = JSON.parse(said) as Record<string, string>;
+    assert.equal((await sendNumber(url ?? "", 3)).status, 200);
     assert.equal(await end(), 0);
   });
 
