@@ -42,13 +42,13 @@ function addPrepare(models: Command): void {
     .addHelpText("after", "\nExample:\n  variscale models prepare pipelines/id-card")
     .action(async (path: string, flags: { modelFolder?: string; output: string }) => {
       const { readPipeline, pipelineFileAt } = await import("../../runtime/read-pipeline.ts");
-      const { writeResult } = await import("../write-result.ts");
+      const { writePart, writeResult } = await import("../write-result.ts");
       const { leftOutLine, prepare } = await import("../prepare-models.ts");
       const pipeline = readPipeline(path);
       const folder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline));
       const prepared = await prepare(pipeline, pipelineFileAt(path), folder, model => {
         if (flags.output !== "json" && model.kind !== "missing")
-          writeResult(
+          writePart(
             `${model.kind === "cached" ? "kept    " : "prepared"}  ${model.file}  sha256 ${model.sha256.slice(0, 12)}…`,
           );
       });

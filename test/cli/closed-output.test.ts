@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { readPipeline } from "../../runtime/read-pipeline.ts";
 import { packageFolder } from "../../runtime/version.ts";
 import { TestFolder } from "../support/switcher-harness.ts";
 import { runVariscale } from "./support/run-variscale.ts";
@@ -59,6 +60,14 @@ describe("variscale, whose standard output can't be written", function () {
     const profile = ["profile", folder.path, "--model-folder", folder.path, "--window-ms", "100", "--file", file];
     assert.equal(run(profile, "2>&1 | true").status, 0);
     assert.ok(existsSync(file));
+  });
+
+  it("has made all models where nobody reads their names any more", () => {
+    const models = join(folder.path, "models");
+    const audio = join(packageFolder, "pipelines/audio");
+    assert.equal(run(["models", "prepare", audio, "--model-folder", models], "| head -1").status, 0);
+    const made = readPipeline(audio).stages.flatMap(({ variants }) => variants.map(({ model }) => model));
+    assert.deepEqual(readdirSync(models).sort(), made.sort());
   });
 
   it("has drawn the picture all the same", () => {
