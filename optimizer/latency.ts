@@ -40,8 +40,6 @@ export interface StageLatency {
   readonly slowestOf: number;
 }
 
-/** Iterates grow with the load, so any number of them keeps the model monotone; four are within 1 % of the fixed point. */
-const ITERATIONS = 4;
 const MAX_UTILISATION = 0.999;
 
 /**
@@ -57,11 +55,12 @@ const MAX_UTILISATION = 0.999;
  * - Rest of the services under way: the first of m services in uniform phases; those of a group's last round leave replicas
  *   free, and a group that fits there does not wait for them.
  * - While one waits, groups join its batch: in an interval between starts, which arrivals see length-biased (2·l/(n+1)),
- *   arrive ν groups; their number is taken as exponential, cut at the batch size.
+ *   arrive ν groups; their number is taken as exponential, cut at the batch size. Batches of those that wait are larger and take less for a
+ *   row, which is in the share of busy replicas again: the chance to wait is that at which both agree.
  * - Full batches ahead: see `behindBatches`.
  *
  * Against simulation (`docs/report/optimisation.md`: 500 random stages, ρ 0.3–0.85, K 1–10, n 1–8, c² to 0.3): p99 within 20 % for
- * all of those with b to 8, and for 97 % with b = 16, 36 % at worst: many replicas that take small batches come into
+ * all of those with b to 8, and for 98 % with b = 16, 36 % at worst: many replicas that take small batches come into
  * step, and then all are busy at the same time. The third power of the share of batches that started from the queue is fitted.
  *
  * Arrivals at later stages are taken as Poisson too. A stage that gets less than one row per request counts for all requests.
@@ -166,26 +165,67 @@ function whenBusy(load: StageLoad, rows: number, meanRows: number, n: number, fi
     return { waitShare, serviceMs: firstMs, stretch: 1, growthMs: 0, growthMaxMs: 0 };
   }
   const growthMaxMs = Math.max(0, service.meanMs(batch) - firstMs);
-  let serviceMs = firstMs;
-  let waitShare = 0;
-  let joining = 0;
-  let queuedMs = firstMs;
-  for (let i = 0; i < ITERATIONS; i++) {
-    joining = ((rate / meanRows) * 2 * serviceMs) / (n + 1);
-    const joined = joining > 0 ? joining * (1 - Math.exp(-room / joining)) : 0;
-    const queuedRows = first + meanRows * joined;
-    queuedMs = service.meanMs(queuedRows);
-    const msPerRow = (1 - waitShare) * idleMsPerRow + (waitShare * queuedMs) / queuedRows;
-    waitShare = chanceToWait(Math.min(1, (rate * msPerRow) / n), fit);
-    const fromQueue = waitShare ** 3;
-    serviceMs = (1 - fromQueue) * firstMs + fromQueue * queuedMs;
-  }
+  const joining = ((rate / meanRows) * 2 * firstMs) / (n + 1);
+  const joined = joining > 0 ? joining * (1 - Math.exp(-room / joining)) : 0;
+  const queuedRows = first + meanRows * joined;
+  const queuedMs = service.meanMs(queuedRows);
+  const waitShare = sharedWait((rate * idleMsPerRow) / n, (rate * queuedMs) / (n * queuedRows), fit);
+  const fromQueue = waitShare ** 3;
+  const serviceMs = (1 - fromQueue) * firstMs + fromQueue * queuedMs;
   const stretch = Math.max(1, queuedMs / firstMs);
   return { waitShare, serviceMs, stretch, growthMs: (growthMaxMs * joining) / room, growthMaxMs };
 }
 
+const MOST_STEPS = 40;
+const TOLERANCE = 1e-10;
+
+/**
+ * The chance w to wait where what waits is served in larger batches: w = chanceToWait((1 − w)·alone + w·queued), by Newton's method
+ * between bounds. The fixed point itself grows with the load; a fixed number of iterates towards it does not where larger batches
+ * relieve replicas a lot. Where they take longer for a row there may be several: the one that iterates from 0 come to.
+ */
+function sharedWait(alone: number, queued: number, fit: number): number {
+  if (queued >= alone) return risingWait(alone, queued, fit);
+  let low = 0;
+  let high = chanceToWait(Math.min(1, alone), fit);
+  let share = high;
+  for (let i = 0; i < MOST_STEPS && high - low > TOLERANCE; i++) {
+    const busy = (1 - share) * alone + share * queued;
+    const found = chanceToWait(Math.min(1, busy), fit);
+    if (Math.abs(found - share) <= TOLERANCE) return found;
+    if (found > share) low = share;
+    else high = share;
+    const slope = busy < 1 ? slopeOfWait(busy, found, fit) * (queued - alone) : 0;
+    const next = share + (found - share) / (1 - slope);
+    share = next > low && next < high ? next : (low + high) / 2;
+  }
+  return share;
+}
+
+function risingWait(alone: number, queued: number, fit: number): number {
+  let share = 0;
+  for (let i = 0; i < MOST_STEPS; i++) {
+    const found = chanceToWait(Math.min(1, (1 - share) * alone + share * queued), fit);
+    if (found - share <= TOLERANCE) return found;
+    share = found;
+  }
+  return share;
+}
+
 function chanceToWait(busyShare: number, fit: number): number {
+  return busyShare ** exponentOf(busyShare, fit);
+}
+
+function exponentOf(busyShare: number, fit: number): number {
   const low = (fit + 1) / 2;
   const high = Math.sqrt(2 * (fit + 1)) - 1;
-  return busyShare ** (low + (high - low) * busyShare * busyShare);
+  return low + (high - low) * busyShare * busyShare;
+}
+
+/** Derivative of `chanceToWait` by the share of busy replicas, `chance` being its value. */
+function slopeOfWait(busyShare: number, chance: number, fit: number): number {
+  if (busyShare <= 0) return 0;
+  const exponent = exponentOf(busyShare, fit);
+  const lowest = (fit + 1) / 2;
+  return (chance * (2 * (exponent - lowest) * Math.log(busyShare) + exponent)) / busyShare;
 }

@@ -135,7 +135,7 @@ function switchingTable() {
   };
   const objective = { ...card.objective, policy: "modelSwitching", utilisation: 0.95 };
   const pipeline = { ...card, objective, stages: [stage], slo: { latencyMs: 250, quantile: 0.95 } };
-  const names = stage.variants.map(({ name }) => name);
+  const names = stage.variants.filter(({ profile }) => profile !== null).map(({ name }) => name);
   const lines = [1, 10, 20, 25, 35, 60, 100, 130, 180].map(rate => {
     const problem = instances.problemWith(pipeline, rate);
     const plan = optimizer.optimize(problem);

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
+import { seededRandom } from "../../load/seeded-random.ts";
 import { type StageLoad, stageLatency } from "../../optimizer/latency.ts";
 import { atRandom } from "../../optimizer/served-latency.ts";
 import { serviceTimeOf } from "../../optimizer/service-time.ts";
 import { pathQuantileMs } from "../../optimizer/stage-mixture.ts";
-import { cumulativeOf } from "../../optimizer/wait-distribution.ts";
+import { CELLS, chanceWithin, cumulativeOf } from "../../optimizer/wait-distribution.ts";
 
 const single: StageLoad = {
   rowRps: 80,
@@ -115,6 +116,33 @@ describe("stageLatency()", () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it("never becomes shorter when the load rises and batches take hardly longer for more rows", () => {
+    const random = seededRandom(7);
+    const pick = (values: readonly number[]) => values[Math.floor(random() * values.length)] ?? 1;
+    for (let i = 0; i < 2000; i++) {
+      const perRow = 0.4 * random();
+      const service = { meanMs: (rows: number) => 20 * (1 - perRow + perRow * rows), scv: () => 0.01 };
+      const [batch, replicas, groupRows, rowShare] = [
+        pick([2, 4, 8, 16]),
+        pick([1, 3, 5, 8]),
+        pick([1, 2, 5]),
+        pick([0.5, 1]),
+      ];
+      const fullRps = (1000 * replicas * batch) / service.meanMs(batch);
+      const stepMs = (service.meanMs(batch) * (1 + 4 * random())) / CELLS;
+      let before = 1;
+      for (let share = 0.1; share < 1; share += 0.05) {
+        const latency = stageLatency({ rowRps: share * fullRps, groupRows, rowShare, replicas, batch, service });
+        const within = chanceWithin(cumulativeOf(latency, stepMs), stepMs, CELLS * stepMs - latency.constantMs);
+        assert.ok(
+          within <= before + 1e-6,
+          `${within} above ${before}: batch ${batch}, ${replicas} replicas, ${share} full`,
+        );
+        before = within;
+      }
+    }
   });
 
   it("is finite for whatever load", () => {
