@@ -90,7 +90,7 @@ export function e4Report(_note: string, rows: readonly ExperimentRow[]): string 
   return [
     "## E4: drift in the middle of a run",
     "",
-    `\`default\` on ${PIPELINES.join(", ")} with ${cells.length / KNOWLEDGE.length} drifts in all. After ${FROM_SECOND} s items drift, with the accuracies that \`variscale drift\` measured for every combination of variants; numbers are means from ${SETTLED_SECOND} s on. What the control loop is told of it: nothing (it plans with the tables of its profile); estimates without labels with every answer, which err by as much as was measured on average for a drift that the estimator has not learnt from; the same with labels of some answers, ${LABEL_DELAY_SECONDS} s after them (an assumption); or the accuracies themselves at once, which nobody has. "Worth" is what plans are to maximise: points of effective accuracy less the file's price of the cores. Load: ${[...new Set(rows.map(({ load }) => load))].join(", ")}, as large as in E2. Fan-out stays what it was, though detectors find other boxes at night, and all combinations err alike.`,
+    `\`default\` on ${PIPELINES.join(", ")} with ${cells.length / KNOWLEDGE.length} drifts in all. After ${FROM_SECOND} s items drift, with the accuracies that \`variscale drift\` measured for every combination of variants; numbers are means from ${SETTLED_SECOND} s on. What the control loop is told of it: nothing (it plans with the tables of its profile); estimates without labels with every answer, which err by as much as was measured on average for a drift that the estimator has not learnt from; the same with labels of some answers, ${LABEL_DELAY_SECONDS} s after them (an assumption); or the accuracies themselves at once, which nobody has. "Worth" is what plans are to maximise: points of effective accuracy less the file's price of the cores, both as means over time, while "effective" is of all requests. Load: ${[...new Set(rows.map(({ load }) => load))].join(", ")}, as large as in E2. Fan-out stays what it was, though detectors find other boxes at night, and all combinations err alike.`,
     "",
     table(
       ["the loop is told", "effective", "cores", "violations", "worth", "drifts better / worse off"],
@@ -140,7 +140,7 @@ interface Cell extends ReturnType<typeof settled> {
   readonly pipeline: string;
   readonly drift: string;
   readonly knowledge: string;
-  /** Effective accuracy less the price of the cores, by the weights of the pipeline's file. */
+  /** Effective accuracy less the price of the cores, by the weights of the pipeline's file; as plans do, whatever the load is at a time. */
   readonly worth: number;
 }
 
@@ -152,7 +152,7 @@ function cellsOf(rows: readonly ExperimentRow[]): readonly Cell[] {
     return namesOf(own).map(name => {
       const [drift = "", knowledge = ""] = name.split(" | ");
       const found = settled(own.filter(({ contender }) => contender === name));
-      const worth = weights.accuracy * found.effective - weights.cost * found.cores;
+      const worth = weights.accuracy * found.effectiveOverTime - weights.cost * found.cores;
       return { pipeline, drift, knowledge, ...found, worth };
     });
   });
@@ -170,8 +170,11 @@ function settled(rows: readonly ExperimentRow[]) {
   const offered = windows.reduce((sum, { offeredRps }) => sum + offeredRps, 0);
   const share = (of: (window: (typeof windows)[number]) => number): number =>
     offered > 0 ? windows.reduce((sum, window) => sum + window.offeredRps * of(window), 0) / offered : 0;
+  const effective = ({ accuracy, violations }: (typeof windows)[number]): number =>
+    (accuracy ?? 0) * (1 - (violations ?? 0));
   return {
-    effective: share(({ accuracy, violations }) => (accuracy ?? 0) * (1 - (violations ?? 0))),
+    effective: share(effective),
+    effectiveOverTime: mean(windows.map(effective)),
     violations: share(({ violations }) => violations ?? 0),
     cores: mean(windows.map(({ cores }) => cores)),
   };

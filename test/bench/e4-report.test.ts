@@ -12,9 +12,9 @@ function row(
   cell: Pick<ExperimentRow, "pipeline" | "load" | "sloFactor" | "contender" | "seed">,
   accuracy: number,
 ): ExperimentRow {
-  const window = (fromSecond: number, accuracyThen: number) => ({
+  const window = (fromSecond: number, accuracyThen: number, offeredRps = 10) => ({
     fromSecond,
-    offeredRps: 10,
+    offeredRps,
     forecastRps: 10,
     accuracy: accuracyThen,
     violations: 0.1,
@@ -29,7 +29,7 @@ function row(
     ...{ offered: 1000, inTime: 900, late: 0, dropped: 100, lost: 0, violations: 0.1 },
     ...{ accuracy, effectiveAccuracy: accuracy, cores: 4, p50Ms: 10, p95Ms: 10, p99Ms: 10 },
     ...{ switches: 0, podsStarted: 1, decisions: 1, tickMs: 0.1 },
-    timeline: [window(590, 1), window(600, accuracy), window(610, accuracy)],
+    timeline: [window(590, 1), window(600, accuracy + 0.2, 30), window(610, accuracy)],
   };
 }
 
@@ -48,13 +48,13 @@ describe("e4Cases() and e4Report()", () => {
       .split("\n")
       .map(line => line.split("|").map(part => part.trim()));
     const lineOf = (name: string) => lines.find(parts => parts[1] === name)?.slice(2, -1);
-    // 0.5 · 0.9 of the requests are right and in time; 4 cores cost 0.005 each.
-    assert.deepEqual(lineOf("nothing"), ["45.0 %", "4.0", "10.00 %", "43.0", ""]);
+    // Right and in time: (30 · 0.7 + 10 · 0.5) / 40 · 0.9 of the requests, (0.7 + 0.5) / 2 · 0.9 over time; 4 cores cost 0.005 each.
+    assert.deepEqual(lineOf("nothing"), ["58.5 %", "4.0", "10.00 %", "52.0", ""]);
     assert.deepEqual(lineOf("everything at once (oracle)"), [
-      "54.0 %",
+      "67.5 %",
       "4.0",
       "10.00 %",
-      "52.0 (+9.00)",
+      "61.0 (+9.00)",
       `${drifts.size} / 0`,
     ]);
   });
