@@ -57,6 +57,24 @@ describe("PipelineControl", () => {
     assert.ok(stale.load === null && stale.forecast === null);
   });
 
+  it("plans at its own time: of twenty pipelines that were opened together few plan in the same second, each once an interval", () => {
+    const seconds = Array.from({ length: 20 }, (_, i) => {
+      const pipeline = testPipeline({ name: `cards-${i}` });
+      const control = new PipelineControl({ pipeline, stored: null, epoch: 5, machineCores: null, nowMs: NOW_MS });
+      const decided: number[] = [];
+      for (let second = 0; second < 31; second++) {
+        const atMs = NOW_MS + second * 1000;
+        const before = control.decisionId;
+        control.tick([{ atMs, rateRps: 50 }], [], atMs);
+        if (control.decisionId !== before) decided.push(second);
+      }
+      assert.equal(decided.filter(second => second > 20).length, 1, `${decided}`);
+      return decided.at(-1);
+    });
+    const together = Math.max(...seconds.map(second => seconds.filter(other => other === second).length));
+    assert.ok(together <= 6, `${together} of 20 plan together`);
+  });
+
   it("leaves its state as it was when a tick throws", () => {
     const control = open(initialState(4));
     control.tick([{ atMs: NOW_MS, rateRps: 50 }], [], NOW_MS);
