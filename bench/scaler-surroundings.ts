@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { credentials } from "@grpc/grpc-js";
-import type { LoadReport } from "../domain/load-report.ts";
+import { type LoadReport, readOf, unreadOf } from "../domain/load-report.ts";
 import type { ProtoGrpcType as KedaProto } from "../proto/generated/externalscaler.ts";
 import type { ProtoGrpcType as SwitcherProto } from "../proto/generated/switcher.ts";
 import type { Assignment__Output } from "../proto/generated/variscale/switcher/v1/Assignment.ts";
@@ -17,7 +17,7 @@ interface Surrounding {
 export async function startLoad(): Promise<Surrounding & { readonly url: string }> {
   const rateRps = (second: number) => Math.round(40 + 30 * Math.sin(second / 60) + 8 * Math.sin(second * 1.7));
   const startedAtMs = Date.now() - 60_000;
-  const server = createServer({ keepAliveTimeout: 65_000 }, (_request, response) => {
+  const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
     const atMs = Date.now();
     const now = Math.floor(atMs / 1000);
     const seconds = Array.from({ length: 60 }, (_, i) => {
@@ -37,7 +37,8 @@ export async function startLoad(): Promise<Surrounding & { readonly url: string 
       estimates: [],
       seconds,
     };
-    response.end(JSON.stringify(report));
+    const read = readOf(new URLSearchParams(request.url?.split("?")[1]));
+    response.end(JSON.stringify(unreadOf(report, read)));
   });
   await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
   return {

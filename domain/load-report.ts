@@ -1,8 +1,10 @@
 import type { AccuracyEstimate } from "./accuracy-estimate.ts";
+import { VariscaleError } from "./errors.ts";
 import type { LoadSample } from "./load.ts";
 
 /**
- * What a gateway tells about the load of its pipeline: JSON of `GET /v1/pipelines/{namespace}/{name}/load`. Counters are
+ * What a gateway tells about the load of its pipeline: JSON of `GET /v1/pipelines/{namespace}/{name}/load`.
+ * With `?epoch=…&after=…` it leaves out the seconds that the reader has had. Counters are
  * cumulative within `epoch` and exact: offered = served + dropped + lost + failed + invalid + cancelled + inFlight, at any time.
  */
 export interface LoadReport {
@@ -30,6 +32,37 @@ export interface LoadReport {
   readonly estimates: readonly AccuracyEstimate[];
   /** Offered requests of the last whole seconds, oldest first; none before the start. */
   readonly seconds: readonly LoadSample[];
+}
+
+/** What a reader of reports has had: of this run of the gateway, the seconds until then. */
+export interface ReadLoad {
+  readonly epoch: string;
+  /** End of the newest second, by the gateway's clock. */
+  readonly toMs: number;
+}
+
+/** The report without the seconds that were read; of another run nothing was. */
+export function unreadOf(report: LoadReport, read: ReadLoad | null): LoadReport {
+  if (read?.epoch !== report.epoch) return report;
+  return { ...report, seconds: report.seconds.filter(({ atMs }) => atMs > read.toMs) };
+}
+
+/** As the query of a GET of the report; empty where nothing was read. */
+export function queryOf(read: ReadLoad | null): string {
+  return read ? `?epoch=${encodeURIComponent(read.epoch)}&after=${read.toMs}` : "";
+}
+
+/**
+ * What such a query says was read; null: it says nothing, and all seconds are wanted.
+ *
+ * @throws VariscaleError invalid_argument where `after` is no time.
+ */
+export function readOf(query: URLSearchParams): ReadLoad | null {
+  const [epoch, after] = [query.get("epoch"), query.get("after")];
+  if (epoch === null || after === null) return null;
+  const toMs = Number(after);
+  if (after.trim() !== "" && Number.isFinite(toMs)) return { epoch, toMs };
+  throw new VariscaleError("invalid_argument", `after=${after} is no time: write milliseconds since 1970`);
 }
 
 /** How the requests that ended in the last minute did; those that clients sent wrong or did not wait for are left out. */

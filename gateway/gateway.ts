@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { VariscaleError } from "../domain/errors.ts";
-import type { LoadReport } from "../domain/load-report.ts";
+import { type LoadReport, readOf } from "../domain/load-report.ts";
 import { formatKey, type Pipeline } from "../domain/pipeline.ts";
 import { type HttpServer, type Route, startHttpServer } from "../runtime/http-server.ts";
 import { createRegistry, metricsRoute } from "../runtime/process-metrics.ts";
@@ -157,7 +157,7 @@ export function pipelineRoutes(pipeline: Pipeline, server: PipelineServer): read
       path: "/v1/pipelines/:namespace/:name/load",
       handle: request => {
         check(request.params);
-        return { status: 200, headers: { "cache-control": "no-store" }, body: server.load() };
+        return { status: 200, headers: { "cache-control": "no-store" }, body: server.load(readOf(request.query)) };
       },
     },
   ];

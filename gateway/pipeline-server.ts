@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { answerLabelOf } from "../domain/answer-label.ts";
 import { VariscaleError } from "../domain/errors.ts";
-import type { LoadReport } from "../domain/load-report.ts";
+import { type LoadReport, type ReadLoad, unreadOf } from "../domain/load-report.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { HttpRequest, HttpResponse } from "../runtime/http-server.ts";
 import type { AccuracyMeter } from "./accuracy-meter.ts";
@@ -36,7 +36,8 @@ export interface PipelineServerParts {
 /** Answers the requests of one pipeline and counts each of them exactly once. */
 export interface PipelineServer {
   readonly answer: (request: HttpRequest) => Promise<HttpResponse>;
-  readonly load: () => LoadReport;
+  /** @param read null or missing: nothing, and all seconds are wanted. */
+  readonly load: (read?: ReadLoad | null) => LoadReport;
   /** Takes whether an answer was right. @throws invalid_argument, or not_found where the answer is not remembered. */
   readonly label: (request: HttpRequest) => HttpResponse;
 }
@@ -45,13 +46,14 @@ export function createPipelineServer(parts: PipelineServerParts): PipelineServer
   return {
     answer: request => answer(parts, request),
     label: request => takeLabel(parts.accuracy, request),
-    load: () => {
+    load: (read = null) => {
       const nowMs = parts.wallMs();
-      return {
+      const report = {
         ...parts.counter.report(nowMs),
         lastMinute: parts.answers.report(nowMs),
         estimates: parts.accuracy.report(),
       };
+      return unreadOf(report, read);
     },
   };
 }

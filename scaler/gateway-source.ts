@@ -1,10 +1,10 @@
-import { type Agent, get } from "node:http";
+import { type Agent, get, type RequestOptions } from "node:http";
 import { z } from "zod";
 import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatIssue, issuesOf } from "../domain/file-issue.ts";
 import { isRate, type LoadSample } from "../domain/load.ts";
-import type { LastMinute } from "../domain/load-report.ts";
+import { type LastMinute, queryOf, type ReadLoad } from "../domain/load-report.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
 import { NO_ANSWER_COUNTS, readAnswers } from "./answer-counts.ts";
 import type { Clock } from "./clock.ts";
@@ -74,13 +74,14 @@ export interface GatewaySourceOptions {
 }
 
 /**
- * Polls a gateway's load once a second. Each report carries the last minute, so a poll that fails loses nothing unless the gateway
- * is away for longer; what it never counted (it was down) stays missing.
+ * Polls a gateway's load once a second. A report has the last minute as far as it was not read, so a poll that fails loses nothing
+ * unless the gateway is away for longer; what it never counted (it was down) stays missing.
  */
 export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
   const { key, clock, rota, knownToMs, onPoll, agent } = options;
   const path = `/v1/pipelines/${encodeURIComponent(key.namespace)}/${encodeURIComponent(key.name)}/load`;
   const url = new URL(path, options.url);
+  const { hostname, port } = url;
   let reader = newReader();
   let waiting: LoadSample[] = [];
   let problem: string | null = null;
@@ -93,7 +94,14 @@ export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
     if (polling) return;
     polling = true;
     try {
-      const report = parseReport(await fetchOverKept(url, agent));
+      const report = parseReport(
+        await fetchOverKept({
+          hostname: hostname.replace(/^\[|\]$/g, ""),
+          port,
+          path: path + queryOf(readBy(reader)),
+          agent,
+        }),
+      );
       const read = readSamples(reader, report, clock.nowMs());
       // Of the first report alone: later ones may come from a clock that was set back.
       const isKnown = (sample: LoadSample): boolean =>
@@ -144,6 +152,11 @@ interface Reader {
   readonly readToMs: number;
 }
 
+/** Null: nothing yet. */
+function readBy({ epoch, readToMs }: Reader): ReadLoad | null {
+  return epoch === null || readToMs === Number.NEGATIVE_INFINITY ? null : { epoch, toMs: readToMs };
+}
+
 function newReader(): Reader {
   return { epoch: null, readToMs: Number.NEGATIVE_INFINITY };
 }
@@ -188,20 +201,20 @@ function parseReport(text: string): Report {
 }
 
 /** A kept connection may be closed by the other side just when it is used again: then once more, over a new one. */
-async function fetchOverKept(url: URL, agent: Agent): Promise<string> {
+async function fetchOverKept(request: RequestOptions): Promise<string> {
   try {
-    return await fetchText(url, agent);
+    return await fetchText(request);
   } catch (thrown) {
     if (!(thrown instanceof StaleConnection)) throw thrown;
-    return await fetchText(url, false);
+    return await fetchText({ ...request, agent: false });
   }
 }
 
 class StaleConnection extends Error {}
 
-function fetchText(url: URL, agent: Agent | false): Promise<string> {
+function fetchText(options: RequestOptions): Promise<string> {
   return new Promise((resolve, reject) => {
-    const request = get(url, { agent }, response => {
+    const request = get(options, response => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on("data", (chunk: Buffer) => {

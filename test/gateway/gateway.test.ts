@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, it } from "mocha";
 import type { PipelineCode } from "../../gateway/stage.ts";
 import { numberCode, numberPipeline, startNumberGateway, type TestGateway, until } from "./number-pipeline.ts";
@@ -50,6 +51,20 @@ describe("startGateway()", () => {
     assert.equal(count.calls[0]?.path, "/v2/models/count/infer");
     assert.equal(count.calls[0]?.id, "abc-1");
     assert.equal(gateway.load().served, 1);
+  });
+
+  it("tells its load by the second, without what was read, and refuses a time that is none", async () => {
+    const { gateway } = await gatewayOver([await use(startEchoReplica())], [await use(startEchoReplica())]);
+    const load = (query = "") => fetch(`http://127.0.0.1:${gateway.port}/v1/pipelines/test/numbers/load${query}`);
+    const secondsOf = async (response: Response) =>
+      ((await response.json()) as { seconds: readonly { atMs: number }[] }).seconds;
+    await sleep(2100);
+    const { epoch } = gateway.load();
+    const all = await secondsOf(await load());
+    assert.ok(all.length >= 2, `${all.length} seconds`);
+    const unread = await secondsOf(await load(`?epoch=${epoch}&after=${all[0]?.atMs}`));
+    assert.deepEqual(unread.slice(0, all.length - 1), all.slice(1));
+    assert.equal((await load(`?epoch=${epoch}&after=now`)).status, 400);
   });
 
   it("spreads the rows of one request over the replicas and joins them in order", async () => {

@@ -62,6 +62,24 @@ describe("openGatewaySource()", () => {
     assert.equal(source.problem, null);
   });
 
+  it("asks for what it has not read, and for all of another run", async () => {
+    open();
+    await polled(1);
+    const readTo = clock.nowMs();
+    await second();
+    gateway.epoch = "run 2";
+    gateway.startedAtMs = clock.nowMs();
+    await second();
+    await second();
+    const ofRun = (epoch: string, afterMs: number) => String(new URLSearchParams({ epoch, after: String(afterMs) }));
+    const asked = gateway.queries.map(query => String(new URLSearchParams(query)));
+    const [start, first, ofOldRun, ofNewRun] = asked;
+    assert.deepEqual(
+      [start, first, ofOldRun, ofNewRun],
+      ["", ofRun("run-1", readTo), ofRun("run-1", readTo + 1000), ofRun("run 2", readTo + 2000)],
+    );
+  });
+
   it("gives what was answered since the last call, and nothing of before the first report", async () => {
     const estimate = { variants: { detect: "light" }, requests: 40, right: 30, labels: 0, correction: 0 };
     gateway.estimates = [estimate];

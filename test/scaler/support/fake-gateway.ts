@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { AccuracyEstimate } from "../../../domain/accuracy-estimate.ts";
-import type { LastMinute, LoadReport } from "../../../domain/load-report.ts";
+import { type LastMinute, type LoadReport, readOf, unreadOf } from "../../../domain/load-report.ts";
 import type { Clock } from "../../../scaler/clock.ts";
 
 /** Answers load reports: a constant rate since it started, or whatever a test tells it to. */
@@ -17,6 +17,8 @@ export class FakeGateway {
   lastMinute: LastMinute = { ended: 0, inTime: 0, latencyMs: null };
   estimates: readonly AccuracyEstimate[] = [];
   readonly paths: string[] = [];
+  /** Of each request; empty: without. */
+  readonly queries: string[] = [];
   readonly #server: Server;
   readonly #clock: Clock;
 
@@ -30,12 +32,14 @@ export class FakeGateway {
     const server = createServer();
     const gateway = new FakeGateway(server, clock);
     server.on("request", (request, response) => {
-      gateway.paths.push(request.url ?? "");
+      const [path = "", query = ""] = request.url?.split("?") ?? [];
+      gateway.paths.push(path);
+      gateway.queries.push(query);
       response.on("finish", () => {
         gateway.answered += 1;
       });
       if (gateway.answer) gateway.answer(response);
-      else response.end(JSON.stringify(gateway.report()));
+      else response.end(JSON.stringify(unreadOf(gateway.report(), readOf(new URLSearchParams(query)))));
     });
     await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
     return gateway;
