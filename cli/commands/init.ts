@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { EXIT } from "../exit-codes.ts";
 import { collect, parseNames, parseNumber } from "../options.ts";
 
 interface InitFlags {
@@ -73,6 +74,11 @@ async function runInit(folder: string | undefined, flags: InitFlags): Promise<vo
   const answers = isSaid
     ? { ...proposed, models: model, urls: fromV2 }
     : await askQuestions({ input: process.stdin, output: process.stderr }, proposed, isName);
+  if (answers === null) {
+    process.stderr.write("\nvariscale: interrupted: nothing is written\n");
+    process.exitCode = EXIT.interrupted;
+    return;
+  }
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const result = await initPipeline({ folder: target, ...answers, measure, force, say });
   const lines = [

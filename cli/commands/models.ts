@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
+import { EXIT } from "../exit-codes.ts";
 import { defaultModelFolder } from "../folders.ts";
 
 interface InstallFlags {
@@ -91,6 +92,10 @@ async function runInstall(path: string | undefined, flags: InstallFlags): Promis
     python: flags.python ?? null,
     signal: ended.signal,
     say: line => process.stderr.write(`${line}\n`),
+  }).catch((error: unknown) => {
+    if (!ended.signal.aborted) throw error;
+    process.stderr.write(`variscale: ${VariscaleError.from(error).message}\n`);
+    process.exit(EXIT.interrupted);
   });
   if (flags.output === "json") {
     writeResult(JSON.stringify({ pipelines: installed }, null, 2));

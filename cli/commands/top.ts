@@ -74,6 +74,8 @@ async function runTop(names: readonly string[], flags: TopFlags): Promise<void> 
   }
   const { watchStates } = await import("../top/watch-states.ts");
   await watchStates({ terminal: process.stdout, fetch, everyMs: flags.every * 1000, order, problemsOnly, keys });
+  // An answer that is still to come holds nothing up.
+  process.exit();
 }
 
 /** Keys as they are pressed; Ctrl-C is one of them where the input is a terminal, and a signal elsewhere. */

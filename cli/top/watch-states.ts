@@ -15,15 +15,24 @@ export interface WatchOptions {
   readonly keys: (onKey: (key: string) => void) => () => void;
 }
 
-/** Shows the pipelines until `q` or Ctrl-C. A scaler that does not answer for a while is said, and what is known stays. */
+/**
+ * Shows the pipelines until `q` or Ctrl-C, also while it waits for an answer. A scaler that does not answer for a while is said, and what is
+ * known stays.
+ */
 export async function watchStates(options: WatchOptions): Promise<void> {
   const { terminal, everyMs, problemsOnly } = options;
   const screen = openScreen(terminal);
   let { order } = options;
   let states: readonly PipelineState[] | null = null;
   let problem: string | null = null;
+  let isEnded = false;
   let wake = (): void => undefined;
-  let ended = false;
+  /** What comes of it; undefined: it was ended before. */
+  const orEnded = <T>(work: Promise<T>): Promise<T | undefined> =>
+    new Promise((resolve, reject) => {
+      wake = () => resolve(undefined);
+      work.then(resolve, reject);
+    });
   const show = (): void => {
     const heading = `${clock(states)}  sorted by ${order}  (s: sort, q: quit)`;
     const chosen = states && chooseStates(states, { order, problemsOnly });
@@ -38,7 +47,7 @@ export async function watchStates(options: WatchOptions): Promise<void> {
   };
   const stop = options.keys(key => {
     if (key === "q" || key === "\u0003") {
-      ended = true;
+      isEnded = true;
       wake();
     }
     if (key !== "s") return;
@@ -46,23 +55,24 @@ export async function watchStates(options: WatchOptions): Promise<void> {
     show();
   });
   try {
-    while (!ended) {
+    while (!isEnded) {
       try {
-        states = await options.fetch();
+        // A scaler that hangs keeps nobody waiting.
+        states = (await orEnded(options.fetch())) ?? states;
         problem = null;
       } catch (error) {
         problem = VariscaleError.from(error).message;
         if (states === null) throw error;
       }
-      if (ended) break;
+      if (isEnded) break;
       show();
-      await new Promise<void>(resolve => {
-        const timer = setTimeout(resolve, everyMs);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      let timer: NodeJS.Timeout | undefined;
+      await orEnded(
+        new Promise<void>(resolve => {
+          timer = setTimeout(resolve, everyMs);
+        }),
+      );
+      clearTimeout(timer);
     }
   } finally {
     stop();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -217,6 +218,8 @@ describe("variscale init", function () {
 });
 
 describe("questions of variscale init", () => {
+  /** No more input, as Ctrl-D; a terminal's Ctrl-C closes it as well. */
+  const END = "\u0004";
   const answer = async (...lines: string[]) => {
     const [input, output] = [new PassThrough(), new PassThrough()];
     let asked = "";
@@ -225,6 +228,10 @@ describe("questions of variscale init", () => {
     });
     const answers = askQuestions({ input, output }, { name: "shop", sloMs: 500 }, text => /^[a-z]+$/.test(text));
     for (const line of lines) {
+      if (line === END) {
+        input.end();
+        break;
+      }
       const before = asked.length;
       input.write(`${line}\n`);
       await until(() => asked.length > before || line === lines.at(-1), "a question");
@@ -238,8 +245,34 @@ describe("questions of variscale init", () => {
   });
 
   it("are asked again where an answer can't be used", async () => {
-    const { answers, asked } = await answer("Shop!", "store", "", "a.onnx", "soon", "20");
+    const { answers, asked } = await answer("Shop!", "store", "", ",", "a.onnx", "soon", "20");
     assert.deepEqual(answers, { name: "store", models: ["a.onnx"], urls: [], sloMs: 20 });
     assert.match(asked, /lower-case letters[\s\S]*such as light\.onnx[\s\S]*a number above 0/);
+  });
+
+  it("have no answers where the input ends before all are given", async () => {
+    assert.equal((await answer(END)).answers, null);
+    assert.equal((await answer("", END)).answers, null);
+  });
+
+  it("end at Ctrl-C with 130, and nothing is written", async () => {
+    const folder = new TestFolder();
+    try {
+      // A terminal of its own; Ctrl-C is a key there.
+      const command = `${process.execPath} ${join(packageFolder, "dist/cli/main.js")} init ${join(folder.path, "shop")}`;
+      const child = spawn("script", ["-qefc", command, "/dev/null"], { stdio: ["pipe", "pipe", "pipe"] });
+      let shown = "";
+      child.stdout.on("data", (chunk: Buffer) => {
+        shown += chunk;
+      });
+      const status = new Promise(resolve => child.once("close", resolve));
+      await until(() => shown.includes("Name of the pipeline"), "a question");
+      child.stdin.write("\u0003");
+      assert.equal(await status, 130, shown);
+      assert.match(shown, /interrupted: nothing is written/);
+      assert.ok(!existsSync(join(folder.path, "shop")));
+    } finally {
+      folder.delete();
+    }
   });
 });

@@ -180,7 +180,7 @@ describe("variscale models install", function () {
     await until(() => existsSync(mark) && readFileSync(mark, "utf8").endsWith("\n"));
     child.kill("SIGINT");
     const { status, stderr } = await ended;
-    assert.equal(status, 1);
+    assert.equal(status, 130);
     assert.match(stderr, /variscale: interrupted\. Run it again/);
     assert.throws(() => process.kill(Number(readFileSync(mark, "utf8")), 0));
     assert.deepEqual(readdirSync(rig.packages), []);

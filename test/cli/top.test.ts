@@ -242,6 +242,18 @@ describe("screen of variscale top", () => {
     assert.equal(seen.stopped, true);
   });
 
+  it("ends at once also while an answer is still to come", async () => {
+    let looks = 0;
+    const { seen, ended } = watch(() => {
+      looks += 1;
+      return looks === 1 ? Promise.resolve([stateOf("a/b")]) : new Promise(() => undefined);
+    });
+    await until(() => looks === 2, "a look that hangs");
+    seen.press("\u0003");
+    await ended;
+    assert.ok(seen.text.endsWith("\u001b[?25h\u001b[?1049l"));
+  });
+
   it("ends with the error, the terminal as it was, where the scaler never answered", async () => {
     const { seen, ended } = watch(() => Promise.reject(new VariscaleError("unavailable", "nobody there")));
     await assert.rejects(ended, /nobody there/);
