@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { alertsReference } from "./references/alerts.mjs";
 import { cliReference } from "./references/cli.mjs";
 import { httpApiReference } from "./references/http-api.mjs";
 import { metricsReference } from "./references/metrics.mjs";
@@ -16,6 +17,7 @@ const references = {
   "metrics.md": await metricsReference(root),
   "http-api.md": await httpApiReference(root),
   "cli.md": await cliReference(root),
+  "alerts.md": alertsReference(root),
 };
 
 const stale = [];
