@@ -1,12 +1,8 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { packageFolder } from "../runtime/version.ts";
-import type { Figure } from "./figure.ts";
-import { figureBar, figureValue, type Report } from "./report.ts";
+import { sectionNamed } from "./sections.ts";
 
 const HEAD = `# The agent (T4)
 
-Written by \`npm run bench -- page --only agent --report\`. What the agent is, and how its proposals are checked: [agent.md](../agent.md).
+Written by \`npm run bench -- page --write\`, from what it puts into [benchmarks.md](../benchmarks.md#page). What the agent is, and how its proposals are checked: [agent.md](../agent.md).
 
 The control loop already finds the best plan by the user's objective for the forecast of the load, proven. What is left for an agent is what
 that model does not see: how often to switch, how careful a forecast to plan for, how the load behaves over minutes. So an agent here tunes the
@@ -17,21 +13,24 @@ Two agents use the same settings, limits and checks: a language model at any Ope
 has figures of gain: they need no model of anybody's, and anyone can measure them again.
 `;
 
-/** Writes the agent's page of the technical report from the figures of one whole run. */
-export function writeAgentReport(report: Report): void {
-  const figures = report.figures.filter(({ name }) => name.startsWith("agent."));
-  if (figures.length === 0) throw new Error("--report needs the part `agent` of the suite `page`");
-  const text = [
+/**
+ * The agent's page of the technical report: the figures of docs/benchmarks.md, each with what it means.
+ *
+ * @param benchmarks text of docs/benchmarks.md.
+ */
+export function agentReport(benchmarks: string): string {
+  const [, machine = "", ...lines] = sectionNamed(benchmarks, "page")
+    .split("\n")
+    .filter(line => line !== "");
+  const rows = lines.map(cellsOf).filter(([name = ""]) => name.startsWith("`agent."));
+  if (rows.length === 0) throw new Error("docs/benchmarks.md has no figures of the agent in its section `page`");
+  return `${[
     HEAD,
-    `## Figures\n\n${report.machine}, ${report.date.slice(0, 10)}.\n`,
+    `## Figures\n\n${machine}\n`,
     "| figure | value | bar | holds |\n| --- | --- | --- | --- |",
-    ...figures.map(
-      figure =>
-        `| \`${figure.name}\` | ${figureValue(figure)} | ${figureBar(figure)} | ${figure.holds ? "yes" : "**no**"} |`,
-    ),
-    ...figures.map(figureText),
-  ];
-  writeFileSync(join(packageFolder, "docs", "report", "agent.md"), `${text.join("\n")}\n`);
+    ...rows.map(([name, value, bar, holds]) => `| ${name} | ${value} | ${bar} | ${holds} |`),
+    ...rows.map(figureText),
+  ].join("\n")}\n`;
 }
 
 const MEANING: Readonly<Record<string, string>> = {
@@ -41,11 +40,15 @@ const MEANING: Readonly<Record<string, string>> = {
     "What the search gains on loads that it has not seen, against the defaults, in percent of their utility: weights.accuracy · effective accuracy − weights.cost · cores. Where the training loads show no gain beyond chance the defaults stay, and the gain is nought. It may use forecast quantiles down to 0.5 (`--least-quantile 0.5`), which a user has to allow; what it misses the SLO by for that stands below.",
 };
 
-function figureText({ name, against, note }: Figure): string {
-  const beside = Object.entries(against ?? {}).map(([what, value]) => `${what} ${value}`);
-  const lines = [
-    ...(beside.length > 0 ? [`- ${beside.join(", ")}`] : []),
-    ...(note ?? "").split("; ").flatMap(part => (part === "" ? [] : [`- ${part}`])),
-  ];
+function figureText([cell = "", , , , beside = ""]: readonly string[]): string {
+  const name = cell.replaceAll("`", "");
+  const lines = beside.split("; ").map(part => `- ${part}`);
   return `\n### ${name}\n\n${MEANING[name] ?? ""}\n\n${lines.join("\n")}`;
+}
+
+function cellsOf(row: string): readonly string[] {
+  return row
+    .split("|")
+    .slice(1, -1)
+    .map(cell => cell.trim());
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- SUITE [--output json] [--write] [--report] [--short] [--only PART,…] [--traces FOLDER]`: measures a suite's figures and holds
+ * `npm run bench -- SUITE [--output json] [--write] [--short] [--only PART,…] [--traces FOLDER]`: measures a suite's figures and holds
  * them against bench/bars.json. Exits with 1 when one does not hold.
  */
 import { cpus, totalmem } from "node:os";
@@ -31,7 +31,6 @@ async function main(): Promise<void> {
     options: {
       output: { type: "string", default: "table" },
       write: { type: "boolean", default: false },
-      report: { type: "boolean", default: false },
       short: { type: "boolean", default: false },
       only: { type: "string" },
       traces: { type: "string" },
@@ -42,15 +41,10 @@ async function main(): Promise<void> {
   if (!measure || positionals.length !== 1 || !["table", "json"].includes(values.output)) throw new Error(USAGE);
   if (values.write && values.short) throw new Error("--short measures too little to be written down");
   const only = values.only?.split(",") ?? null;
-  if (values.report && (values.short || suite !== "page"))
-    throw new Error(
-      "--report writes the agent's page of the technical report from a whole run of `page`, or of `page --only agent`",
-    );
   if (values.write && only) throw new Error("--only measures too little to be written down");
   const figures = await measure(only);
   const report: Report = { suite, machine: machine(), date: new Date().toISOString(), figures };
   if (values.write) writeBenchmarks(report);
-  if (values.report) (await import("./write-agent-report.ts")).writeAgentReport(report);
   console.log(values.output === "json" ? JSON.stringify(report, null, 2) : reportTable(report));
   process.exitCode = figures.every(({ holds }) => holds) ? 0 : 1;
 }

@@ -6,6 +6,11 @@ export function withSection(page: string, section: string): string {
   return `${[head.trimEnd(), ...all].join("\n\n")}\n`;
 }
 
+/** The section of this name, its heading included; empty: there is none. */
+export function sectionNamed(page: string, name: string): string {
+  return page.split(/^(?=## )/m).find(section => wordOf(section) === name) ?? "";
+}
+
 function wordOf(section: string): string {
   return /^## ([^\s:]+)/.exec(section)?.[1] ?? "";
 }
