@@ -249,6 +249,34 @@ describe("the live page in Chromium", () => {
     });
   }
 
+  it("is not wider than 320 pixels, with nothing that axe-core finds wrong", async () => {
+    await open({ viewport: { width: 320, height: 640 } });
+    const switcher = running.switcher();
+    await running.planFor(50);
+    await run(12, switcher);
+    await page.goto(running.url("/"));
+    await shows("why", /Made with/);
+    await page.locator("summary", { hasText: "Change something" }).click();
+    await keepScreenshot(page, "live-page-narrow");
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320);
+    assert.deepEqual(await axeViolations(page), []);
+  });
+
+  it("says that there is nothing yet: no plan, no pipeline", async () => {
+    await page.goto(running.url("/"));
+    await shows("headline", /There is no plan yet/);
+    await shows("freshness", /^as of /);
+    await keepScreenshot(page, "live-page-no-plan");
+    assert.deepEqual(await axeViolations(page), []);
+    await running.close();
+    running = await RunningScaler.start({ pipelines: [] });
+    await page.goto(running.url("/"));
+    await shows("freshness", /the scaler has no pipeline/);
+    await keepScreenshot(page, "live-page-no-pipeline");
+    assert.deepEqual(await axeViolations(page), []);
+    assert.deepEqual(troubles, []);
+  });
+
   it("shows hostile names as text", async () => {
     await running.close();
     const pipeline = testPipeline();
@@ -357,5 +385,19 @@ describe("the live page in Chromium", () => {
     await shows("freshness", /^no answer since /);
     assert.equal(await page.locator("#freshness").getAttribute("role"), "alert");
     assert.match(await textOf("headline"), /^Load 50 rps/);
+  });
+
+  it("goes on by itself when the scaler is there again", async () => {
+    await running.planFor(50);
+    await page.goto(running.url("/"));
+    await shows("headline", /^Load 50 rps/);
+    const port = running.scaler.ports.http;
+    await running.close();
+    await shows("freshness", /^no answer since /);
+    running = await RunningScaler.start({ ports: { keda: 0, switchers: 0, http: port } });
+    await running.planFor(80);
+    await shows("headline", /^Load 80 rps/);
+    await shows("freshness", /^as of /);
+    assert.equal(await page.locator("#freshness").getAttribute("role"), null);
   });
 });
