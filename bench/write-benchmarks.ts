@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { packageFolder } from "../runtime/version.ts";
+import { agentReport } from "./agent-report.ts";
 import { details, figureBar, figureValue, type Report } from "./report.ts";
 import { withSection } from "./sections.ts";
-import { agentReport } from "./agent-report.ts";
 
 const HEAD = `# Benchmarks
 
