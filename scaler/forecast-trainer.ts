@@ -21,7 +21,7 @@ const GROWN_FACTOR = 1.5;
 const AGAIN_AFTER_MS = 3_600_000;
 const MOST_FAILURES = 5;
 /**
- * 450 KiB each; the pipelines beyond go on with the bundled one. A tenth of a core trains about ninety a day, and more would be older
+ * 450 KiB each; the pipelines beyond go on with the bundled one. A tenth of a core trains about forty a day, and more would be older
  * than the load that they forecast.
  */
 export const MOST_OWN_MODELS = 128;

@@ -8,7 +8,7 @@ import { FEATURES, features, levelOf } from "../../predictor/features.ts";
 import { type LoadCell, LoadHistory } from "../../predictor/load-history.ts";
 import { NETWORK, networkExpert } from "../../predictor/network-expert.ts";
 import { type ForecastModel, modelToJson, parseModel } from "../../predictor/network-model.ts";
-import { type ModelTrainingOptions, trainModel } from "../../predictor/train-model.ts";
+import { epochsOf, type ModelTrainingOptions, strideOf, trainModel } from "../../predictor/train-model.ts";
 import type { Backend } from "../../predictor/train-network.ts";
 import { trainingRows } from "../../predictor/training-rows.ts";
 import { openTestBackend } from "../support/open-backend.ts";
@@ -107,6 +107,24 @@ describe("trainModel()", () => {
     assert.equal(loss, first!.horizons[0]!.loss, "the same rows are held out of the comparison");
     assert.ok(rivalLosses[0]! < 0.9 * loss, `${rivalLosses[0]} ${loss}`);
   }).timeout(120_000);
+
+  it("learns from every cell of three weeks, in no more time than from 100,000", () => {
+    const threeWeeks = 21 * 8640;
+    assert.deepEqual([strideOf(100_001), strideOf(threeWeeks), strideOf(201_000), strideOf(6000, 5000)], [1, 1, 2, 2]);
+    for (const [horizonSeconds, passes] of [[20, 8] as const, [60, 5] as const, [600, 3] as const]) {
+      assert.deepEqual(
+        [2000, 100_000].map(rows => epochsOf(horizonSeconds, rows)),
+        [passes, passes],
+      );
+      // To half a pass: there are whole ones alone.
+      for (let rows = 100_000; rows <= threeWeeks; rows += 5000) {
+        const most = (epochsOf(horizonSeconds, rows) - 0.5) * rows;
+        assert.ok(most <= passes * 100_000, `${rows} rows, ${horizonSeconds} s: ${most}`);
+      }
+    }
+    assert.equal(epochsOf(60, threeWeeks), 3);
+    assert.equal(epochsOf(600, 10_000_000), 1);
+  });
 
   it("trains nothing from less than 1,000 rows", async () => {
     assert.equal(await trainModel(backend, cellsOfKind("web", 2 * HOUR, 1), options()), null);
