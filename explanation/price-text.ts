@@ -23,9 +23,12 @@ export function priceText(price: Price): string {
 /** What became of what was served; null: nothing was. */
 export function currentText({ changes, current }: Pick<Explanation, "changes" | "current">): string | null {
   if (!current) return null;
+  // Without a constraint that binds it is one of these that it does not fit.
+  const broken =
+    current.binding === "none" ? "a pin, an exclusion or a bound of replicas" : BINDING_TEXT[current.binding];
   const state = current.feasible
     ? `would still hold, with an objective of ${current.objective.toPrecision(6)}`
-    : `no longer holds: it breaks ${BINDING_TEXT[current.binding]}`;
+    : `no longer holds: it breaks ${broken}`;
   return `what is served now ${changes.length === 0 ? "stays" : state}`;
 }
 
