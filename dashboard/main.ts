@@ -101,8 +101,12 @@ async function poll(): Promise<void> {
     listedAtMs = Date.now();
   }
   const current = shown;
+  byId("all").className = current ? "" : "empty";
   if (!current) {
     tellFreshness("the scaler has no pipeline", true);
+    byId("headline").replaceChildren(
+      element("p", { class: "doing" }, "There is no pipeline yet: the first one is shown within half a minute."),
+    );
     return;
   }
   const view = await fetchLive(current.pipeline, current.points.at(-1)?.atMs ?? null);
@@ -195,8 +199,9 @@ function render(current: Shown): void {
   const decisions = decisionsOf(points);
   renderDecisions(decisions, picked, onPick);
   const explained = picked === null ? newest : pickedDecision;
-  renderOnChange(byId("why"), [explained, problem], () =>
-    explained ? explanation(explained) : [element("p", {}, problem ?? "It is being computed.")],
+  const missing = view.board?.decisionId ? "It is being computed." : "Nothing was decided yet.";
+  renderOnChange(byId("why"), [explained, problem, missing], () =>
+    explained ? explanation(explained) : [element("p", {}, problem ?? missing)],
   );
   renderOnChange(byId("changes"), view.changes, () => changeList(view.changes));
   changePanel.show(view);

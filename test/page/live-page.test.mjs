@@ -266,6 +266,7 @@ describe("the live page in Chromium", () => {
     await page.goto(running.url("/"));
     await shows("headline", /There is no plan yet/);
     await shows("freshness", /^as of /);
+    await shows("why", /^Nothing was decided yet/);
     await keepScreenshot(page, "live-page-no-plan");
     assert.deepEqual(await axeViolations(page), []);
     assert.deepEqual(troubles, []);
@@ -273,6 +274,8 @@ describe("the live page in Chromium", () => {
     running = await RunningScaler.start({ pipelines: [] });
     await page.goto(running.url("/"));
     await shows("freshness", /the scaler has no pipeline/);
+    await shows("headline", /^There is no pipeline yet/);
+    assert.equal(await page.locator("section:visible").count(), 1);
     await keepScreenshot(page, "live-page-no-pipeline");
     assert.deepEqual(await axeViolations(page), []);
   });
