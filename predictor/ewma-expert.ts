@@ -21,6 +21,9 @@ export const ewmaExpert: Expert = {
   },
 };
 
+/** To be filled anew each time. */
+const rates = new Float64Array(WINDOW_SECONDS);
+
 interface Level {
   readonly meanRps: number;
   /** The root of how many equally weighted seconds would tell as much. */
@@ -32,8 +35,8 @@ function levelOf(history: LoadHistory): Level {
   let sum = 0;
   let weights = 0;
   let squares = 0;
-  for (let age = 0; age < WINDOW_SECONDS; age++) {
-    const rate = history.rateAt(age);
+  history.newestRates(rates);
+  for (const rate of rates) {
     if (!Number.isNaN(rate)) {
       sum += weight * rate;
       weights += weight;

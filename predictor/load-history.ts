@@ -87,6 +87,15 @@ export class LoadHistory {
     return this.#rateOf(this.#second - age);
   }
 
+  /** The rates of the newest seconds, the newest first; NaN where they are missing. @param into of 600 at most. */
+  newestRates(into: Float64Array): void {
+    let slot = slotOf(this.#second);
+    for (let age = 0; age < into.length; age++) {
+      into[age] = this.#seconds[slot] as number;
+      slot = slot === 0 ? SECONDS_KEPT - 1 : slot - 1;
+    }
+  }
+
   /**
    * `seconds` seconds, the newest of them `age` seconds back: single seconds as far as they are kept, before them minutes for windows
    * of five minutes and more, else the finest tier that reaches so far.
@@ -151,7 +160,13 @@ export class LoadHistory {
     const to = this.#second - age;
     const from = to - seconds + 1;
     const firstSecond = Math.max(this.#firstSecond, this.#second - SECONDS_KEPT + 1);
-    for (let second = Math.max(from, firstSecond); second <= to; second++) window.addSecond(this.#rateOf(second));
+    const first = Math.max(from, firstSecond);
+    for (
+      let second = first, slot = slotOf(first);
+      second <= to;
+      second++, slot = slot + 1 === SECONDS_KEPT ? 0 : slot + 1
+    )
+      window.addSecond(this.#seconds[slot] as number);
     if (from >= firstSecond) return;
     const last = Math.min(to, firstSecond - 1);
     const firstInTens = seconds >= LONG_WINDOW ? last + 1 : (this.#tens.oldest - 1) * TEN + 1;
