@@ -41,8 +41,12 @@ export class ProcessConditions {
 
   /** @param problem null: it works. */
   set(key: PipelineKey, type: ProcessConditionType, problem: string | null, nowMs: number): void {
-    const conditions = this.#byPipeline.get(formatKey(key)) ?? new Map<ProcessConditionType, ProcessCondition>();
-    this.#byPipeline.set(formatKey(key), conditions);
+    const pipeline = formatKey(key);
+    let conditions = this.#byPipeline.get(pipeline);
+    if (conditions === undefined) {
+      conditions = new Map<ProcessConditionType, ProcessCondition>();
+      this.#byPipeline.set(pipeline, conditions);
+    }
     const before = conditions.get(type);
     const status = problem === null;
     if (before?.status === status && before.message === (problem ?? "")) return;
