@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { packageFolder } from "../runtime/version.ts";
 
@@ -18,6 +18,7 @@ export function pathOfPipeline(nameOrPath: string): string {
 
 /** How a user names a pipeline file: by the name of one that comes with the package, or by its path. */
 export function nameOfPipeline(file: string): string {
-  const inside = relative(FOLDER, dirname(resolve(file)));
+  const folder = dirname(resolve(file));
+  const inside = existsSync(folder) ? relative(realpathSync(FOLDER), realpathSync(folder)) : "";
   return ownPipelines().includes(inside) && !inside.includes(sep) ? inside : file;
 }

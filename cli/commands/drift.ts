@@ -15,7 +15,10 @@ export function addDrift(program: Command): void {
     .command("drift <pipeline>")
     .description("measure how much accuracy every combination of variants loses on items that have drifted")
     .option("--model-folder <folder>", "model files (default: the cache of the pipeline, filled by its recipes)")
-    .option("--file <file>", "where the result goes (default: drift.json beside the pipeline file)")
+    .option(
+      "--file <file>",
+      "where the result goes (default: drift.json beside the pipeline file; one that comes with the package is copied to this folder)",
+    )
     .option("--items <n>", "labelled items of each drift", text => parseNumber(text, 1, 100_000, true), 300)
     .addOption(new Option("--output <format>", "of the result").choices(["table", "json"]).default("table"))
     .addHelpText("after", "\nExample:\n  variscale drift pipelines/video --items 500")
@@ -26,13 +29,17 @@ async function runDrift(path: string, flags: DriftFlags): Promise<void> {
   const { measureDrifts } = await import("../../profiler/measure-drifts.ts");
   const { readUnmeasured } = await import("../../profiler/read-unmeasured.ts");
   const { pipelineFileAt } = await import("../../runtime/read-pipeline.ts");
+  const { fileToMeasure } = await import("../file-to-measure.ts");
   const { writeResult } = await import("../write-result.ts");
   const { leftOutLine, prepare } = await import("../prepare-models.ts");
   const { formatDrifts } = await import("../format-drifts.ts");
   const say = (line: string): void => {
     process.stderr.write(`${line}\n`);
   };
-  const file = pipelineFileAt(path);
+  const file =
+    flags.file === undefined
+      ? fileToMeasure(path, folder => say(`copied to ${folder}, where the result goes`))
+      : pipelineFileAt(path);
   const pipeline = readUnmeasured(file);
   const modelFolder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline));
   const { leftOut } = await prepare(

@@ -19,7 +19,7 @@ export function addProfile(program: Command): void {
       "measure service times, fan-out and accuracy of a pipeline's variants, and write its measurements file",
     )
     .option("--model-folder <folder>", "model files (default: the cache of the pipeline, filled by its recipes)")
-    .option("--file <file>", "where the measurements go (default: measurements.json beside the pipeline file)")
+    .option("--file <file>", "where the measurements go (default: measurements.json beside the pipeline file; one that comes with the package is copied to this folder)")
     .option("--items <n>", "labelled items for accuracy", text => parseNumber(text, 1, 100_000, true), 300)
     .option(
       "--window-ms <ms>",
@@ -40,13 +40,17 @@ async function runProfileCommand(path: string, flags: ProfileFlags): Promise<voi
   const { runProfile } = await import("../../profiler/main.ts");
   const { readUnmeasured } = await import("../../profiler/read-unmeasured.ts");
   const { pipelineFileAt } = await import("../../runtime/read-pipeline.ts");
+  const { fileToMeasure } = await import("../file-to-measure.ts");
   const { writeResult } = await import("../write-result.ts");
   const { leftOutLine, prepare } = await import("../prepare-models.ts");
   const { formatMeasurements } = await import("../format-measurements.ts");
   const say = (line: string): void => {
     process.stderr.write(`${line}\n`);
   };
-  const file = pipelineFileAt(path);
+  const file =
+    flags.file === undefined
+      ? fileToMeasure(path, folder => say(`copied to ${folder}, where the result goes`))
+      : pipelineFileAt(path);
   const pipeline = readUnmeasured(file);
   const modelFolder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline));
   const { leftOut } = await prepare(

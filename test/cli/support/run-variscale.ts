@@ -8,14 +8,27 @@ export interface Ended {
   readonly stderr: string;
 }
 
+const MAIN = join(packageFolder, "dist/cli/main.js");
+
+interface RunOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  /** On its standard input. */
+  readonly input?: string;
+  /** Where it is run. */
+  readonly cwd?: string;
+  /** In the place of that of this package. */
+  readonly main?: string;
+}
+
 /** Runs the command line in a process of its own, beside what runs in this one. */
 export function runVariscale(
   args: readonly string[],
-  { env = {}, input }: { readonly env?: NodeJS.ProcessEnv; readonly input?: string } = {},
+  { env = {}, input, cwd, main = MAIN }: RunOptions = {},
 ): Promise<Ended> {
   return new Promise(resolve => {
-    const child = spawn(process.execPath, [join(packageFolder, "dist/cli/main.js"), ...args], {
+    const child = spawn(process.execPath, [main, ...args], {
       env: { ...process.env, ...env },
+      cwd,
       stdio: ["pipe", "pipe", "pipe"],
       timeout: 150_000,
     });
