@@ -21,7 +21,7 @@ export async function agentGain(): Promise<Figure> {
   const gains: number[] = [];
   const texts: string[] = [];
   for (const name of PIPELINES) {
-    const pipeline = measuredPart(readPipeline(`pipelines/${name}`)).pipeline;
+    const pipeline = measuredPart(readPipeline(`pipelines/${name}`), name).pipeline;
     const tuned = await tuneInSimulator(pipeline, {
       ...size,
       limits,

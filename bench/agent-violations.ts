@@ -24,7 +24,7 @@ const SEED = 11;
  */
 export async function agentViolations(): Promise<Figure> {
   const ticks = process.argv.includes("--short") ? SHORT_TICKS : TICKS;
-  const file = measuredPart(readPipeline("pipelines/id-card")).pipeline;
+  const file = measuredPart(readPipeline("pipelines/id-card"), "id-card").pipeline;
   const rps = 0.4 * mostCarriedRps(file);
   const objective = { ...file.objective, minAccuracy: 0.3, maxCores: 24 };
   // Planned anew at every tick.

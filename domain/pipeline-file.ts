@@ -166,6 +166,7 @@ function toPipeline(
     loadQuery: toLoadQuery(spec.load),
     code: spec.code ?? null,
     packages: spec.packages,
+    measurements: spec.measurements === undefined ? null : { file: spec.measurements, isThere: measurements !== null },
     stages: spec.stages.map((stage, i) => toStage(stage, spec.stages[i - 1]?.name ?? null, measurements)),
     accuracy: { method: spec.accuracy.method, combinations: measurements?.accuracy?.combinations ?? [], estimators },
     overhead: measurements?.overhead ?? { latencyMs: 0, cpuMs: 0 },

@@ -71,6 +71,8 @@ export interface Pipeline {
   /** Module specifier of the pipeline's own code; null: clients call the stages themselves. */
   readonly code: string | null;
   readonly packages: readonly ModelPackage[];
+  /** The file that it names for what was measured; null: it names none. */
+  readonly measurements: { readonly file: string; readonly isThere: boolean } | null;
   readonly stages: readonly Stage[];
   readonly accuracy: {
     readonly method: PipelineFile["spec"]["accuracy"]["method"];

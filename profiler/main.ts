@@ -15,7 +15,7 @@ export interface ProfileCommand {
   readonly modelFolder: string;
   /** `stage/variant` of those that are not measured. */
   readonly leaveOut?: readonly string[];
-  /** Where the measurements go; default: `measurements.json` beside the pipeline file. */
+  /** Where the measurements go; default: the file that the pipeline file names, or `measurements.json`, beside it. */
   readonly output?: string;
   /** Labelled items for accuracy; at least 300 give intervals of ± 5 points or less. Default 300. */
   readonly items?: number;
@@ -38,7 +38,7 @@ export async function runProfile(
 ): Promise<{ readonly output: string; readonly measurements: MeasurementsInput }> {
   const file = isFolder(command.target) ? join(command.target, "pipeline.yaml") : command.target;
   const pipeline = withoutVariants(readUnmeasured(file), command.leaveOut ?? []);
-  const output = command.output ?? join(dirname(file), "measurements.json");
+  const output = command.output ?? join(dirname(file), pipeline.measurements?.file ?? "measurements.json");
   checkWritable(output);
   const cacheFile = join(dirname(output), ".variscale", "profile.json");
   if (command.fresh) rmSync(cacheFile, { force: true });

@@ -19,7 +19,7 @@ export function folderOf(name: string): string {
 }
 
 export function ownPipeline(name: string): Pipeline {
-  return measuredPart(readPipeline(folderOf(name))).pipeline;
+  return measuredPart(readPipeline(folderOf(name)), name).pipeline;
 }
 
 /** Heaviest last. */

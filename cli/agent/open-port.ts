@@ -19,12 +19,13 @@ export interface OpenedPort {
 /** Of a running scaler (`--url`), or of the pipeline in the simulator. */
 export async function openPort(
   pipeline: Pipeline,
+  file: string,
   flags: AgentFlags,
   env: NodeJS.ProcessEnv,
   say: (line: string) => void,
 ): Promise<OpenedPort> {
   const isGivenLoad = flags.csv !== undefined || flags.prometheus !== undefined || flags.generate !== undefined;
-  if (flags.url === undefined) return openOffline(measuredPart(pipeline).pipeline, flags, env, say);
+  if (flags.url === undefined) return openOffline(measuredPart(pipeline, file).pipeline, flags, env, say);
   if (isGivenLoad)
     throw new VariscaleError(
       "invalid_argument",

@@ -27,7 +27,7 @@ export async function runAgent(path: string, flags: AgentFlags, mode: "advise" |
   const pipeline = readPipeline(path, speedFactor === undefined ? { set } : { set, speedFactor });
   const limits = limitsOf(flags);
   const budget = { calls: flags.calls, tokens: flags.tokens, seconds: flags.seconds };
-  const opened = await openPort(pipeline, flags, process.env, line => process.stderr.write(`${line}\n`));
+  const opened = await openPort(pipeline, path, flags, process.env, line => process.stderr.write(`${line}\n`));
   const transcript = openTranscript(flags.transcript ?? null, key);
   const ended = new AbortController();
   const end = (): void => ended.abort();

@@ -23,6 +23,7 @@ export async function runTuning(path: string, flags: TuneFlags): Promise<void> {
   const { set, speedFactor, training, unseen, length } = flags;
   const pipeline = measuredPart(
     readPipeline(path, speedFactor === undefined ? { set } : { set, speedFactor }),
+    path,
   ).pipeline;
   const progress = openProgress("simulated", process.stderr);
   const tuned = await tuneInSimulator(pipeline, {

@@ -19,7 +19,10 @@ export function addProfile(program: Command): void {
       "measure service times, fan-out and accuracy of a pipeline's variants, and write its measurements file",
     )
     .option("--model-folder <folder>", "model files (default: the cache of the pipeline, filled by its recipes)")
-    .option("--file <file>", "where the measurements go (default: measurements.json beside the pipeline file; one that comes with the package is copied to this folder)")
+    .option(
+      "--file <file>",
+      "where the measurements go (default: the file that the pipeline file names, or measurements.json, beside it; one that comes with the package is copied to this folder)",
+    )
     .option("--items <n>", "labelled items for accuracy", text => parseNumber(text, 1, 100_000, true), 300)
     .option(
       "--window-ms <ms>",

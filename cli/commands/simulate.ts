@@ -95,6 +95,7 @@ async function runSimulate(path: string, flags: SimulateFlags): Promise<void> {
   const { set, speedFactor } = flags;
   const { pipeline, leftOut } = measuredPart(
     readPipeline(path, speedFactor === undefined ? { set } : { set, speedFactor }),
+    path,
   );
   if (leftOut.length > 0) process.stderr.write(`left out, for they were not measured: ${leftOut.join(", ")}\n`);
   const load = await readLoadInput(flags, process.env, line => process.stderr.write(`${line}\n`));

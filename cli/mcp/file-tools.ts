@@ -67,9 +67,9 @@ function planTool(files: ReadonlyMap<string, string>): Tool {
     }),
     changes: false,
     run: async ({ pipeline: name, rps, sloMs, policy, pins, exclude, maxCores, minAccuracy, timeLimitMs }) => {
-      const { key, pipeline } = readNamed(files, name, sloMs);
+      const { key, path, pipeline } = readNamed(files, name, sloMs);
       const pair = ({ stage, variant }: z.output<typeof stageVariant>): string => `${stage}=${variant}`;
-      checkProfiled(pipeline, key);
+      checkProfiled(pipeline, path);
       const problem = problemFor(pipeline, {
         rps,
         pin: pins.map(pair),
@@ -212,7 +212,7 @@ function readNamed(
   files: ReadonlyMap<string, string>,
   name: string | undefined,
   sloMs: number | undefined,
-): { readonly key: string; readonly pipeline: Pipeline } {
+): { readonly key: string; readonly path: string; readonly pipeline: Pipeline } {
   const only = files.size === 1 ? [...files.keys()][0] : undefined;
   const key = name ?? only ?? "";
   const path = files.get(key) ?? files.get(`default/${key}`);
@@ -222,7 +222,7 @@ function readNamed(
       `${key === "" ? "name a pipeline" : `there is no file of pipeline ${key}`}: one of ${namesOf(files)}`,
     );
   const set = sloMs === undefined ? [] : [`spec.slo.latencyMs=${sloMs}`];
-  return { key: files.has(key) ? key : `default/${key}`, pipeline: readPipeline(path, { set }) };
+  return { key: files.has(key) ? key : `default/${key}`, path, pipeline: readPipeline(path, { set }) };
 }
 
 function namesOf(files: ReadonlyMap<string, string>): string {

@@ -97,12 +97,35 @@ describe("variscale, told what it can't do", function () {
     const unmeasured = join(folder.path, "unmeasured");
     mkdirSync(unmeasured);
     writeTinyPipeline(unmeasured, { profiled: false });
-    const rule =
-      /no variant of stages first, second in .*unmeasured was measured.*Run `variscale profile .*unmeasured`/;
+    const file = join(unmeasured, "pipeline.yaml");
+    const spec = JSON.parse(readFileSync(file, "utf8")) as { spec: object };
+    const named = join(folder.path, "named");
+    mkdirSync(named);
+    const measurements = "measured-here.json";
+    writeFileSync(join(named, "pipeline.yaml"), JSON.stringify({ ...spec, spec: { ...spec.spec, measurements } }));
+    const rule = (ending: string): RegExp =>
+      new RegExp(
+        `no variant of stages first, second in .* was measured, so nothing can be planned for them\\. ${ending}`,
+      );
+    const notNamed = rule(
+      "Run `variscale profile .*/unmeasured`, and name the measurements file in `spec.measurements`",
+    );
+    const missing = "Its measurements file, measured-here.json, is not there: `variscale profile .*/named` writes it";
     await refuses([
-      [["plan", unmeasured, "--rps", "1"], 1, rule],
-      [["fleet", `${unmeasured}=1`], 1, rule],
+      [["plan", unmeasured, "--rps", "1"], 1, notNamed],
+      [["fleet", `${unmeasured}=1`], 1, notNamed],
+      [["plan", named, "--rps", "1"], 1, rule(missing)],
+      [["fleet", `${named}=1`], 1, rule(missing)],
+      [["simulate", named, "--generate", "1", "--length", "60s"], 2, new RegExp(`has no profile, .* ${missing}`)],
     ]);
+    const machine = { cores: 1 };
+    const kind = { apiVersion: "variscale.dev/v1alpha1", kind: "PipelineMeasurements" };
+    const empty = { ...kind, machine, date: "2026-01-01T00:00:00Z", stages: {} };
+    writeFileSync(join(named, measurements), JSON.stringify(empty));
+    const other = rule(
+      "Its measurements file, measured-here.json, does not have them: `variscale profile .*/named` writes it",
+    );
+    await refuses([[["plan", named, "--rps", "1"], 1, other]]);
   });
 
   it("names what is wrong with a plan's files", async () => {

@@ -58,6 +58,7 @@ export function pipelineOf(shape: PipelineShape): Pipeline {
     loadSource: "gateway",
     loadQuery: null,
     code: null,
+    measurements: null,
     packages: [],
     stages: shape.stages.map((stage, index) => stageOf(stage, shape.stages[index - 1]?.name ?? null)),
     accuracy: { method: shape.method ?? "table", combinations: shape.combinations ?? [], estimators: [] },

@@ -70,6 +70,13 @@ describe("runProfile()", function () {
     assert.deepEqual(readdirSync(join(folder, ".variscale")), []);
   });
 
+  it("writes the file that the pipeline file names", async () => {
+    const file = join(folder, "pipeline.yaml");
+    writeFileSync(file, readFileSync(file, "utf8").replace("measurements: measurements.json", "measurements: here.json"));
+    assert.equal((await profile({ items: 1 })).output, join(folder, "here.json"));
+    assert.notEqual(readPipeline(file).stages[1]?.variants[1]?.profile, null);
+  });
+
   it("goes on where an unfinished run was, and starts anew with `fresh`", async () => {
     process.env["STOP_AT_ITEM"] = "30";
     await assert.rejects(profile(), /interrupted/);
