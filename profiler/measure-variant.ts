@@ -1,10 +1,8 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { VariscaleError } from "../domain/errors.ts";
 import type { Profile } from "../domain/profile-schema.ts";
 import type { Row } from "../gateway/stage.ts";
-import type { MeasureReply, MeasureRequest } from "./measure-messages.ts";
-import { type ModelSource, nameOf } from "./model-source.ts";
+import { startMeasuring } from "./measuring-child.ts";
+import type { ModelSource } from "./model-source.ts";
 import { neverFalling } from "./never-falling.ts";
 import { type ServiceTime, serviceTimeOf } from "./service-time.ts";
 
@@ -22,6 +20,8 @@ export interface VariantMeasurement {
 }
 
 export interface MeasureOptions {
+  /** `stage/variant`. */
+  readonly label: string;
   /** Of the stage. */
   readonly cores: number;
   /** How long each batch size is run. */
@@ -34,24 +34,21 @@ export interface MeasureOptions {
 /**
  * Measures one variant in a process of its own, closed loop: full batches one after the other.
  *
- * @throws failed_precondition when the model can't be loaded or run.
+ * @throws failed_precondition when the model can't be loaded or run, or the process ended by itself.
  */
 export async function measureVariant(
   source: ModelSource,
   rows: readonly Row[],
   options: MeasureOptions,
 ): Promise<VariantMeasurement> {
-  const child = fork(fileURLToPath(new URL("./measure-process.js", import.meta.url)), [], {
-    serialization: "advanced",
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-  });
+  const child = startMeasuring(options.label);
   try {
-    const opened = await ask(child, { kind: "open", source, rows });
+    const opened = await child.ask({ kind: "open", source, rows });
     if (opened.kind !== "opened") throw new VariscaleError("internal", `unexpected reply ${opened.kind}`);
     const times: { readonly batch: number; readonly time: ServiceTime }[] = [];
     for (const batch of BATCHES) {
       if (!isWorthTrying(times.map(({ batch: size, time }) => time.latencyMs / size))) break;
-      const ran = await ask(child, { kind: "run", batch, windowMs: options.windowMs });
+      const ran = await child.ask({ kind: "run", batch, windowMs: options.windowMs });
       if (ran.kind === "refused") {
         options.onRefused(batch, ran.message);
         break;
@@ -66,8 +63,8 @@ export async function measureVariant(
       disturbance: Math.max(...times.map(({ time }) => time.disturbance)),
     };
   } finally {
-    if (source.kind === "remote" && child.connected) await ask(child, { kind: "close" }).catch(() => undefined);
-    child.kill("SIGKILL");
+    if (source.kind === "remote") await child.ask({ kind: "close" }).catch(() => undefined);
+    child.kill();
   }
 }
 
@@ -96,28 +93,6 @@ function toProfile(
       fill: 1,
     })),
   };
-}
-
-function ask(child: ChildProcess, request: MeasureRequest): Promise<MeasureReply> {
-  return new Promise((resolve, reject) => {
-    const answered = (reply: MeasureReply): void => {
-      stop();
-      if (reply.kind === "failed") reject(new VariscaleError("failed_precondition", reply.message));
-      else resolve(reply);
-    };
-    const gone = (code: number | null, signal: string | null): void => {
-      stop();
-      const message = `the process that measures ${request.kind === "open" ? nameOf(request.source) : "a variant"} ended (${code ?? signal})`;
-      reject(new VariscaleError("failed_precondition", `${message}. There may be too little memory for the model.`));
-    };
-    const stop = (): void => {
-      child.off("message", answered);
-      child.off("exit", gone);
-    };
-    child.on("message", answered);
-    child.on("exit", gone);
-    child.send(request);
-  });
 }
 
 function round(value: number): number {

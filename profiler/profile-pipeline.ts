@@ -102,6 +102,7 @@ async function measureOne(options: ProfileOptions, stage: Stage, variantName: st
   if (!variant) throw new VariscaleError("not_found", `stage \`${stage.name}\` has no variant \`${variantName}\``);
   const rows = await sampleRows(stage, options.code);
   return measureVariant(sourceOf(stage, variant, options.modelFolder), rows, {
+    label: `${stage.name}/${variant.name}`,
     cores: stage.cores,
     windowMs: options.windowMs,
     onPoint: (batch, time) => {

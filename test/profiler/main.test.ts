@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { type ProfileCommand, runProfile } from "../../profiler/main.ts";
 import { readPipeline } from "../../runtime/read-pipeline.ts";
+import { commandLine, descendants, isAlive } from "../cli/support/processes.ts";
 import { writeOffsetPipeline } from "./offset-pipeline.ts";
 
 describe("runProfile()", function () {
@@ -72,7 +73,10 @@ describe("runProfile()", function () {
 
   it("writes the file that the pipeline file names", async () => {
     const file = join(folder, "pipeline.yaml");
-    writeFileSync(file, readFileSync(file, "utf8").replace("measurements: measurements.json", "measurements: here.json"));
+    writeFileSync(
+      file,
+      readFileSync(file, "utf8").replace("measurements: measurements.json", "measurements: here.json"),
+    );
     assert.equal((await profile({ items: 1 })).output, join(folder, "here.json"));
     assert.notEqual(readPipeline(file).stages[1]?.variants[1]?.profile, null);
   });
@@ -93,6 +97,25 @@ describe("runProfile()", function () {
     lines = [];
     await profile({ fresh: true, items: 2 });
     assert.equal(lines.filter(line => line.endsWith("kept from the run before")).length, 0);
+  });
+
+  it("says how a process ended between two batches, and goes on after it", async () => {
+    const onProgress = (line: string): void => {
+      lines.push(line);
+      if (!line.startsWith("[3/4] second/light: batch 1 takes")) return;
+      const [pid = 0] = descendants(process.pid).filter(one => commandLine(one).join().includes("measure-process.js"));
+      process.kill(pid, "SIGKILL");
+      // Nothing was told of its end when the next batch is asked for.
+      while (isAlive(pid));
+    };
+    await assert.rejects(profile({ onProgress }), {
+      code: "failed_precondition",
+      message:
+        /^the process that measures second\/light ended by SIGKILL\. .*leave the variant out.* run the same command again/,
+    });
+    lines = [];
+    await profile({ items: 1 });
+    assert.equal(lines.filter(line => line.endsWith("kept from the run before")).length, 2);
   });
 
   it("does not go on with what is broken, or was measured of other models", async () => {

@@ -48,6 +48,7 @@ describe("a profile of remote variants", function () {
   }
 
   const options = (refused: string[]) => ({
+    label: "affine/small",
     cores: 1,
     windowMs: 5,
     onPoint: () => undefined,
