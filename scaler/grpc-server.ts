@@ -1,7 +1,9 @@
+import { format } from "node:util";
 import {
   Server,
   type ServerCredentials,
   type ServiceDefinition,
+  setLogger,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
@@ -71,12 +73,25 @@ function reflectionOf(fileName: "externalscaler.proto"): ReflectionService {
   return new ReflectionService({ ...loadProtoDefinition(healthProto), ...loadProtoDefinition(fileName) });
 }
 
+/** gRPC's own log, without the line that it writes of a port that it can't have: the error that it gives says more. */
+function logAllButPorts(): void {
+  const write =
+    (level: "E" | "I" | "D") =>
+    (...words: readonly unknown[]): void => {
+      const text = format(...words);
+      if (!text.startsWith("No address added")) process.stderr.write(`${level} ${text}\n`);
+    };
+  setLogger({ error: write("E"), info: write("I"), debug: write("D") });
+}
+
 function bind(server: Server, { host, port, credentials }: GrpcServerOptions): Promise<number> {
   const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  logAllButPorts();
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, bound) => {
       if (error === null) return resolve(bound);
-      const message = `cannot listen on ${address}: ${error.message}. Free the port or choose another one.`;
+      const [, why = error.message] = /errors: \[(.*)\]$/.exec(error.message) ?? [];
+      const message = `cannot listen on ${address}: ${why}. Free the port or choose another one.`;
       reject(new VariscaleError("failed_precondition", message, { cause: error }));
     });
   });

@@ -57,6 +57,15 @@ describe("variscale up, when it can't start or is stopped while it does", () => 
     assert.match(said, new RegExp(`^variscale: cannot listen on 127.0.0.1:${port}`, "m"));
   });
 
+  it("names a gRPC port of the scaler that is taken, once", async () => {
+    writeTinyPipeline(folder.path);
+    const port = await takePort();
+    const said = await refusal(["--keda-port", port]);
+    const why = `listen EADDRINUSE: address already in use 127.0.0.1:${port}`;
+    assert.match(said, new RegExp(`^variscale: cannot listen on 127.0.0.1:${port}: ${why}. Free the port`, "m"));
+    assert.doesNotMatch(said, /No address added/);
+  });
+
   it("names the folder for temporary files that is not there", async () => {
     writeTinyPipeline(folder.path);
     const tmp = join(folder.path, "no-tmp");
