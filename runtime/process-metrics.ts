@@ -1,5 +1,6 @@
-import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { Route } from "./http-server.ts";
+import { lostLogLines } from "./logger.ts";
 
 /** A registry with the metrics that every process has. */
 export function createRegistry(processName: string, version: string): Registry {
@@ -12,6 +13,15 @@ export function createRegistry(processName: string, version: string): Registry {
     registers: [registry],
   });
   build.set({ process: processName, version, node: process.version }, 1);
+  new Counter({
+    name: "variscale_log_lines_lost_total",
+    help: "Lines of the process's log that were lost: nobody read it, or there was no room for it",
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(lostLogLines());
+    },
+  });
   return registry;
 }
 

@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text as readText } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { packageFolder } from "../../runtime/version.ts";
 
 const LOGGER = JSON.stringify(join(packageFolder, "dist/runtime/logger.js"));
 
-describe("createLogger()", () => {
+describe("createLogger()", function () {
+  this.timeout(60_000);
   let folder: string;
 
   beforeEach(() => {
@@ -31,6 +35,76 @@ describe("createLogger()", () => {
     assert.equal(run(`logger.warn({ pods: 2 }, "low");`, log), 0);
     const { level, process: name, pods, msg } = JSON.parse(readFileSync(log, "utf8"));
     assert.deepEqual({ level, name, pods, msg }, { level: "warn", name: "test", pods: 2, msg: "low" });
+  });
+
+  it("never waits for who reads it, keeps the first lines, counts those that are lost, and goes on when it is read", async () => {
+    const pipe = join(folder, "pipe");
+    assert.equal(spawnSync("mkfifo", [pipe]).status, 0);
+    const [written, read] = [openSync(pipe, "r+"), openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)];
+    const text = `
+      import { createServer } from "node:http";
+      import { createLogger, lostLogLines } from ${LOGGER};
+      const logger = createLogger("test", "info");
+      const text = "x".repeat(900);
+      let i = 0;
+      const server = createServer((_, response) => {
+        for (const end = i + 1000; i < end; ) logger.info({ i: i++, text }, "line");
+        response.end(String(lostLogLines()));
+      });
+      server.listen(0, "127.0.0.1", () => process.send(server.address().port));
+      process.on("disconnect", () => process.exit());`;
+    const args = ["--input-type=module", "--eval", text];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", written, "ipc"] });
+    const exited = once(child, "exit");
+    closeSync(written);
+    try {
+      const [port] = await once(child, "message");
+      const ask = async () =>
+        Number(await (await fetch(`http://127.0.0.1:${port}`, { signal: AbortSignal.timeout(20_000) })).text());
+      const answers = [await ask(), await ask(), await ask()];
+      assert.equal(answers[0], 0);
+      assert.ok(answers[1]! > 500 && answers[2] === answers[1]! + 1000, String(answers));
+      let log = "";
+      const last = `"i":${2000 - answers[1]! - 1},`;
+      const buffer = Buffer.alloc(65_536);
+      for (const endMs = performance.now() + 20_000; !log.includes(last) && performance.now() < endMs; ) {
+        try {
+          log += buffer.toString("utf8", 0, readSync(read, buffer));
+        } catch (error) {
+          assert.equal((error as NodeJS.ErrnoException).code, "EAGAIN");
+          await sleep(20);
+        }
+      }
+      const lines = log.split("\n").slice(0, 2000 - answers[1]!);
+      assert.deepEqual(
+        lines.map(line => JSON.parse(line).i),
+        lines.map((_, i) => i),
+      );
+    } finally {
+      child.disconnect();
+      await exited;
+      closeSync(read);
+    }
+  });
+
+  it("ends although nobody reads it, and writes the last lines for who does", async () => {
+    const script = (lines: number): string => `
+      import { createLogger } from ${LOGGER};
+      const logger = createLogger("test", "info");
+      const text = "x".repeat(1000);
+      for (let i = 0; i < ${lines}; i++) logger.info({ i, text }, "line");
+      process.exit(7);`;
+    const start = (lines: number) =>
+      spawn(process.execPath, ["--input-type=module", "--eval", script(lines)], {
+        stdio: ["ignore", "ignore", "pipe"],
+        timeout: 20_000,
+      });
+    const unread = start(1000);
+    assert.deepEqual(await once(unread, "exit"), [7, null]);
+    unread.stderr?.destroy();
+    const reading = start(900);
+    const [log] = await Promise.all([readText(reading.stderr!), once(reading, "exit")]);
+    assert.equal(JSON.parse(log.trim().split("\n").at(-1) ?? "").i, 899);
   });
 
   it("lets a process go on where there is no room for its lines, and keeps few of them", function () {
