@@ -13,11 +13,14 @@ import type { LoadSource } from "./load-source.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import type { ProcessConditions } from "./process-conditions.ts";
 import { Rota } from "./rota.ts";
+import type { StoredPipeline } from "./stored-pipeline.ts";
 import type { SwitcherRegistry } from "./switcher-registry.ts";
 
 const TICK_MS = 1000;
 /** A pass that ends later than this after the one before has left one out. */
 const LATE_AFTER_MS = 2 * TICK_MS;
+/** Ticks of a pipeline that fail one after the other before it is tried whether its state is at fault: before its board is stale. */
+const ANEW_AFTER = 10;
 
 export interface ControlLoopOptions {
   /** By pipeline; one without has no load data. */
@@ -35,6 +38,8 @@ export interface ControlLoopOptions {
   readonly onBoard: (control: PipelineControl, board: PipelineBoard) => void;
   readonly onTick: (key: PipelineKey, seconds: number, ok: boolean) => void;
   readonly onDecision: (key: PipelineKey) => void;
+  /** A pipeline has begun anew: ticks could not go on from `before`. */
+  readonly onAnew: (control: PipelineControl, before: StoredPipeline, problem: string) => void;
   readonly onSkippedPass: () => void;
   /** Called at the end of every pass. */
   readonly onPass: () => void;
@@ -47,6 +52,8 @@ export interface ControlLoopOptions {
 export class ControlLoop {
   readonly #options: ControlLoopOptions;
   readonly #leaves = new Map<PipelineControl, () => void>();
+  /** Ticks that failed since the last that did not. */
+  readonly #failures = new Map<PipelineControl, number>();
   #isStarted = false;
   /** Without pipelines there are passes all the same: they show that the loop is alive. */
   #leaveIdle: () => void = () => undefined;
@@ -74,6 +81,7 @@ export class ControlLoop {
   remove(control: PipelineControl): void {
     this.#leaves.get(control)?.();
     this.#leaves.delete(control);
+    this.#failures.delete(control);
     this.#idle();
   }
 
@@ -119,7 +127,7 @@ export class ControlLoop {
 
   /**
    * One tick where this process leads; else it only learns of the load. Whatever a tick throws, the last board stays and the next
-   * pipeline has its turn.
+   * pipeline has its turn. A pipeline whose ticks throw for what it goes on from begins anew, or it would be held for ever.
    */
   #tick(control: PipelineControl): void {
     const { boards, registry, clock, conditions, sources, leadership, logger, onBoard, onTick } = this.#options;
@@ -150,12 +158,30 @@ export class ControlLoop {
       if (leadership.isLeading) registry.push(board);
       cluster?.observe(control.pipeline, board, nowMs);
       this.#record(board, before, decisionId, nowMs);
+      this.#failures.delete(control);
     } catch (error) {
-      problem = `a tick failed: ${VariscaleError.from(error).message}; the last decision stays`;
+      const { message } = VariscaleError.from(error);
+      problem = `a tick failed: ${message}; the last decision stays`;
       logger.error({ err: error, namespace: key.namespace, pipeline: key.name }, "tick failed");
+      if (leadership.isLeading) this.#countFailure(control, message, nowMs);
     }
     conditions.set(key, "Ticking", problem, nowMs);
     onTick(key, (performance.now() - startMs) / 1000, problem === null);
+  }
+
+  #countFailure(control: PipelineControl, problem: string, nowMs: number): void {
+    const { registry, cluster, sources, logger, onAnew } = this.#options;
+    const { key } = control.pipeline;
+    const failures = (this.#failures.get(control) ?? 0) + 1;
+    this.#failures.set(control, failures);
+    if (failures % ANEW_AFTER !== 0) return;
+    try {
+      const live = cluster()?.live(key) ?? NO_LIVE;
+      const before = control.beginAnew(registry.views(key, nowMs), nowMs, live, sources.get(control)?.staleAfterMs);
+      if (before) onAnew(control, before, problem);
+    } catch (error) {
+      logger.error({ err: error, namespace: key.namespace, pipeline: key.name }, "it can't be begun anew");
+    }
   }
 
   #record(board: PipelineBoard, before: PipelineBoard | null, decidedBefore: string | null, nowMs: number): void {

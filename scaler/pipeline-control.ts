@@ -1,9 +1,10 @@
-import { NEWCOMER } from "../control/assignment-issuer.ts";
 import type { PipelineBoard } from "../control/board.ts";
-import { type ControlState, initialState, podKey } from "../control/control-state.ts";
+import { type ControlState, initialState } from "../control/control-state.ts";
 import { planningHorizonMs } from "../control/planning.ts";
+import { stateAnew } from "../control/state-anew.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
-import { type TickResult, tick } from "../control/tick.ts";
+import { tick } from "../control/tick.ts";
+import type { TickInput } from "../control/tick-input.ts";
 import { UNTUNED } from "../control/tuning.ts";
 import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import { type LoadSample, QUANTILES } from "../domain/load.ts";
@@ -19,9 +20,7 @@ import type { StoredModel, TrainingRecord } from "./model-store.ts";
 import { newestSample } from "./newest-sample.ts";
 import { OperatorSettings } from "./operator-settings.ts";
 import type { StoredPipeline } from "./stored-pipeline.ts";
-
-/** Switchers connect within this time after the scaler started, where there are any. */
-const CONNECT_WITHIN_MS = 60_000;
+import { assignedStages, withoutSwitchers } from "./switched-stages.ts";
 
 export interface PipelineControlOptions {
   readonly pipeline: Pipeline;
@@ -213,13 +212,42 @@ export class PipelineControl {
     staleAfterMs = LOAD_STALE_AFTER_MS,
   ): PipelineBoard {
     this.observe(samples, nowMs, staleAfterMs);
-    const result = this.#pureTick(switchers, nowMs, live, staleAfterMs);
+    const result = tick(this.#state, this.#input(this.#state, switchers, nowMs, live, staleAfterMs), nowMs);
     this.#answered = [];
     if (switchers.some(({ stage }) => !this.#switched.has(stage)))
       this.#switched = new Set([...this.#switched, ...switchers.map(({ stage }) => stage)]);
     this.#state = result.state;
     this.touch();
     return result.board;
+  }
+
+  /**
+   * Begins anew where it is the control state that ticks throw for: with another one they must not. What operators set and what was learnt of
+   * the load stays.
+   *
+   * @returns what ticks can't go on from; null: they throw for something else, or not at all, and everything stays as it is.
+   */
+  beginAnew(
+    switchers: readonly SwitcherView[],
+    nowMs: number,
+    live: LiveInput,
+    staleAfterMs = LOAD_STALE_AFTER_MS,
+  ): StoredPipeline | null {
+    const fails = (state: ControlState): boolean => {
+      try {
+        tick(state, this.#input(state, switchers, nowMs, live, staleAfterMs), nowMs);
+        return false;
+      } catch {
+        return true;
+      }
+    };
+    const input = this.#input(initialState(this.epoch), switchers, nowMs, live, staleAfterMs);
+    const anew = stateAnew(this.#state, input, nowMs);
+    if (!fails(this.#state) || fails(anew)) return null;
+    const before = this.snapshot(nowMs);
+    this.#state = anew;
+    this.touch();
+    return before;
   }
 
   snapshot(nowMs: number): StoredPipeline {
@@ -235,43 +263,33 @@ export class PipelineControl {
     return this.#ownModel?.model ?? this.#bundledModel;
   }
 
-  #pureTick(switchers: readonly SwitcherView[], nowMs: number, live: LiveInput, staleAfterMs: number): TickResult {
-    const { pipeline } = this;
-    const state = this.#state;
-    const isFresh = this.#newest !== null && Math.abs(nowMs - this.#newest.atMs) <= staleAfterMs;
-    return tick(
-      state,
-      {
-        pipeline,
-        mode: this.settings.mode,
-        forecast: this.#forecaster.forecast(nowMs, planningHorizonMs(state, pipeline), staleAfterMs),
-        load: isFresh ? this.#newest : null,
-        switchers,
-        readyReplicas: this.#withoutSwitchers(live.readyReplicas, switchers, nowMs),
-        bounds: live.bounds,
-        scaling: live.scaling,
-        answered: this.#answered,
-        pins: this.settings
-          .pins(nowMs)
-          .map(({ stage, variant, batch, replicas }) => ({ stage, variant, batch, replicas })),
-        tuning: this.settings.tuning(nowMs) ?? UNTUNED,
-        limits: { cores: null, machineCores: this.#machineCores },
-        planPhaseMs: this.#phase % pipeline.intervalMs,
-        epoch: this.epoch,
-      },
-      nowMs,
-    );
-  }
-
-  /** The counts of stages whose replicas have no switchers. Switchers that are still to connect after a start have time for it. */
-  #withoutSwitchers(
-    ready: LiveInput["readyReplicas"],
+  #input(
+    state: ControlState,
     switchers: readonly SwitcherView[],
     nowMs: number,
-  ): LiveInput["readyReplicas"] {
-    if (Math.abs(nowMs - this.#openedAtMs) < CONNECT_WITHIN_MS) return {};
-    const isSwitched = (name: string) => this.#switched.has(name) || switchers.some(view => view.stage === name);
-    return Object.fromEntries(Object.entries(ready).filter(([name]) => !isSwitched(name)));
+    live: LiveInput,
+    staleAfterMs: number,
+  ): TickInput {
+    const { pipeline } = this;
+    const isFresh = this.#newest !== null && Math.abs(nowMs - this.#newest.atMs) <= staleAfterMs;
+    return {
+      pipeline,
+      mode: this.settings.mode,
+      forecast: this.#forecaster.forecast(nowMs, planningHorizonMs(state, pipeline), staleAfterMs),
+      load: isFresh ? this.#newest : null,
+      switchers,
+      readyReplicas: withoutSwitchers(live.readyReplicas, this.#switched, switchers, nowMs - this.#openedAtMs),
+      bounds: live.bounds,
+      scaling: live.scaling,
+      answered: this.#answered,
+      pins: this.settings
+        .pins(nowMs)
+        .map(({ stage, variant, batch, replicas }) => ({ stage, variant, batch, replicas })),
+      tuning: this.settings.tuning(nowMs) ?? UNTUNED,
+      limits: { cores: null, machineCores: this.#machineCores },
+      planPhaseMs: this.#phase % pipeline.intervalMs,
+      epoch: this.epoch,
+    };
   }
 }
 
@@ -279,15 +297,4 @@ function settingsOf(pipeline: Pipeline, stored: StoredPipeline | null, nowMs: nu
   const settings = new OperatorSettings(pipeline);
   settings.restore(stored?.settings, nowMs);
   return settings;
-}
-
-/** Stages that a switcher was ever given an Assignment for. */
-function assignedStages(pipeline: Pipeline, state: ControlState): ReadonlySet<string> {
-  return new Set(pipeline.stages.map(stage => stage.name).filter(name => wasAssigned(state, name)));
-}
-
-function wasAssigned(state: ControlState, stage: string): boolean {
-  return Object.keys(state.assignments).some(
-    key => key.startsWith(podKey(stage, "")) && key !== podKey(stage, NEWCOMER),
-  );
 }

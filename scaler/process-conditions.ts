@@ -7,6 +7,7 @@ export const PROCESS_CONDITION_TYPES = [
   "LoadSourceAnswering",
   "LoadSourceWithoutWarnings",
   "StateSaved",
+  "StateUsable",
   "HistorySaved",
   "ForecastModelStored",
   "ForecastModelTrained",

@@ -144,6 +144,7 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
     onBoard: (control, board) => highAvailability?.offer(control, board),
     onTick: (key, seconds, ok) => pipelineMetrics.countTick(key, seconds, ok),
     onDecision: key => pipelineMetrics.countDecision(key),
+    onAnew: (control, before, problem) => void keeper.setAside(control, before, problem),
     onSkippedPass: () => metrics.skippedPasses.inc(),
     onPass: () => {
       highAvailability?.observe();

@@ -8,7 +8,7 @@ import { readModel, type StoredModel } from "./model-store.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import type { ProcessConditions } from "./process-conditions.ts";
 import { Rota } from "./rota.ts";
-import { historyPath, modelPath, pipelineStatePath } from "./state-paths.ts";
+import { historyPath, modelPath, pipelineStatePath, unusableStatePath } from "./state-paths.ts";
 import { parseStoredPipeline, type StoredPipeline } from "./stored-pipeline.ts";
 
 const SAVE_EVERY_MS = 10_000;
@@ -123,6 +123,23 @@ export class StateKeeper {
       }
     });
     return this.#saving;
+  }
+
+  /** Keeps what a pipeline can't go on from, which the next save would write over; the condition says so until this process ends. */
+  async setAside({ pipeline: { key } }: PipelineControl, stored: StoredPipeline, problem: string): Promise<void> {
+    const { stateDir, clock, conditions } = this.#options;
+    let kept = "It was not kept, for nothing is stored";
+    if (stateDir !== null) {
+      const path = unusableStatePath(stateDir, key);
+      try {
+        await writeState(path, stored, clock.nowMs());
+        kept = `It was kept as ${path}`;
+      } catch (error) {
+        kept = `It could not be kept: ${VariscaleError.from(error).message}`;
+      }
+    }
+    const said = `ticks failed one after the other, and go on without the state that there was (${problem}). ${kept}. The pipeline has begun anew from what its switchers and the cluster say`;
+    conditions.set(key, "StateUsable", said, clock.nowMs());
   }
 
   /** Saves what changed and stops. */

@@ -6,6 +6,11 @@ export function pipelineStatePath(stateDir: string, key: PipelineKey): string {
   return join(stateDir, "pipelines", `${fileName(key)}.json`);
 }
 
+/** What ticks of the pipeline could not go on from. */
+export function unusableStatePath(stateDir: string, key: PipelineKey): string {
+  return `${pipelineStatePath(stateDir, key)}.unusable`;
+}
+
 /** Ten-second cells of its load. */
 export function historyPath(stateDir: string, key: PipelineKey): string {
   return join(stateDir, "history", `${fileName(key)}.cells`);

@@ -34,6 +34,7 @@ const FIXES: Readonly<Record<string, string>> = {
   StateSaved: "give it a volume that it may write at --state-dir",
   HistorySaved: "give it a volume that it may write at --state-dir",
   AuditLogWritten: "give it a volume that it may write at --state-dir",
+  StateUsable: "report it with the file that it names; the condition ends with the scaler's process",
   TakenOver: "set its pins, mode and tuning again, where there were any",
   CertificatesCurrent: "write tls.crt, tls.key and ca.crt anew from one issuance",
 };

@@ -1,15 +1,23 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "mocha";
 import { pino } from "pino";
+import { initialActuation } from "../../control/actuation.ts";
+import { type ControlState, initialState } from "../../control/control-state.ts";
 import type { LoadSample } from "../../domain/load.ts";
+import { readState } from "../../runtime/state-file.ts";
 import { BoardStore } from "../../scaler/board-store.ts";
 import { Journal } from "../../scaler/journal.ts";
 import type { LoadSource } from "../../scaler/load-source.ts";
 import { ControlLoop } from "../../scaler/loop.ts";
 import { PipelineControl } from "../../scaler/pipeline-control.ts";
 import { ProcessConditions } from "../../scaler/process-conditions.ts";
+import { StateKeeper } from "../../scaler/state-keeper.ts";
+import type { StoredPipeline } from "../../scaler/stored-pipeline.ts";
 import { SwitcherRegistry } from "../../scaler/switcher-registry.ts";
-import { ManualClock } from "./support/manual-clock.ts";
+import { ManualClock, until } from "./support/manual-clock.ts";
 import { testPipeline } from "./support/test-pipeline.ts";
 
 class ListSource implements LoadSource {
@@ -39,7 +47,17 @@ class BrokenSource extends ListSource {
   }
 }
 
-function startLoop(names: readonly string[], sourceOf: (name: string) => LoadSource | null) {
+interface LoopState {
+  /** By pipeline; missing: there is none. */
+  readonly stored?: Readonly<Record<string, StoredPipeline>>;
+  readonly stateDir?: string;
+}
+
+function startLoop(
+  names: readonly string[],
+  sourceOf: (name: string) => LoadSource | null,
+  { stored = {}, stateDir }: LoopState = {},
+) {
   const clock = new ManualClock();
   const lines: Record<string, unknown>[] = [];
   const logger = pino({ level: "info" }, { write: (line: string) => lines.push(JSON.parse(line)) });
@@ -52,7 +70,7 @@ function startLoop(names: readonly string[], sourceOf: (name: string) => LoadSou
     name =>
       new PipelineControl({
         pipeline: testPipeline({ name }),
-        stored: null,
+        stored: stored[name] ?? null,
         epoch: 7,
         machineCores: null,
         nowMs: clock.nowMs(),
@@ -63,6 +81,7 @@ function startLoop(names: readonly string[], sourceOf: (name: string) => LoadSou
     const source = sourceOf(control.pipeline.key.name);
     if (source) sources.set(control, source);
   }
+  const keeper = new StateKeeper({ stateDir: stateDir ?? null, clock, conditions, onSave: () => undefined });
   const failures: string[] = [];
   const loop = new ControlLoop({
     cluster: () => null,
@@ -79,6 +98,7 @@ function startLoop(names: readonly string[], sourceOf: (name: string) => LoadSou
       if (!ok) failures.push(key.name);
     },
     onDecision: () => undefined,
+    onAnew: (control, before, problem) => void keeper.setAside(control, before, problem),
     onSkippedPass: () => undefined,
     onPass: () => undefined,
   });
@@ -149,6 +169,48 @@ describe("ControlLoop", () => {
     assert.equal(failures.filter(name => name === "broken").length, 4);
     assert.equal(lines.filter(line => line["msg"] === "tick failed").length, 4);
     loop.close();
+  });
+
+  it("begins anew where it is its state that a pipeline's ticks throw for, keeps that, and leaves the others alone", async () => {
+    const stateDir = mkdtempSync(join(tmpdir(), "variscale-"));
+    try {
+      const [plain, actuations] = [initialState(3), { detect: initialActuation(6), read: initialActuation(2) }];
+      const unusable = { ...plain, actuations, quarantines: null } as unknown as ControlState;
+      const stored = { epoch: 3, control: unusable, forecaster: null, settings: null };
+      const names = ["broken", "fine", "sourceless"];
+      const { clock, boards, conditions, loop, key, failures } = startLoop(
+        names,
+        name => (name === "sourceless" ? new BrokenSource() : new ListSource()),
+        { stored: { broken: stored, sourceless: { ...stored, control: plain } }, stateDir },
+      );
+      const usable = (name: string) => conditions.of(key(name)).find(({ type }) => type === "StateUsable");
+      await clock.advance(8000);
+      assert.deepEqual([boards.latest(key("broken")), usable("broken")], [null, undefined]);
+      await clock.advance(22_000);
+      assert.equal(failures.filter(name => name === "broken").length, 10);
+      const board = boards.latest(key("broken"));
+      assert.ok(clock.nowMs() - (board?.atMs ?? 0) < 1000, "it ticks");
+      assert.equal(board?.plan, null);
+      assert.deepEqual(
+        board?.stages.map(({ replicasNow }) => replicasNow),
+        [6, 2],
+      );
+      await until(() => usable("broken") !== undefined, "the condition");
+      const path = join(stateDir, "pipelines", "shop_broken.json.unusable");
+      const { status = true, message = "" } = usable("broken") ?? {};
+      assert.equal(status, false);
+      assert.match(message, /^ticks failed one after the other, .*null.*\. It was kept as .*unusable\./);
+      assert.ok(message.includes(path), message);
+      const kept = readState(path);
+      assert.ok(kept.kind === "ok");
+      assert.deepEqual((kept.payload as StoredPipeline).control, unusable);
+      assert.deepEqual(readdirSync(join(stateDir, "pipelines")), ["shop_broken.json.unusable"]);
+      assert.deepEqual([usable("fine"), usable("sourceless")], [undefined, undefined]);
+      assert.ok(clock.nowMs() - (boards.latest(key("fine"))?.atMs ?? 0) < 1000, "so does the other");
+      loop.close();
+    } finally {
+      rmSync(stateDir, { recursive: true });
+    }
   });
 
   it("shows a source that does not answer, and one that is not configured", async () => {

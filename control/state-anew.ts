@@ -1,0 +1,36 @@
+import { isRate } from "../domain/load.ts";
+import { initialActuation } from "./actuation.ts";
+import { type ControlState, type Demand, initialState } from "./control-state.ts";
+import type { TickInput } from "./tick-input.ts";
+import { readyCount } from "./transition.ts";
+
+/**
+ * The state to begin anew with where ticks can't go on from the one before: what switchers and the cluster say, nothing of the plan. Versions
+ * and decisions are counted on, or switchers would refuse them. Nothing is taken away for it: of every stage there are at least the replicas
+ * that were asked for last, and what was planned for last is held as if it were the demand now.
+ */
+export function stateAnew(before: ControlState, input: TickInput, nowMs: number): ControlState {
+  const { epoch, counter, decisions } = before;
+  const actuations = input.pipeline.stages.map(stage => {
+    const { name, replicas } = stage;
+    const known = [before.actuations?.[name]?.replicas, input.scaling[name]?.current, readyCount(input, stage)];
+    return [name, initialActuation(Math.max(replicas.min, ...known.map(countOf)))] as const;
+  });
+  return {
+    ...initialState(Math.max(countOf(epoch), input.epoch)),
+    counter: countOf(counter),
+    decisions: countOf(decisions),
+    demands: heldDemands(before, nowMs),
+    actuations: Object.fromEntries(actuations),
+  };
+}
+
+function heldDemands({ plan }: ControlState, nowMs: number): readonly Demand[] {
+  const rateRps = plan?.rateRps;
+  return rateRps !== undefined && isRate(rateRps) ? [{ atMs: nowMs, rateRps }] : [];
+}
+
+/** What is no count counts as none. */
+function countOf(value: number | undefined): number {
+  return value !== undefined && Number.isSafeInteger(value) && value > 0 ? value : 0;
+}
