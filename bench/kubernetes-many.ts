@@ -1,55 +1,116 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { type Cluster, HPA_SYNC_SECONDS } from "../test/cluster/support/cluster.ts";
+import { Program } from "../test/cluster/support/program.ts";
 import { ScalerProcess } from "../test/cluster/support/scaler-process.ts";
 import { Target } from "../test/cluster/support/target.ts";
 import { until } from "../test/cluster/support/until.ts";
 import type { ManyResult } from "./kubernetes-results.ts";
 
 const STAGES = ["detect", "read"] as const;
-const NAMESPACE = "many";
 /** Of /proc: clock ticks are hundredths of a second on Linux. */
 const TICKS_PER_SECOND = 100;
+/** Of the constant scaler; those of the others are 10.77.1.1 and up. */
+const CONSTANT_HOST = "10.77.1.250";
+/** Enough for a 0.99 quantile: each reads one latency of every ScaledObject. */
+const CONSTANT_SYNCS = 8;
 
-/** KEDA asks one scaler for so many ScaledObjects, each with an HPA of its own. */
+/** What KEDA asks of one scaler for so many ScaledObjects, each with an HPA of its own. */
+interface Load {
+  readonly namespace: string;
+  readonly pipelines: readonly string[];
+  readonly syncs: number;
+}
+
+/**
+ * KEDA asks one scaler for so many ScaledObjects, each with an HPA of its own; and then one that knows one answer, for as many: the
+ * limit of any scaler on grpc-js where KEDA, the API server and etcd have the same cores.
+ */
 export async function measureMany(cluster: Cluster, scaledObjects: number, syncs: number): Promise<ManyResult> {
-  const pipelines = Array.from({ length: scaledObjects / STAGES.length }, (_, i) => ({
-    namespace: NAMESPACE,
-    name: `cards-${i}`,
-    stages: STAGES,
-  }));
+  const pipelines = Array.from({ length: scaledObjects / STAGES.length }, (_, i) => `cards-${i}`);
+  const ours = await measureOurs(cluster, { namespace: "many", pipelines, syncs });
+  const constantLatenciesMs = await measureConstant(cluster, {
+    namespace: "constant",
+    pipelines,
+    syncs: CONSTANT_SYNCS,
+  });
+  return { scaledObjects, ...ours, constantLatenciesMs };
+}
+
+async function measureOurs(
+  cluster: Cluster,
+  load: Load,
+): Promise<Pick<ManyResult, "latenciesMs" | "scalerMB" | "scalerCores">> {
+  const { namespace } = load;
+  const pipelines = load.pipelines.map(name => ({ namespace, name, stages: STAGES }));
   const scaler = await ScalerProcess.start(cluster, pipelines);
   try {
-    const targets: Target[] = [];
-    for (const { name: pipeline } of pipelines) {
-      for (const stage of STAGES) {
-        const metadata = { scalerAddress: scaler.address, pipeline, stage };
-        const options = { namespace: NAMESPACE, name: `${pipeline}-${stage}`, metadata };
-        targets.push(await Target.create(cluster, options, { hpa: false }));
-      }
-    }
-    const sinceMs = Date.now();
-    await until(() => targets.every(target => target.syncs(sinceMs) > 0), "every HPA syncs", 900_000);
     const { pid } = scaler.program;
-    const latenciesMs: number[] = [];
-    const [startMs, startTicks] = [performance.now(), ticksOf(pid)];
-    for (let i = 0; i < syncs; i++) {
-      await sleep(HPA_SYNC_SECONDS * 1000);
-      latenciesMs.push(...latenciesIn(await cluster.kedaMetrics()));
-    }
+    let [startMs, startTicks] = [0, 0];
+    const onStart = (): void => {
+      [startMs, startTicks] = [performance.now(), ticksOf(pid)];
+    };
+    const latenciesMs = await latenciesUnder(cluster, load, scaler.address, onStart);
     const seconds = (performance.now() - startMs) / 1000;
     const scalerCores = (ticksOf(pid) - startTicks) / TICKS_PER_SECOND / seconds;
-    return { scaledObjects, latenciesMs, scalerMB: residentMB(pid), scalerCores };
+    return { latenciesMs, scalerMB: residentMB(pid), scalerCores };
   } finally {
-    await Target.removeAll(cluster, NAMESPACE);
+    await Target.removeAll(cluster, namespace);
     await scaler.close();
   }
 }
 
-/** How long KEDA last waited for the metric of each ScaledObject. */
-function latenciesIn(metrics: string): readonly number[] {
-  const lines = metrics.matchAll(/^keda_scaler_metrics_latency_seconds\{[^}]*\} (\S+)$/gm);
-  return [...lines].map(([, seconds]) => Number(seconds) * 1000);
+async function measureConstant(cluster: Cluster, load: Load): Promise<readonly number[]> {
+  const script = fileURLToPath(new URL("./constant-scaler.js", import.meta.url));
+  const program = new Program({
+    name: "constant-scaler",
+    command: process.execPath,
+    args: [script, CONSTANT_HOST, "6000"],
+    logFile: join(cluster.folder, "log", "constant-scaler"),
+  });
+  program.start();
+  try {
+    await program.until(() => program.log().includes("serving"), "serving");
+    return await latenciesUnder(cluster, load, `${CONSTANT_HOST}:6000`, () => undefined);
+  } finally {
+    await Target.removeAll(cluster, load.namespace);
+    await program.stop();
+  }
+}
+
+/** KEDA's latencies of so many syncs of all HPAs. @param onStart called when the first of them begins. */
+async function latenciesUnder(
+  cluster: Cluster,
+  { namespace, pipelines, syncs }: Load,
+  scalerAddress: string,
+  onStart: () => void,
+): Promise<readonly number[]> {
+  const targets: Target[] = [];
+  for (const pipeline of pipelines) {
+    for (const stage of STAGES) {
+      const metadata = { scalerAddress, pipeline, stage };
+      const options = { namespace, name: `${pipeline}-${stage}`, metadata };
+      targets.push(await Target.create(cluster, options, { hpa: false }));
+    }
+  }
+  const sinceMs = Date.now();
+  await until(() => targets.every(target => target.syncs(sinceMs) > 0), "every HPA syncs", 900_000);
+  const latenciesMs: number[] = [];
+  onStart();
+  for (let i = 0; i < syncs; i++) {
+    await sleep(HPA_SYNC_SECONDS * 1000);
+    latenciesMs.push(...latenciesIn(await cluster.kedaMetrics(), namespace));
+  }
+  return latenciesMs;
+}
+
+/** How long KEDA last waited for the metric of each ScaledObject of a namespace. */
+function latenciesIn(metrics: string, namespace: string): readonly number[] {
+  const lines = metrics.matchAll(/^keda_scaler_metrics_latency_seconds\{([^}]*)\} (\S+)$/gm);
+  const own = [...lines].filter(([, labels = ""]) => labels.includes(`namespace="${namespace}"`));
+  return own.map(([, , seconds]) => Number(seconds) * 1000);
 }
 
 /** CPU time of a process. */

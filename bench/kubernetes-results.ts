@@ -35,6 +35,8 @@ export interface ManyResult {
   readonly scaledObjects: number;
   /** Of KEDA's own gauge of every ScaledObject, read once a sync. */
   readonly latenciesMs: readonly number[];
+  /** The same of a scaler that knows one answer. */
+  readonly constantLatenciesMs: readonly number[];
   readonly scalerMB: number;
   readonly scalerCores: number;
 }
