@@ -10,7 +10,7 @@ const MOST_WAITING_BYTES = 1024 * 1024;
 /** Between attempts to write what waits. */
 const RETRY_MS = 100;
 /** How long a process that ends goes on trying, and how often. */
-const LAST_WITHIN_MS = 1000;
+const LAST_WITHIN_MS = 2000;
 const LAST_RETRY_MS = 10;
 
 let destination: Destination | null = null;

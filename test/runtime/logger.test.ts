@@ -88,7 +88,10 @@ describe("createLogger()", function () {
   });
 
   it("ends although nobody reads it, and writes the last lines for who does", async () => {
+    const ending = join(folder, "ending");
     const script = (lines: number): string => `
+      import { writeFileSync } from "node:fs";
+      process.on("exit", () => writeFileSync(${JSON.stringify(ending)}, ""));
       import { createLogger } from ${LOGGER};
       const logger = createLogger("test", "info");
       const text = "x".repeat(1000);
@@ -102,7 +105,9 @@ describe("createLogger()", function () {
     const unread = start(1000);
     assert.deepEqual(await once(unread, "exit"), [7, null]);
     unread.stderr?.destroy();
+    rmSync(ending);
     const reading = start(900);
+    while (!existsSync(ending)) await sleep(10);
     const [log] = await Promise.all([readText(reading.stderr!), once(reading, "exit")]);
     assert.equal(JSON.parse(log.trim().split("\n").at(-1) ?? "").i, 899);
   });
