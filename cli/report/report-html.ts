@@ -85,8 +85,8 @@ function renderChapter(
       code({ text }) {
         return `<pre tabindex="0"><code>${escaped(text)}</code></pre>\n`;
       },
-      // Marks that scripts write tables between.
-      html: ({ text }) => (text.startsWith("<!--") ? "" : text),
+      // Marks that scripts write tables between; what is folded up would not be on paper.
+      html: ({ text }) => (text.startsWith("<!--") ? "" : text.replaceAll("<details>", "<details open>")),
     },
   });
   return marked.parse(markdown, { async: false });

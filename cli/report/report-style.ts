@@ -9,4 +9,4 @@ caption{text-align:left;color:var(--quiet)}th,td{padding:.25rem .55rem;text-alig
 code{font:.9em ui-monospace,monospace;background:var(--code);padding:.05rem .25rem;border-radius:3px}pre{background:var(--code);padding:.7rem;overflow-x:auto}pre code{padding:0}
 .file{color:var(--quiet);font-size:.85em}figure{margin:1rem 0}figure svg{max-width:46rem;height:auto}
 @media print{:root{color-scheme:light;--text:#000;--back:#fff;--code:#f4f6f9;--line:#bbb;--link:#000;--quiet:#444}body{font-size:10px;margin:0;max-width:none}
-section{break-before:page;border:0}table{font-size:7.5px;display:table;overflow:visible;width:100%}td,th{padding:.12rem .25rem;overflow-wrap:anywhere}pre{white-space:pre-wrap}h2,h3{break-after:avoid}tr{break-inside:avoid}}`;
+section{break-before:page;border:0}table{font-size:7.5px;display:table;overflow:visible;width:100%}td,th{padding:.12rem .25rem;overflow-wrap:break-word}nav ul{columns:3}nav{font-size:9px}pre{white-space:pre-wrap}h2,h3{break-after:avoid}tr{break-inside:avoid}}`;

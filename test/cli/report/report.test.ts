@@ -88,6 +88,12 @@ describe("variscale report", function () {
     assert.match(html, /<h2 id="two-three-four">/);
   });
 
+  it("has open what documents fold up: paper can't unfold it", () => {
+    const markdown = "# One\n\n<details><summary>Every cell</summary>\n\ntext\n\n</details>\n";
+    const html = reportHtml({ chapters: [{ file: "docs/one.md", markdown }], version: "1", picture: () => null });
+    assert.match(html, /<details open><summary>Every cell<\/summary>/);
+  });
+
   it("counts figures that meet their bars", () => {
     const table = "| figure | value | bar | holds | beside |\n| --- | --- | --- | --- | --- |\n";
     const rows = "| `a.b` | 1 ms | ≤ 2 | yes | x |\n| `a.c` | 3 ms | ≤ 2 | **no** | yes |\n";
