@@ -12,9 +12,11 @@ import type { Overload as _variscale_switcher_v1_Overload, Overload__Output as _
 import type { Pin as _variscale_switcher_v1_Pin, Pin__Output as _variscale_switcher_v1_Pin__Output } from './variscale/switcher/v1/Pin.ts';
 import type { Redirect as _variscale_switcher_v1_Redirect, Redirect__Output as _variscale_switcher_v1_Redirect__Output } from './variscale/switcher/v1/Redirect.ts';
 import type { ServiceTime as _variscale_switcher_v1_ServiceTime, ServiceTime__Output as _variscale_switcher_v1_ServiceTime__Output } from './variscale/switcher/v1/ServiceTime.ts';
+import type { ShowToken as _variscale_switcher_v1_ShowToken, ShowToken__Output as _variscale_switcher_v1_ShowToken__Output } from './variscale/switcher/v1/ShowToken.ts';
 import type { Status as _variscale_switcher_v1_Status, Status__Output as _variscale_switcher_v1_Status__Output } from './variscale/switcher/v1/Status.ts';
 import type { SwitcherControlClient as _variscale_switcher_v1_SwitcherControlClient, SwitcherControlDefinition as _variscale_switcher_v1_SwitcherControlDefinition } from './variscale/switcher/v1/SwitcherControl.ts';
 import type { SwitcherReport as _variscale_switcher_v1_SwitcherReport, SwitcherReport__Output as _variscale_switcher_v1_SwitcherReport__Output } from './variscale/switcher/v1/SwitcherReport.ts';
+import type { Token as _variscale_switcher_v1_Token, Token__Output as _variscale_switcher_v1_Token__Output } from './variscale/switcher/v1/Token.ts';
 import type { VariantState as _variscale_switcher_v1_VariantState, VariantState__Output as _variscale_switcher_v1_VariantState__Output } from './variscale/switcher/v1/VariantState.ts';
 import type { Version as _variscale_switcher_v1_Version, Version__Output as _variscale_switcher_v1_Version__Output } from './variscale/switcher/v1/Version.ts';
 
@@ -37,9 +39,11 @@ export interface ProtoGrpcType {
         Pin: MessageTypeDefinition<_variscale_switcher_v1_Pin, _variscale_switcher_v1_Pin__Output>
         Redirect: MessageTypeDefinition<_variscale_switcher_v1_Redirect, _variscale_switcher_v1_Redirect__Output>
         ServiceTime: MessageTypeDefinition<_variscale_switcher_v1_ServiceTime, _variscale_switcher_v1_ServiceTime__Output>
+        ShowToken: MessageTypeDefinition<_variscale_switcher_v1_ShowToken, _variscale_switcher_v1_ShowToken__Output>
         Status: MessageTypeDefinition<_variscale_switcher_v1_Status, _variscale_switcher_v1_Status__Output>
         SwitcherControl: SubtypeConstructor<typeof grpc.Client, _variscale_switcher_v1_SwitcherControlClient> & { service: _variscale_switcher_v1_SwitcherControlDefinition }
         SwitcherReport: MessageTypeDefinition<_variscale_switcher_v1_SwitcherReport, _variscale_switcher_v1_SwitcherReport__Output>
+        Token: MessageTypeDefinition<_variscale_switcher_v1_Token, _variscale_switcher_v1_Token__Output>
         VariantState: MessageTypeDefinition<_variscale_switcher_v1_VariantState, _variscale_switcher_v1_VariantState__Output>
         Version: MessageTypeDefinition<_variscale_switcher_v1_Version, _variscale_switcher_v1_Version__Output>
       }
