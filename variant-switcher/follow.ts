@@ -15,7 +15,7 @@ import type { SwitcherConfig } from "./config.ts";
 import { assignmentFromMessage, helloMessage, statusMessage } from "./follow-messages.ts";
 import type { SwitcherStatus } from "./status.ts";
 import type { SwitchOutcome } from "./switching.ts";
-import { tokenMetadata } from "./token-metadata.ts";
+import { readToken, tokenMetadata } from "./token-metadata.ts";
 
 const STATUS_MS = 1000;
 /** A scaler that does not answer pings for this long is gone. */
@@ -127,6 +127,9 @@ export class Follow {
           (error: unknown) => logger.error({ err: error }, "could not drain"),
         );
         return;
+      case "showToken":
+        this.#showToken(stream);
+        return;
       default:
         // A scaler of a later version may say more than this one understands.
         logger.warn({ directive: directive.directive }, "unknown directive");
@@ -142,6 +145,17 @@ export class Follow {
       outcome = { kind: "refused", code: "internal", message: error instanceof Error ? error.message : String(error) };
     }
     this.#tell(stream, version, outcome);
+  }
+
+  /** The scaler looks again at who this is; without an answer, at the token that the stream was opened with. */
+  #showToken(stream: Stream): void {
+    const { config, logger } = this.#options;
+    try {
+      const token = readToken(config.scalerTokenFile);
+      if (token !== null) stream.write({ token: { value: token } });
+    } catch (error) {
+      logger.warn(VariscaleError.from(error).message);
+    }
   }
 
   /** Whoever has opened another stream since says in its hello what is applied. */

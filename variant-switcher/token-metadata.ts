@@ -2,14 +2,21 @@ import { readFileSync } from "node:fs";
 import { Metadata } from "@grpc/grpc-js";
 import { VariscaleError } from "../domain/errors.ts";
 
+/** What a call to the scaler shows, by `readToken`. */
+export function tokenMetadata(file: string | null): Metadata {
+  const metadata = new Metadata();
+  const token = readToken(file);
+  if (token !== null) metadata.set("authorization", `Bearer ${token}`);
+  return metadata;
+}
+
 /**
- * What a call to the scaler shows: the token that the file has now, since the kubelet renews it. Null: nothing.
+ * The token that the file has now, since the kubelet renews it; null: there is no file.
  *
  * Throws failed_precondition where there is none in the file.
  */
-export function tokenMetadata(file: string | null): Metadata {
-  const metadata = new Metadata();
-  if (file === null) return metadata;
+export function readToken(file: string | null): string | null {
+  if (file === null) return null;
   let token: string;
   try {
     token = readFileSync(file, "utf8").trim();
@@ -23,6 +30,5 @@ export function tokenMetadata(file: string | null): Metadata {
   }
   if (!/^[\x21-\x7e]+$/.test(token))
     throw new VariscaleError("failed_precondition", `${file} must have one line, the token for the scaler`);
-  metadata.set("authorization", `Bearer ${token}`);
-  return metadata;
+  return token;
 }

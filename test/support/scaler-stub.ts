@@ -19,6 +19,8 @@ export class ScalerStub {
   readonly statuses: Status__Output[] = [];
   readonly acks: Ack__Output[] = [];
   readonly nacks: Nack__Output[] = [];
+  /** What was shown when it was asked for. */
+  readonly tokens: string[] = [];
   /** What each call showed. */
   readonly authorizations: unknown[] = [];
   /** Is sent as the answer to every hello. */
@@ -60,6 +62,7 @@ export class ScalerStub {
         if (this.onHello) call.write(this.onHello);
       }
       if (report.status) this.statuses.push(report.status);
+      if (report.token) this.tokens.push(report.token.value);
       if (report.ack) this.acks.push(report.ack);
       if (report.nack) this.nacks.push(report.nack);
     });

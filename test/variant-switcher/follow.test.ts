@@ -177,6 +177,22 @@ describe("Follow", () => {
     assert.deepEqual(scaler.authorizations, ["Bearer second"]);
   });
 
+  it("shows the token that its file has now when it is asked, and goes on where there is none", async () => {
+    const scalerTokenFile = join(folder.path, "token");
+    writeFileSync(scalerTokenFile, "first\n");
+    const started = await start({ scalerTokenFile });
+    writeFileSync(scalerTokenFile, "second\n");
+    scaler.send({ showToken: {} });
+    await until(() => scaler.tokens.length === 1, "the token");
+    assert.deepEqual(scaler.tokens, ["second"]);
+    rmSync(scalerTokenFile);
+    scaler.send({ showToken: {} });
+    scaler.assign(1, { variant: "b" });
+    await started.untilReady();
+    assert.equal(scaler.tokens.length, 1);
+    assert.deepEqual([scaler.calls.length, scaler.ended], [1, 0]);
+  });
+
   it("serves the default variant when the scaler stays silent", async () => {
     const started = await start({}, 50);
     await started.untilReady();
