@@ -189,6 +189,7 @@ function toStage(stage: StageFile, before: string | null, measurements: Measurem
     cores: stage.cores,
     memoryMiB: stage.memoryMiB,
     costPerHour: stage.costPerHour ?? null,
+    serviceAccounts: stage.serviceAccounts,
     replicas: stage.replicas,
     contract: stage.contract,
     recovery: stage.recovery,

@@ -4,6 +4,7 @@ import { filesFromSchema } from "./files-from-schema.ts";
 import { isSeriesSelector } from "./load-query.ts";
 import { POLICY_NAMES } from "./policy-name.ts";
 import { name, positive, profileSchema, share } from "./profile-schema.ts";
+import { serviceAccountsSchema } from "./service-accounts-schema.ts";
 import { DATATYPES } from "./tensor.ts";
 
 const cores = positive.max(10_000);
@@ -154,6 +155,7 @@ const stage = z.strictObject({
   memoryMiB: positive.default(1024).describe("Memory of one replica, sized for two resident variants"),
   costPerHour: z.number().min(0).max(1e6).optional().describe("Cost of one replica"),
   gpu: z.strictObject({ kind: z.literal("cuda"), count: z.int().min(1).max(16) }).optional(),
+  serviceAccounts: serviceAccountsSchema,
   replicas: z
     .strictObject({ min: replicaCount.default(1), max: replicaCount.min(1).default(10) })
     .default({ min: 1, max: 10 })

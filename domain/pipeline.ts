@@ -37,6 +37,7 @@ export interface Stage
     | "name"
     | "cores"
     | "memoryMiB"
+    | "serviceAccounts"
     | "replicas"
     | "contract"
     | "defaultVariant"

@@ -41,6 +41,13 @@ describe("parsePipelineFile()", () => {
       [/^spec\.slo\.latencyMs: .*\(is: -1\)\. Write more than 0/],
     ],
     [
+      "what can be no service account",
+      edited(d => {
+        d.spec.stages[0].serviceAccounts = ["cards", "system:admin"];
+      }),
+      [/^spec\.stages\[0\]\.serviceAccounts\[1\]: must be the name of a service account.*system:admin/],
+    ],
+    [
       "a huge latency",
       edited(d => {
         d.spec.slo.latencyMs = 1e12;

@@ -86,6 +86,7 @@ function stageOf(shape: StageShape, before: string | null): Stage {
     name: shape.name,
     cores: shape.cores ?? 1,
     memoryMiB: 1024,
+    serviceAccounts: [],
     replicas: shape.replicas ?? { min: 1, max: 10 },
     contract: {
       inputs: [{ name: "x", datatype: "FP32", shape: [-1, 1] }],

@@ -7,6 +7,8 @@ export interface TestPipelineOptions {
   readonly stages?: readonly string[];
   readonly mode?: "shadow" | "active";
   readonly minReplicas?: number;
+  /** Of every stage. */
+  readonly serviceAccounts?: readonly string[];
 }
 
 const CONTRACT = {
@@ -31,6 +33,7 @@ export function testPipelineText(options: TestPipelineOptions = {}): string {
       stages: (options.stages ?? ["detect", "read"]).map(name => ({
         name,
         replicas: { min: options.minReplicas ?? 1, max: 10 },
+        ...(options.serviceAccounts && { serviceAccounts: options.serviceAccounts }),
         defaultVariant: "heavy",
         contract: CONTRACT,
         variants: [
