@@ -10,12 +10,16 @@ import type { Clock } from "./clock.ts";
 import { type CallContext, toStatus } from "./grpc-call.ts";
 import type { Leadership } from "./leadership.ts";
 import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
+import { StreamIdentity } from "./stream-identity.ts";
 import type { IdentityVerdict, SwitcherIdentity } from "./switcher-identity.ts";
 import { type Hello, PROTOCOL_VERSION, parseReport, toDirective } from "./switcher-messages.ts";
 import { recordAck, recordNack, recordStatus, type Switcher, type SwitcherRegistry } from "./switcher-registry.ts";
 
 /** A stream that has not said `hello` by then is ended. */
 const HELLO_WITHIN_MS = 10_000;
+
+/** Open streams whose switchers are asked again who they are in one pass of the loop, each of which is a review: those that waited longest. */
+const MOST_REVIEWS = 10;
 
 /** Directives that may wait for a switcher that does not read them; then its stream is ended. */
 const MOST_WAITING = 64;
@@ -63,27 +67,30 @@ export class FollowService {
     return this.#streams.size;
   }
 
-  /** Ends streams that never said hello, and all where another may lead; called with every pass of the loop. */
+  /**
+   * Ends streams that never said hello, and all where another may lead, and asks a few again who is there; called with every pass of the
+   * loop.
+   */
   sweep(): void {
     const { clock, leadership } = this.#options;
     const nowMs = clock.nowMs();
     if (leadership.mayBeLost) this.sendAway();
+    let reviews = 0;
     for (const stream of [...this.#streams]) {
       if (stream.isSilent && nowMs - stream.openedAtMs > HELLO_WITHIN_MS)
         stream.close(new VariscaleError("deadline_exceeded", "no hello came: a switcher speaks first"));
+      stream.endQuestion();
+      if (reviews === MOST_REVIEWS || !stream.beginQuestion()) continue;
+      reviews += 1;
+      // Behind those that wait.
+      this.#streams.delete(stream);
+      this.#streams.add(stream);
     }
   }
 
-  /** Fails the streams of switchers whose pipeline or stage is gone: as a new one would fail. They keep serving. */
+  /** Fails the streams of switchers whose pipeline or stage is gone, or not theirs any more: as a new one would fail. They keep serving. */
   recheck(key: PipelineKey): void {
-    const { catalogue, registry } = this.#options;
-    for (const { hello, channel } of registry.list(key)) {
-      try {
-        catalogue.stage(key, hello.stage, "not_found");
-      } catch (thrown) {
-        channel.close(VariscaleError.from(thrown));
-      }
-    }
+    for (const { channel } of this.#options.registry.list(key)) channel.recheck();
   }
 
   /** Tells every switcher where the leader is, or to look for it. */
@@ -104,6 +111,8 @@ class FollowStream {
   readonly #onEnd: () => void;
   readonly #startMs = performance.now();
   #hello: Hello | null = null;
+  /** Null: it is who it says it is. */
+  #identity: StreamIdentity | null = null;
   #switcher: Switcher | null = null;
   #ended = false;
 
@@ -135,11 +144,24 @@ class FollowStream {
     this.close(leader === null ? NO_LEADER : null);
   }
 
+  /** Asks again who is there, where that is due; true: it did. */
+  beginQuestion(): boolean {
+    if (!this.#switcher || !this.#identity?.begin()) return false;
+    this.#send({ showToken: {} });
+    return true;
+  }
+
+  /** Goes on without an answer, where none came in time. */
+  endQuestion(): void {
+    if (this.#identity?.isUnanswered) void this.#review(null);
+  }
+
   #take(message: SwitcherReport__Output): void {
     if (this.#ended) return;
     try {
       const report = parseReport(message);
       if (report.kind === "hello") this.#greet(report.hello);
+      else if (report.kind === "token") void this.#review(report.token);
       else this.#record(report);
     } catch (thrown) {
       this.#end(toStatus(thrown, "Follow", this.#options.logger));
@@ -161,21 +183,43 @@ class FollowStream {
   }
 
   async #identify(hello: Hello, identity: SwitcherIdentity): Promise<void> {
-    const { onIdentified, leadership, logger } = this.#options;
+    const { catalogue, clock, leadership, logger, onIdentified } = this.#options;
+    const onProblem = (outcome: IdentityVerdict["outcome"], problem: string): void => {
+      const { namespace, pipeline, stage, pod, address } = hello;
+      logger.warn({ namespace, pipeline, stage, pod, address, outcome }, `switcher not taken: ${problem}`);
+    };
+    const options = { identity, catalogue, clock, onIdentified, onProblem };
+    const found = new StreamIdentity(options, hello, this.#call.metadata);
+    this.#identity = found;
     try {
-      const { outcome, problem } = await identity.check(hello, tokenOf(this.#call));
-      onIdentified(outcome);
+      const error = await found.identify();
       if (this.#ended) return;
-      if (problem !== null) {
-        const { namespace, pipeline, stage, pod, address } = hello;
-        logger.warn({ namespace, pipeline, stage, pod, address, outcome }, `switcher not taken: ${problem}`);
-        const code = outcome === "unavailable" ? "unavailable" : "permission_denied";
-        throw new VariscaleError(code, `the scaler does not know this switcher: ${problem}`);
-      }
+      if (error !== null) throw error;
       if (leadership.isLeading) this.#admit(hello);
       else this.sendAway();
     } catch (thrown) {
       this.#end(toStatus(thrown, "Follow", logger));
+    }
+  }
+
+  /** @param shown null: nothing came in time. */
+  async #review(shown: string | null): Promise<void> {
+    try {
+      const error = this.#switcher && (await this.#identity?.review(shown));
+      if (error) throw error;
+    } catch (thrown) {
+      this.#end(toStatus(thrown, "Follow", this.#options.logger));
+    }
+  }
+
+  #recheck(hello: Hello): void {
+    const { namespace, pipeline: name, stage } = hello;
+    try {
+      this.#options.catalogue.stage({ namespace, name }, stage, "not_found");
+      const error = this.#identity?.recheck() ?? null;
+      if (error !== null) throw error;
+    } catch (thrown) {
+      this.close(VariscaleError.from(thrown));
     }
   }
 
@@ -189,6 +233,7 @@ class FollowStream {
         if (leadership.isLeading) this.#send(toDirective(assignment));
         else this.close(NO_LEADER);
       },
+      recheck: () => this.#recheck(hello),
       close: (error: VariscaleError | null) => this.close(error),
     };
     this.#switcher = registry.connect(hello, channel, boards.latest(key), clock.nowMs());
@@ -196,7 +241,7 @@ class FollowStream {
     logger.info({ namespace, pipeline, stage, pod, address, softwareVersion }, "switcher connected");
   }
 
-  #record(report: Exclude<ReturnType<typeof parseReport>, { readonly kind: "hello" }>): void {
+  #record(report: Exclude<ReturnType<typeof parseReport>, { readonly kind: "hello" | "token" }>): void {
     const { clock, logger, onSwitch } = this.#options;
     const switcher = this.#switcher;
     if (!switcher) {
@@ -250,9 +295,4 @@ class FollowStream {
     const { namespace, pipeline, stage, pod } = this.#switcher.hello;
     logger.info({ namespace, pipeline, stage, pod, code }, "switcher disconnected");
   }
-}
-
-/** What the call shows; null: nothing. */
-function tokenOf({ metadata }: Call): string | null {
-  return /^Bearer (.*)$/i.exec(String(metadata.get("authorization")[0] ?? ""))?.[1] ?? null;
 }

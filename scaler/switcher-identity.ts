@@ -1,3 +1,5 @@
+import { formatKey, type PipelineKey, type Stage } from "../domain/pipeline.ts";
+
 /** What a switcher says of itself. */
 export interface SwitcherClaim {
   readonly namespace: string;
@@ -16,7 +18,7 @@ export interface TokenIdentity {
  * none; `refused`, it is none; `mismatched`, it is that of another; `unavailable`, it can't be asked for now.
  */
 export type IdentityVerdict =
-  | { readonly outcome: "verified" | "kept"; readonly problem: null }
+  | { readonly outcome: "verified" | "kept"; readonly problem: null; readonly identity: TokenIdentity }
   | { readonly outcome: "missing" | "refused" | "mismatched" | "unavailable"; readonly problem: string };
 
 /** How the scaler knows who a switcher is. */
@@ -25,8 +27,11 @@ export interface SwitcherIdentity {
   readonly serviceAccounts: readonly string[];
   /** Why nobody's proof can be looked at now; null: nothing is known against it. */
   readonly problem: string | null;
-  /** @param token what it shows; null: nothing. */
-  check(claim: SwitcherClaim, token: string | null): Promise<IdentityVerdict>;
+  /**
+   * @param token what it shows; null: nothing.
+   * @param isFollowing it was taken before, and comes before those that were not.
+   */
+  check(claim: SwitcherClaim, token: string | null, isFollowing?: boolean): Promise<IdentityVerdict>;
   close(): void;
 }
 
@@ -48,4 +53,11 @@ export function mismatchOf(
   if (serviceAccounts.length > 0 && !serviceAccounts.includes(serviceAccount))
     return `its pod runs as service account \`${serviceAccount}\`; switchers run as ${serviceAccounts.join(", ")}: set serviceAccountName, or give the scaler --switcher-service-account ${serviceAccount}`;
   return null;
+}
+
+/** Why the token's owner may be no switcher of the stage, though it is the one that it says it is; null: it may be. */
+export function bindingProblem({ serviceAccount }: TokenIdentity, key: PipelineKey, stage: Stage): string | null {
+  const { name, serviceAccounts } = stage;
+  if (serviceAccounts.length === 0 || serviceAccounts.includes(serviceAccount)) return null;
+  return `its pod runs as service account \`${serviceAccount}\`; switchers of stage \`${name}\` of ${formatKey(key)} run as ${serviceAccounts.join(", ")}: set serviceAccountName, or add it to the stage's serviceAccounts in the pipeline file`;
 }

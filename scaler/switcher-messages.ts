@@ -63,6 +63,8 @@ const statusSchema = z.object({
 
 const ackSchema = z.object({ version, switchMs: amount });
 const nackSchema = z.object({ version, code: z.enum(NACK_CODES), message: text });
+/** Projected tokens have about 1 KiB; whether it is one is found out where it is reviewed. */
+const tokenSchema = z.object({ value: z.string().max(8192) });
 
 export type Hello = z.output<typeof helloSchema>;
 export type Status = z.output<typeof statusSchema>;
@@ -73,7 +75,8 @@ export type Report =
   | { readonly kind: "hello"; readonly hello: Hello }
   | { readonly kind: "status"; readonly status: Status }
   | { readonly kind: "ack"; readonly ack: Ack }
-  | { readonly kind: "nack"; readonly nack: Nack };
+  | { readonly kind: "nack"; readonly nack: Nack }
+  | { readonly kind: "token"; readonly token: string };
 
 /** Takes what a switcher sent apart. Throws invalid_argument, naming the field, for what no switcher may say. */
 export function parseReport(report: SwitcherReport__Output): Report {
@@ -86,10 +89,12 @@ export function parseReport(report: SwitcherReport__Output): Report {
       return { kind: "ack", ack: parseWith(ackSchema, report.ack, "ack") };
     case "nack":
       return { kind: "nack", nack: parseWith(nackSchema, report.nack, "nack") };
+    case "token":
+      return { kind: "token", token: parseWith(tokenSchema, report.token, "token").value };
     default:
       throw new VariscaleError(
         "invalid_argument",
-        "the report is none of hello, status, ack and nack: is the switcher newer than the scaler?",
+        "the report is none of hello, status, ack, nack and token: is the switcher newer than the scaler?",
       );
   }
 }

@@ -17,6 +17,8 @@ const MOST_SENT = 32;
 /** How the registry reaches one switcher. */
 export interface SwitcherChannel {
   send(assignment: Assignment): void;
+  /** Ends the stream where a new one would be refused by the pipeline as it is now. */
+  recheck(): void;
   /** Ends the stream; null: with OK. */
   close(error: VariscaleError | null): void;
 }

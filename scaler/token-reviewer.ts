@@ -6,7 +6,8 @@ import type { KubernetesConfig } from "../runtime/kubernetes-config.ts";
 import { RESOURCES } from "../runtime/kubernetes-resource.ts";
 import type { Clock } from "./clock.ts";
 import { type IdentityVerdict, mismatchOf, type SwitcherClaim, type SwitcherIdentity } from "./switcher-identity.ts";
-import { expiryOf, type ReviewedToken, reviewedToken, tokenReview } from "./token-review.ts";
+import { expiryOf } from "./token-expiry.ts";
+import { type ReviewedToken, reviewedToken, tokenReview } from "./token-review.ts";
 
 /** A verdict is asked for again after so long: a pod that is gone, or a token that begins to hold, is seen by then. */
 const TAKEN_MS = 60_000;
@@ -46,7 +47,7 @@ interface Verdict {
 }
 
 /**
- * Knows switchers by the tokens of their pods' service accounts, which an API server reviews. Tokens themselves are not kept, and not
+ * Knows switchers by the tokens of their pods' service accounts, which an API server reviews. Tokens themselves are not kept here, and not
  * logged.
  */
 export class TokenReviewer implements SwitcherIdentity {
@@ -58,7 +59,7 @@ export class TokenReviewer implements SwitcherIdentity {
   readonly #underWay = new Map<string, Promise<Verdict>>();
   #reviews = 0;
   readonly #waiting: (() => void)[] = [];
-  /** Of tokens that were taken before. */
+  /** Of tokens that were taken before, or come over streams that follow. */
   readonly #knownWaiting: (() => void)[] = [];
   #problem: string | null = null;
   #stop: () => void = () => undefined;
@@ -84,7 +85,7 @@ export class TokenReviewer implements SwitcherIdentity {
     });
   }
 
-  async check(claim: SwitcherClaim, token: string | null): Promise<IdentityVerdict> {
+  async check(claim: SwitcherClaim, token: string | null, isFollowing = false): Promise<IdentityVerdict> {
     if (token === null)
       return {
         outcome: "missing",
@@ -99,8 +100,14 @@ export class TokenReviewer implements SwitcherIdentity {
     let verdict = known && isFresh(known, nowMs) ? known : null;
     let isKept = false;
     if (verdict === null) {
+      const isKnown = isFollowing || this.#taken.has(digest);
+      if (!isKnown && this.#waiting.length >= MOST_WAITING && !this.#underWay.has(digest))
+        return {
+          outcome: "unavailable",
+          problem: `its token can't be reviewed now: ${MOST_WAITING} others wait for their review already, the most that may: try again`,
+        };
       try {
-        verdict = await this.#review(digest, token);
+        verdict = await this.#review(digest, token, isKnown);
         this.#tell(null);
       } catch (thrown) {
         this.#tell(VariscaleError.from(thrown).message);
@@ -117,7 +124,7 @@ export class TokenReviewer implements SwitcherIdentity {
     if (identity === undefined) return { outcome: "refused", problem };
     const mismatch = mismatchOf(identity, claim, this.#options.serviceAccounts);
     if (mismatch !== null) return { outcome: "mismatched", problem: mismatch };
-    return { outcome: isKept ? "kept" : "verified", problem: null };
+    return { outcome: isKept ? "kept" : "verified", problem: null, identity };
   }
 
   close(): void {
@@ -136,16 +143,16 @@ export class TokenReviewer implements SwitcherIdentity {
   }
 
   /** One review of a token at a time, whoever shows it. */
-  #review(digest: string, token: string): Promise<Verdict> {
+  #review(digest: string, token: string, isKnown: boolean): Promise<Verdict> {
     const underWay = this.#underWay.get(digest);
     if (underWay !== undefined) return underWay;
-    const review = this.#ask(digest, token).finally(() => this.#underWay.delete(digest));
+    const review = this.#ask(digest, token, isKnown).finally(() => this.#underWay.delete(digest));
     this.#underWay.set(digest, review);
     return review;
   }
 
-  async #ask(digest: string, token: string): Promise<Verdict> {
-    await this.#turn(this.#taken.has(digest));
+  async #ask(digest: string, token: string, isKnown: boolean): Promise<Verdict> {
+    await this.#turn(isKnown);
     let answer: unknown;
     try {
       answer = await this.#send(token);
@@ -180,13 +187,8 @@ export class TokenReviewer implements SwitcherIdentity {
       this.#reviews += 1;
       return;
     }
-    if (isKnown) {
-      await new Promise<void>(resolve => this.#knownWaiting.push(resolve));
-      return;
-    }
-    if (this.#waiting.length >= MOST_WAITING)
-      throw new VariscaleError("resource_exhausted", `${MOST_WAITING} switchers wait for their reviews already`);
-    await new Promise<void>(resolve => this.#waiting.push(resolve));
+    const waiting = isKnown ? this.#knownWaiting : this.#waiting;
+    await new Promise<void>(resolve => waiting.push(resolve));
   }
 
   /** Once, not for every switcher. */

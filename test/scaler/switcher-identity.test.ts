@@ -1,78 +1,40 @@
 import assert from "node:assert/strict";
-import type { ServerResponse } from "node:http";
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { createLogger } from "../../runtime/logger.ts";
 import { tokenReview } from "../../scaler/token-review.ts";
 import { TokenReviewer } from "../../scaler/token-reviewer.ts";
-import { KubernetesApi, refuse, type SeenRequest } from "../support/kubernetes-api.ts";
+import { refuse } from "../support/kubernetes-api.ts";
 import { ManualClock, turns, until } from "./support/manual-clock.ts";
 import { RunningScaler } from "./support/running-scaler.ts";
+import { type Owner, ownedBy, TokenReviews, token } from "./support/token-reviews.ts";
 
-const REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews";
 const KEY = { namespace: "shop", name: "cards" };
 
-interface Owner {
-  readonly username?: string;
-  readonly pod?: string | null;
-  readonly audiences?: readonly string[];
-}
-
-/** What the API server says of a token of a pod. */
-function ownedBy({ username = "system:serviceaccount:shop:cards", pod = "detect-0", audiences }: Owner = {}): object {
-  const extra = pod === null ? {} : { "authentication.kubernetes.io/pod-name": [pod] };
-  return { authenticated: true, user: { username, extra }, audiences: audiences ?? ["variscale"] };
-}
-
-/** As Kubernetes writes them; nobody signed it. */
-function token(name: string, expiresAtMs: number): string {
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  return `${part({ alg: "none" })}.${part({ exp: expiresAtMs / 1000, jti: name })}.x`;
-}
-
 describe("switchers that show the tokens of their pods", () => {
-  let api: KubernetesApi;
+  let reviews: TokenReviews;
   let clock: ManualClock;
   let running: RunningScaler;
-  /** Statuses of reviews by token. */
-  let known: Map<string, object>;
-  let asked: SeenRequest[];
-  let answerReview: (request: SeenRequest, response: ServerResponse) => void;
 
   beforeEach(async () => {
-    known = new Map();
-    asked = [];
     clock = new ManualClock();
-    api = await KubernetesApi.start();
-    answerReview = ({ body }, response) => {
-      const { spec } = body as { readonly spec: { readonly token: string } };
-      const said = known.get(spec.token) ?? { authenticated: false, error: "token has expired" };
-      response.writeHead(201, { "content-type": "application/json" });
-      response.end(JSON.stringify({ kind: "TokenReview", status: said }));
-    };
-    api.intercept = (request, response) => {
-      if (request.path !== REVIEWS) return false;
-      asked.push(request);
-      answerReview(request, response);
-      return true;
-    };
+    reviews = await TokenReviews.start(clock);
     await start([]);
   });
 
   afterEach(async () => {
     await running.close();
-    await api.close();
+    await reviews.close();
   });
 
   async function start(serviceAccounts: readonly string[]): Promise<void> {
     const logger = createLogger("test", "silent");
-    const switcherIdentity = new TokenReviewer({ config: api.config(), serviceAccounts, clock, logger });
+    const switcherIdentity = new TokenReviewer({ config: reviews.config, serviceAccounts, clock, logger });
     running = await RunningScaler.start({ switcherIdentity }, clock);
     await running.planFor(20);
   }
 
   const connected = () => running.scaler.switchers(KEY).map(({ pod }) => pod);
-  const hour = () => clock.nowMs() + 3_600_000;
 
   async function counted(): Promise<Readonly<Record<string, number>>> {
     const text = await (await fetch(running.url("/metrics"))).text();
@@ -86,23 +48,16 @@ describe("switchers that show the tokens of their pods", () => {
     while (!(await (await fetch(running.url("/metrics"))).text()).includes(line)) await turns();
   }
 
-  /** A token that the API server takes. */
-  function issue(name = "a", owner: Owner = {}, expiresAtMs = hour()): string {
-    const issued = token(name, expiresAtMs);
-    known.set(issued, ownedBy(owner));
-    return issued;
-  }
-
   it("are told what to serve where the API server says that they are who they say", async () => {
-    const shown = issue();
+    const shown = reviews.issue();
     const switcher = running.switcher({}, shown);
     // What it says before it is known is no mistake.
     switcher.report();
     await until(() => switcher.assignments.length > 0, "an assignment");
-    assert.equal(asked.length, 1);
-    assert.equal(asked[0]?.method, "POST");
-    assert.equal(asked[0]?.authorization, "Bearer test");
-    assert.deepEqual(asked[0]?.body, {
+    assert.equal(reviews.asked.length, 1);
+    assert.equal(reviews.asked[0]?.method, "POST");
+    assert.equal(reviews.asked[0]?.authorization, "Bearer test");
+    assert.deepEqual(reviews.asked[0]?.body, {
       apiVersion: "authentication.k8s.io/v1",
       kind: "TokenReview",
       spec: { token: shown, audiences: ["variscale"] },
@@ -137,8 +92,8 @@ describe("switchers that show the tokens of their pods", () => {
   ];
   for (const [what, said, outcome, reason] of refusals)
     it(`are refused with ${what}, and told why`, async () => {
-      const shown = said === null ? null : token(what, hour());
-      if (shown !== null && said !== null) known.set(shown, said);
+      const shown = said === null ? null : token(what, reviews.inAnHour);
+      if (shown !== null && said !== null) reviews.known.set(shown, said);
       const { code, details } = await running.switcher({}, shown).endedWith();
       assert.equal(code, status.PERMISSION_DENIED);
       assert.match(details, reason);
@@ -152,32 +107,32 @@ describe("switchers that show the tokens of their pods", () => {
       assert.equal(code, status.PERMISSION_DENIED);
       assert.match(details, /its token is none/);
     }
-    assert.equal(asked.length, 0);
+    assert.equal(reviews.asked.length, 0);
   });
 
   it("must run as one of the service accounts, where these are named", async () => {
     await running.close();
     clock = new ManualClock();
     await start(["cards", "scans"]);
-    const other = issue("b", { username: "system:serviceaccount:shop:default" });
+    const other = reviews.issue("b", { username: "system:serviceaccount:shop:default" });
     const { code, details } = await running.switcher({}, other).endedWith();
     assert.equal(code, status.PERMISSION_DENIED);
     assert.match(details, /runs as service account `default`; switchers run as cards, scans/);
-    running.switcher({}, issue());
+    running.switcher({}, reviews.issue());
     await until(() => connected().length === 1, "the switcher");
   });
 
   it("can't take the place of another pod that is connected", async () => {
-    const first = running.switcher({}, issue());
+    const first = running.switcher({}, reviews.issue());
     await until(() => connected().length === 1, "the switcher");
-    const { code } = await running.switcher({}, issue("b", { pod: "intruder" })).endedWith();
+    const { code } = await running.switcher({}, reviews.issue("b", { pod: "intruder" })).endedWith();
     assert.equal(code, status.PERMISSION_DENIED);
     assert.equal(first.ended, null);
     assert.deepEqual(connected(), ["detect-0"]);
   });
 
   it("are asked for once a minute, and a token that was refused again after ten seconds", async () => {
-    const shown = issue();
+    const shown = reviews.issue();
     const open = async () => {
       const switcher = running.switcher({}, shown);
       await until(() => connected().length === 1, "the switcher");
@@ -187,33 +142,33 @@ describe("switchers that show the tokens of their pods", () => {
     await open();
     clock.set(clock.nowMs() + 59_000);
     await open();
-    assert.equal(asked.length, 1);
+    assert.equal(reviews.asked.length, 1);
     clock.set(clock.nowMs() + 2000);
     await open();
-    assert.equal(asked.length, 2);
-    const late = token("late", hour());
+    assert.equal(reviews.asked.length, 2);
+    const late = token("late", reviews.inAnHour);
     for (const _ of [1, 2]) await running.switcher({}, late).endedWith();
-    assert.equal(asked.length, 3);
-    known.set(late, ownedBy());
+    assert.equal(reviews.asked.length, 3);
+    reviews.known.set(late, ownedBy());
     clock.set(clock.nowMs() + 11_000);
     running.switcher({}, late);
     await until(() => connected().length === 1, "the switcher");
-    assert.equal(asked.length, 4);
+    assert.equal(reviews.asked.length, 4);
     assert.deepEqual(await counted(), { verified: 4, refused: 2 });
   });
 
   it("are known on through an outage of the API server until their token ends, and no new ones are", async () => {
-    const shown = issue("a", {}, clock.nowMs() + 600_000);
+    const shown = reviews.issue("a", {}, clock.nowMs() + 600_000);
     const held = running.switcher({}, shown);
     await until(() => connected().length === 1, "the switcher");
-    answerReview = (_request, response) => refuse(response, 503, "ServiceUnavailable", "no etcd");
+    reviews.answer = (_request, response) => refuse(response, 503, "ServiceUnavailable", "no etcd");
     clock.set(clock.nowMs() + 120_000);
     assert.equal(held.ended, null);
     held.close();
     await until(() => connected().length === 0, "its end");
     const again = running.switcher({}, shown);
     await until(() => connected().length === 1, "the switcher again");
-    const stranger = await running.switcher({ pod: "detect-1" }, issue("b", { pod: "detect-1" })).endedWith();
+    const stranger = await running.switcher({ pod: "detect-1" }, reviews.issue("b", { pod: "detect-1" })).endedWith();
     assert.equal(stranger.code, status.UNAVAILABLE);
     assert.match(stranger.details, /can't be reviewed now/);
     assert.doesNotMatch(stranger.details, /etcd/);
@@ -226,13 +181,13 @@ describe("switchers that show the tokens of their pods", () => {
 
   it("are known on through an outage for an hour at most, however long their token lasts", async () => {
     const logger = createLogger("test", "silent");
-    const reviewer = new TokenReviewer({ config: api.config(), serviceAccounts: [], clock, logger });
+    const reviewer = new TokenReviewer({ config: reviews.config, serviceAccounts: [], clock, logger });
     const claim = { namespace: "shop", pod: "detect-0" };
     const reviewedAtMs = clock.nowMs();
-    const shown = issue("long", {}, reviewedAtMs + 10 * 3_600_000);
+    const shown = reviews.issue("long", {}, reviewedAtMs + 10 * 3_600_000);
     try {
       assert.equal((await reviewer.check(claim, shown)).outcome, "verified");
-      answerReview = (_request, response) => refuse(response, 503, "ServiceUnavailable", "no etcd");
+      reviews.answer = (_request, response) => refuse(response, 503, "ServiceUnavailable", "no etcd");
       for (const [minutes, outcome] of [
         [59, "kept"],
         [61, "unavailable"],
@@ -250,25 +205,28 @@ describe("switchers that show the tokens of their pods", () => {
 
   it("are reviewed again before all who wait and were never taken, however many these are", async () => {
     const logger = createLogger("test", "silent");
-    const reviewer = new TokenReviewer({ config: api.config(), serviceAccounts: [], clock, logger });
+    const reviewer = new TokenReviewer({ config: reviews.config, serviceAccounts: [], clock, logger });
     const claim = { namespace: "shop", pod: "detect-0" };
-    const shown = issue();
+    const shown = reviews.issue();
     const checkOf = (token: string) => reviewer.check(claim, token).then(({ outcome }) => outcome);
     try {
       assert.equal(await checkOf(shown), "verified");
-      const answer = answerReview;
+      const answer = reviews.answer;
       const held: (() => void)[] = [];
-      answerReview = (...call) => void held.push(() => answer(...call));
-      const before = asked.length;
+      reviews.answer = (...call) => void held.push(() => answer(...call));
+      const before = reviews.asked.length;
       const others = Array.from({ length: 5032 }, (_, i) => checkOf(`nonsense-${i}`));
-      assert.equal(await checkOf("one-too-many"), "unavailable");
+      const { outcome, problem } = await reviewer.check(claim, "one-too-many");
+      assert.equal(outcome, "unavailable");
+      assert.match(problem ?? "", /5000 others wait for their review already/);
+      assert.equal(reviewer.problem, null, "it is none of the API server's");
       clock.set(clock.nowMs() + 61_000);
       const again = checkOf(shown);
       await until(() => held.length === 32, "as many reviews as there may be");
       held[0]?.();
-      await until(() => asked.length === before + 33, "the next review");
-      assert.deepEqual(asked.at(-1)?.body, tokenReview(shown));
-      answerReview = answer;
+      await until(() => reviews.asked.length === before + 33, "the next review");
+      assert.deepEqual(reviews.asked.at(-1)?.body, tokenReview(shown));
+      reviews.answer = answer;
       for (const release of held.slice(1)) release();
       assert.equal(await again, "verified");
       assert.deepEqual(new Set(await Promise.all(others)), new Set(["refused"]));
@@ -280,25 +238,25 @@ describe("switchers that show the tokens of their pods", () => {
   it("are known on through an outage whatever was shown that is no token, which is kept in bounds", async () => {
     const logger = createLogger("test", "silent");
     const most = { taken: 3, refused: 5 };
-    const reviewer = new TokenReviewer({ config: api.config(), serviceAccounts: [], clock, logger, most });
+    const reviewer = new TokenReviewer({ config: reviews.config, serviceAccounts: [], clock, logger, most });
     const outcomes = async (tokens: readonly string[]) => {
       const found = [];
       for (const [i, shown] of tokens.entries())
         found.push((await reviewer.check({ namespace: "shop", pod: `detect-${i}` }, shown)).outcome);
       return found;
     };
-    const good = [0, 1, 2].map(i => issue(`t-${i}`, { pod: `detect-${i}` }));
+    const good = [0, 1, 2].map(i => reviews.issue(`t-${i}`, { pod: `detect-${i}` }));
     const nonsense = Array.from({ length: 20 }, (_, i) => `nonsense-${i}`);
     try {
       assert.deepEqual(await outcomes(good), ["verified", "verified", "verified"]);
       await outcomes(nonsense);
-      const before = asked.length;
+      const before = reviews.asked.length;
       assert.deepEqual(await outcomes(nonsense.slice(-5)), Array(5).fill("refused"));
-      assert.equal(asked.length, before);
+      assert.equal(reviews.asked.length, before);
       await outcomes(nonsense.slice(0, 1));
-      assert.equal(asked.length, before + 1);
+      assert.equal(reviews.asked.length, before + 1);
       clock.set(clock.nowMs() + 120_000);
-      answerReview = (_request, response) => refuse(response, 503, "ServiceUnavailable", "no etcd");
+      reviews.answer = (_request, response) => refuse(response, 503, "ServiceUnavailable", "no etcd");
       assert.deepEqual(await outcomes(good), ["kept", "kept", "kept"]);
     } finally {
       reviewer.close();
@@ -309,8 +267,8 @@ describe("switchers that show the tokens of their pods", () => {
     let open = 0;
     let most = 0;
     const held: (() => void)[] = [];
-    const answer = answerReview;
-    answerReview = (request, response) => {
+    const answer = reviews.answer;
+    reviews.answer = (request, response) => {
       open += 1;
       most = Math.max(most, open);
       held.push(() => {
@@ -318,27 +276,28 @@ describe("switchers that show the tokens of their pods", () => {
         answer(request, response);
       });
     };
-    for (let i = 0; i < 100; i++) running.switcher({ pod: `detect-${i}` }, issue(`t-${i}`, { pod: `detect-${i}` }));
+    for (let i = 0; i < 100; i++)
+      running.switcher({ pod: `detect-${i}` }, reviews.issue(`t-${i}`, { pod: `detect-${i}` }));
     await streams(100);
     await until(() => held.length === 32, "as many reviews as there may be");
-    answerReview = answer;
+    reviews.answer = answer;
     // Those that are held leave no room: more of them would have come by now, were there no limit.
     await turns(20);
-    assert.equal(asked.length, 32);
+    assert.equal(reviews.asked.length, 32);
     for (const release of held) release();
     await until(() => connected().length === 100, "all of them");
-    assert.equal(asked.length, 100);
+    assert.equal(reviews.asked.length, 100);
     assert.equal(most, 32);
   });
 
   it("are not waited for once they are gone", async () => {
     let release = (): void => undefined;
-    const answer = answerReview;
-    answerReview = (request, response) => {
+    const answer = reviews.answer;
+    reviews.answer = (request, response) => {
       release = () => answer(request, response);
     };
-    const switcher = running.switcher({}, issue());
-    await until(() => asked.length === 1, "the review");
+    const switcher = running.switcher({}, reviews.issue());
+    await until(() => reviews.asked.length === 1, "the review");
     switcher.close();
     await streams(0);
     release();
@@ -347,9 +306,9 @@ describe("switchers that show the tokens of their pods", () => {
   });
 
   it("may say hello only once", async () => {
-    answerReview = () => undefined;
-    const switcher = running.switcher({}, issue());
-    await until(() => asked.length === 1, "the review");
+    reviews.answer = () => undefined;
+    const switcher = running.switcher({}, reviews.issue());
+    await until(() => reviews.asked.length === 1, "the review");
     switcher.send({ hello: switcher.hello });
     const { code, details } = await switcher.endedWith();
     assert.equal(code, status.INVALID_ARGUMENT);

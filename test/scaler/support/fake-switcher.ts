@@ -31,6 +31,9 @@ export class FakeSwitcher {
   readonly assignments: Assignment__Output[] = [];
   /** Where it was sent; null: nowhere. */
   redirect: string | null = null;
+  /** What it answers when it is asked for its token; null: nothing, as earlier versions. */
+  token: string | null;
+  timesAsked = 0;
   /** How the stream ended; null: it is open. */
   ended: { readonly code: number; readonly details: string } | null = null;
   readonly hello: Hello;
@@ -40,6 +43,7 @@ export class FakeSwitcher {
   /** @param at host:port, or a port of this machine. @param token what it shows; null: nothing. */
   constructor(at: number | string, hello: Partial<Hello> = {}, greet = true, token: string | null = null) {
     this.hello = { ...HELLO, ...hello };
+    this.token = token;
     this.#client = new SwitcherControl(typeof at === "number" ? `127.0.0.1:${at}` : at, credentials.createInsecure());
     const metadata = new Metadata();
     if (token !== null) metadata.set("authorization", `Bearer ${token}`);
@@ -47,6 +51,9 @@ export class FakeSwitcher {
     this.#stream.on("data", (directive: Directive__Output) => {
       if (directive.assignment) this.assignments.push(directive.assignment);
       if (directive.redirect) this.redirect = directive.redirect.address;
+      if (!directive.showToken) return;
+      this.timesAsked += 1;
+      if (this.token !== null) this.send({ token: { value: this.token } });
     });
     this.#stream.on("status", ended => {
       this.ended = ended;
