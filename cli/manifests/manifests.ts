@@ -48,6 +48,7 @@ export function manifestsOf(pipeline: Pipeline, options: ManifestOptions): reado
     ...(options.ha ? sharedAccessOf(account) : []),
     ...(options.switcherTokens ? identityAccessOf(account) : []),
     ...(tlsSecret === null ? [] : [triggerAuthenticationOf(namespace, tlsSecret)]),
+    ...(options.switcherTokens && image !== null ? accountsOf(pipeline, targets) : []),
     ...pipeline.stages.flatMap(stage => {
       const given = targets.get(stage.name);
       const name = objectName(pipeline.key.name, stage.name);
@@ -63,6 +64,17 @@ export function manifestsOf(pipeline: Pipeline, options: ManifestOptions): reado
       ];
     }),
   ];
+}
+
+/** Service accounts that the switchers run as that are written; none of them has rights. */
+function accountsOf({ key, stages }: Pipeline, targets: ReadonlyMap<string, ScaleTarget>): object[] {
+  const names = stages.filter(({ name }) => !targets.has(name)).flatMap(stage => stage.serviceAccounts.slice(0, 1));
+  return [...new Set(names)].map(name => ({
+    apiVersion: "v1",
+    kind: "ServiceAccount",
+    metadata: { name, namespace: key.namespace },
+    automountServiceAccountToken: false,
+  }));
 }
 
 function parseTargets(pipeline: Pipeline, pairs: readonly string[]): ReadonlyMap<string, ScaleTarget> {

@@ -80,10 +80,13 @@ export function switchersOf(pipeline: Pipeline, stage: Stage, options: Switchers
 
 function podOf(name: string, stage: Stage, options: SwitchersOptions): object {
   const { tlsSecret, showToken } = options;
+  const [serviceAccountName] = stage.serviceAccounts;
   const resources = { cpu: String(stage.cores), memory: `${Math.ceil(stage.memoryMiB)}Mi` };
   const field = (variable: string, fieldPath: string) => ({ name: variable, valueFrom: { fieldRef: { fieldPath } } });
   const probe = (path: string) => ({ httpGet: { path, port: "http" } });
   return {
+    // As whom the scaler takes them.
+    ...(showToken && serviceAccountName !== undefined ? { serviceAccountName } : {}),
     automountServiceAccountToken: false,
     enableServiceLinks: false,
     terminationGracePeriodSeconds: 60,

@@ -83,6 +83,25 @@ describe("manifestsOf()", () => {
     assert.doesNotMatch(JSON.stringify(without), /scaler-token-file|serviceAccountToken/);
   });
 
+  it("lets switchers run as the first service account of their stage, which it makes, where they show what they run as", () => {
+    const bound = testPipeline({ serviceAccounts: ["cards", "scans"] });
+    const options = { switcherTokens: true, image: "i", modelsClaim: "m" };
+    const accountsOf = (objects: readonly Manifest[]) => ({
+      pods: ofKind(objects, "Deployment").map(({ spec }) => spec.template.spec.serviceAccountName),
+      made: ofKind(objects, "ServiceAccount").map(({ metadata }) => metadata.name),
+    });
+    const made = ["scaler", "cards"];
+    assert.deepEqual(accountsOf(write(options, bound)), { pods: ["cards", "cards"], made });
+    const [, account] = ofKind(write(options, bound), "ServiceAccount");
+    assert.equal(account?.metadata.namespace, "shop");
+    assert.equal(account?.["automountServiceAccountToken"], false);
+    const none = { pods: [undefined, undefined], made: ["scaler"] };
+    assert.deepEqual(accountsOf(write(options)), none);
+    assert.deepEqual(accountsOf(write({ ...options, switcherTokens: false }, bound)), none);
+    const targets = { ...options, targets: ["detect=a", "read=b"] };
+    assert.deepEqual(accountsOf(write(targets, bound)), { pods: [], made: ["scaler"] });
+  });
+
   it("writes the ScaledObject that makes KEDA set exactly what it is told", () => {
     assert.deepEqual(ofKind(write(), "ScaledObject")[0], {
       apiVersion: "keda.sh/v1alpha1",
