@@ -30,6 +30,9 @@ export function showPipeline(sources: PageSources, control: PipelineControl): un
     objective: control.pipeline.objective,
     board: boards.latest(key),
     switchers: registry.list(key).map(switcher => showSwitcher(switcher, nowMs)),
+    serviceAccounts: Object.fromEntries(
+      control.pipeline.stages.map(({ name, serviceAccounts }) => [name, serviceAccounts]),
+    ),
     pins: control.settings.pins(nowMs),
     tuning: control.settings.tuning(nowMs),
     forecaster: {

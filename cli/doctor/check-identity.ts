@@ -1,6 +1,6 @@
 import { SWITCHER_AUDIENCE } from "../../scaler/token-review.ts";
 import type { PodTemplate } from "./cluster-objects.ts";
-import { type Finding, fail, ok } from "./finding.ts";
+import { type Finding, fail, ok, warn } from "./finding.ts";
 
 /** How a scaler with `--switcher-identity tokenreview` knows its switchers, as it says over HTTP. */
 export interface Identity {
@@ -15,6 +15,9 @@ export interface Workload {
   /** For findings: `deployment shop/cards-detect`. */
   readonly where: string;
   readonly template: PodTemplate;
+  /** `namespace/name`. */
+  readonly pipeline: string;
+  readonly stage: string;
 }
 
 type Container = PodTemplate["spec"]["containers"][number];
@@ -33,8 +36,31 @@ export function checkIdentity({ problem }: Identity, where: string): Finding {
   );
 }
 
-/** Whether the switchers of a workload show a token that the scaler takes; nothing of pods without a switcher. */
-export function checkSwitcherToken({ where, template }: Workload, serviceAccounts: readonly string[]): Finding[] {
+/** Whether stages are bound to service accounts where nobody asks what switchers run as. */
+export function checkBinding(bound: Readonly<Record<string, readonly string[]>>, where: string): Finding[] {
+  const stages = Object.keys(bound).filter(stage => (bound[stage]?.length ?? 0) > 0);
+  if (stages.length === 0) return [];
+  return [
+    warn(
+      "switcher-identity",
+      where,
+      `binds ${stages.join(", ")} to service accounts, and the scaler does not ask what switchers run as`,
+      "give the scaler --switcher-identity tokenreview, or `switcher.identity: tokenReview` of the chart",
+    ),
+  ];
+}
+
+/**
+ * Whether the switchers of a workload show a token that the scaler takes; nothing of pods without a switcher.
+ *
+ * @param serviceAccounts those that the scaler takes; empty: any.
+ * @param bound those that the stage is bound to; empty: none.
+ */
+export function checkSwitcherToken(
+  { where, template, stage }: Workload,
+  serviceAccounts: readonly string[],
+  bound: readonly string[],
+): Finding[] {
   const { containers, initContainers, serviceAccountName } = template.spec;
   const switcher = [...containers, ...(initContainers ?? [])].find(isSwitcher);
   if (!switcher) return [];
@@ -46,6 +72,15 @@ export function checkSwitcherToken({ where, template }: Workload, serviceAccount
         where,
         `its pods run as service account \`${account}\`, and the scaler takes switchers that run as ${serviceAccounts.join(", ")}`,
         `set serviceAccountName, or give the scaler --switcher-service-account ${account}`,
+      ),
+    ];
+  if (bound.length > 0 && !bound.includes(account))
+    return [
+      fail(
+        "switcher-token",
+        where,
+        `its pods run as service account \`${account}\`, and switchers of stage \`${stage}\` run as ${bound.join(", ")}`,
+        "set serviceAccountName, or add it to the stage's serviceAccounts in the pipeline file",
       ),
     ];
   const problem = problemOfToken(template, switcher);

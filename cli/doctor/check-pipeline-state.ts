@@ -13,6 +13,8 @@ export const pipelineStateSchema = z.looseObject({
     })
     .nullish(),
   switchers: z.array(z.looseObject({ softwareVersion: z.string() })),
+  // By stage; scalers of earlier versions do not say.
+  serviceAccounts: z.record(z.string(), z.array(z.string())).default({}),
   processConditions: z.array(condition),
 });
 

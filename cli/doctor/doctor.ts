@@ -224,8 +224,9 @@ async function examineTarget(
     return { findings: [unread], workload: null };
   }
   const { template } = target.spec;
+  const stage = ourTrigger(scaledObject)?.metadata["stage"] ?? "";
   return {
-    workload: template ? { where, template } : null,
+    workload: template ? { where, template, pipeline: pipelineOf(scaledObject), stage } : null,
     findings: [
       checkTarget(target, where),
       ...checkRollout(target, autoscaler, where),

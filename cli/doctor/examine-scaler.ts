@@ -3,8 +3,8 @@ import { VariscaleError } from "../../domain/errors.ts";
 import type { NamingObject } from "../../scaler/described-pipeline.ts";
 import { checkFollowed } from "./check-annotation.ts";
 import { checkClock } from "./check-clock.ts";
-import { checkIdentity, checkSwitcherToken, type Workload } from "./check-identity.ts";
-import { checkPipelineState, pipelineStateSchema } from "./check-pipeline-state.ts";
+import { checkBinding, checkIdentity, checkSwitcherToken, type Workload } from "./check-identity.ts";
+import { checkPipelineState, type PipelineState, pipelineStateSchema } from "./check-pipeline-state.ts";
 import { checkScalerVersion, checkSwitcherVersions } from "./check-versions.ts";
 import { between, type ClockReading } from "./clock-reading.ts";
 import { type Finding, warn } from "./finding.ts";
@@ -69,27 +69,40 @@ export async function examineScaler(question: ScalerQuestion): Promise<readonly 
     );
   if (list.pipelinesFrom) findings.push(...checkFollowed(naming, list.pipelinesFrom, where));
   const identity = list.switcherIdentity;
-  if (identity) {
-    findings.push(checkIdentity(identity, where));
-    for (const workload of workloads) findings.push(...checkSwitcherToken(workload, identity.serviceAccounts));
-  }
+  if (identity) findings.push(checkIdentity(identity, where));
   if (answer.clock && apiServerClock)
     findings.push(...checkClock(between(answer.clock, apiServerClock), where, "the API server's"));
-  for (const name of pipelines) findings.push(...(await examinePipeline(ask, name, version)));
+  for (const name of pipelines) {
+    const { state, unread } = await readState(ask, name);
+    const bound = state?.serviceAccounts ?? {};
+    const ofPipeline = `pipeline ${name}`;
+    findings.push(...unread, ...(state ? examineState(state, version, ofPipeline) : []));
+    if (!identity) findings.push(...checkBinding(bound, ofPipeline));
+    else
+      for (const workload of workloads.filter(({ pipeline }) => pipeline === name))
+        findings.push(...checkSwitcherToken(workload, identity.serviceAccounts, bound[workload.stage] ?? []));
+  }
   return findings;
 }
 
-async function examinePipeline(ask: Ask, name: string, scalerVersion: string | null): Promise<readonly Finding[]> {
-  const where = `pipeline ${name}`;
+/** Null: it is none of the scaler's, which the KEDA port has said already, or can't be read, which is found. */
+async function readState(
+  ask: Ask,
+  name: string,
+): Promise<{ readonly state: PipelineState | null; readonly unread: readonly Finding[] }> {
   const { status, body } = await ask(`/api/v1/pipelines/${name.split("/").map(encodeURIComponent).join("/")}`);
-  // The KEDA port has refused it already.
-  if (status === 404) return [];
-  const parsed = pipelineStateSchema.safeParse(body);
-  if (!parsed.success)
-    return [warn("scaler-http", where, "the scaler's answer can't be read", "run the doctor of the scaler's version")];
-  const versions = parsed.data.switchers.map(({ softwareVersion }) => softwareVersion);
+  if (status === 404) return { state: null, unread: [] };
+  const { success, data } = pipelineStateSchema.safeParse(body);
+  if (success) return { state: data, unread: [] };
+  const fix = "run the doctor of the scaler's version";
+  const unread = [warn("scaler-http", `pipeline ${name}`, "the scaler's answer can't be read", fix)];
+  return { state: null, unread };
+}
+
+function examineState(state: PipelineState, scalerVersion: string | null, where: string): readonly Finding[] {
+  const versions = state.switchers.map(({ softwareVersion }) => softwareVersion);
   return [
-    ...checkPipelineState(parsed.data, where),
+    ...checkPipelineState(state, where),
     ...(scalerVersion === null ? [] : [checkSwitcherVersions(versions, scalerVersion, where)]),
   ];
 }

@@ -44,11 +44,17 @@ describe("checkSwitcherToken()", () => {
   const volumes = (source: object) => [{ name: "token", projected: { sources: [{ configMap: {} }, source] } }];
   const volumeMounts = [{ name: "token", mountPath: "/run/token/" }];
   const args = ["switcher", "--config=/etc/s.json", "--scaler-token-file", "/run/token/token"];
-  const check = (container: object, more: object = {}, accounts: readonly string[] = []) => {
+  const check = (
+    container: object,
+    more: object = {},
+    accounts: readonly string[] = [],
+    bound: readonly string[] = [],
+  ) => {
     const template = { spec: { containers: [{ name: "model" }, { name: "s", ...container }], ...more } };
     const target = targetSchema.parse({ metadata: { name: "d" }, spec: { template } });
     assert.ok(target.spec.template);
-    return shown(checkSwitcherToken({ where: "x", template: target.spec.template }, accounts));
+    const workload = { where: "x", template: target.spec.template, pipeline: "shop/cards", stage: "detect" };
+    return shown(checkSwitcherToken(workload, accounts, bound));
   };
 
   it("takes a projected token for the scaler's audience, also where the configuration names it", () => {
@@ -73,6 +79,9 @@ describe("checkSwitcherToken()", () => {
     );
     const right = { volumes: volumes(token("variscale")) };
     assert.match(check({ args, volumeMounts }, right, ["cards"])[0] ?? "", /^fail: .* `default`, .* run as cards$/);
+    const [bound] = check({ args, volumeMounts }, right, ["cards", "default"], ["cards", "scans"]);
+    assert.match(bound ?? "", /^fail: .* `default`, and switchers of stage `detect` run as cards, scans$/);
+    assert.match(check({ args, volumeMounts }, right, [], ["default"])[0] ?? "", /^ok: /);
     assert.match(check({ args, volumeMounts }, { ...right, serviceAccountName: "cards" }, ["cards"])[0] ?? "", /^ok/);
   });
 

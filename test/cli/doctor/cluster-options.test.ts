@@ -114,6 +114,23 @@ describe("doctor of a scaler with options of the cluster", () => {
     assert.deepEqual(await found("switcher-token"), []);
   });
 
+  it("says so where stages are bound to service accounts and it asks nobody", async () => {
+    await start({ pipelines: [testPipeline({ stages: ["detect"], serviceAccounts: ["cards"] })] });
+    await only("switcher-identity", "warn", /^binds detect to service accounts, .* does not ask/);
+  });
+
+  it("knows switchers that are not of the stage's service accounts", async () => {
+    const logger = createLogger("test", "silent");
+    const switcherIdentity = new TokenReviewer({ config: api.config(), serviceAccounts: [], clock, logger });
+    await start({
+      switcherIdentity,
+      pipelines: [testPipeline({ stages: ["detect"], serviceAccounts: ["cards", "scans"] })],
+    });
+    await only("switcher-token", "fail", /`default`, and switchers of stage `detect` run as cards, scans$/);
+    deployment.spec.template.spec.serviceAccountName = "scans";
+    await only("switcher-token", "ok", /of scans$/);
+  });
+
   describe("and annotations of ScaledObjects", () => {
     const check = "pipeline-annotation";
     const annotate = (configMap: string) => {
