@@ -209,6 +209,56 @@ describe("the chart", () => {
     assert.match(noRights, /switcher\.identity: must be none without rbac\.create/);
   });
 
+  it("binds each stage to a service account of its own where that is asked for, or to those that its file names", () => {
+    const accountsOf = (objects: readonly KubernetesObject[]) => {
+      const { stages } = pipelineOf(objects);
+      const podsOfStage = (stage: string) =>
+        named(objects, "Deployment", `variscale-id-card-${stage}`).spec.template.spec.serviceAccountName;
+      const { args } = named(objects, "Deployment", "variscale-scaler").spec.template.spec.containers[0];
+      return {
+        bound: Object.fromEntries(stages.map(({ name, serviceAccounts }) => [name, serviceAccounts])),
+        pods: Object.fromEntries(stages.map(({ name }) => [name, podsOfStage(name)])),
+        taken: args.flatMap((arg: string) => /^--switcher-service-account=(.*)$/.exec(arg)?.[1] ?? []),
+        made: objects.flatMap(({ kind, metadata }) =>
+          kind === "ServiceAccount" && metadata.name !== "variscale-scaler" ? [metadata.name] : [],
+        ),
+      };
+    };
+    const shared = accountsOf(render(...ID_CARD, "--set=switcher.identity=tokenReview"));
+    const names = Object.keys(shared.bound);
+    assert.ok(names.length > 1);
+    const each = (value: (name: string) => unknown) => Object.fromEntries(names.map(name => [name, value(name)]));
+    assert.deepEqual(shared, {
+      bound: each(() => []),
+      pods: each(() => "variscale-switcher"),
+      ...{ taken: ["variscale-switcher"], made: ["variscale-switcher"] },
+    });
+    const perStage = ["--set=switcher.identity=tokenReview,switcher.serviceAccountPerStage=true"];
+    const own = names.map(name => `variscale-id-card-${name}`);
+    assert.deepEqual(accountsOf(render(...ID_CARD, ...perStage)), {
+      bound: each(name => [`variscale-id-card-${name}`]),
+      pods: each(name => `variscale-id-card-${name}`),
+      ...{ taken: ["variscale-switcher", ...own], made: ["variscale-switcher", ...own] },
+    });
+    const file = parse(readFileSync(join(packageFolder, "pipelines/id-card/pipeline.yaml"), "utf8"));
+    file.spec.stages[0].serviceAccounts = ["cards", "cards-canary"];
+    const [first = "", ...others] = names;
+    const given = ID_CARD.map(value =>
+      value.includes("id-card.file=") ? `--set-json=pipelines.id-card.file=${JSON.stringify(file)}` : value,
+    );
+    const written = accountsOf(render(...given, ...perStage));
+    assert.deepEqual(written.bound, {
+      ...each(name => [`variscale-id-card-${name}`]),
+      [first]: ["cards", "cards-canary"],
+    });
+    assert.equal(written.pods[first], "cards");
+    const rest = others.map(name => `variscale-id-card-${name}`);
+    assert.deepEqual(written.taken, ["variscale-switcher", "cards", "cards-canary", ...rest]);
+    assert.deepEqual(written.made, ["variscale-switcher", ...rest]);
+    const refused = refusal(...ID_CARD, "--set=switcher.serviceAccountPerStage=true");
+    assert.match(refused, /switcher\.serviceAccountPerStage: must be false without switcher\.identity=tokenReview/);
+  });
+
   it("has the definition of InferencePipeline where that is asked for, and it stays when the release goes", () => {
     const isDefinition = ({ kind }: KubernetesObject) => kind === "CustomResourceDefinition";
     assert.ok(!render(...ID_CARD).some(isDefinition));

@@ -1,6 +1,6 @@
 {{/*
 The pipelines with everything that the templates take from their files, as YAML: {list: [{name, file, mode, values, stages: [{name, fullname,
-spec, config, target}], folder: {path: text}}]}. What can't work is refused here, in the words of the value that must change.
+spec, config, target, account, makeAccount}], folder: {path: text}}]}. What can't work is refused here, in the words of the value that must change.
 */}}
 {{- define "variscale.pipelines" -}}
 {{- $root := . -}}
@@ -36,7 +36,12 @@ spec, config, target}], folder: {path: text}}]}. What can't work is refused here
 {{- if and (not $values.stages.enabled) (not $target) $root.Values.scaledObjects.enabled -}}
 {{- fail (printf "%s.stages.targets: must have %s, for stages are not enabled" $where $stage.name) -}}
 {{- end -}}
-{{- $stages = append $stages (dict "name" $stage.name "fullname" $fullname "spec" $stage "config" $config "target" (default $own $target)) -}}
+{{- $makeAccount := and $root.Values.switcher.serviceAccountPerStage $values.stages.enabled (not $target) (not $stage.serviceAccounts) -}}
+{{- if $makeAccount -}}
+{{- $_ := set $stage "serviceAccounts" (list $fullname) -}}
+{{- end -}}
+{{- $account := first ($stage.serviceAccounts | default (list (include "variscale.switcherAccountName" $root))) -}}
+{{- $stages = append $stages (dict "name" $stage.name "fullname" $fullname "spec" $stage "config" $config "target" (default $own $target) "account" $account "makeAccount" $makeAccount) -}}
 {{- end -}}
 {{- range $target, $_ := $values.stages.targets -}}
 {{- $known := list -}}
