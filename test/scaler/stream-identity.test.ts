@@ -183,6 +183,7 @@ describe("streams of switchers that the API server knows", () => {
     await counted(50);
     pass(12 * MINUTE);
     await until(() => total() === 35, "the next ones");
+    await counted(60);
     assert.deepEqual(timesAsked().slice(0, 10), Array(10).fill(2));
     // Those at the front are due again before the last were asked: the last come first.
     pass(12 * MINUTE);
