@@ -9,7 +9,7 @@ import { type ExperimentLoad, WARM_UP_SECONDS } from "./ipa-loads.ts";
 
 /** SLO over the mean latency of a stage's variants: what IPA says, what its code does, and what a user would want. */
 export const SLO_FACTORS = [25, 5, 2.5] as const;
-const PUBLISHED_FACTOR = 25;
+export const PUBLISHED_FACTOR = 25;
 
 export interface ExperimentCell {
   readonly pipeline: string;

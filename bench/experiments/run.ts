@@ -1,11 +1,12 @@
 /**
- * `npm run experiments -- [e1 e2 e3 e4 e5 e6] [--short] [--seeds N] [--slo 5,25] [--pipelines video,…] [--traces FOLDER] [--rows FILE] [--write]`:
+ * `npm run experiments -- [e1 e1b e2 e3 e4 e5 e6] [--short] [--seeds N] [--slo 5,25] [--pipelines video,…] [--traces FOLDER] [--rows FILE] [--write]`:
  * simulates IPA's five pipelines under its four loads; each experiment replaces its own section of docs/report/experiments.md. `--slo` and
  * `--pipelines` are for E1; every cell goes as JSON into FILE.
  */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { IPA_PIPELINES } from "../ipa-pipelines.ts";
+import { boundCases, boundReport } from "./bound-report.ts";
 import { type ExperimentCase, e1Cases, SLO_FACTORS } from "./e1-cells.ts";
 import { e1Report } from "./e1-report.ts";
 import { e2Cases, e2Loads, e2Report } from "./e2-own-pipelines.ts";
@@ -38,6 +39,7 @@ async function main(): Promise<void> {
   const sloFactors = values.short ? [5] : values.slo.split(",").map(Number);
   const experiments = {
     e1: { cases: (seed: number) => e1Cases(loads, { sloFactors, seed, pipelines }), report: e1Report },
+    e1b: { cases: (seed: number) => boundCases(loads, seed), report: boundReport },
     e2: { cases: (seed: number) => e2Cases([...loads, ...e2Loads(folder, values.short)], seed), report: e2Report },
     e3: { cases: (seed: number) => e3Cases(loads, seed), report: e3Report },
     e4: { cases: (seed: number) => e4Cases(loads, seed), report: e4Report },
