@@ -11,6 +11,8 @@ export interface DemandLevels {
   readonly nowRps: number;
   /** The lowest of the window: what was asked for all the time. */
   readonly sustainedRps: number;
+  /** What the rate of a load that goes on as it was is at most; null: the load changes. */
+  readonly steadyRps: number | null;
 }
 
 export interface Decision {
@@ -20,7 +22,8 @@ export interface Decision {
 
 /**
  * The plan to go to, or null where the current plan had better stay as it is. Replicas follow the demand; variants are changed only for a gain
- * above the hysteresis, and are not left for an excursion of the demand that they live through: a switch lasts at least the hold window.
+ * above the hysteresis, not for a dip of a steady load, and are not left for an excursion of the demand that they live through: a switch lasts
+ * at least the hold window.
  */
 export function decide(
   problem: Problem,
@@ -39,7 +42,8 @@ export function decide(
   const pins = pinsTo(problem, current);
   if (pins === null) return chosen;
   const stay = optimize({ ...problem, pins });
-  const kept = keptUnlessBetter(stay, best, hysteresis);
+  const isDip = demand.steadyRps !== null && !outlastsDip(problem, pins, goal, demand.steadyRps, hysteresis);
+  const kept = keptUnlessBetter(stay, best, isDip ? Number.POSITIVE_INFINITY : hysteresis);
   if (kept) return kept;
   return !stay.feasible && outlasts(problem, current, demand, best) ? null : chosen;
 }
@@ -52,6 +56,21 @@ function keptUnlessBetter(kept: Plan, best: Plan, hysteresis: number): Decision 
   const runnerUp = { stages, objective, accuracy, cores, latencyMs };
   const plan = { ...kept, optimal: false, gap: Math.max(0, lost) + best.gap, binding, runnerUp };
   return { plan, reasons: withReason(kept.reasons, "held_hysteresis") };
+}
+
+/** Whether the goal's variants are better than the current ones, which are pinned, also at the rate that a steady load comes back to. */
+function outlastsDip(
+  problem: Problem,
+  pins: readonly StagePin[],
+  goal: Configuration,
+  steadyRps: number,
+  hysteresis: number,
+): boolean {
+  const goalPins = pinsTo(problem, goal);
+  if (goalPins === null || steadyRps <= problem.rateRps) return true;
+  const at = { ...problem, rateRps: steadyRps, runnerUp: false };
+  const [there, here] = [optimize({ ...at, pins: goalPins }), optimize({ ...at, pins })];
+  return there.feasible && (!here.feasible || there.objective - here.objective >= hysteresis);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { replicasOf } from "../domain/configuration.ts";
+import type { Forecast } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { configurationOf, type Reason } from "../domain/plan.ts";
 import { type Given, givenOf } from "../optimizer/given.ts";
@@ -54,7 +55,7 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
   const problem = withTunedPins(untuned, tuning);
   const recommendations = withRecommendation(state.recommendations, problem, nowMs);
   const recommended = mostOf(recommendations);
-  const decided = decide({ ...problem, recommended }, demandOf(demands), hysteresisOf(tuning));
+  const decided = decide({ ...problem, recommended }, demandOf(demands, input.forecast), hysteresisOf(tuning));
   if (decided === null)
     return { ...kept, recommendations, planReasons: withReason(state.planReasons, "held_hysteresis") };
   const { plan, reasons } = decided;
@@ -121,9 +122,9 @@ function withDemand(demands: readonly Demand[], input: TickInput, nowMs: number)
   return extremeDemands([...recent, { atMs: nowMs, rateRps: Math.max(forecast, input.forecast.reactiveRps) }]);
 }
 
-function demandOf(demands: readonly Demand[]): DemandLevels {
+function demandOf(demands: readonly Demand[], { steadyRps = null }: Forecast): DemandLevels {
   const rates = demands.map(demand => demand.rateRps);
-  return { nowRps: rates.at(-1) ?? 0, sustainedRps: Math.min(...rates) };
+  return { nowRps: rates.at(-1) ?? 0, sustainedRps: Math.min(...rates), steadyRps };
 }
 
 function toProblem(state: ControlState, input: TickInput, nowMs: number): Problem {

@@ -22,6 +22,8 @@ export interface Forecast {
   readonly reactiveRps: number;
   /** The expert with the largest weight. */
   readonly leader: string;
+  /** What the rate of a load that goes on as it was is at most; null or missing: the load changes, or is not known for long. */
+  readonly steadyRps?: number | null;
 }
 
 /** Rates above this are taken for errors of the source. */

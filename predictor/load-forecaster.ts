@@ -21,6 +21,7 @@ import type { ForecastModel } from "./network-model.ts";
 import { type Quantiles, quantiles, rising } from "./quantiles.ts";
 import { reactiveRateRps } from "./reactive-rate.ts";
 import { placeSample, type SampleClock } from "./sample-clock.ts";
+import { steadyRateRps } from "./steady-rate.ts";
 
 /** Horizons that are learnt; for one in between the next larger one serves. */
 export const HORIZONS_SECONDS = [20, 60, 600] as const;
@@ -146,6 +147,7 @@ export class LoadForecaster {
       intensityRps: intensities(peakRps, seconds),
       reactiveRps: reactiveRateRps(this.#history),
       leader: this.#leaderOf(state),
+      steadyRps: steadyRateRps(this.#history),
     };
   }
 

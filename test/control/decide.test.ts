@@ -25,7 +25,7 @@ function problem(ladder: Ladder, change: Partial<Problem> = {}, replicas = { min
   };
 }
 
-const steady = (rateRps: number) => ({ nowRps: rateRps, sustainedRps: rateRps });
+const steady = (rateRps: number) => ({ nowRps: rateRps, sustainedRps: rateRps, steadyRps: null });
 const chosen = (decision: ReturnType<typeof decide>) => decision?.plan.stages[0]?.parts[0];
 
 describe("decide()", () => {
@@ -115,23 +115,39 @@ describe("decide()", () => {
   const overrun = (rateRps: number) => problem(heavyLight, { rateRps, current: one("heavy", 1) }, { min: 1, max: 1 });
 
   it("waits an excursion out that the current variants live through", () => {
-    assert.equal(decide(overrun(16), { nowRps: 16, sustainedRps: 12 }), null);
+    assert.equal(decide(overrun(16), { nowRps: 16, sustainedRps: 12, steadyRps: null }), null);
   });
 
   it("does not wait where it would answer fewer right and in time, or where nothing is left", () => {
     for (const nowRps of [18.9, 19.5, 60])
-      assert.equal(chosen(decide(overrun(nowRps), { nowRps, sustainedRps: 12 }))?.variant, "light", String(nowRps));
+      assert.equal(
+        chosen(decide(overrun(nowRps), { nowRps, sustainedRps: 12, steadyRps: null }))?.variant,
+        "light",
+        String(nowRps),
+      );
   });
 
   it("does not wait next to the limit, however bad the lighter variants are", () => {
     const ladder = { heavy: [50, 0.95], light: [10, 0.1] } as const;
     const near = problem(ladder, { rateRps: 19.2, current: one("heavy", 1) }, { min: 1, max: 1 });
-    assert.equal(chosen(decide(near, { nowRps: 19.2, sustainedRps: 12 }))?.variant, "light");
-    assert.equal(decide(near, { nowRps: 18.8, sustainedRps: 12 }), null);
+    assert.equal(chosen(decide(near, { nowRps: 19.2, sustainedRps: 12, steadyRps: null }))?.variant, "light");
+    assert.equal(decide(near, { nowRps: 18.8, sustainedRps: 12, steadyRps: null }), null);
   });
 
   it("does not wait for what is asked for all the time", () => {
     assert.equal(chosen(decide(overrun(16), steady(16)))?.variant, "light");
+  });
+
+  it("changes to heavier variants in a dip of a steady load only where they would hold and be better at its level too", () => {
+    const dip = problem(heavyLight, { rateRps: 13, current: one("light", 1) }, { min: 1, max: 1 });
+    assert.equal(chosen(decide(dip, steady(13)))?.variant, "heavy");
+    for (const { steadyRps, variant } of [
+      { steadyRps: 12, variant: "heavy" },
+      { steadyRps: 13.5, variant: "heavy" },
+      { steadyRps: 16.5, variant: "light" },
+    ])
+      assert.equal(chosen(decide(dip, { ...steady(13), steadyRps }))?.variant, variant, String(steadyRps));
+    assert.ok(decide(dip, { ...steady(13), steadyRps: 16.5 })?.reasons.includes("held_hysteresis"));
   });
 
   it("takes a configuration of other stages for none", () => {

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { planningHorizonMs } from "../../control/planning.ts";
+import { poissonCount } from "../../load/poisson-count.ts";
+import { seededRandom } from "../../load/seeded-random.ts";
+import { LoadForecaster } from "../../predictor/load-forecaster.ts";
+import { type Ladder, pipelineFixture } from "../support/pipeline-fixture.ts";
+import { Story } from "./story.ts";
+
+const SETTLED_AFTER_SECONDS = 300;
+const WATCHED_SECONDS = 120;
+const SEEDS = [101, 102, 103, 104];
+
+/** One replica: 6.7 rps of the heaviest variant, which is best up to 4.5. Only lighter variants can serve more. */
+function ladder() {
+  const variants: Ladder = {
+    heavy: [150, 0.97],
+    big: [110, 0.955],
+    middle: [80, 0.94],
+    small: [50, 0.91],
+    light: [25, 0.85],
+  };
+  return pipelineFixture([{ name: "classify", ladder: variants, replicas: { min: 1, max: 1 } }], {
+    slo: { latencyMs: 1000, quantile: 0.95 },
+  });
+}
+
+/** Seconds from when a Poisson load begins to rise until other variants are planned, with the real forecaster. */
+function secondsToPlan(fromRps: number, toRps: number, rampSeconds: number, seed: number): number {
+  const pipeline = ladder();
+  const random = seededRandom(seed);
+  const forecaster = new LoadForecaster();
+  const story = new Story(pipeline);
+  let before: string | undefined;
+  for (let second = 0; second < SETTLED_AFTER_SECONDS + rampSeconds + WATCHED_SECONDS; second++) {
+    const since = second - SETTLED_AFTER_SECONDS;
+    const share = since < 0 ? 0 : since >= rampSeconds ? 1 : since / rampSeconds;
+    const rateRps = fromRps + share * (toRps - fromRps);
+    const load = { atMs: story.nowMs + 1000, rateRps: poissonCount(random, rateRps) };
+    forecaster.observe(load);
+    const forecast = forecaster.forecast(load.atMs, planningHorizonMs(story.state, pipeline));
+    story.input = { forecast, load };
+    story.run(1, rateRps);
+    if (since < 0) before = story.goal("classify");
+    else if (story.goal("classify") !== before) return since;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+describe("tick() with the forecaster when a load rises from a steady level", () => {
+  // What it took, by seed, before anything was known of steady loads.
+  for (const { fromRps, toRps, rampSeconds, before } of [
+    { fromRps: 3, toRps: 5, rampSeconds: 0, before: [8, 5, 7, 9] },
+    { fromRps: 3, toRps: 6, rampSeconds: 0, before: [5, 2, 6, 5] },
+    { fromRps: 3, toRps: 8, rampSeconds: 0, before: [1, 1, 5, 1] },
+    { fromRps: 3, toRps: 12, rampSeconds: 0, before: [0, 0, 1, 0] },
+    { fromRps: 7, toRps: 14, rampSeconds: 0, before: [5, 3, 2, 2] },
+    { fromRps: 3, toRps: 8, rampSeconds: 60, before: [36, 17, 8, 34] },
+    { fromRps: 3, toRps: 8, rampSeconds: 300, before: [95, 17, 86, 42] },
+  ]) {
+    it(`plans other variants as soon for ${toRps} rps after ${fromRps}${rampSeconds > 0 ? `, in ${rampSeconds} s` : ""}`, () => {
+      const seconds = SEEDS.map(seed => secondsToPlan(fromRps, toRps, rampSeconds, seed));
+      assert.ok(
+        seconds.every((one, i) => one <= (before[i] ?? 0)),
+        `${seconds}, before ${before}`,
+      );
+    });
+  }
+});
