@@ -64,7 +64,8 @@ function usableTuning(tuning: Tuning): Tuning {
 }
 
 function isForecast(forecast: Forecast): boolean {
-  return [...forecast.peakRps, ...forecast.intensityRps, forecast.reactiveRps].every(isRate);
+  const { peakRps, intensityRps, reactiveRps, steadyRps } = forecast;
+  return [...peakRps, ...intensityRps, reactiveRps, steadyRps ?? 0].every(isRate);
 }
 
 function isSample(load: LoadSample): boolean {
