@@ -151,6 +151,17 @@ describe("switchers that a real API server knows by the tokens of their pods", (
     assert.deepEqual(await pods(), ["detect-0"]);
   });
 
+  it("lose their stage when its file names other service accounts, and have it again when it names theirs", async () => {
+    const token = await tokenFor(await api().get("Pod", NAMESPACE, "detect-0"));
+    scaler.edit({ ...CARDS, serviceAccounts: ["other"] });
+    await until(async () => (await pods()).length === 0, "the end of its stream");
+    const { code, details } = await refusal("detect-0", token);
+    assert.equal(code, status.PERMISSION_DENIED);
+    assert.match(details, /`cards-switcher`; switchers of stage `detect` of identity\/cards run as other: set/);
+    scaler.edit({ ...CARDS, serviceAccounts: ["other", SWITCHERS] });
+    await switcher.until(async () => (await pods()).length === 1, "it is connected again");
+  });
+
   it("show the token that the kubelet has renewed to the scaler's next process", async () => {
     await scaler.program.stop("SIGKILL");
     writeFileSync(tokenFile, await tokenFor(await api().get("Pod", NAMESPACE, "detect-0")));

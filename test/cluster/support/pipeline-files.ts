@@ -6,6 +6,8 @@ export interface ClusterPipeline {
   readonly name: string;
   readonly stages: readonly string[];
   readonly replicas?: { readonly min: number; readonly max: number };
+  /** Of every stage; missing: none are named. */
+  readonly serviceAccounts?: readonly string[];
 }
 
 const CONTRACT = {
@@ -29,6 +31,7 @@ export function writePipeline(folder: string, pipeline: ClusterPipeline): string
       stages: pipeline.stages.map(name => ({
         name,
         replicas: pipeline.replicas ?? { min: 1, max: 50 },
+        serviceAccounts: pipeline.serviceAccounts ?? [],
         contract: CONTRACT,
         defaultVariant: "only",
         variants: [variant],

@@ -33,12 +33,20 @@ export class ScalerProcess {
   readonly program: Program;
   readonly #gateway: FakeGateway;
   readonly host: string;
+  /** Of its pipeline files. */
+  readonly #folder: string;
 
-  private constructor(host: string, gateway: FakeGateway, program: Program) {
+  private constructor(host: string, folder: string, gateway: FakeGateway, program: Program) {
     this.host = host;
+    this.#folder = folder;
     this.#gateway = gateway;
     this.program = program;
     this.address = `${host}:6000`;
+  }
+
+  /** Writes the file of a pipeline anew, which the process notices by itself. */
+  edit(pipeline: ClusterPipeline): void {
+    writePipeline(this.#folder, pipeline);
   }
 
   /** Every pipeline has a plan when this is done; without load data (null) there is none, and the process is just ready. */
@@ -75,7 +83,7 @@ export class ScalerProcess {
       env: { VARISCALE_TOKEN: TOKEN, KUBECONFIG: kubeconfig ?? cluster.kubeconfig },
       logFile: join(cluster.folder, "log", `scaler-${used}`),
     });
-    const scaler = new ScalerProcess(host, gateway, program);
+    const scaler = new ScalerProcess(host, folder, gateway, program);
     program.start();
     if (rateRps !== null) await scaler.untilPlanned();
     else await scaler.untilServing();
