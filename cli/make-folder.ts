@@ -1,21 +1,14 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
-/** Makes a folder and those that it is in. */
+/** Makes a folder and those that it is in. One by one: Node's `recursive` never ends in /proc, and calls a read-only file system ENOENT. */
 export function makeFolder(path: string): void {
+  const whole = resolve(path);
+  const above = dirname(whole);
+  if (!existsSync(above)) makeFolder(above);
   try {
-    mkdirSync(path, { recursive: true });
+    mkdirSync(whole);
   } catch (error) {
-    // Node tells of a read-only file system that something is not there: what is made alone fails of what is wrong.
-    const missing = firstMissing(resolve(path));
-    if ((error as NodeJS.ErrnoException).code === "ENOENT" && missing !== null) mkdirSync(missing);
-    throw error;
+    if (!statSync(whole, { throwIfNoEntry: false })?.isDirectory()) throw error;
   }
-}
-
-/** The outermost folder of a path that there is not; null: there is no such. */
-function firstMissing(path: string): string | null {
-  if (existsSync(path)) return null;
-  const above = dirname(path);
-  return above === path ? null : (firstMissing(above) ?? path);
 }

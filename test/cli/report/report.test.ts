@@ -74,6 +74,20 @@ describe("variscale report", function () {
     assert.match(refused.stderr, /^variscale: can't write .*report\.html \(.*name another folder with --folder\.\n$/);
   });
 
+  it("ends where folders can't be made at all, as in /proc", () => {
+    const args = [
+      join(packageFolder, "dist/cli/main.js"),
+      "report",
+      "--format",
+      "html",
+      "--folder",
+      "/proc/variscale/x",
+    ];
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 60_000 });
+    assert.equal(status, 1);
+    assert.match(stderr, /^variscale: can't write \/proc\/variscale\/x\/report\.html \(ENOENT/);
+  });
+
   it("shows what documents say as text, and leaves out the marks of scripts", () => {
     const markdown =
       "# One <two>\n\n<!-- table: x -->\n\n```sh\na < b\n```\n\n[here](two.md#three-four) [there](gone.md)\n";
