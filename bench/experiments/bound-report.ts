@@ -37,7 +37,7 @@ export function boundReport(note: string, rows: readonly ExperimentRow[]): strin
     const worst = pipeline && worstRise(pipeline, row.timeline);
     return pipeline && worst ? [{ row, pipeline, worst }] : [];
   });
-  const lost = found.map(({ row, worst }) => worst.unavoidable / row.offered);
+  const lost = found.reduce((sum, { row, worst }) => sum + worst.unavoidable / row.offered, 0) / cells.length;
   return [
     "## E1b: the bound on violations",
     "",
@@ -74,7 +74,7 @@ export function boundReport(note: string, rows: readonly ExperimentRow[]): strin
       }),
     ),
     "",
-    `On average over these pipelines \`default\` violates ${percent(meanOf(cells), 2)}, of which ${percent(mean(lost), 2)} of all requests are unavoidable with its pods.`,
+    `On average over all pipelines \`default\` violates ${percent(meanOf(cells), 2)}, of which ${percent(lost, 2)} of all requests are unavoidable with its pods.`,
   ].join("\n");
 }
 
