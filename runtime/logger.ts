@@ -44,6 +44,8 @@ function standardError(): Destination {
   // Once it was looked at, Node writes to a pipe without waiting for its reader.
   process.stderr.on("error", () => undefined);
   const opened = pino.destination({ fd: 2, sync: true, maxLength: MOST_WAITING_BYTES, retryEAGAIN: () => false });
+  // pino's own listener ends the log for ever once its reader is gone; another one may come.
+  opened.removeAllListeners("error");
   let problem = "";
   let isRetrying = false;
   const writeWaiting = (): void => {

@@ -37,10 +37,8 @@ describe("createLogger()", function () {
     assert.deepEqual({ level, name, pods, msg }, { level: "warn", name: "test", pods: 2, msg: "low" });
   });
 
-  it("never waits for who reads it, keeps the first lines, counts those that are lost, and goes on when it is read", async () => {
-    const pipe = join(folder, "pipe");
-    assert.equal(spawnSync("mkfifo", [pipe]).status, 0);
-    const [written, read] = [openSync(pipe, "r+"), openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)];
+  /** Runs a server that logs a thousand lines per request while `use` asks for them; each answer is the number of lines that were lost. */
+  async function whileLogging(stderr: number, use: (ask: () => Promise<number>) => Promise<void>): Promise<void> {
     const text = `
       import { createServer } from "node:http";
       import { createLogger, lostLogLines } from ${LOGGER};
@@ -54,37 +52,77 @@ describe("createLogger()", function () {
       server.listen(0, "127.0.0.1", () => process.send(server.address().port));
       process.on("disconnect", () => process.exit());`;
     const args = ["--input-type=module", "--eval", text];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", written, "ipc"] });
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", stderr, "ipc"] });
     const exited = once(child, "exit");
-    closeSync(written);
+    closeSync(stderr);
     try {
       const [port] = await once(child, "message");
-      const ask = async () =>
-        Number(await (await fetch(`http://127.0.0.1:${port}`, { signal: AbortSignal.timeout(20_000) })).text());
-      const answers = [await ask(), await ask(), await ask()];
-      assert.equal(answers[0], 0);
-      assert.ok(answers[1]! > 500 && answers[2] === answers[1]! + 1000, String(answers));
-      let log = "";
-      const last = `"i":${2000 - answers[1]! - 1},`;
-      const buffer = Buffer.alloc(65_536);
-      for (const endMs = performance.now() + 20_000; !log.includes(last) && performance.now() < endMs; ) {
-        try {
-          log += buffer.toString("utf8", 0, readSync(read, buffer));
-        } catch (error) {
-          assert.equal((error as NodeJS.ErrnoException).code, "EAGAIN");
-          await sleep(20);
-        }
-      }
-      const lines = log.split("\n").slice(0, 2000 - answers[1]!);
-      assert.deepEqual(
-        lines.map(line => JSON.parse(line).i),
-        lines.map((_, i) => i),
+      await use(async () =>
+        Number(await (await fetch(`http://127.0.0.1:${port}`, { signal: AbortSignal.timeout(20_000) })).text()),
       );
     } finally {
       child.disconnect();
       await exited;
+    }
+  }
+
+  /** What a pipe gives up to line `i` and whatever comes with it; within 20 seconds. */
+  async function readTo(i: number, read: number): Promise<string> {
+    let log = "";
+    const buffer = Buffer.alloc(65_536);
+    for (const endMs = performance.now() + 20_000; !log.includes(`"i":${i},`) && performance.now() < endMs; ) {
+      try {
+        const length = readSync(read, buffer);
+        log += buffer.toString("utf8", 0, length);
+        if (length === 0) await sleep(20);
+      } catch (error) {
+        assert.equal((error as NodeJS.ErrnoException).code, "EAGAIN");
+        await sleep(20);
+      }
+    }
+    return log;
+  }
+
+  it("never waits for who reads it, keeps the first lines, counts those that are lost, and goes on when it is read", async () => {
+    const pipe = join(folder, "pipe");
+    assert.equal(spawnSync("mkfifo", [pipe]).status, 0);
+    const [written, read] = [openSync(pipe, "r+"), openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)];
+    try {
+      await whileLogging(written, async ask => {
+        const answers = [await ask(), await ask(), await ask()];
+        assert.equal(answers[0], 0);
+        assert.ok(answers[1]! > 500 && answers[2] === answers[1]! + 1000, String(answers));
+        const kept = 2000 - answers[1]!;
+        const lines = (await readTo(kept - 1, read)).split("\n").slice(0, kept);
+        assert.deepEqual(
+          lines.map(line => JSON.parse(line).i),
+          lines.map((_, i) => i),
+        );
+      });
+    } finally {
       closeSync(read);
     }
+  });
+
+  it("counts what is lost once its reader is gone, and goes on when there is another one", async () => {
+    const pipe = join(folder, "pipe");
+    assert.equal(spawnSync("mkfifo", [pipe]).status, 0);
+    const openReader = () => openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    const first = openReader();
+    await whileLogging(openSync(pipe, "w"), async ask => {
+      closeSync(first);
+      const answers = [await ask(), await ask(), await ask()];
+      assert.ok(answers[1]! > 500 && answers[2] === answers[1]! + 1000, String(answers));
+      const read = openReader();
+      try {
+        const kept = 2000 - answers[1]!;
+        assert.match(await readTo(kept - 1, read), new RegExp(`"i":${kept - 1},`));
+        assert.equal(await ask(), answers[2]);
+        assert.match(await readTo(3000, read), /"i":3000,/);
+      } finally {
+        closeSync(read);
+      }
+    });
   });
 
   it("ends although nobody reads it, and writes the last lines for who does", async () => {
