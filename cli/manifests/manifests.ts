@@ -66,15 +66,15 @@ export function manifestsOf(pipeline: Pipeline, options: ManifestOptions): reado
   ];
 }
 
-/** Service accounts that the switchers run as that are written; none of them has rights. */
+/**
+ * Service accounts that the switchers run as that are written; none of them has rights. Others may run as one that is there already, so
+ * whether tokens are mounted is for each pod to say; `default` is always there.
+ */
 function accountsOf({ key, stages }: Pipeline, targets: ReadonlyMap<string, ScaleTarget>): object[] {
   const names = stages.filter(({ name }) => !targets.has(name)).flatMap(stage => stage.serviceAccounts.slice(0, 1));
-  return [...new Set(names)].map(name => ({
-    apiVersion: "v1",
-    kind: "ServiceAccount",
-    metadata: { name, namespace: key.namespace },
-    automountServiceAccountToken: false,
-  }));
+  return [...new Set(names)]
+    .filter(name => name !== "default")
+    .map(name => ({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace: key.namespace } }));
 }
 
 function parseTargets(pipeline: Pipeline, pairs: readonly string[]): ReadonlyMap<string, ScaleTarget> {

@@ -93,13 +93,36 @@ describe("manifestsOf()", () => {
     const made = ["scaler", "cards"];
     assert.deepEqual(accountsOf(write(options, bound)), { pods: ["cards", "cards"], made });
     const [, account] = ofKind(write(options, bound), "ServiceAccount");
-    assert.equal(account?.metadata.namespace, "shop");
-    assert.equal(account?.["automountServiceAccountToken"], false);
+    assert.deepEqual(account?.metadata, { name: "cards", namespace: "shop" });
     const none = { pods: [undefined, undefined], made: ["scaler"] };
     assert.deepEqual(accountsOf(write(options)), none);
     assert.deepEqual(accountsOf(write({ ...options, switcherTokens: false }, bound)), none);
     const targets = { ...options, targets: ["detect=a", "read=b"] };
     assert.deepEqual(accountsOf(write(targets, bound)), { pods: [], made: ["scaler"] });
+  });
+
+  it("mounts no token into the pods of switchers, and leaves other pods of their service account as they are", () => {
+    const objects = (account: string) =>
+      write(
+        { switcherTokens: true, image: "i", modelsClaim: "m" },
+        testPipeline({ serviceAccounts: [account, "scans"] }),
+      );
+    const accountsOf = (account: string) =>
+      ofKind(objects(account), "ServiceAccount").filter(({ metadata }) => metadata.name === account);
+    const [cards = {}, ...others] = accountsOf("cards");
+    assert.deepEqual(Object.keys(cards), ["apiVersion", "kind", "metadata"]);
+    assert.deepEqual(others, []);
+    assert.deepEqual(accountsOf("default"), []);
+    assert.deepEqual(
+      ofKind(objects("default"), "Deployment").map(({ spec: { template } }) => [
+        template.spec.serviceAccountName,
+        template.spec.automountServiceAccountToken,
+      ]),
+      [
+        ["default", false],
+        ["default", false],
+      ],
+    );
   });
 
   it("writes the ScaledObject that makes KEDA set exactly what it is told", () => {
