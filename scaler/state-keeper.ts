@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
 import type { LoadCell } from "../predictor/load-history.ts";
@@ -125,15 +126,21 @@ export class StateKeeper {
     return this.#saving;
   }
 
-  /** Keeps what a pipeline can't go on from, which the next save would write over; the condition says so until this process ends. */
+  /**
+   * Keeps what a pipeline can't go on from, which the next save would write over, unless an earlier one is kept: the first tells most.
+   * The condition says so until this process ends.
+   */
   async setAside({ pipeline: { key } }: PipelineControl, stored: StoredPipeline, problem: string): Promise<void> {
     const { stateDir, clock, conditions } = this.#options;
     let kept = "It was not kept, for nothing is stored";
     if (stateDir !== null) {
       const path = unusableStatePath(stateDir, key);
       try {
-        await writeState(path, stored, clock.nowMs());
-        kept = `It was kept as ${path}`;
+        if (existsSync(path)) kept = `It was not kept, for ${path} holds an earlier one: report that, and remove it`;
+        else {
+          await writeState(path, stored, clock.nowMs());
+          kept = `It was kept as ${path}`;
+        }
       } catch (error) {
         kept = `It could not be kept: ${VariscaleError.from(error).message}`;
       }

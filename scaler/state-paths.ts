@@ -6,7 +6,7 @@ export function pipelineStatePath(stateDir: string, key: PipelineKey): string {
   return join(stateDir, "pipelines", `${fileName(key)}.json`);
 }
 
-/** What ticks of the pipeline could not go on from. */
+/** What ticks of the pipeline could not go on from, the first time. */
 export function unusableStatePath(stateDir: string, key: PipelineKey): string {
   return `${pipelineStatePath(stateDir, key)}.unusable`;
 }
