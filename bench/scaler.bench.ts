@@ -46,7 +46,9 @@ function controlTickMs(): Figure {
     state = tick(state, input, nowMs).state;
     const tookMs = performance.now() - startMs;
     // A plan that stays as it is was searched for as well.
-    const planned = state.decisions > decisions || state.planReasons.includes("held_hysteresis");
+    const planned =
+      state.decisions > decisions ||
+      state.planReasons.some(reason => reason === "held_hysteresis" || reason === "held_steady");
     if (!planned) throw new Error(`tick ${i} did not plan`);
     if (i >= WARM_UP_TICKS) times.push(tookMs);
     planTimes.push(tookMs);

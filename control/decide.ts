@@ -43,22 +43,31 @@ export function decide(
   if (pins === null) return chosen;
   const stay = optimize({ ...problem, pins });
   const isDip = demand.steadyRps !== null && !outlastsDip(problem, pins, goal, demand.steadyRps, hysteresis);
-  const kept = keptUnlessBetter(stay, best, isDip ? Number.POSITIVE_INFINITY : hysteresis);
+  const kept = keptUnlessBetter(stay, best, hysteresis) ?? (isDip ? keptThroughDip(stay, best) : null);
   if (kept) return kept;
   return !stay.feasible && outlasts(problem, current, demand, best) ? null : chosen;
 }
 
-/** The current configuration, with the best one as what it was held against; null: it breaks a constraint, or the best is better by enough. */
+/** Null: the current configuration breaks a constraint, or the best is better by enough. */
 function keptUnlessBetter(kept: Plan, best: Plan, hysteresis: number): Decision | null {
+  return kept.feasible && best.objective - kept.objective < hysteresis ? held(kept, best, "held_hysteresis") : null;
+}
+
+/** Null: the current configuration breaks a constraint. */
+function keptThroughDip(kept: Plan, best: Plan): Decision | null {
+  return kept.feasible ? held(kept, best, "held_steady") : null;
+}
+
+/** The current configuration, with the best one as what it was held against. */
+function held(kept: Plan, best: Plan, reason: Reason): Decision {
   const lost = best.objective - kept.objective;
-  if (!kept.feasible || lost >= hysteresis) return null;
   const { stages, objective, accuracy, cores, latencyMs, binding } = best;
   const runnerUp = { stages, objective, accuracy, cores, latencyMs };
   const plan = { ...kept, optimal: false, gap: Math.max(0, lost) + best.gap, binding, runnerUp };
-  return { plan, reasons: withReason(kept.reasons, "held_hysteresis") };
+  return { plan, reasons: withReason(kept.reasons, reason) };
 }
 
-/** Whether the goal's variants are better than the current ones, which are pinned, also at the rate that a steady load comes back to. */
+/** Whether the goal's variants are better than the current ones, which are pinned, also at the rate that a steady load comes back to; one that the current ones can't carry tells nothing. */
 function outlastsDip(
   problem: Problem,
   pins: readonly StagePin[],
@@ -70,7 +79,7 @@ function outlastsDip(
   if (goalPins === null || steadyRps <= problem.rateRps) return true;
   const at = { ...problem, rateRps: steadyRps, runnerUp: false };
   const [there, here] = [optimize({ ...at, pins: goalPins }), optimize({ ...at, pins })];
-  return there.feasible && (!here.feasible || there.objective - here.objective >= hysteresis);
+  return !here.feasible || (there.feasible && there.objective - here.objective >= hysteresis);
 }
 
 /**

@@ -10,6 +10,8 @@ export const REASONS = [
   "unproven",
   /** The gain over the current configuration is below the cost of switching. */
   "held_hysteresis",
+  /** Better for a dip of the load alone: this load has been steady at a higher level. */
+  "held_steady",
   /** Fewer replicas would do, but not for long enough yet. */
   "held_scale_down",
   /** No usable load data: the last plan stays. */

@@ -5,6 +5,8 @@ export const REASON_TEXT: Readonly<Record<Reason, string>> = {
   infeasible: "no configuration meets every constraint: this is the least bad one",
   unproven: "the search ended before it was proven that there is no better configuration",
   held_hysteresis: "the current configuration stays: another one gains less than a switch costs",
+  held_steady:
+    "the current configuration stays: another one is better for the load as it is now, not for the level that it has been steady at",
   held_scale_down: "capacity is given back only when the load has stayed low for a while",
   held_no_data: "the last plan stays: there is no usable load data",
   floor_reactive: "the load as it is now is above the forecast, and is what was planned for",

@@ -147,7 +147,15 @@ describe("decide()", () => {
       { steadyRps: 16.5, variant: "light" },
     ])
       assert.equal(chosen(decide(dip, { ...steady(13), steadyRps }))?.variant, variant, String(steadyRps));
-    assert.ok(decide(dip, { ...steady(13), steadyRps: 16.5 })?.reasons.includes("held_hysteresis"));
+    const reasons = decide(dip, { ...steady(13), steadyRps: 16.5 })?.reasons ?? [];
+    assert.ok(reasons.includes("held_steady") && !reasons.includes("held_hysteresis"), reasons.join());
+  });
+
+  it("takes what is better where neither would hold at the level of a steady load", () => {
+    const ladder = { plain: [50, 0.9], better: [50, 0.95] } as const;
+    const near = problem(ladder, { rateRps: 13, current: one("plain", 1) }, { min: 1, max: 1 });
+    for (const steadyRps of [null, 13.5, 40])
+      assert.equal(chosen(decide(near, { ...steady(13), steadyRps }))?.variant, "better", String(steadyRps));
   });
 
   it("takes a configuration of other stages for none", () => {
