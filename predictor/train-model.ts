@@ -21,7 +21,7 @@ const EPOCHS = [
 const CATCH_UP_EPOCHS = 1;
 /** More than the ten-second cells of three weeks: every other one teaches clearly less, even where there are days more of them. */
 const MOST_ROWS = 200_000;
-/** Of more rows there are fewer passes, so that a training takes no longer than of so many. */
+/** Of more rows there are fewer passes, which together take no longer than those over so many; preparing rows and catching up do. */
 const FULL_PASSES_ROWS = 100_000;
 /** Fewer rows teach nothing that is worth the time. */
 const LEAST_ROWS = 1000;

@@ -7,7 +7,7 @@ const DEFAULT_WORKER = new URL("./training-worker.js", import.meta.url);
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 256 };
 /** It says that it is alive every few seconds; reading and preparing rows takes longer on a slow machine. */
 const HUNG_AFTER_MS = 300_000;
-/** At a tenth of a core a training of everything takes a quarter of an hour. */
+/** At a tenth of a core a training with three weeks of load takes about 36 minutes: it makes forty a day. */
 const DEADLINE_MS = 6 * 3_600_000;
 
 export interface TrainingThreadOptions {
