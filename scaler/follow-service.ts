@@ -144,11 +144,12 @@ class FollowStream {
     this.close(leader === null ? NO_LEADER : null);
   }
 
-  /** Asks again who is there, where that is due; true: it did. */
+  /** Asks again who is there, where that is due; true: it did, and is open still. */
   beginQuestion(): boolean {
     if (!this.#switcher || !this.#identity?.begin()) return false;
     this.#send({ showToken: {} });
-    return true;
+    // Whoever does not read is gone by now.
+    return !this.#ended;
   }
 
   /** Goes on without an answer, where none came in time. */
@@ -204,6 +205,7 @@ class FollowStream {
 
   /** @param shown null: nothing came in time. */
   async #review(shown: string | null): Promise<void> {
+    if (this.#ended) return;
     try {
       const error = this.#switcher && (await this.#identity?.review(shown));
       if (error) throw error;

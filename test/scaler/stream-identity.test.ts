@@ -19,6 +19,11 @@ import { testPipeline } from "./support/test-pipeline.ts";
 import { TokenReviews } from "./support/token-reviews.ts";
 
 const MINUTE = 60_000;
+const ASSIGNMENT = {
+  version: { epoch: 1, counter: 1 },
+  ...{ variant: "heavy", batch: 1, maxWaitMs: 0, fallbackVariant: "light", decisionId: "d" },
+  overload: { enterQueueMs: 100, exitQueueMs: 50, dwellMs: 1000 },
+};
 const GONE = { authenticated: false, error: "service account is gone" };
 
 describe("streams of switchers that the API server knows", () => {
@@ -149,6 +154,19 @@ describe("streams of switchers that the API server knows", () => {
     reviews.known.set(switcher.token ?? "", GONE);
     pass(12 * MINUTE);
     assert.equal((await switcher.endedWith()).code, status.PERMISSION_DENIED);
+  });
+
+  it("are gone, and not asked again, where they do not read what they are told", async () => {
+    const switcher = await connect();
+    const registered = registry.all()[0];
+    assert.ok(registered);
+    for (let i = 0; i < 64; i++) registered.channel.send(ASSIGNMENT);
+    assert.equal(follow.openStreams, 1);
+    pass(12 * MINUTE);
+    assert.equal(follow.openStreams, 0);
+    pass(10_001);
+    assert.equal((await switcher.endedWith()).code, status.RESOURCE_EXHAUSTED);
+    assert.equal(reviews.asked.length, 1);
   });
 
   it("of earlier versions, which show none again, end with their token and are no refusal", async () => {
