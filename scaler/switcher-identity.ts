@@ -29,7 +29,7 @@ export interface SwitcherIdentity {
   readonly problem: string | null;
   /**
    * @param token what it shows; null: nothing.
-   * @param isFollowing it was taken before, and comes before those that were not.
+   * @param isFollowing it was taken before, and does not wait behind those that were not.
    */
   check(claim: SwitcherClaim, token: string | null, isFollowing?: boolean): Promise<IdentityVerdict>;
   close(): void;

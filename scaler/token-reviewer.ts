@@ -19,8 +19,8 @@ const MOST_TAKEN = 10_000;
 /** On those that were not, which anyone can show: they push out none of the others. */
 const MOST_REFUSED = 1000;
 /**
- * Reviews under way, and others that wait for theirs: whoever shows nonsense must keep neither the API server busy nor those from being
- * looked at again that it knows, who are reviewed first and are no more than are kept.
+ * Reviews under way, and newcomers that wait for theirs: whoever shows nonsense must keep neither the API server busy nor those from being
+ * looked at again that it knows, who wait beside them and have every second turn.
  */
 const MOST_REVIEWS = 32;
 const MOST_WAITING = 5000;
@@ -61,6 +61,8 @@ export class TokenReviewer implements SwitcherIdentity {
   readonly #waiting: (() => void)[] = [];
   /** Of tokens that were taken before, or come over streams that follow. */
   readonly #knownWaiting: (() => void)[] = [];
+  /** Whose turn was the last one. */
+  #wasKnown = false;
   #problem: string | null = null;
   #stop: () => void = () => undefined;
 
@@ -158,7 +160,7 @@ export class TokenReviewer implements SwitcherIdentity {
       answer = await this.#send(token);
     } finally {
       // Whoever waits goes on in its place.
-      const next = this.#knownWaiting.shift() ?? this.#waiting.shift();
+      const next = this.#nextWaiting();
       if (next) next();
       else this.#reviews -= 1;
     }
@@ -189,6 +191,15 @@ export class TokenReviewer implements SwitcherIdentity {
     }
     const waiting = isKnown ? this.#knownWaiting : this.#waiting;
     await new Promise<void>(resolve => waiting.push(resolve));
+  }
+
+  /** By turns one that is known and a newcomer, where both wait: neither keeps the other waiting for ever. */
+  #nextWaiting(): (() => void) | undefined {
+    const queues = [this.#knownWaiting, this.#waiting];
+    if (this.#wasKnown) queues.reverse();
+    const queue = queues.find(({ length }) => length > 0);
+    this.#wasKnown = queue === this.#knownWaiting;
+    return queue?.shift();
   }
 
   /** Once, not for every switcher. */

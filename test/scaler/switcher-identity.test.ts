@@ -203,7 +203,7 @@ describe("switchers that show the tokens of their pods", () => {
     }
   });
 
-  it("are reviewed again before all who wait and were never taken, however many these are", async () => {
+  it("are reviewed again next, however many wait that were never taken", async () => {
     const logger = createLogger("test", "silent");
     const reviewer = new TokenReviewer({ config: reviews.config, serviceAccounts: [], clock, logger });
     const claim = { namespace: "shop", pod: "detect-0" };
@@ -230,6 +230,34 @@ describe("switchers that show the tokens of their pods", () => {
       for (const release of held.slice(1)) release();
       assert.equal(await again, "verified");
       assert.deepEqual(new Set(await Promise.all(others)), new Set(["refused"]));
+    } finally {
+      reviewer.close();
+    }
+  });
+
+  it("take turns with those that follow already, however many of these wait", async () => {
+    const logger = createLogger("test", "silent");
+    const reviewer = new TokenReviewer({ config: reviews.config, serviceAccounts: [], clock, logger });
+    const check = (name: string, isFollowing: boolean) =>
+      reviewer.check({ namespace: "shop", pod: "detect-0" }, reviews.issue(name), isFollowing);
+    const held: (() => void)[] = [];
+    const { answer } = reviews;
+    reviews.answer = (...call) => void held.push(() => answer(...call));
+    try {
+      const verdicts = Array.from({ length: 36 }, (_, i) => check(`following-${i}`, true));
+      verdicts.push(check("newcomer-0", false), check("newcomer-1", false));
+      await until(() => held.length === 32, "as many reviews as there may be");
+      for (let i = 0; i < 6; i++) {
+        held[i]?.();
+        await until(() => held.length === 33 + i, "the next review");
+      }
+      const expected = ["following-32", "newcomer-0", "following-33", "newcomer-1", "following-34", "following-35"];
+      assert.deepEqual(
+        reviews.asked.slice(-6).map(({ body }) => body),
+        expected.map(name => tokenReview(reviews.issue(name))),
+      );
+      for (const release of held.slice(6)) release();
+      await Promise.all(verdicts);
     } finally {
       reviewer.close();
     }
