@@ -15,6 +15,8 @@ import { expiryOf } from "./token-expiry.ts";
 /** Who is at the other end of an open stream is asked again after so long, a fifth sooner or later: not all at once. */
 const REVIEW_MS = 600_000;
 const JITTER = 0.2;
+/** After so long, where the API server could not be asked. */
+const RETRY_MS = 60_000;
 /** Whoever has not shown its token by then is of an earlier version: the one that it showed last is reviewed. */
 const SHOWN_WITHIN_MS = 10_000;
 
@@ -34,8 +36,8 @@ export class StreamIdentity {
   /** Shown newest; null: nothing was. */
   #token: string | null;
   #owner: TokenIdentity | null = null;
-  /** When it is asked again; Infinity: not before it has answered. */
-  #dueMs = Number.POSITIVE_INFINITY;
+  /** How long after its last check it is asked again; null: not before it has answered. */
+  #next: { readonly checkedAtMs: number; readonly afterMs: number } | null = null;
   /** Null: it is not asked now. */
   #askedAtMs: number | null = null;
 
@@ -54,8 +56,9 @@ export class StreamIdentity {
   /** Whether it is time to ask for its token again; it counts as asked then. */
   begin(): boolean {
     const nowMs = this.#options.clock.nowMs();
-    if (nowMs < this.#dueMs) return false;
-    this.#dueMs = Number.POSITIVE_INFINITY;
+    // A clock that was set back puts it off by twice as long at most.
+    if (this.#next === null || Math.abs(nowMs - this.#next.checkedAtMs) < this.#next.afterMs) return false;
+    this.#next = null;
     this.#askedAtMs = nowMs;
     return true;
   }
@@ -97,7 +100,9 @@ export class StreamIdentity {
   async #verdict(isFollowing: boolean): Promise<IdentityVerdict> {
     const { identity, clock } = this.#options;
     const verdict = await identity.check(this.#hello, this.#token, isFollowing);
-    this.#dueMs = clock.nowMs() + REVIEW_MS * (1 + JITTER * (2 * Math.random() - 1));
+    const wasAsked = verdict.outcome !== "kept" && verdict.outcome !== "unavailable";
+    const afterMs = (wasAsked ? REVIEW_MS : RETRY_MS) * (1 + JITTER * (2 * Math.random() - 1));
+    this.#next = { checkedAtMs: clock.nowMs(), afterMs };
     if (verdict.problem !== null) return verdict;
     this.#owner = verdict.identity;
     const problem = this.#bindingProblem(verdict.identity);

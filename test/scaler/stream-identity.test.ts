@@ -156,6 +156,35 @@ describe("streams of switchers that the API server knows", () => {
     assert.equal((await switcher.endedWith()).code, status.PERMISSION_DENIED);
   });
 
+  it("are looked at again after about a minute where the API server did not answer", async () => {
+    const switcher = await connect();
+    const { answer } = reviews;
+    reviews.answer = (_request, response) => refuse(response, 503, "ServiceUnavailable", "no etcd");
+    pass(12 * MINUTE);
+    assert.equal((await counted(2))[1], "kept");
+    // Of this one it never said anything.
+    switcher.token = reviews.issue("renewed");
+    for (const timesAsked of [1, 2]) {
+      pass(48_000 - 1);
+      await turns(20);
+      assert.equal(switcher.timesAsked, timesAsked);
+      pass(24_002);
+      assert.equal((await counted(timesAsked + 2))[timesAsked + 1], "kept");
+    }
+    reviews.answer = answer;
+    reviews.known.set(switcher.token, GONE);
+    pass(72_001);
+    assert.equal((await switcher.endedWith()).code, status.PERMISSION_DENIED);
+  });
+
+  it("are looked at as soon where the clock was set back a day", async () => {
+    const switcher = await connect();
+    reviews.known.set(switcher.token ?? "", GONE);
+    pass(-24 * 60 * MINUTE);
+    pass(12 * MINUTE);
+    assert.equal((await switcher.endedWith()).code, status.PERMISSION_DENIED);
+  });
+
   it("are gone, and not asked again, where they do not read what they are told", async () => {
     const switcher = await connect();
     const registered = registry.all()[0];
