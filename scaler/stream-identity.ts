@@ -36,6 +36,8 @@ export class StreamIdentity {
   /** Shown newest; null: nothing was. */
   #token: string | null;
   #owner: TokenIdentity | null = null;
+  /** Reviewed last; null: none was. */
+  #reviewed: string | null = null;
   /** How long after its last check it is asked again; null: not before it has answered. */
   #next: { readonly checkedAtMs: number; readonly afterMs: number } | null = null;
   /** Null: it is not asked now. */
@@ -70,7 +72,7 @@ export class StreamIdentity {
 
   /**
    * After it was asked: the error to end the stream with; null: it may go on, as without an answer of the API server. What comes unasked,
-   * or too late, is kept for the next time.
+   * or too late, is kept for the next time, or for this one where the API server refuses what it was asked.
    *
    * @param shown what it answered; null: nothing.
    */
@@ -99,7 +101,13 @@ export class StreamIdentity {
 
   async #verdict(isFollowing: boolean): Promise<IdentityVerdict> {
     const { identity, clock } = this.#options;
-    const verdict = await identity.check(this.#hello, this.#token, isFollowing);
+    this.#reviewed = this.#token;
+    let verdict = await identity.check(this.#hello, this.#reviewed, isFollowing);
+    if (verdict.outcome === "refused" && this.#token !== this.#reviewed) {
+      // A newer one came meanwhile. What comes during this review does not count: nobody stays by showing one after the other.
+      this.#reviewed = this.#token;
+      verdict = await identity.check(this.#hello, this.#reviewed, isFollowing);
+    }
     const wasAsked = verdict.outcome !== "kept" && verdict.outcome !== "unavailable";
     const afterMs = (wasAsked ? REVIEW_MS : RETRY_MS) * (1 + JITTER * (2 * Math.random() - 1));
     this.#next = { checkedAtMs: clock.nowMs(), afterMs };
@@ -126,8 +134,9 @@ export class StreamIdentity {
     return new VariscaleError(code, `the scaler does not know this switcher: ${problem}`);
   }
 
+  /** Whether the token that was reviewed has ended. */
   #isOver(): boolean {
-    const expiresAtMs = this.#token === null ? null : expiryOf(this.#token);
+    const expiresAtMs = this.#reviewed === null ? null : expiryOf(this.#reviewed);
     return expiresAtMs !== null && expiresAtMs <= this.#options.clock.nowMs();
   }
 }

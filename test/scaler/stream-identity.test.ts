@@ -16,7 +16,7 @@ import { refuse } from "../support/kubernetes-api.ts";
 import { FakeSwitcher } from "./support/fake-switcher.ts";
 import { ManualClock, turns, until } from "./support/manual-clock.ts";
 import { testPipeline } from "./support/test-pipeline.ts";
-import { TokenReviews } from "./support/token-reviews.ts";
+import { TokenReviews, token } from "./support/token-reviews.ts";
 
 const MINUTE = 60_000;
 const ASSIGNMENT = {
@@ -254,6 +254,53 @@ describe("streams of switchers that the API server knows", () => {
     await counted(3);
     assert.deepEqual(reviews.asked.at(-1)?.body, tokenReview(late));
     assert.equal(switcher.ended, null);
+  });
+
+  describe("and whose token ends before they show a newer one", () => {
+    let switcher: FakeSwitcher;
+    let release: () => void;
+
+    beforeEach(async () => {
+      switcher = await connect();
+      reviews.known.clear();
+      switcher.token = null;
+      const { answer } = reviews;
+      reviews.answer = (...call) => {
+        release = () => answer(...call);
+      };
+      pass(61 * MINUTE);
+      pass(10_001);
+      await until(() => reviews.asked.length === 2, "the review of the old one");
+    });
+
+    async function showNow(shown: string): Promise<void> {
+      const before = registry.all()[0]?.lastReportMs;
+      clock.set(clock.nowMs() + 1);
+      switcher.send({ token: { value: shown } });
+      switcher.report();
+      await until(() => registry.all()[0]?.lastReportMs !== before, "what came after it");
+    }
+
+    it("go on with one that comes while the old one is reviewed", async () => {
+      const late = reviews.issue("late");
+      await showNow(late);
+      release();
+      await until(() => reviews.asked.length === 3, "the review of the late one");
+      assert.deepEqual(reviews.asked[2]?.body, tokenReview(late));
+      release();
+      assert.deepEqual(await counted(2), ["verified", "verified"]);
+      assert.equal(switcher.ended, null);
+    });
+
+    it("end where that one is refused too, whatever they show then", async () => {
+      await showNow(token("late", reviews.inAnHour));
+      release();
+      await until(() => reviews.asked.length === 3, "the review of the late one");
+      await showNow(reviews.issue("later"));
+      release();
+      assert.equal((await switcher.endedWith()).code, status.PERMISSION_DENIED);
+      assert.equal(reviews.asked.length, 3);
+    });
   });
 
   describe("and whose stage is bound to service accounts", () => {
