@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { MAX_STATE_MIB, type OpenedEnvelope, openEnvelope, sealEnvelope } from "./state-envelope.ts";
 import { stateFileError } from "./state-file-error.ts";
@@ -35,21 +35,16 @@ export function readState(path: string): StateRead {
 }
 
 /**
- * Replaces the state in one step: temporary file, fsync, rename, fsync of the directory, so that a crash or a full disk leaves
- * either the old state or the new one. Makes missing directories. `payload` must be JSON, and is read before this returns its promise.
+ * Replaces the state in one step: temporary file, fsync, rename, so that a crash or a full disk leaves either the old state or
+ * the new one; of what was written in its last seconds a machine that crashes may keep the old one. Makes missing directories. `payload` must be JSON, and is read before this returns its promise.
  * Rejects with VariscaleError, and then the old state is still there. Of two writes under way at once either may be the last.
  */
 export async function writeState(path: string, payload: unknown, nowMs: number): Promise<void> {
   const text = sealEnvelope(path, payload, nowMs);
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await withFile(temporary, "wx", async file => {
-      await file.writeFile(text);
-      await file.sync();
-    });
+    await writeNew(temporary, text);
     await rename(temporary, path);
-    await withFile(dirname(path), "r", syncDirectory);
   } catch (error) {
     // What went wrong before is what is to be told, and a file that stays is removed as abandoned later.
     await rm(temporary, { force: true }).catch(() => undefined);
@@ -81,20 +76,14 @@ function removeAbandoned(path: string): void {
   }
 }
 
-async function withFile(path: string, flags: string, use: (file: FileHandle) => Promise<void>): Promise<void> {
-  const file = await open(path, flags, 0o600);
+/** Makes its directory only where it is missing: hundreds of states are written every ten seconds. */
+async function writeNew(path: string, text: string): Promise<void> {
+  const write = (): Promise<void> => writeFile(path, text, { flag: "wx", mode: 0o600, flush: true });
   try {
-    await use(file);
-  } finally {
-    await file.close();
-  }
-}
-
-/** Makes the rename last. Some file systems can't sync a directory and do not need it. */
-async function syncDirectory(directory: FileHandle): Promise<void> {
-  try {
-    await directory.sync();
+    await write();
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EINVAL")) throw error;
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await write();
   }
 }

@@ -1,9 +1,10 @@
-import { appendFile, mkdir, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { VariscaleError } from "../domain/errors.ts";
 
 /** Lines that wait for a slow disk at most; further ones are lost, and counted. */
 const MOST_WAITING = 2000;
+const REOPEN_MS = 10_000;
 
 export interface AuditFileOptions {
   readonly path: string;
@@ -11,15 +12,23 @@ export interface AuditFileOptions {
   readonly maxBytes: number;
   /** Renamed files that are kept. */
   readonly keep: number;
+  /** For so long at most lines go on into a file that somebody else removed or renamed. */
+  readonly reopenMs?: number;
   /** Told after every write: null, or what went wrong. */
   readonly onWrite: (problem: string | null) => void;
+}
+
+interface OpenFile {
+  readonly handle: FileHandle;
+  readonly sinceMs: number;
+  bytes: number;
 }
 
 /** An append-only log of JSON lines whose size is bounded. Appending never waits and never throws; a full disk is told. */
 export class AuditFile {
   readonly #options: AuditFileOptions;
   #waiting: string[] = [];
-  #bytes: number | null = null;
+  #open: OpenFile | null = null;
   #writing: Promise<void> | null = null;
   #lost = 0;
 
@@ -41,9 +50,10 @@ export class AuditFile {
     this.#writing ??= this.#drain();
   }
 
-  /** Waits for what was appended. */
+  /** Waits for what was appended, and closes the file until more is. */
   async close(): Promise<void> {
     await this.#writing;
+    await this.#closeFile();
   }
 
   async #drain(): Promise<void> {
@@ -57,7 +67,7 @@ export class AuditFile {
         this.#options.onWrite(null);
       } catch (error) {
         this.#lost += lines.length;
-        this.#bytes = null;
+        await this.#closeFile().catch(() => undefined);
         this.#options.onWrite(
           `cannot write ${this.#options.path}: ${VariscaleError.from(error).message}; make room on the disk or make the folder writable`,
         );
@@ -67,18 +77,32 @@ export class AuditFile {
   }
 
   async #write(text: string): Promise<void> {
-    const { path, maxBytes } = this.#options;
-    if (this.#bytes === null) {
-      await mkdir(dirname(path), { recursive: true });
-      this.#bytes = await sizeOf(path);
-    }
     const length = Buffer.byteLength(text);
-    if (this.#bytes > 0 && this.#bytes + length > maxBytes) {
+    let file = await this.#opened();
+    if (file.bytes > 0 && file.bytes + length > this.#options.maxBytes) {
+      await this.#closeFile();
       await this.#rotate();
-      this.#bytes = 0;
+      file = await this.#opened();
     }
-    await appendFile(path, text, { mode: 0o640 });
-    this.#bytes += length;
+    await file.handle.appendFile(text);
+    file.bytes += length;
+  }
+
+  async #opened(): Promise<OpenFile> {
+    const { path, reopenMs = REOPEN_MS } = this.#options;
+    if (this.#open && performance.now() - this.#open.sinceMs > reopenMs) await this.#closeFile();
+    if (this.#open) return this.#open;
+    await mkdir(dirname(path), { recursive: true });
+    const handle = await open(path, "a", 0o640);
+    this.#open = { handle, sinceMs: performance.now(), bytes: 0 };
+    this.#open.bytes = (await handle.stat()).size;
+    return this.#open;
+  }
+
+  async #closeFile(): Promise<void> {
+    const file = this.#open;
+    this.#open = null;
+    await file?.handle.close();
   }
 
   async #rotate(): Promise<void> {
@@ -90,23 +114,10 @@ export class AuditFile {
   }
 }
 
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (isMissing(error)) return 0;
-    throw error;
-  }
-}
-
 async function renameIfThere(from: string, to: string): Promise<void> {
   try {
     await rename(from, to);
   } catch (error) {
-    if (!isMissing(error)) throw error;
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { AuditFile } from "../../scaler/audit-file.ts";
+import { until } from "../support/until.ts";
 
 describe("AuditFile", () => {
   let folder: string;
@@ -75,6 +77,23 @@ describe("AuditFile", () => {
     await file.close();
     assert.equal(problems.at(-1), null);
     assert.deepEqual(lines(join(blocked, "log.jsonl")), [{ a: 2 }]);
+  });
+
+  it("goes on in a new file after a while when somebody moved it, and loses nothing", async () => {
+    const path = join(folder, "log.jsonl");
+    const file = new AuditFile({ path, maxBytes: 1e6, keep: 2, reopenMs: 100, onWrite: told => problems.push(told) });
+    file.append({ i: 0 });
+    await until(() => existsSync(path));
+    renameSync(path, `${path}.moved`);
+    for (let i = 1; !existsSync(path); i++) {
+      assert.ok(i < 10_000, "it does not");
+      file.append({ i });
+      await sleep(10);
+    }
+    await file.close();
+    const kept = [`${path}.moved`, path].flatMap(lines).map(line => line.i);
+    assert.deepEqual(kept, [...kept.keys()]);
+    assert.ok(kept.length > 1 && problems.every(problem => problem === null));
   });
 
   it("bounds what waits for a slow disk", async () => {
