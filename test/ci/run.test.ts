@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, before, beforeEach, describe, it } from "mocha";
+import { packageFolder } from "../../runtime/version.ts";
+import { isAlive } from "../cli/support/processes.ts";
+import { TestFolder } from "../support/switcher-harness.ts";
+import { until } from "../support/until.ts";
+
+/** Of what the stages and the compilation ahead do here, by their place in `.ci/run`. */
+interface Commands {
+  readonly ahead: string;
+  readonly clusterTools?: string;
+  readonly page?: string;
+}
+
+/** Never ends by itself, as a compiler that Go has started. */
+const HANGS = `sh -c 'echo $$ > compiler; exec sleep 100' & echo $$ > ahead; echo compiling; wait`;
+
+describe(".ci/run", () => {
+  let folder: TestFolder;
+  let running: ChildProcess | null = null;
+
+  before(function () {
+    if (process.platform !== "linux") this.skip();
+  });
+
+  beforeEach(() => {
+    folder = new TestFolder();
+    for (const name of ["bin", "scripts", "tmp"]) mkdirSync(join(folder.path, name));
+    cpSync(join(packageFolder, ".ci"), join(folder.path, ".ci"), { recursive: true });
+    writeScript("scripts/install-tfjs-node.sh", "exit 0");
+  });
+
+  afterEach(() => {
+    running?.kill("SIGTERM");
+    running = null;
+    folder.delete();
+  });
+
+  function writeScript(name: string, text: string): void {
+    writeFileSync(join(folder.path, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  }
+
+  /** With the stages' commands in place of npm and Node. */
+  async function run({ ahead, clusterTools = "exit 0", page = "" }: Commands, meanwhile?: () => Promise<void>) {
+    writeScript("bin/npm", `case $2 in test:page) ${page || ":"};; esac\necho '  1 passing (1s)'`);
+    writeScript("bin/node", `if [ "$GOMAXPROCS" = 1 ]; then ${ahead}; else ${clusterTools}; fi`);
+    const PATH = `${join(folder.path, "bin")}:${process.env["PATH"]}`;
+    const child = spawn(join(folder.path, ".ci/run"), {
+      env: { PATH, TMPDIR: join(folder.path, "tmp") },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    running = child;
+    let output = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", chunk => {
+        output += chunk;
+      });
+    const ended = once(child, "exit");
+    await meanwhile?.();
+    const [status, signal] = (await ended) as [number | null, NodeJS.Signals | null];
+    if (running === child) running = null;
+    return { status, signal, output };
+  }
+
+  const written = (name: string): string => {
+    const file = join(folder.path, name);
+    return existsSync(file) ? readFileSync(file, "utf8") : "";
+  };
+  const untilWritten = (names: readonly string[]) =>
+    until(() => running === null || names.every(name => written(name) !== ""));
+  const untilGone = (names: readonly string[]) => until(() => names.every(name => !isAlive(Number(written(name)))));
+
+  it("compiles the cluster's programs ahead, while other stages run, in time that nothing else wants", async () => {
+    const { status, output } = await run({
+      ahead: "cut -d ' ' -f 19,41 /proc/$$/stat; touch compiled",
+      page: "while ! [ -e compiled ]; do sleep 0.01; done",
+      clusterTools: "test -e compiled",
+    });
+    assert.equal(status, 0, output);
+    // Its niceness, and SCHED_IDLE.
+    assert.match(output, /^19 5$/m);
+    assert.match(output, /^14 passed, 0 failed$/m);
+  });
+
+  it("leaves it to the stage to fail, whatever the compilation ahead did", async () => {
+    const failed = await run({ ahead: "echo no network; exit 1" });
+    assert.equal(failed.status, 0, failed.output);
+    assert.match(failed.output, /^no network$/m);
+    const broken = await run({ ahead: "exit 0", clusterTools: "echo can not be built; exit 1" });
+    assert.equal(broken.status, 1);
+    assert.match(broken.output, /^=== what failed in cluster-tools\ncan not be built$/m);
+    assert.match(broken.output, /^13 passed, 1 failed$/m);
+  });
+
+  it("ends a compilation ahead that is not done, with all its processes, before the stage does the rest", async () => {
+    const { status, output } = await run({
+      ahead: HANGS,
+      page: "until [ -s compiler ] && [ -s ahead ]; do sleep 0.01; done",
+      clusterTools: "! kill -0 $(cat ahead)",
+    });
+    assert.equal(status, 0, output);
+    assert.match(output, /^compiling$/m);
+    await untilGone(["ahead", "compiler"]);
+  });
+
+  it("leaves no process and no file when it is ended", async () => {
+    const all = ["page", "ahead", "compiler"];
+    const { signal, output } = await run({ ahead: HANGS, page: "echo $$ > page; exec sleep 100" }, async () => {
+      await untilWritten(all);
+      running?.kill("SIGTERM");
+    });
+    assert.equal(signal, "SIGTERM", output);
+    await untilGone(all);
+    assert.deepEqual(readdirSync(join(folder.path, "tmp")), []);
+  });
+});
