@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -7,7 +8,7 @@ import { Program } from "../test/cluster/support/program.ts";
 import { ScalerProcess } from "../test/cluster/support/scaler-process.ts";
 import { Target } from "../test/cluster/support/target.ts";
 import { until } from "../test/cluster/support/until.ts";
-import type { ManyResult } from "./kubernetes-results.ts";
+import type { AskedScaler, ManyResult } from "./kubernetes-results.ts";
 
 const STAGES = ["detect", "read"] as const;
 /** Of /proc: clock ticks are hundredths of a second on Linux. */
@@ -31,38 +32,25 @@ interface Load {
 export async function measureMany(cluster: Cluster, scaledObjects: number, syncs: number): Promise<ManyResult> {
   const pipelines = Array.from({ length: scaledObjects / STAGES.length }, (_, i) => `cards-${i}`);
   const ours = await measureOurs(cluster, { namespace: "many", pipelines, syncs });
-  const constantLatenciesMs = await measureConstant(cluster, {
-    namespace: "constant",
-    pipelines,
-    syncs: CONSTANT_SYNCS,
-  });
-  return { scaledObjects, ...ours, constantLatenciesMs };
+  const constant = await measureConstant(cluster, { namespace: "constant", pipelines, syncs: CONSTANT_SYNCS });
+  return { scaledObjects, ...ours, constant };
 }
 
-async function measureOurs(
-  cluster: Cluster,
-  load: Load,
-): Promise<Pick<ManyResult, "latenciesMs" | "scalerMB" | "scalerCores">> {
+async function measureOurs(cluster: Cluster, load: Load): Promise<Omit<ManyResult, "scaledObjects" | "constant">> {
   const { namespace } = load;
   const pipelines = load.pipelines.map(name => ({ namespace, name, stages: STAGES }));
   const scaler = await ScalerProcess.start(cluster, pipelines);
   try {
     const { pid } = scaler.program;
-    let [startMs, startTicks] = [0, 0];
-    const onStart = (): void => {
-      [startMs, startTicks] = [performance.now(), ticksOf(pid)];
-    };
-    const latenciesMs = await latenciesUnder(cluster, load, scaler.address, onStart);
-    const seconds = (performance.now() - startMs) / 1000;
-    const scalerCores = (ticksOf(pid) - startTicks) / TICKS_PER_SECOND / seconds;
-    return { latenciesMs, scalerMB: residentMB(pid), scalerCores };
+    const asked = await askedFor(cluster, load, scaler.address, pid);
+    return { ours: asked, scalerMB: residentMB(pid) };
   } finally {
     await Target.removeAll(cluster, namespace);
     await scaler.close();
   }
 }
 
-async function measureConstant(cluster: Cluster, load: Load): Promise<readonly number[]> {
+async function measureConstant(cluster: Cluster, load: Load): Promise<AskedScaler> {
   const script = fileURLToPath(new URL("./constant-scaler.js", import.meta.url));
   const program = new Program({
     name: "constant-scaler",
@@ -73,20 +61,20 @@ async function measureConstant(cluster: Cluster, load: Load): Promise<readonly n
   program.start();
   try {
     await program.until(() => program.log().includes("serving"), "serving");
-    return await latenciesUnder(cluster, load, `${CONSTANT_HOST}:6000`, () => undefined);
+    return await askedFor(cluster, load, `${CONSTANT_HOST}:6000`, program.pid);
   } finally {
     await Target.removeAll(cluster, load.namespace);
     await program.stop();
   }
 }
 
-/** KEDA's latencies of so many syncs of all HPAs. @param onStart called when the first of them begins. */
-async function latenciesUnder(
+/** KEDA's latencies of so many syncs of all HPAs, and what CPU the scaler's process and the whole machine had meanwhile. */
+async function askedFor(
   cluster: Cluster,
   { namespace, pipelines, syncs }: Load,
   scalerAddress: string,
-  onStart: () => void,
-): Promise<readonly number[]> {
+  pid: number,
+): Promise<AskedScaler> {
   const targets: Target[] = [];
   for (const pipeline of pipelines) {
     for (const stage of STAGES) {
@@ -98,12 +86,19 @@ async function latenciesUnder(
   const sinceMs = Date.now();
   await until(() => targets.every(target => target.syncs(sinceMs) > 0), "every HPA syncs", 900_000);
   const latenciesMs: number[] = [];
-  onStart();
+  const before = cpuOf(pid);
   for (let i = 0; i < syncs; i++) {
     await sleep(HPA_SYNC_SECONDS * 1000);
     latenciesMs.push(...latenciesIn(await cluster.kedaMetrics(), namespace));
   }
-  return latenciesMs;
+  const after = cpuOf(pid);
+  const seconds = (after.atMs - before.atMs) / 1000;
+  return {
+    latenciesMs,
+    cores: (after.seconds - before.seconds) / seconds,
+    waitedShare: (after.waitedSeconds - before.waitedSeconds) / seconds,
+    machineShare: (after.machineSeconds - before.machineSeconds) / seconds / availableParallelism(),
+  };
 }
 
 /** How long KEDA last waited for the metric of each ScaledObject of a namespace. */
@@ -113,10 +108,27 @@ function latenciesIn(metrics: string, namespace: string): readonly number[] {
   return own.map(([, , seconds]) => Number(seconds) * 1000);
 }
 
-/** CPU time of a process. */
-function ticksOf(pid: number): number {
+interface CpuTimes {
+  readonly atMs: number;
+  /** Of all threads of the process. */
+  readonly seconds: number;
+  /** For which its main thread could run and no core was free. */
+  readonly waitedSeconds: number;
+  /** Of everything that runs, on all cores. */
+  readonly machineSeconds: number;
+}
+
+function cpuOf(pid: number): CpuTimes {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-  return Number(fields[11]) + Number(fields[12]);
+  const [, waitedNs = ""] = readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ");
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] =
+    readFileSync("/proc/stat", "utf8").split("\n")[0]?.split(/\s+/).slice(1).map(Number) ?? [];
+  return {
+    atMs: performance.now(),
+    seconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
+    waitedSeconds: Number(waitedNs) / 1e9,
+    machineSeconds: (user + nice + system + irq + softirq) / TICKS_PER_SECOND,
+  };
 }
 
 function residentMB(pid: number): number {

@@ -31,14 +31,24 @@ export interface StepResult extends LoadStep {
   readonly syncsToReplicas: number;
 }
 
-export interface ManyResult {
-  readonly scaledObjects: number;
+/** A scaler that KEDA asks for hundreds of ScaledObjects. */
+export interface AskedScaler {
   /** Of KEDA's own gauge of every ScaledObject, read once a sync. */
   readonly latenciesMs: readonly number[];
-  /** The same of a scaler that knows one answer. */
-  readonly constantLatenciesMs: readonly number[];
+  /** That its process used. */
+  readonly cores: number;
+  /** Of the time: its main thread could run, and no core was free. */
+  readonly waitedShare: number;
+  /** Of all cores: they were busy, with whatever runs on the machine. */
+  readonly machineShare: number;
+}
+
+export interface ManyResult {
+  readonly scaledObjects: number;
+  readonly ours: AskedScaler;
+  /** One that knows one answer. */
+  readonly constant: AskedScaler;
   readonly scalerMB: number;
-  readonly scalerCores: number;
 }
 
 export interface FailoverResult {
