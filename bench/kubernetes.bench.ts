@@ -13,13 +13,14 @@ export async function kubernetesSuite(only: readonly string[] | null): Promise<F
   const unknown = parts.find(part => !(KUBERNETES_PARTS as readonly string[]).includes(part));
   if (unknown !== undefined) throw new Error(`--only: one of ${KUBERNETES_PARTS.join(", ")}, not \`${unknown}\``);
   const results = runParts(parts);
-  return [
-    ...stepFigures(results),
-    plainFigure(results),
-    faultsFigure(results),
-    ...failoverFigures(results),
-    ...manyFigures(results),
-  ];
+  const figures: Readonly<Record<KubernetesPart, (results: KubernetesResults) => readonly Figure[]>> = {
+    step: stepFigures,
+    plain: () => [plainFigure(results)],
+    faults: () => [faultsFigure(results)],
+    failover: failoverFigures,
+    many: manyFigures,
+  };
+  return Object.entries(figures).flatMap(([part, of]) => (parts.includes(part) ? of(results) : []));
 }
 
 /** In namespaces of its own, where the programs of the cluster are started; what it says goes to standard error. */
