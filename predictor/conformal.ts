@@ -3,6 +3,9 @@ import { type Quantiles, quantiles } from "./quantiles.ts";
 
 /** At one outcome a minute; what comes oftener is followed as fast only by the root of that, or chance would be followed too. */
 const LEAST_STEP = 0.01;
+/** Where outcomes are a minute apart, as at 600 s, of quantiles that are seldom missed: a day has few misses to tell that it is rougher. */
+const SELDOM_STEP = 0.03;
+const SELDOM_MISSED = 0.95;
 /** The same of the first, which falls with that itself: what ten outcomes of one rise put on would take hits an hour to take off. */
 const FIRST_STEP = 0.3;
 const FULL_STEP_SECONDS = 60;
@@ -29,16 +32,17 @@ export const UNCALIBRATED: Calibration = { offsets: [0, 0, 0, 0], outcomes: 0, m
  * missed in a share 1 − q of the cases whatever the load does (Gibbs and Candès, NeurIPS 2021). The step shrinks as 1/√outcomes
  * to a floor (Angelopoulos, Barber and Bates, ICML 2024) and follows the scale of the errors (Angelopoulos, Candès and Tibshirani,
  * NeurIPS 2023), here of the misses alone: a Poisson load is missed by a fraction of a sigma, a burst by ten. The middle takes
- * shorter ones.
+ * shorter ones. A day's share of misses is off by what the offset moved, over the steps of the day: those seldom missed take longer ones.
  *
  * @param elapsedSeconds between two outcomes.
  */
 export function calibrate(state: Calibration, issued: Quantiles, actual: number, elapsedSeconds: number): Calibration {
   const outcomes = state.outcomes + 1;
   const share = Math.min(elapsedSeconds / FULL_STEP_SECONDS, 1);
-  const plainStep = Math.max(LEAST_STEP * Math.sqrt(share), (FIRST_STEP * share) / Math.sqrt(outcomes));
+  const firstStep = (FIRST_STEP * share) / Math.sqrt(outcomes);
   const offsets = quantiles((q, i) => {
-    const step = (i === 0 ? MIDDLE_STEP : 1) * plainStep * Math.max(1, state.missExcess[i]);
+    const leastStep = share === 1 && q >= SELDOM_MISSED ? SELDOM_STEP : LEAST_STEP * Math.sqrt(share);
+    const step = (i === 0 ? MIDDLE_STEP : 1) * Math.max(leastStep, firstStep) * Math.max(1, state.missExcess[i]);
     if (actual > issued[i]) return state.offsets[i] + step * q;
     // Without load every outcome is a hit: a quantile that is 0 already must not wind down for the day that load returns.
     return inverseAnscombe(issued[i]) > 0 ? state.offsets[i] - step * (1 - q) : state.offsets[i];

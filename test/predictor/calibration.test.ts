@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { seededRandom } from "../../load/seeded-random.ts";
+import { normal, seededRandom } from "../../load/seeded-random.ts";
 import { anscombe } from "../../predictor/anscombe.ts";
-import { calibrate, forgetMiddle, UNCALIBRATED } from "../../predictor/conformal.ts";
+import { type Calibration, calibrate, forgetMiddle, UNCALIBRATED } from "../../predictor/conformal.ts";
 import { addLosses, expertWeights, lossKept, mix, NO_LOSSES } from "../../predictor/hedge.ts";
+import { normalQuantile } from "../../predictor/normal-quantile.ts";
 import { pinballLoss, type Quantiles, quantiles, rising } from "../../predictor/quantiles.ts";
 
 describe("calibrate()", () => {
@@ -21,15 +22,31 @@ describe("calibrate()", () => {
       assert.ok(Math.abs(covered[i]! / 10_000 - q) < 0.01, `${q}: ${covered[i]! / 10_000}`);
   });
 
-  it("takes steps of q up and 1 − q down, larger after misses by far, a quarter for the middle", () => {
+  it("takes steps of q up and 1 − q down, larger after misses by far, a quarter for the middle, longer for seldom misses", () => {
     const issued: Quantiles = [20, 21, 22, 23];
     const settled = { ...UNCALIBRATED, outcomes: 1e6 };
-    for (const [i, step] of [0.00125, 0.009, 0.0095, 0.0099].entries())
+    for (const [i, step] of [0.00125, 0.009, 0.0285, 0.0297].entries())
       assert.ok(Math.abs(calibrate(settled, issued, 30, 60).offsets[i]! - step) < 1e-12);
-    assert.ok(Math.abs(calibrate(settled, issued, 10, 60).offsets[2] + 0.0005) < 1e-12);
-    assert.ok(Math.abs(calibrate(settled, issued, 30, 2.4).offsets[1] - 0.0018) < 1e-12, "oftener, so shorter");
-    assert.ok(Math.abs(calibrate({ ...settled, missExcess: [0, 0, 8, 0] }, issued, 30, 60).offsets[2] - 0.076) < 1e-12);
+    assert.ok(Math.abs(calibrate(settled, issued, 10, 60).offsets[2] + 0.0015) < 1e-12);
+    for (const [i, step] of [0.00025, 0.0018, 0.0019, 0.00198].entries())
+      assert.ok(Math.abs(calibrate(settled, issued, 30, 2.4).offsets[i]! - step) < 1e-12, "oftener, so shorter");
+    assert.ok(Math.abs(calibrate({ ...settled, missExcess: [0, 0, 8, 0] }, issued, 30, 60).offsets[2] - 0.228) < 1e-12);
     assert.ok(calibrate(UNCALIBRATED, issued, 30, 60).offsets[2] > 0.2, "the first steps are long");
+  });
+
+  it("keeps the promise of 0.95 at 600 s on calm and on rough days", () => {
+    const random = seededRandom(5);
+    let state: Calibration = { ...UNCALIBRATED, outcomes: 1e6 };
+    const covered = [0, 0];
+    for (let minute = 0; minute < 60 * 1440; minute++) {
+      const isRough = Math.floor(minute / 1440) % 2;
+      const actual = 40 + (isRough ? 1.2 : 0.8) * normal(random);
+      const issued = quantiles((q, i) => 40 + normalQuantile(q) + state.offsets[i]);
+      if (actual <= issued[2]) covered[isRough]! += 1;
+      state = calibrate(state, issued, actual, 60);
+    }
+    const [calm = 0, rough = 0] = covered.map(count => (100 * count) / (30 * 1440));
+    assert.ok(rough >= 93 && calm <= 97, `${calm} ${rough}`);
   });
 
   it("forgets the middle alone", () => {
