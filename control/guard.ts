@@ -19,7 +19,13 @@ import type { TickInput } from "./tick-input.ts";
 export function guardTick(state: ControlState, input: TickInput, nowMs: number): Guard | null {
   const { plan } = state;
   const ready = readyByStage(input);
-  if (!plan || input.mode === "shadow" || Object.values(ready).some(views => views.length === 0)) return null;
+  if (
+    !plan ||
+    input.guards === false ||
+    input.mode === "shadow" ||
+    Object.values(ready).some(views => views.length === 0)
+  )
+    return null;
   const situation = assess(state, input, plan, ready);
   if (state.guard) {
     const dwelling = nowMs - state.guard.sinceMs < SETTINGS.guardDwellMs;

@@ -33,6 +33,8 @@ export interface TickInput {
    * missing: an interval after the last plan.
    */
   readonly planPhaseMs?: number;
+  /** False: nothing guards, as where a simulation shows what the guard is worth. Default true. */
+  readonly guards?: boolean;
   /** Of the leader that runs this tick. */
   readonly epoch: number;
 }

@@ -6,7 +6,7 @@ import type { SwitcherView } from "../control/switcher-view.ts";
 import { tick } from "../control/tick.ts";
 import { type Tuning, UNTUNED } from "../control/tuning.ts";
 import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
-import type { Forecast, LoadSample } from "../domain/load.ts";
+import type { LoadSample } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { withMethod } from "../optimizer/accuracy.ts";
 import type { Limits } from "../optimizer/problem.ts";
@@ -60,7 +60,6 @@ export class SimControl {
     const { sample, switchers, answered, accuracies } = known;
     const { forecasts, limits, tolerance, without } = this.#options;
     const pipeline = withAccuracies(this.#options.pipeline, accuracies);
-    const isUnguarded = without.includes("guard");
     if (sample) forecasts.observe(sample);
     const scaling: Record<string, HpaScaling> = {};
     if (tolerance !== null)
@@ -77,9 +76,9 @@ export class SimControl {
       {
         pipeline,
         mode: "active",
-        forecast: isUnguarded ? withoutRate(forecast) : forecast,
+        forecast,
         load: sample,
-        switchers: isUnguarded ? switchers.map(withoutQueue) : switchers,
+        switchers,
         readyReplicas: {},
         bounds: {},
         scaling,
@@ -87,6 +86,7 @@ export class SimControl {
         pins: [],
         tuning: this.tuning,
         limits,
+        guards: !without.includes("guard"),
         epoch: 1,
       },
       nowMs,
@@ -94,17 +94,6 @@ export class SimControl {
     this.#state = result.state;
     return without.includes("makeBeforeBreak") ? allAtOnce(result.board) : result.board;
   }
-}
-
-/** Plans are made as ever, from the higher of both; the guard, which looks at the rate now and at queues, sees neither. */
-function withoutRate(forecast: Forecast | null): Forecast | null {
-  if (!forecast) return null;
-  const [a, b, c, d] = forecast.intensityRps.map(rate => Math.max(rate, forecast.reactiveRps));
-  return { ...forecast, intensityRps: [a ?? 0, b ?? 0, c ?? 0, d ?? 0], reactiveRps: 0 };
-}
-
-function withoutQueue(view: SwitcherView): SwitcherView {
-  return { ...view, queuedRows: 0, queueAgeMs: 0, protecting: false };
 }
 
 /** The goal as it is: every count and every variant now. */
