@@ -8,6 +8,8 @@ import type { Condition } from "./board.ts";
 export interface Demand {
   readonly atMs: number;
   readonly rateRps: number;
+  /** Of a load that has outrun its forecast: the rate that it goes on to, which there are to be replicas for. Missing: it goes on to no other. */
+  readonly risenRps?: number;
 }
 
 /** Replicas by stage that an HPA's formula gave by itself. */

@@ -58,13 +58,16 @@ function keptThroughDip(kept: Plan, best: Plan): Decision | null {
   return kept.feasible ? held(kept, best, "held_steady") : null;
 }
 
-/** The current configuration, with the best one as what it was held against. */
 function held(kept: Plan, best: Plan, reason: Reason): Decision {
-  const lost = best.objective - kept.objective;
+  return { plan: inPlaceOf(best, kept), reasons: withReason(kept.reasons, reason) };
+}
+
+/** A plan that is taken although another is better, with that as what it was held against. */
+export function inPlaceOf(best: Plan, taken: Plan): Plan {
+  const lost = best.objective - taken.objective;
   const { stages, objective, accuracy, cores, latencyMs, binding } = best;
   const runnerUp = { stages, objective, accuracy, cores, latencyMs };
-  const plan = { ...kept, optimal: false, gap: Math.max(0, lost) + best.gap, binding, runnerUp };
-  return { plan, reasons: withReason(kept.reasons, reason) };
+  return { ...taken, optimal: false, gap: Math.max(0, lost) + best.gap, binding, runnerUp };
 }
 
 /** Whether the goal's variants are better than the current ones, which are pinned, also at the rate that a steady load comes back to; one that the current ones can't carry tells nothing. */

@@ -9,8 +9,9 @@ import type { Problem, StagePin } from "../optimizer/problem.ts";
 import { leadMs, stuckCap } from "./actuation.ts";
 import type { ControlState, Demand, Recommendation } from "./control-state.ts";
 import { type DemandLevels, decide, withReason } from "./decide.ts";
-import { extremeDemands } from "./demand-window.ts";
+import { extremeDemands, mostRisenRps } from "./demand-window.ts";
 import { excludedVariants } from "./quarantine.ts";
+import { risenRps, withRise } from "./rise.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
 import { forecastRps, hysteresisOf, isTuned, UNTUNED, withTunedPins } from "./tuning.ts";
@@ -58,7 +59,7 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
   const decided = decide({ ...problem, recommended }, demandOf(demands, input.forecast), hysteresisOf(tuning));
   if (decided === null)
     return { ...kept, recommendations, planReasons: withReason(state.planReasons, "held_hysteresis") };
-  const { plan, reasons } = decided;
+  const { plan, reasons } = withRise(problem, decided, mostRisenRps(demands));
   const decisions = state.decisions + 1;
   return {
     plan,
@@ -118,8 +119,10 @@ function withDemand(demands: readonly Demand[], input: TickInput, nowMs: number)
   if (isHpa) return input.forecast ? [{ atMs: nowMs, rateRps: input.forecast.reactiveRps }] : demands;
   const recent = demands.filter(demand => demand.atMs <= nowMs && nowMs - demand.atMs <= input.pipeline.scaleDownMs);
   if (!input.forecast) return recent;
-  const forecast = forecastRps(input.forecast, input.tuning ?? UNTUNED);
-  return extremeDemands([...recent, { atMs: nowMs, rateRps: Math.max(forecast, input.forecast.reactiveRps) }]);
+  const rateRps = forecastRps(input.forecast, input.tuning ?? UNTUNED);
+  const risen = risenRps(input.forecast, rateRps);
+  const demand = { atMs: nowMs, rateRps: Math.max(rateRps, input.forecast.reactiveRps) };
+  return extremeDemands([...recent, { ...demand, ...(risen !== null && { risenRps: risen }) }]);
 }
 
 function demandOf(demands: readonly Demand[], { steadyRps = null }: Forecast): DemandLevels {

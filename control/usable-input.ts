@@ -64,8 +64,8 @@ function usableTuning(tuning: Tuning): Tuning {
 }
 
 function isForecast(forecast: Forecast): boolean {
-  const { peakRps, intensityRps, reactiveRps, steadyRps } = forecast;
-  return [...peakRps, ...intensityRps, reactiveRps, steadyRps ?? 0].every(isRate);
+  const { peakRps, intensityRps, reactiveRps, riseRps = 0, steadyRps } = forecast;
+  return [...peakRps, ...intensityRps, reactiveRps, riseRps, steadyRps ?? 0].every(isRate);
 }
 
 function isSample(load: LoadSample): boolean {

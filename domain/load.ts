@@ -20,6 +20,8 @@ export interface Forecast {
   readonly intensityRps: readonly [number, number, number, number];
   /** What is needed for the load as it is now, without looking ahead. */
   readonly reactiveRps: number;
+  /** By how much that is above the load of 10 s before. Missing: by nothing. */
+  readonly riseRps?: number;
   /** The expert with the largest weight. */
   readonly leader: string;
   /** What the rate of a load that goes on as it was is at most; null or missing: the load changes, or is not known for long. */

@@ -19,7 +19,7 @@ import { type LoadCell, LoadHistory } from "./load-history.ts";
 import { NETWORK, networkExpert } from "./network-expert.ts";
 import type { ForecastModel } from "./network-model.ts";
 import { type Quantiles, quantiles, rising } from "./quantiles.ts";
-import { reactiveRateRps } from "./reactive-rate.ts";
+import { reactiveRateRps, riseRps } from "./reactive-rate.ts";
 import { placeSample, type SampleClock } from "./sample-clock.ts";
 import { steadyRateRps } from "./steady-rate.ts";
 
@@ -146,6 +146,7 @@ export class LoadForecaster {
       peakRps,
       intensityRps: intensities(peakRps, seconds),
       reactiveRps: reactiveRateRps(this.#history),
+      riseRps: riseRps(this.#history),
       leader: this.#leaderOf(state),
       steadyRps: steadyRateRps(this.#history),
     };

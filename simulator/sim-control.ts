@@ -14,7 +14,7 @@ import type { HpaScaling } from "../optimizer/reachable-count.ts";
 import type { ForecastSource } from "./forecast-source.ts";
 
 /** Parts of the control loop and its forecasts that a simulation can leave out. */
-export const ABLATIONS = ["guard", "makeBeforeBreak", "calibration", "tables"] as const;
+export const ABLATIONS = ["guard", "makeBeforeBreak", "calibration", "tables", "rise"] as const;
 export type Ablation = (typeof ABLATIONS)[number];
 
 export interface SimControlOptions {
@@ -76,7 +76,7 @@ export class SimControl {
       {
         pipeline,
         mode: "active",
-        forecast,
+        forecast: forecast && without.includes("rise") ? { ...forecast, riseRps: 0 } : forecast,
         load: sample,
         switchers,
         readyReplicas: {},

@@ -31,6 +31,7 @@ const forecastSchema = z.object({
   peakRps: four,
   intensityRps: four,
   reactiveRps: rate,
+  riseRps: rate.exactOptional(),
   steadyRps: rate.nullable().exactOptional(),
   leader: word,
 });

@@ -14,6 +14,7 @@ describe("tick(): forecasts and samples that can't be true", () => {
     "an infinite peak": { ...forecast, peakRps: [5, 5, 5, Number.POSITIVE_INFINITY] },
     "a steady rate that is none": { ...forecast, steadyRps: Number.NaN },
     "a negative rate now": { ...forecast, reactiveRps: -1 },
+    "an absurd rise": { ...forecast, riseRps: 1e300 },
     "an absurd rate": { ...forecast, reactiveRps: 1e300 },
   };
   for (const [name, broken] of Object.entries(wrong)) {

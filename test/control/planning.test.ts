@@ -110,6 +110,29 @@ describe("planWhenDue()", () => {
     assert.ok(story.board.reasons.includes("floor_reactive"));
   });
 
+  it("has replicas for what a load that has outrun its forecast goes on to, with the variants of the load as it is, and gives them back", () => {
+    const countsIn = (riseRps: number) => {
+      const story = new Story(twoStages()).run(12, 5);
+      const before = story.goal("read");
+      story.input = { forecast: { ...certain(5, story.nowMs), reactiveRps: 20, riseRps } };
+      story.run(1, 5);
+      assert.equal(story.goal("read"), before);
+      assert.equal(story.board.plan?.rateRps, 20);
+      const { reasons } = story.board;
+      const risen = story.goalReplicas("read");
+      story.input = {};
+      story.run(12, 5);
+      const held = story.goalReplicas("read");
+      story.run(30, 5);
+      return { risen, held, after: story.goalReplicas("read"), isRising: reasons.includes("rising") };
+    };
+    const without = countsIn(0);
+    const rising = countsIn(40);
+    assert.deepEqual([without.isRising, rising.isRising], [false, true]);
+    assert.ok(rising.risen > without.risen, `${rising.risen} after ${without.risen}`);
+    assert.deepEqual([rising.held, rising.after], [rising.risen, without.after]);
+  });
+
   it("says that replicas are held, also when the load has ended", () => {
     const story = new Story(twoStages()).run(30, 60).run(12, 0);
     assert.ok(story.board.reasons.includes("held_scale_down"));

@@ -191,6 +191,19 @@ describe("LoadForecaster.forecast()", () => {
     }
   });
 
+  it("says by how much the load has risen within ten seconds, and of one that falls or stays nothing", () => {
+    const forecaster = new LoadForecaster();
+    const steadyMs = feed(forecaster, steady(20, 600));
+    assert.equal(forecaster.forecast(steadyMs, HORIZON_MS)!.riseRps, 0);
+    const ramp = Array.from({ length: 20 }, (_, second) => 20 + 2 * (second + 1));
+    const topMs = feed(forecaster, ramp, steadyMs + 1000);
+    const { reactiveRps, riseRps } = forecaster.forecast(topMs, HORIZON_MS)!;
+    // Means of 22 to 40 and of 42 to 60.
+    assert.deepEqual([reactiveRps, riseRps], [51, 20]);
+    const downMs = feed(forecaster, steady(20, 10), topMs + 1000);
+    assert.equal(forecaster.forecast(downMs, HORIZON_MS)!.riseRps, 0);
+  });
+
   it("rises with the horizon", () => {
     const forecaster = new LoadForecaster();
     const nowMs = feed(forecaster, LOADS["constant"]!(3600, 9));

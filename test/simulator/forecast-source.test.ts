@@ -34,6 +34,7 @@ describe("forecastSource()", () => {
           intensityRps: rates,
           reactiveRps: name === "reactive" ? known.reactiveRps : Math.min(known.reactiveRps, wanted),
           leader: name,
+          riseRps: 0,
           steadyRps: null,
         });
       }
