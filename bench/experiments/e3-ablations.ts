@@ -16,6 +16,7 @@ const CHANGED: readonly Contender[] = [
   { ...WHOLE, name: "the oracle's forecast", forecast: "oracle" },
   { ...WHOLE, name: "no forecast: the load as it is", forecast: "reactive" },
   { ...WHOLE, name: "no forecast: the highest of 20 s", forecast: "recentPeak" },
+  { ...WHOLE, name: "no rise", change: given => ({ ...given, without: ["rise"] }) },
   { ...WHOLE, name: "no calibration", change: given => ({ ...given, without: ["calibration"] }) },
   { ...WHOLE, name: "no guard", change: given => ({ ...given, without: ["guard"] }) },
   { ...WHOLE, name: "no make-before-break", change: given => ({ ...given, without: ["makeBeforeBreak"] }) },
@@ -27,6 +28,11 @@ const CHANGED: readonly Contender[] = [
       const { pipeline } = given;
       return { ...given, pipeline: { ...pipeline, objective: { ...pipeline.objective, balancing: "random" } } };
     },
+  },
+  {
+    ...WHOLE,
+    name: "requests given up at the SLO",
+    change: given => ({ ...given, timeoutMs: given.pipeline.slo.latencyMs }),
   },
   {
     ...WHOLE,
