@@ -16,8 +16,12 @@ interface Commands {
   readonly page?: string;
 }
 
+const AUTOGROUP = "/proc/self/autogroup";
 /** Never ends by itself, as a compiler that Go has started. */
 const HANGS = `sh -c 'echo $$ > compiler; exec sleep 100' & echo $$ > ahead; echo compiling; wait`;
+
+/** Of this session, where the kernel has them. */
+const autogroup = () => (existsSync(AUTOGROUP) ? readFileSync(AUTOGROUP, "utf8") : null);
 
 describe(".ci/run", () => {
   let folder: TestFolder;
@@ -59,7 +63,7 @@ describe(".ci/run", () => {
       stream.on("data", chunk => {
         output += chunk;
       });
-    const ended = once(child, "exit");
+    const ended = once(child, "close");
     await meanwhile?.();
     const [status, signal] = (await ended) as [number | null, NodeJS.Signals | null];
     if (running === child) running = null;
@@ -75,19 +79,26 @@ describe(".ci/run", () => {
   const untilGone = (names: readonly string[]) => until(() => names.every(name => !isAlive(Number(written(name)))));
 
   it("compiles the cluster's programs ahead, while other stages run, in time that nothing else wants", async () => {
+    const own = autogroup();
     const { status, output } = await run({
-      ahead: "cut -d ' ' -f 19,41 /proc/$$/stat; touch compiled",
+      ahead: "cut -d ' ' -f 19,41 /proc/$$/stat; cat /proc/$$/autogroup; touch compiled",
       page: "while ! [ -e compiled ]; do sleep 0.01; done",
       clusterTools: "test -e compiled",
     });
     assert.equal(status, 0, output);
+    assert.match(output, /^14 passed, 0 failed$/m);
     // Its niceness, and SCHED_IDLE.
     assert.match(output, /^19 5$/m);
-    assert.match(output, /^14 passed, 0 failed$/m);
+    if (own === null) return;
+    assert.match(output, /^\/autogroup-\d+ nice 19$/m);
+    assert.equal(autogroup(), own, "what the stages have");
   });
 
   it("leaves it to the stage to fail, whatever the compilation ahead did", async () => {
-    const failed = await run({ ahead: "echo no network; exit 1" });
+    const failed = await run({
+      ahead: "echo no network; touch failed; exit 1",
+      page: "while ! [ -e failed ]; do sleep 0.01; done",
+    });
     assert.equal(failed.status, 0, failed.output);
     assert.match(failed.output, /^no network$/m);
     const broken = await run({ ahead: "exit 0", clusterTools: "echo can not be built; exit 1" });
@@ -99,7 +110,7 @@ describe(".ci/run", () => {
   it("ends a compilation ahead that is not done, with all its processes, before the stage does the rest", async () => {
     const { status, output } = await run({
       ahead: HANGS,
-      page: "until [ -s compiler ] && [ -s ahead ]; do sleep 0.01; done",
+      page: "while ! [ -s compiler ] || ! [ -s ahead ]; do sleep 0.01; done",
       clusterTools: "! kill -0 $(cat ahead)",
     });
     assert.equal(status, 0, output);
