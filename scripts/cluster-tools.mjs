@@ -1,7 +1,7 @@
 // Builds the programs of the test cluster from their Go modules (test/cluster/tools) into a cache, and prints where they are.
 //   node scripts/cluster-tools.mjs [module…]
 // One folder a module, named after what it was built from, so that a change builds anew; it appears there when it is whole. A build that
-// was interrupted goes on where Go's own build cache stands. Needs Go 1.26 or newer; the first build takes about ten minutes on two cores.
+// was interrupted goes on where Go's own build cache stands. Needs Go 1.26 or newer; the first build takes about twenty minutes on two cores.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
