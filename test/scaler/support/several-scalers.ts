@@ -44,10 +44,10 @@ export class SeveralScalers {
   async leaderAndFollower(): Promise<readonly [RunningScaler, RunningScaler]> {
     const first = await this.start("first");
     await until(() => this.holder() === "first", "the first scaler leads");
-    first.gateway.rateRps = 150;
-    await passUntil([first], async () => (first.board?.plan?.rateRps ?? 0) > 100, "a plan");
+    first.gateway.rateRps = 50;
+    await passUntil([first], async () => (first.board?.plan?.rateRps ?? 0) > 30, "a plan");
     const second = await this.start("second");
-    second.gateway.rateRps = 150;
+    second.gateway.rateRps = 50;
     await passUntil(
       [first, second],
       async () => typeof (await answer(first)) === "number" && (await answer(second)) === (await answer(first)),
