@@ -1,12 +1,17 @@
 import type { Clock } from "./clock.ts";
 
-/** Slots that are shorter cost more in timers than they spare in waiting. */
-const LEAST_SLOT_MS = 5;
-/** Slots that one timer gives at most, to make good what timers lose: calls wait for no more jobs than these have. */
+/** Waking up for each of hundreds of jobs costs as much as the job: those of so long a time run together … */
+const SLOT_MS = 20;
+/** … but for no longer than this at once, beyond the two that may always follow each other; the others have their turn after … */
+const AT_ONCE_MS = 2;
+const AT_ONCE_JOBS = 2;
+/** … so long, in which whoever calls is answered. */
+const PAUSE_MS = 1;
+/** Slots that are made good when timers come late. */
 const MOST_SLOTS = 2;
 
 /**
- * Runs jobs in turn, each once a period, spread evenly over it: whoever calls meanwhile waits for one job and not for all. One
+ * Runs jobs in turn, each once a period, spread evenly over it: whoever calls meanwhile waits for a few jobs and not for all. One
  * job alone has the whole period.
  */
 export class Rota {
@@ -37,25 +42,37 @@ export class Rota {
     this.#stop();
     this.#jobs = jobs;
     if (jobs.length === 0) return;
-    const slotMs = Math.max(LEAST_SLOT_MS, Math.floor(this.#periodMs / jobs.length));
-    const slots = Math.max(1, Math.floor(this.#periodMs / slotMs));
-    let slot = 0;
+    const wholeMs = Math.floor(this.#periodMs / jobs.length);
+    const slotMs = Math.max(SLOT_MS, wholeMs);
+    // Timers know whole milliseconds only: rather a little less than a period than a little more.
+    const jobMs = wholeMs >= SLOT_MS ? wholeMs : this.#periodMs / jobs.length;
+    let next = 0;
     let creditMs = 0;
     let lastMs = this.#clock.nowMs();
-    this.#stop = this.#clock.every(slotMs, () => {
-      const nowMs = this.#clock.nowMs();
+    let everyMs = slotMs;
+    const turn = (): void => {
+      const startMs = this.#clock.nowMs();
       // Timers come late rather than early: what they lose is made good, but never by a second turn at once. Jobs that take longer than
-      // their slots make rounds longer, and nobody wait for a whole round.
-      creditMs = Math.min(creditMs + Math.max(nowMs - lastMs, 0), MOST_SLOTS * slotMs);
-      lastMs = nowMs;
-      for (let turn = 0; turn < Math.min(slots, MOST_SLOTS) && creditMs >= slotMs / 2; turn++) {
-        const next = slot + 1;
-        const from = Math.floor((slot * jobs.length) / slots);
-        for (const job of jobs.slice(from, Math.floor((next * jobs.length) / slots))) job();
-        creditMs -= slotMs;
-        slot = next % slots;
-        if (slot === 0) this.#onRound();
+      // there is time for make rounds longer, and nobody wait for a whole round.
+      creditMs = Math.min(creditMs + Math.max(startMs - lastMs, 0), MOST_SLOTS * slotMs);
+      lastMs = startMs;
+      const due = Math.min(Math.round(creditMs / jobMs), jobs.length);
+      let ran = 0;
+      while (ran < due && this.#jobs === jobs && (ran < AT_ONCE_JOBS || this.#clock.nowMs() - startMs < AT_ONCE_MS)) {
+        jobs[next]?.();
+        ran += 1;
+        next = (next + 1) % jobs.length;
+        if (next === 0) this.#onRound();
       }
-    });
+      creditMs -= ran * jobMs;
+      wake(ran < due ? PAUSE_MS : slotMs);
+    };
+    const wake = (ms: number): void => {
+      if (ms === everyMs || this.#jobs !== jobs) return;
+      everyMs = ms;
+      this.#stop();
+      this.#stop = this.#clock.every(everyMs, turn);
+    };
+    this.#stop = this.#clock.every(everyMs, turn);
   }
 }

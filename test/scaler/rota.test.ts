@@ -8,16 +8,19 @@ import { ManualClock } from "./support/manual-clock.ts";
 /** A clock whose timers come when the test says. */
 class LateClock implements Clock {
   time = 0;
+  /** Of the timer that runs. */
+  periodMs = 0;
   run: () => void = () => undefined;
 
   nowMs(): number {
     return this.time;
   }
 
-  every(_periodMs: number, run: () => void): () => void {
+  every(periodMs: number, run: () => void): () => void {
     this.run = run;
+    this.periodMs = periodMs;
     return () => {
-      this.run = () => undefined;
+      if (this.run === run) this.run = () => undefined;
     };
   }
 
@@ -49,7 +52,7 @@ describe("Rota", () => {
         for (const had of turns) assert.ok(had === rounds || had === rounds + 1, `${had} turns in ${rounds} rounds`);
         assert.equal(clock.timers, 0);
       }),
-      { numRuns: 15 },
+      { numRuns: 15, examples: [[26], [50], [51], [450]] },
     );
   });
 
@@ -83,6 +86,14 @@ describe("Rota", () => {
       ["a", "b"],
     );
     rota.close();
+    let alone = 0;
+    const one = new Rota(clock, 1000);
+    one.join(() => {
+      alone += 1;
+    });
+    clock.comeAt(clock.time + 3_600_000);
+    assert.equal(alone, 1);
+    one.close();
   });
 
   it("lets nobody wait for more than two jobs, also where all of them are more than a period's work", () => {
@@ -102,6 +113,57 @@ describe("Rota", () => {
     }
     assert.equal(longestMs, 16);
     assert.ok(turns > 900, `${turns} turns`);
+    rota.close();
+  });
+
+  it("wakes up fifty times a second at most for hundreds of short jobs", async () => {
+    const clock = new ManualClock(0);
+    const at: number[] = [];
+    const rota = new Rota(clock, 1000);
+    for (let job = 0; job < 250; job++) rota.join(() => at.push(clock.nowMs()));
+    await clock.advance(1000);
+    rota.close();
+    assert.equal(at.length, 250);
+    assert.deepEqual(
+      [...new Set(at)],
+      Array.from({ length: 50 }, (_, i) => 20 * (i + 1)),
+    );
+  });
+
+  it("lets nobody wait for more than two milliseconds' jobs, and keeps up all the same", () => {
+    const clock = new LateClock();
+    let turns = 0;
+    const rota = new Rota(clock, 1000);
+    for (let job = 0; job < 400; job++)
+      rota.join(() => {
+        clock.time += 1;
+        turns += 1;
+      });
+    let most = 0;
+    while (clock.time < 10_000) {
+      const before = turns;
+      clock.comeAt(clock.time + clock.periodMs);
+      most = Math.max(most, turns - before);
+    }
+    assert.equal(most, 2);
+    assert.ok(turns > 3950, `${turns} turns`);
+    rota.close();
+  });
+
+  it("ends a turn when its jobs change", async () => {
+    const clock = new ManualClock(0);
+    const seen: number[] = [];
+    const rota = new Rota(clock, 1000);
+    const leaves = Array.from({ length: 100 }, (_, job) =>
+      rota.join(() => {
+        if (job === 0 && !seen.includes(0)) leaves[1]?.();
+        seen.push(job);
+      }),
+    );
+    await clock.advance(20);
+    assert.deepEqual(seen, [0]);
+    await clock.advance(2000);
+    assert.ok(!seen.includes(1) && seen.filter(job => job === 99).length >= 1);
     rota.close();
   });
 
