@@ -204,6 +204,18 @@ describe("LoadForecaster.forecast()", () => {
     assert.equal(forecaster.forecast(downMs, HORIZON_MS)!.riseRps, 0);
   });
 
+  it("takes no rise for one that chance explains", () => {
+    for (const [toRps, riseRps] of [
+      [12.2, 0],
+      [12.3, 12.3 - 8],
+    ] as const) {
+      const forecaster = new LoadForecaster();
+      const lastMs = feed(forecaster, [...steady(8, 60), ...steady(toRps, 10)]);
+      const found = forecaster.forecast(lastMs, HORIZON_MS)!.riseRps!;
+      assert.ok(Math.abs(found - riseRps) < 1e-5, `${found} at ${toRps} rps`);
+    }
+  });
+
   it("rises with the horizon", () => {
     const forecaster = new LoadForecaster();
     const nowMs = feed(forecaster, LOADS["constant"]!(3600, 9));
