@@ -9,6 +9,7 @@ import { packCells } from "../predictor/cell-codec.ts";
 import { cellsOf } from "../predictor/cells-of.ts";
 import { appendToArchive } from "../scaler/history-archive.ts";
 import { TrainingThread } from "../scaler/training-thread.ts";
+import { askedParts } from "./asked-parts.ts";
 import { type Figure, figure } from "./figure.ts";
 import { accuracyFigures } from "./forecaster-accuracy.ts";
 import type { FleetMessage } from "./forecaster-fleet.ts";
@@ -29,14 +30,9 @@ const SHORT_FLEET = 50;
 /** How good forecasts are, what training takes and what the main loop feels of it, the time of a forecast, and a fleet of forecasters in one process. */
 export async function forecasterSuite(only: readonly string[] | null): Promise<Figure[]> {
   const isShort = process.argv.includes("--short");
-  const parts = {
-    accuracy: accuracyFigures,
-    training: trainingFigures,
-    fleet: fleetFigures,
-  };
+  const parts = { accuracy: accuracyFigures, training: trainingFigures, fleet: fleetFigures };
   const figures: Figure[] = [];
-  for (const [part, measure] of Object.entries(parts))
-    if (only === null || only.includes(part)) figures.push(...(await measure(isShort)));
+  for (const part of askedParts(only, ["accuracy", "training", "fleet"])) figures.push(...(await parts[part](isShort)));
   return figures;
 }
 

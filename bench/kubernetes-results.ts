@@ -1,7 +1,13 @@
 import type { Tally } from "../test/cluster/support/load/tally.ts";
+import { askedParts } from "./asked-parts.ts";
 
-export const KUBERNETES_PARTS = ["step", "failover", "faults", "plain", "many"] as const;
+const KUBERNETES_PARTS = ["step", "failover", "faults", "plain", "many"] as const;
 export type KubernetesPart = (typeof KUBERNETES_PARTS)[number];
+
+/** Of `--only`, and `step` where `plain` is asked for: its figure is the ratio of the two. */
+export function kubernetesParts(only: readonly string[] | null): readonly KubernetesPart[] {
+  return askedParts(only?.includes("plain") ? [...only, "step"] : only, KUBERNETES_PARTS);
+}
 
 /** What the suite's script measures inside the cluster's namespaces; what was not asked for, or failed, is left out. */
 export interface KubernetesResults {

@@ -5,13 +5,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { packageFolder } from "../runtime/version.ts";
 import { type Figure, figure } from "./figure.ts";
-import { KUBERNETES_PARTS, type KubernetesPart, type KubernetesResults, type LoadStep } from "./kubernetes-results.ts";
+import { type KubernetesPart, type KubernetesResults, kubernetesParts, type LoadStep } from "./kubernetes-results.ts";
 
 /** A real Kubernetes and KEDA with pods that run: what a step of the load, faults and hundreds of ScaledObjects come to. Needs root. */
 export async function kubernetesSuite(only: readonly string[] | null): Promise<Figure[]> {
-  const parts = only ?? KUBERNETES_PARTS;
-  const unknown = parts.find(part => !(KUBERNETES_PARTS as readonly string[]).includes(part));
-  if (unknown !== undefined) throw new Error(`--only: one of ${KUBERNETES_PARTS.join(", ")}, not \`${unknown}\``);
+  const parts: readonly string[] = kubernetesParts(only);
   const results = runParts(parts);
   const figures: Readonly<Record<KubernetesPart, (results: KubernetesResults) => readonly Figure[]>> = {
     step: stepFigures,

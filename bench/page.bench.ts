@@ -1,3 +1,4 @@
+import { askedParts } from "./asked-parts.ts";
 import type { Figure } from "./figure.ts";
 
 /** Parts of the suite, each loaded only when it runs. */
@@ -14,10 +15,7 @@ const PARTS: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
 
 /** What people see and read, and what drives it for them; `only`: some of the parts. */
 export async function pageSuite(only: readonly string[] | null): Promise<Figure[]> {
-  const names = only ?? Object.keys(PARTS);
-  const unknown = names.find(name => !Object.hasOwn(PARTS, name));
-  if (unknown !== undefined) throw new Error(`--only ${unknown}: must be of ${Object.keys(PARTS).join(", ")}`);
   const figures: Figure[] = [];
-  for (const name of names) figures.push(...((await PARTS[name]?.()) ?? []));
+  for (const name of askedParts(only, Object.keys(PARTS))) figures.push(...((await PARTS[name]?.()) ?? []));
   return figures;
 }

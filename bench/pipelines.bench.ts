@@ -10,6 +10,7 @@ import { measureDrifts } from "../profiler/measure-drifts.ts";
 import { readUnmeasured } from "../profiler/read-unmeasured.ts";
 import { readPipeline } from "../runtime/read-pipeline.ts";
 import { packageFolder } from "../runtime/version.ts";
+import { askedParts } from "./asked-parts.ts";
 import { type Figure, figure } from "./figure.ts";
 import { driftFigures, heldOutFigure } from "./pipelines-accuracy.ts";
 
@@ -27,7 +28,7 @@ export async function pipelinesSuite(only: readonly string[] | null): Promise<Fi
   const isShort = process.argv.includes("--short");
   const parts = { profiles: profileFigures, accuracy: accuracyFigures };
   const figures: Figure[] = [];
-  for (const part of PARTS) if (only === null || only.includes(part)) figures.push(...(await parts[part](isShort)));
+  for (const part of askedParts(only, PARTS)) figures.push(...(await parts[part](isShort)));
   return figures;
 }
 

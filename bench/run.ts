@@ -4,6 +4,7 @@
  */
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
+import { askedParts } from "./asked-parts.ts";
 import type { Figure } from "./figure.ts";
 import { type Report, reportTable } from "./report.ts";
 import { writeBenchmarks } from "./write-benchmarks.ts";
@@ -11,19 +12,29 @@ import { writeBenchmarks } from "./write-benchmarks.ts";
 // As the command line does: onnxruntime must not report to its maker.
 process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
 
+type Suite = (only: readonly string[] | null) => Promise<readonly Figure[]>;
+
 /** Every suite is loaded only when it runs. */
-const suites: Readonly<Record<string, (only: readonly string[] | null) => Promise<readonly Figure[]>>> = {
+const suites: Readonly<Record<string, Suite>> = {
   kubernetes: async only => (await import("./kubernetes.bench.ts")).kubernetesSuite(only),
-  optimizer: async () => (await import("./optimizer.bench.ts")).optimizerSuite(),
+  optimizer: whole(async () => (await import("./optimizer.bench.ts")).optimizerSuite()),
   forecaster: async only => (await import("./forecaster.bench.ts")).forecasterSuite(only),
   page: async only => (await import("./page.bench.ts")).pageSuite(only),
   pipelines: async only => (await import("./pipelines.bench.ts")).pipelinesSuite(only),
-  scaler: async () => (await import("./scaler.bench.ts")).scalerSuite(),
-  simulator: async () => (await import("./simulator.bench.ts")).simulatorSuite(),
+  scaler: whole(async () => (await import("./scaler.bench.ts")).scalerSuite()),
+  simulator: whole(async () => (await import("./simulator.bench.ts")).simulatorSuite()),
   switcher: async only => (await import("./switcher.bench.ts")).switcherSuite(only),
 };
 
 const USAGE = `usage: npm run bench -- ${Object.keys(suites).join("|")} [--output json|table] [--write] [--short] [--only PART,…] [--traces FOLDER]`;
+
+/** A suite that has no parts. */
+function whole(measure: () => Promise<readonly Figure[]>): Suite {
+  return async only => {
+    askedParts(only, []);
+    return measure();
+  };
+}
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { askedParts } from "./asked-parts.ts";
 import { waitFigures } from "./batch-wait.ts";
 import type { Figure } from "./figure.ts";
 import { latencyFigures } from "./switcher-latency.ts";
@@ -25,14 +26,12 @@ const PARTS: Readonly<Record<string, (rig: Rig) => Promise<Figure[]>>> = {
 /** What a switcher costs beside its sessions, and what a Switch, a crash and heavy load cost those who send requests meanwhile. */
 export async function switcherSuite(only: readonly string[] | null): Promise<Figure[]> {
   const isShort = process.argv.includes("--short");
-  const unknown = only?.find(part => !Object.hasOwn(PARTS, part));
-  if (unknown !== undefined) throw new Error(`there is no part ${unknown}; there are ${Object.keys(PARTS).join(", ")}`);
+  const parts = askedParts(only, Object.keys(PARTS));
   const folder = mkdtempSync(join(tmpdir(), "variscale-bench-"));
   try {
     const rig = await Rig.calibrate(folder, isShort);
     const figures: Figure[] = [];
-    for (const [name, measure] of Object.entries(PARTS))
-      if (only === null || only.includes(name)) figures.push(...(await measure(rig)));
+    for (const part of parts) figures.push(...((await PARTS[part]?.(rig)) ?? []));
     return figures;
   } finally {
     rmSync(folder, { recursive: true, force: true });
