@@ -1,3 +1,4 @@
+import { MARK } from "./benchmark-section.ts";
 import { sectionNamed } from "./sections.ts";
 
 const HEAD = `# The agent (T4)
@@ -14,19 +15,21 @@ has figures of gain: they need no model of anybody's, and anyone can measure the
 `;
 
 /**
- * The agent's page of the technical report: the figures of docs/benchmarks.md, each with what it means.
+ * The agent's page of the technical report: the figures of docs/benchmarks.md, each with what it means. They are measured together, so one
+ * machine and day stand above them: their own, also where others of the section are newer.
  *
  * @param benchmarks text of docs/benchmarks.md.
  */
 export function agentReport(benchmarks: string): string {
-  const [, machine = "", ...lines] = sectionNamed(benchmarks, "page")
+  const [, measured = "", ...lines] = sectionNamed(benchmarks, "page")
     .split("\n")
     .filter(line => line !== "");
   const rows = lines.map(cellsOf).filter(([name = ""]) => name.startsWith("`agent."));
   if (rows.length === 0) throw new Error("docs/benchmarks.md has no figures of the agent in its section `page`");
+  const [before] = rows.flatMap(row => besideOf(row).filter(isMark));
   return `${[
     HEAD,
-    `## Figures\n\n${machine}\n`,
+    `## Figures\n\n${before === undefined ? measured : `${before.slice(MARK.length + 1)}.`}\n`,
     "| figure | value | bar | holds |\n| --- | --- | --- | --- |",
     ...rows.map(([name, value, bar, holds]) => `| ${name} | ${value} | ${bar} | ${holds} |`),
     ...rows.map(figureText),
@@ -40,10 +43,20 @@ const MEANING: Readonly<Record<string, string>> = {
     "What the search gains on loads that it has not seen, against the defaults, in percent of their utility: weights.accuracy · effective accuracy − weights.cost · cores. Where the training loads show no gain beyond chance the defaults stay, and the gain is nought. It may use forecast quantiles down to 0.5 (`--least-quantile 0.5`), which a user has to allow; what it misses the SLO by for that stands below.",
 };
 
-function figureText([cell = "", , , , beside = ""]: readonly string[]): string {
-  const name = cell.replaceAll("`", "");
-  const lines = beside.split("; ").map(part => `- ${part}`);
+function figureText(row: readonly string[]): string {
+  const name = (row[0] ?? "").replaceAll("`", "");
+  const lines = besideOf(row)
+    .filter(part => !isMark(part))
+    .map(part => `- ${part}`);
   return `\n### ${name}\n\n${MEANING[name] ?? ""}\n\n${lines.join("\n")}`;
+}
+
+function besideOf([, , , , beside = ""]: readonly string[]): readonly string[] {
+  return beside.split("; ");
+}
+
+function isMark(part: string): boolean {
+  return part.startsWith(MARK);
 }
 
 function cellsOf(row: string): readonly string[] {

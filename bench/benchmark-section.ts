@@ -1,7 +1,8 @@
 import { details, figureBar, figureValue, type Report } from "./report.ts";
 import { sectionNamed } from "./sections.ts";
 
-const MARK = "measured before, on";
+/** Of a row that was kept: what follows is the machine and the day. */
+export const MARK = "measured before, on";
 
 /** The section of a whole run of a suite. */
 export function wholeSection(report: Report): string {

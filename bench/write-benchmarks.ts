@@ -22,6 +22,6 @@ export function writeBenchmarks(report: Report, isWhole: boolean): void {
   const benchmarks = withSection(before, isWhole ? wholeSection(report) : partialSection(before, report));
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, benchmarks);
-  if (report.suite === "page")
+  if (report.figures.some(({ name }) => name.startsWith("agent.")))
     writeFileSync(join(packageFolder, "docs", "report", "agent.md"), agentReport(benchmarks));
 }
