@@ -6,7 +6,7 @@ import { evaluate } from "./evaluate.ts";
 import { optimize } from "./optimize.ts";
 import type { Problem } from "./problem.ts";
 
-/** What one step of something costs or gives: the best plan with it against the plan as it is, or against the cheapest that is as accurate. */
+/** What one step of something costs or gives: the best plan with it against the best without it, or against the cheapest that is as accurate. */
 export interface Price {
   /**
    * `accuracy`: one point more of it, at the least cost. `slo`: a tenth less of the time, at the least cost for the same accuracy.
@@ -42,8 +42,14 @@ export interface Explanation {
 /** Why a plan is as it is: what a little more or less of each thing would cost, and what has changed and for what. `limit`: of each plan that is made for it. */
 export function explain(problem: Problem, plan: Plan, limit: TimeLimit | null = null): Explanation {
   const { current } = problem;
+  const best = bestOf(problem, plan, limit);
   return {
-    prices: [accuracyPrice, sloPrice, loadPrice, coresPrice].flatMap(price => price(problem, plan, limit)),
+    prices: [
+      ...accuracyPrice(problem, plan, best, limit),
+      ...sloPrice(problem, plan, best, limit),
+      ...loadPrice(problem, best, limit),
+      ...coresPrice(problem, best, limit),
+    ],
     changes: current ? changesOf(current, plan) : [],
     current: current && evaluate(problem, current),
   };
@@ -56,19 +62,27 @@ const LEAST_COST: Objective["weights"] = { accuracy: 1e-6, cost: 1, batch: 1e-9,
 /** Accuracies that are measured are compared with this much room. */
 const ROOM = 1e-9;
 
-function accuracyPrice(problem: Problem, plan: Plan, limit: TimeLimit | null): Price[] {
+/** The plan, or the better one that it was taken in the place of: what is held, or is there for a rise, is no part of a price. */
+function bestOf(problem: Problem, plan: Plan, limit: TimeLimit | null): Plan {
+  if (plan.optimal || !plan.feasible) return plan;
+  const best = optimize({ ...problem, runnerUp: false }, limit);
+  // A search that ends before its proof may have found less than the plan's own.
+  return best.optimal || (best.feasible && best.objective >= plan.objective) ? best : plan;
+}
+
+function accuracyPrice(problem: Problem, plan: Plan, best: Plan, limit: TimeLimit | null): Price[] {
   const minAccuracy = plan.accuracy + POINT;
   if (minAccuracy > 1) return [];
   const other = cheapest(problem, minAccuracy, limit);
-  return [priceOf("accuracy", POINT, asCheapAs(problem, plan, limit), other, minAccuracy)];
+  return [priceOf("accuracy", POINT, asCheapAs(problem, plan, best, limit), other, minAccuracy)];
 }
 
-function sloPrice(problem: Problem, plan: Plan, limit: TimeLimit | null): Price[] {
+function sloPrice(problem: Problem, plan: Plan, best: Plan, limit: TimeLimit | null): Price[] {
   const { slo } = problem.pipeline;
   const tight = { ...problem.pipeline, slo: { ...slo, latencyMs: (1 - TENTH) * slo.latencyMs } };
   const minAccuracy = plan.accuracy - ROOM;
   const other = cheapest({ ...problem, pipeline: tight }, minAccuracy, limit);
-  return [priceOf("slo", -TENTH * slo.latencyMs, asCheapAs(problem, plan, limit), other, minAccuracy)];
+  return [priceOf("slo", -TENTH * slo.latencyMs, asCheapAs(problem, plan, best, limit), other, minAccuracy)];
 }
 
 function loadPrice(problem: Problem, plan: Plan, limit: TimeLimit | null): Price[] {
@@ -86,10 +100,11 @@ function coresPrice(problem: Problem, plan: Plan, limit: TimeLimit | null): Pric
   return [priceOf("cores", -step, plan, other)];
 }
 
-/** What prices at the least cost are compared with: the plan may have replicas beyond it, for requests that would be late. */
-function asCheapAs(problem: Problem, plan: Plan, limit: TimeLimit | null): Plan {
+/** What prices at the least cost are compared with: the plan may have replicas beyond it, for requests that would be late or for a rise. */
+function asCheapAs(problem: Problem, plan: Plan, best: Plan, limit: TimeLimit | null): Plan {
   const least = cheapest(problem, plan.accuracy - ROOM, limit);
-  return least.feasible && Math.abs(least.accuracy - plan.accuracy) <= 2 * ROOM ? least : plan;
+  const isAsAccurate = (other: Plan) => other.feasible && Math.abs(other.accuracy - plan.accuracy) <= 2 * ROOM;
+  return [least, best].find(isAsAccurate) ?? plan;
 }
 
 /** The cheapest plan of a policy's choices that is at least so accurate, whatever they are worth to it; a policy with a soft SLO does not know of the least accuracy. */

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, it } from "mocha";
 import { configurationOf } from "../../domain/plan.ts";
 import { POLICY_NAMES, type PolicyName } from "../../domain/policy-name.ts";
+import { evaluate } from "../../optimizer/evaluate.ts";
 import { explain } from "../../optimizer/explain.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import { paretoFront } from "../../optimizer/pareto.ts";
@@ -71,6 +72,30 @@ describe("explain()", () => {
     assert.equal(kept?.binding, "utilisation");
     const same = configurationOf(optimize(problem));
     assert.deepEqual(explain({ ...problem, current: same }, optimize({ ...problem, current: same })).changes, []);
+  });
+
+  it("says what load and cores cost the best plan, whatever replicas a plan has beyond it", () => {
+    let raised = 0;
+    fc.assert(
+      fc.property(fc.oneof(smallProblem, plainProblem), given => {
+        const problem = { ...given, rateRps: given.rateRps / 4 };
+        const best = optimize(problem);
+        const more = Object.fromEntries(
+          best.stages.map(({ stage, parts }, s) => [
+            stage,
+            { parts: parts.map(part => ({ ...part, replicas: part.replicas + (s === 0 ? 1 : 0) })) },
+          ]),
+        );
+        const plan = { ...evaluate(problem, more), optimal: false };
+        if (!best.optimal || !plan.feasible) return;
+        raised += 1;
+        const pricesOf = (of: typeof plan) =>
+          explain(problem, of).prices.filter(price => price.of === "load" || price.of === "cores");
+        assert.deepEqual(pricesOf(plan), pricesOf(best));
+      }),
+      { numRuns: 150 },
+    );
+    assert.ok(raised > 5, `${raised}`);
   });
 
   it("has a finite answer for whatever problem", () => {
