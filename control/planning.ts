@@ -84,6 +84,7 @@ export function planGiven(state: ControlState, input: TickInput, nowMs: number):
     ...givenOf(problem),
     ...(areFew && { accuracies }),
     ...(tuning.weights && { weights: tuning.weights }),
+    ...(state.planReasons.includes("rising") && { risenRps: mostRisenRps(state.demands) }),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Given } from "../optimizer/given.ts";
-import { percent } from "./number-text.ts";
+import { number, percent } from "./number-text.ts";
 
 /** What a plan was made with, as a heading and lines below it, or what is not known of that. */
 export function givenText(given: Given | null): { readonly heading: string; readonly lines: readonly string[] } {
@@ -36,6 +36,11 @@ export function givenText(given: Given | null): { readonly heading: string; read
     ...(minAccuracy === null ? [] : [`an accuracy of ${percent(minAccuracy)} at least`]),
     ...(limits.cores === null ? [] : [`${limits.cores} cores at most`]),
     ...(limits.machineCores === null ? [] : [`${limits.machineCores} cores of one machine`]),
+    ...(given.risenRps === undefined
+      ? []
+      : [
+          `more replicas, as far as there may be, for the ${number(given.risenRps)} rps that the load goes on to if it rises as it did; prices are without them`,
+        ]),
     ...(policy === "reactive" ? ["what its HPA remembers is not recorded"] : []),
   ];
   return { heading: `made with the policy ${policy}${lines.length > 0 ? ":" : ""}`, lines };

@@ -14,6 +14,8 @@ export interface Given extends Pick<Problem, "pins" | "excluded" | "limits" | "b
   readonly accuracies?: Pipeline["accuracy"]["combinations"];
   /** That it was made with; missing: the pipeline file's. */
   readonly weights?: Objective["weights"];
+  /** The rate that it has replicas for, beyond the one that it was made for; missing: it has none for a rise. */
+  readonly risenRps?: number;
 }
 
 export function givenOf({ pipeline, pins, excluded, limits, bounds, scaling, combine }: Problem): Given {
@@ -33,7 +35,7 @@ export function givenOf({ pipeline, pins, excluded, limits, bounds, scaling, com
 /** The problem that a plan was an answer to. */
 export function problemGiven(
   pipeline: Pipeline,
-  { policy, minAccuracy, accuracies, weights, ...given }: Given,
+  { policy, minAccuracy, accuracies, weights, risenRps: _risen, ...given }: Given,
   rest: Pick<Problem, "rateRps" | "current" | "corrections">,
 ): Problem {
   const { minAccuracy: _, ...rules } = pipeline.objective;

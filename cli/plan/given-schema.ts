@@ -39,6 +39,7 @@ export const givenSchema: z.ZodType<Given> = z.object({
     )
     .exactOptional(),
   weights: z.object({ accuracy: weight, cost: weight, batch: weight, switch: weight }).exactOptional(),
+  risenRps: z.number().min(0).exactOptional(),
   combine: z
     .record(
       word,

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { givenSchema } from "../../cli/plan/given-schema.ts";
+import { explainDecision, problemOfDecision } from "../../explanation/explain-decision.ts";
+import { givenText } from "../../explanation/given-text.ts";
+import { explain } from "../../optimizer/explain.ts";
+import { optimize } from "../../optimizer/optimize.ts";
+import { certain, Story } from "../control/story.ts";
+import { twoStages } from "../support/pipeline-fixture.ts";
+
+/** A decision at 20 rps, of which 5 were forecast. */
+function decisionAt(riseRps: number) {
+  const story = new Story(twoStages()).run(12, 5);
+  const before = story.board.plan;
+  story.input = { forecast: { ...certain(5, story.nowMs), reactiveRps: 20, riseRps } };
+  const { plan, reasons, corrections, given } = story.run(1, 5).board;
+  assert.ok(plan && given);
+  return { pipeline: story.pipeline, reasons, decision: { plan, corrections, given, before } };
+}
+
+describe("explainDecision()", () => {
+  it("has the prices of the load that was planned for, without the replicas that are there for a rise", () => {
+    const { pipeline, reasons, decision } = decisionAt(40);
+    const problem = problemOfDecision(pipeline, decision);
+    const best = optimize(problem);
+    assert.ok(reasons.includes("rising") && decision.plan.cores > best.cores + 1);
+    const { prices } = explainDecision(pipeline, decision);
+    assert.deepEqual(prices, explain(problem, best).prices);
+    const of = (name: string) => prices.find(price => price.of === name) ?? assert.fail(name);
+    assert.ok(of("load").cores >= 0 && of("load").replicas >= 0, JSON.stringify(of("load")));
+    assert.ok(of("cores").cores < 0 && of("cores").cores > -3, JSON.stringify(of("cores")));
+  });
+
+  it("names the rate that there are replicas for, also of a decision that went through a file", () => {
+    const { decision } = decisionAt(40);
+    const { heading, lines } = givenText(givenSchema.parse(JSON.parse(JSON.stringify(decision.given))));
+    assert.match(heading, /:$/);
+    assert.match(lines.join(), /replicas.* for the 60 rps that the load goes on to/);
+  });
+
+  it("names none where there are no replicas for a rise, and reads decisions that do not say", () => {
+    const { decision } = decisionAt(0);
+    assert.equal(decision.given.risenRps, undefined);
+    const { lines } = givenText(givenSchema.parse(JSON.parse(JSON.stringify(decision.given))));
+    assert.doesNotMatch(lines.join(), /goes on to/);
+  });
+});
