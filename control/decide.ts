@@ -1,4 +1,4 @@
-import { type Configuration, mainPart } from "../domain/configuration.ts";
+import { type Configuration, mainPart, replicasOf } from "../domain/configuration.ts";
 import { configurationOf, type Plan, type Reason } from "../domain/plan.ts";
 import { evaluate, isFeasible } from "../optimizer/evaluate.ts";
 import { optimize } from "../optimizer/optimize.ts";
@@ -24,11 +24,14 @@ export interface Decision {
  * The plan to go to, or null where the current plan had better stay as it is. Replicas follow the demand; variants are changed only for a gain
  * above the hysteresis, not for a dip of a steady load, and are not left for an excursion of the demand that they live through: a switch lasts
  * at least the hold window.
+ *
+ * @param isRisen the current configuration has replicas for a rise of the load, which are given back whatever that gains.
  */
 export function decide(
   problem: Problem,
   demand: DemandLevels,
   hysteresis: number = SETTINGS.hysteresis,
+  isRisen = false,
 ): Decision | null {
   const best = optimize(problem);
   const { current } = problem;
@@ -36,7 +39,7 @@ export function decide(
   if (!current || POLICIES[problem.pipeline.objective.policy].replicas === "hpa") return chosen;
   const goal = configurationOf(best);
   if (hasSameVariants(current, goal)) {
-    if (!best.feasible || isSame(current, goal)) return chosen;
+    if (!best.feasible || isSame(current, goal) || (isRisen && hasSpare(current, goal))) return chosen;
     return keptUnlessBetter(evaluate(problem, current), best, hysteresis) ?? chosen;
   }
   const pins = pinsTo(problem, current);
@@ -127,6 +130,17 @@ function hasSameVariants(a: Configuration, b: Configuration): boolean {
 
 function isSame(a: Configuration, b: Configuration): boolean {
   return stagesOf(a, b).every(stage => JSON.stringify(a[stage]?.parts) === JSON.stringify(b[stage]?.parts));
+}
+
+/** Whether replicas can be given back, and none is missing. */
+function hasSpare(current: Configuration, goal: Configuration): boolean {
+  const spares = stagesOf(current, goal).map(stage => countOf(current, stage) - countOf(goal, stage));
+  return spares.every(spare => spare >= 0) && spares.some(spare => spare > 0);
+}
+
+function countOf(configuration: Configuration, stage: string): number {
+  const own = configuration[stage];
+  return own ? replicasOf(own) : 0;
 }
 
 function stagesOf(a: Configuration, b: Configuration): readonly string[] {

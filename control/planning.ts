@@ -56,7 +56,9 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
   const problem = withTunedPins(untuned, tuning);
   const recommendations = withRecommendation(state.recommendations, problem, nowMs);
   const recommended = mostOf(recommendations);
-  const decided = decide({ ...problem, recommended }, demandOf(demands, input.forecast), hysteresisOf(tuning));
+  const levels = demandOf(demands, input.forecast);
+  const isRisen = state.planReasons.includes("rising");
+  const decided = decide({ ...problem, recommended }, levels, hysteresisOf(tuning), isRisen);
   if (decided === null)
     return { ...kept, recommendations, planReasons: withReason(state.planReasons, "held_hysteresis") };
   const { plan, reasons } = withRise(problem, decided, mostRisenRps(demands));

@@ -4,7 +4,7 @@ import { configurationOf, type Plan } from "../domain/plan.ts";
 import { evaluate } from "../optimizer/evaluate.ts";
 import { optimize } from "../optimizer/optimize.ts";
 import type { Problem, StagePin } from "../optimizer/problem.ts";
-import { type Decision, inPlaceOf } from "./decide.ts";
+import { type Decision, inPlaceOf, withReason } from "./decide.ts";
 
 /**
  * The rate that a load which has outrun its forecast goes on to if it rises as it did; null: it has not. Worked: 10 rps were forecast, 18 come
@@ -17,6 +17,8 @@ export function risenRps({ reactiveRps, riseRps = 0 }: Forecast, forecastRps: nu
 /**
  * The decision with the replicas, as far as there may be so many, that a load needs which goes on rising: an HPA that looks now brings what
  * serves when they are ready, and looks again long after. Variants and batches stay: a rise may be chance, which costs replicas for a while.
+ *
+ * @param rateRps what the load goes on to, or would have from a rise within the hold window.
  */
 export function withRise(problem: Problem, decision: Decision, rateRps: number): Decision {
   const { plan, reasons } = decision;
@@ -30,7 +32,8 @@ export function withRise(problem: Problem, decision: Decision, rateRps: number):
   if (!hasMore(raised, chosen)) return decision;
   const taken = evaluate(problem, raised);
   if (!taken.feasible) return decision;
-  return { plan: inPlaceOf(plan, taken), reasons: [...reasons.filter(reason => reason !== "optimal"), "rising"] };
+  const others = reasons.filter(reason => reason !== "optimal");
+  return { plan: inPlaceOf(plan, taken), reasons: withReason(others, "rising") };
 }
 
 function pinsOf({ stages }: Plan): StagePin[] {

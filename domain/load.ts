@@ -20,7 +20,7 @@ export interface Forecast {
   readonly intensityRps: readonly [number, number, number, number];
   /** What is needed for the load as it is now, without looking ahead. */
   readonly reactiveRps: number;
-  /** By how much that is above the load of 10 s before. Missing: by nothing. */
+  /** By how much that is above the load of 10 s before, where chance does not explain it. Missing: by nothing. */
   readonly riseRps?: number;
   /** The expert with the largest weight. */
   readonly leader: string;

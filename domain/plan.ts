@@ -18,7 +18,7 @@ export const REASONS = [
   "held_no_data",
   /** The reactive estimate was above the forecast and is what was planned for. */
   "floor_reactive",
-  /** The load has outrun its forecast: there are replicas for what it goes on to. */
+  /** The load has outrun its forecast, within the hold window: there are replicas for what it goes on to. */
   "rising",
   "capped_step",
   "capped_max_replicas",

@@ -10,7 +10,8 @@ export const REASON_TEXT: Readonly<Record<Reason, string>> = {
   held_scale_down: "capacity is given back only when the load has stayed low for a while",
   held_no_data: "the last plan stays: there is no usable load data",
   floor_reactive: "the load as it is now is above the forecast, and is what was planned for",
-  rising: "the load has outrun its forecast: there are replicas for what it goes on to if it rises as it did",
+  rising:
+    "the load has outrun its forecast, now or a short while ago: there are replicas for what it goes on to if it rises as it did",
   capped_step: "replicas grow step by step",
   capped_max_replicas: "a stage has as many replicas as it may have",
   capped_cores: "all cores are used",

@@ -12,14 +12,11 @@ const RISE_SIGMAS = 3;
  * chance explains it, or nothing is known of those. Worked: after 80 requests in 10 seconds a rise shows from 12.3 rps on.
  */
 export function riseRps(history: LoadHistory): number {
-  const beforeRps = history.meanOf(MEAN_SECONDS, MEAN_SECONDS);
+  const before = history.window(MEAN_SECONDS, MEAN_SECONDS);
   const nowRps = reactiveRateRps(history);
-  // The root of a Poisson count has a deviation of 1/2, the difference of two of them one of √1/2.
-  return rootOf(nowRps) - rootOf(beforeRps) > RISE_SIGMAS * Math.SQRT1_2 ? nowRps - beforeRps : 0;
-}
-
-function rootOf(meanRps: number): number {
-  return Math.sqrt(MEAN_SECONDS * meanRps + 0.375);
+  // The root of a Poisson count has a deviation of 1/2, that of a rate over n seconds one of 1/(2√n).
+  const sigma = Math.sqrt(1 / history.window(0, MEAN_SECONDS).present + 1 / before.present) / 2;
+  return Math.sqrt(nowRps) - Math.sqrt(before.meanRps) > RISE_SIGMAS * sigma ? nowRps - before.meanRps : 0;
 }
 
 /**

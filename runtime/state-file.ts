@@ -36,7 +36,8 @@ export function readState(path: string): StateRead {
 
 /**
  * Replaces the state in one step: temporary file, fsync, rename, so that a crash or a full disk leaves either the old state or
- * the new one; of what was written in its last seconds a machine that crashes may keep the old one. Makes missing directories. `payload` must be JSON, and is read before this returns its promise.
+ * the new one; the old one also where the machine crashes before the file system wrote the rename down, seconds later. Makes
+ * missing directories. `payload` must be JSON, and is read before this returns its promise.
  * Rejects with VariscaleError, and then the old state is still there. Of two writes under way at once either may be the last.
  */
 export async function writeState(path: string, payload: unknown, nowMs: number): Promise<void> {

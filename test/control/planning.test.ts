@@ -111,8 +111,8 @@ describe("planWhenDue()", () => {
   });
 
   it("has replicas for what a load that has outrun its forecast goes on to, with the variants of the load as it is, and gives them back", () => {
-    const countsIn = (riseRps: number) => {
-      const story = new Story(twoStages()).run(12, 5);
+    const countsIn = (riseRps: number, cost: number) => {
+      const story = new Story(twoStages({ objective: { weights: { cost } } })).run(12, 5);
       const before = story.goal("read");
       story.input = { forecast: { ...certain(5, story.nowMs), reactiveRps: 20, riseRps } };
       story.run(1, 5);
@@ -123,14 +123,20 @@ describe("planWhenDue()", () => {
       story.input = {};
       story.run(12, 5);
       const held = story.goalReplicas("read");
+      const isHeld = story.board.reasons.includes("rising");
       story.run(30, 5);
-      return { risen, held, after: story.goalReplicas("read"), isRising: reasons.includes("rising") };
+      return { risen, held, isHeld, after: story.goalReplicas("read"), isRising: reasons.includes("rising") };
     };
-    const without = countsIn(0);
-    const rising = countsIn(40);
-    assert.deepEqual([without.isRising, rising.isRising], [false, true]);
-    assert.ok(rising.risen > without.risen, `${rising.risen} after ${without.risen}`);
-    assert.deepEqual([rising.held, rising.after], [rising.risen, without.after]);
+    // Also where cores cost next to nothing, so that giving one back gains next to nothing: replicas for the load as it was may stay there.
+    for (const cost of [0.005, 0.0001]) {
+      const without = countsIn(0, cost);
+      const rising = countsIn(40, cost);
+      assert.deepEqual([without.isRising, rising.isRising, rising.isHeld], [false, true, true]);
+      assert.ok(rising.risen > without.risen, `${rising.risen} after ${without.risen}`);
+      assert.equal(rising.held, rising.risen);
+      if (cost > 0.001) assert.equal(rising.after, without.after);
+      else assert.ok(rising.after <= without.after, `${rising.after} after ${without.after}`);
+    }
   });
 
   it("says that replicas are held, also when the load has ended", () => {

@@ -214,6 +214,9 @@ describe("LoadForecaster.forecast()", () => {
       const found = forecaster.forecast(lastMs, HORIZON_MS)!.riseRps!;
       assert.ok(Math.abs(found - riseRps) < 1e-5, `${found} at ${toRps} rps`);
     }
+    // A single second says little of what came before; this one is 4.9 at least by chance, of a load of 8.
+    const young = new LoadForecaster();
+    assert.equal(young.forecast(feed(young, [3, ...steady(8, 10)]), HORIZON_MS)!.riseRps, 0);
   });
 
   it("rises with the horizon", () => {

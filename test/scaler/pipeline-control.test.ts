@@ -125,6 +125,9 @@ describe("parseStoredPipeline()", () => {
     const { stored, problem } = parseStoredPipeline(state);
     assert.equal(problem, null);
     assert.deepEqual(JSON.parse(JSON.stringify(stored)), state);
+    const demands = [{ atMs: 1, rateRps: 20, risenRps: 60 }];
+    const { stored: risen } = parseStoredPipeline({ epoch: 1, control: { ...initialState(1), demands } });
+    assert.deepEqual(risen?.control?.demands, demands);
   });
 
   it("takes no damaged state that a tick would stumble over, or that would make a board of nonsense", () => {
