@@ -140,13 +140,14 @@ export class LoadForecaster {
     const calibration = this.#isCalibrated ? state.calibration : UNCALIBRATED;
     const issued = rising(combine(predictions, { ...state, calibration }));
     const peakRps = quantiles((_q, i) => Math.min(inverseAnscombe(issued[i]), MAX_RATE_RPS));
+    const reactiveRps = reactiveRateRps(this.#history);
     return {
       atMs: nowMs,
       horizonMs,
       peakRps,
       intensityRps: intensities(peakRps, seconds),
-      reactiveRps: reactiveRateRps(this.#history),
-      riseRps: riseRps(this.#history),
+      reactiveRps,
+      riseRps: riseRps(this.#history, reactiveRps),
       leader: this.#leaderOf(state),
       steadyRps: steadyRateRps(this.#history),
     };

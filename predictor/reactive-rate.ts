@@ -10,10 +10,11 @@ const RISE_SIGMAS = 3;
 /**
  * By how much the load as it is now is above the mean of the 10 seconds before its own: what a steady rise adds in the next 10. 0 where
  * chance explains it, or nothing is known of those. Worked: after 80 requests in 10 seconds a rise shows from 12.3 rps on.
+ *
+ * @param nowRps its `reactiveRateRps`.
  */
-export function riseRps(history: LoadHistory): number {
+export function riseRps(history: LoadHistory, nowRps: number): number {
   const before = history.window(MEAN_SECONDS, MEAN_SECONDS);
-  const nowRps = reactiveRateRps(history);
   // The root of a Poisson count has a deviation of 1/2, that of a rate over n seconds one of 1/(2√n).
   const sigma = Math.sqrt(1 / history.window(0, MEAN_SECONDS).present + 1 / before.present) / 2;
   return Math.sqrt(nowRps) - Math.sqrt(before.meanRps) > RISE_SIGMAS * sigma ? nowRps - before.meanRps : 0;
