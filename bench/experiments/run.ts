@@ -1,5 +1,5 @@
 /**
- * `npm run experiments -- [e1 e1b e2 e3 e4 e5 e6] [--short] [--seeds N] [--slo 5,25] [--pipelines video,…] [--traces FOLDER] [--rows FILE] [--write]`:
+ * `npm run experiments -- [e1 e1b e2 e3 e3b e4 e5 e6] [--short] [--seeds N] [--slo 5,25] [--pipelines video,…] [--traces FOLDER] [--rows FILE] [--write]`:
  * simulates IPA's five pipelines under its four loads; each experiment replaces its own section of docs/report/experiments.md. `--slo` and
  * `--pipelines` are for E1; every cell goes as JSON into FILE.
  */
@@ -11,6 +11,7 @@ import { type ExperimentCase, e1Cases, SLO_FACTORS } from "./e1-cells.ts";
 import { e1Report } from "./e1-report.ts";
 import { e2Cases, e2Loads, e2Report } from "./e2-own-pipelines.ts";
 import { e3Cases, e3Report } from "./e3-ablations.ts";
+import { e3bCases, e3bReport } from "./e3b-rise.ts";
 import { e4Cases, e4Report } from "./e4-drift.ts";
 import { e5Cases, e5Report } from "./e5-failures.ts";
 import { e6Cases, e6Report } from "./e6-scale.ts";
@@ -42,6 +43,7 @@ async function main(): Promise<void> {
     e1b: { cases: (seed: number) => boundCases(loads, seed), report: boundReport },
     e2: { cases: (seed: number) => e2Cases([...loads, ...e2Loads(folder, values.short)], seed), report: e2Report },
     e3: { cases: (seed: number) => e3Cases(loads, seed), report: e3Report },
+    e3b: { cases: (seed: number) => e3bCases(loads, seed), report: e3bReport },
     e4: { cases: (seed: number) => e4Cases(loads, seed), report: e4Report },
     e5: { cases: (seed: number) => e5Cases(loads, seed), report: e5Report },
     e6: {
