@@ -1,13 +1,12 @@
 import { z } from "zod";
 import { MAX_RATE_RPS } from "./load.ts";
-import { BINDINGS, type Plan, REASONS } from "./plan.ts";
+import { BINDINGS, type Binding, type Plan, REASONS, type Reason } from "./plan.ts";
 
 const amount = z.number().min(0);
 const word = z.string().max(253);
 const replicas = z.int().min(0).max(10_000);
 const share = z.number().min(0).max(1);
 const rate = z.number().min(0).max(MAX_RATE_RPS);
-export const reasonsSchema = z.array(z.enum(REASONS)).max(REASONS.length);
 
 export const partsSchema = z
   .array(z.object({ variant: word, batch: z.int().min(1), replicas, share: z.number().min(0) }))
@@ -15,8 +14,7 @@ export const partsSchema = z
   .max(100);
 const stagePlans = z.array(z.object({ stage: word, parts: partsSchema, cores: amount, latencyMs: amount })).max(32);
 
-/** A Plan as it is written: by `variscale plan`, in the scaler's state and its answers. */
-export const planSchema: z.ZodType<Plan> = z.object({
+const plan = z.object({
   feasible: z.boolean(),
   rateRps: rate,
   stages: stagePlans,
@@ -29,9 +27,24 @@ export const planSchema: z.ZodType<Plan> = z.object({
   optimal: z.boolean(),
   gap: amount,
   shedRps: rate,
-  reasons: reasonsSchema,
+  reasons: z.array(z.enum(REASONS)).max(REASONS.length),
   binding: z.enum(BINDINGS),
   runnerUp: z
     .object({ stages: stagePlans, objective: z.number(), accuracy: share, cores: amount, latencyMs: amount })
     .nullable(),
+});
+
+/** A Plan as this version writes it: by `variscale plan`, in the scaler's state and its answers. */
+export const planSchema: z.ZodType<Plan> = plan;
+
+/** Reasons of another version: those that this one does not know are left out. */
+export const readReasonsSchema: z.ZodType<readonly Reason[]> = z
+  .array(word)
+  .max(100)
+  .transform(reasons => reasons.flatMap(reason => REASONS.find(known => known === reason) ?? []));
+
+/** A Plan as another version may have written it: its numbers hold, whatever the reasons and the constraint that only that version knows. */
+export const readPlanSchema: z.ZodType<Plan> = plan.extend({
+  reasons: readReasonsSchema,
+  binding: word.transform((binding): Binding => BINDINGS.find(known => known === binding) ?? "none"),
 });

@@ -35,11 +35,14 @@ export type ModeRequest = z.output<typeof modeRequestSchema>;
 const unpinRequestSchema = z.strictObject({ stage: z.string().nullable(), ...changeNote });
 export type UnpinRequest = z.output<typeof unpinRequestSchema>;
 
+/** Pins, mode, tuning and changes are each checked by themselves: one that another version wrote otherwise takes no other with it. */
 const storedSchema = z.object({
-  pins: z.array(operatorPinSchema),
-  mode: z.object({ mode: z.enum(["shadow", "active"]), fileMode: z.enum(["shadow", "active"]) }).nullable(),
-  tuning: storedTuningSchema.nullable().default(null),
-  /** Each is checked by itself. */
+  pins: z.array(operatorPinSchema.nullable().catch(null)),
+  mode: z
+    .object({ mode: z.enum(["shadow", "active"]), fileMode: z.enum(["shadow", "active"]) })
+    .nullable()
+    .catch(null),
+  tuning: storedTuningSchema.nullable().default(null).catch(null),
   changes: z.array(z.unknown()).max(100).default([]),
 });
 
@@ -172,7 +175,9 @@ export class OperatorSettings {
       .map(change => shownChangeSchema.safeParse(change))
       .flatMap(({ data }) => (data ? [data] : []))
       .slice(0, MOST_CHANGES);
-    this.#pins = result.data.pins.filter(pin => pin.expiresAtMs > nowMs && isPossible(this.#pipeline, pin));
+    this.#pins = result.data.pins.filter(
+      (pin): pin is OperatorPin => pin !== null && pin.expiresAtMs > nowMs && isPossible(this.#pipeline, pin),
+    );
     const { mode, tuning } = result.data;
     this.#tuning =
       tuning && tuning.expiresAtMs > nowMs && tuning.pins.every(pin => isPossible(this.#pipeline, pin)) ? tuning : null;

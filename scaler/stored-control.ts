@@ -2,7 +2,7 @@ import { z } from "zod";
 import { CONDITION_TYPES } from "../control/board.ts";
 import type { ControlState } from "../control/control-state.ts";
 import { MAX_RATE_RPS } from "../domain/load.ts";
-import { partsSchema as parts, planSchema as plan, reasonsSchema as reasons } from "../domain/plan-schema.ts";
+import { partsSchema as parts, readPlanSchema as plan, readReasonsSchema as reasons } from "../domain/plan-schema.ts";
 
 const count = z.int().min(0);
 const amount = z.number().min(0);
@@ -48,7 +48,21 @@ const quarantine = z.object({
 
 const variants = z.record(word, word);
 
-/** What a tick may go on from. It is checked as a whole: numbers of a state that is wrong in one place are not to be trusted in another. */
+/** Those of types that only another version knows are left out: the next tick finds all anew. */
+const conditions = z
+  .array(z.object({ type: word, status: z.boolean(), reason: word, message: text, sinceMs: time }))
+  .max(100)
+  .transform(all =>
+    all.flatMap(one => {
+      const type = CONDITION_TYPES.find(known => known === one.type);
+      return type ? [{ ...one, type }] : [];
+    }),
+  );
+
+/**
+ * What a tick may go on from. It is checked as a whole: numbers of a state that is wrong in one place are not to be trusted in another. Words
+ * of a closed set are another matter: a version that knows more of them has written this state no worse.
+ */
 export const storedControlSchema: z.ZodType<ControlState> = z.object({
   schemaVersion: z.literal(1),
   atMs: time.nullable(),
@@ -80,15 +94,5 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
     .max(100_000)
     .default([]),
   assignments: z.record(z.string(), assignment),
-  conditions: z
-    .array(
-      z.object({
-        type: z.enum(CONDITION_TYPES),
-        status: z.boolean(),
-        reason: word,
-        message: text,
-        sinceMs: time,
-      }),
-    )
-    .max(CONDITION_TYPES.length),
+  conditions,
 });

@@ -7,7 +7,7 @@ import { type Tuning, UNTUNED } from "../../control/tuning.ts";
 import { VariscaleError } from "../../domain/errors.ts";
 import { stagePinSchema } from "../../domain/operator-pin.ts";
 import { formatKey, type Pipeline, type PipelineKey } from "../../domain/pipeline.ts";
-import { planSchema } from "../../domain/plan-schema.ts";
+import { readPlanSchema } from "../../domain/plan-schema.ts";
 import type { Given } from "../../optimizer/given.ts";
 import { givenSchema } from "../plan/given-schema.ts";
 import { ownName, tokenOf } from "../scaler/access-options.ts";
@@ -43,7 +43,7 @@ const pageSchema = z.object({
   objective: z.unknown(),
   board: z
     .object({
-      plan: planSchema.nullable(),
+      plan: readPlanSchema.nullable(),
       forecast: forecastSchema.nullable(),
       load: sampleSchema.nullable(),
       corrections: z.record(word, z.number()),

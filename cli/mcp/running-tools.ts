@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { VariscaleError } from "../../domain/errors.ts";
 import { BINDINGS } from "../../domain/plan.ts";
-import { planSchema } from "../../domain/plan-schema.ts";
+import { planSchema, readPlanSchema } from "../../domain/plan-schema.ts";
 import { givenText } from "../../explanation/given-text.ts";
 import { outcomeText, runnerUpText } from "../../explanation/plan-text.ts";
 import { priceText } from "../../explanation/price-text.ts";
@@ -29,7 +29,7 @@ const explainedSchema = z.object({
   atMs: amount,
   mode: z.enum(["shadow", "active"]),
   loadRps: amount.nullable(),
-  plan: planSchema,
+  plan: readPlanSchema,
   given: givenSchema.nullable(),
   replicas: replicasSchema,
   analysis: z.object({

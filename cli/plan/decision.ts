@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { VariscaleError } from "../../domain/errors.ts";
 import { formatKey } from "../../domain/pipeline.ts";
-import { BINDINGS, type Plan, REASONS } from "../../domain/plan.ts";
-import { planSchema } from "../../domain/plan-schema.ts";
+import type { Plan } from "../../domain/plan.ts";
+import { readPlanSchema, readReasonsSchema } from "../../domain/plan-schema.ts";
 import type { MadePlan } from "../../explanation/explain-decision.ts";
 import { ScalerClient } from "../scaler/scaler-client.ts";
 import { givenSchema } from "./given-schema.ts";
@@ -40,8 +40,8 @@ const recordSchema = z.object({
   mode: z.string().max(20),
   load: z.object({ rateRps: z.number() }).nullable(),
   plan: z.looseObject({}),
-  reasons: z.array(z.enum(REASONS)).max(REASONS.length),
-  binding: z.enum(BINDINGS),
+  reasons: readReasonsSchema,
+  binding: z.string().max(253),
   runnerUp: z.unknown(),
   corrections: z.record(z.string(), z.number()),
   // Scalers of earlier builds do not say.
@@ -89,7 +89,7 @@ export async function fetchDecision({ url, pipeline, decisionId }: DecisionQuery
 }
 
 function planOf({ plan, reasons, binding, runnerUp }: z.output<typeof recordSchema>, url: string): Plan {
-  const parsed = planSchema.safeParse({ ...plan, reasons, binding, runnerUp });
+  const parsed = readPlanSchema.safeParse({ ...plan, reasons, binding, runnerUp });
   if (!parsed.success)
     throw new VariscaleError("unavailable", `${url} gave no answer of a scaler. Is --url the scaler's HTTP port?`);
   return parsed.data;

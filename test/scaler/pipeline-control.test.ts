@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { initialState } from "../../control/control-state.ts";
+import { type ControlState, initialState } from "../../control/control-state.ts";
 import { NO_LIVE } from "../../scaler/live-pipeline.ts";
+import { OperatorSettings } from "../../scaler/operator-settings.ts";
 import { PipelineControl } from "../../scaler/pipeline-control.ts";
 import { parseStoredPipeline } from "../../scaler/stored-pipeline.ts";
 import { testPipeline } from "./support/test-pipeline.ts";
@@ -128,6 +129,43 @@ describe("parseStoredPipeline()", () => {
     const demands = [{ atMs: 1, rateRps: 20, risenRps: 60 }];
     const { stored: risen } = parseStoredPipeline({ epoch: 1, control: { ...initialState(1), demands } });
     assert.deepEqual(risen?.control?.demands, demands);
+  });
+
+  it("takes the state of a newer version, without the reasons, the constraint and the conditions that this one does not know", () => {
+    const state = worked();
+    const control = state["control"] as ControlState;
+    assert.ok(control.plan && control.conditions.length > 0);
+    const newer = {
+      ...control,
+      somethingNew: { a: 1 },
+      plan: { ...control.plan, reasons: [...control.plan.reasons, "foreseen"], binding: "memory" },
+      planReasons: ["foreseen", ...control.planReasons],
+      conditions: [
+        { type: "Foreseen", status: true, reason: "X", message: "", sinceMs: 1 },
+        ...control.conditions,
+        ...Array.from({ length: 9 }, (_, i) => ({ ...control.conditions[0], type: `New${i}` })),
+      ],
+    };
+    const { stored, problem } = parseStoredPipeline({ ...state, control: newer });
+    assert.equal(problem, null);
+    const kept = { ...control, plan: { ...control.plan, binding: "none" } };
+    assert.deepEqual(JSON.parse(JSON.stringify(stored?.control)), kept);
+    for (const planReasons of [[1], "optimal", ["x".repeat(300)], Array(200).fill("optimal")])
+      assert.equal(parseStoredPipeline({ ...state, control: { ...control, planReasons } }).stored?.control, null);
+  });
+
+  it("keeps the pins of a newer version's settings whatever else of them it does not know", () => {
+    const settings = new OperatorSettings(testPipeline());
+    settings.setPin(settings.pinOf({ stage: "detect", replicas: 2, ttlMs: 60_000 }, NOW_MS).pin);
+    const written = settings.snapshot(NOW_MS);
+    const restored = new OperatorSettings(testPipeline());
+    const tuning = { forecastQuantile: 0.42 };
+    restored.restore(
+      { ...written, pins: [{ stage: "read" }, ...written.pins], mode: { mode: "canary", fileMode: "active" }, tuning },
+      NOW_MS,
+    );
+    assert.deepEqual(restored.pins(NOW_MS), written.pins);
+    assert.deepEqual([restored.tuning(NOW_MS), restored.mode], [null, "active"]);
   });
 
   it("takes no damaged state that a tick would stumble over, or that would make a board of nonsense", () => {
