@@ -1,4 +1,4 @@
-import { type Configuration, replicasOf, type StageConfiguration } from "../domain/configuration.ts";
+import type { Configuration, Part, StageConfiguration } from "../domain/configuration.ts";
 import { type Forecast, MAX_RATE_RPS } from "../domain/load.ts";
 import { configurationOf, type Plan } from "../domain/plan.ts";
 import { evaluate } from "../optimizer/evaluate.ts";
@@ -25,35 +25,45 @@ export function withRise(problem: Problem, decision: Decision, rateRps: number):
   if (rateRps <= problem.rateRps) return decision;
   const pins = [...problem.pins, ...pinsOf(plan)];
   const wanted = configurationOf(optimize({ ...problem, rateRps, pins, runnerUp: false }));
-  const chosen = configurationOf(plan);
-  const raised = Object.fromEntries(
-    Object.entries(chosen).map(([stage, own]) => [stage, withReplicas(own, wanted[stage])]),
-  );
-  if (!hasMore(raised, chosen)) return decision;
-  const taken = evaluate(problem, raised);
-  if (!taken.feasible) return decision;
+  const taken = mostRaised(problem, configurationOf(plan), wanted);
+  if (taken === null) return decision;
   const others = reasons.filter(reason => reason !== "optimal");
   return { plan: inPlaceOf(plan, taken), reasons: withReason(others, "rising") };
+}
+
+/**
+ * As far on the way from what was chosen to the replicas that are wanted as no limit is broken: what a plan that is held has more of than the
+ * wanted one may leave room for a part alone. Null: for none of it.
+ */
+function mostRaised(problem: Problem, chosen: Configuration, wanted: Configuration): Plan | null {
+  const missing = (stage: string, part: Part) => missingReplicas(part, wanted[stage]);
+  const steps = Math.max(
+    0,
+    ...Object.entries(chosen).flatMap(([stage, { parts }]) => parts.map(part => missing(stage, part))),
+  );
+  let best: Plan | null = null;
+  let [fitting, most, step] = [0, steps, steps];
+  while (fitting < most) {
+    const share = (count: number) => Math.floor((count * step) / steps);
+    const raised = Object.entries(chosen).map(([stage, { parts }]) => [
+      stage,
+      { parts: parts.map(part => ({ ...part, replicas: part.replicas + share(missing(stage, part)) })) },
+    ]);
+    const plan = evaluate(problem, Object.fromEntries(raised));
+    if (plan.feasible) [best, fitting] = [plan, step];
+    else most = step - 1;
+    step = Math.ceil((fitting + most) / 2);
+  }
+  return best;
+}
+
+function missingReplicas({ variant, replicas }: Part, wanted: StageConfiguration | undefined): number {
+  const same = wanted?.parts.find(other => other.variant === variant);
+  return Math.max(0, (same?.replicas ?? 0) - replicas);
 }
 
 function pinsOf({ stages }: Plan): StagePin[] {
   return stages.flatMap(({ stage, parts }) =>
     parts.map(({ variant, batch }) => ({ stage, variant, batch, replicas: null })),
   );
-}
-
-function withReplicas({ parts }: StageConfiguration, wanted: StageConfiguration | undefined): StageConfiguration {
-  return {
-    parts: parts.map(part => {
-      const same = wanted?.parts.find(({ variant }) => variant === part.variant);
-      return { ...part, replicas: Math.max(part.replicas, same?.replicas ?? 0) };
-    }),
-  };
-}
-
-function hasMore(raised: Configuration, chosen: Configuration): boolean {
-  return Object.entries(raised).some(([stage, more]) => {
-    const own = chosen[stage];
-    return own !== undefined && replicasOf(more) > replicasOf(own);
-  });
 }

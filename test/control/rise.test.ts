@@ -81,15 +81,23 @@ describe("withRise()", () => {
     assert.equal(counts(withRise(pinned.problem, pinned.decision, RISEN_RPS).plan)[0], 3);
   });
 
-  it("takes no replica of a stage away to give another one more", () => {
-    const { problem, decision } = decisionFor({ limits: { cores: 6, machineCores: null } });
-    const [detect, read] = decision.plan.stages;
-    const four = { parts: [{ ...detect!.parts[0]!, replicas: 4 }] };
-    const held = { ...decision, plan: evaluate(problem, { detect: four, read: { parts: read!.parts } }) };
-    assert.ok(held.plan.feasible);
-    const { cores } = withRise(problem, decision, RISEN_RPS).plan;
-    assert.equal(cores, 6, "there is something to give");
-    assert.equal(withRise(problem, held, RISEN_RPS), held);
+  it("takes no replica of a stage away to give another one more, and gives as much of the rise as there is room for", () => {
+    const heldAt = (cores: number) => {
+      const { problem, decision } = decisionFor({ limits: { cores, machineCores: null } });
+      const [detect, read] = decision.plan.stages;
+      const four = { parts: [{ ...detect!.parts[0]!, replicas: 4 }] };
+      const held = { ...decision, plan: evaluate(problem, { detect: four, read: { parts: read!.parts } }) };
+      assert.deepEqual([held.plan.feasible, counts(held.plan)], [true, [4, 2]]);
+      assert.equal(withRise(problem, decision, RISEN_RPS).plan.cores, cores, "there is something to give");
+      return { problem, held };
+    };
+    const full = heldAt(6);
+    assert.equal(withRise(full.problem, full.held, RISEN_RPS), full.held);
+    const { problem, held } = heldAt(7);
+    const { plan, reasons } = withRise(problem, held, 1000);
+    assert.deepEqual(counts(plan), [4, 3]);
+    assert.deepEqual([plan.feasible, plan.runnerUp?.stages], [true, held.plan.stages]);
+    assert.ok(reasons.includes("rising"));
   });
 
   it("leaves a decision as it is where the load goes on to no more, no stage may have more, or none is feasible", () => {
