@@ -5,7 +5,7 @@ import type { Target } from "../test/cluster/support/target.ts";
 import { until } from "../test/cluster/support/until.ts";
 import { withRelease } from "./kubernetes-release.ts";
 import type { LoadStep } from "./kubernetes-results.ts";
-import { HEAVIEST, highRateOf, LOW_RPS, STAGE, settle, stepTo } from "./kubernetes-step.ts";
+import { HEAVIEST, LOW_RPS, STAGE, settle, stepTo } from "./kubernetes-step.ts";
 
 /** What is served at a low load, and nothing else. */
 const FIXED = { [STAGE]: HEAVIEST, recognition: "v4" };
@@ -18,14 +18,14 @@ const RATE_SECONDS = 10;
  * The same chart and step of the load under plain KEDA: stages have one variant each, and replicas are those of a `prometheus` trigger, with
  * the behaviour of the chart's ScaledObjects, which waits for nothing and tolerates nothing.
  *
- * @param rateRps of the step; null: what is too much for one replica now.
+ * @param rateRps of the step.
  * @param windowSeconds in which requests are counted, as many as in the other run.
  */
 export function measurePlain(
   cluster: Cluster,
   node: RealNode,
   namespace: string,
-  rateRps: number | null,
+  rateRps: number,
   windowSeconds: number | undefined,
 ): Promise<LoadStep> {
   return withRelease({ cluster, node, namespace, fixed: FIXED }, async (release, client) => {
@@ -37,8 +37,7 @@ export function measurePlain(
     await client.rate(LOW_RPS);
     await settle(release, client);
     await until(async () => (await release.target(STAGE).replicas()) === 1, "one replica");
-    const highRps = rateRps ?? (await highRateOf(release));
-    const { found: _, ...step } = await stepTo(release, client, highRps, async () => undefined, windowSeconds);
+    const { found: _, ...step } = await stepTo(release, client, rateRps, async () => undefined, windowSeconds);
     return step;
   });
 }

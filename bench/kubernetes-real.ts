@@ -21,18 +21,16 @@ export async function measureReal(cluster: Cluster, measurements: KubernetesMeas
     const gateways = [NAMESPACE, PLAIN_NAMESPACE].map(RealRelease.gatewayAt);
     const prometheus = await startClusterPrometheus(cluster, gateways);
     try {
-      let highRps: number | null = null;
-      if (measurements.has("step", "failover", "faults"))
-        await withRelease({ cluster, node, namespace: NAMESPACE }, async (release, client) => {
-          await client.rate(LOW_RPS);
-          await settle(release, client);
-          const rateRps = await highRateOf(release);
-          highRps = rateRps;
-          await measurements.measure("step", () => measureStep(release, client, rateRps));
-          await client.rate(FAULT_RPS);
-          await measurements.measure("failover", () => measureFailover(cluster, release));
-          await measurements.measure("faults", () => measureFaults({ cluster, release, client, prometheus }));
-        });
+      const highRps = await withRelease({ cluster, node, namespace: NAMESPACE }, async (release, client) => {
+        await client.rate(LOW_RPS);
+        await settle(release, client);
+        const rateRps = await highRateOf(release);
+        await measurements.measure("step", () => measureStep(release, client, rateRps));
+        await client.rate(FAULT_RPS);
+        await measurements.measure("failover", () => measureFailover(cluster, release));
+        await measurements.measure("faults", () => measureFaults({ cluster, release, client, prometheus }));
+        return rateRps;
+      });
       const seconds = measurements.results.step?.seconds;
       await measurements.measure("plain", () => measurePlain(cluster, node, PLAIN_NAMESPACE, highRps, seconds));
     } finally {
