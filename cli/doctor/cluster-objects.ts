@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { labelSelectorSchema } from "./label-selector.ts";
+import { labelSelectorSchema } from "../../runtime/label-selector.ts";
 
 const metadata = z.looseObject({
   name: z.string(),
@@ -123,33 +123,10 @@ export const targetSchema = z.looseObject({
   status: z.looseObject({ conditions }).nullish(),
 });
 
-const containerStatus = z.looseObject({
-  name: z.string(),
-  restartCount: z.number().nullish(),
-  state: z
-    .looseObject({ waiting: z.looseObject({ reason: z.string().nullish(), message: z.string().nullish() }).nullish() })
-    .nullish(),
-});
-
-export const podSchema = z.looseObject({
-  metadata,
-  status: z
-    .looseObject({
-      phase: z.string().nullish(),
-      message: z.string().nullish(),
-      conditions,
-      initContainerStatuses: z.array(containerStatus).nullish(),
-      containerStatuses: z.array(containerStatus).nullish(),
-    })
-    .nullish(),
-});
-
 export type ScaledObject = z.output<typeof scaledObjectSchema>;
 export type Autoscaler = z.output<typeof autoscalerSchema>;
 export type Target = z.output<typeof targetSchema>;
 export type PodTemplate = z.output<typeof podTemplate>;
-export type Pod = z.output<typeof podSchema>;
-export type ContainerStatus = z.output<typeof containerStatus>;
 export type Trigger = z.output<typeof trigger>;
 export type ScalingRules = NonNullable<z.output<typeof scalingRules>>;
 

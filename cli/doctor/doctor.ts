@@ -1,8 +1,10 @@
 import type { Pipeline } from "../../domain/pipeline.ts";
 import type { KubernetesClient } from "../../runtime/kubernetes.ts";
 import { type KubernetesResource, RESOURCES } from "../../runtime/kubernetes-resource.ts";
+import { isSelected } from "../../runtime/label-selector.ts";
 import { packageVersion } from "../../runtime/version.ts";
 import { type NamingObject, namingObject } from "../../scaler/described-pipeline.ts";
+import { type Pod, podSchema } from "../../scaler/pod-troubles.ts";
 import { checkAutoscaler } from "./check-autoscaler.ts";
 import { type CertificatePair, checkCertificate } from "./check-certificate.ts";
 import { checkClock } from "./check-clock.ts";
@@ -19,8 +21,6 @@ import {
   autoscalerSchema,
   hpaNameOf,
   ourTrigger,
-  type Pod,
-  podSchema,
   type ScaledObject,
   scaledObjectSchema,
   type Target,
@@ -29,7 +29,6 @@ import {
 import { examineAnnotations } from "./examine-annotations.ts";
 import { examineScaler } from "./examine-scaler.ts";
 import { type Finding, ok, warn } from "./finding.ts";
-import { isSelected } from "./label-selector.ts";
 import { askKubernetes, scalerHttp } from "./scaler-http.ts";
 import { readTriggerTls } from "./trigger-tls.ts";
 

@@ -7,9 +7,10 @@ import { checkPods } from "../../../cli/doctor/check-pods.ts";
 import { checkRollout } from "../../../cli/doctor/check-rollout.ts";
 import { checkScalerVersion, checkSwitcherVersions } from "../../../cli/doctor/check-versions.ts";
 import { between, readClock } from "../../../cli/doctor/clock-reading.ts";
-import { autoscalerSchema, podSchema, targetSchema } from "../../../cli/doctor/cluster-objects.ts";
+import { autoscalerSchema, targetSchema } from "../../../cli/doctor/cluster-objects.ts";
 import type { Finding } from "../../../cli/doctor/finding.ts";
-import { isSelected } from "../../../cli/doctor/label-selector.ts";
+import { isSelected } from "../../../runtime/label-selector.ts";
+import { podSchema } from "../../../scaler/pod-troubles.ts";
 
 const shown = (findings: readonly Finding[]) => findings.map(({ kind, what }) => `${kind}: ${what}`);
 
