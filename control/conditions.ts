@@ -41,7 +41,7 @@ export function conditionsOf(
           "ActuationStuck",
           true,
           "ReplicasNotReady",
-          `replicas of ${stuck.join(", ")} do not become ready: planned with those that are; look for Pending or crashing pods`,
+          `replicas of ${stuck.join(", ")} do not become ready: planned with those that are; ${whyStuck(stuck, input)}`,
         )
       : condition("ActuationStuck", false, "Following", "replicas follow"),
   ];
@@ -56,6 +56,11 @@ export function conditionsOf(
   );
   const isSame = after.length === conditions.length && after.every((one, i) => one === conditions[i]);
   return isSame ? conditions : after;
+}
+
+function whyStuck(stuck: readonly string[], { unready = {} }: TickInput): string {
+  const known = stuck.flatMap(stage => (unready[stage] === undefined ? [] : [`${stage}: ${unready[stage]}`]));
+  return known.length > 0 ? known.join("; ") : "look for Pending or crashing pods";
 }
 
 /** The one before where nothing changed, as in nearly all ticks: what is kept from tick to tick is copied to the old generation. */

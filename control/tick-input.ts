@@ -22,6 +22,8 @@ export interface TickInput {
   readonly bounds: Readonly<Record<string, { readonly min: number; readonly max: number }>>;
   /** How the live HPAs scale, by stage, where it is known. */
   readonly scaling: Readonly<Record<string, HpaScaling>>;
+  /** Why pods of a stage are not ready, by stage, in the cluster's words; missing: it is not known. */
+  readonly unready?: Readonly<Record<string, string>>;
   /** Of what was answered since the last tick, by combination of variants. */
   readonly answered: readonly AccuracyEstimate[];
   readonly pins: readonly StagePin[];

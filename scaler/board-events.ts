@@ -38,19 +38,51 @@ export function eventsOf(
   return events;
 }
 
-/** @param problem why what now describes the pipeline is not taken; null: it is. */
-export function eventsOfRefusal(
+/** What is told of a pipeline as a whole, to each of its ScaledObjects; null: nothing is wrong there. */
+export interface WholeTroubles {
+  /** Why what now describes the pipeline is not taken. */
+  readonly refusal: string | null;
+  /** Why it goes on without the state that was stored. */
+  readonly unusableState: string | null;
+}
+
+export function eventsOfWhole(
   { key }: Pipeline,
   live: LivePipeline,
-  problem: string | null,
+  { refusal, unusableState }: WholeTroubles,
 ): readonly ScaledObjectEvent[] {
-  if (problem === null) return [];
-  return Object.values(live).map(({ scaledObject }) => ({
-    scaledObject: { namespace: key.namespace, name: scaledObject.name },
-    type: "Warning",
-    reason: "VariscalePipelineRefused",
-    note: `the last good one of pipeline ${key.name} stays: ${problem}`,
-  }));
+  const notes: (readonly [string, string])[] = [];
+  if (refusal !== null)
+    notes.push(["VariscalePipelineRefused", `the last good one of pipeline ${key.name} stays: ${refusal}`]);
+  if (unusableState !== null) notes.push(["VariscaleStateUnusable", `pipeline ${key.name}: ${unusableState}`]);
+  return Object.values(live).flatMap(({ scaledObject }) =>
+    notes.map(([reason, note]) => ({
+      scaledObject: { namespace: key.namespace, name: scaledObject.name },
+      type: "Warning" as const,
+      reason,
+      note,
+    })),
+  );
+}
+
+/** @param unready why pods of stages do not become ready, of a pipeline whose replicas are stuck. */
+export function eventsOfStuck(
+  { key }: Pipeline,
+  live: LivePipeline,
+  unready: Readonly<Record<string, string>>,
+): readonly ScaledObjectEvent[] {
+  return Object.entries(live).flatMap(([stage, { scaledObject }]) => {
+    const why = unready[stage];
+    if (why === undefined) return [];
+    return [
+      {
+        scaledObject: { namespace: key.namespace, name: scaledObject.name },
+        type: "Warning" as const,
+        reason: "VariscaleStuck",
+        note: `pods of stage ${stage} do not become ready, and plans are made with those that are: ${why}`,
+      },
+    ];
+  });
 }
 
 /** Reasons and notes. */

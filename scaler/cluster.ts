@@ -1,15 +1,16 @@
 import type { Logger } from "pino";
-import type { PipelineBoard } from "../control/board.ts";
+import type { ConditionType, PipelineBoard } from "../control/board.ts";
 import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
 import { KubernetesClient } from "../runtime/kubernetes.ts";
 import type { KubernetesConfig } from "../runtime/kubernetes-config.ts";
-import { eventsOf, eventsOfRefusal } from "./board-events.ts";
+import { eventsOf, eventsOfStuck, eventsOfWhole } from "./board-events.ts";
 import type { Clock } from "./clock.ts";
 import { EventRecorder } from "./event-recorder.ts";
 import { KubernetesView } from "./kubernetes-view.ts";
 import { boundsOf, type LiveInput, type LivePipeline, scalingOf } from "./live-pipeline.ts";
 import type { ProcessConditions } from "./process-conditions.ts";
 import type { OnRefused, ScaledObjectName } from "./refusals.ts";
+import { StuckPods } from "./stuck-pods.ts";
 
 /** What is wrong with a pipeline is told again after so long. */
 const EVENTS_EVERY_MS = 60_000;
@@ -54,6 +55,7 @@ export function startCluster(options: ClusterOptions, context: ClusterContext): 
   const client = new KubernetesClient(options.config);
   const nowMs = () => clock.nowMs();
   const view = new KubernetesView({ client, nowMs, random: Math.random });
+  const stuckPods = new StuckPods({ client, nowMs });
   const events = new EventRecorder({
     client,
     instance: options.instance,
@@ -74,17 +76,24 @@ export function startCluster(options: ClusterOptions, context: ClusterContext): 
       view.look(new Set(keys.map(({ namespace }) => namespace)));
       const known = new Set(keys.map(formatKey));
       for (const told of [toldAtMs, unaccepted]) for (const key of told.keys()) if (!known.has(key)) told.delete(key);
+      for (const key of stuckPods.known) if (!known.has(key)) stuckPods.forget(key);
     },
-    live: key => liveInput(view.live(key), options.hpaTolerance),
+    live: key => ({ ...liveInput(view.live(key), options.hpaTolerance), unready: stuckPods.of(key) }),
     observe: (pipeline, board, atMs) => {
       const problem = view.problem(pipeline.key);
       conditions.set(pipeline.key, "KubernetesWatched", problem, atMs);
       conditions.set(pipeline.key, "ScaledObjectsFound", view.scaledObjectsProblem(pipeline), atMs);
+      if (!isTrue(board, "ActuationStuck")) stuckPods.forget(formatKey(pipeline.key));
+      else if (problem === null) stuckPods.look(pipeline.key, view.live(pipeline.key));
       if (problem !== null || Math.abs(atMs - (toldAtMs.get(formatKey(pipeline.key)) ?? 0)) < EVENTS_EVERY_MS) return;
       const live = view.live(pipeline.key);
       const found = [
-        ...eventsOfRefusal(pipeline, live, unaccepted.get(formatKey(pipeline.key)) ?? null),
+        ...eventsOfWhole(pipeline, live, {
+          refusal: unaccepted.get(formatKey(pipeline.key)) ?? null,
+          unusableState: conditions.problem(pipeline.key, "StateUsable"),
+        }),
         ...eventsOf(pipeline, board, live, options.hpaTolerance),
+        ...(isTrue(board, "ActuationStuck") ? eventsOfStuck(pipeline, live, stuckPods.of(pipeline.key)) : []),
       ];
       if (found.length > 0) toldAtMs.set(formatKey(pipeline.key), atMs);
       for (const event of found) events.tell(event);
@@ -108,6 +117,10 @@ export function startCluster(options: ClusterOptions, context: ClusterContext): 
       client.close();
     },
   };
+}
+
+function isTrue({ conditions }: PipelineBoard, type: ConditionType): boolean {
+  return conditions.some(one => one.type === type && one.status);
 }
 
 function liveInput(live: LivePipeline, hpaTolerance: number): LiveInput {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { PipelineKey } from "../domain/pipeline.ts";
+import { type LabelSelector, labelSelectorSchema } from "../runtime/label-selector.ts";
 
 /** What KEDA takes where a ScaledObject says nothing. */
 const DEFAULT_MIN = 0;
@@ -117,7 +118,12 @@ const condition = z.looseObject({
 
 const targetSchema = z.looseObject({
   metadata,
-  spec: z.looseObject({ strategy: z.looseObject({ type: z.string().nullish() }).nullish() }).nullish(),
+  spec: z
+    .looseObject({
+      selector: labelSelectorSchema.nullish(),
+      strategy: z.looseObject({ type: z.string().nullish() }).nullish(),
+    })
+    .nullish(),
   status: z
     .looseObject({
       replicas: count.optional(),
@@ -135,6 +141,8 @@ export interface TargetView {
   readonly trouble: string | null;
   /** A rollout ends all pods before it starts new ones. */
   readonly isRecreated: boolean;
+  /** Of its pods; null: it names none. */
+  readonly selector: LabelSelector | null;
 }
 
 export function targetView(object: unknown): TargetView {
@@ -148,5 +156,6 @@ export function targetView(object: unknown): TargetView {
     ready: status?.readyReplicas ?? 0,
     trouble: bad ? [bad.reason, bad.message].filter(Boolean).join(": ") || bad.type : null,
     isRecreated: spec?.strategy?.type === "Recreate",
+    selector: spec?.selector ?? null,
   };
 }

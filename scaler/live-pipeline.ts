@@ -13,7 +13,7 @@ export interface LiveStage {
 export type LivePipeline = Readonly<Record<string, LiveStage>>;
 
 /** What a tick takes from the cluster. */
-export type LiveInput = Pick<TickInput, "bounds" | "scaling" | "readyReplicas">;
+export type LiveInput = Pick<TickInput, "bounds" | "scaling" | "readyReplicas" | "unready">;
 
 /** Where there is no Kubernetes. */
 export const NO_LIVE: LiveInput = { bounds: {}, scaling: {}, readyReplicas: {} };

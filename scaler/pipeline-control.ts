@@ -278,9 +278,8 @@ export class PipelineControl {
       forecast: this.#forecaster.forecast(nowMs, planningHorizonMs(state, pipeline), staleAfterMs),
       load: isFresh ? this.#newest : null,
       switchers,
+      ...live,
       readyReplicas: withoutSwitchers(live.readyReplicas, this.#switched, switchers, nowMs - this.#openedAtMs),
-      bounds: live.bounds,
-      scaling: live.scaling,
       answered: this.#answered,
       pins: this.settings
         .pins(nowMs)

@@ -59,6 +59,12 @@ export class ProcessConditions {
     else this.#logger.warn(fields, problem);
   }
 
+  /** Null: it works, as far as is known. */
+  problem(key: PipelineKey, type: ProcessConditionType): string | null {
+    const found = this.#byPipeline.get(formatKey(key))?.get(type);
+    return found && !found.status ? found.message : null;
+  }
+
   /** Of a pipeline that is gone. */
   forget(key: PipelineKey): void {
     this.#byPipeline.delete(formatKey(key));

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { constants, copyFileSync, existsSync } from "node:fs";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
 import type { LoadCell } from "../predictor/load-history.ts";
@@ -13,6 +13,8 @@ import { historyPath, modelPath, pipelineStatePath, unusableStatePath } from "./
 import { parseStoredPipeline, type StoredPipeline } from "./stored-pipeline.ts";
 
 const SAVE_EVERY_MS = 10_000;
+/** Of several scalers what the leader shares stands above what is stored here. */
+const BEGINS_ANEW = "the pipeline begins anew, unless another scaler has shared its own";
 
 export interface StateKeeperOptions {
   /** Null: nothing is stored. */
@@ -37,27 +39,29 @@ export class StateKeeper {
     this.#rota = new Rota(options.clock, SAVE_EVERY_MS);
   }
 
-  /** Null: there is none, or none that can be used; the latter shows as a condition. */
+  /** Null: there is none, or none that can be used; the latter shows as a condition until this process ends. */
   load(pipeline: Pipeline): StoredPipeline | null {
     const { stateDir, conditions, clock } = this.#options;
     if (stateDir === null) return null;
     const path = pipelineStatePath(stateDir, pipeline.key);
-    const problem = (reason: string) =>
-      conditions.set(
-        pipeline.key,
-        "StateSaved",
-        `${path} can't be used: ${reason}; the pipeline starts without it`,
-        clock.nowMs(),
-      );
+    const set = (type: "StateUsable" | "StateSaved", problem: string) =>
+      conditions.set(pipeline.key, type, problem, clock.nowMs());
+    const unusable = (reason: string, kept: string) =>
+      set("StateUsable", `what was stored can't be gone on from: ${reason}${kept}; ${BEGINS_ANEW}`);
     try {
       const read = readState(path);
       if (read.kind === "absent") return null;
-      const { stored, problem: reason } =
-        read.kind === "ok" ? parseStoredPipeline(read.payload) : { stored: null, problem: read.reason };
-      if (reason !== null) problem(reason);
+      if (read.kind === "corrupt") {
+        unusable(read.reason.replace(/\.$/, ""), "");
+        return null;
+      }
+      const { stored, problem } = parseStoredPipeline(read.payload);
+      if (problem === null) return stored;
+      if (stored?.control) set("StateSaved", `${path} can't be used as a whole: ${problem}`);
+      else unusable(problem, `. ${copyAside(path, unusableStatePath(stateDir, pipeline.key))}`);
       return stored;
     } catch (error) {
-      problem(VariscaleError.from(error).message);
+      set("StateSaved", `${path} can't be read: ${VariscaleError.from(error).message}; ${BEGINS_ANEW}`);
       return null;
     }
   }
@@ -136,7 +140,7 @@ export class StateKeeper {
     if (stateDir !== null) {
       const path = unusableStatePath(stateDir, key);
       try {
-        if (existsSync(path)) kept = `It was not kept, for ${path} holds an earlier one: report that, and remove it`;
+        if (existsSync(path)) kept = notKept(path);
         else {
           await writeState(path, stored, clock.nowMs());
           kept = `It was kept as ${path}`;
@@ -187,4 +191,19 @@ export class StateKeeper {
     }
     conditions.set(key, "HistorySaved", problem, clock.nowMs());
   }
+}
+
+/** Before the next save writes over it. */
+function copyAside(path: string, aside: string): string {
+  if (existsSync(aside)) return notKept(aside);
+  try {
+    copyFileSync(path, aside, constants.COPYFILE_EXCL);
+    return `It was kept as ${aside}`;
+  } catch (error) {
+    return `It could not be kept: ${VariscaleError.from(error).message}`;
+  }
+}
+
+function notKept(aside: string): string {
+  return `It was not kept, for ${aside} holds an earlier one: report that, and remove it`;
 }

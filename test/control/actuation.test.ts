@@ -163,6 +163,10 @@ describe("tick(): replicas that do not come", () => {
     story.run(300, 60, ({ board }) => assert.equal(board.stages[0]?.replicasNow, before));
     assert.equal(story.condition("ActuationStuck")?.status, true);
     assert.ok(story.board.reasons.includes("actuation_stuck"));
-    assert.match(story.condition("ActuationStuck")?.message ?? "", /detect/);
+    assert.match(story.condition("ActuationStuck")?.message ?? "", /detect .*; look for Pending or crashing pods$/);
+    const full = "1 of 5 pods not ready: Unschedulable: 0/3 nodes are available (d-1)";
+    story.input = { ...story.input, unready: { read: "something else", detect: full } };
+    story.run(1, 60);
+    assert.ok(story.condition("ActuationStuck")?.message.endsWith(`those that are; detect: ${full}`));
   });
 });

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { KubernetesApi, type KubernetesObject, refuse } from "../support/kubernetes-api.ts";
 import { until } from "./support/manual-clock.ts";
@@ -8,6 +11,7 @@ import { testPipeline } from "./support/test-pipeline.ts";
 const SCALED_OBJECTS = "/apis/keda.sh/v1alpha1/scaledobjects";
 const AUTOSCALERS = "/apis/autoscaling/v2/horizontalpodautoscalers";
 const DEPLOYMENTS = "/apis/apps/v1/deployments";
+const PODS = "/api/v1/pods";
 const EVENTS = "/apis/events.k8s.io/v1/events";
 const EXACT = { scaleUp: { tolerance: "0" }, scaleDown: { tolerance: "0" } };
 
@@ -33,9 +37,9 @@ describe("a scaler in a cluster", () => {
     await start(0.1);
   });
 
-  async function start(hpaTolerance: number): Promise<void> {
+  async function start(hpaTolerance: number, stateDir: string | null = null): Promise<void> {
     const kubernetes = { config: api.config(), hpaTolerance, instance: "scaler-0" };
-    running = await RunningScaler.start({ pipelines: [testPipeline({ stages: ["detect"] })], kubernetes });
+    running = await RunningScaler.start({ pipelines: [testPipeline({ stages: ["detect"] })], kubernetes, stateDir });
   }
 
   afterEach(async () => {
@@ -71,7 +75,7 @@ describe("a scaler in a cluster", () => {
       },
     });
     const status = { replicas: current, readyReplicas: options.ready ?? current, conditions };
-    api.put(DEPLOYMENTS, { metadata, spec: { strategy }, status });
+    api.put(DEPLOYMENTS, { metadata, spec: { strategy, selector: { matchLabels: { app: "detect" } } }, status });
     api.put(AUTOSCALERS, {
       metadata: { namespace: "shop", name: "keda-hpa-detect" },
       spec: { minReplicas: 1, maxReplicas: max, behavior },
@@ -152,6 +156,48 @@ describe("a scaler in a cluster", () => {
     assert.equal(notes.length, 4);
   });
 
+  it("says why replicas do not come, in the condition and in an Event, as long as they do not, and lists pods only then", async () => {
+    api.collections.add(PODS);
+    const pod = (name: string, app: string, message: string) =>
+      api.put(PODS, {
+        metadata: { namespace: "shop", name, labels: { app } },
+        status: { conditions: [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message }] },
+      });
+    pod("other", "read", "of another stage");
+    pod("d-2", "detect", "0/3 nodes are available: 3 Insufficient cpu.");
+    const listed = () => api.seen.filter(({ path }) => path.endsWith("/pods")).length;
+    const said = (of: Page) => condition(of, "ActuationStuck")?.message ?? "";
+    const soon = (holds: (page: Page) => boolean) =>
+      ticked(now => {
+        api.bookmark();
+        return holds(now);
+      });
+    put({ current: 2, ready: 1 });
+    await running.planFor(4000);
+    const waiting = await soon(now => (now.stages[0]?.replicasNow ?? 0) > 1);
+    assert.deepEqual([condition(waiting, "ActuationStuck")?.status, listed()], [false, 0]);
+    const stuck = await soon(
+      now => condition(now, "ActuationStuck")?.status === true && /Unschedulable/.test(said(now)),
+    );
+    assert.match(
+      said(stuck),
+      /^replicas of detect do not .*; detect: 1 of 1 pods not ready: Unschedulable: 0\/3 nodes .* \(d-2\)$/,
+    );
+    await soon(() => event("VariscaleStuck") !== undefined);
+    assert.match(String(event("VariscaleStuck")?.["note"]), /^pods of stage detect .*3 Insufficient cpu/);
+    // KEDA is told a lower count, and the pod goes.
+    api.remove(PODS, "shop", "d-2");
+    const before = listed();
+    await soon(() => listed() > before);
+    assert.match(said(await soon(() => true)), /Unschedulable/);
+    put({ current: 10, ready: 10 });
+    await soon(now => condition(now, "ActuationStuck")?.status === false);
+    const after = listed();
+    await running.clock.advance(61_000);
+    await soon(() => true);
+    assert.equal(listed(), after);
+  });
+
   it("T1: plans around a tolerance, and says so in the condition, the metrics and an Event", async () => {
     put({ current: 10, max: 20, behavior: { scaleUp: {}, scaleDown: { tolerance: "0" } } });
     const seen = await ticked(now => condition(now, "ActuationExact")?.status === false);
@@ -163,6 +209,29 @@ describe("a scaler in a cluster", () => {
     assert.match(metrics, /variscale_condition\{[^}]*type="ActuationExact"\} 0/);
     put({ current: 10, max: 20 });
     await ticked(now => condition(now, "ActuationExact")?.status === true);
+  });
+
+  it("tells the ScaledObject that the stored state of its pipeline could not be gone on from", async () => {
+    await running.close();
+    const stateDir = mkdtempSync(join(tmpdir(), "variscale-"));
+    try {
+      mkdirSync(join(stateDir, "pipelines"));
+      writeFileSync(join(stateDir, "pipelines", "shop_cards.json"), "{ not what it was");
+      await start(0, stateDir);
+      put({});
+      await ticked(() => event("VariscaleStateUnusable") !== undefined);
+      const told = event("VariscaleStateUnusable");
+      assert.match(String(told?.["note"]), /^pipeline cards: .* was kept as .*shop_cards\.json\.corrupt.*begins anew/);
+      assert.equal((told?.["regarding"] as { name: string } | undefined)?.name, "detect");
+      await running.close();
+      api.remove(EVENTS, "shop", told?.metadata.name ?? "");
+      await start(0, stateDir);
+      await ticked(now => condition(now, "ScaledObjectsFound")?.status === true);
+      await running.clock.advance(61_000);
+      assert.deepEqual(api.all(EVENTS), []);
+    } finally {
+      rmSync(stateDir, { recursive: true });
+    }
   });
 
   it("says nothing of tolerances where the cluster's own is 0", async () => {

@@ -195,8 +195,62 @@ describe("state of the scaler", () => {
     const second = await start({ logger: warningsTo(warnings) });
     // None, or one for what the gateway told it meanwhile, which is next to nothing.
     assert.ok((second.board?.plan?.rateRps ?? 0) < 1, "the load of the first run is forgotten");
-    assert.ok(warnings.some(line => /can't be used/.test(line)));
+    assert.ok(warnings.some(line => /can't be gone on from: .*kept as .*shop_cards\.json\.corrupt/.test(line)));
     await second.planFor(20);
+    await second.clock.advance(20_000);
+    await conditionIs(second, "StateSaved", true);
+    assert.match(await conditionIs(second, "StateUsable", false), /begins anew/);
+  });
+
+  it("keeps a stored control state that it can't read, says so, and takes pins over", async () => {
+    const first = await start();
+    await first.planFor(20);
+    const pin = { stage: "read", replicas: 2, ttlMs: 600_000 };
+    await fetch(first.url(`${PIPELINE}/pin`), { method: "PUT", body: JSON.stringify(pin) });
+    await first.close();
+    running = null;
+    const path = join(stateDir, "pipelines", "shop_cards.json");
+    const read = readState(path);
+    assert.ok(read.kind === "ok");
+    const payload = read.payload as { control: object };
+    await writeState(path, { ...payload, control: { ...payload.control, schemaVersion: 2 } }, first.clock.nowMs());
+    const newer = readFileSync(path, "utf8");
+    const second = await start({}, first.clock);
+    const said = await conditionIs(second, "StateUsable", false);
+    assert.match(said, /control state: schemaVersion.*\. It was kept as .*shop_cards\.json\.unusable; .*begins anew/);
+    await second.clock.advance(20_000);
+    await until(() => readFileSync(path, "utf8") !== newer, "the next state");
+    assert.equal(readFileSync(`${path}.unusable`, "utf8"), newer);
+    assert.equal((await page(second)).pins.length, 1);
+    await second.close();
+    running = null;
+    writeFileSync(path, newer);
+    const third = await start({}, second.clock);
+    assert.match(await conditionIs(third, "StateUsable", false), /It was not kept, for .* holds an earlier one/);
+  });
+
+  it("goes on from the state of a newer version whose reasons it does not know", async () => {
+    const first = await start();
+    await first.planFor(150);
+    const replicas = await first.keda.replicas(refOf());
+    await first.close();
+    running = null;
+    const path = join(stateDir, "pipelines", "shop_cards.json");
+    const read = readState(path);
+    assert.ok(read.kind === "ok");
+    // biome-ignore lint/suspicious/noExplicitAny: JSON of the state
+    const payload = read.payload as any;
+    payload.control.planReasons.push("foreseen");
+    payload.control.plan.reasons.push("foreseen");
+    await writeState(path, payload, first.clock.nowMs());
+    const warnings: string[] = [];
+    const second = await start({ logger: warningsTo(warnings) }, first.clock);
+    assert.equal(await second.keda.replicas(refOf()), replicas);
+    assert.ok(second.board?.plan && !(second.board.reasons as readonly string[]).includes("foreseen"));
+    assert.deepEqual(
+      warnings.filter(line => /StateUsable|can't be/.test(line)),
+      [],
+    );
   });
 
   it("forecasts anew, says so, and keeps the rest, where an older scaler stored the forecaster otherwise", async () => {
