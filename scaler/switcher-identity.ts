@@ -51,7 +51,7 @@ export function mismatchOf(
   if (pod !== claim.pod)
     return `its token is that of pod \`${pod}\`, and it says that it is \`${claim.pod}\`: give it its own name, --pod=$(POD_NAME)`;
   if (serviceAccounts.length > 0 && !serviceAccounts.includes(serviceAccount))
-    return `its pod runs as service account \`${serviceAccount}\`; switchers run as ${serviceAccounts.join(", ")}: set serviceAccountName, or give the scaler --switcher-service-account ${serviceAccount}`;
+    return `its pod runs as service account \`${serviceAccount}\`; switchers run as ${serviceAccounts.join(", ")}: set serviceAccountName, or give the scaler --switcher-service-account ${serviceAccount} (\`switcher.serviceAccounts\` of the chart)`;
   return null;
 }
 

@@ -28,7 +28,10 @@ export function addDoctor(program: Command): void {
       "check how variscale is set up in a cluster: KEDA, ScaledObjects, their live HPAs and pods, the scaler, load, versions, clocks, TLS",
     )
     .option("--context <name>", "context of the kubeconfig (default: the pod's service account, else the current one)")
-    .option("--namespace <namespace>", "of the ScaledObjects (default: that of the pipeline, else of the context)")
+    .option(
+      "--namespace <namespace>",
+      "of the pipeline and its ScaledObjects (default: that of the pipeline file, else of the context)",
+    )
     .option("--all-namespaces", "look at the ScaledObjects of all namespaces", false)
     .option("--keda-namespace <namespace>", "where KEDA runs", "keda")
     .option(
@@ -47,7 +50,9 @@ export function addDoctor(program: Command): void {
       const { formatFindings } = await import("../doctor/finding.ts");
       const { writeResult } = await import("../write-result.ts");
       const { readScalerPair } = await import("../doctor/scaler-pair.ts");
-      const pipeline = path === undefined ? null : readPipeline(path, { set: flags.set });
+      // A pipeline is that of its ScaledObjects' namespace, whatever its file says.
+      const own = flags.namespace === undefined ? [] : [`metadata.namespace=${JSON.stringify(flags.namespace)}`];
+      const pipeline = path === undefined ? null : readPipeline(path, { set: [...flags.set, ...own] });
       const config = findKubernetes({ env: process.env, context: flags.context ?? null });
       const client = new KubernetesClient(config);
       const findings = await examine({

@@ -1,3 +1,4 @@
+import { isPausedBy } from "./check-scaled-object.ts";
 import { type Autoscaler, hpaNameOf, type ScaledObject, type ScalingRules } from "./cluster-objects.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
 
@@ -10,7 +11,7 @@ export function checkAutoscaler(scaledObject: ScaledObject, autoscaler: Autoscal
   const where = `hpa ${autoscaler.metadata.namespace}/${autoscaler.metadata.name}`;
   return [
     checkTolerance(scaledObject, autoscaler, where),
-    ...checkSteps(autoscaler, where),
+    ...checkSteps(scaledObject, autoscaler, where),
     ...checkBounds(scaledObject, autoscaler, where),
     ...checkConditions(autoscaler, where),
   ];
@@ -41,7 +42,10 @@ function shown(tolerance: string | number | null | undefined): string {
   return tolerance === null || tolerance === undefined ? "the cluster's default, usually 0.1" : String(tolerance);
 }
 
-function checkSteps({ spec }: Autoscaler, where: string): Finding[] {
+/** By which KEDA disables a direction, whatever the ScaledObject's spec says. */
+const PAUSES = { scaleUp: "autoscaling.keda.sh/paused-scale-out", scaleDown: "autoscaling.keda.sh/paused-scale-in" };
+
+function checkSteps(scaledObject: ScaledObject, { spec }: Autoscaler, where: string): Finding[] {
   const findings: Finding[] = [];
   const { scaleUp, scaleDown } = spec.behavior ?? {};
   for (const [direction, rules] of [
@@ -49,7 +53,16 @@ function checkSteps({ spec }: Autoscaler, where: string): Finding[] {
     ["scaleDown", scaleDown],
   ] as const) {
     if (rules?.selectPolicy === "Disabled")
-      findings.push(fail("steps", where, `${direction} is disabled`, `set ${PATH}.${direction}.selectPolicy to Max`));
+      findings.push(
+        isPausedBy(scaledObject, PAUSES[direction])
+          ? warn(
+              "steps",
+              where,
+              `${direction} is disabled by a pause`,
+              "see `paused`: without the annotation KEDA enables it",
+            )
+          : fail("steps", where, `${direction} is disabled`, `set ${PATH}.${direction}.selectPolicy to Max`),
+      );
     const windowSeconds = rules?.stabilizationWindowSeconds ?? (direction === "scaleDown" ? 300 : 0);
     if (windowSeconds > 0)
       findings.push(

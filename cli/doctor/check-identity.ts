@@ -51,6 +51,31 @@ export function checkBinding(bound: Readonly<Record<string, readonly string[]>>,
 }
 
 /**
+ * Whether stages are bound to service accounts that the scaler does not take: whoever runs it says which may be switchers, and a pipeline
+ * chooses among these.
+ *
+ * @param serviceAccounts those that the scaler takes; empty: any.
+ */
+export function checkTaken(
+  bound: Readonly<Record<string, readonly string[]>>,
+  serviceAccounts: readonly string[],
+  where: string,
+): Finding[] {
+  if (serviceAccounts.length === 0) return [];
+  return Object.entries(bound).flatMap(([stage, accounts]) => {
+    const missing = accounts.filter(account => !serviceAccounts.includes(account));
+    if (missing.length === 0) return [];
+    const isNoneLeft = missing.length === accounts.length;
+    return (isNoneLeft ? fail : warn)(
+      "switcher-identity",
+      where,
+      `binds stage \`${stage}\` to service accounts that the scaler does not take: ${missing.join(", ")}`,
+      `add them to \`switcher.serviceAccounts\` of the chart, or give the scaler ${missing.map(account => `--switcher-service-account ${account}`).join(" ")}`,
+    );
+  });
+}
+
+/**
  * Whether the switchers of a workload show a token that the scaler takes; nothing of pods without a switcher.
  *
  * @param serviceAccounts those that the scaler takes; empty: any.
@@ -71,7 +96,7 @@ export function checkSwitcherToken(
         "switcher-token",
         where,
         `its pods run as service account \`${account}\`, and the scaler takes switchers that run as ${serviceAccounts.join(", ")}`,
-        `set serviceAccountName, or give the scaler --switcher-service-account ${account}`,
+        `set serviceAccountName, or give the scaler --switcher-service-account ${account} (\`switcher.serviceAccounts\` of the chart)`,
       ),
     ];
   if (bound.length > 0 && !bound.includes(account))

@@ -26,17 +26,26 @@ const OF_SOURCE = ["LoadSourceAnswering", "MetricsAvailable", "LoadSourceWithout
 /** Other checks tell of these by what they look at. */
 const TOLD_ELSEWHERE = new Set([...OF_SOURCE, "ActuationExact", "Ready"]);
 
+const RIGHTS =
+  "where the API server refuses it, give the scaler its rights: `variscale manifests` writes them; else see why it can't be reached";
+const VOLUME = "give it a volume at --state-dir that it may write, with room";
+
 const FIXES: Readonly<Record<string, string>> = {
+  Accepted: "correct what describes the pipeline: it is taken as soon as it is right",
   PlanFeasible: "`variscale plan` shows what binds: allow more replicas or cores, or a later SLO",
-  ActuationStuck: "see `pods` and `rollout` of its stages",
+  ActuationStuck: "see `pods`, `rollout`, `paused` and `keda-operator`",
   AccuracyDrifted: "`variscale explain`, and newer models; the plan is made with the estimate",
-  KubernetesWatched: "give the scaler its rights: `variscale manifests` writes them",
-  EventsWritten: "give the scaler its rights: `variscale manifests` writes them",
+  KubernetesWatched: RIGHTS,
+  EventsWritten: RIGHTS,
+  StatusWritten: RIGHTS,
+  LeaderKnown: RIGHTS,
+  BoardShared: RIGHTS,
   ScaledObjectsFound: "`variscale manifests` writes the ScaledObjects",
-  StateSaved: "give it a volume that it may write at --state-dir",
-  HistorySaved: "give it a volume that it may write at --state-dir",
-  AuditLogWritten: "give it a volume that it may write at --state-dir",
-  StateUsable: "report it with the file that it names; the condition ends with the scaler's process",
+  StateSaved: VOLUME,
+  HistorySaved: VOLUME,
+  AuditLogWritten: VOLUME,
+  StateUsable:
+    "where a newer version wrote it, run that again; else report it with the file that it names. The condition ends with the scaler's process",
   TakenOver: "set its pins, mode and tuning again, where there were any",
   CertificatesCurrent: "write tls.crt, tls.key and ca.crt anew from one issuance",
 };

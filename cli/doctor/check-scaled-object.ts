@@ -143,8 +143,12 @@ function checkNames(scaledObject: ScaledObject, where: string): Finding[] {
 }
 
 /** Whether KEDA has no HPA for it, as long as it is paused as a whole. */
-export function hasNoAutoscaler({ metadata }: ScaledObject): boolean {
-  return FULL_PAUSES.some(name => pauseOf(metadata, name) !== null);
+export function hasNoAutoscaler(scaledObject: ScaledObject): boolean {
+  return FULL_PAUSES.some(name => isPausedBy(scaledObject, name));
+}
+
+export function isPausedBy({ metadata }: ScaledObject, annotation: string): boolean {
+  return pauseOf(metadata, annotation) !== null;
 }
 
 function pauseOf({ annotations }: ScaledObject["metadata"], name: string): string | null {

@@ -71,7 +71,8 @@ function secure({ pair, ca }: ScalerTls): ChannelCredentials {
 }
 
 function unreachable(where: string, address: string, error: ServiceError): Finding {
-  const inCluster = /\.svc(\.|:)|^[^.]+:\d+$/.test(address);
+  // `name`, `name.namespace` and `name.namespace.svc`.
+  const inCluster = /\.svc(\.|:)|^[^.]+(\.[^.]+)?:\d+$/.test(address);
   if (error.code === status.UNAVAILABLE && /Name resolution|ENOTFOUND|EAI_AGAIN/.test(error.details) && inCluster)
     return warn(
       "scaler",

@@ -3,7 +3,7 @@ import { VariscaleError } from "../../domain/errors.ts";
 import type { NamingObject } from "../../scaler/described-pipeline.ts";
 import { checkFollowed } from "./check-annotation.ts";
 import { checkClock } from "./check-clock.ts";
-import { checkBinding, checkIdentity, checkSwitcherToken, type Workload } from "./check-identity.ts";
+import { checkBinding, checkIdentity, checkSwitcherToken, checkTaken, type Workload } from "./check-identity.ts";
 import { checkPipelineState, type PipelineState, pipelineStateSchema } from "./check-pipeline-state.ts";
 import { checkScalerVersion, checkSwitcherVersions } from "./check-versions.ts";
 import { between, type ClockReading } from "./clock-reading.ts";
@@ -78,9 +78,11 @@ export async function examineScaler(question: ScalerQuestion): Promise<readonly 
     const ofPipeline = `pipeline ${name}`;
     findings.push(...unread, ...(state ? examineState(state, version, ofPipeline) : []));
     if (!identity) findings.push(...checkBinding(bound, ofPipeline));
-    else
+    else {
+      findings.push(...checkTaken(bound, identity.serviceAccounts, ofPipeline));
       for (const workload of workloads.filter(({ pipeline }) => pipeline === name))
         findings.push(...checkSwitcherToken(workload, identity.serviceAccounts, bound[workload.stage] ?? []));
+    }
   }
   return findings;
 }

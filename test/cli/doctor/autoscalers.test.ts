@@ -1,19 +1,9 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "mocha";
-import type { RunningScaler } from "../../scaler/support/running-scaler.ts";
-import { API_SERVICES, ExaminedCluster, only, startPlanned } from "./examined-cluster.ts";
+import { describe, it } from "mocha";
+import { API_SERVICES, examinedCluster, only } from "./examined-cluster.ts";
 
 describe("doctor, of ScaledObjects and their HPAs", () => {
-  let running: RunningScaler;
-  let cluster: ExaminedCluster;
-  before(async () => {
-    running = await startPlanned();
-  });
-  after(() => running.close());
-  beforeEach(async () => {
-    cluster = await ExaminedCluster.start(running);
-  });
-  afterEach(() => cluster.close());
+  const cluster = examinedCluster();
 
   it("T1: looks at the live HPA, not at what the ScaledObject says", async () => {
     delete cluster.objects.autoscaler.spec.behavior.scaleUp.tolerance;
@@ -50,6 +40,13 @@ describe("doctor, of ScaledObjects and their HPAs", () => {
     assert.equal(only(await cluster.run(), "steps").kind, "ok");
     cluster.objects.autoscaler.spec.behavior.scaleDown.selectPolicy = "Disabled";
     await cluster.wrong("steps", "fail", /scaleDown is disabled/);
+    // As KEDA does it.
+    cluster.objects.scaledObject.metadata.annotations = { "autoscaling.keda.sh/paused-scale-in": "true" };
+    const paused = only(await cluster.run(), "steps");
+    assert.deepEqual([paused.kind, paused.what], ["warn", "scaleDown is disabled by a pause"]);
+    assert.match(paused.fix ?? "", /see `paused`/);
+    cluster.objects.scaledObject.metadata.annotations = { "autoscaling.keda.sh/paused-scale-out": "true" };
+    assert.equal(only(await cluster.run(), "steps").kind, "fail");
   });
 
   it("T19: knows the window of 300 s", async () => {

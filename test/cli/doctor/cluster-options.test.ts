@@ -131,6 +131,38 @@ describe("doctor of a scaler with options of the cluster", () => {
     await only("switcher-token", "ok", /of scans$/);
   });
 
+  it("names service accounts of stages that the scaler does not take, and how it comes to take them", async () => {
+    const logger = createLogger("test", "silent");
+    const switcherIdentity = new TokenReviewer({ config: api.config(), serviceAccounts: ["scans"], clock, logger });
+    const bound = (serviceAccounts: readonly string[]) => testPipeline({ stages: ["detect"], serviceAccounts });
+    await start({ switcherIdentity, pipelines: [bound(["cards", "letters"])] });
+    const missing = async () =>
+      (await found("switcher-identity"))
+        .filter(({ what }) => what.startsWith("binds "))
+        .map(({ kind, what, fix }) => [kind, what, fix]);
+    const fixOf = (flags: string) =>
+      `add them to \`switcher.serviceAccounts\` of the chart, or give the scaler ${flags}`;
+    assert.deepEqual(await missing(), [
+      [
+        "fail",
+        "binds stage `detect` to service accounts that the scaler does not take: cards, letters",
+        fixOf("--switcher-service-account cards --switcher-service-account letters"),
+      ],
+    ]);
+    await running?.close();
+    await start({ switcherIdentity, pipelines: [bound(["scans", "cards"])] });
+    assert.deepEqual(await missing(), [
+      [
+        "warn",
+        "binds stage `detect` to service accounts that the scaler does not take: cards",
+        fixOf("--switcher-service-account cards"),
+      ],
+    ]);
+    await running?.close();
+    await start({ switcherIdentity, pipelines: [bound(["scans"])] });
+    assert.deepEqual(await missing(), []);
+  });
+
   describe("and annotations of ScaledObjects", () => {
     const check = "pipeline-annotation";
     const annotate = (configMap: string) => {

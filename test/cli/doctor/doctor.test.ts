@@ -1,23 +1,18 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "mocha";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "mocha";
 import { examine } from "../../../cli/doctor/doctor.ts";
-import { formatFindings } from "../../../cli/doctor/finding.ts";
-import type { RunningScaler } from "../../scaler/support/running-scaler.ts";
-import { testPipeline } from "../../scaler/support/test-pipeline.ts";
+import { type Finding, formatFindings } from "../../../cli/doctor/finding.ts";
+import { testPipeline, testPipelineText } from "../../scaler/support/test-pipeline.ts";
 import { KubernetesApi, refuse } from "../../support/kubernetes-api.ts";
-import { DEPLOYMENTS, ExaminedCluster, only, PIPELINE, startPlanned } from "./examined-cluster.ts";
+import { TEST_CA } from "../../support/kubernetes-certificates.ts";
+import { runVariscale } from "../support/run-variscale.ts";
+import { DEPLOYMENTS, examinedCluster, only, PIPELINE } from "./examined-cluster.ts";
 
 describe("doctor", () => {
-  let running: RunningScaler;
-  let cluster: ExaminedCluster;
-  before(async () => {
-    running = await startPlanned();
-  });
-  after(() => running.close());
-  beforeEach(async () => {
-    cluster = await ExaminedCluster.start(running);
-  });
-  afterEach(() => cluster.close());
+  const cluster = examinedCluster();
 
   it("finds nothing wrong with what `manifests` writes, and changes nothing", async () => {
     const findings = await cluster.run();
@@ -95,5 +90,33 @@ describe("doctor", () => {
     await cluster.wrong("bounds", "fail", /no count is within both/);
     const two = await cluster.run({ pipeline: testPipeline() });
     assert.match(only(two, "coverage").what, /no ScaledObject scales stage read/);
+  });
+
+  it("takes a pipeline for that of --namespace, whatever its file says", async () => {
+    await cluster.run();
+    const folder = mkdtempSync(join(tmpdir(), "variscale-doctor-"));
+    try {
+      const file = join(folder, "cards.json");
+      writeFileSync(file, testPipelineText({ namespace: "default", stages: ["detect"] }));
+      const authority = Buffer.from(TEST_CA).toString("base64");
+      const config = {
+        "current-context": "here",
+        contexts: [{ name: "here", context: { cluster: "c", user: "u", namespace: "elsewhere" } }],
+        clusters: [
+          { name: "c", cluster: { server: cluster.api.config().server, "certificate-authority-data": authority } },
+        ],
+        users: [{ name: "u", user: { token: "t" } }],
+      };
+      writeFileSync(join(folder, "config"), JSON.stringify(config));
+      const flags = ["--namespace", "shop", "--scaler-url", cluster.running.url(""), "--output", "json"];
+      const env = { KUBECONFIG: join(folder, "config") };
+      const { status, stdout, stderr } = await runVariscale(["doctor", file, ...flags], { env });
+      assert.equal(status, 0, `${stdout}${stderr}`);
+      const { findings } = JSON.parse(stdout) as { readonly findings: readonly Finding[] };
+      const coverage = only(findings, "coverage");
+      assert.deepEqual([coverage.kind, coverage.where], ["ok", "pipeline shop/cards"]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

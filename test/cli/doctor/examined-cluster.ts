@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach } from "mocha";
 import { type DoctorOptions, examine } from "../../../cli/doctor/doctor.ts";
 import { type Finding, formatFindings } from "../../../cli/doctor/finding.ts";
 import { manifestsOf } from "../../../cli/manifests/manifests.ts";
@@ -19,28 +20,19 @@ type Any = any;
 
 export const PIPELINE = testPipeline({ stages: ["detect"] });
 
-/** A scaler with a plan of the pipeline. */
-export async function startPlanned(): Promise<RunningScaler> {
-  const running = await RunningScaler.start({ pipelines: [PIPELINE] });
-  await running.planFor(20);
-  return running;
-}
+/** A cluster in which all is as `manifests` writes it, until a test edits its objects, and a scaler with a plan of the pipeline. */
+class ExaminedCluster {
+  api!: KubernetesApi;
+  client!: KubernetesClient;
+  objects!: { readonly scaledObject: Any; autoscaler: Any; deployment: Any };
+  running!: RunningScaler;
 
-/** A cluster in which all is as `manifests` writes it, until a test edits its objects. */
-export class ExaminedCluster {
-  api: KubernetesApi;
-  readonly client: KubernetesClient;
-  readonly objects: { scaledObject: Any; autoscaler: Any; deployment: Any };
-  readonly #running: RunningScaler;
-
-  private constructor(api: KubernetesApi, running: RunningScaler) {
-    this.api = api;
-    this.client = new KubernetesClient(api.config());
-    this.#running = running;
-    this.objects = objectsOf(running);
+  async startScaler(): Promise<void> {
+    this.running = await RunningScaler.start({ pipelines: [PIPELINE] });
+    await this.running.planFor(20);
   }
 
-  static async start(running: RunningScaler): Promise<ExaminedCluster> {
+  async open(): Promise<void> {
     const api = await KubernetesApi.start();
     for (const collection of [SCALED_OBJECTS, AUTOSCALERS, DEPLOYMENTS, PODS]) api.collections.add(collection);
     api.put(CRDS, {
@@ -52,7 +44,9 @@ export class ExaminedCluster {
       spec: { service: { namespace: "keda", name: "keda-operator-metrics-apiserver" } },
       status: { conditions: [{ type: "Available", status: "True" }] },
     });
-    return new ExaminedCluster(api, running);
+    this.api = api;
+    this.client = new KubernetesClient(api.config());
+    this.objects = objectsOf(this.running);
   }
 
   get trigger(): Any {
@@ -69,7 +63,7 @@ export class ExaminedCluster {
       pipeline: PIPELINE,
       namespace: "shop",
       kedaNamespace: "keda",
-      scalerUrl: `http://127.0.0.1:${this.#running.scaler.ports.http}`,
+      scalerUrl: `http://127.0.0.1:${this.running.scaler.ports.http}`,
       scalerPair: null,
       nowMs: Date.now(),
       ...options,
@@ -91,6 +85,16 @@ export class ExaminedCluster {
     this.client.close();
     await this.api.close();
   }
+}
+
+/** For a suite: another cluster for each test, and one scaler for all of them. */
+export function examinedCluster(): ExaminedCluster {
+  const cluster = new ExaminedCluster();
+  before(() => cluster.startScaler());
+  after(() => cluster.running.close());
+  beforeEach(() => cluster.open());
+  afterEach(() => cluster.close());
+  return cluster;
 }
 
 export function only(findings: readonly Finding[], check: string): Finding {

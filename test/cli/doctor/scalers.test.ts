@@ -1,25 +1,16 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "mocha";
+import { describe, it } from "mocha";
 import { formatFindings } from "../../../cli/doctor/finding.ts";
 import { RunningScaler } from "../../scaler/support/running-scaler.ts";
 import { refuse } from "../../support/kubernetes-api.ts";
 import { CLIENT_PAIR, SERVER_PAIR, TEST_CA } from "../../support/kubernetes-certificates.ts";
-import { ExaminedCluster, only, PIPELINE, startPlanned } from "./examined-cluster.ts";
+import { examinedCluster, only, PIPELINE } from "./examined-cluster.ts";
 
 const AUTHENTICATIONS = "/apis/keda.sh/v1alpha1/triggerauthentications";
 const SECRETS = "/api/v1/secrets";
 
 describe("doctor, of the scaler", () => {
-  let running: RunningScaler;
-  let cluster: ExaminedCluster;
-  before(async () => {
-    running = await startPlanned();
-  });
-  after(() => running.close());
-  beforeEach(async () => {
-    cluster = await ExaminedCluster.start(running);
-  });
-  afterEach(() => cluster.close());
+  const cluster = examinedCluster();
 
   it("says what the scaler refuses, and that nobody answers", async () => {
     cluster.trigger.metadata.stage = "blur";
@@ -29,6 +20,8 @@ describe("doctor, of the scaler", () => {
     cluster.trigger.metadata.scalerAddress = "127.0.0.1:1";
     await cluster.wrong("scaler", "fail", /does not answer/);
     cluster.trigger.metadata.scalerAddress = "scaler.no-such-namespace.svc.cluster.local:6000";
+    await cluster.wrong("scaler", "warn", /known in the cluster alone/);
+    cluster.trigger.metadata.scalerAddress = "scaler.no-such-namespace:6000";
     await cluster.wrong("scaler", "warn", /known in the cluster alone/);
   });
 
@@ -74,7 +67,7 @@ describe("doctor, of the scaler", () => {
     cluster.api.intercept = ({ path }, response) => {
       if (!path.startsWith(service)) return false;
       asked.push(path.slice(service.length));
-      void fetch(running.url(path.slice(service.length))).then(async answer => {
+      void fetch(cluster.running.url(path.slice(service.length))).then(async answer => {
         response.writeHead(answer.status, { "content-type": "application/json" }).end(await answer.text());
       });
       return true;

@@ -1,20 +1,10 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "mocha";
-import type { RunningScaler } from "../../scaler/support/running-scaler.ts";
+import { describe, it } from "mocha";
 import type { KubernetesObject } from "../../support/kubernetes-api.ts";
-import { DEPLOYMENTS, ExaminedCluster, only, PODS, startPlanned } from "./examined-cluster.ts";
+import { DEPLOYMENTS, examinedCluster, only, PODS } from "./examined-cluster.ts";
 
 describe("doctor, of pods, clocks and KEDA's operator", () => {
-  let running: RunningScaler;
-  let cluster: ExaminedCluster;
-  before(async () => {
-    running = await startPlanned();
-  });
-  after(() => running.close());
-  beforeEach(async () => {
-    cluster = await ExaminedCluster.start(running);
-  });
-  afterEach(() => cluster.close());
+  const cluster = examinedCluster();
 
   it("knows pods that wait, and why, of the stage alone", async () => {
     const pod = (name: string, labels: object, status: object): KubernetesObject => ({
