@@ -68,15 +68,24 @@ export class CellRing {
 
   /** Adds the cells that the seconds `from` to `to` touch, and of them what `window` is made of. */
   collect(window: WindowSum, from: number, to: number): void {
-    const length = this.#means.length;
-    const first = Math.max(Math.ceil(from / this.cellSeconds), this.#first);
-    const last = Math.min(Math.ceil(to / this.cellSeconds), this.#newest);
-    for (let k = first, slot = this.#slot(first); k <= last; k++, slot = slot + 1 === length ? 0 : slot + 1) {
-      const end = k * this.cellSeconds;
-      const overlap = Math.min(to, end) - Math.max(from, end - this.cellSeconds + 1) + 1;
-      const mean = decodeRate(this.#means[slot] as number);
-      window.addCell(overlap, this.cellSeconds, mean, this.#highestIn(slot));
+    const { cellSeconds } = this;
+    const means = this.#means;
+    const first = Math.max(Math.ceil(from / cellSeconds), this.#first);
+    const last = Math.min(Math.ceil(to / cellSeconds), this.#newest);
+    const leastOverlap = window.leastOverlap(cellSeconds);
+    let { sum, present, highest } = window;
+    for (let k = first, slot = this.#slot(first); k <= last; k++, slot = slot + 1 === means.length ? 0 : slot + 1) {
+      const mean = decodeRate(means[slot] as number);
+      if (Number.isNaN(mean)) continue;
+      const end = k * cellSeconds;
+      const overlap = Math.min(to, end) - Math.max(from, end - cellSeconds + 1) + 1;
+      sum += overlap * mean;
+      present += overlap;
+      if (overlap < leastOverlap) continue;
+      const peak = this.#highestIn(slot);
+      if (peak > highest) highest = peak;
     }
+    window.set(sum, present, highest);
   }
 
   #isKept(cell: number): boolean {

@@ -58,10 +58,13 @@ export function features(
   level: number,
   into: Float32Array,
 ): void {
-  let at = 0;
-  const add = (value: number): void => {
-    into[at++] = value;
-  };
+  addRecent(history, level, into);
+  if (set === "seasonal") addSeasonal(history, horizonSeconds, level, into);
+}
+
+/** The first of them, which are those of every horizon. */
+export function addRecent(history: LoadHistory, level: number, into: Float32Array): void {
+  const add = adder(into, 0);
   add(level);
   for (let k = 0; k < TENS; k++) {
     const { meanRps, highestRps } = history.window(10 * k, 10);
@@ -69,10 +72,21 @@ export function features(
     add(anscombe(meanRps) - level);
   }
   for (const [age, seconds] of LONG_WINDOWS) add(anscombe(history.meanOf(age, seconds)) - level);
-  if (set === "recent") return;
+}
+
+/** The others. */
+export function addSeasonal(history: LoadHistory, horizonSeconds: number, level: number, into: Float32Array): void {
+  const add = adder(into, FEATURES.recent);
   addClock(history.second, add);
   for (const lag of LAGS) addLag(history, lag, horizonSeconds, level, add);
   for (const [period, periods] of PROFILES) addProfile(history, period, periods, horizonSeconds, add);
+}
+
+function adder(into: Float32Array, first: number): Add {
+  let at = first;
+  return value => {
+    into[at++] = value;
+  };
 }
 
 type Add = (value: number) => void;

@@ -1,4 +1,4 @@
-import { pinballLosses, type Quantiles, quantiles } from "./quantiles.ts";
+import { pinballLosses, type Quantiles, quantiles, quantilesAt, WIDTH } from "./quantiles.ts";
 
 /** Of outcomes up to a minute ahead. */
 const LEARNING_RATE = 0.2;
@@ -34,31 +34,46 @@ export function lossKept(horizonSeconds: number, elapsedSeconds: number, knownSe
  * right about the middle knows little about the bursts. They are remembered for hours, since what tells the experts apart, a burst
  * or a busy hour, is seldom; the longer the horizon, the more outcomes share one burst, so each of them tells less, and all are
  * remembered for longer.
+ *
+ * @param losses discounted sums, four of each expert.
  */
-export function expertWeights(losses: readonly LossSums[], i: 0 | 1 | 2 | 3, horizonSeconds: number): number[] {
+export function expertWeights(losses: Float64Array, i: 0 | 1 | 2 | 3, horizonSeconds: number): number[] {
   const rate = LEARNING_RATE * Math.min(1, FULL_RATE_SECONDS / horizonSeconds);
-  const least = Math.min(...losses.map(sums => sums[i]));
-  const raw = losses.map(sums => Math.exp(-rate * (sums[i] - least)));
-  const sum = raw.reduce((a, b) => a + b, 0);
-  return raw.map(weight => weight / sum);
+  let least = Number.POSITIVE_INFINITY;
+  for (let at: number = i; at < losses.length; at += WIDTH) least = Math.min(least, losses[at] as number);
+  const weights: number[] = [];
+  let sum = 0;
+  for (let at: number = i; at < losses.length; at += WIDTH) {
+    const raw = Math.exp(-rate * ((losses[at] as number) - least));
+    weights.push(raw);
+    sum += raw;
+  }
+  for (let e = 0; e < weights.length; e++) weights[e] = (weights[e] as number) / sum;
+  return weights;
 }
 
-/** The loss sums after one more outcome of each expert's prediction, of which `kept` is left of those before. */
+/**
+ * Adds the losses of one more outcome to those of each expert, of which `kept` is left.
+ *
+ * @param sums four of each expert.
+ * @param predictions theirs, in the same order from the place `from` on.
+ */
 export function addLosses(
-  sums: readonly LossSums[],
-  predictions: readonly Quantiles[],
+  sums: Float64Array,
+  predictions: Float64Array,
+  from: number,
   actual: number,
   kept: number,
-): LossSums[] {
-  return sums.map((before, e) => {
-    const prediction = predictions[e];
-    const losses = prediction === undefined ? null : pinballLosses(prediction, actual);
-    return quantiles((_q, i) => before[i] * kept + Math.min(losses?.[i] ?? LARGEST_LOSS, LARGEST_LOSS));
-  });
+): void {
+  for (let at = 0; at < sums.length; at += WIDTH) {
+    const losses = pinballLosses(quantilesAt(predictions, from + at), actual);
+    for (let i = 0; i < WIDTH; i++)
+      sums[at + i] = (sums[at + i] as number) * kept + Math.min(losses[i] as number, LARGEST_LOSS);
+  }
 }
 
 /** Every quantile's mean of the experts by its own weights. */
-export function mix(predictions: readonly Quantiles[], losses: readonly LossSums[], horizonSeconds: number): Quantiles {
+export function mix(predictions: readonly Quantiles[], losses: Float64Array, horizonSeconds: number): Quantiles {
   return quantiles((_q, i) => {
     const weights = expertWeights(losses, i, horizonSeconds);
     return predictions.reduce((sum, prediction, e) => sum + (weights[e] ?? 0) * prediction[i], 0);

@@ -5,15 +5,7 @@ import { UNCALIBRATED } from "./conformal.ts";
 import type { Expert } from "./expert.ts";
 import { expertsOf } from "./experts.ts";
 import { type ForecasterSnapshot, parseSnapshot, SNAPSHOT_VERSION } from "./forecaster-snapshot.ts";
-import { expertWeights } from "./hedge.ts";
-import {
-  combine,
-  type HorizonState,
-  learn,
-  newestPredictions,
-  newHorizonState,
-  withExperts,
-} from "./horizon-learner.ts";
+import { HorizonLearner, newHorizonState, withExperts } from "./horizon-learner.ts";
 import { intensities } from "./intensity.ts";
 import { type LoadCell, LoadHistory } from "./load-history.ts";
 import { NETWORK, networkExpert } from "./network-expert.ts";
@@ -73,7 +65,7 @@ export class LoadForecaster {
   #clock: SampleClock | null = null;
   readonly #plainExperts: readonly Expert[];
   #experts: readonly Expert[];
-  #horizons: readonly HorizonState[];
+  #horizons: readonly HorizonLearner[];
   #rejectedSamples = 0;
 
   constructor(options: LoadForecasterOptions = {}) {
@@ -81,7 +73,9 @@ export class LoadForecaster {
     this.#isCalibrated = options.calibrated ?? true;
     this.#plainExperts = options.experts ?? expertsOf(options.phaseSeconds ?? 0);
     this.#experts = withNetwork(this.#plainExperts, options.model ?? null);
-    this.#horizons = HORIZONS_SECONDS.map(seconds => newHorizonState(seconds, namesOf(this.#experts)));
+    this.#horizons = HORIZONS_SECONDS.map(
+      seconds => new HorizonLearner(newHorizonState(seconds, namesOf(this.#experts))),
+    );
   }
 
   /**
@@ -92,7 +86,7 @@ export class LoadForecaster {
     const before = namesOf(this.#experts).map(name => (name === NETWORK ? null : name));
     this.#experts = withNetwork(this.#plainExperts, model);
     const now = namesOf(this.#experts);
-    this.#horizons = this.#horizons.map(state => withExperts(state, before, now));
+    this.#horizons = this.#horizons.map(one => new HorizonLearner(withExperts(one.state(), before, now)));
   }
 
   /** Samples left out so far: not a rate, not later than the newest one, or less than half a second after it. */
@@ -116,7 +110,7 @@ export class LoadForecaster {
     }
     if (placed.seconds > 1) this.#history.skip(placed.seconds - 1);
     this.#history.push(sample.rateRps);
-    this.#horizons = this.#horizons.map(horizon => learn(horizon, this.#history, this.#experts));
+    for (const horizon of this.#horizons) horizon.learn(this.#history, this.#experts);
   }
 
   /**
@@ -127,18 +121,17 @@ export class LoadForecaster {
   forecast(nowMs: number, horizonMs: number, staleAfterMs = this.#staleAfterMs): Forecast | null {
     if (!Number.isFinite(nowMs))
       throw new VariscaleError("invalid_argument", `nowMs is ${nowMs}; pass a finite number of milliseconds`);
-    const state = this.#horizonFor(horizonMs);
+    const learner = this.#horizonFor(horizonMs);
     if (this.#clock === null) return null;
     const ageMs = nowMs - this.#clock.newestAtMs;
     if (Math.abs(ageMs) > staleAfterMs) return null;
     // What is learnt is learnt of whole horizons; only beyond the longest one the experts look as far as is asked.
     const asked = Math.min(Math.round((horizonMs + ageMs) / 1000), LONGEST_HORIZON_SECONDS);
-    const seconds = isServedBy(state, horizonMs) ? state.horizonSeconds : asked;
+    const seconds = isServedBy(learner, horizonMs) ? learner.horizonSeconds : asked;
     const predictions =
-      (seconds === state.horizonSeconds && newestPredictions(state, this.#history)) ||
+      (seconds === learner.horizonSeconds && learner.newestPredictions(this.#history)) ||
       this.#experts.map(expert => expert.predict(this.#history, seconds));
-    const calibration = this.#isCalibrated ? state.calibration : UNCALIBRATED;
-    const issued = rising(combine(predictions, { ...state, calibration }));
+    const issued = rising(learner.combine(predictions, this.#isCalibrated ? learner.calibration : UNCALIBRATED));
     const peakRps = quantiles((_q, i) => Math.min(inverseAnscombe(issued[i]), MAX_RATE_RPS));
     const reactiveRps = reactiveRateRps(this.#history);
     return {
@@ -148,7 +141,7 @@ export class LoadForecaster {
       intensityRps: intensities(peakRps, seconds),
       reactiveRps,
       riseRps: riseRps(this.#history, reactiveRps),
-      leader: this.#leaderOf(state),
+      leader: this.#leaderOf(learner),
       steadyRps: steadyRateRps(this.#history),
     };
   }
@@ -160,12 +153,12 @@ export class LoadForecaster {
 
   /** Of the horizons that are learnt, in their order. */
   status(): readonly HorizonStatus[] {
-    return this.#horizons.map(state => ({
-      horizonSeconds: state.horizonSeconds,
-      weights: this.#weightsOf(state),
-      offsets: state.calibration.offsets,
-      coverage: state.coverage,
-      outcomes: state.calibration.outcomes,
+    return this.#horizons.map(learner => ({
+      horizonSeconds: learner.horizonSeconds,
+      weights: this.#weightsOf(learner),
+      offsets: learner.calibration.offsets,
+      coverage: learner.coverage,
+      outcomes: learner.calibration.outcomes,
     }));
   }
 
@@ -186,7 +179,7 @@ export class LoadForecaster {
       second: this.#history.second,
       ratesRps: this.#history.toRates(),
       experts: namesOf(this.#experts),
-      horizons: this.#horizons,
+      horizons: this.#horizons.map(learner => learner.state()),
     };
   }
 
@@ -206,32 +199,33 @@ export class LoadForecaster {
       forecaster.#clock = parsed.clock;
       const [before, now] = [parsed.experts, namesOf(forecaster.#experts)];
       const isSame = before.join() === now.join();
-      forecaster.#horizons = isSame ? parsed.horizons : parsed.horizons.map(one => withExperts(one, before, now));
+      const horizons = isSame ? parsed.horizons : parsed.horizons.map(one => withExperts(one, before, now));
+      forecaster.#horizons = horizons.map(state => new HorizonLearner(state));
     }
     return forecaster;
   }
 
-  #weightsOf(state: HorizonState): Readonly<Record<string, number>> {
-    const weights = expertWeights(state.lossSums, PLANNED, state.horizonSeconds);
+  #weightsOf(learner: HorizonLearner): Readonly<Record<string, number>> {
+    const weights = learner.weights(PLANNED);
     return Object.fromEntries(this.#experts.map(({ name }, i) => [name, weights[i] ?? 0]));
   }
 
-  #leaderOf(state: HorizonState): string {
-    const weights = expertWeights(state.lossSums, PLANNED, state.horizonSeconds);
+  #leaderOf(learner: HorizonLearner): string {
+    const weights = learner.weights(PLANNED);
     return this.#experts[weights.indexOf(Math.max(...weights))]?.name ?? "none";
   }
 
-  #horizonFor(horizonMs: number): HorizonState {
+  #horizonFor(horizonMs: number): HorizonLearner {
     if (!Number.isFinite(horizonMs) || horizonMs <= 0)
       throw new VariscaleError("invalid_argument", `horizonMs is ${horizonMs}; pass a number of milliseconds above 0`);
-    const state = this.#horizons.find(horizon => isServedBy(horizon, horizonMs)) ?? this.#horizons.at(-1);
-    if (state === undefined) throw new VariscaleError("internal", "no horizon is learnt");
-    return state;
+    const learner = this.#horizons.find(horizon => isServedBy(horizon, horizonMs)) ?? this.#horizons.at(-1);
+    if (learner === undefined) throw new VariscaleError("internal", "no horizon is learnt");
+    return learner;
   }
 }
 
-function isServedBy(state: { readonly horizonSeconds: number }, horizonMs: number): boolean {
-  return horizonMs <= state.horizonSeconds * HORIZON_SLACK * 1000;
+function isServedBy(horizon: { readonly horizonSeconds: number }, horizonMs: number): boolean {
+  return horizonMs <= horizon.horizonSeconds * HORIZON_SLACK * 1000;
 }
 
 /** The horizon that is learnt and serves another one. */

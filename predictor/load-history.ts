@@ -107,7 +107,7 @@ export class LoadHistory {
 
   /** Of that window, without an object for it: a forecast asks for hundreds. NaN when none of its seconds is known. */
   meanOf(age: number, seconds: number): number {
-    this.#sum(age, seconds);
+    this.#sum(age, seconds, false);
     return this.#window.meanRps;
   }
 
@@ -154,19 +154,14 @@ export class LoadHistory {
     return history;
   }
 
-  #sum(age: number, seconds: number): void {
+  #sum(age: number, seconds: number, needsHighest = true): void {
     const window = this.#window;
-    window.reset(seconds);
+    window.reset(seconds, needsHighest);
     const to = this.#second - age;
     const from = to - seconds + 1;
     const firstSecond = Math.max(this.#firstSecond, this.#second - SECONDS_KEPT + 1);
     const first = Math.max(from, firstSecond);
-    for (
-      let second = first, slot = slotOf(first);
-      second <= to;
-      second++, slot = slot + 1 === SECONDS_KEPT ? 0 : slot + 1
-    )
-      window.addSecond(this.#seconds[slot] as number);
+    if (first <= to) window.addSeconds(this.#seconds, slotOf(first), to - first + 1);
     if (from >= firstSecond) return;
     const last = Math.min(to, firstSecond - 1);
     const firstInTens = seconds >= LONG_WINDOW ? last + 1 : (this.#tens.oldest - 1) * TEN + 1;
@@ -191,7 +186,7 @@ export class LoadHistory {
     if (this.#second - TEN + 1 < this.#firstSecond && cell <= this.#tens.newest) return;
     const window = this.#window;
     window.reset(TEN);
-    for (let age = 0; age < TEN; age++) window.addSecond(this.rateAt(age));
+    window.addSeconds(this.#seconds, slotOf(this.#second - TEN + 1), TEN);
     const { meanRps, highestRps, present } = window.result();
     const isKnown = present >= LEAST_PRESENT_SHARE * TEN;
     this.#tens.set(cell, isKnown ? meanRps : Number.NaN, isKnown ? highestRps : Number.NaN);

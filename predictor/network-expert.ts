@@ -1,39 +1,53 @@
 import type { Expert } from "./expert.ts";
-import { FEATURES, features, levelOf } from "./features.ts";
+import { addRecent, addSeasonal, FEATURES, type FeatureSet, levelOf } from "./features.ts";
+import type { LoadHistory } from "./load-history.ts";
 import type { ForecastModel, HorizonModel } from "./network-model.ts";
-import { QuantileNetwork, standardise } from "./quantile-network.ts";
+import { predictQuantiles, standardise } from "./quantile-network.ts";
 import { type Quantiles, quantiles, rising } from "./quantiles.ts";
 
 export const NETWORK = "network";
 
+/** To be filled anew each time. */
+const standardised = {
+  recent: new Float32Array(FEATURES.recent),
+  seasonal: new Float32Array(FEATURES.seasonal),
+};
+
 /** The quantile network of a model; where it has no network for a horizon, that of the next larger one serves, or the largest. */
 export function networkExpert(model: ForecastModel): Expert {
   const inputs = new Float32Array(FEATURES[model.features]);
-  const ensembles = model.horizons.map(horizon => ({
-    horizonSeconds: horizon.horizonSeconds,
-    predict: ensemble(horizon),
-  }));
+  // Of all horizons at one second the recent past is the same.
+  const seen: { history: LoadHistory | null; second: number; level: number } = { history: null, second: 0, level: 0 };
+  const see = (history: LoadHistory): void => {
+    if (seen.history === history && seen.second === history.second) return;
+    [seen.history, seen.second, seen.level] = [history, history.second, levelOf(history)];
+    addRecent(history, seen.level, inputs);
+  };
   return {
     name: NETWORK,
     predict: (history, horizonSeconds) => {
-      const served = ensembles.find(one => one.horizonSeconds >= horizonSeconds) ?? ensembles.at(-1);
-      const level = levelOf(history);
-      features(history, model.features, served?.horizonSeconds ?? horizonSeconds, level, inputs);
-      const relative = served?.predict(inputs) ?? [0, 0, 0, 0];
+      const served = model.horizons.find(one => one.horizonSeconds >= horizonSeconds) ?? model.horizons.at(-1);
+      see(history);
+      const { level } = seen;
+      if (served === undefined) return [level, level, level, level];
+      if (model.features === "seasonal") addSeasonal(history, served.horizonSeconds, level, inputs);
+      const relative = predictRelative(served, model.features, inputs);
       return quantiles((_q, i) => level + relative[i]);
     },
   };
 }
 
-/** The mean of an ensemble's quantiles relative to the level, rising. Standardises `inputs` in place. */
-export function ensemble(horizon: HorizonModel): (inputs: Float32Array) => Quantiles {
+/**
+ * The mean of an ensemble's quantiles relative to the level, rising.
+ *
+ * @param inputs as `features` gives them of this set.
+ */
+export function predictRelative(horizon: HorizonModel, set: FeatureSet, inputs: Float32Array): Quantiles {
   const { inputMeans, inputDeviations, outcomeMean, outcomeDeviation } = horizon;
-  const networks = horizon.members.map(weights => new QuantileNetwork(weights));
-  return inputs => {
-    for (let i = 0; i < inputs.length; i++)
-      inputs[i] = standardise(inputs[i] as number, inputMeans[i] as number, inputDeviations[i] as number);
-    const members = networks.map(network => network.predict(inputs));
-    const mean = (i: 0 | 1 | 2 | 3): number => members.reduce((sum, member) => sum + member[i], 0) / members.length;
-    return rising(quantiles((_q, i) => outcomeMean + outcomeDeviation * mean(i)));
-  };
+  const scaled = standardised[set];
+  for (let i = 0; i < scaled.length; i++)
+    scaled[i] = standardise(inputs[i] as number, inputMeans[i] as number, inputDeviations[i] as number);
+  const members = horizon.members.map(weights => predictQuantiles(weights, scaled));
+  const mean = (i: 0 | 1 | 2 | 3): number => members.reduce((sum, member) => sum + member[i], 0) / members.length;
+  return rising(quantiles((_q, i) => outcomeMean + outcomeDeviation * mean(i)));
 }

@@ -49,31 +49,25 @@ export function standardise(value: number, mean: number, deviation: number): num
   return Number.isNaN(standard) ? 0 : Math.min(Math.max(standard, -LARGEST_INPUT), LARGEST_INPUT);
 }
 
+/** What comes out of the layers; to be filled anew each time, by all networks: those of a thousand pipelines would not stay in the cache. */
+const afterFirst = new Float32Array(HIDDEN);
+const afterSecond = new Float32Array(HIDDEN);
+const outputs = new Float32Array(OUTPUTS);
+
 /**
- * Two hidden layers with rectifiers, and the inputs straight to the outputs beside them. Returns a value for each of QUANTILES, not
- * yet in order.
+ * What the network of these weights predicts: two hidden layers with rectifiers, and the inputs straight to the outputs beside them. A value
+ * for each of QUANTILES, not yet in order.
+ *
+ * @param inputs standardised.
  */
-export class QuantileNetwork {
-  readonly #weights: NetworkWeights;
-  readonly #first = new Float32Array(HIDDEN);
-  readonly #second = new Float32Array(HIDDEN);
-  readonly #output = new Float32Array(OUTPUTS);
-
-  constructor(weights: NetworkWeights) {
-    this.#weights = weights;
-  }
-
-  /** @param inputs standardised. */
-  predict(inputs: Float32Array): Quantiles {
-    const { first, firstBias, second, secondBias, output, outputBias, skip } = this.#weights;
-    layer(inputs, first, firstBias, this.#first);
-    rectify(this.#first);
-    layer(this.#first, second, secondBias, this.#second);
-    rectify(this.#second);
-    layer(this.#second, output, outputBias, this.#output);
-    addLayer(inputs, skip, this.#output);
-    return quantiles((_q, i) => this.#output[i] ?? 0);
-  }
+export function predictQuantiles(weights: NetworkWeights, inputs: Float32Array): Quantiles {
+  layer(inputs, weights.first, weights.firstBias, afterFirst);
+  rectify(afterFirst);
+  layer(afterFirst, weights.second, weights.secondBias, afterSecond);
+  rectify(afterSecond);
+  layer(afterSecond, weights.output, weights.outputBias, outputs);
+  addLayer(inputs, weights.skip, outputs);
+  return quantiles((_q, i) => outputs[i] as number);
 }
 
 function layer(inputs: Float32Array, weights: Float32Array, bias: Float32Array, outputs: Float32Array): void {

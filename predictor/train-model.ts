@@ -1,6 +1,6 @@
 import { FEATURES, type FeatureSet } from "./features.ts";
 import type { LoadCell } from "./load-history.ts";
-import { ensemble } from "./network-expert.ts";
+import { predictRelative } from "./network-expert.ts";
 import type { ForecastModel, HorizonModel } from "./network-model.ts";
 import { type NetworkWeights, standardise } from "./quantile-network.ts";
 import { pinballLoss, quantiles } from "./quantiles.ts";
@@ -203,11 +203,11 @@ function heldOutLoss(model: ForecastModel, rows: TrainingRows, from: number, hor
   const horizon = model.horizons.find(one => one.horizonSeconds === horizonSeconds);
   const inputs = FEATURES[model.features];
   if (!horizon || inputs > rows.inputs) return Number.NaN;
-  const predict = ensemble(horizon);
   let sum = 0;
   for (let row = from; row < rows.count; row++) {
     // What is recent comes first in both sets of features.
-    const predicted = predict(rows.features.slice(row * rows.inputs, row * rows.inputs + inputs));
+    const recentFirst = rows.features.subarray(row * rows.inputs, row * rows.inputs + inputs);
+    const predicted = predictRelative(horizon, model.features, recentFirst);
     const level = rows.levels[row] as number;
     sum += pinballLoss(
       quantiles((_q, i) => level + predicted[i]),

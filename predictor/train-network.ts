@@ -231,7 +231,7 @@ interface Forward {
   readonly predicted: Tf.Tensor2D;
 }
 
-/** The same as QuantileNetwork, for many rows at once. */
+/** The same as predictQuantiles, for many rows at once. */
 function forward(tf: TfModule, parts: Parts, inputs: Tf.Tensor2D): Forward {
   const hidden = tf.relu(tf.add(tf.matMul(inputs, parts.first), parts.firstBias)) as Tf.Tensor2D;
   const deeper = tf.relu(tf.add(tf.matMul(hidden, parts.second), parts.secondBias)) as Tf.Tensor2D;

@@ -60,19 +60,21 @@ describe("calibrate()", () => {
   });
 });
 
+const flat = (...values: readonly Quantiles[]) => new Float64Array(values.flat());
+
 describe("expertWeights()", () => {
-  const sums = (loss: number): Quantiles => [0, 0, loss, 0];
+  const sums = (...losses: readonly number[]) => flat(...losses.map((loss): Quantiles => [0, 0, loss, 0]));
 
   it("are equal for equal losses and shrink with the loss, however large", () => {
-    assert.deepEqual(expertWeights([sums(3), sums(3)], 2, 20), [0.5, 0.5]);
-    const [a = 0, b = 0, c = 0] = expertWeights([sums(1e6), sums(1e6 + 1), sums(1e9)], 2, 20);
+    assert.deepEqual(expertWeights(sums(3, 3), 2, 20), [0.5, 0.5]);
+    const [a = 0, b = 0, c = 0] = expertWeights(sums(1e6, 1e6 + 1, 1e9), 2, 20);
     assert.ok(a > b && b > c && c === 0 && Math.abs(a + b - 1) < 1e-12);
-    assert.deepEqual(expertWeights([sums(1), sums(9)], 1, 20), [0.5, 0.5]);
+    assert.deepEqual(expertWeights(sums(1, 9), 1, 20), [0.5, 0.5]);
   });
 
   it("shrink more slowly where many outcomes share a horizon of more than a minute", () => {
     const lead = (loss: number, horizonSeconds: number): number => {
-      const [better = 0, worse = 0] = expertWeights([sums(0), sums(loss)], 2, horizonSeconds);
+      const [better = 0, worse = 0] = expertWeights(sums(0, loss), 2, horizonSeconds);
       return Math.log(better / worse);
     };
     for (const [loss, horizonSeconds, expected] of [
@@ -107,20 +109,10 @@ describe("lossKept()", () => {
 
 describe("addLosses()", () => {
   it("keeps a share of what was and bounds what is new, quantile by quantile", () => {
-    const [kept, bounded] = addLosses(
-      [
-        [4, 2, 0, 0],
-        [0, 0, 0, 0],
-      ],
-      [
-        [10, 10, 10, 10],
-        [0, 0, 0, 1e9],
-      ],
-      12,
-      0.5,
-    );
-    assert.deepEqual(kept, [3, 1 + 0.9 * 2, 0.95 * 2, 0.99 * 2]);
-    assert.deepEqual(bounded, [5, 5, 5, 5]);
+    const sums = flat([4, 2, 0, 0], [0, 0, 0, 0]);
+    const predictions = flat([99, 99, 99, 99], [10, 10, 10, 10], [0, 0, 0, 1e9]);
+    addLosses(sums, predictions, 4, 12, 0.5);
+    assert.deepEqual([...sums], [3, 1 + 0.9 * 2, 0.95 * 2, 0.99 * 2, 5, 5, 5, 5]);
   });
 });
 
@@ -130,8 +122,8 @@ describe("mix()", () => {
       [0, 1, 2, 3],
       [4, 5, 6, 7],
     ];
-    assert.deepEqual(mix(predictions, [NO_LOSSES, NO_LOSSES], 20), [2, 3, 4, 5]);
-    assert.deepEqual(mix(predictions, [[1e9, 0, 0, 0], NO_LOSSES], 20), [4, 3, 4, 5]);
+    assert.deepEqual(mix(predictions, flat(NO_LOSSES, NO_LOSSES), 20), [2, 3, 4, 5]);
+    assert.deepEqual(mix(predictions, flat([1e9, 0, 0, 0], NO_LOSSES), 20), [4, 3, 4, 5]);
   });
 });
 

@@ -6,7 +6,7 @@ import {
   HIDDEN,
   type NetworkWeights,
   PART_NAMES,
-  QuantileNetwork,
+  predictQuantiles,
   weightSizes,
 } from "../../predictor/quantile-network.ts";
 import { type Backend, catchUp, openBackend, type TrainingSet, trainNetwork } from "../../predictor/train-network.ts";
@@ -39,7 +39,7 @@ function bytesOf(weights: NetworkWeights): string {
 
 const options = (seed: number, epochs: number) => ({ seed, epochs, onBatch: () => null });
 
-describe("QuantileNetwork", () => {
+describe("predictQuantiles()", () => {
   it("predicts what tfjs computes with the same weights, to 1e-5", async () => {
     const { tf } = await openTestBackend();
     const inputs = 94;
@@ -58,9 +58,8 @@ describe("QuantileNetwork", () => {
         const output = dense(deeper, weights.output, weights.outputBias, QUANTILES.length);
         return tf.add(output, tf.matMul(x, matrix(weights.skip, QUANTILES.length))).dataSync();
       });
-      const network = new QuantileNetwork(weights);
       for (const [r, row] of rows.entries())
-        for (const [i, value] of network.predict(row).entries()) {
+        for (const [i, value] of predictQuantiles(weights, row).entries()) {
           const other = expected[r * QUANTILES.length + i]!;
           assert.ok(Math.abs(value - other) <= 1e-5 * Math.max(1, Math.abs(other)), `${value} ${other}`);
         }
@@ -76,13 +75,12 @@ describe("trainNetwork()", () => {
 
   it("learns quantiles that differ from row to row", async () => {
     const trained = await trainNetwork(backend, knownSet(6000, 1), knownSet(1000, 2), options(1, 8));
-    const network = new QuantileNetwork(trained.weights);
     const test = knownSet(4000, 3);
     const covered = [0, 0, 0, 0];
     const widths = { wide: 0, narrow: 0 };
     for (let row = 0; row < test.count; row++) {
       const inputs = test.features.slice(row * INPUTS, (row + 1) * INPUTS);
-      const predicted = network.predict(inputs);
+      const predicted = predictQuantiles(trained.weights, inputs);
       for (const [i, value] of predicted.entries()) if (test.outcomes[row]! <= value) covered[i]! += 1;
       widths[inputs[1]! > 0 ? "wide" : "narrow"] += predicted[2] - predicted[0];
     }
@@ -107,7 +105,7 @@ describe("trainNetwork()", () => {
     const caughtUp = await catchUp(backend, weights, rows, options(1, 20));
     assert.equal(bytesOf(weights), before);
     const inputs = new Float32Array(INPUTS);
-    const [was, is] = [weights, caughtUp].map(one => new QuantileNetwork(one).predict(inputs)[0]);
+    const [was, is] = [weights, caughtUp].map(one => predictQuantiles(one, inputs)[0]);
     assert.ok(is! > was! + 0.5, `${was} ${is}`);
   });
 
