@@ -50,6 +50,8 @@ describe("replica counts through KEDA and the HPA", () => {
     try {
       const sinceMs = await scaler.pin(SHOP, "read", 20);
       await read.expectReplicas(20, 2, sinceMs);
+      // The HPA compares with the pods that are there.
+      await read.untilReady(20);
       await scaler.pin(SHOP, "read", 21);
       await read.expectHeld(20, 3);
       const jumpMs = await scaler.pin(SHOP, "read", 23);

@@ -38,9 +38,11 @@ describe("what the scaler sees and tells of a cluster", () => {
       await scaler.pin(VIEW, "read", 20);
       await read.expectReplicas(20, 2, Date.now());
       await event("VariscaleTolerance");
+      await scaler.untilSeen(VIEW, "read", 20);
       await scaler.change(VIEW, "read", 21);
       const upMs = await scaler.untilTold(VIEW, "read", 23);
       await read.expectReplicas(23, 2, upMs);
+      await scaler.untilSeen(VIEW, "read", 23);
       await scaler.change(VIEW, "read", 22);
       await read.expectHeld(23, 2);
       await scaler.change(VIEW, "read", 18);

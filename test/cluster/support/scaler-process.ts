@@ -148,6 +148,15 @@ export class ScalerProcess {
     return Date.now();
   }
 
+  /** Waits until it has decided with this many pods of the stage: its Deployment gets some time after its HPA asked for them. */
+  async untilSeen(pipeline: ClusterPipeline, stage: string, pods: number): Promise<void> {
+    const path = pathOf(pipeline);
+    await this.program.until(async () => {
+      const { decisions } = await this.#read(`${path}/decisions?limit=1`);
+      return decisions[0]?.given.scaling[stage]?.current === pods;
+    }, `${pods} pods seen of ${path} ${stage}`);
+  }
+
   /** Calls of a method that ended so far, by code. */
   async calls(method: string): Promise<Readonly<Record<string, number>>> {
     const text = await this.#metrics();
