@@ -1,5 +1,5 @@
 /**
- * `npm run experiments -- [e1 e1b e2 e3 e3b e4 e5 e6] [--short] [--seeds N] [--slo 5,25] [--pipelines video,…] [--traces FOLDER] [--rows FILE] [--write]`:
+ * `npm run experiments -- [e1 e1b e1c e2 e3 e3b e4 e5 e6] [--short] [--seeds N] [--slo 5,25] [--pipelines video,…] [--traces FOLDER] [--rows FILE] [--write]`:
  * simulates IPA's five pipelines under its four loads; each experiment replaces its own section of docs/report/experiments.md. `--slo` and
  * `--pipelines` are for E1; every cell goes as JSON into FILE.
  */
@@ -9,6 +9,7 @@ import { IPA_PIPELINES } from "../ipa-pipelines.ts";
 import { boundCases, boundReport } from "./bound-report.ts";
 import { type ExperimentCase, e1Cases, SLO_FACTORS } from "./e1-cells.ts";
 import { e1Report } from "./e1-report.ts";
+import { e1cCases, e1cReport } from "./e1c-heaviest.ts";
 import { e2Cases, e2Loads, e2Report } from "./e2-own-pipelines.ts";
 import { e3Cases, e3Report } from "./e3-ablations.ts";
 import { e3bCases, e3bReport } from "./e3b-rise.ts";
@@ -41,6 +42,7 @@ async function main(): Promise<void> {
   const experiments = {
     e1: { cases: (seed: number) => e1Cases(loads, { sloFactors, seed, pipelines }), report: e1Report },
     e1b: { cases: (seed: number) => boundCases(loads, seed), report: boundReport },
+    e1c: { cases: (seed: number) => e1cCases(loads, seed), report: e1cReport },
     e2: { cases: (seed: number) => e2Cases([...loads, ...e2Loads(folder, values.short)], seed), report: e2Report },
     e3: { cases: (seed: number) => e3Cases(loads, seed), report: e3Report },
     e3b: { cases: (seed: number) => e3bCases(loads, seed), report: e3bReport },
