@@ -1,12 +1,14 @@
-// `npm run test:cluster [-- mocha options]`: mocha with test/cluster inside namespaces of its own, where a real Kubernetes and a real KEDA are
-// started as plain processes. Whatever happens to this process, nothing stays behind: the namespaces end with their first process, which
-// ends when this one is gone. Without what it needs it is skipped, but fails where CI is set.
+// `npm run test:cluster [-- --part=1/2] [mocha options]`: mocha with test/cluster inside namespaces of its own, where a real Kubernetes and a
+// real KEDA are started as plain processes. Whatever happens to this process, nothing stays behind: the namespaces end with their first
+// process, which ends when this one is gone. Without what it needs it is skipped, but fails where CI is set. Two runs with `--part=1/2` and
+// `--part=2/2` may run beside each other.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { clusterTools, missingGo } from "./cluster-tools.mjs";
+import { partOf } from "./part-of.mjs";
 import { findPrometheus } from "./prometheus-package.mjs";
 
 const self = fileURLToPath(import.meta.url);
@@ -22,7 +24,8 @@ const CLOSE_WITHIN_MS = 15_000;
 if (process.argv[2] === INSIDE) runInside(process.argv.slice(3));
 else await runOutside(process.argv.slice(2));
 
-async function runOutside(mochaArgs) {
+async function runOutside(args) {
+  const mochaArgs = partOf(args, testFiles());
   const isCi = !["", "0", "false"].includes(process.env.CI ?? "");
   // As the tools of test:image.
   if (isCi && isRootOnLinux() && !isCommand("iptables")) install("iptables");
@@ -50,6 +53,12 @@ async function runOutside(mochaArgs) {
     });
   }
   child.once("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+}
+
+function testFiles() {
+  const folder = "dist/test/cluster";
+  const names = readdirSync(join(root, folder)).filter(name => name.endsWith(".test.js"));
+  return names.sort().map(name => `${folder}/${name}`);
 }
 
 /** The first process of the namespaces: all others end with it. */
@@ -93,12 +102,12 @@ function isRootOnLinux() {
   return process.platform === "linux" && process.getuid() === 0;
 }
 
-/** Where it can't be installed it is missing. */
+/** Where it can't be installed it is missing. Of two parts that want it at once, the second finds it there. */
 function install(name) {
   console.log(`test:cluster: installing ${name}`);
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  spawnSync("apt-get", ["update", "-qq"], { stdio: "ignore", env });
-  spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", name], { stdio: "ignore", env });
+  const command = `command -v ${name} || { apt-get update -qq; apt-get install -y -qq --no-install-recommends ${name}; }`;
+  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin`, DEBIAN_FRONTEND: "noninteractive" };
+  spawnSync("flock", [self, "sh", "-c", command], { stdio: "ignore", env });
 }
 
 function isCommand(name) {
