@@ -14,6 +14,9 @@ interface Commands {
   readonly ahead: string;
   readonly clusterTools?: string;
   readonly page?: string;
+  /** Of the stage test, and of what runs beside it. */
+  readonly test?: string;
+  readonly pure?: string;
 }
 
 const AUTOGROUP = "/proc/self/autogroup";
@@ -51,8 +54,15 @@ describe(".ci/run", () => {
   }
 
   /** With the stages' commands in place of npm and Node. */
-  async function run({ ahead, clusterTools = "exit 0", page = "" }: Commands, meanwhile?: () => Promise<void>) {
-    writeScript("bin/npm", `case $2 in test:page) ${page || ":"};; esac\necho '  1 passing (1s)'`);
+  async function run(commands: Commands, meanwhile?: () => Promise<void>) {
+    const { ahead, clusterTools = "exit 0", page = ":", test = ":", pure = ":" } = commands;
+    const stages = [
+      ["run test:page*", page],
+      ["test -- --ignore dist/test/@*", test],
+      ["test -- --ignore dist/test/!*", pure],
+    ];
+    const cases = stages.map(([pattern, command]) => `${pattern!.replaceAll(" ", "\\ ")}) ${command};;`).join("\n");
+    writeScript("bin/npm", `case "$*" in\n${cases}\nesac\necho '  1 passing (1s)'`);
     writeScript("bin/node", `if [ "$GOMAXPROCS" = 1 ]; then ${ahead}; else ${clusterTools}; fi`);
     const PATH = `${join(folder.path, "bin")}:${process.env["PATH"]}`;
     const child = spawn(join(folder.path, ".ci/run"), {
@@ -88,7 +98,7 @@ describe(".ci/run", () => {
       clusterTools: "test -e compiled",
     });
     assert.equal(status, 0, output);
-    assert.match(output, /^14 passed, 0 failed$/m);
+    assert.match(output, /^16 passed, 0 failed$/m);
     // Its niceness, and SCHED_IDLE.
     assert.match(output, succeeds("chrt", "--idle", "0", "true") ? /^19 5$/m : /^19 \d$/m);
     assert.equal(autogroup(), own, "what the stages have");
@@ -106,7 +116,7 @@ describe(".ci/run", () => {
     const broken = await run({ ahead: "exit 0", clusterTools: "echo can not be built; exit 1" });
     assert.equal(broken.status, 1);
     assert.match(broken.output, /^=== what failed in cluster-tools\ncan not be built$/m);
-    assert.match(broken.output, /^13 passed, 1 failed$/m);
+    assert.match(broken.output, /^15 passed, 1 failed$/m);
   });
 
   for (const [kernel, file] of [
@@ -126,14 +136,51 @@ describe(".ci/run", () => {
       await untilGone(["ahead", "compiler"]);
     });
 
-  it("leaves no process and no file when it is ended", async () => {
-    const all = ["page", "ahead", "compiler"];
-    const { signal, output } = await run({ ahead: HANGS, page: "echo $$ > page; exec sleep 100" }, async () => {
-      await untilWritten(all);
-      running?.kill("SIGTERM");
-    });
-    assert.equal(signal, "SIGTERM", output);
-    await untilGone(all);
-    assert.deepEqual(readdirSync(join(folder.path, "tmp")), []);
+  it("counts what runs beside a stage, and shows it after that stage, whichever ends first", async () => {
+    for (const [first, then] of [
+      ["test", "pure"],
+      ["pure", "test"],
+    ] as const) {
+      const { status, output } = await run({
+        ahead: "exit 0",
+        [first]: `touch begun-${first}; while ! [ -e begun-${then} ]; do sleep 0.01; done; echo in ${first}; touch ${first}`,
+        [then]: `touch begun-${then}; while ! [ -e ${first} ]; do sleep 0.01; done; sleep 0.3; echo in ${then}; rm ${first}`,
+      });
+      assert.equal(status, 0, output);
+      assert.match(output, /^=== test: .*^in test\n.*^=== test: \d+ s\n.*^in pure\n/ms);
+      assert.match(output, /^test +1 passed +0 failed +\d+ s\ntest-pure +1 passed +0 failed +\d+ s\n/m);
+    }
   });
+
+  it("fails where what runs beside a stage does, and says why", async () => {
+    for (const [pure, failing] of [
+      ["echo no network; exit 1", 1],
+      ["echo '  2 failing'; echo; echo '  1) no network'; exit 2", 2],
+      // Without a word of mocha's, nothing ran.
+      ["echo no network; exit 0", 1],
+    ] as const) {
+      const { status, output } = await run({ ahead: "exit 0", pure });
+      assert.equal(status, 1);
+      assert.match(output, /^=== what failed in test-pure\n[^=]*no network$/m);
+      assert.match(output, new RegExp(`^\\d+ passed, ${failing} failed$`, "m"));
+    }
+  });
+
+  for (const [what, pids, commands] of [
+    ["a stage and the compilation ahead", ["page", "ahead", "compiler"], { page: "echo $$ > page; exec sleep 100" }],
+    [
+      "a stage and what runs beside it",
+      ["test", "beside"],
+      { test: "echo $$ > test; exec sleep 100", pure: "echo $$ > beside; exec sleep 100" },
+    ],
+  ] as const)
+    it(`leaves no process and no file when it is ended in ${what}`, async () => {
+      const { signal, output } = await run({ ahead: HANGS, ...commands }, async () => {
+        await untilWritten(pids);
+        running?.kill("SIGTERM");
+      });
+      assert.equal(signal, "SIGTERM", output);
+      await untilGone(pids);
+      assert.deepEqual(readdirSync(join(folder.path, "tmp")), []);
+    });
 });
