@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { FEW_ARENAS } from "../runtime/few-arenas.ts";
+import { switcherEnvironment } from "../runtime/switcher-environment.ts";
 import { IMAGE_CONTRACT, imageModel, writeModel } from "../test/support/models.ts";
 import type { ListeningMessage } from "../variant-switcher/run-switcher.ts";
 import type { BareAnswer, BareQuestion } from "./bare-process.ts";
@@ -105,7 +105,10 @@ export class Rig {
     };
     writeFileSync(config, JSON.stringify(value));
     // As `variscale up` and the manifests start it.
-    const child = new Child(script, ["--config", config], core, [], { ...process.env, ...FEW_ARENAS });
+    const child = new Child(script, ["--config", config], core, [], {
+      ...process.env,
+      ...switcherEnvironment(process.env),
+    });
     const { ports } = await child.receive<ListeningMessage>();
     const ready = `http://127.0.0.1:${ports.http}/v2/health/ready`;
     while ((await fetch(ready)).status !== 200) await new Promise(resolve => setTimeout(resolve, 20));

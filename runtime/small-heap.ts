@@ -9,6 +9,7 @@ export function keepHeapSmall(): void {
   // An eighth above what lives, instead of up to four times as much. `--optimize-for-size` holds the heap no smaller, and costs half as
   // much CPU time again.
   setFlagsFromString("--heap-growing-percent=12");
+  // Only until the next thread begins: where threads come and go, the largest size is given at the start (switcherEnvironment).
   setFlagsFromString("--semi-space-growth-factor=1");
   // So small a young generation is copied sooner by one thread than by two that wait for each other, on one core above all.
   setFlagsFromString("--no-parallel-scavenge");

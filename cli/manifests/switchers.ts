@@ -1,5 +1,5 @@
 import type { Pipeline, Stage } from "../../domain/pipeline.ts";
-import { FEW_ARENAS } from "../../runtime/few-arenas.ts";
+import { switcherEnvironment } from "../../runtime/switcher-environment.ts";
 import { SWITCHER_AUDIENCE } from "../../scaler/token-review.ts";
 import { switcherConfig } from "../up/switcher-config.ts";
 import { objectName } from "./object-name.ts";
@@ -112,7 +112,7 @@ function podOf(name: string, stage: Stage, options: SwitchersOptions): object {
         env: [
           field("POD_NAME", "metadata.name"),
           field("POD_IP", "status.podIP"),
-          ...Object.entries(FEW_ARENAS).map(([name, value]) => ({ name, value })),
+          ...Object.entries(switcherEnvironment({})).map(([name, value]) => ({ name, value })),
         ],
         ports: [
           { name: "http", containerPort: 8000 },

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { FEW_ARENAS } from "../../runtime/few-arenas.ts";
+import { switcherEnvironment } from "../../runtime/switcher-environment.ts";
 import { packageFolder } from "../../runtime/version.ts";
 
 export interface Child {
@@ -23,7 +24,7 @@ export interface Child {
 export function startChild(args: readonly string[], onMessage: (message: unknown) => void, logger: Logger): Child {
   const child: ChildProcess = fork(join(packageFolder, "dist/cli/main.js"), [...args], {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
-    env: { ...process.env, ...FEW_ARENAS },
+    env: { ...process.env, ...(args[0] === "switcher" ? switcherEnvironment(process.env) : FEW_ARENAS) },
     detached: true,
   });
   child.on("message", onMessage);

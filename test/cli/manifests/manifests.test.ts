@@ -237,7 +237,8 @@ describe("manifestsOf()", () => {
       const [container] = spec.template.spec.containers;
       assert.equal(container.securityContext.readOnlyRootFilesystem, true);
       assert.deepEqual(container.resources.requests, container.resources.limits);
-      assert.ok(container.env.some((one: { name: string }) => one.name === "MALLOC_ARENA_MAX"));
+      for (const name of ["MALLOC_ARENA_MAX", "NODE_OPTIONS"])
+        assert.ok(container.env.some((one: { name: string }) => one.name === name));
     }
   });
 

@@ -40,8 +40,11 @@ describe("startChild()", () => {
   it("passes on what the process says, and stops it", async () => {
     const serving = start(switcherArgs(folder.path));
     await until(() => messages.some(message => message.kind === "listening"), "listening");
-    if (existsSync("/proc/self/environ"))
-      assert.match(readFileSync(`/proc/${serving.pid}/environ`, "latin1"), /MALLOC_ARENA_MAX=2\0/);
+    if (existsSync("/proc/self/environ")) {
+      const environment = readFileSync(`/proc/${serving.pid}/environ`, "latin1");
+      assert.match(environment, /MALLOC_ARENA_MAX=2\0/);
+      assert.match(environment, /NODE_OPTIONS=--max-semi-space-size=1[ \0]/);
+    }
     await serving.stop(5000);
     assert.equal(await serving.gone, 0);
     assert.ok(!isAlive(serving.pid!));

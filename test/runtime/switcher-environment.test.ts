@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { switcherEnvironment } from "../../runtime/switcher-environment.ts";
+
+const SMALL_HEAP = new URL("../../runtime/small-heap.js", import.meta.url).href;
+
+/** A thread that has begun, then much that lives for a while: what the young generation has grown to, in bytes. */
+const PROGRAM = `
+  const { keepHeapSmall } = await import(${JSON.stringify(SMALL_HEAP)});
+  const { Worker } = await import("node:worker_threads");
+  const { getHeapSpaceStatistics } = await import("node:v8");
+  const { once } = await import("node:events");
+  keepHeapSmall();
+  const thread = new Worker("", { eval: true });
+  await once(thread, "exit");
+  const living = [];
+  for (let i = 0; i < 400_000; i++) living.push({ i, list: [i] });
+  const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space");
+  process.stdout.write(String(young.space_size));
+`;
+
+describe("the environment of a switcher", () => {
+  it("holds the young generation to a megabyte, also after a thread has begun", () => {
+    const env = { ...process.env, ...switcherEnvironment({}) };
+    const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", PROGRAM], { env, encoding: "utf8" });
+    // Two halves.
+    assert.ok(Number(stdout) > 0 && Number(stdout) <= 2 * 2 ** 20, stdout);
+  });
+
+  it("keeps options for Node that are there already, above its own", () => {
+    const given = switcherEnvironment({ NODE_OPTIONS: "--max-semi-space-size=4" });
+    assert.equal(given.NODE_OPTIONS, "--max-semi-space-size=1 --max-semi-space-size=4");
+    assert.equal(given.MALLOC_ARENA_MAX, "2");
+  });
+});
