@@ -48,3 +48,14 @@ export function fittedEnds(values: readonly number[]): { readonly first: number;
   const slope = variance > 0 ? covariance / variance : 0;
   return { first: mean - slope * middle, last: mean + slope * middle };
 }
+
+/** The longest that one of these arrivals, in ascending order, takes where each is served in the same time, one after the other. */
+export function worstInTurn(dueMs: readonly number[], serviceMs: number): number {
+  let freeMs = Number.NEGATIVE_INFINITY;
+  let worstMs = 0;
+  for (const atMs of dueMs) {
+    freeMs = Math.max(freeMs, atMs) + serviceMs;
+    worstMs = Math.max(worstMs, freeMs - atMs);
+  }
+  return worstMs;
+}

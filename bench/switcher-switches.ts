@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Figure, figure } from "./figure.ts";
-import { latencies, median, quantile, rounded, type Sample } from "./samples.ts";
+import { latencies, median, quantile, rounded, type Sample, sorted, worstInTurn } from "./samples.ts";
 import { type BenchVariant, type Rig, switchTo } from "./switcher-rig.ts";
 
 /** Switches follow each other at this distance; requests due until this long after a Switch belong to its window. */
@@ -25,6 +25,8 @@ interface Switches {
   /** Of the samples those that a Switch may have touched. */
   readonly during: readonly number[];
   readonly atRest: readonly number[];
+  /** The worst at rest of a server that loses no time: what the requests' arrivals alone make some of them wait. */
+  readonly inTurnMs: number;
   /** Median, as the admin endpoint's client sees it. */
   readonly switchMs: number;
   readonly rateRps: number;
@@ -81,7 +83,7 @@ function similarFigures(cold: Switches, resident: Switches): Figure[] {
   ];
 }
 
-function unlikeFigures({ switches, samples, during, atRest, switchMs, rateRps }: Switches): Figure[] {
+function unlikeFigures({ switches, samples, during, atRest, inTurnMs, switchMs, rateRps }: Switches): Figure[] {
   const isWhole = switches >= MIN_SWITCHES;
   const count = (kind: string) => samples.filter(({ failure }) => failure?.kind === kind).length;
   const note = `${switches} Switches between 4 and 21 ms that load, at ${rounded(rateRps)} rps${isWhole ? "" : "; too few to count"}`;
@@ -100,6 +102,7 @@ function unlikeFigures({ switches, samples, during, atRest, switchMs, rateRps }:
         worstMs: rounded(during.at(-1) ?? Number.NaN),
         slowerP50Ms: rounded(slowMs),
         restWorstMs: rounded(atRest.at(-1) ?? Number.NaN),
+        restWorstInTurnMs: rounded(inTurnMs),
         switchMs: rounded(switchMs),
       },
       isWhole,
@@ -158,6 +161,7 @@ async function switchUnderLoad(rig: Rig, plan: Plan, kind: "cold" | "resident"):
       samples: [...rest, ...all],
       during: latencies(all.filter(within)),
       atRest: latencies(rest),
+      inTurnMs: worstInTurn(sorted(rest.map(({ dueMs }) => dueMs)), (LOAD * 1000) / rateRps),
       switchMs: median(windows.map(({ fromMs, toMs }) => toMs - fromMs)),
       rateRps,
     };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { describe, it } from "mocha";
 import { switcherEnvironment } from "../../runtime/switcher-environment.ts";
 
 const SMALL_HEAP = new URL("../../runtime/small-heap.js", import.meta.url).href;
