@@ -25,18 +25,18 @@ function historyUpTo(second: number): LoadHistory {
 describe("HorizonLearner", () => {
   it("keeps each prediction until its horizon is over, the oldest first", () => {
     const learner = new HorizonLearner(start);
-    for (let second = 1; second <= 50; second++) learner.learn(historyUpTo(second), experts);
+    for (let second = 1; second <= 51; second++) learner.learn(historyUpTo(second), experts);
     const { pending, calibration } = learner.state();
     assert.deepEqual(
       pending.map(({ second }) => second),
-      [31, 33, 35, 37, 39, 41, 43, 45, 47, 49],
+      [33, 35, 37, 39, 41, 43, 45, 47, 49, 51],
     );
     for (const { second, experts: predictions } of pending)
       assert.deepEqual(predictions, [
         [second, second + 1, second + 2, second + 3],
         [100, 101, 102, 103],
       ]);
-    assert.equal(calibration.outcomes, 15);
+    assert.equal(calibration.outcomes, 16);
   });
 
   it("goes on from its state as if it had not been written down", () => {
