@@ -1,4 +1,4 @@
-import { constants, copyFileSync, existsSync } from "node:fs";
+import { constants, copyFileSync, existsSync, renameSync } from "node:fs";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
 import type { LoadCell } from "../predictor/load-history.ts";
@@ -46,22 +46,28 @@ export class StateKeeper {
     const path = pipelineStatePath(stateDir, pipeline.key);
     const set = (type: "StateUsable" | "StateSaved", problem: string) =>
       conditions.set(pipeline.key, type, problem, clock.nowMs());
-    const unusable = (reason: string, kept: string) =>
-      set("StateUsable", `what was stored can't be gone on from: ${reason}${kept}; ${BEGINS_ANEW}`);
+    const aside = unusableStatePath(stateDir, pipeline.key);
+    // Before the next save writes over it.
+    const copied = () => keptAside(aside, () => copyFileSync(path, aside, constants.COPYFILE_EXCL));
+    const unusable = (reason: string) =>
+      set("StateUsable", `what was stored can't be gone on from: ${reason}; ${BEGINS_ANEW}`);
     try {
       const read = readState(path);
       if (read.kind === "absent") return null;
       if (read.kind === "corrupt") {
-        unusable(read.reason.replace(/\.$/, ""), "");
+        unusable(read.reason.replace(/\.$/, ""));
         return null;
       }
       const { stored, problem } = parseStoredPipeline(read.payload);
       if (problem === null) return stored;
-      if (stored?.control) set("StateSaved", `${path} can't be used as a whole: ${problem}`);
-      else unusable(problem, `. ${copyAside(path, unusableStatePath(stateDir, pipeline.key))}`);
+      if (stored?.control) set("StateUsable", `${path} can't be used as a whole: ${problem}. ${copied()}`);
+      else unusable(`${problem}. ${copied()}`);
       return stored;
     } catch (error) {
-      set("StateSaved", `${path} can't be read: ${VariscaleError.from(error).message}; ${BEGINS_ANEW}`);
+      const { message } = VariscaleError.from(error);
+      if (isBelowFile(error)) set("StateSaved", `${path} can't be read: ${message}; ${BEGINS_ANEW}`);
+      // A file may be renamed that may not be read.
+      else unusable(`${message}. ${keptAside(aside, () => renameSync(path, aside))}`);
       return null;
     }
   }
@@ -193,15 +199,21 @@ export class StateKeeper {
   }
 }
 
-/** Before the next save writes over it. */
-function copyAside(path: string, aside: string): string {
+/** Unless an earlier one is kept. */
+function keptAside(aside: string, keep: () => void): string {
   if (existsSync(aside)) return notKept(aside);
   try {
-    copyFileSync(path, aside, constants.COPYFILE_EXCL);
+    keep();
     return `It was kept as ${aside}`;
   } catch (error) {
     return `It could not be kept: ${VariscaleError.from(error).message}`;
   }
+}
+
+/** No state can be there. */
+function isBelowFile(thrown: unknown): boolean {
+  const cause = thrown instanceof Error ? thrown.cause : null;
+  return cause instanceof Error && "code" in cause && cause.code === "ENOTDIR";
 }
 
 function notKept(aside: string): string {

@@ -263,12 +263,20 @@ describe("state of the scaler", () => {
     assert.ok(read.kind === "ok");
     const payload = read.payload as { forecaster: object };
     await writeState(path, { ...payload, forecaster: { ...payload.forecaster, version: 3 } }, first.clock.nowMs());
+    const older = readFileSync(path, "utf8");
     const warnings: string[] = [];
     const second = await start({ logger: warningsTo(warnings) }, first.clock);
     assert.ok((second.board?.plan?.rateRps ?? 0) >= 10, "the plan of the first run is kept");
     assert.ok(warnings.some(line => /forecaster: it is .* not of version 4, .* learnt anew/.test(line)));
     await second.planFor(20);
     assert.notEqual(second.board?.forecast, null);
+    await second.clock.advance(20_000);
+    await until(() => readFileSync(path, "utf8") !== older, "the next state");
+    assert.match(
+      await conditionIs(second, "StateUsable", false),
+      /forecaster: .*\. It was kept as .*cards\.json\.unusable$/,
+    );
+    assert.equal(readFileSync(`${path}.unusable`, "utf8"), older);
   });
 
   it("appends decisions and changes to the audit log", async () => {
