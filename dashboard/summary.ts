@@ -2,10 +2,10 @@ import type { Plan } from "../domain/plan.ts";
 import { fixedText } from "../explanation/change-text.ts";
 import { number, percent } from "../explanation/number-text.ts";
 import { partText } from "../explanation/plan-text.ts";
-import { BINDING_TEXT, REASON_TEXT } from "../explanation/reason-text.ts";
 import { clockText } from "./decision-panel.ts";
 import { element } from "./element.ts";
 import type { ExplainedDecision, LivePin, LiveView } from "./live-view.ts";
+import { whyText } from "./why-text.ts";
 
 /** What it does and why, in two sentences. */
 export function headline(view: LiveView): readonly Node[] {
@@ -22,11 +22,7 @@ export function headline(view: LiveView): readonly Node[] {
       { class: "doing" },
       `${load}. ${verb} ${number(plan.rateRps)} rps with ${planned}${lagText(view, plan)}`,
     ),
-    element(
-      "p",
-      { class: "why" },
-      `Why: ${board.reasons.map(reason => REASON_TEXT[reason]).join("; ")}. Held back by: ${BINDING_TEXT[plan.binding]}.`,
-    ),
+    element("p", { class: "why" }, whyText(board.reasons, plan.binding)),
   ];
 }
 

@@ -37,11 +37,11 @@ const plan = z.object({
 /** A Plan as this version writes it: by `variscale plan`, in the scaler's state and its answers. */
 export const planSchema: z.ZodType<Plan> = plan;
 
-/** Reasons of another version: those that this one does not know are left out. */
+/** Reasons of another version, each once: those that this one does not know are left out. */
 export const readReasonsSchema: z.ZodType<readonly Reason[]> = z
   .array(word)
   .max(100)
-  .transform(reasons => reasons.flatMap(reason => REASONS.find(known => known === reason) ?? []));
+  .transform(reasons => [...new Set(reasons.flatMap(reason => REASONS.find(known => known === reason) ?? []))]);
 
 /** A Plan as another version may have written it: its numbers hold, whatever the reasons and the constraint that only that version knows. */
 export const readPlanSchema: z.ZodType<Plan> = plan.extend({

@@ -48,14 +48,14 @@ const quarantine = z.object({
 
 const variants = z.record(word, word);
 
-/** Those of types that only another version knows are left out: the next tick finds all anew. */
+/** The first of each type. Those of types that only another version knows are left out: the next tick finds all anew. */
 const conditions = z
   .array(z.object({ type: word, status: z.boolean(), reason: word, message: text, sinceMs: time }))
   .max(100)
   .transform(all =>
-    all.flatMap(one => {
+    all.flatMap((one, i) => {
       const type = CONDITION_TYPES.find(known => known === one.type);
-      return type ? [{ ...one, type }] : [];
+      return type && all.findIndex(other => other.type === type) === i ? [{ ...one, type }] : [];
     }),
   );
 

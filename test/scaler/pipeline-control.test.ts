@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
 import { type ControlState, initialState } from "../../control/control-state.ts";
+import { planSchema } from "../../domain/plan-schema.ts";
 import { NO_LIVE } from "../../scaler/live-pipeline.ts";
 import { OperatorSettings } from "../../scaler/operator-settings.ts";
 import { PipelineControl } from "../../scaler/pipeline-control.ts";
@@ -152,6 +153,27 @@ describe("parseStoredPipeline()", () => {
     assert.deepEqual(JSON.parse(JSON.stringify(stored?.control)), kept);
     for (const planReasons of [[1], "optimal", ["x".repeat(300)], Array(200).fill("optimal")])
       assert.equal(parseStoredPipeline({ ...state, control: { ...control, planReasons } }).stored?.control, null);
+  });
+
+  it("takes every reason once, and the first condition of each type", () => {
+    const state = worked();
+    const control = state["control"] as ControlState;
+    const [condition] = control.conditions;
+    assert.ok(control.plan && condition);
+    const twice = {
+      ...control,
+      plan: { ...control.plan, reasons: Array(100).fill("optimal") },
+      planReasons: ["rising", "optimal", "rising"],
+      conditions: [...control.conditions, { ...condition, message: "a second one" }],
+    };
+    const { stored, problem } = parseStoredPipeline({ ...state, control: twice });
+    assert.equal(problem, null);
+    const { plan, planReasons, conditions } = stored?.control ?? assert.fail();
+    assert.deepEqual(
+      [plan?.reasons, planReasons, conditions],
+      [["optimal"], ["rising", "optimal"], control.conditions],
+    );
+    assert.ok(planSchema.safeParse(plan).success);
   });
 
   it("keeps the pins of a newer version's settings whatever else of them it does not know", () => {
