@@ -1,4 +1,5 @@
-import type { Actuation } from "./control-state.ts";
+import type { Pipeline } from "../domain/pipeline.ts";
+import type { Actuation, ControlState } from "./control-state.ts";
 import { SETTINGS } from "./settings.ts";
 
 export function initialActuation(replicas: number): Actuation {
@@ -76,6 +77,15 @@ export function asking(actuation: Actuation, replicas: number, nowMs: number): A
 export function isStuck(actuation: Actuation | undefined, nowMs: number): boolean {
   if (!actuation || actuation.stuckAt === null) return false;
   return nowMs < actuation.stuckUntilMs || actuation.waitingSinceMs !== null;
+}
+
+/** Names of those whose replicas are stuck. */
+export function stuckStages(
+  { stages }: Pipeline,
+  actuations: ControlState["actuations"],
+  nowMs: number,
+): readonly string[] {
+  return stages.map(({ name }) => name).filter(name => isStuck(actuations[name], nowMs));
 }
 
 /**

@@ -1,9 +1,12 @@
 import type { EstimatedAccuracy } from "./accuracy-drift.ts";
-import { isStuck } from "./actuation.ts";
+import { stuckStages } from "./actuation.ts";
 import type { Condition, ConditionType } from "./board.ts";
 import type { ControlState } from "./control-state.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
+
+/** As an InferencePipeline's status takes it; the causes of many stages are long together. */
+const MOST_MESSAGE = 4000;
 
 /** The conditions of a pipeline now; `sinceMs` is when the status last changed. */
 export function conditionsOf(
@@ -12,9 +15,7 @@ export function conditionsOf(
   estimated: EstimatedAccuracy | null,
   nowMs: number,
 ): readonly Condition[] {
-  const stuck = input.pipeline.stages
-    .filter(stage => isStuck(state.actuations[stage.name], nowMs))
-    .map(stage => stage.name);
+  const stuck = stuckStages(input.pipeline, state.actuations, nowMs);
   const { plan } = state;
   const found: Omit<Condition, "sinceMs">[] = [
     input.forecast
@@ -112,5 +113,5 @@ function exactness(input: TickInput): readonly Omit<Condition, "sinceMs">[] {
 }
 
 function condition(type: ConditionType, status: boolean, reason: string, message: string): Omit<Condition, "sinceMs"> {
-  return { type, status, reason, message };
+  return { type, status, reason, message: message.slice(0, MOST_MESSAGE) };
 }

@@ -6,7 +6,7 @@ import {
   withAccuracies,
   withAnswers,
 } from "./accuracy-drift.ts";
-import { initialActuation, isStuck, observeActuation } from "./actuation.ts";
+import { initialActuation, observeActuation, stuckStages } from "./actuation.ts";
 import type { PipelineBoard } from "./board.ts";
 import { withoutClockJump } from "./clock-jump.ts";
 import { conditionsOf } from "./conditions.ts";
@@ -101,6 +101,6 @@ function reasonsOf(
 ): readonly Reason[] {
   const reasons = new Set<Reason>([...state.planReasons, ...ofMoves]);
   if (state.guard) reasons.add("guard");
-  if (input.pipeline.stages.some(stage => isStuck(state.actuations[stage.name], nowMs))) reasons.add("actuation_stuck");
+  if (stuckStages(input.pipeline, state.actuations, nowMs).length > 0) reasons.add("actuation_stuck");
   return [...reasons];
 }

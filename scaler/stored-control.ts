@@ -9,6 +9,8 @@ const amount = z.number().min(0);
 const time = z.number();
 const word = z.string().max(253);
 const text = z.string().max(10_000);
+/** Only shown: nothing is decided by it, and the next tick finds it anew. */
+const cutText = z.string().transform(all => all.slice(0, 10_000));
 const replicas = z.int().min(0).max(10_000);
 const rate = z.number().min(0).max(MAX_RATE_RPS);
 
@@ -50,7 +52,7 @@ const variants = z.record(word, word);
 
 /** The first of each type. Those of types that only another version knows are left out: the next tick finds all anew. */
 const conditions = z
-  .array(z.object({ type: word, status: z.boolean(), reason: word, message: text, sinceMs: time }))
+  .array(z.object({ type: word, status: z.boolean(), reason: word, message: cutText, sinceMs: time }))
   .max(100)
   .transform(all =>
     all.flatMap((one, i) => {

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { initialActuation } from "../../control/actuation.ts";
+import { conditionsOf } from "../../control/conditions.ts";
+import { initialState } from "../../control/control-state.ts";
+import type { TickInput } from "../../control/tick-input.ts";
+import { storedControlSchema } from "../../scaler/stored-control.ts";
+import { pipelineFixture } from "../support/pipeline-fixture.ts";
+
+describe("storedControlSchema", () => {
+  it("takes the conditions of a pipeline all of whose stages are stuck, each for a long reason", () => {
+    const names = Array.from({ length: 32 }, (_, i) => `stage-${i}`);
+    const pipeline = pipelineFixture(names.map(name => ({ name, ladder: { light: [8, 0.9] } })));
+    const stuck = { ...initialActuation(2), stuckAt: 1, stuckUntilMs: 60_000, stuckTimes: 1 };
+    const state = { ...initialState(1), actuations: Object.fromEntries(names.map(name => [name, stuck])) };
+    const unready = Object.fromEntries(names.map(name => [name, "x".repeat(600)]));
+    const input: Partial<TickInput> = { pipeline, forecast: null, scaling: {}, unready };
+    const conditions = conditionsOf(state, input as TickInput, null, 1000);
+    const { message = "" } = conditions.find(({ type }) => type === "ActuationStuck") ?? {};
+    assert.match(message, /^replicas of stage-0, stage-1, .*; stage-0: x{600}; stage-1: x{600}; /);
+    assert.equal(message.length, 4000);
+    assert.deepEqual(storedControlSchema.parse({ ...state, conditions }).conditions, conditions);
+  });
+
+  it("cuts a message of a condition that is too long, for the next tick finds it anew", () => {
+    const long = { type: "Ready", status: true, reason: "Planned", message: "x".repeat(20_000), sinceMs: 0 };
+    const { conditions } = storedControlSchema.parse({ ...initialState(1), conditions: [long] });
+    assert.deepEqual(conditions, [{ ...long, message: "x".repeat(10_000) }]);
+  });
+});
