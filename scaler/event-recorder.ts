@@ -8,6 +8,8 @@ import type { ScaledObjectName } from "./refusals.ts";
 const MOST_WAITING = 100;
 /** Events that are remembered, so that a repetition counts up the one that is there. */
 const MOST_REMEMBERED = 2000;
+/** Events that are told once and were written. */
+const MOST_ONCE = 10_000;
 /** A repetition is written this often at most. */
 const REPEAT_EVERY_MS = 5 * 60_000;
 /** Writes in a burst, and the time in which one more is allowed. */
@@ -24,6 +26,10 @@ export interface ScaledObjectEvent {
   /** CamelCase. */
   readonly reason: string;
   readonly note: string;
+  /** What makes it the same as one before, beside its reason; missing: its note. */
+  readonly key?: string;
+  /** What is written is not told again by this process. */
+  readonly isOnce?: boolean;
 }
 
 export interface EventRecorderOptions {
@@ -36,7 +42,8 @@ export interface EventRecorderOptions {
 }
 
 interface Recorded {
-  readonly event: ScaledObjectEvent;
+  /** The newest. The API server keeps the note of the first as long as it keeps that. */
+  event: ScaledObjectEvent;
   /** Null: nothing was written yet. */
   name: string | null;
   /** Times it was told. */
@@ -56,6 +63,7 @@ export class EventRecorder {
   readonly #options: EventRecorderOptions;
   /** By what makes events the same, the least recent first. */
   readonly #recorded = new Map<string, Recorded>();
+  readonly #once = new Set<string>();
   readonly #waiting: Recorded[] = [];
   #isWriting = false;
   #isClosed = false;
@@ -76,11 +84,13 @@ export class EventRecorder {
   }
 
   tell(event: ScaledObjectEvent): void {
-    const key = JSON.stringify([event.scaledObject.namespace, event.scaledObject.name, event.reason, event.note]);
+    const key = keyOf(event);
+    if (this.#once.has(key)) return;
     const fresh = { event, name: null, count: 0, written: 0, writtenAtMs: 0, isWaiting: false };
     const recorded: Recorded = this.#recorded.get(key) ?? fresh;
     this.#recorded.delete(key);
     this.#recorded.set(key, recorded);
+    recorded.event = event;
     for (const oldest of this.#recorded.keys()) {
       if (this.#recorded.size <= MOST_REMEMBERED) break;
       this.#recorded.delete(oldest);
@@ -122,6 +132,7 @@ export class EventRecorder {
       let problem: string | null = null;
       try {
         await this.#write(next);
+        if (next.event.isOnce) this.#setOnce(keyOf(next.event));
       } catch (thrown) {
         problem = VariscaleError.from(thrown).message;
         this.#pause(namespace);
@@ -131,6 +142,15 @@ export class EventRecorder {
       if (!this.#isClosed) this.#options.onWrite(namespace, problem);
     }
     this.#isWriting = false;
+  }
+
+  #setOnce(key: string): void {
+    this.#recorded.delete(key);
+    this.#once.add(key);
+    for (const oldest of this.#once) {
+      if (this.#once.size <= MOST_ONCE) break;
+      this.#once.delete(oldest);
+    }
   }
 
   /** What waits for the namespace is lost. */
@@ -216,10 +236,14 @@ export class EventRecorder {
   }
 }
 
+function keyOf({ scaledObject: { namespace, name }, reason, key, note }: ScaledObjectEvent): string {
+  return JSON.stringify([namespace, name, reason, key ?? note]);
+}
+
 /** The same of all that tell the same of the same object. */
 function nameOf(event: ScaledObjectEvent, uid: string | null): string {
-  const { scaledObject, type, reason, note } = event;
-  const about = JSON.stringify([scaledObject.namespace, scaledObject.name, uid, type, reason, note]);
+  const { scaledObject, type, reason, key, note } = event;
+  const about = JSON.stringify([scaledObject.namespace, scaledObject.name, uid, type, reason, key ?? note]);
   const hash = createHash("sha256").update(about).digest("hex").slice(0, 16);
   // A label may not end with what a cut leaves at its end.
   return `${scaledObject.name.slice(0, 200).replace(/[-.]+$/, "")}.${hash}`;

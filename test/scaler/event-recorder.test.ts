@@ -52,6 +52,43 @@ describe("EventRecorder", () => {
     assert.equal(written?.["reportingController"], "variscale.dev/scaler");
   });
 
+  it("writes what is told once no second time, and tries again until it is written", async () => {
+    api.intercept = (request, response) => request.method === "POST" && refuse(response, 403, "Forbidden", "no");
+    const once = event({ isOnce: true });
+    recorder.tell(once);
+    await until(() => problems.length === 1, "the refusal");
+    api.intercept = () => false;
+    clock.set(clock.nowMs() + 61_000);
+    recorder.tell(once);
+    await until(() => problems.length === 2, "the write");
+    const before = writes();
+    clock.set(clock.nowMs() + 3_600_000);
+    recorder.tell(once);
+    recorder.tell(event({ isOnce: true, note: "another" }));
+    await until(() => problems.length === 3, "the write of the other");
+    assert.deepEqual([writes(), api.all(EVENTS).length, problems[2]], [before + 1, 2, null]);
+  });
+
+  it("takes those of one key for the same whatever their notes, and has the newest where it is written anew", async () => {
+    recorder.tell(event({ key: "k", note: "1 of 2" }));
+    await until(() => problems.length === 1, "the write");
+    recorder.tell(event({ key: "k", note: "2 of 2" }));
+    clock.set(clock.nowMs() + 301_000);
+    recorder.tell(event({ key: "k", note: "3 of 3" }));
+    await until(() => problems.length === 2, "its count");
+    const [written, more] = api.all(EVENTS);
+    assert.deepEqual([written?.["note"], (written?.["series"] as { count: number } | undefined)?.count], ["1 of 2", 3]);
+    assert.equal(more, undefined);
+    api.remove(EVENTS, "shop", written?.metadata.name ?? "");
+    clock.set(clock.nowMs() + 301_000);
+    recorder.tell(event({ key: "k", note: "4 of 4" }));
+    await until(() => problems.length === 3, "the write of the newest");
+    assert.deepEqual(
+      api.all(EVENTS).map(({ note }) => note),
+      ["4 of 4"],
+    );
+  });
+
   it("counts up the Event of another process that tells the same, and writes one of an object that was made anew", async () => {
     const SCALED_OBJECTS = "/apis/keda.sh/v1alpha1/scaledobjects";
     const put = (uid: string) => api.put(SCALED_OBJECTS, { metadata: { namespace: "shop", name: "detect", uid } });
