@@ -27,3 +27,20 @@ function meets(value: string | undefined, { operator, values }: z.output<typeof 
   if (operator === "Exists") return value !== undefined;
   return operator === "DoesNotExist" && value === undefined;
 }
+
+/** The same as `labelSelector` of a list; null: it selects all there is, or says what can't be said there. */
+export function labelQuery({ matchLabels, matchExpressions }: LabelSelector): string | null {
+  const parts = [
+    ...Object.entries(matchLabels ?? {}).map(([key, value]) => `${key}=${value}`),
+    ...(matchExpressions ?? []).map(queryOf),
+  ];
+  return parts.length === 0 || parts.includes(null) ? null : parts.join(",");
+}
+
+function queryOf({ key, operator, values }: z.output<typeof requirement>): string | null {
+  const list = (values ?? []).join(",");
+  if (operator === "In") return `${key} in (${list})`;
+  if (operator === "NotIn") return `${key} notin (${list})`;
+  if (operator === "Exists") return key;
+  return operator === "DoesNotExist" ? `!${key}` : null;
+}

@@ -2,6 +2,7 @@ import type { PipelineBoard } from "../control/board.ts";
 import { findStage, type Pipeline } from "../domain/pipeline.ts";
 import type { ScaledObjectEvent } from "./event-recorder.ts";
 import { boundsOf, type LivePipeline, type LiveStage } from "./live-pipeline.ts";
+import type { PodTrouble } from "./pod-troubles.ts";
 
 /**
  * What the owners of ScaledObjects must know of a board: what keeps the stage from its replicas, by what Kubernetes has of it. The same as
@@ -51,35 +52,41 @@ export function eventsOfWhole(
   live: LivePipeline,
   { refusal, unusableState }: WholeTroubles,
 ): readonly ScaledObjectEvent[] {
-  const notes: (readonly [string, string])[] = [];
+  const told: Pick<ScaledObjectEvent, "reason" | "note" | "isOnce">[] = [];
   if (refusal !== null)
-    notes.push(["VariscalePipelineRefused", `the last good one of pipeline ${key.name} stays: ${refusal}`]);
-  if (unusableState !== null) notes.push(["VariscaleStateUnusable", `pipeline ${key.name}: ${unusableState}`]);
+    told.push({
+      reason: "VariscalePipelineRefused",
+      note: `the last good one of pipeline ${key.name} stays: ${refusal}`,
+    });
+  // What happened at the start, and is so until the process ends.
+  if (unusableState !== null)
+    told.push({ reason: "VariscaleStateUnusable", note: `pipeline ${key.name}: ${unusableState}`, isOnce: true });
   return Object.values(live).flatMap(({ scaledObject }) =>
-    notes.map(([reason, note]) => ({
+    told.map(one => ({
       scaledObject: { namespace: key.namespace, name: scaledObject.name },
       type: "Warning" as const,
-      reason,
-      note,
+      ...one,
     })),
   );
 }
 
-/** @param unready why pods of stages do not become ready, of a pipeline whose replicas are stuck. */
+/** @param unready why pods of stages that are stuck do not become ready. */
 export function eventsOfStuck(
   { key }: Pipeline,
   live: LivePipeline,
-  unready: Readonly<Record<string, string>>,
+  unready: ReadonlyMap<string, readonly PodTrouble[]>,
 ): readonly ScaledObjectEvent[] {
   return Object.entries(live).flatMap(([stage, { scaledObject }]) => {
-    const why = unready[stage];
-    if (why === undefined) return [];
+    const why = unready.get(stage);
+    if (!why) return [];
     return [
       {
         scaledObject: { namespace: key.namespace, name: scaledObject.name },
         type: "Warning" as const,
         reason: "VariscaleStuck",
-        note: `pods of stage ${stage} do not become ready, and plans are made with those that are: ${why}`,
+        // Their counts and names change all the time.
+        key: JSON.stringify([stage, ...why.map(trouble => trouble.reason).sort()]),
+        note: `pods of stage ${stage} do not become ready, and plans are made with those that are: ${why.map(({ what }) => what).join("; ")}`,
       },
     ];
   });

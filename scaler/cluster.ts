@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { ConditionType, PipelineBoard } from "../control/board.ts";
+import type { PipelineBoard } from "../control/board.ts";
 import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
 import { KubernetesClient } from "../runtime/kubernetes.ts";
 import type { KubernetesConfig } from "../runtime/kubernetes-config.ts";
@@ -30,8 +30,12 @@ export interface Cluster {
   look(): void;
   /** From memory. */
   live(key: PipelineKey): LiveInput;
-  /** Says what is wrong: conditions every time, Events now and then. The one of several scalers that decides does so. */
-  observe(pipeline: Pipeline, board: PipelineBoard, nowMs: number): void;
+  /**
+   * Says what is wrong: conditions every time, Events now and then. The one of several scalers that decides does so.
+   *
+   * @param stuck stages whose replicas do not come.
+   */
+  observe(pipeline: Pipeline, board: PipelineBoard, stuck: readonly string[], nowMs: number): void;
   readonly onRefused: OnRefused;
   /** Why what now describes a pipeline is not taken, which `observe` says in Events of its ScaledObjects; null: it is. */
   setUnaccepted(key: PipelineKey, problem: string | null): void;
@@ -55,7 +59,19 @@ export function startCluster(options: ClusterOptions, context: ClusterContext): 
   const client = new KubernetesClient(options.config);
   const nowMs = () => clock.nowMs();
   const view = new KubernetesView({ client, nowMs, random: Math.random });
-  const stuckPods = new StuckPods({ client, nowMs });
+  /** Namespaces whose pods can't be listed. */
+  const unlisted = new Set<string>();
+  const stuckPods = new StuckPods({
+    client,
+    nowMs,
+    onList: (namespace, problem) => {
+      if (problem === null) unlisted.delete(namespace);
+      else if (!unlisted.has(namespace)) {
+        unlisted.add(namespace);
+        logger.warn({ namespace }, `why pods do not become ready can't be said: ${problem}`);
+      }
+    },
+  });
   const events = new EventRecorder({
     client,
     instance: options.instance,
@@ -79,12 +95,11 @@ export function startCluster(options: ClusterOptions, context: ClusterContext): 
       for (const key of stuckPods.known) if (!known.has(key)) stuckPods.forget(key);
     },
     live: key => ({ ...liveInput(view.live(key), options.hpaTolerance), unready: stuckPods.of(key) }),
-    observe: (pipeline, board, atMs) => {
+    observe: (pipeline, board, stuck, atMs) => {
       const problem = view.problem(pipeline.key);
       conditions.set(pipeline.key, "KubernetesWatched", problem, atMs);
       conditions.set(pipeline.key, "ScaledObjectsFound", view.scaledObjectsProblem(pipeline), atMs);
-      if (!isTrue(board, "ActuationStuck")) stuckPods.forget(formatKey(pipeline.key));
-      else if (problem === null) stuckPods.look(pipeline.key, view.live(pipeline.key));
+      stuckPods.look(pipeline.key, problem === null ? view.live(pipeline.key) : {}, stuck);
       if (problem !== null || Math.abs(atMs - (toldAtMs.get(formatKey(pipeline.key)) ?? 0)) < EVENTS_EVERY_MS) return;
       const live = view.live(pipeline.key);
       const found = [
@@ -93,7 +108,7 @@ export function startCluster(options: ClusterOptions, context: ClusterContext): 
           unusableState: conditions.problem(pipeline.key, "StateUsable"),
         }),
         ...eventsOf(pipeline, board, live, options.hpaTolerance),
-        ...(isTrue(board, "ActuationStuck") ? eventsOfStuck(pipeline, live, stuckPods.of(pipeline.key)) : []),
+        ...eventsOfStuck(pipeline, live, stuckPods.troubles(pipeline.key)),
       ];
       if (found.length > 0) toldAtMs.set(formatKey(pipeline.key), atMs);
       for (const event of found) events.tell(event);
@@ -113,14 +128,11 @@ export function startCluster(options: ClusterOptions, context: ClusterContext): 
       events.tell({ scaledObject, type: "Warning", reason: "VariscalePipelineRefused", note: problem }),
     close: () => {
       view.close();
+      stuckPods.close();
       events.close();
       client.close();
     },
   };
-}
-
-function isTrue({ conditions }: PipelineBoard, type: ConditionType): boolean {
-  return conditions.some(one => one.type === type && one.status);
 }
 
 function liveInput(live: LivePipeline, hpaTolerance: number): LiveInput {

@@ -156,7 +156,7 @@ export class ControlLoop {
       onBoard(control, board);
       // A process that was stopped in the middle of a tick may lead no more.
       if (leadership.isLeading) registry.push(board);
-      cluster?.observe(control.pipeline, board, nowMs);
+      cluster?.observe(control.pipeline, board, control.stuckStages(nowMs), nowMs);
       this.#record(board, before, decisionId, nowMs);
       this.#failures.delete(control);
     } catch (error) {

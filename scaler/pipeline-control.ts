@@ -1,3 +1,4 @@
+import { stuckStages } from "../control/actuation.ts";
 import type { PipelineBoard } from "../control/board.ts";
 import { type ControlState, initialState } from "../control/control-state.ts";
 import { planningHorizonMs } from "../control/planning.ts";
@@ -104,6 +105,11 @@ export class PipelineControl {
 
   get decisionId(): string | null {
     return this.#state.decisionId;
+  }
+
+  /** Those whose replicas do not come. */
+  stuckStages(nowMs: number): readonly string[] {
+    return stuckStages(this.#pipeline, this.#state.actuations, nowMs);
   }
 
   /** Time of the newest load sample that was ever taken; null: none was. */

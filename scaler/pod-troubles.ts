@@ -49,6 +49,8 @@ const STARTING = /^(ContainerCreating|PodInitializing)$/;
 
 /** Why pods are not ready: those of one cause together. */
 export interface PodTrouble {
+  /** `Unschedulable` */
+  readonly reason: string;
   /** `2 of 5 pods not ready: Unschedulable: 0/3 nodes are available (cards-detect-x and 1 more)` */
   readonly what: string;
   readonly fix: string;
@@ -56,8 +58,7 @@ export interface PodTrouble {
   readonly isCertain: boolean;
 }
 
-interface Cause extends Pick<PodTrouble, "fix" | "isCertain"> {
-  readonly reason: string;
+interface Cause extends Omit<PodTrouble, "what"> {
   readonly message: string;
 }
 
@@ -82,6 +83,7 @@ export function readPods(pods: readonly Pod[], nowMs: number): PodsReading {
     const others = names.length > 1 ? ` and ${names.length - 1} more` : "";
     const why = [reason, message].filter(Boolean).join(": ");
     return {
+      reason,
       what: `${names.length} of ${living.length} pods not ready: ${why} (${names[0]}${others})`,
       fix,
       isCertain,

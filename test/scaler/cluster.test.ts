@@ -223,6 +223,14 @@ describe("a scaler in a cluster", () => {
       const told = event("VariscaleStateUnusable");
       assert.match(String(told?.["note"]), /^pipeline cards: .* was kept as .*shop_cards\.json\.corrupt.*begins anew/);
       assert.equal((told?.["regarding"] as { name: string } | undefined)?.name, "detect");
+      const writes = () => api.seen.filter(({ method }) => method === "POST" || method === "PATCH").length;
+      const before = writes();
+      const untilMs = running.clock.nowMs() + 7 * 60_000;
+      await ticked(() => {
+        api.bookmark();
+        return running.clock.nowMs() >= untilMs;
+      });
+      assert.equal(writes(), before, "told once");
       await running.close();
       api.remove(EVENTS, "shop", told?.metadata.name ?? "");
       await start(0, stateDir);

@@ -315,7 +315,7 @@ function eventOf({ collection, type, object, before }: Change, watch: OpenWatch)
 }
 
 interface Selector {
-  /** `name=value`, or `name` for any value. */
+  /** `app=cards,tier in (cpu,gpu),!old` */
   readonly label: string | null;
   /** `metadata.name=value` */
   readonly field: string | null;
@@ -327,10 +327,17 @@ function selectorOf(query: URLSearchParams): Selector {
 
 function isSelected(object: KubernetesObject, { label, field }: Selector): boolean {
   if (field !== null && field !== `metadata.name=${object.metadata.name}`) return false;
-  if (label === null) return true;
-  const [name = "", value] = label.split("=");
-  const found = (object.metadata["labels"] as Readonly<Record<string, string>> | undefined)?.[name];
-  return value === undefined ? found !== undefined : found === value;
+  const labels = (object.metadata["labels"] ?? {}) as Readonly<Record<string, string>>;
+  // Commas within parentheses separate values.
+  return label === null || label.split(/,(?![^(]*\))/).every(one => meets(labels, one));
+}
+
+function meets(labels: Readonly<Record<string, string>>, requirement: string): boolean {
+  const [, key = "", operator, list = ""] = /^(\S+) (in|notin) \((.*)\)$/.exec(requirement) ?? [];
+  if (operator) return (operator === "in") === list.split(",").includes(labels[key] ?? "(none)");
+  if (requirement.startsWith("!")) return labels[requirement.slice(1)] === undefined;
+  const [name = "", value] = requirement.split("=");
+  return value === undefined ? labels[name] !== undefined : labels[name] === value;
 }
 
 /** RFC 7396. */
