@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { describe, it } from "mocha";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "mocha";
 import { switcherEnvironment } from "../../runtime/switcher-environment.ts";
+import { packageFolder } from "../../runtime/version.ts";
+import { TestFolder } from "../support/switcher-harness.ts";
 
 const SMALL_HEAP = new URL("../../runtime/small-heap.js", import.meta.url).href;
 
@@ -32,5 +36,37 @@ describe("the environment of a switcher", () => {
     const given = switcherEnvironment({ NODE_OPTIONS: "--max-semi-space-size=4" });
     assert.equal(given.NODE_OPTIONS, "--max-semi-space-size=1 --max-semi-space-size=4");
     assert.equal(given.MALLOC_ARENA_MAX, "2");
+  });
+});
+
+describe("the image's command", () => {
+  let folder: TestFolder;
+
+  before(function () {
+    if (process.platform === "win32") this.skip();
+    folder = new TestFolder();
+    writeFileSync(join(folder.path, "node"), "#!/bin/sh\nenv\n", { mode: 0o755 });
+  });
+  after(() => folder?.delete());
+
+  /** What Node would be started with. */
+  const started = (command: string, env: NodeJS.ProcessEnv) => {
+    const PATH = `${folder.path}:${process.env["PATH"]}`;
+    const script = join(packageFolder, "scripts/variscale.sh");
+    const { stdout } = spawnSync(script, [command], { env: { ...env, PATH }, encoding: "utf8" });
+    return Object.fromEntries(stdout.split("\n").map(line => line.split(/=(.*)/s).slice(0, 2)));
+  };
+  const ours = ({ NODE_OPTIONS, MALLOC_ARENA_MAX }: NodeJS.ProcessEnv) => ({ NODE_OPTIONS, MALLOC_ARENA_MAX });
+
+  it("starts a switcher with the same", () => {
+    for (const before of [{}, { NODE_OPTIONS: "--max-semi-space-size=4 --inspect" }])
+      assert.deepEqual(ours(started("switcher", before)), ours(switcherEnvironment(before)));
+    assert.equal(started("switcher", { MALLOC_ARENA_MAX: "5" })["MALLOC_ARENA_MAX"], "5");
+  });
+
+  it("leaves the environment of others alone", () => {
+    const before = { NODE_OPTIONS: "--inspect", MALLOC_ARENA_MAX: "5" };
+    assert.deepEqual(ours(started("gateway", before)), before);
+    assert.deepEqual(ours(started("gateway", {})), ours({}));
   });
 });
