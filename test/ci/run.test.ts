@@ -12,11 +12,14 @@ import { until } from "../support/until.ts";
 /** Of what the stages and the compilation ahead do here, by their place in `.ci/run`. */
 interface Commands {
   readonly ahead: string;
+  readonly build?: string;
   readonly clusterTools?: string;
   readonly page?: string;
   /** Of the stage test, and of what runs beside it. */
   readonly test?: string;
   readonly pure?: string;
+  /** Of both parts. */
+  readonly cluster?: string;
 }
 
 const AUTOGROUP = "/proc/self/autogroup";
@@ -55,8 +58,10 @@ describe(".ci/run", () => {
 
   /** With the stages' commands in place of npm and Node. */
   async function run(commands: Commands, meanwhile?: () => Promise<void>) {
-    const { ahead, clusterTools = "exit 0", page = ":", test = ":", pure = ":" } = commands;
+    const { ahead, clusterTools = "exit 0", build = ":", page = ":", test = ":", pure = ":", cluster = ":" } = commands;
     const stages = [
+      ["run build", build],
+      ["run test:cluster*", cluster],
       ["run test:page*", page],
       ["test -- --ignore dist/test/@*", test],
       ["test -- --ignore dist/test/!*", pure],
@@ -66,7 +71,7 @@ describe(".ci/run", () => {
     writeScript("bin/node", `if [ "$GOMAXPROCS" = 1 ]; then ${ahead}; else ${clusterTools}; fi`);
     const PATH = `${join(folder.path, "bin")}:${process.env["PATH"]}`;
     const child = spawn(join(folder.path, ".ci/run"), {
-      env: { PATH, TMPDIR: join(folder.path, "tmp") },
+      env: { PATH, TMPDIR: join(folder.path, "tmp"), VARISCALE_BUILT: "1" },
       stdio: ["ignore", "pipe", "pipe"],
     });
     running = child;
@@ -164,6 +169,34 @@ describe(".ci/run", () => {
       assert.match(output, /^=== what failed in test-pure\n[^=]*no network$/m);
       assert.match(output, new RegExp(`^\\d+ passed, ${failing} failed$`, "m"));
     }
+  });
+
+  it("lets nothing run beside a stage, and all build, where the build failed", async () => {
+    const alone = `echo "built: $VARISCALE_BUILT."; mkdir alone || exit 1; sleep 0.2; rmdir alone`;
+    const stages = { test: alone, pure: alone, cluster: alone };
+    const { status, output } = await run({ ahead: "exit 0", build: "exit 1", ...stages });
+    assert.equal(status, 1);
+    assert.match(output, /^16 passed, 1 failed$/m, output);
+    assert.match(output, /^build +0 passed +1 failed/m);
+    assert.equal(output.match(/^built: \.$/gm)?.length, 4, output);
+    for (const name of ["test-pure", "test", "cluster-2", "cluster"])
+      assert.equal(output.match(new RegExp(`^${name} +1 passed +0 failed`, "gm"))?.length, 1, name);
+    const failing = await run({ ahead: "exit 0", build: "exit 1", pure: "echo no build; exit 1" });
+    assert.match(failing.output, /^=== what failed in test-pure\nno build$/m);
+    assert.match(failing.output, /^15 passed, 2 failed$/m);
+  });
+
+  it("builds once, whatever was built before", async () => {
+    const told = `echo "built: $VARISCALE_BUILT."`;
+    const { status, output } = await run({
+      ahead: "exit 0",
+      build: 'test -z "$VARISCALE_BUILT" || exit 1',
+      test: told,
+      pure: told,
+      cluster: told,
+    });
+    assert.equal(status, 0, output);
+    assert.equal(output.match(/^built: 1\.$/gm)?.length, 4, output);
   });
 
   for (const [what, pids, commands] of [
