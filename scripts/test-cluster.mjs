@@ -1,7 +1,8 @@
 // `npm run test:cluster [-- --part=1/2] [mocha options]`: mocha with test/cluster inside namespaces of its own, where a real Kubernetes and a
 // real KEDA are started as plain processes. Whatever happens to this process, nothing stays behind: the namespaces end with their first
 // process, which ends when this one is gone. Without what it needs it is skipped, but fails where CI is set. Two runs with `--part=1/2` and
-// `--part=2/2` may run beside each other.
+// `--part=2/2` may run beside each other after `npm run build`, with VARISCALE_BUILT=1: each would build by itself otherwise, and remove what
+// the other one runs.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
@@ -57,6 +58,10 @@ async function runOutside(args) {
 
 function testFiles() {
   const folder = "dist/test/cluster";
+  if (!existsSync(join(root, folder))) {
+    console.error(`test:cluster failed: ${folder} is not there; run \`npm run build\` first`);
+    process.exit(1);
+  }
   const names = readdirSync(join(root, folder)).filter(name => name.endsWith(".test.js"));
   return names.sort().map(name => `${folder}/${name}`);
 }
