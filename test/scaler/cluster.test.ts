@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { pino } from "pino";
 import { KubernetesApi, type KubernetesObject, refuse } from "../support/kubernetes-api.ts";
 import { until } from "./support/manual-clock.ts";
 import { RunningScaler } from "./support/running-scaler.ts";
@@ -30,6 +31,7 @@ interface Page {
 describe("a scaler in a cluster", () => {
   let api: KubernetesApi;
   let running: RunningScaler;
+  let logged: string[];
 
   beforeEach(async () => {
     api = await KubernetesApi.start();
@@ -39,7 +41,10 @@ describe("a scaler in a cluster", () => {
 
   async function start(hpaTolerance: number, stateDir: string | null = null): Promise<void> {
     const kubernetes = { config: api.config(), hpaTolerance, instance: "scaler-0" };
-    running = await RunningScaler.start({ pipelines: [testPipeline({ stages: ["detect"] })], kubernetes, stateDir });
+    logged = [];
+    const logger = pino({ level: "warn" }, { write: (line: string) => logged.push(line) });
+    const pipelines = [testPipeline({ stages: ["detect"] })];
+    running = await RunningScaler.start({ pipelines, kubernetes, stateDir, logger });
   }
 
   afterEach(async () => {
@@ -176,6 +181,14 @@ describe("a scaler in a cluster", () => {
     await running.planFor(4000);
     const waiting = await soon(now => (now.stages[0]?.replicasNow ?? 0) > 1);
     assert.deepEqual([condition(waiting, "ActuationStuck")?.status, listed()], [false, 0]);
+    // An older Role: tried once a minute, and said once.
+    api.intercept = ({ path }, response) => path.endsWith("/pods") && refuse(response, 403, "Forbidden", "no");
+    const refused = await soon(() => listed() === 2);
+    assert.match(said(refused), /look for Pending or crashing pods$/);
+    const complaints = logged.filter(line => line.includes("why pods do not become ready can't be said"));
+    assert.equal(complaints.length, 1);
+    assert.match(JSON.parse(complaints[0] ?? "").msg, /resources: \["pods"\], verbs: \["list"\]/);
+    api.intercept = () => false;
     const stuck = await soon(
       now => condition(now, "ActuationStuck")?.status === true && /Unschedulable/.test(said(now)),
     );
