@@ -18,8 +18,17 @@ export interface ScalerTls {
   readonly ca: string | null;
 }
 
-/** Asks the scaler as KEDA does: its health, and the metric of this ScaledObject. @param tls null: plaintext. */
-export async function checkScaler(scaledObject: ScaledObject, tls: ScalerTls | null): Promise<readonly Finding[]> {
+/**
+ * Asks the scaler as KEDA does: its health, and the metric of this ScaledObject.
+ *
+ * @param tls null: plaintext.
+ * @param namespaces that were seen in the cluster.
+ */
+export async function checkScaler(
+  scaledObject: ScaledObject,
+  tls: ScalerTls | null,
+  namespaces: ReadonlySet<string>,
+): Promise<readonly Finding[]> {
   const trigger = ourTrigger(scaledObject);
   const address = trigger?.metadata["scalerAddress"] ?? "";
   const where = `scaler ${address === "" ? "without an address" : address}`;
@@ -35,7 +44,7 @@ export async function checkScaler(scaledObject: ScaledObject, tls: ScalerTls | n
   try {
     await askHealth(address, channel);
   } catch (error) {
-    return [unreachable(where, address, error as ServiceError)];
+    return [unreachable(where, address, error as ServiceError, namespaces)];
   }
   const { ExternalScaler } = loadProto<ProtoGrpcType>("externalscaler.proto").externalscaler;
   const client = new ExternalScaler(address, channel);
@@ -70,10 +79,16 @@ function secure({ pair, ca }: ScalerTls): ChannelCredentials {
   return credentials.createSsl(pem(ca ?? pair?.ca), pem(pair?.key), pem(pair?.certificate));
 }
 
-function unreachable(where: string, address: string, error: ServiceError): Finding {
-  // `name`, `name.namespace` and `name.namespace.svc`.
-  const inCluster = /\.svc(\.|:)|^[^.]+(\.[^.]+)?:\d+$/.test(address);
-  if (error.code === status.UNAVAILABLE && /Name resolution|ENOTFOUND|EAI_AGAIN/.test(error.details) && inCluster)
+/** `name`, `name.namespace` and `name.namespace.svc`: a second label that is no namespace may be a public name's. */
+function isOfCluster(address: string, namespaces: ReadonlySet<string>): boolean {
+  const [, namespace, ...rest] = address.replace(/:\d+$/, "").split(".");
+  if (rest.length > 0) return rest.includes("svc");
+  return namespace === undefined || namespaces.has(namespace);
+}
+
+function unreachable(where: string, address: string, error: ServiceError, namespaces: ReadonlySet<string>): Finding {
+  const isUnresolved = error.code === status.UNAVAILABLE && /Name resolution|ENOTFOUND|EAI_AGAIN/.test(error.details);
+  if (isUnresolved && isOfCluster(address, namespaces))
     return warn(
       "scaler",
       where,

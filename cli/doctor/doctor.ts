@@ -83,8 +83,9 @@ export async function examine(options: DoctorOptions): Promise<readonly Finding[
     );
   findings.push(...(await examineAnnotations(client, naming)));
   const examined: ExaminedObject[] = [];
+  const namespaces = new Set([options.kedaNamespace, ...scaledObjects.map(({ metadata }) => metadata.namespace)]);
   for (const scaledObject of scaledObjects) {
-    const one = await examineOne(options, scaledObject);
+    const one = await examineOne(options, scaledObject, namespaces);
     findings.push(...one.findings);
     examined.push({ scaledObject, workload: one.workload, naming: naming.find(named => isOf(named, scaledObject)) });
   }
@@ -127,7 +128,11 @@ interface ExaminedTarget {
   readonly workload: Workload | null;
 }
 
-async function examineOne(options: DoctorOptions, scaledObject: ScaledObject): Promise<ExaminedTarget> {
+async function examineOne(
+  options: DoctorOptions,
+  scaledObject: ScaledObject,
+  namespaces: ReadonlySet<string>,
+): Promise<ExaminedTarget> {
   const { client, kedaNamespace, nowMs } = options;
   const trigger = await readTriggerTls(client, scaledObject, kedaNamespace);
   const pair = trigger.tls?.pair;
@@ -142,7 +147,7 @@ async function examineOne(options: DoctorOptions, scaledObject: ScaledObject): P
       ...trigger.findings,
       ...(pair ? checkCertificate(pair, [], trigger.where, nowMs) : []),
       // Without its certificates a refusal would say nothing.
-      ...(trigger.findings.length > 0 ? [] : await checkScaler(scaledObject, trigger.tls)),
+      ...(trigger.findings.length > 0 ? [] : await checkScaler(scaledObject, trigger.tls, namespaces)),
     ],
   };
 }

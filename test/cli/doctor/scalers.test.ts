@@ -21,8 +21,21 @@ describe("doctor, of the scaler", () => {
     await cluster.wrong("scaler", "fail", /does not answer/);
     cluster.trigger.metadata.scalerAddress = "scaler.no-such-namespace.svc.cluster.local:6000";
     await cluster.wrong("scaler", "warn", /known in the cluster alone/);
+    for (const address of [
+      "scaler:6000",
+      "scaler.shop:6000",
+      "scaler.keda:6000",
+      "scaler.no-such-namespace.svc:6000",
+      "scaler-0.scaler.shop.svc:6000",
+    ]) {
+      cluster.trigger.metadata.scalerAddress = address;
+      await cluster.wrong("scaler", "warn", /known in the cluster alone/);
+    }
+    // As a public host's name that is misspelt.
     cluster.trigger.metadata.scalerAddress = "scaler.no-such-namespace:6000";
-    await cluster.wrong("scaler", "warn", /known in the cluster alone/);
+    const unknown = await cluster.run();
+    assert.equal(only(unknown, "scaler").kind, "fail");
+    assert.match(only(unknown, "scaler").what, /does not answer/);
   });
 
   it("checks the certificates that KEDA presents and the scaler's own", async () => {
