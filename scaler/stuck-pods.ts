@@ -145,9 +145,9 @@ export class StuckPods {
     const { namespace } = look;
     look.atMs = nowMs();
     try {
-      const { living, troubles } = await this.#read(namespace, query);
-      // KEDA is told a lower count by now, and the pods go: of none that are there nothing else is learnt.
-      if (living > 0) look.pods = troubles;
+      const { living, ready, troubles } = await this.#read(namespace, query);
+      // KEDA is told a lower count by now, and the pods that waited go: of those that are ready nothing else is learnt.
+      if (living > ready) look.pods = troubles;
       onList(namespace, null);
     } catch (thrown) {
       this.#pausedUntilMs.set(namespace, nowMs() + REFUSED_PAUSE_MS);

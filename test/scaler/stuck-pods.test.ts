@@ -105,7 +105,7 @@ describe("StuckPods", () => {
     assert.deepEqual([stuck.of(KEY), told(), stuck.known], [{}, [], []]);
   });
 
-  it("keeps what it found where no pod is left, and drops it where those that are have no trouble", async () => {
+  it("keeps what it found while no pod waits, and drops it where one does without trouble", async () => {
     put("a", { app: "d" }, "Unschedulable");
     look(APP);
     await answered(1);
@@ -118,6 +118,12 @@ describe("StuckPods", () => {
     await clock.advance(30_000);
     look(APP);
     await answered(3);
+    assert.equal(detect(), "1 of 1 pods not ready: Unschedulable: m (a)");
+    const creationTimestamp = new Date(clock.nowMs()).toISOString();
+    api.put(PODS, { metadata: { namespace: "shop", name: "c", labels: { app: "d" }, creationTimestamp }, status: {} });
+    await clock.advance(30_000);
+    look(APP);
+    await answered(4);
     assert.equal(detect(), undefined);
   });
 
