@@ -1,7 +1,7 @@
 import type { Configuration, Part, StageConfiguration } from "../domain/configuration.ts";
 import { type Forecast, MAX_RATE_RPS } from "../domain/load.ts";
 import { configurationOf, type Plan } from "../domain/plan.ts";
-import { evaluate } from "../optimizer/evaluate.ts";
+import { evaluate, isFeasible } from "../optimizer/evaluate.ts";
 import { optimize } from "../optimizer/optimize.ts";
 import type { Problem, StagePin } from "../optimizer/problem.ts";
 import { type Decision, inPlaceOf, withReason } from "./decide.ts";
@@ -22,7 +22,7 @@ export function risenRps({ reactiveRps, riseRps = 0 }: Forecast, forecastRps: nu
  */
 export function withRise(problem: Problem, decision: Decision, rateRps: number): Decision {
   const { plan, reasons } = decision;
-  if (rateRps <= problem.rateRps) return decision;
+  if (rateRps <= problem.rateRps || !plan.feasible) return decision;
   const pins = [...problem.pins, ...pinsOf(plan)];
   const wanted = configurationOf(optimize({ ...problem, rateRps, pins, runnerUp: false }));
   const taken = mostRaised(problem, configurationOf(plan), wanted);
@@ -32,29 +32,46 @@ export function withRise(problem: Problem, decision: Decision, rateRps: number):
 }
 
 /**
- * As far on the way from what was chosen to the replicas that are wanted as no limit is broken: what a plan that is held has more of than the
- * wanted one may leave room for a part alone. Null: for none of it.
+ * As far on the way from what was chosen to the replicas that are wanted as no limit is broken, first with all stages together and then with
+ * one after the other: what a plan that is held has more of than the wanted one may leave room for a part alone. Null: for none of it.
  */
 function mostRaised(problem: Problem, chosen: Configuration, wanted: Configuration): Plan | null {
-  const missing = (stage: string, part: Part) => missingReplicas(part, wanted[stage]);
+  const goal = Object.fromEntries(
+    Object.entries(chosen).map(([stage, { parts }]) => [
+      stage,
+      { parts: parts.map(part => ({ ...part, replicas: part.replicas + missingReplicas(part, wanted[stage]) })) },
+    ]),
+  );
+  let raised = furthest(problem, chosen, goal);
+  for (const [stage, whole] of Object.entries(goal)) raised = furthest(problem, raised, { ...raised, [stage]: whole });
+  return raised === chosen ? null : evaluate(problem, raised);
+}
+
+/** Beyond so many steps not each is tried. */
+const MOST_STEPS = 64;
+
+/**
+ * The most of the way that is feasible; `from` where nothing of it is. Each step is tried: an HPA's tolerance may leave out those between two
+ * that it goes to.
+ */
+function furthest(problem: Problem, from: Configuration, goal: Configuration): Configuration {
+  const missing = (stage: string, part: Part) => missingReplicas(part, goal[stage]);
   const steps = Math.max(
     0,
-    ...Object.entries(chosen).flatMap(([stage, { parts }]) => parts.map(part => missing(stage, part))),
+    ...Object.entries(from).flatMap(([stage, { parts }]) => parts.map(part => missing(stage, part))),
   );
-  let best: Plan | null = null;
-  let [fitting, most, step] = [0, steps, steps];
-  while (fitting < most) {
-    const share = (count: number) => Math.floor((count * step) / steps);
-    const raised = Object.entries(chosen).map(([stage, { parts }]) => [
-      stage,
-      { parts: parts.map(part => ({ ...part, replicas: part.replicas + share(missing(stage, part)) })) },
-    ]);
-    const plan = evaluate(problem, Object.fromEntries(raised));
-    if (plan.feasible) [best, fitting] = [plan, step];
-    else most = step - 1;
-    step = Math.ceil((fitting + most) / 2);
+  const stride = Math.ceil(steps / MOST_STEPS);
+  for (let step = steps; step > 0; step -= step < 2 * stride ? 1 : stride) {
+    const share = (count: number) => Math.round((count * step) / steps);
+    const raised = Object.fromEntries(
+      Object.entries(from).map(([stage, { parts }]) => [
+        stage,
+        { parts: parts.map(part => ({ ...part, replicas: part.replicas + share(missing(stage, part)) })) },
+      ]),
+    );
+    if (isFeasible(problem, raised)) return raised;
   }
-  return best;
+  return from;
 }
 
 function missingReplicas({ variant, replicas }: Part, wanted: StageConfiguration | undefined): number {

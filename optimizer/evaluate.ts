@@ -8,6 +8,7 @@ import type { Combining, Problem } from "./problem.ts";
 import { reachableCount } from "./reachable-count.ts";
 import { atRate, type Scope, type ScopeStage, scopeOf } from "./scope.ts";
 import { unprofiled, variantOf } from "./scope-variant.ts";
+import { SLACK } from "./totals.ts";
 import { isAmongSets } from "./vote-sets.ts";
 
 /**
@@ -28,10 +29,12 @@ export function evaluate(problem: Problem, configuration: Configuration): Plan {
   return isReached ? plan : { ...plan, reasons: [...plan.reasons, "hpa_tolerance"] };
 }
 
-/** Whether `evaluate` finds the configuration feasible, without predicting what breaks a rule or is too little by the rate alone. */
+/** Whether `evaluate` finds the configuration feasible, without predicting what breaks a rule, has too many cores or is too little by the rate alone. */
 export function isFeasible(problem: Problem, configuration: Configuration): boolean {
   const { scope, served, capacity } = readingOf(problem, configuration);
   if (capacity.rateRps < scope.rateRps || !keepsAllRules(scope, served)) return false;
+  const cores = served.flat().reduce((sum, { part, variant }) => sum + part.replicas * variant.cores, 0);
+  if (cores > scope.maxCores + SLACK) return false;
   const prediction = predict(scope, served, namesOf(scope, served));
   return prediction.isKnown && brokenBy(scope, prediction) === "none";
 }

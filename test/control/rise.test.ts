@@ -7,7 +7,7 @@ import type { Plan } from "../../domain/plan.ts";
 import { evaluate } from "../../optimizer/evaluate.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import type { Problem } from "../../optimizer/problem.ts";
-import { problemOf } from "../optimizer/problems.ts";
+import { pipelineOf, problemOf, type StageShape } from "../optimizer/problems.ts";
 import { twoStages } from "../support/pipeline-fixture.ts";
 import { certain } from "./story.ts";
 
@@ -20,6 +20,16 @@ function decisionFor(change: Partial<Problem> = {}) {
   const decision = decide(problem, { nowRps: RATE_RPS, sustainedRps: RATE_RPS, steadyRps: null });
   assert.ok(decision);
   return { problem, decision };
+}
+
+/** Of one variant, which takes batches of one. */
+function stage(name: string, latencyMs: number, cores = 1, max = 40): StageShape {
+  return {
+    name,
+    cores,
+    replicas: { min: 1, max },
+    variants: [{ name: "only", accuracy: 0.9, latencyMs: { 1: latencyMs } }],
+  };
 }
 
 const served = ({ stages }: Plan) => stages.map(({ parts }) => parts.map(({ variant, batch }) => [variant, batch]));
@@ -98,6 +108,58 @@ describe("withRise()", () => {
     assert.deepEqual(counts(plan), [4, 3]);
     assert.deepEqual([plan.feasible, plan.runnerUp?.stages], [true, held.plan.stages]);
     assert.ok(reasons.includes("rising"));
+  });
+
+  interface Rise {
+    readonly chosen: readonly [number, number];
+    readonly wanted: readonly [number, number];
+    /** Cores that the limit leaves. */
+    readonly room: number;
+    readonly scaling?: NonNullable<Problem["scaling"]>;
+  }
+
+  /** Counts of a first and a second stage, as text, after a rise to 160 rps, beside a third that is held with too many. */
+  function raised(first: StageShape, second: StageShape, { chosen, wanted, room, scaling = {} }: Rise): string {
+    const pipeline = pipelineOf({ stages: [first, second, stage("third", 1, 1, 1000)], sloMs: 5000 });
+    const open = problemOf(pipeline, RATE_RPS, { scaling });
+    const best = optimize({ ...open, rateRps: 160 });
+    assert.deepEqual(counts(best), [...wanted, 1]);
+    const limited = { ...open, limits: { cores: best.cores, machineCores: null } };
+    const holding = (third: number) => {
+      const parts = [...chosen, third].map(replicas => [{ variant: "only", batch: 1, replicas, share: 1 }]);
+      return evaluate(limited, Object.fromEntries(pipeline.stages.map(({ name }, s) => [name, { parts: parts[s]! }])));
+    };
+    const third = best.cores - room - holding(0).cores;
+    const plan = holding(third);
+    assert.deepEqual([plan.feasible, plan.cores], [true, best.cores - room]);
+    const after = withRise(limited, { plan, reasons: [] }, 160).plan;
+    assert.deepEqual([after.feasible, counts(after)[2]], [true, third]);
+    return counts(after).slice(0, 2).join();
+  }
+
+  it("takes a count that the HPA can be brought to where it can't be to the one below", () => {
+    const scaling = { first: { current: 10, toleranceUp: 0.1, toleranceDown: 0.1, max: 20 } };
+    const to = (room: number) =>
+      raised(stage("first", 60), stage("second", 1), { chosen: [10, 1], wanted: [13, 1], room, scaling });
+    assert.deepEqual([1, 2].map(to), ["10,1", "12,1"]);
+  });
+
+  it("shares what room there is among the stages that lack replicas, however many each lacks", () => {
+    const to = (room: number) =>
+      raised(stage("first", 8), stage("second", 50), { chosen: [1, 1], wanted: [2, 11], room });
+    assert.deepEqual([1, 4, 6, 10].map(to), ["1,2", "1,5", "2,6", "2,10"]);
+  });
+
+  it("gives a stage its replicas where there is no room for those of another", () => {
+    const to = (room: number) =>
+      raised(stage("first", 16, 4), stage("second", 8), { chosen: [1, 1], wanted: [4, 2], room });
+    assert.deepEqual([3, 4, 5, 12].map(to), ["1,2", "2,1", "2,2", "3,2"]);
+  });
+
+  it("finds the most of hundreds of replicas", () => {
+    const to = (room: number) =>
+      raised(stage("first", 600, 1, 1000), stage("second", 1), { chosen: [9, 1], wanted: [128, 1], room });
+    assert.deepEqual([1, 2, 77, 118].map(to), ["10,1", "11,1", "86,1", "127,1"]);
   });
 
   it("leaves a decision as it is where the load goes on to no more, no stage may have more, or none is feasible", () => {
