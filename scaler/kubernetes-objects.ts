@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { PipelineKey } from "../domain/pipeline.ts";
 import { type LabelSelector, labelSelectorSchema } from "../runtime/label-selector.ts";
+import { objectConditions } from "../runtime/object-conditions.ts";
 
 /** What KEDA takes where a ScaledObject says nothing. */
 const DEFAULT_MIN = 0;
@@ -109,13 +110,6 @@ function parseShare(quantity: string | number | null | undefined): number | null
   return Number.isNaN(share) ? null : share;
 }
 
-const condition = z.looseObject({
-  type: z.string(),
-  status: z.string(),
-  reason: z.string().nullish(),
-  message: z.string().nullish(),
-});
-
 const targetSchema = z.looseObject({
   metadata,
   spec: z
@@ -128,7 +122,7 @@ const targetSchema = z.looseObject({
     .looseObject({
       replicas: count.optional(),
       readyReplicas: count.optional(),
-      conditions: z.array(condition).nullish(),
+      conditions: objectConditions,
     })
     .optional(),
 });

@@ -1,15 +1,5 @@
 import { z } from "zod";
-
-const conditions = z
-  .array(
-    z.looseObject({
-      type: z.string(),
-      status: z.string(),
-      reason: z.string().nullish(),
-      message: z.string().nullish(),
-    }),
-  )
-  .nullish();
+import { objectConditions as conditions } from "../runtime/object-conditions.ts";
 
 const containerStatus = z.looseObject({
   name: z.string(),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { labelSelectorSchema } from "../../runtime/label-selector.ts";
+import { objectConditions as conditions } from "../../runtime/object-conditions.ts";
 
 const metadata = z.looseObject({
   name: z.string(),
@@ -18,17 +19,6 @@ const metadata = z.looseObject({
     )
     .nullish(),
 });
-
-const conditions = z
-  .array(
-    z.looseObject({
-      type: z.string(),
-      status: z.string(),
-      reason: z.string().nullish(),
-      message: z.string().nullish(),
-    }),
-  )
-  .nullish();
 
 const trigger = z.looseObject({
   type: z.string(),
