@@ -32,8 +32,11 @@ describe("a scaler in a cluster", () => {
   let api: KubernetesApi;
   let running: RunningScaler;
   let logged: string[];
+  /** Of its state, where it has one. */
+  let folder: string | null;
 
   beforeEach(async () => {
+    folder = null;
     api = await KubernetesApi.start();
     for (const collection of [SCALED_OBJECTS, AUTOSCALERS, DEPLOYMENTS, EVENTS]) api.collections.add(collection);
     await start(0.1);
@@ -50,6 +53,8 @@ describe("a scaler in a cluster", () => {
   afterEach(async () => {
     await running.close();
     await api.close();
+    // A scaler saves its state at its end.
+    if (folder !== null) rmSync(folder, { recursive: true });
   });
 
   function put(options: {
@@ -226,33 +231,29 @@ describe("a scaler in a cluster", () => {
 
   it("tells the ScaledObject that the stored state of its pipeline could not be gone on from", async () => {
     await running.close();
-    const stateDir = mkdtempSync(join(tmpdir(), "variscale-"));
-    try {
-      mkdirSync(join(stateDir, "pipelines"));
-      writeFileSync(join(stateDir, "pipelines", "shop_cards.json"), "{ not what it was");
-      await start(0, stateDir);
-      put({});
-      await ticked(() => event("VariscaleStateUnusable") !== undefined);
-      const told = event("VariscaleStateUnusable");
-      assert.match(String(told?.["note"]), /^pipeline cards: .* was kept as .*shop_cards\.json\.corrupt.*begins anew/);
-      assert.equal((told?.["regarding"] as { name: string } | undefined)?.name, "detect");
-      const writes = () => api.seen.filter(({ method }) => method === "POST" || method === "PATCH").length;
-      const before = writes();
-      const untilMs = running.clock.nowMs() + 7 * 60_000;
-      await ticked(() => {
-        api.bookmark();
-        return running.clock.nowMs() >= untilMs;
-      });
-      assert.equal(writes(), before, "told once");
-      await running.close();
-      api.remove(EVENTS, "shop", told?.metadata.name ?? "");
-      await start(0, stateDir);
-      await ticked(now => condition(now, "ScaledObjectsFound")?.status === true);
-      await running.clock.advance(61_000);
-      assert.deepEqual(api.all(EVENTS), []);
-    } finally {
-      rmSync(stateDir, { recursive: true });
-    }
+    folder = mkdtempSync(join(tmpdir(), "variscale-"));
+    mkdirSync(join(folder, "pipelines"));
+    writeFileSync(join(folder, "pipelines", "shop_cards.json"), "{ not what it was");
+    await start(0, folder);
+    put({});
+    await ticked(() => event("VariscaleStateUnusable") !== undefined);
+    const told = event("VariscaleStateUnusable");
+    assert.match(String(told?.["note"]), /^pipeline cards: .* was kept as .*shop_cards\.json\.corrupt.*begins anew/);
+    assert.equal((told?.["regarding"] as { name: string } | undefined)?.name, "detect");
+    const writes = () => api.seen.filter(({ method }) => method === "POST" || method === "PATCH").length;
+    const before = writes();
+    const untilMs = running.clock.nowMs() + 7 * 60_000;
+    await ticked(() => {
+      api.bookmark();
+      return running.clock.nowMs() >= untilMs;
+    });
+    assert.equal(writes(), before, "told once");
+    await running.close();
+    api.remove(EVENTS, "shop", told?.metadata.name ?? "");
+    await start(0, folder);
+    await ticked(now => condition(now, "ScaledObjectsFound")?.status === true);
+    await running.clock.advance(61_000);
+    assert.deepEqual(api.all(EVENTS), []);
   });
 
   it("says nothing of tolerances where the cluster's own is 0", async () => {
