@@ -7,6 +7,9 @@ import { affineModel, imageModel, writeModel } from "../support/models.ts";
 import { encodeModel } from "../support/onnx-model.ts";
 import { AFFINE, affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
 
+/** Of links that lead out of the model folder. */
+let outside: TestFolder | null = null;
+
 /** A model file, the variant that names it, and what the refusal must say. */
 type Fault = (folder: string) => { readonly name: string; readonly model: string; readonly sha256: string };
 
@@ -48,7 +51,7 @@ const FAULTS: readonly [string, Fault, string, RegExp][] = [
   [
     "is a link out of the model folder",
     folder => {
-      const outside = new TestFolder();
+      outside = new TestFolder();
       const variant = writeModel(outside.path, "outside", affineModel(1, 1));
       symlinkSync(join(outside.path, variant.model), join(folder, "bad.onnx"));
       return { ...variant, name: "bad", model: "bad.onnx" };
@@ -130,6 +133,7 @@ describe("Switching", () => {
   afterEach(async () => {
     await switcher.close();
     folder.delete();
+    outside?.delete();
   });
 
   const startWith = async (bad: Record<string, unknown>, above: Record<string, unknown> = {}) => {
