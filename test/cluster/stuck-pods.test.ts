@@ -45,9 +45,12 @@ describe("replicas that do not come", () => {
     );
     assert.match(told.note, /Unschedulable: .*Insufficient cpu/);
     assert.equal(told.regarding.name, "detect");
-    const isStuck = ({ type, status }: Json) => type === "ActuationStuck" && status;
-    const condition = (await scaler.page(STUCK))?.board.conditions.find(isStuck);
-    assert.match(condition?.message ?? "", /detect.*Unschedulable: .*Insufficient cpu/);
+    const isSaid = ({ type, status, message }: Json) =>
+      type === "ActuationStuck" && status && /detect.*Unschedulable: .*Insufficient cpu/.test(message);
+    await scaler.program.until(
+      async () => (await scaler.page(STUCK))?.board.conditions.some(isSaid),
+      "condition ActuationStuck with what the scheduler says",
+    );
     const events = await api.list("Event", "stuck");
     assert.deepEqual(
       events.filter(({ reason }) => reason === "VariscaleStuck").map(({ regarding }) => regarding.name),
