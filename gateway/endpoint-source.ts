@@ -8,6 +8,8 @@ export interface Endpoint {
   readonly variant?: string | undefined;
   /** Largest batch it makes, where that is known. */
   readonly batch?: number | undefined;
+  /** The variant that it stands for in the stage's vote, whatever it serves just now; missing: it does not vote. */
+  readonly voter?: string | undefined;
 }
 
 /** All ready replicas, by stage. A stage that is left out has none. */
@@ -36,14 +38,16 @@ const ADDRESS = /^(\[[0-9a-fA-F:.%]{2,64}\]|[A-Za-z0-9._-]{1,253}):([0-9]{1,5})$
 const MAX_ENDPOINTS = 10_000;
 
 /**
- * Replicas that never change, as `stage=host:port`; a stage may be named several times.
+ * Replicas that never change, as `stage=host:port`; a stage may be named several times. `stage/variant=host:port`: it is one of the stage's
+ * voters, and every row goes to one replica of each of them.
  *
  * @throws invalid_argument for another form, or a stage that is not in `stages`.
  */
 export function staticEndpoints(flags: readonly string[], stages: readonly string[]): EndpointSource {
   const table: Record<string, Endpoint[]> = {};
   for (const flag of flags) {
-    const [stage = "", address = ""] = flag.split("=", 2);
+    const [name = "", address = ""] = flag.split("=", 2);
+    const [stage = "", voter] = name.split("/", 2);
     if (!isAddress(address))
       throw new VariscaleError("invalid_argument", `endpoint \`${flag}\` must be \`stage=host:port\``);
     if (!stages.includes(stage))
@@ -52,7 +56,7 @@ export function staticEndpoints(flags: readonly string[], stages: readonly strin
         `endpoint \`${flag}\` is for a stage that the pipeline does not have. Write one of: ${stages.join(", ")}.`,
       );
     const endpoints = Object.hasOwn(table, stage) ? (table[stage] ?? []) : [];
-    table[stage] = [...endpoints, { address }];
+    table[stage] = [...endpoints, { address, ...(voter && { voter }) }];
   }
   return {
     follow: listener => {
@@ -90,17 +94,22 @@ function readTable(value: unknown): EndpointTable | string {
     if (count > MAX_ENDPOINTS) return `there must not be more than ${MAX_ENDPOINTS} endpoints`;
     const known = new Map<string, Endpoint>();
     for (const endpoint of endpoints) {
-      const { address, variant, batch } = (endpoint ?? {}) as Record<keyof Endpoint, unknown>;
+      const { address, variant, batch, voter } = (endpoint ?? {}) as Record<keyof Endpoint, unknown>;
       if (!isAddress(address)) return `an address of stage \`${stage}\` is not \`host:port\``;
       known.set(address, {
         address,
-        variant: typeof variant === "string" && variant !== "" ? variant : undefined,
+        variant: nameOf(variant),
         batch: Number.isInteger(batch) && (batch as number) > 0 ? (batch as number) : undefined,
+        voter: nameOf(voter),
       });
     }
     table[stage] = [...known.values()];
   }
   return table;
+}
+
+function nameOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
 }
 
 function isAddress(text: unknown): text is string {

@@ -16,6 +16,7 @@ import { createGatewayMetrics } from "./metrics.ts";
 import { createPipelineServer, type PipelineServer } from "./pipeline-server.ts";
 import type { PipelineCode } from "./stage.ts";
 import { StagePool } from "./stage-pool.ts";
+import { votingsOf } from "./votings.ts";
 
 export interface GatewayOptions {
   readonly pipeline: Pipeline;
@@ -123,7 +124,21 @@ function createParts(options: GatewayOptions): Parts {
     estimates: () => accuracy.report(),
   });
   const monotonicMs = clock.nowMs;
-  const parts = { pipeline, code, pools, admission, counter, answers, accuracy, metrics, logger, monotonicMs, wallMs };
+  const votings = votingsOf(pipeline, code, metrics);
+  const parts = {
+    pipeline,
+    code,
+    pools,
+    votings,
+    admission,
+    counter,
+    answers,
+    accuracy,
+    metrics,
+    logger,
+    monotonicMs,
+    wallMs,
+  };
   return { pools, registry, server: createPipelineServer(parts) };
 }
 

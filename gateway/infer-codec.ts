@@ -94,6 +94,19 @@ export function checkRows(stage: string, contract: StageContract, rows: readonly
   });
 }
 
+/** @throws internal, naming stage and tensor, when the output that the pipeline's code made of votes breaks the contract. */
+export function checkOutputs(stage: string, contract: StageContract, row: Row | undefined): void {
+  for (const output of contract.outputs) {
+    const tensor = row?.[output.name];
+    const problem = tensor === undefined ? "is missing" : problemOf(output, tensor, tensor);
+    if (problem !== null)
+      throw new VariscaleError(
+        "internal",
+        `\`vote\` of stage \`${stage}\` made a wrong output: tensor \`${output.name}\` ${problem}. Make it as the stage's contract says.`,
+      );
+  }
+}
+
 function problemOf(contract: TensorContract, tensor: Tensor, first: Tensor | undefined): string | null {
   if (tensor.datatype !== contract.datatype) return `is ${tensor.datatype}, must be ${contract.datatype}`;
   if (!carries(contract.datatype, tensor.data)) return `has data that can't carry ${contract.datatype}`;

@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { VariscaleError } from "../domain/errors.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
-import type { PipelineCode } from "./stage.ts";
+import type { PipelineCode, StageCode } from "./stage.ts";
 
 /**
  * Imports the pipeline's own code: `./file.js` beside the pipeline file, or the path of a package that is installed beside it or
@@ -70,9 +70,11 @@ function problemsOf(code: unknown, pipeline: Pipeline): string[] {
   const names = pipeline.stages.map(stage => stage.name);
   for (const name of names) {
     const stage = Object.hasOwn(stages, name) ? (stages as Record<string, unknown>)[name] : undefined;
-    const { rows, collect } = (stage ?? {}) as { readonly rows?: unknown; readonly collect?: unknown };
+    const { rows, collect, vote } = (stage ?? {}) as Readonly<Partial<Record<keyof StageCode<unknown>, unknown>>>;
     if (typeof rows !== "function" || typeof collect !== "function")
       problems.push(`\`stages.${name}\` is not an object with the functions \`rows\` and \`collect\``);
+    else if (vote !== undefined && typeof vote !== "function")
+      problems.push(`\`stages.${name}.vote\` is not a function`);
   }
   for (const name of Object.keys(stages))
     if (!names.includes(name)) problems.push(`\`stages.${name}\` is for a stage that the pipeline does not have`);

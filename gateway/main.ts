@@ -1,5 +1,5 @@
 import { VariscaleError } from "../domain/errors.ts";
-import type { Pipeline } from "../domain/pipeline.ts";
+import { findStage, findVariant, type Pipeline } from "../domain/pipeline.ts";
 import { createLogger, type LogLevel } from "../runtime/logger.ts";
 import { tellParent } from "../runtime/parent-process.ts";
 import { shutdownOnSignal } from "../runtime/shutdown.ts";
@@ -7,6 +7,7 @@ import { dnsEndpoints, isNamedEndpoint } from "./dns-endpoints.ts";
 import { type EndpointSource, ipcEndpoints, staticEndpoints } from "./endpoint-source.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { loadCode } from "./load-code.ts";
+import type { PipelineCode } from "./stage.ts";
 
 export interface GatewayCommand {
   readonly pipeline: Pipeline;
@@ -31,7 +32,9 @@ export async function runGateway(command: GatewayCommand): Promise<number> {
   const logger = createLogger("gateway", command.logLevel);
   const { pipeline } = command;
   const code = await loadCode(pipeline, command.file);
-  const endpoints = endpointsOf(command, pipeline, problem => logger.error({ problem }, "replicas are not known"));
+  const endpoints = endpointsOf(command, pipeline, code, problem =>
+    logger.error({ problem }, "replicas are not known"),
+  );
   const gateway = await startGateway({ pipeline, code, host: command.host, port: command.port, logger, endpoints });
   const shutdown = shutdownOnSignal(shutdownSteps(gateway, command.drainMs, pipeline.slo.latencyMs + 1000), logger);
   tellParent({ kind: "listening", ports: { http: gateway.port } }, () => {
@@ -55,9 +58,11 @@ function shutdownSteps(gateway: Gateway, drainMs: number, graceMs: number) {
 function endpointsOf(
   command: GatewayCommand,
   pipeline: Pipeline,
+  code: PipelineCode,
   onProblem: (problem: string) => void,
 ): EndpointSource {
   const stages = pipeline.stages.map(stage => stage.name);
+  checkVoters(command.endpoints, pipeline, code);
   if (command.endpoints.some(isNamedEndpoint)) return dnsEndpoints(command.endpoints, stages, { onProblem });
   if (command.endpoints.length > 0) return staticEndpoints(command.endpoints, stages);
   if (process.send !== undefined) return ipcEndpoints(process, onProblem);
@@ -65,4 +70,26 @@ function endpointsOf(
     "invalid_argument",
     "there is no `--endpoint` and no parent process that sends any. Write `--endpoint stage=host:port` for every stage.",
   );
+}
+
+/** `stage/variant=…`: the stage has the variant, and its code joins votes. */
+function checkVoters(flags: readonly string[], pipeline: Pipeline, code: PipelineCode): void {
+  for (const flag of flags) {
+    const [, name = "", voter] = /^([^=/]*)\/([^=]*)=/.exec(flag) ?? [];
+    const stage = voter === undefined ? undefined : findStage(pipeline, name);
+    // Of a stage that there is not, those say so who read the whole flag.
+    if (voter === undefined || !stage) continue;
+    if (!findVariant(stage, voter)) {
+      const names = stage.variants.map(variant => variant.name).join(", ");
+      throw new VariscaleError(
+        "invalid_argument",
+        `endpoint \`${flag}\` is for a variant that stage \`${name}\` does not have. Write one of: ${names}.`,
+      );
+    }
+    if (!code.stages[name]?.vote)
+      throw new VariscaleError(
+        "invalid_argument",
+        `endpoint \`${flag}\`: the code of stage \`${name}\` joins no votes. Give it a \`vote\`, or write \`${name}=…\`.`,
+      );
+  }
 }

@@ -17,6 +17,8 @@ export interface GatewayMetrics {
   ended(outcome: Outcome, latencyMs: number): void;
   stage(trace: StageTrace): void;
   retried(stage: string, cause: string): void;
+  /** A voter of a stage did not count in a request. */
+  missed(stage: string, variant: string, cause: string): void;
   asserted(broken: readonly string[]): void;
 }
 
@@ -80,6 +82,12 @@ export function createGatewayMetrics(registry: Registry, observed: Observed): Ga
     labelNames: ["stage", "cause"],
     registers,
   });
+  const missing = new Counter({
+    name: "variscale_gateway_missing_votes_total",
+    help: "Requests in which a voter of a stage did not count, by its variant and why",
+    labelNames: ["stage", "variant", "cause"],
+    registers,
+  });
   return {
     ended: (outcome, latencyMs) => {
       requests.inc({ outcome: outcome.kind, reason: outcome.kind === "dropped" ? outcome.reason : "" });
@@ -93,6 +101,7 @@ export function createGatewayMetrics(registry: Registry, observed: Observed): Ga
       stageSeconds.observe({ stage: trace.stage }, trace.latencyMs / 1000);
     },
     retried: (stage, cause) => retries.inc({ stage, cause }),
+    missed: (stage, variant, cause) => missing.inc({ stage, variant, cause }),
     asserted,
   };
 }

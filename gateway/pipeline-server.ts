@@ -14,6 +14,7 @@ import type { Outcome } from "./outcome.ts";
 import { RequestScope } from "./request-scope.ts";
 import { runPipeline } from "./run-pipeline.ts";
 import { runStage } from "./run-stage.ts";
+import { runVotes, type Voting } from "./run-votes.ts";
 import type { PipelineCode } from "./stage.ts";
 import type { StagePool } from "./stage-pool.ts";
 
@@ -21,6 +22,8 @@ export interface PipelineServerParts {
   readonly pipeline: Pipeline;
   readonly code: PipelineCode;
   readonly pools: ReadonlyMap<string, StagePool>;
+  /** How stages vote, by name; none of those whose code can't. */
+  readonly votings: ReadonlyMap<string, Voting>;
   readonly admission: Admission;
   readonly counter: LoadCounter;
   readonly answers: AnswerWindow;
@@ -80,7 +83,7 @@ async function outcomeOf(
   id: string,
   variants: Record<string, string>,
 ): Promise<Outcome> {
-  const { pipeline, code, pools, metrics, monotonicMs } = parts;
+  const { pipeline, code, pools, votings, metrics, monotonicMs } = parts;
   const timeoutMs = timeoutOf(request.headers, pipeline.slo.latencyMs);
   if (timeoutMs === null)
     return { kind: "invalid", message: "x-request-timeout-ms must be a number of milliseconds above 0" };
@@ -95,7 +98,9 @@ async function outcomeOf(
         nowMs: monotonicMs,
         infer: async (stage, rows) => {
           const pool = pools.get(stage);
-          return pool ? runStage(pool, rows, scope, metrics.retried) : null;
+          if (!pool) return null;
+          const voting = pool.voters().length > 0 ? votings.get(stage) : undefined;
+          return voting ? runVotes(pool, rows, scope, voting) : runStage(pool, rows, scope, metrics.retried);
         },
         onStage: trace => {
           metrics.stage(trace);

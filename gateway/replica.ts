@@ -22,6 +22,7 @@ export class Replica implements ReplicaLoad {
   #told: string | undefined;
   #variant: string | undefined;
   #batch: number | undefined;
+  #voter: string | undefined;
   #outstandingRows = 0;
   #calls = 0;
   #errorsInARow = 0;
@@ -49,6 +50,11 @@ export class Replica implements ReplicaLoad {
     return this.#batch;
   }
 
+  /** The variant that it stands for in the stage's vote; undefined: it does not vote. */
+  get voter(): string | undefined {
+    return this.#voter;
+  }
+
   /** Until when it is left out; in the past when it is open. */
   get leftOutUntilMs(): number {
     return this.#leftOutUntilMs;
@@ -65,6 +71,7 @@ export class Replica implements ReplicaLoad {
   /** Takes over what the source says. Its word on the variant counts when it changes: answers may be ahead of it. */
   update(endpoint: Endpoint): void {
     this.#batch = endpoint.batch;
+    this.#voter = endpoint.voter;
     if (endpoint.variant !== this.#told) this.#variant = endpoint.variant;
     this.#told = endpoint.variant;
   }

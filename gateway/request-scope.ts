@@ -1,5 +1,8 @@
 import type { DropReason, Failure } from "./outcome.ts";
 
+/** What those who send a request's rows need of its life. */
+export type RowScope = Pick<RequestScope, "id" | "waitsFor" | "failure" | "ended" | "unwanted" | "remainingMs" | "end">;
+
 /**
  * The life of one request: it ends once, early or at its end. Whoever finds that it can't go on (deadline, client gone, a
  * replica lost, code that throws) ends it, and everything that waits for it hears of that.

@@ -1,16 +1,24 @@
 import type { InferResult } from "./infer-client.ts";
 import type { DropReason } from "./outcome.ts";
 import type { Replica } from "./replica.ts";
-import type { RequestScope } from "./request-scope.ts";
+import type { RowScope } from "./request-scope.ts";
 import type { Row } from "./stage.ts";
-import type { StagePool } from "./stage-pool.ts";
+import type { ReplicaChoice } from "./stage-pool.ts";
 
 export interface StageAnswer {
   /** One per row, in the order of the rows. */
   readonly outputs: readonly Row[];
-  /** Variants that served it; more than one while replicas of the stage differ. */
+  /** Variants that served it; more than one while replicas of the stage differ, and where they vote. */
   readonly variants: readonly string[];
 }
+
+/** A stage's answer of one replica to each row. */
+export interface RowsAnswer extends StageAnswer {
+  /** The variant that served each row. */
+  readonly versions: readonly string[];
+}
+
+export type OnRetry = (stage: string, cause: "full" | "unreachable" | "wrong") => void;
 
 /** Estimates are rough: only what would need this many times the time that is left is given up beforehand. */
 const HOPELESS = 2;
@@ -20,23 +28,25 @@ const HOPELESS = 2;
  * fails it ends the request's scope and gives null.
  */
 export async function runStage(
-  pool: StagePool,
+  pool: ReplicaChoice,
   rows: readonly Row[],
-  scope: RequestScope,
-  onRetry: (stage: string, cause: "full" | "unreachable" | "wrong") => void,
-): Promise<StageAnswer | null> {
+  scope: RowScope,
+  onRetry: OnRetry,
+): Promise<RowsAnswer | null> {
   const size = pool.chunkRows(rows.length);
   const chunks: (readonly Row[])[] = [];
   for (let start = 0; start < rows.length; start += size) chunks.push(rows.slice(start, start + size));
   const answers = await Promise.all(chunks.map(chunk => runChunk(pool, chunk, scope, onRetry)));
   const outputs: Row[] = [];
-  const variants = new Set<string>();
+  const versions: string[] = [];
   for (const answer of answers) {
     if (answer === null) return null;
-    for (const output of answer.outputs) outputs.push(output);
-    variants.add(answer.version);
+    for (const output of answer.outputs) {
+      outputs.push(output);
+      versions.push(answer.version);
+    }
   }
-  return { outputs, variants: [...variants] };
+  return { outputs, versions, variants: [...new Set(versions)] };
 }
 
 type Answer = Extract<InferResult, { kind: "answered" }>;
@@ -46,10 +56,10 @@ type Answer = Extract<InferResult, { kind: "answered" }>;
  * seen, since there was no connection, waits for one until the deadline: pods end and start anew.
  */
 async function runChunk(
-  pool: StagePool,
+  pool: ReplicaChoice,
   rows: readonly Row[],
-  scope: RequestScope,
-  onRetry: (stage: string, cause: "full" | "unreachable" | "wrong") => void,
+  scope: RowScope,
+  onRetry: OnRetry,
 ): Promise<Answer | null> {
   let failed: Replica | null = null;
   while (scope.failure === null) {
@@ -79,18 +89,18 @@ async function runChunk(
   return null;
 }
 
-async function replicaChange(pool: StagePool, scope: RequestScope): Promise<void> {
+async function replicaChange(pool: ReplicaChoice, scope: RowScope): Promise<void> {
   scope.waitsFor = "no_endpoint";
   await pool.changed(scope);
   scope.waitsFor = "deadline";
 }
 
-function drop(scope: RequestScope, reason: DropReason, message: string): null {
+function drop(scope: RowScope, reason: DropReason, message: string): null {
   scope.end({ kind: "dropped", reason, message });
   return null;
 }
 
-function giveUp(scope: RequestScope, stage: string, result: Exclude<InferResult, { kind: "answered" | "late" }>): null {
+function giveUp(scope: RowScope, stage: string, result: Exclude<InferResult, { kind: "answered" | "late" }>): null {
   switch (result.kind) {
     case "full":
       return drop(scope, "replicas_full", `the replicas of stage \`${stage}\` are full`);

@@ -2,7 +2,10 @@ import type { Stage } from "../domain/pipeline.ts";
 import { chunkRows, leastWork } from "./balance.ts";
 import type { Endpoint } from "./endpoint-source.ts";
 import { Replica } from "./replica.ts";
-import type { RequestScope } from "./request-scope.ts";
+import type { RowScope } from "./request-scope.ts";
+
+/** Replicas of one stage that rows may go to. */
+export type ReplicaChoice = Pick<StagePool, "stage" | "pick" | "chunkRows" | "changed">;
 
 /** The replicas of one stage. */
 export class StagePool {
@@ -48,26 +51,34 @@ export class StagePool {
 
   /** The open replica with the least expected work; `avoid` only where there is no other. Null: none is open. */
   pick(rows: number, avoid: Replica | null): Replica | null {
-    const open = this.replicas.filter(replica => replica.isOpen);
-    const others = open.filter(replica => replica !== avoid);
-    return leastWork(others.length > 0 ? others : open, rows, this.#random);
+    return this.#pickOf(this.#open(), rows, avoid);
   }
 
   /** Rows of one call when a request brings `rows` rows. */
   chunkRows(rows: number): number {
-    const open = this.replicas.filter(replica => replica.isOpen);
-    const batches = open.flatMap(replica => replica.batch ?? []);
-    const rowMs = Math.min(...open.map(replica => replica.rowMs));
-    return chunkRows(
-      rows,
-      open.length,
-      Number.isFinite(rowMs) ? rowMs : 1,
-      batches.length > 0 ? Math.min(...batches) : null,
-    );
+    return chunkRowsOf(this.#open(), rows);
+  }
+
+  /** Of the open replicas, the variants that they stand for in the stage's vote; none: the stage does not vote. */
+  voters(): readonly string[] {
+    return [...new Set(this.#open().flatMap(({ voter }) => voter ?? []))].sort();
+  }
+
+  /** Its replicas that stand for one voter. Their rows wait for none that comes back: the others' votes count. */
+  ofVoter(voter: string): ReplicaChoice {
+    const open = () => this.#open().filter(replica => replica.voter === voter);
+    return {
+      stage: this.stage,
+      pick: (rows, avoid) => this.#pickOf(open(), rows, avoid),
+      chunkRows: rows => chunkRowsOf(open(), rows),
+      changed: async scope => {
+        scope.end({ kind: "dropped", reason: "no_endpoint", message: `no replica stands for \`${voter}\`` });
+      },
+    };
   }
 
   /** Until a replica may have become open, or `scope` has ended. */
-  async changed(scope: RequestScope): Promise<void> {
+  async changed(scope: RowScope): Promise<void> {
     let wake = (): void => {};
     const woken = new Promise<void>(resolve => {
       wake = resolve;
@@ -83,6 +94,15 @@ export class StagePool {
     this.update([]);
   }
 
+  #open(): readonly Replica[] {
+    return this.replicas.filter(replica => replica.isOpen);
+  }
+
+  #pickOf(open: readonly Replica[], rows: number, avoid: Replica | null): Replica | null {
+    const others = open.filter(replica => replica !== avoid);
+    return leastWork(others.length > 0 ? others : open, rows, this.#random);
+  }
+
   #wake(): void {
     for (const wake of this.#waiting) wake();
     this.#waiting.clear();
@@ -96,4 +116,15 @@ export class StagePool {
     this.#timer = setTimeout(() => this.#wake(), Math.max(1, next - this.#nowMs() + 1));
     this.#timer.unref();
   }
+}
+
+function chunkRowsOf(open: readonly Replica[], rows: number): number {
+  const batches = open.flatMap(replica => replica.batch ?? []);
+  const rowMs = Math.min(...open.map(replica => replica.rowMs));
+  return chunkRows(
+    rows,
+    open.length,
+    Number.isFinite(rowMs) ? rowMs : 1,
+    batches.length > 0 ? Math.min(...batches) : null,
+  );
 }

@@ -1,7 +1,17 @@
 import type { Tensor } from "../domain/tensor.ts";
 
+export { classVote } from "./class-vote.ts";
+
 /** One row of a stage's input or output by tensor name; the batch dimension is left out of every shape. */
 export type Row = Readonly<Record<string, Tensor>>;
+
+/** What one variant says of a row. */
+export interface Vote {
+  readonly variant: string;
+  /** ln(a / (1 − a)), a the variant's measured accuracy; above 0. */
+  readonly weight: number;
+  readonly output: Row;
+}
 
 /**
  * What a pipeline does around the models of one stage: it makes rows of tensors out of a request's context and takes the
@@ -12,6 +22,11 @@ export interface StageCode<Context> {
   rows(context: Context): readonly Row[] | Promise<readonly Row[]>;
   /** Takes one output per row, in the order of `rows`. */
   collect(context: Context, outputs: readonly Row[]): void | Promise<void>;
+  /**
+   * Joins what two or more variants say of one row into one output that keeps the stage's contract: `classVote` for class probabilities.
+   * Where one variant alone has answered, its output is taken as it is. Missing: the variants of this stage can't vote.
+   */
+  vote?(votes: readonly Vote[]): Row;
 }
 
 /**

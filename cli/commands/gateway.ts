@@ -39,7 +39,7 @@ export function addGateway(program: Command): void {
     .option("--port <port>", "to listen on", parsePort, 8090)
     .option(
       "--endpoint <stage=host:port>",
-      "a replica of a stage; with stage=dns:host:port every address of the name is one, followed as it changes; may be repeated",
+      "a replica of a stage; with stage=dns:host:port every address of the name is one, followed as it changes; with stage/variant=… it votes: every row goes to one replica of each of these variants; may be repeated",
       collect,
       [],
     )

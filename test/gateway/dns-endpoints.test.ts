@@ -41,6 +41,15 @@ describe("dnsEndpoints()", () => {
     assert.deepEqual(addresses("b"), ["10.1.0.1:80"]);
   });
 
+  it("gives the addresses of a voter's name as its replicas", async () => {
+    follow(["a/light=dns:pods.shop.svc:8000"], ["a"]);
+    await until(() => tables.length > 0);
+    assert.deepEqual(tables.at(-1)?.["a"], [
+      { address: "10.0.0.1:8000", voter: "light" },
+      { address: "10.0.0.2:8000", voter: "light" },
+    ]);
+  });
+
   it("tells of a change and of nothing else, whatever order the name server answers in", async () => {
     follow(["a=dns:pods.shop.svc:8000"], ["a"]);
     await until(() => tables.length > 0);

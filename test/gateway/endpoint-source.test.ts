@@ -13,6 +13,14 @@ describe("staticEndpoints()", () => {
     assert.deepEqual(table, { a: [{ address: "h:1" }, { address: "10.0.0.1:80" }], b: [{ address: "[::1]:65535" }] });
   });
 
+  it("takes the voter that a replica stands for", () => {
+    let table: EndpointTable = {};
+    staticEndpoints(["a/light=h:1", "a=h:2"], ["a"]).follow(next => {
+      table = next;
+    });
+    assert.deepEqual(table, { a: [{ address: "h:1", voter: "light" }, { address: "h:2" }] });
+  });
+
   it("refuses another form and another stage", () => {
     for (const flag of ["a", "a=", "a=h", "a=h:0", "a=h:65536", "a=http://h:1", "a=h:1/x", "a=::1:80", "=h:1"])
       assert.throws(() => staticEndpoints([flag], ["a"]), { code: "invalid_argument" }, flag);
@@ -37,18 +45,20 @@ describe("ipcEndpoints()", () => {
     const a = [
       { address: "h:1", variant: "v", batch: 4, x: 1 },
       { address: "h:1" },
-      { address: "h:2", batch: 0.5, variant: 3 },
+      { address: "h:2", batch: 0.5, variant: 3, voter: 3 },
+      { address: "h:3", voter: "v" },
     ];
     channel.emit("message", { kind: "endpoints", stages: { a } });
     channel.emit("message", { kind: "other" });
     stop();
     channel.emit("message", { kind: "endpoints", stages: {} });
-    const none = { variant: undefined, batch: undefined };
+    const none = { variant: undefined, batch: undefined, voter: undefined };
     assert.deepEqual(tables, [
       {
         a: [
           { address: "h:1", ...none },
           { address: "h:2", ...none },
+          { address: "h:3", ...none, voter: "v" },
         ],
       },
     ]);

@@ -54,6 +54,10 @@ describe("loadCode()", () => {
         `export default { ${whole.replace("read:", "reads:")} }`,
         /`stages.read` is not .*; `stages.reads` is for a stage that the pipeline does not have/,
       ],
+      [
+        `export default { ${whole.replace("collect() {} } }", "collect() {}, vote: 1 } }")} }`,
+        /`stages.read.vote` is not a function\./,
+      ],
       ["export default { decode() {}, respond() {} }", /`stages` is not an object/],
     ];
     for (const [i, [text, message]] of cases.entries())

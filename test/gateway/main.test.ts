@@ -95,13 +95,17 @@ spec:
       assert.equal(exitCode, 2);
       return text;
     };
-    const [missing, invalid, noEndpoint] = await Promise.all([
+    const [missing, invalid, noEndpoint, noVariant, noVote] = await Promise.all([
       run([join(folder, "none.yaml")]),
       run([join(folder, "code.mjs")]),
       run([file]),
+      run([file, "s/dark=127.0.0.1:1"]),
+      run([file, "s/light=127.0.0.1:1"]),
     ]);
     assert.match(missing, /none\.yaml can't be read: ENOENT.*Name an existing pipeline file/);
     assert.match(invalid, /code\.mjs is not valid:/);
     assert.match(noEndpoint, /Write `--endpoint stage=host:port`/);
+    assert.match(noVariant, /for a variant that stage `s` does not have\. Write one of: light\./);
+    assert.match(noVote, /the code of stage `s` joins no votes\. Give it a `vote`/);
   });
 });

@@ -1,5 +1,5 @@
 import { VariscaleError } from "../../../domain/errors.ts";
-import type { Row, StageCode } from "../../../gateway/stage.ts";
+import { classVote, type Row, type StageCode } from "../../../gateway/stage.ts";
 import type { ClipContext, Recognition } from "../context.ts";
 import { CLASS_COUNT, WORDS } from "../vocabulary.ts";
 import { cutWindow, MARGINS, WINDOW_SAMPLES } from "./keyword-window.ts";
@@ -25,6 +25,7 @@ export const keyword: StageCode<ClipContext> = {
       recognise(outputs.slice(index * MARGINS.length, (index + 1) * MARGINS.length).map(probabilitiesOf)),
     );
   },
+  vote: classVote("probabilities"),
 };
 
 /** The class that is likeliest in the mean of the windows; the first of those that are equally likely. */
