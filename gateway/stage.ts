@@ -57,6 +57,7 @@ export interface PipelineCode<Context = unknown, Label = unknown> {
   readonly evaluation?: Evaluation<Context, Label>;
 }
 
+/** Plain data: items are measured in processes of their own. */
 export interface LabelledItem<Label = unknown> {
   readonly id: string;
   readonly body: Uint8Array;

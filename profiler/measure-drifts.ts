@@ -6,8 +6,7 @@ import { loadCode } from "../gateway/load-code.ts";
 import { type Caught, caughtByAssertions } from "./caught-by-assertions.ts";
 import { type DriftErrors, driftErrors, type Estimator, estimatorsOf } from "./estimate-drifts.ts";
 import { accuracyOf, fanOutOf, type ItemResult } from "./item-result.ts";
-import { measureItem } from "./measure-item.ts";
-import { ModelBench } from "./model-bench.ts";
+import { measureItems } from "./measure-items.ts";
 import { readUnmeasured } from "./read-unmeasured.ts";
 import { checkWritable, writeWhole } from "./write-whole.ts";
 
@@ -68,42 +67,39 @@ export async function measureDrifts(
     );
   const output = command.output ?? join(dirname(file), "drift.json");
   checkWritable(output);
-  const models = await ModelBench.open(pipeline, command.modelFolder);
-  try {
-    const sets: Record<string, readonly ItemResult[]> = {};
-    const bench = { pipeline, code, evaluation, models };
-    const itemSets = { none: (count: number) => evaluation.items(count), ...evaluation.drifts };
-    for (const [name, itemsOf] of Object.entries(itemSets)) {
-      const results: ItemResult[] = [];
-      for await (const item of itemsOf(items)) {
-        results.push(await measureItem(bench, item));
-        if (results.length % ITEMS_PER_LINE === 0) onProgress(`${name}: ${results.length} of ${items} items`);
-      }
-      sets[name] = results;
-      if (results.length % ITEMS_PER_LINE !== 0) onProgress(`${name}: ${results.length} of ${items} items`);
-    }
-    onProgress("fitting what estimates accuracy without labels");
-    const measurements: DriftMeasurements = {
-      date: new Date(command.nowMs()).toISOString(),
-      items,
-      drifts: Object.fromEntries(
-        Object.entries(sets).map(([name, results]) => [
-          name,
-          {
-            accuracy: accuracyOf(pipeline, results),
-            fanOut: fanOutOf(pipeline, results),
-            assertions: rounded(caughtByAssertions(results)),
-          },
-        ]),
-      ),
-      errors: rounded(driftErrors(pipeline, sets)),
-      estimators: rounded(estimatorsOf(pipeline, sets)),
-    };
-    writeWhole(output, `${JSON.stringify(measurements, null, 2)}\n`);
-    return { output, measurements };
-  } finally {
-    await models.close();
+  const sets: Record<string, readonly ItemResult[]> = {};
+  const itemSets = { none: (count: number) => evaluation.items(count), ...evaluation.drifts };
+  for (const [name, itemsOf] of Object.entries(itemSets)) {
+    let measured = 0;
+    const results = await measureItems(itemsOf(items), {
+      ...{ pipeline, file, modelFolder: command.modelFolder },
+      onMeasured: () => {
+        measured += 1;
+        if (measured % ITEMS_PER_LINE === 0) onProgress(`${name}: ${measured} of ${items} items`);
+      },
+    });
+    sets[name] = results;
+    if (results.length % ITEMS_PER_LINE !== 0) onProgress(`${name}: ${results.length} of ${items} items`);
   }
+  onProgress("fitting what estimates accuracy without labels");
+  const measurements: DriftMeasurements = {
+    date: new Date(command.nowMs()).toISOString(),
+    items,
+    drifts: Object.fromEntries(
+      Object.entries(sets).map(([name, results]) => [
+        name,
+        {
+          accuracy: accuracyOf(pipeline, results),
+          fanOut: fanOutOf(pipeline, results),
+          assertions: rounded(caughtByAssertions(results)),
+        },
+      ]),
+    ),
+    errors: rounded(driftErrors(pipeline, sets)),
+    estimators: rounded(estimatorsOf(pipeline, sets)),
+  };
+  writeWhole(output, `${JSON.stringify(measurements, null, 2)}\n`);
+  return { output, measurements };
 }
 
 /** All numbers to six digits: more is noise, and none of it is worth the room. */

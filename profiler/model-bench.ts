@@ -6,13 +6,13 @@ import type { ModelSession } from "./model-session.ts";
 import { sourceOf } from "./model-source.ts";
 import { openSession } from "./open-session.ts";
 
-/** Rows of one run; outputs do not depend on it. */
-const BATCH = 8;
+/** Rows of one run: heavy models, which take most of the time, take longest for a row in large batches. */
+const BATCH = 1;
 
 /** Outputs of one item's rows, so that what several combinations of variants share is inferred once. */
 export type Memo = Map<string, Row>;
 
-/** Sessions of all variants of a pipeline in this process, for accuracy: speed does not matter here. */
+/** Sessions of all variants of a pipeline in this process, for accuracy. */
 export class ModelBench {
   readonly #sessions: ReadonlyMap<string, ModelSession>;
 

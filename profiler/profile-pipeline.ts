@@ -4,8 +4,9 @@ import { type MeasurementsInput, measurementsSchema } from "../domain/profile-sc
 import type { PipelineCode } from "../gateway/stage.ts";
 import { accuracyOf, combinationsOf, fanOutOf, type ItemResult } from "./item-result.ts";
 import { describeMachine } from "./machine.ts";
-import { type ItemBench, measureItem } from "./measure-item.ts";
-import { measureOverhead } from "./measure-overhead.ts";
+import type { ItemBench } from "./measure-item.ts";
+import { measureItems } from "./measure-items.ts";
+import { measureOverhead, type Overhead } from "./measure-overhead.ts";
 import { measureVariant } from "./measure-variant.ts";
 import { ModelBench } from "./model-bench.ts";
 import { sourceOf } from "./model-source.ts";
@@ -118,40 +119,50 @@ async function evaluate(
   options: ProfileOptions & Pick<ItemBench, "evaluation">,
   cache: ProfileCache,
 ): Promise<Pick<MeasurementsInput, "overhead" | "fanOut" | "accuracy">> {
-  const { pipeline, code, evaluation, onProgress } = options;
+  const { pipeline, onProgress } = options;
+  const overhead = cache.overhead ?? (await overheadOf(options));
+  if (overhead) {
+    await cache.addOverhead(overhead);
+    onProgress(`the gateway takes ${overhead.latencyMs} ms for a request, ${overhead.cpuMs} ms of CPU time`);
+  }
+  const results = await measureAccuracy(options, cache);
+  const fanOut = fanOutOf(pipeline, results);
+  const accuracy = accuracyOf(pipeline, results);
+  return { ...(overhead && { overhead }), ...(fanOut && { fanOut }), ...(accuracy && { accuracy }) };
+}
+
+async function overheadOf(options: ProfileOptions & Pick<ItemBench, "evaluation">): Promise<Overhead | null> {
+  const { pipeline, code, evaluation, file } = options;
   const models = await ModelBench.open(pipeline, options.modelFolder);
   try {
-    const bench: ItemBench = { pipeline, code, evaluation, models };
-    const overhead = cache.overhead ?? (await measureOverhead(bench, options.file));
-    if (overhead) {
-      await cache.addOverhead(overhead);
-      onProgress(`the gateway takes ${overhead.latencyMs} ms for a request, ${overhead.cpuMs} ms of CPU time`);
-    }
-    const results = await measureItems(options, bench, cache);
-    const fanOut = fanOutOf(pipeline, results);
-    const accuracy = accuracyOf(pipeline, results);
-    return { ...(overhead && { overhead }), ...(fanOut && { fanOut }), ...(accuracy && { accuracy }) };
+    return await measureOverhead({ pipeline, code, evaluation, models }, file);
   } finally {
     await models.close();
   }
 }
 
-async function measureItems(options: ProfileOptions, bench: ItemBench, cache: ProfileCache): Promise<ItemResult[]> {
-  const results: ItemResult[] = [];
-  const startedMs = options.nowMs();
+async function measureAccuracy(
+  options: ProfileOptions & Pick<ItemBench, "evaluation">,
+  cache: ProfileCache,
+): Promise<ItemResult[]> {
+  const { pipeline, file, modelFolder, evaluation, items, nowMs, onProgress } = options;
+  const startedMs = nowMs();
+  let known = 0;
   let measured = 0;
-  for await (const item of bench.evaluation.items(options.items)) {
-    const known = cache.item(item.id);
-    const result = known ?? (await measureItem(bench, item));
-    results.push(result);
-    if (known) continue;
-    cache.addItem(result);
-    measured += 1;
-    if (measured % ITEMS_PER_SAVE !== 0) continue;
-    await cache.save();
-    const leftMs = ((options.nowMs() - startedMs) / measured) * (options.items - results.length);
-    const left = `about ${Math.ceil(leftMs / 60_000)} min left`;
-    options.onProgress(`accuracy: ${results.length} of ${options.items} items, ${left}`);
-  }
-  return results;
+  return measureItems(evaluation.items(items), {
+    ...{ pipeline, file, modelFolder },
+    known: id => {
+      const result = cache.item(id);
+      if (result) known += 1;
+      return result;
+    },
+    onMeasured: async result => {
+      cache.addItem(result);
+      measured += 1;
+      if (measured % ITEMS_PER_SAVE !== 0) return;
+      await cache.save();
+      const leftMs = ((nowMs() - startedMs) / measured) * (items - known - measured);
+      onProgress(`accuracy: ${known + measured} of ${items} items, about ${Math.ceil(leftMs / 60_000)} min left`);
+    },
+  });
 }

@@ -1,0 +1,69 @@
+import { availableParallelism } from "node:os";
+import type { Pipeline } from "../domain/pipeline.ts";
+import type { LabelledItem } from "../gateway/stage.ts";
+import { ItemMeasurer } from "./item-measurer.ts";
+import type { PipelineSource } from "./item-messages.ts";
+import type { ItemResult } from "./item-result.ts";
+
+export interface MeasureItemsOptions extends PipelineSource {
+  /** What has been measured of an item before; undefined: nothing. */
+  readonly known?: (id: string) => ItemResult | undefined;
+  /** After each item that was measured now; the next one of its process waits for it. */
+  readonly onMeasured: (result: ItemResult) => void | Promise<void>;
+}
+
+/**
+ * Takes items through every combination of variants, on as many cores as there are; the models do the most of it. A process is started
+ * only when there is something to measure.
+ *
+ * @returns results in the order of the items.
+ * @throws failed_precondition when the pipeline's code or a model can't be loaded or run; what `items` or `onMeasured` throws.
+ */
+export async function measureItems(
+  items: AsyncIterable<LabelledItem>,
+  options: MeasureItemsOptions,
+): Promise<ItemResult[]> {
+  const { pipeline, file, modelFolder, known = () => undefined, onMeasured } = options;
+  const results: ItemResult[] = [];
+  const iterator = items[Symbol.asyncIterator]();
+  const measurers: ItemMeasurer[] = [];
+  let taken = 0;
+  let isOver = false;
+  const runLane = async (): Promise<void> => {
+    let measurer: ItemMeasurer | null = null;
+    while (!isOver) {
+      const index = taken++;
+      const { value: item, done } = await iterator.next();
+      if (done) return;
+      const before = known(item.id);
+      if (before) {
+        results[index] = before;
+        continue;
+      }
+      if (measurer === null) {
+        measurer = await ItemMeasurer.open({ pipeline, file, modelFolder });
+        measurers.push(measurer);
+      }
+      const result = await measurer.measure(item);
+      results[index] = result;
+      await onMeasured(result);
+    }
+  };
+  const lanes = Array.from({ length: lanesOf(pipeline) }, runLane);
+  try {
+    await Promise.all(lanes);
+    return results;
+  } finally {
+    // After an error the others end with the item that they have.
+    isOver = true;
+    await Promise.allSettled(lanes);
+    await iterator.return?.();
+    await Promise.all(measurers.map(measurer => measurer.close()));
+  }
+}
+
+/** A stage whose models run on several cores leaves fewer for other items; another server has its own. */
+function lanesOf({ stages }: Pipeline): number {
+  if (stages.some(({ variants }) => variants.some(({ sha256 }) => sha256 === null))) return 1;
+  return Math.max(1, Math.floor(availableParallelism() / Math.max(...stages.map(({ cores }) => cores), 1)));
+}
