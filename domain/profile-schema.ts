@@ -64,6 +64,30 @@ const combination = z.strictObject({
   partAccuracy: share.optional().describe("Share of the items' parts (fields, objects, words) that are right"),
 });
 
+const itemCount = z.int().min(0).max(1e9);
+
+const received = z.strictObject({
+  stage: name,
+  variants: z.record(name, name).describe("Of the stage and of all before it"),
+  items: itemCount,
+  right: itemCount.describe("Items that the stage was right on, given the inputs that it got"),
+  before: z
+    .strictObject({
+      bothRight: itemCount,
+      rightAfterWrong: itemCount,
+      wrongAfterRight: itemCount,
+      bothWrong: itemCount,
+    })
+    .optional()
+    .describe("Items by whether the stage, and the first one that it depends on, were right; none: it depends on none"),
+  answers: z
+    .strictObject({ allStagesRight: itemCount, rightAfterRight: itemCount, rightAfterWrong: itemCount })
+    .optional()
+    .describe(
+      "Of the last stage: items that all stages were right on, and right answers by whether the stage before was right",
+    ),
+});
+
 /** The file that `variscale profile` writes: what was measured of a pipeline, on which machine and when. */
 export const measurementsSchema = z.strictObject({
   apiVersion: z.literal("variscale.dev/v1alpha1"),
@@ -83,6 +107,11 @@ export const measurementsSchema = z.strictObject({
     .strictObject({
       stages: z.record(name, z.record(name, proportion)).default({}).describe("Accuracy of a variant on right inputs"),
       combinations: z.array(combination).max(100_000).default([]),
+      received: z
+        .array(received)
+        .max(1_000_000)
+        .optional()
+        .describe("What stages made of the inputs that they really got, for every choice of variants up to each stage"),
     })
     .optional(),
 });
@@ -92,4 +121,6 @@ export type Profile = z.output<typeof profileSchema>;
 export type Measurements = z.output<typeof measurementsSchema>;
 /** What `variscale profile` writes; defaults may be left out. */
 export type MeasurementsInput = z.input<typeof measurementsSchema>;
+/** Counts of items: how a stage does on what the stages before it made, with which it is right and wrong. */
+export type ReceivedCounts = z.output<typeof received>;
 export type MeasuredCombination = z.output<typeof combination>;

@@ -1,6 +1,7 @@
 import type { Signals } from "../domain/correctness-model.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { MeasurementsInput } from "../domain/profile-schema.ts";
+import { receivedOf } from "./received-inputs.ts";
 import { wilsonInterval } from "./wilson-interval.ts";
 
 /** A variant for every stage, in the order of the pipeline's stages. */
@@ -16,6 +17,8 @@ export interface ItemResult {
     readonly parts: number;
     /** What the request showed of itself without its label. */
     readonly signals: Signals;
+    /** Whether each stage was right given what it got, in their order. */
+    readonly stagesRight: readonly boolean[];
   }[];
   /** Whether a variant was right on right inputs: by stage, then variant. */
   readonly stages: Readonly<Record<string, Readonly<Record<string, boolean>>>>;
@@ -31,7 +34,7 @@ export function combinationsOf(pipeline: Pipeline): readonly Combination[] {
   return combinations;
 }
 
-/** Accuracy of stages and combinations, with 95 % intervals. */
+/** Accuracy of stages and combinations, with 95 % intervals, and what stages made of the inputs that they got. */
 export function accuracyOf(pipeline: Pipeline, results: readonly ItemResult[]): MeasurementsInput["accuracy"] {
   if (results.length === 0) return undefined;
   const stages = pipeline.stages.map(stage => {
@@ -51,7 +54,11 @@ export function accuracyOf(pipeline: Pipeline, results: readonly ItemResult[]): 
       ...(parts > 0 ? { partAccuracy: round(partsCorrect / parts) } : {}),
     };
   });
-  return { stages: Object.fromEntries(stages), combinations };
+  return {
+    stages: Object.fromEntries(stages),
+    combinations,
+    received: receivedOf(pipeline, combinationsOf(pipeline), results),
+  };
 }
 
 /** Rows of each stage for one row of its upstream stage, by the upstream stage's variant. */

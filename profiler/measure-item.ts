@@ -14,8 +14,8 @@ export interface ItemBench {
 }
 
 /**
- * Takes one item through every combination of variants, and through every variant alone on right inputs. Contexts can't be
- * copied, so each pass decodes anew; what passes have in common is inferred once.
+ * Takes one item through every combination of variants, and through every variant alone on right inputs; in both each stage is judged
+ * by what it got. Contexts can't be copied, so each pass decodes anew; what passes have in common is inferred once.
  */
 export async function measureItem(bench: ItemBench, item: LabelledItem): Promise<ItemResult> {
   const memo: Memo = new Map();
@@ -24,8 +24,10 @@ export async function measureItem(bench: ItemBench, item: LabelledItem): Promise
   for (const combination of combinationsOf(bench.pipeline)) {
     const context = await bench.code.decode(item.body, item.contentType);
     const rowsOf: Record<string, number> = {};
+    const stagesRight: boolean[] = [];
     for (const [s, stage] of bench.pipeline.stages.entries()) {
       const rows = await runStage(bench, context, s, combination[s] ?? "", memo);
+      stagesRight.push(bench.evaluation.stageCorrect(context, item.label, stage.name));
       const upstream = bench.pipeline.stages.findIndex(other => other.name === stage.upstream);
       const upstreamVariant = combination[upstream];
       if (upstreamVariant !== undefined && isFirstOfPrefix(bench.pipeline, combination, s)) {
@@ -42,7 +44,7 @@ export async function measureItem(bench: ItemBench, item: LabelledItem): Promise
     const response = await bench.code.respond(context);
     // Through JSON, as a client would see it.
     const { correct, partsCorrect, parts } = bench.evaluation.score(parsed(response), item.label);
-    combinations.push({ correct, partsCorrect, parts, signals: signalsOf(bench.code, context) });
+    combinations.push({ correct, partsCorrect, parts, signals: signalsOf(bench.code, context), stagesRight });
   }
   return { id: item.id, combinations, stages: await measureStages(bench, item, memo), fanOut };
 }

@@ -8,7 +8,7 @@ import type { Overhead } from "./measure-overhead.ts";
 import type { VariantMeasurement } from "./measure-variant.ts";
 
 /** Raised when Content changes. */
-const LAYOUT = 2;
+const LAYOUT = 3;
 
 interface Content {
   /** Of machine and pipeline: what another one measured is of no use. */

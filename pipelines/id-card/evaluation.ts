@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Evaluation, LabelledItem, Score } from "../../gateway/stage.ts";
-import { type CardLabel, FIELDS, type PlacedText } from "./card.ts";
+import { type CardLabel, FIELDS } from "./card.ts";
 import type { CardContext } from "./context.ts";
 import { PIPELINE_FOLDER } from "./folder.ts";
 import type { Condition } from "./generator/photograph.ts";
 import { type CardRenderer, openCardRenderer } from "./generator/render-card.ts";
-import { boundsOf, type Quad } from "./quad.ts";
-import { assembleFields } from "./stages/field-assembly.ts";
+import type { Quad } from "./quad.ts";
+import { isDetectionRight, isRecognitionRight } from "./stage-correct.ts";
 
 /** A card that is committed with the pipeline: `file` in the data folder. */
 interface StoredCard {
@@ -48,9 +48,7 @@ export const evaluation: Evaluation<CardContext, CardLabel> = {
     context.regions = all.map(({ quad }) => ({ quad: loosen(quad), score: 1 }));
   },
   stageCorrect(context, label, stage) {
-    if (stage === "detection") return FIELDS.every(field => isFound(context, label, label.fields[field]));
-    const fields = assembleFields(context.lines);
-    return FIELDS.every(field => fields[field] === label.fields[field].text);
+    return stage === "detection" ? isDetectionRight(context, label) : isRecognitionRight(context, label);
   },
 };
 
@@ -81,27 +79,4 @@ function loosen(quad: Quad): Quad {
   const [x0, y0, x1, y1, x2, y2, x3, y3] = quad;
   const margin = Math.hypot(x3 - x0, y3 - y0) / 4;
   return [x0 - margin, y0 - margin, x1 + margin, y1 - margin, x2 + margin, y2 + margin, x3 - margin, y3 + margin];
-}
-
-/** A field is found when one region covers its ink but for a sixth of its height, and no other text. */
-function isFound(context: CardContext, label: CardLabel, field: PlacedText): boolean {
-  const ink = boundsOf(field.quad);
-  const slack = (field.quad[7] - field.quad[1]) / 6;
-  const texts = [...FIELDS.map(name => label.fields[name]), ...label.others].filter(text => text !== field);
-  return context.regions.some(({ quad }) => {
-    const region = boundsOf(quad);
-    const covers =
-      region.left <= ink.left + slack &&
-      region.right >= ink.right - slack &&
-      region.top <= ink.top + slack &&
-      region.bottom >= ink.bottom - slack;
-    return covers && !texts.some(text => isInside(region, text));
-  });
-}
-
-function isInside(region: ReturnType<typeof boundsOf>, text: PlacedText): boolean {
-  const ink = boundsOf(text.quad);
-  const x = (ink.left + ink.right) / 2;
-  const y = (ink.top + ink.bottom) / 2;
-  return x > region.left && x < region.right && y > region.top && y < region.bottom;
 }

@@ -14,6 +14,11 @@ function areaOf([left, top, right, bottom]: Box): number {
   return (right - left) * (bottom - top);
 }
 
+/** As answers have it. */
+export function inWholePixels([left, top, right, bottom]: Box): Box {
+  return [Math.round(left), Math.round(top), Math.round(right), Math.round(bottom)];
+}
+
 /** From here on two boxes are of the same object, as PASCAL VOC has it. */
 const SAME = 0.5;
 

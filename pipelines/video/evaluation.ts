@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Evaluation, LabelledItem, Score } from "../../gateway/stage.ts";
-import { type Box, matchBoxes } from "./box.ts";
+import { type Box, inWholePixels, matchBoxes } from "./box.ts";
 import type { FrameContext } from "./context.ts";
 import { PIPELINE_FOLDER } from "./folder.ts";
 import type { FrameLabel } from "./frame.ts";
@@ -51,13 +51,13 @@ async function renderItem(seed: number, scene: Scene): Promise<LabelledItem<Fram
 
 /** Every object was found, and nothing else. */
 function isDetectionRight({ regions }: FrameContext, { objects }: FrameLabel): boolean {
-  const matches = matchBoxes(boxesOf(objects), boxesOf(regions));
+  const matches = matchBoxes(boxesOf(objects), answeredBoxes(regions));
   return regions.length === objects.length && matches.every(match => match >= 0);
 }
 
 /** Whatever it was given that is an object has its class; a region that is none has no right class, and is detection's mistake. */
 function isClassificationRight({ regions, classified }: FrameContext, { objects }: FrameLabel): boolean {
-  const matches = matchBoxes(boxesOf(objects), boxesOf(regions));
+  const matches = matchBoxes(boxesOf(objects), answeredBoxes(regions));
   return (
     classified.length === regions.length &&
     objects.every(({ class: name }, index) => {
@@ -83,6 +83,11 @@ function score(response: unknown, { objects }: FrameLabel): Score {
 function isFound(object: unknown): object is { readonly class: unknown; readonly box: Box } {
   const box = (object as { box?: unknown } | null)?.box;
   return Array.isArray(box) && box.length === 4 && box.every(Number.isFinite);
+}
+
+/** Judged as they are answered, so that a frame is right where all stages are. */
+function answeredBoxes(regions: FrameContext["regions"]): Box[] {
+  return regions.map(({ box }) => inWholePixels(box));
 }
 
 function boxesOf(objects: readonly { readonly box: Box }[]): Box[] {

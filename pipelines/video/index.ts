@@ -1,5 +1,6 @@
 import { definePipeline } from "../../gateway/stage.ts";
 import { assertions } from "./assertions.ts";
+import { inWholePixels } from "./box.ts";
 import type { FrameContext } from "./context.ts";
 import { decodeFrame } from "./decode.ts";
 import { evaluation } from "./evaluation.ts";
@@ -22,7 +23,7 @@ export default definePipeline<FrameContext, FrameLabel>({
     return {
       objects: regions.map(({ box, score }, index) => {
         const { class: name = null, confidence = 0 } = classified[index] ?? {};
-        return { class: name, confidence: rounded(confidence), box: box.map(Math.round), score: rounded(score) };
+        return { class: name, confidence: rounded(confidence), box: inWholePixels(box), score: rounded(score) };
       }),
     };
   },

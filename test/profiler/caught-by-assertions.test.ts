@@ -15,6 +15,7 @@ function item(...answers: readonly string[]): ItemResult {
       partsCorrect: 1,
       parts: 1,
       signals: { sure: 1, "broken.a": answer.includes("a") ? 1 : 0, "broken.b": answer.includes("b") ? 1 : 0 },
+      stagesRight: [],
     })),
     stages: {},
     fanOut: {},

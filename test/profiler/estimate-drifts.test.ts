@@ -17,7 +17,7 @@ function items(count: number, seed: number, shift: number, told = shift): ItemRe
     combinations: COMBINATIONS.map(() => {
       const sure = 4 * random() - 2;
       const correct = random() < 1 / (1 + Math.exp(-(1 + 2 * (sure + shift))));
-      return { correct, partsCorrect: 1, parts: 1, signals: { sure: sure + told } };
+      return { correct, partsCorrect: 1, parts: 1, signals: { sure: sure + told }, stagesRight: [] };
     }),
     stages: {},
     fanOut: {},

@@ -65,6 +65,24 @@ describe("runProfile()", function () {
       ["heavy", "heavy", 1, 1, 40],
     ]);
     assert.deepEqual(measurements.accuracy?.stages?.["first"]?.["heavy"]?.interval, [0.9124, 1]);
+    const received = measurements.accuracy?.received?.map(({ variants, right, before }) => [
+      ...[Object.values(variants).join(), right],
+      ...(before ? [before.bothRight, before.rightAfterWrong, before.wrongAfterRight, before.bothWrong] : []),
+    ]);
+    assert.deepEqual(received, [
+      ["light", 20],
+      ["heavy", 40],
+      // The second stage gets what the first is off by, and is judged by that.
+      ["light,light", 20, 20, 0, 0, 20],
+      ["light,heavy", 40, 20, 20, 0, 0],
+      ["heavy,light", 20, 20, 0, 20, 0],
+      ["heavy,heavy", 40, 40, 0, 0, 0],
+    ]);
+    assert.deepEqual(measurements.accuracy?.received?.[3]?.answers, {
+      allStagesRight: 20,
+      rightAfterRight: 20,
+      rightAfterWrong: 0,
+    });
     assert.equal(typeof measurements.machine["cpu"], "string");
     assert.ok(Date.parse(measurements.date) > 0);
     assert.ok(lines.some(line => line.startsWith("[4/4] second/heavy: batch 4 takes ")));

@@ -5,8 +5,8 @@ import { affineModel, writeModel } from "../support/models.ts";
 
 /**
  * A pipeline of two stages on models that add an offset to what they double. An item is a number and a tolerance; a stage is right
- * when it is off by no more than that. `light` of the first stage is off by 1, and makes three rows for the second stage instead of
- * two. Half of the items tolerate 1.
+ * when it is off by no more than that, the second one of twice what it got. `light` of the first stage is off by 1, and makes three rows for the second stage instead of
+ * two. Half of the items tolerate 4.
  */
 const CODE = `
 const rowOf = n => ({ x: { datatype: "FP32", shape: [2], data: new Float32Array([n, n]) } });
@@ -38,7 +38,9 @@ export default {
     },
     ideal: (context, label, stage) => { if (stage === "second") context.doubled = 2 * label.n; },
     stageCorrect: (context, label, stage) =>
-      stage === "first" ? isRight(context.doubled, 2 * label.n, label) : isRight(context.ends[0], 4 * label.n, label),
+      stage === "first"
+        ? isRight(context.doubled, 2 * label.n, label)
+        : isRight(context.ends[0], 2 * context.doubled, label),
   },
 };
 `;

@@ -75,4 +75,34 @@ describe("ideal() and stageCorrect()", () => {
     assert.equal(stageCorrect(context, item.label, "recognition"), true);
     assert.deepEqual((pipeline.respond(context) as { fields: unknown }).fields, textsOf(item.label));
   });
+
+  it("call recognition right when it reads what it was given, whatever detection missed", async () => {
+    const [item] = await take(1);
+    assert.ok(item);
+    const { fields, others } = item.label;
+    const reading = async (texts: readonly { text: string; quad: CardLabel["others"][number]["quad"] }[]) => {
+      const context = await contextOf(item);
+      context.regions = texts.map(({ quad }) => ({ quad, score: 1 }));
+      context.lines = texts.map(({ text, quad }) => ({ text, quad, confidence: 1 }));
+      return stageCorrect(context, item.label, "recognition");
+    };
+    const all = [...FIELDS.map(field => fields[field]), ...others];
+    const withoutDates = all.filter(text => text !== fields.birth && text !== fields.expiry);
+    assert.equal(await reading(withoutDates), true);
+    assert.equal(await reading([]), true);
+    const misread = { ...fields.number, text: "??" };
+    assert.equal(await reading([...withoutDates.filter(text => text !== fields.number), misread]), false);
+    // Without captions the names can't be told apart by their order when one of them was not found.
+    const givenAlone = [fields.given];
+    assert.equal(await reading(givenAlone), true);
+  });
+
+  it("call recognition wrong when it was given a field and gave no line for it", async () => {
+    const [item] = await take(1);
+    assert.ok(item);
+    const context = await contextOf(item);
+    ideal(context, item.label, "recognition");
+    context.lines = context.regions.slice(1).map(({ quad }) => ({ text: "", quad, confidence: 0 }));
+    assert.equal(stageCorrect(context, item.label, "recognition"), false);
+  });
 });

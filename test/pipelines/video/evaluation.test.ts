@@ -121,4 +121,16 @@ describe("ideal() and stageCorrect()", () => {
     }));
     assert.equal(stageCorrect(context, item.label, "classification"), false);
   });
+
+  it("judge boxes as they are answered, in whole pixels", async () => {
+    const [item] = await take(items(1));
+    assert.ok(item);
+    const context = await contextOf(item);
+    const label: FrameLabel = { objects: [{ class: "car", box: [0, 0, 3, 3] }] };
+    // Half of the object is covered by the box, but not by the one of two pixels that goes out.
+    context.regions = [{ box: [0, 0, 2.49, 1.9], score: 1 }];
+    context.classified = [{ class: "car", confidence: 1 }];
+    assert.equal(stageCorrect(context, label, "detection"), false);
+    assert.equal(score(pipeline.respond(context), label).correct, false);
+  });
 });
