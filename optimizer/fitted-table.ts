@@ -1,17 +1,23 @@
+import { logOdds } from "../domain/log-odds.ts";
 import type { Pipeline, Stage } from "../domain/pipeline.ts";
+import type { MeasuredCombination } from "../domain/profile-schema.ts";
 import { membersOf } from "./composite.ts";
+import { type EffectPriors, regressed } from "./table-regression.ts";
 
 /** A larger table is not worth fitting: its makers measured what they wanted to know. */
 const MOST_COMBINATIONS = 10_000;
 /** Of all combinations that have to be measured: fewer are exceptions that somebody wrote down, not a sample. */
 const LEAST_SHARE = 0.5;
-/** Measured combinations that count for an effect of none: one alone says little about its variants. */
-const RIDGE = 0.25;
-const MOST_SWEEPS = 100;
-/** Effects that move by less have been found. */
-const LEAST_MOVE = 1e-9;
-/** Added to both sides of a ratio: an accuracy of 0 has no logarithm. */
-const FLOOR = 1e-3;
+/**
+ * What is taken to be known before anything is measured, in log-odds. γ is the share of what `alone` does beyond a sum over the variants that
+ * is too much or too little: −1 and 0, no interaction and all of it, are two standard deviations from the middle. How far variants are from
+ * `alone` was chosen by cross-validation over the pipelines that come with the package (docs/report/accuracy.md).
+ */
+const PRIORS: EffectPriors = { variant: 0.15, interaction: { mean: -0.5, deviation: 0.25 } };
+/** Where it is not known how many items a combination was measured with: the default of `variscale profile`. */
+const ITEMS = 300;
+/** Shares within this of 0 and 1 count as this: an accuracy of 0 has no log-odds. */
+const LEAST = 1e-3;
 
 export interface FittedCombination {
   /** A variant for every stage, in their order. */
@@ -20,32 +26,73 @@ export interface FittedCombination {
 }
 
 /**
- * Accuracy of the combinations that were not measured, where most were: what the stages' accuracies make of it (`alone`), times how far
- * the measured combinations of its variants are from that, ln ratio = mean + Σ effect of each variant, by ridge regression. Common causes
- * of errors and errors that are passed on are in the ratios; what two variants do to each other alone is not.
+ * Accuracy of the combinations that were not measured, where most were. Log-odds of what the stages' accuracies make of it (`alone`), and of
+ * how far the measured combinations are from that: mean + Σ effect of each variant + γ · what of `alone` is no sum over the variants.
+ * γ = 0: errors of one stage cost as many right items of another as `alone` says; γ = −1: as much of its log-odds, as where a later stage makes
+ * up for them. The fewer items were measured, the nearer it stays to what is taken for granted (`PRIORS`). Common causes of errors
+ * and errors that are passed on or repaired are in it; what two variants alone do to each other is not. Strictly between 0 and 1.
  */
 export function fittedCombinations(
   { stages, accuracy }: Pipeline,
   alone: (names: readonly string[]) => number,
 ): readonly FittedCombination[] {
   const all = combinationsOf(stages);
-  const measured = new Map<string, number>();
-  for (const { variants, accuracy: share } of accuracy.combinations) {
-    const key = keyOf(stages.map(stage => variants[stage.name] ?? ""));
-    if (!measured.has(key)) measured.set(key, share);
+  const measured = new Map<string, MeasuredCombination>();
+  for (const combination of accuracy.combinations) {
+    const key = keyOf(stages.map(stage => combination.variants[stage.name] ?? ""));
+    if (!measured.has(key)) measured.set(key, combination);
   }
-  const known = all.flatMap(names => {
-    const share = measured.get(keyOf(names));
-    return share === undefined ? [] : [{ names, ratio: Math.log((share + FLOOR) / (alone(names) + FLOOR)) }];
+  const missing = all.filter(names => !measured.has(keyOf(names)));
+  if (missing.length === 0 || missing.length > (1 - LEAST_SHARE) * all.length) return [];
+  const oddsAlone = (names: readonly string[]): number => logOdds(alone(names), LEAST);
+  const seen = stages.map(stage => new Set([...measured.values()].map(({ variants }) => variants[stage.name] ?? "")));
+  const isSeen = (names: readonly string[]): boolean => names.every((name, s) => seen[s]?.has(name));
+  const interactionOf = interactions(all.filter(isSeen), stages.length, oddsAlone);
+  const points = all.flatMap(names => {
+    const own = measured.get(keyOf(names));
+    if (!own) return [];
+    const difference = logOdds(own.accuracy, LEAST) - oddsAlone(names);
+    return [{ names, difference, interaction: interactionOf(names) }];
   });
-  if (known.length === all.length || known.length < LEAST_SHARE * all.length) return [];
-  const ratioOf = fitted(known, stages.length);
-  return all
-    .filter(names => !measured.has(keyOf(names)))
-    .map(names => ({
-      names,
-      accuracy: Math.min(1, Math.max(0, (alone(names) + FLOOR) * Math.exp(ratioOf(names)) - FLOOR)),
-    }));
+  // The same for all: a share that chance has raised would else count for less than one that it has lowered.
+  const noise = [...measured.values()].reduce((sum, own) => sum + varianceOf(own), 0) / measured.size;
+  const differenceOf = regressed(points, stages.length, PRIORS, 1 / noise);
+  return missing.map(names => ({
+    names,
+    accuracy: shareOf(oddsAlone(names) + differenceOf({ names, interaction: interactionOf(names) })),
+  }));
+}
+
+/** Of the log-odds of a share that so many items were right on. */
+function varianceOf({ accuracy, items = ITEMS }: MeasuredCombination): number {
+  const share = Math.min(1 - LEAST, Math.max(LEAST, accuracy));
+  return 1 / (items * share * (1 - share));
+}
+
+/** What of a table is no sum of one number for each variant: the table less its means along every stage; of variants that are not in it nothing. */
+function interactions(
+  all: readonly (readonly string[])[],
+  stages: number,
+  of: (names: readonly string[]) => number,
+): (names: readonly string[]) => number {
+  const mean = all.reduce((sum, names) => sum + of(names), 0) / all.length;
+  const sums = Array.from({ length: stages }, () => new Map<string, { sum: number; count: number }>());
+  for (const names of all)
+    for (const [s, own] of sums.entries()) {
+      const { sum, count } = own.get(names[s] ?? "") ?? { sum: 0, count: 0 };
+      own.set(names[s] ?? "", { sum: sum + of(names) - mean, count: count + 1 });
+    }
+  return names =>
+    names.every((name, s) => sums[s]?.has(name))
+      ? sums.reduce((rest, own, s) => {
+          const { sum, count } = own.get(names[s] ?? "") ?? { sum: 0, count: 1 };
+          return rest - sum / count;
+        }, of(names) - mean)
+      : 0;
+}
+
+function shareOf(odds: number): number {
+  return 1 / (1 + Math.exp(-odds));
 }
 
 /** Empty for tables that are too large. Votes and splits are made of variants, and are in no table. */
@@ -56,36 +103,6 @@ function combinationsOf(stages: readonly Stage[]): readonly (readonly string[])[
     (before, own) => before.flatMap(chosen => own.map(name => [...chosen, name])),
     [[]],
   );
-}
-
-/** Ridge regression on main effects, one variant after the other until nothing moves any more (Gauss–Seidel). */
-function fitted(
-  known: readonly { readonly names: readonly string[]; readonly ratio: number }[],
-  stages: number,
-): (names: readonly string[]) => number {
-  const effects = Array.from({ length: stages }, () => new Map<string, number>());
-  let mean = 0;
-  const effectsOf = (names: readonly string[], but = -1): number =>
-    effects.reduce((sum, own, s) => sum + (s === but ? 0 : (own.get(names[s] ?? "") ?? 0)), 0);
-  let moved = Number.POSITIVE_INFINITY;
-  for (let sweep = 0; sweep < MOST_SWEEPS && moved > LEAST_MOVE; sweep++) {
-    moved = 0;
-    mean = known.reduce((sum, { names, ratio }) => sum + ratio - effectsOf(names), 0) / known.length;
-    for (const [s, own] of effects.entries()) {
-      const sums = new Map<string, { rest: number; count: number }>();
-      for (const { names, ratio } of known) {
-        const name = names[s] ?? "";
-        const { rest, count } = sums.get(name) ?? { rest: 0, count: 0 };
-        sums.set(name, { rest: rest + ratio - mean - effectsOf(names, s), count: count + 1 });
-      }
-      for (const [name, { rest, count }] of sums) {
-        const effect = rest / (count + RIDGE);
-        moved = Math.max(moved, Math.abs(effect - (own.get(name) ?? 0)));
-        own.set(name, effect);
-      }
-    }
-  }
-  return names => mean + effectsOf(names);
 }
 
 function keyOf(names: readonly string[]): string {
