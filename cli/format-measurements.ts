@@ -1,5 +1,6 @@
 import type { MeasurementsInput } from "../domain/profile-schema.ts";
 import { percent } from "../explanation/number-text.ts";
+import { noisyPoint } from "../profiler/noise-text.ts";
 import { formatTable } from "./format-table.ts";
 
 /** What `variscale profile` measured, as two tables: variants, and combinations of them. */
@@ -30,5 +31,7 @@ export function formatMeasurements(measurements: MeasurementsInput): string {
   ];
   if (combinations.length > 0)
     tables.push(formatTable(["variants", "accuracy", "95 % interval", "of parts", "items"], combinations, [0]));
+  const noise = (measurements.noise ?? []).map(noisyPoint);
+  if (noise.length > 0) tables.push(`too noisy, written all the same: ${noise.join(", ")}`);
   return tables.join("\n\n");
 }

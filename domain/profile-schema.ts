@@ -18,6 +18,14 @@ const batchPoint = z.strictObject({
   latencyMs: positive.describe("Mean service time of a full batch of this size"),
   scv: z.number().min(0).max(100).default(0.02).describe("Squared coefficient of variation of the service time"),
   cpuMs: positive.optional().describe("CPU time of one batch, all threads"),
+  spread: z
+    .number()
+    .min(0)
+    .max(1e6)
+    .optional()
+    .describe(
+      "How much slower the second fastest window was than the fastest, as a share: 0.1 at most unless it is noise",
+    ),
   fill: share.optional().describe("Mean fill of the measured batches; points below 0.85 are not kept by the profiler"),
 });
 
@@ -88,12 +96,24 @@ const received = z.strictObject({
     ),
 });
 
+const noise = z.strictObject({
+  stage: name,
+  variant: name,
+  batch: z.int().min(1).max(1024),
+  spread: z.number().min(0).max(1e6).describe("As that of the point"),
+});
+
 /** The file that `variscale profile` writes: what was measured of a pipeline, on which machine and when. */
 export const measurementsSchema = z.strictObject({
   apiVersion: z.literal("variscale.dev/v1alpha1"),
   kind: z.literal("PipelineMeasurements"),
   machine: z.record(z.string(), z.union([z.string(), z.number()])),
   date: z.iso.datetime(),
+  noise: z
+    .array(noise)
+    .max(100_000)
+    .optional()
+    .describe("Points that no two windows agree about, written all the same by `--accept-noise`"),
   overhead: z
     .strictObject({ latencyMs: z.number().min(0).max(1e6), cpuMs: z.number().min(0).max(1e6) })
     .optional()
@@ -123,4 +143,6 @@ export type Measurements = z.output<typeof measurementsSchema>;
 export type MeasurementsInput = z.input<typeof measurementsSchema>;
 /** Counts of items: how a stage does on what the stages before it made, with which it is right and wrong. */
 export type ReceivedCounts = z.output<typeof received>;
+/** One batch size of one variant that was too noisy. */
+export type Noise = z.output<typeof noise>;
 export type MeasuredCombination = z.output<typeof combination>;

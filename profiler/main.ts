@@ -19,8 +19,10 @@ export interface ProfileCommand {
   readonly output?: string;
   /** Labelled items for accuracy; at least 300 give intervals of ± 5 points or less. Default 300. */
   readonly items?: number;
-  /** How long each batch size of each variant is run. Default 2 s. */
+  /** How long each batch size of each variant is run, in two windows. Default 2 s. */
   readonly windowMs?: number;
+  /** Writes also where the machine was too noisy; the file says so. */
+  readonly acceptNoise?: boolean;
   /** Forgets what an unfinished run has measured. */
   readonly fresh?: boolean;
   readonly onProgress: (line: string) => void;
@@ -31,7 +33,8 @@ export interface ProfileCommand {
  * is gone on with on the same machine and for the same models; after a change of the pipeline's own code use `fresh`.
  *
  * @returns where the measurements were written, and what.
- * @throws VariscaleError when the file, its code or a model is wrong, or the measurements can't be written.
+ * @throws VariscaleError when the file, its code or a model is wrong, the measurements can't be written, or the
+ * machine was too noisy: then what was quiet is kept, and the next run measures the rest anew.
  */
 export async function runProfile(
   command: ProfileCommand,
@@ -49,6 +52,7 @@ export async function runProfile(
     modelFolder: command.modelFolder,
     items: checkItems(command.items ?? 300),
     windowMs: command.windowMs ?? 2000,
+    acceptNoise: command.acceptNoise ?? false,
     cacheFile,
     onProgress: command.onProgress,
     nowMs: () => Date.now(),

@@ -10,8 +10,8 @@ export type MeasureRequest =
   | { readonly kind: "close" };
 
 export type MeasureReply =
-  /** From the file to a warm session, and the resident memory that this added; null where another server has the model. */
-  | { readonly kind: "opened"; readonly loadMs: number; readonly memoryMiB: number | null }
+  /** From the file to a warm session, each load; the resident memory that the first one added; null where another server has the model. */
+  | { readonly kind: "opened"; readonly loadsMs: readonly number[]; readonly memoryMiB: number | null }
   | { readonly kind: "ran"; readonly runs: readonly Run[] }
   /** The model takes no batches of this size. */
   | { readonly kind: "refused"; readonly message: string }

@@ -8,6 +8,8 @@ import { openSession } from "./open-session.ts";
 import type { Run } from "./service-time.ts";
 
 const MIB = 1024 * 1024;
+/** Of a file: the first one also loads what all sessions of a process share. */
+const LOADS = 3;
 const WARM_UP_RUNS = 3;
 const LEAST_RUNS = 8;
 const MOST_RUNS = 2000;
@@ -44,14 +46,23 @@ async function handle(request: MeasureRequest): Promise<MeasureReply> {
 async function open(request: Extract<MeasureRequest, { kind: "open" }>): Promise<MeasureReply> {
   rows = request.rows;
   kind = request.source.kind;
-  const first = rows.slice(0, 1);
   const beforeBytes = process.memoryUsage.rss();
-  const startedMs = performance.now();
-  session = await openSession(request.source);
-  await session.infer(first, 1);
-  const loadMs = performance.now() - startedMs;
+  const loadsMs = [await load(request.source)];
   const memoryMiB = Math.max(0, process.memoryUsage.rss() - beforeBytes) / MIB;
-  return { kind: "opened", loadMs, memoryMiB: kind === "file" ? memoryMiB : null };
+  // Another server is asked once: it may serve others meanwhile.
+  while (kind === "file" && loadsMs.length < LOADS) {
+    await session?.close();
+    loadsMs.push(await load(request.source));
+  }
+  return { kind: "opened", loadsMs, memoryMiB: kind === "file" ? memoryMiB : null };
+}
+
+/** @returns ms until the session is warm. */
+async function load(source: ModelSource): Promise<number> {
+  const startedMs = performance.now();
+  session = await openSession(source);
+  await session.infer(rows.slice(0, 1), 1);
+  return performance.now() - startedMs;
 }
 
 async function run({ batch, windowMs }: Extract<MeasureRequest, { kind: "run" }>): Promise<MeasureReply> {

@@ -5,16 +5,16 @@ import { readState, writeState } from "../runtime/state-file.ts";
 import type { ItemResult } from "./item-result.ts";
 import type { Machine } from "./machine.ts";
 import type { Overhead } from "./measure-overhead.ts";
-import type { VariantMeasurement } from "./measure-variant.ts";
+import type { VariantVisit } from "./visit-variant.ts";
 
 /** Raised when Content changes. */
-const LAYOUT = 3;
+const LAYOUT = 4;
 
 interface Content {
   /** Of machine and pipeline: what another one measured is of no use. */
   readonly key: string;
   /** By stage/variant. */
-  readonly variants: Record<string, VariantMeasurement>;
+  readonly visits: Record<string, readonly VariantVisit[]>;
   readonly items: Record<string, ItemResult>;
   overhead: Overhead | null;
 }
@@ -40,11 +40,12 @@ export class ProfileCache {
     const found = file === null ? null : readState(file);
     const content = found?.kind === "ok" ? (found.payload as Content) : null;
     if (content?.key === key) return new ProfileCache(file, content, nowMs);
-    return new ProfileCache(file, { key, variants: {}, items: {}, overhead: null }, nowMs);
+    return new ProfileCache(file, { key, visits: {}, items: {}, overhead: null }, nowMs);
   }
 
-  variant(stage: string, variant: string): VariantMeasurement | undefined {
-    return this.#content.variants[`${stage}/${variant}`];
+  /** @param target `stage/variant`. */
+  visits(target: string): readonly VariantVisit[] {
+    return this.#content.visits[target] ?? [];
   }
 
   item(id: string): ItemResult | undefined {
@@ -55,8 +56,13 @@ export class ProfileCache {
     return this.#content.overhead;
   }
 
-  addVariant(stage: string, variant: string, measurement: VariantMeasurement): Promise<void> {
-    this.#content.variants[`${stage}/${variant}`] = measurement;
+  addVisit(target: string, visit: VariantVisit): Promise<void> {
+    this.#content.visits[target] = [...this.visits(target), visit];
+    return this.save();
+  }
+
+  forgetVisits(target: string): Promise<void> {
+    delete this.#content.visits[target];
     return this.save();
   }
 

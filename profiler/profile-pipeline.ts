@@ -1,5 +1,5 @@
 import { VariscaleError } from "../domain/errors.ts";
-import type { Pipeline, Stage } from "../domain/pipeline.ts";
+import type { Pipeline } from "../domain/pipeline.ts";
 import { type MeasurementsInput, measurementsSchema } from "../domain/profile-schema.ts";
 import type { PipelineCode } from "../gateway/stage.ts";
 import { accuracyOf, combinationsOf, fanOutOf, type ItemResult } from "./item-result.ts";
@@ -7,11 +7,10 @@ import { describeMachine } from "./machine.ts";
 import type { ItemBench } from "./measure-item.ts";
 import { measureItems } from "./measure-items.ts";
 import { measureOverhead, type Overhead } from "./measure-overhead.ts";
-import { measureVariant } from "./measure-variant.ts";
+import { forgetNoisy, measuredVariants, visitDoubtful, visitVariants } from "./measure-variants.ts";
 import { ModelBench } from "./model-bench.ts";
-import { sourceOf } from "./model-source.ts";
+import { noiseText } from "./noise-text.ts";
 import { ProfileCache } from "./profile-cache.ts";
-import { sampleRows } from "./sample-rows.ts";
 
 export interface ProfileOptions {
   readonly pipeline: Pipeline;
@@ -21,8 +20,10 @@ export interface ProfileOptions {
   readonly modelFolder: string;
   /** Labelled items for accuracy and fan-out; fewer where the evaluation has not as many. */
   readonly items: number;
-  /** How long each batch size of each variant is run. */
+  /** How long each batch size of each variant is run, in two windows. */
   readonly windowMs: number;
+  /** Gives measurements also where the machine was too noisy; they say so. */
+  readonly acceptNoise: boolean;
   /** Where an unfinished run is kept; null: nowhere. */
   readonly cacheFile: string | null;
   /** One line of text for people. */
@@ -40,7 +41,8 @@ const ITEMS_PER_SAVE = 20;
  * the accuracy of every variant and every combination of variants. Without an evaluation in the pipeline's code only the variants
  * are measured, with random data.
  *
- * @throws failed_precondition when a model can't be loaded or run, or there are too many combinations.
+ * @throws failed_precondition when a model can't be loaded or run, there are too many combinations, or
+ * windows of the same batch size do not agree.
  */
 export async function profilePipeline(options: ProfileOptions): Promise<MeasurementsInput> {
   const { pipeline, code } = options;
@@ -53,14 +55,21 @@ export async function profilePipeline(options: ProfileOptions): Promise<Measurem
   await checkItems(options);
   const machine = describeMachine();
   const cache = ProfileCache.open(options.cacheFile, pipeline, machine, options.nowMs);
-  const variants = await measureVariants(options, cache);
+  await visitVariants(options, cache);
   const evaluated = code.evaluation ? await evaluate({ ...options, evaluation: code.evaluation }, cache) : null;
+  await visitDoubtful(options, cache);
+  const { stages, noise, disturbance } = measuredVariants(pipeline, cache);
+  if (noise.length > 0 && !options.acceptNoise) {
+    await forgetNoisy(pipeline, cache);
+    throw new VariscaleError("failed_precondition", noiseText(noise, disturbance));
+  }
   const measurements: MeasurementsInput = {
     apiVersion: "variscale.dev/v1alpha1",
     kind: "PipelineMeasurements",
-    machine: { ...machine, disturbance: Math.round(variants.disturbance * 100) / 100 },
+    machine: { ...machine, disturbance: Math.round(disturbance * 100) / 100 },
     date: new Date(options.nowMs()).toISOString(),
-    stages: variants.stages,
+    stages,
+    ...(noise.length > 0 && { noise }),
     ...evaluated,
   };
   const checked = measurementsSchema.safeParse(measurements);
@@ -73,46 +82,6 @@ export async function profilePipeline(options: ProfileOptions): Promise<Measurem
 /** Before minutes of measuring: whether the evaluation can give its items at all. */
 async function checkItems({ code, items }: ProfileOptions): Promise<void> {
   await code.evaluation?.items(items)[Symbol.asyncIterator]().next();
-}
-
-async function measureVariants(options: ProfileOptions, cache: ProfileCache) {
-  const { pipeline, onProgress } = options;
-  const stages: MeasurementsInput["stages"] = {};
-  const count = pipeline.stages.reduce((sum, stage) => sum + stage.variants.length, 0);
-  let done = 0;
-  let disturbance = 1;
-  for (const stage of pipeline.stages) {
-    const profiles: MeasurementsInput["stages"][string] = {};
-    for (const variant of stage.variants) {
-      done += 1;
-      const label = `[${done}/${count}] ${stage.name}/${variant.name}`;
-      const known = cache.variant(stage.name, variant.name);
-      if (known) onProgress(`${label}: kept from the run before`);
-      const measured = known ?? (await measureOne(options, stage, variant.name, label));
-      if (!known) await cache.addVariant(stage.name, variant.name, measured);
-      profiles[variant.name] = measured.profile;
-      disturbance = Math.max(disturbance, measured.disturbance);
-    }
-    stages[stage.name] = profiles;
-  }
-  return { stages, disturbance };
-}
-
-async function measureOne(options: ProfileOptions, stage: Stage, variantName: string, label: string) {
-  const variant = stage.variants.find(one => one.name === variantName);
-  if (!variant) throw new VariscaleError("not_found", `stage \`${stage.name}\` has no variant \`${variantName}\``);
-  const rows = await sampleRows(stage, options.code);
-  return measureVariant(sourceOf(stage, variant, options.modelFolder), rows, {
-    label: `${stage.name}/${variant.name}`,
-    cores: stage.cores,
-    windowMs: options.windowMs,
-    onPoint: (batch, time) => {
-      const row = (time.latencyMs / batch).toFixed(2);
-      const noise = time.basis === "cpu" ? "; the machine is busy, so this is from CPU time" : "";
-      options.onProgress(`${label}: batch ${batch} takes ${time.latencyMs.toFixed(2)} ms, ${row} ms a row${noise}`);
-    },
-    onRefused: (batch, message) => options.onProgress(`${label}: batch ${batch} is left out: ${message}`),
-  });
 }
 
 async function evaluate(

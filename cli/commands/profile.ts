@@ -9,6 +9,7 @@ interface ProfileFlags {
   readonly items: number;
   readonly windowMs: number;
   readonly fresh: boolean;
+  readonly acceptNoise: boolean;
   readonly output: "table" | "json";
 }
 
@@ -26,15 +27,16 @@ export function addProfile(program: Command): void {
     .option("--items <n>", "labelled items for accuracy", text => parseNumber(text, 1, 100_000, true), 300)
     .option(
       "--window-ms <ms>",
-      "how long each batch size of each variant is run",
+      "how long each batch size of each variant is run, in two windows some time apart",
       text => parseNumber(text, 100, 60_000),
       2000,
     )
     .option("--fresh", "forget what a broken-off run has measured", false)
+    .option("--accept-noise", "write also where the machine was too noisy; the file says so", false)
     .addOption(new Option("--output <format>", "of the result").choices(["table", "json"]).default("table"))
     .addHelpText(
       "after",
-      "\nExample:\n  variscale profile pipelines/id-card --items 500\n\nA run that was broken off goes on where it was. Run it on a quiet machine.",
+      "\nExample:\n  variscale profile pipelines/id-card --items 500\n\nA run that was broken off goes on where it was. Run it on a quiet machine: where windows of the same batch size do not agree,\nnot even when they are repeated, it writes nothing and ends with 1; the next run measures only what was noisy.",
     )
     .action(runProfileCommand);
 }
@@ -71,6 +73,7 @@ async function runProfileCommand(path: string, flags: ProfileFlags): Promise<voi
     items: flags.items,
     windowMs: flags.windowMs,
     fresh: flags.fresh,
+    acceptNoise: flags.acceptNoise,
     onProgress: say,
     ...(flags.file === undefined ? {} : { output: flags.file }),
   });

@@ -59,7 +59,10 @@ export function startToEndSteps(options: StartToEndOptions): readonly Step[] {
       name: "measure",
       what: `Collect metrics and accuracy of ${pipeline}: service times, memory, fan-out, ${profileItems} labelled items for every combination${short ? "; a short run goes on with what was measured before" : ""}`,
       commands: () => [
-        ["profile", measured, "--fresh", "--items", String(profileItems), "--window-ms", String(windowMs)],
+        [
+          ...["profile", measured, "--fresh", "--accept-noise"],
+          ...["--items", String(profileItems), "--window-ms", String(windowMs)],
+        ],
       ],
     },
     {

@@ -200,7 +200,7 @@ describe("variscale --output json", function () {
     const models = await variscale("models", "prepare", folder.path, "--model-folder", folder.path, "--output", "json");
     assert.equal(models.status, 0, models.stderr);
     assert.deepEqual(JSON.parse(models.stdout), { folder: folder.path, models: [] });
-    const args = ["--model-folder", folder.path, "--window-ms", "100", "--output", "json"];
+    const args = ["--model-folder", folder.path, "--window-ms", "100", "--accept-noise", "--output", "json"];
     const profile = await variscale("profile", folder.path, ...args);
     assert.equal(profile.status, 0, profile.stderr);
     assert.deepEqual(Object.keys((JSON.parse(profile.stdout) as { stages: object }).stages), ["first", "second"]);

@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, it } from "mocha";
 import { formatMeasurements } from "../../cli/format-measurements.ts";
 import { VariscaleError } from "../../domain/errors.ts";
 import { runProfile } from "../../profiler/main.ts";
-import { measureVariant } from "../../profiler/measure-variant.ts";
 import { openSession } from "../../profiler/open-session.ts";
+import { visitVariant } from "../../profiler/visit-variant.ts";
 import { readPipeline } from "../../runtime/read-pipeline.ts";
 import { FakeModelServer } from "../support/fake-model-server.ts";
 import { AFFINE_CONTRACT, affineModel, writeModel } from "../support/models.ts";
@@ -49,8 +49,8 @@ describe("a profile of remote variants", function () {
 
   const options = (refused: string[]) => ({
     label: "affine/small",
-    cores: 1,
     windowMs: 5,
+    batches: null,
     onPoint: () => undefined,
     onRefused: (batch: number, message: string) => refused.push(`${batch}: ${message}`),
   });
@@ -72,7 +72,8 @@ describe("a profile of remote variants", function () {
       );
       const lines: string[] = [];
       const { measurements } = await runProfile({
-        ...{ target: folder, modelFolder: folder, items: 40, windowMs: 5, onProgress: line => lines.push(line) },
+        ...{ target: folder, modelFolder: folder, items: 40, windowMs: 5, acceptNoise: true },
+        onProgress: line => lines.push(line),
       });
       assert.deepEqual(
         measurements.accuracy?.combinations?.map(({ accuracy, partAccuracy }) => [accuracy, partAccuracy]),
@@ -111,9 +112,9 @@ describe("a profile of remote variants", function () {
     const url = await startServer("small", 3, { queue: { maxRows: 2, maxBytes: 1024 * 1024 } });
     const source = { kind: "remote", url, model: "small", contract: AFFINE_CONTRACT } as const;
     const refused: string[] = [];
-    const { profile } = await measureVariant(source, ROWS, options(refused));
+    const { windows } = await visitVariant(source, ROWS, options(refused));
     assert.deepEqual(
-      profile.points.map(({ batch }) => batch),
+      windows.map(({ batch }) => batch),
       [1, 2],
     );
     assert.equal(refused.length, 1);
@@ -131,7 +132,7 @@ describe("a profile of remote variants", function () {
     const server = await startFake();
     const source = { kind: "remote", url: server.url, model: "x", contract: AFFINE_CONTRACT } as const;
     const once = async (): Promise<string[]> => {
-      await measureVariant(source, ROWS, options([]));
+      await visitVariant(source, ROWS, options([]));
       return server.done.splice(0).filter(what => what !== "infer");
     };
     assert.deepEqual(await once(), ["load", "unload"]);
@@ -139,10 +140,7 @@ describe("a profile of remote variants", function () {
     assert.deepEqual(await once(), ["load"]);
     server.isLoaded = false;
     server.answer = { status: 400, json: { error: "no such input" } };
-    await assert.rejects(
-      measureVariant(source, ROWS, options([])),
-      /x at http:.* refuses a batch: 400 .*no such input/,
-    );
+    await assert.rejects(visitVariant(source, ROWS, options([])), /x at http:.* refuses a batch: 400 .*no such input/);
     assert.equal(server.done.at(-1), "unload");
   });
 

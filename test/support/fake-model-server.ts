@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** What a request for inference comes to; null: no answer. */
 export type FakeAnswer = { readonly status: number; readonly json: unknown } | null;
@@ -19,6 +20,8 @@ export class FakeModelServer {
   missing: FakeAnswer = { status: 404, json: { error: "Model x not found" } };
   /** A load takes until this is resolved. */
   loading: Promise<void> = Promise.resolve();
+  /** How long it takes for an answer to inference. */
+  inferMs: () => number = () => 0;
   /** Loads that were begun. */
   loads = 0;
   readonly #server: Server;
@@ -60,6 +63,8 @@ export class FakeModelServer {
       send({ status: 200, json: {} });
     } else if (path.endsWith("/ready")) send({ status: this.isLoaded ? 200 : 400, json: {} });
     else if (path.endsWith("/infer")) {
+      const ms = this.inferMs();
+      if (ms > 0) await sleep(ms);
       this.done.push("infer");
       send(this.isLoaded ? this.answer : this.missing);
     } else send({ status: 200, json: {} });

@@ -1,0 +1,108 @@
+import { VariscaleError } from "../domain/errors.ts";
+import type { Pipeline, Stage, Variant } from "../domain/pipeline.ts";
+import type { MeasurementsInput, Noise } from "../domain/profile-schema.ts";
+import type { PipelineCode } from "../gateway/stage.ts";
+import { sourceOf } from "./model-source.ts";
+import type { ProfileCache } from "./profile-cache.ts";
+import { sampleRows } from "./sample-rows.ts";
+import { type VariantTimes, variantTimesOf } from "./variant-times.ts";
+import { visitVariant } from "./visit-variant.ts";
+
+/** So often every variant is visited, the others in between. */
+const VISITS = 2;
+/** So often one is whose windows do not agree. */
+const MOST_VISITS = 5;
+
+export interface MeasureVariantsOptions {
+  readonly pipeline: Pipeline;
+  readonly code: PipelineCode;
+  readonly modelFolder: string;
+  /** How long each batch size of each variant is run, all visits together where windows agree. */
+  readonly windowMs: number;
+  readonly onProgress: (line: string) => void;
+}
+
+/** One variant on the cores of its stage. */
+interface Target {
+  readonly stage: Stage;
+  readonly variant: Variant;
+  /** Of the cache. */
+  readonly key: string;
+  /** For people. */
+  readonly label: string;
+}
+
+/** Visits every variant twice. They take turns, so that what disturbs one visit is over at the next. */
+export async function visitVariants(options: MeasureVariantsOptions, cache: ProfileCache): Promise<void> {
+  const targets = targetsOf(options.pipeline);
+  for (const { key, label } of targets)
+    if (cache.visits(key).length > 0) options.onProgress(`${label}: kept from the run before`);
+  for (let visits = 0; visits < VISITS; visits++)
+    for (const target of targets) if (cache.visits(target.key).length === visits) await visit(options, target, cache);
+}
+
+/** Visits again whatever has batch sizes whose windows do not agree, a few times. */
+export async function visitDoubtful(options: MeasureVariantsOptions, cache: ProfileCache): Promise<void> {
+  for (let visits = VISITS; visits < MOST_VISITS; visits++)
+    for (const target of targetsOf(options.pipeline))
+      if (cache.visits(target.key).length === visits && timesOf(target, cache).doubtful.length > 0)
+        await visit(options, target, cache);
+}
+
+/** What the visits give; `noise`: what of it no two windows agree about. */
+export function measuredVariants(pipeline: Pipeline, cache: ProfileCache) {
+  const stages: Record<string, Record<string, VariantTimes["profile"]>> = {};
+  const noise: Noise[] = [];
+  let disturbance = 1;
+  for (const target of targetsOf(pipeline)) {
+    const { profile, noisy, disturbance: own } = timesOf(target, cache);
+    const names = { stage: target.stage.name, variant: target.variant.name };
+    noise.push(...noisy.map(({ batch, spread }) => ({ ...names, batch, spread: Math.round(spread * 1e4) / 1e4 })));
+    disturbance = Math.max(disturbance, own);
+    stages[names.stage] = { ...stages[names.stage], [names.variant]: profile };
+  }
+  return { stages: stages satisfies MeasurementsInput["stages"], noise, disturbance };
+}
+
+/** So that the next run measures these anew, and nothing else. */
+export async function forgetNoisy(pipeline: Pipeline, cache: ProfileCache): Promise<void> {
+  for (const target of targetsOf(pipeline))
+    if (timesOf(target, cache).noisy.length > 0) await cache.forgetVisits(target.key);
+}
+
+function targetsOf({ stages }: Pipeline): readonly Target[] {
+  const count = stages.reduce((sum, stage) => sum + stage.variants.length, 0);
+  return stages
+    .flatMap(stage => stage.variants.map(variant => ({ stage, variant })))
+    .map(({ stage, variant }, i) => {
+      const key = `${stage.name}/${variant.name}`;
+      return { stage, variant, key, label: `[${i + 1}/${count}] ${key}` };
+    });
+}
+
+function timesOf({ key, stage }: Target, cache: ProfileCache): VariantTimes {
+  const visits = cache.visits(key);
+  if (visits.length === 0) throw new VariscaleError("internal", `${key} was not measured`);
+  return variantTimesOf(visits, stage.cores);
+}
+
+async function visit(options: MeasureVariantsOptions, target: Target, cache: ProfileCache): Promise<void> {
+  const { stage, variant, key } = target;
+  const before = cache.visits(key);
+  const label = before.length === 0 ? target.label : `${target.label}, window ${before.length + 1}`;
+  const times = before.length === 0 ? null : timesOf(target, cache);
+  const batches = times?.profile.points.map(({ batch }) => batch) ?? null;
+  const rows = await sampleRows(stage, options.code);
+  const visited = await visitVariant(sourceOf(stage, variant, options.modelFolder), rows, {
+    label: key,
+    windowMs: options.windowMs / VISITS,
+    batches: before.length < VISITS ? batches : (times?.doubtful ?? null),
+    onPoint: (batch, time) => {
+      const row = (time.latencyMs / batch).toFixed(2);
+      const noise = time.basis === "cpu" ? "; the machine is busy, so this is from CPU time" : "";
+      options.onProgress(`${label}: batch ${batch} takes ${time.latencyMs.toFixed(2)} ms, ${row} ms a row${noise}`);
+    },
+    onRefused: (batch, message) => options.onProgress(`${label}: batch ${batch} is left out: ${message}`),
+  });
+  await cache.addVisit(key, visited);
+}

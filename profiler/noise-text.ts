@@ -1,0 +1,26 @@
+import type { Noise } from "../domain/profile-schema.ts";
+import { AGREEMENT } from "./settled-time.ts";
+
+/** Named one by one; of more than these the number. */
+const MOST_NAMED = 8;
+
+/**
+ * What was noisy, where, and what to do.
+ *
+ * @param disturbance how much longer runs took than on free cores, at worst.
+ */
+export function noiseText(noise: readonly Noise[], disturbance: number): string {
+  const named = noise.slice(0, MOST_NAMED).map(noisyPoint);
+  if (noise.length > MOST_NAMED) named.push(`${noise.length - MOST_NAMED} more`);
+  return [
+    `the machine was too noisy, nothing was written. No two windows agree within ${100 * AGREEMENT} % about ${named.join(", ")}.`,
+    `Runs took up to ${disturbance.toFixed(1)} times as long as on free cores.`,
+    "End what else uses this machine, or wait, and run the same command again: it measures these variants anew and keeps all else, accuracies too.",
+    "More time (`--window-ms`) evens out short disturbances; `--accept-noise` writes all the same, and the file says so.",
+  ].join(" ");
+}
+
+/** One batch size of one variant, with how far apart its windows are. */
+export function noisyPoint({ stage, variant, batch, spread }: Noise): string {
+  return `${stage}/${variant} at batch ${batch} (${(100 * spread).toFixed(0)} % apart)`;
+}

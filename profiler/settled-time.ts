@@ -1,0 +1,49 @@
+import type { ServiceTime } from "./service-time.ts";
+
+/** Windows of one batch size agree when the slower one is not slower by more than this share and this time together. */
+export const AGREEMENT = 0.1;
+/** Less than the way of a batch into the thread of its session and back takes. */
+const AGREEMENT_MS = 0.02;
+
+/** Service time of one batch size, from windows some time apart. */
+export interface SettledTime extends ServiceTime {
+  /** How much slower the second fastest window was than the fastest, as a share; 0 where there is one window alone. */
+  readonly spread: number;
+  /** Whether two windows agree at least: only then is the time that of the model and not that of a neighbour. */
+  readonly isSettled: boolean;
+}
+
+/**
+ * A neighbour only ever makes a window slower: by its use of caches, hyper-threads and of the clock's room, which CPU time does not show
+ * either. So the fastest window is the one to confirm, and windows that agree with it count. Where none does, the two fastest count.
+ *
+ * Worked example: windows of 18, 10 and 10.4 ms: 10.2 ms, settled. Windows of 18 and 10 ms: 14 ms, not settled, spread 0.8.
+ *
+ * @param windows of one batch size, at least one.
+ */
+export function settledTimeOf(windows: readonly ServiceTime[]): SettledTime {
+  const sorted = windows.toSorted((a, b) => a.latencyMs - b.latencyMs);
+  const fastestMs = sorted[0]?.latencyMs ?? Number.NaN;
+  const agreeing = sorted.filter(({ latencyMs }) => agree(fastestMs, latencyMs));
+  const isSettled = agreeing.length >= 2;
+  const used = isSettled ? agreeing : sorted.slice(0, 2);
+  const cpuMs = used.flatMap(window => window.cpuMs ?? []);
+  return {
+    latencyMs: mean(used.map(({ latencyMs }) => latencyMs)),
+    cpuMs: cpuMs.length === used.length ? mean(cpuMs) : null,
+    scv: mean(used.map(({ scv }) => scv)),
+    disturbance: Math.max(...windows.map(({ disturbance }) => disturbance)),
+    basis: used.some(({ basis }) => basis === "cpu") ? "cpu" : "wall",
+    spread: (sorted[1]?.latencyMs ?? fastestMs) / fastestMs - 1,
+    isSettled,
+  };
+}
+
+/** Whether two times may be of the same thing. */
+export function agree(fasterMs: number, slowerMs: number): boolean {
+  return slowerMs <= fasterMs * (1 + AGREEMENT) + AGREEMENT_MS;
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

@@ -1,0 +1,75 @@
+import type { Profile } from "../domain/profile-schema.ts";
+import { neverFalling } from "./never-falling.ts";
+import { agree, type SettledTime, settledTimeOf } from "./settled-time.ts";
+import type { VariantVisit } from "./visit-variant.ts";
+
+const ROUNDING = 1e4;
+
+/** What all visits to one variant say together. */
+export interface VariantTimes {
+  readonly profile: Profile;
+  /** Batch sizes of which no two windows agree, with how far apart the two fastest are. */
+  readonly noisy: readonly { readonly batch: number; readonly spread: number }[];
+  /** Batch sizes that another window may make surer: those, and what is slower than a larger batch. */
+  readonly doubtful: readonly number[];
+  /** The largest of all windows. */
+  readonly disturbance: number;
+}
+
+/** @param visits at least one. @param cores that they were measured on. */
+export function variantTimesOf(visits: readonly VariantVisit[], cores: number): VariantTimes {
+  const points = settledPoints(visits);
+  const noisy = points.filter(({ time }) => !time.isSettled).map(({ batch, time }) => ({ batch, spread: time.spread }));
+  const falling = points.filter(({ time }, i) =>
+    points.slice(i + 1).some(larger => !agree(larger.time.latencyMs, time.latencyMs)),
+  );
+  const isDoubtful = (batch: number): boolean => [...noisy, ...falling].some(one => one.batch === batch);
+  return {
+    profile: toProfile(visits, points, cores),
+    noisy,
+    doubtful: points.map(({ batch }) => batch).filter(isDoubtful),
+    disturbance: Math.max(...points.map(({ time }) => time.disturbance)),
+  };
+}
+
+interface SettledPoint {
+  readonly batch: number;
+  readonly time: SettledTime;
+}
+
+/** The first visit says which batch sizes there are. */
+function settledPoints(visits: readonly VariantVisit[]): readonly SettledPoint[] {
+  const windows = visits.flatMap(visit => visit.windows);
+  return (visits[0]?.windows ?? []).map(({ batch }) => ({
+    batch,
+    time: settledTimeOf(windows.filter(window => window.batch === batch).map(({ time }) => time)),
+  }));
+}
+
+function toProfile(visits: readonly VariantVisit[], points: readonly SettledPoint[], cores: number): Profile {
+  const latencies = neverFalling(points.map(({ time }) => time.latencyMs));
+  const memories = visits.flatMap(({ memoryMiB }) => memoryMiB ?? []);
+  return {
+    cores,
+    loadMs: round(median(visits.flatMap(({ loadsMs }) => loadsMs))),
+    ...(memories.length > 0 && { memoryMiB: round(Math.max(median(memories), 0.1)) }),
+    points: points.map(({ batch, time }, i) => ({
+      batch,
+      latencyMs: Math.max(1 / ROUNDING, round(latencies[i] ?? time.latencyMs)),
+      scv: round(Math.min(time.scv, 100)),
+      ...(time.cpuMs !== null && { cpuMs: Math.max(1 / ROUNDING, round(time.cpuMs)) }),
+      spread: round(time.spread),
+    })),
+  };
+}
+
+/** Mean of the two in the middle where their number is even. */
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle)] ?? 0)) / 2;
+}
+
+function round(value: number): number {
+  return Math.round(value * ROUNDING) / ROUNDING;
+}

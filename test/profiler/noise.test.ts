@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { formatMeasurements } from "../../cli/format-measurements.ts";
+import { measurementsSchema } from "../../domain/profile-schema.ts";
+import { type ProfileCommand, runProfile } from "../../profiler/main.ts";
+import { FakeModelServer } from "../support/fake-model-server.ts";
+import { affineModel, writeModel } from "../support/models.ts";
+import { TestFolder } from "../support/switcher-harness.ts";
+
+describe("a profile on a noisy machine", function () {
+  this.timeout(120_000);
+
+  let folder: TestFolder;
+  let noisy: FakeModelServer;
+  let lines: string[];
+  const written = () => join(folder.path, "measurements.json");
+  const profile = (change: Partial<ProfileCommand> = {}) =>
+    runProfile({
+      ...{ target: folder.path, modelFolder: folder.path, windowMs: 5, onProgress: line => lines.push(line) },
+      ...change,
+    });
+
+  beforeEach(async () => {
+    folder = new TestFolder();
+    lines = [];
+    // So small that what else runs beside this test makes no difference that counts.
+    const steady = writeModel(folder.path, "steady", affineModel(2, 0));
+    noisy = await FakeModelServer.start();
+    // Slower at every visit.
+    noisy.inferMs = () => 10 * noisy.loads;
+    writeFileSync(
+      join(folder.path, "pipeline.yaml"),
+      `apiVersion: variscale.dev/v1alpha1
+kind: InferencePipeline
+metadata: { name: noise }
+spec:
+  slo: { latencyMs: 1000 }
+  stages:
+    - name: only
+      contract:
+        inputs: [{ name: x, datatype: FP32, shape: [-1, 2] }]
+        outputs: [{ name: y, datatype: FP32, shape: [-1, 2] }]
+      defaultVariant: steady
+      variants:
+        - { name: steady, model: ${steady.model}, sha256: "${steady.sha256}" }
+        - { name: noisy, driver: remote, model: x, url: "${noisy.url}" }
+`,
+    );
+  });
+  afterEach(async () => {
+    await noisy.close();
+    folder.delete();
+  });
+
+  it("writes nothing, says what was noisy, and measures only that anew the next time", async () => {
+    writeFileSync(written(), "what was there");
+    await assert.rejects(profile(), {
+      code: "failed_precondition",
+      message:
+        /too noisy, nothing was written\. No two windows agree within 10 % about only\/noisy at batch \d+ \(\d+ % apart\), only\/noisy at batch .*run the same command again.*--accept-noise/,
+    });
+    assert.equal(readFileSync(written(), "utf8"), "what was there");
+    assert.equal(noisy.loads, 5);
+    assert.ok(lines.some(line => line.startsWith("[2/2] only/noisy, window 5: batch ")));
+    const loads = noisy.loads;
+    lines = [];
+    await profile({ acceptNoise: true });
+    assert.deepEqual(
+      lines.filter(line => line.startsWith("[1/2]")),
+      ["[1/2] only/steady: kept from the run before"],
+    );
+    assert.ok(lines.some(line => line.startsWith("[2/2] only/noisy: batch 1 takes ")));
+    assert.equal(noisy.loads, loads + 5);
+  });
+
+  it("writes all the same where that is asked for, and says so in the file and in the table", async () => {
+    await profile({ acceptNoise: true });
+    assert.ok(existsSync(written()));
+    const measurements = measurementsSchema.parse(JSON.parse(readFileSync(written(), "utf8")));
+    const { noise = [] } = measurements;
+    assert.deepEqual([noise[0]?.stage, noise[0]?.variant], ["only", "noisy"]);
+    assert.ok((noise[0]?.spread ?? 0) > 0.1);
+    assert.ok(noise.every(({ variant }) => variant === "noisy"));
+    assert.match(formatMeasurements(measurements), /^too noisy, written all the same: only\/noisy at batch \d+ \(/m);
+  });
+});

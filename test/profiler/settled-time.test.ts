@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import type { ServiceTime } from "../../profiler/service-time.ts";
+import { settledTimeOf } from "../../profiler/settled-time.ts";
+import { variantTimesOf } from "../../profiler/variant-times.ts";
+import type { VariantVisit } from "../../profiler/visit-variant.ts";
+
+const windowOf = (latencyMs: number, above: Partial<ServiceTime> = {}): ServiceTime => ({
+  ...{ latencyMs, cpuMs: latencyMs, scv: 0.01, disturbance: 1, basis: "wall" },
+  ...above,
+});
+const settled = (...times: number[]) => settledTimeOf(times.map(ms => windowOf(ms)));
+const near = (value: number | null | undefined, expected: number) =>
+  assert.ok(Math.abs((value ?? Number.NaN) - expected) < 1e-9, `${value}, not ${expected}`);
+
+describe("settledTimeOf()", () => {
+  it("is settled by two windows that agree, in whatever order, and leaves out those that a neighbour made slow", () => {
+    for (const times of [
+      [18, 10, 10.4],
+      [10.4, 10, 18],
+    ]) {
+      const { latencyMs, cpuMs, isSettled, spread } = settled(...times);
+      assert.equal(isSettled, true);
+      near(latencyMs, 10.2);
+      near(cpuMs, 10.2);
+      near(spread, 0.04);
+    }
+    near(settled(10, 10.4, 10.8).latencyMs, 10.4);
+  });
+
+  it("is not settled by one window, nor by two slow ones beside a faster one, nor by one that is 80 % slower", () => {
+    assert.equal(settled(10).isSettled, false);
+    assert.equal(settled(18, 18, 10).isSettled, false);
+    const { isSettled, latencyMs, spread } = settled(18, 10);
+    assert.equal(isSettled, false);
+    near(latencyMs, 14);
+    near(spread, 0.8);
+  });
+
+  it("lets times so short differ that hardly anything can be told of them", () => {
+    assert.equal(settled(0.03, 0.05).isSettled, true);
+    assert.equal(settled(0.03, 0.06).isSettled, false);
+    assert.equal(settled(30, 50).isSettled, false);
+  });
+
+  it("tells how disturbed the worst window was, and has no CPU time where one window has none", () => {
+    const time = settledTimeOf([windowOf(10, { disturbance: 3, basis: "cpu" }), windowOf(10, { cpuMs: null })]);
+    assert.deepEqual([time.disturbance, time.basis, time.cpuMs], [3, "cpu", null]);
+  });
+});
+
+describe("variantTimesOf()", () => {
+  const visit = (times: Record<number, number>, loadsMs: readonly number[] = [50]): VariantVisit => ({
+    ...{ loadsMs, memoryMiB: 30 },
+    windows: Object.entries(times).map(([batch, ms]) => ({ batch: Number(batch), time: windowOf(ms) })),
+  });
+
+  it("names the batch sizes that no two windows agree about", () => {
+    const { noisy, doubtful } = variantTimesOf([visit({ 1: 18, 2: 20 }), visit({ 1: 10, 2: 20.5 })], 1);
+    assert.deepEqual(
+      noisy.map(({ batch }) => batch),
+      [1],
+    );
+    near(noisy[0]?.spread, 0.8);
+    assert.deepEqual(doubtful, [1]);
+    const again = [visit({ 1: 18, 2: 20 }), visit({ 1: 10, 2: 20.5 }), visit({ 1: 10.2 })];
+    const { noisy: none, profile } = variantTimesOf(again, 2);
+    assert.deepEqual(none, []);
+    assert.equal(profile.cores, 2);
+    assert.deepEqual(
+      profile.points.map(({ batch, latencyMs, spread }) => [batch, latencyMs, spread]),
+      [
+        [1, 10.1, 0.02],
+        [2, 20.25, 0.025],
+      ],
+    );
+  });
+
+  it("doubts what two windows agree about where a larger batch is faster, and takes it for the model's way in the end", () => {
+    const visits = [visit({ 1: 18, 2: 15 }), visit({ 1: 18, 2: 15 })];
+    const { noisy, doubtful, profile } = variantTimesOf(visits, 1);
+    assert.deepEqual([noisy, doubtful], [[], [1]]);
+    assert.deepEqual(
+      profile.points.map(({ latencyMs }) => latencyMs),
+      [16.5, 16.5],
+    );
+  });
+
+  it("takes the median of all loads", () => {
+    const { profile } = variantTimesOf([visit({ 1: 1 }, [256, 40, 41]), visit({ 1: 1 }, [42, 39, 300])], 1);
+    assert.equal(profile.loadMs, 41.5);
+    assert.equal(variantTimesOf([visit({ 1: 1 }, [256, 40, 41])], 1).profile.loadMs, 41);
+  });
+});
