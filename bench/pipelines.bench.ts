@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { defaultModelFolder } from "../cli/folders.ts";
 import { prepare } from "../cli/prepare-models.ts";
@@ -13,6 +13,7 @@ import { packageFolder } from "../runtime/version.ts";
 import { askedParts } from "./asked-parts.ts";
 import { type Figure, figure } from "./figure.ts";
 import { driftFigures, heldOutFigure } from "./pipelines-accuracy.ts";
+import { laddersOf, rises, spanOf } from "./pipelines-ladder.ts";
 
 const PIPELINES = ["id-card", "video", "audio", "question-answering"];
 /** The default of `variscale profile`. */
@@ -70,6 +71,8 @@ async function profileFigures(isShort: boolean): Promise<Figure[]> {
 interface Run {
   readonly name: string;
   readonly minutes: number;
+  /** Of the first profile, those that accuracy takes. */
+  readonly evaluateMinutes: number;
   readonly first: MeasurementsInput;
   readonly second: MeasurementsInput;
 }
@@ -96,24 +99,37 @@ async function profileTwice(name: string, folder: string, items: number): Promis
     });
     return measurements;
   };
-  const startMs = performance.now();
-  const first = await profile(items);
-  const minutes = (performance.now() - startMs) / 60_000;
-  return { name, minutes, first, second: await profile(1) };
+  const timed = async (
+    count: number,
+  ): Promise<{ readonly measurements: MeasurementsInput; readonly minutes: number }> => {
+    const startMs = performance.now();
+    const measurements = await profile(count);
+    return { measurements, minutes: (performance.now() - startMs) / 60_000 };
+  };
+  const [first, second] = [await timed(items), await timed(1)];
+  return {
+    name,
+    minutes: first.minutes,
+    evaluateMinutes: Math.max(0, first.minutes - second.minutes),
+    first: first.measurements,
+    second: second.measurements,
+  };
 }
 
 function figuresOf(runs: readonly Run[]): Figure[] {
-  const spans = runs.flatMap(({ name, first }) =>
-    Object.entries(first.stages).map(([stage, variants]) => [`${name}/${stage}`, spanOf(variants)] as const),
+  const ladders = runs.flatMap(({ name, first }) =>
+    laddersOf(first).map(({ stage, ladder }) => [`${name}/${stage}`, ladder] as const),
   );
+  const spans = ladders.map(([name, ladder]) => [name, spanOf(ladder)] as const);
   const repeats = runs.map(({ name, first, second }) => [name, repeatPercent(first, second)] as const);
   const minutes = runs.map(run => [run.name, run.minutes] as const);
+  const evaluate = runs.map(run => [run.name, run.evaluateMinutes] as const);
   const items = runs[0]?.first.accuracy?.combinations?.[0]?.items ?? 0;
   return [
     figure("pipelines.ladder.span", round(Math.min(...spans.map(([, span]) => span))), {
       against: roundedOf(spans),
-      isWhole: runs.every(({ first }) => risesWithTime(first)),
-      note: "slowest over fastest variant of a stage at batch 1; of the two the slowest must be the more accurate one",
+      isWhole: ladders.every(([, ladder]) => rises(ladder)),
+      note: "slowest over fastest variant of a stage at batch 1, those left out that another one dominates; accuracy must rise from each to the next slower one",
     }),
     figure("pipelines.profile.repeatRatio", round(Math.max(...repeats.map(([, percent]) => percent))), {
       against: roundedOf(repeats),
@@ -122,6 +138,10 @@ function figuresOf(runs: readonly Run[]): Figure[] {
     figure("pipelines.profile.minutes", round(Math.max(...minutes.map(([, value]) => value))), {
       against: roundedOf(minutes),
       note: `${items} items for accuracy`,
+    }),
+    figure("pipelines.evaluate.minutes", round(evaluate.reduce((sum, [, value]) => sum + value, 0)), {
+      against: roundedOf(evaluate),
+      note: `all pipelines together: a profile with ${items} items for accuracy less one with a single item, on ${availableParallelism()} cores`,
     }),
   ];
 }
@@ -132,21 +152,6 @@ function firstMs(variants: Variants): readonly (readonly [string, number])[] {
   return Object.entries(variants).map(
     ([variant, { points }]) => [variant, points[0]?.latencyMs ?? Number.NaN] as const,
   );
-}
-
-function spanOf(variants: Variants): number {
-  const times = firstMs(variants).map(([, ms]) => ms);
-  return Math.max(...times) / Math.min(...times);
-}
-
-/** Whether in every stage the slowest variant is right more often than the fastest. */
-function risesWithTime({ stages, accuracy }: MeasurementsInput): boolean {
-  return Object.entries(stages).every(([stage, variants]) => {
-    const byTime = firstMs(variants).toSorted(([, a], [, b]) => a - b);
-    const accuracyAt = (index: number): number =>
-      accuracy?.stages?.[stage]?.[byTime.at(index)?.[0] ?? ""]?.accuracy ?? Number.NaN;
-    return accuracyAt(-1) > accuracyAt(0);
-  });
 }
 
 /** Over all pairs of variants of a stage; per cent. */

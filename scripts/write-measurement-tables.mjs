@@ -1,6 +1,7 @@
-// Writes what was measured of a pipeline into its README.md: node scripts/write-measurement-tables.mjs pipelines/id-card
+// Writes what was measured of a pipeline into its README.md: npm run build && node scripts/write-measurement-tables.mjs pipelines/id-card
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { dominatedVariants, measuredVariants } from "../dist/domain/dominated-variants.js";
 
 const folder = process.argv[2] ?? "pipelines/id-card";
 const readme = join(folder, "README.md");
@@ -12,16 +13,17 @@ const percent = share => `${(100 * share).toFixed(1)} %`;
 const table = (header, lines) =>
   [header, header.map(() => "---"), ...lines].map(cells => `| ${cells.join(" | ")} |`).join("\n");
 
-const variants = Object.entries(stages).flatMap(([stage, profiles]) =>
-  Object.entries(profiles).map(([variant, profile]) => [
+const variants = Object.entries(stages).flatMap(([stage, profiles]) => {
+  const dominated = dominatedVariants(measuredVariants(profiles, accuracy.stages[stage]));
+  return Object.entries(profiles).map(([variant, profile]) => [
     stage,
-    `\`${variant}\``,
+    nameText(variant, dominated.find(({ name }) => name === variant)?.by),
     percent(accuracy.stages[stage][variant].accuracy),
     profile.points.map(point => `${point.batch}: ${point.latencyMs.toFixed(2)}`).join(", "),
     profile.loadMs.toFixed(0),
     profile.memoryMiB.toFixed(0),
-  ]),
-);
+  ]);
+});
 const combinations = accuracy.combinations.map(combination => [
   Object.values(combination.variants)
     .map(variant => `\`${variant}\``)
@@ -51,6 +53,11 @@ if (existsSync(driftFile)) {
   const measured = JSON.parse(readFileSync(driftFile, "utf8"));
   write("drift", driftText(measured));
   write("assertions", assertionsText(measured));
+}
+
+/** A variant, and one that is at most as slow at every batch and at least as accurate. */
+function nameText(variant, better) {
+  return better === undefined ? `\`${variant}\`` : `\`${variant}\`, dominated by \`${better}\``;
 }
 
 /** What `variscale drift` measured: a line for every combination, a column for every drift. */

@@ -51,4 +51,13 @@ describe("formatMeasurements()", () => {
     assert.equal(lines.length, 3);
     assert.deepEqual(lines[2], ["read", "light", "–", "24", "30", "1: 1.2", "2: 2.0"]);
   });
+
+  it("marks a variant that another one is as fast as at every batch and as accurate as", () => {
+    const { light } = WITHOUT_ACCURACY.stages.read;
+    const stages = { read: { slow: { ...light, points: [{ batch: 1, latencyMs: 5 }] }, light } };
+    const measured = { stages: { read: { slow: { accuracy: 0.8 }, light: { accuracy: 0.873 } } }, combinations: [] };
+    const lines = cellsOf({ ...WITHOUT_ACCURACY, stages, accuracy: measured });
+    assert.equal(lines[2]?.at(-1), "dominated by light");
+    assert.equal(lines[3]?.at(-1), "2: 2.0");
+  });
 });
