@@ -1,6 +1,7 @@
-import type { SwitcherView } from "../control/switcher-view.ts";
+import type { ServiceTimes, SwitcherView } from "../control/switcher-view.ts";
 
-interface Seen {
+/** Batches that a switcher ran, and the rows in them. */
+export interface ServedBatches {
   readonly batches: number;
   readonly rows: number;
 }
@@ -8,7 +9,7 @@ interface Seen {
 /** Mean rows of the batches that a pipeline's switchers served since a look some seconds ago, by stage. */
 export class BatchFill {
   /** Cumulative, by stage and pod. */
-  #before = new Map<string, Seen>();
+  #before = new Map<string, ServedBatches>();
   #mean = new Map<string, number>();
 
   /** Rows of a batch at the look before this one and now; null: none was served in between. */
@@ -17,11 +18,11 @@ export class BatchFill {
   }
 
   look(views: readonly SwitcherView[]): void {
-    const now = new Map<string, Seen>();
+    const now = new Map<string, ServedBatches>();
     const sums = new Map<string, { batches: number; rows: number }>();
     for (const view of views) {
       const id = `${view.stage}/${view.pod}`;
-      const seen = totalsOf(view);
+      const seen = servedBatches(view.serviceTimes);
       now.set(id, seen);
       const before = this.#before.get(id);
       // One that is new, or was started again, counts from the next look on.
@@ -38,8 +39,9 @@ export class BatchFill {
   }
 }
 
-function totalsOf({ serviceTimes }: SwitcherView): Seen {
-  return serviceTimes.reduce<Seen>(
+/** What service times by batch size come to. */
+export function servedBatches(serviceTimes: readonly ServiceTimes[]): ServedBatches {
+  return serviceTimes.reduce<ServedBatches>(
     (sum, { rows, batches }) => ({ batches: sum.batches + batches, rows: sum.rows + rows * batches }),
     { batches: 0, rows: 0 },
   );

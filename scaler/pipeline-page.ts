@@ -2,6 +2,7 @@ import type { PipelineBoard } from "../control/board.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
 import type { Assignment } from "../domain/assignment.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
+import { type ServedBatches, servedBatches } from "./batch-fill.ts";
 import type { BoardStore } from "./board-store.ts";
 import type { Clock } from "./clock.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
@@ -82,6 +83,8 @@ export interface SwitcherPage extends Omit<SwitcherView, "serviceTimes"> {
   readonly assigned: Assignment | null;
   readonly offeredRows: number;
   readonly servedRows: number;
+  /** Batches that its models ran since it started, and the rows in them. */
+  readonly servedBatches: ServedBatches;
   readonly droppedRows: number;
   readonly switches: number;
   readonly variants: readonly {
@@ -96,7 +99,7 @@ export interface SwitcherPage extends Omit<SwitcherView, "serviceTimes"> {
 /** A connected switcher, as people and `variscale up` see it. */
 export function showSwitcher(switcher: Switcher, nowMs: number): SwitcherPage {
   const { hello, status, assigned } = switcher;
-  const { serviceTimes: _times, ...view } = viewOf(switcher, nowMs);
+  const { serviceTimes, ...view } = viewOf(switcher, nowMs);
   return {
     ...view,
     address: hello.address,
@@ -109,6 +112,7 @@ export function showSwitcher(switcher: Switcher, nowMs: number): SwitcherPage {
     assigned,
     offeredRows: status?.offeredRows ?? 0,
     servedRows: status?.servedRows ?? 0,
+    servedBatches: servedBatches(serviceTimes),
     droppedRows: status?.droppedRows ?? 0,
     switches: status?.switches ?? 0,
     variants: (status?.variants ?? []).map(variant => ({

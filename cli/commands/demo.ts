@@ -54,7 +54,7 @@ export function addDemo(program: Command): void {
     .addOption(logLevelOption("error"))
     .addHelpText(
       "after",
-      "\nExamples:\n  variscale demo\n  variscale demo --pipeline video --short --output json\n\nThe exit code is 0 when the run showed what it must: nothing lost, variants switched, heavier variants at low load than at high\nload, and more effective accuracy than both fixed choices (comparisons are open in a short run that does not show them). It never depends on speed.\n\n--start-to-end runs the steps of docs/demo.md as commands of their own, one after the other, and writes what they print, the pipeline with its\nmeasurements, pictures and the technical report into --folder; index.html there is about all of it. What comes after a step that failed still\nruns, and the exit code is 0 when none did.",
+      "\nExamples:\n  variscale demo\n  variscale demo --pipeline video --short --output json\n\nThe exit code is 0 when the run showed what it must: nothing lost, variants switched, heavier variants at low load than at high\nload, larger batches at high load in a stage where they pay by the profile, and more effective accuracy than both fixed choices (comparisons are\nopen in a short run that does not show them, and so are batches where they pay in no stage). It never depends on speed.\n\n--start-to-end runs the steps of docs/demo.md as commands of their own, one after the other, and writes what they print, the pipeline with its\nmeasurements, pictures and the technical report into --folder; index.html there is about all of it. What comes after a step that failed still\nruns, and the exit code is 0 when none did.",
     )
     .action(flags => (flags.startToEnd ? runStartToEnd(flags) : runDemo(flags)));
 }

@@ -10,6 +10,7 @@ import { leftOutLine, prepare } from "../prepare-models.ts";
 import { reachedAt } from "../reached-at.ts";
 import { readLoadFile } from "../read-load-file.ts";
 import type { Up } from "../up/up.ts";
+import { batchGains } from "./batch-check.ts";
 import { calibrate } from "./calibrate.ts";
 import { demoRates, extremeVariants, staticOverrides } from "./demo-rates.ts";
 import { readItems } from "./load-client.ts";
@@ -143,7 +144,11 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
   return {
     speedFactors,
     rows,
-    checks: checks(rows, options.csv === null ? { low: "low", high } : null, { speedFactors, short: options.short }),
+    checks: checks(rows, options.csv === null ? { low: "low", high } : null, {
+      speedFactors,
+      gains: batchGains(pipeline),
+      short: options.short,
+    }),
   };
 }
 

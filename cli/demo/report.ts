@@ -11,6 +11,8 @@ export interface ReportRow extends Summary {
   /** By stage, what was served most of the time. */
   readonly variants: Readonly<Record<string, string>>;
   readonly replicas: Readonly<Record<string, number>>;
+  /** By stage, mean rows of the batches that were served; NaN where there were none. */
+  readonly batchRows: Readonly<Record<string, number>>;
   /** Mean of the profiled ms of one row in what was served; NaN where nothing was. */
   readonly workMs: number;
   readonly cores: number;
@@ -37,6 +39,8 @@ function servedIn(samples: readonly Sample[], all: readonly Sample[], phase: Pha
   const stages = Object.keys(all[0]?.variants ?? {});
   const switchesBy = (atMs: number): number =>
     Math.max(0, ...all.filter(sample => sample.atMs < atMs).map(sample => sample.switches));
+  const batchesBy = (atMs: number, stage: string) =>
+    all.findLast(sample => sample.atMs < atMs)?.batches[stage] ?? { batches: 0, rows: 0 };
   // The last look is taken when the last request has ended, after the last phase.
   const last = phase.toMs >= durationMs ? Number.POSITIVE_INFINITY : phase.toMs;
   return {
@@ -45,6 +49,12 @@ function servedIn(samples: readonly Sample[], all: readonly Sample[], phase: Pha
     ),
     replicas: Object.fromEntries(
       stages.map(stage => [stage, Math.max(0, ...samples.map(sample => sample.replicas[stage] ?? 0))]),
+    ),
+    batchRows: Object.fromEntries(
+      stages.map(stage => {
+        const [from, to] = [batchesBy(phase.fromMs, stage), batchesBy(last, stage)];
+        return [stage, (to.rows - from.rows) / (to.batches - from.batches)];
+      }),
     ),
     workMs: meanOf(samples.map(sample => sample.workMs).filter(work => !Number.isNaN(work))),
     cores: samples.length === 0 ? 0 : meanOf(samples.map(sample => sample.cores)),
@@ -79,6 +89,7 @@ export function formatReport(rows: readonly ReportRow[]): string {
     "effective",
     "cores",
     "switches",
+    "rows a batch",
     "variants × replicas",
   ];
   const lines = rows.map(row => [
@@ -95,6 +106,9 @@ export function formatReport(rows: readonly ReportRow[]): string {
     percent(row.effectiveAccuracy),
     row.cores.toFixed(1),
     String(row.switches),
+    Object.values(row.batchRows)
+      .map(rows => (Number.isNaN(rows) ? "–" : rows.toFixed(1)))
+      .join(" → "),
     Object.entries(row.variants)
       .map(([stage, variant]) => `${variant}×${row.replicas[stage]}`)
       .join(" → "),

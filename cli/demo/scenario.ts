@@ -2,6 +2,7 @@ import { findVariant, type Stage } from "../../domain/pipeline.ts";
 import { serviceMs } from "../../domain/profile.ts";
 import type { LabelledItem, PipelineCode } from "../../gateway/stage.ts";
 import { startUp, type Up, type UpOptions } from "../up/up.ts";
+import { BatchCounter } from "./batch-counter.ts";
 import { runLoad } from "./load-client.ts";
 import type { RequestRecord } from "./request-record.ts";
 import { SwitchCounter } from "./switch-counter.ts";
@@ -16,6 +17,8 @@ export interface Sample {
   readonly cores: number;
   /** Switches of all switchers since the run started, warm-up not counted. */
   readonly switches: number;
+  /** By stage, batches that were served since the run started, and the rows in them; warm-up not counted. */
+  readonly batches: Readonly<Record<string, { readonly batches: number; readonly rows: number }>>;
 }
 
 export interface ScenarioResult {
@@ -59,16 +62,16 @@ export async function playScenario(options: ScenarioOptions): Promise<ScenarioRe
         onRecord,
       });
     await send(options.warmUpMs, () => undefined);
-    const counter = new SwitchCounter();
+    const counters = { switches: new SwitchCounter(), batches: new BatchCounter() };
     const startMs = performance.now();
-    counter.observe(up.scaler.switchers(up.pipeline.key));
+    for (const counter of Object.values(counters)) counter.observe(up.scaler.switchers(up.pipeline.key));
     timer = setInterval(() => {
       const atMs = performance.now() - startMs;
-      samples.push(sampleOf(up, counter, atMs));
+      samples.push(sampleOf(up, counters, atMs));
       options.onProgress(atMs, up, records);
     }, 1000);
     await send(options.arrivalsMs, record => records.push(record));
-    samples.push(sampleOf(up, counter, performance.now() - startMs));
+    samples.push(sampleOf(up, counters, performance.now() - startMs));
   } finally {
     clearInterval(timer);
     await up.close();
@@ -81,7 +84,12 @@ async function firstPlan(up: Up): Promise<void> {
   for (let i = 0; i < 100 && !up.board()?.plan; i++) await new Promise(resolve => setTimeout(resolve, 200));
 }
 
-function sampleOf(up: Up, counter: SwitchCounter, atMs: number): Sample {
+interface Counters {
+  readonly switches: SwitchCounter;
+  readonly batches: BatchCounter;
+}
+
+function sampleOf(up: Up, counters: Counters, atMs: number): Sample {
   const board = up.board();
   const switchers = up.scaler.switchers(up.pipeline.key);
   const variants: Record<string, string> = {};
@@ -95,7 +103,15 @@ function sampleOf(up: Up, counter: SwitchCounter, atMs: number): Sample {
     workMs += ready.reduce((sum, view) => sum + profiledMs(stage, view.variant), 0) / ready.length;
     cores += (board?.stages.find(other => other.stage === stage.name)?.replicasNow ?? ready.length) * stage.cores;
   }
-  return { atMs, variants, replicas, workMs, cores, switches: counter.observe(switchers) };
+  return {
+    atMs,
+    variants,
+    replicas,
+    workMs,
+    cores,
+    switches: counters.switches.observe(switchers),
+    batches: counters.batches.observe(switchers),
+  };
 }
 
 function profiledMs(stage: Stage, variant: string): number {

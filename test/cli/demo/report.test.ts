@@ -24,24 +24,26 @@ const served = (atMs: number, correct: boolean): RequestRecord => ({
   variants: "",
 });
 
-const sample = (atMs: number, variant: string, replicas: number, switches: number): Sample => ({
+/** @param rows of all 10 batches a second until then. */
+const sample = (atMs: number, variant: string, replicas: number, switches: number, rows = 0): Sample => ({
   atMs,
   variants: { read: variant },
   replicas: { read: replicas },
   workMs: variant === "heavy" ? 30 : 6,
   cores: replicas * 2,
   switches,
+  batches: { read: { batches: atMs / 100, rows } },
 });
 
 const RESULT = {
   name: "variscale",
   records: [served(0, true), served(1999, true), served(2000, false)],
   samples: [
-    sample(1000, "heavy", 1, 1),
-    sample(1500, "heavy", 1, 1),
-    sample(1900, "light", 2, 2),
-    sample(3000, "light", 3, 5),
-    sample(4100, "light", 1, 6),
+    sample(1000, "heavy", 1, 1, 10),
+    sample(1500, "heavy", 1, 1, 15),
+    sample(1900, "light", 2, 2, 19),
+    sample(3000, "light", 3, 5, 63),
+    sample(4100, "light", 1, 6, 63),
   ],
 };
 
@@ -80,6 +82,18 @@ describe("reportRows()", () => {
     assert.equal(low?.workMs, 6);
   });
 
+  it("has the mean rows of each phase's batches, of no batches none", () => {
+    assert.deepEqual(
+      rows.map(row => row.batchRows["read"]),
+      [1, 2, 63 / 41],
+    );
+    const none = reportRows({ ...RESULT, samples: [sample(2500, "heavy", 1, 0, 25)] }, SHAPE, 200);
+    assert.deepEqual(
+      none.map(row => row.batchRows["read"]),
+      [Number.NaN, 1, 1],
+    );
+  });
+
   it("has the switches of each phase, those of the requests that ended late in the last one", () => {
     assert.deepEqual(
       rows.map(row => row.switches),
@@ -97,8 +111,11 @@ describe("formatReport()", () => {
   it("is a table with a line a row and aligned columns", () => {
     const lines = formatReport(reportRows(RESULT, SHAPE, 200)).split("\n");
     assert.equal(lines.length, 5);
-    assert.match(lines[0]!, /^scenario +phase +rps +p50 ms .* effective +cores +switches +variants × replicas$/);
-    assert.match(lines[2]!, /^variscale +low +1\.0 +50 +50 +100\.0 % +0 +0 +100\.0 % .* 2\.7 +2 +heavy×2$/);
+    assert.match(
+      lines[0]!,
+      /^scenario +phase +rps +p50 ms .* effective +cores +switches +rows a batch +variants × replicas$/,
+    );
+    assert.match(lines[2]!, /^variscale +low +1\.0 +50 +50 +100\.0 % +0 +0 +100\.0 % .* 2\.7 +2 +1\.0 +heavy×2$/);
     assert.equal(lines[4]!.indexOf("whole run"), lines[2]!.indexOf("low"));
   });
 
