@@ -1,10 +1,14 @@
 import { dominatedVariants, measuredVariants } from "../domain/dominated-variants.ts";
 import type { MeasurementsInput } from "../domain/profile-schema.ts";
+import { stageErrorTable } from "../explanation/accuracy-tables.ts";
 import { percent } from "../explanation/number-text.ts";
 import { noisyPoint } from "../profiler/noise-text.ts";
 import { formatTable } from "./format-table.ts";
 
-/** What `variscale profile` measured, as two tables: variants, and combinations of them. A variant that another one dominates says so. */
+/**
+ * What `variscale profile` measured, as tables: variants, combinations of them, and how errors of stages hang together. A variant that
+ * another one dominates says so.
+ */
 export function formatMeasurements(measurements: MeasurementsInput): string {
   const variants = Object.entries(measurements.stages).flatMap(([stage, profiles]) => {
     const dominated = dominatedVariants(measuredVariants(profiles, measurements.accuracy?.stages?.[stage]));
@@ -38,6 +42,10 @@ export function formatMeasurements(measurements: MeasurementsInput): string {
   ];
   if (combinations.length > 0)
     tables.push(formatTable(["variants", "accuracy", "95 % interval", "of parts", "items"], combinations, [0]));
+  if (measurements.accuracy?.received?.some(({ before }) => before)) {
+    const { header, lines } = stageErrorTable(measurements.accuracy);
+    tables.push(formatTable(header, lines, [0]));
+  }
   const noise = (measurements.noise ?? []).map(noisyPoint);
   if (noise.length > 0) tables.push(`too noisy, written all the same: ${noise.join(", ")}`);
   return tables.join("\n\n");

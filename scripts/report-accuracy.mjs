@@ -1,37 +1,27 @@
 // The tables of docs/report/accuracy.md.
-import { card, dist, percent, points, table } from "./report-format.mjs";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { dist, errorTable, percent, predictionTable, root, table } from "./report-format.mjs";
 
-const [correlation, vote, drift, accuracy] = await Promise.all([
+const [correlation, vote, drift, { readPipeline }] = await Promise.all([
   dist("optimizer/error-correlation.js"),
   dist("optimizer/vote.js"),
   dist("optimizer/drift.js"),
-  dist("optimizer/accuracy.js"),
+  dist("runtime/read-pipeline.js"),
 ]);
 
-/** Measured combinations of the id-card pipeline against what is computed from the stages alone. */
-function idCard() {
-  const withMethod = method => accuracy.accuracyOf({ ...card, accuracy: { ...card.accuracy, method } });
-  const product = withMethod("product");
-  const lines = card.accuracy.combinations.map(({ variants, accuracy: measured, interval }) => {
-    const names = card.stages.map(stage => variants[stage.name]);
-    const own = card.stages.map((stage, s) => stage.variants.find(({ name }) => name === names[s]).accuracy);
-    const [least, most] = correlation.frechetBounds(own);
-    const computed = product.of(names);
+/** What was measured of the pipelines that come with the package, and how their stages' errors hang together. */
+const OWN = ["id-card", "video", "audio", "question-answering"];
+const pipelineTables = Object.fromEntries(
+  OWN.flatMap(name => {
+    const folder = join(root, "pipelines", name);
+    const { accuracy } = JSON.parse(readFileSync(join(folder, "measurements.json"), "utf8"));
     return [
-      names.join(" → "),
-      percent(measured),
-      interval ? interval.map(percent).join(" to ") : "–",
-      percent(computed),
-      points(computed - measured),
-      `${percent(least)} to ${percent(most)}`,
-      (measured / computed).toFixed(3),
+      [name, () => predictionTable(readPipeline(folder), accuracy.received ?? null)],
+      [`${name} errors`, () => errorTable(accuracy)],
     ];
-  });
-  return table(
-    ["variants", "measured", "95 % interval", "product", "product − measured", "Fréchet's bounds", "κ"],
-    lines,
-  );
-}
+  }),
+);
 
 function commonCause() {
   const cases = [
@@ -107,7 +97,7 @@ function driftTable() {
 }
 
 export const accuracyTables = {
-  "id-card": idCard,
+  ...pipelineTables,
   "common cause": commonCause,
   votes,
   "weighted votes": weightedVotes,

@@ -11,5 +11,12 @@ export const points = share => `${share < 0 ? "−" : "+"}${Math.abs(100 * share
 export const table = (header, lines) =>
   [header, header.map(() => "---"), ...lines].map(cells => `| ${cells.join(" | ")} |`).join("\n");
 
+const tables = await dist("explanation/accuracy-tables.js");
+/** How errors of stages hang together, of what was measured of a pipeline. */
+export const errorTable = accuracy => textTable(tables.stageErrorTable(accuracy));
+/** What is computed from the stages alone, beside what was measured. */
+export const predictionTable = (pipeline, received) => textTable(tables.predictionTable(pipeline, received));
+const textTable = ({ header, lines }) => table(header, lines);
+
 const { readPipeline } = await dist("runtime/read-pipeline.js");
 export const card = readPipeline(join(root, "pipelines/id-card"));

@@ -2,16 +2,13 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { dominatedVariants, measuredVariants } from "../dist/domain/dominated-variants.js";
+import { errorTable, percent, table } from "./report-format.mjs";
 
 const folder = process.argv[2] ?? "pipelines/id-card";
 const readme = join(folder, "README.md");
 const { stages, accuracy, fanOut, overhead, machine, date } = JSON.parse(
   readFileSync(join(folder, "measurements.json"), "utf8"),
 );
-
-const percent = share => `${(100 * share).toFixed(1)} %`;
-const table = (header, lines) =>
-  [header, header.map(() => "---"), ...lines].map(cells => `| ${cells.join(" | ")} |`).join("\n");
 
 const variants = Object.entries(stages).flatMap(([stage, profiles]) => {
   const dominated = dominatedVariants(measuredVariants(profiles, accuracy.stages[stage]));
@@ -43,11 +40,21 @@ const text = [
   `Measured on ${machine.cores} × ${machine.cpu}, one thread a session, Node ${machine.node}, onnxruntime ${machine.onnxruntime}, ${date.slice(0, 10)}.`,
   table(["stage", "variant", "accuracy on right inputs", "service ms by batch", "load ms", "memory MiB"], variants),
   table(["variants", "items right", "95 % interval", "parts right", "items"], combinations),
+  ...errors(accuracy),
   ...rows,
   `The gateway's own work for one request: ${overhead.latencyMs.toFixed(1)} ms of latency, ${overhead.cpuMs.toFixed(1)} ms of CPU time.`,
 ].join("\n\n");
 
 write("measurements", text);
+/** Nothing where the file is of before stages were judged by what they got. */
+function errors(measured) {
+  if (!measured.received) return [];
+  return [
+    "How errors of a stage hang together with those of the stage before, on the inputs that they really got (κ, ρ and r: [accuracy.md](../../docs/report/accuracy.md#stages-on-the-inputs-that-they-get)):",
+    errorTable(measured),
+  ];
+}
+
 const driftFile = join(folder, "drift.json");
 if (existsSync(driftFile)) {
   const measured = JSON.parse(readFileSync(driftFile, "utf8"));

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { formatMeasurements } from "../../cli/format-measurements.ts";
 import { type ProfileCommand, runProfile } from "../../profiler/main.ts";
 import { readPipeline } from "../../runtime/read-pipeline.ts";
+import { packageFolder } from "../../runtime/version.ts";
 import { commandLine, descendants, isAlive } from "../cli/support/processes.ts";
 import { writeOffsetPipeline } from "./offset-pipeline.ts";
 
@@ -85,6 +88,16 @@ describe("runProfile()", function () {
       rightAfterRight: 20,
       rightAfterWrong: 0,
     });
+    const printed = formatMeasurements(measurements).split("\n");
+    const lineOf = (start: string) =>
+      printed
+        .findLast(line => line.startsWith(start))
+        ?.trim()
+        .split(/ {2,}/);
+    const shares = ["50.0 %", "100.0 %", "0.0 %", "50.0 %", "0.0 % to 50.0 %"];
+    assert.deepEqual(lineOf("light → light"), ["light → light", ...shares, "–", "0.0 %", "1.400", "1.00"]);
+    const heavy = ["100.0 %", "50.0 %", "–", "50.0 %", "50.0 % to 50.0 %"];
+    assert.deepEqual(lineOf("heavy → light"), ["heavy → light", ...heavy, "50.0 %", "–", "1.000", "–"]);
     assert.equal(typeof measurements.machine["cpu"], "string");
     assert.ok(Date.parse(measurements.date) > 0);
     assert.ok(lines.some(line => line.startsWith("[4/4] second/heavy: batch 4 takes ")));
@@ -92,6 +105,17 @@ describe("runProfile()", function () {
     const windows = lines.filter(line => /batch 1 takes/.test(line)).map(line => line.replace(/: batch.*/, ""));
     assert.deepEqual(windows.slice(3, 5), ["[4/4] second/heavy", "[1/4] first/light, window 2"]);
     assert.deepEqual(readdirSync(join(folder, ".variscale")), []);
+  });
+
+  it("gives what a pipeline's README is written from", async () => {
+    const readme = join(folder, "README.md");
+    writeFileSync(readme, "<!-- measurements: script -->\nold\n<!-- end of measurements -->\n");
+    await profile();
+    execFileSync(process.execPath, [join(packageFolder, "scripts/write-measurement-tables.mjs"), folder]);
+    const text = readFileSync(readme, "utf8");
+    const shares = "50.0 % | 100.0 % | 100.0 % | 50.0 % | 50.0 % to 50.0 % | 50.0 % | 0.0 % | 1.000 | –";
+    assert.ok(text.includes(`| light → heavy | ${shares} |`), text);
+    assert.ok(!text.includes("old"));
   });
 
   it("writes the file that the pipeline file names", async () => {
