@@ -1,4 +1,5 @@
 import { FIELDS } from "./card.ts";
+import { checkDigit } from "./check-digit.ts";
 import type { CardContext } from "./context.ts";
 import { assembleFields } from "./stages/field-assembly.ts";
 
@@ -29,6 +30,11 @@ export const assertions = {
   datesExist: ({ lines }: CardContext): boolean => {
     const { birth, expiry } = assembleFields(lines);
     return [birth, expiry].every(date => date === null || isInCalendar(date));
+  },
+  /** The last character of the document number checks the others. */
+  numberChecks: ({ lines }: CardContext): boolean => {
+    const { number } = assembleFields(lines);
+    return number === null || number.slice(-1) === checkDigit(number.slice(0, -1));
   },
   namesAreNames: ({ lines }: CardContext): boolean => {
     const { surname, given } = assembleFields(lines);

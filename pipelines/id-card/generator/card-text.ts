@@ -1,5 +1,6 @@
 import type { Random } from "../../random.ts";
 import type { CardFields } from "../card.ts";
+import { checkDigit } from "../check-digit.ts";
 
 const SURNAMES = (
   "ADAMS ALVES ANDERSEN BAKKER BARBIERI BAUER BECKER BERGER BERNARD BIANCHI BLANC BONNET BRANDT BRUNO CARDOSO CARON " +
@@ -50,9 +51,12 @@ export function drawDate(random: Random, firstYear: number, lastYear: number): s
   return `${two(random.integer(1, 28))}.${two(random.integer(1, 12))}.${random.integer(firstYear, lastYear)}`;
 }
 
-/** A document number: two letters, six digits, one letter. */
+/** A document number: two letters, six digits, and the check digit of both. */
 export function drawNumber(random: Random): string {
   const letter = (): string => NUMBER_LETTERS[random.integer(0, NUMBER_LETTERS.length - 1)] ?? "A";
   const digits = Array.from({ length: 6 }, () => random.integer(0, 9)).join("");
-  return `${letter()}${letter()}${digits}${letter()}`;
+  const number = `${letter()}${letter()}${digits}`;
+  // Drawn and dropped: everything else on the card of a seed is as it was when numbers ended in a letter.
+  letter();
+  return `${number}${checkDigit(number)}`;
 }

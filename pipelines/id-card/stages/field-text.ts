@@ -36,7 +36,7 @@ const TO_NUMBER_LETTER: Readonly<Record<string, string>> = { ...TO_LETTER, "0": 
 /** Part of a name's letters that has to be read as capitals. */
 const MIN_CAPITALS = 0.6;
 
-const NUMBER_PATTERN = /^[A-Z]{2}\d{6}[A-Z]$/;
+const NUMBER_PATTERN = /^[A-Z]{2}\d{7}$/;
 
 /** The line as a date DD.MM.YYYY; undefined where it is none. Misread separators don't matter: eight digits make a date. */
 export function asDate(line: string): string | undefined {
@@ -57,14 +57,14 @@ function unslashed(digits: string): string {
     .replace(/^(....)28/, "$120");
 }
 
-/** The line as a document number (two letters, six digits, one letter); undefined where it is none. */
+/** The line as a document number (two letters, seven digits, the last of which checks); undefined where it is none. */
 export function asNumber(line: string): string | undefined {
   const kept = line.replaceAll(/[^A-Za-z0-9]/g, "");
   const isMixed = kept.replaceAll(/\D/g, "").length >= 4;
   if (kept.length !== 9 || !isMixed) return undefined;
   const letters = (part: string): string => [...part.toUpperCase()].map(c => TO_NUMBER_LETTER[c] ?? c).join("");
   const digits = (part: string): string => [...part].map(c => TO_DIGIT[c] ?? c).join("");
-  const number = letters(kept.slice(0, 2)) + digits(kept.slice(2, 8)) + letters(kept.slice(8));
+  const number = letters(kept.slice(0, 2)) + digits(kept.slice(2));
   return NUMBER_PATTERN.test(number) ? number : undefined;
 }
 

@@ -20,13 +20,13 @@ const card = [
   line("Date of expiry", 370, 160),
   line("03.04.2030", 370, 180),
   line("Document No", 170, 210),
-  line("AB123456C", 170, 230),
+  line("AB1234560", 170, 230),
 ];
 const right = {
   surname: "WEBER",
   given: "EVA, LINA",
   birth: "01.02.1990",
-  number: "AB123456C",
+  number: "AB1234560",
   expiry: "03.04.2030",
 };
 const isCaption = ({ text }: ReadLine): boolean => /[a-z]{3}/.test(text);

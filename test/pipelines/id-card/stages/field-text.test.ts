@@ -22,11 +22,13 @@ describe("asDate()", () => {
 
 describe("asNumber()", () => {
   for (const [line, number] of [
-    ["TJ393707K", "TJ393707K"],
-    ["TJ39S7O7K", "TJ395707K"],
-    ["8Z-123456-4", "BZ123456A"],
-    ["TJ3937071", "TJ393707J"],
-    ["TJ39370K", undefined],
+    ["TJ3937074", "TJ3937074"],
+    ["TJ39S7O7A", "TJ3957074"],
+    ["8Z-123456-4", "BZ1234564"],
+    ["TJ393707I", "TJ3937071"],
+    ["1J3937071", "JJ3937071"],
+    ["TJ393707K", undefined],
+    ["TJ393704", undefined],
     ["HOFFMANNS", undefined],
   ] as const) {
     it(`reads ${line} as ${number}`, () => assert.equal(asNumber(line), number));
