@@ -12,16 +12,17 @@ import { formatTable } from "./format-table.ts";
 export function formatMeasurements(measurements: MeasurementsInput): string {
   const variants = Object.entries(measurements.stages).flatMap(([stage, profiles]) => {
     const dominated = dominatedVariants(measuredVariants(profiles, measurements.accuracy?.stages?.[stage]));
-    return Object.entries(profiles).map(([variant, profile]) => {
+    return Object.entries(profiles).map(([variant, { loadMs, memoryMiB, points, switch: switched }]) => {
       const accuracy = measurements.accuracy?.stages?.[stage]?.[variant]?.accuracy ?? Number.NaN;
-      const times = profile.points.map(point => `${point.batch}: ${point.latencyMs.toFixed(1)}`).join("  ");
       return [
         stage,
         variant,
         percent(accuracy),
-        (profile.loadMs ?? 0).toFixed(0),
-        profile.memoryMiB?.toFixed(0) ?? "–",
-        times,
+        (loadMs ?? 0).toFixed(0),
+        switched?.coldMs.toFixed(0) ?? "–",
+        switched?.residentMs?.toFixed(1) ?? "–",
+        memoryMiB?.toFixed(0) ?? "–",
+        byBatch(points, point => point.latencyMs.toFixed(1)),
         byText(dominated.find(({ name }) => name === variant)?.by),
       ];
     });
@@ -35,9 +36,14 @@ export function formatMeasurements(measurements: MeasurementsInput): string {
   ]);
   const tables = [
     formatTable(
-      ["stage", "variant", "accuracy", "load ms", "memory MiB", "service ms by batch", ""],
+      ["stage", "variant", "accuracy", "load ms", "switch ms", "resident", "memory MiB", "service ms by batch", ""],
       variants,
-      [0, 1, 5, 6],
+      [0, 1, 7, 8],
+    ),
+    formatTable(
+      ["stage", "variant", "cores", "line", "off by", "rows/s by batch"],
+      linesOf(measurements),
+      [0, 1, 3, 5],
     ),
   ];
   if (combinations.length > 0)
@@ -53,4 +59,26 @@ export function formatMeasurements(measurements: MeasurementsInput): string {
 
 function byText(better: string | undefined): string {
   return better === undefined ? "" : `dominated by ${better}`;
+}
+
+/** Of each variant, on each number of cores: service time as a line, how far that is off at worst, and throughput. */
+function linesOf({ stages }: MeasurementsInput): string[][] {
+  return Object.entries(stages).flatMap(([stage, profiles]) =>
+    Object.entries(profiles).flatMap(([variant, profile]) =>
+      [profile, ...(profile.otherCores ?? [])].map(({ cores, points, fit }) => [
+        stage,
+        variant,
+        String(cores),
+        fit ? `${fit.fixedMs.toFixed(2)} ms + ${fit.rowMs.toFixed(3)} ms × rows` : "–",
+        percent(fit?.largestResidual ?? Number.NaN),
+        byBatch(points, ({ batch, latencyMs }) => String(Number(((1000 * batch) / latencyMs).toPrecision(3)))),
+      ]),
+    ),
+  );
+}
+
+type Points = MeasurementsInput["stages"][string][string]["points"];
+
+function byBatch(points: Points, textOf: (point: Points[number]) => string): string {
+  return points.map(point => `${point.batch}: ${textOf(point)}`).join("  ");
 }

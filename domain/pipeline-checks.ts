@@ -1,5 +1,6 @@
 import { type FileIssue, formatPath, showValue } from "./file-issue.ts";
 import type { PipelineFile, StageFile } from "./pipeline-schema.ts";
+import { profileAt } from "./profile.ts";
 import type { Measurements } from "./profile-schema.ts";
 import { ELEMENT_BYTES } from "./tensor.ts";
 
@@ -92,7 +93,12 @@ function checkVariants(stage: StageFile, podShape: string, at: Path, report: Rep
         "Give each variant a name of its own.",
       );
     if (variant.profile && podShape === "stage")
-      checkCores(variant.profile.cores, stage, [...at, "variants", j, "profile", "cores"], report);
+      checkCores(
+        profileAt(variant.profile, stage.cores).cores,
+        stage,
+        [...at, "variants", j, "profile", "cores"],
+        report,
+      );
   });
   if (!names.includes(stage.defaultVariant)) {
     report([...at, "defaultVariant"], "is not a variant of the stage", `Write one of: ${names.join(", ")}.`);
@@ -183,7 +189,7 @@ function checkCores(cores: number, stage: StageFile, path: Path, report: Report)
   report(
     path,
     `was measured at ${cores} cores, but a replica of the stage has ${stage.cores}`,
-    "Measure it at the shape of the stage: run `variscale profile`.",
+    "Measure it at the shape of the stage: run `variscale profile`, with `--cores` for several.",
   );
 }
 
@@ -221,7 +227,8 @@ export function checkMeasurements(file: PipelineFile, measurements: Measurements
   if (file.spec.objective.podShape === "variant") return issues;
   for (const stage of file.spec.stages) {
     for (const [variant, profile] of Object.entries(measurements.stages[stage.name] ?? {})) {
-      checkCores(profile.cores, stage, ["stages", stage.name, variant, "cores"], report);
+      const { cores } = profileAt(profile, stage.cores);
+      checkCores(cores, stage, ["stages", stage.name, variant, "cores"], report);
     }
   }
   return issues;

@@ -7,6 +7,7 @@ import type { LoadQuery } from "./load-query.ts";
 import type { Pipeline, Stage, Variant } from "./pipeline.ts";
 import { checkMeasurements, checkPipelineFile } from "./pipeline-checks.ts";
 import { type PipelineFile, pipelineFileSchema, type StageFile } from "./pipeline-schema.ts";
+import { profileAt } from "./profile.ts";
 import { type Measurements, measurementsSchema } from "./profile-schema.ts";
 
 export type ParseResult =
@@ -155,6 +156,7 @@ function toPipeline(
   estimators: readonly AccuracyEstimator[],
 ): Pipeline {
   const { metadata, spec } = file;
+  const isShaped = spec.objective.podShape === "stage";
   return {
     key: { namespace: metadata.namespace, name: metadata.name },
     mode: spec.mode,
@@ -167,7 +169,7 @@ function toPipeline(
     code: spec.code ?? null,
     packages: spec.packages,
     measurements: spec.measurements === undefined ? null : { file: spec.measurements, isThere: measurements !== null },
-    stages: spec.stages.map((stage, i) => toStage(stage, spec.stages[i - 1]?.name ?? null, measurements)),
+    stages: spec.stages.map((stage, i) => toStage(stage, spec.stages[i - 1]?.name ?? null, measurements, isShaped)),
     accuracy: { method: spec.accuracy.method, combinations: measurements?.accuracy?.combinations ?? [], estimators },
     overhead: measurements?.overhead ?? { latencyMs: 0, cpuMs: 0 },
   };
@@ -178,7 +180,7 @@ function toLoadQuery({ counter, query }: PipelineFile["spec"]["load"]): LoadQuer
   return query === undefined ? null : { kind: "rate", expression: query.trim() };
 }
 
-function toStage(stage: StageFile, before: string | null, measurements: Measurements | null): Stage {
+function toStage(stage: StageFile, before: string | null, measurements: Measurements | null, isShaped: boolean): Stage {
   const dependsOn = stage.dependsOn ?? (before === null ? [] : [before]);
   const written = typeof stage.fanOut === "number" ? { default: stage.fanOut, byUpstreamVariant: {} } : stage.fanOut;
   const measured = measurements?.fanOut?.[stage.name]?.rowsByVariant ?? {};
@@ -198,11 +200,20 @@ function toStage(stage: StageFile, before: string | null, measurements: Measurem
     golden: stage.golden,
     ...(stage.accuracy && { accuracy: stage.accuracy }),
     fanOut: { default: written.default, byUpstreamVariant: { ...written.byUpstreamVariant, ...measured } },
-    variants: stage.variants.map(variant => toVariant(variant, stage.name, measurements)),
+    variants: stage.variants.map(variant =>
+      toVariant(variant, stage.name, isShaped ? stage.cores : null, measurements),
+    ),
   };
 }
 
-function toVariant(variant: StageFile["variants"][number], stage: string, measurements: Measurements | null): Variant {
+/** @param cores that a replica has; null: each variant has those that it was measured on. */
+function toVariant(
+  variant: StageFile["variants"][number],
+  stage: string,
+  cores: number | null,
+  measurements: Measurements | null,
+): Variant {
+  const profile = measurements?.stages[stage]?.[variant.name] ?? variant.profile;
   return {
     name: variant.name,
     driver: variant.driver,
@@ -211,6 +222,6 @@ function toVariant(variant: StageFile["variants"][number], stage: string, measur
     url: variant.url ?? null,
     package: variant.package ?? null,
     accuracy: measurements?.accuracy?.stages[stage]?.[variant.name]?.accuracy ?? variant.accuracy ?? null,
-    profile: measurements?.stages[stage]?.[variant.name] ?? variant.profile ?? null,
+    profile: profile === undefined ? null : cores === null ? profile : profileAt(profile, cores),
   };
 }

@@ -26,39 +26,94 @@ const batchPoint = z.strictObject({
     .describe(
       "How much slower the second fastest window was than the fastest, as a share: 0.1 at most unless it is noise",
     ),
-  fill: share.optional().describe("Mean fill of the measured batches; points below 0.85 are not kept by the profiler"),
+  throughputRps: positive.optional().describe("Rows a second in full batches of this size, one after the other"),
+  fill: share
+    .optional()
+    .describe(
+      "Share of the batch's rows whose outputs are as those of the row alone; points below 0.85 are not kept by the profiler",
+    ),
 });
 
-export const profileSchema = z
-  .strictObject({
-    cores: positive.describe("Cores of the pod's shape that this was measured at"),
-    loadMs: z.number().min(0).max(1e7).default(0).describe("From the file to a warm session"),
-    memoryMiB: positive.optional().describe("Resident memory that one session adds"),
-    points: z.array(batchPoint).min(1, "must have at least one batch size").max(64),
-  })
-  .superRefine((profile, context) => {
-    for (let i = 1; i < profile.points.length; i++) {
-      const before = profile.points[i - 1];
-      const point = profile.points[i];
-      if (!before || !point) continue;
-      if (point.batch <= before.batch) {
-        context.addIssue({
-          code: "custom",
-          path: ["points", i, "batch"],
-          message: "must be larger than the batch size before it",
-          input: point.batch,
-        });
-      }
-      if (point.latencyMs < before.latencyMs) {
-        context.addIssue({
-          code: "custom",
-          path: ["points", i, "latencyMs"],
-          message: `must not be below the ${before.latencyMs} ms of batch ${before.batch}: a larger batch can't be faster; measure again on a quieter machine`,
-          input: point.latencyMs,
-        });
-      }
+const fit = z.strictObject({
+  fixedMs: z
+    .number()
+    .min(-1e9)
+    .max(1e9)
+    .describe("Of a batch, whatever its size; below 0 where rows take longer in larger batches"),
+  rowMs: z.number().min(-1e9).max(1e9).describe("Of each row"),
+  largestResidual: z
+    .number()
+    .min(0)
+    .max(1e6)
+    .describe("Largest distance of a measured time from the line, as a share of it"),
+  isotonicResidual: z
+    .number()
+    .min(0)
+    .max(1e6)
+    .describe("The same from the times of the points, which never fall with the batch"),
+});
+
+const switchTimes = z.strictObject({
+  coldMs: z.number().min(0).max(1e7).describe("With load, check, warm-up and hand-over"),
+  residentMs: z
+    .number()
+    .min(0)
+    .max(1e7)
+    .optional()
+    .describe("Where it is resident; absent: the memory holds one alone"),
+});
+
+const points = z.array(batchPoint).min(1, "must have at least one batch size").max(64).superRefine(checkRising);
+
+const otherCores = z.strictObject({
+  cores: positive.describe("Cores that this was measured at"),
+  loadMs: z.number().min(0).max(1e7).default(0).describe("As above"),
+  memoryMiB: positive.optional().describe("As above"),
+  points,
+  fit: fit.optional().describe("As above"),
+});
+
+export const profileSchema = z.strictObject({
+  cores: positive.describe("Cores of the pod's shape that this was measured at"),
+  loadMs: z.number().min(0).max(1e7).default(0).describe("From the file to a warm session"),
+  memoryMiB: positive.optional().describe("Resident memory that one session adds"),
+  points,
+  fit: fit.optional().describe("Service time of a batch as a line"),
+  switch: switchTimes.optional().describe("From another variant to this one, in a running switcher"),
+  otherCores: z
+    .array(otherCores)
+    .max(16)
+    .optional()
+    .describe("The same at other cores: what is planned with when the stage's are changed to these"),
+});
+
+/** A larger batch is written later, and takes no less time. */
+function checkRising(
+  rising: readonly { readonly batch: number; readonly latencyMs: number }[],
+  context: z.RefinementCtx,
+): void {
+  for (let i = 1; i < rising.length; i++) {
+    const before = rising[i - 1];
+    const point = rising[i];
+    if (!before || !point) continue;
+    if (point.batch <= before.batch) {
+      context.addIssue({
+        code: "custom",
+        path: [i, "batch"],
+        message: "must be larger than the batch size before it",
+        input: point.batch,
+      });
     }
-  });
+    if (point.latencyMs < before.latencyMs) {
+      context.addIssue({
+        code: "custom",
+        path: [i, "latencyMs"],
+        message: `must not be below the ${before.latencyMs} ms of batch ${before.batch}: a larger batch can't be faster; measure again on a quieter machine`,
+        input: point.latencyMs,
+      });
+    }
+  }
+}
 
 const proportion = z.strictObject({
   accuracy: share,
@@ -99,6 +154,7 @@ const received = z.strictObject({
 const noise = z.strictObject({
   stage: name,
   variant: name,
+  cores: positive.optional().describe("Where it is not those of the stage"),
   batch: z.int().min(1).max(1024),
   spread: z.number().min(0).max(1e6).describe("As that of the point"),
 });
@@ -138,6 +194,8 @@ export const measurementsSchema = z.strictObject({
 
 /** Measured at the pod's shape of its stage: service time by batch size, load time and memory. */
 export type Profile = z.output<typeof profileSchema>;
+/** What a Switch to a variant takes. */
+export type SwitchTimes = z.output<typeof switchTimes>;
 export type Measurements = z.output<typeof measurementsSchema>;
 /** What `variscale profile` writes; defaults may be left out. */
 export type MeasurementsInput = z.input<typeof measurementsSchema>;

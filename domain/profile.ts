@@ -29,3 +29,14 @@ export function serviceMs(profile: ServiceTimes, rows: number): number {
 export function throughputRps(profile: Profile, batch: number): number {
   return (batch * 1000) / serviceMs(profile, batch);
 }
+
+/** The Profile as it is on so many cores, where it was measured on them; otherwise as it was measured on its own. */
+export function profileAt(profile: Profile, cores: number): Profile {
+  if (profile.cores === cores) return profile;
+  const { otherCores = [], ...own } = profile;
+  const other = otherCores.find(one => one.cores === cores);
+  if (other === undefined) return profile;
+  // What was measured on the cores of then: memory is much the same, a line is not.
+  const { fit: _line, ...kept } = own;
+  return { ...kept, ...other };
+}

@@ -25,9 +25,28 @@ export function scaleServiceTimes(pipeline: Pipeline, factor: number): Pipeline 
 }
 
 function scaleProfile(profile: Profile, factor: number): Profile {
+  const { switch: switched, otherCores } = profile;
   return {
     ...profile,
-    loadMs: profile.loadMs * factor,
-    points: profile.points.map(point => ({ ...point, latencyMs: point.latencyMs * factor })),
+    ...scaleTimes(profile, factor),
+    ...(switched && {
+      switch: {
+        coldMs: switched.coldMs * factor,
+        ...(switched.residentMs !== undefined && { residentMs: switched.residentMs * factor }),
+      },
+    }),
+    ...(otherCores && { otherCores: otherCores.map(other => ({ ...other, ...scaleTimes(other, factor) })) }),
+  };
+}
+
+function scaleTimes({ loadMs, points, fit }: Pick<Profile, "loadMs" | "points" | "fit">, factor: number) {
+  return {
+    loadMs: loadMs * factor,
+    points: points.map(({ throughputRps, ...point }) => ({
+      ...point,
+      latencyMs: point.latencyMs * factor,
+      ...(throughputRps !== undefined && { throughputRps: throughputRps / factor }),
+    })),
+    ...(fit && { fit: { ...fit, fixedMs: fit.fixedMs * factor, rowMs: fit.rowMs * factor } }),
   };
 }

@@ -21,6 +21,8 @@ export interface ProfileCommand {
   readonly items?: number;
   /** How long each batch size of each variant is run, in two windows. Default 2 s. */
   readonly windowMs?: number;
+  /** Measures every variant on these too, beside the cores of its stage. */
+  readonly cores?: readonly number[];
   /** Writes also where the machine was too noisy; the file says so. */
   readonly acceptNoise?: boolean;
   /** Forgets what an unfinished run has measured. */
@@ -52,6 +54,7 @@ export async function runProfile(
     modelFolder: command.modelFolder,
     items: checkItems(command.items ?? 300),
     windowMs: command.windowMs ?? 2000,
+    cores: command.cores ?? [],
     acceptNoise: command.acceptNoise ?? false,
     cacheFile,
     onProgress: command.onProgress,

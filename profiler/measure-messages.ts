@@ -6,6 +6,8 @@ import type { Run } from "./service-time.ts";
 export type MeasureRequest =
   | { readonly kind: "open"; readonly source: ModelSource; readonly rows: readonly Row[] }
   | { readonly kind: "run"; readonly batch: number; readonly windowMs: number }
+  /** Whether a batch's rows have the outputs that they have alone. */
+  | { readonly kind: "compare"; readonly batch: number }
   /** Gives up the session, so that another server unloads the model. */
   | { readonly kind: "close" };
 
@@ -13,6 +15,8 @@ export type MeasureReply =
   /** From the file to a warm session, each load; the resident memory that the first one added; null where another server has the model. */
   | { readonly kind: "opened"; readonly loadsMs: readonly number[]; readonly memoryMiB: number | null }
   | { readonly kind: "ran"; readonly runs: readonly Run[] }
+  /** Share of rows that have. */
+  | { readonly kind: "compared"; readonly fill: number }
   /** The model takes no batches of this size. */
   | { readonly kind: "refused"; readonly message: string }
   | { readonly kind: "closed" }

@@ -5,6 +5,7 @@ import type { MeasureReply, MeasureRequest } from "./measure-messages.ts";
 import type { ModelSession } from "./model-session.ts";
 import type { ModelSource } from "./model-source.ts";
 import { openSession } from "./open-session.ts";
+import { sameRow } from "./same-row.ts";
 import type { Run } from "./service-time.ts";
 
 const MIB = 1024 * 1024;
@@ -17,6 +18,8 @@ const MOST_RUNS = 2000;
 let session: ModelSession | null = null;
 let kind: ModelSource["kind"] = "file";
 let rows: readonly Row[] = [];
+/** Outputs of each row in a batch of its own. */
+let alone: readonly Row[] | null = null;
 
 process.on("message", (request: MeasureRequest) => {
   handle(request).then(reply, (error: unknown) =>
@@ -35,6 +38,8 @@ async function handle(request: MeasureRequest): Promise<MeasureReply> {
       return open(request);
     case "run":
       return run(request);
+    case "compare":
+      return compare(request.batch);
     case "close":
       await session?.close();
       return { kind: "closed" };
@@ -73,6 +78,27 @@ async function run({ batch, windowMs }: Extract<MeasureRequest, { kind: "run" }>
     if (code === "invalid_argument" && batch > 1) return { kind: "refused", message };
     throw error;
   }
+}
+
+/** One whole batch; one that is answered with other rows than it has is answered for none. */
+async function compare(batch: number): Promise<MeasureReply> {
+  if (session === null) throw new VariscaleError("internal", "no session is open");
+  alone ??= await session.infer(rows, 1);
+  const asked = Array.from({ length: batch }, (_, i) => i % rows.length);
+  let outputs: readonly Row[];
+  try {
+    outputs = await session.infer(
+      asked.map(i => rows[i] as Row),
+      batch,
+    );
+  } catch (error) {
+    const { code, message } = VariscaleError.from(error);
+    if (code === "invalid_argument") return { kind: "refused", message };
+    if (code === "failed_precondition") return { kind: "compared", fill: 0 };
+    throw error;
+  }
+  const same = asked.filter((row, i) => sameRow(alone?.[row] ?? {}, outputs[i] ?? {}));
+  return { kind: "compared", fill: same.length / batch };
 }
 
 /** Full batches one after the other, over all rows in turn. */

@@ -1,6 +1,6 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { Pipeline, Stage, Variant } from "../domain/pipeline.ts";
-import type { MeasurementsInput, Noise } from "../domain/profile-schema.ts";
+import type { Noise, Profile } from "../domain/profile-schema.ts";
 import type { PipelineCode } from "../gateway/stage.ts";
 import { sourceOf } from "./model-source.ts";
 import type { ProfileCache } from "./profile-cache.ts";
@@ -19,13 +19,18 @@ export interface MeasureVariantsOptions {
   readonly modelFolder: string;
   /** How long each batch size of each variant is run, all visits together where windows agree. */
   readonly windowMs: number;
+  /** Cores that every variant is measured on beside those of its stage. */
+  readonly cores: readonly number[];
   readonly onProgress: (line: string) => void;
 }
 
-/** One variant on the cores of its stage. */
+type Measured = Pick<MeasureVariantsOptions, "pipeline" | "cores">;
+
+/** One variant on so many cores. */
 interface Target {
   readonly stage: Stage;
   readonly variant: Variant;
+  readonly cores: number;
   /** Of the cache. */
   readonly key: string;
   /** For people. */
@@ -34,7 +39,7 @@ interface Target {
 
 /** Visits every variant twice. They take turns, so that what disturbs one visit is over at the next. */
 export async function visitVariants(options: MeasureVariantsOptions, cache: ProfileCache): Promise<void> {
-  const targets = targetsOf(options.pipeline);
+  const targets = targetsOf(options);
   for (const { key, label } of targets)
     if (cache.visits(key).length > 0) options.onProgress(`${label}: kept from the run before`);
   for (let visits = 0; visits < VISITS; visits++)
@@ -44,56 +49,73 @@ export async function visitVariants(options: MeasureVariantsOptions, cache: Prof
 /** Visits again whatever has batch sizes whose windows do not agree, a few times. */
 export async function visitDoubtful(options: MeasureVariantsOptions, cache: ProfileCache): Promise<void> {
   for (let visits = VISITS; visits < MOST_VISITS; visits++)
-    for (const target of targetsOf(options.pipeline))
+    for (const target of targetsOf(options))
       if (cache.visits(target.key).length === visits && timesOf(target, cache).doubtful.length > 0)
         await visit(options, target, cache);
 }
 
 /** What the visits give; `noise`: what of it no two windows agree about. */
-export function measuredVariants(pipeline: Pipeline, cache: ProfileCache) {
-  const stages: Record<string, Record<string, VariantTimes["profile"]>> = {};
+export function measuredVariants(measured: Measured, cache: ProfileCache) {
+  const stages: Record<string, Record<string, Profile>> = {};
   const noise: Noise[] = [];
   let disturbance = 1;
-  for (const target of targetsOf(pipeline)) {
+  for (const target of targetsOf(measured)) {
     const { profile, noisy, disturbance: own } = timesOf(target, cache);
-    const names = { stage: target.stage.name, variant: target.variant.name };
+    const { stage, cores } = target;
+    const names = { stage: stage.name, variant: target.variant.name, ...(cores !== stage.cores && { cores }) };
     noise.push(...noisy.map(({ batch, spread }) => ({ ...names, batch, spread: Math.round(spread * 1e4) / 1e4 })));
     disturbance = Math.max(disturbance, own);
-    stages[names.stage] = { ...stages[names.stage], [names.variant]: profile };
+    stages[stage.name] = { ...stages[stage.name], [names.variant]: withCores(stages, names, profile) };
   }
-  return { stages: stages satisfies MeasurementsInput["stages"], noise, disturbance };
+  return { stages, noise, disturbance };
+}
+
+/** The first one of a variant is of its stage's cores. */
+function withCores(
+  stages: Readonly<Record<string, Readonly<Record<string, Profile>>>>,
+  { stage, variant }: { readonly stage: string; readonly variant: string },
+  profile: Profile,
+): Profile {
+  const first = stages[stage]?.[variant];
+  return first === undefined ? profile : { ...first, otherCores: [...(first.otherCores ?? []), profile] };
 }
 
 /** So that the next run measures these anew, and nothing else. */
-export async function forgetNoisy(pipeline: Pipeline, cache: ProfileCache): Promise<void> {
-  for (const target of targetsOf(pipeline))
+export async function forgetNoisy(measured: Measured, cache: ProfileCache): Promise<void> {
+  for (const target of targetsOf(measured))
     if (timesOf(target, cache).noisy.length > 0) await cache.forgetVisits(target.key);
 }
 
-function targetsOf({ stages }: Pipeline): readonly Target[] {
-  const count = stages.reduce((sum, stage) => sum + stage.variants.length, 0);
-  return stages
-    .flatMap(stage => stage.variants.map(variant => ({ stage, variant })))
-    .map(({ stage, variant }, i) => {
-      const key = `${stage.name}/${variant.name}`;
-      return { stage, variant, key, label: `[${i + 1}/${count}] ${key}` };
-    });
+/** Those on the stage's cores first. What another server runs has its own cores. */
+function targetsOf({ pipeline, cores }: Measured): readonly Target[] {
+  const all = pipeline.stages.flatMap(stage => stage.variants.map(variant => ({ stage, variant })));
+  const own = all.map(one => ({ ...one, cores: one.stage.cores }));
+  const others = cores.flatMap(count => all.map(one => ({ ...one, cores: count })));
+  const targets = [
+    ...own,
+    ...others.filter(({ stage, variant, cores: count }) => count !== stage.cores && variant.sha256 !== null),
+  ];
+  return targets.map((target, i) => {
+    const name = `${target.stage.name}/${target.variant.name}`;
+    const key = target.cores === target.stage.cores ? name : `${name} on ${target.cores} cores`;
+    return { ...target, key, label: `[${i + 1}/${targets.length}] ${key}` };
+  });
 }
 
-function timesOf({ key, stage }: Target, cache: ProfileCache): VariantTimes {
+function timesOf({ key, cores }: Target, cache: ProfileCache): VariantTimes {
   const visits = cache.visits(key);
   if (visits.length === 0) throw new VariscaleError("internal", `${key} was not measured`);
-  return variantTimesOf(visits, stage.cores);
+  return variantTimesOf(visits, cores);
 }
 
 async function visit(options: MeasureVariantsOptions, target: Target, cache: ProfileCache): Promise<void> {
-  const { stage, variant, key } = target;
+  const { stage, variant, key, cores } = target;
   const before = cache.visits(key);
   const label = before.length === 0 ? target.label : `${target.label}, window ${before.length + 1}`;
   const times = before.length === 0 ? null : timesOf(target, cache);
   const batches = times?.profile.points.map(({ batch }) => batch) ?? null;
   const rows = await sampleRows(stage, options.code);
-  const visited = await visitVariant(sourceOf(stage, variant, options.modelFolder), rows, {
+  const visited = await visitVariant(sourceOf({ ...stage, cores }, variant, options.modelFolder), rows, {
     label: key,
     windowMs: options.windowMs / VISITS,
     batches: before.length < VISITS ? batches : (times?.doubtful ?? null),

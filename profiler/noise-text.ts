@@ -21,6 +21,7 @@ export function noiseText(noise: readonly Noise[], disturbance: number): string 
 }
 
 /** One batch size of one variant, with how far apart its windows are. */
-export function noisyPoint({ stage, variant, batch, spread }: Noise): string {
-  return `${stage}/${variant} at batch ${batch} (${(100 * spread).toFixed(0)} % apart)`;
+export function noisyPoint({ stage, variant, cores, batch, spread }: Noise): string {
+  const on = cores === undefined ? "" : ` on ${cores} cores`;
+  return `${stage}/${variant}${on} at batch ${batch} (${(100 * spread).toFixed(0)} % apart)`;
 }

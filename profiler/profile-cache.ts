@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
 import type { Pipeline } from "../domain/pipeline.ts";
+import type { SwitchTimes } from "../domain/profile-schema.ts";
 import { readState, writeState } from "../runtime/state-file.ts";
 import type { ItemResult } from "./item-result.ts";
 import type { Machine } from "./machine.ts";
@@ -8,13 +9,15 @@ import type { Overhead } from "./measure-overhead.ts";
 import type { VariantVisit } from "./visit-variant.ts";
 
 /** Raised when Content changes. */
-const LAYOUT = 4;
+const LAYOUT = 5;
 
 interface Content {
   /** Of machine and pipeline: what another one measured is of no use. */
   readonly key: string;
-  /** By stage/variant. */
+  /** By stage/variant, and where they are not the stage's by cores. */
   readonly visits: Record<string, readonly VariantVisit[]>;
+  /** By stage/variant; null: there is nothing to switch from. */
+  readonly switches: Record<string, SwitchTimes | null>;
   readonly items: Record<string, ItemResult>;
   overhead: Overhead | null;
 }
@@ -40,10 +43,10 @@ export class ProfileCache {
     const found = file === null ? null : readState(file);
     const content = found?.kind === "ok" ? (found.payload as Content) : null;
     if (content?.key === key) return new ProfileCache(file, content, nowMs);
-    return new ProfileCache(file, { key, visits: {}, items: {}, overhead: null }, nowMs);
+    return new ProfileCache(file, { key, visits: {}, switches: {}, items: {}, overhead: null }, nowMs);
   }
 
-  /** @param target `stage/variant`. */
+  /** @param target `stage/variant`, and the cores where they are not the stage's. */
   visits(target: string): readonly VariantVisit[] {
     return this.#content.visits[target] ?? [];
   }
@@ -58,6 +61,16 @@ export class ProfileCache {
 
   addVisit(target: string, visit: VariantVisit): Promise<void> {
     this.#content.visits[target] = [...this.visits(target), visit];
+    return this.save();
+  }
+
+  /** Undefined: not measured. @param variant `stage/variant`. */
+  switchTimes(variant: string): SwitchTimes | null | undefined {
+    return this.#content.switches[variant];
+  }
+
+  addSwitchTimes(variant: string, times: SwitchTimes | null): Promise<void> {
+    this.#content.switches[variant] = times;
     return this.save();
   }
 

@@ -1,12 +1,18 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
-import { type MeasurementsInput, measurementsSchema } from "../domain/profile-schema.ts";
+import {
+  type MeasurementsInput,
+  measurementsSchema,
+  type Profile,
+  type SwitchTimes,
+} from "../domain/profile-schema.ts";
 import type { PipelineCode } from "../gateway/stage.ts";
 import { accuracyOf, combinationsOf, fanOutOf, type ItemResult } from "./item-result.ts";
 import { describeMachine } from "./machine.ts";
 import type { ItemBench } from "./measure-item.ts";
 import { measureItems } from "./measure-items.ts";
 import { measureOverhead, type Overhead } from "./measure-overhead.ts";
+import { measureSwitches } from "./measure-switches.ts";
 import { forgetNoisy, measuredVariants, visitDoubtful, visitVariants } from "./measure-variants.ts";
 import { ModelBench } from "./model-bench.ts";
 import { noiseText } from "./noise-text.ts";
@@ -22,6 +28,8 @@ export interface ProfileOptions {
   readonly items: number;
   /** How long each batch size of each variant is run, in two windows. */
   readonly windowMs: number;
+  /** Cores that every variant is measured on beside those of its stage. */
+  readonly cores: readonly number[];
   /** Gives measurements also where the machine was too noisy; they say so. */
   readonly acceptNoise: boolean;
   /** Where an unfinished run is kept; null: nowhere. */
@@ -58,9 +66,9 @@ export async function profilePipeline(options: ProfileOptions): Promise<Measurem
   await visitVariants(options, cache);
   const evaluated = code.evaluation ? await evaluate({ ...options, evaluation: code.evaluation }, cache) : null;
   await visitDoubtful(options, cache);
-  const { stages, noise, disturbance } = measuredVariants(pipeline, cache);
+  const { stages, noise, disturbance } = measuredVariants(options, cache);
   if (noise.length > 0 && !options.acceptNoise) {
-    await forgetNoisy(pipeline, cache);
+    await forgetNoisy(options, cache);
     throw new VariscaleError("failed_precondition", noiseText(noise, disturbance));
   }
   const measurements: MeasurementsInput = {
@@ -68,7 +76,7 @@ export async function profilePipeline(options: ProfileOptions): Promise<Measurem
     kind: "PipelineMeasurements",
     machine: { ...machine, disturbance: Math.round(disturbance * 100) / 100 },
     date: new Date(options.nowMs()).toISOString(),
-    stages,
+    stages: await withSwitches(options, stages, cache),
     ...(noise.length > 0 && { noise }),
     ...evaluated,
   };
@@ -77,6 +85,38 @@ export async function profilePipeline(options: ProfileOptions): Promise<Measurem
     throw new VariscaleError("internal", `what was measured is not valid: ${checked.error.message}`);
   cache.delete();
   return measurements;
+}
+
+async function withSwitches(
+  { pipeline, modelFolder, onProgress }: ProfileOptions,
+  stages: Readonly<Record<string, Readonly<Record<string, Profile>>>>,
+  cache: ProfileCache,
+): Promise<MeasurementsInput["stages"]> {
+  const whole: Record<string, Record<string, Profile>> = {};
+  for (const stage of pipeline.stages) {
+    const profiles = stages[stage.name] ?? {};
+    whole[stage.name] = { ...profiles };
+    for (const variant of stage.variants) {
+      const key = `${stage.name}/${variant.name}`;
+      const profile = profiles[variant.name];
+      let times = cache.switchTimes(key);
+      if (times === undefined) {
+        times = await measureSwitches(pipeline, stage, variant, profiles, modelFolder).catch((error: unknown) => {
+          onProgress(`${key}: Switches are left out: ${VariscaleError.from(error).message}`);
+          return null;
+        });
+        await cache.addSwitchTimes(key, times);
+        if (times) onProgress(`${key}: ${switchText(times)}`);
+      }
+      if (profile && times) whole[stage.name] = { ...whole[stage.name], [variant.name]: { ...profile, switch: times } };
+    }
+  }
+  return whole;
+}
+
+function switchText({ coldMs, residentMs }: SwitchTimes): string {
+  const resident = residentMs === undefined ? "" : `, ${residentMs.toFixed(1)} ms where it is resident`;
+  return `a Switch to it takes ${coldMs.toFixed(0)} ms${resident}`;
 }
 
 /** Before minutes of measuring: whether the evaluation can give its items at all. */

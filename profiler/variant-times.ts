@@ -1,4 +1,6 @@
 import type { Profile } from "../domain/profile-schema.ts";
+import { batchFitOf } from "./batch-fit.ts";
+import { median } from "./median.ts";
 import { neverFalling } from "./never-falling.ts";
 import { agree, type SettledTime, settledTimeOf } from "./settled-time.ts";
 import type { VariantVisit } from "./visit-variant.ts";
@@ -34,40 +36,46 @@ export function variantTimesOf(visits: readonly VariantVisit[], cores: number): 
 
 interface SettledPoint {
   readonly batch: number;
+  readonly fill: number | null;
   readonly time: SettledTime;
 }
 
 /** The first visit says which batch sizes there are. */
 function settledPoints(visits: readonly VariantVisit[]): readonly SettledPoint[] {
   const windows = visits.flatMap(visit => visit.windows);
-  return (visits[0]?.windows ?? []).map(({ batch }) => ({
-    batch,
+  return (visits[0]?.windows ?? []).map(({ batch, fill }) => ({
+    ...{ batch, fill },
     time: settledTimeOf(windows.filter(window => window.batch === batch).map(({ time }) => time)),
   }));
 }
 
 function toProfile(visits: readonly VariantVisit[], points: readonly SettledPoint[], cores: number): Profile {
-  const latencies = neverFalling(points.map(({ time }) => time.latencyMs));
+  const measured = points.map(({ batch, time }) => ({ batch, latencyMs: time.latencyMs }));
+  const latencies = neverFalling(measured.map(({ latencyMs }) => latencyMs));
+  const fit = batchFitOf(measured, latencies);
   const memories = visits.flatMap(({ memoryMiB }) => memoryMiB ?? []);
   return {
     cores,
     loadMs: round(median(visits.flatMap(({ loadsMs }) => loadsMs))),
     ...(memories.length > 0 && { memoryMiB: round(Math.max(median(memories), 0.1)) }),
-    points: points.map(({ batch, time }, i) => ({
+    points: points.map(({ batch, fill, time }, i) => ({
       batch,
       latencyMs: Math.max(1 / ROUNDING, round(latencies[i] ?? time.latencyMs)),
+      throughputRps: Math.max(1 / ROUNDING, round((batch * 1000) / (latencies[i] ?? time.latencyMs))),
       scv: round(Math.min(time.scv, 100)),
       ...(time.cpuMs !== null && { cpuMs: Math.max(1 / ROUNDING, round(time.cpuMs)) }),
+      ...(fill !== null && { fill: round(fill) }),
       spread: round(time.spread),
     })),
+    ...(fit && {
+      fit: {
+        fixedMs: round(fit.fixedMs),
+        rowMs: round(fit.rowMs),
+        largestResidual: round(fit.largestResidual),
+        isotonicResidual: round(fit.isotonicResidual),
+      },
+    }),
   };
-}
-
-/** Mean of the two in the middle where their number is even. */
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  return ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle)] ?? 0)) / 2;
 }
 
 function round(value: number): number {

@@ -1,6 +1,6 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { Row } from "../gateway/stage.ts";
-import { startMeasuring } from "./measuring-child.ts";
+import { type MeasuringChild, startMeasuring } from "./measuring-child.ts";
 import type { ModelSource } from "./model-source.ts";
 import { type ServiceTime, serviceTimeOf } from "./service-time.ts";
 
@@ -9,6 +9,8 @@ const BATCHES = [1, 2, 4, 8, 16] as const;
 const ALWAYS = 4;
 /** A larger batch is worth trying when the last doubling saved this share of the time for one row. */
 const WORTHWHILE = 0.02;
+/** A batch that answers fewer of its rows is none. */
+const LEAST_FILL = 0.85;
 
 /** What one process measured of one variant: one window for each batch size. */
 export interface VariantVisit {
@@ -21,6 +23,8 @@ export interface VariantVisit {
 
 export interface BatchWindow {
   readonly batch: number;
+  /** Share of its rows whose outputs are as those of the row alone; null: not looked at. */
+  readonly fill: number | null;
   readonly time: ServiceTime;
 }
 
@@ -32,7 +36,7 @@ export interface VisitOptions {
   /** Batch sizes to measure; null: from 1 on, as long as larger ones pay. */
   readonly batches: readonly number[] | null;
   readonly onPoint: (batch: number, time: ServiceTime) => void;
-  /** The server of a remote variant takes no batches of this size: larger ones are not tried. */
+  /** The model or its server takes no batches of this size, or does not answer their rows: larger ones are not tried. */
   readonly onRefused: (batch: number, message: string) => void;
 }
 
@@ -53,6 +57,12 @@ export async function visitVariant(
     const windows: BatchWindow[] = [];
     for (const batch of options.batches ?? BATCHES) {
       if (options.batches === null && !isWorthTrying(windows)) break;
+      const fill = options.batches === null && batch > 1 ? await fillOf(child, batch) : null;
+      if (fill !== null && fill < LEAST_FILL) {
+        const percent = Math.round(100 * fill);
+        options.onRefused(batch, `${percent} % of its rows have the outputs that they have alone`);
+        break;
+      }
       const ran = await child.ask({ kind: "run", batch, windowMs: options.windowMs });
       if (ran.kind === "refused") {
         options.onRefused(batch, ran.message);
@@ -60,7 +70,7 @@ export async function visitVariant(
       }
       if (ran.kind !== "ran") throw new VariscaleError("internal", `unexpected reply ${ran.kind}`);
       const time = serviceTimeOf(ran.runs, source.kind === "file" ? source.threads : 1);
-      windows.push({ batch, time });
+      windows.push({ batch, fill, time });
       options.onPoint(batch, time);
     }
     return { loadsMs: opened.loadsMs, memoryMiB: opened.memoryMiB, windows };
@@ -75,4 +85,10 @@ function isWorthTrying(windows: readonly BatchWindow[]): boolean {
   const [before, last] = windows.map(({ batch, time }) => time.latencyMs / batch).slice(-2);
   if (windows.length < BATCHES.indexOf(ALWAYS) + 1 || before === undefined || last === undefined) return true;
   return last < before * (1 - WORTHWHILE);
+}
+
+/** Null where the model refuses the batch: running it says why. */
+async function fillOf(child: MeasuringChild, batch: number): Promise<number | null> {
+  const reply = await child.ask({ kind: "compare", batch });
+  return reply.kind === "compared" ? reply.fill : null;
 }

@@ -10,8 +10,12 @@ interface ProfileFlags {
   readonly windowMs: number;
   readonly fresh: boolean;
   readonly acceptNoise: boolean;
+  readonly cores: readonly number[];
   readonly output: "table" | "json";
 }
+
+/** As many as a measurements file takes. */
+const MOST_CORES = 16;
 
 export function addProfile(program: Command): void {
   program
@@ -32,6 +36,12 @@ export function addProfile(program: Command): void {
       2000,
     )
     .option("--fresh", "forget what a broken-off run has measured", false)
+    .option(
+      "--cores <list>",
+      "measure on these too, as in 1,2: for plans when the stage's cores are changed (default: those of the stage alone)",
+      parseCores,
+      [],
+    )
     .option("--accept-noise", "write also where the machine was too noisy; the file says so", false)
     .addOption(new Option("--output <format>", "of the result").choices(["table", "json"]).default("table"))
     .addHelpText(
@@ -39,6 +49,12 @@ export function addProfile(program: Command): void {
       "\nExample:\n  variscale profile pipelines/id-card --items 500\n\nA run that was broken off goes on where it was. Run it on a quiet machine: where windows of the same batch size do not agree,\nnot even when they are repeated, it writes nothing and ends with 1; the next run measures only what was noisy.",
     )
     .action(runProfileCommand);
+}
+
+/** Each once, in ascending order. */
+function parseCores(text: string): readonly number[] {
+  const cores = text.split(",").map(count => parseNumber(count.trim(), 0.1, 1024));
+  return [...new Set(cores)].sort((a, b) => a - b).slice(0, MOST_CORES);
 }
 
 async function runProfileCommand(path: string, flags: ProfileFlags): Promise<void> {
@@ -74,6 +90,7 @@ async function runProfileCommand(path: string, flags: ProfileFlags): Promise<voi
     windowMs: flags.windowMs,
     fresh: flags.fresh,
     acceptNoise: flags.acceptNoise,
+    cores: flags.cores,
     onProgress: say,
     ...(flags.file === undefined ? {} : { output: flags.file }),
   });

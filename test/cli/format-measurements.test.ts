@@ -18,6 +18,9 @@ const WITHOUT_ACCURACY = {
           { batch: 1, latencyMs: 1.23 },
           { batch: 2, latencyMs: 2 },
         ],
+        fit: { fixedMs: 0.46, rowMs: 0.77, largestResidual: 0.031, isotonicResidual: 0 },
+        switch: { coldMs: 120.4, residentMs: 3.5 },
+        otherCores: [{ cores: 2, loadMs: 20, points: [{ batch: 1, latencyMs: 0.5 }] }],
       },
     },
   },
@@ -42,14 +45,28 @@ const cellsOf = (measurements: unknown): string[][] =>
 describe("formatMeasurements()", () => {
   it("shows each variant and each combination with its interval", () => {
     const lines = cellsOf({ ...WITHOUT_ACCURACY, accuracy });
-    assert.deepEqual(lines[2], ["read", "light", "87.3 %", "24", "30", "1: 1.2", "2: 2.0"]);
+    assert.deepEqual(lines[2], ["read", "light", "87.3 %", "24", "120", "3.5", "30", "1: 1.2", "2: 2.0"]);
     assert.deepEqual(lines.at(-1), ["small → light", "78.8 %", "74.5 % to 82.5 %", "88.5 %", "400"]);
   });
 
   it("shows variants alone where no accuracy was measured", () => {
     const lines = cellsOf(WITHOUT_ACCURACY);
-    assert.equal(lines.length, 3);
-    assert.deepEqual(lines[2], ["read", "light", "–", "24", "30", "1: 1.2", "2: 2.0"]);
+    assert.equal(lines.length, 8);
+    assert.deepEqual(lines[2], ["read", "light", "–", "24", "120", "3.5", "30", "1: 1.2", "2: 2.0"]);
+  });
+
+  it("shows the line and the throughput on each number of cores", () => {
+    const lines = cellsOf(WITHOUT_ACCURACY);
+    assert.deepEqual(lines[6], ["read", "light", "1", "0.46 ms + 0.770 ms × rows", "3.1 %", "1: 813", "2: 1000"]);
+    assert.deepEqual(lines[7], ["read", "light", "2", "–", "–", "1: 2000"]);
+  });
+
+  it("shows what an older file has not as not measured", () => {
+    const { light } = WITHOUT_ACCURACY.stages.read;
+    const { fit: _fit, switch: _switch, otherCores: _other, ...older } = light;
+    const lines = cellsOf({ ...WITHOUT_ACCURACY, stages: { read: { light: older } } });
+    assert.deepEqual(lines[2], ["read", "light", "–", "24", "–", "–", "30", "1: 1.2", "2: 2.0"]);
+    assert.deepEqual(lines[6], ["read", "light", "1", "–", "–", "1: 813", "2: 1000"]);
   });
 
   it("marks a variant that another one is as fast as at every batch and as accurate as", () => {

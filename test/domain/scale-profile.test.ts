@@ -36,6 +36,25 @@ describe("scaleServiceTimes()", () => {
     );
   });
 
+  it("scales what is measured beside: throughput, the line, Switches and other cores", () => {
+    const pipeline = twoStages();
+    const point = { batch: 1, latencyMs: 10, scv: 0, throughputRps: 100, spread: 0.05 };
+    const fit = { fixedMs: 4, rowMs: 6, largestResidual: 0.1, isotonicResidual: 0 };
+    const measured = { ...{ cores: 1, loadMs: 20, points: [point], fit }, switch: { coldMs: 30, residentMs: 3 } };
+    const profile = { ...measured, otherCores: [{ cores: 2, loadMs: 20, points: [point], fit }] };
+    const stages = pipeline.stages.map(stage => ({
+      ...stage,
+      variants: stage.variants.map(variant => ({ ...variant, profile })),
+    }));
+    const [detect] = scaleServiceTimes({ ...pipeline, stages }, 2).stages;
+    const slowPoint = { ...point, latencyMs: 20, throughputRps: 50 };
+    const slowFit = { ...fit, fixedMs: 8, rowMs: 12 };
+    assert.deepEqual(detect?.variants[0]?.profile, {
+      ...{ cores: 1, loadMs: 40, points: [slowPoint], fit: slowFit, switch: { coldMs: 60, residentMs: 6 } },
+      otherCores: [{ cores: 2, loadMs: 40, points: [slowPoint], fit: slowFit }],
+    });
+  });
+
   for (const factor of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
     it(`refuses a factor of ${factor}`, () => {
       assert.throws(() => scaleServiceTimes(twoStages(), factor), { code: "invalid_argument" });

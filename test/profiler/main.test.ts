@@ -47,6 +47,9 @@ describe("runProfile()", function () {
         );
         assert.ok(profile && profile.loadMs > 0);
         assert.equal(profile.cores, 1);
+        // By the clock of a switcher, one a variant.
+        assert.ok(profile.switch && profile.switch.coldMs > (profile.switch.residentMs ?? Number.NaN));
+        assert.equal(profile.points[1]?.fill, 1);
       }
     }
     assert.ok(pipeline.overhead.cpuMs > 0 && pipeline.overhead.latencyMs > 0);
@@ -181,6 +184,25 @@ describe("runProfile()", function () {
     writeFileSync(cacheFile, cache.replace('"light"', '"right"'));
     await profile({ items: 1 });
     assert.ok(!lines.some(line => line.endsWith("kept from the run before")));
+  });
+
+  it("measures on other cores too, and plans with these when the stage has them", async () => {
+    const { measurements } = await profile({ items: 1, cores: [1, 2] });
+    const { otherCores = [] } = measurements.stages["first"]?.["light"] ?? {};
+    assert.deepEqual(
+      otherCores.map(({ cores }) => cores),
+      [2],
+    );
+    assert.ok(lines.some(line => line.startsWith("[5/8] first/light on 2 cores: batch 1 takes ")));
+    const file = join(folder, "pipeline.yaml");
+    const text = readFileSync(file, "utf8");
+    const variantOf = () => readPipeline(file).stages[0]?.variants[0]?.profile;
+    assert.equal(variantOf()?.cores, 1);
+    writeFileSync(file, text.replace("name: first\n", "name: first\n      cores: 2\n"));
+    assert.equal(variantOf()?.cores, 2);
+    assert.deepEqual(variantOf()?.points, otherCores[0]?.points);
+    writeFileSync(file, text.replace("name: first\n", "name: first\n      cores: 3\n"));
+    assert.throws(() => readPipeline(file), /measured at 1 cores, but a replica of the stage has 3/);
   });
 
   it("measures with random data where the code has no evaluation", async () => {

@@ -52,7 +52,7 @@ describe("settledTimeOf()", () => {
 describe("variantTimesOf()", () => {
   const visit = (times: Record<number, number>, loadsMs: readonly number[] = [50]): VariantVisit => ({
     ...{ loadsMs, memoryMiB: 30 },
-    windows: Object.entries(times).map(([batch, ms]) => ({ batch: Number(batch), time: windowOf(ms) })),
+    windows: Object.entries(times).map(([batch, ms]) => ({ batch: Number(batch), fill: null, time: windowOf(ms) })),
   });
 
   it("names the batch sizes that no two windows agree about", () => {
