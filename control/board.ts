@@ -36,6 +36,8 @@ export interface StageBoard {
   readonly active: boolean;
   /** What each connected switcher must serve; none in shadow mode. */
   readonly assignments: Readonly<Record<string, Assignment>>;
+  /** The variant that each pod stands for in the stage's vote, by pod; missing: the stage does not vote, and one replica serves a row. */
+  readonly voters?: Readonly<Record<string, string>>;
   /** What a switcher that connects before the next tick must serve; null in shadow mode and before the first plan. */
   readonly newcomer: Assignment | null;
 }

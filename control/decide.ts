@@ -1,4 +1,4 @@
-import { type Configuration, mainPart, replicasOf } from "../domain/configuration.ts";
+import { type Configuration, replicasOf, servedName } from "../domain/configuration.ts";
 import { configurationOf, type Plan, type Reason } from "../domain/plan.ts";
 import { evaluate, isFeasible } from "../optimizer/evaluate.ts";
 import { optimize } from "../optimizer/optimize.ts";
@@ -121,7 +121,7 @@ function pinsTo(problem: Problem, current: Configuration): readonly StagePin[] |
 
 function variantOf(configuration: Configuration, stage: string): string | null {
   const found = configuration[stage];
-  return (found && mainPart(found)?.variant) ?? null;
+  return found ? servedName(found) : null;
 }
 
 function hasSameVariants(a: Configuration, b: Configuration): boolean {

@@ -1,6 +1,14 @@
-import { type Configuration, mainPart, replicasOf } from "../domain/configuration.ts";
+import {
+  type Configuration,
+  doesVote,
+  mainPart,
+  type Part,
+  replicasOf,
+  type StageConfiguration,
+} from "../domain/configuration.ts";
 import type { Pipeline, Stage } from "../domain/pipeline.ts";
 import { configurationOf, type Plan } from "../domain/plan.ts";
+import { votesOf } from "../optimizer/composite.ts";
 import { isFeasible } from "../optimizer/evaluate.ts";
 import { optimize } from "../optimizer/optimize.ts";
 import type { Problem } from "../optimizer/problem.ts";
@@ -72,11 +80,17 @@ function assess(state: ControlState, input: TickInput, plan: Plan, ready: ReadyB
   const rowsPerRequest = stageRates(pipeline, 1, stage => servedVariant(ready[stage] ?? [], goal[stage]));
   const loads = pipeline.stages.map(stage => {
     const rows = rowsPerRequest[stage.name] ?? 0;
-    return stageLoad(stage, ready[stage.name] ?? [], rows, state.corrections[stage.name] ?? 1, machineCores);
+    const voters = state.guard ? [] : votersOf(plan, stage);
+    return stageLoad(
+      stage,
+      ready[stage.name] ?? [],
+      { rows, voters },
+      state.corrections[stage.name] ?? 1,
+      machineCores,
+    );
   });
   const busiest = Math.max(...loads.map(load => load.workPerRequest / load.replicas));
-  const workCores =
-    rateRps * (pipeline.overhead.cpuMs / 1000 + sum(loads.map(load => load.workPerRequest * load.cores)));
+  const workCores = rateRps * (pipeline.overhead.cpuMs / 1000 + sum(loads.map(load => load.coreSecondsPerRequest)));
   const latencyMs = pipeline.overhead.latencyMs + sum(loads.map(load => load.waitMs + load.serviceMs));
   const backlogRequests = Math.max(...loads.map(load => load.backlogRequests));
   return {
@@ -89,10 +103,16 @@ function assess(state: ControlState, input: TickInput, plan: Plan, ready: ReadyB
   };
 }
 
+/** The parts of a stage that vote; none: it does not vote. */
+function votersOf({ stages }: Plan, { name }: Stage): readonly Part[] {
+  const planned = stages.find(({ stage }) => stage === name);
+  return planned && doesVote(planned) ? planned.parts : [];
+}
+
 interface StageLoad {
   readonly replicas: number;
-  /** Of one replica. */
-  readonly cores: number;
+  /** Of all voters together where the stage votes. */
+  readonly coreSecondsPerRequest: number;
   /** Seconds that one request keeps replicas of the stage busy. */
   readonly workPerRequest: number;
   /** Until the rows that wait now are served. */
@@ -105,7 +125,7 @@ interface StageLoad {
 function stageLoad(
   stage: Stage,
   views: readonly SwitcherView[],
-  rows: number,
+  { rows, voters }: { readonly rows: number; readonly voters: readonly Part[] },
   correction: number,
   machineCores: number | null,
 ): StageLoad {
@@ -114,10 +134,13 @@ function stageLoad(
   // Replicas that share a machine make progress on no more cores than it has.
   const working = Math.min(1, (machineCores ?? Number.POSITIVE_INFINITY) / (views.length * stage.cores));
   const isKnown = capacityRps > 0;
+  const workPerRequest = isKnown ? (rows * views.length) / capacityRps : 0;
+  const ofVotes = sum(voters.map(part => batchMs(stage, part.variant, part.batch, correction) / part.batch / 1000));
   return {
     replicas: views.length,
-    cores: stage.cores,
-    workPerRequest: isKnown ? (rows * views.length) / capacityRps : 0,
+    coreSecondsPerRequest: stage.cores * (voters.length > 0 ? rows * ofVotes : workPerRequest),
+    // Votes that the replicas have no room for are left out: each row has to be served once.
+    workPerRequest,
     waitMs: isKnown ? (1000 * queuedRows) / (capacityRps * working) : 0,
     serviceMs: Math.max(...views.map(view => batchMs(stage, view.variant, view.batch, correction))),
     backlogRequests: isKnown && rows > 0 ? queuedRows / rows : 0,
@@ -161,6 +184,8 @@ function atReadyReplicas(
     pins: input.pins.map(pin => ({ ...pin, replicas: null })),
     limits: { cores: null, machineCores: input.limits.machineCores },
     bounds,
+    // Where replicas are short each row is served once.
+    combine: {},
   };
 }
 
@@ -191,10 +216,21 @@ function wouldHold(
   const problem = atReadyReplicas(state, input, ready, rateRps * headroom, nowMs);
   const goal: Record<string, Configuration[string]> = {};
   for (const stage of plan.stages) {
-    const part = mainPart(stage);
-    if (part) goal[stage.stage] = { parts: [{ ...part, replicas: ready[stage.stage]?.length ?? 0, share: 1 }] };
+    const parts = atReplicas(stage, ready[stage.stage]?.length ?? 0);
+    if (parts === null) return false;
+    goal[stage.stage] = { parts };
   }
-  return isFeasible({ ...problem, excluded: {} }, goal);
+  const combine = plan.stages.some(doesVote) ? votesOf(input.pipeline) : {};
+  return isFeasible({ ...problem, excluded: {}, combine }, goal);
+}
+
+/** What a stage's parts are with so many replicas; null: they are too few for all that vote. */
+function atReplicas(stage: StageConfiguration, replicas: number): readonly Part[] | null {
+  const part = mainPart(stage);
+  if (!doesVote(stage)) return part ? [{ ...part, replicas, share: 1 }] : [];
+  const spare = replicas - replicasOf(stage);
+  if (spare < 0) return null;
+  return stage.parts.map((one, i) => (i === 0 ? { ...one, replicas: one.replicas + spare } : one));
 }
 
 function sum(values: readonly number[]): number {

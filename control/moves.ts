@@ -1,8 +1,9 @@
-import { mainPart, type Part, replicasOf } from "../domain/configuration.ts";
+import { doesVote, mainPart, type Part, replicasOf } from "../domain/configuration.ts";
 import type { Stage } from "../domain/pipeline.ts";
 import type { Plan, StagePlan } from "../domain/plan.ts";
 import { replicaRps, stageRates } from "./capacity.ts";
-import type { ControlState } from "./control-state.ts";
+import { type ControlState, podKey } from "./control-state.ts";
+import { distributed } from "./part-distribution.ts";
 import { SETTINGS } from "./settings.ts";
 import type { SwitcherView } from "./switcher-view.ts";
 import type { TickInput } from "./tick-input.ts";
@@ -18,15 +19,19 @@ export interface Move {
   readonly settled: boolean;
   /** Switchers keep lighter variants until the capacity for heavier ones is there. */
   readonly waits: boolean;
+  /** The variant that each pod stands for in the stage's vote; null: one replica serves a row. */
+  readonly voters: Readonly<Record<string, string>> | null;
 }
 
 /** A stage as it is, and what its switchers are to serve. */
 interface Standing {
   readonly stage: Stage;
   readonly goalReplicas: number;
-  readonly goal: Part;
-  /** The goal, or what the guard chose in its place. */
-  readonly target: Part;
+  /** One, or those that vote. */
+  readonly goal: readonly Part[];
+  /** What a switcher is to serve: its part of the goal, or what the guard chose in its place. */
+  readonly targetOf: (view: SwitcherView) => Part;
+  readonly newcomer: Part;
   readonly isGuarded: boolean;
   /** Those that obey: without an admin endpoint's pin. */
   readonly views: readonly SwitcherView[];
@@ -39,65 +44,101 @@ export function movesOf(state: ControlState, input: TickInput, plan: Plan): Read
     const planned = plan.stages.find(other => other.stage === stage.name);
     return planned ? standingOf(state, input, stage, planned) : [];
   });
-  const variants = new Map(standings.map(({ stage, goal }) => [stage.name, goal.variant]));
-  const rates = stageRates(input.pipeline, plan.rateRps - plan.shedRps, stage => variants.get(stage) ?? null);
+  const variants = new Map(standings.map(({ stage, goal }) => [stage.name, goal[0]?.variant]));
+  const ratesAt = (rateRps: number) => stageRates(input.pipeline, rateRps, stage => variants.get(stage) ?? null);
+  const servedRps = plan.rateRps - plan.shedRps;
+  const rates = ratesAt(servedRps);
+  const ratesNow = ratesAt(Math.max(servedRps, input.forecast?.reactiveRps ?? 0));
   // Replicas that share one machine make room before they take it: no stage gets heavier while another still has to get lighter.
   const waitForRoom = input.limits.machineCores !== null && standings.some(mustGetLighter);
   const { utilisation } = input.pipeline.objective;
   return Object.fromEntries(
     standings.map(standing => {
-      const needRps = (rates[standing.stage.name] ?? 0) / utilisation;
-      return [standing.stage.name, moveOf(standing, needRps, waitForRoom)];
+      const { name } = standing.stage;
+      const move = moveOf(standing, (rates[name] ?? 0) / utilisation, waitForRoom);
+      return [name, { ...move, voters: votersOf(standing, ratesNow[name] ?? 0) }];
     }),
   );
 }
 
 function standingOf(state: ControlState, input: TickInput, stage: Stage, planned: StagePlan): Standing[] {
-  const goal = mainPart(planned);
-  if (!goal) return [];
+  const main = mainPart(planned);
   const guarded = state.guard?.configuration[stage.name];
+  const ofGuard = guarded && mainPart(guarded);
+  const goalReplicas = replicasOf(planned);
+  const goal = doesVote(planned) ? planned.parts : main ? [{ ...main, replicas: goalReplicas }] : [];
+  const views = input.switchers.filter(view => view.stage === stage.name && view.pin === null);
+  const told = (pod: string) => state.assignments[podKey(stage.name, pod)]?.variant;
+  const distribution = distributed(ofGuard ? [ofGuard] : goal, views, told);
+  if (!distribution) return [];
   const correction = state.corrections[stage.name] ?? 1;
   return [
     {
       stage,
-      goalReplicas: replicasOf(planned),
+      goalReplicas,
       goal,
-      target: (guarded && mainPart(guarded)) ?? goal,
+      targetOf: distribution.partOf,
+      newcomer: distribution.newcomer,
       isGuarded: guarded !== undefined,
-      views: input.switchers.filter(view => view.stage === stage.name && view.pin === null),
+      views,
       rps: part => replicaRps(stage, part.variant, part.batch, correction),
     },
   ];
 }
 
-/** A ready switcher serves what is heavier than the target; one that serves what nobody knows says nothing. */
-function mustGetLighter({ views, target, rps }: Standing): boolean {
-  return views.some(view => view.ready && rps(view) > 0 && isLess(rps(view), rps(target)));
+/** A ready switcher serves what is heavier than its target; one that serves what nobody knows says nothing. */
+function mustGetLighter({ views, targetOf, rps }: Standing): boolean {
+  return views.some(view => view.ready && rps(view) > 0 && isLess(rps(view), rps(targetOf(view))));
 }
 
-function moveOf(standing: Standing, needRps: number, waitForRoom: boolean): Move {
-  const { views, target, goal, isGuarded, rps } = standing;
-  const mustGetHeavier = (view: SwitcherView) => view.variant !== target.variant && isLess(rps(target), rps(view));
+function moveOf(standing: Standing, needRps: number, waitForRoom: boolean): Omit<Move, "voters"> {
+  const { views, targetOf, isGuarded, rps } = standing;
+  const mustGetHeavier = (view: SwitcherView) =>
+    view.variant !== targetOf(view).variant && isLess(rps(targetOf(view)), rps(view));
   // The guard goes to what the replicas that are ready can take: there is nothing to wait for.
   const allowed = isGuarded ? null : waitForRoom ? new Set<string>() : allowedHeavier(standing, needRps);
   const mustWait = (view: SwitcherView) => allowed !== null && mustGetHeavier(view) && !allowed.has(view.pod);
   return {
     goalReplicas: standing.goalReplicas,
-    newcomer: target,
-    settled:
-      !isGuarded &&
-      views.every(view => !view.ready || (view.variant === goal.variant && !isLess(rps(view), rps(goal)))),
+    newcomer: standing.newcomer,
+    settled: !isGuarded && isServed(standing),
     waits: views.some(mustWait),
-    partOf: view => (mustWait(view) ? { variant: view.variant, batch: view.batch, replicas: 1, share: 1 } : target),
+    partOf: view =>
+      mustWait(view) ? { variant: view.variant, batch: view.batch, replicas: 1, share: 1 } : targetOf(view),
   };
 }
 
+/** Every ready switcher serves its part of the goal, and no voter lacks a replica. */
+function isServed({ views, goal, targetOf, rps }: Standing): boolean {
+  const ready = views.filter(view => view.ready);
+  const serves = (view: SwitcherView, part: Part) => view.variant === part.variant && !isLess(rps(view), rps(part));
+  const hasAll = (part: Part) => ready.filter(view => serves(view, part)).length >= part.replicas;
+  return ready.every(view => serves(view, targetOf(view))) && (goal.length < 2 || goal.every(hasAll));
+}
+
+/**
+ * Those that vote now, by pod: the parts of the goal whose ready replicas serve it and have the capacity for every row, two at least. What has
+ * not would only make rows wait for its votes. Null: any replica serves a row.
+ */
+function votersOf({ views, goal, targetOf, isGuarded, rps }: Standing, rowsRps: number): Move["voters"] {
+  if (isGuarded || goal.length < 2) return null;
+  const serving = views.filter(view => view.ready && view.variant === targetOf(view).variant);
+  const able = goal.filter(({ variant }) => {
+    const capacityRps = serving.reduce((sum, view) => (view.variant === variant ? sum + rps(view) : sum), 0);
+    return capacityRps > 0 && !isLess(capacityRps, rowsRps);
+  });
+  if (able.length < 2) return null;
+  const pods = serving.filter(({ variant }) => able.some(part => part.variant === variant));
+  return Object.fromEntries(pods.map(({ pod, variant }) => [pod, variant]));
+}
+
 /** The pods that may go to a heavier target now: as many as leave enough capacity. */
-function allowedHeavier({ views, target, rps }: Standing, needRps: number): ReadonlySet<string> {
+function allowedHeavier({ views, targetOf, rps }: Standing, needRps: number): ReadonlySet<string> {
   const allowed = new Set<string>();
   let capacityRps = 0;
   for (const view of views) if (view.ready) capacityRps += rps(view);
   for (const view of views.toSorted((a, b) => (a.pod < b.pod ? -1 : 1))) {
+    const target = targetOf(view);
     if (view.variant === target.variant) continue;
     const afterRps = view.ready ? capacityRps - rps(view) + rps(target) : capacityRps;
     if (view.ready && isLess(afterRps, needRps)) continue;

@@ -2,6 +2,7 @@ import { replicasOf } from "../domain/configuration.ts";
 import type { Forecast } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { configurationOf, type Reason } from "../domain/plan.ts";
+import { votesOf } from "../optimizer/composite.ts";
 import { type Given, givenOf } from "../optimizer/given.ts";
 import { optimize } from "../optimizer/optimize.ts";
 import { POLICIES } from "../optimizer/policies.ts";
@@ -147,8 +148,8 @@ function toProblem(state: ControlState, input: TickInput, nowMs: number): Proble
     limits: input.limits,
     bounds: effectiveBounds(state, input, nowMs),
     scaling: input.scaling,
-    // One variant serves a stage: the gateway combines no answers and splits no rows.
-    combine: {},
+    // Where no gateway is known to join votes one variant serves a stage; none splits rows.
+    combine: input.joinsVotes ? votesOf(input.pipeline) : {},
   };
 }
 

@@ -1,4 +1,10 @@
-import type { Configuration, Part, StageConfiguration } from "../domain/configuration.ts";
+import {
+  type Configuration,
+  doesVote,
+  type Part,
+  type StageConfiguration,
+  servedName,
+} from "../domain/configuration.ts";
 import { type Forecast, MAX_RATE_RPS } from "../domain/load.ts";
 import { configurationOf, type Plan } from "../domain/plan.ts";
 import { evaluate, isFeasible } from "../optimizer/evaluate.ts";
@@ -80,7 +86,10 @@ function missingReplicas({ variant, replicas }: Part, wanted: StageConfiguration
 }
 
 function pinsOf({ stages }: Plan): StagePin[] {
-  return stages.flatMap(({ stage, parts }) =>
-    parts.map(({ variant, batch }) => ({ stage, variant, batch, replicas: null })),
-  );
+  return stages.flatMap((plan): StagePin[] => {
+    const { stage, parts } = plan;
+    // A vote's parts can't be pinned one by one.
+    if (doesVote(plan)) return [{ stage, variant: servedName(plan), batch: null, replicas: null }];
+    return parts.map(({ variant, batch }) => ({ stage, variant, batch, replicas: null }));
+  });
 }

@@ -37,6 +37,8 @@ export interface TickInput {
   readonly planPhaseMs?: number;
   /** False: nothing guards, as where a simulation shows what the guard is worth. Default true. */
   readonly guards?: boolean;
+  /** The gateway joins the votes of several variants, where policy and pipeline file plan them. Default false. */
+  readonly joinsVotes?: boolean;
   /** Of the leader that runs this tick. */
   readonly epoch: number;
 }

@@ -45,7 +45,7 @@ export function transition(state: ControlState, input: TickInput, nowMs: number)
       replicasReady,
       active: replicas > 0,
       ...(move && input.mode === "active"
-        ? assigned(issuer, stage, viewsOf(input, stage), move)
+        ? { ...assigned(issuer, stage, viewsOf(input, stage), move), ...(move.voters && { voters: move.voters }) }
         : { assignments: {}, newcomer: null }),
     };
   });

@@ -17,6 +17,17 @@ export interface StageConfiguration {
 /** One StageConfiguration per stage, by stage name. */
 export type Configuration = Readonly<Record<string, StageConfiguration>>;
 
+/** Whether its parts vote: several that all serve every row. */
+export function doesVote({ parts }: StageConfiguration): boolean {
+  return parts.length > 1 && parts.every(({ share }) => share === 1);
+}
+
+/** The variant that a stage serves, or those that vote joined by `+`, in the order of the parts: as the optimiser names them. */
+export function servedName(configuration: StageConfiguration): string | null {
+  if (doesVote(configuration)) return configuration.parts.map(({ variant }) => variant).join("+");
+  return mainPart(configuration)?.variant ?? null;
+}
+
 /** The part with the largest share: what a stage that is not split serves. */
 export function mainPart(configuration: StageConfiguration): Part | undefined {
   let main: Part | undefined;

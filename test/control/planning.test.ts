@@ -85,7 +85,7 @@ describe("planWhenDue()", () => {
     assert.deepEqual(story.run(20, 30).state.recommendations, []);
   });
 
-  it("plans no votes: nothing that runs combines answers", () => {
+  it("plans no votes where no gateway is known to join them", () => {
     const given = pipelineFixture(
       [{ name: "a", ladder: { one: [20, 0.8], two: [20, 0.79], three: [20, 0.78] }, replicas: { min: 1, max: 40 } }],
       { mode: "shadow", objective: { policy: "cocktail", minAccuracy: 0.82 } },

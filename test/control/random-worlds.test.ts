@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
 import type { SwitcherView } from "../../control/switcher-view.ts";
+import type { TickInput } from "../../control/tick-input.ts";
 import { compareVersions } from "../../domain/assignment.ts";
 import { findStage, findVariant, type Pipeline } from "../../domain/pipeline.ts";
 import { pipelineFixture, twoStages } from "../support/pipeline-fixture.ts";
@@ -47,16 +48,20 @@ const happenings: fc.Arbitrary<Happening> = fc.oneof(
 
 class World {
   readonly story: Story;
+  readonly #base: Partial<TickInput>;
   readonly #newest = new Map<string, { readonly epoch: number; readonly counter: number }>();
   #rateRps: number | null = 5;
 
-  constructor(pipeline: Pipeline) {
+  /** @param base what every tick is given beside what happens. */
+  constructor(pipeline: Pipeline, base: Partial<TickInput> = {}) {
     this.story = new Story(pipeline);
+    this.#base = base;
   }
 
   live(happening: Happening): void {
     const { story } = this;
-    story.input = {};
+    const base = this.#base;
+    story.input = base;
     switch (happening.kind) {
       case "load":
         this.#rateRps = happening.rateRps;
@@ -75,13 +80,13 @@ class World {
         story.report(happening.stage, happening.lie);
         break;
       case "forecast":
-        story.input = { forecast: { ...certain(happening.rateRps, story.nowMs), reactiveRps: 3 } };
+        story.input = { ...base, forecast: { ...certain(happening.rateRps, story.nowMs), reactiveRps: 3 } };
         break;
       case "clock":
         story.jump(happening.byMs);
         break;
       case "pin":
-        story.input = { pins: [{ stage: "detect", variant: happening.variant, batch: null, replicas: null }] };
+        story.input = { ...base, pins: [{ stage: "detect", variant: happening.variant, batch: null, replicas: null }] };
         break;
       case "stuck":
         story.mostPods = happening.mostPods;
@@ -126,6 +131,36 @@ describe("tick() in random worlds", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it("keeps it where variants vote, and lets only pods vote that there are, for what they serve", () => {
+    // Hardly apart from each other, so that three are better than one.
+    const cocktail = pipelineFixture(
+      [
+        { name: "detect", ladder: { heavy: [60, 0.92], middle: [25, 0.91], light: [8, 0.9] } },
+        { name: "read", ladder: { heavy: [20, 0.92], middle: [6, 0.91], light: [1, 0.9] }, fanOut: 4 },
+      ],
+      { objective: { policy: "cocktail", minAccuracy: 0.93 } },
+    );
+    const votes = { correlation: 0, measured: [] };
+    const pipeline = { ...cocktail, stages: cocktail.stages.map(stage => ({ ...stage, votes })) };
+    let voted = 0;
+    fc.assert(
+      fc.property(fc.array(happenings, { minLength: 1, maxLength: 15 }), course => {
+        const world = new World(pipeline, { joinsVotes: true });
+        for (const happening of course) {
+          world.live(happening);
+          for (const { voters = {}, assignments } of world.story.board.stages) {
+            const variants = Object.entries(voters);
+            if (variants.length > 0) voted += 1;
+            assert.ok(variants.length === 0 || new Set(Object.values(voters)).size >= 2);
+            for (const [pod, variant] of variants) assert.equal(assignments[pod]?.variant, variant);
+          }
+        }
+      }),
+      { numRuns: 40 },
+    );
+    assert.ok(voted > 0);
   });
 
   it("never takes replicas away for lack of data", () => {
