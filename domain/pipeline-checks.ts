@@ -47,8 +47,7 @@ function checkServable(file: PipelineFile, report: Report): void {
   const fix = "Write `mode: shadow`, or choose another.";
   if (podShape === "variant")
     report(["spec", "objective", "podShape"], "must be `stage` in mode `active`: a running pod keeps its cores", fix);
-  if (policy === "cocktail" || policy === "oracle")
-    report(["spec", "objective", "policy"], "is only for planning, not for mode `active`", fix);
+  if (policy === "oracle") report(["spec", "objective", "policy"], "is only for planning, not for mode `active`", fix);
 }
 
 function checkPackages(file: PipelineFile, report: Report): void {

@@ -170,7 +170,7 @@ const stage = z.strictObject({
   votes: votes
     .optional()
     .describe(
-      "The stage gives classes, so that several variants may serve every row and vote. Only policy `cocktail` plans votes by itself, and only `variscale plan` does: nothing that runs combines answers",
+      "The stage gives classes, so that several variants may serve every row and vote. Only policy `cocktail` plans votes by itself; `variscale up` serves them by the `vote` of the stage's code",
     ),
   variants: z.array(variant).min(1, "must have at least one variant").max(100),
   golden: z
@@ -186,7 +186,7 @@ const objective = z.strictObject({
     .enum(POLICY_NAMES)
     .default("default")
     .describe(
-      "`default` chooses variant, batch and replicas; `static` keeps each stage's `defaultVariant`; the others are those of the literature, see docs/report/optimisation.md. `cocktail` and `oracle` are only for planning, in mode `shadow`",
+      "`default` chooses variant, batch and replicas; `static` keeps each stage's `defaultVariant`; the others are those of the literature, see docs/report/optimisation.md. `cocktail` runs in `variscale up`, or in mode `shadow`; `oracle` is only for planning, in mode `shadow`",
     ),
   weights: z
     .strictObject({

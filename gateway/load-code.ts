@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { VariscaleError } from "../domain/errors.ts";
-import type { Pipeline } from "../domain/pipeline.ts";
+import { findStage, type Pipeline } from "../domain/pipeline.ts";
 import type { PipelineCode, StageCode } from "./stage.ts";
 
 /**
@@ -67,7 +67,9 @@ function problemsOf(code: unknown, pipeline: Pipeline): string[] {
   if (typeof decode !== "function") problems.push("`decode` is not a function");
   if (typeof respond !== "function") problems.push("`respond` is not a function");
   if (typeof stages !== "object" || stages === null) return [...problems, "`stages` is not an object"];
+  const policyVotes = pipeline.objective.policy === "cocktail";
   const names = pipeline.stages.map(stage => stage.name);
+  const mayVote = (name: string) => policyVotes && findStage(pipeline, name)?.votes !== undefined;
   for (const name of names) {
     const stage = Object.hasOwn(stages, name) ? (stages as Record<string, unknown>)[name] : undefined;
     const { rows, collect, vote } = (stage ?? {}) as Readonly<Partial<Record<keyof StageCode<unknown>, unknown>>>;
@@ -75,6 +77,8 @@ function problemsOf(code: unknown, pipeline: Pipeline): string[] {
       problems.push(`\`stages.${name}\` is not an object with the functions \`rows\` and \`collect\``);
     else if (vote !== undefined && typeof vote !== "function")
       problems.push(`\`stages.${name}.vote\` is not a function`);
+    else if (vote === undefined && mayVote(name))
+      problems.push(`\`stages.${name}\` has no \`vote\`, which policy cocktail needs where the file has \`votes\``);
   }
   for (const name of Object.keys(stages))
     if (!names.includes(name)) problems.push(`\`stages.${name}\` is for a stage that the pipeline does not have`);

@@ -16,7 +16,7 @@ export interface StageTrace {
   readonly upstreamRows: number;
   /** Null for the entry stage, and where the upstream stage had nothing to do. */
   readonly upstreamVariant: string | null;
-  /** `a`, or `a+b` while replicas of the stage differ; null where the stage had nothing to do. */
+  /** `a`, `a+b` while replicas of the stage differ, or `a&b` where they voted; null where the stage had nothing to do. */
   readonly variant: string | null;
   readonly latencyMs: number;
 }
@@ -137,7 +137,7 @@ async function runStage(
   if (answer === null) return null;
   await code.collect(context, answer.outputs);
   if (scope.failure !== null) return null;
-  const variant = answer.variants.length === 0 ? null : [...answer.variants].sort().join("+");
+  const variant = answer.variants.length === 0 ? null : [...answer.variants].sort().join(answer.isVote ? "&" : "+");
   run.onStage({
     stage: stage.name,
     rows: rows.length,

@@ -10,6 +10,8 @@ export interface StageAnswer {
   readonly outputs: readonly Row[];
   /** Variants that served it; more than one while replicas of the stage differ, and where they vote. */
   readonly variants: readonly string[];
+  /** All of them served every row. Missing: no. */
+  readonly isVote?: boolean;
 }
 
 /** A stage's answer of one replica to each row. */

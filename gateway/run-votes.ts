@@ -43,7 +43,7 @@ export async function runVotes(
   }
   if (heard.length === 0) return runStage(pool, rows, scope, voting.onRetry);
   const outputs = rows.map((_, row) => joined(heard, row, voting));
-  return { outputs, variants: [...new Set(heard.flatMap(({ variants }) => variants))] };
+  return { outputs, variants: [...new Set(heard.flatMap(({ variants }) => variants))], isVote: true };
 }
 
 /** All have answered or failed; or it is late, and there is an answer. */

@@ -10,6 +10,8 @@ export interface ControlOpener {
   readonly highAvailability: HighAvailability | null;
   /** Of the one machine that all replicas of the pipeline share; null: replicas have their cores to themselves. */
   readonly machineCores: number | null;
+  /** The gateway joins votes. */
+  readonly joinsVotes: boolean;
   readonly nowMs: number;
 }
 
@@ -18,12 +20,22 @@ export interface ControlOpener {
  * is the leader's; what that one has shared stands above what is stored here, but for what was learnt here of the load.
  */
 export function openControl(pipeline: Pipeline, bundledModel: ForecastModel, opener: ControlOpener): PipelineControl {
-  const { keeper, highAvailability, machineCores, nowMs } = opener;
+  const { keeper, highAvailability, machineCores, joinsVotes, nowMs } = opener;
   const own = keeper.load(pipeline);
   const shared = highAvailability?.stored(pipeline.key) ?? null;
   const stored = shared ? { ...shared, forecaster: own?.forecaster ?? shared.forecaster } : own;
   const cells = keeper.loadHistory(pipeline);
   const ownModel = keeper.loadModel(pipeline);
   const epoch = highAvailability?.epoch ?? Math.max((stored?.epoch ?? 0) + 1, Math.floor(nowMs / 1000));
-  return new PipelineControl({ pipeline, stored, cells, bundledModel, ownModel, epoch, machineCores, nowMs });
+  return new PipelineControl({
+    pipeline,
+    stored,
+    cells,
+    bundledModel,
+    ownModel,
+    epoch,
+    machineCores,
+    joinsVotes,
+    nowMs,
+  });
 }

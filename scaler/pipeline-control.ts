@@ -37,6 +37,8 @@ export interface PipelineControlOptions {
   readonly epoch: number;
   /** Of the one machine that all replicas share; null: replicas have their cores to themselves. */
   readonly machineCores: number | null;
+  /** The gateway joins votes. Default false. */
+  readonly joinsVotes?: boolean;
   readonly nowMs: number;
 }
 
@@ -46,6 +48,7 @@ export class PipelineControl {
   #settings: OperatorSettings;
   #pipeline: Pipeline;
   readonly #machineCores: number | null;
+  readonly #joinsVotes: boolean;
   /** Where in a period this pipeline has its turn: what all do every so often they don't do at once. */
   readonly #phase: number;
   readonly #forecaster: LoadForecaster;
@@ -65,6 +68,7 @@ export class PipelineControl {
     this.#pipeline = pipeline;
     this.#epoch = epoch;
     this.#machineCores = options.machineCores;
+    this.#joinsVotes = options.joinsVotes ?? false;
     this.#settings = settingsOf(pipeline, stored, options.nowMs);
     this.#bundledModel = options.bundledModel ?? null;
     this.#ownModel = options.ownModel ?? null;
@@ -292,6 +296,7 @@ export class PipelineControl {
         .map(({ stage, variant, batch, replicas }) => ({ stage, variant, batch, replicas })),
       tuning: this.settings.tuning(nowMs) ?? UNTUNED,
       limits: { cores: null, machineCores: this.#machineCores },
+      joinsVotes: this.#joinsVotes,
       planPhaseMs: this.#phase % pipeline.intervalMs,
       epoch: this.epoch,
     };

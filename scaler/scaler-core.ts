@@ -10,6 +10,7 @@ import { AnalysisThread } from "./analysis-thread.ts";
 import { openAudit, readAudit } from "./audit-log.ts";
 import { BoardStore, type Boards } from "./board-store.ts";
 import { readBundledModel } from "./bundled-model.ts";
+import { checkVoting } from "./check-voting.ts";
 import type { Clock } from "./clock.ts";
 import type { Cluster, ClusterOptions } from "./cluster.ts";
 import { ForecastTrainer, type TrainingOptions } from "./forecast-trainer.ts";
@@ -40,6 +41,8 @@ export interface ScalerCoreOptions {
   readonly stateDir: string | null;
   /** Cores of the one machine that all replicas share, divided among the pipelines; null: replicas have their cores to themselves. */
   readonly machineCores: number | null;
+  /** The gateways of the pipelines join votes, and are told by the boards who votes. Default false: one variant serves a stage. */
+  readonly joinsVotes?: boolean;
   /** Of the pipelines' own forecast models; null or missing: none is trained. */
   readonly training?: TrainingOptions | null;
   /** Null or missing: there is no Kubernetes to look at. */
@@ -160,7 +163,9 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
     nowMs: () => clock.nowMs(),
     open: pipeline => {
       const nowMs = clock.nowMs();
-      const control = openControl(pipeline, bundledModel, { keeper, highAvailability, machineCores, nowMs });
+      const joinsVotes = options.joinsVotes ?? false;
+      const opener = { keeper, highAvailability, machineCores, joinsVotes, nowMs };
+      const control = openControl(pipeline, bundledModel, opener);
       control.settings.recall(past?.byPipeline.get(formatKey(pipeline.key)) ?? []);
       return control;
     },
@@ -178,7 +183,10 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
       },
       certificates,
       {
-        check: pipeline => sources.check(pipeline),
+        check: pipeline => {
+          checkVoting(pipeline, options.joinsVotes ?? false);
+          sources.check(pipeline);
+        },
         add: control => sources.add(control),
         replace: (control, before) => sources.replace(control, before),
         remove: control => sources.remove(control),

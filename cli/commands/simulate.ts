@@ -34,7 +34,7 @@ export function addSimulate(program: Command): void {
   addLoadInput(command)
     .option(
       "--policy <names>",
-      `several with commas: ${POLICY_NAMES.join(", ")}; default: the file's. One variant serves a stage under each of them, cocktail as well: nothing that runs combines answers`,
+      `several with commas: ${POLICY_NAMES.join(", ")}; default: the file's. One variant serves a stage under each of them, cocktail as well: votes are not simulated`,
       parsePolicies,
     )
     .addOption(

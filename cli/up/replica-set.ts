@@ -34,9 +34,9 @@ export class ReplicaSet {
     return this.#replicas.flatMap(replica => replica.pid ?? []);
   }
 
-  /** Addresses of the replicas that are ready. */
-  endpoints(): readonly string[] {
-    return this.#replicas.flatMap(replica => replica.address ?? []);
+  /** The replicas that are ready. */
+  endpoints(): readonly { readonly pod: string; readonly address: string }[] {
+    return this.#replicas.flatMap(({ pod, address }) => (address === null ? [] : [{ pod, address }]));
   }
 
   async close(): Promise<void> {

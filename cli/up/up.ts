@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import type { PipelineBoard } from "../../control/board.ts";
 import { VariscaleError } from "../../domain/errors.ts";
 import { formatKey, type Pipeline, type Stage } from "../../domain/pipeline.ts";
+import type { EndpointTable } from "../../gateway/endpoint-source.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
 import { type ReadOptions, readPipeline } from "../../runtime/read-pipeline.ts";
 import { type Scaler, startScaler } from "../../scaler/main.ts";
@@ -111,6 +112,7 @@ async function startParts(options: UpOptions, pipeline: Pipeline, parts: Parts):
     ports: { keda: ports.keda, switchers: ports.switchers, http: ports.http },
     stateDir: options.stateDir,
     machineCores: options.machineCores,
+    joinsVotes: true,
     training: { share: TRAINING_SHARE },
     logger,
   });
@@ -118,11 +120,16 @@ async function startParts(options: UpOptions, pipeline: Pipeline, parts: Parts):
   const waiting = new Set<() => void>();
   const isReady = (): boolean => sets.every(set => set.endpoints().length > 0);
   const sendEndpoints = (): void => {
-    gateway.setEndpoints(
-      Object.fromEntries(sets.map(set => [set.stage, set.endpoints().map(address => ({ address }))])),
-    );
+    gateway.setEndpoints(endpointTable(sets, scaler.boards.latest(pipeline.key)));
     if (isReady()) for (const resolve of waiting) resolve();
   };
+  let voters = "";
+  scaler.boards.subscribe(pipeline.key, ({ stages }) => {
+    const now = JSON.stringify(stages.map(stage => stage.voters ?? null));
+    if (now === voters) return;
+    voters = now;
+    sendEndpoints();
+  });
   for (const stage of pipeline.stages) {
     const argsOf = (pod: string) => switcherArgs(options, pipeline, stage, pod, parts.runFolder, scaler);
     sets.push(new ReplicaSet({ stage: stage.name, logger, argsOf, onChange: sendEndpoints }));
@@ -142,6 +149,16 @@ async function startParts(options: UpOptions, pipeline: Pipeline, parts: Parts):
     ready: () => whenReady(waiting, isReady),
     close: () => closeParts(parts),
   };
+}
+
+/** The replicas that are ready, with the variants that they stand for where a stage votes. */
+function endpointTable(sets: readonly ReplicaSet[], board: PipelineBoard | null): EndpointTable {
+  return Object.fromEntries(
+    sets.map(set => {
+      const voters = board?.stages.find(({ stage }) => stage === set.stage)?.voters ?? {};
+      return [set.stage, set.endpoints().map(({ pod, address }) => ({ address, voter: voters[pod] }))];
+    }),
+  );
 }
 
 /** Its configuration is written at every start: temporary files may be gone when a replica has to be started again. */

@@ -95,7 +95,7 @@ describe("parsePipelineFile()", () => {
   });
 
   it("takes what can only be planned in mode shadow alone", () => {
-    for (const objective of [{ podShape: "variant" }, { policy: "cocktail" }, { policy: "oracle" }]) {
+    for (const objective of [{ podShape: "variant" }, { policy: "oracle" }]) {
       const withMode = (mode: string) =>
         edited(d => {
           d.spec.mode = mode;

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
+import type { Pipeline } from "../../domain/pipeline.ts";
 import { loadCode } from "../../gateway/load-code.ts";
 import { numberPipeline } from "./number-pipeline.ts";
 
@@ -62,6 +63,21 @@ describe("loadCode()", () => {
     ];
     for (const [i, [text, message]] of cases.entries())
       await assert.rejects(loadText(`wrong-${i}.mjs`, text), { code: "failed_precondition", message });
+  });
+
+  it("asks for a `vote` where policy and pipeline file let the variants of a stage vote", async () => {
+    const base = numberPipeline(1000, "code: ./good.mjs");
+    const votes = { correlation: 0.5, measured: [] };
+    const stages = base.stages.map(stage => (stage.name === "read" ? { ...stage, votes } : stage));
+    const of = (policy: Pipeline["objective"]["policy"]): Pipeline => ({
+      ...base,
+      objective: { ...base.objective, policy },
+      stages,
+    });
+    const file = join(folder, "p.yaml");
+    writeFileSync(join(folder, "good.mjs"), `export default { ${whole} }`);
+    await loadCode(of("default"), file);
+    await assert.rejects(loadCode(of("cocktail"), file), /`stages.read` has no `vote`, which policy cocktail needs/);
   });
 
   it("says why the code can't be imported", async () => {

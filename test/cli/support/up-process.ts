@@ -48,7 +48,7 @@ export class UpProcess {
       const ready = up.logs().find(line => line["msg"] === "ready" && line["process"] === "up");
       if (!ready) return false;
       up.url = String(ready["url"]);
-      up.api = `${ready["api"]}/default/tiny`;
+      up.api = `${ready["api"]}/${up.url.split("/").slice(-2).join("/")}`;
       return true;
     }, "ready");
     return up;

@@ -116,13 +116,14 @@ describe("ReplicaSet", () => {
     set.scale(2);
     const [first, second] = set.pids;
     await until(() => set.endpoints().length === 2, "ready");
-    const [firstAddress] = set.endpoints();
+    const [firstEndpoint] = set.endpoints();
+    assert.equal(firstEndpoint?.pod, "affine-1");
     let ranStill = false;
     onChange = () => {
       ranStill = isAlive(second!);
     };
     set.scale(1);
-    assert.deepEqual(set.endpoints(), [firstAddress]);
+    assert.deepEqual(set.endpoints(), [firstEndpoint]);
     assert.deepEqual(endpoints, [1, 2, 1]);
     assert.ok(ranStill);
     await until(() => !isAlive(second!), "ended");
