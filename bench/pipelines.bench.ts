@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { defaultModelFolder } from "../cli/folders.ts";
 import { prepare } from "../cli/prepare-models.ts";
 import type { MeasurementsInput } from "../domain/profile-schema.ts";
+import { seededRandom } from "../load/seeded-random.ts";
 import type { DriftErrors } from "../profiler/estimate-drifts.ts";
 import { runProfile } from "../profiler/main.ts";
 import { measureDrifts } from "../profiler/measure-drifts.ts";
@@ -48,6 +49,7 @@ async function accuracyFigures(isShort: boolean): Promise<Figure[]> {
         output: join(folder, `${name}.json`),
         onProgress: line => console.error(`${name}: ${line}`),
         nowMs: () => Date.now(),
+        random: seededRandom(1),
       });
       runs.push([name, measurements.errors]);
     }

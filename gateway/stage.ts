@@ -78,6 +78,11 @@ export interface Evaluation<Context = unknown, Label = unknown> {
   items(count: number): AsyncIterable<LabelledItem<Label>>;
   /** The same of items that have drifted from those, by the name of the drift. */
   readonly drifts?: Readonly<Record<string, (count: number) => AsyncIterable<LabelledItem<Label>>>>;
+  /**
+   * Names of those `signals` that say how sure a stage is: what ATC estimates accuracy from, by the least of them. Without it there is
+   * no such estimate to compare with.
+   */
+  readonly confidences?: readonly string[];
   /** Judges the parsed JSON response of an item. */
   score(response: unknown, label: Label): Score;
   /** Puts into the context what the stages before `stage` would have found had they been right. */

@@ -22,6 +22,8 @@ export interface DriftCommand {
   readonly items: number;
   readonly onProgress: (line: string) => void;
   readonly nowMs: () => number;
+  /** Uniform numbers in [0, 1): which items are taken for labelled. With the same ones the result is the same. */
+  readonly random: () => number;
 }
 
 /** What was measured of items that have drifted in one way. */
@@ -95,7 +97,7 @@ export async function measureDrifts(
         },
       ]),
     ),
-    errors: rounded(driftErrors(pipeline, sets)),
+    errors: rounded(driftErrors(pipeline, sets, { confidences: evaluation.confidences ?? [], random: command.random })),
     estimators: rounded(estimatorsOf(pipeline, sets)),
   };
   writeWhole(output, `${JSON.stringify(measurements, null, 2)}\n`);

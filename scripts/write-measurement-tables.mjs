@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { dominatedVariants, measuredVariants } from "../dist/domain/dominated-variants.js";
+import { failureText } from "../dist/explanation/estimate-failures.js";
 import { errorTable, percent, table } from "./report-format.mjs";
 
 const folder = process.argv[2] ?? "pipelines/id-card";
@@ -82,16 +83,69 @@ function driftText({ date: measured, items, drifts, errors }) {
     table(["variants", ...names], lines),
     "How far estimates of these shares are off, mean over all combinations:",
     table(
-      ["drift", "as measured without it", "estimate without labels", "of that too high by", "with 100 labels"],
+      ["drift", "as measured without it", "estimate without labels", "of that too high by", "ATC", "with 100 labels"],
       Object.entries(errors).map(([name, error]) => [
         name,
         percent(error.static),
         percent(error.estimate),
         percent(error.bias),
+        error.threshold ? percent(error.threshold.error) : "–",
         error.labelled === null ? "–" : percent(error.labelled),
       ]),
     ),
+    ...worstText(errors, drifts.none.accuracy.combinations.length),
+    ...labelsText(errors),
   ].join("\n\n");
+}
+
+/** Where means say too little; nothing where the file is of before that was judged. */
+function worstText(errors, combinations) {
+  const judged = Object.entries(errors).filter(([, { worst }]) => worst);
+  if (judged.length === 0) return [];
+  const byDrift = of =>
+    Object.fromEntries(judged.map(([name, error]) => [name, { ...of(error), before: error.static, combinations }]));
+  const worst = one =>
+    one
+      ? `${Object.values(one.worst.variants)
+          .map(variant => `\`${variant}\``)
+          .join(" → ")} ${percent(one.worst.error)}`
+      : "–";
+  const hasThresholds = judged.every(([, { threshold }]) => threshold);
+  return [
+    "The combination that each estimate is furthest off:",
+    table(
+      ["drift", "estimate without labels", "ATC"],
+      judged.map(([name, error]) => [name, worst(error), worst(error.threshold)]),
+    ),
+    failureText(
+      "The estimate without labels",
+      byDrift(error => ({ error: error.estimate, failing: error.failing })),
+    ),
+    ...(hasThresholds
+      ? [
+          failureText(
+            "ATC",
+            byDrift(error => error.threshold),
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** How few labels do; nothing where the file is of before that was judged, or has too few items. */
+function labelsText(errors) {
+  const lines = Object.entries(errors).flatMap(([name, { labels = [] }]) =>
+    labels.map(one => [
+      name,
+      one.labels,
+      ...[one.alone, one.corrected, one.product, one.markov].map(error => (error === null ? "–" : percent(error))),
+    ]),
+  );
+  if (lines.length === 0) return [];
+  return [
+    "The same with few labelled items, mean over draws of them:",
+    table(["drift", "labels", "labels alone", "estimate with them", "product", "Markov"], lines),
+  ];
 }
 
 /** What assertions find of the answers of all combinations: for each assertion a line for every set of items that breaks it. */

@@ -27,6 +27,7 @@ export function addDrift(program: Command): void {
 
 async function runDrift(path: string, flags: DriftFlags): Promise<void> {
   const { measureDrifts } = await import("../../profiler/measure-drifts.ts");
+  const { seededRandom } = await import("../../load/seeded-random.ts");
   const { readUnmeasured } = await import("../../profiler/read-unmeasured.ts");
   const { pipelineFileAt } = await import("../../runtime/read-pipeline.ts");
   const { fileToMeasure } = await import("../file-to-measure.ts");
@@ -57,6 +58,7 @@ async function runDrift(path: string, flags: DriftFlags): Promise<void> {
     items: flags.items,
     onProgress: say,
     nowMs: () => Date.now(),
+    random: seededRandom(1),
     ...(flags.file === undefined ? {} : { output: flags.file }),
   });
   writeResult(

@@ -34,6 +34,7 @@ export const evaluation: Evaluation<ClipContext, ClipLabel> = {
     accent: count => driftItems(count, "accent"),
     synthesiser: count => driftItems(count, "synthesiser"),
   },
+  confidences: ["leastVoice", "leastWord"],
   score,
   ideal(context, label, stage) {
     if (stage === "keyword") context.segments = label.words.map(({ start, end }) => ({ start, end, score: 1 }));

@@ -41,6 +41,7 @@ export const evaluation: Evaluation<CardContext, CardLabel> = {
     unfocused: count => driftItems(count, "unfocused"),
     glare: count => driftItems(count, "glare"),
   },
+  confidences: ["leastRegion", "leastLine"],
   score,
   ideal(context, label, stage) {
     if (stage !== "recognition") return;

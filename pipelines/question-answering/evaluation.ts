@@ -33,6 +33,7 @@ export const evaluation: Evaluation<QuestionContext, QuestionLabel> = {
     typos: count => generated(DRIFT_SEEDS, DRIFT_SEEDS + count - 1, "typos"),
     domain: count => generated(DRIFT_SEEDS, DRIFT_SEEDS + count - 1, "domain"),
   },
+  confidences: ["firstPassage", "answer"],
   score,
   ideal(context, { passage }, stage) {
     if (stage === "reading") context.candidates = [{ passage, probability: 1 }];

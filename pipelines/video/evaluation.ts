@@ -31,6 +31,7 @@ export const evaluation: Evaluation<FrameContext, FrameLabel> = {
     blur: count => driftItems(count, "blur"),
     small: count => driftItems(count, "small"),
   },
+  confidences: ["leastObject", "leastClass"],
   score,
   ideal(context, label, stage) {
     if (stage === "classification") context.regions = label.objects.map(({ box }) => ({ box, score: 1 }));

@@ -4,11 +4,9 @@ import { describe, it } from "mocha";
 import { normal, seededRandom } from "../../load/seeded-random.ts";
 import {
   agreement,
-  confidenceThreshold,
   driftAdjusted,
   driftedPipelineAccuracy,
   type Evidence,
-  thresholdAccuracy,
   transferredAccuracy,
 } from "../../optimizer/drift.ts";
 
@@ -83,39 +81,6 @@ describe("transferredAccuracy()", () => {
     const moved = transferredAccuracy(0.85, 0.9, 0.6);
     assert.ok(moved < 0.85 && moved > 0.45, `${moved}`);
     assert.ok(transferredAccuracy(0.85, 0.9, 0.6) < transferredAccuracy(0.85, 0.9, 0.8));
-  });
-});
-
-describe("thresholdAccuracy()", () => {
-  it("finds the accuracy of shifted data without its labels, where confidence still ranks errors", () => {
-    const random = seededRandom(11);
-    // Confident outputs are right, others wrong, and few are in between.
-    const draw = (power: number) =>
-      Array.from({ length: 50_000 }, () => {
-        const confidence = random() ** power;
-        return { confidence, right: random() < 1 / (1 + Math.exp(20 * (0.6 - confidence))) };
-      });
-    const accuracyOf = (outputs: ReturnType<typeof draw>) =>
-      outputs.filter(({ right }) => right).length / outputs.length;
-    const before = draw(0.2);
-    const threshold = confidenceThreshold(before);
-    const estimate = (outputs: ReturnType<typeof draw>) =>
-      thresholdAccuracy(
-        outputs.map(({ confidence }) => confidence),
-        threshold,
-      ) ?? -1;
-    assert.ok(Math.abs(estimate(before) - accuracyOf(before)) < 0.001);
-    const drifted = draw(0.35);
-    const lost = accuracyOf(before) - accuracyOf(drifted);
-    assert.ok(lost > 0.08);
-    assert.ok(
-      Math.abs(estimate(drifted) - accuracyOf(drifted)) < lost / 3,
-      `${estimate(drifted)} ${accuracyOf(drifted)}`,
-    );
-  });
-
-  it("has no estimate without outputs", () => {
-    assert.equal(thresholdAccuracy([], 0.5), null);
   });
 });
 
