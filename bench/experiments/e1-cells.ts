@@ -1,4 +1,5 @@
 import type { SimulationCase } from "../../cli/simulate/cases.ts";
+import { UNTUNED } from "../../control/tuning.ts";
 import type { Pipeline, Stage } from "../../domain/pipeline.ts";
 import type { PolicyName } from "../../domain/policy-name.ts";
 import { throughputRps } from "../../domain/profile.ts";
@@ -43,12 +44,22 @@ export interface Contender {
   readonly change?: (given: SimulationCase) => SimulationCase;
 }
 
+/** Plans for the median of what may come, with replicas that may be 85 % busy: what bursts cost then is in the violations. */
+const lean = (given: SimulationCase): SimulationCase => ({
+  ...given,
+  pipeline: { ...given.pipeline, objective: { ...given.pipeline.objective, utilisation: 0.85 } },
+  tuning: { ...UNTUNED, forecastQuantile: 0.5 },
+});
+
 export const CONTENDERS: readonly Contender[] = [
   { name: "default", policy: "default", forecast: "variscale" },
   { name: "default, core ÷3", policy: "default", forecast: "variscale", costFactor: 1 / 3 },
   { name: "default, core ÷10", policy: "default", forecast: "variscale", costFactor: 1 / 10 },
   { name: "default, core ÷30", policy: "default", forecast: "variscale", costFactor: 1 / 30 },
   { name: "default, core ÷100", policy: "default", forecast: "variscale", costFactor: 1 / 100 },
+  { name: "default, core ÷1000", policy: "default", forecast: "variscale", costFactor: 1 / 1000 },
+  { name: "default, core ÷100, lean", policy: "default", forecast: "variscale", costFactor: 1 / 100, change: lean },
+  { name: "default, core ÷1000, lean", policy: "default", forecast: "variscale", costFactor: 1 / 1000, change: lean },
   { name: "default, core ×5", policy: "default", forecast: "variscale", costFactor: 5 },
   { name: "oracle", policy: "oracle", forecast: "oracle" },
   { name: "ipa", policy: "ipa", forecast: "recentPeak", hasMargin: true },

@@ -1,12 +1,15 @@
 import { type Figure, figure } from "../figure.ts";
-import { beatersOf, cellsOf, versus } from "./e1-verdict.ts";
+import { IPA_PIPELINES, ipaPipeline } from "../ipa-pipelines.ts";
+import { beatersOf, cellsOf, SAME_CORES, versus } from "./e1-verdict.ts";
 import { type ExperimentRow, mean } from "./report-parts.ts";
 
 /** What E1 comes to, of the rows at an SLO of five times the mean latency. */
 export function e1Figures(rows: readonly ExperimentRow[], note: string): Figure[] {
   const cells = cellsOf(rows);
   const against = (name: string) => cells.flatMap(cell => versus(cell, name) ?? []);
-  const [ipa, hpa] = [against("ipa"), against("HPA, heaviest")];
+  const ipa = against("ipa");
+  const withMore = cells.filter(cell => !hasFewest(cell.find(({ contender }) => contender === HPA)));
+  const hpa = withMore.flatMap(cell => versus(cell, HPA) ?? []);
   const violationsOf = (name: string): number =>
     100 * mean(rows.filter(({ contender }) => contender === name).map(({ violations }) => violations));
   const [own, oracle, ipas] = [violationsOf("default"), violationsOf("oracle"), violationsOf("ipa")];
@@ -28,15 +31,27 @@ export function e1Figures(rows: readonly ExperimentRow[], note: string): Figure[
       against: { percent: round(own), oraclePercent: round(oracle) },
     }),
     figure("violations.vsIpa", round(own / ipas), { against: { percent: round(own), ipaPercent: round(ipas) } }),
-    figure("vsHpa.coresSaved", round(100 * Math.min(...hpa.map(({ saved }) => saved))), {
+    figure("vsHpa.coresSaved", hpa.length > 0 ? round(100 * Math.min(...hpa.map(({ saved }) => saved))) : null, {
       against: {
         meanPercent: round(100 * mean(hpa.map(({ saved }) => saved))),
         cells: hpa.length,
         of: cells.length,
+        withOneReplicaEach: cells.length - withMore.length,
       },
-      note: "in the cell where they are fewest; against an HPA with the heaviest variants, at no more violations and the same effective accuracy",
+      note: "in the cell where they are fewest; against an HPA with the heaviest variants, at no more violations and the same effective accuracy; without cells in which it has one replica of each stage, which is the fewest that these variants can do with",
     }),
   ];
+}
+
+const HPA = "HPA, heaviest";
+
+/** A bound: no plan with the heaviest variants has fewer cores than one replica of each stage. */
+function hasFewest(row: ExperimentRow | undefined): boolean {
+  const ipa = IPA_PIPELINES.find(({ name }) => name === row?.pipeline);
+  if (!row || !ipa) return false;
+  const { stages } = ipaPipeline(ipa, { policy: "static" });
+  const fewest = stages.reduce((sum, { variants }) => sum + (variants.at(-1)?.profile?.cores ?? 0), 0);
+  return row.cores <= fewest * (1 + SAME_CORES);
 }
 
 function round(value: number): number {

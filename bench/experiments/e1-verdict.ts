@@ -1,7 +1,7 @@
 import type { ExperimentRow } from "./report-parts.ts";
 
 /** What counts as the same: half a percent of the cores, a tenth of a point of accuracy. */
-const SAME_CORES = 0.005;
+export const SAME_CORES = 0.005;
 export const SAME_SHARE = 0.001;
 /** Of a violation share: three in a thousand requests. */
 const SAME_VIOLATIONS = 0.003;

@@ -96,4 +96,18 @@ describe("e1Figures()", () => {
       "vsHpa.coresSaved": [9.091, true],
     });
   });
+
+  it("leaves out what an HPA with one replica of each stage has, and says of how many cells", () => {
+    const fewest = 17;
+    const cells = (hpaCores: number) => [
+      { ...row("default", 0.2, 5, 0.01), pipeline: "sum-qa" },
+      { ...row("default, core ÷10", 0.3, 18, 0.01), pipeline: "sum-qa" },
+      { ...row("HPA, heaviest", 0.3, hpaCores, 0.01), pipeline: "sum-qa" },
+      row("default", 0.6, 18, 0.01),
+      row("HPA, heaviest", 0.6, 20, 0.01),
+    ];
+    const saved = (hpaCores: number) => e1Figures(cells(hpaCores), "").find(({ name }) => name === "vsHpa.coresSaved");
+    assert.deepEqual([saved(fewest)?.value, saved(fewest)?.against?.["withOneReplicaEach"]], [10, 1]);
+    assert.deepEqual([saved(17.5)?.value, saved(17.5)?.against?.["withOneReplicaEach"]], [-2.857, 0]);
+  });
 });
