@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { VariscaleError } from "../domain/errors.ts";
 import type { MeasurementsInput } from "../domain/profile-schema.ts";
@@ -5,8 +6,10 @@ import { withoutVariants } from "../domain/without-variants.ts";
 import { loadCode } from "../gateway/load-code.ts";
 import { type Caught, caughtByAssertions } from "./caught-by-assertions.ts";
 import { type DriftErrors, driftErrors, type Estimator, estimatorsOf } from "./estimate-drifts.ts";
-import { accuracyOf, fanOutOf, type ItemResult } from "./item-result.ts";
-import { measureItems } from "./measure-items.ts";
+import { accuracyOf, fanOutOf } from "./item-result.ts";
+import { describeMachine } from "./machine.ts";
+import { measureSets } from "./measure-sets.ts";
+import { ProfileCache } from "./profile-cache.ts";
 import { readUnmeasured } from "./read-unmeasured.ts";
 import { checkWritable, writeWhole } from "./write-whole.ts";
 
@@ -20,6 +23,8 @@ export interface DriftCommand {
   readonly output?: string;
   /** Labelled items of each drift, and of none. */
   readonly items: number;
+  /** Forgets what an unfinished run has measured. */
+  readonly fresh?: boolean;
   readonly onProgress: (line: string) => void;
   readonly nowMs: () => number;
   /** Uniform numbers in [0, 1): which items are taken for labelled. With the same ones the result is the same. */
@@ -46,12 +51,10 @@ export interface DriftMeasurements {
   readonly estimators: readonly Estimator[];
 }
 
-/** Seconds to a minute of measuring. */
-const ITEMS_PER_LINE = 20;
-
 /**
  * Measures every variant and every combination of variants on items that have drifted from those that a profile is measured with, and
- * on as many that have not; with it how well accuracy is estimated without labels, and what assertions find.
+ * on as many that have not; with it how well accuracy is estimated without labels, and what assertions find. A run that was broken off is gone
+ * on with on the same machine and for the same models; after a change of the pipeline's own code use `fresh`.
  *
  * @throws failed_precondition when the pipeline's code has no drifted items, a model can't be run, or the result can't be written.
  */
@@ -69,20 +72,13 @@ export async function measureDrifts(
     );
   const output = command.output ?? join(dirname(file), "drift.json");
   checkWritable(output);
-  const sets: Record<string, readonly ItemResult[]> = {};
-  const itemSets = { none: (count: number) => evaluation.items(count), ...evaluation.drifts };
-  for (const [name, itemsOf] of Object.entries(itemSets)) {
-    let measured = 0;
-    const results = await measureItems(itemsOf(items), {
-      ...{ pipeline, file, modelFolder: command.modelFolder },
-      onMeasured: () => {
-        measured += 1;
-        if (measured % ITEMS_PER_LINE === 0) onProgress(`${name}: ${measured} of ${items} items`);
-      },
-    });
-    sets[name] = results;
-    if (results.length % ITEMS_PER_LINE !== 0) onProgress(`${name}: ${results.length} of ${items} items`);
-  }
+  const cacheFile = join(dirname(output), ".variscale", "drift.json");
+  if (command.fresh) rmSync(cacheFile, { force: true });
+  const cache = ProfileCache.open(cacheFile, pipeline, describeMachine(), command.nowMs);
+  const sets = await measureSets(
+    { none: count => evaluation.items(count), ...evaluation.drifts },
+    { pipeline, file, modelFolder: command.modelFolder, items, cache, onProgress, nowMs: command.nowMs },
+  );
   onProgress("fitting what estimates accuracy without labels");
   const measurements: DriftMeasurements = {
     date: new Date(command.nowMs()).toISOString(),
@@ -101,6 +97,7 @@ export async function measureDrifts(
     estimators: rounded(estimatorsOf(pipeline, sets)),
   };
   writeWhole(output, `${JSON.stringify(measurements, null, 2)}\n`);
+  cache.delete();
   return { output, measurements };
 }
 

@@ -51,8 +51,9 @@ export class ProfileCache {
     return this.#content.visits[target] ?? [];
   }
 
-  item(id: string): ItemResult | undefined {
-    return Object.hasOwn(this.#content.items, id) ? this.#content.items[id] : undefined;
+  /** @param key the item's name, or what it was added as. */
+  item(key: string): ItemResult | undefined {
+    return Object.hasOwn(this.#content.items, key) ? this.#content.items[key] : undefined;
   }
 
   get overhead(): Overhead | null {
@@ -80,8 +81,8 @@ export class ProfileCache {
   }
 
   /** Not saved at once: items are many. */
-  addItem(result: ItemResult): void {
-    this.#content.items[result.id] = result;
+  addItem(result: ItemResult, key = result.id): void {
+    this.#content.items[key] = result;
   }
 
   addOverhead(overhead: Overhead): Promise<void> {

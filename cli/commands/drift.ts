@@ -7,6 +7,7 @@ interface DriftFlags {
   readonly modelFolder?: string;
   readonly file?: string;
   readonly items: number;
+  readonly fresh: boolean;
   readonly output: "table" | "json";
 }
 
@@ -20,8 +21,12 @@ export function addDrift(program: Command): void {
       "where the result goes (default: drift.json beside the pipeline file; one that comes with the package is copied to this folder)",
     )
     .option("--items <n>", "labelled items of each drift", text => parseNumber(text, 1, 100_000, true), 300)
+    .option("--fresh", "forget what a broken-off run has measured", false)
     .addOption(new Option("--output <format>", "of the result").choices(["table", "json"]).default("table"))
-    .addHelpText("after", "\nExample:\n  variscale drift pipelines/video --items 500")
+    .addHelpText(
+      "after",
+      "\nExample:\n  variscale drift pipelines/video --items 500\n\nA run that was broken off goes on where it was.",
+    )
     .action(runDrift);
 }
 
@@ -56,6 +61,7 @@ async function runDrift(path: string, flags: DriftFlags): Promise<void> {
     modelFolder,
     leaveOut: leftOut,
     items: flags.items,
+    fresh: flags.fresh,
     onProgress: say,
     nowMs: () => Date.now(),
     random: seededRandom(1),

@@ -1,30 +1,36 @@
 import assert from "node:assert/strict";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { formatDrifts } from "../../cli/format-drifts.ts";
 import { VariscaleError } from "../../domain/errors.ts";
 import { seededRandom } from "../../load/seeded-random.ts";
-import { measureDrifts } from "../../profiler/measure-drifts.ts";
+import { type DriftCommand, measureDrifts } from "../../profiler/measure-drifts.ts";
 import { writeOffsetPipeline } from "./offset-pipeline.ts";
 
 describe("measureDrifts()", () => {
   let folder: string;
-  const measure = () =>
+  let lines: string[];
+  const measure = (change: Partial<DriftCommand> = {}) =>
     measureDrifts({
       file: join(folder, "pipeline.yaml"),
       modelFolder: folder,
       items: 40,
-      onProgress: () => undefined,
+      onProgress: line => lines.push(line),
       nowMs: () => 1_700_000_000_000,
       random: seededRandom(1),
+      ...change,
     });
 
   beforeEach(() => {
     folder = writeOffsetPipeline();
+    lines = [];
   });
 
-  afterEach(() => rmSync(folder, { recursive: true }));
+  afterEach(() => {
+    delete process.env["STOP_AT_DRIFTED"];
+    rmSync(folder, { recursive: true });
+  });
 
   /** Nothing tolerates an offset any more; one answer too many shows it. */
   function addDrift(): void {
@@ -34,7 +40,10 @@ pipeline.assertions = { twoEnds: ({ ends }) => ends.length === 2 };
 const { evaluation } = pipeline;
 evaluation.drifts = {
   strict: async function* (count) {
-    for await (const item of evaluation.items(count)) yield { ...item, label: { ...item.label, tolerance: 0 } };
+    for await (const item of evaluation.items(count)) {
+      if (item.id === process.env.STOP_AT_DRIFTED) throw new Error("interrupted");
+      yield { ...item, label: { ...item.label, tolerance: 0 } };
+    }
   },
 };
 export default pipeline;
@@ -104,6 +113,65 @@ export default pipeline;
       ["twoEnds", ...strict],
       [null, ...strict],
     ]);
+  });
+
+  it("goes on where a run that was broken off was, with the same result, and starts anew with `fresh`", async () => {
+    addDrift();
+    const whole = (await measure()).measurements;
+    const breakOff = async (): Promise<void> => {
+      process.env["STOP_AT_DRIFTED"] = "item-25";
+      await assert.rejects(measure({ output: join(folder, "again.json") }), /interrupted/);
+      delete process.env["STOP_AT_DRIFTED"];
+    };
+    await breakOff();
+    assert.equal(existsSync(join(folder, "again.json")), false);
+    lines = [];
+    const { measurements } = await measure({ output: join(folder, "again.json") });
+    assert.deepEqual(measurements, whole);
+    const kept = lines.flatMap(line => /^(\w+): (\d+) items were kept/.exec(line)?.slice(1) ?? []);
+    // An item may have been under way in another process.
+    assert.deepEqual(kept.slice(0, 3), ["none", "40", "strict"]);
+    assert.ok(Number(kept[3]) >= 22 && Number(kept[3]) <= 24, kept[3]);
+    assert.deepEqual(readdirSync(join(folder, ".variscale")), []);
+
+    await breakOff();
+    lines = [];
+    await measure({ output: join(folder, "again.json"), fresh: true });
+    assert.ok(!lines.some(line => line.includes("kept")));
+  });
+
+  it("says how far it is, and for how long it will go on", async () => {
+    addDrift();
+    let nowMs = 0;
+    // A minute goes by with each look at the clock.
+    await measure({ nowMs: () => (nowMs += 60_000) });
+    const [first] = lines;
+    assert.match(first ?? "", /^none: 20 of 40 items, about \d+ min left$/);
+    const left = lines
+      .flatMap(line => Number(/about (\d+) min left/.exec(line)?.[1] ?? Number.NaN))
+      .filter(Number.isFinite);
+    // 20 of 80 items took a minute or two each, so that 60 are left.
+    assert.ok((left[0] ?? 0) >= 60 && (left[0] ?? 0) <= 240, `${left}`);
+    assert.equal(left.at(-1), 0);
+  });
+
+  it("goes on where what was measured can't be kept, and says so once", async () => {
+    addDrift();
+    let nowMs = 0;
+    const onProgress = (line: string): void => {
+      if (lines.length === 0) writeFileSync(join(folder, ".variscale"), "no folder");
+      if (line.includes("can't be gone on with")) rmSync(join(folder, ".variscale"));
+      lines.push(line);
+    };
+    const { measurements } = await measure({
+      onProgress,
+      nowMs: () => {
+        if (lines.length > 0) nowMs += 60_000;
+        return nowMs;
+      },
+    });
+    assert.equal(measurements.drifts["strict"]?.accuracy?.combinations?.[3]?.items, 40);
+    assert.equal(lines.filter(line => line.includes("a run that is broken off can't be gone on with")).length, 1);
   });
 
   it("says what is missing where nothing has drifted", async () => {
