@@ -14,6 +14,7 @@ import type { EndpointSource } from "./endpoint-source.ts";
 import { LoadCounter } from "./load-counter.ts";
 import { createGatewayMetrics } from "./metrics.ts";
 import { createPipelineServer, type PipelineServer } from "./pipeline-server.ts";
+import { SequenceMemory } from "./sequence-memory.ts";
 import type { PipelineCode } from "./stage.ts";
 import { StagePool } from "./stage-pool.ts";
 import { votingsOf } from "./votings.ts";
@@ -112,12 +113,13 @@ function createParts(options: GatewayOptions): Parts {
   const counter = new LoadCounter(randomUUID(), wallMs());
   const answers = new AnswerWindow(pipeline.slo.latencyMs, wallMs());
   const accuracy = new AccuracyMeter(pipeline, code);
+  const sequences = new SequenceMemory(code);
   const registry = createRegistry("gateway", packageVersion);
   const metrics = createGatewayMetrics(registry, {
     pools: [...pools.values()],
     key: pipeline.key,
     slo: pipeline.slo,
-    assertions: Object.keys(code.assertions ?? {}),
+    assertions: [...Object.keys(code.assertions ?? {}), ...sequences.names],
     offered: () => counter.offered,
     inFlight: () => counter.inFlight,
     queued: () => admission.queued,
@@ -134,6 +136,7 @@ function createParts(options: GatewayOptions): Parts {
     counter,
     answers,
     accuracy,
+    sequences,
     metrics,
     logger,
     monotonicMs,

@@ -20,6 +20,8 @@ export interface GatewayMetrics {
   /** A voter of a stage did not count in a request. */
   missed(stage: string, variant: string, cause: string): void;
   asserted(broken: readonly string[]): void;
+  /** An answer was held against those before it in its sequence. */
+  followed(broken: readonly string[]): void;
 }
 
 interface Observed {
@@ -41,6 +43,11 @@ export function createGatewayMetrics(registry: Registry, observed: Observed): Ga
   const late = registerSlo(registry, observed.slo);
   const asserted = registerAssertions(registry, observed.assertions);
   const registers = [registry];
+  const followed = new Counter({
+    name: "variscale_gateway_sequence_requests_total",
+    help: "Answers that were held against those before them in their sequence: what rates of its assertions are of",
+    registers,
+  });
   const requests = new Counter({
     name: "variscale_gateway_requests_total",
     help: "Requests by how they ended; reason says why one was dropped",
@@ -103,6 +110,10 @@ export function createGatewayMetrics(registry: Registry, observed: Observed): Ga
     retried: (stage, cause) => retries.inc({ stage, cause }),
     missed: (stage, variant, cause) => missing.inc({ stage, variant, cause }),
     asserted,
+    followed: broken => {
+      followed.inc();
+      asserted(broken);
+    },
   };
 }
 

@@ -15,6 +15,8 @@ import { RequestScope } from "./request-scope.ts";
 import { runPipeline } from "./run-pipeline.ts";
 import { runStage } from "./run-stage.ts";
 import { runVotes, type Voting } from "./run-votes.ts";
+import type { SequenceMemory } from "./sequence-memory.ts";
+import { sequencePlaceOf } from "./sequence-place.ts";
 import type { PipelineCode } from "./stage.ts";
 import type { StagePool } from "./stage-pool.ts";
 
@@ -28,6 +30,7 @@ export interface PipelineServerParts {
   readonly counter: LoadCounter;
   readonly answers: AnswerWindow;
   readonly accuracy: AccuracyMeter;
+  readonly sequences: SequenceMemory;
   readonly metrics: GatewayMetrics;
   readonly logger: Logger;
   /** Milliseconds that never go back, for durations and deadlines. */
@@ -87,6 +90,13 @@ async function outcomeOf(
   const timeoutMs = timeoutOf(request.headers, pipeline.slo.latencyMs);
   if (timeoutMs === null)
     return { kind: "invalid", message: "x-request-timeout-ms must be a number of milliseconds above 0" };
+  const place = code.sequences ? sequencePlaceOf(request.headers) : null;
+  if (place === "invalid")
+    return {
+      kind: "invalid",
+      message:
+        "x-sequence-id (128 visible characters at most) and x-sequence-number (a whole number) must come together",
+    };
   const deadlineMs = monotonicMs() + timeoutMs;
   const scope = new RequestScope({ id, deadlineMs, nowMs: monotonicMs, clientGone: request.signal });
   let outcome: Outcome | null = null;
@@ -107,7 +117,11 @@ async function outcomeOf(
           if (trace.variant !== null) variants[trace.stage] = trace.variant;
         },
         onAsserted: metrics.asserted,
-        onCollected: context => parts.accuracy.observe(id, variants, context),
+        onCollected: context => {
+          parts.accuracy.observe(id, variants, context);
+          const broken = place && parts.sequences.broken(place, context);
+          if (broken) metrics.followed(broken);
+        },
       },
       { body: request.body, contentType: request.headers["content-type"] ?? "" },
       scope,

@@ -30,11 +30,28 @@ export interface StageCode<Context> {
 }
 
 /**
+ * What must hold between requests that follow each other, as the frames of a camera. A request says so by the headers `x-sequence-id` and
+ * `x-sequence-number`, a whole number that is one higher with each.
+ */
+export interface SequenceAssertions<Context = unknown, Memory = unknown> {
+  /**
+   * What those after it need to know of a request, once all stages have been collected: a JSON value of 4096 characters at most. It is kept of
+   * the last two requests of each of the 1000 sequences that were heard of last.
+   */
+  remember(context: Context): Memory;
+  /**
+   * As `PipelineCode.assertions`, with what was kept of the requests right before it, the newest first: one or two. A request whose predecessor is
+   * not known is not held against them.
+   */
+  readonly assertions: Readonly<Record<string, (context: Context, before: readonly Memory[]) => boolean>>;
+}
+
+/**
  * A pipeline's own code, the default export of the module that the pipeline file names in `code`.
  * A stage runs as soon as those that it depends on have been collected, at the same time as others that do not wait for it; `stages`
  * has one entry per stage under its name.
  */
-export interface PipelineCode<Context = unknown, Label = unknown> {
+export interface PipelineCode<Context = unknown, Label = unknown, Memory = unknown> {
   /**
    * Turns a request into the context that goes through the stages. Throws an error with `code: "invalid_argument"` for a body that it
    * can't read: its message is the answer, with status 400.
@@ -48,6 +65,8 @@ export interface PipelineCode<Context = unknown, Label = unknown> {
    * They need no labels. What breaks one goes out all the same, and is counted in `variscale_gateway_assertion_failures_total`.
    */
   readonly assertions?: Readonly<Record<string, (context: Context) => boolean>>;
+  /** The same between requests of a sequence; a gateway knows those that came to itself. */
+  readonly sequences?: SequenceAssertions<Context, Memory>;
   /**
    * Numbers that tell without a label how likely the answer is right, by name, once all stages have been collected: confidences as
    * log-odds, counts. `variscale drift` learns what they are worth.
@@ -83,6 +102,8 @@ export interface Evaluation<Context = unknown, Label = unknown> {
    * no such estimate to compare with.
    */
   readonly confidences?: readonly string[];
+  /** Items in sequences, each in its order: what `PipelineCode.sequences` is for. */
+  sequences?(count: number): AsyncIterable<readonly LabelledItem<Label>[]>;
   /** Judges the parsed JSON response of an item. */
   score(response: unknown, label: Label): Score;
   /** Puts into the context what the stages before `stage` would have found had they been right. */
@@ -92,6 +113,8 @@ export interface Evaluation<Context = unknown, Label = unknown> {
 }
 
 /** Gives a pipeline's code its types; returns it as it is. */
-export function definePipeline<Context, Label>(code: PipelineCode<Context, Label>): PipelineCode<Context, Label> {
+export function definePipeline<Context, Label, Memory = unknown>(
+  code: PipelineCode<Context, Label, Memory>,
+): PipelineCode<Context, Label, Memory> {
   return code;
 }

@@ -1,0 +1,71 @@
+import type { SequencePlace } from "./sequence-place.ts";
+import type { PipelineCode } from "./stage.ts";
+
+/** What of earlier requests is kept: of so many sequences, of so many requests each, of so many characters of JSON each. */
+export const MOST_SEQUENCES = 1000;
+const MOST_REQUESTS = 2;
+const MOST_CHARACTERS = 4096;
+
+interface Kept {
+  readonly number: number;
+  /** JSON, newest first. */
+  readonly memories: readonly string[];
+}
+
+/** Holds requests against those before them in their sequence. */
+export class SequenceMemory {
+  readonly #sequences: PipelineCode["sequences"];
+  /** By id of the sequence; the one that was quiet for longest is the first. */
+  readonly #kept = new Map<string, Kept>();
+
+  constructor(code: PipelineCode) {
+    this.#sequences = code.sequences;
+  }
+
+  /** Names of the assertions. */
+  get names(): readonly string[] {
+    return Object.keys(this.#sequences?.assertions ?? {});
+  }
+
+  /**
+   * Once all stages of a request have been collected: the names of the assertions that do not hold of it and of those before it. One that
+   * throws does not hold. Null: nothing is known of the request before it, as after a gap or where requests overtook each other.
+   */
+  broken({ id, number }: SequencePlace, context: unknown): readonly string[] | null {
+    const sequences = this.#sequences;
+    if (!sequences) return null;
+    const last = this.#kept.get(id);
+    const memories = last?.number === number - 1 ? last.memories : [];
+    const broken = memories.length === 0 ? null : this.#brokenAfter(memories, context);
+    this.#keep(id, { number, memories: this.#memoryOf(context, memories) });
+    return broken;
+  }
+
+  #brokenAfter(memories: readonly string[], context: unknown): readonly string[] {
+    return Object.entries(this.#sequences?.assertions ?? {}).flatMap(([name, holds]) => {
+      try {
+        const before = memories.map(json => JSON.parse(json) as unknown);
+        return holds(context, before) === true ? [] : [name];
+      } catch {
+        return [name];
+      }
+    });
+  }
+
+  /** Nothing where the code throws or would keep too much. */
+  #memoryOf(context: unknown, before: readonly string[]): readonly string[] {
+    try {
+      const json = JSON.stringify(this.#sequences?.remember(context)) ?? "null";
+      return json.length > MOST_CHARACTERS ? [] : [json, ...before].slice(0, MOST_REQUESTS);
+    } catch {
+      return [];
+    }
+  }
+
+  #keep(id: string, kept: Kept): void {
+    this.#kept.delete(id);
+    this.#kept.set(id, kept);
+    const [oldest] = this.#kept.size > MOST_SEQUENCES ? this.#kept.keys() : [];
+    if (oldest !== undefined) this.#kept.delete(oldest);
+  }
+}
