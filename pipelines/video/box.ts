@@ -25,12 +25,14 @@ const SAME = 0.5;
 /**
  * For each wanted box the index of the found box that is taken for it, or -1. Pairs with the largest overlap are taken first, and
  * no box is taken twice.
+ *
+ * @param least overlap of a pair.
  */
-export function matchBoxes(wanted: readonly Box[], found: readonly Box[]): readonly number[] {
+export function matchBoxes(wanted: readonly Box[], found: readonly Box[], least = SAME): readonly number[] {
   const pairs = wanted.flatMap((box, w) => found.map((other, f) => ({ w, f, share: overlap(box, other) })));
   const matches = wanted.map(() => -1);
   const taken = new Set<number>();
-  for (const { w, f } of pairs.filter(({ share }) => share >= SAME).sort((a, b) => b.share - a.share)) {
+  for (const { w, f } of pairs.filter(({ share }) => share >= least).sort((a, b) => b.share - a.share)) {
     if (matches[w] !== -1 || taken.has(f)) continue;
     matches[w] = f;
     taken.add(f);

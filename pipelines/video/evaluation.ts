@@ -5,7 +5,7 @@ import { type Box, inWholePixels, matchBoxes } from "./box.ts";
 import type { FrameContext } from "./context.ts";
 import { PIPELINE_FOLDER } from "./folder.ts";
 import type { FrameLabel } from "./frame.ts";
-import { renderFrame, type Scene } from "./generator/render-frame.ts";
+import { type RenderedFrame, renderFrame, renderSequence, type Scene } from "./generator/render-frame.ts";
 
 /** A frame that is committed with the pipeline: `file` in the data folder. */
 interface StoredFrame {
@@ -15,6 +15,10 @@ interface StoredFrame {
 
 /** Frames of drifted scenes have seeds from here on, so that no two sets have a frame in common. */
 const DRIFT_SEEDS = 1_000_000;
+
+/** Sequences have seeds from here on. */
+const SEQUENCE_SEEDS = 2_000_000;
+const SEQUENCE_FRAMES = 8;
 
 /** Accuracy on rendered frames: first those in the data folder, then the generator's by their seed. */
 export const evaluation: Evaluation<FrameContext, FrameLabel> = {
@@ -32,6 +36,12 @@ export const evaluation: Evaluation<FrameContext, FrameLabel> = {
     small: count => driftItems(count, "small"),
   },
   confidences: ["leastObject", "leastClass"],
+  async *sequences(count) {
+    for (let seed = SEQUENCE_SEEDS; seed < SEQUENCE_SEEDS + count; seed++) {
+      const frames = await renderSequence(seed, "day", SEQUENCE_FRAMES);
+      yield frames.map((frame, i) => itemOf(`sequence-${seed}-${i}`, frame));
+    }
+  },
   score,
   ideal(context, label, stage) {
     if (stage === "classification") context.regions = label.objects.map(({ box }) => ({ box, score: 1 }));
@@ -46,8 +56,11 @@ async function* driftItems(count: number, scene: Scene): AsyncIterable<LabelledI
 }
 
 async function renderItem(seed: number, scene: Scene): Promise<LabelledItem<FrameLabel>> {
-  const { jpeg, label } = await renderFrame(seed, scene);
-  return { id: `${scene}-${seed}`, body: jpeg, contentType: "image/jpeg", label };
+  return itemOf(`${scene}-${seed}`, await renderFrame(seed, scene));
+}
+
+function itemOf(id: string, { jpeg, label }: RenderedFrame): LabelledItem<FrameLabel> {
+  return { id, body: jpeg, contentType: "image/jpeg", label };
 }
 
 /** Every object was found, and nothing else. */

@@ -5,6 +5,7 @@ import type { FrameContext } from "./context.ts";
 import { decodeFrame } from "./decode.ts";
 import { evaluation } from "./evaluation.ts";
 import type { FrameLabel } from "./frame.ts";
+import { type KeptObject, sequences } from "./sequences.ts";
 import { signals } from "./signals.ts";
 import { classification } from "./stages/classification.ts";
 import { detection } from "./stages/detection.ts";
@@ -13,7 +14,7 @@ import { detection } from "./stages/detection.ts";
 export { recipes as modelRecipes } from "./models.ts";
 
 /** Says what moves in a frame of a street: detection of objects, classification of each. */
-export default definePipeline<FrameContext, FrameLabel>({
+export default definePipeline<FrameContext, FrameLabel, readonly KeptObject[]>({
   async decode(body, contentType) {
     return { frame: await decodeFrame(body, contentType), regions: [], classified: [] };
   },
@@ -28,6 +29,7 @@ export default definePipeline<FrameContext, FrameLabel>({
     };
   },
   assertions,
+  sequences,
   signals,
   evaluation,
 });
