@@ -11,6 +11,7 @@ import time
 import numpy as np
 import onnx
 import torch
+from onnx import numpy_helper
 from torch import nn
 from torch.nn import functional as F
 
@@ -262,8 +263,24 @@ def declare_shapes(path, shapes):
     for output in model.graph.output:
         for dimension, size in zip(output.type.tensor_type.shape.dim[1:], shapes[output.name]):
             dimension.dim_value = size
+    halve_weights(model.graph)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
+
+
+def halve_weights(graph):
+    """Large weights are kept in sixteen bits; the runtime makes numbers of thirty-two of them when it loads the file."""
+    nodes = []
+    for weights in graph.initializer:
+        values = numpy_helper.to_array(weights)
+        if values.dtype != np.float32 or values.size < 1000:
+            continue
+        name = weights.name
+        weights.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+        nodes.append(onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
+    nodes.extend(graph.node)
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def main():
