@@ -1,6 +1,6 @@
 """Trains the models of the question-answering pipeline and writes them with their stage's contract inside the file.
 
-usage: train_models.py {retrieval|reading}-{nano|small|medium} OUT.onnx MINUTES QUESTIONS_FOLDER
+usage: train_models.py {retrieval|reading}-{nano|small|medium|large} OUT.onnx MINUTES QUESTIONS_FOLDER
 MINUTES are of one core. Needs torch (1.13 or 2.x), onnx and numpy; QUESTIONS_FOLDER is written by write-questions.js.
 """
 import inspect
@@ -22,60 +22,60 @@ READING_SLOTS = 1 + QUESTION_WORDS + PASSAGE_WORDS
 PASSAGE_SLOT = 1 + QUESTION_WORDS
 # Passages that retrieval names (stages/retrieval.ts).
 NAMED = 3
-HEADS = 4
 # Questions of training worlds that are held out: those of the last world.
 HELD_READINGS = 2000
 
-# Width, whether beginnings and ends of words are looked at, kind and number of layers.
+# Width, whether beginnings and ends of words are looked at, kind and number of layers; the embeddings of "deep" are narrower.
 RETRIEVERS = {
     "nano": (24, False, "bag", 0),
     "small": (48, True, "conv", 1),
-    "medium": (64, True, "attention", 2),
+    "medium": (96, True, "deep", 8),
 }
 READERS = {
     "nano": (32, False, "conv", 2),
     "small": (48, True, "conv", 4),
     "medium": (64, True, "conv", 6),
+    "large": (160, True, "deep", 12),
 }
+DEEP_EMBEDDING = 48
 
 
 class Words(nn.Module):
     """Sum of the embeddings of a word's features: [batch, slots, width] from [batch, slots, 4]."""
 
-    def __init__(self, width, affixes):
+    def __init__(self, width, affixes, embedding=None):
         super().__init__()
-        self.word = nn.Embedding(WORD_HASHES, width)
-        self.form = nn.Embedding(FORMS, width)
-        self.affixes = nn.ModuleList([nn.Embedding(AFFIX_HASHES, width) for _ in range(2)] if affixes else [])
+        size = embedding or width
+        self.word = nn.Embedding(WORD_HASHES, size)
+        self.form = nn.Embedding(FORMS, size)
+        self.affixes = nn.ModuleList([nn.Embedding(AFFIX_HASHES, size) for _ in range(2)] if affixes else [])
         for table in [self.word, self.form, *self.affixes]:
             nn.init.normal_(table.weight, std=0.5)
+        self.widen = nn.Linear(size, width) if embedding else None
 
     def forward(self, tokens):
         x = self.word(tokens[:, :, 0]) + self.form(tokens[:, :, 3])
         for index, table in enumerate(self.affixes):
             x = x + table(tokens[:, :, 1 + index])
-        return x
+        return x if self.widen is None else self.widen(x)
 
 
-class Attention(nn.Module):
-    """A transformer layer, normalised before its parts."""
+def words_of(width, affixes, kind):
+    return Words(width, affixes, DEEP_EMBEDDING if kind == "deep" else None)
 
-    def __init__(self, width):
+
+class Repeated(nn.Module):
+    """A residual convolution that rows pass through several times: its weights are there once, and only its norms are each pass's own."""
+
+    def __init__(self, width, passes, reach=5):
         super().__init__()
-        self.width = width
-        self.before, self.between = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.project = nn.Linear(width, 3 * width)
-        self.join = nn.Linear(width, width)
-        self.feed = nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
+        self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(passes)])
+        self.body = nn.Conv1d(width, width, reach, padding=reach // 2)
 
     def forward(self, x, mask):
-        slots, size = int(x.shape[1]), self.width // HEADS
-        parts = self.project(self.before(x)).reshape(-1, slots, 3, HEADS, size).permute(2, 0, 3, 1, 4)
-        query, key, value = parts[0], parts[1], parts[2]
-        weights = torch.softmax(torch.matmul(query, key.transpose(2, 3)) * (1 / math.sqrt(size)) + mask, 3)
-        joined = torch.matmul(weights, value).transpose(1, 2).reshape(-1, slots, self.width)
-        x = x + self.join(joined)
-        return x + self.feed(self.between(x))
+        for norm in self.norms:
+            x = x + self.body(torch.relu(norm(x)).transpose(1, 2)).transpose(1, 2)
+        return x
 
 
 class Convolution(nn.Module):
@@ -90,8 +90,8 @@ class Convolution(nn.Module):
 
 
 def layers_of(kind, width, count):
-    if kind == "attention":
-        return nn.ModuleList([Convolution(width, 3), *[Attention(width) for _ in range(count)]])
+    if kind == "deep":
+        return nn.ModuleList([Repeated(width, count // 2) for _ in range(2)])
     return nn.ModuleList([Convolution(width) for _ in range(count)])
 
 
@@ -115,13 +115,13 @@ def masked(tokens):
 class Tower(nn.Module):
     """A vector of length 1 for a text."""
 
-    def __init__(self, words, width, kind, layers, slots):
+    def __init__(self, words, width, kind, layers, slots, out=None):
         super().__init__()
         self.words = words
         self.places = nn.Parameter(torch.zeros(1, slots, width)) if kind != "bag" else None
         self.layers = layers_of(kind, width, layers)
         self.pool = Pool(width)
-        self.out = nn.Linear(width, width)
+        self.out = nn.Linear(width, out or width)
 
     def forward(self, tokens):
         mask = masked(tokens)
@@ -153,7 +153,7 @@ class Reader(nn.Module):
 
     def __init__(self, width, affixes, kind, layers):
         super().__init__()
-        self.words = Words(width, affixes)
+        self.words = words_of(width, affixes, kind)
         self.places = nn.Parameter(torch.zeros(1, READING_SLOTS, width))
         self.layers = layers_of(kind, width, layers)
         self.asked = Pool(width)
@@ -213,10 +213,11 @@ class Retrieval:
         held = self.labels[:, 2].max()
         self.worlds = [np.flatnonzero(self.labels[:, 2] == world) for world in range(held)]
         self.held = np.flatnonzero(self.labels[:, 2] == held)
-        words = Words(width, affixes)
-        self.question = Tower(words, width, kind, layers, QUESTION_WORDS)
+        words = words_of(width, affixes, kind)
+        out = DEEP_EMBEDDING if kind == "deep" else width
+        self.question = Tower(words, width, kind, layers, QUESTION_WORDS, out)
         # Passages are encoded once: what it takes is not paid at serving.
-        self.passage = Tower(words, width, "bag" if kind == "bag" else "conv", 1, PASSAGE_WORDS)
+        self.passage = Tower(words, width, "bag" if kind == "bag" else "conv", 1, PASSAGE_WORDS, out)
         self.scale = nn.Parameter(torch.tensor(math.log(12.0)))
         self.body = nn.ModuleList([self.question, self.passage, nn.ParameterList([self.scale])])
         self.count = len(self.questions) - len(self.held)
@@ -283,11 +284,13 @@ class Reading:
 
 def train(task, minutes):
     print(f"{sum(p.numel() for p in task.body.parameters())} parameters, {task.count} questions", flush=True)
-    optimiser = torch.optim.AdamW(task.body.parameters(), task.peak, weight_decay=0.01)
+    # Deep networks learn best in smaller steps.
+    peak = task.peak / 2 if any(isinstance(module, Repeated) for module in task.body.modules()) else task.peak
+    optimiser = torch.optim.AdamW(task.body.parameters(), peak, weight_decay=0.01)
     started, step, done = time.process_time(), 0, 0.0
     while done < 1:
         done = min(1.0, (time.process_time() - started) / (60 * minutes))
-        rate = task.peak * min(1, (step + 1) / 200) * 0.5 * (1 + np.cos(np.pi * done)) + 1e-6
+        rate = peak * min(1, (step + 1) / 200) * 0.5 * (1 + np.cos(np.pi * done)) + 1e-6
         for group in optimiser.param_groups:
             group["lr"] = rate
         loss = task.loss()
