@@ -22,7 +22,7 @@ export function formatMeasurements(measurements: MeasurementsInput): string {
         switched?.coldMs.toFixed(0) ?? "–",
         switched?.residentMs?.toFixed(1) ?? "–",
         memoryMiB?.toFixed(0) ?? "–",
-        byBatch(points, point => point.latencyMs.toFixed(1)),
+        byBatch(points, ({ latencyMs }) => latencyMs.toFixed(latencyMs < 1 ? 3 : 1)),
         byText(dominated.find(({ name }) => name === variant)?.by),
       ];
     });

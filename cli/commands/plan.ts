@@ -1,7 +1,4 @@
-import { existsSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { type Command, Option } from "commander";
-import { VariscaleError } from "../../domain/errors.ts";
 import { MAX_RATE_RPS } from "../../domain/load.ts";
 import type { Plan } from "../../domain/plan.ts";
 import { POLICY_NAMES } from "../../domain/policy-name.ts";
@@ -9,6 +6,7 @@ import type { TimeLimit } from "../../optimizer/effort.ts";
 import type { Problem } from "../../optimizer/problem.ts";
 import { EXIT } from "../exit-codes.ts";
 import { collect, parseNumber, setOption, speedFactorOption, timeLimitOf, timeLimitOption } from "../options.ts";
+import { checkPicture, writePicture } from "../picture-file.ts";
 import type { PlanRequest } from "../plan/plan-request.ts";
 
 interface PlanFlags extends PlanRequest {
@@ -81,7 +79,8 @@ async function runPlan(path: string, flags: PlanFlags): Promise<void> {
   const { problemFor } = await import("../plan/plan-request.ts");
   const { set, speedFactor, picture, output, timeLimit } = flags;
   const limit = timeLimitOf(timeLimit);
-  if (picture !== undefined) checkPicture(picture);
+  // Before anything is planned: a front takes many plans.
+  if (picture !== undefined) checkPicture(picture, [".svg", ".html"]);
   const pipeline = readPipeline(path, speedFactor === undefined ? { set } : { set, speedFactor });
   checkProfiled(pipeline, path);
   const problem = problemFor(pipeline, flags);
@@ -90,7 +89,7 @@ async function runPlan(path: string, flags: PlanFlags): Promise<void> {
   const given = { ...givenOf(problem), ...(current && { current }) };
   const text = output === "json" ? JSON.stringify({ ...plan, given }, null, 2) : await tableOf(problem, plan, limit);
   try {
-    if (picture !== undefined) await writePicture(picture, problem, plan, limit);
+    if (picture !== undefined) writePicture(picture, await drawn(picture, problem, plan, limit));
   } finally {
     writeResult(text);
   }
@@ -105,26 +104,8 @@ async function tableOf(problem: Problem, plan: Plan, limit: TimeLimit | null): P
   return parts.join("\n");
 }
 
-async function writePicture(path: string, problem: Problem, plan: Plan, limit: TimeLimit | null): Promise<void> {
+async function drawn(path: string, problem: Problem, plan: Plan, limit: TimeLimit | null): Promise<string> {
   const { paretoFront } = await import("../../optimizer/pareto.ts");
   const { paretoPicture } = await import("../plan/pareto-picture.ts");
-  const text = paretoPicture(problem, plan, paretoFront(problem, limit), path.endsWith(".html"));
-  try {
-    writeFileSync(path, text);
-  } catch (error) {
-    throw new VariscaleError(
-      "unavailable",
-      `--picture ${path} can't be written: ${VariscaleError.from(error).message}. Name another file.`,
-      { cause: error },
-    );
-  }
-  process.stderr.write(`written to ${path}\n`);
-}
-
-/** Before anything is planned: a front takes many plans. */
-function checkPicture(path: string): void {
-  if (!path.endsWith(".svg") && !path.endsWith(".html"))
-    throw new VariscaleError("invalid_argument", `--picture ${path}: must end with .svg or .html`);
-  const folder = dirname(path);
-  if (!existsSync(folder)) throw new VariscaleError("not_found", `--picture ${path}: there is no folder ${folder}`);
+  return paretoPicture(problem, plan, paretoFront(problem, limit), path.endsWith(".html"));
 }

@@ -1,7 +1,9 @@
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
+import { VariscaleError } from "../../domain/errors.ts";
+import type { MeasurementsInput } from "../../domain/profile-schema.ts";
 import { defaultModelFolder } from "../folders.ts";
-import { parseNumber } from "../options.ts";
+import { collect, parseNumber } from "../options.ts";
 
 interface ProfileFlags {
   readonly modelFolder?: string;
@@ -11,6 +13,8 @@ interface ProfileFlags {
   readonly fresh: boolean;
   readonly acceptNoise: boolean;
   readonly cores: readonly number[];
+  readonly picture?: string;
+  readonly shape: readonly string[];
   readonly output: "table" | "json";
 }
 
@@ -21,12 +25,12 @@ export function addProfile(program: Command): void {
   program
     .command("profile <pipeline>")
     .description(
-      "measure service times, fan-out and accuracy of a pipeline's variants, and write its measurements file",
+      "measure service times, fan-out and accuracy of a pipeline's variants, and write its measurements file; or service times of one ONNX file, or of one model of a server (…/v2/models/NAME)",
     )
     .option("--model-folder <folder>", "model files (default: the cache of the pipeline, filled by its recipes)")
     .option(
       "--file <file>",
-      "where the measurements go (default: the file that the pipeline file names, or measurements.json, beside it; one that comes with the package is copied to this folder)",
+      "where the measurements go (default: the file that the pipeline file names, or measurements.json, beside it; one that comes with the package is copied to this folder; of one model: nowhere)",
     )
     .option("--items <n>", "labelled items for accuracy", text => parseNumber(text, 1, 100_000, true), 300)
     .option(
@@ -42,11 +46,18 @@ export function addProfile(program: Command): void {
       parseCores,
       [],
     )
+    .option(
+      "--shape <input=shape>",
+      "of a row, as in image=3x224x224, where one model leaves dimensions open (default: 1 each); may be repeated",
+      collect,
+      [],
+    )
     .option("--accept-noise", "write also where the machine was too noisy; the file says so", false)
+    .option("--picture <file>", "draw service time and throughput of each variant by batch: .svg")
     .addOption(new Option("--output <format>", "of the result").choices(["table", "json"]).default("table"))
     .addHelpText(
       "after",
-      "\nExample:\n  variscale profile pipelines/id-card --items 500\n\nA run that was broken off goes on where it was. Run it on a quiet machine: where windows of the same batch size do not agree,\nnot even when they are repeated, it writes nothing and ends with 1; the next run measures only what was noisy.",
+      "\nExamples:\n  variscale profile pipelines/id-card --items 500\n  variscale profile model.onnx --shape ids=128 --cores 1,2 --picture times.svg\n  variscale profile http://127.0.0.1:8000/v2/models/detector\n\nA run that was broken off goes on where it was. Run it on a quiet machine: where windows of the same batch size do not agree,\nnot even when they are repeated, it writes nothing and ends with 1; the next run measures only what was noisy.",
     )
     .action(runProfileCommand);
 }
@@ -57,17 +68,48 @@ function parseCores(text: string): readonly number[] {
   return [...new Set(cores)].sort((a, b) => a - b).slice(0, MOST_CORES);
 }
 
-async function runProfileCommand(path: string, flags: ProfileFlags): Promise<void> {
+async function runProfileCommand(target: string, flags: ProfileFlags): Promise<void> {
+  const { isModel } = await import("../profile/direct-pipeline.ts");
+  const { checkPicture, writePicture } = await import("../picture-file.ts");
+  const { writeResult } = await import("../write-result.ts");
+  const { formatMeasurements } = await import("../format-measurements.ts");
+  if (flags.picture !== undefined) checkPicture(flags.picture, [".svg"]);
+  if (flags.shape.length > 0 && !isModel(target))
+    throw new VariscaleError("invalid_argument", "--shape is for one model; a pipeline's file has the shapes");
+  const { output, measurements } = await (isModel(target) ? measureModel : measurePipeline)(target, flags);
+  if (flags.picture !== undefined) {
+    const { profilePicture } = await import("../profile/profile-picture.ts");
+    writePicture(flags.picture, profilePicture(measurements));
+  }
+  const written = output === undefined ? "" : `\nwritten to ${output}`;
+  writeResult(
+    flags.output === "json" ? JSON.stringify(measurements, null, 2) : `${formatMeasurements(measurements)}${written}`,
+  );
+}
+
+interface MeasureResult {
+  readonly output: string | undefined;
+  readonly measurements: MeasurementsInput;
+}
+
+async function measureModel(target: string, flags: ProfileFlags): Promise<MeasureResult> {
+  const { profileModel } = await import("../profile/profile-model.ts");
+  const { cores, windowMs, acceptNoise, file } = flags;
+  const measurements = await profileModel({
+    ...{ target, cores, windowMs, acceptNoise },
+    shapes: flags.shape,
+    onProgress: say,
+    ...(file !== undefined && { file }),
+  });
+  return { output: file, measurements };
+}
+
+async function measurePipeline(path: string, flags: ProfileFlags): Promise<MeasureResult> {
   const { runProfile } = await import("../../profiler/main.ts");
   const { readUnmeasured } = await import("../../profiler/read-unmeasured.ts");
   const { pipelineFileAt } = await import("../../runtime/read-pipeline.ts");
   const { fileToMeasure } = await import("../file-to-measure.ts");
-  const { writeResult } = await import("../write-result.ts");
   const { leftOutLine, prepare } = await import("../prepare-models.ts");
-  const { formatMeasurements } = await import("../format-measurements.ts");
-  const say = (line: string): void => {
-    process.stderr.write(`${line}\n`);
-  };
   const file =
     flags.file === undefined
       ? fileToMeasure(path, folder => say(`copied to ${folder}, where the result goes`))
@@ -82,21 +124,15 @@ async function runProfileCommand(path: string, flags: ProfileFlags): Promise<voi
   );
   const without = leftOutLine(leftOut, file);
   if (without) say(without);
-  const { output, measurements } = await runProfile({
-    target: file,
-    modelFolder,
+  const { items, windowMs, fresh, acceptNoise, cores } = flags;
+  return runProfile({
+    ...{ target: file, modelFolder, items, windowMs, fresh, acceptNoise, cores },
     leaveOut: leftOut,
-    items: flags.items,
-    windowMs: flags.windowMs,
-    fresh: flags.fresh,
-    acceptNoise: flags.acceptNoise,
-    cores: flags.cores,
     onProgress: say,
     ...(flags.file === undefined ? {} : { output: flags.file }),
   });
-  writeResult(
-    flags.output === "json"
-      ? JSON.stringify(measurements, null, 2)
-      : `${formatMeasurements(measurements)}\nwritten to ${output}`,
-  );
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
 }

@@ -3,6 +3,7 @@ import type { Plan, StagePlan } from "../../domain/plan.ts";
 import { evaluate } from "../../optimizer/evaluate.ts";
 import type { ParetoFront } from "../../optimizer/pareto.ts";
 import type { Problem } from "../../optimizer/problem.ts";
+import { escaped, px, short } from "../svg-text.ts";
 
 const WIDTH = 760;
 const HEIGHT = 440;
@@ -112,16 +113,4 @@ function ticksOf(from: number, to: number): number[] {
   const step = power * ([1, 2, 5].find(times => times * power >= least) ?? 10);
   const first = Math.ceil(from / step);
   return Array.from({ length: Math.floor(to / step) - first + 1 }, (_, i) => (first + i) * step);
-}
-
-function px(value: number): string {
-  return value.toFixed(1);
-}
-
-function short(value: number): string {
-  return String(Number(value.toPrecision(4)));
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"]/g, letter => `&#${letter.charCodeAt(0)};`);
 }

@@ -70,6 +70,10 @@ describe("variscale, told what it can't do", function () {
       [["up", pipeline, "--log-level", "loud"], 2, /Allowed choices are trace, debug/],
       [["demo", "--pipeline", "nowhere"], 1, /pipelines\/nowhere can't be read/],
       [["demo", "--seed", "1.5"], 2, /must be a whole number from 0/],
+      [["profile", pipeline, "--picture", "times.html"], 2, /--picture times\.html: must end with \.svg/],
+      [["profile", pipeline, "--cores", "1,x"], 2, /must be a number from 0.1 to 1024/],
+      [["profile", pipeline, "--shape", "x=2"], 2, /--shape is for one model/],
+      [["profile", "none.onnx"], 1, /none\.onnx can't be read/],
       [["profile", pipeline, "--items", "0"], 2, /must be a whole number from 1 to 100000/],
     ]);
   });
