@@ -50,6 +50,33 @@ export function withAnswers(
   return [...all.values()].filter(({ requests }) => requests >= SETTINGS.evidenceLeast).map(bounded);
 }
 
+/**
+ * What was known of each combination when most was, `elapsedMs` later: what was tried, or was left for another one, keeps its own estimate for
+ * longer than evidence lasts, or plans would flee to it again and again.
+ */
+export function rememberedEvidence(
+  before: readonly AccuracyEstimate[],
+  evidence: readonly AccuracyEstimate[],
+  elapsedMs: number,
+): readonly AccuracyEstimate[] {
+  const kept = 2 ** (-Math.max(0, elapsedMs) / SETTINGS.rememberedHalfLifeMs);
+  const fresh = new Map(evidence.map(estimate => [JSON.stringify(estimate.variants), estimate]));
+  const older = before.flatMap(estimate => {
+    const now = fresh.get(JSON.stringify(estimate.variants));
+    const then = {
+      variants: estimate.variants,
+      requests: kept * estimate.requests,
+      right: kept * estimate.right,
+      labels: kept * estimate.labels,
+      correction: kept * estimate.correction,
+    };
+    if (then.requests < SETTINGS.evidenceLeast || (now && weightOf(now) >= weightOf(then))) return [];
+    fresh.delete(JSON.stringify(estimate.variants));
+    return [then];
+  });
+  return [...older, ...fresh.values()];
+}
+
 function bounded(estimate: AccuracyEstimate): AccuracyEstimate {
   const { variants, requests, right, labels, correction } = estimate;
   const answers = Math.min(1, SETTINGS.evidenceMostAnswers / requests);
@@ -73,22 +100,58 @@ export function driftedAccuracies(
   { stages, accuracy }: Pipeline,
   evidence: readonly AccuracyEstimate[],
 ): readonly CombinationAccuracy[] {
+  return found(stages, accuracy, evidence).map(({ variants, measured, shift, seen }) => {
+    const others = shifted(measured, shift);
+    return { variants, accuracy: seen ? blended(others, seen) : others };
+  });
+}
+
+/**
+ * What each measured combination may be at best: a drift may be smaller there than in what is served, by `driftSpread`, and its own evidence may
+ * be bad by chance. Empty: nothing is known.
+ */
+export function mostAccuracies(
+  { stages, accuracy }: Pipeline,
+  evidence: readonly AccuracyEstimate[],
+): readonly CombinationAccuracy[] {
+  const { upperDeviations, driftSpread, priorItems } = SETTINGS;
+  return found(stages, accuracy, evidence).map(({ variants, measured, shift, seen }) => {
+    const others = shifted(measured, shift + upperDeviations * driftSpread * Math.abs(shift));
+    if (!seen) return { variants, accuracy: others };
+    const [share, weight] = [shareRight(seen), weightOf(seen)];
+    const chance = (upperDeviations * Math.sqrt(weight * share * (1 - share))) / (weight + priorItems);
+    return { variants, accuracy: Math.min(1, blended(others, seen) + chance) };
+  });
+}
+
+/** A measured combination, how far the evidence of the others moves it in log-odds, and its own. */
+interface Found {
+  readonly variants: Readonly<Record<string, string>>;
+  readonly measured: number;
+  readonly shift: number;
+  readonly seen: AccuracyEstimate | undefined;
+}
+
+function found(
+  stages: Pipeline["stages"],
+  accuracy: Pipeline["accuracy"],
+  evidence: readonly AccuracyEstimate[],
+): readonly Found[] {
   if (accuracy.method !== "table" || evidence.length === 0) return [];
   const byVariants = new Map(evidence.map(estimate => [keyOf(stages, estimate.variants), estimate]));
-  const found = accuracy.combinations.map(({ variants, accuracy: measured }) => ({
+  const all = accuracy.combinations.map(({ variants, accuracy: measured }) => ({
     variants,
     measured,
     seen: byVariants.get(keyOf(stages, variants)),
   }));
-  const weights = sumOf(found, ({ seen }) => (seen ? weightOf(seen) : 0));
+  const weights = sumOf(all, ({ seen }) => (seen ? weightOf(seen) : 0));
   if (weights === 0) return [];
-  const drift = sumOf(found, ({ measured, seen }) => (seen ? driftOf(measured, seen) : 0));
-  return found.map(({ variants, measured, seen }) => {
-    if (!seen) return { variants, accuracy: shifted(measured, drift / weights) };
+  const drift = sumOf(all, ({ measured, seen }) => (seen ? driftOf(measured, seen) : 0));
+  return all.map(({ variants, measured, seen }) => {
+    if (!seen) return { variants, measured, seen, shift: drift / weights };
     // By what the others say, and then by its own evidence: that must not count twice.
     const others = weights - weightOf(seen);
-    const shift = others > 1e-9 ? (drift - driftOf(measured, seen)) / others : 0;
-    return { variants, accuracy: blended(shifted(measured, shift), seen) };
+    return { variants, measured, seen, shift: others > 1e-9 ? (drift - driftOf(measured, seen)) / others : 0 };
   });
 }
 
@@ -133,6 +196,32 @@ export function withAccuracies(pipeline: Pipeline, accuracies: readonly Combinat
   const to = { ...pipeline, accuracy: { ...pipeline.accuracy, combinations: accuracies } };
   drifted.set(accuracies, { from: pipeline, to });
   return to;
+}
+
+/** A combination that was left for another one, and is taken to be another share right than was measured. */
+export interface LeftCombination {
+  readonly variants: Readonly<Record<string, string>>;
+  readonly accuracy: number;
+  readonly measured: number;
+  /** Answers that it was seen by, older ones counting less. */
+  readonly requests: number;
+}
+
+/** Those combinations that are remembered better than they are seen now. */
+export function leftCombinations(
+  { stages, accuracy }: Pipeline,
+  evidence: readonly AccuracyEstimate[],
+  remembered: readonly AccuracyEstimate[],
+): readonly LeftCombination[] {
+  if (remembered.length === 0) return [];
+  const now = new Map(evidence.map(estimate => [keyOf(stages, estimate.variants), weightOf(estimate)]));
+  const measured = new Map(accuracy.combinations.map(one => [keyOf(stages, one.variants), one.accuracy]));
+  return remembered.flatMap(seen => {
+    const key = keyOf(stages, seen.variants);
+    const before = measured.get(key);
+    if (before === undefined || (now.get(key) ?? 0) > weightOf(seen) / 2) return [];
+    return [{ variants: seen.variants, accuracy: blended(before, seen), measured: before, requests: seen.requests }];
+  });
 }
 
 /** Of all that is served, each combination by its requests; null: there is too little evidence to say. */

@@ -4,6 +4,7 @@ import type { PipelineKey } from "../domain/pipeline.ts";
 import type { Plan, Reason } from "../domain/plan.ts";
 import type { Given } from "../optimizer/given.ts";
 import type { EstimatedAccuracy } from "./accuracy-drift.ts";
+import type { Trial } from "./control-state.ts";
 
 export const CONDITION_TYPES = [
   "Ready",
@@ -63,6 +64,10 @@ export interface PipelineBoard {
   readonly corrections: Readonly<Record<string, number>>;
   /** Accuracy of late by what answers show; null: nothing estimates it, or there are too few answers. */
   readonly estimated: EstimatedAccuracy | null;
+  /** What serves in the place of the plan for a short time, as accuracy has drifted; null: nothing does. */
+  readonly trial: Trial | null;
+  /** Begun so far. */
+  readonly trials: number;
   /** What the plan was made with; null but at the tick that made it. */
   readonly given: Given | null;
 }

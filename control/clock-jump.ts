@@ -22,6 +22,12 @@ function shifted(state: ControlState, byMs: number): ControlState {
     demands: state.demands.map(demand => ({ ...demand, atMs: demand.atMs + byMs })),
     recommendations: state.recommendations.map(entry => ({ ...entry, atMs: entry.atMs + byMs })),
     quarantines: state.quarantines.map(entry => ({ ...entry, untilMs: entry.untilMs + byMs })),
+    trialAtMs: shiftedTime(state.trialAtMs, byMs),
+    trial: state.trial && {
+      ...state.trial,
+      sinceMs: state.trial.sinceMs + byMs,
+      untilMs: state.trial.untilMs + byMs,
+    },
     guard: state.guard && { ...state.guard, sinceMs: state.guard.sinceMs + byMs },
     conditions: state.conditions.map(condition => ({ ...condition, sinceMs: condition.sinceMs + byMs })),
     actuations: Object.fromEntries(

@@ -1,4 +1,4 @@
-import type { EstimatedAccuracy } from "./accuracy-drift.ts";
+import type { EstimatedAccuracy, LeftCombination } from "./accuracy-drift.ts";
 import { stuckStages } from "./actuation.ts";
 import type { Condition, ConditionType } from "./board.ts";
 import type { ControlState } from "./control-state.ts";
@@ -13,6 +13,7 @@ export function conditionsOf(
   state: ControlState,
   input: TickInput,
   estimated: EstimatedAccuracy | null,
+  left: readonly LeftCombination[],
   nowMs: number,
 ): readonly Condition[] {
   const stuck = stuckStages(input.pipeline, state.actuations, nowMs);
@@ -46,7 +47,7 @@ export function conditionsOf(
         )
       : condition("ActuationStuck", false, "Following", "replicas follow"),
   ];
-  found.push(...exactness(input), ...drift(estimated));
+  found.push(...exactness(input), ...drift(estimated, left));
   const { conditions } = state;
   const after = found.map(next =>
     conditionAfter(
@@ -71,23 +72,28 @@ function conditionAfter(before: Condition | undefined, next: Omit<Condition, "si
   return isSame ? before : { ...next, sinceMs: before.sinceMs };
 }
 
-/** Whether accuracy is what was measured; nothing where it is not estimated. */
-function drift(estimated: EstimatedAccuracy | null): readonly Omit<Condition, "sinceMs">[] {
+/** Whether accuracy is what was measured, of what serves and of what was left for it; nothing where it is not estimated. */
+function drift(
+  estimated: EstimatedAccuracy | null,
+  left: readonly LeftCombination[],
+): readonly Omit<Condition, "sinceMs">[] {
   if (!estimated) return [];
   const text = (share: number) => `${(100 * share).toFixed(1)} %`;
   const numbers = `answers of late are right in ${text(estimated.accuracy)} by estimate, ${text(estimated.measured)} as measured`;
-  // As many items as there were answers would differ by as much in one case of twenty without any drift.
-  const chance = 2 * Math.sqrt((estimated.measured * (1 - estimated.measured)) / estimated.requests);
-  return Math.abs(estimated.accuracy - estimated.measured) < Math.max(SETTINGS.accuracyDrift, chance)
-    ? [condition("AccuracyDrifted", false, "AsMeasured", numbers)]
-    : [
-        condition(
-          "AccuracyDrifted",
-          true,
-          "EstimateMoved",
-          `${numbers}: plans are made with the estimate; label some answers at the gateway to make sure, and measure anew if it stays`,
-        ),
-      ];
+  const advice =
+    "plans are made with the estimate; label some answers at the gateway to make sure, and measure anew if it stays";
+  if (hasMoved(estimated)) return [condition("AccuracyDrifted", true, "EstimateMoved", `${numbers}: ${advice}`)];
+  const moved = left.find(hasMoved);
+  if (!moved) return [condition("AccuracyDrifted", false, "AsMeasured", numbers)];
+  const name = Object.values(moved.variants).join(" → ");
+  const then = `when it served last ${name} was right in ${text(moved.accuracy)} by estimate, ${text(moved.measured)} as measured`;
+  return [condition("AccuracyDrifted", true, "LeftVariantsMoved", `${numbers}; ${then}: ${advice}`)];
+}
+
+/** As many items as there were answers would differ by as much in one case of twenty without any drift. */
+function hasMoved({ accuracy, measured, requests }: Omit<EstimatedAccuracy, "labels">): boolean {
+  const chance = 2 * Math.sqrt((measured * (1 - measured)) / requests);
+  return Math.abs(accuracy - measured) >= Math.max(SETTINGS.accuracyDrift, chance);
 }
 
 /** Whether replicas follow exactly; nothing where no live HPA is known. */

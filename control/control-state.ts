@@ -55,6 +55,21 @@ export interface Actuation {
   readonly stuckTimes: number;
 }
 
+/** A combination that serves for a short time, to see what its accuracy is. */
+export interface Trial {
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  /** Entry rate that it was found to serve within every constraint. */
+  readonly rateRps: number;
+  readonly configuration: Readonly<Record<string, StageConfiguration>>;
+  /** Variants of the plan, by stage: a trial ends when they change. */
+  readonly planned: Readonly<Record<string, string>>;
+  /** Share of right answers that the plan is taken to give, and that this is taken to give and may give at best. */
+  readonly plannedAccuracy: number;
+  readonly accuracy: number;
+  readonly mostAccuracy: number;
+}
+
 export interface Guard {
   readonly sinceMs: number;
   readonly configuration: Readonly<Record<string, StageConfiguration>>;
@@ -89,6 +104,14 @@ export interface ControlState {
   readonly serviceSeen: Readonly<Record<string, readonly [number, number, number]>>;
   /** What answers of late say of accuracy, by combination of variants. */
   readonly evidence: readonly AccuracyEstimate[];
+  /** Of every combination that served, what was known when most was; the evidence that plans are made with where there are trials. */
+  readonly remembered: readonly AccuracyEstimate[];
+  /** What is tried now; null: nothing. */
+  readonly trial: Trial | null;
+  /** When the last trial began; null: there was none. */
+  readonly trialAtMs: number | null;
+  /** Trials so far. */
+  readonly trials: number;
   /** Accuracies that plans are made with; empty: those that were measured. */
   readonly accuracies: readonly CombinationAccuracy[];
   /** Newest assignment, by stage and pod. */
@@ -117,6 +140,10 @@ export function initialState(epoch: number): ControlState {
     corrections: {},
     serviceSeen: {},
     evidence: [],
+    remembered: [],
+    trial: null,
+    trialAtMs: null,
+    trials: 0,
     accuracies: [],
     assignments: {},
     conditions: [],

@@ -29,10 +29,10 @@ interface Standing {
   readonly goalReplicas: number;
   /** One, or those that vote. */
   readonly goal: readonly Part[];
-  /** What a switcher is to serve: its part of the goal, or what the guard chose in its place. */
+  /** What a switcher is to serve: its part of the goal, or what serves in its place for a while: what the guard chose, or a trial. */
   readonly targetOf: (view: SwitcherView) => Part;
   readonly newcomer: Part;
-  readonly isGuarded: boolean;
+  readonly isAside: boolean;
   /** Those that obey: without an admin endpoint's pin. */
   readonly views: readonly SwitcherView[];
   readonly rps: (part: Pick<Part, "variant" | "batch">) => number;
@@ -63,13 +63,13 @@ export function movesOf(state: ControlState, input: TickInput, plan: Plan): Read
 
 function standingOf(state: ControlState, input: TickInput, stage: Stage, planned: StagePlan): Standing[] {
   const main = mainPart(planned);
-  const guarded = state.guard?.configuration[stage.name];
-  const ofGuard = guarded && mainPart(guarded);
+  const aside = (state.guard ?? state.trial)?.configuration[stage.name];
+  const inPlace = aside && mainPart(aside);
   const goalReplicas = replicasOf(planned);
   const goal = doesVote(planned) ? planned.parts : main ? [{ ...main, replicas: goalReplicas }] : [];
   const views = input.switchers.filter(view => view.stage === stage.name && view.pin === null);
   const told = (pod: string) => state.assignments[podKey(stage.name, pod)]?.variant;
-  const distribution = distributed(ofGuard ? [ofGuard] : goal, views, told);
+  const distribution = distributed(inPlace ? [inPlace] : goal, views, told);
   if (!distribution) return [];
   const correction = state.corrections[stage.name] ?? 1;
   return [
@@ -79,7 +79,7 @@ function standingOf(state: ControlState, input: TickInput, stage: Stage, planned
       goal,
       targetOf: distribution.partOf,
       newcomer: distribution.newcomer,
-      isGuarded: guarded !== undefined,
+      isAside: aside !== undefined,
       views,
       rps: part => replicaRps(stage, part.variant, part.batch, correction),
     },
@@ -92,16 +92,16 @@ function mustGetLighter({ views, targetOf, rps }: Standing): boolean {
 }
 
 function moveOf(standing: Standing, needRps: number, waitForRoom: boolean): Omit<Move, "voters"> {
-  const { views, targetOf, isGuarded, rps } = standing;
+  const { views, targetOf, isAside, rps } = standing;
   const mustGetHeavier = (view: SwitcherView) =>
     view.variant !== targetOf(view).variant && isLess(rps(targetOf(view)), rps(view));
-  // The guard goes to what the replicas that are ready can take: there is nothing to wait for.
-  const allowed = isGuarded ? null : waitForRoom ? new Set<string>() : allowedHeavier(standing, needRps);
+  // The guard and trials go to what the replicas that are ready can take: there is nothing to wait for.
+  const allowed = isAside ? null : waitForRoom ? new Set<string>() : allowedHeavier(standing, needRps);
   const mustWait = (view: SwitcherView) => allowed !== null && mustGetHeavier(view) && !allowed.has(view.pod);
   return {
     goalReplicas: standing.goalReplicas,
     newcomer: standing.newcomer,
-    settled: !isGuarded && isServed(standing),
+    settled: !isAside && isServed(standing),
     waits: views.some(mustWait),
     partOf: view =>
       mustWait(view) ? { variant: view.variant, batch: view.batch, replicas: 1, share: 1 } : targetOf(view),
@@ -120,8 +120,8 @@ function isServed({ views, goal, targetOf, rps }: Standing): boolean {
  * Those that vote now, by pod: the parts of the goal whose ready replicas serve it and have the capacity for every row, two at least. What has
  * not would only make rows wait for its votes. Null: any replica serves a row.
  */
-function votersOf({ views, goal, targetOf, isGuarded, rps }: Standing, rowsRps: number): Move["voters"] {
-  if (isGuarded || goal.length < 2) return null;
+function votersOf({ views, goal, targetOf, isAside, rps }: Standing, rowsRps: number): Move["voters"] {
+  if (isAside || goal.length < 2) return null;
   const serving = views.filter(view => view.ready && view.variant === targetOf(view).variant);
   const able = goal.filter(({ variant }) => {
     const capacityRps = serving.reduce((sum, view) => (view.variant === variant ? sum + rps(view) : sum), 0);

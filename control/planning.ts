@@ -1,14 +1,14 @@
-import { replicasOf } from "../domain/configuration.ts";
+import { replicasOf, servedNames } from "../domain/configuration.ts";
 import type { Forecast } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { configurationOf, type Reason } from "../domain/plan.ts";
 import { votesOf } from "../optimizer/composite.ts";
-import { type Given, givenOf } from "../optimizer/given.ts";
+import { type Given, type GivenTrial, givenOf } from "../optimizer/given.ts";
 import { optimize } from "../optimizer/optimize.ts";
 import { POLICIES } from "../optimizer/policies.ts";
 import type { Problem, StagePin } from "../optimizer/problem.ts";
 import { leadMs, stuckCap } from "./actuation.ts";
-import type { ControlState, Demand, Recommendation } from "./control-state.ts";
+import type { ControlState, Demand, Recommendation, Trial } from "./control-state.ts";
 import { type DemandLevels, decide, withReason } from "./decide.ts";
 import { extremeDemands, mostRisenRps } from "./demand-window.ts";
 import { excludedVariants } from "./quarantine.ts";
@@ -87,8 +87,13 @@ export function planGiven(state: ControlState, input: TickInput, nowMs: number):
     ...givenOf(problem),
     ...(areFew && { accuracies }),
     ...(tuning.weights && { weights: tuning.weights }),
+    ...(state.trial && { trial: trialGiven(state.trial) }),
     ...(state.planReasons.includes("rising") && { risenRps: mostRisenRps(state.demands) }),
   };
+}
+
+function trialGiven({ configuration, untilMs, plannedAccuracy, accuracy, mostAccuracy }: Trial): GivenTrial {
+  return { variants: servedNames(configuration), untilMs, plannedAccuracy, accuracy, mostAccuracy };
 }
 
 /** What an HPA would remember: its own recommendations of the stabilisation window, not what came of them. */
@@ -134,7 +139,8 @@ function demandOf(demands: readonly Demand[], { steadyRps = null }: Forecast): D
   return { nowRps: rates.at(-1) ?? 0, sustainedRps: Math.min(...rates), steadyRps };
 }
 
-function toProblem(state: ControlState, input: TickInput, nowMs: number): Problem {
+/** What a plan that is made now would be the answer to. */
+export function toProblem(state: ControlState, input: TickInput, nowMs: number): Problem {
   const held = Math.max(0, ...state.demands.map(demand => demand.rateRps));
   const isIdle = state.lastArrivalMs !== null && nowMs - state.lastArrivalMs >= SETTINGS.idleAfterMs;
   return {

@@ -62,6 +62,21 @@ export const SETTINGS = {
   labelsToTrust: 10,
   /** Accuracies that moved by less are planned with as before. */
   accuracyStep: 0.015,
+  /** Evidence of what no longer serves is forgotten by half in this time, where there are trials. */
+  rememberedHalfLifeMs: 900_000,
+  /** A combination that may be better serves for this long, … */
+  trialMs: 30_000,
+  /** … and none does before so long after the start of the last trial: a tenth of the time at most. */
+  trialEveryMs: 300_000,
+  /** A variant that is not resident may be tried where it is loaded in this time. */
+  trialLoadMs: 2_000,
+  /**
+   * How far a drift differs between combinations, as a share of it in log-odds: root mean square of 0.3 over the drifts that were measured of
+   * the pipelines that come with the package (docs/report/accuracy.md).
+   */
+  driftSpread: 0.3,
+  /** The upper end of an estimate is so many standard deviations above it: 0.95 of a normal distribution lie below. */
+  upperDeviations: 1.645,
   /** Records of decisions hold no more accuracies than this: they are kept in memory and in the audit log. */
   mostRecordedAccuracies: 200,
   /** An estimate that is this far from what was measured is a drift. */

@@ -1,8 +1,11 @@
+import type { Pipeline } from "../domain/pipeline.ts";
 import type { Reason } from "../domain/plan.ts";
 import {
   adoptedAccuracies,
   driftedAccuracies,
   estimatedAccuracy,
+  leftCombinations,
+  rememberedEvidence,
   withAccuracies,
   withAnswers,
 } from "./accuracy-drift.ts";
@@ -18,6 +21,7 @@ import { planGiven, planWhenDue } from "./planning.ts";
 import { quarantine } from "./quarantine.ts";
 import type { TickInput } from "./tick-input.ts";
 import { readyCount, transition } from "./transition.ts";
+import { trialTick } from "./trial.ts";
 import { UNTUNED, withWeights } from "./tuning.ts";
 import { usableInput } from "./usable-input.ts";
 
@@ -37,11 +41,12 @@ export function tick(before: ControlState, given: TickInput, nowMs: number): Tic
   const epoch = Math.max(given.epoch, known.epoch);
   const { tuning = UNTUNED } = usable;
   const input = { ...usable, pipeline: withWeights(withAccuracies(given.pipeline, known.accuracies), tuning), epoch };
-  const state = decided(known, input, nowMs);
+  const state = decided(known, input, given.pipeline, nowMs);
   const moved = transition(state, input, nowMs);
   const after = { ...state, ...moved.state, epoch, atMs: nowMs };
   const estimated = estimatedAccuracy(given.pipeline, after.evidence);
-  const conditions = conditionsOf(after, input, estimated, nowMs);
+  const left = leftCombinations(given.pipeline, after.evidence, after.remembered);
+  const conditions = conditionsOf(after, input, estimated, left, nowMs);
   return {
     state: { ...after, conditions },
     board: {
@@ -59,6 +64,8 @@ export function tick(before: ControlState, given: TickInput, nowMs: number): Tic
       conditions,
       corrections: state.corrections,
       estimated,
+      trial: state.trial,
+      trials: state.trials,
       given: state.decisionId === known.decisionId ? null : planGiven(state, input, nowMs),
     },
   };
@@ -66,13 +73,16 @@ export function tick(before: ControlState, given: TickInput, nowMs: number): Tic
 
 /** What answers since the last tick say of accuracy, and what is planned with for it. */
 function withAccuracy(state: ControlState, { pipeline, answered }: TickInput, nowMs: number): ControlState {
-  const evidence = withAnswers(state.evidence, answered, state.atMs === null ? 0 : nowMs - state.atMs);
-  const accuracies = adoptedAccuracies(state.accuracies, driftedAccuracies(pipeline, evidence));
-  return { ...state, evidence, accuracies };
+  const elapsedMs = state.atMs === null ? 0 : nowMs - state.atMs;
+  const evidence = withAnswers(state.evidence, answered, elapsedMs);
+  const { trials } = pipeline.accuracy;
+  const remembered = trials ? rememberedEvidence(state.remembered, evidence, elapsedMs) : [];
+  const accuracies = adoptedAccuracies(state.accuracies, driftedAccuracies(pipeline, trials ? remembered : evidence));
+  return { ...state, evidence, remembered, accuracies };
 }
 
 /** What is known and decided now, before anything moves. */
-function decided(known: ControlState, input: TickInput, nowMs: number): ControlState {
+function decided(known: ControlState, input: TickInput, measured: Pipeline, nowMs: number): ControlState {
   const observed: ControlState = {
     ...known,
     ...correct(known, input.pipeline, input.switchers),
@@ -80,7 +90,8 @@ function decided(known: ControlState, input: TickInput, nowMs: number): ControlS
     actuations: observeAll(known, input, nowMs),
   };
   const planned = { ...observed, ...planWhenDue(observed, input, nowMs) };
-  return { ...planned, guard: guardTick(planned, input, nowMs) };
+  const guarded = { ...planned, guard: guardTick(planned, input, nowMs) };
+  return { ...guarded, ...trialTick(known.plan, guarded, input, measured, nowMs) };
 }
 
 function observeAll(state: ControlState, input: TickInput, nowMs: number): ControlState["actuations"] {
@@ -101,6 +112,7 @@ function reasonsOf(
 ): readonly Reason[] {
   const reasons = new Set<Reason>([...state.planReasons, ...ofMoves]);
   if (state.guard) reasons.add("guard");
+  if (state.trial) reasons.add("trial");
   if (stuckStages(input.pipeline, state.actuations, nowMs).length > 0) reasons.add("actuation_stuck");
   return [...reasons];
 }

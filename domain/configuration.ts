@@ -35,6 +35,11 @@ export function mainPart(configuration: StageConfiguration): Part | undefined {
   return main;
 }
 
+/** What each stage serves (`servedName`), by stage. */
+export function servedNames(configuration: Configuration): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(configuration).map(([stage, own]) => [stage, servedName(own) ?? ""]));
+}
+
 export function replicasOf(configuration: StageConfiguration): number {
   return configuration.parts.reduce((sum, part) => sum + part.replicas, 0);
 }

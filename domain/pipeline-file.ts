@@ -170,7 +170,12 @@ function toPipeline(
     packages: spec.packages,
     measurements: spec.measurements === undefined ? null : { file: spec.measurements, isThere: measurements !== null },
     stages: spec.stages.map((stage, i) => toStage(stage, spec.stages[i - 1]?.name ?? null, measurements, isShaped)),
-    accuracy: { method: spec.accuracy.method, combinations: measurements?.accuracy?.combinations ?? [], estimators },
+    accuracy: {
+      method: spec.accuracy.method,
+      combinations: measurements?.accuracy?.combinations ?? [],
+      estimators,
+      trials: spec.accuracy.trials,
+    },
     overhead: measurements?.overhead ?? { latencyMs: 0, cpuMs: 0 },
   };
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ACCURACY_METHODS } from "./accuracy-method.ts";
+import { accuracySchema } from "./accuracy-schema.ts";
 import { filesFromSchema } from "./files-from-schema.ts";
 import { isSeriesSelector } from "./load-query.ts";
 import { POLICY_NAMES } from "./policy-name.ts";
@@ -262,24 +262,7 @@ export const pipelineFileSchema = z.strictObject({
       .describe("Module with the pipeline's own code: a package path, or `./file.js` beside this file"),
     measurements: z.string().min(1).max(1024).optional().describe("File of `variscale profile`, beside this file"),
     filesFrom: filesFromSchema.optional(),
-    accuracy: z
-      .strictObject({
-        method: z
-          .enum(ACCURACY_METHODS)
-          .default("table")
-          .describe(
-            "`table`: combinations as they were measured, and `markov` where one was not; `markov`: product of the stages' accuracies with `recovery`; `product` and `rankSum` (sum of ranks, 0 to 1 each, over the number of stages) as in the literature",
-          ),
-        estimators: z
-          .string()
-          .min(1)
-          .max(1024)
-          .optional()
-          .describe(
-            "File of `variscale drift`, beside this file: accuracy is estimated with it while the pipeline serves",
-          ),
-      })
-      .prefault({}),
+    accuracy: accuracySchema,
     packages: z
       .array(modelPackage)
       .max(32)

@@ -80,6 +80,8 @@ export interface Pipeline {
     readonly combinations: readonly MeasuredCombination[];
     /** What estimates accuracy without labels, for each combination; empty: it is not estimated. */
     readonly estimators: readonly AccuracyEstimator[];
+    /** While accuracy has drifted, combinations that may be better are tried. */
+    readonly trials: boolean;
   };
   /** The gateway's own work for one request. */
   readonly overhead: { readonly latencyMs: number; readonly cpuMs: number };

@@ -31,6 +31,8 @@ export const REASONS = [
   "quarantined",
   /** The guard took a lighter resident variant because the replicas that are ready are short. */
   "guard",
+  /** Accuracy has drifted, and a combination of variants that may be better serves for half a minute, to see. */
+  "trial",
   /** Replicas stay until lighter variants are served, or variants until replicas are there. */
   "make_before_break",
   "actuation_stuck",

@@ -41,6 +41,11 @@ export function givenText(given: Given | null): { readonly heading: string; read
       : [
           `more replicas, as far as there may be, for the ${number(given.risenRps)} rps that the load goes on to if it rises as it did; prices are without them`,
         ]),
+    ...(given.trial
+      ? [
+          `a trial until ${new Date(given.trial.untilMs).toISOString()}: ${Object.values(given.trial.variants).join(" → ")} may be right in up to ${percent(given.trial.mostAccuracy)} (${percent(given.trial.accuracy)} by estimate), the plan is in ${percent(given.trial.plannedAccuracy)}`,
+        ]
+      : []),
     ...(policy === "reactive" ? ["what its HPA remembers is not recorded"] : []),
   ];
   return { heading: `made with the policy ${policy}${lines.length > 0 ? ":" : ""}`, lines };

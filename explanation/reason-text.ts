@@ -19,6 +19,7 @@ export const REASON_TEXT: Readonly<Record<Reason, string>> = {
   tuned: "weights, hysteresis, forecast quantile or pins are tuned for a while",
   quarantined: "a variant failed to load and is left out for a while",
   guard: "the guard took lighter resident variants until replicas are ready",
+  trial: "accuracy has drifted: a combination of variants that may be better serves for half a minute, to see",
   make_before_break: "a change waits until what it needs is there",
   actuation_stuck: "replicas that were asked for do not become ready",
   hpa_tolerance: "the live HPA leaves small changes undone",

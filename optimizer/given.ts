@@ -4,6 +4,17 @@ import type { Objective } from "../domain/pipeline-schema.ts";
 import type { PolicyName } from "../domain/policy-name.ts";
 import type { Problem } from "./problem.ts";
 
+/** What serves in the place of a plan for a short time, as accuracy has drifted. */
+export interface GivenTrial {
+  /** By stage. */
+  readonly variants: Readonly<Record<string, string>>;
+  readonly untilMs: number;
+  /** Share of right answers that the plan is taken to give, and that this is taken to give and may give at best. */
+  readonly plannedAccuracy: number;
+  readonly accuracy: number;
+  readonly mostAccuracy: number;
+}
+
 /** What a plan is made with beside the pipeline file, the load, the corrections and what is served: kept with it, so that it can be explained. */
 export interface Given extends Pick<Problem, "pins" | "excluded" | "limits" | "bounds" | "scaling" | "combine"> {
   /** What was served; missing: not recorded, or nothing. */
@@ -14,6 +25,8 @@ export interface Given extends Pick<Problem, "pins" | "excluded" | "limits" | "b
   readonly accuracies?: Pipeline["accuracy"]["combinations"];
   /** That it was made with; missing: the pipeline file's. */
   readonly weights?: Objective["weights"];
+  /** Missing: nothing serves in the place of the plan. */
+  readonly trial?: GivenTrial;
   /** The rate that it has replicas for, beyond the one that it was made for; missing: it has none for a rise. */
   readonly risenRps?: number;
 }
@@ -35,7 +48,7 @@ export function givenOf({ pipeline, pins, excluded, limits, bounds, scaling, com
 /** The problem that a plan was an answer to. */
 export function problemGiven(
   pipeline: Pipeline,
-  { policy, minAccuracy, accuracies, weights, risenRps: _risen, ...given }: Given,
+  { policy, minAccuracy, accuracies, weights, risenRps: _risen, trial: _trial, ...given }: Given,
   rest: Pick<Problem, "rateRps" | "current" | "corrections">,
 ): Problem {
   const { minAccuracy: _, ...rules } = pipeline.objective;

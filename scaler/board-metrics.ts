@@ -51,7 +51,7 @@ export function boardFamilies(exposition: Pick<Exposition, "family">): readonly 
   return [
     planGauges(gauge),
     stageGauges(gauge),
-    stateGauges(gauge),
+    stateGauges(gauge, exposition),
     forecastGauges(gauge),
     rejectedSamples(exposition),
   ];
@@ -156,9 +156,12 @@ function servedBy(pipeline: Pipeline, views: readonly SwitcherView[]): ReadonlyM
   return counts;
 }
 
-function stateGauges(gauge: MakeGauge): Add {
+function stateGauges(gauge: MakeGauge, exposition: Pick<Exposition, "family">): Add {
   const mode = gauge("shadow_mode", "1: decisions are published and not acted on");
   const guarding = gauge("guarding", "1: the guard has taken over the variants");
+  const trying = gauge("trial", "1: a combination that may be better serves for a short time, as accuracy has drifted");
+  const most = gauge("trial_most_accuracy_ratio", "What a combination that is tried may be right in at best");
+  const begun = exposition.family("counter", "variscale_trials_total", "Trials begun", PIPELINE);
   const reason = gauge("decision_reason", "1: the reason holds now", ["reason"]);
   const condition = gauge("condition", "1: the condition is true", ["type"]);
   const loadAge = gauge("load_age_seconds", "Since the second that the newest load sample is of");
@@ -166,6 +169,9 @@ function stateGauges(gauge: MakeGauge): Add {
     const labels = labelsOf(board);
     mode(labels, board.mode === "shadow" ? 1 : 0);
     guarding(labels, board.guarding ? 1 : 0);
+    trying(labels, board.trial ? 1 : 0);
+    if (board.trial) most(labels, board.trial.mostAccuracy);
+    begun(labels, board.trials);
     if (newestLoadAtMs !== null) loadAge(labels, (nowMs - newestLoadAtMs) / 1000);
     for (const one of REASONS) reason([...labels, one], board.reasons.includes(one) ? 1 : 0);
     for (const type of CONDITION_TYPES) {

@@ -49,6 +49,22 @@ const quarantine = z.object({
 });
 
 const variants = z.record(word, word);
+const estimates = z
+  .array(z.object({ variants, requests: amount, right: amount, labels: amount, correction: z.number() }))
+  .max(10_000)
+  .default([]);
+const share = z.number().min(0).max(1);
+
+const trial = z.object({
+  sinceMs: time,
+  untilMs: time,
+  rateRps: rate,
+  configuration: z.record(word, z.object({ parts })),
+  planned: variants,
+  plannedAccuracy: share,
+  accuracy: share,
+  mostAccuracy: share,
+});
 
 /** The first of each type. Those of types that only another version knows are left out: the next tick finds all anew. */
 const conditions = z
@@ -87,12 +103,13 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
   guard: z.object({ sinceMs: time, configuration: z.record(word, z.object({ parts })) }).nullable(),
   corrections: z.record(word, z.number().positive().max(100)),
   serviceSeen: z.record(z.string(), z.tuple([amount, amount, amount])),
-  evidence: z
-    .array(z.object({ variants, requests: amount, right: amount, labels: amount, correction: z.number() }))
-    .max(10_000)
-    .default([]),
+  evidence: estimates,
+  remembered: estimates,
+  trial: trial.nullable().default(null),
+  trialAtMs: time.nullable().default(null),
+  trials: count.default(0),
   accuracies: z
-    .array(z.object({ variants, accuracy: z.number().min(0).max(1) }))
+    .array(z.object({ variants, accuracy: share }))
     .max(100_000)
     .default([]),
   assignments: z.record(z.string(), assignment),

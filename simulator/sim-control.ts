@@ -52,8 +52,10 @@ export class SimControl {
     this.#options = options.without.includes("tables") ? { ...options, pipeline: blind } : options;
   }
 
-  get decisions(): number {
-    return this.#state.decisions;
+  /** Since the start. */
+  get counts(): { readonly decisions: number; readonly trials: number } {
+    const { decisions, trials } = this.#state;
+    return { decisions, trials };
   }
 
   tick(known: SimTelemetry, desired: readonly number[], nowMs: number): PipelineBoard {

@@ -62,6 +62,8 @@ export interface SimulationRun {
   /** That count. */
   readonly seconds: number;
   readonly decisions: number;
+  /** Combinations that were tried while accuracy had drifted. */
+  readonly trials: number;
   /** Events that were worked off. */
   readonly events: number;
   readonly podsStarted: number;

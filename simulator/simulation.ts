@@ -128,7 +128,7 @@ export class Simulation {
     return {
       windows: this.#recorder.windows.map((window, i) => ({ ...window, ...(this.#states[i] ?? this.#state()) })),
       seconds: Math.max(0, this.#durationMs / 1000 - this.#options.warmUpSeconds),
-      decisions: this.#control.decisions,
+      ...this.#control.counts,
       events: this.#worked,
       podsStarted: this.#cluster.replicas.length,
       tickMs: this.#tickMs,

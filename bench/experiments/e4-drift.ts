@@ -33,6 +33,8 @@ const measuredSchema = z.object({
 
 interface Knowledge {
   readonly name: string;
+  /** Whether combinations that may be better are tried. Default: none are. */
+  readonly trials?: boolean;
   readonly told: (bias: number) => ToldOfDrift;
 }
 
@@ -49,6 +51,7 @@ const NOTHING: Knowledge = { name: "nothing", told: () => ({ kind: "nothing" }) 
 const KNOWLEDGE: readonly Knowledge[] = [
   NOTHING,
   { name: "estimates without labels", told: labelled(0) },
+  { name: "estimates without labels, trials", trials: true, told: labelled(0) },
   { name: `estimates, ${100 * LABEL_SHARE} % labelled`, told: labelled(LABEL_SHARE) },
   { name: "estimates, all labelled", told: labelled(1) },
   { name: "everything at once (oracle)", told: () => ({ kind: "accuracies" }) },
@@ -67,12 +70,16 @@ export async function e4Cases(loads: readonly ExperimentLoad[], seed: number): P
     );
     for (const [drift, { bias }] of Object.entries(errors)) {
       const accuracies: readonly CombinationAccuracy[] = drifts[drift]?.accuracy.combinations ?? [];
-      for (const { name: knowledge, told } of KNOWLEDGE) {
+      for (const { name: knowledge, told, trials = false } of KNOWLEDGE) {
         const contender: Contender = {
           name: `${drift} | ${knowledge}`,
           policy: "default",
           forecast: "variscale",
-          change: given => ({ ...given, drift: { fromSecond: FROM_SECOND, accuracies, told: told(bias) } }),
+          change: ({ pipeline, ...given }) => ({
+            ...given,
+            pipeline: { ...pipeline, accuracy: { ...pipeline.accuracy, trials } },
+            drift: { fromSecond: FROM_SECOND, accuracies, told: told(bias) },
+          }),
         };
         cases.push({
           cell: { pipeline: name, load: load.name, sloFactor: 1, contender: contender.name, seed },
@@ -90,7 +97,7 @@ export function e4Report(_note: string, rows: readonly ExperimentRow[]): string 
   return [
     "## E4: drift in the middle of a run",
     "",
-    `\`default\` on ${PIPELINES.join(", ")} with ${cells.length / KNOWLEDGE.length} drifts in all. After ${FROM_SECOND} s items drift, with the accuracies that \`variscale drift\` measured for every combination of variants; numbers are means from ${SETTLED_SECOND} s on. What the control loop is told of it: nothing (it plans with the tables of its profile); estimates without labels with every answer, which err by as much as was measured on average for a drift that the estimator has not learnt from; the same with labels of some answers, ${LABEL_DELAY_SECONDS} s after them (an assumption); or the accuracies themselves at once, which nobody has. "Worth" is what plans are to maximise: points of effective accuracy less the file's price of the cores, both as means over time, while "effective" is of all requests. Load: ${[...new Set(rows.map(({ load }) => load))].join(", ")}, as large as in E2. Fan-out stays what it was, though detectors find other boxes at night, and all combinations err alike.`,
+    `\`default\` on ${PIPELINES.join(", ")} with ${cells.length / KNOWLEDGE.length} drifts in all. After ${FROM_SECOND} s items drift, with the accuracies that \`variscale drift\` measured for every combination of variants; numbers are means from ${SETTLED_SECOND} s on. What the control loop is told of it: nothing (it plans with the tables of its profile); estimates without labels with every answer, which err by as much as was measured on average for a drift that the estimator has not learnt from; the same while combinations that may be better are tried for half a minute in five; the same with labels of some answers, ${LABEL_DELAY_SECONDS} s after them (an assumption); or the accuracies themselves at once, which nobody has. "Worth" is what plans are to maximise: points of effective accuracy less the file's price of the cores, both as means over time, while "effective" is of all requests. Load: ${[...new Set(rows.map(({ load }) => load))].join(", ")}, as large as in E2. Fan-out stays what it was, though detectors find other boxes at night, and all combinations err alike.`,
     "",
     table(
       ["the loop is told", "effective", "cores", "violations", "worth", "drifts better / worse off"],

@@ -39,6 +39,15 @@ export const givenSchema: z.ZodType<Given> = z.object({
     )
     .exactOptional(),
   weights: z.object({ accuracy: weight, cost: weight, batch: weight, switch: weight }).exactOptional(),
+  trial: z
+    .object({
+      variants: z.record(word, word),
+      untilMs: z.number().min(0).max(8.64e15),
+      plannedAccuracy: share,
+      accuracy: share,
+      mostAccuracy: share,
+    })
+    .exactOptional(),
   risenRps: z.number().min(0).exactOptional(),
   combine: z
     .record(

@@ -38,10 +38,10 @@ describe("e4Cases() and e4Report()", () => {
     const cases = await e4Cases([LOAD], 1);
     const drifts = new Set(cases.map(({ cell }) => `${cell.pipeline} ${cell.contender.split(" | ")[0]}`));
     assert.ok(drifts.has("video night") && drifts.has("audio noise") && drifts.has("question-answering typos"));
-    assert.equal(cases.length, 5 * drifts.size);
+    assert.equal(cases.length, 6 * drifts.size);
     for (const { given } of cases) assert.ok((given.drift?.accuracies.length ?? 0) > 1);
-    const kinds = cases.slice(0, 5).map(({ given }) => given.drift?.told.kind);
-    assert.deepEqual(kinds, ["nothing", "estimates", "estimates", "estimates", "accuracies"]);
+    const kinds = cases.slice(0, 6).map(({ given }) => given.drift?.told.kind);
+    assert.deepEqual(kinds, ["nothing", "estimates", "estimates", "estimates", "estimates", "accuracies"]);
 
     const rows = cases.map(({ cell }) => row(cell, cell.contender.endsWith("(oracle)") ? 0.6 : 0.5));
     const lines = e4Report("", rows)

@@ -61,7 +61,12 @@ export function pipelineOf(shape: PipelineShape): Pipeline {
     measurements: null,
     packages: [],
     stages: shape.stages.map((stage, index) => stageOf(stage, shape.stages[index - 1]?.name ?? null)),
-    accuracy: { method: shape.method ?? "table", combinations: shape.combinations ?? [], estimators: [] },
+    accuracy: {
+      method: shape.method ?? "table",
+      combinations: shape.combinations ?? [],
+      estimators: [],
+      trials: false,
+    },
     overhead: shape.overhead ?? { latencyMs: 0, cpuMs: 0 },
   };
 }

@@ -34,6 +34,8 @@ function board(replicasNow: number, more: Partial<PipelineBoard["stages"][number
     conditions: [],
     corrections: {},
     estimated: null,
+    trial: null,
+    trials: 0,
     given: null,
   };
 }

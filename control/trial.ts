@@ -1,0 +1,169 @@
+import { mainPart, servedNames } from "../domain/configuration.ts";
+import { findStage, findVariant, type Pipeline } from "../domain/pipeline.ts";
+import { configurationOf, type Plan } from "../domain/plan.ts";
+import { accuracyOf } from "../optimizer/accuracy.ts";
+import { optimize } from "../optimizer/optimize.ts";
+import type { Problem } from "../optimizer/problem.ts";
+import { mostAccuracies } from "./accuracy-drift.ts";
+import type { ControlState, Trial } from "./control-state.ts";
+import { toProblem } from "./planning.ts";
+import { excludedVariants } from "./quarantine.ts";
+import { risenRps } from "./rise.ts";
+import { SETTINGS } from "./settings.ts";
+import type { TickInput } from "./tick-input.ts";
+import { forecastRps, hysteresisOf, UNTUNED, withTunedPins } from "./tuning.ts";
+
+type Trials = Pick<ControlState, "trial" | "trialAtMs" | "trials">;
+
+/** So many that may be most accurate are looked at. */
+const MOST_CANDIDATES = 20;
+
+/**
+ * While accuracy has drifted, a combination of variants that may be better than what is planned serves for half a minute in five, at the replicas
+ * that are there: what has not served since the drift is known by what others did alone, and an order that the drift has turned round
+ * would never be found. The plan stays; what is seen moves it, or not. One begins with a decision where nothing else is under way, and
+ * ends at once where the plan moves, the load outgrows it, the guard takes over or accuracy is as measured again.
+ *
+ * @param before the plan of the tick before.
+ * @param measured the pipeline with the accuracies that were measured.
+ */
+export function trialTick(
+  before: Plan | null,
+  state: ControlState,
+  input: TickInput,
+  measured: Pipeline,
+  nowMs: number,
+): Trials {
+  const { trial, trialAtMs, trials, plan } = state;
+  if (!plan || !isTime(state, input)) return { trial: null, trialAtMs, trials };
+  if (trial) return { trial: goesOn(trial, plan, state, input, nowMs) ? trial : null, trialAtMs, trials };
+  const isPaused = trialAtMs !== null && nowMs >= trialAtMs && nowMs - trialAtMs < SETTINGS.trialEveryMs;
+  if (isPaused || state.planAtMs !== nowMs || !isSettled(before, plan, state, input))
+    return { trial: null, trialAtMs, trials };
+  const next = trialOf(plan, state, input, measured, nowMs);
+  return next ? { trial: next, trialAtMs: nowMs, trials: trials + 1 } : { trial: null, trialAtMs, trials };
+}
+
+/** Whether anything may be tried now, whatever it is. */
+function isTime({ conditions, guard, plan, planReasons }: ControlState, input: TickInput): boolean {
+  const { pipeline, mode, forecast } = input;
+  const { policy, podShape } = pipeline.objective;
+  return (
+    pipeline.accuracy.trials &&
+    mode === "active" &&
+    policy === "default" &&
+    podShape === "stage" &&
+    guard === null &&
+    plan?.feasible === true &&
+    forecast !== null &&
+    !planReasons.includes("rising") &&
+    risenRps(forecast, forecastRps(forecast, input.tuning ?? UNTUNED)) === null &&
+    conditions.some(({ type, status }) => type === "AccuracyDrifted" && status)
+  );
+}
+
+function goesOn(trial: Trial, plan: Plan, state: ControlState, input: TickInput, nowMs: number): boolean {
+  const { rateRps, pins } = toProblem(state, input, nowMs);
+  const tried = servedNames(trial.configuration);
+  const excluded = excludedVariants(state.quarantines, nowMs);
+  const planned = servedNames(configurationOf(plan));
+  return (
+    nowMs >= trial.sinceMs &&
+    nowMs < trial.untilMs &&
+    rateRps <= SETTINGS.surgeFactor * trial.rateRps &&
+    Object.entries(planned).every(([stage, variant]) => trial.planned[stage] === variant) &&
+    Object.entries(tried).every(([stage, variant]) => !excluded[stage]?.includes(variant)) &&
+    !isPinnedElsewhere(pins, tried)
+  );
+}
+
+function isPinnedElsewhere(pins: Problem["pins"], variants: Readonly<Record<string, string>>): boolean {
+  return pins.some(({ stage, variant }) => variant !== null && variant !== variants[stage]);
+}
+
+/** The plan is the one of before, all its replicas are ready and serve it, and the load does not rise. */
+function isSettled(before: Plan | null, plan: Plan, state: ControlState, input: TickInput): boolean {
+  if (!before || JSON.stringify(shapeOf(before)) !== JSON.stringify(shapeOf(plan)) || isRising(state)) return false;
+  return plan.stages.every(({ stage, parts }) => {
+    const views = input.switchers.filter(view => view.stage === stage);
+    const [part] = parts;
+    return (
+      part !== undefined &&
+      parts.length === 1 &&
+      views.length > 0 &&
+      views.length === part.replicas &&
+      state.actuations[stage]?.replicas === part.replicas &&
+      views.every(view => view.ready && !view.protecting && view.pin === null && view.variant === part.variant)
+    );
+  });
+}
+
+function shapeOf({ stages }: Plan): readonly unknown[] {
+  return stages.map(({ stage, parts }) => [stage, parts.map(({ variant, replicas }) => [variant, replicas])]);
+}
+
+/** The newest demand is the highest of the hold window, by more than what is planned for at once. */
+function isRising({ demands }: ControlState): boolean {
+  const rates = demands.map(({ rateRps }) => rateRps);
+  const newest = rates.at(-1) ?? 0;
+  return newest >= Math.max(...rates) && newest > SETTINGS.surgeFactor * Math.min(...rates);
+}
+
+/** What may be the best, if it may be better than the plan by more than a plan is changed for; null: nothing may be. */
+function trialOf(plan: Plan, state: ControlState, input: TickInput, measured: Pipeline, nowMs: number): Trial | null {
+  const { tuning = UNTUNED, pipeline } = input;
+  const most = mostAccuracies(measured, state.remembered);
+  const problem = withTunedPins(toProblem(state, input, nowMs), tuning);
+  const planned = servedNames(configurationOf(plan));
+  const candidates = most
+    .filter(
+      ({ variants, accuracy }) =>
+        accuracy > plan.accuracy &&
+        pipeline.stages.some(({ name }) => variants[name] !== planned[name]) &&
+        !isPinnedElsewhere(problem.pins, variants) &&
+        pipeline.stages.every(({ name }) => isAtHand(name, variants[name] ?? "", problem, input)),
+    )
+    .sort((a, b) => b.accuracy - a.accuracy)
+    .slice(0, MOST_CANDIDATES);
+  const hopeful = { ...pipeline, accuracy: { ...pipeline.accuracy, combinations: most } };
+  let best: { readonly plan: Plan; readonly variants: Readonly<Record<string, string>> } | null = null;
+  for (const { variants } of candidates) {
+    const served = optimize({ ...problem, pipeline: hopeful, pins: pinned(problem, plan, variants), runnerUp: false });
+    if (served.feasible && served.objective > (best?.plan.objective ?? Number.NEGATIVE_INFINITY))
+      best = { plan: served, variants };
+  }
+  if (!best || best.plan.objective - plan.objective < hysteresisOf(tuning)) return null;
+  const { variants } = best;
+  return {
+    sinceMs: nowMs,
+    untilMs: nowMs + SETTINGS.trialMs,
+    rateRps: problem.rateRps,
+    configuration: configurationOf(best.plan),
+    planned,
+    plannedAccuracy: plan.accuracy,
+    accuracy: accuracyOf(pipeline).of(pipeline.stages.map(({ name }) => variants[name] ?? "")),
+    mostAccuracy: best.plan.accuracy,
+  };
+}
+
+/** These variants at the replicas of the plan. */
+function pinned({ pins }: Problem, plan: Plan, variants: Readonly<Record<string, string>>): Problem["pins"] {
+  return [
+    ...pins,
+    ...plan.stages.map(own => ({
+      stage: own.stage,
+      variant: variants[own.stage] ?? null,
+      batch: null,
+      replicas: mainPart(own)?.replicas ?? null,
+    })),
+  ];
+}
+
+/** The variant may be used, and every replica has it or loads it in a moment. */
+function isAtHand(stage: string, variant: string, { excluded }: Problem, { pipeline, switchers }: TickInput): boolean {
+  const found = findStage(pipeline, stage);
+  const profile = found && findVariant(found, variant)?.profile;
+  if (!profile || excluded[stage]?.includes(variant)) return false;
+  const views = switchers.filter(view => view.stage === stage);
+  return profile.loadMs <= SETTINGS.trialLoadMs || views.every(view => view.residentVariants.includes(variant));
+}
