@@ -31,8 +31,13 @@ export function sourceOf(stage: Stage, variant: Variant, modelFolder: string): M
     path: join(modelFolder, variant.model),
     sha256: variant.sha256,
     contract,
-    threads: Math.max(1, Math.floor(stage.cores)),
+    threads: threadsOf(stage.cores),
   };
+}
+
+/** Within an operator: whole cores, at least one. */
+export function threadsOf(cores: number): number {
+  return Math.max(1, Math.floor(cores));
 }
 
 /** What a source is called in messages. */

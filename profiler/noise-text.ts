@@ -20,8 +20,9 @@ export function noiseText(noise: readonly Noise[], disturbance: number): string 
   ].join(" ");
 }
 
-/** One batch size of one variant, with how far apart its windows are. */
+/** One batch size of one variant, with how far apart its windows are, or why they confirm nothing though they agree. */
 export function noisyPoint({ stage, variant, cores, batch, spread }: Noise): string {
   const on = cores === undefined ? "" : ` on ${cores} cores`;
-  return `${stage}/${variant}${on} at batch ${batch} (${(100 * spread).toFixed(0)} % apart)`;
+  const why = spread > AGREEMENT ? `${(100 * spread).toFixed(0)} % apart` : "its threads waited for cores";
+  return `${stage}/${variant}${on} at batch ${batch} (${why})`;
 }

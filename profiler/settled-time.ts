@@ -17,15 +17,17 @@ export interface SettledTime extends ServiceTime {
  * A neighbour only ever makes a window slower: by its use of caches, hyper-threads and of the clock's room, which CPU time does not show
  * either. So the fastest window is the one to confirm, and windows that agree with it count. Where none does, the two fastest count.
  *
+ * With several threads a window from CPU time confirms nothing: a thread that waits for another one that has no core uses CPU time too.
+ *
  * Worked example: windows of 18, 10 and 10.4 ms: 10.2 ms, settled. Windows of 18 and 10 ms: 14 ms, not settled, spread 0.8.
  *
- * @param windows of one batch size, at least one.
+ * @param windows of one batch size, at least one. @param threads that one run has.
  */
-export function settledTimeOf(windows: readonly ServiceTime[]): SettledTime {
+export function settledTimeOf(windows: readonly ServiceTime[], threads: number): SettledTime {
   const sorted = windows.toSorted((a, b) => a.latencyMs - b.latencyMs);
   const fastestMs = sorted[0]?.latencyMs ?? Number.NaN;
   const agreeing = sorted.filter(({ latencyMs }) => agree(fastestMs, latencyMs));
-  const isSettled = agreeing.length >= 2;
+  const isSettled = agreeing.filter(({ basis }) => threads === 1 || basis === "wall").length >= 2;
   const used = isSettled ? agreeing : sorted.slice(0, 2);
   const cpuMs = used.flatMap(window => window.cpuMs ?? []);
   return {

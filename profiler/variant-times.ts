@@ -1,6 +1,7 @@
 import type { Profile } from "../domain/profile-schema.ts";
 import { batchFitOf } from "./batch-fit.ts";
 import { median } from "./median.ts";
+import { threadsOf } from "./model-source.ts";
 import { neverFalling } from "./never-falling.ts";
 import { agree, type SettledTime, settledTimeOf } from "./settled-time.ts";
 import type { VariantVisit } from "./visit-variant.ts";
@@ -20,7 +21,7 @@ export interface VariantTimes {
 
 /** @param visits at least one. @param cores that they were measured on. */
 export function variantTimesOf(visits: readonly VariantVisit[], cores: number): VariantTimes {
-  const points = settledPoints(visits);
+  const points = settledPoints(visits, threadsOf(cores));
   const noisy = points.filter(({ time }) => !time.isSettled).map(({ batch, time }) => ({ batch, spread: time.spread }));
   const falling = points.filter(({ time }, i) =>
     points.slice(i + 1).some(larger => !agree(larger.time.latencyMs, time.latencyMs)),
@@ -41,11 +42,14 @@ interface SettledPoint {
 }
 
 /** The first visit says which batch sizes there are. */
-function settledPoints(visits: readonly VariantVisit[]): readonly SettledPoint[] {
+function settledPoints(visits: readonly VariantVisit[], threads: number): readonly SettledPoint[] {
   const windows = visits.flatMap(visit => visit.windows);
   return (visits[0]?.windows ?? []).map(({ batch, fill }) => ({
     ...{ batch, fill },
-    time: settledTimeOf(windows.filter(window => window.batch === batch).map(({ time }) => time)),
+    time: settledTimeOf(
+      windows.filter(window => window.batch === batch).map(({ time }) => time),
+      threads,
+    ),
   }));
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
+import { noisyPoint } from "../../profiler/noise-text.ts";
 import type { ServiceTime } from "../../profiler/service-time.ts";
 import { settledTimeOf } from "../../profiler/settled-time.ts";
 import { variantTimesOf } from "../../profiler/variant-times.ts";
@@ -9,7 +10,11 @@ const windowOf = (latencyMs: number, above: Partial<ServiceTime> = {}): ServiceT
   ...{ latencyMs, cpuMs: latencyMs, scv: 0.01, disturbance: 1, basis: "wall" },
   ...above,
 });
-const settled = (...times: number[]) => settledTimeOf(times.map(ms => windowOf(ms)));
+const settled = (...times: number[]) =>
+  settledTimeOf(
+    times.map(ms => windowOf(ms)),
+    1,
+  );
 const near = (value: number | null | undefined, expected: number) =>
   assert.ok(Math.abs((value ?? Number.NaN) - expected) < 1e-9, `${value}, not ${expected}`);
 
@@ -43,9 +48,27 @@ describe("settledTimeOf()", () => {
     assert.equal(settled(30, 50).isSettled, false);
   });
 
+  it("takes the word of CPU time for one thread, and not for several, which wait for each other", () => {
+    const busy = windowOf(10, { basis: "cpu" });
+    assert.equal(settledTimeOf([busy, busy], 1).isSettled, true);
+    assert.equal(settledTimeOf([busy, busy, busy], 2).isSettled, false);
+    assert.equal(settledTimeOf([busy, windowOf(10.2)], 2).isSettled, false);
+    assert.equal(settledTimeOf([busy, windowOf(10.2), windowOf(10.4)], 2).isSettled, true);
+  });
+
   it("tells how disturbed the worst window was, and has no CPU time where one window has none", () => {
-    const time = settledTimeOf([windowOf(10, { disturbance: 3, basis: "cpu" }), windowOf(10, { cpuMs: null })]);
+    const time = settledTimeOf([windowOf(10, { disturbance: 3, basis: "cpu" }), windowOf(10, { cpuMs: null })], 1);
     assert.deepEqual([time.disturbance, time.basis, time.cpuMs], [3, "cpu", null]);
+  });
+});
+
+describe("noisyPoint()", () => {
+  const point = { stage: "read", variant: "light", batch: 4 };
+
+  it("says how far windows are apart, or why they confirm nothing", () => {
+    assert.equal(noisyPoint({ ...point, spread: 0.8 }), "read/light at batch 4 (80 % apart)");
+    const threads = noisyPoint({ ...point, cores: 2, spread: 0.03 });
+    assert.equal(threads, "read/light on 2 cores at batch 4 (its threads waited for cores)");
   });
 });
 
