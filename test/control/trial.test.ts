@@ -136,6 +136,19 @@ describe("trials under a drift", () => {
     }
   });
 
+  it("are not made for what is too little to be a drift, also where another variant may be better", () => {
+    const alike = { heavy: 0.95, middle: 0.945, light: 0.8 };
+    const plain = pipeline();
+    const combinations = Object.entries(alike).map(([read, accuracy]) => ({ variants: { read }, accuracy }));
+    const story = new Story({ ...plain, accuracy: { ...plain.accuracy, combinations } });
+    play(story, 300, alike);
+    assert.equal(story.goal("read"), "heavy");
+    assert.deepEqual(play(story, 900, { heavy: 0.915, middle: 0.94, light: 0.8 }), []);
+    assert.equal(story.condition("AccuracyDrifted")?.status, false);
+    const most = byVariant(mostAccuracies(story.pipeline, story.state.remembered));
+    assert.ok((most["middle"] ?? 0) > (story.board.plan?.accuracy ?? 1) + 0.005, JSON.stringify(most));
+  });
+
   it("leave pins of operators alone, and end where one is set", () => {
     const story = new Story(pipeline());
     play(story, 60, MEASURED);
