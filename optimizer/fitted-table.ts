@@ -6,7 +6,7 @@ import { type EffectPriors, regressed } from "./table-regression.ts";
 
 /** A larger table is not worth fitting: its makers measured what they wanted to know. */
 const MOST_COMBINATIONS = 10_000;
-/** Of all combinations that have to be measured: fewer are exceptions that somebody wrote down, not a sample. */
+/** Of all combinations of variants with a profile that have to be measured: fewer are exceptions that somebody wrote down, not a sample. */
 const LEAST_SHARE = 0.5;
 /**
  * What is taken to be known before anything is measured, in log-odds. γ is the share of what `alone` does beyond a sum over the variants that
@@ -43,7 +43,11 @@ export function fittedCombinations(
     if (!measured.has(key)) measured.set(key, combination);
   }
   const missing = all.filter(names => !measured.has(keyOf(names)));
-  if (missing.length === 0 || missing.length > (1 - LEAST_SHARE) * all.length) return [];
+  // A variant that nothing was measured of is no hole in the table.
+  const profiled = stages.map(({ variants }) => new Set(variants.flatMap(one => (one.profile ? one.name : []))));
+  const wanted = all.filter(names => names.every((name, s) => profiled[s]?.has(name)));
+  const without = wanted.filter(names => !measured.has(keyOf(names))).length;
+  if (missing.length === 0 || without > (1 - LEAST_SHARE) * wanted.length) return [];
   const oddsAlone = (names: readonly string[]): number => logOdds(alone(names), LEAST);
   const seen = stages.map(stage => new Set([...measured.values()].map(({ variants }) => variants[stage.name] ?? "")));
   const isSeen = (names: readonly string[]): boolean => names.every((name, s) => seen[s]?.has(name));

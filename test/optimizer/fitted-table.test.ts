@@ -66,6 +66,18 @@ describe("fittedCombinations()", () => {
     assert.ok(Math.abs(accuracy(pipeline, "a", "z") - product("a", "z")) < 1e-12);
   });
 
+  it("does not take a variant that nothing was measured of for a hole in the table", () => {
+    const pipeline = pipelineWith((a, b) => (a === "c" || b === "z" ? null : 0.5 * product(a, b)));
+    const unprofiled = new Set(["c", "z"]);
+    const stages = pipeline.stages.map(stage => ({
+      ...stage,
+      variants: stage.variants.map(one => (unprofiled.has(one.name) ? { ...one, profile: null } : one)),
+    }));
+    const alone = (names: readonly string[]) => product(names[0] ?? "", names[1] ?? "");
+    assert.equal(fittedCombinations(pipeline, alone).length, 0, "4 of 9 are too few");
+    assert.equal(fittedCombinations({ ...pipeline, stages }, alone).length, 5);
+  });
+
   it("gives shares, also where nothing or everything is right", () => {
     for (const share of [0, 1]) {
       const pipeline = pipelineWith((first, second) => (first === "c" && second === "z" ? null : share));
