@@ -7,15 +7,16 @@ const MOST_NAMED = 8;
 /**
  * What was noisy, where, and what to do.
  *
- * @param disturbance how much longer runs took than on free cores, at worst.
+ * @param disturbance how much longer runs took than on free cores, at worst. @param cacheFile null: the next run measures all anew.
  */
-export function noiseText(noise: readonly Noise[], disturbance: number): string {
+export function noiseText(noise: readonly Noise[], disturbance: number, cacheFile: string | null): string {
   const named = noise.slice(0, MOST_NAMED).map(noisyPoint);
   if (noise.length > MOST_NAMED) named.push(`${noise.length - MOST_NAMED} more`);
+  const kept = cacheFile === null ? "" : ": it measures these variants anew and keeps all else, accuracies too";
   return [
     `the machine was too noisy, nothing was written. No two windows agree within ${100 * AGREEMENT} % about ${named.join(", ")}.`,
     `Runs took up to ${disturbance.toFixed(1)} times as long as on free cores.`,
-    "End what else uses this machine, or wait, and run the same command again: it measures these variants anew and keeps all else, accuracies too.",
+    `End what else uses this machine, or wait, and run the same command again${kept}.`,
     "More time (`--window-ms`) evens out short disturbances; `--accept-noise` writes all the same, and the file says so.",
   ].join(" ");
 }

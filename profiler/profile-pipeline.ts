@@ -69,7 +69,7 @@ export async function profilePipeline(options: ProfileOptions): Promise<Measurem
   const { stages, noise, disturbance } = measuredVariants(options, cache);
   if (noise.length > 0 && !options.acceptNoise) {
     await forgetNoisy(options, cache);
-    throw new VariscaleError("failed_precondition", noiseText(noise, disturbance));
+    throw new VariscaleError("failed_precondition", noiseText(noise, disturbance, options.cacheFile));
   }
   const measurements: MeasurementsInput = {
     apiVersion: "variscale.dev/v1alpha1",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { noisyPoint } from "../../profiler/noise-text.ts";
+import { noiseText, noisyPoint } from "../../profiler/noise-text.ts";
 import type { ServiceTime } from "../../profiler/service-time.ts";
 import { settledTimeOf } from "../../profiler/settled-time.ts";
 import { variantTimesOf } from "../../profiler/variant-times.ts";
@@ -69,6 +69,22 @@ describe("noisyPoint()", () => {
     assert.equal(noisyPoint({ ...point, spread: 0.8 }), "read/light at batch 4 (80 % apart)");
     const threads = noisyPoint({ ...point, cores: 2, spread: 0.03 });
     assert.equal(threads, "read/light on 2 cores at batch 4 (its threads waited for cores)");
+  });
+});
+
+describe("noiseText()", () => {
+  const noise = Array.from({ length: 10 }, (_, i) => ({ stage: "read", variant: `v${i}`, batch: 1, spread: 0.5 }));
+
+  it("names some of what is noisy, and says what is kept where something is", () => {
+    const text = noiseText(noise, 3.21, "profile.json");
+    assert.match(
+      text,
+      /read\/v7 at batch 1 \(50 % apart\), 2 more\. Runs took up to 3\.2 times .*again: it measures these/,
+    );
+    assert.match(
+      noiseText(noise.slice(0, 1), 1, null),
+      /about read\/v0 at batch 1 \(50 % apart\)\. .*again\. More time/,
+    );
   });
 });
 
