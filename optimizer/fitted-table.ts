@@ -99,14 +99,9 @@ function shareOf(odds: number): number {
   return 1 / (1 + Math.exp(-odds));
 }
 
-/**
- * Empty for tables that are too large. Votes and splits are made of variants, and are in no table; nor are variants that were not measured, as
- * those that are not installed: no plan has them.
- */
+/** Empty for tables that are too large. Votes and splits are made of variants, and are in no table. */
 function combinationsOf(stages: readonly Stage[]): readonly (readonly string[])[] {
-  const names = stages.map(stage =>
-    stage.variants.flatMap(one => (one.profile !== null && membersOf(one).length === 0 ? one.name : [])),
-  );
+  const names = stages.map(stage => stage.variants.flatMap(one => (membersOf(one).length === 0 ? one.name : [])));
   if (names.reduce((product, own) => product * own.length, 1) > MOST_COMBINATIONS) return [];
   return names.reduce<readonly (readonly string[])[]>(
     (before, own) => before.flatMap(chosen => own.map(name => [...chosen, name])),

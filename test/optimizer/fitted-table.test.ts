@@ -121,21 +121,6 @@ describe("fittedCombinations()", () => {
     assert.ok(fitted > 100, `${fitted}`);
   });
 
-  it("does not wait for variants that were not measured at all", () => {
-    const pipeline = pipelineWith((a, b) => (a === "a" && b === "x" ? null : product(a, b)));
-    const [stage, ...others] = pipeline.stages;
-    assert.ok(stage?.variants[0]);
-    const missing = ["d", "e", "f", "g"].map(name => ({ ...stage.variants[0], name, accuracy: null, profile: null }));
-    const stages = [{ ...stage, variants: [...stage.variants, ...missing] }, ...others] as Pipeline["stages"];
-    const alone = (names: readonly string[]) => product(names[0] ?? "", names[1] ?? "");
-    const found = fittedCombinations({ ...pipeline, stages }, alone);
-    assert.deepEqual(found, fittedCombinations(pipeline, alone));
-    assert.deepEqual(
-      found.map(({ names }) => names),
-      [["a", "x"]],
-    );
-  });
-
   it("sees where a later stage makes up for the errors of one before, which the product does not", () => {
     // What is right depends on the second stage alone.
     for (const [first, second] of NAMES) {
