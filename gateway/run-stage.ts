@@ -28,17 +28,20 @@ const HOPELESS = 2;
 /**
  * Sends the rows of one request to the replicas of a stage, in chunks at the same time, and joins what comes back. Where that
  * fails it ends the request's scope and gives null.
+ *
+ * @param tried takes the replicas that rows were sent to, or were to be.
  */
 export async function runStage(
   pool: ReplicaChoice,
   rows: readonly Row[],
   scope: RowScope,
   onRetry: OnRetry,
+  tried: Set<Replica> = new Set(),
 ): Promise<RowsAnswer | null> {
   const size = pool.chunkRows(rows.length);
   const chunks: (readonly Row[])[] = [];
   for (let start = 0; start < rows.length; start += size) chunks.push(rows.slice(start, start + size));
-  const answers = await Promise.all(chunks.map(chunk => runChunk(pool, chunk, scope, onRetry)));
+  const answers = await Promise.all(chunks.map(chunk => runChunk(pool, chunk, scope, onRetry, tried)));
   const outputs: Row[] = [];
   const versions: string[] = [];
   for (const answer of answers) {
@@ -62,6 +65,7 @@ async function runChunk(
   rows: readonly Row[],
   scope: RowScope,
   onRetry: OnRetry,
+  tried: Set<Replica>,
 ): Promise<Answer | null> {
   let failed: Replica | null = null;
   while (scope.failure === null) {
@@ -71,6 +75,7 @@ async function runChunk(
       await replicaChange(pool, scope);
       continue;
     }
+    tried.add(replica);
     const timeoutMs = scope.remainingMs();
     if (replica.expectedWorkMs(rows.length) > HOPELESS * timeoutMs)
       return drop(scope, "deadline", "the replicas have too much work to serve it by its deadline");

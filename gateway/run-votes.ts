@@ -1,4 +1,5 @@
 import type { Failure } from "./outcome.ts";
+import type { Replica } from "./replica.ts";
 import type { RequestScope } from "./request-scope.ts";
 import { type OnRetry, type RowsAnswer, runStage, type StageAnswer } from "./run-stage.ts";
 import type { Row, Vote } from "./stage.ts";
@@ -20,8 +21,9 @@ export interface Voting {
 
 /**
  * Sends the rows of one request to one replica of every voter of a stage at the same time, and joins what they say row by row. Votes that are
- * late or failed are left out; where none has come in time, the first one that comes counts alone, and where all have failed the rows go to any replica of
- * the stage once more. Where that fails, too, it ends the request's scope and gives null.
+ * late or failed are left out. No voter's calls may take longer than votes are waited for, but those of the quickest one: where no vote has come by then,
+ * the first one that comes counts alone. Where none can come any more the rows go to the stage's replicas once more, first to those that were not asked.
+ * Where that fails, too, it ends the request's scope and gives null.
  */
 export async function runVotes(
   pool: StagePool,
@@ -29,8 +31,15 @@ export async function runVotes(
   scope: RequestScope,
   voting: Voting,
 ): Promise<StageAnswer | null> {
-  const ballots = pool.voters().map(voter => new Ballot(pool, voter, rows, scope, voting.onRetry));
-  const timer = new Timer(scope.remainingMs() * voting.waitShare);
+  const remainingMs = scope.remainingMs();
+  const timer = new Timer(remainingMs * voting.waitShare);
+  const tried = new Set<Replica>();
+  const ballots = quickestFirst(pool, rows.length).map((voter, rank) => {
+    const reservedMs = rank === 0 ? 0 : remainingMs * (1 - voting.waitShare);
+    return new Ballot(voter, new VoterScope(scope, reservedMs), ballotScope =>
+      runStage(pool.ofVoter(voter), rows, ballotScope, voting.onRetry, tried),
+    );
+  });
   await Promise.race([enough(ballots, timer), scope.ended]);
   timer.clear();
   if (scope.failure !== null) return null;
@@ -40,18 +49,28 @@ export async function runVotes(
     const isNew = !heard.some(other => answer?.versions.every((version, row) => version === other.versions[row]));
     if (answer && isNew) heard.push(answer);
     else voting.onMissing(pool.stage.name, ballot.voter, answer ? "same_variant" : ballot.cause());
+    ballot.close();
   }
-  if (heard.length === 0) return runStage(pool, rows, scope, voting.onRetry);
+  if (heard.length === 0) return runStage(pool.untriedFirst(tried), rows, scope, voting.onRetry);
   const outputs = rows.map((_, row) => joined(heard, row, voting));
-  return { outputs, variants: [...new Set(heard.flatMap(({ variants }) => variants))], isVote: true };
+  return { outputs, variants: [...new Set(heard.flatMap(({ variants }) => variants))], isVote: heard.length > 1 };
 }
 
-/** All have answered or failed; or it is late, and there is an answer. */
+function quickestFirst(pool: StagePool, rows: number): readonly string[] {
+  const expectedMs = (voter: string) => pool.ofVoter(voter).pick(rows, null)?.expectedWorkMs(rows);
+  return pool
+    .voters()
+    .map(voter => ({ voter, ms: expectedMs(voter) ?? Number.MAX_VALUE }))
+    .sort((a, b) => a.ms - b.ms)
+    .map(({ voter }) => voter);
+}
+
+/** All have answered or failed; or it is late, and there is an answer or the first, which alone has more time, has failed. */
 async function enough(ballots: readonly Ballot[], timer: Timer): Promise<void> {
   const all = Promise.all(ballots.map(({ done }) => done));
   await Promise.race([all, timer.over]);
   if (ballots.some(({ answer }) => answer !== null)) return;
-  await Promise.race([all, ...ballots.map(({ answered }) => answered)]);
+  await Promise.race([all, ballots[0]?.done, ...ballots.map(({ answered }) => answered)]);
 }
 
 /** One variant has one vote, of however many replicas. */
@@ -77,17 +96,22 @@ class Ballot {
   readonly answered: Promise<void>;
   readonly #scope: VoterScope;
 
-  constructor(pool: StagePool, voter: string, rows: readonly Row[], request: RequestScope, onRetry: OnRetry) {
+  constructor(voter: string, scope: VoterScope, run: (scope: VoterScope) => Promise<RowsAnswer | null>) {
     this.voter = voter;
-    this.#scope = new VoterScope(request);
+    this.#scope = scope;
     let tell = (): void => {};
     this.answered = new Promise(resolve => {
       tell = resolve;
     });
-    this.done = runStage(pool.ofVoter(voter), rows, this.#scope, onRetry).then(answer => {
+    this.done = run(scope).then(answer => {
       this.answer = answer;
       if (answer !== null) tell();
     });
+  }
+
+  /** No further calls: nobody waits for it any more. */
+  close(): void {
+    this.#scope.end({ kind: "cancelled" });
   }
 
   /** Why there is no answer. */

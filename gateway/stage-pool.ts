@@ -59,9 +59,9 @@ export class StagePool {
     return chunkRowsOf(this.#open(), rows);
   }
 
-  /** Of the open replicas, the variants that they stand for in the stage's vote; none: the stage does not vote. */
+  /** The variants that its replicas stand for in the stage's vote, also those of which none is open; none: the stage does not vote. */
   voters(): readonly string[] {
-    return [...new Set(this.#open().flatMap(({ voter }) => voter ?? []))].sort();
+    return [...new Set(this.replicas.flatMap(({ voter }) => voter ?? []))].sort();
   }
 
   /** Its replicas that stand for one voter. Their rows wait for none that comes back: the others' votes count. */
@@ -74,6 +74,23 @@ export class StagePool {
       changed: async scope => {
         scope.end({ kind: "dropped", reason: "no_endpoint", message: `no replica stands for \`${voter}\`` });
       },
+    };
+  }
+
+  /** All of its replicas, those that were not tried first. */
+  untriedFirst(tried: ReadonlySet<Replica>): ReplicaChoice {
+    const untried = () => this.#open().filter(replica => !tried.has(replica));
+    return {
+      stage: this.stage,
+      pick: (rows, avoid) => {
+        const others = untried().filter(replica => replica !== avoid);
+        return others.length > 0 ? this.#pickOf(others, rows, null) : this.pick(rows, avoid);
+      },
+      chunkRows: rows => {
+        const open = untried();
+        return open.length > 0 ? chunkRowsOf(open, rows) : this.chunkRows(rows);
+      },
+      changed: scope => this.changed(scope),
     };
   }
 

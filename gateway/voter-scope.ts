@@ -7,11 +7,14 @@ export class VoterScope implements RowScope {
   /** Resolves when this voter or the request ends without a result; never rejects. */
   readonly ended: Promise<Failure>;
   readonly #request: RowScope;
+  readonly #reservedMs: number;
   #failure: Failure | null = null;
   #resolve: (failure: Failure) => void = () => {};
 
-  constructor(request: RowScope) {
+  /** @param reservedMs of the request's time, its end, that this voter's calls must leave. */
+  constructor(request: RowScope, reservedMs: number) {
     this.#request = request;
+    this.#reservedMs = reservedMs;
     const own = new Promise<Failure>(resolve => {
       this.#resolve = resolve;
     });
@@ -32,7 +35,7 @@ export class VoterScope implements RowScope {
   }
 
   remainingMs(): number {
-    return this.#request.remainingMs();
+    return this.#request.remainingMs() - this.#reservedMs;
   }
 
   end(failure: Failure): void {

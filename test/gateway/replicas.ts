@@ -48,8 +48,9 @@ export const startFailingReplica = (status: number) =>
 export const startFullReplica = () => startFailingReplica(503);
 
 /** Cuts the connection instead of answering. */
-export const startResettingReplica = () =>
-  startReplica("light", (_call, response) => {
+export const startResettingReplica = (delayMs = 0) =>
+  startReplica("light", async (_call, response) => {
+    if (delayMs > 0) await new Promise(resolve => setTimeout(resolve, delayMs));
     response.socket?.resetAndDestroy();
   });
 

@@ -113,14 +113,14 @@ describe("a gateway whose stage votes", () => {
   it("waits for a late vote as long as the stage may take, and answers by the deadline", async () => {
     const gateway = await voted(
       { light: [await use(startEchoReplica("light"))], heavy: [await use(startSilentReplica())] },
-      { latencyMs: 1500 },
+      { latencyMs: 5000 },
     );
     const startedMs = performance.now();
     const response = await gateway.post({ numbers: [7] });
     const tookMs = performance.now() - startedMs;
     assert.equal(response.status, 200);
     assert.deepEqual(await values(response), [7], "an answer alone is taken as it is");
-    assert.ok(tookMs > 1000 && tookMs < 1600, `${tookMs} ms`);
+    assert.ok(tookMs > 3000 && tookMs < 5000, `${tookMs} ms`);
     assert.deepEqual(await missing(gateway), ["heavy late 1"]);
     assert.equal(seen.length, 0);
   });
