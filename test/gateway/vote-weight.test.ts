@@ -29,4 +29,19 @@ describe("voteWaitShare()", () => {
     assert.equal(voteWaitShare(pipeline, stageOf(pipeline, "count")), 0.45);
     assert.equal(voteWaitShare(pipeline, stageOf(pipeline, "read")), 0.9);
   });
+
+  it("counts the rows of a request in each stage, along the whole way to it", () => {
+    const base = numberPipeline();
+    const [count, read] = [stageOf(base, "count"), stageOf(base, "read")];
+    const fanOut = (most: number) => ({ default: 1, byUpstreamVariant: { light: 2, heavy: most } });
+    const stages = [
+      count,
+      { ...read, fanOut: fanOut(5) },
+      { ...read, name: "check", dependsOn: ["read"], upstream: "read", fanOut: fanOut(3) },
+    ];
+    const shareOf = (index: number) => voteWaitShare({ stages }, stages[index]!);
+    // 1, 5 and 15 rows of 8 ms each.
+    for (const [index, expected] of [0.9 / 21, (0.9 * 5) / 20, 0.9].entries())
+      assert.ok(Math.abs(shareOf(index) - expected) < 1e-12, `${index}: ${shareOf(index)}`);
+  });
 });
