@@ -5,6 +5,8 @@ import type { PipelineCode } from "./stage.ts";
 export const MOST_SEQUENCES = 1000;
 const MOST_REQUESTS = 2;
 const MOST_CHARACTERS = 4096;
+/** A request whose number is so far below the last one at most was overtaken or sent again; from further below the sequence has begun anew. */
+const MOST_BEHIND = 3;
 
 interface Kept {
   readonly number: number;
@@ -29,7 +31,8 @@ export class SequenceMemory {
 
   /**
    * Once all stages of a request have been collected: the names of the assertions that do not hold of it and of those before it. One that
-   * throws does not hold. Null: nothing is known of the request before it, as after a gap or where requests overtook each other.
+   * throws does not hold. Null: nothing is known of the request before it, as after a gap or where requests overtook each other. One that was overtaken
+   * or is sent again is not kept: what is newer stays.
    */
   broken({ id, number }: SequencePlace, context: unknown): readonly string[] | null {
     const sequences = this.#sequences;
@@ -37,7 +40,8 @@ export class SequenceMemory {
     const last = this.#kept.get(id);
     const memories = last?.number === number - 1 ? last.memories : [];
     const broken = memories.length === 0 ? null : this.#brokenAfter(memories, context);
-    this.#keep(id, { number, memories: this.#memoryOf(context, memories) });
+    const isBehind = last !== undefined && number <= last.number && number >= last.number - MOST_BEHIND;
+    this.#keep(id, isBehind ? last : { number, memories: this.#memoryOf(context, memories) });
     return broken;
   }
 

@@ -64,12 +64,28 @@ describe("SequenceMemory", () => {
 
   it("holds nothing against a request whose predecessor it does not know", () => {
     const memory = new SequenceMemory(risingCode());
-    const places = [3, 5, 6, 5, 6, 0, 1];
+    const places = [3, 5, 6, 0, 1];
     assert.deepEqual(
       places.map(number => memory.broken({ id: "a", number }, valued(1))),
-      [null, null, ["rising"], null, ["rising"], null, ["rising"]],
+      [null, null, ["rising"], null, ["rising"]],
     );
     assert.equal(new SequenceMemory(numberCode as PipelineCode).broken({ id: "a", number: 0 }, {}), null);
+  });
+
+  it("keeps the newer request where one was overtaken or is sent again, and begins anew further below", () => {
+    const held: (readonly number[])[] = [];
+    const memory = new SequenceMemory(risingCode(held));
+    for (const [number, value] of [
+      [20, 1],
+      [21, 2],
+      [21, 7],
+      [18, 8],
+      [22, 3],
+      [18, 9],
+      [19, 9],
+    ] as const)
+      memory.broken({ id: "a", number }, valued(value));
+    assert.deepEqual(held, [[1], [2, 1], [9]]);
   });
 
   it("goes on after what could not be kept", () => {
