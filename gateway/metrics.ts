@@ -173,7 +173,7 @@ function registerEstimates(registry: Registry, { estimates }: Observed): void {
 function registerAssertions(registry: Registry, names: readonly string[]): GatewayMetrics["asserted"] {
   const failures = new Counter({
     name: "variscale_gateway_assertion_failures_total",
-    help: "Answers of which an assertion of the pipeline's code does not hold; divided by the served requests this is its rate",
+    help: "Answers of which an assertion of the pipeline's code does not hold; the rate is of the served requests, and for assertions of sequences of variscale_gateway_sequence_requests_total",
     labelNames: ["assertion"],
     registers: [registry],
   });
