@@ -3,8 +3,8 @@ import { createRequire } from "node:module";
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { VariscaleError } from "../domain/errors.ts";
-import { findStage, type Pipeline } from "../domain/pipeline.ts";
-import type { PipelineCode, StageCode } from "./stage.ts";
+import type { Pipeline } from "../domain/pipeline.ts";
+import type { PipelineCode, SequenceAssertions, StageCode } from "./stage.ts";
 
 /**
  * Imports the pipeline's own code: `./file.js` beside the pipeline file, or the path of a package that is installed beside it or
@@ -62,14 +62,12 @@ function resolveSpecifier(specifier: string, pipelineFile: string): string {
 
 function problemsOf(code: unknown, pipeline: Pipeline): string[] {
   if (typeof code !== "object" || code === null) return ["it has no default export that is an object"];
-  const { decode, respond, stages } = code as Partial<Record<keyof PipelineCode, unknown>>;
+  const { decode, respond, stages, assertions, sequences } = code as Partial<Record<keyof PipelineCode, unknown>>;
   const problems: string[] = [];
   if (typeof decode !== "function") problems.push("`decode` is not a function");
   if (typeof respond !== "function") problems.push("`respond` is not a function");
   if (typeof stages !== "object" || stages === null) return [...problems, "`stages` is not an object"];
-  const policyVotes = pipeline.objective.policy === "cocktail";
   const names = pipeline.stages.map(stage => stage.name);
-  const mayVote = (name: string) => policyVotes && findStage(pipeline, name)?.votes !== undefined;
   for (const name of names) {
     const stage = Object.hasOwn(stages, name) ? (stages as Record<string, unknown>)[name] : undefined;
     const { rows, collect, vote } = (stage ?? {}) as Readonly<Partial<Record<keyof StageCode<unknown>, unknown>>>;
@@ -77,11 +75,24 @@ function problemsOf(code: unknown, pipeline: Pipeline): string[] {
       problems.push(`\`stages.${name}\` is not an object with the functions \`rows\` and \`collect\``);
     else if (vote !== undefined && typeof vote !== "function")
       problems.push(`\`stages.${name}.vote\` is not a function`);
-    else if (vote === undefined && mayVote(name))
-      problems.push(`\`stages.${name}\` has no \`vote\`, which policy cocktail needs where the file has \`votes\``);
   }
   for (const name of Object.keys(stages))
     if (!names.includes(name)) problems.push(`\`stages.${name}\` is for a stage that the pipeline does not have`);
+  return [...problems, ...problemsOfSequences(sequences, assertions)];
+}
+
+function problemsOfSequences(sequences: unknown, others: unknown): string[] {
+  if (sequences === undefined) return [];
+  if (typeof sequences !== "object" || sequences === null) return ["`sequences` is not an object"];
+  const { remember, assertions } = sequences as Partial<Record<keyof SequenceAssertions, unknown>>;
+  const problems = typeof remember === "function" ? [] : ["`sequences.remember` is not a function"];
+  if (typeof assertions !== "object" || assertions === null)
+    return [...problems, "`sequences.assertions` is not an object"];
+  for (const [name, holds] of Object.entries(assertions)) {
+    if (typeof holds !== "function") problems.push(`\`sequences.assertions.${name}\` is not a function`);
+    if (Object.hasOwn(others ?? {}, name))
+      problems.push(`\`${name}\` is in \`assertions\` and in \`sequences.assertions\`, which are counted by name`);
+  }
   return problems;
 }
 

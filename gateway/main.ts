@@ -7,6 +7,7 @@ import { dnsEndpoints, isNamedEndpoint } from "./dns-endpoints.ts";
 import { type EndpointSource, ipcEndpoints, staticEndpoints } from "./endpoint-source.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { loadCode } from "./load-code.ts";
+import { requireVotes } from "./require-votes.ts";
 import type { PipelineCode } from "./stage.ts";
 
 export interface GatewayCommand {
@@ -32,6 +33,7 @@ export async function runGateway(command: GatewayCommand): Promise<number> {
   const logger = createLogger("gateway", command.logLevel);
   const { pipeline } = command;
   const code = await loadCode(pipeline, command.file);
+  requireVotes(pipeline, code);
   const endpoints = endpointsOf(command, pipeline, code, problem =>
     logger.error({ problem }, "replicas are not known"),
   );

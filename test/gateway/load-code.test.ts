@@ -5,7 +5,31 @@ import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import type { Pipeline } from "../../domain/pipeline.ts";
 import { loadCode } from "../../gateway/load-code.ts";
-import { numberPipeline } from "./number-pipeline.ts";
+import { requireVotes } from "../../gateway/require-votes.ts";
+import type { PipelineCode } from "../../gateway/stage.ts";
+import { numberCode, numberPipeline } from "./number-pipeline.ts";
+
+/** Its file has `votes` for the stage `read`. */
+function votingPipeline(policy: Pipeline["objective"]["policy"], mode: Pipeline["mode"], extra = ""): Pipeline {
+  const base = numberPipeline(1000, extra);
+  const votes = { correlation: 0.5, measured: [] };
+  const stages = base.stages.map(stage => (stage.name === "read" ? { ...stage, votes } : stage));
+  return { ...base, mode, objective: { ...base.objective, policy }, stages };
+}
+
+describe("requireVotes()", () => {
+  it("asks for a `vote` where policy, mode and pipeline file let the variants of a stage vote, nowhere else", () => {
+    const code = numberCode as PipelineCode;
+    const voting = { ...code, stages: { ...code.stages, read: { ...code.stages["read"]!, vote: () => ({}) } } };
+    requireVotes(votingPipeline("default", "active"), code);
+    requireVotes(votingPipeline("cocktail", "shadow"), code);
+    requireVotes(votingPipeline("cocktail", "active"), voting);
+    assert.throws(() => requireVotes(votingPipeline("cocktail", "active"), code), {
+      code: "failed_precondition",
+      message: /^`stages.read` of the pipeline's code has no `vote`, which policy cocktail needs/,
+    });
+  });
+});
 
 describe("loadCode()", () => {
   let folder: string;
@@ -60,24 +84,29 @@ describe("loadCode()", () => {
         /`stages.read.vote` is not a function\./,
       ],
       ["export default { decode() {}, respond() {} }", /`stages` is not an object/],
+      [`export default { ${whole}, sequences: 1 }`, /: `sequences` is not an object\./],
+      [
+        `export default { ${whole}, sequences: {} }`,
+        /: `sequences.remember` is not a function; `sequences.assertions` is not an object\./,
+      ],
+      [
+        `export default { ${whole}, assertions: { same() {} }, sequences: { remember() {}, assertions: { same() {}, other: 1 } } }`,
+        /: `same` is in `assertions` and in `sequences.assertions`, .*; `sequences.assertions.other` is not a function\./,
+      ],
     ];
     for (const [i, [text, message]] of cases.entries())
       await assert.rejects(loadText(`wrong-${i}.mjs`, text), { code: "failed_precondition", message });
   });
 
-  it("asks for a `vote` where policy and pipeline file let the variants of a stage vote", async () => {
-    const base = numberPipeline(1000, "code: ./good.mjs");
-    const votes = { correlation: 0.5, measured: [] };
-    const stages = base.stages.map(stage => (stage.name === "read" ? { ...stage, votes } : stage));
-    const of = (policy: Pipeline["objective"]["policy"]): Pipeline => ({
-      ...base,
-      objective: { ...base.objective, policy },
-      stages,
-    });
-    const file = join(folder, "p.yaml");
+  it("takes code with assertions over sequences, and code without votes where the policy makes some", async () => {
+    const sequences = "sequences: { remember() {}, assertions: { other() {} } }";
+    const code = await loadText(
+      "sequences.mjs",
+      `export default { ${whole}, assertions: { same() {} }, ${sequences} }`,
+    );
+    assert.equal(typeof code.sequences?.remember, "function");
     writeFileSync(join(folder, "good.mjs"), `export default { ${whole} }`);
-    await loadCode(of("default"), file);
-    await assert.rejects(loadCode(of("cocktail"), file), /`stages.read` has no `vote`, which policy cocktail needs/);
+    await loadCode(votingPipeline("cocktail", "active", "code: ./good.mjs"), join(folder, "p.yaml"));
   });
 
   it("says why the code can't be imported", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -95,17 +95,23 @@ spec:
       assert.equal(exitCode, 2);
       return text;
     };
-    const [missing, invalid, noEndpoint, noVariant, noVote] = await Promise.all([
+    const voting = join(folder, "voting.yaml");
+    const policy = "slo: { latencyMs: 3000 }\n  mode: active\n  objective: { policy: cocktail }";
+    const text = readFileSync(file, "utf8").replace("slo: { latencyMs: 3000 }", policy);
+    writeFileSync(voting, text.replace("defaultVariant:", "votes: { correlation: 0.5 }\n      defaultVariant:"));
+    const [missing, invalid, noEndpoint, noVariant, noVote, noVotes] = await Promise.all([
       run([join(folder, "none.yaml")]),
       run([join(folder, "code.mjs")]),
       run([file]),
       run([file, "s/dark=127.0.0.1:1"]),
       run([file, "s/light=127.0.0.1:1"]),
+      run([voting, "s=127.0.0.1:1"]),
     ]);
     assert.match(missing, /none\.yaml can't be read: ENOENT.*Name an existing pipeline file/);
     assert.match(invalid, /code\.mjs is not valid:/);
     assert.match(noEndpoint, /Write `--endpoint stage=host:port`/);
     assert.match(noVariant, /for a variant that stage `s` does not have\. Write one of: light\./);
+    assert.match(noVotes, /`stages\.s` of the pipeline's code has no `vote`/);
     assert.match(noVote, /the code of stage `s` joins no votes\. Give it a `vote`/);
   });
 });
