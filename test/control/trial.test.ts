@@ -194,6 +194,7 @@ describe("trials under a drift", () => {
     story.pipeline = { ...story.pipeline, stages };
     play(story, 60, MEASURED);
     const tried = play(story, 900, REVERSED);
+    assert.ok(tried.length > 0, "a trial began");
     assert.ok(
       tried.every(({ read }) => read === "light" || read === "heavy"),
       "light alone is resident, as the fallback",
