@@ -15,7 +15,8 @@ describe("batchGains()", () => {
         const [first, last] = [profile?.points[0], profile?.points.at(-1)];
         assert.ok(first && last && first.batch === 1);
         const gain = (last.batch * first.latencyMs) / last.latencyMs;
-        assert.ok(Math.abs((gains[name]?.[variant] ?? 0) - gain) < 1e-9, variant);
+        assert.ok(Math.abs((gains[name]?.[variant]?.gain ?? 0) - gain) < 1e-9, variant);
+        assert.equal(gains[name]?.[variant]?.largest, last.batch);
       }
   });
 
@@ -29,6 +30,6 @@ describe("batchGains()", () => {
       const [stage = "", variant = ""] = id.split("/");
       assert.equal(gains[stage]?.[variant], undefined);
     }
-    assert.ok((gains["detection"]?.["v4-640"] ?? 0) > 0);
+    assert.ok((gains["detection"]?.["v4-640"]?.gain ?? 0) > 0);
   });
 });

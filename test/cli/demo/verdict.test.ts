@@ -3,8 +3,12 @@ import { describe, it } from "mocha";
 import type { ReportRow } from "../../../cli/demo/report.ts";
 import { checks, SCENARIOS } from "../../../cli/demo/verdict.ts";
 
+const gain = (value: number) => ({ gain: value, largest: 8 });
 /** Batches pay in `read` alone. */
-const GAINS = { detect: { heavy: 1.1, light: 1.2 }, read: { heavy: 1.49, light: 1.5 } };
+const GAINS = {
+  detect: { heavy: gain(1.1), light: gain(1.2) },
+  read: { heavy: gain(1.49), light: gain(1.5) },
+};
 const STEADY = { speedFactors: [2, 2.2, 1.9, 2], gains: GAINS, short: false };
 const UNSTEADY = { speedFactors: [5, 2.1, 2, 2], gains: GAINS, short: false };
 const PHASES = { low: "low", high: ["peak"] };
@@ -120,6 +124,21 @@ describe("checks()", () => {
       checks(rows, high, STEADY).at(-1)?.detail,
       "read light: 3.50 rows a batch at low load, 4.00 at high load",
     );
+  });
+
+  it("take batches for larger by a tenth at least, and leave them open where low load has filled the largest", () => {
+    const judged = (low: number, high: number) => {
+      const rows = rowsWith(OURS, "low", { batchRows: { detect: 1, read: low } });
+      const peak = { ...rows[1]!, batchRows: { detect: 1, read: high } };
+      return checks([rows[0]!, peak, ...rows.slice(2)], PHASES, STEADY).at(-1);
+    };
+    assert.equal(judged(1.003, 1.004)?.passed, false);
+    assert.equal(judged(3, 3.2)?.passed, false);
+    assert.equal(judged(3, 3.4)?.passed, true);
+    assert.equal(judged(7, 7)?.passed, false);
+    const full = judged(7.5, 7.9);
+    assert.equal(full?.passed, null);
+    assert.match(full?.detail ?? "", /^not checked, since batches are full at low load: read light: 7\.50 rows/);
   });
 
   it("leave batches open where they pay in no stage by what was served at high load, and say why", () => {
