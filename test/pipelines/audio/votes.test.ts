@@ -3,6 +3,7 @@ import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import type { InferenceSession } from "onnxruntime-node";
+import { blocksIn } from "../../../bench/documents.ts";
 import { findStage, findVariant, type Pipeline } from "../../../domain/pipeline.ts";
 import type { LabelledItem, Row } from "../../../gateway/stage.ts";
 import { prepareModels } from "../../../models/prepare.ts";
@@ -11,6 +12,7 @@ import { PIPELINE_FOLDER } from "../../../pipelines/audio/folder.ts";
 import code from "../../../pipelines/audio/index.ts";
 import { recipes } from "../../../pipelines/audio/models.ts";
 import { readPipeline } from "../../../runtime/read-pipeline.ts";
+import { packageFolder } from "../../../runtime/version.ts";
 import { commandLine } from "../../cli/support/processes.ts";
 import { UpProcess } from "../../cli/support/up-process.ts";
 import { TestFolder } from "../../support/switcher-harness.ts";
@@ -19,10 +21,8 @@ import { runRows } from "../run-rows.ts";
 
 /** The committed ones, and the generator's after them. */
 const CLIPS = 60;
-/** More than any single variant has, so that the policy plans a vote; an SLO that a busy machine keeps. */
-const ARGS = ["spec.objective.policy=cocktail", "spec.objective.minAccuracy=0.945", "spec.slo.latencyMs=3000"].flatMap(
-  pair => ["--set", pair],
-);
+/** What their commands set is run: more accuracy than any single variant has, so that the policy plans a vote. */
+const DOCUMENTS = ["docs/concepts.md", "pipelines/audio/README.md"];
 
 type Words = readonly { readonly word: string; readonly start: number; readonly end: number }[];
 
@@ -30,6 +30,14 @@ interface Answered {
   readonly status: number;
   readonly variants: Readonly<Record<string, readonly string[]>>;
   readonly answer: { readonly command: string | null; readonly words: Words };
+}
+
+/** Of the document's command that names this test. */
+function settingsIn(document: string): string[] {
+  const blocks = blocksIn(document, readFileSync(join(packageFolder, document), "utf8"));
+  const block = blocks.find(({ runBy }) => runBy === "test/pipelines/audio/votes.test.ts");
+  assert.match(block?.text ?? "", /^variscale up (pipelines\/)?audio( --set \S+)+$/);
+  return [...(block?.text ?? "").matchAll(/--set (\S+)/g)].map(([, pair = ""]) => pair);
 }
 
 /** On one run, one after the other. */
@@ -46,7 +54,14 @@ describe("pipelines/audio, whose keyword variants vote", function () {
     copyFileSync(join(PIPELINE_FOLDER, "measurements.json"), join(folder.path, "measurements.json"));
     // Without estimators: the clips of this test are easier than those that were measured, and plans would follow that.
     const text = readFileSync(join(PIPELINE_FOLDER, "pipeline.yaml"), "utf8");
-    writeFileSync(join(folder.path, "pipeline.yaml"), text.replace("accuracy: { estimators: drift.json }", ""));
+    const without = text.replace(/^ *accuracy: \{ estimators:.*\n/m, "");
+    assert.notEqual(without, text);
+    const [settings, ...others] = DOCUMENTS.map(settingsIn);
+    assert.ok(settings && settings.length === 2, JSON.stringify(settings));
+    for (const other of others) assert.deepEqual(other, settings);
+    // And an SLO that a busy machine keeps.
+    const args = [...settings, "spec.slo.latencyMs=3000"].flatMap(pair => ["--set", pair]);
+    writeFileSync(join(folder.path, "pipeline.yaml"), without);
     await prepareModels(recipes, { targetDir: folder.path });
     pipeline = readPipeline(folder.path);
     for (const stage of pipeline.stages)
@@ -54,7 +69,7 @@ describe("pipelines/audio, whose keyword variants vote", function () {
         sessions.set(`${stage.name}/${name}`, await openVariant(pipeline, folder.path, stage.name, name));
     items = [];
     for await (const item of code.evaluation!.items(CLIPS)) items.push(item);
-    up = await UpProcess.startReady(folder.path, ARGS);
+    up = await UpProcess.startReady(folder.path, args);
   });
   after(async () => {
     up?.killAll();
