@@ -21,6 +21,8 @@ export interface MeasureVariantsOptions {
   readonly windowMs: number;
   /** Cores that every variant is measured on beside those of its stage. */
   readonly cores: readonly number[];
+  /** Visits no variant more than twice: whatever its windows say, it is written. */
+  readonly acceptNoise: boolean;
   readonly onProgress: (line: string) => void;
 }
 
@@ -46,8 +48,9 @@ export async function visitVariants(options: MeasureVariantsOptions, cache: Prof
     for (const target of targets) if (cache.visits(target.key).length === visits) await visit(options, target, cache);
 }
 
-/** Visits again whatever has batch sizes whose windows do not agree, a few times. */
+/** Visits again whatever has batch sizes whose windows do not agree, a few times, unless noise is accepted. */
 export async function visitDoubtful(options: MeasureVariantsOptions, cache: ProfileCache): Promise<void> {
+  if (options.acceptNoise) return;
   for (let visits = VISITS; visits < MOST_VISITS; visits++)
     for (const target of targetsOf(options))
       if (cache.visits(target.key).length === visits && timesOf(target, cache).doubtful.length > 0)

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { rmSync } from "node:fs";
+import { rmdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { SwitchTimes } from "../domain/profile-schema.ts";
 import { readState, writeState } from "../runtime/state-file.ts";
@@ -94,8 +95,15 @@ export class ProfileCache {
     if (this.#file !== null) await writeState(this.#file, this.#content, this.#nowMs());
   }
 
+  /** Also its folder, where nothing else is in it. */
   delete(): void {
-    if (this.#file !== null) rmSync(this.#file, { force: true });
+    if (this.#file === null) return;
+    rmSync(this.#file, { force: true });
+    try {
+      rmdirSync(dirname(this.#file));
+    } catch {
+      // It was never made, or another run keeps its own there.
+    }
   }
 }
 

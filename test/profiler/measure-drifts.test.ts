@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { formatDrifts } from "../../cli/format-drifts.ts";
@@ -132,7 +132,7 @@ export default pipeline;
     // An item may have been under way in another process.
     assert.deepEqual(kept.slice(0, 3), ["none", "40", "strict"]);
     assert.ok(Number(kept[3]) >= 22 && Number(kept[3]) <= 24, kept[3]);
-    assert.deepEqual(readdirSync(join(folder, ".variscale")), []);
+    assert.ok(!existsSync(join(folder, ".variscale")));
 
     await breakOff();
     lines = [];
