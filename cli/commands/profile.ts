@@ -1,5 +1,6 @@
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { VariscaleError } from "../../domain/errors.ts";
 import type { MeasurementsInput } from "../../domain/profile-schema.ts";
 import { defaultModelFolder } from "../folders.ts";
@@ -42,7 +43,7 @@ export function addProfile(program: Command): void {
     .option("--fresh", "forget what a broken-off run has measured", false)
     .option(
       "--cores <list>",
-      "measure on these too, as in 1,2: for plans when the stage's cores are changed (default: those of the stage alone)",
+      "measure on these too, as in 1,2, up to the cores of this machine: for plans when the stage's cores are changed (default: those of the stage alone)",
       parseCores,
       [],
     )
@@ -57,15 +58,17 @@ export function addProfile(program: Command): void {
     .addOption(new Option("--output <format>", "of the result").choices(["table", "json"]).default("table"))
     .addHelpText(
       "after",
-      "\nExamples:\n  variscale profile pipelines/id-card --items 500\n  variscale profile model.onnx --shape ids=128 --cores 1,2 --picture times.svg\n  variscale profile http://127.0.0.1:8000/v2/models/detector\n\nA run that was broken off goes on where it was. Run it on a quiet machine: where windows of the same batch size do not agree,\nnot even when they are repeated, it writes nothing and ends with 1; the next run measures only what was noisy.",
+      "\nExamples:\n  variscale profile pipelines/id-card --items 500\n  variscale profile model.onnx --shape ids=128 --cores 1,2 --picture times.svg\n  variscale profile http://127.0.0.1:8000/v2/models/detector\n\nA run that was broken off goes on where it was; after a change of the pipeline's code give --fresh. Run it on a quiet machine: where windows of the same batch size do not agree,\nnot even when they are repeated, it writes nothing and ends with 1; the next run measures only what was noisy.",
     )
     .action(runProfileCommand);
 }
 
-/** Each once, in ascending order. */
+/** Each once, in ascending order: threads that run at the same time here, or what is measured is not what the file says. */
 function parseCores(text: string): readonly number[] {
-  const cores = text.split(",").map(count => parseNumber(count.trim(), 0.1, 1024));
-  return [...new Set(cores)].sort((a, b) => a - b).slice(0, MOST_CORES);
+  const cores = text.split(",").map(count => parseNumber(count.trim(), 1, availableParallelism(), true));
+  const each = [...new Set(cores)].sort((a, b) => a - b);
+  if (each.length > MOST_CORES) throw new InvalidArgumentError(`must be ${MOST_CORES} numbers at most.`);
+  return each;
 }
 
 async function runProfileCommand(target: string, flags: ProfileFlags): Promise<void> {

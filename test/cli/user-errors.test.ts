@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { TestFolder } from "../support/switcher-harness.ts";
@@ -71,7 +72,9 @@ describe("variscale, told what it can't do", function () {
       [["demo", "--pipeline", "nowhere"], 1, /pipelines\/nowhere can't be read/],
       [["demo", "--seed", "1.5"], 2, /must be a whole number from 0/],
       [["profile", pipeline, "--picture", "times.html"], 2, /--picture times\.html: must end with \.svg/],
-      [["profile", pipeline, "--cores", "1,x"], 2, /must be a number from 0.1 to 1024/],
+      [["profile", pipeline, "--cores", "1,x"], 2, /must be a whole number from 1 to \d+/],
+      [["profile", pipeline, "--cores", "0.5"], 2, /must be a whole number from 1 to \d+/],
+      [["profile", pipeline, "--cores", String(availableParallelism() + 1)], 2, /must be a whole number from 1 to \d+/],
       [["profile", pipeline, "--shape", "x=2"], 2, /--shape is for one model/],
       [["profile", "none.onnx"], 1, /none\.onnx can't be read/],
       [["profile", pipeline, "--items", "0"], 2, /must be a whole number from 1 to 100000/],
