@@ -7,9 +7,9 @@ import type { ItemResult } from "./item-result.ts";
 
 export interface MeasureItemsOptions extends PipelineSource {
   /** What has been measured of an item before; undefined: nothing. */
-  readonly known?: (id: string) => ItemResult | undefined;
+  readonly known?: (item: LabelledItem) => ItemResult | undefined;
   /** After each item that was measured now; the next one of its process waits for it. */
-  readonly onMeasured: (result: ItemResult) => void | Promise<void>;
+  readonly onMeasured: (result: ItemResult, item: LabelledItem) => void | Promise<void>;
 }
 
 /**
@@ -35,7 +35,7 @@ export async function measureItems(
       const index = taken++;
       const { value: item, done } = await iterator.next();
       if (done) return;
-      const before = known(item.id);
+      const before = known(item);
       if (before) {
         results[index] = before;
         continue;
@@ -46,7 +46,7 @@ export async function measureItems(
       }
       const result = await measurer.measure(item);
       results[index] = result;
-      await onMeasured(result);
+      await onMeasured(result, item);
     }
   };
   const lanes = Array.from({ length: lanesOf(pipeline) }, runLane);

@@ -1,5 +1,6 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { LabelledItem } from "../gateway/stage.ts";
+import { itemKey } from "./item-key.ts";
 import type { PipelineSource } from "./item-messages.ts";
 import type { ItemResult } from "./item-result.ts";
 import { measureItems } from "./measure-items.ts";
@@ -43,7 +44,7 @@ export async function measureSets(
     try {
       await cache.save();
     } catch (error) {
-      // Half an hour of measuring is worth more than being able to break it off.
+      // Half an hour of measuring is worth more than being able to break it off. Two may save at once; one says it.
       if (isKept) onProgress(`a run that is broken off can't be gone on with: ${VariscaleError.from(error).message}`);
       isKept = false;
     }
@@ -60,13 +61,13 @@ export async function measureSets(
       results[name] = await measureItems(itemsOf(items), {
         ...{ pipeline, file, modelFolder },
         // Items that have drifted may have the names of those that have not.
-        known: id => {
-          const result = cache.item(`${name}/${id}`);
+        known: item => {
+          const result = cache.item(itemKey(item, name));
           if (result) known += 1;
           return result;
         },
-        onMeasured: async result => {
-          cache.addItem(result, `${name}/${result.id}`);
+        onMeasured: async (result, item) => {
+          cache.addItem(itemKey(item, name), result);
           own += 1;
           measured += 1;
           if (own % ITEMS_PER_LINE === 0) say();

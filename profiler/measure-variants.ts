@@ -26,7 +26,7 @@ export interface MeasureVariantsOptions {
   readonly onProgress: (line: string) => void;
 }
 
-type Measured = Pick<MeasureVariantsOptions, "pipeline" | "cores">;
+type Measured = Pick<MeasureVariantsOptions, "pipeline" | "cores" | "windowMs">;
 
 /** One variant on so many cores. */
 interface Target {
@@ -36,6 +36,8 @@ interface Target {
   /** Of the cache. */
   readonly key: string;
   /** For people. */
+  readonly title: string;
+  /** The same, with how many there are. */
   readonly label: string;
 }
 
@@ -90,7 +92,7 @@ export async function forgetNoisy(measured: Measured, cache: ProfileCache): Prom
 }
 
 /** Those on the stage's cores first. What another server runs has its own cores. */
-function targetsOf({ pipeline, cores }: Measured): readonly Target[] {
+function targetsOf({ pipeline, cores, windowMs }: Measured): readonly Target[] {
   const all = pipeline.stages.flatMap(stage => stage.variants.map(variant => ({ stage, variant })));
   const own = all.map(one => ({ ...one, cores: one.stage.cores }));
   const others = cores.flatMap(count => all.map(one => ({ ...one, cores: count })));
@@ -100,8 +102,9 @@ function targetsOf({ pipeline, cores }: Measured): readonly Target[] {
   ];
   return targets.map((target, i) => {
     const name = `${target.stage.name}/${target.variant.name}`;
-    const key = target.cores === target.stage.cores ? name : `${name} on ${target.cores} cores`;
-    return { ...target, key, label: `[${i + 1}/${targets.length}] ${key}` };
+    const title = target.cores === target.stage.cores ? name : `${name} on ${target.cores} cores`;
+    const key = `${title}, ${windowMs} ms`;
+    return { ...target, key, title, label: `[${i + 1}/${targets.length}] ${title}` };
   });
 }
 
@@ -112,14 +115,14 @@ function timesOf({ key, cores }: Target, cache: ProfileCache): VariantTimes {
 }
 
 async function visit(options: MeasureVariantsOptions, target: Target, cache: ProfileCache): Promise<void> {
-  const { stage, variant, key, cores } = target;
+  const { stage, variant, key, title, cores } = target;
   const before = cache.visits(key);
   const label = before.length === 0 ? target.label : `${target.label}, window ${before.length + 1}`;
   const times = before.length === 0 ? null : timesOf(target, cache);
   const batches = times?.profile.points.map(({ batch }) => batch) ?? null;
   const rows = await sampleRows(stage, options.code);
   const visited = await visitVariant(sourceOf({ ...stage, cores }, variant, options.modelFolder), rows, {
-    label: key,
+    label: title,
     windowMs: options.windowMs / VISITS,
     batches: before.length < VISITS ? batches : (times?.doubtful ?? null),
     onPoint: (batch, time) => {

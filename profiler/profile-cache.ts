@@ -10,15 +10,16 @@ import type { Overhead } from "./measure-overhead.ts";
 import type { VariantVisit } from "./visit-variant.ts";
 
 /** Raised when Content changes. */
-const LAYOUT = 5;
+const LAYOUT = 6;
 
 interface Content {
   /** Of machine and pipeline: what another one measured is of no use. */
   readonly key: string;
-  /** By stage/variant, and where they are not the stage's by cores. */
+  /** By stage/variant, where they are not the stage's by cores, and by how long each batch size is run. */
   readonly visits: Record<string, readonly VariantVisit[]>;
   /** By stage/variant; null: there is nothing to switch from. */
   readonly switches: Record<string, SwitchTimes | null>;
+  /** By `itemKey`. */
   readonly items: Record<string, ItemResult>;
   overhead: Overhead | null;
 }
@@ -47,12 +48,12 @@ export class ProfileCache {
     return new ProfileCache(file, { key, visits: {}, switches: {}, items: {}, overhead: null }, nowMs);
   }
 
-  /** @param target `stage/variant`, and the cores where they are not the stage's. */
+  /** @param target `stage/variant`, the cores where they are not the stage's, and how long each batch size is run. */
   visits(target: string): readonly VariantVisit[] {
     return this.#content.visits[target] ?? [];
   }
 
-  /** @param key the item's name, or what it was added as. */
+  /** @param key of `itemKey`. */
   item(key: string): ItemResult | undefined {
     return Object.hasOwn(this.#content.items, key) ? this.#content.items[key] : undefined;
   }
@@ -82,7 +83,7 @@ export class ProfileCache {
   }
 
   /** Not saved at once: items are many. */
-  addItem(result: ItemResult, key = result.id): void {
+  addItem(key: string, result: ItemResult): void {
     this.#content.items[key] = result;
   }
 

@@ -7,6 +7,7 @@ import {
   type SwitchTimes,
 } from "../domain/profile-schema.ts";
 import type { PipelineCode } from "../gateway/stage.ts";
+import { itemKey } from "./item-key.ts";
 import { accuracyOf, combinationsOf, fanOutOf, type ItemResult } from "./item-result.ts";
 import { describeMachine } from "./machine.ts";
 import type { ItemBench } from "./measure-item.ts";
@@ -160,13 +161,13 @@ async function measureAccuracy(
   let measured = 0;
   return measureItems(evaluation.items(items), {
     ...{ pipeline, file, modelFolder },
-    known: id => {
-      const result = cache.item(id);
+    known: item => {
+      const result = cache.item(itemKey(item));
       if (result) known += 1;
       return result;
     },
-    onMeasured: async result => {
-      cache.addItem(result);
+    onMeasured: async (result, item) => {
+      cache.addItem(itemKey(item), result);
       measured += 1;
       if (measured % ITEMS_PER_SAVE !== 0) return;
       await cache.save();

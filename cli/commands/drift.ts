@@ -25,7 +25,7 @@ export function addDrift(program: Command): void {
     .addOption(new Option("--output <format>", "of the result").choices(["table", "json"]).default("table"))
     .addHelpText(
       "after",
-      "\nExample:\n  variscale drift pipelines/video --items 500\n\nA run that was broken off goes on where it was.",
+      "\nExample:\n  variscale drift pipelines/video --items 500\n\nA run that was broken off goes on where it was; after a change of the pipeline's code give --fresh.",
     )
     .action(runDrift);
 }

@@ -68,7 +68,7 @@ export function startToEndSteps(options: StartToEndOptions): readonly Step[] {
     {
       name: "drift",
       what: `Set up assertions and what sees drift: ${driftItems} items of every drift for every combination`,
-      commands: () => [["drift", measured, "--items", String(driftItems)]],
+      commands: () => [["drift", measured, "--fresh", "--items", String(driftItems)]],
     },
     {
       name: "optimise",

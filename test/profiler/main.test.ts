@@ -32,6 +32,7 @@ describe("runProfile()", function () {
 
   afterEach(() => {
     delete process.env["STOP_AT_ITEM"];
+    delete process.env["TOLERANCE"];
     rmSync(folder, { recursive: true });
   });
 
@@ -147,6 +148,20 @@ describe("runProfile()", function () {
     lines = [];
     await profile({ fresh: true, items: 2 });
     assert.equal(lines.filter(line => line.endsWith("kept from the run before")).length, 0);
+  });
+
+  it("does not go on with items that have changed since, nor with windows of another length", async () => {
+    process.env["STOP_AT_ITEM"] = "30";
+    await assert.rejects(profile(), /interrupted/);
+    delete process.env["STOP_AT_ITEM"];
+    process.env["TOLERANCE"] = "0";
+    lines = [];
+    const { measurements } = await profile({ windowMs: 6 });
+    assert.equal(lines.filter(line => line.endsWith("kept from the run before")).length, 0);
+    assert.deepEqual(
+      measurements.accuracy?.combinations?.map(({ accuracy }) => accuracy),
+      [0, 0, 0, 1],
+    );
   });
 
   it("says how a process ended between two batches, and goes on after it", async () => {

@@ -22,7 +22,7 @@ describe("measureItems()", function () {
 
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  const measure = (items: AsyncIterable<LabelledItem>, known?: (id: string) => ItemResult | undefined) =>
+  const measure = (items: AsyncIterable<LabelledItem>, known?: (item: LabelledItem) => ItemResult | undefined) =>
     measureItems(items, {
       pipeline: readUnmeasured(join(folder, "pipeline.yaml")),
       file: join(folder, "pipeline.yaml"),
@@ -57,7 +57,7 @@ describe("measureItems()", function () {
   it("measures nothing that is known", async () => {
     const [first] = await measure(numbered(1));
     measured = [];
-    const results = await measure(numbered(3), id => (id === "item-1" ? first : undefined));
+    const results = await measure(numbered(3), ({ id }) => (id === "item-1" ? first : undefined));
     assert.equal(results[0], first);
     assert.deepEqual(measured.toSorted(), ["item-2", "item-3"]);
   });

@@ -6,7 +6,7 @@ import { affineModel, writeModel } from "../support/models.ts";
 /**
  * A pipeline of two stages on models that add an offset to what they double. An item is a number and a tolerance; a stage is right
  * when it is off by no more than that, the second one of twice what it got. `light` of the first stage is off by 1, and makes three rows for the second stage instead of
- * two. Half of the items tolerate 4.
+ * two. Half of the items tolerate 4, or what `TOLERANCE` of the environment says.
  */
 const CODE = `
 const rowOf = n => ({ x: { datatype: "FP32", shape: [2], data: new Float32Array([n, n]) } });
@@ -28,7 +28,7 @@ export default {
     async *items(count) {
       for (let n = 1; n <= Math.min(count, 60); n++) {
         if (n === Number(process.env.STOP_AT_ITEM)) throw new Error("interrupted");
-        const label = { n, tolerance: n % 2 === 0 ? 4 : 0 };
+        const label = { n, tolerance: n % 2 === 0 ? Number(process.env.TOLERANCE ?? 4) : 0 };
         yield { id: "item-" + n, body: Buffer.from(String(n)), contentType: "text/plain", label };
       }
     },

@@ -143,7 +143,11 @@ describe("variscale demo --start-to-end", function () {
     );
     const measured = join(folder, "pipeline");
     assert.ok(existsSync(join(measured, "pipeline.yaml")));
-    for (const name of ["measure", "drift"]) assert.equal(commandsOf(name)[0]?.[1], measured);
+    for (const name of ["measure", "drift"]) {
+      const [command = []] = commandsOf(name);
+      assert.equal(command[1], measured);
+      assert.ok(command.includes("--fresh"));
+    }
     assert.deepEqual(commandsOf("serve"), [["demo", "--pipeline", pathOfPipeline("video"), "--short", "--seed", "7"]]);
     assert.deepEqual(commandsOf("serve", { short: false }), [["demo", "--pipeline", measured, "--seed", "7"]]);
     assert.deepEqual(commandsOf("report"), [["report", "--folder", folder]]);
