@@ -57,10 +57,10 @@ export async function runProfile(
     cores: command.cores ?? [],
     acceptNoise: command.acceptNoise ?? false,
     cacheFile,
+    write: measured => writeWhole(output, `${JSON.stringify(measured, null, 2)}\n`),
     onProgress: command.onProgress,
     nowMs: () => Date.now(),
   });
-  writeWhole(output, `${JSON.stringify(measurements, null, 2)}\n`);
   return { output, measurements };
 }
 

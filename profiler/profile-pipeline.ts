@@ -35,6 +35,8 @@ export interface ProfileOptions {
   readonly acceptNoise: boolean;
   /** Where an unfinished run is kept; null: nowhere. */
   readonly cacheFile: string | null;
+  /** Is given the result before what an unfinished run keeps is deleted. */
+  readonly write: (measurements: MeasurementsInput) => void;
   /** One line of text for people. */
   readonly onProgress: (line: string) => void;
   readonly nowMs: () => number;
@@ -51,7 +53,7 @@ const ITEMS_PER_SAVE = 20;
  * are measured, with random data.
  *
  * @throws failed_precondition when a model can't be loaded or run, there are too many combinations, or
- * windows of the same batch size do not agree.
+ * windows of the same batch size do not agree; what `write` throws.
  */
 export async function profilePipeline(options: ProfileOptions): Promise<MeasurementsInput> {
   const { pipeline, code } = options;
@@ -84,6 +86,7 @@ export async function profilePipeline(options: ProfileOptions): Promise<Measurem
   const checked = measurementsSchema.safeParse(measurements);
   if (!checked.success)
     throw new VariscaleError("internal", `what was measured is not valid: ${checked.error.message}`);
+  options.write(measurements);
   cache.delete();
   return measurements;
 }

@@ -22,14 +22,15 @@ export async function profileModel(options: ProfileModelOptions): Promise<Measur
   const [own = 1, ...cores] = options.cores;
   if (file !== undefined) checkWritable(file);
   const { pipeline, modelFolder } = await directPipeline(target, shapes, own);
-  const measurements = await profilePipeline({
+  return profilePipeline({
     ...{ pipeline, modelFolder, windowMs, acceptNoise, cores, onProgress },
     file: target,
     code: { decode: () => null, stages: {}, respond: () => null },
     items: 1,
     cacheFile: null,
+    write: measurements => {
+      if (file !== undefined) writeWhole(file, `${JSON.stringify(measurements, null, 2)}\n`);
+    },
     nowMs: () => Date.now(),
   });
-  if (file !== undefined) writeWhole(file, `${JSON.stringify(measurements, null, 2)}\n`);
-  return measurements;
 }

@@ -150,6 +150,18 @@ describe("runProfile()", function () {
     assert.equal(lines.filter(line => line.endsWith("kept from the run before")).length, 0);
   });
 
+  it("keeps what it has measured where the result can't be written in the end", async () => {
+    const output = join(folder, "measurements.json");
+    const onProgress = (line: string): void => {
+      // A folder of that name comes in the way.
+      if (line.startsWith("the gateway takes")) mkdirSync(output);
+    };
+    await assert.rejects(profile({ items: 1, onProgress }), /measurements\.json can't be written/);
+    rmSync(output, { recursive: true });
+    await profile({ items: 1 });
+    assert.equal(lines.filter(line => line.endsWith("kept from the run before")).length, 4);
+  });
+
   it("does not go on with items that have changed since, nor with windows of another length", async () => {
     process.env["STOP_AT_ITEM"] = "30";
     await assert.rejects(profile(), /interrupted/);
