@@ -24,7 +24,7 @@ const batchPoint = z.strictObject({
     .max(1e6)
     .optional()
     .describe(
-      "How much slower the second fastest window was than the fastest, as a share: 0.1 at most unless it is noise",
+      "How much slower the second fastest window was than the fastest, as a share: at most 10 % and 0.02 ms unless it is noise",
     ),
   throughputRps: positive.optional().describe("Rows a second in full batches of this size, one after the other"),
   fill: share

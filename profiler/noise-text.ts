@@ -1,5 +1,5 @@
 import type { Noise } from "../domain/profile-schema.ts";
-import { AGREEMENT } from "./settled-time.ts";
+import { AGREEMENT, AGREEMENT_MS } from "./settled-time.ts";
 
 /** Named one by one; of more than these the number. */
 const MOST_NAMED = 8;
@@ -14,7 +14,7 @@ export function noiseText(noise: readonly Noise[], disturbance: number, cacheFil
   if (noise.length > MOST_NAMED) named.push(`${noise.length - MOST_NAMED} more`);
   const kept = cacheFile === null ? "" : ": it measures these variants anew and keeps all else, accuracies too";
   return [
-    `the machine was too noisy, nothing was written. No two windows agree within ${100 * AGREEMENT} % about ${named.join(", ")}.`,
+    `the machine was too noisy, nothing was written. No two windows agree within ${100 * AGREEMENT} % and ${AGREEMENT_MS} ms about ${named.join(", ")}.`,
     `Runs took up to ${disturbance.toFixed(1)} times as long as on free cores.`,
     `End what else uses this machine, or wait, and run the same command again${kept}.`,
     "More time (`--window-ms`) evens out short disturbances; `--accept-noise` writes all the same, and the file says so.",

@@ -3,7 +3,7 @@ import type { ServiceTime } from "./service-time.ts";
 /** Windows of one batch size agree when the slower one is not slower by more than this share and this time together. */
 export const AGREEMENT = 0.1;
 /** Less than the way of a batch into the thread of its session and back takes. */
-const AGREEMENT_MS = 0.02;
+export const AGREEMENT_MS = 0.02;
 
 /** Service time of one batch size, from windows some time apart. */
 export interface SettledTime extends ServiceTime {
