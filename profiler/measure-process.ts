@@ -80,34 +80,38 @@ async function run({ batch, windowMs }: Extract<MeasureRequest, { kind: "run" }>
   }
 }
 
-/** One whole batch; one that is answered with other rows than it has is answered for none. */
+/** Every row, in whole batches; one that is answered with other rows than it has is answered for none. */
 async function compare(batch: number): Promise<MeasureReply> {
   if (session === null) throw new VariscaleError("internal", "no session is open");
   alone ??= await session.infer(rows, 1);
-  const asked = Array.from({ length: batch }, (_, i) => i % rows.length);
-  let outputs: readonly Row[];
-  try {
-    outputs = await session.infer(
-      asked.map(i => rows[i] as Row),
-      batch,
-    );
-  } catch (error) {
-    const { code, message } = VariscaleError.from(error);
-    if (code === "invalid_argument") return { kind: "refused", message };
-    if (code === "failed_precondition") return { kind: "compared", fill: 0 };
-    throw error;
+  const batches = batchesOf(rows, batch);
+  let same = 0;
+  for (const [i, asked] of batches.entries()) {
+    let outputs: readonly Row[];
+    try {
+      outputs = await session.infer(asked, batch);
+    } catch (error) {
+      const { code, message } = VariscaleError.from(error);
+      if (code === "invalid_argument") return { kind: "refused", message };
+      if (code !== "failed_precondition") throw error;
+      outputs = [];
+    }
+    same += asked.filter((_, j) => sameRow(alone?.[(i * batch + j) % rows.length] ?? {}, outputs[j] ?? {})).length;
   }
-  const same = asked.filter((row, i) => sameRow(alone?.[row] ?? {}, outputs[i] ?? {}));
-  return { kind: "compared", fill: same.length / batch };
+  return { kind: "compared", fill: same / (batches.length * batch) };
+}
+
+/** All rows in turn; the last batch is filled up with the first ones. */
+function batchesOf(all: readonly Row[], batch: number): readonly (readonly Row[])[] {
+  return Array.from({ length: Math.ceil(all.length / batch) }, (_, i) =>
+    Array.from({ length: batch }, (_, j) => all[(i * batch + j) % all.length] as Row),
+  );
 }
 
 /** Full batches one after the other, over all rows in turn. */
 async function runFor(batch: number, windowMs: number): Promise<Run[]> {
   if (session === null) throw new VariscaleError("internal", "no session is open");
-  const batches = Array.from({ length: Math.ceil(rows.length / batch) }, (_, i) =>
-    Array.from({ length: batch }, (_, j) => rows[(i * batch + j) % rows.length] as Row),
-  );
-  const prepared = batches.map(one => (session as ModelSession).prepared(one));
+  const prepared = batchesOf(rows, batch).map(one => (session as ModelSession).prepared(one));
   const runs: Run[] = [];
   const untilMs = performance.now() + windowMs;
   for (let i = -WARM_UP_RUNS; i < MOST_RUNS; i++) {
