@@ -1,10 +1,19 @@
-import type { Tensor } from "../domain/tensor.ts";
+import type { Datatype, Tensor, TensorData } from "../domain/tensor.ts";
 import type { Row } from "../gateway/stage.ts";
+import { brainOf, halfOf } from "./half-precision.ts";
 
 /** Sums in another order, and scales that quantised models take from a whole batch, make a difference; another row's outputs are far off. */
 const TOLERANCE = 0.05;
 /** Share of a tensor's elements that may be beyond that: the largest of two scores that are alike may be another one. */
 const MOST_OFF = 0.05;
+
+const FLOATS: readonly Datatype[] = ["FP16", "BF16", "FP32", "FP64"];
+
+/** Those that are carried as bits. */
+const VALUES: Readonly<Partial<Record<Datatype, (bits: TensorData) => readonly number[]>>> = {
+  FP16: bits => Array.from(bits as Uint16Array, one => halfOf(one)),
+  BF16: bits => Array.from(bits as Uint16Array, one => brainOf(one)),
+};
 
 /** Whether a row's outputs are the same but for rounding, whether it was alone in its batch or not. */
 export function sameRow(alone: Row, batched: Row): boolean {
@@ -16,14 +25,14 @@ export function sameRow(alone: Row, batched: Row): boolean {
 
 function sameTensor(a: Tensor, b: Tensor): boolean {
   if (a.datatype !== b.datatype || a.data.length !== b.data.length) return false;
-  // Carried as bits.
-  if (a.datatype === "FP16" || a.datatype === "BF16") return true;
-  const isFloat = a.datatype === "FP32" || a.datatype === "FP64";
+  const valuesOf = VALUES[a.datatype] ?? (data => data);
+  const [alone, batched] = [valuesOf(a.data), valuesOf(b.data)];
+  const isFloat = FLOATS.includes(a.datatype);
   let largest = 0;
-  for (const value of a.data) largest = Math.max(largest, Math.abs(Number(value)));
+  for (const value of alone) if (Number.isFinite(Number(value))) largest = Math.max(largest, Math.abs(Number(value)));
   const most = isFloat ? TOLERANCE * largest : 0;
   let off = 0;
-  for (let i = 0; i < a.data.length; i++)
-    if (!(Math.abs(Number(a.data[i]) - Number(b.data[i])) <= most) && !Object.is(a.data[i], b.data[i])) off += 1;
-  return off <= MOST_OFF * a.data.length;
+  for (let i = 0; i < alone.length; i++)
+    if (!(Math.abs(Number(alone[i]) - Number(batched[i])) <= most) && !Object.is(alone[i], batched[i])) off += 1;
+  return off <= MOST_OFF * alone.length;
 }
