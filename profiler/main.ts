@@ -5,7 +5,7 @@ import type { MeasurementsInput } from "../domain/profile-schema.ts";
 import { withoutVariants } from "../domain/without-variants.ts";
 import { loadCode } from "../gateway/load-code.ts";
 import type { PipelineCode } from "../gateway/stage.ts";
-import { profilePipeline } from "./profile-pipeline.ts";
+import { GAP_MS, profilePipeline } from "./profile-pipeline.ts";
 import { readUnmeasured } from "./read-unmeasured.ts";
 import { checkWritable, writeWhole } from "./write-whole.ts";
 
@@ -21,6 +21,8 @@ export interface ProfileCommand {
   readonly items?: number;
   /** How long each batch size of each variant is run, in two windows. Default 2 s. */
   readonly windowMs?: number;
+  /** Between two windows of the same variant at least. Default 5 s. */
+  readonly gapMs?: number;
   /** Measures every variant on these too, beside the cores of its stage. */
   readonly cores?: readonly number[];
   /** Writes also where the machine was too noisy; the file says so. */
@@ -54,6 +56,7 @@ export async function runProfile(
     modelFolder: command.modelFolder,
     items: checkItems(command.items ?? 300),
     windowMs: command.windowMs ?? 2000,
+    gapMs: command.gapMs ?? GAP_MS,
     cores: command.cores ?? [],
     acceptNoise: command.acceptNoise ?? false,
     cacheFile,

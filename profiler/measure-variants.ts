@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { VariscaleError } from "../domain/errors.ts";
 import type { Pipeline, Stage, Variant } from "../domain/pipeline.ts";
 import type { Noise, Profile } from "../domain/profile-schema.ts";
@@ -10,8 +11,8 @@ import { visitVariant } from "./visit-variant.ts";
 
 /** So often every variant is visited, the others in between. */
 const VISITS = 2;
-/** So often one is whose windows do not agree. */
-const MOST_VISITS = 5;
+/** So many has a batch size of which no two agree. */
+const MOST_WINDOWS = 5;
 
 export interface MeasureVariantsOptions {
   readonly pipeline: Pipeline;
@@ -19,6 +20,8 @@ export interface MeasureVariantsOptions {
   readonly modelFolder: string;
   /** How long each batch size of each variant is run, all visits together where windows agree. */
   readonly windowMs: number;
+  /** Between the end of a visit and the next one of the same variant: what disturbs one may be over by then. */
+  readonly gapMs: number;
   /** Cores that every variant is measured on beside those of its stage. */
   readonly cores: readonly number[];
   /** Visits no variant more than twice: whatever its windows say, it is written. */
@@ -47,16 +50,40 @@ export async function visitVariants(options: MeasureVariantsOptions, cache: Prof
   for (const { key, label } of targets)
     if (cache.visits(key).length > 0) options.onProgress(`${label}: kept from the run before`);
   for (let visits = 0; visits < VISITS; visits++)
-    for (const target of targets) if (cache.visits(target.key).length === visits) await visit(options, target, cache);
+    for (const target of targets)
+      if (cache.visits(target.key).length === visits) await visit(options, target, cache, null);
 }
 
-/** Visits again whatever has batch sizes whose windows do not agree, a few times, unless noise is accepted. */
+/**
+ * Visits again whatever has batch sizes whose windows do not agree, a few times, unless noise is accepted; and measures larger ones
+ * where times that windows agree about say that they may pay.
+ */
 export async function visitDoubtful(options: MeasureVariantsOptions, cache: ProfileCache): Promise<void> {
   if (options.acceptNoise) return;
-  for (let visits = VISITS; visits < MOST_VISITS; visits++)
-    for (const target of targetsOf(options))
-      if (cache.visits(target.key).length === visits && timesOf(target, cache).doubtful.length > 0)
-        await visit(options, target, cache);
+  const targets = targetsOf(options);
+  for (let isOver = false; !isOver; ) {
+    isOver = true;
+    for (const target of targets) {
+      const batches = pendingBatches(target, cache);
+      if (batches.length === 0) continue;
+      isOver = false;
+      await visit(options, target, cache, batches);
+    }
+  }
+}
+
+/** Of a target that has been visited. */
+function pendingBatches(target: Target, cache: ProfileCache): readonly number[] {
+  const visits = cache.visits(target.key);
+  // Refused: that will be so the next time.
+  if (visits.at(-1)?.windows.length === 0) return [];
+  const { profile, doubtful, next } = timesOf(target, cache);
+  const windows = visits.flatMap(one => one.windows);
+  const again = profile.points.flatMap(({ batch }) => {
+    const most = doubtful.includes(batch) ? MOST_WINDOWS : VISITS;
+    return windows.filter(window => window.batch === batch).length < most ? [batch] : [];
+  });
+  return next === null ? again : [...again, next];
 }
 
 /** What the visits give; `noise`: what of it no two windows agree about. */
@@ -114,17 +141,24 @@ function timesOf({ key, cores }: Target, cache: ProfileCache): VariantTimes {
   return variantTimesOf(visits, cores);
 }
 
-async function visit(options: MeasureVariantsOptions, target: Target, cache: ProfileCache): Promise<void> {
+/** @param batches null: from 1 on at the first visit, all of these at the next. */
+async function visit(
+  options: MeasureVariantsOptions,
+  target: Target,
+  cache: ProfileCache,
+  batches: readonly number[] | null,
+): Promise<void> {
   const { stage, variant, key, title, cores } = target;
   const before = cache.visits(key);
   const label = before.length === 0 ? target.label : `${target.label}, window ${before.length + 1}`;
-  const times = before.length === 0 ? null : timesOf(target, cache);
-  const batches = times?.profile.points.map(({ batch }) => batch) ?? null;
+  const known = before.length === 0 ? [] : timesOf(target, cache).profile.points.map(({ batch }) => batch);
+  if (before.length > 0) await sleep(cache.msUntil(key, options.gapMs));
   const rows = await sampleRows(stage, options.code);
   const visited = await visitVariant(sourceOf({ ...stage, cores }, variant, options.modelFolder), rows, {
     label: title,
     windowMs: options.windowMs / VISITS,
-    batches: before.length < VISITS ? batches : (times?.doubtful ?? null),
+    batches: batches ?? (before.length === 0 ? null : known),
+    known,
     onPoint: (batch, time) => {
       const row = (time.latencyMs / batch).toFixed(2);
       const noise = time.basis === "cpu" ? "; the machine is busy, so this is from CPU time" : "";

@@ -10,13 +10,15 @@ import type { Overhead } from "./measure-overhead.ts";
 import type { VariantVisit } from "./visit-variant.ts";
 
 /** Raised when Content changes. */
-const LAYOUT = 6;
+const LAYOUT = 7;
 
 interface Content {
   /** Of machine and pipeline: what another one measured is of no use. */
   readonly key: string;
   /** By stage/variant, where they are not the stage's by cores, and by how long each batch size is run. */
   readonly visits: Record<string, readonly VariantVisit[]>;
+  /** When the last visit ended, by the same. */
+  readonly visitedMs: Record<string, number>;
   /** By stage/variant; null: there is nothing to switch from. */
   readonly switches: Record<string, SwitchTimes | null>;
   /** By `itemKey`. */
@@ -45,7 +47,7 @@ export class ProfileCache {
     const found = file === null ? null : readState(file);
     const content = found?.kind === "ok" ? (found.payload as Content) : null;
     if (content?.key === key) return new ProfileCache(file, content, nowMs);
-    return new ProfileCache(file, { key, visits: {}, switches: {}, items: {}, overhead: null }, nowMs);
+    return new ProfileCache(file, { key, visits: {}, visitedMs: {}, switches: {}, items: {}, overhead: null }, nowMs);
   }
 
   /** @param target `stage/variant`, the cores where they are not the stage's, and how long each batch size is run. */
@@ -64,7 +66,14 @@ export class ProfileCache {
 
   addVisit(target: string, visit: VariantVisit): Promise<void> {
     this.#content.visits[target] = [...this.visits(target), visit];
+    this.#content.visitedMs[target] = this.#nowMs();
     return this.save();
+  }
+
+  /** Until the last visit is `gapMs` ago: from 0 to that, also where the clock was set. */
+  msUntil(target: string, gapMs: number): number {
+    const agoMs = this.#nowMs() - (this.#content.visitedMs[target] ?? Number.NEGATIVE_INFINITY);
+    return Math.min(gapMs, Math.max(0, gapMs - agoMs));
   }
 
   /** Undefined: not measured. @param variant `stage/variant`. */

@@ -29,6 +29,8 @@ export interface ProfileOptions {
   readonly items: number;
   /** How long each batch size of each variant is run, in two windows. */
   readonly windowMs: number;
+  /** Between two windows of the same variant at least. */
+  readonly gapMs: number;
   /** Cores that every variant is measured on beside those of its stage. */
   readonly cores: readonly number[];
   /** Gives measurements also where the machine was too noisy; they say so. */
@@ -42,6 +44,8 @@ export interface ProfileOptions {
   readonly nowMs: () => number;
 }
 
+/** Windows that follow each other at once have the same neighbours. */
+export const GAP_MS = 5000;
 /** More combinations of variants take too long to measure one by one. */
 const MOST_COMBINATIONS = 1000;
 /** Items between two saves of the cache. */

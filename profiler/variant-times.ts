@@ -1,5 +1,6 @@
 import type { Profile } from "../domain/profile-schema.ts";
 import { batchFitOf } from "./batch-fit.ts";
+import { nextBatch } from "./batch-sizes.ts";
 import { median } from "./median.ts";
 import { threadsOf } from "./model-source.ts";
 import { neverFalling } from "./never-falling.ts";
@@ -15,6 +16,8 @@ export interface VariantTimes {
   readonly noisy: readonly { readonly batch: number; readonly spread: number }[];
   /** Batch sizes that another window may make surer: those, and what is slower than a larger batch. */
   readonly doubtful: readonly number[];
+  /** A batch size that was not measured, and is worth it by times that windows agree about; null: there is none. */
+  readonly next: number | null;
   /** The largest of all windows. */
   readonly disturbance: number;
 }
@@ -27,10 +30,13 @@ export function variantTimesOf(visits: readonly VariantVisit[], cores: number): 
     points.slice(i + 1).some(larger => !agree(larger.time.latencyMs, time.latencyMs)),
   );
   const isDoubtful = (batch: number): boolean => [...noisy, ...falling].some(one => one.batch === batch);
+  const doubtful = points.map(({ batch }) => batch).filter(isDoubtful);
+  const isEnd = noisy.length > 0 || visits.some(({ isRefused }) => isRefused);
   return {
     profile: toProfile(visits, points, cores),
     noisy,
-    doubtful: points.map(({ batch }) => batch).filter(isDoubtful),
+    doubtful,
+    next: isEnd ? null : nextBatch(points),
     disturbance: Math.max(...points.map(({ time }) => time.disturbance)),
   };
 }
@@ -41,16 +47,15 @@ interface SettledPoint {
   readonly time: SettledTime;
 }
 
-/** The first visit says which batch sizes there are. */
+/** Ascending. What is measured at a later visit for the first time has its fill from there. */
 function settledPoints(visits: readonly VariantVisit[], threads: number): readonly SettledPoint[] {
   const windows = visits.flatMap(visit => visit.windows);
-  return (visits[0]?.windows ?? []).map(({ batch, fill }) => ({
-    ...{ batch, fill },
-    time: settledTimeOf(
-      windows.filter(window => window.batch === batch).map(({ time }) => time),
-      threads,
-    ),
-  }));
+  const batches = [...new Set(windows.map(({ batch }) => batch))].sort((a, b) => a - b);
+  return batches.map(batch => {
+    const own = windows.filter(window => window.batch === batch);
+    const times = own.map(({ time }) => time);
+    return { batch, fill: own[0]?.fill ?? null, time: settledTimeOf(times, threads) };
+  });
 }
 
 function toProfile(visits: readonly VariantVisit[], points: readonly SettledPoint[], cores: number): Profile {

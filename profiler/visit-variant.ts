@@ -1,14 +1,10 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { Row } from "../gateway/stage.ts";
+import { nextBatch } from "./batch-sizes.ts";
 import { type MeasuringChild, startMeasuring } from "./measuring-child.ts";
 import type { ModelSource } from "./model-source.ts";
 import { type ServiceTime, serviceTimeOf } from "./service-time.ts";
 
-/** Measured in this order; the first three always. */
-const BATCHES = [1, 2, 4, 8, 16] as const;
-const ALWAYS = 4;
-/** A larger batch is worth trying when the last doubling saved this share of the time for one row. */
-const WORTHWHILE = 0.02;
 /** A batch that answers fewer of its rows is none. */
 const LEAST_FILL = 0.85;
 
@@ -19,6 +15,8 @@ export interface VariantVisit {
   /** Resident memory that the first session added; null where another server has the model. */
   readonly memoryMiB: number | null;
   readonly windows: readonly BatchWindow[];
+  /** Whether a batch was left out: larger ones are not tried. */
+  readonly isRefused: boolean;
 }
 
 export interface BatchWindow {
@@ -35,6 +33,8 @@ export interface VisitOptions {
   readonly windowMs: number;
   /** Batch sizes to measure; null: from 1 on, as long as larger ones pay. */
   readonly batches: readonly number[] | null;
+  /** Batch sizes that were measured before; the fill of others is looked at. */
+  readonly known?: readonly number[];
   readonly onPoint: (batch: number, time: ServiceTime) => void;
   /** The model or its server takes no batches of this size, or does not answer their rows: larger ones are not tried. */
   readonly onRefused: (batch: number, message: string) => void;
@@ -50,22 +50,27 @@ export async function visitVariant(
   rows: readonly Row[],
   options: VisitOptions,
 ): Promise<VariantVisit> {
+  const { known = [] } = options;
   const child = startMeasuring(options.label);
   try {
     const opened = await child.ask({ kind: "open", source, rows });
     if (opened.kind !== "opened") throw new VariscaleError("internal", `unexpected reply ${opened.kind}`);
     const windows: BatchWindow[] = [];
-    for (const batch of options.batches ?? BATCHES) {
-      if (options.batches === null && !isWorthTrying(windows)) break;
-      const fill = options.batches === null && batch > 1 ? await fillOf(child, batch) : null;
+    const given = options.batches?.values();
+    const next = (): number | null => (given ? (given.next().value ?? null) : nextBatch(windows));
+    let isRefused = false;
+    for (let batch = next(); batch !== null; batch = next()) {
+      const fill = batch > 1 && !known.includes(batch) ? await fillOf(child, batch) : null;
       if (fill !== null && fill < LEAST_FILL) {
         const percent = Math.round(100 * fill);
         options.onRefused(batch, `${percent} % of its rows have the outputs that they have alone`);
+        isRefused = true;
         break;
       }
       const ran = await child.ask({ kind: "run", batch, windowMs: options.windowMs });
       if (ran.kind === "refused") {
         options.onRefused(batch, ran.message);
+        isRefused = true;
         break;
       }
       if (ran.kind !== "ran") throw new VariscaleError("internal", `unexpected reply ${ran.kind}`);
@@ -73,18 +78,11 @@ export async function visitVariant(
       windows.push({ batch, fill, time });
       options.onPoint(batch, time);
     }
-    return { loadsMs: opened.loadsMs, memoryMiB: opened.memoryMiB, windows };
+    return { loadsMs: opened.loadsMs, memoryMiB: opened.memoryMiB, windows, isRefused };
   } finally {
     if (source.kind === "remote") await child.ask({ kind: "close" }).catch(() => undefined);
     child.kill();
   }
-}
-
-/** @param windows of the batch sizes so far. */
-function isWorthTrying(windows: readonly BatchWindow[]): boolean {
-  const [before, last] = windows.map(({ batch, time }) => time.latencyMs / batch).slice(-2);
-  if (windows.length < BATCHES.indexOf(ALWAYS) + 1 || before === undefined || last === undefined) return true;
-  return last < before * (1 - WORTHWHILE);
 }
 
 /** Null where the model refuses the batch: running it says why. */

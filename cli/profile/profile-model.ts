@@ -1,5 +1,5 @@
 import type { MeasurementsInput } from "../../domain/profile-schema.ts";
-import { profilePipeline } from "../../profiler/profile-pipeline.ts";
+import { GAP_MS, profilePipeline } from "../../profiler/profile-pipeline.ts";
 import { checkWritable, writeWhole } from "../../profiler/write-whole.ts";
 import { directPipeline } from "./direct-pipeline.ts";
 
@@ -10,6 +10,8 @@ export interface ProfileModelOptions {
   /** None: 1. */
   readonly cores: readonly number[];
   readonly windowMs: number;
+  /** Between two windows at least. Default 5 s. */
+  readonly gapMs?: number;
   readonly acceptNoise: boolean;
   /** Undefined: nothing is written. */
   readonly file?: string;
@@ -26,6 +28,7 @@ export async function profileModel(options: ProfileModelOptions): Promise<Measur
     ...{ pipeline, modelFolder, windowMs, acceptNoise, cores, onProgress },
     file: target,
     code: { decode: () => null, stages: {}, respond: () => null },
+    gapMs: options.gapMs ?? GAP_MS,
     items: 1,
     cacheFile: null,
     write: measurements => {

@@ -20,7 +20,7 @@ describe("runProfile()", function () {
   const profile = (change: Partial<ProfileCommand> = {}) =>
     runProfile({
       // So short windows on a machine with other tests are noise.
-      ...{ target: folder, modelFolder: folder, items: 40, windowMs: 5, acceptNoise: true },
+      ...{ target: folder, modelFolder: folder, items: 40, windowMs: 5, gapMs: 0, acceptNoise: true },
       onProgress: line => lines.push(line),
       ...change,
     });

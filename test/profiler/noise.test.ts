@@ -21,7 +21,7 @@ describe("a profile on a noisy machine", function () {
   const written = () => join(folder.path, "measurements.json");
   const profile = (change: Partial<ProfileCommand> = {}) =>
     runProfile({
-      ...{ target: folder.path, modelFolder: folder.path, windowMs: 5, onProgress: line => lines.push(line) },
+      ...{ target: folder.path, modelFolder: folder.path, windowMs: 5, gapMs: 0, onProgress: line => lines.push(line) },
       ...change,
     });
 
@@ -80,6 +80,18 @@ spec:
     assert.ok(lines.some(line => line.startsWith("[2/2] only/noisy: batch 1 takes ")));
     // Noise that is accepted is not measured again and again.
     assert.equal(noisy.loads, loadsBefore + 2);
+  });
+
+  it("leaves time between two windows, also where no other variant is measured in between", async () => {
+    const gapMs = 3000;
+    let [endedMs, beganMs] = [0, 0];
+    steady.inferMs = () => {
+      if (steady.loads === 1) endedMs = performance.now() + 100;
+      else if (beganMs === 0) beganMs = performance.now();
+      return 100;
+    };
+    await profile({ leaveOut: ["only/noisy"], gapMs, acceptNoise: true });
+    assert.ok(beganMs - endedMs >= gapMs, `${beganMs - endedMs} ms`);
   });
 
   it("writes all the same where that is asked for, and says so in the file and in the table", async () => {

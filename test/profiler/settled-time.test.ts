@@ -90,7 +90,7 @@ describe("noiseText()", () => {
 
 describe("variantTimesOf()", () => {
   const visit = (times: Record<number, number>, loadsMs: readonly number[] = [50]): VariantVisit => ({
-    ...{ loadsMs, memoryMiB: 30 },
+    ...{ loadsMs, memoryMiB: 30, isRefused: false },
     windows: Object.entries(times).map(([batch, ms]) => ({ batch: Number(batch), fill: null, time: windowOf(ms) })),
   });
 
@@ -123,6 +123,28 @@ describe("variantTimesOf()", () => {
       profile.points.map(({ latencyMs }) => latencyMs),
       [16.5, 16.5],
     );
+  });
+
+  it("tries the next batch size where settled times say that it may pay, whatever the first window said", () => {
+    // A neighbour made batch 4 slow at first.
+    const first = visit({ 1: 10, 2: 15, 4: 60 });
+    const again = visit({ 1: 10, 2: 15, 4: 20 });
+    assert.equal(variantTimesOf([first, again], 1).next, null);
+    assert.equal(variantTimesOf([first, again, visit({ 4: 20 })], 1).next, 8);
+    assert.equal(variantTimesOf([first, again, { ...visit({ 4: 20 }), isRefused: true }], 1).next, null);
+    const slow = visit({ 1: 10, 2: 20, 4: 40 });
+    assert.equal(variantTimesOf([slow, slow], 1).next, null);
+    const grown = variantTimesOf([first, again, visit({ 4: 20, 8: 30 }), visit({ 8: 30 })], 1);
+    assert.deepEqual(
+      grown.profile.points.map(({ batch, latencyMs }) => [batch, latencyMs]),
+      [
+        [1, 10],
+        [2, 15],
+        [4, 20],
+        [8, 30],
+      ],
+    );
+    assert.equal(grown.next, 16);
   });
 
   it("takes the median of all loads", () => {

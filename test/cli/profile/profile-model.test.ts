@@ -53,7 +53,7 @@ describe("variscale profile of one model", function () {
     });
     const { model } = writeModel(folder.path, "open", open);
     const target = join(folder.path, model);
-    const options = { ...{ target, cores: [], windowMs: 5, acceptNoise: true }, onProgress: () => undefined };
+    const options = { ...{ target, cores: [], windowMs: 5, gapMs: 0, acceptNoise: true }, onProgress: () => undefined };
     const msOf = async (shape: string): Promise<number> => {
       const { stages } = await profileModel({ ...options, shapes: [shape] });
       return stages["model"]?.["open"]?.points[0]?.latencyMs ?? Number.NaN;
