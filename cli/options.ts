@@ -39,6 +39,13 @@ export function speedFactorOption(): Option {
   );
 }
 
+export function measuringJobsOption(): Option {
+  return new Option(
+    "--jobs <n>",
+    "processes that measure accuracy, each with all models in memory (default: one for each core)",
+  ).argParser(text => parseNumber(text, 1, 256, true));
+}
+
 /** An hour. */
 const MOST_MS = 3_600_000;
 

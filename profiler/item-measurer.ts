@@ -90,7 +90,7 @@ export class ItemMeasurer {
   #lose(how: string): void {
     this.#failure ??= new VariscaleError(
       "failed_precondition",
-      `a process that measures items ended ${how}. There may be too little memory for one on each core. What was measured before is kept: run the same command again to go on.`,
+      `a process that measures items ended ${how}. There may be too little memory for so many, each with all models: \`--jobs\` takes fewer. What was measured before is kept: run the same command again to go on.`,
     );
     this.#finish(this.#failure);
   }

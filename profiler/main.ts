@@ -19,6 +19,8 @@ export interface ProfileCommand {
   readonly output?: string;
   /** Labelled items for accuracy; at least 300 give intervals of ± 5 points or less. Default 300. */
   readonly items?: number;
+  /** Processes that measure accuracy at most, each with all models; default: one for each core. */
+  readonly jobs?: number;
   /** How long each batch size of each variant is run, in two windows. Default 2 s. */
   readonly windowMs?: number;
   /** Between two windows of the same variant at least. Default 5 s. */
@@ -55,6 +57,7 @@ export async function runProfile(
     code: pipeline.code === null ? NO_CODE : await loadCode(pipeline, file),
     modelFolder: command.modelFolder,
     items: checkItems(command.items ?? 300),
+    jobs: command.jobs ?? null,
     windowMs: command.windowMs ?? 2000,
     gapMs: command.gapMs ?? GAP_MS,
     cores: command.cores ?? [],

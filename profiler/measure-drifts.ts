@@ -23,6 +23,8 @@ export interface DriftCommand {
   readonly output?: string;
   /** Labelled items of each drift, and of none. */
   readonly items: number;
+  /** Processes that measure at most, each with all models; default: one for each core. */
+  readonly jobs?: number;
   /** Forgets what an unfinished run has measured. */
   readonly fresh?: boolean;
   readonly onProgress: (line: string) => void;
@@ -77,7 +79,10 @@ export async function measureDrifts(
   const cache = ProfileCache.open(cacheFile, pipeline, describeMachine(), command.nowMs);
   const sets = await measureSets(
     { none: count => evaluation.items(count), ...evaluation.drifts },
-    { pipeline, file, modelFolder: command.modelFolder, items, cache, onProgress, nowMs: command.nowMs },
+    {
+      ...{ pipeline, file, modelFolder: command.modelFolder, items, jobs: command.jobs ?? null },
+      ...{ cache, onProgress, nowMs: command.nowMs },
+    },
   );
   onProgress("fitting what estimates accuracy without labels");
   const measurements: DriftMeasurements = {

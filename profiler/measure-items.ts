@@ -6,6 +6,8 @@ import type { PipelineSource } from "./item-messages.ts";
 import type { ItemResult } from "./item-result.ts";
 
 export interface MeasureItemsOptions extends PipelineSource {
+  /** Processes at most, each with all models; null: one for each core. */
+  readonly jobs: number | null;
   /** What has been measured of an item before; undefined: nothing. */
   readonly known?: (item: LabelledItem) => ItemResult | undefined;
   /** After each item that was measured now; the next one of its process waits for it. */
@@ -13,7 +15,7 @@ export interface MeasureItemsOptions extends PipelineSource {
 }
 
 /**
- * Takes items through every combination of variants, on as many cores as there are; the models do the most of it. A process is started
+ * Takes items through every combination of variants, on as many cores as there are or `jobs` says; the models do the most of it. A process is started
  * only when there is something to measure.
  *
  * @returns results in the order of the items.
@@ -23,7 +25,7 @@ export async function measureItems(
   items: AsyncIterable<LabelledItem>,
   options: MeasureItemsOptions,
 ): Promise<ItemResult[]> {
-  const { pipeline, file, modelFolder, known = () => undefined, onMeasured } = options;
+  const { pipeline, file, modelFolder, jobs, known = () => undefined, onMeasured } = options;
   const results: ItemResult[] = [];
   const iterator = items[Symbol.asyncIterator]();
   const measurers: ItemMeasurer[] = [];
@@ -49,7 +51,7 @@ export async function measureItems(
       await onMeasured(result, item);
     }
   };
-  const lanes = Array.from({ length: lanesOf(pipeline) }, runLane);
+  const lanes = Array.from({ length: Math.min(jobs ?? Number.POSITIVE_INFINITY, lanesOf(pipeline)) }, runLane);
   try {
     await Promise.all(lanes);
     return results;

@@ -9,6 +9,8 @@ import type { ProfileCache } from "./profile-cache.ts";
 export interface MeasureSetsOptions extends PipelineSource {
   /** Items of each set at most. */
   readonly items: number;
+  /** Processes that measure at most; null: one for each core. */
+  readonly jobs: number | null;
   /** What a run that was broken off has measured of them; new results are kept there. */
   readonly cache: ProfileCache;
   readonly onProgress: (line: string) => void;
@@ -31,7 +33,7 @@ export async function measureSets(
   sets: Readonly<Record<string, (count: number) => AsyncIterable<LabelledItem>>>,
   options: MeasureSetsOptions,
 ): Promise<Readonly<Record<string, readonly ItemResult[]>>> {
-  const { pipeline, file, modelFolder, items, cache, onProgress, nowMs } = options;
+  const { pipeline, file, modelFolder, items, jobs, cache, onProgress, nowMs } = options;
   const results: Record<string, readonly ItemResult[]> = {};
   const names = Object.keys(sets);
   const startedMs = nowMs();
@@ -59,7 +61,7 @@ export async function measureSets(
         onProgress(`${name}: ${known + own} of ${items} items, about ${Math.ceil(leftMs / 60_000)} min left`);
       };
       results[name] = await measureItems(itemsOf(items), {
-        ...{ pipeline, file, modelFolder },
+        ...{ pipeline, file, modelFolder, jobs },
         // Items that have drifted may have the names of those that have not.
         known: item => {
           const result = cache.item(itemKey(item, name));

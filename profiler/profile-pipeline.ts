@@ -27,6 +27,8 @@ export interface ProfileOptions {
   readonly modelFolder: string;
   /** Labelled items for accuracy and fan-out; fewer where the evaluation has not as many. */
   readonly items: number;
+  /** Processes that measure items at most, each with all models; null: one for each core. */
+  readonly jobs: number | null;
   /** How long each batch size of each variant is run, in two windows. */
   readonly windowMs: number;
   /** Between two windows of the same variant at least. */
@@ -162,12 +164,12 @@ async function measureAccuracy(
   options: ProfileOptions & Pick<ItemBench, "evaluation">,
   cache: ProfileCache,
 ): Promise<ItemResult[]> {
-  const { pipeline, file, modelFolder, evaluation, items, nowMs, onProgress } = options;
+  const { pipeline, file, modelFolder, evaluation, items, jobs, nowMs, onProgress } = options;
   const startedMs = nowMs();
   let known = 0;
   let measured = 0;
   return measureItems(evaluation.items(items), {
-    ...{ pipeline, file, modelFolder },
+    ...{ pipeline, file, modelFolder, jobs },
     known: item => {
       const result = cache.item(itemKey(item));
       if (result) known += 1;

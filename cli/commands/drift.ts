@@ -1,12 +1,13 @@
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { defaultModelFolder } from "../folders.ts";
-import { parseNumber } from "../options.ts";
+import { measuringJobsOption, parseNumber } from "../options.ts";
 
 interface DriftFlags {
   readonly modelFolder?: string;
   readonly file?: string;
   readonly items: number;
+  readonly jobs?: number;
   readonly fresh: boolean;
   readonly output: "table" | "json";
 }
@@ -21,6 +22,7 @@ export function addDrift(program: Command): void {
       "where the result goes (default: drift.json beside the pipeline file; one that comes with the package is copied to this folder)",
     )
     .option("--items <n>", "labelled items of each drift", text => parseNumber(text, 1, 100_000, true), 300)
+    .addOption(measuringJobsOption())
     .option("--fresh", "forget what a broken-off run has measured", false)
     .addOption(new Option("--output <format>", "of the result").choices(["table", "json"]).default("table"))
     .addHelpText(
@@ -65,6 +67,7 @@ async function runDrift(path: string, flags: DriftFlags): Promise<void> {
     onProgress: say,
     nowMs: () => Date.now(),
     random: seededRandom(1),
+    ...(flags.jobs !== undefined && { jobs: flags.jobs }),
     ...(flags.file === undefined ? {} : { output: flags.file }),
   });
   writeResult(

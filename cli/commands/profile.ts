@@ -4,12 +4,13 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { VariscaleError } from "../../domain/errors.ts";
 import type { MeasurementsInput } from "../../domain/profile-schema.ts";
 import { defaultModelFolder } from "../folders.ts";
-import { collect, parseNumber } from "../options.ts";
+import { collect, measuringJobsOption, parseNumber } from "../options.ts";
 
 interface ProfileFlags {
   readonly modelFolder?: string;
   readonly file?: string;
   readonly items: number;
+  readonly jobs?: number;
   readonly windowMs: number;
   readonly fresh: boolean;
   readonly acceptNoise: boolean;
@@ -40,6 +41,7 @@ export function addProfile(program: Command): void {
       text => parseNumber(text, 100, 60_000),
       2000,
     )
+    .addOption(measuringJobsOption())
     .option("--fresh", "forget what a broken-off run has measured", false)
     .option(
       "--cores <list>",
@@ -132,6 +134,7 @@ async function measurePipeline(path: string, flags: ProfileFlags): Promise<Measu
     ...{ target: file, modelFolder, items, windowMs, fresh, acceptNoise, cores },
     leaveOut: leftOut,
     onProgress: say,
+    ...(flags.jobs !== undefined && { jobs: flags.jobs }),
     ...(flags.file === undefined ? {} : { output: flags.file }),
   });
 }

@@ -30,6 +30,7 @@ export async function profileModel(options: ProfileModelOptions): Promise<Measur
     code: { decode: () => null, stages: {}, respond: () => null },
     gapMs: options.gapMs ?? GAP_MS,
     items: 1,
+    jobs: null,
     cacheFile: null,
     write: measurements => {
       if (file !== undefined) writeWhole(file, `${JSON.stringify(measurements, null, 2)}\n`);

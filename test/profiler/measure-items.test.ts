@@ -22,11 +22,16 @@ describe("measureItems()", function () {
 
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  const measure = (items: AsyncIterable<LabelledItem>, known?: (item: LabelledItem) => ItemResult | undefined) =>
+  const measure = (
+    items: AsyncIterable<LabelledItem>,
+    known?: (item: LabelledItem) => ItemResult | undefined,
+    jobs?: number,
+  ) =>
     measureItems(items, {
       pipeline: readUnmeasured(join(folder, "pipeline.yaml")),
       file: join(folder, "pipeline.yaml"),
       modelFolder: folder,
+      jobs: jobs ?? null,
       ...(known && { known }),
       onMeasured: ({ id }) => void measured.push(id),
     });
@@ -60,6 +65,23 @@ describe("measureItems()", function () {
     const results = await measure(numbered(3), ({ id }) => (id === "item-1" ? first : undefined));
     assert.equal(results[0], first);
     assert.deepEqual(measured.toSorted(), ["item-2", "item-3"]);
+  });
+
+  it("starts no more processes than it may, whose work comes in order then", async () => {
+    let most = 0;
+    const watch = setInterval(() => {
+      most = Math.max(most, descendants(process.pid).length);
+    }, 20);
+    try {
+      await measure(numbered(30), undefined, 1);
+    } finally {
+      clearInterval(watch);
+    }
+    assert.equal(most, 1);
+    assert.deepEqual(
+      measured,
+      Array.from({ length: 30 }, (_, i) => `item-${i + 1}`),
+    );
   });
 
   it("starts no process where there is nothing to measure", async () => {
@@ -103,7 +125,7 @@ describe("measureItems()", function () {
     );
     await assert.rejects(measure(numbered(20)), {
       code: "failed_precondition",
-      message: /a process that measures items ended with exit code 7/,
+      message: /a process that measures items ended with exit code 7\. .*`--jobs` takes fewer/,
     });
     assert.deepEqual(descendants(process.pid), []);
   });
