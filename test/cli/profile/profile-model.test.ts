@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { profileModel } from "../../../cli/profile/profile-model.ts";
 import { measurementsSchema } from "../../../domain/profile-schema.ts";
+import { packageFolder } from "../../../runtime/version.ts";
 import { affineModel, writeModel } from "../../support/models.ts";
 import { encodeModel } from "../../support/onnx-model.ts";
 import { affineConfig, TestFolder, TestSwitcher } from "../../support/switcher-harness.ts";
@@ -66,6 +67,32 @@ describe("variscale profile of one model", function () {
     await refused("x=4", /a row of this input has \?x2/);
     await refused("z=4x2", /the model has no such input, only x/);
     await refused("x", /must be an input and the shape of its rows/);
+  });
+
+  it("does what docs/profiling.md says, the second line with the server of this test", async () => {
+    const open = encodeModel({
+      inputs: [{ name: "ids", type: "FP32", shape: ["rows", "length"] }],
+      outputs: [{ name: "y", type: "FP32", shape: ["rows", "length"] }],
+      nodes: [{ op: "Sub", inputs: ["ids", "ids"], outputs: ["y"] }],
+      weights: {},
+    });
+    assert.equal(writeModel(folder.path, "model", open).model, "model.onnx");
+    const text = readFileSync(join(packageFolder, "docs/profiling.md"), "utf8");
+    const [ofFile = "", ofServer = ""] = /^variscale profile model\.onnx .*\n.*/m.exec(text)?.[0].split("\n") ?? [];
+    const variants = [writeModel(folder.path, "detector", affineModel(2, 1))];
+    const config = { stage: "detector", variants, defaultVariant: "detector", modelControl: "explicit" };
+    const server = await TestSwitcher.startReady(affineConfig(folder.path, config));
+    try {
+      const ours = ofServer.replace("127.0.0.1:8000", `127.0.0.1:${server.switcher.ports.http}`);
+      assert.notEqual(ours, ofServer);
+      for (const command of [ofFile, ours]) {
+        const run = await runVariscale([...command.split(" ").slice(1), ...QUICK], { cwd: folder.path });
+        assert.equal(run.status, 0, run.stderr);
+      }
+    } finally {
+      await server.close();
+    }
+    assert.ok(existsSync(join(folder.path, "times.svg")));
   });
 
   it("measures a model of a server, and names one that is not there", async () => {
