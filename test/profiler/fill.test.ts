@@ -120,6 +120,8 @@ describe("sameRow()", () => {
     assert.equal(same("FP16", new Uint16Array([0x3c00]), new Uint16Array([0x4000])), false);
     assert.equal(same("FP16", new Uint16Array([0x8000]), new Uint16Array([0])), true);
     assert.equal(same("FP16", new Uint16Array([0x7e00]), new Uint16Array([0x7c00])), false);
+    // Infinity, and the largest number that there is.
+    assert.equal(same("FP16", new Uint16Array([0x7c00]), new Uint16Array([0x7bff])), false);
     // 1, 1 + 2⁻⁷ and 2.
     assert.equal(same("BF16", new Uint16Array([0x3f80]), new Uint16Array([0x3f81])), true);
     assert.equal(same("BF16", new Uint16Array([0x3f80]), new Uint16Array([0x4000])), false);
