@@ -22,7 +22,7 @@ const MOST_CANDIDATES = 20;
  * While accuracy has drifted, a combination of variants that may be better than what is planned serves for half a minute in five, at the replicas
  * that are there: what has not served since the drift is known by what others did alone, and an order that the drift has turned round
  * would never be found. The plan stays; what is seen moves it, or not. One begins with a decision where nothing else is under way, and
- * ends at once where the plan moves, the load outgrows it, the guard takes over or accuracy is as measured again.
+ * ends at once where the plan moves, the load outgrows it, a replica is gone, the guard takes over or accuracy is as measured again.
  *
  * @param before the plan of the tick before.
  * @param measured the pipeline with the accuracies that were measured.
@@ -73,8 +73,15 @@ function goesOn(trial: Trial, plan: Plan, state: ControlState, input: TickInput,
     rateRps <= SETTINGS.surgeFactor * trial.rateRps &&
     Object.entries(planned).every(([stage, variant]) => trial.planned[stage] === variant) &&
     Object.entries(tried).every(([stage, variant]) => !excluded[stage]?.includes(variant)) &&
-    !isPinnedElsewhere(pins, tried)
+    !isPinnedElsewhere(pins, tried) &&
+    Object.entries(trial.configuration).every(([stage, { parts }]) => hasReady(input, stage, parts[0]?.replicas ?? 0))
   );
+}
+
+/** As many replicas as it was judged with, none of which is over its queue's limit. */
+function hasReady({ switchers }: TickInput, stage: string, replicas: number): boolean {
+  const ready = switchers.filter(view => view.stage === stage && view.ready);
+  return ready.length >= replicas && ready.every(view => !view.protecting);
 }
 
 function isPinnedElsewhere(pins: Problem["pins"], variants: Readonly<Record<string, string>>): boolean {

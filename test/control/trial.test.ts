@@ -221,6 +221,26 @@ describe("trials under a drift", () => {
     assert.deepEqual([story.board.guarding, story.board.trial], [true, null]);
   });
 
+  it("end where a replica is gone or over its queue's limit", () => {
+    const tried = (): Story => {
+      const story = new Story(pipeline(), { podsAtStart: 2 });
+      story.input = { bounds: { read: { min: 2, max: 2 } } };
+      play(story, 60, MEASURED);
+      let i = 0;
+      while (!story.board.trial && i++ < 300) play(story, 1, REVERSED);
+      assert.ok(story.board.trial);
+      return story;
+    };
+    const lost = tried();
+    lost.kill("read");
+    play(lost, 1, REVERSED);
+    assert.deepEqual([lost.board.guarding, lost.board.trial], [false, null]);
+    const protecting = tried();
+    protecting.report("read", { protecting: true });
+    play(protecting, 1, REVERSED);
+    assert.equal(protecting.board.trial, null);
+  });
+
   it("find the heavy variant again once the drift is over", () => {
     const story = new Story(pipeline());
     play(story, 60, MEASURED);
