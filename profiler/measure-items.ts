@@ -60,7 +60,7 @@ export async function measureItems(
     isOver = true;
     await Promise.allSettled(lanes);
     await iterator.return?.();
-    await Promise.all(measurers.map(measurer => measurer.close()));
+    await Promise.allSettled(measurers.map(measurer => measurer.close()));
   }
 }
 

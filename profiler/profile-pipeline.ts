@@ -168,7 +168,7 @@ async function measureAccuracy(
   const startedMs = nowMs();
   let known = 0;
   let measured = 0;
-  return measureItems(evaluation.items(items), {
+  const measuring = measureItems(evaluation.items(items), {
     ...{ pipeline, file, modelFolder, jobs },
     known: item => {
       const result = cache.item(itemKey(item));
@@ -184,4 +184,11 @@ async function measureAccuracy(
       onProgress(`accuracy: ${known + measured} of ${items} items, about ${Math.ceil(leftMs / 60_000)} min left`);
     },
   });
+  try {
+    return await measuring;
+  } catch (error) {
+    // What was measured since the last save is kept too; what went wrong is what is to be told.
+    await cache.save().catch(() => undefined);
+    throw error;
+  }
 }

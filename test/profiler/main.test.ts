@@ -136,6 +136,11 @@ describe("runProfile()", function () {
     process.env["STOP_AT_ITEM"] = "30";
     await assert.rejects(profile(), /interrupted/);
     assert.equal(existsSync(join(folder, "measurements.json")), false);
+    const kept = readFileSync(join(folder, ".variscale", "profile.json"), "utf8");
+    assert.ok(
+      kept.includes("item-29") && !kept.includes("item-30"),
+      "all that were measured, not a multiple of twenty",
+    );
     delete process.env["STOP_AT_ITEM"];
     lines = [];
     const { measurements } = await profile();
