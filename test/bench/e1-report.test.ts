@@ -110,4 +110,14 @@ describe("e1Figures()", () => {
     assert.deepEqual([saved(fewest)?.value, saved(fewest)?.against?.["withOneReplicaEach"]], [10, 1]);
     assert.deepEqual([saved(17.5)?.value, saved(17.5)?.against?.["withOneReplicaEach"]], [-2.857, 0]);
   });
+
+  it("counts each HPA by itself, and nothing as saved where nothing of ours violates as little", () => {
+    const own = row("default", 0.6, 18, 0.01);
+    const figure = (rows: readonly ReturnType<typeof row>[]) =>
+      e1Figures(rows, "").find(({ name }) => name === "vsHpa.coresSaved");
+    const both = [own, row("HPA, heaviest", 0.6, 20, 0.01), row("HPA, heaviest, 85 % busy", 0.6, 19, 0.01)];
+    assert.deepEqual([figure(both)?.value, figure(both)?.against?.["cells"]], [5.263, 2]);
+    const worse = figure([{ ...own, violations: 0.05 }, row("HPA, heaviest", 0.6, 20, 0.01)]);
+    assert.deepEqual([worse?.value, worse?.holds], [0, false]);
+  });
 });
