@@ -1,14 +1,15 @@
+import type { AccuracyMethod } from "../domain/accuracy-method.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { accuracyOf } from "../optimizer/accuracy.ts";
 import type { DriftErrors } from "../profiler/estimate-drifts.ts";
 import { type Figure, figure } from "./figure.ts";
 
 /** Each measured combination as it would be predicted had it alone not been measured: mean absolute error, in points. */
-function heldOutMae(pipeline: Pipeline): number {
+export function heldOutMae(pipeline: Pipeline, method: AccuracyMethod = pipeline.accuracy.method): number {
   const { combinations } = pipeline.accuracy;
   const errors = combinations.map(left => {
     const others = combinations.filter(other => other !== left);
-    const model = accuracyOf({ ...pipeline, accuracy: { ...pipeline.accuracy, combinations: others } });
+    const model = accuracyOf({ ...pipeline, accuracy: { ...pipeline.accuracy, method, combinations: others } });
     return Math.abs(model.of(pipeline.stages.map(stage => left.variants[stage.name] ?? "")) - left.accuracy);
   });
   return (100 * errors.reduce((sum, error) => sum + error, 0)) / errors.length;

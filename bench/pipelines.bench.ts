@@ -75,6 +75,8 @@ interface Run {
   readonly minutes: number;
   /** Of the first profile, those that accuracy takes. */
   readonly evaluateMinutes: number;
+  /** `stage/variant` of those that are not installed. */
+  readonly leftOut: readonly string[];
   readonly first: MeasurementsInput;
   readonly second: MeasurementsInput;
 }
@@ -113,6 +115,7 @@ async function profileTwice(name: string, folder: string, items: number): Promis
     name,
     minutes: first.minutes,
     evaluateMinutes: Math.max(0, first.minutes - second.minutes),
+    leftOut,
     first: first.measurements,
     second: second.measurements,
   };
@@ -139,13 +142,19 @@ function figuresOf(runs: readonly Run[]): Figure[] {
     }),
     figure("pipelines.profile.minutes", round(Math.max(...minutes.map(([, value]) => value))), {
       against: roundedOf(minutes),
-      note: `${items} items for accuracy`,
+      note: `${items} items for accuracy${withoutText(runs)}`,
     }),
     figure("pipelines.evaluate.minutes", round(evaluate.reduce((sum, [, value]) => sum + value, 0)), {
       against: roundedOf(evaluate),
-      note: `all pipelines together: a profile with ${items} items for accuracy less one with a single item, on ${availableParallelism()} cores`,
+      note: `all pipelines together: a profile with ${items} items for accuracy less one with a single item, on ${availableParallelism()} cores${withoutText(runs)}`,
     }),
   ];
+}
+
+/** What these figures are without: variants that a package has to be installed for. */
+function withoutText(runs: readonly Run[]): string {
+  const missing = runs.flatMap(({ name, leftOut }) => leftOut.map(variant => `${name}/${variant}`));
+  return missing.length === 0 ? "" : `; without ${missing.join(", ")}, which are not installed`;
 }
 
 type Variants = MeasurementsInput["stages"][string];

@@ -3,11 +3,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { dist, errorTable, percent, predictionTable, root, table } from "./report-format.mjs";
 
-const [correlation, vote, drift, { readPipeline }] = await Promise.all([
+const [correlation, vote, drift, { readPipeline }, { heldOutMae }] = await Promise.all([
   dist("optimizer/error-correlation.js"),
   dist("optimizer/vote.js"),
   dist("optimizer/drift.js"),
   dist("runtime/read-pipeline.js"),
+  dist("bench/pipelines-accuracy.js"),
 ]);
 
 /** What was measured of the pipelines that come with the package, and how their stages' errors hang together. */
@@ -22,6 +23,21 @@ const pipelineTables = Object.fromEntries(
     ];
   }),
 );
+
+/** Each measured combination predicted from all others. */
+function heldOut() {
+  return table(
+    ["pipeline", "product", "this", "combinations", "items"],
+    OWN.map(name => {
+      const pipeline = readPipeline(join(root, "pipelines", name));
+      const { combinations } = pipeline.accuracy;
+      const items = JSON.parse(readFileSync(join(root, "pipelines", name, "measurements.json"), "utf8")).accuracy
+        .combinations[0].items;
+      const errors = [heldOutMae(pipeline, "product"), heldOutMae(pipeline)];
+      return [name, ...errors.map(error => error.toFixed(2)), combinations.length, items];
+    }),
+  );
+}
 
 function commonCause() {
   const cases = [
@@ -98,6 +114,7 @@ function driftTable() {
 
 export const accuracyTables = {
   ...pipelineTables,
+  "held out": heldOut,
   "common cause": commonCause,
   votes,
   "weighted votes": weightedVotes,
