@@ -117,9 +117,11 @@ export class ProfileCache {
   }
 }
 
+/** All of a pipeline that what is kept depends on: `defaultVariant`, `memoryMiB` and `golden` are for its Switches. */
 function keyOf(pipeline: Pipeline, machine: Machine): string {
-  const stages = pipeline.stages.map(({ name, cores, contract, variants }) => ({
-    ...{ name, cores, contract },
+  const stages = pipeline.stages.map(({ name, cores, contract, dependsOn, variants, ...stage }) => ({
+    ...{ name, cores, contract, dependsOn },
+    ...{ defaultVariant: stage.defaultVariant, memoryMiB: stage.memoryMiB, golden: stage.golden },
     variants: variants.map(variant => [variant.name, variant.sha256 ?? [variant.url, variant.model]]),
   }));
   return createHash("sha256")

@@ -113,9 +113,10 @@ async function withSwitches(
       if (times === undefined) {
         times = await measureSwitches(pipeline, stage, variant, profiles, modelFolder).catch((error: unknown) => {
           onProgress(`${key}: Switches are left out: ${VariscaleError.from(error).message}`);
-          return null;
+          return undefined;
         });
-        await cache.addSwitchTimes(key, times);
+        // What failed is tried again where this run is gone on with.
+        if (times !== undefined) await cache.addSwitchTimes(key, times);
         if (times) onProgress(`${key}: ${switchText(times)}`);
       }
       if (profile && times) whole[stage.name] = { ...whole[stage.name], [variant.name]: { ...profile, switch: times } };

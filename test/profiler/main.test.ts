@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { formatMeasurements } from "../../cli/format-measurements.ts";
@@ -165,6 +165,24 @@ describe("runProfile()", function () {
     rmSync(output, { recursive: true });
     await profile({ items: 1 });
     assert.equal(lines.filter(line => line.endsWith("kept from the run before")).length, 4);
+  });
+
+  it("measures a Switch again that failed in an unfinished run", async () => {
+    const output = join(folder, "measurements.json");
+    const model = join(folder, "second-heavy.onnx");
+    const onProgress = (line: string): void => {
+      lines.push(line);
+      if (line.startsWith("second/light: a Switch to it takes")) renameSync(model, `${model}.away`);
+      if (!line.startsWith("second/heavy: Switches are left out: ")) return;
+      renameSync(`${model}.away`, model);
+      mkdirSync(output);
+    };
+    await assert.rejects(profile({ items: 1, onProgress }), /measurements\.json can't be written/);
+    rmSync(output, { recursive: true });
+    lines = [];
+    const { measurements } = await profile({ items: 1 });
+    assert.ok((measurements.stages["second"]?.["heavy"]?.switch?.coldMs ?? 0) > 0);
+    assert.equal(lines.filter(line => / a Switch to it takes/.test(line)).length, 1);
   });
 
   it("does not go on with items that have changed since, nor with windows of another length", async () => {
