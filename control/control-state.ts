@@ -112,6 +112,8 @@ export interface ControlState {
   readonly trialAtMs: number | null;
   /** Trials so far. */
   readonly trials: number;
+  /** Newest trials in a row that replicas did not carry to their end. */
+  readonly trialFailures: number;
   /** Accuracies that plans are made with; empty: those that were measured. */
   readonly accuracies: readonly CombinationAccuracy[];
   /** Newest assignment, by stage and pod. */
@@ -144,6 +146,7 @@ export function initialState(epoch: number): ControlState {
     trial: null,
     trialAtMs: null,
     trials: 0,
+    trialFailures: 0,
     accuracies: [],
     assignments: {},
     conditions: [],

@@ -66,7 +66,10 @@ export const SETTINGS = {
   rememberedHalfLifeMs: 900_000,
   /** A combination that may be better serves for this long, … */
   trialMs: 30_000,
-  /** … and none does before so long after the start of the last trial: a tenth of the time at most. */
+  /**
+   * … and none does before so long after the start of the last trial: a tenth of the time at most. Doubles up to `backoffMaxMs` with each trial
+   * in a row that replicas did not carry.
+   */
   trialEveryMs: 300_000,
   /** A variant that is not resident may be tried where it is loaded in this time. */
   trialLoadMs: 2_000,

@@ -13,7 +13,7 @@ import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
 import { forecastRps, hysteresisOf, UNTUNED, withTunedPins } from "./tuning.ts";
 
-type Trials = Pick<ControlState, "trial" | "trialAtMs" | "trials">;
+type Trials = Pick<ControlState, "trial" | "trialAtMs" | "trials" | "trialFailures">;
 
 /** So many that may be most accurate are looked at. */
 const MOST_CANDIDATES = 20;
@@ -22,7 +22,8 @@ const MOST_CANDIDATES = 20;
  * While accuracy has drifted, a combination of variants that may be better than what is planned serves for half a minute in five, at the replicas
  * that are there: what has not served since the drift is known by what others did alone, and an order that the drift has turned round
  * would never be found. The plan stays; what is seen moves it, or not. One begins with a decision where nothing else is under way, and
- * ends at once where the plan moves, the load outgrows it, a replica is gone, the guard takes over or accuracy is as measured again.
+ * ends at once where the plan moves, the load outgrows it, a replica is gone, the guard takes over or accuracy is as measured again. After one
+ * that the replicas did not carry the pause is twice as long, and so on, until one lasts or accuracy is as measured again.
  *
  * @param before the plan of the tick before.
  * @param measured the pipeline with the accuracies that were measured.
@@ -35,13 +36,31 @@ export function trialTick(
   nowMs: number,
 ): Trials {
   const { trial, trialAtMs, trials, plan } = state;
-  if (!plan || !isTime(state, input)) return { trial: null, trialAtMs, trials };
-  if (trial) return { trial: goesOn(trial, plan, state, input, nowMs) ? trial : null, trialAtMs, trials };
-  const isPaused = trialAtMs !== null && nowMs >= trialAtMs && nowMs - trialAtMs < SETTINGS.trialEveryMs;
-  if (isPaused || state.planAtMs !== nowMs || !isSettled(before, plan, state, input))
-    return { trial: null, trialAtMs, trials };
+  const trialFailures = failuresOf(state, input, nowMs);
+  const none: Trials = { trial: null, trialAtMs, trials, trialFailures };
+  if (!plan || !isTime(state, input)) return none;
+  if (trial) return goesOn(trial, plan, state, input, nowMs) ? { ...none, trial } : none;
+  const pauseMs = Math.min(SETTINGS.backoffMaxMs, SETTINGS.trialEveryMs * 2 ** trialFailures);
+  const isPaused = trialAtMs !== null && nowMs >= trialAtMs && nowMs - trialAtMs < pauseMs;
+  if (isPaused || state.planAtMs !== nowMs || !isSettled(before, plan, state, input)) return none;
   const next = trialOf(plan, state, input, measured, nowMs);
-  return next ? { trial: next, trialAtMs: nowMs, trials: trials + 1 } : { trial: null, trialAtMs, trials };
+  return next ? { ...none, trial: next, trialAtMs: nowMs, trials: trials + 1 } : none;
+}
+
+/** Trials in a row, with the one that is under way, that replicas did not carry to their end. */
+function failuresOf({ trial, trialFailures, guard, plan, conditions }: ControlState, input: TickInput, nowMs: number) {
+  if (!hasDrifted(conditions)) return 0;
+  if (!trial) return trialFailures;
+  if (nowMs >= trial.untilMs || (plan && isPlanned(plan, servedNames(trial.configuration)))) return 0;
+  return guard || !isCarried(trial, input) ? trialFailures + 1 : trialFailures;
+}
+
+function hasDrifted(conditions: ControlState["conditions"]): boolean {
+  return conditions.some(({ type, status }) => type === "AccuracyDrifted" && status);
+}
+
+function isPlanned(plan: Plan, variants: Readonly<Record<string, string>>): boolean {
+  return Object.entries(servedNames(configurationOf(plan))).every(([stage, variant]) => variants[stage] === variant);
 }
 
 /** Whether anything may be tried now, whatever it is. */
@@ -58,7 +77,7 @@ function isTime({ conditions, guard, plan, planReasons }: ControlState, input: T
     forecast !== null &&
     !planReasons.includes("rising") &&
     risenRps(forecast, forecastRps(forecast, input.tuning ?? UNTUNED)) === null &&
-    conditions.some(({ type, status }) => type === "AccuracyDrifted" && status)
+    hasDrifted(conditions)
   );
 }
 
@@ -66,22 +85,23 @@ function goesOn(trial: Trial, plan: Plan, state: ControlState, input: TickInput,
   const { rateRps, pins } = toProblem(state, input, nowMs);
   const tried = servedNames(trial.configuration);
   const excluded = excludedVariants(state.quarantines, nowMs);
-  const planned = servedNames(configurationOf(plan));
   return (
     nowMs >= trial.sinceMs &&
     nowMs < trial.untilMs &&
     rateRps <= SETTINGS.surgeFactor * trial.rateRps &&
-    Object.entries(planned).every(([stage, variant]) => trial.planned[stage] === variant) &&
+    isPlanned(plan, trial.planned) &&
     Object.entries(tried).every(([stage, variant]) => !excluded[stage]?.includes(variant)) &&
     !isPinnedElsewhere(pins, tried) &&
-    Object.entries(trial.configuration).every(([stage, { parts }]) => hasReady(input, stage, parts[0]?.replicas ?? 0))
+    isCarried(trial, input)
   );
 }
 
-/** As many replicas as it was judged with, none of which is over its queue's limit. */
-function hasReady({ switchers }: TickInput, stage: string, replicas: number): boolean {
-  const ready = switchers.filter(view => view.stage === stage && view.ready);
-  return ready.length >= replicas && ready.every(view => !view.protecting);
+/** Of every stage there are as many replicas as it was judged with, and none is over its queue's limit. */
+function isCarried({ configuration }: Trial, { switchers }: TickInput): boolean {
+  return Object.entries(configuration).every(([stage, { parts }]) => {
+    const ready = switchers.filter(view => view.stage === stage && view.ready);
+    return ready.length >= (parts[0]?.replicas ?? 0) && ready.every(view => !view.protecting);
+  });
 }
 
 function isPinnedElsewhere(pins: Problem["pins"], variants: Readonly<Record<string, string>>): boolean {

@@ -20,7 +20,7 @@ export const accuracySchema = z
       .boolean()
       .default(false)
       .describe(
-        "While accuracy has drifted, the combination of variants that may be better than what is planned serves for half a minute in five, at the replicas that are there",
+        "While accuracy has drifted, the combination of variants that may be better than what is planned serves for half a minute in five, at the replicas that are there; ever less often as long as these do not carry it",
       ),
   })
   .prefault({});

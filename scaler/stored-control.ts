@@ -108,6 +108,7 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
   trial: trial.nullable().default(null),
   trialAtMs: time.nullable().default(null),
   trials: count.default(0),
+  trialFailures: count.default(0),
   accuracies: z
     .array(z.object({ variants, accuracy: share }))
     .max(100_000)

@@ -241,6 +241,35 @@ describe("trials under a drift", () => {
     assert.equal(protecting.board.trial, null);
   });
 
+  it("pause twice as long after each one that the guard ended, until one lasts or the drift is over", () => {
+    const story = new Story(pipeline());
+    play(story, 300, MEASURED);
+    const worse = { heavy: 0.6, middle: 0.5, light: 0.4 };
+    /** Seconds from the start of each trial to that of the next. */
+    const pauses = (trials: number, isCarried: boolean): number[] => {
+      const begun: number[] = [];
+      for (let i = 0; (begun.length < trials || story.board.trial) && i < 20_000; i++) {
+        play(story, 1, worse);
+        const { trial } = story.board;
+        if (trial?.sinceMs === story.nowMs) begun.push(story.nowMs / 1000);
+        story.report("read", { queuedRows: trial && !isCarried ? 400 : 0 });
+      }
+      return begun.slice(1).map((atS, i) => atS - (begun[i] ?? 0));
+    };
+    const longer = pauses(6, false);
+    for (const [i, least] of [600, 1200, 2400, 3600, 3600].entries())
+      assert.ok((longer[i] ?? 0) >= least && (longer[i] ?? 0) < least + 60, longer.join());
+    assert.equal(storedControlSchema.parse(JSON.parse(JSON.stringify(story.state))).trialFailures, 6);
+    const after = pauses(3, true);
+    assert.ok(after.length === 2 && after.every(pause => pause < 360), after.join());
+    assert.equal(story.state.trialFailures, 0);
+    pauses(2, false);
+    assert.equal(story.state.trialFailures, 2);
+    play(story, 3600, MEASURED);
+    assert.equal(story.condition("AccuracyDrifted")?.status, false);
+    assert.equal(story.state.trialFailures, 0);
+  });
+
   it("find the heavy variant again once the drift is over", () => {
     const story = new Story(pipeline());
     play(story, 60, MEASURED);

@@ -22,6 +22,11 @@ describe("storedControlSchema", () => {
     assert.deepEqual(storedControlSchema.parse({ ...state, conditions }).conditions, conditions);
   });
 
+  it("takes a state of a version that counted no failed trials", () => {
+    const { trialFailures: _, ...older } = initialState(1);
+    assert.deepEqual(storedControlSchema.parse(older), initialState(1));
+  });
+
   it("cuts a message of a condition that is too long, for the next tick finds it anew", () => {
     const long = { type: "Ready", status: true, reason: "Planned", message: "x".repeat(20_000), sinceMs: 0 };
     const { conditions } = storedControlSchema.parse({ ...initialState(1), conditions: [long] });
