@@ -9,6 +9,12 @@ export function replicaRps(stage: Stage, variant: string, batch: number, correct
   return profile ? throughputRps(profile, batch) / correction : 0;
 }
 
+/** Rows per second that one replica of the stage serves with full batches of the size that is best for it; 0 where it was not measured. */
+export function mostRps(stage: Stage, variant: string, correction: number): number {
+  const profile = findVariant(stage, variant)?.profile;
+  return profile ? Math.max(...profile.points.map(({ batch }) => throughputRps(profile, batch))) / correction : 0;
+}
+
 /** Time of one full batch. */
 export function batchMs(stage: Stage, variant: string, batch: number, correction: number): number {
   const profile = findVariant(stage, variant)?.profile;

@@ -5,6 +5,7 @@ import { accuracyOf } from "../optimizer/accuracy.ts";
 import { optimize } from "../optimizer/optimize.ts";
 import type { Problem } from "../optimizer/problem.ts";
 import { mostAccuracies } from "./accuracy-drift.ts";
+import { mostRps, stageRates } from "./capacity.ts";
 import type { ControlState, Trial } from "./control-state.ts";
 import { toProblem } from "./planning.ts";
 import { excludedVariants } from "./quarantine.ts";
@@ -15,7 +16,7 @@ import { forecastRps, hysteresisOf, UNTUNED, withTunedPins } from "./tuning.ts";
 
 type Trials = Pick<ControlState, "trial" | "trialAtMs" | "trials" | "trialFailures">;
 
-/** So many that may be most accurate are looked at. */
+/** Of what the replicas carry, so many that may be most accurate are looked at. */
 const MOST_CANDIDATES = 20;
 
 /**
@@ -148,16 +149,19 @@ function trialOf(plan: Plan, state: ControlState, input: TickInput, measured: Pi
         accuracy > plan.accuracy &&
         pipeline.stages.some(({ name }) => variants[name] !== planned[name]) &&
         !isPinnedElsewhere(problem.pins, variants) &&
-        pipeline.stages.every(({ name }) => isAtHand(name, variants[name] ?? "", problem, input)),
+        pipeline.stages.every(({ name }) => isAtHand(name, variants[name] ?? "", problem, input)) &&
+        hasCapacity(plan, problem, variants),
     )
-    .sort((a, b) => b.accuracy - a.accuracy)
-    .slice(0, MOST_CANDIDATES);
+    .sort((a, b) => b.accuracy - a.accuracy);
   const hopeful = { ...pipeline, accuracy: { ...pipeline.accuracy, combinations: most } };
   let best: { readonly plan: Plan; readonly variants: Readonly<Record<string, string>> } | null = null;
+  let carried = 0;
   for (const { variants } of candidates) {
     const served = optimize({ ...problem, pipeline: hopeful, pins: pinned(problem, plan, variants), runnerUp: false });
-    if (served.feasible && served.objective > (best?.plan.objective ?? Number.NEGATIVE_INFINITY))
-      best = { plan: served, variants };
+    if (!served.feasible) continue;
+    if (served.objective > (best?.plan.objective ?? Number.NEGATIVE_INFINITY)) best = { plan: served, variants };
+    carried += 1;
+    if (carried === MOST_CANDIDATES) break;
   }
   if (!best || best.plan.objective - plan.objective < hysteresisOf(tuning)) return null;
   const { variants } = best;
@@ -171,6 +175,17 @@ function trialOf(plan: Plan, state: ControlState, input: TickInput, measured: Pi
     accuracy: accuracyOf(pipeline).of(pipeline.stages.map(({ name }) => variants[name] ?? "")),
     mostAccuracy: best.plan.accuracy,
   };
+}
+
+/** Whether the replicas of the plan could serve every row with these variants, all of their time: what can't is not worth an optimisation. */
+function hasCapacity(plan: Plan, problem: Problem, variants: Readonly<Record<string, string>>): boolean {
+  const { pipeline, rateRps, corrections } = problem;
+  const rates = stageRates(pipeline, rateRps, stage => variants[stage] ?? null);
+  return pipeline.stages.every(stage => {
+    const { name } = stage;
+    const replicas = plan.stages.find(one => one.stage === name)?.parts[0]?.replicas ?? 0;
+    return (rates[name] ?? 0) <= replicas * mostRps(stage, variants[name] ?? "", corrections[name] ?? 1);
+  });
 }
 
 /** These variants at the replicas of the plan. */

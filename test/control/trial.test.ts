@@ -210,6 +210,23 @@ describe("trials under a drift", () => {
     assert.equal(story.condition("AccuracyDrifted")?.status, true);
   });
 
+  it("are not kept from what the replicas carry by many that they don't", () => {
+    const slow = Array.from({ length: 30 }, (_, i) => `slow-${i}`);
+    const ladder = { ...LADDER, ...Object.fromEntries(slow.map(name => [name, [300, 0.97] as const])) };
+    const plain = pipelineFixture([{ name: "read", ladder }]);
+    const measured = { ...MEASURED, ...Object.fromEntries(slow.map(name => [name, 0.97])) };
+    const combinations = Object.entries(measured).map(([read, accuracy]) => ({ variants: { read }, accuracy }));
+    // At 4 rps too slow for one replica, at 3 rps too late.
+    for (const rateRps of [4, 3]) {
+      const story = new Story({ ...plain, accuracy: { ...plain.accuracy, combinations, trials: true } });
+      story.input = { bounds: { read: { min: 1, max: 1 } } };
+      play(story, 300, MEASURED, rateRps);
+      assert.equal(story.goal("read"), "heavy");
+      const tried = play(story, 600, REVERSED, rateRps);
+      assert.ok(tried.length > 0 && tried.every(({ read }) => !slow.includes(read ?? "")), `${tried.length} s`);
+    }
+  });
+
   it("end with the guard", () => {
     const story = new Story(pipeline());
     play(story, 60, MEASURED);
