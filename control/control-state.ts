@@ -102,6 +102,8 @@ export interface ControlState {
   readonly corrections: Readonly<Record<string, number>>;
   /** Cumulative service time seen, by stage and pod: [batches, measured ms, profiled ms]. */
   readonly serviceSeen: Readonly<Record<string, readonly [number, number, number]>>;
+  /** What each variant was at the last tick, by `stage/variant`: its file's SHA-256, or where another server has it. */
+  readonly models: Readonly<Record<string, string>>;
   /** What answers of late say of accuracy, by combination of variants. */
   readonly evidence: readonly AccuracyEstimate[];
   /** Of every combination that served, what was known when most was; the evidence that plans are made with where there are trials. */
@@ -141,6 +143,7 @@ export function initialState(epoch: number): ControlState {
     guard: null,
     corrections: {},
     serviceSeen: {},
+    models: {},
     evidence: [],
     remembered: [],
     trial: null,

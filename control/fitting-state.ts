@@ -1,9 +1,12 @@
+import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
+import { servedNames } from "../domain/configuration.ts";
 import { findStage, findVariant, type Pipeline } from "../domain/pipeline.ts";
 import type { Plan } from "../domain/plan.ts";
 import type { ControlState, Trial } from "./control-state.ts";
 
 /** The state without what the pipeline no longer has: its file may have been edited since the last tick. */
-export function fittingState(state: ControlState, pipeline: Pipeline): ControlState {
+export function fittingState(before: ControlState, pipeline: Pipeline): ControlState {
+  const state = withModels(before, modelsOf(pipeline));
   const fits = state.plan !== null && isPlanOf(state.plan, pipeline);
   return {
     ...state,
@@ -12,6 +15,47 @@ export function fittingState(state: ControlState, pipeline: Pipeline): ControlSt
     corrections: Object.fromEntries(Object.entries(state.corrections).filter(([stage]) => findStage(pipeline, stage))),
     quarantines: state.quarantines.filter(({ stage, variant }) => hasVariant(pipeline, stage, variant)),
   };
+}
+
+/** What was seen of a model says nothing of another one that took its name. What the models were before is not known of older states. */
+function withModels(state: ControlState, models: ControlState["models"]): ControlState {
+  const { models: before, evidence, remembered, trial } = state;
+  if (before === models) return state;
+  const isSame = ([stage, variant]: readonly [string, string]): boolean => {
+    const key = variantKey(stage, variant);
+    return !Object.hasOwn(before, key) || before[key] === models[key];
+  };
+  const ofSame = ({ variants }: Pick<AccuracyEstimate, "variants">): boolean => Object.entries(variants).every(isSame);
+  return {
+    ...state,
+    models,
+    evidence: evidence.filter(ofSame),
+    remembered: remembered.filter(ofSame),
+    trial: trial && ofSame({ variants: servedNames(trial.configuration) }) ? trial : null,
+  };
+}
+
+const known = new WeakMap<Pipeline, ControlState["models"]>();
+
+/** The same object for the same pipeline. */
+function modelsOf(pipeline: Pipeline): ControlState["models"] {
+  const models =
+    known.get(pipeline) ??
+    Object.fromEntries(
+      pipeline.stages.flatMap(({ name, variants }) =>
+        variants.map(({ name: variant, sha256, url, model }) => [
+          variantKey(name, variant),
+          sha256 ?? JSON.stringify([url, model]),
+        ]),
+      ),
+    );
+  known.set(pipeline, models);
+  return models;
+}
+
+/** Names of stages hold no `/`. */
+function variantKey(stage: string, variant: string): string {
+  return `${stage}/${variant}`;
 }
 
 function isPlanOf({ stages }: Plan, pipeline: Pipeline): boolean {

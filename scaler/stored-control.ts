@@ -103,6 +103,7 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
   guard: z.object({ sinceMs: time, configuration: z.record(word, z.object({ parts })) }).nullable(),
   corrections: z.record(word, z.number().positive().max(100)),
   serviceSeen: z.record(z.string(), z.tuple([amount, amount, amount])),
+  models: z.record(word, text).default({}),
   evidence: estimates,
   remembered: estimates,
   trial: trial.nullable().default(null),

@@ -238,6 +238,24 @@ describe("trials under a drift", () => {
     assert.deepEqual([story.board.guarding, story.board.trial], [true, null]);
   });
 
+  it("end where what is tried is another model now", () => {
+    const story = new Story(pipeline());
+    play(story, 60, MEASURED);
+    let i = 0;
+    while (!story.board.trial && i++ < 300) play(story, 1, REVERSED);
+    const tried = story.board.trial?.configuration["read"]?.parts[0]?.variant;
+    assert.ok(tried);
+    const stages = story.pipeline.stages.map(stage => ({
+      ...stage,
+      variants: stage.variants.map(variant =>
+        variant.name === tried ? { ...variant, sha256: "1".repeat(64) } : variant,
+      ),
+    }));
+    story.pipeline = { ...story.pipeline, stages };
+    play(story, 1, REVERSED);
+    assert.equal(story.board.trial, null);
+  });
+
   it("end where a replica is gone or over its queue's limit", () => {
     const tried = (): Story => {
       const story = new Story(pipeline(), { podsAtStart: 2 });
