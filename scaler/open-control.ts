@@ -12,6 +12,8 @@ export interface ControlOpener {
   readonly machineCores: number | null;
   /** The gateway joins votes. */
   readonly joinsVotes: boolean;
+  /** Throws where a pipeline can't run in mode `active`. */
+  readonly checkActive: (pipeline: Pipeline) => void;
   readonly nowMs: number;
 }
 
@@ -20,7 +22,7 @@ export interface ControlOpener {
  * is the leader's; what that one has shared stands above what is stored here, but for what was learnt here of the load.
  */
 export function openControl(pipeline: Pipeline, bundledModel: ForecastModel, opener: ControlOpener): PipelineControl {
-  const { keeper, highAvailability, machineCores, joinsVotes, nowMs } = opener;
+  const { keeper, highAvailability, machineCores, joinsVotes, checkActive, nowMs } = opener;
   const own = keeper.load(pipeline);
   const shared = highAvailability?.stored(pipeline.key) ?? null;
   const stored = shared ? { ...shared, forecaster: own?.forecaster ?? shared.forecaster } : own;
@@ -36,6 +38,7 @@ export function openControl(pipeline: Pipeline, bundledModel: ForecastModel, ope
     epoch,
     machineCores,
     joinsVotes,
+    checkActive,
     nowMs,
   });
 }

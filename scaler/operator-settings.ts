@@ -53,14 +53,17 @@ export type StoredSettings = z.output<typeof storedSchema>;
  * changes.
  */
 export class OperatorSettings {
+  readonly #checkActive: (pipeline: Pipeline) => void;
   #pipeline: Pipeline;
   #pins: readonly OperatorPin[] = [];
   #mode: "shadow" | "active" | null = null;
   #tuning: OperatorTuning | null = null;
   #changes: readonly LiveChange[] = [];
 
-  constructor(pipeline: Pipeline) {
+  /** @param checkActive throws where the pipeline can't run in mode `active`. */
+  constructor(pipeline: Pipeline, checkActive: (pipeline: Pipeline) => void = () => undefined) {
     this.#pipeline = pipeline;
+    this.#checkActive = checkActive;
   }
 
   get mode(): "shadow" | "active" {
@@ -140,8 +143,16 @@ export class OperatorSettings {
     this.#tuning = tuning;
   }
 
+  /** @throws VariscaleError invalid_argument where there is no such mode, or what `checkActive` throws. */
   modeOf(body: unknown): ModeRequest {
-    return parseRequest(modeRequestSchema, body);
+    const request = parseRequest(modeRequestSchema, body);
+    if (request.mode === "active") this.#checkActive(this.#pipeline);
+    return request;
+  }
+
+  /** The mode that there will be once the file is this one. */
+  modeAfter({ mode }: Pipeline): "shadow" | "active" {
+    return this.#mode !== null && mode === this.#pipeline.mode ? this.#mode : mode;
   }
 
   setMode(mode: ModeRequest["mode"]): void {
@@ -181,7 +192,18 @@ export class OperatorSettings {
     const { mode, tuning } = result.data;
     this.#tuning =
       tuning && tuning.expiresAtMs > nowMs && tuning.pins.every(pin => isPossible(this.#pipeline, pin)) ? tuning : null;
-    if (mode && mode.fileMode === this.#pipeline.mode) this.#mode = mode.mode;
+    if (mode && mode.fileMode === this.#pipeline.mode && (mode.mode === "shadow" || this.#mayBeActive()))
+      this.#mode = mode.mode;
+  }
+
+  /** Its file may have been edited since it was said. */
+  #mayBeActive(): boolean {
+    try {
+      this.#checkActive(this.#pipeline);
+      return true;
+    } catch {
+      return false;
+    }
   }
 }
 

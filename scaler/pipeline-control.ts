@@ -39,6 +39,8 @@ export interface PipelineControlOptions {
   readonly machineCores: number | null;
   /** The gateway joins votes. Default false. */
   readonly joinsVotes?: boolean;
+  /** Throws where a pipeline can't run in mode `active`. Default: all can. */
+  readonly checkActive?: (pipeline: Pipeline) => void;
   readonly nowMs: number;
 }
 
@@ -49,6 +51,7 @@ export class PipelineControl {
   #pipeline: Pipeline;
   readonly #machineCores: number | null;
   readonly #joinsVotes: boolean;
+  readonly #checkActive: ((pipeline: Pipeline) => void) | undefined;
   /** Where in a period this pipeline has its turn: what all do every so often they don't do at once. */
   readonly #phase: number;
   readonly #forecaster: LoadForecaster;
@@ -69,7 +72,8 @@ export class PipelineControl {
     this.#epoch = epoch;
     this.#machineCores = options.machineCores;
     this.#joinsVotes = options.joinsVotes ?? false;
-    this.#settings = settingsOf(pipeline, stored, options.nowMs);
+    this.#checkActive = options.checkActive;
+    this.#settings = this.#settingsOf(stored, options.nowMs);
     this.#bundledModel = options.bundledModel ?? null;
     this.#ownModel = options.ownModel ?? null;
     this.#phase = seedOf(formatKey(pipeline.key), 0);
@@ -197,7 +201,7 @@ export class PipelineControl {
    */
   takeOver(stored: StoredPipeline | null, epoch: number, nowMs: number): void {
     const { pipeline } = this;
-    const settings = stored ? settingsOf(pipeline, stored, nowMs) : this.#settings;
+    const settings = stored ? this.#settingsOf(stored, nowMs) : this.#settings;
     const state = stored ? (stored.control ?? initialState(epoch)) : this.#state;
     const switched = assignedStages(pipeline, state);
     this.#epoch = epoch;
@@ -269,6 +273,12 @@ export class PipelineControl {
     };
   }
 
+  #settingsOf(stored: StoredPipeline | null, nowMs: number): OperatorSettings {
+    const settings = new OperatorSettings(this.#pipeline, this.#checkActive);
+    settings.restore(stored?.settings, nowMs);
+    return settings;
+  }
+
   get #model(): ForecastModel | null {
     return this.#ownModel?.model ?? this.#bundledModel;
   }
@@ -301,10 +311,4 @@ export class PipelineControl {
       epoch: this.epoch,
     };
   }
-}
-
-function settingsOf(pipeline: Pipeline, stored: StoredPipeline | null, nowMs: number): OperatorSettings {
-  const settings = new OperatorSettings(pipeline);
-  settings.restore(stored?.settings, nowMs);
-  return settings;
 }

@@ -158,13 +158,14 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
   const bundledModel = readBundledModel();
   const machineCores =
     options.machineCores === null ? null : options.machineCores / Math.max(1, options.pipelines.length);
+  const joinsVotes = options.joinsVotes ?? false;
+  const checkActive = (pipeline: Pipeline): void => checkVoting({ ...pipeline, mode: "active" }, joinsVotes);
   const pipelines: PipelineSet = new PipelineSet({
     catalogue,
     nowMs: () => clock.nowMs(),
     open: pipeline => {
       const nowMs = clock.nowMs();
-      const joinsVotes = options.joinsVotes ?? false;
-      const opener = { keeper, highAvailability, machineCores, joinsVotes, nowMs };
+      const opener = { keeper, highAvailability, machineCores, joinsVotes, checkActive, nowMs };
       const control = openControl(pipeline, bundledModel, opener);
       control.settings.recall(past?.byPipeline.get(formatKey(pipeline.key)) ?? []);
       return control;
@@ -184,7 +185,8 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
       certificates,
       {
         check: pipeline => {
-          checkVoting(pipeline, options.joinsVotes ?? false);
+          const mode = pipelines.find(pipeline.key)?.settings.modeAfter(pipeline) ?? pipeline.mode;
+          checkVoting({ ...pipeline, mode }, joinsVotes);
           sources.check(pipeline);
         },
         add: control => sources.add(control),
