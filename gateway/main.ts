@@ -7,7 +7,7 @@ import { dnsEndpoints, isNamedEndpoint } from "./dns-endpoints.ts";
 import { type EndpointSource, ipcEndpoints, staticEndpoints } from "./endpoint-source.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { loadCode } from "./load-code.ts";
-import { requireVotes } from "./require-votes.ts";
+import { requireVotes, stagesWithoutVote } from "./require-votes.ts";
 import type { PipelineCode } from "./stage.ts";
 
 export interface GatewayCommand {
@@ -24,7 +24,7 @@ export interface GatewayCommand {
 }
 
 /**
- * The process `variscale gateway FILE`. A parent process with an IPC channel is told `{ kind: "listening", ports: { http } }`, and
+ * The process `variscale gateway FILE`. A parent process with an IPC channel is told `{ kind: "listening", ports: { http }, withoutVote }`, and
  * when it goes away so does the gateway. Gives the port that it listens on.
  *
  * @throws VariscaleError when the pipeline's code or an endpoint is wrong, or the port is taken.
@@ -39,7 +39,8 @@ export async function runGateway(command: GatewayCommand): Promise<number> {
   );
   const gateway = await startGateway({ pipeline, code, host: command.host, port: command.port, logger, endpoints });
   const shutdown = shutdownOnSignal(shutdownSteps(gateway, command.drainMs, pipeline.slo.latencyMs + 1000), logger);
-  tellParent({ kind: "listening", ports: { http: gateway.port } }, () => {
+  const withoutVote = stagesWithoutVote(pipeline, code);
+  tellParent({ kind: "listening", ports: { http: gateway.port }, withoutVote }, () => {
     if (!gateway.isDraining()) shutdown("the parent process went away");
   });
   logger.info({ host: command.host, port: gateway.port, pipeline: pipeline.key }, "listening");

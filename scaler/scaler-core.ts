@@ -43,6 +43,8 @@ export interface ScalerCoreOptions {
   readonly machineCores: number | null;
   /** The gateways of the pipelines join votes, and are told by the boards who votes. Default false: one variant serves a stage. */
   readonly joinsVotes?: boolean;
+  /** Stages with `votes` whose code can't join any, where gateways join votes. Default: none. */
+  readonly withoutVote?: readonly string[];
   /** Of the pipelines' own forecast models; null or missing: none is trained. */
   readonly training?: TrainingOptions | null;
   /** Null or missing: there is no Kubernetes to look at. */
@@ -158,8 +160,10 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
   const bundledModel = readBundledModel();
   const machineCores =
     options.machineCores === null ? null : options.machineCores / Math.max(1, options.pipelines.length);
-  const joinsVotes = options.joinsVotes ?? false;
-  const checkActive = (pipeline: Pipeline): void => checkVoting({ ...pipeline, mode: "active" }, joinsVotes);
+  const { joinsVotes = false, withoutVote = [] } = options;
+  const checkMode = (pipeline: Pipeline, mode: Pipeline["mode"]): void =>
+    checkVoting({ ...pipeline, mode }, joinsVotes, withoutVote);
+  const checkActive = (pipeline: Pipeline): void => checkMode(pipeline, "active");
   const pipelines: PipelineSet = new PipelineSet({
     catalogue,
     nowMs: () => clock.nowMs(),
@@ -185,8 +189,7 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
       certificates,
       {
         check: pipeline => {
-          const mode = pipelines.find(pipeline.key)?.settings.modeAfter(pipeline) ?? pipeline.mode;
-          checkVoting({ ...pipeline, mode }, joinsVotes);
+          checkMode(pipeline, pipelines.find(pipeline.key)?.settings.modeAfter(pipeline) ?? pipeline.mode);
           sources.check(pipeline);
         },
         add: control => sources.add(control),

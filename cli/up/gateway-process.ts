@@ -21,6 +21,8 @@ export interface GatewayProcessOptions {
 /** The gateway as a child process. When it ends by itself it is started again on the same port, and told the endpoints again. */
 export interface GatewayProcess {
   readonly port: number;
+  /** Stages with `votes` in the file whose code can't join any. */
+  readonly withoutVote: readonly string[];
   readonly pid: () => number | undefined;
   setEndpoints(stages: EndpointTable): void;
   /** Lets the requests that it has end. */
@@ -37,12 +39,13 @@ export function startGatewayProcess(options: GatewayProcessOptions): Promise<Gat
       name: "gateway",
       args: () => gatewayArgs(options, port),
       logger: options.logger,
-      onListening: given => {
+      onListening: (given, message) => {
         port = given;
         listens = true;
         kept.send(endpoints);
         resolve({
           port,
+          withoutVote: (message as { readonly withoutVote?: readonly string[] }).withoutVote ?? [],
           pid: () => kept.pid,
           setEndpoints: stages => {
             endpoints = { kind: "endpoints", stages };

@@ -13,8 +13,8 @@ export interface KeptProcessOptions {
   /** Arguments of the command line, asked for at every start. */
   readonly args: () => readonly string[];
   readonly logger: Logger;
-  /** It serves on this port now. */
-  readonly onListening: (port: number) => void;
+  /** It serves on this port now. @param message as it told that. */
+  readonly onListening: (port: number, message: object) => void;
   /** It ended by itself, with this exit code or signal, and is started again unless it is stopped now. */
   readonly onEnded: (status: number | string) => void;
   /** First back-off; doubled by each further end in a row, up to 30 s. Default 500. */
@@ -75,7 +75,7 @@ export class KeptProcess {
     const listening = message as { kind?: unknown; ports?: { http?: unknown } } | null;
     if (this.#stopping || listening?.kind !== "listening" || typeof listening.ports?.http !== "number") return;
     this.#listeningSinceMs = Date.now();
-    this.#options.onListening(listening.ports.http);
+    this.#options.onListening(listening.ports.http, listening);
   }
 
   #onGone(status: number | string): void {

@@ -113,6 +113,7 @@ async function startParts(options: UpOptions, pipeline: Pipeline, parts: Parts):
     stateDir: options.stateDir,
     machineCores: options.machineCores,
     joinsVotes: true,
+    withoutVote: gateway.withoutVote,
     training: { share: TRAINING_SHARE },
     logger,
   });

@@ -19,6 +19,15 @@ describe("checkVoting()", () => {
     });
   });
 
+  it("refuses votes that the code can't join, also where gateways join those of other stages", () => {
+    assert.throws(() => checkVoting(pipelineOf(cocktail), true, ["say"]), {
+      code: "failed_precondition",
+      message: /of stage `say` vote, and the code of the stage has no `vote`\. Give it one, stay in mode `shadow`/,
+    });
+    checkVoting(pipelineOf(cocktail), true, ["hear"]);
+    checkVoting(pipelineOf({ ...cocktail, mode: "shadow" }), true, ["say"]);
+  });
+
   it("takes them where gateways join them, in mode shadow, and where nothing votes", () => {
     checkVoting(pipelineOf(cocktail), true);
     checkVoting(pipelineOf({ ...cocktail, mode: "shadow" }), false);

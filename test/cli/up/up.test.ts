@@ -110,6 +110,25 @@ describe("variscale up", function () {
     await up.until(async () => (await answer()) === 200, "serving again");
   });
 
+  it("stays in mode shadow where policy and file let variants vote that the code has no `vote` for", async () => {
+    const voting = new TestFolder();
+    writeTinyPipeline(voting.path);
+    const settings = ["mode=shadow", "objective.policy=cocktail", "stages[1].votes={ correlation: 0.1 }"];
+    const other = await UpProcess.startReady(
+      voting.path,
+      settings.flatMap(pair => ["--set", `spec.${pair}`]),
+    );
+    try {
+      const response = await fetch(`${other.api}/mode`, { method: "PUT", body: '{"mode":"active"}' });
+      assert.equal(response.status, 412);
+      assert.match(await response.text(), /variants of stage `second` vote, and the code of the stage has no `vote`/);
+      assert.equal((await other.page()).board.mode, "shadow");
+    } finally {
+      other.killAll();
+      voting.delete();
+    }
+  });
+
   it("survives the loss of its temporary files", async () => {
     const temporary = join(folder.path, "tmp");
     for (const name of readdirSync(temporary)) rmSync(join(temporary, name), { recursive: true });
