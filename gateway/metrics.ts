@@ -27,8 +27,9 @@ export interface GatewayMetrics {
 interface Observed {
   readonly key: PipelineKey;
   readonly slo: Slo;
-  /** Names of the assertions of the pipeline's code. */
+  /** Names of the assertions of the pipeline's code, and of those over its sequences. */
   readonly assertions: readonly string[];
+  readonly sequenceAssertions: readonly string[];
   readonly offered: () => number;
   readonly pools: Iterable<StagePool>;
   readonly inFlight: () => number;
@@ -41,11 +42,12 @@ export function createGatewayMetrics(registry: Registry, observed: Observed): Ga
   registerOffered(registry, observed);
   registerEstimates(registry, observed);
   const late = registerSlo(registry, observed.slo);
-  const asserted = registerAssertions(registry, observed.assertions);
+  const heldAgainst = registerAssertions(registry);
+  const brokenInSequence = heldAgainst(observed.sequenceAssertions);
   const registers = [registry];
   const followed = new Counter({
     name: "variscale_gateway_sequence_requests_total",
-    help: "Answers that were held against those before them in their sequence: what rates of its assertions are of",
+    help: "Answers that were held against those before them in their sequence",
     registers,
   });
   const requests = new Counter({
@@ -109,10 +111,10 @@ export function createGatewayMetrics(registry: Registry, observed: Observed): Ga
     },
     retried: (stage, cause) => retries.inc({ stage, cause }),
     missed: (stage, variant, cause) => missing.inc({ stage, variant, cause }),
-    asserted,
+    asserted: heldAgainst(observed.assertions),
     followed: broken => {
       followed.inc();
-      asserted(broken);
+      brokenInSequence(broken);
     },
   };
 }
@@ -169,17 +171,26 @@ function registerEstimates(registry: Registry, { estimates }: Observed): void {
   counter("labelled_requests", "How many of them somebody labelled", one => one.labels);
 }
 
-/** Held against all answers that go out; every assertion is there from the first scrape on, at 0. */
-function registerAssertions(registry: Registry, names: readonly string[]): GatewayMetrics["asserted"] {
-  const failures = new Counter({
-    name: "variscale_gateway_assertion_failures_total",
-    help: "Answers of which an assertion of the pipeline's code does not hold; the rate is of the served requests, and for assertions of sequences of variscale_gateway_sequence_requests_total",
+/** What counts an answer that was held against assertions of these names; each is there from the first scrape on, at 0. */
+function registerAssertions(registry: Registry): (names: readonly string[]) => GatewayMetrics["asserted"] {
+  const held = new Counter({
+    name: "variscale_gateway_assertions_total",
+    help: "Answers that an assertion of the pipeline's code was held against: what its failures are a share of",
     labelNames: ["assertion"],
     registers: [registry],
   });
-  for (const assertion of names) failures.inc({ assertion }, 0);
-  return broken => {
-    for (const assertion of broken) failures.inc({ assertion });
+  const failures = new Counter({
+    name: "variscale_gateway_assertion_failures_total",
+    help: "Answers of which an assertion of the pipeline's code does not hold; over variscale_gateway_assertions_total this is the share",
+    labelNames: ["assertion"],
+    registers: [registry],
+  });
+  return names => {
+    for (const counter of [held, failures]) for (const assertion of names) counter.inc({ assertion }, 0);
+    return broken => {
+      for (const assertion of names) held.inc({ assertion });
+      for (const assertion of broken) failures.inc({ assertion });
+    };
   };
 }
 

@@ -125,7 +125,11 @@ describe("sequences of a pipeline's code", () => {
     const metrics = async () => {
       const text = await (await fetch(`${url}/metrics`)).text();
       const of = (series: string) => Number(new RegExp(`^variscale_gateway_${series} (\\d+)$`, "m").exec(text)?.[1]);
-      return [of("sequence_requests_total"), of('assertion_failures_total\\{assertion="rising"\\}')];
+      return [
+        of("sequence_requests_total"),
+        ...["rising", "filled"].map(name => of(`assertions_total\\{assertion="${name}"\\}`)),
+        of('assertion_failures_total\\{assertion="rising"\\}'),
+      ];
     };
     const send = (value: number, id: string, number: number) =>
       post({ numbers: [value] }, { "x-sequence-id": id, "x-sequence-number": `${number}` });
@@ -133,8 +137,9 @@ describe("sequences of a pipeline's code", () => {
   }
 
   it("are counted from 0 on, and what breaks one is answered all the same", async () => {
-    const { post, send, metrics } = await open(risingCode());
-    assert.deepEqual(await metrics(), [0, 0]);
+    const assertions = { filled: () => true };
+    const { post, send, metrics } = await open({ ...risingCode(), assertions });
+    assert.deepEqual(await metrics(), [0, 0, 0, 0]);
     for (const [value, number] of [
       [7, 0],
       [8, 1],
@@ -145,7 +150,8 @@ describe("sequences of a pipeline's code", () => {
       assert.deepEqual(((await response.json()) as Numbers).values, [value]);
     }
     assert.equal((await post({ numbers: [1] })).status, 200);
-    assert.deepEqual(await metrics(), [2, 1]);
+    // An assertion of single requests is held against every answer, one of sequences only where there is one before.
+    assert.deepEqual(await metrics(), [2, 2, 4, 1]);
   });
 
   it("refuse half a place in a sequence; other pipelines do not look at it", async () => {

@@ -44,6 +44,14 @@ describe("charts/variscale/files/dashboard.json", () => {
     for (const [, name = ""] of JSON.stringify(dashboard).matchAll(/\$\{?(\w+)/g)) assert.ok(variables.has(name), name);
   });
 
+  it("gives failures of assertions as a share of the answers that each was held against", () => {
+    const [expression = "", ...others] = expressions.filter(one => one.includes("assertion_failures_total"));
+    assert.deepEqual(others, []);
+    const rate = (name: string): string =>
+      String.raw`sum by \(assertion\) \(rate\(variscale_gateway_${name}_total\{[^}]*\}\[\$__rate_interval\]\)\)`;
+    assert.match(expression, new RegExp(`^${rate("assertion_failures")} / ${rate("assertions")}$`));
+  });
+
   it("says of every panel what it shows, once", () => {
     assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length);
     for (const { title, description, targets = [] } of graphs) {
