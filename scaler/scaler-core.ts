@@ -1,7 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
+import { formatKey, type Pipeline } from "../domain/pipeline.ts";
 import { createRegistry } from "../runtime/process-metrics.ts";
 import type { TlsFolder } from "../runtime/tls-folder.ts";
 import { addTlsMetrics } from "../runtime/tls-metrics.ts";
@@ -27,8 +27,9 @@ import { createMetrics, type ScalerMetrics } from "./metrics.ts";
 import { openControl } from "./open-control.ts";
 import { PipelineCatalogue } from "./pipeline-catalogue.ts";
 import { PipelineMetrics } from "./pipeline-metrics.ts";
-import { PipelineSet, type PipelineSetPart } from "./pipeline-set.ts";
+import { PipelineSet } from "./pipeline-set.ts";
 import { ProcessConditions } from "./process-conditions.ts";
+import { SharedCondition } from "./shared-condition.ts";
 import { StateKeeper } from "./state-keeper.ts";
 import { SwitcherRegistry } from "./switcher-registry.ts";
 
@@ -104,7 +105,6 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
   const metrics = createMetrics(prometheus);
   const pipelineMetrics = new PipelineMetrics(metrics);
   const conditions = new ProcessConditions(logger);
-  const keys = (): readonly PipelineKey[] => catalogue.all().map(({ key }) => key);
   const boards = new BoardStore(error => logger.error({ err: error }, "a reader of boards failed"));
   const { staleAfterMs, onLost } = options;
   const haContext = { clock, logger, conditions, prometheus, staleAfterMs, onLost };
@@ -115,12 +115,13 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
   await highAvailability?.untilSynced();
   const registry = new SwitcherRegistry();
   const analyses = new AnalysisThread();
+  const auditWritten = new SharedCondition("AuditLogWritten", conditions, clock);
   const audit =
     stateDir === null
       ? null
       : openAudit(stateDir, problem => {
           metrics.auditWrites.inc({ outcome: problem === null ? "ok" : "failed" });
-          for (const key of keys()) conditions.set(key, "AuditLogWritten", problem, clock.nowMs());
+          auditWritten.tell(problem);
         });
   const past = stateDir === null ? null : readAudit(stateDir, logger);
   metrics.auditDamagedLines.set(past?.damaged ?? 0);
@@ -156,7 +157,7 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
       options.onPass();
     },
   });
-  const certificates = followCertificates(options, prometheus, keys, conditions);
+  const certificates = followCertificates(options, prometheus, conditions);
   const bundledModel = readBundledModel();
   const machineCores =
     options.machineCores === null ? null : options.machineCores / Math.max(1, options.pipelines.length);
@@ -186,6 +187,7 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
           for (const part of [boards, journal, conditions, pipelineMetrics, highAvailability]) part?.forget(key);
         },
       },
+      auditWritten,
       certificates,
       {
         check: pipeline => {
@@ -274,24 +276,16 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
   };
 }
 
-/** What is wrong with the certificates is a condition of every pipeline, also of those that come later. */
+/** What is wrong with the certificates. */
 function followCertificates(
   options: ScalerCoreOptions,
   prometheus: Registry,
-  keys: () => readonly PipelineKey[],
   conditions: ProcessConditions,
-): PipelineSetPart {
-  const { tls, clock } = options;
-  if (!tls) return {};
+): SharedCondition {
+  const current = new SharedCondition("CertificatesCurrent", conditions, options.clock);
+  const { tls } = options;
+  if (!tls) return current;
   addTlsMetrics(prometheus, tls);
-  let known: string | null | undefined;
-  tls.watch(problem => {
-    known = problem;
-    for (const key of keys()) conditions.set(key, "CertificatesCurrent", problem, clock.nowMs());
-  });
-  return {
-    add: ({ pipeline: { key } }) => {
-      if (known !== undefined) conditions.set(key, "CertificatesCurrent", known, clock.nowMs());
-    },
-  };
+  tls.watch(problem => current.tell(problem));
+  return current;
 }
