@@ -3,6 +3,7 @@ import type { PipelineFile, StageFile } from "./pipeline-schema.ts";
 import { profileAt } from "./profile.ts";
 import type { Measurements } from "./profile-schema.ts";
 import { ELEMENT_BYTES } from "./tensor.ts";
+import { unservedOf } from "./unserved.ts";
 
 type Path = readonly (string | number)[];
 
@@ -41,13 +42,9 @@ export function checkPipelineFile(file: PipelineFile): FileIssue[] {
 
 type Report = (path: Path, rule: string, fix: string) => void;
 
-/** What can be planned for but not served by running pods. */
 function checkServable(file: PipelineFile, report: Report): void {
-  const { podShape, policy } = file.spec.objective;
-  const fix = "Write `mode: shadow`, or choose another.";
-  if (podShape === "variant")
-    report(["spec", "objective", "podShape"], "must be `stage` in mode `active`: a running pod keeps its cores", fix);
-  if (policy === "oracle") report(["spec", "objective", "policy"], "is only for planning, not for mode `active`", fix);
+  for (const { field, rule } of unservedOf(file.spec.objective))
+    report(["spec", "objective", field], rule, "Write `mode: shadow`, or choose another.");
 }
 
 function checkPackages(file: PipelineFile, report: Report): void {

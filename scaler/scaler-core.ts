@@ -10,7 +10,7 @@ import { AnalysisThread } from "./analysis-thread.ts";
 import { openAudit, readAudit } from "./audit-log.ts";
 import { BoardStore, type Boards } from "./board-store.ts";
 import { readBundledModel } from "./bundled-model.ts";
-import { checkVoting } from "./check-voting.ts";
+import { checkActive } from "./check-active.ts";
 import type { Clock } from "./clock.ts";
 import type { Cluster, ClusterOptions } from "./cluster.ts";
 import { ForecastTrainer, type TrainingOptions } from "./forecast-trainer.ts";
@@ -162,15 +162,13 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
   const machineCores =
     options.machineCores === null ? null : options.machineCores / Math.max(1, options.pipelines.length);
   const { joinsVotes = false, withoutVote = [] } = options;
-  const checkMode = (pipeline: Pipeline, mode: Pipeline["mode"]): void =>
-    checkVoting({ ...pipeline, mode }, joinsVotes, withoutVote);
-  const checkActive = (pipeline: Pipeline): void => checkMode(pipeline, "active");
+  const checkServed = (pipeline: Pipeline): void => checkActive(pipeline, joinsVotes, withoutVote);
   const pipelines: PipelineSet = new PipelineSet({
     catalogue,
     nowMs: () => clock.nowMs(),
     open: pipeline => {
       const nowMs = clock.nowMs();
-      const opener = { keeper, highAvailability, machineCores, joinsVotes, checkActive, nowMs };
+      const opener = { keeper, highAvailability, machineCores, joinsVotes, checkActive: checkServed, nowMs };
       const control = openControl(pipeline, bundledModel, opener);
       control.settings.recall(past?.byPipeline.get(formatKey(pipeline.key)) ?? []);
       return control;
@@ -191,7 +189,8 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
       certificates,
       {
         check: pipeline => {
-          checkMode(pipeline, pipelines.find(pipeline.key)?.settings.modeAfter(pipeline) ?? pipeline.mode);
+          const mode = pipelines.find(pipeline.key)?.settings.modeAfter(pipeline) ?? pipeline.mode;
+          if (mode === "active") checkServed(pipeline);
           sources.check(pipeline);
         },
         add: control => sources.add(control),

@@ -18,7 +18,7 @@ function pipelineOf(policy: "cocktail" | "default"): Pipeline {
   return { ...plain, objective: { ...plain.objective, policy }, stages };
 }
 
-describe("a scaler that can't tell gateways who votes", () => {
+describe("mode active of a scaler that can't tell gateways who votes", () => {
   let stateDir: string;
   let running: RunningScaler;
   const start = async (policy: "cocktail" | "default"): Promise<void> => {
@@ -50,6 +50,20 @@ describe("a scaler that can't tell gateways who votes", () => {
     }
     assert.equal((await setMode("shadow")).status, 200);
     assert.equal(await mode(), "shadow");
+  });
+
+  it("refuses mode active of a policy and a shape of pods that are only for planning", async () => {
+    await start("default");
+    const plain = pipelineOf("default");
+    for (const [change, message] of [
+      [{ policy: "oracle" }, /`spec\.objective\.policy` is only for planning/],
+      [{ podShape: "variant" }, /`spec\.objective\.podShape` must be `stage` in mode `active`/],
+    ] as const) {
+      await running.scaler.pipelines.put({ ...plain, objective: { ...plain.objective, ...change } });
+      const { status, text } = await setMode("active");
+      assert.equal(status, 412);
+      assert.match(text, message);
+    }
   });
 
   it("refuses a file that would vote for a pipeline that an operator has made active", async () => {
