@@ -92,7 +92,8 @@ function refusedOf(situation: Situation, stage: Stage, { variant, batch, replica
   if (variant !== null && !found)
     return `stage ${cut(stage.name)} has no variant ${cut(variant)}: ${listed(stage.variants)}`;
   if (found && !found.profile) return `variant ${cut(found.name)} was not measured, so it can't be planned with`;
-  if (found && situation.excluded[stage.name]?.includes(found.name)) return `variant ${cut(found.name)} is quarantined`;
+  if (found && situation.excluded[stage.name]?.includes(found.name))
+    return `variant ${cut(found.name)} is left out now, as it is quarantined or not installed`;
   const measured = (found ? [found] : stage.variants).flatMap(
     ({ profile }) => profile?.points.map(point => point.batch) ?? [],
   );

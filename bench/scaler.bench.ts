@@ -94,6 +94,7 @@ function viewOf(stage: string, pod: string, assignments: ReturnType<typeof initi
     variant: assigned?.variant ?? "huge",
     batch: assigned?.batch ?? 1,
     residentVariants: ["huge", "large", "medium", "small"],
+    missingVariants: [],
     protecting: false,
     pin: null,
     queuedRows: 0,

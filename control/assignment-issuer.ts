@@ -3,7 +3,7 @@ import type { Part } from "../domain/configuration.ts";
 import type { Pipeline, Stage } from "../domain/pipeline.ts";
 import { lightestVariant } from "./capacity.ts";
 import { type ControlState, podKey } from "./control-state.ts";
-import { excludedVariants } from "./quarantine.ts";
+import { excludedVariants } from "./excluded.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
 
@@ -21,7 +21,7 @@ export function assignmentIssuer(state: ControlState, input: TickInput, nowMs: n
   const { pipeline, epoch } = input;
   const isSameEpoch = state.epoch === epoch;
   const known = isSameEpoch ? state.assignments : {};
-  const excluded = excludedVariants(state.quarantines, nowMs);
+  const excluded = excludedVariants(state, input, nowMs);
   const assignments: Record<string, Assignment> = {};
   let counter = isSameEpoch ? state.counter : 0;
   return {

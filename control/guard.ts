@@ -14,7 +14,7 @@ import { optimize } from "../optimizer/optimize.ts";
 import type { Problem } from "../optimizer/problem.ts";
 import { batchMs, replicaRps, servedVariant, stageRates } from "./capacity.ts";
 import type { ControlState, Guard } from "./control-state.ts";
-import { excludedVariants } from "./quarantine.ts";
+import { excludedVariants } from "./excluded.ts";
 import { SETTINGS } from "./settings.ts";
 import type { SwitcherView } from "./switcher-view.ts";
 import type { TickInput } from "./tick-input.ts";
@@ -38,16 +38,16 @@ export function guardTick(state: ControlState, input: TickInput, nowMs: number):
   if (state.guard) {
     const dwelling = nowMs - state.guard.sinceMs < SETTINGS.guardDwellMs;
     if (!dwelling && wouldHold(state, input, plan, ready, situation.rateRps, nowMs)) return null;
-    if (!situation.short && !isRefused(state.guard, state, nowMs)) return state.guard;
+    if (!situation.short && !isLeftOut(state.guard, state, input, nowMs)) return state.guard;
   }
   if (!situation.short && !state.guard) return null;
   const best = optimize(atReadyReplicas(state, input, ready, situation.drainRps, nowMs));
   return { sinceMs: state.guard?.sinceMs ?? nowMs, configuration: configurationOf(best) };
 }
 
-/** A variant that the guard chose was put in quarantine since. */
-function isRefused(guard: Guard, state: ControlState, nowMs: number): boolean {
-  return Object.entries(excludedVariants(state.quarantines, nowMs)).some(([stage, excluded]) =>
+/** A variant that the guard chose may not be used any more. */
+function isLeftOut(guard: Guard, state: ControlState, input: TickInput, nowMs: number): boolean {
+  return Object.entries(excludedVariants(state, input, nowMs)).some(([stage, excluded]) =>
     guard.configuration[stage]?.parts.some(part => excluded.includes(part.variant)),
   );
 }
@@ -147,11 +147,11 @@ function stageLoad(
   };
 }
 
-/** Variants that are not resident on every ready switcher of their stage, beside those in quarantine. */
+/** Variants that are not resident on every ready switcher of their stage, beside those that may not be used at all. */
 function notResident(
   pipeline: Pipeline,
   ready: ReadyByStage,
-  quarantined: Readonly<Record<string, readonly string[]>>,
+  leftOut: Readonly<Record<string, readonly string[]>>,
 ): Record<string, readonly string[]> {
   const excluded: Record<string, readonly string[]> = {};
   for (const stage of pipeline.stages) {
@@ -159,7 +159,7 @@ function notResident(
     excluded[stage.name] = stage.variants
       .map(variant => variant.name)
       .filter(
-        name => quarantined[stage.name]?.includes(name) || !views.every(view => view.residentVariants.includes(name)),
+        name => leftOut[stage.name]?.includes(name) || !views.every(view => view.residentVariants.includes(name)),
       );
   }
   return excluded;
@@ -180,7 +180,7 @@ function atReadyReplicas(
     rateRps,
     current: null,
     corrections: state.corrections,
-    excluded: notResident(input.pipeline, ready, excludedVariants(state.quarantines, nowMs)),
+    excluded: notResident(input.pipeline, ready, excludedVariants(state, input, nowMs)),
     pins: input.pins.map(pin => ({ ...pin, replicas: null })),
     limits: { cores: null, machineCores: input.limits.machineCores },
     bounds,

@@ -11,7 +11,8 @@ import { leadMs, stuckCap } from "./actuation.ts";
 import type { ControlState, Demand, Recommendation, Trial } from "./control-state.ts";
 import { type DemandLevels, decide, withReason } from "./decide.ts";
 import { extremeDemands, mostRisenRps } from "./demand-window.ts";
-import { excludedVariants } from "./quarantine.ts";
+import { excludedVariants, notInstalled } from "./excluded.ts";
+import { quarantinedVariants } from "./quarantine.ts";
 import { risenRps, withRise } from "./rise.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
@@ -66,7 +67,7 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
   const decisions = state.decisions + 1;
   return {
     plan,
-    planReasons: [...new Set([...reasons, ...reasonsOf(problem, input, demands)])],
+    planReasons: [...new Set([...reasons, ...reasonsOf(problem, { ...state, demands }, input, nowMs)])],
     planAtMs: nowMs,
     decisionId: `d-${input.epoch}-${decisions}`,
     planInputs,
@@ -83,8 +84,10 @@ export function planGiven(state: ControlState, input: TickInput, nowMs: number):
   const areFew = accuracies.length > 0 && accuracies.length <= SETTINGS.mostRecordedAccuracies;
   const { tuning = UNTUNED } = input;
   const problem = withTunedPins(toProblem(state, input, nowMs), tuning);
+  const missing = notInstalled(input);
   return {
     ...givenOf(problem),
+    ...(Object.keys(missing).length > 0 && { notInstalled: missing }),
     ...(areFew && { accuracies }),
     ...(tuning.weights && { weights: tuning.weights }),
     ...(state.trial && { trial: trialGiven(state.trial) }),
@@ -149,7 +152,7 @@ export function toProblem(state: ControlState, input: TickInput, nowMs: number):
     rateRps: isIdle ? held : Math.max(held, LEAST_RPS),
     current: state.plan ? configurationOf(state.plan) : null,
     corrections: state.corrections,
-    excluded: excludedVariants(state.quarantines, nowMs),
+    excluded: excludedVariants(state, input, nowMs),
     pins: mergePins(input),
     limits: input.limits,
     bounds: effectiveBounds(state, input, nowMs),
@@ -205,7 +208,12 @@ function nextPlanMs(planAtMs: number, { pipeline, planPhaseMs }: TickInput): num
   return planAtMs + (leftMs <= TICK_JITTER_MS ? leftMs + intervalMs : leftMs);
 }
 
-function reasonsOf(problem: Problem, input: TickInput, demands: readonly Demand[]): Reason[] {
+function reasonsOf(
+  problem: Problem,
+  { demands, quarantines }: ControlState,
+  input: TickInput,
+  nowMs: number,
+): Reason[] {
   const reasons: Reason[] = [];
   const newest = demands.at(-1)?.rateRps ?? 0;
   if (problem.rateRps > newest * SETTINGS.surgeFactor + LEAST_RPS) reasons.push("held_scale_down");
@@ -214,7 +222,8 @@ function reasonsOf(problem: Problem, input: TickInput, demands: readonly Demand[
   if (forecast && forecast.reactiveRps > forecastRps(forecast, tuning)) reasons.push("floor_reactive");
   if (problem.pins.length > 0) reasons.push("pinned");
   if (isTuned(tuning)) reasons.push("tuned");
-  if (Object.keys(problem.excluded).length > 0) reasons.push("quarantined");
+  if (Object.keys(quarantinedVariants(quarantines, nowMs)).length > 0) reasons.push("quarantined");
+  if (Object.keys(notInstalled(input)).length > 0) reasons.push("not_installed");
   return reasons;
 }
 

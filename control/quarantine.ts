@@ -36,11 +36,14 @@ export function quarantine(
   return [...byVariant.values()];
 }
 
-/** Variants that may not be used now, by stage. */
-export function excludedVariants(quarantines: readonly Quarantine[], nowMs: number): Record<string, readonly string[]> {
-  const excluded: Record<string, readonly string[]> = {};
+/** Variants that are in quarantine now, by stage. */
+export function quarantinedVariants(
+  quarantines: readonly Quarantine[],
+  nowMs: number,
+): Record<string, readonly string[]> {
+  const quarantined: Record<string, readonly string[]> = {};
   for (const { stage, variant, untilMs } of quarantines) {
-    if (nowMs < untilMs) excluded[stage] = [...(excluded[stage] ?? []), variant];
+    if (nowMs < untilMs) quarantined[stage] = [...(quarantined[stage] ?? []), variant];
   }
-  return excluded;
+  return quarantined;
 }

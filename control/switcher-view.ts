@@ -20,6 +20,8 @@ export interface SwitcherView {
   readonly variant: string;
   readonly batch: number;
   readonly residentVariants: readonly string[];
+  /** Can't be loaded now: there is no model file of theirs in its model folder. */
+  readonly missingVariants: readonly string[];
   readonly protecting: boolean;
   /** A pin of its admin endpoint: it refuses assignments. */
   readonly pin: { readonly variant: string; readonly batch: number } | null;

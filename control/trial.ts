@@ -7,8 +7,8 @@ import type { Problem } from "../optimizer/problem.ts";
 import { mostAccuracies } from "./accuracy-drift.ts";
 import { mostRps, stageRates } from "./capacity.ts";
 import type { ControlState, Trial } from "./control-state.ts";
+import { excludedVariants } from "./excluded.ts";
 import { toProblem } from "./planning.ts";
-import { excludedVariants } from "./quarantine.ts";
 import { risenRps } from "./rise.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
@@ -85,7 +85,7 @@ function isTime({ conditions, guard, plan, planReasons }: ControlState, input: T
 function goesOn(trial: Trial, plan: Plan, state: ControlState, input: TickInput, nowMs: number): boolean {
   const { rateRps, pins } = toProblem(state, input, nowMs);
   const tried = servedNames(trial.configuration);
-  const excluded = excludedVariants(state.quarantines, nowMs);
+  const excluded = excludedVariants(state, input, nowMs);
   return (
     nowMs >= trial.sinceMs &&
     nowMs < trial.untilMs &&

@@ -29,6 +29,8 @@ export const REASONS = [
   "tuned",
   /** A variant failed to load and is left out for a while. */
   "quarantined",
+  /** Pods have no model file of a variant, which is left out as long. */
+  "not_installed",
   /** The guard took a lighter resident variant because the replicas that are ready are short. */
   "guard",
   /** Accuracy has drifted, and a combination of variants that may be better serves for half a minute, to see. */

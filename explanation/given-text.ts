@@ -24,6 +24,7 @@ export function givenText(given: Given | null): { readonly heading: string; read
       : []),
     ...(given.accuracies ? ["accuracies as answers showed them to be, not as they were measured"] : []),
     ...Object.entries(given.excluded).map(([stage, variants]) => `${stage} without ${variants.join(", ")}`),
+    ...notInstalledText(given),
     ...Object.entries(given.bounds).map(([stage, { min, max }]) => `${stage} with ${min} to ${max} replicas`),
     ...Object.entries(given.scaling ?? {}).map(
       ([stage, { current, toleranceUp }]) => `${stage} by an HPA at ${current} with a tolerance of ${toleranceUp}`,
@@ -49,4 +50,12 @@ export function givenText(given: Given | null): { readonly heading: string; read
     ...(policy === "reactive" ? ["what its HPA remembers is not recorded"] : []),
   ];
   return { heading: `made with the policy ${policy}${lines.length > 0 ? ":" : ""}`, lines };
+}
+
+function notInstalledText({ notInstalled = {} }: Given): readonly string[] {
+  const names = Object.entries(notInstalled).flatMap(([stage, variants]) => variants.map(name => `${stage}/${name}`));
+  if (names.length === 0) return [];
+  return [
+    `pods have no model file of ${names.join(", ")}: \`variscale models install PIPELINE --model-folder FOLDER\` gets those of packages, \`variscale models prepare\` all others`,
+  ];
 }

@@ -18,6 +18,8 @@ export const REASON_TEXT: Readonly<Record<Reason, string>> = {
   pinned: "an operator, or a switcher's admin endpoint, has pinned something",
   tuned: "weights, hysteresis, forecast quantile or pins are tuned for a while",
   quarantined: "a variant failed to load and is left out for a while",
+  not_installed:
+    "variants that pods have no model file of are left out: `variscale models install` gets those of packages",
   guard: "the guard took lighter resident variants until replicas are ready",
   trial: "accuracy has drifted: a combination of variants that may be better serves for half a minute, to see",
   make_before_break: "a change waits until what it needs is there",

@@ -29,6 +29,8 @@ export interface Given extends Pick<Problem, "pins" | "excluded" | "limits" | "b
   readonly trial?: GivenTrial;
   /** The rate that it has replicas for, beyond the one that it was made for; missing: it has none for a rise. */
   readonly risenRps?: number;
+  /** Those of `excluded`, by stage, that pods have no model file of; missing: none. */
+  readonly notInstalled?: Problem["excluded"];
 }
 
 export function givenOf({ pipeline, pins, excluded, limits, bounds, scaling, combine }: Problem): Given {
@@ -48,7 +50,16 @@ export function givenOf({ pipeline, pins, excluded, limits, bounds, scaling, com
 /** The problem that a plan was an answer to. */
 export function problemGiven(
   pipeline: Pipeline,
-  { policy, minAccuracy, accuracies, weights, risenRps: _risen, trial: _trial, ...given }: Given,
+  {
+    policy,
+    minAccuracy,
+    accuracies,
+    weights,
+    risenRps: _risen,
+    trial: _trial,
+    notInstalled: _missing,
+    ...given
+  }: Given,
   rest: Pick<Problem, "rateRps" | "current" | "corrections">,
 ): Problem {
   const { minAccuracy: _, ...rules } = pipeline.objective;

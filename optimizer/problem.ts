@@ -30,7 +30,7 @@ export interface Problem {
   readonly current: Configuration | null;
   /** Measured over profiled service time by stage; 1 where missing. */
   readonly corrections: Readonly<Record<string, number>>;
-  /** Variants that may not be used, by stage: quarantined, or not resident. */
+  /** Variants that may not be used, by stage: quarantined, not installed, or not resident. */
   readonly excluded: Readonly<Record<string, readonly string[]>>;
   readonly pins: readonly StagePin[];
   readonly limits: Limits;

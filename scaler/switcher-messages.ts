@@ -34,6 +34,7 @@ const helloSchema = z.object({
   variant: word,
   residentVariants: variants,
   ready: z.boolean(),
+  missingVariants: variants,
 });
 
 const statusSchema = z.object({
@@ -59,6 +60,7 @@ const statusSchema = z.object({
     .max(20_000)
     .transform((times): readonly ServiceTimes[] => times),
   variants: z.array(z.object({ variant: word, state: word, reason: text, loadMs: amount, memoryMib: amount })).max(200),
+  missingVariants: variants,
 });
 
 const ackSchema = z.object({ version, switchMs: amount });

@@ -50,8 +50,8 @@ export class SwitcherRegistry {
   }
 
   /**
-   * Takes a switcher in, and sends it what it must serve. A second stream of the same pod replaces the first: that one is a
-   * connection whose end was not noticed. Throws resource_exhausted when there are too many.
+   * Takes a switcher in, and sends it what it must serve; where it has no model file of that, the next push does. A second stream of the
+   * same pod replaces the first: that one is a connection whose end was not noticed. Throws resource_exhausted when there are too many.
    */
   connect(hello: Hello, channel: SwitcherChannel, board: PipelineBoard | null, nowMs: number): Switcher {
     const key: PipelineKey = { namespace: hello.namespace, name: hello.pipeline };
@@ -80,7 +80,7 @@ export class SwitcherRegistry {
     if (before)
       before.channel.close(new VariscaleError("aborted", `pod \`${hello.pod}\` opened a newer stream; this one ends`));
     else this.#count += 1;
-    if (board) assign(switcher, board);
+    if (board && !lacks(hello, board)) assign(switcher, board);
     return switcher;
   }
 
@@ -144,6 +144,7 @@ export function viewOf(switcher: Switcher, nowMs: number): SwitcherView {
     variant: reported.variant,
     batch: status?.batch ?? switcher.assigned?.batch ?? 1,
     residentVariants: reported.residentVariants,
+    missingVariants: reported.missingVariants,
     protecting: status?.protecting ?? false,
     pin: status?.pin ?? null,
     queuedRows: status?.queuedRows ?? 0,
@@ -153,9 +154,24 @@ export function viewOf(switcher: Switcher, nowMs: number): SwitcherView {
   };
 }
 
+/** The switcher has no model file of what the board says, which was made before that was known. */
+function lacks(hello: Hello, board: PipelineBoard): boolean {
+  const assignment = assignmentOf(hello, board);
+  const { missingVariants } = hello;
+  return (
+    assignment !== null &&
+    (missingVariants.includes(assignment.variant) || missingVariants.includes(assignment.fallbackVariant))
+  );
+}
+
+/** Null: it is told nothing. */
+function assignmentOf({ stage, pod }: Hello, board: PipelineBoard): Assignment | null {
+  const own = board.stages.find(other => other.stage === stage);
+  return own?.assignments[pod] ?? own?.newcomer ?? null;
+}
+
 function assign(switcher: Switcher, board: PipelineBoard): void {
-  const stage = board.stages.find(other => other.stage === switcher.hello.stage);
-  const assignment = stage?.assignments[switcher.hello.pod] ?? stage?.newcomer;
+  const assignment = assignmentOf(switcher.hello, board);
   if (!assignment) return;
   if (switcher.assigned && compareVersions(switcher.assigned.version, assignment.version) === 0) return;
   switcher.assigned = assignment;

@@ -106,6 +106,7 @@ export class SimSwitcher {
       variant: served ? (tables[served.variant]?.variant.name ?? "") : "",
       batch: served?.batch ?? 1,
       residentVariants: [...this.#resident.keys()].map(variant => tables[variant]?.variant.name ?? ""),
+      missingVariants: [],
       protecting: this.#protection.active,
       pin: null,
       queuedRows: replica.queue.rows,

@@ -26,6 +26,7 @@ export function helloMessage(config: SwitcherConfig, address: string, status: Sw
     applied: status.applied,
     variant: status.variant ?? "",
     residentVariants: [...status.residentVariants],
+    missingVariants: [...status.missingVariants],
     ready: status.ready,
   };
 }
@@ -36,6 +37,7 @@ export function statusMessage(status: SwitcherStatus): Status {
     ...same,
     variant: variant ?? "",
     residentVariants: [...status.residentVariants],
+    missingVariants: [...status.missingVariants],
     memoryMib: memoryMiB,
     pin,
     ...(confidence && {

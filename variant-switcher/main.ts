@@ -40,6 +40,7 @@ export async function startSwitcher(options: SwitcherOptions): Promise<Switcher>
   const servers: Pick<HttpServer, "close">[] = [];
   let tls: TlsFolder | null = null;
   try {
+    await parts.missing.look();
     const inFlight = inFlightBytes(options, parts);
     const data = await startData(options, parts, inFlight);
     servers.push(data);

@@ -39,6 +39,11 @@ export class Quarantine {
     if (entry) this.#entries.set(variant, { ...entry, untilMs: Number.NEGATIVE_INFINITY });
   }
 
+  /** Its model file, which was missing, has come. */
+  found(variant: string): void {
+    if (this.#entries.get(variant)?.code === "model_missing") this.#entries.delete(variant);
+  }
+
   /** It has served for so long without a loss. */
   served(variant: string, forMs: number): void {
     const entry = this.#entries.get(variant);

@@ -4,6 +4,7 @@ import type { Assignments } from "./assignments.ts";
 import type { Batcher } from "./batcher.ts";
 import type { SwitcherConfig } from "./config.ts";
 import type { Counters, ServiceTime } from "./counters.ts";
+import type { MissingFiles } from "./missing-files.ts";
 import type { SessionPool } from "./session-pool.ts";
 import type { Switching } from "./switching.ts";
 
@@ -22,6 +23,8 @@ export interface SwitcherStatus {
   readonly batch: number;
   readonly ready: boolean;
   readonly residentVariants: readonly string[];
+  /** Can't be loaded now: they have no model file. */
+  readonly missingVariants: readonly string[];
   readonly protecting: boolean;
   readonly pin: { readonly variant: string; readonly batch: number; readonly expiresInMs: number } | null;
   readonly queuedRows: number;
@@ -43,13 +46,14 @@ export interface StatusSources {
   readonly assignments: Assignments;
   readonly switching: Switching;
   readonly pool: SessionPool;
+  readonly missing: MissingFiles;
   readonly batcher: Batcher;
   readonly counters: Counters;
   readonly isReady: () => boolean;
 }
 
 export function switcherStatus(sources: StatusSources): SwitcherStatus {
-  const { assignments, batcher, counters, pool, switching } = sources;
+  const { assignments, batcher, counters, missing, pool, switching } = sources;
   const pin = assignments.pin;
   return {
     applied: assignments.applied?.version ?? NO_VERSION,
@@ -57,6 +61,7 @@ export function switcherStatus(sources: StatusSources): SwitcherStatus {
     batch: batcher.serving?.batch ?? 0,
     ready: sources.isReady(),
     residentVariants: pool.residentVariants,
+    missingVariants: missing.variants.filter(name => !pool.residentVariants.includes(name)),
     protecting: assignments.isProtecting,
     pin: pin && { variant: pin.variant, batch: pin.batch, expiresInMs: Math.max(0, pin.expiresAtMs - Date.now()) },
     queuedRows: batcher.queuedRows,

@@ -11,6 +11,7 @@ import { DataPlane } from "./data-plane.ts";
 import { Foresight } from "./foresight.ts";
 import { KeptAssignment } from "./kept-assignment.ts";
 import { MemoryGuard } from "./memory-guard.ts";
+import { MissingFiles } from "./missing-files.ts";
 import { ProfileHere } from "./profile-here.ts";
 import { Recovery } from "./recovery.ts";
 import { Repository } from "./repository.ts";
@@ -34,6 +35,8 @@ export interface PartsOptions {
   readonly minWatchdogMs?: number;
   /** How often memory is looked at. Default 1 s. */
   readonly memoryCheckMs?: number;
+  /** How often it looks for model files. Default 10 s. */
+  readonly fileCheckMs?: number;
   /** Default: requests are not traced. */
   readonly tracing?: Tracing | null;
 }
@@ -58,6 +61,7 @@ export class SwitcherParts implements StatusSources {
   readonly #metrics: SwitcherMetrics;
   readonly #observer: Required<WorkObserver>;
   readonly memory: MemoryGuard;
+  readonly missing: MissingFiles;
   readonly #recovery: Recovery;
   readonly #guard: NodeJS.Timeout;
   #hasServed = false;
@@ -89,6 +93,13 @@ export class SwitcherParts implements StatusSources {
         this.#hasServed ||= ended.outcome === "done";
         this.#metrics.switched(ended);
       },
+    });
+    const lookMs = options.fileCheckMs;
+    this.missing = new MissingFiles({
+      config,
+      onFound: variant => this.switching.quarantine.found(variant),
+      logger,
+      ...(lookMs !== undefined && { lookMs }),
     });
     const persist = (...kept: Parameters<KeptAssignment["write"]>): void => void this.kept.write(...kept);
     this.assignments = new Assignments({ switching: this.switching, defaultVariant, logger, persist });
@@ -144,6 +155,7 @@ export class SwitcherParts implements StatusSources {
     clearInterval(this.#guard);
     this.#recovery.close();
     this.memory.close();
+    this.missing.close();
     this.switching.close();
     this.batcher.dropAll("not_ready", "the switcher has ended");
     await this.pool.close();

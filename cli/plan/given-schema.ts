@@ -7,6 +7,7 @@ const word = z.string().max(253);
 const share = z.number().min(0).max(1);
 const weight = z.number().min(0);
 const count = z.int().min(0);
+const variants = z.record(word, z.array(word).max(1000));
 /** JSON has no infinity: a limit that is not there is null. */
 const most = z
   .number()
@@ -28,7 +29,7 @@ export const givenSchema: z.ZodType<Given> = z.object({
       }),
     )
     .max(1000),
-  excluded: z.record(word, z.array(word).max(1000)),
+  excluded: variants,
   current: z.record(word, z.object({ parts: partsSchema })).exactOptional(),
   limits: z.object({ cores: z.number().nullable(), machineCores: z.number().nullable() }),
   bounds: z.record(word, z.object({ min: count, max: count })),
@@ -49,6 +50,7 @@ export const givenSchema: z.ZodType<Given> = z.object({
     })
     .exactOptional(),
   risenRps: z.number().min(0).exactOptional(),
+  notInstalled: variants.exactOptional(),
   combine: z
     .record(
       word,

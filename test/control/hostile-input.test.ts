@@ -53,6 +53,7 @@ describe("tick(): switchers that lie", () => {
     "a negative queue": { queuedRows: -5 },
     "a queue of NaN": { queuedRows: Number.NaN },
     "an infinite queue": { queuedRows: Number.POSITIVE_INFINITY },
+    "missing variants that do not exist": { missingVariants: ["ghost", "phantom"] },
     "residents that do not exist": { residentVariants: ["ghost", "phantom"] },
     "a stage that does not exist": { stage: "ghost" },
     "service times of NaN": {

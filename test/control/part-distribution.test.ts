@@ -13,6 +13,7 @@ const viewOf = (pod: string, variant: string, ready = true): SwitcherView => ({
   variant,
   batch: 1,
   residentVariants: [variant],
+  missingVariants: [],
   protecting: false,
   pin: null,
   queuedRows: 0,

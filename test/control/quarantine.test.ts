@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { excludedVariants, quarantine } from "../../control/quarantine.ts";
+import { quarantine, quarantinedVariants } from "../../control/quarantine.ts";
 import type { SwitcherView } from "../../control/switcher-view.ts";
 import type { NackCode } from "../../domain/assignment.ts";
 import { twoStages } from "../support/pipeline-fixture.ts";
@@ -20,8 +20,8 @@ describe("quarantine()", () => {
       known.map(({ stage, variant, untilMs, failures, message }) => [stage, variant, untilMs, failures, message]),
       [["read", "heavy", 60_000, 1, "broken"]],
     );
-    assert.deepEqual(excludedVariants(known, 59_999), { read: ["heavy"] });
-    assert.deepEqual(excludedVariants(known, 60_000), {});
+    assert.deepEqual(quarantinedVariants(known, 59_999), { read: ["heavy"] });
+    assert.deepEqual(quarantinedVariants(known, 60_000), {});
     known = quarantine(known, [refusal(2)], 70_000);
     assert.equal(known[0]?.untilMs, 190_000);
     for (let i = 3; i < 20; i++) known = quarantine(known, [refusal(i)], 200_000);
@@ -62,6 +62,6 @@ describe("quarantine()", () => {
 
   it("keeps variants of a stage apart", () => {
     const known = quarantine([], [refusal(1), { ...refusal(2, { variant: "middle" }), pod: "other" }], 0);
-    assert.deepEqual(excludedVariants(known, 0), { read: ["heavy", "middle"] });
+    assert.deepEqual(quarantinedVariants(known, 0), { read: ["heavy", "middle"] });
   });
 });

@@ -26,6 +26,7 @@ const lies: fc.Arbitrary<Partial<SwitcherView>> = fc.oneof(
   fc.record({ variant: fc.constantFrom("ghost", "heavy", "light") }),
   fc.record({ batch: nonsense, queuedRows: nonsense }),
   fc.record({ residentVariants: fc.constantFrom([], ["ghost"], ["heavy", "middle", "light"]) }),
+  fc.record({ missingVariants: fc.constantFrom(["ghost"], ["middle"], ["heavy", "middle", "light"]) }),
   fc.record({ ready: fc.boolean(), protecting: fc.boolean() }),
   fc
     .record({ rows: nonsense, batches: nonsense, totalMs: nonsense })

@@ -31,14 +31,17 @@ export class Story {
   mostPods = Number.POSITIVE_INFINITY;
   /** Variants whose load fails, as `stage/variant`. */
   readonly broken = new Set<string>();
+  /** Variants that pods have no model file of, by stage. */
+  missing: Readonly<Record<string, readonly string[]>>;
   input: Partial<TickInput> = {};
   board: PipelineBoard;
   readonly boards: PipelineBoard[] = [];
   #pods: Pod[] = [];
   #named = 0;
 
-  constructor(pipeline: Pipeline, options: { readonly podsAtStart?: number } = {}) {
+  constructor(pipeline: Pipeline, options: { readonly podsAtStart?: number } & Partial<Pick<Story, "missing">> = {}) {
     this.pipeline = pipeline;
+    this.missing = options.missing ?? {};
     for (const stage of pipeline.stages)
       for (let i = 0; i < (options.podsAtStart ?? 1); i++) this.#start(stage.name, 0);
     this.board = this.#tick(null);
@@ -135,7 +138,10 @@ export class Story {
       mode: "active",
       forecast: rateRps === null ? null : certain(rateRps, this.nowMs),
       load: rateRps === null ? null : { atMs: this.nowMs, rateRps },
-      switchers: this.#pods.map(pod => pod.view),
+      switchers: this.#pods.map(({ stage, view }) => ({
+        ...view,
+        missingVariants: this.missing[stage] ?? view.missingVariants,
+      })),
       readyReplicas: {},
       bounds: {},
       scaling: {},
@@ -180,6 +186,10 @@ export class Story {
           pod.view = { ...pod.view, nack: { version, variant, code: "model_invalid", message: "broken" } };
           continue;
         }
+        if (this.missing[stage]?.includes(variant)) {
+          pod.view = { ...pod.view, nack: { version, variant, code: "model_missing", message: "not there" } };
+          continue;
+        }
         const resident = [...new Set([...pod.view.residentVariants, variant, assignment.fallbackVariant])];
         const isResident = pod.view.residentVariants.includes(variant);
         pod.switching = {
@@ -201,6 +211,7 @@ export class Story {
       variant,
       batch: 1,
       residentVariants: [variant],
+      missingVariants: [],
       protecting: false,
       pin: null,
       queuedRows: 0,

@@ -305,6 +305,20 @@ describe("trials under a drift", () => {
     assert.equal(story.state.trialFailures, 0);
   });
 
+  it("try nothing that is not installed, and end where a file is gone", () => {
+    const story = new Story(pipeline(), { missing: { read: ["light"] } });
+    play(story, 60, MEASURED);
+    const tried = play(story, 600, REVERSED).map(({ read }) => read);
+    assert.deepEqual([...new Set(tried)], ["middle"]);
+    const gone = new Story(pipeline());
+    play(gone, 60, MEASURED);
+    let i = 0;
+    while (!gone.board.trial && i++ < 300) play(gone, 1, REVERSED);
+    gone.missing = { read: [gone.board.trial?.configuration["read"]?.parts[0]?.variant ?? assert.fail()] };
+    play(gone, 1, REVERSED);
+    assert.equal(gone.board.trial, null);
+  });
+
   it("find the heavy variant again once the drift is over", () => {
     const story = new Story(pipeline());
     play(story, 60, MEASURED);

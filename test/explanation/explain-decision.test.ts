@@ -38,6 +38,19 @@ describe("explainDecision()", () => {
     assert.match(lines.join(), /replicas.* for the 60 rps that the load goes on to/);
   });
 
+  it("names what is not installed and what gets it, also of a decision that went through a file", () => {
+    const story = new Story(twoStages(), { missing: { detect: ["light"], read: ["middle", "light"] } }).run(1, 5);
+    const { plan, corrections, given } = story.board;
+    const read = givenSchema.parse(JSON.parse(JSON.stringify(given)));
+    const [line, ...others] = givenText(read).lines.filter(text => text.includes("variscale models install"));
+    assert.match(line ?? "", /no model file of detect\/light, read\/middle, read\/light:/);
+    assert.deepEqual(others, []);
+    assert.ok(plan);
+    const problem = problemOfDecision(story.pipeline, { plan, corrections, given: read, before: null });
+    assert.deepEqual(problem.excluded, { detect: ["light"], read: ["middle", "light"] });
+    assert.ok(!("notInstalled" in problem));
+  });
+
   it("names none where there are no replicas for a rise, and reads decisions that do not say", () => {
     const { decision } = decisionAt(0);
     assert.equal(decision.given.risenRps, undefined);

@@ -18,6 +18,7 @@ function view(pod: string, times: Readonly<Record<number, number>>, stage = "det
     variant: "heavy",
     batch: 8,
     residentVariants: [],
+    missingVariants: [],
     protecting: false,
     pin: null,
     queuedRows: 0,

@@ -100,6 +100,25 @@ describe("FollowService", () => {
     await until(() => switcher.newest?.variant !== refused, "another variant");
   });
 
+  it("tells a newcomer nothing that it has no model file of, and takes silence on them for none", async () => {
+    await running.planFor(20);
+    assert.equal(stage()?.newcomer?.fallbackVariant, "light");
+    const missingVariants = ["light"];
+    const switcher = running.switcher({ missingVariants });
+    await until(() => connected().length === 1, "the switcher");
+    await running.runUntil(
+      board => board.reasons.includes("not_installed"),
+      () => switcher.report({ missingVariants }),
+    );
+    await until(() => switcher.assignments.length > 0, "an assignment");
+    assert.ok(switcher.assignments.every(({ fallbackVariant }) => fallbackVariant === "middle"));
+    await running.runUntil(
+      board => !board.reasons.includes("not_installed"),
+      () => switcher.report(),
+    );
+    await until(() => switcher.newest?.fallbackVariant === "light", "the fallback of before");
+  });
+
   it("passes over a refusal of what was never sent", async () => {
     await running.planFor(20);
     const switcher = running.switcher();
@@ -245,6 +264,7 @@ describe("FollowService", () => {
         batch: uint,
         ready: fc.boolean(),
         residentVariants: fc.array(text),
+        missingVariants: fc.array(text),
         pin: fc.option(fc.record({ variant: text, batch: uint, expiresInMs: number })),
         queuedRows: uint,
         queueAgeMs: number,

@@ -28,6 +28,10 @@ export interface Hello {
   'variant'?: (string);
   'residentVariants'?: (string)[];
   'ready'?: (boolean);
+  /**
+   * Can't be loaded now: there is no model file of theirs in the model folder. Earlier versions don't say.
+   */
+  'missingVariants'?: (string)[];
 }
 
 export interface Hello__Output {
@@ -56,4 +60,8 @@ export interface Hello__Output {
   'variant': (string);
   'residentVariants': (string)[];
   'ready': (boolean);
+  /**
+   * Can't be loaded now: there is no model file of theirs in the model folder. Earlier versions don't say.
+   */
+  'missingVariants': (string)[];
 }

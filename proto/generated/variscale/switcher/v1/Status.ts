@@ -46,6 +46,10 @@ export interface Status {
   'serviceTimes'?: (_variscale_switcher_v1_ServiceTime)[];
   'confidence'?: (_variscale_switcher_v1_Histogram | null);
   'variants'?: (_variscale_switcher_v1_VariantState)[];
+  /**
+   * Can't be loaded now: there is no model file of theirs in the model folder. Earlier versions don't say.
+   */
+  'missingVariants'?: (string)[];
 }
 
 /**
@@ -87,4 +91,8 @@ export interface Status__Output {
   'serviceTimes': (_variscale_switcher_v1_ServiceTime__Output)[];
   'confidence': (_variscale_switcher_v1_Histogram__Output | null);
   'variants': (_variscale_switcher_v1_VariantState__Output)[];
+  /**
+   * Can't be loaded now: there is no model file of theirs in the model folder. Earlier versions don't say.
+   */
+  'missingVariants': (string)[];
 }

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { excludedVariants, notInstalled } from "../../control/excluded.ts";
+import type { SwitcherView } from "../../control/switcher-view.ts";
+import type { TickInput } from "../../control/tick-input.ts";
+import { pipelineFixture, twoStages } from "../support/pipeline-fixture.ts";
+import { Story } from "./story.ts";
+
+/** The default is the one in the middle. */
+const read = (spec: Readonly<Record<string, unknown>> = {}) =>
+  pipelineFixture([{ name: "read", ladder: { middle: [6, 0.93], heavy: [20, 0.97], light: [1, 0.85] } }], spec);
+
+const [pod] = new Story(read()).views("read");
+
+function given(...missing: readonly (readonly string[])[]): TickInput {
+  const switchers = missing.map((missingVariants, i): SwitcherView => ({ ...pod!, pod: `read-${i}`, missingVariants }));
+  return { pipeline: read(), switchers } as Partial<TickInput> as TickInput;
+}
+
+describe("notInstalled()", () => {
+  it("has what any pod of the stage has no model file of", () => {
+    assert.deepEqual(notInstalled(given([], ["heavy"], ["light", "heavy"])), { read: ["heavy", "light"] });
+    assert.deepEqual(notInstalled(given([], [])), {});
+  });
+
+  it("passes over a pod that has none of the default variant", () => {
+    assert.deepEqual(notInstalled(given(["middle", "heavy", "light"])), {});
+    assert.deepEqual(notInstalled(given(["middle", "heavy", "light"], ["light"])), { read: ["light"] });
+  });
+
+  it("passes over variants that were not measured, and that there are not", () => {
+    const input = given(["heavy", "ghost"]);
+    const [stage] = input.pipeline.stages;
+    const variants = stage?.variants.map(one => (one.name === "heavy" ? { ...one, profile: null } : one)) ?? [];
+    const pipeline = { ...input.pipeline, stages: [{ ...stage!, variants }] };
+    assert.deepEqual(notInstalled({ ...input, pipeline }), {});
+  });
+});
+
+describe("excludedVariants()", () => {
+  it("has what is in quarantine beside what is not installed, each once", () => {
+    const entry = { stage: "read", untilMs: 10, failures: 1, message: "", countedEpoch: 1, countedCounter: 1 };
+    const quarantines = ["heavy", "light"].map(variant => ({ ...entry, variant }));
+    assert.deepEqual(excludedVariants({ quarantines }, given(["light"]), 9), { read: ["heavy", "light"] });
+    assert.deepEqual(excludedVariants({ quarantines }, given(["light"]), 10), { read: ["light"] });
+  });
+});
+
+describe("tick(): variants that are not installed", () => {
+  const told = (story: Story) => Object.values(story.stage("read").assignments)[0];
+
+  it("are planned without from the first report on, without a refusal, and with once they are there", () => {
+    const story = new Story(read(), { missing: { read: ["heavy"] } });
+    story.run(30, 2, ({ board }) => {
+      const [stage] = board.stages;
+      for (const assignment of [...Object.values(stage?.assignments ?? {}), stage?.newcomer])
+        assert.notEqual(assignment?.variant, "heavy");
+    });
+    assert.equal(story.goal("read"), "middle");
+    assert.deepEqual(story.state.quarantines, []);
+    assert.ok(story.board.reasons.includes("not_installed") && !story.board.reasons.includes("quarantined"));
+    story.missing = {};
+    story.run(20, 2);
+    assert.deepEqual([story.goal("read"), story.served("read")], ["heavy", ["heavy"]]);
+    assert.ok(!story.board.reasons.includes("not_installed"));
+  });
+
+  it("are left when they go, and are in no quarantine", () => {
+    const story = new Story(read()).run(20, 2);
+    assert.equal(story.goal("read"), "heavy");
+    story.missing = { read: ["heavy"] };
+    story.run(1, 2);
+    assert.equal(story.goal("read"), "middle");
+    assert.deepEqual(story.state.quarantines, []);
+  });
+
+  it("are no fallback", () => {
+    const story = new Story(read()).run(10, 2);
+    assert.equal(told(story)?.fallbackVariant, "light");
+    story.missing = { read: ["light"] };
+    story.run(1, 2);
+    assert.equal(told(story)?.fallbackVariant, "middle");
+  });
+
+  it("are not what the guard takes, also after it took one", () => {
+    const ladder = { heavy: [60, 0.98], middle: [25, 0.95], light: [6, 0.5] } as const;
+    const story = new Story(pipelineFixture([{ name: "read", ladder }]));
+    story.startMs = 60_000;
+    story.run(30, 5);
+    story.report("read", { residentVariants: ["heavy", "middle", "light"] });
+    story.run(1, 100);
+    assert.deepEqual([story.board.guarding, told(story)?.variant], [true, "light"]);
+    story.missing = { read: ["light"] };
+    story.run(1, 100);
+    assert.deepEqual([story.board.guarding, told(story)?.variant], [true, "middle"]);
+  });
+
+  it("leave a stage as it was where all of its variants are, or its default one: what is assigned is refused", () => {
+    for (const missing of [["heavy", "middle", "light"], ["heavy"]]) {
+      const story = new Story(twoStages(), { missing: { read: missing } }).run(1, 2);
+      assert.equal(told(story)?.variant, "heavy");
+      assert.ok(!story.board.reasons.includes("not_installed"));
+      story.run(5, 2);
+      assert.ok(story.board.reasons.includes("quarantined"));
+      assert.equal(story.board.plan?.stages.length, 2);
+    }
+  });
+
+  it("are excepted by name in what a decision was made with, beside those in quarantine", () => {
+    const story = new Story(read());
+    story.broken.add("read/heavy");
+    story.run(10, 2);
+    story.missing = { read: ["light"] };
+    const { given: made } = story.run(1, 2).board;
+    assert.deepEqual(made?.excluded, { read: ["heavy", "light"] });
+    assert.deepEqual(made?.notInstalled, { read: ["light"] });
+  });
+});
