@@ -12,6 +12,7 @@ export const ID_CARD = [
   "--set=image.repository=registry.example/variscale",
   `--set-file=pipelines.id-card.file=${pipeline}/pipeline.yaml`,
   `--set-file=pipelines.id-card.measurements=${pipeline}/measurements.json`,
+  `--set-file=pipelines.id-card.estimators=${pipeline}/drift.json`,
   "--set=pipelines.id-card.models.prepare=true",
 ] as const;
 

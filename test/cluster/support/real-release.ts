@@ -211,6 +211,8 @@ function writePipeline(folder: string, fixed: Readonly<Record<string, string>>):
   const file = parse(readFileSync(join(source, "pipeline.yaml"), "utf8"));
   const [detection, recognition] = file.spec.stages;
   assert.ok(detection.name === "detection" && recognition.name === "recognition");
+  // What its clients send is a hundred cards over and over: an estimate of accuracy would be of these.
+  delete file.spec.accuracy;
   file.spec.objective = { ...file.spec.objective, utilisation: 0.1 };
   detection.replicas = { min: 1, max: 3 };
   recognition.replicas = { min: 1, max: 2 };
