@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { type HttpServer, type Route, startHttpServer } from "../runtime/http-server.ts";
 import { metricsRoute } from "../runtime/process-metrics.ts";
@@ -13,6 +14,8 @@ import { type PartsOptions, SwitcherParts } from "./switcher-parts.ts";
 
 /** How long a starting switcher waits for the scaler's first word. */
 const FIRST_WORD_MS = 10_000;
+/** How long it waits for a volume to say which model files it has: the look goes on meanwhile. */
+const FIRST_LOOK_MS = 2000;
 const MIB = 1024 * 1024;
 /** Bodies that are worked on at the same time, beside those that wait in the queue. */
 const IN_FLIGHT_FACTOR = 2;
@@ -40,7 +43,7 @@ export async function startSwitcher(options: SwitcherOptions): Promise<Switcher>
   const servers: Pick<HttpServer, "close">[] = [];
   let tls: TlsFolder | null = null;
   try {
-    await parts.missing.look();
+    await Promise.race([parts.missing.look(), sleep(FIRST_LOOK_MS, undefined, { ref: false })]);
     const inFlight = inFlightBytes(options, parts);
     const data = await startData(options, parts, inFlight);
     servers.push(data);

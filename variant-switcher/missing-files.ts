@@ -49,13 +49,12 @@ export class MissingFiles {
   async #look(): Promise<void> {
     const { config, logger, onFound } = this.#options;
     const before = this.#variants;
-    const looked = await Promise.all(
-      config.variants.map(async ({ name, driver, model }) => {
-        const missing = driver === "onnx" && ((await isMissing(config.modelFolder, model)) ?? before.includes(name));
-        return missing ? [name] : [];
-      }),
-    );
-    const now = looked.flat();
+    const now: string[] = [];
+    // One after the other: on a volume that does not answer each takes a thread of those that all of the process's file accesses share.
+    for (const { name, driver, model } of config.variants) {
+      if (driver !== "onnx") continue;
+      if ((await isMissing(config.modelFolder, model)) ?? before.includes(name)) now.push(name);
+    }
     this.#variants = now;
     if (now.join() !== before.join()) logger.info({ variants: now }, "variants without a model file");
     for (const name of before) if (!now.includes(name)) onFound(name);

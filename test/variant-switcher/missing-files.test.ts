@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, promises, rmSync, symlinkSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { createLogger } from "../../runtime/logger.ts";
@@ -58,6 +59,39 @@ describe("model files that are missing", () => {
       assert.deepEqual(scaler.statuses.at(-1)?.missingVariants, ["c"]);
     } finally {
       await started.close();
+      scaler.stop();
+    }
+  });
+
+  it("are looked for one after the other, and a volume that does not answer does not keep the start waiting", async () => {
+    const scaler = await ScalerStub.start();
+    const config = affineConfig(folder.path, { scalerAddress: scaler.address });
+    remove("b.onnx");
+    const { stat } = promises;
+    const held: (() => void)[] = [];
+    let answers = false;
+    const stalling = async (path: string): Promise<unknown> => {
+      if (!answers) await new Promise<void>(resolve => held.push(resolve));
+      return stat(path);
+    };
+    Object.assign(promises, { stat: stalling });
+    syncBuiltinESMExports();
+    let started: TestSwitcher | null = null;
+    try {
+      const beganMs = performance.now();
+      started = await TestSwitcher.start(config, { firstWordMs: 60_000 });
+      assert.ok(performance.now() - beganMs < 10_000);
+      assert.equal(held.length, 1);
+      await scaler.untilConnected();
+      assert.deepEqual(scaler.hellos[0]?.missingVariants, []);
+      answers = true;
+      held[0]?.();
+      await until(() => scaler.statuses.at(-1)?.missingVariants.join() === "b", "the look that went on");
+    } finally {
+      Object.assign(promises, { stat });
+      syncBuiltinESMExports();
+      for (const release of held) release();
+      await started?.close();
       scaler.stop();
     }
   });
