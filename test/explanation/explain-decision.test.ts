@@ -3,6 +3,7 @@ import { describe, it } from "mocha";
 import { givenSchema } from "../../cli/plan/given-schema.ts";
 import { explainDecision, problemOfDecision } from "../../explanation/explain-decision.ts";
 import { givenText } from "../../explanation/given-text.ts";
+import { REASON_TEXT } from "../../explanation/reason-text.ts";
 import { explain } from "../../optimizer/explain.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import { certain, Story } from "../control/story.ts";
@@ -44,6 +45,8 @@ describe("explainDecision()", () => {
     const read = givenSchema.parse(JSON.parse(JSON.stringify(given)));
     const [line, ...others] = givenText(read).lines.filter(text => text.includes("variscale models install"));
     assert.match(line ?? "", /no model file of detect\/light, read\/middle, read\/light:/);
+    assert.match(line ?? "", /or build the image with `--build-arg MODELS=NAME`$/);
+    assert.match(REASON_TEXT.not_installed, /or build the image with `--build-arg MODELS=NAME`$/);
     assert.deepEqual(others, []);
     assert.ok(plan);
     const problem = problemOfDecision(story.pipeline, { plan, corrections, given: read, before: null });
