@@ -5,13 +5,15 @@ const LONGEST_GAP_MS = 10_000;
 
 /**
  * The state as it would be had the clock not jumped. A clock that was set back takes every time of the state with it, so that no wait, dwell or
- * back-off lasts longer by it; a pause or a clock that was set forward does not count as waiting for replicas.
+ * back-off lasts longer by it; a pause or a clock that was set forward does not count as waiting for replicas, nor as time in
+ * which no pod missed a variant.
  */
 export function withoutClockJump(state: ControlState, nowMs: number): ControlState {
   if (state.atMs === null) return state;
   const elapsedMs = nowMs - state.atMs;
   if (elapsedMs < 0) return shifted(state, elapsedMs);
-  return elapsedMs > LONGEST_GAP_MS ? { ...state, actuations: waitingShifted(state, elapsedMs) } : state;
+  if (elapsedMs <= LONGEST_GAP_MS) return state;
+  return { ...state, actuations: waitingShifted(state, elapsedMs), missing: missingShifted(state, elapsedMs) };
 }
 
 function shifted(state: ControlState, byMs: number): ControlState {
@@ -22,6 +24,7 @@ function shifted(state: ControlState, byMs: number): ControlState {
     demands: state.demands.map(demand => ({ ...demand, atMs: demand.atMs + byMs })),
     recommendations: state.recommendations.map(entry => ({ ...entry, atMs: entry.atMs + byMs })),
     quarantines: state.quarantines.map(entry => ({ ...entry, untilMs: entry.untilMs + byMs })),
+    missing: missingShifted(state, byMs),
     trialAtMs: shiftedTime(state.trialAtMs, byMs),
     trial: state.trial && {
       ...state.trial,
@@ -47,6 +50,10 @@ function waitingShifted(state: ControlState, byMs: number): ControlState["actuat
       return [stage, { ...actuation, waitingSinceMs, growth }];
     }),
   );
+}
+
+function missingShifted({ missing }: ControlState, byMs: number): ControlState["missing"] {
+  return missing.map(entry => ({ ...entry, atMs: entry.atMs + byMs }));
 }
 
 function shiftedTime(atMs: number | null, byMs: number): number | null {

@@ -29,6 +29,15 @@ export interface Quarantine {
   readonly countedCounter: number;
 }
 
+/** A variant that pods have no model file of. */
+export interface MissingVariant {
+  readonly stage: string;
+  readonly variant: string;
+  /** When a switcher missed it last, and the pods that did. */
+  readonly atMs: number;
+  readonly pods: readonly string[];
+}
+
 /** A count that was asked for and is not there yet. */
 export interface Growth {
   readonly atMs: number;
@@ -97,6 +106,8 @@ export interface ControlState {
   readonly recommendations: readonly Recommendation[];
   readonly lastArrivalMs: number | null;
   readonly quarantines: readonly Quarantine[];
+  /** Planned without. */
+  readonly missing: readonly MissingVariant[];
   readonly actuations: Readonly<Record<string, Actuation>>;
   readonly guard: Guard | null;
   readonly corrections: Readonly<Record<string, number>>;
@@ -139,6 +150,7 @@ export function initialState(epoch: number): ControlState {
     recommendations: [],
     lastArrivalMs: null,
     quarantines: [],
+    missing: [],
     actuations: {},
     guard: null,
     corrections: {},

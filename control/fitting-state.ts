@@ -14,6 +14,7 @@ export function fittingState(before: ControlState, pipeline: Pipeline): ControlS
     ...(fits && state.trial && isOf(state.trial, pipeline) ? {} : { trial: null }),
     corrections: Object.fromEntries(Object.entries(state.corrections).filter(([stage]) => findStage(pipeline, stage))),
     quarantines: state.quarantines.filter(({ stage, variant }) => hasVariant(pipeline, stage, variant)),
+    missing: state.missing.filter(({ stage, variant }) => hasVariant(pipeline, stage, variant)),
   };
 }
 

@@ -38,7 +38,7 @@ export function guardTick(state: ControlState, input: TickInput, nowMs: number):
   if (state.guard) {
     const dwelling = nowMs - state.guard.sinceMs < SETTINGS.guardDwellMs;
     if (!dwelling && wouldHold(state, input, plan, ready, situation.rateRps, nowMs)) return null;
-    if (!situation.short && !isLeftOut(state.guard, state, input, nowMs)) return state.guard;
+    if (!situation.short && !isLeftOut(state.guard, state, nowMs)) return state.guard;
   }
   if (!situation.short && !state.guard) return null;
   const best = optimize(atReadyReplicas(state, input, ready, situation.drainRps, nowMs));
@@ -46,8 +46,8 @@ export function guardTick(state: ControlState, input: TickInput, nowMs: number):
 }
 
 /** A variant that the guard chose may not be used any more. */
-function isLeftOut(guard: Guard, state: ControlState, input: TickInput, nowMs: number): boolean {
-  return Object.entries(excludedVariants(state, input, nowMs)).some(([stage, excluded]) =>
+function isLeftOut(guard: Guard, state: ControlState, nowMs: number): boolean {
+  return Object.entries(excludedVariants(state, nowMs)).some(([stage, excluded]) =>
     guard.configuration[stage]?.parts.some(part => excluded.includes(part.variant)),
   );
 }
@@ -180,7 +180,7 @@ function atReadyReplicas(
     rateRps,
     current: null,
     corrections: state.corrections,
-    excluded: notResident(input.pipeline, ready, excludedVariants(state, input, nowMs)),
+    excluded: notResident(input.pipeline, ready, excludedVariants(state, nowMs)),
     pins: input.pins.map(pin => ({ ...pin, replicas: null })),
     limits: { cores: null, machineCores: input.limits.machineCores },
     bounds,

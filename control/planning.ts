@@ -84,7 +84,7 @@ export function planGiven(state: ControlState, input: TickInput, nowMs: number):
   const areFew = accuracies.length > 0 && accuracies.length <= SETTINGS.mostRecordedAccuracies;
   const { tuning = UNTUNED } = input;
   const problem = withTunedPins(toProblem(state, input, nowMs), tuning);
-  const missing = notInstalled(input);
+  const missing = notInstalled(state.missing);
   return {
     ...givenOf(problem),
     ...(Object.keys(missing).length > 0 && { notInstalled: missing }),
@@ -152,7 +152,7 @@ export function toProblem(state: ControlState, input: TickInput, nowMs: number):
     rateRps: isIdle ? held : Math.max(held, LEAST_RPS),
     current: state.plan ? configurationOf(state.plan) : null,
     corrections: state.corrections,
-    excluded: excludedVariants(state, input, nowMs),
+    excluded: excludedVariants(state, nowMs),
     pins: mergePins(input),
     limits: input.limits,
     bounds: effectiveBounds(state, input, nowMs),
@@ -210,7 +210,7 @@ function nextPlanMs(planAtMs: number, { pipeline, planPhaseMs }: TickInput): num
 
 function reasonsOf(
   problem: Problem,
-  { demands, quarantines }: ControlState,
+  { demands, quarantines, missing }: ControlState,
   input: TickInput,
   nowMs: number,
 ): Reason[] {
@@ -223,7 +223,7 @@ function reasonsOf(
   if (problem.pins.length > 0) reasons.push("pinned");
   if (isTuned(tuning)) reasons.push("tuned");
   if (Object.keys(quarantinedVariants(quarantines, nowMs)).length > 0) reasons.push("quarantined");
-  if (Object.keys(notInstalled(input)).length > 0) reasons.push("not_installed");
+  if (missing.length > 0) reasons.push("not_installed");
   return reasons;
 }
 

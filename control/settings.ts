@@ -28,6 +28,8 @@ export const SETTINGS = {
   /** First retry of what was stuck or quarantined; doubles up to the maximum. */
   backoffMs: 60_000,
   backoffMaxMs: 3_600_000,
+  /** A variant that a pod had no model file of is used again when a pod has it and none was without for this long. */
+  missingHoldMs: 60_000,
   /** The guard drains a backlog in this time … */
   guardDrainMs: 2_000,
   /** … takes over when utilisation at the ready replicas is above this … */

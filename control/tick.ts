@@ -17,6 +17,7 @@ import type { ControlState } from "./control-state.ts";
 import { correct } from "./correction.ts";
 import { fittingState } from "./fitting-state.ts";
 import { guardTick } from "./guard.ts";
+import { missingVariants } from "./missing-variants.ts";
 import { planGiven, planWhenDue } from "./planning.ts";
 import { quarantine } from "./quarantine.ts";
 import type { TickInput } from "./tick-input.ts";
@@ -87,6 +88,7 @@ function decided(known: ControlState, input: TickInput, measured: Pipeline, nowM
     ...known,
     ...correct(known, input.pipeline, input.switchers),
     quarantines: quarantine(known.quarantines, input.switchers, nowMs),
+    missing: missingVariants(known.missing, input, nowMs),
     actuations: observeAll(known, input, nowMs),
   };
   const planned = { ...observed, ...planWhenDue(observed, input, nowMs) };

@@ -48,6 +48,8 @@ const quarantine = z.object({
   countedCounter: count,
 });
 
+const missing = z.object({ stage: word, variant: word, atMs: time, pods: z.array(word).max(10_000) });
+
 const variants = z.record(word, word);
 const estimates = z
   .array(z.object({ variants, requests: amount, right: amount, labels: amount, correction: z.number() }))
@@ -99,6 +101,7 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
     .default([]),
   lastArrivalMs: time.nullable(),
   quarantines: z.array(quarantine).max(10_000),
+  missing: z.array(missing).max(10_000).default([]),
   actuations: z.record(word, actuation),
   guard: z.object({ sinceMs: time, configuration: z.record(word, z.object({ parts })) }).nullable(),
   corrections: z.record(word, z.number().positive().max(100)),

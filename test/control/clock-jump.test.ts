@@ -20,6 +20,7 @@ describe("withoutClockJump()", () => {
         stuckUntilMs: 150_000,
       },
     },
+    missing: [{ stage: "detect", variant: "light", atMs: 92_000, pods: ["detect-0"] }],
     guard: { sinceMs: 97_000, configuration: {} },
   };
 
@@ -35,6 +36,7 @@ describe("withoutClockJump()", () => {
     assert.deepEqual([moved.planAtMs, moved.lastArrivalMs], [35_000, 39_000]);
     assert.deepEqual(moved.demands, [{ atMs: 38_000, rateRps: 1 }]);
     assert.deepEqual(moved.recommendations, [{ atMs: 36_000, replicas: { detect: 3 } }]);
+    assert.deepEqual(moved.missing, [{ stage: "detect", variant: "light", atMs: 32_000, pods: ["detect-0"] }]);
     assert.equal(moved.guard?.sinceMs, 37_000);
     const { waitingSinceMs, growth, stuckUntilMs } = moved.actuations["detect"]!;
     assert.deepEqual([waitingSinceMs, growth[0]?.atMs, stuckUntilMs], [30_000, 31_000, 90_000]);
@@ -46,6 +48,7 @@ describe("withoutClockJump()", () => {
     const { waitingSinceMs, growth, stuckUntilMs } = after.actuations["detect"]!;
     assert.deepEqual([waitingSinceMs, growth[0]?.atMs, stuckUntilMs], [150_000, 151_000, 150_000]);
     assert.equal(after.planAtMs, 95_000);
+    assert.equal(after.missing[0]?.atMs, 152_000);
     const idle = { ...state, actuations: { detect: initialActuation(1) } };
     assert.equal(withoutClockJump(idle, 160_000).actuations["detect"]?.waitingSinceMs, null);
   });

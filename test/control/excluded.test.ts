@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { excludedVariants, notInstalled } from "../../control/excluded.ts";
+import { missingVariants } from "../../control/missing-variants.ts";
 import type { SwitcherView } from "../../control/switcher-view.ts";
 import type { TickInput } from "../../control/tick-input.ts";
 import { pipelineFixture, twoStages } from "../support/pipeline-fixture.ts";
@@ -17,15 +18,17 @@ function given(...missing: readonly (readonly string[])[]): TickInput {
   return { pipeline: read(), switchers } as Partial<TickInput> as TickInput;
 }
 
-describe("notInstalled()", () => {
+const missedIn = (input: TickInput) => notInstalled(missingVariants([], input, 0));
+
+describe("missingVariants()", () => {
   it("has what any pod of the stage has no model file of", () => {
-    assert.deepEqual(notInstalled(given([], ["heavy"], ["light", "heavy"])), { read: ["heavy", "light"] });
-    assert.deepEqual(notInstalled(given([], [])), {});
+    assert.deepEqual(missedIn(given([], ["heavy"], ["light", "heavy"])), { read: ["heavy", "light"] });
+    assert.deepEqual(missedIn(given([], [])), {});
   });
 
   it("passes over a pod that has none of the default variant", () => {
-    assert.deepEqual(notInstalled(given(["middle", "heavy", "light"])), {});
-    assert.deepEqual(notInstalled(given(["middle", "heavy", "light"], ["light"])), { read: ["light"] });
+    assert.deepEqual(missedIn(given(["middle", "heavy", "light"])), {});
+    assert.deepEqual(missedIn(given(["middle", "heavy", "light"], ["light"])), { read: ["light"] });
   });
 
   it("passes over variants that were not measured, and that there are not", () => {
@@ -33,7 +36,39 @@ describe("notInstalled()", () => {
     const [stage] = input.pipeline.stages;
     const variants = stage?.variants.map(one => (one.name === "heavy" ? { ...one, profile: null } : one)) ?? [];
     const pipeline = { ...input.pipeline, stages: [{ ...stage!, variants }] };
-    assert.deepEqual(notInstalled({ ...input, pipeline }), {});
+    assert.deepEqual(missedIn({ ...input, pipeline }), {});
+  });
+
+  const missed = missingVariants([], given([], ["heavy"]), 1000);
+  const without = (input: TickInput, nowMs: number) => notInstalled(missingVariants(missed, input, nowMs));
+  const heavy = { read: ["heavy"] };
+
+  it("keeps what a pod that has gone missed until none has missed it for a minute", () => {
+    assert.deepEqual(without(given([]), 60_999), heavy);
+    assert.deepEqual(without(given([]), 61_000), {});
+    const again = missingVariants(missed, given([], ["heavy"]), 50_000);
+    assert.deepEqual(notInstalled(missingVariants(again, given([]), 109_999)), heavy);
+  });
+
+  it("keeps what was missed as long as no pod has it", () => {
+    assert.deepEqual(without(given(), 1e9), heavy);
+    assert.deepEqual(without(given(["middle", "heavy"]), 1e9), heavy);
+    assert.deepEqual(without(given([]), 1e9), {});
+  });
+
+  it("has at once what a pod itself no longer misses, where all others have it", () => {
+    assert.deepEqual(without(given([], []), 1001), {});
+    assert.deepEqual(without(given(["heavy"], []), 1e9), heavy);
+    assert.deepEqual(without(given(["middle", "heavy"], []), 1001), heavy);
+  });
+
+  it("keeps nothing of a default variant, and nothing that is not in the pipeline any more", () => {
+    const { pipeline, ...input } = given();
+    const [stage] = pipeline.stages;
+    const edited = { ...pipeline, stages: [{ ...stage!, defaultVariant: "heavy" }] };
+    assert.deepEqual(without({ ...input, pipeline: edited }, 1001), {});
+    const variants = stage?.variants.filter(({ name }) => name !== "heavy") ?? [];
+    assert.deepEqual(without({ ...input, pipeline: { ...pipeline, stages: [{ ...stage!, variants }] } }, 1001), {});
   });
 });
 
@@ -41,8 +76,9 @@ describe("excludedVariants()", () => {
   it("has what is in quarantine beside what is not installed, each once", () => {
     const entry = { stage: "read", untilMs: 10, failures: 1, message: "", countedEpoch: 1, countedCounter: 1 };
     const quarantines = ["heavy", "light"].map(variant => ({ ...entry, variant }));
-    assert.deepEqual(excludedVariants({ quarantines }, given(["light"]), 9), { read: ["heavy", "light"] });
-    assert.deepEqual(excludedVariants({ quarantines }, given(["light"]), 10), { read: ["light"] });
+    const missing = missingVariants([], given(["light"]), 9);
+    assert.deepEqual(excludedVariants({ quarantines, missing }, 9), { read: ["heavy", "light"] });
+    assert.deepEqual(excludedVariants({ quarantines, missing }, 10), { read: ["light"] });
   });
 });
 
@@ -63,6 +99,21 @@ describe("tick(): variants that are not installed", () => {
     story.run(20, 2);
     assert.deepEqual([story.goal("read"), story.served("read")], ["heavy", ["heavy"]]);
     assert.ok(!story.board.reasons.includes("not_installed"));
+  });
+
+  it("are planned without, by the same plan, while a stage has no pods and after a restart of the scaler", () => {
+    const story = new Story(read(), { missing: { read: ["heavy"] } }).run(3, 2);
+    const { decisionId } = story.board;
+    story.kill("read");
+    story.run(1, 2);
+    assert.deepEqual([story.goal("read"), story.board.decisionId], ["middle", decisionId]);
+    assert.notEqual(story.stage("read").newcomer?.variant, "heavy");
+    const { pods } = story.state.missing[0] ?? {};
+    story.jump(600_000);
+    story.input = { switchers: [] };
+    story.run(30, 2);
+    assert.equal(story.goal("read"), "middle");
+    assert.deepEqual(story.state.missing[0]?.pods, pods);
   });
 
   it("are left when they go, and are in no quarantine", () => {

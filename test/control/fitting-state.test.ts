@@ -47,4 +47,14 @@ describe("fittingState()", () => {
       assert.deepEqual(names(remembered), ["heavy,light", "light,light"]);
     }
   });
+
+  it("keeps what pods miss of variants that there are", () => {
+    const entry = { atMs: 0, pods: ["read-0"] };
+    const kept = [{ ...entry, stage: "read", variant: "heavy" }];
+    const gone = [
+      { ...entry, stage: "read", variant: "ghost" },
+      { ...entry, stage: "phantom", variant: "heavy" },
+    ];
+    assert.deepEqual(fitted({ ...state, missing: [...kept, ...gone] }, pipeline).missing, kept);
+  });
 });

@@ -22,8 +22,8 @@ describe("storedControlSchema", () => {
     assert.deepEqual(storedControlSchema.parse({ ...state, conditions }).conditions, conditions);
   });
 
-  it("takes a state of a version that counted no failed trials and kept no models", () => {
-    const { trialFailures: _failures, models: _models, ...older } = initialState(1);
+  it("takes a state of a version that counted no failed trials and kept neither models nor what is missing", () => {
+    const { trialFailures: _failures, models: _models, missing: _missing, ...older } = initialState(1);
     assert.deepEqual(storedControlSchema.parse(older), initialState(1));
   });
 
