@@ -190,7 +190,8 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
       {
         check: pipeline => {
           const mode = pipelines.find(pipeline.key)?.settings.modeAfter(pipeline) ?? pipeline.mode;
-          if (mode === "active") checkServed(pipeline);
+          // Its own mode is what a start checks, before what operators set is there.
+          if (pipeline.mode === "active" || mode === "active") checkServed(pipeline);
           sources.check(pipeline);
         },
         add: control => sources.add(control),

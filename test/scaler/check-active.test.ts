@@ -76,6 +76,16 @@ describe("mode active of a scaler that can't tell gateways who votes", () => {
     assert.equal(await running.scaler.pipelines.put(pipelineOf("cocktail")), "replaced");
   });
 
+  it("refuses a file in mode active that a start would refuse, also where an operator has set mode shadow", async () => {
+    const active = (policy: "cocktail" | "default"): Pipeline => ({ ...pipelineOf(policy), mode: "active" });
+    running = await RunningScaler.start({ pipelines: [active("default")], stateDir });
+    await setMode("shadow");
+    await assert.rejects(running.scaler.pipelines.put(active("cocktail")), REFUSED);
+    assert.equal(running.scaler.pipelines.pipelines()[0]?.objective.policy, "default");
+    assert.equal(await mode(), "shadow");
+    await assert.rejects(RunningScaler.start({ pipelines: [active("cocktail")] }), REFUSED);
+  });
+
   it("does not go back to mode active where the file was edited so while it did not run", async () => {
     await start("default");
     await setMode("active");
