@@ -19,6 +19,9 @@ type Trials = Pick<ControlState, "trial" | "trialAtMs" | "trials" | "trialFailur
 /** Of what the replicas carry, so many that may be most accurate are looked at. */
 const MOST_CANDIDATES = 20;
 
+/** … and so many with those that they don't carry: a tick waits for each of these optimisations. */
+const MOST_OPTIMISATIONS = 200;
+
 /**
  * While accuracy has drifted, a combination of variants that may be better than what is planned serves for half a minute in five, at the replicas
  * that are there: what has not served since the drift is known by what others did alone, and an order that the drift has turned round
@@ -156,7 +159,7 @@ function trialOf(plan: Plan, state: ControlState, input: TickInput, measured: Pi
   const hopeful = { ...pipeline, accuracy: { ...pipeline.accuracy, combinations: most } };
   let best: { readonly plan: Plan; readonly variants: Readonly<Record<string, string>> } | null = null;
   let carried = 0;
-  for (const { variants } of candidates) {
+  for (const { variants } of candidates.slice(0, MOST_OPTIMISATIONS)) {
     const served = optimize({ ...problem, pipeline: hopeful, pins: pinned(problem, plan, variants), runnerUp: false });
     if (!served.feasible) continue;
     if (served.objective > (best?.plan.objective ?? Number.NEGATIVE_INFINITY)) best = { plan: served, variants };
