@@ -1,4 +1,5 @@
-import type { Pipeline } from "../domain/pipeline.ts";
+import type { Logger } from "pino";
+import { formatKey, type Pipeline } from "../domain/pipeline.ts";
 import type { ForecastModel } from "../predictor/network-model.ts";
 import type { HighAvailability } from "./high-availability.ts";
 import { PipelineControl } from "./pipeline-control.ts";
@@ -14,6 +15,7 @@ export interface ControlOpener {
   readonly joinsVotes: boolean;
   /** Throws where a pipeline can't run in mode `active`. */
   readonly checkActive: (pipeline: Pipeline) => void;
+  readonly logger: Logger;
   readonly nowMs: number;
 }
 
@@ -22,7 +24,7 @@ export interface ControlOpener {
  * is the leader's; what that one has shared stands above what is stored here, but for what was learnt here of the load.
  */
 export function openControl(pipeline: Pipeline, bundledModel: ForecastModel, opener: ControlOpener): PipelineControl {
-  const { keeper, highAvailability, machineCores, joinsVotes, checkActive, nowMs } = opener;
+  const { keeper, highAvailability, machineCores, joinsVotes, checkActive, logger, nowMs } = opener;
   const own = keeper.load(pipeline);
   const shared = highAvailability?.stored(pipeline.key) ?? null;
   const stored = shared ? { ...shared, forecaster: own?.forecaster ?? shared.forecaster } : own;
@@ -38,7 +40,14 @@ export function openControl(pipeline: Pipeline, bundledModel: ForecastModel, ope
     epoch,
     machineCores,
     joinsVotes,
-    checkActive,
+    activeMode: {
+      check: checkActive,
+      onDropped: problem =>
+        logger.warn(
+          { pipeline: formatKey(pipeline.key) },
+          `mode \`active\`, which an operator set, is not gone back to: ${problem}`,
+        ),
+    },
     nowMs,
   });
 }

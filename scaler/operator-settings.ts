@@ -48,22 +48,31 @@ const storedSchema = z.object({
 
 export type StoredSettings = z.output<typeof storedSchema>;
 
+/** Whether a pipeline may be in mode `active`. */
+export interface ActiveMode {
+  /** Throws where it may not. */
+  readonly check: (pipeline: Pipeline) => void;
+  /** Told why where an operator set it, and it is not gone back to. */
+  readonly onDropped: (problem: string) => void;
+}
+
+const ALWAYS: ActiveMode = { check: () => undefined, onDropped: () => undefined };
+
 /**
  * What operators set of one pipeline beside its file: pins, one a stage, the mode, and a tuning of the control loop; and their newest
  * changes.
  */
 export class OperatorSettings {
-  readonly #checkActive: (pipeline: Pipeline) => void;
+  readonly #activeMode: ActiveMode;
   #pipeline: Pipeline;
   #pins: readonly OperatorPin[] = [];
   #mode: "shadow" | "active" | null = null;
   #tuning: OperatorTuning | null = null;
   #changes: readonly LiveChange[] = [];
 
-  /** @param checkActive throws where the pipeline can't run in mode `active`. */
-  constructor(pipeline: Pipeline, checkActive: (pipeline: Pipeline) => void = () => undefined) {
+  constructor(pipeline: Pipeline, activeMode = ALWAYS) {
     this.#pipeline = pipeline;
-    this.#checkActive = checkActive;
+    this.#activeMode = activeMode;
   }
 
   get mode(): "shadow" | "active" {
@@ -143,10 +152,10 @@ export class OperatorSettings {
     this.#tuning = tuning;
   }
 
-  /** @throws VariscaleError invalid_argument where there is no such mode, or what `checkActive` throws. */
+  /** @throws VariscaleError invalid_argument where there is no such mode, or what the check of mode `active` throws. */
   modeOf(body: unknown): ModeRequest {
     const request = parseRequest(modeRequestSchema, body);
-    if (request.mode === "active") this.#checkActive(this.#pipeline);
+    if (request.mode === "active") this.#activeMode.check(this.#pipeline);
     return request;
   }
 
@@ -199,9 +208,10 @@ export class OperatorSettings {
   /** Its file may have been edited since it was said. */
   #mayBeActive(): boolean {
     try {
-      this.#checkActive(this.#pipeline);
+      this.#activeMode.check(this.#pipeline);
       return true;
-    } catch {
+    } catch (error) {
+      this.#activeMode.onDropped(VariscaleError.from(error).message);
       return false;
     }
   }

@@ -19,7 +19,7 @@ import { type LiveInput, NO_LIVE } from "./live-pipeline.ts";
 import { LOAD_STALE_AFTER_MS } from "./load-source.ts";
 import type { StoredModel, TrainingRecord } from "./model-store.ts";
 import { newestSample } from "./newest-sample.ts";
-import { OperatorSettings } from "./operator-settings.ts";
+import { type ActiveMode, OperatorSettings } from "./operator-settings.ts";
 import type { StoredPipeline } from "./stored-pipeline.ts";
 import { assignedStages, withoutSwitchers } from "./switched-stages.ts";
 
@@ -39,8 +39,8 @@ export interface PipelineControlOptions {
   readonly machineCores: number | null;
   /** The gateway joins votes. Default false. */
   readonly joinsVotes?: boolean;
-  /** Throws where a pipeline can't run in mode `active`. Default: all can. */
-  readonly checkActive?: (pipeline: Pipeline) => void;
+  /** Default: all pipelines may be in it. */
+  readonly activeMode?: ActiveMode;
   readonly nowMs: number;
 }
 
@@ -51,7 +51,7 @@ export class PipelineControl {
   #pipeline: Pipeline;
   readonly #machineCores: number | null;
   readonly #joinsVotes: boolean;
-  readonly #checkActive: ((pipeline: Pipeline) => void) | undefined;
+  readonly #activeMode: ActiveMode | undefined;
   /** Where in a period this pipeline has its turn: what all do every so often they don't do at once. */
   readonly #phase: number;
   readonly #forecaster: LoadForecaster;
@@ -72,7 +72,7 @@ export class PipelineControl {
     this.#epoch = epoch;
     this.#machineCores = options.machineCores;
     this.#joinsVotes = options.joinsVotes ?? false;
-    this.#checkActive = options.checkActive;
+    this.#activeMode = options.activeMode;
     this.#settings = this.#settingsOf(stored, options.nowMs);
     this.#bundledModel = options.bundledModel ?? null;
     this.#ownModel = options.ownModel ?? null;
@@ -274,7 +274,7 @@ export class PipelineControl {
   }
 
   #settingsOf(stored: StoredPipeline | null, nowMs: number): OperatorSettings {
-    const settings = new OperatorSettings(this.#pipeline, this.#checkActive);
+    const settings = new OperatorSettings(this.#pipeline, this.#activeMode);
     settings.restore(stored?.settings, nowMs);
     return settings;
   }

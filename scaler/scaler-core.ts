@@ -168,7 +168,7 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
     nowMs: () => clock.nowMs(),
     open: pipeline => {
       const nowMs = clock.nowMs();
-      const opener = { keeper, highAvailability, machineCores, joinsVotes, checkActive: checkServed, nowMs };
+      const opener = { keeper, highAvailability, machineCores, joinsVotes, checkActive: checkServed, logger, nowMs };
       const control = openControl(pipeline, bundledModel, opener);
       control.settings.recall(past?.byPipeline.get(formatKey(pipeline.key)) ?? []);
       return control;

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { pino } from "pino";
 import type { Pipeline } from "../../domain/pipeline.ts";
 import { RunningScaler } from "./support/running-scaler.ts";
 import { testPipeline } from "./support/test-pipeline.ts";
@@ -86,14 +87,25 @@ describe("mode active of a scaler that can't tell gateways who votes", () => {
     await assert.rejects(RunningScaler.start({ pipelines: [active("cocktail")] }), REFUSED);
   });
 
-  it("does not go back to mode active where the file was edited so while it did not run", async () => {
+  it("does not go back to mode active where the file was edited so while it did not run, and says why", async () => {
     await start("default");
     await setMode("active");
     await running.close();
     await start("default");
     assert.equal(await mode(), "active");
     await running.close();
-    await start("cocktail");
+    const warned: Record<string, unknown>[] = [];
+    const logger = pino({ level: "warn" }, { write: line => void warned.push(JSON.parse(line)) });
+    running = await RunningScaler.start({ pipelines: [pipelineOf("cocktail")], stateDir, logger });
     assert.equal(await mode(), "shadow");
+    assert.deepEqual(
+      warned.map(({ pipeline }) => pipeline),
+      ["shop/cards"],
+    );
+    assert.match(
+      String(warned[0]?.["msg"]),
+      /^mode `active`, which an operator set, is not gone back to: pipeline shop/,
+    );
+    assert.match(String(warned[0]?.["msg"]), REFUSED);
   });
 });
