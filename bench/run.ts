@@ -1,6 +1,7 @@
 /**
- * `npm run bench -- SUITE [--output json] [--write] [--short] [--only PART,…] [--traces FOLDER]`: measures a suite's figures and holds
- * them against bench/bars.json. Exits with 1 when one does not hold. With `--only`, `--write` leaves the rows of the other parts.
+ * `npm run bench -- SUITE [--output json] [--write] [--short] [--only PART,…] [--traces FOLDER] [--rows FILE]`: measures a suite's figures
+ * and holds them against bench/bars.json. Exits with 1 when one does not hold. With `--only`, `--write` leaves the rows of the other parts;
+ * `--rows`: simulations of `npm run experiments -- e1 --rows FILE` of the same code are not run again.
  */
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
@@ -12,7 +13,7 @@ import { writeBenchmarks } from "./write-benchmarks.ts";
 // As the command line does: onnxruntime must not report to its maker.
 process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
 
-type Suite = (only: readonly string[] | null) => Promise<readonly Figure[]>;
+type Suite = (only: readonly string[] | null, rows: string | null) => Promise<readonly Figure[]>;
 
 /** Every suite is loaded only when it runs. */
 const suites: Readonly<Record<string, Suite>> = {
@@ -22,11 +23,11 @@ const suites: Readonly<Record<string, Suite>> = {
   page: async only => (await import("./page.bench.ts")).pageSuite(only),
   pipelines: async only => (await import("./pipelines.bench.ts")).pipelinesSuite(only),
   scaler: whole(async () => (await import("./scaler.bench.ts")).scalerSuite()),
-  simulator: whole(async () => (await import("./simulator.bench.ts")).simulatorSuite()),
+  simulator: async (only, rows) => (await import("./simulator.bench.ts")).simulatorSuite(only, rows),
   switcher: async only => (await import("./switcher.bench.ts")).switcherSuite(only),
 };
 
-const USAGE = `usage: npm run bench -- ${Object.keys(suites).join("|")} [--output json|table] [--write] [--short] [--only PART,…] [--traces FOLDER]`;
+const USAGE = `usage: npm run bench -- ${Object.keys(suites).join("|")} [--output json|table] [--write] [--short] [--only PART,…] [--traces FOLDER] [--rows FILE]`;
 
 /** A suite that has no parts. */
 function whole(measure: () => Promise<readonly Figure[]>): Suite {
@@ -45,6 +46,7 @@ async function main(): Promise<void> {
       short: { type: "boolean", default: false },
       only: { type: "string" },
       traces: { type: "string" },
+      rows: { type: "string" },
     },
   });
   const [suite = ""] = positionals;
@@ -52,7 +54,7 @@ async function main(): Promise<void> {
   if (!measure || positionals.length !== 1 || !["table", "json"].includes(values.output)) throw new Error(USAGE);
   if (values.write && values.short) throw new Error("--short measures too little to be written down");
   const only = values.only?.split(",") ?? null;
-  const figures = await measure(only);
+  const figures = await measure(only, values.rows ?? null);
   const report: Report = { suite, machine: machine(), date: new Date().toISOString(), figures };
   if (values.write) writeBenchmarks(report, only === null);
   console.log(values.output === "json" ? JSON.stringify(report, null, 2) : reportTable(report));

@@ -4,9 +4,11 @@ import { generateLoad } from "../load/generate-load.ts";
 import { readBundledModel } from "../scaler/bundled-model.ts";
 import { simulate } from "../simulator/simulation.ts";
 import type { SimulationOptions } from "../simulator/simulation-run.ts";
+import { askedParts } from "./asked-parts.ts";
 import { e1Cases } from "./experiments/e1-cells.ts";
 import { e1Figures } from "./experiments/e1-figures.ts";
 import { ipaLoads } from "./experiments/ipa-loads.ts";
+import { KeptRows } from "./experiments/kept-rows.ts";
 import { rowsOf } from "./experiments/run-cases.ts";
 import { type Figure, figure } from "./figure.ts";
 import { IPA_PIPELINES, ipaPipeline } from "./ipa-pipelines.ts";
@@ -19,17 +21,31 @@ const UTILISATION = 0.8;
 const SERVICE_MS = 10;
 const REQUESTS = 400_000;
 
-/** What E1 comes to at five times the mean latency; requests a second that the simulator works off: a whole scenario with its control loop, and one stage beside SimPy. */
-export async function simulatorSuite(): Promise<Figure[]> {
+const PARTS = ["e1", "engine"] as const;
+
+/**
+ * What E1 comes to at five times the mean latency; requests a second that the simulator works off: a whole scenario with its control loop,
+ * and one stage beside SimPy. `rows`: a file of simulations of E1 that are not run again.
+ */
+export async function simulatorSuite(only: readonly string[] | null, rows: string | null): Promise<Figure[]> {
+  const parts = { e1: () => experimentFigures(rows), engine: engineFigures };
+  const figures: Figure[] = [];
+  for (const part of askedParts(only, PARTS)) figures.push(...(await parts[part]()));
+  return figures;
+}
+
+async function experimentFigures(rows: string | null): Promise<Figure[]> {
+  const { note, loads } = await ipaLoads(null, process.argv.includes("--short"));
+  const cases = e1Cases(loads, { sloFactors: [5], seed: 1 });
+  return e1Figures(await rowsOf("e1", cases, note, new KeptRows(rows)), note);
+}
+
+function engineFigures(): Figure[] {
   const whole = median(Array.from({ length: ROUNDS }, (_, i) => rate(ipaScenario(i + 1))));
   const stage = median(Array.from({ length: ROUNDS }, (_, i) => rate(singleStage(i + 1))));
   const simpy = simpyRate();
-  const isShort = process.argv.includes("--short");
-  const { note: loadNote, loads } = await ipaLoads(null, isShort);
-  const rows = await rowsOf("e1", e1Cases(loads, { sloFactors: [5], seed: 1 }), loadNote);
   const note = `${SERVERS} servers with exponential times at ${UTILISATION}, ${REQUESTS} requests, median of ${ROUNDS} rounds`;
   return [
-    ...e1Figures(rows, loadNote),
     figure("engine.requestsPerSecond", round(whole.rps), {
       against: { requests: whole.requests, seconds: round(whole.seconds) },
       note: `IPA's video pipeline at 1,000 rps for 20 minutes with the control loop and its forecaster; median of ${ROUNDS} rounds`,

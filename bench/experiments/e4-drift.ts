@@ -6,11 +6,9 @@ import type { ToldOfDrift } from "../../simulator/sim-answers.ts";
 import type { Contender, ExperimentCase } from "./e1-cells.ts";
 import { ownCase } from "./e2-own-pipelines.ts";
 import type { ExperimentLoad } from "./ipa-loads.ts";
-import { fittedLoad, folderOf, ownPipeline } from "./own-pipelines.ts";
+import { fittedLoad, folderOf, OWN_PIPELINES, ownPipeline } from "./own-pipelines.ts";
 import { type ExperimentRow, mean, namesOf, percent, signed, table } from "./report-parts.ts";
 
-/** Those whose file of `variscale drift` has enough items to tell variants apart. */
-const PIPELINES = ["video", "audio", "question-answering"] as const;
 const FROM_SECOND = 300;
 /** Until evidence has come together; what is compared comes after it. */
 const SETTLED_SECOND = 600;
@@ -62,7 +60,7 @@ export async function e4Cases(loads: readonly ExperimentLoad[], seed: number): P
   const load = loads.at(-1);
   if (!load) return [];
   const cases: ExperimentCase[] = [];
-  for (const name of PIPELINES) {
+  for (const name of OWN_PIPELINES) {
     const file = ownPipeline(name);
     const fitted = await fittedLoad(file, load, seed);
     const { drifts, errors } = measuredSchema.parse(
@@ -97,7 +95,7 @@ export function e4Report(_note: string, rows: readonly ExperimentRow[]): string 
   return [
     "## E4: drift in the middle of a run",
     "",
-    `\`default\` on ${PIPELINES.join(", ")} with ${cells.length / KNOWLEDGE.length} drifts in all. After ${FROM_SECOND} s items drift, with the accuracies that \`variscale drift\` measured for every combination of variants; numbers are means from ${SETTLED_SECOND} s on. What the control loop is told of it: nothing (it plans with the tables of its profile); estimates without labels with every answer, which err by as much as was measured on average for a drift that the estimator has not learnt from; the same while combinations that may be better are tried for half a minute in five; the same with labels of some answers, ${LABEL_DELAY_SECONDS} s after them (an assumption); or the accuracies themselves at once, which nobody has. "Worth" is what plans are to maximise: points of effective accuracy less the file's price of the cores, both as means over time, while "effective" is of all requests. Load: ${[...new Set(rows.map(({ load }) => load))].join(", ")}, as large as in E2. Fan-out stays what it was, though detectors find other boxes at night, and all combinations err alike.`,
+    `\`default\` on ${OWN_PIPELINES.join(", ")} with ${cells.length / KNOWLEDGE.length} drifts in all. After ${FROM_SECOND} s items drift, with the accuracies that \`variscale drift\` measured for every combination of variants; numbers are means from ${SETTLED_SECOND} s on. What the control loop is told of it: nothing (it plans with the tables of its profile); estimates without labels with every answer, which err by as much as was measured on average for a drift that the estimator has not learnt from; the same while combinations that may be better are tried for half a minute in five; the same with labels of some answers, ${LABEL_DELAY_SECONDS} s after them (an assumption); or the accuracies themselves at once, which nobody has. "Worth" is what plans are to maximise: points of effective accuracy less the file's price of the cores, both as means over time, while "effective" is of all requests. Load: ${[...new Set(rows.map(({ load }) => load))].join(", ")}, as large as in E2. Fan-out stays what it was, though detectors find other boxes at night, and all combinations err alike.`,
     "",
     table(
       ["the loop is told", "effective", "cores", "violations", "worth", "drifts better / worse off"],

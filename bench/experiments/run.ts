@@ -1,9 +1,9 @@
 /**
  * `npm run experiments -- [e1 e1b e1c e2 e3 e3b e4 e5 e6] [--short] [--seeds N] [--slo 5,25] [--pipelines video,…] [--traces FOLDER] [--rows FILE] [--write]`:
  * simulates IPA's five pipelines under its four loads; each experiment replaces its own section of docs/report/experiments.md. `--slo` and
- * `--pipelines` are for E1; every cell goes as JSON into FILE.
+ * `--pipelines` are for E1. Every cell goes into FILE as it comes, a line of JSON each, and what is there of the same case and code is not
+ * simulated again.
  */
-import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { IPA_PIPELINES } from "../ipa-pipelines.ts";
 import { boundCases, boundReport } from "./bound-report.ts";
@@ -17,6 +17,7 @@ import { e4Cases, e4Report } from "./e4-drift.ts";
 import { e5Cases, e5Report } from "./e5-failures.ts";
 import { e6Cases, e6Report } from "./e6-scale.ts";
 import { ipaLoads } from "./ipa-loads.ts";
+import { KeptRows } from "./kept-rows.ts";
 import type { ExperimentRow } from "./report-parts.ts";
 import { rowsOf } from "./run-cases.ts";
 import { writeExperiments } from "./write-experiments.ts";
@@ -54,16 +55,14 @@ async function main(): Promise<void> {
     },
   } as const;
   const chosen = positionals.length > 0 ? positionals : Object.keys(experiments);
-  const all: ExperimentRow[] = [];
+  const kept = new KeptRows(values.rows ?? null);
   for (const name of chosen) {
     const experiment = experiments[name as keyof typeof experiments];
     if (!experiment) throw new Error(`${name} is none of ${Object.keys(experiments).join(", ")}`);
     const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => i + 1);
     const cases: ExperimentCase[] = [];
     for (const seed of seeds) cases.push(...(await experiment.cases(seed)));
-    const rows = await rowsOf(name, cases, note);
-    all.push(...rows);
-    if (values.rows !== undefined) writeFileSync(values.rows, `${JSON.stringify(all, null, 1)}\n`);
+    const rows = await rowsOf(name, cases, note, kept);
     const report = experiment.report(note, rows);
     if (values.write) writeExperiments(report);
     else process.stdout.write(`${report}\n\n`);

@@ -181,7 +181,7 @@ function simulateTool(files: ReadonlyMap<string, string>): Tool {
           seed,
           ...(maxCores !== undefined && { maxCores }),
         });
-        const results = await runAll(cases, 1, () => undefined, signal);
+        const results = await runAll(cases, 1, () => undefined, { signal });
         return {
           pipeline: key,
           load: input.name,

@@ -10,14 +10,17 @@ export interface SimulationResult extends CaseResult {
 }
 
 /**
- * Runs all cases in `jobs` threads (null: one for each core); results are in the order of the cases. Throws the signal's reason when that is
- * aborted.
+ * Runs all cases in `jobs` threads (null: one for each core); results are in the order of the cases, `onResult` is told of each as it comes.
+ * Throws the signal's reason when that is aborted.
  */
 export async function runAll(
   cases: readonly SimulationCase[],
   jobs: number | null,
   onProgress: (share: number) => void,
-  signal?: AbortSignal,
+  {
+    signal,
+    onResult,
+  }: { readonly signal?: AbortSignal | undefined; readonly onResult?: (i: number, result: CaseResult) => void } = {},
 ): Promise<readonly SimulationResult[]> {
   const shares = cases.map(() => 0);
   const results: SimulationResult[] = [];
@@ -38,6 +41,7 @@ export async function runAll(
           seconds: given.load.ratesRps.length - given.warmUpSeconds,
           ...result,
         };
+        onResult?.(i, result);
         show(i, 1);
       }
     } finally {

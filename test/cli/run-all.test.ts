@@ -56,7 +56,7 @@ describe("runAll()", function () {
     const reason = new Error("enough");
     const stopping = new AbortController();
     await assert.rejects(
-      runAll(all.slice(0, 1), 2, () => stopping.abort(reason), stopping.signal),
+      runAll(all.slice(0, 1), 2, () => stopping.abort(reason), { signal: stopping.signal }),
       reason,
     );
     const wrong = { ...(all[0] as SimulationCase), load: null as never };

@@ -1,0 +1,112 @@
+import { createHash } from "node:crypto";
+import { appendFileSync, existsSync, readdirSync, readFileSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { serialize } from "node:v8";
+import type { SimulationCase } from "../../cli/simulate/cases.ts";
+import type { ExperimentRow } from "./report-parts.ts";
+
+/** Folders of all that decides what comes of a case, beside the case. */
+const CODE = [
+  "cli/simulate",
+  "control",
+  "domain",
+  "gateway",
+  "load",
+  "optimizer",
+  "predictor",
+  "simulator",
+  "variant-switcher",
+];
+
+interface Kept {
+  readonly key: string;
+  readonly row: ExperimentRow;
+}
+
+/**
+ * Rows in a file, one on each line, written as they come: what an earlier run has simulated, of the same case with the same code, is not
+ * simulated again. Rows of anything else stay in the file and are not taken. Throws when the file has a whole line that is none of its own.
+ */
+export class KeptRows {
+  readonly #file: string | null;
+  readonly #rows: ReadonlyMap<string, ExperimentRow>;
+  readonly #code: string;
+  /** Of what many cases share: a load's past has millions of bytes. */
+  readonly #digests = new WeakMap<object, string>();
+
+  /** Null: nothing is kept. `code`: of everything that simulates. */
+  constructor(file: string | null, code = file === null ? "" : codeDigest()) {
+    this.#file = file;
+    this.#code = code;
+    this.#rows = file === null || !existsSync(file) ? new Map() : read(file);
+  }
+
+  of(given: SimulationCase): ExperimentRow | null {
+    return this.#rows.size > 0 ? (this.#rows.get(this.#keyOf(given)) ?? null) : null;
+  }
+
+  keep(given: SimulationCase, row: ExperimentRow): void {
+    if (this.#file === null) return;
+    const kept: Kept = { key: this.#keyOf(given), row };
+    appendFileSync(this.#file, `${JSON.stringify(kept)}\n`);
+  }
+
+  #keyOf(given: SimulationCase): string {
+    const hash = createHash("sha256").update(this.#code);
+    for (const [name, value] of Object.entries(given).sort(([a], [b]) => (a < b ? -1 : 1))) {
+      hash.update(`\n${name} ${this.#digestOf(value)}`);
+    }
+    return hash.digest("hex");
+  }
+
+  #digestOf(value: unknown): string {
+    if (typeof value !== "object" || value === null) return digestOf(serialize(value));
+    const known = this.#digests.get(value) ?? digestOf(serialize(value));
+    this.#digests.set(value, known);
+    return known;
+  }
+}
+
+/** A crash may have cut the last line off: it goes, and is simulated again. */
+function read(file: string): ReadonlyMap<string, ExperimentRow> {
+  const bytes = readFileSync(file);
+  const end = bytes.lastIndexOf("\n") + 1;
+  const lines = bytes.toString("utf8", 0, end).split("\n").slice(0, -1);
+  const rows = new Map(
+    lines.map((line, i) => {
+      const kept = parsed(line);
+      if (kept === null) throw new Error(`${file}:${i + 1}: no row of an experiment; give another file to --rows`);
+      return [kept.key, kept.row];
+    }),
+  );
+  // A file of something else, without any line, stays as it is.
+  if (end === 0 && bytes.length > 0) throw new Error(`${file}: no rows of an experiment; give another file to --rows`);
+  if (end < bytes.length) truncateSync(file, end);
+  return rows;
+}
+
+function parsed(line: string): Kept | null {
+  try {
+    const kept = JSON.parse(line) as Partial<Kept> | null;
+    return typeof kept?.key === "string" && typeof kept.row?.contender === "string" ? (kept as Kept) : null;
+  } catch {
+    return null;
+  }
+}
+
+function codeDigest(): string {
+  const folder = fileURLToPath(new URL("../../", import.meta.url));
+  const hash = createHash("sha256");
+  for (const part of CODE) {
+    const names = readdirSync(join(folder, part), { recursive: true, encoding: "utf8" });
+    for (const name of names.filter(one => /\.(js|json)$/.test(one)).sort()) {
+      hash.update(`${part}/${name}\n`).update(readFileSync(join(folder, part, name)));
+    }
+  }
+  return hash.digest("hex");
+}
+
+function digestOf(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
