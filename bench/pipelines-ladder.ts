@@ -9,7 +9,7 @@ export interface Ladder {
 
 export function laddersOf({ stages, accuracy }: MeasurementsInput): readonly Ladder[] {
   return Object.entries(stages).map(([stage, profiles]) => {
-    const variants = measuredVariants(profiles, accuracy?.stages?.[stage]);
+    const variants = measuredVariants(stage, profiles, accuracy);
     const dominated = new Set(dominatedVariants(variants).map(({ name }) => name));
     const ladder = variants.filter(({ name }) => !dominated.has(name)).sort((a, b) => firstMs(a) - firstMs(b));
     return { stage, ladder };
@@ -22,7 +22,7 @@ export function spanOf(ladder: readonly MeasuredVariant[]): number {
   return Math.max(...times) / Math.min(...times);
 }
 
-/** Whether each variant is right more often than the next faster one. */
+/** Whether the pipeline is right more often with each variant than with the next faster one. */
 export function rises(ladder: readonly MeasuredVariant[]): boolean {
   return ladder.every(({ accuracy }, i) => {
     const before = ladder[i - 1];

@@ -137,7 +137,7 @@ function figuresOf(runs: readonly Run[]): Figure[] {
     figure("pipelines.ladder.span", round(Math.min(...spans.map(([, span]) => span))), {
       against: roundedOf(spans),
       isWhole: ladders.every(([, ladder]) => rises(ladder)),
-      note: "slowest over fastest variant of a stage at batch 1, those left out that another one dominates; accuracy, as it was measured with 500 or 1500 items, must rise from each to the next slower one",
+      note: "slowest over fastest variant of a stage at batch 1, those left out that another one dominates; accuracy of the whole pipeline with a variant, as it was measured with 500 or 1500 items, mean over the variants of the other stages, must rise from each to the next slower one",
     }),
     figure("pipelines.profile.repeatRatio", round(Math.max(...repeats.map(([, percent]) => percent))), {
       against: roundedOf(repeats),

@@ -11,7 +11,7 @@ import { formatTable } from "./format-table.ts";
  */
 export function formatMeasurements(measurements: MeasurementsInput): string {
   const variants = Object.entries(measurements.stages).flatMap(([stage, profiles]) => {
-    const dominated = dominatedVariants(measuredVariants(profiles, measurements.accuracy?.stages?.[stage]));
+    const dominated = dominatedVariants(measuredVariants(stage, profiles, measurements.accuracy));
     return Object.entries(profiles).map(([variant, { loadMs, memoryMiB, points, switch: switched }]) => {
       const accuracy = measurements.accuracy?.stages?.[stage]?.[variant]?.accuracy ?? Number.NaN;
       return [

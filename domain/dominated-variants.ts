@@ -2,7 +2,7 @@
 export interface MeasuredVariant {
   readonly name: string;
   readonly points: readonly { readonly batch: number; readonly latencyMs: number }[];
-  /** Share of right inputs that it is right on; null: not known. */
+  /** Null: not known. */
   readonly accuracy: number | null;
 }
 
@@ -31,14 +31,48 @@ function isAsGood(other: MeasuredVariant, than: MeasuredVariant): boolean {
   return than.points.every(({ batch, latencyMs }) => (times.get(batch) ?? Number.POSITIVE_INFINITY) <= latencyMs);
 }
 
-/** Of one stage of a file of measurements: profiles and accuracies by variant. */
+interface MeasuredAccuracy {
+  readonly stages?: Readonly<Record<string, Readonly<Record<string, { readonly accuracy: number }>>>> | undefined;
+  readonly combinations?: readonly Combination[] | undefined;
+}
+
+interface Combination {
+  readonly variants: Readonly<Record<string, string>>;
+  readonly accuracy: number;
+}
+
+/**
+ * Of one stage of a file of measurements. A variant's accuracy is that of the whole pipeline with it, mean over what the other stages were
+ * measured with: a stage may be right by its own rule and still hand on what the next one reads worse. Where the variants have no such
+ * combinations in common: the stage's own.
+ */
 export function measuredVariants(
+  stage: string,
   profiles: Readonly<Record<string, Pick<MeasuredVariant, "points">>>,
-  accuracies: Readonly<Record<string, { readonly accuracy: number }>> | undefined,
+  accuracy: MeasuredAccuracy | undefined,
 ): readonly MeasuredVariant[] {
-  return Object.entries(profiles).map(([name, { points }]) => ({
+  const names = Object.keys(profiles);
+  const ends = endAccuracies(stage, names, accuracy?.combinations ?? []);
+  return names.map((name, i) => ({
     name,
-    points,
-    accuracy: accuracies?.[name]?.accuracy ?? null,
+    points: profiles[name]?.points ?? [],
+    accuracy: ends?.[i] ?? accuracy?.stages?.[stage]?.[name]?.accuracy ?? null,
   }));
+}
+
+/** Null: no choice of variants of the other stages was measured with each of `names`. */
+function endAccuracies(
+  stage: string,
+  names: readonly string[],
+  combinations: readonly Combination[],
+): readonly number[] | null {
+  const byOthers = new Map<string, Map<string, number>>();
+  for (const { variants, accuracy } of combinations) {
+    const { [stage]: own, ...others } = variants;
+    const key = JSON.stringify(Object.entries(others).sort());
+    if (own !== undefined) byOthers.set(key, (byOthers.get(key) ?? new Map()).set(own, accuracy));
+  }
+  const whole = [...byOthers.values()].filter(measured => names.every(name => measured.has(name)));
+  if (whole.length === 0) return null;
+  return names.map(name => whole.reduce((sum, measured) => sum + (measured.get(name) ?? 0), 0) / whole.length);
 }

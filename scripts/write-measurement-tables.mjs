@@ -12,7 +12,7 @@ const { stages, accuracy, fanOut, overhead, machine, date } = JSON.parse(
 );
 
 const variants = Object.entries(stages).flatMap(([stage, profiles]) => {
-  const dominated = dominatedVariants(measuredVariants(profiles, accuracy.stages[stage]));
+  const dominated = dominatedVariants(measuredVariants(stage, profiles, accuracy));
   return Object.entries(profiles).map(([variant, profile]) => [
     stage,
     nameText(variant, dominated.find(({ name }) => name === variant)?.by),

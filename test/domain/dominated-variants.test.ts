@@ -31,10 +31,34 @@ describe("dominatedVariants()", () => {
 
   it("says nothing of variants whose accuracy is not known", () => {
     assert.deepEqual(dominatedVariants([variant("a", [3], null), variant("b", [4], null)]), []);
-    const read = measuredVariants({ a: { points: [] }, b: { points: [] } }, { b: { accuracy: 0.5 } });
-    assert.deepEqual(
-      read.map(({ accuracy }) => accuracy),
-      [null, 0.5],
-    );
+    assert.deepEqual(accuraciesOf({ stages: { read: { b: { accuracy: 0.5 } } } }), [null, 0.5]);
+    assert.deepEqual(accuraciesOf(undefined), [null, null]);
+  });
+});
+
+const PROFILES = { a: { points: [] }, b: { points: [] } };
+const accuraciesOf = (measured: Parameters<typeof measuredVariants>[2]) =>
+  measuredVariants("read", PROFILES, measured).map(({ accuracy }) => accuracy);
+
+describe("measuredVariants()", () => {
+  const stages = { read: { a: { accuracy: 0.99 }, b: { accuracy: 0.99 } } };
+  const combination = (find: string, read: string, accuracy: number) => ({ variants: { find, read }, accuracy });
+  const light = [combination("light", "a", 0.5), combination("light", "b", 0.625)];
+  const heavy = [combination("heavy", "a", 0.75), combination("heavy", "b", 0.875)];
+
+  it("takes the pipeline's accuracy with each, mean over what the other stages were measured with", () => {
+    assert.deepEqual(accuraciesOf({ stages, combinations: [...light, ...heavy] }), [0.625, 0.75]);
+  });
+
+  it("leaves out what was not measured with each of them, and falls back to the stage's own accuracy", () => {
+    const [first] = heavy;
+    assert.ok(first);
+    assert.deepEqual(accuraciesOf({ stages, combinations: [...light, first] }), [0.5, 0.625]);
+    assert.deepEqual(accuraciesOf({ stages, combinations: [first] }), [0.99, 0.99]);
+  });
+
+  it("takes variants that have no profile for nothing that is missing", () => {
+    const combinations = [...light, ...heavy, combination("heavy", "c", 1)];
+    assert.deepEqual(accuraciesOf({ stages, combinations }), [0.625, 0.75]);
   });
 });
