@@ -20,7 +20,7 @@ export function fittingState(before: ControlState, pipeline: Pipeline): ControlS
 
 /** What was seen of a model says nothing of another one that took its name. What the models were before is not known of older states. */
 function withModels(state: ControlState, models: ControlState["models"]): ControlState {
-  const { models: before, evidence, remembered, trial } = state;
+  const { models: before, evidence, remembered, trial, missing } = state;
   if (before === models) return state;
   const isSame = ([stage, variant]: readonly [string, string]): boolean => {
     const key = variantKey(stage, variant);
@@ -32,6 +32,7 @@ function withModels(state: ControlState, models: ControlState["models"]): Contro
     models,
     evidence: evidence.filter(ofSame),
     remembered: remembered.filter(ofSame),
+    missing: missing.filter(({ stage, variant }) => isSame([stage, variant])),
     trial: trial && ofSame({ variants: servedNames(trial.configuration) }) ? trial : null,
   };
 }

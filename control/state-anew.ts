@@ -1,13 +1,14 @@
 import { isRate } from "../domain/load.ts";
 import { initialActuation } from "./actuation.ts";
-import { type ControlState, type Demand, initialState } from "./control-state.ts";
+import { type ControlState, type Demand, initialState, type MissingVariant } from "./control-state.ts";
 import type { TickInput } from "./tick-input.ts";
 import { readyCount } from "./transition.ts";
 
 /**
  * The state to begin anew with where ticks can't go on from the one before: what switchers and the cluster say, nothing of the plan. Versions
  * and decisions are counted on, or switchers would refuse them. Nothing is taken away for it: of every stage there are at least the replicas
- * that were asked for last, and what was planned for last is held as if it were the demand now.
+ * that were asked for last, and what was planned for last is held as if it were the demand now. What pods have missed stays known, and of which
+ * models: pods that are not connected now don't say it again.
  */
 export function stateAnew(before: ControlState, input: TickInput, nowMs: number): ControlState {
   const { epoch, counter, decisions } = before;
@@ -22,12 +23,29 @@ export function stateAnew(before: ControlState, input: TickInput, nowMs: number)
     decisions: countOf(decisions),
     demands: heldDemands(before, nowMs),
     actuations: Object.fromEntries(actuations),
+    missing: knownMissing(before),
+    models: knownModels(before),
   };
 }
 
 function heldDemands({ plan }: ControlState, nowMs: number): readonly Demand[] {
   const rateRps = plan?.rateRps;
   return rateRps !== undefined && isRate(rateRps) ? [{ atMs: nowMs, rateRps }] : [];
+}
+
+function knownMissing({ missing }: ControlState): readonly MissingVariant[] {
+  return Array.isArray(missing) ? missing.filter(isMissing) : [];
+}
+
+function isMissing(entry: Partial<MissingVariant> | null): entry is MissingVariant {
+  const { stage, variant, atMs, pods } = entry ?? {};
+  const isNamed = typeof stage === "string" && typeof variant === "string";
+  return isNamed && Number.isFinite(atMs) && Array.isArray(pods) && pods.every(pod => typeof pod === "string");
+}
+
+function knownModels({ models }: ControlState): ControlState["models"] {
+  const known = Object.entries(models ?? {}).filter(([, model]) => typeof model === "string");
+  return Object.fromEntries(known);
 }
 
 /** What is no count counts as none. */

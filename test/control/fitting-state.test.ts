@@ -48,13 +48,16 @@ describe("fittingState()", () => {
     }
   });
 
-  it("keeps what pods miss of variants that there are", () => {
+  it("keeps what pods miss of variants that there are, and of no other model", () => {
     const entry = { atMs: 0, pods: ["read-0"] };
     const kept = [{ ...entry, stage: "read", variant: "heavy" }];
     const gone = [
       { ...entry, stage: "read", variant: "ghost" },
       { ...entry, stage: "phantom", variant: "heavy" },
     ];
-    assert.deepEqual(fitted({ ...state, missing: [...kept, ...gone] }, pipeline).missing, kept);
+    const first = fitted({ ...state, missing: [...kept, ...gone] }, pipeline);
+    assert.deepEqual(first.missing, kept);
+    assert.deepEqual(fitted(first, changed({ model: "moved.onnx" })).missing, kept);
+    assert.deepEqual(fitted(first, changed({ sha256: "1".repeat(64) })).missing, [], "another model has its name");
   });
 });

@@ -6,7 +6,7 @@ import { stateAnew } from "../../control/state-anew.ts";
 import type { TickInput } from "../../control/tick-input.ts";
 import { compareVersions } from "../../domain/assignment.ts";
 import type { Pipeline } from "../../domain/pipeline.ts";
-import { twoStages } from "../support/pipeline-fixture.ts";
+import { pipelineFixture, twoStages } from "../support/pipeline-fixture.ts";
 import { Story } from "./story.ts";
 
 /** Of a process that knows of no switcher and no load. */
@@ -65,5 +65,28 @@ describe("stateAnew()", () => {
     assert.deepEqual(asked({ actuations: { detect: initialActuation(8), read: initialActuation(2) } }), [9, 8, 3]);
     for (const wrong of [null, "none", { detect: null }, { detect: { replicas: Number.NaN }, read: { replicas: "9" } }])
       assert.deepEqual(asked({ actuations: wrong, counter: -1, plan: { rateRps: Number.NaN } }), [9, 7, 3]);
+  });
+  it("keeps what pods have missed of the same models, though no pod is there to say it again", () => {
+    const ladder = { middle: [6, 0.93], heavy: [20, 0.97], light: [1, 0.85] } as const;
+    const pipeline = pipelineFixture([{ name: "read", ladder }]);
+    const goalOf = (sha256: string | null, broken: object = {}) => {
+      const story = new Story(pipeline, { missing: { read: ["heavy"] } }).run(3, 2);
+      story.input = { switchers: [] };
+      const [read] = pipeline.stages;
+      const variants = read?.variants.map(one => (one.name === "heavy" && sha256 ? { ...one, sha256 } : one)) ?? [];
+      story.pipeline = { ...pipeline, stages: [{ ...read!, variants }] };
+      story.state = stateAnew({ ...story.state, ...broken }, inputOf(story.pipeline), story.nowMs);
+      return story.run(30, 2).goal("read");
+    };
+    assert.equal(goalOf(null), "middle");
+    assert.equal(goalOf("1".repeat(64)), "heavy", "another model has its name");
+    const missed = { stage: "read", variant: "heavy", atMs: 0, pods: ["read-0"] };
+    const wrong = [null, "none", {}, { ...missed, atMs: "0" }, { ...missed, pods: null }, { ...missed, pods: [1] }];
+    assert.equal(
+      goalOf(null, { missing: [...wrong, missed], models: null }),
+      "middle",
+      "what ticks may have thrown for",
+    );
+    for (const missing of [null, "none", wrong]) assert.equal(goalOf(null, { missing, models: ["none", 1] }), "heavy");
   });
 });
