@@ -1,4 +1,4 @@
-// Static checks, in the order of how fast they fail: format and lint, dead code, pictures, generated code.
+// Static checks, in the order of how fast they fail: format and lint, dead code, pictures, figures, generated code.
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +9,7 @@ const steps = [
   ["format and lint", "npm", ["run", "--silent", "lint"]],
   ["dead files, exports and dependencies", bin("knip"), []],
   ["pictures of documents", process.execPath, ["scripts/write-pictures.mjs", "--check"]],
+  ["the ladder of README.md", process.execPath, ["scripts/write-ladder.mjs", "--check"]],
   ["generated proto types", process.execPath, ["scripts/generate-proto.mjs", "--check"]],
 ];
 for (const [name, command, args] of steps) {
