@@ -3,7 +3,7 @@ import type { Expert } from "./expert.ts";
 import type { LoadHistory } from "./load-history.ts";
 import { normalQuantile } from "./normal-quantile.ts";
 import { poissonMaximum } from "./poisson-maximum.ts";
-import { quantiles } from "./quantiles.ts";
+import { type Quantiles, quantiles } from "./quantiles.ts";
 
 const WEIGHT_PER_SECOND = 0.1;
 /** What is older weighs less than 4e-6. */
@@ -13,13 +13,29 @@ const WINDOW_SECONDS = 120;
 export const ewmaExpert: Expert = {
   name: "ewma",
   predict: (history, horizonSeconds) => {
-    const level = levelOf(history);
-    const peak = poissonMaximum(level.meanRps, horizonSeconds);
-    const middle = anscombe(peak[0]);
-    // The mean itself is known only up to 1/√seconds, in a domain where one second's deviation is 1.
-    return quantiles((q, i) => middle + Math.hypot(anscombe(peak[i]) - middle, normalQuantile(q) / level.rootSeconds));
+    const isNewest = newest.history === history && newest.second === history.second;
+    if (isNewest && newest.horizonSeconds === horizonSeconds) return newest.prediction;
+    const prediction = predictionOf(history, horizonSeconds);
+    newest = { history, second: history.second, horizonSeconds, prediction };
+    return prediction;
   },
 };
+
+/** Experts that know too little of a load yet predict what this one does: at most four times the same. */
+let newest: {
+  readonly history: LoadHistory | null;
+  readonly second: number;
+  readonly horizonSeconds: number;
+  readonly prediction: Quantiles;
+} = { history: null, second: 0, horizonSeconds: 0, prediction: [0, 0, 0, 0] };
+
+function predictionOf(history: LoadHistory, horizonSeconds: number): Quantiles {
+  const level = levelOf(history);
+  const peak = poissonMaximum(level.meanRps, horizonSeconds);
+  const middle = anscombe(peak[0]);
+  // The mean itself is known only up to 1/√seconds, in a domain where one second's deviation is 1.
+  return quantiles((q, i) => middle + Math.hypot(anscombe(peak[i]) - middle, normalQuantile(q) / level.rootSeconds));
+}
 
 /** To be filled anew each time. */
 const rates = new Float64Array(WINDOW_SECONDS);

@@ -53,6 +53,17 @@ describe("the EWMA expert", () => {
     assert.ok(spread(1) > spread(5) && spread(5) > spread(60));
   });
 
+  it("predicts anew for another second, horizon or load", () => {
+    const [quiet, busy] = [historyOf([10, 10, 10]), historyOf([40, 40, 40])];
+    const predict = (history: LoadHistory, seconds: number) => expertNamed("ewma").predict(history, seconds)[0];
+    const first = predict(quiet, 20);
+    assert.ok(predict(busy, 20) > first);
+    assert.ok(predict(quiet, 60) > first);
+    assert.equal(predict(quiet, 20), first);
+    quiet.push(40);
+    assert.ok(predict(quiet, 20) > first);
+  });
+
   it("passes over missing seconds", () => {
     const whole = expertNamed("ewma").predict(historyOf([40, 40, 40, 40]), 20);
     const holed = expertNamed("ewma").predict(historyOf([40, null, null, 40]), 20);
