@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, readdirSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { serialize } from "node:v8";
 import type { SimulationCase } from "../../cli/simulate/cases.ts";
 import type { ExperimentRow } from "./report-parts.ts";
 
@@ -61,11 +60,20 @@ export class KeptRows {
   }
 
   #digestOf(value: unknown): string {
-    if (typeof value !== "object" || value === null) return digestOf(serialize(value));
-    const known = this.#digests.get(value) ?? digestOf(serialize(value));
+    if (typeof value !== "object" || value === null) return textOf(value);
+    const known = this.#digests.get(value) ?? digestOf(textOf(value));
     this.#digests.set(value, known);
     return known;
   }
+}
+
+/** Numbers of typed arrays as their bytes: millions of them would make a text too long, and NaN is among them. */
+function textOf(value: unknown): string {
+  return (
+    JSON.stringify(value, (_key, one: unknown) =>
+      ArrayBuffer.isView(one) ? digestOf(new Uint8Array(one.buffer, one.byteOffset, one.byteLength)) : one,
+    ) ?? "undefined"
+  );
 }
 
 /** A crash may have cut the last line off: it goes, and is simulated again. */
@@ -107,6 +115,6 @@ function codeDigest(): string {
   return hash.digest("hex");
 }
 
-function digestOf(bytes: Buffer): string {
+function digestOf(bytes: Uint8Array | string): string {
   return createHash("sha256").update(bytes).digest("hex");
 }

@@ -34,7 +34,7 @@ const run = async (file: string, cases: readonly ExperimentCase[], code?: string
   );
 
 describe("KeptRows", function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let folder = "";
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "variscale-rows-"));
