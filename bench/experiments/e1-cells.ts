@@ -44,16 +44,22 @@ export interface Contender {
   readonly change?: (given: SimulationCase) => SimulationCase;
 }
 
-const busier = (given: SimulationCase): SimulationCase => ({
+const withUtilisation = (given: SimulationCase, utilisation: number): SimulationCase => ({
   ...given,
-  pipeline: { ...given.pipeline, objective: { ...given.pipeline.objective, utilisation: 0.85 } },
+  pipeline: { ...given.pipeline, objective: { ...given.pipeline.objective, utilisation } },
 });
 
-/** Plans for the median of what may come, with replicas that may be 85 % busy: what bursts cost then is in the violations. */
-const lean = (given: SimulationCase): SimulationCase => ({
-  ...busier(given),
-  tuning: { ...UNTUNED, forecastQuantile: 0.5 },
+/** Nothing lighter to go to. */
+const heaviestAlone = (given: SimulationCase): SimulationCase => ({
+  ...given,
+  pipeline: {
+    ...given.pipeline,
+    stages: given.pipeline.stages.map(stage => ({ ...stage, variants: stage.variants.slice(-1) })),
+  },
 });
+
+/** As many replicas as the SLO needs, not as a target of utilisation has: what is left of one is for chance. */
+const tight = (given: SimulationCase): SimulationCase => withUtilisation(heaviestAlone(given), 0.95);
 
 export const CONTENDERS: readonly Contender[] = [
   { name: "default", policy: "default", forecast: "variscale" },
@@ -62,8 +68,16 @@ export const CONTENDERS: readonly Contender[] = [
   { name: "default, core ÷30", policy: "default", forecast: "variscale", costFactor: 1 / 30 },
   { name: "default, core ÷100", policy: "default", forecast: "variscale", costFactor: 1 / 100 },
   { name: "default, core ÷1000", policy: "default", forecast: "variscale", costFactor: 1 / 1000 },
-  { name: "default, core ÷100, lean", policy: "default", forecast: "variscale", costFactor: 1 / 100, change: lean },
-  { name: "default, core ÷1000, lean", policy: "default", forecast: "variscale", costFactor: 1 / 1000, change: lean },
+  ...(
+    [
+      ["default, heaviest alone", heaviestAlone],
+      ["default, heaviest alone, 95 % busy", tight],
+      [
+        "default, heaviest alone, 95 % busy, median",
+        given => ({ ...tight(given), tuning: { ...UNTUNED, forecastQuantile: 0.5 } }),
+      ],
+    ] as const satisfies readonly (readonly [string, NonNullable<Contender["change"]>])[]
+  ).map(([name, change]): Contender => ({ name, policy: "default", forecast: "variscale", fixed: "heaviest", change })),
   { name: "default, core ×5", policy: "default", forecast: "variscale", costFactor: 5 },
   { name: "oracle", policy: "oracle", forecast: "oracle" },
   { name: "ipa", policy: "ipa", forecast: "recentPeak", hasMargin: true },
@@ -81,7 +95,7 @@ export const CONTENDERS: readonly Contender[] = [
     policy: "reactive",
     forecast: "reactive",
     fixed: "heaviest",
-    change: busier,
+    change: given => withUtilisation(given, 0.85),
   },
   { name: "HPA, lightest", policy: "reactive", forecast: "reactive", fixed: "lightest" },
   { name: "static, heaviest", policy: "static", forecast: "variscale", fixed: "heaviest" },

@@ -41,7 +41,7 @@ export function e1Figures(rows: readonly ExperimentRow[], note: string): Figure[
         of: rivals.length,
         withOneReplicaEach: rivals.length - withMore.length,
       },
-      note: "in the cell where they are fewest; against HPAs with the heaviest variants whose replicas are as busy as ours, and 85 % busy, each with the best of our frontier at the same effective accuracy and at most 0.3 points more violations; without those with one replica of each stage, which is the fewest that these variants can do with",
+      note: "in the cell where they are fewest; against HPAs with the heaviest variants whose replicas are as busy as ours, and 85 % busy, each with the best of our frontier at the same effective accuracy (plans with the heaviest variants alone are part of it) and at most 0.3 points more violations; without those with one replica of each stage, which is the fewest that these variants can do with",
     }),
   ];
 }
