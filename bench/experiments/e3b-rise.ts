@@ -24,7 +24,7 @@ export function e3bCases(loads: readonly ExperimentLoad[], seed: number): readon
 }
 
 /** The same load, of which the run has missed the first seconds: HPAs see the rest at another moment of their period. */
-function begunLater(given: ExperimentLoad, seconds: number): ExperimentLoad {
+export function begunLater(given: ExperimentLoad, seconds: number): ExperimentLoad {
   const { startMs, ratesRps } = given.load;
   const load = { startMs: startMs + 1000 * seconds, ratesRps: ratesRps.slice(seconds) };
   return { ...given, name: `${given.name}, ${seconds} s`, load };
