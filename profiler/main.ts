@@ -21,6 +21,8 @@ export interface ProfileCommand {
   readonly items?: number;
   /** Processes that measure accuracy at most, each with all models; default: one for each core. */
   readonly jobs?: number;
+  /** How long items are measured at most; the file says how many that were. Default: until all are. */
+  readonly minutes?: number;
   /** How long each batch size of each variant is run, in two windows. Default 2 s. */
   readonly windowMs?: number;
   /** Between two windows of the same variant at least. Default 5 s. */
@@ -58,6 +60,7 @@ export async function runProfile(
     modelFolder: command.modelFolder,
     items: checkItems(command.items ?? 300),
     jobs: command.jobs ?? null,
+    minutes: command.minutes ?? null,
     windowMs: command.windowMs ?? 2000,
     gapMs: command.gapMs ?? GAP_MS,
     cores: command.cores ?? [],

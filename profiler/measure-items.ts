@@ -8,6 +8,8 @@ import type { ItemResult } from "./item-result.ts";
 export interface MeasureItemsOptions extends PipelineSource {
   /** Processes at most, each with all models; null: one for each core. */
   readonly jobs: number | null;
+  /** Whether another item is begun; the first one always is. Missing: all are. */
+  readonly isGoingOn?: () => boolean;
   /** What has been measured of an item before; undefined: nothing. */
   readonly known?: (item: LabelledItem) => ItemResult | undefined;
   /** After each item that was measured now; the next one of its process waits for it. */
@@ -18,14 +20,14 @@ export interface MeasureItemsOptions extends PipelineSource {
  * Takes items through every combination of variants, on as many cores as there are or `jobs` says; the models do the most of it. A process is started
  * only when there is something to measure.
  *
- * @returns results in the order of the items.
+ * @returns results of the first items in their order: of all, unless it did not go on.
  * @throws failed_precondition when the pipeline's code or a model can't be loaded or run; what `items` or `onMeasured` throws.
  */
 export async function measureItems(
   items: AsyncIterable<LabelledItem>,
   options: MeasureItemsOptions,
 ): Promise<ItemResult[]> {
-  const { pipeline, file, modelFolder, jobs, known = () => undefined, onMeasured } = options;
+  const { pipeline, file, modelFolder, jobs, isGoingOn = () => true, known = () => undefined, onMeasured } = options;
   const results: ItemResult[] = [];
   const iterator = items[Symbol.asyncIterator]();
   const measurers: ItemMeasurer[] = [];
@@ -33,7 +35,7 @@ export async function measureItems(
   let isOver = false;
   const runLane = async (): Promise<void> => {
     let measurer: ItemMeasurer | null = null;
-    while (!isOver) {
+    while (!isOver && (taken === 0 || isGoingOn())) {
       const index = taken++;
       const { value: item, done } = await iterator.next();
       if (done) return;

@@ -29,6 +29,8 @@ export interface ProfileOptions {
   readonly items: number;
   /** Processes that measure items at most, each with all models; null: one for each core. */
   readonly jobs: number | null;
+  /** How long items are measured: none is begun after that but the first; null: until all are. */
+  readonly minutes: number | null;
   /** How long each batch size of each variant is run, in two windows. */
   readonly windowMs: number;
   /** Between two windows of the same variant at least. */
@@ -165,12 +167,18 @@ async function measureAccuracy(
   options: ProfileOptions & Pick<ItemBench, "evaluation">,
   cache: ProfileCache,
 ): Promise<ItemResult[]> {
-  const { pipeline, file, modelFolder, evaluation, items, jobs, nowMs, onProgress } = options;
+  const { pipeline, file, modelFolder, evaluation, items, jobs, minutes, nowMs, onProgress } = options;
   const startedMs = nowMs();
   let known = 0;
   let measured = 0;
+  let isCutShort = false;
+  const timeLeftMs = (): number => (minutes === null ? Infinity : startedMs + minutes * 60_000 - nowMs());
   const measuring = measureItems(evaluation.items(items), {
     ...{ pipeline, file, modelFolder, jobs },
+    isGoingOn: () => {
+      isCutShort = timeLeftMs() <= 0;
+      return !isCutShort;
+    },
     known: item => {
       const result = cache.item(itemKey(item));
       if (result) known += 1;
@@ -181,12 +189,15 @@ async function measureAccuracy(
       measured += 1;
       if (measured % ITEMS_PER_SAVE !== 0) return;
       await cache.save();
-      const leftMs = ((nowMs() - startedMs) / measured) * (items - known - measured);
+      const leftMs = Math.min(timeLeftMs(), ((nowMs() - startedMs) / measured) * (items - known - measured));
       onProgress(`accuracy: ${known + measured} of ${items} items, about ${Math.ceil(leftMs / 60_000)} min left`);
     },
   });
   try {
-    return await measuring;
+    const results = await measuring;
+    if (isCutShort && results.length < items)
+      onProgress(`accuracy: ${results.length} of ${items} items were measured in ${minutes} min`);
+    return results;
   } catch (error) {
     // What was measured since the last save is kept too; what went wrong is what is to be told.
     await cache.save().catch(() => undefined);

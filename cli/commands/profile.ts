@@ -11,6 +11,7 @@ interface ProfileFlags {
   readonly file?: string;
   readonly items: number;
   readonly jobs?: number;
+  readonly minutes?: number;
   readonly windowMs: number;
   readonly fresh: boolean;
   readonly acceptNoise: boolean;
@@ -40,6 +41,11 @@ export function addProfile(program: Command): void {
       "how long each batch size of each variant is run, in two windows some time apart",
       text => parseNumber(text, 100, 60_000),
       2000,
+    )
+    .option(
+      "--minutes <n>",
+      "measure items for accuracy for so long at most; the result says how many that were (default: all of them)",
+      text => parseNumber(text, 0.1, 10_000),
     )
     .addOption(measuringJobsOption())
     .option("--fresh", "forget what a broken-off run has measured", false)
@@ -135,6 +141,7 @@ async function measurePipeline(path: string, flags: ProfileFlags): Promise<Measu
     leaveOut: leftOut,
     onProgress: say,
     ...(flags.jobs !== undefined && { jobs: flags.jobs }),
+    ...(flags.minutes !== undefined && { minutes: flags.minutes }),
     ...(flags.file === undefined ? {} : { output: flags.file }),
   });
 }

@@ -31,6 +31,7 @@ export async function profileModel(options: ProfileModelOptions): Promise<Measur
     gapMs: options.gapMs ?? GAP_MS,
     items: 1,
     jobs: null,
+    minutes: null,
     cacheFile: null,
     write: measurements => {
       if (file !== undefined) writeWhole(file, `${JSON.stringify(measurements, null, 2)}\n`);

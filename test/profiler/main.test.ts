@@ -37,7 +37,8 @@ describe("runProfile()", function () {
   });
 
   it("measures variants, overhead, fan-out and accuracy, and writes what the pipeline file takes in", async () => {
-    const { output, measurements } = await profile();
+    const { output, measurements } = await profile({ minutes: 60 });
+    assert.ok(!lines.some(line => line.includes("were measured in")), "there was time for all items");
     assert.equal(output, join(folder, "measurements.json"));
     const pipeline = readPipeline(join(folder, "pipeline.yaml"));
     for (const stage of pipeline.stages) {
@@ -109,6 +110,20 @@ describe("runProfile()", function () {
     const windows = lines.filter(line => /batch 1 takes/.test(line)).map(line => line.replace(/: batch.*/, ""));
     assert.deepEqual(windows.slice(3, 5), ["[4/4] second/heavy", "[1/4] first/light, window 2"]);
     assert.ok(!existsSync(join(folder, ".variscale")));
+  });
+
+  it("begins no item but the first once its minutes are over, and says how many it has measured", async () => {
+    const { measurements } = await profile({ minutes: 1e-9 });
+    const { stages, combinations, received } = measurements.accuracy ?? {};
+    const counted = [
+      ...Object.values(stages ?? {}).flatMap(Object.values),
+      ...(combinations ?? []),
+      ...(received ?? []),
+    ];
+    assert.deepEqual([counted.length, ...new Set(counted.map(({ items }) => items))], [14, 1]);
+    // Of one item that is right: anything but nothing.
+    assert.deepEqual(combinations?.at(-1)?.interval, [0.2065, 1]);
+    assert.ok(lines.includes("accuracy: 1 of 40 items were measured in 1e-9 min"), lines.join("\n"));
   });
 
   it("gives what a pipeline's README is written from", async () => {
