@@ -53,8 +53,8 @@ export interface SequenceAssertions<Context = unknown, Memory = unknown> {
  */
 export interface PipelineCode<Context = unknown, Label = unknown, Memory = unknown> {
   /**
-   * Turns a request into the context that goes through the stages; where items are measured, one of plain data is copied. Throws an error with
-   * `code: "invalid_argument"` for a body that it can't read: its message is the answer, with status 400.
+   * Turns a request into the context that goes through the stages. Throws an error with `code: "invalid_argument"` for a body that it
+   * can't read: its message is the answer, with status 400.
    */
   decode(body: Uint8Array, contentType: string): Context | Promise<Context>;
   readonly stages: Readonly<Record<string, StageCode<Context>>>;
