@@ -89,13 +89,15 @@ export async function profilePipeline(options: ProfileOptions): Promise<Measurem
     date: new Date(options.nowMs()).toISOString(),
     stages: await withSwitches(options, stages, cache),
     ...(noise.length > 0 && { noise }),
-    ...evaluated,
+    ...evaluated?.found,
   };
   const checked = measurementsSchema.safeParse(measurements);
   if (!checked.success)
     throw new VariscaleError("internal", `what was measured is not valid: ${checked.error.message}`);
   options.write(measurements);
-  cache.delete();
+  // The next run goes on with the items that there were no minutes for.
+  if (evaluated?.isCutShort) await cache.save();
+  else cache.delete();
   return measurements;
 }
 
@@ -140,17 +142,21 @@ async function checkItems({ code, items }: ProfileOptions): Promise<void> {
 async function evaluate(
   options: ProfileOptions & Pick<ItemBench, "evaluation">,
   cache: ProfileCache,
-): Promise<Pick<MeasurementsInput, "overhead" | "fanOut" | "accuracy">> {
+): Promise<{
+  readonly found: Pick<MeasurementsInput, "overhead" | "fanOut" | "accuracy">;
+  readonly isCutShort: boolean;
+}> {
   const { pipeline, onProgress } = options;
   const overhead = cache.overhead ?? (await overheadOf(options));
   if (overhead) {
     await cache.addOverhead(overhead);
     onProgress(`the gateway takes ${overhead.latencyMs} ms for a request, ${overhead.cpuMs} ms of CPU time`);
   }
-  const results = await measureAccuracy(options, cache);
+  const { results, isCutShort } = await measureAccuracy(options, cache);
   const fanOut = fanOutOf(pipeline, results);
   const accuracy = accuracyOf(pipeline, results);
-  return { ...(overhead && { overhead }), ...(fanOut && { fanOut }), ...(accuracy && { accuracy }) };
+  const found = { ...(overhead && { overhead }), ...(fanOut && { fanOut }), ...(accuracy && { accuracy }) };
+  return { found, isCutShort };
 }
 
 async function overheadOf(options: ProfileOptions & Pick<ItemBench, "evaluation">): Promise<Overhead | null> {
@@ -166,7 +172,7 @@ async function overheadOf(options: ProfileOptions & Pick<ItemBench, "evaluation"
 async function measureAccuracy(
   options: ProfileOptions & Pick<ItemBench, "evaluation">,
   cache: ProfileCache,
-): Promise<ItemResult[]> {
+): Promise<{ readonly results: readonly ItemResult[]; readonly isCutShort: boolean }> {
   const { pipeline, file, modelFolder, evaluation, items, jobs, minutes, nowMs, onProgress } = options;
   const startedMs = nowMs();
   let known = 0;
@@ -189,15 +195,20 @@ async function measureAccuracy(
       measured += 1;
       if (measured % ITEMS_PER_SAVE !== 0) return;
       await cache.save();
-      const leftMs = Math.min(timeLeftMs(), ((nowMs() - startedMs) / measured) * (items - known - measured));
+      const leftMs = Math.min(
+        Math.max(0, timeLeftMs()),
+        ((nowMs() - startedMs) / measured) * (items - known - measured),
+      );
       onProgress(`accuracy: ${known + measured} of ${items} items, about ${Math.ceil(leftMs / 60_000)} min left`);
     },
   });
   try {
     const results = await measuring;
     if (isCutShort && results.length < items)
-      onProgress(`accuracy: ${results.length} of ${items} items were measured in ${minutes} min`);
-    return results;
+      onProgress(
+        `accuracy: ${results.length} of ${items} items were measured in ${minutes} min; the same command goes on with the others`,
+      );
+    return { results, isCutShort };
   } catch (error) {
     // What was measured since the last save is kept too; what went wrong is what is to be told.
     await cache.save().catch(() => undefined);

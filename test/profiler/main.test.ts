@@ -123,7 +123,13 @@ describe("runProfile()", function () {
     assert.deepEqual([counted.length, ...new Set(counted.map(({ items }) => items))], [14, 1]);
     // Of one item that is right: anything but nothing.
     assert.deepEqual(combinations?.at(-1)?.interval, [0.2065, 1]);
-    assert.ok(lines.includes("accuracy: 1 of 40 items were measured in 1e-9 min"), lines.join("\n"));
+    const told = "accuracy: 1 of 40 items were measured in 1e-9 min; the same command goes on with the others";
+    assert.ok(lines.includes(told), lines.join("\n"));
+    const cacheFile = join(folder, ".variscale", "profile.json");
+    assert.ok(readFileSync(cacheFile, "utf8").includes('"items"'), "the item is kept");
+    const whole = await profile();
+    assert.equal(whole.measurements.accuracy?.combinations?.[0]?.items, 40);
+    assert.equal(existsSync(cacheFile), false, "a whole profile leaves nothing to go on with");
   });
 
   it("gives what a pipeline's README is written from", async () => {
