@@ -247,6 +247,11 @@ describe("the alerts of the chart", () => {
       expectFiring(firesAt, { ...HEALTHY, ...change }, [fired]);
     });
 
+  it("are silent where one of few answers breaks an assertion", () => {
+    const one = { [held("steady")]: "0+1x460", [broken("steady")]: "0x370 1x90" };
+    for (const minutes of [375, 390, 398]) expectFiring(minutes, { ...HEALTHY, ...one }, []);
+  });
+
   it("are silent where more of the answers follow one that is known, of which the same share fails", () => {
     const more = { [held("steady")]: "0+6x360 2760+600x100", [broken("steady")]: "0+0.3x360 138+30x100" };
     for (const minutes of [365, 380, 410]) expectFiring(minutes, { ...HEALTHY, ...more }, []);
