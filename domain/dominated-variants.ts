@@ -6,14 +6,15 @@ export interface MeasuredVariant {
   readonly accuracy: number | null;
 }
 
-/** A variant that there is no reason to serve, and one that is better. */
+/** A variant that is worth serving in few combinations if in any, and one that is better on average. */
 export interface Dominated {
   readonly name: string;
   readonly by: string;
 }
 
 /**
- * Variants of a stage that another one dominates: at most as slow at every batch of theirs, and at least as accurate. Of equal ones the first
+ * Variants of a stage that another one dominates: at most as slow at every batch of theirs, and at least as accurate (where that is a mean over combinations, the other may
+ * still win in one of them). Of equal ones the first
  * is left. One whose accuracy is not known neither dominates nor is dominated.
  */
 export function dominatedVariants(variants: readonly MeasuredVariant[]): readonly Dominated[] {

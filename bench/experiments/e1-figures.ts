@@ -24,7 +24,7 @@ export function e1Figures(rows: readonly ExperimentRow[], note: string): Figure[
         cells: ipa.length,
         of: cells.length,
       },
-      note: `effective accuracy at no more cores and violations, or cores saved at the same accuracy; ${note}`,
+      note: `effective accuracy at no more cores and violations, or cores saved at the same accuracy, with the best of our frontier in each cell; ${note}`,
     }),
     figure("e1slo5x.dominatedShare", round((100 * beaten) / cells.length), {
       against: { cells: beaten, of: cells.length },

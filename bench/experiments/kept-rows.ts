@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, readdirSync, readFileSync, truncateSync } from "node:fs";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { SimulationCase } from "../../cli/simulate/cases.ts";
@@ -24,7 +25,7 @@ interface Kept {
 }
 
 /**
- * Rows in a file, one on each line, written as they come: what an earlier run has simulated, of the same case with the same code, is not
+ * Rows in a file, one on each line, written as they come: what an earlier run has simulated, of the same case with the same code on such a machine, is not
  * simulated again. Rows of anything else stay in the file and are not taken. Throws when the file has a whole line that is none of its own.
  */
 export class KeptRows {
@@ -105,7 +106,8 @@ function parsed(line: string): Kept | null {
 
 function codeDigest(): string {
   const folder = fileURLToPath(new URL("../../", import.meta.url));
-  const hash = createHash("sha256");
+  // Ticks are timed: those of another machine say nothing of this one.
+  const hash = createHash("sha256").update(`${process.version} ${cpus()[0]?.model}\n`);
   for (const part of CODE) {
     const names = readdirSync(join(folder, part), { recursive: true, encoding: "utf8" });
     for (const name of names.filter(one => /\.(js|json)$/.test(one)).sort()) {
