@@ -6,8 +6,7 @@ type Body = Buffer | null | Error;
 
 /** Reads one request's body and calls back once. */
 export class BodyReader {
-  readonly #memory: (() => Buffer) | null;
-  #into: Buffer | null = null;
+  readonly #into: Buffer | null;
   readonly #maxBytes: number;
   readonly #charge: (bytes: number) => VariscaleError | null;
   readonly #chunks: Buffer[] = [];
@@ -15,17 +14,17 @@ export class BodyReader {
   #done: ((body: Body) => void) | null;
 
   /**
-   * `memory`: gives `bytes` bytes, the declared length of the body, to put it together in, where it does not come as a whole; null: the
-   * length is not declared, and at most `bytes` are taken, each after `charge` has found room for it.
+   * `into`: memory of at least `bytes` bytes, the declared length of the body, to copy it into; null: the length is not declared, and at
+   * most `bytes` are taken, each after `charge` has found room for it.
    */
   constructor(
     request: IncomingMessage,
-    memory: (() => Buffer) | null,
+    into: ArrayBuffer | null,
     bytes: number,
     charge: (bytes: number) => VariscaleError | null,
     done: (body: Body) => void,
   ) {
-    this.#memory = memory;
+    this.#into = into && Buffer.from(into, 0, bytes);
     this.#maxBytes = bytes;
     this.#charge = charge;
     this.#done = done;
@@ -41,13 +40,8 @@ export class BodyReader {
     if (!this.#done) return;
     const at = this.#bytes;
     this.#bytes += chunk.length;
-    if (this.#memory) {
-      if (chunk.length === this.#maxBytes) this.#into = chunk;
-      else {
-        this.#into ??= this.#memory();
-        this.#into.set(chunk, at);
-      }
-    } else if (this.#bytes > this.#maxBytes) this.#finish(null);
+    if (this.#into) this.#into.set(chunk, at);
+    else if (this.#bytes > this.#maxBytes) this.#finish(null);
     else {
       const refusal = this.#charge(chunk.length);
       if (refusal) this.#finish(refusal);

@@ -150,11 +150,7 @@ export class DataServer {
     }
     const refusal = length === undefined ? null : charge(bytes);
     if (refusal) throw refusal;
-    let pooled: ArrayBuffer | null = null;
-    const memory = (): Buffer => {
-      pooled = this.#buffers.take(bytes);
-      return Buffer.from(pooled, 0, bytes);
-    };
+    const pooled = length === undefined ? null : this.#buffers.take(bytes);
     let release: (() => void) | null = () => {
       release = null;
       inFlight.give(charged);
@@ -176,7 +172,7 @@ export class DataServer {
       this.#send(response, answer);
       release?.();
     };
-    new BodyReader(request, length === undefined ? null : memory, bytes, charge, body => {
+    new BodyReader(request, pooled, bytes, charge, body => {
       if (body === null) done(tooLarge(maxBodyBytes));
       else if (body instanceof Error) fail(body);
       else handle({ headers: request.headers, body, charge, onGone }).then(done, fail);
