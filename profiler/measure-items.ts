@@ -8,7 +8,7 @@ import type { ItemResult } from "./item-result.ts";
 export interface MeasureItemsOptions extends PipelineSource {
   /** Processes at most, each with all models; null: one for each core. */
   readonly jobs: number | null;
-  /** Whether another item is begun; the first one always is. Missing: all are. */
+  /** Whether another item is begun that is not known; the first one always is. Missing: all are. */
   readonly isGoingOn?: () => boolean;
   /** What has been measured of an item before; undefined: nothing. */
   readonly known?: (item: LabelledItem) => ItemResult | undefined;
@@ -33,9 +33,10 @@ export async function measureItems(
   const measurers: ItemMeasurer[] = [];
   let taken = 0;
   let isOver = false;
+  let isBegun = false;
   const runLane = async (): Promise<void> => {
     let measurer: ItemMeasurer | null = null;
-    while (!isOver && (taken === 0 || isGoingOn())) {
+    while (!isOver) {
       const index = taken++;
       const { value: item, done } = await iterator.next();
       if (done) return;
@@ -44,6 +45,8 @@ export async function measureItems(
         results[index] = before;
         continue;
       }
+      if (isBegun && !isGoingOn()) return;
+      isBegun = true;
       if (measurer === null) {
         measurer = await ItemMeasurer.open({ pipeline, file, modelFolder });
         measurers.push(measurer);
@@ -56,7 +59,9 @@ export async function measureItems(
   const lanes = Array.from({ length: Math.min(jobs ?? Number.POSITIVE_INFINITY, lanesOf(pipeline)) }, runLane);
   try {
     await Promise.all(lanes);
-    return results;
+    // Where it did not go on one lane may have ended before an item that another one is past.
+    const end = Array.from(results).indexOf(undefined as never);
+    return end === -1 ? results : results.slice(0, end);
   } finally {
     // After an error the others end with the item that they have.
     isOver = true;

@@ -182,7 +182,8 @@ async function measureAccuracy(
   const measuring = measureItems(evaluation.items(items), {
     ...{ pipeline, file, modelFolder, jobs },
     isGoingOn: () => {
-      isCutShort = timeLeftMs() <= 0;
+      // Asked only where there is an item left to measure.
+      if (timeLeftMs() <= 0) isCutShort = true;
       return !isCutShort;
     },
     known: item => {
@@ -204,7 +205,7 @@ async function measureAccuracy(
   });
   try {
     const results = await measuring;
-    if (isCutShort && results.length < items)
+    if (isCutShort)
       onProgress(
         `accuracy: ${results.length} of ${items} items were measured in ${minutes} min; the same command goes on with the others`,
       );

@@ -6,7 +6,8 @@ const BYTES_BETWEEN = 4 * 1024 * 1024;
 
 /**
  * By itself glibc gives free memory at the end of its heap back to the kernel from 128 KiB on. Each collection frees more than that, and the
- * bodies that come next lie on pages that the kernel has to clear anew. Once a larger block was freed, glibc keeps up to twice as much.
+ * bodies that come next lie on pages that the kernel has to clear anew. Once a larger block was freed, glibc keeps up to twice as much,
+ * and takes blocks up to that size from its heap. Whoever loads a large model has freed one by then.
  */
 const LARGE_BLOCK_BYTES = 1024 * 1024;
 

@@ -127,6 +127,8 @@ describe("runProfile()", function () {
     assert.ok(lines.includes(told), lines.join("\n"));
     const cacheFile = join(folder, ".variscale", "profile.json");
     assert.ok(readFileSync(cacheFile, "utf8").includes('"items"'), "the item is kept");
+    const other = await profile({ minutes: 1e-9 });
+    assert.equal(other.measurements.accuracy?.combinations?.[0]?.items, 2, "the one of before, and another one");
     const whole = await profile();
     assert.equal(whole.measurements.accuracy?.combinations?.[0]?.items, 40);
     assert.equal(existsSync(cacheFile), false, "a whole profile leaves nothing to go on with");
