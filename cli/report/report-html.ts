@@ -58,11 +58,19 @@ function renderChapter(
   const marked = new Marked({ gfm: true });
   const chapterId = idOf(file, "");
   let isFirst = true;
+  const times = new Map<string, number>();
+  /** As GitHub counts headings that come to the same anchor. */
+  const uniqueSlugOf = (text: string): string => {
+    const slug = slugOf(text);
+    const before = times.get(slug) ?? 0;
+    times.set(slug, before + 1);
+    return before === 0 ? slug : `${slug}-${before}`;
+  };
   marked.use({
     renderer: {
       heading(this: { parser: { parseInline(tokens: Tokens.Heading["tokens"]): string } }, { tokens, depth, text }) {
         const html = this.parser.parseInline(tokens);
-        const id = isFirst ? chapterId : idOf(file, slugOf(text));
+        const id = isFirst ? chapterId : idOf(file, uniqueSlugOf(text));
         isFirst = false;
         if (depth <= 2) headings.push({ id, html: withoutLinks(html), level: depth });
         return `<h${depth} id="${id}">${html}</h${depth}>\n`;

@@ -102,6 +102,16 @@ describe("variscale report", function () {
     assert.match(html, /<h2 id="two-three-four">/);
   });
 
+  it("tells headings apart that come to the same anchor, as GitHub does", () => {
+    const chapter = { file: "docs/one.md", markdown: "# One\n\n## 2.5 times\n\n## 25 times\n\n[later](#25-times-1)\n" };
+    const html = reportHtml({ chapters: [chapter], version: "1", picture: () => null });
+    assert.deepEqual(
+      [...html.matchAll(/<h2 id="([^"]+)"/g)].map(([, id]) => id),
+      ["one-25-times", "one-25-times-1"],
+    );
+    assert.match(html, /<a href="#one-25-times-1">/);
+  });
+
   it("has open what documents fold up: paper can't unfold it", () => {
     const markdown = "# One\n\n<details><summary>Every cell</summary>\n\ntext\n\n</details>\n";
     const html = reportHtml({ chapters: [{ file: "docs/one.md", markdown }], version: "1", picture: () => null });
