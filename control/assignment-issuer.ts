@@ -10,6 +10,8 @@ import type { TickInput } from "./tick-input.ts";
 /** Stands for every switcher that connects before the next tick; no pod has this name. */
 export const NEWCOMER = "";
 
+type Content = Omit<Assignment, "version">;
+
 /** Gives out assignments in one tick: what has not changed since the tick before keeps its version, whatever has gets the next one. */
 export interface AssignmentIssuer {
   issue(stage: Stage, pod: string, part: Part): Assignment;
@@ -24,14 +26,22 @@ export function assignmentIssuer(state: ControlState, input: TickInput, nowMs: n
   const excluded = excludedVariants(state, nowMs);
   const assignments: Record<string, Assignment> = {};
   let counter = isSameEpoch ? state.counter : 0;
+  // Nearly all switchers of a stage are to serve the same part.
+  let newest: { readonly stage: Stage; readonly part: Part; readonly content: Content } | null = null;
+  const contentFor = (stage: Stage, part: Part): Content => {
+    if (newest?.stage === stage && newest.part === part) return newest.content;
+    const content = contentOf(pipeline, stage, part, excluded[stage.name] ?? [], state.decisionId ?? "");
+    newest = { stage, part, content };
+    return content;
+  };
   return {
     issue: (stage, pod, part) => {
       const key = podKey(stage.name, pod);
-      const content = contentOf(pipeline, stage, part, excluded[stage.name] ?? [], state.decisionId ?? "");
+      const content = contentFor(stage, part);
       const before = known[key];
-      if (!before || !isSameContent(before, content)) counter += 1;
-      const assignment =
-        before && isSameContent(before, content) ? before : { ...content, version: { epoch, counter } };
+      const isSame = before !== undefined && isSameContent(before, content);
+      if (!isSame) counter += 1;
+      const assignment = isSame ? before : { ...content, version: { epoch, counter } };
       assignments[key] = assignment;
       return assignment;
     },
@@ -45,7 +55,7 @@ function contentOf(
   part: Part,
   excluded: readonly string[],
   decisionId: string,
-): Omit<Assignment, "version"> {
+): Content {
   const { latencyMs } = pipeline.slo;
   return {
     variant: part.variant,
@@ -64,7 +74,7 @@ function contentOf(
 }
 
 /** The decision aside: one that changes nothing for a switcher is no new assignment. */
-function isSameContent(a: Assignment, b: Omit<Assignment, "version">): boolean {
+function isSameContent(a: Assignment, b: Content): boolean {
   return (
     a.variant === b.variant &&
     a.batch === b.batch &&

@@ -1,8 +1,10 @@
-import { findStage, findVariant, type Pipeline } from "../domain/pipeline.ts";
+import type { Assignment } from "../domain/assignment.ts";
+import type { Pipeline, Stage } from "../domain/pipeline.ts";
 import { serviceMs } from "../domain/profile.ts";
+import type { Profile } from "../domain/profile-schema.ts";
 import { type ControlState, podKey } from "./control-state.ts";
 import { SETTINGS } from "./settings.ts";
-import type { SwitcherView } from "./switcher-view.ts";
+import type { ServiceTimes, SwitcherView } from "./switcher-view.ts";
 
 type Corrections = Pick<ControlState, "corrections" | "serviceSeen">;
 
@@ -14,12 +16,13 @@ export function correct(state: ControlState, pipeline: Pipeline, switchers: read
   const corrections: Record<string, number> = { ...state.corrections };
   const serviceSeen: Record<string, Total> = {};
   const measured: Record<string, { ms: number; profiledMs: number }> = {};
+  const weighted = new Map(pipeline.stages.map(stage => [stage.name, weightedProfiles(stage)]));
   for (const view of switchers) {
     const key = podKey(view.stage, view.pod);
-    const total = totalOf(pipeline, view);
+    const total = totalOf(weighted.get(view.stage) ?? NONE, view.serviceTimes);
     serviceSeen[key] = total;
     const before = state.serviceSeen[key];
-    const seen = before && !isDisturbed(state, view) ? evidence(before, total) : null;
+    const seen = before && !isDisturbed(view, state.assignments[key]) ? evidence(before, total) : null;
     if (!seen) continue;
     const sum = measured[view.stage] ?? { ms: 0, profiledMs: 0 };
     measured[view.stage] = { ms: sum.ms + seen.ms, profiledMs: sum.profiledMs + seen.profiledMs };
@@ -42,25 +45,38 @@ function evidence(before: Total, total: Total): { readonly ms: number; readonly 
   return { ms: clamp(ms / profiledMs) * weightMs, profiledMs: weightMs };
 }
 
-function isDisturbed(state: ControlState, view: SwitcherView): boolean {
-  const wanted = state.assignments[podKey(view.stage, view.pod)];
+function isDisturbed(view: SwitcherView, wanted: Assignment | undefined): boolean {
   return view.protecting || !view.ready || (wanted !== undefined && wanted.variant !== view.variant);
 }
 
+interface WeightedProfile {
+  readonly profile: Profile;
+  readonly weight: number;
+}
+
+const NONE: ReadonlyMap<string, WeightedProfile> = new Map();
+
 /**
- * Cumulative since the switcher started. What every batch costs beside the model weighs more in short batches, so that a light variant
- * measures a larger factor than a heavy one on the same machine: the lighter, the less it says.
+ * By variant. What every batch costs beside the model weighs more in short batches, so that a light variant measures a larger factor than a heavy
+ * one on the same machine: the lighter, the less it says.
  */
-function totalOf(pipeline: Pipeline, view: SwitcherView): Total {
-  const stage = findStage(pipeline, view.stage);
-  const longestMs = Math.max(...(stage?.variants ?? []).map(({ profile }) => (profile ? serviceMs(profile, 1) : 0)));
+function weightedProfiles({ variants }: Stage): ReadonlyMap<string, WeightedProfile> {
+  const profiled = variants.flatMap(({ name, profile }) => (profile ? [{ name, profile }] : []));
+  const longestMs = Math.max(...profiled.map(({ profile }) => serviceMs(profile, 1)));
+  return new Map(
+    profiled.map(({ name, profile }) => [name, { profile, weight: Math.sqrt(serviceMs(profile, 1) / longestMs) }]),
+  );
+}
+
+/** Cumulative since the switcher started. */
+function totalOf(weighted: ReadonlyMap<string, WeightedProfile>, serviceTimes: readonly ServiceTimes[]): Total {
   let batches = 0;
   let ms = 0;
   let profiledMs = 0;
-  for (const times of view.serviceTimes) {
-    const profile = stage && findVariant(stage, times.variant)?.profile;
-    if (!profile) continue;
-    const weight = Math.sqrt(serviceMs(profile, 1) / longestMs);
+  for (const times of serviceTimes) {
+    const known = weighted.get(times.variant);
+    if (!known) continue;
+    const { profile, weight } = known;
     batches += times.batches;
     ms += weight * times.totalMs;
     profiledMs += weight * times.batches * serviceMs(profile, times.rows);

@@ -135,11 +135,12 @@ function votersOf({ views, goal, targetOf, isAside, rps }: Standing, rowsRps: nu
 /** The pods that may go to a heavier target now: as many as leave enough capacity. */
 function allowedHeavier({ views, targetOf, rps }: Standing, needRps: number): ReadonlySet<string> {
   const allowed = new Set<string>();
+  const others = views.filter(view => view.variant !== targetOf(view).variant);
+  if (others.length === 0) return allowed;
   let capacityRps = 0;
   for (const view of views) if (view.ready) capacityRps += rps(view);
-  for (const view of views.toSorted((a, b) => (a.pod < b.pod ? -1 : 1))) {
+  for (const view of others.toSorted((a, b) => (a.pod < b.pod ? -1 : 1))) {
     const target = targetOf(view);
-    if (view.variant === target.variant) continue;
     const afterRps = view.ready ? capacityRps - rps(view) + rps(target) : capacityRps;
     if (view.ready && isLess(afterRps, needRps)) continue;
     allowed.add(view.pod);

@@ -21,6 +21,7 @@ export function distributed(
 ): Distribution | null {
   const [first] = parts;
   if (!first) return null;
+  if (parts.length === 1) return { partOf: () => first, newcomer: first };
   const missing = new Map(parts.map(part => [part, part.replicas]));
   const taken = new Map<string, Part>();
   const take = (view: SwitcherView, part: Part): void => {

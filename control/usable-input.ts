@@ -72,15 +72,17 @@ function isSample(load: LoadSample): boolean {
   return isRate(load.rateRps) && Number.isFinite(load.atMs);
 }
 
+/** The view itself where all of it is usable, as nearly always. */
 function usableView(view: SwitcherView, stage: Stage): SwitcherView {
-  const { nack } = view;
-  return {
-    ...view,
-    batch: Math.min(MOST_ROWS, Math.max(1, count(view.batch))),
-    queuedRows: count(view.queuedRows),
-    serviceTimes: view.serviceTimes.filter(isServiceTime),
-    nack: nack && findVariant(stage, nack.variant) ? nack : null,
-  };
+  const batch = Math.min(MOST_ROWS, Math.max(1, count(view.batch)));
+  const queuedRows = count(view.queuedRows);
+  const serviceTimes = view.serviceTimes.every(isServiceTime)
+    ? view.serviceTimes
+    : view.serviceTimes.filter(isServiceTime);
+  const nack = view.nack && findVariant(stage, view.nack.variant) ? view.nack : null;
+  const isUsable =
+    batch === view.batch && queuedRows === view.queuedRows && serviceTimes === view.serviceTimes && nack === view.nack;
+  return isUsable ? view : { ...view, batch, queuedRows, serviceTimes, nack };
 }
 
 function isOf({ stages }: Pipeline, variants: AccuracyEstimate["variants"]): boolean {
@@ -103,7 +105,11 @@ function isPossible({ requests, right, labels, correction }: AccuracyEstimate): 
 }
 
 function isServiceTime({ rows, batches, totalMs }: ServiceTimes): boolean {
-  return rows >= 1 && batches >= 0 && totalMs >= 0 && [rows, batches, totalMs].every(Number.isFinite);
+  return Number.isFinite(rows) && rows >= 1 && isAmount(batches) && isAmount(totalMs);
+}
+
+function isAmount(value: number): boolean {
+  return Number.isFinite(value) && value >= 0;
 }
 
 /** A whole number of at least 0. */

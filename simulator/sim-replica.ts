@@ -1,6 +1,6 @@
 import { ChunkQueue } from "./chunk-queue.ts";
 import type { ServiceTable } from "./service-table.ts";
-import type { WorkIndex } from "./work-index.ts";
+import { type Group, regroup, type WorkIndex } from "./work-index.ts";
 
 /** `pending`: no node has room. `draining`: gets no new work. */
 export type Phase = "pending" | "starting" | "ready" | "draining" | "gone";
@@ -39,7 +39,9 @@ export class SimReplica {
   outstandingRows = 0;
   /** Where the gateway looks for it; null: it gets no new work. */
   index: WorkIndex | null = null;
-  /** In the index. */
+  /** Of the index; null: it is not in it. */
+  group: Group | null = null;
+  /** In the group, among those with as many rows. */
   place = -1;
   rowMs = Number.POSITIVE_INFINITY;
   /** When the running batch ends; 0: none runs. */
@@ -76,8 +78,7 @@ export class SimReplica {
 
   /** It has so many rows more. */
   gain(rows: number): void {
-    this.index?.remove(this);
-    this.outstandingRows += rows;
-    this.index?.add(this);
+    if (this.group) regroup(this.group, this, rows);
+    else this.outstandingRows += rows;
   }
 }

@@ -1,7 +1,7 @@
 import type { SimReplica } from "./sim-replica.ts";
 
 /** Replicas that serve the same variant in the same batches, by how many rows they have. */
-interface Group {
+export interface Group {
   readonly rowMs: number;
   readonly batch: number;
   readonly byRows: SimReplica[][];
@@ -27,18 +27,10 @@ export class WorkIndex {
     put(group, replica);
   }
 
-  /** Before its rows or their time change, and where it gets no more work. */
+  /** Before the time of its rows changes, and where it gets no more work. */
   remove(replica: SimReplica): void {
-    const group = this.#groupOf(replica);
-    const bucket = group?.byRows[replica.outstandingRows];
-    if (!group || bucket?.[replica.place] !== replica) return;
-    const last = bucket.pop() as SimReplica;
-    if (last !== replica) {
-      bucket[replica.place] = last;
-      last.place = replica.place;
-    }
-    replica.place = -1;
-    group.count -= 1;
+    if (replica.group) take(replica.group, replica);
+    replica.group = null;
   }
 
   /** Null: there is none. */
@@ -76,8 +68,26 @@ export class WorkIndex {
   }
 }
 
+/** The replica has so many rows more. */
+export function regroup(group: Group, replica: SimReplica, rows: number): void {
+  take(group, replica);
+  replica.outstandingRows += rows;
+  put(group, replica);
+}
+
+function take(group: Group, replica: SimReplica): void {
+  const bucket = group.byRows[replica.outstandingRows] as SimReplica[];
+  const last = bucket.pop() as SimReplica;
+  if (last !== replica) {
+    bucket[replica.place] = last;
+    last.place = replica.place;
+  }
+  group.count -= 1;
+}
+
 function put(group: Group, replica: SimReplica): void {
   const rows = replica.outstandingRows;
+  replica.group = group;
   while (group.byRows.length <= rows) group.byRows.push([]);
   const bucket = group.byRows[rows] as SimReplica[];
   replica.place = bucket.length;
