@@ -13,6 +13,11 @@ const readme = join(root, "README.md");
 const { stages, fanOut, accuracy, machine } = JSON.parse(
   readFileSync(join(root, "pipelines/id-card/measurements.json"), "utf8"),
 );
+for (const [stage, [variant]] of [LOW, HIGH].flatMap(Object.entries))
+  if (!stages[stage]?.[variant])
+    throw new Error(
+      `pipelines/id-card/measurements.json has no variant ${variant} of ${stage}: change LOW or HIGH in scripts/write-ladder.mjs`,
+    );
 const low = measured(LOW);
 const high = measured(HIGH);
 

@@ -53,6 +53,14 @@ describe("the EWMA expert", () => {
     assert.ok(spread(1) > spread(5) && spread(5) > spread(60));
   });
 
+  it("predicts once a second for all that know no more of a young load", () => {
+    const young = historyOf([10, 12, 9]);
+    const predictions = ["ewma", "halfHourly", "daily"].map(name => expertNamed(name).predict(young, 20));
+    assert.equal(new Set(predictions).size, 1);
+    young.push(11);
+    assert.ok(!predictions.includes(expertNamed("ewma").predict(young, 20)));
+  });
+
   it("predicts anew for another second, horizon or load", () => {
     const [quiet, busy] = [historyOf([10, 10, 10]), historyOf([40, 40, 40])];
     const predict = (history: LoadHistory, seconds: number) => expertNamed("ewma").predict(history, seconds)[0];
