@@ -12,7 +12,7 @@ import { visitVariant } from "./visit-variant.ts";
 /** So often every variant is visited, the others in between. */
 const VISITS = 2;
 /** So many has a batch size of which no two agree. */
-const MOST_WINDOWS = 5;
+const MOST_WINDOWS = 8;
 
 export interface MeasureVariantsOptions {
   readonly pipeline: Pipeline;

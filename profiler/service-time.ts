@@ -22,6 +22,12 @@ const TOLERANCE = 1.05;
 const TOLERANCE_MS = 0.03;
 /** Share of runs that must have been undisturbed for wall time to be believed. */
 const LEAST_UNDISTURBED = 0.3;
+/** Runs in a row that are looked at together: longer than what only one run has, shorter than what a neighbour does. */
+const STRETCH_MS = 20;
+/** … and as many as there are sample rows, so that all stretches do the same. */
+const STRETCH_RUNS = 16;
+/** A stretch that is slower than the fastest one by more was slowed down. */
+const STRETCH_AGREEMENT = 0.1;
 /** Share of runs left out at each end of a mean. */
 const TRIM = 0.05;
 /** Share of the longest runs left out of the variation: what the measuring itself costs now and then is no service time. */
@@ -32,7 +38,8 @@ const TRIM_LONGEST = 0.01;
  * free cores wall = CPU / threads × s, where s is 1 for one thread and, for several, how far from perfectly they share the work;
  * the tenth of the runs with the least wall time per CPU time gives it. Runs near that are undisturbed and their wall times count.
  * Where fewer than 30 % are, the service time is CPU / threads × s. What CPU time can't show is a slower core: shared caches,
- * hyper-threads and the clock. Where another process did the work there is nothing to tell runs apart by, and all of them count.
+ * hyper-threads and the clock, which change within seconds, so stretches of runs count that are at most 10 % slower than the fastest one.
+ * Where another process did the work there is nothing to tell runs apart by, and all of them count.
  *
  * @param runs at least one.
  */
@@ -57,15 +64,36 @@ function timeByCpu(runs: readonly TimedRun[], threads: number): ServiceTime {
   const freeMs = (run: TimedRun): number => (run.cpuMs / threads) * spread;
   const undisturbed = runs.filter(run => run.wallMs <= freeMs(run) * TOLERANCE + TOLERANCE_MS);
   const basis = undisturbed.length >= LEAST_UNDISTURBED * runs.length ? "wall" : "cpu";
-  const times = basis === "wall" ? undisturbed.map(run => run.wallMs) : runs.map(freeMs);
+  const timeOf = basis === "wall" ? (run: TimedRun) => run.wallMs : freeMs;
+  const steady = steadyRuns(basis === "wall" ? undisturbed : runs, timeOf);
+  const times = steady.map(timeOf);
   const latencyMs = trimmedMean(times);
   return {
     latencyMs,
-    cpuMs: trimmedMean(runs.map(run => run.cpuMs)),
+    cpuMs: trimmedMean(steady.map(run => run.cpuMs)),
     scv: scvOf(times),
     disturbance: Math.max(1, trimmedMean(runs.map(run => run.wallMs)) / latencyMs),
     basis,
   };
+}
+
+/** The runs of those stretches that are not slower than the fastest one by more than a tenth. */
+function steadyRuns(runs: readonly TimedRun[], timeOf: (run: TimedRun) => number): readonly TimedRun[] {
+  const stretches: { readonly runs: readonly TimedRun[]; readonly meanMs: number }[] = [];
+  let from = 0;
+  let sumMs = 0;
+  for (const [i, run] of runs.entries()) {
+    sumMs += timeOf(run);
+    const count = i + 1 - from;
+    if (count < STRETCH_RUNS || sumMs < STRETCH_MS) continue;
+    stretches.push({ runs: runs.slice(from, i + 1), meanMs: sumMs / count });
+    from = i + 1;
+    sumMs = 0;
+  }
+  // What is left at the end is too short to be told anything by.
+  if (stretches.length < 2) return runs;
+  const most = Math.min(...stretches.map(({ meanMs }) => meanMs)) * (1 + STRETCH_AGREEMENT);
+  return stretches.flatMap(stretch => (stretch.meanMs <= most ? stretch.runs : []));
 }
 
 function scvOf(times: readonly number[]): number {

@@ -14,7 +14,7 @@ export interface VariantTimes {
   readonly profile: Profile;
   /** Batch sizes of which no two windows agree, with how far apart the two fastest are. */
   readonly noisy: readonly { readonly batch: number; readonly spread: number }[];
-  /** Batch sizes that another window may make surer: those, and what is slower than a larger batch. */
+  /** Batch sizes that another window may make surer: those, short ones that are nearly so, and what is slower than a larger batch. */
   readonly doubtful: readonly number[];
   /** A batch size that was not measured, and is worth it by times that windows agree about; null: there is none. */
   readonly next: number | null;
@@ -29,7 +29,8 @@ export function variantTimesOf(visits: readonly VariantVisit[], cores: number): 
   const falling = points.filter(({ time }, i) =>
     points.slice(i + 1).some(larger => !agree(larger.time.latencyMs, time.latencyMs)),
   );
-  const isDoubtful = (batch: number): boolean => [...noisy, ...falling].some(one => one.batch === batch);
+  const unsure = points.filter(({ time }) => !time.isSure);
+  const isDoubtful = (batch: number): boolean => [...unsure, ...falling].some(one => one.batch === batch);
   const doubtful = points.map(({ batch }) => batch).filter(isDoubtful);
   const isEnd = noisy.length > 0 || visits.some(({ isRefused }) => isRefused);
   return {

@@ -11,7 +11,8 @@ const runs = (count: number, wallMs: number, cpuMs: number): Run[] => new Array(
 
 describe("serviceTimeOf()", () => {
   it("is the mean wall time on a quiet machine", () => {
-    const time = serviceTimeOf([...runs(50, 10, 9.9), ...runs(50, 12, 11.9)], 1);
+    const alternating = runs(50, 10, 9.9).flatMap(run => [run, { wallMs: 12, cpuMs: 11.9 }]);
+    const time = serviceTimeOf(alternating, 1);
     near(time.latencyMs, 11);
     near(time.cpuMs, 10.9);
     near(time.scv, 1 / 121);
@@ -25,6 +26,21 @@ describe("serviceTimeOf()", () => {
     near(time.scv, 0);
     assert.equal(time.basis, "wall");
     near(time.disturbance, 1.9, 0.05);
+  });
+
+  it("leaves out stretches in which a neighbour made the core slower, which CPU time does not show", () => {
+    const slow = serviceTimeOf([...runs(300, 0.4, 0.4), ...runs(500, 0.28, 0.28), ...runs(200, 0.45, 0.45)], 1);
+    near(slow.latencyMs, 0.28);
+    near(slow.cpuMs, 0.28);
+    assert.equal(slow.basis, "wall");
+    near(slow.disturbance, 1.25, 0.05);
+    // Too short to be a neighbour: it is the model's own spread.
+    const own = Array.from({ length: 100 }, (_, i) => runs(10, i % 2 === 0 ? 0.28 : 0.4, i % 2 === 0 ? 0.28 : 0.4));
+    near(serviceTimeOf(own.flat(), 1).latencyMs, 0.34, 0.002);
+  });
+
+  it("counts all runs of a model that is so slow that no two stretches of it are there", () => {
+    near(serviceTimeOf([...runs(14, 100, 100), ...runs(14, 140, 140)], 1).latencyMs, 120, 1.5);
   });
 
   it("counts every run of another process, whose CPU time is not known", () => {

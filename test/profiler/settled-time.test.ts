@@ -48,6 +48,15 @@ describe("settledTimeOf()", () => {
     assert.equal(settled(30, 50).isSettled, false);
   });
 
+  it("is not sure of such times before two are near the fastest, and takes those alone then", () => {
+    assert.equal(settled(0.03, 0.05).isSure, false);
+    near(settled(0.03, 0.05).latencyMs, 0.04);
+    const { isSure, latencyMs } = settled(0.03, 0.05, 0.034);
+    assert.equal(isSure, true);
+    near(latencyMs, 0.032);
+    assert.equal(settled(10, 10.4).isSure, true);
+  });
+
   it("takes the word of CPU time for one thread, and not for several, which wait for each other", () => {
     const busy = windowOf(10, { basis: "cpu" });
     assert.equal(settledTimeOf([busy, busy], 1).isSettled, true);
@@ -113,6 +122,14 @@ describe("variantTimesOf()", () => {
         [2, 20.25, 0.025],
       ],
     );
+  });
+
+  it("doubts short batches whose windows are further apart than those of long ones may be", () => {
+    const { noisy, doubtful } = variantTimesOf([visit({ 1: 0.1, 2: 10 }), visit({ 1: 0.125, 2: 10.9 })], 1);
+    assert.deepEqual([noisy, doubtful], [[], [1]]);
+    const again = variantTimesOf([visit({ 1: 0.1, 2: 10 }), visit({ 1: 0.125, 2: 10.9 }), visit({ 1: 0.104 })], 1);
+    assert.deepEqual(again.doubtful, []);
+    assert.equal(again.profile.points[0]?.latencyMs, 0.102);
   });
 
   it("doubts what two windows agree about where a larger batch is faster, and takes it for the model's way in the end", () => {
