@@ -24,6 +24,8 @@ const WARM_UP_SECONDS = 20;
 const LONG_SECONDS = 180;
 const SHORT_SECONDS = 40;
 const SEED = 1;
+/** Of processes with the same requests: each has other chances, as when a variant takes over. */
+const LONG_RUNS = 3;
 /** Of simulations: each has other chances within the same load. */
 const SEEDS = [1, 2, 3, 4, 5];
 /** What `variscale up` does in the place of KEDA, the HPA and a kubelet: it looks twice a second, and a process starts in about a second. */
@@ -42,8 +44,8 @@ interface Outcome {
 interface Validated {
   readonly name: string;
   readonly requests: number;
-  readonly real: Outcome;
-  readonly simulated: Outcome;
+  readonly real: readonly Outcome[];
+  readonly simulated: readonly Outcome[];
 }
 
 async function main(): Promise<void> {
@@ -52,14 +54,15 @@ async function main(): Promise<void> {
   });
   if (values.short && values.write) throw new Error("--short measures too little to be written down");
   const seconds = values.short ? SHORT_SECONDS : LONG_SECONDS;
+  const runs = values.short ? 1 : LONG_RUNS;
   const validated: Validated[] = [];
-  for (const given of VALIDATION_PIPELINES) validated.push(await validate(given, seconds));
-  const report = reportOf(validated, seconds);
+  for (const given of VALIDATION_PIPELINES) validated.push(await validate(given, seconds, runs));
+  const report = reportOf(validated, seconds, runs);
   if (values.write) writeExperiments(report);
   else process.stdout.write(`${report}\n`);
 }
 
-async function validate(given: ValidationPipeline, seconds: number): Promise<Validated> {
+async function validate(given: ValidationPipeline, seconds: number, runs: number): Promise<Validated> {
   const folder = mkdtempSync(join(tmpdir(), "variscale-validation-"));
   try {
     writeValidationPipeline(folder, given);
@@ -68,33 +71,33 @@ async function validate(given: ValidationPipeline, seconds: number): Promise<Val
     const arrivalsMs = arrivalsOf(shape, given.peakRps, SEED);
     const warmUpShape: LoadShape = { durationMs: WARM_UP_SECONDS * 1000, levels: [given.lowShare], phases: [] };
     const warmUpMs = arrivalsOf(warmUpShape, given.peakRps, SEED + 1);
-    process.stderr.write(`${given.name}: ${arrivalsMs.length} requests in ${seconds} s\n`);
-    const result = await playScenario({
-      name: given.name,
-      up: {
-        file: folder,
-        read: {},
-        modelFolder: folder,
-        machineCores: CORES,
-        stateDir: null,
-        ports: { gateway: 0, http: 0, keda: 0, switchers: 0 },
-        logger: createLogger("validation", "error"),
-        logLevel: "error",
-      },
-      items: [{ id: "any", body: Buffer.from("{}"), contentType: "application/json", label: null }],
-      evaluation: { score: () => ({ correct: true, partsCorrect: 0, parts: 0 }) },
-      arrivalsMs,
-      warmUpMs,
-      timeoutMs: given.sloMs * 4 + 5000,
-      onStart: () => undefined,
-      onProgress: () => undefined,
-    });
-    return {
-      name: given.name,
-      requests: arrivalsMs.length,
-      real: outcomeOf(pipeline, result),
-      simulated: simulatedOutcome(pipeline, seconds, arrivalsMs, warmUpMs),
-    };
+    const real: Outcome[] = [];
+    for (let run = 1; run <= runs; run++) {
+      process.stderr.write(`${given.name}, run ${run} of ${runs}: ${arrivalsMs.length} requests in ${seconds} s\n`);
+      const result = await playScenario({
+        name: given.name,
+        up: {
+          file: folder,
+          read: {},
+          modelFolder: folder,
+          machineCores: CORES,
+          stateDir: null,
+          ports: { gateway: 0, http: 0, keda: 0, switchers: 0 },
+          logger: createLogger("validation", "error"),
+          logLevel: "error",
+        },
+        items: [{ id: "any", body: Buffer.from("{}"), contentType: "application/json", label: null }],
+        evaluation: { score: () => ({ correct: true, partsCorrect: 0, parts: 0 }) },
+        arrivalsMs,
+        warmUpMs,
+        timeoutMs: given.sloMs * 4 + 5000,
+        onStart: () => undefined,
+        onProgress: () => undefined,
+      });
+      real.push(outcomeOf(pipeline, result));
+    }
+    const simulated = simulatedOutcomes(pipeline, seconds, arrivalsMs, warmUpMs);
+    return { name: given.name, requests: arrivalsMs.length, real, simulated };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -119,20 +122,20 @@ function outcomeOf(pipeline: Pipeline, { records, samples }: ScenarioResult): Ou
   };
 }
 
-/** Mean of several runs, of which each has its own chances. */
-function simulatedOutcome(
+/** Of several runs, of which each has its own chances. */
+function simulatedOutcomes(
   pipeline: Pipeline,
   seconds: number,
   arrivalsMs: readonly number[],
   warmUpMs: readonly number[],
-): Outcome {
+): readonly Outcome[] {
   const ratesRps = new Float64Array(WARM_UP_SECONDS + seconds);
   const count = (second: number): void => {
     ratesRps[second] = (ratesRps[second] ?? 0) + 1;
   };
   for (const atMs of warmUpMs) count(Math.floor(atMs / 1000));
   for (const atMs of arrivalsMs) count(WARM_UP_SECONDS + Math.floor(atMs / 1000));
-  const runs = SEEDS.map(seed => {
+  return SEEDS.map(seed => {
     const run = simulate({
       pipeline,
       load: { startMs: Date.UTC(2026, 0, 5), ratesRps },
@@ -147,44 +150,58 @@ function simulatedOutcome(
       killEveryMs: null,
       seed,
     });
+    const { p50Ms, p99Ms, violations, accuracy } = summarise(run);
     const ready = run.windows.map(({ stages }) => stages.reduce((sum, stage) => sum + stage.ready, 0));
-    return { ...summarise(run), ready: mean(ready) };
+    return { p50Ms: p50Ms ?? Number.NaN, p99Ms: p99Ms ?? Number.NaN, violations, accuracy, cores: mean(ready) };
   });
+}
+
+function meanOf(outcomes: readonly Outcome[]): Outcome {
+  const of = (read: (outcome: Outcome) => number): number => mean(outcomes.map(read));
   return {
-    p50Ms: mean(runs.map(({ p50Ms }) => p50Ms ?? Number.NaN)),
-    p99Ms: mean(runs.map(({ p99Ms }) => p99Ms ?? Number.NaN)),
-    violations: mean(runs.map(({ violations }) => violations)),
-    accuracy: mean(runs.map(({ accuracy }) => accuracy)),
-    cores: mean(runs.map(({ ready }) => ready)),
+    p50Ms: of(({ p50Ms }) => p50Ms),
+    p99Ms: of(({ p99Ms }) => p99Ms),
+    violations: of(({ violations }) => violations),
+    accuracy: of(({ accuracy }) => accuracy),
+    cores: of(({ cores }) => cores),
   };
 }
 
-function reportOf(validated: readonly Validated[], seconds: number): string {
+function reportOf(validated: readonly Validated[], seconds: number, runs: number): string {
   const both = (real: string, simulated: string, difference: string): string =>
     `${real} / ${simulated} (${difference})`;
   const ratio = (real: number, simulated: number): string => `${signed((100 * simulated) / real - 100)} %`;
   const points = (real: number, simulated: number): string => signed(100 * (simulated - real), 2);
+  const each = (outcomes: readonly Outcome[]): string =>
+    outcomes.map(({ accuracy, cores }) => `${percent(accuracy)} with ${cores.toFixed(2)}`).join(", ");
   return [
     "## Validation: the simulator against processes that run",
     "",
-    `Pipelines whose variants take as long as their profiles say and compute nothing, run by \`variscale up\` (scaler, gateway, a process for each replica) for ${seconds} s of a load that rises several-fold and falls, and in the simulator with the same requests in each second (mean of ${SEEDS.length} seeds). Each cell: run / simulated (difference). Written by \`npm run validation -- --write\`.`,
+    `Pipelines whose variants take as long as their profiles say and compute nothing, run by \`variscale up\` (scaler, gateway, a process for each replica) for ${seconds} s of a load that rises several-fold and falls (mean of ${runs} runs with the same requests), and in the simulator with as many requests in each second (mean of ${SEEDS.length} seeds). Each cell: run / simulated (difference). Written by \`npm run validation -- --write\`.`,
     "",
     table(
       ["pipeline", "requests", "p50 ms", "p99 ms", "violations", "accuracy", "cores"],
-      validated.map(({ name, requests, real, simulated }) => [
-        name,
-        String(requests),
-        both(real.p50Ms.toFixed(0), simulated.p50Ms.toFixed(0), ratio(real.p50Ms, simulated.p50Ms)),
-        both(real.p99Ms.toFixed(0), simulated.p99Ms.toFixed(0), ratio(real.p99Ms, simulated.p99Ms)),
-        both(
-          percent(real.violations, 2),
-          percent(simulated.violations, 2),
-          points(real.violations, simulated.violations),
-        ),
-        both(percent(real.accuracy), percent(simulated.accuracy), points(real.accuracy, simulated.accuracy)),
-        both(real.cores.toFixed(2), simulated.cores.toFixed(2), ratio(real.cores, simulated.cores)),
-      ]),
+      validated.map(({ name, requests, ...outcomes }) => {
+        const [real, simulated] = [meanOf(outcomes.real), meanOf(outcomes.simulated)];
+        return [
+          name,
+          String(requests),
+          both(real.p50Ms.toFixed(0), simulated.p50Ms.toFixed(0), ratio(real.p50Ms, simulated.p50Ms)),
+          both(real.p99Ms.toFixed(0), simulated.p99Ms.toFixed(0), ratio(real.p99Ms, simulated.p99Ms)),
+          both(
+            percent(real.violations, 2),
+            percent(simulated.violations, 2),
+            points(real.violations, simulated.violations),
+          ),
+          both(percent(real.accuracy), percent(simulated.accuracy), points(real.accuracy, simulated.accuracy)),
+          both(real.cores.toFixed(2), simulated.cores.toFixed(2), ratio(real.cores, simulated.cores)),
+        ];
+      }),
     ),
+    "",
+    "Accuracy and cores one by one:",
+    "",
+    ...validated.map(({ name, real, simulated }) => `- ${name}: runs ${each(real)}; simulated ${each(simulated)}`),
   ].join("\n");
 }
 
