@@ -14,7 +14,7 @@ import { type Figure, figure } from "./figure.ts";
 import { IPA_PIPELINES, ipaPipeline } from "./ipa-pipelines.ts";
 import { pipelineWith } from "./optimizer-instances.ts";
 
-const ROUNDS = 5;
+const ROUNDS = 9;
 /** Of a single stage beside SimPy: servers and how busy they are. */
 const SERVERS = 8;
 const UTILISATION = 0.8;
