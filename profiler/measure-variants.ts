@@ -7,10 +7,13 @@ import { sourceOf } from "./model-source.ts";
 import type { ProfileCache } from "./profile-cache.ts";
 import { sampleRows } from "./sample-rows.ts";
 import { type VariantTimes, variantTimesOf } from "./variant-times.ts";
-import { visitVariant } from "./visit-variant.ts";
+import { type VariantVisit, visitVariant } from "./visit-variant.ts";
 
 /** So often every variant is visited, the others in between. */
 const VISITS = 2;
+/** … and one whose single rows take less than `SHORT_MS`: a neighbour slows it down by half, for longer than a visit now and then. */
+const SHORT_VISITS = 4;
+const SHORT_MS = 2;
 /** So many has a batch size of which no two agree. */
 const MOST_WINDOWS = 8;
 
@@ -24,7 +27,7 @@ export interface MeasureVariantsOptions {
   readonly gapMs: number;
   /** Cores that every variant is measured on beside those of its stage. */
   readonly cores: readonly number[];
-  /** Visits no variant more than twice: whatever its windows say, it is written. */
+  /** Visits no variant again for what its windows say: it is written. */
   readonly acceptNoise: boolean;
   readonly onProgress: (line: string) => void;
 }
@@ -44,14 +47,21 @@ interface Target {
   readonly label: string;
 }
 
-/** Visits every variant twice. They take turns, so that what disturbs one visit is over at the next. */
+/** Visits every variant twice, short ones four times. They take turns, so that what disturbs one visit is over at the next. */
 export async function visitVariants(options: MeasureVariantsOptions, cache: ProfileCache): Promise<void> {
   const targets = targetsOf(options);
   for (const { key, label } of targets)
     if (cache.visits(key).length > 0) options.onProgress(`${label}: kept from the run before`);
-  for (let visits = 0; visits < VISITS; visits++)
-    for (const target of targets)
-      if (cache.visits(target.key).length === visits) await visit(options, target, cache, null);
+  for (let visits = 0; visits < SHORT_VISITS; visits++)
+    for (const target of targets) {
+      const before = cache.visits(target.key);
+      const isDue = before.length === visits && (visits < VISITS || isShort(before));
+      if (isDue) await visit(options, target, cache, null);
+    }
+}
+
+function isShort(visits: readonly VariantVisit[]): boolean {
+  return visits.some(({ windows }) => windows[0] !== undefined && windows[0].time.latencyMs < SHORT_MS);
 }
 
 /**
@@ -156,7 +166,7 @@ async function visit(
   const rows = await sampleRows(stage, options.code);
   const visited = await visitVariant(sourceOf({ ...stage, cores }, variant, options.modelFolder), rows, {
     label: title,
-    windowMs: options.windowMs / VISITS,
+    windowMs: options.windowMs / (before.length < VISITS ? VISITS : SHORT_VISITS),
     batches: batches ?? (before.length === 0 ? null : known),
     known,
     onPoint: (batch, time) => {

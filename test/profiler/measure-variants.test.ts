@@ -24,7 +24,7 @@ function visitOf(times: Readonly<Record<number, number>>): VariantVisit {
   };
 }
 
-describe("visitDoubtful()", function () {
+describe("visitVariants() and visitDoubtful()", function () {
   this.timeout(60_000);
 
   let folder: string;
@@ -33,13 +33,14 @@ describe("visitDoubtful()", function () {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  const measure = async (acceptNoise: boolean): Promise<readonly VariantVisit[]> => {
+  /** @param firstMs what one row took in the visits of before. */
+  const measure = async (acceptNoise: boolean, firstMs = 10): Promise<readonly VariantVisit[]> => {
     const file = join(folder, "pipeline.yaml");
     const leaveOut = ["first/heavy", "second/heavy"];
     const pipeline = withoutVariants(readUnmeasured(file), leaveOut);
     const cache = ProfileCache.open(null, pipeline, describeMachine(), () => Date.now());
     for (const key of [KEY, "second/light, 10 ms"])
-      for (const slow of [60, 20]) await cache.addVisit(key, visitOf({ 1: 10, 2: 15, 4: slow }));
+      for (const slow of [60, 20]) await cache.addVisit(key, visitOf({ 1: firstMs, 2: 15, 4: slow }));
     const options = {
       ...{ pipeline, code: await loadCode(pipeline, file), modelFolder: folder },
       ...{ windowMs: 10, gapMs: 0, cores: [], acceptNoise, onProgress: () => undefined },
@@ -60,5 +61,12 @@ describe("visitDoubtful()", function () {
 
   it("visits nothing again where noise is accepted", async () => {
     assert.equal((await measure(true)).length, 2);
+  });
+
+  it("has four windows at least of what takes less than 2 ms, also where noise is accepted", async () => {
+    const visits = await measure(true, 1.9);
+    const batches = visits.map(({ windows }) => windows.map(({ batch }) => batch));
+    assert.deepEqual(batches, new Array(4).fill([1, 2, 4]));
+    assert.equal((await measure(true, 2)).length, 2);
   });
 });
