@@ -23,7 +23,7 @@ export interface ProfileCommand {
   readonly jobs?: number;
   /** How long items are measured at most; the file says how many that were. Default: until all are. */
   readonly minutes?: number;
-  /** How long each batch size of each variant is run, in two windows. Default 2 s. */
+  /** How long two windows of each batch size of each variant are together; some have more. Default 2 s. */
   readonly windowMs?: number;
   /** Between two windows of the same variant at least. Default 5 s. */
   readonly gapMs?: number;

@@ -13,7 +13,7 @@ const MIB = 1024 * 1024;
 const LOADS = 3;
 const WARM_UP_RUNS = 3;
 const LEAST_RUNS = 8;
-/** Of a model that takes 0.1 ms: a second, within which a neighbour comes and goes. */
+/** Of a model that takes 0.025 ms: a second, within which a neighbour comes and goes. */
 const MOST_RUNS = 40_000;
 
 let session: ModelSession | null = null;

@@ -11,9 +11,9 @@ import { type VariantVisit, visitVariant } from "./visit-variant.ts";
 
 /** So often every variant is visited, the others in between. */
 const VISITS = 2;
-/** … and one whose single rows take less than `SHORT_MS`: a neighbour slows it down by half, for longer than a visit now and then. */
+/** … and one in this process's charge whose single rows take less than `SHORT_MS`: a neighbour slows it down by half, at times for a whole visit. */
 const SHORT_VISITS = 4;
-const SHORT_MS = 2;
+const SHORT_MS = 3;
 /** So many has a batch size of which no two agree. */
 const MOST_WINDOWS = 8;
 
@@ -21,13 +21,13 @@ export interface MeasureVariantsOptions {
   readonly pipeline: Pipeline;
   readonly code: PipelineCode;
   readonly modelFolder: string;
-  /** How long each batch size of each variant is run, all visits together where windows agree. */
+  /** How long each batch size of each variant is run in two visits. */
   readonly windowMs: number;
   /** Between the end of a visit and the next one of the same variant: what disturbs one may be over by then. */
   readonly gapMs: number;
   /** Cores that every variant is measured on beside those of its stage. */
   readonly cores: readonly number[];
-  /** Visits no variant again for what its windows say: it is written. */
+  /** Visits no variant again because its windows do not agree: it is written. */
   readonly acceptNoise: boolean;
   readonly onProgress: (line: string) => void;
 }
@@ -61,7 +61,8 @@ export async function visitVariants(options: MeasureVariantsOptions, cache: Prof
 }
 
 function isShort(visits: readonly VariantVisit[]): boolean {
-  return visits.some(({ windows }) => windows[0] !== undefined && windows[0].time.latencyMs < SHORT_MS);
+  const single = visits.flatMap(({ windows }) => windows.filter(({ batch }) => batch === 1));
+  return single.some(({ time }) => time.cpuMs !== null && time.latencyMs < SHORT_MS);
 }
 
 /**
@@ -166,7 +167,7 @@ async function visit(
   const rows = await sampleRows(stage, options.code);
   const visited = await visitVariant(sourceOf({ ...stage, cores }, variant, options.modelFolder), rows, {
     label: title,
-    windowMs: options.windowMs / (before.length < VISITS ? VISITS : SHORT_VISITS),
+    windowMs: options.windowMs / VISITS,
     batches: batches ?? (before.length === 0 ? null : known),
     known,
     onPoint: (batch, time) => {

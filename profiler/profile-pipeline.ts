@@ -31,7 +31,7 @@ export interface ProfileOptions {
   readonly jobs: number | null;
   /** How long items are measured: none is begun after that but the first; null: until all are. */
   readonly minutes: number | null;
-  /** How long each batch size of each variant is run, in two windows. */
+  /** How long two windows of each batch size of each variant are together; some have more. */
   readonly windowMs: number;
   /** Between two windows of the same variant at least. */
   readonly gapMs: number;

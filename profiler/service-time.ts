@@ -22,12 +22,16 @@ const TOLERANCE = 1.05;
 const TOLERANCE_MS = 0.03;
 /** Share of runs that must have been undisturbed for wall time to be believed. */
 const LEAST_UNDISTURBED = 0.3;
-/** Runs in a row that are looked at together: longer than what only one run has, shorter than what a neighbour does. */
+/** Runs that are looked at together take so long at least: less than a neighbour's work … */
 const STRETCH_MS = 20;
-/** … and as many as there are sample rows, so that all stretches do the same. */
+/** … and are as many as there are sample rows at most. */
 const STRETCH_RUNS = 16;
-/** A stretch that is slower than the fastest one by more was slowed down. */
+/** Share of the stretches that are as fast as a free core lets them be; what fewer reach may be chance, or the clock's first moments. */
+const LEAST_FAST = 0.2;
+/** A stretch was slowed down when it is slower than those by more than this and by more than chance. */
 const STRETCH_AGREEMENT = 0.1;
+/** Standard errors of a stretch's mean that chance may be. */
+const CHANCE = 3;
 /** Share of runs left out at each end of a mean. */
 const TRIM = 0.05;
 /** Share of the longest runs left out of the variation: what the measuring itself costs now and then is no service time. */
@@ -38,8 +42,8 @@ const TRIM_LONGEST = 0.01;
  * free cores wall = CPU / threads × s, where s is 1 for one thread and, for several, how far from perfectly they share the work;
  * the tenth of the runs with the least wall time per CPU time gives it. Runs near that are undisturbed and their wall times count.
  * Where fewer than 30 % are, the service time is CPU / threads × s. What CPU time can't show is a slower core: shared caches,
- * hyper-threads and the clock, which change within seconds, so stretches of runs count that are at most 10 % slower than the fastest one.
- * Where another process did the work there is nothing to tell runs apart by, and all of them count.
+ * hyper-threads and the clock, which change within seconds. So stretches of runs are left out that are slower than the fastest fifth by more
+ * than 10 % and what chance explains. Where another process did the work there is nothing to tell runs apart by, and all of them count.
  *
  * @param runs at least one.
  */
@@ -77,23 +81,36 @@ function timeByCpu(runs: readonly TimedRun[], threads: number): ServiceTime {
   };
 }
 
-/** The runs of those stretches that are not slower than the fastest one by more than a tenth. */
+/** The runs without those stretches that a neighbour slowed down. */
 function steadyRuns(runs: readonly TimedRun[], timeOf: (run: TimedRun) => number): readonly TimedRun[] {
-  const stretches: { readonly runs: readonly TimedRun[]; readonly meanMs: number }[] = [];
+  const stretches = stretchesOf(runs, timeOf);
+  // What is left at the end is too short to be told anything by.
+  if (stretches.length < 2) return runs;
+  const means = stretches.map(({ times }) => mean(times));
+  // Within stretches: what is between them is what is looked for.
+  const errors = stretches.map(({ times }, i) => Math.sqrt(variance(times) / times.length) / (means[i] as number));
+  const most = quantile(means, LEAST_FAST) * (1 + STRETCH_AGREEMENT + CHANCE * quantile(errors, 0.5));
+  return stretches.flatMap((stretch, i) => ((means[i] as number) <= most ? stretch.runs : []));
+}
+
+interface Stretch {
+  readonly runs: readonly TimedRun[];
+  readonly times: readonly number[];
+}
+
+function stretchesOf(runs: readonly TimedRun[], timeOf: (run: TimedRun) => number): readonly Stretch[] {
+  const stretches: Stretch[] = [];
   let from = 0;
   let sumMs = 0;
   for (const [i, run] of runs.entries()) {
     sumMs += timeOf(run);
-    const count = i + 1 - from;
-    if (count < STRETCH_RUNS || sumMs < STRETCH_MS) continue;
-    stretches.push({ runs: runs.slice(from, i + 1), meanMs: sumMs / count });
+    if (i + 1 - from < STRETCH_RUNS || sumMs < STRETCH_MS) continue;
+    const own = runs.slice(from, i + 1);
+    stretches.push({ runs: own, times: own.map(timeOf) });
     from = i + 1;
     sumMs = 0;
   }
-  // What is left at the end is too short to be told anything by.
-  if (stretches.length < 2) return runs;
-  const most = Math.min(...stretches.map(({ meanMs }) => meanMs)) * (1 + STRETCH_AGREEMENT);
-  return stretches.flatMap(stretch => (stretch.meanMs <= most ? stretch.runs : []));
+  return stretches;
 }
 
 function scvOf(times: readonly number[]): number {

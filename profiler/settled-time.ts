@@ -32,7 +32,10 @@ export function settledTimeOf(windows: readonly ServiceTime[], threads: number):
   const sorted = windows.toSorted((a, b) => a.latencyMs - b.latencyMs);
   const fastestMs = sorted[0]?.latencyMs ?? Number.NaN;
   const agreeing = sorted.filter(({ latencyMs }) => agree(fastestMs, latencyMs));
-  const near = agreeing.filter(({ latencyMs }) => latencyMs <= fastestMs * (1 + AGREEMENT) + SURE_MS);
+  // Of another process there are no stretches: its windows are never that near, and a server is not asked again and again.
+  const isNear = ({ latencyMs, cpuMs }: ServiceTime): boolean =>
+    cpuMs === null || latencyMs <= fastestMs * (1 + AGREEMENT) + SURE_MS;
+  const near = agreeing.filter(isNear);
   const confirms = (windows: readonly ServiceTime[]): boolean =>
     windows.filter(({ basis }) => threads === 1 || basis === "wall").length >= 2;
   const isSettled = confirms(agreeing);

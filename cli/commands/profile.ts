@@ -38,7 +38,7 @@ export function addProfile(program: Command): void {
     .option("--items <n>", "labelled items for accuracy", text => parseNumber(text, 1, 100_000, true), 300)
     .option(
       "--window-ms <ms>",
-      "how long each batch size of each variant is run, in two windows some time apart",
+      "how long two windows of each batch size of each variant are together, some time apart; short variants and doubtful windows have more",
       text => parseNumber(text, 100, 60_000),
       2000,
     )

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
+import { seededRandom } from "../../load/seeded-random.ts";
 import { neverFalling } from "../../profiler/never-falling.ts";
 import { type Run, serviceTimeOf } from "../../profiler/service-time.ts";
 import { wilsonInterval } from "../../profiler/wilson-interval.ts";
+import { gammaSample } from "../../variant-switcher/gamma-sample.ts";
 
 const near = (value: number | null, expected: number, within = 1e-3) =>
   assert.ok(Math.abs((value ?? Number.NaN) - expected) <= within, `${value}, not ${expected}`);
@@ -39,6 +41,31 @@ describe("serviceTimeOf()", () => {
     near(serviceTimeOf(own.flat(), 1).latencyMs, 0.34, 0.002);
   });
 
+  it("leaves out nothing that is the model's own: chance, rows that take longer, a core that is faster at first", () => {
+    const random = seededRandom(1);
+    for (const [meanMs, scv] of [
+      [0.2, 0.09],
+      [4, 0.09],
+      [4, 0.25],
+      [20, 0.04],
+    ] as const) {
+      const own = Array.from({ length: Math.floor(2000 / meanMs) }, () => gammaSample(meanMs, scv, random));
+      const time = serviceTimeOf(
+        own.map(ms => ({ wallMs: ms, cpuMs: ms })),
+        1,
+      );
+      const cut = Math.floor(own.length / 20);
+      const usual = own.toSorted((a, b) => a - b).slice(cut, own.length - cut);
+      const all = usual.reduce((sum, ms) => sum + ms, 0) / usual.length;
+      assert.ok(Math.abs(time.latencyMs / all - 1) < 0.015, `${time.latencyMs}, not ${all}`);
+      assert.ok(time.scv > 0.8 * scv, `${time.scv}, not ${scv}`);
+    }
+    // Stretches have the two kinds of rows in unequal shares.
+    const rows = Array.from({ length: 100 }, () => [...runs(8, 0.5, 0.5), ...runs(8, 1, 1)]).flat();
+    near(serviceTimeOf(rows, 1).latencyMs, 0.75, 0.01);
+    near(serviceTimeOf([...runs(25, 2, 2), ...runs(475, 2.3, 2.3)], 1).latencyMs, 2.3, 0.02);
+  });
+
   it("counts all runs of a model that is so slow that no two stretches of it are there", () => {
     near(serviceTimeOf([...runs(14, 100, 100), ...runs(14, 140, 140)], 1).latencyMs, 120, 1.5);
   });
@@ -69,7 +96,8 @@ describe("serviceTimeOf()", () => {
   });
 
   it("trims stragglers", () => {
-    near(serviceTimeOf([...runs(96, 10, 10), ...runs(4, 40, 40)], 1).latencyMs, 10);
+    const one = [...runs(24, 10, 10), ...runs(1, 40, 40)];
+    near(serviceTimeOf([...one, ...one, ...one, ...one], 1).latencyMs, 10);
   });
 });
 

@@ -55,6 +55,8 @@ describe("settledTimeOf()", () => {
     assert.equal(isSure, true);
     near(latencyMs, 0.032);
     assert.equal(settled(10, 10.4).isSure, true);
+    const remote = [windowOf(0.03, { cpuMs: null }), windowOf(0.05, { cpuMs: null })];
+    assert.equal(settledTimeOf(remote, 1).isSure, true);
   });
 
   it("takes the word of CPU time for one thread, and not for several, which wait for each other", () => {
