@@ -25,7 +25,7 @@ export interface ProfileCommand {
   readonly minutes?: number;
   /** How long two windows of each batch size of each variant are together; some have more. Default 2 s. */
   readonly windowMs?: number;
-  /** Between two windows of the same variant at least. Default 5 s. */
+  /** Between the first two windows of the same variant at least; a fifth of it between later ones. Default 5 s. */
   readonly gapMs?: number;
   /** Measures every variant on these too, beside the cores of its stage. */
   readonly cores?: readonly number[];

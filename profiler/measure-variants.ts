@@ -14,6 +14,8 @@ const VISITS = 2;
 /** … and one in this process's charge whose single rows take less than `SHORT_MS`: a neighbour slows it down by half, at times for a whole visit. */
 const SHORT_VISITS = 4;
 const SHORT_MS = 3;
+/** Of the time between its first two visits, that between later ones: what lasts for seconds is over by then, too. */
+const LATER_GAP = 0.2;
 /** So many has a batch size of which no two agree. */
 const MOST_WINDOWS = 8;
 
@@ -23,7 +25,7 @@ export interface MeasureVariantsOptions {
   readonly modelFolder: string;
   /** How long each batch size of each variant is run in two visits. */
   readonly windowMs: number;
-  /** Between the end of a visit and the next one of the same variant: what disturbs one may be over by then. */
+  /** Between the end of the first visit and the next one of the same variant: what disturbs one may be over by then. */
   readonly gapMs: number;
   /** Cores that every variant is measured on beside those of its stage. */
   readonly cores: readonly number[];
@@ -163,7 +165,8 @@ async function visit(
   const before = cache.visits(key);
   const label = before.length === 0 ? target.label : `${target.label}, window ${before.length + 1}`;
   const known = before.length === 0 ? [] : timesOf(target, cache).profile.points.map(({ batch }) => batch);
-  if (before.length > 0) await sleep(cache.msUntil(key, options.gapMs));
+  const gapMs = before.length < VISITS ? options.gapMs : LATER_GAP * options.gapMs;
+  if (before.length > 0) await sleep(cache.msUntil(key, gapMs));
   const rows = await sampleRows(stage, options.code);
   const visited = await visitVariant(sourceOf({ ...stage, cores }, variant, options.modelFolder), rows, {
     label: title,

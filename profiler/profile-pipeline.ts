@@ -33,7 +33,7 @@ export interface ProfileOptions {
   readonly minutes: number | null;
   /** How long two windows of each batch size of each variant are together; some have more. */
   readonly windowMs: number;
-  /** Between two windows of the same variant at least. */
+  /** Between the first two windows of the same variant at least; a fifth of it between later ones. */
   readonly gapMs: number;
   /** Cores that every variant is measured on beside those of its stage. */
   readonly cores: readonly number[];
