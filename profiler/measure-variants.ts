@@ -11,10 +11,10 @@ import { type VariantVisit, visitVariant } from "./visit-variant.ts";
 
 /** So often every variant is visited, the others in between. */
 const VISITS = 2;
-/** … and one in this process's charge whose single rows take less than `SHORT_MS`: a neighbour slows it down by half, at times for a whole visit. */
+/** … and a model file whose single rows take less than `SHORT_MS`: a neighbour slows it down by half, at times for a whole visit. */
 const SHORT_VISITS = 4;
 const SHORT_MS = 3;
-/** Of the time between its first two visits, that between later ones: what lasts for seconds is over by then, too. */
+/** Share of the gap between the first two visits that lies between later ones: there are many of these, and small models should not wait long. */
 const LATER_GAP = 0.2;
 /** So many has a batch size of which no two agree. */
 const MOST_WINDOWS = 8;
