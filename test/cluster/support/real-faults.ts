@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { Cluster } from "./cluster.ts";
 import { PROMETHEUS_URL } from "./cluster-prometheus.ts";
 import type { Json } from "./kubernetes-api.ts";
@@ -97,10 +98,12 @@ async function killControlPlane({ cluster, client }: FaultPlace): Promise<void> 
   await cluster.untilKedaAnswers();
 }
 
-/** While nothing is known of the load, the scaler says so, and no replica is taken away. */
+/**
+ * While nothing is known of the load, the scaler says so, its last plan stays, and no replica is taken away but what that plan had no need of:
+ * until the samples from before are too old, it goes on planning from them.
+ */
 async function killPrometheus({ release, client, prometheus }: FaultPlace): Promise<void> {
   const target = release.target("detection");
-  const before = await target.replicas();
   await prometheus.stop("SIGKILL");
   try {
     const isSilent = async () => {
@@ -111,9 +114,13 @@ async function killPrometheus({ release, client, prometheus }: FaultPlace): Prom
     const isUnknown = async () => (await release.condition("MetricsAvailable"))?.status === false;
     await until(isUnknown, "the scaler says that it knows no load");
     const sinceMs = Date.now();
+    const planned = await release.planned("detection");
+    const before = await target.replicas();
     await Promise.all([untilMore(client), target.untilSyncs(HELD_SYNCS, sinceMs)]);
+    assert.equal(await release.planned("detection"), planned, "without load data, the plan changed");
     const held = await target.replicas();
-    if (held < before) throw new Error(`without load data, ${before} replicas became ${held}`);
+    if (held < Math.min(before, planned))
+      throw new Error(`without load data, ${before} replicas became ${held}, where ${planned} were planned`);
   } finally {
     prometheus.start();
   }

@@ -98,11 +98,17 @@ export class RealRelease {
 
   /** A condition of the pipeline as the scaler that leads has it; null: none leads, or it has none of the type. */
   async condition(type: string): Promise<{ readonly status: boolean; readonly message: string } | null> {
-    const leader = await this.leader();
-    if (leader === null) return null;
-    const { board, processConditions = [] } = await this.#pageOf(`http://${leader.address}:8080`);
+    const { board, processConditions = [] } = await this.#pageOfLeader();
     const conditions: readonly Json[] = [...(board?.conditions ?? []), ...processConditions];
     return conditions.find(condition => condition.type === type) ?? null;
+  }
+
+  /** Replicas of a stage in the plan of the scaler that leads. Throws while there is none. */
+  async planned(stage: string): Promise<number> {
+    const { board } = await this.#pageOfLeader();
+    const found = board?.stages.find((other: Json) => other.stage === stage);
+    if (!Number.isInteger(found?.replicasGoal)) throw new Error(`the scaler has no plan for ${stage}`);
+    return found.replicasGoal;
   }
 
   /** Pins the replicas of a stage for an hour. */
@@ -140,6 +146,11 @@ export class RealRelease {
   async page(): Promise<Json> {
     const scaler = await this.#url(`${RELEASE}-scaler`, 8080).catch(() => null);
     return scaler === null ? {} : this.#pageOf(scaler);
+  }
+
+  async #pageOfLeader(): Promise<Json> {
+    const leader = await this.leader();
+    return leader === null ? {} : this.#pageOf(`http://${leader.address}:8080`);
   }
 
   async #pageOf(scaler: string): Promise<Json> {
