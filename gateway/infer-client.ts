@@ -1,7 +1,7 @@
 import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { VariscaleError } from "../domain/errors.ts";
 import type { StageContract } from "../domain/tensor.ts";
-import { decodeInferResponse, type EncodedRequest, encodeInferRequest } from "./infer-codec.ts";
+import { type DecodedResponse, decodeInferResponse, type EncodedRequest, encodeInferRequest } from "./infer-codec.ts";
 import type { Row } from "./stage.ts";
 
 export interface InferCall {
@@ -15,7 +15,7 @@ export interface InferCall {
 
 /** What became of a call. Never thrown: every one of them is to be expected. */
 export type InferResult =
-  | { readonly kind: "answered"; readonly version: string; readonly outputs: readonly Row[] }
+  | ({ readonly kind: "answered" } & DecodedResponse)
   /** 503: its queue is full, or it is going away. */
   | { readonly kind: "full" }
   /** 504: not done within `timeoutMs`. */
@@ -73,8 +73,7 @@ export class InferClient {
     if (reply.status === 504) return { kind: "late" };
     try {
       if (reply.status !== 200) throw new VariscaleError("internal", `a replica answered ${describeReply(reply)}`);
-      const { version, outputs } = decodeInferResponse(this.#contract, rows, reply.body, reply.headerLength);
-      return { kind: "answered", version, outputs };
+      return { kind: "answered", ...decodeInferResponse(this.#contract, rows, reply.body, reply.headerLength) };
     } catch (error) {
       return { kind: "wrong", error: VariscaleError.from(error) };
     }

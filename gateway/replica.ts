@@ -3,11 +3,12 @@ import { findVariant } from "../domain/pipeline.ts";
 import { expectedWorkMs, type ReplicaLoad } from "./balance.ts";
 import type { Endpoint } from "./endpoint-source.ts";
 import { type InferCall, InferClient, type InferResult } from "./infer-client.ts";
-import { ServiceEstimate } from "./service-estimate.ts";
+import { ServiceEstimate, type Serving } from "./service-estimate.ts";
 
 /** First back-off after a connection error; doubled by each further one in a row. */
 const FIRST_BACK_OFF_MS = 100;
 const LAST_BACK_OFF_MS = 5000;
+const NOT_KNOWN: Serving = { variant: undefined, batch: undefined };
 
 /**
  * One replica as the gateway sees it. It is `open` to calls, or left out for a short back-off after connection errors in a row;
@@ -19,9 +20,9 @@ export class Replica implements ReplicaLoad {
   readonly #estimate: ServiceEstimate;
   readonly #stage: Stage;
   readonly #nowMs: () => number;
-  #told: string | undefined;
-  #variant: string | undefined;
-  #batch: number | undefined;
+  #told: Serving = NOT_KNOWN;
+  #serving: Serving = NOT_KNOWN;
+  readonly #guess: Serving;
   #voter: string | undefined;
   #outstandingRows = 0;
   #calls = 0;
@@ -29,7 +30,9 @@ export class Replica implements ReplicaLoad {
   #leftOutUntilMs = Number.NEGATIVE_INFINITY;
   #removed = false;
 
-  constructor(endpoint: Endpoint, stage: Stage, nowMs: () => number) {
+  /** @param guess what it most likely serves, until it is told or its answers say. */
+  constructor(endpoint: Endpoint, stage: Stage, nowMs: () => number, guess: Serving = NOT_KNOWN) {
+    this.#guess = guess;
     this.address = endpoint.address;
     this.#stage = stage;
     this.#nowMs = nowMs;
@@ -43,11 +46,16 @@ export class Replica implements ReplicaLoad {
   }
 
   get rowMs(): number {
-    return this.#estimate.rowMs(this.#variant, this.#batch, this.#nowMs());
+    return this.#estimate.rowMs(this.#likely(), this.#nowMs());
+  }
+
+  /** What it serves, but while it protects itself; null: that is not known yet. */
+  get serving(): Serving | null {
+    return this.#serving.variant === undefined ? null : this.#serving;
   }
 
   get batch(): number | undefined {
-    return this.#batch;
+    return this.#serving.batch;
   }
 
   /** The variant that it stands for in the stage's vote; undefined: it does not vote. */
@@ -68,12 +76,11 @@ export class Replica implements ReplicaLoad {
     return expectedWorkMs(this, rows);
   }
 
-  /** Takes over what the source says. Its word on the variant counts when it changes: answers may be ahead of it. */
-  update(endpoint: Endpoint): void {
-    this.#batch = endpoint.batch;
-    this.#voter = endpoint.voter;
-    if (endpoint.variant !== this.#told) this.#variant = endpoint.variant;
-    this.#told = endpoint.variant;
+  /** Takes over what the source says. Its word on what is served counts when it changes: answers may be ahead of it. */
+  update({ variant, batch, voter }: Endpoint): void {
+    this.#voter = voter;
+    if (variant !== this.#told.variant || batch !== this.#told.batch) this.#serving = { variant, batch };
+    this.#told = { variant, batch };
   }
 
   async infer(call: InferCall): Promise<InferResult> {
@@ -113,8 +120,19 @@ export class Replica implements ReplicaLoad {
     this.#errorsInARow = 0;
     this.#leftOutUntilMs = Number.NEGATIVE_INFINITY;
     if (result.kind !== "answered") return;
-    this.#estimate.observe({ variant: this.#variant, batch: this.#batch, rows }, nowMs - startedMs, nowMs);
-    if (findVariant(this.#stage, result.version)) this.#variant = result.version;
+    const { version, assigned } = result;
+    const { variant, batch } = this.#likely();
+    const isVariant = findVariant(this.#stage, version) !== undefined;
+    this.#estimate.observe({ variant: isVariant ? version : variant, batch }, rows, nowMs - startedMs, nowMs);
+    if (!isVariant) return;
+    // A replica that protects itself is as slow again in a moment as it is assigned to be: what it serves meanwhile would draw the load to it.
+    const isKnown = assigned !== null && findVariant(this.#stage, assigned.variant) !== undefined;
+    this.#serving = isKnown ? assigned : { variant: version, batch: this.#serving.batch };
+  }
+
+  #likely(): Serving {
+    const { variant, batch } = this.#serving;
+    return { variant: variant ?? this.#guess.variant, batch: batch ?? this.#guess.batch };
   }
 
   #closeWhenIdle(): void {

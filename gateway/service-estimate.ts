@@ -11,6 +11,12 @@ const MOST = 20;
 /** For a variant that was not measured; the correction takes it from here. */
 const UNKNOWN_ROW_MS = 10;
 
+/** A variant and the largest batch that it is served with; undefined: not known. */
+export interface Serving {
+  readonly variant: string | undefined;
+  readonly batch: number | undefined;
+}
+
 /**
  * Service time of one row on one replica: that of the profile of the variant it serves, times a moving average of how much
  * longer or shorter calls really take.
@@ -24,18 +30,14 @@ export class ServiceEstimate {
     this.#stage = stage;
   }
 
-  /** In ms, now. `batch`: rows in one batch of the replica, 1 where that is not known. */
-  rowMs(variant: string | undefined, batch: number | undefined, nowMs: number): number {
-    return profiledRowMs(this.#stage, variant, batch) * this.#correctionAt(nowMs);
+  /** In ms, now. The batch is 1 where it is not known. */
+  rowMs({ variant, batch }: Serving, nowMs: number): number {
+    return (profiledMs(this.#stage, variant, batch, batch ?? 1) * this.#correctionAt(nowMs)) / (batch ?? 1);
   }
 
-  /** A call that found `rows` rows outstanding, its own included, took `elapsedMs`. */
-  observe(
-    call: { readonly variant: string | undefined; readonly batch: number | undefined; readonly rows: number },
-    elapsedMs: number,
-    nowMs: number,
-  ): void {
-    const expectedMs = call.rows * profiledRowMs(this.#stage, call.variant, call.batch);
+  /** A call that `serving` answered, and that found `rows` rows outstanding, its own included, took `elapsedMs`. */
+  observe({ variant, batch }: Serving, rows: number, elapsedMs: number, nowMs: number): void {
+    const expectedMs = profiledMs(this.#stage, variant, batch, rows);
     const ratio = Math.min(MOST, Math.max(LEAST, elapsedMs / expectedMs));
     this.#correction = (1 - WEIGHT) * this.#correctionAt(nowMs) + WEIGHT * ratio;
     this.#observedAtMs = nowMs;
@@ -46,10 +48,12 @@ export class ServiceEstimate {
   }
 }
 
-/** By the profile of `variant`, or else of the stage's default variant. */
-function profiledRowMs(stage: Stage, variant: string | undefined, batch: number | undefined): number {
+/** Of so many rows in batches as large as may be, by the profile of `variant`, or else of the stage's default variant. */
+function profiledMs(stage: Stage, variant: string | undefined, batch: number | undefined, rows: number): number {
   const name = variant ?? stage.defaultVariant;
   const profile = findVariant(stage, name)?.profile ?? findVariant(stage, stage.defaultVariant)?.profile;
-  const rows = batch ?? 1;
-  return profile ? serviceMs(profile, rows) / rows : UNKNOWN_ROW_MS;
+  if (!profile) return rows * UNKNOWN_ROW_MS;
+  const full = batch ?? 1;
+  const rest = rows % full;
+  return Math.floor(rows / full) * serviceMs(profile, full) + (rest > 0 ? serviceMs(profile, rest) : 0);
 }

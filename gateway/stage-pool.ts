@@ -3,6 +3,7 @@ import { chunkRows, leastWork } from "./balance.ts";
 import type { Endpoint } from "./endpoint-source.ts";
 import { Replica } from "./replica.ts";
 import type { RowScope } from "./request-scope.ts";
+import type { Serving } from "./service-estimate.ts";
 
 /** Replicas of one stage that rows may go to. */
 export type ReplicaChoice = Pick<StagePool, "stage" | "pick" | "chunkRows" | "changed">;
@@ -44,7 +45,7 @@ export class StagePool {
     for (const endpoint of endpoints) {
       const replica = this.#replicas.get(endpoint.address);
       if (replica) replica.update(endpoint);
-      else this.#replicas.set(endpoint.address, new Replica(endpoint, this.stage, this.#nowMs));
+      else this.#replicas.set(endpoint.address, new Replica(endpoint, this.stage, this.#nowMs, this.#guess()));
     }
     this.#wake();
   }
@@ -109,6 +110,15 @@ export class StagePool {
   close(): void {
     clearTimeout(this.#timer);
     this.update([]);
+  }
+
+  /** Of a replica that is new: as the slowest of the others, so that it is not sent more than it can do. */
+  #guess(): Serving | undefined {
+    const known = this.replicas.filter(({ serving }) => serving !== null);
+    return (
+      known.reduce<Replica | null>((best, other) => (best && best.rowMs >= other.rowMs ? best : other), null)
+        ?.serving ?? undefined
+    );
   }
 
   #open(): readonly Replica[] {

@@ -44,6 +44,8 @@ export class SimReplica {
   /** In the group, among those with as many rows. */
   place = -1;
   rowMs = Number.POSITIVE_INFINITY;
+  /** As the gateway knows it. */
+  batch = 1;
   /** When the running batch ends; 0: none runs. */
   busyUntilMs = 0;
   runningRows = 0;
@@ -67,11 +69,11 @@ export class SimReplica {
     return this.phase === "ready";
   }
 
-  /** Serves this from now on. */
-  serve(served: Served, table: ServiceTable): void {
+  /** From now on the gateway takes it for one that serves batches of this many rows, by this table. */
+  balanceAs(table: ServiceTable, batch: number): void {
     this.index?.remove(this);
-    this.served = served;
-    const rows = Math.min(served.batch, table.meanMs.length - 1);
+    this.batch = batch;
+    const rows = Math.min(batch, table.meanMs.length - 1);
     this.rowMs = (table.meanMs[rows] as number) / rows;
     this.index?.add(this);
   }

@@ -77,6 +77,7 @@ export class SimSwitcher {
     if (served) this.#resident.set(served.variant, nowMs);
     const assignment = this.#assignment;
     if (assignment && served && this.#serves(assignment, served)) this.#applied = assignment;
+    if (served) this.#tellGateway(served);
     this.#options.onSwitched(this.replica);
     this.#keepFallback(nowMs);
   }
@@ -115,6 +116,13 @@ export class SimSwitcher {
       serviceTimes: [...replica.times.values()],
       nack: null,
     };
+  }
+
+  /** Answers say what is assigned, so that one that protects itself does not draw the load to it. */
+  #tellGateway(served: Served): void {
+    const { variant, batch } = this.#applied ?? {};
+    const table = this.#options.tables[variant === undefined ? served.variant : this.#indexOf(variant)];
+    if (table) this.replica.balanceAs(table, batch ?? served.batch);
   }
 
   #serves(assignment: Assignment, served: Served): boolean {

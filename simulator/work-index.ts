@@ -20,8 +20,7 @@ export class WorkIndex {
   add(replica: SimReplica): void {
     let group = this.#groupOf(replica);
     if (!group) {
-      const batch = replica.served?.batch ?? 1;
-      group = { rowMs: replica.rowMs, batch, byRows: [], least: 0, count: 0 };
+      group = { rowMs: replica.rowMs, batch: replica.batch, byRows: [], least: 0, count: 0 };
       this.#groups.push(group);
     }
     put(group, replica);
@@ -61,8 +60,7 @@ export class WorkIndex {
     return { rowMs, batch };
   }
 
-  #groupOf({ rowMs, served }: SimReplica): Group | undefined {
-    const batch = served?.batch ?? 1;
+  #groupOf({ rowMs, batch }: SimReplica): Group | undefined {
     for (const group of this.#groups) if (group.rowMs === rowMs && group.batch === batch) return group;
     return undefined;
   }

@@ -20,6 +20,8 @@ export interface DataPlaneOptions {
   readonly batcher: Batcher;
   readonly observer: Required<WorkObserver>;
   readonly isReady: () => boolean;
+  /** What is to be served but while the switcher protects itself; null: nobody has said. */
+  readonly assigned: () => Assigned | null;
   readonly statistics: Statistics;
   readonly repository: Repository;
   /** Null: answers are not looked at. */
@@ -47,8 +49,16 @@ export interface InferContext {
   readonly onGone: (callback: () => void) => void;
 }
 
+/** A variant and its largest batch. */
+export interface Assigned {
+  readonly variant: string;
+  readonly batch: number;
+}
+
 export interface Served {
   readonly variant: string;
+  /** What the switcher is told to serve now, so that who balances knows it also where the switcher just protects itself; null: nothing. */
+  readonly assigned: Assigned | null;
   /** Nothing was computed: the outputs mean nothing. */
   readonly isEmulated: boolean;
   readonly outputs: readonly NamedTensor[];
@@ -160,7 +170,8 @@ export class DataPlane {
     trace?.served(result.variant, rows, result.queuedAtMs, result.startedAtMs);
     this.#options.signals?.observe(result.variant, result.outputs, request.sequence);
     const isEmulated = config.variants.some(({ name, driver }) => name === result.variant && driver === "emulated");
-    return { variant: result.variant, isEmulated, outputs: result.outputs };
+    const assigned = this.#options.assigned();
+    return { variant: result.variant, assigned, isEmulated, outputs: result.outputs };
   }
 }
 

@@ -126,7 +126,7 @@ function timeLeft(deadline: Date | number): number | null {
 function responseOf(
   stage: string,
   request: InferRequest,
-  { variant, isEmulated, outputs }: Served,
+  { variant, assigned, isEmulated, outputs }: Served,
 ): ModelInferResponse {
   const wanted = request.outputs.flatMap(({ name }) => outputs.find(output => output.name === name) ?? []);
   const isRaw = request.outputs.some(({ isBinary }) => isBinary);
@@ -134,7 +134,14 @@ function responseOf(
     modelName: stage,
     modelVersion: variant,
     id: request.id ?? "",
-    parameters: { variant: { stringParam: variant }, ...(isEmulated && { emulated: { boolParam: true } }) },
+    parameters: {
+      variant: { stringParam: variant },
+      ...(assigned && {
+        assigned_variant: { stringParam: assigned.variant },
+        assigned_batch: { int64Param: assigned.batch },
+      }),
+      ...(isEmulated && { emulated: { boolParam: true } }),
+    },
     outputs: wanted.map(({ name, datatype, shape, bytes }) => ({
       name,
       datatype,

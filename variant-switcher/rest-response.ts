@@ -10,11 +10,11 @@ export interface EncodedResponse {
   readonly parts: readonly (Uint8Array | string)[];
 }
 
-/** An Open Inference Protocol response; the variant is the model's version and a parameter as well. */
+/** An Open Inference Protocol response; the variant is the model's version and a parameter as well, beside the assigned one and its batch. */
 export function encodeRestResponse(
   stage: string,
   request: Pick<InferRequest, "id" | "outputs">,
-  { variant, isEmulated, outputs }: Served,
+  { variant, assigned, isEmulated, outputs }: Served,
 ): EncodedResponse {
   const binary: Uint8Array[] = [];
   const tensors = request.outputs.flatMap(({ name, isBinary }) => {
@@ -26,8 +26,11 @@ export function encodeRestResponse(
     return [`${head},"parameters":{"binary_data_size":${tensor.bytes.length}}}`];
   });
   const name = JSON.stringify(variant);
+  const told = assigned
+    ? `,"assigned_variant":${JSON.stringify(assigned.variant)},"assigned_batch":${assigned.batch}`
+    : "";
   const id = request.id === null ? "" : `"id":${JSON.stringify(request.id)},`;
-  const json = `{"model_name":${JSON.stringify(stage)},"model_version":${name},${id}"parameters":{"variant":${name}${isEmulated ? ',"emulated":true' : ""}},"outputs":[${tensors.join()}]}`;
+  const json = `{"model_name":${JSON.stringify(stage)},"model_version":${name},${id}"parameters":{"variant":${name}${told}${isEmulated ? ',"emulated":true' : ""}},"outputs":[${tensors.join()}]}`;
   const isBinary = binary.length > 0;
   return {
     contentType: isBinary ? "application/octet-stream" : "application/json",

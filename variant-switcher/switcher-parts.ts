@@ -208,6 +208,7 @@ export class SwitcherParts implements StatusSources {
       batcher,
       observer: this.#observer,
       isReady,
+      assigned: () => assignments.assigned(),
       statistics: this.#statistics,
       repository,
       signals: this.signals,

@@ -76,26 +76,41 @@ describe("chunkRows()", () => {
 
 describe("ServiceEstimate", () => {
   const stage = stageOf(numberPipeline(), "read");
-  const call = { variant: "heavy", batch: 1, rows: 2 };
+  const heavy = { variant: "heavy", batch: 1 };
 
   it("starts with the profile of the variant, or of the default variant where that is not known", () => {
     const estimate = new ServiceEstimate(stage);
-    assert.equal(estimate.rowMs("heavy", 1, 0), 8);
-    assert.equal(estimate.rowMs(undefined, undefined, 0), 1);
-    assert.equal(estimate.rowMs("other", undefined, 0), 1);
+    assert.equal(estimate.rowMs(heavy, 0), 8);
+    assert.equal(estimate.rowMs({ variant: undefined, batch: undefined }, 0), 1);
+    assert.equal(estimate.rowMs({ variant: "other", batch: undefined }, 0), 1);
   });
 
   it("comes to what is observed, and goes back to the profile when nothing is", () => {
     const estimate = new ServiceEstimate(stage);
-    for (let i = 0; i < 100; i++) estimate.observe(call, 48, 1000 + i);
-    assert.ok(Math.abs(estimate.rowMs("heavy", 1, 1099) - 24) < 0.1);
-    assert.ok(Math.abs(estimate.rowMs("light", 1, 1099) - 3) < 0.1);
-    assert.ok(Math.abs(estimate.rowMs("heavy", 1, 6099) - 16) < 0.1);
+    for (let i = 0; i < 100; i++) estimate.observe(heavy, 2, 48, 1000 + i);
+    assert.ok(Math.abs(estimate.rowMs(heavy, 1099) - 24) < 0.1);
+    assert.ok(Math.abs(estimate.rowMs({ variant: "light", batch: 1 }, 1099) - 3) < 0.1);
+    assert.ok(Math.abs(estimate.rowMs(heavy, 6099) - 16) < 0.1);
+  });
+
+  it("expects of several rows what their batches take, the last one as far as it is filled", () => {
+    const batches = { variant: "light", batch: 4 };
+    const points = [
+      { batch: 1, latencyMs: 10, scv: 0 },
+      { batch: 4, latencyMs: 12, scv: 0 },
+    ];
+    const variants = stage.variants.map(variant => ({
+      ...variant,
+      profile: variant.profile && { ...variant.profile, points },
+    }));
+    const estimate = new ServiceEstimate({ ...stage, variants });
+    for (let i = 0; i < 100; i++) estimate.observe(batches, 9, 12 + 12 + 10, i);
+    assert.ok(Math.abs(estimate.rowMs(batches, 99) - 3) < 1e-9);
   });
 
   it("is not ruined by one stall", () => {
     const estimate = new ServiceEstimate(stage);
-    estimate.observe(call, 1e6, 0);
-    assert.ok(estimate.rowMs("heavy", 1, 0) < 24);
+    estimate.observe(heavy, 2, 1e6, 0);
+    assert.ok(estimate.rowMs(heavy, 0) < 24);
   });
 });

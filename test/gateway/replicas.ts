@@ -17,6 +17,8 @@ export interface Replica {
   cuts: number;
   /** Serves another variant from now on. */
   variant: string;
+  /** Told in its answers; missing: it says nothing of it. */
+  assigned?: { readonly assigned_variant: unknown; readonly assigned_batch: unknown };
   close(): Promise<void>;
 }
 
@@ -94,12 +96,17 @@ export const startLyingReplica = (make: (call: SeenCall) => { headers?: Record<s
     response.writeHead(200, headers).end(body);
   });
 
-export function encodeAnswer(call: SeenCall, variant: string, change: Record<string, unknown> = {}) {
+export function encodeAnswer(
+  call: SeenCall,
+  variant: string,
+  change: Record<string, unknown> = {},
+  assigned: Replica["assigned"] = undefined,
+) {
   const data = Buffer.from(new Float32Array(call.rows.map(numberIn)).buffer);
   const parameters = { binary_data_size: data.length };
   const output = { name: "y", datatype: "FP32", shape: [call.rows.length, 1], parameters, ...change };
   const header = Buffer.from(
-    JSON.stringify({ model_name: "m", model_version: variant, id: call.id, outputs: [output] }),
+    JSON.stringify({ model_name: "m", model_version: variant, id: call.id, parameters: assigned, outputs: [output] }),
   );
   return {
     headers: { "inference-header-content-length": String(header.length) },
@@ -108,7 +115,7 @@ export function encodeAnswer(call: SeenCall, variant: string, change: Record<str
 }
 
 function answer(call: SeenCall, response: ServerResponse, replica: Replica): void {
-  const { headers, body } = encodeAnswer(call, replica.variant);
+  const { headers, body } = encodeAnswer(call, replica.variant, {}, replica.assigned);
   response.writeHead(200, headers).end(body);
 }
 

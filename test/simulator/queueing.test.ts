@@ -3,7 +3,7 @@ import { describe, it } from "mocha";
 import { seededRandom } from "../../load/seeded-random.ts";
 import { EVENT, EventQueue } from "../../simulator/event-queue.ts";
 import { Recorder } from "../../simulator/recorder.ts";
-import { serviceTables } from "../../simulator/service-table.ts";
+import { type ServiceTable, serviceTables } from "../../simulator/service-table.ts";
 import { SimAnswers } from "../../simulator/sim-answers.ts";
 import { SimGateway } from "../../simulator/sim-gateway.ts";
 import { SimReplica } from "../../simulator/sim-replica.ts";
@@ -29,9 +29,10 @@ function measure({ scv, utilisation, replicas = 1, batch = 1, requests = 200_000
   const ratePerMs = (utilisation * replicas * batch) / SERVICE_MS;
   const events = new EventQueue();
   const recorder = new Recorder({ fromMs: 0, toMs: 1e12, windowMs: 1e12, sloMs: 1e6 });
+  const tables = pipeline.stages.map(stage => serviceTables(stage, "stage"));
   const gateway = new SimGateway({
     pipeline,
-    tables: pipeline.stages.map(stage => serviceTables(stage, "stage")),
+    tables,
     events,
     recorder,
     answers: new SimAnswers(pipeline, null, 0, random),
@@ -45,6 +46,7 @@ function measure({ scv, utilisation, replicas = 1, batch = 1, requests = 200_000
     pod.next = { variant: 0, batch };
     pod.phase = "ready";
     gateway.batcher.pump(pod, 0);
+    pod.balanceAs(tables[0]?.[0] as ServiceTable, batch);
     gateway.join(pod, 0);
   }
   let offered = 0;

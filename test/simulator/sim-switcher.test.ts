@@ -19,7 +19,7 @@ function assignment(counter: number, variant: string, fallbackVariant = variant)
 function podOf(sessions: number) {
   const names = ["a", "b", "c"];
   const [stage] = pipelineOf({
-    stages: [{ name: "s", variants: names.map(name => ({ name, latencyMs: { 1: 10 } })) }],
+    stages: [{ name: "s", variants: names.map((name, i) => ({ name, latencyMs: { 1: 10 * (i + 1) } })) }],
   }).stages as [Stage];
   const measured: Stage = {
     ...stage,
@@ -40,9 +40,8 @@ function podOf(sessions: number) {
     tables,
     onLoading: (_replica, delayMs) => loads.push(nowMs + delayMs),
     onNext: () => {
-      const table = replica.next && tables[replica.next.variant];
-      if (!replica.next || !table) return;
-      replica.serve(replica.next, table);
+      if (!replica.next) return;
+      replica.served = replica.next;
       replica.next = null;
       switcher.swapped(nowMs);
     },
@@ -118,9 +117,11 @@ describe("simulated switcher", () => {
     pod.switcher.start(assignment(1, "b", "a"), 0);
     pod.until(300);
     assert.deepEqual([...pod.view().residentVariants].sort(), ["a", "b"]);
+    const assignedRowMs = pod.replica.rowMs;
     pod.replica.queue.add(0, 1, 300);
     pod.switcher.check(600);
     assert.deepEqual([pod.view().variant, pod.view().protecting], ["a", true]);
+    assert.equal(pod.replica.rowMs, assignedRowMs, "the gateway goes on taking it for what it is assigned");
     pod.replica.queue.drop();
     pod.switcher.check(700);
     pod.switcher.check(1800);

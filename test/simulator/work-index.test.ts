@@ -39,7 +39,7 @@ describe("WorkIndex", () => {
           const table = tables[variant];
           if (kind === "join" && table) {
             const replica = new SimReplica(id, 0, `s-${id}`, 0);
-            replica.serve({ variant, batch: many }, table);
+            replica.balanceAs(table, many);
             replica.index = index;
             index.add(replica);
             open.push(replica);
@@ -49,7 +49,7 @@ describe("WorkIndex", () => {
             open.splice(open.indexOf(one), 1);
           } else if (kind === "gain") one?.gain(many);
           else if (kind === "done") one?.gain(-Math.min(many, one.outstandingRows));
-          else if (kind === "serve" && table) one?.serve({ variant, batch: many }, table);
+          else if (kind === "serve" && table) one?.balanceAs(table, many);
           const picked = index.pick(rows, random);
           assert.equal(picked === null, open.length === 0);
           if (picked === null) continue;
@@ -58,7 +58,7 @@ describe("WorkIndex", () => {
         }
         const { rowMs, batch } = index.least;
         assert.equal(rowMs, Math.min(...open.map(other => other.rowMs)));
-        assert.equal(batch, Math.min(...open.map(other => other.served?.batch ?? 1)));
+        assert.equal(batch, Math.min(...open.map(other => other.batch)));
       }),
     );
   });
@@ -68,7 +68,7 @@ describe("WorkIndex", () => {
     const table = STAGE ? serviceTables(STAGE, "stage")[0] : null;
     for (let id = 0; id < 4 && table; id++) {
       const replica = new SimReplica(id, 0, `s-${id}`, 0);
-      replica.serve({ variant: 0, batch: 1 }, table);
+      replica.balanceAs(table, 1);
       index.add(replica);
     }
     const random = seededRandom(3);
