@@ -39,12 +39,12 @@ const WORTH_A_CALL_MS = 2;
 
 /**
  * Rows of one call when `rows` rows go to `replicas` replicas: an even spread, but not less than is worth a call and not more
- * than the replicas' batch.
+ * than the replicas' batch, unless that is not worth a call.
  *
  * Worked example: 18 rows of 0.5 ms over 9 replicas would be 2 a call, but a call should hold 2 ms of work: 4 rows, 5 calls.
  */
 export function chunkRows(rows: number, replicas: number, rowMs: number, batch: number | null): number {
   const even = Math.ceil(rows / Math.max(1, replicas));
   const worthwhile = Math.ceil(WORTH_A_CALL_MS / Math.max(rowMs, 0.01));
-  return Math.max(1, Math.min(Math.max(even, worthwhile), batch ?? Number.POSITIVE_INFINITY, rows));
+  return Math.max(1, Math.min(Math.max(Math.min(even, batch ?? even), worthwhile), rows));
 }

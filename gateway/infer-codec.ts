@@ -15,8 +15,8 @@ export interface EncodedRequest {
 export interface DecodedResponse {
   /** `model_version`: the variant that served it. */
   readonly version: string;
-  /** What the replica is to serve, but while it protects itself; null: it does not say. */
-  readonly assigned: { readonly variant: string; readonly batch: number } | null;
+  /** What the replica serves for longer than a moment; null: it does not say. */
+  readonly lasting: { readonly variant: string; readonly batch: number } | null;
   readonly outputs: readonly Row[];
 }
 
@@ -78,7 +78,7 @@ export function decodeInferResponse(
   for (const output of contract.outputs)
     if (!tensors.has(output.name)) throw broken(`output \`${output.name}\` is missing`);
   const outputs = Array.from({ length: rows }, (_, index) => rowOf(tensors, index));
-  return { version: header.version, assigned: header.assigned, outputs };
+  return { version: header.version, lasting: header.lasting, outputs };
 }
 
 /** @throws internal, naming stage, row and tensor, when a row made by the pipeline's code breaks the contract. */
@@ -126,7 +126,7 @@ function problemOf(contract: TensorContract, tensor: Tensor, first: Tensor | und
 
 interface ResponseHeader {
   readonly version: string;
-  readonly assigned: DecodedResponse["assigned"];
+  readonly lasting: DecodedResponse["lasting"];
   readonly outputs: readonly ResponseOutput[];
 }
 
@@ -148,12 +148,12 @@ function parseHeader(bytes: Uint8Array): ResponseHeader {
   const { model_version: version, parameters, outputs } = (header ?? {}) as Readonly<Record<string, unknown>>;
   if (!Array.isArray(outputs) || !outputs.every(output => typeof output?.name === "string"))
     throw broken("its header has no list of outputs");
-  return { version: typeof version === "string" ? version : "", assigned: assignedOf(parameters), outputs };
+  return { version: typeof version === "string" ? version : "", lasting: lastingOf(parameters), outputs };
 }
 
 /** Null for whatever is not a variant and its batch: it is a hint, and answers are good without it. */
-function assignedOf(parameters: unknown): DecodedResponse["assigned"] {
-  const { assigned_variant: variant, assigned_batch: batch } = (parameters ?? {}) as Readonly<Record<string, unknown>>;
+function lastingOf(parameters: unknown): DecodedResponse["lasting"] {
+  const { lasting_variant: variant, lasting_batch: batch } = (parameters ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof variant !== "string" || !Number.isSafeInteger(batch) || (batch as number) < 1) return null;
   return { variant, batch: batch as number };
 }

@@ -10,6 +10,18 @@ const FIRST_BACK_OFF_MS = 100;
 const LAST_BACK_OFF_MS = 5000;
 const NOT_KNOWN: Serving = { variant: undefined, batch: undefined };
 
+/** What the fastest or the slowest of the others serves; undefined: nothing is known of any. */
+export type Guess = (which: "fastest" | "slowest") => Serving | undefined;
+
+/** How a call found the replica. */
+interface Found {
+  /** Outstanding, its own included. */
+  readonly rows: number;
+  readonly startedMs: number;
+  /** The variant of the last answer; undefined: there was none. */
+  readonly before: string | undefined;
+}
+
 /**
  * One replica as the gateway sees it. It is `open` to calls, or left out for a short back-off after connection errors in a row;
  * once removed it ends the calls that it has and then closes its connections.
@@ -20,9 +32,12 @@ export class Replica implements ReplicaLoad {
   readonly #estimate: ServiceEstimate;
   readonly #stage: Stage;
   readonly #nowMs: () => number;
+  readonly #guess: Guess;
   #told: Serving = NOT_KNOWN;
-  #serving: Serving = NOT_KNOWN;
-  readonly #guess: Serving;
+  /** What it serves, or goes back to where it just protects itself. */
+  #lasting: Serving = NOT_KNOWN;
+  /** What its last answer was served by. */
+  #answering: Serving = NOT_KNOWN;
   #voter: string | undefined;
   #outstandingRows = 0;
   #calls = 0;
@@ -30,8 +45,7 @@ export class Replica implements ReplicaLoad {
   #leftOutUntilMs = Number.NEGATIVE_INFINITY;
   #removed = false;
 
-  /** @param guess what it most likely serves, until it is told or its answers say. */
-  constructor(endpoint: Endpoint, stage: Stage, nowMs: () => number, guess: Serving = NOT_KNOWN) {
+  constructor(endpoint: Endpoint, stage: Stage, nowMs: () => number, guess: Guess = () => undefined) {
     this.#guess = guess;
     this.address = endpoint.address;
     this.#stage = stage;
@@ -45,17 +59,18 @@ export class Replica implements ReplicaLoad {
     return this.#outstandingRows;
   }
 
+  /** For balancing: by what it serves for longer than a moment, so that one that protects itself does not draw the load to it. */
   get rowMs(): number {
     return this.#estimate.rowMs(this.#likely(), this.#nowMs());
   }
 
-  /** What it serves, but while it protects itself; null: that is not known yet. */
+  /** What it serves, or goes back to where it just protects itself; null: that is not known yet. */
   get serving(): Serving | null {
-    return this.#serving.variant === undefined ? null : this.#serving;
+    return this.#lasting.variant === undefined ? null : this.#lasting;
   }
 
   get batch(): number | undefined {
-    return this.#serving.batch;
+    return this.#lasting.batch;
   }
 
   /** The variant that it stands for in the stage's vote; undefined: it does not vote. */
@@ -72,14 +87,21 @@ export class Replica implements ReplicaLoad {
     return this.#leftOutUntilMs <= this.#nowMs();
   }
 
+  /** Until it is done with what it has and `rows` more, as fast as it answers now. */
   expectedWorkMs(rows: number): number {
-    return expectedWorkMs(this, rows);
+    const serving = this.#answering.variant === undefined ? this.#likely() : this.#answering;
+    const rowMs = this.#estimate.rowMs(serving, this.#nowMs());
+    return expectedWorkMs({ outstandingRows: this.#outstandingRows, rowMs }, rows);
   }
 
   /** Takes over what the source says. Its word on what is served counts when it changes: answers may be ahead of it. */
   update({ variant, batch, voter }: Endpoint): void {
     this.#voter = voter;
-    if (variant !== this.#told.variant || batch !== this.#told.batch) this.#serving = { variant, batch };
+    if (variant !== this.#told.variant) {
+      this.#lasting = { ...this.#lasting, variant };
+      this.#answering = this.#lasting;
+    }
+    if (batch !== this.#told.batch) this.#lasting = { ...this.#lasting, batch };
     this.#told = { variant, batch };
   }
 
@@ -89,9 +111,10 @@ export class Replica implements ReplicaLoad {
     this.#calls += 1;
     const foundRows = this.#outstandingRows;
     const startedMs = this.#nowMs();
+    const before = this.#answering.variant;
     try {
       const result = await this.#client.infer(call);
-      this.#learn(result, foundRows, startedMs, call.signal);
+      this.#learn(result, { rows: foundRows, startedMs, before }, call.signal);
       return result;
     } finally {
       this.#outstandingRows -= rows;
@@ -106,7 +129,7 @@ export class Replica implements ReplicaLoad {
     this.#closeWhenIdle();
   }
 
-  #learn(result: InferResult, rows: number, startedMs: number, signal: AbortSignal): void {
+  #learn(result: InferResult, found: Found, signal: AbortSignal): void {
     const nowMs = this.#nowMs();
     if (result.kind === "unreachable") {
       if (signal.aborted) return;
@@ -120,19 +143,26 @@ export class Replica implements ReplicaLoad {
     this.#errorsInARow = 0;
     this.#leftOutUntilMs = Number.NEGATIVE_INFINITY;
     if (result.kind !== "answered") return;
-    const { version, assigned } = result;
-    const { variant, batch } = this.#likely();
+    const { version } = result;
+    const lasting = result.lasting && findVariant(this.#stage, result.lasting.variant) ? result.lasting : null;
     const isVariant = findVariant(this.#stage, version) !== undefined;
-    this.#estimate.observe({ variant: isVariant ? version : variant, batch }, rows, nowMs - startedMs, nowMs);
+    const batch = lasting?.batch ?? this.#told.batch;
+    const answering = isVariant ? { variant: version, batch } : this.#likely();
+    // The time of a call that waited while the variant changed is that of neither.
+    if (found.before === undefined || found.before === answering.variant)
+      this.#estimate.observe(answering, found.rows, nowMs - found.startedMs, nowMs);
     if (!isVariant) return;
-    // A replica that protects itself is as slow again in a moment as it is assigned to be: what it serves meanwhile would draw the load to it.
-    const isKnown = assigned !== null && findVariant(this.#stage, assigned.variant) !== undefined;
-    this.#serving = isKnown ? assigned : { variant: version, batch: this.#serving.batch };
+    this.#answering = answering;
+    this.#lasting = lasting ?? answering;
   }
 
+  /** Of a replica that has not answered, and that nothing is told of: the first call of an idle one shall find out, and it shall have no more than that. */
   #likely(): Serving {
-    const { variant, batch } = this.#serving;
-    return { variant: variant ?? this.#guess.variant, batch: batch ?? this.#guess.batch };
+    if (this.#lasting.variant !== undefined) return this.#lasting;
+    const { batch } = this.#lasting;
+    if (this.#voter !== undefined) return { variant: this.#voter, batch };
+    const guess = this.#guess(this.#outstandingRows === 0 ? "fastest" : "slowest");
+    return { variant: guess?.variant, batch: batch ?? guess?.batch };
   }
 
   #closeWhenIdle(): void {

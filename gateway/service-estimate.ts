@@ -18,8 +18,8 @@ export interface Serving {
 }
 
 /**
- * Service time of one row on one replica: that of the profile of the variant it serves, times a moving average of how much
- * longer or shorter calls really take.
+ * Service time of one row on one replica: that of the profile of a variant, times a moving average of how much longer or shorter calls
+ * really take than the profile of what answered them says.
  */
 export class ServiceEstimate {
   readonly #stage: Stage;
@@ -30,14 +30,14 @@ export class ServiceEstimate {
     this.#stage = stage;
   }
 
-  /** In ms, now. The batch is 1 where it is not known. */
-  rowMs({ variant, batch }: Serving, nowMs: number): number {
-    return (profiledMs(this.#stage, variant, batch, batch ?? 1) * this.#correctionAt(nowMs)) / (batch ?? 1);
+  /** In ms, now. */
+  rowMs(serving: Serving, nowMs: number): number {
+    return profiledRowMs(this.#stage, serving) * this.#correctionAt(nowMs);
   }
 
   /** A call that `serving` answered, and that found `rows` rows outstanding, its own included, took `elapsedMs`. */
-  observe({ variant, batch }: Serving, rows: number, elapsedMs: number, nowMs: number): void {
-    const expectedMs = profiledMs(this.#stage, variant, batch, rows);
+  observe(serving: Serving, rows: number, elapsedMs: number, nowMs: number): void {
+    const expectedMs = profiledMs(this.#stage, serving, rows);
     const ratio = Math.min(MOST, Math.max(LEAST, elapsedMs / expectedMs));
     this.#correction = (1 - WEIGHT) * this.#correctionAt(nowMs) + WEIGHT * ratio;
     this.#observedAtMs = nowMs;
@@ -48,8 +48,14 @@ export class ServiceEstimate {
   }
 }
 
-/** Of so many rows in batches as large as may be, by the profile of `variant`, or else of the stage's default variant. */
-function profiledMs(stage: Stage, variant: string | undefined, batch: number | undefined, rows: number): number {
+/** Of one row of a full batch, in ms; of a batch of 1 where it is not known. */
+export function profiledRowMs(stage: Stage, serving: Serving): number {
+  const full = serving.batch ?? 1;
+  return profiledMs(stage, serving, full) / full;
+}
+
+/** Of so many rows in batches as large as may be, by the profile of the variant, or else of the stage's default variant. */
+function profiledMs(stage: Stage, { variant, batch }: Serving, rows: number): number {
   const name = variant ?? stage.defaultVariant;
   const profile = findVariant(stage, name)?.profile ?? findVariant(stage, stage.defaultVariant)?.profile;
   if (!profile) return rows * UNKNOWN_ROW_MS;

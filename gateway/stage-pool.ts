@@ -3,7 +3,7 @@ import { chunkRows, leastWork } from "./balance.ts";
 import type { Endpoint } from "./endpoint-source.ts";
 import { Replica } from "./replica.ts";
 import type { RowScope } from "./request-scope.ts";
-import type { Serving } from "./service-estimate.ts";
+import { profiledRowMs, type Serving } from "./service-estimate.ts";
 
 /** Replicas of one stage that rows may go to. */
 export type ReplicaChoice = Pick<StagePool, "stage" | "pick" | "chunkRows" | "changed">;
@@ -45,7 +45,11 @@ export class StagePool {
     for (const endpoint of endpoints) {
       const replica = this.#replicas.get(endpoint.address);
       if (replica) replica.update(endpoint);
-      else this.#replicas.set(endpoint.address, new Replica(endpoint, this.stage, this.#nowMs, this.#guess()));
+      else
+        this.#replicas.set(
+          endpoint.address,
+          new Replica(endpoint, this.stage, this.#nowMs, which => this.#guess(which)),
+        );
     }
     this.#wake();
   }
@@ -112,13 +116,13 @@ export class StagePool {
     this.update([]);
   }
 
-  /** Of a replica that is new: as the slowest of the others, so that it is not sent more than it can do. */
-  #guess(): Serving | undefined {
-    const known = this.replicas.filter(({ serving }) => serving !== null);
-    return (
-      known.reduce<Replica | null>((best, other) => (best && best.rowMs >= other.rowMs ? best : other), null)
-        ?.serving ?? undefined
-    );
+  /** By profiles alone: a replica may be slow for a reason of its own. */
+  #guess(which: "fastest" | "slowest"): Serving | undefined {
+    const known = this.replicas
+      .flatMap(({ serving }) => serving ?? [])
+      .map(serving => ({ serving, rowMs: profiledRowMs(this.stage, serving) }))
+      .sort((a, b) => a.rowMs - b.rowMs);
+    return known.at(which === "fastest" ? 0 : -1)?.serving;
   }
 
   #open(): readonly Replica[] {

@@ -54,7 +54,7 @@ export class SimBatcher {
     const { next, queue } = replica;
     if (next && !queue.isHalfTaken) {
       replica.next = null;
-      replica.served = next;
+      replica.serve(next, this.#table(replica.stage, next.variant));
       this.#options.onSwapped(replica, nowMs);
     }
     // What waited for a replica may have been sent to this one when it took over.

@@ -199,7 +199,7 @@ export class SimGateway {
       return;
     }
     const leftMs = (requests.deadlineMs[request] as number) - nowMs;
-    const workMs = (replica.outstandingRows + rows) * replica.rowMs;
+    const workMs = (replica.outstandingRows + rows) * replica.servedRowMs;
     if (workMs > HOPELESS * leftMs || this.batcher.wouldBeLate(replica, rows, leftMs, nowMs)) {
       this.#fail(request, "dropped");
       return;

@@ -43,7 +43,10 @@ export class SimReplica {
   group: Group | null = null;
   /** In the group, among those with as many rows. */
   place = -1;
+  /** For balancing. */
   rowMs = Number.POSITIVE_INFINITY;
+  /** Of what serves just now. */
+  servedRowMs = Number.POSITIVE_INFINITY;
   /** As the gateway knows it. */
   batch = 1;
   /** When the running batch ends; 0: none runs. */
@@ -69,12 +72,17 @@ export class SimReplica {
     return this.phase === "ready";
   }
 
+  /** Serves this from now on. */
+  serve(served: Served, table: ServiceTable): void {
+    this.served = served;
+    this.servedRowMs = rowMsOf(table, served.batch);
+  }
+
   /** From now on the gateway takes it for one that serves batches of this many rows, by this table. */
   balanceAs(table: ServiceTable, batch: number): void {
     this.index?.remove(this);
     this.batch = batch;
-    const rows = Math.min(batch, table.meanMs.length - 1);
-    this.rowMs = (table.meanMs[rows] as number) / rows;
+    this.rowMs = rowMsOf(table, batch);
     this.index?.add(this);
   }
 
@@ -83,4 +91,9 @@ export class SimReplica {
     if (this.group) regroup(this.group, this, rows);
     else this.outstandingRows += rows;
   }
+}
+
+function rowMsOf({ meanMs }: ServiceTable, batch: number): number {
+  const rows = Math.min(batch, meanMs.length - 1);
+  return (meanMs[rows] as number) / rows;
 }

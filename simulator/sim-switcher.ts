@@ -118,11 +118,13 @@ export class SimSwitcher {
     };
   }
 
-  /** Answers say what is assigned, so that one that protects itself does not draw the load to it. */
+  /** Answers say what serves, or where it just protects itself what it goes back to (`variant-switcher/lasting.ts`). */
   #tellGateway(served: Served): void {
-    const { variant, batch } = this.#applied ?? {};
-    const table = this.#options.tables[variant === undefined ? served.variant : this.#indexOf(variant)];
-    if (table) this.replica.balanceAs(table, batch ?? served.batch);
+    const applied = this.#applied;
+    const isFallback = applied !== null && served.variant === this.#indexOf(applied.fallbackVariant);
+    const variant = isFallback ? this.#indexOf(applied.variant) : served.variant;
+    const batch = isFallback ? applied.batch : served.batch;
+    this.replica.balanceAs(this.#options.tables[variant] as ServiceTable, batch);
   }
 
   #serves(assignment: Assignment, served: Served): boolean {

@@ -78,18 +78,12 @@ export class Assignments {
     return `"${epoch}.${counter}.${this.#pinSerial}"`;
   }
 
-  /** What is to be served but while it protects itself: the pin, else the Assignment; null: there is neither. */
-  assigned(): Target | null {
-    if (this.#pin) return { variant: this.#pin.variant, batch: this.#pin.batch, maxWaitMs: 0 };
-    return this.#applied ? targetOf(this.#applied) : null;
-  }
-
   /** What should be served now; null: not decided yet. */
   desired(): Target | null {
-    const assigned = this.assigned();
-    if (!assigned) return this.#started ? this.#default() : null;
-    if (this.#pin || !this.#applied || !this.isProtecting) return assigned;
-    return { ...assigned, variant: this.#applied.fallbackVariant };
+    if (this.#pin) return { variant: this.#pin.variant, batch: this.#pin.batch, maxWaitMs: 0 };
+    const applied = this.#applied;
+    if (!applied) return this.#started ? this.#default() : null;
+    return { ...targetOf(applied), ...(this.isProtecting && { variant: applied.fallbackVariant }) };
   }
 
   /** Variants that may stand in for one that can't be served. */

@@ -7,6 +7,7 @@ import type { Batcher } from "./batcher.ts";
 import type { SwitcherConfig } from "./config.ts";
 import type { DropReason, WorkObserver } from "./counters.ts";
 import type { InferRequest } from "./infer-request.ts";
+import type { Lasting } from "./lasting.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
 import type { Repository } from "./repository.ts";
 import { RequestTooLarge } from "./request-too-large.ts";
@@ -20,8 +21,7 @@ export interface DataPlaneOptions {
   readonly batcher: Batcher;
   readonly observer: Required<WorkObserver>;
   readonly isReady: () => boolean;
-  /** What is to be served but while the switcher protects itself; null: nobody has said. */
-  readonly assigned: () => Assigned | null;
+  readonly lasting: () => Lasting | null;
   readonly statistics: Statistics;
   readonly repository: Repository;
   /** Null: answers are not looked at. */
@@ -49,16 +49,10 @@ export interface InferContext {
   readonly onGone: (callback: () => void) => void;
 }
 
-/** A variant and its largest batch. */
-export interface Assigned {
-  readonly variant: string;
-  readonly batch: number;
-}
-
 export interface Served {
   readonly variant: string;
-  /** What the switcher is told to serve now, so that who balances knows it also where the switcher just protects itself; null: nothing. */
-  readonly assigned: Assigned | null;
+  /** What serves for longer than a moment, now; null: nothing does. */
+  readonly lasting: Lasting | null;
   /** Nothing was computed: the outputs mean nothing. */
   readonly isEmulated: boolean;
   readonly outputs: readonly NamedTensor[];
@@ -170,8 +164,7 @@ export class DataPlane {
     trace?.served(result.variant, rows, result.queuedAtMs, result.startedAtMs);
     this.#options.signals?.observe(result.variant, result.outputs, request.sequence);
     const isEmulated = config.variants.some(({ name, driver }) => name === result.variant && driver === "emulated");
-    const assigned = this.#options.assigned();
-    return { variant: result.variant, assigned, isEmulated, outputs: result.outputs };
+    return { variant: result.variant, lasting: this.#options.lasting(), isEmulated, outputs: result.outputs };
   }
 }
 

@@ -126,7 +126,7 @@ function timeLeft(deadline: Date | number): number | null {
 function responseOf(
   stage: string,
   request: InferRequest,
-  { variant, assigned, isEmulated, outputs }: Served,
+  { variant, lasting, isEmulated, outputs }: Served,
 ): ModelInferResponse {
   const wanted = request.outputs.flatMap(({ name }) => outputs.find(output => output.name === name) ?? []);
   const isRaw = request.outputs.some(({ isBinary }) => isBinary);
@@ -136,9 +136,9 @@ function responseOf(
     id: request.id ?? "",
     parameters: {
       variant: { stringParam: variant },
-      ...(assigned && {
-        assigned_variant: { stringParam: assigned.variant },
-        assigned_batch: { int64Param: assigned.batch },
+      ...(lasting && {
+        lasting_variant: { stringParam: lasting.variant },
+        lasting_batch: { int64Param: lasting.batch },
       }),
       ...(isEmulated && { emulated: { boolParam: true } }),
     },

@@ -10,11 +10,11 @@ export interface EncodedResponse {
   readonly parts: readonly (Uint8Array | string)[];
 }
 
-/** An Open Inference Protocol response; the variant is the model's version and a parameter as well, beside the assigned one and its batch. */
+/** An Open Inference Protocol response; the variant is the model's version and a parameter as well, beside the lasting one and its batch. */
 export function encodeRestResponse(
   stage: string,
   request: Pick<InferRequest, "id" | "outputs">,
-  { variant, assigned, isEmulated, outputs }: Served,
+  { variant, lasting, isEmulated, outputs }: Served,
 ): EncodedResponse {
   const binary: Uint8Array[] = [];
   const tensors = request.outputs.flatMap(({ name, isBinary }) => {
@@ -26,9 +26,7 @@ export function encodeRestResponse(
     return [`${head},"parameters":{"binary_data_size":${tensor.bytes.length}}}`];
   });
   const name = JSON.stringify(variant);
-  const told = assigned
-    ? `,"assigned_variant":${JSON.stringify(assigned.variant)},"assigned_batch":${assigned.batch}`
-    : "";
+  const told = lasting ? `,"lasting_variant":${JSON.stringify(lasting.variant)},"lasting_batch":${lasting.batch}` : "";
   const id = request.id === null ? "" : `"id":${JSON.stringify(request.id)},`;
   const json = `{"model_name":${JSON.stringify(stage)},"model_version":${name},${id}"parameters":{"variant":${name}${told}${isEmulated ? ',"emulated":true' : ""}},"outputs":[${tensors.join()}]}`;
   const isBinary = binary.length > 0;

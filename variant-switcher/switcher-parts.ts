@@ -10,6 +10,7 @@ import { Counters, tellAll, type WorkObserver } from "./counters.ts";
 import { DataPlane } from "./data-plane.ts";
 import { Foresight } from "./foresight.ts";
 import { KeptAssignment } from "./kept-assignment.ts";
+import { lastingOf } from "./lasting.ts";
 import { MemoryGuard } from "./memory-guard.ts";
 import { MissingFiles } from "./missing-files.ts";
 import { ProfileHere } from "./profile-here.ts";
@@ -208,7 +209,7 @@ export class SwitcherParts implements StatusSources {
       batcher,
       observer: this.#observer,
       isReady,
-      assigned: () => assignments.assigned(),
+      lasting: () => lastingOf(this),
       statistics: this.#statistics,
       repository,
       signals: this.signals,

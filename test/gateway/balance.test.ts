@@ -57,6 +57,8 @@ describe("chunkRows()", () => {
   it("spreads rows evenly, but puts 2 ms of work into a call", () => {
     assert.equal(chunkRows(18, 9, 5, null), 2);
     assert.equal(chunkRows(18, 9, 0.5, null), 4);
+    assert.equal(chunkRows(18, 9, 0.5, 1), 4, "more than a batch, where a batch is not worth a call");
+    assert.equal(chunkRows(18, 2, 5, 4), 4);
   });
 
   it("stays within the batch and the rows, and is never 0", () => {
@@ -67,7 +69,8 @@ describe("chunkRows()", () => {
       fc.option(fc.integer({ min: 1, max: 64 })),
       (rows, replicas, rowMs, batch) => {
         const size = chunkRows(rows, replicas, rowMs, batch);
-        assert.ok(size >= 1 && size <= rows && size <= (batch ?? rows) && Number.isInteger(size));
+        const worthwhile = Math.ceil(2 / Math.max(rowMs, 0.01));
+        assert.ok(size >= 1 && size <= rows && size <= Math.max(worthwhile, batch ?? rows) && Number.isInteger(size));
       },
     );
     fc.assert(property);

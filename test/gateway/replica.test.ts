@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
-import { afterEach, describe, it } from "mocha";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import type { Endpoint } from "../../gateway/endpoint-source.ts";
 import { Replica } from "../../gateway/replica.ts";
 import { StagePool } from "../../gateway/stage-pool.ts";
 import { numberPipeline, stageOf } from "./number-pipeline.ts";
-import { startEchoReplica } from "./replicas.ts";
+import { startEchoReplica, startSilentReplica } from "./replicas.ts";
 
 const ROW = { x: { datatype: "UINT8" as const, shape: [2], data: new Uint8Array([1, 2]) } };
 const aCall = () => ({ id: "r", rows: [ROW], timeoutMs: 1000, signal: new AbortController().signal });
@@ -51,65 +52,102 @@ describe("Replica", () => {
       return { server, replica };
     }
 
-    it("is what its answers say that it is assigned, whatever serves them for a while", async () => {
+    it("is what its answers say that lasts, whatever serves them for a moment", async () => {
       const { server, replica } = await replicaOf({
         variant: "light",
-        assigned: { assigned_variant: "heavy", assigned_batch: 4 },
+        lasting: { lasting_variant: "heavy", lasting_batch: 4 },
       });
       assert.equal(replica.serving, null);
       await replica.infer(aCall());
       assert.deepEqual(replica.serving, { variant: "heavy", batch: 4 });
       server.variant = "heavy";
-      server.assigned = { assigned_variant: "light", assigned_batch: 2 };
+      server.lasting = { lasting_variant: "light", lasting_batch: 2 };
       await replica.infer(aCall());
       assert.deepEqual(replica.serving, { variant: "light", batch: 2 });
     });
 
-    for (const assigned of [
+    for (const lasting of [
       undefined,
-      { assigned_variant: "other", assigned_batch: 1 },
-      { assigned_variant: "heavy", assigned_batch: 0 },
-      { assigned_variant: 3, assigned_batch: 1 },
-      { assigned_variant: "heavy", assigned_batch: "4" },
+      { lasting_variant: "other", lasting_batch: 1 },
+      { lasting_variant: "heavy", lasting_batch: 0 },
+      { lasting_variant: 3, lasting_batch: 1 },
+      { lasting_variant: "heavy", lasting_batch: "4" },
     ])
-      it(`is what serves its answers where they say ${JSON.stringify(assigned)}`, async () => {
-        const { replica } = await replicaOf({ variant: "light", ...(assigned && { assigned }) });
+      it(`is what serves its answers where they say ${JSON.stringify(lasting)}`, async () => {
+        const { replica } = await replicaOf({ variant: "light", ...(lasting && { lasting }) });
         await replica.infer(aCall());
         assert.deepEqual(replica.serving, { variant: "light", batch: undefined });
       });
 
-    it("holds its time against the variant that answered, not the one that is assigned", async () => {
+    describe("by its times", () => {
       let nowMs = 0;
-      const server = await startEchoReplica("light");
-      server.assigned = { assigned_variant: "heavy", assigned_batch: 1 };
-      const replica = new Replica({ address: server.address }, stage, () => nowMs);
-      closed.push(async () => {
-        replica.remove();
-        await server.close();
+      let server: Awaited<ReturnType<typeof startEchoReplica>>;
+      let replica: Replica;
+      beforeEach(async () => {
+        nowMs = 0;
+        server = await startEchoReplica("light");
+        server.lasting = { lasting_variant: "heavy", lasting_batch: 1 };
+        replica = new Replica({ address: server.address }, stage, () => nowMs);
+        closed.push(async () => {
+          replica.remove();
+          await server.close();
+        });
       });
-      for (let i = 0; i < 20; i++) {
+      const take = async (tookMs: number) => {
         const answered = replica.infer(aCall());
-        // As long as the light one takes: an eighth of the heavy one's time.
-        nowMs += 1;
+        nowMs += tookMs;
         await answered;
-      }
-      assert.ok(Math.abs(replica.rowMs - 8) < 1e-9, String(replica.rowMs));
+      };
+      const isNear = (found: number, expected: number) => Math.abs(found - expected) < 1e-9;
+
+      it("is not taken for a faster one where a light variant answers for a moment", async () => {
+        for (let i = 0; i < 20; i++) await take(1);
+        assert.ok(isNear(replica.rowMs, 8), String(replica.rowMs));
+        assert.ok(isNear(replica.expectedWorkMs(3), 3), "what it has to do it does with the light one");
+      });
+
+      it("is not taken for a slower one by calls that waited while the variant changed", async () => {
+        server.variant = "heavy";
+        await take(8);
+        server.variant = "light";
+        const waited = Array.from({ length: 10 }, () => replica.infer(aCall()));
+        nowMs += 100;
+        await Promise.all(waited);
+        assert.ok(isNear(replica.rowMs, 8), String(replica.rowMs));
+        await take(3);
+        assert.ok(replica.rowMs > 8, "but by those that it answers as slowly by itself");
+      });
     });
 
-    it("is the slowest of the others as long as nothing is known of it", async () => {
-      const [light, heavy] = await Promise.all([startEchoReplica("light"), startEchoReplica("heavy")]);
-      const pool = new StagePool(stage, { random: () => 0, nowMs: () => 0 });
-      closed.push(async () => {
-        pool.close();
-        await Promise.all([light.close(), heavy.close()]);
+    describe("while nothing is known of it", () => {
+      const others = [
+        { address: "127.0.0.1:1", variant: "heavy" },
+        { address: "127.0.0.1:2", variant: "light" },
+      ];
+      const poolOf = (newcomer: Endpoint) => {
+        const pool = new StagePool(stage, { random: () => 0, nowMs: () => 0 });
+        closed.push(async () => pool.close());
+        pool.update([newcomer]);
+        assert.equal(pool.replicas[0]?.rowMs, newcomer.voter === "heavy" ? 8 : 1, "the default variant, or its vote");
+        pool.update([newcomer, ...others]);
+        return pool.replicas.find(({ address }) => address === newcomer.address) as Replica;
+      };
+
+      it("is tried as the fastest of the others, and gets no more than that", async () => {
+        const server = await startSilentReplica();
+        closed.push(() => server.close());
+        const added = poolOf({ address: server.address });
+        assert.deepEqual([added.serving, added.rowMs], [null, 1]);
+        const cut = new AbortController();
+        const tried = added.infer({ ...aCall(), signal: cut.signal });
+        assert.equal(added.rowMs, 8);
+        cut.abort();
+        await tried;
       });
-      const others = [light, heavy].map(({ address, variant }) => ({ address, variant }));
-      pool.update([{ address: await closedAddress() }]);
-      assert.equal(pool.replicas[0]?.rowMs, 1, "the default variant");
-      pool.update(others);
-      pool.update([...others, { address: await closedAddress() }]);
-      const added = pool.replicas.at(-1);
-      assert.deepEqual([added?.serving, added?.rowMs], [null, 8]);
+
+      it("is the variant that it votes for", () => {
+        assert.equal(poolOf({ address: "127.0.0.1:3", voter: "heavy" }).rowMs, 8);
+      });
     });
   });
 });

@@ -18,7 +18,7 @@ export interface Replica {
   /** Serves another variant from now on. */
   variant: string;
   /** Told in its answers; missing: it says nothing of it. */
-  assigned?: { readonly assigned_variant: unknown; readonly assigned_batch: unknown };
+  lasting?: { readonly lasting_variant: unknown; readonly lasting_batch: unknown };
   close(): Promise<void>;
 }
 
@@ -100,13 +100,13 @@ export function encodeAnswer(
   call: SeenCall,
   variant: string,
   change: Record<string, unknown> = {},
-  assigned: Replica["assigned"] = undefined,
+  lasting: Replica["lasting"] = undefined,
 ) {
   const data = Buffer.from(new Float32Array(call.rows.map(numberIn)).buffer);
   const parameters = { binary_data_size: data.length };
   const output = { name: "y", datatype: "FP32", shape: [call.rows.length, 1], parameters, ...change };
   const header = Buffer.from(
-    JSON.stringify({ model_name: "m", model_version: variant, id: call.id, parameters: assigned, outputs: [output] }),
+    JSON.stringify({ model_name: "m", model_version: variant, id: call.id, parameters: lasting, outputs: [output] }),
   );
   return {
     headers: { "inference-header-content-length": String(header.length) },
@@ -115,7 +115,7 @@ export function encodeAnswer(
 }
 
 function answer(call: SeenCall, response: ServerResponse, replica: Replica): void {
-  const { headers, body } = encodeAnswer(call, replica.variant, {}, replica.assigned);
+  const { headers, body } = encodeAnswer(call, replica.variant, {}, replica.lasting);
   response.writeHead(200, headers).end(body);
 }
 

@@ -40,8 +40,9 @@ function podOf(sessions: number) {
     tables,
     onLoading: (_replica, delayMs) => loads.push(nowMs + delayMs),
     onNext: () => {
-      if (!replica.next) return;
-      replica.served = replica.next;
+      const table = replica.next && tables[replica.next.variant];
+      if (!replica.next || !table) return;
+      replica.serve(replica.next, table);
       replica.next = null;
       switcher.swapped(nowMs);
     },

@@ -69,6 +69,8 @@ describe("the driver emulated", () => {
       assert.deepEqual((answer?.body as { parameters?: object } | undefined)?.parameters, {
         variant: "e",
         emulated: true,
+        lasting_variant: "e",
+        lasting_batch: 1,
       });
     }
     const metadata = (await (await switcher.http("/v2/models/affine")).json()) as { platform: string };

@@ -71,6 +71,8 @@ describe("Open Inference Protocol V2 gRPC", () => {
       [response.modelName, response.modelVersion, response.id, response.parameters["variant"]?.stringParam],
       ["affine", "a", "seven", "a"],
     );
+    const { lasting_variant: variant, lasting_batch: batch } = response.parameters;
+    assert.deepEqual([variant?.stringParam, batch?.int64Param], ["a", "1"]);
     assert.deepEqual(response.outputs[0]?.contents?.fp32Contents, [3, 5]);
     assert.deepEqual(response.rawOutputContents, []);
   });

@@ -56,7 +56,7 @@ describe("a switcher under overload", () => {
 
   it("goes to its fallback by its own rule and back when the queue has calmed down", async () => {
     const overload = { enterQueueMs: 30, exitQueueMs: 10, dwellMs: 300 };
-    scaler.assign(1, { variant: "heavy", fallbackVariant: "light", batch: 2, overload });
+    scaler.assign(1, { variant: "heavy", fallbackVariant: "light", batch: 1, overload });
     await scaler.untilAcked(1);
     await until(async () => (await switcher.variants())["light"]?.state === "resident", "the fallback is resident");
     scaler.stop();
@@ -65,9 +65,9 @@ describe("a switcher under overload", () => {
     assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
     const served = answers.map(({ body }) => body.model_version);
     assert.ok(served.includes("heavy") && served.includes("light"), String(served));
-    // Both say what it is to serve, so that a gateway does not take it for a light one.
+    // Both say what it goes on to serve, so that a gateway does not take it for a light one.
     for (const { body } of answers)
-      assert.deepEqual(body.parameters, { variant: body.model_version, assigned_variant: "heavy", assigned_batch: 2 });
+      assert.deepEqual(body.parameters, { variant: body.model_version, lasting_variant: "heavy", lasting_batch: 1 });
     for (const [i, { body }] of answers.entries())
       assert.equal(Math.round(body.outputs?.[0]?.data[0] ?? 0), body.model_version === "heavy" ? 1000 + i : i);
     await until(async () => (await switcher.variants())["heavy"]?.state === "serving", "back");

@@ -72,7 +72,7 @@ describe("Open Inference Protocol V2 REST", () => {
         model_name: "affine",
         model_version: "a",
         id: "7",
-        parameters: { variant: "a" },
+        parameters: { variant: "a", lasting_variant: "a", lasting_batch: 1 },
         outputs: [{ name: "y", datatype: "FP32", shape: [2, 2], data: [3, 5, 7, 9] }],
       });
     }
