@@ -103,12 +103,16 @@ export class RealRelease {
     return conditions.find(condition => condition.type === type) ?? null;
   }
 
-  /** Replicas of a stage in the plan of the scaler that leads. Throws while there is none. */
+  /** Replicas of a stage in the plan of the scaler that leads, once one does and has a plan. */
   async planned(stage: string): Promise<number> {
-    const { board } = await this.#pageOfLeader();
-    const found = board?.stages.find((other: Json) => other.stage === stage);
-    if (!Number.isInteger(found?.replicasGoal)) throw new Error(`the scaler has no plan for ${stage}`);
-    return found.replicasGoal;
+    let goal = Number.NaN;
+    const isKnown = async () => {
+      const { board } = await this.#pageOfLeader();
+      goal = board?.stages.find((other: Json) => other.stage === stage)?.replicasGoal ?? Number.NaN;
+      return Number.isInteger(goal);
+    };
+    await until(isKnown, `the scaler has a plan for ${stage}`);
+    return goal;
   }
 
   /** Pins the replicas of a stage for an hour. */
