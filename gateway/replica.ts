@@ -8,6 +8,8 @@ import { ServiceEstimate, type Serving } from "./service-estimate.ts";
 /** First back-off after a connection error; doubled by each further one in a row. */
 const FIRST_BACK_OFF_MS = 100;
 const LAST_BACK_OFF_MS = 5000;
+/** A replica that has not answered yet is not tried again before. */
+const TRIED_EVERY_MS = 1000;
 const NOT_KNOWN: Serving = { variant: undefined, batch: undefined };
 
 /** What the fastest or the slowest of the others serves; undefined: nothing is known of any. */
@@ -41,6 +43,8 @@ export class Replica implements ReplicaLoad {
   #voter: string | undefined;
   #outstandingRows = 0;
   #calls = 0;
+  /** When it last gave no answer. */
+  #triedAtMs = Number.NEGATIVE_INFINITY;
   #errorsInARow = 0;
   #leftOutUntilMs = Number.NEGATIVE_INFINITY;
   #removed = false;
@@ -87,21 +91,24 @@ export class Replica implements ReplicaLoad {
     return this.#leftOutUntilMs <= this.#nowMs();
   }
 
-  /** Until it is done with what it has and `rows` more, as fast as it answers now. */
+  /** Until it is done with what it has and `rows` more, as fast as it answers now or goes on to: one of them may be out of date. */
   expectedWorkMs(rows: number): number {
-    const serving = this.#answering.variant === undefined ? this.#likely() : this.#answering;
-    const rowMs = this.#estimate.rowMs(serving, this.#nowMs());
-    return expectedWorkMs({ outstandingRows: this.#outstandingRows, rowMs }, rows);
+    const nowMs = this.#nowMs();
+    const lastingMs = this.#estimate.rowMs(this.#likely(), nowMs);
+    const isKnown = this.#answering.variant !== undefined;
+    const answeringMs = isKnown ? this.#estimate.rowMs(this.#answering, nowMs) : lastingMs;
+    return expectedWorkMs({ outstandingRows: this.#outstandingRows, rowMs: Math.min(lastingMs, answeringMs) }, rows);
   }
 
   /** Takes over what the source says. Its word on what is served counts when it changes: answers may be ahead of it. */
   update({ variant, batch, voter }: Endpoint): void {
     this.#voter = voter;
-    if (variant !== this.#told.variant) {
-      this.#lasting = { ...this.#lasting, variant };
-      this.#answering = this.#lasting;
-    }
-    if (batch !== this.#told.batch) this.#lasting = { ...this.#lasting, batch };
+    const told: Partial<Serving> = {
+      ...(variant !== this.#told.variant && { variant }),
+      ...(batch !== this.#told.batch && { batch }),
+    };
+    this.#lasting = { ...this.#lasting, ...told };
+    this.#answering = { ...this.#answering, ...told };
     this.#told = { variant, batch };
   }
 
@@ -142,7 +149,10 @@ export class Replica implements ReplicaLoad {
     }
     this.#errorsInARow = 0;
     this.#leftOutUntilMs = Number.NEGATIVE_INFINITY;
-    if (result.kind !== "answered") return;
+    if (result.kind !== "answered") {
+      this.#triedAtMs = nowMs;
+      return;
+    }
     const { version } = result;
     const lasting = result.lasting && findVariant(this.#stage, result.lasting.variant) ? result.lasting : null;
     const isVariant = findVariant(this.#stage, version) !== undefined;
@@ -156,12 +166,16 @@ export class Replica implements ReplicaLoad {
     this.#lasting = lasting ?? answering;
   }
 
-  /** Of a replica that has not answered, and that nothing is told of: the first call of an idle one shall find out, and it shall have no more than that. */
+  /**
+   * Of a replica that has not answered, and that nothing is told of: an idle one is tried, and has hardly more until it answers. Where it
+   * refuses, as others keep it busy, it is left alone for a while.
+   */
   #likely(): Serving {
     if (this.#lasting.variant !== undefined) return this.#lasting;
     const { batch } = this.#lasting;
     if (this.#voter !== undefined) return { variant: this.#voter, batch };
-    const guess = this.#guess(this.#outstandingRows === 0 ? "fastest" : "slowest");
+    const isTried = this.#outstandingRows === 0 && this.#nowMs() - this.#triedAtMs >= TRIED_EVERY_MS;
+    const guess = this.#guess(isTried ? "fastest" : "slowest");
     return { variant: guess?.variant, batch: batch ?? guess?.batch };
   }
 

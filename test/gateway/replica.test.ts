@@ -5,7 +5,7 @@ import type { Endpoint } from "../../gateway/endpoint-source.ts";
 import { Replica } from "../../gateway/replica.ts";
 import { StagePool } from "../../gateway/stage-pool.ts";
 import { numberPipeline, stageOf } from "./number-pipeline.ts";
-import { startEchoReplica, startSilentReplica } from "./replicas.ts";
+import { startEchoReplica, startFailingReplica, startSilentReplica } from "./replicas.ts";
 
 const ROW = { x: { datatype: "UINT8" as const, shape: [2], data: new Uint8Array([1, 2]) } };
 const aCall = () => ({ id: "r", rows: [ROW], timeoutMs: 1000, signal: new AbortController().signal });
@@ -106,6 +106,13 @@ describe("Replica", () => {
         assert.ok(isNear(replica.expectedWorkMs(3), 3), "what it has to do it does with the light one");
       });
 
+      it("has no more to do than it will have done with the light one, where it goes on to it", async () => {
+        server.variant = "heavy";
+        server.lasting = { lasting_variant: "light", lasting_batch: 1 };
+        await take(8);
+        assert.ok(isNear(replica.expectedWorkMs(3), 3));
+      });
+
       it("is not taken for a slower one by calls that waited while the variant changed", async () => {
         server.variant = "heavy";
         await take(8);
@@ -120,12 +127,16 @@ describe("Replica", () => {
     });
 
     describe("while nothing is known of it", () => {
+      let nowMs = 0;
+      beforeEach(() => {
+        nowMs = 0;
+      });
       const others = [
         { address: "127.0.0.1:1", variant: "heavy" },
         { address: "127.0.0.1:2", variant: "light" },
       ];
       const poolOf = (newcomer: Endpoint) => {
-        const pool = new StagePool(stage, { random: () => 0, nowMs: () => 0 });
+        const pool = new StagePool(stage, { random: () => 0, nowMs: () => nowMs });
         closed.push(async () => pool.close());
         pool.update([newcomer]);
         assert.equal(pool.replicas[0]?.rowMs, newcomer.voter === "heavy" ? 8 : 1, "the default variant, or its vote");
@@ -133,7 +144,7 @@ describe("Replica", () => {
         return pool.replicas.find(({ address }) => address === newcomer.address) as Replica;
       };
 
-      it("is tried as the fastest of the others, and gets no more than that", async () => {
+      it("is tried as the fastest of the others, and taken for the slowest while it is", async () => {
         const server = await startSilentReplica();
         closed.push(() => server.close());
         const added = poolOf({ address: server.address });
@@ -143,6 +154,26 @@ describe("Replica", () => {
         assert.equal(added.rowMs, 8);
         cut.abort();
         await tried;
+      });
+
+      it("is left alone for a while after it has refused", async () => {
+        const server = await startFailingReplica(504);
+        closed.push(() => server.close());
+        const added = poolOf({ address: server.address });
+        await added.infer(aCall());
+        assert.deepEqual([added.outstandingRows, added.rowMs], [0, 8]);
+        nowMs += 1000;
+        assert.equal(added.rowMs, 1, "and tried again then");
+      });
+
+      it("is what it is told, batch and all, also for what it has to do", () => {
+        const replica = new Replica({ address: "127.0.0.1:3", variant: "heavy", batch: 4 }, stage, () => 0);
+        closed.push(async () => replica.remove());
+        assert.deepEqual([replica.serving, replica.batch], [{ variant: "heavy", batch: 4 }, 4]);
+        replica.update({ address: "127.0.0.1:3", variant: "light", batch: 4 });
+        assert.equal(replica.expectedWorkMs(3), 3);
+        replica.update({ address: "127.0.0.1:3", variant: "light", batch: 2 });
+        assert.deepEqual(replica.serving, { variant: "light", batch: 2 });
       });
 
       it("is the variant that it votes for", () => {
