@@ -12,6 +12,7 @@ import type { ControlState, Demand, Recommendation, Trial } from "./control-stat
 import { type DemandLevels, decide, withReason } from "./decide.ts";
 import { extremeDemands, mostRisenRps } from "./demand-window.ts";
 import { excludedVariants, notInstalled } from "./excluded.ts";
+import { demandRps, isFloored } from "./floor.ts";
 import { quarantinedVariants } from "./quarantine.ts";
 import { risenRps, withRise } from "./rise.ts";
 import { SETTINGS } from "./settings.ts";
@@ -131,9 +132,9 @@ function withDemand(demands: readonly Demand[], input: TickInput, nowMs: number)
   if (isHpa) return input.forecast ? [{ atMs: nowMs, rateRps: input.forecast.reactiveRps }] : demands;
   const recent = demands.filter(demand => demand.atMs <= nowMs && nowMs - demand.atMs <= input.pipeline.scaleDownMs);
   if (!input.forecast) return recent;
-  const rateRps = forecastRps(input.forecast, input.tuning ?? UNTUNED);
-  const risen = risenRps(input.forecast, rateRps);
-  const demand = { atMs: nowMs, rateRps: Math.max(rateRps, input.forecast.reactiveRps) };
+  const { tuning = UNTUNED } = input;
+  const risen = risenRps(input.forecast, forecastRps(input.forecast, tuning));
+  const demand = { atMs: nowMs, rateRps: demandRps(input.forecast, tuning) };
   return extremeDemands([...recent, { ...demand, ...(risen !== null && { risenRps: risen }) }]);
 }
 
@@ -219,7 +220,7 @@ function reasonsOf(
   if (problem.rateRps > newest * SETTINGS.surgeFactor + LEAST_RPS) reasons.push("held_scale_down");
   const forecast = input.forecast;
   const { tuning = UNTUNED } = input;
-  if (forecast && forecast.reactiveRps > forecastRps(forecast, tuning)) reasons.push("floor_reactive");
+  if (forecast && isFloored(forecast, tuning)) reasons.push("floor_reactive");
   if (problem.pins.length > 0) reasons.push("pinned");
   if (isTuned(tuning)) reasons.push("tuned");
   if (Object.keys(quarantinedVariants(quarantines, nowMs)).length > 0) reasons.push("quarantined");

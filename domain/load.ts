@@ -28,6 +28,9 @@ export interface Forecast {
   readonly steadyRps?: number | null;
 }
 
+/** Of the seconds before now that the load as it is now is the mean of, where none of the last ones shows more. */
+export const REACTIVE_SECONDS = 10;
+
 /** Rates above this are taken for errors of the source. */
 export const MAX_RATE_RPS = 1e7;
 

@@ -1,6 +1,6 @@
+import { REACTIVE_SECONDS } from "../domain/load.ts";
 import type { LoadHistory } from "./load-history.ts";
 
-const MEAN_SECONDS = 10;
 const BOUND_SECONDS = [1, 2, 3, 5];
 /** One-sided 97.7 %. */
 const SIGMAS = 2;
@@ -14,9 +14,9 @@ const RISE_SIGMAS = 3;
  * @param nowRps its `reactiveRateRps`.
  */
 export function riseRps(history: LoadHistory, nowRps: number): number {
-  const before = history.window(MEAN_SECONDS, MEAN_SECONDS);
+  const before = history.window(REACTIVE_SECONDS, REACTIVE_SECONDS);
   // The root of a Poisson count has a deviation of 1/2, that of a rate over n seconds one of 1/(2√n).
-  const sigma = Math.sqrt(1 / history.window(0, MEAN_SECONDS).present + 1 / before.present) / 2;
+  const sigma = Math.sqrt(1 / history.window(0, REACTIVE_SECONDS).present + 1 / before.present) / 2;
   return Math.sqrt(nowRps) - Math.sqrt(before.meanRps) > RISE_SIGMAS * sigma ? nowRps - before.meanRps : 0;
 }
 
@@ -26,7 +26,7 @@ export function riseRps(history: LoadHistory, nowRps: number): number {
  * second of 200 gives 173, a second one 180, while the 10-second mean is still at 38 and 56.
  */
 export function reactiveRateRps(history: LoadHistory): number {
-  let rateRps = history.meanOf(0, MEAN_SECONDS);
+  let rateRps = history.meanOf(0, REACTIVE_SECONDS);
   for (const seconds of BOUND_SECONDS) {
     const { meanRps, present } = history.window(0, seconds);
     const root = Math.max(Math.sqrt(meanRps * present + 0.375) - SIGMAS / 2, 0);

@@ -67,6 +67,7 @@ export const CONTENDERS: readonly Contender[] = [
   { name: "default, core ÷10", policy: "default", forecast: "variscale", costFactor: 1 / 10 },
   { name: "default, core ÷30", policy: "default", forecast: "variscale", costFactor: 1 / 30 },
   { name: "default, core ÷100", policy: "default", forecast: "variscale", costFactor: 1 / 100 },
+  { name: "default, core ÷300", policy: "default", forecast: "variscale", costFactor: 1 / 300 },
   { name: "default, core ÷1000", policy: "default", forecast: "variscale", costFactor: 1 / 1000 },
   ...(
     [

@@ -5,7 +5,7 @@ import { mainPart } from "../../domain/configuration.ts";
 import type { Forecast } from "../../domain/load.ts";
 import { findStage } from "../../domain/pipeline.ts";
 import { twoStages } from "../support/pipeline-fixture.ts";
-import { Story } from "./story.ts";
+import { certain, Story } from "./story.ts";
 
 function tuned(change: Partial<Tuning>, rateRps = 20, more: Partial<Story["input"]> = {}): Story {
   const story = new Story(twoStages());
@@ -45,6 +45,25 @@ describe("a tuning of the control loop", () => {
       }).board.plan?.rateRps;
     };
     assert.deepEqual([at(null, 5), at(0.99, 5), at(0.9, 5), at(0.5, 5), at(0.5, 25)], [30, 40, 20, 10, 25]);
+  });
+
+  it("takes what ten seconds have above a lower quantile than is usual for chance, up to two deviations of a Poisson count", () => {
+    const plannedFor = (forecastQuantile: number | null, rateRps: number, reactiveRps: number) => {
+      const story = new Story(twoStages());
+      story.input = {
+        tuning: { ...UNTUNED, forecastQuantile },
+        forecast: { ...certain(rateRps, story.nowMs), reactiveRps },
+      };
+      const { plan, reasons } = story.run(1, rateRps).board;
+      return [plan?.rateRps, reasons.includes("floor_reactive")];
+    };
+    assert.deepEqual(plannedFor(0.5, 10, 12), [10, false]);
+    assert.deepEqual(plannedFor(0.5, 10, 13), [13, true]);
+    // Chance is 9 % of 50 rps, and 30 % of 5.
+    assert.deepEqual(plannedFor(0.9, 5, 6.4), [5, false]);
+    assert.deepEqual(plannedFor(0.9, 50, 54), [50, false]);
+    assert.deepEqual(plannedFor(0.9, 50, 55), [55, true]);
+    for (const usual of [null, 0.95, 0.99]) assert.deepEqual(plannedFor(usual, 10, 10.1), [10.1, true]);
   });
 
   it("keeps the current variants while a switch gains less than its hysteresis", () => {
