@@ -2,7 +2,7 @@
 import { Agent, type ClientRequest, request } from "node:http";
 import { exponential, seededRandom } from "../load/seeded-random.ts";
 import type { InferenceClient } from "../test/support/inference-client.ts";
-import type { Failure, Sample } from "./samples.ts";
+import { type Failure, PIXEL, type Sample } from "./samples.ts";
 
 /** Where requests go. `offset` null: the answer's version `name-OFFSET` says it. */
 export interface ClientTarget {
@@ -19,8 +19,6 @@ export type ClientQuestion = { readonly target: ClientTarget; readonly seconds: 
 
 type Send = (dueMs: number) => Promise<Sample>;
 
-/** The score of an image of fives is OFFSET + 5. */
-const PIXEL = 5;
 const IMAGE = Buffer.alloc(240 * 192, PIXEL);
 const TENSOR = { name: "image", datatype: "UINT8", shape: [1, 240, 192] };
 const HEADER = Buffer.from(JSON.stringify({ inputs: [{ ...TENSOR, parameters: { binary_data_size: IMAGE.length } }] }));

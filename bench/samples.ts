@@ -1,3 +1,6 @@
+/** Of every image that a client sends; its score is the variant's offset and this. */
+export const PIXEL = 5;
+
 /** What bench/client-process.ts measured of one request. Times are those of performance.timeOrigin + performance.now(). */
 export interface Sample {
   /** When the request should have been sent: what latency counts from. */

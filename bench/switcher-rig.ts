@@ -7,7 +7,7 @@ import type { BareAnswer, BareQuestion } from "./bare-process.ts";
 import { Child } from "./child.ts";
 import type { ClientQuestion, ClientTarget } from "./client-process.ts";
 import type { PortMessage } from "./featureless-server.ts";
-import type { Sample } from "./samples.ts";
+import { PIXEL, type Sample } from "./samples.ts";
 
 const TRIAL_LAYERS = 30;
 const STAGE = "image";
@@ -85,6 +85,17 @@ export class Rig {
     const { port } = await child.receive<PortMessage>();
     const offset = Number(variant.name.split("-")[1]);
     return { child, rest: { transport: "rest", port, model: STAGE, offset } };
+  }
+
+  /** A gRPC server that answers as the variant would, without a model. */
+  async startEmpty(
+    variant: BenchVariant,
+    core: number,
+  ): Promise<{ readonly child: Child; readonly grpc: ClientTarget }> {
+    const offset = Number(variant.name.split("-")[1]);
+    const child = new Child("./empty-inference.js", [variant.name, String(offset + PIXEL)], core);
+    const { port } = await child.receive<PortMessage>();
+    return { child, grpc: { transport: "grpc", port, model: STAGE, offset } };
   }
 
   async startSwitcher(setup: SwitcherSetup): Promise<SwitcherHandle> {
