@@ -1,4 +1,5 @@
-import { forecastRps, type Tuning } from "../control/tuning.ts";
+import { demandRps } from "../control/floor.ts";
+import type { Tuning } from "../control/tuning.ts";
 import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { configurationOf, type Plan } from "../domain/plan.ts";
@@ -23,9 +24,9 @@ export interface Situation
 
 const LEAST_RPS = 1e-3;
 
-/** The entry rate that is planned for with a tuning: the forecast's quantile, never less than the reactive estimate. */
+/** The entry rate that is planned for with a tuning. */
 export function plannedRps(forecast: Forecast, tuning: Tuning): number {
-  return Math.max(forecastRps(forecast, tuning), forecast.reactiveRps, LEAST_RPS);
+  return Math.max(demandRps(forecast, tuning), LEAST_RPS);
 }
 
 /** The problem of the user's own objective at a rate: operators' pins hold, nothing is tuned. */

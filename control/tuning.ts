@@ -40,9 +40,14 @@ export function hysteresisOf({ hysteresis }: Tuning): number {
 }
 
 /** The entry rate that a forecast asks for at a tuning's quantile, without the reactive floor. */
-export function forecastRps({ intensityRps }: Forecast, { forecastQuantile }: Tuning): number {
+export function forecastRps({ intensityRps }: Forecast, tuning: Tuning): number {
+  return intensityRps[quantileIndex(tuning)] ?? intensityRps[SETTINGS.forecastQuantile];
+}
+
+/** Index into QUANTILES of what a tuning has planned for. */
+export function quantileIndex({ forecastQuantile }: Tuning): number {
   const index = (QUANTILES as readonly number[]).indexOf(forecastQuantile ?? Number.NaN);
-  return intensityRps[index] ?? intensityRps[SETTINGS.forecastQuantile];
+  return index < 0 ? SETTINGS.forecastQuantile : index;
 }
 
 /**

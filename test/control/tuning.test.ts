@@ -25,7 +25,7 @@ describe("a tuning of the control loop", () => {
     assert.equal(file.boards.findLast(({ given }) => given !== null)?.given?.weights, undefined);
   });
 
-  it("plans for its quantile of the forecast, never for less than the reactive estimate", () => {
+  it("plans for its quantile of the forecast, and for the load as it is where that is well above", () => {
     const at = (forecastQuantile: number | null, reactiveRps: number) => {
       const forecast = (nowMs: number): Forecast => ({
         atMs: nowMs,
@@ -48,11 +48,11 @@ describe("a tuning of the control loop", () => {
   });
 
   it("takes what ten seconds have above a lower quantile than is usual for chance, up to two deviations of a Poisson count", () => {
-    const plannedFor = (forecastQuantile: number | null, rateRps: number, reactiveRps: number) => {
+    const plannedFor = (forecastQuantile: number | null, rateRps: number, reactiveRps: number, riseRps = 0) => {
       const story = new Story(twoStages());
       story.input = {
         tuning: { ...UNTUNED, forecastQuantile },
-        forecast: { ...certain(rateRps, story.nowMs), reactiveRps },
+        forecast: { ...certain(rateRps, story.nowMs), reactiveRps, riseRps },
       };
       const { plan, reasons } = story.run(1, rateRps).board;
       return [plan?.rateRps, reasons.includes("floor_reactive")];
@@ -61,8 +61,12 @@ describe("a tuning of the control loop", () => {
     assert.deepEqual(plannedFor(0.5, 10, 13), [13, true]);
     // Chance is 9 % of 50 rps, and 30 % of 5.
     assert.deepEqual(plannedFor(0.9, 5, 6.4), [5, false]);
+    assert.deepEqual(plannedFor(0.9, 5, 6.6), [6.6, true]);
     assert.deepEqual(plannedFor(0.9, 50, 54), [50, false]);
     assert.deepEqual(plannedFor(0.9, 50, 55), [55, true]);
+    assert.deepEqual(plannedFor(0.5, 0, 0.2), [0.2, true]);
+    // What rises is not chance.
+    assert.deepEqual(plannedFor(0.5, 10, 12, 5), [12, true]);
     for (const usual of [null, 0.95, 0.99]) assert.deepEqual(plannedFor(usual, 10, 10.1), [10.1, true]);
   });
 
