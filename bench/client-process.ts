@@ -12,8 +12,9 @@ export interface ClientTarget {
   readonly offset: number | null;
 }
 
+/** `seed`: of Poisson arrivals; null: they are evenly spaced. */
 export type ClientQuestion = { readonly target: ClientTarget; readonly seconds: number } & (
-  | { readonly kind: "open"; readonly rateRps: number; readonly seed: number }
+  | { readonly kind: "open"; readonly rateRps: number; readonly seed: number | null }
   | { readonly kind: "closed"; readonly concurrency: number }
 );
 
@@ -43,12 +44,13 @@ async function run(question: ClientQuestion): Promise<readonly Sample[]> {
   return question.kind === "open" ? await openLoop(question, send) : await closedLoop(question, send);
 }
 
-/** Poisson arrivals; a request that is due is sent whether or not earlier ones were answered. */
+/** A request that is due is sent whether or not earlier ones were answered. */
 async function openLoop(question: ClientQuestion & { readonly kind: "open" }, send: Send): Promise<readonly Sample[]> {
-  const random = seededRandom(question.seed);
+  const random = question.seed === null ? null : seededRandom(question.seed);
+  const meanMs = 1000 / question.rateRps;
   const endMs = nowMs() + question.seconds * 1000;
   const pending: Promise<Sample>[] = [];
-  for (let dueMs = nowMs(); dueMs < endMs; dueMs += exponential(random, 1000 / question.rateRps)) {
+  for (let dueMs = nowMs(); dueMs < endMs; dueMs += random ? exponential(random, meanMs) : meanMs) {
     const waitMs = dueMs - nowMs();
     if (waitMs > 0.5) await new Promise(resolve => setTimeout(resolve, waitMs));
     pending.push(send(dueMs));

@@ -9,7 +9,7 @@ import { memoryFigures } from "./switcher-memory.ts";
 import { mlserverFigures } from "./switcher-mlserver.ts";
 import { Rig } from "./switcher-rig.ts";
 import { adminFigures, soakFigures } from "./switcher-robustness.ts";
-import { switchFigures } from "./switcher-switches.ts";
+import { switchFigures, worstFigures } from "./switcher-switches.ts";
 import { throughputFigures } from "./switcher-throughput.ts";
 
 const PARTS: Readonly<Record<string, (rig: Rig) => Promise<Figure[]>>> = {
@@ -17,6 +17,7 @@ const PARTS: Readonly<Record<string, (rig: Rig) => Promise<Figure[]>>> = {
   latency: latencyFigures,
   mlserver: mlserverFigures,
   switches: switchFigures,
+  worst: worstFigures,
   memory: memoryFigures,
   admin: adminFigures,
   soak: soakFigures,
