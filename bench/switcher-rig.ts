@@ -93,7 +93,10 @@ export class Rig {
     core: number,
   ): Promise<{ readonly child: Child; readonly grpc: ClientTarget }> {
     const offset = Number(variant.name.split("-")[1]);
-    const child = new Child("./empty-inference.js", [variant.name, String(offset + PIXEL)], core);
+    const child = new Child("./empty-inference.js", [variant.name, String(offset + PIXEL)], core, [], {
+      ...process.env,
+      ...switcherEnvironment(process.env),
+    });
     const { port } = await child.receive<PortMessage>();
     return { child, grpc: { transport: "grpc", port, model: STAGE, offset } };
   }
