@@ -11,9 +11,9 @@ export function demandRps(forecast: Forecast, tuning: Tuning): number {
 }
 
 /**
- * Whether the load as it is now is planned for, and not its forecast: it is above. Where a tuning plans for a lower quantile than is usual, it
- * must be above by more than ten seconds of a steady load mostly are, or be known to rise: half of all plans for a median would be for chance
- * otherwise. Worked: with a median of 10 rps, ten seconds of 12 rps change nothing, as one in 35 of a steady 10 rps have as many; ten of 13 do.
+ * Whether the load as it is now is above the forecast, and so is planned for in its place. Where a tuning plans for a lower quantile than is
+ * usual, it must rise, or be above by more than chance: half of all plans for a median would be for more otherwise. Worked: with a median of
+ * 10 rps, ten seconds of 12 rps change nothing, as one in 35 of a steady 10 rps have as many; ten of 13 do.
  */
 export function isFloored(forecast: Forecast, tuning: Tuning): boolean {
   const { reactiveRps, riseRps = 0 } = forecast;

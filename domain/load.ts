@@ -28,7 +28,7 @@ export interface Forecast {
   readonly steadyRps?: number | null;
 }
 
-/** Of the seconds before now that the load as it is now is the mean of, where none of the last ones shows more. */
+/** The load as it is now is the mean of so many seconds, or what the last few of them prove where that is more. */
 export const REACTIVE_SECONDS = 10;
 
 /** Rates above this are taken for errors of the source. */
