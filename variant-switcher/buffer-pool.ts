@@ -8,15 +8,24 @@ const KEPT = 2;
 /** What is kept of all steps together, at most, however many sizes there are; one of the largest is kept all the same. */
 const TOTAL_BYTES = 16 * 1024 * 1024;
 
+interface Step {
+  readonly bytes: number;
+  readonly free: ArrayBuffer[];
+  /** The pool's clock when a buffer of this step was taken or given last. */
+  usedAt: number;
+}
+
 /**
  * Buffers to use again, so that a steady load allocates next to nothing: large buffers that come and go faster than the
  * garbage collector looks cost more memory than all else in the process.
  */
 export class BufferPool {
-  readonly #free = new Map<number, ArrayBuffer[]>();
+  /** A list, as there are few: a Map makes a new table every few times that something is taken out of it. */
+  readonly #steps: Step[] = [];
   readonly #maxBytes: number;
   readonly #totalBytes: number;
   #keptBytes = 0;
+  #clock = 0;
 
   /** Buffers for more than `maxBytes` are not kept. */
   constructor(maxBytes: number) {
@@ -26,14 +35,12 @@ export class BufferPool {
 
   /** A buffer of at least so many bytes, whatever is in it. */
   take(bytes: number): ArrayBuffer {
-    const step = stepOf(bytes);
-    const free = this.#free.get(step);
-    const kept = free?.pop();
-    if (!free || !kept) return new ArrayBuffer(step);
-    this.#keptBytes -= step;
-    // What was asked for last is given up last.
-    this.#free.delete(step);
-    this.#free.set(step, free);
+    const stepBytes = stepOf(bytes);
+    const step = this.#find(stepBytes);
+    const kept = step?.free.pop();
+    if (!step || !kept) return new ArrayBuffer(stepBytes);
+    this.#keptBytes -= stepBytes;
+    step.usedAt = ++this.#clock;
     return kept;
   }
 
@@ -41,22 +48,28 @@ export class BufferPool {
   give(buffer: ArrayBuffer): void {
     const { byteLength } = buffer;
     if (byteLength === 0 || byteLength > this.#maxBytes || stepOf(byteLength) !== byteLength) return;
-    const free = this.#free.get(byteLength) ?? [];
-    if (free.length >= KEPT && free.length * byteLength >= KEPT_BYTES) return;
-    free.push(buffer);
+    const step = this.#find(byteLength) ?? this.#add(byteLength);
+    if (step.free.length >= KEPT && step.free.length * byteLength >= KEPT_BYTES) return;
+    step.free.push(buffer);
+    step.usedAt = ++this.#clock;
     this.#keptBytes += byteLength;
-    this.#free.delete(byteLength);
-    this.#free.set(byteLength, free);
-    this.#shrink();
+    if (this.#keptBytes > this.#totalBytes) this.#shrink();
+  }
+
+  #find(bytes: number): Step | undefined {
+    return this.#steps.find(step => step.bytes === bytes);
+  }
+
+  #add(bytes: number): Step {
+    const step = { bytes, free: [], usedAt: 0 };
+    this.#steps.push(step);
+    return step;
   }
 
   /** Gives up buffers of the sizes that were not used for longest. */
   #shrink(): void {
-    for (const [step, free] of this.#free) {
-      while (this.#keptBytes > this.#totalBytes && free.pop()) this.#keptBytes -= step;
-      if (this.#keptBytes <= this.#totalBytes) return;
-      this.#free.delete(step);
-    }
+    for (const { bytes, free } of this.#steps.toSorted((a, b) => a.usedAt - b.usedAt))
+      while (this.#keptBytes > this.#totalBytes && free.pop()) this.#keptBytes -= bytes;
   }
 }
 
