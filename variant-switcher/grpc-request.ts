@@ -44,7 +44,6 @@ export function parseGrpcRequest(message: ModelInferRequest__Output, contract: S
   const outputs = wanted.map(name => ({ name, isBinary }));
   checkOutputs(contract, outputs);
   return {
-    ...checked,
     id: message.id === "" ? null : checkId(message.id),
     outputs,
     sequence: sequenceOf(parameterOf(parameters["sequence_id"])),
@@ -52,6 +51,8 @@ export function parseGrpcRequest(message: ModelInferRequest__Output, contract: S
       timeoutOf(parameterOf(parameters["timeout_ms"]), "parameters.timeout_ms"),
       tritonTimeoutOf(parameterOf(parameters["timeout"])),
     ),
+    // Last: see Batcher.
+    ...checked,
   };
 }
 

@@ -33,7 +33,6 @@ export function parseRestRequest(body: Buffer, headerBytes: number | null, contr
   );
   binary.end();
   return {
-    ...inputs,
     id: checkId(json["id"]),
     outputs: wantedOutputs(json["outputs"], parameters?.["binary_data_output"] === true, contract),
     sequence: sequenceOf(longInteger(parameters?.["sequence_id"]) ?? parameters?.["sequence_id"]),
@@ -41,6 +40,8 @@ export function parseRestRequest(body: Buffer, headerBytes: number | null, contr
       timeoutOf(parameters?.["timeout_ms"], "parameters.timeout_ms"),
       tritonTimeoutOf(parameters?.["timeout"]),
     ),
+    // Last: see Batcher.
+    ...inputs,
   };
 }
 
