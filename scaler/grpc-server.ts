@@ -10,6 +10,7 @@ import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
 import { VariscaleError } from "../domain/errors.ts";
 import { loadProtoDefinition } from "../runtime/grpc.ts";
+import { keepStreamsInLists } from "../runtime/http2-streams.ts";
 import { SideStreams } from "../runtime/side-streams.ts";
 
 export interface GrpcServerOptions {
@@ -56,6 +57,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   if (options.reflected) reflectionOf(options.reflected).addToServer(registrar);
   server.addService(options.definition, options.handlers);
   const port = await bind(server, options);
+  keepStreamsInLists(server);
   return {
     port,
     setServing: serving => {

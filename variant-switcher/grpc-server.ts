@@ -4,6 +4,7 @@ import { HealthImplementation, type ServingStatus } from "grpc-health-check";
 import type { Logger } from "pino";
 import type { ProtoGrpcType } from "../proto/generated/open_inference.ts";
 import { loadProto } from "../runtime/grpc.ts";
+import { keepStreamsInLists } from "../runtime/http2-streams.ts";
 import { SideStreams } from "../runtime/side-streams.ts";
 import type { DataPlane } from "./data-plane.ts";
 import { grpcService } from "./grpc-service.ts";
@@ -34,6 +35,8 @@ export class GrpcServer {
     this.#server = new Server({
       "grpc.max_receive_message_length": maxMessageBytes,
       "grpc.max_send_message_length": -1,
+      // Nobody can ask for what it counts: its service is not offered.
+      "grpc.enable_channelz": 0,
       "grpc.keepalive_time_ms": 30_000,
       "grpc.keepalive_timeout_ms": 10_000,
     });
@@ -47,6 +50,7 @@ export class GrpcServer {
     this.#healthTimer = setInterval(() => this.#tellHealth(), HEALTH_MS);
     this.#healthTimer.unref();
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+    keepStreamsInLists(this.#server);
   }
 
   inject(socket: Socket): void {

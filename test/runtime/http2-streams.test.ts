@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { type ClientHttp2Session, connect, createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
+import { createInterface } from "node:readline";
+import { Client, credentials, type Server } from "@grpc/grpc-js";
+import fc from "fast-check";
+import { describe, it } from "mocha";
+import { keepStreamsInLists, OpenList, replaceTables } from "../../runtime/http2-streams.ts";
+
+const CALLS = 2500;
+const AT_A_TIME = 8;
+
+describe("OpenList", () => {
+  it("holds what a Map holds", () => {
+    const step = fc.tuple(fc.constantFrom("set", "delete", "get"), fc.nat(9), fc.nat());
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), steps => {
+        const [map, list] = [new Map<number, number>(), new OpenList<number, number>()];
+        for (const [what, key, value] of steps) {
+          if (what === "set") {
+            assert.equal(list.set(key, value), list);
+            map.set(key, value);
+          } else if (what === "delete") assert.equal(list.delete(key), map.delete(key));
+          assert.equal(list.get(key), map.get(key));
+          assert.equal(list.has(key), map.has(key));
+          assert.equal(list.size, map.size);
+        }
+        const seen = new Map<number, number>();
+        list.forEach((value, key) => void seen.set(key, value));
+        assert.deepEqual(new Map([...seen].sort()), new Map([...map].sort()));
+      }),
+    );
+  });
+
+  it("holds what a Set holds", () => {
+    const list = new OpenList<object, object>();
+    const [one, two] = [{}, {}];
+    list.add(one).add(two).add(one);
+    assert.equal(list.size, 2);
+    assert.equal(list.delete(one), true);
+    assert.deepEqual([list.has(one), list.has(two), list.size], [false, true, 1]);
+  });
+
+  it("visits nothing that a visit took out, and all else once", () => {
+    const list = new OpenList<number, number>();
+    for (let key = 0; key < 6; key++) list.set(key, key);
+    const seen: number[] = [];
+    list.forEach((_value, key) => {
+      seen.push(key);
+      list.delete(key);
+      list.delete(key + 1);
+      list.set(10 + key, 0);
+    });
+    assert.deepEqual(seen, [0, 2, 4]);
+  });
+});
+
+const sizeOf = (table: unknown): number => (table instanceof OpenList ? table.size : Number.NaN);
+
+describe("replaceTables()", () => {
+  const withSession = async (use: (client: ClientHttp2Session, kept: () => object[]) => Promise<void>) => {
+    const server = createServer();
+    let tables: object[] = [];
+    server.on("session", session => {
+      assert.equal(replaceTables(session), true);
+      const [state] = Object.getOwnPropertySymbols(session).filter(({ description }) => description === "state");
+      const held = (session as unknown as Record<symbol, Record<string, object>>)[state ?? Symbol()];
+      tables = [held?.["streams"] ?? {}, held?.["pendingStreams"] ?? {}];
+    });
+    server.on("stream", (stream, headers) => {
+      stream.on("error", () => undefined);
+      if (headers[":path"] === "/now") stream.respond({ ":status": 200 }, { endStream: true });
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const client = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    await use(client, () => tables);
+    server.close();
+    await once(server, "close");
+  };
+
+  it("knows the sessions of this Node, whose streams come and go in the lists", async () => {
+    await withSession(async (client, tables) => {
+      const open = client.request({ ":path": "/never" });
+      open.on("error", () => undefined);
+      for (let i = 0; i < 20; i++) {
+        const stream = client.request({ ":path": "/now" }).resume();
+        await once(stream, "close");
+      }
+      const [streams] = tables();
+      assert.ok(streams instanceof OpenList);
+      while (sizeOf(streams) !== 1) await new Promise(setImmediate);
+      open.close();
+      while (sizeOf(streams) !== 0) await new Promise(setImmediate);
+      client.close();
+    });
+  });
+
+  it("lets a session that ends destroy the streams that are open", async () => {
+    await withSession(async (client, tables) => {
+      const streams = Array.from({ length: 5 }, () => client.request({ ":path": "/never" }));
+      for (const stream of streams) stream.on("error", () => undefined);
+      while (sizeOf(tables()[0]) !== 5) await new Promise(setImmediate);
+      client.destroy();
+      while (sizeOf(tables()[0]) !== 0) await new Promise(setImmediate);
+    });
+  });
+
+  it("leaves alone what it does not know", () => {
+    const session = (state: unknown) =>
+      ({ [Symbol("state")]: state }) as unknown as Parameters<typeof replaceTables>[0];
+    const used = { streams: new Map([[1, {}]]), pendingStreams: new Set() };
+    for (const state of [undefined, {}, used, { streams: new Map(), pendingStreams: [] }, { streams: null }])
+      assert.equal(replaceTables(session(state)), false);
+    assert.equal(used.streams.size, 1);
+    keepStreamsInLists({} as Server);
+  });
+});
+
+/** A server that is told by its arguments whether to keep streams in lists. At the end of its input it says how often it marked its heap. */
+const PROGRAM = `
+  const [grpcUrl, listsUrl, heapUrl, lists] = process.argv.slice(1);
+  (await import(heapUrl)).keepHeapSmall();
+  const { Server, ServerCredentials } = await import(grpcUrl);
+  const { PerformanceObserver, constants } = await import("node:perf_hooks");
+  const as = bytes => bytes;
+  const path = "/test/Echo";
+  let calls = 0;
+  const server = new Server();
+  const method = { path, requestStream: false, responseStream: false, requestSerialize: as, requestDeserialize: as, responseSerialize: as, responseDeserialize: as };
+  server.addService({ Echo: method }, { Echo: (call, callback) => {
+    // A heap that is marked once, as any is some time: what lives then is old.
+    if (++calls === 100) gc();
+    setTimeout(() => callback(null, call.request.subarray(0, 100)), 5);
+  } });
+  server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), async (_error, port) => {
+    if (lists === "lists") (await import(listsUrl)).keepStreamsInLists(server);
+    console.log(port);
+  });
+  let marked = 0;
+  const count = list => { for (const { detail } of list.getEntries()) if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) marked++; };
+  new PerformanceObserver(count).observe({ entryTypes: ["gc"] });
+  process.stdin.resume().on("end", () => { console.log(marked); process.exit(); });
+`;
+
+describe("keepStreamsInLists()", () => {
+  /** How often a server marks its heap while it answers calls of 45 KB. */
+  const marks = async (how: "lists" | "tables"): Promise<number> => {
+    const urls = ["@grpc/grpc-js", "../../runtime/http2-streams.js", "../../runtime/small-heap.js"];
+    const found = urls.map(url =>
+      url.startsWith("@") ? import.meta.resolve(url) : new URL(url, import.meta.url).href,
+    );
+    const args = ["--expose-gc", "--max-semi-space-size=1", "--input-type=module", "-e", PROGRAM, ...found, how];
+    const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+    try {
+      const { value: port } = await lines.next();
+      const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+      const body = Buffer.alloc(45_000);
+      const as = (bytes: Buffer): Buffer => bytes;
+      const call = (): Promise<void> =>
+        new Promise((resolve, reject) => {
+          client.makeUnaryRequest("/test/Echo", as, as, body, error => (error ? reject(error) : resolve()));
+        });
+      let left = CALLS;
+      const caller = async (): Promise<void> => {
+        while (left-- > 0) await call();
+      };
+      await Promise.all(Array.from({ length: AT_A_TIME }, caller));
+      client.close();
+      child.stdin.end();
+      const { value: counted } = await lines.next();
+      return Number(counted);
+    } finally {
+      child.kill("SIGKILL");
+    }
+  };
+
+  it("spares a server of large messages most of the marking of its heap", async () => {
+    const [lists, tables] = [await marks("lists"), await marks("tables")];
+    assert.ok(tables >= 5 && lists <= 2, `${lists} times with lists, ${tables} without`);
+  });
+});
