@@ -4,7 +4,7 @@ import { HealthImplementation, type ServingStatus } from "grpc-health-check";
 import type { Logger } from "pino";
 import type { ProtoGrpcType } from "../proto/generated/open_inference.ts";
 import { loadProto } from "../runtime/grpc.ts";
-import { keepStreamsInLists } from "../runtime/http2-streams.ts";
+import { keepStreamsInLists, widenWindows } from "../runtime/http2-streams.ts";
 import { SideStreams } from "../runtime/side-streams.ts";
 import type { DataPlane } from "./data-plane.ts";
 import { grpcService } from "./grpc-service.ts";
@@ -12,6 +12,8 @@ import type { InFlightBytes } from "./in-flight-bytes.ts";
 
 /** How often `grpc.health.v1` is told whether the switcher is ready. */
 const HEALTH_MS = 100;
+/** Of one call's messages that may be under way: an image of floats has 600 KB. */
+const WINDOW_BYTES = 1024 * 1024;
 
 export interface GrpcServerOptions {
   readonly plane: DataPlane;
@@ -51,6 +53,7 @@ export class GrpcServer {
     this.#healthTimer.unref();
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     keepStreamsInLists(this.#server);
+    widenWindows(this.#server, WINDOW_BYTES);
   }
 
   inject(socket: Socket): void {

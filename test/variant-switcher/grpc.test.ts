@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { type ClientReadableStream, credentials, loadPackageDefinition, status } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
@@ -58,6 +59,13 @@ describe("Open Inference Protocol V2 gRPC", () => {
       assert.equal(await check(service), "SERVING");
     assert.equal(await check("nothing"), status.NOT_FOUND);
     health.close();
+  });
+
+  it("lets clients send a megabyte of a call, and four of all together, before they wait for it to be read", async () => {
+    const session = connectHttp2(`http://127.0.0.1:${switcher.switcher.ports.grpc}`);
+    await until(() => session.state.remoteWindowSize === 4 * 2 ** 20, "the connection's window");
+    assert.equal(session.remoteSettings.initialWindowSize, 2 ** 20);
+    session.close();
   });
 
   it("answers typed contents with typed contents, names the variant and echoes the id", async () => {
