@@ -4,7 +4,7 @@ import { VariscaleError } from "../domain/errors.ts";
 import { createLogger } from "../runtime/logger.ts";
 import { tellParent } from "../runtime/parent-process.ts";
 import { shutdownOnSignal } from "../runtime/shutdown.ts";
-import { keepHeapSmall } from "../runtime/small-heap.ts";
+import { keepHeapSmall, markHeapSooner } from "../runtime/small-heap.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { type SwitcherOptions, type SwitcherPorts, startSwitcher } from "./main.ts";
 import { parseSwitcherConfig } from "./parse-config.ts";
@@ -84,6 +84,7 @@ export async function runSwitcher(
 ): Promise<void> {
   // The models need the memory.
   keepHeapSmall();
+  markHeapSooner();
   const config = readConfig(args);
   const logger = createLogger("variant-switcher", config.logLevel);
   const tracing = await openTracing(process.env, config.stage, config.pod);
