@@ -56,7 +56,8 @@ export function movesOf(state: ControlState, input: TickInput, plan: Plan): Read
     standings.map(standing => {
       const { name } = standing.stage;
       const move = moveOf(standing, (rates[name] ?? 0) / utilisation, waitForRoom);
-      return [name, { ...move, voters: votersOf(standing, ratesNow[name] ?? 0) }];
+      // Own fields before those of a spread: see CONTRIBUTING.md.
+      return [name, { voters: votersOf(standing, ratesNow[name] ?? 0), ...move }];
     }),
   );
 }

@@ -51,7 +51,7 @@ export function parseGrpcRequest(message: ModelInferRequest__Output, contract: S
       timeoutOf(parameterOf(parameters["timeout_ms"]), "parameters.timeout_ms"),
       tritonTimeoutOf(parameterOf(parameters["timeout"])),
     ),
-    // Last: see Batcher.
+    // Last: see CONTRIBUTING.md.
     ...checked,
   };
 }

@@ -40,7 +40,7 @@ export function parseRestRequest(body: Buffer, headerBytes: number | null, contr
       timeoutOf(parameters?.["timeout_ms"], "parameters.timeout_ms"),
       tritonTimeoutOf(parameters?.["timeout"]),
     ),
-    // Last: see Batcher.
+    // Last: see CONTRIBUTING.md.
     ...inputs,
   };
 }
