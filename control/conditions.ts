@@ -67,9 +67,9 @@ function whyStuck(stuck: readonly string[], { unready = {} }: TickInput): string
 
 /** The one before where nothing changed, as in nearly all ticks: what is kept from tick to tick is copied to the old generation. */
 function conditionAfter(before: Condition | undefined, next: Omit<Condition, "sinceMs">, nowMs: number): Condition {
-  if (before?.status !== next.status) return { ...next, sinceMs: nowMs };
+  if (before?.status !== next.status) return { sinceMs: nowMs, ...next };
   const isSame = before.reason === next.reason && before.message === next.message;
-  return isSame ? before : { ...next, sinceMs: before.sinceMs };
+  return isSame ? before : { sinceMs: before.sinceMs, ...next };
 }
 
 /** Whether accuracy is what was measured, of what serves and of what was left for it; nothing where it is not estimated. */

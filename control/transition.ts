@@ -49,7 +49,7 @@ export function transition(state: ControlState, input: TickInput, nowMs: number)
         : { assignments: {}, newcomer: null }),
     };
   });
-  return { stages, reasons: [...reasons], state: { ...issuer.issued(), actuations } };
+  return { stages, reasons: [...reasons], state: { actuations, ...issuer.issued() } };
 }
 
 function assigned(

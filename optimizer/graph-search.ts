@@ -68,7 +68,7 @@ function improve(search: Search, chosen: number[]): boolean {
         if (worth * within - price <= reached || brokenBy(scope, state, within, totals)) continue;
         reached = worth * within - price;
         chosen[s] = o;
-        state.record({ ...combination, options, within, objective: reached });
+        state.record({ options, within, objective: reached, ...combination });
       }
     }
     if (reached === before) break;
@@ -99,7 +99,7 @@ function visit(search: Search, chosen: readonly number[], totals: Totals): void 
       const options = choice.flatMap(
         (index, t): Option[] => combination.lists[t]?.options.slice(index, index + 1) ?? [],
       );
-      state.record({ ...combination, options, within, objective: worth * within - price });
+      state.record({ options, within, objective: worth * within - price, ...combination });
     } else visit(search, choice, taken);
   }
 }

@@ -11,10 +11,14 @@ export interface Verdict extends Pick<Plan, "feasible" | "binding" | "optimal" |
 }
 
 export function planOf(scope: Scope, prediction: Prediction, verdict: Verdict): Plan {
-  const { servedRps, reason: _, ...rest } = verdict;
+  const { servedRps, feasible, binding, optimal, gap, runnerUp } = verdict;
   const effectiveAccuracy = effectiveAccuracyOf(scope, prediction, servedRps);
   return {
-    ...rest,
+    feasible,
+    binding,
+    optimal,
+    gap,
+    runnerUp,
     rateRps: scope.rateRps,
     stages: prediction.stages,
     accuracy: prediction.accuracy,

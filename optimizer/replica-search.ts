@@ -55,7 +55,7 @@ function visit(search: Search, prefix: Prefix): void {
     const broken = brokenBy(scope, state, best.within, atLeast);
     if (broken) state.reject(broken, inTime);
     else if (best.bound <= state.toBeat()) continue;
-    else if (isLast) state.record({ ...combination, options, within: best.within, objective: best.bound });
+    else if (isLast) state.record({ options, within: best.within, objective: best.bound, ...combination });
     else visit(search, { options, totals, cumulative: sumOf(prefix.cumulative, option.cumulative, frontiers.entries) });
   }
 }

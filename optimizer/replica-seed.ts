@@ -76,7 +76,7 @@ function onePass(
       if (worth * within - price <= objective || brokenBy(scope, state, within, totals)) continue;
       objective = worth * within - price;
       choice[index] = option;
-      state.record({ ...combination, options: [...choice], within, objective });
+      state.record({ options: [...choice], within, objective, ...combination });
     }
     const chosen = choice[index];
     before = sumOf(before, chosen?.cumulative ?? null, entries);

@@ -51,10 +51,10 @@ export function stageOptions(
 ): OptionList {
   if (variant.members.length > 0) {
     const { options, leftBound, size } = partsOptions(scope, stage, variant, rows, wanted);
-    return { ...listOf(scope, options), leftBound, size };
+    return { leftBound, size, ...listOf(scope, options) };
   }
   const all = allOptions(scope, stage, variant, rows, wanted.mostPrice);
-  return { ...listOf(scope, all), leftBound: Number.NEGATIVE_INFINITY, size: all.length };
+  return { leftBound: Number.NEGATIVE_INFINITY, size: all.length, ...listOf(scope, all) };
 }
 
 /** Every option of a variant by itself that the search chooses from, those that others beat included. */

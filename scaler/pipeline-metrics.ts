@@ -41,7 +41,7 @@ export class PipelineMetrics {
   }
 
   countLoadPoll(key: PipelineKey, ok: boolean): void {
-    if (this.#isKnown(key)) this.all.loadPolls.inc({ ...labelsOf(key), outcome: outcomeOf(ok) });
+    if (this.#isKnown(key)) this.all.loadPolls.inc(outcomeLabelsOf(key, outcomeOf(ok)));
   }
 
   countLoadRefused(key: PipelineKey, values: number): void {
@@ -49,11 +49,11 @@ export class PipelineMetrics {
   }
 
   countSave(key: PipelineKey, ok: boolean): void {
-    if (this.#isKnown(key)) this.all.stateSaves.inc({ ...labelsOf(key), outcome: outcomeOf(ok) });
+    if (this.#isKnown(key)) this.all.stateSaves.inc(outcomeLabelsOf(key, outcomeOf(ok)));
   }
 
   countTraining(key: PipelineKey, outcome: TrainingOutcome, busyMs: number): void {
-    if (this.#isKnown(key)) this.all.trainings.inc({ ...labelsOf(key), outcome });
+    if (this.#isKnown(key)) this.all.trainings.inc(outcomeLabelsOf(key, outcome));
     if (busyMs > 0) this.all.trainingSeconds.observe(busyMs / 1000);
   }
 
@@ -64,6 +64,11 @@ export class PipelineMetrics {
 
 function labelsOf(key: PipelineKey): { readonly namespace: string; readonly pipeline: string } {
   return { namespace: key.namespace, pipeline: key.name };
+}
+
+/** No spread: see CONTRIBUTING.md. */
+function outcomeLabelsOf<Outcome extends string>({ namespace, name: pipeline }: PipelineKey, outcome: Outcome) {
+  return { namespace, pipeline, outcome };
 }
 
 function outcomeOf(ok: boolean): "ok" | "failed" {
