@@ -50,6 +50,20 @@ export class OpenList<K, V> {
     return true;
   }
 
+  clear(): void {
+    this.#keys.length = 0;
+    this.#values.length = 0;
+  }
+
+  values(): IterableIterator<V> {
+    return this.#values.slice().values();
+  }
+
+  /** As a Map has it. */
+  *[Symbol.iterator](): IterableIterator<[K, V]> {
+    for (const [i, key] of this.#keys.slice().entries()) yield [key, this.#values[i] as V];
+  }
+
   /** All that were there at the start, unless they are taken out meanwhile. */
   forEach(visit: (value: V, key: K) => void): void {
     const values = this.#values.slice();
@@ -64,8 +78,8 @@ export function keepStreamsInLists(server: Server): void {
 
 /**
  * Lets clients send so many bytes of one call, and four times as many of all calls of a connection, before they have to wait for word that
- * some were read. By itself HTTP/2 has 64 KiB for both: an image of 600 KB waits ten times for the way there and back, and calls beside
- * each other wait for one another.
+ * some arrived. By itself HTTP/2 has 64 KiB for both: an image of 600 KB waits ten times for the way there and back, and calls beside
+ * each other wait for one another. What is not read of a call is held, up to `bytes`.
  */
 export function widenWindows(server: Server, bytes: number): void {
   onSession(server, session => {
@@ -75,7 +89,7 @@ export function widenWindows(server: Server, bytes: number): void {
 }
 
 /**
- * To be called once the server has its ports. Neither grpc-js nor Node has a way to ask for these things: where either is built otherwise
+ * To be called once the server has its ports. grpc-js does not show its sessions, nor Node their tables: where either is built otherwise
  * than we know it, nothing is changed, and calls take more time.
  */
 function onSession(server: Server, listener: (session: ServerHttp2Session) => void): void {
