@@ -5,6 +5,7 @@ import { service as healthService } from "grpc-health-check";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { loadProtoDefinition } from "../../runtime/grpc.ts";
 import { CHANNEL_OPTIONS } from "../../scaler/grpc-server.ts";
+import { streamsKept } from "../support/open-lists.ts";
 import { until } from "./support/manual-clock.ts";
 import { KedaClient, Received, RunningScaler, refOf } from "./support/running-scaler.ts";
 
@@ -42,6 +43,14 @@ describe("startGrpcServer()", () => {
       assert.equal(ended?.code, status.OK);
     }
     assert.deepEqual(unknown.messages, [{ status: "SERVICE_UNKNOWN" }]);
+  });
+
+  it("keeps its open streams in lists, which keep none that has ended in memory", async () => {
+    const kept = await streamsKept(async () => {
+      const one = watch(client, "");
+      await until(() => one.messages.length === 1, "the first status");
+    });
+    assert.ok(kept >= 1);
   });
 
   for (const version of ["v1", "v1alpha"]) {

@@ -9,6 +9,7 @@ import type { ModelInferResponse__Output } from "../../proto/generated/inference
 import type { ModelStatisticsResponse__Output } from "../../proto/generated/inference/ModelStatisticsResponse.ts";
 import type { RepositoryIndexResponse__Output } from "../../proto/generated/inference/RepositoryIndexResponse.ts";
 import { InferenceClient } from "../support/inference-client.ts";
+import { streamsKept } from "../support/open-lists.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
 
 const floats = (...values: readonly number[]) => Buffer.from(new Float32Array(values).buffer);
@@ -66,6 +67,10 @@ describe("Open Inference Protocol V2 gRPC", () => {
     await until(() => session.state.remoteWindowSize === 4 * 2 ** 20, "the connection's window");
     assert.equal(session.remoteSettings.initialWindowSize, 2 ** 20);
     session.close();
+  });
+
+  it("keeps its open streams in lists, which keep none that has ended in memory", async () => {
+    assert.ok((await streamsKept(() => client.call("ServerLive"))) >= 1);
   });
 
   it("answers typed contents with typed contents, names the variant and echoes the id", async () => {
