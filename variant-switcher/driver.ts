@@ -2,12 +2,13 @@ import type { StageContract } from "../domain/tensor.ts";
 import type { SwitcherVariant } from "./config.ts";
 import type { ModelSession } from "./session.ts";
 import type { Loaded, Refused } from "./session-messages.ts";
+import type { SpareThread } from "./spare-thread.ts";
 
 /** A session that is ready to be verified, warmed and served. */
 export interface OpenSession extends ModelSession {
   readonly model: Pick<Loaded, "inputs" | "outputs" | "fileBytes">;
-  /** Gives up the model and everything that was kept for it. */
-  close(): Promise<void>;
+  /** Gives up the model and everything that was kept for it, but for the thread, which `spare` may keep. */
+  close(spare?: SpareThread): Promise<void>;
 }
 
 export interface OpenOptions {
@@ -20,6 +21,8 @@ export interface OpenOptions {
   readonly workerUrl?: URL;
   /** Shortest time after which a run is taken for hung. Default 10 s. */
   readonly minWatchdogMs?: number;
+  /** Where there may be a thread to use. */
+  readonly spare?: SpareThread;
   /** Is told of what is given up, but keeps its memory until `ended` resolves: a thread in native code. */
   readonly onLingering?: (ended: Promise<void>) => void;
   /** Is told of a session that is lost while nobody waits for an answer of it. */

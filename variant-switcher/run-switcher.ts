@@ -8,7 +8,7 @@ import { keepHeapSmall, markHeapSooner } from "../runtime/small-heap.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { type SwitcherOptions, type SwitcherPorts, startSwitcher } from "./main.ts";
 import { parseSwitcherConfig } from "./parse-config.ts";
-import { hasBusyThreads } from "./session.ts";
+import { hasBusyThreads } from "./session-thread.ts";
 import { openTracing } from "./tracing.ts";
 
 const GRACE_MS = 25_000;

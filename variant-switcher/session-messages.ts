@@ -39,7 +39,12 @@ export interface RunRequest {
   readonly outputs: readonly string[];
 }
 
-export type SessionRequest = LoadRequest | RunRequest;
+/** Gives up the model; another one may be loaded then. */
+export interface ReleaseRequest {
+  readonly kind: "release";
+}
+
+export type SessionRequest = LoadRequest | RunRequest | ReleaseRequest;
 
 export interface Loaded {
   readonly kind: "loaded";
@@ -69,4 +74,8 @@ export interface RunFailed {
   readonly message: string;
 }
 
-export type SessionReply = Loaded | Refused | Ran | RunFailed;
+export interface Released {
+  readonly kind: "released";
+}
+
+export type SessionReply = Loaded | Refused | Ran | RunFailed | Released;

@@ -7,6 +7,7 @@ import { planResidency } from "./residency.ts";
 import type { ModelSession } from "./session.ts";
 import { SessionMemory } from "./session-memory.ts";
 import type { Refused } from "./session-messages.ts";
+import { SpareThread } from "./spare-thread.ts";
 import { type Resident, warmResident } from "./warm-resident.ts";
 
 const MIB = 1024 * 1024;
@@ -39,6 +40,7 @@ export class SessionPool {
   readonly #memory: SessionMemory;
   readonly #lingering = new LingeringMemory();
   readonly #loads = new Loads();
+  readonly #thread = new SpareThread();
   /** What waits or loads for nobody who would be served by it now. */
   readonly #background = new Set<{ readonly variant: string; readonly abort: AbortController }>();
   #fallback: string | null = null;
@@ -141,10 +143,10 @@ export class SessionPool {
   }
 
   /** Forgets a session, which ends. */
-  async drop(variant: string): Promise<void> {
+  async drop(variant: string, thread?: SpareThread): Promise<void> {
     const resident = this.#residents.get(variant);
     this.#residents.delete(variant);
-    await resident?.session.close();
+    await resident?.session.close(thread);
   }
 
   /** Forgets this very session, which ends. */
@@ -186,7 +188,9 @@ export class SessionPool {
     const resident = source === "resident" ? this.#usable(variant.name) : null;
     if (resident) return await this.#warm(resident, batches, signal, onStep);
     if (this.#residents.get(variant.name)?.session.isLost) await this.drop(variant.name);
-    return (await this.#makeRoom(variant, signal, tellMemory)) ?? (await this.#load(variant, batches, signal, onStep));
+    const room = this.#makeRoom(variant, signal, tellMemory);
+    const loaded = room.then(refused => refused ?? this.#load(variant, batches, signal, onStep));
+    return await loaded.finally(() => this.#thread.close());
   }
 
   #usable(name: string): Resident | null {
@@ -219,7 +223,7 @@ export class SessionPool {
   ): Promise<OpenSession | Refused> {
     const { config, workerUrl, minWatchdogMs } = this.#options;
     const startMs = performance.now();
-    const beforeMiB = process.memoryUsage.rss() / MIB;
+    const beforeMiB = process.memoryUsage.rss() / MIB - this.#thread.memoryMiB;
     const neededMiB = await this.#memory.neededMiB(variant);
     const session = await prepareSession({
       open: {
@@ -227,6 +231,7 @@ export class SessionPool {
         variant,
         contract: config.contract,
         threads: Math.max(1, Math.floor(config.cores)),
+        spare: this.#thread,
         onLingering: ended => this.#lingering.add(ended, neededMiB),
         onIdleLoss: reason => this.#lostIdle(variant.name, reason),
         ...(workerUrl && { workerUrl }),
@@ -287,7 +292,7 @@ export class SessionPool {
       return { kind: "refused", code: "memory_short", message };
     }
     tellMemory(incomingMiB);
-    await Promise.all(plan.evict.map(name => this.drop(name)));
+    await Promise.all(plan.evict.map(name => this.drop(name, this.#thread)));
     return null;
   }
 }

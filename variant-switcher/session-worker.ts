@@ -1,6 +1,6 @@
 /**
  * The thread of one session. onnxruntime-node reads, loads and runs on the thread that calls it, so it is called here and
- * the main thread only moves bytes. One request at a time; the first one loads the model.
+ * the main thread only moves bytes. One request at a time; the first one loads the model, and so does the first one after a release.
  */
 import { createRequire } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
@@ -52,6 +52,8 @@ function handle(request: SessionRequest): Promise<SessionReply> {
       return load(request);
     case "run":
       return run(request);
+    case "release":
+      return release();
     default:
       return request satisfies never;
   }
@@ -89,6 +91,13 @@ async function run(request: RunRequest): Promise<SessionReply> {
   const serviceMs = performance.now() - startMs;
   const outputs = request.outputs.map(name => transferable(name, results[name]));
   return { kind: "ran", outputs, spare: request.inputs.map(({ data }) => data), serviceMs };
+}
+
+async function release(): Promise<SessionReply> {
+  const model = session;
+  session = null;
+  if (model) await inNative(nativeFlag(), () => model.release());
+  return { kind: "released" };
 }
 
 function tensorFor(input: TransferredTensor): OnnxRuntime.Tensor {

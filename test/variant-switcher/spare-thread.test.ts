@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { isRefused, type OpenOptions, type OpenSession } from "../../variant-switcher/driver.ts";
+import { openOnnx } from "../../variant-switcher/session.ts";
+import { SpareThread } from "../../variant-switcher/spare-thread.ts";
+import { AFFINE_CONTRACT, affineModel, writeModel } from "../support/models.ts";
+import { AFFINE, affineConfig, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
+
+describe("SpareThread", () => {
+  let folder: TestFolder;
+  let spare: SpareThread;
+  const opened: OpenSession[] = [];
+
+  beforeEach(() => {
+    folder = new TestFolder();
+    spare = new SpareThread();
+  });
+  afterEach(async () => {
+    await Promise.all([spare.close(), ...opened.splice(0).map(session => session.close())]);
+    folder.delete();
+  });
+
+  const open = async (name: string, scale: number, more: Partial<OpenOptions> = {}): Promise<OpenSession> => {
+    const variant = { driver: "onnx", ...writeModel(folder.path, name, affineModel(scale, 0)) };
+    const options = { variant, contract: AFFINE_CONTRACT, modelFolder: folder.path, threads: 1, spare, ...more };
+    const session = await openOnnx(options as unknown as OpenOptions, new AbortController().signal);
+    if (isRefused(session)) throw new Error(session.message);
+    opened.push(session);
+    return session;
+  };
+  const answer = async (session: OpenSession): Promise<readonly number[]> => {
+    const data = new Float32Array([1, 2]).buffer;
+    const input = { name: "x", datatype: "FP32", shape: [1, 2], data, bytes: 8 } as const;
+    const result = await session.run([input], ["y"], 0);
+    assert.equal(result.kind, "ran", JSON.stringify(result));
+    if (result.kind !== "ran") return [];
+    const [{ bytes } = { bytes: new Uint8Array() }] = result.outputs;
+    return [...new Float32Array(bytes.slice().buffer)];
+  };
+  const threads = (): number => Number(/Threads:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]);
+
+  it("lets the next session have the thread of the one before, and nothing of its model", async () => {
+    const first = await open("double", 2);
+    assert.deepEqual(await answer(first), [2, 4]);
+    const before = threads();
+    await first.close(spare);
+    assert.ok(spare.memoryMiB > 0);
+    const second = await open("triple", 3);
+    assert.equal(spare.memoryMiB, 0);
+    assert.deepEqual(await answer(second), [3, 6]);
+    assert.equal(threads(), before);
+  });
+
+  it("is never ended by the session that had it before", async () => {
+    const first = await open("double", 2);
+    await first.close(spare);
+    const second = await open("triple", 3);
+    await first.close();
+    assert.equal(first.isLost, true);
+    assert.deepEqual(await first.run([], ["y"], 0), { kind: "lost", reason: "closed" });
+    assert.deepEqual(await answer(second), [3, 6]);
+  });
+
+  it("keeps one thread, and none that works", async () => {
+    const [first, second, third] = [await open("double", 2), await open("triple", 3), await open("quadruple", 4)];
+    const isLost = assert.rejects(answer(third));
+    await third.close(spare);
+    await isLost;
+    assert.equal(spare.memoryMiB, 0);
+    await first.close(spare);
+    await second.close(spare);
+    const kept = spare.take();
+    assert.ok(kept);
+    assert.equal(spare.take(), null);
+    await kept.close("not needed");
+  });
+
+  it("does not give a thread that died meanwhile", async () => {
+    const first = await open("double", 2);
+    await first.close(spare);
+    const kept = spare.take();
+    await kept?.close("died");
+    assert.equal(kept && (await spare.keep(kept)), false);
+    assert.equal(spare.take(), null);
+    assert.deepEqual(await answer(await open("triple", 3)), [3, 6]);
+  });
+
+  it("is ended with what nobody took", async () => {
+    const first = await open("double", 2);
+    const before = threads();
+    await first.close(spare);
+    await spare.close();
+    for (let i = 0; threads() >= before && i < 1000; i++) await sleep(5);
+    assert.ok(threads() < before);
+  });
+});
+
+describe("a switcher without room for one more session", () => {
+  /** How many threads this process has started, this one included. */
+  const started = async (): Promise<number> => {
+    const thread = new Worker("", { eval: true });
+    const { threadId } = thread;
+    await thread.terminate();
+    return threadId;
+  };
+
+  it("loads the next one in the thread of the one that goes", async () => {
+    const folder = new TestFolder();
+    const { variants, ...config } = affineConfig(folder.path);
+    const large = (variants as readonly object[]).map(variant => ({ ...variant, memoryMiB: 3000 }));
+    const memoryMiB = process.memoryUsage.rss() / 2 ** 20 + 2.5 * 3000;
+    const switcher = await TestSwitcher.startReady({ ...config, variants: large, memoryMiB });
+    try {
+      assert.equal((await switcher.pin("b")).status, 200);
+      const before = await started();
+      for (const name of ["c", "a", "b", "c"] as const) {
+        assert.equal((await switcher.pin(name)).status, 200);
+        const { body } = await switcher.infer([3]);
+        assert.deepEqual(body.outputs?.[0]?.data?.[0], AFFINE[name]?.(3));
+      }
+      assert.equal(Object.values(await switcher.variants()).filter(({ state }) => state === "absent").length, 1);
+      assert.equal((await started()) - before, 1);
+    } finally {
+      await switcher.close();
+      folder.delete();
+    }
+  });
+});
