@@ -7,7 +7,7 @@ import type { OpenOptions, OpenSession } from "./driver.ts";
 import { gammaSample } from "./gamma-sample.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
 import type { RunResult } from "./session.ts";
-import type { Loaded, Refused, TransferredTensor } from "./session-messages.ts";
+import { type Loaded, type Refused, SUPERSEDED, type TransferredTensor } from "./session-messages.ts";
 
 /** An open dimension is given this size in outputs. */
 const OPEN_DIMENSION = 1;
@@ -18,7 +18,7 @@ export async function openEmulated(options: OpenOptions, signal: AbortSignal): P
   try {
     await sleepUntil(performance.now() + (variant.loadMs ?? 0), signal);
   } catch {
-    return { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
+    return SUPERSEDED;
   }
   return new EmulatedSession(variant, contract, Math.random);
 }

@@ -15,7 +15,7 @@ export function readModel(
   modelFolder: string,
   model: string,
   sha256: string,
-): { readonly kind: "read"; readonly bytes: Uint8Array } | Refused {
+): { readonly kind: "read"; readonly bytes: Uint8Array<ArrayBuffer> } | Refused {
   const read = readInside(modelFolder, model);
   if (!(read instanceof Uint8Array)) return read;
   const actual = createHash("sha256").update(read).digest("hex");
@@ -33,7 +33,7 @@ export function readModel(
   return { kind: "read", bytes: read };
 }
 
-function readInside(modelFolder: string, model: string): Uint8Array | Refused {
+function readInside(modelFolder: string, model: string): Uint8Array<ArrayBuffer> | Refused {
   let fd: number | null = null;
   try {
     const folder = realpathSync(modelFolder);
@@ -57,7 +57,7 @@ function readInside(modelFolder: string, model: string): Uint8Array | Refused {
 }
 
 /** Fewer bytes than `size` when the file shrinks meanwhile: the hash tells. */
-function readAll(fd: number, size: number): Uint8Array {
+function readAll(fd: number, size: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(size);
   let at = 0;
   while (at < size) {

@@ -3,7 +3,7 @@ import { zeroBatch } from "./batch-input.ts";
 import { driverOf, isRefused, type OpenOptions, type OpenSession } from "./driver.ts";
 import { type GoldenCase, goldenMismatch } from "./golden.ts";
 import type { RunResult } from "./session.ts";
-import type { Refused, TransferredTensor } from "./session-messages.ts";
+import { type Refused, SUPERSEDED, type TransferredTensor } from "./session-messages.ts";
 import { contractMismatch, outputMismatch } from "./verify-contract.ts";
 
 /** A first run may take far longer than all later ones; 20 times this it is taken for hung. */
@@ -38,8 +38,7 @@ export async function prepareSession(options: PrepareOptions): Promise<OpenSessi
   options.signal.removeEventListener("abort", abort);
   if (problem === null && !options.signal.aborted) return session;
   await session.close();
-  if (problem === null || options.signal.aborted)
-    return { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
+  if (problem === null || options.signal.aborted) return SUPERSEDED;
   return problem;
 }
 

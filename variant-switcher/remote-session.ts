@@ -3,7 +3,7 @@ import type { OpenOptions, OpenSession } from "./driver.ts";
 import { decodeRemoteResponse, encodeRemoteRequest, remoteTensors } from "./remote-codec.ts";
 import { RemoteModel } from "./remote-model.ts";
 import type { RunResult } from "./session.ts";
-import type { Loaded, Refused, TransferredTensor } from "./session-messages.ts";
+import { type Loaded, type Refused, SUPERSEDED, type TransferredTensor } from "./session-messages.ts";
 
 /** As for a thread: a server that does not answer for this long, or 20 times what is expected, is taken for hung. */
 const MIN_WATCHDOG_MS = 10_000;
@@ -29,8 +29,6 @@ export async function openRemote(options: OpenOptions, signal: AbortSignal): Pro
   void opening.then(session => ("kind" in session ? undefined : session.close()));
   return SUPERSEDED;
 }
-
-const SUPERSEDED: Refused = { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
 
 async function open(options: OpenOptions): Promise<RemoteSession | Refused> {
   const { variant, minWatchdogMs } = options;

@@ -16,9 +16,10 @@ export class SessionMemory {
     this.#modelFolder = modelFolder;
   }
 
-  /** A load of it was seen to take this much. */
-  measured(variant: string, memoryMiB: number): void {
-    this.#measuredMiB.set(variant, memoryMiB);
+  /** A load of it was seen to take this much; `atLeast`: or more, as it found memory of another one. */
+  measured(variant: string, memoryMiB: number, atLeast: boolean): void {
+    const knownMiB = atLeast ? (this.#measuredMiB.get(variant) ?? 0) : 0;
+    this.#measuredMiB.set(variant, Math.max(knownMiB, memoryMiB));
   }
 
   /** What the Profile says, else what was measured here, else a guess from the file's size. */

@@ -59,6 +59,9 @@ export interface Refused {
   readonly message: string;
 }
 
+/** A newer Switch came in between. */
+export const SUPERSEDED: Refused = { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
+
 export interface Ran {
   readonly kind: "ran";
   readonly outputs: readonly TransferredTensor[];

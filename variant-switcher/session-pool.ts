@@ -6,13 +6,11 @@ import { type PrepareStep, prepareSession } from "./prepare-session.ts";
 import { planResidency } from "./residency.ts";
 import type { ModelSession } from "./session.ts";
 import { SessionMemory } from "./session-memory.ts";
-import type { Refused } from "./session-messages.ts";
+import { type Refused, SUPERSEDED } from "./session-messages.ts";
 import { SpareThread } from "./spare-thread.ts";
 import { type Resident, warmResident } from "./warm-resident.ts";
 
 const MIB = 1024 * 1024;
-
-const SUPERSEDED: Refused = { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
 
 /** `resident`: one that is in memory will do; `fresh`: it is to be made anew from the file. */
 export type SessionSource = "resident" | "fresh";
@@ -168,7 +166,7 @@ export class SessionPool {
   async close(): Promise<void> {
     await this.#loads.close();
     this.endReplaced(null);
-    await Promise.all(this.residentVariants.map(variant => this.drop(variant)));
+    await Promise.all([this.#thread.close(), ...this.residentVariants.map(variant => this.drop(variant))]);
   }
 
   #spare(): (readonly [string, Resident])[] {
@@ -223,7 +221,8 @@ export class SessionPool {
   ): Promise<OpenSession | Refused> {
     const { config, workerUrl, minWatchdogMs } = this.#options;
     const startMs = performance.now();
-    const beforeMiB = process.memoryUsage.rss() / MIB - this.#thread.memoryMiB;
+    const threadMiB = this.#thread.memoryMiB;
+    const beforeMiB = process.memoryUsage.rss() / MIB - threadMiB;
     const neededMiB = await this.#memory.neededMiB(variant);
     const session = await prepareSession({
       open: {
@@ -244,7 +243,7 @@ export class SessionPool {
     });
     if (isRefused(session)) return session;
     const grownMiB = process.memoryUsage.rss() / MIB - beforeMiB;
-    this.#memory.measured(variant.name, Math.max(grownMiB, session.model.fileBytes / MIB));
+    this.#memory.measured(variant.name, Math.max(grownMiB, session.model.fileBytes / MIB), threadMiB > 0);
     const nowMs = performance.now();
     const before = this.#residents.get(variant.name);
     if (before) this.#replaced.add(before);
@@ -282,8 +281,7 @@ export class SessionPool {
     }));
     const promisedMiB = this.#lingering.memoryMiB + this.#loads.memoryMiBBeside(variant.name);
     const budgetMiB = Math.max(0, config.memoryMiB - baseMiB - promisedMiB);
-    const next = incoming();
-    const others = [next, ...this.#loads.variants].filter(name => name !== variant.name);
+    const others = [incoming(), ...this.#loads.variants].filter(name => name !== variant.name);
     const kept = [...new Set([serving(), ...others])].filter(name => name !== null);
     const plan = planResidency({ residents, incomingMiB, budgetMiB, kept, fallback: this.#fallback });
     if (plan.kind === "short") {
@@ -292,7 +290,7 @@ export class SessionPool {
       return { kind: "refused", code: "memory_short", message };
     }
     tellMemory(incomingMiB);
-    await Promise.all(plan.evict.map(name => this.drop(name, this.#thread)));
+    await Promise.all(plan.evict.map(name => this.drop(name, variant.driver === "onnx" ? this.#thread : undefined)));
     return null;
   }
 }

@@ -13,7 +13,13 @@ export function hasBusyThreads(): boolean {
   return busyThreads > 0;
 }
 
-type Answer = SessionReply | { readonly kind: "lost"; readonly reason: string };
+/** The thread is gone, and with it what was asked. */
+export interface Lost {
+  readonly kind: "lost";
+  readonly reason: string;
+}
+
+type Answer = SessionReply | Lost;
 
 /** Who uses a thread. */
 export interface ThreadOwner {

@@ -62,6 +62,7 @@ function handle(request: SessionRequest): Promise<SessionReply> {
 async function load(request: LoadRequest): Promise<SessionReply> {
   const model = readModel(request.modelFolder, request.model, request.sha256);
   if (model.kind === "refused") return model;
+  const fileBytes = model.bytes.length;
   try {
     const options = {
       intraOpNumThreads: request.threads,
@@ -70,6 +71,7 @@ async function load(request: LoadRequest): Promise<SessionReply> {
       logSeverityLevel: 3,
     } as const;
     session = await inNative(nativeFlag(), () => InferenceSession.create(model.bytes, options));
+    forget(model.bytes);
   } catch (error) {
     return { kind: "refused", code: "model_invalid", message: `${request.model} can't be loaded: ${reasonOf(error)}` };
   }
@@ -77,7 +79,7 @@ async function load(request: LoadRequest): Promise<SessionReply> {
     kind: "loaded",
     inputs: session.inputMetadata.map(describe),
     outputs: session.outputMetadata.map(describe),
-    fileBytes: model.bytes.length,
+    fileBytes,
   };
 }
 
@@ -91,6 +93,13 @@ async function run(request: RunRequest): Promise<SessionReply> {
   const serviceMs = performance.now() - startMs;
   const outputs = request.outputs.map(name => transferable(name, results[name]));
   return { kind: "ran", outputs, spare: request.inputs.map(({ data }) => data), serviceMs };
+}
+
+/** Frees what the runtime has a copy of: a thread that allocates next to nothing may never collect its garbage. */
+function forget({ buffer }: Uint8Array<ArrayBuffer>): void {
+  const { port1 } = new MessageChannel();
+  port1.postMessage(null, [buffer]);
+  port1.close();
 }
 
 async function release(): Promise<SessionReply> {

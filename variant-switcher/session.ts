@@ -1,7 +1,7 @@
 import type { OpenOptions, OpenSession } from "./driver.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
-import type { Loaded, Refused, RunFailed, TransferredTensor } from "./session-messages.ts";
-import { SessionThread } from "./session-thread.ts";
+import { type Loaded, type Refused, type RunFailed, SUPERSEDED, type TransferredTensor } from "./session-messages.ts";
+import { type Lost, SessionThread } from "./session-thread.ts";
 import type { SpareThread } from "./spare-thread.ts";
 
 const DEFAULT_WORKER = new URL("./session-worker.js", import.meta.url);
@@ -26,7 +26,7 @@ export type RunResult =
     }
   | RunFailed
   | { readonly kind: "unserved"; readonly reason: string }
-  | { readonly kind: "lost"; readonly reason: string };
+  | Lost;
 
 /** Something that runs batches of one variant. */
 export interface ModelSession {
@@ -56,10 +56,28 @@ class Session implements OpenSession {
     this.#minWatchdogMs = options.minWatchdogMs ?? MIN_WATCHDOG_MS;
   }
 
-  /** Starts the thread and loads the model. An aborted `signal` ends the thread and gives `superseded`. */
+  /** Loads the model in a thread that is there, or in one that it starts. An aborted `signal` ends the thread and gives `superseded`. */
   static async open(options: OpenOptions, signal: AbortSignal): Promise<Session | Refused> {
+    if (signal.aborted) return SUPERSEDED;
+    const startMs = performance.now();
+    const spare = options.spare?.take() ?? null;
+    const inSpare = spare && (await Session.#openIn(spare, options, signal));
+    // A thread that dies of what was in it before says nothing of this model; one that hangs does.
+    const isDead = inSpare !== null && isLost(inSpare) && performance.now() - startMs < MIN_WATCHDOG_MS;
+    const isOpened = inSpare !== null && !isDead;
+    const thread = (): SessionThread => new SessionThread(options.workerUrl ?? DEFAULT_WORKER);
+    const opened = isOpened ? inSpare : await Session.#openIn(thread(), options, signal);
+    if (!isLost(opened)) return opened;
+    const message = `${options.variant.model} broke the thread that loads it: ${opened.reason}`;
+    return { kind: "refused", code: "model_invalid", message };
+  }
+
+  static async #openIn(
+    thread: SessionThread,
+    options: OpenOptions,
+    signal: AbortSignal,
+  ): Promise<Session | Refused | Lost> {
     const { onLingering = () => undefined, onIdleLoss = () => undefined } = options;
-    const thread = options.spare?.take() ?? new SessionThread(options.workerUrl ?? DEFAULT_WORKER);
     thread.owner = { onLingering, onIdleLoss };
     const abort = (): void => void thread.close("superseded");
     signal.addEventListener("abort", abort, { once: true });
@@ -71,10 +89,9 @@ class Session implements OpenSession {
     signal.removeEventListener("abort", abort);
     if (reply.kind === "loaded" && !signal.aborted) return new Session(options, reply, thread);
     await thread.close("not needed");
-    if (signal.aborted) return { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
-    if (reply.kind === "refused") return reply;
-    const reason = reply.kind === "lost" ? reply.reason : `it answered ${reply.kind}`;
-    return { kind: "refused", code: "model_invalid", message: `${model} broke the thread that loads it: ${reason}` };
+    if (signal.aborted) return SUPERSEDED;
+    if (reply.kind === "refused" || reply.kind === "lost") return reply;
+    return { kind: "lost", reason: `it answered ${reply.kind}` };
   }
 
   /** Its thread is gone. */
@@ -108,6 +125,10 @@ class Session implements OpenSession {
   async #end(spare: SpareThread | undefined): Promise<void> {
     if (!(await spare?.keep(this.#thread))) await this.#thread.close("closed");
   }
+}
+
+function isLost(opened: Session | Refused | Lost): opened is Lost {
+  return "kind" in opened && opened.kind === "lost";
 }
 
 function received(tensor: TransferredTensor): NamedTensor {

@@ -11,6 +11,8 @@ const RELEASE_MS = 1000;
  */
 export class SpareThread {
   #thread: SessionThread | null = null;
+  /** A thread is kept, or is about to be. */
+  #isTaken = false;
 
   /** What a load in it does not add to the process, but its session holds. */
   get memoryMiB(): number {
@@ -19,19 +21,21 @@ export class SpareThread {
 
   /** Frees the thread's model. False: it can't be kept. */
   async keep(thread: SessionThread): Promise<boolean> {
-    if (this.#thread || !thread.isIdle) return false;
-    this.#thread = thread;
-    const reply = await thread.ask({ kind: "release" }, [], RELEASE_MS);
-    if (reply.kind === "released" && this.#thread === thread) return true;
-    if (this.#thread === thread) this.#thread = null;
-    return false;
+    if (this.#isTaken || !thread.isIdle) return false;
+    this.#isTaken = true;
+    const { kind } = await thread.ask({ kind: "release" }, [], RELEASE_MS);
+    this.#isTaken = kind === "released";
+    if (this.#isTaken) this.#thread = thread;
+    return this.#isTaken;
   }
 
   /** Null: there is none. */
   take(): SessionThread | null {
     const thread = this.#thread;
+    if (thread === null) return null;
     this.#thread = null;
-    return thread && !thread.isLost ? thread : null;
+    this.#isTaken = false;
+    return thread.isIdle ? thread : null;
   }
 
   async close(): Promise<void> {

@@ -38,7 +38,7 @@ export interface SwitchingOptions {
 /**
  * The Switch state machine. A Switch goes through these states; the old variant serves in all of them until the last:
  *
- * - **load**: a new thread reads the model file once, checks that it lies inside the model folder, that its hash is the
+ * - **load**: a new thread, or that of a session that made room, reads the model file once, checks that it lies inside the model folder, that its hash is the
  *   expected one and that it needs no other files, and makes a session of the very bytes that were hashed. A resident
  *   variant skips load and verify. Where memory does not allow both sessions, resident ones are given up, least recently
  *   used first; if that is not enough the Switch is refused (`memory_short`).

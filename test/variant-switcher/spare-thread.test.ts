@@ -1,13 +1,20 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { isRefused, type OpenOptions, type OpenSession } from "../../variant-switcher/driver.ts";
 import { openOnnx } from "../../variant-switcher/session.ts";
+import { SessionThread } from "../../variant-switcher/session-thread.ts";
 import { SpareThread } from "../../variant-switcher/spare-thread.ts";
 import { AFFINE_CONTRACT, affineModel, writeModel } from "../support/models.ts";
 import { AFFINE, affineConfig, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
+
+/** How many threads this process has started, this one included. */
+async function threadsStarted(): Promise<number> {
+  const thread = new Worker("", { eval: true });
+  const { threadId } = thread;
+  await thread.terminate();
+  return threadId;
+}
 
 describe("SpareThread", () => {
   let folder: TestFolder;
@@ -31,6 +38,11 @@ describe("SpareThread", () => {
     opened.push(session);
     return session;
   };
+  /** The script of a thread that does this with every message. */
+  const worker = (code: string): URL =>
+    new URL(
+      `data:text/javascript,import { parentPort } from "node:worker_threads"; parentPort.on("message", () => { ${code} });`,
+    );
   const answer = async (session: OpenSession): Promise<readonly number[]> => {
     const data = new Float32Array([1, 2]).buffer;
     const input = { name: "x", datatype: "FP32", shape: [1, 2], data, bytes: 8 } as const;
@@ -40,18 +52,17 @@ describe("SpareThread", () => {
     const [{ bytes } = { bytes: new Uint8Array() }] = result.outputs;
     return [...new Float32Array(bytes.slice().buffer)];
   };
-  const threads = (): number => Number(/Threads:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]);
 
   it("lets the next session have the thread of the one before, and nothing of its model", async () => {
     const first = await open("double", 2);
     assert.deepEqual(await answer(first), [2, 4]);
-    const before = threads();
+    const before = await threadsStarted();
     await first.close(spare);
     assert.ok(spare.memoryMiB > 0);
     const second = await open("triple", 3);
     assert.equal(spare.memoryMiB, 0);
     assert.deepEqual(await answer(second), [3, 6]);
-    assert.equal(threads(), before);
+    assert.equal((await threadsStarted()) - before, 1);
   });
 
   it("is never ended by the session that had it before", async () => {
@@ -66,7 +77,7 @@ describe("SpareThread", () => {
 
   it("keeps one thread, and none that works", async () => {
     const [first, second, third] = [await open("double", 2), await open("triple", 3), await open("quadruple", 4)];
-    const isLost = assert.rejects(answer(third));
+    const isLost = assert.rejects(answer(third), /closed/);
     await third.close(spare);
     await isLost;
     assert.equal(spare.memoryMiB, 0);
@@ -88,25 +99,48 @@ describe("SpareThread", () => {
     assert.deepEqual(await answer(await open("triple", 3)), [3, 6]);
   });
 
+  it("is nobody's before its model is released", async () => {
+    const first = await open("double", 2);
+    const closed = first.close(spare);
+    assert.equal(spare.take(), null);
+    const second = await open("triple", 3);
+    await closed;
+    assert.deepEqual(await answer(second), [3, 6]);
+    assert.ok(spare.memoryMiB > 0);
+  });
+
+  it("is not blamed on the next model if it dies of what was in it before", async () => {
+    const dying = new SessionThread(worker("process.exit(1)"));
+    const session = await open("double", 2, { spare: { take: () => dying } as SpareThread });
+    assert.equal(dying.isLost, true);
+    assert.deepEqual(await answer(session), [2, 4]);
+  });
+
+  it("keeps no thread that does not give up its model", async () => {
+    const silent = new SessionThread(worker(""));
+    assert.equal(await spare.keep(silent), false);
+    assert.deepEqual([silent.isLost, spare.take()], [true, null]);
+    await (await open("double", 2)).close(spare);
+    assert.ok(spare.memoryMiB > 0);
+  });
+
+  it("ends with a model that can't be loaded", async () => {
+    await (await open("double", 2)).close(spare);
+    await assert.rejects(open("triple", 3, { modelFolder: `${folder.path}/elsewhere` }), /can't be read/);
+    assert.deepEqual([spare.memoryMiB, spare.take()], [0, null]);
+  });
+
   it("is ended with what nobody took", async () => {
     const first = await open("double", 2);
-    const before = threads();
     await first.close(spare);
+    const kept = spare.take();
+    assert.equal(kept && (await spare.keep(kept)), true);
     await spare.close();
-    for (let i = 0; threads() >= before && i < 1000; i++) await sleep(5);
-    assert.ok(threads() < before);
+    assert.equal(kept?.isLost, true);
   });
 });
 
 describe("a switcher without room for one more session", () => {
-  /** How many threads this process has started, this one included. */
-  const started = async (): Promise<number> => {
-    const thread = new Worker("", { eval: true });
-    const { threadId } = thread;
-    await thread.terminate();
-    return threadId;
-  };
-
   it("loads the next one in the thread of the one that goes", async () => {
     const folder = new TestFolder();
     const { variants, ...config } = affineConfig(folder.path);
@@ -115,14 +149,14 @@ describe("a switcher without room for one more session", () => {
     const switcher = await TestSwitcher.startReady({ ...config, variants: large, memoryMiB });
     try {
       assert.equal((await switcher.pin("b")).status, 200);
-      const before = await started();
+      const before = await threadsStarted();
       for (const name of ["c", "a", "b", "c"] as const) {
         assert.equal((await switcher.pin(name)).status, 200);
         const { body } = await switcher.infer([3]);
         assert.deepEqual(body.outputs?.[0]?.data?.[0], AFFINE[name]?.(3));
       }
       assert.equal(Object.values(await switcher.variants()).filter(({ state }) => state === "absent").length, 1);
-      assert.equal((await started()) - before, 1);
+      assert.equal((await threadsStarted()) - before, 1);
     } finally {
       await switcher.close();
       folder.delete();
