@@ -56,9 +56,9 @@ function readInside(modelFolder: string, model: string): Uint8Array<ArrayBuffer>
   }
 }
 
-/** Fewer bytes than `size` when the file shrinks meanwhile: the hash tells. */
+/** Fewer bytes than `size` when the file shrinks meanwhile: the hash tells. Their buffer can be resized, to nothing once they are read. */
 function readAll(fd: number, size: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(size);
+  const bytes = new Uint8Array(new ArrayBuffer(size, { maxByteLength: size }));
   let at = 0;
   while (at < size) {
     const count = readSync(fd, bytes, at, Math.min(size - at, 64 * 1024 * 1024), null);

@@ -6,6 +6,7 @@ import { openOnnx } from "../../variant-switcher/session.ts";
 import { SessionThread } from "../../variant-switcher/session-thread.ts";
 import { SpareThread } from "../../variant-switcher/spare-thread.ts";
 import { AFFINE_CONTRACT, affineModel, writeModel } from "../support/models.ts";
+import { encodeModel } from "../support/onnx-model.ts";
 import { AFFINE, affineConfig, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
 
 /** How many threads this process has started, this one included. */
@@ -14,6 +15,19 @@ async function threadsStarted(): Promise<number> {
   const { threadId } = thread;
   await thread.terminate();
   return threadId;
+}
+
+const LARGE_BYTES = 32 * 1024 * 1024;
+
+/** A model of one matrix with this many bytes. */
+function wideModel(bytes: number): Buffer {
+  const [rows, columns] = [bytes / 4 / 32, 32];
+  return encodeModel({
+    inputs: [{ name: "x", type: "FP32", shape: ["n", rows] }],
+    outputs: [{ name: "y", type: "FP32", shape: ["n", columns] }],
+    nodes: [{ op: "MatMul", inputs: ["x", "w"], outputs: ["y"] }],
+    weights: { w: { shape: [rows, columns], values: new Array<number>(rows * columns).fill(1) } },
+  });
 }
 
 describe("SpareThread", () => {
@@ -137,6 +151,21 @@ describe("SpareThread", () => {
     assert.equal(kept && (await spare.keep(kept)), true);
     await spare.close();
     assert.equal(kept?.isLost, true);
+  });
+
+  it("keeps no copy of the model's file, whose memory the runtime has copied", async () => {
+    await (await open("small", 2)).close(spare);
+    const before = process.memoryUsage.rss();
+    const model = wideModel(LARGE_BYTES);
+    const variant = { driver: "onnx", ...writeModel(folder.path, "large", model) };
+    const options = { variant, contract: AFFINE_CONTRACT, modelFolder: folder.path, threads: 1, spare };
+    const session = await openOnnx(options as unknown as OpenOptions, new AbortController().signal);
+    assert.ok(!isRefused(session), JSON.stringify(session));
+    opened.push(session);
+    assert.equal(session.model.fileBytes, model.length);
+    // One is `model` itself, one is the runtime's.
+    const files = (process.memoryUsage.rss() - before) / LARGE_BYTES;
+    assert.ok(files < 2.5, `${files} times the file's size is held`);
   });
 });
 
