@@ -1,12 +1,15 @@
 /** The load on a server, from a process of its own: requests of one image each, in an open or a closed loop. */
 import { Agent, type ClientRequest, request } from "node:http";
 import { exponential, seededRandom } from "../load/seeded-random.ts";
+import type { ProtoGrpcType } from "../proto/generated/open_inference.ts";
 import type { InferenceClient } from "../test/support/inference-client.ts";
 import { type Failure, PIXEL, type Sample } from "./samples.ts";
+import { ThinGrpcClient } from "./thin-grpc-client.ts";
 
 /** Where requests go. `offset` null: the answer's version `name-OFFSET` says it. */
 export interface ClientTarget {
-  readonly transport: "rest" | "grpc";
+  /** `grpc`: by a client that takes as little as can be; `grpc-js`: by that of the library. */
+  readonly transport: "rest" | "grpc" | "grpc-js";
   readonly port: number;
   readonly model: string;
   readonly offset: number | null;
@@ -25,7 +28,9 @@ const TENSOR = { name: "image", datatype: "UINT8", shape: [1, 240, 192] };
 const HEADER = Buffer.from(JSON.stringify({ inputs: [{ ...TENSOR, parameters: { binary_data_size: IMAGE.length } }] }));
 const BODY = Buffer.concat([HEADER, IMAGE]);
 const agent = new Agent({ keepAlive: true, noDelay: true });
-const grpcClients = new Map<number, InferenceClient>();
+/** By port. */
+const libraryClients = new Map<number, InferenceClient>();
+const thinClients = new Map<number, ThinGrpcClient>();
 
 process.on("message", (question: ClientQuestion) => {
   run(question).then(
@@ -40,7 +45,7 @@ process.send?.({ kind: "ready" });
 
 async function run(question: ClientQuestion): Promise<readonly Sample[]> {
   const { target } = question;
-  const send = target.transport === "rest" ? overRest(target) : await overGrpc(target);
+  const send = target.transport === "rest" ? overRest(target) : overGrpc(await callOf(target), target);
   return question.kind === "open" ? await openLoop(question, send) : await closedLoop(question, send);
 }
 
@@ -89,15 +94,33 @@ function overRest({ port, model, offset }: ClientTarget): Send {
     });
 }
 
-async function overGrpc({ port, model, offset }: ClientTarget): Promise<Send> {
-  const { InferenceClient: Client } = await import("../test/support/inference-client.ts");
-  const client = grpcClients.get(port) ?? new Client(port);
-  grpcClients.set(port, client);
+interface GrpcAnswer {
+  readonly modelVersion: string;
+  readonly rawOutputContents: readonly Buffer[];
+}
+
+/** The call that is measured, by a client that is kept for the next question. */
+async function callOf({ transport, port, model }: ClientTarget): Promise<() => Promise<GrpcAnswer>> {
   const message = { modelName: model, inputs: [TENSOR], rawInputContents: [IMAGE] };
+  if (transport === "grpc-js") {
+    const { InferenceClient: Client } = await import("../test/support/inference-client.ts");
+    const client = libraryClients.get(port) ?? new Client(port);
+    libraryClients.set(port, client);
+    return () => client.call<GrpcAnswer>("ModelInfer", message);
+  }
+  const { loadProto } = await import("../runtime/grpc.ts");
+  const { service } = loadProto<ProtoGrpcType>("open_inference.proto").inference.GRPCInferenceService;
+  const { requestSerialize, responseDeserialize } = service.ModelInfer;
+  const client = thinClients.get(port) ?? new ThinGrpcClient(port, requestSerialize(message));
+  thinClients.set(port, client);
+  return async () => responseDeserialize(await client.call());
+}
+
+function overGrpc(call: () => Promise<GrpcAnswer>, { offset }: ClientTarget): Send {
   return async dueMs => {
     let failure: Failure | null;
     try {
-      const answer = await client.call<{ modelVersion: string; rawOutputContents: Buffer[] }>("ModelInfer", message);
+      const answer = await call();
       const score = answer.rawOutputContents[0]?.readFloatLE(0) ?? Number.NaN;
       failure = judge(answer.modelVersion, score, offset);
     } catch (error) {

@@ -23,15 +23,18 @@ async function added(rig: Rig): Promise<Figure> {
   const client = await rig.startClient(1);
   const rest: number[] = [];
   const grpc: number[] = [];
+  const grpcJs: number[] = [];
   const alone: number[] = [];
   const unserved: number[] = [];
+  const byLibrary = { ...switcher.grpc, transport: "grpc-js" } as const;
   try {
-    for (const target of [switcher.rest, switcher.grpc, empty.grpc])
+    for (const target of [switcher.rest, switcher.grpc, byLibrary, empty.grpc])
       await client.ask({ kind: "closed", target, seconds: WARM_UP_SECONDS, concurrency: 1 });
     for (let round = 0; round < (rig.isShort ? 3 : 9); round++) {
       alone.push((await bare.ask<BareAnswer>({ seconds: TURN_SECONDS } satisfies BareQuestion)).p50Ms);
       rest.push(await medianOf(client, switcher.rest));
       grpc.push(await medianOf(client, switcher.grpc));
+      grpcJs.push(await medianOf(client, byLibrary));
       unserved.push(await medianOf(client, empty.grpc));
     }
   } finally {
@@ -44,9 +47,10 @@ async function added(rig: Rig): Promise<Figure> {
       restMs: rounded(addedMs.rest),
       grpcMs: rounded(addedMs.grpc),
       emptyGrpcMs: rounded(median(unserved)),
+      grpcJsClientMs: rounded(median(grpcJs) - bareMs),
       bareMs: rounded(bareMs),
     },
-    note: "the higher one of REST and gRPC, at one client, 45 KB of raw data a request; empty: the same call to a gRPC server that knows one answer, which is what grpc-js takes in client and server",
+    note: "the higher one of REST and gRPC, at one client, 45 KB of raw data a request, encoded once; empty: the same call to a gRPC server on grpc-js that knows one answer; grpcJsClient: with the client of grpc-js, which takes time for each call itself",
   });
 }
 
