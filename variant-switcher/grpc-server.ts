@@ -9,9 +9,12 @@ import { SideStreams } from "../runtime/side-streams.ts";
 import type { DataPlane } from "./data-plane.ts";
 import { grpcService } from "./grpc-service.ts";
 import type { InFlightBytes } from "./in-flight-bytes.ts";
+import { OpenCalls } from "./open-calls.ts";
 
 /** How often `grpc.health.v1` is told whether the switcher is ready. */
 const HEALTH_MS = 100;
+/** For calls to be told that they have no answer. */
+const LAST_WORDS_MS = 100;
 /** Of one call's messages that may be under way: an image of floats has 600 KB. */
 const WINDOW_BYTES = 1024 * 1024;
 
@@ -27,6 +30,7 @@ export class GrpcServer {
   readonly #server: Server;
   readonly #injector: ReturnType<Server["createConnectionInjector"]>;
   readonly #health: HealthImplementation;
+  readonly #calls = new OpenCalls();
   readonly #sideStreams = new SideStreams();
   readonly #healthTimer: NodeJS.Timeout;
   readonly #names: readonly string[];
@@ -41,7 +45,7 @@ export class GrpcServer {
       "grpc.keepalive_timeout_ms": 10_000,
     });
     const { GRPCInferenceService } = loadProto<ProtoGrpcType>("open_inference.proto").inference;
-    this.#server.addService(GRPCInferenceService.service, grpcService(plane, inFlight, logger));
+    this.#server.addService(GRPCInferenceService.service, grpcService(plane, inFlight, this.#calls, logger));
     this.#names = ["", "inference.GRPCInferenceService", plane.stage];
     this.#isReady = () => plane.isReady;
     this.#health = new HealthImplementation();
@@ -58,14 +62,18 @@ export class GrpcServer {
     this.#injector.injectConnection(socket);
   }
 
+  /** Takes no new calls, answers those that there are for at most `graceMs`, and tells the others then that it has ended. */
   async close(graceMs: number): Promise<void> {
     clearInterval(this.#healthTimer);
     this.#set("NOT_SERVING");
     this.#sideStreams.end();
     await new Promise<void>(resolve => {
-      const timer = setTimeout(() => {
-        this.#server.forceShutdown();
-        resolve();
+      let timer = setTimeout(() => {
+        this.#calls.cut();
+        timer = setTimeout(() => {
+          this.#server.forceShutdown();
+          resolve();
+        }, LAST_WORDS_MS);
       }, graceMs);
       // Not after the injector's drain(): of connections that it has begun to close tryShutdown() does not wait for the calls.
       this.#server.tryShutdown(() => {

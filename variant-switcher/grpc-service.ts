@@ -18,6 +18,7 @@ import type { DataPlane, Served } from "./data-plane.ts";
 import { parseGrpcRequest } from "./grpc-request.ts";
 import type { InFlightBytes } from "./in-flight-bytes.ts";
 import type { InferRequest } from "./infer-request.ts";
+import type { OpenCalls } from "./open-calls.ts";
 import { type LoadParameters, loadParameters } from "./repository.ts";
 import type { Duration, VariantStatistics } from "./statistics.ts";
 import { contentBytes, contentsOf } from "./typed-contents.ts";
@@ -35,12 +36,17 @@ interface Named {
 }
 
 /** The gRPC API of the Open Inference Protocol V2: the same as restRoutes(), in another form. */
-export function grpcService(plane: DataPlane, inFlight: InFlightBytes, logger: Logger): UntypedServiceImplementation {
+export function grpcService(
+  plane: DataPlane,
+  inFlight: InFlightBytes,
+  calls: OpenCalls,
+  logger: Logger,
+): UntypedServiceImplementation {
   const answer = <Request, Response>(
     handle: (request: Request, call: ServerUnaryCall<Request, Response>) => Response | Promise<Response>,
   ): handleUnaryCall<Request, Response> => {
     return (call, callback) => {
-      void respond(() => handle(call.request, call), callback, logger);
+      void respond(() => handle(call.request, call), calls.opened(callback), logger);
     };
   };
   const checked = <Response>(handle: (version: string) => Response) =>

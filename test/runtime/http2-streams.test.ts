@@ -7,7 +7,8 @@ import { createInterface } from "node:readline";
 import { Client, credentials, type Server } from "@grpc/grpc-js";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { keepStreamsInLists, OpenList, replaceTables } from "../../runtime/http2-streams.ts";
+import { keepStreamsInLists, replaceTables } from "../../runtime/http2-streams.ts";
+import { OpenList } from "../../runtime/open-list.ts";
 import { until } from "../support/switcher-harness.ts";
 
 const CALLS = 2500;

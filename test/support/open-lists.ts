@@ -1,4 +1,4 @@
-import { OpenList } from "../../runtime/http2-streams.ts";
+import { OpenList } from "../../runtime/open-list.ts";
 
 /** How many streams servers of this process put in lists meanwhile. */
 export async function streamsKept(meanwhile: () => Promise<unknown>): Promise<number> {

@@ -185,19 +185,28 @@ describe("Open Inference Protocol V2 gRPC", () => {
     await switcher.admin("assignment", { method: "DELETE", headers: { "if-match": "*" } });
   });
 
-  it("answers at shutdown what was asked for before", async () => {
+  /** A call of 700 ms that is there when its switcher begins to end. */
+  const whileEnding = async (graceMs: number, check: (call: Promise<ModelInferResponse__Output>) => Promise<void>) => {
     const variants = [{ name: "slow", driver: "emulated", points: [{ batch: 1, latencyMs: 700 }] }];
     const ending = await TestSwitcher.startReady(affineConfig(folder.path, { variants, defaultVariant: "slow" }));
     const caller = new InferenceClient(ending.switcher.ports.grpc);
     try {
-      const answer = caller.call<ModelInferResponse__Output>("ModelInfer", request());
+      const checked = check(caller.call<ModelInferResponse__Output>("ModelInfer", request()));
       await until(async () => /offered_rows_total\{.*\} 1\n/.test(await ending.metrics()), "asked for");
-      await ending.close(30_000);
-      assert.equal((await answer).modelVersion, "slow");
+      await ending.close(graceMs);
+      await checked;
     } finally {
       caller.close();
       await ending.close(0);
     }
+  };
+
+  it("answers at shutdown what was asked for before", async () => {
+    await whileEnding(30_000, async call => assert.equal((await call).modelVersion, "slow"));
+  });
+
+  it("tells at shutdown those whom there is no time to answer that it ends, so that they may ask another replica", async () => {
+    await whileEnding(10, call => assert.rejects(call, { code: status.UNAVAILABLE, details: /the switcher ended/ }));
   });
 
   it("ends at shutdown the streams of those who watch its health, and does not wait for them", async () => {
