@@ -30,7 +30,8 @@ const BODY = Buffer.concat([HEADER, IMAGE]);
 const agent = new Agent({ keepAlive: true, noDelay: true });
 /** By port. */
 const libraryClients = new Map<number, InferenceClient>();
-const thinClients = new Map<number, ThinGrpcClient>();
+/** By port and model. */
+const thinClients = new Map<string, ThinGrpcClient>();
 
 process.on("message", (question: ClientQuestion) => {
   run(question).then(
@@ -111,8 +112,9 @@ async function callOf({ transport, port, model }: ClientTarget): Promise<() => P
   const { loadProto } = await import("../runtime/grpc.ts");
   const { service } = loadProto<ProtoGrpcType>("open_inference.proto").inference.GRPCInferenceService;
   const { requestSerialize, responseDeserialize } = service.ModelInfer;
-  const client = thinClients.get(port) ?? new ThinGrpcClient(port, requestSerialize(message));
-  thinClients.set(port, client);
+  const place = `${port}/${model}`;
+  const client = thinClients.get(place) ?? new ThinGrpcClient(port, requestSerialize(message));
+  thinClients.set(place, client);
   return async () => responseDeserialize(await client.call());
 }
 

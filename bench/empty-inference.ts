@@ -1,5 +1,5 @@
 /**
- * A gRPC server of the Open Inference Protocol that knows one answer and has no model: what a call takes on grpc-js alone, in client and server.
+ * A gRPC server of the Open Inference Protocol that knows one answer and has no model: what a call takes on grpc-js' server alone, and in the client.
  * Arguments: the answer's version and score.
  */
 import { Server, ServerCredentials } from "@grpc/grpc-js";

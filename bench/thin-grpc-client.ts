@@ -5,6 +5,9 @@ const CALL = {
   ":path": "/inference.GRPCInferenceService/ModelInfer",
   "content-type": "application/grpc",
   te: "trailers",
+  // As other clients send, whatever the server makes of it.
+  "grpc-accept-encoding": "identity,deflate,gzip",
+  "user-agent": "variscale-bench",
 };
 /** Of a message: whether it is compressed, and its length. */
 const PREFIX_BYTES = 5;
@@ -62,7 +65,7 @@ export class ThinGrpcClient {
 
   /** A new one after one that broke. */
   #connection(): ClientHttp2Session {
-    if (this.#session && !this.#session.closed) return this.#session;
+    if (this.#session && !this.#session.closed && !this.#session.destroyed) return this.#session;
     this.#session = connect(`http://127.0.0.1:${this.#port}`);
     // Told by its calls.
     this.#session.on("error", () => undefined);

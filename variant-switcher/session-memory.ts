@@ -16,10 +16,16 @@ export class SessionMemory {
     this.#modelFolder = modelFolder;
   }
 
-  /** A load of it was seen to take this much; `atLeast`: or more, as it found memory of another one. */
-  measured(variant: string, memoryMiB: number, atLeast: boolean): void {
-    const knownMiB = atLeast ? (this.#measuredMiB.get(variant) ?? 0) : 0;
-    this.#measuredMiB.set(variant, Math.max(knownMiB, memoryMiB));
+  /** A load of it was seen to take this much at most. */
+  measured(variant: string, memoryMiB: number): void {
+    this.#measuredMiB.set(variant, memoryMiB);
+  }
+
+  /** A load was seen to take this much beside memory that was there from another session: it may take more, so what is known stands. */
+  async measuredInSpare(variant: SwitcherVariant, memoryMiB: number): Promise<void> {
+    if (this.#measuredMiB.has(variant.name)) return;
+    const guessedMiB = await this.neededMiB(variant);
+    this.measured(variant.name, Math.max(memoryMiB, guessedMiB));
   }
 
   /** What the Profile says, else what was measured here, else a guess from the file's size. */

@@ -221,8 +221,8 @@ export class SessionPool {
   ): Promise<OpenSession | Refused> {
     const { config, workerUrl, minWatchdogMs } = this.#options;
     const startMs = performance.now();
-    const threadMiB = this.#thread.memoryMiB;
-    const beforeMiB = process.memoryUsage.rss() / MIB - threadMiB;
+    const isInSpare = this.#thread.isKept;
+    const beforeMiB = process.memoryUsage.rss() / MIB;
     const neededMiB = await this.#memory.neededMiB(variant);
     const session = await prepareSession({
       open: {
@@ -242,8 +242,11 @@ export class SessionPool {
       onStep,
     });
     if (isRefused(session)) return session;
-    const grownMiB = process.memoryUsage.rss() / MIB - beforeMiB;
-    this.#memory.measured(variant.name, Math.max(grownMiB, session.model.fileBytes / MIB), threadMiB > 0);
+    // While it loaded there was the file beside what the runtime made of it.
+    const fileMiB = session.model.fileBytes / MIB;
+    const loadMiB = Math.max(process.memoryUsage.rss() / MIB - beforeMiB, fileMiB) + fileMiB;
+    if (isInSpare) await this.#memory.measuredInSpare(variant, loadMiB);
+    else this.#memory.measured(variant.name, loadMiB);
     const nowMs = performance.now();
     const before = this.#residents.get(variant.name);
     if (before) this.#replaced.add(before);

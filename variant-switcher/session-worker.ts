@@ -71,10 +71,10 @@ async function load(request: LoadRequest): Promise<SessionReply> {
       logSeverityLevel: 3,
     } as const;
     session = await inNative(nativeFlag(), () => InferenceSession.create(model.bytes, options));
-    forget(model.bytes);
   } catch (error) {
     return { kind: "refused", code: "model_invalid", message: `${request.model} can't be loaded: ${reasonOf(error)}` };
   }
+  forget(model.bytes);
   return {
     kind: "loaded",
     inputs: session.inputMetadata.map(describe),

@@ -1,7 +1,5 @@
 import type { SessionThread } from "./session-thread.ts";
 
-/** A thread with the runtime and no model. */
-const THREAD_MIB = 8;
 /** What takes longer is no release any more: the thread is ended, as if it had not been kept. */
 const RELEASE_MS = 1000;
 
@@ -14,9 +12,8 @@ export class SpareThread {
   /** A thread is kept, or is about to be. */
   #isTaken = false;
 
-  /** What a load in it does not add to the process, but its session holds. */
-  get memoryMiB(): number {
-    return this.#thread === null ? 0 : THREAD_MIB;
+  get isKept(): boolean {
+    return this.#thread !== null;
   }
 
   /** Frees the thread's model. False: it can't be kept. */

@@ -19,15 +19,16 @@ describe("ThinGrpcClient", () => {
   let port: number;
   let answer: (call: Call, respond: Respond) => void;
 
-  beforeEach(async () => {
+  const listen = async (at: number): Promise<void> => {
     server = new Server();
     server.addService(service, { ModelInfer: (call: Call, respond: Respond) => answer(call, respond) });
     port = await new Promise((resolve, reject) => {
-      server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+      server.bindAsync(`127.0.0.1:${at}`, ServerCredentials.createInsecure(), (error, bound) =>
         error ? reject(error) : resolve(bound),
       );
     });
-  });
+  };
+  beforeEach(() => listen(0));
   afterEach(() => server.forceShutdown());
 
   const client = (bytes: number): ThinGrpcClient =>
@@ -58,11 +59,13 @@ describe("ThinGrpcClient", () => {
     small.close();
   });
 
-  it("rejects with UNAVAILABLE when the connection breaks, and where there is none", async () => {
+  it("rejects with UNAVAILABLE when the connection breaks and while there is none, and goes on over a new one", async () => {
     answer = () => server.forceShutdown();
     const small = client(1);
-    await assert.rejects(small.call(), { code: status.UNAVAILABLE });
-    await assert.rejects(small.call(), { code: status.UNAVAILABLE });
+    for (let i = 0; i < 3; i++) await assert.rejects(small.call(), { code: status.UNAVAILABLE });
+    answer = (_call, respond) => respond(null, { modelName: "again" });
+    await listen(port);
+    assert.equal(responseDeserialize(await small.call()).modelName, "again");
     small.close();
   });
 });
