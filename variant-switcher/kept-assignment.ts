@@ -33,8 +33,8 @@ export class KeptAssignment {
     return null;
   }
 
-  /** Done when it is on the disk, after those before it. */
-  write(assignment: Assignment): Promise<void> {
+  /** Writes it after those before it; see `written()`. */
+  write(assignment: Assignment): void {
     this.#writing = this.#writing.then(async () => {
       if (this.#path === null) return;
       try {
@@ -43,6 +43,10 @@ export class KeptAssignment {
         this.#logger.warn({ err: error }, "the assignment can't be kept");
       }
     });
+  }
+
+  /** Resolves when all that `write()` was given is on the disk or given up. */
+  written(): Promise<void> {
     return this.#writing;
   }
 }

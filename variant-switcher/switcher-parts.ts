@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import type { Assignment } from "../domain/assignment.ts";
 import { createRegistry } from "../runtime/process-metrics.ts";
 import { packageVersion } from "../runtime/version.ts";
 import { AccuracySignals } from "./accuracy-signals.ts";
@@ -102,7 +103,7 @@ export class SwitcherParts implements StatusSources {
       logger,
       ...(lookMs !== undefined && { lookMs }),
     });
-    const persist = (...kept: Parameters<KeptAssignment["write"]>): void => void this.kept.write(...kept);
+    const persist = (assignment: Assignment): void => this.kept.write(assignment);
     this.assignments = new Assignments({ switching: this.switching, defaultVariant, logger, persist });
     this.plane = this.#createPlane();
     this.profileHere = new ProfileHere({
@@ -160,6 +161,7 @@ export class SwitcherParts implements StatusSources {
     this.switching.close();
     this.batcher.dropAll("not_ready", "the switcher has ended");
     await this.pool.close();
+    await this.kept.written();
     await this.tracing?.close().catch((error: unknown) => this.logger.warn({ err: error }, "traces were lost"));
   }
 

@@ -46,6 +46,7 @@ describe("tuning by HTTP", () => {
     const ended = await send("DELETE", undefined, "?reason=enough");
     assert.equal(ended.body.replaced.forecastQuantile, 0.99);
     await running.runUntil(board => !board.reasons.includes("tuned"));
+    await running.close();
     const audited = readFileSync(join(folder, "state/decisions.jsonl"), "utf8")
       .trim()
       .split("\n")
@@ -58,6 +59,7 @@ describe("tuning by HTTP", () => {
         [null, "", "enough", "this_machine"],
       ],
     );
+    running = await RunningScaler.start();
   });
 
   it("expires, and changes nothing when it is only asked about", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { rmSync, writeFileSync } from "node:fs";
+import { existsSync, promises, rmSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
@@ -208,6 +209,36 @@ describe("Follow", () => {
     const again = await TestSwitcher.startReady(affineConfig(folder.path, { stateFile }));
     switcher = again;
     assert.equal((await again.infer([1])).body.model_version, "b");
+  });
+
+  it("does not end before its last Assignment is on the disk", async () => {
+    const stateFile = join(folder.path, "state", "assignment.json");
+    const started = await start({ stateFile });
+    const { rename } = promises;
+    let release = (): void => undefined;
+    const released = new Promise<void>(resolve => {
+      release = resolve;
+    });
+    const slow = async (from: string, to: string): Promise<void> => {
+      await released;
+      await rename(from, to);
+    };
+    Object.assign(promises, { rename: slow });
+    syncBuiltinESMExports();
+    try {
+      scaler.assign(3, { variant: "b" });
+      await scaler.untilAcked(3);
+      const ended = started.close();
+      assert.equal(await Promise.race([ended.then(() => "ended"), sleep(500, "waits")]), "waits");
+      assert.equal(existsSync(stateFile), false);
+      release();
+      await ended;
+      assert.equal(existsSync(stateFile), true);
+    } finally {
+      release();
+      Object.assign(promises, { rename });
+      syncBuiltinESMExports();
+    }
   });
 
   it("drains: takes nothing new, ends the stream", async () => {
