@@ -22,13 +22,16 @@ export function widenWindows(server: Server, bytes: number): void {
 }
 
 /**
- * To be called once the server has its ports. grpc-js does not show its sessions, nor Node their tables: where either is built otherwise
- * than we know it, nothing is changed, and calls take more time.
+ * Of its ports, which it must have by then. grpc-js does not show them, nor Node its sessions' tables: where either is built otherwise than
+ * we know it, there are none, nothing is changed, and calls take more time.
  */
-function onSession(server: Server, listener: (session: ServerHttp2Session) => void): void {
+export function http2ServersOf(server: Server): readonly Http2Server[] {
   const { http2Servers } = server as unknown as { readonly http2Servers?: unknown };
-  if (!(http2Servers instanceof Map)) return;
-  for (const http2Server of (http2Servers as Map<Http2Server, unknown>).keys()) http2Server.on("session", listener);
+  return http2Servers instanceof Map ? [...(http2Servers as Map<Http2Server, unknown>).keys()] : [];
+}
+
+function onSession(server: Server, listener: (session: ServerHttp2Session) => void): void {
+  for (const http2Server of http2ServersOf(server)) http2Server.on("session", listener);
 }
 
 /** False: its streams are kept otherwise than we know. */

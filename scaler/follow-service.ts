@@ -49,13 +49,13 @@ export interface FollowServiceOptions extends CallContext {
  * or by the end of this process.
  */
 export class FollowService {
-  readonly handlers: SwitcherControlHandlers;
+  readonly streams: SwitcherControlHandlers;
   readonly #options: FollowServiceOptions;
   readonly #streams = new Set<FollowStream>();
 
   constructor(options: FollowServiceOptions) {
     this.#options = options;
-    this.handlers = {
+    this.streams = {
       Follow: call => {
         const stream = new FollowStream(call, options, () => this.#streams.delete(stream));
         this.#streams.add(stream);

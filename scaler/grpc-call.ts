@@ -1,8 +1,9 @@
-import type { handleUnaryCall, ServiceError, StatusObject } from "@grpc/grpc-js";
+import type { ServiceError, StatusObject } from "@grpc/grpc-js";
 import { Metadata, status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
 import { grpcStatusOf } from "../runtime/error-status.ts";
+import type { UnaryHandler } from "../runtime/unary-call.ts";
 
 /** Told how every call went: its method, gRPC code and duration. */
 export type CallObserver = (method: string, code: number, seconds: number) => void;
@@ -17,7 +18,7 @@ export function unary<Request, Response>(
   method: string,
   context: CallContext,
   answer: (request: Request) => Response,
-): handleUnaryCall<Request, Response> {
+): UnaryHandler<Request, Response> {
   return (call, callback) => {
     const startMs = performance.now();
     let code: number = status.OK;

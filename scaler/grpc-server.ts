@@ -12,6 +12,8 @@ import { VariscaleError } from "../domain/errors.ts";
 import { loadProtoDefinition } from "../runtime/grpc.ts";
 import { keepStreamsInLists } from "../runtime/http2-streams.ts";
 import { SideStreams } from "../runtime/side-streams.ts";
+import { forGrpcJs, type UnaryHandlers } from "../runtime/unary-call.ts";
+import { takeUnaryCalls } from "../runtime/unary-calls.ts";
 
 export interface GrpcServerOptions {
   readonly host: string;
@@ -21,7 +23,8 @@ export interface GrpcServerOptions {
   /** Full name of the service, as `grpc.health.v1` is asked for it. */
   readonly serviceName: string;
   readonly definition: ServiceDefinition;
-  readonly handlers: UntypedServiceImplementation;
+  readonly unary?: UnaryHandlers;
+  readonly streams: UntypedServiceImplementation;
   /** The .proto file that tools may ask for by reflection; null: there is none. */
   readonly reflected: "externalscaler.proto" | null;
   /** Larger messages are refused before they are read. */
@@ -55,9 +58,11 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const registrar = sideStreams.registrar(server);
   health.addToServer(registrar as Server);
   if (options.reflected) reflectionOf(options.reflected).addToServer(registrar);
-  server.addService(options.definition, options.handlers);
+  const { definition, unary = {}, streams, mostMessageBytes } = options;
+  server.addService(definition, { ...forGrpcJs(unary), ...streams });
   const port = await bind(server, options);
   keepStreamsInLists(server);
+  takeUnaryCalls(server, definition, unary, mostMessageBytes);
   return {
     port,
     setServing: serving => {

@@ -6,6 +6,8 @@ import type { ProtoGrpcType } from "../proto/generated/open_inference.ts";
 import { loadProto } from "../runtime/grpc.ts";
 import { keepStreamsInLists, widenWindows } from "../runtime/http2-streams.ts";
 import { SideStreams } from "../runtime/side-streams.ts";
+import { forGrpcJs } from "../runtime/unary-call.ts";
+import { takeUnaryCalls } from "../runtime/unary-calls.ts";
 import type { DataPlane } from "./data-plane.ts";
 import { grpcService } from "./grpc-service.ts";
 import type { InFlightBytes } from "./in-flight-bytes.ts";
@@ -45,7 +47,8 @@ export class GrpcServer {
       "grpc.keepalive_timeout_ms": 10_000,
     });
     const { GRPCInferenceService } = loadProto<ProtoGrpcType>("open_inference.proto").inference;
-    this.#server.addService(GRPCInferenceService.service, grpcService(plane, inFlight, this.#calls, logger));
+    const handlers = grpcService(plane, inFlight, this.#calls, logger);
+    this.#server.addService(GRPCInferenceService.service, forGrpcJs(handlers));
     this.#names = ["", "inference.GRPCInferenceService", plane.stage];
     this.#isReady = () => plane.isReady;
     this.#health = new HealthImplementation();
@@ -56,6 +59,7 @@ export class GrpcServer {
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     keepStreamsInLists(this.#server);
     widenWindows(this.#server, WINDOW_BYTES);
+    takeUnaryCalls(this.#server, GRPCInferenceService.service, handlers, maxMessageBytes);
   }
 
   inject(socket: Socket): void {

@@ -1,10 +1,4 @@
-import {
-  type handleUnaryCall,
-  Metadata,
-  type ServerUnaryCall,
-  type sendUnaryData,
-  type UntypedServiceImplementation,
-} from "@grpc/grpc-js";
+import { Metadata, type sendUnaryData } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
 import type { TensorContract } from "../domain/tensor.ts";
@@ -14,6 +8,7 @@ import type { ModelRepositoryParameter__Output } from "../proto/generated/infere
 import type { ModelStatistics } from "../proto/generated/inference/ModelStatistics.ts";
 import type { RepositoryModelLoadRequest__Output } from "../proto/generated/inference/RepositoryModelLoadRequest.ts";
 import { grpcStatusOf } from "../runtime/error-status.ts";
+import type { UnaryCall, UnaryHandler, UnaryHandlers } from "../runtime/unary-call.ts";
 import type { DataPlane, Served } from "./data-plane.ts";
 import { parseGrpcRequest } from "./grpc-request.ts";
 import type { InFlightBytes } from "./in-flight-bytes.ts";
@@ -41,10 +36,10 @@ export function grpcService(
   inFlight: InFlightBytes,
   calls: OpenCalls,
   logger: Logger,
-): UntypedServiceImplementation {
+): UnaryHandlers {
   const answer = <Request, Response>(
-    handle: (request: Request, call: ServerUnaryCall<Request, Response>) => Response | Promise<Response>,
-  ): handleUnaryCall<Request, Response> => {
+    handle: (request: Request, call: UnaryCall<Request>) => Response | Promise<Response>,
+  ): UnaryHandler<Request, Response> => {
     return (call, callback) => {
       void respond(() => handle(call.request, call), calls.opened(callback), logger);
     };
@@ -91,7 +86,7 @@ async function infer(
   plane: DataPlane,
   inFlight: InFlightBytes,
   message: ModelInferRequest__Output,
-  call: ServerUnaryCall<ModelInferRequest__Output, ModelInferResponse>,
+  call: UnaryCall<ModelInferRequest__Output>,
 ): Promise<ModelInferResponse> {
   const arrivedMs = performance.now();
   plane.checkModel(message.modelName, message.modelVersion);
@@ -99,18 +94,18 @@ async function infer(
   const refusal = inFlight.take(bytes, 0);
   if (refusal) {
     const saidRows = Number(message.inputs[0]?.shape[0]);
-    plane.noMemory(saidRows, metadataOf(call.metadata, "x-request-id") ?? (message.id || null), refusal.message);
+    plane.noMemory(saidRows, shortHeader(call, "x-request-id") ?? (message.id || null), refusal.message);
     throw refusal;
   }
   try {
     const request = parseGrpcRequest(message, plane.contract);
     const served = await plane.infer(request, message.modelVersion, {
       transport: "grpc",
-      requestId: metadataOf(call.metadata, "x-request-id"),
-      traceparent: metadataOf(call.metadata, "traceparent"),
+      requestId: shortHeader(call, "x-request-id"),
+      traceparent: shortHeader(call, "traceparent"),
       arrivedMs,
-      timeoutMs: timeLeft(call.getDeadline()),
-      onGone: callback => call.once("cancelled", callback),
+      timeoutMs: call.timeoutMs,
+      onGone: callback => call.onGone(callback),
     });
     return responseOf(plane.stage, request, served);
   } finally {
@@ -118,15 +113,8 @@ async function infer(
   }
 }
 
-function metadataOf(metadata: Metadata, name: string): string | null {
-  const [value] = metadata.get(name);
-  return value === undefined ? null : String(value).slice(0, MAX_METADATA_CHARACTERS);
-}
-
-/** Null: the client set no deadline. One that has passed is as short as can be. */
-function timeLeft(deadline: Date | number): number | null {
-  const leftMs = Number(deadline) - Date.now();
-  return Number.isFinite(leftMs) ? Math.max(0.001, leftMs) : null;
+function shortHeader(call: UnaryCall<unknown>, name: string): string | null {
+  return call.header(name)?.slice(0, MAX_METADATA_CHARACTERS) ?? null;
 }
 
 function responseOf(

@@ -60,7 +60,7 @@ describe("streams of switchers that the API server knows", () => {
       ...{ host: "127.0.0.1", port: 0, credentials: ServerCredentials.createInsecure() },
       serviceName: "variscale.switcher.v1.SwitcherControl",
       definition: SwitcherControl.service,
-      handlers: follow.handlers,
+      streams: follow.streams,
       ...{ reflected: null, mostMessageBytes: 1024 * 1024 },
     });
   });

@@ -8,6 +8,7 @@ import { after, before, describe, it } from "mocha";
 import type { ModelInferResponse__Output } from "../../proto/generated/inference/ModelInferResponse.ts";
 import type { ModelStatisticsResponse__Output } from "../../proto/generated/inference/ModelStatisticsResponse.ts";
 import type { RepositoryIndexResponse__Output } from "../../proto/generated/inference/RepositoryIndexResponse.ts";
+import { emptyCall } from "../support/empty-call.ts";
 import { InferenceClient } from "../support/inference-client.ts";
 import { streamsKept } from "../support/open-lists.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
@@ -71,6 +72,14 @@ describe("Open Inference Protocol V2 gRPC", () => {
 
   it("keeps its open streams in lists, which keep none that has ended in memory", async () => {
     assert.ok((await streamsKept(() => client.call("ServerLive"))) >= 1);
+  });
+
+  it("reads calls right from HTTP/2", async () => {
+    for (const name of ["ModelInfer", "ServerLive"])
+      assert.equal(
+        await emptyCall(switcher.switcher.ports.grpc, `/inference.GRPCInferenceService/${name}`),
+        "the call has no message",
+      );
   });
 
   it("answers typed contents with typed contents, names the variant and echoes the id", async () => {
