@@ -21,12 +21,12 @@ export function keepHeapSmall(): void {
 }
 
 /**
- * Marks the heap when it is a quarter of the way to where V8 would mark it by itself, which is 8 MiB above what lived however small that is. To be
+ * Marks the heap when it is half way to where V8 would mark it by itself, which is 8 MiB above what lived however small that is. To be
  * called where next to nothing gets old, so that little is marked for it; not where buffers outside of the heap come and go with every
  * call, which count as growth (REST's bodies are in buffers that are used again).
  */
 export function markHeapSooner(): void {
-  setFlagsFromString("--incremental-marking-hard-trigger=25");
+  setFlagsFromString("--incremental-marking-hard-trigger=50");
 }
 
 /** Takes markHeapSooner() back. */
