@@ -1,6 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { VariscaleError } from "../domain/errors.ts";
-import { markHeapAsUsual } from "../runtime/small-heap.ts";
 import type { GrpcServer, GrpcServerOptions } from "./grpc-server.ts";
 
 export interface GrpcPortOptions extends GrpcServerOptions {
@@ -66,8 +65,6 @@ export class GrpcPort {
 
   async #load(): Promise<GrpcServer> {
     const { GrpcServer } = await import("./grpc-server.ts");
-    // Bodies of calls are outside of the heap, two copies of each.
-    markHeapAsUsual();
     return new GrpcServer(this.#options);
   }
 }

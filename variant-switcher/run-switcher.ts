@@ -4,7 +4,7 @@ import { VariscaleError } from "../domain/errors.ts";
 import { createLogger } from "../runtime/logger.ts";
 import { tellParent } from "../runtime/parent-process.ts";
 import { shutdownOnSignal } from "../runtime/shutdown.ts";
-import { keepHeapSmall, markHeapSooner } from "../runtime/small-heap.ts";
+import { keepHeapSmall, markHeapSoon } from "../runtime/small-heap.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { type SwitcherOptions, type SwitcherPorts, startSwitcher } from "./main.ts";
 import { parseSwitcherConfig } from "./parse-config.ts";
@@ -84,11 +84,10 @@ export async function runSwitcher(
 ): Promise<void> {
   // The models need the memory.
   keepHeapSmall();
-  markHeapSooner();
   const config = readConfig(args);
   const logger = createLogger("variant-switcher", config.logLevel);
   const tracing = await openTracing(process.env, config.stage, config.pod);
-  const switcher = await startSwitcher({ config, logger, tracing, ...more });
+  const switcher = await startSwitcher({ config, logger, tracing, onSwitched: markHeapSoon, ...more });
   // A thread in native code would keep the process from ending.
   process.on("exit", () => {
     if (hasBusyThreads()) process.kill(process.pid, "SIGKILL");
