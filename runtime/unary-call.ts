@@ -5,7 +5,7 @@ export interface UnaryCall<Request> {
   readonly request: Request;
   /** What is left of the client's deadline, at least 0.001; null: it set none. */
   readonly timeoutMs: number | null;
-  /** Of its metadata, as text; null: there is none. */
+  /** Of its metadata, by its name in lower case; not for those in `-bin`. Null: there is none. */
   header(name: string): string | null;
   /** Calls back when nobody waits for the answer any more. */
   onGone(callback: () => void): void;
@@ -17,6 +17,13 @@ export type UnaryHandler<Request, Response> = (call: UnaryCall<Request>, answer:
 /** By the names of a service's methods. */
 // biome-ignore lint/suspicious/noExplicitAny: as grpc-js' own type of handlers
 export type UnaryHandlers = Readonly<Record<string, UnaryHandler<any, any>>>;
+
+/** Handlers of the same methods as these of grpc-js'. */
+export type UnaryHandlersOf<Handlers> = {
+  readonly [Name in keyof Handlers]: Handlers[Name] extends handleUnaryCall<infer Request, infer Response>
+    ? UnaryHandler<Request, Response>
+    : never;
+};
 
 /** The same handlers as grpc-js calls them. */
 export function forGrpcJs(handlers: UnaryHandlers): UntypedServiceImplementation {

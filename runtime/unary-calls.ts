@@ -24,6 +24,8 @@ const TIMEOUT = /^(\d{1,8})([HMSmun])$/;
 const MS_PER_UNIT: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
 const LEAST_TIMEOUT_MS = 0.001;
 const MOST_TIMER_MS = 2 ** 31 - 1;
+/** A handler that keeps to deadlines by itself knows more of why there is no answer, so it comes first. */
+const HANDLERS_TURN_MS = 50;
 const LATE: Problem = { code: status.DEADLINE_EXCEEDED, details: "Deadline exceeded" };
 
 // biome-ignore lint/suspicious/noExplicitAny: as grpc-js' own type of definitions
@@ -40,7 +42,8 @@ interface Method {
  * Answers calls of these methods right from HTTP/2: grpc-js prepares each call for interceptors, metadata and streams of messages, which
  * takes as much time again. Calls with anything out of the ordinary (compression, other content types) stay with the server, which has
  * the same handlers, and so do all of them where it does not listen as we know it: false then. To be called once it has its ports.
- * A message of more than `maxBytes` is refused before it is read.
+ * A message of more than `maxBytes` is refused before it is read. Not for servers with interceptors or a time for idle connections: they
+ * don't see these calls.
  */
 export function takeUnaryCalls(
   server: Server,
@@ -103,8 +106,7 @@ function receive(
     // Whoever still sends may stop (RFC 9113, section 8.1); else its stream would stay open for as long as it likes.
     stream.close(constants.NGHTTP2_NO_ERROR);
   };
-  // Of a message that does not come: the handler keeps to the deadline by itself.
-  if (timeoutMs !== null) timer = setTimeout(fail, Math.min(timeoutMs, MOST_TIMER_MS), LATE);
+  if (timeoutMs !== null) timer = setTimeout(fail, Math.min(timeoutMs + HANDLERS_TURN_MS, MOST_TIMER_MS), LATE);
   // Its close follows, and says it to whoever wants to know.
   stream.on("error", () => undefined);
   stream.once("close", () => clearTimeout(timer));
@@ -115,7 +117,6 @@ function receive(
   });
   stream.once("end", () => {
     if (isOver || isGone(stream)) return;
-    clearTimeout(timer);
     const bytes = message.whole();
     if ("code" in bytes) return fail(bytes);
     let request: unknown;
@@ -125,10 +126,14 @@ function receive(
       return fail({ code: status.INTERNAL, details: "Error deserializing request" });
     }
     const leftMs = timeoutMs && Math.max(LEAST_TIMEOUT_MS, timeoutMs - (performance.now() - startMs));
-    handle(callOf(stream, headers, request, leftMs), (error, value) => {
-      if (error) answerError(stream, error);
-      else answer(stream, definition, value);
-    });
+    try {
+      handle(callOf(stream, headers, request, leftMs), (error, value) => {
+        if (error) answerError(stream, error);
+        else answer(stream, definition, value);
+      });
+    } catch {
+      fail({ code: status.UNKNOWN, details: "Unknown error" });
+    }
   });
 }
 
@@ -166,7 +171,9 @@ function answer(stream: ServerHttp2Stream, { responseSerialize }: Definition, va
 function answerError(stream: ServerHttp2Stream, error: ServerErrorResponse | Partial<StatusObject>): void {
   if (isGone(stream)) return;
   const { code = status.UNKNOWN, details = "Unknown Error", metadata } = error;
-  const said = { ...HEAD, "grpc-status": code, "grpc-message": encodeURI(details) };
+  // Halves of surrogate pairs can't be encoded.
+  const message = encodeURI(details.replaceAll(/\p{Surrogate}/gu, "\uFFFD"));
+  const said = { ...HEAD, "grpc-status": code, "grpc-message": message };
   stream.respond({ ...said, ...metadata?.toHttp2Headers() }, ALONE);
 }
 

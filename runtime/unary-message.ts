@@ -37,11 +37,14 @@ export class UnaryMessage {
     return null;
   }
 
-  /** The message, once nothing comes any more. */
+  /** The message, once nothing comes any more; it is given once. */
   whole(): Buffer | Problem {
     if (this.#bytes === 0) return problem(status.UNIMPLEMENTED, "the call has no message");
     if (this.#bytes !== this.#frameBytes) return problem(status.INTERNAL, "the message ends before its length");
-    return this.#joined().subarray(PREFIX_BYTES);
+    const message = this.#joined().subarray(PREFIX_BYTES);
+    // Else they would be there for as long as the call is.
+    this.#pieces.length = 0;
+    return message;
   }
 
   #joined(): Buffer {

@@ -6,7 +6,7 @@ import type { GetMetricSpecResponse } from "../proto/generated/externalscaler/Ge
 import type { GetMetricsRequest__Output } from "../proto/generated/externalscaler/GetMetricsRequest.ts";
 import type { IsActiveResponse } from "../proto/generated/externalscaler/IsActiveResponse.ts";
 import type { ScaledObjectRef__Output } from "../proto/generated/externalscaler/ScaledObjectRef.ts";
-import type { UnaryHandlers } from "../runtime/unary-call.ts";
+import type { UnaryHandlersOf } from "../runtime/unary-call.ts";
 import type { Boards } from "./board-store.ts";
 import type { Clock } from "./clock.ts";
 import { type CallContext, toStatus, unary } from "./grpc-call.ts";
@@ -40,7 +40,7 @@ interface OpenStream {
 
 /** KEDA's five calls. Every answer is read from the newest board in memory: nothing is computed and nothing is waited for. */
 export class KedaService {
-  readonly unary: UnaryHandlers;
+  readonly unary: UnaryHandlersOf<Pick<ExternalScalerHandlers, "IsActive" | "GetMetricSpec" | "GetMetrics">>;
   readonly streams: Pick<ExternalScalerHandlers, "StreamIsActive" | "StreamMetricSpec">;
   readonly #options: KedaServiceOptions;
   readonly #streams = new Set<OpenStream>();

@@ -1,5 +1,7 @@
 /** Work is looked through for passed deadlines no more often than this. */
 const SWEEP_MS = 20;
+/** Node's timers take no longer time, and take a longer one for none. */
+const MOST_TIMER_MS = 2 ** 31 - 1;
 
 /** Looks after deadlines while nothing runs. A timer that comes often would wake the thread beside the model for nothing. */
 export class DeadlineSweep {
@@ -18,9 +20,12 @@ export class DeadlineSweep {
     if (this.#atMs <= atMs) return;
     clearTimeout(this.#timer);
     this.#atMs = atMs;
-    this.#timer = setTimeout(() => {
-      this.#atMs = Number.POSITIVE_INFINITY;
-      this.#sweep();
-    }, atMs - nowMs).unref();
+    this.#timer = setTimeout(
+      () => {
+        this.#atMs = Number.POSITIVE_INFINITY;
+        this.#sweep();
+      },
+      Math.min(atMs - nowMs, MOST_TIMER_MS),
+    ).unref();
   }
 }

@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Assignment } from "../domain/assignment.ts";
 import { readState, writeState } from "../runtime/state-file.ts";
 import { ConfigValue } from "./config-value.ts";
 
+const PATIENCE_MS = 2000;
 const COUNT = 2 ** 53 - 1;
 const MEMBERS = ["version", "variant", "batch", "maxWaitMs", "fallbackVariant", "overload", "decisionId"] as const;
 
@@ -45,9 +47,12 @@ export class KeptAssignment {
     });
   }
 
-  /** Resolves when all that `write()` was given is on the disk or given up. */
-  written(): Promise<void> {
-    return this.#writing;
+  /** Resolves when all that `write()` was given is on the disk, or after a while that nobody should wait longer for a disk. */
+  async written(): Promise<void> {
+    const patience = new AbortController();
+    const over = sleep(PATIENCE_MS, undefined, { signal: patience.signal }).catch(() => undefined);
+    await Promise.race([this.#writing, over]);
+    patience.abort();
   }
 }
 

@@ -57,7 +57,7 @@ describe("a heap that is to be marked soon", () => {
     };
     const [never, always, once] = [marks("never"), marks("always"), marks("once")];
     const counts = `${never} by itself, ${always} when asked for all the time, ${once} after it was asked for`;
-    assert.ok(never >= 4 && always >= 2 * never && once < 1.3 * never, counts);
+    assert.ok(never >= 4 && always >= 1.5 * never && once <= 1.3 * never, counts);
   });
 });
 
