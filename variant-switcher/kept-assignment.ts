@@ -4,7 +4,7 @@ import type { Assignment } from "../domain/assignment.ts";
 import { readState, writeState } from "../runtime/state-file.ts";
 import { ConfigValue } from "./config-value.ts";
 
-const PATIENCE_MS = 2000;
+const PATIENCE_MS = 4000;
 const COUNT = 2 ** 53 - 1;
 const MEMBERS = ["version", "variant", "batch", "maxWaitMs", "fallbackVariant", "overload", "decisionId"] as const;
 

@@ -214,30 +214,32 @@ describe("Follow", () => {
   it("does not end before its last Assignment is on the disk", async () => {
     const stateFile = join(folder.path, "state", "assignment.json");
     const started = await start({ stateFile });
-    const { rename } = promises;
-    let release = (): void => undefined;
-    const released = new Promise<void>(resolve => {
-      release = resolve;
-    });
-    const slow = async (from: string, to: string): Promise<void> => {
-      await released;
-      await rename(from, to);
-    };
-    Object.assign(promises, { rename: slow });
-    syncBuiltinESMExports();
+    const disk = stalledDisk();
     try {
       scaler.assign(3, { variant: "b" });
       await scaler.untilAcked(3);
       const ended = started.close();
       assert.equal(await Promise.race([ended.then(() => "ended"), sleep(500, "waits")]), "waits");
       assert.equal(existsSync(stateFile), false);
-      release();
+      disk.goOn();
       await ended;
       assert.equal(existsSync(stateFile), true);
     } finally {
-      release();
-      Object.assign(promises, { rename });
-      syncBuiltinESMExports();
+      disk.end();
+    }
+  });
+
+  it("ends without it where the disk does not answer", async () => {
+    const stateFile = join(folder.path, "state", "assignment.json");
+    const started = await start({ stateFile });
+    const disk = stalledDisk();
+    try {
+      scaler.assign(3, { variant: "b" });
+      await scaler.untilAcked(3);
+      await started.close();
+      assert.equal(existsSync(stateFile), false);
+    } finally {
+      disk.end();
     }
   });
 
@@ -253,3 +255,26 @@ describe("Follow", () => {
     assert.match(refused.body.error ?? "", /drains/);
   });
 });
+
+/** Renames wait until it goes on. */
+function stalledDisk(): { goOn(): void; end(): void } {
+  const { rename } = promises;
+  let goOn = (): void => undefined;
+  const going = new Promise<void>(resolve => {
+    goOn = resolve;
+  });
+  const slow = async (from: string, to: string): Promise<void> => {
+    await going;
+    await rename(from, to);
+  };
+  Object.assign(promises, { rename: slow });
+  syncBuiltinESMExports();
+  return {
+    goOn: () => goOn(),
+    end: () => {
+      goOn();
+      Object.assign(promises, { rename });
+      syncBuiltinESMExports();
+    },
+  };
+}
