@@ -211,37 +211,37 @@ describe("Follow", () => {
     assert.equal((await again.infer([1])).body.model_version, "b");
   });
 
-  it("does not end before its last Assignment is on the disk", async () => {
+  /** With an Assignment that is acked and on its way to a disk that stalls. */
+  const onStalledDisk = async (
+    check: (started: TestSwitcher, isKept: () => boolean, goOn: () => void) => Promise<void>,
+  ): Promise<void> => {
     const stateFile = join(folder.path, "state", "assignment.json");
     const started = await start({ stateFile });
     const disk = stalledDisk();
     try {
       scaler.assign(3, { variant: "b" });
       await scaler.untilAcked(3);
+      await check(started, () => existsSync(stateFile), disk.goOn);
+    } finally {
+      disk.end();
+    }
+  };
+
+  it("does not end before its last Assignment is on the disk", () =>
+    onStalledDisk(async (started, isKept, goOn) => {
       const ended = started.close();
       assert.equal(await Promise.race([ended.then(() => "ended"), sleep(500, "waits")]), "waits");
-      assert.equal(existsSync(stateFile), false);
-      disk.goOn();
+      assert.equal(isKept(), false);
+      goOn();
       await ended;
-      assert.equal(existsSync(stateFile), true);
-    } finally {
-      disk.end();
-    }
-  });
+      assert.equal(isKept(), true);
+    }));
 
-  it("ends without it where the disk does not answer", async () => {
-    const stateFile = join(folder.path, "state", "assignment.json");
-    const started = await start({ stateFile });
-    const disk = stalledDisk();
-    try {
-      scaler.assign(3, { variant: "b" });
-      await scaler.untilAcked(3);
+  it("ends without it where the disk does not answer", () =>
+    onStalledDisk(async (started, isKept) => {
       await started.close();
-      assert.equal(existsSync(stateFile), false);
-    } finally {
-      disk.end();
-    }
-  });
+      assert.equal(isKept(), false);
+    }));
 
   it("drains: takes nothing new, ends the stream", async () => {
     const started = await start();
