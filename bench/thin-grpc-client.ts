@@ -1,4 +1,5 @@
 import { type ClientHttp2Session, connect } from "node:http2";
+import { framed, PREFIX_BYTES } from "../runtime/unary-message.ts";
 
 const CALL = {
   ":method": "POST",
@@ -9,8 +10,6 @@ const CALL = {
   "grpc-accept-encoding": "identity,deflate,gzip",
   "user-agent": "variscale-bench",
 };
-/** Of a message: whether it is compressed, and its length. */
-const PREFIX_BYTES = 5;
 const UNAVAILABLE = 14;
 
 /** What a call that failed is rejected with, as by grpc-js. */
@@ -71,11 +70,4 @@ export class ThinGrpcClient {
     this.#session.on("error", () => undefined);
     return this.#session;
   }
-}
-
-function framed(message: Buffer): Buffer {
-  const frame = Buffer.alloc(PREFIX_BYTES + message.length);
-  frame.writeUInt32BE(message.length, 1);
-  message.copy(frame, PREFIX_BYTES);
-  return frame;
 }

@@ -1,7 +1,7 @@
 import { type StatusObject, status } from "@grpc/grpc-js";
 
 /** Of a message: whether it is compressed, and its length. */
-const PREFIX_BYTES = 5;
+export const PREFIX_BYTES = 5;
 
 /** What a call is answered with that has no other answer. */
 export type Problem = Pick<StatusObject, "code" | "details">;
@@ -51,6 +51,15 @@ export class UnaryMessage {
     const [first, ...others] = this.#pieces;
     return first && others.length === 0 ? first : Buffer.concat(this.#pieces, this.#bytes);
   }
+}
+
+/** The same, to be sent: not compressed. */
+export function framed(message: Buffer): Buffer {
+  const frame = Buffer.allocUnsafe(PREFIX_BYTES + message.length);
+  frame[0] = 0;
+  frame.writeUInt32BE(message.length, 1);
+  message.copy(frame, PREFIX_BYTES);
+  return frame;
 }
 
 function problem(code: status, details: string): Problem {

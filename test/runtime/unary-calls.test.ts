@@ -17,12 +17,11 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { forGrpcJs, type UnaryCall, type UnaryHandlers } from "../../runtime/unary-call.ts";
 import { takeUnaryCalls } from "../../runtime/unary-calls.ts";
-import { UnaryMessage } from "../../runtime/unary-message.ts";
 import { until } from "../support/switcher-harness.ts";
 
 const MOST_BYTES = 100_000;
 
-/** Text of more than half a message is no text of this service's. */
+/** Some texts can't be written, and some bytes can't be read. */
 const TEXT = {
   serialize: (text: string): Buffer => {
     if (text === "unspeakable") throw new Error("can't be said");
@@ -202,7 +201,7 @@ describe("takeUnaryCalls()", () => {
     await until(() => gone === 1, "told");
   });
 
-  it("reads a message however it is cut into pieces, as grpc-js does", async () => {
+  it("reads a message however it is cut into pieces", async () => {
     const texts = fc
       .string({ unit: "binary", maxLength: 3000 })
       .filter(text => !text.startsWith("fail") && text !== "unspeakable");
@@ -368,24 +367,6 @@ describe("takeUnaryCalls()", () => {
     ).http2Servers.keys())
       http2Server.on("stream", () => undefined);
     assert.equal(takeUnaryCalls(server, SERVICE, handlersOf("HTTP/2"), MOST_BYTES), false);
-  });
-});
-
-describe("UnaryMessage", () => {
-  it("says something of all bytes, and gives a message only where they are one", () => {
-    fc.assert(
-      fc.property(fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 6 }), pieces => {
-        const message = new UnaryMessage(30);
-        const bytes = Buffer.concat(pieces);
-        const isOne =
-          bytes.length >= 5 && bytes[0] === 0 && bytes.readUInt32BE(1) === bytes.length - 5 && bytes.length <= 35;
-        const problems = pieces.map(piece => message.add(Buffer.from(piece))).filter(problem => problem !== null);
-        const whole = problems.length > 0 ? problems[0] : message.whole();
-        assert.equal(Buffer.isBuffer(whole), isOne);
-        if (Buffer.isBuffer(whole)) assert.deepEqual(whole, bytes.subarray(5));
-      }),
-      { examples: [[[framed(Buffer.from("one"))]], [[framed(Buffer.from("")), new Uint8Array()]]] },
-    );
   });
 });
 
