@@ -8,6 +8,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { http2ServersOf } from "./http2-streams.ts";
+import { LONGEST_TIMER_MS } from "./longest-timer.ts";
 import type { UnaryCall, UnaryHandler, UnaryHandlers } from "./unary-call.ts";
 import { framed, type Problem, UnaryMessage } from "./unary-message.ts";
 
@@ -22,7 +23,6 @@ const ALONE = { endStream: true };
 const TIMEOUT = /^(\d{1,8})([HMSmun])$/;
 const MS_PER_UNIT: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
 const LEAST_TIMEOUT_MS = 0.001;
-const MOST_TIMER_MS = 2 ** 31 - 1;
 /** A handler that keeps to deadlines by itself knows more of why there is no answer, so it comes first. */
 const HANDLERS_TURN_MS = 50;
 const LATE: Problem = { code: status.DEADLINE_EXCEEDED, details: "Deadline exceeded" };
@@ -105,7 +105,7 @@ function receive(
     // Whoever still sends may stop (RFC 9113, section 8.1); else its stream would stay open for as long as it likes.
     stream.close(constants.NGHTTP2_NO_ERROR);
   };
-  if (timeoutMs !== null) timer = setTimeout(fail, Math.min(timeoutMs + HANDLERS_TURN_MS, MOST_TIMER_MS), LATE);
+  if (timeoutMs !== null) timer = setTimeout(fail, Math.min(timeoutMs + HANDLERS_TURN_MS, LONGEST_TIMER_MS), LATE);
   // Its close follows, and says it to whoever wants to know.
   stream.on("error", () => undefined);
   stream.once("close", () => clearTimeout(timer));

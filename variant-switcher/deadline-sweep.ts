@@ -1,7 +1,7 @@
+import { LONGEST_TIMER_MS } from "../runtime/longest-timer.ts";
+
 /** Work is looked through for passed deadlines no more often than this. */
 const SWEEP_MS = 20;
-/** Node's timers take no longer time, and take a longer one for none. */
-const MOST_TIMER_MS = 2 ** 31 - 1;
 
 /** Looks after deadlines while nothing runs. A timer that comes often would wake the thread beside the model for nothing. */
 export class DeadlineSweep {
@@ -25,7 +25,7 @@ export class DeadlineSweep {
         this.#atMs = Number.POSITIVE_INFINITY;
         this.#sweep();
       },
-      Math.min(atMs - nowMs, MOST_TIMER_MS),
+      Math.min(atMs - nowMs, LONGEST_TIMER_MS),
     ).unref();
   }
 }
