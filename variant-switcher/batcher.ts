@@ -5,8 +5,10 @@ import type { DropReason, WorkObserver } from "./counters.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
 import type { Foresight } from "./foresight.ts";
 import { Outcomes } from "./outcomes.ts";
+import { leftMs, type RunningBatch } from "./running-batch.ts";
 import type { ModelSession, RunResult } from "./session.ts";
-import { type Serving, type TakenBatch, takeBatch } from "./take-batch.ts";
+import { type Serving, takeBatch } from "./take-batch.ts";
+import { Waiters } from "./waiters.ts";
 import { createEntry, type Entry, type QueueLimits, type Work, WorkQueue, type WorkResult } from "./work-queue.ts";
 
 /** Batches that a session has at most: one that runs and one that is next. */
@@ -22,12 +24,6 @@ export interface BatcherOptions {
   readonly refusal: () => string | null;
   /** The serving session crashed or hung. Its work waits until `serve` is called again. */
   readonly onLost: (session: ModelSession, reason: string) => void;
-}
-
-interface RunningBatch extends TakenBatch {
-  /** On the clock of performance.now(). */
-  readonly startedAtMs: number;
-  readonly expectedMs: number;
 }
 
 /** Work that was handed in. */
@@ -56,7 +52,8 @@ export class Batcher {
     this.#tellIdle();
     this.#sweepLater();
   });
-  #idle: (() => void)[] = [];
+  readonly #idle = new Waiters();
+  readonly #pause = new Waiters();
 
   constructor(options: BatcherOptions) {
     const { contract, limits, observer } = options;
@@ -121,10 +118,18 @@ export class Batcher {
 
   /** Resolves when nothing waits or runs. */
   whenIdle(): Promise<void> {
-    return new Promise(resolve => {
-      this.#idle.push(resolve);
-      this.#tellIdle();
-    });
+    const idle = this.#idle.wait();
+    this.#tellIdle();
+    return idle;
+  }
+
+  /**
+   * Resolves when nothing runs, for what would take the core from a batch; after `maxMs` at the latest. At once where there will be no such
+   * moment: rows wait to be next, or what runs is expected to take longer.
+   */
+  whenPaused(maxMs: number): Promise<void> {
+    const isVain = this.#queue.rows > 0 || leftMs(this.#running, performance.now()) > maxMs;
+    return this.#running.length === 0 || isVain ? Promise.resolve() : this.#pause.wait(maxMs);
   }
 
   /** Refuses everything that still waits. */
@@ -159,17 +164,18 @@ export class Batcher {
     const serving = this.#serving;
     if (!serving || this.#running.length === 0) return null;
     const nowMs = performance.now();
-    const runningMs = this.#running.reduce((sum, { startedAtMs, expectedMs }, i) => {
-      return sum + (i === 0 ? Math.max(0, startedAtMs + expectedMs - nowMs) : expectedMs);
-    }, 0);
+    const runningMs = leftMs(this.#running, nowMs);
     const doneInMs = this.#options.foresight.doneInMs(serving, this.#queue.rows, work.rows, runningMs);
     if (nowMs + doneInMs <= work.deadlineMs) return null;
-    const leftMs = Math.max(0, Math.round(work.deadlineMs - nowMs));
-    return `it would be done in about ${Math.ceil(doneInMs)} ms, behind ${this.#queue.rows} rows, but only ${leftMs} ms are left`;
+    const untilMs = Math.max(0, Math.round(work.deadlineMs - nowMs));
+    return `it would be done in about ${Math.ceil(doneInMs)} ms, behind ${this.#queue.rows} rows, but only ${untilMs} ms are left`;
   }
 
   #pump(): void {
-    if (this.#running.length === 0) this.#swap();
+    if (this.#running.length === 0) {
+      this.#pause.tell();
+      this.#swap();
+    }
     while (this.#serving && this.#mayStart(this.#serving)) {
       this.#outcomes.dropExpired();
       this.#outcomes.dropHopeless(this.#serving.session.variant, this.#options.foresight);
@@ -218,9 +224,9 @@ export class Batcher {
     // A session that is about to take over waits for what is half served.
     if (serving.maxWaitMs <= 0 || !head || this.#queue.rows >= serving.batch || this.#next) return false;
     if (!this.#options.foresight.paysToWait(serving)) return false;
-    const leftMs = serving.maxWaitMs - this.#queue.ageMs(performance.now());
-    if (leftMs <= 0) return false;
-    this.#waitTimer = setTimeout(() => this.#pump(), leftMs);
+    const moreMs = serving.maxWaitMs - this.#queue.ageMs(performance.now());
+    if (moreMs <= 0) return false;
+    this.#waitTimer = setTimeout(() => this.#pump(), moreMs);
     return true;
   }
 
@@ -287,7 +293,6 @@ export class Batcher {
   }
 
   #tellIdle(): void {
-    if (this.#running.length > 0 || this.#queue.rows > 0) return;
-    for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.#running.length === 0 && this.#queue.rows === 0) this.#idle.tell();
   }
 }

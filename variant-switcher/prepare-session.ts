@@ -17,6 +17,8 @@ export interface PrepareOptions {
   /** Numbers of rows that the session must be ready for. */
   readonly batches: readonly number[];
   readonly signal: AbortSignal;
+  /** Resolves when it disturbs nobody to take the core, or soon. */
+  readonly paused: () => Promise<void>;
   /** Is told when a step begins. */
   readonly onStep: (step: PrepareStep) => void;
 }
@@ -81,9 +83,10 @@ async function checkGolden(options: PrepareOptions, session: OpenSession): Promi
   return null;
 }
 
-function warmUp(options: PrepareOptions, session: OpenSession): Promise<Refused | null> {
+async function warmUp(options: PrepareOptions, session: OpenSession): Promise<Refused | null> {
   options.onStep("warm");
-  return warmSession(session, options.open.contract, options.batches);
+  await options.paused();
+  return await warmSession(session, options.open.contract, options.batches);
 }
 
 async function runChecked(

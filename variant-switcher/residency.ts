@@ -1,3 +1,5 @@
+import type { Refused } from "./session-messages.ts";
+
 /** A session in memory. */
 export interface Resident {
   readonly variant: string;
@@ -39,4 +41,17 @@ export function planResidency(problem: ResidencyProblem): Residency {
   }
   if (usedMiB + incomingMiB <= budgetMiB) return { kind: "fits", evict };
   return { kind: "short", availableMiB: Math.max(0, budgetMiB - usedMiB) };
+}
+
+/** `kept`: what has to stay beside it. */
+export function memoryShort(
+  variant: string,
+  neededMiB: number,
+  kept: readonly string[],
+  memoryMiB: number,
+  availableMiB: number,
+): Refused {
+  const rule = `${variant} needs about ${Math.ceil(neededMiB)} MiB beside ${kept.join(" and ") || "nothing"}`;
+  const message = `${rule}; of ${Math.floor(memoryMiB)} MiB only ${Math.floor(availableMiB)} are left. Give the stage more memoryMiB.`;
+  return { kind: "refused", code: "memory_short", message };
 }

@@ -3,7 +3,7 @@ import { isRefused, type OpenSession } from "./driver.ts";
 import { LingeringMemory } from "./lingering-memory.ts";
 import { type LoadOrder, Loads, type TellMemory } from "./loads.ts";
 import { type PrepareStep, prepareSession } from "./prepare-session.ts";
-import { planResidency } from "./residency.ts";
+import { memoryShort, planResidency } from "./residency.ts";
 import type { ModelSession } from "./session.ts";
 import { SessionMemory } from "./session-memory.ts";
 import { type Refused, SUPERSEDED } from "./session-messages.ts";
@@ -23,6 +23,8 @@ export interface SessionPoolOptions {
   readonly serving: () => string | null;
   /** The variant that a Switch is on its way to, whose session must not be touched either; null: there is none. */
   readonly incoming: () => string | null;
+  /** See PrepareOptions. */
+  readonly paused: () => Promise<void>;
   /** A session in memory was lost while it ran nothing. */
   readonly onIdleLoss: (session: ModelSession, reason: string) => void;
   readonly workerUrl?: URL;
@@ -186,6 +188,7 @@ export class SessionPool {
     const resident = source === "resident" ? this.#usable(variant.name) : null;
     if (resident) return await this.#warm(resident, batches, signal, onStep);
     if (this.#residents.get(variant.name)?.session.isLost) await this.drop(variant.name);
+    await this.#options.paused();
     const room = this.#makeRoom(variant, signal, tellMemory);
     const loaded = room.then(refused => refused ?? this.#load(variant, batches, signal, onStep));
     return await loaded.finally(() => this.#thread.close());
@@ -219,7 +222,7 @@ export class SessionPool {
     signal: AbortSignal,
     onStep: (step: PrepareStep) => void,
   ): Promise<OpenSession | Refused> {
-    const { config, workerUrl, minWatchdogMs } = this.#options;
+    const { config, workerUrl, minWatchdogMs, paused } = this.#options;
     const startMs = performance.now();
     const isInSpare = this.#thread.isKept;
     const beforeMiB = process.memoryUsage.rss() / MIB;
@@ -239,6 +242,7 @@ export class SessionPool {
       golden: config.golden,
       batches,
       signal,
+      paused,
       onStep,
     });
     if (isRefused(session)) return session;
@@ -287,11 +291,7 @@ export class SessionPool {
     const others = [incoming(), ...this.#loads.variants].filter(name => name !== variant.name);
     const kept = [...new Set([serving(), ...others])].filter(name => name !== null);
     const plan = planResidency({ residents, incomingMiB, budgetMiB, kept, fallback: this.#fallback });
-    if (plan.kind === "short") {
-      const rule = `${variant.name} needs about ${Math.ceil(incomingMiB)} MiB beside ${kept.join(" and ") || "nothing"}`;
-      const message = `${rule}; of ${Math.floor(config.memoryMiB)} MiB only ${Math.floor(plan.availableMiB)} are left. Give the stage more memoryMiB.`;
-      return { kind: "refused", code: "memory_short", message };
-    }
+    if (plan.kind === "short") return memoryShort(variant.name, incomingMiB, kept, config.memoryMiB, plan.availableMiB);
     tellMemory(incomingMiB);
     await Promise.all(plan.evict.map(name => this.drop(name, variant.driver === "onnx" ? this.#thread : undefined)));
     return null;

@@ -26,6 +26,11 @@ import type { Tracing } from "./tracing.ts";
 
 /** How often the overload rule looks at the queue. */
 const GUARD_MS = 50;
+/**
+ * A load takes the core from the batch that runs, so it rather begins when that has ended, and so does the warming; after so long all the
+ * same, as whoever wants the Switch waits too.
+ */
+const MAX_PAUSE_MS = 100;
 const MIB = 1024 * 1024;
 
 export interface PartsOptions {
@@ -190,6 +195,7 @@ export class SwitcherParts implements StatusSources {
       baseMiB: process.memoryUsage.rss() / MIB,
       serving: () => this.switching.servedVariant,
       incoming: () => this.switching.incomingVariant,
+      paused: () => this.batcher.whenPaused(MAX_PAUSE_MS),
       onIdleLoss: (session, reason) => {
         if (this.batcher.lostIdle(session, reason)) return;
         this.counters.sessionLost(session.variant);

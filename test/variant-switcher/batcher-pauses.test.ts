@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { setImmediate as turn } from "node:timers/promises";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { BatcherBench } from "../support/batcher-bench.ts";
+import { SteppedSession } from "../support/stepped-session.ts";
+
+const LONG_MS = 60_000;
+
+describe("Batcher, where something waits for a pause", () => {
+  let bench: BatcherBench;
+  let session: SteppedSession;
+
+  beforeEach(async () => {
+    bench = new BatcherBench();
+    session = new SteppedSession("a");
+    await bench.serve(session, 2);
+  });
+  afterEach(() => bench.close());
+
+  const isOver = async (pause: Promise<void>): Promise<boolean> => {
+    let over = false;
+    void pause.then(() => {
+      over = true;
+    });
+    await turn();
+    return over;
+  };
+
+  it("has one while nothing runs", async () => {
+    assert.equal(await isOver(bench.batcher.whenPaused(LONG_MS)), true);
+  });
+
+  it("has one when the batch that runs has ended, also where the next one begins right then", async () => {
+    bench.submit([1, 2]);
+    const pauses = [bench.batcher.whenPaused(LONG_MS), bench.batcher.whenPaused(LONG_MS)];
+    assert.deepEqual(await Promise.all(pauses.map(isOver)), [false, false]);
+    bench.submit([3]);
+    await session.step();
+    assert.deepEqual(await Promise.all(pauses.map(isOver)), [true, true]);
+    assert.deepEqual(session.batches, [[1, 2], [3]]);
+  });
+
+  it("has one when the session was lost", async () => {
+    session.onRun = () => ({ kind: "lost", reason: "it crashed" });
+    bench.submit([1]);
+    const pause = bench.batcher.whenPaused(LONG_MS);
+    await session.step();
+    assert.equal(await isOver(pause), true);
+  });
+
+  it("does not wait for one where rows wait already", async () => {
+    bench.submit([1]);
+    bench.submit([2]);
+    assert.equal(await isOver(bench.batcher.whenPaused(LONG_MS)), true);
+  });
+
+  it("does not wait for one that is expected to be too far away", async () => {
+    bench.foresight.ran({ variant: "a", rows: 1, serviceMs: LONG_MS });
+    bench.submit([1]);
+    assert.equal(await isOver(bench.batcher.whenPaused(LONG_MS - 10_000)), true);
+    assert.equal(await isOver(bench.batcher.whenPaused(LONG_MS)), false);
+  });
+
+  it("waits no longer than it was told to", async () => {
+    bench.submit([1]);
+    const startMs = performance.now();
+    await bench.batcher.whenPaused(30);
+    assert.ok(performance.now() - startMs >= 29);
+    assert.equal(session.batches.length, 1);
+  });
+});
