@@ -124,12 +124,12 @@ export class Batcher {
   }
 
   /**
-   * Resolves when nothing runs, for what would take the core from a batch; after `maxMs` at the latest. At once where there will be no such
-   * moment: rows wait to be next, or what runs is expected to take longer.
+   * Resolves when the batch that runs has ended, for what would take the core from it; after `maxMs` at the latest. At once where that would be
+   * in vain, as the next one follows without a pause, or where it is expected to take longer.
    */
-  whenPaused(maxMs: number): Promise<void> {
+  whenPaused(maxMs: number, signal?: AbortSignal): Promise<void> {
     const isVain = this.#queue.rows > 0 || leftMs(this.#running, performance.now()) > maxMs;
-    return this.#running.length === 0 || isVain ? Promise.resolve() : this.#pause.wait(maxMs);
+    return this.#running.length !== 1 || isVain ? Promise.resolve() : this.#pause.wait(maxMs, signal);
   }
 
   /** Refuses everything that still waits. */
@@ -172,10 +172,8 @@ export class Batcher {
   }
 
   #pump(): void {
-    if (this.#running.length === 0) {
-      this.#pause.tell();
-      this.#swap();
-    }
+    const isPaused = this.#running.length === 0;
+    if (isPaused) this.#swap();
     while (this.#serving && this.#mayStart(this.#serving)) {
       this.#outcomes.dropExpired();
       this.#outcomes.dropHopeless(this.#serving.session.variant, this.#options.foresight);
@@ -189,6 +187,7 @@ export class Batcher {
       // Own fields before those of a spread: see CONTRIBUTING.md.
       void this.#run({ startedAtMs: performance.now(), expectedMs, ...taken });
     }
+    if (isPaused || this.#running.length > 1) this.#pause.tell();
     this.#tellIdle();
     this.#sweepLater();
   }

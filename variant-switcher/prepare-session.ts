@@ -2,6 +2,7 @@ import type { StageContract } from "../domain/tensor.ts";
 import { zeroBatch } from "./batch-input.ts";
 import { driverOf, isRefused, type OpenOptions, type OpenSession } from "./driver.ts";
 import { type GoldenCase, goldenMismatch } from "./golden.ts";
+import type { Pauses } from "./pauses.ts";
 import type { RunResult } from "./session.ts";
 import { type Refused, SUPERSEDED, type TransferredTensor } from "./session-messages.ts";
 import { contractMismatch, outputMismatch } from "./verify-contract.ts";
@@ -11,16 +12,17 @@ export const FIRST_RUN_MS = 3000;
 
 export type PrepareStep = "load" | "verify" | "warm";
 
+/** Is told when a step begins; null: the one before has ended, and the next one waits for a pause. */
+export type OnStep = (step: PrepareStep | null) => void;
+
 export interface PrepareOptions {
   readonly open: OpenOptions;
   readonly golden: readonly GoldenCase[];
   /** Numbers of rows that the session must be ready for. */
   readonly batches: readonly number[];
   readonly signal: AbortSignal;
-  /** Resolves when it disturbs nobody to take the core, or soon. */
-  readonly paused: () => Promise<void>;
-  /** Is told when a step begins. */
-  readonly onStep: (step: PrepareStep) => void;
+  readonly pauses: Pauses;
+  readonly onStep: OnStep;
 }
 
 /**
@@ -34,6 +36,7 @@ export async function prepareSession(options: PrepareOptions): Promise<OpenSessi
   if (isRefused(session)) return session;
   const abort = (): void => void session.close();
   options.signal.addEventListener("abort", abort, { once: true });
+  if (goldenOf(options).length > 0) await pause(options);
   options.onStep("verify");
   const problem =
     verify(options.open.contract, session) ?? (await checkGolden(options, session)) ?? (await warmUp(options, session));
@@ -64,8 +67,12 @@ function verify(contract: StageContract, session: OpenSession): Refused | null {
   return mismatch === null ? null : refused("contract_mismatch", `${session.variant}: ${mismatch}`);
 }
 
+function goldenOf({ golden, open }: PrepareOptions): readonly GoldenCase[] {
+  return golden.filter(({ variant }) => variant === open.variant.name);
+}
+
 async function checkGolden(options: PrepareOptions, session: OpenSession): Promise<Refused | null> {
-  for (const golden of options.golden.filter(({ variant }) => variant === session.variant)) {
+  for (const golden of goldenOf(options)) {
     const inputs = golden.inputs.map(input => ({
       ...input,
       data: new Uint8Array(input.bytes).buffer,
@@ -84,9 +91,14 @@ async function checkGolden(options: PrepareOptions, session: OpenSession): Promi
 }
 
 async function warmUp(options: PrepareOptions, session: OpenSession): Promise<Refused | null> {
+  await pause(options);
   options.onStep("warm");
-  await options.paused();
   return await warmSession(session, options.open.contract, options.batches);
+}
+
+async function pause({ pauses, onStep }: PrepareOptions): Promise<void> {
+  onStep(null);
+  await pauses.wait();
 }
 
 async function runChecked(

@@ -2,7 +2,8 @@ import type { SwitcherConfig, SwitcherVariant } from "./config.ts";
 import { isRefused, type OpenSession } from "./driver.ts";
 import { LingeringMemory } from "./lingering-memory.ts";
 import { type LoadOrder, Loads, type TellMemory } from "./loads.ts";
-import { type PrepareStep, prepareSession } from "./prepare-session.ts";
+import { Pauses } from "./pauses.ts";
+import { type OnStep, prepareSession } from "./prepare-session.ts";
 import { memoryShort, planResidency } from "./residency.ts";
 import type { ModelSession } from "./session.ts";
 import { SessionMemory } from "./session-memory.ts";
@@ -23,12 +24,20 @@ export interface SessionPoolOptions {
   readonly serving: () => string | null;
   /** The variant that a Switch is on its way to, whose session must not be touched either; null: there is none. */
   readonly incoming: () => string | null;
-  /** See PrepareOptions. */
-  readonly paused: () => Promise<void>;
+  /** Resolves when it disturbs nobody to take the core, or soon; at once when `signal` is aborted. */
+  readonly paused: (signal: AbortSignal) => Promise<void>;
   /** A session in memory was lost while it ran nothing. */
   readonly onIdleLoss: (session: ModelSession, reason: string) => void;
   readonly workerUrl?: URL;
   readonly minWatchdogMs?: number;
+}
+
+/** A session that somebody waits for, warm for these numbers of rows. */
+interface Wanted {
+  readonly variant: SwitcherVariant;
+  readonly batches: readonly number[];
+  readonly signal: AbortSignal;
+  readonly onStep: OnStep;
 }
 
 /** The sessions in memory: warm, least recently used first to go, inside the memory budget, loaded one after the other. */
@@ -92,14 +101,15 @@ export class SessionPool {
     variant: SwitcherVariant,
     batches: readonly number[],
     signal: AbortSignal,
-    onStep: (step: PrepareStep) => void,
+    onStep: OnStep,
     source: SessionSource = "resident",
     order: LoadOrder = "in turn",
   ): Promise<OpenSession | Refused> {
     const resident = source === "resident" ? this.#usable(variant.name) : null;
-    if (resident && !this.isLoading(variant.name)) return await this.#warm(resident, batches, signal, onStep);
+    if (resident && !this.isLoading(variant.name))
+      return await this.#warm(resident, { variant, batches, signal, onStep });
     this.#endBackground(variant.name);
-    return await this.#acquireInTurn(variant, batches, signal, onStep, source, order);
+    return await this.#acquireInTurn({ variant, batches, signal, onStep }, source, order);
   }
 
   /** As acquireInBackground(), but what is in the background gives way to it unless it wants the same variant. */
@@ -122,22 +132,19 @@ export class SessionPool {
     this.#background.add(own);
     try {
       const ended = AbortSignal.any([signal, own.abort.signal]);
-      return await this.#acquireInTurn(variant, batches, ended, () => undefined, "resident");
+      return await this.#acquireInTurn({ variant, batches, signal: ended, onStep: () => undefined }, "resident");
     } finally {
       this.#background.delete(own);
     }
   }
 
   async #acquireInTurn(
-    variant: SwitcherVariant,
-    batches: readonly number[],
-    signal: AbortSignal,
-    onStep: (step: PrepareStep) => void,
+    wanted: Wanted,
     source: SessionSource,
     order: LoadOrder = "in turn",
   ): Promise<OpenSession | Refused> {
-    const acquired = await this.#loads.run(variant.name, order, signal, (ended, tellMemory) =>
-      this.#acquireNow(variant, batches, ended, onStep, source, tellMemory),
+    const acquired = await this.#loads.run(wanted.variant.name, order, wanted.signal, (signal, tellMemory) =>
+      this.#acquireNow({ ...wanted, signal }, source, tellMemory),
     );
     return acquired ?? SUPERSEDED;
   }
@@ -177,20 +184,15 @@ export class SessionPool {
     return [...this.#residents].filter(([name]) => !kept.includes(name));
   }
 
-  async #acquireNow(
-    variant: SwitcherVariant,
-    batches: readonly number[],
-    signal: AbortSignal,
-    onStep: (step: PrepareStep) => void,
-    source: SessionSource,
-    tellMemory: TellMemory,
-  ): Promise<OpenSession | Refused> {
+  async #acquireNow(wanted: Wanted, source: SessionSource, tellMemory: TellMemory): Promise<OpenSession | Refused> {
+    const { variant, signal } = wanted;
     const resident = source === "resident" ? this.#usable(variant.name) : null;
-    if (resident) return await this.#warm(resident, batches, signal, onStep);
+    if (resident) return await this.#warm(resident, wanted);
     if (this.#residents.get(variant.name)?.session.isLost) await this.drop(variant.name);
-    await this.#options.paused();
+    const pauses = new Pauses(variant.driver === "remote" ? null : () => this.#options.paused(signal));
+    await pauses.wait();
     const room = this.#makeRoom(variant, signal, tellMemory);
-    const loaded = room.then(refused => refused ?? this.#load(variant, batches, signal, onStep));
+    const loaded = room.then(refused => refused ?? this.#load(wanted, pauses));
     return await loaded.finally(() => this.#thread.close());
   }
 
@@ -203,12 +205,7 @@ export class SessionPool {
     for (const other of this.#background) if (other.variant !== unless) other.abort.abort();
   }
 
-  async #warm(
-    resident: Resident,
-    batches: readonly number[],
-    signal: AbortSignal,
-    onStep: (step: PrepareStep) => void,
-  ): Promise<OpenSession | Refused> {
+  async #warm(resident: Resident, { batches, signal, onStep }: Wanted): Promise<OpenSession | Refused> {
     const { config, serving } = this.#options;
     const isServing = serving() === resident.session.variant;
     const session = await warmResident(resident, config.contract, batches, isServing, () => onStep("warm"));
@@ -216,14 +213,9 @@ export class SessionPool {
     return isRefused(session) && signal.aborted ? SUPERSEDED : session;
   }
 
-  async #load(
-    variant: SwitcherVariant,
-    batches: readonly number[],
-    signal: AbortSignal,
-    onStep: (step: PrepareStep) => void,
-  ): Promise<OpenSession | Refused> {
-    const { config, workerUrl, minWatchdogMs, paused } = this.#options;
-    const startMs = performance.now();
+  async #load({ variant, batches, signal, onStep }: Wanted, pauses: Pauses): Promise<OpenSession | Refused> {
+    const { config, workerUrl, minWatchdogMs } = this.#options;
+    const startMs = performance.now() - pauses.waitedMs;
     const isInSpare = this.#thread.isKept;
     const beforeMiB = process.memoryUsage.rss() / MIB;
     const neededMiB = await this.#memory.neededMiB(variant);
@@ -242,7 +234,7 @@ export class SessionPool {
       golden: config.golden,
       batches,
       signal,
-      paused,
+      pauses,
       onStep,
     });
     if (isRefused(session)) return session;
@@ -257,7 +249,7 @@ export class SessionPool {
     this.#residents.set(variant.name, {
       session,
       memoryMiB: await this.#memory.neededMiB(variant),
-      loadMs: nowMs - startMs,
+      loadMs: nowMs - startMs - pauses.waitedMs,
       warmed: new Set(batches),
       lastUsedMs: nowMs,
     });

@@ -48,7 +48,7 @@ export class SwitchHistory {
 /** Times the steps of one Switch. */
 export class RunningSwitch {
   readonly #head: Pick<SwitchRecord, "from" | "to" | "batch" | "cause" | "startedAt">;
-  readonly #steps: { readonly step: SwitchStep; readonly atMs: number }[] = [];
+  readonly #steps: { readonly step: SwitchStep | null; readonly atMs: number }[] = [];
   readonly #startMs = performance.now();
   readonly #onDone: () => void;
   #end: { readonly atMs: number; readonly outcome: string; readonly message: string | null } | null = null;
@@ -58,7 +58,8 @@ export class RunningSwitch {
     this.#onDone = onDone;
   }
 
-  step(step: SwitchStep): void {
+  /** A step begins, and the one before ends; null: none begins yet. */
+  step(step: SwitchStep | null): void {
     this.#steps.push({ step, atMs: performance.now() });
   }
 
@@ -69,10 +70,9 @@ export class RunningSwitch {
 
   record(): SwitchRecord {
     const endMs = this.#end?.atMs ?? performance.now();
-    const steps = this.#steps.map(({ step, atMs }, i) => ({
-      step,
-      ms: round((this.#steps[i + 1]?.atMs ?? endMs) - atMs),
-    }));
+    const steps = this.#steps.flatMap(({ step, atMs }, i) =>
+      step === null ? [] : [{ step, ms: round((this.#steps[i + 1]?.atMs ?? endMs) - atMs) }],
+    );
     const { outcome, message } = this.#end ?? { outcome: "running", message: null };
     return { ...this.#head, steps, switchMs: round(endMs - this.#startMs), outcome, message };
   }

@@ -195,7 +195,7 @@ export class SwitcherParts implements StatusSources {
       baseMiB: process.memoryUsage.rss() / MIB,
       serving: () => this.switching.servedVariant,
       incoming: () => this.switching.incomingVariant,
-      paused: () => this.batcher.whenPaused(MAX_PAUSE_MS),
+      paused: signal => this.batcher.whenPaused(MAX_PAUSE_MS, signal),
       onIdleLoss: (session, reason) => {
         if (this.batcher.lostIdle(session, reason)) return;
         this.counters.sessionLost(session.variant);

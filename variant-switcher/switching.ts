@@ -49,7 +49,7 @@ export interface SwitchingOptions {
  * - **done**, or **refused** with a nack code: the old variant stays, the new one's thread has ended, and a variant that is
  *   itself at fault is quarantined for a while.
  *
- * Load and warm each begin when the running batch has ended, where that is soon.
+ * A load begins when the running batch has ended, where that is soon, and so does its warming.
  *
  * There is one Switch at a time and the newest wins: an older one ends as `superseded` in whatever state it is. When the
  * serving session is lost, its requests wait while a `recovery` Switch to the same variant, or to one that still works,

@@ -1,22 +1,25 @@
 /** Who waits for a moment to come. */
 export class Waiters {
-  readonly #resolves = new Set<() => void>();
+  readonly #ends = new Set<() => void>();
 
-  /** Resolves when tell() is called, or after so long. */
-  wait(maxMs = Number.POSITIVE_INFINITY): Promise<void> {
+  /** Resolves when tell() is called, after so long, or when `signal` is aborted. */
+  wait(maxMs = Number.POSITIVE_INFINITY, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.resolve();
     return new Promise(resolve => {
       let timer: NodeJS.Timeout | undefined;
       const end = (): void => {
         clearTimeout(timer);
-        this.#resolves.delete(end);
+        signal?.removeEventListener("abort", end);
+        this.#ends.delete(end);
         resolve();
       };
-      this.#resolves.add(end);
+      this.#ends.add(end);
+      signal?.addEventListener("abort", end);
       if (maxMs < Number.POSITIVE_INFINITY) timer = setTimeout(end, maxMs);
     });
   }
 
   tell(): void {
-    for (const end of this.#resolves) end();
+    for (const end of this.#ends) end();
   }
 }

@@ -58,7 +58,32 @@ describe("Batcher, where something waits for a pause", () => {
     bench.foresight.ran({ variant: "a", rows: 1, serviceMs: LONG_MS });
     bench.submit([1]);
     assert.equal(await isOver(bench.batcher.whenPaused(LONG_MS - 10_000)), true);
-    assert.equal(await isOver(bench.batcher.whenPaused(LONG_MS)), false);
+    const pause = bench.batcher.whenPaused(LONG_MS);
+    assert.equal(await isOver(pause), false);
+    await session.step();
+    assert.equal(await isOver(pause), true);
+  });
+
+  it("does not wait for one where batches are handed over ahead, nor on where they come to be", async () => {
+    bench.foresight.ran({ variant: "a", rows: 2, serviceMs: 1 });
+    bench.submit([1, 2]);
+    const pause = bench.batcher.whenPaused(LONG_MS);
+    assert.equal(await isOver(pause), false);
+    bench.submit([3, 4]);
+    assert.equal(session.batches.length, 2);
+    assert.equal(await isOver(pause), true);
+    assert.equal(await isOver(bench.batcher.whenPaused(LONG_MS)), true);
+  });
+
+  it("is waited for by nobody whose signal is aborted", async () => {
+    bench.submit([1]);
+    const abort = new AbortController();
+    const pause = bench.batcher.whenPaused(LONG_MS, abort.signal);
+    assert.equal(await isOver(pause), false);
+    abort.abort();
+    assert.equal(await isOver(pause), true);
+    assert.equal(await isOver(bench.batcher.whenPaused(LONG_MS, abort.signal)), true);
+    await session.step();
   });
 
   it("waits no longer than it was told to", async () => {
@@ -67,5 +92,6 @@ describe("Batcher, where something waits for a pause", () => {
     await bench.batcher.whenPaused(30);
     assert.ok(performance.now() - startMs >= 29);
     assert.equal(session.batches.length, 1);
+    await session.step();
   });
 });
