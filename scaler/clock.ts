@@ -4,6 +4,8 @@ export interface Clock {
   nowMs(): number;
   /** Runs `run` every `periodMs` until the function that it returns is called. */
   every(periodMs: number, run: () => void): () => void;
+  /** Runs `run` once, right after whatever has come in meanwhile. */
+  soon(run: () => void): void;
 }
 
 export const systemClock: Clock = {
@@ -11,5 +13,8 @@ export const systemClock: Clock = {
   every: (periodMs, run) => {
     const timer = setInterval(run, periodMs);
     return () => clearInterval(timer);
+  },
+  soon: run => {
+    setImmediate(run);
   },
 };

@@ -1,18 +1,13 @@
 import type { Clock } from "./clock.ts";
 
-/** Waking up for each of hundreds of jobs costs as much as the job: those of so long a time run together … */
+/** Waking up for each of hundreds of jobs costs as much as the job: those of so long a time run at one waking. */
 const SLOT_MS = 20;
-/** … but for no longer than this at once, beyond the two that may always follow each other; the others have their turn after … */
-const AT_ONCE_MS = 2;
-const AT_ONCE_JOBS = 2;
-/** … so long, in which whoever calls is answered. */
-const PAUSE_MS = 1;
 /** Slots that are made good when timers come late. */
 const MOST_SLOTS = 2;
 
 /**
- * Runs jobs in turn, each once a period, spread evenly over it: whoever calls meanwhile waits for a few jobs and not for all. One
- * job alone has the whole period.
+ * Runs jobs in turn, each once a period, spread evenly over it, and answers who calls between any two: they wait for one job and not for
+ * all. One job alone has the whole period.
  */
 export class Rota {
   readonly #clock: Clock;
@@ -49,30 +44,27 @@ export class Rota {
     let next = 0;
     let creditMs = 0;
     let lastMs = this.#clock.nowMs();
-    let everyMs = slotMs;
-    const turn = (): void => {
-      const startMs = this.#clock.nowMs();
+    let due = 0;
+    let isRunning = false;
+    const run = (): void => {
+      if (this.#jobs !== jobs) return;
+      due -= 1;
+      creditMs -= jobMs;
+      const job = jobs[next];
+      next = (next + 1) % jobs.length;
+      job?.();
+      if (next === 0) this.#onRound();
+      isRunning = due > 0;
+      if (isRunning) this.#clock.soon(run);
+    };
+    this.#stop = this.#clock.every(slotMs, () => {
+      const nowMs = this.#clock.nowMs();
       // Timers come late rather than early: what they lose is made good, but never by a second turn at once. Jobs that take longer than
       // there is time for make rounds longer, and nobody wait for a whole round.
-      creditMs = Math.min(creditMs + Math.max(startMs - lastMs, 0), MOST_SLOTS * slotMs);
-      lastMs = startMs;
-      const due = Math.min(Math.round(creditMs / jobMs), jobs.length);
-      let ran = 0;
-      while (ran < due && this.#jobs === jobs && (ran < AT_ONCE_JOBS || this.#clock.nowMs() - startMs < AT_ONCE_MS)) {
-        jobs[next]?.();
-        ran += 1;
-        next = (next + 1) % jobs.length;
-        if (next === 0) this.#onRound();
-      }
-      creditMs -= ran * jobMs;
-      wake(ran < due ? PAUSE_MS : slotMs);
-    };
-    const wake = (ms: number): void => {
-      if (ms === everyMs || this.#jobs !== jobs) return;
-      everyMs = ms;
-      this.#stop();
-      this.#stop = this.#clock.every(everyMs, turn);
-    };
-    this.#stop = this.#clock.every(everyMs, turn);
+      creditMs = Math.min(creditMs + Math.max(nowMs - lastMs, 0), MOST_SLOTS * slotMs);
+      lastMs = nowMs;
+      due = Math.min(Math.round(creditMs / jobMs), jobs.length);
+      if (due > 0 && !isRunning) run();
+    });
   }
 }

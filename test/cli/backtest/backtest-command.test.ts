@@ -138,7 +138,11 @@ describe("variscale backtest", function () {
 
   it("reads a Prometheus as the scaler does", async () => {
     const nowMs = Math.floor(Date.now() / 1000) * 1000;
-    const prometheus = await FakePrometheus.start({ nowMs: () => Date.now(), every: () => () => undefined });
+    const prometheus = await FakePrometheus.start({
+      nowMs: () => Date.now(),
+      every: () => () => undefined,
+      soon: () => undefined,
+    });
     prometheus.scrape({ job: "shop" }, { fromMs: nowMs - 3_600_000, toMs: nowMs, intervalMs: 5000 }, atMs =>
       Math.round(((atMs - nowMs) / 1000 + 3600) * 30),
     );

@@ -9,6 +9,7 @@ interface Timer {
 /** Time that a test moves by hand. */
 export class ManualClock implements Clock {
   readonly #timers = new Set<Timer>();
+  readonly #soon: (() => void)[] = [];
   #nowMs: number;
 
   constructor(nowMs = 1_700_000_000_000) {
@@ -25,6 +26,10 @@ export class ManualClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
+  soon(run: () => void): void {
+    this.#soon.push(run);
+  }
+
   get timers(): number {
     return this.#timers.size;
   }
@@ -38,6 +43,7 @@ export class ManualClock implements Clock {
       this.#nowMs = Math.max(this.#nowMs, next.dueMs);
       next.dueMs += next.periodMs;
       next.run();
+      for (let run = this.#soon.shift(); run; run = this.#soon.shift()) run();
       await turns();
     }
     this.#nowMs = untilMs;
