@@ -47,7 +47,7 @@ export interface ControlLoopOptions {
 
 /**
  * The one loop: every second, one tick of every pipeline; its board is published and its assignments are sent. The ticks of a pass
- * are spread over the second, so that a call of KEDA's waits for one of them and not for all.
+ * are spread over the second, so that a call of KEDA's waits for one or two of them and not for all.
  */
 export class ControlLoop {
   readonly #options: ControlLoopOptions;

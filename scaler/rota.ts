@@ -2,12 +2,14 @@ import type { Clock } from "./clock.ts";
 
 /** Waking up for each of hundreds of jobs costs as much as the job: those of so long a time run at one waking. */
 const SLOT_MS = 20;
+/** Of them, those of so long a time run at once: what they ask for is answered together, too. */
+const AT_ONCE_MS = 1;
 /** Slots that are made good when timers come late. */
 const MOST_SLOTS = 2;
 
 /**
- * Runs jobs in turn, each once a period, spread evenly over it, and answers who calls between any two: they wait for one job and not for
- * all. One job alone has the whole period.
+ * Runs jobs in turn, each once a period, spread evenly over it. Whoever calls waits for those of a millisecond, or for one that takes longer,
+ * and not for all. One job alone has the whole period.
  */
 export class Rota {
   readonly #clock: Clock;
@@ -47,15 +49,20 @@ export class Rota {
     let due = 0;
     let isRunning = false;
     const run = (): void => {
-      if (this.#jobs !== jobs) return;
-      due -= 1;
-      creditMs -= jobMs;
-      const job = jobs[next];
-      next = (next + 1) % jobs.length;
-      job?.();
-      if (next === 0) this.#onRound();
-      isRunning = due > 0;
-      if (isRunning) this.#clock.soon(run);
+      const startMs = this.#clock.nowMs();
+      while (due > 0 && this.#jobs === jobs) {
+        if (this.#clock.nowMs() - startMs >= AT_ONCE_MS) {
+          this.#clock.soon(run);
+          return;
+        }
+        due -= 1;
+        creditMs -= jobMs;
+        const job = jobs[next];
+        next = (next + 1) % jobs.length;
+        job?.();
+        if (next === 0) this.#onRound();
+      }
+      isRunning = false;
     };
     this.#stop = this.#clock.every(slotMs, () => {
       const nowMs = this.#clock.nowMs();
@@ -64,7 +71,9 @@ export class Rota {
       creditMs = Math.min(creditMs + Math.max(nowMs - lastMs, 0), MOST_SLOTS * slotMs);
       lastMs = nowMs;
       due = Math.min(Math.round(creditMs / jobMs), jobs.length);
-      if (due > 0 && !isRunning) run();
+      if (isRunning) return;
+      isRunning = true;
+      run();
     });
   }
 }
