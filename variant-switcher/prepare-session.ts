@@ -37,9 +37,7 @@ export async function prepareSession(options: PrepareOptions): Promise<OpenSessi
   const abort = (): void => void session.close();
   options.signal.addEventListener("abort", abort, { once: true });
   if (goldenOf(options).length > 0) await pause(options);
-  options.onStep("verify");
-  const problem =
-    verify(options.open.contract, session) ?? (await checkGolden(options, session)) ?? (await warmUp(options, session));
+  const problem = verify(options, session) ?? (await checkGolden(options, session)) ?? (await warmUp(options, session));
   options.signal.removeEventListener("abort", abort);
   if (problem === null && !options.signal.aborted) return session;
   await session.close();
@@ -62,8 +60,10 @@ export async function warmSession(
   return null;
 }
 
-function verify(contract: StageContract, session: OpenSession): Refused | null {
-  const mismatch = contractMismatch(contract, session.model);
+function verify({ open, onStep, signal }: PrepareOptions, session: OpenSession): Refused | null {
+  if (signal.aborted) return SUPERSEDED;
+  onStep("verify");
+  const mismatch = contractMismatch(open.contract, session.model);
   return mismatch === null ? null : refused("contract_mismatch", `${session.variant}: ${mismatch}`);
 }
 
@@ -92,6 +92,7 @@ async function checkGolden(options: PrepareOptions, session: OpenSession): Promi
 
 async function warmUp(options: PrepareOptions, session: OpenSession): Promise<Refused | null> {
   await pause(options);
+  if (options.signal.aborted) return SUPERSEDED;
   options.onStep("warm");
   return await warmSession(session, options.open.contract, options.batches);
 }
