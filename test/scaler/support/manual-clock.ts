@@ -38,6 +38,7 @@ export class ManualClock implements Clock {
   async advance(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms;
     for (;;) {
+      for (let run = this.#soon.shift(); run; run = this.#soon.shift()) run();
       const next = [...this.#timers].filter(timer => timer.dueMs <= untilMs).sort((a, b) => a.dueMs - b.dueMs)[0];
       if (!next) break;
       this.#nowMs = Math.max(this.#nowMs, next.dueMs);
