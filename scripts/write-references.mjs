@@ -12,6 +12,8 @@ import { pipelineFileReference } from "./references/pipeline-file.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const isCheck = process.argv.includes("--check");
+// Before a reference says what it takes for the user's home: the formatter has its cache there.
+const env = { ...process.env };
 const references = {
   "pipeline-file.md": pipelineFileReference(root),
   "metrics.md": await metricsReference(root),
@@ -38,5 +40,5 @@ process.exit(0);
 
 function format(name, text) {
   const args = ["format", `--stdin-file-path=docs/reference/${name}`];
-  return execFileSync(join(root, "node_modules/.bin/biome"), args, { cwd: root, input: text, encoding: "utf8" });
+  return execFileSync(join(root, "node_modules/.bin/biome"), args, { cwd: root, env, input: text, encoding: "utf8" });
 }
