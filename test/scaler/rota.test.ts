@@ -51,6 +51,18 @@ class LateClock implements Clock {
   }
 }
 
+/** So many jobs that take so long each, and how many turns they had together. */
+function rotaOf(clock: LateClock, jobs: number, jobMs: number) {
+  let turns = 0;
+  const rota = new Rota(clock, 1000);
+  for (let job = 0; job < jobs; job++)
+    rota.join(() => {
+      clock.time += jobMs;
+      turns += 1;
+    });
+  return { rota, turns: () => turns };
+}
+
 describe("Rota", () => {
   it("gives every job one turn a period, however many there are", async () => {
     await fc.assert(
@@ -119,28 +131,16 @@ describe("Rota", () => {
 
   it("lets nobody wait for more than one job, also where all of them are more than a period's work", () => {
     const clock = new LateClock();
-    let turns = 0;
-    const rota = new Rota(clock, 1000);
-    for (let job = 0; job < 200; job++)
-      rota.join(() => {
-        clock.time += 8;
-        turns += 1;
-      });
+    const { rota, turns } = rotaOf(clock, 200, 8);
     for (let i = 0; i < 500; i++) clock.comeAt(clock.time + 5);
     assert.equal(clock.longestMs, 8);
-    assert.ok(turns > 900, `${turns} turns`);
+    assert.ok(turns() > 900, `${turns()} turns`);
     rota.close();
   });
 
   it("begins no second run of jobs where a timer comes while one is under way", () => {
     const clock = new LateClock();
-    let turns = 0;
-    const rota = new Rota(clock, 1000);
-    for (let job = 0; job < 200; job++)
-      rota.join(() => {
-        clock.time += 15;
-        turns += 1;
-      });
+    const { rota, turns } = rotaOf(clock, 200, 15);
     clock.time = 20;
     clock.run();
     for (let i = 0; i < 50; i++) {
@@ -148,7 +148,7 @@ describe("Rota", () => {
       clock.goOn();
     }
     assert.equal(clock.mostPending, 1);
-    assert.equal(turns, 51);
+    assert.equal(turns(), 51);
     rota.close();
   });
 
@@ -219,16 +219,10 @@ describe("Rota", () => {
 
   it("lets nobody wait for two jobs of a millisecond, and keeps up all the same", () => {
     const clock = new LateClock();
-    let turns = 0;
-    const rota = new Rota(clock, 1000);
-    for (let job = 0; job < 400; job++)
-      rota.join(() => {
-        clock.time += 1;
-        turns += 1;
-      });
+    const { rota, turns } = rotaOf(clock, 400, 1);
     while (clock.time < 10_000) clock.comeAt((Math.floor(clock.time / clock.periodMs) + 1) * clock.periodMs);
     assert.equal(clock.longestMs, 1);
-    assert.ok(turns > 3950, `${turns} turns`);
+    assert.ok(turns() > 3950, `${turns()} turns`);
     rota.close();
   });
 
