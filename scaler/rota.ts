@@ -25,8 +25,9 @@ export class Rota {
   #slotMs = 0;
   /** Of one job's turn. */
   #jobMs = 0;
-  /** Since when turns are due, and for how long a time of them that is over. */
+  /** When it woke up last. */
   #lastMs: number;
+  /** Time that is over and whose turns are still to be had. */
   #creditMs = 0;
   /** Of the turns that the last waking found due, those that are left. */
   #due = 0;
@@ -61,7 +62,11 @@ export class Rota {
     this.#next = first ? jobs.indexOf(first) : 0;
     this.#due = 0;
     const nowMs = this.#clock.nowMs();
-    if (wasEmpty) [this.#lastMs, this.#creditMs] = [nowMs, 0];
+    if (wasEmpty) {
+      this.#lastMs = nowMs;
+      this.#creditMs = 0;
+      this.#isRoundOver = false;
+    }
     const wholeMs = Math.floor(this.#periodMs / Math.max(1, jobs.length));
     const slotMs = Math.max(SLOT_MS, wholeMs);
     // Timers know whole milliseconds only: rather a little less than a period than a little more.

@@ -63,23 +63,30 @@ function rotaOf(clock: LateClock, jobs: number, jobMs: number) {
   return { rota, turns: () => turns };
 }
 
+/** So many jobs, the turns that each had, and how many rounds have ended. */
+function countedRota(clock: ManualClock, jobs: number) {
+  const turns = Array.from({ length: jobs }, () => 0);
+  let rounds = 0;
+  const rota = new Rota(clock, 1000, () => {
+    rounds += 1;
+  });
+  turns.forEach((_, job) => {
+    rota.join(() => {
+      turns[job] = (turns[job] ?? 0) + 1;
+    });
+  });
+  return { rota, turns, rounds: () => rounds };
+}
+
 describe("Rota", () => {
   it("gives every job one turn a period, however many there are", async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 450 }), async count => {
         const clock = new ManualClock();
-        const turns = Array.from({ length: count }, () => 0);
-        let rounds = 0;
-        const rota = new Rota(clock, 1000, () => {
-          rounds += 1;
-        });
-        turns.forEach((_, job) => {
-          rota.join(() => {
-            turns[job] = (turns[job] ?? 0) + 1;
-          });
-        });
+        const { rota, turns, rounds: ended } = countedRota(clock, count);
         await clock.advance(5000);
         rota.close();
+        const rounds = ended();
         // A slot is a whole number of milliseconds, so five periods may hold a part of one round more.
         assert.ok(rounds === 5 || rounds === 6, `${rounds} rounds`);
         for (const had of turns) assert.ok(had === rounds || had === rounds + 1, `${had} turns in ${rounds} rounds`);
@@ -179,16 +186,7 @@ describe("Rota", () => {
       [3, 300],
     ] as const) {
       const clock = new ManualClock(0);
-      const turns = Array.from({ length: count }, () => 0);
-      let rounds = 0;
-      const rota = new Rota(clock, 1000, () => {
-        rounds += 1;
-      });
-      turns.forEach((_, job) => {
-        rota.join(() => {
-          turns[job] = (turns[job] ?? 0) + 1;
-        });
-      });
+      const { rota, turns, rounds } = countedRota(clock, count);
       for (let i = 0; i < 6000 / everyMs; i++) {
         const leave = rota.join(() => undefined);
         await clock.advance(everyMs / 2);
@@ -197,10 +195,27 @@ describe("Rota", () => {
       }
       const few = turns.filter(had => had < 3 || had > 8);
       assert.deepEqual(few, [], `of ${count} jobs with others every ${everyMs} ms`);
-      assert.ok(rounds >= 3, `${rounds} rounds`);
+      assert.ok(rounds() >= 3, `${rounds()} rounds`);
       rota.close();
       assert.equal(clock.timers, 0);
     }
+  });
+
+  it("begins a new round where all jobs have left in the middle of one", async () => {
+    const clock = new ManualClock(0);
+    let rounds = 0;
+    const rota = new Rota(clock, 1000, () => {
+      rounds += 1;
+    });
+    const leaves = [1, 2].map(() => rota.join(() => undefined));
+    await clock.advance(500);
+    for (const leave of leaves.reverse()) leave();
+    for (let job = 0; job < 2; job++) rota.join(() => undefined);
+    await clock.advance(500);
+    assert.equal(rounds, 0);
+    await clock.advance(500);
+    assert.equal(rounds, 1);
+    rota.close();
   });
 
   it("wakes up fifty times a second at most for hundreds of short jobs", async () => {

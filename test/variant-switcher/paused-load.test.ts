@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, it } from "mocha";
+import type { SwitcherConfig } from "../../variant-switcher/config.ts";
 import { parseSwitcherConfig } from "../../variant-switcher/parse-config.ts";
 import type { Refused } from "../../variant-switcher/session-messages.ts";
-import { SessionPool } from "../../variant-switcher/session-pool.ts";
+import { SessionPool, type SessionPoolOptions } from "../../variant-switcher/session-pool.ts";
 import { SwitchHistory } from "../../variant-switcher/switch-history.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
 
@@ -19,6 +20,12 @@ const emulated = (name: string, latencyMs: number) => ({
   points: [{ batch: 1, latencyMs }],
 });
 
+/** In which nothing serves. */
+function poolOf(config: SwitcherConfig, paused: SessionPoolOptions["paused"]): SessionPool {
+  const none = () => null;
+  return new SessionPool({ config, baseMiB: 0, serving: none, incoming: none, paused, onIdleLoss: () => undefined });
+}
+
 describe("the load of a variant while another one serves", () => {
   it("begins at a pause, and so do the golden inputs and the warming", async () => {
     const folder = new TestFolder();
@@ -30,14 +37,7 @@ describe("the load of a variant while another one serves", () => {
     };
     const config = parseSwitcherConfig(affineConfig(folder.path, { golden: [golden] }));
     const pauses: (() => void)[] = [];
-    const pool = new SessionPool({
-      config,
-      baseMiB: 0,
-      serving: () => null,
-      incoming: () => null,
-      paused: () => new Promise(resolve => pauses.push(resolve)),
-      onIdleLoss: () => undefined,
-    });
+    const pool = poolOf(config, () => new Promise(resolve => pauses.push(resolve)));
     const steps: (string | null)[] = [];
     try {
       const { signal } = new AbortController();
@@ -65,17 +65,10 @@ describe("the load of a variant while another one serves", () => {
     const folder = new TestFolder();
     const config = parseSwitcherConfig(affineConfig(folder.path));
     const paused: AbortSignal[] = [];
-    const pool = new SessionPool({
-      config,
-      baseMiB: 0,
-      serving: () => null,
-      incoming: () => null,
-      paused: signal => {
-        paused.push(signal);
-        if (paused.length === 1) return Promise.resolve();
-        return new Promise(resolve => signal.addEventListener("abort", () => resolve(), { once: true }));
-      },
-      onIdleLoss: () => undefined,
+    const pool = poolOf(config, signal => {
+      paused.push(signal);
+      if (paused.length === 1) return Promise.resolve();
+      return new Promise(resolve => signal.addEventListener("abort", () => resolve(), { once: true }));
     });
     const abort = new AbortController();
     const running = new SwitchHistory().begin(null, { variant: "a", batch: 1 }, "pin");
@@ -102,14 +95,7 @@ describe("the load of a variant while another one serves", () => {
     const folder = new TestFolder();
     const far = { name: "far", driver: "remote", model: "x", url: "http://127.0.0.1:1" };
     const config = parseSwitcherConfig(affineConfig(folder.path, { variants: [far], defaultVariant: "far" }));
-    const pool = new SessionPool({
-      config,
-      baseMiB: 0,
-      serving: () => null,
-      incoming: () => null,
-      paused: () => assert.fail("it waits"),
-      onIdleLoss: () => undefined,
-    });
+    const pool = poolOf(config, () => assert.fail("it waits"));
     const acquired = await pool.acquire(config.variants[0]!, [1], new AbortController().signal, () => undefined);
     assert.ok("kind" in acquired && acquired.kind === "refused");
     await pool.close();
@@ -123,7 +109,7 @@ describe("the load of a variant while another one serves", () => {
     const switcher = await TestSwitcher.startReady(config);
     try {
       let waits = 0;
-      for (let attempt = 0; attempt < 20 && waits < 3; attempt++) {
+      for (let attempt = 0; attempt < 100 && waits < 3; attempt++) {
         const answered = switcher.infer([1]);
         await sleep(10);
         const name = attempt % 2 === 0 ? "new" : "other";
