@@ -223,7 +223,7 @@ describe("Follow", () => {
       await scaler.untilAcked(3);
       await check(started, () => existsSync(stateFile), disk.goOn);
     } finally {
-      disk.end();
+      await disk.end();
     }
   };
 
@@ -256,23 +256,27 @@ describe("Follow", () => {
   });
 });
 
-/** Renames wait until it goes on. */
-function stalledDisk(): { goOn(): void; end(): void } {
+/** Renames wait until it goes on; it has ended when all of them are done. */
+function stalledDisk(): { goOn(): void; end(): Promise<void> } {
   const { rename } = promises;
+  const begun: Promise<void>[] = [];
   let goOn = (): void => undefined;
   const going = new Promise<void>(resolve => {
     goOn = resolve;
   });
-  const slow = async (from: string, to: string): Promise<void> => {
-    await going;
-    await rename(from, to);
+  const slow = (from: string, to: string): Promise<void> => {
+    const renamed = going.then(() => rename(from, to));
+    begun.push(renamed);
+    return renamed;
   };
   Object.assign(promises, { rename: slow });
   syncBuiltinESMExports();
   return {
     goOn: () => goOn(),
-    end: () => {
+    end: async () => {
       goOn();
+      await until(() => begun.length > 0, "come to a rename");
+      await Promise.all(begun);
       Object.assign(promises, { rename });
       syncBuiltinESMExports();
     },
