@@ -1,16 +1,18 @@
 import { setFlagsFromString } from "node:v8";
 
+let isKeptSmall = false;
+
 /**
  * Makes V8 prefer a small heap to a little CPU time, for a process that makes much short-lived garbage and lives in a small pod. By
  * itself V8 lets the young generation grow to 48 MiB, and the old one to several times what lives. Call it before other modules are
  * loaded: what has grown does not shrink.
  */
 export function keepHeapSmall(): void {
+  isKeptSmall = true;
   // An eighth above what lives, instead of up to four times as much. `--optimize-for-size` holds the heap no smaller, and costs half as
   // much CPU time again.
   setFlagsFromString("--heap-growing-percent=12");
-  // Only until the next thread begins: where threads come and go, the largest size is given at the start (switcherEnvironment).
-  setFlagsFromString("--semi-space-growth-factor=1");
+  keepHeapSmallStill();
   // So small a young generation is copied sooner by one thread than by two that wait for each other, on one core above all.
   setFlagsFromString("--no-parallel-scavenge");
   // What lives is marked by the helper thread alone, which gives way to this one, and not in steps of this one: those took two thirds of
@@ -18,6 +20,14 @@ export function keepHeapSmall(): void {
   setFlagsFromString("--no-incremental-marking-task");
   // Not `--compact-on-every-full-gc`: it holds the heap of a hundred pipelines 10 MiB smaller, and stops the process for 100 ms every
   // few seconds, where 5 ms do without it.
+}
+
+/**
+ * V8 lets the young generation grow again whenever a thread begins: to be called after that, where they are few. Where they come and go, the
+ * largest size is given at the start (switcherEnvironment). Does nothing in a process whose heap is not kept small.
+ */
+export function keepHeapSmallStill(): void {
+  if (isKeptSmall) setFlagsFromString("--semi-space-growth-factor=1");
 }
 
 /** A marking begins within it, or there is nothing to mark. */

@@ -1,11 +1,11 @@
 import { readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
-import type { SecureContextOptions } from "node:tls";
-import { type ChannelCredentials, credentials, ServerCredentials } from "@grpc/grpc-js";
+import { type ChannelCredentials, credentials, type ServerCredentials } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
+import { RenewedServerCredentials } from "./renewed-server-credentials.ts";
 import { createSecureContext } from "./secure-context.ts";
-import { checkTlsMaterial, HANDSHAKE_WITHIN_MS, TLS_FILES, type TlsFile, type TlsMaterial } from "./tls-material.ts";
+import { checkTlsMaterial, TLS_FILES, type TlsFile, type TlsMaterial } from "./tls-material.ts";
 
 /** kubelet brings a changed Secret within about a minute; looking is cheap. */
 const CHECK_EVERY_MS = 5000;
@@ -133,21 +133,6 @@ export class TlsFolder {
     const { fingerprint, expiresAtMs } = material;
     const expiresAt = new Date(expiresAtMs["tls.crt"]).toISOString();
     this.#options.logger.info({ folder: this.#options.folder, fingerprint, expiresAt }, "certificates renewed");
-  }
-}
-
-/** Every server that was started with it uses the newest context for its next connections. */
-class RenewedServerCredentials extends ServerCredentials {
-  constructor(context: SecureContextOptions) {
-    super({ requestCert: true, rejectUnauthorized: true, handshakeTimeout: HANDSHAKE_WITHIN_MS }, context);
-  }
-
-  renew(context: SecureContextOptions): void {
-    this.updateSecureContextOptions(context);
-  }
-
-  _equals(other: ServerCredentials): boolean {
-    return other === this;
   }
 }
 

@@ -1,4 +1,5 @@
 import { type ServerDuplexStream, type StatusObject, status } from "@grpc/grpc-js";
+import type { Logger } from "pino";
 import type { Assignment } from "../domain/assignment.ts";
 import { VariscaleError } from "../domain/errors.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
@@ -32,6 +33,7 @@ const NO_LEADER = new VariscaleError(
 type Call = ServerDuplexStream<SwitcherReport__Output, Directive>;
 
 export interface FollowServiceOptions extends CallContext {
+  readonly logger: Logger;
   readonly catalogue: PipelineCatalogue;
   readonly boards: Boards;
   readonly registry: SwitcherRegistry;

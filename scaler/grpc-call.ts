@@ -1,6 +1,5 @@
 import type { ServiceError, StatusObject } from "@grpc/grpc-js";
 import { Metadata, status } from "@grpc/grpc-js";
-import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
 import { grpcStatusOf } from "../runtime/error-status.ts";
 import type { UnaryHandler } from "../runtime/unary-call.ts";
@@ -8,9 +7,15 @@ import type { UnaryHandler } from "../runtime/unary-call.ts";
 /** Told how every call went: its method, gRPC code and duration. */
 export type CallObserver = (method: string, code: number, seconds: number) => void;
 
+/** What of a logger calls are told to. */
+export interface CallLog {
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
 export interface CallContext {
   readonly observe: CallObserver;
-  readonly logger: Logger;
+  readonly logger: CallLog;
 }
 
 /** A unary handler that answers synchronously, from memory; what it throws becomes the call's status and nothing else. */
@@ -34,7 +39,7 @@ export function unary<Request, Response>(
 }
 
 /** The status that tells the other side what was thrown; an unexpected error is logged, and its text stays here. */
-export function toStatus(thrown: unknown, method: string, logger: Logger): StatusObject {
+export function toStatus(thrown: unknown, method: string, logger: CallLog): StatusObject {
   const error = VariscaleError.from(thrown);
   if (error.code === "internal") logger.error({ err: thrown, method }, "call failed");
   const details = error.code === "internal" ? "internal error: see the scaler's log" : error.message;

@@ -1,8 +1,21 @@
 import type { StageBoard } from "../control/board.ts";
 import { VariscaleError } from "../domain/errors.ts";
-import { formatKey, type Pipeline, type PipelineKey, type Stage } from "../domain/pipeline.ts";
+import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
 import type { GetMetricSpecResponse } from "../proto/generated/externalscaler/GetMetricSpecResponse.ts";
 import type { GetMetricsResponse } from "../proto/generated/externalscaler/GetMetricsResponse.ts";
+
+/** What of a pipeline KEDA's answers need. */
+export interface AnsweredPipeline {
+  readonly key: PipelineKey;
+  readonly loadSource: string;
+  readonly stages: readonly AskedStage[];
+}
+
+/** A stage that a ScaledObject names. */
+export interface AskedStage {
+  readonly name: string;
+  readonly replicas: { readonly min: number };
+}
 
 /** What KEDA is answered from: of a board that was decided here, or of one that the leader shares. */
 export interface AnsweredBoard {
@@ -20,12 +33,12 @@ export type AnsweredStage = Pick<StageBoard, "stage" | "metricValue" | "active" 
  * The name that the HPA holds. It must never change while the pipeline and the stage keep theirs: under another name the HPA finds
  * no metric and stops scaling. Letters, digits and `-` only.
  */
-export function metricNameOf(pipeline: Pipeline, stage: Stage): string {
+export function metricNameOf(pipeline: AnsweredPipeline, stage: AskedStage): string {
   return `variscale-${pipeline.key.name}-${stage.name}`.replaceAll(".", "-");
 }
 
 /** One metric with target 1, so that the value is the replica count. Integer fields for KEDA before 2.17, which reads only those. */
-export function metricSpecOf(pipeline: Pipeline, stage: Stage): GetMetricSpecResponse {
+export function metricSpecOf(pipeline: AnsweredPipeline, stage: AskedStage): GetMetricSpecResponse {
   return { metricSpecs: [{ metricName: metricNameOf(pipeline, stage), targetSize: 1, targetSizeFloat: 1 }] };
 }
 
@@ -35,8 +48,8 @@ export function metricSpecOf(pipeline: Pipeline, stage: Stage): GetMetricSpecRes
  * Throws unavailable before the first plan and when the board is older than `staleAfterMs`; KEDA's `fallback` takes over then.
  */
 export function metricsOf(
-  pipeline: Pipeline,
-  stage: Stage,
+  pipeline: AnsweredPipeline,
+  stage: AskedStage,
   board: AnsweredBoard | null,
   nowMs: number,
   staleAfterMs: number,
@@ -64,12 +77,12 @@ export function metricsOf(
 }
 
 /** Whether the stage should run at all; without a plan it should, because no data never means none are needed. */
-export function isActive(stage: Stage, board: AnsweredBoard | null): boolean {
+export function isActive(stage: AskedStage, board: AnsweredBoard | null): boolean {
   return !board?.plan || (stageOf(board, stage.name)?.active ?? true);
 }
 
 /** Whether activity of a stage that may go to zero is worth repeating: KEDA loses the first one when it comes before the ScaledObject's status is written. */
-export function isAtZero(stage: Stage, board: AnsweredBoard | null): boolean {
+export function isAtZero(stage: AskedStage, board: AnsweredBoard | null): boolean {
   return stage.replicas.min === 0 && stageOf(board, stage.name)?.replicasReady === 0;
 }
 

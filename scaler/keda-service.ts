@@ -1,6 +1,6 @@
 import { type ServerWritableStream, status } from "@grpc/grpc-js";
 import { VariscaleError } from "../domain/errors.ts";
-import type { Pipeline, PipelineKey, Stage } from "../domain/pipeline.ts";
+import type { PipelineKey } from "../domain/pipeline.ts";
 import type { ExternalScalerHandlers } from "../proto/generated/externalscaler/ExternalScaler.ts";
 import type { GetMetricSpecResponse } from "../proto/generated/externalscaler/GetMetricSpecResponse.ts";
 import type { GetMetricsRequest__Output } from "../proto/generated/externalscaler/GetMetricsRequest.ts";
@@ -10,7 +10,15 @@ import type { UnaryHandlersOf } from "../runtime/unary-call.ts";
 import type { Boards } from "./board-store.ts";
 import type { Clock } from "./clock.ts";
 import { type CallContext, toStatus, unary } from "./grpc-call.ts";
-import { type AnsweredBoard, isActive, isAtZero, metricSpecOf, metricsOf } from "./keda-answer.ts";
+import {
+  type AnsweredBoard,
+  type AnsweredPipeline,
+  type AskedStage,
+  isActive,
+  isAtZero,
+  metricSpecOf,
+  metricsOf,
+} from "./keda-answer.ts";
 import { parseTriggerMetadata } from "./metadata.ts";
 import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
 import { type OnRefused, type Refusal, Refusals } from "./refusals.ts";
@@ -23,8 +31,8 @@ const REPEAT_ACTIVE_MS = 2000;
 const REPEAT_WITHIN_MS = 60_000;
 
 export interface KedaServiceOptions extends CallContext {
-  readonly catalogue: PipelineCatalogue;
-  readonly boards: Boards<AnsweredBoard>;
+  readonly catalogue: Pick<PipelineCatalogue<AnsweredPipeline>, "pipeline" | "stage">;
+  readonly boards: Pick<Boards<AnsweredBoard>, "latest" | "subscribe">;
   readonly clock: Clock;
   /** GetMetrics fails when the board is older. */
   readonly staleAfterMs: number;
@@ -92,11 +100,11 @@ export class KedaService {
 
   #streamActivity(
     call: ServerWritableStream<ScaledObjectRef__Output, IsActiveResponse>,
-    { key }: Pipeline,
-    { name }: Stage,
+    { key }: AnsweredPipeline,
+    { name }: AskedStage,
   ): () => void {
     const { boards, clock, catalogue } = this.#options;
-    const find = (): Stage => catalogue.stage(key, name, "invalid_argument").stage;
+    const find = (): AskedStage => catalogue.stage(key, name, "invalid_argument").stage;
     let stage = find();
     let sent = isActive(stage, boards.latest(key));
     let sentAtMs = clock.nowMs();
@@ -120,7 +128,7 @@ export class KedaService {
   #stream<Response extends IsActiveResponse | GetMetricSpecResponse>(
     method: string,
     call: ServerWritableStream<ScaledObjectRef__Output, Response>,
-    open: (pipeline: Pipeline, stage: Stage) => () => void,
+    open: (pipeline: AnsweredPipeline, stage: AskedStage) => () => void,
   ): void {
     const { observe, logger } = this.#options;
     const startMs = performance.now();
@@ -162,7 +170,7 @@ export class KedaService {
   }
 
   /** Throws invalid_argument where the ScaledObject names no pipeline or stage that is there, and tells it to its owner. */
-  #targetOf(ref: ScaledObjectRef__Output | null): { readonly pipeline: Pipeline; readonly stage: Stage } {
+  #targetOf(ref: ScaledObjectRef__Output | null): { readonly pipeline: AnsweredPipeline; readonly stage: AskedStage } {
     if (!ref?.namespace)
       throw new VariscaleError("invalid_argument", "the call names no ScaledObject: `namespace` is empty");
     const { catalogue } = this.#options;

@@ -1,19 +1,13 @@
-import { ServerCredentials } from "@grpc/grpc-js";
-import { VariscaleError } from "../domain/errors.ts";
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
-import type { ProtoGrpcType as KedaProto } from "../proto/generated/externalscaler.ts";
-import type { ProtoGrpcType as SwitcherProto } from "../proto/generated/switcher.ts";
-import { loadProto } from "../runtime/grpc.ts";
-import { type HttpServer, type Route, startHttpServer } from "../runtime/http-server.ts";
+import type { Route } from "../runtime/http-server.ts";
 import { boardMetrics } from "./board-metrics.ts";
 import type { Boards } from "./board-store.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { WatchedPipelinesOptions } from "./cluster-pipelines.ts";
 import { FollowService } from "./follow-service.ts";
 import { answeredByLeader } from "./forward-to-leader.ts";
-import { type GrpcServer, startGrpcServer } from "./grpc-server.ts";
 import { httpApiRoutes } from "./http-api.ts";
-import { KedaService } from "./keda-service.ts";
+import type { KedaServer } from "./keda-server.ts";
 import { showStreams } from "./metrics.ts";
 import { pageFileRoutes } from "./page-files.ts";
 import { PipelineFile, type PipelineFileOptions } from "./pipeline-files.ts";
@@ -22,13 +16,11 @@ import type { PipelineSet } from "./pipeline-set.ts";
 import { type PipelineSources, startPipelineSources } from "./pipeline-sources.ts";
 import type { OnRefused } from "./refusals.ts";
 import { openScalerCore, type ScalerCore, type ScalerCoreOptions } from "./scaler-core.ts";
+import { type Servers, type ServersOptions, startServers } from "./servers.ts";
 import type { SwitcherIdentity } from "./switcher-identity.ts";
 
 /** GetMetrics fails when the board is older: KEDA's `fallback` takes over. */
 const STALE_AFTER_MS = 30_000;
-/** Metadata of a trigger and the names of its ScaledObject are some hundred bytes. */
-const MOST_KEDA_BYTES = 64 * 1024;
-const MOST_SWITCHER_BYTES = 1024 * 1024;
 /** From the end of the streams until connections are cut. */
 const CLOSE_WITHIN_MS = 3000;
 
@@ -50,6 +42,8 @@ export interface ScalerOptions extends Omit<ScalerCoreOptions, "clock" | "staleA
   readonly clock?: Clock;
   /** GetMetrics fails when the newest tick is longer ago. Default 30,000. */
   readonly staleAfterMs?: number;
+  /** KEDA is answered by a thread of its own, which has the wall clock. Default false. */
+  readonly kedaThread?: boolean;
   /** Told of ScaledObjects that name no pipeline or stage; the log tells it in any case. */
   readonly onRefused?: OnRefused;
 }
@@ -87,7 +81,7 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
   });
   const { catalogue, boards, leadership, highAvailability, registry, observeCall } = core;
   const context = { catalogue, clock, observe: observeCall, logger: options.logger };
-  const keda = new KedaService({
+  const keda = {
     ...context,
     boards: core.answered,
     staleAfterMs,
@@ -95,7 +89,7 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
       core.cluster?.onRefused(scaledObject, refusal);
       options.onRefused?.(scaledObject, refusal);
     },
-  });
+  } satisfies ServersOptions["keda"];
   const follow = new FollowService({
     ...context,
     boards,
@@ -105,18 +99,16 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
     identity: options.switcherIdentity ?? null,
     onIdentified: outcome => core.metrics.identityChecks.inc({ outcome }),
   });
-  showStreams(core.prometheus, { keda: () => keda.openStreams, switchers: () => follow.openStreams });
-  core.pipelines.onChange(key => {
-    keda.recheck(key);
-    follow.recheck(key);
-  });
+  core.pipelines.onChange(key => follow.recheck(key));
   await core.pipelines.start();
   core.loop.start();
   core.trainer?.start();
-  const life: Life = { isReady: false, sources: null };
+  const life: Life = { isReady: false, keda: null, sources: null };
+  showStreams(core.prometheus, { keda: () => life.keda?.openStreams ?? 0, switchers: () => follow.openStreams });
   let servers: Servers;
   try {
-    servers = await startServers(options, keda, follow, routesOf(options, core, clock, life));
+    servers = await startServers({ ...options, keda, follow, routes: routesOf(options, core, clock, life) });
+    life.keda = servers.keda;
   } catch (error) {
     await core.close();
     throw error;
@@ -134,23 +126,21 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
   const getReady = (): void => {
     if (closing !== null) return;
     life.isReady = true;
-    for (const server of servers.grpc) server.setServing(true);
+    for (const server of [servers.keda, servers.switchers]) server.setServing(true);
   };
   const ready = (sources.synced ?? Promise.resolve()).then(getReady);
-  const ports = { keda: servers.grpc[0].port, switchers: servers.grpc[1].port, http: servers.http.port };
+  const ports = { keda: servers.keda.port, switchers: servers.switchers.port, http: servers.http.port };
   const isComplete = (): boolean => life.isReady && sources.isComplete;
   highAvailability?.start(() => core.pipelines.all(), ports, isComplete);
   options.logger.info({ ports, pipelines: catalogue.all().map(({ key }) => formatKey(key)) }, "scaler started");
   const close = async (): Promise<void> => {
     life.isReady = false;
     const isUnchanging = sources.close();
-    for (const server of servers.grpc) server.setServing(false);
-    keda.endStreams();
+    for (const server of [servers.keda, servers.switchers]) server.setServing(false);
     follow.endStreams();
     await Promise.all([
       isUnchanging.then(() => core.close()),
-      ...servers.grpc.map(server => server.close(CLOSE_WITHIN_MS)),
-      servers.http.close(CLOSE_WITHIN_MS),
+      ...Object.values(servers).map(server => server.close(CLOSE_WITHIN_MS)),
     ]);
     options.switcherIdentity?.close();
     options.logger.info("scaler stopped");
@@ -170,65 +160,10 @@ export async function startScaler(options: ScalerOptions): Promise<Scaler> {
 
 interface Life {
   isReady: boolean;
+  /** Null before its port is open. */
+  keda: KedaServer | null;
   /** Null before the ports answer. */
   sources: PipelineSources | null;
-}
-
-interface Servers {
-  readonly grpc: readonly [GrpcServer, GrpcServer];
-  readonly http: HttpServer;
-}
-
-async function startServers(
-  options: ScalerOptions,
-  keda: KedaService,
-  follow: FollowService,
-  routes: readonly Route[],
-): Promise<Servers> {
-  const { host, ports, logger } = options;
-  const { ExternalScaler } = loadProto<KedaProto>("externalscaler.proto").externalscaler;
-  const credentials = options.tls?.serverCredentials ?? ServerCredentials.createInsecure();
-  const { SwitcherControl } = loadProto<SwitcherProto>("switcher.proto").variscale.switcher.v1;
-  const opened: { close(graceMs: number): Promise<void> }[] = [];
-  const open = async <S extends { close(graceMs: number): Promise<void> }>(starting: Promise<S>): Promise<S> => {
-    const server = await starting;
-    opened.push(server);
-    return server;
-  };
-  try {
-    const kedaServer = await open(
-      startGrpcServer({
-        host,
-        port: ports.keda,
-        credentials,
-        serviceName: "externalscaler.ExternalScaler",
-        definition: ExternalScaler.service,
-        unary: keda.unary,
-        streams: keda.streams,
-        reflected: "externalscaler.proto",
-        mostMessageBytes: MOST_KEDA_BYTES,
-      }),
-    );
-    const switcherServer = await open(
-      startGrpcServer({
-        host,
-        port: ports.switchers,
-        credentials,
-        serviceName: "variscale.switcher.v1.SwitcherControl",
-        definition: SwitcherControl.service,
-        streams: follow.streams,
-        reflected: null,
-        mostMessageBytes: MOST_SWITCHER_BYTES,
-      }),
-    );
-    const http = await open(
-      startHttpServer({ host: options.httpHost ?? host, port: ports.http, routes, logger, maxBodyBytes: 64 * 1024 }),
-    );
-    return { grpc: [kedaServer, switcherServer], http };
-  } catch (error) {
-    await Promise.all(opened.map(server => server.close(0)));
-    throw VariscaleError.from(error);
-  }
 }
 
 function routesOf(options: ScalerOptions, core: ScalerCore, clock: Clock, life: Readonly<Life>): readonly Route[] {
@@ -279,8 +214,9 @@ function routesOf(options: ScalerOptions, core: ScalerCore, clock: Clock, life: 
       path: "/healthz",
       handle: () => {
         const ageMs = clock.nowMs() - core.loop.passAtMs;
-        const isAlive = ageMs <= (options.staleAfterMs ?? STALE_AFTER_MS);
-        return { status: isAlive ? 200 : 503, body: { alive: isAlive, loopAgeMs: ageMs } };
+        const kedaAgeMs = Math.round(life.keda?.silentMs ?? 0);
+        const isAlive = Math.max(ageMs, kedaAgeMs) <= (options.staleAfterMs ?? STALE_AFTER_MS);
+        return { status: isAlive ? 200 : 503, body: { alive: isAlive, loopAgeMs: ageMs, kedaAgeMs } };
       },
     },
     {

@@ -1,15 +1,22 @@
 import { type ErrorCode, VariscaleError } from "../domain/errors.ts";
-import { findStage, formatKey, type Pipeline, type PipelineKey, type Stage } from "../domain/pipeline.ts";
+import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
 
 /** Names that an error lists at most. */
 const MOST_NAMES = 10;
 
+/** What is found by its name, and its stages by theirs. */
+interface Named {
+  readonly key: PipelineKey;
+  readonly stages: readonly { readonly name: string }[];
+}
+
 /** The pipelines of this scaler, found by namespace and name. Errors name what exists in that namespace, and nothing of others. */
-export class PipelineCatalogue {
-  readonly #byKey = new Map<string, Pipeline>();
+export class PipelineCatalogue<P extends Named = Pipeline> {
+  readonly #byKey = new Map<string, P>();
+  readonly #watchers = new Set<(key: PipelineKey) => void>();
 
   /** Throws invalid_argument where there is one of that name. */
-  add(pipeline: Pipeline): void {
+  add(pipeline: P): void {
     const key = formatKey(pipeline.key);
     if (this.#byKey.has(key))
       throw new VariscaleError(
@@ -17,27 +24,35 @@ export class PipelineCatalogue {
         `two pipelines are named ${key}: rename one of them, or leave one out`,
       );
     this.#byKey.set(key, pipeline);
+    this.#tell(pipeline.key);
   }
 
   /** The one of that name is this one now. */
-  replace(pipeline: Pipeline): void {
+  replace(pipeline: P): void {
     this.#byKey.set(formatKey(pipeline.key), pipeline);
+    this.#tell(pipeline.key);
   }
 
   remove(key: PipelineKey): void {
     this.#byKey.delete(formatKey(key));
+    this.#tell(key);
   }
 
-  all(): readonly Pipeline[] {
+  /** Calls `watcher` with every pipeline that comes, is replaced or goes from now on. */
+  watch(watcher: (key: PipelineKey) => void): void {
+    this.#watchers.add(watcher);
+  }
+
+  all(): readonly P[] {
     return [...this.#byKey.values()];
   }
 
-  find(key: PipelineKey): Pipeline | undefined {
+  find(key: PipelineKey): P | undefined {
     return this.#byKey.get(formatKey(key));
   }
 
   /** Throws `code` where there is no such pipeline. */
-  pipeline(key: PipelineKey, code: ErrorCode): Pipeline {
+  pipeline(key: PipelineKey, code: ErrorCode): P {
     const found = this.find(key);
     if (found) return found;
     const names = this.all()
@@ -51,12 +66,20 @@ export class PipelineCatalogue {
   }
 
   /** Throws `code` where there is no such pipeline or stage. */
-  stage(key: PipelineKey, name: string, code: ErrorCode): { readonly pipeline: Pipeline; readonly stage: Stage } {
+  stage(
+    key: PipelineKey,
+    name: string,
+    code: ErrorCode,
+  ): { readonly pipeline: P; readonly stage: P["stages"][number] } {
     const pipeline = this.pipeline(key, code);
-    const stage = findStage(pipeline, name);
+    const stage = pipeline.stages.find(other => other.name === name);
     if (stage) return { pipeline, stage };
     const names = pipeline.stages.map(other => other.name);
     throw new VariscaleError(code, `pipeline \`${formatKey(key)}\` has no stage \`${name}\`; it has: ${listed(names)}`);
+  }
+
+  #tell(key: PipelineKey): void {
+    for (const watcher of this.#watchers) watcher(key);
   }
 }
 

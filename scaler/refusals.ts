@@ -1,5 +1,5 @@
-import type { Logger } from "pino";
 import type { Clock } from "./clock.ts";
+import type { CallLog } from "./grpc-call.ts";
 
 /** The same refusal of the same ScaledObject is told again after so long; KEDA asks every few seconds. */
 const TOLD_EVERY_MS = 10 * 60_000;
@@ -26,7 +26,7 @@ export type OnRefused = (scaledObject: ScaledObjectName, refusal: Refusal) => vo
 
 export interface RefusalsOptions {
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly logger: CallLog;
   readonly onRefused: OnRefused;
 }
 

@@ -179,7 +179,7 @@ describe("direction of imports", () => {
   it("loads with a scaler no part of it that only an option asks for", () => {
     const { loaded } = loadedWith("scaler/main.ts");
     const optional =
-      /kubernetes|cluster|lease-|high-availability|ha-metrics|shared-board|board-publisher|event-recorder|pipeline-watch|status-writer|object-status|token-review|prometheus-(client|source)/;
+      /kubernetes|cluster|lease-|high-availability|ha-metrics|shared-board|board-publisher|event-recorder|pipeline-watch|status-writer|object-status|token-review|keda-(thread|feed)|prometheus-(client|source)/;
     assert.ok(loaded.has("scaler/scaler-core.ts"));
     assert.deepEqual(
       [...loaded].filter(path => optional.test(path)),

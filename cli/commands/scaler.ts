@@ -22,6 +22,7 @@ interface ScalerFlags {
   readonly pipelinesFrom: readonly string[];
   readonly namespace: readonly string[];
   readonly stateDir: string;
+  readonly kedaThread: boolean;
   readonly trainingShare: number;
   readonly kubernetes: "auto" | "on" | "off";
   readonly context?: string;
@@ -80,6 +81,11 @@ export function addScaler(program: Command): void {
     )
     .option("--namespace <name>", "of --pipelines-from; may be repeated (default: the scaler's own)", collect, [])
     .option("--state-dir <folder>", "keeps plans, pins and history", defaultStateFolder(process.env))
+    .option(
+      "--keda-thread",
+      "answer KEDA from a thread of its own: for hundreds of pipelines, where their ticks would delay its calls; takes some 30 MB, and a second core",
+      false,
+    )
     .option(
       "--training-share <share>",
       "of one core that training of the pipelines' own forecast models may take, all together; 0: none is trained",
@@ -172,6 +178,7 @@ export function addScaler(program: Command): void {
         kubernetes,
         highAvailability: await highAvailabilityOf(flags, kubernetes),
         tls,
+        kedaThread: flags.kedaThread,
         switcherIdentity: await switcherIdentityOf(flags, kubernetes, logger),
         token: tokenOf(undefined, process.env),
         logger,
