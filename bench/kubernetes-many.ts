@@ -15,8 +15,8 @@ const STAGES = ["detect", "read"] as const;
 const TICKS_PER_SECOND = 100;
 /** Of the constant scaler; those of the others are 10.77.1.1 and up. */
 const CONSTANT_HOST = "10.77.1.250";
-/** Enough for a 0.99 quantile: each reads one latency of every ScaledObject. */
-const CONSTANT_SYNCS = 8;
+/** Of what is measured beside it; enough for a 0.99 quantile: each reads one latency of every ScaledObject. */
+const OTHER_SYNCS = 8;
 
 /** What KEDA asks of one scaler for so many ScaledObjects, each with an HPA of its own. */
 interface Load {
@@ -26,20 +26,25 @@ interface Load {
 }
 
 /**
- * KEDA asks one scaler for so many ScaledObjects, each with an HPA of its own; and then one that knows one answer, for as many: the
- * limit of any scaler on grpc-js where KEDA, the API server and etcd have the same cores.
+ * KEDA asks one scaler for so many ScaledObjects, each with an HPA of its own: as it is for so many, with a thread for KEDA; then without that; and
+ * then one that knows one answer, which is the limit of any scaler on grpc-js where KEDA, the API server and etcd have the same cores.
  */
 export async function measureMany(cluster: Cluster, scaledObjects: number, syncs: number): Promise<ManyResult> {
   const pipelines = Array.from({ length: scaledObjects / STAGES.length }, (_, i) => `cards-${i}`);
-  const ours = await measureOurs(cluster, { namespace: "many", pipelines, syncs });
-  const constant = await measureConstant(cluster, { namespace: "constant", pipelines, syncs: CONSTANT_SYNCS });
-  return { scaledObjects, ...ours, constant };
+  const ours = await measureOurs(cluster, { namespace: "many", pipelines, syncs }, ["--keda-thread"]);
+  const oneThread = await measureOurs(cluster, { namespace: "one-thread", pipelines, syncs: OTHER_SYNCS }, []);
+  const constant = await measureConstant(cluster, { namespace: "constant", pipelines, syncs: OTHER_SYNCS });
+  return { scaledObjects, ...ours, oneThread: oneThread.ours, constant };
 }
 
-async function measureOurs(cluster: Cluster, load: Load): Promise<Omit<ManyResult, "scaledObjects" | "constant">> {
+async function measureOurs(
+  cluster: Cluster,
+  load: Load,
+  args: readonly string[],
+): Promise<Pick<ManyResult, "ours" | "scalerMB">> {
   const { namespace } = load;
   const pipelines = load.pipelines.map(name => ({ namespace, name, stages: STAGES }));
-  const scaler = await ScalerProcess.start(cluster, pipelines);
+  const scaler = await ScalerProcess.start(cluster, pipelines, { args });
   try {
     const { pid } = scaler.program;
     const asked = await askedFor(cluster, load, scaler.address, pid);

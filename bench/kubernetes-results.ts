@@ -52,6 +52,8 @@ export interface AskedScaler {
 export interface ManyResult {
   readonly scaledObjects: number;
   readonly ours: AskedScaler;
+  /** The same without a thread for KEDA. */
+  readonly oneThread: AskedScaler;
   /** One that knows one answer. */
   readonly constant: AskedScaler;
   readonly scalerMB: number;
