@@ -16,7 +16,7 @@ const METRIC =
   "/apis/external.metrics.k8s.io/v1beta1/namespaces/mutual-tls/s0-variscale-cards-detect" +
   "?labelSelector=scaledobject.keda.sh%2Fname%3Ddetect";
 
-describe("mutual TLS with KEDA", () => {
+describe("mutual TLS with KEDA, which a thread of its own answers", () => {
   let scaler: ScalerProcess;
   let secret: SecretFolder;
   let host: string;
@@ -30,6 +30,7 @@ describe("mutual TLS with KEDA", () => {
   before(async () => {
     const { api } = theCluster();
     scaler = await ScalerProcess.start(theCluster(), [SHOP], {
+      args: ["--keda-thread"],
       tlsFolder: given => {
         host = given;
         secret = new SecretFolder(authority.issue("scaler", { hosts: [host] }));
