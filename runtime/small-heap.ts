@@ -12,7 +12,7 @@ export function keepHeapSmall(): void {
   // An eighth above what lives, instead of up to four times as much. `--optimize-for-size` holds the heap no smaller, and costs half as
   // much CPU time again.
   setFlagsFromString("--heap-growing-percent=12");
-  keepHeapSmallStill();
+  keepHeapSmallAgain();
   // So small a young generation is copied sooner by one thread than by two that wait for each other, on one core above all.
   setFlagsFromString("--no-parallel-scavenge");
   // What lives is marked by the helper thread alone, which gives way to this one, and not in steps of this one: those took two thirds of
@@ -26,7 +26,7 @@ export function keepHeapSmall(): void {
  * V8 lets the young generation grow again whenever a thread begins: to be called after that, where they are few. Where they come and go, the
  * largest size is given at the start (switcherEnvironment). Does nothing in a process whose heap is not kept small.
  */
-export function keepHeapSmallStill(): void {
+export function keepHeapSmallAgain(): void {
   if (isKeptSmall) setFlagsFromString("--semi-space-growth-factor=1");
 }
 

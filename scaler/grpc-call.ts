@@ -7,10 +7,13 @@ import type { UnaryHandler } from "../runtime/unary-call.ts";
 /** Told how every call went: its method, gRPC code and duration. */
 export type CallObserver = (method: string, code: number, seconds: number) => void;
 
+/** By name; `err` is what was thrown. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
 /** What of a logger calls are told to. */
 export interface CallLog {
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
+  warn(fields: LogFields, message: string): void;
+  error(fields: LogFields, message: string): void;
 }
 
 export interface CallContext {

@@ -5,7 +5,7 @@ import type { Known } from "./keda-messages.ts";
 import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
 
 export interface KedaFeedOptions {
-  readonly catalogue: Pick<PipelineCatalogue<AnsweredPipeline>, "all" | "find" | "watch">;
+  readonly catalogue: PipelineCatalogue<AnsweredPipeline>;
   readonly boards: Boards<AnsweredBoard>;
   /** Called when there is something to take, and not again before it was taken. */
   readonly onChange: () => void;
@@ -29,6 +29,10 @@ export class KedaFeed {
     });
   }
 
+  get isEmpty(): boolean {
+    return this.#pipelines.size + this.#boards.size === 0;
+  }
+
   take(): Known {
     const { catalogue, boards } = this.#options;
     const changed = [...this.#pipelines.values()];
@@ -46,9 +50,9 @@ export class KedaFeed {
   }
 
   #change(changed: Map<string, PipelineKey>, key: PipelineKey): void {
-    const isFirst = this.#pipelines.size + this.#boards.size === 0;
+    const { isEmpty } = this;
     changed.set(formatKey(key), key);
-    if (isFirst) this.#options.onChange();
+    if (isEmpty) this.#options.onChange();
   }
 }
 

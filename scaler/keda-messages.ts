@@ -1,6 +1,7 @@
 import type { SecureContextOptions } from "node:tls";
 import type { ErrorCode } from "../domain/errors.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
+import type { LogFields } from "./grpc-call.ts";
 import type { AnsweredBoard, AnsweredPipeline } from "./keda-answer.ts";
 import type { Refusal, ScaledObjectName } from "./refusals.ts";
 
@@ -39,6 +40,6 @@ export type FromKedaThread =
   | {
       readonly kind: "log";
       readonly level: "warn" | "error";
-      readonly fields: object;
+      readonly fields: LogFields;
       readonly message: string;
     };

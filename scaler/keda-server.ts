@@ -2,15 +2,12 @@ import type { ServerCredentials } from "@grpc/grpc-js";
 import type { ProtoGrpcType } from "../proto/generated/externalscaler.ts";
 import { loadProto } from "../runtime/grpc.ts";
 import { startGrpcServer } from "./grpc-server.ts";
-import type { AnsweredPipeline } from "./keda-answer.ts";
 import { KedaService, type KedaServiceOptions } from "./keda-service.ts";
-import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
 
 /** Metadata of a trigger and the names of its ScaledObject are some hundred bytes. */
 const MOST_MESSAGE_BYTES = 64 * 1024;
 
 export interface KedaServerOptions extends KedaServiceOptions {
-  readonly catalogue: Pick<PipelineCatalogue<AnsweredPipeline>, "pipeline" | "stage" | "watch">;
   readonly host: string;
   /** 0: one that is free. */
   readonly port: number;
@@ -32,7 +29,9 @@ export interface KedaServer {
 export async function startKedaServer(options: KedaServerOptions): Promise<KedaServer> {
   const { host, port, credentials, catalogue } = options;
   const service = new KedaService(options);
-  catalogue.watch(key => service.recheck(key));
+  catalogue.watch((key, isNew) => {
+    if (!isNew) service.recheck(key);
+  });
   const { ExternalScaler } = loadProto<ProtoGrpcType>("externalscaler.proto").externalscaler;
   const server = await startGrpcServer({
     host,

@@ -31,8 +31,8 @@ const REPEAT_ACTIVE_MS = 2000;
 const REPEAT_WITHIN_MS = 60_000;
 
 export interface KedaServiceOptions extends CallContext {
-  readonly catalogue: Pick<PipelineCatalogue<AnsweredPipeline>, "pipeline" | "stage">;
-  readonly boards: Pick<Boards<AnsweredBoard>, "latest" | "subscribe">;
+  readonly catalogue: PipelineCatalogue<AnsweredPipeline>;
+  readonly boards: Boards<AnsweredBoard>;
   readonly clock: Clock;
   /** GetMetrics fails when the board is older. */
   readonly staleAfterMs: number;

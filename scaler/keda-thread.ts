@@ -1,12 +1,11 @@
 import { Worker } from "node:worker_threads";
 import { VariscaleError } from "../domain/errors.ts";
-import { keepHeapSmallStill } from "../runtime/small-heap.ts";
+import { keepHeapSmallAgain } from "../runtime/small-heap.ts";
 import type { TlsFolder } from "../runtime/tls-folder.ts";
-import type { CallContext } from "./grpc-call.ts";
-import { KedaFeed, type KedaFeedOptions } from "./keda-feed.ts";
+import { KedaFeed } from "./keda-feed.ts";
 import type { FromKedaThread, KedaThreadStart, ToKedaThread } from "./keda-messages.ts";
-import type { KedaServer } from "./keda-server.ts";
-import type { OnRefused } from "./refusals.ts";
+import type { KedaServer, KedaServerOptions } from "./keda-server.ts";
+import { tellRefused } from "./refusals.ts";
 
 const DEFAULT_WORKER = new URL("./keda-worker.js", import.meta.url);
 /** What is answered of a pipeline has some hundred bytes. */
@@ -14,12 +13,7 @@ const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 1
 /** After the time that its calls have to end. */
 const ENDS_WITHIN_MS = 1000;
 
-export interface KedaThreadOptions extends CallContext, Omit<KedaFeedOptions, "onChange"> {
-  readonly staleAfterMs: number;
-  readonly onRefused: OnRefused;
-  readonly host: string;
-  /** 0: one that is free. */
-  readonly port: number;
+export interface KedaThreadOptions extends Omit<KedaServerOptions, "clock" | "credentials"> {
   /** Null: plaintext. */
   readonly tls: TlsFolder | null;
   /** The script of the thread. */
@@ -32,6 +26,7 @@ export interface KedaThreadOptions extends CallContext, Omit<KedaFeedOptions, "o
  */
 export class KedaThread implements KedaServer {
   readonly #options: KedaThreadOptions;
+  readonly #feed: KedaFeed;
   readonly #worker: Worker;
   readonly #ended: Promise<void>;
   #port = 0;
@@ -44,15 +39,11 @@ export class KedaThread implements KedaServer {
   private constructor(options: KedaThreadOptions) {
     this.#options = options;
     const { host, port, tls, staleAfterMs, catalogue, boards, workerUrl = DEFAULT_WORKER } = options;
-    const feed = new KedaFeed({
-      catalogue,
-      boards,
-      onChange: () => setImmediate(() => this.#send({ kind: "known", known: feed.take() })),
-    });
+    this.#feed = new KedaFeed({ catalogue, boards, onChange: () => setImmediate(() => this.#tellKnown()) });
     const context = tls?.material.context ?? null;
-    const workerData: KedaThreadStart = { host, port, tls: context, staleAfterMs, known: feed.take() };
+    const workerData: KedaThreadStart = { host, port, tls: context, staleAfterMs, known: this.#feed.take() };
     this.#worker = new Worker(workerUrl, { workerData, resourceLimits: RESOURCE_LIMITS, execArgv: [] });
-    this.#worker.once("online", keepHeapSmallStill);
+    this.#worker.once("online", keepHeapSmallAgain);
     this.#worker.on("message", (message: FromKedaThread) => this.#receive(message));
     this.#worker.on("error", error => this.#lose(error));
     this.#ended = new Promise(resolve => {
@@ -97,12 +88,19 @@ export class KedaThread implements KedaServer {
     clearTimeout(timer);
   }
 
+  /** What is known now is told before it. */
   #send(message: ToKedaThread): void {
+    this.#tellKnown();
     this.#worker.postMessage(message);
   }
 
+  #tellKnown(): void {
+    if (this.#isClosing || this.#feed.isEmpty) return;
+    this.#worker.postMessage({ kind: "known", known: this.#feed.take() } satisfies ToKedaThread);
+  }
+
   #receive(message: FromKedaThread): void {
-    const { observe, onRefused, logger } = this.#options;
+    const { observe, logger } = this.#options;
     this.#heardAtMs = performance.now();
     switch (message.kind) {
       case "listening":
@@ -118,7 +116,7 @@ export class KedaThread implements KedaServer {
         for (const call of message.calls) observe(...call);
         break;
       case "refused":
-        onRefused(message.scaledObject, message.refusal);
+        tellRefused(this.#options, message.scaledObject, message.refusal);
         break;
       case "log":
         logger[message.level](message.fields, message.message);
@@ -129,12 +127,18 @@ export class KedaThread implements KedaServer {
   #start(error: Error | null): void {
     const onStarted = this.#onStarted;
     this.#onStarted = lost => {
-      if (lost) throw lost;
+      if (!lost) return;
+      this.#options.logger.error({ err: lost }, "the thread that answers KEDA is lost: the scaler ends");
+      throw lost;
     };
     onStarted(error);
   }
 
   #lose(error: Error): void {
+    if (this.#isClosing) {
+      this.#options.logger.warn({ err: error }, "the thread that answers KEDA did not end by itself");
+      return;
+    }
     this.#isClosing = true;
     this.#start(error);
   }

@@ -13,14 +13,15 @@ import type { AnsweredBoard, AnsweredPipeline } from "./keda-answer.ts";
 import type { AnsweredCall, FromKedaThread, KedaThreadStart, Known, ToKedaThread } from "./keda-messages.ts";
 import { type KedaServer, startKedaServer } from "./keda-server.ts";
 import { PipelineCatalogue } from "./pipeline-catalogue.ts";
+import { sendable } from "./sendable-fields.ts";
 
 const REPORT_EVERY_MS = 1000;
 
 const { host, port, tls, staleAfterMs, known } = workerData as KedaThreadStart;
 const certificates = tls && new RenewedServerCredentials(tls);
 const logger: CallLog = {
-  warn: (fields, message) => send({ kind: "log", level: "warn", fields, message }),
-  error: (fields, message) => send({ kind: "log", level: "error", fields, message }),
+  warn: (fields, message) => send({ kind: "log", level: "warn", fields: sendable(fields), message }),
+  error: (fields, message) => send({ kind: "log", level: "error", fields: sendable(fields), message }),
 };
 const catalogue = new PipelineCatalogue<AnsweredPipeline>();
 const boards = new BoardStore<AnsweredBoard>(error => logger.error({ err: error }, "a reader of boards failed"));

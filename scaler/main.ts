@@ -21,6 +21,8 @@ import type { SwitcherIdentity } from "./switcher-identity.ts";
 
 /** GetMetrics fails when the board is older: KEDA's `fallback` takes over. */
 const STALE_AFTER_MS = 30_000;
+/** Not ready where nothing is heard of the thread that answers KEDA: it says every second that it goes on. */
+const KEDA_SILENT_MS = 5000;
 /** From the end of the streams until connections are cut. */
 const CLOSE_WITHIN_MS = 3000;
 
@@ -223,7 +225,8 @@ function routesOf(options: ScalerOptions, core: ScalerCore, clock: Clock, life: 
       method: "GET",
       path: "/readyz",
       handle: () => {
-        const isReady = life.isReady && (highAvailability?.isReady ?? true);
+        const isKedaAnswered = (life.keda?.silentMs ?? 0) <= KEDA_SILENT_MS;
+        const isReady = life.isReady && isKedaAnswered && (highAvailability?.isReady ?? true);
         return { status: isReady ? 200 : 503, body: { ready: isReady } };
       },
     },

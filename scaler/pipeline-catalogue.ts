@@ -13,7 +13,7 @@ interface Named {
 /** The pipelines of this scaler, found by namespace and name. Errors name what exists in that namespace, and nothing of others. */
 export class PipelineCatalogue<P extends Named = Pipeline> {
   readonly #byKey = new Map<string, P>();
-  readonly #watchers = new Set<(key: PipelineKey) => void>();
+  readonly #watchers = new Set<(key: PipelineKey, isNew: boolean) => void>();
 
   /** Throws invalid_argument where there is one of that name. */
   add(pipeline: P): void {
@@ -23,23 +23,23 @@ export class PipelineCatalogue<P extends Named = Pipeline> {
         "invalid_argument",
         `two pipelines are named ${key}: rename one of them, or leave one out`,
       );
-    this.#byKey.set(key, pipeline);
-    this.#tell(pipeline.key);
+    this.replace(pipeline);
   }
 
   /** The one of that name is this one now. */
   replace(pipeline: P): void {
+    const isNew = !this.find(pipeline.key);
     this.#byKey.set(formatKey(pipeline.key), pipeline);
-    this.#tell(pipeline.key);
+    this.#tell(pipeline.key, isNew);
   }
 
   remove(key: PipelineKey): void {
     this.#byKey.delete(formatKey(key));
-    this.#tell(key);
+    this.#tell(key, false);
   }
 
   /** Calls `watcher` with every pipeline that comes, is replaced or goes from now on. */
-  watch(watcher: (key: PipelineKey) => void): void {
+  watch(watcher: (key: PipelineKey, isNew: boolean) => void): void {
     this.#watchers.add(watcher);
   }
 
@@ -78,8 +78,8 @@ export class PipelineCatalogue<P extends Named = Pipeline> {
     throw new VariscaleError(code, `pipeline \`${formatKey(key)}\` has no stage \`${name}\`; it has: ${listed(names)}`);
   }
 
-  #tell(key: PipelineKey): void {
-    for (const watcher of this.#watchers) watcher(key);
+  #tell(key: PipelineKey, isNew: boolean): void {
+    for (const watcher of this.#watchers) watcher(key, isNew);
   }
 }
 

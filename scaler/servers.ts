@@ -23,7 +23,7 @@ export interface ServersOptions {
   readonly tls?: TlsFolder | null;
   /** KEDA is answered by a thread of its own. */
   readonly kedaThread?: boolean;
-  readonly keda: Omit<KedaThreadOptions, "host" | "port" | "tls"> & KedaServiceOptions;
+  readonly keda: KedaServiceOptions;
   readonly follow: FollowService;
   readonly routes: readonly Route[];
   readonly logger: Logger;

@@ -3,12 +3,13 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createSecureContext } from "node:tls";
 import { credentials, status } from "@grpc/grpc-js";
-import { afterEach, describe, it } from "mocha";
+import { afterEach, beforeEach, describe, it } from "mocha";
 import { createLogger } from "../../runtime/logger.ts";
 import { TlsFolder } from "../../runtime/tls-folder.ts";
 import { BoardStore } from "../../scaler/board-store.ts";
+import type { LogFields } from "../../scaler/grpc-call.ts";
 import type { AnsweredBoard } from "../../scaler/keda-answer.ts";
-import { KedaThread } from "../../scaler/keda-thread.ts";
+import { KedaThread, type KedaThreadOptions } from "../../scaler/keda-thread.ts";
 import type { ScalerOptions } from "../../scaler/main.ts";
 import { PipelineCatalogue } from "../../scaler/pipeline-catalogue.ts";
 import type { Refusal, ScaledObjectName } from "../../scaler/refusals.ts";
@@ -49,32 +50,48 @@ async function soon(check: () => Promise<void>): Promise<void> {
   }
 }
 
+/** A thread of this script. */
+function threadOf(script: string): URL {
+  const opening =
+    'import { parentPort } from "node:worker_threads"; parentPort.postMessage({ kind: "listening", port: 1 });';
+  return new URL(`data:text/javascript,${encodeURIComponent(opening + script)}`);
+}
+
 describe("KedaThread", () => {
-  it("tells streams what changes, and ends them with OK when it closes", async () => {
-    const catalogue = new PipelineCatalogue();
-    const pipeline = testPipeline({ minReplicas: 0 });
+  const pipeline = testPipeline({ minReplicas: 0 });
+  let catalogue: PipelineCatalogue;
+  let boards: BoardStore<AnsweredBoard>;
+  let logged: string[];
+  const start = (more: Partial<KedaThreadOptions> = {}) => {
+    const [observe, onRefused] = [() => undefined, () => undefined];
+    const log = (fields: LogFields, message: string) => void logged.push(`${message} ${JSON.stringify(fields)}`);
+    const logger = { warn: log, error: log };
+    const told = { catalogue, boards, observe, onRefused, logger, staleAfterMs: 30_000 };
+    return KedaThread.start({ ...told, host: "127.0.0.1", port: 0, tls: null, ...more });
+  };
+  beforeEach(() => {
+    catalogue = new PipelineCatalogue();
+    boards = new BoardStore<AnsweredBoard>(error => assert.fail(String(error)));
+    logged = [];
     catalogue.add(pipeline);
-    const boards = new BoardStore<AnsweredBoard>(error => assert.fail(String(error)));
+  });
+
+  it("tells streams what changes, and ends them with OK when it closes", async () => {
     const publish = (active: boolean) => {
       const stages = [{ stage: "detect", metricValue: active ? 2 : 0, active, replicasReady: 1 }];
       boards.publish({ key: pipeline.key, atMs: Date.now(), plan: {}, stages });
     };
     publish(false);
-    const [observe, onRefused] = [() => undefined, () => undefined];
-    const logger = createLogger("test", "silent");
-    const options = { catalogue, boards, observe, onRefused, logger, staleAfterMs: 30_000, tls: null };
-    const thread = await KedaThread.start({ ...options, host: "127.0.0.1", port: 0 });
+    const thread = await start();
     const keda = new KedaClient(thread.port);
     try {
       const active = new Received<{ result: boolean }>(keda.raw.StreamIsActive(refOf()));
       const spec = new Received(keda.raw.StreamMetricSpec(refOf()));
       const told = (...results: boolean[]) =>
-        soon(async () =>
-          assert.deepEqual(
-            active.messages,
-            results.map(result => ({ result })),
-          ),
-        );
+        soon(async () => {
+          const messages = results.map(result => ({ result }));
+          assert.deepEqual(active.messages, messages);
+        });
       await told(false);
       assert.equal(await keda.replicas(refOf()), 0);
       publish(true);
@@ -88,7 +105,6 @@ describe("KedaThread", () => {
       boards.forget(pipeline.key);
       catalogue.add(pipeline);
       await soon(() => assert.rejects(keda.metrics(refOf()), { code: status.UNAVAILABLE, details: /no plan/ }));
-      assert.ok(thread.silentMs < 5000, String(thread.silentMs));
       await thread.close(1000);
       await soon(async () => assert.deepEqual([active.ended?.code, spec.ended?.code], [status.OK, status.OK]));
     } finally {
@@ -97,20 +113,33 @@ describe("KedaThread", () => {
     }
   });
 
-  it("knows for how long nothing was heard of it, and ends it where it does not end by itself", async () => {
+  it("tells what is known before it says that it serves", async () => {
     const script = `
-      import { parentPort } from "node:worker_threads";
-      parentPort.postMessage({ kind: "listening", port: 1 });
-      for (;;);`;
-    const workerUrl = new URL(`data:text/javascript,${encodeURIComponent(script)}`);
-    const boards = new BoardStore<AnsweredBoard>(error => assert.fail(String(error)));
-    const [observe, onRefused] = [() => undefined, () => undefined];
-    const logger = createLogger("test", "silent");
-    const told = { catalogue: new PipelineCatalogue(), boards, observe, onRefused, logger, staleAfterMs: 30_000 };
-    const thread = await KedaThread.start({ ...told, host: "127.0.0.1", port: 0, tls: null, workerUrl });
+      const kinds = [];
+      parentPort.on("message", ({ kind }) => {
+        kinds.push(kind);
+        if (kind === "close") process.exit();
+        if (kind === "serving") parentPort.postMessage({ kind: "log", level: "warn", fields: { kinds }, message: "got" });
+      });`;
+    const thread = await start({ workerUrl: threadOf(script) });
+    catalogue.add(testPipeline({ name: "scans" }));
+    thread.setServing(true);
+    await soon(async () => assert.deepEqual(logged, ['got {"kinds":["known","serving"]}']));
+    await thread.close(0);
+  });
+
+  it("knows for how long nothing was heard of it, and ends it where it does not end by itself", async () => {
+    const thread = await start({ workerUrl: threadOf("for (;;);") });
     await new Promise(resolve => setTimeout(resolve, 60));
     assert.ok(thread.silentMs >= 50, String(thread.silentMs));
     await thread.close(0);
+  });
+
+  it("is closed by an error of the thread, too", async () => {
+    const script = 'parentPort.on("message", () => { throw new Error("out of order"); });';
+    const thread = await start({ workerUrl: threadOf(script) });
+    await thread.close(1000);
+    assert.match(logged.join(), /^the thread that answers KEDA did not end by itself /);
   });
 });
 
@@ -166,7 +195,11 @@ describe("a scaler with a thread that answers KEDA", () => {
 
   it("counts calls, and tells of refused ScaledObjects", async () => {
     const told: [ScaledObjectName, Refusal][] = [];
-    await start({ onRefused: (...one) => told.push(one) });
+    const onRefused = (...one: [ScaledObjectName, Refusal]) => {
+      told.push(one);
+      throw new Error("no API server");
+    };
+    await start({ onRefused });
     for (let i = 0; i < 3; i++) await running.keda.spec(refOf());
     await assert.rejects(running.keda.spec(refOf("crop")), { code: status.INVALID_ARGUMENT });
     await metric(/^variscale_rpc_total\{method="GetMetricSpec",code="OK"\} 3$/m);
@@ -189,14 +222,19 @@ describe("a scaler with a thread that answers KEDA", () => {
     asking.stdout.on("data", piece => {
       said += piece;
     });
-    await once(asking.stdout, "data");
-    await running.clock.advance(Date.now() - running.clock.nowMs());
-    await soon(async () => assert.ok(await running.keda.replicas(refOf())));
-    const fromMs = Date.now();
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3500);
-    const toMs = Date.now();
-    asking.stdin.write("stop");
-    await once(asking, "exit");
+    let [fromMs, toMs] = [0, 0];
+    try {
+      await once(asking.stdout, "data");
+      await running.clock.advance(Date.now() - running.clock.nowMs());
+      await soon(async () => assert.ok(await running.keda.replicas(refOf())));
+      fromMs = Date.now();
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3500);
+      toMs = Date.now();
+      asking.stdin.write("stop");
+      await once(asking, "close");
+    } finally {
+      asking.kill();
+    }
     const answers = JSON.parse(said.replace("asking", "")) as { code: number; atMs: number }[];
     const codes = answers.filter(({ atMs }) => atMs > fromMs && atMs < toMs).map(({ code }) => code);
     const firstStale = codes.indexOf(status.UNAVAILABLE);
@@ -254,13 +292,8 @@ describe("a thread that answers KEDA with mutual TLS", () => {
 });
 
 describe("the end of the thread that answers KEDA", () => {
-  /** A program with a thread that says it listens, and then does this. */
-  const endOf = (thread: string) => {
-    const script = `
-      import { parentPort } from "node:worker_threads";
-      parentPort.postMessage({ kind: "listening", port: 1 });
-      parentPort.on("message", () => undefined);
-      ${thread}`;
+  /** Of a program with this thread. */
+  const endOf = (script: string) => {
     const program = `
       const { KedaThread } = await import(${JSON.stringify(KEDA_THREAD)});
       const nothing = () => undefined;
@@ -268,7 +301,7 @@ describe("the end of the thread that answers KEDA", () => {
         catalogue: { all: () => [], find: nothing, watch: nothing },
         boards: { latest: () => null, all: () => [], subscribe: () => nothing },
         observe: nothing, onRefused: nothing, logger: console, staleAfterMs: 1, host: "", port: 0, tls: null,
-        workerUrl: new URL(${JSON.stringify(`data:text/javascript,${encodeURIComponent(script)}`)}),
+        workerUrl: new URL(${JSON.stringify(threadOf(script).href)}),
       });
       console.log("started");
       setTimeout(nothing, 20_000);`;
@@ -279,7 +312,7 @@ describe("the end of the thread that answers KEDA", () => {
 
   it("is the end of the scaler: by an error, or without one", () => {
     for (const [thread, reason] of [
-      ['setTimeout(() => { throw new Error("out of order"); }, 50);', /out of order/],
+      ['setTimeout(() => { throw new Error("out of order"); }, 50);', /is lost: the scaler ends.*out of order/s],
       ["setTimeout(() => process.exit(3), 50);", /the thread that answers KEDA has ended, with code 3/],
     ] as const) {
       const { code, stdout, stderr } = endOf(thread);
