@@ -34,7 +34,7 @@ export async function measureMany(cluster: Cluster, scaledObjects: number, syncs
   const ours = await measureOurs(cluster, { namespace: "many", pipelines, syncs }, ["--keda-thread"]);
   const oneThread = await measureOurs(cluster, { namespace: "one-thread", pipelines, syncs: OTHER_SYNCS }, []);
   const constant = await measureConstant(cluster, { namespace: "constant", pipelines, syncs: OTHER_SYNCS });
-  return { scaledObjects, ...ours, oneThread: oneThread.ours, constant };
+  return { scaledObjects, ...ours, oneThread: oneThread.ours, oneThreadMB: oneThread.scalerMB, constant };
 }
 
 async function measureOurs(

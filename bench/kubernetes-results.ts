@@ -54,6 +54,7 @@ export interface ManyResult {
   readonly ours: AskedScaler;
   /** The same without a thread for KEDA. */
   readonly oneThread: AskedScaler;
+  readonly oneThreadMB: number;
   /** One that knows one answer. */
   readonly constant: AskedScaler;
   readonly scalerMB: number;
