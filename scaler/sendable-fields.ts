@@ -6,6 +6,6 @@ import type { LogFields } from "./grpc-call.ts";
 export function sendable(fields: LogFields): LogFields {
   const { err } = fields;
   if (err === undefined) return fields;
-  const { constructor, message, stack } = err instanceof Error ? err : new Error(String(err));
-  return { ...fields, err: { type: constructor.name, message, stack } };
+  const error = err instanceof Error ? err : new Error(String(err));
+  return { ...fields, err: { type: error.constructor.name, message: error.message, stack: error.stack } };
 }
