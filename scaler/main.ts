@@ -6,6 +6,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import type { WatchedPipelinesOptions } from "./cluster-pipelines.ts";
 import { FollowService } from "./follow-service.ts";
 import { answeredByLeader } from "./forward-to-leader.ts";
+import { type Ages, isAlive, isKedaAnswered } from "./health.ts";
 import { httpApiRoutes } from "./http-api.ts";
 import type { KedaServer } from "./keda-server.ts";
 import { showStreams } from "./metrics.ts";
@@ -21,8 +22,6 @@ import type { SwitcherIdentity } from "./switcher-identity.ts";
 
 /** GetMetrics fails when the board is older: KEDA's `fallback` takes over. */
 const STALE_AFTER_MS = 30_000;
-/** Not ready where nothing is heard of the thread that answers KEDA: it says every second that it goes on. */
-const KEDA_SILENT_MS = 5000;
 /** From the end of the streams until connections are cut. */
 const CLOSE_WITHIN_MS = 3000;
 
@@ -183,6 +182,10 @@ function routesOf(options: ScalerOptions, core: ScalerCore, clock: Clock, life: 
       await highAvailability?.save(control);
     },
   });
+  const ages = (): Ages => ({
+    loopAgeMs: clock.nowMs() - core.loop.passAtMs,
+    kedaAgeMs: Math.round(life.keda?.silentMs ?? 0),
+  });
   const metricsText = async (): Promise<Buffer> => {
     const nowMs = clock.nowMs();
     // A follower's boards are of the time when it led.
@@ -215,18 +218,15 @@ function routesOf(options: ScalerOptions, core: ScalerCore, clock: Clock, life: 
       method: "GET",
       path: "/healthz",
       handle: () => {
-        const ageMs = clock.nowMs() - core.loop.passAtMs;
-        const kedaAgeMs = Math.round(life.keda?.silentMs ?? 0);
-        const isAlive = Math.max(ageMs, kedaAgeMs) <= (options.staleAfterMs ?? STALE_AFTER_MS);
-        return { status: isAlive ? 200 : 503, body: { alive: isAlive, loopAgeMs: ageMs, kedaAgeMs } };
+        const alive = isAlive(ages(), options.staleAfterMs ?? STALE_AFTER_MS);
+        return { status: alive ? 200 : 503, body: { alive, ...ages() } };
       },
     },
     {
       method: "GET",
       path: "/readyz",
       handle: () => {
-        const isKedaAnswered = (life.keda?.silentMs ?? 0) <= KEDA_SILENT_MS;
-        const isReady = life.isReady && isKedaAnswered && (highAvailability?.isReady ?? true);
+        const isReady = life.isReady && isKedaAnswered(ages()) && (highAvailability?.isReady ?? true);
         return { status: isReady ? 200 : 503, body: { ready: isReady } };
       },
     },
