@@ -1,22 +1,37 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
+import { pino } from "pino";
 import { VariscaleError } from "../../domain/errors.ts";
-import { sendable } from "../../scaler/sendable-fields.ts";
+import type { LogFields } from "../../scaler/grpc-call.ts";
+import { received, sendable } from "../../scaler/sendable-fields.ts";
 
-describe("sendable()", () => {
-  it("leaves of an error what the log shows, so that it can be sent to another thread", () => {
-    const err = new VariscaleError("internal", "out of order", { cause: { close: () => undefined } });
-    assert.throws(() => structuredClone({ err, method: "IsActive" }), { name: "DataCloneError" });
-    const { stack } = err;
-    assert.deepEqual(structuredClone(sendable({ err, method: "IsActive" })), {
-      err: { type: "VariscaleError", message: "out of order", stack },
-      method: "IsActive",
-    });
+/** The line that a log has of it. */
+function lineOf(fields: LogFields): unknown {
+  const lines: string[] = [];
+  pino({ base: null, timestamp: false }, { write: line => lines.push(line) }).error(fields, "call failed");
+  return JSON.parse(lines.join(""));
+}
+
+const throughThreads = (fields: LogFields): LogFields => received(structuredClone(sendable(fields)));
+
+describe("fields of a log line that are sent to another thread", () => {
+  it("are logged there as they would be here", () => {
+    const cause = new TypeError("no such file");
+    const err = new VariscaleError("internal", "out of order", { cause });
+    const line = lineOf({ err, method: "IsActive" });
+    assert.match(JSON.stringify(line), /"type":"VariscaleError","message":"out of order: no such file"/);
+    assert.deepEqual(lineOf(throughThreads({ err, method: "IsActive" })), line);
+    assert.deepEqual(throughThreads({ namespace: "shop" }), { namespace: "shop" });
   });
 
-  it("takes whatever was thrown, and leaves other fields alone", () => {
-    const { err } = sendable({ err: "no error" }) as { err: { type: string; message: string } };
-    assert.deepEqual([err.type, err.message], ["Error", "no error"]);
-    assert.deepEqual(sendable({ namespace: "shop" }), { namespace: "shop" });
+  it("hold nothing that can't be sent, whatever was thrown", () => {
+    const err = new VariscaleError("internal", "out of order", { cause: { close: () => undefined } });
+    assert.throws(() => structuredClone({ err }), { name: "DataCloneError" });
+    assert.match(JSON.stringify(lineOf(throughThreads({ err }))), /"message":"out of order"/);
+    for (const thrown of ["no error", undefined, () => undefined])
+      assert.match(JSON.stringify(lineOf(throughThreads({ err: thrown }))), /"type":"Error"/);
+    const loop = new Error("turns");
+    loop.cause = loop;
+    assert.match(JSON.stringify(lineOf(throughThreads({ err: loop }))), /turns: turns/);
   });
 });
