@@ -6,6 +6,7 @@ import { KedaFeed } from "./keda-feed.ts";
 import type { FromKedaThread, KedaThreadStart, ToKedaThread } from "./keda-messages.ts";
 import type { KedaServer, KedaServerOptions } from "./keda-server.ts";
 import { tellRefused } from "./refusals.ts";
+import { received } from "./sendable-fields.ts";
 
 const DEFAULT_WORKER = new URL("./keda-worker.js", import.meta.url);
 /** What is answered of a pipeline has some hundred bytes. */
@@ -81,9 +82,12 @@ export class KedaThread implements KedaServer {
   }
 
   async close(graceMs: number): Promise<void> {
-    this.#isClosing = true;
     this.#send({ kind: "close", graceMs });
-    const timer = setTimeout(() => void this.#worker.terminate(), graceMs + ENDS_WITHIN_MS);
+    this.#isClosing = true;
+    const timer = setTimeout(() => {
+      this.#options.logger.warn({ graceMs }, "the thread that answers KEDA does not end by itself");
+      void this.#worker.terminate();
+    }, graceMs + ENDS_WITHIN_MS);
     await this.#ended;
     clearTimeout(timer);
   }
@@ -119,7 +123,7 @@ export class KedaThread implements KedaServer {
         tellRefused(this.#options, message.scaledObject, message.refusal);
         break;
       case "log":
-        logger[message.level](message.fields, message.message);
+        logger[message.level](received(message.fields), message.message);
         break;
     }
   }
@@ -136,7 +140,7 @@ export class KedaThread implements KedaServer {
 
   #lose(error: Error): void {
     if (this.#isClosing) {
-      this.#options.logger.warn({ err: error }, "the thread that answers KEDA did not end by itself");
+      this.#options.logger.warn({ err: error }, "the thread that answers KEDA failed while it ended");
       return;
     }
     this.#isClosing = true;

@@ -43,8 +43,8 @@ export interface ScalerOptions extends Omit<ScalerCoreOptions, "clock" | "staleA
   readonly clock?: Clock;
   /** GetMetrics fails when the newest tick is longer ago. Default 30,000. */
   readonly staleAfterMs?: number;
-  /** KEDA is answered by a thread of its own, which has the wall clock. Default false. */
-  readonly kedaThread?: boolean;
+  /** KEDA is answered by a thread of its own, which has the wall clock; of another script than its own where that is given. Default false. */
+  readonly kedaThread?: boolean | { readonly workerUrl: URL };
   /** Told of ScaledObjects that name no pipeline or stage; the log tells it in any case. */
   readonly onRefused?: OnRefused;
 }
@@ -218,8 +218,9 @@ function routesOf(options: ScalerOptions, core: ScalerCore, clock: Clock, life: 
       method: "GET",
       path: "/healthz",
       handle: () => {
-        const alive = isAlive(ages(), options.staleAfterMs ?? STALE_AFTER_MS);
-        return { status: alive ? 200 : 503, body: { alive, ...ages() } };
+        const now = ages();
+        const alive = isAlive(now, options.staleAfterMs ?? STALE_AFTER_MS);
+        return { status: alive ? 200 : 503, body: { alive, ...now } };
       },
     },
     {

@@ -17,11 +17,10 @@ export class PipelineCatalogue<P extends Named = Pipeline> {
 
   /** Throws invalid_argument where there is one of that name. */
   add(pipeline: P): void {
-    const key = formatKey(pipeline.key);
-    if (this.#byKey.has(key))
+    if (this.find(pipeline.key))
       throw new VariscaleError(
         "invalid_argument",
-        `two pipelines are named ${key}: rename one of them, or leave one out`,
+        `two pipelines are named ${formatKey(pipeline.key)}: rename one of them, or leave one out`,
       );
     this.replace(pipeline);
   }
@@ -38,7 +37,7 @@ export class PipelineCatalogue<P extends Named = Pipeline> {
     this.#tell(key, false);
   }
 
-  /** Calls `watcher` with every pipeline that comes, is replaced or goes from now on. */
+  /** Calls `watcher` with every pipeline that comes (`isNew`), is replaced or goes from now on. */
   watch(watcher: (key: PipelineKey, isNew: boolean) => void): void {
     this.#watchers.add(watcher);
   }

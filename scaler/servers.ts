@@ -21,8 +21,8 @@ export interface ServersOptions {
   readonly ports: { readonly keda: number; readonly switchers: number; readonly http: number };
   /** Of KEDA and switchers; null or missing: plaintext. */
   readonly tls?: TlsFolder | null;
-  /** KEDA is answered by a thread of its own. */
-  readonly kedaThread?: boolean;
+  /** KEDA is answered by a thread of its own; of another script than its own where that is given. */
+  readonly kedaThread?: boolean | { readonly workerUrl: URL };
   readonly keda: KedaServiceOptions;
   readonly follow: FollowService;
   readonly routes: readonly Route[];
@@ -38,7 +38,7 @@ export interface Servers {
 
 /** Opens all ports, or none: throws failed_precondition for one that is taken. */
 export async function startServers(options: ServersOptions): Promise<Servers> {
-  const { host, ports, keda, follow, routes, logger } = options;
+  const { host, ports, keda, kedaThread, follow, routes, logger } = options;
   const tls = options.tls ?? null;
   const credentials = tls?.serverCredentials ?? ServerCredentials.createInsecure();
   const { SwitcherControl } = loadProto<ProtoGrpcType>("switcher.proto").variscale.switcher.v1;
@@ -51,7 +51,9 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
   try {
     const at = { ...keda, host, port: ports.keda };
     const kedaServer = await open(
-      options.kedaThread ? startKedaThread({ ...at, tls }) : startKedaServer({ ...at, credentials }),
+      kedaThread
+        ? startKedaThread({ ...at, ...(kedaThread !== true && kedaThread), tls })
+        : startKedaServer({ ...at, credentials }),
     );
     const switchers = await open(
       startGrpcServer({

@@ -83,7 +83,7 @@ export function addScaler(program: Command): void {
     .option("--state-dir <folder>", "keeps plans, pins and history", defaultStateFolder(process.env))
     .option(
       "--keda-thread",
-      "answer KEDA from a thread of its own: for hundreds of pipelines, where their ticks would delay its calls; takes some 30 MB, and a second core",
+      "answer KEDA from a thread of its own: for hundreds of pipelines, where their ticks would delay its calls; takes some 25 MiB, and a second core",
       false,
     )
     .option(

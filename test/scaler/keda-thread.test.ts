@@ -133,13 +133,14 @@ describe("KedaThread", () => {
     await new Promise(resolve => setTimeout(resolve, 60));
     assert.ok(thread.silentMs >= 50, String(thread.silentMs));
     await thread.close(0);
+    assert.match(logged.join(), /^the thread that answers KEDA does not end by itself /);
   });
 
   it("is closed by an error of the thread, too", async () => {
     const script = 'parentPort.on("message", () => { throw new Error("out of order"); });';
     const thread = await start({ workerUrl: threadOf(script) });
     await thread.close(1000);
-    assert.match(logged.join(), /^the thread that answers KEDA did not end by itself /);
+    assert.match(logged.join(), /^the thread that answers KEDA failed while it ended /);
   });
 });
 
@@ -242,6 +243,18 @@ describe("a scaler with a thread that answers KEDA", () => {
     assert.deepEqual(new Set(codes.slice(0, firstStale)), new Set([status.OK]));
     assert.deepEqual(new Set(codes.slice(firstStale)), new Set([status.UNAVAILABLE]));
     assert.equal((await fetch(running.url("/healthz"))).status, 200);
+  });
+
+  it("is not ready once nothing is heard of the thread for 5 s, and not healthy once boards would be stale", async () => {
+    await start({ kedaThread: { workerUrl: threadOf("for (;;);") }, staleAfterMs: 6000 });
+    const statuses = () =>
+      Promise.all(["/readyz", "/healthz"].map(async path => (await fetch(running.url(path))).status));
+    const seen = new Set<string>();
+    for (let now = await statuses(); !seen.has("503,503"); now = await statuses()) {
+      seen.add(now.join());
+      await new Promise(resolve => setTimeout(resolve, 50));
+    }
+    assert.deepEqual([...seen], ["200,200", "503,200", "503,503"]);
   });
 
   it("says which port is taken", async () => {
