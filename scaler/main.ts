@@ -25,16 +25,13 @@ const STALE_AFTER_MS = 30_000;
 /** From the end of the streams until connections are cut. */
 const CLOSE_WITHIN_MS = 3000;
 
-export interface ScalerOptions extends Omit<ScalerCoreOptions, "clock" | "staleAfterMs" | "onPass" | "onLost"> {
+export interface ScalerOptions
+  extends Omit<ScalerCoreOptions, "clock" | "staleAfterMs" | "onPass" | "onLost">,
+    Pick<ServersOptions, "host" | "httpHost" | "ports" | "kedaThread"> {
   /** Pipelines that are read from files, at the start and when these change; beside `pipelines`, which stay as they are. */
   readonly pipelineFiles?: readonly PipelineFileOptions[];
   /** Pipelines that objects of a cluster describe; null or missing: none are. The scaler is ready when it has seen them. */
   readonly watchedPipelines?: WatchedPipelinesOptions | null;
-  readonly host: string;
-  /** Of the HTTP port alone. Default: `host`. */
-  readonly httpHost?: string;
-  /** 0: one that is free. */
-  readonly ports: { readonly keda: number; readonly switchers: number; readonly http: number };
   /** What changes over HTTP must show; null or missing: changes are taken from this machine alone. */
   readonly token?: string | null;
   /** How it is known who a switcher is; null or missing: it is who it says it is. Closed with the scaler. */
@@ -43,14 +40,12 @@ export interface ScalerOptions extends Omit<ScalerCoreOptions, "clock" | "staleA
   readonly clock?: Clock;
   /** GetMetrics fails when the newest tick is longer ago. Default 30,000. */
   readonly staleAfterMs?: number;
-  /** KEDA is answered by a thread of its own, which has the wall clock; of another script than its own where that is given. Default false. */
-  readonly kedaThread?: boolean | { readonly workerUrl: URL };
   /** Told of ScaledObjects that name no pipeline or stage; the log tells it in any case. */
   readonly onRefused?: OnRefused;
 }
 
 export interface Scaler {
-  readonly ports: { readonly keda: number; readonly switchers: number; readonly http: number };
+  readonly ports: ServersOptions["ports"];
   readonly boards: Boards;
   /** Resolves when all pipelines that there were at the start are taken or refused. */
   readonly ready: Promise<void>;

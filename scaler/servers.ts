@@ -21,7 +21,7 @@ export interface ServersOptions {
   readonly ports: { readonly keda: number; readonly switchers: number; readonly http: number };
   /** Of KEDA and switchers; null or missing: plaintext. */
   readonly tls?: TlsFolder | null;
-  /** KEDA is answered by a thread of its own; of another script than its own where that is given. */
+  /** KEDA is answered by a thread of its own, which has the wall clock; of another script than its own where that is given. Default false. */
   readonly kedaThread?: boolean | { readonly workerUrl: URL };
   readonly keda: KedaServiceOptions;
   readonly follow: FollowService;

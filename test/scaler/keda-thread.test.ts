@@ -246,7 +246,8 @@ describe("a scaler with a thread that answers KEDA", () => {
   });
 
   it("is not ready once nothing is heard of the thread for 5 s, and not healthy once boards would be stale", async () => {
-    await start({ kedaThread: { workerUrl: threadOf("for (;;);") }, staleAfterMs: 6000 });
+    // Long enough after the 5 s that a machine that stands still meanwhile shows both.
+    await start({ kedaThread: { workerUrl: threadOf("for (;;);") }, staleAfterMs: 9000 });
     const statuses = () =>
       Promise.all(["/readyz", "/healthz"].map(async path => (await fetch(running.url(path))).status));
     const seen = new Set<string>();
