@@ -32,6 +32,7 @@ export async function closeWhenAnswered(
   const closed = new Promise<void>(resolve => NetServer.prototype.close.call(server, () => resolve()));
   const endMs = performance.now() + graceMs;
   while ((isBusy() || isSending(sockets)) && performance.now() < endMs) await sleep(CHECK_MS);
+  for (const socket of sockets) socket.destroy();
   server.closeAllConnections();
   await closed;
   // Ends its timer.

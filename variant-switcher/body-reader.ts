@@ -19,12 +19,12 @@ export class BodyReader {
    */
   constructor(
     request: IncomingMessage,
-    into: ArrayBuffer | null,
+    into: Buffer | null,
     bytes: number,
     charge: (bytes: number) => VariscaleError | null,
     done: (body: Body) => void,
   ) {
-    this.#into = into && Buffer.from(into, 0, bytes);
+    this.#into = into;
     this.#maxBytes = bytes;
     this.#charge = charge;
     this.#done = done;

@@ -6,40 +6,13 @@ import { closeWhenAnswered, openSockets } from "../runtime/close-when-answered.t
 import { httpStatusOf } from "../runtime/error-status.ts";
 import { BodyReader } from "./body-reader.ts";
 import { BufferPool } from "./buffer-pool.ts";
+import type { DataHandler, DataResponse, DataRoutes } from "./data-routes.ts";
 import { GarbageValve } from "./garbage-valve.ts";
+import { bodyParts } from "./http-response.ts";
 import type { InFlightBytes } from "./in-flight-bytes.ts";
+import { type LastHead, PlainConnection, type PlainConnectionOptions } from "./plain-connection.ts";
+import { RequestMemory } from "./request-memory.ts";
 import { RequestTooLarge } from "./request-too-large.ts";
-
-/** What a handler of the data server answers. */
-export interface DataResponse {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string | number>>;
-  /** What is sent as it is, one part after the other. */
-  readonly parts?: readonly (Uint8Array | string)[];
-  /** Anything else, sent as JSON. */
-  readonly json?: unknown;
-}
-
-export interface DataRequest {
-  readonly headers: IncomingMessage["headers"];
-  /** Only until the answer is there: the memory is used again. */
-  readonly body: Buffer;
-  /** Finds room for so many bytes more that the request comes to need, less than 0: it needs them no longer; an error: there is none. */
-  charge(bytes: number): VariscaleError | null;
-  /** Calls back once if the client goes away before it has an answer. */
-  onGone(callback: () => void): void;
-}
-
-type Handler = (request: DataRequest) => Promise<DataResponse>;
-
-export interface DataRoutes {
-  /** The path without the query. Null: there is nothing. */
-  get(path: string): DataResponse | null;
-  /** The handler of requests to this path. Null: there is none. */
-  post(path: string): Handler | null;
-  /** Is told of requests to this path that there was no room for. */
-  refused(path: string, headers: DataRequest["headers"], refusal: VariscaleError): void;
-}
 
 export interface DataServerOptions {
   readonly host: string;
@@ -52,10 +25,15 @@ export interface DataServerOptions {
 
 /** The beginning of a body comes with its head: less than this, and the socket would be stopped and started again for it. */
 const READ_AHEAD_BYTES = 256 * 1024;
+const REQUEST_TIMEOUT_MS = 60_000;
+const KEEP_ALIVE_MS = 65_000;
+/** How often it is looked for connections on which nothing happens. */
+const SWEEP_MS = 5000;
 
 /**
  * The HTTP server of the inference path. It does less per request than the general one of runtime/: no parameters, no query,
- * a body that is copied once, no promise of its own, so that a request costs little beside a model of a millisecond.
+ * a body that is copied once, no promise of its own, so that a request costs little beside a model of a millisecond. Connections begin
+ * as plain ones (plain-connection.ts), and become Node's with their first request of another kind.
  */
 export class DataServer {
   readonly #options: DataServerOptions;
@@ -65,13 +43,16 @@ export class DataServer {
   #inFlight = 0;
   #closing = false;
   readonly #sockets: ReadonlySet<Socket>;
+  readonly #plain = new Set<PlainConnection>();
+  readonly #lastHead: LastHead = { head: null };
+  #sweep: NodeJS.Timeout | undefined;
 
   private constructor(options: DataServerOptions) {
     this.#options = options;
     this.#buffers = new BufferPool(options.maxBodyBytes);
     this.#server = createServer({
-      requestTimeout: 60_000,
-      keepAliveTimeout: 65_000,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
       noDelay: true,
       highWaterMark: READ_AHEAD_BYTES,
     });
@@ -83,6 +64,10 @@ export class DataServer {
         this.#fail(request, response, error);
       }
     });
+    const [toNode] = this.#server.listeners("connection");
+    this.#server.removeAllListeners("connection");
+    const plain = this.#plainOptions(socket => toNode?.call(this.#server, socket));
+    this.#server.on("connection", socket => this.#plain.add(new PlainConnection(socket, plain, this.#lastHead)));
     this.#sockets = openSockets(this.#server);
     this.#server.on("clientError", (_error, socket) => {
       if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
@@ -99,6 +84,9 @@ export class DataServer {
       });
       server.#server.listen(port, host, resolve);
     });
+    server.#sweep = setInterval(() => {
+      for (const connection of server.#plain) connection.endIfIdle(performance.now());
+    }, SWEEP_MS).unref();
     return server;
   }
 
@@ -110,13 +98,38 @@ export class DataServer {
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
     await closeWhenAnswered(this.#server, this.#sockets, () => this.#inFlight > 0, graceMs);
+    clearInterval(this.#sweep);
+  }
+
+  #plainOptions(toNode: (socket: Socket) => void): PlainConnectionOptions {
+    const { maxBodyBytes, inFlight, routes } = this.#options;
+    return {
+      maxBodyBytes,
+      inFlight,
+      buffers: this.#buffers,
+      valve: this.#valve,
+      handlerOf: url => routes.post(pathOf(url)),
+      onRefused: ({ url, headers }, refusal) => routes.refused(pathOf(url), headers, refusal),
+      failureOf: (url, thrown) => this.#failureOf(url, thrown),
+      isClosing: () => this.#closing,
+      onBusy: change => {
+        this.#inFlight += change;
+      },
+      onEnd: connection => this.#plain.delete(connection),
+      handOver: (socket, begun) => {
+        socket.pause();
+        socket.unshift(begun);
+        toNode(socket);
+        socket.resume();
+      },
+      keepAliveMs: KEEP_ALIVE_MS,
+      requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    };
   }
 
   #dispatch(request: IncomingMessage, response: ServerResponse): void {
     const { routes } = this.#options;
-    const url = request.url ?? "/";
-    const query = url.indexOf("?");
-    const path = query < 0 ? url : url.slice(0, query);
+    const path = pathOf(request.url ?? "/");
     const { method } = request;
     const post = method === "GET" ? null : routes.post(path);
     if (post && method === "POST") {
@@ -133,15 +146,14 @@ export class DataServer {
     }
   }
 
-  #post(path: string, handle: Handler, request: IncomingMessage, response: ServerResponse): void {
+  #post(path: string, handle: DataHandler, request: IncomingMessage, response: ServerResponse): void {
     const { maxBodyBytes, inFlight, routes } = this.#options;
     const length = request.headers["content-length"];
     const bytes = length === undefined ? maxBodyBytes : Number(length);
-    let charged = 0;
+    const memory = new RequestMemory({ inFlight, buffers: this.#buffers, valve: this.#valve });
     const charge = (more: number): VariscaleError | null => {
-      const refusal = inFlight.take(more, charged);
+      const refusal = memory.charge(more);
       if (refusal) routes.refused(path, request.headers, refusal);
-      else charged += more;
       return refusal;
     };
     if (bytes > maxBodyBytes) {
@@ -150,13 +162,7 @@ export class DataServer {
     }
     const refusal = length === undefined ? null : charge(bytes);
     if (refusal) throw refusal;
-    const pooled = length === undefined ? null : this.#buffers.take(bytes);
-    let release: (() => void) | null = () => {
-      release = null;
-      inFlight.give(charged);
-      this.#valve.passed(charged);
-      if (pooled) this.#buffers.give(pooled);
-    };
+    const into = length === undefined ? null : memory.bodyOf(bytes);
     let gone: (() => void) | null = null;
     response.once("close", () => {
       if (!response.writableFinished) gone?.();
@@ -165,14 +171,14 @@ export class DataServer {
       gone = callback;
     };
     const fail = (error: unknown): void => {
-      release?.();
+      memory.release();
       this.#fail(request, response, error);
     };
     const done = (answer: DataResponse): void => {
       this.#send(response, answer);
-      release?.();
+      memory.release();
     };
-    new BodyReader(request, pooled, bytes, charge, body => {
+    new BodyReader(request, into, bytes, charge, body => {
       if (body === null) done(tooLarge(maxBodyBytes));
       else if (body instanceof Error) fail(body);
       else handle({ headers: request.headers, body, charge, onGone }).then(done, fail);
@@ -180,17 +186,22 @@ export class DataServer {
   }
 
   #fail(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
-    const error = VariscaleError.from(thrown);
-    if (error.code === "internal") this.#options.logger.error({ err: error, path: request.url }, "request failed");
-    if (!response.headersSent) this.#send(response, errorOf(error));
+    const failure = this.#failureOf(request.url ?? "/", thrown);
+    if (!response.headersSent) this.#send(response, failure);
     else {
       response.destroy();
       this.#inFlight--;
     }
   }
 
+  #failureOf(url: string, thrown: unknown): DataResponse {
+    const error = VariscaleError.from(thrown);
+    if (error.code === "internal") this.#options.logger.error({ err: error, path: url }, "request failed");
+    return errorOf(error);
+  }
+
   #send(response: ServerResponse, answer: DataResponse): void {
-    const parts = answer.parts ?? (answer.json === undefined ? [] : [JSON.stringify(answer.json)]);
+    const parts = bodyParts(answer);
     let bytes = 0;
     for (const part of parts) bytes += typeof part === "string" ? Buffer.byteLength(part) : part.length;
     if (answer.json !== undefined) response.setHeader("content-type", "application/json");
@@ -205,6 +216,11 @@ export class DataServer {
     }
     this.#inFlight--;
   }
+}
+
+function pathOf(url: string): string {
+  const query = url.indexOf("?");
+  return query < 0 ? url : url.slice(0, query);
 }
 
 function errorOf(error: VariscaleError): DataResponse {

@@ -1,6 +1,6 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { DataPlane } from "./data-plane.ts";
-import type { DataRequest, DataResponse, DataRoutes } from "./data-server.ts";
+import type { DataRequest, DataResponse, DataRoutes } from "./data-routes.ts";
 import { parseExactJson } from "./exact-json.ts";
 import { invalid, timeoutOf } from "./infer-request.ts";
 import { inflateBody } from "./inflate-body.ts";

@@ -84,62 +84,66 @@ describe("DataServer", () => {
   });
 });
 
-describe("DataServer.close()", () => {
-  const BYTES = 64 * 1024 * 1024;
-  let server: DataServer;
-  let client: Socket;
+for (const [kind, body] of [
+  ["Node's", ""],
+  ["a plain", "x"],
+] as const)
+  describe(`DataServer.close() with ${kind} connection`, () => {
+    const BYTES = 64 * 1024 * 1024;
+    let server: DataServer;
+    let client: Socket;
 
-  beforeEach(async () => {
-    const large = async () => ({ status: 200, parts: [Buffer.alloc(BYTES)] });
-    server = await DataServer.start({
-      host: "127.0.0.1",
-      port: 0,
-      routes: {
-        get: path => (path === "/small" ? { status: 200, parts: ["small"] } : null),
-        post: () => large,
-        refused: () => undefined,
-      },
-      logger: createLogger("test", "silent"),
-      maxBodyBytes: MAX_BYTES,
-      inFlight: new InFlightBytes(() => MAX_BYTES),
+    beforeEach(async () => {
+      const large = async () => ({ status: 200, parts: [Buffer.alloc(BYTES)] });
+      server = await DataServer.start({
+        host: "127.0.0.1",
+        port: 0,
+        routes: {
+          get: path => (path === "/small" ? { status: 200, parts: ["small"] } : null),
+          post: () => large,
+          refused: () => undefined,
+        },
+        logger: createLogger("test", "silent"),
+        maxBodyBytes: MAX_BYTES,
+        inFlight: new InFlightBytes(() => MAX_BYTES),
+      });
+      client = connect(server.port, "127.0.0.1");
     });
-    client = connect(server.port, "127.0.0.1");
-  });
-  afterEach(async () => {
-    client.destroy();
-    await server.close(0);
-  });
-
-  /** Asks for a large answer and reads the beginning of it. */
-  const begin = async (): Promise<number> => {
-    client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
-    const [first] = (await once(client, "data")) as [Buffer];
-    client.pause();
-    return first.length;
-  };
-
-  it("lets a large answer end that was handed over, and then ends the connection", async () => {
-    let bytes = await begin();
-    const closed = server.close(60_000);
-    client.on("data", chunk => {
-      bytes += chunk.length;
+    afterEach(async () => {
+      client.destroy();
+      await server.close(0);
     });
-    client.resume();
-    await Promise.all([closed, once(client, "close")]);
-    assert.ok(bytes > BYTES, `${bytes} of ${BYTES} bytes`);
-  });
 
-  it("cuts it where nobody reads it in time", async () => {
-    await begin();
-    const gone = once(client, "close");
-    await server.close(50);
-    client.resume();
-    await gone;
-  });
+    /** Asks for a large answer and reads the beginning of it. */
+    const begin = async (): Promise<number> => {
+      client.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+      const [first] = (await once(client, "data")) as [Buffer];
+      client.pause();
+      return first.length;
+    };
 
-  it("ends connections on which nothing is asked for", async () => {
-    client.write("GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
-    await once(client, "data");
-    await Promise.all([server.close(60_000), once(client, "close")]);
+    it("lets a large answer end that was handed over, and then ends the connection", async () => {
+      let bytes = await begin();
+      const closed = server.close(60_000);
+      client.on("data", chunk => {
+        bytes += chunk.length;
+      });
+      client.resume();
+      await Promise.all([closed, once(client, "close")]);
+      assert.ok(bytes > BYTES, `${bytes} of ${BYTES} bytes`);
+    });
+
+    it("cuts it where nobody reads it in time", async () => {
+      await begin();
+      const gone = once(client, "close");
+      await server.close(50);
+      client.resume();
+      await gone;
+    });
+
+    it("ends connections on which nothing is asked for", async () => {
+      client.write("GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
+      await once(client, "data");
+      await Promise.all([server.close(60_000), once(client, "close")]);
+    });
   });
-});
