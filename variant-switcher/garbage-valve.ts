@@ -1,15 +1,16 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-/** A scavenge of what a few megabytes of requests leave behind takes a fraction of a millisecond. */
-const BYTES_BETWEEN = 4 * 1024 * 1024;
+/** A scavenge of what two megabytes of requests leave behind takes a fraction of a millisecond. */
+const BYTES_BETWEEN = 2 * 1024 * 1024;
 
 /**
- * By itself glibc gives free memory at the end of its heap back to the kernel from 128 KiB on. Each collection frees more than that, and the
- * bodies that come next lie on pages that the kernel has to clear anew. Once a larger block was freed, glibc keeps up to twice as much,
- * and takes blocks up to that size from its heap. Whoever loads a large model has freed one by then.
+ * By itself glibc gives free memory at the end of its heap back to the kernel from 128 KiB on, and the bodies that come next lie on pages that
+ * the kernel has to clear anew. Once a larger block was freed, glibc keeps up to twice as much, and takes blocks up to that size from its
+ * heap. A collection frees what was received since the last one, and as much again that it was read into: with a block of a megabyte each
+ * request paid for five pages. Whoever loads a larger model has freed a larger block by then.
  */
-const LARGE_BLOCK_BYTES = 1024 * 1024;
+const LARGE_BLOCK_BYTES = 2 * 1024 * 1024;
 
 type Collect = (options: { readonly type: "minor" }) => void;
 
