@@ -107,7 +107,7 @@ export class PlainConnection {
     const head = this.#headOf(chunk);
     const handle = head && head.contentLength <= maxBodyBytes ? handlerOf(head.url) : null;
     const memory = new RequestMemory(this.#options);
-    // Node's part of the server refuses what there is no room for, too.
+    // Node's part of the server refuses what there is no room for, too, and keeps the connection.
     if (!head || !handle || memory.charge(head.contentLength)) {
       this.#handOver(chunk);
       return;

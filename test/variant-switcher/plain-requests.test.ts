@@ -1,0 +1,285 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { Agent, type IncomingMessage, request } from "node:http";
+import { connect, type Socket } from "node:net";
+import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { VariscaleError } from "../../domain/errors.ts";
+import { createLogger } from "../../runtime/logger.ts";
+import type { DataRequest, DataResponse } from "../../variant-switcher/data-routes.ts";
+import { DataServer } from "../../variant-switcher/data-server.ts";
+import { InFlightBytes } from "../../variant-switcher/in-flight-bytes.ts";
+import { RequestTooLarge } from "../../variant-switcher/request-too-large.ts";
+import { until } from "../support/until.ts";
+
+const MAX_BYTES = 100_000;
+const MAX_IN_FLIGHT = 150_000;
+
+/** A request as text; `fields` with their line ends. */
+function post(body: string, fields = "", path = "/echo"): string {
+  return `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${fields}\r\n${body}`;
+}
+
+describe("DataServer with plain requests", () => {
+  let server: DataServer;
+  let client: Socket;
+  let received = "";
+  let handled: DataRequest["headers"][] = [];
+  /** Requests to /held that wait for their answer. */
+  let held: { readonly request: DataRequest; readonly answer: (response: DataResponse) => void }[] = [];
+  let gone = 0;
+  let much = 0;
+  let refused: string[] = [];
+  let inFlight = new InFlightBytes(() => MAX_IN_FLIGHT);
+
+  const routes: Record<string, (request: DataRequest) => Promise<DataResponse>> = {
+    "/echo": async ({ headers, body }) => {
+      handled.push(headers);
+      return { status: 200, headers: { "x-bytes": body.length }, parts: [`<${body.toString()}>`] };
+    },
+    "/json": async () => ({ status: 201, json: { said: "größer" } }),
+    "/parts": async () => ({ status: 200, parts: ["é", Buffer.from([0, 255]), new Uint8Array([7])] }),
+    "/empty": async () => ({ status: 200 }),
+    "/fails": async () => {
+      throw new VariscaleError("unavailable", "not now");
+    },
+    "/much": async () => {
+      much++;
+      return { status: 200, parts: [Buffer.alloc(1024 * 1024)] };
+    },
+    "/large": async () => {
+      throw new RequestTooLarge("too large");
+    },
+    "/more": async ({ charge }) => {
+      const refusal = charge(MAX_IN_FLIGHT);
+      if (refusal) throw refusal;
+      return { status: 200 };
+    },
+    "/held": request => {
+      request.onGone(() => gone++);
+      return new Promise(answer => held.push({ request, answer }));
+    },
+  };
+
+  beforeEach(async () => {
+    inFlight = new InFlightBytes(() => MAX_IN_FLIGHT);
+    [received, handled, held, gone, much, refused] = ["", [], [], 0, 0, []];
+    server = await DataServer.start({
+      host: "127.0.0.1",
+      port: 0,
+      routes: {
+        get: path => (path === "/small" ? { status: 200, parts: ["small"] } : null),
+        post: path => routes[path] ?? null,
+        refused: path => refused.push(path),
+      },
+      logger: createLogger("test", "silent"),
+      maxBodyBytes: MAX_BYTES,
+      inFlight,
+    });
+    client = open();
+  });
+  afterEach(async () => {
+    client.destroy();
+    await server.close(0);
+  });
+
+  function open(): Socket {
+    const socket = connect(server.port, "127.0.0.1");
+    socket.on("data", (chunk: Buffer) => {
+      received += chunk.toString("latin1");
+    });
+    socket.on("error", () => undefined);
+    return socket;
+  }
+
+  /** Whether no request has any memory. */
+  const isFree = (): boolean => {
+    const refusal = inFlight.take(MAX_IN_FLIGHT, 0);
+    if (!refusal) inFlight.give(MAX_IN_FLIGHT);
+    return !refusal;
+  };
+  const answers = (): string[] => [...received.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status ?? "");
+  const echoes = (): string[] => [...received.matchAll(/<([^>]*)>/g)].map(([, body]) => body ?? "");
+
+  it("answers requests whose heads are the same, and others, one after the other", async () => {
+    const bodies = ["one", "two", "three", "three", "much ".repeat(15_000)];
+    for (const [i, body] of bodies.entries()) {
+      client.write(post(body, i === 3 ? "X-Request-Id: r3\r\n" : ""));
+      await until(() => echoes().length === i + 1);
+    }
+    assert.deepEqual(echoes(), bodies);
+    assert.deepEqual(
+      handled.map(headers => headers["x-request-id"]),
+      [undefined, undefined, undefined, "r3", undefined],
+    );
+  });
+
+  it("answers a body that comes in pieces", async () => {
+    const whole = post("abcdefgh");
+    for (const piece of [whole.slice(0, -6), whole.slice(-6, -3), whole.slice(-3)]) {
+      client.write(piece);
+      await sleep(5);
+    }
+    await until(() => answers().length === 1);
+    assert.deepEqual(echoes(), ["abcdefgh"]);
+  });
+
+  it("answers requests that come at once in their order, whatever their kind", async () => {
+    const chunked = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nc1\r\n0\r\n\r\n";
+    const small = "GET /small HTTP/1.1\r\nHost: x\r\n\r\n";
+    client.write(post("a") + post("b") + post("g", "", "/held") + post("h", "", "/held"));
+    client.write(post("c") + small + chunked + post("d"));
+    await until(() => held.length === 1);
+    assert.deepEqual(echoes(), ["a", "b"]);
+    for (let i = 0; i < 2; i++) {
+      await until(() => held.length === 1);
+      held.shift()?.answer({ status: 202 });
+    }
+    await until(() => answers().length === 8);
+    assert.deepEqual(echoes(), ["a", "b", "c", "c1", "d"]);
+    assert.deepEqual(answers(), ["200", "200", "202", "202", "200", "200", "200", "200"]);
+  });
+
+  it("answers a head that comes in two pieces, and what follows it", async () => {
+    const whole = post("ab");
+    client.write(whole.slice(0, 20));
+    await sleep(5);
+    client.write(whole.slice(20));
+    await until(() => answers().length === 1);
+    client.write(post("cd"));
+    await until(() => answers().length === 2);
+    assert.deepEqual(echoes(), ["ab", "cd"]);
+  });
+
+  it("answers like Node's part", async () => {
+    for (const path of ["/echo", "/json", "/parts", "/empty", "/fails", "/nothing"]) {
+      const [plain, node] = await Promise.all(
+        ["", "Accept:\r\n"].map(async field => {
+          const socket = connect(server.port, "127.0.0.1");
+          socket.write(post("größe", field, path));
+          let whole = "";
+          socket.on("data", (chunk: Buffer) => {
+            whole += chunk.toString("latin1");
+          });
+          await until(() => Number(/content-length: (\d+)/i.exec(whole)?.[1]) === whole.split("\r\n\r\n")[1]?.length);
+          socket.destroy();
+          const [head = "", body] = whole.split("\r\n\r\n");
+          const [status, ...fields] = head.replace(/Date: .* GMT/, "Date: now").split("\r\n");
+          return { status, fields: fields.map(one => one.toLowerCase()).sort(), body };
+        }),
+      );
+      assert.deepEqual(plain, node);
+    }
+  });
+
+  it("answers errors of handlers, and goes on", async () => {
+    client.write(post("a", "", "/fails") + post("b"));
+    await until(() => answers().length === 2);
+    assert.deepEqual(answers(), ["503", "200"]);
+    assert.match(received, /retry-after: 1/);
+    client.write(post("c"));
+    await until(() => answers().length === 3);
+    assert.deepEqual(echoes(), ["b", "c"]);
+  });
+
+  it("ends the connection after an answer of 413", async () => {
+    client.write(post("a", "", "/large") + post("b"));
+    await once(client, "close");
+    assert.deepEqual(handled, []);
+    assert.match(received, /HTTP\/1\.1 413 [\s\S]*Connection: close\r\n/);
+  });
+
+  it("answers 413 to a body over the limit, and 404 and 405", async () => {
+    client.write(post("a", "", "/nothing"));
+    await until(() => answers().length === 1);
+    const [other, another] = [open(), open()];
+    other.write(post("a", "", "/small"));
+    await until(() => answers().length === 2);
+    another.write(post("x".repeat(MAX_BYTES + 1)));
+    await until(() => answers().length === 3);
+    assert.deepEqual(answers(), ["404", "405", "413"]);
+    other.destroy();
+    another.destroy();
+  });
+
+  it("refuses what there is no room for, tells of it once, and has room again later", async () => {
+    client.write(post("x".repeat(MAX_BYTES), "", "/held"));
+    await until(() => held.length === 1);
+    const other = open();
+    other.write(post("x".repeat(MAX_BYTES)));
+    await until(() => answers().length === 1);
+    // The other connection is Node's by now.
+    const plain = open();
+    plain.write(post("a", "", "/more"));
+    await until(() => answers().length === 2);
+    plain.destroy();
+    held[0]?.answer({ status: 202 });
+    await until(() => answers().length === 3);
+    client.write(post("x".repeat(MAX_BYTES)));
+    await until(() => answers().length === 4);
+    assert.deepEqual(answers(), ["503", "503", "202", "200"]);
+    assert.deepEqual(refused, ["/echo", "/more"]);
+    other.destroy();
+  });
+
+  it("gives a client that reads no answers no more of them, and goes on when it does", async () => {
+    const many = 60;
+    client.pause();
+    client.write(post("x", "", "/much").repeat(many));
+    await until(() => much > 0);
+    for (let before = -1; before < much; await sleep(100)) before = much;
+    assert.ok(much < many, `all ${many} were answered`);
+    client.resume();
+    await until(() => answers().length === many);
+  });
+
+  it("tells a handler that its client went away, and gives the memory back", async () => {
+    client.write(post("x".repeat(MAX_BYTES), "", "/held"));
+    await until(() => held.length === 1);
+    client.destroy();
+    await until(() => gone === 1);
+    assert.equal(isFree(), false);
+    held[0]?.answer({ status: 200 });
+    await until(isFree);
+  });
+
+  it("gives the memory back of a body whose client goes away before its end", async () => {
+    client.write(post("x".repeat(MAX_BYTES)).slice(0, -1));
+    await until(() => !isFree());
+    client.destroy();
+    await until(isFree);
+    assert.deepEqual(handled, []);
+  });
+
+  it("answers what is asked when it closes, and says that the connection ends", async () => {
+    const idle = open();
+    idle.write(post("a"));
+    client.write(post("a", "", "/held"));
+    await until(() => held.length === 1 && answers().length === 1);
+    const closed = server.close(60_000);
+    held[0]?.answer({ status: 202 });
+    await Promise.all([closed, once(client, "close"), once(idle, "close")]);
+    assert.match(received, /HTTP\/1\.1 202 [\s\S]*Connection: close\r\n\r\n$/);
+  });
+
+  it("serves clients that keep their connections and change what they ask", async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 3 });
+    const call = async (i: number): Promise<string> => {
+      const kind = i % 5;
+      const options = { agent, host: "127.0.0.1", port: server.port };
+      const sent =
+        kind === 4
+          ? request({ ...options, path: "/small" })
+          : request({ ...options, path: "/echo", method: "POST", headers: { "x-request-id": `${i % 7}` } });
+      if (kind === 3) sent.write("chunked ");
+      sent.end(kind === 4 ? undefined : `body ${i}`);
+      const [response] = (await once(sent, "response")) as [IncomingMessage];
+      return await text(response);
+    };
+    const texts = await Promise.all(Array.from({ length: 200 }, (_, i) => call(i)));
+    const expected = (i: number): string => `${["", "", "", "chunked "][i % 5]}body ${i}`;
+    for (const [i, got] of texts.entries()) assert.equal(got, i % 5 === 4 ? "small" : `<${expected(i)}>`);
+    agent.destroy();
+  });
+});
