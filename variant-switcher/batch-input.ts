@@ -34,12 +34,21 @@ export function assembleBatch(
 }
 
 function copyRows(contract: StageContract, ranges: readonly RowRange[], buffers: BufferPool): TransferredTensor[] {
-  const rows = ranges.reduce((sum, range) => sum + range.to - range.from, 0);
-  return contract.inputs.flatMap(({ name }, index) => {
+  let rows = 0;
+  for (const { from, to } of ranges) rows += to - from;
+  const batch: TransferredTensor[] = [];
+  for (const [index, { name }] of contract.inputs.entries()) {
     const first = ranges[0]?.inputs[index];
-    if (!first) return [];
-    const parts = ranges.flatMap(({ inputs, from, to }) => (inputs[index] ? [sliceRows(inputs[index], from, to)] : []));
-    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    if (!first) continue;
+    const parts: Uint8Array[] = [];
+    let bytes = 0;
+    for (const { inputs, from, to } of ranges) {
+      const input = inputs[index];
+      if (!input) continue;
+      const part = sliceRows(input, from, to);
+      parts.push(part);
+      bytes += part.length;
+    }
     const data = buffers.take(bytes);
     const target = new Uint8Array(data, 0, bytes);
     let at = 0;
@@ -47,8 +56,9 @@ function copyRows(contract: StageContract, ranges: readonly RowRange[], buffers:
       target.set(part, at);
       at += part.length;
     }
-    return [{ name, datatype: first.datatype, shape: [rows, ...first.shape.slice(1)], data, bytes }];
-  });
+    batch.push({ name, datatype: first.datatype, shape: [rows, ...first.shape.slice(1)], data, bytes });
+  }
+  return batch;
 }
 
 /** A batch of zeros to warm a model with; null: the contract leaves a dimension open, so there is no shape to take. */

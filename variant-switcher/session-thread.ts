@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { isInNative, newNativeFlag } from "./native-flag.ts";
 import type { SessionReply, SessionRequest, SessionWorkerData } from "./session-messages.ts";
+import { type Alike, ReplyReader, RequestWriter } from "./session-wire.ts";
 
 /** Threads move small messages; the weights lie outside of V8's heap. */
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 };
@@ -46,11 +47,14 @@ export class SessionThread {
   #watchdogMs = 0;
   #watchdog: NodeJS.Timeout | undefined;
   readonly #native = newNativeFlag();
+  readonly #requests = new RequestWriter();
+  readonly #replies = new ReplyReader();
 
   constructor(workerUrl: URL) {
     const workerData = { native: this.#native } satisfies SessionWorkerData;
     this.#worker = new Worker(workerUrl, { workerData, resourceLimits: RESOURCE_LIMITS, execArgv: [] });
-    this.#worker.on("message", (reply: SessionReply) => {
+    this.#worker.on("message", (message: SessionReply | Alike) => {
+      const reply = this.#replies.read(message);
       this.#answered(1);
       this.#waiting.shift()?.settle(reply);
       this.#watch();
@@ -78,7 +82,7 @@ export class SessionThread {
       this.#waiting.push({ settle: resolve, watchdogMs });
       if (this.#waiting.length === 1) this.#watch();
       if (this.#open++ === 0) busyThreads++;
-      this.#worker.postMessage(request, transfer);
+      this.#requests.send(request, message => this.#worker.postMessage(message, transfer));
     });
   }
 

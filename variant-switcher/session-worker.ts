@@ -20,6 +20,7 @@ import type {
   SessionWorkerData,
   TransferredTensor,
 } from "./session-messages.ts";
+import { type Alike, ReplyWriter, RequestReader } from "./session-wire.ts";
 
 // An import would start the parser that looks for a CommonJS module's names, a megabyte in every thread.
 const require = createRequire(import.meta.url);
@@ -34,14 +35,19 @@ const nativeFlag = () => (workerData as SessionWorkerData).native;
 const port = parentPort;
 let session: OnnxRuntime.InferenceSession | null = null;
 let last: Promise<void> = Promise.resolve();
-port?.on("message", (request: SessionRequest) => {
+const requests = new RequestReader();
+const replies = new ReplyWriter();
+port?.on("message", (message: SessionRequest | Alike) => {
+  const request = requests.read(message);
   last = last.then(() => answer(request));
 });
 
 function answer(request: SessionRequest): Promise<void> {
   return handle(request).then(
-    reply =>
-      port?.postMessage(reply, reply.kind === "ran" ? [...reply.outputs.map(({ data }) => data), ...reply.spare] : []),
+    reply => {
+      const transfer = reply.kind === "ran" ? [...reply.outputs.map(({ data }) => data), ...reply.spare] : [];
+      replies.send(reply, message => port?.postMessage(message, transfer));
+    },
     (error: unknown) => port?.postMessage({ kind: "failed", message: reasonOf(error) } satisfies SessionReply),
   );
 }

@@ -107,7 +107,12 @@ class Session implements OpenSession {
     const reply = await this.#thread.ask({ kind: "run", inputs, outputs }, data, watchdogMs);
     switch (reply.kind) {
       case "ran":
-        return { ...reply, outputs: reply.outputs.map(received) };
+        return {
+          kind: "ran",
+          outputs: reply.outputs.map(received),
+          spare: reply.spare,
+          serviceMs: reply.serviceMs,
+        };
       case "failed":
       case "lost":
         return reply;
