@@ -4,10 +4,11 @@ import { BufferPool } from "./buffer-pool.ts";
 import type { DropReason, WorkObserver } from "./counters.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
 import type { Foresight } from "./foresight.ts";
+import { Halving } from "./halving.ts";
 import { Outcomes } from "./outcomes.ts";
 import { leftMs, type RunningBatch } from "./running-batch.ts";
 import type { ModelSession, RunResult } from "./session.ts";
-import { type Serving, takeBatch } from "./take-batch.ts";
+import type { Serving } from "./take-batch.ts";
 import { Waiters } from "./waiters.ts";
 import { createEntry, type Entry, type QueueLimits, type Work, WorkQueue, type WorkResult } from "./work-queue.ts";
 
@@ -43,6 +44,7 @@ export class Batcher {
   readonly #outcomes: Outcomes;
   readonly #buffers: BufferPool;
   readonly #outputNames: readonly string[];
+  readonly #halving: Halving;
   #serving: Serving | null = null;
   #next: { readonly serving: Serving; readonly settle: () => void } | null = null;
   readonly #running: RunningBatch[] = [];
@@ -56,10 +58,11 @@ export class Batcher {
   readonly #pause = new Waiters();
 
   constructor(options: BatcherOptions) {
-    const { contract, limits, observer } = options;
+    const { contract, limits, observer, foresight } = options;
     this.#options = options;
     this.#queue = new WorkQueue(limits);
     this.#buffers = new BufferPool(limits.maxBytes);
+    this.#halving = new Halving(foresight);
     this.#outputNames = contract.outputs.map(({ name }) => name);
     const servedVariant = (): string | null => this.#serving?.session.variant ?? null;
     this.#outcomes = new Outcomes({ contract, queue: this.#queue, observer, servedVariant });
@@ -151,6 +154,7 @@ export class Batcher {
   }
 
   #refuse({ rows }: Work, reason: DropReason, message: string): Ticket {
+    if (reason !== "not_ready") this.#halving.refused();
     const variant = this.#serving?.session.variant ?? null;
     this.#options.observer.dropped({ rows, reason, variant, totalMs: 0 });
     return { result: Promise.resolve<WorkResult>({ kind: "dropped", reason, message }), cancel: () => undefined };
@@ -179,7 +183,7 @@ export class Batcher {
       this.#outcomes.dropHopeless(this.#serving.session.variant, this.#options.foresight);
       if (this.#mustWait(this.#serving)) break;
       const begin = this.#next ? "whole" : "any";
-      const taken = takeBatch(this.#queue, this.#serving, begin, (entry, message) =>
+      const taken = this.#halving.take(this.#queue, this.#serving, begin, (entry, message) =>
         this.#outcomes.drop(entry, "wrong_variant", message),
       );
       if (!taken) break;
@@ -194,14 +198,15 @@ export class Batcher {
 
   /**
    * An idle session takes anything. A second batch is handed over ahead of its time, so that the session does not idle while
-   * word of the first one travels, where that costs nothing: it is full, no other session is about to take over, no request is
+   * word of the first one travels, where that costs nothing: it is full or the second half of such a one, no other session is about to take over, no request is
    * in both, no deadline may pass before it begins, and nothing that failed before is in either: were the session lost again,
    * the other batch would be blamed.
    */
   #mayStart(serving: Serving): boolean {
     if (this.#running.length === 0) return true;
     const { head, rows } = this.#queue;
-    if (this.#running.length >= MAX_AHEAD || this.#next || rows < serving.batch || head?.nextRow !== 0) return false;
+    const isTooFew = rows < this.#halving.rowsAhead(serving);
+    if (this.#running.length >= MAX_AHEAD || this.#next || isTooFew || head?.nextRow !== 0) return false;
     const suspects = [head, ...this.#running.flatMap(({ parts }) => parts.map(({ entry }) => entry))];
     if (suspects.some(({ failures }) => failures > 0)) return false;
     const expectedMs = this.#options.foresight.expectedMs(serving.session.variant, serving.batch);

@@ -7,6 +7,10 @@ import type { Serving } from "./take-batch.ts";
 const WEIGHT = 0.1;
 /** A batch pays to be waited for when a row in it costs at most this share of a row alone. */
 const PAYS = 0.9;
+/** What a batch costs beside its service: the way to its session and back, its parts put together and shared out. */
+const BATCH_MS = 0.1;
+/** Two halves of a batch may cost this much of the whole one. */
+const HALVES_COST = 1.04;
 
 /** What batches are expected to take: at first what the Profile says, then more and more what they took. */
 export class Foresight {
@@ -47,6 +51,17 @@ export class Foresight {
     const fullMs = fullBatches > 0 ? fullBatches * this.expectedMs(variant, serving.batch) : 0;
     const restMs = rest > 0 ? this.expectedMs(variant, rest) : 0;
     return fullMs + restMs === 0 ? 0 : runningMs + fullMs + restMs;
+  }
+
+  /** Whether a full batch is known to take about as long as its halves, one after the other. Not where it is waited for to be full. */
+  paysToHalve(serving: Serving): boolean {
+    const { session, batch, maxWaitMs } = serving;
+    if (maxWaitMs > 0 && this.paysToWait(serving)) return false;
+    const half = Math.ceil(batch / 2);
+    const wholeMs = this.expectedMs(session.variant, batch) + BATCH_MS;
+    const halvesMs =
+      this.expectedMs(session.variant, half) + this.expectedMs(session.variant, batch - half) + 2 * BATCH_MS;
+    return halvesMs <= HALVES_COST * wholeMs;
   }
 
   /** Whether a full batch is known to be that much cheaper than single rows that an incomplete one should wait for more. */

@@ -10,6 +10,12 @@ export interface Serving {
   readonly maxWaitMs: number;
 }
 
+/** `whole`: no request joins whose rows do not all fit, so that none is half served but those that are already. */
+export type Begin = "any" | "whole";
+
+/** Is given work that the session may not serve, and takes it out of the queue. */
+export type Refuse = (entry: Entry, message: string) => void;
+
 export interface TakenBatch {
   readonly serving: Serving;
   readonly parts: readonly { readonly entry: Entry; readonly from: number; readonly to: number }[];
@@ -18,14 +24,14 @@ export interface TakenBatch {
 
 /**
  * Takes the next batch from the head of the queue; null: there is none. What failed before runs alone, and only rows of the
- * same shape share a batch. `begin` whole: no request joins whose rows do not all fit, so that none
- * is half served but those that are already. `refuse` is given work that this session may not serve, and takes it out of the queue.
+ * same shape share a batch. `half`: rows after which a batch ends that would be full, unless that cuts a request; null: none does.
  */
 export function takeBatch(
   queue: WorkQueue,
   serving: Serving,
-  begin: "any" | "whole",
-  refuse: (entry: Entry, message: string) => void,
+  half: number | null,
+  begin: Begin,
+  refuse: Refuse,
 ): TakenBatch | null {
   const parts: TakenBatch["parts"][number][] = [];
   let rows = 0;
@@ -36,13 +42,19 @@ export function takeBatch(
       continue;
     }
     const first = parts[0]?.entry;
-    if (first && (first.failures > 0 || entry.failures > 0 || first.work.shapeKey !== entry.work.shapeKey)) break;
+    if (first && !mayShareBatch(first, entry)) break;
     const from = entry.nextRow;
     if (begin === "whole" && first && from === 0 && entry.work.rows > serving.batch - rows) break;
+    if (first && rows === half && from === 0 && queue.leads(serving.batch - rows, other => mayShareBatch(first, other)))
+      break;
     const to = Math.min(entry.work.rows, from + serving.batch - rows);
     parts.push({ entry, from, to });
     rows += to - from;
     queue.advance(entry, to - from);
   }
   return rows > 0 ? { serving, parts, rows } : null;
+}
+
+function mayShareBatch(first: Entry, entry: Entry): boolean {
+  return first.failures === 0 && entry.failures === 0 && first.work.shapeKey === entry.work.shapeKey;
 }

@@ -143,6 +143,17 @@ export class WorkQueue {
     entry.nextRow = row;
   }
 
+  /** Whether so many rows wait, and the requests that the first ones belong to all are of a kind. */
+  leads(rows: number, isOfKind: (entry: Entry) => boolean): boolean {
+    let seen = 0;
+    for (const entry of this.#entries) {
+      if (!isOfKind(entry)) return false;
+      seen += entry.work.rows - entry.nextRow;
+      if (seen >= rows) return true;
+    }
+    return false;
+  }
+
   /** The earliest deadline of the work that the next `rows` rows belong to. */
   earliestDeadlineMs(rows: number): number {
     let earliestMs = Number.POSITIVE_INFINITY;
