@@ -23,6 +23,8 @@ export class GarbageValve {
   #bytes = 0;
 
   constructor() {
+    // In all of the process, who collects frees the buffers too: of so few it is quickly done, and a thread for it takes a session's core.
+    setFlagsFromString("--no-concurrent-array-buffer-sweeping");
     new ArrayBuffer(LARGE_BLOCK_BYTES);
     this.#collect?.({ type: "minor" });
   }
