@@ -1,13 +1,14 @@
 import type { BareAnswer, BareQuestion } from "./bare-process.ts";
 import type { ClientTarget } from "./client-process.ts";
 import { type Figure, figure } from "./figure.ts";
-import { latencies, median, quantile, rounded, type Sample, sorted } from "./samples.ts";
+import { latencies, median, quantile, rounded, type Sample } from "./samples.ts";
 import type { BenchClient, Rig } from "./switcher-rig.ts";
 
 const WARM_UP_SECONDS = 8;
 const TURN_SECONDS = 2;
 const MIN_SAMPLES = 10_000;
 const LOAD = 0.8;
+const ROUNDS = 15;
 
 /** What a request waits for beside the model: one client, and at 80 % load. */
 export async function latencyFigures(rig: Rig): Promise<Figure[]> {
@@ -59,14 +60,17 @@ async function medianOf(client: BenchClient, target: ClientTarget): Promise<numb
   return quantile(latencies(samples), 0.5);
 }
 
-/** Both servers get the same arrivals, at 80 % of what the slower one of them can do. */
+/**
+ * Both servers get the same arrivals, at 80 % of what the slower one of them can do, in rounds. The median of the rounds' ratios counts: if the
+ * machine stands still once, for 50 ms, that is the 99th percentile of all rounds together.
+ */
 async function tail(rig: Rig): Promise<Figure> {
   const variant = rig.variant("half", 2000, 0.5);
   const plain = await rig.startFeatureless(variant, 8, 0);
   const switcher = await rig.startSwitcher({ variants: [variant], sessions: 2, core: 0, batch: 8 });
   const client = await rig.startClient(1);
   const targets = [switcher.rest, plain.rest] as const;
-  const windows: Sample[][] = [[], []];
+  const rounds: readonly [(readonly Sample[])[], (readonly Sample[])[]] = [[], []];
   try {
     const capacities: number[] = [];
     for (const target of targets) {
@@ -75,26 +79,42 @@ async function tail(rig: Rig): Promise<Figure> {
       capacities.push(latencies(samples).length / 4);
     }
     const rateRps = LOAD * Math.min(...capacities);
-    for (let round = 0; round < (rig.isShort ? 2 : 8); round++)
-      for (const [i, target] of targets.entries())
-        windows[i]?.push(...(await client.ask({ kind: "open", target, rateRps, seconds: 3, seed: round })));
-    const [ours = [], theirs = []] = windows.map(samples => latencies(samples));
-    const ratios = { p50: quantile(ours, 0.5), p99: quantile(ours, 0.99) };
-    const isWhole = ours.length >= MIN_SAMPLES && theirs.length >= MIN_SAMPLES;
-    const lost = windows.flat().filter(({ failure }) => failure !== null).length;
-    return figure("switcher.tail80.p99Ratio", rounded(ratios.p99 / quantile(theirs, 0.99)), {
+    // So far they have had another load.
+    for (const target of targets)
+      await client.ask({ kind: "open", target, rateRps, seconds: WARM_UP_SECONDS, seed: ROUNDS });
+    const order = [0, 1] as const;
+    for (let round = 0; round < (rig.isShort ? 2 : ROUNDS); round++)
+      for (const i of round % 2 === 0 ? order : order.toReversed())
+        rounds[i].push(await client.ask({ kind: "open", target: targets[i], rateRps, seconds: 3, seed: round }));
+    const [ours, theirs] = [tailOf(rounds[0]), tailOf(rounds[1])];
+    const ratio = median(ours.roundP99Ms.map((p99Ms, round) => p99Ms / (theirs.roundP99Ms[round] ?? Number.NaN)));
+    const lost = rounds.flat(2).filter(({ failure }) => failure !== null).length;
+    const isWhole = Math.min(ours.samples, theirs.samples) >= MIN_SAMPLES && lost === 0;
+    return figure("switcher.tail80.p99Ratio", rounded(ratio), {
       against: {
-        p99Ms: rounded(ratios.p99),
-        featurelessP99Ms: rounded(quantile(theirs, 0.99)),
-        p50Ms: rounded(ratios.p50),
-        featurelessP50Ms: rounded(quantile(theirs, 0.5)),
+        p99Ms: rounded(median(ours.roundP99Ms)),
+        featurelessP99Ms: rounded(median(theirs.roundP99Ms)),
+        p50Ms: rounded(ours.p50Ms),
+        featurelessP50Ms: rounded(theirs.p50Ms),
+        togetherP99Ms: rounded(ours.togetherP99Ms),
+        featurelessTogetherP99Ms: rounded(theirs.togetherP99Ms),
         rateRps: rounded(rateRps),
         failed: lost,
       },
       isWhole,
-      note: `batches of up to 8, model of 0.5 ms, ${sorted(ours).length} requests each${isWhole ? "" : "; too few to count"}`,
+      note: `p99: medians of rounds; together: of all rounds; batches of up to 8, model of 0.5 ms, ${ours.samples} requests each${isWhole ? "" : "; too few to count, or some failed"}`,
     });
   } finally {
     await Promise.all([plain.child.stop(), switcher.child.stop(), client.stop()]);
   }
+}
+
+function tailOf(rounds: readonly (readonly Sample[])[]) {
+  const all = latencies(rounds.flat());
+  return {
+    samples: all.length,
+    p50Ms: quantile(all, 0.5),
+    roundP99Ms: rounds.map(round => quantile(latencies(round), 0.99)),
+    togetherP99Ms: quantile(all, 0.99),
+  };
 }
