@@ -2,6 +2,9 @@ import type { Served } from "./data-plane.ts";
 import type { InferRequest } from "./infer-request.ts";
 import { elementsToJson } from "./json-elements.ts";
 
+/** Names of the configuration as JSON: few, and the same in every answer. */
+const QUOTED = new Map<string, string>();
+
 export interface EncodedResponse {
   readonly contentType: string;
   /** Length of the JSON part where binary data follows it. */
@@ -20,19 +23,27 @@ export function encodeRestResponse(
   const tensors = request.outputs.flatMap(({ name, isBinary }) => {
     const tensor = outputs.find(output => output.name === name);
     if (!tensor) return [];
-    const head = `{"name":${JSON.stringify(name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape}]`;
+    const head = `{"name":${quoted(name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape}]`;
     if (!isBinary) return [`${head},"data":${elementsToJson(tensor.datatype, tensor.bytes)}}`];
     binary.push(tensor.bytes);
     return [`${head},"parameters":{"binary_data_size":${tensor.bytes.length}}}`];
   });
-  const name = JSON.stringify(variant);
-  const told = lasting ? `,"lasting_variant":${JSON.stringify(lasting.variant)},"lasting_batch":${lasting.batch}` : "";
+  const name = quoted(variant);
+  const told = lasting ? `,"lasting_variant":${quoted(lasting.variant)},"lasting_batch":${lasting.batch}` : "";
   const id = request.id === null ? "" : `"id":${JSON.stringify(request.id)},`;
-  const json = `{"model_name":${JSON.stringify(stage)},"model_version":${name},${id}"parameters":{"variant":${name}${told}${isEmulated ? ',"emulated":true' : ""}},"outputs":[${tensors.join()}]}`;
+  const json = `{"model_name":${quoted(stage)},"model_version":${name},${id}"parameters":{"variant":${name}${told}${isEmulated ? ',"emulated":true' : ""}},"outputs":[${tensors.join()}]}`;
   const isBinary = binary.length > 0;
   return {
     contentType: isBinary ? "application/octet-stream" : "application/json",
     headerBytes: isBinary ? Buffer.byteLength(json) : null,
     parts: [json, ...binary],
   };
+}
+
+function quoted(name: string): string {
+  const known = QUOTED.get(name);
+  if (known !== undefined) return known;
+  const json = JSON.stringify(name);
+  QUOTED.set(name, json);
+  return json;
 }

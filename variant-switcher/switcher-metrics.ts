@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { talliedHistogram } from "../runtime/tallied-histogram.ts";
 import { type AccuracySignals, ASSERTIONS, CONFIDENCE_BOUNDS, type VariantSignals } from "./accuracy-signals.ts";
 import type { Counters, RanBatch } from "./counters.ts";
 import type { SwitchRecord } from "./switch-history.ts";
@@ -39,19 +40,21 @@ export function createSwitcherMetrics(registry: Registry, sources: MetricSources
     const labelNames = ["stage", ...labels];
     return new Histogram({ name: `variscale_switcher_${name}`, help, labelNames, buckets, registers });
   };
-  const batchRows = histogram("batch_rows", "Rows in a batch", ["variant"], ROWS);
-  const service = histogram("service_seconds", "Time in which the model ran a batch", ["variant"], SECONDS);
-  const waited = histogram("queue_seconds", "Time that a batch's oldest row was queued", ["variant"], SECONDS);
+  const labels = variants.map(variant => ({ stage, variant }));
+  const tallied = (name: string, help: string, buckets: readonly number[]) =>
+    talliedHistogram(
+      registry,
+      { name: `variscale_switcher_${name}`, help, labelNames: ["stage", "variant"], buckets },
+      labels,
+    );
+  const batchRows = tallied("batch_rows", "Rows in a batch", ROWS);
+  const service = tallied("service_seconds", "Time in which the model ran a batch", SECONDS);
+  const waited = tallied("queue_seconds", "Time that a batch's oldest row was queued", SECONDS);
   const switches = histogram("switch_seconds", "Duration of a Switch by outcome", ["outcome"], SECONDS);
   const steps = histogram("switch_step_seconds", "Duration of a Switch's steps", ["step", "outcome"], SECONDS);
   addCounters(registry, sources);
   addGauges(registry, sources);
-  const byVariant = new Map(
-    variants.map(variant => {
-      const labels = { stage, variant };
-      return [variant, [batchRows.labels(labels), service.labels(labels), waited.labels(labels)] as const];
-    }),
-  );
+  const byVariant = new Map(variants.map((variant, i) => [variant, [batchRows[i], service[i], waited[i]] as const]));
   return {
     ran: ({ variant, rows, serviceMs, waitedMs }) => {
       const [ofRows, ofService, ofWait] = byVariant.get(variant) ?? [];

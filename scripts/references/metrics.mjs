@@ -72,8 +72,8 @@ export async function metricsReference(root) {
 }
 
 function described(metric) {
-  const { name, help, labelNames } = metric;
-  return { type: metric.constructor.name.toLowerCase(), name, help, labels: labelNames };
+  const { type, name, help, labelNames } = metric;
+  return { type, name, help, labels: labelNames };
 }
 
 function tableOf(metrics) {
