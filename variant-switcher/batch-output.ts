@@ -18,7 +18,8 @@ export function splitOutputs(
     const from = at;
     at += count;
     return outputs.map(output => ({
-      ...output,
+      name: output.name,
+      datatype: output.datatype,
       shape: [count, ...output.shape.slice(1)],
       bytes: sliceRows(output, from, at),
     }));

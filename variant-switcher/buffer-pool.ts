@@ -75,5 +75,5 @@ export class BufferPool {
 
 function stepOf(bytes: number): number {
   if (bytes > LARGEST_STEP_BYTES) return Math.ceil(bytes / LARGEST_STEP_BYTES) * LARGEST_STEP_BYTES;
-  return Math.max(SMALLEST_BYTES, 2 ** Math.ceil(Math.log2(bytes)));
+  return bytes <= SMALLEST_BYTES ? SMALLEST_BYTES : 2 ** (32 - Math.clz32(bytes - 1));
 }

@@ -84,14 +84,9 @@ async function infer(
     onGone: request.onGone,
   });
   const response = encodeRestResponse(plane.stage, parsed, served);
-  return {
-    status: 200,
-    headers: {
-      "content-type": response.contentType,
-      ...(response.headerBytes !== null && { "inference-header-content-length": response.headerBytes }),
-    },
-    parts: response.parts,
-  };
+  const headers: Record<string, string | number> = { "content-type": response.contentType };
+  if (response.headerBytes !== null) headers["inference-header-content-length"] = response.headerBytes;
+  return { status: 200, headers, parts: response.parts };
 }
 
 function headerOf({ headers }: Pick<DataRequest, "headers">, name: string): string | null {
