@@ -31,7 +31,7 @@ export class Halving {
 
   /** As takeBatch(), which halves where that pays. */
   take(queue: WorkQueue, serving: Serving, begin: Begin, refuse: Refuse): TakenBatch | null {
-    const half = this.#secondHalf > 0 ? null : this.#firstHalf(serving, queue.rows);
+    const half = this.#firstHalf(serving, queue.rows);
     const taken = takeBatch(queue, serving, half, begin, refuse);
     const isHalved = taken !== null && taken.rows === half;
     if (isHalved || taken?.rows === serving.batch) {

@@ -141,6 +141,17 @@ describe("Batcher, that halves batches", () => {
     await Promise.all(tickets.map(bench.result));
   });
 
+  it("halves also after work was refused for another reason", async () => {
+    took({ 2: 20, 4: 40 });
+    bench.refusal = "it drains";
+    assert.equal(await bench.result(bench.submit([9])), "not_ready");
+    bench.refusal = null;
+    assert.deepEqual(await batchesOf(4, single(4)), [
+      [1, 2],
+      [3, 4],
+    ]);
+  });
+
   it("keeps batches whole after too much work came", async () => {
     took({ 2: 20, 4: 40 });
     await bench.serve(session, 4);

@@ -109,6 +109,15 @@ describe("Messages of batches between threads", () => {
     ]);
   });
 
+  it("does not give a tensor without dimensions one", () => {
+    const scalar = { ...x(1), shape: [] };
+    const [writer, reader] = [new ReplyWriter(), new ReplyReader()];
+    for (let i = 0; i < 2; i++) {
+      const ran = { kind: "ran", outputs: [scalar], spare: [], serviceMs: 3 } as const;
+      writer.send(ran, message => assert.deepEqual(reader.read(message), ran));
+    }
+  });
+
   it("does not rely on what could not be sent", () => {
     const run = { kind: "run", inputs: [x(1)], outputs: ["x"] } as const;
     const ran = { kind: "ran", outputs: [x(1)], spare: [], serviceMs: 3 } as const;
