@@ -9,8 +9,6 @@ const WEIGHT = 0.1;
 const PAYS = 0.9;
 /** What a batch costs beside its service: the way to its session and back, its parts put together and shared out. */
 const BATCH_MS = 0.1;
-/** Two halves of a batch may cost this much of the whole one. */
-const HALVES_COST = 1.04;
 
 /** What batches are expected to take: at first what the Profile says, then more and more what they took. */
 export class Foresight {
@@ -53,15 +51,12 @@ export class Foresight {
     return fullMs + restMs === 0 ? 0 : runningMs + fullMs + restMs;
   }
 
-  /** Whether a full batch is known to take about as long as its halves, one after the other. Not where it is waited for to be full. */
-  paysToHalve(serving: Serving): boolean {
-    const { session, batch, maxWaitMs } = serving;
-    if (maxWaitMs > 0 && this.paysToWait(serving)) return false;
+  /** What the halves of a full batch cost, one after the other, as a share of the whole one; infinite: nothing is known of them. */
+  costOfHalves({ session: { variant }, batch }: Serving): number {
     const half = Math.ceil(batch / 2);
-    const wholeMs = this.expectedMs(session.variant, batch) + BATCH_MS;
-    const halvesMs =
-      this.expectedMs(session.variant, half) + this.expectedMs(session.variant, batch - half) + 2 * BATCH_MS;
-    return halvesMs <= HALVES_COST * wholeMs;
+    const wholeMs = this.expectedMs(variant, batch);
+    const halvesMs = this.expectedMs(variant, half) + this.expectedMs(variant, batch - half);
+    return wholeMs === 0 ? Number.POSITIVE_INFINITY : (halvesMs + 2 * BATCH_MS) / (wholeMs + BATCH_MS);
   }
 
   /** Whether a full batch is known to be that much cheaper than single rows that an incomplete one should wait for more. */

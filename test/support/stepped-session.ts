@@ -17,6 +17,8 @@ export class SteppedSession implements ModelSession {
   readonly #waiting: (() => void)[] = [];
   /** Decides what a batch comes to; null: it is echoed. */
   onRun: (rows: readonly number[]) => RunResult | null = () => null;
+  /** What a batch of so many rows took. */
+  serviceMs: (rows: number) => number = () => 1;
 
   constructor(variant: string) {
     this.variant = variant;
@@ -29,7 +31,12 @@ export class SteppedSession implements ModelSession {
     this.batches.push(rows);
     await new Promise<void>(resolve => this.#waiting.push(resolve));
     return (
-      this.onRun(rows) ?? { kind: "ran", outputs: [{ ...input, name: "y", bytes }], spare: [input.data], serviceMs: 1 }
+      this.onRun(rows) ?? {
+        kind: "ran",
+        outputs: [{ ...input, name: "y", bytes }],
+        spare: [input.data],
+        serviceMs: this.serviceMs(rows.length),
+      }
     );
   }
 

@@ -15,8 +15,9 @@ describe("Batcher, that halves batches", () => {
   });
   afterEach(() => bench.close());
 
-  /** What batches of so many rows took. */
+  /** What batches of so many rows took, and take. */
   function took(serviceMs: Readonly<Record<number, number>>): void {
+    session.serviceMs = rows => serviceMs[rows] ?? 10 * rows;
     for (const [rows, ms] of Object.entries(serviceMs))
       bench.foresight.ran({ variant: "a", rows: Number(rows), serviceMs: ms });
   }
@@ -70,8 +71,8 @@ describe("Batcher, that halves batches", () => {
     assert.deepEqual(await batchesOf(4, single(4)), [[1, 2, 3, 4]]);
   });
 
-  it("keeps batches whole while another full one waits", async () => {
-    took({ 2: 10, 4: 40 });
+  it("keeps batches whole, unless that costs more, while another full one waits", async () => {
+    took({ 2: 20, 4: 40 });
     // The first half is handed over ahead, before there are more.
     assert.deepEqual(await batchesOf(4, single(14)), [
       [1, 2],
@@ -80,6 +81,12 @@ describe("Batcher, that halves batches", () => {
       [11, 12],
       [13, 14],
     ]);
+  });
+
+  it("halves always where the halves take less time than the whole", async () => {
+    took({ 2: 19, 4: 40 });
+    const pairs = Array.from({ length: 7 }, (_, i) => [2 * i + 1, 2 * i + 2]);
+    assert.deepEqual(await batchesOf(4, single(14)), pairs);
   });
 
   it("does not halve what is less than a full batch", async () => {
