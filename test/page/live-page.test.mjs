@@ -166,6 +166,8 @@ describe("the live page in Chromium", () => {
     await page.goto(running.url("/"));
     await shows("load", /load 400/);
     await caughtUp();
+    // Its explanation moves the charts down when it comes, away from the pointer.
+    await shows("why", new RegExp(running.board.decisionId));
     const labelOf = id => page.locator(`#${id} > [role=img]`).getAttribute("aria-label");
     assert.match(await labelOf("load"), /^requests per second\. load: 400, .*planned for: \d/);
     assert.match(await labelOf("latency"), /SLO: 500/);
