@@ -197,9 +197,9 @@ export class Batcher {
   }
 
   /**
-   * An idle session takes anything. A second batch is handed over ahead of its time, so that the session does not idle while
-   * word of the first one travels, where that costs nothing: it is full or the second half of such a one, no other session is about to take over, no request is
-   * in both, no deadline may pass before it begins, and nothing that failed before is in either: were the session lost again,
+   * An idle session takes anything. A second batch is handed over ahead of its time, so that the session does not idle while word of the
+   * first one travels, where that costs nothing: it is full or the second half of such a one, no other session is about to take over, no
+   * request is in both, no deadline may pass before it begins, and nothing that failed before is in either: were the session lost again,
    * the other batch would be blamed.
    */
   #mayStart(serving: Serving): boolean {
