@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, it } from "mocha";
 import type { Datatype } from "../../domain/tensor.ts";
@@ -116,6 +119,27 @@ describe("Messages of batches between threads", () => {
       const ran = { kind: "ran", outputs: [scalar], spare: [], serviceMs: 3 } as const;
       writer.send(ran, message => assert.deepEqual(reader.read(message), ran));
     }
+  });
+
+  it("keeps no data of a batch in memory", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const ends = { requests: new RequestReader(), replies: new ReplyReader() };
+    const read = (): WeakRef<ArrayBuffer>[] => {
+      const [input, output] = [x(1), x(1)];
+      ends.requests.read({ kind: "run", inputs: [input], outputs: ["x"] });
+      ends.replies.read({ kind: "ran", outputs: [output], spare: [], serviceMs: 3 });
+      return [new WeakRef(input.data), new WeakRef(output.data)];
+    };
+    const data = read();
+    // Until the end of this turn what a WeakRef was made of stays.
+    await setImmediate();
+    collect();
+    assert.deepEqual(
+      data.map(ref => ref.deref()),
+      [undefined, undefined],
+    );
+    assert.deepEqual(ends.requests.read([2, 4, x(2).data]), { kind: "run", inputs: [x(2)], outputs: ["x"] });
   });
 
   it("does not rely on what could not be sent", () => {
