@@ -29,7 +29,7 @@ export class GarbageValve {
     this.#collect?.({ type: "minor" });
   }
 
-  /** So many bytes were received. */
+  /** So many bytes were left behind. */
   passed(bytes: number): void {
     this.#bytes += bytes;
     if (this.#bytes < BYTES_BETWEEN) return;

@@ -4,6 +4,7 @@ import type { DataHandler, DataResponse } from "./data-routes.ts";
 import { writeHttpResponse } from "./http-response.ts";
 import { type PostHead, readPostHead } from "./post-head.ts";
 import { type MemoryParts, RequestMemory } from "./request-memory.ts";
+import { readShared } from "./shared-reads.ts";
 
 export interface PlainConnectionOptions extends MemoryParts {
   readonly maxBodyBytes: number;
@@ -51,6 +52,9 @@ export class PlainConnection {
   readonly #last: LastHead;
   #receiving: Receiving | null = null;
   #isAnswering = false;
+  /** What is read lies in memory that is overwritten; null: not tried yet. */
+  #readsShared: boolean | null = null;
+  #isHandedOver = false;
   /** What came while a request was worked on: it waits for its turn. */
   #early: Buffer = NOTHING;
   #gone: (() => void) | null = null;
@@ -87,6 +91,12 @@ export class PlainConnection {
     else this.#begin(chunk);
   };
 
+  /** Whoever it was handed over to reads it as a stream. */
+  readonly #onShared = (chunk: Buffer): void => {
+    if (this.#isHandedOver) this.#socket.push(Buffer.from(chunk));
+    else this.#onData(chunk);
+  };
+
   /** The client sends nothing more: as with Node's server, it is not answered either. */
   readonly #onEnd = (): void => void this.#socket.end();
 
@@ -112,6 +122,9 @@ export class PlainConnection {
       this.#handOver(chunk);
       return;
     }
+    if (this.#readsShared) memory.leaves(-head.contentLength);
+    // Who sends one such request is likely to send many.
+    else this.#readsShared ??= readShared(this.#socket, this.#onShared);
     this.#options.onBusy(1);
     this.#sinceMs = performance.now();
     this.#receiving = { head, handle, memory, body: memory.bodyOf(head.contentLength), bytes: 0 };
@@ -165,6 +178,7 @@ export class PlainConnection {
     const isLast = this.#options.isClosing() || answer.status === 413;
     const socket = this.#socket;
     if (socket.writable) {
+      memory.leaves(bytesOutside(answer));
       writeHttpResponse(socket, answer, isLast ? null : this.#options.keepAliveMs);
       if (isLast) socket.destroySoon();
     }
@@ -181,7 +195,7 @@ export class PlainConnection {
 
   #keepForLater(chunk: Buffer): void {
     this.#socket.pause();
-    this.#early = this.#early.length === 0 ? chunk : Buffer.concat([this.#early, chunk]);
+    this.#early = this.#early.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#early, chunk]);
   }
 
   /** Takes the next request, or waits for one. */
@@ -201,7 +215,15 @@ export class PlainConnection {
     socket.off("end", this.#onEnd);
     socket.off("error", this.#onError);
     socket.off("close", this.#onClose);
+    this.#isHandedOver = true;
     this.#options.onEnd(this);
-    this.#options.handOver(socket, begun);
+    this.#options.handOver(socket, Buffer.from(begun));
   }
+}
+
+/** Of what is sent, what does not lie in the engine's own heap. */
+function bytesOutside({ parts = [] }: DataResponse): number {
+  let bytes = 0;
+  for (const part of parts) if (typeof part !== "string") bytes += part.length;
+  return bytes;
 }

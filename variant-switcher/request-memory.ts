@@ -13,6 +13,7 @@ export interface MemoryParts {
 export class RequestMemory {
   readonly #parts: MemoryParts;
   #charged = 0;
+  #garbage = 0;
   #pooled: ArrayBuffer | null = null;
   #isReleased = false;
 
@@ -27,6 +28,11 @@ export class RequestMemory {
     return refusal;
   }
 
+  /** So many bytes will be garbage beside what was charged, less than 0: so many of these will not. */
+  leaves(bytes: number): void {
+    this.#garbage += bytes;
+  }
+
   /** Memory for the body, whatever is in it: once. */
   bodyOf(bytes: number): Buffer {
     this.#pooled = this.#parts.buffers.take(bytes);
@@ -39,7 +45,7 @@ export class RequestMemory {
     this.#isReleased = true;
     const { inFlight, buffers, valve } = this.#parts;
     inFlight.give(this.#charged);
-    valve.passed(this.#charged);
+    valve.passed(this.#charged + this.#garbage);
     if (this.#pooled) buffers.give(this.#pooled);
   }
 }

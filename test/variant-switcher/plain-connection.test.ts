@@ -19,6 +19,14 @@ function post(body: string, fields = "", path = "/echo"): string {
   return `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${fields}\r\n${body}`;
 }
 
+/** What requests left behind, in bytes. */
+let left: number[] = [];
+class CountingValve extends GarbageValve {
+  override passed(bytes: number): void {
+    left.push(bytes);
+  }
+}
+
 describe("PlainConnection", () => {
   let server: Server;
   let connection: PlainConnection | undefined;
@@ -27,6 +35,9 @@ describe("PlainConnection", () => {
   let busy = 0;
   let ended = 0;
   let response: DataResponse = { status: 200 };
+  let handOver = (socket: Socket): void => void socket.destroy();
+  let isAccepting = true;
+  let accept = (_socket: Socket | undefined): void => undefined;
   const answer: { send: (() => void) | null } = { send: null };
 
   beforeEach(async () => {
@@ -34,7 +45,7 @@ describe("PlainConnection", () => {
       maxBodyBytes: MAX_BYTES,
       inFlight: new InFlightBytes(() => MAX_IN_FLIGHT),
       buffers: new BufferPool(MAX_BYTES),
-      valve: new GarbageValve(),
+      valve: new CountingValve(),
       handlerOf: () => () =>
         new Promise<DataResponse>(resolve => {
           answer.send = () => resolve(response);
@@ -48,13 +59,19 @@ describe("PlainConnection", () => {
       onEnd: () => {
         ended++;
       },
-      handOver: (socket: Socket) => socket.destroy(),
+      handOver: (socket: Socket, begun: Buffer) => {
+        handOver(socket);
+        socket.unshift(begun);
+      },
       keepAliveMs: 5000,
       requestTimeoutMs: 3000,
     };
+    accept = socket => {
+      if (socket && isAccepting) connection = new PlainConnection(socket, options, { head: null });
+    };
     server = createServer(socket => {
       accepted = socket;
-      connection = new PlainConnection(socket, options, { head: null });
+      accept(socket);
     });
     await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
     client = connect((server.address() as AddressInfo).port, "127.0.0.1");
@@ -66,7 +83,9 @@ describe("PlainConnection", () => {
     connection = undefined;
     answer.send = null;
     [busy, ended] = [0, 0];
+    left = [];
     response = { status: 200 };
+    handOver = socket => void socket.destroy();
   });
 
   /** Answers what is asked next. */
@@ -122,6 +141,77 @@ describe("PlainConnection", () => {
     await reply();
     client.destroy();
     await until(() => ended === 2);
+  });
+
+  it("leaves nothing behind of what follows the first request, but what it answers", async () => {
+    const answers = [
+      { status: 200 },
+      { status: 200 },
+      { status: 200, parts: ["text", Buffer.alloc(70), Buffer.alloc(7)] },
+    ];
+    for (const [i, each] of answers.entries()) {
+      response = each;
+      client.write(post("x".repeat(1000 + i)));
+      await reply();
+      await once(client, "data");
+    }
+    assert.deepEqual(left, [1000, 0, 77]);
+  });
+
+  it("gives whoever takes it over all that comes later", async () => {
+    let got = "";
+    handOver = socket => void socket.on("data", (chunk: Buffer) => (got += chunk.toString()));
+    client.write(post("a"));
+    await reply();
+    await once(client, "data");
+    const begun = "GET / HTTP/1.1\r\n";
+    client.write(begun);
+    await until(() => got.length > 0);
+    for (const piece of ["one", "two", "y".repeat(100_000)]) client.write(piece);
+    await until(() => got.length === begun.length + 100_006);
+    assert.equal(got, `${begun}onetwo${"y".repeat(100_000)}`);
+  });
+
+  it("gives whoever takes it over what stays as it is while others are read", async () => {
+    let taken: Socket | undefined;
+    handOver = socket => {
+      taken = socket;
+      socket.on("readable", () => undefined);
+    };
+    client.write(post("a"));
+    await reply();
+    await once(client, "data");
+    const begun = "GET / HTTP/1.1\r\n";
+    client.write(begun);
+    await until(() => taken !== undefined);
+    client.write("later");
+    await until(() => taken?.readableLength === begun.length + 5);
+    const other = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    for (let i = 0; i < 2; i++) {
+      other.write(post("z".repeat(10_000), `X-Fill: ${"z".repeat(500)}\r\n`));
+      await reply();
+      await once(other, "data");
+    }
+    assert.equal(String(taken?.read()), `${begun}later`);
+    other.destroy();
+  });
+
+  it("begins with all that came before it was there", async () => {
+    connection = undefined;
+    isAccepting = false;
+    const early = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    for (const [i, body] of ["a", "bc"].entries()) {
+      early.write(post(body));
+      await until(() => (accepted?.readableLength ?? 0) >= (i + 1) * post("a").length);
+    }
+    isAccepting = true;
+    accept(accepted);
+    let got = "";
+    early.on("data", chunk => (got += chunk.toString()));
+    await reply();
+    await reply();
+    await until(() => got.split("HTTP/1.1 200").length === 3);
+    early.destroy();
   });
 
   it("cuts a connection that was to end, and whose client does not read the last answer", async () => {

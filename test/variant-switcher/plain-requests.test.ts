@@ -125,6 +125,37 @@ describe("DataServer with plain requests", () => {
     assert.deepEqual(echoes(), ["abcdefgh"]);
   });
 
+  it("keeps apart what several connections send in pieces at the same time", async () => {
+    const clients = Array.from("abcde", letter => ({ socket: open(), body: letter.repeat(25_000), got: "" }));
+    for (const each of clients) each.socket.on("data", chunk => (each.got += chunk.toString()));
+    for (let round = 1; round <= 3; round++) {
+      const wholes = clients.map(({ body }) => post(body));
+      for (let from = 0; from < 25_100; from += 5000) {
+        for (const [i, { socket }] of clients.entries()) socket.write(wholes[i]?.slice(from, from + 5000) ?? "");
+        await sleep(1);
+      }
+      await until(() => clients.every(({ body, got }) => got.split(`<${body}>`).length === round + 1));
+    }
+    for (const { socket } of clients) socket.destroy();
+  });
+
+  it("keeps what came early as it is while others are read", async () => {
+    client.write(post("first"));
+    await until(() => echoes().length === 1);
+    const body = "early ".repeat(2000);
+    client.write(post("h", "", "/held") + post(body));
+    await until(() => held.length === 1);
+    const other = open();
+    for (let i = 0; i < 2; i++) {
+      other.write(post("z".repeat(30_000)));
+      await until(() => echoes().length === i + 2);
+    }
+    held[0]?.answer({ status: 202 });
+    await until(() => echoes().length === 4);
+    assert.equal(echoes()[3], body);
+    other.destroy();
+  });
+
   it("answers requests that come at once in their order, whatever their kind", async () => {
     const chunked = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nc1\r\n0\r\n\r\n";
     const small = "GET /small HTTP/1.1\r\nHost: x\r\n\r\n";
