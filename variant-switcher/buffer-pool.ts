@@ -44,16 +44,17 @@ export class BufferPool {
     return kept;
   }
 
-  /** Takes back what take() gave; its owner must not use it any more. */
-  give(buffer: ArrayBuffer): void {
+  /** Takes back what take() gave; its owner must not use it any more. False: it is not kept. */
+  give(buffer: ArrayBuffer): boolean {
     const { byteLength } = buffer;
-    if (byteLength === 0 || byteLength > this.#maxBytes || stepOf(byteLength) !== byteLength) return;
+    if (byteLength === 0 || byteLength > this.#maxBytes || stepOf(byteLength) !== byteLength) return false;
     const step = this.#find(byteLength) ?? this.#add(byteLength);
-    if (step.free.length >= KEPT && step.free.length * byteLength >= KEPT_BYTES) return;
+    if (step.free.length >= KEPT && step.free.length * byteLength >= KEPT_BYTES) return false;
     step.free.push(buffer);
     step.usedAt = ++this.#clock;
     this.#keptBytes += byteLength;
     if (this.#keptBytes > this.#totalBytes) this.#shrink();
+    return true;
   }
 
   #find(bytes: number): Step | undefined {

@@ -4,7 +4,7 @@ import type { DataHandler, DataResponse } from "./data-routes.ts";
 import { writeHttpResponse } from "./http-response.ts";
 import { type PostHead, readPostHead } from "./post-head.ts";
 import { type MemoryParts, RequestMemory } from "./request-memory.ts";
-import { readShared } from "./shared-reads.ts";
+import { lasting, readShared } from "./shared-reads.ts";
 
 export interface PlainConnectionOptions extends MemoryParts {
   readonly maxBodyBytes: number;
@@ -38,7 +38,9 @@ interface Receiving {
   bytes: number;
 }
 
-const NOTHING = Buffer.alloc(0);
+/** What may come while a request is worked on, before the connection is read no further: until then it is noticed when the client goes away. */
+const MAX_EARLY_BYTES = 64 * 1024;
+const MAX_EARLY_CHUNKS = 32;
 const TIMED_OUT = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /**
@@ -56,7 +58,8 @@ export class PlainConnection {
   #readsShared: boolean | null = null;
   #isHandedOver = false;
   /** What came while a request was worked on: it waits for its turn. */
-  #early: Buffer = NOTHING;
+  #early: Buffer[] = [];
+  #earlyBytes = 0;
   #gone: (() => void) | null = null;
   /** When the request began to come, or the last one was answered, on the clock of performance.now(). */
   #sinceMs = performance.now();
@@ -92,9 +95,10 @@ export class PlainConnection {
   };
 
   /** Whoever it was handed over to reads it as a stream. */
-  readonly #onShared = (chunk: Buffer): void => {
-    if (this.#isHandedOver) this.#socket.push(Buffer.from(chunk));
-    else this.#onData(chunk);
+  readonly #onShared = (chunk: Buffer): boolean => {
+    if (this.#isHandedOver) return this.#socket.push(lasting(chunk));
+    this.#onData(chunk);
+    return true;
   };
 
   /** The client sends nothing more: as with Node's server, it is not answered either. */
@@ -177,8 +181,8 @@ export class PlainConnection {
     this.#gone = null;
     const isLast = this.#options.isClosing() || answer.status === 413;
     const socket = this.#socket;
+    memory.leaves(bytesOutside(answer));
     if (socket.writable) {
-      memory.leaves(bytesOutside(answer));
       writeHttpResponse(socket, answer, isLast ? null : this.#options.keepAliveMs);
       if (isLast) socket.destroySoon();
     }
@@ -194,17 +198,23 @@ export class PlainConnection {
   }
 
   #keepForLater(chunk: Buffer): void {
-    this.#socket.pause();
-    this.#early = this.#early.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#early, chunk]);
+    const kept = lasting(chunk);
+    if (kept !== chunk) this.#options.valve.passed(kept.length);
+    this.#early.push(kept);
+    this.#earlyBytes += kept.length;
+    if (this.#earlyBytes >= MAX_EARLY_BYTES || this.#early.length >= MAX_EARLY_CHUNKS) this.#socket.pause();
   }
 
   /** Takes the next request, or waits for one. */
   readonly #goOn = (): void => {
     this.#isAnswering = false;
     this.#sinceMs = performance.now();
-    const early = this.#early;
-    if (early.length === 0) return;
-    this.#early = NOTHING;
+    const [first, ...others] = this.#early;
+    if (!first) return;
+    const early = others.length === 0 ? first : Buffer.concat(this.#early);
+    if (early !== first) this.#options.valve.passed(early.length);
+    this.#early = [];
+    this.#earlyBytes = 0;
     this.#socket.resume();
     this.#begin(early);
   };
@@ -217,7 +227,7 @@ export class PlainConnection {
     socket.off("close", this.#onClose);
     this.#isHandedOver = true;
     this.#options.onEnd(this);
-    this.#options.handOver(socket, Buffer.from(begun));
+    this.#options.handOver(socket, lasting(begun));
   }
 }
 

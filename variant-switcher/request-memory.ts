@@ -45,7 +45,7 @@ export class RequestMemory {
     this.#isReleased = true;
     const { inFlight, buffers, valve } = this.#parts;
     inFlight.give(this.#charged);
+    if (this.#pooled && !buffers.give(this.#pooled)) this.leaves(this.#pooled.byteLength);
     valve.passed(this.#charged + this.#garbage);
-    if (this.#pooled) buffers.give(this.#pooled);
   }
 }

@@ -22,20 +22,22 @@ type Internals = Socket & {
  * through the processor's cache and are garbage then. From now on the socket has no "data" events. False: this version of Node is another one than
  * was looked at, and nothing has changed.
  *
- * @param take is given what was read, which is overwritten when it returns.
+ * @param take is given what was read, which is overwritten when it returns. False: no more is wanted until the stream is read on.
  */
-export function readShared(socket: Socket, take: (chunk: Buffer) => void): boolean {
+export function readShared(socket: Socket, take: (chunk: Buffer) => boolean): boolean {
   const internals = socket as Internals;
   const symbols = symbolsOf(socket);
   const { _handle: handle } = internals;
   if (!symbols || typeof handle?.useUserBuffer !== "function") return false;
   internals[symbols.buffer] = shared;
-  internals[symbols.callback] = (bytes: number): boolean => {
-    take(shared.subarray(0, bytes));
-    return true;
-  };
+  internals[symbols.callback] = (bytes: number): boolean => take(shared.subarray(0, bytes));
   handle.useUserBuffer(shared);
   return true;
+}
+
+/** What was read as it stays: the chunk itself, or a copy where it would be overwritten. */
+export function lasting(chunk: Buffer): Buffer {
+  return chunk.buffer === shared.buffer ? Buffer.from(chunk) : chunk;
 }
 
 function symbolsOf(socket: Socket): ReadsIntoBuffer | null {

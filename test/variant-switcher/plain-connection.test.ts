@@ -122,14 +122,55 @@ describe("PlainConnection", () => {
     assert.match(await text(client), /^HTTP\/1\.1 408 /);
   });
 
-  it("reads no further while a request waits for its answer", async () => {
+  /** Has the client send 8 MiB, and waits until no more of them is read. */
+  const sendMuch = async (): Promise<void> => {
     const bytes = 8 * 1024 * 1024;
-    client.write(post("a"));
-    await until(() => answer.send !== null);
     client.write(Buffer.alloc(bytes, "x"));
     await until(() => (accepted?.bytesRead ?? 0) > 1000);
     for (let before = -1; before !== accepted?.bytesRead; await sleep(100)) before = accepted?.bytesRead ?? 0;
-    assert.ok((accepted?.bytesRead ?? bytes) < bytes / 2, `${accepted?.bytesRead} bytes were read`);
+    assert.ok((accepted?.bytesRead ?? bytes) < bytes / 16, `${accepted?.bytesRead} bytes were read`);
+  };
+
+  for (const [which, earlier] of [
+    ["the first", 0],
+    ["another", 1],
+  ] as const)
+    it(`reads no further while ${which} request waits for its answer`, async () => {
+      for (let i = 0; i < earlier; i++) {
+        client.write(post("a"));
+        await reply();
+        await once(client, "data");
+      }
+      client.write(post("a"));
+      await until(() => answer.send !== null);
+      await sendMuch();
+    });
+
+  it("copies what comes early once, however many requests it is", async () => {
+    client.write(post("a"));
+    await reply();
+    await once(client, "data");
+    const early = [..."cdef"].map(body => post(body)).join("");
+    client.write(post("b") + early);
+    for (let i = 0; i < 5; i++) await reply();
+    await until(() => left.length === 7);
+    assert.deepEqual(left, [1, early.length, 0, 0, 0, 0, 0]);
+  });
+
+  it("tells of the copies of what comes early in pieces", async () => {
+    client.write(post("a"));
+    await reply();
+    await once(client, "data");
+    client.write(post("b"));
+    await until(() => answer.send !== null);
+    const pieces = [post("c").slice(0, 20), post("c").slice(20)];
+    for (const [i, piece] of pieces.entries()) {
+      client.write(piece);
+      await until(() => left.length === i + 2);
+    }
+    for (let i = 0; i < 2; i++) await reply();
+    await until(() => left.length === 6);
+    assert.deepEqual(left, [1, ...pieces.map(piece => piece.length), 0, post("c").length, 0]);
   });
 
   it("is forgotten when it is closed, and when it is another's", async () => {
@@ -193,6 +234,8 @@ describe("PlainConnection", () => {
       await once(other, "data");
     }
     assert.equal(String(taken?.read()), `${begun}later`);
+    accepted = taken;
+    await sendMuch();
     other.destroy();
   });
 

@@ -275,6 +275,15 @@ describe("DataServer with plain requests", () => {
     await until(isFree);
   });
 
+  it("tells a handler that its client went away that had asked for more", async () => {
+    client.write(post("a") + post("b".repeat(80_000)));
+    await until(() => answers().length === 2);
+    client.write(post("c", "", "/held") + post("d"));
+    await until(() => held.length === 1);
+    client.resetAndDestroy();
+    await until(() => gone === 1);
+  });
+
   it("gives the memory back of a body whose client goes away before its end", async () => {
     client.write(post("x".repeat(MAX_BYTES)).slice(0, -1));
     await until(() => !isFree());
