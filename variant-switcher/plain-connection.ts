@@ -4,7 +4,7 @@ import type { DataHandler, DataResponse } from "./data-routes.ts";
 import { writeHttpResponse } from "./http-response.ts";
 import { type PostHead, readPostHead } from "./post-head.ts";
 import { type MemoryParts, RequestMemory } from "./request-memory.ts";
-import { lasting, readShared } from "./shared-reads.ts";
+import { readShared, unshared } from "./shared-reads.ts";
 
 export interface PlainConnectionOptions extends MemoryParts {
   readonly maxBodyBytes: number;
@@ -96,7 +96,7 @@ export class PlainConnection {
 
   /** Whoever it was handed over to reads it as a stream. */
   readonly #onShared = (chunk: Buffer): boolean => {
-    if (this.#isHandedOver) return this.#socket.push(lasting(chunk));
+    if (this.#isHandedOver) return this.#socket.push(unshared(chunk));
     this.#onData(chunk);
     return true;
   };
@@ -198,7 +198,7 @@ export class PlainConnection {
   }
 
   #keepForLater(chunk: Buffer): void {
-    const kept = lasting(chunk);
+    const kept = unshared(chunk);
     if (kept !== chunk) this.#options.valve.passed(kept.length);
     this.#early.push(kept);
     this.#earlyBytes += kept.length;
@@ -227,7 +227,7 @@ export class PlainConnection {
     socket.off("close", this.#onClose);
     this.#isHandedOver = true;
     this.#options.onEnd(this);
-    this.#options.handOver(socket, lasting(begun));
+    this.#options.handOver(socket, unshared(begun));
   }
 }
 

@@ -18,8 +18,8 @@ type Internals = Socket & {
 };
 
 /**
- * Has a socket that a server accepted read into memory that is used again at once, where Node would allocate 64 KiB for every read, which go
- * through the processor's cache and are garbage then. From now on the socket has no "data" events. False: this version of Node is another one than
+ * Has a socket that a server accepted read into memory that is used again at once, where Node would allocate 64 KiB for every read, which are
+ * in no cache, and garbage then. From now on the socket has no "data" events. False: this version of Node is another one than
  * was looked at, and nothing has changed.
  *
  * @param take is given what was read, which is overwritten when it returns. False: no more is wanted until the stream is read on.
@@ -36,7 +36,7 @@ export function readShared(socket: Socket, take: (chunk: Buffer) => boolean): bo
 }
 
 /** What was read as it stays: the chunk itself, or a copy where it would be overwritten. */
-export function lasting(chunk: Buffer): Buffer {
+export function unshared(chunk: Buffer): Buffer {
   return chunk.buffer === shared.buffer ? Buffer.from(chunk) : chunk;
 }
 
