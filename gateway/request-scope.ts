@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { DropReason, Failure } from "./outcome.ts";
 
 /** What those who send a request's rows need of its life. */
@@ -27,6 +28,8 @@ export class RequestScope {
     readonly nowMs: () => number;
     readonly clientGone: AbortSignal;
   }) {
+    // Each of its calls listens, and a request has as many as rows.
+    setMaxListeners(0, this.#unwanted.signal);
     this.id = options.id;
     this.deadlineMs = options.deadlineMs;
     this.#nowMs = options.nowMs;
