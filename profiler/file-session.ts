@@ -4,6 +4,7 @@ import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { VariscaleError } from "../domain/errors.ts";
 import type { Datatype, StageContract, Tensor } from "../domain/tensor.ts";
 import type { Row } from "../gateway/stage.ts";
+import { fixUnreadable } from "../models/model-hashes.ts";
 import { ORT_TYPES } from "../runtime/ort-types.ts";
 import { bytesOf, elementCount, elementsOf } from "../runtime/tensor-data.ts";
 import type { ModelSession } from "./model-session.ts";
@@ -57,7 +58,7 @@ async function readModel(source: ModelFile): Promise<Buffer> {
   try {
     bytes = await readFile(source.path);
   } catch (error) {
-    throw failure(`${source.path} can't be read: ${messageOf(error)}. Run \`variscale models prepare\` first.`, error);
+    throw failure(`${source.path} can't be read: ${messageOf(error)}. ${fixUnreadable(error)}`, error);
   }
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   if (sha256 === source.sha256) return bytes;

@@ -293,10 +293,13 @@ describe("runProfile()", function () {
     truncateSync(model, 50);
     await assert.rejects(
       profile(),
-      /second-heavy\.onnx has sha256 [0-9a-f]{64}, the pipeline file says .*Prepare the model again/,
+      /second-heavy\.onnx of variant second\/heavy has sha256 [0-9a-f]{64}, the pipeline file says .*`variscale profile` again/,
     );
     rmSync(model);
-    await assert.rejects(profile(), /second-heavy\.onnx can't be read: ENOENT.*variscale models prepare/);
+    await assert.rejects(
+      profile(),
+      /second-heavy\.onnx of variant second\/heavy can't be read: ENOENT.*variscale models prepare/,
+    );
     const file = join(folder, "pipeline.yaml");
     writeFileSync(model, "no model");
     const sha256 = createHash("sha256").update("no model").digest("hex");
