@@ -35,8 +35,8 @@ export interface StageBoard {
   readonly replicasReady: number;
   /** False: the stage may be at zero. */
   readonly active: boolean;
-  /** What each connected switcher must serve; none in shadow mode. */
-  readonly assignments: Readonly<Record<string, Assignment>>;
+  /** What each connected switcher must serve, by pod; none in shadow mode. Pods name themselves: `constructor` is one, and a member of objects. */
+  readonly assignments: ReadonlyMap<string, Assignment>;
   /** The variant that each pod stands for in the stage's vote, by pod; missing: the stage does not vote, and one replica serves a row. */
   readonly voters?: Readonly<Record<string, string>>;
   /** What a switcher that connects before the next tick must serve; null in shadow mode and before the first plan. */
@@ -70,4 +70,12 @@ export interface PipelineBoard {
   readonly trials: number;
   /** What the plan was made with; null but at the tick that made it. */
   readonly given: Given | null;
+}
+
+/** The board as JSON can say it: its maps as objects. */
+export function plainBoard(board: PipelineBoard): object {
+  return {
+    ...board,
+    stages: board.stages.map(stage => ({ ...stage, assignments: Object.fromEntries(stage.assignments) })),
+  };
 }

@@ -46,7 +46,7 @@ export function transition(state: ControlState, input: TickInput, nowMs: number)
       active: replicas > 0,
       ...(move && input.mode === "active"
         ? { ...assigned(issuer, stage, viewsOf(input, stage), move), ...(move.voters && { voters: move.voters }) }
-        : { assignments: {}, newcomer: null }),
+        : { assignments: new Map(), newcomer: null }),
     };
   });
   return { stages, reasons: [...reasons], state: { actuations, ...issuer.issued() } };
@@ -58,8 +58,9 @@ function assigned(
   views: readonly SwitcherView[],
   move: Move,
 ): Pick<StageBoard, "assignments" | "newcomer"> {
-  const assignments: Record<string, Assignment> = {};
-  for (const view of views) assignments[view.pod] = issuer.issue(stage, view.pod, move.partOf(view));
+  const assignments = new Map<string, Assignment>(
+    views.map(view => [view.pod, issuer.issue(stage, view.pod, move.partOf(view))]),
+  );
   return { assignments, newcomer: issuer.issue(stage, NEWCOMER, move.newcomer) };
 }
 

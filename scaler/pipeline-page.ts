@@ -1,4 +1,4 @@
-import type { PipelineBoard } from "../control/board.ts";
+import { type PipelineBoard, plainBoard } from "../control/board.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
 import type { Assignment } from "../domain/assignment.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
@@ -21,6 +21,7 @@ export function showPipeline(sources: PageSources, control: PipelineControl): un
   const { boards, registry, conditions, clock } = sources;
   const { key } = control.pipeline;
   const nowMs = clock.nowMs();
+  const board = boards.latest(key);
   return {
     ...key,
     nowMs,
@@ -29,7 +30,7 @@ export function showPipeline(sources: PageSources, control: PipelineControl): un
     epoch: control.epoch,
     slo: control.pipeline.slo,
     objective: control.pipeline.objective,
-    board: boards.latest(key),
+    board: board && plainBoard(board),
     switchers: registry.list(key).map(switcher => showSwitcher(switcher, nowMs)),
     serviceAccounts: Object.fromEntries(
       control.pipeline.stages.map(({ name, serviceAccounts }) => [name, serviceAccounts]),

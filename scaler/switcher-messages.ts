@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { ServiceTimes } from "../control/switcher-view.ts";
 import { type Assignment, NACK_CODES, NO_VERSION } from "../domain/assignment.ts";
+import { DNS_NAME, DNS_NAME_RULE } from "../domain/dns-name.ts";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatIssue, issuesOf } from "../domain/file-issue.ts";
 import type { Directive } from "../proto/generated/variscale/switcher/v1/Directive.ts";
@@ -12,6 +13,7 @@ export const PROTOCOL_VERSION = 1;
 const count = z.int().min(0);
 const amount = z.number().min(0).max(1e15);
 const word = z.string().max(253);
+const dnsName = z.string().regex(DNS_NAME, DNS_NAME_RULE);
 const version = z
   .object({ epoch: count, counter: count })
   .nullable()
@@ -22,10 +24,10 @@ const variants = z.array(word).max(200);
 
 const helloSchema = z.object({
   protocolVersions: z.array(count).max(32),
-  namespace: word,
-  pipeline: word,
-  stage: word,
-  pod: word.min(1),
+  namespace: dnsName,
+  pipeline: dnsName,
+  stage: dnsName,
+  pod: dnsName,
   address: word,
   softwareVersion: word,
   cores: amount,

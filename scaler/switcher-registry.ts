@@ -94,9 +94,15 @@ export class SwitcherRegistry {
     if (switchers.size === 0) this.#pipelines.delete(formatKey(switcher.key));
   }
 
-  /** Sends every switcher of the board's pipeline what it must serve, where that is new to it. */
+  /** Sends every switcher of the board's pipeline what it must serve, where that is new to it. One that fails ends its own stream alone. */
   push(board: PipelineBoard): void {
-    for (const switcher of this.list(board.key)) assign(switcher, board);
+    for (const switcher of this.list(board.key)) {
+      try {
+        assign(switcher, board);
+      } catch (error) {
+        switcher.channel.close(VariscaleError.from(error));
+      }
+    }
   }
 
   list(key: PipelineKey): readonly Switcher[] {
@@ -167,7 +173,7 @@ function lacks(hello: Hello, board: PipelineBoard): boolean {
 /** Null: it is told nothing. */
 function assignmentOf({ stage, pod }: Hello, board: PipelineBoard): Assignment | null {
   const own = board.stages.find(other => other.stage === stage);
-  return own?.assignments[pod] ?? own?.newcomer ?? null;
+  return own?.assignments.get(pod) ?? own?.newcomer ?? null;
 }
 
 function assign(switcher: Switcher, board: PipelineBoard): void {

@@ -105,7 +105,7 @@ function allAtOnce(board: PipelineBoard): PipelineBoard {
     replicasNow: stage.replicasGoal,
     metricValue: stage.replicasGoal,
     active: stage.replicasGoal > 0,
-    assignments: {},
+    assignments: new Map(),
   }));
   return { ...board, stages };
 }

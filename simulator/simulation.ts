@@ -280,7 +280,7 @@ export class Simulation {
     this.#cluster.publish(board, nowMs);
     for (const switcher of this.#switchers.values()) {
       const stage = board.stages[switcher.replica.stage];
-      const assignment = stage?.assignments[switcher.replica.pod] ?? stage?.newcomer;
+      const assignment = stage?.assignments.get(switcher.replica.pod) ?? stage?.newcomer;
       if (assignment) switcher.assign(assignment, nowMs);
     }
   }

@@ -1,3 +1,4 @@
+import { DNS_NAME, DNS_NAME_RULE } from "../domain/dns-name.ts";
 import { DATATYPES, type Datatype, type StageContract, type TensorContract } from "../domain/tensor.ts";
 import { LOG_LEVELS } from "../runtime/logger.ts";
 import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
@@ -59,9 +60,12 @@ export function parseSwitcherConfig(value: unknown): SwitcherConfig {
   const memoryMiB = members.memoryMiB.optional(memory => memory.number(1, 1e7), 1024);
   const address = (member: ConfigValue): string => member.text("must be host:port", ADDRESS);
   const config: SwitcherConfig = {
-    pipeline: { namespace: pipeline.namespace.text(NAME_RULE, NAME), name: pipeline.name.text(NAME_RULE, NAME) },
-    stage: members.stage.text(NAME_RULE, NAME),
-    pod: members.pod.text(NAME_RULE, NAME),
+    pipeline: {
+      namespace: pipeline.namespace.text(DNS_NAME_RULE, DNS_NAME),
+      name: pipeline.name.text(DNS_NAME_RULE, DNS_NAME),
+    },
+    stage: members.stage.text(DNS_NAME_RULE, DNS_NAME),
+    pod: members.pod.text(DNS_NAME_RULE, DNS_NAME),
     contract,
     variants,
     defaultVariant: members.defaultVariant.oneOf(names),

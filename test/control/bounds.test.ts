@@ -10,7 +10,7 @@ describe("tick(): replicas without switchers", () => {
     story.run(40, 40);
     assert.deepEqual([story.goal("detect"), story.goal("read")], ["heavy", "heavy"]);
     assert.deepEqual(
-      story.board.stages.map(stage => [stage.replicasReady, Object.keys(stage.assignments).length]),
+      story.board.stages.map(stage => [stage.replicasReady, stage.assignments.size]),
       [
         [2, 0],
         [1, 0],

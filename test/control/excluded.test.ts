@@ -83,13 +83,13 @@ describe("excludedVariants()", () => {
 });
 
 describe("tick(): variants that are not installed", () => {
-  const told = (story: Story) => Object.values(story.stage("read").assignments)[0];
+  const told = (story: Story) => [...story.stage("read").assignments.values()][0];
 
   it("are planned without from the first report on, without a refusal, and with once they are there", () => {
     const story = new Story(read(), { missing: { read: ["heavy"] } });
     story.run(30, 2, ({ board }) => {
       const [stage] = board.stages;
-      for (const assignment of [...Object.values(stage?.assignments ?? {}), stage?.newcomer])
+      for (const assignment of [...(stage?.assignments.values() ?? []), stage?.newcomer])
         assert.notEqual(assignment?.variant, "heavy");
     });
     assert.equal(story.goal("read"), "middle");

@@ -42,10 +42,10 @@ describe("guardTick()", () => {
     story.report("detect", { residentVariants: ["heavy", "middle", "light"] });
     story.broken.add("detect/light");
     story.run(1, 100);
-    assert.equal(Object.values(story.stage("detect").assignments)[0]?.variant, "light");
+    assert.equal([...story.stage("detect").assignments.values()][0]?.variant, "light");
     story.run(2, 100);
     assert.equal(story.board.guarding, true);
-    assert.equal(Object.values(story.stage("detect").assignments)[0]?.variant, "middle");
+    assert.equal([...story.stage("detect").assignments.values()][0]?.variant, "middle");
   });
 
   it("does so where only one of several stages is affected", () => {
@@ -59,7 +59,7 @@ describe("guardTick()", () => {
     for (const stage of ["detect", "read"]) story.report(stage, { residentVariants: ["heavy", "middle", "light"] });
     story.broken.add("detect/light");
     story.run(1, 90);
-    const told = () => Object.values(story.stage("detect").assignments)[0]?.variant;
+    const told = () => [...story.stage("detect").assignments.values()][0]?.variant;
     assert.equal(told(), "light");
     story.run(2, 90);
     assert.deepEqual([story.board.guarding, told()], [true, "middle"]);

@@ -47,7 +47,7 @@ describe("tick(): make-before-break", () => {
       story.input = { limits, pins: [pin("detect", "light"), pin("read", "heavy")] };
       story.run(30, 2);
       story.input = { limits, pins: [pin("detect", "heavy"), pin("read", "middle")] };
-      const toldNow = () => Object.values(story.stage("detect").assignments).map(assignment => assignment.variant);
+      const toldNow = () => [...story.stage("detect").assignments.values()].map(assignment => assignment.variant);
       story.run(3, 2);
       assert.deepEqual(story.served("read"), ["heavy"]);
       assert.deepEqual(toldNow(), [told]);

@@ -39,7 +39,7 @@ describe("tick(): operators", () => {
     assert.ok(story.goalReplicas("detect") > 1);
     for (const stage of story.board.stages) {
       assert.equal(stage.replicasNow, 1);
-      assert.deepEqual(stage.assignments, {});
+      assert.equal(stage.assignments.size, 0);
       assert.equal(stage.newcomer, null);
     }
     assert.ok(story.board.reasons.includes("shadow"));
@@ -85,7 +85,7 @@ describe("tick(): operators", () => {
 
   it("tells each switcher its decision, and when to protect itself", () => {
     const story = new Story(twoStages()).run(30, 5);
-    const assignment = Object.values(story.stage("detect").assignments)[0]!;
+    const assignment = [...story.stage("detect").assignments.values()][0]!;
     assert.match(assignment.decisionId, /^d-1-\d+$/);
     const { variant, batch, maxWaitMs, fallbackVariant, overload } = assignment;
     assert.deepEqual([variant, batch, maxWaitMs, fallbackVariant], ["heavy", 1, 0, "light"]);
@@ -96,12 +96,12 @@ describe("tick(): operators", () => {
 
   it("issues newer versions after a change of leader and only on a change of what is assigned", () => {
     const story = new Story(twoStages()).run(30, 5);
-    const before = Object.values(story.stage("detect").assignments)[0]?.version;
+    const before = [...story.stage("detect").assignments.values()][0]?.version;
     story.run(30, 5);
-    assert.deepEqual(Object.values(story.stage("detect").assignments)[0]?.version, before);
+    assert.deepEqual([...story.stage("detect").assignments.values()][0]?.version, before);
     story.input = { epoch: 2 };
     story.run(1, 5);
-    const after = Object.values(story.stage("detect").assignments)[0]?.version;
+    const after = [...story.stage("detect").assignments.values()][0]?.version;
     assert.ok(before && after && compareVersions(after, before) > 0);
     assert.equal(after.epoch, 2);
   });

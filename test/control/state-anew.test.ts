@@ -48,7 +48,7 @@ describe("stateAnew()", () => {
     story.state = stateAnew(story.state, inputOf(story.pipeline), story.nowMs);
     story.run(1, 60);
     assert.notEqual(story.board.decisionId, decisionId);
-    const given = story.board.stages.flatMap(stage => Object.values(stage.assignments));
+    const given = story.board.stages.flatMap(stage => [...stage.assignments.values()]);
     assert.ok(given.length > 0);
     for (const { version } of given) for (const before of newest) assert.ok(compareVersions(version, before) > 0);
   });

@@ -173,7 +173,7 @@ export class Story {
       for (let i = pods.length; i < replicasNow; i++) this.#start(stage, this.startMs);
       for (const pod of pods.slice(replicasNow)) this.#pods.splice(this.#pods.indexOf(pod), 1);
       for (const pod of pods) {
-        const assignment = assignments[pod.pod];
+        const assignment = assignments.get(pod.pod);
         if (
           !assignment ||
           pod.view.pin ||

@@ -184,7 +184,7 @@ describe("tick() of a stage that votes", () => {
     story.run(1, 60);
     assert.ok(story.board.guarding);
     assert.equal(story.stage("say").voters, undefined);
-    const told = new Set(Object.values(story.stage("say").assignments).map(({ variant }) => variant));
+    const told = new Set([...story.stage("say").assignments.values()].map(({ variant }) => variant));
     assert.equal(told.size, 1);
     assert.equal(story.state.guard?.configuration["say"]?.parts.length, 1);
     story.report("say", { queuedRows: 0 });

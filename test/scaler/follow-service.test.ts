@@ -156,7 +156,7 @@ describe("FollowService", () => {
         for (const pod of pods) pod.report();
       },
     );
-    assert.deepEqual(Object.keys(stage()?.assignments ?? {}).sort(), ["detect-0", "detect-1"]);
+    assert.deepEqual([...(stage()?.assignments.keys() ?? [])].sort(), ["detect-0", "detect-1"]);
     pods[0]?.close();
     await until(() => connected().length === 1, "one less");
     assert.equal(connected()[0]?.pod, "detect-1");
@@ -166,10 +166,10 @@ describe("FollowService", () => {
     await running.planFor(20);
     const first = running.switcher();
     await running.runUntil(
-      () => stage()?.assignments["detect-0"] !== undefined,
+      () => stage()?.assignments.get("detect-0") !== undefined,
       () => first.report(),
     );
-    const own = stage()?.assignments["detect-0"];
+    const own = stage()?.assignments.get("detect-0");
     first.close();
     await until(() => connected().length === 0, "the end of the first");
     const second = running.switcher();
@@ -198,7 +198,11 @@ describe("FollowService", () => {
       [{ protocolVersions: [] }, status.FAILED_PRECONDITION, /\(none\)/],
       [{ pipeline: "card" }, status.NOT_FOUND, /unknown pipeline `card`.*cards/],
       [{ stage: "crop" }, status.NOT_FOUND, /it has: detect, read/],
-      [{ pod: "" }, status.INVALID_ARGUMENT, /hello: pod/],
+      ...["", "__proto__", "toString", "a/b", "-a", "a".repeat(254)].map(
+        pod => [{ pod }, status.INVALID_ARGUMENT, /hello: pod.*must be a DNS name/] as const,
+      ),
+      [{ namespace: "Shop" }, status.INVALID_ARGUMENT, /hello: namespace.*must be a DNS name/],
+      [{ stage: "valueOf" }, status.INVALID_ARGUMENT, /hello: stage.*must be a DNS name/],
       [{ cores: Number.NaN }, status.INVALID_ARGUMENT, /hello: cores/],
     ] as const;
     for (const [hello, code, details] of refusals) {
@@ -232,6 +236,26 @@ describe("FollowService", () => {
     assert.equal((await silent.endedWith()).code, status.DEADLINE_EXCEEDED);
     assert.ok(seconds >= 10, `${seconds} s`);
     for (const one of [early, silent]) one.close();
+  });
+
+  it("tells a pod `constructor` what it must serve, and everyone behind it too", async () => {
+    const rogue = running.switcher({ pod: "constructor" });
+    await until(() => connected().length === 1, "the first");
+    const other = running.switcher();
+    await until(() => connected().length === 2, "the second");
+    running.gateway.rateRps = 20;
+    await running.runUntil(
+      board => board.plan !== null && [rogue, other].every(({ newest }) => newest !== undefined),
+      () => {
+        rogue.report();
+        other.report();
+      },
+    );
+    assert.deepEqual(rogue.newest?.variant, other.newest?.variant);
+    const { processConditions } = (await (await fetch(running.url("/api/v1/pipelines/shop/cards"))).json()) as {
+      processConditions: { type: string; status: boolean }[];
+    };
+    assert.equal(processConditions.find(({ type }) => type === "Ticking")?.status, true);
   });
 
   it("ends a stream whose report can't be true, and only that one", async () => {

@@ -26,7 +26,7 @@ function board(replicasNow: number, more: Partial<PipelineBoard["stages"][number
     decisionId: "d-1-1",
     planAtMs: 0,
     plan: {} as Plan,
-    stages: [{ ...stage, assignments: {}, newcomer: null, ...more }],
+    stages: [{ ...stage, assignments: new Map(), newcomer: null, ...more }],
     guarding: false,
     forecast: null,
     load: null,
