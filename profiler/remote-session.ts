@@ -11,18 +11,16 @@ import { nameOf, type RemoteModel } from "./model-source.ts";
 
 /** A server that does not answer a batch for this long is taken for hung. */
 const WATCHDOG_MS = 60_000;
-const READY_MS = 10_000;
 
 /**
  * A variant that another server runs, by the client that a switcher has for it: what is measured is what a switcher would see, the way
- * there and back included. The server loads the model by its model-repository extension; it unloads it at the end, unless it
+ * there and back included. The server loads the model by its model-repository extension, and unloads it at the end, unless it
  * had it before.
  *
  * @throws failed_precondition when the server does not answer, or does not load the model.
  */
 export async function openServed(source: RemoteModel): Promise<ModelSession> {
   const { contract, model, url } = source;
-  const hadIt = await isReady(source);
   const variant = { name: model, driver: "remote", model, url, sha256: null, loadMs: null, memoryMiB: null } as const;
   const options = { variant: { ...variant, points: [] }, contract, modelFolder: "", threads: 1 };
   const session = await openRemote({ ...options, minWatchdogMs: WATCHDOG_MS }, new AbortController().signal);
@@ -44,20 +42,8 @@ export async function openServed(source: RemoteModel): Promise<ModelSession> {
         inferred.push(...(await inferHalved(source, run, rows.slice(start, start + batch))));
       return inferred;
     },
-    close: () => (hadIt ? Promise.resolve() : session.close()),
+    close: () => session.close(),
   };
-}
-
-async function isReady({ url, model }: RemoteModel): Promise<boolean> {
-  const address = `${url.replace(/\/$/, "")}/v2/models/${encodeURIComponent(model)}/ready`;
-  try {
-    const response = await fetch(address, { signal: AbortSignal.timeout(READY_MS) });
-    await response.arrayBuffer();
-    return response.ok;
-  } catch {
-    // Whoever loads it will say what is wrong.
-    return false;
-  }
 }
 
 /** @throws invalid_argument when the model refuses this batch, failed_precondition when it gives no answer. */

@@ -69,6 +69,11 @@ export interface SwitcherConfig {
   readonly advertiseAddress: string | null;
   /** Keeps the last Assignment; null: it is forgotten at the end. */
   readonly stateFile: string | null;
+  /**
+   * Who keeps count of the models that other servers have loaded for us: this process, or, where replicas share a server, the process that
+   * started them all.
+   */
+  readonly modelClaims: "self" | "parent";
   readonly queue: { readonly maxRows: number; readonly maxBytes: number };
   readonly golden: readonly GoldenCase[];
   /** Null: answers are not looked at. */

@@ -1,9 +1,18 @@
+import { type ModelClaimant, ModelClaims } from "./model-claims.ts";
+
 /** Loading may compile a model. A server that takes longer is taken for hung. */
 const LOAD_WATCHDOG_MS = 120_000;
-const UNLOAD_WATCHDOG_MS = 10_000;
+const READY_WATCHDOG_MS = 10_000;
 
 /** One for each model of each server. */
 const models = new Map<string, RemoteModel>();
+
+let claims: ModelClaimant = new ModelClaims().as("this process");
+
+/** Where several processes share a server, one of them keeps the claims of all. Told before the first model is loaded. */
+export function keepClaimsWith(keeper: ModelClaimant): void {
+  claims = keeper;
+}
 
 /** What a server said to a load. */
 export interface LoadAnswer {
@@ -12,53 +21,82 @@ export interface LoadAnswer {
 }
 
 /**
- * A model of another server. It is unloaded when its last user has let go of it. What is asked of the server about it goes one after the
+ * A model of another server, loaded unless the server has it ready already. What is asked of the server about it goes one after the
  * other, also where nobody waits for it any more: an unload that met a load on its way would leave the model in that server's memory, or
  * take it from whoever uses it next.
  */
 export class RemoteModel {
-  readonly #repositoryUrl: string;
+  readonly #base: string;
+  readonly #name: string;
   #users = 0;
+  #isClaimed = false;
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(repositoryUrl: string) {
-    this.#repositoryUrl = repositoryUrl;
+  private constructor(base: string, name: string) {
+    this.#base = base;
+    this.#name = name;
   }
 
   /** `name` is part of a URL already. */
   static at(base: string, name: string): RemoteModel {
-    const url = `${base}/v2/repository/models/${name}`;
-    const known = models.get(url) ?? new RemoteModel(url);
-    models.set(url, known);
+    const key = `${base} ${name}`;
+    const known = models.get(key) ?? new RemoteModel(base, name);
+    models.set(key, known);
     return known;
+  }
+
+  get #repositoryUrl(): string {
+    return `${this.#base}/v2/repository/models/${this.#name}`;
   }
 
   /** Loads it for one more user, who has to let go of it whatever comes of the load. Throws where the server does not answer. */
   load(): Promise<LoadAnswer> {
     this.#users++;
-    return this.#inTurn(() => this.#post("load", LOAD_WATCHDOG_MS));
+    return this.#inTurn(() => this.#load());
   }
 
-  /** Resolves when the server has unloaded it, where that was the last user, or when it does not answer. */
+  /** Resolves when the server has unloaded it, where that was the last user and it was loaded for us, or when it does not answer. */
   release(): Promise<void> {
     this.#users--;
     return this.#inTurn(async () => {
-      if (this.#users > 0) return;
-      // A server that is gone has unloaded everything.
-      await this.#post("unload", UNLOAD_WATCHDOG_MS).catch(() => undefined);
-      if (this.#users === 0) models.delete(this.#repositoryUrl);
+      if (this.#users > 0 || !this.#isClaimed) return;
+      this.#isClaimed = false;
+      await claims.release(this.#repositoryUrl);
+      if (this.#users === 0) models.delete(`${this.#base} ${this.#name}`);
     });
+  }
+
+  async #load(): Promise<LoadAnswer> {
+    const isFirst = !this.#isClaimed;
+    if (isFirst) await claims.claim(this.#repositoryUrl);
+    this.#isClaimed = true;
+    // Where it is in use here already, a load is wanted all the same: it reads the model anew.
+    if (isFirst && (await this.#isReady())) {
+      claims.report(this.#repositoryUrl, "found");
+      return { status: 200, text: "" };
+    }
+    try {
+      const signal = AbortSignal.timeout(LOAD_WATCHDOG_MS);
+      const response = await fetch(`${this.#repositoryUrl}/load`, { method: "POST", body: "{}", signal });
+      if (response.ok) claims.report(this.#repositoryUrl, "loaded");
+      return { status: response.status, text: await response.text() };
+    } catch (error) {
+      // The server may load it all the same, later.
+      claims.report(this.#repositoryUrl, "loaded");
+      throw error;
+    }
+  }
+
+  async #isReady(): Promise<boolean> {
+    const signal = AbortSignal.timeout(READY_WATCHDOG_MS);
+    const response = await fetch(`${this.#base}/v2/models/${this.#name}/ready`, { signal });
+    await response.arrayBuffer();
+    return response.ok;
   }
 
   async #inTurn<T>(ask: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(ask);
     this.#last = turn.catch(() => undefined);
     return await turn;
-  }
-
-  async #post(what: "load" | "unload", watchdogMs: number): Promise<LoadAnswer> {
-    const signal = AbortSignal.timeout(watchdogMs);
-    const response = await fetch(`${this.#repositoryUrl}/${what}`, { method: "POST", body: "{}", signal });
-    return { status: response.status, text: await response.text() };
   }
 }

@@ -7,7 +7,9 @@ import { shutdownOnSignal } from "../runtime/shutdown.ts";
 import { keepHeapSmall, markHeapSoon } from "../runtime/small-heap.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { type SwitcherOptions, type SwitcherPorts, startSwitcher } from "./main.ts";
+import { claimsOfParent } from "./parent-claims.ts";
 import { parseSwitcherConfig } from "./parse-config.ts";
+import { keepClaimsWith } from "./remote-model.ts";
 import { hasBusyThreads } from "./session-thread.ts";
 import { openTracing } from "./tracing.ts";
 
@@ -86,6 +88,7 @@ export async function runSwitcher(
   keepHeapSmall();
   const config = readConfig(args);
   const logger = createLogger("variant-switcher", config.logLevel);
+  if (config.modelClaims === "parent") keepClaimsWith(claimsOfParent());
   const tracing = await openTracing(process.env, config.stage, config.pod);
   const switcher = await startSwitcher({ config, logger, tracing, onSwitched: markHeapSoon, ...more });
   // A thread in native code would keep the process from ending.

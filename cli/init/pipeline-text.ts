@@ -35,13 +35,19 @@ function stageText(
   return `    - name: ${name}
       cores: 1 # of one replica, whatever variant it serves
       memoryMiB: ${memoryMiB(models)} # of one replica: room for two variants
-      replicas: { min: 1, max: 4 }
+      replicas: ${replicasText(models)}
       contract: # of every variant; the first dimension is the batch
         inputs:
 ${inputs.map(tensorText).join("")}        outputs:
 ${outputs.map(tensorText).join("")}      defaultVariant: ${lightest(models).name} # what a replica serves that nobody has told anything yet
       variants:
 ${models.map(model => variantText(model, points.get(model))).join("")}`;
+}
+
+/** Replicas on one machine share the server, so that more of them serve no more; in a cluster each pod has a server of its own. */
+function replicasText(models: readonly DescribedModel[]): string {
+  if (models.every(({ source }) => source.kind === "file")) return "{ min: 1, max: 4 }";
+  return "{ min: 1, max: 1 } # they would share one server here; in a cluster, where each pod has one, allow more";
 }
 
 function tensorText({ name, datatype, shape }: TensorContract): string {

@@ -15,6 +15,8 @@ export interface KeptProcessOptions {
   readonly logger: Logger;
   /** It serves on this port now. @param message as it told that. */
   readonly onListening: (port: number, message: object) => void;
+  /** It said something else. */
+  readonly onMessage?: (message: unknown) => void;
   /** It ended by itself, with this exit code or signal, and is started again unless it is stopped now. */
   readonly onEnded: (status: number | string) => void;
   /** First back-off; doubled by each further end in a row, up to 30 s. Default 500. */
@@ -73,7 +75,11 @@ export class KeptProcess {
 
   #onMessage(message: unknown): void {
     const listening = message as { kind?: unknown; ports?: { http?: unknown } } | null;
-    if (this.#stopping || listening?.kind !== "listening" || typeof listening.ports?.http !== "number") return;
+    if (listening?.kind !== "listening") {
+      this.#options.onMessage?.(message);
+      return;
+    }
+    if (this.#stopping || typeof listening.ports?.http !== "number") return;
     this.#listeningSinceMs = Date.now();
     this.#options.onListening(listening.ports.http, listening);
   }

@@ -3,6 +3,7 @@ import { Replica, type ReplicaOptions } from "./replica.ts";
 export interface ReplicaSetOptions {
   readonly stage: string;
   readonly logger: ReplicaOptions["logger"];
+  readonly claims: ReplicaOptions["claims"];
   /** Arguments of a replica's command line, asked for at every start. */
   readonly argsOf: (pod: string) => readonly string[];
   readonly onChange: () => void;
@@ -52,6 +53,7 @@ export class ReplicaSet {
       pod,
       args: () => this.#options.argsOf(pod),
       logger: this.#options.logger,
+      claims: this.#options.claims,
       onChange: this.#options.onChange,
     });
   }

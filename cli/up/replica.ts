@@ -1,4 +1,6 @@
 import type { Logger } from "pino";
+import type { ModelClaims } from "../../variant-switcher/model-claims.ts";
+import { keepClaim } from "../../variant-switcher/parent-claims.ts";
 import { KeptProcess } from "./kept-process.ts";
 
 const PROBE_INTERVAL_MS = 250;
@@ -14,6 +16,8 @@ export interface ReplicaOptions {
   /** Arguments of the switcher's command line, asked for at every start. */
   readonly args: () => readonly string[];
   readonly logger: Logger;
+  /** Of all replicas on this machine, on models of other servers. */
+  readonly claims: ModelClaims;
   /** Its address or readiness has changed. */
   readonly onChange: () => void;
   /** From one probe's answer to the next probe. Default 250. */
@@ -44,6 +48,7 @@ export class Replica {
       args: options.args,
       logger: options.logger,
       onListening: port => this.#onListening(port),
+      onMessage: message => void keepClaim(options.claims, options.pod, message, answer => this.#process.send(answer)),
       onEnded: () => this.#onEnded(),
       ...(options.restartMs === undefined ? {} : { restartMs: options.restartMs }),
     });
@@ -65,6 +70,7 @@ export class Replica {
     if (this.#ready) this.#options.onChange();
     this.#ready = false;
     await this.#process.stop(STOP_GRACE_MS);
+    await this.#options.claims.releaseAll(this.pod);
   }
 
   #onListening(port: number): void {
@@ -78,6 +84,7 @@ export class Replica {
     clearTimeout(this.#timer);
     this.#port = null;
     this.#setReady(false);
+    void this.#options.claims.releaseAll(this.pod);
   }
 
   #scheduleProbe(): void {

@@ -49,6 +49,7 @@ export function switcherConfig(pipeline: Pipeline, stage: Stage, pod: string, co
     scalerTokenFile: null,
     advertiseAddress: null,
     stateFile,
+    modelClaims: "parent",
     queue: { maxRows: 1024, maxBytes: 256 * 1024 * 1024 },
     golden: stage.golden,
     accuracy: stage.accuracy ?? null,

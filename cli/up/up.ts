@@ -9,6 +9,7 @@ import type { EndpointTable } from "../../gateway/endpoint-source.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
 import { type ReadOptions, readPipeline } from "../../runtime/read-pipeline.ts";
 import { type Scaler, startScaler } from "../../scaler/main.ts";
+import { ModelClaims } from "../../variant-switcher/model-claims.ts";
 import { checkProfiled } from "../check-profiled.ts";
 import { type GatewayProcess, startGatewayProcess } from "./gateway-process.ts";
 import { type LocalKeda, startLocalKeda } from "./local-keda.ts";
@@ -131,9 +132,10 @@ async function startParts(options: UpOptions, pipeline: Pipeline, parts: Parts):
     voters = now;
     sendEndpoints();
   });
+  const claims = new ModelClaims();
   for (const stage of pipeline.stages) {
     const argsOf = (pod: string) => switcherArgs(options, pipeline, stage, pod, parts.runFolder, scaler);
-    sets.push(new ReplicaSet({ stage: stage.name, logger, argsOf, onChange: sendEndpoints }));
+    sets.push(new ReplicaSet({ stage: stage.name, logger, claims, argsOf, onChange: sendEndpoints }));
   }
   for (const [i, set] of sets.entries()) set.scale(Math.max(1, pipeline.stages[i]?.replicas.min ?? 1));
   parts.keda = startLocalKeda({

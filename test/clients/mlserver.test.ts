@@ -93,4 +93,14 @@ describe("the driver remote with an MLServer", () => {
     await switcher.close();
     await until(async () => (await server.loaded()).length === 0, "unloaded");
   });
+
+  it("leaves loaded what was so before", async () => {
+    const load = await fetch(`${server.url}/v2/repository/models/triple/load`, { method: "POST", body: "{}" });
+    assert.ok(load.ok);
+    const variants = [{ name: "triple", driver: "remote", model: "triple", url: server.url }];
+    switcher = await TestSwitcher.startReady(affineConfig(folder.path, { variants, defaultVariant: "triple" }));
+    assert.deepEqual((await switcher.infer([3])).body.outputs?.[0]?.data, [14, 14]);
+    await switcher.close();
+    assert.deepEqual(await server.loaded(), ["triple"]);
+  });
 });

@@ -137,7 +137,7 @@ describe("a profile of remote variants", function () {
     };
     assert.deepEqual(await once(), ["load", "unload"]);
     server.isLoaded = true;
-    assert.deepEqual(await once(), ["load"]);
+    assert.deepEqual(await once(), []);
     server.isLoaded = false;
     server.answer = { status: 400, json: { error: "no such input" } };
     await assert.rejects(visitVariant(source, ROWS, options([])), /x at http:.* refuses a batch: 400 .*no such input/);

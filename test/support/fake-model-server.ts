@@ -18,6 +18,10 @@ export class FakeModelServer {
   };
   /** Of inference while the model is not there. */
   missing: FakeAnswer = { status: 404, json: { error: "Model x not found" } };
+  /** Of a load; null: it loads. */
+  refusal: FakeAnswer = null;
+  /** What it says of its model. */
+  metadata: object = {};
   /** A load takes until this is resolved. */
   loading: Promise<void> = Promise.resolve();
   /** How long it takes for an answer to inference. */
@@ -54,6 +58,7 @@ export class FakeModelServer {
     if (path.endsWith("/load")) {
       this.loads++;
       await this.loading;
+      if (this.refusal) return send(this.refusal);
       this.isLoaded = true;
       this.done.push("load");
       send({ status: 200, json: {} });
@@ -67,6 +72,6 @@ export class FakeModelServer {
       if (ms > 0) await sleep(ms);
       this.done.push("infer");
       send(this.isLoaded ? this.answer : this.missing);
-    } else send({ status: 200, json: {} });
+    } else send({ status: 200, json: path === "/v2/models/x" ? this.metadata : {} });
   }
 }

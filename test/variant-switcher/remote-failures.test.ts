@@ -110,4 +110,50 @@ describe("the driver remote, where its server fails", () => {
     assert.deepEqual((await started.infer([3])).body.outputs?.[0]?.data, [1, 2]);
     assert.ok(!server.done.includes("unload"));
   });
+
+  /** What was asked of the server beside inference. */
+  const control = () => server.done.filter(what => what !== "infer");
+
+  it("unloads at its end what it had loaded", async () => {
+    await (await start("far")).close();
+    assert.deepEqual([control(), server.isLoaded], [["load", "unload"], false]);
+  });
+
+  it("does not load a model that was there before, and leaves it there", async () => {
+    server.isLoaded = true;
+    const started = await start("far");
+    assert.equal((await started.pin("a")).status, 200);
+    assert.equal((await started.pin("far")).status, 200);
+    await started.close();
+    assert.deepEqual([control(), server.isLoaded], [[], true]);
+  });
+
+  it("leaves a model there that breaks the contract, and unloads one that it had loaded to find out", async () => {
+    server.metadata = { inputs: [{ name: "z", datatype: "FP32", shape: [-1, 2] }], outputs: [] };
+    for (const before of [false, true]) {
+      server.isLoaded = before;
+      const started = await start("a");
+      assert.match(await (await started.pin("far")).text(), /contract_mismatch/);
+      await started.close();
+      await until(() => server.isLoaded === before, "as it was found");
+    }
+    assert.deepEqual(control(), ["load", "unload"]);
+  });
+
+  it("unloads nothing where the server refused to load", async () => {
+    server.refusal = { status: 400, json: { error: "explicit model load / unload is not allowed" } };
+    const started = await start("a");
+    assert.match(await (await started.pin("far")).text(), /model_invalid/);
+    await started.close();
+    assert.deepEqual(control(), []);
+  });
+
+  it("leaves a model there that was there before its server was started anew", async () => {
+    server.isLoaded = true;
+    const started = await start("far");
+    server.isLoaded = false;
+    assert.equal((await started.infer([3])).status, 200);
+    await started.close();
+    assert.deepEqual([control(), server.isLoaded], [["load"], true]);
+  });
 });

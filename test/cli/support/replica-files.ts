@@ -5,9 +5,9 @@ import { type Logger, pino } from "pino";
 import { affineConfig } from "../../support/switcher-harness.ts";
 
 /** Arguments of a real switcher that serves at once, without a scaler. */
-export function switcherArgs(folder: string, pod = "affine-1"): readonly string[] {
+export function switcherArgs(folder: string, pod = "affine-1", above: object = {}): readonly string[] {
   const file = join(folder, `${pod}.json`);
-  writeFileSync(file, JSON.stringify({ ...affineConfig(folder), pod, logLevel: "silent" }));
+  writeFileSync(file, JSON.stringify({ ...affineConfig(folder), pod, logLevel: "silent", ...above }));
   return ["switcher", "--config", file];
 }
 

@@ -3,6 +3,8 @@ import { afterEach, beforeEach, describe, it } from "mocha";
 import { Replica } from "../../../cli/up/replica.ts";
 import { ReplicaSet } from "../../../cli/up/replica-set.ts";
 import { createLogger } from "../../../runtime/logger.ts";
+import { ModelClaims } from "../../../variant-switcher/model-claims.ts";
+import { FakeModelServer } from "../../support/fake-model-server.ts";
 import { TestFolder, until } from "../../support/switcher-harness.ts";
 import { isAlive } from "../support/processes.ts";
 import { ENDS_AT_ONCE, rememberingLogger, switcherArgs } from "../support/replica-files.ts";
@@ -29,6 +31,7 @@ describe("Replica", () => {
       pod: "affine-1",
       args: () => switcherArgs(folder.path),
       logger: log.logger,
+      claims: new ModelClaims(),
       onChange: () =>
         changes.push({ address: replica.address, runs: replica.pid !== undefined && isAlive(replica.pid) }),
       restartMs: 20,
@@ -100,6 +103,7 @@ describe("ReplicaSet", () => {
     set = new ReplicaSet({
       stage: "affine",
       logger: createLogger("test", "silent"),
+      claims: new ModelClaims(),
       argsOf: pod => args(pod),
       onChange: () => {
         endpoints.push(set.endpoints().length);
@@ -149,5 +153,48 @@ describe("ReplicaSet", () => {
     set.scale(2);
     await until(() => set.pids.length === 0, "ended");
     assert.deepEqual([set.endpoints(), pods], [[], ["affine-1", "affine-2"]]);
+  });
+
+  describe("of a model in another server", () => {
+    let server: FakeModelServer;
+
+    beforeEach(async () => {
+      server = await FakeModelServer.start();
+      const variants = [{ name: "far", driver: "remote", model: "x", url: server.url }];
+      args = pod => switcherArgs(folder.path, pod, { variants, defaultVariant: "far", modelClaims: "parent" });
+    });
+    afterEach(() => server.close());
+    const scaleTo = async (replicas: number): Promise<void> => {
+      const before = set.pids;
+      set.scale(replicas);
+      await until(() => set.endpoints().length === replicas, `${replicas} are ready`);
+      await until(() => before.slice(replicas).every(pid => !isAlive(pid)), "the others ended");
+    };
+
+    it("share it, and have it unloaded when the last of them has ended", async () => {
+      await scaleTo(1);
+      await scaleTo(3);
+      await scaleTo(1);
+      assert.deepEqual([server.loads, server.isLoaded, server.done.includes("unload")], [1, true, false]);
+      await set.close();
+      assert.deepEqual([server.loads, server.done.filter(what => what === "unload").length], [1, 1]);
+    });
+
+    it("leave it loaded that was so before, also where one of them had to load it again", async () => {
+      server.isLoaded = true;
+      await scaleTo(1);
+      server.isLoaded = false;
+      await scaleTo(2);
+      assert.equal(server.loads, 1);
+      await set.close();
+      assert.deepEqual([server.isLoaded, server.done.includes("unload")], [true, false]);
+    });
+
+    it("have it unloaded when the only one was killed", async () => {
+      await scaleTo(1);
+      process.kill(set.pids[0]!, "SIGKILL");
+      await until(() => server.done.includes("unload"), "unloaded");
+      await until(() => server.loads === 2 && set.endpoints().length === 1, "loaded again");
+    });
   });
 });
