@@ -22,7 +22,7 @@ export interface SwitcherVariant {
   readonly driver: "onnx" | "remote" | "emulated";
   /** Path inside the model folder; the model's name in the remote server. */
   readonly model: string;
-  /** Only of `onnx`. */
+  /** Only the driver `onnx` has it. */
   readonly sha256: string | null;
   /** http:// address of the remote server, only of `remote`. */
   readonly url: string | null;
@@ -70,7 +70,7 @@ export interface SwitcherConfig {
   /** Keeps the last Assignment; null: it is forgotten at the end. */
   readonly stateFile: string | null;
   /**
-   * Who keeps count of the models that other servers have loaded for us: this process, or, where replicas share a server, the process that
+   * The process that counts which models other servers have loaded for us: this one, or, where replicas share a server, the process that
    * started them all.
    */
   readonly modelClaims: "self" | "parent";

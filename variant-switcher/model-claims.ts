@@ -1,13 +1,13 @@
 /** How long another server may take to unload a model. */
 const UNLOAD_WATCHDOG_MS = 10_000;
 
-/** What one user of other servers' models says about one of them, whose URL in its server's repository is `url`. */
+/** One user of models in other servers. `url` is that of a model in its server's repository. */
 export interface ModelClaimant {
-  /** It is about to use the model. Resolves when no unload of it is on its way. */
+  /** The user is about to use the model. Resolves when no unload of it is on its way. */
   claim(url: string): Promise<void>;
   /** `found`: the server had it ready before we asked for it. `loaded`: the server loads it, or did so, because we asked. */
   report(url: string, origin: ModelOrigin): void;
-  /** It has no use for the model any more. Resolves when the server has unloaded it, where that was ours to ask for. */
+  /** The user has no use for the model any more. Resolves when the server has unloaded it, where that was ours to ask for. */
   release(url: string): Promise<void>;
 }
 
@@ -22,13 +22,13 @@ interface ClaimedModel {
 
 /**
  * Leaves other servers as they were found: a model is unloaded when its last user has released it, and only where it was one of them who
- * had it loaded. A model that was there before stays, also where its server was started anew meanwhile and we had to load it.
+ * had it loaded. A model that was there before stays, also where its server was restarted meanwhile and we had to load it.
  */
 export class ModelClaims {
   /** Bounded by the models that pipeline files name. */
   readonly #models = new Map<string, ClaimedModel>();
 
-  /** What one of several users, by its name, says. */
+  /** One of several users, told apart by their names. */
   as(user: string): ModelClaimant {
     return {
       claim: async url => {

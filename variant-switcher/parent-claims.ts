@@ -3,12 +3,12 @@ import type { ModelClaimant, ModelClaims, ModelOrigin } from "./model-claims.ts"
 /** How long a parent that does not answer is waited for. */
 const ANSWER_MS = 15_000;
 
-/** What a switcher says to the process that started it, of a model in another server. */
+/** A switcher says this to the process that started it, about a model in another server. */
 export type ClaimMessage =
   | { readonly kind: "modelClaim"; readonly what: "claim" | "release"; readonly url: string }
   | { readonly kind: "modelClaim"; readonly what: "report"; readonly url: string; readonly origin: ModelOrigin };
 
-/** What it is answered when it may go on after a claim or a release. */
+/** The answer to a claim or a release: the switcher may go on. */
 interface ClaimAnswer {
   readonly kind: "modelClaimed";
   readonly url: string;
@@ -42,7 +42,7 @@ export function claimsOfParent(): ModelClaimant {
   };
 }
 
-/** Does what a switcher says of its models. Anything else is not for us. */
+/** Passes on what a switcher says about its models. Other messages are left to others. */
 export async function keepClaim(
   claims: ModelClaims,
   user: string,

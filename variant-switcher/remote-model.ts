@@ -14,7 +14,7 @@ export function keepClaimsWith(keeper: ModelClaimant): void {
   claims = keeper;
 }
 
-/** What a server said to a load. */
+/** The answer of a server to a load. */
 export interface LoadAnswer {
   readonly status: number;
   readonly text: string;
@@ -23,7 +23,7 @@ export interface LoadAnswer {
 /**
  * A model of another server, loaded unless the server has it ready already. What is asked of the server about it goes one after the
  * other, also where nobody waits for it any more: an unload that met a load on its way would leave the model in that server's memory, or
- * take it from whoever uses it next.
+ * take it from its next user.
  */
 export class RemoteModel {
   readonly #base: string;
@@ -70,7 +70,7 @@ export class RemoteModel {
     const isFirst = !this.#isClaimed;
     if (isFirst) await claims.claim(this.#repositoryUrl);
     this.#isClaimed = true;
-    // Where it is in use here already, a load is wanted all the same: it reads the model anew.
+    // A load of a model that this process uses already is a reload: the server must read the model again.
     if (isFirst && (await this.#isReady())) {
       claims.report(this.#repositoryUrl, "found");
       return { status: 200, text: "" };

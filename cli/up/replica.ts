@@ -16,7 +16,7 @@ export interface ReplicaOptions {
   /** Arguments of the switcher's command line, asked for at every start. */
   readonly args: () => readonly string[];
   readonly logger: Logger;
-  /** Of all replicas on this machine, on models of other servers. */
+  /** They count who uses which model of another server, for all replicas on this machine. */
   readonly claims: ModelClaims;
   /** Its address or readiness has changed. */
   readonly onChange: () => void;

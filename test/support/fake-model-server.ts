@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What a request for inference comes to; null: no answer. */
+/** The answer to a request; null sends none. */
 export type FakeAnswer = { readonly status: number; readonly json: unknown } | null;
 
 /** A server of the Open Inference Protocol V2 with one model `x`, whose answers the test decides on. */
@@ -11,16 +11,16 @@ export class FakeModelServer {
   readonly done: string[] = [];
   /** As after a restart, while it is false. */
   isLoaded = false;
-  /** Of inference while the model is there. */
+  /** The answer to inference while the model is there. */
   answer: FakeAnswer = {
     status: 200,
     json: { outputs: [{ name: "y", datatype: "FP32", shape: [1, 2], data: [1, 2] }] },
   };
-  /** Of inference while the model is not there. */
+  /** The answer to inference while the model is not there. */
   missing: FakeAnswer = { status: 404, json: { error: "Model x not found" } };
-  /** Of a load; null: it loads. */
+  /** The answer to a load; null loads the model. */
   refusal: FakeAnswer = null;
-  /** What it says of its model. */
+  /** The description of its model. */
   metadata: object = {};
   /** A load takes until this is resolved. */
   loading: Promise<void> = Promise.resolve();

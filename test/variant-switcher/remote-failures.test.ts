@@ -111,7 +111,7 @@ describe("the driver remote, where its server fails", () => {
     assert.ok(!server.done.includes("unload"));
   });
 
-  /** What was asked of the server beside inference. */
+  /** Requests to the server other than inference. */
   const control = () => server.done.filter(what => what !== "infer");
 
   it("unloads at its end what it had loaded", async () => {
