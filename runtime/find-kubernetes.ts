@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { followFile } from "./follow-file.ts";
 import { readKubeconfig } from "./kubeconfig.ts";
@@ -26,6 +26,11 @@ export function findKubernetes(place: KubernetesPlace): KubernetesConfig {
     if (inCluster) return inCluster;
   }
   return readKubeconfig(place.env, place.context);
+}
+
+/** Whether this process runs in a pod: the kubelet says where the API server is, or mounts a service account. */
+export function isInPod(env: NodeJS.ProcessEnv, serviceAccountFolder = SERVICE_ACCOUNT_FOLDER): boolean {
+  return Boolean(env["KUBERNETES_SERVICE_HOST"]) || existsSync(serviceAccountFolder);
 }
 
 /** The API server as a pod sees it; null: this is no pod. Token and CA are read again when their files change. */

@@ -17,6 +17,8 @@ export interface HttpRequest {
   readonly body: Buffer;
   /** IP address of the other side of the connection; empty once it is gone. */
   readonly remoteAddress: string;
+  /** IP address that the other side connected to; empty once it is gone. */
+  readonly localAddress: string;
   /** Aborted when the client goes away before it has an answer. */
   readonly signal: AbortSignal;
 }
@@ -117,6 +119,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       headers: request.headers,
       body,
       remoteAddress: request.socket.remoteAddress ?? "",
+      localAddress: request.socket.localAddress ?? "",
       signal,
     });
   }

@@ -7,7 +7,7 @@ import type { Leadership } from "./leadership.ts";
 const ANSWER_WITHIN_MS = 22_000;
 const MOST_BYTES = 32 * 1024 * 1024;
 /** A request that another scaler has passed on is not passed on again. */
-export const FORWARDED = "x-variscale-forwarded";
+const FORWARDED = "x-variscale-forwarded";
 const PASSED_ON: readonly string[] = ["accept", "authorization", "content-type"];
 const GIVEN_BACK: readonly string[] = [
   "allow",
@@ -19,7 +19,7 @@ const GIVEN_BACK: readonly string[] = [
 
 /**
  * The routes as every scaler answers them: the leader itself; the others pass the request on and give back its answer, for only the leader
- * knows what it decided. Who may change something is the leader's to say: to it, no request that was passed on comes from its own machine.
+ * knows what it decided. Who may change something is the leader's to say.
  */
 export function answeredByLeader(routes: readonly Route[], leadership: Leadership): readonly Route[] {
   return routes.map(route => ({

@@ -5,7 +5,7 @@ import { packageVersion } from "../runtime/version.ts";
 import { type DecisionSources, explainedDecision } from "./explained-decision.ts";
 import type { ChangeNote, OperatorChange } from "./journal.ts";
 import { type LiveSources, liveView } from "./live-view.ts";
-import { refuseMutation } from "./mutation-access.ts";
+import { type ChangeAccess, changesNeed, refuseMutation } from "./mutation-access.ts";
 import { tuningOf, untuneOf } from "./operator-tuning.ts";
 import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
@@ -19,8 +19,7 @@ const MOST_DECISIONS = 500;
 export interface HttpApiOptions extends LiveSources, DecisionSources {
   readonly catalogue: PipelineCatalogue;
   readonly controlOf: (key: PipelineKey) => PipelineControl;
-  /** Null: changes are taken from this machine alone. */
-  readonly token: string | null;
+  readonly access: ChangeAccess;
   /** Called after a change, to store it; what it throws is the answer. */
   readonly onChange: (control: PipelineControl) => Promise<void>;
   /** Why not all of what describes pipelines is followed; null: it is. */
@@ -29,6 +28,8 @@ export interface HttpApiOptions extends LiveSources, DecisionSources {
   readonly pipelinesFrom: () => readonly string[];
   /** Null: switchers are not asked who they are. */
   readonly switcherIdentity: Pick<SwitcherIdentity, "serviceAccounts" | "problem"> | null;
+  /** KEDA and switchers must show a certificate. */
+  readonly hasMutualTls: boolean;
 }
 
 const PIPELINE = "/api/v1/pipelines/:namespace/:name";
@@ -56,6 +57,8 @@ export function httpApiRoutes(options: HttpApiOptions): readonly Route[] {
           pipelinesFrom: options.pipelinesFrom(),
           sourcesProblem: options.sourcesProblem(),
           switcherIdentity: identityOf(options),
+          changes: changesNeed(options.access),
+          mutualTls: options.hasMutualTls,
           pipelines: catalogue.all().map(({ key }) => showSummary(key, boards.latest(key))),
         },
       }),
@@ -88,7 +91,7 @@ interface Change {
 
 /** With `?dryRun=true` they answer what would change, and change nothing. */
 function changeRoutes(options: HttpApiOptions): readonly Route[] {
-  const { clock, journal, token, onChange } = options;
+  const { clock, journal, access, onChange } = options;
   type Origin = Omit<ChangeNote, "by" | "reason">;
   const change = (
     method: "PUT" | "DELETE",
@@ -98,13 +101,13 @@ function changeRoutes(options: HttpApiOptions): readonly Route[] {
     method,
     path,
     handle: async (request): Promise<HttpResponse> => {
-      const refused = refuseMutation(request, token);
+      const refused = refuseMutation(request, access);
       if (refused) return refused;
       const control = controlFor(options, request);
       const { body, event, make } = check(control, request, {
         from: request.remoteAddress,
         forwardedFor: String(request.headers["x-forwarded-for"] ?? "").slice(0, 200) || null,
-        shown: token === null ? "this_machine" : "token",
+        shown: access.token === null ? "this_machine" : "token",
       });
       if (isDryRun(request)) return { status: 200, body: { ...body, dryRun: true } };
       make();

@@ -10,6 +10,7 @@ import { type Ages, isAlive, isKedaAnswered } from "./health.ts";
 import { httpApiRoutes } from "./http-api.ts";
 import type { KedaServer } from "./keda-server.ts";
 import { showStreams } from "./metrics.ts";
+import { type ChangeAccess, changesNeed } from "./mutation-access.ts";
 import { pageFileRoutes } from "./page-files.ts";
 import { PipelineFile, type PipelineFileOptions } from "./pipeline-files.ts";
 import { type SwitcherPage, showSwitcher } from "./pipeline-page.ts";
@@ -32,8 +33,10 @@ export interface ScalerOptions
   readonly pipelineFiles?: readonly PipelineFileOptions[];
   /** Pipelines that objects of a cluster describe; null or missing: none are. The scaler is ready when it has seen them. */
   readonly watchedPipelines?: WatchedPipelinesOptions | null;
-  /** What changes over HTTP must show; null or missing: changes are taken from this machine alone. */
+  /** What changes over HTTP must show; null or missing: changes are taken from this machine alone, in a cluster from nobody. */
   readonly token?: string | null;
+  /** It runs in a pod, as those of highAvailability do. Default: it does not. */
+  readonly isInCluster?: boolean;
   /** How it is known who a switcher is; null or missing: it is who it says it is. Closed with the scaler. */
   readonly switcherIdentity?: SwitcherIdentity | null;
   /** Default: the wall clock. */
@@ -162,13 +165,23 @@ interface Life {
   sources: PipelineSources | null;
 }
 
+function accessOf({ token = null, isInCluster = false, highAvailability = null, logger }: ScalerOptions): ChangeAccess {
+  const access = { token, needsToken: isInCluster || highAvailability !== null };
+  if (changesNeed(access) === "missing_token")
+    logger.warn(
+      "changes over HTTP are refused: VARISCALE_TOKEN is not set, and in a cluster they are taken with a token alone",
+    );
+  return access;
+}
+
 function routesOf(options: ScalerOptions, core: ScalerCore, clock: Clock, life: Readonly<Life>): readonly Route[] {
   const { boards, registry, conditions, leadership, highAvailability } = core;
   const api = httpApiRoutes({
     ...core,
     controlOf: key => core.pipelines.get(key),
     clock,
-    token: options.token ?? null,
+    access: accessOf(options),
+    hasMutualTls: (options.tls ?? null) !== null,
     sourcesProblem: () => life.sources?.problem ?? null,
     pipelinesFrom: () => life.sources?.from ?? [],
     switcherIdentity: options.switcherIdentity ?? null,

@@ -1,14 +1,31 @@
 import { showsToken } from "../runtime/bearer-token.ts";
 import type { HttpRequest, HttpResponse } from "../runtime/http-server.ts";
-import { FORWARDED } from "./forward-to-leader.ts";
 
 const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]", "::1"];
+/** Sidecars of meshes connect from other addresses of 127.0.0.0/8. */
+const LOOPBACK_ADDRESSES = ["127.0.0.1", "::1", "::ffff:127.0.0.1"];
+/** Headers that proxies and the sidecars of meshes add. */
+const OF_PROXIES = /^(x-forwarded-|forwarded$|via$|x-envoy-|l5d-)/;
+
+export interface ChangeAccess {
+  /** What changes must show; null: there is none. */
+  readonly token: string | null;
+  /** In a cluster a request of any pod may look as if it came from this machine: without a token no change is taken. */
+  readonly needsToken: boolean;
+}
+
+/** What a change must show, in a word. */
+export function changesNeed({ token, needsToken }: ChangeAccess): "token" | "this_machine" | "missing_token" {
+  if (token !== null) return "token";
+  return needsToken ? "missing_token" : "this_machine";
+}
 
 /**
- * Who may change something over HTTP: with a token, whoever shows it; without, only this machine. Null: this request may.
+ * Who may change something over HTTP: with a token, whoever shows it; without, this machine alone, and in a cluster nobody. Null: this request may.
  * A request that a proxy passed on, or that a web page sent to a name of its own (DNS rebinding), does not come from this machine.
  */
-export function refuseMutation(request: HttpRequest, token: string | null): HttpResponse | null {
+export function refuseMutation(request: HttpRequest, access: ChangeAccess): HttpResponse | null {
+  const { token, needsToken } = access;
   if (token !== null) {
     if (showsToken(request.headers.authorization, token)) return null;
     return {
@@ -17,23 +34,23 @@ export function refuseMutation(request: HttpRequest, token: string | null): Http
       body: { error: "changes need the scaler's token: send it as `Authorization: Bearer …`", code: "unauthenticated" },
     };
   }
+  if (needsToken)
+    return refused(
+      "in a cluster changes are taken with a token alone, and this scaler has none: give it one in VARISCALE_TOKEN, as the chart does, and show the same",
+    );
   if (isFromThisMachine(request)) return null;
-  const isOfFollower = request.headers[FORWARDED] !== undefined;
-  return {
-    status: 403,
-    body: {
-      error: isOfFollower
-        ? "without a token, changes are taken at the scaler that leads alone: forward a port to its pod, which the Lease names, or give all scalers a token"
-        : "without a token, changes are taken from this machine alone: give the scaler a token, or call it from there",
-      code: "permission_denied",
-    },
-  };
+  return refused(
+    "without a token, changes are taken from this machine alone: give the scaler a token, or call it from there",
+  );
 }
 
-function isFromThisMachine(request: HttpRequest): boolean {
-  const { remoteAddress, headers } = request;
-  const isLoopback = remoteAddress === "::1" || /^(::ffff:)?127\./.test(remoteAddress);
-  const wasPassedOn = headers["x-forwarded-for"] !== undefined || headers["forwarded"] !== undefined;
+function refused(error: string): HttpResponse {
+  return { status: 403, body: { error, code: "permission_denied" } };
+}
+
+function isFromThisMachine({ remoteAddress, localAddress, headers }: HttpRequest): boolean {
+  const isLocal = [remoteAddress, localAddress].every(address => LOOPBACK_ADDRESSES.includes(address));
+  const wasPassedOn = Object.keys(headers).some(name => OF_PROXIES.test(name));
   const name = (headers.host ?? "").replace(/:\d+$/, "");
-  return isLoopback && !wasPassedOn && LOOPBACK_NAMES.includes(name);
+  return isLocal && !wasPassedOn && LOOPBACK_NAMES.includes(name);
 }

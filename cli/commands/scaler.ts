@@ -55,7 +55,7 @@ A Prometheus's address takes options, as in prometheus+https://host/path?caFile=
 It serves until Ctrl-C or SIGTERM, and then ends with 0.
 
 Environment:
-  VARISCALE_TOKEN          what changes over HTTP must carry as a bearer token; without it they are taken from this machine alone
+  VARISCALE_TOKEN          what changes over HTTP must carry as a bearer token; without it they are taken from this machine alone, and in a cluster from nobody
   VARISCALE_NAME_USERNAME  for the load source of that name, in capitals: basic authentication at its Prometheus
   VARISCALE_NAME_PASSWORD`;
 
@@ -162,6 +162,7 @@ export function addScaler(program: Command): void {
       const { createLogger } = await import("../../runtime/logger.ts");
       const { shutdownOnSignal } = await import("../../runtime/shutdown.ts");
       const { startScaler } = await import("../../scaler/main.ts");
+      const { isInPod } = await import("../../runtime/find-kubernetes.ts");
       const logger = createLogger("scaler", flags.logLevel);
       const tls = flags.tlsFolder === undefined ? null : await openTls(flags.tlsFolder, logger);
       const kubernetes = await kubernetesOf(flags);
@@ -181,6 +182,7 @@ export function addScaler(program: Command): void {
         kedaThread: flags.kedaThread,
         switcherIdentity: await switcherIdentityOf(flags, kubernetes, logger),
         token: tokenOf(undefined, process.env),
+        isInCluster: isInPod(process.env),
         logger,
       });
       // Before it has started: a first process of a container that takes no signals could not be ended.

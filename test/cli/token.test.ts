@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { tokenOf } from "../../cli/scaler/access-options.ts";
+import { isInPod } from "../../runtime/find-kubernetes.ts";
 import { packageFolder } from "../../runtime/version.ts";
 import { TestFolder, until } from "../support/switcher-harness.ts";
 import { writeTinyPipeline } from "./support/tiny-pipeline.ts";
@@ -45,14 +46,14 @@ describe("variscale scaler, its token in the environment", function () {
     folder.delete();
   });
 
-  async function start(token: string): Promise<void> {
+  async function start(token: string, env: NodeJS.ProcessEnv = {}): Promise<void> {
     const ports = ["--host", "127.0.0.1", "--http-port", "0", "--keda-port", "0", "--switcher-port", "0"];
     const alone = ["--kubernetes", "off", "--training-share", "0", "--load-source", "gateway=http://127.0.0.1:1"];
     const main = join(packageFolder, "dist/cli/main.js");
     const args = ["scaler", folder.path, ...ports, ...alone, "--state-dir", join(folder.path, "state")];
     log = "";
     scaler = spawn(process.execPath, [main, ...args], {
-      env: { ...process.env, VARISCALE_TOKEN: token },
+      env: { ...process.env, VARISCALE_TOKEN: token, ...env },
       stdio: ["ignore", "ignore", "pipe"],
     });
     scaler.stderr?.on("data", (chunk: Buffer) => {
@@ -72,8 +73,14 @@ describe("variscale scaler, its token in the environment", function () {
     assert.equal(await change({ authorization: `Bearer ${TOKEN}` }), 200);
   });
 
-  it("takes changes from its machine where the variable is empty", async () => {
-    await start("");
-    assert.equal(await change(), 200);
+  it("takes changes from its machine where the variable is empty, and in a pod from nobody", async () => {
+    const outside = { KUBERNETES_SERVICE_HOST: "" };
+    await start("", outside);
+    assert.equal(await change(), isInPod({ ...process.env, ...outside }) ? 403 : 200);
+    scaler.kill();
+    await once(scaler, "exit");
+    await start("", { KUBERNETES_SERVICE_HOST: "127.0.0.1" });
+    assert.equal(await change(), 403);
+    assert.match(log, /changes over HTTP are refused: VARISCALE_TOKEN is not set/);
   });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { VariscaleError } from "../../domain/errors.ts";
-import { findKubernetes } from "../../runtime/find-kubernetes.ts";
+import { findKubernetes, isInPod } from "../../runtime/find-kubernetes.ts";
 import { KubernetesClient } from "../../runtime/kubernetes.ts";
 import { KubernetesApi } from "../support/kubernetes-api.ts";
 import { CLIENT_PAIR, TEST_CA } from "../support/kubernetes-certificates.ts";
@@ -25,6 +25,12 @@ describe("findKubernetes()", () => {
     renameSync(`${path}.new`, path);
     return path;
   }
+
+  it("knows a pod by what the kubelet gives it: an address, or a service account", () => {
+    assert.equal(isInPod({ KUBERNETES_SERVICE_HOST: "10.0.0.1" }, join(folder, "none")), true);
+    assert.equal(isInPod({}, folder), true);
+    assert.equal(isInPod({}, join(folder, "none")), false);
+  });
 
   function kubeconfig(user: unknown, cluster: object = {}, more: object = {}): NodeJS.ProcessEnv {
     const config = {

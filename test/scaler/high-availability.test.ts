@@ -1,8 +1,18 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { PipelineControl } from "../../scaler/pipeline-control.ts";
+import { until } from "./support/manual-clock.ts";
 import { type RunningScaler, refOf } from "./support/running-scaler.ts";
-import { answer, leads, PIPELINE, page, passUntil, SeveralScalers, TIMES } from "./support/several-scalers.ts";
+import {
+  AUTHORIZED,
+  answer,
+  leads,
+  PIPELINE,
+  page,
+  passUntil,
+  SeveralScalers,
+  TIMES,
+} from "./support/several-scalers.ts";
 import { testPipeline } from "./support/test-pipeline.ts";
 
 describe("several scalers", () => {
@@ -29,7 +39,7 @@ describe("several scalers", () => {
     const [first, second] = await scalers.leaderAndFollower();
     const { epoch } = await page(first);
     const body = JSON.stringify({ stage: "read", batch: 2, ttlMs: 600_000, by: "ann", reason: "compare" });
-    assert.equal((await fetch(first.url(`${PIPELINE}/pin`), { method: "PUT", body })).status, 200);
+    assert.equal((await fetch(first.url(`${PIPELINE}/pin`), { method: "PUT", headers: AUTHORIZED, body })).status, 200);
     // biome-ignore lint/suspicious/noExplicitAny: JSON of the API
     const live = async (running: RunningScaler): Promise<any> => (await fetch(running.url(`${PIPELINE}/live`))).json();
     const { changes } = await live(first);
@@ -106,17 +116,24 @@ describe("several scalers", () => {
   it("takes pins at any of them, and keeps them and the mode over a change of leader", async () => {
     const [first, second] = await scalers.leaderAndFollower();
     const pin = { stage: "read", replicas: 2, ttlMs: 600_000 };
-    const put = await fetch(second.url(`${PIPELINE}/pin`), { method: "PUT", body: JSON.stringify(pin) });
-    assert.equal(put.status, 403, "one that was passed on does not come from the leader's machine");
-    assert.match(await put.text(), /at the scaler that leads alone/);
-    const own = await fetch(first.url(`${PIPELINE}/pin`), { method: "PUT", body: JSON.stringify(pin) });
-    assert.equal(own.status, 200);
+    const put = (one: RunningScaler, headers = {}) =>
+      fetch(one.url(`${PIPELINE}/pin`), { method: "PUT", headers, body: JSON.stringify(pin) });
+    for (const one of [first, second]) assert.equal((await put(one)).status, 401);
+    assert.equal((await put(second, AUTHORIZED)).status, 200);
     await passUntil([second], () => leads(second), "the second leads");
     const shown = await page(second);
     assert.deepEqual(
       shown.pins.map(({ stage, replicas }: typeof pin) => [stage, replicas]),
       [["read", 2]],
     );
+  });
+
+  it("takes no change without a token, from the leader's machine neither", async () => {
+    const alone = await scalers.start("alone", { token: null });
+    await until(() => scalers.holder() === "alone", "it leads");
+    const put = await fetch(alone.url(`${PIPELINE}/mode`), { method: "PUT", body: '{"mode":"shadow"}' });
+    assert.equal(put.status, 403);
+    assert.match(await put.text(), /in a cluster changes are taken with a token alone, .*VARISCALE_TOKEN/);
   });
 
   it("gives the Lease back when it ends: another leads at its next look", async () => {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { request as httpRequest } from "node:http";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import type { HttpRequest } from "../../runtime/http-server.ts";
+import { refuseMutation } from "../../scaler/mutation-access.ts";
 import { turns } from "./support/manual-clock.ts";
 import { RunningScaler } from "./support/running-scaler.ts";
 
@@ -232,9 +234,33 @@ describe("HTTP API", () => {
         request.end(JSON.stringify(pin));
       });
     assert.equal(await statusWith({ "x-forwarded-for": "10.0.0.1" }), 403);
-    assert.equal(await statusWith({ forwarded: "for=10.0.0.1" }), 403);
+    for (const header of [
+      ...["forwarded", "via", "x-forwarded-proto", "x-forwarded-client-cert", "x-envoy-internal"],
+      ...["x-envoy-peer-metadata", "l5d-dst-override", "l5d-client-id"],
+    ])
+      assert.equal(await statusWith({ [header]: "1" }), 403, header);
     assert.equal(await statusWith({ host: "evil.example" }), 403);
     assert.equal(await statusWith({}), 200);
+  });
+});
+
+describe("who may change something without a token", () => {
+  const from = (remoteAddress: string, localAddress = "127.0.0.1"): HttpRequest => ({
+    ...{ method: "PUT", path: "/", params: {}, query: new URLSearchParams(), body: Buffer.alloc(0) },
+    ...{ headers: { host: "localhost:8080" }, remoteAddress, localAddress, signal: AbortSignal.timeout(1000) },
+  });
+  const statusOf = (request: HttpRequest, needsToken = false) =>
+    refuseMutation(request, { token: null, needsToken })?.status ?? 200;
+
+  it("is this machine by its own two addresses, not the sidecar of a mesh", () => {
+    for (const own of ["127.0.0.1", "::1", "::ffff:127.0.0.1"]) assert.equal(statusOf(from(own, own)), 200, own);
+    for (const other of ["127.0.0.6", "::ffff:127.0.0.6", "10.0.0.1", ""])
+      assert.equal(statusOf(from(other)), 403, other);
+    assert.equal(statusOf(from("127.0.0.1", "10.0.0.7")), 403, "to the pod's own address");
+  });
+
+  it("is nobody in a cluster", () => {
+    assert.equal(statusOf(from("127.0.0.1"), true), 403);
   });
 });
 

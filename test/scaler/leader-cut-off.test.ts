@@ -4,7 +4,16 @@ import { afterEach, beforeEach, describe, it } from "mocha";
 import { refuse } from "../support/kubernetes-api.ts";
 import { until } from "./support/manual-clock.ts";
 import { refOf } from "./support/running-scaler.ts";
-import { answer, leads, PIPELINE, page, passUntil, SeveralScalers, TIMES } from "./support/several-scalers.ts";
+import {
+  AUTHORIZED,
+  answer,
+  leads,
+  PIPELINE,
+  page,
+  passUntil,
+  SeveralScalers,
+  TIMES,
+} from "./support/several-scalers.ts";
 
 describe("several scalers where the API server or a process stands still", () => {
   let scalers: SeveralScalers;
@@ -42,6 +51,7 @@ describe("several scalers where the API server or a process stands still", () =>
     await passUntil([second], () => leads(second), "the second leads");
     await fetch(second.url(`${PIPELINE}/pin`), {
       method: "PUT",
+      headers: AUTHORIZED,
       body: JSON.stringify({ stage: "detect", replicas: 9, ttlMs: 600_000 }),
     });
     await passUntil([second], async () => (await answer(second)) === 9, "the pin");

@@ -11,6 +11,10 @@ export const TIMES = { durationMs: 10_000, renewWithinMs: 6000, retryMs: 1500 };
 /** How long what is shared of a pipeline that is gone is kept. */
 export const KEPT_MS = 40_000;
 
+const TOKEN = "the-token-of-these-scalers";
+/** What changes must show. */
+export const AUTHORIZED = { authorization: `Bearer ${TOKEN}` };
+
 const LEASES = "/apis/coordination.k8s.io/v1/leases";
 
 /** Scalers of one Lease, each with a time of its own: one whose clock stands still is one that was stopped. */
@@ -35,7 +39,7 @@ export class SeveralScalers {
       ...{ config: this.api.config(), namespace: "scalers", lease: "test", identity: name, times: TIMES, time },
       ...{ advertiseHost: "127.0.0.1", keptMs: KEPT_MS },
     };
-    const running = await RunningScaler.start({ highAvailability, ...options }, clock);
+    const running = await RunningScaler.start({ highAvailability, token: TOKEN, ...options }, clock);
     this.#members.push(running);
     return running;
   }
