@@ -5,7 +5,7 @@ import { packageVersion } from "../runtime/version.ts";
 import { type DecisionSources, explainedDecision } from "./explained-decision.ts";
 import type { ChangeNote, OperatorChange } from "./journal.ts";
 import { type LiveSources, liveView } from "./live-view.ts";
-import { type ChangeAccess, changesNeed, refuseMutation } from "./mutation-access.ts";
+import { type ChangeAccess, describeChanges, refuseMutation } from "./mutation-access.ts";
 import { tuningOf, untuneOf } from "./operator-tuning.ts";
 import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
@@ -57,7 +57,7 @@ export function httpApiRoutes(options: HttpApiOptions): readonly Route[] {
           pipelinesFrom: options.pipelinesFrom(),
           sourcesProblem: options.sourcesProblem(),
           switcherIdentity: identityOf(options),
-          changes: changesNeed(options.access),
+          changes: describeChanges(options.access),
           mutualTls: options.hasMutualTls,
           pipelines: catalogue.all().map(({ key }) => showSummary(key, boards.latest(key))),
         },

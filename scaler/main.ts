@@ -10,7 +10,7 @@ import { type Ages, isAlive, isKedaAnswered } from "./health.ts";
 import { httpApiRoutes } from "./http-api.ts";
 import type { KedaServer } from "./keda-server.ts";
 import { showStreams } from "./metrics.ts";
-import { type ChangeAccess, changesNeed } from "./mutation-access.ts";
+import { type ChangeAccess, describeChanges } from "./mutation-access.ts";
 import { pageFileRoutes } from "./page-files.ts";
 import { PipelineFile, type PipelineFileOptions } from "./pipeline-files.ts";
 import { type SwitcherPage, showSwitcher } from "./pipeline-page.ts";
@@ -165,9 +165,14 @@ interface Life {
   sources: PipelineSources | null;
 }
 
-function accessOf({ token = null, isInCluster = false, highAvailability = null, logger }: ScalerOptions): ChangeAccess {
+function readAccess({
+  token = null,
+  isInCluster = false,
+  highAvailability = null,
+  logger,
+}: ScalerOptions): ChangeAccess {
   const access = { token, needsToken: isInCluster || highAvailability !== null };
-  if (changesNeed(access) === "missing_token")
+  if (describeChanges(access) === "missing_token")
     logger.warn(
       "changes over HTTP are refused: VARISCALE_TOKEN is not set, and in a cluster they are taken with a token alone",
     );
@@ -180,7 +185,7 @@ function routesOf(options: ScalerOptions, core: ScalerCore, clock: Clock, life: 
     ...core,
     controlOf: key => core.pipelines.get(key),
     clock,
-    access: accessOf(options),
+    access: readAccess(options),
     hasMutualTls: (options.tls ?? null) !== null,
     sourcesProblem: () => life.sources?.problem ?? null,
     pipelinesFrom: () => life.sources?.from ?? [],

@@ -8,20 +8,20 @@ const LOOPBACK_ADDRESSES = ["127.0.0.1", "::1", "::ffff:127.0.0.1"];
 const OF_PROXIES = /^(x-forwarded-|forwarded$|via$|x-envoy-|l5d-)/;
 
 export interface ChangeAccess {
-  /** What changes must show; null: there is none. */
+  /** Changes must show it; null: there is none. */
   readonly token: string | null;
   /** In a cluster a request of any pod may look as if it came from this machine: without a token no change is taken. */
   readonly needsToken: boolean;
 }
 
-/** What a change must show, in a word. */
-export function changesNeed({ token, needsToken }: ChangeAccess): "token" | "this_machine" | "missing_token" {
+/** Tells in a word what a change must show. */
+export function describeChanges({ token, needsToken }: ChangeAccess): "token" | "this_machine" | "missing_token" {
   if (token !== null) return "token";
   return needsToken ? "missing_token" : "this_machine";
 }
 
 /**
- * Who may change something over HTTP: with a token, whoever shows it; without, this machine alone, and in a cluster nobody. Null: this request may.
+ * Finds out whether a request may change something: with a token, whoever shows it; without, this machine alone, and in a cluster nobody. Null: it may.
  * A request that a proxy passed on, or that a web page sent to a name of its own (DNS rebinding), does not come from this machine.
  */
 export function refuseMutation(request: HttpRequest, access: ChangeAccess): HttpResponse | null {
@@ -35,16 +35,16 @@ export function refuseMutation(request: HttpRequest, access: ChangeAccess): Http
     };
   }
   if (needsToken)
-    return refused(
+    return refuse(
       "in a cluster changes are taken with a token alone, and this scaler has none: give it one in VARISCALE_TOKEN, as the chart does, and show the same",
     );
   if (isFromThisMachine(request)) return null;
-  return refused(
+  return refuse(
     "without a token, changes are taken from this machine alone: give the scaler a token, or call it from there",
   );
 }
 
-function refused(error: string): HttpResponse {
+function refuse(error: string): HttpResponse {
   return { status: 403, body: { error, code: "permission_denied" } };
 }
 

@@ -249,18 +249,18 @@ describe("who may change something without a token", () => {
     ...{ method: "PUT", path: "/", params: {}, query: new URLSearchParams(), body: Buffer.alloc(0) },
     ...{ headers: { host: "localhost:8080" }, remoteAddress, localAddress, signal: AbortSignal.timeout(1000) },
   });
-  const statusOf = (request: HttpRequest, needsToken = false) =>
+  const readStatus = (request: HttpRequest, needsToken = false) =>
     refuseMutation(request, { token: null, needsToken })?.status ?? 200;
 
   it("is this machine by its own two addresses, not the sidecar of a mesh", () => {
-    for (const own of ["127.0.0.1", "::1", "::ffff:127.0.0.1"]) assert.equal(statusOf(from(own, own)), 200, own);
+    for (const own of ["127.0.0.1", "::1", "::ffff:127.0.0.1"]) assert.equal(readStatus(from(own, own)), 200, own);
     for (const other of ["127.0.0.6", "::ffff:127.0.0.6", "10.0.0.1", ""])
-      assert.equal(statusOf(from(other)), 403, other);
-    assert.equal(statusOf(from("127.0.0.1", "10.0.0.7")), 403, "to the pod's own address");
+      assert.equal(readStatus(from(other)), 403, other);
+    assert.equal(readStatus(from("127.0.0.1", "10.0.0.7")), 403, "to the pod's own address");
   });
 
   it("is nobody in a cluster", () => {
-    assert.equal(statusOf(from("127.0.0.1"), true), 403);
+    assert.equal(readStatus(from("127.0.0.1"), true), 403);
   });
 });
 

@@ -12,7 +12,7 @@ export const TIMES = { durationMs: 10_000, renewWithinMs: 6000, retryMs: 1500 };
 export const KEPT_MS = 40_000;
 
 const TOKEN = "the-token-of-these-scalers";
-/** What changes must show. */
+/** Changes must show these. */
 export const AUTHORIZED = { authorization: `Bearer ${TOKEN}` };
 
 const LEASES = "/apis/coordination.k8s.io/v1/leases";
