@@ -10,16 +10,16 @@
 # What is in them is the npm package as it is published, with its dependencies and their list (/app/sbom.cdx.json). Models of your own
 # come by a volume. docs/images.md tells what to mount, how they are hardened, and what is the same from one build to the next.
 #
-# By tag; a digest is exact: --build-arg NODE_IMAGE=docker.io/library/node:20.20.2-bookworm-slim@sha256:…
-ARG NODE_IMAGE=docker.io/library/node:20.20.2-bookworm-slim
+# By tag; a digest is exact: --build-arg NODE_IMAGE=docker.io/library/node:26.12.1-bookworm-slim@sha256:…
+ARG NODE_IMAGE=docker.io/library/node:26.12.1-bookworm-slim
 
 FROM ${NODE_IMAGE} AS package
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
-# No install script is needed: native parts are in the packages.
-RUN npm ci --ignore-scripts
+# No install script is needed: native parts are in the packages, and .npmrc says so.
+RUN npm ci
 COPY . .
-RUN npm pack --silent && mkdir /package && tar -xzf variscale-*.tgz -C /package --strip-components=1 \
+RUN npm pack --silent --ignore-scripts=false && mkdir /package && tar -xzf variscale-*.tgz -C /package --strip-components=1 \
  && cp scripts/health.mjs /package/health.mjs \
  && install -D -m 755 scripts/variscale.sh /bin-folder/variscale \
  && mkdir -p /state /cache/variscale
@@ -46,7 +46,7 @@ COPY package.json package-lock.json .npmrc ./
 ARG SOURCE_DATE_EPOCH=499162500
 ENV SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH
 # onnxruntime-node carries the libraries of all platforms; maps and declarations are for those who change the code.
-RUN npm ci --ignore-scripts --omit=dev \
+RUN npm ci --omit=dev \
  && cd node_modules/onnxruntime-node/bin/napi-v6 \
  && keep="$(node -p 'process.platform + "/" + process.arch')" \
  && for folder in */*; do [ "$folder" = "$keep" ] || rm -rf "$folder"; done \

@@ -3,10 +3,13 @@
  * and holds them against bench/bars.json. Exits with 1 when one does not hold. With `--only`, `--write` leaves the rows of the other parts;
  * `--rows`: simulations of `npm run experiments -- e1 --rows FILE` of the same code are not run again.
  */
+import { execFileSync } from "node:child_process";
 import { cpus, totalmem } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { packageFolder } from "../runtime/version.ts";
 import { askedParts } from "./asked-parts.ts";
-import type { Figure } from "./figure.ts";
+import { type Figure, figure } from "./figure.ts";
 import { type Report, reportTable } from "./report.ts";
 import { writeBenchmarks } from "./write-benchmarks.ts";
 
@@ -20,6 +23,7 @@ const suites: Readonly<Record<string, Suite>> = {
   kubernetes: async only => (await import("./kubernetes.bench.ts")).kubernetesSuite(only),
   optimizer: whole(async () => (await import("./optimizer.bench.ts")).optimizerSuite()),
   forecaster: async only => (await import("./forecaster.bench.ts")).forecasterSuite(only),
+  house: whole(async () => countHouse()),
   page: async only => (await import("./page.bench.ts")).pageSuite(only),
   pipelines: async only => (await import("./pipelines.bench.ts")).pipelinesSuite(only),
   scaler: whole(async () => (await import("./scaler.bench.ts")).scalerSuite()),
@@ -59,6 +63,22 @@ async function main(): Promise<void> {
   if (values.write) writeBenchmarks(report, only === null);
   console.log(values.output === "json" ? JSON.stringify(report, null, 2) : reportTable(report));
   process.exitCode = figures.every(({ holds }) => holds) ? 0 : 1;
+}
+
+/** The figures of `npm run house` that have bars. */
+function countHouse(): Figure[] {
+  const program = join(packageFolder, "scripts/house/main.mjs");
+  const printed = execFileSync(process.execPath, [program, "--output", "json"], { encoding: "utf8" });
+  const { privateNames, productionPackages, linesOutsideTests } = JSON.parse(printed) as Record<string, number>;
+  return [
+    figure("house.privateNames", privateNames ?? null, {
+      note: "places outside tests that reach into private parts of Node or a package, without those that the allow list gives a reason for",
+    }),
+    figure("house.productionPackages", productionPackages ?? null, {
+      against: { linesOutsideTests: linesOutsideTests ?? 0 },
+      note: "distinct packages of the lock file without development dependencies, on all platforms together",
+    }),
+  ];
 }
 
 function machine(): string {

@@ -1,3 +1,4 @@
+import util from "node:util";
 import type * as Tf from "@tensorflow/tfjs-core";
 import { VariscaleError } from "../domain/errors.ts";
 import { QUANTILES } from "../domain/load.ts";
@@ -67,6 +68,7 @@ export async function openBackend(
       tf.enableProdMode();
       if (!(await tf.setBackend(name))) throw new Error(`tfjs can't initialise ${name}`);
       await tf.ready();
+      tryOneOperation(tf);
       return { tf, name };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -77,7 +79,19 @@ export async function openBackend(
   throw new VariscaleError("unavailable", `no backend of tfjs loads: ${reasons.join("; ")}`);
 }
 
+/** A backend may load on a Node that it does not work on, where only its operations fail. */
+function tryOneOperation(tf: typeof Tf): void {
+  const sum = tf.tidy(() => tf.add(tf.tensor1d([1, 2]), tf.tensor1d([3, 4])).dataSync()[1]);
+  if (sum !== 6) throw new Error(`tfjs says that 2 + 4 is ${sum}`);
+}
+
 async function importNative(): Promise<typeof Tf> {
+  // The native backend still calls these functions of `node:util`, which Node 23 removed.
+  const removed = {
+    isNullOrUndefined: (value: unknown) => value === null || value === undefined,
+    isArray: Array.isArray,
+  };
+  Object.assign(util, Object.fromEntries(Object.entries(removed).filter(([name]) => !(name in util))));
   const loaded = (await import(NATIVE)) as { default?: typeof Tf } & typeof Tf;
   return loaded.default ?? loaded;
 }

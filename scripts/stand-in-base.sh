@@ -10,7 +10,8 @@ mkdir -p "$root" "$folder/packages"
 
 # The mirror that this machine is set up with; where there is none, debootstrap's own.
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' 'Component: main' 2>/dev/null | head -n 1 || true)
-debootstrap --variant=minbase bookworm "$root" ${mirror:+"$mirror"} >"$folder/debootstrap.log" 2>&1 || { tail -n 20 "$folder/debootstrap.log" >&2; exit 1; }
+# Node 26 needs libatomic1, which the official image has as well.
+debootstrap --variant=minbase --include=libatomic1 bookworm "$root" ${mirror:+"$mirror"} >"$folder/debootstrap.log" 2>&1 || { tail -n 20 "$folder/debootstrap.log" >&2; exit 1; }
 rm -rf "$root"/usr/share/{doc,man,locale,info}/* "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/*.log
 
 # unpack NAME@VERSION: a package of the registry into $folder/packages/package
@@ -22,7 +23,7 @@ unpack() {
 arch=$(node -p process.arch)
 unpack "node-linux-$arch@$version"
 install -m 755 "$folder/packages/package/bin/node" "$root/usr/local/bin/node"
-unpack npm@10
+unpack npm@11
 mkdir -p "$root/usr/local/lib/node_modules"
 mv "$folder/packages/package" "$root/usr/local/lib/node_modules/npm"
 for name in npm npx; do

@@ -146,4 +146,21 @@ describe("openBackend()", () => {
     await assert.rejects(openBackend([]), /no backend of tfjs loads/);
     await openTestBackend();
   });
+
+  it("takes the next one where one loads but can't compute", async () => {
+    const { KernelBackend, registerBackend, removeBackend } = await import("@tensorflow/tfjs-core");
+    class Broken extends KernelBackend {
+      override dispose(): void {}
+    }
+    registerBackend("broken", () => new Broken());
+    try {
+      const refused: string[] = [];
+      const backend = await openBackend(["broken" as "cpu", "cpu"], (_, reason) => refused.push(reason));
+      assert.equal(backend.name, "cpu");
+      assert.match(refused.join(), /not yet implemented/);
+    } finally {
+      removeBackend("broken");
+      await openTestBackend();
+    }
+  });
 });
