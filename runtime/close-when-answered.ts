@@ -1,45 +1,44 @@
-import type { Server } from "node:http";
-import { Server as NetServer, type Socket } from "node:net";
+import type { Server, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** How often an ending server looks whether all answers are on their way. */
+/** How often a server that closes looks whether all answers have left. */
 const CHECK_MS = 10;
+/** An answer of this size goes to the kernel in one write, unless its client has stopped reading. */
+const AT_ONCE_BYTES = 16 * 1024;
 
-/** The connections of a server that are open now, kept up to date. */
-export function openSockets(server: Server): ReadonlySet<Socket> {
-  const sockets = new Set<Socket>();
-  server.on("connection", socket => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+/**
+ * Sends the body of an answer and ends it. Node's `server.close()` destroys each connection whose answer was ended, although a part of that
+ * answer may still wait in this process, so a long answer is ended only when all of it has left.
+ *
+ * @param bytes the length of all parts together.
+ */
+export function sendBody(response: ServerResponse, parts: readonly (Uint8Array | string)[], bytes: number): void {
+  const last = parts.at(-1);
+  if (response.req.method === "HEAD" || last === undefined) {
+    response.end();
+    return;
+  }
+  response.cork();
+  for (const part of parts.slice(0, -1)) response.write(part);
+  if (bytes <= AT_ONCE_BYTES) {
+    response.end(last);
+    return;
+  }
+  response.write(last, error => {
+    if (!error) response.end();
   });
-  return sockets;
+  response.uncork();
 }
 
 /**
- * Takes no new connections, waits until nothing is asked for that has no answer and all of every answer has left the process, at most
- * `graceMs`, then cuts what is left.
+ * Takes no new connections, waits at most `graceMs` until every answer has left, then cuts what is left.
  *
- * @param sockets of `openSockets()`.
- * @param isBusy something is asked for that has no answer yet.
+ * @param isBusy says whether an answer is still to come, or was sent with `sendBody()` and has not left this process yet.
  */
-export async function closeWhenAnswered(
-  server: Server,
-  sockets: ReadonlySet<Socket>,
-  isBusy: () => boolean,
-  graceMs: number,
-): Promise<void> {
-  // The HTTP server's own close() cuts connections whose answer was handed over, but has not left the process yet.
-  const closed = new Promise<void>(resolve => NetServer.prototype.close.call(server, () => resolve()));
+export async function closeWhenAnswered(server: Server, isBusy: () => boolean, graceMs: number): Promise<void> {
+  const closed = new Promise<void>(resolve => server.close(() => resolve()));
   const endMs = performance.now() + graceMs;
-  while ((isBusy() || isSending(sockets)) && performance.now() < endMs) await sleep(CHECK_MS);
-  for (const socket of sockets) socket.destroy();
+  while (isBusy() && performance.now() < endMs) await sleep(CHECK_MS);
   server.closeAllConnections();
   await closed;
-  // Ends its timer.
-  server.close();
-}
-
-function isSending(sockets: ReadonlySet<Socket>): boolean {
-  for (const { writableLength } of sockets) if (writableLength > 0) return true;
-  return false;
 }

@@ -3,7 +3,7 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
-import { closeWhenAnswered, openSockets } from "./close-when-answered.ts";
+import { closeWhenAnswered, sendBody } from "./close-when-answered.ts";
 import { httpStatusOf } from "./error-status.ts";
 import type { TlsFolder } from "./tls-folder.ts";
 import { HANDSHAKE_WITHIN_MS } from "./tls-material.ts";
@@ -62,7 +62,6 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const maxBodyBytes = options.maxBodyBytes ?? 1024 * 1024;
   const timeouts = { requestTimeout: options.requestTimeoutMs ?? 30_000, keepAliveTimeout: 65_000 };
   const server = options.tls ? createMutualServer(options.tls, timeouts) : createServer(timeouts);
-  const sockets = openSockets(server);
   let inFlight = 0;
   server.on("request", (request, response) => {
     inFlight++;
@@ -127,7 +126,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   await listen(server, options.host, options.port);
   return {
     port: (server.address() as AddressInfo).port,
-    close: (graceMs = 5000) => closeWhenAnswered(server, sockets, () => inFlight > 0, graceMs),
+    close: (graceMs = 5000) => closeWhenAnswered(server, () => inFlight > 0, graceMs),
   };
 }
 
@@ -219,10 +218,11 @@ async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buf
 function send(response: ServerResponse, result: HttpResponse): void {
   const { body } = result;
   const isRaw = typeof body === "string" || body instanceof Uint8Array;
-  const bytes = body === undefined ? "" : isRaw ? body : JSON.stringify(body);
+  const content = body === undefined ? "" : isRaw ? body : JSON.stringify(body);
+  const bytes = Buffer.byteLength(content);
   const type = body === undefined || isRaw ? {} : { "content-type": "application/json" };
-  response.writeHead(result.status, { ...type, "content-length": Buffer.byteLength(bytes), ...result.headers });
-  response.end(response.req.method === "HEAD" ? undefined : bytes);
+  response.writeHead(result.status, { ...type, "content-length": bytes, ...result.headers });
+  sendBody(response, [content], bytes);
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

@@ -1,62 +1,116 @@
 import type { IncomingMessage } from "node:http";
-import { VariscaleError } from "../domain/errors.ts";
+import type { HeldBytes } from "../runtime/byte-budget.ts";
+import type { BufferPool } from "./buffer-pool.ts";
 
-/** The whole body; null: it is larger than allowed, and the rest is thrown away; an error: the client went away, or there was no room. */
-type Body = Buffer | null | Error;
+/** A body that grows in steps of this size wastes little, and is copied once more when it is whole. */
+const SEGMENT_BYTES = 64 * 1024;
+const SMALLEST_SEGMENT_BYTES = 4096;
+/** In so many looks, one a second, a body must come by LEAST_BYTES or be whole. */
+const LOOKS = 5;
+const LEAST_BYTES = 80 * 1024;
 
-/** Reads one request's body and calls back once. */
+/** How the reading of a body ended. "full" says that the budget has no room for it. */
+export type BodyOutcome = Buffer | "too large" | "full" | "too slow";
+
+export interface BodyOptions {
+  readonly maxBytes: number;
+  readonly held: HeldBytes;
+  readonly buffers: BufferPool;
+}
+
+/**
+ * Reads the body of one request. Memory is taken as bytes arrive, never by what the client announces; small chunks are copied together, as
+ * each chunk by itself would keep an object of some hundred bytes. The memory comes from a pool, and goes back there with `stop()`.
+ */
 export class BodyReader {
-  readonly #into: Buffer | null;
-  readonly #maxBytes: number;
-  readonly #charge: (bytes: number) => VariscaleError | null;
-  readonly #chunks: Buffer[] = [];
+  readonly #options: BodyOptions;
+  readonly #done: (outcome: BodyOutcome) => void;
+  /** All but the last one are full. */
+  #segments: ArrayBuffer[] = [];
+  #roomInLast = 0;
   #bytes = 0;
-  #done: ((body: Body) => void) | null;
+  #isDone = false;
+  #looks = 0;
+  #bytesAtWindow = 0;
 
-  /**
-   * `into`: memory of at least `bytes` bytes, the declared length of the body, to copy it into; null: the length is not declared, and at
-   * most `bytes` are taken, each after `charge` has found room for it.
-   */
-  constructor(
-    request: IncomingMessage,
-    into: Buffer | null,
-    bytes: number,
-    charge: (bytes: number) => VariscaleError | null,
-    done: (body: Body) => void,
-  ) {
-    this.#into = into;
-    this.#maxBytes = bytes;
-    this.#charge = charge;
+  /** Calls `done` once, unless `stop()` is called before. */
+  constructor(request: IncomingMessage, options: BodyOptions, done: (outcome: BodyOutcome) => void) {
+    this.#options = options;
     this.#done = done;
     request.on("data", (chunk: Buffer) => this.#take(chunk));
-    request.on("end", () => this.#finish(this.#into ?? Buffer.concat(this.#chunks)));
-    request.on("close", () => {
-      if (!request.complete) this.#gone();
-    });
-    request.on("error", () => this.#gone());
+    request.on("end", () => this.#finish());
+  }
+
+  /** To be called once a second: a body that has stopped, or comes slower than 16 KiB a second, is given up. */
+  checkPace(): void {
+    if (this.#isDone || ++this.#looks < LOOKS) return;
+    if (this.#bytes - this.#bytesAtWindow < LEAST_BYTES) this.#end("too slow");
+    this.#looks = 0;
+    this.#bytesAtWindow = this.#bytes;
+  }
+
+  /** Gives the memory back: the body must not be used any more, and what still comes of it is not kept. */
+  stop(): void {
+    this.#isDone = true;
+    this.#release();
+  }
+
+  #release(): void {
+    for (const segment of this.#segments) this.#options.buffers.give(segment);
+    this.#segments = [];
   }
 
   #take(chunk: Buffer): void {
-    if (!this.#done) return;
-    const at = this.#bytes;
-    this.#bytes += chunk.length;
-    if (this.#into) this.#into.set(chunk, at);
-    else if (this.#bytes > this.#maxBytes) this.#finish(null);
-    else {
-      const refusal = this.#charge(chunk.length);
-      if (refusal) this.#finish(refusal);
-      else this.#chunks.push(chunk);
+    if (this.#isDone) return;
+    const { maxBytes, held } = this.#options;
+    if (this.#bytes + chunk.length > maxBytes) this.#end("too large");
+    else if (!held.take(chunk.length)) this.#end("full");
+    else this.#copy(chunk);
+  }
+
+  #copy(chunk: Buffer): void {
+    for (let from = 0; from < chunk.length; ) {
+      if (this.#roomInLast === 0) this.#addSegment(chunk.length - from);
+      const segment = this.#segments.at(-1) as ArrayBuffer;
+      const to = Math.min(chunk.length, from + this.#roomInLast);
+      chunk.copy(new Uint8Array(segment), segment.byteLength - this.#roomInLast, from, to);
+      this.#roomInLast -= to - from;
+      this.#bytes += to - from;
+      from = to;
     }
   }
 
-  #gone(): void {
-    this.#finish(new VariscaleError("aborted", "the client went away before it had sent the request"));
+  /** Takes memory for what comes now, and for as much again as has come before it, within limits. */
+  #addSegment(bytes: number): void {
+    const usual = Math.min(SEGMENT_BYTES, Math.max(SMALLEST_SEGMENT_BYTES, this.#bytes));
+    const segment = this.#options.buffers.take(Math.max(usual, Math.min(bytes, SEGMENT_BYTES)));
+    this.#segments.push(segment);
+    this.#roomInLast = segment.byteLength;
   }
 
-  #finish(body: Body): void {
-    const done = this.#done;
-    this.#done = null;
-    this.#chunks.length = 0;
-    done?.(body);
+  #finish(): void {
+    if (this.#isDone) return;
+    if (this.#segments.length > 1) this.#join();
+    this.#isDone = true;
+    const [whole] = this.#segments;
+    this.#done(whole ? Buffer.from(whole, 0, this.#bytes) : Buffer.alloc(0));
+  }
+
+  #join(): void {
+    const whole = this.#options.buffers.take(this.#bytes);
+    const bytes = new Uint8Array(whole);
+    let at = 0;
+    for (const segment of this.#segments) {
+      const length = Math.min(segment.byteLength, this.#bytes - at);
+      bytes.set(new Uint8Array(segment, 0, length), at);
+      at += length;
+    }
+    this.#release();
+    this.#segments = [whole];
+  }
+
+  #end(outcome: BodyOutcome): void {
+    this.stop();
+    this.#done(outcome);
   }
 }

@@ -22,13 +22,13 @@ export function encodeBytesElements(elements: readonly Uint8Array[]): Uint8Array
 /** Views of the elements. Throws `invalid_argument` where they do not fill `bytes` exactly. */
 export function decodeBytesElements(bytes: Uint8Array): Uint8Array[] {
   const elements: Uint8Array[] = [];
-  const end = walk(bytes, (from, to) => elements.push(bytes.subarray(from, to)));
-  if (end !== bytes.length)
-    throw new VariscaleError(
-      "invalid_argument",
-      `BYTES element ${elements.length} is cut off: ${end - bytes.length} bytes are missing`,
-    );
+  walkWhole(bytes, (from, to) => elements.push(bytes.subarray(from, to)));
   return elements;
+}
+
+/** How many elements there are, found without a view of each, which takes many times the bytes of a short one. Throws like decodeBytesElements(). */
+export function countBytesElements(bytes: Uint8Array): number {
+  return walkWhole(bytes, () => undefined);
 }
 
 /** The part of the tensor that holds the elements [from, to); the tensor must be a whole one. */
@@ -42,6 +42,20 @@ export function sliceBytesElements(bytes: Uint8Array, from: number, to: number):
     if (index === to) end = next;
   });
   return bytes.subarray(start, end);
+}
+
+function walkWhole(bytes: Uint8Array, visit: (from: number, to: number) => void): number {
+  let count = 0;
+  const end = walk(bytes, (from, to) => {
+    visit(from, to);
+    count++;
+  });
+  if (end !== bytes.length)
+    throw new VariscaleError(
+      "invalid_argument",
+      `BYTES element ${count} is cut off: ${end - bytes.length} bytes are missing`,
+    );
+  return count;
 }
 
 /** Gives where the last element ends, which is beyond `bytes` when it is cut off; that one is not visited. */

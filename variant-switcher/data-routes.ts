@@ -1,15 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { VariscaleError } from "../domain/errors.ts";
-
-/** What a handler of the data server answers. */
-export interface DataResponse {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string | number>>;
-  /** What is sent as it is, one part after the other. */
-  readonly parts?: readonly (Uint8Array | string)[];
-  /** Anything else, sent as JSON. */
-  readonly json?: unknown;
-}
+import type { DataResponse } from "./data-response.ts";
 
 export interface DataRequest {
   readonly headers: IncomingHttpHeaders;
@@ -23,11 +14,17 @@ export interface DataRequest {
 
 export type DataHandler = (request: DataRequest) => Promise<DataResponse>;
 
+export interface PostRoute {
+  readonly handle: DataHandler;
+  /** A larger body is refused with 413. */
+  readonly maxBodyBytes: number;
+}
+
 export interface DataRoutes {
   /** The path without the query. Null: there is nothing. */
   get(path: string): DataResponse | null;
-  /** The handler of requests to this path. Null: there is none. */
-  post(path: string): DataHandler | null;
+  /** The route of POST requests to this path. Null: there is none. */
+  post(path: string): PostRoute | null;
   /** Is told of requests to this path that there was no room for. */
   refused(path: string, headers: DataRequest["headers"], refusal: VariscaleError): void;
 }

@@ -2,16 +2,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
-import { closeWhenAnswered, openSockets } from "../runtime/close-when-answered.ts";
-import { httpStatusOf } from "../runtime/error-status.ts";
-import { BodyReader } from "./body-reader.ts";
+import type { ByteBudget } from "../runtime/byte-budget.ts";
+import { closeWhenAnswered } from "../runtime/close-when-answered.ts";
+import { type ConnectionLimits, limitConnections } from "../runtime/connection-limits.ts";
+import { type BodyOutcome, BodyReader } from "./body-reader.ts";
 import { BufferPool } from "./buffer-pool.ts";
-import type { DataHandler, DataResponse, DataRoutes } from "./data-routes.ts";
-import { GarbageValve } from "./garbage-valve.ts";
-import { bodyParts } from "./http-response.ts";
-import type { InFlightBytes } from "./in-flight-bytes.ts";
-import { type LastHead, PlainConnection, type PlainConnectionOptions } from "./plain-connection.ts";
-import { RequestMemory } from "./request-memory.ts";
+import { type DataResponse, errorResponse } from "./data-response.ts";
+import type { DataRoutes, PostRoute } from "./data-routes.ts";
+import { Exchange, noRoom } from "./exchange.ts";
 import { RequestTooLarge } from "./request-too-large.ts";
 
 export interface DataServerOptions {
@@ -19,59 +17,68 @@ export interface DataServerOptions {
   readonly port: number;
   readonly routes: DataRoutes;
   readonly logger: Logger;
+  /** The largest body of any route. */
   readonly maxBodyBytes: number;
-  readonly inFlight: InFlightBytes;
+  readonly budget: ByteBudget;
+  /** Default: 1,000 connections, and 30 s for an answer to be read. */
+  readonly limits?: ConnectionLimits;
+  /** How often the pace of bodies is looked at; a body has five looks. Default 1 s. */
+  readonly paceMs?: number;
 }
 
-/** The beginning of a body comes with its head: less than this, and the socket would be stopped and started again for it. */
+/** The beginning of a body comes with its head: with less than this the socket would be stopped and started again for it. */
 const READ_AHEAD_BYTES = 256 * 1024;
 const REQUEST_TIMEOUT_MS = 60_000;
+const HEADERS_TIMEOUT_MS = 20_000;
 const KEEP_ALIVE_MS = 65_000;
-/** How often it is looked for connections on which nothing happens. */
-const SWEEP_MS = 5000;
+const CHECK_TIMEOUTS_MS = 5000;
+const PACE_MS = 1000;
+const LIMITS: ConnectionLimits = { maxConnections: 1000, unreadAnswerMs: 30_000 };
+/** Requests that a client may send without waiting for answers: each of them is worked on at once. */
+const MOST_PIPELINED = 100;
+/** A client is told this whose request Node can't read. */
+const REFUSED_BY_NODE: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: "413 Payload Too Large",
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+};
 
 /**
- * The HTTP server of the inference path. It does less per request than the general one of runtime/: no parameters, no query,
- * a body that is copied once, no promise of its own, so that a request costs little beside a model of a millisecond. Connections begin
- * as plain ones (plain-connection.ts), and become Node's with their first request of another kind.
+ * The HTTP server of the inference path. It does less per request than a framework would: no parameters, no query, a body that is copied
+ * once or twice, no promise of its own, so that a request costs little beside a model of a millisecond.
  */
 export class DataServer {
   readonly #options: DataServerOptions;
   readonly #server: Server;
   readonly #buffers: BufferPool;
-  readonly #valve = new GarbageValve();
-  #inFlight = 0;
-  #closing = false;
-  readonly #sockets: ReadonlySet<Socket>;
-  readonly #plain = new Set<PlainConnection>();
-  readonly #lastHead: LastHead = { head: null };
-  #sweep: NodeJS.Timeout | undefined;
+  /** The requests of each open connection that have no answer, or whose answer has not left yet. */
+  readonly #open = new Map<Socket, Set<Exchange>>();
+  #busy = 0;
+  #isClosing = false;
+  #pace: NodeJS.Timeout | undefined;
 
   private constructor(options: DataServerOptions) {
     this.#options = options;
     this.#buffers = new BufferPool(options.maxBodyBytes);
     this.#server = createServer({
       requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: CHECK_TIMEOUTS_MS,
       noDelay: true,
       highWaterMark: READ_AHEAD_BYTES,
     });
-    this.#server.on("request", (request, response) => {
-      this.#inFlight++;
-      try {
-        this.#dispatch(request, response);
-      } catch (error) {
-        this.#fail(request, response, error);
-      }
+    limitConnections(this.#server, options.limits ?? LIMITS);
+    this.#server.on("connection", (socket: Socket) => {
+      const open = new Set<Exchange>();
+      this.#open.set(socket, open);
+      socket.once("close", () => {
+        this.#open.delete(socket);
+        for (const exchange of open) exchange.cut();
+      });
     });
-    const [toNode] = this.#server.listeners("connection");
-    this.#server.removeAllListeners("connection");
-    const plain = this.#plainOptions(socket => toNode?.call(this.#server, socket));
-    this.#server.on("connection", socket => this.#plain.add(new PlainConnection(socket, plain, this.#lastHead)));
-    this.#sockets = openSockets(this.#server);
-    this.#server.on("clientError", (_error, socket) => {
-      if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-    });
+    this.#server.on("request", (request, response) => this.#begin(request, response));
+    this.#server.on("clientError", (error: NodeJS.ErrnoException, socket) => this.#refuse(error, socket as Socket));
   }
 
   static async start(options: DataServerOptions): Promise<DataServer> {
@@ -84,9 +91,9 @@ export class DataServer {
       });
       server.#server.listen(port, host, resolve);
     });
-    server.#sweep = setInterval(() => {
-      for (const connection of server.#plain) connection.endIfIdle(performance.now());
-    }, SWEEP_MS).unref();
+    server.#pace = setInterval(() => {
+      for (const open of server.#open.values()) for (const exchange of open) exchange.checkPace();
+    }, options.paceMs ?? PACE_MS).unref();
     return server;
   }
 
@@ -96,143 +103,108 @@ export class DataServer {
 
   /** Takes no new connections, answers what was asked for at most `graceMs`, then cuts what is left. */
   async close(graceMs: number): Promise<void> {
-    this.#closing = true;
-    await closeWhenAnswered(this.#server, this.#sockets, () => this.#inFlight > 0, graceMs);
-    clearInterval(this.#sweep);
+    this.#isClosing = true;
+    await closeWhenAnswered(this.#server, () => this.#busy > 0, graceMs);
+    clearInterval(this.#pace);
   }
 
-  #plainOptions(toNode: (socket: Socket) => void): PlainConnectionOptions {
-    const { maxBodyBytes, inFlight, routes } = this.#options;
-    return {
-      maxBodyBytes,
-      inFlight,
-      buffers: this.#buffers,
-      valve: this.#valve,
-      handlerOf: url => routes.post(pathOf(url)),
-      onRefused: ({ url, headers }, refusal) => routes.refused(pathOf(url), headers, refusal),
-      failureOf: (url, thrown) => this.#failureOf(url, thrown),
-      isClosing: () => this.#closing,
-      onBusy: change => {
-        this.#inFlight += change;
-      },
-      onEnd: connection => this.#plain.delete(connection),
-      handOver: (socket, begun) => {
-        socket.pause();
-        socket.unshift(begun);
-        toNode(socket);
-        socket.resume();
-      },
-      keepAliveMs: KEEP_ALIVE_MS,
-      requestTimeoutMs: REQUEST_TIMEOUT_MS,
-    };
+  #begin(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    const open = this.#open.get(socket);
+    if (!open || open.size >= MOST_PIPELINED) {
+      socket.destroy();
+      return;
+    }
+    const exchange = new Exchange(request, response, this.#options.budget, () => {
+      this.#busy--;
+      open.delete(exchange);
+    });
+    this.#busy++;
+    open.add(exchange);
+    try {
+      this.#dispatch(exchange);
+    } catch (error) {
+      this.#fail(exchange, error);
+    }
   }
 
-  #dispatch(request: IncomingMessage, response: ServerResponse): void {
+  #dispatch(exchange: Exchange): void {
     const { routes } = this.#options;
-    const path = pathOf(request.url ?? "/");
-    const { method } = request;
+    const { path } = exchange;
+    const { method } = exchange.request;
     const post = method === "GET" ? null : routes.post(path);
     if (post && method === "POST") {
-      this.#post(path, post, request, response);
+      this.#read(exchange, post);
       return;
     }
     const answer = post ? null : routes.get(path);
-    if (answer && (method === "GET" || method === "HEAD")) this.#send(response, answer);
+    if (answer && (method === "GET" || method === "HEAD")) this.#send(exchange, answer);
     else if (!answer && !post && !routes.post(path))
-      this.#send(response, { status: 404, json: { error: `there is nothing at ${path}` } });
+      this.#send(exchange, { status: 404, json: { error: `there is nothing at ${path}` } });
     else {
       const allow = answer ? "GET" : "POST";
-      this.#send(response, { status: 405, headers: { allow }, json: { error: `use ${allow}` } });
+      this.#send(exchange, { status: 405, headers: { allow }, json: { error: `use ${allow}` } });
     }
   }
 
-  #post(path: string, handle: DataHandler, request: IncomingMessage, response: ServerResponse): void {
-    const { maxBodyBytes, inFlight, routes } = this.#options;
-    const length = request.headers["content-length"];
-    const bytes = length === undefined ? maxBodyBytes : Number(length);
-    const memory = new RequestMemory({ inFlight, buffers: this.#buffers, valve: this.#valve });
-    const charge = (more: number): VariscaleError | null => {
-      const refusal = memory.charge(more);
-      if (refusal) routes.refused(path, request.headers, refusal);
-      return refusal;
-    };
-    if (bytes > maxBodyBytes) {
-      this.#send(response, tooLarge(maxBodyBytes));
-      return;
-    }
-    const refusal = length === undefined ? null : charge(bytes);
-    if (refusal) throw refusal;
-    const into = length === undefined ? null : memory.bodyOf(bytes);
-    let gone: (() => void) | null = null;
-    response.once("close", () => {
-      if (!response.writableFinished) gone?.();
-    });
-    const onGone = (callback: () => void): void => {
-      gone = callback;
-    };
-    const fail = (error: unknown): void => {
-      memory.release();
-      this.#fail(request, response, error);
-    };
-    const done = (answer: DataResponse): void => {
-      this.#send(response, answer);
-      memory.release();
-    };
-    new BodyReader(request, into, bytes, charge, body => {
-      if (body === null) done(tooLarge(maxBodyBytes));
-      else if (body instanceof Error) fail(body);
-      else handle({ headers: request.headers, body, charge, onGone }).then(done, fail);
-    });
+  #read(exchange: Exchange, route: PostRoute): void {
+    const { request, held } = exchange;
+    const { maxBodyBytes } = route;
+    if (Number(request.headers["content-length"] ?? 0) > maxBodyBytes) throw tooLarge(maxBodyBytes);
+    const options = { maxBytes: maxBodyBytes, held, buffers: this.#buffers };
+    exchange.startReading(new BodyReader(request, options, outcome => this.#handle(exchange, route, outcome)));
   }
 
-  #fail(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
-    const failure = this.#failureOf(request.url ?? "/", thrown);
-    if (!response.headersSent) this.#send(response, failure);
+  #handle(exchange: Exchange, { handle, maxBodyBytes }: PostRoute, body: BodyOutcome): void {
+    if (body === "full") this.#fail(exchange, this.#tellRefused(exchange, noRoom(this.#options.budget)));
+    else if (body === "too large") this.#fail(exchange, tooLarge(maxBodyBytes));
+    else if (body === "too slow") this.#send(exchange, TOO_SLOW);
     else {
-      response.destroy();
-      this.#inFlight--;
+      exchange.startWorking();
+      const charge = (bytes: number): VariscaleError | null => {
+        const refusal = exchange.charge(bytes);
+        return refusal && this.#tellRefused(exchange, refusal);
+      };
+      const onGone = (callback: () => void): void => exchange.onGone(callback);
+      handle({ headers: exchange.request.headers, body, charge, onGone }).then(
+        answer => this.#send(exchange, answer),
+        (error: unknown) => this.#fail(exchange, error),
+      );
     }
   }
 
-  #failureOf(url: string, thrown: unknown): DataResponse {
+  #tellRefused({ path, request }: Exchange, refusal: VariscaleError): VariscaleError {
+    this.#options.routes.refused(path, request.headers, refusal);
+    return refusal;
+  }
+
+  #fail(exchange: Exchange, thrown: unknown): void {
     const error = VariscaleError.from(thrown);
-    if (error.code === "internal") this.#options.logger.error({ err: error, path: url }, "request failed");
-    return errorOf(error);
+    if (error.code === "internal") this.#options.logger.error({ err: error, path: exchange.path }, "request failed");
+    this.#send(exchange, errorResponse(error));
   }
 
-  #send(response: ServerResponse, answer: DataResponse): void {
-    const parts = bodyParts(answer);
-    let bytes = 0;
-    for (const part of parts) bytes += typeof part === "string" ? Buffer.byteLength(part) : part.length;
-    if (answer.json !== undefined) response.setHeader("content-type", "application/json");
-    if (this.#closing || answer.status === 413) response.setHeader("connection", "close");
-    response.writeHead(answer.status, { "content-length": bytes, ...answer.headers });
-    if (response.req.method === "HEAD") response.end();
-    else if (parts.length <= 1) response.end(parts[0]);
-    else {
-      response.cork();
-      for (const part of parts) response.write(part);
-      response.end();
-    }
-    this.#inFlight--;
+  #send(exchange: Exchange, answer: DataResponse): void {
+    const isLast = this.#isClosing || answer.status === 413 || answer.status === 408;
+    exchange.send(answer, this.#busy === 1, isLast);
+  }
+
+  #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+    const open = [...(this.#open.get(socket) ?? [])];
+    // Bytes that come between the answers to earlier requests would be taken for a part of these.
+    if (!socket.writable || open.some(({ request }) => request.complete)) socket.destroy();
+    else
+      socket.end(
+        `HTTP/1.1 ${REFUSED_BY_NODE[error.code ?? ""] ?? "400 Bad Request"}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+      );
   }
 }
 
-function pathOf(url: string): string {
-  const query = url.indexOf("?");
-  return query < 0 ? url : url.slice(0, query);
-}
+const TOO_SLOW: DataResponse = {
+  status: 408,
+  json: { error: "the body comes too slowly: at least 16 KiB a second are needed", code: "deadline_exceeded" },
+};
 
-function errorOf(error: VariscaleError): DataResponse {
-  const retry = error.code === "resource_exhausted" || error.code === "unavailable";
-  return {
-    status: error instanceof RequestTooLarge ? 413 : httpStatusOf(error.code),
-    ...(retry && { headers: { "retry-after": 1 } }),
-    json: { error: error.message, code: error.code },
-  };
-}
-
-function tooLarge(maxBodyBytes: number): DataResponse {
-  const error = `the body must not have more than ${maxBodyBytes} bytes`;
-  return { status: 413, json: { error, code: "invalid_argument" } };
+function tooLarge(maxBodyBytes: number): RequestTooLarge {
+  return new RequestTooLarge(`the body must not have more than ${maxBodyBytes} bytes`);
 }

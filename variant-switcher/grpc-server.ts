@@ -3,6 +3,7 @@ import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { HealthImplementation, type ServingStatus } from "grpc-health-check";
 import type { Logger } from "pino";
 import type { ProtoGrpcType } from "../proto/generated/open_inference.ts";
+import type { ByteBudget } from "../runtime/byte-budget.ts";
 import { loadProto } from "../runtime/grpc.ts";
 import { keepStreamsInLists, widenWindows } from "../runtime/http2-streams.ts";
 import { SideStreams } from "../runtime/side-streams.ts";
@@ -10,7 +11,6 @@ import { forGrpcJs } from "../runtime/unary-call.ts";
 import { takeUnaryCalls } from "../runtime/unary-calls.ts";
 import type { DataPlane } from "./data-plane.ts";
 import { grpcService } from "./grpc-service.ts";
-import type { InFlightBytes } from "./in-flight-bytes.ts";
 import { OpenCalls } from "./open-calls.ts";
 
 /** How often `grpc.health.v1` is told whether the switcher is ready. */
@@ -23,7 +23,7 @@ const WINDOW_BYTES = 1024 * 1024;
 export interface GrpcServerOptions {
   readonly plane: DataPlane;
   readonly maxMessageBytes: number;
-  readonly inFlight: InFlightBytes;
+  readonly budget: ByteBudget;
   readonly logger: Logger;
 }
 
@@ -39,7 +39,7 @@ export class GrpcServer {
   readonly #isReady: () => boolean;
   #status: ServingStatus | null = null;
 
-  constructor({ plane, maxMessageBytes, inFlight, logger }: GrpcServerOptions) {
+  constructor({ plane, maxMessageBytes, budget, logger }: GrpcServerOptions) {
     this.#server = new Server({
       "grpc.max_receive_message_length": maxMessageBytes,
       "grpc.max_send_message_length": -1,
@@ -47,7 +47,7 @@ export class GrpcServer {
       "grpc.keepalive_timeout_ms": 10_000,
     });
     const { GRPCInferenceService } = loadProto<ProtoGrpcType>("open_inference.proto").inference;
-    const handlers = grpcService(plane, inFlight, this.#calls, logger);
+    const handlers = grpcService(plane, budget, this.#calls, logger);
     this.#server.addService(GRPCInferenceService.service, forGrpcJs(handlers));
     this.#names = ["", "inference.GRPCInferenceService", plane.stage];
     this.#isReady = () => plane.isReady;

@@ -7,11 +7,12 @@ import type { ModelInferResponse } from "../proto/generated/inference/ModelInfer
 import type { ModelRepositoryParameter__Output } from "../proto/generated/inference/ModelRepositoryParameter.ts";
 import type { ModelStatistics } from "../proto/generated/inference/ModelStatistics.ts";
 import type { RepositoryModelLoadRequest__Output } from "../proto/generated/inference/RepositoryModelLoadRequest.ts";
+import type { ByteBudget } from "../runtime/byte-budget.ts";
 import { grpcStatusOf } from "../runtime/error-status.ts";
 import type { UnaryCall, UnaryHandler, UnaryHandlers } from "../runtime/unary-call.ts";
 import type { DataPlane, Served } from "./data-plane.ts";
+import { noRoom } from "./exchange.ts";
 import { parseGrpcRequest } from "./grpc-request.ts";
-import type { InFlightBytes } from "./in-flight-bytes.ts";
 import type { InferRequest } from "./infer-request.ts";
 import type { OpenCalls } from "./open-calls.ts";
 import { type LoadParameters, loadParameters } from "./repository.ts";
@@ -31,12 +32,7 @@ interface Named {
 }
 
 /** The gRPC API of the Open Inference Protocol V2: the same as restRoutes(), in another form. */
-export function grpcService(
-  plane: DataPlane,
-  inFlight: InFlightBytes,
-  calls: OpenCalls,
-  logger: Logger,
-): UnaryHandlers {
+export function grpcService(plane: DataPlane, budget: ByteBudget, calls: OpenCalls, logger: Logger): UnaryHandlers {
   const answer = <Request, Response>(
     handle: (request: Request, call: UnaryCall<Request>) => Response | Promise<Response>,
   ): UnaryHandler<Request, Response> => {
@@ -59,7 +55,7 @@ export function grpcService(
       return { ...metadata, inputs: inputs.map(copyOf), outputs: outputs.map(copyOf) };
     }),
     ModelInfer: answer<ModelInferRequest__Output, ModelInferResponse>((message, call) =>
-      infer(plane, inFlight, message, call),
+      infer(plane, budget, message, call),
     ),
     ModelStatistics: answer<Named, { modelStats: readonly ModelStatistics[] }>(({ name, version }) => {
       if (name !== "") plane.checkModel(name, version);
@@ -84,15 +80,15 @@ export function grpcService(
 
 async function infer(
   plane: DataPlane,
-  inFlight: InFlightBytes,
+  budget: ByteBudget,
   message: ModelInferRequest__Output,
   call: UnaryCall<ModelInferRequest__Output>,
 ): Promise<ModelInferResponse> {
   const arrivedMs = performance.now();
   plane.checkModel(message.modelName, message.modelVersion);
-  const bytes = contentBytes(message);
-  const refusal = inFlight.take(bytes, 0);
-  if (refusal) {
+  const held = budget.hold();
+  if (!held.take(contentBytes(message))) {
+    const refusal = noRoom(budget);
     const saidRows = Number(message.inputs[0]?.shape[0]);
     plane.noMemory(saidRows, shortHeader(call, "x-request-id") ?? (message.id || null), refusal.message);
     throw refusal;
@@ -109,7 +105,7 @@ async function infer(
     });
     return responseOf(plane.stage, request, served);
   } finally {
-    inFlight.give(bytes);
+    held.release();
   }
 }
 

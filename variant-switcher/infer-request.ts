@@ -1,7 +1,7 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { Datatype, StageContract, TensorContract } from "../domain/tensor.ts";
 import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
-import { decodeBytesElements } from "./bytes-elements.ts";
+import { countBytesElements } from "./bytes-elements.ts";
 import type { RawTensor } from "./raw-tensor.ts";
 
 const MAX_TIMEOUT_MS = 600_000;
@@ -147,7 +147,7 @@ function checkShape(value: unknown, wanted: TensorContract): readonly number[] {
 export function checkElements(name: string, datatype: Datatype, shape: readonly number[], bytes: Uint8Array): void {
   const elements = elementCount(shape);
   if (datatype === "BYTES") {
-    const found = decodeBytesElements(bytes).length;
+    const found = countBytesElements(bytes);
     if (found !== elements)
       throw invalid(`input "${name}" has ${found} elements, the shape [${shape}] has ${elements}`);
     return;

@@ -6,7 +6,6 @@ import type { TlsFolder } from "../runtime/tls-folder.ts";
 import { adminRoutes } from "./admin-routes.ts";
 import { DataServer } from "./data-server.ts";
 import { GrpcPort } from "./grpc-port.ts";
-import { InFlightBytes } from "./in-flight-bytes.ts";
 import { restRoutes } from "./rest-routes.ts";
 import { ScalerLink } from "./scaler-link.ts";
 import { switcherStatus } from "./status.ts";
@@ -16,9 +15,6 @@ import { type PartsOptions, SwitcherParts } from "./switcher-parts.ts";
 const FIRST_WORD_MS = 10_000;
 /** How long it waits for a volume to say which model files it has: the look goes on meanwhile. */
 const FIRST_LOOK_MS = 2000;
-const MIB = 1024 * 1024;
-/** Bodies that are worked on at the same time, beside those that wait in the queue. */
-const IN_FLIGHT_FACTOR = 2;
 const CLOSE_MS = 1000;
 
 export interface SwitcherOptions extends PartsOptions {
@@ -44,10 +40,9 @@ export async function startSwitcher(options: SwitcherOptions): Promise<Switcher>
   let tls: TlsFolder | null = null;
   try {
     await Promise.race([parts.missing.look(), sleep(FIRST_LOOK_MS, undefined, { ref: false })]);
-    const inFlight = inFlightBytes(options, parts);
-    const data = await startData(options, parts, inFlight);
+    const data = await startData(options, parts);
     servers.push(data);
-    const grpc = await startGrpc(options, parts, inFlight);
+    const grpc = await startGrpc(options, parts);
     servers.push(grpc);
     const { config, logger } = options;
     const { host, adminHost, ports } = config;
@@ -88,13 +83,13 @@ export async function startSwitcher(options: SwitcherOptions): Promise<Switcher>
   }
 }
 
-/** Of the admin endpoint; loaded where there is need of it. */
+/** The certificates of the admin endpoint: their code is loaded where there is need of it. */
 async function openTls(folder: string, logger: Logger): Promise<TlsFolder> {
   const { TlsFolder } = await import("../runtime/tls-folder.ts");
   return await TlsFolder.open({ folder, logger });
 }
 
-/** Beside those of the Open Inference Protocol, so that all processes are probed alike. */
+/** All processes are probed alike, so a switcher has these beside the probes of the Open Inference Protocol. */
 function probeRoutes(parts: SwitcherParts): readonly Route[] {
   return [
     { method: "GET", path: "/healthz", handle: () => ({ status: 200, body: { alive: true } }) },
@@ -106,38 +101,17 @@ function probeRoutes(parts: SwitcherParts): readonly Route[] {
   ];
 }
 
-/** Half of the memory that is left, so that what is read does not end the process. */
-function inFlightBytes({ config }: SwitcherOptions, parts: SwitcherParts): InFlightBytes {
-  return new InFlightBytes(() => Math.min(config.queue.maxBytes * IN_FLIGHT_FACTOR, (parts.memory.leftMiB * MIB) / 2));
+function startData({ config, logger }: SwitcherOptions, { limits, plane }: SwitcherParts): Promise<DataServer> {
+  const { host, ports } = config;
+  const { budget, maxRequestBytes: maxBodyBytes } = limits;
+  const routes = restRoutes(plane, limits);
+  return DataServer.start({ host, port: ports.http, routes, logger, maxBodyBytes, budget });
 }
 
-function startData(
-  { config, logger }: SwitcherOptions,
-  parts: SwitcherParts,
-  inFlight: InFlightBytes,
-): Promise<DataServer> {
-  return DataServer.start({
-    host: config.host,
-    port: config.ports.http,
-    routes: restRoutes(parts.plane, maxRequestBytes(config)),
-    logger,
-    maxBodyBytes: maxRequestBytes(config),
-    inFlight,
-  });
-}
-
-function startGrpc(
-  { config, logger }: SwitcherOptions,
-  { plane }: SwitcherParts,
-  inFlight: InFlightBytes,
-): Promise<GrpcPort> {
-  const maxMessageBytes = maxRequestBytes(config);
-  return GrpcPort.start({ host: config.host, port: config.ports.grpc, plane, maxMessageBytes, inFlight, logger });
-}
-
-/** What fits into the queue, and what is around it. */
-function maxRequestBytes({ queue }: SwitcherOptions["config"]): number {
-  return queue.maxBytes + MIB;
+function startGrpc({ config, logger }: SwitcherOptions, { limits, plane }: SwitcherParts): Promise<GrpcPort> {
+  const { host, ports } = config;
+  const { budget, maxRequestBytes: maxMessageBytes } = limits;
+  return GrpcPort.start({ host, port: ports.grpc, plane, maxMessageBytes, budget, logger });
 }
 
 function linkToScaler(options: SwitcherOptions, parts: SwitcherParts, httpPort: number): ScalerLink | null {

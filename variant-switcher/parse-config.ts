@@ -3,7 +3,7 @@ import { DATATYPES, type Datatype, type StageContract, type TensorContract } fro
 import { LOG_LEVELS } from "../runtime/logger.ts";
 import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
 import type { AccuracyConfig } from "./accuracy-signals.ts";
-import { decodeBytesElements } from "./bytes-elements.ts";
+import { countBytesElements } from "./bytes-elements.ts";
 import type { ServicePoint, SwitcherConfig, SwitcherVariant } from "./config.ts";
 import { ConfigValue } from "./config-value.ts";
 import type { GoldenCase } from "./golden.ts";
@@ -211,7 +211,7 @@ function parseGolden(value: ConfigValue, contract: StageContract, names: readonl
 
 function holdsElements(bytes: Uint8Array, datatype: Datatype, elements: number): boolean {
   if (datatype !== "BYTES") return bytes.length === elements * bytesPerElement(datatype);
-  return decodeBytesElements(bytes).length === elements;
+  return countBytesElements(bytes) === elements;
 }
 
 /** `data` is the tensor's bytes, little-endian, in base64. */

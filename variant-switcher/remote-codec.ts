@@ -1,7 +1,7 @@
 import { VariscaleError } from "../domain/errors.ts";
 import { DATATYPES, type Datatype } from "../domain/tensor.ts";
 import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
-import { decodeBytesElements } from "./bytes-elements.ts";
+import { countBytesElements } from "./bytes-elements.ts";
 import { parseExactJson } from "./exact-json.ts";
 import { elementsFromJson, elementsToJson } from "./json-elements.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
@@ -71,7 +71,7 @@ function checkSize(name: string, datatype: Datatype, shape: readonly number[], b
 
 function elementsIn(name: string, bytes: Uint8Array): number {
   try {
-    return decodeBytesElements(bytes).length;
+    return countBytesElements(bytes);
   } catch (error) {
     throw broken(`the output "${name}": ${VariscaleError.from(error).message}`);
   }

@@ -90,14 +90,19 @@ export class Repository {
       throw new VariscaleError("not_found", `there is no version ${variant}, only ${known.join(", ")}`);
   }
 
-  #check(model: string): void {
-    const { stage, modelControl } = this.#options.config;
-    if (model !== stage) throw new VariscaleError("not_found", `there is no model ${model}, only ${stage}`);
-    if (modelControl !== "explicit")
+  /** Throws `permission_denied` where only the scaler and the admin endpoint may load and unload. */
+  checkControl(): void {
+    if (this.#options.config.modelControl !== "explicit")
       throw new VariscaleError(
         "permission_denied",
         "loading and unloading is left to the scaler and the admin endpoint; set modelControl to explicit to allow it here",
       );
+  }
+
+  #check(model: string): void {
+    const { stage } = this.#options.config;
+    if (model !== stage) throw new VariscaleError("not_found", `there is no model ${model}, only ${stage}`);
+    this.checkControl();
   }
 }
 

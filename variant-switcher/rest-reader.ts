@@ -1,11 +1,15 @@
 import type { VariscaleError } from "../domain/errors.ts";
 import type { StageContract } from "../domain/tensor.ts";
-import { parsedBytes } from "./exact-json.ts";
+import { elementCount } from "../runtime/tensor-data.ts";
 import { checkElements, type InferRequest } from "./infer-request.ts";
+import { parsedBytes } from "./json-size.ts";
+import { RequestTooLarge } from "./request-too-large.ts";
 import { parseRestRequest } from "./rest-request.ts";
 
 /** A longer head is not kept: it is likely to be different each time. */
 const MAX_KEPT_BYTES = 4096;
+/** A view of an element's bytes, and the text that is made of it. */
+const TEXT_BYTES = 128;
 
 interface Kept {
   /** A JSON part after which all inputs follow as binary data, … */
@@ -23,10 +27,12 @@ interface Kept {
  */
 export class RestReader {
   readonly #contract: StageContract;
+  readonly #maxParsedBytes: () => number;
   #kept: Kept | null = null;
 
-  constructor(contract: StageContract) {
+  constructor(contract: StageContract, maxParsedBytes: () => number) {
     this.#contract = contract;
+    this.#maxParsedBytes = maxParsedBytes;
   }
 
   /**
@@ -37,16 +43,31 @@ export class RestReader {
     const kept = this.#kept;
     if (kept && headerBytes === kept.head.length && body.length === kept.bodyBytes) {
       const head = body.subarray(0, headerBytes);
-      if (head.equals(kept.head)) return this.#again(kept, body);
+      if (head.equals(kept.head)) {
+        const again = this.#again(kept, body);
+        this.#charge(body, countTextBytes(again), charge);
+        return again;
+      }
     }
     const parsing = parsedBytes(headerBytes === null ? body : body.subarray(0, Math.max(0, headerBytes)));
-    refuse(charge(parsing));
+    this.#charge(body, parsing, charge);
     const request = parseRestRequest(body, headerBytes, this.#contract);
     // Nothing else is parsed meanwhile, and of what was parsed only the tensors stay.
     const stays = request.inputs.reduce((sum, { bytes }) => sum + (bytes.buffer === body.buffer ? 0 : bytes.length), 0);
     refuse(charge(stays - parsing));
+    this.#charge(body, countTextBytes(request), charge);
     if (headerBytes !== null && headerBytes <= MAX_KEPT_BYTES) this.#keep(body, headerBytes, request);
     return request;
+  }
+
+  /** Also a request that is alone has no more room than this: what it becomes may be many times its size. */
+  #charge(body: Buffer, bytes: number, charge: (bytes: number) => VariscaleError | null): void {
+    const mostBytes = this.#maxParsedBytes() - body.length;
+    if (bytes > mostBytes)
+      throw new RequestTooLarge(
+        `the request would take ${bytes} bytes once it is parsed, there is room for ${Math.floor(mostBytes)}. Send fewer rows, and numbers as binary data.`,
+      );
+    refuse(charge(bytes));
   }
 
   #again({ request, places }: Kept, body: Buffer): InferRequest {
@@ -71,6 +92,13 @@ export class RestReader {
     const empty = inputs.map(input => ({ ...input, bytes: new Uint8Array() }));
     this.#kept = { head, bodyBytes: body.length, request: { ...request, inputs: empty }, places };
   }
+}
+
+/** The memory that elements of BYTES tensors take as texts in a session, beyond their own bytes. */
+function countTextBytes({ inputs }: InferRequest): number {
+  let bytes = 0;
+  for (const { datatype, shape } of inputs) if (datatype === "BYTES") bytes += elementCount(shape) * TEXT_BYTES;
+  return bytes;
 }
 
 function refuse(refusal: VariscaleError | null): void {

@@ -1,20 +1,24 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { DataPlane } from "./data-plane.ts";
-import type { DataRequest, DataResponse, DataRoutes } from "./data-routes.ts";
+import type { DataResponse } from "./data-response.ts";
+import type { DataRequest, DataRoutes, PostRoute } from "./data-routes.ts";
 import { parseExactJson } from "./exact-json.ts";
 import { invalid, timeoutOf } from "./infer-request.ts";
 import { inflateBody } from "./inflate-body.ts";
-import { loadParameters } from "./repository.ts";
+import { type LoadParameters, loadParameters } from "./repository.ts";
+import type { RequestLimits } from "./request-limits.ts";
 import { RestReader } from "./rest-reader.ts";
 import { encodeRestResponse } from "./rest-response.ts";
 import type { Duration, VariantStatistics } from "./statistics.ts";
 
 const NS_PER_MS = 1e6;
-/** Of what goes to logs and traces. */
+/** Longer headers go to logs and traces cut. */
 const MAX_HEADER_CHARACTERS = 256;
+/** Requests to the repository name a variant at most. */
+const MAX_REPOSITORY_BODY_BYTES = 64 * 1024;
 
 /** The REST API of the Open Inference Protocol V2, with binary tensors, the model repository and statistics. */
-export function restRoutes(plane: DataPlane, maxBodyBytes: number): DataRoutes {
+export function restRoutes(plane: DataPlane, limits: RequestLimits): DataRoutes {
   const model = `/v2/models/${encodeURIComponent(plane.stage)}`;
   const versions = ["", ...plane.variants];
   const pathOf = (version: string): string =>
@@ -25,24 +29,24 @@ export function restRoutes(plane: DataPlane, maxBodyBytes: number): DataRoutes {
     ["/v2/health/ready", () => ready({ ready: plane.isReady })],
     ["/v2/models/stats", () => ok(statistics(plane, ""))],
   ]);
-  const posts = new Map<string, (request: DataRequest) => Promise<DataResponse>>([
-    ["/v2/repository/index", async request => ok(repositoryIndex(plane, request))],
-    [
-      `/v2/repository/models/${encodeURIComponent(plane.stage)}/load`,
-      async request => {
-        await plane.repository.load(plane.stage, loadParameters(parametersOf(request)));
-        return ok({});
-      },
-    ],
-    [
-      `/v2/repository/models/${encodeURIComponent(plane.stage)}/unload`,
-      async request => {
-        await plane.repository.unload(plane.stage, loadParameters(parametersOf(request)));
-        return ok({});
-      },
-    ],
+  const repository = (handle: (request: DataRequest) => Promise<unknown>): PostRoute => ({
+    handle: async request => ok(await handle(request)),
+    maxBodyBytes: MAX_REPOSITORY_BODY_BYTES,
+  });
+  const modelPath = `/v2/repository/models/${encodeURIComponent(plane.stage)}`;
+  const change = (run: (parameters: LoadParameters) => Promise<void>): PostRoute =>
+    repository(async request => {
+      plane.repository.checkControl();
+      await run(loadParameters(parametersOf(request)));
+      return {};
+    });
+  const posts = new Map<string, PostRoute>([
+    ["/v2/repository/index", repository(async request => repositoryIndex(plane, request))],
+    [`${modelPath}/load`, change(parameters => plane.repository.load(plane.stage, parameters))],
+    [`${modelPath}/unload`, change(parameters => plane.repository.unload(plane.stage, parameters))],
   ]);
-  const reader = new RestReader(plane.contract);
+  const reader = new RestReader(plane.contract, () => limits.maxParsedBytes);
+  const { maxRequestBytes: maxBodyBytes } = limits;
   const inferPaths = new Set<string>();
   for (const version of versions) {
     const path = pathOf(version);
@@ -50,7 +54,10 @@ export function restRoutes(plane: DataPlane, maxBodyBytes: number): DataRoutes {
     gets.set(`${path}/ready`, () => ready({ name: plane.stage, ready: plane.isModelReady(version) }));
     gets.set(`${path}/stats`, () => ok(statistics(plane, version)));
     inferPaths.add(`${path}/infer`);
-    posts.set(`${path}/infer`, request => infer(plane, reader, version, request, maxBodyBytes));
+    posts.set(`${path}/infer`, {
+      handle: request => infer(plane, reader, version, request, maxBodyBytes),
+      maxBodyBytes,
+    });
   }
   return {
     get: path => gets.get(path)?.() ?? null,

@@ -13,6 +13,8 @@ export interface MetricSources {
   readonly variants: readonly string[];
   readonly counters: Counters;
   readonly signals: AccuracySignals | null;
+  /** Bytes of the budget that are held. */
+  readonly requestBytes: () => number;
   readonly queuedRows: () => number;
   readonly queueAgeMs: () => number;
   readonly servedVariant: () => string | null;
@@ -137,6 +139,11 @@ function addGauges(registry: Registry, sources: MetricSources): void {
       collect: () => made.set({ stage }, read()),
     });
   };
+  gauge(
+    "request_bytes",
+    "Bytes of requests that are read or worked on, and of answers on their way",
+    sources.requestBytes,
+  );
   gauge("queue_rows", "Rows that wait", sources.queuedRows);
   gauge("queue_age_seconds", "Age of the oldest row that waits", () => sources.queueAgeMs() / 1000);
   gauge("resident_sessions", "Sessions in memory", () => sources.residentVariants().length);

@@ -17,6 +17,7 @@ import { MissingFiles } from "./missing-files.ts";
 import { ProfileHere } from "./profile-here.ts";
 import { Recovery } from "./recovery.ts";
 import { Repository } from "./repository.ts";
+import { RequestLimits } from "./request-limits.ts";
 import { SessionPool } from "./session-pool.ts";
 import { Statistics } from "./statistics.ts";
 import { type StatusSources, switcherStatus } from "./status.ts";
@@ -70,6 +71,7 @@ export class SwitcherParts implements StatusSources {
   readonly #metrics: SwitcherMetrics;
   readonly #observer: Required<WorkObserver>;
   readonly memory: MemoryGuard;
+  readonly limits: RequestLimits;
   readonly missing: MissingFiles;
   readonly #recovery: Recovery;
   readonly #guard: NodeJS.Timeout;
@@ -85,6 +87,7 @@ export class SwitcherParts implements StatusSources {
     this.registry = createRegistry("variant-switcher", packageVersion);
     this.kept = new KeptAssignment(config.stateFile, logger);
     this.signals = config.accuracy && new AccuracySignals(config.accuracy);
+    this.limits = new RequestLimits(config, () => this.memory.leftMiB);
     this.#metrics = this.#createMetrics();
     const names = config.variants.map(({ name }) => name);
     this.#statistics = new Statistics(names, Date.now);
@@ -179,6 +182,7 @@ export class SwitcherParts implements StatusSources {
       counters: this.counters,
       signals: this.signals,
       variants: this.config.variants.map(({ name }) => name),
+      requestBytes: () => this.limits.budget.usedBytes,
       queuedRows: () => this.batcher.queuedRows,
       queueAgeMs: () => this.batcher.queueAgeMs(),
       servedVariant: () => this.switching.servedVariant,

@@ -109,7 +109,7 @@ describe("fuzzing the switcher", () => {
     };
     fc.assert(
       fc.property(fc.array(request, { minLength: 2, maxLength: 12 }), requests => {
-        const reader = new RestReader(bool);
+        const reader = new RestReader(bool, () => Number.POSITIVE_INFINITY);
         const memory = Buffer.alloc(1000);
         for (const [{ id, shape, binary_data_size }, bytes, cut] of requests) {
           const input = { name: "b", datatype: "BOOL", shape, parameters: { binary_data_size } };
