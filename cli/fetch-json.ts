@@ -1,3 +1,9 @@
+import { VariscaleError } from "../domain/errors.ts";
+import { HttpClient } from "../runtime/http-client.ts";
+import type { HttpFailure } from "../runtime/http-failure.ts";
+
+const httpClient = new HttpClient({ idleMs: 4000 });
+
 export interface JsonRequest {
   readonly method: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -11,35 +17,28 @@ export interface JsonRequest {
 /**
  * Status and JSON of an answer; undefined: it is no JSON. Redirects are not followed: what is sent is for this address alone.
  *
- * @throws Error where there is no whole answer.
+ * @throws VariscaleError where there is no whole answer.
  */
 export async function fetchJson(
   url: string,
   { method, headers, body, timeoutMs, mostBytes }: JsonRequest,
 ): Promise<{ readonly status: number; readonly answer: unknown }> {
-  try {
-    const answer = await fetch(url, {
-      method,
-      redirect: "error",
-      signal: AbortSignal.timeout(timeoutMs),
-      headers: { ...headers, ...(body !== null && { "content-type": "application/json" }) },
-      ...(body !== null && { body: JSON.stringify(body) }),
-    });
-    return { status: answer.status, answer: jsonOf(await readText(answer, mostBytes)) };
-  } catch (error) {
-    throw new Error(causeOf(error), { cause: error });
-  }
-}
-
-async function readText(answer: Response, mostBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of answer.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > mostBytes) throw new Error(`the answer is longer than ${mostBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+  const call = {
+    method,
+    url: new URL(url),
+    headers: { ...headers, ...(body !== null && { "content-type": "application/json" }) },
+    ...(body !== null && { body: JSON.stringify(body) }),
+    timeoutMs,
+    maxBytes: mostBytes,
+  };
+  const answer = await httpClient.request(call).catch((failure: HttpFailure) => {
+    // Callers name the address in their own words.
+    throw new VariscaleError(failure.code, failure.detail, { cause: failure });
+  });
+  const { status } = answer;
+  if (status >= 300 && status < 400)
+    throw new VariscaleError("unavailable", `it answers with a redirect (status ${status}), which is not followed`);
+  return { status, answer: jsonOf(answer.body.toString("utf8")) };
 }
 
 function jsonOf(text: string): unknown {
@@ -48,11 +47,4 @@ function jsonOf(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** `fetch failed` says nothing; what it failed of does. */
-function causeOf(error: unknown): string {
-  const { message, cause } = error instanceof Error ? error : new Error(String(error));
-  const inner = cause instanceof AggregateError ? cause.errors[0] : cause;
-  return inner instanceof Error && inner.message !== "" ? inner.message : message;
 }

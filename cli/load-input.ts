@@ -9,6 +9,7 @@ import { LOAD_KINDS, mixedLoad } from "../load/load-kinds.ts";
 import { readLoadTable } from "../load/load-table.ts";
 import type { LoadTrace } from "../load/load-trace.ts";
 import { traceOf, VALUE_KINDS, type ValueKind } from "../load/table-trace.ts";
+import { withoutCredentials } from "../runtime/http-address.ts";
 import { parseDuration, parseNumber } from "./options.ts";
 import { readLoadFile } from "./read-load-file.ts";
 
@@ -118,7 +119,7 @@ async function fromPrometheus(
   if (source.kind !== "prometheus")
     throw new VariscaleError(
       "invalid_argument",
-      `--prometheus ${url}: must be an address, as in http://prometheus:9090`,
+      `--prometheus ${withoutCredentials(url)}: must be an address, as in http://prometheus:9090`,
     );
   const client = openPrometheusClient(source);
   const toMs = Math.floor(Date.now() / 1000) * 1000;

@@ -1,4 +1,5 @@
 import { VariscaleError } from "../domain/errors.ts";
+import { withoutCredentials } from "../runtime/http-address.ts";
 import type { LoadSourceOptions } from "../scaler/load-sources.ts";
 import { PROMETHEUS_SCHEME, type PrometheusOptions, parsePrometheusUrl } from "../scaler/prometheus-options.ts";
 
@@ -18,7 +19,7 @@ export function parseLoadSource(pair: string, environment: Environment): [name: 
   if (name === "" || !URL.canParse(url))
     throw new VariscaleError(
       "invalid_argument",
-      `--load-source ${pair}: must be name=url, as in gateway=http://gateway:8090 or prometheus=prometheus+http://prometheus:9090`,
+      `--load-source ${withoutCredentials(pair)}: must be name=url, as in gateway=http://gateway:8090 or prometheus=prometheus+http://prometheus:9090`,
     );
   return [name, { kind: "gateway", url }];
 }

@@ -1,7 +1,8 @@
-import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { VariscaleError } from "../domain/errors.ts";
 import type { StageContract } from "../domain/tensor.ts";
-import { type DecodedResponse, decodeInferResponse, type EncodedRequest, encodeInferRequest } from "./infer-codec.ts";
+import { type HttpAnswer, HttpClient } from "../runtime/http-client.ts";
+import { HttpFailure } from "../runtime/http-failure.ts";
+import { type DecodedResponse, decodeInferResponse, encodeInferRequest } from "./infer-codec.ts";
 import type { Row } from "./stage.ts";
 
 export interface InferCall {
@@ -32,142 +33,63 @@ const SILENCE_MS = 2000;
 /** Unused connections close before the replica closes them (65 s), so that few calls meet a closing one. */
 const IDLE_MS = 30_000;
 
-interface Reply {
-  readonly status: number;
-  readonly headerLength: string | undefined;
-  readonly body: Buffer;
-}
-
 /** Speaks the Open Inference Protocol with one replica, over its own keep-alive connections. */
 export class InferClient {
-  readonly #agent = new Agent({ keepAlive: true, timeout: IDLE_MS });
-  readonly #target: { readonly host: string; readonly port: number };
-  readonly #path: string;
+  readonly #client = new HttpClient({ idleMs: IDLE_MS });
+  readonly #address: string;
+  readonly #url: URL;
   readonly #contract: StageContract;
 
+  /** @param address `host:port`, an IPv6 host in brackets; checked before. */
   constructor(address: string, stage: string, contract: StageContract) {
-    this.#target = splitAddress(address);
-    this.#path = `/v2/models/${encodeURIComponent(stage)}/infer`;
+    this.#address = address;
+    this.#url = new URL(`http://${address}/v2/models/${encodeURIComponent(stage)}/infer`);
     this.#contract = contract;
   }
 
-  async infer(call: InferCall): Promise<InferResult> {
-    const encoded = encodeInferRequest(this.#contract, call.rows, { id: call.id, timeoutMs: call.timeoutMs });
-    let reply: Reply;
+  async infer({ id, rows, timeoutMs, signal }: InferCall): Promise<InferResult> {
+    const { headerBytes, parts } = encodeInferRequest(this.#contract, rows, { id, timeoutMs });
+    let answer: HttpAnswer;
     try {
-      reply = await this.#send(encoded, call, "anyConnection");
-    } catch (error) {
-      const message = `replica at ${this.#target.host}:${this.#target.port}: ${VariscaleError.from(error).message}`;
-      const wasSent = (error as NodeJS.ErrnoException).syscall !== "connect";
-      return { kind: "unreachable", error: new VariscaleError("unavailable", message, { cause: error }), wasSent };
+      answer = await this.#client.request({
+        method: "POST",
+        url: this.#url,
+        headers: {
+          "content-type": "application/octet-stream",
+          "inference-header-content-length": String(headerBytes),
+          "x-request-id": id,
+        },
+        body: parts,
+        timeoutMs: Math.round(timeoutMs + SILENCE_MS),
+        maxBytes: MAX_RESPONSE_BYTES,
+        signal,
+      });
+    } catch (thrown) {
+      const failure = thrown instanceof HttpFailure ? thrown : null;
+      const message = `replica at ${this.#address}: ${failure?.detail ?? VariscaleError.from(thrown).message}`;
+      const error = new VariscaleError("unavailable", message, { cause: thrown });
+      return { kind: "unreachable", error, wasSent: failure?.kind !== "notConnected" };
     }
-    return this.#judge(reply, call.rows.length);
+    return this.#judge(answer, rows.length);
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#client.close();
   }
 
-  #judge(reply: Reply, rows: number): InferResult {
-    if (reply.status === 503) return { kind: "full" };
-    if (reply.status === 504) return { kind: "late" };
+  #judge({ status, headers, body }: HttpAnswer, rows: number): InferResult {
+    if (status === 503) return { kind: "full" };
+    if (status === 504) return { kind: "late" };
     try {
-      if (reply.status !== 200) throw new VariscaleError("internal", `a replica answered ${describeReply(reply)}`);
-      return { kind: "answered", ...decodeInferResponse(this.#contract, rows, reply.body, reply.headerLength) };
+      if (status !== 200) {
+        const said = body.subarray(0, 200).toString("utf8");
+        throw new VariscaleError("internal", `a replica answered ${status}${said === "" ? "" : `: ${said}`}`);
+      }
+      const headerLength = headers["inference-header-content-length"];
+      const ofHeader = Array.isArray(headerLength) ? headerLength[0] : headerLength;
+      return { kind: "answered", ...decodeInferResponse(this.#contract, rows, body, ofHeader) };
     } catch (error) {
       return { kind: "wrong", error: VariscaleError.from(error) };
     }
   }
-
-  /**
-   * A kept connection may be closed by the replica in the very moment it is used: that says nothing about the replica, so the
-   * call is sent again over a new one.
-   */
-  #send(encoded: EncodedRequest, call: InferCall, connection: "anyConnection" | "newConnection"): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      const request = httpRequest({
-        ...this.#target,
-        method: "POST",
-        path: this.#path,
-        agent: connection === "anyConnection" ? this.#agent : false,
-        headers: {
-          "content-type": "application/octet-stream",
-          "inference-header-content-length": encoded.headerBytes,
-          "content-length": encoded.totalBytes,
-          "x-request-id": call.id,
-        },
-      });
-      const stop = stopWhenUnwanted(request, call);
-      const fail = (error: NodeJS.ErrnoException): void => {
-        stop();
-        const isStale = request.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
-        if (isStale && !call.signal.aborted) resolve(this.#send(encoded, call, "newConnection"));
-        else reject(error);
-      };
-      request.once("error", fail);
-      request.once("response", response => {
-        readReply(response).then(
-          reply => {
-            stop();
-            resolve(reply);
-          },
-          (error: Error) => {
-            request.off("error", fail);
-            request.on("error", () => {});
-            stop();
-            request.destroy();
-            reject(error);
-          },
-        );
-      });
-      request.cork();
-      for (const part of encoded.parts) request.write(part);
-      request.end();
-      request.uncork();
-    });
-  }
-}
-
-/** Cuts the connection when the call is aborted or the replica stays silent; returns what to call when it is over. */
-function stopWhenUnwanted(request: ClientRequest, call: InferCall): () => void {
-  const abort = (): void => {
-    request.destroy(new Error("the call was cancelled"));
-  };
-  const silence = setTimeout(
-    () => request.destroy(new Error(`no answer within ${Math.round(call.timeoutMs + SILENCE_MS)} ms`)),
-    call.timeoutMs + SILENCE_MS,
-  );
-  if (call.signal.aborted) abort();
-  else call.signal.addEventListener("abort", abort, { once: true });
-  return () => {
-    clearTimeout(silence);
-    call.signal.removeEventListener("abort", abort);
-  };
-}
-
-async function readReply(response: IncomingMessage): Promise<Reply> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_RESPONSE_BYTES) throw new Error(`its answer has more than ${MAX_RESPONSE_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  const headerLength = response.headers["inference-header-content-length"];
-  return {
-    status: response.statusCode ?? 0,
-    headerLength: Array.isArray(headerLength) ? headerLength[0] : headerLength,
-    body: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, bytes),
-  };
-}
-
-function describeReply(reply: Reply): string {
-  const text = reply.body.subarray(0, 200).toString("utf8");
-  return text === "" ? String(reply.status) : `${reply.status}: ${text}`;
-}
-
-/** `host:port`, an IPv6 host in brackets. The address must have been checked. */
-function splitAddress(address: string): { readonly host: string; readonly port: number } {
-  const colon = address.lastIndexOf(":");
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(address.slice(colon + 1)) };
 }

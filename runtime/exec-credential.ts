@@ -15,9 +15,18 @@ export const execSchema = z.looseObject({
   args: z.array(z.string()).nullish(),
   env: z.array(z.looseObject({ name: z.string(), value: z.string() })).nullish(),
   installHint: z.string().nullish(),
+  provideClusterInfo: z.boolean().nullish(),
 });
 
 type Exec = z.output<typeof execSchema>;
+
+export interface ExecPlace {
+  /** The kubeconfig's: relative paths start there. */
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** The cluster that the credentials are for, as the program reads it. */
+  readonly clusterInfo: () => object;
+}
 
 interface ExecAccess {
   readonly token: string | null;
@@ -36,11 +45,11 @@ const credentialSchema = z.looseObject({
 });
 
 /** Runs the program when there are no credentials yet or they are about to expire; callers at the same time share one run. */
-export function execAccess(exec: Exec, folder: string, env: NodeJS.ProcessEnv): () => Promise<ExecAccess> {
+export function execAccess(exec: Exec, place: ExecPlace): () => Promise<ExecAccess> {
   let kept: { readonly access: ExecAccess; readonly untilMs: number } | null = null;
   let running: Promise<ExecAccess> | null = null;
   const renew = async (): Promise<ExecAccess> => {
-    const { status } = await run(exec, folder, env);
+    const { status } = await run(exec, place);
     const access = {
       token: status.token ?? null,
       certificate: status.clientCertificateData ?? null,
@@ -59,10 +68,14 @@ export function execAccess(exec: Exec, folder: string, env: NodeJS.ProcessEnv): 
   };
 }
 
-function run(exec: Exec, folder: string, env: NodeJS.ProcessEnv): Promise<z.output<typeof credentialSchema>> {
+function run(exec: Exec, { folder, env, clusterInfo }: ExecPlace): Promise<z.output<typeof credentialSchema>> {
   // A command with a slash is a path beside the kubeconfig; any other one is looked up in PATH.
   const command = /[/\\]/.test(exec.command) ? resolve(folder, exec.command) : exec.command;
-  const info = { apiVersion: exec.apiVersion, kind: "ExecCredential", spec: { interactive: false } };
+  const info = {
+    apiVersion: exec.apiVersion,
+    kind: "ExecCredential",
+    spec: { ...(exec.provideClusterInfo && { cluster: clusterInfo() }), interactive: false },
+  };
   const given = Object.fromEntries((exec.env ?? []).map(({ name, value }) => [name, value]));
   const options = {
     env: { ...env, ...given, KUBERNETES_EXEC_INFO: JSON.stringify(info) },

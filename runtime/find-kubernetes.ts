@@ -47,6 +47,9 @@ export function inClusterKubernetes(place: Omit<KubernetesPlace, "context">): Ku
     origin: "this pod's service account",
     serverName: null,
     verify: true,
+    // A pod reaches its own API server directly: a proxy in its environment is for what lies outside of the cluster.
+    proxyUrl: null,
+    impersonation: {},
     access: async () => ({ ca: ca(), certificate: null, key: null, token: token().trim() }),
   };
 }

@@ -5,7 +5,9 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { VariscaleError } from "../domain/errors.ts";
 import { execAccess, execSchema } from "./exec-credential.ts";
+import { checkProxyUrl, findProxy } from "./find-proxy.ts";
 import { followFile } from "./follow-file.ts";
+import { parseHttpAddress } from "./http-address.ts";
 import type { KubernetesAccess, KubernetesConfig } from "./kubernetes-config.ts";
 
 const clusterSchema = z.looseObject({
@@ -14,6 +16,8 @@ const clusterSchema = z.looseObject({
   "certificate-authority-data": z.string().optional(),
   "insecure-skip-tls-verify": z.boolean().optional(),
   "tls-server-name": z.string().optional(),
+  "proxy-url": z.string().optional(),
+  extensions: z.array(z.looseObject({ name: z.string(), extension: z.unknown() })).nullish(),
 });
 
 const userSchema = z.looseObject({
@@ -26,6 +30,10 @@ const userSchema = z.looseObject({
   exec: execSchema.optional(),
   "auth-provider": z.unknown().optional(),
   username: z.unknown().optional(),
+  as: z.string().optional(),
+  "as-uid": z.string().optional(),
+  "as-groups": z.array(z.string()).nullish(),
+  "as-user-extra": z.record(z.string(), z.array(z.string())).nullish(),
 });
 
 const contextSchema = z.looseObject({
@@ -56,7 +64,7 @@ interface Found<T> {
  * Throws not_found for a file, context, cluster or user that is not there, and invalid_argument for what can't be used.
  */
 export function readKubeconfig(env: NodeJS.ProcessEnv, context: string | null): KubernetesConfig {
-  const paths = pathsOf(env);
+  const paths = listPaths(env);
   const files = paths.filter(path => existsSync(path)).map(path => ({ path, content: readFile(path) }));
   const origin = paths.join(delimiter);
   if (files.length === 0)
@@ -84,17 +92,21 @@ export function readKubeconfig(env: NodeJS.ProcessEnv, context: string | null): 
     ? find<z.output<typeof userSchema> | null>("users", "user", chosen.user)
     : { value: null, folder: "" };
   checkServer(cluster.value.server, origin);
+  const server = cluster.value.server.replace(/\/+$/, "");
+  const proxyUrl = findClusterProxy(chosen.cluster, cluster.value, env);
   return {
-    server: cluster.value.server.replace(/\/+$/, ""),
+    server,
     namespace: chosen.namespace ?? "default",
     origin: `context ${contextName} of ${origin}`,
     serverName: cluster.value["tls-server-name"] ?? null,
     verify: cluster.value["insecure-skip-tls-verify"] !== true,
-    access: accessOf(cluster, user, env, chosen.user ?? ""),
+    proxyUrl,
+    impersonation: readImpersonation(user.value, chosen.user ?? ""),
+    access: openAccess(cluster, user, env, chosen.user ?? ""),
   };
 }
 
-function pathsOf(env: NodeJS.ProcessEnv): readonly string[] {
+function listPaths(env: NodeJS.ProcessEnv): readonly string[] {
   const listed = (env["KUBECONFIG"] ?? "").split(delimiter).filter(path => path !== "");
   return listed.length > 0 ? listed.map(path => resolve(path)) : [join(env["HOME"] || homedir(), ".kube", "config")];
 }
@@ -120,14 +132,15 @@ function readFile(path: string): z.output<typeof fileSchema> {
 }
 
 function checkServer(server: string, origin: string): void {
-  if (URL.canParse(server) && /^https?:$/.test(new URL(server).protocol)) return;
-  throw new VariscaleError(
-    "invalid_argument",
-    `kubeconfig ${origin}: \`${server}\` is no URL: write https://host:port`,
-  );
+  parseHttpAddress(server, {
+    where: `kubeconfig ${origin}: server`,
+    example: "https://host:port",
+    isHttpsAllowed: true,
+    credentials: "use a token, a client certificate or `exec`",
+  });
 }
 
-function accessOf(
+function openAccess(
   { value: cluster, folder: clusterFolder }: Found<z.output<typeof clusterSchema>>,
   { value: user, folder }: Found<z.output<typeof userSchema> | null>,
   env: NodeJS.ProcessEnv,
@@ -142,7 +155,8 @@ function accessOf(
   const certificate = user ? text(user, "client-certificate", folder) : () => null;
   const key = user ? text(user, "client-key", folder) : () => null;
   const tokenFile = user?.tokenFile ? followFile(resolve(folder, user.tokenFile)) : null;
-  const run = user?.exec ? execAccess(user.exec, folder, env) : null;
+  const clusterInfo = () => describeCluster(cluster, ca());
+  const run = user?.exec ? execAccess(user.exec, { folder, env, clusterInfo }) : null;
   return async (): Promise<KubernetesAccess> => {
     const ran = run ? await run() : null;
     return {
@@ -163,4 +177,55 @@ function text(entry: Readonly<Record<string, unknown>>, key: string, folder: str
   }
   const path = entry[key];
   return typeof path === "string" && path !== "" ? followFile(resolve(folder, path)) : () => null;
+}
+
+/** `proxy-url`, else what the environment says. */
+function findClusterProxy(
+  name: string,
+  { server, "proxy-url": given }: z.output<typeof clusterSchema>,
+  env: NodeJS.ProcessEnv,
+): string | null {
+  if (given === undefined || given === "") return findProxy(new URL(server), env);
+  return checkProxyUrl(given, `kubeconfig: \`proxy-url\` of cluster ${name}`);
+}
+
+/** Headers that ask the API server to take the user for another one, as `as` and the fields beside it say. */
+function readImpersonation(
+  user: z.output<typeof userSchema> | null,
+  userName: string,
+): Readonly<Record<string, string | readonly string[]>> {
+  const { as, "as-uid": uid, "as-groups": groups, "as-user-extra": extra } = user ?? {};
+  const extras = Object.entries(extra ?? {});
+  if (!as) {
+    if (!uid && !groups?.length && extras.length === 0) return {};
+    throw new VariscaleError(
+      "invalid_argument",
+      `kubeconfig: user ${userName} has \`as-uid\`, \`as-groups\` or \`as-user-extra\` without \`as\`: name the user to act as, or remove them`,
+    );
+  }
+  return {
+    "impersonate-user": as,
+    ...(uid && { "impersonate-uid": uid }),
+    ...(groups?.length && { "impersonate-group": groups }),
+    ...Object.fromEntries(extras.map(([key, values]) => [`impersonate-extra-${escapeForName(key)}`, values])),
+  };
+}
+
+/** `encodeURIComponent` leaves round brackets, which no name of a header has. */
+function escapeForName(key: string): string {
+  return encodeURIComponent(key.toLowerCase()).replaceAll("(", "%28").replaceAll(")", "%29");
+}
+
+/** The cluster as a program that gives credentials for it reads it. */
+function describeCluster(cluster: z.output<typeof clusterSchema>, ca: string | null): object {
+  const { "tls-server-name": serverName, "proxy-url": proxyUrl, extensions } = cluster;
+  const config = extensions?.find(({ name }) => name === "client.authentication.k8s.io/exec")?.extension;
+  return {
+    server: cluster.server,
+    ...(serverName && { "tls-server-name": serverName }),
+    ...(cluster["insecure-skip-tls-verify"] === true && { "insecure-skip-tls-verify": true }),
+    ...(ca !== null && { "certificate-authority-data": Buffer.from(ca).toString("base64") }),
+    ...(proxyUrl && { "proxy-url": proxyUrl }),
+    ...(config !== undefined && { config }),
+  };
 }

@@ -19,6 +19,10 @@ export interface KubernetesConfig {
   readonly serverName: string | null;
   /** False: any certificate is taken. */
   readonly verify: boolean;
+  /** An HTTP proxy that the server is reached through; null: there is none. */
+  readonly proxyUrl: string | null;
+  /** Headers that say as whom the user acts; none: as himself. */
+  readonly impersonation: Readonly<Record<string, string | readonly string[]>>;
   /** Asked for every call: tokens and certificates change while the process lives. */
   access(): Promise<KubernetesAccess>;
 }

@@ -1,4 +1,5 @@
 import { type ErrorCode, VariscaleError } from "../domain/errors.ts";
+import { HttpFailure } from "./http-failure.ts";
 import { describeResource, type KubernetesResource } from "./kubernetes-resource.ts";
 
 /** As RBAC names them. */
@@ -87,9 +88,9 @@ const UNTRUSTED = "the API server's certificate is not signed by the given CA: c
 
 /** What a connection that failed means: unavailable, or failed_precondition where TLS says that it can't be trusted. */
 export function errorOfConnection(what: string, server: string, thrown: unknown): VariscaleError {
-  if (thrown instanceof VariscaleError) return thrown;
-  const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
-  const detail = (thrown instanceof Error ? thrown.message || code : String(thrown)).trim().slice(0, 500);
+  if (!(thrown instanceof HttpFailure)) return VariscaleError.from(thrown);
+  const { cause, detail } = thrown;
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   const isTls = /CERT|SELF_SIGNED|VERIFY|SSL|TLS|EPROTO/.test(code);
   const isNoPem = /PEM routines|ASN1/i.test(detail);
   const other = isTls ? UNTRUSTED : "check that the API server can be reached from here";

@@ -1,6 +1,6 @@
-import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { VariscaleError } from "../domain/errors.ts";
+import { type BoundedCall, type HttpAnswer, HttpClient, type OpenAnswer, readWhole } from "./http-client.ts";
+import { HttpFailure } from "./http-failure.ts";
 import type { KubernetesConfig } from "./kubernetes-config.ts";
 import { errorOfConnection } from "./kubernetes-error.ts";
 import { packageVersion } from "./version.ts";
@@ -13,95 +13,90 @@ export interface KubernetesRequest {
   readonly path: string;
   readonly contentType?: string;
   readonly body?: string;
-  readonly signal: AbortSignal;
 }
 
-/** Opens requests to one API server over kept connections. */
+/** An idle connection may be closed by the other side just when it is used again. */
+const IDLE_MS = 30_000;
+const MOST_BYTES = 32 * 1024 * 1024;
+
+/** Sends requests to one API server over kept connections. */
 export class KubernetesConnections {
   readonly config: KubernetesConfig;
-  readonly #agent: HttpAgent;
-  readonly #isTls: boolean;
+  readonly #client: HttpClient;
 
   constructor(config: KubernetesConfig) {
     this.config = config;
-    this.#isTls = new URL(config.server).protocol === "https:";
-    // A connection that was idle for longer may be closed by the other side just when it is used again.
-    const options = { keepAlive: true, keepAliveMsecs: 15_000, timeout: 30_000 };
-    this.#agent = this.#isTls ? new HttpsAgent(options) : new HttpAgent(options);
+    this.#client = new HttpClient({ idleMs: IDLE_MS, proxyUrl: config.proxyUrl });
   }
 
-  /** The answer with its headers; the body is still to come. Throws what errorOfConnection() makes of a failure. */
-  async open(request: KubernetesRequest): Promise<IncomingMessage> {
-    const { config } = this;
-    const { ca, certificate, key, token } = await config.access();
-    const url = new URL(config.server + request.path);
-    const options = {
-      agent: this.#agent,
-      method: request.method,
-      signal: request.signal,
-      headers: {
-        accept: "application/json",
-        "user-agent": `variscale/${packageVersion}`,
-        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-        ...(request.body === undefined
-          ? {}
-          : {
-              "content-type": request.contentType ?? "application/json",
-              "content-length": Buffer.byteLength(request.body),
-            }),
-      },
-      ...(this.#isTls
-        ? {
-            rejectUnauthorized: config.verify,
-            ...(ca === null ? {} : { ca }),
-            ...(certificate === null ? {} : { cert: certificate }),
-            ...(key === null ? {} : { key }),
-            ...(config.serverName === null ? {} : { servername: config.serverName }),
-          }
-        : {}),
-    };
-    const send = (isLast: boolean): Promise<IncomingMessage> =>
-      new Promise((resolve, reject) => {
-        const fail = (error: unknown) => reject(errorOfConnection(request.what, config.server, error));
-        let sent: ClientRequest;
-        try {
-          sent = (this.#isTls ? httpsRequest : httpRequest)(url, options);
-        } catch (error) {
-          // A certificate or key that is no PEM, or a token that no header can hold.
-          return fail(error);
-        }
-        sent.on("response", resolve);
-        sent.on("error", error => {
-          const isStale = !isLast && sent.reusedSocket && "code" in error && error.code === "ECONNRESET";
-          if (isStale) resolve(send(true));
-          else fail(error);
-        });
-        sent.end(request.body);
-      });
-    return await send(false);
+  /** A whole answer. Throws what errorOfConnection() makes of a failure, and deadline_exceeded where there is none in time. */
+  async ask(request: KubernetesRequest, withinMs: number): Promise<HttpAnswer> {
+    const { what } = request;
+    const call = await this.#prepare(request);
+    try {
+      return await this.#client.request({ ...call, timeoutMs: withinMs, maxBytes: MOST_BYTES });
+    } catch (thrown) {
+      throw this.#explain(what, thrown, withinMs);
+    }
+  }
+
+  /** An answer whose body is still to come. Throws what errorOfConnection() makes of a failure. */
+  async open(request: KubernetesRequest, signal: AbortSignal): Promise<OpenAnswer> {
+    const call = await this.#prepare(request);
+    try {
+      return await this.#client.open({ ...call, signal });
+    } catch (thrown) {
+      throw this.#explain(request.what, thrown, null);
+    }
+  }
+
+  /** The body of an answer that was opened. */
+  async readBody({ body }: OpenAnswer, what: string): Promise<string> {
+    try {
+      return (await readWhole(body, this.config.server, MOST_BYTES)).toString("utf8");
+    } catch (thrown) {
+      throw this.#explain(what, thrown, null);
+    }
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#client.close();
   }
-}
 
-/** All of a body. Throws resource_exhausted when it has more than `mostBytes`. */
-export function readBody(response: IncomingMessage, what: string, mostBytes: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    response.on("data", (chunk: Buffer) => {
-      bytes += chunk.length;
-      chunks.push(chunk);
-      if (bytes <= mostBytes) return;
-      const message = `Kubernetes: ${what}: the answer has more than ${mostBytes} bytes`;
-      reject(new VariscaleError("resource_exhausted", message));
-      response.destroy();
-    });
-    response.on("error", error =>
-      reject(new VariscaleError("unavailable", `Kubernetes: ${what}: the answer broke off`, { cause: error })),
-    );
-    response.on("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
-  });
+  async #prepare({
+    method,
+    path,
+    contentType,
+    body,
+  }: KubernetesRequest): Promise<Omit<BoundedCall, "timeoutMs" | "maxBytes">> {
+    const { server, serverName, verify, access, impersonation } = this.config;
+    const { ca, certificate, key, token } = await access();
+    return {
+      method,
+      url: new URL(server + path),
+      headers: {
+        accept: "application/json",
+        "user-agent": `variscale/${packageVersion}`,
+        ...(token !== null && { authorization: `Bearer ${token}` }),
+        ...(body !== undefined && { "content-type": contentType ?? "application/json" }),
+        ...impersonation,
+      },
+      ...(body !== undefined && { body }),
+      tls: server.startsWith("https:") ? { ca, certificate, key, serverName, verify } : null,
+    };
+  }
+
+  #explain(what: string, thrown: unknown, withinMs: number | null): VariscaleError {
+    const { server } = this.config;
+    const kind = thrown instanceof HttpFailure ? thrown.kind : null;
+    if (thrown instanceof HttpFailure && (kind === "tooLarge" || kind === "cutShort"))
+      return new VariscaleError(thrown.code, `Kubernetes: ${what}: ${thrown.detail}`, { cause: thrown });
+    if (kind === "timedOut" && withinMs !== null)
+      return new VariscaleError(
+        "deadline_exceeded",
+        `Kubernetes: ${what}: no answer from ${server} within ${withinMs / 1000} s: check that it can be reached from here.`,
+        { cause: thrown },
+      );
+    return errorOfConnection(what, server, thrown);
+  }
 }

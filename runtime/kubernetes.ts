@@ -1,14 +1,13 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { KubernetesConfig } from "./kubernetes-config.ts";
 import { describeCall, errorOfStatus, type KubernetesCall } from "./kubernetes-error.ts";
-import { KubernetesConnections, type KubernetesRequest, readBody } from "./kubernetes-request.ts";
+import { KubernetesConnections, type KubernetesRequest } from "./kubernetes-request.ts";
 import { type KubernetesResource, resourcePath } from "./kubernetes-resource.ts";
 
 const ANSWER_WITHIN_MS = 10_000;
 /** Objects that a page of a list has at most. */
 const PAGE_ITEMS = 250;
 const MOST_PAGES = 400;
-const MOST_BYTES = 32 * 1024 * 1024;
 /** A line of a watch: an object has at most 1.5 MiB in etcd. */
 const MOST_LINE_BYTES = 8 * 1024 * 1024;
 
@@ -40,7 +39,12 @@ export interface CallLimits {
   readonly withinMs?: number;
 }
 
-/** The few calls to an API server that are needed. Whatever is bad about an answer is thrown as a VariscaleError. */
+/**
+ * The few calls to an API server that are needed. Whatever is bad about an answer is thrown as a VariscaleError.
+ *
+ * `@kubernetes/client-node` is not used: its version 2 needs undici 8 and so Node 22, version 1 brings node-fetch and fifteen direct
+ * dependencies, and each knows every API there is, which takes the scaler more memory than all that it calls.
+ */
 export class KubernetesClient {
   readonly config: KubernetesConfig;
   readonly #connections: KubernetesConnections;
@@ -58,10 +62,7 @@ export class KubernetesClient {
 
   /** What is no resource: `/version`. */
   getPath(path: string): Promise<unknown> {
-    return this.#send(
-      { what: `get ${path}`, method: "GET", path, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) },
-      null,
-    );
+    return this.#send({ what: `get ${path}`, method: "GET", path }, null);
   }
 
   /** Throws aborted where one of the name is there already. @param namespace null: of the whole cluster. */
@@ -103,7 +104,6 @@ export class KubernetesClient {
         what: describeCall({ verb: "patch", resource: part, namespace, name }),
         method: "PATCH",
         path,
-        signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
         body: JSON.stringify(object),
         contentType: "application/apply-patch+yaml",
       },
@@ -144,16 +144,14 @@ export class KubernetesClient {
     const query = `?watch=true&allowWatchBookmarks=true&resourceVersion=${encodeURIComponent(resourceVersion)}&timeoutSeconds=${timeoutSeconds}`;
     const path = resourcePath(resource, namespace, null) + query + selectedBy(selector);
     const what = describeCall(call);
-    const response = await this.#connections.open({ what, method: "GET", path, signal });
-    if (response.statusCode !== 200) {
-      const body = await readBody(response, what, MOST_BYTES);
-      throw errorOfStatus(what, response.statusCode ?? 0, body, call);
-    }
+    const answer = await this.#connections.open({ what, method: "GET", path }, signal);
+    if (answer.status !== 200)
+      throw errorOfStatus(what, answer.status, await this.#connections.readBody(answer, what), call);
     request.onOpen();
     let rest = "";
-    response.setEncoding("utf8");
+    answer.body.setEncoding("utf8");
     try {
-      for await (const chunk of response as AsyncIterable<string>) {
+      for await (const chunk of answer.body as AsyncIterable<string>) {
         const lines = (rest + chunk).split("\n");
         rest = lines.pop() ?? "";
         if (rest.length > MOST_LINE_BYTES)
@@ -161,7 +159,7 @@ export class KubernetesClient {
         for (const line of lines) if (line !== "") request.onEvent(parseJson(line, what));
       }
     } finally {
-      response.destroy();
+      answer.body.destroy();
     }
   }
 
@@ -180,7 +178,6 @@ export class KubernetesClient {
       what: describeCall(call),
       method,
       path,
-      signal: AbortSignal.timeout(withinMs),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(method === "PATCH" ? { contentType: "application/merge-patch+json" } : {}),
     };
@@ -188,19 +185,10 @@ export class KubernetesClient {
   }
 
   async #send(request: KubernetesRequest, call: KubernetesCall | null, withinMs = ANSWER_WITHIN_MS): Promise<unknown> {
-    const { what, signal } = request;
-    let status: number;
-    let body: string;
-    try {
-      const response = await this.#connections.open(request);
-      status = response.statusCode ?? 0;
-      body = await readBody(response, what, MOST_BYTES);
-    } catch (error) {
-      if (!signal.aborted) throw error;
-      const message = `Kubernetes: ${what}: no answer from ${this.config.server} within ${withinMs / 1000} s: check that it can be reached from here.`;
-      throw new VariscaleError("deadline_exceeded", message, { cause: error });
-    }
-    if (status < 200 || status >= 300) throw errorOfStatus(what, status, body, call);
+    const { what } = request;
+    const answer = await this.#connections.ask(request, withinMs);
+    const body = answer.body.toString("utf8");
+    if (answer.status < 200 || answer.status >= 300) throw errorOfStatus(what, answer.status, body, call);
     return parseJson(body, what);
   }
 }

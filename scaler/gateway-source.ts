@@ -1,4 +1,3 @@
-import { type Agent, get, type RequestOptions } from "node:http";
 import { z } from "zod";
 import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import { VariscaleError } from "../domain/errors.ts";
@@ -6,6 +5,9 @@ import { formatIssue, issuesOf } from "../domain/file-issue.ts";
 import { isRate, type LoadSample } from "../domain/load.ts";
 import { type LastMinute, queryOf, type ReadLoad } from "../domain/load-report.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
+import { parseHttpAddress } from "../runtime/http-address.ts";
+import type { HttpClient } from "../runtime/http-client.ts";
+import { HttpFailure } from "../runtime/http-failure.ts";
 import { NO_ANSWER_COUNTS, readAnswers } from "./answer-counts.ts";
 import type { Clock } from "./clock.ts";
 import { LOAD_STALE_AFTER_MS, type LoadSource } from "./load-source.ts";
@@ -54,17 +56,21 @@ const reportSchema = z.object({
 
 type Report = z.output<typeof reportSchema>;
 
-/** Throws invalid_argument for what is no http URL. */
+/** Throws invalid_argument for what is no http address, or has credentials in it. */
 export function checkGatewayUrl(url: string): void {
-  if (URL.canParse(url) && new URL(url).protocol === "http:") return;
-  throw new VariscaleError("invalid_argument", `load source: \`${url}\` is no http URL: write http://host:port`);
+  parseHttpAddress(url, {
+    where: "load source:",
+    example: "http://host:port",
+    isHttpsAllowed: false,
+    credentials: "a gateway asks for none, so remove them",
+  });
 }
 
 export interface GatewaySourceOptions {
   /** `http://host:port` of the gateway; checked before. */
   readonly url: string;
   readonly key: PipelineKey;
-  readonly agent: Agent;
+  readonly httpClient: HttpClient;
   readonly clock: Clock;
   /** Takes turns with those of other pipelines, each once a GATEWAY_POLL_MS. */
   readonly rota: Rota;
@@ -78,10 +84,9 @@ export interface GatewaySourceOptions {
  * unless the gateway is away for longer; what it never counted (it was down) stays missing.
  */
 export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
-  const { key, clock, rota, knownToMs, onPoll, agent } = options;
+  const { key, clock, rota, knownToMs, onPoll, httpClient } = options;
   const path = `/v1/pipelines/${encodeURIComponent(key.namespace)}/${encodeURIComponent(key.name)}/load`;
   const url = new URL(path, options.url);
-  const { hostname, port } = url;
   let reader = newReader();
   let waiting: LoadSample[] = [];
   let problem: string | null = null;
@@ -94,14 +99,7 @@ export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
     if (polling) return;
     polling = true;
     try {
-      const report = parseReport(
-        await fetchOverKept({
-          hostname: hostname.replace(/^\[|\]$/g, ""),
-          port,
-          path: path + queryOf(readBy(reader)),
-          agent,
-        }),
-      );
+      const report = await fetchReport(httpClient, new URL(url.pathname + queryOf(readBy(reader)), url));
       const read = readSamples(reader, report, clock.nowMs());
       // Of the first report alone: later ones may come from a clock that was set back.
       const isKnown = (sample: LoadSample): boolean =>
@@ -115,7 +113,8 @@ export function openGatewaySource(options: GatewaySourceOptions): LoadSource {
       problem = null;
     } catch (thrown) {
       lastMinute = null;
-      problem = `${url.href}: ${VariscaleError.from(thrown).message}`;
+      const failure = VariscaleError.from(thrown);
+      problem = `${url.href}: ${failure instanceof HttpFailure ? failure.detail : failure.message}`;
     }
     polling = false;
     onPoll(problem === null);
@@ -184,6 +183,13 @@ function readSamples(
   return { reader: { epoch: report.epoch, readToMs: Math.max(readToMs, fresh.at(-1)?.atMs ?? readToMs) }, samples };
 }
 
+async function fetchReport(httpClient: HttpClient, url: URL): Promise<Report> {
+  const call = { method: "GET", url, timeoutMs: ANSWER_WITHIN_MS, maxBytes: MOST_BYTES };
+  const { status, body } = await httpClient.request(call);
+  if (status !== 200) throw new VariscaleError("unavailable", `answered with status ${status}`);
+  return parseReport(body.toString("utf8"));
+}
+
 function parseReport(text: string): Report {
   let value: unknown;
   try {
@@ -198,46 +204,4 @@ function parseReport(text: string): Report {
     "unavailable",
     `the answer is no load report: ${issue ? formatIssue(issue) : "it is empty"}`,
   );
-}
-
-/** A kept connection may be closed by the other side just when it is used again: then once more, over a new one. */
-async function fetchOverKept(request: RequestOptions): Promise<string> {
-  try {
-    return await fetchText(request);
-  } catch (thrown) {
-    if (!(thrown instanceof StaleConnection)) throw thrown;
-    return await fetchText({ ...request, agent: false });
-  }
-}
-
-class StaleConnection extends Error {}
-
-function fetchText(options: RequestOptions): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const request = get(options, response => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      response.on("data", (chunk: Buffer) => {
-        bytes += chunk.length;
-        chunks.push(chunk);
-        if (bytes > MOST_BYTES)
-          request.destroy(new VariscaleError("unavailable", `the answer has more than ${MOST_BYTES} bytes`));
-      });
-      response.on("error", reject);
-      response.on("end", () => {
-        if (response.statusCode === 200) return resolve(Buffer.concat(chunks).toString());
-        reject(new VariscaleError("unavailable", `answered with status ${String(response.statusCode)}`));
-      });
-    });
-    // Not AbortSignal.timeout(): its timer and finalizer outlive the answer, and all of them the young generation.
-    const timer = setTimeout(
-      () => request.destroy(new VariscaleError("unavailable", `no answer within ${ANSWER_WITHIN_MS} ms`)),
-      ANSWER_WITHIN_MS,
-    );
-    request.on("close", () => clearTimeout(timer));
-    request.on("error", error => {
-      const isStale = request.reusedSocket && "code" in error && error.code === "ECONNRESET";
-      reject(isStale ? new StaleConnection() : VariscaleError.from(error, "unavailable"));
-    });
-  });
 }

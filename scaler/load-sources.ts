@@ -1,7 +1,7 @@
-import { Agent } from "node:http";
 import { isDeepStrictEqual } from "node:util";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatKey, type Pipeline } from "../domain/pipeline.ts";
+import { HttpClient } from "../runtime/http-client.ts";
 import type { Clock } from "./clock.ts";
 import { checkGatewayUrl, GATEWAY_POLL_MS, openGatewaySource } from "./gateway-source.ts";
 import type { LoadSource } from "./load-source.ts";
@@ -37,7 +37,7 @@ interface PrometheusParts {
 export class LoadSources {
   readonly #options: LoadSourcesOptions;
   // A connection that was idle for longer may be closed by the gateway just when it is used again.
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 16, timeout: 3000 });
+  readonly #httpClient = new HttpClient({ idleMs: 3000, maxConnections: 16 });
   readonly #rota: Rota;
   /** Null: no source is a Prometheus. */
   readonly #prometheus: PrometheusParts | null;
@@ -96,7 +96,7 @@ export class LoadSources {
 
   close(): void {
     for (const source of this.#open.values()) source.close();
-    this.#agent.destroy();
+    this.#httpClient.close();
     for (const client of this.#clients.values()) client.close();
   }
 
@@ -114,7 +114,7 @@ export class LoadSources {
       return openGatewaySource({
         url: source.url,
         key,
-        agent: this.#agent,
+        httpClient: this.#httpClient,
         clock,
         rota: this.#rota,
         knownToMs,

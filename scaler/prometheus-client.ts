@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
-import { Agent as HttpAgent, type IncomingMessage, type RequestOptions, request as requestHttp } from "node:http";
-import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import { VariscaleError } from "../domain/errors.ts";
+import { HttpClient } from "../runtime/http-client.ts";
+import { HttpFailure } from "../runtime/http-failure.ts";
 import { errorOf, type PrometheusAnswer, parseAnswer } from "./prometheus-answer.ts";
 import type { PrometheusOptions } from "./prometheus-options.ts";
 
 const MOST_BYTES = 4 * 1024 * 1024;
-const MOST_SOCKETS = 16;
+const MOST_CONNECTIONS = 16;
 /** Kept connections that were idle for longer may be closed by the other side just when they are used again. */
 const IDLE_MS = 20_000;
 
@@ -29,11 +29,8 @@ interface Answer {
   readonly text: string;
 }
 
-type Post = (method: "POST" | "GET", path: string, form: string) => Promise<Answer>;
-
 export function openPrometheusClient(options: PrometheusOptions): PrometheusClient {
-  const connections = openConnections(options);
-  const post = poster(options, connections);
+  const client = new HttpClient({ idleMs: IDLE_MS, maxConnections: MOST_CONNECTIONS });
   // A proxy that lets reads alone through, or an old server.
   let method: "POST" | "GET" = "POST";
   return {
@@ -41,67 +38,53 @@ export function openPrometheusClient(options: PrometheusOptions): PrometheusClie
     ask: async (api, parameters) => {
       const form = new URLSearchParams({ ...parameters, timeout: `${options.timeoutMs}ms` }).toString();
       const path = `${options.url}/api/v1/${api}`;
-      let answer = await post(method, path, form);
+      let answer = await send(client, options, { method, path, form });
       if (method === "POST" && (answer.status === 405 || answer.status === 501)) {
-        answer = await post("GET", path, form);
+        answer = await send(client, options, { method: "GET", path, form });
         if (answer.status === 200) method = "GET";
       }
       if (answer.status !== 200) throw refusal(answer);
       return parseAnswer(answer.text);
     },
-    close: connections.close,
+    close: () => client.close(),
   };
 }
 
-interface Connections {
-  /** For https with a CA file the file is read anew, so that certificates that are rotated are followed. */
-  agent(): Promise<HttpAgent>;
-  close(): void;
+interface Question {
+  readonly method: "POST" | "GET";
+  /** A whole address without a query. */
+  readonly path: string;
+  readonly form: string;
 }
 
-function openConnections({ url, caFile }: PrometheusOptions): Connections {
-  const limits = { keepAlive: true, maxSockets: MOST_SOCKETS, timeout: IDLE_MS };
-  const open = (ca: string | null): HttpAgent => {
-    if (!url.startsWith("https:")) return new HttpAgent(limits);
-    return new HttpsAgent(ca === null ? limits : { ...limits, ca });
-  };
-  let current: { readonly ca: string | null; readonly agent: HttpAgent } | null = null;
-  let isClosed = false;
-  return {
-    agent: async () => {
-      const ca = caFile === null ? null : await readText("caFile", caFile);
-      if (isClosed) throw new VariscaleError("unavailable", "the load source is closed");
-      if (current?.ca !== ca || current === null) {
-        current?.agent.destroy();
-        current = { ca, agent: open(ca) };
-      }
-      return current.agent;
+async function send(client: HttpClient, options: PrometheusOptions, { method, path, form }: Question): Promise<Answer> {
+  const { timeoutMs, tenant, caFile } = options;
+  const isPost = method === "POST";
+  // The CA file is read for every query, so that certificates that are rotated are followed.
+  const ca = caFile === null ? null : await readText("caFile", caFile);
+  const call = {
+    method,
+    url: new URL(isPost ? path : `${path}?${form}`),
+    headers: {
+      accept: "application/json",
+      ...(await credentialsOf(options)),
+      ...(tenant !== null && { "x-scope-orgid": tenant }),
+      ...(isPost && { "content-type": "application/x-www-form-urlencoded" }),
     },
-    close: () => {
-      isClosed = true;
-      current?.agent.destroy();
-    },
+    ...(isPost && { body: form }),
+    tls: ca === null ? null : { ca, certificate: null, key: null, serverName: null, verify: true },
+    timeoutMs,
+    maxBytes: MOST_BYTES,
   };
-}
-
-function poster(options: PrometheusOptions, connections: Connections): Post {
-  const send = async (method: "POST" | "GET", path: string, form: string): Promise<Answer> => {
-    const headers: Record<string, string> = { accept: "application/json", ...(await credentialsOf(options)) };
-    if (options.tenant !== null) headers["x-scope-orgid"] = options.tenant;
-    const agent = await connections.agent();
-    if (method === "GET") return exchange(`${path}?${form}`, { method, headers, agent }, "", options.timeoutMs);
-    headers["content-type"] = "application/x-www-form-urlencoded";
-    headers["content-length"] = String(Buffer.byteLength(form));
-    return exchange(path, { method, headers, agent }, form, options.timeoutMs);
-  };
-  return async (method, path, form) => {
-    try {
-      return await send(method, path, form);
-    } catch (thrown) {
-      if (!(thrown instanceof StaleConnection)) throw thrown;
-      return await send(method, path, form);
-    }
-  };
+  try {
+    const { status, headers, body } = await client.request(call);
+    return { status, location: headers.location, text: body.toString("utf8") };
+  } catch (thrown) {
+    if (!(thrown instanceof HttpFailure)) throw VariscaleError.from(thrown, "unavailable");
+    if (thrown.kind !== "tooLarge") throw new VariscaleError("unavailable", thrown.detail, { cause: thrown });
+    const message = `${thrown.detail}: select fewer series, or sum them up by a query`;
+    throw new VariscaleError("resource_exhausted", message, { cause: thrown });
+  }
 }
 
 async function credentialsOf({ bearerTokenFile, basicAuth }: PrometheusOptions): Promise<Record<string, string>> {
@@ -123,50 +106,6 @@ async function readText(option: string, path: string): Promise<string> {
     const { message } = VariscaleError.from(thrown);
     throw new VariscaleError("unavailable", `${option} ${path} can't be read: ${message}`, { cause: thrown });
   }
-}
-
-/** A kept connection was closed by the other side just when it was used again. */
-class StaleConnection extends Error {}
-
-function exchange(url: string, options: RequestOptions, body: string, timeoutMs: number): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const signal = AbortSignal.timeout(timeoutMs);
-    const start = url.startsWith("https:") ? requestHttps : requestHttp;
-    const request = start(url, { ...options, signal }, response => {
-      const tooLarge = () =>
-        request.destroy(
-          new VariscaleError(
-            "resource_exhausted",
-            `the answer has more than ${MOST_BYTES} bytes: select fewer series, or sum them up by a query`,
-          ),
-        );
-      collect(response, tooLarge).then(
-        text => resolve({ status: response.statusCode ?? 0, location: response.headers.location, text }),
-        reject,
-      );
-    });
-    request.on("error", error => {
-      if (signal.aborted) return reject(new VariscaleError("unavailable", `no answer within ${timeoutMs} ms`));
-      const isStale = request.reusedSocket && "code" in error && error.code === "ECONNRESET";
-      reject(isStale ? new StaleConnection() : VariscaleError.from(error, "unavailable"));
-    });
-    request.end(body);
-  });
-}
-
-/** The body; never settles when it is too large: the request then fails. */
-function collect(response: IncomingMessage, tooLarge: () => void): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    response.on("data", (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > MOST_BYTES) return tooLarge();
-      chunks.push(chunk);
-    });
-    response.on("end", () => resolve(Buffer.concat(chunks).toString()));
-    response.on("error", error => reject(VariscaleError.from(error, "unavailable")));
-  });
 }
 
 function refusal({ status, location, text }: Answer): VariscaleError {

@@ -1,4 +1,5 @@
 import { VariscaleError } from "../domain/errors.ts";
+import { withoutCredentials } from "../runtime/http-address.ts";
 
 export const PROMETHEUS_SCHEME = "prometheus+";
 
@@ -45,7 +46,9 @@ export function parsePrometheusUrl(text: string, basicAuth: PrometheusOptions["b
   const plain = text.slice(PROMETHEUS_SCHEME.length);
   const url = URL.canParse(plain) ? new URL(plain) : null;
   if (url === null || (url.protocol !== "http:" && url.protocol !== "https:") || url.hash !== "")
-    throw invalid(`\`${withoutUser(text)}\` is no address: write prometheus+http://host:port or prometheus+https://…`);
+    throw invalid(
+      `\`${withoutCredentials(text)}\` is no address: write prometheus+http://host:port or prometheus+https://…`,
+    );
   if (url.username !== "" || url.password !== "")
     throw invalid(
       "credentials must not stand in the address, where others see them: give them by environment variables, or `bearerTokenFile`",
@@ -87,11 +90,6 @@ function numberOf(name: keyof typeof NUMBERS, text: string | null): number {
 function headerText(name: string, text: string | null): string | null {
   if (text === null || /^[\x21-\x7e]{1,200}$/.test(text)) return text;
   throw invalid(`\`${name}\` must be 1 to 200 printable ASCII characters without spaces`);
-}
-
-/** A text that is no address may still hold a password. */
-function withoutUser(text: string): string {
-  return text.replace(/\/\/[^/]*@/, "//…@");
 }
 
 function invalid(message: string): VariscaleError {

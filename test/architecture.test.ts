@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<
   control: { folders: ["domain", "predictor", "optimizer"], packages: [] },
   runtime: {
     folders: ["domain"],
-    packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "@grpc/proto-loader", "yaml", "zod"],
+    packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "@grpc/proto-loader", "undici", "yaml", "zod"],
   },
   scaler: {
     folders: ["domain", "load", "control", "predictor", "optimizer", "explanation", "dashboard", "runtime", "proto"],

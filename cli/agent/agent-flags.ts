@@ -1,5 +1,6 @@
 import type { AgentLimits } from "../../agent/limits.ts";
 import { VariscaleError } from "../../domain/errors.ts";
+import { parseHttpAddress } from "../../runtime/http-address.ts";
 import type { LoadInputFlags } from "../load-input.ts";
 
 export interface LimitFlags {
@@ -34,17 +35,12 @@ export function limitsOf({ weightFactor, mostHysteresis, leastQuantile }: LimitF
 
 /** @throws VariscaleError invalid_argument for an address that is none, or that would send a key in the open. */
 export function checkEndpoint(endpoint: string, key: string | null): void {
-  if (!/^https?:\/\//.test(endpoint) || !URL.canParse(endpoint))
-    throw new VariscaleError(
-      "invalid_argument",
-      `--endpoint ${endpoint.slice(0, 200)}: must be an address, as in http://127.0.0.1:11434/v1`,
-    );
-  const { protocol, hostname, username, password } = new URL(endpoint);
-  if (username !== "" || password !== "")
-    throw new VariscaleError(
-      "invalid_argument",
-      "--endpoint: must have no user name and password: give a key with --key-file",
-    );
+  const { protocol, hostname } = parseHttpAddress(endpoint, {
+    where: "--endpoint",
+    example: "http://127.0.0.1:11434/v1",
+    isHttpsAllowed: true,
+    credentials: "give a key with --key-file",
+  });
   const isHere = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
   if (key !== null && protocol === "http:" && !isHere)
     throw new VariscaleError(

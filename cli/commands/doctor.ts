@@ -2,6 +2,13 @@ import { type Command, Option } from "commander";
 import { EXIT } from "../exit-codes.ts";
 import { setOption } from "../options.ts";
 
+const SCALER_URL = {
+  where: "--scaler-url",
+  example: "http://127.0.0.1:8080",
+  isHttpsAllowed: true,
+  credentials: "remove them",
+};
+
 interface DoctorFlags {
   readonly context?: string;
   readonly namespace?: string;
@@ -46,10 +53,12 @@ export function addDoctor(program: Command): void {
       const { readPipeline } = await import("../../runtime/read-pipeline.ts");
       const { findKubernetes } = await import("../../runtime/find-kubernetes.ts");
       const { KubernetesClient } = await import("../../runtime/kubernetes.ts");
+      const { parseHttpAddress } = await import("../../runtime/http-address.ts");
       const { examine } = await import("../doctor/doctor.ts");
       const { formatFindings } = await import("../doctor/finding.ts");
       const { writeResult } = await import("../write-result.ts");
       const { readScalerPair } = await import("../doctor/scaler-pair.ts");
+      if (flags.scalerUrl !== undefined) parseHttpAddress(flags.scalerUrl, SCALER_URL);
       // A pipeline is that of its ScaledObjects' namespace, whatever its file says.
       const own = flags.namespace === undefined ? [] : [`metadata.namespace=${JSON.stringify(flags.namespace)}`];
       const pipeline = path === undefined ? null : readPipeline(path, { set: [...flags.set, ...own] });

@@ -1,11 +1,14 @@
-import { VariscaleError } from "../../domain/errors.ts";
+import { HttpClient } from "../../runtime/http-client.ts";
+import { HttpFailure } from "../../runtime/http-failure.ts";
 import type { KubernetesConfig } from "../../runtime/kubernetes-config.ts";
-import { KubernetesConnections, readBody } from "../../runtime/kubernetes-request.ts";
+import { KubernetesConnections } from "../../runtime/kubernetes-request.ts";
 import { type ClockReading, readClock } from "./clock-reading.ts";
 
 const HTTP_PORT = 8080;
 const ANSWER_WITHIN_MS = 5000;
 const MOST_BYTES = 32 * 1024 * 1024;
+
+const httpClient = new HttpClient({ idleMs: 4000 });
 
 export interface TimedAnswer {
   readonly status: number;
@@ -19,21 +22,13 @@ export type Ask = (path: string) => Promise<TimedAnswer>;
 /** Asks the API server. */
 export async function askKubernetes(config: KubernetesConfig, path: string): Promise<TimedAnswer> {
   const connections = new KubernetesConnections(config);
-  const get = (its: string) => {
-    const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
-    return connections.open({ what: `get ${its}`, method: "GET", path: its, signal });
-  };
+  const get = (its: string) => connections.ask({ what: `get ${its}`, method: "GET", path: its }, ANSWER_WITHIN_MS);
   try {
     // The connection is made before the request whose time counts.
-    await readBody(await get("/version"), "get /version", MOST_BYTES);
+    await get("/version");
     const sentMs = Date.now();
-    const response = await get(path);
-    const clock = readClock(response.headers.date, sentMs, Date.now());
-    return {
-      status: response.statusCode ?? 0,
-      body: parse(await readBody(response, `get ${path}`, MOST_BYTES)),
-      clock,
-    };
+    const { status, headers, body } = await get(path);
+    return { status, body: parse(body.toString("utf8")), clock: readClock(headers.date, sentMs, Date.now()) };
   } finally {
     connections.close();
   }
@@ -55,7 +50,7 @@ export function scalerHttp(url: string | null, address: string, namespace: strin
       return await askDirectly(`http://${host}:${HTTP_PORT}${path}`);
     } catch (error) {
       const [name, space = namespace, kind = "svc"] = host.split(".");
-      const isUnknown = /ENOTFOUND|EAI_AGAIN/.test(causeOf(error));
+      const isUnknown = error instanceof HttpFailure && /ENOTFOUND|EAI_AGAIN/.test(error.detail);
       if (!isUnknown || kind !== "svc" || !name) throw error;
       return await askKubernetes(config, `/api/v1/namespaces/${space}/services/${name}:${HTTP_PORT}/proxy${path}`);
     }
@@ -67,19 +62,10 @@ function hostOf(address: string): string {
 }
 
 async function askDirectly(url: string): Promise<TimedAnswer> {
-  try {
-    const sentMs = Date.now();
-    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS), redirect: "error" });
-    const clock = readClock(response.headers.get("date") ?? undefined, sentMs, Date.now());
-    return { status: response.status, body: parse(await response.text()), clock };
-  } catch (error) {
-    throw new VariscaleError("unavailable", `${url}: ${causeOf(error)}`, { cause: error });
-  }
-}
-
-function causeOf(error: unknown): string {
-  const { message, cause } = error as Error;
-  return cause instanceof Error ? `${message}: ${causeOf(cause)}` : message;
+  const sentMs = Date.now();
+  const call = { method: "GET", url: new URL(url), timeoutMs: ANSWER_WITHIN_MS, maxBytes: MOST_BYTES };
+  const { status, headers, body } = await httpClient.request(call);
+  return { status, body: parse(body.toString("utf8")), clock: readClock(headers.date, sentMs, Date.now()) };
 }
 
 /** Null: it is no JSON. */

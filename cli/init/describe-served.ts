@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { VariscaleError } from "../../domain/errors.ts";
 import { DATATYPES } from "../../domain/tensor.ts";
+import { parseHttpAddress } from "../../runtime/http-address.ts";
 import { fetchJson } from "../fetch-json.ts";
 import { type DescribedModel, nameFrom } from "./described-model.ts";
 import { contractOf } from "./tensor-contract.ts";
@@ -23,8 +24,12 @@ const indexSchema = z.array(z.object({ name: z.string().min(1).max(1024) })).max
  * @throws VariscaleError invalid_argument, unavailable, or not_found where it has no model or does not tell which.
  */
 export async function describeServed(url: string): Promise<readonly DescribedModel[]> {
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url))
-    throw new VariscaleError("invalid_argument", `--from-v2 ${url}: must be an address, as in http://127.0.0.1:8000`);
+  parseHttpAddress(url, {
+    where: "--from-v2",
+    example: "http://127.0.0.1:8000",
+    isHttpsAllowed: true,
+    credentials: "remove them",
+  });
   const [, base = "", one] = /^(.*?)(?:\/v2(?:\/models\/([^/]+))?)?\/*$/.exec(url) ?? [];
   const names = one === undefined ? await modelsOf(base) : [decodeURIComponent(one)];
   const models: DescribedModel[] = [];

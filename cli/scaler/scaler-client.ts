@@ -2,6 +2,7 @@ import { z } from "zod";
 import { VariscaleError } from "../../domain/errors.ts";
 import { formatKey, type PipelineKey } from "../../domain/pipeline.ts";
 import { name as nameSchema } from "../../domain/profile-schema.ts";
+import { parseHttpAddress } from "../../runtime/http-address.ts";
 import { fetchJson } from "../fetch-json.ts";
 import { plainText } from "../plain-text.ts";
 
@@ -28,8 +29,12 @@ export class ScalerClient {
 
   /** @throws VariscaleError invalid_argument for an address that is none. */
   constructor({ url, token }: ScalerAccess) {
-    if (!/^https?:\/\//.test(url) || !URL.canParse(url))
-      throw new VariscaleError("invalid_argument", `--url ${url}: must be an address, as in http://127.0.0.1:8080`);
+    parseHttpAddress(url, {
+      where: "--url",
+      example: "http://127.0.0.1:8080",
+      isHttpsAllowed: true,
+      credentials: "remove them; a token for changes is given with --token-file",
+    });
     this.#base = `${url.replace(/[?#].*$/, "").replace(/\/+$/, "")}/api/v1/pipelines`;
     this.#token = token;
   }

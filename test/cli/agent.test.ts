@@ -60,7 +60,7 @@ describe("variscale agent", function () {
     const cases: readonly (readonly [readonly string[], RegExp])[] = [
       [
         ["advise", "pipelines/id-card", ...LOAD, "--endpoint", "ftp://x", "--model", "m"],
-        /--endpoint ftp:\/\/x: must be an address/,
+        /--endpoint `ftp:\/\/x` is no address/,
       ],
       [["advise", "pipelines/id-card", ...model()], /give the load by one of/],
       [

@@ -149,7 +149,7 @@ describe("variscale init", function () {
       answers = { "/v2/repository/index": Array.from({ length: 101 }, (_, i) => ({ name: `m${i}` })) };
       await refused(url, /has 101 models: name those that are wanted/);
       answers = { "/v2/repository/index": "x".repeat(2 * 1024 * 1024) };
-      await refused(url, /does not answer: the answer is longer than/);
+      await refused(url, /does not answer: the answer has more than/);
       answers = { "/v2/models/m": { name: "m" } };
       await refused(`${url}/v2/models/m`, /gives no description of a model/);
       answers = { "/v2/models/m": model({ inputs: [{ ...tensor, shape: [1, 2] }] }) };

@@ -9,6 +9,8 @@ const CONFIG: KubernetesConfig = {
   origin: "the test",
   serverName: null,
   verify: true,
+  proxyUrl: null,
+  impersonation: {},
   access: () => Promise.reject(new Error("nothing is asked")),
 };
 

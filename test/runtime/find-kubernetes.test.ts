@@ -171,7 +171,10 @@ describe("findKubernetes()", () => {
         () => find(kubeconfig({ token: "t" }), "there"),
         code("not_found", /no context `there`; it has: here/),
       );
-      assert.throws(() => find(kubeconfig({}, { server: "api:6443" })), code("invalid_argument", /is no URL/));
+      assert.throws(
+        () => find(kubeconfig({}, { server: "api:6443" })),
+        code("invalid_argument", /server `api:6443` is no address: write https/),
+      );
       assert.throws(() => find(kubeconfig({ username: "x" })), code("invalid_argument", /no longer takes/));
       assert.throws(() => find(kubeconfig({}, {}, { "current-context": "" })), code("invalid_argument", /--context/));
       assert.throws(() => find({ KUBECONFIG: write("bad", "clusters: 7") }), code("invalid_argument", /clusters/));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { Agent } from "node:http";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import type { LoadSample } from "../../domain/load.ts";
+import { HttpClient } from "../../runtime/http-client.ts";
 import { checkGatewayUrl, GATEWAY_POLL_MS, openGatewaySource } from "../../scaler/gateway-source.ts";
 import type { LoadSource } from "../../scaler/load-source.ts";
 import { Rota } from "../../scaler/rota.ts";
@@ -12,17 +12,17 @@ describe("openGatewaySource()", () => {
   let clock: ManualClock;
   let gateway: FakeGateway;
   let source: LoadSource;
-  let agent: Agent;
+  let httpClient: HttpClient;
   let polls: boolean[];
 
   const open = (knownToMs: number | null = null) => {
     polls = [];
-    agent = new Agent({ keepAlive: true });
+    httpClient = new HttpClient({ idleMs: 3000 });
     const key = { namespace: "shop", name: "cards" };
     source = openGatewaySource({
       url: gateway.url,
       key,
-      agent,
+      httpClient,
       clock,
       rota: new Rota(clock, GATEWAY_POLL_MS),
       knownToMs,
@@ -45,7 +45,7 @@ describe("openGatewaySource()", () => {
   });
   afterEach(async () => {
     source.close();
-    agent.destroy();
+    httpClient.close();
     await gateway.close();
   });
 
@@ -211,7 +211,7 @@ describe("openGatewaySource()", () => {
       await second();
       assert.equal(source.problem, null);
       source.close();
-      agent.destroy();
+      httpClient.close();
     }
   });
 
@@ -233,6 +233,15 @@ describe("checkGatewayUrl()", () => {
   it("takes http URLs alone", () => {
     checkGatewayUrl("http://localhost:8090");
     for (const url of ["localhost:8090", "ftp://x", "https://x", ""])
-      assert.throws(() => checkGatewayUrl(url), { code: "invalid_argument", message: /is no http URL/ });
+      assert.throws(() => checkGatewayUrl(url), { code: "invalid_argument", message: /is no http address/ });
+  });
+
+  it("refuses credentials in the address, and never shows them", () => {
+    for (const url of ["http://me:hunter2@gateway:8090", "http://me:hunter2@", "//me:hunter/2@gateway"])
+      assert.throws(
+        () => checkGatewayUrl(url),
+        (error: Error) => "code" in error && error.code === "invalid_argument" && !error.message.includes("hunter"),
+        url,
+      );
   });
 });

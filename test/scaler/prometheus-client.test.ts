@@ -144,6 +144,8 @@ describe("openPrometheusClient()", () => {
   it("asks once more, over a new connection, where a kept one was closed by the other side", async () => {
     const client = open();
     await client.ask("query", { query: "time()" });
+    // A connection is free again some microtasks after its answer.
+    await new Promise(setImmediate);
     let cut = 0;
     prometheus.answer = (response, asked) => {
       cut += 1;

@@ -26,6 +26,8 @@ export interface SeenRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly authorization: string | undefined;
+  /** `impersonate-…` headers, with all of their values. */
+  readonly impersonation: Readonly<Record<string, readonly string[]>>;
   readonly body: unknown;
   /** Common name of the client's certificate. */
   readonly client: string | undefined;
@@ -91,6 +93,8 @@ export class KubernetesApi {
       origin: "the test",
       serverName: null,
       verify: true,
+      proxyUrl: null,
+      impersonation: {},
       access: async () => ({ ca: TEST_CA, certificate: null, key: null, token: "test" }),
     };
   }
@@ -177,6 +181,11 @@ export class KubernetesApi {
       path: url.pathname,
       query: url.searchParams,
       authorization: request.headers.authorization,
+      impersonation: Object.fromEntries(
+        Object.entries(request.headersDistinct).flatMap(([name, values]) =>
+          name.startsWith("impersonate-") && values ? [[name, values]] : [],
+        ),
+      ),
       body: text === "" ? null : JSON.parse(text),
       client: Array.isArray(cn) ? cn[0] : cn,
     };
