@@ -5,6 +5,7 @@ import type { Plan, Reason } from "../domain/plan.ts";
 import type { Given } from "../optimizer/given.ts";
 import type { EstimatedAccuracy } from "./accuracy-drift.ts";
 import type { Trial } from "./control-state.ts";
+import type { Served } from "./served.ts";
 
 export const CONDITION_TYPES = [
   "Ready",
@@ -13,6 +14,7 @@ export const CONDITION_TYPES = [
   "ActuationStuck",
   "ActuationExact",
   "AccuracyDrifted",
+  "ServedAsPlanned",
 ] as const;
 export type ConditionType = (typeof CONDITION_TYPES)[number];
 
@@ -64,6 +66,8 @@ export interface PipelineBoard {
   readonly corrections: Readonly<Record<string, number>>;
   /** Accuracy of late by what answers show; null: nothing estimates it, or there are too few answers. */
   readonly estimated: EstimatedAccuracy | null;
+  /** The variants that ready switchers serve, beside the plan; null before the first plan, and where no stage has switchers. */
+  readonly served: Served | null;
   /** What serves in the place of the plan for a short time, as accuracy has drifted; null: nothing does. */
   readonly trial: Trial | null;
   /** Begun so far. */

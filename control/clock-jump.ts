@@ -32,6 +32,10 @@ function shifted(state: ControlState, byMs: number): ControlState {
       untilMs: state.trial.untilMs + byMs,
     },
     guard: state.guard && { ...state.guard, sinceMs: state.guard.sinceMs + byMs },
+    servedOther: state.servedOther && {
+      sinceMs: state.servedOther.sinceMs + byMs,
+      lastMs: state.servedOther.lastMs + byMs,
+    },
     conditions: state.conditions.map(condition => ({ ...condition, sinceMs: condition.sinceMs + byMs })),
     actuations: Object.fromEntries(
       Object.entries(waitingShifted(state, byMs)).map(([stage, actuation]) => [

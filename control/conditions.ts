@@ -2,18 +2,25 @@ import type { EstimatedAccuracy, LeftCombination } from "./accuracy-drift.ts";
 import { stuckStages } from "./actuation.ts";
 import type { Condition, ConditionType } from "./board.ts";
 import type { ControlState } from "./control-state.ts";
+import { isServedOther, SERVED_CAUSES, type Served } from "./served.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
 
 /** As an InferencePipeline's status takes it; the causes of many stages are long together. */
 const MOST_MESSAGE = 4000;
 
+/** Findings of a tick that become conditions. */
+interface Findings {
+  readonly estimated: EstimatedAccuracy | null;
+  readonly left: readonly LeftCombination[];
+  readonly served: Served | null;
+}
+
 /** The conditions of a pipeline now; `sinceMs` is when the status last changed. */
 export function conditionsOf(
   state: ControlState,
   input: TickInput,
-  estimated: EstimatedAccuracy | null,
-  left: readonly LeftCombination[],
+  { estimated, left, served }: Findings,
   nowMs: number,
 ): readonly Condition[] {
   const stuck = stuckStages(input.pipeline, state.actuations, nowMs);
@@ -47,7 +54,7 @@ export function conditionsOf(
         )
       : condition("ActuationStuck", false, "Following", "replicas follow"),
   ];
-  found.push(...exactness(input), ...drift(estimated, left));
+  found.push(...exactness(input), ...drift(estimated, left), ...compareWithPlan(served, state, input, nowMs));
   const { conditions } = state;
   const after = found.map(next =>
     conditionAfter(
@@ -116,6 +123,23 @@ function exactness(input: TickInput): readonly Omit<Condition, "sinceMs">[] {
       `the live HPAs of ${names} leave changes of up to ${percent} % undone: where a count can't be reached the next higher one that can be is asked for; set \`advanced.horizontalPodAutoscalerConfig.behavior.scaleUp.tolerance\` and \`scaleDown.tolerance\` of their ScaledObjects to "0" (Kubernetes 1.35 or later)`,
     ),
   ];
+}
+
+/** Whether ready replicas serve what is planned; nothing in shadow mode, where nothing is done, and without switchers. */
+function compareWithPlan(
+  served: Served | null,
+  state: ControlState,
+  input: TickInput,
+  nowMs: number,
+): readonly Omit<Condition, "sinceMs">[] {
+  if (!served || input.mode === "shadow") return [];
+  const asPlanned = condition("ServedAsPlanned", true, "AsPlanned", "replicas serve what is planned");
+  if (!isServedOther(state.servedOther, input, state, nowMs)) return [asPlanned];
+  const differing = served.stages.filter(stage => stage.differing > 0);
+  const cause = SERVED_CAUSES.find(one => differing.some(stage => stage.cause === one));
+  // For a moment they may serve what is planned: what was told last stays until that lasts.
+  if (!cause) return [state.conditions.find(({ type }) => type === "ServedAsPlanned") ?? asPlanned];
+  return [condition("ServedAsPlanned", false, cause, differing.map(({ message }) => message).join("; "))];
 }
 
 function condition(type: ConditionType, status: boolean, reason: string, message: string): Omit<Condition, "sinceMs"> {

@@ -4,6 +4,7 @@ import type { StageConfiguration } from "../domain/configuration.ts";
 import type { Plan, Reason } from "../domain/plan.ts";
 import type { CombinationAccuracy } from "./accuracy-drift.ts";
 import type { Condition } from "./board.ts";
+import type { ServedOther } from "./served.ts";
 
 export interface Demand {
   readonly atMs: number;
@@ -132,6 +133,8 @@ export interface ControlState {
   /** Newest assignment, by stage and pod. */
   readonly assignments: Readonly<Record<string, Assignment>>;
   readonly conditions: readonly Condition[];
+  /** Null while replicas serve what is planned. */
+  readonly servedOther: ServedOther | null;
 }
 
 export function initialState(epoch: number): ControlState {
@@ -165,6 +168,7 @@ export function initialState(epoch: number): ControlState {
     accuracies: [],
     assignments: {},
     conditions: [],
+    servedOther: null,
   };
 }
 

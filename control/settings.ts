@@ -86,6 +86,10 @@ export const SETTINGS = {
   mostRecordedAccuracies: 200,
   /** An estimate that is this far from what was measured is a drift. */
   accuracyDrift: 0.05,
+  /** Replicas may serve something else than is planned for this long, and for the load time of what is planned, before it is told. */
+  servedGraceMs: 5000,
+  /** A pause in which replicas serve what is planned is part of the difference around it, unless it lasts this long. */
+  servedSettleMs: 5000,
   /** A switcher's own protection: all times are multiples of the SLO's latency. */
   overloadEnterShare: 0.4,
   overloadExitShare: 0.1,

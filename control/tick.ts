@@ -20,6 +20,7 @@ import { guardTick } from "./guard.ts";
 import { missingVariants } from "./missing-variants.ts";
 import { planGiven, planWhenDue } from "./planning.ts";
 import { quarantine } from "./quarantine.ts";
+import { compareServed, observeServedOther } from "./served.ts";
 import type { TickInput } from "./tick-input.ts";
 import { readyCount, transition } from "./transition.ts";
 import { trialTick } from "./trial.ts";
@@ -44,10 +45,12 @@ export function tick(before: ControlState, given: TickInput, nowMs: number): Tic
   const input = { ...usable, pipeline: withWeights(withAccuracies(given.pipeline, known.accuracies), tuning), epoch };
   const state = decided(known, input, given.pipeline, nowMs);
   const moved = transition(state, input, nowMs);
-  const after = { ...state, ...moved.state, epoch, atMs: nowMs };
+  const settled = { ...state, ...moved.state, epoch, atMs: nowMs };
+  const served = compareServed(settled, input);
+  const after = { ...settled, servedOther: observeServedOther(known.servedOther, served, nowMs) };
   const estimated = estimatedAccuracy(given.pipeline, after.evidence);
   const left = leftCombinations(given.pipeline, after.evidence, after.remembered);
-  const conditions = conditionsOf(after, input, estimated, left, nowMs);
+  const conditions = conditionsOf(after, input, { estimated, left, served }, nowMs);
   return {
     state: { ...after, conditions },
     board: {
@@ -65,6 +68,7 @@ export function tick(before: ControlState, given: TickInput, nowMs: number): Tic
       conditions,
       corrections: state.corrections,
       estimated,
+      served,
       trial: state.trial,
       trials: state.trials,
       given: state.decisionId === known.decisionId ? null : planGiven(state, input, nowMs),

@@ -50,13 +50,16 @@ export function loadDrawing(points: readonly Point[]): Drawing {
 
 export function accuracyDrawing(points: readonly Point[]): Drawing {
   const estimated = column(points, "estimatedAccuracy");
+  const served = column(points, "servedAccuracy");
+  const isServedKnown = served.some(share => share !== null);
   const isEstimated = estimated.some(share => share !== null);
   return {
-    title: "accuracy of the plan, and share of requests that were answered in time",
+    title: "accuracy planned and served, and share of requests that were answered in time",
     height: 105,
     lines: [
-      { name: "of what is answered", look: "one", values: column(points, "accuracy"), isStepped: true },
+      { name: "planned", look: "one", values: column(points, "accuracy"), isStepped: true },
       { name: "right and in time", look: "three", values: column(points, "effectiveAccuracy"), isStepped: true },
+      ...(isServedKnown ? [{ name: "of what is served", look: "five", values: served, isStepped: true } as const] : []),
       ...(isEstimated ? [{ name: "of late, as answers show", look: "four", values: estimated } as const] : []),
       { name: "measured: in time", look: "two", values: column(points, "inTime") },
     ],

@@ -10,29 +10,34 @@ export function diagram({ stages, board, pins }: LiveView): readonly Node[] {
     element(
       "li",
       {},
-      ...stages
-        .filter(({ stage }) => depths.get(stage) === level)
-        .map(stage => card(stage, plannedText(board, stage.stage), pins)),
+      ...stages.filter(({ stage }) => depths.get(stage) === level).map(stage => card(stage, board, pins)),
     ),
   );
   return [element("ol", { class: "stages" }, ...columns)];
 }
 
-function card(stage: LiveStageView, planned: string, pins: readonly LivePin[]): HTMLElement {
+function card(stage: LiveStageView, board: LiveView["board"], pins: readonly LivePin[]): HTMLElement {
   const { serving, replicasReady, replicasNow, replicasGoal, queuedRows, queueAgeMs, batch, batchRows, protecting } =
     stage;
+  const isOther = (board?.served?.stages.find(other => other.stage === stage.stage)?.differing ?? 0) > 0;
   const served = serving.map(({ variant, replicas }) => `${variant} × ${replicas}`).join(" + ");
   const isPinned = pins.some(pin => pin.stage === stage.stage);
   const waits = queuedRows === 0 ? "nothing" : `${number(queuedRows)} rows, ${number(queueAgeMs)} ms`;
   return element(
     "article",
     { class: "stage" },
-    element("h3", {}, stage.stage, ...(isPinned ? [element("span", { class: "tag" }, "pinned")] : [])),
+    element(
+      "h3",
+      {},
+      stage.stage,
+      ...(isPinned ? [element("span", { class: "tag" }, "pinned")] : []),
+      ...(isOther ? [element("span", { class: "tag" }, "not as planned")] : []),
+    ),
     element(
       "dl",
       {},
       ...pair("serves", served || (replicasReady === 0 ? "nothing" : "what its pods serve")),
-      ...pair("plan", planned),
+      ...pair("plan", plannedText(board, stage.stage)),
       ...pair("replicas", `${replicasReady} ready, ${replicasNow} asked for, ${replicasGoal} the goal`),
       ...pair("batch", batchText(batch, batchRows), fillOf(stage)),
       ...pair("waiting", waits),

@@ -1,4 +1,5 @@
 import type { Condition } from "../control/board.ts";
+import type { Served } from "../control/served.ts";
 import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { LastMinute } from "../domain/load-report.ts";
 import type { OperatorPin } from "../domain/operator-pin.ts";
@@ -39,6 +40,8 @@ export interface LiveBoard {
   readonly load: LoadSample | null;
   readonly reasons: readonly Reason[];
   readonly conditions: readonly Condition[];
+  /** The variants that ready switchers serve, beside the plan; null before the first plan and without switchers. */
+  readonly served: Served | null;
   /** Of the answers of late; null: nothing estimates it. */
   readonly estimated: { readonly accuracy: number; readonly measured: number; readonly labels: number } | null;
 }
@@ -101,6 +104,8 @@ export const PIPELINE_COLUMNS = [
   /** Entry rate that the plan was made for. */
   "planRps",
   "accuracy",
+  /** Predicted of the variants that ready replicas serve. */
+  "servedAccuracy",
   "effectiveAccuracy",
   /** Of the answers of late, by labels and estimate: moves away from `accuracy` where inputs drift. */
   "estimatedAccuracy",

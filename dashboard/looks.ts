@@ -6,6 +6,7 @@ export const LOOKS = {
   two: { colour: "--two", dash: [2, 3] },
   three: { colour: "--three", dash: [7, 3] },
   four: { colour: "--bad", dash: [10, 3, 2, 3] },
+  five: { colour: "--one", dash: [1, 2] },
   level: { colour: "--bad", dash: [1, 3] },
 } as const;
 export const BAND_COLOUR = "--band";

@@ -52,7 +52,11 @@ export function banners({ mode, fileMode, board, pins, problems, nowMs }: LiveVi
   if (board?.plan && !board.plan.feasible)
     told.push(banner("bad", `No plan meets every constraint: ${number(board.plan.shedRps)} rps are shed.`));
   if (board?.guarding)
-    told.push(banner("note", "The guard has taken over: lighter variants until replicas are ready."));
+    told.push(
+      banner("note", "The guard has taken over: with what is planned, ready replicas would be too few or too slow."),
+    );
+  const served = board?.conditions.find(({ type }) => type === "ServedAsPlanned");
+  if (served && !served.status) told.push(banner("bad", `Not served as planned. ${served.message}.`));
   for (const pin of pins) told.push(banner("note", pinText(pin)));
   for (const problem of problems) told.push(banner("bad", problem));
   return told;
@@ -89,8 +93,10 @@ export function tiles(
     ),
     tile(
       "accuracy",
-      plan ? percent(plan.accuracy) : "–",
-      plan ? `right and in time ${percent(plan.effectiveAccuracy)}, by the plan${estimatedText(board)}` : "",
+      plan ? percent(board?.served?.accuracy ?? plan.accuracy) : "–",
+      plan
+        ? `${board?.served?.accuracy == null ? "" : `served; planned ${percent(plan.accuracy)}, `}right and in time ${percent(plan.effectiveAccuracy)}, by the plan${estimatedText(board)}`
+        : "",
     ),
     tile("cores", plan ? number(plan.cores) : "–", plan ? savings(plan, explained) : ""),
     latencyTile(slo, plan, lastMinute),

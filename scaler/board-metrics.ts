@@ -69,6 +69,7 @@ function planGauges(gauge: MakeGauge): Add {
   const measured = gauge("measured_accuracy_ratio", "What was measured before of the variants that gave them");
   const accuracy = gauge("plan_accuracy_ratio", "Predicted share of answered items that are right");
   const effective = gauge("plan_effective_accuracy_ratio", "Accuracy with late and shed requests as wrong");
+  const served = gauge("served_accuracy_ratio", "Predicted share that is right with the variants that are served");
   const latency = gauge("plan_latency_seconds", "Predicted end to end, at the quantile of the SLO");
   const age = gauge("decision_age_seconds", "Since the plan was made");
   const boardAge = gauge("board_age_seconds", "Since the newest tick that succeeded");
@@ -86,6 +87,7 @@ function planGauges(gauge: MakeGauge): Add {
       measured(labels, board.estimated.measured);
     }
     const { plan } = board;
+    if (board.served?.accuracy != null) served(labels, board.served.accuracy);
     if (!plan) return;
     rate(labels, plan.rateRps);
     shed(labels, plan.shedRps);
@@ -107,6 +109,7 @@ function stageGauges(gauge: MakeGauge): Add {
   const planned = gauge("planned_variant_replicas", "Replicas of the plan, by variant", ["stage", "variant"]);
   const batch = gauge("planned_batch_rows", "Batch size of the plan, by variant", ["stage", "variant"]);
   const serving = gauge("switchers", "Connected switchers, by what they serve", ["stage", "variant", "ready"]);
+  const differing = gauge("differing_replicas", "Ready replicas that serve another variant than is planned", ["stage"]);
   const queued = gauge("queued_rows", "Rows in the queues of connected switchers", ["stage"]);
   const tolerance = gauge("hpa_tolerance_ratio", "Changes that the live HPA leaves undone", ["stage", "direction"]);
   return ({ pipeline, board, switchers, scaling }) => {
@@ -130,6 +133,7 @@ function stageGauges(gauge: MakeGauge): Add {
       );
       for (const [served, count] of servedBy(pipeline, views)) serving([...of, ...served.split("\n")], count);
     }
+    for (const stage of board.served?.stages ?? []) differing([...labels, stage.stage], stage.differing);
     for (const stage of board.plan?.stages ?? []) {
       const parts = new Map(stage.parts.map(part => [part.variant, part]));
       for (const [variant, part] of parts) {

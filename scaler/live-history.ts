@@ -142,7 +142,7 @@ function rowOf(
   switchers: readonly SwitcherView[],
   lastMinute: LastMinute | null,
 ): number[] {
-  const { load, forecast, plan, estimated } = board;
+  const { load, forecast, plan, served: servedNow, estimated } = board;
   const values: Record<PipelineColumn, number | undefined> = {
     loadRps: load?.rateRps,
     peakP50Rps: forecast?.peakRps[0],
@@ -150,6 +150,7 @@ function rowOf(
     horizonMs: forecast?.horizonMs,
     planRps: plan?.rateRps,
     accuracy: plan?.accuracy,
+    servedAccuracy: servedNow?.accuracy ?? undefined,
     effectiveAccuracy: plan?.effectiveAccuracy,
     estimatedAccuracy: estimated?.accuracy,
     cores: plan?.cores,

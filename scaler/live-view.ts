@@ -47,8 +47,8 @@ export function liveView(sources: LiveSources, control: PipelineControl, afterMs
 }
 
 function liveBoard(board: PipelineBoard): LiveBoard {
-  const { atMs, decisionId, planAtMs, plan, guarding, forecast, load, reasons, conditions, estimated } = board;
-  return { atMs, decisionId, planAtMs, plan, guarding, forecast, load, reasons, conditions, estimated };
+  const { atMs, decisionId, planAtMs, plan, guarding, forecast, load, reasons, conditions, estimated, served } = board;
+  return { atMs, decisionId, planAtMs, plan, guarding, forecast, load, reasons, conditions, estimated, served };
 }
 
 function liveStage(

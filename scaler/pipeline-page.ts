@@ -57,6 +57,7 @@ export function showSummary(key: PipelineKey, board: PipelineBoard | null): unkn
     loadRps: board?.load?.rateRps ?? null,
     feasible: board?.plan?.feasible ?? null,
     accuracy: board?.plan?.accuracy ?? null,
+    servedAccuracy: board?.served?.accuracy ?? null,
     cores: board?.plan?.cores ?? null,
     reasons: board?.reasons ?? [],
     stages: (board?.stages ?? []).map(stage => ({

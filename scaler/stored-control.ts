@@ -119,4 +119,5 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
     .default([]),
   assignments: z.record(z.string(), assignment),
   conditions,
+  servedOther: z.object({ sinceMs: time, lastMs: time }).nullable().default(null),
 });

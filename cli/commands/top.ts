@@ -21,9 +21,10 @@ Examples:
 
 load      offered entry requests a second, in the last second
 forecast  0.95 quantile of the highest second within the planning horizon
-accuracy  that the plan is predicted to have
+accuracy  predicted of the variants that ready replicas serve; planned: of those that the plan has
 p99       of the last minute, as the gateway measured it
 cores     of the plan's replicas
+serves    ready replicas by the variant that they serve now, beside variant, batch and replicas of the plan
 ready     of the replicas that are asked for now
 
 On a terminal it goes on until q or Ctrl-C; s changes the order. Where the table is wider than the terminal it becomes two, of pipelines and of

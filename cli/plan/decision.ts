@@ -5,6 +5,7 @@ import type { Plan } from "../../domain/plan.ts";
 import { readPlanSchema, readReasonsSchema } from "../../domain/plan-schema.ts";
 import type { MadePlan } from "../../explanation/explain-decision.ts";
 import { ScalerClient } from "../scaler/scaler-client.ts";
+import { fetchState, type PipelineState } from "../top/pipeline-state.ts";
 import { givenSchema } from "./given-schema.ts";
 import type { WrittenPlan } from "./plan-request.ts";
 
@@ -16,10 +17,12 @@ export interface Decision extends MadePlan {
   readonly mode: string | null;
   readonly loadRps: number | null;
   readonly replicas: Readonly<Record<string, { readonly now: number; readonly goal: number; readonly ready: number }>>;
+  /** The pipeline as it is at this moment; null where another decision than the newest was asked for. */
+  readonly now: Pick<PipelineState, "accuracy" | "servedAccuracy" | "problems"> | null;
 }
 
 export function decisionOfPlan({ plan, given }: WrittenPlan): Decision {
-  const nothing = { decisionId: null, at: null, pipeline: null, mode: null, loadRps: null, before: null };
+  const nothing = { decisionId: null, at: null, pipeline: null, mode: null, loadRps: null, before: null, now: null };
   return { plan, given, ...nothing, corrections: {}, replicas: {} };
 }
 
@@ -74,6 +77,7 @@ export async function fetchDecision({ url, pipeline, decisionId }: DecisionQuery
     throw new VariscaleError("not_found", rule);
   }
   const before = newestFirst[index + 1];
+  const now = decisionId === null ? await fetchState(client, id) : null;
   return {
     plan: planOf(found, url),
     decisionId: found.decisionId,
@@ -85,6 +89,7 @@ export async function fetchDecision({ url, pipeline, decisionId }: DecisionQuery
     given: found.given,
     replicas: found.replicas,
     before: before ? planOf(before, url) : null,
+    now: now && { accuracy: now.accuracy, servedAccuracy: now.servedAccuracy, problems: now.problems },
   };
 }
 

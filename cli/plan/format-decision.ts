@@ -1,6 +1,8 @@
 import { givenText } from "../../explanation/given-text.ts";
+import { percent } from "../../explanation/number-text.ts";
 import { runnerUpText } from "../../explanation/plan-text.ts";
 import type { Explanation } from "../../optimizer/explain.ts";
+import { plainText } from "../plain-text.ts";
 import type { Decision } from "./decision.ts";
 import { formatExplanation, formatPlan } from "./format-plan.ts";
 
@@ -15,10 +17,17 @@ export function formatDecision(decision: Decision, explanation: Explanation | nu
     formatPlan(plan),
     runnerUpText(plan, plan.runnerUp),
     ...(counts.length > 0 ? ["replicas:", ...counts.map(count => `- ${count}`)] : []),
+    ...nowLines(decision),
     given.heading,
     ...given.lines.map(line => `- ${line}`),
     ...(explanation ? [formatExplanation(explanation)] : []),
   ].join("\n");
+}
+
+function nowLines({ now }: Decision): string[] {
+  if (!now || (now.servedAccuracy === null && now.problems.length === 0)) return [];
+  const served = now.servedAccuracy === null ? [] : [`accuracy of what is served: ${percent(now.servedAccuracy)}`];
+  return ["now:", ...[...served, ...now.problems].map(line => `- ${plainText(line)}`)];
 }
 
 function heading({ decisionId, at, pipeline, mode, loadRps }: Decision): string[] {

@@ -7,7 +7,7 @@ export type SortOrder = (typeof SORT_ORDERS)[number];
 const RANK: Readonly<Record<Exclude<SortOrder, "pipeline">, (state: PipelineState) => number | null>> = {
   load: ({ loadRps }) => negative(loadRps),
   cores: ({ cores }) => negative(cores),
-  accuracy: ({ accuracy }) => accuracy,
+  accuracy: ({ accuracy, servedAccuracy }) => servedAccuracy ?? accuracy,
   latency: ({ lastMinute, slo }) => negative(lastMinute?.p99Ms == null ? null : lastMinute.p99Ms / slo.latencyMs),
 };
 

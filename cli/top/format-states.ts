@@ -10,6 +10,7 @@ const HEADER = [
   "load rps",
   "forecast",
   "accuracy",
+  "planned",
   "p99 ms",
   "SLO ms",
   "cores",
@@ -17,11 +18,12 @@ const HEADER = [
   "variant",
   "batch",
   "replicas",
+  "serves",
   "ready",
   "queue",
 ];
-const PIPELINE_COLUMNS = 8;
-const LEFT = [0, 1, 8, 9];
+const PIPELINE_COLUMNS = 9;
+const LEFT = [0, 1, 9, 10, 13];
 
 /**
  * One line for each stage, its pipeline's figures on the first; below, what is not as it should be.
@@ -44,7 +46,7 @@ function twoTables(states: readonly PipelineState[]): string {
   return [
     formatTable(ofPipeline, states.map(pipelineCells), [0, 1]),
     "",
-    formatTable(["pipeline", ...ofStage], stages, [0, 1, 2]),
+    formatTable(["pipeline", ...ofStage], stages, [0, 1, 2, 5]),
   ].join("\n");
 }
 
@@ -58,20 +60,26 @@ function linesOf(state: PipelineState): readonly (readonly string[])[] {
       part ? plainText(part.variant) : "–",
       part ? String(part.batch) : "–",
       part ? String(part.replicas) : "–",
+      p === 0 ? plainText(servingText(stage)) : "",
       p === 0 ? `${stage.replicasReady}/${stage.replicasNow}` : "",
       p === 0 ? String(stage.queuedRows) : "",
     ]);
   });
 }
 
+function servingText({ serving }: PipelineState["stages"][number]): string {
+  return serving.length === 0 ? "–" : serving.map(({ variant, replicas }) => `${variant} × ${replicas}`).join(" + ");
+}
+
 function pipelineCells(state: PipelineState): readonly string[] {
-  const { loadRps, forecast, accuracy, lastMinute, slo, cores } = state;
+  const { loadRps, forecast, accuracy, servedAccuracy, lastMinute, slo, cores } = state;
   const shown = (value: number | null | undefined): string => (value == null ? "–" : number(value));
   return [
     plainText(state.pipeline),
     state.mode,
     shown(loadRps),
     shown(forecast?.p95Rps),
+    servedAccuracy === null ? "–" : percent(servedAccuracy),
     accuracy === null ? "–" : percent(accuracy),
     shown(lastMinute?.p99Ms),
     number(slo.latencyMs),
@@ -85,6 +93,8 @@ function notesOf(state: PipelineState): readonly string[] {
     const until = new Date(expiresAtMs).toISOString().slice(0, 19);
     return `stage ${stage} is pinned to ${fixedText(pin)} until ${until}Z${by === "" ? "" : ` by ${by}`}`;
   });
-  const guard = state.guarding ? ["the guard has taken lighter variants: ready replicas are short"] : [];
+  const guard = state.guarding
+    ? ["the guard has taken over the variants: with what is planned, ready replicas would be too few or too slow"]
+    : [];
   return [...state.problems, ...guard, ...pins];
 }

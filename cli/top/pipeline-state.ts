@@ -30,6 +30,14 @@ const liveSchema = z.object({
         })
         .nullable(),
       guarding: z.boolean(),
+      // Scalers of earlier versions do not say.
+      served: z
+        .object({
+          accuracy: z.number().nullable(),
+          stages: z.array(z.object({ stage: z.string(), differing: count, message: z.string() })).max(32),
+        })
+        .nullable()
+        .default(null),
       forecast: z.object({ horizonMs: z.number(), peakRps: z.tuple([rate, rate, rate, rate]) }).nullable(),
       load: z.object({ rateRps: rate }).nullable(),
       reasons: z.array(z.string()),
@@ -61,6 +69,7 @@ const stageStateSchema = z.object({
   stage: z.string(),
   parts: z.array(partsSchema.element).describe("Planned: variant × batch × replicas; none before the first plan"),
   serving: z.array(z.object({ variant: z.string(), replicas: count })).describe("Ready switchers by what they serve"),
+  differing: count.describe("Ready switchers that serve another variant than is planned for them"),
   replicasReady: count,
   replicasNow: count.describe("Asked for now"),
   replicasGoal: count,
@@ -80,6 +89,10 @@ export const pipelineStateSchema = z.object({
   planRps: rate.nullable().describe("What the plan was made for"),
   feasible: z.boolean().nullable().describe("The plan meets every constraint"),
   accuracy: z.number().nullable().describe("Predicted by the plan, 0 to 1"),
+  servedAccuracy: z
+    .number()
+    .nullable()
+    .describe("Predicted of the variants that ready replicas serve, 0 to 1; null: not known"),
   effectiveAccuracy: z.number().nullable().describe("Answers that come too late or not at all counted as wrong"),
   estimatedAccuracy: z.number().nullable().describe("Of the answers of late; null: nothing estimates it"),
   cores: z.number().nullable(),
@@ -90,7 +103,11 @@ export const pipelineStateSchema = z.object({
     .object({ ended: count, p50Ms: z.number().nullable(), p99Ms: z.number().nullable(), inTime: z.number().nullable() })
     .nullable()
     .describe("Measured by the gateway; inTime: share answered within the SLO's latency"),
-  guarding: z.boolean().describe("The guard has taken lighter variants because ready replicas are short"),
+  guarding: z
+    .boolean()
+    .describe(
+      "The guard has taken over the variants: with what is planned, ready replicas would be too few or too slow",
+    ),
   decisionId: z.string().nullable(),
   reasons: z.array(z.string()),
   stages: z.array(stageStateSchema),
@@ -132,6 +149,7 @@ function stateOf(key: PipelineKey, live: Live): PipelineState {
     planRps: plan?.rateRps ?? null,
     feasible: plan?.feasible ?? null,
     accuracy: plan?.accuracy ?? null,
+    servedAccuracy: board?.served?.accuracy ?? null,
     effectiveAccuracy: plan?.effectiveAccuracy ?? null,
     estimatedAccuracy: board?.estimated?.accuracy ?? null,
     cores: plan?.cores ?? null,
@@ -150,6 +168,7 @@ function stateOf(key: PipelineKey, live: Live): PipelineState {
     stages: live.stages.map(({ stage, ...counts }) => ({
       stage,
       parts: plan?.stages.find(planned => planned.stage === stage)?.parts ?? [],
+      differing: board?.served?.stages.find(other => other.stage === stage)?.differing ?? 0,
       ...counts,
     })),
     pins: live.pins,

@@ -23,6 +23,7 @@ function stateOf(pipeline: string, more: Partial<PipelineState> = {}): PipelineS
     planRps: 57,
     feasible: true,
     accuracy: 0.931,
+    servedAccuracy: null,
     effectiveAccuracy: 0.92,
     estimatedAccuracy: null,
     cores: 6,
@@ -38,6 +39,7 @@ function stateOf(pipeline: string, more: Partial<PipelineState> = {}): PipelineS
         stage: "read",
         parts: [{ variant: "heavy", batch: 4, replicas: 3, share: 1 }],
         serving: [{ variant: "heavy", replicas: 2 }],
+        differing: 0,
         replicasReady: 2,
         replicasNow: 3,
         replicasGoal: 3,
@@ -70,7 +72,10 @@ describe("variscale top", function () {
     const { status, stdout, stderr } = await top();
     assert.deepEqual([status, stderr], [0, ""]);
     const [header, , first, second] = stdout.split("\n");
-    assert.match(header ?? "", /^pipeline +mode +load rps +forecast +accuracy +p99 ms +SLO ms +cores +stage +variant/);
+    assert.match(
+      header ?? "",
+      /^pipeline +mode +load rps +forecast +accuracy +planned +p99 ms +SLO ms +cores +stage +variant/,
+    );
     const plan = running.board?.plan;
     const part = plan?.stages[0]?.parts[0];
     assert.match(first ?? "", /^b\/a /);
@@ -78,7 +83,7 @@ describe("variscale top", function () {
     assert.match(
       stdout,
       new RegExp(
-        `\\nshop/cards +active +50 .* 500 +${plan?.cores} +detect +${part?.variant} +${part?.batch} +${part?.replicas} +1/\\d+ +3\\n`,
+        `\\nshop/cards +active +50 .* 500 +${plan?.cores} +detect +${part?.variant} +${part?.batch} +${part?.replicas} +heavy × 1 +1/\\d+ +3\\n`,
       ),
     );
     const json = JSON.parse((await top("shop/cards", "--output", "json")).stdout);
@@ -148,8 +153,11 @@ describe("states of pipelines", () => {
 
   it("are a table, with a dash for what is not known", () => {
     const text = formatStates([loaded, unknown], null);
-    assert.match(text, /\nb\/loaded +active +900 +57.25 +50.0 % +250 +500 +6 +read +heavy +4 +3 +2\/3 +7\n/);
-    assert.match(text, /\nd\/unknown +active +– +57.25 +– +– +500 +– +read/);
+    assert.match(
+      text,
+      /\nb\/loaded +active +900 +57.25 +– +50.0 % +250 +500 +6 +read +heavy +4 +3 +heavy × 2 +2\/3 +7\n/,
+    );
+    assert.match(text, /\nd\/unknown +active +– +57.25 +– +– +– +500 +– +read/);
     assert.match(
       formatStates([{ ...loaded, stages: [{ ...loaded.stages[0]!, parts: [] }] }], null),
       /read +– +– +– +2\/3/,
@@ -163,9 +171,9 @@ describe("states of pipelines", () => {
     assert.equal(formatStates([loaded, late], width), wide);
     const text = formatStates([loaded, late], width - 1);
     assert.ok(text.split("\n").every(line => line.length <= 80));
-    assert.match(text, /\nb\/loaded +active +900 +57.25 +50.0 % +250 +500 +6\n/);
-    assert.match(text, /\n\npipeline +stage +variant +batch +replicas +ready +queue\n/);
-    assert.match(text, /\nb\/loaded +read +heavy +4 +3 +2\/3 +7\na\/late +read/);
+    assert.match(text, /\nb\/loaded +active +900 +57.25 +– +50.0 % +250 +500 +6\n/);
+    assert.match(text, /\n\npipeline +stage +variant +batch +replicas +serves +ready +queue\n/);
+    assert.match(text, /\nb\/loaded +read +heavy +4 +3 +heavy × 2 +2\/3 +7\na\/late +read/);
   });
 
   it("have their problems and pins below, without control characters", () => {

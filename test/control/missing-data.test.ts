@@ -42,10 +42,11 @@ describe("tick(): missing data", () => {
       ["Ready", true, "Planned"],
       ["PlanFeasible", true, "Feasible"],
       ["ActuationStuck", false, "Following"],
+      ["ServedAsPlanned", true, "AsPlanned"],
     ]);
     assert.deepEqual(
       story.board.conditions.map(({ sinceMs }) => sinceMs - startMs),
-      [11_000, 1000, 0, 0],
+      [11_000, 1000, 0, 0, 1000],
     );
     assert.match(story.condition("MetricsAvailable")?.message ?? "", /source `gateway`/);
     assert.match(story.condition("Ready")?.message ?? "", /d-1-1/);

@@ -34,6 +34,7 @@ function board(replicasNow: number, more: Partial<PipelineBoard["stages"][number
     conditions: [],
     corrections: {},
     estimated: null,
+    served: null,
     trial: null,
     trials: 0,
     given: null,

@@ -15,7 +15,7 @@ describe("storedControlSchema", () => {
     const state = { ...initialState(1), actuations: Object.fromEntries(names.map(name => [name, stuck])) };
     const unready = Object.fromEntries(names.map(name => [name, "x".repeat(600)]));
     const input: Partial<TickInput> = { pipeline, forecast: null, scaling: {}, unready };
-    const conditions = conditionsOf(state, input as TickInput, null, [], 1000);
+    const conditions = conditionsOf(state, input as TickInput, { estimated: null, left: [], served: null }, 1000);
     const { message = "" } = conditions.find(({ type }) => type === "ActuationStuck") ?? {};
     assert.match(message, /^replicas of stage-0, stage-1, .*; stage-0: x{600}; stage-1: x{600}; /);
     assert.equal(message.length, 4000);

@@ -1,0 +1,175 @@
+import { QUARANTINE_CODES } from "../domain/assignment.ts";
+import type { StageConfiguration } from "../domain/configuration.ts";
+import type { Pipeline } from "../domain/pipeline.ts";
+import { configurationOf } from "../domain/plan.ts";
+import { accuracyOf } from "../optimizer/accuracy.ts";
+import type { ControlState } from "./control-state.ts";
+import { SETTINGS } from "./settings.ts";
+import type { SwitcherView } from "./switcher-view.ts";
+import type { TickInput } from "./tick-input.ts";
+
+/** The reason why a replica serves another variant than is planned for it, the gravest first. */
+export const SERVED_CAUSES = ["PinnedInPod", "LoadFailed", "Protecting", "Guarding", "Switching"] as const;
+export type ServedCause = (typeof SERVED_CAUSES)[number];
+
+/** The variants that the ready replicas of a stage serve, beside those that are planned. */
+export interface ServedStage {
+  readonly stage: string;
+  /** Ready replicas. */
+  readonly ready: number;
+  /** Ready replicas that serve another variant than is planned for them. */
+  readonly differing: number;
+  /** A sentence about them; empty where none differs. */
+  readonly message: string;
+  readonly cause: ServedCause | null;
+}
+
+export interface Served {
+  /** Predicted share of right answers with the variants that are served; null while a stage has no ready switcher. */
+  readonly accuracy: number | null;
+  readonly stages: readonly ServedStage[];
+}
+
+/** The time that replicas serve something else than is planned, short pauses included. */
+export interface ServedOther {
+  readonly sinceMs: number;
+  /** The newest tick at which one did. */
+  readonly lastMs: number;
+}
+
+/** More combinations of served variants than this are not looked up one by one. */
+const MOST_COMBINATIONS = 256;
+
+/** Compares what ready switchers serve with the plan; null before the first plan and where no stage has switchers. */
+export function compareServed(state: ControlState, input: TickInput): Served | null {
+  const { plan, trial } = state;
+  const ready = input.switchers.filter(view => view.ready);
+  if (!plan || ready.length === 0) return null;
+  const planned = trial?.configuration ?? configurationOf(plan);
+  const stages = input.pipeline.stages.map(({ name }) => {
+    const views = ready.filter(view => view.stage === name);
+    return compareStage(name, views, planned[name] ?? { parts: [] }, state);
+  });
+  const isAsPlanned = trial === null && stages.every(stage => stage.ready > 0 && stage.differing === 0);
+  return { accuracy: isAsPlanned ? plan.accuracy : predictAccuracy(input.pipeline, ready), stages };
+}
+
+function compareStage(
+  stage: string,
+  views: readonly SwitcherView[],
+  planned: StageConfiguration,
+  state: ControlState,
+): ServedStage {
+  const differing = findDiffering(views, planned);
+  if (differing.length === 0) return { stage, ready: views.length, differing: 0, message: "", cause: null };
+  const causes = differing.map(view => findCause(view, planned, state));
+  const cause = SERVED_CAUSES.find(one => causes.includes(one)) ?? "Switching";
+  const plans = planned.parts.map(({ variant }) => variant).join(" + ");
+  const serves = [...new Set(differing.map(({ variant }) => variant))].join(", ");
+  const of = `${differing.length} of ${views.length} replicas ${differing.length === 1 ? "serves" : "serve"} ${serves}`;
+  const why = describeCause(cause, differing, planned);
+  return {
+    stage,
+    ready: views.length,
+    differing: differing.length,
+    message: `${stage}: plans ${plans}; ${of} (${why})`,
+    cause,
+  };
+}
+
+/** Replicas beyond the planned number may serve any planned variant, until they are given back. */
+function findDiffering(views: readonly SwitcherView[], { parts }: StageConfiguration): readonly SwitcherView[] {
+  const planned = new Map<string, number>();
+  for (const { variant, replicas } of parts) planned.set(variant, (planned.get(variant) ?? 0) + replicas);
+  const total = parts.reduce((sum, part) => sum + part.replicas, 0);
+  let extra = Math.max(0, views.length - total);
+  return views.filter(({ variant }) => {
+    const left = planned.get(variant);
+    if (left === undefined) return true;
+    planned.set(variant, left - 1);
+    if (left > 0) return false;
+    extra -= 1;
+    return extra < 0;
+  });
+}
+
+function findCause(view: SwitcherView, planned: StageConfiguration, { guard }: ControlState): ServedCause {
+  if (view.pin) return "PinnedInPod";
+  if (hasFailedLoad(view, planned)) return "LoadFailed";
+  if (view.protecting) return "Protecting";
+  return guard ? "Guarding" : "Switching";
+}
+
+function hasFailedLoad({ nack }: SwitcherView, { parts }: StageConfiguration): boolean {
+  return nack !== null && QUARANTINE_CODES.includes(nack.code) && parts.some(part => part.variant === nack.variant);
+}
+
+function describeCause(cause: ServedCause, differing: readonly SwitcherView[], planned: StageConfiguration): string {
+  switch (cause) {
+    case "PinnedInPod":
+      return "pinned at its admin endpoint";
+    case "LoadFailed": {
+      const nack = differing.find(view => hasFailedLoad(view, planned))?.nack;
+      return nack ? `${nack.variant} can't be loaded: ${nack.code}: ${nack.message}` : "a variant can't be loaded";
+    }
+    case "Protecting":
+      return "protecting";
+    case "Guarding":
+      return "the guard chose it";
+    case "Switching":
+      return "switching";
+  }
+}
+
+/** Every replica of a stage is taken to get the same share of its rows. */
+function predictAccuracy(pipeline: Pipeline, ready: readonly SwitcherView[]): number | null {
+  const model = accuracyOf(pipeline);
+  const shares = pipeline.stages.map(({ name }) => {
+    const views = ready.filter(view => view.stage === name);
+    const counts = new Map<string, number>();
+    for (const { variant } of views) counts.set(variant, (counts.get(variant) ?? 0) + 1 / views.length);
+    return [...counts];
+  });
+  const combinations = shares.reduce((product, stage) => product * stage.length, 1);
+  if (combinations === 0) return null;
+  if (combinations > MOST_COMBINATIONS)
+    return shares.reduce(
+      (before, stage, s) =>
+        stage.reduce((sum, [variant, share]) => {
+          const { slope, offset } = model.step(s, variant);
+          return sum + share * (slope * before + offset);
+        }, 0),
+      model.start,
+    );
+  const sumFrom = (variants: readonly string[], share: number): number => {
+    const next = shares[variants.length];
+    if (!next) return share * model.of(variants);
+    return next.reduce((sum, [variant, part]) => sum + sumFrom([...variants, variant], share * part), 0);
+  };
+  return sumFrom([], 1);
+}
+
+/** Differences with short pauses between them are one; a switcher that goes to and fro is not taken for one that serves the plan. */
+export function observeServedOther(
+  before: ServedOther | null,
+  served: Served | null,
+  nowMs: number,
+): ServedOther | null {
+  if (served?.stages.some(stage => stage.differing > 0)) return { sinceMs: before?.sinceMs ?? nowMs, lastMs: nowMs };
+  return before && nowMs - before.lastMs < SETTINGS.servedSettleMs ? before : null;
+}
+
+/** An ordinary switch takes as long as the load of its model; only a difference that lasts longer is told. */
+export function isServedOther(
+  other: ServedOther | null,
+  { pipeline }: TickInput,
+  { plan }: ControlState,
+  nowMs: number,
+) {
+  if (!other || !plan) return false;
+  const loads = plan.stages.flatMap(({ stage, parts }) => {
+    const variants = pipeline.stages.find(one => one.name === stage)?.variants ?? [];
+    return parts.map(part => variants.find(one => one.name === part.variant)?.profile?.loadMs ?? 0);
+  });
+  return nowMs - other.sinceMs >= SETTINGS.servedGraceMs + Math.max(0, ...loads);
+}
