@@ -1,24 +1,29 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
-import { closeWhenAnswered, sendBody } from "./close-when-answered.ts";
+import { createHttpServer, followAnswers, listen, MOST_HEADER_BYTES } from "./answering-server.ts";
+import { ByteBudget, type HeldBytes } from "./byte-budget.ts";
 import { httpStatusOf } from "./error-status.ts";
+import { BodyTooLarge, NoRoom, readBody } from "./http-body.ts";
 import type { TlsFolder } from "./tls-folder.ts";
-import { HANDSHAKE_WITHIN_MS } from "./tls-material.ts";
 
-export interface HttpRequest {
+/** What is known of a request before its body was read. */
+export interface HttpRequestHead {
   readonly method: string;
   readonly path: string;
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly headers: IncomingMessage["headers"];
-  readonly body: Buffer;
   /** IP address of the other side of the connection; empty once it is gone. */
   readonly remoteAddress: string;
   /** IP address that the other side connected to; empty once it is gone. */
   readonly localAddress: string;
+}
+
+export interface HttpRequest extends HttpRequestHead {
+  readonly body: Buffer;
   /** Aborted when the client goes away before it has an answer. */
   readonly signal: AbortSignal;
 }
@@ -35,6 +40,10 @@ export interface Route {
   /** `/a/:name/b`; a parameter is one non-empty segment. */
   readonly path: string;
   readonly handle: (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
+  /** Asked before the body is read; an answer refuses the request. */
+  readonly refuse?: (head: HttpRequestHead) => HttpResponse | null;
+  /** The answer where there is no room for the body. Default: `errorResponse()`. */
+  readonly answerNoRoom?: (head: HttpRequestHead, error: VariscaleError) => HttpResponse;
 }
 
 export interface HttpServerOptions {
@@ -43,6 +52,10 @@ export interface HttpServerOptions {
   readonly port: number;
   readonly routes: readonly Route[];
   readonly logger: Logger;
+  /** Memory for bodies and large answers, shared with the other ports of the process. Default: 64 MiB of its own. */
+  readonly budget?: ByteBudget;
+  /** More connections at the same time are closed at once. Default 1024. */
+  readonly maxConnections?: number;
   /** A larger body is refused with 413, unread. Default 1 MiB. */
   readonly maxBodyBytes?: number;
   /** From the first byte to the last one of a request. Default 30 s. */
@@ -57,94 +70,146 @@ export interface HttpServer {
   close(graceMs?: number): Promise<void>;
 }
 
+const MIB = 1024 * 1024;
+const DEFAULT_BUDGET_BYTES = 64 * MIB;
+const NO_BODY = Buffer.alloc(0);
+/** Smaller answers are sent even where memory is short, so that probes are answered; the number of connections bounds them. */
+const SMALL_ANSWER_BYTES = 16 * 1024;
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Memory that the request holds until its answer has left. */
+    held: HeldBytes | null;
+  }
+}
+
+/** The types of a request's parts, for fastify. */
+interface Shape {
+  Params: Record<string, string>;
+  Querystring: { readonly search: URLSearchParams };
+  Body: Buffer | undefined;
+}
+
+/** fastify finds the route and sends the answer; the limits of connections and memory, and the end, are ours. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const routes = options.routes.map(route => ({ ...route, segments: route.path.split("/") }));
-  const maxBodyBytes = options.maxBodyBytes ?? 1024 * 1024;
-  const timeouts = { requestTimeout: options.requestTimeoutMs ?? 30_000, keepAliveTimeout: 65_000 };
-  const server = options.tls ? createMutualServer(options.tls, timeouts) : createServer(timeouts);
-  let inFlight = 0;
-  server.on("request", (request, response) => {
-    inFlight++;
-    response.once("close", () => inFlight--);
-    answer(request, response).catch((error: unknown) => {
-      options.logger.error({ err: error, path: request.url }, "could not answer");
-      response.destroy();
-    });
+  const { routes, logger, maxBodyBytes = MIB, budget = new ByteBudget(DEFAULT_BUDGET_BYTES) } = options;
+  const app = Fastify({
+    serverFactory: listener => createHttpServer(options, listener),
+    routerOptions: {
+      maxParamLength: MOST_HEADER_BYTES,
+      querystringParser: text => ({ search: new URLSearchParams(text) }),
+    },
+    return503OnClosing: false,
+    schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
+    frameworkErrors: (_error, request, reply) => void send(reply, notFound(request)),
   });
-  server.on("clientError", (_error, socket) => {
-    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  app.decorateRequest("held", null);
+  app.addHook("onRequest", async (request, reply) => {
+    const held = budget.hold();
+    request.held = held;
+    reply.raw.once("close", () => held.release());
+    // A connection that is kept would hold up the end of a server that is closing.
+    if (!app.server.listening) reply.header("connection", "close");
+    if (request.is404) return send(reply, notFound(request));
   });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (request: FastifyRequest, payload: IncomingMessage) =>
+    readBody(payload, request.held ?? budget.hold(), maxBodyBytes),
+  );
+  app.setErrorHandler<Error>((error, request, reply) => {
+    const answer = errorAnswer(error);
+    // A request that is not complete: its client went away while it sent, which is nobody's fault here.
+    if (answer.status === 500 && request.raw.complete)
+      logger.error({ err: error, path: request.url }, "request failed");
+    return send(reply, answer);
+  });
+  for (const route of routes) addRoute(app, route);
+  refuseOtherMethods(app, routes);
+  await app.ready();
+  const end = followAnswers(app.server);
+  await listen(app.server, options.host, options.port);
+  return { port: (app.server.address() as AddressInfo).port, close: (graceMs = 5000) => end(graceMs) };
+}
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const aborter = new AbortController();
-    response.once("close", () => {
-      if (!response.writableFinished) aborter.abort();
-    });
-    try {
-      const result = await dispatch(request, aborter.signal);
-      // Closing: a connection that is kept would hold up the end.
-      if (!server.listening) response.setHeader("connection", "close");
-      send(response, result);
-    } catch (thrown) {
-      const error = VariscaleError.from(thrown);
-      // Not complete: the client went away while it sent, which is nobody's fault here.
-      if (error.code === "internal" && request.complete)
-        options.logger.error({ err: error, path: request.url }, "request failed");
-      if (!response.headersSent) send(response, errorResponse(error));
-      if (!request.complete) request.destroy();
-    }
-  }
+function addRoute(app: FastifyInstance, { method, path, handle, refuse, answerNoRoom }: Route): void {
+  app.route<Shape>({
+    method,
+    url: path,
+    onRequest: async (request, reply) => {
+      if (Object.values(request.params).includes("")) return send(reply, notFound(request));
+      const refused = refuse?.(headOf(request)) ?? null;
+      if (refused) return send(reply, refused);
+    },
+    handler: async (request, reply) => {
+      const gone = new AbortController();
+      reply.raw.once("close", () => {
+        if (!reply.raw.writableFinished) gone.abort();
+      });
+      const head = headOf(request);
+      return send(reply, await handle({ ...head, body: request.body ?? NO_BODY, signal: gone.signal }));
+    },
+    ...(answerNoRoom && {
+      errorHandler: (error, request, reply) => {
+        if (!(error instanceof NoRoom)) throw error;
+        return send(reply, answerNoRoom(headOf(request), error));
+      },
+    }),
+  });
+}
 
-  async function dispatch(request: IncomingMessage, signal: AbortSignal): Promise<HttpResponse> {
-    const [path = "/", search = ""] = (request.url ?? "/").split("?", 2);
-    const found = findRoute(routes, request.method ?? "GET", path);
-    if (found.kind === "missing") throw new VariscaleError("not_found", `there is nothing at ${path}`);
-    if (found.kind === "method")
-      return {
+/** Each path answers 405 to the methods that it has no route for, whatever the body. */
+function refuseOtherMethods(app: FastifyInstance, routes: readonly Route[]): void {
+  for (const path of new Set(routes.map(route => route.path))) {
+    const allow = routes.filter(route => route.path === path).map(({ method }) => method);
+    const taken = new Set<string>([...allow, ...(allow.includes("GET") ? ["HEAD"] : [])]);
+    const refuse = async (_request: FastifyRequest, reply: FastifyReply) =>
+      send(reply, {
         status: 405,
-        headers: { allow: found.allow.join(", ") },
-        body: { error: `use ${found.allow.join(" or ")}` },
-      };
-    const declared = Number(request.headers["content-length"] ?? 0);
-    if (declared > maxBodyBytes) return tooLarge(maxBodyBytes);
-    const body = await readBody(request, maxBodyBytes);
-    if (body === null) return tooLarge(maxBodyBytes);
-    const query = new URLSearchParams(search);
-    return await found.handle({
-      method: request.method ?? "GET",
-      path,
-      params: found.params,
-      query,
-      headers: request.headers,
-      body,
-      remoteAddress: request.socket.remoteAddress ?? "",
-      localAddress: request.socket.localAddress ?? "",
-      signal,
-    });
+        headers: { allow: allow.join(", ") },
+        body: { error: `use ${allow.join(" or ")}` },
+      });
+    const method = app.supportedMethods.filter(one => !taken.has(one));
+    app.route({ method, url: path, onRequest: refuse, handler: refuse });
   }
+}
 
-  await listen(server, options.host, options.port);
+function headOf(request: FastifyRequest<Shape>): HttpRequestHead {
   return {
-    port: (server.address() as AddressInfo).port,
-    close: (graceMs = 5000) => closeWhenAnswered(server, () => inFlight > 0, graceMs),
+    method: request.method,
+    path: pathOf(request),
+    params: request.params,
+    query: request.query.search,
+    headers: request.headers,
+    remoteAddress: request.socket.remoteAddress ?? "",
+    localAddress: request.socket.localAddress ?? "",
   };
 }
 
-function createMutualServer(tls: Pick<TlsFolder, "material" | "watch">, timeouts: object): Server {
-  let inUse = tls.material;
-  const server = createTlsServer({
-    ...inUse.context,
-    requestCert: true,
-    rejectUnauthorized: true,
-    handshakeTimeout: HANDSHAKE_WITHIN_MS,
-    ...timeouts,
-  });
-  tls.watch(() => {
-    if (tls.material === inUse) return;
-    inUse = tls.material;
-    server.setSecureContext(inUse.context);
-  });
-  return server;
+/** Without the query, and without the host that a client may name before it. */
+function pathOf({ url }: FastifyRequest): string {
+  return url.replace(/^https?:\/\/[^/?]*/i, "").replace(/\?.*$/s, "") || "/";
+}
+
+function send(reply: FastifyReply, { status, headers, body }: HttpResponse): FastifyReply {
+  const isRaw = typeof body === "string" || body instanceof Uint8Array;
+  const bytes = isRaw || body === undefined ? body : JSON.stringify(body);
+  const size = bytes === undefined ? 0 : Buffer.byteLength(bytes);
+  if (size > SMALL_ANSWER_BYTES && reply.request.held?.take(size) === false)
+    return send(reply, errorResponse(new NoRoom()));
+  if (!isRaw && body !== undefined) reply.header("content-type", "application/json");
+  return reply
+    .code(status)
+    .headers({ ...headers })
+    .send(bytes);
+}
+
+function errorAnswer(thrown: unknown): HttpResponse {
+  if (thrown instanceof BodyTooLarge)
+    return { ...errorResponse(thrown), status: 413, headers: { connection: "close" } };
+  // What fastify itself refuses, such as a Content-Type that is none.
+  const status = thrown instanceof Error && "statusCode" in thrown ? Number(thrown.statusCode) : 500;
+  const error = VariscaleError.from(thrown, status < 500 ? "invalid_argument" : "internal");
+  return status < 500 ? { ...errorResponse(error), status } : errorResponse(error);
 }
 
 export function errorResponse(error: VariscaleError): HttpResponse {
@@ -153,84 +218,11 @@ export function errorResponse(error: VariscaleError): HttpResponse {
   return { status, headers, body: { error: error.message, code: error.code } };
 }
 
-function tooLarge(maxBodyBytes: number): HttpResponse {
-  return {
-    status: 413,
-    headers: { connection: "close" },
-    body: { error: `the body must not have more than ${maxBodyBytes} bytes`, code: "invalid_argument" },
-  };
+function notFound(request: FastifyRequest): HttpResponse {
+  return errorResponse(new VariscaleError("not_found", `there is nothing at ${pathOf(request)}`));
 }
 
-type Found =
-  | { readonly kind: "found"; readonly handle: Route["handle"]; readonly params: Record<string, string> }
-  | { readonly kind: "method"; readonly allow: string[] }
-  | { readonly kind: "missing" };
-
-function findRoute(
-  routes: readonly (Route & { readonly segments: readonly string[] })[],
-  method: string,
-  path: string,
-): Found {
-  const segments = path.split("/");
-  const allow: string[] = [];
-  for (const route of routes) {
-    const params = match(route.segments, segments);
-    if (params === null) continue;
-    if (route.method === method || (route.method === "GET" && method === "HEAD"))
-      return { kind: "found", handle: route.handle, params };
-    allow.push(route.method);
-  }
-  return allow.length > 0 ? { kind: "method", allow } : { kind: "missing" };
-}
-
-function match(pattern: readonly string[], segments: readonly string[]): Record<string, string> | null {
-  if (pattern.length !== segments.length) return null;
-  const params: Record<string, string> = {};
-  for (const [i, part] of pattern.entries()) {
-    const segment = segments[i] ?? "";
-    if (!part.startsWith(":")) {
-      if (part !== segment) return null;
-      continue;
-    }
-    if (segment === "") return null;
-    try {
-      params[part.slice(1)] = decodeURIComponent(segment);
-    } catch {
-      return null;
-    }
-  }
-  return params;
-}
-
-/** Null: the body is larger than allowed. */
-async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | null> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  // Not destroyed on an early return: the refusal still has to reach the client.
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) return null;
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, bytes);
-}
-
-function send(response: ServerResponse, result: HttpResponse): void {
-  const { body } = result;
-  const isRaw = typeof body === "string" || body instanceof Uint8Array;
-  const content = body === undefined ? "" : isRaw ? body : JSON.stringify(body);
-  const bytes = Buffer.byteLength(content);
-  const type = body === undefined || isRaw ? {} : { "content-type": "application/json" };
-  response.writeHead(result.status, { ...type, "content-length": bytes, ...result.headers });
-  sendBody(response, [content], bytes);
-}
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", error => {
-      const message = `cannot listen on ${host}:${port}: ${error.message}. Free the port or choose another one.`;
-      reject(new VariscaleError("failed_precondition", message, { cause: error }));
-    });
-    server.listen(port, host, resolve);
-  });
+/** No route has a schema, so what compiles schemas is not loaded. */
+function noSchemas(): never {
+  throw new Error("no route of this server has a schema");
 }

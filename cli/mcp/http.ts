@@ -1,4 +1,4 @@
-import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
+import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/server";
 import type { Logger } from "pino";
 import { showsToken } from "../../runtime/bearer-token.ts";
 import { type HttpRequest, type HttpResponse, type HttpServer, startHttpServer } from "../../runtime/http-server.ts";

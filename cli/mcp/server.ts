@@ -1,5 +1,4 @@
-import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
-import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
+import { type CallToolResult, McpServer } from "@modelcontextprotocol/server";
 import type { Logger } from "pino";
 import { VariscaleError } from "../../domain/errors.ts";
 import { packageVersion } from "../../runtime/version.ts";
@@ -35,7 +34,7 @@ export function createMcpServer(tools: readonly Tool[], logger: Logger, gone?: A
     server.registerTool(
       name,
       { title, description, inputSchema: input, outputSchema: output, annotations },
-      (given, { signal }) =>
+      (given, { mcpReq: { signal } }) =>
         run(tool, given, logger, {
           signal: gone ? AbortSignal.any([signal, gone]) : signal,
           clientName: server.server.getClientVersion()?.name.slice(0, 60) ?? "",

@@ -1,4 +1,4 @@
-import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
+import { StdioServerTransport } from "@modelcontextprotocol/server/stdio";
 import type { Logger } from "pino";
 import { createMcpServer } from "./server.ts";
 import type { Tool } from "./tool.ts";

@@ -29,7 +29,8 @@ describe("variscale mcp over standard input and output", function () {
         [8, -32601],
       ],
     );
-    assert.equal(stderr.match(/message can't be used/g)?.length, 2);
+    // A line that is no JSON is passed over without a word, as the protocol's library has it.
+    assert.equal(stderr.match(/message can't be used/g)?.length, 1);
   });
 
   it("ends where a message is too large", async () => {
