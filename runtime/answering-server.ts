@@ -8,7 +8,7 @@ import type { HttpServerOptions } from "./http-server.ts";
 import { HANDSHAKE_WITHIN_MS } from "./tls-material.ts";
 
 const DEFAULT_CONNECTIONS = 1024;
-/** Of one request, all headers together. */
+/** The most bytes that all headers of one request have together. */
 export const MOST_HEADER_BYTES = 16 * 1024;
 /** An answer whose client reads nothing for this long is cut. */
 const UNREAD_ANSWER_MS = 30_000;

@@ -47,7 +47,7 @@ export class GrowingBytes {
     return this.#memory.length;
   }
 
-  /** False: there is no room for the piece, and nothing was added. */
+  /** Adds a piece. The answer is false where there is no room for it, and nothing was added. */
   add(piece: Buffer): boolean {
     const needed = this.#length + piece.length;
     if (needed > this.#memory.length && !this.#grow(needed)) return false;

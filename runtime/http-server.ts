@@ -9,7 +9,7 @@ import { httpStatusOf } from "./error-status.ts";
 import { BodyTooLarge, NoRoom, readBody } from "./http-body.ts";
 import type { TlsFolder } from "./tls-folder.ts";
 
-/** What is known of a request before its body was read. */
+/** A request whose body was not read yet. */
 export interface HttpRequestHead {
   readonly method: string;
   readonly path: string;
@@ -73,21 +73,14 @@ export interface HttpServer {
 const MIB = 1024 * 1024;
 const DEFAULT_BUDGET_BYTES = 64 * MIB;
 const NO_BODY = Buffer.alloc(0);
+const METHODS_WITH_BODY = ["DELETE", "OPTIONS", "PATCH", "POST", "PUT", "QUERY"];
 /** Smaller answers are sent even where memory is short, so that probes are answered; the number of connections bounds them. */
 const SMALL_ANSWER_BYTES = 16 * 1024;
-
-declare module "fastify" {
-  interface FastifyRequest {
-    /** Memory that the request holds until its answer has left. */
-    held: HeldBytes | null;
-  }
-}
 
 /** The types of a request's parts, for fastify. */
 interface Shape {
   Params: Record<string, string>;
   Querystring: { readonly search: URLSearchParams };
-  Body: Buffer | undefined;
 }
 
 /** fastify finds the route and sends the answer; the limits of connections and memory, and the end, are ours. */
@@ -103,19 +96,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     frameworkErrors: (_error, request, reply) => void send(reply, notFound(request)),
   });
-  app.decorateRequest("held", null);
-  app.addHook("onRequest", async (request, reply) => {
-    const held = budget.hold();
-    request.held = held;
-    reply.raw.once("close", () => held.release());
-    // A connection that is kept would hold up the end of a server that is closing.
-    if (!app.server.listening) reply.header("connection", "close");
-    if (request.is404) return send(reply, notFound(request));
-  });
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", (request: FastifyRequest, payload: IncomingMessage) =>
-    readBody(payload, request.held ?? budget.hold(), maxBodyBytes),
-  );
+  app.setNotFoundHandler((request, reply) => send(reply, notFound(request)));
+  // fastify would refuse a Content-Type that is none before the route is asked, and would read bodies of paths that are not there.
+  for (const method of METHODS_WITH_BODY) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
   app.setErrorHandler<Error>((error, request, reply) => {
     const answer = errorAnswer(error);
     // A request that is not complete: its client went away while it sent, which is nobody's fault here.
@@ -123,7 +106,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       logger.error({ err: error, path: request.url }, "request failed");
     return send(reply, answer);
   });
-  for (const route of routes) addRoute(app, route);
+  for (const route of routes) addRoute(app, route, budget, maxBodyBytes);
   refuseOtherMethods(app, routes);
   await app.ready();
   const end = followAnswers(app.server);
@@ -131,29 +114,32 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   return { port: (app.server.address() as AddressInfo).port, close: (graceMs = 5000) => end(graceMs) };
 }
 
-function addRoute(app: FastifyInstance, { method, path, handle, refuse, answerNoRoom }: Route): void {
+function addRoute(app: FastifyInstance, route: Route, budget: ByteBudget, maxBodyBytes: number): void {
+  const { method, path, handle, refuse, answerNoRoom } = route;
   app.route<Shape>({
     method,
     url: path,
     onRequest: async (request, reply) => {
       if (Object.values(request.params).includes("")) return send(reply, notFound(request));
-      const refused = refuse?.(headOf(request)) ?? null;
+      const refused = refuse?.(readHead(request)) ?? null;
       if (refused) return send(reply, refused);
     },
     handler: async (request, reply) => {
       const gone = new AbortController();
+      const held = budget.hold();
       reply.raw.once("close", () => {
+        held.release();
         if (!reply.raw.writableFinished) gone.abort();
       });
-      const head = headOf(request);
-      return send(reply, await handle({ ...head, body: request.body ?? NO_BODY, signal: gone.signal }));
+      const head = readHead(request);
+      try {
+        const body = method === "GET" ? NO_BODY : await readBody(request.raw, held, maxBodyBytes);
+        return send(reply, await handle({ ...head, body, signal: gone.signal }), held);
+      } catch (error) {
+        if (answerNoRoom && error instanceof NoRoom) return send(reply, answerNoRoom(head, error));
+        throw error;
+      }
     },
-    ...(answerNoRoom && {
-      errorHandler: (error, request, reply) => {
-        if (!(error instanceof NoRoom)) throw error;
-        return send(reply, answerNoRoom(headOf(request), error));
-      },
-    }),
   });
 }
 
@@ -173,10 +159,10 @@ function refuseOtherMethods(app: FastifyInstance, routes: readonly Route[]): voi
   }
 }
 
-function headOf(request: FastifyRequest<Shape>): HttpRequestHead {
+function readHead(request: FastifyRequest<Shape>): HttpRequestHead {
   return {
     method: request.method,
-    path: pathOf(request),
+    path: readPath(request),
     params: request.params,
     query: request.query.search,
     headers: request.headers,
@@ -186,17 +172,19 @@ function headOf(request: FastifyRequest<Shape>): HttpRequestHead {
 }
 
 /** Without the query, and without the host that a client may name before it. */
-function pathOf({ url }: FastifyRequest): string {
+function readPath({ url }: FastifyRequest): string {
   return url.replace(/^https?:\/\/[^/?]*/i, "").replace(/\?.*$/s, "") || "/";
 }
 
-function send(reply: FastifyReply, { status, headers, body }: HttpResponse): FastifyReply {
+/** @param held memory of a large answer is taken from it; without it the answer is small. */
+function send(reply: FastifyReply, { status, headers, body }: HttpResponse, held?: HeldBytes): FastifyReply {
   const isRaw = typeof body === "string" || body instanceof Uint8Array;
   const bytes = isRaw || body === undefined ? body : JSON.stringify(body);
   const size = bytes === undefined ? 0 : Buffer.byteLength(bytes);
-  if (size > SMALL_ANSWER_BYTES && reply.request.held?.take(size) === false)
-    return send(reply, errorResponse(new NoRoom()));
+  if (held && size > SMALL_ANSWER_BYTES && !held.take(size)) return send(reply, errorResponse(new NoRoom()));
   if (!isRaw && body !== undefined) reply.header("content-type", "application/json");
+  // A connection that is kept would hold up the end of a server that is closing.
+  if (!reply.server.server.listening) reply.header("connection", "close");
   return reply
     .code(status)
     .headers({ ...headers })
@@ -206,7 +194,7 @@ function send(reply: FastifyReply, { status, headers, body }: HttpResponse): Fas
 function errorAnswer(thrown: unknown): HttpResponse {
   if (thrown instanceof BodyTooLarge)
     return { ...errorResponse(thrown), status: 413, headers: { connection: "close" } };
-  // What fastify itself refuses, such as a Content-Type that is none.
+  // fastify itself refuses some requests, and says so by a status.
   const status = thrown instanceof Error && "statusCode" in thrown ? Number(thrown.statusCode) : 500;
   const error = VariscaleError.from(thrown, status < 500 ? "invalid_argument" : "internal");
   return status < 500 ? { ...errorResponse(error), status } : errorResponse(error);
@@ -219,7 +207,7 @@ export function errorResponse(error: VariscaleError): HttpResponse {
 }
 
 function notFound(request: FastifyRequest): HttpResponse {
-  return errorResponse(new VariscaleError("not_found", `there is nothing at ${pathOf(request)}`));
+  return errorResponse(new VariscaleError("not_found", `there is nothing at ${readPath(request)}`));
 }
 
 /** No route has a schema, so what compiles schemas is not loaded. */
