@@ -1,15 +1,8 @@
 // The scaler that scaler.bench.ts measures, in a process of its own. Arguments: number of pipelines, URL of the gateway, state folder.
-import { keepHeapSmall, keepNoBaselineCode } from "../runtime/small-heap.ts";
-import { lowerOtherThreads } from "../runtime/thread-priority.ts";
-
-// Before the rest is loaded, as `variscale scaler` does.
-keepHeapSmall();
-keepNoBaselineCode();
-lowerOtherThreads();
-const { createLogger } = await import("../runtime/logger.ts");
-const { startScaler } = await import("../scaler/main.ts");
-const { memoryMessage } = await import("./memory-message.ts");
-const { generatedPipeline } = await import("./scaler-pipelines.ts");
+import { createLogger } from "../runtime/logger.ts";
+import { startScaler } from "../scaler/main.ts";
+import { memoryMessage } from "./memory-message.ts";
+import { generatedPipeline } from "./scaler-pipelines.ts";
 
 const [count = "1", url = "", stateDir = ""] = process.argv.slice(2);
 

@@ -1,9 +1,6 @@
 import { FEW_ARENAS } from "./few-arenas.ts";
 
-/**
- * V8 lets the young generation of the main thread grow to 48 MiB by itself. The growth factor of keepHeapSmall() does not stay: whenever a
- * session's thread begins, its heap sets those of the whole process to 2 again. The largest size can only be given at the start.
- */
+/** V8 lets the young generation of the main thread grow to 48 MiB by itself. Its largest size can only be given at the start. */
 const SMALL_YOUNG_GENERATION = "--max-semi-space-size=1";
 
 /**

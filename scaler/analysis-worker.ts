@@ -1,10 +1,8 @@
 /** The thread that explains decisions, so that what people ask never delays a tick or an answer to KEDA. */
 import { parentPort } from "node:worker_threads";
 import { analyseDecision } from "../explanation/analyse-decision.ts";
-import { lowerThisThread } from "../runtime/thread-priority.ts";
 import type { AnalysisReply, AnalysisRequest } from "./analysis-messages.ts";
 
-lowerThisThread();
 const port = parentPort;
 port?.on("message", ({ id, pipeline, decision }: AnalysisRequest) => {
   port.postMessage(replyTo(id, pipeline, decision));

@@ -1,6 +1,5 @@
 import { Worker } from "node:worker_threads";
 import { VariscaleError } from "../domain/errors.ts";
-import { keepHeapSmallAgain } from "../runtime/small-heap.ts";
 import type { TlsFolder } from "../runtime/tls-folder.ts";
 import { KedaFeed } from "./keda-feed.ts";
 import type { FromKedaThread, KedaThreadStart, ToKedaThread } from "./keda-messages.ts";
@@ -44,7 +43,6 @@ export class KedaThread implements KedaServer {
     const context = tls?.material.context ?? null;
     const workerData: KedaThreadStart = { host, port, tls: context, staleAfterMs, known: this.#feed.take() };
     this.#worker = new Worker(workerUrl, { workerData, resourceLimits: RESOURCE_LIMITS, execArgv: [] });
-    this.#worker.once("online", keepHeapSmallAgain);
     this.#worker.on("message", (message: FromKedaThread) => this.#receive(message));
     this.#worker.on("error", error => this.#lose(error));
     this.#ended = new Promise(resolve => {

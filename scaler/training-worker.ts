@@ -8,13 +8,11 @@ import { type ForecastModel, modelToJson, parseModel } from "../predictor/networ
 import { OWN_MODEL } from "../predictor/own-model-settings.ts";
 import { trainModel } from "../predictor/train-model.ts";
 import { type Backend, openBackend } from "../predictor/train-network.ts";
-import { lowerThisThread } from "../runtime/thread-priority.ts";
 import { readBundledModel } from "./bundled-model.ts";
 import { readArchive } from "./history-archive.ts";
 import type { TrainingReply, TrainingRequest, TrainingResult } from "./training-messages.ts";
 import { TrainingPace } from "./training-pace.ts";
 
-lowerThisThread();
 const port = parentPort;
 let opening: Promise<Backend> | null = null;
 port?.on("message", (request: TrainingRequest) => {

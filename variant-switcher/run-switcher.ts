@@ -4,7 +4,6 @@ import { VariscaleError } from "../domain/errors.ts";
 import { createLogger } from "../runtime/logger.ts";
 import { tellParent } from "../runtime/parent-process.ts";
 import { shutdownOnSignal } from "../runtime/shutdown.ts";
-import { keepHeapSmall, markHeapSoon } from "../runtime/small-heap.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { type SwitcherOptions, type SwitcherPorts, startSwitcher } from "./main.ts";
 import { claimsOfParent } from "./parent-claims.ts";
@@ -84,13 +83,11 @@ export async function runSwitcher(
   args: readonly string[],
   more: Pick<SwitcherOptions, "workerUrl"> = {},
 ): Promise<void> {
-  // The models need the memory.
-  keepHeapSmall();
   const config = readConfig(args);
   const logger = createLogger("variant-switcher", config.logLevel);
   if (config.modelClaims === "parent") keepClaimsWith(claimsOfParent());
   const tracing = await openTracing(process.env, config.stage, config.pod);
-  const switcher = await startSwitcher({ config, logger, tracing, onSwitched: markHeapSoon, ...more });
+  const switcher = await startSwitcher({ config, logger, tracing, ...more });
   // A thread in native code would keep the process from ending.
   process.on("exit", () => {
     if (hasBusyThreads()) process.kill(process.pid, "SIGKILL");

@@ -39,8 +39,6 @@ export interface PartsOptions {
   readonly logger: Logger;
   /** The script of a session's thread. Default: the one beside this file. */
   readonly workerUrl?: URL;
-  /** Called after every Switch, tried or done. */
-  readonly onSwitched?: () => void;
   /** Shortest time after which a run is taken for hung. Default 10 s. */
   readonly minWatchdogMs?: number;
   /** How often memory is looked at. Default 1 s. */
@@ -104,7 +102,6 @@ export class SwitcherParts implements StatusSources {
       onSwitched: ended => {
         this.#hasServed ||= ended.outcome === "done";
         this.#metrics.switched(ended);
-        options.onSwitched?.();
       },
     });
     const lookMs = options.fileCheckMs;

@@ -154,11 +154,6 @@ export function addScaler(program: Command): void {
     .addHelpText("after", HELP)
     .action(async (paths: string[], flags: ScalerFlags) => {
       const { watchedPipelines } = await import("../scaler/watched-pipelines.ts");
-      const { keepHeapSmall, keepNoBaselineCode } = await import("../../runtime/small-heap.ts");
-      const { lowerOtherThreads } = await import("../../runtime/thread-priority.ts");
-      keepHeapSmall();
-      keepNoBaselineCode();
-      lowerOtherThreads();
       const { createLogger } = await import("../../runtime/logger.ts");
       const { shutdownOnSignal } = await import("../../runtime/shutdown.ts");
       const { startScaler } = await import("../../scaler/main.ts");

@@ -161,7 +161,7 @@ async function startScaler(host: Host): Promise<Program> {
   const program = new Program({
     name: "scaler of the chart",
     command: process.execPath,
-    args: ["--v8-pool-size=1", main, ...args, `--host=${host}`, "--kubernetes=on"],
+    args: ["--v8-pool-size=1", "--max-semi-space-size=1", main, ...args, `--host=${host}`, "--kubernetes=on"],
     env: {
       KUBECONFIG: await kubeconfigOf(theCluster(), { namespace: NAMESPACE, name: "variscale-scaler" }),
       VARISCALE_TOKEN: "of-the-test",

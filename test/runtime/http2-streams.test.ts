@@ -1,18 +1,13 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type ClientHttp2Session, connect, createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
-import { createInterface } from "node:readline";
-import { Client, credentials, type Server } from "@grpc/grpc-js";
+import type { Server } from "@grpc/grpc-js";
 import fc from "fast-check";
 import { describe, it } from "mocha";
 import { keepStreamsInLists, replaceTables } from "../../runtime/http2-streams.ts";
 import { OpenList } from "../../runtime/open-list.ts";
 import { until } from "../support/switcher-harness.ts";
-
-const CALLS = 2500;
-const AT_A_TIME = 8;
 
 describe("OpenList", () => {
   it("holds what a Map holds", () => {
@@ -122,71 +117,5 @@ describe("replaceTables()", () => {
       assert.equal(replaceTables(session(state)), false);
     assert.equal(used.streams.size, 1);
     keepStreamsInLists({} as Server);
-  });
-});
-
-/** A server that is told by its arguments whether to keep streams in lists. At the end of its input it says how often it marked its heap. */
-const PROGRAM = `
-  const [grpcUrl, listsUrl, heapUrl, lists] = process.argv.slice(1);
-  (await import(heapUrl)).keepHeapSmall();
-  const { Server, ServerCredentials } = await import(grpcUrl);
-  const { PerformanceObserver, constants } = await import("node:perf_hooks");
-  const as = bytes => bytes;
-  const path = "/test/Echo";
-  let calls = 0;
-  const server = new Server();
-  const method = { path, requestStream: false, responseStream: false, requestSerialize: as, requestDeserialize: as, responseSerialize: as, responseDeserialize: as };
-  server.addService({ Echo: method }, { Echo: (call, callback) => {
-    // A heap that is marked once, as any is some time: what lives then is old.
-    if (++calls === 100) gc();
-    setTimeout(() => callback(null, call.request.subarray(0, 100)), 5);
-  } });
-  server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), async (_error, port) => {
-    if (lists === "lists") (await import(listsUrl)).keepStreamsInLists(server);
-    console.log(port);
-  });
-  let marked = 0;
-  const count = list => { for (const { detail } of list.getEntries()) if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) marked++; };
-  new PerformanceObserver(count).observe({ entryTypes: ["gc"] });
-  process.stdin.resume().on("end", () => { console.log(marked); process.exit(); });
-`;
-
-describe("keepStreamsInLists()", () => {
-  /** How often a server marks its heap while it answers calls of 45 KB. */
-  const marks = async (how: "lists" | "tables"): Promise<number> => {
-    const urls = ["@grpc/grpc-js", "../../runtime/http2-streams.js", "../../runtime/small-heap.js"];
-    const found = urls.map(url =>
-      url.startsWith("@") ? import.meta.resolve(url) : new URL(url, import.meta.url).href,
-    );
-    const args = ["--expose-gc", "--max-semi-space-size=1", "--input-type=module", "-e", PROGRAM, ...found, how];
-    const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
-    const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-    try {
-      const { value: port } = await lines.next();
-      assert.match(String(port), /^\d+$/, "the server did not start");
-      const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
-      const body = Buffer.alloc(45_000);
-      const as = (bytes: Buffer): Buffer => bytes;
-      const call = (): Promise<void> =>
-        new Promise((resolve, reject) => {
-          client.makeUnaryRequest("/test/Echo", as, as, body, error => (error ? reject(error) : resolve()));
-        });
-      let left = CALLS;
-      const caller = async (): Promise<void> => {
-        while (left-- > 0) await call();
-      };
-      await Promise.all(Array.from({ length: AT_A_TIME }, caller));
-      client.close();
-      child.stdin.end();
-      const { value: counted } = await lines.next();
-      return Number(counted);
-    } finally {
-      child.kill("SIGKILL");
-    }
-  };
-
-  it("spares a server of large messages most of the marking of its heap", async () => {
-    const [lists, tables] = [await marks("lists"), await marks("tables")];
-    assert.ok(tables >= 5 && 2 * lists <= tables, `${lists} times with lists, ${tables} without`);
   });
 });

@@ -71,6 +71,7 @@ export class ScalerProcess {
       command: process.execPath,
       args: [
         "--v8-pool-size=1",
+        "--max-semi-space-size=1",
         join(packageFolder, "dist/cli/main.js"),
         "scaler",
         ...files,
