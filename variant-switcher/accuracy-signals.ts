@@ -45,9 +45,12 @@ export class AccuracySignals {
   readonly #config: AccuracyConfig;
   readonly #tallies = new Map<string, Tally>();
   readonly #classes = new SequenceClasses();
+  readonly #onConfidence: (variant: string, confidence: number) => void;
 
-  constructor(config: AccuracyConfig) {
+  /** `onConfidence` is told of each row that has a confidence. */
+  constructor(config: AccuracyConfig, onConfidence: (variant: string, confidence: number) => void = () => undefined) {
     this.#config = config;
+    this.#onConfidence = onConfidence;
   }
 
   of(variant: string): VariantSignals {
@@ -87,6 +90,7 @@ export class AccuracySignals {
     if (confidence !== null) {
       const bucket = CONFIDENCE_BOUNDS.findIndex(bound => confidence <= bound);
       add(tally.confidence, bucket < 0 ? CONFIDENCE_BOUNDS.length : bucket, 1);
+      this.#onConfidence(variant, confidence);
       const threshold = thresholds[variant];
       if (threshold !== undefined) {
         tally.held++;

@@ -1,5 +1,4 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import { talliedHistogram } from "../runtime/tallied-histogram.ts";
 import { type AccuracySignals, ASSERTIONS, CONFIDENCE_BOUNDS, type VariantSignals } from "./accuracy-signals.ts";
 import type { Counters, RanBatch } from "./counters.ts";
 import type { SwitchRecord } from "./switch-history.ts";
@@ -28,6 +27,8 @@ export interface MetricSources {
 
 export interface SwitcherMetrics {
   ran(batch: RanBatch): void;
+  /** A row was answered with this confidence. */
+  answered(variant: string, confidence: number): void;
   switched(ended: Pick<SwitchRecord, "outcome" | "switchMs" | "steps">): void;
 }
 
@@ -36,34 +37,30 @@ export interface SwitcherMetrics {
  * requests is read from `counters` when the metrics are asked for, so that it costs a request nothing.
  */
 export function createSwitcherMetrics(registry: Registry, sources: MetricSources): SwitcherMetrics {
-  const { stage, variants } = sources;
+  const { stage } = sources;
   const registers = [registry];
   const histogram = (name: string, help: string, labels: readonly string[], buckets: number[]) => {
     const labelNames = ["stage", ...labels];
     return new Histogram({ name: `variscale_switcher_${name}`, help, labelNames, buckets, registers });
   };
-  const labels = variants.map(variant => ({ stage, variant }));
-  const tallied = (name: string, help: string, buckets: readonly number[]) =>
-    talliedHistogram(
-      registry,
-      { name: `variscale_switcher_${name}`, help, labelNames: ["stage", "variant"], buckets },
-      labels,
-    );
-  const batchRows = tallied("batch_rows", "Rows in a batch", ROWS);
-  const service = tallied("service_seconds", "Time in which the model ran a batch", SECONDS);
-  const waited = tallied("queue_seconds", "Time that a batch's oldest row was queued", SECONDS);
+  const batchRows = histogram("batch_rows", "Rows in a batch", ["variant"], ROWS);
+  const service = histogram("service_seconds", "Time in which the model ran a batch", ["variant"], SECONDS);
+  const wait = histogram("queue_seconds", "Time that a batch's oldest row was queued", ["variant"], SECONDS);
   const switches = histogram("switch_seconds", "Duration of a Switch by outcome", ["outcome"], SECONDS);
   const steps = histogram("switch_step_seconds", "Duration of a Switch's steps", ["step", "outcome"], SECONDS);
+  const confidences = sources.signals
+    ? histogram("confidence_rows", "Rows by confidence", ["variant"], [...CONFIDENCE_BOUNDS])
+    : null;
   addCounters(registry, sources);
   addGauges(registry, sources);
-  const byVariant = new Map(variants.map((variant, i) => [variant, [batchRows[i], service[i], waited[i]] as const]));
   return {
     ran: ({ variant, rows, serviceMs, waitedMs }) => {
-      const [ofRows, ofService, ofWait] = byVariant.get(variant) ?? [];
-      ofRows?.observe(rows);
-      ofService?.observe(serviceMs / 1000);
-      ofWait?.observe(waitedMs / 1000);
+      const labels = { stage, variant };
+      batchRows.observe(labels, rows);
+      service.observe(labels, serviceMs / 1000);
+      wait.observe(labels, waitedMs / 1000);
     },
+    answered: (variant, confidence) => confidences?.observe({ stage, variant }, confidence),
     switched: ({ outcome, switchMs, steps: ended }) => {
       switches.observe({ stage, outcome }, switchMs / 1000);
       for (const [i, { step, ms }] of ended.entries())
@@ -100,15 +97,6 @@ function addCounters(registry: Registry, { stage, variants, counters, signals }:
     const ofAll = (tell: (variant: string, signals: VariantSignals) => void): void => {
       for (const variant of variants) tell(variant, signals.of(variant));
     };
-    counter("confidence_rows_total", "Rows by confidence, cumulative up to le", ["variant", "le"], tell =>
-      ofAll((variant, { confidence }) => {
-        let below = 0;
-        for (const [i, count] of confidence.entries()) {
-          below += count;
-          tell({ variant, le: String(CONFIDENCE_BOUNDS[i] ?? "+Inf") }, below);
-        }
-      }),
-    );
     counter("atc_rows_total", "Rows held against the variant's threshold of confidence", ["variant", "above"], tell =>
       ofAll((variant, { above, held }) => {
         tell({ variant, above: "true" }, above);

@@ -84,7 +84,9 @@ export class SwitcherParts implements StatusSources {
     this.tracing = options.tracing ?? null;
     this.registry = createRegistry("variant-switcher", packageVersion);
     this.kept = new KeptAssignment(config.stateFile, logger);
-    this.signals = config.accuracy && new AccuracySignals(config.accuracy);
+    this.signals =
+      config.accuracy &&
+      new AccuracySignals(config.accuracy, (variant, confidence) => this.#metrics.answered(variant, confidence));
     this.limits = new RequestLimits(config, () => this.memory.leftMiB);
     this.#metrics = this.#createMetrics();
     const names = config.variants.map(({ name }) => name);

@@ -78,7 +78,10 @@ describe("the image", () => {
 
     assert.notEqual(scaler.exec("id", "-u"), "0");
     assert.match(scaler.exec("cat", "/proc/1/status"), /^CapEff:\s+0+$/m);
-    assert.equal(scaler.exec("cat", "/proc/1/cmdline").split("\0").slice(0, 3).join(" "), "node --v8-pool-size=1 --max-semi-space-size=1");
+    assert.equal(
+      scaler.exec("cat", "/proc/1/cmdline").split("\0").slice(0, 3).join(" "),
+      "node --v8-pool-size=1 --max-semi-space-size=1",
+    );
     assert.equal(scaler.exec("printenv", "NODE_ENV"), "production");
     // Installed models are here, and those that are prepared without --model-folder.
     assert.equal(scaler.exec("printenv", "XDG_CACHE_HOME"), "/var/cache");

@@ -123,7 +123,8 @@ describe("a switcher that watches its answers", () => {
       assert.equal(line("assertion_failures_total", 'assertion="flicker"'), 1);
       assert.equal(line("atc_rows_total", 'above="true"'), 1);
       assert.equal(line("atc_rows_total", 'above="false"'), 4);
-      assert.equal(line("confidence_rows_total", 'le="\\+Inf"'), 5);
+      const counted = /confidence_rows_bucket\{le="\+Inf",stage="affine",variant="a"\} (\d+)/.exec(metrics)?.[1];
+      assert.equal(counted, "5");
       await until(
         () => (scaler.statuses.at(-1)?.confidence?.counts ?? []).reduce((a, b) => a + b, 0) === 5,
         "reported",
