@@ -46,6 +46,8 @@ export function formatMeasurements(measurements: MeasurementsInput): string {
       [0, 1, 3, 5],
     ),
   ];
+  const rows = Object.entries(measurements.fanOut ?? {}).map(rowsText);
+  if (rows.length > 0) tables.push(rows.join("\n"));
   if (combinations.length > 0)
     tables.push(formatTable(["variants", "accuracy", "95 % interval", "of parts", "items"], combinations, [0]));
   if (measurements.accuracy?.received?.some(({ before }) => before)) {
@@ -56,6 +58,15 @@ export function formatMeasurements(measurements: MeasurementsInput): string {
   if (noise.length > 0) tables.push(`too noisy, written all the same: ${noise.join(", ")}`);
   return tables.join("\n\n");
 }
+
+/** How many rows a stage has. */
+function rowsText([stage, fanOut]: readonly [string, FanOut]): string {
+  if ("rowsPerRequest" in fanOut) return `rows of ${stage} for each request: ${fanOut.rowsPerRequest}`;
+  const means = Object.entries(fanOut.rowsByVariant).map(([variant, rows]) => `${rows} after ${variant}`);
+  return `rows of ${stage} for each row of ${fanOut.upstream}: ${means.join(", ")}`;
+}
+
+type FanOut = NonNullable<MeasurementsInput["fanOut"]>[string];
 
 function byText(better: string | undefined): string {
   return better === undefined ? "" : `dominated by ${better}`;

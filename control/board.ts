@@ -5,6 +5,7 @@ import type { Plan, Reason } from "../domain/plan.ts";
 import type { Given } from "../optimizer/given.ts";
 import type { EstimatedAccuracy } from "./accuracy-drift.ts";
 import type { Trial } from "./control-state.ts";
+import type { LearntFanOut } from "./learn-rows.ts";
 import type { Served } from "./served.ts";
 
 export const CONDITION_TYPES = [
@@ -14,6 +15,7 @@ export const CONDITION_TYPES = [
   "ActuationStuck",
   "ActuationExact",
   "AccuracyDrifted",
+  "FanOutDrifted",
   "ServedAsPlanned",
 ] as const;
 export type ConditionType = (typeof CONDITION_TYPES)[number];
@@ -64,6 +66,8 @@ export interface PipelineBoard {
   readonly conditions: readonly Condition[];
   /** Measured over profiled service time, by stage. */
   readonly corrections: Readonly<Record<string, number>>;
+  /** How many rows requests make, by stage, as far as rows were seen. */
+  readonly fanOuts: Readonly<Record<string, LearntFanOut>>;
   /** Accuracy of late by what answers show; null: nothing estimates it, or there are too few answers. */
   readonly estimated: EstimatedAccuracy | null;
   /** The variants that ready switchers serve, beside the plan; null before the first plan, and where no stage has switchers. */

@@ -26,6 +26,7 @@ function shifted(state: ControlState, byMs: number): ControlState {
     quarantines: state.quarantines.map(entry => ({ ...entry, untilMs: entry.untilMs + byMs })),
     missing: missingShifted(state, byMs),
     trialAtMs: shiftedTime(state.trialAtMs, byMs),
+    rowsLoadAtMs: shiftedTime(state.rowsLoadAtMs, byMs),
     trial: state.trial && {
       ...state.trial,
       sinceMs: state.trial.sinceMs + byMs,

@@ -2,6 +2,7 @@ import type { EstimatedAccuracy, LeftCombination } from "./accuracy-drift.ts";
 import { stuckStages } from "./actuation.ts";
 import type { Condition, ConditionType } from "./board.ts";
 import type { ControlState } from "./control-state.ts";
+import type { LearntFanOut } from "./learn-rows.ts";
 import { isServedOther, SERVED_CAUSES, type Served } from "./served.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
@@ -14,13 +15,14 @@ interface Findings {
   readonly estimated: EstimatedAccuracy | null;
   readonly left: readonly LeftCombination[];
   readonly served: Served | null;
+  readonly fanOuts: Readonly<Record<string, LearntFanOut>>;
 }
 
 /** The conditions of a pipeline now; `sinceMs` is when the status last changed. */
 export function conditionsOf(
   state: ControlState,
   input: TickInput,
-  { estimated, left, served }: Findings,
+  { estimated, left, served, fanOuts }: Findings,
   nowMs: number,
 ): readonly Condition[] {
   const stuck = stuckStages(input.pipeline, state.actuations, nowMs);
@@ -54,7 +56,12 @@ export function conditionsOf(
         )
       : condition("ActuationStuck", false, "Following", "replicas follow"),
   ];
-  found.push(...exactness(input), ...drift(estimated, left), ...compareWithPlan(served, state, input, nowMs));
+  found.push(
+    ...exactness(input),
+    ...drift(estimated, left),
+    ...fanOutDrift(input.pipeline, fanOuts),
+    ...compareWithPlan(served, state, input, nowMs),
+  );
   const { conditions } = state;
   const after = found.map(next =>
     conditionAfter(
@@ -96,6 +103,32 @@ function drift(
   const then = `when it served last ${name} was right in ${text(moved.accuracy)} by estimate, ${text(moved.measured)} as measured`;
   return [condition("AccuracyDrifted", true, "LeftVariantsMoved", `${numbers}; ${then}: ${advice}`)];
 }
+
+/** Whether requests make as many rows as was measured; nothing where too few rows were seen. */
+function fanOutDrift(
+  { stages }: TickInput["pipeline"],
+  fanOuts: Findings["fanOuts"],
+): readonly Omit<Condition, "sinceMs">[] {
+  const known = stages.flatMap(({ name, upstream }) => {
+    const { measured, seen, planned } = fanOuts[name] ?? NOT_SEEN;
+    return seen === null ? [] : [{ name, upstream, measured, seen, planned }];
+  });
+  if (known.length === 0) return [];
+  const moved = known.filter(
+    ({ measured, seen }) => Math.max(measured, seen) > (1 + SETTINGS.rowsTold) * Math.min(measured, seen),
+  );
+  if (moved.length === 0)
+    return [condition("FanOutDrifted", false, "AsMeasured", "requests make as many rows as planned")];
+  const rows = (count: number) => Number(count.toPrecision(3));
+  const texts = moved.map(({ name, upstream, measured, seen, planned }) => {
+    const what = upstream === null ? "a request" : `a row of ${upstream}`;
+    return `${what} makes ${rows(seen)} rows of ${name}, by the pipeline file and its measurements ${rows(measured)}, and plans are made with ${rows(planned)}`;
+  });
+  const advice = "run `variscale profile` with items like the requests, or write `fanOut` of the stage";
+  return [condition("FanOutDrifted", true, "RowsMoved", `${texts.join("; ")}: ${advice}`)];
+}
+
+const NOT_SEEN: LearntFanOut = { measured: 0, seen: null, planned: 0 };
 
 /** As many items as there were answers would differ by as much in one case of twenty without any drift. */
 function hasMoved({ accuracy, measured, requests }: Omit<EstimatedAccuracy, "labels">): boolean {

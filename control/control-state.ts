@@ -4,6 +4,7 @@ import type { StageConfiguration } from "../domain/configuration.ts";
 import type { Plan, Reason } from "../domain/plan.ts";
 import type { CombinationAccuracy } from "./accuracy-drift.ts";
 import type { Condition } from "./board.ts";
+import type { RowEvidence } from "./learn-rows.ts";
 import type { ServedOther } from "./served.ts";
 
 export interface Demand {
@@ -114,6 +115,14 @@ export interface ControlState {
   readonly corrections: Readonly<Record<string, number>>;
   /** Cumulative service time seen, by stage and pod: [batches, measured ms, profiled ms]. */
   readonly serviceSeen: Readonly<Record<string, readonly [number, number, number]>>;
+  /** What was seen of the rows of each stage. */
+  readonly rowEvidence: Readonly<Record<string, RowEvidence>>;
+  /** Fan-out that plans are made with over that of the file and its measurements, by stage; missing: 1. */
+  readonly rowFactors: Readonly<Record<string, number>>;
+  /** Cumulative rows by stage and pod: [served, dropped]. */
+  readonly rowsSeen: Readonly<Record<string, readonly [number, number]>>;
+  /** Time of the load sample up to which rows were held against requests; null: none. */
+  readonly rowsLoadAtMs: number | null;
   /** What each variant was at the last tick, by `stage/variant`: its file's SHA-256, or where another server has it. */
   readonly models: Readonly<Record<string, string>>;
   /** What answers of late say of accuracy, by combination of variants. */
@@ -158,6 +167,10 @@ export function initialState(epoch: number): ControlState {
     guard: null,
     corrections: {},
     serviceSeen: {},
+    rowEvidence: {},
+    rowFactors: {},
+    rowsSeen: {},
+    rowsLoadAtMs: null,
     models: {},
     evidence: [],
     remembered: [],

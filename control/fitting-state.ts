@@ -12,10 +12,19 @@ export function fittingState(before: ControlState, pipeline: Pipeline): ControlS
     ...state,
     ...(fits ? {} : { plan: null, planReasons: [], planAtMs: null, decisionId: null, guard: null }),
     ...(fits && state.trial && isOf(state.trial, pipeline) ? {} : { trial: null }),
-    corrections: Object.fromEntries(Object.entries(state.corrections).filter(([stage]) => findStage(pipeline, stage))),
+    corrections: ofStages(state.corrections, pipeline),
+    rowEvidence: ofStages(state.rowEvidence, pipeline),
+    rowFactors: ofStages(state.rowFactors, pipeline),
     quarantines: state.quarantines.filter(({ stage, variant }) => hasVariant(pipeline, stage, variant)),
     missing: state.missing.filter(({ stage, variant }) => hasVariant(pipeline, stage, variant)),
   };
+}
+
+/** Those of stages that the pipeline has; the same object where it has all. */
+function ofStages<T>(byStage: Readonly<Record<string, T>>, pipeline: Pipeline): Readonly<Record<string, T>> {
+  const entries = Object.entries(byStage);
+  const kept = entries.filter(([stage]) => findStage(pipeline, stage));
+  return kept.length === entries.length ? byStage : Object.fromEntries(kept);
 }
 
 /** What was seen of a model says nothing of another one that took its name. What the models were before is not known of older states. */

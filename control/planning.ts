@@ -50,7 +50,8 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
   const { tuning = UNTUNED } = input;
   const untuned = toProblem({ ...state, demands, lastArrivalMs }, input, nowMs);
   const tunedPins = tuning.pins.length > 0 ? JSON.stringify(tuning.pins) : "";
-  const planInputs = `${JSON.stringify([untuned.pins, untuned.excluded, untuned.bounds, untuned.limits])}${tunedPins}${outlineOf(input.pipeline)}`;
+  const rows = Object.keys(state.rowFactors).length > 0 ? JSON.stringify(state.rowFactors) : "";
+  const planInputs = `${JSON.stringify([untuned.pins, untuned.excluded, untuned.bounds, untuned.limits])}${tunedPins}${rows}${outlineOf(input.pipeline)}`;
   const kept = { ...state, demands, lastArrivalMs };
   if (!input.forecast) {
     return { ...kept, planReasons: state.plan ? withReason(state.planReasons, "held_no_data") : state.planReasons };
@@ -91,6 +92,7 @@ export function planGiven(state: ControlState, input: TickInput, nowMs: number):
     ...(Object.keys(missing).length > 0 && { notInstalled: missing }),
     ...(areFew && { accuracies }),
     ...(tuning.weights && { weights: tuning.weights }),
+    ...(Object.keys(state.rowFactors).length > 0 && { rowFactors: state.rowFactors }),
     ...(state.trial && { trial: trialGiven(state.trial) }),
     ...(state.planReasons.includes("rising") && { risenRps: mostRisenRps(state.demands) }),
   };

@@ -47,6 +47,23 @@ export const SETTINGS = {
   correctionMax: 2,
   /** Service time of one switcher in one tick beyond this counts as this: a switcher that lies must not outvote the others. */
   correctionMaxMs: 2_000,
+  /** Half of what was seen of the rows of a stage is forgotten in this time; fewer rows, or rows of less load time, say nothing. */
+  rowsHalfLifeMs: 60_000,
+  rowsLeast: 50,
+  rowsLeastMs: 20_000,
+  /** After a longer time without load data rows and requests are not of the same time. */
+  rowsMostGapMs: 60_000,
+  /** A fan-out that is seen to differ by less is planned with as before. */
+  rowsStep: 0.1,
+  /** Bounds of the fan-out that is learnt over the measured one: a switcher that lies must not ask for anything. */
+  rowsLeastFactor: 0.1,
+  rowsMostFactor: 100,
+  /** A fan-out is not learnt to fall while more than this share of the rows is dropped … */
+  rowsMostDropped: 0.01,
+  /** … nor below the measured one while less than this share of the requests is answered in time. */
+  rowsInTime: 0.99,
+  /** A fan-out that is seen to differ by this share is told as a condition. */
+  rowsTold: 0.25,
   /** Half of what answers say of accuracy is forgotten in this time; less than `evidenceLeast` answers is nothing. */
   evidenceHalfLifeMs: 300_000,
   evidenceLeast: 0.5,

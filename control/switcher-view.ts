@@ -28,6 +28,9 @@ export interface SwitcherView {
   readonly queuedRows: number;
   readonly queueAgeMs: number;
   readonly serviceTimes: readonly ServiceTimes[];
+  /** Rows since the switcher started; missing: it has not said. */
+  readonly servedRows?: number;
+  readonly droppedRows?: number;
   /** Newest refusal. */
   readonly nack: {
     readonly version: Version;

@@ -26,6 +26,8 @@ export interface TickInput {
   readonly unready?: Readonly<Record<string, string>>;
   /** Of what was answered since the last tick, by combination of variants. */
   readonly answered: readonly AccuracyEstimate[];
+  /** Share of the requests of the last minute that were answered within the SLO's latency; null or missing: the load source does not know. */
+  readonly inTimeShare?: number | null;
   readonly pins: readonly StagePin[];
   /** Missing: nothing is tuned. */
   readonly tuning?: Tuning;

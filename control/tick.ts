@@ -1,3 +1,4 @@
+import { mainPart } from "../domain/configuration.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { Reason } from "../domain/plan.ts";
 import {
@@ -17,6 +18,7 @@ import type { ControlState } from "./control-state.ts";
 import { correct } from "./correction.ts";
 import { fittingState } from "./fitting-state.ts";
 import { guardTick } from "./guard.ts";
+import { learnRows, learntFanOuts, withRowFactors } from "./learn-rows.ts";
 import { missingVariants } from "./missing-variants.ts";
 import { planGiven, planWhenDue } from "./planning.ts";
 import { quarantine } from "./quarantine.ts";
@@ -38,11 +40,13 @@ export interface TickResult {
  */
 export function tick(before: ControlState, given: TickInput, nowMs: number): TickResult {
   const usable = usableInput(given);
-  const known = withAccuracy(fittingState(withoutClockJump(before, nowMs), given.pipeline), usable, nowMs);
+  const fitting = withAccuracy(fittingState(withoutClockJump(before, nowMs), given.pipeline), usable, nowMs);
+  const known = { ...fitting, ...learnRows(fitting, usable) };
   // Versions only rise: an epoch below the newest one would give assignments that every switcher refuses.
   const epoch = Math.max(given.epoch, known.epoch);
   const { tuning = UNTUNED } = usable;
-  const input = { ...usable, pipeline: withWeights(withAccuracies(given.pipeline, known.accuracies), tuning), epoch };
+  const learnt = withRowFactors(withAccuracies(given.pipeline, known.accuracies), known.rowFactors);
+  const input = { ...usable, pipeline: withWeights(learnt, tuning), epoch };
   const state = decided(known, input, given.pipeline, nowMs);
   const moved = transition(state, input, nowMs);
   const settled = { ...state, ...moved.state, epoch, atMs: nowMs };
@@ -50,7 +54,10 @@ export function tick(before: ControlState, given: TickInput, nowMs: number): Tic
   const after = { ...settled, servedOther: observeServedOther(known.servedOther, served, nowMs) };
   const estimated = estimatedAccuracy(given.pipeline, after.evidence);
   const left = leftCombinations(given.pipeline, after.evidence, after.remembered);
-  const conditions = conditionsOf(after, input, { estimated, left, served }, nowMs);
+  const fanOuts = learntFanOuts(given.pipeline, after, usable.inTimeShare ?? null, stage =>
+    plannedVariant(after, stage),
+  );
+  const conditions = conditionsOf(after, input, { estimated, left, served, fanOuts }, nowMs);
   return {
     state: { ...after, conditions },
     board: {
@@ -67,6 +74,7 @@ export function tick(before: ControlState, given: TickInput, nowMs: number): Tic
       reasons: reasonsOf(state, input, moved.reasons, nowMs),
       conditions,
       corrections: state.corrections,
+      fanOuts,
       estimated,
       served,
       trial: state.trial,
@@ -74,6 +82,11 @@ export function tick(before: ControlState, given: TickInput, nowMs: number): Tic
       given: state.decisionId === known.decisionId ? null : planGiven(state, input, nowMs),
     },
   };
+}
+
+function plannedVariant({ plan }: ControlState, stage: string): string | null {
+  const planned = plan?.stages.find(other => other.stage === stage);
+  return planned ? (mainPart(planned)?.variant ?? null) : null;
 }
 
 /** What answers since the last tick say of accuracy, and what is planned with for it. */

@@ -80,9 +80,24 @@ function usableView(view: SwitcherView, stage: Stage): SwitcherView {
     ? view.serviceTimes
     : view.serviceTimes.filter(isServiceTime);
   const nack = view.nack && findVariant(stage, view.nack.variant) ? view.nack : null;
+  const { servedRows = 0, droppedRows = 0 } = view;
   const isUsable =
-    batch === view.batch && queuedRows === view.queuedRows && serviceTimes === view.serviceTimes && nack === view.nack;
-  return isUsable ? view : { ...view, batch, queuedRows, serviceTimes, nack };
+    batch === view.batch &&
+    queuedRows === view.queuedRows &&
+    serviceTimes === view.serviceTimes &&
+    nack === view.nack &&
+    count(servedRows) === servedRows &&
+    count(droppedRows) === droppedRows;
+  if (isUsable) return view;
+  return {
+    ...view,
+    batch,
+    queuedRows,
+    serviceTimes,
+    nack,
+    servedRows: count(servedRows),
+    droppedRows: count(droppedRows),
+  };
 }
 
 function isOf({ stages }: Pipeline, variants: AccuracyEstimate["variants"]): boolean {

@@ -1,4 +1,4 @@
-import { number } from "../explanation/number-text.ts";
+import { fanOutText, number } from "../explanation/number-text.ts";
 import { element } from "./element.ts";
 import type { LivePin, LiveStageView, LiveView } from "./live-view.ts";
 
@@ -40,6 +40,7 @@ function card(stage: LiveStageView, board: LiveView["board"], pins: readonly Liv
       ...pair("plan", plannedText(board, stage.stage)),
       ...pair("replicas", `${replicasReady} ready, ${replicasNow} asked for, ${replicasGoal} the goal`),
       ...pair("batch", batchText(batch, batchRows), fillOf(stage)),
+      ...(stage.fanOut ? pair("rows", `${fanOutText(stage.fanOut)} each`) : []),
       ...pair("waiting", waits),
       ...(protecting > 0 ? pair("overload", `${protecting} serve their fallback`) : []),
     ),

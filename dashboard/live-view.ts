@@ -1,4 +1,5 @@
 import type { Condition } from "../control/board.ts";
+import type { LearntFanOut } from "../control/learn-rows.ts";
 import type { Served } from "../control/served.ts";
 import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { LastMinute } from "../domain/load-report.ts";
@@ -81,6 +82,8 @@ export interface LiveStageView {
   readonly queueAgeMs: number;
   /** Mean rows of a batch in the last seconds; null: none was served, or there are no switchers. */
   readonly batchRows: number | null;
+  /** How many rows requests make, or rows of the upstream stage; null: too few were seen. */
+  readonly fanOut: LearntFanOut | null;
   /** Most rows of a batch that is served now; null: there are no switchers. */
   readonly batch: number | null;
 }

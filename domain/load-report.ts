@@ -65,6 +65,11 @@ export function readOf(query: URLSearchParams): ReadLoad | null {
   throw new VariscaleError("invalid_argument", `after=${after} is no time: write milliseconds since 1970`);
 }
 
+/** Share of the requests of the last minute that were answered in time; null: not known, or there were none. */
+export function inTimeShareOf(lastMinute: LastMinute | null): number | null {
+  return lastMinute !== null && lastMinute.ended > 0 ? lastMinute.inTime / lastMinute.ended : null;
+}
+
 /** How the requests that ended in the last minute did; those that clients sent wrong or did not wait for are left out. */
 export interface LastMinute {
   readonly ended: number;

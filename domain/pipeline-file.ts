@@ -188,7 +188,14 @@ function toLoadQuery({ counter, query }: PipelineFile["spec"]["load"]): LoadQuer
 function toStage(stage: StageFile, before: string | null, measurements: Measurements | null, isShaped: boolean): Stage {
   const dependsOn = stage.dependsOn ?? (before === null ? [] : [before]);
   const written = typeof stage.fanOut === "number" ? { default: stage.fanOut, byUpstreamVariant: {} } : stage.fanOut;
-  const measured = measurements?.fanOut?.[stage.name]?.rowsByVariant ?? {};
+  const measured = measurements?.fanOut?.[stage.name];
+  const { default: other, byUpstreamVariant } = written;
+  const fanOut =
+    measured === undefined
+      ? written
+      : "rowsPerRequest" in measured
+        ? { default: measured.rowsPerRequest, byUpstreamVariant }
+        : { default: other, byUpstreamVariant: { ...byUpstreamVariant, ...measured.rowsByVariant } };
   return {
     name: stage.name,
     dependsOn,
@@ -204,7 +211,7 @@ function toStage(stage: StageFile, before: string | null, measurements: Measurem
     ...(stage.votes && { votes: stage.votes }),
     golden: stage.golden,
     ...(stage.accuracy && { accuracy: stage.accuracy }),
-    fanOut: { default: written.default, byUpstreamVariant: { ...written.byUpstreamVariant, ...measured } },
+    fanOut,
     variants: stage.variants.map(variant =>
       toVariant(variant, stage.name, isShaped ? stage.cores : null, measurements),
     ),

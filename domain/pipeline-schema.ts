@@ -160,7 +160,11 @@ const stage = z.strictObject({
     .strictObject({ min: replicaCount.default(1), max: replicaCount.min(1).default(10) })
     .default({ min: 1, max: 10 })
     .refine(replicas => replicas.min <= replicas.max, "`min` must not be above `max`"),
-  fanOut: fanOut.default(1).describe("Rows of this stage for each row of its upstream stage; what was measured wins"),
+  fanOut: fanOut
+    .default(1)
+    .describe(
+      "Rows of this stage for each row of its upstream stage, or for each request where it has none; what was measured wins",
+    ),
   contract: z.strictObject({
     inputs: z.array(tensorContract).min(1).max(32),
     outputs: z.array(tensorContract).min(1).max(32),

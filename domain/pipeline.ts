@@ -52,7 +52,7 @@ export interface Stage
   readonly upstream: string | null;
   /** Of one replica; null: not stated. */
   readonly costPerHour: number | null;
-  /** Rows of this stage for each row of its upstream stage. */
+  /** Rows of this stage for each row of its upstream stage; of an entry stage for each request. */
   readonly fanOut: { readonly default: number; readonly byUpstreamVariant: Readonly<Record<string, number>> };
   readonly variants: readonly Variant[];
 }
@@ -93,6 +93,14 @@ export function findStage(pipeline: Pipeline, name: string): Stage | undefined {
 
 export function findVariant(stage: Stage, name: string): Variant | undefined {
   return stage.variants.find(variant => variant.name === name);
+}
+
+/** The stage with so many times its fan-out, whatever its upstream stage serves. */
+export function withFanOutTimes(stage: Stage, factor: number): Stage {
+  if (factor === 1) return stage;
+  const { default: other, byUpstreamVariant } = stage.fanOut;
+  const rows = Object.entries(byUpstreamVariant).map(([variant, count]) => [variant, factor * count] as const);
+  return { ...stage, fanOut: { default: factor * other, byUpstreamVariant: Object.fromEntries(rows) } };
 }
 
 /** Rows of `stage` for each row of its upstream stage when that one serves `upstreamVariant`. */

@@ -176,9 +176,17 @@ export const measurementsSchema = z.strictObject({
     .describe("The gateway's own work for one request"),
   stages: z.record(name, z.record(name, profileSchema)).describe("Profile by stage and variant"),
   fanOut: z
-    .record(name, z.strictObject({ upstream: name, rowsByVariant: z.record(name, z.number().min(0).max(1e4)) }))
+    .record(
+      name,
+      z.union([
+        z.strictObject({ upstream: name, rowsByVariant: z.record(name, z.number().min(0).max(1e4)) }),
+        z.strictObject({ rowsPerRequest: z.number().min(0).max(1e4) }),
+      ]),
+    )
     .optional()
-    .describe("Measured rows of a stage for each row of its upstream stage, by the upstream's variant"),
+    .describe(
+      "Measured rows of a stage: for each row of its upstream stage, by the upstream's variant; of an entry stage for each request",
+    ),
   accuracy: z
     .strictObject({
       stages: z.record(name, z.record(name, proportion)).default({}).describe("Accuracy of a variant on right inputs"),

@@ -23,6 +23,9 @@ export function givenText(given: Given | null): { readonly heading: string; read
       ? [`weights of ${given.weights.accuracy} for accuracy and ${given.weights.cost} for a core, not the file's`]
       : []),
     ...(given.accuracies ? ["accuracies as answers showed them to be, not as they were measured"] : []),
+    ...Object.entries(given.rowFactors ?? {}).map(
+      ([stage, factor]) => `${stage} with ${number(factor)} times the rows that were measured, as requests make them`,
+    ),
     ...Object.entries(given.excluded).map(([stage, variants]) => `${stage} without ${variants.join(", ")}`),
     ...notInstalledText(given),
     ...Object.entries(given.bounds).map(([stage, { min, max }]) => `${stage} with ${min} to ${max} replicas`),

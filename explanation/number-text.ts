@@ -16,3 +16,10 @@ export function signed(value: number): string {
 export function points(share: number): string {
   return `${signed(100 * share)} points`;
 }
+
+/** Rows for each request, or for each row of the upstream stage: as planned for, and as seen where that is another number. */
+export function fanOutText(fanOut: { readonly seen: number | null; readonly planned: number } | null): string {
+  if (fanOut === null) return "–";
+  const [planned, seen] = [number(fanOut.planned), fanOut.seen === null ? null : number(fanOut.seen)];
+  return seen === null || seen === planned ? planned : `${planned} (${seen} seen)`;
+}

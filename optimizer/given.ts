@@ -1,5 +1,5 @@
 import type { Configuration } from "../domain/configuration.ts";
-import type { Pipeline } from "../domain/pipeline.ts";
+import { type Pipeline, withFanOutTimes } from "../domain/pipeline.ts";
 import type { Objective } from "../domain/pipeline-schema.ts";
 import type { PolicyName } from "../domain/policy-name.ts";
 import type { Problem } from "./problem.ts";
@@ -25,6 +25,8 @@ export interface Given extends Pick<Problem, "pins" | "excluded" | "limits" | "b
   readonly accuracies?: Pipeline["accuracy"]["combinations"];
   /** That it was made with; missing: the pipeline file's. */
   readonly weights?: Objective["weights"];
+  /** Fan-outs that it was made with over those of the file and its measurements, by stage; missing: all are 1. */
+  readonly rowFactors?: Readonly<Record<string, number>>;
   /** Missing: nothing serves in the place of the plan. */
   readonly trial?: GivenTrial;
   /** The rate that it has replicas for, beyond the one that it was made for; missing: it has none for a rise. */
@@ -55,6 +57,7 @@ export function problemGiven(
     minAccuracy,
     accuracies,
     weights,
+    rowFactors = {},
     risenRps: _risen,
     trial: _trial,
     notInstalled: _missing,
@@ -66,5 +69,10 @@ export function problemGiven(
   const objective = weights ? { ...rules, weights } : rules;
   const least = minAccuracy === null ? {} : { minAccuracy };
   const accuracy = accuracies ? { ...pipeline.accuracy, combinations: accuracies } : pipeline.accuracy;
-  return { pipeline: { ...pipeline, accuracy, objective: { ...objective, policy, ...least } }, ...given, ...rest };
+  const stages = pipeline.stages.map(stage => withFanOutTimes(stage, rowFactors[stage.name] ?? 1));
+  return {
+    pipeline: { ...pipeline, stages, accuracy, objective: { ...objective, policy, ...least } },
+    ...given,
+    ...rest,
+  };
 }

@@ -22,7 +22,7 @@ export interface ItemResult {
   }[];
   /** Whether a variant was right on right inputs: by stage, then variant. */
   readonly stages: Readonly<Record<string, Readonly<Record<string, boolean>>>>;
-  /** Rows of a stage and of its upstream stage: by stage, then variant of the upstream stage. */
+  /** Rows of a stage and of its upstream stage: by stage, then variant of the upstream stage; `ENTRY` and one request where it has none. */
   readonly fanOut: Readonly<Record<string, Readonly<Record<string, { readonly rows: number; readonly of: number }>>>>;
 }
 
@@ -61,17 +61,28 @@ export function accuracyOf(pipeline: Pipeline, results: readonly ItemResult[]): 
   };
 }
 
-/** Rows of each stage for one row of its upstream stage, by the upstream stage's variant. */
+/** Stands for the upstream variant of a stage that has no upstream stage: no variant has an empty name. */
+export const ENTRY = "";
+
+/** Rows of each stage for one row of its upstream stage, by the upstream stage's variant; of entry stages for one request. */
 export function fanOutOf(pipeline: Pipeline, results: readonly ItemResult[]): MeasurementsInput["fanOut"] {
   const fanOut: NonNullable<MeasurementsInput["fanOut"]> = {};
   for (const stage of pipeline.stages) {
     const upstream = pipeline.stages.find(other => other.name === stage.upstream);
-    if (!upstream) continue;
+    const meanOf = (variant: string): number | null => {
+      const counts = results.flatMap(result => result.fanOut[stage.name]?.[variant] ?? []);
+      const of = counts.reduce((sum, count) => sum + count.of, 0);
+      return of > 0 ? round(counts.reduce((sum, count) => sum + count.rows, 0) / of) : null;
+    };
+    if (!upstream) {
+      const rowsPerRequest = meanOf(ENTRY);
+      if (rowsPerRequest !== null) fanOut[stage.name] = { rowsPerRequest };
+      continue;
+    }
     const rowsByVariant: Record<string, number> = {};
     for (const { name } of upstream.variants) {
-      const counts = results.flatMap(result => result.fanOut[stage.name]?.[name] ?? []);
-      const of = counts.reduce((sum, count) => sum + count.of, 0);
-      if (of > 0) rowsByVariant[name] = round(counts.reduce((sum, count) => sum + count.rows, 0) / of);
+      const mean = meanOf(name);
+      if (mean !== null) rowsByVariant[name] = mean;
     }
     if (Object.keys(rowsByVariant).length > 0) fanOut[stage.name] = { upstream: upstream.name, rowsByVariant };
   }

@@ -2,7 +2,7 @@ import type { Pipeline } from "../domain/pipeline.ts";
 import { checkRows } from "../gateway/infer-codec.ts";
 import { signalsOf } from "../gateway/signals.ts";
 import type { Evaluation, LabelledItem, PipelineCode, Row, StageCode } from "../gateway/stage.ts";
-import { type Combination, combinationsOf, type ItemResult } from "./item-result.ts";
+import { type Combination, combinationsOf, ENTRY, type ItemResult } from "./item-result.ts";
 import type { Memo, ModelBench } from "./model-bench.ts";
 
 /** A pipeline's code with its evaluation, and its models. */
@@ -29,8 +29,8 @@ export async function measureItem(bench: ItemBench, item: LabelledItem): Promise
       const rows = await runStage(bench, context, s, combination[s] ?? "", memo);
       stagesRight.push(bench.evaluation.stageCorrect(context, item.label, stage.name));
       const upstream = bench.pipeline.stages.findIndex(other => other.name === stage.upstream);
-      const upstreamVariant = combination[upstream];
-      if (upstreamVariant !== undefined && isFirstOfPrefix(bench.pipeline, combination, s)) {
+      const upstreamVariant = upstream < 0 ? ENTRY : (combination[upstream] ?? ENTRY);
+      if (isFirstOfPrefix(bench.pipeline, combination, s)) {
         fanOut[stage.name] ??= {};
         const byVariant = fanOut[stage.name] ?? {};
         const before = byVariant[upstreamVariant] ?? { rows: 0, of: 0 };

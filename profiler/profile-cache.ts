@@ -10,7 +10,7 @@ import type { Overhead } from "./measure-overhead.ts";
 import type { VariantVisit } from "./visit-variant.ts";
 
 /** Raised when Content changes. */
-const LAYOUT = 9;
+const LAYOUT = 10;
 
 interface Content {
   /** Of machine and pipeline: what another one measured is of no use. */

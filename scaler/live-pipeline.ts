@@ -12,8 +12,8 @@ export interface LiveStage {
 /** What Kubernetes has of one pipeline, by stage. */
 export type LivePipeline = Readonly<Record<string, LiveStage>>;
 
-/** What a tick takes from the cluster. */
-export type LiveInput = Pick<TickInput, "bounds" | "scaling" | "readyReplicas" | "unready">;
+/** What a tick takes from the cluster, and from the load source beside the load. */
+export type LiveInput = Pick<TickInput, "bounds" | "scaling" | "readyReplicas" | "unready" | "inTimeShare">;
 
 /** Where there is no Kubernetes. */
 export const NO_LIVE: LiveInput = { bounds: {}, scaling: {}, readyReplicas: {} };

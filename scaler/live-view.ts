@@ -71,6 +71,7 @@ function liveStage(
     queuedRows: own.reduce((sum, view) => sum + view.queuedRows, 0),
     queueAgeMs: Math.max(0, ...own.map(view => view.queueAgeMs)),
     batchRows,
+    fanOut: board?.fanOuts[stage.name] ?? null,
     batch: own.length === 0 ? null : Math.max(...own.map(view => view.batch)),
   };
 }

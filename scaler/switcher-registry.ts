@@ -156,6 +156,7 @@ export function viewOf(switcher: Switcher, nowMs: number): SwitcherView {
     queuedRows: status?.queuedRows ?? 0,
     queueAgeMs: status?.queueAgeMs ?? 0,
     serviceTimes: status?.serviceTimes ?? [],
+    ...(status && { servedRows: status.servedRows, droppedRows: status.droppedRows }),
     nack: switcher.nack,
   };
 }

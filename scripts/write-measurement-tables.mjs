@@ -31,11 +31,12 @@ const combinations = accuracy.combinations.map(combination => [
   percent(combination.partAccuracy),
   combination.items,
 ]);
-const rows = Object.entries(fanOut ?? {}).map(
-  ([stage, { upstream, rowsByVariant }]) =>
-    `Rows of ${stage} for one row of ${upstream}: ${Object.entries(rowsByVariant)
-      .map(([variant, mean]) => `${mean.toFixed(1)} with \`${variant}\``)
-      .join(", ")}.`,
+const rows = Object.entries(fanOut ?? {}).map(([stage, { upstream, rowsByVariant, rowsPerRequest }]) =>
+  rowsByVariant === undefined
+    ? `Rows of ${stage} for one request: ${rowsPerRequest}.`
+    : `Rows of ${stage} for one row of ${upstream}: ${Object.entries(rowsByVariant)
+        .map(([variant, mean]) => `${mean.toFixed(1)} with \`${variant}\``)
+        .join(", ")}.`,
 );
 const text = [
   `Measured on ${machine.cores} × ${machine.cpu}, one thread a session, Node ${machine.node}, onnxruntime ${machine.onnxruntime}, ${date.slice(0, 10)}.`,

@@ -21,7 +21,7 @@ export const pipelineStateSchema = z.looseObject({
 export type PipelineState = z.output<typeof pipelineStateSchema>;
 
 /** Where true is the bad case. */
-const NEGATIVE = new Set(["ActuationStuck", "AccuracyDrifted"]);
+const NEGATIVE = new Set(["ActuationStuck", "AccuracyDrifted", "FanOutDrifted"]);
 const OF_SOURCE = ["LoadSourceAnswering", "MetricsAvailable", "LoadSourceWithoutWarnings"];
 /** Other checks tell of these by what they look at. */
 const TOLD_ELSEWHERE = new Set([...OF_SOURCE, "ActuationExact", "Ready"]);

@@ -25,17 +25,19 @@ spec:
   code: ./index.mjs # what is done around the models: write your own
   measurements: measurements.json # of \`variscale profile\`
   stages:
-${stages.map(stage => stageText(stage, points)).join("")}`;
+${stages.map((stage, i) => stageText(stage, points, i === 0)).join("")}`;
 }
 
 function stageText(
   { name, inputs, outputs, models }: NewStage,
   points: ReadonlyMap<DescribedModel, readonly MeasuredPoint[]>,
+  isFirst: boolean,
 ): string {
   return `    - name: ${name}
       cores: 1 # of one replica, whatever variant it serves
       memoryMiB: ${memoryMiB(models)} # of one replica: room for two variants
       replicas: ${replicasText(models)}
+      fanOut: 1 # ${isFirst ? "rows for each request" : "rows for each row of the stage before"}; \`variscale profile\` measures it where index.mjs has an evaluation
       contract: # of every variant; the first dimension is the batch
         inputs:
 ${inputs.map(tensorText).join("")}        outputs:

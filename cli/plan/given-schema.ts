@@ -40,6 +40,7 @@ export const givenSchema: z.ZodType<Given> = z.object({
     )
     .exactOptional(),
   weights: z.object({ accuracy: weight, cost: weight, batch: weight, switch: weight }).exactOptional(),
+  rowFactors: z.record(word, z.number().positive().max(1000)).exactOptional(),
   trial: z
     .object({
       variants: z.record(word, word),

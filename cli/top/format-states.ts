@@ -1,5 +1,5 @@
 import { fixedText } from "../../explanation/change-text.ts";
-import { number, percent } from "../../explanation/number-text.ts";
+import { fanOutText, number, percent } from "../../explanation/number-text.ts";
 import { formatTable } from "../format-table.ts";
 import { plainText } from "../plain-text.ts";
 import type { PipelineState } from "./pipeline-state.ts";
@@ -21,6 +21,7 @@ const HEADER = [
   "serves",
   "ready",
   "queue",
+  "rows each",
 ];
 const PIPELINE_COLUMNS = 9;
 const LEFT = [0, 1, 9, 10, 13];
@@ -63,6 +64,7 @@ function linesOf(state: PipelineState): readonly (readonly string[])[] {
       p === 0 ? plainText(servingText(stage)) : "",
       p === 0 ? `${stage.replicasReady}/${stage.replicasNow}` : "",
       p === 0 ? String(stage.queuedRows) : "",
+      p === 0 ? fanOutText(stage.fanOut) : "",
     ]);
   });
 }

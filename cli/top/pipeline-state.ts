@@ -6,6 +6,7 @@ import type { ScalerClient } from "../scaler/scaler-client.ts";
 
 const rate = z.number();
 const count = z.number();
+const fanOut = z.object({ measured: z.number(), seen: z.number().nullable(), planned: z.number() }).nullable();
 const livePinSchema = operatorPinSchema.omit({ setAtMs: true });
 
 /** What is taken of the scaler's live view (dashboard/live-view.ts). */
@@ -54,6 +55,8 @@ const liveSchema = z.object({
         replicasReady: count,
         serving: z.array(z.object({ variant: z.string(), replicas: count })),
         queuedRows: count,
+        // Scalers of earlier builds do not say.
+        fanOut: fanOut.default(null),
       }),
     )
     .max(32),
@@ -74,6 +77,9 @@ const stageStateSchema = z.object({
   replicasNow: count.describe("Asked for now"),
   replicasGoal: count,
   queuedRows: count,
+  fanOut: fanOut.describe(
+    "Rows for each request, or for each row of the upstream stage: by the file and its measurements, as seen of late, and as planned for; null: not seen",
+  ),
 });
 
 export const pipelineStateSchema = z.object({
@@ -126,7 +132,7 @@ export async function fetchState(client: ScalerClient, key: PipelineKey): Promis
 }
 
 /** Conditions that are fine when they do not hold. */
-const BAD_WHEN_TRUE = ["ActuationStuck", "AccuracyDrifted"];
+const BAD_WHEN_TRUE = ["ActuationStuck", "AccuracyDrifted", "FanOutDrifted"];
 
 function stateOf(key: PipelineKey, live: Live): PipelineState {
   const { board, lastMinute } = live;

@@ -44,6 +44,7 @@ function stateOf(pipeline: string, more: Partial<PipelineState> = {}): PipelineS
         replicasNow: 3,
         replicasGoal: 3,
         queuedRows: 7,
+        fanOut: { measured: 1, seen: 2.54, planned: 2.5 },
       },
     ],
     pins: [],
@@ -83,7 +84,7 @@ describe("variscale top", function () {
     assert.match(
       stdout,
       new RegExp(
-        `\\nshop/cards +active +50 .* 500 +${plan?.cores} +detect +${part?.variant} +${part?.batch} +${part?.replicas} +heavy × 1 +1/\\d+ +3\\n`,
+        `\\nshop/cards +active +50 .* 500 +${plan?.cores} +detect +${part?.variant} +${part?.batch} +${part?.replicas} +heavy × 1 +1/\\d+ +3 +1\\n`,
       ),
     );
     const json = JSON.parse((await top("shop/cards", "--output", "json")).stdout);
@@ -155,7 +156,7 @@ describe("states of pipelines", () => {
     const text = formatStates([loaded, unknown], null);
     assert.match(
       text,
-      /\nb\/loaded +active +900 +57.25 +– +50.0 % +250 +500 +6 +read +heavy +4 +3 +heavy × 2 +2\/3 +7\n/,
+      /\nb\/loaded +active +900 +57.25 +– +50.0 % +250 +500 +6 +read +heavy +4 +3 +heavy × 2 +2\/3 +7 +2\.5 \(2\.54 seen\)\n/,
     );
     assert.match(text, /\nd\/unknown +active +– +57.25 +– +– +– +500 +– +read/);
     assert.match(
@@ -172,8 +173,8 @@ describe("states of pipelines", () => {
     const text = formatStates([loaded, late], width - 1);
     assert.ok(text.split("\n").every(line => line.length <= 80));
     assert.match(text, /\nb\/loaded +active +900 +57.25 +– +50.0 % +250 +500 +6\n/);
-    assert.match(text, /\n\npipeline +stage +variant +batch +replicas +serves +ready +queue\n/);
-    assert.match(text, /\nb\/loaded +read +heavy +4 +3 +heavy × 2 +2\/3 +7\na\/late +read/);
+    assert.match(text, /\n\npipeline +stage +variant +batch +replicas +serves +ready +queue +rows each\n/);
+    assert.match(text, /\nb\/loaded +read +heavy +4 +3 +heavy × 2 +2\/3 +7 +2\.5 \(2\.54 seen\)\na\/late +read/);
   });
 
   it("have their problems and pins below, without control characters", () => {

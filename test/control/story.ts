@@ -87,9 +87,10 @@ export class Story {
       .sort();
   }
 
-  /** Lets every pod of a stage report something. */
-  report(stage: string, change: Partial<SwitcherView>): void {
-    for (const pod of this.#pods) if (pod.stage === stage) pod.view = { ...pod.view, ...change };
+  /** Lets every pod of a stage, or the named one, report something. */
+  report(stage: string, change: Partial<SwitcherView>, name: string | null = null): void {
+    for (const pod of this.#pods)
+      if (pod.stage === stage && (name === null || name === pod.pod)) pod.view = { ...pod.view, ...change };
   }
 
   kill(stage: string): void {

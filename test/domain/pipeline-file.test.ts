@@ -34,7 +34,7 @@ describe("parsePipelineFile()", () => {
       date: "2026-01-01T00:00:00Z",
       overhead: { latencyMs: 3, cpuMs: 2 },
       stages: { detect: { heavy: { cores: 1, points: [{ batch: 1, latencyMs: 20 }] } } },
-      fanOut: { read: { upstream: "detect", rowsByVariant: { heavy: 7 } } },
+      fanOut: { detect: { rowsPerRequest: 2.5 }, read: { upstream: "detect", rowsByVariant: { heavy: 7 } } },
       accuracy: {
         stages: { detect: { heavy: { accuracy: 0.8 } } },
         combinations: [{ variants: { detect: "heavy", read: "only" }, accuracy: 0.7 }],
@@ -47,6 +47,7 @@ describe("parsePipelineFile()", () => {
     const detect = result.pipeline.stages[0];
     assert.equal(detect?.variants[0]?.profile?.points[0]?.latencyMs, 20);
     assert.equal(detect?.variants[0]?.accuracy, 0.8);
+    assert.deepEqual(detect?.fanOut, { default: 2.5, byUpstreamVariant: {} });
     assert.deepEqual(result.pipeline.stages[1]?.fanOut.byUpstreamVariant, { light: 5, heavy: 7 });
     assert.equal(result.pipeline.accuracy.combinations[0]?.accuracy, 0.7);
     assert.deepEqual(result.pipeline.overhead, { latencyMs: 3, cpuMs: 2 });

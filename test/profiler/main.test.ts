@@ -55,6 +55,7 @@ describe("runProfile()", function () {
       }
     }
     assert.ok(pipeline.overhead.cpuMs > 0 && pipeline.overhead.latencyMs > 0);
+    assert.deepEqual(measurements.fanOut?.["first"], { rowsPerRequest: 1 });
     assert.deepEqual(pipeline.stages[1]?.fanOut.byUpstreamVariant, { light: 3, heavy: 2 });
     assert.deepEqual(
       pipeline.stages.map(stage => stage.variants.map(variant => variant.accuracy)),

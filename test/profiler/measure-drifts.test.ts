@@ -68,7 +68,10 @@ export default pipeline;
       [0, 40],
       [1, 40],
     ]);
-    assert.deepEqual(measurements.drifts["strict"]?.fanOut?.["second"]?.rowsByVariant, { light: 3, heavy: 2 });
+    assert.deepEqual(measurements.drifts["strict"]?.fanOut, {
+      first: { rowsPerRequest: 1 },
+      second: { upstream: "first", rowsByVariant: { light: 3, heavy: 2 } },
+    });
     assert.equal(output, join(folder, "drift.json"));
     assert.deepEqual(JSON.parse(readFileSync(output, "utf8")), JSON.parse(JSON.stringify(measurements)));
     // Only the heaviest variants were right before and still are.

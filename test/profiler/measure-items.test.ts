@@ -3,7 +3,7 @@ import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import type { LabelledItem } from "../../gateway/stage.ts";
-import type { ItemResult } from "../../profiler/item-result.ts";
+import { fanOutOf, type ItemResult } from "../../profiler/item-result.ts";
 import { measureItems } from "../../profiler/measure-items.ts";
 import { readUnmeasured } from "../../profiler/read-unmeasured.ts";
 import { descendants } from "../cli/support/processes.ts";
@@ -57,6 +57,18 @@ describe("measureItems()", function () {
         [false, true, true, true],
       ],
     );
+  });
+
+  it("counts the rows that a request makes at the entry stage", async () => {
+    const code = readFileSync(join(folder, "code.mjs"), "utf8");
+    writeFileSync(
+      join(folder, "code.mjs"),
+      code.replace("rows: context => [rowOf(context.n)]", "rows: ({ n }) => new Array(n).fill(rowOf(n))"),
+    );
+    // Requests of one, two, three and four rows.
+    const fanOut = fanOutOf(readUnmeasured(join(folder, "pipeline.yaml")), await measure(numbered(4)));
+    assert.deepEqual(fanOut?.["first"], { rowsPerRequest: 2.5 });
+    assert.deepEqual(fanOut?.["second"], { upstream: "first", rowsByVariant: { light: 1.2, heavy: 0.8 } });
   });
 
   it("measures nothing that is known", async () => {

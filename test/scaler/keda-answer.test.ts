@@ -33,6 +33,7 @@ function board(replicasNow: number, more: Partial<PipelineBoard["stages"][number
     reasons: [],
     conditions: [],
     corrections: {},
+    fanOuts: {},
     estimated: null,
     served: null,
     trial: null,

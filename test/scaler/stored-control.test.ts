@@ -15,7 +15,12 @@ describe("storedControlSchema", () => {
     const state = { ...initialState(1), actuations: Object.fromEntries(names.map(name => [name, stuck])) };
     const unready = Object.fromEntries(names.map(name => [name, "x".repeat(600)]));
     const input: Partial<TickInput> = { pipeline, forecast: null, scaling: {}, unready };
-    const conditions = conditionsOf(state, input as TickInput, { estimated: null, left: [], served: null }, 1000);
+    const conditions = conditionsOf(
+      state,
+      input as TickInput,
+      { estimated: null, left: [], served: null, fanOuts: {} },
+      1000,
+    );
     const { message = "" } = conditions.find(({ type }) => type === "ActuationStuck") ?? {};
     assert.match(message, /^replicas of stage-0, stage-1, .*; stage-0: x{600}; stage-1: x{600}; /);
     assert.equal(message.length, 4000);
@@ -24,6 +29,17 @@ describe("storedControlSchema", () => {
 
   it("takes a state of a version that counted no failed trials and kept neither models nor what is missing", () => {
     const { trialFailures: _failures, models: _models, missing: _missing, ...older } = initialState(1);
+    assert.deepEqual(storedControlSchema.parse(older), initialState(1));
+  });
+
+  it("takes a state of a version that learnt no fan-outs", () => {
+    const {
+      rowEvidence: _evidence,
+      rowFactors: _factors,
+      rowsSeen: _seen,
+      rowsLoadAtMs: _at,
+      ...older
+    } = initialState(1);
     assert.deepEqual(storedControlSchema.parse(older), initialState(1));
   });
 

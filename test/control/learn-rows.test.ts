@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { twoStages } from "../support/pipeline-fixture.ts";
+import { Story } from "./story.ts";
+
+/** Lets every stage serve so many rows a second, cumulative as switchers count them. */
+function serving(rows: Readonly<Record<string, number>>, dropped = 0): (story: Story) => void {
+  return story => {
+    for (const [stage, perSecond] of Object.entries(rows)) {
+      const views = story.views(stage).filter(({ ready }) => ready);
+      for (const { pod, servedRows = 0, droppedRows = 0 } of views)
+        story.report(
+          stage,
+          { servedRows: servedRows + perSecond / views.length, droppedRows: droppedRows + dropped / views.length },
+          pod,
+        );
+    }
+  };
+}
+
+/** The fixture says: one row of `detect` for a request, four of `read` for each of these. */
+const AS_MEASURED = { detect: 20, read: 80 };
+
+function factorsOf(story: Story): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    Object.entries(story.state.rowFactors).map(([stage, factor]) => [stage, Math.round(10 * factor) / 10]),
+  );
+}
+
+describe("rows that requests make", () => {
+  it("are learnt at the entry stage, planned with, and told where they are not as measured", () => {
+    const story = new Story(twoStages());
+    story.input = { inTimeShare: 1 };
+    story.run(60, 20, serving(AS_MEASURED));
+    const before = story.goalReplicas("read");
+    const { seen: early, ...rest } = story.board.fanOuts["detect"] ?? {};
+    assert.deepEqual(rest, { measured: 1, planned: 1 });
+    assert.ok(Math.abs((early ?? 0) - 1) < 0.05, String(early));
+    assert.equal(story.condition("FanOutDrifted")?.status, false);
+
+    story.run(120, 20, serving({ detect: 50, read: 200 }));
+    assert.deepEqual(factorsOf(story), { detect: 2.2 });
+    const { seen = 0, planned = 0 } = story.board.fanOuts["detect"] ?? {};
+    assert.ok(seen !== null && seen > 2 && planned > 2, JSON.stringify(story.board.fanOuts));
+    const after = story.goalReplicas("read");
+    assert.ok(after > before || story.goal("read") !== "heavy", `${before} replicas of read became ${after}`);
+    const condition = story.condition("FanOutDrifted");
+    assert.equal(condition?.status, true);
+    assert.match(
+      condition?.message ?? "",
+      /^a request makes 2\.\d+ rows of detect, by the pipeline file .* 1, and plans/,
+    );
+  });
+
+  it("are learnt at later stages, for each row of the upstream stage", () => {
+    const story = new Story(twoStages()).run(150, 20, serving({ detect: 20, read: 160 }));
+    assert.deepEqual(factorsOf(story), { read: 2 });
+    assert.match(
+      story.condition("FanOutDrifted")?.message ?? "",
+      /^a row of detect makes 7\.9\d rows of read, .* 4, and plans/,
+    );
+  });
+
+  it("are as measured while they differ by less than a tenth, and while too few were seen", () => {
+    assert.deepEqual(factorsOf(new Story(twoStages()).run(120, 20, serving({ detect: 21, read: 80 }))), {});
+    assert.deepEqual(factorsOf(new Story(twoStages()).run(15, 20, serving({ detect: 50, read: 200 }))), {});
+    assert.deepEqual(factorsOf(new Story(twoStages()).run(120, 0.2, serving({ detect: 1, read: 4 }))), {});
+  });
+
+  it("make plans smaller only while requests are answered in time and nothing is dropped", () => {
+    const fewer = { detect: 10, read: 40 };
+    const unknown = new Story(twoStages()).run(150, 20, serving(fewer));
+    assert.deepEqual(factorsOf(unknown), {});
+    assert.equal(unknown.board.fanOuts["detect"]?.seen, null);
+
+    const inTime = new Story(twoStages());
+    inTime.input = { inTimeShare: 1 };
+    assert.deepEqual(factorsOf(inTime.run(150, 20, serving(fewer))), { detect: 0.5 });
+
+    const dropping = new Story(twoStages());
+    dropping.input = { inTimeShare: 1 };
+    assert.deepEqual(factorsOf(dropping.run(150, 20, serving(fewer, 1))), {});
+  });
+
+  it("say nothing without load data, nor where a pod counts from zero again", () => {
+    const story = new Story(twoStages()).run(60, 20, serving(AS_MEASURED));
+    story.run(60, null, serving({ detect: 500, read: 500 }));
+    story.report("detect", { servedRows: 0, droppedRows: 0 });
+    story.run(60, 20, serving(AS_MEASURED));
+    assert.deepEqual(factorsOf(story), {});
+  });
+
+  it("are bounded, whatever a switcher says", () => {
+    const story = new Story(twoStages()).run(60, 20, serving({ detect: 1e12, read: Number.NaN }));
+    assert.deepEqual(factorsOf(story), { detect: 100 });
+  });
+});
