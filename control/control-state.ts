@@ -115,7 +115,7 @@ export interface ControlState {
   readonly corrections: Readonly<Record<string, number>>;
   /** Cumulative service time seen, by stage and pod: [batches, measured ms, profiled ms]. */
   readonly serviceSeen: Readonly<Record<string, readonly [number, number, number]>>;
-  /** What was seen of the rows of each stage. */
+  /** Rows that were seen of each stage. */
   readonly rowEvidence: Readonly<Record<string, RowEvidence>>;
   /** Fan-out that plans are made with over that of the file and its measurements, by stage; missing: 1. */
   readonly rowFactors: Readonly<Record<string, number>>;

@@ -4,7 +4,7 @@ import { podKey } from "./control-state.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
 
-/** What was seen of the rows of one stage. Older rows count less. */
+/** The rows of one stage that were seen; older ones count less. */
 export interface RowEvidence {
   /** Rows that the stage served. */
   readonly rows: number;
@@ -22,7 +22,7 @@ export interface LearntFanOut {
   readonly measured: number;
   /** As switchers served rows of late; null: too few were seen, or fewer than was measured while requests may have been lost. */
   readonly seen: number | null;
-  /** What plans are made with. */
+  /** The number that plans are made with. */
   readonly planned: number;
 }
 
@@ -77,7 +77,7 @@ interface Served {
   readonly rowsByVariant: Map<string, number>;
 }
 
-/** What the switchers of each stage served and dropped since the last tick. A pod that is new, or counts from zero again, says nothing yet. */
+/** Counts what the switchers of each stage served and dropped since the last tick. A pod that is new, or counts from zero again, says nothing yet. */
 function servedSince(
   { rowsSeen: before }: ControlState,
   { switchers }: TickInput,
@@ -128,7 +128,7 @@ function adoptFactors(
 }
 
 function nextFactor(factor: number, seen: RowEvidence, isInTime: boolean): number {
-  const ratio = ratioOf(seen);
+  const ratio = seenRatio(seen);
   if (ratio === null) return factor;
   const most = Math.max(ratio, factor);
   if (most <= (1 + SETTINGS.rowsStep) * Math.min(ratio, factor)) return factor;
@@ -147,7 +147,7 @@ function isDropping({ dropped, rows }: RowEvidence): boolean {
 }
 
 /** Rows seen over rows expected; null: too little was seen. */
-function ratioOf({ rows, expected, ms }: RowEvidence): number | null {
+function seenRatio({ rows, expected, ms }: RowEvidence): number | null {
   return expected >= SETTINGS.rowsLeast && ms >= SETTINGS.rowsLeastMs ? rows / expected : null;
 }
 
@@ -176,7 +176,7 @@ export function learntFanOuts(
     const seen = rowEvidence[stage.name];
     if (!seen) continue;
     const measured = fanOutOf(stage, stage.upstream === null ? null : plannedVariant(stage.upstream));
-    const ratio = ratioOf(seen);
+    const ratio = seenRatio(seen);
     const isTrusted = ratio !== null && (ratio >= 1 || (isAnsweredInTime(inTimeShare) && !isDropping(seen)));
     learnt[stage.name] = {
       measured,

@@ -66,7 +66,7 @@ export function readOf(query: URLSearchParams): ReadLoad | null {
 }
 
 /** Share of the requests of the last minute that were answered in time; null: not known, or there were none. */
-export function inTimeShareOf(lastMinute: LastMinute | null): number | null {
+export function shareInTime(lastMinute: LastMinute | null): number | null {
   return lastMinute !== null && lastMinute.ended > 0 ? lastMinute.inTime / lastMinute.ended : null;
 }
 

@@ -69,19 +69,19 @@ export function fanOutOf(pipeline: Pipeline, results: readonly ItemResult[]): Me
   const fanOut: NonNullable<MeasurementsInput["fanOut"]> = {};
   for (const stage of pipeline.stages) {
     const upstream = pipeline.stages.find(other => other.name === stage.upstream);
-    const meanOf = (variant: string): number | null => {
+    const countMean = (variant: string): number | null => {
       const counts = results.flatMap(result => result.fanOut[stage.name]?.[variant] ?? []);
       const of = counts.reduce((sum, count) => sum + count.of, 0);
       return of > 0 ? round(counts.reduce((sum, count) => sum + count.rows, 0) / of) : null;
     };
     if (!upstream) {
-      const rowsPerRequest = meanOf(ENTRY);
+      const rowsPerRequest = countMean(ENTRY);
       if (rowsPerRequest !== null) fanOut[stage.name] = { rowsPerRequest };
       continue;
     }
     const rowsByVariant: Record<string, number> = {};
     for (const { name } of upstream.variants) {
-      const mean = meanOf(name);
+      const mean = countMean(name);
       if (mean !== null) rowsByVariant[name] = mean;
     }
     if (Object.keys(rowsByVariant).length > 0) fanOut[stage.name] = { upstream: upstream.name, rowsByVariant };

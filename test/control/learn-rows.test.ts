@@ -21,7 +21,7 @@ function serving(rows: Readonly<Record<string, number>>, dropped = 0): (story: S
 /** The fixture says: one row of `detect` for a request, four of `read` for each of these. */
 const AS_MEASURED = { detect: 20, read: 80 };
 
-function factorsOf(story: Story): Readonly<Record<string, number>> {
+function readFactors(story: Story): Readonly<Record<string, number>> {
   return Object.fromEntries(
     Object.entries(story.state.rowFactors).map(([stage, factor]) => [stage, Math.round(10 * factor) / 10]),
   );
@@ -39,7 +39,7 @@ describe("rows that requests make", () => {
     assert.equal(story.condition("FanOutDrifted")?.status, false);
 
     story.run(120, 20, serving({ detect: 50, read: 200 }));
-    assert.deepEqual(factorsOf(story), { detect: 2.2 });
+    assert.deepEqual(readFactors(story), { detect: 2.2 });
     const { seen = 0, planned = 0 } = story.board.fanOuts["detect"] ?? {};
     assert.ok(seen !== null && seen > 2 && planned > 2, JSON.stringify(story.board.fanOuts));
     const after = story.goalReplicas("read");
@@ -54,7 +54,7 @@ describe("rows that requests make", () => {
 
   it("are learnt at later stages, for each row of the upstream stage", () => {
     const story = new Story(twoStages()).run(150, 20, serving({ detect: 20, read: 160 }));
-    assert.deepEqual(factorsOf(story), { read: 2 });
+    assert.deepEqual(readFactors(story), { read: 2 });
     assert.match(
       story.condition("FanOutDrifted")?.message ?? "",
       /^a row of detect makes 7\.9\d rows of read, .* 4, and plans/,
@@ -62,24 +62,24 @@ describe("rows that requests make", () => {
   });
 
   it("are as measured while they differ by less than a tenth, and while too few were seen", () => {
-    assert.deepEqual(factorsOf(new Story(twoStages()).run(120, 20, serving({ detect: 21, read: 80 }))), {});
-    assert.deepEqual(factorsOf(new Story(twoStages()).run(15, 20, serving({ detect: 50, read: 200 }))), {});
-    assert.deepEqual(factorsOf(new Story(twoStages()).run(120, 0.2, serving({ detect: 1, read: 4 }))), {});
+    assert.deepEqual(readFactors(new Story(twoStages()).run(120, 20, serving({ detect: 21, read: 80 }))), {});
+    assert.deepEqual(readFactors(new Story(twoStages()).run(15, 20, serving({ detect: 50, read: 200 }))), {});
+    assert.deepEqual(readFactors(new Story(twoStages()).run(120, 0.2, serving({ detect: 1, read: 4 }))), {});
   });
 
   it("make plans smaller only while requests are answered in time and nothing is dropped", () => {
     const fewer = { detect: 10, read: 40 };
     const unknown = new Story(twoStages()).run(150, 20, serving(fewer));
-    assert.deepEqual(factorsOf(unknown), {});
+    assert.deepEqual(readFactors(unknown), {});
     assert.equal(unknown.board.fanOuts["detect"]?.seen, null);
 
     const inTime = new Story(twoStages());
     inTime.input = { inTimeShare: 1 };
-    assert.deepEqual(factorsOf(inTime.run(150, 20, serving(fewer))), { detect: 0.5 });
+    assert.deepEqual(readFactors(inTime.run(150, 20, serving(fewer))), { detect: 0.5 });
 
     const dropping = new Story(twoStages());
     dropping.input = { inTimeShare: 1 };
-    assert.deepEqual(factorsOf(dropping.run(150, 20, serving(fewer, 1))), {});
+    assert.deepEqual(readFactors(dropping.run(150, 20, serving(fewer, 1))), {});
   });
 
   it("say nothing without load data, nor where a pod counts from zero again", () => {
@@ -87,11 +87,11 @@ describe("rows that requests make", () => {
     story.run(60, null, serving({ detect: 500, read: 500 }));
     story.report("detect", { servedRows: 0, droppedRows: 0 });
     story.run(60, 20, serving(AS_MEASURED));
-    assert.deepEqual(factorsOf(story), {});
+    assert.deepEqual(readFactors(story), {});
   });
 
   it("are bounded, whatever a switcher says", () => {
     const story = new Story(twoStages()).run(60, 20, serving({ detect: 1e12, read: Number.NaN }));
-    assert.deepEqual(factorsOf(story), { detect: 100 });
+    assert.deepEqual(readFactors(story), { detect: 100 });
   });
 });
