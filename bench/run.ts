@@ -27,6 +27,7 @@ const suites: Readonly<Record<string, Suite>> = {
   page: async only => (await import("./page.bench.ts")).pageSuite(only),
   pipelines: async only => (await import("./pipelines.bench.ts")).pipelinesSuite(only),
   scaler: whole(async () => (await import("./scaler.bench.ts")).scalerSuite()),
+  security: async only => (await import("./security/security.bench.ts")).securitySuite(only),
   simulator: async (only, rows) => (await import("./simulator.bench.ts")).simulatorSuite(only, rows),
   switcher: async only => (await import("./switcher.bench.ts")).switcherSuite(only),
 };

@@ -68,8 +68,5 @@ function parse(root, path, text) {
     const specifier = text.slice(moduleRequest.start, moduleRequest.end);
     if (/^["'`].*["'`]$/.test(specifier)) addImport(specifier.slice(1, -1));
   }
-  // The programs of threads and processes are named by URLs of the compiled file.
-  for (const [, specifier] of text.matchAll(/new URL\(\s*"(\.[^"]+)",\s*import\.meta\.url/g))
-    addImport(specifier.replace(/\.js$/, ".ts"));
   return { program, comments, imports };
 }
