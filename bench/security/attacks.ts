@@ -14,7 +14,7 @@ interface Attack {
 const MIB = 1024 * 1024;
 export const STAGE = "image";
 export const INFER = `/v2/models/${STAGE}/infer`;
-export const PIPELINE_PATH = "/v1/pipelines/default/id-card";
+const PIPELINE_PATH = "/v1/pipelines/default/id-card";
 const GRPC_INFER = "/inference.GRPCInferenceService/ModelInfer";
 const KEDA_SPEC = "/externalscaler.ExternalScaler/GetMetricSpec";
 const FOLLOW = "/variscale.switcher.v1.SwitcherControl/Follow";
