@@ -5,8 +5,6 @@ export interface AdmissionLimits {
   readonly concurrency: number;
   /** Requests that wait for that. */
   readonly queue: number;
-  /** Bytes of the bodies of all of them. */
-  readonly bytes: number;
 }
 
 /** Lets a bounded number of requests in, in the order of their arrival, and a bounded number wait. */
@@ -14,7 +12,6 @@ export class Admission {
   readonly #limits: AdmissionLimits;
   readonly #queue = new Set<() => void>();
   #running = 0;
-  #bytes = 0;
 
   constructor(limits: AdmissionLimits) {
     this.#limits = limits;
@@ -28,23 +25,18 @@ export class Admission {
    * Runs `work` when it is its turn. Ends `scope` instead when the queue is full, and does not start when `scope` ended while
    * it waited.
    */
-  async run(bytes: number, scope: RequestScope, work: () => Promise<unknown>): Promise<void> {
+  async run(scope: RequestScope, work: () => Promise<unknown>): Promise<void> {
     const isFree = this.#running < this.#limits.concurrency;
-    if ((!isFree && this.#queue.size >= this.#limits.queue) || this.#bytes + bytes > this.#limits.bytes) {
+    if (!isFree && this.#queue.size >= this.#limits.queue) {
       scope.end({ kind: "dropped", reason: "queue_full", message: "the gateway's queue is full" });
       return;
     }
-    this.#bytes += bytes;
+    if (isFree) this.#running += 1;
+    else if (!(await this.#turn(scope))) return;
     try {
-      if (isFree) this.#running += 1;
-      else if (!(await this.#turn(scope))) return;
-      try {
-        if (scope.failure === null) await work();
-      } finally {
-        this.#leave();
-      }
+      if (scope.failure === null) await work();
     } finally {
-      this.#bytes -= bytes;
+      this.#leave();
     }
   }
 

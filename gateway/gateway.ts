@@ -4,6 +4,7 @@ import type { Registry } from "prom-client";
 import { VariscaleError } from "../domain/errors.ts";
 import { type LoadReport, readOf } from "../domain/load-report.ts";
 import { formatKey, type Pipeline } from "../domain/pipeline.ts";
+import { ByteBudget } from "../runtime/byte-budget.ts";
 import { type HttpServer, type Route, startHttpServer } from "../runtime/http-server.ts";
 import { createRegistry, metricsRoute } from "../runtime/process-metrics.ts";
 import { packageVersion } from "../runtime/version.ts";
@@ -33,6 +34,8 @@ export interface GatewayOptions {
   readonly queue?: number;
   /** A larger request is refused. Default 16 MiB. */
   readonly maxBodyBytes?: number;
+  /** Memory for bodies and large answers. Default 256 MiB. */
+  readonly budget?: ByteBudget;
   /** Breaks ties between replicas; 0 ≤ value < 1. Default Math.random. */
   readonly random?: () => number;
 }
@@ -49,8 +52,15 @@ export interface Gateway {
   close(graceMs?: number): Promise<void>;
 }
 
-/** Bytes of the bodies of all requests in the gateway. */
-const MAX_BYTES = 512 * 1024 * 1024;
+const MIB = 1024 * 1024;
+/**
+ * Bodies that are being read or worked on, and large answers. It is a quarter of the pod's memory in the chart, because what is decoded from a
+ * body takes memory beside it.
+ */
+const BUDGET_BYTES = 256 * MIB;
+const MOST_CONNECTIONS = 4096;
+/** A label names one answer, and says whether it was right. */
+const MOST_LABEL_BYTES = 16 * 1024;
 
 /** Serves one pipeline over the replicas of its stages. @throws failed_precondition when the port is taken. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -70,7 +80,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       host: options.host,
       port: options.port,
       logger: options.logger,
-      maxBodyBytes: options.maxBodyBytes ?? 16 * 1024 * 1024,
+      budget: options.budget ?? new ByteBudget(BUDGET_BYTES),
+      maxConnections: MOST_CONNECTIONS,
+      maxBodyBytes: options.maxBodyBytes ?? 16 * MIB,
       routes: [...pipelineRoutes(options.pipeline, server), ...healthRoutes(isReady, pools), metricsRoute(registry)],
     });
   } catch (error) {
@@ -108,7 +120,6 @@ function createParts(options: GatewayOptions): Parts {
   const admission = new Admission({
     concurrency: options.concurrency ?? 128,
     queue: options.queue ?? 512,
-    bytes: MAX_BYTES,
   });
   const counter = new LoadCounter(randomUUID(), wallMs());
   const answers = new AnswerWindow(pipeline.slo.latencyMs, wallMs());
@@ -162,10 +173,15 @@ export function pipelineRoutes(pipeline: Pipeline, server: PipelineServer): read
         check(request.params);
         return server.answer(request);
       },
+      answerNoRoom: (head, error) => {
+        check(head.params);
+        return server.refuse(head, error.message);
+      },
     },
     {
       method: "POST",
       path: "/v1/pipelines/:namespace/:name/labels",
+      maxBodyBytes: MOST_LABEL_BYTES,
       handle: request => {
         check(request.params);
         return server.label(request);

@@ -3,7 +3,7 @@ import { answerLabelOf } from "../domain/answer-label.ts";
 import { VariscaleError } from "../domain/errors.ts";
 import { type LoadReport, type ReadLoad, unreadOf } from "../domain/load-report.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
-import type { HttpRequest, HttpResponse } from "../runtime/http-server.ts";
+import type { HttpRequest, HttpRequestHead, HttpResponse } from "../runtime/http-server.ts";
 import type { AccuracyMeter } from "./accuracy-meter.ts";
 import type { Admission } from "./admission.ts";
 import { answerOf, requestIdOf, timeoutOf } from "./answer.ts";
@@ -42,6 +42,8 @@ export interface PipelineServerParts {
 /** Answers the requests of one pipeline and counts each of them exactly once. */
 export interface PipelineServer {
   readonly answer: (request: HttpRequest) => Promise<HttpResponse>;
+  /** Answers a request whose body can't be read, because it has no room: the request counts as offered, and as dropped. */
+  readonly refuse: (head: HttpRequestHead, message: string) => HttpResponse;
   /** @param read null or missing: nothing, and all seconds are wanted. */
   readonly load: (read?: ReadLoad | null) => LoadReport;
   /** Takes whether an answer was right. @throws invalid_argument, or not_found where the answer is not remembered. */
@@ -51,6 +53,10 @@ export interface PipelineServer {
 export function createPipelineServer(parts: PipelineServerParts): PipelineServer {
   return {
     answer: request => answer(parts, request),
+    refuse: (head, message) => {
+      const request = beginRequest(parts, head);
+      return endRequest(parts, request, { kind: "dropped", reason: "queue_full", message });
+    },
     label: request => takeLabel(parts.accuracy, request),
     load: (read = null) => {
       const nowMs = parts.wallMs();
@@ -65,16 +71,28 @@ export function createPipelineServer(parts: PipelineServerParts): PipelineServer
 }
 
 async function answer(parts: PipelineServerParts, request: HttpRequest): Promise<HttpResponse> {
-  const { counter, metrics, monotonicMs } = parts;
-  const startedMs = monotonicMs();
-  const requestId = requestIdOf(request.headers);
-  const variants: Record<string, string> = {};
-  counter.offer(parts.wallMs());
-  const outcome = await outcomeOf(parts, request, requestId, variants);
-  const latencyMs = monotonicMs() - startedMs;
-  counter.end(outcome);
+  const begun = beginRequest(parts, request);
+  return endRequest(parts, begun, await outcomeOf(parts, request, begun.requestId, begun.variants));
+}
+
+interface BegunRequest {
+  readonly startedMs: number;
+  readonly requestId: string;
+  /** Variant by stage, as far as the request came. */
+  readonly variants: Record<string, string>;
+}
+
+function beginRequest({ counter, monotonicMs, wallMs }: PipelineServerParts, head: HttpRequestHead): BegunRequest {
+  counter.offer(wallMs());
+  return { startedMs: monotonicMs(), requestId: requestIdOf(head.headers), variants: {} };
+}
+
+function endRequest(parts: PipelineServerParts, request: BegunRequest, outcome: Outcome): HttpResponse {
+  const { startedMs, requestId, variants } = request;
+  const latencyMs = parts.monotonicMs() - startedMs;
+  parts.counter.end(outcome);
   parts.answers.end(outcome, latencyMs, parts.wallMs());
-  metrics.ended(outcome, latencyMs);
+  parts.metrics.ended(outcome, latencyMs);
   if (outcome.kind === "failed") parts.logger.error({ err: outcome.cause, requestId }, outcome.message);
   else if (outcome.kind === "lost") parts.logger.warn({ requestId }, outcome.message);
   return answerOf(outcome, { requestId, variants, latencyMs });
@@ -100,7 +118,7 @@ async function outcomeOf(
   const deadlineMs = monotonicMs() + timeoutMs;
   const scope = new RequestScope({ id, deadlineMs, nowMs: monotonicMs, clientGone: request.signal });
   let outcome: Outcome | null = null;
-  await parts.admission.run(request.body.byteLength, scope, async () => {
+  await parts.admission.run(scope, async () => {
     outcome = await runPipeline(
       {
         pipeline,

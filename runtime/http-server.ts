@@ -42,6 +42,8 @@ export interface Route {
   readonly handle: (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
   /** Asked before the body is read; an answer refuses the request. */
   readonly refuse?: (head: HttpRequestHead) => HttpResponse | null;
+  /** Default: that of the server. */
+  readonly maxBodyBytes?: number;
   /** The answer where there is no room for the body. Default: `errorResponse()`. */
   readonly answerNoRoom?: (head: HttpRequestHead, error: VariscaleError) => HttpResponse;
 }
@@ -114,8 +116,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   return { port: (app.server.address() as AddressInfo).port, close: (graceMs = 5000) => end(graceMs) };
 }
 
-function addRoute(app: FastifyInstance, route: Route, budget: ByteBudget, maxBodyBytes: number): void {
-  const { method, path, handle, refuse, answerNoRoom } = route;
+function addRoute(app: FastifyInstance, route: Route, budget: ByteBudget, serverMaxBytes: number): void {
+  const { method, path, handle, refuse, answerNoRoom, maxBodyBytes = serverMaxBytes } = route;
   app.route<Shape>({
     method,
     url: path,

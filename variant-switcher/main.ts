@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
+import { ByteBudget } from "../runtime/byte-budget.ts";
 import { type HttpServer, type Route, startHttpServer } from "../runtime/http-server.ts";
 import { metricsRoute } from "../runtime/process-metrics.ts";
 import type { TlsFolder } from "../runtime/tls-folder.ts";
@@ -16,6 +17,10 @@ const FIRST_WORD_MS = 10_000;
 /** How long it waits for a volume to say which model files it has: the look goes on meanwhile. */
 const FIRST_LOOK_MS = 2000;
 const CLOSE_MS = 1000;
+/** Bodies and large answers of the admin and metrics ports, beside the budget of inference: both answer also where that has no room left. */
+const CONTROL_BYTES = 8 * 1024 * 1024;
+const CONTROL_BODY_BYTES = 64 * 1024;
+const CONTROL_CONNECTIONS = 128;
 
 export interface SwitcherOptions extends PartsOptions {
   /** How long to wait for the scaler's first Assignment. Default 10 s. */
@@ -47,7 +52,13 @@ export async function startSwitcher(options: SwitcherOptions): Promise<Switcher>
     const { config, logger } = options;
     const { host, adminHost, ports } = config;
     tls = config.adminTlsFolder === null ? null : await openTls(config.adminTlsFolder, logger);
+    const control = {
+      budget: new ByteBudget(CONTROL_BYTES),
+      maxConnections: CONTROL_CONNECTIONS,
+      maxBodyBytes: CONTROL_BODY_BYTES,
+    };
     const admin = await startHttpServer({
+      ...control,
       tls,
       host: adminHost,
       port: ports.admin,
@@ -56,7 +67,7 @@ export async function startSwitcher(options: SwitcherOptions): Promise<Switcher>
     });
     servers.push(admin);
     const routes = [metricsRoute(parts.registry), ...probeRoutes(parts)];
-    const metrics = await startHttpServer({ host, port: ports.metrics, routes, logger });
+    const metrics = await startHttpServer({ ...control, host, port: ports.metrics, routes, logger });
     servers.push(metrics);
     const link = linkToScaler(options, parts, data.port);
     const firstWord = startServing(options, parts);

@@ -8,13 +8,13 @@ describe("Admission", () => {
     new RequestScope({ id, deadlineMs: 1e6, nowMs: () => 0, clientGone: new AbortController().signal });
 
   /** Work that ends when the test says so; `log` tells when it began. */
-  function start(admission: Admission, id: string, log: string[], bytes = 1) {
+  function start(admission: Admission, id: string, log: string[]) {
     const scope = scopeOf(id);
     let finish = (): void => {};
     const work = new Promise<void>(resolve => {
       finish = resolve;
     });
-    const done = admission.run(bytes, scope, () => {
+    const done = admission.run(scope, () => {
       log.push(id);
       return work;
     });
@@ -22,7 +22,7 @@ describe("Admission", () => {
   }
 
   it("lets waiting requests in by the order of their arrival, one for each that leaves", async () => {
-    const admission = new Admission({ concurrency: 1, queue: 3, bytes: 100 });
+    const admission = new Admission({ concurrency: 1, queue: 3 });
     const log: string[] = [];
     const [a, b, c, d] = ["a", "b", "c", "d"].map(id => start(admission, id, log));
     assert.equal(admission.queued, 3);
@@ -45,7 +45,7 @@ describe("Admission", () => {
   });
 
   it("passes over a request that ended while it waited", async () => {
-    const admission = new Admission({ concurrency: 1, queue: 2, bytes: 100 });
+    const admission = new Admission({ concurrency: 1, queue: 2 });
     const log: string[] = [];
     const [a, b, c] = ["a", "b", "c"].map(id => start(admission, id, log));
     b!.scope.end({ kind: "cancelled" });
@@ -56,12 +56,9 @@ describe("Admission", () => {
     assert.deepEqual(log, ["a", "c"]);
   });
 
-  it("refuses what is over the queue or over the bytes", async () => {
-    const admission = new Admission({ concurrency: 1, queue: 1, bytes: 10 });
+  it("refuses what is over the queue", async () => {
+    const admission = new Admission({ concurrency: 1, queue: 1 });
     const log: string[] = [];
-    const large = start(admission, "large", log, 11);
-    await large.done;
-    assert.equal(large.scope.failure?.kind, "dropped");
     const [a, b, c] = ["a", "b", "c"].map(id => start(admission, id, log));
     await c!.done;
     assert.deepEqual(c!.scope.failure, {
@@ -76,10 +73,10 @@ describe("Admission", () => {
   });
 
   it("gives the place back when the work throws", async () => {
-    const admission = new Admission({ concurrency: 1, queue: 1, bytes: 10 });
+    const admission = new Admission({ concurrency: 1, queue: 1 });
     const scope = scopeOf("a");
     await assert.rejects(
-      admission.run(1, scope, () => Promise.reject(new Error("boom"))),
+      admission.run(scope, () => Promise.reject(new Error("boom"))),
       /boom/,
     );
     scope.close();
