@@ -98,5 +98,5 @@ export function decodeModel(bytes: Uint8Array, name: string): OnnxModel {
 
 /** Writes an ONNX file; the same model always gives the same bytes. */
 export function encodeModel(model: OnnxModel): Uint8Array {
-  return modelType.encode(model as unknown as protobuf.Message).finish();
+  return modelType.encode({ ...model }).finish();
 }

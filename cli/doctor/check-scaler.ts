@@ -106,17 +106,12 @@ function unreachable(where: string, address: string, error: ServiceError, namesp
 }
 
 async function askHealth(address: string, channel: ChannelCredentials): Promise<void> {
-  const { Check } = healthService as unknown as {
-    readonly Check: {
-      readonly path: string;
-      readonly requestSerialize: (value: object) => Buffer;
-      readonly responseDeserialize: (bytes: Buffer) => { readonly status: string };
-    };
-  };
+  const { Check } = healthService;
+  if (!Check) throw new VariscaleError("internal", "grpc-health-check has no call Check");
   const client = new Client(address, channel);
   const deadline = Date.now() + ANSWER_WITHIN_MS;
   try {
-    const answer = await new Promise<{ readonly status: string } | undefined>((resolve, reject) =>
+    const answer = await new Promise<{ readonly status?: string } | undefined>((resolve, reject) =>
       client.makeUnaryRequest(
         Check.path,
         Check.requestSerialize,
