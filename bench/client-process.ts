@@ -1,15 +1,13 @@
 /** The load on a server, from a process of its own: requests of one image each, in an open or a closed loop. */
 import { Agent, type ClientRequest, request } from "node:http";
 import { exponential, seededRandom } from "../load/seeded-random.ts";
-import type { ProtoGrpcType } from "../proto/generated/open_inference.ts";
 import type { InferenceClient } from "../test/support/inference-client.ts";
 import { type Failure, PIXEL, type Sample } from "./samples.ts";
-import { ThinGrpcClient } from "./thin-grpc-client.ts";
 
 /** Where requests go. `offset` null: the answer's version `name-OFFSET` says it. */
 export interface ClientTarget {
-  /** `grpc`: by a client that takes as little as can be; `grpc-js`: by that of the library. */
-  readonly transport: "rest" | "grpc" | "grpc-js";
+  /** gRPC is spoken by grpc-js' client, as users' programs do. */
+  readonly transport: "rest" | "grpc";
   readonly port: number;
   readonly model: string;
   readonly offset: number | null;
@@ -29,9 +27,7 @@ const HEADER = Buffer.from(JSON.stringify({ inputs: [{ ...TENSOR, parameters: { 
 const BODY = Buffer.concat([HEADER, IMAGE]);
 const agent = new Agent({ keepAlive: true, noDelay: true });
 /** By port. */
-const libraryClients = new Map<number, InferenceClient>();
-/** By port and model. */
-const thinClients = new Map<string, ThinGrpcClient>();
+const grpcClients = new Map<number, InferenceClient>();
 
 process.on("message", (question: ClientQuestion) => {
   run(question).then(
@@ -101,21 +97,12 @@ interface GrpcAnswer {
 }
 
 /** The call that is measured, by a client that is kept for the next question. */
-async function callOf({ transport, port, model }: ClientTarget): Promise<() => Promise<GrpcAnswer>> {
+async function callOf({ port, model }: ClientTarget): Promise<() => Promise<GrpcAnswer>> {
   const message = { modelName: model, inputs: [TENSOR], rawInputContents: [IMAGE] };
-  if (transport === "grpc-js") {
-    const { InferenceClient: Client } = await import("../test/support/inference-client.ts");
-    const client = libraryClients.get(port) ?? new Client(port);
-    libraryClients.set(port, client);
-    return () => client.call<GrpcAnswer>("ModelInfer", message);
-  }
-  const { loadProto } = await import("../runtime/grpc.ts");
-  const { service } = loadProto<ProtoGrpcType>("open_inference.proto").inference.GRPCInferenceService;
-  const { requestSerialize, responseDeserialize } = service.ModelInfer;
-  const place = `${port}/${model}`;
-  const client = thinClients.get(place) ?? new ThinGrpcClient(port, requestSerialize(message));
-  thinClients.set(place, client);
-  return async () => responseDeserialize(await client.call());
+  const { InferenceClient: Client } = await import("../test/support/inference-client.ts");
+  const client = grpcClients.get(port) ?? new Client(port);
+  grpcClients.set(port, client);
+  return () => client.call<GrpcAnswer>("ModelInfer", message);
 }
 
 function overGrpc(call: () => Promise<GrpcAnswer>, { offset }: ClientTarget): Send {

@@ -26,25 +26,19 @@ interface Load {
 }
 
 /**
- * KEDA asks one scaler for so many ScaledObjects, each with an HPA of its own: as it is for so many, with a thread for KEDA; then without that; and
- * then one that knows one answer, which is the limit of any scaler on grpc-js where KEDA, the API server and etcd have the same cores.
+ * KEDA asks one scaler for so many ScaledObjects, each with an HPA of its own; then one that knows one answer, which is the limit of any scaler on grpc-js where KEDA, the API server and etcd have the same cores.
  */
 export async function measureMany(cluster: Cluster, scaledObjects: number, syncs: number): Promise<ManyResult> {
   const pipelines = Array.from({ length: scaledObjects / STAGES.length }, (_, i) => `cards-${i}`);
-  const ours = await measureOurs(cluster, { namespace: "many", pipelines, syncs }, ["--keda-thread"]);
-  const oneThread = await measureOurs(cluster, { namespace: "one-thread", pipelines, syncs: OTHER_SYNCS }, []);
+  const ours = await measureOurs(cluster, { namespace: "many", pipelines, syncs });
   const constant = await measureConstant(cluster, { namespace: "constant", pipelines, syncs: OTHER_SYNCS });
-  return { scaledObjects, ...ours, oneThread: oneThread.ours, oneThreadMB: oneThread.scalerMB, constant };
+  return { scaledObjects, ...ours, constant };
 }
 
-async function measureOurs(
-  cluster: Cluster,
-  load: Load,
-  args: readonly string[],
-): Promise<Pick<ManyResult, "ours" | "scalerMB">> {
+async function measureOurs(cluster: Cluster, load: Load): Promise<Pick<ManyResult, "ours" | "scalerMB">> {
   const { namespace } = load;
   const pipelines = load.pipelines.map(name => ({ namespace, name, stages: STAGES }));
-  const scaler = await ScalerProcess.start(cluster, pipelines, { args });
+  const scaler = await ScalerProcess.start(cluster, pipelines);
   try {
     const { pid } = scaler.program;
     const asked = await askedFor(cluster, load, scaler.address, pid);

@@ -53,8 +53,6 @@ export interface ManyResult {
   readonly scaledObjects: number;
   readonly ours: AskedScaler;
   /** The same without a thread for KEDA. */
-  readonly oneThread: AskedScaler;
-  readonly oneThreadMB: number;
   /** One that knows one answer. */
   readonly constant: AskedScaler;
   readonly scalerMB: number;

@@ -99,24 +99,21 @@ function failoverFigures(results: KubernetesResults): Figure[] {
 function manyFigures(results: KubernetesResults): Figure[] {
   const { many } = results;
   if (!many) return missing(results, "many", ["rpc.p99Ms", "many.scalerMB", "many.scalerCores"]);
-  const { scaledObjects, ours, scalerMB, oneThread, oneThreadMB, constant } = many;
+  const { scaledObjects, ours, scalerMB, constant } = many;
   const against = {
     p50Ms: shareOf(ours.latenciesMs, 0.5),
     waitedShare: round(ours.waitedShare),
     machineShare: round(ours.machineShare),
-    oneThreadP99Ms: shareOf(oneThread.latenciesMs, 0.99),
-    oneThreadP50Ms: shareOf(oneThread.latenciesMs, 0.5),
-    oneThreadCores: round(oneThread.cores),
     constantP99Ms: shareOf(constant.latenciesMs, 0.99),
     constantP50Ms: shareOf(constant.latenciesMs, 0.5),
     constantWaitedShare: round(constant.waitedShare),
     constantMachineShare: round(constant.machineShare),
     constantCores: round(constant.cores),
   };
-  const note = `${scaledObjects} ScaledObjects, ${ours.latenciesMs.length} of KEDA's latencies, with --keda-thread; oneThread: without; constant: of a scaler that knows one answer; waited: share of the time in which the scaler's main thread, which ticks, could run and no core was free; machine: how busy all cores were`;
+  const note = `${scaledObjects} ScaledObjects, ${ours.latenciesMs.length} of KEDA's latencies, constant: of a scaler that knows one answer; waited: share of the time in which the scaler's main thread, which ticks, could run and no core was free; machine: how busy all cores were`;
   return [
     figure("rpc.p99Ms", shareOf(ours.latenciesMs, 0.99), { against, note }),
-    figure("many.scalerMB", round(scalerMB), { against: { oneThreadMB: round(oneThreadMB) } }),
+    figure("many.scalerMB", round(scalerMB)),
     figure("many.scalerCores", round(ours.cores)),
   ];
 }

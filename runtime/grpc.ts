@@ -6,7 +6,11 @@ import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
 /** Compiled code runs from dist/runtime, beside dist/proto. */
 const protoFolder = join(dirname(dirname(fileURLToPath(import.meta.url))), "proto");
 
-type ProtoFile = "externalscaler.proto" | "switcher.proto" | "open_inference.proto";
+export type ProtoFile = "externalscaler.proto" | "switcher.proto" | "open_inference.proto";
+
+export function protoPath(fileName: ProtoFile): string {
+  return join(protoFolder, fileName);
+}
 
 /** Loads one of our .proto files, with the options that proto/generated was made with (scripts/generate-proto.mjs). */
 export function loadProto<T>(fileName: ProtoFile): T {

@@ -1,9 +1,8 @@
 import { readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { type ChannelCredentials, credentials, type ServerCredentials } from "@grpc/grpc-js";
+import { type ChannelCredentials, credentials } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
-import { RenewedServerCredentials } from "./renewed-server-credentials.ts";
 import { createSecureContext } from "./secure-context.ts";
 import { checkTlsMaterial, TLS_FILES, type TlsFile, type TlsMaterial } from "./tls-material.ts";
 
@@ -32,9 +31,7 @@ export interface TlsFolderOptions {
 export class TlsFolder {
   /** Files that were found changed, since the start. */
   readonly reloads = { taken: 0, refused: 0 };
-  readonly serverCredentials: ServerCredentials;
   readonly #options: TlsFolderOptions;
-  readonly #servers: RenewedServerCredentials;
   readonly #listeners = new Set<(problem: string | null) => void>();
   #material: TlsMaterial;
   #bytes: Readonly<Record<TlsFile, Buffer>>;
@@ -48,8 +45,6 @@ export class TlsFolder {
     this.#options = options;
     this.#bytes = bytes;
     this.#material = material;
-    this.#servers = new RenewedServerCredentials(material.context);
-    this.serverCredentials = this.#servers;
     this.#scheduleCheck();
   }
 
@@ -129,7 +124,6 @@ export class TlsFolder {
     this.#material = material;
     this.#refused = null;
     this.reloads.taken += 1;
-    this.#servers.renew(material.context);
     const { fingerprint, expiresAtMs } = material;
     const expiresAt = new Date(expiresAtMs["tls.crt"]).toISOString();
     this.#options.logger.info({ folder: this.#options.folder, fingerprint, expiresAt }, "certificates renewed");

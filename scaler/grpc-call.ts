@@ -1,8 +1,7 @@
-import type { ServiceError, StatusObject } from "@grpc/grpc-js";
+import type { handleUnaryCall, ServiceError, StatusObject } from "@grpc/grpc-js";
 import { Metadata, status } from "@grpc/grpc-js";
 import { VariscaleError } from "../domain/errors.ts";
 import { grpcStatusOf } from "../runtime/error-status.ts";
-import type { UnaryHandler } from "../runtime/unary-call.ts";
 
 /** Told how every call went: its method, gRPC code and duration. */
 export type CallObserver = (method: string, code: number, seconds: number) => void;
@@ -26,7 +25,7 @@ export function unary<Request, Response>(
   method: string,
   context: CallContext,
   answer: (request: Request) => Response,
-): UnaryHandler<Request, Response> {
+): handleUnaryCall<Request, Response> {
   return (call, callback) => {
     const startMs = performance.now();
     let code: number = status.OK;

@@ -1,25 +1,33 @@
-import type { ServerCredentials } from "@grpc/grpc-js";
+import type { Logger } from "pino";
 import type { ProtoGrpcType } from "../proto/generated/externalscaler.ts";
+import type { ByteBudget } from "../runtime/byte-budget.ts";
 import { loadProto } from "../runtime/grpc.ts";
+import type { TlsFolder } from "../runtime/tls-folder.ts";
 import { startGrpcServer } from "./grpc-server.ts";
 import { KedaService, type KedaServiceOptions } from "./keda-service.ts";
 
 /** Metadata of a trigger and the names of its ScaledObject are some hundred bytes. */
-const MOST_MESSAGE_BYTES = 64 * 1024;
+const MAX_MESSAGE_BYTES = 64 * 1024;
+const MAX_CONNECTIONS = 256;
+/** KEDA has one connection for all ScaledObjects, with an open stream for each of them: at the limit its polls would wait for ever. */
+const MAX_CALLS_OF_CONNECTION = 2000;
+/** Entries of a trigger's metadata are a handful. */
+const MAX_OBJECTS = 1024;
 
 export interface KedaServerOptions extends KedaServiceOptions {
   readonly host: string;
   /** 0: one that is free. */
   readonly port: number;
-  readonly credentials: ServerCredentials;
+  /** Null: plaintext. */
+  readonly tls: TlsFolder | null;
+  readonly budget: ByteBudget;
+  readonly logger: Logger;
 }
 
 /** KEDA's port. */
 export interface KedaServer {
   readonly port: number;
   readonly openStreams: number;
-  /** How long ago it was last known to go on. */
-  readonly silentMs: number;
   setServing(serving: boolean): void;
   /** Ends the streams with OK, stops accepting and waits for calls to end; what is left after `graceMs` is cut. */
   close(graceMs: number): Promise<void>;
@@ -27,7 +35,7 @@ export interface KedaServer {
 
 /** Answers KEDA on a port. Throws failed_precondition for one that is taken. */
 export async function startKedaServer(options: KedaServerOptions): Promise<KedaServer> {
-  const { host, port, credentials, catalogue } = options;
+  const { host, port, tls, budget, logger, catalogue } = options;
   const service = new KedaService(options);
   catalogue.watch((key, isNew) => {
     if (!isNew) service.recheck(key);
@@ -36,20 +44,24 @@ export async function startKedaServer(options: KedaServerOptions): Promise<KedaS
   const server = await startGrpcServer({
     host,
     port,
-    credentials,
+    tls,
+    budget,
+    logger,
+    protoFile: "externalscaler.proto",
     serviceName: "externalscaler.ExternalScaler",
     definition: ExternalScaler.service,
-    unary: service.unary,
-    streams: service.streams,
-    reflected: "externalscaler.proto",
-    mostMessageBytes: MOST_MESSAGE_BYTES,
+    handlers: { ...service.handlers },
+    isReflected: true,
+    maxMessageBytes: MAX_MESSAGE_BYTES,
+    maxConnections: MAX_CONNECTIONS,
+    maxCallsOfConnection: MAX_CALLS_OF_CONNECTION,
+    decodeLimits: { objects: MAX_OBJECTS },
   });
   return {
     port: server.port,
     get openStreams() {
       return service.openStreams;
     },
-    silentMs: 0,
     setServing: serving => server.setServing(serving),
     close: graceMs => {
       service.endStreams();

@@ -6,7 +6,6 @@ import type { GetMetricSpecResponse } from "../proto/generated/externalscaler/Ge
 import type { GetMetricsRequest__Output } from "../proto/generated/externalscaler/GetMetricsRequest.ts";
 import type { IsActiveResponse } from "../proto/generated/externalscaler/IsActiveResponse.ts";
 import type { ScaledObjectRef__Output } from "../proto/generated/externalscaler/ScaledObjectRef.ts";
-import type { UnaryHandlersOf } from "../runtime/unary-call.ts";
 import type { Boards } from "./board-store.ts";
 import type { Clock } from "./clock.ts";
 import { type CallContext, toStatus, unary } from "./grpc-call.ts";
@@ -48,8 +47,7 @@ interface OpenStream {
 
 /** KEDA's five calls. Every answer is read from the newest board in memory: nothing is computed and nothing is waited for. */
 export class KedaService {
-  readonly unary: UnaryHandlersOf<Pick<ExternalScalerHandlers, "IsActive" | "GetMetricSpec" | "GetMetrics">>;
-  readonly streams: Pick<ExternalScalerHandlers, "StreamIsActive" | "StreamMetricSpec">;
+  readonly handlers: ExternalScalerHandlers;
   readonly #options: KedaServiceOptions;
   readonly #streams = new Set<OpenStream>();
   readonly #refusals: Refusals;
@@ -58,7 +56,7 @@ export class KedaService {
     this.#options = options;
     this.#refusals = new Refusals(options);
     const { boards, clock, staleAfterMs } = options;
-    this.unary = {
+    this.handlers = {
       IsActive: unary("IsActive", options, (ref: ScaledObjectRef__Output) => {
         const { pipeline, stage } = this.#targetOf(ref);
         return { result: isActive(stage, boards.latest(pipeline.key)) };
@@ -71,8 +69,6 @@ export class KedaService {
         const { pipeline, stage } = this.#targetOf(request.scaledObjectRef);
         return metricsOf(pipeline, stage, boards.latest(pipeline.key), clock.nowMs(), staleAfterMs);
       }),
-    };
-    this.streams = {
       StreamIsActive: call =>
         this.#stream("StreamIsActive", call, (pipeline, stage) => this.#streamActivity(call, pipeline, stage)),
       StreamMetricSpec: call =>

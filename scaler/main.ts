@@ -6,7 +6,6 @@ import { type Clock, systemClock } from "./clock.ts";
 import type { WatchedPipelinesOptions } from "./cluster-pipelines.ts";
 import { FollowService } from "./follow-service.ts";
 import { answeredByLeader } from "./forward-to-leader.ts";
-import { type Ages, isAlive, isKedaAnswered } from "./health.ts";
 import { httpApiRoutes } from "./http-api.ts";
 import type { KedaServer } from "./keda-server.ts";
 import { showStreams } from "./metrics.ts";
@@ -28,7 +27,7 @@ const CLOSE_WITHIN_MS = 3000;
 
 export interface ScalerOptions
   extends Omit<ScalerCoreOptions, "clock" | "staleAfterMs" | "onPass" | "onLost">,
-    Pick<ServersOptions, "host" | "httpHost" | "ports" | "kedaThread"> {
+    Pick<ServersOptions, "host" | "httpHost" | "ports"> {
   /** Pipelines that are read from files, at the start and when these change; beside `pipelines`, which stay as they are. */
   readonly pipelineFiles?: readonly PipelineFileOptions[];
   /** Pipelines that objects of a cluster describe; null or missing: none are. The scaler is ready when it has seen them. */
@@ -195,10 +194,6 @@ function routesOf(options: ScalerOptions, core: ScalerCore, clock: Clock, life: 
       await highAvailability?.save(control);
     },
   });
-  const ages = (): Ages => ({
-    loopAgeMs: clock.nowMs() - core.loop.passAtMs,
-    kedaAgeMs: Math.round(life.keda?.silentMs ?? 0),
-  });
   const metricsText = async (): Promise<Buffer> => {
     const nowMs = clock.nowMs();
     // A follower's boards are of the time when it led.
@@ -231,16 +226,16 @@ function routesOf(options: ScalerOptions, core: ScalerCore, clock: Clock, life: 
       method: "GET",
       path: "/healthz",
       handle: () => {
-        const now = ages();
-        const alive = isAlive(now, options.staleAfterMs ?? STALE_AFTER_MS);
-        return { status: alive ? 200 : 503, body: { alive, ...now } };
+        const loopAgeMs = clock.nowMs() - core.loop.passAtMs;
+        const alive = loopAgeMs <= (options.staleAfterMs ?? STALE_AFTER_MS);
+        return { status: alive ? 200 : 503, body: { alive, loopAgeMs } };
       },
     },
     {
       method: "GET",
       path: "/readyz",
       handle: () => {
-        const isReady = life.isReady && isKedaAnswered(ages()) && (highAvailability?.isReady ?? true);
+        const isReady = life.isReady && (highAvailability?.isReady ?? true);
         return { status: isReady ? 200 : 503, body: { ready: isReady } };
       },
     },

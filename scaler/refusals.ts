@@ -49,7 +49,11 @@ export class Refusals {
     if (this.#toldAtMs.has(key) || this.#toldAtMs.size >= MOST_REMEMBERED) return;
     this.#toldAtMs.set(key, nowMs);
     logger.warn({ namespace, scaledObject: name, reason: refusal.reason }, `ScaledObject refused: ${refusal.message}`);
-    tellRefused({ logger, onRefused }, scaledObject, refusal);
+    try {
+      onRefused(scaledObject, refusal);
+    } catch (error) {
+      logger.error({ err: error, namespace, scaledObject: name }, "could not tell that a ScaledObject is refused");
+    }
   }
 
   #forget(nowMs: number): void {
@@ -58,19 +62,5 @@ export class Refusals {
       if (nowMs - toldAtMs < TOLD_EVERY_MS) return;
       this.#toldAtMs.delete(key);
     }
-  }
-}
-
-/** What `onRefused` throws is logged. */
-export function tellRefused(
-  { logger, onRefused }: Pick<RefusalsOptions, "logger" | "onRefused">,
-  scaledObject: ScaledObjectName,
-  refusal: Refusal,
-): void {
-  try {
-    onRefused(scaledObject, refusal);
-  } catch (error) {
-    const { namespace, name } = scaledObject;
-    logger.error({ err: error, namespace, scaledObject: name }, "could not tell that a ScaledObject is refused");
   }
 }

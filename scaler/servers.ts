@@ -1,17 +1,24 @@
-import { ServerCredentials } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
 import type { ProtoGrpcType } from "../proto/generated/switcher.ts";
+import { ByteBudget } from "../runtime/byte-budget.ts";
 import { loadProto } from "../runtime/grpc.ts";
 import { type HttpServer, type Route, startHttpServer } from "../runtime/http-server.ts";
 import type { TlsFolder } from "../runtime/tls-folder.ts";
 import type { FollowService } from "./follow-service.ts";
-import { type GrpcServer, startGrpcServer } from "./grpc-server.ts";
+import { type StartedGrpcServer, startGrpcServer } from "./grpc-server.ts";
 import { type KedaServer, startKedaServer } from "./keda-server.ts";
 import type { KedaServiceOptions } from "./keda-service.ts";
-import type { KedaThreadOptions } from "./keda-thread.ts";
 
-const MOST_SWITCHER_BYTES = 1024 * 1024;
+const MIB = 1024 * 1024;
+const MAX_SWITCHER_MESSAGE_BYTES = MIB;
+/** A switcher has a connection of its own. */
+const MAX_SWITCHER_CONNECTIONS = 4096;
+const MAX_CALLS_OF_SWITCHER_CONNECTION = 1000;
+/** Measured times of all variants and batch sizes of a stage are some hundred. */
+const MAX_SWITCHER_OBJECTS = 16_384;
+/** Of the pod's 384 MiB, in the chart. */
+const BUDGET_BYTES = 64 * MIB;
 
 export interface ServersOptions {
   readonly host: string;
@@ -21,8 +28,6 @@ export interface ServersOptions {
   readonly ports: { readonly keda: number; readonly switchers: number; readonly http: number };
   /** Of KEDA and switchers; null or missing: plaintext. */
   readonly tls?: TlsFolder | null;
-  /** KEDA is answered by a thread of its own, which has the wall clock; of another script than its own where that is given. Default false. */
-  readonly kedaThread?: boolean | { readonly workerUrl: URL };
   readonly keda: KedaServiceOptions;
   readonly follow: FollowService;
   readonly routes: readonly Route[];
@@ -32,15 +37,15 @@ export interface ServersOptions {
 /** The ports of the scaler. */
 export interface Servers {
   readonly keda: KedaServer;
-  readonly switchers: GrpcServer;
+  readonly switchers: StartedGrpcServer;
   readonly http: HttpServer;
 }
 
 /** Opens all ports, or none: throws failed_precondition for one that is taken. */
 export async function startServers(options: ServersOptions): Promise<Servers> {
-  const { host, ports, keda, kedaThread, follow, routes, logger } = options;
+  const { host, ports, keda, follow, routes, logger } = options;
   const tls = options.tls ?? null;
-  const credentials = tls?.serverCredentials ?? ServerCredentials.createInsecure();
+  const budget = new ByteBudget(BUDGET_BYTES);
   const { SwitcherControl } = loadProto<ProtoGrpcType>("switcher.proto").variscale.switcher.v1;
   const opened: { close(graceMs: number): Promise<void> }[] = [];
   const open = async <S extends { close(graceMs: number): Promise<void> }>(starting: Promise<S>): Promise<S> => {
@@ -49,22 +54,23 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
     return server;
   };
   try {
-    const at = { ...keda, host, port: ports.keda };
-    const kedaServer = await open(
-      kedaThread
-        ? startKedaThread({ ...at, ...(kedaThread !== true && kedaThread), tls })
-        : startKedaServer({ ...at, credentials }),
-    );
+    const kedaServer = await open(startKedaServer({ ...keda, host, port: ports.keda, tls, budget, logger }));
     const switchers = await open(
       startGrpcServer({
         host,
         port: ports.switchers,
-        credentials,
+        tls,
+        budget,
+        logger,
+        protoFile: "switcher.proto",
         serviceName: "variscale.switcher.v1.SwitcherControl",
         definition: SwitcherControl.service,
-        streams: follow.streams,
-        reflected: null,
-        mostMessageBytes: MOST_SWITCHER_BYTES,
+        handlers: { ...follow.streams },
+        isReflected: false,
+        maxMessageBytes: MAX_SWITCHER_MESSAGE_BYTES,
+        maxConnections: MAX_SWITCHER_CONNECTIONS,
+        maxCallsOfConnection: MAX_CALLS_OF_SWITCHER_CONNECTION,
+        decodeLimits: { objects: MAX_SWITCHER_OBJECTS },
       }),
     );
     const http = await open(
@@ -75,10 +81,4 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
     await Promise.all(opened.map(server => server.close(0)));
     throw VariscaleError.from(error);
   }
-}
-
-/** Loaded for those alone who ask for it. */
-async function startKedaThread(options: KedaThreadOptions): Promise<KedaServer> {
-  const { KedaThread } = await import("./keda-thread.ts");
-  return await KedaThread.start(options);
 }

@@ -1,4 +1,10 @@
-import { Metadata, type sendUnaryData } from "@grpc/grpc-js";
+import {
+  type handleUnaryCall,
+  Metadata,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
 import type { TensorContract } from "../domain/tensor.ts";
@@ -7,24 +13,23 @@ import type { ModelInferResponse } from "../proto/generated/inference/ModelInfer
 import type { ModelRepositoryParameter__Output } from "../proto/generated/inference/ModelRepositoryParameter.ts";
 import type { ModelStatistics } from "../proto/generated/inference/ModelStatistics.ts";
 import type { RepositoryModelLoadRequest__Output } from "../proto/generated/inference/RepositoryModelLoadRequest.ts";
-import type { ByteBudget } from "../runtime/byte-budget.ts";
 import { grpcStatusOf } from "../runtime/error-status.ts";
-import type { UnaryCall, UnaryHandler, UnaryHandlers } from "../runtime/unary-call.ts";
 import type { DataPlane, Served } from "./data-plane.ts";
-import { noRoom } from "./exchange.ts";
 import { parseGrpcRequest } from "./grpc-request.ts";
 import type { InferRequest } from "./infer-request.ts";
-import type { OpenCalls } from "./open-calls.ts";
 import { type LoadParameters, loadParameters } from "./repository.ts";
 import type { Duration, VariantStatistics } from "./statistics.ts";
-import { contentBytes, contentsOf } from "./typed-contents.ts";
+import { contentsOf } from "./typed-contents.ts";
 
 const NS_PER_MS = 1e6;
 /** Told to clients that retry by themselves. */
 const RETRY_PUSHBACK_MS = "1000";
 const MAX_DETAILS = 1000;
+const LEAST_TIMEOUT_MS = 0.001;
 /** Of what goes to logs and traces. */
 const MAX_METADATA_CHARACTERS = 256;
+
+type Call<Request> = ServerUnaryCall<Request, unknown>;
 
 interface Named {
   readonly name: string;
@@ -32,12 +37,12 @@ interface Named {
 }
 
 /** The gRPC API of the Open Inference Protocol V2: the same as restRoutes(), in another form. */
-export function grpcService(plane: DataPlane, budget: ByteBudget, calls: OpenCalls, logger: Logger): UnaryHandlers {
+export function grpcService(plane: DataPlane, logger: Logger): UntypedServiceImplementation {
   const answer = <Request, Response>(
-    handle: (request: Request, call: UnaryCall<Request>) => Response | Promise<Response>,
-  ): UnaryHandler<Request, Response> => {
+    handle: (request: Request, call: Call<Request>) => Response | Promise<Response>,
+  ): handleUnaryCall<Request, Response> => {
     return (call, callback) => {
-      void respond(() => handle(call.request, call), calls.opened(callback), logger);
+      void respond(() => handle(call.request, call), callback, logger);
     };
   };
   const checked = <Response>(handle: (version: string) => Response) =>
@@ -54,9 +59,7 @@ export function grpcService(plane: DataPlane, budget: ByteBudget, calls: OpenCal
       const { inputs, outputs, ...metadata } = plane.modelMetadata();
       return { ...metadata, inputs: inputs.map(copyOf), outputs: outputs.map(copyOf) };
     }),
-    ModelInfer: answer<ModelInferRequest__Output, ModelInferResponse>((message, call) =>
-      infer(plane, budget, message, call),
-    ),
+    ModelInfer: answer<ModelInferRequest__Output, ModelInferResponse>((message, call) => infer(plane, message, call)),
     ModelStatistics: answer<Named, { modelStats: readonly ModelStatistics[] }>(({ name, version }) => {
       if (name !== "") plane.checkModel(name, version);
       const versions = plane.statistics(name === "" ? "" : version);
@@ -80,37 +83,32 @@ export function grpcService(plane: DataPlane, budget: ByteBudget, calls: OpenCal
 
 async function infer(
   plane: DataPlane,
-  budget: ByteBudget,
   message: ModelInferRequest__Output,
-  call: UnaryCall<ModelInferRequest__Output>,
+  call: Call<ModelInferRequest__Output>,
 ): Promise<ModelInferResponse> {
   const arrivedMs = performance.now();
   plane.checkModel(message.modelName, message.modelVersion);
-  const held = budget.hold();
-  if (!held.take(contentBytes(message))) {
-    const refusal = noRoom(budget);
-    const saidRows = Number(message.inputs[0]?.shape[0]);
-    plane.noMemory(saidRows, shortHeader(call, "x-request-id") ?? (message.id || null), refusal.message);
-    throw refusal;
-  }
-  try {
-    const request = parseGrpcRequest(message, plane.contract);
-    const served = await plane.infer(request, message.modelVersion, {
-      transport: "grpc",
-      requestId: shortHeader(call, "x-request-id"),
-      traceparent: shortHeader(call, "traceparent"),
-      arrivedMs,
-      timeoutMs: call.timeoutMs,
-      onGone: callback => call.onGone(callback),
-    });
-    return responseOf(plane.stage, request, served);
-  } finally {
-    held.release();
-  }
+  const request = parseGrpcRequest(message, plane.contract);
+  const served = await plane.infer(request, message.modelVersion, {
+    transport: "grpc",
+    requestId: shortHeader(call, "x-request-id"),
+    traceparent: shortHeader(call, "traceparent"),
+    arrivedMs,
+    timeoutMs: leftMs(call),
+    onGone: callback => call.once("cancelled", callback),
+  });
+  return responseOf(plane.stage, request, served);
 }
 
-function shortHeader(call: UnaryCall<unknown>, name: string): string | null {
-  return call.header(name)?.slice(0, MAX_METADATA_CHARACTERS) ?? null;
+/** What is left of the client's deadline; null: it set none. */
+function leftMs(call: Call<unknown>): number | null {
+  const ms = Number(call.getDeadline()) - Date.now();
+  return Number.isFinite(ms) ? Math.max(LEAST_TIMEOUT_MS, ms) : null;
+}
+
+function shortHeader(call: Call<unknown>, name: string): string | null {
+  const [value] = call.metadata.get(name);
+  return value === undefined ? null : String(value).slice(0, MAX_METADATA_CHARACTERS);
 }
 
 function responseOf(

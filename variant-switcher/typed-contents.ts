@@ -3,7 +3,6 @@ import type {
   InferTensorContents,
   InferTensorContents__Output,
 } from "../proto/generated/inference/InferTensorContents.ts";
-import type { ModelInferRequest__Output } from "../proto/generated/inference/ModelInferRequest.ts";
 import { bytesPerElement, elementsOf } from "../runtime/tensor-data.ts";
 import { decodeBytesElements, encodeBytesElements } from "./bytes-elements.ts";
 import { invalid } from "./infer-request.ts";
@@ -23,10 +22,6 @@ const MEMBER = {
   FP64: "fp64Contents",
   BYTES: "bytesContents",
 } as const satisfies Partial<Record<Datatype, keyof InferTensorContents>>;
-
-const MEMBERS = [...new Set(Object.values(MEMBER))];
-/** What a value of typed contents takes in an array, at least. */
-const BYTES_PER_VALUE = 8;
 
 const RANGE: Partial<Record<Datatype, readonly [number, number]>> = {
   INT8: [-0x80, 0x7f],
@@ -72,18 +67,6 @@ export function contentsOf(datatype: Datatype, bytes: Uint8Array): InferTensorCo
     return { [MEMBER[datatype]]: Array.from(elements, String) };
   if (datatype === "BOOL") return { boolContents: Array.from(bytes, byte => byte !== 0) };
   return { [MEMBER[datatype]]: Array.from(elements) };
-}
-
-/** Of what a message has of tensors, about. */
-export function contentBytes({ inputs, rawInputContents }: ModelInferRequest__Output): number {
-  let bytes = 0;
-  for (const raw of rawInputContents) bytes += raw.length;
-  for (const { contents } of inputs) {
-    if (!contents) continue;
-    for (const member of MEMBERS) bytes += contents[member].length * BYTES_PER_VALUE;
-    for (const text of contents.bytesContents) bytes += text.length;
-  }
-  return bytes;
 }
 
 function snake(member: string): string {

@@ -22,7 +22,6 @@ interface ScalerFlags {
   readonly pipelinesFrom: readonly string[];
   readonly namespace: readonly string[];
   readonly stateDir: string;
-  readonly kedaThread: boolean;
   readonly trainingShare: number;
   readonly kubernetes: "auto" | "on" | "off";
   readonly context?: string;
@@ -81,11 +80,6 @@ export function addScaler(program: Command): void {
     )
     .option("--namespace <name>", "of --pipelines-from; may be repeated (default: the scaler's own)", collect, [])
     .option("--state-dir <folder>", "keeps plans, pins and history", defaultStateFolder(process.env))
-    .option(
-      "--keda-thread",
-      "answer KEDA from a thread of its own: for hundreds of pipelines, where their ticks would delay its calls; takes some 25 MiB, and a second core",
-      false,
-    )
     .option(
       "--training-share <share>",
       "of one core that training of the pipelines' own forecast models may take, all together; 0: none is trained",
@@ -174,7 +168,6 @@ export function addScaler(program: Command): void {
         kubernetes,
         highAvailability: await highAvailabilityOf(flags, kubernetes),
         tls,
-        kedaThread: flags.kedaThread,
         switcherIdentity: await switcherIdentityOf(flags, kubernetes, logger),
         token: tokenOf(undefined, process.env),
         isInCluster: isInPod(process.env),

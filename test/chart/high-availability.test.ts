@@ -55,12 +55,6 @@ describe("the chart's scalers", () => {
     assert.doesNotMatch(JSON.stringify(named(objects, "Role", "variscale-scaler").rules), /leases|configmaps/);
   });
 
-  it("answer KEDA from a thread of their own where that is asked for", () => {
-    assert.ok(!argsOf(render(...ID_CARD)).includes("--keda-thread"));
-    assert.ok(argsOf(render(...ID_CARD, "--set=scaler.kedaThread=true")).includes("--keda-thread"));
-    assert.match(refusal(...ID_CARD, "--set-string=scaler.kedaThread=yes"), /kedaThread/);
-  });
-
   it("are spread as is asked for", () => {
     const constraint = { maxSkew: 1, topologyKey: "rack", whenUnsatisfiable: "DoNotSchedule" };
     const objects = render(

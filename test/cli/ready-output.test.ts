@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { packageFolder, packageVersion } from "../../runtime/version.ts";
-import { KedaClient } from "../scaler/support/running-scaler.ts";
 import { TestFolder } from "../support/switcher-harness.ts";
 import { sendNumber } from "./support/requests.ts";
 import { writeTinyPipeline } from "./support/tiny-pipeline.ts";
@@ -72,25 +71,6 @@ describe("--output json of what goes on serving", function () {
     const api = (await (await fetch(said["api"] ?? "")).json()) as { version: string };
     assert.equal(api.version, packageVersion);
     for (const name of ["page", "metrics"]) assert.equal(await statusOf(said[name]), 200, name);
-    assert.equal(await end(), 0);
-  });
-
-  it("says it of a scaler that answers KEDA from a thread of its own", async () => {
-    const args = ["scaler", folder.path, ...SCALER_PORTS, "--state-dir", join(folder.path, "state"), "--keda-thread"];
-    const said = await start(args);
-    const keda = new KedaClient(said["keda"] ?? "");
-    const scalerMetadata = { pipeline: "tiny", stage: "first" };
-    const { metricSpecs } = await keda.spec({ name: "tiny-first", namespace: "default", scalerMetadata });
-    assert.equal(metricSpecs[0]?.metricName, "variscale-tiny-first");
-    keda.raw.close();
-    const kedaAgeMs = async () => {
-      const response = await fetch(new URL("/healthz", said["metrics"]));
-      return ((await response.json()) as { kedaAgeMs: number }).kedaAgeMs;
-    };
-    // Of a scaler with one thread it is always 0.
-    let ageMs = await kedaAgeMs();
-    for (; ageMs === 0; ageMs = await kedaAgeMs()) await sleep(5);
-    assert.ok(ageMs > 0 && ageMs < 10_000, String(ageMs));
     assert.equal(await end(), 0);
   });
 

@@ -30,7 +30,6 @@ describe("mutual TLS with KEDA, which a thread of its own answers", () => {
   before(async () => {
     const { api } = theCluster();
     scaler = await ScalerProcess.start(theCluster(), [SHOP], {
-      args: ["--keda-thread"],
       tlsFolder: given => {
         host = given;
         secret = new SecretFolder(authority.issue("scaler", { hosts: [host] }));

@@ -4,9 +4,7 @@ import { loadSync } from "@grpc/proto-loader";
 import { service as healthService } from "grpc-health-check";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { loadProtoDefinition } from "../../runtime/grpc.ts";
-import { CHANNEL_OPTIONS } from "../../scaler/grpc-server.ts";
-import { emptyCall } from "../support/empty-call.ts";
-import { streamsKept } from "../support/open-lists.ts";
+import { CHANNEL_OPTIONS } from "../../runtime/grpc-server.ts";
 import { until } from "./support/manual-clock.ts";
 import { KedaClient, Received, RunningScaler, refOf } from "./support/running-scaler.ts";
 
@@ -44,22 +42,6 @@ describe("startGrpcServer()", () => {
       assert.equal(ended?.code, status.OK);
     }
     assert.deepEqual(unknown.messages, [{ status: "SERVICE_UNKNOWN" }]);
-  });
-
-  it("keeps its open streams in lists, which keep none that has ended in memory", async () => {
-    const kept = await streamsKept(async () => {
-      const one = watch(client, "");
-      await until(() => one.messages.length === 1, "the first status");
-    });
-    assert.ok(kept >= 1);
-  });
-
-  it("reads KEDA's calls right from HTTP/2", async () => {
-    for (const name of ["IsActive", "GetMetricSpec", "GetMetrics"])
-      assert.equal(
-        await emptyCall(running.scaler.ports.keda, `/externalscaler.ExternalScaler/${name}`),
-        "the call has no message",
-      );
   });
 
   for (const version of ["v1", "v1alpha"]) {

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { ServerCredentials, status } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import type { ProtoGrpcType } from "../../proto/generated/switcher.ts";
+import { ByteBudget } from "../../runtime/byte-budget.ts";
 import { loadProto } from "../../runtime/grpc.ts";
 import { createLogger } from "../../runtime/logger.ts";
 import { BoardStore } from "../../scaler/board-store.ts";
 import { FollowService } from "../../scaler/follow-service.ts";
-import { type GrpcServer, startGrpcServer } from "../../scaler/grpc-server.ts";
+import { type StartedGrpcServer, startGrpcServer } from "../../scaler/grpc-server.ts";
 import { ALONE } from "../../scaler/leadership.ts";
 import { PipelineCatalogue } from "../../scaler/pipeline-catalogue.ts";
 import { SwitcherRegistry } from "../../scaler/switcher-registry.ts";
@@ -32,7 +33,7 @@ describe("streams of switchers that the API server knows", () => {
   let catalogue: PipelineCatalogue;
   let registry: SwitcherRegistry;
   let follow: FollowService;
-  let server: GrpcServer;
+  let server: StartedGrpcServer;
   let reviewer: TokenReviewer;
   let outcomes: string[];
   let switchers: FakeSwitcher[];
@@ -57,11 +58,13 @@ describe("streams of switchers that the API server knows", () => {
     });
     const { SwitcherControl } = loadProto<ProtoGrpcType>("switcher.proto").variscale.switcher.v1;
     server = await startGrpcServer({
-      ...{ host: "127.0.0.1", port: 0, credentials: ServerCredentials.createInsecure() },
+      ...{ host: "127.0.0.1", port: 0, tls: null, maxConnections: 100, logger },
+      ...{ budget: new ByteBudget(1024 * 1024), maxMessageBytes: 1024 * 1024, maxCallsOfConnection: 100 },
+      protoFile: "switcher.proto",
       serviceName: "variscale.switcher.v1.SwitcherControl",
       definition: SwitcherControl.service,
-      streams: follow.streams,
-      ...{ reflected: null, mostMessageBytes: 1024 * 1024 },
+      handlers: { ...follow.streams },
+      ...{ isReflected: false, decodeLimits: { objects: 1000 } },
     });
   });
 

@@ -1,16 +1,27 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
-import type { GrpcServer, GrpcServerOptions } from "./grpc-server.ts";
+import { limitConnections } from "./connection-limits.ts";
+import type { GrpcServer } from "./grpc-server.ts";
+import type { TlsFolder } from "./tls-folder.ts";
+import { HANDSHAKE_WITHIN_MS } from "./tls-material.ts";
 
-export interface GrpcPortOptions extends GrpcServerOptions {
+const UNREAD_ANSWER_MS = 30_000;
+
+export interface GrpcPortOptions {
   readonly host: string;
   /** 0: one that is free. */
   readonly port: number;
+  /** Null: plaintext; else both sides show certificates, and new ones are used for new connections. */
+  readonly tls: TlsFolder | null;
+  readonly maxConnections: number;
+  readonly logger: Logger;
+  /** Makes the server that answers; called with the first connection. */
+  readonly load: () => Promise<GrpcServer>;
 }
 
-/**
- * The port of the gRPC API. gRPC's code is loaded with the first connection: a pod whose clients speak REST needs 15 MiB less.
- */
+/** A port whose connections are bounded and handed to a gRPC server. */
 export class GrpcPort {
   readonly #options: GrpcPortOptions;
   readonly #server: Server;
@@ -19,9 +30,12 @@ export class GrpcPort {
 
   private constructor(options: GrpcPortOptions) {
     this.#options = options;
-    this.#server = createServer({ noDelay: true }, socket => this.#accept(socket));
+    const { tls, maxConnections } = options;
+    this.#server = tls ? this.#listenSecurely(tls) : createServer({ noDelay: true }, socket => this.#accept(socket));
+    limitConnections(this.#server, { maxConnections, unreadAnswerMs: UNREAD_ANSWER_MS });
   }
 
+  /** Throws failed_precondition for a port that is taken. */
   static async start(options: GrpcPortOptions): Promise<GrpcPort> {
     const { host, port } = options;
     const started = new GrpcPort(options);
@@ -48,23 +62,35 @@ export class GrpcPort {
     await closed;
   }
 
+  #listenSecurely(tls: TlsFolder): Server {
+    let { context } = tls.material;
+    const fixed: TlsOptions = {
+      requestCert: true,
+      rejectUnauthorized: true,
+      handshakeTimeout: HANDSHAKE_WITHIN_MS,
+      ALPNProtocols: ["h2"],
+    };
+    const server = createTlsServer({ ...fixed, ...context, noDelay: true }, socket => this.#accept(socket));
+    tls.watch(() => {
+      if (tls.material.context === context) return;
+      ({ context } = tls.material);
+      server.setSecureContext({ ...fixed, ...context });
+    });
+    return server;
+  }
+
   #accept(socket: Socket): void {
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     socket.on("error", () => socket.destroy());
-    this.#grpc ??= this.#load();
+    this.#grpc ??= this.#options.load();
     this.#grpc.then(
-      grpc => grpc.inject(socket),
+      grpc => grpc.accept(socket),
       (error: unknown) => {
         this.#options.logger.error({ err: error }, "gRPC can't be loaded");
         this.#grpc = null;
         socket.destroy();
       },
     );
-  }
-
-  async #load(): Promise<GrpcServer> {
-    const { GrpcServer } = await import("./grpc-server.ts");
-    return new GrpcServer(this.#options);
   }
 }

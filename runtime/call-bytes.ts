@@ -1,0 +1,228 @@
+import type { HeldBytes } from "./byte-budget.ts";
+import { END_STREAM, FRAME, FrameHeader, PADDED } from "./frame-header.ts";
+
+/** What an open call costs beside its messages: its stream, headers and handlers. */
+const CALL_BYTES = 8 * 1024;
+/** What a piece of a message costs beside its bytes: the objects that hold it until the message is whole. */
+const PIECE_BYTES = 256;
+/** What a further message in the same piece costs beside its bytes. */
+const MESSAGE_BYTES = 512;
+/** A frame with more messages is refused: nobody who waits for answers sends so many at once. */
+const MOST_MESSAGES_IN_A_PIECE = 64;
+/** DEFLATE makes no more than this of a byte. */
+const MOST_INFLATION = 1032;
+/** "PRI * HTTP/2.0" and what belongs to it. */
+const PREFACE_BYTES = 24;
+const PREFIX_BYTES = 5;
+
+export interface CallBytesOptions {
+  /** The account of the connection. */
+  readonly held: HeldBytes;
+  readonly maxMessageBytes: number;
+  /** Whether calls keep their messages until they are over; if not, a message is let go once the next one has begun. */
+  readonly keepsMessages: boolean;
+}
+
+/** How far the messages of a call have come: each is a flag, its length in four bytes, and its bytes. */
+interface Progress {
+  prefixBytes: number;
+  isCompressed: boolean;
+  length: number;
+  left: number;
+}
+
+interface OpenCall {
+  bytes: number;
+  progress: Progress;
+  /** When the message began that is not whole yet; null: there is none. */
+  begunAtMs: number | null;
+  isClientDone: boolean;
+  /** When the server had said all it has to say; null: it has not. */
+  answeredAtMs: number | null;
+}
+
+/**
+ * Counts what the calls of one HTTP/2 connection hold in memory, from the bytes that pass in both directions: each call holds what has arrived
+ * of it until both sides have ended it. gRPC's library does not tell how much of a message has come.
+ */
+export class CallBytes {
+  readonly #options: CallBytesOptions;
+  readonly #calls = new Map<number, OpenCall>();
+  readonly #received = new FrameHeader(PREFACE_BYTES);
+  readonly #sent = new FrameHeader(0);
+  #newestStreamId = 0;
+  #padding: number | null = null;
+  #isRefused = false;
+
+  constructor(options: CallBytesOptions) {
+    this.#options = options;
+  }
+
+  get heldBytes(): number {
+    return this.#options.held.bytes;
+  }
+
+  get openCalls(): number {
+    return this.#calls.size;
+  }
+
+  /** Whether the client breaks a limit that no other client comes near. */
+  get isRefused(): boolean {
+    return this.#isRefused;
+  }
+
+  /**
+   * Takes note of the beginning of `chunk`, which comes from the client. Returns how many bytes of it may be passed on by themselves, so that
+   * none of a message keeps others in memory; 0: there is no room for them now.
+   */
+  receive(chunk: Buffer): number {
+    const header = this.#received;
+    if (header.left > 0 && header.type === FRAME.data) return this.#receiveData(chunk);
+    let position = 0;
+    while (position < chunk.length) {
+      position = header.skip(chunk, position);
+      position = header.read(chunk, position);
+      if (!header.finish()) continue;
+      if (header.type === FRAME.headers) this.#open(header.streamId);
+      else if (header.type === FRAME.reset) this.#close(header.streamId);
+      if (header.left === 0 || header.type === FRAME.headers) this.#endOfClient();
+      if (header.type !== FRAME.data || header.left === 0) continue;
+      this.#padding = null;
+      return position;
+    }
+    return position;
+  }
+
+  /** Takes note of bytes that go to the client. */
+  send(chunk: Uint8Array): void {
+    const header = this.#sent;
+    let position = 0;
+    while (position < chunk.length) {
+      position = header.skip(chunk, position);
+      position = header.read(chunk, position);
+      if (!header.finish()) continue;
+      if (header.type === FRAME.reset) this.#close(header.streamId);
+      else if (endsStream(header)) this.#endOfServer(header.streamId);
+    }
+  }
+
+  /** Whether a message, or the end of a call that was answered, is awaited for longer than these times. */
+  isLate(nowMs: number, messageWithinMs: number, endWithinMs: number): boolean {
+    for (const { begunAtMs, answeredAtMs } of this.#calls.values()) {
+      if (begunAtMs !== null && nowMs - begunAtMs > messageWithinMs) return true;
+      if (answeredAtMs !== null && nowMs - answeredAtMs > endWithinMs) return true;
+    }
+    return false;
+  }
+
+  release(): void {
+    this.#calls.clear();
+    this.#options.held.release();
+  }
+
+  #open(streamId: number): void {
+    // Headers of an older stream are the trailers of a call that was opened before.
+    if (streamId <= this.#newestStreamId) return;
+    this.#newestStreamId = streamId;
+    // Without room for it the call is refused before it begins; so it holds nothing.
+    const bytes = this.#options.held.take(CALL_BYTES) ? CALL_BYTES : 0;
+    const progress = { prefixBytes: 0, isCompressed: false, length: 0, left: 0 };
+    this.#calls.set(streamId, { bytes, progress, begunAtMs: null, isClientDone: false, answeredAtMs: null });
+  }
+
+  #receiveData(chunk: Buffer): number {
+    const header = this.#received;
+    const { streamId, flags } = header;
+    const size = Math.min(header.left, chunk.length);
+    const call = this.#calls.get(streamId);
+    if (call && call.answeredAtMs === null && !this.#charge(call, chunk, size, (flags & PADDED) !== 0)) return 0;
+    header.skip(chunk, 0);
+    if (header.left === 0) this.#endOfClient();
+    return size;
+  }
+
+  /** False: there is no room, and nothing was changed. */
+  #charge(call: OpenCall, chunk: Buffer, size: number, isPadded: boolean): boolean {
+    const { held, keepsMessages, maxMessageBytes } = this.#options;
+    let from = 0;
+    let padding = this.#padding ?? 0;
+    if (isPadded && this.#padding === null) {
+      padding = chunk[0] ?? 0;
+      from = 1;
+    }
+    const behind = this.#received.left - size;
+    const to = Math.max(from, size - Math.max(0, padding - behind));
+    const progress = { ...call.progress };
+    let messages = 0;
+    let inflated = 0;
+    let endOfMessage = -1;
+    for (let at = from; at < to; ) {
+      if (progress.left > 0) {
+        const taken = Math.min(progress.left, to - at);
+        progress.left -= taken;
+        at += taken;
+        if (progress.left === 0) endOfMessage = at;
+        continue;
+      }
+      const byte = chunk[at++] ?? 0;
+      if (progress.prefixBytes === 0) {
+        progress.isCompressed = byte === 1;
+        progress.length = 0;
+      } else progress.length = progress.length * 256 + byte;
+      progress.prefixBytes += 1;
+      if (progress.prefixBytes < PREFIX_BYTES) continue;
+      progress.prefixBytes = 0;
+      progress.left = progress.length;
+      messages += 1;
+      if (progress.isCompressed) inflated += Math.min(maxMessageBytes, progress.length * MOST_INFLATION);
+      if (progress.left === 0) endOfMessage = at;
+    }
+    const bytes = size + PIECE_BYTES + Math.max(0, messages - 1) * MESSAGE_BYTES + inflated;
+    if (!held.take(bytes)) return false;
+    this.#padding = padding;
+    this.#isRefused ||= messages > MOST_MESSAGES_IN_A_PIECE;
+    call.bytes += bytes;
+    call.progress = progress;
+    const isUnfinished = progress.left > 0 || progress.prefixBytes > 0;
+    if (endOfMessage >= 0 || !isUnfinished) call.begunAtMs = null;
+    if (isUnfinished) call.begunAtMs ??= performance.now();
+    if (endOfMessage >= 0 && !keepsMessages)
+      this.#give(call, call.bytes - CALL_BYTES - PIECE_BYTES - (to - endOfMessage));
+    return true;
+  }
+
+  #endOfClient(): void {
+    if (!endsStream(this.#received)) return;
+    const { streamId } = this.#received;
+    const call = this.#calls.get(streamId);
+    if (!call) return;
+    call.isClientDone = true;
+    call.begunAtMs = null;
+    if (call.answeredAtMs !== null) this.#close(streamId);
+  }
+
+  #endOfServer(streamId: number): void {
+    const call = this.#calls.get(streamId);
+    if (!call) return;
+    call.answeredAtMs ??= performance.now();
+    call.begunAtMs = null;
+    if (call.isClientDone) this.#close(streamId);
+  }
+
+  #close(streamId: number): void {
+    const call = this.#calls.get(streamId);
+    if (!call) return;
+    this.#calls.delete(streamId);
+    this.#options.held.give(call.bytes);
+  }
+
+  #give(call: OpenCall, bytes: number): void {
+    const given = Math.max(0, Math.min(bytes, call.bytes));
+    call.bytes -= given;
+    this.#options.held.give(given);
+  }
+}
+
+function endsStream({ type, flags }: FrameHeader): boolean {
+  return (type === FRAME.data || type === FRAME.headers) && (flags & END_STREAM) !== 0;
+}

@@ -1,0 +1,256 @@
+import type { Socket } from "node:net";
+import { format } from "node:util";
+import {
+  experimental,
+  type Metadata,
+  Server,
+  ServerCredentials,
+  type ServerMethodDefinition,
+  type ServiceDefinition,
+  setLogger,
+  status,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { ReflectionService } from "@grpc/reflection";
+import { HealthImplementation, protoPath as healthProto } from "grpc-health-check";
+import type { Logger } from "pino";
+import protobuf from "protobufjs";
+import type { ByteBudget } from "./byte-budget.ts";
+import { CallBytes } from "./call-bytes.ts";
+import type { DecodeLimits } from "./decoded-bytes.ts";
+import { loadProtoDefinition, type ProtoFile, protoPath } from "./grpc.ts";
+import { MeteredCall, type MeteredMethod } from "./metered-call.ts";
+import { MeteredConnection } from "./metered-connection.ts";
+
+/** How long a client may take for a message, and for reading an answer. */
+const MESSAGE_WITHIN_MS = 60_000;
+const READ_WITHIN_MS = 30_000;
+/** How long a client may take to end its side of a call that was answered. */
+const END_WITHIN_MS = 10_000;
+/** How long bytes wait for room in the budget, until the connection is ended that holds most. */
+const ROOM_WITHIN_MS = 1000;
+const SWEEP_MS = 5000;
+/** For calls to be told that they have no answer. */
+const LAST_WORDS_MS = 100;
+/** A connection that holds this share of the budget is ended for others to have room. */
+const LARGE_SHARE = 0.25;
+
+/**
+ * A peer that is gone without a word is noticed after 40 s. No connection has a maximal age: its end would cut KEDA's streams, and
+ * every cut makes KEDA wait longer before it opens them again.
+ */
+export const CHANNEL_OPTIONS = {
+  "grpc.keepalive_time_ms": 30_000,
+  "grpc.keepalive_timeout_ms": 10_000,
+  "grpc.max_send_message_length": -1,
+  "grpc.enable_channelz": 0,
+};
+
+export interface GrpcServerOptions {
+  readonly protoFile: ProtoFile;
+  /** Full name of the service. */
+  readonly serviceName: string;
+  readonly definition: ServiceDefinition;
+  readonly handlers: UntypedServiceImplementation;
+  /** Names that `grpc.health.v1` is asked for, beside that of the service and the empty one of the server. */
+  readonly healthNames?: readonly string[];
+  /** Whether tools may ask for the .proto file by reflection. */
+  readonly isReflected: boolean;
+  readonly budget: ByteBudget;
+  readonly logger: Logger;
+  /** Larger messages are refused before they are read. */
+  readonly maxMessageBytes: number;
+  readonly maxCallsOfConnection: number;
+  readonly decodeLimits: DecodeLimits;
+  /** Told of calls that are refused because the budget has no room for them. */
+  readonly onNoRoom?: (method: string, metadata: Metadata, message: string) => void;
+  /** Shorter in tests. */
+  readonly times?: Partial<
+    Record<"messageWithinMs" | "readWithinMs" | "endWithinMs" | "roomWithinMs" | "sweepMs", number>
+  >;
+}
+
+/**
+ * A gRPC service with health and, if wanted, reflection, on connections that are handed to it. All of it is served by grpc-js; what arrives is
+ * counted on the way there (MeteredConnection), and calls are bounded by an interceptor (MeteredCall).
+ */
+export class GrpcServer {
+  readonly #options: GrpcServerOptions;
+  readonly #server: Server;
+  readonly #health: HealthImplementation;
+  readonly #healthNames: readonly string[];
+  readonly #methods: ReadonlyMap<string, MeteredMethod>;
+  readonly #connections = new Set<MeteredConnection>();
+  readonly #calls = new Set<MeteredCall>();
+  readonly #sweep: NodeJS.Timeout;
+  #healthTimer: NodeJS.Timeout | undefined;
+  #isServing: boolean | null = null;
+
+  constructor(options: GrpcServerOptions) {
+    this.#options = options;
+    const { definition, handlers, serviceName, protoFile, isReflected } = options;
+    logThrough(options.logger);
+    this.#server = new Server({
+      ...CHANNEL_OPTIONS,
+      "grpc.max_receive_message_length": options.maxMessageBytes,
+      "grpc.max_concurrent_streams": options.maxCallsOfConnection,
+    });
+    this.#methods = meteredMethods(options);
+    this.#server.addService(undecoded(definition), handlers);
+    this.#healthNames = ["", serviceName, ...(options.healthNames ?? [])];
+    this.#health = new HealthImplementation(
+      Object.fromEntries(this.#healthNames.map(name => [name, "NOT_SERVING" as const])),
+    );
+    this.#health.addToServer(this.#server);
+    if (isReflected)
+      new ReflectionService({ ...loadProtoDefinition(healthProto), ...loadProtoDefinition(protoFile) }).addToServer(
+        this.#server,
+      );
+    const sweepMs = options.times?.sweepMs ?? SWEEP_MS;
+    this.#sweep = setInterval(() => this.#endLate(), sweepMs).unref();
+  }
+
+  /** What `grpc.health.v1` answers. */
+  setServing(isServing: boolean): void {
+    if (isServing === this.#isServing) return;
+    this.#isServing = isServing;
+    for (const name of this.#healthNames) this.#health.setStatus(name, isServing ? "SERVING" : "NOT_SERVING");
+  }
+
+  /** Asks `isServing` every so often. */
+  followHealth(isServing: () => boolean, everyMs: number): void {
+    this.setServing(isServing());
+    this.#healthTimer = setInterval(() => this.setServing(isServing()), everyMs).unref();
+  }
+
+  /** Serves a connection: plain or decrypted. */
+  accept(socket: Socket): void {
+    const { budget, maxMessageBytes, definition, times } = this.#options;
+    const keepsMessages = !Object.values(definition).some(({ requestStream }) => requestStream);
+    const injector = this.#server.createConnectionInjector(
+      experimental.createServerCredentialsWithInterceptors(ServerCredentials.createInsecure(), [
+        (method, call) => this.#meter(method, call, connection),
+      ]),
+    );
+    const connection = new MeteredConnection({
+      socket,
+      calls: new CallBytes({ held: budget.hold(), maxMessageBytes, keepsMessages }),
+      waitMs: times?.roomWithinMs ?? ROOM_WITHIN_MS,
+      onFull: waiting => this.#makeRoom(waiting),
+      onClose: () => {
+        this.#connections.delete(connection);
+        injector.destroy();
+      },
+    });
+    this.#connections.add(connection);
+    injector.injectConnection(connection);
+  }
+
+  /** Takes no new calls, answers those that there are for at most `graceMs`, and tells the others then that it has ended. */
+  async close(graceMs: number): Promise<void> {
+    clearInterval(this.#healthTimer);
+    this.setServing(false);
+    // Whoever watches health or asks for reflection would keep the server for as long as they like.
+    for (const call of this.#calls) if (call.isOfLibrary) call.sendStatus({ code: status.OK, details: "" });
+    await new Promise<void>(resolve => {
+      let timer = setTimeout(() => {
+        for (const call of this.#calls)
+          call.sendStatus({ code: status.UNAVAILABLE, details: "the server ended before the call had an answer" });
+        timer = setTimeout(resolve, LAST_WORDS_MS);
+      }, graceMs);
+      this.#server.tryShutdown(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    clearInterval(this.#sweep);
+    // The shutdown would wait for ever for a peer that is frozen or cut off: it never closes its side.
+    for (const connection of this.#connections) connection.destroy();
+    this.#server.forceShutdown();
+  }
+
+  #meter(
+    { path }: ServerMethodDefinition<unknown, unknown>,
+    call: ConstructorParameters<typeof MeteredCall>[0],
+    connection: MeteredConnection,
+  ): MeteredCall {
+    const { budget, decodeLimits, maxMessageBytes, onNoRoom = () => undefined, times, logger } = this.#options;
+    const metered = new MeteredCall(call, {
+      method: this.#methods.get(path) ?? null,
+      budget,
+      limits: decodeLimits,
+      roomToStartBytes: Math.min(maxMessageBytes, budget.maxBytes / 8),
+      messageWithinMs: times?.messageWithinMs ?? MESSAGE_WITHIN_MS,
+      readWithinMs: times?.readWithinMs ?? READ_WITHIN_MS,
+      onUnread: () => {
+        logger.warn(
+          { peer: connection.remoteAddress, path },
+          "a gRPC connection was ended: its client does not read answers",
+        );
+        connection.destroy();
+      },
+      onNoRoom,
+      onOver: over => this.#calls.delete(over),
+    });
+    this.#calls.add(metered);
+    return metered;
+  }
+
+  /** Ends the connection that holds most, or the one that waits where none holds much. */
+  #makeRoom(waiting: MeteredConnection): void {
+    const { budget, logger } = this.#options;
+    let largest = waiting;
+    for (const one of this.#connections) if (one.heldBytes > largest.heldBytes) largest = one;
+    const ended = largest.heldBytes >= LARGE_SHARE * budget.maxBytes ? largest : waiting;
+    const { remoteAddress: peer, heldBytes } = ended;
+    logger.warn(
+      { peer, heldBytes, usedBytes: budget.usedBytes },
+      "a gRPC connection was ended: requests need all memory that they may have",
+    );
+    ended.destroy();
+  }
+
+  #endLate(): void {
+    const { times, logger } = this.#options;
+    const nowMs = performance.now();
+    const messageWithinMs = (times?.messageWithinMs ?? MESSAGE_WITHIN_MS) + (times?.endWithinMs ?? END_WITHIN_MS);
+    for (const connection of this.#connections) {
+      if (!connection.calls.isLate(nowMs, messageWithinMs, times?.endWithinMs ?? END_WITHIN_MS)) continue;
+      logger.warn(
+        { peer: connection.remoteAddress },
+        "a gRPC connection was ended: a message or the end of a call did not come",
+      );
+      connection.destroy();
+    }
+  }
+}
+
+/** The same service, whose messages come as their bytes: MeteredCall decodes them once there is room. */
+function undecoded(definition: ServiceDefinition): ServiceDefinition {
+  const methods = Object.entries(definition).map(([name, method]) => [
+    name,
+    { ...method, requestDeserialize: (bytes: Buffer) => bytes },
+  ]);
+  return Object.fromEntries(methods) as ServiceDefinition;
+}
+
+function meteredMethods({ definition, protoFile, serviceName }: GrpcServerOptions): ReadonlyMap<string, MeteredMethod> {
+  const service = protobuf.loadSync(protoPath(protoFile)).resolveAll().lookupService(serviceName);
+  return new Map(
+    Object.values(definition).map(({ path, requestStream, requestDeserialize }) => {
+      const name = path.slice(path.lastIndexOf("/") + 1);
+      const requestType = service.methods[name]?.resolvedRequestType;
+      if (!requestType) throw new Error(`${protoFile} has no method ${name}`);
+      return [path, { name, isClientStream: requestStream, requestType, decode: requestDeserialize }];
+    }),
+  );
+}
+
+/** gRPC's log, which all of its servers and clients of this process share. */
+function logThrough(logger: Logger): void {
+  setLogger({
+    error: (...words) => logger.error(format(...words)),
+    info: (...words) => logger.info(format(...words)),
+    debug: (...words) => logger.debug(format(...words)),
+  });
+}

@@ -1,0 +1,287 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
+import { gzipSync } from "node:zlib";
+import { type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { pino } from "pino";
+import type { ProtoGrpcType } from "../../proto/generated/open_inference.ts";
+import { ByteBudget } from "../../runtime/byte-budget.ts";
+import { loadProto } from "../../runtime/grpc.ts";
+import { GrpcPort } from "../../runtime/grpc-port.ts";
+import { GrpcServer } from "../../runtime/grpc-server.ts";
+import { InferenceClient } from "../support/inference-client.ts";
+import { until } from "../support/until.ts";
+
+const MIB = 1024 * 1024;
+const BUDGET_BYTES = 8 * MIB;
+const MOST_MESSAGE_BYTES = 5 * MIB;
+const PATH = "/inference.GRPCInferenceService/ModelInfer";
+const HEADERS = { ":method": "POST", ":path": PATH, "content-type": "application/grpc", te: "trailers" };
+const { service } = loadProto<ProtoGrpcType>("open_inference.proto").inference.GRPCInferenceService;
+
+type Call = ServerUnaryCall<{ readonly id: string }, object>;
+
+describe("GrpcServer", () => {
+  let budget: ByteBudget;
+  let port: GrpcPort;
+  let client: InferenceClient;
+  let sessions: ClientHttp2Session[] = [];
+  let logged: string[] = [];
+  let handle: (call: Call, answer: sendUnaryData<object>) => void;
+
+  beforeEach(async () => {
+    budget = new ByteBudget(BUDGET_BYTES);
+    logged = [];
+    sessions = [];
+    handle = (call, answer) => answer(null, { id: call.request.id });
+    const logger = pino({ level: "info" }, { write: line => void logged.push(line) });
+    const server = new GrpcServer({
+      protoFile: "open_inference.proto",
+      serviceName: "inference.GRPCInferenceService",
+      definition: service,
+      handlers: { ModelInfer: (call: Call, answer: sendUnaryData<object>) => handle(call, answer) },
+      isReflected: true,
+      ...{ budget, logger, maxMessageBytes: MOST_MESSAGE_BYTES, maxCallsOfConnection: 256 },
+      decodeLimits: { objects: 262_144, entries: { inputs: 64 } },
+      times: { messageWithinMs: 400, readWithinMs: 200, endWithinMs: 200, roomWithinMs: 100, sweepMs: 50 },
+    });
+    port = await GrpcPort.start({
+      ...{ host: "127.0.0.1", port: 0, tls: null, maxConnections: 4, logger },
+      load: () => Promise.resolve(server),
+    });
+    client = new InferenceClient(port.port);
+  });
+  afterEach(async () => {
+    client.close();
+    for (const session of sessions) session.destroy();
+    await port.close(0);
+    assert.equal(budget.usedBytes, 0, "all bytes were given back");
+  });
+
+  function open(settings = {}): ClientHttp2Session {
+    const session = connect(`http://127.0.0.1:${port.port}`, { settings });
+    session.on("error", () => undefined);
+    sessions.push(session);
+    return session;
+  }
+
+  function begin(session: ClientHttp2Session, headers = {}): ClientHttp2Stream {
+    const stream = session.request({ ...HEADERS, ...headers });
+    stream.on("error", () => undefined);
+    return stream;
+  }
+
+  /** The code and the text that a call was ended with. */
+  async function endOf(stream: ClientHttp2Stream): Promise<readonly [number, string]> {
+    const [headers] = (await once(stream, "response")) as [Record<string, unknown>];
+    stream.resume();
+    const trailers = "grpc-status" in headers ? headers : ((await once(stream, "trailers")) as [typeof headers])[0];
+    return [Number(trailers["grpc-status"]), decodeURI(String(trailers["grpc-message"] ?? ""))];
+  }
+
+  const serves = async () => assert.ok(await client.call("ModelInfer", { id: "x" }));
+  const serialized = (request: object) => service.ModelInfer.requestSerialize(request);
+
+  it("reads a message however it is cut into pieces", async () => {
+    const stream = begin(open());
+    const bytes = framed(serialized({ id: "pieces" }));
+    for (let i = 0; i < bytes.length; i++) {
+      stream.write(bytes.subarray(i, i + 1));
+      await new Promise(setImmediate);
+    }
+    stream.end();
+    assert.equal((await endOf(stream))[0], status.OK);
+  });
+
+  it("reads compressed messages, and refuses those that become too large", async () => {
+    for (const [bytes, code] of [
+      [serialized({ id: "small" }), status.OK],
+      [Buffer.alloc(MOST_MESSAGE_BYTES + 1), status.RESOURCE_EXHAUSTED],
+    ] as const) {
+      const stream = begin(open(), { "grpc-encoding": "gzip" });
+      stream.end(framed(gzipSync(bytes), 1));
+      assert.equal((await endOf(stream))[0], code);
+    }
+  });
+
+  it("refuses a long message as soon as it says so, and what is no message", async () => {
+    const long = begin(open());
+    long.write(framed(Buffer.alloc(0), 0, MOST_MESSAGE_BYTES + 1));
+    assert.equal((await endOf(long))[0], status.RESOURCE_EXHAUSTED);
+    const none = begin(open());
+    none.end();
+    assert.equal((await endOf(none))[0], status.UNIMPLEMENTED);
+    const wrong = begin(open());
+    wrong.end(framed(Buffer.from([0x0a, 0x7f])));
+    assert.equal((await endOf(wrong))[0], status.INTERNAL);
+    await serves();
+  });
+
+  it("ends a call at its deadline, and tells whoever works on it when its client is gone", async () => {
+    const begun: string[] = [];
+    const gone: string[] = [];
+    handle = call => {
+      begun.push(call.request.id);
+      call.once("cancelled", () => gone.push(call.request.id));
+    };
+    await assert.rejects(client.call("ModelInfer", { id: "late" }, { deadlineMs: 50 }), {
+      code: status.DEADLINE_EXCEEDED,
+    });
+    const stream = begin(open());
+    stream.end(framed(serialized({ id: "left" })));
+    await until(() => begun.length === 2);
+    stream.close();
+    await until(() => gone.length === 2);
+  });
+
+  it("gives an error's code, text and metadata", async () => {
+    handle = (_call, answer) => answer({ code: status.NOT_FOUND, details: "no ä 😀" });
+    const [code, details] = await client.failure("ModelInfer", {});
+    assert.deepEqual([code, details], [status.NOT_FOUND, "no ä 😀"]);
+  });
+
+  it("stays within its budget where 120 calls never end their message, and serves others meanwhile", async () => {
+    const session = open();
+    const closed = once(session, "close");
+    let most = 0;
+    const timer = setInterval(() => {
+      most = Math.max(most, budget.usedBytes);
+    }, 1);
+    for (let i = 0; i < 120; i++)
+      begin(session).write(Buffer.concat([framed(Buffer.alloc(0), 0, 4 * MIB), Buffer.alloc(MIB)]));
+    await closed;
+    clearInterval(timer);
+    assert.ok(most <= BUDGET_BYTES && most > BUDGET_BYTES / 2, `${most} bytes`);
+    assert.ok(logged.some(line => line.includes("requests need all memory that they may have")));
+    await serves();
+  });
+
+  it("lets clients wait where the budget is full for a moment, and ends no connection", async () => {
+    const answers: (() => void)[] = [];
+    handle = (call, answer) => answers.push(() => answer(null, { id: call.request.id }));
+    const inputs = [Buffer.alloc(4 * MIB)];
+    const first = client.call("ModelInfer", { rawInputContents: inputs });
+    await until(() => answers.length === 1);
+    const second = client.call("ModelInfer", { rawInputContents: inputs });
+    await new Promise(resolve => setTimeout(resolve, 30));
+    answers[0]?.();
+    await first;
+    await until(() => answers.length === 2);
+    answers[1]?.();
+    await second;
+  });
+
+  it("refuses calls where the budget has no room to begin them", async () => {
+    const others = budget.hold();
+    assert.ok(others.take(BUDGET_BYTES - 1000));
+    const [code, details, metadata] = await client.failure("ModelInfer", { id: "x" });
+    assert.equal(code, status.RESOURCE_EXHAUSTED);
+    assert.match(details, /bytes of requests are being worked on$/);
+    assert.deepEqual(metadata.get("grpc-retry-pushback-ms"), ["1000"]);
+    others.release();
+    await serves();
+  });
+
+  it("takes 256 calls of a connection at once, of 3,000", async () => {
+    let calls = 0;
+    let open256 = 0;
+    handle = (_call, answer) => {
+      calls++;
+      open256 = Math.max(open256, calls);
+      setTimeout(() => {
+        calls--;
+        answer(null, {});
+      }, 20);
+    };
+    const session = open();
+    session.setMaxListeners(0);
+    const message = framed(serialized({ id: "many" }));
+    const ended = Array.from({ length: 3000 }, () => {
+      const stream = begin(session);
+      stream.end(message);
+      return once(stream.resume(), "close");
+    });
+    await Promise.all(ended);
+    assert.ok(open256 <= 256, `${open256} at once`);
+    await serves();
+  });
+
+  it("takes so many connections as it may, and closes others", async () => {
+    const others = Array.from({ length: 6 }, () => open());
+    await until(() => others.filter(({ destroyed }) => destroyed).length >= 2);
+  });
+
+  it("refuses 300,000 empty inputs in one message before it is decoded", async () => {
+    const stream = begin(open());
+    stream.end(framed(Buffer.alloc(600_000, Buffer.from([0x2a, 0]))));
+    assert.deepEqual(await endOf(stream), [
+      status.RESOURCE_EXHAUSTED,
+      "the message has more than 64 entries in `inputs`",
+    ]);
+  });
+
+  it("ends a call whose message does not come in time, and a connection that leaves calls open", async () => {
+    const session = open();
+    const closed = once(session, "close");
+    const stream = begin(session);
+    stream.write(framed(Buffer.alloc(10), 0, 1000));
+    assert.deepEqual(await endOf(stream), [status.DEADLINE_EXCEEDED, "the message did not come within 0.4 s"]);
+    await closed;
+  });
+
+  it("ends the connection of a client that never reads its answer", async () => {
+    handle = (_call, answer) => answer(null, { rawOutputContents: [Buffer.alloc(100_000)] });
+    const session = open({ initialWindowSize: 0 });
+    const closed = once(session, "close");
+    begin(session).end(framed(serialized({})));
+    await closed;
+    assert.ok(logged.some(line => line.includes("does not read answers")));
+    await serves();
+  });
+
+  it("reads no more questions of a stream whose client does not read the answers", async () => {
+    const session = open({ initialWindowSize: 0 });
+    const stream = begin(session, { ":path": "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" });
+    const question = framed(Buffer.from([0x3a, 0]));
+    const closed = once(session, "close");
+    for (let i = 0; i < 200; i++) {
+      stream.write(question);
+      await new Promise(setImmediate);
+    }
+    assert.ok(budget.usedBytes < MIB, String(budget.usedBytes));
+    await closed;
+    assert.ok(logged.some(line => line.includes("does not read answers")));
+  });
+
+  it("refuses metadata of more than 8 KiB, and a frame of many messages", async () => {
+    const large = begin(open(), { "x-large": "x".repeat(9000) });
+    large.end(framed(serialized({})));
+    assert.equal((await endOf(large))[0], status.RESOURCE_EXHAUSTED);
+    const session = open();
+    const closed = once(session, "close");
+    begin(session).write(Buffer.alloc(5 * 3000));
+    await closed;
+    await serves();
+  });
+
+  it("answers at its end what was asked for, and tells those that it ends who have no answer in time", async () => {
+    const answers: (() => void)[] = [];
+    handle = (call, answer) => answers.push(() => answer(null, { id: call.request.id }));
+    const [answered, cut] = [client.call("ModelInfer", { id: "1" }), client.failure("ModelInfer", { id: "2" })];
+    await until(() => answers.length === 2);
+    const closed = port.close(200);
+    answers[0]?.();
+    assert.deepEqual(((await answered) as { id: string }).id, "1");
+    const [code, details] = await cut;
+    assert.deepEqual([code, details], [status.UNAVAILABLE, "the server ended before the call had an answer"]);
+    await closed;
+  });
+});
+
+function framed(message: Buffer, flag = 0, length = message.length): Buffer {
+  const prefix = Buffer.alloc(5);
+  prefix[0] = flag;
+  prefix.writeUInt32BE(length, 1);
+  return Buffer.concat([prefix, message]);
+}
