@@ -23,6 +23,9 @@ const MAY_IMPORT: Readonly<
       "prom-client",
       "@grpc/grpc-js",
       "@grpc/proto-loader",
+      "@grpc/reflection",
+      "grpc-health-check",
+      "protobufjs",
       "undici",
       "yaml",
       "zod",
@@ -30,7 +33,7 @@ const MAY_IMPORT: Readonly<
   },
   scaler: {
     folders: ["domain", "load", "control", "predictor", "optimizer", "explanation", "dashboard", "runtime", "proto"],
-    packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "@grpc/reflection", "grpc-health-check", "zod"],
+    packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "zod"],
   },
   dashboard: { folders: ["domain", "optimizer", "explanation", "control"], packages: ["uplot"] },
   "variant-switcher": {
@@ -40,7 +43,6 @@ const MAY_IMPORT: Readonly<
       "pino",
       "prom-client",
       "@grpc/grpc-js",
-      "grpc-health-check",
       "onnxruntime-node",
       "@opentelemetry/api",
       "@opentelemetry/exporter-trace-otlp-http",
