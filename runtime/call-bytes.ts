@@ -1,11 +1,11 @@
 import type { HeldBytes } from "./byte-budget.ts";
 import { END_STREAM, FRAME, FrameHeader, PADDED } from "./frame-header.ts";
 
-/** What an open call costs beside its messages: its stream, headers and handlers. */
+/** An open call costs this beside its messages: for its stream, headers and handlers. */
 const CALL_BYTES = 8 * 1024;
-/** What a piece of a message costs beside its bytes: the objects that hold it until the message is whole. */
+/** A piece of a message costs this beside its bytes: for the objects that hold it until the message is whole. */
 const PIECE_BYTES = 256;
-/** What a further message in the same piece costs beside its bytes. */
+/** A further message in the same piece costs this beside its bytes. */
 const MESSAGE_BYTES = 512;
 /** A frame with more messages is refused: nobody who waits for answers sends so many at once. */
 const MOST_MESSAGES_IN_A_PIECE = 64;
@@ -141,7 +141,7 @@ export class CallBytes {
     return size;
   }
 
-  /** False: there is no room, and nothing was changed. */
+  /** Returns false where there is no room; nothing was changed then. */
   #charge(call: OpenCall, chunk: Buffer, size: number, isPadded: boolean): boolean {
     const { held, keepsMessages, maxMessageBytes } = this.#options;
     let from = 0;

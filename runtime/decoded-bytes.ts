@@ -67,7 +67,7 @@ class Walk {
         if (count > most) throw new TooManyObjects(`the message has more than ${most} entries in \`${field.name}\``);
         counts.set(field.name, count);
       }
-      if (wireType === LENGTH_DELIMITED) this.#delimited(field, end);
+      if (wireType === LENGTH_DELIMITED) this.#readDelimited(field, end);
       else {
         this.#addNumbers(field.type, 1);
         reader.skipType(wireType);
@@ -76,7 +76,7 @@ class Walk {
     if (reader.pos > end) throw new RangeError("a field ends behind its message");
   }
 
-  #delimited(field: protobuf.Field, end: number): void {
+  #readDelimited(field: protobuf.Field, end: number): void {
     const reader = this.#reader;
     const length = reader.uint32();
     const fieldEnd = reader.pos + length;

@@ -13,7 +13,7 @@ export interface GrpcPortOptions {
   readonly host: string;
   /** 0: one that is free. */
   readonly port: number;
-  /** Null: plaintext; else both sides show certificates, and new ones are used for new connections. */
+  /** Both sides show certificates, and renewed ones are used for new connections; the port speaks plaintext where it is null. */
   readonly tls: TlsFolder | null;
   readonly maxConnections: number;
   readonly logger: Logger;

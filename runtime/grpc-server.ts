@@ -96,7 +96,7 @@ export class GrpcServer {
       "grpc.max_concurrent_streams": options.maxCallsOfConnection,
     });
     this.#methods = meteredMethods(options);
-    this.#server.addService(undecoded(definition), handlers);
+    this.#server.addService(leaveUndecoded(definition), handlers);
     this.#healthNames = ["", serviceName, ...(options.healthNames ?? [])];
     this.#health = new HealthImplementation(
       Object.fromEntries(this.#healthNames.map(name => [name, "NOT_SERVING" as const])),
@@ -110,7 +110,7 @@ export class GrpcServer {
     this.#sweep = setInterval(() => this.#endLate(), sweepMs).unref();
   }
 
-  /** What `grpc.health.v1` answers. */
+  /** Sets what `grpc.health.v1` answers. */
   setServing(isServing: boolean): void {
     if (isServing === this.#isServing) return;
     this.#isServing = isServing;
@@ -150,7 +150,7 @@ export class GrpcServer {
   async close(graceMs: number): Promise<void> {
     clearInterval(this.#healthTimer);
     this.setServing(false);
-    // Whoever watches health or asks for reflection would keep the server for as long as they like.
+    // Clients that watch health or ask for reflection would keep the server for as long as they like.
     for (const call of this.#calls) if (call.isOfLibrary) call.sendStatus({ code: status.OK, details: "" });
     await new Promise<void>(resolve => {
       let timer = setTimeout(() => {
@@ -226,7 +226,7 @@ export class GrpcServer {
 }
 
 /** The same service, whose messages come as their bytes: MeteredCall decodes them once there is room. */
-function undecoded(definition: ServiceDefinition): ServiceDefinition {
+function leaveUndecoded(definition: ServiceDefinition): ServiceDefinition {
   const methods = Object.entries(definition).map(([name, method]) => [
     name,
     { ...method, requestDeserialize: (bytes: Buffer) => bytes },

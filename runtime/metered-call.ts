@@ -23,7 +23,7 @@ export interface MeteredMethod {
 }
 
 export interface MeteredCallOptions {
-  /** Null: a method of a library's service, which decodes by itself. */
+  /** It is null for a method of a library's service, which decodes by itself. */
   readonly method: MeteredMethod | null;
   readonly budget: ByteBudget;
   readonly limits: DecodeLimits;
@@ -99,7 +99,7 @@ export class MeteredCall extends ServerInterceptingCall {
   #begin(metadata: Metadata, listener: Listener): void {
     const { budget, roomToStartBytes, messageWithinMs } = this.#options;
     this.#metadata = metadata;
-    if (bytesOf(metadata) > MOST_METADATA_BYTES)
+    if (countBytes(metadata) > MOST_METADATA_BYTES)
       this.#refuse(status.RESOURCE_EXHAUSTED, `the metadata has more than ${MOST_METADATA_BYTES} bytes`);
     else if (budget.usedBytes + roomToStartBytes > budget.maxBytes) this.#refuseForRoom();
     else {
@@ -124,7 +124,7 @@ export class MeteredCall extends ServerInterceptingCall {
     if (decoded !== null) listener.onReceiveMessage(decoded);
   }
 
-  /** Null: the call was refused. */
+  /** Returns null where the call was refused. */
   #decode({ requestType, decode }: MeteredMethod, bytes: Buffer): unknown {
     try {
       if (this.#held.take(estimateDecodedBytes(requestType, bytes, this.#options.limits))) return decode(bytes);
@@ -152,7 +152,7 @@ export class MeteredCall extends ServerInterceptingCall {
   }
 }
 
-function bytesOf(metadata: Metadata): number {
+function countBytes(metadata: Metadata): number {
   let bytes = 0;
   for (const key of Object.keys(metadata.getMap()))
     for (const value of metadata.get(key)) bytes += METADATA_ENTRY_BYTES + key.length + value.length;

@@ -22,7 +22,7 @@ type Callback = (error?: Error | null) => void;
  */
 export class MeteredConnection extends Duplex {
   readonly #options: MeteredConnectionOptions;
-  /** What has come and was not passed on. */
+  /** These bytes have come and were not passed on. */
   #rest: Buffer = Buffer.alloc(0);
   #hasEnded = false;
   #waitingSinceMs: number | null = null;

@@ -18,7 +18,7 @@ export interface KedaServerOptions extends KedaServiceOptions {
   readonly host: string;
   /** 0: one that is free. */
   readonly port: number;
-  /** Null: plaintext. */
+  /** The port speaks plaintext where it is null. */
   readonly tls: TlsFolder | null;
   readonly budget: ByteBudget;
   readonly logger: Logger;

@@ -17,16 +17,16 @@ const MAX_SWITCHER_CONNECTIONS = 4096;
 const MAX_CALLS_OF_SWITCHER_CONNECTION = 1000;
 /** Measured times of all variants and batch sizes of a stage are some hundred. */
 const MAX_SWITCHER_OBJECTS = 16_384;
-/** Of the pod's 384 MiB, in the chart. */
+/** The chart gives a scaler 384 MiB; messages may have this much of it. */
 const BUDGET_BYTES = 64 * MIB;
 
 export interface ServersOptions {
   readonly host: string;
-  /** Of the HTTP port alone. Default: `host`. */
+  /** The HTTP port listens on another host where this is given. */
   readonly httpHost?: string;
   /** 0: one that is free. */
   readonly ports: { readonly keda: number; readonly switchers: number; readonly http: number };
-  /** Of KEDA and switchers; null or missing: plaintext. */
+  /** KEDA's and the switchers' ports speak plaintext where it is null or missing. */
   readonly tls?: TlsFolder | null;
   readonly keda: KedaServiceOptions;
   readonly follow: FollowService;

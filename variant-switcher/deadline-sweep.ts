@@ -1,7 +1,7 @@
-import { LONGEST_TIMER_MS } from "../runtime/longest-timer.ts";
-
 /** Work is looked through for passed deadlines no more often than this. */
 const SWEEP_MS = 20;
+/** Node's timers take a longer time for none. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Looks after deadlines while nothing runs. A timer that comes often would wake the thread beside the model for nothing. */
 export class DeadlineSweep {

@@ -26,7 +26,7 @@ const NS_PER_MS = 1e6;
 const RETRY_PUSHBACK_MS = "1000";
 const MAX_DETAILS = 1000;
 const LEAST_TIMEOUT_MS = 0.001;
-/** Of what goes to logs and traces. */
+/** Longer metadata is cut where it goes to logs and traces. */
 const MAX_METADATA_CHARACTERS = 256;
 
 type Call<Request> = ServerUnaryCall<Request, unknown>;
@@ -94,14 +94,14 @@ async function infer(
     requestId: shortHeader(call, "x-request-id"),
     traceparent: shortHeader(call, "traceparent"),
     arrivedMs,
-    timeoutMs: leftMs(call),
+    timeoutMs: readTimeLeft(call),
     onGone: callback => call.once("cancelled", callback),
   });
   return responseOf(plane.stage, request, served);
 }
 
-/** What is left of the client's deadline; null: it set none. */
-function leftMs(call: Call<unknown>): number | null {
+/** Returns what is left of the client's deadline, or null where it set none. */
+function readTimeLeft(call: Call<unknown>): number | null {
   const ms = Number(call.getDeadline()) - Date.now();
   return Number.isFinite(ms) ? Math.max(LEAST_TIMEOUT_MS, ms) : null;
 }

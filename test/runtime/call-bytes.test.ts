@@ -24,7 +24,7 @@ function message(announced: number, sent = announced, flag = 0): Buffer {
   return bytes;
 }
 
-function metered(maxBytes = MOST, keepsMessages = true) {
+function openMetered(maxBytes = MOST, keepsMessages = true) {
   const budget = new ByteBudget(maxBytes);
   const calls = new CallBytes({ held: budget.hold(), maxMessageBytes: 1000, keepsMessages });
   /** Passes all on; the sizes of the pieces, 0 where there was no room. */
@@ -44,13 +44,13 @@ function metered(maxBytes = MOST, keepsMessages = true) {
 
 describe("CallBytes", () => {
   it("holds what has come of a message that is never whole, not what was announced", () => {
-    const { budget, receive } = metered();
+    const { budget, receive } = openMetered();
     receive(frame(1, 4, 1, "headers"), frame(0, 0, 1, message(900_000, 1000)));
     assert.ok(budget.usedBytes >= 1005 && budget.usedBytes < 12_000, String(budget.usedBytes));
   });
 
   it("passes frames of data on by themselves, so that none keeps others in memory", () => {
-    const { receive } = metered();
+    const { receive } = openMetered();
     assert.deepEqual(receive(frame(6, 0, 0, "12345678"), frame(1, 4, 1), frame(0, 0, 1, "abc"), frame(0, 0, 1, "d")), [
       17 + 9 + 9,
       3,
@@ -65,7 +65,7 @@ describe("CallBytes", () => {
       [() => Buffer.alloc(0), () => frame(3, 0, 1, "0000")],
       [() => frame(3, 0, 1, "0000"), () => Buffer.alloc(0)],
     ] as const) {
-      const { budget, calls, receive } = metered();
+      const { budget, calls, receive } = openMetered();
       receive(frame(1, 4, 1), frame(0, 0, 1, message(10)));
       assert.ok(budget.usedBytes > 0);
       receive(end[0]());
@@ -76,7 +76,7 @@ describe("CallBytes", () => {
   });
 
   it("holds an answered call until its client ends it, as its message is in memory for so long", () => {
-    const { budget, calls, receive } = metered();
+    const { budget, calls, receive } = openMetered();
     receive(frame(1, 4, 1), frame(0, 0, 1, message(1000, 500)));
     const held = budget.usedBytes;
     calls.send(frame(1, 5, 1));
@@ -87,7 +87,7 @@ describe("CallBytes", () => {
   });
 
   it("lets earlier messages of a stream of messages go", () => {
-    const { budget, receive } = metered(MOST, false);
+    const { budget, receive } = openMetered(MOST, false);
     receive(frame(1, 4, 1));
     for (let i = 0; i < 1000; i++) receive(frame(0, 0, 1, message(900)));
     assert.ok(budget.usedBytes < 20_000, String(budget.usedBytes));
@@ -96,7 +96,7 @@ describe("CallBytes", () => {
   });
 
   it("counts a compressed message as the most that it may become", () => {
-    const { budget, receive } = metered();
+    const { budget, receive } = openMetered();
     receive(frame(1, 4, 1));
     const before = budget.usedBytes;
     receive(frame(0, 0, 1, message(10, 10, 1)));
@@ -104,7 +104,7 @@ describe("CallBytes", () => {
   });
 
   it("has no room for more than the budget, and takes it up where it stood once there is some", () => {
-    const { budget, calls, receive } = metered(20_000);
+    const { budget, calls, receive } = openMetered(20_000);
     receive(frame(1, 4, 1), frame(0, 0, 1, message(9000)));
     const held = budget.usedBytes;
     const more = frame(0, 0, 3, message(9000));
@@ -116,7 +116,7 @@ describe("CallBytes", () => {
   });
 
   it("refuses a frame of many messages", () => {
-    const { calls, receive } = metered();
+    const { calls, receive } = openMetered();
     receive(frame(1, 4, 1), frame(0, 0, 1, Buffer.alloc(5 * 64)));
     assert.equal(calls.isRefused, false);
     receive(frame(0, 0, 1, Buffer.alloc(5 * 65)));
@@ -133,9 +133,9 @@ describe("CallBytes", () => {
     fc.assert(
       fc.property(fc.array(oneFrame, { maxLength: 40 }), fc.array(fc.integer({ min: 1, max: 50 })), (frames, cuts) => {
         const all = Buffer.concat(frames.map(f => frame(f.type, f.flags, f.streamId, Buffer.from(f.payload))));
-        const whole = metered();
+        const whole = openMetered();
         whole.receive(all);
-        const cut = metered();
+        const cut = openMetered();
         let from = 0;
         let pieces = 0;
         for (const size of cuts) {

@@ -9,13 +9,13 @@ import { estimateDecodedBytes, TooManyObjects } from "../../runtime/decoded-byte
 import { loadProto, protoPath } from "../../runtime/grpc.ts";
 
 const LIMITS = { objects: 262_144, entries: { inputs: 64, outputs: 64, rawInputContents: 64 } };
-const typeOf = (file: Parameters<typeof protoPath>[0], name: string) =>
+const findType = (file: Parameters<typeof protoPath>[0], name: string) =>
   protobuf.loadSync(protoPath(file)).resolveAll().lookupType(name);
-const INFER = typeOf("open_inference.proto", "inference.ModelInferRequest");
+const INFER = findType("open_inference.proto", "inference.ModelInferRequest");
 const estimate = (bytes: Buffer, limits: typeof LIMITS | { objects: number } = LIMITS) =>
   estimateDecodedBytes(INFER, bytes, limits);
 const infer = (value: object) => Buffer.from(INFER.encode(INFER.fromObject(value)).finish());
-const repeated = (bytes: readonly number[], times: number) => Buffer.concat(Array(times).fill(Buffer.from(bytes)));
+const repeat = (bytes: readonly number[], times: number) => Buffer.concat(Array(times).fill(Buffer.from(bytes)));
 
 describe("estimateDecodedBytes()", () => {
   it("finds raw contents to take little beside their bytes, and typed ones as much as their arrays", () => {
@@ -35,18 +35,18 @@ describe("estimateDecodedBytes()", () => {
       [0x32, "outputs"],
       [0x3a, "rawInputContents"],
     ] as const)
-      assert.throws(() => estimate(repeated([tag, 0], 300_000)), {
+      assert.throws(() => estimate(repeat([tag, 0], 300_000)), {
         message: `the message has more than 64 entries in \`${name}\``,
       });
-    assert.ok(estimate(repeated([0x2a, 0], 64)) < 64 * 1024);
+    assert.ok(estimate(repeat([0x2a, 0], 64)) < 64 * 1024);
   });
 
   it("refuses objects beyond the limit wherever they are nested", () => {
-    const contents = repeated([0x42, 0], 300_000);
+    const contents = repeat([0x42, 0], 300_000);
     const inner = Buffer.from([0x2a, ...varint(contents.length)]);
     const input = Buffer.concat([inner, contents]);
     assert.throws(() => estimate(Buffer.concat([Buffer.from([0x2a, ...varint(input.length)]), input])), TooManyObjects);
-    assert.throws(() => estimate(repeated([0x22, 0], 300_000)), TooManyObjects);
+    assert.throws(() => estimate(repeat([0x22, 0], 300_000)), TooManyObjects);
   });
 
   it("takes less work than there are bytes, whatever the message: each field is looked at once", () => {
@@ -69,7 +69,6 @@ describe("estimateDecodedBytes()", () => {
             assert.ok(error instanceof Error);
           }
           assert.ok(steps <= bytes.length);
-          // What was refused as no message is none for grpc-js' loader either, but for texts that are not UTF-8.
           if (estimated === null) return;
           try {
             const made = JSON.stringify(decode(Buffer.from(bytes))).length;

@@ -73,7 +73,7 @@ describe("GrpcServer", () => {
   }
 
   /** The code and the text that a call was ended with. */
-  async function endOf(stream: ClientHttp2Stream): Promise<readonly [number, string]> {
+  async function readEnd(stream: ClientHttp2Stream): Promise<readonly [number, string]> {
     const [headers] = (await once(stream, "response")) as [Record<string, unknown>];
     stream.resume();
     const trailers = "grpc-status" in headers ? headers : ((await once(stream, "trailers")) as [typeof headers])[0];
@@ -81,40 +81,40 @@ describe("GrpcServer", () => {
   }
 
   const serves = async () => assert.ok(await client.call("ModelInfer", { id: "x" }));
-  const serialized = (request: object) => service.ModelInfer.requestSerialize(request);
+  const serialize = (request: object) => service.ModelInfer.requestSerialize(request);
 
   it("reads a message however it is cut into pieces", async () => {
     const stream = begin(open());
-    const bytes = framed(serialized({ id: "pieces" }));
+    const bytes = frame(serialize({ id: "pieces" }));
     for (let i = 0; i < bytes.length; i++) {
       stream.write(bytes.subarray(i, i + 1));
       await new Promise(setImmediate);
     }
     stream.end();
-    assert.equal((await endOf(stream))[0], status.OK);
+    assert.equal((await readEnd(stream))[0], status.OK);
   });
 
   it("reads compressed messages, and refuses those that become too large", async () => {
     for (const [bytes, code] of [
-      [serialized({ id: "small" }), status.OK],
+      [serialize({ id: "small" }), status.OK],
       [Buffer.alloc(MOST_MESSAGE_BYTES + 1), status.RESOURCE_EXHAUSTED],
     ] as const) {
       const stream = begin(open(), { "grpc-encoding": "gzip" });
-      stream.end(framed(gzipSync(bytes), 1));
-      assert.equal((await endOf(stream))[0], code);
+      stream.end(frame(gzipSync(bytes), 1));
+      assert.equal((await readEnd(stream))[0], code);
     }
   });
 
   it("refuses a long message as soon as it says so, and what is no message", async () => {
     const long = begin(open());
-    long.write(framed(Buffer.alloc(0), 0, MOST_MESSAGE_BYTES + 1));
-    assert.equal((await endOf(long))[0], status.RESOURCE_EXHAUSTED);
+    long.write(frame(Buffer.alloc(0), 0, MOST_MESSAGE_BYTES + 1));
+    assert.equal((await readEnd(long))[0], status.RESOURCE_EXHAUSTED);
     const none = begin(open());
     none.end();
-    assert.equal((await endOf(none))[0], status.UNIMPLEMENTED);
+    assert.equal((await readEnd(none))[0], status.UNIMPLEMENTED);
     const wrong = begin(open());
-    wrong.end(framed(Buffer.from([0x0a, 0x7f])));
-    assert.equal((await endOf(wrong))[0], status.INTERNAL);
+    wrong.end(frame(Buffer.from([0x0a, 0x7f])));
+    assert.equal((await readEnd(wrong))[0], status.INTERNAL);
     await serves();
   });
 
@@ -129,7 +129,7 @@ describe("GrpcServer", () => {
       code: status.DEADLINE_EXCEEDED,
     });
     const stream = begin(open());
-    stream.end(framed(serialized({ id: "left" })));
+    stream.end(frame(serialize({ id: "left" })));
     await until(() => begun.length === 2);
     stream.close();
     await until(() => gone.length === 2);
@@ -149,7 +149,7 @@ describe("GrpcServer", () => {
       most = Math.max(most, budget.usedBytes);
     }, 1);
     for (let i = 0; i < 120; i++)
-      begin(session).write(Buffer.concat([framed(Buffer.alloc(0), 0, 4 * MIB), Buffer.alloc(MIB)]));
+      begin(session).write(Buffer.concat([frame(Buffer.alloc(0), 0, 4 * MIB), Buffer.alloc(MIB)]));
     await closed;
     clearInterval(timer);
     assert.ok(most <= BUDGET_BYTES && most > BUDGET_BYTES / 2, `${most} bytes`);
@@ -196,7 +196,7 @@ describe("GrpcServer", () => {
     };
     const session = open();
     session.setMaxListeners(0);
-    const message = framed(serialized({ id: "many" }));
+    const message = frame(serialize({ id: "many" }));
     const ended = Array.from({ length: 3000 }, () => {
       const stream = begin(session);
       stream.end(message);
@@ -214,8 +214,8 @@ describe("GrpcServer", () => {
 
   it("refuses 300,000 empty inputs in one message before it is decoded", async () => {
     const stream = begin(open());
-    stream.end(framed(Buffer.alloc(600_000, Buffer.from([0x2a, 0]))));
-    assert.deepEqual(await endOf(stream), [
+    stream.end(frame(Buffer.alloc(600_000, Buffer.from([0x2a, 0]))));
+    assert.deepEqual(await readEnd(stream), [
       status.RESOURCE_EXHAUSTED,
       "the message has more than 64 entries in `inputs`",
     ]);
@@ -225,8 +225,8 @@ describe("GrpcServer", () => {
     const session = open();
     const closed = once(session, "close");
     const stream = begin(session);
-    stream.write(framed(Buffer.alloc(10), 0, 1000));
-    assert.deepEqual(await endOf(stream), [status.DEADLINE_EXCEEDED, "the message did not come within 0.4 s"]);
+    stream.write(frame(Buffer.alloc(10), 0, 1000));
+    assert.deepEqual(await readEnd(stream), [status.DEADLINE_EXCEEDED, "the message did not come within 0.4 s"]);
     await closed;
   });
 
@@ -234,7 +234,7 @@ describe("GrpcServer", () => {
     handle = (_call, answer) => answer(null, { rawOutputContents: [Buffer.alloc(100_000)] });
     const session = open({ initialWindowSize: 0 });
     const closed = once(session, "close");
-    begin(session).end(framed(serialized({})));
+    begin(session).end(frame(serialize({})));
     await closed;
     assert.ok(logged.some(line => line.includes("does not read answers")));
     await serves();
@@ -243,7 +243,7 @@ describe("GrpcServer", () => {
   it("reads no more questions of a stream whose client does not read the answers", async () => {
     const session = open({ initialWindowSize: 0 });
     const stream = begin(session, { ":path": "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" });
-    const question = framed(Buffer.from([0x3a, 0]));
+    const question = frame(Buffer.from([0x3a, 0]));
     const closed = once(session, "close");
     for (let i = 0; i < 200; i++) {
       stream.write(question);
@@ -256,8 +256,8 @@ describe("GrpcServer", () => {
 
   it("refuses metadata of more than 8 KiB, and a frame of many messages", async () => {
     const large = begin(open(), { "x-large": "x".repeat(9000) });
-    large.end(framed(serialized({})));
-    assert.equal((await endOf(large))[0], status.RESOURCE_EXHAUSTED);
+    large.end(frame(serialize({})));
+    assert.equal((await readEnd(large))[0], status.RESOURCE_EXHAUSTED);
     const session = open();
     const closed = once(session, "close");
     begin(session).write(Buffer.alloc(5 * 3000));
@@ -279,7 +279,7 @@ describe("GrpcServer", () => {
   });
 });
 
-function framed(message: Buffer, flag = 0, length = message.length): Buffer {
+function frame(message: Buffer, flag = 0, length = message.length): Buffer {
   const prefix = Buffer.alloc(5);
   prefix[0] = flag;
   prefix.writeUInt32BE(length, 1);
