@@ -44,6 +44,7 @@ const MAY_IMPORT: Readonly<
       "prom-client",
       "@grpc/grpc-js",
       "onnxruntime-node",
+      "protobufjs/minimal.js",
       "@opentelemetry/api",
       "@opentelemetry/exporter-trace-otlp-http",
       "@opentelemetry/resources",

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { Readable } from "node:stream";
 import type { HeldBytes } from "../runtime/byte-budget.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 
@@ -34,7 +34,7 @@ export class BodyReader {
   #bytesAtWindow = 0;
 
   /** Calls `done` once, unless `stop()` is called before. */
-  constructor(request: IncomingMessage, options: BodyOptions, done: (outcome: BodyOutcome) => void) {
+  constructor(request: Readable, options: BodyOptions, done: (outcome: BodyOutcome) => void) {
     this.#options = options;
     this.#done = done;
     request.on("data", (chunk: Buffer) => this.#take(chunk));

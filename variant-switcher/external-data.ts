@@ -1,12 +1,17 @@
+import protobuf from "protobufjs/minimal.js";
+
 /** Field numbers of onnx.proto along which tensors are found. */
 const MODEL = { graph: 7, functions: 25 };
 const GRAPH = { node: 1, initializer: 5, sparseInitializer: 15 };
-const FUNCTION = { node: 7 };
+/** Default values of a function's attributes may hold tensors, too. */
+const FUNCTION = { node: 7, attributeProto: 11 };
 const NODE = { attribute: 5 };
 const ATTRIBUTE = { t: 5, g: 6, tensors: 10, graphs: 11, sparseTensor: 22, sparseTensors: 23 };
 const SPARSE = { values: 1, indices: 2 };
 const TENSOR = { externalData: 13, dataLocation: 14 };
-const EXTERNAL = 1;
+
+/** Wire types of protobuf. ONNX has no groups. */
+const [VARINT, FIXED_64, LENGTH_DELIMITED, FIXED_32] = [0, 1, 2, 5];
 
 const MAX_DEPTH = 64;
 
@@ -18,11 +23,12 @@ export function usesExternalData(model: Uint8Array): boolean {
   let found = false;
   const visit = (message: Uint8Array, kind: Record<number, (child: Uint8Array) => void>): void =>
     forEachField(message, (field, value) => {
-      if (value instanceof Uint8Array) kind[field]?.(value);
+      if (typeof value !== "string") kind[field]?.(value);
     });
   const tensor = (bytes: Uint8Array): void =>
     forEachField(bytes, (field, value) => {
-      if (field === TENSOR.externalData || (field === TENSOR.dataLocation && value === EXTERNAL)) found = true;
+      // Zero is the only location that is in the file.
+      if (field === TENSOR.externalData || (field === TENSOR.dataLocation && value !== "0")) found = true;
     });
   const sparse = (bytes: Uint8Array): void => visit(bytes, { [SPARSE.values]: tensor, [SPARSE.indices]: tensor });
   const node = (bytes: Uint8Array, depth: number): void =>
@@ -46,50 +52,30 @@ export function usesExternalData(model: Uint8Array): boolean {
   };
   visit(model, {
     [MODEL.graph]: child => graph(child, 0),
-    [MODEL.functions]: child => visit(child, { [FUNCTION.node]: grandchild => node(grandchild, 0) }),
+    [MODEL.functions]: child =>
+      visit(child, {
+        [FUNCTION.node]: grandchild => node(grandchild, 0),
+        [FUNCTION.attributeProto]: grandchild => attribute(grandchild, 0),
+      }),
   });
   return found;
 }
 
-/** Calls back with each field's number and its value: bytes where it is length-delimited, a number otherwise. */
-function forEachField(message: Uint8Array, callback: (field: number, value: Uint8Array | number) => void): void {
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let shift = 0; shift < 70; shift += 7) {
-      const byte = message[at++];
-      if (byte === undefined) throw new Error("ends in the middle of a number");
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
+/** Calls back with each field's number and its value: bytes where it is length-delimited, the digits of a whole number otherwise. */
+function forEachField(message: Uint8Array, callback: (field: number, value: Uint8Array | string) => void): void {
+  const reader = protobuf.Reader.create(message);
+  try {
+    while (reader.pos < reader.len) {
+      const tag = reader.uint32();
+      const [field, wireType] = [tag >>> 3, tag & 7];
+      if (wireType === LENGTH_DELIMITED) callback(field, reader.bytes());
+      else if (wireType === VARINT) callback(field, String(reader.uint64()));
+      else if (wireType === FIXED_64 || wireType === FIXED_32) reader.skipType(wireType);
+      else throw new Error(`has no ONNX field at byte ${reader.pos}`);
     }
-    throw new Error("has a number that does not end");
-  };
-  const skip = (bytes: number): number => {
-    const start = at;
-    at += bytes;
-    if (at > message.length) throw new Error(`is cut off: ${at - message.length} bytes are missing`);
-    return start;
-  };
-  while (at < message.length) {
-    const tag = varint();
-    const field = Math.floor(tag / 8);
-    switch (tag % 8) {
-      case 0:
-        callback(field, varint());
-        break;
-      case 1:
-        skip(8);
-        break;
-      case 2: {
-        const length = varint();
-        callback(field, message.subarray(skip(length), at));
-        break;
-      }
-      case 5:
-        skip(4);
-        break;
-      default:
-        throw new Error(`has no ONNX field at byte ${at}`);
-    }
+  } catch (error) {
+    // The reader says so where a value would end behind the message's end.
+    if (error instanceof RangeError) throw new Error(`is cut off: ${error.message}`);
+    throw error;
   }
 }
