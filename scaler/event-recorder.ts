@@ -17,6 +17,8 @@ const BURST = 25;
 const REFILL_MS = 2000;
 /** After a write that was refused nothing is written into its namespace for this long. */
 const REFUSED_PAUSE_MS = 60_000;
+/** Namespaces that are paused at once; beyond, the oldest pauses end early. */
+const MOST_PAUSED = 1000;
 /** The API server takes no longer note. */
 const MOST_NOTE_BYTES = 1000;
 
@@ -134,8 +136,10 @@ export class EventRecorder {
         await this.#write(next);
         if (next.event.isOnce) this.#setOnce(keyOf(next.event));
       } catch (thrown) {
-        problem = VariscaleError.from(thrown).message;
-        this.#pause(namespace);
+        const { code, message } = VariscaleError.from(thrown);
+        problem = message;
+        // An Event that is refused for what it says tells nothing of the next one.
+        if (code !== "invalid_argument") this.#pause(namespace);
         this.#lost += 1;
       }
       next.isWaiting = false;
@@ -155,7 +159,10 @@ export class EventRecorder {
 
   /** What waits for the namespace is lost. */
   #pause(namespace: string): void {
-    this.#pausedUntilMs.set(namespace, this.#options.nowMs() + REFUSED_PAUSE_MS);
+    const nowMs = this.#options.nowMs();
+    for (const [paused, untilMs] of this.#pausedUntilMs)
+      if (untilMs <= nowMs || this.#pausedUntilMs.size >= MOST_PAUSED) this.#pausedUntilMs.delete(paused);
+    this.#pausedUntilMs.set(namespace, nowMs + REFUSED_PAUSE_MS);
     for (const left of this.#waiting.splice(0)) {
       if (left.event.scaledObject.namespace !== namespace) {
         this.#waiting.push(left);

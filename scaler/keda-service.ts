@@ -1,4 +1,5 @@
 import { type ServerWritableStream, status } from "@grpc/grpc-js";
+import { DNS_NAME } from "../domain/dns-name.ts";
 import { VariscaleError } from "../domain/errors.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
 import type { ExternalScalerHandlers } from "../proto/generated/externalscaler/ExternalScaler.ts";
@@ -167,8 +168,7 @@ export class KedaService {
 
   /** Throws invalid_argument where the ScaledObject names no pipeline or stage that is there, and tells it to its owner. */
   #targetOf(ref: ScaledObjectRef__Output | null): { readonly pipeline: AnsweredPipeline; readonly stage: AskedStage } {
-    if (!ref?.namespace)
-      throw new VariscaleError("invalid_argument", "the call names no ScaledObject: `namespace` is empty");
+    checkScaledObject(ref);
     const { catalogue } = this.#options;
     let reason: Refusal["reason"] = "InvalidTriggerMetadata";
     try {
@@ -183,5 +183,15 @@ export class KedaService {
       this.#refusals.tell({ namespace: ref.namespace, name: ref.name }, { reason, message });
       throw thrown;
     }
+  }
+}
+
+/** A call about what can't be a ScaledObject is refused before anything of it is remembered, logged or told to Kubernetes. */
+function checkScaledObject(ref: ScaledObjectRef__Output | null): asserts ref is ScaledObjectRef__Output {
+  for (const field of ["namespace", "name"] as const) {
+    const value = ref?.[field] ?? "";
+    if (DNS_NAME.test(value)) continue;
+    const problem = value === "" ? "is empty" : "must be a DNS name of 253 characters at most";
+    throw new VariscaleError("invalid_argument", `the call names no ScaledObject: \`${field}\` ${problem}`);
   }
 }

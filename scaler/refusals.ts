@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Clock } from "./clock.ts";
 import type { CallLog } from "./grpc-call.ts";
 
@@ -5,6 +6,8 @@ import type { CallLog } from "./grpc-call.ts";
 const TOLD_EVERY_MS = 10 * 60_000;
 /** Refusals that are remembered; while there are so many fresh ones, further ones are not told. */
 const MOST_REMEMBERED = 10_000;
+/** A namespace may have so many of them, so that it does not silence others. */
+const MOST_OF_NAMESPACE = 500;
 
 /** Why calls for a ScaledObject are refused: one word for machines, a sentence for its owner. */
 export interface Refusal {
@@ -33,8 +36,9 @@ export interface RefusalsOptions {
 /** Tells refusals, but not every time that KEDA asks again. */
 export class Refusals {
   readonly #options: RefusalsOptions;
-  /** When each was told last, the oldest first. */
-  readonly #toldAtMs = new Map<string, number>();
+  /** When each was told last, the oldest first, by a hash of what it says. */
+  readonly #told = new Map<string, { readonly namespace: string; readonly atMs: number }>();
+  readonly #countByNamespace = new Map<string, number>();
 
   constructor(options: RefusalsOptions) {
     this.#options = options;
@@ -43,11 +47,13 @@ export class Refusals {
   tell(scaledObject: ScaledObjectName, refusal: Refusal): void {
     const { clock, logger, onRefused } = this.#options;
     const { namespace, name } = scaledObject;
-    const key = `${namespace}/${name}: ${refusal.message}`;
+    const key = hashRefusal(scaledObject, refusal);
     const nowMs = clock.nowMs();
     this.#forget(nowMs);
-    if (this.#toldAtMs.has(key) || this.#toldAtMs.size >= MOST_REMEMBERED) return;
-    this.#toldAtMs.set(key, nowMs);
+    const count = this.#countByNamespace.get(namespace) ?? 0;
+    if (this.#told.has(key) || this.#told.size >= MOST_REMEMBERED || count >= MOST_OF_NAMESPACE) return;
+    this.#told.set(key, { namespace, atMs: nowMs });
+    this.#countByNamespace.set(namespace, count + 1);
     logger.warn({ namespace, scaledObject: name, reason: refusal.reason }, `ScaledObject refused: ${refusal.message}`);
     try {
       onRefused(scaledObject, refusal);
@@ -57,10 +63,19 @@ export class Refusals {
   }
 
   #forget(nowMs: number): void {
-    for (const [key, toldAtMs] of this.#toldAtMs) {
+    for (const [key, { namespace, atMs }] of this.#told) {
       // A clock that was set back makes all of them fresh again, at most for as long as it went back.
-      if (nowMs - toldAtMs < TOLD_EVERY_MS) return;
-      this.#toldAtMs.delete(key);
+      if (nowMs - atMs < TOLD_EVERY_MS) return;
+      this.#told.delete(key);
+      const left = (this.#countByNamespace.get(namespace) ?? 0) - 1;
+      if (left > 0) this.#countByNamespace.set(namespace, left);
+      else this.#countByNamespace.delete(namespace);
     }
   }
+}
+
+function hashRefusal({ namespace, name }: ScaledObjectName, { message }: Refusal): string {
+  return createHash("sha256")
+    .update(JSON.stringify([namespace, name, message]))
+    .digest("base64");
 }

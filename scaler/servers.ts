@@ -74,7 +74,14 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
       }),
     );
     const http = await open(
-      startHttpServer({ host: options.httpHost ?? host, port: ports.http, routes, logger, maxBodyBytes: 64 * 1024 }),
+      startHttpServer({
+        host: options.httpHost ?? host,
+        port: ports.http,
+        routes,
+        logger,
+        budget,
+        maxBodyBytes: 64 * 1024,
+      }),
     );
     return { keda: kedaServer, switchers, http };
   } catch (error) {

@@ -176,6 +176,16 @@ describe("EventRecorder", () => {
     assert.equal(api.all(EVENTS).length, 1);
   });
 
+  it("goes on at once after an Event that was refused for what it says", async () => {
+    api.intercept = (request, response) => request.method === "POST" && refuse(response, 422, "Invalid", "no name");
+    recorder.tell(event());
+    await until(() => problems.length === 1, "the refusal");
+    api.intercept = () => false;
+    recorder.tell(event({ note: "other" }));
+    await until(() => problems.length === 2, "the write");
+    assert.equal(problems[1], null);
+  });
+
   it("goes on in other namespaces than the one that it may not write into", async () => {
     api.intercept = (request, response) =>
       request.method === "POST" &&

@@ -76,6 +76,11 @@ describe("KedaService", () => {
       ],
       [other, /there is none in namespace `bank`/],
       [refOf("detect", { namespace: "" }), /`namespace` is empty/],
+      [
+        refOf("detect", { name: "x".repeat(60_000) }),
+        /^the call names no ScaledObject: `name` must be a DNS name of 253/,
+      ],
+      [refOf("detect", { namespace: "Shop/" }), /`namespace` must be a DNS name/],
       [refOf("detect", { scalerMetadata: {} }), /`pipeline` is missing/],
     ] as const;
     for (const [ref, details] of calls) {
@@ -180,7 +185,8 @@ describe("KedaService", () => {
 
   it("answers every trigger metadata with OK or INVALID_ARGUMENT", async () => {
     const text = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("pipeline", "stage", "__proto__", "cards"));
-    const refs = fc.record({ name: text, namespace: text, scalerMetadata: fc.dictionary(text, text) });
+    const name = fc.oneof(text, fc.constantFrom("shop", "detect"));
+    const refs = fc.record({ name, namespace: name, scalerMetadata: fc.dictionary(text, text) });
     await fc.assert(
       fc.asyncProperty(refs, async ref => {
         for (const call of [running.keda.spec(ref), running.keda.isActive(ref)]) {

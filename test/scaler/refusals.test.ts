@@ -31,7 +31,11 @@ describe("Refusals", () => {
     const clock = new ManualClock(0);
     let told = 0;
     const refusals = new Refusals({ clock, logger, onRefused: () => told++ });
-    for (let i = 0; i < 11_000; i++) refusals.tell({ namespace: "shop", name: String(i) }, unknown);
+    for (let i = 0; i < 600; i++) refusals.tell({ namespace: "shop", name: String(i) }, unknown);
+    assert.equal(told, 500, "of one namespace");
+    refusals.tell({ namespace: "bank", name: "x" }, unknown);
+    assert.equal(told, 501, "which leaves room for others");
+    for (let i = 0; i < 11_000; i++) refusals.tell({ namespace: `n${i % 100}`, name: String(i) }, unknown);
     assert.equal(told, 10_000);
     clock.set(600_000);
     refusals.tell({ namespace: "shop", name: "new" }, unknown);
