@@ -1,11 +1,32 @@
 import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
-import { formatKey, type Pipeline } from "../domain/pipeline.ts";
+import { dirname, join } from "node:path";
+import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
+import { historyPath, modelPath, pipelineStatePath } from "../scaler/state-paths.ts";
 
 /** `$XDG_STATE_HOME/variscale`, or ~/.local/state/variscale. */
 export function defaultStateFolder(env: NodeJS.ProcessEnv): string {
   return join(env["XDG_STATE_HOME"] || join(homedir(), ".local/state"), "variscale");
+}
+
+/**
+ * The state folder of `variscale up` for one pipeline file: two projects that call their pipelines alike share nothing. Before it is used for the
+ * first time it is given what earlier versions kept of a pipeline of this name in the folder of all.
+ */
+export function upStateFolder(env: NodeJS.ProcessEnv, file: string, key: PipelineKey): string {
+  const all = defaultStateFolder(env);
+  const place = createHash("sha256").update(realpathSync(file)).digest("hex").slice(0, 12);
+  const folder = join(all, "up", `${key.namespace}_${key.name}-${place}`);
+  if (existsSync(folder)) return folder;
+  for (const pathOf of [pipelineStatePath, historyPath, modelPath]) {
+    const before = pathOf(all, key);
+    if (!existsSync(before)) continue;
+    const now = pathOf(folder, key);
+    mkdirSync(dirname(now), { recursive: true });
+    copyFileSync(before, now);
+  }
+  return folder;
 }
 
 /** `$XDG_CACHE_HOME/variscale`, or ~/.cache/variscale. */

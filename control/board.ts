@@ -17,6 +17,7 @@ export const CONDITION_TYPES = [
   "AccuracyDrifted",
   "FanOutDrifted",
   "ServedAsPlanned",
+  "VariantsUsable",
 ] as const;
 export type ConditionType = (typeof CONDITION_TYPES)[number];
 

@@ -1,7 +1,9 @@
+import type { Plan } from "../domain/plan.ts";
 import type { EstimatedAccuracy, LeftCombination } from "./accuracy-drift.ts";
 import { stuckStages } from "./actuation.ts";
 import type { Condition, ConditionType } from "./board.ts";
 import type { ControlState } from "./control-state.ts";
+import { findLeftOut } from "./excluded.ts";
 import type { LearntFanOut } from "./learn-rows.ts";
 import { isServedOther, SERVED_CAUSES, type Served } from "./served.ts";
 import { SETTINGS } from "./settings.ts";
@@ -40,12 +42,7 @@ export function conditionsOf(
       ? condition("Ready", true, "Planned", `decision ${state.decisionId}`)
       : condition("Ready", false, "NoPlanYet", "there is no plan yet: it is made from the first usable load data"),
     plan && !plan.feasible
-      ? condition(
-          "PlanFeasible",
-          false,
-          "Infeasible",
-          `no configuration meets every constraint at ${plan.rateRps.toFixed(1)} rps: ${plan.shedRps.toFixed(1)} rps are shed; binding: ${plan.binding}`,
-        )
+      ? condition("PlanFeasible", false, "Infeasible", describeInfeasible(plan))
       : condition("PlanFeasible", true, "Feasible", "every constraint is met"),
     stuck.length > 0
       ? condition(
@@ -55,6 +52,7 @@ export function conditionsOf(
           `replicas of ${stuck.join(", ")} do not become ready: planned with those that are; ${whyStuck(stuck, input)}`,
         )
       : condition("ActuationStuck", false, "Following", "replicas follow"),
+    checkUsable(state, input, nowMs),
   ];
   found.push(
     ...exactness(input),
@@ -72,6 +70,26 @@ export function conditionsOf(
   );
   const isSame = after.length === conditions.length && after.every((one, i) => one === conditions[i]);
   return isSame ? conditions : after;
+}
+
+function describeInfeasible({ rateRps, shedRps, binding }: Plan): string {
+  const shed = shedRps < 0.05 ? "" : `: ${shedRps.toFixed(1)} rps are shed`;
+  const bound = binding === "none" ? "" : `; binding: ${binding}`;
+  return `no configuration meets every constraint at ${rateRps.toFixed(1)} rps${shed}${bound}`;
+}
+
+/** Whether every variant may be served, and which pins are not followed because theirs may not. */
+function checkUsable(state: ControlState, { pins }: TickInput, nowMs: number): Omit<Condition, "sinceMs"> {
+  // Variants that were never installed are left out for good, and a reason of the plan says so.
+  const leftOut = findLeftOut({ ...state, missing: [] }, nowMs);
+  const messages = leftOut.map(({ stage, variant, code, message, untilMs }) => {
+    const seconds = Math.ceil(((untilMs ?? nowMs) - nowMs) / 10_000) * 10;
+    const isPinned = pins.some(pin => pin.stage === stage && pin.variant === variant);
+    const pin = isPinned ? "; its pin is not followed meanwhile" : "";
+    return `${stage}/${variant} is left out for ${seconds} s: ${code}: ${message}${pin}`;
+  });
+  if (messages.length === 0) return condition("VariantsUsable", true, "Usable", "every variant can be loaded");
+  return condition("VariantsUsable", false, "LoadFailed", messages.join("; "));
 }
 
 function whyStuck(stuck: readonly string[], { unready = {} }: TickInput): string {

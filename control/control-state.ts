@@ -25,6 +25,7 @@ export interface Quarantine {
   readonly variant: string;
   readonly untilMs: number;
   readonly failures: number;
+  readonly code: string;
   readonly message: string;
   /** Version of the refusal that was counted last, so that one refusal counts once. */
   readonly countedEpoch: number;

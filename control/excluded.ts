@@ -1,3 +1,4 @@
+import type { StagePin } from "../optimizer/problem.ts";
 import type { ControlState, MissingVariant } from "./control-state.ts";
 import { quarantinedVariants } from "./quarantine.ts";
 
@@ -17,4 +18,43 @@ export function notInstalled(missing: readonly MissingVariant[]): Record<string,
   const byStage: Record<string, readonly string[]> = {};
   for (const { stage, variant } of missing) byStage[stage] = [...(byStage[stage] ?? []), variant];
   return byStage;
+}
+
+/** A variant that may not be served now, and why. */
+export interface LeftOutVariant {
+  readonly stage: string;
+  readonly variant: string;
+  readonly code: string;
+  readonly message: string;
+  /** When it is tried again; null where a pod must have its file first. */
+  readonly untilMs: number | null;
+}
+
+export function findLeftOut(
+  { quarantines, missing }: Pick<ControlState, "quarantines" | "missing">,
+  nowMs: number,
+): readonly LeftOutVariant[] {
+  return [
+    ...quarantines
+      .filter(({ untilMs }) => nowMs < untilMs)
+      .map(({ stage, variant, code, message, untilMs }) => ({ stage, variant, code, message, untilMs })),
+    ...missing.map(({ stage, variant, pods }) => ({
+      stage,
+      variant,
+      code: "model_missing",
+      message: `${pods.join(", ")} ${pods.length === 1 ? "has" : "have"} no model file of it`,
+      untilMs: null,
+    })),
+  ];
+}
+
+/** Pins as far as they can be followed: one that names a variant that is left out fixes the replicas alone, so that the stage serves on. */
+export function keepPossiblePins(
+  pins: readonly StagePin[],
+  excluded: Readonly<Record<string, readonly string[]>>,
+): readonly StagePin[] {
+  return pins.flatMap(pin => {
+    if (pin.variant === null || !excluded[pin.stage]?.includes(pin.variant)) return [pin];
+    return pin.replicas === null ? [] : [{ ...pin, variant: null, batch: null }];
+  });
 }

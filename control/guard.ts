@@ -14,7 +14,7 @@ import { optimize } from "../optimizer/optimize.ts";
 import type { Problem } from "../optimizer/problem.ts";
 import { batchMs, replicaRps, servedVariant, stageRates } from "./capacity.ts";
 import type { ControlState, Guard } from "./control-state.ts";
-import { excludedVariants } from "./excluded.ts";
+import { excludedVariants, keepPossiblePins } from "./excluded.ts";
 import { SETTINGS } from "./settings.ts";
 import type { SwitcherView } from "./switcher-view.ts";
 import type { TickInput } from "./tick-input.ts";
@@ -175,13 +175,14 @@ function atReadyReplicas(
   const bounds = Object.fromEntries(
     Object.entries(ready).map(([stage, views]) => [stage, { min: views.length, max: views.length }]),
   );
+  const leftOut = excludedVariants(state, nowMs);
   return {
     pipeline: unboundedReplicas(input.pipeline),
     rateRps,
     current: null,
     corrections: state.corrections,
-    excluded: notResident(input.pipeline, ready, excludedVariants(state, nowMs)),
-    pins: input.pins.map(pin => ({ ...pin, replicas: null })),
+    excluded: notResident(input.pipeline, ready, leftOut),
+    pins: keepPossiblePins(input.pins, leftOut).map(pin => ({ ...pin, replicas: null })),
     limits: { cores: null, machineCores: input.limits.machineCores },
     bounds,
     // Where replicas are short each row is served once.

@@ -11,7 +11,7 @@ import { leadMs, stuckCap } from "./actuation.ts";
 import type { ControlState, Demand, Recommendation, Trial } from "./control-state.ts";
 import { type DemandLevels, decide, withReason } from "./decide.ts";
 import { extremeDemands, mostRisenRps } from "./demand-window.ts";
-import { excludedVariants, notInstalled } from "./excluded.ts";
+import { excludedVariants, keepPossiblePins, notInstalled } from "./excluded.ts";
 import { demandRps, isFloored } from "./floor.ts";
 import { quarantinedVariants } from "./quarantine.ts";
 import { risenRps, withRise } from "./rise.ts";
@@ -149,14 +149,15 @@ function demandOf(demands: readonly Demand[], { steadyRps = null }: Forecast): D
 export function toProblem(state: ControlState, input: TickInput, nowMs: number): Problem {
   const held = Math.max(0, ...state.demands.map(demand => demand.rateRps));
   const isIdle = state.lastArrivalMs !== null && nowMs - state.lastArrivalMs >= SETTINGS.idleAfterMs;
+  const excluded = excludedVariants(state, nowMs);
   return {
     pipeline: input.pipeline,
     // A pipeline that is not idle yet keeps a replica of every stage, however low the rate.
     rateRps: isIdle ? held : Math.max(held, LEAST_RPS),
     current: state.plan ? configurationOf(state.plan) : null,
     corrections: state.corrections,
-    excluded: excludedVariants(state, nowMs),
-    pins: mergePins(input),
+    excluded,
+    pins: keepPossiblePins(mergePins(input), excluded),
     limits: input.limits,
     bounds: effectiveBounds(state, input, nowMs),
     scaling: input.scaling,

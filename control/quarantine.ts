@@ -28,6 +28,7 @@ export function quarantine(
       variant: nack.variant,
       untilMs: nowMs + Math.min(SETTINGS.backoffMaxMs, SETTINGS.backoffMs * 2 ** (failures - 1)),
       failures,
+      code: nack.code,
       message: nack.message,
       countedEpoch: nack.version.epoch,
       countedCounter: nack.version.counter,

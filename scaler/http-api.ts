@@ -120,8 +120,10 @@ function changeRoutes(options: HttpApiOptions): readonly Route[] {
     },
   });
   return [
-    change("PUT", `${PIPELINE}/pin`, ({ settings }, request, origin) => {
-      const { pin, replaced } = settings.pinOf(parseBody(request), clock.nowMs());
+    change("PUT", `${PIPELINE}/pin`, (control, request, origin) => {
+      const { settings } = control;
+      const nowMs = clock.nowMs();
+      const { pin, replaced } = settings.pinOf(parseBody(request), control.findLeftOut(nowMs), nowMs);
       const { by, reason } = pin;
       return {
         body: { ...pin, replaced },

@@ -1,8 +1,10 @@
 import { z } from "zod";
+import type { LeftOutVariant } from "../control/excluded.ts";
 import type { LiveChange } from "../dashboard/live-view.ts";
 import { VariscaleError } from "../domain/errors.ts";
 import { type OperatorPin, operatorPinSchema } from "../domain/operator-pin.ts";
 import { findStage, findVariant, type Pipeline, type Stage } from "../domain/pipeline.ts";
+import { explainMemoryShort } from "../domain/variant-memory.ts";
 import type { StagePin } from "../optimizer/problem.ts";
 import { changeNote, parseRequest } from "./change-request.ts";
 import { type OperatorTuning, storedTuningSchema } from "./operator-tuning.ts";
@@ -100,12 +102,22 @@ export class OperatorSettings {
     return this.#pins;
   }
 
+  /** The same without who set them, and until when. */
+  stagePins(nowMs: number): readonly StagePin[] {
+    return this.pins(nowMs).map(({ stage, variant, batch, replicas }) => ({ stage, variant, batch, replicas }));
+  }
+
   /**
    * The pin that the body of a request asks for, and the one that it takes the place of (null: there is none). Nothing is changed.
    *
-   * @throws VariscaleError invalid_argument where the pipeline has no such thing.
+   * @param leftOut variants that may not be served now.
+   * @throws VariscaleError invalid_argument where the pipeline has no such thing, failed_precondition where it can't be served.
    */
-  pinOf(body: unknown, nowMs: number): { readonly pin: OperatorPin; readonly replaced: OperatorPin | null } {
+  pinOf(
+    body: unknown,
+    leftOut: readonly LeftOutVariant[],
+    nowMs: number,
+  ): { readonly pin: OperatorPin; readonly replaced: OperatorPin | null } {
     const request = parseRequest(pinRequestSchema, body);
     const pin: OperatorPin = {
       stage: request.stage,
@@ -118,6 +130,7 @@ export class OperatorSettings {
       expiresAtMs: nowMs + request.ttlMs,
     };
     checkPin(this.#pipeline, pin);
+    checkServable(this.#pipeline, pin, leftOut);
     return { pin, replaced: this.pins(nowMs).find(other => other.stage === pin.stage) ?? null };
   }
 
@@ -232,6 +245,26 @@ function checkPin(pipeline: Pipeline, pin: StagePin): void {
   const { min, max } = stage.replicas;
   if (pin.replicas !== null && (pin.replicas < min || pin.replicas > max))
     throw invalid("replicas", String(pin.replicas), `must be within the stage's bounds, ${min} to ${max}`, []);
+}
+
+/** A pin that can't be followed is refused rather than set: it would change nothing, or worse. */
+function checkServable(pipeline: Pipeline, pin: StagePin, leftOut: readonly LeftOutVariant[]): void {
+  const stage = checkStage(pipeline, pin.stage);
+  const batches = stage.variants
+    .filter(({ name, profile }) => profile !== null && (pin.variant === null || pin.variant === name))
+    .map(({ profile }) => Math.max(...(profile?.points ?? []).map(point => point.batch)));
+  const largest = Math.max(...batches);
+  if (pin.batch !== null && pin.batch > largest) {
+    const of = pin.variant ?? `any variant of stage ${stage.name}`;
+    throw invalid("batch", String(pin.batch), `must be at most ${largest}, the largest that was measured of ${of}`, []);
+  }
+  const variant = pin.variant === null ? undefined : findVariant(stage, pin.variant);
+  if (!variant) return;
+  const short = explainMemoryShort(stage, variant);
+  const out = leftOut.find(other => other.stage === stage.name && other.variant === variant.name);
+  const why = short === null ? out && `${out.code}: ${out.message}` : `memory_short: ${short}`;
+  if (why !== undefined)
+    throw new VariscaleError("failed_precondition", `${stage.name}/${variant.name} can't be served now: ${why}`);
 }
 
 function checkStage(pipeline: Pipeline, name: string): Stage {

@@ -1,6 +1,7 @@
 import { stuckStages } from "../control/actuation.ts";
 import type { PipelineBoard } from "../control/board.ts";
 import { type ControlState, initialState } from "../control/control-state.ts";
+import { findLeftOut, type LeftOutVariant } from "../control/excluded.ts";
 import { planningHorizonMs } from "../control/planning.ts";
 import { stateAnew } from "../control/state-anew.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
@@ -213,6 +214,11 @@ export class PipelineControl {
     this.touch();
   }
 
+  /** Variants that may not be served now. */
+  findLeftOut(nowMs: number): readonly LeftOutVariant[] {
+    return findLeftOut(this.#state, nowMs);
+  }
+
   /**
    * One tick at `nowMs`. What it throws leaves the state as it was.
    *
@@ -290,24 +296,21 @@ export class PipelineControl {
     live: LiveInput,
     staleAfterMs: number,
   ): TickInput {
-    const { pipeline } = this;
     const isFresh = this.#newest !== null && Math.abs(nowMs - this.#newest.atMs) <= staleAfterMs;
     return {
-      pipeline,
+      pipeline: this.pipeline,
       mode: this.settings.mode,
-      forecast: this.#forecaster.forecast(nowMs, planningHorizonMs(state, pipeline), staleAfterMs),
+      forecast: this.#forecaster.forecast(nowMs, planningHorizonMs(state, this.pipeline), staleAfterMs),
       load: isFresh ? this.#newest : null,
       switchers,
       ...live,
       readyReplicas: withoutSwitchers(live.readyReplicas, this.#switched, switchers, nowMs - this.#openedAtMs),
       answered: this.#answered,
-      pins: this.settings
-        .pins(nowMs)
-        .map(({ stage, variant, batch, replicas }) => ({ stage, variant, batch, replicas })),
+      pins: this.settings.stagePins(nowMs),
       tuning: this.settings.tuning(nowMs) ?? UNTUNED,
       limits: { cores: null, machineCores: this.#machineCores },
       joinsVotes: this.#joinsVotes,
-      planPhaseMs: this.#phase % pipeline.intervalMs,
+      planPhaseMs: this.#phase % this.pipeline.intervalMs,
       epoch: this.epoch,
     };
   }

@@ -43,6 +43,8 @@ const quarantine = z.object({
   variant: word,
   untilMs: time,
   failures: count,
+  // Earlier versions kept the message alone.
+  code: word.default("model_invalid"),
   message: text,
   countedEpoch: count,
   countedCounter: count,

@@ -150,11 +150,14 @@ export function addScaler(program: Command): void {
       const { watchedPipelines } = await import("../scaler/watched-pipelines.ts");
       const { createLogger } = await import("../../runtime/logger.ts");
       const { shutdownOnSignal } = await import("../../runtime/shutdown.ts");
+      const { lockFolder } = await import("../../runtime/folder-lock.ts");
       const { startScaler } = await import("../../scaler/main.ts");
       const { isInPod } = await import("../../runtime/find-kubernetes.ts");
       const logger = createLogger("scaler", flags.logLevel);
       const tls = flags.tlsFolder === undefined ? null : await openTls(flags.tlsFolder, logger);
       const kubernetes = await kubernetesOf(flags);
+      // Several scalers keep what they share in the cluster.
+      if (flags.ha === "off") await lockFolder(flags.stateDir, "variscale scaler");
       const starting = startScaler({
         pipelines: [],
         pipelineFiles: paths.map(path => ({ path, set: flags.set })),

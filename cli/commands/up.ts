@@ -1,14 +1,14 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { LogLevel } from "../../runtime/logger.ts";
-import { defaultModelFolder, defaultStateFolder } from "../folders.ts";
+import { defaultModelFolder, upStateFolder } from "../folders.ts";
 import { logLevelOption, parseNumber, parsePort, readyOption, setOption, speedFactorOption } from "../options.ts";
 import type { Up } from "../up/up.ts";
 
 interface UpFlags {
   readonly cores?: number;
   readonly modelFolder?: string;
-  readonly stateDir: string;
+  readonly stateDir?: string;
   readonly port: number;
   readonly httpPort: number;
   readonly kedaPort: number;
@@ -36,7 +36,10 @@ export function addUp(program: Command): void {
     .description("serve a pipeline on this machine: scaler, gateway, and replicas as local processes")
     .option("--cores <n>", "cores to plan with (default: all)", text => parseNumber(text, 0.1, 1024))
     .option("--model-folder <folder>", "model files (default: the cache of the pipeline, filled by its recipes)")
-    .option("--state-dir <folder>", "keeps plans, pins and history", defaultStateFolder(process.env))
+    .option(
+      "--state-dir <folder>",
+      "keeps plans, pins and history (default: one for this pipeline file, in ~/.local/state/variscale/up)",
+    )
     .option("--port <port>", "of the gateway", parsePort, 8090)
     .option("--http-port <port>", "of the scaler's live page, HTTP API and metrics", parsePort, 8080)
     .option("--keda-port <port>", "of the scaler's gRPC for KEDA", parsePort, 6000)
@@ -59,6 +62,8 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   const { startUp } = await import("../up/up.ts");
   const { formatKey } = await import("../../domain/pipeline.ts");
   const { writeReady } = await import("../write-ready.ts");
+  const { lockFolder } = await import("../../runtime/folder-lock.ts");
+  const { checkModelHashes } = await import("../../models/model-hashes.ts");
   const logger = createLogger("up", flags.logLevel);
   const read = { set: flags.set, ...(flags.speedFactor === undefined ? {} : { speedFactor: flags.speedFactor }) };
   const pipeline = readPipeline(path, read);
@@ -68,6 +73,9 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   });
   const without = leftOutLine(leftOut, pipelineFileAt(path));
   if (without) logger.info(without);
+  await checkModelHashes(readPipeline(path, { ...read, leaveOut: leftOut }), modelFolder);
+  const stateDir = flags.stateDir ?? upStateFolder(process.env, pipelineFileAt(path), pipeline.key);
+  await lockFolder(stateDir, `variscale up ${path}`);
   // Before anything is started, so that a signal ends all of it, however far that is.
   let starting: Promise<Up> | null = null;
   const close = () =>
@@ -81,7 +89,7 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
     read: { ...read, leaveOut: leftOut },
     modelFolder,
     machineCores: flags.cores ?? availableParallelism(),
-    stateDir: flags.stateDir,
+    stateDir,
     ports: { gateway: flags.port, http: flags.httpPort, keda: flags.kedaPort, switchers: flags.switcherPort },
     logger,
     logLevel: flags.logLevel,

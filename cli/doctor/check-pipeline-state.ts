@@ -35,6 +35,7 @@ const FIXES: Readonly<Record<string, string>> = {
   PlanFeasible: "`variscale plan` shows what binds: allow more replicas or cores, or a later SLO",
   ActuationStuck: "see `pods`, `rollout`, `paused` and `keda-operator`",
   AccuracyDrifted: "`variscale explain`, and newer models; the plan is made with the estimate",
+  VariantsUsable: "mend what it names (file, hash, memory): the variant is tried again by itself",
   ServedAsPlanned:
     "`variscale top` shows both; switchers that protect themselves get more rows than the profile allows: measure again, or allow more replicas",
   KubernetesWatched: RIGHTS,

@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import type { PipelineBoard } from "../../control/board.ts";
 import { VariscaleError } from "../../domain/errors.ts";
 import { formatKey, type Pipeline, type Stage } from "../../domain/pipeline.ts";
+import { findTooLarge } from "../../domain/variant-memory.ts";
 import type { EndpointTable } from "../../gateway/endpoint-source.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
 import { type ReadOptions, readPipeline } from "../../runtime/read-pipeline.ts";
@@ -62,6 +63,7 @@ export interface Up {
 export async function startUp(options: UpOptions): Promise<Up> {
   const pipeline = readPipeline(options.file, options.read);
   checkProfiled(pipeline, options.file);
+  for (const message of findTooLarge(pipeline)) options.logger.warn(`can't be served: ${message}`);
   const parts: Parts = { runFolder: createRunFolder(), sets: [] };
   try {
     return await startParts(options, pipeline, parts);

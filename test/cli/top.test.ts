@@ -161,7 +161,7 @@ describe("states of pipelines", () => {
     assert.match(text, /\nd\/unknown +active +– +57.25 +– +– +– +500 +– +read/);
     assert.match(
       formatStates([{ ...loaded, stages: [{ ...loaded.stages[0]!, parts: [] }] }], null),
-      /read +– +– +– +2\/3/,
+      /read +– +– +– +heavy × 2 +2\/3/,
     );
   });
 

@@ -74,7 +74,15 @@ describe("missingVariants()", () => {
 
 describe("excludedVariants()", () => {
   it("has what is in quarantine beside what is not installed, each once", () => {
-    const entry = { stage: "read", untilMs: 10, failures: 1, message: "", countedEpoch: 1, countedCounter: 1 };
+    const entry = {
+      stage: "read",
+      untilMs: 10,
+      failures: 1,
+      code: "model_invalid",
+      message: "",
+      countedEpoch: 1,
+      countedCounter: 1,
+    };
     const quarantines = ["heavy", "light"].map(variant => ({ ...entry, variant }));
     const missing = missingVariants([], given(["light"]), 9);
     assert.deepEqual(excludedVariants({ quarantines, missing }, 9), { read: ["heavy", "light"] });

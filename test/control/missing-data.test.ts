@@ -35,6 +35,7 @@ describe("tick(): missing data", () => {
       ["Ready", false, "NoPlanYet"],
       ["PlanFeasible", true, "Feasible"],
       ["ActuationStuck", false, "Following"],
+      ["VariantsUsable", true, "Usable"],
     ]);
     story.run(10, 5).run(5, null);
     assert.deepEqual(said(), [
@@ -42,11 +43,12 @@ describe("tick(): missing data", () => {
       ["Ready", true, "Planned"],
       ["PlanFeasible", true, "Feasible"],
       ["ActuationStuck", false, "Following"],
+      ["VariantsUsable", true, "Usable"],
       ["ServedAsPlanned", true, "AsPlanned"],
     ]);
     assert.deepEqual(
       story.board.conditions.map(({ sinceMs }) => sinceMs - startMs),
-      [11_000, 1000, 0, 0, 1000],
+      [11_000, 1000, 0, 0, 0, 1000],
     );
     assert.match(story.condition("MetricsAvailable")?.message ?? "", /source `gateway`/);
     assert.match(story.condition("Ready")?.message ?? "", /d-1-1/);

@@ -18,6 +18,32 @@ describe("tick(): operators", () => {
     assert.equal(story.goal("detect"), "heavy");
   });
 
+  it("goes on with what it serves where a pin's variant can't be loaded, says why, and follows the pin once it can", () => {
+    const story = new Story(twoStages());
+    story.run(30, 2);
+    assert.deepEqual([story.goal("detect"), story.served("detect")], ["heavy", ["heavy"]]);
+    story.broken.add("detect/middle");
+    story.report("detect", { residentVariants: ["heavy"] });
+    story.input = { pins: [{ stage: "detect", variant: "middle", batch: 2, replicas: 3 }] };
+    story.run(4, 2);
+    for (let second = 0; second < 40; second++) {
+      story.run(1, 2);
+      assert.ok(story.served("detect").every(variant => variant === "heavy"));
+      assert.equal(story.goal("detect"), "heavy");
+      assert.equal(story.condition("PlanFeasible")?.status, true);
+    }
+    assert.equal(story.goalReplicas("detect"), 3, "the replicas of the pin can be had");
+    const condition = story.condition("VariantsUsable");
+    assert.deepEqual([condition?.status, condition?.reason], [false, "LoadFailed"]);
+    assert.match(
+      condition?.message ?? "",
+      /^detect\/middle is left out for \d+ s: model_invalid: broken; its pin is not followed meanwhile$/,
+    );
+    story.broken.clear();
+    story.run(60, 2);
+    assert.deepEqual([story.goal("detect"), story.condition("VariantsUsable")?.status], ["middle", true]);
+  });
+
   it("takes an operator's variant before an admin endpoint's", () => {
     const story = new Story(twoStages());
     story.report("detect", { pin: { variant: "light", batch: 2 }, variant: "light", batch: 2 });

@@ -99,6 +99,32 @@ describe("HTTP API", () => {
     assert.equal((await get(`${PIPELINE}/pin`)).body.pins.length, 0);
   });
 
+  it("refuses a pin that can't be followed with the reason, and changes nothing", async () => {
+    const pin = (more: object) => send("PUT", `${PIPELINE}/pin`, { stage: "detect", ttlMs: 60_000, ...more });
+    for (const [more, message] of [
+      [
+        { batch: 64 },
+        /batch: must be at most 8, the largest that was measured of any variant of stage detect \(is: 64\)/,
+      ],
+      [{ variant: "light", batch: 9 }, /batch: must be at most 8, the largest that was measured of light/],
+    ] as const) {
+      const { status, body } = await pin(more);
+      assert.equal(status, 400);
+      assert.match(body.error, message);
+    }
+    await running.planFor(20);
+    const switcher = running.switcher();
+    assert.equal((await pin({ variant: "middle" })).status, 200);
+    await running.runUntil(() => switcher.newest?.variant === "middle");
+    switcher.nack("memory_short");
+    await running.runUntil(board => board.conditions.some(({ type, status }) => type === "VariantsUsable" && !status));
+    await send("DELETE", `${PIPELINE}/pin`);
+    const { status, body } = await pin({ variant: "middle" });
+    assert.equal(status, 412);
+    assert.match(body.error, /^detect\/middle can't be served now: memory_short: no$/);
+    assert.deepEqual((await get(`${PIPELINE}/pin`)).body.pins, []);
+  });
+
   it("has one pin a stage, and removes one or all", async () => {
     for (const stage of ["detect", "read", "read"])
       await send("PUT", `${PIPELINE}/pin`, { stage, replicas: 2, ttlMs: 60_000 });

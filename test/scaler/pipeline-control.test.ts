@@ -178,7 +178,7 @@ describe("parseStoredPipeline()", () => {
 
   it("keeps the pins of a newer version's settings whatever else of them it does not know", () => {
     const settings = new OperatorSettings(testPipeline());
-    settings.setPin(settings.pinOf({ stage: "detect", replicas: 2, ttlMs: 60_000 }, NOW_MS).pin);
+    settings.setPin(settings.pinOf({ stage: "detect", replicas: 2, ttlMs: 60_000 }, [], NOW_MS).pin);
     const written = settings.snapshot(NOW_MS);
     const restored = new OperatorSettings(testPipeline());
     const tuning = { forecastQuantile: 0.42 };

@@ -80,6 +80,28 @@ describe("variscale up, when it can't start or is stopped while it does", () => 
     assert.match(await refusal(), /no-second-heavy\.onnx of variant second\/heavy is not in .*Copy it there/);
   });
 
+  it("names a model whose file is not the one that the pipeline file names, also where nothing serves it at start", async () => {
+    writeTinyPipeline(folder.path, { corrupt: "second-heavy" });
+    assert.match(
+      await refusal(),
+      /^variscale: .*second-heavy\.onnx of variant second\/heavy has sha256 [0-9a-f]{64}, the pipeline file says [0-9a-f]{64}\. Where the model is a new one/m,
+    );
+  });
+
+  it("refuses a state folder that another one writes into, and takes it once that was killed", async () => {
+    writeTinyPipeline(folder.path);
+    const first = await UpProcess.startReady(folder.path);
+    try {
+      up = new UpProcess(folder.path);
+      assert.equal(await up.exited, 1);
+      assert.match(up.stderr, new RegExp(`state is in use by variscale up .* \\(pid ${first.child.pid}, since 20`));
+      await first.end("SIGKILL");
+      up = await UpProcess.startReady(folder.path);
+    } finally {
+      first.killAll();
+    }
+  });
+
   it("refuses a pipeline that was not measured, and says what to do", async () => {
     writeTinyPipeline(folder.path, { profiled: false });
     const said = await refusal();
