@@ -13,6 +13,17 @@ function sh(line: string, cwd: string): string {
   return result.stdout;
 }
 
+describe("npm's settings of the project", () => {
+  it("are all known to npm, which warns of others at every install, and let no package run a script", () => {
+    const { stdout, stderr } = spawnSync("npm", ["config", "get", "ignore-scripts"], {
+      cwd: packageFolder,
+      encoding: "utf8",
+    });
+    assert.equal(stderr, "");
+    assert.equal(stdout.trim(), "true");
+  });
+});
+
 describe("the package, installed elsewhere as the README says", function () {
   this.timeout(300_000);
   let folder: string;

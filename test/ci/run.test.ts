@@ -57,7 +57,7 @@ describe(".ci/run", () => {
   }
 
   /** With the stages' commands in place of npm and Node. */
-  async function run(commands: Commands, meanwhile?: () => Promise<void>) {
+  async function run(commands: Commands, meanwhile?: () => Promise<void>, program = ".ci/run") {
     const { ahead, clusterTools = "exit 0", build = ":", page = ":", test = ":", pure = ":", cluster = ":" } = commands;
     const stages = [
       ["run build", build],
@@ -70,7 +70,7 @@ describe(".ci/run", () => {
     writeScript("bin/npm", `case "$*" in\n${cases}\nesac\necho '  1 passing (1s)'`);
     writeScript("bin/node", `if [ "$GOMAXPROCS" = 1 ]; then ${ahead}; else ${clusterTools}; fi`);
     const PATH = `${join(folder.path, "bin")}:${process.env["PATH"]}`;
-    const child = spawn(join(folder.path, ".ci/run"), {
+    const child = spawn(join(folder.path, program), {
       env: { PATH, TMPDIR: join(folder.path, "tmp"), VARISCALE_BUILT: "1" },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -94,6 +94,16 @@ describe(".ci/run", () => {
   const untilWritten = (names: readonly string[]) =>
     until(() => running === null || names.every(name => written(name) !== ""));
   const untilGone = (names: readonly string[]) => until(() => names.every(name => !isAlive(Number(written(name)))));
+
+  it("has a nightly run of the same form", async () => {
+    const { status, output } = await run({ ahead: "exit 0" }, undefined, ".ci/nightly");
+    assert.equal(status, 0, output);
+    assert.match(output, /^security +1 passed/m);
+    assert.match(output, /^7 passed, 0 failed$/m);
+    const failing = await run({ ahead: "exit 0", build: "exit 1" }, undefined, ".ci/nightly");
+    assert.equal(failing.status, 1);
+    assert.match(failing.output, /^6 passed, 1 failed$/m);
+  });
 
   it("compiles the cluster's programs ahead, while other stages run, in time that nothing else wants", async () => {
     const own = autogroup();
