@@ -6,6 +6,7 @@ import { VariscaleError } from "../domain/errors.ts";
 import { createHttpServer, followAnswers, listen, MOST_HEADER_BYTES } from "./answering-server.ts";
 import { ByteBudget, type HeldBytes } from "./byte-budget.ts";
 import { httpStatusOf } from "./error-status.ts";
+import { GuessLimit } from "./guess-limit.ts";
 import { BodyTooLarge, NoRoom, readBody } from "./http-body.ts";
 import type { TlsFolder } from "./tls-folder.ts";
 
@@ -98,6 +99,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     frameworkErrors: (_error, request, reply) => void send(reply, notFound(request)),
   });
+  slowDownGuesses(app);
   app.setNotFoundHandler((request, reply) => send(reply, notFound(request)));
   // fastify would refuse a Content-Type that is none before the route is asked, and would read bodies of paths that are not there.
   for (const method of METHODS_WITH_BODY) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
@@ -114,6 +116,28 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const end = followAnswers(app.server);
   await listen(app.server, options.host, options.port);
   return { port: (app.server.address() as AddressInfo).port, close: (graceMs = 5000) => end(graceMs) };
+}
+
+/** A request that shows a token which an answer of 401 calls wrong is a guess. */
+function slowDownGuesses(app: FastifyInstance): void {
+  const guesses = new GuessLimit();
+  app.addHook("onRequest", async (request, reply) => {
+    if (request.headers.authorization === undefined) return;
+    const address = request.socket.remoteAddress ?? "";
+    const waitSeconds = guesses.countWaitSeconds(address);
+    if (waitSeconds === 0) {
+      reply.raw.once("close", () => {
+        if (reply.raw.statusCode === 401) guesses.note(address);
+      });
+      return;
+    }
+    const error = `too many wrong tokens came from ${address}: try again in ${waitSeconds} s`;
+    return send(reply, {
+      status: 429,
+      headers: { "retry-after": waitSeconds },
+      body: { error, code: "resource_exhausted" },
+    });
+  });
 }
 
 function addRoute(app: FastifyInstance, route: Route, budget: ByteBudget, serverMaxBytes: number): void {

@@ -1,5 +1,6 @@
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
-import type { Route } from "../runtime/http-server.ts";
+import type { HttpRequestHead, HttpResponse, Route } from "../runtime/http-server.ts";
+import { isLoopbackAddress, namesNoSite } from "../runtime/loopback.ts";
 import { boardMetrics } from "./board-metrics.ts";
 import type { Boards } from "./board-store.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -164,6 +165,14 @@ interface Life {
   sources: PipelineSources | null;
 }
 
+/** Without a token, a web page that points its own name at this machine (DNS rebinding) could read all that is shown here. */
+function refuseForeignSite({ localAddress, headers }: HttpRequestHead, token: string | null): HttpResponse | null {
+  if (token !== null || !isLoopbackAddress(localAddress) || namesNoSite(headers.host)) return null;
+  const error =
+    "without a token, the Host header must be localhost or an address: call it by one, or give the scaler a token";
+  return { status: 403, body: { error, code: "permission_denied" } };
+}
+
 function readAccess({
   token = null,
   isInCluster = false,
@@ -210,18 +219,22 @@ function routesOf(options: ScalerOptions, core: ScalerCore, clock: Clock, life: 
     const ofProcess = Buffer.from(`${await core.prometheus.metrics()}\n`);
     return Buffer.concat([ofProcess, ...(await boardMetrics(facts, nowMs))]);
   };
+  const metrics: Route = {
+    method: "GET",
+    path: "/metrics",
+    handle: async () => ({
+      status: 200,
+      headers: { "content-type": core.prometheus.contentType },
+      body: await metricsText(),
+    }),
+  };
+  const token = options.token ?? null;
+  const answered = answeredByLeader(api, { leadership, token, nowMs: () => clock.nowMs() });
   return [
-    ...answeredByLeader(api, leadership),
-    ...pageFileRoutes(),
-    {
-      method: "GET",
-      path: "/metrics",
-      handle: async () => ({
-        status: 200,
-        headers: { "content-type": core.prometheus.contentType },
-        body: await metricsText(),
-      }),
-    },
+    ...[...answered, ...pageFileRoutes(), metrics].map(route => ({
+      ...route,
+      refuse: (head: HttpRequestHead) => refuseForeignSite(head, token),
+    })),
     {
       method: "GET",
       path: "/healthz",

@@ -1,8 +1,15 @@
-import { timingSafeEqual } from "node:crypto";
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
-import { errorResponse, type HttpRequest, type HttpResponse, type Route } from "../runtime/http-server.ts";
+import { showsToken } from "../runtime/bearer-token.ts";
+import {
+  errorResponse,
+  type HttpRequest,
+  type HttpRequestHead,
+  type HttpResponse,
+  type Route,
+} from "../runtime/http-server.ts";
 import { LOG_LEVELS } from "../runtime/logger.ts";
+import { namesThisMachine } from "../runtime/loopback.ts";
 import { ADMIN_LIMITS } from "./admin-limits.ts";
 import { adminOpenApi } from "./admin-openapi.ts";
 import type { Assignments } from "./assignments.ts";
@@ -12,7 +19,6 @@ import type { ProfileHere } from "./profile-here.ts";
 import { type StatusSources, switcherStatus } from "./status.ts";
 
 const { maxBatch, maxTtlMs, defaultTtlMs, maxProfileBatches, maxProfileSeconds } = ADMIN_LIMITS;
-const LOOPBACK_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
 
 export interface AdminOptions extends StatusSources {
   readonly config: Pick<SwitcherConfig, "variants" | "adminToken" | "adminTlsFolder">;
@@ -47,7 +53,7 @@ export function adminRoutes(options: AdminOptions): readonly Route[] {
   ];
   return routes.map(route => ({
     ...route,
-    handle: request => refusal(options.config, request) ?? route.handle(request),
+    refuse: head => refusal(options.config, head),
   }));
 }
 
@@ -135,17 +141,15 @@ function preconditionProblem(assignments: Assignments, request: HttpRequest): Ht
  */
 function refusal(
   { adminToken: token, adminTlsFolder }: AdminOptions["config"],
-  request: HttpRequest,
+  request: HttpRequestHead,
 ): HttpResponse | null {
   if (token === null) {
     const host = request.headers.host ?? "missing";
-    if (adminTlsFolder === null && !LOOPBACK_HOST.test(host)) return forbidden(`Host must be localhost, not ${host}`);
+    if (adminTlsFolder === null && !namesThisMachine(host)) return forbidden(`Host must be localhost, not ${host}`);
     const site = `${adminTlsFolder === null ? "http" : "https"}://${host}`;
     return request.method === "GET" || request.method === "HEAD" ? null : crossSiteRefusal(site, request);
   }
-  const given = Buffer.from(request.headers.authorization ?? "");
-  const wanted = Buffer.from(`Bearer ${token}`);
-  if (given.length === wanted.length && timingSafeEqual(given, wanted)) return null;
+  if (showsToken(request.headers.authorization, token)) return null;
   return {
     status: 401,
     headers: { "www-authenticate": "Bearer" },
@@ -154,7 +158,7 @@ function refusal(
 }
 
 /** Browsers say where a request comes from, and a page can't keep them from it; nothing else sends these headers. */
-function crossSiteRefusal(own: string, { headers }: HttpRequest): HttpResponse | null {
+function crossSiteRefusal(own: string, { headers }: HttpRequestHead): HttpResponse | null {
   const site = headers["sec-fetch-site"] ?? "none";
   if (site !== "none" && site !== "same-origin")
     return forbidden(`Sec-Fetch-Site is ${site}: another site asks for it`);

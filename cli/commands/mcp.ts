@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import type { Command } from "commander";
 import type { LogLevel } from "../../runtime/logger.ts";
 import { logLevelOption, parsePort } from "../options.ts";
-import { type AccessFlags, addUrl, ownName, tokenOf } from "../scaler/access-options.ts";
+import { type AccessFlags, addUrl, LEAST_TOKEN_CHARACTERS, ownName, tokenOf } from "../scaler/access-options.ts";
 
 interface McpFlags extends AccessFlags {
   readonly http?: number;
@@ -12,7 +12,11 @@ interface McpFlags extends AccessFlags {
   readonly logLevel: LogLevel;
 }
 
-const HTTP_TOKEN = { option: "--http-token-file", variable: "VARISCALE_MCP_TOKEN" };
+const HTTP_TOKEN = {
+  option: "--http-token-file",
+  variable: "VARISCALE_MCP_TOKEN",
+  leastCharacters: LEAST_TOKEN_CHARACTERS,
+};
 
 const HELP = `
 Examples:

@@ -11,7 +11,7 @@ import type { SwitcherIdentity } from "../../scaler/switcher-identity.ts";
 import { defaultStateFolder } from "../folders.ts";
 import { parseLoadSource } from "../load-source.ts";
 import { collect, logLevelOption, parseNumber, parsePort, readyOption, setOption } from "../options.ts";
-import { tokenOf } from "../scaler/access-options.ts";
+import { OWN_SCALER_TOKEN, tokenOf } from "../scaler/access-options.ts";
 
 interface ScalerFlags {
   readonly host: string;
@@ -172,7 +172,7 @@ export function addScaler(program: Command): void {
         highAvailability: await highAvailabilityOf(flags, kubernetes),
         tls,
         switcherIdentity: await switcherIdentityOf(flags, kubernetes, logger),
-        token: tokenOf(undefined, process.env),
+        token: tokenOf(undefined, process.env, OWN_SCALER_TOKEN),
         isInCluster: isInPod(process.env),
         logger,
       });

@@ -1,12 +1,18 @@
 import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/server";
 import type { Logger } from "pino";
 import { showsToken } from "../../runtime/bearer-token.ts";
-import { type HttpRequest, type HttpResponse, type HttpServer, startHttpServer } from "../../runtime/http-server.ts";
+import {
+  type HttpRequest,
+  type HttpRequestHead,
+  type HttpResponse,
+  type HttpServer,
+  startHttpServer,
+} from "../../runtime/http-server.ts";
+import { namesThisMachine } from "../../runtime/loopback.ts";
 import { createMcpServer } from "./server.ts";
 import type { Tool } from "./tool.ts";
 
 const MOST_BODY_BYTES = 1024 * 1024;
-const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"];
 
 export interface McpHttpOptions {
   /** 0: one that is free. */
@@ -31,16 +37,17 @@ export function startMcpHttp({ port, token, tools, logger }: McpHttpOptions): Pr
       {
         method: "POST",
         path: "/mcp",
-        handle: async request => refusalOf(request, token) ?? (await answer(request, tools, logger)),
+        refuse: head => refuseStranger(head, token),
+        handle: request => answer(request, tools, logger),
       },
     ],
   });
 }
 
-function refusalOf({ headers }: HttpRequest, token: string): HttpResponse | null {
+function refuseStranger({ headers }: HttpRequestHead, token: string): HttpResponse | null {
   if (headers.origin !== undefined)
     return { status: 403, body: { error: "web pages may not call this: requests must have no Origin header" } };
-  if (!LOOPBACK_NAMES.includes((headers.host ?? "").replace(/:\d+$/, "")))
+  if (!namesThisMachine(headers.host))
     return { status: 403, body: { error: "the Host header must name this machine: localhost or 127.0.0.1" } };
   if (showsToken(headers.authorization, token)) return null;
   return {

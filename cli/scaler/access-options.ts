@@ -38,9 +38,15 @@ export function addChangeOptions(command: Command): Command {
 export interface TokenPlace {
   readonly option: string;
   readonly variable: string;
+  /** A server takes no shorter token, because it could be guessed. Default: 1. */
+  readonly leastCharacters?: number;
 }
 
+/** A token that a server checks has this many characters at least. */
+export const LEAST_TOKEN_CHARACTERS = 16;
 const SCALER_TOKEN: TokenPlace = { option: "--token-file", variable: "VARISCALE_TOKEN" };
+/** The scaler reads its own token from the environment alone. */
+export const OWN_SCALER_TOKEN: TokenPlace = { ...SCALER_TOKEN, leastCharacters: LEAST_TOKEN_CHARACTERS };
 
 /**
  * The token of a file, or of the environment, without the blanks and line ends around it: Secrets that are made of files end with one.
@@ -51,11 +57,12 @@ const SCALER_TOKEN: TokenPlace = { option: "--token-file", variable: "VARISCALE_
 export function tokenOf(
   file: string | undefined,
   env: NodeJS.ProcessEnv,
-  { option, variable }: TokenPlace = SCALER_TOKEN,
+  place: TokenPlace = SCALER_TOKEN,
 ): string | null {
+  const { option, variable } = place;
   if (file === undefined) {
     const text = env[variable]?.trim() ?? "";
-    return text === "" ? null : checkedToken(text, variable);
+    return text === "" ? null : checkToken(text, variable, place);
   }
   let text: string;
   try {
@@ -64,13 +71,18 @@ export function tokenOf(
     const message = `${option} ${file} can't be read: ${VariscaleError.from(error).message}`;
     throw new VariscaleError("not_found", message, { cause: error });
   }
-  return checkedToken(text, `${option} ${file}`);
+  return checkToken(text, `${option} ${file}`, place);
 }
 
-/** What a header can show. */
-function checkedToken(text: string, where: string): string {
+/** A token is a text that a header can show. */
+function checkToken(text: string, where: string, { leastCharacters = 1 }: TokenPlace): string {
   if (!/^[\x21-\x7e]{1,4096}$/.test(text))
     throw new VariscaleError("invalid_argument", `${where}: must have one line, the token`);
+  if (text.length < leastCharacters)
+    throw new VariscaleError(
+      "invalid_argument",
+      `${where}: the token has ${text.length} characters, and could be guessed: write one of ${leastCharacters} at least, such as \`openssl rand -hex 16\` gives`,
+    );
   return text;
 }
 

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
-import { tokenOf } from "../../cli/scaler/access-options.ts";
+import { OWN_SCALER_TOKEN, tokenOf } from "../../cli/scaler/access-options.ts";
 import { isInPod } from "../../runtime/find-kubernetes.ts";
 import { packageFolder } from "../../runtime/version.ts";
 import { TestFolder, until } from "../support/switcher-harness.ts";
@@ -29,6 +29,14 @@ describe("a token in the environment", () => {
         () => tokenOf(undefined, { VARISCALE_TOKEN }),
         /^VariscaleError: VARISCALE_TOKEN: must have one line/,
       );
+  });
+
+  it("is refused where a server would take one that can be guessed; clients may show any", () => {
+    const message =
+      /^VariscaleError: VARISCALE_TOKEN: the token has 15 characters, and could be guessed: write one of 16 at least/;
+    assert.throws(() => tokenOf(undefined, { VARISCALE_TOKEN: "x".repeat(15) }, OWN_SCALER_TOKEN), message);
+    assert.equal(tokenOf(undefined, { VARISCALE_TOKEN: "x".repeat(16) }, OWN_SCALER_TOKEN)?.length, 16);
+    assert.equal(tokenOf(undefined, { VARISCALE_TOKEN: "short" }), "short");
   });
 });
 

@@ -164,7 +164,7 @@ async function startScaler(host: Host): Promise<Program> {
     args: ["--v8-pool-size=1", "--max-semi-space-size=1", main, ...args, `--host=${host}`, "--kubernetes=on"],
     env: {
       KUBECONFIG: await kubeconfigOf(theCluster(), { namespace: NAMESPACE, name: "variscale-scaler" }),
-      VARISCALE_TOKEN: "of-the-test",
+      VARISCALE_TOKEN: "token-of-the-test",
     },
     logFile: join(folder, "log", `scaler-of-the-chart-${host}`),
   });
@@ -180,7 +180,7 @@ async function read(host: Host): Promise<Json> {
 async function pin(stage: string, replicas: number): Promise<void> {
   const response = await fetch(`http://${HOSTS[0]}:8080/api/v1/pipelines/${NAMESPACE}/id-card/pin`, {
     method: "PUT",
-    headers: { authorization: "Bearer of-the-test" },
+    headers: { authorization: "Bearer token-of-the-test" },
     body: JSON.stringify({ stage, replicas, ttlMs: 3_600_000 }),
   });
   assert.equal(response.status, 200, await response.text());

@@ -248,6 +248,25 @@ describe("HTTP API", () => {
     assert.equal((await get("/readyz")).status, 200);
   });
 
+  it("shows nothing to a web page whose own name points at this machine, but for whether it lives", async () => {
+    const readStatus = (path: string, host: string) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const request = httpRequest(running.url(path), { headers: { host } }, response => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        request.on("error", reject);
+        request.end();
+      });
+    for (const path of ["/", "/api/v1/pipelines", PIPELINE, "/metrics"]) {
+      for (const host of ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example"])
+        assert.equal(await readStatus(path, host), 403, `${path} ${host}`);
+      for (const host of ["localhost:1", "127.0.0.1", "[::1]:8080", "10.1.2.3:8080", "LOCALHOST"])
+        assert.equal(await readStatus(path, host), 200, `${path} ${host}`);
+    }
+    assert.equal(await readStatus("/healthz", "evil.example"), 200);
+  });
+
   it("takes changes from this machine alone, not from a web page or through a proxy", async () => {
     const pin = { stage: "read", replicas: 1, ttlMs: 5000 };
     const statusWith = (headers: Record<string, string>) =>

@@ -55,6 +55,9 @@ describe("variscale mcp over Streamable HTTP, from whom it must not serve", func
     const none = await runVariscale(["mcp", "--http", "0"], { env: { VARISCALE_MCP_TOKEN: "" } });
     assert.deepEqual([none.status, none.stdout], [2, ""]);
     assert.match(none.stderr, /--http needs a token .*--http-token-file, or set VARISCALE_MCP_TOKEN/);
+    const short = await runVariscale(["mcp", "--http", "0"], { env: { VARISCALE_MCP_TOKEN: "short" } });
+    assert.equal(short.status, 2);
+    assert.match(short.stderr, /VARISCALE_MCP_TOKEN: the token has 5 characters, and could be guessed/);
     const gone = await runVariscale(["mcp", "--http", "0", "--http-token-file", "/nowhere"]);
     assert.match(gone.stderr, /--http-token-file \/nowhere can't be read/);
   });

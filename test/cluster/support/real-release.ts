@@ -17,7 +17,7 @@ const RELEASE = "variscale";
 const PIPELINE = "id-card";
 /** The SLO of its pipeline file. */
 const LATE_MS = 600;
-const TOKEN = "of-the-test";
+const TOKEN = "token-of-the-test";
 const source = join(packageFolder, "pipelines", PIPELINE);
 
 /** The id-card pipeline as the chart installs it, in pods that run. */

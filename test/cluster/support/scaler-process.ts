@@ -8,7 +8,7 @@ import type { Json } from "./kubernetes-api.ts";
 import { type ClusterPipeline, writePipeline } from "./pipeline-files.ts";
 import { Program } from "./program.ts";
 
-const TOKEN = "of-the-test";
+const TOKEN = "token-of-the-test";
 /** Addresses in use: one for every scaler, so that KEDA's connections to one tell nothing of another. */
 let used = 0;
 
