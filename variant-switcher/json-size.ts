@@ -8,7 +8,7 @@ const SHORTEST_LONG_INTEGER = 16;
 const [QUOTE, BACKSLASH, COLON, DOT, ZERO, NINE, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST] = Buffer.from('"\\:.09{}[]');
 /** The memory that each value, member, array and object takes at least once it is parsed, the tensor's element included, by the character that tells of it. */
 const BYTES_OF = new Uint8Array(256);
-for (const [character, bytes] of Object.entries({ ",": 16, "[": 48, "{": 48, ":": 32 }))
+for (const [character, bytes] of Object.entries({ ",": 16, "[": 48, "{": 128, ":": 32 }))
   BYTES_OF[character.charCodeAt(0)] = bytes;
 /** A text takes this beside its characters. */
 const TEXT_BYTES = 32;

@@ -26,9 +26,9 @@ export class RequestLimits {
 
   /**
    * The most bytes that a request may become when it is parsed, also where it is alone: JSON becomes many times its size. Half of the memory that is
-   * left at most, so that what is read does not end the process.
+   * left at most, so that what is read does not end the process, but room for a small request in any case.
    */
   get maxParsedBytes(): number {
-    return Math.min(this.#queueBytes * QUEUES, (this.#leftMiB() * MIB) / 2);
+    return Math.max(AROUND_BYTES, Math.min(this.#queueBytes * QUEUES, (this.#leftMiB() * MIB) / 2));
   }
 }

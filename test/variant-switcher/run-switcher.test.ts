@@ -65,31 +65,6 @@ describe("runSwitcher()", () => {
     assert.deepEqual(await exitOf(started), [0, null]);
   });
 
-  it("has its heap marked sooner after a Switch, for a moment", async () => {
-    const tellFlags = `
-      import v8 from "node:v8";
-      import { syncBuiltinESMExports } from "node:module";
-      const set = v8.setFlagsFromString;
-      v8.setFlagsFromString = flag => { process.stderr.write(flag + "\\n"); set(flag); };
-      syncBuiltinESMExports();`;
-    const execArgv = ["--import", `data:text/javascript,${encodeURIComponent(tellFlags)}`];
-    const { started, ports } = await start({}, [], { execArgv, stdio: ["ignore", "inherit", "pipe", "ipc"] });
-    let told = "";
-    started.stderr?.on("data", data => {
-      told += data;
-    });
-    const triggers = () =>
-      [...told.matchAll(/--incremental-marking-hard-trigger=(\d+)/g)].map(([, percent]) => percent);
-    await until(() => triggers().at(-1) === "0", "as usual after the start");
-    const before = triggers().length;
-    const body = JSON.stringify({ variant: "b", batch: 1 });
-    const headers = { "if-match": "*" };
-    const pinned = await fetch(`http://127.0.0.1:${ports.admin}/admin/v1/assignment`, { method: "PUT", headers, body });
-    assert.equal(pinned.status, 200);
-    await until(() => triggers().length === before + 2, "marked, and as usual again");
-    assert.deepEqual(triggers().slice(before), ["25", "0"]);
-  });
-
   it("ends when its parent goes away", async () => {
     const { started } = await start();
     started.disconnect();
