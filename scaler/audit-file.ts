@@ -5,6 +5,7 @@ import { VariscaleError } from "../domain/errors.ts";
 /** Lines that wait for a slow disk at most; further ones are lost, and counted. */
 const MOST_WAITING = 2000;
 const REOPEN_MS = 10_000;
+const NEW_LINE = 10;
 
 export interface AuditFileOptions {
   readonly path: string;
@@ -93,9 +94,9 @@ export class AuditFile {
     if (this.#open && performance.now() - this.#open.sinceMs > reopenMs) await this.#closeFile();
     if (this.#open) return this.#open;
     await mkdir(dirname(path), { recursive: true });
-    const handle = await open(path, "a", 0o640);
+    const handle = await open(path, "a+", 0o640);
     this.#open = { handle, sinceMs: performance.now(), bytes: 0 };
-    this.#open.bytes = (await handle.stat()).size;
+    this.#open.bytes = await endLastLine(handle);
     return this.#open;
   }
 
@@ -112,6 +113,17 @@ export class AuditFile {
     if (keep > 0) await rename(path, `${path}.1`);
     else await rm(path);
   }
+}
+
+/** Ends a line that a full disk, or the end of the process, has cut off: the next one must not be lost with it. Gives the file's size. */
+async function endLastLine(handle: FileHandle): Promise<number> {
+  const { size } = await handle.stat();
+  if (size === 0) return 0;
+  const last = Buffer.alloc(1);
+  await handle.read(last, 0, 1, size - 1);
+  if (last[0] === NEW_LINE) return size;
+  await handle.appendFile("\n");
+  return size + 1;
 }
 
 async function renameIfThere(from: string, to: string): Promise<void> {

@@ -27,7 +27,7 @@ export interface HttpApiOptions extends LiveSources, DecisionSources {
   /** What describes pipelines in the cluster, as `--pipelines-from` names it. */
   readonly pipelinesFrom: () => readonly string[];
   /** Null: switchers are not asked who they are. */
-  readonly switcherIdentity: Pick<SwitcherIdentity, "serviceAccounts" | "problem"> | null;
+  readonly switcherIdentity: Pick<SwitcherIdentity, "serviceAccounts" | "audience" | "problem"> | null;
   /** KEDA and switchers must show a certificate. */
   readonly hasMutualTls: boolean;
 }
@@ -79,7 +79,9 @@ export function httpApiRoutes(options: HttpApiOptions): readonly Route[] {
 }
 
 function identityOf({ switcherIdentity }: HttpApiOptions): object | null {
-  return switcherIdentity && { serviceAccounts: switcherIdentity.serviceAccounts, problem: switcherIdentity.problem };
+  if (switcherIdentity === null) return null;
+  const { serviceAccounts, audience, problem } = switcherIdentity;
+  return { serviceAccounts, audience, problem };
 }
 
 /** A change that was checked but not made. */

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { OperatorPin } from "../domain/operator-pin.ts";
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
-import type { AuditFile } from "./audit-file.ts";
+import type { AuditLog } from "./audit-log.ts";
 import type { DecisionRecord } from "./decision-record.ts";
 import type { OperatorTuning } from "./operator-tuning.ts";
 import { type PackedText, packText, unpackText } from "./packed-text.ts";
@@ -48,14 +48,14 @@ interface KeptDecision {
  * packed: as objects, six kilobytes of text each, they would be the largest thing in the heap.
  */
 export class Journal {
-  readonly #audit: AuditFile | null;
+  readonly #audit: AuditLog | null;
   readonly #logger: Logger;
   readonly #pipelines: () => number;
   /** Oldest first. */
   readonly #decisions = new Map<string, KeptDecision[]>();
 
   /** @param pipelines how many there are now. */
-  constructor(pipelines: () => number, audit: AuditFile | null, logger: Logger) {
+  constructor(pipelines: () => number, audit: AuditLog | null, logger: Logger) {
     this.#audit = audit;
     this.#logger = logger;
     this.#pipelines = pipelines;
@@ -64,7 +64,7 @@ export class Journal {
   decide(record: DecisionRecord): void {
     const { kind: _kind, at: _at, ...fields } = record;
     this.#logger.info(fields, "decision");
-    this.#audit?.append(record);
+    this.#audit?.decisions.append(record);
     const key = formatKey({ namespace: record.namespace, name: record.pipeline });
     const kept = this.#decisions.get(key) ?? [];
     this.#decisions.set(key, kept);
@@ -83,7 +83,8 @@ export class Journal {
     const { kind, ...fields } = event;
     const where = { namespace: key.namespace, pipeline: key.name };
     this.#logger.info({ ...where, ...fields }, kind);
-    this.#audit?.append({ kind, at: new Date(nowMs).toISOString(), ...where, ...fields });
+    const file = kind === "guard" ? this.#audit?.decisions : this.#audit?.changes;
+    file?.append({ kind, at: new Date(nowMs).toISOString(), ...where, ...fields });
   }
 
   /** One decision and the one before it; null: it is not, or no longer, in memory. */

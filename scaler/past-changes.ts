@@ -16,9 +16,9 @@ const CHANGES: readonly string[] = ["pin", "unpin", "mode", "tuning"];
 const OTHERS: readonly string[] = ["decision", "guard"];
 
 export interface PastChangesOptions {
-  /** Of the audit log: the file that is written now. */
-  readonly path: string;
-  /** Renamed files that there may be beside it: `.1` is the newest. */
+  /** The audit log's files that are written now, those with newer changes first. */
+  readonly paths: readonly string[];
+  /** Renamed files that there may be beside each: `.1` is the newest. */
   readonly keep: number;
   /** Read at most, from the end. */
   readonly mostBytes: number;
@@ -34,12 +34,13 @@ export interface PastChanges {
 }
 
 /** The newest changes by operators that the audit log has of every pipeline. */
-export function readPastChanges({ path, keep, mostBytes }: PastChangesOptions): PastChanges {
+export function readPastChanges({ paths, keep, mostBytes }: PastChangesOptions): PastChanges {
   const byPipeline = new Map<string, LiveChange[]>();
   let damaged = 0;
   let problem: string | null = null;
   let left = mostBytes;
-  for (const file of [path, ...Array.from({ length: keep }, (_, i) => `${path}.${i + 1}`)]) {
+  const files = paths.flatMap(path => [path, ...Array.from({ length: keep }, (_, i) => `${path}.${i + 1}`)]);
+  for (const file of files) {
     try {
       for (const line of linesFromEnd(file, left)) {
         left -= line.length + 1;

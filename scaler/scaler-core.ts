@@ -119,8 +119,8 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
   const audit =
     stateDir === null
       ? null
-      : openAudit(stateDir, problem => {
-          metrics.auditWrites.inc({ outcome: problem === null ? "ok" : "failed" });
+      : openAudit(stateDir, (isWritten, problem) => {
+          metrics.auditWrites.inc({ outcome: isWritten ? "ok" : "failed" });
           auditWritten.tell(problem);
         });
   const past = stateDir === null ? null : readAudit(stateDir, logger);

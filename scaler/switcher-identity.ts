@@ -25,6 +25,8 @@ export type IdentityVerdict =
 export interface SwitcherIdentity {
   /** Those that switchers run as; empty: any of the pipeline's namespace. */
   readonly serviceAccounts: readonly string[];
+  /** Tokens are for it. */
+  readonly audience: string;
   /** Why nobody's proof can be looked at now; null: nothing is known against it. */
   readonly problem: string | null;
   /**

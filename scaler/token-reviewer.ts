@@ -7,7 +7,7 @@ import { RESOURCES } from "../runtime/kubernetes-resource.ts";
 import type { Clock } from "./clock.ts";
 import { type IdentityVerdict, mismatchOf, type SwitcherClaim, type SwitcherIdentity } from "./switcher-identity.ts";
 import { expiryOf } from "./token-expiry.ts";
-import { type ReviewedToken, reviewedToken, tokenReview } from "./token-review.ts";
+import { type ReviewedToken, reviewedToken, SWITCHER_AUDIENCE, tokenReview } from "./token-review.ts";
 
 /** A verdict is asked for again after so long: a pod that is gone, or a token that begins to hold, is seen by then. */
 const TAKEN_MS = 60_000;
@@ -33,6 +33,8 @@ export interface TokenReviewerOptions {
   readonly config: KubernetesConfig;
   /** Those that switchers run as; empty: any of the pipeline's namespace. */
   readonly serviceAccounts: readonly string[];
+  /** Their tokens are for it. Default: `variscale`. */
+  readonly audience?: string;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Of verdicts that are kept. Default: 10,000 on tokens that were taken, 1,000 on others. */
@@ -75,6 +77,10 @@ export class TokenReviewer implements SwitcherIdentity {
     return this.#options.serviceAccounts;
   }
 
+  get audience(): string {
+    return this.#options.audience ?? SWITCHER_AUDIENCE;
+  }
+
   get problem(): string | null {
     return this.#problem;
   }
@@ -91,8 +97,7 @@ export class TokenReviewer implements SwitcherIdentity {
     if (token === null)
       return {
         outcome: "missing",
-        problem:
-          "it shows no token: mount one for the audience variscale, and start the switcher with --scaler-token-file",
+        problem: `it shows no token: mount one for the audience ${this.audience}, and start the switcher with --scaler-token-file`,
       };
     if (!/^[\x21-\x7e]+$/.test(token) || token.length > MOST_TOKEN)
       return { outcome: "refused", problem: `its token is none: it has ${token.length} characters, or blanks` };
@@ -165,13 +170,19 @@ export class TokenReviewer implements SwitcherIdentity {
       else this.#reviews -= 1;
     }
     const atMs = this.#options.clock.nowMs();
-    const verdict = { reviewed: reviewedToken(answer), atMs, expiresAtMs: expiryOf(token) ?? atMs + TAKEN_MS };
+    const verdict = {
+      reviewed: reviewedToken(answer, this.audience),
+      atMs,
+      expiresAtMs: expiryOf(token) ?? atMs + TAKEN_MS,
+    };
     this.#keep(digest, verdict);
     return verdict;
   }
 
   #send(token: string): Promise<unknown> {
-    return this.#client.create(RESOURCES.tokenReviews, null, tokenReview(token), { withinMs: ANSWER_WITHIN_MS });
+    return this.#client.create(RESOURCES.tokenReviews, null, tokenReview(token, this.audience), {
+      withinMs: ANSWER_WITHIN_MS,
+    });
   }
 
   #keep(digest: string, verdict: Verdict): void {

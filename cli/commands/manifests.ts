@@ -11,7 +11,8 @@ interface ManifestsFlags {
   readonly serviceAccount: string;
   readonly pipelinesFrom: readonly string[];
   readonly ha?: boolean;
-  readonly switcherIdentity: "none" | "tokenreview";
+  readonly switcherIdentity: keyof typeof TOKENS;
+  readonly switcherAudience?: string;
   readonly tlsSecret?: string;
   readonly target: readonly string[];
   readonly image?: string;
@@ -19,11 +20,13 @@ interface ManifestsFlags {
   readonly set: readonly string[];
 }
 
+const TOKENS = { token: "shown", tokenreview: "reviewed", none: "none" } as const;
+
 const EXAMPLES = `
 Examples:
   variscale manifests pipelines/id-card | kubectl apply -f -
   variscale manifests pipelines/id-card --target detection=StatefulSet/detector --tls-secret variscale-keda
-  variscale manifests pipelines/id-card --image registry.example/variscale:0.1.0 --models-claim models
+  variscale manifests pipelines/id-card --image registry.example/variscale:0.1.0 --models-claim models --tls-secret variscale-client-tls
   variscale manifests --crd | kubectl apply --server-side -f -
 
 Check afterwards what the cluster made of them: variscale doctor pipelines/id-card`;
@@ -53,11 +56,12 @@ export function addManifests(program: Command): void {
     .addOption(
       new Option(
         "--switcher-identity <how>",
-        "as the scaler's: `tokenreview` adds the right that it needs for it, and the token to the switchers that are written",
+        "`token`: the switchers that are written show the token of their pod, as the chart's scaler asks for; `tokenreview`: also the scaler's right to have it reviewed, which the chart has; `none`: they show none",
       )
-        .choices(["none", "tokenreview"])
-        .default("none"),
+        .choices(["token", "tokenreview", "none"])
+        .default("token"),
     )
+    .option("--switcher-audience <name>", "as the scaler's: that the tokens are for (default: variscale)")
     .option("--tls-secret <name>", "Secret with ca.crt, tls.crt and tls.key for KEDA: the connection is mutual TLS")
     .option(
       "--target <stage=[kind/]name>",
@@ -96,7 +100,8 @@ async function manifests(path: string | undefined, flags: ManifestsFlags): Promi
     scalerNamespace: flags.scalerNamespace ?? null,
     serviceAccount: flags.serviceAccount,
     pipelinesFromCluster: flags.pipelinesFrom.length > 0,
-    switcherTokens: flags.switcherIdentity === "tokenreview",
+    switcherTokens: TOKENS[flags.switcherIdentity],
+    audience: flags.switcherAudience ?? null,
     ha: flags.ha ?? false,
     targets: flags.target,
     image: flags.image ?? null,

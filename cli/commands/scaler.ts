@@ -33,6 +33,7 @@ interface ScalerFlags {
   readonly advertiseHost?: string;
   readonly tlsFolder?: string;
   readonly switcherIdentity: "none" | "tokenreview";
+  readonly switcherAudience?: string;
   readonly switcherServiceAccount: readonly string[];
   readonly output: "text" | "json";
   readonly logLevel: LogLevel;
@@ -142,6 +143,10 @@ export function addScaler(program: Command): void {
       collect,
       [],
     )
+    .option(
+      "--switcher-audience <name>",
+      "that the tokens of switchers are for: another for each scaler, as variscale/NAMESPACE/NAME, and what one was shown is of no use to others (default: variscale)",
+    )
     .addOption(setOption())
     .addOption(readyOption())
     .addOption(logLevelOption("info"))
@@ -207,12 +212,12 @@ async function switcherIdentityOf(
   kubernetes: ClusterOptions | null,
   logger: Logger,
 ): Promise<SwitcherIdentity | null> {
-  const { switcherIdentity, switcherServiceAccount: serviceAccounts } = flags;
+  const { switcherIdentity, switcherServiceAccount: serviceAccounts, switcherAudience: audience } = flags;
   if (switcherIdentity === "none") {
-    if (serviceAccounts.length === 0) return null;
+    if (serviceAccounts.length === 0 && audience === undefined) return null;
     throw new VariscaleError(
       "invalid_argument",
-      "--switcher-service-account goes with --switcher-identity tokenreview: without, nothing shows which one a switcher runs as",
+      `${serviceAccounts.length === 0 ? "--switcher-audience" : "--switcher-service-account"} goes with --switcher-identity tokenreview: without, switchers show no token`,
     );
   }
   if (kubernetes === null)
@@ -222,7 +227,10 @@ async function switcherIdentityOf(
     );
   const { systemClock } = await import("../../scaler/clock.ts");
   const { TokenReviewer } = await import("../../scaler/token-reviewer.ts");
-  const reviewer = new TokenReviewer({ config: kubernetes.config, serviceAccounts, clock: systemClock, logger });
+  const reviewer = new TokenReviewer({
+    ...{ config: kubernetes.config, serviceAccounts, clock: systemClock, logger },
+    ...(audience !== undefined && { audience }),
+  });
   reviewer.start();
   return reviewer;
 }

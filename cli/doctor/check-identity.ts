@@ -6,6 +6,8 @@ import { type Finding, fail, ok, warn } from "./finding.ts";
 export interface Identity {
   /** Those that switchers run as; empty: any. */
   readonly serviceAccounts: readonly string[];
+  /** Tokens are for it; missing: the scaler is of an earlier version, which knows one alone. */
+  readonly audience?: string | undefined;
   /** Why tokens are not reviewed; null: they are. */
   readonly problem: string | null;
 }
@@ -78,12 +80,11 @@ export function checkTaken(
 /**
  * Whether the switchers of a workload show a token that the scaler takes; nothing of pods without a switcher.
  *
- * @param serviceAccounts those that the scaler takes; empty: any.
  * @param bound those that the stage is bound to; empty: none.
  */
 export function checkSwitcherToken(
   { where, template, stage }: Workload,
-  serviceAccounts: readonly string[],
+  { serviceAccounts, audience = SWITCHER_AUDIENCE }: Pick<Identity, "serviceAccounts" | "audience">,
   bound: readonly string[],
 ): Finding[] {
   const { containers, initContainers, serviceAccountName } = template.spec;
@@ -108,13 +109,13 @@ export function checkSwitcherToken(
         "set serviceAccountName, or add it to the stage's serviceAccounts in the pipeline file",
       ),
     ];
-  const problem = problemOfToken(template, switcher);
+  const problem = problemOfToken(template, switcher, audience);
   if (problem !== null) return [fail("switcher-token", where, problem, RECIPE)];
-  return [ok("switcher-token", where, `shows a token for the audience ${SWITCHER_AUDIENCE}, of ${account}`)];
+  return [ok("switcher-token", where, `shows a token for the audience ${audience}, of ${account}`)];
 }
 
 /** What is wrong with the token that a switcher shows; null: nothing. */
-function problemOfToken({ spec }: PodTemplate, switcher: Container): string | null {
+function problemOfToken({ spec }: PodTemplate, switcher: Container, wanted: string): string | null {
   const tokensOf = (volume: string) =>
     (spec.volumes ?? [])
       .filter(({ name }) => name === volume)
@@ -127,14 +128,14 @@ function problemOfToken({ spec }: PodTemplate, switcher: Container): string | nu
   );
   if (file === null) {
     // Its configuration may name the file.
-    if (mounted.some(({ audience }) => audience === SWITCHER_AUDIENCE)) return null;
-    return `container ${switcher.name} shows no token: it has neither ${TOKEN_FLAG} nor a projected token for the audience ${SWITCHER_AUDIENCE}`;
+    if (mounted.some(({ audience }) => audience === wanted)) return null;
+    return `container ${switcher.name} shows no token: it has neither ${TOKEN_FLAG} nor a projected token for the audience ${wanted}`;
   }
   const token = mounted.find(one => one.file === file);
   if (!token)
     return `${TOKEN_FLAG} of container ${switcher.name} is ${file}, where no projected service account token is mounted`;
-  if (token.audience === SWITCHER_AUDIENCE) return null;
-  return `the token of container ${switcher.name} is for ${token.audience ? `the audience ${token.audience}` : "the API server"}, and the scaler takes those for ${SWITCHER_AUDIENCE}`;
+  if (token.audience === wanted) return null;
+  return `the token of container ${switcher.name} is for ${token.audience ? `the audience ${token.audience}` : "the API server"}, and the scaler takes those for ${wanted}`;
 }
 
 function isSwitcher(container: Container): boolean {

@@ -3,6 +3,7 @@ import { VariscaleError } from "../../domain/errors.ts";
 import type { NamingObject } from "../../scaler/described-pipeline.ts";
 import { checkFollowed } from "./check-annotation.ts";
 import { checkClock } from "./check-clock.ts";
+import { checkDoors } from "./check-doors.ts";
 import { checkBinding, checkIdentity, checkSwitcherToken, checkTaken, type Workload } from "./check-identity.ts";
 import { checkPipelineState, type PipelineState, pipelineStateSchema } from "./check-pipeline-state.ts";
 import { checkScalerVersion, checkSwitcherVersions } from "./check-versions.ts";
@@ -15,7 +16,15 @@ const listSchema = z.looseObject({
   // Scalers of earlier versions do not say.
   sourcesProblem: z.string().nullish(),
   pipelinesFrom: z.array(z.string()).nullish(),
-  switcherIdentity: z.looseObject({ serviceAccounts: z.array(z.string()), problem: z.string().nullable() }).nullish(),
+  switcherIdentity: z
+    .looseObject({
+      serviceAccounts: z.array(z.string()),
+      audience: z.string().optional(),
+      problem: z.string().nullable(),
+    })
+    .nullish(),
+  changes: z.string().optional(),
+  mutualTls: z.boolean().optional(),
   pipelines: z.array(z.unknown()),
 });
 
@@ -70,6 +79,7 @@ export async function examineScaler(question: ScalerQuestion): Promise<readonly 
   if (list.pipelinesFrom) findings.push(...checkFollowed(naming, list.pipelinesFrom, where));
   const identity = list.switcherIdentity;
   if (identity) findings.push(checkIdentity(identity, where));
+  findings.push(...checkDoors(list, where));
   if (answer.clock && apiServerClock)
     findings.push(...checkClock(between(answer.clock, apiServerClock), where, "the API server's"));
   for (const name of pipelines) {
@@ -81,7 +91,7 @@ export async function examineScaler(question: ScalerQuestion): Promise<readonly 
     else {
       findings.push(...checkTaken(bound, identity.serviceAccounts, ofPipeline));
       for (const workload of workloads.filter(({ pipeline }) => pipeline === name))
-        findings.push(...checkSwitcherToken(workload, identity.serviceAccounts, bound[workload.stage] ?? []));
+        findings.push(...checkSwitcherToken(workload, identity, bound[workload.stage] ?? []));
     }
   }
   return findings;

@@ -3,7 +3,7 @@ import { findStage, type Pipeline } from "../../domain/pipeline.ts";
 import { ACCESS_RULES, accessOf, identityAccessOf, PIPELINE_ACCESS_RULES, sharedAccessOf } from "./access-rules.ts";
 import { objectName } from "./object-name.ts";
 import { type ScaleTarget, scaledObjectOf, triggerAuthenticationOf } from "./scaled-object.ts";
-import { switchersOf } from "./switchers.ts";
+import { switcherAccount, switchersOf } from "./switchers.ts";
 
 export interface ManifestOptions {
   /** host:port of the scaler for KEDA; null: where the chart puts it. */
@@ -17,8 +17,10 @@ export interface ManifestOptions {
   readonly serviceAccount: string;
   /** The scaler finds its pipelines in the cluster (`--pipelines-from`), and has the rights to. */
   readonly pipelinesFromCluster: boolean;
-  /** The scaler knows switchers by the tokens of their pods, and has the right to have them reviewed. */
-  readonly switcherTokens: boolean;
+  /** The switchers that are written show the token of their pod, and the scaler has the right to have it reviewed where that is written too. */
+  readonly switcherTokens: "none" | "shown" | "reviewed";
+  /** The tokens of switchers are for it; null: what the scaler takes by default. */
+  readonly audience: string | null;
   /** Also the rights of several scalers of which one leads. */
   readonly ha: boolean;
   /** `stage=[kind/]name` for what is scaled and is there already. */
@@ -41,14 +43,15 @@ export function manifestsOf(pipeline: Pipeline, options: ManifestOptions): reado
   const account = { name: options.serviceAccount, namespace: scalerNamespace };
   const service = (name: string, port: number) => `variscale-${name}.${scalerNamespace}.svc.cluster.local:${port}`;
   const targets = parseTargets(pipeline, options.targets);
+  const showToken = options.switcherTokens !== "none";
   const scalerAddress = options.scalerAddress ?? service("scaler", 6000);
   const switcherAddress = options.switcherAddress ?? service("switchers", 6001);
   return [
     ...accessOf(namespace, account, [...ACCESS_RULES, ...(options.pipelinesFromCluster ? PIPELINE_ACCESS_RULES : [])]),
     ...(options.ha ? sharedAccessOf(account) : []),
-    ...(options.switcherTokens ? identityAccessOf(account) : []),
+    ...(options.switcherTokens === "reviewed" ? identityAccessOf(account) : []),
     ...(tlsSecret === null ? [] : [triggerAuthenticationOf(namespace, tlsSecret)]),
-    ...(options.switcherTokens && image !== null ? accountsOf(pipeline, targets) : []),
+    ...(showToken && image !== null ? accountsOf(pipeline, targets) : []),
     ...pipeline.stages.flatMap(stage => {
       const given = targets.get(stage.name);
       const name = objectName(pipeline.key.name, stage.name);
@@ -58,7 +61,7 @@ export function manifestsOf(pipeline: Pipeline, options: ManifestOptions): reado
           ? []
           : switchersOf(pipeline, stage, {
               ...{ image, modelsClaim, scalerAddress: switcherAddress, tlsSecret },
-              showToken: options.switcherTokens,
+              ...{ showToken, audience: options.audience },
             })),
         scaledObjectOf(pipeline, stage, { scalerAddress, authentication: tlsSecret, target }),
       ];
@@ -71,7 +74,7 @@ export function manifestsOf(pipeline: Pipeline, options: ManifestOptions): reado
  * whether tokens are mounted is for each pod to say; `default` is always there.
  */
 function accountsOf({ key, stages }: Pipeline, targets: ReadonlyMap<string, ScaleTarget>): object[] {
-  const names = stages.filter(({ name }) => !targets.has(name)).flatMap(stage => stage.serviceAccounts.slice(0, 1));
+  const names = stages.filter(({ name }) => !targets.has(name)).map(switcherAccount);
   return [...new Set(names)]
     .filter(name => name !== "default")
     .map(name => ({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace: key.namespace } }));

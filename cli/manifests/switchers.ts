@@ -14,6 +14,8 @@ export interface SwitchersOptions {
   readonly tlsSecret: string | null;
   /** They show the token of their pod to the scaler. */
   readonly showToken: boolean;
+  /** The token is for it; null: what the scaler takes by default. */
+  readonly audience: string | null;
 }
 
 const CONFIG_FOLDER = "/etc/variscale";
@@ -23,7 +25,8 @@ const TLS_FOLDER = "/etc/variscale-tls";
 const TOKEN_FOLDER = "/var/run/secrets/variscale";
 /** The kubelet renews it when four fifths of it are over. */
 const TOKEN_SECONDS = 3600;
-const TOKEN = { path: "token", audience: SWITCHER_AUDIENCE, expirationSeconds: TOKEN_SECONDS };
+/** Switchers run as it where their stage names no service accounts; the scaler of the chart takes it by default. */
+const ACCOUNT = "variscale-manifests";
 /** From the end of readiness until nobody sends any more. */
 const PROPAGATION_SECONDS = 5;
 
@@ -78,15 +81,21 @@ export function switchersOf(pipeline: Pipeline, stage: Stage, options: Switchers
   ];
 }
 
+/** The service account that switchers of a stage run as, where they show what they run as. */
+export function switcherAccount({ serviceAccounts }: Stage): string {
+  return serviceAccounts[0] ?? ACCOUNT;
+}
+
 function podOf(name: string, stage: Stage, options: SwitchersOptions): object {
   const { tlsSecret, showToken } = options;
-  const [serviceAccountName] = stage.serviceAccounts;
+  const audience = options.audience ?? SWITCHER_AUDIENCE;
+  const token = { path: "token", audience, expirationSeconds: TOKEN_SECONDS };
   const resources = { cpu: String(stage.cores), memory: `${Math.ceil(stage.memoryMiB)}Mi` };
   const field = (variable: string, fieldPath: string) => ({ name: variable, valueFrom: { fieldRef: { fieldPath } } });
   const probe = (path: string) => ({ httpGet: { path, port: "http" } });
   return {
     // As whom the scaler takes them.
-    ...(showToken && serviceAccountName !== undefined ? { serviceAccountName } : {}),
+    ...(showToken ? { serviceAccountName: switcherAccount(stage) } : {}),
     automountServiceAccountToken: false,
     enableServiceLinks: false,
     terminationGracePeriodSeconds: 60,
@@ -143,7 +152,7 @@ function podOf(name: string, stage: Stage, options: SwitchersOptions): object {
       { name: "models", persistentVolumeClaim: { claimName: options.modelsClaim, readOnly: true } },
       { name: "state", emptyDir: { sizeLimit: "16Mi" } },
       ...(tlsSecret === null ? [] : [{ name: "tls", secret: { secretName: tlsSecret } }]),
-      ...(showToken ? [{ name: "token", projected: { sources: [{ serviceAccountToken: TOKEN }] } }] : []),
+      ...(showToken ? [{ name: "token", projected: { sources: [{ serviceAccountToken: token }] } }] : []),
     ],
   };
 }

@@ -42,7 +42,7 @@ const secretsOf = (objects: readonly KubernetesObject[]) =>
   );
 
 describe("the chart's certificates", () => {
-  it("are none by default", () => {
+  it("are none by default where Helm sees no cluster that keeps them", () => {
     const objects = render(...ID_CARD);
     assert.ok(!objects.some(({ kind }) => ["Secret", "Certificate", "TriggerAuthentication"].includes(kind)));
   });

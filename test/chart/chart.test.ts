@@ -48,7 +48,8 @@ describe("the chart", () => {
     const objects = render(...EVERYTHING);
     const names = objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
     assert.equal(new Set(names).size, names.length, names.join("\n"));
-    for (const { metadata } of objects) assert.equal(metadata.namespace, "shop");
+    for (const { kind, metadata } of objects)
+      assert.equal(metadata.namespace, kind.startsWith("ClusterRole") ? undefined : "shop", metadata.name);
   });
 
   it("gives switchers a configuration that they take, with what was measured", () => {
@@ -188,7 +189,7 @@ describe("the chart", () => {
     };
     const argsOf = (objects: readonly KubernetesObject[]): readonly string[] =>
       named(objects, "Deployment", "variscale-scaler").spec.template.spec.containers[0].args;
-    const without = render(...ID_CARD);
+    const without = render(...ID_CARD, "--set=switcher.identity=none");
     assert.doesNotMatch(JSON.stringify([tokenOf(without), argsOf(without)]), /token|identity|service-account/);
     assert.ok(!without.some(({ kind }) => kind.startsWith("ClusterRole")));
     const objects = render(...ID_CARD, "--set=switcher.identity=tokenReview,switcher.serviceAccounts={own}");
@@ -234,14 +235,14 @@ describe("the chart", () => {
     assert.deepEqual(shared, {
       bound: each(() => []),
       pods: each(() => "variscale-switcher"),
-      ...{ taken: ["variscale-switcher"], made: ["variscale-switcher"] },
+      ...{ taken: ["variscale-switcher", "variscale-manifests"], made: ["variscale-switcher"] },
     });
     const perStage = ["--set=switcher.identity=tokenReview,switcher.serviceAccountPerStage=true"];
     const own = names.map(name => `variscale-id-card-${name}`);
     assert.deepEqual(accountsOf(render(...ID_CARD, ...perStage)), {
       bound: each(name => [`variscale-id-card-${name}`]),
       pods: each(name => `variscale-id-card-${name}`),
-      ...{ taken: ["variscale-switcher", ...own], made: ["variscale-switcher", ...own] },
+      ...{ taken: ["variscale-switcher", "variscale-manifests", ...own], made: ["variscale-switcher", ...own] },
     });
     const file = parse(readFileSync(join(packageFolder, "pipelines/id-card/pipeline.yaml"), "utf8"));
     file.spec.stages[0].serviceAccounts = ["cards", "cards-canary"];
@@ -256,9 +257,9 @@ describe("the chart", () => {
     });
     assert.equal(written.pods[first], "cards");
     const rest = others.map(name => `variscale-id-card-${name}`);
-    assert.deepEqual(written.taken, ["variscale-switcher", "cards", "cards-canary", ...rest]);
+    assert.deepEqual(written.taken, ["variscale-switcher", "variscale-manifests", "cards", "cards-canary", ...rest]);
     assert.deepEqual(written.made, ["variscale-switcher", ...rest]);
-    const refused = refusal(...ID_CARD, "--set=switcher.serviceAccountPerStage=true");
+    const refused = refusal(...ID_CARD, "--set=switcher.serviceAccountPerStage=true,switcher.identity=none");
     assert.match(refused, /switcher\.serviceAccountPerStage: must be false without switcher\.identity=tokenReview/);
   });
 

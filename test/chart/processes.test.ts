@@ -30,7 +30,7 @@ function run(args: readonly string[], until: string | null, env: NodeJS.ProcessE
 const LOAD_IS_MISSING = "LoadSourceAnswering";
 
 describe("what the chart starts", () => {
-  const objects = render(...ID_CARD, "--set=scaler.replicas=1");
+  const objects = render(...ID_CARD, "--set=scaler.replicas=1,switcher.identity=none");
   const command = join(packageFolder, "dist/cli/main.js");
   let folder: string;
 

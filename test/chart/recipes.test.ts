@@ -6,6 +6,7 @@ import { parsePipelineFile } from "../../domain/pipeline-file.ts";
 import { packageFolder } from "../../runtime/version.ts";
 import { type Recipe, readRecipes, valuesIn } from "../support/recipes.ts";
 import { type KubernetesObject, named, render } from "./helm.ts";
+import { SeenCluster } from "./seen-cluster.ts";
 
 const scalerOf = (objects: readonly KubernetesObject[]): KubernetesObject =>
   named(objects, "Deployment", "variscale-scaler").spec.template.spec.containers[0];
@@ -70,13 +71,20 @@ describe("the chart, as pages install it", () => {
   });
 
   for (const page of ["charts/variscale/README.md", "docs/quick-start-kubernetes.md"])
-    it(`${page}: gives both scalers the token that it makes`, () => {
+    it(`${page}: names the Secret with the token that the chart gives both scalers`, async () => {
       const text = readFileSync(join(packageFolder, page), "utf8");
-      const [, secret, key] = /create secret generic (\S+) --from-literal=(\w+)=/.exec(text) ?? [];
-      const values = valuesIn(text).map(value => value.replace(/=(pipelines\/.*)$/, `=${packageFolder}/$1`));
-      const { env } = scalerOf(render(...values));
-      const token = env.find(({ name }: KubernetesObject) => name === "VARISCALE_TOKEN");
-      assert.deepEqual(token?.valueFrom, { secretKeyRef: { name: secret, key } });
+      const [, name, key] = /get secret (\S+) --output jsonpath='\{\.data\.(\w+)\}'/.exec(text) ?? [];
+      const values = valuesIn(text)
+        .filter(value => value !== "--create-namespace")
+        .map(value => value.replace(/=(pipelines\/.*)$/, `=${packageFolder}/$1`));
+      const cluster = await SeenCluster.open();
+      try {
+        const { env } = scalerOf(await cluster.install(values));
+        const token = env.find(({ name: variable }: KubernetesObject) => variable === "VARISCALE_TOKEN");
+        assert.deepEqual(token?.valueFrom, { secretKeyRef: { name, key } });
+      } finally {
+        await cluster.close();
+      }
     });
 });
 

@@ -28,11 +28,10 @@ describe("variscale pin, unpin and mode", function () {
     ((await (await fetch(running.url("/api/v1/pipelines/shop/cards/pin"))).json()) as { pins: [] }).pins;
   // biome-ignore lint/suspicious/noExplicitAny: JSON of the audit log
   const audited = (): readonly any[] =>
-    readFileSync(join(folder, "state/decisions.jsonl"), "utf8")
+    readFileSync(join(folder, "state/changes.jsonl"), "utf8")
       .trim()
       .split("\n")
-      .map(text => JSON.parse(text))
-      .filter(({ kind }) => kind !== "decision");
+      .map(text => JSON.parse(text));
 
   it("pins, says what was before, and the plan keeps to it until it is unpinned", async () => {
     await running.planFor(20);

@@ -154,8 +154,17 @@ async function startScaler(host: Host): Promise<Program> {
   const { data } = (await api.call("GET", path)).body;
   for (const [name, text] of Object.entries<string>(data)) writeFileSync(join(mounted, name), text);
   const [container] = (await api.get("Deployment", NAMESPACE, "variscale-scaler")).spec.template.spec.containers;
+  const tls = join(folder, "chart/tls");
+  mkdirSync(tls, { recursive: true });
+  const secret = await api.get("Secret", NAMESPACE, "variscale-tls");
+  for (const [name, text] of Object.entries<string>(secret.data))
+    writeFileSync(join(tls, name), Buffer.from(text, "base64"));
+  const token = await api.get("Secret", NAMESPACE, "variscale-scaler-token");
   const args = container.args.map((arg: string) =>
-    arg.replace("/app/mounted/id-card", mounted).replace("/var/lib/variscale", join(folder, "chart", host)),
+    arg
+      .replace("/app/mounted/id-card", mounted)
+      .replace("/var/lib/variscale", join(folder, "chart", host))
+      .replace("/etc/variscale/tls", tls),
   );
   const main = join(packageFolder, "dist/cli/main.js");
   const program = new Program({
@@ -164,7 +173,7 @@ async function startScaler(host: Host): Promise<Program> {
     args: ["--v8-pool-size=1", "--max-semi-space-size=1", main, ...args, `--host=${host}`, "--kubernetes=on"],
     env: {
       KUBECONFIG: await kubeconfigOf(theCluster(), { namespace: NAMESPACE, name: "variscale-scaler" }),
-      VARISCALE_TOKEN: "token-of-the-test",
+      VARISCALE_TOKEN: Buffer.from(token.data.token, "base64").toString(),
     },
     logFile: join(folder, "log", `scaler-of-the-chart-${host}`),
   });
@@ -178,9 +187,10 @@ async function read(host: Host): Promise<Json> {
 
 /** Pins the replicas of a stage, and waits until that is what KEDA is told. */
 async function pin(stage: string, replicas: number): Promise<void> {
+  const token = await theCluster().api.get("Secret", NAMESPACE, "variscale-scaler-token");
   const response = await fetch(`http://${HOSTS[0]}:8080/api/v1/pipelines/${NAMESPACE}/id-card/pin`, {
     method: "PUT",
-    headers: { authorization: "Bearer token-of-the-test" },
+    headers: { authorization: `Bearer ${Buffer.from(token.data.token, "base64")}` },
     body: JSON.stringify({ stage, replicas, ttlMs: 3_600_000 }),
   });
   assert.equal(response.status, 200, await response.text());

@@ -71,7 +71,7 @@ function kustomized({ folder, files, written }: Recipe): readonly AnyObject[] {
     const objects = objectsIn(text);
     assert.deepEqual(
       objects.map(({ kind }) => kind),
-      ["ConfigMap", "Service", "Deployment"],
+      ["ServiceAccount", "ConfigMap", "Service", "Deployment"],
     );
     const pod = objects.find(({ kind }) => kind === "Deployment")?.spec.template.spec;
     assert.deepEqual(

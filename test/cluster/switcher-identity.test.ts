@@ -68,7 +68,8 @@ describe("switchers that a real API server knows by the tokens of their pods", (
       ...{ scalerAddress: null, switcherAddress: null, tlsSecret: null, scalerNamespace: null, targets: [] },
       ...{ pipelinesFromCluster: false, ha: false, image: null, modelsClaim: null },
       serviceAccount: SCALER.name,
-      switcherTokens: true,
+      switcherTokens: "reviewed",
+      audience: null,
     });
     await api().apply(
       { apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } },

@@ -50,11 +50,10 @@ describe("changes on the live page in Chromium", () => {
   const made = () => sent.filter(request => !request.url().includes("dryRun=true"));
   const askFor = async what => (await fetch(running.url(`/api/v1/pipelines/shop/cards/${what}`))).json();
   const audited = () =>
-    readFileSync(join(folder, "decisions.jsonl"), "utf8")
+    readFileSync(join(folder, "changes.jsonl"), "utf8")
       .trim()
       .split("\n")
-      .map(line => JSON.parse(line))
-      .filter(({ kind }) => kind !== "decision");
+      .map(line => JSON.parse(line));
   const button = name => page.getByRole("button", { name, exact: true });
   const field = name => page.locator("#change").getByLabel(name, { exact: true });
 

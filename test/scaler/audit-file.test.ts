@@ -64,6 +64,17 @@ describe("AuditFile", () => {
     assert.match(problems[0] ?? "", /cannot write \/dev\/full: ENOSPC.*make room/);
   });
 
+  it("begins a new line behind one that a full disk has cut off", async () => {
+    const path = join(folder, "log.jsonl");
+    writeFileSync(path, '{"i":0}\n{"i":1,"text":"cut o');
+    const file = open(path);
+    file.append({ i: 2 });
+    file.append({ i: 3 });
+    await file.close();
+    const written = readFileSync(path, "utf8");
+    assert.equal(written, '{"i":0}\n{"i":1,"text":"cut o\n{"i":2}\n{"i":3}\n');
+  });
+
   it("works again when the folder does", async () => {
     const blocked = join(folder, "state");
     writeFileSync(blocked, "a file where the folder should be");

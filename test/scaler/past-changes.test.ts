@@ -23,7 +23,7 @@ describe("readPastChanges()", () => {
       ...{ from: "10.0.0.1", forwardedFor: null },
     })}\n`;
   const decisionLine = (bytes: number): string => `{"kind":"decision","text":"${"é".repeat(bytes / 2)}"}\n`;
-  const read = (mostBytes = 1e8) => readPastChanges({ path, keep: 3, mostBytes });
+  const read = (mostBytes = 1e8) => readPastChanges({ paths: [path], keep: 3, mostBytes });
   const users = (pipeline = "shop/cards", mostBytes = 1e8) =>
     (read(mostBytes).byPipeline.get(pipeline) ?? []).map(({ by }) => Number(by.split(" ")[1]));
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  appendFileSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -119,13 +120,22 @@ describe("state of the scaler", () => {
       ],
     );
     await first.close();
-    const log = join(stateDir, "decisions.jsonl");
+    const log = join(stateDir, "changes.jsonl");
     const written = readFileSync(log, "utf8");
     rmSync(log);
     const second = await restart(first);
     assert.deepEqual(await changes(second), told);
     await second.close();
     rmSync(join(stateDir, "pipelines"), { recursive: true });
+    // Version 0.1.0 wrote them between the decisions.
+    const [older = "", newer = ""] = written.split("\n");
+    appendFileSync(join(stateDir, "decisions.jsonl"), `${older}\n`);
+    writeFileSync(log, `${newer}\n`);
+    const merged = await start({}, second.clock);
+    assert.deepEqual(await changes(merged), told);
+    await merged.close();
+    rmSync(join(stateDir, "pipelines"), { recursive: true });
+    rmSync(join(stateDir, "decisions.jsonl"));
     writeFileSync(log, `${written}{"kind":"mode","at":"2026-`);
     const third = await start({}, second.clock);
     assert.deepEqual(await changes(third), told);
@@ -279,16 +289,19 @@ describe("state of the scaler", () => {
     assert.equal(readFileSync(`${path}.unusable`, "utf8"), older);
   });
 
-  it("appends decisions and changes to the audit log", async () => {
+  it("appends decisions and changes to the audit log, each to its own file", async () => {
     const first = await start();
     await first.planFor(20);
     await fetch(first.url(`${PIPELINE}/mode`), { method: "PUT", body: '{"mode":"shadow"}' });
     await first.close();
     running = null;
-    const lines = readFileSync(join(stateDir, "decisions.jsonl"), "utf8").trim().split("\n");
-    const kinds = lines.map(line => JSON.parse(line).kind);
-    assert.ok(kinds.includes("decision"));
-    assert.equal(kinds.at(-1), "mode");
+    const kindsIn = (name: string) =>
+      readFileSync(join(stateDir, name), "utf8")
+        .trim()
+        .split("\n")
+        .map(line => JSON.parse(line).kind);
+    assert.deepEqual(new Set(kindsIn("decisions.jsonl")), new Set(["decision"]));
+    assert.deepEqual(kindsIn("changes.jsonl"), ["mode"]);
   });
 
   it("goes on, visibly degraded, with a folder that can't be written, and recovers", async () => {

@@ -47,7 +47,7 @@ describe("tuning by HTTP", () => {
     assert.equal(ended.body.replaced.forecastQuantile, 0.99);
     await running.runUntil(board => !board.reasons.includes("tuned"));
     await running.close();
-    const audited = readFileSync(join(folder, "state/decisions.jsonl"), "utf8")
+    const audited = readFileSync(join(folder, "state/changes.jsonl"), "utf8")
       .trim()
       .split("\n")
       .map(text => JSON.parse(text))

@@ -107,3 +107,42 @@ affinity: {{- toYaml . | nindent 2 }}
 priorityClassName: {{ . }}
 {{- end }}
 {{- end -}}
+
+{{/*
+Not empty where Helm sees the cluster, and so finds again what an earlier installation made: `helm template`, and tools that use it, see none.
+It is asked once for each time that the chart is rendered.
+*/}}
+{{- define "variscale.seesCluster" -}}
+{{- if not (hasKey .Values "seesCluster") -}}
+{{- $seen := hasKey (lookup "v1" "ServiceAccount" .Release.Namespace "" | default dict) "items" -}}
+{{- $_ := set .Values "seesCluster" ($seen | ternary "true" "") -}}
+{{- end -}}
+{{- .Values.seesCluster -}}
+{{- end -}}
+
+{{/* How the scaler knows switchers, for `auto` as well. */}}
+{{- define "variscale.identity" -}}
+{{- $identity := .Values.switcher.identity -}}
+{{- if eq $identity "auto" -}}
+{{- .Values.rbac.create | ternary "tokenReview" "none" -}}
+{{- else -}}
+{{- $identity -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The Secret with the token that changes over HTTP must carry; empty where there is none, or the environment has it. */}}
+{{- define "variscale.tokenSecret" -}}
+{{- $token := .Values.scaler.token -}}
+{{- $isGiven := false -}}
+{{- range .Values.scaler.extraEnv -}}{{- if eq .name "VARISCALE_TOKEN" -}}{{- $isGiven = true -}}{{- end -}}{{- end -}}
+{{- if $token.existingSecret -}}
+{{- $token.existingSecret -}}
+{{- else if and (include "variscale.makesToken" .) (not $isGiven) (include "variscale.seesCluster" .) -}}
+{{- include "variscale.fullname" . }}-scaler-token
+{{- end -}}
+{{- end -}}
+
+{{/* Not empty unless it was said that no token is made. Values of version 0.1.0 do not say. */}}
+{{- define "variscale.makesToken" -}}
+{{- if dig "create" true .Values.scaler.token -}}true{{- end -}}
+{{- end -}}

@@ -64,7 +64,7 @@ showToken, preStopSeconds}. The pod has the volumes of "variscale.switcherVolume
 {{- end -}}
 
 {{/*
-Volumes of the pod of a switcher, as a list. Takes {models, pipelineVolume, tlsSecret, showToken}: `models` is a volume's source with the model files, and
+Volumes of the pod of a switcher, as a list. Takes {models, pipelineVolume, tlsSecret, showToken, tokenAudience}: `models` is a volume's source with the model files, and
 `pipelineVolume` one with what the chart put into the pipeline's ConfigMap: (dict "configMap" (dict "name" "RELEASE-variscale-PIPELINE")).
 */}}
 {{- define "variscale.switcherVolumes" -}}
@@ -83,6 +83,6 @@ Volumes of the pod of a switcher, as a list. Takes {models, pipelineVolume, tlsS
 - name: token
   projected:
     sources:
-      - serviceAccountToken: { audience: variscale, expirationSeconds: 3600, path: token }
+      - serviceAccountToken: { audience: {{ .tokenAudience | default "variscale" }}, expirationSeconds: 3600, path: token }
 {{- end }}
 {{- end -}}

@@ -50,12 +50,13 @@ describe("checkSwitcherToken()", () => {
     more: object = {},
     accounts: readonly string[] = [],
     bound: readonly string[] = [],
+    audience = "",
   ) => {
     const template = { spec: { containers: [{ name: "model" }, { name: "s", ...container }], ...more } };
     const target = targetSchema.parse({ metadata: { name: "d" }, spec: { template } });
     assert.ok(target.spec.template);
     const workload = { where: "x", template: target.spec.template, pipeline: "shop/cards", stage: "detect" };
-    return shown(checkSwitcherToken(workload, accounts, bound));
+    return shown(checkSwitcherToken(workload, { serviceAccounts: accounts, ...(audience && { audience }) }, bound));
   };
 
   it("takes a projected token for the scaler's audience, also where the configuration names it", () => {
@@ -63,6 +64,12 @@ describe("checkSwitcherToken()", () => {
     assert.deepEqual(check({ args, volumeMounts }, { volumes: volumes(token("variscale")) }), taken);
     const command = ["variscale", "switcher", "--config=/etc/s.json"];
     assert.deepEqual(check({ command, volumeMounts }, { volumes: volumes(token("variscale")) }), taken);
+  });
+
+  it("takes one for another audience where the scaler has another", () => {
+    const own = { volumes: volumes(token("variscale/shop/cards")) };
+    assert.match(check({ args, volumeMounts }, own, [], [], "variscale/shop/cards")[0] ?? "", /^ok: /);
+    assert.match(check({ args, volumeMounts }, own)[0] ?? "", /^fail: .* and the scaler takes those for variscale$/);
   });
 
   it("says what the scaler would refuse", () => {

@@ -26,7 +26,7 @@ function manifests(kind: string): Any {
   const written = manifestsOf(pipeline, {
     ...{ scalerAddress: "127.0.0.1:6000", switcherAddress: "s:6001", tlsSecret: null, scalerNamespace: null },
     ...{ ha: false, serviceAccount: "s", pipelinesFromCluster: false, targets: [] },
-    ...{ switcherTokens: true, image: "variscale", modelsClaim: "models" },
+    ...{ switcherTokens: "reviewed", audience: null, image: "variscale", modelsClaim: "models" },
   }) as readonly Any[];
   return structuredClone(written.find(object => object.kind === kind));
 }
@@ -47,6 +47,7 @@ describe("doctor of a scaler with options of the cluster", () => {
     running = null;
     scaledObject = manifests("ScaledObject");
     deployment = manifests("Deployment");
+    delete deployment.spec.template.spec.serviceAccountName;
   });
 
   afterEach(async () => {
@@ -110,13 +111,16 @@ describe("doctor of a scaler with options of the cluster", () => {
 
   it("says nothing of tokens where it asks nobody for one", async () => {
     await start({});
-    assert.deepEqual(await found("switcher-identity"), []);
+    await only("switcher-identity", "warn", /^does not ask who a switcher is: whoever reaches port 6001/);
     assert.deepEqual(await found("switcher-token"), []);
   });
 
   it("says so where stages are bound to service accounts and it asks nobody", async () => {
     await start({ pipelines: [testPipeline({ stages: ["detect"], serviceAccounts: ["cards"] })] });
-    await only("switcher-identity", "warn", /^binds detect to service accounts, .* does not ask/);
+    const [open, bound] = await found("switcher-identity");
+    assert.match(open?.what ?? "", /^does not ask who a switcher is/);
+    assert.equal(bound?.kind, "warn");
+    assert.match(bound?.what ?? "", /^binds detect to service accounts, .* does not ask/);
   });
 
   it("knows switchers that are not of the stage's service accounts", async () => {

@@ -9,18 +9,14 @@ import { testPipeline, testPipelineText } from "../../scaler/support/test-pipeli
 import { KubernetesApi, refuse } from "../../support/kubernetes-api.ts";
 import { TEST_CA } from "../../support/kubernetes-certificates.ts";
 import { runVariscale } from "../support/run-variscale.ts";
-import { DEPLOYMENTS, examinedCluster, only, PIPELINE } from "./examined-cluster.ts";
+import { DEPLOYMENTS, examinedCluster, isWrong, only, PIPELINE } from "./examined-cluster.ts";
 
 describe("doctor", () => {
   const cluster = examinedCluster();
 
   it("finds nothing wrong with what `manifests` writes, and changes nothing", async () => {
     const findings = await cluster.run();
-    assert.deepEqual(
-      findings.filter(({ kind }) => kind !== "ok"),
-      [],
-      formatFindings(findings),
-    );
+    assert.deepEqual(findings.filter(isWrong), [], formatFindings(findings));
     assert.match(only(findings, "api-server").what, /v1\.36/);
     assert.match(only(findings, "keda").what, /2\.21\.0/);
     assert.match(only(findings, "scaler").what, /metric variscale-cards-detect for shop\/cards-detect/);

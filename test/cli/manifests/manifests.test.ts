@@ -24,7 +24,8 @@ const NONE: ManifestOptions = {
   scalerNamespace: null,
   serviceAccount: "scaler",
   pipelinesFromCluster: false,
-  switcherTokens: false,
+  switcherTokens: "none",
+  audience: null,
   ha: false,
   targets: [],
   image: null,
@@ -62,7 +63,7 @@ describe("manifestsOf()", () => {
   });
 
   it("gives switchers a token of their pod, and the scaler the right to have it reviewed, where that is asked for", () => {
-    const objects = write({ switcherTokens: true, image: "i", modelsClaim: "m", scalerNamespace: "control" });
+    const objects = write({ switcherTokens: "reviewed", image: "i", modelsClaim: "m", scalerNamespace: "control" });
     const [role] = ofKind(objects, "ClusterRole");
     assert.deepEqual(role?.["rules"], IDENTITY_RULES);
     assert.ok(!("namespace" in (role?.metadata ?? {})));
@@ -78,6 +79,9 @@ describe("manifestsOf()", () => {
         { serviceAccountToken: { path: "token", audience: SWITCHER_AUDIENCE, expirationSeconds: 3600 } },
       ]);
     }
+    const shown = write({ switcherTokens: "shown", audience: "variscale/shop/cards", image: "i", modelsClaim: "m" });
+    assert.deepEqual(ofKind(shown, "ClusterRole"), [], "the chart has it");
+    assert.match(JSON.stringify(shown), /"audience":"variscale\/shop\/cards"/);
     const without = write({ image: "i", modelsClaim: "m" });
     assert.deepEqual(ofKind(without, "ClusterRole"), []);
     assert.doesNotMatch(JSON.stringify(without), /scaler-token-file|serviceAccountToken/);
@@ -85,7 +89,7 @@ describe("manifestsOf()", () => {
 
   it("lets switchers run as the first service account of their stage, which it makes, where they show what they run as", () => {
     const bound = testPipeline({ serviceAccounts: ["cards", "scans"] });
-    const options = { switcherTokens: true, image: "i", modelsClaim: "m" };
+    const options = { switcherTokens: "reviewed", image: "i", modelsClaim: "m" } as const;
     const accountsOf = (objects: readonly Manifest[]) => ({
       pods: ofKind(objects, "Deployment").map(({ spec }) => spec.template.spec.serviceAccountName),
       made: ofKind(objects, "ServiceAccount").map(({ metadata }) => metadata.name),
@@ -95,8 +99,9 @@ describe("manifestsOf()", () => {
     const [, account] = ofKind(write(options, bound), "ServiceAccount");
     assert.deepEqual(account?.metadata, { name: "cards", namespace: "shop" });
     const none = { pods: [undefined, undefined], made: ["scaler"] };
-    assert.deepEqual(accountsOf(write(options)), none);
-    assert.deepEqual(accountsOf(write({ ...options, switcherTokens: false }, bound)), none);
+    const usual = ["variscale-manifests", "variscale-manifests"];
+    assert.deepEqual(accountsOf(write(options)), { pods: usual, made: ["scaler", "variscale-manifests"] });
+    assert.deepEqual(accountsOf(write({ ...options, switcherTokens: "none", audience: null }, bound)), none);
     const targets = { ...options, targets: ["detect=a", "read=b"] };
     assert.deepEqual(accountsOf(write(targets, bound)), { pods: [], made: ["scaler"] });
   });
@@ -104,7 +109,7 @@ describe("manifestsOf()", () => {
   it("mounts no token into the pods of switchers, and leaves other pods of their service account as they are", () => {
     const objects = (account: string) =>
       write(
-        { switcherTokens: true, image: "i", modelsClaim: "m" },
+        { switcherTokens: "reviewed", image: "i", modelsClaim: "m" },
         testPipeline({ serviceAccounts: [account, "scans"] }),
       );
     const accountsOf = (account: string) =>

@@ -171,8 +171,8 @@ for (const [transport, open] of [
       assert.equal((await call(mcp, "set_mode", { mode: "shadow", reason: "for the night" })).value.before, "active");
       await running.runUntil(board => board.mode === "shadow");
       await running.close();
-      const lines = readFileSync(join(folder, "state/decisions.jsonl"), "utf8").trim().split("\n");
-      const changes = lines.map(text => JSON.parse(text)).filter(({ kind }) => kind !== "decision");
+      const lines = readFileSync(join(folder, "state/changes.jsonl"), "utf8").trim().split("\n");
+      const changes = lines.map(text => JSON.parse(text));
       assert.deepEqual(
         changes.map(({ kind, reason, shown }) => [kind, reason, shown]),
         [

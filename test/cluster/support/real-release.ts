@@ -49,7 +49,6 @@ export class RealRelease {
     await release.helm(
       ...["install", RELEASE, join(packageFolder, "charts/variscale"), "--create-namespace"],
       ...["--set=image.repository=this.package/variscale", "--set=mode=active", ...placed],
-      "--set=switcher.identity=tokenReview",
       `--set-json=scaler.extraEnv=${JSON.stringify([{ name: "VARISCALE_TOKEN", value: TOKEN }])}`,
       `--set-file=pipelines.${PIPELINE}.file=${writePipeline(join(cluster.folder, namespace), fixed)}`,
       `--set-file=pipelines.${PIPELINE}.measurements=${join(source, "measurements.json")}`,
