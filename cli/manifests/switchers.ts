@@ -43,7 +43,12 @@ export function switchersOf(pipeline: Pipeline, stage: Stage, options: Switchers
     "app.kubernetes.io/part-of": pipeline.key.name,
   };
   const metadata = { name, namespace, labels };
-  const { pod: _pod, ...config } = switcherConfig(pipeline, stage, "", {
+  // In a pod of its own a switcher has no parent that claims models for it.
+  const {
+    pod: _pod,
+    modelClaims: _claims,
+    ...config
+  } = switcherConfig(pipeline, stage, "", {
     host: "0.0.0.0",
     modelFolder: MODEL_FOLDER,
     logLevel: "info",

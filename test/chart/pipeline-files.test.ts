@@ -109,6 +109,8 @@ describe("the files of a pipeline in the chart", () => {
       ...given,
       adminHost: "127.0.0.1",
       ports: undefined,
+      // The replicas of `variscale up` are children of one process, which claims models for them.
+      modelClaims: undefined,
     });
     assert.deepEqual({ ...ofChart, queue: null }, { ...ofCommand, queue: null });
     assert.deepEqual(
