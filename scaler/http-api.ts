@@ -14,7 +14,8 @@ import { shownChange } from "./shown-change.ts";
 import type { SwitcherIdentity } from "./switcher-identity.ts";
 
 const DEFAULT_LIMIT = 20;
-const MOST_DECISIONS = 500;
+/** Some 300 kB: answers that nobody reads stay in memory for a while. */
+const MOST_DECISIONS = 50;
 
 export interface HttpApiOptions extends LiveSources, DecisionSources {
   readonly catalogue: PipelineCatalogue;
@@ -69,7 +70,7 @@ export function httpApiRoutes(options: HttpApiOptions): readonly Route[] {
       explainedDecision(options, control.pipeline, request.params["decision"] ?? ""),
     ),
     read(`${PIPELINE}/decisions`, (control, request) => ({
-      decisions: journal.decisions(control.pipeline.key, limitOf(request)),
+      decisions: journal.decisions(control.pipeline.key, limitOf(request), request.query.get("before")),
     })),
     read(`${PIPELINE}/pin`, control => ({ pins: control.settings.pins(clock.nowMs()) })),
     read(`${PIPELINE}/mode`, control => ({ mode: control.settings.mode, fileMode: control.pipeline.mode })),

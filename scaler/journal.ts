@@ -98,11 +98,12 @@ export class Journal {
     return found ? { record: recordOf(found), before: before ? recordOf(before) : null } : null;
   }
 
-  /** Newest first. */
-  decisions(key: PipelineKey, limit: number): readonly DecisionRecord[] {
+  /** Newest first. @param before only what was decided before this one; null: all. None where it is not in memory. */
+  decisions(key: PipelineKey, limit: number, before: string | null = null): readonly DecisionRecord[] {
     const kept = this.#decisions.get(formatKey(key)) ?? [];
+    const end = before === null ? kept.length : kept.findLastIndex(({ decisionId }) => decisionId === before);
     return kept
-      .slice(Math.max(0, kept.length - limit))
+      .slice(Math.max(0, end - limit), Math.max(0, end))
       .reverse()
       .map(recordOf);
   }

@@ -53,8 +53,9 @@ const recordSchema = z.object({
 });
 const answerSchema = z.object({ decisions: z.array(recordSchema).max(10_000) });
 
-/** Decisions that are asked for. */
-const LIMIT = 500;
+/** Decisions that are asked for at once, and how often; a scaler keeps 500 of a pipeline at most. */
+const LIMIT = 50;
+const MOST_PAGES = 10;
 
 /**
  * Asks a scaler for one of its decisions.
@@ -65,15 +66,23 @@ export async function fetchDecision({ url, pipeline, decisionId }: DecisionQuery
   const client = new ScalerClient({ url, token: null });
   const id = await client.pipeline(pipeline);
   const [key, path] = [formatKey(id), `/decisions?limit=${LIMIT}`];
-  const { decisions } = await client.get(id, path, answerSchema);
-  const newestFirst = decisions.toSorted((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
-  const index = decisionId === null ? 0 : newestFirst.findIndex(other => other.decisionId === decisionId);
+  const newestFirst: z.output<typeof recordSchema>[] = [];
+  let index = -1;
+  for (let page = 0; page < MOST_PAGES && (index < 0 || index === newestFirst.length - 1); page++) {
+    const last = newestFirst.at(-1)?.decisionId;
+    const before = last === undefined ? "" : `&before=${encodeURIComponent(last)}`;
+    const { decisions } = await client.get(id, path + before, answerSchema);
+    // A scaler of an earlier build knows no pages, and has answered all at once.
+    if (decisions.length === 0 || decisions.some(({ decisionId: one }) => one === last)) break;
+    newestFirst.push(...decisions.toSorted((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0)));
+    index = decisionId === null ? 0 : newestFirst.findIndex(other => other.decisionId === decisionId);
+  }
   const found = newestFirst[index];
   if (!found) {
     const rule =
       decisionId === null
         ? `${key} has no decision yet: it decides when there is load data`
-        : `${key} has no decision \`${decisionId}\` among its newest ${decisions.length}: see ${client.address(id, path)}`;
+        : `${key} has no decision \`${decisionId}\` among its newest ${newestFirst.length}: see ${client.address(id, path)}`;
     throw new VariscaleError("not_found", rule);
   }
   const before = newestFirst[index + 1];

@@ -77,7 +77,12 @@ describe("HTTP API", () => {
     assert.equal(decisions.length, 2);
     assert.equal(decisions[0].decisionId, running.board?.decisionId);
     assert.ok(decisions[0].at >= decisions[1].at);
-    assert.ok((await get(`${PIPELINE}/decisions`)).body.decisions.length > 2);
+    const all = (await get(`${PIPELINE}/decisions`)).body.decisions;
+    assert.ok(all.length > 2);
+    const [second] = all.slice(1);
+    const older = (await get(`${PIPELINE}/decisions?limit=500&before=${second.decisionId}`)).body.decisions;
+    assert.deepEqual(older, all.slice(2));
+    assert.deepEqual((await get(`${PIPELINE}/decisions?before=d-0-0`)).body.decisions, []);
     for (const limit of ["0", "-1", "x", "1e3", ""])
       assert.equal((await get(`${PIPELINE}/decisions?limit=${limit}`)).status, 400, limit);
   });
