@@ -7,6 +7,7 @@ import { formatKey, type Pipeline } from "../domain/pipeline.ts";
 import { ByteBudget } from "../runtime/byte-budget.ts";
 import { type HttpServer, type Route, startHttpServer } from "../runtime/http-server.ts";
 import { createRegistry, metricsRoute } from "../runtime/process-metrics.ts";
+import type { Tracer } from "../runtime/tracing.ts";
 import { packageVersion } from "../runtime/version.ts";
 import { AccuracyMeter } from "./accuracy-meter.ts";
 import { Admission } from "./admission.ts";
@@ -28,6 +29,8 @@ export interface GatewayOptions {
   readonly port: number;
   readonly endpoints: EndpointSource;
   readonly logger: Logger;
+  /** Null or missing: requests are not traced. It is closed with the gateway. */
+  readonly tracer?: Tracer | null;
   /** Requests that are worked on at the same time. Default 128. */
   readonly concurrency?: number;
   /** Requests that wait for that; more are refused. Default 512. */
@@ -102,6 +105,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       drain();
       await http.close(graceMs);
       stop();
+      await options.tracer?.close().catch((error: unknown) => options.logger.warn({ err: error }, "traces were lost"));
     },
   };
 }
@@ -150,6 +154,7 @@ function createParts(options: GatewayOptions): Parts {
     accuracy,
     sequences,
     metrics,
+    tracer: options.tracer ?? null,
     logger,
     monotonicMs,
     wallMs,

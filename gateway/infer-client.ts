@@ -12,6 +12,8 @@ export interface InferCall {
   readonly timeoutMs: number;
   /** Aborted: nobody wants the answer, so the connection is cut and the replica can stop. */
   readonly signal: AbortSignal;
+  /** Headers that make the call a part of the request's trace. */
+  readonly traceHeaders?: Readonly<Record<string, string>>;
 }
 
 /** What became of a call. Never thrown: every one of them is to be expected. */
@@ -47,7 +49,7 @@ export class InferClient {
     this.#contract = contract;
   }
 
-  async infer({ id, rows, timeoutMs, signal }: InferCall): Promise<InferResult> {
+  async infer({ id, rows, timeoutMs, signal, traceHeaders }: InferCall): Promise<InferResult> {
     const { headerBytes, parts } = encodeInferRequest(this.#contract, rows, { id, timeoutMs });
     let answer: HttpAnswer;
     try {
@@ -58,6 +60,7 @@ export class InferClient {
           "content-type": "application/octet-stream",
           "inference-header-content-length": String(headerBytes),
           "x-request-id": id,
+          ...traceHeaders,
         },
         body: parts,
         timeoutMs: Math.round(timeoutMs + SILENCE_MS),

@@ -1,6 +1,8 @@
+import { hostname } from "node:os";
 import { VariscaleError } from "../domain/errors.ts";
-import { findStage, findVariant, type Pipeline } from "../domain/pipeline.ts";
+import { findStage, findVariant, formatKey, type Pipeline } from "../domain/pipeline.ts";
 import { createLogger, type LogLevel } from "../runtime/logger.ts";
+import { openTracer } from "../runtime/open-tracer.ts";
 import { tellParent } from "../runtime/parent-process.ts";
 import { shutdownOnSignal } from "../runtime/shutdown.ts";
 import { dnsEndpoints, isNamedEndpoint } from "./dns-endpoints.ts";
@@ -37,7 +39,13 @@ export async function runGateway(command: GatewayCommand): Promise<number> {
   const endpoints = endpointsOf(command, pipeline, code, problem =>
     logger.error({ problem }, "replicas are not known"),
   );
-  const gateway = await startGateway({ pipeline, code, host: command.host, port: command.port, logger, endpoints });
+  const tracer = await openTracer(process.env, {
+    service: "variscale-gateway",
+    instance: process.env["HOSTNAME"] || hostname(),
+    attributes: { "variscale.pipeline": formatKey(pipeline.key) },
+  });
+  const { host, port } = command;
+  const gateway = await startGateway({ pipeline, code, host, port, logger, endpoints, tracer });
   const shutdown = shutdownOnSignal(shutdownSteps(gateway, command.drainMs, pipeline.slo.latencyMs + 1000), logger);
   const withoutVote = stagesWithoutVote(pipeline, code);
   tellParent({ kind: "listening", ports: { http: gateway.port }, withoutVote }, () => {

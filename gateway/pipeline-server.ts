@@ -2,8 +2,9 @@ import type { Logger } from "pino";
 import { answerLabelOf } from "../domain/answer-label.ts";
 import { VariscaleError } from "../domain/errors.ts";
 import { type LoadReport, type ReadLoad, unreadOf } from "../domain/load-report.ts";
-import type { Pipeline } from "../domain/pipeline.ts";
+import { formatKey, type Pipeline } from "../domain/pipeline.ts";
 import type { HttpRequest, HttpRequestHead, HttpResponse } from "../runtime/http-server.ts";
+import { readTraceContext, type Tracer, type TraceSpan, UnrecordedSpan } from "../runtime/tracing.ts";
 import type { AccuracyMeter } from "./accuracy-meter.ts";
 import type { Admission } from "./admission.ts";
 import { answerOf, requestIdOf, timeoutOf } from "./answer.ts";
@@ -32,6 +33,8 @@ export interface PipelineServerParts {
   readonly accuracy: AccuracyMeter;
   readonly sequences: SequenceMemory;
   readonly metrics: GatewayMetrics;
+  /** It is null where requests are not traced. */
+  readonly tracer: Tracer | null;
   readonly logger: Logger;
   /** Milliseconds that never go back, for durations and deadlines. */
   readonly monotonicMs: () => number;
@@ -72,7 +75,7 @@ export function createPipelineServer(parts: PipelineServerParts): PipelineServer
 
 async function answer(parts: PipelineServerParts, request: HttpRequest): Promise<HttpResponse> {
   const begun = beginRequest(parts, request);
-  return endRequest(parts, begun, await outcomeOf(parts, request, begun.requestId, begun.variants));
+  return endRequest(parts, begun, await outcomeOf(parts, request, begun));
 }
 
 interface BegunRequest {
@@ -80,16 +83,36 @@ interface BegunRequest {
   readonly requestId: string;
   /** Variant by stage, as far as the request came. */
   readonly variants: Record<string, string>;
+  readonly span: TraceSpan | null;
 }
 
-function beginRequest({ counter, monotonicMs, wallMs }: PipelineServerParts, head: HttpRequestHead): BegunRequest {
-  counter.offer(wallMs());
-  return { startedMs: monotonicMs(), requestId: requestIdOf(head.headers), variants: {} };
+function beginRequest(parts: PipelineServerParts, head: HttpRequestHead): BegunRequest {
+  parts.counter.offer(parts.wallMs());
+  const requestId = requestIdOf(head.headers);
+  return { startedMs: parts.monotonicMs(), requestId, variants: {}, span: startSpan(parts, head, requestId) };
+}
+
+function startSpan({ tracer, pipeline }: PipelineServerParts, head: HttpRequestHead, id: string): TraceSpan | null {
+  const caller = readTraceContext(key => head.headers[key]);
+  if (tracer === null) return UnrecordedSpan.passOn(caller);
+  const name = formatKey(pipeline.key);
+  const attributes = { "variscale.pipeline": name, "variscale.request_id": id };
+  return tracer.startSpan(`infer ${name}`, { kind: "server", attributes }, caller);
+}
+
+function endSpan({ span, variants }: BegunRequest, outcome: Outcome): void {
+  if (span === null) return;
+  const served = Object.entries(variants).map(([stage, variant]) => `${stage}=${variant}`);
+  span.end({
+    attributes: { "variscale.outcome": outcome.kind, "variscale.variants": served.join(",") },
+    problem: "message" in outcome ? outcome.message : outcome.kind === "served" ? null : outcome.kind,
+  });
 }
 
 function endRequest(parts: PipelineServerParts, request: BegunRequest, outcome: Outcome): HttpResponse {
   const { startedMs, requestId, variants } = request;
   const latencyMs = parts.monotonicMs() - startedMs;
+  endSpan(request, outcome);
   parts.counter.end(outcome);
   parts.answers.end(outcome, latencyMs, parts.wallMs());
   parts.metrics.ended(outcome, latencyMs);
@@ -101,8 +124,7 @@ function endRequest(parts: PipelineServerParts, request: BegunRequest, outcome: 
 async function outcomeOf(
   parts: PipelineServerParts,
   request: HttpRequest,
-  id: string,
-  variants: Record<string, string>,
+  { requestId: id, variants, span }: BegunRequest,
 ): Promise<Outcome> {
   const { pipeline, code, pools, votings, metrics, monotonicMs } = parts;
   const timeoutMs = timeoutOf(request.headers, pipeline.slo.latencyMs);
@@ -116,7 +138,7 @@ async function outcomeOf(
         "x-sequence-id (128 visible characters at most) and x-sequence-number (a whole number) must come together",
     };
   const deadlineMs = monotonicMs() + timeoutMs;
-  const scope = new RequestScope({ id, deadlineMs, nowMs: monotonicMs, clientGone: request.signal });
+  const scope = new RequestScope({ id, deadlineMs, nowMs: monotonicMs, clientGone: request.signal, span });
   let outcome: Outcome | null = null;
   await parts.admission.run(scope, async () => {
     outcome = await runPipeline(

@@ -1,8 +1,12 @@
 import { setMaxListeners } from "node:events";
+import type { TraceSpan } from "../runtime/tracing.ts";
 import type { DropReason, Failure } from "./outcome.ts";
 
 /** What those who send a request's rows need of its life. */
-export type RowScope = Pick<RequestScope, "id" | "waitsFor" | "failure" | "ended" | "unwanted" | "remainingMs" | "end">;
+export type RowScope = Pick<
+  RequestScope,
+  "id" | "span" | "waitsFor" | "failure" | "ended" | "unwanted" | "remainingMs" | "end"
+>;
 
 /**
  * The life of one request: it ends once, early or at its end. Whoever finds that it can't go on (deadline, client gone, a
@@ -10,6 +14,8 @@ export type RowScope = Pick<RequestScope, "id" | "waitsFor" | "failure" | "ended
  */
 export class RequestScope {
   readonly id: string;
+  /** The span of the request; null: it is not traced. */
+  readonly span: TraceSpan | null;
   readonly deadlineMs: number;
   /** Resolves when the request ends without a result; never rejects. */
   readonly ended: Promise<Failure>;
@@ -27,10 +33,12 @@ export class RequestScope {
     readonly deadlineMs: number;
     readonly nowMs: () => number;
     readonly clientGone: AbortSignal;
+    readonly span?: TraceSpan | null;
   }) {
     // Each of its calls listens, and a request has as many as rows.
     setMaxListeners(0, this.#unwanted.signal);
     this.id = options.id;
+    this.span = options.span ?? null;
     this.deadlineMs = options.deadlineMs;
     this.#nowMs = options.nowMs;
     this.ended = new Promise(resolve => {

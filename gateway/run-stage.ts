@@ -1,3 +1,4 @@
+import type { TraceSpan } from "../runtime/tracing.ts";
 import type { InferResult } from "./infer-client.ts";
 import type { DropReason } from "./outcome.ts";
 import type { Replica } from "./replica.ts";
@@ -79,7 +80,10 @@ async function runChunk(
     const timeoutMs = scope.remainingMs();
     if (replica.expectedWorkMs(rows.length) > HOPELESS * timeoutMs)
       return drop(scope, "deadline", "the replicas have too much work to serve it by its deadline");
-    const result = await replica.infer({ id: scope.id, rows, timeoutMs, signal: scope.unwanted });
+    const span = startCallSpan(scope, pool.stage.name, replica.address, rows.length);
+    const traceHeaders = span?.headers ?? {};
+    const result = await replica.infer({ id: scope.id, rows, timeoutMs, signal: scope.unwanted, traceHeaders });
+    endCallSpan(span, result);
     if (scope.failure !== null) return null;
     if (result.kind === "answered") return result;
     if (result.kind === "late") return drop(scope, "deadline", "a replica could not serve it by its deadline");
@@ -94,6 +98,17 @@ async function runChunk(
     onRetry(pool.stage.name, result.kind);
   }
   return null;
+}
+
+function startCallSpan(scope: RowScope, stage: string, address: string, rows: number): TraceSpan | null {
+  if (scope.span === null) return null;
+  const attributes = { "variscale.stage": stage, "variscale.rows": rows, "server.address": address };
+  return scope.span.startChild(`call ${stage}`, { kind: "client", attributes });
+}
+
+function endCallSpan(span: TraceSpan | null, result: InferResult): void {
+  if (result.kind === "answered") span?.end({ attributes: { "variscale.variant": result.version } });
+  else span?.end({ problem: "error" in result ? `${result.kind}: ${result.error.message}` : result.kind });
 }
 
 async function replicaChange(pool: ReplicaChoice, scope: RowScope): Promise<void> {

@@ -25,6 +25,10 @@ export class VoterScope implements RowScope {
     return this.#request.id;
   }
 
+  get span(): RowScope["span"] {
+    return this.#request.span;
+  }
+
   get failure(): Failure | null {
     return this.#failure ?? this.#request.failure;
   }

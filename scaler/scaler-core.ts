@@ -4,7 +4,7 @@ import type { Registry } from "prom-client";
 import { formatKey, type Pipeline } from "../domain/pipeline.ts";
 import { createRegistry } from "../runtime/process-metrics.ts";
 import type { TlsFolder } from "../runtime/tls-folder.ts";
-import { addTlsMetrics } from "../runtime/tls-metrics.ts";
+import type { Tracer } from "../runtime/tracing.ts";
 import { packageVersion } from "../runtime/version.ts";
 import { AnalysisThread } from "./analysis-thread.ts";
 import { openAudit, readAudit } from "./audit-log.ts";
@@ -29,7 +29,8 @@ import { PipelineCatalogue } from "./pipeline-catalogue.ts";
 import { PipelineMetrics } from "./pipeline-metrics.ts";
 import { PipelineSet } from "./pipeline-set.ts";
 import { ProcessConditions } from "./process-conditions.ts";
-import { SharedCondition } from "./shared-condition.ts";
+import { ScalerSpans } from "./scaler-spans.ts";
+import { followCertificates, SharedCondition } from "./shared-condition.ts";
 import { StateKeeper } from "./state-keeper.ts";
 import { SwitcherRegistry } from "./switcher-registry.ts";
 
@@ -56,6 +57,8 @@ export interface ScalerCoreOptions {
   readonly staleAfterMs: number;
   /** Mutual TLS for KEDA and switchers; null or missing: plaintext. Whoever opened it closes it, after the scaler. */
   readonly tls?: TlsFolder | null;
+  /** Null or missing: nothing is traced. It is closed with the scaler. */
+  readonly tracer?: Tracer | null;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Called at the end of every pass of the loop. */
@@ -107,6 +110,7 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
   const conditions = new ProcessConditions(logger);
   const boards = new BoardStore(error => logger.error({ err: error }, "a reader of boards failed"));
   const { staleAfterMs, onLost } = options;
+  const spans = options.tracer ? new ScalerSpans(options.tracer) : null;
   const haContext = { clock, logger, conditions, prometheus, staleAfterMs, onLost };
   const highAvailability = options.highAvailability
     ? new (await import("./high-availability.ts")).HighAvailability(options.highAvailability, haContext)
@@ -148,8 +152,14 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
     clock,
     logger,
     onBoard: (control, board) => highAvailability?.offer(control, board),
-    onTick: (key, seconds, ok) => pipelineMetrics.countTick(key, seconds, ok),
-    onDecision: key => pipelineMetrics.countDecision(key),
+    onTick: (key, seconds, ok) => {
+      pipelineMetrics.countTick(key, seconds, ok);
+      spans?.recordTick(key, seconds, ok);
+    },
+    onDecision: key => {
+      pipelineMetrics.countDecision(key);
+      spans?.noteDecision(key);
+    },
     onAnew: (control, before, problem) => void keeper.setAside(control, before, problem),
     onSkippedPass: () => metrics.skippedPasses.inc(),
     onPass: () => {
@@ -157,7 +167,7 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
       options.onPass();
     },
   });
-  const certificates = followCertificates(options, prometheus, conditions);
+  const certificates = followCertificates(options.tls ?? null, prometheus, conditions, clock);
   const bundledModel = readBundledModel();
   const machineCores =
     options.machineCores === null ? null : options.machineCores / Math.max(1, options.pipelines.length);
@@ -259,6 +269,7 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
     metrics,
     observeCall: (method, code, seconds) => {
       metrics.calls.inc({ method, code: status[code] ?? String(code) });
+      spans?.recordCall(method, code, seconds);
       if (!method.startsWith("Stream") && method !== "Follow") metrics.callSeconds.observe({ method }, seconds);
     },
     close: async () => {
@@ -272,20 +283,7 @@ export async function openScalerCore(options: ScalerCoreOptions): Promise<Scaler
       sources.close();
       await keeper.close(pipelines.all());
       await audit?.close();
+      await spans?.close().catch((error: unknown) => logger.warn({ err: error }, "traces were lost"));
     },
   };
-}
-
-/** What is wrong with the certificates. */
-function followCertificates(
-  options: ScalerCoreOptions,
-  prometheus: Registry,
-  conditions: ProcessConditions,
-): SharedCondition {
-  const current = new SharedCondition("CertificatesCurrent", conditions, options.clock);
-  const { tls } = options;
-  if (!tls) return current;
-  addTlsMetrics(prometheus, tls);
-  tls.watch(problem => current.tell(problem));
-  return current;
 }

@@ -1,3 +1,6 @@
+import type { Registry } from "prom-client";
+import type { TlsFolder } from "../runtime/tls-folder.ts";
+import { addTlsMetrics } from "../runtime/tls-metrics.ts";
 import type { Clock } from "./clock.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import type { PipelineSetPart } from "./pipeline-set.ts";
@@ -41,4 +44,18 @@ export class SharedCondition implements PipelineSetPart {
   #set({ pipeline: { key } }: PipelineControl, problem: string | null): void {
     this.#conditions.set(key, this.#type, problem, this.#clock.nowMs());
   }
+}
+
+/** The condition that says what is wrong with the certificates. */
+export function followCertificates(
+  tls: TlsFolder | null,
+  prometheus: Registry,
+  conditions: ProcessConditions,
+  clock: Clock,
+): SharedCondition {
+  const current = new SharedCondition("CertificatesCurrent", conditions, clock);
+  if (tls === null) return current;
+  addTlsMetrics(prometheus, tls);
+  tls.watch(problem => current.tell(problem));
+  return current;
 }

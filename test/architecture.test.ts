@@ -26,6 +26,7 @@ const MAY_IMPORT: Readonly<
       "@grpc/reflection",
       "grpc-health-check",
       "protobufjs",
+      "@opentelemetry",
       "undici",
       "yaml",
       "zod",
@@ -38,18 +39,7 @@ const MAY_IMPORT: Readonly<
   dashboard: { folders: ["domain", "optimizer", "explanation", "control"], packages: ["uplot"] },
   "variant-switcher": {
     folders: ["domain", "runtime", "proto"],
-    packages: [
-      "node:",
-      "pino",
-      "prom-client",
-      "@grpc/grpc-js",
-      "onnxruntime-node",
-      "protobufjs/minimal.js",
-      "@opentelemetry/api",
-      "@opentelemetry/exporter-trace-otlp-http",
-      "@opentelemetry/resources",
-      "@opentelemetry/sdk-trace",
-    ],
+    packages: ["node:", "pino", "prom-client", "@grpc/grpc-js", "onnxruntime-node", "protobufjs/minimal.js"],
   },
   gateway: { folders: ["domain", "runtime"], packages: ["node:", "pino", "prom-client"] },
   simulator: {

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
 import type { StageContract } from "../domain/tensor.ts";
+import type { TraceContext, Tracer, TraceSpan } from "../runtime/tracing.ts";
 import { packageVersion } from "../runtime/version.ts";
 import type { AccuracySignals } from "./accuracy-signals.ts";
 import type { Batcher } from "./batcher.ts";
@@ -12,7 +13,7 @@ import type { NamedTensor } from "./raw-tensor.ts";
 import type { Repository } from "./repository.ts";
 import { RequestTooLarge } from "./request-too-large.ts";
 import type { Statistics, VariantStatistics } from "./statistics.ts";
-import type { Tracing } from "./tracing.ts";
+import type { WorkResult } from "./work-queue.ts";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
@@ -27,7 +28,7 @@ export interface DataPlaneOptions {
   /** Null: answers are not looked at. */
   readonly signals: AccuracySignals | null;
   /** Null: requests are not traced. */
-  readonly tracing: Tracing | null;
+  readonly tracer: Tracer | null;
   readonly logger: Logger;
 }
 
@@ -39,8 +40,7 @@ export interface InferContext {
   readonly transport: "rest" | "grpc";
   /** What the client calls the request, for logs and traces; null: nothing. */
   readonly requestId: string | null;
-  /** W3C Trace Context; null: there is none. */
-  readonly traceparent: string | null;
+  readonly trace: TraceContext;
   /** On the clock of performance.now(). */
   readonly arrivedMs: number;
   /** What the transport says; null: nothing. */
@@ -153,19 +153,39 @@ export class DataPlane {
     const ticket = batcher.submit({ rows, inputs, shapeKey, variant, deadlineMs });
     context.onGone(() => ticket.cancel());
     const requestId = context.requestId ?? request.id;
-    const trace = this.#options.tracing?.start(config.stage, requestId, context);
+    const span = this.#startSpan(requestId, context);
     const result = await ticket.result;
     if (result.kind === "dropped") {
       const { reason, message } = result;
-      trace?.failed(`${reason}: ${message}`);
+      span?.end({ problem: `${reason}: ${message}` });
       this.#options.logger.debug({ requestId, rows, reason }, message);
       throw new VariscaleError(CODE_OF_DROP[reason], message);
     }
-    trace?.served(result.variant, rows, result.queuedAtMs, result.startedAtMs);
+    if (span) endSpan(span, rows, result);
     this.#options.signals?.observe(result.variant, result.outputs, request.sequence);
     const isEmulated = config.variants.some(({ name, driver }) => name === result.variant && driver === "emulated");
     return { variant: result.variant, lasting: this.#options.lasting(), isEmulated, outputs: result.outputs };
   }
+
+  #startSpan(requestId: string | null, { transport, trace, arrivedMs }: InferContext): TraceSpan | null {
+    const { tracer, config } = this.#options;
+    if (tracer === null) return null;
+    const attributes = {
+      "variscale.stage": config.stage,
+      "variscale.transport": transport,
+      ...(requestId !== null && { "variscale.request_id": requestId }),
+    };
+    return tracer.startSpan(`infer ${config.stage}`, { kind: "server", attributes, startMs: arrivedMs }, trace);
+  }
+}
+
+/** The spans of a request that was answered: within it those of its wait and of its batches. */
+function endSpan(span: TraceSpan, rows: number, served: Extract<WorkResult, { readonly kind: "served" }>): void {
+  const { variant, queuedAtMs, startedAtMs } = served;
+  const endMs = performance.now();
+  span.startChild("queue", { kind: "internal", startMs: queuedAtMs }).end({ endMs: startedAtMs });
+  span.startChild("run", { kind: "internal", startMs: startedAtMs }).end({ endMs });
+  span.end({ attributes: { "variscale.variant": variant, "variscale.rows": rows }, endMs });
 }
 
 const CODE_OF_DROP = {

@@ -14,6 +14,7 @@ import type { ModelRepositoryParameter__Output } from "../proto/generated/infere
 import type { ModelStatistics } from "../proto/generated/inference/ModelStatistics.ts";
 import type { RepositoryModelLoadRequest__Output } from "../proto/generated/inference/RepositoryModelLoadRequest.ts";
 import { grpcStatusOf } from "../runtime/error-status.ts";
+import { readTraceContext } from "../runtime/tracing.ts";
 import type { DataPlane, Served } from "./data-plane.ts";
 import { parseGrpcRequest } from "./grpc-request.ts";
 import type { InferRequest } from "./infer-request.ts";
@@ -92,7 +93,7 @@ async function infer(
   const served = await plane.infer(request, message.modelVersion, {
     transport: "grpc",
     requestId: shortHeader(call, "x-request-id"),
-    traceparent: shortHeader(call, "traceparent"),
+    trace: readTraceContext(name => call.metadata.get(name)[0]),
     arrivedMs,
     timeoutMs: readTimeLeft(call),
     onGone: callback => call.once("cancelled", callback),

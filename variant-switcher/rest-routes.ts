@@ -1,4 +1,5 @@
 import { VariscaleError } from "../domain/errors.ts";
+import { readTraceContext } from "../runtime/tracing.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { DataResponse } from "./data-response.ts";
 import type { DataRequest, DataRoutes, PostRoute } from "./data-routes.ts";
@@ -85,7 +86,7 @@ async function infer(
   const served = await plane.infer(parsed, version, {
     transport: "rest",
     requestId: headerOf(request, "x-request-id"),
-    traceparent: headerOf(request, "traceparent"),
+    trace: readTraceContext(name => request.headers[name]),
     arrivedMs,
     timeoutMs,
     onGone: request.onGone,

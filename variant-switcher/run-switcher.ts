@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { VariscaleError } from "../domain/errors.ts";
 import { createLogger } from "../runtime/logger.ts";
+import { openTracer } from "../runtime/open-tracer.ts";
 import { tellParent } from "../runtime/parent-process.ts";
 import { shutdownOnSignal } from "../runtime/shutdown.ts";
 import type { SwitcherConfig } from "./config.ts";
@@ -10,7 +11,6 @@ import { claimsOfParent } from "./parent-claims.ts";
 import { parseSwitcherConfig } from "./parse-config.ts";
 import { keepClaimsWith } from "./remote-model.ts";
 import { hasBusyThreads } from "./session-thread.ts";
-import { openTracing } from "./tracing.ts";
 
 const GRACE_MS = 25_000;
 
@@ -86,8 +86,13 @@ export async function runSwitcher(
   const config = readConfig(args);
   const logger = createLogger("variant-switcher", config.logLevel);
   if (config.modelClaims === "parent") keepClaimsWith(claimsOfParent());
-  const tracing = await openTracing(process.env, config.stage, config.pod);
-  const switcher = await startSwitcher({ config, logger, tracing, ...more });
+  const traced = {
+    service: "variscale-switcher",
+    instance: config.pod,
+    attributes: { "variscale.stage": config.stage },
+  };
+  const tracer = await openTracer(process.env, traced);
+  const switcher = await startSwitcher({ config, logger, tracer, ...more });
   // A thread in native code would keep the process from ending.
   process.on("exit", () => {
     if (hasBusyThreads()) process.kill(process.pid, "SIGKILL");

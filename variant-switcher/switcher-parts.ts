@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Assignment } from "../domain/assignment.ts";
 import { createRegistry } from "../runtime/process-metrics.ts";
+import type { Tracer } from "../runtime/tracing.ts";
 import { packageVersion } from "../runtime/version.ts";
 import { AccuracySignals } from "./accuracy-signals.ts";
 import { Assignments } from "./assignments.ts";
@@ -23,7 +24,6 @@ import { Statistics } from "./statistics.ts";
 import { type StatusSources, switcherStatus } from "./status.ts";
 import { createSwitcherMetrics, type SwitcherMetrics } from "./switcher-metrics.ts";
 import { Switching } from "./switching.ts";
-import type { Tracing } from "./tracing.ts";
 
 /** How often the overload rule looks at the queue. */
 const GUARD_MS = 50;
@@ -46,7 +46,7 @@ export interface PartsOptions {
   /** How often it looks for model files. Default 10 s. */
   readonly fileCheckMs?: number;
   /** Default: requests are not traced. */
-  readonly tracing?: Tracing | null;
+  readonly tracer?: Tracer | null;
 }
 
 /** Everything in a switcher that is no server, tied together. */
@@ -65,7 +65,7 @@ export class SwitcherParts implements StatusSources {
   readonly profileHere: ProfileHere;
   readonly logger: Logger;
   readonly signals: AccuracySignals | null;
-  readonly tracing: Tracing | null;
+  readonly tracer: Tracer | null;
   readonly #metrics: SwitcherMetrics;
   readonly #observer: Required<WorkObserver>;
   readonly memory: MemoryGuard;
@@ -81,7 +81,7 @@ export class SwitcherParts implements StatusSources {
     const { config, logger } = options;
     this.config = config;
     this.logger = logger;
-    this.tracing = options.tracing ?? null;
+    this.tracer = options.tracer ?? null;
     this.registry = createRegistry("variant-switcher", packageVersion);
     this.kept = new KeptAssignment(config.stateFile, logger);
     this.signals =
@@ -172,7 +172,7 @@ export class SwitcherParts implements StatusSources {
     this.batcher.dropAll("not_ready", "the switcher has ended");
     await this.pool.close();
     await this.kept.written();
-    await this.tracing?.close().catch((error: unknown) => this.logger.warn({ err: error }, "traces were lost"));
+    await this.tracer?.close().catch((error: unknown) => this.logger.warn({ err: error }, "traces were lost"));
   }
 
   #createMetrics(): SwitcherMetrics {
@@ -227,7 +227,7 @@ export class SwitcherParts implements StatusSources {
       statistics: this.#statistics,
       repository,
       signals: this.signals,
-      tracing: this.tracing,
+      tracer: this.tracer,
       logger: this.logger,
     });
   }

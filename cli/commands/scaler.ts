@@ -156,6 +156,7 @@ export function addScaler(program: Command): void {
       const { createLogger } = await import("../../runtime/logger.ts");
       const { shutdownOnSignal } = await import("../../runtime/shutdown.ts");
       const { lockFolder } = await import("../../runtime/folder-lock.ts");
+      const { openTracer } = await import("../../runtime/open-tracer.ts");
       const { startScaler } = await import("../../scaler/main.ts");
       const { isInPod } = await import("../../runtime/find-kubernetes.ts");
       const logger = createLogger("scaler", flags.logLevel);
@@ -179,6 +180,7 @@ export function addScaler(program: Command): void {
         switcherIdentity: await switcherIdentityOf(flags, kubernetes, logger),
         token: tokenOf(undefined, process.env, OWN_SCALER_TOKEN),
         isInCluster: isInPod(process.env),
+        tracer: await openTracer(process.env, { service: "variscale-scaler", instance: hostname(), attributes: {} }),
         logger,
       });
       // Before it has started: a first process of a container that takes no signals could not be ended.

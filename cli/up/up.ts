@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { PipelineBoard } from "../../control/board.ts";
@@ -8,6 +8,7 @@ import { formatKey, type Pipeline, type Stage } from "../../domain/pipeline.ts";
 import { findTooLarge } from "../../domain/variant-memory.ts";
 import type { EndpointTable } from "../../gateway/endpoint-source.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
+import { openTracer } from "../../runtime/open-tracer.ts";
 import { type ReadOptions, readPipeline } from "../../runtime/read-pipeline.ts";
 import { type Scaler, startScaler } from "../../scaler/main.ts";
 import { ModelClaims } from "../../variant-switcher/model-claims.ts";
@@ -118,6 +119,7 @@ async function startParts(options: UpOptions, pipeline: Pipeline, parts: Parts):
     joinsVotes: true,
     withoutVote: gateway.withoutVote,
     training: { share: TRAINING_SHARE },
+    tracer: await openTracer(process.env, { service: "variscale-scaler", instance: hostname(), attributes: {} }),
     logger,
   });
   parts.scaler = scaler;

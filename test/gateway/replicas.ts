@@ -8,6 +8,8 @@ export interface SeenCall {
   readonly rows: readonly (readonly number[])[];
   readonly timeoutMs: number;
   readonly id: string;
+  /** Its headers of W3C Trace Context. */
+  readonly trace: Readonly<Record<string, unknown>>;
 }
 
 export interface Replica {
@@ -163,5 +165,7 @@ async function read(request: IncomingMessage): Promise<SeenCall> {
   if (input.name !== "x" || input.datatype !== "UINT8" || data.length !== input.parameters.binary_data_size)
     throw new Error("the gateway broke the protocol");
   const rows = Array.from({ length: input.shape[0] }, (_, i) => [...data.subarray(2 * i, 2 * i + 2)]);
-  return { path: request.url ?? "", rows, timeoutMs: header.parameters.timeout_ms, id: header.id };
+  const { traceparent, tracestate } = request.headers;
+  const trace = { ...(traceparent !== undefined && { traceparent }), ...(tracestate !== undefined && { tracestate }) };
+  return { path: request.url ?? "", rows, timeoutMs: header.parameters.timeout_ms, id: header.id, trace };
 }

@@ -1,67 +1,32 @@
 import assert from "node:assert/strict";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { PassThrough } from "node:stream";
 import { after, before, describe, it } from "mocha";
 import { pino } from "pino";
-import { openTracing, type Tracing } from "../../variant-switcher/tracing.ts";
+import { OtlpCollector } from "../support/otlp-collector.ts";
 import { affineConfig, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const PARENT = "b7ad6b7169203331";
 
-interface OtlpSpan {
-  readonly name: string;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly startTimeUnixNano: string;
-  readonly endTimeUnixNano: string;
-  readonly parentSpanId?: string;
-  readonly status: { readonly code?: number; readonly message?: string };
-  readonly attributes: readonly { readonly key: string; readonly value: Record<string, unknown> }[];
-}
-
 describe("tracing", () => {
   const folder = new TestFolder();
-  const spans: OtlpSpan[] = [];
-  let collector: Server;
-  let tracing: Tracing | null;
+  let collector: OtlpCollector;
   let switcher: TestSwitcher;
   let lines = "";
 
   before(async () => {
-    collector = createServer((request, response) => {
-      const chunks: Buffer[] = [];
-      request.on("data", (chunk: Buffer) => chunks.push(chunk));
-      request.on("end", () => {
-        const body = JSON.parse(Buffer.concat(chunks).toString()) as {
-          resourceSpans: { scopeSpans: { spans: OtlpSpan[] }[] }[];
-        };
-        spans.push(...body.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(scope => scope.spans)));
-        response.end("{}");
-      });
-    });
-    await new Promise<void>(resolve => collector.listen(0, "127.0.0.1", resolve));
-    const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
-    process.env["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint;
-    tracing = await openTracing(process.env, "affine", "affine-0");
-    delete process.env["OTEL_EXPORTER_OTLP_ENDPOINT"];
+    collector = await OtlpCollector.start();
+    const tracer = await collector.openTracer({ service: "variscale-switcher", instance: "affine-0", attributes: {} });
     const stream = new PassThrough();
     stream.on("data", data => {
       lines += data;
     });
     const logger = pino({ level: "debug" }, stream);
-    switcher = await TestSwitcher.startReady(affineConfig(folder.path), { tracing, logger });
+    switcher = await TestSwitcher.startReady(affineConfig(folder.path), { tracer, logger });
   });
   after(async () => {
-    await new Promise(resolve => collector.close(resolve));
+    await collector.close();
     folder.delete();
-  });
-
-  it("is off unless a collector is named, and where it is switched off", async () => {
-    assert.equal(await openTracing({}, "s", "p"), null);
-    const named = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://localhost:1" };
-    assert.equal(await openTracing({ ...named, OTEL_SDK_DISABLED: "true" }, "s", "p"), null);
   });
 
   it("sends spans for each request, its wait and its run, in the trace of its caller, and logs what was dropped with its id", async () => {
@@ -72,12 +37,11 @@ describe("tracing", () => {
     assert.equal((await post("", { traceparent, "x-request-id": "req-1" })).status, 200);
     assert.equal((await post("/versions/b", { traceparent: "nonsense", "x-request-id": "req-2" })).status, 409);
     await switcher.close();
+    const { spans } = collector;
     const [served] = spans.filter(({ traceId, name }) => traceId === TRACE && name === "infer affine");
     const [dropped] = spans.filter(({ traceId }) => traceId !== TRACE);
     assert.deepEqual([served?.name, served?.traceId, served?.parentSpanId], ["infer affine", TRACE, PARENT]);
-    const attributes = Object.fromEntries(
-      (served?.attributes ?? []).map(({ key, value }) => [key, Object.values(value)[0]]),
-    );
+    const attributes = served?.attributes ?? {};
     assert.equal(attributes["variscale.variant"], "a");
     assert.equal(Number(attributes["variscale.rows"]), 2);
     assert.equal(attributes["variscale.request_id"], "req-1");
