@@ -7,7 +7,7 @@ import { formatKey, type Pipeline } from "../domain/pipeline.ts";
 import { ByteBudget } from "../runtime/byte-budget.ts";
 import { type HttpServer, type Route, startHttpServer } from "../runtime/http-server.ts";
 import { createRegistry, metricsRoute } from "../runtime/process-metrics.ts";
-import type { Tracer } from "../runtime/tracing.ts";
+import type { Tracer } from "../runtime/tracing/tracing.ts";
 import { packageVersion } from "../runtime/version.ts";
 import { AccuracyMeter } from "./accuracy-meter.ts";
 import { Admission } from "./admission.ts";

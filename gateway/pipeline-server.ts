@@ -4,7 +4,7 @@ import { VariscaleError } from "../domain/errors.ts";
 import { type LoadReport, type ReadLoad, unreadOf } from "../domain/load-report.ts";
 import { formatKey, type Pipeline } from "../domain/pipeline.ts";
 import type { HttpRequest, HttpRequestHead, HttpResponse } from "../runtime/http-server.ts";
-import { readTraceContext, type Tracer, type TraceSpan, UnrecordedSpan } from "../runtime/tracing.ts";
+import { readTraceContext, type Tracer, type TraceSpan, UnrecordedSpan } from "../runtime/tracing/tracing.ts";
 import type { AccuracyMeter } from "./accuracy-meter.ts";
 import type { Admission } from "./admission.ts";
 import { answerOf, requestIdOf, timeoutOf } from "./answer.ts";

@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import type { TraceSpan } from "../runtime/tracing.ts";
+import type { TraceSpan } from "../runtime/tracing/tracing.ts";
 import type { DropReason, Failure } from "./outcome.ts";
 
 /** What those who send a request's rows need of its life. */

@@ -1,4 +1,4 @@
-import type { TraceSpan } from "../runtime/tracing.ts";
+import type { TraceSpan } from "../runtime/tracing/tracing.ts";
 import type { InferResult } from "./infer-client.ts";
 import type { DropReason } from "./outcome.ts";
 import type { Replica } from "./replica.ts";

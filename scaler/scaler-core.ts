@@ -4,7 +4,7 @@ import type { Registry } from "prom-client";
 import { formatKey, type Pipeline } from "../domain/pipeline.ts";
 import { createRegistry } from "../runtime/process-metrics.ts";
 import type { TlsFolder } from "../runtime/tls-folder.ts";
-import type { Tracer } from "../runtime/tracing.ts";
+import type { Tracer } from "../runtime/tracing/tracing.ts";
 import { packageVersion } from "../runtime/version.ts";
 import { AnalysisThread } from "./analysis-thread.ts";
 import { openAudit, readAudit } from "./audit-log.ts";

@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
-import type { Tracer } from "../runtime/tracing.ts";
+import type { Tracer } from "../runtime/tracing/tracing.ts";
 
 /** Spans of what a scaler does: the ticks of its pipelines and the calls that it answers. Each is a trace of its own. */
 export class ScalerSpans {

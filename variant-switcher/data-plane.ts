@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
 import type { StageContract } from "../domain/tensor.ts";
-import type { TraceContext, Tracer, TraceSpan } from "../runtime/tracing.ts";
+import type { TraceContext, Tracer, TraceSpan } from "../runtime/tracing/tracing.ts";
 import { packageVersion } from "../runtime/version.ts";
 import type { AccuracySignals } from "./accuracy-signals.ts";
 import type { Batcher } from "./batcher.ts";

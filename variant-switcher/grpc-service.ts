@@ -14,7 +14,7 @@ import type { ModelRepositoryParameter__Output } from "../proto/generated/infere
 import type { ModelStatistics } from "../proto/generated/inference/ModelStatistics.ts";
 import type { RepositoryModelLoadRequest__Output } from "../proto/generated/inference/RepositoryModelLoadRequest.ts";
 import { grpcStatusOf } from "../runtime/error-status.ts";
-import { readTraceContext } from "../runtime/tracing.ts";
+import { readTraceContext } from "../runtime/tracing/tracing.ts";
 import type { DataPlane, Served } from "./data-plane.ts";
 import { parseGrpcRequest } from "./grpc-request.ts";
 import type { InferRequest } from "./infer-request.ts";

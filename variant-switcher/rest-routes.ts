@@ -1,5 +1,5 @@
 import { VariscaleError } from "../domain/errors.ts";
-import { readTraceContext } from "../runtime/tracing.ts";
+import { readTraceContext } from "../runtime/tracing/tracing.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { DataResponse } from "./data-response.ts";
 import type { DataRequest, DataRoutes, PostRoute } from "./data-routes.ts";

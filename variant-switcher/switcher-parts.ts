@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Assignment } from "../domain/assignment.ts";
 import { createRegistry } from "../runtime/process-metrics.ts";
-import type { Tracer } from "../runtime/tracing.ts";
+import type { Tracer } from "../runtime/tracing/tracing.ts";
 import { packageVersion } from "../runtime/version.ts";
 import { AccuracySignals } from "./accuracy-signals.ts";
 import { Assignments } from "./assignments.ts";

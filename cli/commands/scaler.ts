@@ -156,7 +156,7 @@ export function addScaler(program: Command): void {
       const { createLogger } = await import("../../runtime/logger.ts");
       const { shutdownOnSignal } = await import("../../runtime/shutdown.ts");
       const { lockFolder } = await import("../../runtime/folder-lock.ts");
-      const { openTracer } = await import("../../runtime/open-tracer.ts");
+      const { openTracer } = await import("../../runtime/tracing/open-tracer.ts");
       const { startScaler } = await import("../../scaler/main.ts");
       const { isInPod } = await import("../../runtime/find-kubernetes.ts");
       const logger = createLogger("scaler", flags.logLevel);

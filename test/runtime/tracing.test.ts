@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "mocha";
-import { openTracer } from "../../runtime/open-tracer.ts";
-import { readTraceContext, type TraceContext, type Tracer } from "../../runtime/tracing.ts";
+import { openTracer } from "../../runtime/tracing/open-tracer.ts";
+import { readTraceContext, type TraceContext, type Tracer } from "../../runtime/tracing/tracing.ts";
 import { OtlpCollector } from "../support/otlp-collector.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";

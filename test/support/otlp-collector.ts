@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { openTracer } from "../../runtime/open-tracer.ts";
-import type { TracedProcess, Tracer } from "../../runtime/tracing.ts";
+import { openTracer } from "../../runtime/tracing/open-tracer.ts";
+import type { TracedProcess, Tracer } from "../../runtime/tracing/tracing.ts";
 
 export interface OtlpSpan {
   /** The process that sent it. */

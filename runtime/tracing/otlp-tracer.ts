@@ -19,7 +19,8 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
-import { VariscaleError } from "../domain/errors.ts";
+import { VariscaleError } from "../../domain/errors.ts";
+import { packageVersion } from "../version.ts";
 import {
   type SpanEnd,
   type SpanStart,
@@ -29,7 +30,6 @@ import {
   type TraceSpan,
   UnrecordedSpan,
 } from "./tracing.ts";
-import { packageVersion } from "./version.ts";
 
 /** A request of ten thousand rows has hundreds of calls: a trace of all of them is read by nobody. */
 const MOST_CHILDREN = 64;
