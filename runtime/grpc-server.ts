@@ -152,6 +152,10 @@ export class GrpcServer {
     this.setServing(false);
     // Clients that watch health or ask for reflection would keep the server for as long as they like.
     for (const call of this.#calls) if (call.isOfLibrary) call.sendStatus({ code: status.OK, details: "" });
+    // From Node 24 on a server's close() marks its sessions as closed while calls still run, so that tryShutdown() calls back too early.
+    const closed = Promise.all(
+      [...this.#connections].map(connection => new Promise<void>(resolve => connection.once("close", resolve))),
+    );
     await new Promise<void>(resolve => {
       let timer = setTimeout(() => {
         for (const call of this.#calls)
@@ -159,8 +163,10 @@ export class GrpcServer {
         timer = setTimeout(resolve, LAST_WORDS_MS);
       }, graceMs);
       this.#server.tryShutdown(() => {
-        clearTimeout(timer);
-        resolve();
+        void closed.then(() => {
+          clearTimeout(timer);
+          resolve();
+        });
       });
     });
     clearInterval(this.#sweep);
