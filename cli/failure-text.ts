@@ -1,4 +1,5 @@
 import { VariscaleError } from "../domain/errors.ts";
+import { PipelineCodeError } from "../gateway/guarded-code.ts";
 
 /** What usually mends what the system refuses. */
 const FIXES: Readonly<Record<string, string>> = {
@@ -21,6 +22,7 @@ const FIXES: Readonly<Record<string, string>> = {
 /** What a command that failed says: what the system refuses as a sentence with the fix; with the stack what is a fault of ours. */
 export function failureText(thrown: unknown): string {
   const error = VariscaleError.from(thrown);
+  if (error instanceof PipelineCodeError) return error.text;
   if (error.code !== "internal") return error.message;
   const { code = "", syscall } = (error.cause ?? {}) as NodeJS.ErrnoException;
   return syscall === undefined

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
 import { historyPath, modelPath, pipelineStatePath } from "../scaler/state-paths.ts";
+import { nameOfPipeline } from "./own-pipelines.ts";
 
 /** `$XDG_STATE_HOME/variscale`, or ~/.local/state/variscale. */
 export function defaultStateFolder(env: NodeJS.ProcessEnv): string {
@@ -44,6 +45,24 @@ export function defaultModelFolder(env: NodeJS.ProcessEnv, { key, stages }: Pipe
   );
   const content = createHash("sha256").update(files.sort().join("\n")).digest("hex");
   return join(cacheFolder(env), "models", `${formatKey(key)}-${content.slice(0, 12)}`);
+}
+
+/**
+ * The folder with the models of a pipeline: the one that the user names, else `models` beside the pipeline file where it has any of them (`init` puts
+ * them there), else the cache. Pipelines that come with the package keep their models in the cache: theirs is not written to.
+ */
+export function findModelFolder(
+  env: NodeJS.ProcessEnv,
+  named: string | undefined,
+  pipeline: Pipeline,
+  file: string,
+): string {
+  if (named !== undefined) return resolve(named);
+  const beside = join(dirname(resolve(file)), "models");
+  const isOurs = nameOfPipeline(file) !== file;
+  const models = pipeline.stages.flatMap(({ variants }) => variants.filter(({ driver }) => driver === "onnx"));
+  const hasAny = models.some(({ model }) => existsSync(join(beside, model)));
+  return hasAny && !isOurs ? beside : resolve(defaultModelFolder(env, pipeline));
 }
 
 /** Where Python packages with models are fetched to. */

@@ -22,6 +22,7 @@ import { addScaler } from "./commands/scaler.ts";
 import { addSimulate } from "./commands/simulate.ts";
 import { addTop } from "./commands/top.ts";
 import { addUp } from "./commands/up.ts";
+import { addValidate } from "./commands/validate.ts";
 import { EXIT } from "./exit-codes.ts";
 import { optionText } from "./option-text.ts";
 
@@ -46,6 +47,7 @@ export function createProgram(): Command {
   addDemo(program);
   addInit(program);
   addModels(program);
+  addValidate(program);
   addProfile(program);
   addDrift(program);
   addPlan(program);

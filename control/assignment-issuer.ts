@@ -23,7 +23,7 @@ export function assignmentIssuer(state: ControlState, input: TickInput, nowMs: n
   const { pipeline, epoch } = input;
   const isSameEpoch = state.epoch === epoch;
   const known = isSameEpoch ? state.assignments : {};
-  const excluded = excludedVariants(state, nowMs);
+  const excluded = excludedVariants(state, pipeline, nowMs);
   const assignments: Record<string, Assignment> = {};
   let counter = isSameEpoch ? state.counter : 0;
   // Nearly all switchers of a stage are to serve the same part.

@@ -16,6 +16,7 @@ export const CONDITION_TYPES = [
   "ActuationExact",
   "AccuracyDrifted",
   "FanOutDrifted",
+  "VariantsFit",
   "ServedAsPlanned",
   "VariantsUsable",
 ] as const;

@@ -1,3 +1,4 @@
+import { unfitVariants } from "../domain/memory-fit.ts";
 import type { Plan } from "../domain/plan.ts";
 import type { EstimatedAccuracy, LeftCombination } from "./accuracy-drift.ts";
 import { stuckStages } from "./actuation.ts";
@@ -58,6 +59,7 @@ export function conditionsOf(
     ...exactness(input),
     ...drift(estimated, left),
     ...fanOutDrift(input.pipeline, fanOuts),
+    ...memoryFit(input.pipeline),
     ...compareWithPlan(served, state, input, nowMs),
   );
   const { conditions } = state;
@@ -120,6 +122,13 @@ function drift(
   const name = Object.values(moved.variants).join(" → ");
   const then = `when it served last ${name} was right in ${text(moved.accuracy)} by estimate, ${text(moved.measured)} as measured`;
   return [condition("AccuracyDrifted", true, "LeftVariantsMoved", `${numbers}; ${then}: ${advice}`)];
+}
+
+/** Variants that pods have too little memory for; nothing where all fit. */
+function memoryFit(pipeline: TickInput["pipeline"]): readonly Omit<Condition, "sinceMs">[] {
+  const unfit = unfitVariants(pipeline);
+  if (unfit.length === 0) return [];
+  return [condition("VariantsFit", false, "MemoryShort", unfit.map(({ message }) => message).join(" "))];
 }
 
 /** Whether requests make as many rows as was measured; nothing where too few rows were seen. */

@@ -1,16 +1,19 @@
+import { excludeUnfit } from "../domain/memory-fit.ts";
+import type { Pipeline } from "../domain/pipeline.ts";
 import type { StagePin } from "../optimizer/problem.ts";
 import type { ControlState, MissingVariant } from "./control-state.ts";
 import { quarantinedVariants } from "./quarantine.ts";
 
-/** Variants that may not be used now, by stage: in quarantine, or not installed. */
+/** Variants that may not be used now, by stage: in quarantine, not installed, or too large for the memory of their pods. */
 export function excludedVariants(
   { quarantines, missing }: Pick<ControlState, "quarantines" | "missing">,
+  pipeline: Pipeline,
   nowMs: number,
 ): Record<string, readonly string[]> {
   const excluded = quarantinedVariants(quarantines, nowMs);
   for (const [stage, variants] of Object.entries(notInstalled(missing)))
     excluded[stage] = [...new Set([...(excluded[stage] ?? []), ...variants])];
-  return excluded;
+  return excludeUnfit(pipeline, excluded);
 }
 
 /** Variants that pods have no model file of, by stage. */

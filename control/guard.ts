@@ -38,7 +38,7 @@ export function guardTick(state: ControlState, input: TickInput, nowMs: number):
   if (state.guard) {
     const dwelling = nowMs - state.guard.sinceMs < SETTINGS.guardDwellMs;
     if (!dwelling && wouldHold(state, input, plan, ready, situation.rateRps, nowMs)) return null;
-    if (!situation.short && !isLeftOut(state.guard, state, nowMs)) return state.guard;
+    if (!situation.short && !isLeftOut(state.guard, state, input, nowMs)) return state.guard;
   }
   if (!situation.short && !state.guard) return null;
   const best = optimize(atReadyReplicas(state, input, ready, situation.drainRps, nowMs));
@@ -46,8 +46,8 @@ export function guardTick(state: ControlState, input: TickInput, nowMs: number):
 }
 
 /** A variant that the guard chose may not be used any more. */
-function isLeftOut(guard: Guard, state: ControlState, nowMs: number): boolean {
-  return Object.entries(excludedVariants(state, nowMs)).some(([stage, excluded]) =>
+function isLeftOut(guard: Guard, state: ControlState, input: TickInput, nowMs: number): boolean {
+  return Object.entries(excludedVariants(state, input.pipeline, nowMs)).some(([stage, excluded]) =>
     guard.configuration[stage]?.parts.some(part => excluded.includes(part.variant)),
   );
 }
@@ -175,7 +175,7 @@ function atReadyReplicas(
   const bounds = Object.fromEntries(
     Object.entries(ready).map(([stage, views]) => [stage, { min: views.length, max: views.length }]),
   );
-  const leftOut = excludedVariants(state, nowMs);
+  const leftOut = excludedVariants(state, input.pipeline, nowMs);
   return {
     pipeline: unboundedReplicas(input.pipeline),
     rateRps,

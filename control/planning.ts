@@ -149,7 +149,7 @@ function demandOf(demands: readonly Demand[], { steadyRps = null }: Forecast): D
 export function toProblem(state: ControlState, input: TickInput, nowMs: number): Problem {
   const held = Math.max(0, ...state.demands.map(demand => demand.rateRps));
   const isIdle = state.lastArrivalMs !== null && nowMs - state.lastArrivalMs >= SETTINGS.idleAfterMs;
-  const excluded = excludedVariants(state, nowMs);
+  const excluded = excludedVariants(state, input.pipeline, nowMs);
   return {
     pipeline: input.pipeline,
     // A pipeline that is not idle yet keeps a replica of every stage, however low the rate.

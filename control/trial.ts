@@ -88,7 +88,7 @@ function isTime({ conditions, guard, plan, planReasons }: ControlState, input: T
 function goesOn(trial: Trial, plan: Plan, state: ControlState, input: TickInput, nowMs: number): boolean {
   const { rateRps, pins } = toProblem(state, input, nowMs);
   const tried = servedNames(trial.configuration);
-  const excluded = excludedVariants(state, nowMs);
+  const excluded = excludedVariants(state, input.pipeline, nowMs);
   return (
     nowMs >= trial.sinceMs &&
     nowMs < trial.untilMs &&

@@ -17,9 +17,10 @@ export function points(share: number): string {
   return `${signed(100 * share)} points`;
 }
 
-/** Rows for each request, or for each row of the upstream stage: as planned for, and as seen where that is another number. */
+/** Rows for each request, or for each row of the upstream stage: as planned for, and as seen where that is more than a tenth off. */
 export function fanOutText(fanOut: { readonly seen: number | null; readonly planned: number } | null): string {
   if (fanOut === null) return "–";
-  const [planned, seen] = [number(fanOut.planned), fanOut.seen === null ? null : number(fanOut.seen)];
-  return seen === null || seen === planned ? planned : `${planned} (${seen} seen)`;
+  const { seen, planned } = fanOut;
+  const isOff = seen !== null && Math.abs(seen - planned) > 0.1 * planned;
+  return isOff ? `${number(planned)} (${number(seen)} seen)` : number(planned);
 }

@@ -1,10 +1,13 @@
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { VariscaleError } from "../domain/errors.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
-import type { PipelineCode, SequenceAssertions, StageCode } from "./stage.ts";
+import { guardCode } from "./guarded-code.ts";
+import type { Evaluation, PipelineCode, SequenceAssertions, StageCode } from "./stage.ts";
 
 /**
  * Imports the pipeline's own code: `./file.js` beside the pipeline file, or the path of a package that is installed beside it or
@@ -23,7 +26,7 @@ export async function loadCode(pipeline: Pipeline, pipelineFile: string): Promis
       `\`${specifier}\` is not the code of ${pipelineFile}: ${problems.join("; ")}`,
       "Export what `definePipeline` of `variscale/stage` takes as the default.",
     );
-  return module["default"] as PipelineCode;
+  return guardCode(module["default"] as PipelineCode, codeFolder(specifier, pipelineFile));
 }
 
 /**
@@ -36,17 +39,44 @@ export async function importCode(specifier: string, pipelineFile: string): Promi
   try {
     return (await import(target)) as Record<string, unknown>;
   } catch (error) {
+    const place = error instanceof SyntaxError ? await findSyntaxError(target) : null;
     throw failure(
-      `\`${specifier}\`, the code of ${pipelineFile}, can't be imported: ${messageOf(error)}`,
+      `\`${specifier}\`, the code of ${pipelineFile}, can't be imported: ${messageOf(error)}${place ?? ""}`,
       "Correct it.",
       error,
     );
   }
 }
 
+/** Node tells the line of a syntax error only where it checks a file by itself: ` (file:line)`; null: the error is in another file. */
+async function findSyntaxError(target: string): Promise<string | null> {
+  if (!target.startsWith("file:")) return null;
+  const path = fileURLToPath(target);
+  const checked = promisify(execFile)(process.execPath, ["--check", path], { timeout: 10_000 });
+  const told = await checked.then(
+    () => "",
+    (error: { readonly stderr?: string }) => error.stderr ?? "",
+  );
+  const line = /^.*:(\d+)$/m.exec(told)?.[1];
+  return line === undefined ? null : ` (${path}:${line})`;
+}
+
+/** The folder of the module, which stacks name. */
+function codeFolder(specifier: string, pipelineFile: string): string {
+  const target = resolveSpecifier(specifier, resolve(pipelineFile));
+  return dirname(target.startsWith("file:") ? fileURLToPath(target) : resolve(pipelineFile));
+}
+
 function resolveSpecifier(specifier: string, pipelineFile: string): string {
   if (specifier.startsWith("./") || specifier.startsWith("../")) {
     const path = resolve(dirname(pipelineFile), specifier);
+    if (!/\.[cm]?[jt]s$/.test(path))
+      throw failure(
+        `\`${specifier}\`: the code of a pipeline is a JavaScript module, \`./index.mjs\` for example`,
+        /\.py$/.test(path)
+          ? "Python does not run there: put such steps into the ONNX files, or let the functions of a JavaScript module call a server of yours."
+          : "Correct `spec.code`.",
+      );
     if (!existsSync(path)) throw failure(`\`${specifier}\`: there is no file ${path}`, "Correct `spec.code`.");
     return pathToFileURL(path).href;
   }
@@ -62,7 +92,9 @@ function resolveSpecifier(specifier: string, pipelineFile: string): string {
 
 function problemsOf(code: unknown, pipeline: Pipeline): string[] {
   if (typeof code !== "object" || code === null) return ["it has no default export that is an object"];
-  const { decode, respond, stages, assertions, sequences } = code as Partial<Record<keyof PipelineCode, unknown>>;
+  const { decode, respond, stages, assertions, sequences, evaluation } = code as Partial<
+    Record<keyof PipelineCode, unknown>
+  >;
   const problems: string[] = [];
   if (typeof decode !== "function") problems.push("`decode` is not a function");
   if (typeof respond !== "function") problems.push("`respond` is not a function");
@@ -78,7 +110,16 @@ function problemsOf(code: unknown, pipeline: Pipeline): string[] {
   }
   for (const name of Object.keys(stages))
     if (!names.includes(name)) problems.push(`\`stages.${name}\` is for a stage that the pipeline does not have`);
-  return [...problems, ...problemsOfSequences(sequences, assertions)];
+  return [...problems, ...problemsOfSequences(sequences, assertions), ...checkEvaluation(evaluation)];
+}
+
+function checkEvaluation(evaluation: unknown): string[] {
+  if (evaluation === undefined) return [];
+  if (typeof evaluation !== "object" || evaluation === null) return ["`evaluation` is not an object"];
+  const given = evaluation as Partial<Record<keyof Evaluation, unknown>>;
+  return (["items", "score", "ideal", "stageCorrect"] as const).flatMap(name =>
+    typeof given[name] === "function" ? [] : [`\`evaluation.${name}\` is not a function`],
+  );
 }
 
 function problemsOfSequences(sequences: unknown, others: unknown): string[] {

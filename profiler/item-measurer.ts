@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { VariscaleError } from "../domain/errors.ts";
+import { PipelineCodeError } from "../gateway/guarded-code.ts";
 import type { LabelledItem } from "../gateway/stage.ts";
 import type { ItemReply, ItemRequest, PipelineSource } from "./item-messages.ts";
 import type { ItemResult } from "./item-result.ts";
@@ -68,7 +69,7 @@ export class ItemMeasurer {
       if (this.#failure) return reject(this.#failure);
       this.#settle = reply => {
         if (reply instanceof VariscaleError) reject(reply);
-        else if (reply.kind === "failed") reject(new VariscaleError(reply.code, reply.message));
+        else if (reply.kind === "failed") reject(toError(reply));
         else resolve(reply);
       };
       try {
@@ -94,4 +95,9 @@ export class ItemMeasurer {
     );
     this.#finish(this.#failure);
   }
+}
+
+/** The error of the other process, as it was there. */
+function toError({ code, message, ownStack }: Extract<ItemReply, { readonly kind: "failed" }>): VariscaleError {
+  return ownStack === null ? new VariscaleError(code, message) : new PipelineCodeError(message, ownStack);
 }

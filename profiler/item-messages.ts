@@ -21,4 +21,9 @@ export type ItemReply =
   | { readonly kind: "opened" }
   | { readonly kind: "measured"; readonly result: ItemResult }
   | { readonly kind: "closed" }
-  | { readonly kind: "failed"; readonly code: ErrorCode; readonly message: string };
+  | {
+      readonly kind: "failed";
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly ownStack: readonly string[] | null;
+    };

@@ -1,5 +1,6 @@
 /** The process that takes items through a pipeline, one at a time, with the pipeline's code and models for itself. */
 import { VariscaleError } from "../domain/errors.ts";
+import { PipelineCodeError } from "../gateway/guarded-code.ts";
 import { loadCode } from "../gateway/load-code.ts";
 import type { LabelledItem } from "../gateway/stage.ts";
 import type { ItemReply, ItemRequest, PipelineSource } from "./item-messages.ts";
@@ -11,7 +12,7 @@ let bench: (ItemBench & { readonly models: ModelBench }) | null = null;
 process.on("message", (request: ItemRequest) => {
   handle(request).then(reply, (error: unknown) => {
     const { code, message } = VariscaleError.from(error);
-    reply({ kind: "failed", code, message });
+    reply({ kind: "failed", code, message, ownStack: error instanceof PipelineCodeError ? error.ownStack : null });
   });
 });
 process.on("disconnect", () => process.exit(0));

@@ -6,6 +6,7 @@ import { withoutVariants } from "../domain/without-variants.ts";
 import { loadCode } from "../gateway/load-code.ts";
 import type { PipelineCode } from "../gateway/stage.ts";
 import { checkModelHashes } from "../models/model-hashes.ts";
+import { checkContracts } from "./check-contracts.ts";
 import { GAP_MS, profilePipeline } from "./profile-pipeline.ts";
 import { readUnmeasured } from "./read-unmeasured.ts";
 import { checkWritable, writeWhole } from "./write-whole.ts";
@@ -53,6 +54,7 @@ export async function runProfile(
   const output = command.output ?? join(dirname(file), pipeline.measurements?.file ?? "measurements.json");
   checkWritable(output);
   await checkModelHashes(pipeline, command.modelFolder);
+  await checkContracts(pipeline, command.modelFolder);
   const cacheFile = join(dirname(output), ".variscale", "profile.json");
   if (command.fresh) rmSync(cacheFile, { force: true });
   const measurements = await profilePipeline({

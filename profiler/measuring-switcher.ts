@@ -39,7 +39,7 @@ export async function startMeasuringSwitcher(
   try {
     const ports = await portsOf(child);
     const at = (port: number, path: string): string => `http://127.0.0.1:${port}${path}`;
-    await untilReady(at(ports.metrics, "/readyz"));
+    await untilReady(at(ports.metrics, "/readyz"), at(ports.admin, "/admin/v1/switches"));
     const repository = `/v2/repository/models/${encodeURIComponent(config.stage)}`;
     return {
       switchTo: async variant => {
@@ -70,12 +70,18 @@ async function portsOf(child: ChildProcess): Promise<ListeningMessage["ports"]> 
   return (message as ListeningMessage).ports;
 }
 
-async function untilReady(url: string): Promise<void> {
+/** @throws failed_precondition with the reason that the switcher gives where it can't load its default variant, without waiting any longer. */
+async function untilReady(url: string, switchesUrl: string): Promise<void> {
   const untilMs = performance.now() + READY_MS;
   while (performance.now() < untilMs) {
     const response = await fetch(url).catch(() => null);
     await response?.arrayBuffer();
     if (response?.ok) return;
+    const { switches } = JSON.parse(await send("GET", switchesUrl, null)) as {
+      readonly switches: readonly SwitchRecord[];
+    };
+    const refused = switches.find(({ outcome }) => !["running", "done", "superseded"].includes(outcome));
+    if (refused) throw new VariscaleError("failed_precondition", refused.message || refused.outcome);
     await sleep(POLL_MS);
   }
   throw new VariscaleError("failed_precondition", `the switcher was not ready within ${READY_MS / 1000} s`);
@@ -89,5 +95,19 @@ async function send(method: string, url: string, body: object | null): Promise<s
   });
   const text = await response.text();
   if (response.ok) return text;
-  throw new VariscaleError("failed_precondition", `the switcher answers ${response.status}: ${text.slice(0, 500)}`);
+  throw new VariscaleError(
+    "failed_precondition",
+    readProblem(text) ?? `the switcher answers ${response.status}: ${text.slice(0, 500)}`,
+  );
+}
+
+/** The sentence of an answer that refuses something; null: there is none. */
+function readProblem(text: string): string | null {
+  try {
+    const { error, message } = JSON.parse(text) as { readonly error?: unknown; readonly message?: unknown };
+    const found = message ?? error;
+    return typeof found === "string" ? found : null;
+  } catch {
+    return null;
+  }
 }

@@ -6,7 +6,7 @@ import {
   type Profile,
   type SwitchTimes,
 } from "../domain/profile-schema.ts";
-import type { PipelineCode } from "../gateway/stage.ts";
+import type { LabelledItem, PipelineCode } from "../gateway/stage.ts";
 import { itemKey } from "./item-key.ts";
 import { accuracyOf, combinationsOf, fanOutOf, type ItemResult } from "./item-result.ts";
 import { describeMachine } from "./machine.ts";
@@ -136,7 +136,19 @@ function switchText({ coldMs, residentMs }: SwitchTimes): string {
 
 /** Before minutes of measuring: whether the evaluation can give its items at all. */
 async function checkItems({ code, items }: ProfileOptions): Promise<void> {
-  await code.evaluation?.items(items)[Symbol.asyncIterator]().next();
+  if (!code.evaluation) return;
+  for await (const item of code.evaluation.items(items)) {
+    const { id, body, contentType } = (item ?? {}) as Partial<LabelledItem>;
+    if (typeof id === "string" && body instanceof Uint8Array && typeof contentType === "string") return;
+    throw new VariscaleError(
+      "failed_precondition",
+      "`items` of the evaluation must give items as { id: text, body: bytes (a Buffer), contentType: text, label }, and the first one is another thing.",
+    );
+  }
+  throw new VariscaleError(
+    "failed_precondition",
+    "`items` of the evaluation gives no item, so that nothing can be measured with it. Let it yield labelled items, or remove `evaluation` to measure service times alone.",
+  );
 }
 
 async function evaluate(

@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { VariscaleError } from "../../domain/errors.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
 import { EXIT } from "../exit-codes.ts";
-import { defaultModelFolder, defaultStateFolder } from "../folders.ts";
+import { defaultStateFolder, findModelFolder } from "../folders.ts";
 import { logLevelOption, parseNumber, parsePort } from "../options.ts";
 import type { Up } from "../up/up.ts";
 
@@ -105,6 +105,7 @@ async function runDemo(flags: DemoFlags): Promise<void> {
   const { availableParallelism } = await import("node:os");
   const { createLogger } = await import("../../runtime/logger.ts");
   const { onEndSignal } = await import("../../runtime/shutdown.ts");
+  const { pipelineFileAt } = await import("../../runtime/read-pipeline.ts");
   const { packageFolder } = await import("../../runtime/version.ts");
   const { playDemo } = await import("../demo/demo.ts");
   const { formatReport } = await import("../demo/report.ts");
@@ -132,10 +133,11 @@ async function runDemo(flags: DemoFlags): Promise<void> {
   // Nobody reads any more, as with `| head`.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", interrupt);
   const { modelFolder, pipeline: chosen = "id-card" } = flags;
+  // A name alone is one of ours; `./shop` is a folder.
+  const pipelinePath = /^[\w-]+$/.test(chosen) ? join(packageFolder, "pipelines", chosen) : chosen;
   const result = await playDemo({
-    // A name alone is one of ours; `./shop` is a folder.
-    pipelinePath: /^[\w-]+$/.test(chosen) ? join(packageFolder, "pipelines", chosen) : chosen,
-    modelFolder: pipeline => resolve(modelFolder ?? defaultModelFolder(process.env, pipeline)),
+    pipelinePath,
+    modelFolder: pipeline => findModelFolder(process.env, modelFolder, pipeline, pipelineFileAt(pipelinePath)),
     machineCores: flags.cores ?? availableParallelism(),
     short: flags.short,
     csv: flags.csv ?? null,

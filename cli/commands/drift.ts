@@ -1,6 +1,5 @@
-import { resolve } from "node:path";
 import { type Command, Option } from "commander";
-import { defaultModelFolder } from "../folders.ts";
+import { findModelFolder } from "../folders.ts";
 import { measuringJobsOption, parseNumber } from "../options.ts";
 
 interface DriftFlags {
@@ -16,7 +15,10 @@ export function addDrift(program: Command): void {
   program
     .command("drift <pipeline>")
     .description("measure how much accuracy every combination of variants loses on items that have drifted")
-    .option("--model-folder <folder>", "model files (default: the cache of the pipeline, filled by its recipes)")
+    .option(
+      "--model-folder <folder>",
+      "model files (default: `models` beside the pipeline file, else the cache of the pipeline, filled by its recipes)",
+    )
     .option(
       "--file <file>",
       "where the result goes (default: drift.json beside the pipeline file; one that comes with the package is copied to this folder)",
@@ -49,7 +51,7 @@ async function runDrift(path: string, flags: DriftFlags): Promise<void> {
       ? fileToMeasure(path, folder => say(`copied to ${folder}, where the result goes`))
       : pipelineFileAt(path);
   const pipeline = readUnmeasured(file);
-  const modelFolder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline));
+  const modelFolder = findModelFolder(process.env, flags.modelFolder, pipeline, file);
   const { leftOut } = await prepare(
     pipeline,
     file,

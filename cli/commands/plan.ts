@@ -74,6 +74,7 @@ async function runPlan(path: string, flags: PlanFlags): Promise<void> {
   const { readPipeline } = await import("../../runtime/read-pipeline.ts");
   const { optimize } = await import("../../optimizer/optimize.ts");
   const { givenOf } = await import("../../optimizer/given.ts");
+  const { unfitVariants } = await import("../../domain/memory-fit.ts");
   const { checkProfiled } = await import("../check-profiled.ts");
   const { writeResult } = await import("../write-result.ts");
   const { problemFor } = await import("../plan/plan-request.ts");
@@ -84,6 +85,7 @@ async function runPlan(path: string, flags: PlanFlags): Promise<void> {
   const pipeline = readPipeline(path, speedFactor === undefined ? { set } : { set, speedFactor });
   checkProfiled(pipeline, path);
   const problem = problemFor(pipeline, flags);
+  for (const { message } of unfitVariants(pipeline)) process.stderr.write(`variscale: ${message}\n`);
   const plan = optimize(problem, limit);
   const { current } = problem;
   const given = { ...givenOf(problem), ...(current && { current }) };

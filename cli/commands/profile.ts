@@ -1,9 +1,8 @@
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { VariscaleError } from "../../domain/errors.ts";
 import type { MeasurementsInput } from "../../domain/profile-schema.ts";
-import { defaultModelFolder } from "../folders.ts";
+import { findModelFolder } from "../folders.ts";
 import { collect, measuringJobsOption, parseNumber } from "../options.ts";
 
 interface ProfileFlags {
@@ -30,7 +29,10 @@ export function addProfile(program: Command): void {
     .description(
       "measure service times, fan-out and accuracy of a pipeline's variants, and write its measurements file; or service times of one ONNX file, or of one model of a server (…/v2/models/NAME)",
     )
-    .option("--model-folder <folder>", "model files (default: the cache of the pipeline, filled by its recipes)")
+    .option(
+      "--model-folder <folder>",
+      "model files (default: `models` beside the pipeline file, else the cache of the pipeline, filled by its recipes)",
+    )
     .option(
       "--file <file>",
       "where the measurements go (default: the file that the pipeline file names, or measurements.json, beside it; one that comes with the package is copied to this folder; of one model: nowhere)",
@@ -87,12 +89,13 @@ async function runProfileCommand(target: string, flags: ProfileFlags): Promise<v
   if (flags.picture !== undefined) checkPicture(flags.picture, [".svg"]);
   if (flags.shape.length > 0 && !isModel(target))
     throw new VariscaleError("invalid_argument", "--shape is for one model; a pipeline's file has the shapes");
-  const { output, measurements } = await (isModel(target) ? measureModel : measurePipeline)(target, flags);
+  const { output, measurements, unfit = [] } = await (isModel(target) ? measureModel : measurePipeline)(target, flags);
   if (flags.picture !== undefined) {
     const { profilePicture } = await import("../profile/profile-picture.ts");
     writePicture(flags.picture, profilePicture(measurements));
   }
   const written = output === undefined ? "" : `\nwritten to ${output}`;
+  for (const line of unfit) say(line);
   writeResult(
     flags.output === "json" ? JSON.stringify(measurements, null, 2) : `${formatMeasurements(measurements)}${written}`,
   );
@@ -101,6 +104,8 @@ async function runProfileCommand(target: string, flags: ProfileFlags): Promise<v
 interface MeasureResult {
   readonly output: string | undefined;
   readonly measurements: MeasurementsInput;
+  /** Sentences about variants that the memory of their stage is too small for. */
+  readonly unfit?: readonly string[];
 }
 
 async function measureModel(target: string, flags: ProfileFlags): Promise<MeasureResult> {
@@ -119,6 +124,7 @@ async function measurePipeline(path: string, flags: ProfileFlags): Promise<Measu
   const { runProfile } = await import("../../profiler/main.ts");
   const { readUnmeasured } = await import("../../profiler/read-unmeasured.ts");
   const { pipelineFileAt } = await import("../../runtime/read-pipeline.ts");
+  const { findUnfit } = await import("../../domain/memory-fit.ts");
   const { fileToMeasure } = await import("../file-to-measure.ts");
   const { leftOutLine, prepare } = await import("../prepare-models.ts");
   const file =
@@ -126,7 +132,7 @@ async function measurePipeline(path: string, flags: ProfileFlags): Promise<Measu
       ? fileToMeasure(path, folder => say(`copied to ${folder}, where the result goes`))
       : pipelineFileAt(path);
   const pipeline = readUnmeasured(file);
-  const modelFolder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline));
+  const modelFolder = findModelFolder(process.env, flags.modelFolder, pipeline, file);
   const { leftOut } = await prepare(
     pipeline,
     file,
@@ -136,7 +142,7 @@ async function measurePipeline(path: string, flags: ProfileFlags): Promise<Measu
   const without = leftOutLine(leftOut, file);
   if (without) say(without);
   const { items, windowMs, fresh, acceptNoise, cores } = flags;
-  return runProfile({
+  const result = await runProfile({
     ...{ target: file, modelFolder, items, windowMs, fresh, acceptNoise, cores },
     leaveOut: leftOut,
     onProgress: say,
@@ -144,6 +150,15 @@ async function measurePipeline(path: string, flags: ProfileFlags): Promise<Measu
     ...(flags.minutes !== undefined && { minutes: flags.minutes }),
     ...(flags.file === undefined ? {} : { output: flags.file }),
   });
+  const unfit = pipeline.stages.flatMap(({ name, memoryMiB, variants }) => {
+    const profiles = result.measurements.stages[name] ?? {};
+    const sizes = variants.map(variant => ({
+      name: variant.name,
+      sessionMiB: profiles[variant.name]?.memoryMiB ?? null,
+    }));
+    return findUnfit({ name, memoryMiB, variants: sizes });
+  });
+  return { ...result, unfit: unfit.map(({ message }) => message) };
 }
 
 function say(line: string): void {

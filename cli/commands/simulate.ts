@@ -89,6 +89,7 @@ async function runSimulate(path: string, flags: SimulateFlags): Promise<void> {
   const { readLoadInput } = await import("../load-input.ts");
   const { runAll } = await import("../simulate/run-all.ts");
   const { casesFor } = await import("../simulate/cases.ts");
+  const { sayUnfit } = await import("../say-unfit.ts");
   const { votesLeftOut } = await import("../simulate/votes-left-out.ts");
   const { measuredPart } = await import("../simulate/measured-part.ts");
   const { writeResult } = await import("../write-result.ts");
@@ -99,6 +100,7 @@ async function runSimulate(path: string, flags: SimulateFlags): Promise<void> {
     path,
   );
   if (leftOut.length > 0) process.stderr.write(`left out, for they were not measured: ${leftOut.join(", ")}\n`);
+  sayUnfit(pipeline, line => process.stderr.write(`${line}\n`));
   const policies = (flags.policy as PolicyName[] | undefined) ?? null;
   const votes = votesLeftOut(pipeline, policies);
   if (votes !== null) process.stderr.write(`${votes}\n`);

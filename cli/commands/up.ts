@@ -1,7 +1,6 @@
-import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { LogLevel } from "../../runtime/logger.ts";
-import { defaultModelFolder, upStateFolder } from "../folders.ts";
+import { findModelFolder, upStateFolder } from "../folders.ts";
 import { logLevelOption, parseNumber, parsePort, readyOption, setOption, speedFactorOption } from "../options.ts";
 import type { Up } from "../up/up.ts";
 
@@ -35,7 +34,10 @@ export function addUp(program: Command): void {
     .command("up <pipeline>")
     .description("serve a pipeline on this machine: scaler, gateway, and replicas as local processes")
     .option("--cores <n>", "cores to plan with (default: all)", text => parseNumber(text, 0.1, 1024))
-    .option("--model-folder <folder>", "model files (default: the cache of the pipeline, filled by its recipes)")
+    .option(
+      "--model-folder <folder>",
+      "model files (default: `models` beside the pipeline file, else the cache of the pipeline, filled by its recipes)",
+    )
     .option(
       "--state-dir <folder>",
       "keeps plans, pins and history (default: one for this pipeline file, in ~/.local/state/variscale/up)",
@@ -58,6 +60,8 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   const { pipelineFileAt, readPipeline } = await import("../../runtime/read-pipeline.ts");
   const { shutdownOnSignal } = await import("../../runtime/shutdown.ts");
   const { leftOutLine, prepare } = await import("../prepare-models.ts");
+  const { checkContracts } = await import("../../profiler/check-contracts.ts");
+  const { sayUnfit } = await import("../say-unfit.ts");
   const { scalerAddresses } = await import("../scaler/scaler-addresses.ts");
   const { startUp } = await import("../up/up.ts");
   const { formatKey } = await import("../../domain/pipeline.ts");
@@ -67,13 +71,16 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   const logger = createLogger("up", flags.logLevel);
   const read = { set: flags.set, ...(flags.speedFactor === undefined ? {} : { speedFactor: flags.speedFactor }) };
   const pipeline = readPipeline(path, read);
-  const modelFolder = resolve(flags.modelFolder ?? defaultModelFolder(process.env, pipeline));
+  const modelFolder = findModelFolder(process.env, flags.modelFolder, pipeline, pipelineFileAt(path));
   const { leftOut } = await prepare(pipeline, pipelineFileAt(path), modelFolder, model => {
     if (model.kind === "prepared") logger.info({ file: model.file }, "model prepared");
   });
   const without = leftOutLine(leftOut, pipelineFileAt(path));
   if (without) logger.info(without);
-  await checkModelHashes(readPipeline(path, { ...read, leaveOut: leftOut }), modelFolder);
+  const whole = readPipeline(path, { ...read, leaveOut: leftOut });
+  await checkModelHashes(whole, modelFolder);
+  sayUnfit(whole, line => logger.warn(line));
+  await checkContracts(whole, modelFolder);
   const stateDir = flags.stateDir ?? upStateFolder(process.env, pipelineFileAt(path), pipeline.key);
   await lockFolder(stateDir, `variscale up ${path}`);
   // Before anything is started, so that a signal ends all of it, however far that is.

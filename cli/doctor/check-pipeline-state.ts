@@ -33,6 +33,7 @@ const VOLUME = "give it a volume at --state-dir that it may write, with room";
 const FIXES: Readonly<Record<string, string>> = {
   Accepted: "correct what describes the pipeline: it is taken as soon as it is right",
   PlanFeasible: "`variscale plan` shows what binds: allow more replicas or cores, or a later SLO",
+  VariantsFit: "set the `memoryMiB` that it names, or remove the variants",
   ActuationStuck: "see `pods`, `rollout`, `paused` and `keda-operator`",
   AccuracyDrifted: "`variscale explain`, and newer models; the plan is made with the estimate",
   VariantsUsable: "mend what it names (file, hash, memory): the variant is tried again by itself",

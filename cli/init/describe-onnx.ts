@@ -8,6 +8,8 @@ import { ORT_TYPES } from "../../runtime/ort-types.ts";
 import { type DescribedModel, nameFrom } from "./described-model.ts";
 import { contractOf } from "./tensor-contract.ts";
 
+const MIB = 1024 * 1024;
+
 /**
  * Loads an ONNX file and reads what it takes and gives.
  *
@@ -17,7 +19,9 @@ import { contractOf } from "./tensor-contract.ts";
 export async function describeOnnx(given: string): Promise<DescribedModel> {
   const [, stage = null, path = given] = /^([a-z0-9][-a-z0-9.]*)=(.+)$/.exec(given) ?? [];
   const bytes = await readModel(path);
+  const beforeBytes = process.memoryUsage.rss();
   const session = await openSession(path, bytes);
+  const sessionMiB = Math.max(0, process.memoryUsage.rss() - beforeBytes) / MIB;
   try {
     const { inputMetadata, outputMetadata } = session;
     return {
@@ -25,7 +29,13 @@ export async function describeOnnx(given: string): Promise<DescribedModel> {
       name: nameFrom(basename(path, extname(path))),
       inputs: inputMetadata.map(value => tensorOf(path, "input", value)),
       outputs: outputMetadata.map(value => tensorOf(path, "output", value)),
-      source: { kind: "file", path, sha256: createHash("sha256").update(bytes).digest("hex"), bytes: bytes.length },
+      source: {
+        kind: "file",
+        path,
+        sha256: createHash("sha256").update(bytes).digest("hex"),
+        bytes: bytes.length,
+        sessionMiB,
+      },
     };
   } finally {
     await session.release();

@@ -16,6 +16,8 @@ export interface ModelFile {
   readonly path: string;
   readonly sha256: string;
   readonly bytes: number;
+  /** Memory that its session took in this process, at least. */
+  readonly sessionMiB: number;
 }
 
 export interface ServedModel {

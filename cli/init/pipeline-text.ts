@@ -1,3 +1,4 @@
+import { enoughMiB } from "../../domain/memory-fit.ts";
 import type { TensorContract } from "../../domain/tensor.ts";
 import type { DescribedModel } from "./described-model.ts";
 import type { MeasuredPoint } from "./measure-served.ts";
@@ -35,7 +36,7 @@ function stageText(
 ): string {
   return `    - name: ${name}
       cores: 1 # of one replica, whatever variant it serves
-      memoryMiB: ${memoryMiB(models)} # of one replica: room for two variants
+      memoryMiB: ${memoryFor(name, models)} # of one replica: room for two variants
       replicas: ${replicasText(models)}
       fanOut: 1 # ${isFirst ? "rows for each request" : "rows for each row of the stage before"}; \`variscale profile\` measures it where index.mjs has an evaluation
       contract: # of every variant; the first dimension is the batch
@@ -81,9 +82,17 @@ function bytesOf({ source }: DescribedModel): number {
   return source.kind === "file" ? source.bytes : 0;
 }
 
-/** Sessions take some times the file; \`variscale profile\` measures it. */
-function memoryMiB(models: readonly DescribedModel[]): number {
-  const largest = models.map(bytesOf).toSorted((a, b) => b - a);
-  const both = ((largest[0] ?? 0) + (largest[1] ?? largest[0] ?? 0)) / MIB;
-  return Math.max(256, 64 * Math.ceil((3 * both) / 64));
+/** A session takes at least this much, and some times the file where it was not seen to take more; `variscale profile` measures it. */
+const SESSION_MIB = 24;
+const FILE_FACTOR = 3;
+const LEAST_MIB = 256;
+
+/** Memory that two variants fit into beside each other. */
+function memoryFor(stage: string, models: readonly DescribedModel[]): number {
+  const variants = models.flatMap(({ name, source }) => {
+    if (source.kind !== "file") return [];
+    const guessedMiB = SESSION_MIB + (FILE_FACTOR * source.bytes) / MIB;
+    return [{ name, sessionMiB: Math.max(guessedMiB, SESSION_MIB + source.sessionMiB) }];
+  });
+  return Math.max(LEAST_MIB, enoughMiB({ name: stage, memoryMiB: 0, variants }));
 }

@@ -21,9 +21,10 @@ function fileSteps(name: string): string {
   return `Measure how long the variants take, ask for a plan, and serve, in this folder:
 
 \`\`\`sh
-variscale profile . --model-folder models
+variscale validate .
+variscale profile .
 variscale plan . --rps 5
-variscale up . --model-folder models
+variscale up .
 \`\`\`
 
 A request is a POST to http://127.0.0.1:8090/v1/pipelines/default/${name}; \`index.mjs\` says of what. \`variscale top\` shows what it does.

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Configuration } from "../../domain/configuration.ts";
 import { VariscaleError } from "../../domain/errors.ts";
 import { formatIssue, issuesOf, nearest } from "../../domain/file-issue.ts";
+import { excludeUnfit, unfitVariants } from "../../domain/memory-fit.ts";
 import { findStage, findVariant, type Pipeline, type Stage } from "../../domain/pipeline.ts";
 import { configurationOf, type Plan } from "../../domain/plan.ts";
 import { partsSchema, planSchema } from "../../domain/plan-schema.ts";
@@ -52,7 +53,7 @@ export function problemFor(given: Pipeline, request: PlanRequest): Problem {
     rateRps: request.rps,
     current: request.current === undefined ? null : readCurrent(pipeline, request.current),
     corrections: {},
-    excluded,
+    excluded: excludeUnfit(pipeline, excluded),
     pins: pinsOf(pipeline, request.pin, excluded),
     limits,
     bounds: {},
@@ -79,6 +80,8 @@ function pinsOf(pipeline: Pipeline, pairs: readonly string[], excluded: Problem[
     const before = pinned.get(name);
     if (before !== undefined && before !== variant)
       throw new VariscaleError("invalid_argument", `--pin ${pair}: the stage is pinned to \`${before}\` already`);
+    const unfit = unfitVariants(pipeline).find(one => one.stage === name && one.variant === variant);
+    if (unfit) throw new VariscaleError("invalid_argument", `--pin ${pair}: ${unfit.message}`);
     if (excluded[name]?.includes(variant))
       throw new VariscaleError("invalid_argument", `--pin ${pair}: the variant is excluded as well; leave one out`);
     pinned.set(name, variant);

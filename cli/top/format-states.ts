@@ -21,7 +21,7 @@ const HEADER = [
   "serves",
   "ready",
   "queue",
-  "rows each",
+  "rows",
 ];
 const PIPELINE_COLUMNS = 9;
 const LEFT = [0, 1, 9, 10, 13];

@@ -45,7 +45,7 @@ describe("variscale init", function () {
     );
     // The steps of README.md.
     const modelFolder = ["--model-folder", join(target, "models")];
-    assert.match(readFileSync(join(target, "README.md"), "utf8"), /variscale profile \. --model-folder models/);
+    assert.match(readFileSync(join(target, "README.md"), "utf8"), /variscale validate \.\nvariscale profile \.\n/);
     const profile = await runVariscale(["profile", target, ...modelFolder, "--window-ms", "100", "--accept-noise"]);
     assert.equal(profile.status, 0, profile.stderr);
     const plan = await runVariscale(["plan", target, "--rps", "5", "--output", "json"]);

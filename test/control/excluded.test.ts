@@ -85,8 +85,8 @@ describe("excludedVariants()", () => {
     };
     const quarantines = ["heavy", "light"].map(variant => ({ ...entry, variant }));
     const missing = missingVariants([], given(["light"]), 9);
-    assert.deepEqual(excludedVariants({ quarantines, missing }, 9), { read: ["heavy", "light"] });
-    assert.deepEqual(excludedVariants({ quarantines, missing }, 10), { read: ["light"] });
+    assert.deepEqual(excludedVariants({ quarantines, missing }, twoStages(), 9), { read: ["heavy", "light"] });
+    assert.deepEqual(excludedVariants({ quarantines, missing }, twoStages(), 10), { read: ["light"] });
   });
 });
 

@@ -289,6 +289,26 @@ describe("runProfile()", function () {
     assert.equal(measurements.overhead, undefined);
   });
 
+  it("measures nothing where the evaluation gives no item, or another thing than an item", async () => {
+    const code = readFileSync(join(folder, "code.mjs"), "utf8");
+    const file = join(folder, "pipeline.yaml");
+    for (const [name, items, told] of [
+      ["none.mjs", "return;", /`items` of the evaluation gives no item/],
+      ["odd.mjs", 'yield "1"; return;', /must give items as \{ id: text, body: bytes/],
+      [
+        "thrown.mjs",
+        'throw new Error("no such folder");',
+        /`items` of the evaluation failed at thrown\.mjs:\d+: no such folder/,
+      ],
+    ] as const) {
+      writeFileSync(join(folder, name), code.replace("async *items(count) {", `async *items(count) {\n${items}`));
+      writeFileSync(file, readFileSync(file, "utf8").replace(/code: .*/, `code: ./${name}`));
+      await assert.rejects(profile(), told);
+    }
+    assert.deepEqual(lines, []);
+    assert.ok(!existsSync(join(folder, "measurements.json")));
+  });
+
   it("says which model is missing, another one, or none", async () => {
     const model = join(folder, "second-heavy.onnx");
     truncateSync(model, 50);

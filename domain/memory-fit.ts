@@ -1,0 +1,90 @@
+import type { Pipeline, Stage } from "./pipeline.ts";
+
+/** A switcher takes about this much memory beside the sessions of its models. */
+const SWITCHER_MIB = 60;
+/** Memory is proposed in whole multiples of this. */
+const STEP_MIB = 64;
+
+/** The memory of a stage's pods, and what a session of each variant takes; null: not measured, or in another server's memory. */
+export interface StageMemory {
+  readonly name: string;
+  readonly memoryMiB: number;
+  readonly variants: readonly { readonly name: string; readonly sessionMiB: number | null }[];
+}
+
+/** A variant that pods of its stage have too little memory for. */
+export interface UnfitVariant {
+  readonly stage: string;
+  readonly variant: string;
+  /** A sentence with the sizes, and what to set. */
+  readonly message: string;
+}
+
+/**
+ * Variants that don't fit into the memory of a pod. While a switcher switches, the session that serves stays until the other one is loaded, so
+ * that any two variants must fit beside each other. Where they don't, the largest one is left out, and so on.
+ */
+export function findUnfit(stage: StageMemory): readonly UnfitVariant[] {
+  const sizes = measuredSizes(stage);
+  const unfit: UnfitVariant[] = [];
+  for (const [i, { name, sessionMiB }] of sizes.entries()) {
+    const beside = sizes[i + 1];
+    if (neededMiB(sessionMiB, beside?.sessionMiB ?? 0) <= stage.memoryMiB) break;
+    const others = beside ? `, and ${beside.name}, which may serve while it is loaded, ${mib(beside.sessionMiB)}` : "";
+    unfit.push({
+      stage: stage.name,
+      variant: name,
+      message: `${stage.name}/${name} does not fit into memory and is left out: its session takes ${mib(sessionMiB)}${others}, the switcher itself about ${mib(SWITCHER_MIB)}, but \`memoryMiB\` of stage ${stage.name} is ${stage.memoryMiB}. Set \`memoryMiB: ${enoughMiB(stage)}\`, or remove the variant.`,
+    });
+  }
+  return unfit;
+}
+
+/** The least `memoryMiB` with which every measured variant of the stage fits. */
+export function enoughMiB(stage: StageMemory): number {
+  const [largest, second] = measuredSizes(stage);
+  return STEP_MIB * Math.ceil(neededMiB(largest?.sessionMiB ?? 0, second?.sessionMiB ?? 0) / STEP_MIB);
+}
+
+const known = new WeakMap<Stage, readonly UnfitVariant[]>();
+
+/** Variants of a pipeline that don't fit into the memory of their stage, in its order. */
+export function unfitVariants({ stages }: Pick<Pipeline, "stages">): readonly UnfitVariant[] {
+  return stages.flatMap(stage => {
+    const found =
+      known.get(stage) ??
+      findUnfit({
+        ...stage,
+        variants: stage.variants.map(({ name, driver, profile }) => ({
+          name,
+          sessionMiB: driver === "onnx" ? (profile?.memoryMiB ?? null) : null,
+        })),
+      });
+    known.set(stage, found);
+    return found;
+  });
+}
+
+/** The same by stage, as the optimiser is told of variants that it may not use. */
+export function excludeUnfit(
+  pipeline: Pick<Pipeline, "stages">,
+  excluded: Readonly<Record<string, readonly string[]>>,
+): Record<string, readonly string[]> {
+  const all: Record<string, readonly string[]> = { ...excluded };
+  for (const { stage, variant } of unfitVariants(pipeline)) all[stage] = [...new Set([...(all[stage] ?? []), variant])];
+  return all;
+}
+
+function measuredSizes({ variants }: StageMemory): readonly { readonly name: string; readonly sessionMiB: number }[] {
+  return variants
+    .flatMap(({ name, sessionMiB }) => (sessionMiB === null ? [] : [{ name, sessionMiB }]))
+    .toSorted((a, b) => b.sessionMiB - a.sessionMiB);
+}
+
+function neededMiB(session: number, beside: number): number {
+  return SWITCHER_MIB + session + beside;
+}
+
+function mib(size: number): string {
+  return `${Math.ceil(size)} MiB`;
+}

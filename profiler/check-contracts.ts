@@ -1,0 +1,75 @@
+import { join } from "node:path";
+import { VariscaleError } from "../domain/errors.ts";
+import type { Pipeline, Stage, Variant } from "../domain/pipeline.ts";
+import { isRefused } from "../variant-switcher/driver.ts";
+import { Pauses } from "../variant-switcher/pauses.ts";
+import { prepareSession } from "../variant-switcher/prepare-session.ts";
+import type { Refused } from "../variant-switcher/session-messages.ts";
+import { threadsOf } from "./model-source.ts";
+
+/** A variant that a switcher of its stage would refuse. */
+export interface RefusedVariant {
+  readonly stage: string;
+  readonly variant: string;
+  /** Why, as the switcher would say it to the scaler. */
+  readonly code: Refused["code"];
+  /** A sentence that names stage, variant, file or server, what was expected and what was found. */
+  readonly message: string;
+}
+
+/**
+ * Loads every variant once, one after the other, and lets a switcher's own check look at it: names, types and shapes of its tensors against the
+ * stage's contract, as the model declares them and as one row of zeros has them. A model of another server is left as it was found.
+ */
+export async function findRefused(
+  { stages }: Pick<Pipeline, "stages">,
+  modelFolder: string,
+): Promise<readonly RefusedVariant[]> {
+  const found: RefusedVariant[] = [];
+  for (const stage of stages)
+    for (const variant of stage.variants) {
+      const refused = await tryVariant(stage, variant, modelFolder);
+      if (refused === null) continue;
+      const where =
+        variant.driver === "remote" ? `${variant.model} at ${variant.url}` : join(modelFolder, variant.model);
+      const fix =
+        refused.code === "contract_mismatch"
+          ? ` Correct \`contract\` of stage ${stage.name} in the pipeline file, or export the model anew so that it keeps it.`
+          : "";
+      const reason = refused.message.replace(/^[^:]+: (?=the )/, "").replace(/\.?$/, ".");
+      found.push({
+        ...{ stage: stage.name, variant: variant.name, code: refused.code },
+        message: `${stage.name}/${variant.name} (${where}): ${reason}${fix}`,
+      });
+    }
+  return found;
+}
+
+/** @throws failed_precondition that names every variant that breaks the contract of its stage. */
+export async function checkContracts(pipeline: Pick<Pipeline, "stages">, modelFolder: string): Promise<void> {
+  const broken = (await findRefused(pipeline, modelFolder)).filter(({ code }) => code === "contract_mismatch");
+  if (broken.length > 0)
+    throw new VariscaleError("failed_precondition", broken.map(({ message }) => message).join("\n"));
+}
+
+/** Gives null where a switcher would serve it. */
+async function tryVariant(stage: Stage, variant: Variant, modelFolder: string): Promise<Refused | null> {
+  const { name, driver, model, sha256, url, profile } = variant;
+  if (driver === "emulated") return null;
+  const session = await prepareSession({
+    open: {
+      variant: { name, driver, model, sha256, url, loadMs: profile?.loadMs ?? null, memoryMiB: null, points: [] },
+      contract: stage.contract,
+      modelFolder,
+      threads: threadsOf(stage.cores),
+    },
+    golden: [],
+    batches: [1],
+    signal: new AbortController().signal,
+    pauses: new Pauses(null),
+    onStep: () => undefined,
+  });
+  if (isRefused(session)) return session;
+  await session.close();
+  return null;
+}
