@@ -2,8 +2,12 @@ import type { IncomingMessage } from "node:http";
 import { VariscaleError } from "../domain/errors.ts";
 import type { HeldBytes } from "./byte-budget.ts";
 
-/** Memory is taken in steps that double, from this size on. */
 const SMALLEST_STEP_BYTES = 4096;
+/**
+ * Memory grows by this factor. It is large, because what a body has outgrown stays until garbage is collected, while memory that was not written to
+ * yet is only reserved.
+ */
+const GROWTH = 8;
 
 /** A body has more bytes than the server takes. */
 export class BodyTooLarge extends VariscaleError {
@@ -24,7 +28,7 @@ export class NoRoom extends VariscaleError {
 
 /**
  * Bytes that arrive in pieces of any size, copied together: a million pieces of one byte take no more memory than one piece of a million.
- * All memory is taken from `held` before it is used.
+ * All bytes are taken from `held` as they come.
  */
 export class GrowingBytes {
   readonly #held: HeldBytes;
@@ -42,7 +46,7 @@ export class GrowingBytes {
     return this.#length;
   }
 
-  /** Bytes of memory that are held, used or not. */
+  /** Bytes of memory that are reserved, used or not. */
   get capacity(): number {
     return this.#memory.length;
   }
@@ -50,25 +54,36 @@ export class GrowingBytes {
   /** Adds a piece. The answer is false where there is no room for it, and nothing was added. */
   add(piece: Buffer): boolean {
     const needed = this.#length + piece.length;
-    if (needed > this.#memory.length && !this.#grow(needed)) return false;
+    if (!this.#held.take(piece.length)) return false;
+    if (needed > this.#memory.length) this.#grow(needed);
     piece.copy(this.#memory, this.#length);
     this.#length = needed;
     return true;
+  }
+
+  /** Gives the memory back at once where Node can do that (20 can't), and else when garbage is collected. */
+  discard(): void {
+    free(this.#memory);
+    this.#memory = Buffer.alloc(0);
+    this.#length = 0;
   }
 
   bytes(): Buffer {
     return this.#memory.subarray(0, this.#length);
   }
 
-  #grow(needed: number): boolean {
-    const doubled = Math.max(SMALLEST_STEP_BYTES, 2 * this.#memory.length);
-    const capacity = Math.max(needed, Math.min(doubled, this.#mostBytes));
-    if (!this.#held.take(capacity - this.#memory.length)) return false;
+  #grow(needed: number): void {
+    const grown = Math.max(SMALLEST_STEP_BYTES, GROWTH * this.#memory.length);
+    const capacity = Math.max(needed, Math.min(grown, this.#mostBytes));
     const memory = Buffer.allocUnsafeSlow(capacity);
     this.#memory.copy(memory, 0, 0, this.#length);
+    free(this.#memory);
     this.#memory = memory;
-    return true;
   }
+}
+
+function free({ buffer }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength >= SMALLEST_STEP_BYTES) buffer.transfer?.(0);
 }
 
 /**
@@ -95,11 +110,19 @@ export function readBody(request: IncomingMessage, held: HeldBytes, mostBytes: n
     const refuse = (error: Error): void => {
       // The rest of it is thrown away as it arrives, so that the client can read the refusal and ask again on the same connection.
       request.off("data", take).resume();
+      body.discard();
       reject(error);
     };
     request.on("data", take);
-    request.once("end", () => resolve(body.bytes()));
+    let isWhole = false;
+    request.once("end", () => {
+      isWhole = true;
+      resolve(body.bytes());
+    });
     request.once("error", reject);
-    request.once("close", () => reject(new Error("the client went away while it sent")));
+    request.once("close", () => {
+      if (!isWhole) body.discard();
+      reject(new Error("the client went away while it sent"));
+    });
   });
 }

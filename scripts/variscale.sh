@@ -13,6 +13,11 @@ switcher)
   export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-2}" NODE_OPTIONS="--max-semi-space-size=1${NODE_OPTIONS:+ $NODE_OPTIONS}"
   set -- /app/dist/cli/main.js "$@"
   ;;
+gateway)
+  # Bodies of many MiB go back to the kernel once they are answered: by itself glibc keeps blocks up to the size of the largest one that was ever freed.
+  export MALLOC_TRIM_THRESHOLD_="${MALLOC_TRIM_THRESHOLD_:-131072}"
+  set -- /app/dist/cli/main.js "$@"
+  ;;
 *) set -- /app/dist/cli/main.js "$@" ;;
 esac
 exec node "$@"
