@@ -5,6 +5,8 @@ import { END_STREAM, FRAME, FrameHeader, PADDED } from "./frame-header.ts";
 const CALL_BYTES = 8 * 1024;
 /** A piece of a message costs this beside its bytes: for the objects that hold it until the message is whole. */
 const PIECE_BYTES = 256;
+/** A chunk of at most so many bytes is passed on as it is, and each message in it counts as if it kept all of the chunk in memory. */
+const SMALL_CHUNK_BYTES = 8 * 1024;
 /** A further message in the same piece costs this beside its bytes. */
 const MESSAGE_BYTES = 512;
 /** A frame with more messages is refused: nobody who waits for answers sends so many at once. */
@@ -72,23 +74,29 @@ export class CallBytes {
   }
 
   /**
-   * Takes note of the beginning of `chunk`, which comes from the client. Returns how many bytes of it may be passed on by themselves, so that
-   * none of a message keeps others in memory; 0: there is no room for them now.
+   * Takes note of the beginning of `chunk`, which comes from the client. Returns how many bytes of it may be passed on together, so that none of a
+   * message keeps many others in memory; 0 says that there is no room for them now.
    */
   receive(chunk: Buffer): number {
     const header = this.#received;
-    if (header.left > 0 && header.type === FRAME.data) return this.#receiveData(chunk);
+    const isSmall = chunk.length <= SMALL_CHUNK_BYTES;
     let position = 0;
     while (position < chunk.length) {
+      if (header.type === FRAME.data && header.left > 0) {
+        if (!isSmall && position > 0) return position;
+        const size = Math.min(header.left, chunk.length - position);
+        if (!this.#receiveData(chunk, position, size, isSmall ? chunk.length : PIECE_BYTES)) return position;
+        position += size;
+        if (!isSmall) return position;
+        continue;
+      }
       position = header.skip(chunk, position);
       position = header.read(chunk, position);
       if (!header.finish()) continue;
       if (header.type === FRAME.headers) this.#open(header.streamId);
       else if (header.type === FRAME.reset) this.#close(header.streamId);
+      else if (header.type === FRAME.data) this.#padding = null;
       if (header.left === 0 || header.type === FRAME.headers) this.#endOfClient();
-      if (header.type !== FRAME.data || header.left === 0) continue;
-      this.#padding = null;
-      return position;
     }
     return position;
   }
@@ -130,28 +138,23 @@ export class CallBytes {
     this.#calls.set(streamId, { bytes, progress, begunAtMs: null, isClientDone: false, answeredAtMs: null });
   }
 
-  #receiveData(chunk: Buffer): number {
+  /** Returns false where there is no room for `size` bytes of data from `position` on; nothing was changed then. */
+  #receiveData(chunk: Buffer, position: number, size: number, extraBytes: number): boolean {
     const header = this.#received;
-    const { streamId, flags } = header;
-    const size = Math.min(header.left, chunk.length);
-    const call = this.#calls.get(streamId);
-    if (call && call.answeredAtMs === null && !this.#charge(call, chunk, size, (flags & PADDED) !== 0)) return 0;
-    header.skip(chunk, 0);
+    const call = this.#calls.get(header.streamId);
+    if (call && call.answeredAtMs === null && !this.#charge(call, chunk, position, size, extraBytes)) return false;
+    header.skip(chunk, position);
     if (header.left === 0) this.#endOfClient();
-    return size;
+    return true;
   }
 
-  /** Returns false where there is no room; nothing was changed then. */
-  #charge(call: OpenCall, chunk: Buffer, size: number, isPadded: boolean): boolean {
+  #charge(call: OpenCall, chunk: Buffer, position: number, size: number, extraBytes: number): boolean {
     const { held, keepsMessages, maxMessageBytes } = this.#options;
-    let from = 0;
+    const { flags, left } = this.#received;
+    let from = position;
     let padding = this.#padding ?? 0;
-    if (isPadded && this.#padding === null) {
-      padding = chunk[0] ?? 0;
-      from = 1;
-    }
-    const behind = this.#received.left - size;
-    const to = Math.max(from, size - Math.max(0, padding - behind));
+    if ((flags & PADDED) !== 0 && this.#padding === null) padding = chunk[from++] ?? 0;
+    const to = Math.max(from, position + size - Math.max(0, padding - (left - size)));
     const progress = { ...call.progress };
     let messages = 0;
     let inflated = 0;
@@ -177,7 +180,7 @@ export class CallBytes {
       if (progress.isCompressed) inflated += Math.min(maxMessageBytes, progress.length * MOST_INFLATION);
       if (progress.left === 0) endOfMessage = at;
     }
-    const bytes = size + PIECE_BYTES + Math.max(0, messages - 1) * MESSAGE_BYTES + inflated;
+    const bytes = size + extraBytes + Math.max(0, messages - 1) * MESSAGE_BYTES + inflated;
     if (!held.take(bytes)) return false;
     this.#padding = padding;
     this.#isRefused ||= messages > MOST_MESSAGES_IN_A_PIECE;
@@ -187,7 +190,7 @@ export class CallBytes {
     if (endOfMessage >= 0 || !isUnfinished) call.begunAtMs = null;
     if (isUnfinished) call.begunAtMs ??= performance.now();
     if (endOfMessage >= 0 && !keepsMessages)
-      this.#give(call, call.bytes - CALL_BYTES - PIECE_BYTES - (to - endOfMessage));
+      this.#give(call, call.bytes - CALL_BYTES - extraBytes - (to - endOfMessage));
     return true;
   }
 

@@ -50,7 +50,7 @@ class Walk {
 
   message(type: protobuf.Type, end: number, entries: Readonly<Record<string, number>>): void {
     const reader = this.#reader;
-    const counts = new Map<string, number>();
+    let counts: Map<string, number> | null = null;
     this.#addObjects(1, MESSAGE_BYTES);
     while (reader.pos < end) {
       const tag = reader.uint32();
@@ -63,6 +63,7 @@ class Walk {
       this.bytes += FIELD_BYTES;
       const most = entries[field.name];
       if (most !== undefined) {
+        counts ??= new Map();
         const count = (counts.get(field.name) ?? 0) + 1;
         if (count > most) throw new TooManyObjects(`the message has more than ${most} entries in \`${field.name}\``);
         counts.set(field.name, count);

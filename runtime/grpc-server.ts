@@ -81,7 +81,8 @@ export class GrpcServer {
   readonly #healthNames: readonly string[];
   readonly #methods: ReadonlyMap<string, MeteredMethod>;
   readonly #connections = new Set<MeteredConnection>();
-  readonly #calls = new Set<MeteredCall>();
+  readonly #calls = new Map<MeteredCall, MeteredConnection>();
+  readonly #clock = { nowMs: performance.now() };
   readonly #sweep: NodeJS.Timeout;
   #healthTimer: NodeJS.Timeout | undefined;
   #isServing: boolean | null = null;
@@ -151,14 +152,14 @@ export class GrpcServer {
     clearInterval(this.#healthTimer);
     this.setServing(false);
     // Clients that watch health or ask for reflection would keep the server for as long as they like.
-    for (const call of this.#calls) if (call.isOfLibrary) call.sendStatus({ code: status.OK, details: "" });
+    for (const call of this.#calls.keys()) if (call.isOfLibrary) call.sendStatus({ code: status.OK, details: "" });
     // From Node 24 on a server's close() marks its sessions as closed while calls still run, so that tryShutdown() calls back too early.
     const closed = Promise.all(
       [...this.#connections].map(connection => new Promise<void>(resolve => connection.once("close", resolve))),
     );
     await new Promise<void>(resolve => {
       let timer = setTimeout(() => {
-        for (const call of this.#calls)
+        for (const call of this.#calls.keys())
           call.sendStatus({ code: status.UNAVAILABLE, details: "the server ended before the call had an answer" });
         timer = setTimeout(resolve, LAST_WORDS_MS);
       }, graceMs);
@@ -180,54 +181,51 @@ export class GrpcServer {
     call: ConstructorParameters<typeof MeteredCall>[0],
     connection: MeteredConnection,
   ): MeteredCall {
-    const { budget, decodeLimits, maxMessageBytes, onNoRoom = () => undefined, times, logger } = this.#options;
+    const { budget, decodeLimits, maxMessageBytes, onNoRoom = () => undefined } = this.#options;
     const metered = new MeteredCall(call, {
       method: this.#methods.get(path) ?? null,
       budget,
       limits: decodeLimits,
       roomToStartBytes: Math.min(maxMessageBytes, budget.maxBytes / 8),
-      messageWithinMs: times?.messageWithinMs ?? MESSAGE_WITHIN_MS,
-      readWithinMs: times?.readWithinMs ?? READ_WITHIN_MS,
-      onUnread: () => {
-        logger.warn(
-          { peer: connection.remoteAddress, path },
-          "a gRPC connection was ended: its client does not read answers",
-        );
-        connection.destroy();
-      },
+      clock: this.#clock,
       onNoRoom,
       onOver: over => this.#calls.delete(over),
     });
-    this.#calls.add(metered);
+    this.#calls.set(metered, connection);
     return metered;
   }
 
   /** Ends the connection that holds most, or the one that waits where none holds much. */
   #makeRoom(waiting: MeteredConnection): void {
-    const { budget, logger } = this.#options;
+    const { budget } = this.#options;
     let largest = waiting;
     for (const one of this.#connections) if (one.heldBytes > largest.heldBytes) largest = one;
     const ended = largest.heldBytes >= LARGE_SHARE * budget.maxBytes ? largest : waiting;
-    const { remoteAddress: peer, heldBytes } = ended;
-    logger.warn(
-      { peer, heldBytes, usedBytes: budget.usedBytes },
-      "a gRPC connection was ended: requests need all memory that they may have",
-    );
-    ended.destroy();
+    this.#end(ended, "requests need all memory that they may have");
   }
 
+  /** Looks for what is late. A sweep every few seconds costs less than timers for every call. */
   #endLate(): void {
-    const { times, logger } = this.#options;
+    const { times } = this.#options;
+    const messageWithinMs = times?.messageWithinMs ?? MESSAGE_WITHIN_MS;
+    const readWithinMs = times?.readWithinMs ?? READ_WITHIN_MS;
+    const endWithinMs = times?.endWithinMs ?? END_WITHIN_MS;
     const nowMs = performance.now();
-    const messageWithinMs = (times?.messageWithinMs ?? MESSAGE_WITHIN_MS) + (times?.endWithinMs ?? END_WITHIN_MS);
-    for (const connection of this.#connections) {
-      if (!connection.calls.isLate(nowMs, messageWithinMs, times?.endWithinMs ?? END_WITHIN_MS)) continue;
-      logger.warn(
-        { peer: connection.remoteAddress },
-        "a gRPC connection was ended: a message or the end of a call did not come",
-      );
-      connection.destroy();
+    this.#clock.nowMs = nowMs;
+    for (const [call, connection] of this.#calls) {
+      call.endLate(messageWithinMs);
+      if (call.isUnread(readWithinMs)) this.#end(connection, "its client does not read answers");
     }
+    for (const connection of this.#connections)
+      if (connection.calls.isLate(nowMs, messageWithinMs + endWithinMs, endWithinMs))
+        this.#end(connection, "a message or the end of a call did not come");
+  }
+
+  #end(connection: MeteredConnection, why: string): void {
+    const { budget, logger } = this.#options;
+    const { remoteAddress: peer, heldBytes } = connection;
+    logger.warn({ peer, heldBytes, usedBytes: budget.usedBytes }, `a gRPC connection was ended: ${why}`);
+    connection.destroy();
   }
 }
 

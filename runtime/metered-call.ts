@@ -22,6 +22,11 @@ export interface MeteredMethod {
   readonly decode: (bytes: Buffer) => unknown;
 }
 
+/** The time of the last sweep: cheap to ask for every call, and good enough for times of many seconds. */
+export interface CoarseClock {
+  readonly nowMs: number;
+}
+
 export interface MeteredCallOptions {
   /** It is null for a method of a library's service, which decodes by itself. */
   readonly method: MeteredMethod | null;
@@ -29,10 +34,7 @@ export interface MeteredCallOptions {
   readonly limits: DecodeLimits;
   /** A call begins only while there is so much room in the budget. */
   readonly roomToStartBytes: number;
-  readonly messageWithinMs: number;
-  readonly readWithinMs: number;
-  /** Ends the connection: its client does not read what it asked for. */
-  readonly onUnread: () => void;
+  readonly clock: CoarseClock;
   readonly onNoRoom: (method: string, metadata: Metadata, message: string) => void;
   readonly onOver: (call: MeteredCall) => void;
 }
@@ -42,8 +44,10 @@ export class MeteredCall extends ServerInterceptingCall {
   readonly #options: MeteredCallOptions;
   readonly #held;
   #metadata = new Metadata();
-  #messageTimer: NodeJS.Timeout | undefined;
-  #readTimer: NodeJS.Timeout | undefined;
+  /** The time since which a message is awaited; null where none is. */
+  #awaitsSinceMs: number | null = null;
+  /** The time since which the oldest answer lies unread; null where none does. */
+  #unreadSinceMs: number | null = null;
   #unread = 0;
   #isReadDelayed = false;
   #isRefused = false;
@@ -58,17 +62,28 @@ export class MeteredCall extends ServerInterceptingCall {
     return this.#options.method === null;
   }
 
+  /** Whether an answer lies unread for longer than this. */
+  isUnread(withinMs: number): boolean {
+    return this.#unreadSinceMs !== null && this.#options.clock.nowMs - this.#unreadSinceMs > withinMs;
+  }
+
+  /** Ends the call where its message is awaited for longer than this. */
+  endLate(withinMs: number): void {
+    if (this.#awaitsSinceMs === null || this.#options.clock.nowMs - this.#awaitsSinceMs <= withinMs) return;
+    this.#refuse(status.DEADLINE_EXCEEDED, `the message did not come within ${withinMs / 1000} s`);
+  }
+
   override start(listener: Listener): void {
     super.start({
       onReceiveMetadata: metadata => this.#begin(metadata, listener),
       onReceiveMessage: message => this.#receive(message, listener),
       onReceiveHalfClose: () => {
-        clearTimeout(this.#messageTimer);
+        this.#awaitsSinceMs = null;
         if (!this.#isRefused) listener.onReceiveHalfClose();
       },
       onCancel: () => {
-        clearTimeout(this.#messageTimer);
-        clearTimeout(this.#readTimer);
+        this.#awaitsSinceMs = null;
+        this.#unreadSinceMs = null;
         this.#held.release();
         this.#options.onOver(this);
         listener.onCancel();
@@ -83,11 +98,10 @@ export class MeteredCall extends ServerInterceptingCall {
 
   override sendMessage(message: unknown, callback: () => void): void {
     this.#unread += 1;
-    this.#readTimer ??= setTimeout(this.#options.onUnread, this.#options.readWithinMs);
+    this.#unreadSinceMs ??= this.#options.clock.nowMs;
     super.sendMessage(message, () => {
       this.#unread -= 1;
-      clearTimeout(this.#readTimer);
-      this.#readTimer = this.#unread > 0 ? setTimeout(this.#options.onUnread, this.#options.readWithinMs) : undefined;
+      this.#unreadSinceMs = this.#unread > 0 ? this.#options.clock.nowMs : null;
       if (this.#isReadDelayed && this.#unread < MOST_UNREAD) {
         this.#isReadDelayed = false;
         super.startRead();
@@ -97,14 +111,13 @@ export class MeteredCall extends ServerInterceptingCall {
   }
 
   #begin(metadata: Metadata, listener: Listener): void {
-    const { budget, roomToStartBytes, messageWithinMs } = this.#options;
+    const { budget, roomToStartBytes, clock } = this.#options;
     this.#metadata = metadata;
     if (countBytes(metadata) > MOST_METADATA_BYTES)
       this.#refuse(status.RESOURCE_EXHAUSTED, `the metadata has more than ${MOST_METADATA_BYTES} bytes`);
     else if (budget.usedBytes + roomToStartBytes > budget.maxBytes) this.#refuseForRoom();
     else {
-      const late = `the message did not come within ${messageWithinMs / 1000} s`;
-      this.#messageTimer = setTimeout(() => this.#refuse(status.DEADLINE_EXCEEDED, late), messageWithinMs);
+      this.#awaitsSinceMs = clock.nowMs;
       listener.onReceiveMetadata(metadata);
     }
   }
@@ -117,7 +130,7 @@ export class MeteredCall extends ServerInterceptingCall {
       return;
     }
     if (method.isClientStream) {
-      clearTimeout(this.#messageTimer);
+      this.#awaitsSinceMs = null;
       this.#held.give(this.#held.bytes);
     }
     const decoded = this.#decode(method, message as Buffer);
@@ -147,7 +160,7 @@ export class MeteredCall extends ServerInterceptingCall {
 
   #refuse(code: status, details: string, metadata: Metadata | null = null): void {
     this.#isRefused = true;
-    clearTimeout(this.#messageTimer);
+    this.#awaitsSinceMs = null;
     this.sendStatus({ code, details, metadata } satisfies Status);
   }
 }

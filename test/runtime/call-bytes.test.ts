@@ -49,14 +49,17 @@ describe("CallBytes", () => {
     assert.ok(budget.usedBytes >= 1005 && budget.usedBytes < 12_000, String(budget.usedBytes));
   });
 
-  it("passes frames of data on by themselves, so that none keeps others in memory", () => {
-    const { receive } = openMetered();
-    assert.deepEqual(receive(frame(6, 0, 0, "12345678"), frame(1, 4, 1), frame(0, 0, 1, "abc"), frame(0, 0, 1, "d")), [
+  it("passes frames of data of a large chunk on by themselves, so that none keeps others in memory", () => {
+    const { budget, receive } = openMetered();
+    const large = Buffer.alloc(9000);
+    assert.deepEqual(receive(frame(6, 0, 0, "12345678"), frame(1, 4, 1), frame(0, 0, 1, large), frame(0, 0, 1, "d")), [
       17 + 9 + 9,
-      3,
-      9,
-      1,
+      9000,
+      9 + 1,
     ]);
+    const before = budget.usedBytes;
+    receive(frame(0, 0, 1, "e"), frame(6, 0, 0, "12345678"));
+    assert.equal(budget.usedBytes - before, 1 + 10 + 17, "a small chunk counts whole for what it has of a message");
   });
 
   it("lets a call go when both sides have ended it, or one has reset it", () => {
