@@ -1,4 +1,3 @@
-import { boundedFetch } from "./bounded-fetch.ts";
 import type { AgentLimits } from "./limits.ts";
 import { FIRST_MESSAGE, systemPrompt } from "./prompt.ts";
 import { bounded, MOST_TEXT, withoutKey } from "./quoted.ts";
@@ -14,6 +13,8 @@ export interface EndpointOptions {
 }
 
 export interface LoopOptions extends EndpointOptions {
+  /** Asks the endpoint; it must bound answers and follow no redirect, as the key is for this endpoint alone. */
+  readonly fetch: typeof globalThis.fetch;
   readonly mode: "advise" | "act";
   readonly limits: AgentLimits;
   /** Of the session's budget. */
@@ -40,7 +41,7 @@ export async function runModel(session: AgentSession, options: LoopOptions): Pro
   const provider = createOpenAICompatible({
     name: "endpoint",
     baseURL: options.endpoint,
-    fetch: boundedFetch,
+    fetch: options.fetch,
     ...(options.key !== null && { apiKey: options.key }),
   });
   // Inputs are checked by the session, which tells the model what is wrong with them.

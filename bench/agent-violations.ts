@@ -5,6 +5,7 @@ import { OfflineWorld } from "../agent/offline-world.ts";
 import { AgentSession } from "../agent/session.ts";
 import { CLUSTER } from "../agent/simulated-change.ts";
 import { mostCarriedRps, tuningLoad } from "../agent/tuning-load.ts";
+import { fetchBounded } from "../cli/fetch-json.ts";
 import { measuredPart } from "../cli/simulate/measured-part.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { readPipeline } from "../runtime/read-pipeline.ts";
@@ -64,7 +65,7 @@ export async function agentViolations(): Promise<Figure> {
         },
       });
       const options = { endpoint: model.url, model: "random", key: null, mode: "act", limits, seconds: 60 } as const;
-      await runModel(session, options);
+      await runModel(session, { ...options, fetch: fetchBounded });
       const accepted = session.proposals.filter(({ verdict }) => verdict.accepted).length;
       counts.accepted += accepted;
       counts.refused += session.proposals.length - accepted;

@@ -14,8 +14,13 @@ export function protoPath(fileName: ProtoFile): string {
 
 /** Loads one of our .proto files, with the options that proto/generated was made with (scripts/generate-proto.mjs). */
 export function loadProto<T>(fileName: ProtoFile): T {
-  return loadPackageDefinition(loadProtoDefinition(fileName)) as GrpcObject as T;
+  const found = loadedProtos.get(fileName) ?? loadPackageDefinition(loadProtoDefinition(fileName));
+  loadedProtos.set(fileName, found);
+  return found as T;
 }
+
+/** A file is parsed once: a switcher asks for it at every reconnect. */
+const loadedProtos = new Map<ProtoFile, GrpcObject>();
 
 /** Loads a .proto file as gRPC reflection needs it: with what its messages and services are made of. */
 export function loadProtoDefinition(fileName: string): PackageDefinition {

@@ -72,7 +72,7 @@ const ALONE_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files of pure folders that reach for the world: the network, and time that really passes. */
-const SHELLS: readonly string[] = ["agent/llm-loop.ts", "agent/bounded-fetch.ts"];
+const SHELLS: readonly string[] = ["agent/llm-loop.ts"];
 
 const PURE = ["domain", "load", "predictor", "optimizer", "explanation", "control", "simulator", "agent"];
 const IMPURE =

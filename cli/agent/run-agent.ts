@@ -4,6 +4,7 @@ import { AgentSession, type Proposal } from "../../agent/session.ts";
 import { VariscaleError } from "../../domain/errors.ts";
 import { readPipeline } from "../../runtime/read-pipeline.ts";
 import { readBundledModel } from "../../scaler/bundled-model.ts";
+import { fetchBounded } from "../fetch-json.ts";
 import { tokenOf } from "../scaler/access-options.ts";
 import { writeResult } from "../write-result.ts";
 import { type AgentFlags, checkEndpoint, limitsOf } from "./agent-flags.ts";
@@ -50,7 +51,16 @@ export async function runAgent(path: string, flags: AgentFlags, mode: "advise" |
         write: transcript.write,
       });
       const { endpoint, model, seconds } = flags;
-      const because = await runModel(session, { endpoint, model, key, mode, limits, seconds, signal: ended.signal });
+      const because = await runModel(session, {
+        endpoint,
+        model,
+        key,
+        mode,
+        limits,
+        seconds,
+        fetch: fetchBounded,
+        signal: ended.signal,
+      });
       const { spent, proposals } = session;
       transcript.write({ kind: "end", because, spent });
       const done = { round, because, spent, proposals };

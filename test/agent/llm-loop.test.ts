@@ -4,6 +4,7 @@ import { DEFAULT_LIMITS } from "../../agent/limits.ts";
 import { type LoopOptions, runModel } from "../../agent/llm-loop.ts";
 import type { SessionOptions } from "../../agent/session.ts";
 import { transcriptText } from "../../agent/transcript.ts";
+import { fetchBounded } from "../../cli/fetch-json.ts";
 import { pipelineFixture } from "../support/pipeline-fixture.ts";
 import { ScriptedEndpoint } from "./scripted-endpoint.ts";
 import { sessionOn, worldOf } from "./worlds.ts";
@@ -27,6 +28,7 @@ describe("runModel()", () => {
       mode: "advise",
       limits: DEFAULT_LIMITS,
       seconds: 20,
+      fetch: fetchBounded,
       ...loop,
     });
     return { ...opened, because, world };
