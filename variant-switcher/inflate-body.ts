@@ -1,12 +1,13 @@
 import { createGunzip, createInflate } from "node:zlib";
 import type { VariscaleError } from "../domain/errors.ts";
 import { invalid } from "./infer-request.ts";
+import { RequestTooLarge } from "./request-too-large.ts";
 
 const CHUNK_BYTES = 64 * 1024;
 
 /**
- * The body as it was before it was compressed. `charge` finds room for what it grows by, piece by piece, or says why there is none. Throws
- * that, and `invalid_argument` for what can't be inflated.
+ * The body as it was before it was compressed. `charge` finds room for what it grows by, piece by piece, and for the pieces while they are
+ * joined, or says why there is none. Throws that, RequestTooLarge above `maxBytes`, and `invalid_argument` for what can't be inflated.
  */
 export async function inflateBody(
   body: Buffer,
@@ -16,7 +17,7 @@ export async function inflateBody(
 ): Promise<Buffer> {
   if (encoding !== "gzip" && encoding !== "deflate")
     throw invalid(`Content-Encoding ${encoding} is not known; use gzip, deflate or none`);
-  const broken = (reason: string) => invalid(`the body is no ${encoding} of at most ${maxBytes} bytes: ${reason}`);
+  const broken = (reason: string) => invalid(`the body is no ${encoding}: ${reason}`);
   const inflater = (encoding === "gzip" ? createGunzip : createInflate)({ chunkSize: CHUNK_BYTES });
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -25,13 +26,20 @@ export async function inflateBody(
   try {
     for await (const chunk of inflater as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      refusal = bytes > maxBytes ? broken("it has more") : charge(chunk.length);
+      refusal = bytes > maxBytes ? tooLarge(maxBytes) : charge(chunk.length);
       if (refusal) break;
       chunks.push(chunk);
     }
   } catch (error) {
     throw broken(error instanceof Error ? error.message : String(error));
   }
+  refusal ??= charge(bytes);
   if (refusal) throw refusal;
-  return Buffer.concat(chunks, bytes);
+  const whole = Buffer.concat(chunks, bytes);
+  charge(-bytes);
+  return whole;
+}
+
+function tooLarge(maxBytes: number): RequestTooLarge {
+  return new RequestTooLarge(`the body has more than the ${maxBytes} bytes that there is room for when it is inflated`);
 }

@@ -56,7 +56,7 @@ export function restRoutes(plane: DataPlane, limits: RequestLimits): DataRoutes 
     gets.set(`${path}/stats`, () => ok(statistics(plane, version)));
     inferPaths.add(`${path}/infer`);
     posts.set(`${path}/infer`, {
-      handle: request => infer(plane, reader, version, request, maxBodyBytes),
+      handle: request => infer(plane, reader, version, request, limits),
       maxBodyBytes,
     });
   }
@@ -75,12 +75,12 @@ async function infer(
   reader: RestReader,
   version: string,
   request: DataRequest,
-  maxBodyBytes: number,
+  limits: RequestLimits,
 ): Promise<DataResponse> {
   const arrivedMs = performance.now();
   const encoding = request.headers["content-encoding"];
   const isPlain = (encoding ?? "identity") === "identity";
-  const body = isPlain ? request.body : await inflateBody(request.body, encoding, maxBodyBytes, request.charge);
+  const body = isPlain ? request.body : await inflate(request, encoding, limits);
   const parsed = reader.read(body, headerLength(request.headers), request.charge);
   const timeoutMs = timeoutOf(request.headers["x-request-timeout-ms"], "x-request-timeout-ms");
   const served = await plane.infer(parsed, version, {
@@ -95,6 +95,13 @@ async function infer(
   const headers: Record<string, string | number> = { "content-type": response.contentType };
   if (response.headerBytes !== null) headers["inference-header-content-length"] = response.headerBytes;
   return { status: 200, headers, parts: response.parts };
+}
+
+/** A request that is alone finds room for its body as it came, for what is inflated, and for a copy of that while its pieces are joined. */
+function inflate({ body, charge }: DataRequest, encoding: string | undefined, limits: RequestLimits): Promise<Buffer> {
+  const { maxParsedBytes, maxRequestBytes } = limits;
+  const maxBytes = Math.max(0, Math.min(maxRequestBytes, Math.floor((maxParsedBytes - body.length) / 2)));
+  return inflateBody(body, encoding, maxBytes, charge);
 }
 
 function headerOf({ headers }: Pick<DataRequest, "headers">, name: string): string | null {

@@ -174,7 +174,7 @@ describe("work of the REST path against the size of what comes", () => {
         charged += bytes;
         return null;
       });
-      await assert.rejects(inflate, /it has more/);
+      await assert.rejects(inflate, RequestTooLarge);
       assert.ok(charged <= maxBytes, `${charged} of ${maxBytes} bytes`);
     }
     let pieces = 0;
@@ -253,7 +253,7 @@ describe("a switcher that is asked for much", () => {
   const inferPath = "/v2/models/affine/infer";
 
   it("refuses JSON that becomes much, also compressed and also where it is alone", async () => {
-    const arrays = `[${fill("[],", 4 * MIB)}0]`;
+    const arrays = `[${fill("[],", 3 * MIB)}0]`;
     const gzip = { "content-encoding": "gzip" };
     for (const [body, headers] of [
       [arrays, {}],
