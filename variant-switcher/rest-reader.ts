@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { VariscaleError } from "../domain/errors.ts";
 import type { StageContract } from "../domain/tensor.ts";
 import { elementCount } from "../runtime/tensor-data.ts";
@@ -8,6 +9,8 @@ import { parseRestRequest } from "./rest-request.ts";
 
 /** A longer head is not kept: it is likely to be different each time. */
 const MAX_KEPT_BYTES = 4096;
+/** JSON of this size takes a millisecond to parse, or a few. */
+const LONG_JSON_BYTES = 64 * 1024;
 /** A view of an element's bytes, and the text that is made of it. */
 const TEXT_BYTES = 128;
 
@@ -29,10 +32,21 @@ export class RestReader {
   readonly #contract: StageContract;
   readonly #maxParsedBytes: () => number;
   #kept: Kept | null = null;
+  #lastTurn: Promise<void> = Promise.resolve();
 
   constructor(contract: StageContract, maxParsedBytes: () => number) {
     this.#contract = contract;
     this.#maxParsedBytes = maxParsedBytes;
+  }
+
+  /**
+   * Resolves when JSON of so many bytes may be read; null: at once. Long ones are read one in each turn of the event loop: together they keep
+   * others waiting no longer than one of them does.
+   */
+  findTurn(jsonBytes: number): Promise<void> | null {
+    if (jsonBytes < LONG_JSON_BYTES) return null;
+    this.#lastTurn = this.#lastTurn.then(() => setImmediate());
+    return this.#lastTurn;
   }
 
   /**

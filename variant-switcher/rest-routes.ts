@@ -81,7 +81,10 @@ async function infer(
   const encoding = request.headers["content-encoding"];
   const isPlain = (encoding ?? "identity") === "identity";
   const body = isPlain ? request.body : await inflate(request, encoding, limits);
-  const parsed = reader.read(body, headerLength(request.headers), request.charge);
+  const jsonBytes = headerLength(request.headers);
+  const turn = reader.findTurn(jsonBytes ?? body.length);
+  if (turn !== null) await turn;
+  const parsed = reader.read(body, jsonBytes, request.charge);
   const timeoutMs = timeoutOf(request.headers["x-request-timeout-ms"], "x-request-timeout-ms");
   const served = await plane.infer(parsed, version, {
     transport: "rest",

@@ -225,6 +225,26 @@ describe("work of the REST path against the size of what comes", () => {
     assert.throws(() => narrow.read(body, head.length, () => null), RequestTooLarge);
   });
 
+  it("reads one long JSON in each turn of the event loop", async () => {
+    const reader = new RestReader({ inputs: [], outputs: [] }, () => MIB);
+    let turn = 0;
+    let isOver = false;
+    const countTurns = (): void => {
+      turn++;
+      if (!isOver) setImmediate(countTurns);
+    };
+    countTurns();
+    const turns = await Promise.all(
+      Array.from({ length: 5 }, async () => {
+        await reader.findTurn(100_000);
+        return turn;
+      }),
+    );
+    isOver = true;
+    assert.equal(new Set(turns).size, 5, turns.join());
+    assert.equal(reader.findTurn(1000), null);
+  });
+
   it("refuses structures that no request has, before they are parsed", () => {
     const names = Array.from({ length: 10_001 }, (_, i) => `"${i}":0`).join();
     assert.throws(() => parsedBytes(Buffer.from("[".repeat(33))), /nested deeper than 32/);
