@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { Command } from "commander";
-import { Option } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { VariscaleError } from "../domain/errors.ts";
 import { isSeriesSelector, type LoadQuery } from "../domain/load-query.ts";
 import { generateLoad } from "../load/generate-load.ts";
@@ -39,7 +39,7 @@ const DAY_SECONDS = 86_400;
 /** The options by which commands are given a load. */
 export function addLoadInput(command: Command): Command {
   return command
-    .option("--csv <file>", "a file with the load: a rate a line, or columns; - is standard input")
+    .option("--csv <file>", "a file with the load: a rate a line, or columns; - is standard input", takeOnce)
     .option("--column <name>", "of the file: column of the values, by its heading or number")
     .addOption(
       new Option(
@@ -64,6 +64,12 @@ export function addLoadInput(command: Command): Command {
     .option("--generate <seed>", "a generated load", text => parseNumber(text, 0, 2 ** 32 - 1, true))
     .addOption(new Option("--kind <kind>", "of the generated load").choices(KINDS).default("web"))
     .option("--days <n>", "of the generated load", text => parseNumber(text, 0.05, 60), 14);
+}
+
+/** The last of several would win, and the others would be left out without a word. */
+function takeOnce(value: string, before: string | undefined): string {
+  if (before === undefined) return value;
+  throw new InvalidArgumentError(`can be given once, and is given as ${before} already: put the loads into one file.`);
 }
 
 /**

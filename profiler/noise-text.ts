@@ -15,7 +15,7 @@ export function noiseText(noise: readonly Noise[], disturbance: number, cacheFil
   const kept = cacheFile === null ? "" : ": it measures these variants anew and keeps all else, accuracies too";
   return [
     `the machine was too noisy, nothing was written. No two windows agree within ${100 * AGREEMENT} % and ${AGREEMENT_MS} ms about ${named.join(", ")}.`,
-    `Runs took up to ${disturbance.toFixed(1)} times as long as on free cores.`,
+    ...(disturbance >= 1.05 ? [`Runs took up to ${disturbance.toFixed(1)} times as long as on free cores.`] : []),
     `End what else uses this machine, or wait, and run the same command again${kept}.`,
     "More time (`--window-ms`) evens out short disturbances; `--accept-noise` writes all the same, and the file says so.",
   ].join(" ");

@@ -212,7 +212,9 @@ async function measureAccuracy(
         Math.max(0, timeLeftMs()),
         ((nowMs() - startedMs) / measured) * (items - known - measured),
       );
-      onProgress(`accuracy: ${known + measured} of ${items} items, about ${Math.ceil(leftMs / 60_000)} min left`);
+      const left = leftMs < 60_000 ? `${Math.ceil(leftMs / 1000)} s` : `${Math.ceil(leftMs / 60_000)} min`;
+      const isDone = known + measured >= items;
+      onProgress(`accuracy: ${known + measured} of ${items} items${isDone ? "" : `, about ${left} left`}`);
     },
   });
   try {

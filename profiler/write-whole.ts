@@ -31,6 +31,10 @@ export function checkWritable(file: string): void {
 }
 
 function cannotWrite(file: string, error: unknown): VariscaleError {
-  const message = `${file} can't be written: ${VariscaleError.from(error).message}. Make room, or allow writing there.`;
+  const isNoFolder = error instanceof Error && "code" in error && error.code === "ENOENT";
+  const fix = isNoFolder
+    ? "There is no such folder: make it, or name another file."
+    : "Make room, or allow writing there.";
+  const message = `${file} can't be written: ${VariscaleError.from(error).message}. ${fix}`;
   return new VariscaleError("failed_precondition", message, { cause: error });
 }

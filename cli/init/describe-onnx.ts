@@ -58,10 +58,34 @@ async function openSession(path: string, bytes: Buffer): Promise<InferenceSessio
   } catch (error) {
     throw new VariscaleError(
       "invalid_argument",
-      `--model ${path} is no ONNX model that can be loaded: ${VariscaleError.from(error).message.replace(/\.+$/, "")}. Export it as one file, without external data.`,
+      `--model ${path} is no ONNX model that can be loaded: ${readReason(error)}. ${adviseExport(path, VariscaleError.from(error).message)}`,
       { cause: error },
     );
   }
+}
+
+/** The runtime puts signatures of its C++ functions and paths of its source before what a user can read. */
+function readReason(error: unknown): string {
+  const { message } = VariscaleError.from(error);
+  return message.replace(/\/?\S*\/onnxruntime\/\S+:\d+ .*?\) /gs, "").replace(/\.+\s*$/, "");
+}
+
+/** Says how to mend a model that the runtime refuses, by the reason that it gives. */
+function adviseExport(path: string, reason: string): string {
+  if (!/\.onnx$/i.test(path)) return "Name an ONNX file: export the model with skl2onnx, torch.onnx or tf2onnx first.";
+  const opset = /opset (\d+) is under development.*?(?:till|up to) opset (\d+)/is.exec(reason)?.[2];
+  if (/opset/i.test(reason))
+    return `Export it with an older operator set: \`target_opset=${opset ?? 21}\` (skl2onnx), \`opset_version=${opset ?? 21}\` (torch).`;
+  if (/IR version/i.test(reason)) {
+    const most = /max supported IR version: (\d+)/i.exec(reason)?.[1] ?? "10";
+    return `Write it with an older IR version: \`model.ir_version = ${most}\` in Python, then \`onnx.save\`.`;
+  }
+  if (/external|model_path must not be empty/i.test(reason))
+    return 'Export it as one file, without external data: `onnx.save(onnx.load("m.onnx"), "m1.onnx")` makes one.';
+  if (/not a registered function|no op registered|fatal error: .*:.*\(/i.test(reason))
+    return "It uses an operator that onnxruntime does not have: export it without custom operators.";
+  if (/protobuf|parse/i.test(reason)) return "The file is cut short or is another format: export or copy it again.";
+  return "Check it with `onnx.checker.check_model`, and export it again.";
 }
 
 const DATATYPES = new Map<string, Datatype>(
