@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from "commander";
 import type { TimeLimit } from "../optimizer/effort.ts";
-import { LOG_LEVELS } from "../runtime/logger.ts";
+import { LOG_FORMATS, LOG_LEVELS } from "../runtime/logger.ts";
 
 /** A port; 0 is any that is free. */
 export function parsePort(text: string): number {
@@ -22,6 +22,12 @@ export function collect(value: string, before: readonly string[]): readonly stri
 
 export function logLevelOption(level: (typeof LOG_LEVELS)[number]): Option {
   return new Option("--log-level <level>", "of the log on standard error").choices(LOG_LEVELS).default(level);
+}
+
+export function logFormatOption(): Option {
+  return new Option("--log-format <format>", "`auto`: lines for people where standard error is a terminal, else JSON")
+    .choices(LOG_FORMATS)
+    .default("auto");
 }
 
 export function setOption(): Option {

@@ -42,7 +42,10 @@ function bareAnswer(outcome: Outcome): HttpResponse {
     case "failed":
       return { status: outcome.status, body: { error: outcome.message, code: "internal" } };
     case "invalid":
-      return errorResponse(new VariscaleError("invalid_argument", outcome.message));
+      return {
+        ...errorResponse(new VariscaleError("invalid_argument", outcome.message)),
+        ...(outcome.status && { status: outcome.status }),
+      };
     case "cancelled":
       return { status: 499, body: { error: "the client went away", code: "aborted" } };
     default:

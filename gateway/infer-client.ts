@@ -26,6 +26,8 @@ export type InferResult =
   /** Refused, reset or no answer; `wasSent` false: there was no connection, so the replica never saw the call. */
   | { readonly kind: "unreachable"; readonly error: VariscaleError; readonly wasSent: boolean }
   /** Any other status, or an answer that breaks the contract. */
+  /** The call has more rows or bytes than any replica takes. */
+  | { readonly kind: "tooLarge"; readonly message: string }
   | { readonly kind: "wrong"; readonly error: VariscaleError };
 
 /** An answer larger than this is not read. */
@@ -83,6 +85,7 @@ export class InferClient {
   #judge({ status, headers, body }: HttpAnswer, rows: number): InferResult {
     if (status === 503) return { kind: "full" };
     if (status === 504) return { kind: "late" };
+    if (status === 413) return { kind: "tooLarge", message: body.subarray(0, 200).toString("utf8") };
     try {
       if (status !== 200) {
         const said = body.subarray(0, 200).toString("utf8");

@@ -10,7 +10,8 @@ export type Failure =
   | { readonly kind: "lost"; readonly message: string }
   /** The pipeline's code threw, or replicas answered what they must not. */
   | { readonly kind: "failed"; readonly status: 500 | 502; readonly message: string; readonly cause: unknown }
-  | { readonly kind: "invalid"; readonly message: string }
+  /** The client asked for what can't be answered; `status` is 400 unless it says otherwise. */
+  | { readonly kind: "invalid"; readonly status?: 413; readonly message: string }
   | { readonly kind: "cancelled" };
 
 /** How a request ended. Every request that was offered has exactly one. */

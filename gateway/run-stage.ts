@@ -87,6 +87,14 @@ async function runChunk(
     if (scope.failure !== null) return null;
     if (result.kind === "answered") return result;
     if (result.kind === "late") return drop(scope, "deadline", "a replica could not serve it by its deadline");
+    if (result.kind === "tooLarge") {
+      scope.end({
+        kind: "invalid",
+        status: 413,
+        message: `the request has too much for stage \`${pool.stage.name}\`: a replica answered ${result.message}`,
+      });
+      return null;
+    }
     if (result.kind === "unreachable" && !result.wasSent) {
       // It is left out for a while now, so that others are tried first and it is not tried all the time.
       onRetry(pool.stage.name, result.kind);
@@ -122,7 +130,11 @@ function drop(scope: RowScope, reason: DropReason, message: string): null {
   return null;
 }
 
-function giveUp(scope: RowScope, stage: string, result: Exclude<InferResult, { kind: "answered" | "late" }>): null {
+function giveUp(
+  scope: RowScope,
+  stage: string,
+  result: Exclude<InferResult, { kind: "answered" | "late" | "tooLarge" }>,
+): null {
   switch (result.kind) {
     case "full":
       return drop(scope, "replicas_full", `the replicas of stage \`${stage}\` are full`);

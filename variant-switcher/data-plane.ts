@@ -138,10 +138,7 @@ export class DataPlane {
     const { config, batcher } = this.#options;
     const { rows, inputs, shapeKey } = request;
     if (rows > config.queue.maxRows)
-      throw new VariscaleError(
-        "invalid_argument",
-        `${rows} rows in one request, at most ${config.queue.maxRows} can be served`,
-      );
+      throw new RequestTooLarge(`${rows} rows in one request, at most ${config.queue.maxRows} can be served`);
     const bytes = inputs.reduce((sum, input) => sum + input.bytes.length, 0);
     if (bytes > config.queue.maxBytes)
       throw new RequestTooLarge(

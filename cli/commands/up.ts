@@ -1,7 +1,15 @@
 import type { Command } from "commander";
-import type { LogLevel } from "../../runtime/logger.ts";
+import type { LogFormat, LogLevel } from "../../runtime/logger.ts";
 import { findModelFolder, upStateFolder } from "../folders.ts";
-import { logLevelOption, parseNumber, parsePort, readyOption, setOption, speedFactorOption } from "../options.ts";
+import {
+  logFormatOption,
+  logLevelOption,
+  parseNumber,
+  parsePort,
+  readyOption,
+  setOption,
+  speedFactorOption,
+} from "../options.ts";
 import type { Up } from "../up/up.ts";
 
 interface UpFlags {
@@ -14,6 +22,7 @@ interface UpFlags {
   readonly switcherPort: number;
   readonly output: "text" | "json";
   readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
   readonly set: readonly string[];
   readonly speedFactor?: number;
 }
@@ -50,15 +59,17 @@ export function addUp(program: Command): void {
     .addOption(speedFactorOption())
     .addOption(readyOption())
     .addOption(logLevelOption("info"))
+    .addOption(logFormatOption())
     .addHelpText("after", HELP)
     .action(runUp);
 }
 
 async function runUp(path: string, flags: UpFlags): Promise<void> {
   const { availableParallelism } = await import("node:os");
-  const { createLogger } = await import("../../runtime/logger.ts");
+  const { createLogger, setLogFormat } = await import("../../runtime/logger.ts");
   const { pipelineFileAt, readPipeline } = await import("../../runtime/read-pipeline.ts");
   const { shutdownOnSignal } = await import("../../runtime/shutdown.ts");
+  const { checkPorts } = await import("../check-ports.ts");
   const { leftOutLine, prepare } = await import("../prepare-models.ts");
   const { checkContracts } = await import("../../profiler/check-contracts.ts");
   const { sayUnfit } = await import("../say-unfit.ts");
@@ -68,6 +79,7 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   const { writeReady } = await import("../write-ready.ts");
   const { lockFolder } = await import("../../runtime/folder-lock.ts");
   const { checkModelHashes } = await import("../../models/model-hashes.ts");
+  setLogFormat(flags.logFormat, process.env);
   const logger = createLogger("up", flags.logLevel);
   const read = { set: flags.set, ...(flags.speedFactor === undefined ? {} : { speedFactor: flags.speedFactor }) };
   const pipeline = readPipeline(path, read);
@@ -81,6 +93,12 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   await checkModelHashes(whole, modelFolder);
   sayUnfit(whole, line => logger.warn(line));
   await checkContracts(whole, modelFolder);
+  await checkPorts([
+    { option: "--port", host: "127.0.0.1", port: flags.port },
+    { option: "--http-port", host: "127.0.0.1", port: flags.httpPort },
+    { option: "--keda-port", host: "127.0.0.1", port: flags.kedaPort },
+    { option: "--switcher-port", host: "127.0.0.1", port: flags.switcherPort },
+  ]);
   const stateDir = flags.stateDir ?? upStateFolder(process.env, pipelineFileAt(path), pipeline.key);
   await lockFolder(stateDir, `variscale up ${path}`);
   // Before anything is started, so that a signal ends all of it, however far that is.

@@ -3,6 +3,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { PipelineBoard } from "../../control/board.ts";
+import type { NackCode } from "../../domain/assignment.ts";
 import { VariscaleError } from "../../domain/errors.ts";
 import { formatKey, type Pipeline, type Stage } from "../../domain/pipeline.ts";
 import { findTooLarge } from "../../domain/variant-memory.ts";
@@ -20,6 +21,7 @@ import { switcherConfig } from "./switcher-config.ts";
 
 const HOST = "127.0.0.1";
 const READY_TIMEOUT_MS = 60_000;
+const FAILURE_LOOK_MS = 1500;
 /** Of a core: what forecasts with a model of the pipeline's own cost at most. */
 const TRAINING_SHARE = 0.1;
 
@@ -153,7 +155,7 @@ async function startParts(options: UpOptions, pipeline: Pipeline, parts: Parts):
     url: `http://${HOST}:${gateway.port}/v1/pipelines/${formatKey(pipeline.key)}`,
     scaler,
     board: () => scaler.boards.latest(pipeline.key),
-    ready: () => whenReady(waiting, isReady),
+    ready: () => whenReady(waiting, isReady, () => findStartFailure(pipeline, sets, scaler)),
     close: () => closeParts(parts),
   };
 }
@@ -190,20 +192,51 @@ function switcherArgs(
   return ["switcher", "--config", file];
 }
 
-function whenReady(waiting: Set<() => void>, isReady: () => boolean): Promise<void> {
+/** Faults of a model or its shape that no later try mends by itself. */
+const LASTING_FAULTS: readonly NackCode[] = [
+  "sha256_mismatch",
+  "model_invalid",
+  "contract_mismatch",
+  "golden_mismatch",
+  "memory_short",
+];
+
+/** Says why a stage without a ready replica will never have one: its switchers refuse whatever they were told to serve; null: it may. */
+function findStartFailure({ key, stages }: Pipeline, sets: readonly ReplicaSet[], scaler: Scaler): string | null {
+  const switchers = scaler.switchers(key);
+  for (const { name, variants } of stages) {
+    if ((sets.find(set => set.stage === name)?.endpoints().length ?? 0) > 0) continue;
+    for (const { stage, variants: told, nack, residentVariants } of switchers) {
+      if (stage !== name || residentVariants.length > 0) continue;
+      const failures = told.filter(({ reason }) => reason !== "");
+      if (nack && LASTING_FAULTS.includes(nack.code) && failures.length > 0)
+        return `stage ${name}: ${nack.variant} can't be served: ${nack.code}: ${nack.message}`;
+      if (variants.every(one => failures.some(failed => failed.variant === one.name)))
+        return failures.map(failed => `stage ${name}: ${failed.variant} can't be served: ${failed.reason}`).join("; ");
+    }
+  }
+  return null;
+}
+
+function whenReady(waiting: Set<() => void>, isReady: () => boolean, findFailure: () => string | null): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () =>
-        reject(
-          new VariscaleError(
-            "unavailable",
-            `no replica of every stage was ready within ${READY_TIMEOUT_MS / 1000} s; the log says why`,
-          ),
-        ),
-      READY_TIMEOUT_MS,
-    );
+    const startMs = performance.now();
+    let failure: string | null = null;
+    const end = (message: string): void => {
+      clearInterval(timer);
+      reject(new VariscaleError("unavailable", message));
+    };
+    const timer = setInterval(() => {
+      // A refusal that is new may be followed by another variant's turn.
+      const before = failure;
+      failure = findFailure();
+      if (failure !== null && failure === before) return end(failure);
+      if (performance.now() - startMs < READY_TIMEOUT_MS) return;
+      const missing = failure === null ? "the log says why" : failure;
+      end(`no replica of every stage was ready within ${READY_TIMEOUT_MS / 1000} s; ${missing}`);
+    }, FAILURE_LOOK_MS);
     const done = (): void => {
-      clearTimeout(timer);
+      clearInterval(timer);
       waiting.delete(done);
       resolve();
     };

@@ -145,6 +145,7 @@ describe("startGateway()", () => {
       { start: startFullReplica, status: 503, counted: load => load.dropped["replicas_full"] },
       { start: () => startFailingReplica(504), status: 504, counted: load => load.dropped["deadline"] },
       { start: () => startFailingReplica(500), status: 502, counted: load => load.failed },
+      { start: () => startFailingReplica(413), status: 413, counted: load => load.invalid },
     ] as const satisfies readonly {
       start: () => Promise<Replica>;
       status: number;

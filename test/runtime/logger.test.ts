@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { text as readText } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { formatLogLine } from "../../runtime/logger.ts";
 import { packageFolder } from "../../runtime/version.ts";
 
 const LOGGER = JSON.stringify(join(packageFolder, "dist/runtime/logger.js"));
@@ -154,5 +155,31 @@ describe("createLogger()", function () {
     if (!existsSync("/dev/full")) return this.skip();
     const lines = `const text = "x".repeat(1000); for (let i = 0; i < 100_000; i++) logger.info({ i, text }, "line");`;
     assert.equal(run(lines, "/dev/full", "--max-old-space-size=40"), 0);
+  });
+});
+
+describe("formatLogLine()", () => {
+  const format = (line: object): string =>
+    formatLogLine(`${JSON.stringify({ level: "info", time: "2026-11-30T10:20:30.123Z", process: "up", ...line })}\n`);
+
+  it("has the time, the process, the message and short fields on one line", () => {
+    assert.equal(
+      format({ url: "http://127.0.0.1:8090", mode: "active", msg: "ready" }),
+      "10:20:30 up: ready url=http://127.0.0.1:8090 mode=active\n",
+    );
+  });
+
+  it("marks what is worse than info, and has an error's message without its stack", () => {
+    const err = { type: "Error", message: "no room", stack: "Error: no room\n    at x" };
+    assert.equal(format({ level: "warn", err, msg: "not saved" }), "10:20:30 WARN up: not saved (no room)\n");
+  });
+
+  it("leaves out objects, cuts long texts and lets no control character through", () => {
+    const line = format({ plan: { stages: [] }, text: "x".repeat(500), msg: "decided\u001b[2J\nnext" });
+    assert.equal(line, `10:20:30 up: decided [2J next text=${"x".repeat(120)}\n`);
+  });
+
+  it("gives back what is no line of the log", () => {
+    assert.equal(formatLogLine("plain\n"), "plain\n");
   });
 });

@@ -41,30 +41,14 @@ describe("variscale up, when it can't start or is stopped while it does", () => 
     return up.stderr;
   };
 
-  it("names the port of the gateway that is taken", async () => {
-    writeTinyPipeline(folder.path);
-    const port = await takePort();
-    const said = await refusal(["--port", port]);
-    assert.match(said, new RegExp(`cannot listen on 127.0.0.1:${port}: .*Free the port or choose another one`));
-    assert.match(said, /^variscale: the gateway ended while it started/m);
-    assert.doesNotMatch(said, /starting it again/);
-  });
-
-  it("names the port of the scaler that is taken, and ends the gateway", async () => {
-    writeTinyPipeline(folder.path);
-    const port = await takePort();
-    const said = await refusal(["--http-port", port]);
-    assert.match(said, new RegExp(`^variscale: cannot listen on 127.0.0.1:${port}`, "m"));
-  });
-
-  it("names a gRPC port of the scaler that is taken, once", async () => {
-    writeTinyPipeline(folder.path);
-    const port = await takePort();
-    const said = await refusal(["--keda-port", port]);
-    const why = `listen EADDRINUSE: address already in use 127.0.0.1:${port}`;
-    assert.match(said, new RegExp(`^variscale: cannot listen on 127.0.0.1:${port}: ${why}. Free the port`, "m"));
-    assert.doesNotMatch(said, /No address added/);
-  });
+  for (const option of ["--port", "--http-port", "--keda-port", "--switcher-port"])
+    it(`names the option of a port that is taken: ${option}`, async () => {
+      writeTinyPipeline(folder.path);
+      const port = await takePort();
+      const said = await refusal([option, port]);
+      const rule = `cannot listen on 127.0.0.1:${port}: .*Free the port, or choose another one by ${option}`;
+      assert.match(said, new RegExp(`^variscale: ${rule}`, "m"));
+    });
 
   it("names the folder for temporary files that is not there", async () => {
     writeTinyPipeline(folder.path);
@@ -100,6 +84,13 @@ describe("variscale up, when it can't start or is stopped while it does", () => 
     } finally {
       first.killAll();
     }
+  });
+
+  it("ends with the reason where no model keeps the contract, which no further try would mend", async () => {
+    writeTinyPipeline(folder.path);
+    const said = await refusal(["--set", "spec.stages[0].contract.outputs[0].shape=[-1, 3]"]);
+    assert.match(said, /^variscale: .*(contract|output `y`|shape)/m);
+    assert.doesNotMatch(said, /the log says why/);
   });
 
   it("refuses a pipeline that was not measured, and says what to do", async () => {
