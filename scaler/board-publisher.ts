@@ -177,7 +177,7 @@ export class BoardPublisher {
       else if (code === "aborted") await this.#findVersion(entry, name, epoch);
       throw thrown;
     }
-    entry.resourceVersion = parseBoardObject(answer).resourceVersion;
+    entry.resourceVersion = parseBoardObject(answer, clock.nowMs()).resourceVersion;
     if (epoch !== this.#epoch || this.#isForgotten(entry)) return;
     this.#taken = Math.max(this.#taken, number);
     entry.written = answersOf(board);
@@ -187,12 +187,12 @@ export class BoardPublisher {
 
   /** Another wrote it: a later leader, or somebody who edited it, which the next write sets right. */
   async #findVersion(entry: Entry, name: string, epoch: number): Promise<void> {
-    const { client, namespace, onDeposed } = this.#options;
+    const { client, namespace, onDeposed, clock } = this.#options;
     const found = await client.get(RESOURCES.configMaps, namespace, name);
     const { resourceVersion } = (found as { readonly metadata: { readonly resourceVersion: string } }).metadata;
     entry.resourceVersion = resourceVersion;
     try {
-      if (parseBoardObject(found).write.epoch > epoch) onDeposed();
+      if (parseBoardObject(found, clock.nowMs()).write.epoch > epoch) onDeposed();
     } catch {
       // No board any more: it is written anew.
     }

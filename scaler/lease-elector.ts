@@ -219,9 +219,9 @@ export class LeaseElector {
   }
 
   async #get(): Promise<LeaseRecord | null> {
-    const { client, namespace, name } = this.#options;
+    const { client, namespace, name, clock } = this.#options;
     try {
-      return parseLease(await client.get(RESOURCES.leases, namespace, name, this.#limits));
+      return parseLease(await client.get(RESOURCES.leases, namespace, name, this.#limits), clock.nowMs());
     } catch (error) {
       if (VariscaleError.from(error).code === "not_found") return null;
       throw error;
@@ -236,11 +236,17 @@ export class LeaseElector {
       metadata: { ...metadata, name, namespace },
       spec,
     };
-    return parseLease(await client.create(RESOURCES.leases, namespace, lease, this.#limits));
+    return parseLease(
+      await client.create(RESOURCES.leases, namespace, lease, this.#limits),
+      this.#options.clock.nowMs(),
+    );
   }
 
   async #patch(body: LeaseBody): Promise<LeaseRecord> {
     const { client, namespace, name } = this.#options;
-    return parseLease(await client.patch(RESOURCES.leases, namespace, name, body, this.#limits));
+    return parseLease(
+      await client.patch(RESOURCES.leases, namespace, name, body, this.#limits),
+      this.#options.clock.nowMs(),
+    );
   }
 }

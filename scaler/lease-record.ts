@@ -55,6 +55,8 @@ const STUCK = "variscale.dev/stuck";
 const MOST_STUCK = 200;
 export const ALL_STUCK = "*";
 
+const EPOCH_AHEAD_SECONDS = 86_400;
+
 const countText = z.string().regex(/^\d{1,15}$/);
 
 const leaseSchema = z.looseObject({
@@ -70,7 +72,7 @@ const leaseSchema = z.looseObject({
 });
 
 /** Throws unavailable for what is no Lease. */
-export function parseLease(object: unknown): LeaseRecord {
+export function parseLease(object: unknown, nowMs: number): LeaseRecord {
   const result = leaseSchema.safeParse(object);
   if (!result.success) {
     const issues = issuesOf(result.error, object, []).slice(0, 3).map(formatIssue);
@@ -79,17 +81,26 @@ export function parseLease(object: unknown): LeaseRecord {
   const { metadata, spec } = result.data;
   const annotations = metadata.annotations ?? {};
   const { [SWITCHERS]: switchers, [HTTP]: http, [STUCK]: stuck } = annotations;
+  const epoch = countOf(annotations[EPOCH]);
   return {
     resourceVersion: metadata.resourceVersion,
     holder: spec?.holderIdentity || null,
     durationMs: 1000 * (spec?.leaseDurationSeconds ?? 1),
     renewTime: spec?.renewTime ?? null,
     transitions: spec?.leaseTransitions ?? 0,
-    epoch: countOf(annotations[EPOCH]),
+    epoch: isPossibleEpoch(epoch, nowMs) ? epoch : 0,
     addresses: switchers && http ? { switchers, http } : null,
     newestWrite: countOf(annotations[NEWEST_WRITE]),
     stuck: stuck ? stuck.split(",") : [],
   };
+}
+
+/**
+ * Tells whether a leader may have had an epoch: they are seconds of a clock, and clocks differ by a day at most. Whoever may write a ConfigMap
+ * with the board's label could else name one that no later one is above.
+ */
+export function isPossibleEpoch(epoch: number, nowMs: number): boolean {
+  return epoch <= nowMs / 1000 + EPOCH_AHEAD_SECONDS;
 }
 
 /** Above every epoch before; the clock is the floor, where nothing is known of those. */

@@ -6,6 +6,7 @@ import { VariscaleError } from "../domain/errors.ts";
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
 import { openEnvelope, sealEnvelope } from "../runtime/state-envelope.ts";
 import type { AnsweredBoard, AnsweredStage } from "./keda-answer.ts";
+import { isPossibleEpoch } from "./lease-record.ts";
 import { parseStoredPipeline, type StoredPipeline } from "./stored-pipeline.ts";
 
 /** Marks the ConfigMaps of one Lease's scalers. */
@@ -125,9 +126,11 @@ export function boardObject(
 }
 
 /** Throws where it is no ConfigMap with a board. */
-export function parseBoardObject(object: unknown): BoardObject {
+export function parseBoardObject(object: unknown, nowMs: number): BoardObject {
   const { metadata, binaryData } = objectSchema.parse(object);
   const [epoch = 0, number = 0] = metadata.annotations[WRITE].split(".").map(Number);
+  if (!isPossibleEpoch(epoch, nowMs))
+    throw new VariscaleError("invalid_argument", `ConfigMap ${metadata.name}: no leader has had epoch ${epoch} yet`);
   return {
     name: metadata.name,
     resourceVersion: metadata.resourceVersion,

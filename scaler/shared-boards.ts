@@ -63,7 +63,7 @@ export class SharedBoards {
       resource: RESOURCES.configMaps,
       namespace,
       selector: { label: this.#selector },
-      project: parseBoardObject,
+      project: object => parseBoardObject(object, clock.nowMs()),
       onChange: () => {
         this.#takeAll(this.#watch.objects.values());
         this.#forgetGone();
@@ -124,11 +124,11 @@ export class SharedBoards {
 
   /** Reads all of them from the API server: nothing that was written before is missing. Gives them by pipeline. */
   async readAll(): Promise<ReadonlyMap<string, BoardObject>> {
-    const { client, namespace } = this.#options;
+    const { client, namespace, clock } = this.#options;
     const objects = new Map<string, BoardObject>();
     const take = (item: unknown): void => {
       try {
-        const object = parseBoardObject(item);
+        const object = parseBoardObject(item, clock.nowMs());
         objects.set(object.pipeline, object);
       } catch {
         // Somebody else's with our label.

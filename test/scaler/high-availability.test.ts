@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { PipelineControl } from "../../scaler/pipeline-control.ts";
-import { until } from "./support/manual-clock.ts";
 import { type RunningScaler, refOf } from "./support/running-scaler.ts";
 import {
   AUTHORIZED,
@@ -130,7 +129,7 @@ describe("several scalers", () => {
 
   it("takes no change without a token, from the leader's machine neither", async () => {
     const alone = await scalers.start("alone", { token: null });
-    await until(() => scalers.holder() === "alone", "it leads");
+    await passUntil([alone], () => leads(alone), "it leads");
     const put = await fetch(alone.url(`${PIPELINE}/mode`), { method: "PUT", body: '{"mode":"shadow"}' });
     assert.equal(put.status, 403);
     assert.match(await put.text(), /in a cluster changes are taken with a token alone, .*VARISCALE_TOKEN/);

@@ -134,14 +134,26 @@ describe("LeaseElector", () => {
     const { elector, seen, pass } = electorOf(kept, () => above);
     await pass(20);
     assert.deepEqual([seen, kept.lease], [[], null]);
-    above = 9_000_000_000;
+    above = 1_700_050_000;
     await pass(4);
     assert.deepEqual(seen, ["acquired"]);
-    assert.equal(elector.record?.epoch, 9_000_000_001);
+    assert.equal(elector.record?.epoch, 1_700_050_001);
     const again = electorOf(kept, () => null);
     await again.pass(16);
     assert.deepEqual(again.seen, ["acquired"]);
-    assert.equal(again.elector.record?.epoch, 9_000_000_002);
+    assert.equal(again.elector.record?.epoch, 1_700_050_002);
+  });
+
+  it("takes no epoch for one that is far ahead of the clock: no later one would be above it", async () => {
+    const kept = new KeptLease("gone");
+    if (kept.lease) kept.lease.metadata.annotations = { "variscale.dev/epoch": "999999999999999" };
+    const { elector, seen, pass } = electorOf(kept);
+    await pass(14);
+    assert.deepEqual(seen, ["acquired"]);
+    assert.ok((elector.record?.epoch ?? 0) > 0, "its own epoch can be read");
+    assert.equal(elector.isHolding, true);
+    await pass(30);
+    assert.deepEqual(seen, ["acquired"]);
   });
 
   it("has what it took when the answer to that was lost, without waiting until it runs out", async () => {

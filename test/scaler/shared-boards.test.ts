@@ -110,6 +110,8 @@ describe("SharedBoards", () => {
     assert.deepEqual(boards.stored(key), known);
     assert.match(boards.problemOf(key) ?? "", /ConfigMap scalers\/test-board-.*another version.*schemaVersion/);
     assert.equal(warnings.length, 1);
+    // A leader of another millennium: none could come after it.
+    put({ epoch: 999_999_999_999_999, number: 1 });
     put({ epoch: 7, number: 1 });
     await untilSeen({ epoch: 7, number: 1 });
     assert.equal(boards.problemOf(key), null);
