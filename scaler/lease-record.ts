@@ -96,7 +96,7 @@ export function parseLease(object: unknown, nowMs: number): LeaseRecord {
 }
 
 /**
- * Tells whether a leader may have had an epoch: they are seconds of a clock, and clocks differ by a day at most. Whoever may write a ConfigMap
+ * Tells whether a leader may have had an epoch: they are seconds of a clock, and clocks differ by a day at most. A tenant who may write a ConfigMap
  * with the board's label could else name one that no later one is above.
  */
 export function isPossibleEpoch(epoch: number, nowMs: number): boolean {
