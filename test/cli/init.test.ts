@@ -154,7 +154,7 @@ describe("variscale init", function () {
       await refused(`${url}/v2/models/m`, /gives no description of a model/);
       answers = { "/v2/models/m": model({ inputs: [{ ...tensor, shape: [1, 2] }] }) };
       await refused(`${url}/v2/models/m`, /input `x`: the first dimension is the batch and must be free, and it is 1/);
-      await refused("127.0.0.1:8000", /--from-v2 127\.0\.0\.1:8000: must be an address/);
+      await refused("127.0.0.1:8000", /--from-v2 `127\.0\.0\.1:8000` is no address/);
       await refused("http://127.0.0.1:1", /does not answer: .*Is it the server's HTTP port\?/);
       answers = { "/v2/repository/index": [{ name: "../x" }], "/v2/models/../x": model() };
       await refused(url, /make no valid pipeline file: .*model: must be a path inside the model folder/);

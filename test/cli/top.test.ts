@@ -84,7 +84,7 @@ describe("variscale top", function () {
     assert.match(
       stdout,
       new RegExp(
-        `\\nshop/cards +active +50 .* 500 +${plan?.cores} +detect +${part?.variant} +${part?.batch} +${part?.replicas} +heavy × 1 +1/\\d+ +3 +1\\n`,
+        `\\nshop/cards +active +50 .* 500 +${plan?.cores} +detect +${part?.variant} +${part?.batch} +${part?.replicas} +heavy × 1 +1/\\d+ +3 +[1–]\\n`,
       ),
     );
     const json = JSON.parse((await top("shop/cards", "--output", "json")).stdout);

@@ -260,7 +260,8 @@ describe("a scaler in a cluster", () => {
     await running.close();
     await start(0);
     put({ current: 10, max: 20, behavior: { scaleUp: {}, scaleDown: {} } });
-    const seen = await ticked(now => condition(now, "ScaledObjectsFound")?.status === true);
+    // The condition is there once the HPA was seen, which may be later than its ScaledObject.
+    const seen = await ticked(now => condition(now, "ActuationExact") !== undefined);
     assert.equal(condition(seen, "ActuationExact")?.status, true);
     await running.clock.advance(61_000);
     await ticked(() => true);
