@@ -178,7 +178,7 @@ describe("switchers that a real API server knows by the tokens of their pods", (
       scaler.program.start();
       await until(async () => (await pods().catch(() => null)) !== null, "it answers");
     };
-    assert.deepEqual(await said(), { serviceAccounts: [SWITCHERS], problem: null });
+    assert.deepEqual(await said(), { serviceAccounts: [SWITCHERS], audience: SWITCHER_AUDIENCE, problem: null });
     const name = `${SCALER.name}.${NAMESPACE}.identity.variscale.dev`;
     const { kind, apiVersion, roleRef, subjects } = await api().get("ClusterRoleBinding", "", name);
     await api().delete(kind, "", name);
