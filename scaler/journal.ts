@@ -63,7 +63,7 @@ export class Journal {
 
   decide(record: DecisionRecord): void {
     const { kind: _kind, at: _at, ...fields } = record;
-    this.#logger.info(fields, "decision");
+    this.#logger.info({ ...fields, chosen: chosenText(record) }, "decision");
     this.#audit?.decisions.append(record);
     const key = formatKey({ namespace: record.namespace, name: record.pipeline });
     const kept = this.#decisions.get(key) ?? [];
@@ -107,6 +107,13 @@ export class Journal {
       .reverse()
       .map(recordOf);
   }
+}
+
+/** Says what was decided in a few words, as the log for people leaves objects out: `detection large×1, classification medium×2`. */
+function chosenText({ plan }: DecisionRecord): string {
+  return plan.stages
+    .map(({ stage, parts }) => `${stage} ${parts.map(part => `${part.variant}×${part.replicas}`).join("+")}`)
+    .join(", ");
 }
 
 function recordOf({ text }: KeptDecision): DecisionRecord {

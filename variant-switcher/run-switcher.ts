@@ -84,7 +84,7 @@ export async function runSwitcher(
   more: Pick<SwitcherOptions, "workerUrl"> = {},
 ): Promise<void> {
   const config = readConfig(args);
-  const logger = createLogger("variant-switcher", config.logLevel);
+  const logger = createLogger("variant-switcher", config.logLevel).child({ stage: config.stage, pod: config.pod });
   if (config.modelClaims === "parent") keepClaimsWith(claimsOfParent());
   const traced = {
     service: "variscale-switcher",
@@ -101,7 +101,7 @@ export async function runSwitcher(
   const shutdown = shutdownOnSignal(steps, logger);
   const message: ListeningMessage = { kind: "listening", ports: switcher.ports };
   tellParent(message, () => shutdown("the parent process is gone"));
-  logger.info({ ports: switcher.ports, stage: config.stage, pod: config.pod }, "listening");
+  logger.info({ ports: switcher.ports }, "listening");
 }
 
 function readConfig(args: readonly string[]): SwitcherConfig {

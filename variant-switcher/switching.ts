@@ -296,8 +296,9 @@ export class Switching {
     else running.end(outcome.code, outcome.message);
     const record = running.record();
     onSwitched(record);
-    if (outcome.kind === "done") logger.info({ switch: record }, "switched");
-    else if (outcome.code !== "superseded") logger.warn({ switch: record }, "could not switch");
+    const fields = { variant: record.to, batch: record.batch, cause: record.cause, switch: record };
+    if (outcome.kind === "done") logger.info(fields, "switched");
+    else if (outcome.code !== "superseded") logger.warn({ ...fields, reason: outcome.message }, "could not switch");
   }
 
   #unknown(name: string): string {

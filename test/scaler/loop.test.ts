@@ -132,6 +132,7 @@ describe("ControlLoop", () => {
     const logged = lines.find(line => line["msg"] === "decision");
     for (const field of ["decisionId", "forecast", "plan", "reasons", "binding", "runnerUp"])
       assert.ok(logged && field in logged, field);
+    assert.match(String(logged?.["chosen"]), /^\w+ [\w-]+×\d+/);
     loop.close();
   });
 

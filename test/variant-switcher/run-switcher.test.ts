@@ -3,6 +3,7 @@ import { type ChildProcess, type ForkOptions, fork, spawn } from "node:child_pro
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import type { ListeningMessage } from "../../variant-switcher/run-switcher.ts";
@@ -46,6 +47,22 @@ describe("runSwitcher()", () => {
     const { started } = await start();
     started.kill("SIGTERM");
     assert.deepEqual(await exitOf(started), [0, null]);
+  });
+
+  it("logs which variant it switched to, of which stage and pod, in fields that a line for people has too", async () => {
+    const { started } = await start({ logLevel: "info" }, [], { silent: true });
+    started.kill("SIGTERM");
+    const [log] = await Promise.all([text(started.stderr!), exitOf(started)]);
+    const lines: Record<string, unknown>[] = log
+      .trim()
+      .split("\n")
+      .map(line => JSON.parse(line));
+    const { stage, pod, variant, batch, cause } = lines.find(({ msg }) => msg === "switched") ?? {};
+    const { defaultVariant, ...config } = affineConfig(folder.path);
+    assert.deepEqual(
+      { stage, pod, variant, batch, cause },
+      { stage: config["stage"], pod: config["pod"], variant: defaultVariant, batch: 1, cause: "start" },
+    );
   });
 
   it("answers what it has taken in before it ends", async () => {
