@@ -52,7 +52,9 @@ describe("docs/reference", function () {
 
   it("has the metrics of every file that makes some", () => {
     const files = ["gateway", "runtime", "scaler", "variant-switcher"].flatMap(folder =>
-      readdirSync(join(packageFolder, folder)).map(name => `${folder}/${name}`),
+      readdirSync(join(packageFolder, folder), { recursive: true, encoding: "utf8" })
+        .filter(name => name.endsWith(".ts"))
+        .map(name => `${folder}/${name}`),
     );
     const makers = files.filter(file =>
       /import \{[^}]*\b(Counter|Gauge|Histogram|Summary)\b[^}]*\} from "prom-client"/.test(
