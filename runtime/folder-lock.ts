@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, realpathSync, unlinkSync } from "node:fs";
 import { createConnection, createServer, type Server } from "node:net";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { VariscaleError } from "../domain/errors.ts";
 
@@ -21,7 +21,8 @@ export interface FolderLock {
 }
 
 /**
- * Makes this process the only one of this machine that writes into a folder. The lock is a local socket that belongs to the folder's
+ * Makes this process the only one of this machine, or of its container on Linux, that writes into a folder: containers that share a volume
+ * do not see each other's sockets. The lock is a local socket that belongs to the folder's
  * path: the operating system frees it however the process ends, so that no stale lock can be left, and the holder can be asked who it is.
  *
  * @param command names this process to another one that wants the folder.
@@ -51,7 +52,8 @@ export async function lockFolder(folder: string, command: string): Promise<Folde
 
 /** Paths of socket files may be no longer than 100 bytes or so, so that the folder's path is told by its hash. */
 function socketPath(folder: string): string {
-  const { uid } = userInfo();
+  // A user without an entry in the system's list of users, as in containers with a random user, has a number all the same.
+  const uid = process.getuid?.() ?? "user";
   const name = `variscale-${uid}-${createHash("sha256")
     .update(findRealPath(resolve(folder)))
     .digest("hex")

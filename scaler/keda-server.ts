@@ -9,8 +9,11 @@ import { KedaService, type KedaServiceOptions } from "./keda-service.ts";
 /** Metadata of a trigger and the names of its ScaledObject are some hundred bytes. */
 const MAX_MESSAGE_BYTES = 64 * 1024;
 const MAX_CONNECTIONS = 256;
-/** KEDA has one connection for all ScaledObjects, with an open stream for each of them: at the limit its polls would wait for ever. */
-const MAX_CALLS_OF_CONNECTION = 2000;
+/**
+ * KEDA has one connection for all ScaledObjects, with an open stream for each of them: at the limit its polls would wait for ever. Memory
+ * does not need the limit, as bytes are counted; it bounds what a call costs beside its bytes.
+ */
+const MAX_CALLS_OF_CONNECTION = 10_000;
 /** Entries of a trigger's metadata are a handful. */
 const MAX_OBJECTS = 1024;
 
