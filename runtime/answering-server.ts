@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -62,6 +62,33 @@ export function listen(server: Server, host: string, port: number): Promise<void
   });
 }
 
+/** The answers of each connection that are not over, by what is called at their end. */
+const openAnswers = new WeakMap<Socket, Set<() => void>>();
+
+/**
+ * Calls back once an answer has left or its connection is gone. Node 20 and 22 never close an answer that waits behind another one of the same
+ * connection when that connection ends, so the answer's own event is not enough.
+ */
+export function callOnceOver(response: ServerResponse, callBack: () => void): void {
+  const { socket } = response.req;
+  let open = openAnswers.get(socket);
+  if (!open) {
+    const created = new Set<() => void>();
+    socket.once("close", () => {
+      for (const end of created) end();
+    });
+    openAnswers.set(socket, created);
+    open = created;
+  }
+  const answers = open;
+  const end = (): void => {
+    if (answers.delete(end)) callBack();
+  };
+  answers.add(end);
+  response.once("close", end);
+  if (socket.closed) end();
+}
+
 /**
  * Follows what a server is asked, so that it can end without cutting an answer.
  *
@@ -74,9 +101,9 @@ export function followAnswers(server: Server): (graceMs: number) => Promise<void
     socket.once("close", () => sockets.delete(socket));
   });
   const unanswered = new Set<{ readonly writableEnded: boolean }>();
-  server.on("request", (_request, response) => {
+  server.on("request", (_request, response: ServerResponse) => {
     unanswered.add(response);
-    response.once("close", () => unanswered.delete(response));
+    callOnceOver(response, () => unanswered.delete(response));
   });
   // Node takes a connection for idle once its answer was handed over, though the answer may still be in this process.
   const isSending = (): boolean => [...unanswered].some(response => response.writableEnded);

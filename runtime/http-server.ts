@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
-import { createHttpServer, followAnswers, listen, MOST_HEADER_BYTES } from "./answering-server.ts";
+import { callOnceOver, createHttpServer, followAnswers, listen, MOST_HEADER_BYTES } from "./answering-server.ts";
 import { ByteBudget, type HeldBytes } from "./byte-budget.ts";
 import { httpStatusOf } from "./error-status.ts";
 import { GuessLimit } from "./guess-limit.ts";
@@ -153,7 +153,7 @@ function addRoute(app: FastifyInstance, route: Route, budget: ByteBudget, server
     handler: async (request, reply) => {
       const gone = new AbortController();
       const held = budget.hold();
-      reply.raw.once("close", () => {
+      callOnceOver(reply.raw, () => {
         held.release();
         if (!reply.raw.writableFinished) gone.abort();
       });

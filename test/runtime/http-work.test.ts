@@ -48,6 +48,34 @@ describe("the work that a request makes, against its size", () => {
     });
   }
 
+  it("gives the memory of requests back that wait behind another one on a connection that goes away", async () => {
+    const bodies = new ByteBudget(1_000_000);
+    let waiting = 0;
+    const slow = await startHttpServer({
+      ...{ host: "127.0.0.1", port: 0, logger: createLogger("test", "silent"), budget: bodies },
+      maxBodyBytes: MOST_BODY_BYTES,
+      routes: [
+        {
+          method: "POST",
+          path: "/slow",
+          handle: ({ signal }) =>
+            new Promise(resolve => {
+              waiting++;
+              signal.addEventListener("abort", () => resolve({ status: 200 }));
+            }),
+        },
+      ],
+    });
+    const socket = connect(slow.port, "127.0.0.1").on("error", () => {});
+    const request = `POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n${"x".repeat(20_000)}`;
+    socket.write(request.repeat(3));
+    await until(() => waiting === 3);
+    assert.ok(bodies.usedBytes >= 60_000);
+    socket.destroy();
+    await until(() => bodies.usedBytes === 0);
+    await slow.close(0);
+  });
+
   it("copies each byte of a body at most three times, and reserves at most eight times its size, however it is cut into pieces", () => {
     const pieces = fc.array(fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 70_000 })), {
       maxLength: 300,
