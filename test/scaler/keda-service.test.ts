@@ -84,8 +84,12 @@ describe("KedaService", () => {
       [refOf("detect", { scalerMetadata: {} }), /`pipeline` is missing/],
     ] as const;
     for (const [ref, details] of calls) {
-      for (const call of [running.keda.spec(ref), running.keda.metrics(ref), running.keda.isActive(ref)])
-        await assert.rejects(call, { code: status.INVALID_ARGUMENT, details });
+      // All are awaited at once: one that is refused before another one would have nobody who listens.
+      await Promise.all(
+        [running.keda.spec(ref), running.keda.metrics(ref), running.keda.isActive(ref)].map(call =>
+          assert.rejects(call, { code: status.INVALID_ARGUMENT, details }),
+        ),
+      );
       const streams = [running.keda.raw.StreamIsActive(ref), running.keda.raw.StreamMetricSpec(ref)];
       for (const stream of streams.map(one => new Received(one))) {
         await until(() => stream.ended !== null, "the refusal");
