@@ -5,16 +5,17 @@ import type { Pipeline } from "../domain/pipeline.ts";
 /**
  * Tells which variants are left out because the pods of their stage have too little memory for them.
  *
- * @throws failed_precondition where the default variant of a stage is one of them: a replica starts with it.
+ * @throws failed_precondition where all measured variants of a stage are left out: nothing can be served.
  */
 export function sayUnfit(pipeline: Pipeline, say: (line: string) => void): void {
-  for (const { stage, variant, message } of unfitVariants(pipeline)) {
-    const isDefault = pipeline.stages.some(({ name, defaultVariant }) => name === stage && defaultVariant === variant);
-    if (isDefault)
+  const unfit = unfitVariants(pipeline);
+  for (const { name, variants } of pipeline.stages) {
+    const messages = unfit.filter(({ stage }) => stage === name).map(({ message }) => message);
+    if (messages.length > 0 && messages.length === variants.filter(({ profile }) => profile !== null).length)
       throw new VariscaleError(
         "failed_precondition",
-        `${message} It is the stage's \`defaultVariant\`, which a replica starts with, so that nothing can be served.`,
+        `no variant of stage ${name} fits into memory, so that nothing can be served. ${messages.join(" ")}`,
       );
-    say(message);
+    for (const message of messages) say(message);
   }
 }

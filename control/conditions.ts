@@ -4,7 +4,7 @@ import type { EstimatedAccuracy, LeftCombination } from "./accuracy-drift.ts";
 import { stuckStages } from "./actuation.ts";
 import type { Condition, ConditionType } from "./board.ts";
 import type { ControlState } from "./control-state.ts";
-import { findLeftOut } from "./excluded.ts";
+import { findQuarantined } from "./excluded.ts";
 import type { LearntFanOut } from "./learn-rows.ts";
 import { isServedOther, SERVED_CAUSES, type Served } from "./served.ts";
 import { SETTINGS } from "./settings.ts";
@@ -59,7 +59,7 @@ export function conditionsOf(
     ...exactness(input),
     ...drift(estimated, left),
     ...fanOutDrift(input.pipeline, fanOuts),
-    ...memoryFit(input.pipeline),
+    ...memoryFit(input),
     ...compareWithPlan(served, state, input, nowMs),
   );
   const { conditions } = state;
@@ -82,10 +82,10 @@ function describeInfeasible({ rateRps, shedRps, binding }: Plan): string {
 
 /** Whether every variant may be served, and which pins are not followed because theirs may not. */
 function checkUsable(state: ControlState, { pins }: TickInput, nowMs: number): Omit<Condition, "sinceMs"> {
-  // Variants that were never installed are left out for good, and a reason of the plan says so.
-  const leftOut = findLeftOut({ ...state, missing: [] }, nowMs);
+  // A reason of the plan names variants that were never installed, and `VariantsFit` those without enough memory.
+  const leftOut = findQuarantined(state.quarantines, nowMs);
   const messages = leftOut.map(({ stage, variant, code, message, untilMs }) => {
-    const seconds = Math.ceil(((untilMs ?? nowMs) - nowMs) / 10_000) * 10;
+    const seconds = Math.ceil((untilMs - nowMs) / 10_000) * 10;
     const isPinned = pins.some(pin => pin.stage === stage && pin.variant === variant);
     const pin = isPinned ? "; its pin is not followed meanwhile" : "";
     return `${stage}/${variant} is left out for ${seconds} s: ${code}: ${message}${pin}`;
@@ -125,10 +125,14 @@ function drift(
 }
 
 /** Variants that pods have too little memory for; nothing where all fit. */
-function memoryFit(pipeline: TickInput["pipeline"]): readonly Omit<Condition, "sinceMs">[] {
+function memoryFit({ pipeline, pins }: TickInput): readonly Omit<Condition, "sinceMs">[] {
   const unfit = unfitVariants(pipeline);
   if (unfit.length === 0) return [];
-  return [condition("VariantsFit", false, "MemoryShort", unfit.map(({ message }) => message).join(" "))];
+  const messages = unfit.map(({ stage, variant, message }) => {
+    const isPinned = pins.some(pin => pin.stage === stage && pin.variant === variant);
+    return isPinned ? `${message} Its pin is not followed.` : message;
+  });
+  return [condition("VariantsFit", false, "MemoryShort", messages.join(" "))];
 }
 
 /** Whether requests make as many rows as was measured; nothing where too few rows were seen. */

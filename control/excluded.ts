@@ -1,4 +1,4 @@
-import { excludeUnfit } from "../domain/memory-fit.ts";
+import { excludeUnfit, unfitVariants } from "../domain/memory-fit.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { StagePin } from "../optimizer/problem.ts";
 import type { ControlState, MissingVariant } from "./control-state.ts";
@@ -29,18 +29,29 @@ export interface LeftOutVariant {
   readonly variant: string;
   readonly code: string;
   readonly message: string;
-  /** When it is tried again; null where a pod must have its file first. */
+  /** When it is tried again; null where a pod must have its file, or more memory, first. */
   readonly untilMs: number | null;
 }
 
+/** Variants in quarantine, with the end of it. */
+export function findQuarantined(
+  quarantines: ControlState["quarantines"],
+  nowMs: number,
+): readonly (LeftOutVariant & { readonly untilMs: number })[] {
+  return quarantines
+    .filter(({ untilMs }) => nowMs < untilMs)
+    .map(({ stage, variant, code, message, untilMs }) => ({ stage, variant, code, message, untilMs }));
+}
+
+/** The variants that `excludedVariants` has, each with the reason. */
 export function findLeftOut(
   { quarantines, missing }: Pick<ControlState, "quarantines" | "missing">,
+  pipeline: Pipeline,
   nowMs: number,
 ): readonly LeftOutVariant[] {
   return [
-    ...quarantines
-      .filter(({ untilMs }) => nowMs < untilMs)
-      .map(({ stage, variant, code, message, untilMs }) => ({ stage, variant, code, message, untilMs })),
+    ...findQuarantined(quarantines, nowMs),
+    ...unfitVariants(pipeline).map(one => ({ ...one, code: "memory_short", untilMs: null })),
     ...missing.map(({ stage, variant, pods }) => ({
       stage,
       variant,

@@ -9,6 +9,8 @@ const STEP_MIB = 64;
 export interface StageMemory {
   readonly name: string;
   readonly memoryMiB: number;
+  /** A replica starts with it. */
+  readonly defaultVariant: string;
   readonly variants: readonly { readonly name: string; readonly sessionMiB: number | null }[];
 }
 
@@ -22,26 +24,30 @@ export interface UnfitVariant {
 
 /**
  * Variants that don't fit into the memory of a pod. While a switcher switches, the session that serves stays until the other one is loaded, so
- * that any two variants must fit beside each other. Where they don't, the largest one is left out, and so on.
+ * that any two variants must fit beside each other. The default variant is kept wherever it fits alone, and what does not fit beside it is left out;
+ * of the others the largest one is left out until any two of them fit.
  */
 export function findUnfit(stage: StageMemory): readonly UnfitVariant[] {
   const sizes = measuredSizes(stage);
+  const kept = sizes.find(one => one.name === stage.defaultVariant && neededMiB(one.sessionMiB, 0) <= stage.memoryMiB);
+  const others = sizes.filter(one => one !== kept);
   const unfit: UnfitVariant[] = [];
-  for (const [i, { name, sessionMiB }] of sizes.entries()) {
-    const beside = sizes[i + 1];
+  for (const [i, { name, sessionMiB }] of others.entries()) {
+    const next = others[i + 1];
+    const beside = kept && kept.sessionMiB >= (next?.sessionMiB ?? 0) ? kept : next;
     if (neededMiB(sessionMiB, beside?.sessionMiB ?? 0) <= stage.memoryMiB) break;
-    const others = beside ? `, and ${beside.name}, which may serve while it is loaded, ${mib(beside.sessionMiB)}` : "";
+    const second = beside ? `, and ${beside.name}, which may serve while it is loaded, ${mib(beside.sessionMiB)}` : "";
     unfit.push({
       stage: stage.name,
       variant: name,
-      message: `${stage.name}/${name} does not fit into memory and is left out: its session takes ${mib(sessionMiB)}${others}, the switcher itself about ${mib(SWITCHER_MIB)}, but \`memoryMiB\` of stage ${stage.name} is ${stage.memoryMiB}. Set \`memoryMiB: ${enoughMiB(stage)}\`, or remove the variant.`,
+      message: `${stage.name}/${name} does not fit into memory and is left out: its session takes ${mib(sessionMiB)}${second}, the switcher itself about ${mib(SWITCHER_MIB)}, but \`memoryMiB\` of stage ${stage.name} is ${stage.memoryMiB}. Set \`memoryMiB: ${enoughMiB(stage)}\`, or remove the variant.`,
     });
   }
   return unfit;
 }
 
 /** The least `memoryMiB` with which every measured variant of the stage fits. */
-export function enoughMiB(stage: StageMemory): number {
+export function enoughMiB(stage: Pick<StageMemory, "variants">): number {
   const [largest, second] = measuredSizes(stage);
   return STEP_MIB * Math.ceil(neededMiB(largest?.sessionMiB ?? 0, second?.sessionMiB ?? 0) / STEP_MIB);
 }
@@ -75,7 +81,9 @@ export function excludeUnfit(
   return all;
 }
 
-function measuredSizes({ variants }: StageMemory): readonly { readonly name: string; readonly sessionMiB: number }[] {
+function measuredSizes({
+  variants,
+}: Pick<StageMemory, "variants">): readonly { readonly name: string; readonly sessionMiB: number }[] {
   return variants
     .flatMap(({ name, sessionMiB }) => (sessionMiB === null ? [] : [{ name, sessionMiB }]))
     .toSorted((a, b) => b.sessionMiB - a.sessionMiB);

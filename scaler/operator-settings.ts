@@ -4,7 +4,6 @@ import type { LiveChange } from "../dashboard/live-view.ts";
 import { VariscaleError } from "../domain/errors.ts";
 import { type OperatorPin, operatorPinSchema } from "../domain/operator-pin.ts";
 import { findStage, findVariant, type Pipeline, type Stage } from "../domain/pipeline.ts";
-import { explainMemoryShort } from "../domain/variant-memory.ts";
 import type { StagePin } from "../optimizer/problem.ts";
 import { changeNote, parseRequest } from "./change-request.ts";
 import { type OperatorTuning, storedTuningSchema } from "./operator-tuning.ts";
@@ -260,11 +259,10 @@ function checkServable(pipeline: Pipeline, pin: StagePin, leftOut: readonly Left
   }
   const variant = pin.variant === null ? undefined : findVariant(stage, pin.variant);
   if (!variant) return;
-  const short = explainMemoryShort(stage, variant);
   const out = leftOut.find(other => other.stage === stage.name && other.variant === variant.name);
-  const why = short === null ? out && `${out.code}: ${out.message}` : `memory_short: ${short}`;
-  if (why !== undefined)
-    throw new VariscaleError("failed_precondition", `${stage.name}/${variant.name} can't be served now: ${why}`);
+  if (!out) return;
+  const why = `${out.code}: ${out.message}`;
+  throw new VariscaleError("failed_precondition", `${stage.name}/${variant.name} can't be served now: ${why}`);
 }
 
 function checkStage(pipeline: Pipeline, name: string): Stage {

@@ -216,7 +216,7 @@ export class PipelineControl {
 
   /** Variants that may not be served now. */
   findLeftOut(nowMs: number): readonly LeftOutVariant[] {
-    return findLeftOut(this.#state, nowMs);
+    return findLeftOut(this.#state, this.pipeline, nowMs);
   }
 
   /**

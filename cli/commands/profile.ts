@@ -150,13 +150,13 @@ async function measurePipeline(path: string, flags: ProfileFlags): Promise<Measu
     ...(flags.minutes !== undefined && { minutes: flags.minutes }),
     ...(flags.file === undefined ? {} : { output: flags.file }),
   });
-  const unfit = pipeline.stages.flatMap(({ name, memoryMiB, variants }) => {
+  const unfit = pipeline.stages.flatMap(({ name, memoryMiB, defaultVariant, variants }) => {
     const profiles = result.measurements.stages[name] ?? {};
     const sizes = variants.map(variant => ({
       name: variant.name,
       sessionMiB: profiles[variant.name]?.memoryMiB ?? null,
     }));
-    return findUnfit({ name, memoryMiB, variants: sizes });
+    return findUnfit({ name, memoryMiB, defaultVariant, variants: sizes });
   });
   return { ...result, unfit: unfit.map(({ message }) => message) };
 }

@@ -72,7 +72,6 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   const { checkPorts } = await import("../check-ports.ts");
   const { leftOutLine, prepare } = await import("../prepare-models.ts");
   const { checkContracts } = await import("../../profiler/check-contracts.ts");
-  const { sayUnfit } = await import("../say-unfit.ts");
   const { scalerAddresses } = await import("../scaler/scaler-addresses.ts");
   const { startUp } = await import("../up/up.ts");
   const { formatKey } = await import("../../domain/pipeline.ts");
@@ -91,7 +90,6 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   if (without) logger.info(without);
   const whole = readPipeline(path, { ...read, leaveOut: leftOut });
   await checkModelHashes(whole, modelFolder);
-  sayUnfit(whole, line => logger.warn(line));
   await checkContracts(whole, modelFolder);
   await checkPorts([
     { option: "--port", host: "127.0.0.1", port: flags.port },

@@ -36,7 +36,7 @@ function stageText(
 ): string {
   return `    - name: ${name}
       cores: 1 # of one replica, whatever variant it serves
-      memoryMiB: ${memoryFor(name, models)} # of one replica: room for two variants
+      memoryMiB: ${memoryFor(models)} # of one replica: room for two variants
       replicas: ${replicasText(models)}
       fanOut: 1 # ${isFirst ? "rows for each request" : "rows for each row of the stage before"}; \`variscale profile\` measures it where index.mjs has an evaluation
       contract: # of every variant; the first dimension is the batch
@@ -88,11 +88,11 @@ const FILE_FACTOR = 3;
 const LEAST_MIB = 256;
 
 /** Memory that two variants fit into beside each other. */
-function memoryFor(stage: string, models: readonly DescribedModel[]): number {
+function memoryFor(models: readonly DescribedModel[]): number {
   const variants = models.flatMap(({ name, source }) => {
     if (source.kind !== "file") return [];
     const guessedMiB = SESSION_MIB + (FILE_FACTOR * source.bytes) / MIB;
     return [{ name, sessionMiB: Math.max(guessedMiB, SESSION_MIB + source.sessionMiB) }];
   });
-  return Math.max(LEAST_MIB, enoughMiB({ name: stage, memoryMiB: 0, variants }));
+  return Math.max(LEAST_MIB, enoughMiB({ variants }));
 }

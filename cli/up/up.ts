@@ -3,10 +3,8 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { PipelineBoard } from "../../control/board.ts";
-import type { NackCode } from "../../domain/assignment.ts";
 import { VariscaleError } from "../../domain/errors.ts";
 import { formatKey, type Pipeline, type Stage } from "../../domain/pipeline.ts";
-import { findTooLarge } from "../../domain/variant-memory.ts";
 import type { EndpointTable } from "../../gateway/endpoint-source.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
 import { type ReadOptions, readPipeline } from "../../runtime/read-pipeline.ts";
@@ -14,9 +12,11 @@ import { openTracer } from "../../runtime/tracing/open-tracer.ts";
 import { type Scaler, startScaler } from "../../scaler/main.ts";
 import { ModelClaims } from "../../variant-switcher/model-claims.ts";
 import { checkProfiled } from "../check-profiled.ts";
+import { sayUnfit } from "../say-unfit.ts";
 import { type GatewayProcess, startGatewayProcess } from "./gateway-process.ts";
 import { type LocalKeda, startLocalKeda } from "./local-keda.ts";
 import { ReplicaSet } from "./replica-set.ts";
+import { StartFailures } from "./start-failures.ts";
 import { switcherConfig } from "./switcher-config.ts";
 
 const HOST = "127.0.0.1";
@@ -66,7 +66,7 @@ export interface Up {
 export async function startUp(options: UpOptions): Promise<Up> {
   const pipeline = readPipeline(options.file, options.read);
   checkProfiled(pipeline, options.file);
-  for (const message of findTooLarge(pipeline)) options.logger.warn(`can't be served: ${message}`);
+  sayUnfit(pipeline, line => options.logger.warn(line));
   const parts: Parts = { runFolder: createRunFolder(), sets: [] };
   try {
     return await startParts(options, pipeline, parts);
@@ -138,6 +138,11 @@ async function startParts(options: UpOptions, pipeline: Pipeline, parts: Parts):
     voters = now;
     sendEndpoints();
   });
+  const failures = new StartFailures(pipeline);
+  const findFailure = (): string | null => {
+    const readyStages = sets.filter(set => set.endpoints().length > 0).map(({ stage }) => stage);
+    return failures.look(readyStages, scaler.switchers(pipeline.key));
+  };
   const claims = new ModelClaims();
   for (const stage of pipeline.stages) {
     const argsOf = (pod: string) => switcherArgs(options, pipeline, stage, pod, parts.runFolder, scaler);
@@ -155,7 +160,7 @@ async function startParts(options: UpOptions, pipeline: Pipeline, parts: Parts):
     url: `http://${HOST}:${gateway.port}/v1/pipelines/${formatKey(pipeline.key)}`,
     scaler,
     board: () => scaler.boards.latest(pipeline.key),
-    ready: () => whenReady(waiting, isReady, () => findStartFailure(pipeline, sets, scaler)),
+    ready: () => whenReady(waiting, isReady, findFailure, failures),
     close: () => closeParts(parts),
   };
 }
@@ -192,47 +197,23 @@ function switcherArgs(
   return ["switcher", "--config", file];
 }
 
-/** Faults of a model or its shape that no later try mends by itself. */
-const LASTING_FAULTS: readonly NackCode[] = [
-  "sha256_mismatch",
-  "model_invalid",
-  "contract_mismatch",
-  "golden_mismatch",
-  "memory_short",
-];
-
-/** Says why a stage without a ready replica will never have one: its switchers refuse whatever they were told to serve; null: it may. */
-function findStartFailure({ key, stages }: Pipeline, sets: readonly ReplicaSet[], scaler: Scaler): string | null {
-  const switchers = scaler.switchers(key);
-  for (const { name, variants } of stages) {
-    if ((sets.find(set => set.stage === name)?.endpoints().length ?? 0) > 0) continue;
-    for (const { stage, variants: told, nack, residentVariants } of switchers) {
-      if (stage !== name || residentVariants.length > 0) continue;
-      const failures = told.filter(({ reason }) => reason !== "");
-      if (nack && LASTING_FAULTS.includes(nack.code) && failures.length > 0)
-        return `stage ${name}: ${nack.variant} can't be served: ${nack.code}: ${nack.message}`;
-      if (variants.every(one => failures.some(failed => failed.variant === one.name)))
-        return failures.map(failed => `stage ${name}: ${failed.variant} can't be served: ${failed.reason}`).join("; ");
-    }
-  }
-  return null;
-}
-
-function whenReady(waiting: Set<() => void>, isReady: () => boolean, findFailure: () => string | null): Promise<void> {
+function whenReady(
+  waiting: Set<() => void>,
+  isReady: () => boolean,
+  findFailure: () => string | null,
+  failures: StartFailures,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const startMs = performance.now();
-    let failure: string | null = null;
     const end = (message: string): void => {
       clearInterval(timer);
       reject(new VariscaleError("unavailable", message));
     };
     const timer = setInterval(() => {
-      // A refusal that is new may be followed by another variant's turn.
-      const before = failure;
-      failure = findFailure();
-      if (failure !== null && failure === before) return end(failure);
+      const failure = findFailure();
+      if (failure !== null) return end(failure);
       if (performance.now() - startMs < READY_TIMEOUT_MS) return;
-      const missing = failure === null ? "the log says why" : failure;
+      const missing = failures.messages ?? "the log says why";
       end(`no replica of every stage was ready within ${READY_TIMEOUT_MS / 1000} s; ${missing}`);
     }, FAILURE_LOOK_MS);
     const done = (): void => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { excludedVariants, notInstalled } from "../../control/excluded.ts";
+import { excludedVariants, findLeftOut, notInstalled } from "../../control/excluded.ts";
 import { missingVariants } from "../../control/missing-variants.ts";
 import type { SwitcherView } from "../../control/switcher-view.ts";
 import type { TickInput } from "../../control/tick-input.ts";
@@ -87,6 +87,21 @@ describe("excludedVariants()", () => {
     const missing = missingVariants([], given(["light"]), 9);
     assert.deepEqual(excludedVariants({ quarantines, missing }, twoStages(), 9), { read: ["heavy", "light"] });
     assert.deepEqual(excludedVariants({ quarantines, missing }, twoStages(), 10), { read: ["light"] });
+  });
+});
+
+describe("findLeftOut()", () => {
+  it("has the variants that don't fit into memory beside the default one, as plans leave them out", () => {
+    const pipeline = read();
+    const stages = pipeline.stages.map(stage => ({
+      ...stage,
+      memoryMiB: 256,
+      variants: stage.variants.map(one => ({ ...one, profile: one.profile && { ...one.profile, memoryMiB: 110 } })),
+    }));
+    const [heavy, light] = findLeftOut({ quarantines: [], missing: [] }, { ...pipeline, stages }, 0);
+    assert.deepEqual([heavy?.variant, heavy?.code, light?.variant], ["heavy", "memory_short", "light"]);
+    const excluded = excludedVariants({ quarantines: [], missing: [] }, { ...pipeline, stages }, 0);
+    assert.deepEqual(excluded, { read: ["heavy", "light"] });
   });
 });
 

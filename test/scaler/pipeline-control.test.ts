@@ -177,6 +177,28 @@ describe("parseStoredPipeline()", () => {
     assert.ok(planSchema.safeParse(plan).success);
   });
 
+  it("refuses a pin of a variant that plans leave out because it doesn't fit beside the default one", () => {
+    const pipeline = testPipeline();
+    const stages = pipeline.stages.map(stage => ({
+      ...stage,
+      memoryMiB: 256,
+      variants: stage.variants.map(one => ({ ...one, profile: one.profile && { ...one.profile, memoryMiB: 110 } })),
+    }));
+    const control = new PipelineControl({
+      pipeline: { ...pipeline, stages },
+      stored: null,
+      epoch: 5,
+      machineCores: null,
+      nowMs: NOW_MS,
+    });
+    const [stage] = stages;
+    const ask = (variant: string | undefined) =>
+      control.settings.pinOf({ stage: stage?.name, variant, ttlMs: 60_000 }, control.findLeftOut(NOW_MS), NOW_MS);
+    const other = stage?.variants.find(({ name }) => name !== stage.defaultVariant);
+    assert.throws(() => ask(other?.name), /can't be served now: memory_short: .* does not fit .* Set `memoryMiB: 320`/);
+    assert.equal(ask(stage?.defaultVariant).pin.variant, stage?.defaultVariant);
+  });
+
   it("keeps the pins of a newer version's settings whatever else of them it does not know", () => {
     const settings = new OperatorSettings(testPipeline());
     settings.setPin(settings.pinOf({ stage: "detect", replicas: 2, ttlMs: 60_000 }, [], NOW_MS).pin);
