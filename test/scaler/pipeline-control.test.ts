@@ -19,6 +19,28 @@ function open(control: unknown): PipelineControl {
 }
 
 describe("PipelineControl", () => {
+  it("refuses a pin of a variant that plans leave out because it doesn't fit beside the default one", () => {
+    const pipeline = testPipeline();
+    const stages = pipeline.stages.map(stage => ({
+      ...stage,
+      memoryMiB: 256,
+      variants: stage.variants.map(one => ({ ...one, profile: one.profile && { ...one.profile, memoryMiB: 110 } })),
+    }));
+    const control = new PipelineControl({
+      pipeline: { ...pipeline, stages },
+      stored: null,
+      epoch: 5,
+      machineCores: null,
+      nowMs: NOW_MS,
+    });
+    const [stage] = stages;
+    const ask = (variant: string | undefined) =>
+      control.settings.pinOf({ stage: stage?.name, variant, ttlMs: 60_000 }, control.findLeftOut(NOW_MS), NOW_MS);
+    const other = stage?.variants.find(({ name }) => name !== stage.defaultVariant);
+    assert.throws(() => ask(other?.name), /can't be served now: memory_short: .* does not fit .* Set `memoryMiB: 320`/);
+    assert.equal(ask(stage?.defaultVariant).pin.variant, stage?.defaultVariant);
+  });
+
   it("starts anew where the stored control state can't be used", () => {
     const control = open({ ...initialState(4), actuations: null, quarantines: "none" });
     const board = control.tick([], [], NOW_MS);
@@ -175,28 +197,6 @@ describe("parseStoredPipeline()", () => {
       [["optimal"], ["rising", "optimal"], control.conditions],
     );
     assert.ok(planSchema.safeParse(plan).success);
-  });
-
-  it("refuses a pin of a variant that plans leave out because it doesn't fit beside the default one", () => {
-    const pipeline = testPipeline();
-    const stages = pipeline.stages.map(stage => ({
-      ...stage,
-      memoryMiB: 256,
-      variants: stage.variants.map(one => ({ ...one, profile: one.profile && { ...one.profile, memoryMiB: 110 } })),
-    }));
-    const control = new PipelineControl({
-      pipeline: { ...pipeline, stages },
-      stored: null,
-      epoch: 5,
-      machineCores: null,
-      nowMs: NOW_MS,
-    });
-    const [stage] = stages;
-    const ask = (variant: string | undefined) =>
-      control.settings.pinOf({ stage: stage?.name, variant, ttlMs: 60_000 }, control.findLeftOut(NOW_MS), NOW_MS);
-    const other = stage?.variants.find(({ name }) => name !== stage.defaultVariant);
-    assert.throws(() => ask(other?.name), /can't be served now: memory_short: .* does not fit .* Set `memoryMiB: 320`/);
-    assert.equal(ask(stage?.defaultVariant).pin.variant, stage?.defaultVariant);
   });
 
   it("keeps the pins of a newer version's settings whatever else of them it does not know", () => {
