@@ -27,6 +27,16 @@ function shifted(state: ControlState, byMs: number): ControlState {
     missing: missingShifted(state, byMs),
     trialAtMs: shiftedTime(state.trialAtMs, byMs),
     rowsLoadAtMs: shiftedTime(state.rowsLoadAtMs, byMs),
+    rowEvidence: Object.fromEntries(
+      Object.entries(state.rowEvidence).map(([stage, { sinceMs, held, ...rest }]) => [
+        stage,
+        {
+          ...rest,
+          ...(sinceMs !== undefined && { sinceMs: sinceMs + byMs }),
+          ...(held && { held: held.map(([atMs, rows, dropped]) => [atMs + byMs, rows, dropped] as const) }),
+        },
+      ]),
+    ),
     trial: state.trial && {
       ...state.trial,
       sinceMs: state.trial.sinceMs + byMs,

@@ -1,10 +1,11 @@
+import type { LoadSample } from "../domain/load.ts";
 import { fanOutOf, type Pipeline, type Stage, withFanOutTimes } from "../domain/pipeline.ts";
 import type { ControlState } from "./control-state.ts";
 import { podKey } from "./control-state.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
 
-/** The rows of one stage that were seen; older ones count less. */
+/** The rows of one stage that were seen while every ready replica of it was seen; older ones count less. */
 export interface RowEvidence {
   /** Rows that the stage served. */
   readonly rows: number;
@@ -14,7 +15,16 @@ export interface RowEvidence {
   readonly dropped: number;
   /** Time of load that is behind these numbers. */
   readonly ms: number;
+  /** Whether the last tick saw every ready replica of the stage and of its upstream stage, and since when that is so. */
+  readonly isWhole?: boolean;
+  readonly sinceMs?: number;
+  /** Rows of times that the load source has not counted yet, oldest first: [time, rows, dropped]. */
+  readonly held?: readonly Held[];
+  /** `rows` over `expected` of late, oldest first: [age in ms, ratio]. */
+  readonly ratios?: readonly (readonly [number, number])[];
 }
+
+type Held = readonly [atMs: number, rows: number, dropped: number];
 
 /** The fan-out of one stage: rows for each request at an entry stage, for each row of the upstream stage at others. */
 export interface LearntFanOut {
@@ -29,47 +39,121 @@ export interface LearntFanOut {
 type Learnt = Pick<ControlState, "rowEvidence" | "rowFactors" | "rowsSeen" | "rowsLoadAtMs">;
 
 /**
- * Learns how many rows requests make at every stage from what switchers served since the last tick, against the requests that the load source
- * counted (entry stages) or the rows that the upstream stage served. One factor a stage, on what the file and the measurements say.
+ * Learns how many rows requests make at every stage from what switchers served, against the requests that the load source counted (entry stages)
+ * or the rows that the upstream stage served. One factor a stage, on what the file and the measurements say.
  *
- * Served rows are never more than those that requests made, so a factor may rise at any time. It falls below what the file says only while
- * requests are answered in time: rows that a gateway drops before they reach a switcher must not make plans smaller.
+ * Rows count only for times at which every ready replica of the stage and of its upstream stage was seen, and rows of entry stages are held until
+ * the load source has counted the requests of their time. A factor falls below what the file says only while requests are answered in time:
+ * rows that a gateway drops before they reach a switcher must not make plans smaller.
  */
-export function learnRows(state: ControlState, input: TickInput): Learnt {
-  const { load, switchers, pipeline } = input;
+export function learnRows(state: ControlState, input: TickInput, nowMs: number): Learnt {
+  const { load, pipeline } = input;
   const { sums, rowsSeen } = servedSince(state, input);
-  const elapsedMs = load && state.rowsLoadAtMs !== null ? load.atMs - state.rowsLoadAtMs : Number.NaN;
+  const fromMs = state.rowsLoadAtMs;
+  const elapsedMs = load && fromMs !== null ? load.atMs - fromMs : Number.NaN;
   // Without load data, or after a gap in it, rows and requests are not of the same time.
-  const isKnown = load !== null && elapsedMs >= 0 && elapsedMs <= SETTINGS.rowsMostGapMs;
-  const kept = { rowEvidence: state.rowEvidence, rowFactors: state.rowFactors, rowsSeen };
-  if (!isKnown || switchers.length === 0) return { ...kept, rowsLoadAtMs: load?.atMs ?? null };
-  const requests = (load.rateRps * elapsedMs) / 1000;
-  const left = 0.5 ** (elapsedMs / SETTINGS.rowsHalfLifeMs);
+  const isKnown = elapsedMs >= 0 && elapsedMs <= SETTINGS.rowsMostGapMs;
   const rowEvidence: Record<string, RowEvidence> = {};
   for (const stage of pipeline.stages) {
-    const before = state.rowEvidence[stage.name] ?? NONE;
-    const own = sums.get(stage.name);
-    const upstream = stage.upstream === null ? null : sums.get(stage.upstream);
     if (isVoting(input, stage)) continue;
-    rowEvidence[stage.name] = {
-      rows: left * before.rows + (own?.rows ?? 0),
-      expected: left * before.expected + expectedRows(stage, requests, upstream?.rowsByVariant ?? null),
-      dropped: left * before.dropped + (own?.dropped ?? 0) + (upstream?.dropped ?? 0),
-      ms: left * before.ms + (requests > 0 ? elapsedMs : 0),
-    };
+    const before = findSight(state, input, stage, rowsSeen, nowMs);
+    const held = before.isWhole && stage.upstream === null ? withHeld(before, sums.get(stage.name), nowMs) : [];
+    const current = { ...before, held };
+    const isCounted = isKnown && load !== null && fromMs !== null;
+    rowEvidence[stage.name] = isCounted ? addCounted(current, stage, sums, fromMs, load) : current;
   }
-  // Between two samples of the load there are rows whose requests are not counted yet.
-  if (elapsedMs === 0) return { ...kept, rowEvidence, rowsLoadAtMs: load.atMs };
+  const rowsLoadAtMs = load?.atMs ?? null;
+  // Between two samples of the load nothing is adopted.
+  if (!isKnown || elapsedMs === 0) return { rowEvidence, rowFactors: state.rowFactors, rowsSeen, rowsLoadAtMs };
   const isInTime = isAnsweredInTime(input.inTimeShare ?? null);
   return {
     rowEvidence,
-    rowFactors: adoptFactors(state.rowFactors, rowEvidence, isInTime),
+    rowFactors: adoptFactors(state.rowFactors, rowEvidence, isInTime, nowMs),
     rowsSeen,
-    rowsLoadAtMs: load.atMs,
+    rowsLoadAtMs,
   };
 }
 
 const NONE: RowEvidence = { rows: 0, expected: 0, dropped: 0, ms: 0 };
+
+/** The evidence before this tick, with whether the stage and its upstream stage are wholly seen now. Nothing is known of a stage without switchers. */
+function findSight(
+  state: ControlState,
+  input: TickInput,
+  stage: Stage,
+  rowsSeen: ControlState["rowsSeen"],
+  nowMs: number,
+): RowEvidence & { readonly isWhole: boolean } {
+  const before = state.rowEvidence[stage.name] ?? NONE;
+  const names = stage.upstream === null ? [stage.name] : [stage.name, stage.upstream];
+  const isWhole = names.every(name => isWhollySeen(state, input, name, rowsSeen));
+  const sinceMs = before.isWhole === isWhole ? (before.sinceMs ?? nowMs) : nowMs;
+  const hasSwitchers = names.every(name => seenCount(input, name) > 0);
+  return { ...(hasSwitchers ? before : NONE), isWhole, sinceMs };
+}
+
+function isWhollySeen(
+  state: ControlState,
+  input: TickInput,
+  name: string,
+  rowsSeen: ControlState["rowsSeen"],
+): boolean {
+  const asked = input.liveReplicas?.[name] ?? state.actuations[name]?.replicas ?? 0;
+  const hasVanished = Object.keys(state.rowsSeen).some(
+    key => key.startsWith(podKey(name, "")) && !Object.hasOwn(rowsSeen, key),
+  );
+  return !hasVanished && seenCount(input, name) >= Math.max(1, asked);
+}
+
+function seenCount({ switchers }: TickInput, name: string): number {
+  return switchers.filter(({ stage, ready, servedRows }) => stage === name && ready && servedRows !== undefined).length;
+}
+
+function withHeld({ held = [] }: RowEvidence, own: Served | undefined, nowMs: number): readonly Held[] {
+  const young = held.filter(([atMs]) => Math.abs(nowMs - atMs) <= 2 * SETTINGS.rowsMostGapMs);
+  return [...young, [nowMs, own?.rows ?? 0, own?.dropped ?? 0] as const].slice(-SETTINGS.rowsMostHeld);
+}
+
+/** The evidence with what was served up to the newest sample of the load. */
+function addCounted(
+  before: RowEvidence,
+  stage: Stage,
+  sums: ReadonlyMap<string, Served>,
+  fromMs: number,
+  { atMs, rateRps }: LoadSample,
+): RowEvidence {
+  const { isWhole = false, sinceMs = atMs, held = [] } = before;
+  const isEntry = stage.upstream === null;
+  const waiting = isEntry ? held.filter(entry => entry[0] > atMs) : [];
+  // Requests of a time at which replicas were not seen have made rows that were not.
+  if (!isWhole || (isEntry && sinceMs > fromMs)) return { ...before, held: waiting };
+  const elapsedMs = atMs - fromMs;
+  const requests = (rateRps * elapsedMs) / 1000;
+  const left = 0.5 ** (elapsedMs / SETTINGS.rowsHalfLifeMs);
+  const upstream = stage.upstream === null ? undefined : sums.get(stage.upstream);
+  const own = sums.get(stage.name);
+  const due = held.filter(entry => entry[0] <= atMs && entry[0] > fromMs);
+  const rows = isEntry ? due.reduce((sum, entry) => sum + entry[1], 0) : (own?.rows ?? 0);
+  const dropped = isEntry ? due.reduce((sum, entry) => sum + entry[2], 0) : (own?.dropped ?? 0);
+  const after = {
+    ...before,
+    rows: left * before.rows + rows,
+    expected: left * before.expected + expectedRows(stage, requests, upstream?.rowsByVariant ?? null),
+    dropped: left * before.dropped + dropped + (upstream?.dropped ?? 0),
+    ms: left * before.ms + (requests > 0 ? elapsedMs : 0),
+    held: waiting,
+  };
+  return elapsedMs === 0 ? after : { ...after, ratios: withRatio(after, elapsedMs) };
+}
+
+/** The ratios of the last seconds, and the newest one before them. */
+function withRatio(evidence: RowEvidence, elapsedMs: number): NonNullable<RowEvidence["ratios"]> {
+  const { rows, expected, ms, ratios = [] } = evidence;
+  if (expected < SETTINGS.rowsLeast || ms < SETTINGS.rowsLeastMs) return [];
+  const aged = [...ratios.map(([ageMs, ratio]) => [ageMs + elapsedMs, ratio] as const), [0, rows / expected] as const];
+  const oldest = aged.findLastIndex(([ageMs]) => ageMs >= SETTINGS.rowsLastMs);
+  return aged.slice(Math.max(0, oldest)).slice(-SETTINGS.rowsMostHeld);
+}
 
 interface Served {
   rows: number;
@@ -116,20 +200,24 @@ function adoptFactors(
   before: ControlState["rowFactors"],
   evidence: ControlState["rowEvidence"],
   isInTime: boolean,
+  nowMs: number,
 ): ControlState["rowFactors"] {
   const adopted: Record<string, number> = {};
   for (const [stage, seen] of Object.entries(evidence)) {
     const factor = before[stage] ?? 1;
-    const next = nextFactor(factor, seen, isInTime);
+    const next = nextFactor(factor, seen, isInTime, nowMs);
     if (next !== 1) adopted[stage] = next;
   }
   const isSame = JSON.stringify(adopted) === JSON.stringify(before);
   return isSame ? before : adopted;
 }
 
-function nextFactor(factor: number, seen: RowEvidence, isInTime: boolean): number {
-  const ratio = seenRatio(seen);
-  if (ratio === null) return factor;
+function nextFactor(factor: number, seen: RowEvidence, isInTime: boolean, nowMs: number): number {
+  // Pods that start or end are unseen for a moment; a stage that stays unseen is planned as the file says, or for more rows.
+  if (!seen.isWhole && nowMs - (seen.sinceMs ?? nowMs) >= SETTINGS.rowsUnseenMs)
+    return seen.expected === 0 ? 1 : Math.max(1, factor);
+  const ratio = steadyRatio(seen, factor);
+  if (ratio === null || !seen.isWhole) return factor;
   const most = Math.max(ratio, factor);
   if (most <= (1 + SETTINGS.rowsStep) * Math.min(ratio, factor)) return factor;
   if (ratio < factor && isDropping(seen)) return factor;
@@ -146,9 +234,11 @@ function isDropping({ dropped, rows }: RowEvidence): boolean {
   return dropped > SETTINGS.rowsMostDropped * rows;
 }
 
-/** Rows seen over rows expected; null: too little was seen. */
-function seenRatio({ rows, expected, ms }: RowEvidence): number | null {
-  return expected >= SETTINGS.rowsLeast && ms >= SETTINGS.rowsLeastMs ? rows / expected : null;
+/** The ratio nearest to `factor` that the ratios of late allow: a change counts when it lasts. Null: too little was seen. */
+function steadyRatio({ ratios = [] }: RowEvidence, factor: number): number | null {
+  if ((ratios[0]?.[0] ?? 0) < SETTINGS.rowsLastMs) return null;
+  const values = ratios.map(([, ratio]) => ratio);
+  return Math.min(Math.max(factor, Math.min(...values)), Math.max(...values));
 }
 
 const factored = new WeakMap<ControlState["rowFactors"], { readonly from: Pipeline; readonly to: Pipeline }>();
@@ -176,7 +266,7 @@ export function learntFanOuts(
     const seen = rowEvidence[stage.name];
     if (!seen) continue;
     const measured = fanOutOf(stage, stage.upstream === null ? null : plannedVariant(stage.upstream));
-    const ratio = seenRatio(seen);
+    const ratio = steadyRatio(seen, rowFactors[stage.name] ?? 1);
     const isTrusted = ratio !== null && (ratio >= 1 || (isAnsweredInTime(inTimeShare) && !isDropping(seen)));
     learnt[stage.name] = {
       measured,

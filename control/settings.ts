@@ -53,6 +53,12 @@ export const SETTINGS = {
   rowsLeastMs: 20_000,
   /** After a longer time without load data rows and requests are not of the same time. */
   rowsMostGapMs: 60_000,
+  /** A fan-out is taken to have changed when it was seen to for this time. */
+  rowsLastMs: 20_000,
+  /** A stage of which not every ready replica was seen for this time is planned for at least the rows that the file says. */
+  rowsUnseenMs: 10_000,
+  /** Most entries of a list of times that is kept of a stage's rows. */
+  rowsMostHeld: 150,
   /** A fan-out that is seen to differ by less is planned with as before. */
   rowsStep: 0.1,
   /** Bounds of the fan-out that is learnt over the measured one: a switcher that lies must not ask for anything. */

@@ -18,6 +18,8 @@ export interface TickInput {
   readonly switchers: readonly SwitcherView[];
   /** Ready replicas by stage where no switcher ever connected (replicas-only mode). */
   readonly readyReplicas: Readonly<Record<string, number>>;
+  /** Ready replicas of every stage as the cluster counts them, with and without switchers; missing: it is not known. */
+  readonly liveReplicas?: Readonly<Record<string, number>>;
   /** Bounds of the live ScaledObject and HPA by stage, where they are known. */
   readonly bounds: Readonly<Record<string, { readonly min: number; readonly max: number }>>;
   /** How the live HPAs scale, by stage, where it is known. */

@@ -41,7 +41,7 @@ export interface TickResult {
 export function tick(before: ControlState, given: TickInput, nowMs: number): TickResult {
   const usable = usableInput(given);
   const fitting = withAccuracy(fittingState(withoutClockJump(before, nowMs), given.pipeline), usable, nowMs);
-  const known = { ...fitting, ...learnRows(fitting, usable) };
+  const known = { ...fitting, ...learnRows(fitting, usable, nowMs) };
   // Versions only rise: an epoch below the newest one would give assignments that every switcher refuses.
   const epoch = Math.max(given.epoch, known.epoch);
   const { tuning = UNTUNED } = usable;

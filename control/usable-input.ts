@@ -32,6 +32,9 @@ export function usableInput(input: TickInput): TickInput {
     switchers: [...switchers.values()],
     answered: input.answered.filter(estimate => isPossible(estimate) && isOf(pipeline, estimate.variants)),
     readyReplicas: Object.fromEntries(Object.entries(input.readyReplicas).map(([stage, n]) => [stage, count(n)])),
+    ...(input.liveReplicas && {
+      liveReplicas: Object.fromEntries(Object.entries(input.liveReplicas).map(([stage, n]) => [stage, count(n)])),
+    }),
     bounds: Object.fromEntries(
       Object.entries(input.bounds)
         .filter(([, { min, max }]) => !Number.isNaN(min) && !Number.isNaN(max))

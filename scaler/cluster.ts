@@ -145,5 +145,5 @@ function liveInput(live: LivePipeline, hpaTolerance: number): LiveInput {
     if (found) scaling[name] = found;
     if (stage.target) readyReplicas[name] = stage.target.ready;
   }
-  return { bounds, scaling, readyReplicas };
+  return { bounds, scaling, readyReplicas, liveReplicas: readyReplicas };
 }

@@ -13,7 +13,10 @@ export interface LiveStage {
 export type LivePipeline = Readonly<Record<string, LiveStage>>;
 
 /** What a tick takes from the cluster, and from the load source beside the load. */
-export type LiveInput = Pick<TickInput, "bounds" | "scaling" | "readyReplicas" | "unready" | "inTimeShare">;
+export type LiveInput = Pick<
+  TickInput,
+  "bounds" | "scaling" | "readyReplicas" | "liveReplicas" | "unready" | "inTimeShare"
+>;
 
 /** Where there is no Kubernetes. */
 export const NO_LIVE: LiveInput = { bounds: {}, scaling: {}, readyReplicas: {} };

@@ -108,7 +108,27 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
   guard: z.object({ sinceMs: time, configuration: z.record(word, z.object({ parts })) }).nullable(),
   corrections: z.record(word, z.number().positive().max(100)),
   serviceSeen: z.record(z.string(), z.tuple([amount, amount, amount])),
-  rowEvidence: z.record(word, z.object({ rows: amount, expected: amount, dropped: amount, ms: amount })).default({}),
+  rowEvidence: z
+    .record(
+      word,
+      z.object({
+        rows: amount,
+        expected: amount,
+        dropped: amount,
+        ms: amount,
+        isWhole: z.boolean().exactOptional(),
+        sinceMs: time.exactOptional(),
+        held: z
+          .array(z.tuple([time, amount, amount]))
+          .max(1000)
+          .exactOptional(),
+        ratios: z
+          .array(z.tuple([amount, amount]))
+          .max(1000)
+          .exactOptional(),
+      }),
+    )
+    .default({}),
   rowFactors: z.record(word, z.number().positive().max(1000)).default({}),
   rowsSeen: z.record(z.string(), z.tuple([amount, amount])).default({}),
   rowsLoadAtMs: time.nullable().default(null),
