@@ -13,7 +13,7 @@ export interface ConnectionLimits {
   readonly slowestBytesPerMs?: number;
 }
 
-const SLOWEST_BYTES_PER_MS = 256;
+export const SLOWEST_BYTES_PER_MS = 256;
 const MOST_SWEEP_MS = 5000;
 
 interface Unread {

@@ -80,8 +80,8 @@ export class GrpcServer {
   readonly #health: HealthImplementation;
   readonly #healthNames: readonly string[];
   readonly #methods: ReadonlyMap<string, MeteredMethod>;
-  readonly #connections = new Set<MeteredConnection>();
-  readonly #calls = new Map<MeteredCall, MeteredConnection>();
+  /** The connections, with the calls of each that have begun and are not over. */
+  readonly #connections = new Map<MeteredConnection, Set<MeteredCall>>();
   readonly #clock = { nowMs: performance.now() };
   readonly #sweep: NodeJS.Timeout;
   #healthTimer: NodeJS.Timeout | undefined;
@@ -97,7 +97,7 @@ export class GrpcServer {
       "grpc.max_concurrent_streams": options.maxCallsOfConnection,
     });
     this.#methods = meteredMethods(options);
-    this.#server.addService(leaveUndecoded(definition), handlers);
+    this.#server.addService(passBytes(definition), handlers);
     this.#healthNames = ["", serviceName, ...(options.healthNames ?? [])];
     this.#health = new HealthImplementation(
       Object.fromEntries(this.#healthNames.map(name => [name, "NOT_SERVING" as const])),
@@ -109,6 +109,13 @@ export class GrpcServer {
       );
     const sweepMs = options.times?.sweepMs ?? SWEEP_MS;
     this.#sweep = setInterval(() => this.#endLate(), sweepMs).unref();
+  }
+
+  /** How many calls have begun and are not over. */
+  get openCalls(): number {
+    let count = 0;
+    for (const calls of this.#connections.values()) count += calls.size;
+    return count;
   }
 
   /** Sets what `grpc.health.v1` answers. */
@@ -128,9 +135,10 @@ export class GrpcServer {
   accept(socket: Socket): void {
     const { budget, maxMessageBytes, definition, times } = this.#options;
     const keepsMessages = !Object.values(definition).some(({ requestStream }) => requestStream);
+    const calls = new Set<MeteredCall>();
     const injector = this.#server.createConnectionInjector(
       experimental.createServerCredentialsWithInterceptors(ServerCredentials.createInsecure(), [
-        (method, call) => this.#meter(method, call, connection),
+        (method, call) => this.#meter(method, call, calls),
       ]),
     );
     const connection = new MeteredConnection({
@@ -143,7 +151,7 @@ export class GrpcServer {
         injector.destroy();
       },
     });
-    this.#connections.add(connection);
+    this.#connections.set(connection, calls);
     injector.injectConnection(connection);
   }
 
@@ -152,14 +160,14 @@ export class GrpcServer {
     clearInterval(this.#healthTimer);
     this.setServing(false);
     // Clients that watch health or ask for reflection would keep the server for as long as they like.
-    for (const call of this.#calls.keys()) if (call.isOfLibrary) call.sendStatus({ code: status.OK, details: "" });
+    for (const call of this.#allCalls()) if (call.isOfLibrary) call.sendStatus({ code: status.OK, details: "" });
     // From Node 24 on a server's close() marks its sessions as closed while calls still run, so that tryShutdown() calls back too early.
     const closed = Promise.all(
-      [...this.#connections].map(connection => new Promise<void>(resolve => connection.once("close", resolve))),
+      [...this.#connections.keys()].map(connection => new Promise<void>(resolve => connection.once("close", resolve))),
     );
     await new Promise<void>(resolve => {
       let timer = setTimeout(() => {
-        for (const call of this.#calls.keys())
+        for (const call of this.#allCalls())
           call.sendStatus({ code: status.UNAVAILABLE, details: "the server ended before the call had an answer" });
         timer = setTimeout(resolve, LAST_WORDS_MS);
       }, graceMs);
@@ -172,36 +180,40 @@ export class GrpcServer {
     });
     clearInterval(this.#sweep);
     // The shutdown would wait for ever for a peer that is frozen or cut off: it never closes its side.
-    for (const connection of this.#connections) connection.destroy();
+    for (const connection of this.#connections.keys()) connection.destroy();
     this.#server.forceShutdown();
   }
 
   #meter(
     { path }: ServerMethodDefinition<unknown, unknown>,
     call: ConstructorParameters<typeof MeteredCall>[0],
-    connection: MeteredConnection,
+    calls: Set<MeteredCall>,
   ): MeteredCall {
     const { budget, decodeLimits, maxMessageBytes, onNoRoom = () => undefined } = this.#options;
-    const metered = new MeteredCall(call, {
+    return new MeteredCall(call, {
       method: this.#methods.get(path) ?? null,
       budget,
       limits: decodeLimits,
       roomToStartBytes: Math.min(maxMessageBytes, budget.maxBytes / 8),
       clock: this.#clock,
       onNoRoom,
-      onOver: over => this.#calls.delete(over),
+      onBegin: begun => calls.add(begun),
+      onOver: over => calls.delete(over),
     });
-    this.#calls.set(metered, connection);
-    return metered;
+  }
+
+  #allCalls(): MeteredCall[] {
+    return [...this.#connections.values()].flatMap(calls => [...calls]);
   }
 
   /** Ends the connection that holds most, or the one that waits where none holds much. */
   #makeRoom(waiting: MeteredConnection): void {
     const { budget } = this.#options;
     let largest = waiting;
-    for (const one of this.#connections) if (one.heldBytes > largest.heldBytes) largest = one;
+    for (const one of this.#connections.keys()) if (one.heldBytes > largest.heldBytes) largest = one;
     const ended = largest.heldBytes >= LARGE_SHARE * budget.maxBytes ? largest : waiting;
-    this.#end(ended, "requests need all memory that they may have");
+    for (const call of this.#connections.get(ended) ?? []) call.refuseIfAwaiting();
+    setTimeout(() => this.#end(ended, "requests need all memory that they may have"), LAST_WORDS_MS).unref();
   }
 
   /** Looks for what is late. A sweep every few seconds costs less than timers for every call. */
@@ -212,16 +224,18 @@ export class GrpcServer {
     const endWithinMs = times?.endWithinMs ?? END_WITHIN_MS;
     const nowMs = performance.now();
     this.#clock.nowMs = nowMs;
-    for (const [call, connection] of this.#calls) {
-      call.endLate(messageWithinMs);
-      if (call.isUnread(readWithinMs)) this.#end(connection, "its client does not read answers");
-    }
-    for (const connection of this.#connections)
+    for (const [connection, calls] of this.#connections) {
+      for (const call of calls) {
+        call.endLate(messageWithinMs);
+        if (call.isUnread(readWithinMs)) this.#end(connection, "its client does not read answers");
+      }
       if (connection.calls.isLate(nowMs, messageWithinMs + endWithinMs, endWithinMs))
         this.#end(connection, "a message or the end of a call did not come");
+    }
   }
 
   #end(connection: MeteredConnection, why: string): void {
+    if (connection.destroyed) return;
     const { budget, logger } = this.#options;
     const { remoteAddress: peer, heldBytes } = connection;
     logger.warn({ peer, heldBytes, usedBytes: budget.usedBytes }, `a gRPC connection was ended: ${why}`);
@@ -229,11 +243,11 @@ export class GrpcServer {
   }
 }
 
-/** The same service, whose messages come as their bytes: MeteredCall decodes them once there is room. */
-function leaveUndecoded(definition: ServiceDefinition): ServiceDefinition {
+/** The same service, whose messages and answers pass as their bytes: MeteredCall decodes and serializes them. */
+function passBytes(definition: ServiceDefinition): ServiceDefinition {
   const methods = Object.entries(definition).map(([name, method]) => [
     name,
-    { ...method, requestDeserialize: (bytes: Buffer) => bytes },
+    { ...method, requestDeserialize: (bytes: Buffer) => bytes, responseSerialize: (bytes: Buffer) => bytes },
   ]);
   return Object.fromEntries(methods) as ServiceDefinition;
 }
@@ -241,11 +255,12 @@ function leaveUndecoded(definition: ServiceDefinition): ServiceDefinition {
 function meteredMethods({ definition, protoFile, serviceName }: GrpcServerOptions): ReadonlyMap<string, MeteredMethod> {
   const service = protobuf.loadSync(protoPath(protoFile)).resolveAll().lookupService(serviceName);
   return new Map(
-    Object.values(definition).map(({ path, requestStream, requestDeserialize }) => {
+    Object.values(definition).map(({ path, requestStream, requestDeserialize, responseSerialize }) => {
       const name = path.slice(path.lastIndexOf("/") + 1);
       const requestType = service.methods[name]?.resolvedRequestType;
       if (!requestType) throw new Error(`${protoFile} has no method ${name}`);
-      return [path, { name, isClientStream: requestStream, requestType, decode: requestDeserialize }];
+      const coding = { decode: requestDeserialize, serialize: responseSerialize };
+      return [path, { name, isClientStream: requestStream, requestType, ...coding }];
     }),
   );
 }

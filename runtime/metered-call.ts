@@ -1,6 +1,7 @@
 import { Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface, status } from "@grpc/grpc-js";
 import type protobuf from "protobufjs";
 import type { ByteBudget } from "./byte-budget.ts";
+import { SLOWEST_BYTES_PER_MS } from "./connection-limits.ts";
 import { type DecodeLimits, estimateDecodedBytes, TooManyObjects } from "./decoded-bytes.ts";
 
 type Listener = Parameters<ServerInterceptingCallInterface["start"]>[0];
@@ -14,12 +15,13 @@ const MOST_UNREAD = 16;
 /** Told to clients that retry by themselves. */
 const RETRY_PUSHBACK_MS = "1000";
 
-/** A method whose messages are decoded by a MeteredCall, once there is room for them. */
+/** A method whose messages are decoded by a MeteredCall, once there is room for them, and whose answers it serializes, to know their size. */
 export interface MeteredMethod {
   readonly name: string;
   readonly isClientStream: boolean;
   readonly requestType: protobuf.Type;
   readonly decode: (bytes: Buffer) => unknown;
+  readonly serialize: (answer: unknown) => Buffer;
 }
 
 /** The time of the last sweep: cheap to ask for every call, and good enough for times of many seconds. */
@@ -28,14 +30,16 @@ export interface CoarseClock {
 }
 
 export interface MeteredCallOptions {
-  /** It is null for a method of a library's service, which decodes by itself. */
+  /** It is null for a method of a library's service, which decodes and serializes by itself. */
   readonly method: MeteredMethod | null;
   readonly budget: ByteBudget;
   readonly limits: DecodeLimits;
-  /** A call begins only while there is so much room in the budget. */
+  /** A call begins only while there is so much room in the budget. Calls of a library's service need none, so that health always answers. */
   readonly roomToStartBytes: number;
   readonly clock: CoarseClock;
   readonly onNoRoom: (method: string, metadata: Metadata, message: string) => void;
+  /** It is not called for a call that its client resets at once: grpc-js never tells that such a call is over. */
+  readonly onBegin: (call: MeteredCall) => void;
   readonly onOver: (call: MeteredCall) => void;
 }
 
@@ -49,6 +53,7 @@ export class MeteredCall extends ServerInterceptingCall {
   /** The time since which the oldest answer lies unread; null where none does. */
   #unreadSinceMs: number | null = null;
   #unread = 0;
+  #unreadBytes = 0;
   #isReadDelayed = false;
   #isRefused = false;
 
@@ -62,15 +67,21 @@ export class MeteredCall extends ServerInterceptingCall {
     return this.#options.method === null;
   }
 
-  /** Whether an answer lies unread for longer than this. */
+  /** Whether answers lie unread for longer than this, beside the time that their bytes take at the slowest pace that is allowed. */
   isUnread(withinMs: number): boolean {
-    return this.#unreadSinceMs !== null && this.#options.clock.nowMs - this.#unreadSinceMs > withinMs;
+    if (this.#unreadSinceMs === null) return false;
+    return this.#options.clock.nowMs - this.#unreadSinceMs > withinMs + this.#unreadBytes / SLOWEST_BYTES_PER_MS;
   }
 
   /** Ends the call where its message is awaited for longer than this. */
   endLate(withinMs: number): void {
     if (this.#awaitsSinceMs === null || this.#options.clock.nowMs - this.#awaitsSinceMs <= withinMs) return;
     this.#refuse(status.DEADLINE_EXCEEDED, `the message did not come within ${withinMs / 1000} s`);
+  }
+
+  /** Refuses the call where its message is still awaited: there is no room for it. */
+  refuseIfAwaiting(): void {
+    if (this.#awaitsSinceMs !== null) this.#refuseForRoom();
   }
 
   override start(listener: Listener): void {
@@ -97,10 +108,14 @@ export class MeteredCall extends ServerInterceptingCall {
   }
 
   override sendMessage(message: unknown, callback: () => void): void {
+    const serialized = this.#serialize(message);
+    if (serialized === null) return;
     this.#unread += 1;
+    this.#unreadBytes += serialized.length;
     this.#unreadSinceMs ??= this.#options.clock.nowMs;
-    super.sendMessage(message, () => {
+    super.sendMessage(serialized.answer, () => {
       this.#unread -= 1;
+      this.#unreadBytes -= serialized.length;
       this.#unreadSinceMs = this.#unread > 0 ? this.#options.clock.nowMs : null;
       if (this.#isReadDelayed && this.#unread < MOST_UNREAD) {
         this.#isReadDelayed = false;
@@ -111,11 +126,12 @@ export class MeteredCall extends ServerInterceptingCall {
   }
 
   #begin(metadata: Metadata, listener: Listener): void {
-    const { budget, roomToStartBytes, clock } = this.#options;
+    const { method, budget, roomToStartBytes, clock, onBegin } = this.#options;
     this.#metadata = metadata;
+    onBegin(this);
     if (countBytes(metadata) > MOST_METADATA_BYTES)
       this.#refuse(status.RESOURCE_EXHAUSTED, `the metadata has more than ${MOST_METADATA_BYTES} bytes`);
-    else if (budget.usedBytes + roomToStartBytes > budget.maxBytes) this.#refuseForRoom();
+    else if (method && budget.usedBytes + roomToStartBytes > budget.maxBytes) this.#refuseForRoom();
     else {
       this.#awaitsSinceMs = clock.nowMs;
       listener.onReceiveMetadata(metadata);
@@ -125,16 +141,16 @@ export class MeteredCall extends ServerInterceptingCall {
   #receive(message: unknown, listener: Listener): void {
     const { method } = this.#options;
     if (this.#isRefused) return;
+    if (!method || method.isClientStream) this.#awaitsSinceMs = null;
     if (!method) {
       listener.onReceiveMessage(message);
       return;
     }
-    if (method.isClientStream) {
-      this.#awaitsSinceMs = null;
-      this.#held.give(this.#held.bytes);
-    }
     const decoded = this.#decode(method, message as Buffer);
-    if (decoded !== null) listener.onReceiveMessage(decoded);
+    if (decoded === null) return;
+    listener.onReceiveMessage(decoded);
+    // The handler of a stream has taken the message now. If its bytes were held until the next one, idle streams would fill the budget.
+    if (method.isClientStream) this.#held.give(this.#held.bytes);
   }
 
   /** Returns null where the call was refused. */
@@ -147,6 +163,19 @@ export class MeteredCall extends ServerInterceptingCall {
       else this.#refuse(status.INTERNAL, "Error deserializing request");
     }
     return null;
+  }
+
+  /** Returns the answer as grpc-js takes it, and its size where it is known; null where the call was ended because it can't be serialized. */
+  #serialize(answer: unknown): { readonly answer: unknown; readonly length: number } | null {
+    const { method } = this.#options;
+    if (!method) return { answer, length: 0 };
+    try {
+      const bytes = method.serialize(answer);
+      return { answer: bytes, length: bytes.length };
+    } catch {
+      this.#refuse(status.INTERNAL, "Error serializing response");
+      return null;
+    }
   }
 
   #refuseForRoom(): void {

@@ -92,6 +92,7 @@ export class MeteredConnection extends Duplex {
   #passOn(): void {
     const { calls, socket } = this.#options;
     let wantsMore = true;
+    let hasWaited = false;
     while (this.#rest.length > 0 && !this.destroyed) {
       const bytes = calls.receive(this.#rest);
       if (bytes === 0) {
@@ -104,11 +105,11 @@ export class MeteredConnection extends Duplex {
         this.destroy();
         return;
       }
+      hasWaited ||= this.#waitingSinceMs !== null;
+      this.#waitingSinceMs = null;
       wantsMore = this.push(piece);
     }
     if (this.destroyed) return;
-    const hasWaited = this.#waitingSinceMs !== null;
-    this.#waitingSinceMs = null;
     if (this.#hasEnded) this.push(null);
     else if (!wantsMore) socket.pause();
     else if (hasWaited) socket.resume();

@@ -15,8 +15,8 @@ const MAX_SWITCHER_MESSAGE_BYTES = MIB;
 /** A switcher has a connection of its own. */
 const MAX_SWITCHER_CONNECTIONS = 4096;
 const MAX_CALLS_OF_SWITCHER_CONNECTION = 1000;
-/** Measured times of all variants and batch sizes of a stage are some hundred. */
-const MAX_SWITCHER_OBJECTS = 16_384;
+/** A measured time is three objects; 1024 batch sizes of each of 5 variants are 15,360, and there is as much room again for the rest. */
+const MAX_SWITCHER_OBJECTS = 32_768;
 /** The chart gives a scaler 384 MiB; messages may have this much of it. */
 const BUDGET_BYTES = 64 * MIB;
 

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
+import { connect as connectTcp } from "node:net";
 import { gzipSync } from "node:zlib";
-import { type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
+import { type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { pino } from "pino";
 import type { ProtoGrpcType } from "../../proto/generated/open_inference.ts";
+import type { ProtoGrpcType as SwitcherProto } from "../../proto/generated/switcher.ts";
 import { ByteBudget } from "../../runtime/byte-budget.ts";
 import { loadProto } from "../../runtime/grpc.ts";
 import { GrpcPort } from "../../runtime/grpc-port.ts";
@@ -18,12 +20,15 @@ const BUDGET_BYTES = 8 * MIB;
 const MOST_MESSAGE_BYTES = 5 * MIB;
 const PATH = "/inference.GRPCInferenceService/ModelInfer";
 const HEADERS = { ":method": "POST", ":path": PATH, "content-type": "application/grpc", te: "trailers" };
+const FOLLOW_PATH = "/variscale.switcher.v1.SwitcherControl/Follow";
+const { service: followService } = loadProto<SwitcherProto>("switcher.proto").variscale.switcher.v1.SwitcherControl;
 const { service } = loadProto<ProtoGrpcType>("open_inference.proto").inference.GRPCInferenceService;
 
 type Call = ServerUnaryCall<{ readonly id: string }, object>;
 
 describe("GrpcServer", () => {
   let budget: ByteBudget;
+  let server: GrpcServer;
   let port: GrpcPort;
   let client: InferenceClient;
   let sessions: ClientHttp2Session[] = [];
@@ -31,11 +36,14 @@ describe("GrpcServer", () => {
   let handle: (call: Call, answer: sendUnaryData<object>) => void;
 
   /** Starts a server whose times are long where they are not given, as a busy machine takes its time. */
-  async function start(times: GrpcServerOptions["times"] = {}): Promise<void> {
+  async function start(
+    times: GrpcServerOptions["times"] = {},
+    options: Partial<GrpcServerOptions> = {},
+  ): Promise<void> {
     budget = new ByteBudget(BUDGET_BYTES);
     handle = (call, answer) => answer(null, { id: call.request.id });
     const logger = pino({ level: "info" }, { write: line => void logged.push(line) });
-    const server = new GrpcServer({
+    server = new GrpcServer({
       protoFile: "open_inference.proto",
       serviceName: "inference.GRPCInferenceService",
       definition: service,
@@ -44,6 +52,7 @@ describe("GrpcServer", () => {
       ...{ budget, logger, maxMessageBytes: MOST_MESSAGE_BYTES, maxCallsOfConnection: 256 },
       decodeLimits: { objects: 262_144, entries: { inputs: 64 } },
       times: { roomWithinMs: 60_000, sweepMs: 20, ...times },
+      ...options,
     });
     port = await GrpcPort.start({
       ...{ host: "127.0.0.1", port: 0, tls: null, maxConnections: 4, logger },
@@ -59,9 +68,9 @@ describe("GrpcServer", () => {
     assert.equal(budget.usedBytes, 0, "all bytes were given back");
   }
 
-  async function restart(times: GrpcServerOptions["times"]): Promise<void> {
+  async function restart(...options: Parameters<typeof start>): Promise<void> {
     await stop();
-    await start(times);
+    await start(...options);
   }
 
   beforeEach(() => {
@@ -258,6 +267,92 @@ describe("GrpcServer", () => {
     await serves();
   });
 
+  it("gives a client the time that a long answer takes, beside the time in which it must begin to read", async () => {
+    await restart({ readWithinMs: 100 });
+    handle = (_call, answer) => answer(null, { rawOutputContents: [Buffer.alloc(2 * MIB)] });
+    const session = open({ initialWindowSize: 0 });
+    const stream = begin(session);
+    stream.end(frame(serialize({})));
+    const ended = readEnd(stream);
+    await new Promise(resolve => setTimeout(resolve, 600));
+    session.settings({ initialWindowSize: 4 * MIB });
+    session.setLocalWindowSize(4 * MIB);
+    assert.equal((await ended)[0], status.OK);
+  });
+
+  it("forgets calls that are reset in the moment in which they begin", async () => {
+    const calls = [...Array(100).keys()].map(i => {
+      const headers = http2Frame(1, 4, 2 * i + 1, headerBlock(HEADERS));
+      return Buffer.concat([headers, http2Frame(3, 0, 2 * i + 1, Buffer.from([0, 0, 0, 8]))]);
+    });
+    const socket = connectTcp(port.port, "127.0.0.1").on("error", () => undefined);
+    socket.write(Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), http2Frame(4, 0, 0), ...calls]));
+    // The answer to the ping comes once all calls have been looked at.
+    socket.write(http2Frame(6, 0, 0, Buffer.alloc(8, 7)));
+    const received: Buffer[] = [];
+    socket.on("data", (bytes: Buffer) => received.push(bytes));
+    await until(() => Buffer.concat(received).includes(Buffer.alloc(8, 7)));
+    await new Promise(setImmediate);
+    assert.equal(server.openCalls, 0);
+    socket.destroy();
+    await serves();
+    await until(() => server.openCalls === 0);
+  });
+
+  it("holds nothing of the messages of a stream that its handler has taken", async () => {
+    let taken = 0;
+    const Follow = (call: ServerDuplexStream<object, object>) => {
+      call.on("error", () => undefined).on("data", () => taken++);
+    };
+    await restart(undefined, {
+      ...{ protoFile: "switcher.proto", serviceName: "variscale.switcher.v1.SwitcherControl" },
+      ...{ definition: followService, handlers: { Follow } },
+    });
+    const serviceTimes = Array.from({ length: 1000 }, (_, i) => ({ variant: "v", rows: i, batches: "1", totalMs: 1 }));
+    const report = frame(followService.Follow.requestSerialize({ status: { serviceTimes } }));
+    const session = open();
+    for (let i = 1; i <= 30; i++) {
+      begin(session, { ":path": FOLLOW_PATH }).write(report);
+      await until(() => taken === i);
+    }
+    assert.ok(budget.usedBytes < 30 * 20 * 1024, String(budget.usedBytes));
+  });
+
+  it("answers for its health where the budget has no room to begin other calls", async () => {
+    const others = budget.hold();
+    assert.ok(others.take(BUDGET_BYTES - 100_000));
+    const stream = begin(open(), { ":path": "/grpc.health.v1.Health/Check" });
+    stream.end(frame(Buffer.alloc(0)));
+    assert.equal((await readEnd(stream))[0], status.OK);
+    others.release();
+  });
+
+  it("ends no stream of reflection that has asked something and is idle", async () => {
+    await restart({ messageWithinMs: 100 });
+    const stream = begin(open(), { ":path": "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" });
+    const ended = readEnd(stream);
+    stream.write(frame(Buffer.from([0x3a, 0])));
+    await new Promise(resolve => setTimeout(resolve, 400));
+    stream.end(frame(Buffer.from([0x3a, 0])));
+    assert.equal((await ended)[0], status.OK);
+  });
+
+  it("tells the calls whose message it has no room for, before it ends their connection", async () => {
+    await restart({ roomWithinMs: 50 });
+    const session = open();
+    const closed = waitForEnd(session);
+    const streams = [1, 2].map(() => begin(session));
+    const ends = streams.map(readEnd);
+    for (const stream of streams)
+      stream.write(Buffer.concat([frame(Buffer.alloc(0), 0, 5 * MIB), Buffer.alloc(4.5 * MIB)]));
+    for (const [code, details] of await Promise.all(ends)) {
+      assert.equal(code, status.RESOURCE_EXHAUSTED);
+      assert.match(details, /bytes of requests are being worked on$/);
+    }
+    await closed;
+    await serves();
+  });
+
   it("reads no more questions of a stream whose client does not read the answers", async () => {
     await restart({ readWithinMs: 1000 });
     const session = open({ initialWindowSize: 0 });
@@ -303,4 +398,21 @@ function frame(message: Buffer, flag = 0, length = message.length): Buffer {
   prefix[0] = flag;
   prefix.writeUInt32BE(length, 1);
   return Buffer.concat([prefix, message]);
+}
+
+function http2Frame(type: number, flags: number, streamId: number, payload: Buffer = Buffer.alloc(0)): Buffer {
+  const header = Buffer.alloc(9);
+  header.writeUIntBE(payload.length, 0, 3);
+  header[3] = type;
+  header[4] = flags;
+  header.writeUInt32BE(streamId, 5);
+  return Buffer.concat([header, payload]);
+}
+
+/** Headers in the form of HPACK that needs no tables: literal, without indexing. */
+function headerBlock(headers: Readonly<Record<string, string>>): Buffer {
+  const text = (value: string) => Buffer.from([value.length, ...Buffer.from(value)]);
+  const all = Object.entries({ ...headers, ":scheme": "http", ":authority": "x" });
+  const sorted = all.sort(([a], [b]) => Number(b.startsWith(":")) - Number(a.startsWith(":")));
+  return Buffer.concat(sorted.flatMap(([name, value]) => [Buffer.from([0]), text(name), text(value)]));
 }

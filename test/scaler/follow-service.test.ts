@@ -30,6 +30,19 @@ describe("FollowService", () => {
     assert.equal(switcher.newest?.overload?.enterQueueMs, newcomer?.overload.enterQueueMs);
   });
 
+  it("keeps the stream of a switcher that has measured six variants at each of 1000 batch sizes", async () => {
+    const switcher = running.switcher();
+    await until(() => connected().length === 1, "the switcher");
+    const serviceTimes = Array.from({ length: 6000 }, (_, i) => ({
+      variant: `variant-${i % 6}`,
+      rows: 1 + Math.floor(i / 6),
+      ...{ batches: "100", totalMs: 250 },
+    }));
+    switcher.report({ serviceTimes, servedRows: "7" });
+    await until(() => connected()[0]?.servedRows === 7 || switcher.ended !== null, "the status");
+    assert.equal(switcher.ended, null);
+  });
+
   it("sends nothing before there is a plan, and the first assignment with the first plan", async () => {
     const switcher = running.switcher();
     await until(() => connected().length === 1, "the switcher");
