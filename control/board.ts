@@ -41,7 +41,7 @@ export interface StageBoard {
   readonly replicasReady: number;
   /** False: the stage may be at zero. */
   readonly active: boolean;
-  /** What each connected switcher must serve, by pod; none in shadow mode. Pods name themselves: `constructor` is one, and a member of objects. */
+  /** Each connected switcher's Assignment, by pod; none in shadow mode. It is a Map since pods name themselves, and one may be called `constructor`. */
   readonly assignments: ReadonlyMap<string, Assignment>;
   /** The variant that each pod stands for in the stage's vote, by pod; missing: the stage does not vote, and one replica serves a row. */
   readonly voters?: Readonly<Record<string, string>>;

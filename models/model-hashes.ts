@@ -12,7 +12,7 @@ export interface WrongModel {
   readonly path: string;
   /** The sha256 of the file that is there; null: there is none, or it can't be read. */
   readonly found: string | null;
-  /** What is wrong and how to mend it, in sentences that name the variant and the file. */
+  /** The fault and its fix, in sentences that name the variant and the file. */
   readonly message: string;
 }
 
@@ -59,7 +59,7 @@ function otherHashText({ stage, variant, path }: Named, found: string, expected:
   return `${path} of variant ${stage}/${variant} has sha256 ${found}, the pipeline file says ${expected}. Where the model is a new one, write the sha256 that it has into the pipeline file and run \`variscale profile\` again; else put the old file back.`;
 }
 
-/** What to do about a model file that can't be read: another thing for a file that is not there than for one that this user may not read. */
+/** Advises on a model file that can't be read: a missing file needs another fix than one that this user may not read. */
 function unreadableText({ stage, variant, path }: Named, error: unknown): string {
   return `${path} of variant ${stage}/${variant} can't be read: ${VariscaleError.from(error).message}. ${fixUnreadable(error)}`;
 }

@@ -12,7 +12,7 @@ export interface LiveStage {
 /** What Kubernetes has of one pipeline, by stage. */
 export type LivePipeline = Readonly<Record<string, LiveStage>>;
 
-/** What a tick takes from the cluster, and from the load source beside the load. */
+/** The input of a tick that comes from the cluster, and from the load source beside the load. */
 export type LiveInput = Pick<
   TickInput,
   "bounds" | "scaling" | "readyReplicas" | "liveReplicas" | "unready" | "inTimeShare"

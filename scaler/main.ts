@@ -33,7 +33,7 @@ export interface ScalerOptions
   readonly pipelineFiles?: readonly PipelineFileOptions[];
   /** Pipelines that objects of a cluster describe; null or missing: none are. The scaler is ready when it has seen them. */
   readonly watchedPipelines?: WatchedPipelinesOptions | null;
-  /** What changes over HTTP must show; null or missing: changes are taken from this machine alone, in a cluster from nobody. */
+  /** The token that changes over HTTP must show. Without one, changes are taken from this machine alone, and in a cluster from nobody. */
   readonly token?: string | null;
   /** It runs in a pod, as those of highAvailability do. Default: it does not. */
   readonly isInCluster?: boolean;
