@@ -76,7 +76,9 @@ const otherCores = z.strictObject({
 export const profileSchema = z.strictObject({
   cores: positive.describe("Cores of the pod's shape that this was measured at"),
   loadMs: z.number().min(0).max(1e7).default(0).describe("From the file to a warm session"),
-  memoryMiB: positive.optional().describe("Resident memory that one session adds"),
+  memoryMiB: positive
+    .optional()
+    .describe("Resident memory that one session adds, which has run full batches of all sizes in `points`"),
   points,
   fit: fit.optional().describe("Service time of a batch as a line"),
   switch: switchTimes.optional().describe("From another variant to this one, in a running switcher"),

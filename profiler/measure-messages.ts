@@ -8,15 +8,24 @@ export type MeasureRequest =
   | { readonly kind: "run"; readonly batch: number; readonly windowMs: number }
   /** Whether a batch's rows have the outputs that they have alone. */
   | { readonly kind: "compare"; readonly batch: number }
+  /** The memory that one session takes after full batches of these sizes, in ascending order: asked of a process that has opened nothing. */
+  | {
+      readonly kind: "memory";
+      readonly source: ModelSource;
+      readonly rows: readonly Row[];
+      readonly batches: readonly number[];
+    }
   /** Gives up the session, so that another server unloads the model. */
   | { readonly kind: "close" };
 
 export type MeasureReply =
-  /** From the file to a warm session, each load; the resident memory that the first one added; null where another server has the model. */
-  | { readonly kind: "opened"; readonly loadsMs: readonly number[]; readonly memoryMiB: number | null }
+  /** From the file to a warm session, each load. */
+  | { readonly kind: "opened"; readonly loadsMs: readonly number[] }
   | { readonly kind: "ran"; readonly runs: readonly Run[] }
   /** Share of rows that have. */
   | { readonly kind: "compared"; readonly fill: number }
+  /** The resident memory that the session and its batches added. */
+  | { readonly kind: "memory"; readonly memoryMiB: number }
   /** The model takes no batches of this size. */
   | { readonly kind: "refused"; readonly message: string }
   | { readonly kind: "closed" }

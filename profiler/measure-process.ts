@@ -41,6 +41,8 @@ async function handle(request: MeasureRequest): Promise<MeasureReply> {
       return run(request);
     case "compare":
       return compare(request.batch);
+    case "memory":
+      return measureMemory(request);
     case "close":
       await session?.close();
       return { kind: "closed" };
@@ -52,15 +54,24 @@ async function handle(request: MeasureRequest): Promise<MeasureReply> {
 async function open(request: Extract<MeasureRequest, { kind: "open" }>): Promise<MeasureReply> {
   rows = request.rows;
   kind = request.source.kind;
-  const beforeBytes = process.memoryUsage.rss();
   const loadsMs = [await load(request.source)];
-  const memoryMiB = Math.max(0, process.memoryUsage.rss() - beforeBytes) / MIB;
   // Another server is asked once: it may serve others meanwhile.
   while (kind === "file" && loadsMs.length < LOADS) {
     await session?.close();
     loadsMs.push(await load(request.source));
   }
-  return { kind: "opened", loadsMs, memoryMiB: kind === "file" ? memoryMiB : null };
+  return { kind: "opened", loadsMs };
+}
+
+/** A session keeps the memory that its largest batch needed, and beside it what smaller ones had needed before. */
+async function measureMemory(request: Extract<MeasureRequest, { kind: "memory" }>): Promise<MeasureReply> {
+  const beforeBytes = process.memoryUsage.rss();
+  const opened = await openSession(request.source);
+  for (const batch of request.batches) {
+    const full = batchesOf(request.rows, batch)[0] ?? [];
+    for (let i = 0; i < WARM_UP_RUNS; i++) await opened.infer(full, batch);
+  }
+  return { kind: "memory", memoryMiB: Math.max(0, process.memoryUsage.rss() - beforeBytes) / MIB };
 }
 
 /** @returns ms until the session is warm. */

@@ -67,7 +67,8 @@ function toProfile(visits: readonly VariantVisit[], points: readonly SettledPoin
   return {
     cores,
     loadMs: round(median(visits.flatMap(({ loadsMs }) => loadsMs))),
-    ...(memories.length > 0 && { memoryMiB: round(Math.max(median(memories), 0.1)) }),
+    // The first visit may not have had the largest batch.
+    ...(memories.length > 0 && { memoryMiB: round(Math.max(...memories, 0.1)) }),
     points: points.map(({ batch, fill, time }, i) => ({
       batch,
       latencyMs: Math.max(1 / ROUNDING, round(latencies[i] ?? time.latencyMs)),

@@ -12,7 +12,10 @@ const LEAST_FILL = 0.85;
 export interface VariantVisit {
   /** From the file to a warm session, each time anew. */
   readonly loadsMs: readonly number[];
-  /** Resident memory that the first session added; null where another server has the model. */
+  /**
+   * Resident memory that a session adds which has run full batches of every size measured so far; null where another server has the model, and
+   * where all sizes of this visit were known before.
+   */
   readonly memoryMiB: number | null;
   readonly windows: readonly BatchWindow[];
   /** Whether a batch was left out: larger ones are not tried. */
@@ -51,6 +54,19 @@ export async function visitVariant(
   options: VisitOptions,
 ): Promise<VariantVisit> {
   const { known = [] } = options;
+  const timed = await measureTimes(source, rows, options, known);
+  const added = timed.windows.map(({ batch }) => batch).filter(batch => !known.includes(batch));
+  if (source.kind !== "file" || added.length === 0) return { ...timed, memoryMiB: null };
+  const batches = [...known, ...added].sort((a, b) => a - b);
+  return { ...timed, memoryMiB: await measureMemory(source, rows, batches, options.label) };
+}
+
+async function measureTimes(
+  source: ModelSource,
+  rows: readonly Row[],
+  options: VisitOptions,
+  known: readonly number[],
+): Promise<Omit<VariantVisit, "memoryMiB">> {
   const child = startMeasuring(options.label);
   try {
     const opened = await child.ask({ kind: "open", source, rows });
@@ -78,9 +94,26 @@ export async function visitVariant(
       windows.push({ batch, fill, time });
       options.onPoint(batch, time);
     }
-    return { loadsMs: opened.loadsMs, memoryMiB: opened.memoryMiB, windows, isRefused };
+    return { loadsMs: opened.loadsMs, windows, isRefused };
   } finally {
     if (source.kind === "remote") await child.ask({ kind: "close" }).catch(() => undefined);
+    child.kill();
+  }
+}
+
+/** In a process of its own: what measured times keeps the memory of other sessions and of all rows' outputs. */
+async function measureMemory(
+  source: ModelSource,
+  rows: readonly Row[],
+  batches: readonly number[],
+  label: string,
+): Promise<number> {
+  const child = startMeasuring(label);
+  try {
+    const reply = await child.ask({ kind: "memory", source, rows, batches });
+    if (reply.kind !== "memory") throw new VariscaleError("internal", `unexpected reply ${reply.kind}`);
+    return reply.memoryMiB;
+  } finally {
     child.kill();
   }
 }
