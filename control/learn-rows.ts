@@ -30,7 +30,7 @@ type Held = readonly [atMs: number, rows: number, dropped: number];
 export interface LearntFanOut {
   /** By the pipeline file and its measurements. */
   readonly measured: number;
-  /** As switchers served rows of late; null: too few were seen, or fewer than was measured while requests may have been lost. */
+  /** The number by the rows that switchers served of late; null: too few were seen, or fewer than was measured while requests may have been lost. */
   readonly seen: number | null;
   /** The number that plans are made with. */
   readonly planned: number;
@@ -76,7 +76,10 @@ export function learnRows(state: ControlState, input: TickInput, nowMs: number):
 
 const NONE: RowEvidence = { rows: 0, expected: 0, dropped: 0, ms: 0 };
 
-/** The evidence before this tick, with whether the stage and its upstream stage are wholly seen now. Nothing is known of a stage without switchers. */
+/**
+ * Gives the evidence before this tick, with whether every replica of the stage and of its upstream stage is seen now. Nothing is known of a
+ * stage without switchers.
+ */
 function findSight(
   state: ControlState,
   input: TickInput,
@@ -114,7 +117,7 @@ function withHeld({ held = [] }: RowEvidence, own: Served | undefined, nowMs: nu
   return [...young, [nowMs, own?.rows ?? 0, own?.dropped ?? 0] as const].slice(-SETTINGS.rowsMostHeld);
 }
 
-/** The evidence with what was served up to the newest sample of the load. */
+/** Adds what was served up to the newest sample of the load. */
 function addCounted(
   before: RowEvidence,
   stage: Stage,
@@ -146,7 +149,7 @@ function addCounted(
   return elapsedMs === 0 ? after : { ...after, ratios: withRatio(after, elapsedMs) };
 }
 
-/** The ratios of the last seconds, and the newest one before them. */
+/** Keeps the ratios of the last seconds, and the newest one before them. */
 function withRatio(evidence: RowEvidence, elapsedMs: number): NonNullable<RowEvidence["ratios"]> {
   const { rows, expected, ms, ratios = [] } = evidence;
   if (expected < SETTINGS.rowsLeast || ms < SETTINGS.rowsLeastMs) return [];
@@ -195,7 +198,10 @@ function isVoting({ joinsVotes, pipeline }: TickInput, { votes, upstream }: Stag
   return joinsVotes === true && (votes !== undefined || before?.votes !== undefined);
 }
 
-/** Factors change by steps: small differences are noise, and each change makes a new plan. */
+/**
+ * Factors change by steps: small differences are noise, and each change makes a new plan. A factor that was learnt while the ratio still moved
+ * would lag behind it by up to a step for good, so it follows by small steps once the ratio stands still.
+ */
 function adoptFactors(
   before: ControlState["rowFactors"],
   evidence: ControlState["rowEvidence"],
@@ -219,11 +225,18 @@ function nextFactor(factor: number, seen: RowEvidence, isInTime: boolean, nowMs:
   const ratio = steadyRatio(seen, factor);
   if (ratio === null || !seen.isWhole) return factor;
   const most = Math.max(ratio, factor);
-  if (most <= (1 + SETTINGS.rowsStep) * Math.min(ratio, factor)) return factor;
+  const step = factor !== 1 && isSettled(seen) ? SETTINGS.rowsFineStep : SETTINGS.rowsStep;
+  if (most <= (1 + step) * Math.min(ratio, factor)) return factor;
   if (ratio < factor && isDropping(seen)) return factor;
   const least = isInTime ? SETTINGS.rowsLeastFactor : Math.min(1, factor);
   const next = Math.min(SETTINGS.rowsMostFactor, Math.max(least, ratio));
   return Math.abs(next - 1) <= SETTINGS.rowsStep / 2 ? 1 : next;
+}
+
+/** Whether the ratio has hardly moved of late. */
+function isSettled({ ratios = [] }: RowEvidence): boolean {
+  const values = ratios.map(([, ratio]) => ratio);
+  return Math.max(...values) <= (1 + SETTINGS.rowsFineStep) * Math.min(...values);
 }
 
 function isAnsweredInTime(share: number | null): boolean {

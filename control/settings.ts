@@ -61,6 +61,8 @@ export const SETTINGS = {
   rowsMostHeld: 150,
   /** A fan-out that is seen to differ by less is planned with as before. */
   rowsStep: 0.1,
+  /** One that was learnt follows what is seen by smaller steps where that has moved by no more than this within `rowsLastMs`. */
+  rowsFineStep: 0.02,
   /** Bounds of the fan-out that is learnt over the measured one: a switcher that lies must not ask for anything. */
   rowsLeastFactor: 0.1,
   rowsMostFactor: 100,
