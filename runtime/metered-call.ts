@@ -129,8 +129,8 @@ export class MeteredCall extends ServerInterceptingCall {
     const { method, budget, roomToStartBytes, clock, onBegin } = this.#options;
     this.#metadata = metadata;
     onBegin(this);
-    if (countBytes(metadata) > MOST_METADATA_BYTES)
-      this.#refuse(status.RESOURCE_EXHAUSTED, `the metadata has more than ${MOST_METADATA_BYTES} bytes`);
+    const tooLong = findTooLong(metadata);
+    if (tooLong !== null) this.#refuse(status.RESOURCE_EXHAUSTED, tooLong);
     else if (method && budget.usedBytes + roomToStartBytes > budget.maxBytes) this.#refuseForRoom();
     else {
       this.#awaitsSinceMs = clock.nowMs;
@@ -194,9 +194,16 @@ export class MeteredCall extends ServerInterceptingCall {
   }
 }
 
-function countBytes(metadata: Metadata): number {
+/** Says which entry makes the metadata too long; null: it is short enough. */
+function findTooLong(metadata: Metadata): string | null {
   let bytes = 0;
+  let longest = { key: "", length: 0 };
   for (const key of Object.keys(metadata.getMap()))
-    for (const value of metadata.get(key)) bytes += METADATA_ENTRY_BYTES + key.length + value.length;
-  return bytes;
+    for (const { length } of metadata.get(key)) {
+      bytes += METADATA_ENTRY_BYTES + key.length + length;
+      if (length > longest.length) longest = { key, length };
+    }
+  if (bytes <= MOST_METADATA_BYTES) return null;
+  const what = longest.key === "authorization" ? "the token of" : "the entry";
+  return `${what} \`${longest.key}\` is too long: it has ${longest.length} characters, and all metadata of a call may have ${MOST_METADATA_BYTES} bytes`;
 }

@@ -7,6 +7,7 @@ import type { PipelineState } from "../../cli/top/pipeline-state.ts";
 import { openScreen } from "../../cli/top/screen.ts";
 import { watchStates } from "../../cli/top/watch-states.ts";
 import { VariscaleError } from "../../domain/errors.ts";
+import { number } from "../../explanation/number-text.ts";
 import { until } from "../scaler/support/manual-clock.ts";
 import { RunningScaler } from "../scaler/support/running-scaler.ts";
 import { testPipeline } from "../scaler/support/test-pipeline.ts";
@@ -64,12 +65,17 @@ describe("variscale top", function () {
   const top = async (...args: string[]) => runVariscale(["top", "--url", running.url(""), ...args]);
 
   it("prints once what each pipeline is doing, where the output is no terminal", async () => {
-    const switcher = running.switcher();
-    running.gateway.rateRps = 50;
-    await running.runUntil(
-      board => board.stages[0]?.replicasReady === 1 && board.load?.rateRps === 50,
-      () => switcher.report({ queuedRows: 3 }),
-    );
+    await running.planFor(50);
+    const replicas = running.board?.plan?.stages[0]?.parts[0]?.replicas ?? 0;
+    const switchers = Array.from({ length: replicas }, (_, i) => running.switcher({ pod: `detect-${i}` }));
+    // Every request makes two rows.
+    let seconds = 0;
+    const serve = (): void => {
+      seconds += 1;
+      for (const switcher of switchers)
+        switcher.report({ variant: "heavy", queuedRows: 3, servedRows: Math.round((2 * 50 * seconds) / replicas) });
+    };
+    await running.runUntil(({ fanOuts }) => (fanOuts["detect"]?.planned ?? 1) > 1, serve);
     const { status, stdout, stderr } = await top();
     assert.deepEqual([status, stderr], [0, ""]);
     const [header, , first, second] = stdout.split("\n");
@@ -79,12 +85,15 @@ describe("variscale top", function () {
     );
     const plan = running.board?.plan;
     const part = plan?.stages[0]?.parts[0];
+    const { planned = 0, seen = 0 } = running.board?.fanOuts["detect"] ?? {};
+    assert.ok(planned > 1 && seen !== null && seen >= planned, `${planned}, ${seen}`);
+    const rows = `${number(planned)}( \\(${number(seen)} seen\\))?`;
     assert.match(first ?? "", /^b\/a /);
     assert.match(second ?? "", /^ +read /);
     assert.match(
       stdout,
       new RegExp(
-        `\\nshop/cards +active +50 .* 500 +${plan?.cores} +detect +${part?.variant} +${part?.batch} +${part?.replicas} +heavy × 1 +1/\\d+ +3 +[1–]\\n`,
+        `\\nshop/cards +active +50 .* 500 +${plan?.cores} +detect +${part?.variant} +${part?.batch} +${part?.replicas} +heavy × ${replicas} +${replicas}/\\d+ +${3 * replicas} +${rows}\\n`,
       ),
     );
     const json = JSON.parse((await top("shop/cards", "--output", "json")).stdout);
@@ -98,7 +107,7 @@ describe("variscale top", function () {
         plan?.accuracy,
         running.board?.decisionId,
         plan?.stages[0]?.parts,
-        [{ variant: "heavy", replicas: 1 }],
+        [{ variant: "heavy", replicas }],
       ],
     );
     assert.equal(state.forecast.p95Rps, running.board?.forecast?.peakRps[2]);

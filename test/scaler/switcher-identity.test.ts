@@ -108,6 +108,7 @@ describe("switchers that show the tokens of their pods", () => {
     // More metadata than the server takes does not reach the scaler at all.
     const long = await running.switcher({}, "x".repeat(8193)).endedWith();
     assert.equal(long.code, status.RESOURCE_EXHAUSTED);
+    assert.match(long.details, /^the token of `authorization` is too long: it has 8200 characters/);
     assert.equal(reviews.asked.length, 0);
   });
 
