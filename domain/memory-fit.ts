@@ -1,3 +1,4 @@
+import { VariscaleError } from "./errors.ts";
 import type { Pipeline, Stage } from "./pipeline.ts";
 
 /** A switcher takes about this much memory beside the sessions of its models. */
@@ -5,7 +6,10 @@ const SWITCHER_MIB = 60;
 /** Memory is proposed in whole multiples of this. */
 const STEP_MIB = 64;
 
-/** The memory of a stage's pods, and what a session of each variant takes; null: not measured, or in another server's memory. */
+/**
+ * The memory of a stage's pods, and what a session of each variant takes that has run its largest measured batch; null: not measured, or in
+ * another server's memory.
+ */
 export interface StageMemory {
   readonly name: string;
   readonly memoryMiB: number;
@@ -69,6 +73,24 @@ export function unfitVariants({ stages }: Pick<Pipeline, "stages">): readonly Un
     known.set(stage, found);
     return found;
   });
+}
+
+/**
+ * Tells which variants are left out because the pods of their stage have too little memory for them.
+ *
+ * @throws failed_precondition where all measured variants of a stage are left out: nothing can be served.
+ */
+export function sayUnfit(pipeline: Pipeline, say: (line: string) => void): void {
+  const unfit = unfitVariants(pipeline);
+  for (const { name, variants } of pipeline.stages) {
+    const messages = unfit.filter(({ stage }) => stage === name).map(({ message }) => message);
+    if (messages.length > 0 && messages.length === variants.filter(({ profile }) => profile !== null).length)
+      throw new VariscaleError(
+        "failed_precondition",
+        `no variant of stage ${name} fits into memory, so that nothing can be served. ${messages.join(" ")}`,
+      );
+    for (const message of messages) say(message);
+  }
 }
 
 /** The same by stage, as the optimiser is told of variants that it may not use. */

@@ -1,6 +1,6 @@
 import { BROKEN } from "../gateway/signals.ts";
-import { clusteredInterval } from "./clustered-interval.ts";
 import type { ItemResult } from "./item-result.ts";
+import { clusteredInterval } from "./wilson-interval.ts";
 
 /** A share of answers. */
 export interface AnswerShare {

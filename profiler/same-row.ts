@@ -1,6 +1,5 @@
 import type { Datatype, Tensor, TensorData } from "../domain/tensor.ts";
 import type { Row } from "../gateway/stage.ts";
-import { brainOf, halfOf } from "./half-precision.ts";
 
 /** Sums in another order, and scales that quantised models take from a whole batch, make a difference; another row's outputs are far off. */
 const TOLERANCE = 0.05;
@@ -11,8 +10,8 @@ const FLOATS: readonly Datatype[] = ["FP16", "BF16", "FP32", "FP64"];
 
 /** Those that are carried as bits. */
 const VALUES: Readonly<Partial<Record<Datatype, (bits: TensorData) => readonly number[]>>> = {
-  FP16: bits => Array.from(bits as Uint16Array, one => halfOf(one)),
-  BF16: bits => Array.from(bits as Uint16Array, one => brainOf(one)),
+  FP16: bits => Array.from(bits as Uint16Array, one => readHalf(one)),
+  BF16: bits => Array.from(bits as Uint16Array, one => readBrain(one)),
 };
 
 /** Whether a row's outputs are the same but for rounding, whether it was alone in its batch or not. */
@@ -35,4 +34,21 @@ function sameTensor(a: Tensor, b: Tensor): boolean {
   for (let i = 0; i < alone.length; i++)
     if (!(Math.abs(Number(alone[i]) - Number(batched[i])) <= most) && !Object.is(alone[i], batched[i])) off += 1;
   return off <= MOST_OFF * alone.length;
+}
+
+/** Gives the number that 16 bits of IEEE 754 binary16 are: sign, 5 of exponent, 10 of fraction. */
+function readHalf(bits: number): number {
+  const sign = bits >> 15 === 0 ? 1 : -1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (1 + fraction / 2 ** 10) * 2 ** (exponent - 15);
+}
+
+/** Gives the number that 16 bits of bfloat16 are: the upper half of an IEEE 754 binary32. */
+function readBrain(bits: number): number {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setUint16(0, bits);
+  return view.getFloat32(0);
 }

@@ -1,7 +1,6 @@
 import { type ServerWritableStream, status } from "@grpc/grpc-js";
-import { DNS_NAME } from "../domain/dns-name.ts";
 import { VariscaleError } from "../domain/errors.ts";
-import type { PipelineKey } from "../domain/pipeline.ts";
+import { DNS_NAME, type PipelineKey } from "../domain/pipeline.ts";
 import type { ExternalScalerHandlers } from "../proto/generated/externalscaler/ExternalScaler.ts";
 import type { GetMetricSpecResponse } from "../proto/generated/externalscaler/GetMetricSpecResponse.ts";
 import type { GetMetricsRequest__Output } from "../proto/generated/externalscaler/GetMetricsRequest.ts";

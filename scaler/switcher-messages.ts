@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { ServiceTimes } from "../control/switcher-view.ts";
 import { type Assignment, NACK_CODES, NO_VERSION } from "../domain/assignment.ts";
-import { DNS_NAME, DNS_NAME_RULE } from "../domain/dns-name.ts";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatIssue, issuesOf } from "../domain/file-issue.ts";
+import { DNS_NAME, DNS_NAME_RULE } from "../domain/pipeline.ts";
 import type { Directive } from "../proto/generated/variscale/switcher/v1/Directive.ts";
 import type { SwitcherReport__Output } from "../proto/generated/variscale/switcher/v1/SwitcherReport.ts";
 

@@ -1,4 +1,4 @@
-import { DNS_NAME, DNS_NAME_RULE } from "../domain/dns-name.ts";
+import { DNS_NAME, DNS_NAME_RULE } from "../domain/pipeline.ts";
 import { DATATYPES, type Datatype, type StageContract, type TensorContract } from "../domain/tensor.ts";
 import { LOG_LEVELS } from "../runtime/logger.ts";
 import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";

@@ -89,7 +89,7 @@ async function runSimulate(path: string, flags: SimulateFlags): Promise<void> {
   const { readLoadInput } = await import("../load-input.ts");
   const { runAll } = await import("../simulate/run-all.ts");
   const { casesFor } = await import("../simulate/cases.ts");
-  const { sayUnfit } = await import("../say-unfit.ts");
+  const { sayUnfit } = await import("../../domain/memory-fit.ts");
   const { votesLeftOut } = await import("../simulate/votes-left-out.ts");
   const { measuredPart } = await import("../simulate/measured-part.ts");
   const { writeResult } = await import("../write-result.ts");

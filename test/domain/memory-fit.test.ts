@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { problemFor } from "../../cli/plan/plan-request.ts";
-import { sayUnfit } from "../../cli/say-unfit.ts";
-import { enoughMiB, findUnfit } from "../../domain/memory-fit.ts";
+import { enoughMiB, findUnfit, sayUnfit } from "../../domain/memory-fit.ts";
 import type { Pipeline } from "../../domain/pipeline.ts";
 import { optimize } from "../../optimizer/optimize.ts";
 import { Story } from "../control/story.ts";

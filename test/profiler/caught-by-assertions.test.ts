@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { seededRandom } from "../../load/seeded-random.ts";
 import { type AnswerShare, type Caught, caughtByAssertions } from "../../profiler/caught-by-assertions.ts";
-import { clusteredInterval } from "../../profiler/clustered-interval.ts";
 import type { ItemResult } from "../../profiler/item-result.ts";
-import { wilsonInterval } from "../../profiler/wilson-interval.ts";
+import { clusteredInterval, wilsonInterval } from "../../profiler/wilson-interval.ts";
 
 /** An answer for each combination: `+` right or `-` wrong, then a letter for each assertion that it breaks. */
 function item(...answers: readonly string[]): ItemResult {
