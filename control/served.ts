@@ -66,13 +66,13 @@ function compareStage(
   const cause = SERVED_CAUSES.find(one => causes.includes(one)) ?? "Switching";
   const plans = planned.parts.map(({ variant }) => variant).join(" + ");
   const serves = [...new Set(differing.map(({ variant }) => variant))].join(", ");
-  const of = `${differing.length} of ${views.length} replicas ${differing.length === 1 ? "serves" : "serve"} ${serves}`;
+  const replicasText = `${differing.length} of ${views.length} replicas ${differing.length === 1 ? "serves" : "serve"} ${serves}`;
   const why = describeCause(cause, differing, planned);
   return {
     stage,
     ready: views.length,
     differing: differing.length,
-    message: `${stage}: plans ${plans}; ${of} (${why})`,
+    message: `${stage}: plans ${plans}; ${replicasText} (${why})`,
     cause,
   };
 }

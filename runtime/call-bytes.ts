@@ -96,7 +96,7 @@ export class CallBytes {
       if (header.type === FRAME.headers) this.#open(header.streamId);
       else if (header.type === FRAME.reset) this.#close(header.streamId);
       else if (header.type === FRAME.data) this.#padding = null;
-      if (header.left === 0 || header.type === FRAME.headers) this.#endOfClient();
+      if (header.left === 0 || header.type === FRAME.headers) this.#noteClientEnd();
     }
     return position;
   }
@@ -110,7 +110,7 @@ export class CallBytes {
       position = header.read(chunk, position);
       if (!header.finish()) continue;
       if (header.type === FRAME.reset) this.#close(header.streamId);
-      else if (endsStream(header)) this.#endOfServer(header.streamId);
+      else if (endsStream(header)) this.#noteServerEnd(header.streamId);
     }
   }
 
@@ -132,7 +132,7 @@ export class CallBytes {
     // Headers of an older stream are the trailers of a call that was opened before.
     if (streamId <= this.#newestStreamId) return;
     this.#newestStreamId = streamId;
-    // Without room for it the call is refused before it begins; so it holds nothing.
+    // A call that there is no room for is refused before it begins, and then holds nothing.
     const bytes = this.#options.held.take(CALL_BYTES) ? CALL_BYTES : 0;
     const progress = { prefixBytes: 0, isCompressed: false, length: 0, left: 0 };
     this.#calls.set(streamId, { bytes, progress, begunAtMs: null, isClientDone: false, answeredAtMs: null });
@@ -144,7 +144,7 @@ export class CallBytes {
     const call = this.#calls.get(header.streamId);
     if (call && call.answeredAtMs === null && !this.#charge(call, chunk, position, size, extraBytes)) return false;
     header.skip(chunk, position);
-    if (header.left === 0) this.#endOfClient();
+    if (header.left === 0) this.#noteClientEnd();
     return true;
   }
 
@@ -194,7 +194,7 @@ export class CallBytes {
     return true;
   }
 
-  #endOfClient(): void {
+  #noteClientEnd(): void {
     if (!endsStream(this.#received)) return;
     const { streamId } = this.#received;
     const call = this.#calls.get(streamId);
@@ -204,7 +204,7 @@ export class CallBytes {
     if (call.answeredAtMs !== null) this.#close(streamId);
   }
 
-  #endOfServer(streamId: number): void {
+  #noteServerEnd(streamId: number): void {
     const call = this.#calls.get(streamId);
     if (!call) return;
     call.answeredAtMs ??= performance.now();

@@ -1,6 +1,6 @@
 import protobuf from "protobufjs";
 
-/** Estimates of what decoding makes, in bytes of heap: from measurements with grpc-js' own loader. */
+/** Bytes of heap that decoding takes for each of these, as measured with grpc-js' own loader. */
 const FIELD_BYTES = 16;
 const MESSAGE_BYTES = 512;
 const BYTES_BYTES = 128;
@@ -11,7 +11,7 @@ const LONGS: ReadonlySet<string> = new Set(["int64", "uint64", "sint64", "fixed6
 
 const LENGTH_DELIMITED = 2;
 
-/** Messages whose decoded form is smaller may be any number of times as large as their bytes. */
+/** A message that becomes smaller than this may grow by any factor, one that becomes larger by `MOST_GROWTH` at most. */
 const MOST_FREE_BYTES = 1024 * 1024;
 const MOST_GROWTH = 128;
 
@@ -31,7 +31,7 @@ export class TooManyObjects extends Error {}
  */
 export function estimateDecodedBytes(type: protobuf.Type, bytes: Uint8Array, limits: DecodeLimits): number {
   const walk = new Walk(bytes, limits);
-  walk.message(type, bytes.length, limits.entries ?? {});
+  walk.readMessage(type, bytes.length, limits.entries ?? {});
   if (walk.bytes > MOST_FREE_BYTES && walk.bytes > MOST_GROWTH * bytes.length)
     throw new TooManyObjects(`a message of ${bytes.length} bytes would take ${walk.bytes} bytes of memory`);
   return walk.bytes;
@@ -48,7 +48,7 @@ class Walk {
     this.#limits = limits;
   }
 
-  message(type: protobuf.Type, end: number, entries: Readonly<Record<string, number>>): void {
+  readMessage(type: protobuf.Type, end: number, entries: Readonly<Record<string, number>>): void {
     const reader = this.#reader;
     let counts: Map<string, number> | null = null;
     this.#addObjects(1, MESSAGE_BYTES);
@@ -84,7 +84,7 @@ class Walk {
     if (fieldEnd > end) throw new RangeError("a field ends behind its message");
     const { resolvedType } = field;
     if (!(field instanceof protobuf.MapField) && resolvedType instanceof protobuf.Type) {
-      this.message(resolvedType, fieldEnd, {});
+      this.readMessage(resolvedType, fieldEnd, {});
       return;
     }
     if (field instanceof protobuf.MapField) this.#addObjects(1, 2 * MESSAGE_BYTES + 2 * length);
@@ -94,7 +94,7 @@ class Walk {
     reader.skip(length);
   }
 
-  /** Numbers of a packed field, which reaches from here to `end`. */
+  /** Counts the numbers of a packed field, which reaches from here to `end`. */
   #countPacked(type: string, end: number): number {
     const { buf, pos } = this.#reader;
     if (type === "float" || type === "fixed32" || type === "sfixed32") return (end - pos) / 4;

@@ -22,8 +22,8 @@ export interface FolderLock {
 
 /**
  * Makes this process the only one of this machine, or of its container on Linux, that writes into a folder: containers that share a volume
- * do not see each other's sockets. The lock is a local socket that belongs to the folder's
- * path: the operating system frees it however the process ends, so that no stale lock can be left, and the holder can be asked who it is.
+ * do not see each other's sockets. The lock is a local socket that belongs to the folder's path. The operating system frees it however the
+ * process ends, so that no stale lock can be left, and the holder can be asked who it is.
  *
  * @param command names this process to another one that wants the folder.
  * @throws VariscaleError failed_precondition where another process holds it, with its pid and since when.

@@ -15,7 +15,7 @@ export class FrameHeader {
   #filled = 0;
   #length = 0;
 
-  /** `prefaceBytes`: what comes before the first frame. */
+  /** @param prefaceBytes so many bytes come before the first frame. */
   constructor(prefaceBytes: number) {
     this.left = prefaceBytes;
   }
@@ -27,14 +27,14 @@ export class FrameHeader {
     return position + skipped;
   }
 
-  /** Reads a header from `position` on, as far as it has come. Returns the position behind it; `isWhole` says whether all of it was there. */
+  /** Reads a header from `position` on, as far as it has come, and returns the position behind that. finish() tells whether it was all of it. */
   read(chunk: Uint8Array, position: number): number {
     let at = position;
     while (at < chunk.length && this.#filled < HEADER_BYTES) this.#take(chunk[at++] ?? 0);
     return at;
   }
 
-  /** Tells whether a header was read to its end, once. */
+  /** Tells once whether a header was read to its end, and begins the next one then. */
   finish(): boolean {
     if (this.#filled < HEADER_BYTES) return false;
     this.#filled = 0;

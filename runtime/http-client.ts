@@ -22,7 +22,7 @@ export interface HttpCall {
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   /** Parts are sent one after the other; `content-length` is added. */
   readonly body?: string | Uint8Array | readonly Uint8Array[];
-  /** It is null where Node's own defaults do. Calls with another one than the last call open new connections. */
+  /** Null takes Node's own defaults. A call with other material than the last call opens new connections. */
   readonly tls?: TlsAccess | null;
   readonly signal?: AbortSignal;
 }
@@ -219,7 +219,7 @@ function observedConnector(options: buildConnector.BuildOptions): buildConnector
         callback(null, socket);
       });
     } catch (thrown) {
-      // A certificate or key that is no PEM.
+      // A certificate or key that is no PEM text throws here.
       if (thrown instanceof Error) connectErrors.add(thrown);
       throw thrown;
     }

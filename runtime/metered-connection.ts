@@ -8,7 +8,7 @@ export interface MeteredConnectionOptions {
   /** Plain or decrypted. */
   readonly socket: Socket;
   readonly calls: CallBytes;
-  /** How long it is waited for room in the budget until `onFull` is called. */
+  /** How long the connection waits for room in the budget until `onFull` is called. */
   readonly waitMs: number;
   readonly onFull: (connection: MeteredConnection) => void;
   readonly onClose: (connection: MeteredConnection) => void;

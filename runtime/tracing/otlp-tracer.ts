@@ -65,7 +65,7 @@ export class OtlpTracer implements Tracer {
   }
 
   startSpan(name: string, start: SpanStart, caller: TraceContext | null): TraceSpan {
-    // By the clock of performance.now(), as of now: over days it drifts from the one that other processes go by.
+    // The zero of performance.now() is looked up for each trace, because over days its clock drifts from that of other processes.
     const originMs = Date.now() - performance.now();
     return startOtlpSpan({ tracer: this.#tracer, originMs }, name, start, readCaller(caller));
   }

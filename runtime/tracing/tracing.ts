@@ -39,7 +39,7 @@ export interface TraceSpan {
   end(end?: SpanEnd): void;
 }
 
-/** A span that is not recorded: calls within it are its caller's. */
+/** A span that is not recorded: what is called within it goes on in the caller's trace. */
 export class UnrecordedSpan implements TraceSpan {
   readonly headers: Readonly<Record<string, string>>;
 
