@@ -15,6 +15,8 @@ export interface RefusedVariant {
   readonly code: Refused["code"];
   /** A sentence that names stage, variant, file or server, what was expected and what was found. */
   readonly message: string;
+  /** A sentence that says what to do; null where the message does. */
+  readonly fix: string | null;
 }
 
 /**
@@ -32,14 +34,12 @@ export async function findRefused(
       if (refused === null) continue;
       const where =
         variant.driver === "remote" ? `${variant.model} at ${variant.url}` : join(modelFolder, variant.model);
-      const fix =
-        refused.code === "contract_mismatch"
-          ? ` Correct \`contract\` of stage ${stage.name} in the pipeline file, or export the model anew so that it keeps it.`
-          : "";
+      const fix = `Correct \`contract\` of stage ${stage.name} in the pipeline file, or export the model anew so that it keeps it.`;
       const reason = refused.message.replace(/^[^:]+: (?=the )/, "").replace(/\.?$/, ".");
       found.push({
         ...{ stage: stage.name, variant: variant.name, code: refused.code },
-        message: `${stage.name}/${variant.name} (${where}): ${reason}${fix}`,
+        message: `${stage.name}/${variant.name} (${where}): ${reason}`,
+        fix: refused.code === "contract_mismatch" ? fix : null,
       });
     }
   return found;
@@ -49,7 +49,7 @@ export async function findRefused(
 export async function checkContracts(pipeline: Pick<Pipeline, "stages">, modelFolder: string): Promise<void> {
   const broken = (await findRefused(pipeline, modelFolder)).filter(({ code }) => code === "contract_mismatch");
   if (broken.length > 0)
-    throw new VariscaleError("failed_precondition", broken.map(({ message }) => message).join("\n"));
+    throw new VariscaleError("failed_precondition", broken.map(({ message, fix }) => `${message} ${fix}`).join("\n"));
 }
 
 /** Gives null where a switcher would serve it. */

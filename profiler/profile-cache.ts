@@ -10,7 +10,7 @@ import type { Overhead } from "./measure-overhead.ts";
 import type { VariantVisit } from "./visit-variant.ts";
 
 /** Raised when Content changes. */
-const LAYOUT = 10;
+const LAYOUT = 11;
 
 interface Content {
   /** Of machine and pipeline: what another one measured is of no use. */
@@ -22,7 +22,7 @@ interface Content {
   /** By stage/variant; null: there is nothing to switch from. */
   readonly switches: Record<string, SwitchTimes | null>;
   /** By `itemKey`. */
-  readonly items: Record<string, ItemResult>;
+  items: Record<string, ItemResult>;
   overhead: Overhead | null;
 }
 
@@ -94,6 +94,11 @@ export class ProfileCache {
   /** Not saved at once: items are many. */
   addItem(key: string, result: ItemResult): void {
     this.#content.items[key] = result;
+  }
+
+  forgetItems(): Promise<void> {
+    this.#content.items = {};
+    return this.save();
   }
 
   addOverhead(overhead: Overhead): Promise<void> {

@@ -7,6 +7,7 @@ import {
   type SwitchTimes,
 } from "../domain/profile-schema.ts";
 import type { LabelledItem, PipelineCode } from "../gateway/stage.ts";
+import { findWrongEvaluation } from "./check-accuracy.ts";
 import { itemKey } from "./item-key.ts";
 import { accuracyOf, combinationsOf, fanOutOf, type ItemResult } from "./item-result.ts";
 import { describeMachine } from "./machine.ts";
@@ -60,7 +61,7 @@ const ITEMS_PER_SAVE = 20;
  * the accuracy of every variant and every combination of variants. Without an evaluation in the pipeline's code only the variants
  * are measured, with random data.
  *
- * @throws failed_precondition when a model can't be loaded or run, there are too many combinations, or
+ * @throws failed_precondition when a model can't be loaded or run, there are too many combinations, the evaluation takes nothing for right, or
  * windows of the same batch size do not agree; what `write` throws.
  */
 export async function profilePipeline(options: ProfileOptions): Promise<MeasurementsInput> {
@@ -76,6 +77,12 @@ export async function profilePipeline(options: ProfileOptions): Promise<Measurem
   const cache = ProfileCache.open(options.cacheFile, pipeline, machine, options.nowMs);
   await visitVariants(options, cache);
   const evaluated = code.evaluation ? await evaluate({ ...options, evaluation: code.evaluation }, cache) : null;
+  const wrong = evaluated && findWrongEvaluation(evaluated.found.accuracy);
+  if (wrong) {
+    // The code that is wrong has measured all that was kept of the items.
+    await cache.forgetItems();
+    throw new VariscaleError("failed_precondition", wrong);
+  }
   await visitDoubtful(options, cache);
   const { stages, noise, disturbance } = measuredVariants(options, cache);
   if (noise.length > 0 && !options.acceptNoise) {

@@ -89,13 +89,17 @@ async function runProfileCommand(target: string, flags: ProfileFlags): Promise<v
   if (flags.picture !== undefined) checkPicture(flags.picture, [".svg"]);
   if (flags.shape.length > 0 && !isModel(target))
     throw new VariscaleError("invalid_argument", "--shape is for one model; a pipeline's file has the shapes");
-  const { output, measurements, unfit = [] } = await (isModel(target) ? measureModel : measurePipeline)(target, flags);
+  const {
+    output,
+    measurements,
+    warnings = [],
+  } = await (isModel(target) ? measureModel : measurePipeline)(target, flags);
   if (flags.picture !== undefined) {
     const { profilePicture } = await import("../profile/profile-picture.ts");
     writePicture(flags.picture, profilePicture(measurements));
   }
   const written = output === undefined ? "" : `\nwritten to ${output}`;
-  for (const line of unfit) say(line);
+  for (const line of warnings) say(line);
   writeResult(
     flags.output === "json" ? JSON.stringify(measurements, null, 2) : `${formatMeasurements(measurements)}${written}`,
   );
@@ -104,8 +108,8 @@ async function runProfileCommand(target: string, flags: ProfileFlags): Promise<v
 interface MeasureResult {
   readonly output: string | undefined;
   readonly measurements: MeasurementsInput;
-  /** Sentences about variants that the memory of their stage is too small for. */
-  readonly unfit?: readonly string[];
+  /** Sentences about variants that are never right, and those that the memory of their stage is too small for. */
+  readonly warnings?: readonly string[];
 }
 
 async function measureModel(target: string, flags: ProfileFlags): Promise<MeasureResult> {
@@ -125,6 +129,7 @@ async function measurePipeline(path: string, flags: ProfileFlags): Promise<Measu
   const { readUnmeasured } = await import("../../profiler/read-unmeasured.ts");
   const { pipelineFileAt } = await import("../../runtime/read-pipeline.ts");
   const { findUnfit } = await import("../../domain/memory-fit.ts");
+  const { findNeverRight } = await import("../../profiler/check-accuracy.ts");
   const { fileToMeasure } = await import("../file-to-measure.ts");
   const { leftOutLine, prepare } = await import("../prepare-models.ts");
   const file =
@@ -158,7 +163,10 @@ async function measurePipeline(path: string, flags: ProfileFlags): Promise<Measu
     }));
     return findUnfit({ name, memoryMiB, defaultVariant, variants: sizes });
   });
-  return { ...result, unfit: unfit.map(({ message }) => message) };
+  return {
+    ...result,
+    warnings: [...findNeverRight(result.measurements.accuracy), ...unfit.map(({ message }) => message)],
+  };
 }
 
 function say(line: string): void {

@@ -1,5 +1,7 @@
 import { VariscaleError } from "../../domain/errors.ts";
+import type { Pipeline } from "../../domain/pipeline.ts";
 import { parsePipelineFile } from "../../domain/pipeline-file.ts";
+import { findRefused } from "../../profiler/check-contracts.ts";
 import { codeText } from "./code-text.ts";
 import { describeOnnx } from "./describe-onnx.ts";
 import { describeServed } from "./describe-served.ts";
@@ -41,18 +43,21 @@ export async function initPipeline(options: InitOptions): Promise<InitResult> {
   for (const model of options.models) described.push(await describeOnnx(model));
   for (const url of options.urls) described.push(...(await describeServed(url)));
   const stages = stagesOf(described);
-  const points = options.measure ? await measureAll(stages, options.say) : new Map<DescribedModel, never>();
   const pipeline = { name, sloMs, stages };
-  const text = pipelineText(pipeline, points);
+  let text = pipelineText(pipeline, new Map());
   const parsed = parsePipelineFile(text, () => null);
   if (!parsed.ok) {
     const issues = parsed.issues.map(({ path, rule, value }) => `${path}: ${rule} (is: ${value})`);
     throw new VariscaleError("invalid_argument", `these models make no valid pipeline file: ${issues.join("; ")}`);
   }
+  if (options.measure) {
+    await checkServed(stages, parsed.pipeline);
+    text = pipelineText(pipeline, await measureAll(stages, options.say));
+  }
   const files: NewFile[] = [
     { path: "pipeline.yaml", content: { text } },
     { path: "index.mjs", content: { text: codeText(stages) } },
-    { path: "README.md", content: { text: readmeText(pipeline, points.size > 0) } },
+    { path: "README.md", content: { text: readmeText(pipeline, options.measure) } },
     ...stages.flatMap(({ models }) =>
       models.flatMap((model): NewFile[] =>
         model.source.kind === "file"
@@ -67,6 +72,28 @@ export async function initPipeline(options: InitOptions): Promise<InitResult> {
     files: files.map(({ path }) => path),
     stages: stages.map(stage => ({ name: stage.name, variants: stage.models.map(model => model.name) })),
   };
+}
+
+/** @throws failed_precondition where a server answers otherwise than it describes its model: that can serve nothing, and is not measured. */
+async function checkServed(stages: readonly NewStage[], pipeline: Pipeline): Promise<void> {
+  // The pipeline file has the addresses that switchers will see.
+  const urls = new Map(
+    stages.flatMap(({ models }) =>
+      models.flatMap(({ name, source }) => (source.kind === "served" ? [[name, source.url] as const] : [])),
+    ),
+  );
+  const served = pipeline.stages.map(stage => ({
+    ...stage,
+    variants: stage.variants
+      .filter(({ name }) => urls.has(name))
+      .map(variant => ({ ...variant, url: urls.get(variant.name) ?? null })),
+  }));
+  const broken = (await findRefused({ stages: served }, "")).filter(({ code }) => code === "contract_mismatch");
+  if (broken.length > 0)
+    throw new VariscaleError(
+      "failed_precondition",
+      `--measure: ${broken.map(({ message }) => message).join(" ")} The contract is what the server says of the model: correct the model there.`,
+    );
 }
 
 async function measureAll(

@@ -94,7 +94,9 @@ async function checkAgainstContracts(pipeline: Pipeline, modelFolder: string): P
   };
   return {
     check: "contracts",
-    problems: refused.filter(one => !isAway(one)).map(({ message }) => message),
+    problems: refused
+      .filter(one => !isAway(one))
+      .map(({ message, fix }) => (fix === null ? message : `${message} ${fix}`)),
     notes: refused.filter(isAway).map(({ message }) => `not looked at: ${message}`),
   };
 }

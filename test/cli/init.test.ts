@@ -10,6 +10,7 @@ import { nameFrom } from "../../cli/init/described-model.ts";
 import { askQuestions } from "../../cli/init/questions.ts";
 import { readPipeline } from "../../runtime/read-pipeline.ts";
 import { packageFolder } from "../../runtime/version.ts";
+import { FakeModelServer } from "../support/fake-model-server.ts";
 import { affineModel, writeModel } from "../support/models.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
 import { type Ended, runVariscale } from "./support/run-variscale.ts";
@@ -120,6 +121,24 @@ describe("variscale init", function () {
       assert.equal(plan.status, 0, plan.stderr);
     } finally {
       await switcher.close();
+    }
+  });
+
+  it("measures no server that answers otherwise than it says, and leaves it as it was", async () => {
+    const server = await FakeModelServer.start();
+    try {
+      const tensor = (name: string, columns: number) => ({ name, datatype: "FP32", shape: [-1, columns] });
+      server.metadata = { name: "x", inputs: [tensor("x", 2)], outputs: [tensor("y", 3)] };
+      const { status, stderr } = await init("--from-v2", `${server.url}/v2/models/x`, "--measure");
+      assert.equal(status, 1, stderr);
+      assert.match(
+        stderr,
+        /--measure: x\/x \(x at http:.*\): .*output "?`?y"?`?.* \[1,2\].* \[-1,3\].*server says of the model: correct the model/,
+      );
+      nothingWritten();
+      assert.deepEqual(server.done, ["load", "infer", "unload"]);
+    } finally {
+      await server.close();
     }
   });
 

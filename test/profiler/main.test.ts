@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, 
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { formatMeasurements } from "../../cli/format-measurements.ts";
+import { findNeverRight } from "../../profiler/check-accuracy.ts";
 import { type ProfileCommand, runProfile } from "../../profiler/main.ts";
 import { readPipeline } from "../../runtime/read-pipeline.ts";
 import { packageFolder } from "../../runtime/version.ts";
@@ -307,6 +308,40 @@ describe("runProfile()", function () {
     }
     assert.deepEqual(lines, []);
     assert.ok(!existsSync(join(folder, "measurements.json")));
+  });
+
+  it("refuses an evaluation by which nothing is right, and measures the items alone anew", async () => {
+    const file = join(folder, "code.mjs");
+    const code = readFileSync(file, "utf8");
+    writeFileSync(
+      file,
+      code.replace(
+        "correct: right === 2 && ends.length <= 3, partsCorrect: right",
+        "correct: right === 3, partsCorrect: 0",
+      ),
+    );
+    await assert.rejects(profile(), {
+      code: "failed_precondition",
+      message: /none of 40 items is answered right with any choice of variants.*Correct `score`.*remove `evaluation`/,
+    });
+    assert.ok(!existsSync(join(folder, "measurements.json")));
+    writeFileSync(file, code);
+    lines = [];
+    const { measurements } = await profile();
+    assert.equal(lines.filter(line => line.endsWith("kept from the run before")).length, 4);
+    assert.equal(measurements.accuracy?.combinations?.[3]?.accuracy, 1);
+  });
+
+  it("writes variants that are never right, with a warning", async () => {
+    process.env["TOLERANCE"] = "0";
+    const { output, measurements } = await profile({ items: 20 });
+    assert.ok(existsSync(output));
+    const told = findNeverRight(measurements.accuracy);
+    assert.equal(told.length, 2);
+    assert.match(
+      told[0] ?? "",
+      /^first\/light is right on none of 20 items, and heavy on 100 %: .*code takes them for.*--fresh/,
+    );
   });
 
   it("says which model is missing, another one, or none", async () => {
