@@ -18,12 +18,14 @@ const metadataSchema = z.object({ name: z.string().min(1).max(1024), inputs: ten
 const indexSchema = z.array(z.object({ name: z.string().min(1).max(1024) })).max(10_000);
 
 /**
- * Asks a server of the Open Inference Protocol V2 for what its models take and give.
+ * Asks a server of the Open Inference Protocol V2 for what its models take and give. A model that the user named must be described; of all models of
+ * a server those that can't be are left out, so that one of them does not stop the others.
  *
  * @param url of the server, or of one of its models: `http://host:8000/v2/models/NAME`.
+ * @param say is told each model that is left out, and why.
  * @throws VariscaleError invalid_argument, unavailable, or not_found where it has no model or does not tell which.
  */
-export async function describeServed(url: string): Promise<readonly DescribedModel[]> {
+export async function describeServed(url: string, say: (line: string) => void): Promise<readonly DescribedModel[]> {
   parseHttpAddress(url, {
     where: "--from-v2",
     example: "http://127.0.0.1:8000",
@@ -31,13 +33,28 @@ export async function describeServed(url: string): Promise<readonly DescribedMod
     credentials: "remove them",
   });
   const [, base = "", one] = /^(.*?)(?:\/v2(?:\/models\/([^/]+))?)?\/*$/.exec(url) ?? [];
-  const names = one === undefined ? await modelsOf(base) : [decodeURIComponent(one)];
+  if (one !== undefined) return [await describeModel(base, decodeURIComponent(one))];
   const models: DescribedModel[] = [];
-  for (const name of names) models.push(await describeModel(base, name));
+  const reasons: string[] = [];
+  for (const name of await listModels(base)) {
+    try {
+      models.push(await describeModel(base, name));
+    } catch (error) {
+      const { code, message } = VariscaleError.from(error);
+      if (code === "unavailable") throw error;
+      reasons.push(message.replace(/^--from-v2 /, ""));
+    }
+  }
+  if (models.length === 0)
+    throw new VariscaleError(
+      "not_found",
+      `--from-v2 ${base}: the server has these models, and none of them can be described:\n${reasons.map(line => `- ${line}`).join("\n")}`,
+    );
+  for (const reason of reasons) say(`left out: ${reason}`);
   return models;
 }
 
-async function modelsOf(base: string): Promise<readonly string[]> {
+async function listModels(base: string): Promise<readonly string[]> {
   const { status, answer } = await ask("POST", `${base}/v2/repository/index`, {});
   const parsed = indexSchema.safeParse(answer);
   if (status !== 200 || !parsed.success)
@@ -58,12 +75,13 @@ async function modelsOf(base: string): Promise<readonly string[]> {
 async function describeModel(base: string, name: string): Promise<DescribedModel> {
   const url = `${base}/v2/models/${encodeURIComponent(name)}`;
   const { status, answer } = await ask("GET", url, null);
-  const parsed = metadataSchema.safeParse(answer);
-  if (status !== 200 || !parsed.success)
+  if (status !== 200)
     throw new VariscaleError(
       "not_found",
-      `--from-v2 ${url} gives no description of a model (status ${status}): is it loaded, and is the name right?`,
+      `--from-v2 ${url}: it is not loaded, or has another name (status ${status}): load it by \`curl -X POST ${base}/v2/repository/models/${encodeURIComponent(name)}/load\`, or correct the name`,
     );
+  const parsed = metadataSchema.safeParse(answer);
+  if (!parsed.success) throw new VariscaleError("not_found", `--from-v2 ${url}: ${explainMetadata(parsed.error)}`);
   const described = (what: string, list: z.output<typeof tensors>) =>
     list.map(tensor =>
       contractOf(`--from-v2 ${url}: ${what} \`${tensor.name}\``, tensor.name, tensor.datatype, tensor.shape),
@@ -75,6 +93,16 @@ async function describeModel(base: string, name: string): Promise<DescribedModel
     outputs: described("output", parsed.data.outputs),
     source: { kind: "served", url: base, model: name },
   };
+}
+
+/** Says what the metadata of a model that is loaded lacks, and where it is written. */
+function explainMetadata({ issues }: z.ZodError): string {
+  const [issue] = issues;
+  const path = issue?.path.join(".") ?? "";
+  const lacks = /^(?:inputs|outputs)$/.test(path)
+    ? `its metadata names no ${path}`
+    : `its metadata has a wrong \`${path}\``;
+  return `it is loaded, and ${lacks}: write name, datatype and shape of all \`inputs\` and \`outputs\` into the server's settings of the model (MLServer: model-settings.json, Triton: config.pbtxt)`;
 }
 
 async function ask(

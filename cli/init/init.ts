@@ -41,7 +41,7 @@ export async function initPipeline(options: InitOptions): Promise<InitResult> {
   const { folder, name, sloMs, force } = options;
   const described: DescribedModel[] = [];
   for (const model of options.models) described.push(await describeOnnx(model));
-  for (const url of options.urls) described.push(...(await describeServed(url)));
+  for (const url of options.urls) described.push(...(await describeServed(url, options.say)));
   const stages = stagesOf(described);
   const pipeline = { name, sloMs, stages };
   let text = pipelineText(pipeline, new Map());

@@ -67,7 +67,7 @@ async function describe(target: string): Promise<DescribedModel> {
       return await describeOnnx(resolve(target));
     }
     const { describeServed } = await import("../init/describe-served.ts");
-    const [model] = await describeServed(target);
+    const [model] = await describeServed(target, () => undefined);
     if (model) return model;
   } catch (error) {
     const { code, message } = VariscaleError.from(error);

@@ -169,8 +169,20 @@ describe("variscale init", function () {
       await refused(url, /has 101 models: name those that are wanted/);
       answers = { "/v2/repository/index": "x".repeat(2 * 1024 * 1024) };
       await refused(url, /does not answer: the answer has more than/);
-      answers = { "/v2/models/m": { name: "m" } };
-      await refused(`${url}/v2/models/m`, /gives no description of a model/);
+      answers = { "/v2/models/m": { name: "m", inputs: [], outputs: [] } };
+      await refused(`${url}/v2/models/m`, /it is loaded, and its metadata names no inputs: .*model-settings\.json/);
+      const load = new RegExp(`curl -X POST ${url}/v2/repository/models/gone/load`);
+      await refused(`${url}/v2/models/gone`, load);
+      const bad = { ...tensor, datatype: "FP7" };
+      answers = { "/v2/models/m": model({ outputs: [bad] }) };
+      await refused(`${url}/v2/models/m`, /its metadata has a wrong `outputs\.0\.datatype`/);
+      const index = [{ name: "m" }, { name: "gone", state: "UNAVAILABLE" }];
+      answers = { "/v2/repository/index": index, "/v2/models/m": { name: "m" } };
+      await refused(
+        url,
+        /the server has these models, and none of them can be described:\n- .*models\/m: it is loaded/,
+      );
+      await refused(url, load);
       answers = { "/v2/models/m": model({ inputs: [{ ...tensor, shape: [1, 2] }] }) };
       await refused(`${url}/v2/models/m`, /input `x`: the first dimension is the batch and must be free, and it is 1/);
       await refused("127.0.0.1:8000", /--from-v2 `127\.0\.0\.1:8000` is no address/);
@@ -192,6 +204,34 @@ describe("variscale init", function () {
       );
       const code = await import(`${join(target, "index.mjs")}?hostile`);
       assert.deepEqual(Object.keys(code.default.stages), [nameFrom(hostile)]);
+    } finally {
+      server.close();
+    }
+  });
+
+  it("leaves out the models of a server that can't be described, by name, and goes on with the others", async () => {
+    const tensor = { name: "x", datatype: "FP32", shape: [-1, 2] };
+    const answers: Record<string, object> = {
+      "/v2/repository/index": ["bare", "good", "fixed", "gone"].map(name => ({ name })),
+      "/v2/models/bare": { name: "bare" },
+      "/v2/models/good": { name: "good", inputs: [tensor], outputs: [tensor] },
+      "/v2/models/fixed": { name: "fixed", inputs: [{ ...tensor, shape: [1, 2] }], outputs: [tensor] },
+    };
+    const server = createServer(({ url = "" }, response) => {
+      response.writeHead(answers[url] ? 200 : 404).end(JSON.stringify(answers[url]));
+    });
+    await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const { status, stderr } = await init("--from-v2", url);
+      assert.equal(status, 0, stderr);
+      assert.deepEqual(
+        readPipeline(target).stages.flatMap(({ variants }) => variants.map(({ name }) => name)),
+        ["good"],
+      );
+      assert.match(stderr, /left out: .*\/models\/bare: it is loaded, and its metadata names no inputs/);
+      assert.match(stderr, /left out: .*\/models\/fixed: input `x`: the first dimension is the batch/);
+      assert.match(stderr, /left out: .*\/models\/gone: it is not loaded/);
     } finally {
       server.close();
     }
