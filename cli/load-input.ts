@@ -109,6 +109,8 @@ function fromFile(path: string, flags: LoadInputFlags, say: (line: string) => vo
   if (table.valueName === null && table.rows.some(({ time }) => time !== null) && !isEachLineARequest)
     say(`${name}: there is no heading, so the first column is taken for times`);
   for (const note of notes) say(`${name}: ${note}`);
+  if (table.rows.every(({ time }) => time === null))
+    say(`${name}: there are no times, so each line is taken for a second, and times are counted from the first`);
   return { name, trace };
 }
 

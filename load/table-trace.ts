@@ -1,9 +1,8 @@
 import { VariscaleError } from "../domain/errors.ts";
 import { isRate, MAX_RATE_RPS } from "../domain/load.ts";
 import { fillSeconds, type Interval } from "./fill-seconds.ts";
-import { GENERATED_START_MS } from "./generate-load.ts";
 import type { LoadRow, LoadTable } from "./load-table.ts";
-import type { LoadTrace } from "./load-trace.ts";
+import { type LoadTrace, UNDATED_START_MS } from "./load-trace.ts";
 import { rowTimeMs } from "./row-time.ts";
 import { seedOf } from "./scatter.ts";
 
@@ -67,7 +66,7 @@ function withoutTimes(table: LoadTable, kind: ValueKind | null): LoadTrace {
     return rateOf(table, table.rows[i], value);
   });
   if (ratesRps.every(Number.isNaN)) throw invalid(table, null, "no second is known: write a rate in one line at least");
-  return { startMs: GENERATED_START_MS, ratesRps };
+  return { startMs: UNDATED_START_MS, ratesRps };
 }
 
 function rateOf(table: LoadTable, row: { readonly line: number } | undefined, rateRps: number): number {

@@ -1,10 +1,11 @@
 import { VariscaleError } from "../../domain/errors.ts";
 import { type Forecast, QUANTILES } from "../../domain/load.ts";
 import { percent } from "../../explanation/number-text.ts";
-import type { LoadTrace } from "../../load/load-trace.ts";
+import { type LoadTrace, timeText } from "../../load/load-trace.ts";
 import { LoadForecaster } from "../../predictor/load-forecaster.ts";
 import { readBundledModel } from "../../scaler/bundled-model.ts";
 import { formatTable } from "../format-table.ts";
+import type { LoadInput } from "../load-input.ts";
 import { runBacktest } from "./run-backtest.ts";
 
 /** A forecast at the end of a load, and the share that each expert has in it. */
@@ -36,13 +37,13 @@ export function forecastsAtEnd(
   });
 }
 
-export function forecastJson(name: string, forecasts: readonly ForecastAtEnd[]): string {
+export function forecastJson({ name, trace }: LoadInput, forecasts: readonly ForecastAtEnd[]): string {
   const byQuantile = (values: readonly number[]): Record<string, number> =>
     Object.fromEntries(QUANTILES.map((q, i) => [String(q), values[i] ?? 0]));
   return JSON.stringify(
     {
       trace: name,
-      at: new Date(forecasts[0]?.forecast.atMs ?? 0).toISOString(),
+      at: timeText(trace, forecasts[0]?.forecast.atMs ?? 0),
       forecasts: forecasts.map(({ horizonSeconds, forecast, weights }) => ({
         horizonSeconds,
         peakRps: byQuantile(forecast.peakRps),
@@ -57,7 +58,7 @@ export function forecastJson(name: string, forecasts: readonly ForecastAtEnd[]):
   );
 }
 
-export function forecastTable(name: string, forecasts: readonly ForecastAtEnd[]): string {
+export function forecastTable({ name, trace }: LoadInput, forecasts: readonly ForecastAtEnd[]): string {
   const rates = (values: readonly number[]): string[] => values.map(value => value.toFixed(1));
   const peaks = formatTable(
     ["within", "median", "0.9", "0.95", "0.99", "plan for", "now"],
@@ -77,6 +78,6 @@ export function forecastTable(name: string, forecasts: readonly ForecastAtEnd[])
     ]),
     [],
   );
-  const at = new Date(forecasts[0]?.forecast.atMs ?? 0).toISOString();
+  const at = timeText(trace, forecasts[0]?.forecast.atMs ?? 0);
   return `${name} at ${at}: highest second in requests a second, by quantile\n\n${peaks}\n\n${weights}`;
 }

@@ -1,3 +1,4 @@
+import { type LoadTrace, timeText } from "../../load/load-trace.ts";
 import type { Backtest, BacktestOutcome } from "../../predictor/backtest.ts";
 import type { Outcomes } from "../../predictor/outcomes.ts";
 import type { BacktestRow } from "./report.ts";
@@ -20,6 +21,7 @@ svg{width:100%;height:auto}text{font:12px system-ui,sans-serif;fill:#526071}
 
 export interface HtmlReport {
   readonly name: string;
+  readonly trace: LoadTrace;
   readonly split: string;
   readonly notes: readonly string[];
   readonly result: Backtest;
@@ -28,14 +30,14 @@ export interface HtmlReport {
 
 /** One page with its pictures in it: nothing is fetched. */
 export function backtestHtml(report: HtmlReport): string {
-  const { result, rows, name, split, notes } = report;
+  const { result, rows, name, trace, split, notes } = report;
   const horizons = [...new Set(rows.map(({ horizonSeconds }) => horizonSeconds))];
   const sections = horizons.map(horizonSeconds => {
     const ofHorizon = rows.filter(row => row.horizonSeconds === horizonSeconds);
     const shown = result.results.find(
       other => other.horizonSeconds === horizonSeconds && other.name === result.results[0]?.name,
     );
-    return `<h2>The highest second of the next ${horizonSeconds} s</h2>\n${shown === undefined ? "" : picture(shown)}\n${table(ofHorizon)}`;
+    return `<h2>The highest second of the next ${horizonSeconds} s</h2>\n${shown === undefined ? "" : picture(trace, shown)}\n${table(ofHorizon)}`;
   });
   return `<!doctype html>
 <html lang="en">
@@ -61,7 +63,7 @@ function table(rows: readonly BacktestRow[]): string {
 }
 
 /** The last day of one forecaster: what came, its median, and the band up to its 0.95 quantile. */
-function picture(shown: BacktestOutcome): string {
+function picture(trace: LoadTrace, shown: BacktestOutcome): string {
   const points = thinned(shown.outcomes);
   const [first, last] = [points[0], points.at(-1)];
   if (first === undefined || last === undefined) return "";
@@ -78,7 +80,7 @@ function picture(shown: BacktestOutcome): string {
   });
   const times = [first, points[Math.floor(points.length / 2)] ?? first, last].map(
     (point, i) =>
-      `<text x="${x(point.atMs).toFixed(1)}" y="${HEIGHT - 8}" text-anchor="${["start", "middle", "end"][i]}">${new Date(point.atMs).toISOString().slice(0, 16).replace("T", " ")}</text>`,
+      `<text x="${x(point.atMs).toFixed(1)}" y="${HEIGHT - 8}" text-anchor="${["start", "middle", "end"][i]}">${timeText(trace, point.atMs).slice(0, 16).replace("T", " ")}</text>`,
   );
   const title = `Requests a second: what came, and the forecast of ${shown.name} for the next ${shown.horizonSeconds} s`;
   return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escaped(title)}"><title>${escaped(title)}</title>${grid.join("")}${times.join("")}<polygon class="band" points="${line(point => point.q95)} ${below.join(" ")}"/><polyline class="median" points="${line(point => point.median)}"/><polyline class="actual" points="${line(point => point.actual)}"/></svg>`;

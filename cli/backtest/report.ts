@@ -1,4 +1,4 @@
-import type { LoadTrace } from "../../load/load-trace.ts";
+import { type LoadTrace, timeText } from "../../load/load-trace.ts";
 import type { Backtest } from "../../predictor/backtest.ts";
 import { type Scores, scoresOf } from "../../predictor/scores.ts";
 import { formatTable } from "../format-table.ts";
@@ -64,7 +64,7 @@ export function backtestTable(rows: readonly BacktestRow[]): string {
 }
 
 export function splitTime(trace: LoadTrace, testFromSecond: number): string {
-  return new Date(trace.startMs + testFromSecond * 1000).toISOString();
+  return timeText(trace, trace.startMs + testFromSecond * 1000);
 }
 
 function rounded(value: number | null): number | null {

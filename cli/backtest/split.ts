@@ -1,5 +1,5 @@
 import { VariscaleError } from "../../domain/errors.ts";
-import type { LoadTrace } from "../../load/load-trace.ts";
+import { isDated, type LoadTrace } from "../../load/load-trace.ts";
 import { rowTimeMs } from "../../load/row-time.ts";
 import { durationSeconds } from "../options.ts";
 
@@ -10,6 +10,11 @@ import { durationSeconds } from "../options.ts";
  */
 export function splitSecond(text: string, trace: LoadTrace): number {
   const seconds = trace.ratesRps.length;
+  if (/^\d{4}-/.test(text) && !isDated(trace))
+    throw new VariscaleError(
+      "invalid_argument",
+      `--split ${text}: the load has no dates: split it at a share as 0.67, or a time from its start as 14d`,
+    );
   const second = Math.round(secondsOf(text, trace));
   if (second > 0 && second < seconds) return second;
   throw new VariscaleError(

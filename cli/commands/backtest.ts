@@ -79,7 +79,7 @@ async function runBacktestCommand(flags: BacktestFlags): Promise<void> {
   for (const note of notes) say(note);
   if (flags.output === "json") writeResult(backtestJson(name, trace, testFromSecond, rows));
   else if (flags.output === "html")
-    writeResult(backtestHtml({ name, split: splitTime(trace, testFromSecond), notes, result, rows }));
+    writeResult(backtestHtml({ name, trace, split: splitTime(trace, testFromSecond), notes, result, rows }));
   else writeResult(backtestTable(rows));
 }
 

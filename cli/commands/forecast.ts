@@ -33,9 +33,9 @@ async function runForecastCommand(flags: ForecastFlags): Promise<void> {
   const say = (line: string): void => {
     process.stderr.write(`${line}\n`);
   };
-  const { name, trace } = await readLoadInput(flags, process.env, say);
+  const input = await readLoadInput(flags, process.env, say);
   const progress = openProgress("forecast", process.stderr);
-  const forecasts = forecastsAtEnd(trace, flags.horizon, progress.show);
+  const forecasts = forecastsAtEnd(input.trace, flags.horizon, progress.show);
   progress.close();
-  writeResult(flags.output === "json" ? forecastJson(name, forecasts) : forecastTable(name, forecasts));
+  writeResult(flags.output === "json" ? forecastJson(input, forecasts) : forecastTable(input, forecasts));
 }

@@ -41,6 +41,36 @@ describe("a load that a command is given", function () {
     assert.ok(!(await forecast("--csv", file("5\n6\n"))).stderr.includes(said));
   });
 
+  it("invents no dates: where there are none, times are counted from the first second", async () => {
+    const plain = await forecast("--csv", file("5\n6\n7\n".repeat(20)));
+    assert.equal(JSON.parse(plain.stdout).at, "t+60 s");
+    assert.match(plain.stderr, /load\.csv: there are no times, so each line is taken for a second/);
+    const counted = await forecast(
+      "--csv",
+      file(`t_s,rps\n${[100, 101, 102].map(second => `${second},5`).join("\n")}\n`),
+    );
+    assert.equal(JSON.parse(counted.stdout).at, "t+3 s");
+    assert.doesNotMatch(counted.stderr, /there are no times/);
+    const dated = await forecast("--csv", file("time,rps\n2026-01-31T12:00:00Z,5\n2026-01-31T12:00:01Z,5\n"));
+    assert.equal(JSON.parse(dated.stdout).at, "2026-01-31T12:00:02.000Z");
+    const backtest = (split: string) =>
+      runVariscale([
+        "backtest",
+        "--csv",
+        file("5\n6\n7\n".repeat(20)),
+        "--horizon",
+        "5",
+        "--output",
+        "json",
+        "--split",
+        split,
+      ]);
+    assert.equal(JSON.parse((await backtest("0.5")).stdout).split, "t+30 s");
+    const refused = await backtest("2026-01-05");
+    assert.equal(refused.status, 2);
+    assert.match(refused.stderr, /--split 2026-01-05: the load has no dates: split it at a share as 0\.67/);
+  });
+
   it("names the Prometheus that can't be reached, and what to look at", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     await new Promise(resolve => server.once("listening", resolve));
