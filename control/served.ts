@@ -2,7 +2,7 @@ import { QUARANTINE_CODES } from "../domain/assignment.ts";
 import type { StageConfiguration } from "../domain/configuration.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { configurationOf } from "../domain/plan.ts";
-import { accuracyOf } from "../optimizer/accuracy.ts";
+import { accuracyOf, isAccuracyKnown } from "../optimizer/accuracy.ts";
 import type { ControlState } from "./control-state.ts";
 import { SETTINGS } from "./settings.ts";
 import type { SwitcherView } from "./switcher-view.ts";
@@ -25,7 +25,7 @@ export interface ServedStage {
 }
 
 export interface Served {
-  /** Predicted share of right answers with the variants that are served; null while a stage has no ready switcher. */
+  /** Predicted share of right answers with the variants that are served; null while a stage has no ready switcher, or one serves a variant of unknown accuracy. */
   readonly accuracy: number | null;
   readonly stages: readonly ServedStage[];
 }
@@ -51,7 +51,8 @@ export function compareServed(state: ControlState, input: TickInput): Served | n
     return compareStage(name, views, planned[name] ?? { parts: [] }, state);
   });
   const isAsPlanned = trial === null && stages.every(stage => stage.ready > 0 && stage.differing === 0);
-  return { accuracy: isAsPlanned ? plan.accuracy : predictAccuracy(input.pipeline, ready), stages };
+  const plannedAccuracy = plan.isAccuracyKnown ? plan.accuracy : null;
+  return { accuracy: isAsPlanned ? plannedAccuracy : predictAccuracy(input.pipeline, ready), stages };
 }
 
 function compareStage(
@@ -130,6 +131,8 @@ function predictAccuracy(pipeline: Pipeline, ready: readonly SwitcherView[]): nu
     for (const { variant } of views) counts.set(variant, (counts.get(variant) ?? 0) + 1 / views.length);
     return [...counts];
   });
+  const served = shares.map(stage => stage.map(([variant]) => variant));
+  if (!isAccuracyKnown(pipeline, served)) return null;
   const combinations = shares.reduce((product, stage) => product * stage.length, 1);
   if (combinations === 0) return null;
   if (combinations > MOST_COMBINATIONS)

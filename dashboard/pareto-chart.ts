@@ -1,5 +1,5 @@
 import { number, percent } from "../explanation/number-text.ts";
-import { stagesText } from "../explanation/plan-text.ts";
+import { accuracyText, stagesText } from "../explanation/plan-text.ts";
 import { element, svg } from "./element.ts";
 import type { ExplainedDecision } from "./live-view.ts";
 import { linear, px, ticks } from "./scale.ts";
@@ -39,7 +39,8 @@ export function drawPareto(host: HTMLElement, { plan, analysis }: ExplainedDecis
   const [fromAccuracy, toAccuracy] = withRoom(marks.map(({ accuracy }) => accuracy));
   const x = linear(fromCores, toCores, LEFT, width - RIGHT);
   const y = linear(fromAccuracy, toAccuracy, HEIGHT - BOTTOM, TOP);
-  const label = `Accuracy against cores at ${number(plan.rateRps)} requests per second: ${front.length} plans are worth having; chosen: ${number(plan.cores)} cores, ${percent(plan.accuracy)}`;
+  const { isAccuracyKnown } = plan;
+  const label = `Accuracy against cores at ${number(plan.rateRps)} requests per second: ${front.length} plans are worth having; chosen: ${number(plan.cores)} cores, accuracy ${accuracyText(plan)}`;
   const stairs = front.map(
     ({ cores, accuracy }, i) =>
       `${i === 0 ? "M" : `H${px(x(cores))}V`}${i === 0 ? `${px(x(cores))} ` : ""}${px(y(accuracy))}`,
@@ -60,7 +61,11 @@ export function drawPareto(host: HTMLElement, { plan, analysis }: ExplainedDecis
       svg(
         "circle",
         { class: `mark ${look}`, cx: px(x(cores)), cy: px(y(accuracy)), r: look === "front" ? 4 : 6 },
-        svg("title", {}, `${NAMES[look]}: ${number(cores)} cores, ${percent(accuracy)}. ${text}`),
+        svg(
+          "title",
+          {},
+          `${NAMES[look]}: ${number(cores)} cores, accuracy ${accuracyText({ accuracy, isAccuracyKnown })}. ${text}`,
+        ),
       ),
     ),
   );

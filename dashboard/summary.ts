@@ -1,7 +1,7 @@
 import type { Plan } from "../domain/plan.ts";
 import { fixedText } from "../explanation/change-text.ts";
 import { number, percent } from "../explanation/number-text.ts";
-import { partText } from "../explanation/plan-text.ts";
+import { accuracyText, effectiveText, partText } from "../explanation/plan-text.ts";
 import { clockText } from "./decision-panel.ts";
 import { element } from "./element.ts";
 import type { ExplainedDecision, LivePin, LiveView } from "./live-view.ts";
@@ -93,9 +93,9 @@ export function tiles(
     ),
     tile(
       "accuracy",
-      plan ? percent(board?.served?.accuracy ?? plan.accuracy) : "–",
+      plan ? (board?.served?.accuracy == null ? accuracyText(plan) : percent(board.served.accuracy)) : "–",
       plan
-        ? `${board?.served?.accuracy == null ? "" : `served; planned ${percent(plan.accuracy)}, `}right and in time ${percent(plan.effectiveAccuracy)}, by the plan${estimatedText(board)}`
+        ? `${board?.served?.accuracy == null ? "" : `served; planned ${accuracyText(plan)}, `}${effectiveText(plan)}, by the plan${estimatedText(board)}`
         : "",
     ),
     tile("cores", plan ? number(plan.cores) : "–", plan ? savings(plan, explained) : ""),

@@ -19,6 +19,8 @@ const plan = z.object({
   rateRps: rate,
   stages: stagePlans,
   accuracy: share,
+  // Earlier versions do not say.
+  isAccuracyKnown: z.boolean().default(true),
   effectiveAccuracy: share,
   cores: amount,
   costPerHour: amount.nullable(),

@@ -74,6 +74,8 @@ export interface Plan {
   readonly stages: readonly StagePlan[];
   /** Share of answered items that are right at the end, 0 to 1. */
   readonly accuracy: number;
+  /** Whether the accuracy of all its variants is known; one that is not counts as always right, so that `accuracy` says nothing. */
+  readonly isAccuracyKnown: boolean;
   /** accuracy × P[latency within the SLO], requests that are shed counted as wrong. */
   readonly effectiveAccuracy: number;
   readonly cores: number;

@@ -19,22 +19,39 @@ export function stagesText(stages: readonly Pick<StagePlan, "parts">[]): string 
   return stages.map(({ parts }) => partsText(parts)).join(" → ");
 }
 
+/** The accuracy of a plan; of what was not measured there is none to show. */
+export function accuracyText({ accuracy, isAccuracyKnown }: Pick<Plan, "accuracy" | "isAccuracyKnown">): string {
+  return isAccuracyKnown ? percent(accuracy) : "not measured";
+}
+
+/** The share that is in time, and right where that is known. */
+export function effectiveText({
+  effectiveAccuracy,
+  isAccuracyKnown,
+}: Pick<Plan, "effectiveAccuracy" | "isAccuracyKnown">): string {
+  return `${isAccuracyKnown ? "right and in time" : "in time"} ${percent(effectiveAccuracy)}`;
+}
+
 /** Whether it holds, and what it is predicted to give. */
 export function outcomeText(plan: Plan): readonly string[] {
   const cost = plan.costPerHour === null ? "" : `, ${number(plan.costPerHour)} an hour`;
   const proof = plan.optimal ? "proven best" : `at most ${number(plan.gap)} below the best`;
   return [
     `${plan.feasible ? "feasible" : "NOT FEASIBLE"} at ${number(plan.rateRps)} rps${plan.shedRps > 0 ? `, ${number(plan.shedRps)} rps are shed` : ""}`,
-    `accuracy ${percent(plan.accuracy)}, right and in time ${percent(plan.effectiveAccuracy)}, ${number(plan.latencyMs)} ms, ${number(plan.cores)} cores${cost}`,
+    `accuracy ${accuracyText(plan)}, ${effectiveText(plan)}, ${number(plan.latencyMs)} ms, ${number(plan.cores)} cores${cost}`,
     `objective ${plan.objective.toPrecision(6)}, ${proof}`,
   ];
 }
 
 /** What came second, and by how much. */
-export function runnerUpText(plan: Pick<Plan, "objective" | "accuracy" | "cores">, runnerUp: RunnerUp | null): string {
+export function runnerUpText(
+  plan: Pick<Plan, "objective" | "accuracy" | "isAccuracyKnown" | "cores">,
+  runnerUp: RunnerUp | null,
+): string {
   if (runnerUp === null) return "runner-up: none";
   const by = plan.objective - runnerUp.objective;
   // The least bad of plans that break a limit is chosen by what it serves right and in time.
   const difference = by < 0 ? `higher by ${number(-by)}` : `lower by ${number(by)}`;
-  return `runner-up: ${stagesText(runnerUp.stages)}: accuracy ${points(runnerUp.accuracy - plan.accuracy)}, cores ${signed(runnerUp.cores - plan.cores)}, objective ${difference}`;
+  const accuracy = plan.isAccuracyKnown ? `accuracy ${points(runnerUp.accuracy - plan.accuracy)}, ` : "";
+  return `runner-up: ${stagesText(runnerUp.stages)}: ${accuracy}cores ${signed(runnerUp.cores - plan.cores)}, objective ${difference}`;
 }

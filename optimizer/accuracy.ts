@@ -78,6 +78,19 @@ export function accuracyOf(pipeline: Pipeline): AccuracyModel {
   return model;
 }
 
+/**
+ * Whether the accuracy of what serves the stages follows from what was measured, or written in the pipeline file; otherwise it is a bound, as unknown
+ * variants count as always right.
+ *
+ * @param served variant names of each stage.
+ */
+export function isAccuracyKnown(pipeline: Pipeline, served: readonly (readonly string[])[]): boolean {
+  const isKnown = pipeline.stages.every(({ variants }, s) =>
+    variants.every(({ name, accuracy }) => accuracy !== null || !served[s]?.includes(name)),
+  );
+  return isKnown || (served.every(names => names.length === 1) && accuracyOf(pipeline).isMeasured(served.flat()));
+}
+
 function buildModel(pipeline: Pipeline): AccuracyModel {
   const steps = pipeline.stages.map(stage => stepsOf(pipeline, stage));
   const root = measuredTree(pipeline, steps);

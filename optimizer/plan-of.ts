@@ -1,4 +1,5 @@
 import type { Binding, Plan, Reason } from "../domain/plan.ts";
+import { isAccuracyKnown } from "./accuracy.ts";
 import type { Prediction } from "./predict.ts";
 import type { Scope } from "./scope.ts";
 import { SLACK } from "./totals.ts";
@@ -22,6 +23,10 @@ export function planOf(scope: Scope, prediction: Prediction, verdict: Verdict): 
     rateRps: scope.rateRps,
     stages: prediction.stages,
     accuracy: prediction.accuracy,
+    isAccuracyKnown: isAccuracyKnown(
+      scope.problem.pipeline,
+      prediction.stages.map(({ parts }) => parts.map(({ variant }) => variant)),
+    ),
     effectiveAccuracy,
     cores: prediction.cores,
     costPerHour: scope.stages.some(({ stage }) => stage.costPerHour !== null) ? prediction.costPerHour : null,

@@ -93,8 +93,10 @@ function planGauges(gauge: MakeGauge): Add {
     shed(labels, plan.shedRps);
     feasible(labels, plan.feasible ? 1 : 0);
     cores(labels, plan.cores);
-    accuracy(labels, plan.accuracy);
-    effective(labels, plan.effectiveAccuracy);
+    if (plan.isAccuracyKnown) {
+      accuracy(labels, plan.accuracy);
+      effective(labels, plan.effectiveAccuracy);
+    }
     latency(labels, plan.latencyMs / 1000);
     if (board.planAtMs !== null) age(labels, (nowMs - board.planAtMs) / 1000);
   };

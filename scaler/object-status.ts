@@ -67,8 +67,10 @@ function boardStatus({ mode, decisionId, planAtMs, plan, load, stages, reasons }
     ...(load && { loadRps: rounded(load.rateRps) }),
     ...(plan && {
       plannedRps: rounded(plan.rateRps),
-      accuracy: Number(plan.accuracy.toFixed(4)),
-      effectiveAccuracy: Number(plan.effectiveAccuracy.toFixed(4)),
+      ...(plan.isAccuracyKnown && {
+        accuracy: Number(plan.accuracy.toFixed(4)),
+        effectiveAccuracy: Number(plan.effectiveAccuracy.toFixed(4)),
+      }),
       cores: rounded(plan.cores),
       latencyMs: rounded(plan.latencyMs),
       feasible: plan.feasible,

@@ -56,7 +56,7 @@ export function showSummary(key: PipelineKey, board: PipelineBoard | null): unkn
     decisionId: board?.decisionId ?? null,
     loadRps: board?.load?.rateRps ?? null,
     feasible: board?.plan?.feasible ?? null,
-    accuracy: board?.plan?.accuracy ?? null,
+    accuracy: board?.plan?.isAccuracyKnown ? board.plan.accuracy : null,
     servedAccuracy: board?.served?.accuracy ?? null,
     cores: board?.plan?.cores ?? null,
     reasons: board?.reasons ?? [],

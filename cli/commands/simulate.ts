@@ -101,6 +101,11 @@ async function runSimulate(path: string, flags: SimulateFlags): Promise<void> {
   );
   if (leftOut.length > 0) process.stderr.write(`left out, for they were not measured: ${leftOut.join(", ")}\n`);
   sayUnfit(pipeline, line => process.stderr.write(`${line}\n`));
+  const unknown = pipeline.stages.flatMap(({ name, variants }) =>
+    variants.flatMap(variant => (variant.accuracy === null ? [`${name}/${variant.name}`] : [])),
+  );
+  if (unknown.length > 0)
+    process.stderr.write(`accuracy was not measured of ${unknown.join(", ")}: it counts as 100 %\n`);
   const policies = (flags.policy as PolicyName[] | undefined) ?? null;
   const votes = votesLeftOut(pipeline, policies);
   if (votes !== null) process.stderr.write(`${votes}\n`);

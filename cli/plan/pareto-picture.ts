@@ -18,6 +18,7 @@ interface Mark {
   readonly title: string;
   readonly cores: number;
   readonly accuracy: number;
+  readonly accuracyText: string;
 }
 
 /** Accuracy against cores of every plan that is worth having at a load, as one SVG, or one HTML page, that needs no other file. */
@@ -28,7 +29,7 @@ export function paretoPicture(problem: Problem, plan: Plan, front: ParetoFront, 
   if (!isPage) return svg;
   const rows = marks.map(
     mark =>
-      `<tr><td>${NAMES[mark.kind]}</td><td>${short(mark.cores)}</td><td>${(100 * mark.accuracy).toFixed(2)} %</td><td>${escaped(mark.title)}</td></tr>`,
+      `<tr><td>${NAMES[mark.kind]}</td><td>${short(mark.cores)}</td><td>${mark.accuracyText}</td><td>${escaped(mark.title)}</td></tr>`,
   );
   return [
     "<!doctype html>",
@@ -45,11 +46,12 @@ export function paretoPicture(problem: Problem, plan: Plan, front: ParetoFront, 
 const NAMES: Readonly<Record<Mark["kind"], string>> = { front: "possible", plan: "chosen", current: "served now" };
 
 function marksOf(problem: Problem, plan: Plan, front: ParetoFront): Mark[] {
-  const markOf = (kind: Mark["kind"], { stages, cores, accuracy }: Plan): Mark => ({
+  const markOf = (kind: Mark["kind"], { stages, cores, accuracy, isAccuracyKnown }: Plan): Mark => ({
     kind,
     title: stages.map(stageText).join(" → "),
     cores,
     accuracy,
+    accuracyText: isAccuracyKnown ? `${(100 * accuracy).toFixed(2)} %` : "accuracy not measured",
   });
   const current = problem.current ? [markOf("current", evaluate(problem, problem.current))] : [];
   return [...front.plans.map(other => markOf("front", other)), ...current, markOf("plan", plan)];
@@ -79,8 +81,8 @@ function svgOf(heading: string, marks: readonly Mark[], front: ParetoFront): str
     i === 0 ? `M${px(x(cores))} ${px(y(accuracy))}` : `H${px(x(cores))}V${px(y(accuracy))}`,
   );
   const dots = marks.map(
-    ({ kind, title, cores, accuracy }) =>
-      `<circle class="${kind}" cx="${px(x(cores))}" cy="${px(y(accuracy))}" r="${kind === "front" ? 4 : 7}"><title>${escaped(`${NAMES[kind]}: ${short(cores)} cores, ${(100 * accuracy).toFixed(2)} %. ${title}`)}</title></circle>`,
+    ({ kind, title, cores, accuracy, accuracyText }) =>
+      `<circle class="${kind}" cx="${px(x(cores))}" cy="${px(y(accuracy))}" r="${kind === "front" ? 4 : 7}"><title>${escaped(`${NAMES[kind]}: ${short(cores)} cores, ${accuracyText}. ${title}`)}</title></circle>`,
   );
   const note = front.isWhole ? "every plan that no other beats" : "not all plans, or not all proven";
   return [

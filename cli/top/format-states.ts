@@ -74,19 +74,25 @@ function servingText({ serving }: PipelineState["stages"][number]): string {
 }
 
 function pipelineCells(state: PipelineState): readonly string[] {
-  const { loadRps, forecast, accuracy, servedAccuracy, lastMinute, slo, cores } = state;
+  const { loadRps, forecast, accuracy, servedAccuracy, feasible, lastMinute, slo, cores } = state;
+  const isServed = state.stages.every(({ serving }) => serving.length > 0);
   const shown = (value: number | null | undefined): string => (value == null ? "–" : number(value));
   return [
     plainText(state.pipeline),
     state.mode,
     shown(loadRps),
     shown(forecast?.p95Rps),
-    servedAccuracy === null ? "–" : percent(servedAccuracy),
-    accuracy === null ? "–" : percent(accuracy),
+    accuracyCell(servedAccuracy, isServed && feasible !== null && accuracy === null),
+    accuracyCell(accuracy, feasible !== null),
     shown(lastMinute?.p99Ms),
     number(slo.latencyMs),
     shown(cores),
   ];
+}
+
+function accuracyCell(accuracy: number | null, isThere: boolean): string {
+  if (accuracy !== null) return percent(accuracy);
+  return isThere ? "not measured" : "–";
 }
 
 function notesOf(state: PipelineState): readonly string[] {

@@ -23,6 +23,8 @@ const liveSchema = z.object({
           feasible: z.boolean(),
           rateRps: rate,
           accuracy: z.number(),
+          // Scalers of earlier versions do not say.
+          isAccuracyKnown: z.boolean().default(true),
           effectiveAccuracy: z.number(),
           cores: z.number(),
           costPerHour: z.number().nullable(),
@@ -94,7 +96,7 @@ export const pipelineStateSchema = z.object({
     .describe("Quantiles of the highest second within the horizon"),
   planRps: rate.nullable().describe("What the plan was made for"),
   feasible: z.boolean().nullable().describe("The plan meets every constraint"),
-  accuracy: z.number().nullable().describe("Predicted by the plan, 0 to 1"),
+  accuracy: z.number().nullable().describe("Predicted by the plan, 0 to 1; null: no plan, or not measured"),
   servedAccuracy: z
     .number()
     .nullable()
@@ -154,9 +156,9 @@ function stateOf(key: PipelineKey, live: Live): PipelineState {
     },
     planRps: plan?.rateRps ?? null,
     feasible: plan?.feasible ?? null,
-    accuracy: plan?.accuracy ?? null,
+    accuracy: plan?.isAccuracyKnown ? plan.accuracy : null,
     servedAccuracy: board?.served?.accuracy ?? null,
-    effectiveAccuracy: plan?.effectiveAccuracy ?? null,
+    effectiveAccuracy: plan?.isAccuracyKnown ? plan.effectiveAccuracy : null,
     estimatedAccuracy: board?.estimated?.accuracy ?? null,
     cores: plan?.cores ?? null,
     costPerHour: plan?.costPerHour ?? null,

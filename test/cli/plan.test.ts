@@ -41,6 +41,28 @@ describe("variscale plan", function () {
     assert.deepEqual(Object.keys(plan.stages[0].parts[0]), ["variant", "batch", "replicas", "share"]);
   });
 
+  it("shows no accuracy of variants that have none, as they count as always right", () => {
+    const file = join(pipeline, "pipeline.yaml");
+    const text = readFileSync(file, "utf8");
+    writeFileSync(file, text.replace(/"accuracy": [\d.]+,/g, ""));
+    const { stdout } = variscale("plan", pipeline, "--rps", "5");
+    assert.match(stdout, /^accuracy not measured, in time \d/m);
+    assert.doesNotMatch(stdout, /accuracy (?:100|[+−±])/);
+    assert.equal(
+      JSON.parse(variscale("plan", pipeline, "--rps", "5", "--output", "json").stdout).isAccuracyKnown,
+      false,
+    );
+    const picture = join(folder.path, "plans.html");
+    variscale("plan", pipeline, "--rps", "5", "--picture", picture);
+    assert.match(readFileSync(picture, "utf8"), /accuracy not measured/);
+    // One stage that is not known is enough.
+    writeFileSync(file, text.replace(/"accuracy": [\d.]+,/, ""));
+    const pins = ["--pin", "first=light", "--pin", "second=light"];
+    assert.match(variscale("plan", pipeline, "--rps", "5", ...pins).stdout, /accuracy not measured/);
+    const heavy = ["--pin", "first=heavy", "--pin", "second=light"];
+    assert.match(variscale("plan", pipeline, "--rps", "5", ...heavy).stdout, /^accuracy 76\.0 %, right and in time/m);
+  });
+
   it("takes its own plan for what is served now, says what changes and what more would cost", () => {
     const file = join(folder.path, "plan.json");
     const pinned = ["--pin", "first=light", "--pin", "second=light", "--output", "json"];

@@ -7,10 +7,11 @@ import type { PipelineState } from "../../cli/top/pipeline-state.ts";
 import { openScreen } from "../../cli/top/screen.ts";
 import { watchStates } from "../../cli/top/watch-states.ts";
 import { VariscaleError } from "../../domain/errors.ts";
+import { parsePipelineFile } from "../../domain/pipeline-file.ts";
 import { number } from "../../explanation/number-text.ts";
 import { until } from "../scaler/support/manual-clock.ts";
 import { RunningScaler } from "../scaler/support/running-scaler.ts";
-import { testPipeline } from "../scaler/support/test-pipeline.ts";
+import { testPipeline, testPipelineText } from "../scaler/support/test-pipeline.ts";
 import { runVariscale } from "./support/run-variscale.ts";
 
 function stateOf(pipeline: string, more: Partial<PipelineState> = {}): PipelineState {
@@ -113,6 +114,30 @@ describe("variscale top", function () {
     assert.equal(state.forecast.p95Rps, running.board?.forecast?.peakRps[2]);
   });
 
+  it("invents no accuracy of variants that have none", async () => {
+    const text = testPipelineText().replace(/"accuracy":[\d.]+,/g, "");
+    const parsed = parsePipelineFile(text, () => null);
+    assert.ok(parsed.ok);
+    const bare = await RunningScaler.start({ pipelines: [parsed.pipeline] });
+    try {
+      for (const stage of ["detect", "read"]) bare.switcher({ stage, pod: `${stage}-0` });
+      bare.gateway.rateRps = 50;
+      await bare.runUntil(({ plan, stages }) => plan !== null && stages.every(stage => stage.replicasReady > 0));
+      const url = ["--url", bare.url("")];
+      assert.match((await runVariscale(["top", ...url])).stdout, /\nshop\/cards .* not measured +not measured /);
+      const [state] = JSON.parse((await runVariscale(["top", ...url, "--output", "json"])).stdout).pipelines;
+      assert.deepEqual([state.accuracy, state.servedAccuracy, state.effectiveAccuracy], [null, null, null]);
+      const explained = await runVariscale(["explain", ...url]);
+      assert.match(explained.stdout, /accuracy not measured, in time \d/);
+      assert.doesNotMatch(explained.stdout, /accuracy of what is served|accuracy ±/);
+      const metrics = await (await fetch(bare.url("/metrics"))).text();
+      assert.match(metrics, /variscale_plan_cores\{/);
+      assert.doesNotMatch(metrics, /variscale_(?:plan|served|plan_effective)_accuracy_ratio\{/);
+    } finally {
+      await bare.close();
+    }
+  });
+
   it("shows what a namespace has, and what is wrong", async () => {
     const { stdout } = await top("--namespace", "b", "--problems");
     assert.match(stdout, /b\/a: Ready: there is no plan yet/);
@@ -141,7 +166,13 @@ describe("states of pipelines", () => {
   });
   const loaded = stateOf("b/loaded", { loadRps: 900, accuracy: 0.5 });
   const big = stateOf("c/big", { cores: 64, problems: ["PlanFeasible: too much"] });
-  const unknown = stateOf("d/unknown", { loadRps: null, cores: null, accuracy: null, lastMinute: null });
+  const unknown = stateOf("d/unknown", {
+    loadRps: null,
+    cores: null,
+    feasible: null,
+    accuracy: null,
+    lastMinute: null,
+  });
 
   for (const [order, first] of [
     ["pipeline", "a/late"],
@@ -172,6 +203,14 @@ describe("states of pipelines", () => {
       formatStates([{ ...loaded, stages: [{ ...loaded.stages[0]!, parts: [] }] }], null),
       /read +– +– +– +heavy × 2 +2\/3/,
     );
+  });
+
+  it("show no accuracy of a plan, or of what serves, where none was measured", () => {
+    const unmeasured = stateOf("a/b", { accuracy: null });
+    assert.match(formatStates([unmeasured], null), /\na\/b +active +50 +57.25 +not measured +not measured +250/);
+    const [stage] = unmeasured.stages;
+    const alone = { ...unmeasured, stages: [{ ...stage!, serving: [] }] };
+    assert.match(formatStates([alone], null), /\na\/b +active +50 +57.25 +– +not measured +250/);
   });
 
   it("are two tables where one is wider than the terminal, so that nothing is cut at 80 columns", () => {

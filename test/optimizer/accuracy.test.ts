@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { accuracyOf } from "../../optimizer/accuracy.ts";
+import { accuracyOf, isAccuracyKnown } from "../../optimizer/accuracy.ts";
 import { combined } from "../../optimizer/composite.ts";
 import { type PipelineShape, pipelineOf } from "./problems.ts";
 import { pipelineShape } from "./random-problem.ts";
@@ -30,6 +30,22 @@ const shape: PipelineShape = {
     { variants: { detect: "heavy", read: "unknown" }, accuracy: 0.97 },
   ],
 };
+
+describe("isAccuracyKnown()", () => {
+  const pipeline = pipelineOf(shape);
+
+  it("is true where each variant's accuracy is known, or that of the combination was measured", () => {
+    assert.equal(isAccuracyKnown(pipeline, [["light"], ["light"]]), true);
+    assert.equal(isAccuracyKnown(pipeline, [["light", "heavy"], ["light"]]), true);
+    const combinations = [{ variants: { detect: "light", read: "heavy" }, accuracy: 0.7 }];
+    assert.equal(isAccuracyKnown(pipelineOf({ ...shape, combinations }), [["light"], ["heavy"]]), true);
+  });
+
+  it("is false where one that is not known serves, alone or beside others", () => {
+    assert.equal(isAccuracyKnown(pipeline, [["light"], ["heavy"]]), false);
+    assert.equal(isAccuracyKnown(pipeline, [["light"], ["light", "heavy"]]), false);
+  });
+});
 
 describe("accuracyOf()", () => {
   it("takes a measured combination as it is, the first one of two", () => {
