@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, realpathSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
@@ -11,23 +11,35 @@ export function defaultStateFolder(env: NodeJS.ProcessEnv): string {
   return join(env["XDG_STATE_HOME"] || join(homedir(), ".local/state"), "variscale");
 }
 
-/**
- * The state folder of `variscale up` for one pipeline file: two projects that call their pipelines alike share nothing. Before it is used for the
- * first time it is given what earlier versions kept of a pipeline of this name in the folder of all.
- */
+/** The state folder of `variscale up` for one pipeline file: two projects that call their pipelines alike share nothing. */
 export function upStateFolder(env: NodeJS.ProcessEnv, file: string, key: PipelineKey): string {
   const all = defaultStateFolder(env);
   const place = createHash("sha256").update(realpathSync(file)).digest("hex").slice(0, 12);
-  const folder = join(all, "up", `${key.namespace}_${key.name}-${place}`);
-  if (existsSync(folder)) return folder;
-  for (const pathOf of [pipelineStatePath, historyPath, modelPath]) {
-    const before = pathOf(all, key);
-    if (!existsSync(before)) continue;
-    const now = pathOf(folder, key);
-    mkdirSync(dirname(now), { recursive: true });
-    copyFileSync(before, now);
+  return join(all, "up", `${key.namespace}_${key.name}-${place}`);
+}
+
+/**
+ * Gives a new state folder of `variscale up` what earlier versions kept of a pipeline of this name in the folder of all. This is done for one folder of a
+ * name only: a pipeline file that is moved, or another one of this name, does not get the old state again. The caller holds the lock of the folder.
+ */
+export function adoptEarlierState(env: NodeJS.ProcessEnv, folder: string, key: PipelineKey): void {
+  const all = defaultStateFolder(env);
+  const marker = join(all, "up", `${key.namespace}_${key.name}.adopted`);
+  if (existsSync(marker)) return;
+  const paths = [pipelineStatePath, historyPath, modelPath].filter(pathOf => existsSync(pathOf(all, key)));
+  if (paths.length > 0 && !existsSync(folder)) {
+    // A copy that was broken off is never taken for the state.
+    const copy = `${folder}.copy`;
+    rmSync(copy, { recursive: true, force: true });
+    for (const pathOf of paths) {
+      const path = pathOf(copy, key);
+      mkdirSync(dirname(path), { recursive: true });
+      copyFileSync(pathOf(all, key), path);
+    }
+    renameSync(copy, folder);
   }
-  return folder;
+  mkdirSync(dirname(marker), { recursive: true });
+  writeFileSync(marker, "");
 }
 
 /** `$XDG_CACHE_HOME/variscale`, or ~/.cache/variscale. */

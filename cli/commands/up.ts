@@ -1,6 +1,8 @@
 import type { Command } from "commander";
+import type { Logger } from "pino";
+import type { PipelineKey } from "../../domain/pipeline.ts";
 import type { LogFormat, LogLevel } from "../../runtime/logger.ts";
-import { findModelFolder, upStateFolder } from "../folders.ts";
+import { adoptEarlierState, findModelFolder, upStateFolder } from "../folders.ts";
 import {
   logFormatOption,
   logLevelOption,
@@ -36,6 +38,7 @@ Examples:
 --output json, when every stage has a replica that is ready:
   {"pipeline": "default/shop", "mode": "active", "url", "page", "api", "metrics", "keda", "switchers"}: requests go to \`url\`
 
+Edits of the pipeline file and of its code count from the next start on; it warns when the file has changed.
 It serves until Ctrl-C or SIGTERM, and then ends with 0.`;
 
 export function addUp(program: Command): void {
@@ -64,6 +67,8 @@ export function addUp(program: Command): void {
     .action(runUp);
 }
 
+const LOOK_EVERY_MS = 2000;
+
 async function runUp(path: string, flags: UpFlags): Promise<void> {
   const { availableParallelism } = await import("node:os");
   const { createLogger, setLogFormat } = await import("../../runtime/logger.ts");
@@ -77,6 +82,7 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   const { formatKey } = await import("../../domain/pipeline.ts");
   const { writeReady } = await import("../write-ready.ts");
   const { lockFolder } = await import("../../runtime/folder-lock.ts");
+  const { PipelineFile } = await import("../../scaler/pipeline-files.ts");
   const { checkModelHashes } = await import("../../models/model-hashes.ts");
   setLogFormat(flags.logFormat, process.env);
   const logger = createLogger("up", flags.logLevel);
@@ -99,6 +105,8 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   ]);
   const stateDir = flags.stateDir ?? upStateFolder(process.env, pipelineFileAt(path), pipeline.key);
   await lockFolder(stateDir, `variscale up ${path}`);
+  if (flags.stateDir === undefined) adoptState(stateDir, pipeline.key, logger);
+  const edits = new PipelineFile({ path, set: flags.set });
   // Before anything is started, so that a signal ends all of it, however far that is.
   let starting: Promise<Up> | null = null;
   const close = () =>
@@ -127,6 +135,21 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   const { url } = up;
   const { page, api, ...others } = scalerAddresses("127.0.0.1", up.scaler.ports);
   logger.info({ url, page, api, mode: pipeline.mode }, "ready");
+  setInterval(() => {
+    if (edits.look())
+      logger.warn(
+        `${pipelineFileAt(path)} has changed: it is served as it was at the start. Start \`variscale up\` again to take the change.`,
+      );
+  }, LOOK_EVERY_MS).unref();
   if (flags.output === "json")
     writeReady({ pipeline: formatKey(pipeline.key), mode: pipeline.mode, url, page, api, ...others });
+}
+
+/** A folder that can't be written is no reason not to serve: the scaler says itself that it keeps nothing. */
+function adoptState(stateDir: string, key: PipelineKey, logger: Logger): void {
+  try {
+    adoptEarlierState(process.env, stateDir, key);
+  } catch (error) {
+    logger.warn({ error, folder: stateDir }, "what an earlier version kept is not taken over");
+  }
 }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
-import { defaultModelFolder, upStateFolder } from "../../cli/folders.ts";
+import { adoptEarlierState, defaultModelFolder, upStateFolder } from "../../cli/folders.ts";
 import { readPipeline } from "../../runtime/read-pipeline.ts";
 import { TestFolder } from "../support/switcher-harness.ts";
 import { writeTinyPipeline } from "./support/tiny-pipeline.ts";
@@ -62,11 +62,43 @@ describe("upStateFolder()", () => {
     assert.notEqual(first, second);
   });
 
-  it("begins with what an earlier version kept under the name alone", () => {
-    const before = join(folder.path, "state/variscale/pipelines");
-    mkdirSync(before, { recursive: true });
-    writeFileSync(join(before, "default_tiny.json"), "kept");
-    assert.equal(readFileSync(join(make("a"), "pipelines/default_tiny.json"), "utf8"), "kept");
-    assert.equal(readFileSync(join(before, "default_tiny.json"), "utf8"), "kept");
+  const env = (): NodeJS.ProcessEnv => ({ XDG_STATE_HOME: join(folder.path, "state") });
+  const keepEarlier = (text: string): string => {
+    const path = join(folder.path, "state/variscale/pipelines/default_tiny.json");
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    return path;
+  };
+
+  it("writes nothing until its lock is held", () => {
+    keepEarlier("kept");
+    assert.equal(existsSync(make("a")), false);
+  });
+
+  it("begins with what an earlier version kept under the name alone, once for each name", () => {
+    const before = keepEarlier("kept");
+    const first = make("a");
+    adoptEarlierState(env(), first, key);
+    assert.equal(readFileSync(join(first, "pipelines/default_tiny.json"), "utf8"), "kept");
+    assert.equal(readFileSync(before, "utf8"), "kept");
+    // The project moves.
+    renameSync(join(folder.path, "a"), join(folder.path, "b"));
+    const moved = upStateFolder(env(), join(folder.path, "b", "pipeline.yaml"), key);
+    adoptEarlierState(env(), moved, key);
+    assert.notEqual(moved, first);
+    assert.equal(existsSync(moved), false);
+  });
+
+  it("takes no copy of earlier state that was broken off, and begins with nothing where there is none", () => {
+    const first = make("a");
+    keepEarlier("kept");
+    mkdirSync(join(`${first}.copy`, "pipelines"), { recursive: true });
+    writeFileSync(join(`${first}.copy`, "pipelines/other.json"), "half");
+    adoptEarlierState(env(), first, key);
+    assert.deepEqual(readdirSync(join(first, "pipelines")), ["default_tiny.json"]);
+    assert.equal(existsSync(`${first}.copy`), false);
+    const other = { namespace: "default", name: "other" };
+    adoptEarlierState(env(), `${first}-other`, other);
+    assert.equal(existsSync(`${first}-other`), false);
   });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
@@ -84,6 +84,18 @@ describe("variscale up, when it can't start or is stopped while it does", () => 
     } finally {
       first.killAll();
     }
+  });
+
+  it("says that an edit of the pipeline file waits for the next start", async () => {
+    writeTinyPipeline(folder.path);
+    const running = await UpProcess.startReady(folder.path);
+    up = running;
+    const file = join(folder.path, "pipeline.yaml");
+    writeFileSync(file, readFileSync(file, "utf8").replace('"latencyMs": 5000', '"latencyMs": 4000'));
+    const findWarnings = () => running.logs().filter(line => /pipeline\.yaml has changed/.test(String(line["msg"])));
+    await running.until(() => findWarnings().length > 0, "told of the edit");
+    assert.match(String(findWarnings()[0]?.["msg"]), /served as it was at the start\. Start `variscale up` again/);
+    assert.equal((await running.page()).slo.latencyMs, 5000);
   });
 
   it("ends with the reason where no model keeps the contract, which no further try would mend", async () => {
