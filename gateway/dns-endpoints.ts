@@ -68,6 +68,7 @@ function completeTable(flags: readonly string[], stages: readonly string[]): End
 class FollowedName {
   readonly #stage: string;
   readonly #host: string;
+  /** `port`, or `port/MODEL`. */
   readonly #port: string;
   readonly #resolver: Resolver;
   readonly #options: DnsOptions;
@@ -76,9 +77,9 @@ class FollowedName {
   #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param flag `stage=host:port`. */
+  /** @param flag `stage=host:port` or `stage=host:port/MODEL`. */
   constructor(flag: string, resolver: Resolver, options: DnsOptions) {
-    const [, stage = "", host = "", port = ""] = /^([^=]*)=(.*):(\d+)$/.exec(flag) ?? [];
+    const [, stage = "", host = "", port = ""] = /^([^=]*)=([^/]*):(\d+.*)$/.exec(flag) ?? [];
     this.#stage = stage;
     this.#host = host;
     this.#port = port;

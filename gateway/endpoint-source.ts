@@ -2,7 +2,7 @@ import { VariscaleError } from "../domain/errors.ts";
 
 /** A replica that is ready to serve a stage. */
 export interface Endpoint {
-  /** `host:port` of its Open Inference Protocol server. */
+  /** `host:port` of its Open Inference Protocol server; `host:port/MODEL` where the server calls the model otherwise than the stage. */
   readonly address: string;
   /** What it serves, where that is known; otherwise its answers tell. */
   readonly variant?: string | undefined;
@@ -33,12 +33,12 @@ export interface MessageChannel {
   off(event: "message", listener: (message: unknown) => void): unknown;
 }
 
-const ADDRESS = /^(\[[0-9a-fA-F:.%]{2,64}\]|[A-Za-z0-9._-]{1,253}):([0-9]{1,5})$/;
+const ADDRESS = /^(\[[0-9a-fA-F:.%]{2,64}\]|[A-Za-z0-9._-]{1,253}):([0-9]{1,5})(?:\/[^\s/]{1,255})?$/;
 /** A table beyond this is an error of its sender. */
 const MAX_ENDPOINTS = 10_000;
 
 /**
- * Replicas that never change, as `stage=host:port`; a stage may be named several times. `stage/variant=host:port`: it is one of the stage's
+ * Replicas that never change, as `stage=host:port` or `stage=host:port/MODEL`; a stage may be named several times. `stage/variant=host:port`: it is one of the stage's
  * voters, and every row goes to one replica of each of them.
  *
  * @throws invalid_argument for another form, or a stage that is not in `stages`.
@@ -46,10 +46,13 @@ const MAX_ENDPOINTS = 10_000;
 export function staticEndpoints(flags: readonly string[], stages: readonly string[]): EndpointSource {
   const table: Record<string, Endpoint[]> = {};
   for (const flag of flags) {
-    const [name = "", address = ""] = flag.split("=", 2);
+    const [, name = "", address = ""] = /^([^=]*)=(.*)$/.exec(flag) ?? [];
     const [stage = "", voter] = name.split("/", 2);
     if (!isAddress(address))
-      throw new VariscaleError("invalid_argument", `endpoint \`${flag}\` must be \`stage=host:port\``);
+      throw new VariscaleError(
+        "invalid_argument",
+        `endpoint \`${flag}\` must be \`stage=host:port\`, or \`stage=host:port/MODEL\` for a server that calls the model otherwise than the stage`,
+      );
     if (!stages.includes(stage))
       throw new VariscaleError(
         "invalid_argument",
@@ -95,7 +98,8 @@ function readTable(value: unknown): EndpointTable | string {
     const known = new Map<string, Endpoint>();
     for (const endpoint of endpoints) {
       const { address, variant, batch, voter } = (endpoint ?? {}) as Record<keyof Endpoint, unknown>;
-      if (!isAddress(address)) return `an address of stage \`${stage}\` is not \`host:port\``;
+      if (!isAddress(address))
+        return `an address of stage \`${stage}\` is neither \`host:port\` nor \`host:port/MODEL\``;
       known.set(address, {
         address,
         variant: nameOf(variant),

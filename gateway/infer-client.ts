@@ -44,10 +44,14 @@ export class InferClient {
   readonly #url: URL;
   readonly #contract: StageContract;
 
-  /** @param address `host:port`, an IPv6 host in brackets; checked before. */
+  /**
+   * @param address `host:port` or `host:port/MODEL`, an IPv6 host in brackets; checked before.
+   * @param stage names the model where the address does not.
+   */
   constructor(address: string, stage: string, contract: StageContract) {
     this.#address = address;
-    this.#url = new URL(`http://${address}/v2/models/${encodeURIComponent(stage)}/infer`);
+    const [, server = address, model = stage] = /^([^/]+)\/(.+)$/.exec(address) ?? [];
+    this.#url = new URL(`http://${server}/v2/models/${encodeURIComponent(model)}/infer`);
     this.#contract = contract;
   }
 

@@ -24,6 +24,7 @@ interface GatewayFlags {
 const HELP = `
 Examples:
   variscale gateway pipelines/id-card --endpoint detection=10.0.0.1:8000 --endpoint recognition=10.0.0.2:8000
+  variscale gateway pipelines/id-card --endpoint detection=127.0.0.1:8000/v4-640 --endpoint recognition=127.0.0.1:8000/small
   variscale gateway pipelines/id-card --endpoint detection=dns:detection.shop.svc.cluster.local:8000 --endpoint …
 
 --output json, when it listens:
@@ -38,8 +39,8 @@ export function addGateway(program: Command): void {
     .option("--host <host>", "to listen on", "0.0.0.0")
     .option("--port <port>", "to listen on", parsePort, 8090)
     .option(
-      "--endpoint <stage=host:port>",
-      "a replica of a stage; with stage=dns:host:port every address of the name is one, followed as it changes; with stage/variant=… it votes: every row goes to one replica of each of these variants; may be repeated",
+      "--endpoint <stage=host:port[/model]>",
+      "a replica of a stage; /model for a server of several models, or that calls it otherwise than the stage; with stage=dns:host:port every address of the name is one, followed as it changes; with stage/variant=… it votes: every row goes to one replica of each of these variants; may be repeated",
       collect,
       [],
     )

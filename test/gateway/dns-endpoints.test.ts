@@ -41,6 +41,12 @@ describe("dnsEndpoints()", () => {
     assert.deepEqual(addresses("b"), ["10.1.0.1:80"]);
   });
 
+  it("gives each address the model that the flag names", async () => {
+    follow(["a=dns:pods.shop.svc:8000/digits"], ["a"]);
+    await until(() => tables.length > 0);
+    assert.deepEqual(addresses("a"), ["10.0.0.1:8000/digits", "10.0.0.2:8000/digits"]);
+  });
+
   it("gives the addresses of a voter's name as its replicas", async () => {
     follow(["a/light=dns:pods.shop.svc:8000"], ["a"]);
     await until(() => tables.length > 0);

@@ -13,6 +13,14 @@ describe("staticEndpoints()", () => {
     assert.deepEqual(table, { a: [{ address: "h:1" }, { address: "10.0.0.1:80" }], b: [{ address: "[::1]:65535" }] });
   });
 
+  it("takes the model that a replica has, where it is called otherwise than the stage", () => {
+    let table: EndpointTable = {};
+    staticEndpoints(["a=h:1/x=1", "a/light=h:1/y"], ["a"]).follow(next => {
+      table = next;
+    });
+    assert.deepEqual(table, { a: [{ address: "h:1/x=1" }, { address: "h:1/y", voter: "light" }] });
+  });
+
   it("takes the voter that a replica stands for", () => {
     let table: EndpointTable = {};
     staticEndpoints(["a/light=h:1", "a=h:2"], ["a"]).follow(next => {
@@ -22,7 +30,18 @@ describe("staticEndpoints()", () => {
   });
 
   it("refuses another form and another stage", () => {
-    for (const flag of ["a", "a=", "a=h", "a=h:0", "a=h:65536", "a=http://h:1", "a=h:1/x", "a=::1:80", "=h:1"])
+    for (const flag of [
+      "a",
+      "a=",
+      "a=h",
+      "a=h:0",
+      "a=h:65536",
+      "a=http://h:1",
+      "a=h:1/",
+      "a=h:1/x/y",
+      "a=::1:80",
+      "=h:1",
+    ])
       assert.throws(() => staticEndpoints([flag], ["a"]), { code: "invalid_argument" }, flag);
     assert.throws(
       () => staticEndpoints(["c=h:1"], ["a", "b"]),

@@ -71,6 +71,21 @@ spec:
     assert.equal(exitCode, 0);
   });
 
+  it("asks a replica for the model that its endpoint names, else for that of the stage's name", async () => {
+    for (const [endpoint, model] of [
+      [`s=${replica.address}/digits+heavy`, "digits%2Bheavy"],
+      [`s=${replica.address}`, "s"],
+    ] as const) {
+      const child = fork(entry, [file, endpoint]);
+      const url = await started(child);
+      const response = await fetch(`${url}/v1/pipelines/n/p`, { method: "POST", body: "7" });
+      assert.equal(await response.text(), "7");
+      assert.equal(replica.calls.at(-1)?.path, `/v2/models/${model}/infer`);
+      child.disconnect();
+      await once(child, "exit");
+    }
+  });
+
   it("answers what it has and exits with 0 on SIGTERM", async () => {
     const slow = await startSlowReplica(200);
     const child = fork(entry, [file, `s=${slow.address}`]);
