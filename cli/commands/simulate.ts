@@ -102,10 +102,15 @@ async function runSimulate(path: string, flags: SimulateFlags): Promise<void> {
   if (leftOut.length > 0) process.stderr.write(`left out, for they were not measured: ${leftOut.join(", ")}\n`);
   sayUnfit(pipeline, line => process.stderr.write(`${line}\n`));
   const unknown = pipeline.stages.flatMap(({ name, variants }) =>
-    variants.flatMap(variant => (variant.accuracy === null ? [`${name}/${variant.name}`] : [])),
+    variants.flatMap(variant => {
+      const isMeasured = pipeline.accuracy.combinations.some(({ variants: all }) => all[name] === variant.name);
+      return variant.accuracy === null && !isMeasured ? [`${name}/${variant.name}`] : [];
+    }),
   );
   if (unknown.length > 0)
-    process.stderr.write(`accuracy was not measured of ${unknown.join(", ")}: it counts as 100 %\n`);
+    process.stderr.write(
+      `accuracy was not measured of ${unknown.join(", ")}: each counts as always right, and no accuracy is shown\n`,
+    );
   const policies = (flags.policy as PolicyName[] | undefined) ?? null;
   const votes = votesLeftOut(pipeline, policies);
   if (votes !== null) process.stderr.write(`${votes}\n`);
@@ -115,7 +120,7 @@ async function runSimulate(path: string, flags: SimulateFlags): Promise<void> {
   const results = await runAll(cases, flags.jobs ?? null, progress.show);
   progress.close();
   const report = await import("../simulate/report.ts");
-  const page = { pipeline: pipeline.key, load: load.name, results };
+  const page = { pipeline: pipeline.key, load: load.name, results, isAccuracyKnown: unknown.length === 0 };
   if (flags.output === "json") writeResult(report.simulationJson(page));
   else if (flags.output === "html") writeResult((await import("../simulate/html-report.ts")).simulationHtml(page));
   else writeResult(report.simulationTable(page));

@@ -25,17 +25,16 @@ export function simulationHtml(page: SimulationPage): string {
 <body>
 <h1>${escaped(title)}</h1>
 <p>Simulated: the scaler's own control loop on a virtual clock. Shares are of all requests that were offered; effective accuracy counts what is late, dropped or lost as wrong.</p>
-<div class="scroll"><table><thead><tr>${COLUMNS.map(name => `<th>${name}</th>`).join("")}</tr></thead><tbody>${page.results.map(row).join("")}</tbody></table></div>
-<h2>Accuracy against cost</h2>
-${frontier(page.results)}
+<div class="scroll"><table><thead><tr>${COLUMNS.map(name => `<th>${name}</th>`).join("")}</tr></thead><tbody>${page.results.map(result => row(result, page.isAccuracyKnown)).join("")}</tbody></table></div>
+${page.isAccuracyKnown ? `<h2>Accuracy against cost</h2>\n${frontier(page.results)}` : "<p>Accuracy was not measured of every variant, so that none is shown.</p>"}
 ${first.map(section).join("\n")}
 </body>
 </html>
 `;
 }
 
-function row(result: SimulationResult): string {
-  return `<tr>${cellsOfResult(result)
+function row(result: SimulationResult, isAccuracyKnown: boolean): string {
+  return `<tr>${cellsOfResult(result, isAccuracyKnown)
     .map(cell => `<td>${escaped(cell)}</td>`)
     .join("")}</tr>`;
 }

@@ -7,10 +7,12 @@ export interface SimulationPage {
   readonly pipeline: PipelineKey;
   readonly load: string;
   readonly results: readonly SimulationResult[];
+  /** Whether the accuracy of all variants is known; one that is not counts as always right. */
+  readonly isAccuracyKnown: boolean;
 }
 
-export function simulationJson({ pipeline, load, results }: SimulationPage): string {
-  return JSON.stringify({ pipeline: formatKey(pipeline), load, results }, null, 2);
+export function simulationJson({ pipeline, load, isAccuracyKnown, results }: SimulationPage): string {
+  return JSON.stringify({ pipeline: formatKey(pipeline), load, isAccuracyKnown, results }, null, 2);
 }
 
 export const COLUMNS = [
@@ -30,14 +32,15 @@ export const COLUMNS = [
   "tick ms",
 ] as const;
 
-export function cellsOfResult({ policy, seed, summary, tickP50Ms }: SimulationResult): readonly string[] {
+export function cellsOfResult(result: SimulationResult, isAccuracyKnown: boolean): readonly string[] {
+  const { policy, seed, summary, tickP50Ms } = result;
   const ms = (value: number | null): string => (value === null ? "–" : value.toFixed(value < 100 ? 1 : 0));
   return [
     policy,
     String(seed),
     String(summary.offered),
-    percent(summary.accuracy),
-    percent(summary.effectiveAccuracy),
+    percent(isAccuracyKnown ? summary.accuracy : Number.NaN),
+    percent(isAccuracyKnown ? summary.effectiveAccuracy : Number.NaN),
     summary.cores.toFixed(2),
     `${(100 * summary.violations).toFixed(2)} %`,
     String(summary.dropped),
@@ -50,7 +53,8 @@ export function cellsOfResult({ policy, seed, summary, tickP50Ms }: SimulationRe
   ];
 }
 
-export function simulationTable({ pipeline, load, results }: SimulationPage): string {
+export function simulationTable({ pipeline, load, isAccuracyKnown, results }: SimulationPage): string {
   const heading = `${formatKey(pipeline)} under ${load}, ${results[0]?.seconds ?? 0} s`;
-  return `${heading}\n\n${formatTable(COLUMNS, results.map(cellsOfResult), [0])}`;
+  const rows = results.map(result => cellsOfResult(result, isAccuracyKnown));
+  return `${heading}\n\n${formatTable(COLUMNS, rows, [0])}`;
 }

@@ -84,6 +84,16 @@ describe("variscale simulate", function () {
     assert.equal(simulate(...args, "--output", "json").stdout.replace(/"tick.*/g, ""), stdout.replace(/"tick.*/g, ""));
   });
 
+  it("shows no accuracy of variants that have none", () => {
+    const path = join(folder.path, "pipeline.yaml");
+    writeFileSync(path, readFileSync(path, "utf8").replace(/"accuracy": [\d.]+,/, ""));
+    const args = ["--csv", loadFile(Array.from({ length: 60 }, () => 5)), "--length", "30s", "--warm-up", "10s"];
+    const { stdout, stderr } = simulate(...args);
+    assert.match(stderr, /^accuracy was not measured of first\/light: /m);
+    assert.match(stdout, /^default +1 +\d+ +– +– +\d/m);
+    assert.match(simulate(...args, "--output", "html").stdout, /Accuracy was not measured of every variant/);
+  });
+
   it("prints a table and a page that fetches nothing", () => {
     const csv = loadFile(new Array<number>(120).fill(4));
     const table = simulate("--csv", csv, "--length", "50s");
