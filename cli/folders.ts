@@ -25,9 +25,9 @@ export function upStateFolder(env: NodeJS.ProcessEnv, file: string, key: Pipelin
 export function adoptEarlierState(env: NodeJS.ProcessEnv, folder: string, key: PipelineKey): void {
   const all = defaultStateFolder(env);
   const marker = join(all, "up", `${key.namespace}_${key.name}.adopted`);
-  if (existsSync(marker)) return;
   const paths = [pipelineStatePath, historyPath, modelPath].filter(pathOf => existsSync(pathOf(all, key)));
-  if (paths.length > 0 && !existsSync(folder)) {
+  if (paths.length === 0 || existsSync(marker)) return;
+  if (!existsSync(folder)) {
     // A copy that was broken off is never taken for the state.
     const copy = `${folder}.copy`;
     rmSync(copy, { recursive: true, force: true });

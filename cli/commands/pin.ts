@@ -63,6 +63,7 @@ async function runPin(name: string | undefined, flags: PinFlags): Promise<void> 
   const { pinnedText } = await import("../../explanation/change-text.ts");
   const { changeLines } = await import("../scaler/change-lines.ts");
   const { openScaler } = await import("../scaler/open-scaler.ts");
+  const { fetchState } = await import("../top/pipeline-state.ts");
   const { writeResult } = await import("../write-result.ts");
   const { stage, variant = null, batch = null, replicas = null, ttl, dryRun } = flags;
   if (variant === null && batch === null && replicas === null)
@@ -73,11 +74,15 @@ async function runPin(name: string | undefined, flags: PinFlags): Promise<void> 
   });
   const request = { stage, variant, batch, replicas, ttlMs: ttl * 1000 };
   const pinned = await pin(client, key, request, originOf(flags));
-  writeResult(
-    flags.output === "json"
-      ? JSON.stringify({ ...key, ...pinned, dryRun }, null, 2)
-      : pinnedText(pinned, changeLines(key, dryRun)).join("\n"),
+  if (flags.output === "json") return writeResult(JSON.stringify({ ...key, ...pinned, dryRun }, null, 2));
+  const lines = changeLines(key, dryRun);
+  // The pin is set, whether or not the scaler then says its mode.
+  const mode = await fetchState(client, key).then(
+    state => state.mode,
+    () => null,
   );
+  const shadow = `${lines.of}: in mode shadow it changes the plan, and not what is served; \`variscale mode active\` does`;
+  writeResult([...pinnedText(pinned, lines), ...(mode === "shadow" ? [shadow] : [])].join("\n"));
 }
 
 async function runUnpin(name: string | undefined, flags: UnpinFlags): Promise<void> {

@@ -97,14 +97,15 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   const whole = readPipeline(path, { ...read, leaveOut: leftOut });
   await checkModelHashes(whole, modelFolder);
   await checkContracts(whole, modelFolder);
+  // Before the ports: a second one of this pipeline is told of the first, and not of a port.
+  const stateDir = flags.stateDir ?? upStateFolder(process.env, pipelineFileAt(path), pipeline.key);
+  await lockFolder(stateDir, `variscale up ${path}`);
   await checkPorts([
     { option: "--port", host: "127.0.0.1", port: flags.port },
     { option: "--http-port", host: "127.0.0.1", port: flags.httpPort },
     { option: "--keda-port", host: "127.0.0.1", port: flags.kedaPort },
     { option: "--switcher-port", host: "127.0.0.1", port: flags.switcherPort },
   ]);
-  const stateDir = flags.stateDir ?? upStateFolder(process.env, pipelineFileAt(path), pipeline.key);
-  await lockFolder(stateDir, `variscale up ${path}`);
   if (flags.stateDir === undefined) adoptState(stateDir, pipeline.key, logger);
   const edits = new PipelineFile({ path, set: flags.set });
   // Before anything is started, so that a signal ends all of it, however far that is.
@@ -134,15 +135,20 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   }
   const { url } = up;
   const { page, api, ...others } = scalerAddresses("127.0.0.1", up.scaler.ports);
-  logger.info({ url, page, api, mode: pipeline.mode }, "ready");
+  // An operator's mode of an earlier run holds on.
+  const mode = up.board()?.mode ?? pipeline.mode;
+  logger.info({ url, page, api, mode }, "ready");
+  if (mode === "shadow")
+    logger.info(
+      "mode shadow: it only says what it would do. Write `mode: active` into the pipeline file, or run `variscale mode active`, to have it act.",
+    );
   setInterval(() => {
     if (edits.look())
       logger.warn(
         `${pipelineFileAt(path)} has changed: it is served as it was at the start. Start \`variscale up\` again to take the change.`,
       );
   }, LOOK_EVERY_MS).unref();
-  if (flags.output === "json")
-    writeReady({ pipeline: formatKey(pipeline.key), mode: pipeline.mode, url, page, api, ...others });
+  if (flags.output === "json") writeReady({ pipeline: formatKey(pipeline.key), mode, url, page, api, ...others });
 }
 
 /** A folder that can't be written is no reason not to serve: the scaler says itself that it keeps nothing. */

@@ -11,7 +11,8 @@ Stages and the variants that can serve them:
 ${variants.join("\n")}
 
 ${isServed ? servedSteps(measured) : fileSteps(name)}
-Then look at \`pipeline.yaml\`: the SLO, the order of the stages (\`dependsOn\`), their cores and replicas, and \`mode\`. Until accuracies are known
+Then look at \`pipeline.yaml\`: the SLO, the order of the stages (\`dependsOn\`), their cores and replicas, and \`mode\`: in
+\`shadow\` it only says what it would do, in \`active\` it acts. Until accuracies are known
 all variants count as always right, and the lightest is chosen: write \`accuracy: 0.93\` beside a variant's name, or give \`index.mjs\` an
 \`evaluation\`, with which \`variscale profile\` measures them. Write \`index.mjs\` for what the pipeline is for.
 `;

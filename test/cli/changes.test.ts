@@ -109,6 +109,11 @@ describe("variscale pin, unpin and mode", function () {
     assert.equal(status, 0);
     assert.match(stdout, /the mode is shadow \(its file says active; a new mode in the file wins\)/);
     await running.runUntil(board => board.mode === "shadow");
+    const pinned = await variscale(["pin", "--stage", "read", "--variant", "light"]);
+    assert.match(
+      pinned.stdout,
+      /is pinned to variant light .*\nshop\/cards: in mode shadow it changes the plan, and not what is served/,
+    );
   });
 
   it("names what is wrong: token, address, pipeline, stage, time", async () => {

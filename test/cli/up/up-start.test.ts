@@ -76,7 +76,8 @@ describe("variscale up, when it can't start or is stopped while it does", () => 
     writeTinyPipeline(folder.path);
     const first = await UpProcess.startReady(folder.path);
     try {
-      up = new UpProcess(folder.path);
+      // Also where it wants the ports of the first.
+      up = new UpProcess(folder.path, ["--port", new URL(first.url).port]);
       assert.equal(await up.exited, 1);
       assert.match(up.stderr, new RegExp(`state is in use by variscale up .* \\(pid ${first.child.pid}, since 20`));
       await first.end("SIGKILL");
