@@ -34,22 +34,37 @@ export async function findRefused(
       if (refused === null) continue;
       const where =
         variant.driver === "remote" ? `${variant.model} at ${variant.url}` : join(modelFolder, variant.model);
-      const fix = `Correct \`contract\` of stage ${stage.name} in the pipeline file, or export the model anew so that it keeps it.`;
       const reason = refused.message.replace(/^[^:]+: (?=the )/, "").replace(/\.?$/, ".");
       found.push({
         ...{ stage: stage.name, variant: variant.name, code: refused.code },
         message: `${stage.name}/${variant.name} (${where}): ${reason}`,
-        fix: refused.code === "contract_mismatch" ? fix : null,
+        fix: findFix(stage, variant, refused.code),
       });
     }
   return found;
 }
 
-/** @throws failed_precondition that names every variant that breaks the contract of its stage. */
-export async function checkContracts(pipeline: Pick<Pipeline, "stages">, modelFolder: string): Promise<void> {
-  const broken = (await findRefused(pipeline, modelFolder)).filter(({ code }) => code === "contract_mismatch");
+function findFix(stage: Stage, { driver }: Variant, code: Refused["code"]): string | null {
+  if (code === "contract_mismatch")
+    return `Correct \`contract\` of stage ${stage.name} in the pipeline file, or export the model anew so that it keeps it.`;
+  return code === "model_invalid" && driver === "onnx" ? "Export it again, or copy it whole." : null;
+}
+
+/**
+ * @param codes for which a variant ends it. A variant that can't be loaded is left out by what serves, and ends what measures.
+ * @throws failed_precondition that names every such variant.
+ */
+export async function checkContracts(
+  pipeline: Pick<Pipeline, "stages">,
+  modelFolder: string,
+  codes: readonly RefusedVariant["code"][] = ["contract_mismatch"],
+): Promise<void> {
+  const broken = (await findRefused(pipeline, modelFolder)).filter(({ code }) => codes.includes(code));
   if (broken.length > 0)
-    throw new VariscaleError("failed_precondition", broken.map(({ message, fix }) => `${message} ${fix}`).join("\n"));
+    throw new VariscaleError(
+      "failed_precondition",
+      broken.map(({ message, fix }) => [message, ...(fix === null ? [] : [fix])].join(" ")).join("\n"),
+    );
 }
 
 /** Gives null where a switcher would serve it. */

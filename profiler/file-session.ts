@@ -26,7 +26,7 @@ export async function openFile(source: ModelFile): Promise<ModelSession> {
     });
   } catch (error) {
     throw failure(
-      `${source.path} can't be loaded: ${VariscaleError.from(error).message}. Prepare the model again.`,
+      `${source.path} can't be loaded: ${messageOf(error).replace(/\.*$/, "")}. Export it again, or prepare it where it comes from a recipe.`,
       error,
     );
   }

@@ -54,7 +54,7 @@ export async function runProfile(
   const output = command.output ?? join(dirname(file), pipeline.measurements?.file ?? "measurements.json");
   checkWritable(output);
   await checkModelHashes(pipeline, command.modelFolder);
-  await checkContracts(pipeline, command.modelFolder);
+  await checkContracts(pipeline, command.modelFolder, ["contract_mismatch", "model_invalid"]);
   const cacheFile = join(dirname(output), ".variscale", "profile.json");
   if (command.fresh) rmSync(cacheFile, { force: true });
   const measurements = await profilePipeline({

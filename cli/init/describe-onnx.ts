@@ -46,7 +46,7 @@ async function readModel(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    const message = `--model ${path} can't be read: ${VariscaleError.from(error).message}`;
+    const message = `--model ${path} can't be read: ${VariscaleError.from(error).message}. Name an ONNX file that this user may read.`;
     throw new VariscaleError("not_found", message, { cause: error });
   }
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
@@ -55,6 +56,19 @@ describe("contracts of models", function () {
       message: /the input "x" is FP32, the contract says FP64\./,
     });
     assert.deepEqual([lines, existsSync(join(folder, "measurements.json"))], [[], false]);
+  });
+
+  it("are not kept by a model that can't be loaded: profile says so before it measures the others", async () => {
+    const bytes = readFileSync(join(folder, "first-heavy.onnx")).subarray(0, 60);
+    const sha256 = (content: Uint8Array) => createHash("sha256").update(content).digest("hex");
+    edit(sha256(readFileSync(join(folder, "first-heavy.onnx"))), sha256(bytes));
+    writeFileSync(join(folder, "first-heavy.onnx"), bytes);
+    const lines: string[] = [];
+    await assert.rejects(runProfile({ target: folder, modelFolder: folder, onProgress: line => lines.push(line) }), {
+      code: "failed_precondition",
+      message: /^first\/heavy \(.*first-heavy\.onnx\): .*it is cut off.* Export it again, or copy it whole\.$/,
+    });
+    assert.deepEqual(lines, []);
   });
 
   it("are checked by up before anything is started", async () => {
