@@ -80,7 +80,9 @@ function linesOf({ stages }: MeasurementsInput): string[][] {
         stage,
         variant,
         String(cores),
-        fit ? `${fit.fixedMs.toFixed(2)} ms + ${fit.rowMs.toFixed(3)} ms × rows` : "–",
+        fit
+          ? `${fit.fixedMs.toFixed(2)} ms ${fit.rowMs < 0 ? "−" : "+"} ${Math.abs(fit.rowMs).toFixed(3)} ms × rows`
+          : "–",
         percent(fit?.largestResidual ?? Number.NaN),
         byBatch(points, ({ batch, latencyMs }) => String(Number(((1000 * batch) / latencyMs).toPrecision(3)))),
       ]),

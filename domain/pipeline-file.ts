@@ -119,7 +119,9 @@ function parseWith<S extends z.ZodType>(
   if (broken) {
     const position = broken.linePos?.[0];
     const path = position ? `line ${position.line}, column ${position.col}` : "(the file)";
-    return failure(path, "not YAML", broken.message.split("\n")[0] ?? "not YAML", "Correct the YAML.");
+    const reason = (broken.message.split("\n")[0] ?? "").replace(/ at line \d+, column \d+:?$/, "");
+    const line = text.split("\n")[(position?.line ?? 1) - 1] ?? "";
+    return failure(path, line.trim().slice(0, 80), `not YAML: ${reason}`, "Correct the YAML.");
   }
   let value: unknown;
   try {

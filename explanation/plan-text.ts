@@ -51,7 +51,7 @@ export function runnerUpText(
   if (runnerUp === null) return "runner-up: none";
   const by = plan.objective - runnerUp.objective;
   // The least bad of plans that break a limit is chosen by what it serves right and in time.
-  const difference = by < 0 ? `higher by ${number(-by)}` : `lower by ${number(by)}`;
+  const difference = by === 0 ? "the same" : by < 0 ? `higher by ${number(-by)}` : `lower by ${number(by)}`;
   const accuracy = plan.isAccuracyKnown ? `accuracy ${points(runnerUp.accuracy - plan.accuracy)}, ` : "";
   return `runner-up: ${stagesText(runnerUp.stages)}: ${accuracy}cores ${signed(runnerUp.cores - plan.cores)}, objective ${difference}`;
 }

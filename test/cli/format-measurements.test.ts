@@ -61,6 +61,12 @@ describe("formatMeasurements()", () => {
     assert.deepEqual(lines[7], ["read", "light", "2", "–", "–", "1: 2000"]);
   });
 
+  it("shows a row that takes less than none with its sign once", () => {
+    const { light } = WITHOUT_ACCURACY.stages.read;
+    const stages = { read: { light: { ...light, fit: { ...light.fit, rowMs: -0.0123 } } } };
+    assert.equal(cellsOf({ ...WITHOUT_ACCURACY, stages })[6]?.[3], "0.46 ms − 0.012 ms × rows");
+  });
+
   it("shows what an older file has not as not measured", () => {
     const { light } = WITHOUT_ACCURACY.stages.read;
     const { fit: _fit, switch: _switch, otherCores: _other, ...older } = light;

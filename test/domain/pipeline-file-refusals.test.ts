@@ -182,7 +182,12 @@ describe("parsePipelineFile()", () => {
       }),
       [/fanOut\.byUpstreamVariant\.other: is not a variant of the upstream stage .* Write a variant of `detect`/],
     ],
-    ["what is no YAML", "a: [", [/^line \d+, column \d+: /]],
+    ["what is no YAML", "a: [", [/^line \d+, column \d+: not YAML: (?!.* at line)/]],
+    [
+      "a line that is no YAML",
+      "a: 1\nb c\nd: 2\n",
+      [/^line 2, column 1: not YAML: [^(]*\(is: "?b c"?\)\. Correct the YAML/],
+    ],
     ["nothing", "", [/^\(top level\): /]],
   ];
   for (const [name, text, patterns] of cases) {
