@@ -82,6 +82,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     http = await startHttpServer({
       host: options.host,
       port: options.port,
+      portOption: "--port",
       logger: options.logger,
       budget: options.budget ?? new ByteBudget(BUDGET_BYTES),
       maxConnections: MOST_CONNECTIONS,

@@ -2,7 +2,6 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { VariscaleError } from "../domain/errors.ts";
 import { limitConnections } from "./connection-limits.ts";
 import type { HttpServerOptions } from "./http-server.ts";
 import { HANDSHAKE_WITHIN_MS } from "./tls-material.ts";
@@ -12,8 +11,10 @@ const DEFAULT_CONNECTIONS = 1024;
 export const MOST_HEADER_BYTES = 16 * 1024;
 /** An answer whose client reads nothing for this long is cut. */
 const UNREAD_ANSWER_MS = 30_000;
-/** How often an ending server looks whether its answers are on their way. */
+/** How often a server that closes looks whether all answers have left. */
 const CHECK_MS = 10;
+/** An answer of this size goes to the kernel in one write, unless its client has stopped reading. */
+const AT_ONCE_BYTES = 16 * 1024;
 
 type ServerOptions = Pick<HttpServerOptions, "maxConnections" | "requestTimeoutMs" | "tls">;
 
@@ -50,16 +51,6 @@ function createMutualServer(tls: NonNullable<ServerOptions["tls"]>, limits: obje
     server.setSecureContext(inUse.context);
   });
   return server;
-}
-
-export function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", error => {
-      const message = `cannot listen on ${host}:${port}: ${error.message}. Free the port or choose another one.`;
-      reject(new VariscaleError("failed_precondition", message, { cause: error }));
-    });
-    server.listen(port, host, resolve);
-  });
 }
 
 /** The answers of each connection that are not over, by what is called at their end. */
@@ -110,9 +101,49 @@ export function followAnswers(server: Server): (graceMs: number) => Promise<void
   return async graceMs => {
     const endMs = performance.now() + graceMs;
     while (isSending() && performance.now() < endMs) await sleep(CHECK_MS);
-    const closed = new Promise<void>(resolve => server.close(() => resolve()));
-    while (unanswered.size > 0 && performance.now() < endMs) await sleep(CHECK_MS);
-    for (const socket of sockets) socket.destroy();
-    await closed;
+    await closeWhenAnswered(server, () => unanswered.size > 0, sockets, endMs - performance.now());
   };
+}
+
+/**
+ * Sends the body of an answer and ends it. Node's `server.close()` destroys each connection whose answer was ended, although a part of that
+ * answer may still wait in this process, so a long answer is ended only when all of it has left.
+ *
+ * @param bytes the length of all parts together.
+ */
+export function sendBody(response: ServerResponse, parts: readonly (Uint8Array | string)[], bytes: number): void {
+  const last = parts.at(-1);
+  if (response.req.method === "HEAD" || last === undefined) {
+    response.end();
+    return;
+  }
+  response.cork();
+  for (const part of parts.slice(0, -1)) response.write(part);
+  if (bytes <= AT_ONCE_BYTES) {
+    response.end(last);
+    return;
+  }
+  response.write(last, error => {
+    if (!error) response.end();
+  });
+  response.uncork();
+}
+
+/**
+ * Takes no new connections, waits at most `graceMs` until every answer has left, then cuts what is left.
+ *
+ * @param isBusy says whether an answer is still to come, or was sent with `sendBody()` and has not left this process yet.
+ * @param sockets all open connections: with TLS also those whose client has not shown who it is yet.
+ */
+export async function closeWhenAnswered(
+  server: Server,
+  isBusy: () => boolean,
+  sockets: Iterable<Socket>,
+  graceMs: number,
+): Promise<void> {
+  const closed = new Promise<void>(resolve => server.close(() => resolve()));
+  const endMs = performance.now() + graceMs;
+  while (isBusy() && performance.now() < endMs) await sleep(CHECK_MS);
+  for (const socket of sockets) socket.destroy();
+  await closed;
 }

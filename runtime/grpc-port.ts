@@ -1,22 +1,17 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
-import type { Logger } from "pino";
-import { VariscaleError } from "../domain/errors.ts";
 import { limitConnections } from "./connection-limits.ts";
 import type { GrpcServer } from "./grpc-server.ts";
+import { type ListenOptions, listen } from "./listen.ts";
 import type { TlsFolder } from "./tls-folder.ts";
 import { HANDSHAKE_WITHIN_MS } from "./tls-material.ts";
 
 const UNREAD_ANSWER_MS = 30_000;
 
-export interface GrpcPortOptions {
-  readonly host: string;
-  /** 0: one that is free. */
-  readonly port: number;
+export interface GrpcPortOptions extends ListenOptions {
   /** Both sides show certificates, and renewed ones are used for new connections; the port speaks plaintext where it is null. */
   readonly tls: TlsFolder | null;
   readonly maxConnections: number;
-  readonly logger: Logger;
   /** Makes the server that answers; called with the first connection. */
   readonly load: () => Promise<GrpcServer>;
 }
@@ -25,6 +20,7 @@ export interface GrpcPortOptions {
 export class GrpcPort {
   readonly #options: GrpcPortOptions;
   readonly #server: Server;
+  /** As they came: with TLS also those whose client has not shown who it is yet. */
   readonly #sockets = new Set<Socket>();
   #grpc: Promise<GrpcServer> | null = null;
 
@@ -32,20 +28,17 @@ export class GrpcPort {
     this.#options = options;
     const { tls, maxConnections } = options;
     this.#server = tls ? this.#listenSecurely(tls) : createServer({ noDelay: true }, socket => this.#accept(socket));
+    this.#server.on("connection", (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+    });
     limitConnections(this.#server, { maxConnections, unreadAnswerMs: UNREAD_ANSWER_MS });
   }
 
   /** Throws failed_precondition for a port that is taken. */
   static async start(options: GrpcPortOptions): Promise<GrpcPort> {
-    const { host, port } = options;
     const started = new GrpcPort(options);
-    await new Promise<void>((resolve, reject) => {
-      started.#server.once("error", error => {
-        const message = `cannot listen on ${host}:${port}: ${error.message}. Free the port or choose another one.`;
-        reject(new VariscaleError("failed_precondition", message, { cause: error }));
-      });
-      started.#server.listen(port, host, resolve);
-    });
+    await listen(started.#server, options);
     return started;
   }
 
@@ -80,8 +73,6 @@ export class GrpcPort {
   }
 
   #accept(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.once("close", () => this.#sockets.delete(socket));
     socket.on("error", () => socket.destroy());
     this.#grpc ??= this.#options.load();
     this.#grpc.then(

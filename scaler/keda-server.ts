@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { ProtoGrpcType } from "../proto/generated/externalscaler.ts";
 import type { ByteBudget } from "../runtime/byte-budget.ts";
 import { loadProto } from "../runtime/grpc.ts";
+import type { ListenOptions } from "../runtime/listen.ts";
 import type { TlsFolder } from "../runtime/tls-folder.ts";
 import { startGrpcServer } from "./grpc-server.ts";
 import { KedaService, type KedaServiceOptions } from "./keda-service.ts";
@@ -17,10 +18,7 @@ const MAX_CALLS_OF_CONNECTION = 10_000;
 /** Entries of a trigger's metadata are a handful. */
 const MAX_OBJECTS = 1024;
 
-export interface KedaServerOptions extends KedaServiceOptions {
-  readonly host: string;
-  /** 0: one that is free. */
-  readonly port: number;
+export interface KedaServerOptions extends KedaServiceOptions, Omit<ListenOptions, "logger"> {
   /** The port speaks plaintext where it is null. */
   readonly tls: TlsFolder | null;
   readonly budget: ByteBudget;
@@ -38,7 +36,7 @@ export interface KedaServer {
 
 /** Answers KEDA on a port. Throws failed_precondition for one that is taken. */
 export async function startKedaServer(options: KedaServerOptions): Promise<KedaServer> {
-  const { host, port, tls, budget, logger, catalogue } = options;
+  const { host, port, portOption, tls, budget, logger, catalogue } = options;
   const service = new KedaService(options);
   catalogue.watch((key, isNew) => {
     if (!isNew) service.recheck(key);
@@ -47,6 +45,7 @@ export async function startKedaServer(options: KedaServerOptions): Promise<KedaS
   const server = await startGrpcServer({
     host,
     port,
+    ...(portOption !== undefined && { portOption }),
     tls,
     budget,
     logger,

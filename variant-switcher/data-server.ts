@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
+import { closeWhenAnswered } from "../runtime/answering-server.ts";
 import type { ByteBudget } from "../runtime/byte-budget.ts";
-import { closeWhenAnswered } from "../runtime/close-when-answered.ts";
 import { type ConnectionLimits, limitConnections } from "../runtime/connection-limits.ts";
+import { type ListenOptions, listen } from "../runtime/listen.ts";
 import { type BodyOutcome, BodyReader } from "./body-reader.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { type DataResponse, errorResponse } from "./data-response.ts";
@@ -12,11 +12,8 @@ import type { DataRoutes, PostRoute } from "./data-routes.ts";
 import { Exchange, noRoom } from "./exchange.ts";
 import { RequestTooLarge } from "./request-too-large.ts";
 
-export interface DataServerOptions {
-  readonly host: string;
-  readonly port: number;
+export interface DataServerOptions extends ListenOptions {
   readonly routes: DataRoutes;
-  readonly logger: Logger;
   /** The largest body of any route. */
   readonly maxBodyBytes: number;
   readonly budget: ByteBudget;
@@ -82,15 +79,8 @@ export class DataServer {
   }
 
   static async start(options: DataServerOptions): Promise<DataServer> {
-    const { host, port } = options;
     const server = new DataServer(options);
-    await new Promise<void>((resolve, reject) => {
-      server.#server.once("error", error => {
-        const message = `cannot listen on ${host}:${port}: ${error.message}. Free the port or choose another one.`;
-        reject(new VariscaleError("failed_precondition", message, { cause: error }));
-      });
-      server.#server.listen(port, host, resolve);
-    });
+    await listen(server.#server, options);
     server.#pace = setInterval(() => {
       for (const open of server.#open.values()) for (const exchange of open) exchange.checkPace();
     }, options.paceMs ?? PACE_MS).unref();
@@ -104,7 +94,7 @@ export class DataServer {
   /** Takes no new connections, answers what was asked for at most `graceMs`, then cuts what is left. */
   async close(graceMs: number): Promise<void> {
     this.#isClosing = true;
-    await closeWhenAnswered(this.#server, () => this.#busy > 0, graceMs);
+    await closeWhenAnswered(this.#server, () => this.#busy > 0, this.#open.keys(), graceMs);
     clearInterval(this.#pace);
   }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { VariscaleError } from "../domain/errors.ts";
+import { sendBody } from "../runtime/answering-server.ts";
 import type { ByteBudget, HeldBytes } from "../runtime/byte-budget.ts";
-import { sendBody } from "../runtime/close-when-answered.ts";
 import type { BodyReader } from "./body-reader.ts";
 import { type BodyParts, bodyParts, countBytes, type DataResponse, errorResponse } from "./data-response.ts";
 

@@ -64,12 +64,20 @@ export async function startSwitcher(options: SwitcherOptions): Promise<Switcher>
       tls,
       host: adminHost,
       port: ports.admin,
+      portOption: "--admin-port",
       routes: adminRoutes({ ...parts, drain: () => parts.drain() }),
       logger,
     });
     servers.push(admin);
     const routes = [metricsRoute(parts.registry), ...probeRoutes(parts)];
-    const metrics = await startHttpServer({ ...control, host, port: ports.metrics, routes, logger });
+    const metrics = await startHttpServer({
+      ...control,
+      host,
+      port: ports.metrics,
+      portOption: "--metrics-port",
+      routes,
+      logger,
+    });
     servers.push(metrics);
     const link = linkToScaler(options, parts, data.port);
     const firstWord = startServing(options, parts);
@@ -118,7 +126,8 @@ function startData({ config, logger }: SwitcherOptions, { limits, plane }: Switc
   const { host, ports } = config;
   const { budget, maxRequestBytes: maxBodyBytes } = limits;
   const routes = restRoutes(plane, limits);
-  return DataServer.start({ host, port: ports.http, routes, logger, maxBodyBytes, budget });
+  const listening = { host, port: ports.http, portOption: "--http-port", logger };
+  return DataServer.start({ ...listening, routes, maxBodyBytes, budget });
 }
 
 /** The port of the gRPC API. gRPC's code is loaded with the first connection: a pod whose clients speak REST needs 15 MiB less. */
@@ -129,7 +138,8 @@ function startGrpc({ config, logger }: SwitcherOptions, { limits, plane }: Switc
     const { createInferenceServer } = await import("./grpc-server.ts");
     return createInferenceServer({ plane, maxMessageBytes, budget, logger });
   };
-  return GrpcPort.start({ host, port: ports.grpc, tls: null, maxConnections: MAX_GRPC_CONNECTIONS, logger, load });
+  const listening = { host, port: ports.grpc, portOption: "--grpc-port", logger };
+  return GrpcPort.start({ ...listening, tls: null, maxConnections: MAX_GRPC_CONNECTIONS, load });
 }
 
 function linkToScaler(options: SwitcherOptions, parts: SwitcherParts, httpPort: number): ScalerLink | null {

@@ -155,7 +155,6 @@ export function addScaler(program: Command): void {
       const { watchedPipelines } = await import("../scaler/watched-pipelines.ts");
       const { createLogger } = await import("../../runtime/logger.ts");
       const { shutdownOnSignal } = await import("../../runtime/shutdown.ts");
-      const { checkPorts } = await import("../check-ports.ts");
       const { lockFolder } = await import("../../runtime/folder-lock.ts");
       const { openTracer } = await import("../../runtime/tracing/open-tracer.ts");
       const { startScaler } = await import("../../scaler/main.ts");
@@ -163,12 +162,6 @@ export function addScaler(program: Command): void {
       const logger = createLogger("scaler", flags.logLevel);
       const tls = flags.tlsFolder === undefined ? null : await openTls(flags.tlsFolder, logger);
       const kubernetes = await kubernetesOf(flags);
-      const { host } = flags;
-      await checkPorts([
-        { option: "--keda-port", host, port: flags.kedaPort },
-        { option: "--switcher-port", host, port: flags.switcherPort },
-        { option: "--http-port", host, port: flags.httpPort },
-      ]);
       // Several scalers keep what they share in the cluster.
       if (flags.ha === "off") await lockFolder(flags.stateDir, "variscale scaler");
       const starting = startScaler({

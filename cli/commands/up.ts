@@ -74,7 +74,6 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   const { createLogger, setLogFormat } = await import("../../runtime/logger.ts");
   const { pipelineFileAt, readPipeline } = await import("../../runtime/read-pipeline.ts");
   const { shutdownOnSignal } = await import("../../runtime/shutdown.ts");
-  const { checkPorts } = await import("../check-ports.ts");
   const { leftOutLine, prepare } = await import("../prepare-models.ts");
   const { checkContracts } = await import("../../profiler/check-contracts.ts");
   const { scalerAddresses } = await import("../scaler/scaler-addresses.ts");
@@ -100,12 +99,7 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   // Before the ports: a second one of this pipeline is told of the first, and not of a port.
   const stateDir = flags.stateDir ?? upStateFolder(process.env, pipelineFileAt(path), pipeline.key);
   await lockFolder(stateDir, `variscale up ${path}`);
-  await checkPorts([
-    { option: "--port", host: "127.0.0.1", port: flags.port },
-    { option: "--http-port", host: "127.0.0.1", port: flags.httpPort },
-    { option: "--keda-port", host: "127.0.0.1", port: flags.kedaPort },
-    { option: "--switcher-port", host: "127.0.0.1", port: flags.switcherPort },
-  ]);
+  await checkPorts(flags, logger);
   if (flags.stateDir === undefined) adoptState(stateDir, pipeline.key, logger);
   const edits = new PipelineFile({ path, set: flags.set });
   // Before anything is started, so that a signal ends all of it, however far that is.
@@ -157,5 +151,17 @@ function adoptState(stateDir: string, key: PipelineKey, logger: Logger): void {
     adoptEarlierState(process.env, stateDir, key);
   } catch (error) {
     logger.warn({ error, folder: stateDir }, "what an earlier version kept is not taken over");
+  }
+}
+
+/** Finds out before anything is started whether the ports can be had. */
+async function checkPorts({ port, httpPort, kedaPort, switcherPort }: UpFlags, logger: Logger): Promise<void> {
+  const { createServer } = await import("node:net");
+  const { listen } = await import("../../runtime/listen.ts");
+  const wanted = { "--port": port, "--http-port": httpPort, "--keda-port": kedaPort, "--switcher-port": switcherPort };
+  for (const [portOption, number] of Object.entries(wanted)) {
+    const server = createServer();
+    await listen(server, { host: "127.0.0.1", port: number, portOption, logger });
+    await new Promise(resolve => server.close(resolve));
   }
 }

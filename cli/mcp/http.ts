@@ -31,6 +31,7 @@ export function startMcpHttp({ port, token, tools, logger }: McpHttpOptions): Pr
   return startHttpServer({
     host: "127.0.0.1",
     port,
+    portOption: "--http",
     logger,
     maxBodyBytes: MOST_BODY_BYTES,
     routes: [

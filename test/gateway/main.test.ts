@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +10,7 @@ import { after, before, describe, it } from "mocha";
 import { until } from "./number-pipeline.ts";
 import { type Replica, startEchoReplica, startSlowReplica } from "./replicas.ts";
 
+const cli = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
 const entry = fileURLToPath(new URL("./gateway-process.js", import.meta.url));
 
 describe("runGateway()", () => {
@@ -97,6 +99,22 @@ spec:
     assert.equal(await (await running).text(), "9");
     assert.deepEqual(await exited, [0, null]);
     await slow.close();
+  });
+
+  it("names the option that chooses another port where its own is taken", async () => {
+    const blocker = createServer().listen(0, "127.0.0.1");
+    await once(blocker, "listening");
+    const { port } = blocker.address() as AddressInfo;
+    const command = [cli, "gateway", file, "--endpoint", "s=127.0.0.1:1", "--host", "127.0.0.1", "--port", `${port}`];
+    const child = spawn(process.execPath, command, { stdio: ["ignore", "ignore", "pipe"] });
+    let text = "";
+    child.stderr.on("data", data => {
+      text += data;
+    });
+    const [exitCode] = await once(child, "exit");
+    blocker.close();
+    assert.equal(exitCode, 1);
+    assert.match(text, new RegExp(`cannot listen on 127.0.0.1:${port}: .*choose another one by --port`));
   });
 
   it("says what is wrong with its arguments", async () => {

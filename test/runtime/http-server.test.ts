@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { request as httpRequest } from "node:http";
-import { connect } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { after, before, describe, it } from "mocha";
+import { pino } from "pino";
 import { VariscaleError } from "../../domain/errors.ts";
 import { type HttpServer, startHttpServer } from "../../runtime/http-server.ts";
+import { listen } from "../../runtime/listen.ts";
 import { createLogger } from "../../runtime/logger.ts";
 
 const logger = createLogger("test", "silent");
@@ -173,11 +175,32 @@ describe("startHttpServer()", () => {
     await new Promise(resolve => (socket.closed ? resolve(null) : socket.once("close", resolve)));
     assert.equal(length, body.length);
   });
+});
 
-  it("says which port is taken", async () => {
-    await assert.rejects(startHttpServer({ host: "127.0.0.1", port: server.port, routes: [], logger }), {
+describe("listen()", () => {
+  const logged: string[] = [];
+  const logger = pino({}, { write: line => void logged.push(line) });
+
+  it("names the option that chooses another port where one is taken", async () => {
+    const first = createServer();
+    await listen(first, { host: "127.0.0.1", port: 0, logger });
+    const { port } = first.address() as AddressInfo;
+    const second = { host: "127.0.0.1", port, logger };
+    const message = (other: string) => new RegExp(`cannot listen on 127.0.0.1:${port}: .*EADDRINUSE.* ${other}\\.$`);
+    await assert.rejects(listen(createServer(), { ...second, portOption: "--http-port" }), {
       code: "failed_precondition",
-      message: /cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE.*choose another/,
+      message: message("choose another one by --http-port"),
     });
+    await assert.rejects(listen(createServer(), second), { message: message("choose another one") });
+    first.close();
+  });
+
+  it("logs what goes wrong with a port later, each time, and goes on", async () => {
+    const server = createServer();
+    await listen(server, { host: "127.0.0.1", port: 0, logger });
+    for (let i = 0; i < 2; i++) server.emit("error", new Error("accept EMFILE"));
+    assert.equal(logged.filter(line => line.includes("accept EMFILE")).length, 2);
+    assert.equal(server.listening, true);
+    server.close();
   });
 });

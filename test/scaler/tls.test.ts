@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect as connectTcp } from "node:net";
 import { connect, createSecureContext, type SecureContextOptions } from "node:tls";
 import { type ChannelCredentials, credentials, status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { createLogger } from "../../runtime/logger.ts";
 import { TlsFolder } from "../../runtime/tls-folder.ts";
+import { HANDSHAKE_WITHIN_MS } from "../../runtime/tls-material.ts";
 import { TestAuthority, type TlsFiles } from "../support/certificates.ts";
 import { pipelineFixture } from "../support/pipeline-fixture.ts";
 import { SecretFolder } from "../support/secret-folder.ts";
@@ -62,6 +65,15 @@ describe("mutual TLS", () => {
     clients.push(made);
     return made;
   };
+
+  it("ends without waiting for who never says who it is", async () => {
+    const socket = connectTcp(running.scaler.ports.keda, "127.0.0.1").on("error", () => undefined);
+    await once(socket, "connect");
+    const fromMs = performance.now();
+    await running.scaler.close();
+    assert.ok(performance.now() - fromMs < HANDSHAKE_WITHIN_MS - 1000, "the handshake's limit had to end it");
+    socket.destroy();
+  });
 
   it("answers who has a certificate of the authority, and nobody else", async () => {
     assert.equal((await client().spec(refOf())).metricSpecs.length, 1);
