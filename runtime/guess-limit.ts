@@ -1,15 +1,22 @@
+import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { FastifyInstance } from "fastify";
+import { callOnceOver } from "./answering-server.ts";
+
 /** Wrong tokens that one address may show within the window. */
 const MOST_GUESSES = 20;
 const WINDOW_MS = 60_000;
 /** Addresses that are remembered; the oldest one is forgotten for a new one. */
 const MOST_ADDRESSES = 10_000;
+/** How long a wrong token waits for its answer where too many came before it. */
+const LATE_ANSWER_MS = 1000;
 
 interface Guesses {
   count: number;
   readonly sinceMs: number;
 }
 
-/** Slows down who guesses tokens: an address that has shown too many wrong ones within a minute is not listened to until that minute is over. */
+/** Counts the wrong tokens that each address shows. */
 export class GuessLimit {
   readonly #byAddress = new Map<string, Guesses>();
   readonly #nowMs: () => number;
@@ -22,30 +29,41 @@ export class GuessLimit {
     return this.#byAddress.size;
   }
 
-  /** Seconds until the address is listened to again; 0: it is now. */
-  countWaitSeconds(address: string): number {
-    const guesses = this.#find(address);
-    if (!guesses || guesses.count < MOST_GUESSES) return 0;
-    return Math.max(1, Math.ceil((guesses.sinceMs + WINDOW_MS - this.#nowMs()) / 1000));
-  }
-
-  /** Notes that the address has shown a wrong token. */
-  note(address: string): void {
-    const guesses = this.#find(address);
-    if (guesses) {
+  /** Notes that the address has shown a wrong token, and tells whether it had shown too many before within a minute. */
+  isTooMany(address: string): boolean {
+    const guesses = this.#byAddress.get(address);
+    if (guesses && this.#nowMs() - guesses.sinceMs < WINDOW_MS) {
       guesses.count++;
-      return;
+      return guesses.count > MOST_GUESSES;
     }
+    this.#byAddress.delete(address);
     const [oldest] = this.#byAddress.keys();
     if (oldest !== undefined && this.#byAddress.size >= MOST_ADDRESSES) this.#byAddress.delete(oldest);
     this.#byAddress.set(address, { count: 1, sinceMs: this.#nowMs() });
+    return false;
   }
+}
 
-  #find(address: string): Guesses | null {
-    const guesses = this.#byAddress.get(address);
-    if (guesses === undefined) return null;
-    if (this.#nowMs() - guesses.sinceMs < WINDOW_MS) return guesses;
-    this.#byAddress.delete(address);
-    return null;
-  }
+/**
+ * A request that shows a token which an answer of 401 calls wrong is a guess. Where an address has made too many of them, the next one is answered
+ * late, and its connection ends with that. The right token always passes. Requests with tokens of one connection take turns, so that nobody guesses
+ * faster by not waiting for answers.
+ */
+export function slowDownGuesses(app: FastifyInstance): void {
+  const guesses = new GuessLimit();
+  const turns = new WeakMap<Socket, Promise<void>>();
+  app.addHook("onRequest", async (request, reply) => {
+    if (request.headers.authorization === undefined) return;
+    const { socket } = request.raw;
+    const before = turns.get(socket);
+    turns.set(socket, new Promise(resolve => callOnceOver(reply.raw, resolve)));
+    await before;
+    if (!socket.writable) return reply.hijack();
+  });
+  app.addHook("onSend", async (request, reply) => {
+    if (reply.statusCode !== 401 || request.headers.authorization === undefined) return;
+    if (!guesses.isTooMany(request.socket.remoteAddress ?? "")) return;
+    reply.header("connection", "close");
+    await sleep(LATE_ANSWER_MS, undefined, { ref: false });
+  });
 }

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
-import { callOnceOver, createHttpServer, followAnswers, listen, MOST_HEADER_BYTES } from "./answering-server.ts";
+import { callOnceOver, createHttpServer, followAnswers, MOST_HEADER_BYTES } from "./answering-server.ts";
 import { ByteBudget, type HeldBytes } from "./byte-budget.ts";
 import { httpStatusOf } from "./error-status.ts";
-import { GuessLimit } from "./guess-limit.ts";
+import { slowDownGuesses } from "./guess-limit.ts";
 import { BodyTooLarge, NoRoom, readBody } from "./http-body.ts";
+import { type ListenOptions, listen } from "./listen.ts";
 import type { TlsFolder } from "./tls-folder.ts";
 
 /** A request whose body was not read yet. */
@@ -49,12 +49,8 @@ export interface Route {
   readonly answerNoRoom?: (head: HttpRequestHead, error: VariscaleError) => HttpResponse;
 }
 
-export interface HttpServerOptions {
-  readonly host: string;
-  /** 0: one that is free. */
-  readonly port: number;
+export interface HttpServerOptions extends ListenOptions {
   readonly routes: readonly Route[];
-  readonly logger: Logger;
   /** Memory for bodies and large answers, shared with the other ports of the process. Default: 64 MiB of its own. */
   readonly budget?: ByteBudget;
   /** More connections at the same time are closed at once. Default 1024. */
@@ -114,30 +110,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   refuseOtherMethods(app, routes);
   await app.ready();
   const end = followAnswers(app.server);
-  await listen(app.server, options.host, options.port);
+  await listen(app.server, options);
   return { port: (app.server.address() as AddressInfo).port, close: (graceMs = 5000) => end(graceMs) };
-}
-
-/** A request that shows a token which an answer of 401 calls wrong is a guess. */
-function slowDownGuesses(app: FastifyInstance): void {
-  const guesses = new GuessLimit();
-  app.addHook("onRequest", async (request, reply) => {
-    if (request.headers.authorization === undefined) return;
-    const address = request.socket.remoteAddress ?? "";
-    const waitSeconds = guesses.countWaitSeconds(address);
-    if (waitSeconds === 0) {
-      reply.raw.once("close", () => {
-        if (reply.raw.statusCode === 401) guesses.note(address);
-      });
-      return;
-    }
-    const error = `too many wrong tokens came from ${address}: try again in ${waitSeconds} s`;
-    return send(reply, {
-      status: 429,
-      headers: { "retry-after": waitSeconds },
-      body: { error, code: "resource_exhausted" },
-    });
-  });
 }
 
 function addRoute(app: FastifyInstance, route: Route, budget: ByteBudget, serverMaxBytes: number): void {

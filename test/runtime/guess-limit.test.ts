@@ -1,57 +1,89 @@
 import assert from "node:assert/strict";
-import { describe, it } from "mocha";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { afterEach, beforeEach, describe, it } from "mocha";
 import { showsToken } from "../../runtime/bearer-token.ts";
 import { GuessLimit } from "../../runtime/guess-limit.ts";
-import { startHttpServer } from "../../runtime/http-server.ts";
+import { type HttpServer, startHttpServer } from "../../runtime/http-server.ts";
 import { createLogger } from "../../runtime/logger.ts";
+import { until } from "../support/until.ts";
 
 const TOKEN = "sixteen-characters";
 
 describe("who guesses tokens", () => {
-  it("is not listened to after 20 wrong ones in a minute, whatever is shown then, until the minute is over", () => {
+  it("has made too many after 20 wrong ones in a minute, until the minute is over", () => {
     let nowMs = 0;
     const limit = new GuessLimit(() => nowMs);
-    for (let i = 0; i < 19; i++) limit.note("a");
-    assert.equal(limit.countWaitSeconds("a"), 0);
-    nowMs = 30_000;
-    limit.note("a");
-    assert.deepEqual([limit.countWaitSeconds("a"), limit.countWaitSeconds("b")], [30, 0]);
+    const guess = (address: string) => limit.isTooMany(address);
+    for (let i = 0; i < 20; i++) assert.equal(guess("a"), false);
+    nowMs = 59_999;
+    assert.deepEqual([guess("a"), guess("b")], [true, false]);
     nowMs = 60_000;
-    assert.equal(limit.countWaitSeconds("a"), 0);
+    assert.equal(guess("a"), false);
   });
 
   it("is forgotten for others, so that no number of addresses takes more memory", () => {
     const limit = new GuessLimit(() => 0);
-    for (let i = 0; i < 30_000; i++) limit.note(`10.0.${i >> 8}.${i & 255}`);
+    for (let i = 0; i < 30_000; i++) limit.isTooMany(`10.0.${i >> 8}.${i & 255}`);
     assert.equal(limit.addresses, 10_000);
   });
 
-  it("gets 429 from a server, while a request without a token goes on", async () => {
-    const server = await startHttpServer({
-      ...{ host: "0.0.0.0", port: 0, logger: createLogger("test", "silent") },
-      routes: [
-        {
-          method: "GET",
-          path: "/",
-          handle: ({ headers }) => ({ status: showsToken(headers.authorization, TOKEN) ? 200 : 401 }),
-        },
-      ],
+  describe("of a server", () => {
+    let server: HttpServer;
+    /** The tokens that the handler has looked at, in this order. */
+    let looked: string[];
+    beforeEach(async () => {
+      looked = [];
+      server = await startHttpServer({
+        ...{ host: "127.0.0.1", port: 0, logger: createLogger("test", "silent") },
+        routes: [
+          {
+            method: "GET",
+            path: "/",
+            handle: ({ headers }) => {
+              looked.push(headers.authorization ?? "");
+              return { status: showsToken(headers.authorization, TOKEN) ? 200 : 401 };
+            },
+          },
+        ],
+      });
     });
-    const get = async (token: string | null, host = "127.0.0.1") => {
+    afterEach(() => server.close(0));
+
+    const get = async (token: string | null) => {
       const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
-      const answer = await fetch(`http://${host}:${server.port}/`, { headers });
+      const answer = await fetch(`http://127.0.0.1:${server.port}/`, { headers });
       await answer.arrayBuffer();
       return answer;
     };
-    for (let i = 0; i < 5; i++) assert.equal((await get(null)).status, 401);
-    assert.equal((await get(TOKEN)).status, 200);
-    const guessed = [];
-    for (let i = 0; i < 30; i++) guessed.push((await get(`guess-number-${i}-of-many`)).status);
-    assert.deepEqual([guessed.slice(0, 20), guessed.slice(-5)], [Array(20).fill(401), Array(5).fill(429)]);
-    const refused = await get(TOKEN);
-    assert.equal(refused.status, 429);
-    assert.ok(Number(refused.headers.get("retry-after")) > 0);
-    assert.equal((await get(null)).status, 401);
-    await server.close(0);
+
+    it("is answered late, and its connection ends, while the right token and requests without one pass", async () => {
+      for (let i = 0; i < 5; i++) assert.equal((await get(null)).status, 401);
+      for (let i = 0; i < 20; i++) assert.notEqual((await get(`wrong-${i}`)).headers.get("connection"), "close");
+      let isAnswered = false;
+      const guessed = get("wrong-again").then(answer => {
+        isAnswered = true;
+        return answer;
+      });
+      await until(() => looked.length === 26);
+      assert.equal((await get(TOKEN)).status, 200);
+      assert.equal((await get(null)).status, 401);
+      assert.equal(isAnswered, false);
+      const late = await guessed;
+      assert.deepEqual([late.status, late.headers.get("connection")], [401, "close"]);
+    });
+
+    it("is not faster where it does not wait for answers: one guess is looked at for each connection", async () => {
+      const socket = connect(server.port, "127.0.0.1").setEncoding("latin1");
+      let got = "";
+      socket.on("data", (text: string) => {
+        got += text;
+      });
+      const guess = (i: number) => `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer wrong-${i}\r\n\r\n`;
+      socket.write(Array.from({ length: 100 }, (_, i) => guess(i)).join(""));
+      await once(socket, "close");
+      assert.equal(got.match(/HTTP\/1.1 401 /g)?.length, 21);
+      assert.equal(looked.length, 21);
+    });
   });
 });
