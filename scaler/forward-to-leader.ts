@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { VariscaleError } from "../domain/errors.ts";
 import { showsToken } from "../runtime/bearer-token.ts";
 import { HttpClient } from "../runtime/http-client.ts";
-import type { HttpRequest, HttpResponse, Route } from "../runtime/http-server.ts";
+import type { HttpRequest, HttpRequestHead, HttpResponse, Route } from "../runtime/http-server.ts";
 import type { Leadership } from "./leadership.ts";
 
 /** An explanation may take the leader 20 s; clients wait for 25 s. */
@@ -11,6 +11,7 @@ const ANSWER_WITHIN_MS = 22_000;
 const MOST_BYTES = 32 * 1024 * 1024;
 /** A request that another scaler has passed on is not passed on again. The value is a proof where the client has shown the token, else "1". */
 const FORWARDED = "x-variscale-forwarded";
+const PROOF = /^(\d{1,15})\.([0-9a-f]{64})$/;
 /** The clocks of two pods may differ, and a proof that somebody has copied must soon be of no use. */
 const PROOF_LASTS_MS = 60_000;
 const PASSED_ON: readonly string[] = ["accept", "content-type"];
@@ -81,9 +82,14 @@ function makeProof(request: HttpRequest, path: string, { token, nowMs }: Forward
   return `${atMs}.${sign({ ...request, path }, token, atMs)}`;
 }
 
+/** Whether the request says that another scaler has passed it on with a proof, right or wrong. */
+export function isPassedOn({ headers }: HttpRequestHead): boolean {
+  return PROOF.test(String(headers[FORWARDED] ?? ""));
+}
+
 /** A request with a proof is taken as one that shows the token. */
 function acceptProof(request: HttpRequest, { token, nowMs }: ForwardOptions): HttpRequest {
-  const [, time, signature] = /^(\d{1,15})\.([0-9a-f]{64})$/.exec(String(request.headers[FORWARDED] ?? "")) ?? [];
+  const [, time, signature] = PROOF.exec(String(request.headers[FORWARDED] ?? "")) ?? [];
   if (token === null || time === undefined || signature === undefined) return request;
   if (Math.abs(nowMs() - Number(time)) > PROOF_LASTS_MS) return request;
   if (!timingSafeEqual(Buffer.from(sign(request, token, Number(time))), Buffer.from(signature))) return request;

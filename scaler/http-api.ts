@@ -3,6 +3,7 @@ import type { PipelineKey } from "../domain/pipeline.ts";
 import type { HttpRequest, HttpResponse, Route } from "../runtime/http-server.ts";
 import { packageVersion } from "../runtime/version.ts";
 import { type DecisionSources, explainedDecision } from "./explained-decision.ts";
+import { isPassedOn } from "./forward-to-leader.ts";
 import type { ChangeNote, OperatorChange } from "./journal.ts";
 import { type LiveSources, liveView } from "./live-view.ts";
 import { type ChangeAccess, describeChanges, refuseMutation } from "./mutation-access.ts";
@@ -103,6 +104,8 @@ function changeRoutes(options: HttpApiOptions): readonly Route[] {
   ): Route => ({
     method,
     path,
+    // A request that another scaler passes on is proven by its body too, and is looked at once that is there.
+    refuse: head => (isPassedOn(head) ? null : refuseMutation(head, access)),
     handle: async (request): Promise<HttpResponse> => {
       const refused = refuseMutation(request, access);
       if (refused) return refused;

@@ -233,7 +233,7 @@ function routesOf(options: ScalerOptions, core: ScalerCore, clock: Clock, life: 
   return [
     ...[...answered, ...pageFileRoutes(), metrics].map(route => ({
       ...route,
-      refuse: (head: HttpRequestHead) => refuseForeignSite(head, token),
+      refuse: (head: HttpRequestHead) => refuseForeignSite(head, token) ?? route.refuse?.(head) ?? null,
     })),
     {
       method: "GET",

@@ -1,5 +1,5 @@
 import { showsToken } from "../runtime/bearer-token.ts";
-import type { HttpRequest, HttpResponse } from "../runtime/http-server.ts";
+import type { HttpRequestHead, HttpResponse } from "../runtime/http-server.ts";
 
 const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]", "::1"];
 /** Sidecars of meshes connect from other addresses of 127.0.0.0/8. */
@@ -24,7 +24,7 @@ export function describeChanges({ token, needsToken }: ChangeAccess): "token" | 
  * Finds out whether a request may change something: with a token, whoever shows it; without, this machine alone, and in a cluster nobody. Null: it may.
  * A request that a proxy passed on, or that a web page sent to a name of its own (DNS rebinding), does not come from this machine.
  */
-export function refuseMutation(request: HttpRequest, access: ChangeAccess): HttpResponse | null {
+export function refuseMutation(request: HttpRequestHead, access: ChangeAccess): HttpResponse | null {
   const { token, needsToken } = access;
   if (token !== null) {
     if (showsToken(request.headers.authorization, token)) return null;
@@ -48,7 +48,7 @@ function refuse(error: string): HttpResponse {
   return { status: 403, body: { error, code: "permission_denied" } };
 }
 
-function isFromThisMachine({ remoteAddress, localAddress, headers }: HttpRequest): boolean {
+function isFromThisMachine({ remoteAddress, localAddress, headers }: HttpRequestHead): boolean {
   const isLocal = [remoteAddress, localAddress].every(address => LOOPBACK_ADDRESSES.includes(address));
   const wasPassedOn = Object.keys(headers).some(name => OF_PROXIES.test(name));
   const name = (headers.host ?? "").replace(/:\d+$/, "");

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { request as httpRequest } from "node:http";
+import { connect } from "node:net";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import type { HttpRequest } from "../../runtime/http-server.ts";
@@ -315,6 +317,20 @@ describe("who may change something without a token", () => {
 });
 
 describe("HTTP API with a token", () => {
+  it("refuses a change before its body has come", async () => {
+    const running = await RunningScaler.start({ token: "secret" });
+    try {
+      const head = "PUT /api/v1/pipelines/shop/cards/mode HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer wrong\r\n";
+      const socket = connect(running.scaler.ports.http, "127.0.0.1");
+      socket.write(`${head}Content-Length: 50\r\n\r\n`);
+      const [answer] = await once(socket, "data");
+      assert.match(String(answer), /^HTTP\/1.1 401 /);
+      socket.destroy();
+    } finally {
+      await running.close();
+    }
+  });
+
   it("takes changes from who shows it alone, and lets all read", async () => {
     const running = await RunningScaler.start({ token: "secret" });
     try {
