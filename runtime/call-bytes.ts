@@ -1,8 +1,12 @@
 import type { HeldBytes } from "./byte-budget.ts";
 import { END_STREAM, FRAME, FrameHeader, PADDED } from "./frame-header.ts";
 
-/** An open call costs this beside its messages: for its stream, headers and handlers. */
+/** An open call costs this beside its headers and messages: for its stream and handlers. */
 const CALL_BYTES = 8 * 1024;
+/** A client whose headers of one call have more bytes, in whatever form, is refused: gRPC's limit is half of it. */
+const MOST_HEADER_BYTES = 16 * 1024;
+/** Metadata that was refused is held for a connection until it ends; with more of it the connection is ended. */
+const MOST_REFUSED_METADATA_BYTES = 512 * 1024;
 /** A piece of a message costs this beside its bytes: for the objects that hold it until the message is whole. */
 const PIECE_BYTES = 256;
 /** A chunk of at most so many bytes is passed on as it is, and each message in it counts as if it kept all of the chunk in memory. */
@@ -21,7 +25,7 @@ export interface CallBytesOptions {
   /** The account of the connection. */
   readonly held: HeldBytes;
   readonly maxMessageBytes: number;
-  /** Whether calls keep their messages until they are over; if not, a message is let go once the next one has begun. */
+  /** Whether calls keep their messages until they are over; if not, a message is let go once it is whole, and none may be compressed. */
   readonly keepsMessages: boolean;
 }
 
@@ -34,7 +38,9 @@ interface Progress {
 }
 
 interface OpenCall {
+  /** All that it holds: `ownBytes` for itself and its headers, and what has come of its messages. */
   bytes: number;
+  ownBytes: number;
   progress: Progress;
   /** When the message began that is not whole yet; null: there is none. */
   begunAtMs: number | null;
@@ -53,6 +59,9 @@ export class CallBytes {
   readonly #received = new FrameHeader(PREFACE_BYTES);
   readonly #sent = new FrameHeader(0);
   #newestStreamId = 0;
+  /** Bytes of the headers that came last, which may have several frames. */
+  #headerBytes = 0;
+  #refusedMetadataBytes = 0;
   #padding: number | null = null;
   #isRefused = false;
 
@@ -66,6 +75,13 @@ export class CallBytes {
 
   get openCalls(): number {
     return this.#calls.size;
+  }
+
+  /** Bytes of messages that are not whole: nothing but their client, or the end of the connection, gives them back. */
+  get unfinishedBytes(): number {
+    let bytes = 0;
+    for (const call of this.#calls.values()) if (call.begunAtMs !== null) bytes += call.bytes - call.ownBytes;
+    return bytes;
   }
 
   /** Whether the client breaks a limit that no other client comes near. */
@@ -93,7 +109,8 @@ export class CallBytes {
       position = header.skip(chunk, position);
       position = header.read(chunk, position);
       if (!header.finish()) continue;
-      if (header.type === FRAME.headers) this.#open(header.streamId);
+      if (header.type === FRAME.headers) this.#open(header);
+      else if (header.type === FRAME.continuation) this.#holdHeaders(header);
       else if (header.type === FRAME.reset) this.#close(header.streamId);
       else if (header.type === FRAME.data) this.#padding = null;
       if (header.left === 0 || header.type === FRAME.headers) this.#noteClientEnd();
@@ -123,19 +140,39 @@ export class CallBytes {
     return false;
   }
 
+  /** Holds metadata that was refused until the connection ends. Returns false where there is no room for it, or it is too much. */
+  holdRefusedMetadata(bytes: number): boolean {
+    this.#refusedMetadataBytes += bytes;
+    return this.#refusedMetadataBytes <= MOST_REFUSED_METADATA_BYTES && this.#options.held.take(bytes);
+  }
+
   release(): void {
     this.#calls.clear();
     this.#options.held.release();
   }
 
-  #open(streamId: number): void {
+  #open(header: FrameHeader): void {
+    const { streamId } = header;
+    this.#headerBytes = 0;
     // Headers of an older stream are the trailers of a call that was opened before.
-    if (streamId <= this.#newestStreamId) return;
-    this.#newestStreamId = streamId;
-    // A call that there is no room for is refused before it begins, and then holds nothing.
-    const bytes = this.#options.held.take(CALL_BYTES) ? CALL_BYTES : 0;
-    const progress = { prefixBytes: 0, isCompressed: false, length: 0, left: 0 };
-    this.#calls.set(streamId, { bytes, progress, begunAtMs: null, isClientDone: false, answeredAtMs: null });
+    if (streamId > this.#newestStreamId) {
+      this.#newestStreamId = streamId;
+      // A call that there is no room for is refused before it begins, and then holds nothing.
+      const bytes = this.#options.held.take(CALL_BYTES) ? CALL_BYTES : 0;
+      const progress = { prefixBytes: 0, isCompressed: false, length: 0, left: 0 };
+      const call = { bytes, ownBytes: bytes, progress, begunAtMs: null, isClientDone: false, answeredAtMs: null };
+      this.#calls.set(streamId, call);
+    }
+    this.#holdHeaders(header);
+  }
+
+  #holdHeaders({ streamId, left }: FrameHeader): void {
+    this.#headerBytes += left;
+    this.#isRefused ||= this.#headerBytes > MOST_HEADER_BYTES;
+    const call = this.#calls.get(streamId);
+    if (!call || !this.#options.held.take(left)) return;
+    call.bytes += left;
+    call.ownBytes += left;
   }
 
   /** Returns false where there is no room for `size` bytes of data from `position` on; nothing was changed then. */
@@ -159,6 +196,7 @@ export class CallBytes {
     let messages = 0;
     let inflated = 0;
     let endOfMessage = -1;
+    let isRefused = false;
     for (let at = from; at < to; ) {
       if (progress.left > 0) {
         const taken = Math.min(progress.left, to - at);
@@ -177,20 +215,21 @@ export class CallBytes {
       progress.prefixBytes = 0;
       progress.left = progress.length;
       messages += 1;
+      isRefused ||= progress.isCompressed && !keepsMessages;
       if (progress.isCompressed) inflated += Math.min(maxMessageBytes, progress.length * MOST_INFLATION);
       if (progress.left === 0) endOfMessage = at;
     }
     const bytes = size + extraBytes + Math.max(0, messages - 1) * MESSAGE_BYTES + inflated;
     if (!held.take(bytes)) return false;
     this.#padding = padding;
-    this.#isRefused ||= messages > MOST_MESSAGES_IN_A_PIECE;
+    this.#isRefused ||= isRefused || messages > MOST_MESSAGES_IN_A_PIECE;
     call.bytes += bytes;
     call.progress = progress;
     const isUnfinished = progress.left > 0 || progress.prefixBytes > 0;
     if (endOfMessage >= 0 || !isUnfinished) call.begunAtMs = null;
     if (isUnfinished) call.begunAtMs ??= performance.now();
     if (endOfMessage >= 0 && !keepsMessages)
-      this.#give(call, call.bytes - CALL_BYTES - extraBytes - (to - endOfMessage));
+      this.#give(call, call.bytes - call.ownBytes - (isUnfinished ? extraBytes + to - endOfMessage : 0));
     return true;
   }
 

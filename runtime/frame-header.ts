@@ -1,5 +1,5 @@
 /** Types and flags of HTTP/2 frames (RFC 9113, section 6) that say which call bytes belong to and when it ends. */
-export const FRAME = { data: 0x0, headers: 0x1, reset: 0x3 } as const;
+export const FRAME = { data: 0x0, headers: 0x1, reset: 0x3, continuation: 0x9 } as const;
 export const END_STREAM = 0x1;
 export const PADDED = 0x8;
 

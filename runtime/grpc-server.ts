@@ -32,8 +32,6 @@ const ROOM_WITHIN_MS = 1000;
 const SWEEP_MS = 5000;
 /** For calls to be told that they have no answer. */
 const LAST_WORDS_MS = 100;
-/** A connection that holds this share of the budget is ended for others to have room. */
-const LARGE_SHARE = 0.25;
 
 /**
  * A peer that is gone without a word is noticed after 40 s. No connection has a maximal age: its end would cut KEDA's streams, and
@@ -80,6 +78,8 @@ export class GrpcServer {
   readonly #health: HealthImplementation;
   readonly #healthNames: readonly string[];
   readonly #methods: ReadonlyMap<string, MeteredMethod>;
+  /** Byte strings of a decoded message are views of its bytes, so that these stay in memory; all else is copied. */
+  readonly #keepsMessages: boolean;
   /** The connections, with the calls of each that have begun and are not over. */
   readonly #connections = new Map<MeteredConnection, Set<MeteredCall>>();
   readonly #clock = { nowMs: performance.now() };
@@ -97,6 +97,7 @@ export class GrpcServer {
       "grpc.max_concurrent_streams": options.maxCallsOfConnection,
     });
     this.#methods = meteredMethods(options);
+    this.#keepsMessages = [...this.#methods.values()].some(({ requestType }) => hasBytes(requestType));
     this.#server.addService(passBytes(definition), handlers);
     this.#healthNames = ["", serviceName, ...(options.healthNames ?? [])];
     this.#health = new HealthImplementation(
@@ -133,12 +134,11 @@ export class GrpcServer {
 
   /** Serves a connection: plain or decrypted. */
   accept(socket: Socket): void {
-    const { budget, maxMessageBytes, definition, times } = this.#options;
-    const keepsMessages = !Object.values(definition).some(({ requestStream }) => requestStream);
-    const calls = new Set<MeteredCall>();
+    const { budget, maxMessageBytes, times } = this.#options;
+    const keepsMessages = this.#keepsMessages;
     const injector = this.#server.createConnectionInjector(
       experimental.createServerCredentialsWithInterceptors(ServerCredentials.createInsecure(), [
-        (method, call) => this.#meter(method, call, calls),
+        (method, call) => this.#meter(method, call, connection),
       ]),
     );
     const connection = new MeteredConnection({
@@ -151,7 +151,7 @@ export class GrpcServer {
         injector.destroy();
       },
     });
-    this.#connections.set(connection, calls);
+    this.#connections.set(connection, new Set());
     injector.injectConnection(connection);
   }
 
@@ -187,7 +187,7 @@ export class GrpcServer {
   #meter(
     { path }: ServerMethodDefinition<unknown, unknown>,
     call: ConstructorParameters<typeof MeteredCall>[0],
-    calls: Set<MeteredCall>,
+    connection: MeteredConnection,
   ): MeteredCall {
     const { budget, decodeLimits, maxMessageBytes, onNoRoom = () => undefined } = this.#options;
     return new MeteredCall(call, {
@@ -197,8 +197,11 @@ export class GrpcServer {
       roomToStartBytes: Math.min(maxMessageBytes, budget.maxBytes / 8),
       clock: this.#clock,
       onNoRoom,
-      onBegin: begun => calls.add(begun),
-      onOver: over => calls.delete(over),
+      onLargeMetadata: bytes => {
+        if (!connection.calls.holdRefusedMetadata(bytes)) this.#end(connection, "its metadata is too large");
+      },
+      onBegin: begun => this.#connections.get(connection)?.add(begun),
+      onOver: over => this.#connections.get(connection)?.delete(over),
     });
   }
 
@@ -206,12 +209,19 @@ export class GrpcServer {
     return [...this.#connections.values()].flatMap(calls => [...calls]);
   }
 
-  /** Ends the connection that holds most, or the one that waits where none holds much. */
+  /**
+   * Ends the connection that holds most of messages that are not whole. What is worked on gives its bytes back by itself, and open streams, as
+   * KEDA's, are no reason to end a connection, however many there are.
+   */
   #makeRoom(waiting: MeteredConnection): void {
-    const { budget } = this.#options;
-    let largest = waiting;
-    for (const one of this.#connections.keys()) if (one.heldBytes > largest.heldBytes) largest = one;
-    const ended = largest.heldBytes >= LARGE_SHARE * budget.maxBytes ? largest : waiting;
+    let ended = waiting;
+    let most = waiting.calls.unfinishedBytes;
+    for (const connection of this.#connections.keys()) {
+      const { unfinishedBytes } = connection.calls;
+      if (unfinishedBytes <= most) continue;
+      ended = connection;
+      most = unfinishedBytes;
+    }
     for (const call of this.#connections.get(ended) ?? []) call.refuseIfAwaiting();
     setTimeout(() => this.#end(ended, "requests need all memory that they may have"), LAST_WORDS_MS).unref();
   }
@@ -262,6 +272,15 @@ function meteredMethods({ definition, protoFile, serviceName }: GrpcServerOption
       const coding = { decode: requestDeserialize, serialize: responseSerialize };
       return [path, { name, isClientStream: requestStream, requestType, ...coding }];
     }),
+  );
+}
+
+/** Tells whether a message of this type may hold byte strings. `seen` are the types that were looked at. */
+function hasBytes(type: protobuf.Type, seen = new Set<protobuf.Type>()): boolean {
+  if (seen.has(type)) return false;
+  seen.add(type);
+  return type.fieldsArray.some(({ type: name, resolvedType }) =>
+    resolvedType instanceof protobuf.Type ? hasBytes(resolvedType, seen) : name === "bytes",
   );
 }
 

@@ -38,6 +38,8 @@ export interface MeteredCallOptions {
   readonly roomToStartBytes: number;
   readonly clock: CoarseClock;
   readonly onNoRoom: (method: string, metadata: Metadata, message: string) => void;
+  /** Told of metadata that is refused for its size, which stays in memory until the client has ended the call. */
+  readonly onLargeMetadata: (bytes: number) => void;
   /** It is not called for a call that its client resets at once: grpc-js never tells that such a call is over. */
   readonly onBegin: (call: MeteredCall) => void;
   readonly onOver: (call: MeteredCall) => void;
@@ -126,12 +128,16 @@ export class MeteredCall extends ServerInterceptingCall {
   }
 
   #begin(metadata: Metadata, listener: Listener): void {
-    const { method, budget, roomToStartBytes, clock, onBegin } = this.#options;
-    this.#metadata = metadata;
+    const { method, budget, roomToStartBytes, clock, onBegin, onLargeMetadata } = this.#options;
     onBegin(this);
     const tooLong = findTooLong(metadata);
-    if (tooLong !== null) this.#refuse(status.RESOURCE_EXHAUSTED, tooLong);
-    else if (method && budget.usedBytes + roomToStartBytes > budget.maxBytes) this.#refuseForRoom();
+    if (tooLong) {
+      this.#refuse(status.RESOURCE_EXHAUSTED, tooLong.problem);
+      onLargeMetadata(tooLong.bytes);
+      return;
+    }
+    this.#metadata = metadata;
+    if (method && budget.usedBytes + roomToStartBytes > budget.maxBytes) this.#refuseForRoom();
     else {
       this.#awaitsSinceMs = clock.nowMs;
       listener.onReceiveMetadata(metadata);
@@ -194,8 +200,8 @@ export class MeteredCall extends ServerInterceptingCall {
   }
 }
 
-/** Says which entry makes the metadata too long; null: it is short enough. */
-function findTooLong(metadata: Metadata): string | null {
+/** Says which entry makes the metadata too long, and its size; null: it is short enough. */
+function findTooLong(metadata: Metadata): { readonly bytes: number; readonly problem: string } | null {
   let bytes = 0;
   let longest = { key: "", length: 0 };
   for (const key of Object.keys(metadata.getMap()))
@@ -205,5 +211,6 @@ function findTooLong(metadata: Metadata): string | null {
     }
   if (bytes <= MOST_METADATA_BYTES) return null;
   const what = longest.key === "authorization" ? "the token of" : "the entry";
-  return `${what} \`${longest.key}\` is too long: it has ${longest.length} characters, and all metadata of a call may have ${MOST_METADATA_BYTES} bytes`;
+  const problem = `${what} \`${longest.key}\` is too long: it has ${longest.length} characters, and all metadata of a call may have ${MOST_METADATA_BYTES} bytes`;
+  return { bytes, problem };
 }

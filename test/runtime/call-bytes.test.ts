@@ -89,13 +89,32 @@ describe("CallBytes", () => {
     assert.equal(calls.isLate(performance.now() + 11_000, 70_000, 10_000), true);
   });
 
-  it("lets earlier messages of a stream of messages go", () => {
-    const { budget, receive } = openMetered(MOST, false);
+  it("lets the messages of a stream go once they are whole, and holds what has come of the next one", () => {
+    const { budget, calls, receive } = openMetered(MOST, false);
     receive(frame(1, 4, 1));
     for (let i = 0; i < 1000; i++) receive(frame(0, 0, 1, message(900)));
-    assert.ok(budget.usedBytes < 20_000, String(budget.usedBytes));
-    receive(frame(0, 0, 1, message(900, 800)));
+    assert.equal(budget.usedBytes, 8192);
+    receive(frame(0, 0, 1, Buffer.concat([message(900), message(900, 800)])));
     assert.ok(budget.usedBytes > 8192 + 800);
+    assert.equal(calls.unfinishedBytes, budget.usedBytes - 8192);
+  });
+
+  it("refuses a compressed message where none is kept: what becomes of it could not be held", () => {
+    const { calls, receive } = openMetered(MOST, false);
+    receive(frame(1, 4, 1), frame(0, 0, 1, message(10, 10, 1)));
+    assert.equal(calls.isRefused, true);
+  });
+
+  it("holds the headers of a call, in however many frames they come, and refuses more than 16 KiB", () => {
+    const { budget, calls, receive } = openMetered();
+    receive(frame(1, 0, 1, Buffer.alloc(10_000)), frame(9, 0, 1, Buffer.alloc(6000)));
+    assert.equal(budget.usedBytes, 8192 + 16_000);
+    assert.equal(calls.isRefused, false);
+    receive(frame(9, 4, 1, Buffer.alloc(385)));
+    assert.equal(calls.isRefused, true);
+    const reset = openMetered();
+    reset.receive(frame(1, 4, 1, Buffer.alloc(10_000)), frame(3, 0, 1, "0000"));
+    assert.equal(reset.budget.usedBytes, 0);
   });
 
   it("counts a compressed message as the most that it may become", () => {

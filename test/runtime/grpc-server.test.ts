@@ -182,6 +182,37 @@ describe("GrpcServer", () => {
     await serves();
   });
 
+  it("ends the connection that holds most of unfinished messages, not one whose whole messages are worked on", async () => {
+    await restart({ roomWithinMs: 200 });
+    let answer = () => {};
+    handle = (call, done) => {
+      answer = () => done(null, { id: call.request.id });
+    };
+    const worked = client.call("ModelInfer", { id: "worked", rawInputContents: [Buffer.alloc(4 * MIB)] });
+    await until(() => budget.usedBytes > 4 * MIB);
+    const unfinished = open();
+    const closed = waitForEnd(unfinished);
+    begin(unfinished).write(Buffer.concat([frame(Buffer.alloc(0), 0, 4 * MIB), Buffer.alloc(3 * MIB)]));
+    await until(() => budget.usedBytes > 7 * MIB);
+    const waiting = begin(open());
+    waiting.write(frame(serialize({ rawInputContents: [Buffer.alloc(2 * MIB)] })));
+    await closed;
+    answer();
+    assert.deepEqual(((await worked) as { id: string }).id, "worked");
+  });
+
+  it("holds refused metadata until its connection ends, and ends the one that goes on", async () => {
+    const session = open();
+    const closed = waitForEnd(session);
+    const large = { "x-large": "x".repeat(9000) };
+    assert.equal((await readEnd(begin(session, large)))[0], status.RESOURCE_EXHAUSTED);
+    assert.ok(budget.usedBytes > 9000, String(budget.usedBytes));
+    for (let i = 0; i < 60; i++) begin(session, large);
+    await closed;
+    assert.ok(logged.some(line => line.includes("its metadata is too large")));
+    await serves();
+  });
+
   it("lets clients wait where the budget is full for a moment, and ends no connection", async () => {
     const answers: (() => void)[] = [];
     handle = (call, answer) => answers.push(() => answer(null, { id: call.request.id }));
@@ -315,7 +346,7 @@ describe("GrpcServer", () => {
       begin(session, { ":path": FOLLOW_PATH }).write(report);
       await until(() => taken === i);
     }
-    assert.ok(budget.usedBytes < 30 * 20 * 1024, String(budget.usedBytes));
+    assert.ok(budget.usedBytes < 30 * 9 * 1024, String(budget.usedBytes));
   });
 
   it("answers for its health where the budget has no room to begin other calls", async () => {
