@@ -53,14 +53,25 @@ export async function startLoad(): Promise<Surrounding & { readonly url: string 
 /** From the report of one switcher to that of the next: processes of their own each have a phase of the second of their own. */
 const REPORT_SLOT_MS = 10;
 
+/** A scaler takes no more of one connection. */
+const STREAMS_OF_CONNECTION = 8;
+
 /** One switcher for every stage of every pipeline, reporting once a second and obeying at once. */
 export function startSwitchers(port: number, pipelines: number): Surrounding {
   const { SwitcherControl } = loadProto<SwitcherProto>("switcher.proto").variscale.switcher.v1;
-  const client = new SwitcherControl(`127.0.0.1:${port}`, credentials.createInsecure());
+  const clients: InstanceType<typeof SwitcherControl>[] = [];
+  let streams = 0;
   const opened = Array.from({ length: pipelines }, (_, i) => STAGES.map(stage => follow(i, stage))).flat();
 
+  function open(): InstanceType<typeof SwitcherControl> {
+    const options = { "grpc.use_local_subchannel_pool": 1 };
+    return new SwitcherControl(`127.0.0.1:${port}`, credentials.createInsecure(), options);
+  }
+
   function follow(index: number, stage: string): { report(): void; cancel(): void } {
-    const stream = client.Follow();
+    if (streams % STREAMS_OF_CONNECTION === 0) clients.push(open());
+    streams += 1;
+    const stream = (clients.at(-1) ?? open()).Follow();
     let newest: Assignment__Output | null = null;
     let batches = 0;
     stream.on("error", () => undefined);
@@ -107,7 +118,7 @@ export function startSwitchers(port: number, pipelines: number): Surrounding {
     close: () => {
       clearInterval(timer);
       for (const one of opened) one.cancel();
-      client.close();
+      for (const client of clients) client.close();
     },
   };
 }

@@ -12,13 +12,16 @@ import type { KedaServiceOptions } from "./keda-service.ts";
 
 const MIB = 1024 * 1024;
 const MAX_SWITCHER_MESSAGE_BYTES = MIB;
-/** A switcher has a connection of its own. */
+/** A switcher has a connection of its own, and on it one stream, or two while the older one ends. Probes ask for health. */
 const MAX_SWITCHER_CONNECTIONS = 4096;
-const MAX_CALLS_OF_SWITCHER_CONNECTION = 1000;
+const MAX_CALLS_OF_SWITCHER_CONNECTION = 8;
 /** A measured time is three objects; 1024 batch sizes of each of 5 variants are 15,360, and there is as much room again for the rest. */
 const MAX_SWITCHER_OBJECTS = 32_768;
-/** The chart gives a scaler 384 MiB; messages may have this much of it. */
-const BUDGET_BYTES = 64 * MIB;
+/**
+ * The messages and open calls of each port have memory of their own, so that nobody who reaches one port can starve another. Of the 384 MiB that the
+ * chart gives a scaler they have 80 MiB together. KEDA's part is large because it holds a stream open for each of its ScaledObjects.
+ */
+const BUDGET_BYTES = { keda: 40 * MIB, switchers: 24 * MIB, http: 16 * MIB };
 
 export interface ServersOptions {
   readonly host: string;
@@ -45,7 +48,6 @@ export interface Servers {
 export async function startServers(options: ServersOptions): Promise<Servers> {
   const { host, ports, keda, follow, routes, logger } = options;
   const tls = options.tls ?? null;
-  const budget = new ByteBudget(BUDGET_BYTES);
   const { SwitcherControl } = loadProto<ProtoGrpcType>("switcher.proto").variscale.switcher.v1;
   const opened: { close(graceMs: number): Promise<void> }[] = [];
   const open = async <S extends { close(graceMs: number): Promise<void> }>(starting: Promise<S>): Promise<S> => {
@@ -54,13 +56,24 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
     return server;
   };
   try {
-    const kedaServer = await open(startKedaServer({ ...keda, host, port: ports.keda, tls, budget, logger }));
+    const kedaServer = await open(
+      startKedaServer({
+        ...keda,
+        host,
+        port: ports.keda,
+        portOption: "--keda-port",
+        tls,
+        budget: new ByteBudget(BUDGET_BYTES.keda),
+        logger,
+      }),
+    );
     const switchers = await open(
       startGrpcServer({
         host,
         port: ports.switchers,
+        portOption: "--switcher-port",
         tls,
-        budget,
+        budget: new ByteBudget(BUDGET_BYTES.switchers),
         logger,
         protoFile: "switcher.proto",
         serviceName: "variscale.switcher.v1.SwitcherControl",
@@ -77,9 +90,10 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
       startHttpServer({
         host: options.httpHost ?? host,
         port: ports.http,
+        portOption: "--http-port",
         routes,
         logger,
-        budget,
+        budget: new ByteBudget(BUDGET_BYTES.http),
         maxBodyBytes: 64 * 1024,
       }),
     );

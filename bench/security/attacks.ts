@@ -50,9 +50,9 @@ export const MEMORY_ATTACKS: Readonly<Record<string, Attack>> = {
   kedaUnfinishedMessages: { target: "scaler", run: leaveMessagesUnfinished("keda", KEDA_SPEC, 6, 500, 60_000, 64_000) },
   switcherUnfinishedMessages: {
     target: "scaler",
-    run: leaveMessagesUnfinished("grpc", FOLLOW, 2, 150, MIB - 64, MIB - 1),
+    run: leaveMessagesUnfinished("grpc", FOLLOW, 40, 8, MIB - 64, MIB - 1),
   },
-  silentSwitchers: { target: "scaler", run: leaveMessagesUnfinished("grpc", FOLLOW, 2, 1500, 0, 0) },
+  silentSwitchers: { target: "scaler", run: leaveMessagesUnfinished("grpc", FOLLOW, 400, 8, 0, 0) },
   unreadDecisions: { target: "scaler", run: leaveAnswersUnread("GET", DECISIONS, "", 50) },
   scalerIdleConnections: { target: "scaler", run: openIdleConnections },
 };

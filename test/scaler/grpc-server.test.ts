@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { type ClientHttp2Session, connect } from "node:http2";
+import { connect as connectTcp, type Socket } from "node:net";
 import { Client, credentials, Metadata, type MethodDefinition, status } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { service as healthService } from "grpc-health-check";
@@ -102,3 +104,61 @@ interface ReflectionAnswer {
   readonly fileDescriptorResponse?: { readonly fileDescriptorProto: readonly Buffer[] };
   readonly errorResponse?: { readonly errorCode: number };
 }
+
+const MIB = 1024 * 1024;
+const HEADERS = { ":method": "POST", "content-type": "application/grpc", te: "trailers" };
+
+describe("the scaler's ports", () => {
+  let running: RunningScaler;
+  let peers: (ClientHttp2Session | Socket)[];
+  beforeEach(async () => {
+    peers = [];
+    running = await RunningScaler.start();
+  });
+  afterEach(async () => {
+    for (const peer of peers) peer.destroy();
+    await running.close();
+  });
+
+  /** Opens calls whose messages are never whole; `onEnd` is called when the scaler has no room for them and ends the connection. */
+  function floodSwitchers(onEnd: () => void): void {
+    const session = connect(`http://127.0.0.1:${running.scaler.ports.switchers}`);
+    peers.push(session);
+    session.on("error", () => undefined).once("close", onEnd);
+    const message = Buffer.alloc(MIB - 1);
+    message.writeUInt32BE(MIB - 5, 1);
+    for (let i = 0; i < 8; i++) {
+      const stream = session.request({ ...HEADERS, ":path": "/variscale.switcher.v1.SwitcherControl/Follow" });
+      stream.on("error", () => undefined).resume();
+      stream.write(message);
+    }
+  }
+
+  /** Sends a body that is never whole; `onEnd` is called when it is refused. */
+  function floodHttp(onEnd: () => void): void {
+    const socket = connectTcp(running.scaler.ports.http, "127.0.0.1").on("error", () => undefined);
+    peers.push(socket);
+    socket.once("data", onEnd);
+    socket.write("PUT /api/v1/pipelines/shop/cards/mode HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65536\r\n\r\n");
+    socket.write(Buffer.alloc(65_000));
+  }
+
+  it("have memory of their own: what fills those of switchers and of HTTP leaves KEDA answered", async () => {
+    const full = new Set<string>();
+    for (let i = 0; i < 12; i++) floodSwitchers(() => full.add("switchers"));
+    for (let i = 0; i < 300; i++) floodHttp(() => full.add("http"));
+    const refused: unknown[] = [];
+    while (full.size < 2) {
+      await running.keda.isActive(refOf()).catch((error: unknown) => refused.push(error));
+      await new Promise(resolve => setTimeout(resolve, 5));
+    }
+    assert.deepEqual(refused, []);
+  });
+
+  it("take few calls of a connection of switchers at once", async () => {
+    const session = connect(`http://127.0.0.1:${running.scaler.ports.switchers}`);
+    peers.push(session);
+    await new Promise(resolve => session.once("remoteSettings", resolve));
+    assert.equal(session.remoteSettings.maxConcurrentStreams, 8);
+  });
+});

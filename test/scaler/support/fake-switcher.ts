@@ -44,7 +44,10 @@ export class FakeSwitcher {
   constructor(at: number | string, hello: Partial<Hello> = {}, greet = true, token: string | null = null) {
     this.hello = { ...HELLO, ...hello };
     this.token = token;
-    this.#client = new SwitcherControl(typeof at === "number" ? `127.0.0.1:${at}` : at, credentials.createInsecure());
+    // Each switcher has a connection of its own.
+    const options = { "grpc.use_local_subchannel_pool": 1 };
+    const address = typeof at === "number" ? `127.0.0.1:${at}` : at;
+    this.#client = new SwitcherControl(address, credentials.createInsecure(), options);
     const metadata = new Metadata();
     if (token !== null) metadata.set("authorization", `Bearer ${token}`);
     this.#stream = this.#client.Follow(metadata);
