@@ -12,6 +12,8 @@ export interface InferCall {
   readonly timeoutMs: number;
   /** Aborted: nobody wants the answer, so the connection is cut and the replica can stop. */
   readonly signal: AbortSignal;
+  /** The rows were sent to a replica before. They get a connection of their own, which no replica that ends closes under them. */
+  readonly isRetry?: boolean;
   /** Headers that make the call a part of the request's trace. */
   readonly traceHeaders?: Readonly<Record<string, string>>;
 }
@@ -23,7 +25,7 @@ export type InferResult =
   | { readonly kind: "full" }
   /** 504: not done within `timeoutMs`. */
   | { readonly kind: "late" }
-  /** Refused, reset or no answer; `wasSent` false: there was no connection, so the replica never saw the call. */
+  /** Refused, reset or no answer; `wasSent` false: the replica surely never saw the call, so it can't have died of it. */
   | { readonly kind: "unreachable"; readonly error: VariscaleError; readonly wasSent: boolean }
   /** Any other status, or an answer that breaks the contract. */
   /** The call has more rows or bytes than any replica takes. */
@@ -55,7 +57,7 @@ export class InferClient {
     this.#contract = contract;
   }
 
-  async infer({ id, rows, timeoutMs, signal, traceHeaders }: InferCall): Promise<InferResult> {
+  async infer({ id, rows, timeoutMs, signal, isRetry = false, traceHeaders }: InferCall): Promise<InferResult> {
     const { headerBytes, parts } = encodeInferRequest(this.#contract, rows, { id, timeoutMs });
     let answer: HttpAnswer;
     try {
@@ -71,6 +73,7 @@ export class InferClient {
         body: parts,
         timeoutMs: Math.round(timeoutMs + SILENCE_MS),
         maxBytes: MAX_RESPONSE_BYTES,
+        isFresh: isRetry,
         signal,
       });
     } catch (thrown) {

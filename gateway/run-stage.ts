@@ -58,8 +58,9 @@ export async function runStage(
 type Answer = Extract<InferResult, { kind: "answered" }>;
 
 /**
- * Inference changes nothing on a replica, so a chunk that failed is sent once more, to another one where there is one. What no replica has
- * seen, since there was no connection, waits for one until the deadline: pods end and start anew.
+ * Inference changes nothing on a replica, so a chunk that failed is sent once more, to another one where there is one, and no further: a
+ * request may be what a replica dies of. A chunk that a replica surely has not seen, since there was no connection, goes on to others and
+ * waits for one until the deadline: pods end and start anew.
  */
 async function runChunk(
   pool: ReplicaChoice,
@@ -82,7 +83,8 @@ async function runChunk(
       return drop(scope, "deadline", "the replicas have too much work to serve it by its deadline");
     const span = startCallSpan(scope, pool.stage.name, replica.address, rows.length);
     const traceHeaders = span?.headers ?? {};
-    const result = await replica.infer({ id: scope.id, rows, timeoutMs, signal: scope.unwanted, traceHeaders });
+    const call = { id: scope.id, rows, timeoutMs, signal: scope.unwanted, isRetry: failed !== null, traceHeaders };
+    const result = await replica.infer(call);
     endCallSpan(span, result);
     if (scope.failure !== null) return null;
     if (result.kind === "answered") return result;

@@ -24,6 +24,8 @@ export interface HttpCall {
   readonly body?: string | Uint8Array | readonly Uint8Array[];
   /** Null takes Node's own defaults. A call with other material than the last call opens new connections. */
   readonly tls?: TlsAccess | null;
+  /** The call gets a connection of its own, so that it meets none which the server is just closing. It is sent once. Default: false. */
+  readonly isFresh?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -97,15 +99,17 @@ export class HttpClient {
     if (call.url.username !== "" || call.url.password !== "")
       throw new VariscaleError("invalid_argument", `the address of ${origin} has credentials in it: remove them`);
     const connections = this.#connectionsFor(call.tls ?? null);
-    try {
-      return await send(connections.kept, call);
-    } catch (thrown) {
-      if (!isStale(thrown) || call.signal?.aborted || this.#isClosed) throw toFailure(thrown, origin);
-    }
+    const isResend = !call.isFresh;
+    if (isResend)
+      try {
+        return await send(connections.kept, call);
+      } catch (thrown) {
+        if (!isStale(thrown) || call.signal?.aborted || this.#isClosed) throw toFailure(thrown, origin);
+      }
     try {
       return await send(connections.fresh, call);
     } catch (thrown) {
-      throw toFailure(thrown, origin);
+      throw toFailure(thrown, origin, isResend);
     }
   }
 
@@ -256,10 +260,11 @@ function isStale(thrown: unknown): boolean {
   return thrown instanceof Error && errorsAfterAnswers.has(thrown);
 }
 
-function toFailure(thrown: unknown, origin: string): HttpFailure {
+/** @param isResend the call was sent before, on a kept connection: the server may have run it, and may have died of it. */
+function toFailure(thrown: unknown, origin: string, isResend = false): HttpFailure {
   if (thrown instanceof HttpFailure) return thrown;
-  const isConnect = thrown instanceof Error && connectErrors.has(thrown);
-  return new HttpFailure(isConnect ? "notConnected" : "brokenOff", origin, describeCause(thrown), thrown);
+  const isUnseen = !isResend && thrown instanceof Error && connectErrors.has(thrown);
+  return new HttpFailure(isUnseen ? "notConnected" : "brokenOff", origin, describeCause(thrown), thrown);
 }
 
 function describeClosed(origin: string): HttpFailure {

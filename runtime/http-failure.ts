@@ -1,9 +1,9 @@
 import { type ErrorCode, VariscaleError } from "../domain/errors.ts";
 
 const CODES = {
-  /** There was no connection, so the server never saw the call. */
+  /** There never was a connection that the call was sent over, so the server surely has not run it. */
   notConnected: "unavailable",
-  /** The connection ended before an answer came. */
+  /** A connection ended before an answer came: the server may have run the call. */
   brokenOff: "unavailable",
   /** The connection ended within the answer. */
   cutShort: "unavailable",

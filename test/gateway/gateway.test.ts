@@ -7,11 +7,13 @@ import {
   encodeAnswer,
   type Replica,
   startEchoReplica,
+  startEndingReplica,
   startFailingReplica,
   startForgettingReplica,
   startFullReplica,
   startLyingReplica,
   startMoodyReplica,
+  startMortalReplica,
   startResettingReplica,
   startSilentReplica,
   startSlowReplica,
@@ -251,6 +253,33 @@ describe("startGateway()", () => {
     for (let i = 0; i < 4; i++) assert.equal((await post({ numbers: [i] })).status, 200);
     assert.ok(read.cuts > 0);
     assert.doesNotMatch(await (await fetch(`${url}/metrics`)).text(), /retries_total\{/);
+  });
+
+  it("lets a request that replicas die of have two of them, not all", async () => {
+    const DEADLY = 99;
+    const read = await Promise.all(Array.from({ length: 5 }, () => use(startMortalReplica(DEADLY))));
+    const { post, gateway } = await gatewayOver([await use(startEchoReplica())], read);
+    // Every replica has answered, so that the gateway has kept connections to all of them.
+    await until(async () => {
+      await Promise.all(Array.from({ length: 10 }, () => post({ numbers: [1, 2, 3] })));
+      return read.every(({ calls }) => calls.length > 0);
+    });
+    const response = await post({ numbers: [DEADLY] }, { "x-request-timeout-ms": "1000" });
+    assert.equal(response.status, 502);
+    assert.equal(read.filter(({ isGone }) => isGone).length, 2);
+    assert.equal(gateway.load().lost, 1);
+    for (let i = 0; i < 20; i++) assert.equal((await post({ numbers: [i] })).status, 200);
+  });
+
+  it("loses no request to replicas that end and close their idle connections just then", async () => {
+    const read = await Promise.all([use(startEndingReplica()), use(startEndingReplica())]);
+    const { post, gateway } = await gatewayOver([await use(startEchoReplica())], read);
+    // Rows of one request go to both, and each has one kept connection then.
+    assert.equal((await post({ numbers: [1, 2, 3, 4] })).status, 200);
+    assert.ok(read.every(({ calls }) => calls.length === 1));
+    assert.equal((await post({ numbers: [5] })).status, 200);
+    assert.equal(read.filter(({ isGone }) => isGone).length, 1);
+    assert.equal(gateway.load().lost, 0);
   });
 
   it("refuses with 503 what is over its concurrency and its queue", async () => {

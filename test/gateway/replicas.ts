@@ -19,6 +19,8 @@ export interface Replica {
   cuts: number;
   /** Serves another variant from now on. */
   variant: string;
+  /** It was closed. */
+  isGone: boolean;
   /** Told in its answers; missing: it says nothing of it. */
   lasting?: { readonly lasting_variant: unknown; readonly lasting_batch: unknown };
   close(): Promise<void>;
@@ -64,6 +66,25 @@ export function startForgettingReplica(): Promise<Replica> {
   return startReplica("light", (call, response, replica) => {
     const { socket } = response;
     if (socket === null || used.has(socket)) return void socket?.resetAndDestroy();
+    used.add(socket);
+    answer(call, response, replica);
+  });
+}
+
+/** Answers until a row has `deadly` as its first byte: then it is gone, as a process that crashes is. */
+export function startMortalReplica(deadly: number): Promise<Replica> {
+  return startReplica("light", async (call, response, replica) => {
+    if (call.rows.some(([first]) => first === deadly)) await replica.close();
+    else answer(call, response, replica);
+  });
+}
+
+/** Answers once on each connection. When one is used again it is gone, as if it had ended and closed its idle connections just before. */
+export function startEndingReplica(): Promise<Replica> {
+  const used = new WeakSet<object>();
+  return startReplica("light", async (call, response, replica) => {
+    const { socket } = response;
+    if (socket === null || used.has(socket)) return await replica.close();
     used.add(socket);
     answer(call, response, replica);
   });
@@ -145,9 +166,11 @@ async function startReplica(variant: string, behave: Behave): Promise<Replica> {
     calls: [],
     cuts: 0,
     variant,
+    isGone: false,
     close: async () => {
       const closed = new Promise(resolve => server.close(resolve));
       server.closeAllConnections();
+      replica.isGone = true;
       await closed;
     },
   };

@@ -127,6 +127,35 @@ describe("HttpClient", () => {
     assert.deepEqual([failure.kind, failure.code, calls], ["brokenOff", "unavailable", 3]);
   });
 
+  it("says that a call may have been run where its kept connection broke, although nothing listens any more then", async () => {
+    const server = createServer();
+    const { url } = await listen((request, response) => {
+      if (request.method === "GET") return void response.end();
+      server.close();
+      response.socket?.resetAndDestroy();
+    }, server);
+    const client = openClient(1);
+    await client.request(makeCall(url));
+    const failure = await catchFailure(client.request(makeCall(url, { method: "POST", body: "x" })));
+    assert.equal(failure.kind, "brokenOff");
+    assert.match(failure.detail, /ECONNREFUSED/);
+    assert.equal((await catchFailure(client.request(makeCall(url)))).kind, "notConnected");
+  });
+
+  it("sends a call that wants a connection of its own over a new one, and once", async () => {
+    let calls = 0;
+    const { url, sockets } = await listen((request, response) => {
+      calls += 1;
+      if (request.method === "GET") response.end();
+      else response.destroy();
+    });
+    const client = openClient(1);
+    for (const isFresh of [false, true, true]) await client.request(makeCall(url, { isFresh }));
+    assert.equal(sockets.size, 3);
+    const failure = await catchFailure(client.request(makeCall(url, { method: "POST", isFresh: true })));
+    assert.deepEqual([failure.kind, calls], ["brokenOff", 4]);
+  });
+
   it("says what, where and what to do where nothing listens", async () => {
     const server = createNetServer();
     await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
