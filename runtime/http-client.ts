@@ -85,6 +85,10 @@ export class HttpClient {
     else signal?.addEventListener("abort", cancel, { once: true });
     try {
       const { status, headers, body } = await this.open({ ...call, signal: ending.signal });
+      if (call.method !== "HEAD" && Number(headers["content-length"] ?? 0) > maxBytes) {
+        body.destroy();
+        throw tooLarge(origin, maxBytes);
+      }
       return { status, headers, body: await readWhole(body, origin, maxBytes) };
     } finally {
       clearTimeout(timer);
@@ -169,7 +173,7 @@ export async function readWhole(body: Readable, origin: string, maxBytes: number
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes > maxBytes) throw new HttpFailure("tooLarge", origin, `the answer has more than ${maxBytes} bytes`);
+      if (bytes > maxBytes) throw tooLarge(origin, maxBytes);
       chunks.push(chunk);
     }
   } catch (thrown) {
@@ -265,6 +269,10 @@ function toFailure(thrown: unknown, origin: string, isResend = false): HttpFailu
   if (thrown instanceof HttpFailure) return thrown;
   const isUnseen = !isResend && thrown instanceof Error && connectErrors.has(thrown);
   return new HttpFailure(isUnseen ? "notConnected" : "brokenOff", origin, describeCause(thrown), thrown);
+}
+
+function tooLarge(origin: string, maxBytes: number): HttpFailure {
+  return new HttpFailure("tooLarge", origin, `the answer has more than ${maxBytes} bytes`);
 }
 
 function describeClosed(origin: string): HttpFailure {

@@ -1,5 +1,11 @@
+import type { HttpAnswer, HttpClient } from "../runtime/http-client.ts";
+
 /** How long another server may take to unload a model. */
 const UNLOAD_WATCHDOG_MS = 10_000;
+/** Servers close connections that are idle for as little as 5 s. */
+const IDLE_MS = 4000;
+/** Answers that describe or control a model are short. */
+const MOST_CONTROL_BYTES = 1024 * 1024;
 
 /** One user of models in other servers. `url` is that of a model in its server's repository. */
 export interface ModelClaimant {
@@ -59,11 +65,34 @@ export class ModelClaims {
   }
 }
 
+/** A call of a server that has models for us. */
+export interface ModelServerCall {
+  readonly method: "GET" | "POST";
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  readonly timeoutMs: number;
+  /** A longer answer is refused. Default 1 MiB. */
+  readonly maxBytes?: number;
+}
+
+let client: Promise<HttpClient> | null = null;
+
+/** Asks a server that has models for us. Throws HttpFailure where there is no whole answer. */
+export async function askModelServer(call: ModelServerCall): Promise<HttpAnswer> {
+  client ??= openClient();
+  return await (await client).request({ maxBytes: MOST_CONTROL_BYTES, ...call, url: new URL(call.url) });
+}
+
+/** The client's code is loaded with the first call: a pod without such a server needs less memory. */
+async function openClient(): Promise<HttpClient> {
+  const { HttpClient } = await import("../runtime/http-client.ts");
+  return new HttpClient({ idleMs: IDLE_MS });
+}
+
 async function unload(url: string): Promise<void> {
-  const signal = AbortSignal.timeout(UNLOAD_WATCHDOG_MS);
   try {
-    const response = await fetch(`${url}/unload`, { method: "POST", body: "{}", signal });
-    await response.arrayBuffer();
+    await askModelServer({ method: "POST", url: `${url}/unload`, body: "{}", timeoutMs: UNLOAD_WATCHDOG_MS });
   } catch {
     // A server that is gone has unloaded everything.
   }

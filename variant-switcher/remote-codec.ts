@@ -29,7 +29,7 @@ export function encodeRemoteRequest(
   const wanted = outputs.map(name => JSON.stringify({ name, ...(isBinary && { parameters: { binary_data: true } }) }));
   const json = Buffer.from(`{"inputs":[${tensors}],"outputs":[${wanted}]}`);
   const parts = isBinary ? inputs.map(({ data, bytes }) => new Uint8Array(data, 0, bytes)) : [];
-  return { body: new Uint8Array(Buffer.concat([json, ...parts])), headerBytes: isBinary ? json.length : null };
+  return { body: Buffer.concat([json, ...parts]), headerBytes: isBinary ? json.length : null };
 }
 
 /** The outputs of an answer, which is not trusted. Throws `internal` for what is none. */

@@ -1,4 +1,5 @@
-import { type ModelClaimant, ModelClaims } from "./model-claims.ts";
+import { HttpFailure } from "../runtime/http-failure.ts";
+import { askModelServer, type ModelClaimant, ModelClaims } from "./model-claims.ts";
 
 /** Loading may compile a model. A server that takes longer is taken for hung. */
 const LOAD_WATCHDOG_MS = 120_000;
@@ -76,22 +77,21 @@ export class RemoteModel {
       return { status: 200, text: "" };
     }
     try {
-      const signal = AbortSignal.timeout(LOAD_WATCHDOG_MS);
-      const response = await fetch(`${this.#repositoryUrl}/load`, { method: "POST", body: "{}", signal });
-      if (response.ok) claims.report(this.#repositoryUrl, "loaded");
-      return { status: response.status, text: await response.text() };
+      const url = `${this.#repositoryUrl}/load`;
+      const { status, body } = await askModelServer({ method: "POST", url, body: "{}", timeoutMs: LOAD_WATCHDOG_MS });
+      if (isSuccess(status)) claims.report(this.#repositoryUrl, "loaded");
+      return { status, text: body.toString("utf8") };
     } catch (error) {
-      // The server may load it all the same, later.
-      claims.report(this.#repositoryUrl, "loaded");
+      // The server may load it all the same, later, unless it surely was not asked.
+      const isUnasked = error instanceof HttpFailure && error.kind === "notConnected";
+      if (!isUnasked) claims.report(this.#repositoryUrl, "loaded");
       throw error;
     }
   }
 
   async #isReady(): Promise<boolean> {
-    const signal = AbortSignal.timeout(READY_WATCHDOG_MS);
-    const response = await fetch(`${this.#base}/v2/models/${this.#name}/ready`, { signal });
-    await response.arrayBuffer();
-    return response.ok;
+    const url = `${this.#base}/v2/models/${this.#name}/ready`;
+    return isSuccess((await askModelServer({ method: "GET", url, timeoutMs: READY_WATCHDOG_MS })).status);
   }
 
   async #inTurn<T>(ask: () => Promise<T>): Promise<T> {
@@ -99,4 +99,8 @@ export class RemoteModel {
     this.#last = turn.catch(() => undefined);
     return await turn;
   }
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
 }

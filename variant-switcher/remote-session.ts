@@ -1,5 +1,8 @@
 import { VariscaleError } from "../domain/errors.ts";
+import type { HttpAnswer } from "../runtime/http-client.ts";
+import { HttpFailure } from "../runtime/http-failure.ts";
 import type { OpenOptions, OpenSession } from "./driver.ts";
+import { askModelServer } from "./model-claims.ts";
 import { decodeRemoteResponse, encodeRemoteRequest, remoteTensors } from "./remote-codec.ts";
 import { RemoteModel } from "./remote-model.ts";
 import type { RunResult } from "./session.ts";
@@ -9,6 +12,8 @@ import { type Loaded, type Refused, SUPERSEDED, type TransferredTensor } from ".
 const MIN_WATCHDOG_MS = 10_000;
 const DESCRIBE_MS = 10_000;
 const WATCHDOG_FACTOR = 20;
+/** No more of an answer to inference is read: gateways take no more, either. */
+const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
 
 /** What a server that has the model says of a request that is at fault itself: MLServer says 422. */
 const REQUEST_FAULTS = [400, 413, 422];
@@ -36,8 +41,8 @@ async function open(options: OpenOptions): Promise<RemoteSession | Refused> {
   const name = encodeURIComponent(variant.model);
   const refused = (code: Refused["code"], message: string): Refused => ({ kind: "refused", code, message });
   const describe = async (path: string): Promise<Readonly<Record<string, unknown>>> => {
-    const response = await fetch(`${base}/v2/${path}`, { signal: AbortSignal.timeout(DESCRIBE_MS) });
-    return (await response.json()) as Readonly<Record<string, unknown>>;
+    const { body } = await askModelServer({ method: "GET", url: `${base}/v2/${path}`, timeoutMs: DESCRIBE_MS });
+    return JSON.parse(body.toString("utf8")) as Readonly<Record<string, unknown>>;
   };
   const model = RemoteModel.at(base, name);
   try {
@@ -105,8 +110,7 @@ class RemoteSession implements OpenSession {
 
   async run(inputs: readonly TransferredTensor[], outputs: readonly string[], expectedMs: number): Promise<RunResult> {
     const { base, url, form, minWatchdogMs } = this.#options;
-    let response: Response;
-    let answer: Buffer;
+    let answer: HttpAnswer;
     const startMs = performance.now();
     try {
       const { body, headerBytes } = encodeRemoteRequest(inputs, outputs, form);
@@ -117,18 +121,20 @@ class RemoteSession implements OpenSession {
               "content-type": "application/octet-stream",
               "inference-header-content-length": String(headerBytes),
             };
-      const signal = AbortSignal.timeout(Math.max(minWatchdogMs, WATCHDOG_FACTOR * expectedMs));
-      response = await fetch(`${url}/infer`, { method: "POST", headers, body, signal });
-      answer = Buffer.from(await response.arrayBuffer());
+      const timeoutMs = Math.max(minWatchdogMs, WATCHDOG_FACTOR * expectedMs);
+      const bounds = { timeoutMs, maxBytes: MOST_ANSWER_BYTES };
+      answer = await askModelServer({ method: "POST", url: `${url}/infer`, headers, body, ...bounds });
     } catch (error) {
-      if (error instanceof VariscaleError) return { kind: "failed", message: error.message };
-      return this.#lose(`${base} does not answer: ${reasonOf(error)}`);
+      if (!(error instanceof HttpFailure)) return { kind: "failed", message: VariscaleError.from(error).message };
+      if (error.kind === "tooLarge") return { kind: "unserved", reason: `${base}: ${error.detail}` };
+      return this.#lose(`${base} does not answer: ${error.detail}`);
     }
     const serviceMs = performance.now() - startMs;
-    if (!response.ok) return await this.#failure(response.status, answer.toString("utf8").slice(0, 300));
+    const { status, headers, body } = answer;
+    if (status < 200 || status > 299) return await this.#failure(status, body.toString("utf8").slice(0, 300));
     try {
-      const header = response.headers.get("inference-header-content-length");
-      const tensors = decodeRemoteResponse(answer, header === null ? null : Number(header));
+      const header = headers["inference-header-content-length"];
+      const tensors = decodeRemoteResponse(body, header === undefined ? null : Number(header));
       return { kind: "ran", outputs: tensors, spare: inputs.map(({ data }) => data), serviceMs };
     } catch (error) {
       return { kind: "unserved", reason: reasonOf(error) };
@@ -149,15 +155,14 @@ class RemoteSession implements OpenSession {
     return { kind: "unserved", reason: `${base} answered ${status} ${text}` };
   }
 
-  #isReady(): Promise<boolean> {
+  async #isReady(): Promise<boolean> {
     const { url, minWatchdogMs } = this.#options;
-    return fetch(`${url}/ready`, { signal: AbortSignal.timeout(minWatchdogMs) }).then(
-      async response => {
-        await response.arrayBuffer();
-        return response.ok;
-      },
-      () => false,
-    );
+    try {
+      const { status } = await askModelServer({ method: "GET", url: `${url}/ready`, timeoutMs: minWatchdogMs });
+      return status >= 200 && status < 300;
+    } catch {
+      return false;
+    }
   }
 
   #lose(reason: string): RunResult {
@@ -166,8 +171,6 @@ class RemoteSession implements OpenSession {
   }
 }
 
-/** What fetch() throws says why in its cause. */
 function reasonOf(error: unknown): string {
-  const { message, cause } = error instanceof Error ? error : { message: String(error), cause: undefined };
-  return cause instanceof Error && cause.message !== "" ? `${message}: ${cause.message}` : message;
+  return error instanceof HttpFailure ? error.detail : VariscaleError.from(error).message;
 }

@@ -189,6 +189,18 @@ describe("HttpClient", () => {
     assert.ok(written < 400, `${written} chunks of 64 KiB were written`);
   });
 
+  it("reads nothing of an answer that says it is longer than it may be", async () => {
+    let isCut = false;
+    const { url } = await listen((_request, response) => {
+      response.on("close", () => {
+        isCut = true;
+      });
+      response.writeHead(200, { "content-length": 1_000_001 }).flushHeaders();
+    });
+    assert.equal((await catchFailure(openClient().request(makeCall(url)))).kind, "tooLarge");
+    while (!isCut) await sleep(5);
+  });
+
   it("ends a call that has no whole answer in time, or that nobody wants any more", async () => {
     let cuts = 0;
     const { url } = await listen((request, response) => {

@@ -26,6 +26,12 @@ export class FakeModelServer {
   loading: Promise<void> = Promise.resolve();
   /** How long it takes for an answer to inference. */
   inferMs: () => number = () => 0;
+  /** The length that answers to inference announce without having it; null: none is announced. */
+  announcedBytes: number | null = null;
+  /** The end of the path whose answers have no end; null: there is none. */
+  endless: string | null = null;
+  /** Bytes of answers without end that were written. */
+  endlessBytes = 0;
   /** Loads that were begun. */
   loads = 0;
   readonly #server: Server;
@@ -49,12 +55,22 @@ export class FakeModelServer {
     await new Promise(resolve => this.#server.close(resolve));
   }
 
+  #writeForever(response: ServerResponse): void {
+    const chunk = Buffer.alloc(256 * 1024, " ");
+    const more = (): void => {
+      while (!response.destroyed && response.write(chunk)) this.endlessBytes += chunk.length;
+    };
+    response.on("drain", more);
+    more();
+  }
+
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     request.resume();
     const send = (answer: FakeAnswer): void => {
       if (answer) response.writeHead(answer.status).end(JSON.stringify(answer.json));
     };
     const path = request.url ?? "";
+    if (this.endless !== null && path.endsWith(this.endless)) return this.#writeForever(response);
     if (path.endsWith("/load")) {
       this.loads++;
       await this.loading;
@@ -71,6 +87,10 @@ export class FakeModelServer {
       const ms = this.inferMs();
       if (ms > 0) await sleep(ms);
       this.done.push("infer");
+      if (this.announcedBytes !== null) {
+        response.writeHead(200, { "content-length": this.announcedBytes }).flushHeaders();
+        return;
+      }
       send(this.isLoaded ? this.answer : this.missing);
     } else send({ status: 200, json: path === "/v2/models/x" ? this.metadata : {} });
   }

@@ -3,6 +3,8 @@ import { afterEach, beforeEach, describe, it } from "mocha";
 import { FakeModelServer } from "../support/fake-model-server.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
 
+const MIB = 1024 * 1024;
+
 describe("the driver remote, where its server fails", () => {
   let folder: TestFolder;
   let server: FakeModelServer;
@@ -76,6 +78,31 @@ describe("the driver remote, where its server fails", () => {
     const { status, body } = await started.infer([3]);
     assert.equal(status, 503);
     assert.match(body.error ?? "", /breaks the protocol: it has no outputs/);
+  });
+
+  for (const [what, endless] of [
+    ["a model's description", "/v2/models/x"],
+    ["a load", "/load"],
+  ] as const)
+    it(`gives up on the answer to ${what} that has no end, and leaves the server as it was`, async () => {
+      server.endless = endless;
+      const started = await start("a");
+      assert.match(await (await started.pin("far")).text(), /the answer has more than 1048576 bytes/);
+      // Sockets hold some megabytes at most.
+      assert.ok(server.endlessBytes < 32 * MIB, `${server.endlessBytes} bytes were written`);
+      await started.close();
+      await until(() => server.done.includes("unload"), "unloaded");
+    });
+
+  it("answers 503 where the answer to inference is too long, and keeps the session", async () => {
+    const started = await start("far");
+    server.announcedBytes = 256 * MIB + 1;
+    const { status, body } = await started.infer([3]);
+    assert.equal(status, 503);
+    assert.match(body.error ?? "", /the answer has more than 268435456 bytes/);
+    server.announcedBytes = null;
+    assert.equal((await started.infer([3])).status, 200);
+    assert.deepEqual([await recoveries(), server.loads], [0, 1]);
   });
 
   /** A load of `far` that a pin of `a` overtakes. */
