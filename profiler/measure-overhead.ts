@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatKey } from "../domain/pipeline.ts";
 import type { LabelledItem, Row, StageCode } from "../gateway/stage.ts";
+import { HttpClient } from "../runtime/http-client.ts";
 import type { ItemBench } from "./measure-item.ts";
 import { type ReplayReplica, startReplayReplica } from "./replay-replica.ts";
 
@@ -12,6 +13,10 @@ const ITEMS = 20;
 const WARM_UP_REQUESTS = 20;
 /** How often each of them is. */
 const REPEATS = 10;
+const TIMEOUT_MS = 60_000;
+const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
+
+const httpClient = new HttpClient({ idleMs: 4000 });
 
 /** The gateway's own work for one request, all stages together: decode, rows, collect, respond, HTTP. */
 export interface Overhead {
@@ -92,19 +97,18 @@ async function portOf(child: ChildProcess): Promise<number> {
 
 /** By the gateway's own clock, from the whole request to its answer. */
 async function send(url: string, item: LabelledItem): Promise<number> {
-  const headers = { "content-type": item.contentType, "x-request-timeout-ms": "60000" };
-  const response = await fetch(url, { method: "POST", headers, body: new Uint8Array(item.body) });
-  const text = await response.text();
-  if (response.status === 200) return Number(response.headers.get("x-variscale-latency-ms"));
-  throw new VariscaleError(
-    "failed_precondition",
-    `the gateway answered ${response.status} to item ${item.id}: ${text}`,
-  );
+  const headers = { "content-type": item.contentType, "x-request-timeout-ms": String(TIMEOUT_MS) };
+  const bounds = { timeoutMs: TIMEOUT_MS, maxBytes: MOST_ANSWER_BYTES };
+  const answer = await httpClient.request({ method: "POST", url: new URL(url), headers, body: item.body, ...bounds });
+  if (answer.status === 200) return Number(answer.headers["x-variscale-latency-ms"]);
+  const said = answer.body.subarray(0, 500).toString("utf8");
+  throw new VariscaleError("failed_precondition", `the gateway answered ${answer.status} to item ${item.id}: ${said}`);
 }
 
 async function cpuMsOf(base: string): Promise<number> {
-  const text = await (await fetch(`${base}/metrics`)).text();
-  const seconds = /^process_cpu_seconds_total (\S+)/m.exec(text)?.[1];
+  const bounds = { timeoutMs: TIMEOUT_MS, maxBytes: MOST_ANSWER_BYTES };
+  const { body } = await httpClient.request({ method: "GET", url: new URL(`${base}/metrics`), ...bounds });
+  const seconds = /^process_cpu_seconds_total (\S+)/m.exec(body.toString("utf8"))?.[1];
   return Number(seconds) * 1000;
 }
 

@@ -6,11 +6,18 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { VariscaleError } from "../domain/errors.ts";
+import { type HttpAnswer, HttpClient } from "../runtime/http-client.ts";
 import type { ListeningMessage } from "../variant-switcher/run-switcher.ts";
 import type { SwitchRecord } from "../variant-switcher/switch-history.ts";
 
 const READY_MS = 60_000;
 const POLL_MS = 20;
+const PROBE_MS = 5000;
+/** A Switch that loads a model answers when it is done. */
+const ANSWER_MS = 600_000;
+const MOST_ANSWER_BYTES = 16 * 1024 * 1024;
+
+const httpClient = new HttpClient({ idleMs: 4000 });
 
 /** A switcher that serves nobody, to be switched. */
 export interface MeasuringSwitcher {
@@ -74,9 +81,8 @@ async function portsOf(child: ChildProcess): Promise<ListeningMessage["ports"]> 
 async function untilReady(url: string, switchesUrl: string): Promise<void> {
   const untilMs = performance.now() + READY_MS;
   while (performance.now() < untilMs) {
-    const response = await fetch(url).catch(() => null);
-    await response?.arrayBuffer();
-    if (response?.ok) return;
+    const answer = await ask("GET", url, null, PROBE_MS).catch(() => null);
+    if (answer?.status === 200) return;
     const { switches } = JSON.parse(await send("GET", switchesUrl, null)) as {
       readonly switches: readonly SwitchRecord[];
     };
@@ -88,17 +94,20 @@ async function untilReady(url: string, switchesUrl: string): Promise<void> {
 }
 
 async function send(method: string, url: string, body: object | null): Promise<string> {
-  const response = await fetch(url, {
-    method,
-    headers: { "content-type": "application/json", ...(method === "PUT" && { "if-match": "*" }) },
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  if (response.ok) return text;
+  const answer = await ask(method, url, body, ANSWER_MS);
+  const text = answer.body.toString("utf8");
+  if (answer.status === 200) return text;
   throw new VariscaleError(
     "failed_precondition",
-    readProblem(text) ?? `the switcher answers ${response.status}: ${text.slice(0, 500)}`,
+    readProblem(text) ?? `the switcher answers ${answer.status}: ${text.slice(0, 500)}`,
   );
+}
+
+function ask(method: string, url: string, body: object | null, timeoutMs: number): Promise<HttpAnswer> {
+  const headers = { "content-type": "application/json", ...(method === "PUT" && { "if-match": "*" }) };
+  const sent = body && { body: JSON.stringify(body) };
+  const bounds = { timeoutMs, maxBytes: MOST_ANSWER_BYTES };
+  return httpClient.request({ method, url: new URL(url), headers, ...sent, ...bounds });
 }
 
 /** The sentence of an answer that refuses something; null: there is none. */

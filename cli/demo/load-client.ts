@@ -1,5 +1,5 @@
-import { Agent, request } from "node:http";
 import type { LabelledItem, PipelineCode, Score } from "../../gateway/stage.ts";
+import { HttpClient } from "../../runtime/http-client.ts";
 import type { RequestRecord } from "./request-record.ts";
 
 export interface LoadClientOptions {
@@ -14,19 +14,23 @@ export interface LoadClientOptions {
   readonly onRecord: (record: RequestRecord) => void;
 }
 
+/** The gateway keeps unused connections for longer. */
+const IDLE_MS = 30_000;
+const MOST_ANSWER_BYTES = 64 * 1024 * 1024;
+
 /** Sends the items in turn, open loop: at the intended times, whatever became of the requests before. */
 export async function runLoad(options: LoadClientOptions): Promise<void> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 4096 });
+  const client = new HttpClient({ idleMs: IDLE_MS, maxConnections: 4096 });
   const startMs = performance.now();
   const pending: Promise<void>[] = [];
   for (const [index, atMs] of options.arrivalsMs.entries()) {
     const waitMs = atMs - (performance.now() - startMs);
     if (waitMs > 0) await new Promise(resolve => setTimeout(resolve, waitMs));
     const item = options.items[index % options.items.length];
-    if (item) pending.push(sendOne(options, agent, item, atMs, startMs));
+    if (item) pending.push(sendOne(options, client, item, atMs, startMs));
   }
   await Promise.all(pending);
-  agent.destroy();
+  client.close();
 }
 
 /** The evaluation items of a pipeline's code, read before the run starts. */
@@ -38,12 +42,12 @@ export async function readItems(code: PipelineCode, count: number): Promise<Labe
 
 async function sendOne(
   options: LoadClientOptions,
-  agent: Agent,
+  client: HttpClient,
   item: LabelledItem,
   atMs: number,
   startMs: number,
 ): Promise<void> {
-  const answer = await post(options, agent, item).catch(() => null);
+  const answer = await post(options, client, item).catch(() => null);
   const latencyMs = performance.now() - startMs - atMs;
   const none = { atMs, latencyMs, correct: false, partsCorrect: 0, parts: 0, variants: "" };
   if (answer === null || (answer.status !== 200 && answer.status !== 503 && answer.status !== 504))
@@ -69,25 +73,9 @@ interface Answer {
   readonly variants: string;
 }
 
-function post(options: LoadClientOptions, agent: Agent, item: LabelledItem): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const headers = { "content-type": item.contentType, "content-length": item.body.byteLength };
-    const signal = AbortSignal.timeout(options.timeoutMs);
-    const outgoing = request(options.url, { method: "POST", agent, headers, signal }, response => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("error", reject);
-      response.on("aborted", () => reject(new Error("the answer was cut off")));
-      response.on("end", () => {
-        const variants = response.headers["x-variscale-variants"];
-        resolve({
-          status: response.statusCode ?? 0,
-          body: Buffer.concat(chunks).toString(),
-          variants: typeof variants === "string" ? variants : "",
-        });
-      });
-    });
-    outgoing.on("error", reject);
-    outgoing.end(item.body);
-  });
+async function post({ url, timeoutMs }: LoadClientOptions, client: HttpClient, item: LabelledItem): Promise<Answer> {
+  const call = { method: "POST", url: new URL(url), headers: { "content-type": item.contentType }, body: item.body };
+  const { status, headers, body } = await client.request({ ...call, timeoutMs, maxBytes: MOST_ANSWER_BYTES });
+  const variants = headers["x-variscale-variants"];
+  return { status, body: body.toString("utf8"), variants: typeof variants === "string" ? variants : "" };
 }

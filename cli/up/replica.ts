@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { HttpClient } from "../../runtime/http-client.ts";
 import type { ModelClaims } from "../../variant-switcher/model-claims.ts";
 import { keepClaim } from "../../variant-switcher/parent-claims.ts";
 import { KeptProcess } from "./kept-process.ts";
@@ -10,6 +11,9 @@ const PROBE_FAILURES = 3;
 /** Probes in a row without any answer after which it hangs and is ended. */
 const PROBE_SILENCES = 8;
 const STOP_GRACE_MS = 10_000;
+const MOST_PROBE_BYTES = 64 * 1024;
+
+const httpClient = new HttpClient({ idleMs: 4000 });
 
 export interface ReplicaOptions {
   readonly pod: string;
@@ -95,10 +99,16 @@ export class Replica {
 
   async #probe(): Promise<void> {
     const port = this.#port;
-    const answer = await fetch(`http://127.0.0.1:${port}/v2/health/ready`, {
-      signal: AbortSignal.timeout(this.#options.probeTimeoutMs ?? PROBE_TIMEOUT_MS),
-    }).then(
-      response => (response.ok ? "ready" : "unready"),
+    const probe = {
+      method: "GET",
+      url: new URL(`http://127.0.0.1:${port}/v2/health/ready`),
+      timeoutMs: this.#options.probeTimeoutMs ?? PROBE_TIMEOUT_MS,
+      maxBytes: MOST_PROBE_BYTES,
+      // As a kubelet's: a replica must take connections.
+      isFresh: true,
+    };
+    const answer = await httpClient.request(probe).then(
+      ({ status }) => (status === 200 ? "ready" : "unready"),
       () => "silent",
     );
     if (this.#stopping || port !== this.#port) return;

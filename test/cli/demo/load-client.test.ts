@@ -115,7 +115,7 @@ describe("runLoad()", () => {
   });
 
   it("sends the items in turn at their times, whatever becomes of those before", async () => {
-    const records = await send(["silent", "right"], [0, 10, 20, 30], 300);
+    const records = await send(["silent", "right"], [0, 10, 20, 30], 2000);
     assert.deepEqual(
       records.map(record => [record.atMs, record.outcome]),
       [
