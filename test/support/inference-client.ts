@@ -1,4 +1,4 @@
-import { credentials, type Metadata, type ServiceError } from "@grpc/grpc-js";
+import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import type { GRPCInferenceServiceClient } from "../../proto/generated/inference/GRPCInferenceService.ts";
 import type { ProtoGrpcType } from "../../proto/generated/open_inference.ts";
 import { loadProto } from "../../runtime/grpc.ts";
@@ -8,6 +8,7 @@ type Method = { [K in keyof GRPCInferenceServiceClient]: K }[keyof GRPCInference
 
 export interface CallOptions {
   readonly deadlineMs?: number;
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** A gRPC client of a switcher whose calls are promises. */
@@ -23,13 +24,18 @@ export class InferenceClient {
   call<Response>(method: Method, request: object = {}, options: CallOptions = {}): Promise<Response> {
     type Unary = (
       request: object,
+      metadata: Metadata,
       options: { deadline?: number },
       callback: (error: ServiceError | null, response: Response) => void,
     ) => void;
     const deadline = options.deadlineMs === undefined ? {} : { deadline: Date.now() + options.deadlineMs };
+    const metadata = new Metadata();
+    for (const [name, value] of Object.entries(options.metadata ?? {})) metadata.set(name, value);
     return new Promise((resolve, reject) => {
       const unary = this.#client[method] as unknown as Unary;
-      unary.call(this.#client, request, deadline, (error, response) => (error ? reject(error) : resolve(response)));
+      unary.call(this.#client, request, metadata, deadline, (error, response) =>
+        error ? reject(error) : resolve(response),
+      );
     });
   }
 

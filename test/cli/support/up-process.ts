@@ -42,8 +42,12 @@ export class UpProcess {
     this.exited = new Promise(resolve => this.child.once("exit", (code, signal) => resolve(code ?? signal ?? "?")));
   }
 
-  static async startReady(folder: string, args: readonly string[] = []): Promise<UpProcess> {
-    const up = new UpProcess(folder, args);
+  static async startReady(
+    folder: string,
+    args: readonly string[] = [],
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<UpProcess> {
+    const up = new UpProcess(folder, args, env);
     await up.until(() => {
       const ready = up.logs().find(line => line["msg"] === "ready" && line["process"] === "up");
       if (!ready) return false;
