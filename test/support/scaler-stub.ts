@@ -10,6 +10,8 @@ import type { SwitcherReport__Output } from "../../proto/generated/variscale/swi
 import { loadProto } from "../../runtime/grpc.ts";
 import { until } from "./switcher-harness.ts";
 
+const { SwitcherControl } = loadProto<ProtoGrpcType>("switcher.proto").variscale.switcher.v1;
+
 type Call = ServerDuplexStream<SwitcherReport__Output, Directive>;
 
 /** A real Follow server that does what the test says and remembers what it was told. */
@@ -34,12 +36,12 @@ export class ScalerStub {
     this.address = `127.0.0.1:${port}`;
   }
 
-  static async start(port = 0): Promise<ScalerStub> {
-    const { SwitcherControl } = loadProto<ProtoGrpcType>("switcher.proto").variscale.switcher.v1;
+  /** @param contract the client's class of another version's contract. */
+  static async start(port = 0, contract = SwitcherControl): Promise<ScalerStub> {
     const server = new Server();
     let stub: ScalerStub | null = null;
     const Follow: handleBidiStreamingCall<SwitcherReport__Output, Directive> = call => stub?.accept(call);
-    server.addService(SwitcherControl.service, { Follow });
+    server.addService(contract.service, { Follow });
     const bound = await new Promise<number>((resolve, reject) =>
       server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, given) =>
         error ? reject(error) : resolve(given),

@@ -40,14 +40,24 @@ export class FakeSwitcher {
   readonly #client: SwitcherControlClient;
   readonly #stream: ClientDuplexStream<SwitcherReport, Directive__Output>;
 
-  /** @param at host:port, or a port of this machine. @param token what it shows; null: nothing. */
-  constructor(at: number | string, hello: Partial<Hello> = {}, greet = true, token: string | null = null) {
+  /**
+   * @param at host:port, or a port of this machine.
+   * @param token what it shows; null: nothing.
+   * @param contract the client's class of another version's contract.
+   */
+  constructor(
+    at: number | string,
+    hello: Partial<Hello> = {},
+    greet = true,
+    token: string | null = null,
+    contract = SwitcherControl,
+  ) {
     this.hello = { ...HELLO, ...hello };
     this.token = token;
     // Each switcher has a connection of its own.
     const options = { "grpc.use_local_subchannel_pool": 1 };
     const address = typeof at === "number" ? `127.0.0.1:${at}` : at;
-    this.#client = new SwitcherControl(address, credentials.createInsecure(), options);
+    this.#client = new contract(address, credentials.createInsecure(), options);
     const metadata = new Metadata();
     if (token !== null) metadata.set("authorization", `Bearer ${token}`);
     this.#stream = this.#client.Follow(metadata);
