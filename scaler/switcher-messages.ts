@@ -10,6 +10,9 @@ import type { SwitcherReport__Output } from "../proto/generated/variscale/switch
 /** The protocol version that this scaler speaks. */
 export const PROTOCOL_VERSION = 1;
 
+/** Faults of a message that its sender is told. */
+const MOST_TOLD = 3;
+
 const count = z.int().min(0);
 const amount = z.number().min(0).max(1e15);
 const word = z.string().max(253);
@@ -110,6 +113,8 @@ export function toDirective(assignment: Assignment): Directive {
 function parseWith<S extends z.ZodType>(schema: S, message: unknown, name: string): z.output<S> {
   const result = schema.safeParse(message);
   if (result.success) return result.data;
-  const issues = issuesOf(result.error, message, []).slice(0, 3).map(formatIssue);
+  // A message may have thousands of faults: no more are described than are told.
+  const first = new z.ZodError(result.error.issues.slice(0, MOST_TOLD));
+  const issues = issuesOf(first, message, []).map(formatIssue);
   throw new VariscaleError("invalid_argument", `${name}: ${issues.join(" ")}`);
 }
