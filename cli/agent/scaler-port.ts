@@ -6,7 +6,7 @@ import type { Situation } from "../../agent/situation.ts";
 import { type Tuning, UNTUNED } from "../../control/tuning.ts";
 import { VariscaleError } from "../../domain/errors.ts";
 import { stagePinSchema } from "../../domain/operator-pin.ts";
-import { formatKey, type Pipeline, type PipelineKey } from "../../domain/pipeline.ts";
+import { formatKey, type Pipeline, type PipelineKey, withFanOutTimes } from "../../domain/pipeline.ts";
 import { readPlanSchema } from "../../domain/plan-schema.ts";
 import type { Given } from "../../optimizer/given.ts";
 import { givenSchema } from "../plan/given-schema.ts";
@@ -120,9 +120,9 @@ function situationOf(
   recentRps: Situation["recentRps"],
 ): Situation {
   const { board, nowMs, mode, pins, tuning } = page;
-  const { accuracies, excluded = {}, limits = { cores: null, machineCores: null }, bounds = {}, scaling } = given ?? {};
+  const { excluded = {}, limits = { cores: null, machineCores: null }, bounds = {}, scaling } = given ?? {};
   return {
-    pipeline: accuracies ? { ...pipeline, accuracy: { ...pipeline.accuracy, combinations: accuracies } } : pipeline,
+    pipeline: pipelineGiven(pipeline, given),
     atMs: nowMs,
     mode,
     load: board?.load ?? null,
@@ -137,6 +137,14 @@ function situationOf(
     tuning: tuning ?? UNTUNED,
     recentRps,
   };
+}
+
+/** The pipeline as the scaler plans with it: with accuracies and fan-outs as it learnt them. */
+function pipelineGiven(pipeline: Pipeline, given: Given | null): Pipeline {
+  const { accuracies, rowFactors = {} } = given ?? {};
+  const stages = pipeline.stages.map(stage => withFanOutTimes(stage, rowFactors[stage.name] ?? 1));
+  const accuracy = accuracies ? { ...pipeline.accuracy, combinations: accuracies } : pipeline.accuracy;
+  return { ...pipeline, stages, accuracy };
 }
 
 /** A transcript is JSON, which has no infinity. */

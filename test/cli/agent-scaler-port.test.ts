@@ -6,6 +6,7 @@ import { AgentSession } from "../../agent/session.ts";
 import { parseTranscript, type TranscriptLine, transcriptText } from "../../agent/transcript.ts";
 import { openScalerPort } from "../../cli/agent/scaler-port.ts";
 import type { Pipeline } from "../../domain/pipeline.ts";
+import type { FakeSwitcher } from "../scaler/support/fake-switcher.ts";
 import { RunningScaler } from "../scaler/support/running-scaler.ts";
 import { testPipeline } from "../scaler/support/test-pipeline.ts";
 
@@ -66,6 +67,23 @@ describe("an agent at a running scaler", () => {
     );
     await running.clock.advance(61_000);
     assert.deepEqual((await port.situation()).tuning.pins, []);
+  });
+
+  it("plans with the fan-outs that the scaler has learnt", async () => {
+    const switchers: FakeSwitcher[] = [];
+    let rows = 0;
+    const reportThreeRowsARequest = () => {
+      const asked = running.board?.stages[0]?.replicasNow ?? 1;
+      while (switchers.length < asked) switchers.push(running.switcher({ pod: `detect-${switchers.length}` }));
+      rows += 60;
+      for (const [i, switcher] of switchers.entries())
+        switcher.report({ servedRows: String(i === 0 ? rows : 0), droppedRows: "0" });
+    };
+    const readPlanned = () => running.board?.fanOuts["detect"]?.planned ?? 1;
+    await running.runUntil(() => readPlanned() > 2, reportThreeRowsARequest);
+    await running.clock.advance(1000);
+    const [detect, read] = (await (await portOf()).situation()).pipeline.stages;
+    assert.deepEqual([detect?.fanOut.default, read?.fanOut.default], [readPlanned(), 1]);
   });
 
   it("is refused what needs the token without it, and says so to the model", async () => {
