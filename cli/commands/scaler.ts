@@ -1,20 +1,18 @@
-import { randomUUID } from "node:crypto";
-import { hostname, networkInterfaces } from "node:os";
+import { hostname } from "node:os";
 import { type Command, Option } from "commander";
 import type { Logger } from "pino";
 import { VariscaleError } from "../../domain/errors.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
 import type { TlsFolder } from "../../runtime/tls-folder.ts";
 import type { ClusterOptions } from "../../scaler/cluster.ts";
-import type { HighAvailabilityOptions } from "../../scaler/ha-options.ts";
 import type { SwitcherIdentity } from "../../scaler/switcher-identity.ts";
-import { defaultStateFolder } from "../folders.ts";
+import { defaultStateFolder, findModelFolder } from "../folders.ts";
 import { parseLoadSource } from "../load-source.ts";
 import { collect, logLevelOption, parseNumber, parsePort, readyOption, setOption } from "../options.ts";
 import { OWN_SCALER_TOKEN, tokenOf } from "../scaler/access-options.ts";
+import { type HighAvailabilityFlags, readHighAvailability } from "../scaler/high-availability.ts";
 
-interface ScalerFlags {
-  readonly host: string;
+interface ScalerFlags extends HighAvailabilityFlags {
   readonly kedaPort: number;
   readonly switcherPort: number;
   readonly httpPort: number;
@@ -26,11 +24,6 @@ interface ScalerFlags {
   readonly kubernetes: "auto" | "on" | "off";
   readonly context?: string;
   readonly hpaTolerance: number;
-  readonly ha: "off" | "lease";
-  readonly leaseName: string;
-  readonly leaseNamespace?: string;
-  readonly leaseDuration: number;
-  readonly advertiseHost?: string;
   readonly tlsFolder?: string;
   readonly switcherIdentity: "none" | "tokenreview";
   readonly switcherAudience?: string;
@@ -175,7 +168,7 @@ export function addScaler(program: Command): void {
         machineCores: null,
         training: flags.trainingShare > 0 ? { share: flags.trainingShare } : null,
         kubernetes,
-        highAvailability: await highAvailabilityOf(flags, kubernetes),
+        highAvailability: await readHighAvailability(flags, kubernetes),
         tls,
         switcherIdentity: await switcherIdentityOf(flags, kubernetes, logger),
         token: tokenOf(undefined, process.env, OWN_SCALER_TOKEN),
@@ -187,6 +180,10 @@ export function addScaler(program: Command): void {
       const close = async (): Promise<void> => (await starting).close();
       shutdownOnSignal([{ name: "scaler", timeoutMs: 10_000, run: close }], logger);
       const scaler = await starting;
+      for (const path of paths)
+        warnOfStaleModels(path, flags.set, logger).catch((error: unknown) =>
+          logger.debug({ err: error, path }, "model files were not compared"),
+        );
       if (flags.output === "text") return;
       const { formatKey } = await import("../../domain/pipeline.ts");
       const { scalerAddresses } = await import("../scaler/scaler-addresses.ts");
@@ -197,6 +194,18 @@ export function addScaler(program: Command): void {
         ...scalerAddresses(flags.host, scaler.ports),
       });
     });
+}
+
+/**
+ * Says which model files are others than the pipeline file names, where they lie beside it or in the cache. Switchers refuse such files when they
+ * load them. Files that are not here are no concern of the scaler, which plans without them.
+ */
+async function warnOfStaleModels(path: string, set: readonly string[], logger: Logger): Promise<void> {
+  const { pipelineFileAt, readPipeline } = await import("../../runtime/read-pipeline.ts");
+  const { findWrongModels } = await import("../../models/model-hashes.ts");
+  const pipeline = readPipeline(path, { set });
+  const folder = findModelFolder(process.env, undefined, pipeline, pipelineFileAt(path));
+  for (const { found, message } of await findWrongModels(pipeline, folder)) if (found !== null) logger.warn(message);
 }
 
 async function kubernetesOf(flags: ScalerFlags): Promise<ClusterOptions | null> {
@@ -235,43 +244,6 @@ async function switcherIdentityOf(
   });
   reviewer.start();
   return reviewer;
-}
-
-async function highAvailabilityOf(
-  flags: ScalerFlags,
-  kubernetes: ClusterOptions | null,
-): Promise<HighAvailabilityOptions | null> {
-  if (flags.ha === "off") return null;
-  if (kubernetes === null)
-    throw new VariscaleError(
-      "invalid_argument",
-      "--ha lease needs a Kubernetes cluster: run it in a pod, or add --kubernetes on with a kubeconfig",
-    );
-  // It is the value of a label, too.
-  if (!/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/.test(flags.leaseName))
-    throw new VariscaleError(
-      "invalid_argument",
-      `--lease-name ${flags.leaseName}: must have 63 lower-case letters, digits, \`-\` and \`.\` at most, and begin and end with one of the first two`,
-    );
-  const { leaseTimes } = await import("../../scaler/lease-elector.ts");
-  const { config, instance } = kubernetes;
-  return {
-    config,
-    namespace: flags.leaseNamespace ?? config.namespace,
-    lease: flags.leaseName,
-    identity: `${instance}_${randomUUID()}`,
-    times: leaseTimes(1000 * flags.leaseDuration),
-    advertiseHost: flags.advertiseHost ?? (process.env["POD_IP"] || ownAddress(flags.host)),
-  };
-}
-
-/** The host that it listens on, where others can reach that. */
-function ownAddress(host: string): string {
-  if (host !== "0.0.0.0" && host !== "::") return host;
-  const found = Object.values(networkInterfaces())
-    .flat()
-    .find(one => one?.internal === false && one.family === "IPv4");
-  return found?.address ?? hostname();
 }
 
 async function openTls(folder: string, logger: Logger): Promise<TlsFolder> {

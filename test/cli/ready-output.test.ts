@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
@@ -16,6 +16,7 @@ describe("--output json of what goes on serving", function () {
   this.timeout(120_000);
   let folder: TestFolder;
   let child: ChildProcess;
+  let stderr: string;
 
   beforeEach(() => {
     folder = new TestFolder();
@@ -30,7 +31,8 @@ describe("--output json of what goes on serving", function () {
     child = spawn(process.execPath, [MAIN, ...args, "--log-level", "warn", "--output", "json"], {
       stdio: ["ignore", "pipe", "pipe"],
     });
-    let [stdout, stderr] = ["", ""];
+    let stdout = "";
+    stderr = "";
     child.stderr?.on("data", (chunk: Buffer) => {
       stderr += chunk;
     });
@@ -72,6 +74,22 @@ describe("--output json of what goes on serving", function () {
     assert.equal(api.version, packageVersion);
     for (const name of ["page", "metrics"]) assert.equal(await statusOf(said[name]), 200, name);
     assert.equal(await end(), 0);
+  });
+
+  it("says which model file beside the pipeline file of a scaler is another one than that names, and goes on", async () => {
+    writeTinyPipeline(folder.path, { corrupt: "second-heavy" });
+    mkdirSync(join(folder.path, "models"));
+    for (const name of readdirSync(folder.path).filter(one => one.endsWith(".onnx") && one !== "first-light.onnx"))
+      renameSync(join(folder.path, name), join(folder.path, "models", name));
+    await start(["scaler", folder.path, ...SCALER_PORTS, "--state-dir", join(folder.path, "state")]);
+    while (!stderr.includes("has sha256")) await sleep(20);
+    assert.match(
+      stderr,
+      /models\/second-heavy\.onnx of variant second\/heavy has sha256 [0-9a-f]{64}, the pipeline file says/,
+    );
+    assert.equal(await end(), 0);
+    // A file that is not there is no concern of a scaler.
+    assert.equal(stderr.match(/of variant (first|second)\//g)?.length, 1);
   });
 
   it("says where a gateway is reached", async () => {
