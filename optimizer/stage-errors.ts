@@ -1,6 +1,5 @@
 import type { ReceivedCounts } from "../domain/profile-schema.ts";
-import { agreement } from "./drift.ts";
-import { frechetBounds, pairAccuracy } from "./error-correlation.ts";
+import { conditionalAccuracy, frechetBounds, pairAccuracy } from "./error-correlation.ts";
 
 /** How the errors of a stage hang together with those of the stage before it, both on the inputs that they really got. Shares, 0 to 1. */
 export interface StageErrors {
@@ -17,7 +16,10 @@ export interface StageErrors {
   readonly afterWrong: number;
   /** Recovery r: of the items that the one before was wrong on those that come out right all the same; NaN where there are none. */
   readonly recovery: number;
-  /** κ (`agreement`): P[right | the one before right] over the accuracy on right inputs. */
+  /**
+   * κ: P[right | the one before right] over the accuracy on right inputs. 1: errors are independent; above 1: hard items are hard for both;
+   * below 1: the one before makes inputs that this one was not measured on.
+   */
   readonly agreement: number;
   /** ρ of right and wrong of both; NaN where one of them was always right, or never. */
   readonly correlation: number;
@@ -43,7 +45,7 @@ export function stageErrors(counts: ReceivedCounts, accuracy: number): StageErro
     afterRight: bothRight / (bothRight + wrongAfterRight),
     afterWrong: rightAfterWrong / wrong,
     recovery: recovered / wrong,
-    agreement: agreement(bothRight, bothRight + wrongAfterRight, accuracy),
+    agreement: accuracy > 0 ? conditionalAccuracy(bothRight, bothRight + wrongAfterRight, accuracy) / accuracy : 1,
     correlation: (both - before * own) / Math.sqrt(before * (1 - before) * own * (1 - own)),
     bounds: frechetBounds([before, own]),
   };

@@ -3,10 +3,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { dist, errorTable, percent, predictionTable, root, table } from "./report-format.mjs";
 
-const [correlation, vote, drift, { readPipeline }, { heldOutMae }] = await Promise.all([
+const [correlation, vote, { readPipeline }, { heldOutMae }] = await Promise.all([
   dist("optimizer/error-correlation.js"),
   dist("optimizer/vote.js"),
-  dist("optimizer/drift.js"),
   dist("runtime/read-pipeline.js"),
   dist("bench/pipelines-accuracy.js"),
 ]);
@@ -87,36 +86,10 @@ function weightedVotes() {
   );
 }
 
-function driftTable() {
-  const offline = 0.9;
-  const nothing = { offline, items: 0, right: 0, unlabelled: null, unlabelledOffline: 0.9, moreAssertions: 0 };
-  const cases = [
-    ["nothing but the offline figure", nothing],
-    ["2,000 outputs, ATC says 80 %", { ...nothing, unlabelled: { accuracy: 0.8, outputs: 2000 } }],
-    [
-      "the same, but ATC was 5 points off offline",
-      { ...nothing, unlabelled: { accuracy: 0.8, outputs: 2000 }, unlabelledOffline: 0.85 },
-    ],
-    [
-      "2,000 outputs, ATC says 80 % and was right offline, and 300 labels, 225 of them right",
-      { ...nothing, unlabelled: { accuracy: 0.8, outputs: 2000 }, items: 300, right: 225 },
-    ],
-    ["assertions broken by 5 % more outputs", { ...nothing, moreAssertions: 0.05 }],
-  ];
-  return table(
-    ["evidence (offline 90 %)", "estimate", "with chance 0.9 at least"],
-    cases.map(([name, evidence]) => {
-      const { accuracy: estimate, least } = drift.driftAdjusted(evidence);
-      return [name, percent(estimate), percent(least)];
-    }),
-  );
-}
-
 export const accuracyTables = {
   ...pipelineTables,
   "held out": heldOut,
   "common cause": commonCause,
   votes,
   "weighted votes": weightedVotes,
-  drift: driftTable,
 };
