@@ -21,7 +21,8 @@ Examples:
 
 It writes pipeline.yaml, index.mjs with code that works, copies of ONNX files in models/, and README.md with the next steps. Models that take
 and give the same tensors become variants of one stage, unless a stage is named. On a terminal it asks for what is not said here.
-What is there already stays, unless --force.`;
+Models of a server that can't be described, as they are not loaded or have no metadata, are left out by name. What is there already stays,
+unless --force.`;
 
 export function addInit(program: Command): void {
   program

@@ -79,12 +79,14 @@ spec:
       [`s=${replica.address}`, "s"],
     ] as const) {
       const child = fork(entry, [file, endpoint]);
-      const url = await started(child);
-      const response = await fetch(`${url}/v1/pipelines/n/p`, { method: "POST", body: "7" });
-      assert.equal(await response.text(), "7");
-      assert.equal(replica.calls.at(-1)?.path, `/v2/models/${model}/infer`);
-      child.disconnect();
-      await once(child, "exit");
+      try {
+        const response = await fetch(`${await started(child)}/v1/pipelines/n/p`, { method: "POST", body: "7" });
+        assert.equal(await response.text(), "7");
+        assert.equal(replica.calls.at(-1)?.path, `/v2/models/${model}/infer`);
+      } finally {
+        child.disconnect();
+        await once(child, "exit");
+      }
     }
   });
 
