@@ -6,7 +6,8 @@ import { callOnceOver, createHttpServer, followAnswers, MOST_HEADER_BYTES } from
 import { ByteBudget, type HeldBytes } from "./byte-budget.ts";
 import { httpStatusOf } from "./error-status.ts";
 import { slowDownGuesses } from "./guess-limit.ts";
-import { BodyTooLarge, NoRoom, readBody } from "./http-body.ts";
+import { BufferPool } from "./http/buffer-pool.ts";
+import { BodyTooLarge, NoRoom, readBody } from "./http/read-body.ts";
 import { type ListenOptions, listen } from "./listen.ts";
 import type { TlsFolder } from "./tls-folder.ts";
 
@@ -106,7 +107,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       logger.error({ err: error, path: request.url }, "request failed");
     return send(reply, answer);
   });
-  for (const route of routes) addRoute(app, route, budget, maxBodyBytes);
+  const memory = { budget, buffers: new BufferPool(maxBodyBytes) };
+  for (const route of routes) addRoute(app, route, memory, maxBodyBytes);
   refuseOtherMethods(app, routes);
   await app.ready();
   const end = followAnswers(app.server);
@@ -114,7 +116,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   return { port: (app.server.address() as AddressInfo).port, close: (graceMs = 5000) => end(graceMs) };
 }
 
-function addRoute(app: FastifyInstance, route: Route, budget: ByteBudget, serverMaxBytes: number): void {
+interface Memory {
+  readonly budget: ByteBudget;
+  readonly buffers: BufferPool;
+}
+
+function addRoute(app: FastifyInstance, route: Route, { budget, buffers }: Memory, serverMaxBytes: number): void {
   const { method, path, handle, refuse, answerNoRoom, maxBodyBytes = serverMaxBytes } = route;
   app.route<Shape>({
     method,
@@ -133,7 +140,8 @@ function addRoute(app: FastifyInstance, route: Route, budget: ByteBudget, server
       });
       const head = readHead(request);
       try {
-        const body = method === "GET" ? NO_BODY : await readBody(request.raw, held, maxBodyBytes);
+        const body =
+          method === "GET" ? NO_BODY : await readBody(request.raw, { held, maxBytes: maxBodyBytes, buffers });
         return send(reply, await handle({ ...head, body, signal: gone.signal }), held);
       } catch (error) {
         if (answerNoRoom && error instanceof NoRoom) return send(reply, answerNoRoom(head, error));

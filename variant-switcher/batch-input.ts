@@ -1,6 +1,6 @@
 import type { StageContract } from "../domain/tensor.ts";
+import type { BufferPool } from "../runtime/http/buffer-pool.ts";
 import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
-import type { BufferPool } from "./buffer-pool.ts";
 import { type RawTensor, sliceRows } from "./raw-tensor.ts";
 import type { TransferredTensor } from "./session-messages.ts";
 

@@ -1,6 +1,6 @@
 import type { StageContract } from "../domain/tensor.ts";
+import { BufferPool } from "../runtime/http/buffer-pool.ts";
 import { assembleBatch, type Unassembled } from "./batch-input.ts";
-import { BufferPool } from "./buffer-pool.ts";
 import type { DropReason, WorkObserver } from "./counters.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
 import type { Foresight } from "./foresight.ts";

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { VariscaleError } from "../domain/errors.ts";
 import { sendBody } from "../runtime/answering-server.ts";
 import type { ByteBudget, HeldBytes } from "../runtime/byte-budget.ts";
-import type { BodyReader } from "./body-reader.ts";
+import type { BodyReader } from "../runtime/http/body-reader.ts";
 import { type BodyParts, bodyParts, countBytes, type DataResponse, errorResponse } from "./data-response.ts";
 
 /** One request of the inference port, from its head to the last byte of its answer, and what it holds of the budget. */

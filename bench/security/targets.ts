@@ -17,7 +17,7 @@ const MIB = 1024 * 1024;
 /** Bytes of messages that a process may hold, of all its ports together (docs/security.md). */
 export const BUDGET_MIB: Readonly<Record<TargetName, number>> = {
   switcher: 2 * (MEMORY_MIB / 8),
-  gateway: 512,
+  gateway: 256,
   scaler: 80,
 };
 const HEALTH: Readonly<Record<TargetName, string>> = {

@@ -3,12 +3,10 @@ import { connect } from "node:net";
 import fc from "fast-check";
 import { after, before, describe, it } from "mocha";
 import { ByteBudget } from "../../runtime/byte-budget.ts";
-import { GrowingBytes } from "../../runtime/http-body.ts";
 import { type HttpServer, startHttpServer } from "../../runtime/http-server.ts";
 import { createLogger } from "../../runtime/logger.ts";
 import { until } from "../support/until.ts";
 
-const STEP_BYTES = 4096;
 const MOST_BODY_BYTES = 50_000;
 
 describe("the work that a request makes, against its size", () => {
@@ -74,32 +72,6 @@ describe("the work that a request makes, against its size", () => {
     socket.destroy();
     await until(() => bodies.usedBytes === 0);
     await slow.close(0);
-  });
-
-  it("copies each byte of a body at most three times, and reserves at most eight times its size, however it is cut into pieces", () => {
-    const pieces = fc.array(fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 70_000 })), {
-      maxLength: 300,
-    });
-    fc.assert(
-      fc.property(pieces, sizes => {
-        const accounts = new ByteBudget(1e9);
-        const held = accounts.hold();
-        const body = new GrowingBytes(held, 1e9);
-        let copied = 0;
-        for (const size of sizes) {
-          const { capacity, length } = body;
-          body.add(Buffer.alloc(size));
-          copied += size + (body.capacity === capacity ? 0 : length);
-          assert.equal(held.bytes, body.length);
-          assert.ok(body.capacity <= 8 * Math.max(body.length, STEP_BYTES));
-        }
-        assert.equal(
-          body.length,
-          sizes.reduce((sum, size) => sum + size, 0),
-        );
-        assert.ok(copied <= 3 * body.length, `${copied} of ${body.length}`);
-      }),
-    );
   });
 
   it("is one call of the handler where a body keeps to the limit, and none where it does not; nothing is held afterwards", async () => {

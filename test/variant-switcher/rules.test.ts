@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
+import { BufferPool } from "../../runtime/http/buffer-pool.ts";
 import { backoffMs } from "../../variant-switcher/backoff.ts";
-import { BufferPool } from "../../variant-switcher/buffer-pool.ts";
 import { elementsFromJson, elementsToJson } from "../../variant-switcher/json-elements.ts";
 import { NO_PROTECTION, type Protection, protect } from "../../variant-switcher/protection.ts";
 import { Quarantine } from "../../variant-switcher/quarantine.ts";

@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { HeldBytes } from "../runtime/byte-budget.ts";
+import type { HeldBytes } from "../byte-budget.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 
 /** A body that grows in steps of this size wastes little, and is copied once more when it is whole. */
@@ -37,7 +37,10 @@ export class BodyReader {
   constructor(request: Readable, options: BodyOptions, done: (outcome: BodyOutcome) => void) {
     this.#options = options;
     this.#done = done;
-    request.on("data", (chunk: Buffer) => this.#take(chunk));
+    request.on("data", (chunk: Buffer) => {
+      this.#take(chunk);
+      if (chunk.length === chunk.buffer.byteLength) free(chunk.buffer);
+    });
     request.on("end", () => this.#finish());
   }
 
@@ -51,13 +54,15 @@ export class BodyReader {
 
   /** Gives the memory back: the body must not be used any more, and what still comes of it is not kept. */
   stop(): void {
+    if (!this.#isDone) this.#release();
+    // A whole body was given away, and must stay readable memory even if it is used against the rule.
+    else for (const segment of this.#segments.splice(0)) this.#options.buffers.give(segment);
     this.#isDone = true;
-    this.#release();
   }
 
+  /** Gives back memory that nobody else has seen. */
   #release(): void {
-    for (const segment of this.#segments) this.#options.buffers.give(segment);
-    this.#segments = [];
+    for (const segment of this.#segments.splice(0)) if (!this.#options.buffers.give(segment)) free(segment);
   }
 
   #take(chunk: Buffer): void {
@@ -113,4 +118,12 @@ export class BodyReader {
     this.stop();
     this.#done(outcome);
   }
+}
+
+/**
+ * Gives memory back at once. Otherwise some 100 MiB would wait for the garbage collector where many large bodies come together. Node 20 can't do it,
+ * and small memory is not worth it.
+ */
+function free(memory: ArrayBufferLike): void {
+  if (memory instanceof ArrayBuffer && memory.byteLength >= SMALLEST_SEGMENT_BYTES) memory.transfer?.(0);
 }
