@@ -177,7 +177,7 @@ export class BoardPublisher {
       else if (code === "aborted") await this.#findVersion(entry, name, epoch);
       throw thrown;
     }
-    entry.resourceVersion = parseBoardObject(answer, clock.nowMs()).resourceVersion;
+    entry.resourceVersion = parseBoardObject(answer, epoch, clock.nowMs()).resourceVersion;
     if (epoch !== this.#epoch || this.#isForgotten(entry)) return;
     this.#taken = Math.max(this.#taken, number);
     entry.written = answersOf(board);
@@ -192,7 +192,7 @@ export class BoardPublisher {
     const { resourceVersion } = (found as { readonly metadata: { readonly resourceVersion: string } }).metadata;
     entry.resourceVersion = resourceVersion;
     try {
-      if (parseBoardObject(found, clock.nowMs()).write.epoch > epoch) onDeposed();
+      if (parseBoardObject(found, epoch, clock.nowMs()).write.epoch > epoch) onDeposed();
     } catch {
       // No board any more: it is written anew.
     }

@@ -71,6 +71,7 @@ export class HighAvailability implements Leadership {
       ...{ client, namespace, lease, clock, logger, served },
       random: Math.random,
       isOwn: ({ epoch }) => epoch === this.#epoch,
+      leaseEpoch: () => this.#elector?.record?.epoch ?? 0,
       onBoard: board => this.#follow(board),
       onGone: key => this.answered.forget(key),
     });

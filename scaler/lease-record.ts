@@ -55,7 +55,10 @@ const STUCK = "variscale.dev/stuck";
 const MOST_STUCK = 200;
 export const ALL_STUCK = "*";
 
-const EPOCH_AHEAD_SECONDS = 86_400;
+/** A ConfigMap may name an epoch that is so far ahead of the clock, … */
+const BOARD_AHEAD_SECONDS = 86_400;
+/** … and the Lease, which leaders alone write, one that is further ahead: a leader comes above what ConfigMaps say. */
+const LEASE_AHEAD_SECONDS = 2 * BOARD_AHEAD_SECONDS;
 
 const countText = z.string().regex(/^\d{1,15}$/);
 
@@ -88,7 +91,7 @@ export function parseLease(object: unknown, nowMs: number): LeaseRecord {
     durationMs: 1000 * (spec?.leaseDurationSeconds ?? 1),
     renewTime: spec?.renewTime ?? null,
     transitions: spec?.leaseTransitions ?? 0,
-    epoch: isPossibleEpoch(epoch, nowMs) ? epoch : 0,
+    epoch: epoch <= nowMs / 1000 + LEASE_AHEAD_SECONDS ? epoch : 0,
     addresses: switchers && http ? { switchers, http } : null,
     newestWrite: countOf(annotations[NEWEST_WRITE]),
     stuck: stuck ? stuck.split(",") : [],
@@ -96,11 +99,13 @@ export function parseLease(object: unknown, nowMs: number): LeaseRecord {
 }
 
 /**
- * Tells whether a leader may have had an epoch: they are seconds of a clock, and clocks differ by a day at most. A tenant who may write a ConfigMap
- * with the board's label could else name one that no later one is above.
+ * Tells whether a leader may have had the epoch that a ConfigMap names: epochs are seconds of a clock, and clocks differ by a day at most. A tenant
+ * who may write a ConfigMap with the board's label could else name one that no later one is above.
+ *
+ * @param leaseEpoch the epoch of the Lease: where a ConfigMap was a day ahead, that of its successor is more.
  */
-export function isPossibleEpoch(epoch: number, nowMs: number): boolean {
-  return epoch <= nowMs / 1000 + EPOCH_AHEAD_SECONDS;
+export function isPossibleEpoch(epoch: number, leaseEpoch: number, nowMs: number): boolean {
+  return epoch <= Math.max(leaseEpoch, nowMs / 1000 + BOARD_AHEAD_SECONDS);
 }
 
 /** Above every epoch before; the clock is the floor, where nothing is known of those. */

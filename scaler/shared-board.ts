@@ -125,11 +125,15 @@ export function boardObject(
   };
 }
 
-/** Throws where it is no ConfigMap with a board. */
-export function parseBoardObject(object: unknown, nowMs: number): BoardObject {
+/**
+ * Throws where it is no ConfigMap with a board.
+ *
+ * @param leaseEpoch the epoch of the Lease, as it is known.
+ */
+export function parseBoardObject(object: unknown, leaseEpoch: number, nowMs: number): BoardObject {
   const { metadata, binaryData } = objectSchema.parse(object);
   const [epoch = 0, number = 0] = metadata.annotations[WRITE].split(".").map(Number);
-  if (!isPossibleEpoch(epoch, nowMs))
+  if (!isPossibleEpoch(epoch, leaseEpoch, nowMs))
     throw new VariscaleError("invalid_argument", `ConfigMap ${metadata.name}: no leader has had epoch ${epoch} yet`);
   return {
     name: metadata.name,

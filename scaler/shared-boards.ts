@@ -29,6 +29,8 @@ export interface SharedBoardsOptions {
   readonly served: () => ReadonlySet<string>;
   /** This process has made the write, as the leader that it is: it knows what is in it. */
   readonly isOwn: (write: BoardWrite) => boolean;
+  /** The epoch of the Lease, as it was read last; 0: it was not. */
+  readonly leaseEpoch: () => number;
   /** A board of another process that is newer than the one before. */
   readonly onBoard: (board: AnsweredBoard) => void;
   /** One is there no more, of a pipeline that is not served. */
@@ -63,7 +65,7 @@ export class SharedBoards {
       resource: RESOURCES.configMaps,
       namespace,
       selector: { label: this.#selector },
-      project: object => parseBoardObject(object, clock.nowMs()),
+      project: object => this.#parse(object),
       onChange: () => {
         this.#takeAll(this.#watch.objects.values());
         this.#forgetGone();
@@ -124,11 +126,11 @@ export class SharedBoards {
 
   /** Reads all of them from the API server: nothing that was written before is missing. Gives them by pipeline. */
   async readAll(): Promise<ReadonlyMap<string, BoardObject>> {
-    const { client, namespace, clock } = this.#options;
+    const { client, namespace } = this.#options;
     const objects = new Map<string, BoardObject>();
     const take = (item: unknown): void => {
       try {
-        const object = parseBoardObject(item, clock.nowMs());
+        const object = this.#parse(item);
         objects.set(object.pipeline, object);
       } catch {
         // Somebody else's with our label.
@@ -145,6 +147,11 @@ export class SharedBoards {
 
   get #selector(): string {
     return `${LEASE_LABEL}=${this.#options.lease}`;
+  }
+
+  #parse(object: unknown): BoardObject {
+    const { leaseEpoch, clock } = this.#options;
+    return parseBoardObject(object, leaseEpoch(), clock.nowMs());
   }
 
   #takeAll(objects: Iterable<BoardObject>): void {

@@ -156,6 +156,14 @@ describe("LeaseElector", () => {
     assert.deepEqual(seen, ["acquired"]);
   });
 
+  it("knows its own epoch where a ConfigMap has one that is as far ahead of the clock as it may be", async () => {
+    const ahead = new ManualClock().nowMs() / 1000 + 86_400;
+    const { elector, seen } = electorOf(new KeptLease(null), () => ahead);
+    await turns();
+    assert.deepEqual(seen, ["acquired"]);
+    assert.equal(elector.record?.epoch, Math.floor(ahead) + 1);
+  });
+
   it("has what it took when the answer to that was lost, without waiting until it runs out", async () => {
     const kept = new KeptLease(null);
     kept.isAnswerLost = true;

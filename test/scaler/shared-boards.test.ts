@@ -28,6 +28,7 @@ describe("SharedBoards", () => {
   let followed: AnsweredBoard[];
   let warnings: string[];
   let own: number;
+  let leaseEpoch: number;
   let served: string[];
   let gone: string[];
 
@@ -38,6 +39,7 @@ describe("SharedBoards", () => {
     followed = [];
     warnings = [];
     own = 0;
+    leaseEpoch = 0;
     served = [];
     gone = [];
     boards = new SharedBoards({
@@ -46,6 +48,7 @@ describe("SharedBoards", () => {
       served: () => new Set(served),
       onGone: ({ name }) => gone.push(name),
       isOwn: ({ epoch }) => epoch === own,
+      leaseEpoch: () => leaseEpoch,
       onBoard: board => followed.push(board),
     });
     await boards.untilSynced(5000);
@@ -116,6 +119,19 @@ describe("SharedBoards", () => {
     await untilSeen({ epoch: 7, number: 1 });
     assert.equal(boards.problemOf(key), null);
     assert.equal(boards.stored(key)?.epoch, 7);
+  });
+
+  it("reads the boards of a leader that came above a ConfigMap which was a day ahead of the clock", async () => {
+    const ahead = Math.floor(new ManualClock().nowMs() / 1000) + 86_401;
+    put({ epoch: 5, number: 1 });
+    await untilSeen({ epoch: 5, number: 1 });
+    put({ epoch: ahead, number: 1 });
+    put({ epoch: 5, number: 2 });
+    await untilSeen({ epoch: 5, number: 2 });
+    leaseEpoch = ahead;
+    put({ epoch: ahead, number: 2 });
+    await untilSeen({ epoch: ahead, number: 2 });
+    assert.equal(boards.stored(key)?.epoch, ahead);
   });
 
   it("vouches for nothing of a board of which nothing can be read, and keeps the state before it", async () => {
