@@ -12,7 +12,11 @@ const REACHING_FUNCTIONS = {
   setFlagsFromString: "sets a flag of V8 at run time: give it on the command line",
   runInNewContext: "reaches functions of V8 through a new context",
   getOwnPropertySymbols: "looks up symbols of a foreign object",
+  ownKeys: "looks up symbols and private fields of a foreign object",
 };
+const CASTS = new Set(["TSAsExpression", "TSTypeAssertion"]);
+/** Types over which anything can be cast to anything. */
+const TYPES_BETWEEN = new Set(["TSUnknownKeyword", "TSAnyKeyword", "TSNeverKeyword"]);
 const LISTENER_READERS = new Set(["listeners", "rawListeners"]);
 
 /** The violations in files outside tests: `{ rule: "privateName", path, line, kind, count: 1, message }`. */
@@ -35,8 +39,12 @@ function checkFile(file) {
   walk(file.program, node => {
     checkMember(node, add);
     checkCall(node, add);
-    if (node.type === "TSAsExpression") checkCast(node, foreign, add);
+    checkImport(node, add);
+    if (CASTS.has(node.type)) checkCast(node, foreign, add);
   });
+  for (const { value, start } of file.comments)
+    if (/@ts-(ignore|expect-error|nocheck)/.test(value))
+      add({ start }, "silenced", "a comment that silences the compiler lets code reach what types do not show");
   return violations;
 }
 
@@ -72,13 +80,22 @@ function checkCall(node, add) {
   }
 }
 
+/** Under another name a function is the same. */
+function checkImport(node, add) {
+  if (node.type !== "ImportSpecifier") return;
+  const { name } = node.imported;
+  if (name !== node.local.name && Object.hasOwn(REACHING_FUNCTIONS, name))
+    add(node, name, `${name}() ${REACHING_FUNCTIONS[name]}`);
+}
+
 /** A cast over `unknown` or `any` from or to a type of a package, or to a shape that is written down on the spot. */
 function checkCast(node, foreign, add) {
-  const { expression, typeAnnotation } = node;
+  const { typeAnnotation } = node;
+  const expression = stripParentheses(node.expression);
   const isAny = typeAnnotation.type === "TSAnyKeyword";
-  const isOverUnknown = expression.type === "TSAsExpression" && expression.typeAnnotation.type === "TSUnknownKeyword";
+  const isOverUnknown = CASTS.has(expression.type) && TYPES_BETWEEN.has(expression.typeAnnotation.type);
   if (!isAny && !isOverUnknown) return;
-  const value = isOverUnknown ? expression.expression : expression;
+  const value = isOverUnknown ? stripParentheses(expression.expression) : expression;
   if (isAny || foreign.has(rootName(value)) || isForeignType(typeAnnotation, foreign))
     add(
       node,
@@ -113,7 +130,12 @@ function isPrivateMember(name) {
 
 function memberName({ computed, property }) {
   if (!computed) return property.type === "Identifier" ? property.name : null;
+  if (property.type === "TemplateLiteral" && property.quasis.length === 1) return property.quasis[0].value.cooked;
   return property.type === "Literal" && typeof property.value === "string" ? property.value : null;
+}
+
+function stripParentheses(node) {
+  return node.type === "ParenthesizedExpression" ? stripParentheses(node.expression) : node;
 }
 
 function rootName(node) {

@@ -54,17 +54,48 @@ const LANGUAGE: readonly Planted[] = [
 const PRIVATE: readonly Planted[] = [
   { what: "a private field", text: "export const a = socket._handle;", says: /privateName.*_handle/ },
   { what: "a private field by its text", text: 'export const a = socket["_handle"];', says: /privateName.*_handle/ },
+  { what: "a private field by a template", text: "export const a = socket[`_handle`];", says: /privateName.*_handle/ },
+  {
+    what: "a private field by reflection",
+    text: 'export const a = Reflect.get(socket, "_handle");',
+    says: /privateName.*_handle/,
+  },
+  {
+    what: "a private field in a type",
+    text: "export interface A {\n  readonly _handle: number;\n}",
+    says: /privateName.*_handle/,
+  },
+  {
+    what: "a member that its library declares private",
+    text: "export const a = server.http2Servers;",
+    says: /privateName.*http2Servers/,
+  },
   { what: "a private field taken out", text: "export const { _handle: a } = socket;", says: /privateName.*_handle/ },
   {
     what: "a symbol that is looked up",
     text: "export const a = Object.getOwnPropertySymbols(socket);",
     says: /privateName.*symbols/,
   },
+  {
+    what: "all keys of another's object",
+    text: "export const a = Reflect.ownKeys(socket);",
+    says: /privateName.*symbols/,
+  },
+  {
+    what: "a flag of V8 under another name",
+    text: 'import { setFlagsFromString as setFlags } from "node:v8";\nsetFlags("--expose-gc");',
+    says: /privateName.*flag of V8/,
+  },
   { what: "a flag of V8", text: 'setFlagsFromString("--expose-gc");', says: /privateName.*flag of V8/ },
   { what: "a new context", text: 'export const gc = vm.runInNewContext("gc");', says: /privateName.*new context/ },
   {
     what: "listeners of others",
     text: 'export const [a] = server.listeners("stream");',
+    says: /privateName.*listeners/,
+  },
+  {
+    what: "listeners of others, as they were added",
+    text: 'export const [a] = server.rawListeners("stream");',
     says: /privateName.*listeners/,
   },
   {
@@ -84,6 +115,26 @@ const PRIVATE: readonly Planted[] = [
     says: /privateName.*cast/,
   },
   { what: "a cast to a shape", text: "export const a = b as unknown as { readonly c: 1 };", says: /privateName.*cast/ },
+  {
+    what: "a cast that is written before its value",
+    text: 'import { Server } from "node:net";\nexport const a = <number>(<unknown>Server);',
+    says: /privateName.*cast/,
+  },
+  {
+    what: "a cast in parentheses",
+    text: 'import { Server } from "node:net";\nexport const a = (Server as unknown) as number;',
+    says: /privateName.*cast/,
+  },
+  {
+    what: "a cast over never",
+    text: "export const a = b as never as { readonly c: 1 };",
+    says: /privateName.*cast/,
+  },
+  {
+    what: "an error of types that is silenced",
+    text: "// @ts-expect-error: the type lacks it.\nexport const a = server.handle;",
+    says: /privateName.*silences/,
+  },
   { what: "a cast to any", text: "export const a = b as any;", says: /privateName.*cast/ },
 ];
 
