@@ -87,8 +87,8 @@ export function checkSwitcherToken(
   { serviceAccounts, audience = SWITCHER_AUDIENCE }: Pick<Identity, "serviceAccounts" | "audience">,
   bound: readonly string[],
 ): Finding[] {
-  const { containers, initContainers, serviceAccountName } = template.spec;
-  const switcher = [...containers, ...(initContainers ?? [])].find(isSwitcher);
+  const { serviceAccountName } = template.spec;
+  const switcher = findSwitcher(template);
   if (!switcher) return [];
   const account = serviceAccountName || "default";
   if (serviceAccounts.length > 0 && !serviceAccounts.includes(account))
@@ -136,6 +136,15 @@ function problemOfToken({ spec }: PodTemplate, switcher: Container, wanted: stri
     return `${TOKEN_FLAG} of container ${switcher.name} is ${file}, where no projected service account token is mounted`;
   if (token.audience === wanted) return null;
   return `the token of container ${switcher.name} is for ${token.audience ? `the audience ${token.audience}` : "the API server"}, and the scaler takes those for ${wanted}`;
+}
+
+/** Whether pods of the template report to a scaler. */
+export function hasSwitcher(template: PodTemplate): boolean {
+  return findSwitcher(template) !== undefined;
+}
+
+function findSwitcher({ spec }: PodTemplate): Container | undefined {
+  return [...spec.containers, ...(spec.initContainers ?? [])].find(isSwitcher);
 }
 
 function isSwitcher(container: Container): boolean {

@@ -83,6 +83,7 @@ const volume = z.looseObject({
 });
 
 const podTemplate = z.looseObject({
+  metadata: z.looseObject({ labels: z.record(z.string(), z.string()).nullish() }).nullish(),
   spec: z.looseObject({
     serviceAccountName: z.string().nullish(),
     initContainers: z.array(container).nullish(),

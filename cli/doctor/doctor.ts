@@ -27,6 +27,7 @@ import {
   targetSchema,
 } from "./cluster-objects.ts";
 import { examineAnnotations } from "./examine-annotations.ts";
+import { examineNetwork } from "./examine-network.ts";
 import { examineScaler } from "./examine-scaler.ts";
 import { type Finding, ok, warn } from "./finding.ts";
 import { askKubernetes, scalerHttp } from "./scaler-http.ts";
@@ -166,18 +167,21 @@ async function examineScalers(
     byAddress.set(scalerAddress, [...(byAddress.get(scalerAddress) ?? []), one]);
   }
   const findings: Finding[] = [];
-  for (const [address, all] of byAddress)
+  for (const [address, all] of byAddress) {
+    const workloads = all.flatMap(({ workload }) => workload ?? []);
     findings.push(
       ...(await examineScaler({
         ask: scalerHttp(scalerUrl, address, kedaNamespace, client.config),
         where: `scaler ${address}`,
         pipelines: [...new Set(all.map(({ scaledObject }) => pipelineOf(scaledObject)))],
-        workloads: all.flatMap(({ workload }) => workload ?? []),
+        workloads,
         naming: all.flatMap(one => one.naming ?? []),
         apiServerClock,
         ownVersion: packageVersion,
       })),
+      ...(await examineNetwork({ client, address, kedaNamespace, workloads })),
     );
+  }
   return findings;
 }
 
