@@ -8,6 +8,11 @@ export interface FileIssue {
   readonly fix: string;
 }
 
+/** A file with more faults is told these: nobody reads more, and each one costs a comparison with every field that there is. */
+const MOST_ISSUES = 100;
+/** A longer key is no misspelt field. */
+const LONGEST_FIELD = 64;
+
 /** `spec.stages[1].variants[0].sha256`, as one would write it in code. */
 export function formatPath(path: readonly PropertyKey[]): string {
   let text = "";
@@ -27,18 +32,30 @@ export function showValue(root: unknown, path: readonly PropertyKey[]): string {
     value = (value as Record<PropertyKey, unknown>)[key];
   }
   if (value === undefined) return "missing";
-  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
+  const text = typeof value === "number" ? String(value) : toJson(value);
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+function toJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    // V8's own stack ends before that of the value.
+    return "nested too deeply to be shown";
+  }
 }
 
 /** Turns what the schema found into issues that name the fix. */
 export function issuesOf(error: z.ZodError, root: unknown, knownKeys: readonly string[]): FileIssue[] {
-  return error.issues.flatMap(issue => toIssues(issue, root, knownKeys));
+  return error.issues
+    .slice(0, MOST_ISSUES)
+    .flatMap(issue => toIssues(issue, root, knownKeys))
+    .slice(0, MOST_ISSUES);
 }
 
 function toIssues(issue: z.core.$ZodIssue, root: unknown, knownKeys: readonly string[]): FileIssue[] {
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map(key => {
+    return issue.keys.slice(0, MOST_ISSUES).map(key => {
       const path = [...issue.path, key];
       const near = nearest(key, knownKeys);
       const fix = near === null ? "Remove it." : `Did you mean \`${near}\`? Otherwise remove it.`;
@@ -84,6 +101,7 @@ function fixFor(issue: z.core.$ZodIssue, root: unknown): string {
 
 /** The known key closest to `key`, if it is close: at most a third of its letters differ, or one starts with the other. */
 export function nearest(key: string, known: readonly string[]): string | null {
+  if (key.length > LONGEST_FIELD) return null;
   let best: string | null = null;
   let least = Math.floor(Math.max(key.length, 3) / 3) + 1;
   const lower = key.toLowerCase();

@@ -1,4 +1,4 @@
-import { parseDocument } from "yaml";
+import { type Document, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import { z } from "zod";
 import { type AccuracyEstimator, driftFileSchema } from "./accuracy-estimate.ts";
 import { VariscaleError } from "./errors.ts";
@@ -16,6 +16,10 @@ export type ParseResult =
 
 /** A pipeline file larger than this is refused unread. */
 const MAX_CHARACTERS = 4 * 1024 * 1024;
+/** A file that is nested deeper is refused unread: the YAML library takes kilobytes for each level, and would end the process. */
+const MAX_DEPTH = 100;
+/** Marks of lists, keys and values that follow each other in one line are levels, too. */
+const MARKS_IN_A_ROW = new RegExp(`(?:[-?:][ \\t]+){${MAX_DEPTH}}`);
 
 /**
  * Parses a pipeline file and the measurements file that it names.
@@ -114,17 +118,20 @@ function parseWith<S extends z.ZodType>(
       "Split it.",
     );
   }
-  const document = parseDocument(text, { maxAliasCount: 100 } as object);
-  const broken = document.errors[0];
-  if (broken) {
-    const position = broken.linePos?.[0];
-    const path = position ? `line ${position.line}, column ${position.col}` : "(the file)";
-    const reason = (broken.message.split("\n")[0] ?? "").replace(/ at line \d+, column \d+:?$/, "");
-    const line = text.split("\n")[(position?.line ?? 1) - 1] ?? "";
-    return failure(path, line.trim().slice(0, 80), `not YAML: ${reason}`, "Correct the YAML.");
-  }
+  if (isNestedTooDeeply(text))
+    return failure("(the file)", "lists and maps in each other", `must not be deeper than ${MAX_DEPTH}`, "Flatten it.");
   let value: unknown;
   try {
+    const lineCounter = new LineCounter();
+    // The library would compare each key with all others of its map, and show each error with all of its line.
+    const document = parseDocument(text, { lineCounter, uniqueKeys: false, prettyErrors: false });
+    const broken = document.errors[0] ?? findRepeatedKey(document);
+    if (broken) {
+      const { line, col } = lineCounter.linePos(broken.pos[0]);
+      const shown = text.slice(lineCounter.lineStarts[line - 1] ?? 0).slice(0, 200).split("\n")[0] ?? "";
+      const rule = `not YAML: ${broken.message}`;
+      return failure(`line ${line}, column ${col}`, shown.trim().slice(0, 80), rule, "Correct the YAML.");
+    }
     value = prepare(document.toJS({ maxAliasCount: 100 }));
   } catch (error) {
     return failure("(the file)", "aliases", VariscaleError.from(error).message, "Write it without so many aliases.");
@@ -132,6 +139,38 @@ function parseWith<S extends z.ZodType>(
   const result = schema.safeParse(value);
   if (result.success) return { ok: true, value: result.data };
   return { ok: false, issues: issuesOf(result.error, value, keysOf(schema)) };
+}
+
+/** Brackets in texts and comments count as well: a file has few that are not closed. */
+function isNestedTooDeeply(text: string): boolean {
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === "[" || character === "{") depth++;
+    else if ((character === "]" || character === "}") && depth > 0) depth--;
+    if (depth > MAX_DEPTH) return true;
+  }
+  return MARKS_IN_A_ROW.test(text);
+}
+
+/** The first key that its map has twice; null: there is none. */
+function findRepeatedKey(
+  document: Document,
+): { readonly message: string; readonly pos: readonly [number, number] } | null {
+  let at: number | null = null;
+  visit(document, {
+    Map: (_, { items }) => {
+      const names = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (names.has(key.value)) at = key.range?.[0] ?? 0;
+        names.add(key.value);
+        if (at !== null) return visit.BREAK;
+      }
+      return undefined;
+    },
+  });
+  return at === null ? null : { message: "Map keys must be unique", pos: [at, at] };
 }
 
 function failure(path: string, value: string, rule: string, fix: string): Parsed<never> {

@@ -114,7 +114,7 @@ function listPaths(env: NodeJS.ProcessEnv): readonly string[] {
 function readFile(path: string): z.output<typeof fileSchema> {
   let content: unknown;
   try {
-    content = parse(readFileSync(path, "utf8"));
+    content = parse(readFileSync(path, "utf8"), { uniqueKeys: false });
   } catch (error) {
     throw new VariscaleError(
       "invalid_argument",

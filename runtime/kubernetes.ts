@@ -10,6 +10,7 @@ const PAGE_ITEMS = 250;
 const MOST_PAGES = 400;
 /** A line of a watch: an object has at most 1.5 MiB in etcd. */
 const MOST_LINE_BYTES = 8 * 1024 * 1024;
+const NEW_LINE = 10;
 
 /** Which objects of a kind; nothing: all. */
 export interface ObjectSelector {
@@ -148,16 +149,9 @@ export class KubernetesClient {
     if (answer.status !== 200)
       throw errorOfStatus(what, answer.status, await this.#connections.readBody(answer, what), call);
     request.onOpen();
-    let rest = "";
-    answer.body.setEncoding("utf8");
     try {
-      for await (const chunk of answer.body as AsyncIterable<string>) {
-        const lines = (rest + chunk).split("\n");
-        rest = lines.pop() ?? "";
-        if (rest.length > MOST_LINE_BYTES)
-          throw new VariscaleError("resource_exhausted", `${what}: an event has more than ${MOST_LINE_BYTES} bytes`);
-        for (const line of lines) if (line !== "") request.onEvent(parseJson(line, what));
-      }
+      for await (const line of readLines(answer.body as AsyncIterable<Buffer>, what))
+        request.onEvent(parseJson(line, what));
     } finally {
       answer.body.destroy();
     }
@@ -190,6 +184,28 @@ export class KubernetesClient {
     const body = answer.body.toString("utf8");
     if (answer.status < 200 || answer.status >= 300) throw errorOfStatus(what, answer.status, body, call);
     return parseJson(body, what);
+  }
+}
+
+/** The lines of a watch, but for empty ones. A line that comes in many pieces is joined once, when it is whole. */
+export async function* readLines(chunks: AsyncIterable<Buffer>, what: string): AsyncGenerator<string> {
+  let pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    let from = 0;
+    while (from < chunk.length) {
+      const end = chunk.indexOf(NEW_LINE, from);
+      const piece = chunk.subarray(from, end < 0 ? chunk.length : end);
+      from += piece.length + 1;
+      pieces.push(piece);
+      bytes += piece.length;
+      if (bytes > MOST_LINE_BYTES)
+        throw new VariscaleError("resource_exhausted", `${what}: an event has more than ${MOST_LINE_BYTES} bytes`);
+      if (end < 0) continue;
+      if (bytes > 0) yield Buffer.concat(pieces, bytes).toString("utf8");
+      pieces = [];
+      bytes = 0;
+    }
   }
 }
 

@@ -64,20 +64,23 @@ function* linesFromEnd(path: string, mostBytes: number): Generator<Buffer> {
   try {
     let start = fstatSync(file).size;
     const least = Math.max(0, start - mostBytes);
-    // What is read and is of a line that begins before it.
-    let rest = Buffer.alloc(0);
+    // These pieces are of one line that begins before them; it is joined once, when its beginning is found.
+    let pieces: Buffer[] = [];
     while (start > least) {
       const from = Math.max(least, start - CHUNK_BYTES);
-      const chunk = Buffer.concat([readAt(file, from, start - from), rest]);
+      const chunk = readAt(file, from, start - from);
       start = from;
       let end = chunk.length;
       for (let at = chunk.lastIndexOf(NEW_LINE); at >= 0; at = at === 0 ? -1 : chunk.lastIndexOf(NEW_LINE, at - 1)) {
-        if (end > at + 1) yield chunk.subarray(at + 1, end);
+        const line = Buffer.concat([chunk.subarray(at + 1, end), ...pieces]);
+        pieces = [];
+        if (line.length > 0) yield line;
         end = at;
       }
-      rest = chunk.subarray(0, end);
+      pieces.unshift(chunk.subarray(0, end));
     }
-    if (start === 0 && rest.length > 0) yield rest;
+    const first = Buffer.concat(pieces);
+    if (start === 0 && first.length > 0) yield first;
   } finally {
     closeSync(file);
   }

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { VariscaleError } from "../../domain/errors.ts";
-import { KubernetesClient } from "../../runtime/kubernetes.ts";
+import { KubernetesClient, readLines } from "../../runtime/kubernetes.ts";
 import type { KubernetesConfig } from "../../runtime/kubernetes-config.ts";
 import { RESOURCES } from "../../runtime/kubernetes-resource.ts";
 import { KubernetesApi, refuse } from "../support/kubernetes-api.ts";
@@ -18,6 +18,20 @@ async function failure(promise: Promise<unknown>): Promise<VariscaleError> {
   assert.ok(error instanceof VariscaleError, String(error));
   return error;
 }
+
+describe("readLines()", () => {
+  it("gives lines whatever the pieces in which they come, and no empty ones", async () => {
+    const bytes = Buffer.from('{"a":"ä€😀"}\n\n{"b":1}\n{"c"');
+    async function* cut(size: number): AsyncGenerator<Buffer> {
+      for (let from = 0; from < bytes.length; from += size) yield bytes.subarray(from, from + size);
+    }
+    for (const size of [1, 2, 3, 11, 100]) {
+      const lines: string[] = [];
+      for await (const line of readLines(cut(size), "watch")) lines.push(line);
+      assert.deepEqual(lines, ['{"a":"ä€😀"}', '{"b":1}']);
+    }
+  });
+});
 
 describe("KubernetesClient", () => {
   let api: KubernetesApi;
