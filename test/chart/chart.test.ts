@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "mocha";
 import { parse } from "yaml";
+import { checkNetwork, networkPolicySchema } from "../../cli/doctor/check-network.ts";
 import { ACCESS_RULES, IDENTITY_RULES, PIPELINE_ACCESS_RULES } from "../../cli/manifests/access-rules.ts";
 import { pipelineCrd } from "../../cli/manifests/pipeline-crd.ts";
 import { scaledObjectOf, triggerAuthenticationOf } from "../../cli/manifests/scaled-object.ts";
@@ -300,6 +301,25 @@ describe("the chart", () => {
     assert.equal(own.length, 1);
     const both = fromOf(`--set-json=networkPolicy.switchersFrom=${JSON.stringify([peer])}`);
     assert.deepEqual(both, [...own, peer]);
+  });
+
+  it("lets KEDA and its own switchers in through network policies, and no others, as `variscale doctor` reads them", () => {
+    const objects = render(...ID_CARD, "--set=networkPolicy.enabled=true");
+    const policies = objects.filter(({ kind }) => kind === "NetworkPolicy").map(one => networkPolicySchema.parse(one));
+    const pods = (what: string, namespace: string, labels: Record<string, string> = {}) => ({
+      ...{ what, namespace, labels },
+      namespaceLabels: { "kubernetes.io/metadata.name": namespace },
+    });
+    const readLabels = (name: string) => named(objects, "Deployment", name).spec.template.metadata.labels;
+    const scaler = pods("scaler", "shop", readLabels("variscale-scaler"));
+    const reaches = (caller: ReturnType<typeof pods>) =>
+      (["grpc-keda", "grpc-switchers"] as const).map(
+        (name, i) => checkNetwork(policies, caller, scaler, { name, number: 6000 + i }).kind === "ok",
+      );
+    assert.deepEqual(reaches(pods("KEDA", "keda")), [true, false]);
+    assert.deepEqual(reaches(pods("a switcher", "shop", readLabels("variscale-id-card-detection"))), [false, true]);
+    assert.deepEqual(reaches(pods("another", "shop", { app: "web" })), [false, false]);
+    assert.deepEqual(reaches(pods("another", "web", readLabels("variscale-id-card-detection"))), [false, false]);
   });
 
   it("T23: leaves the replicas of stages to KEDA", () => {

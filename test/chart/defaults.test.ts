@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "mocha";
 import { packageFolder } from "../../runtime/version.ts";
-import { ID_CARD, type KubernetesObject, named, notes, podsOf, render } from "./helm.ts";
+import { ID_CARD, type KubernetesObject, named, notes, podsOf, refusal, render } from "./helm.ts";
 import { SeenCluster } from "./seen-cluster.ts";
 
 /** The commit that the chart of version 0.1.0 is of. */
@@ -51,6 +51,16 @@ describe("the chart's defaults", () => {
     const kept = await cluster.install([...ID_CARD, "--set=switcher.logLevel=debug"]);
     for (const name of [SCALER_TOKEN, "variscale-tls", "variscale-client-tls"])
       assert.deepEqual(named(kept, "Secret", name).data, named(made, "Secret", name).data, name);
+  });
+
+  it("list ServiceAccounts only where nothing else tells whether Helm sees the cluster", async () => {
+    await cluster.install(ID_CARD);
+    const readLists = () => cluster.takeSeen("serviceaccounts").filter(path => path === "serviceaccounts");
+    assert.equal(readLists().length, 1);
+    await cluster.install(ID_CARD);
+    await cluster.install([...ID_CARD, "--set=scaler.token.create=false"]);
+    await cluster.install([...ID_CARD, "--set=scaler.token.existingSecret=mine,tls.mode=none"]);
+    assert.equal(readLists().length, 0);
   });
 
   it("make no token where there is one, or none is wanted", async () => {
@@ -135,12 +145,45 @@ describe("the chart's defaults", () => {
 
     it("stay as they were where its values are used again, but for the token", async () => {
       const before = await cluster.install(ID_CARD, chart);
-      const again = [`--values=${join(chart, "values.yaml")}`, ...ID_CARD];
-      const now = await cluster.install(again);
+      // With --reuse-values Helm knows the defaults of the old chart alone, and none that the new one has added.
+      const reused = join(folder, "reused");
+      cpSync(join(packageFolder, "charts/variscale"), reused, { recursive: true });
+      cpSync(join(chart, "values.yaml"), join(reused, "values.yaml"));
+      const now = await cluster.install(ID_CARD, reused);
       for (const name of ["variscale-id-card-detection", "variscale-id-card-recognition"])
         assert.deepEqual(readArgs(now, name), readArgs(before, name));
       assert.deepEqual(readArgs(now, "variscale-scaler"), readArgs(before, "variscale-scaler"));
       assert.ok(readToken(now));
+    });
+
+    for (const [values, has, hasNot] of [
+      ["tls.mode=none", [], ["--tls-folder"]],
+      ["tls.mode=certManager", ["--tls-folder"], []],
+      ["tls.existingSecret=mine,tls.clientSecret=theirs", ["--tls-folder"], []],
+      ["switcher.identity=none", ["--tls-folder"], ["--switcher-identity"]],
+      ["switcher.identity=tokenReview,switcher.serviceAccountPerStage=true", ["--switcher-identity"], []],
+      ["switcher.identity=tokenReview,switcher.serviceAccounts={mine}", ["--switcher-service-account=mine"], []],
+      ["rbac.create=false,scaler.replicas=1", [], ["--switcher-identity"]],
+      ["scaler.kedaThread=true", [], ["--keda-thread"]],
+      ["scaler.token.existingSecret=mine", [], []],
+      ["networkPolicy.enabled=true,monitoring.enabled=true,monitoring.rules.enabled=true", [], []],
+      ["scaler.replicas=1,scaler.state.persistence.enabled=true", [], []],
+    ] as const)
+      it(`take what an operator had set: ${values}`, async () => {
+        await cluster.install([...ID_CARD, `--set=${values}`], chart);
+        const args = readArgs(await cluster.install([...ID_CARD, `--set=${values}`]), "variscale-scaler");
+        for (const arg of has)
+          assert.ok(
+            args.some(one => one.startsWith(arg)),
+            `${arg} is not in ${args}`,
+          );
+        for (const arg of hasNot) assert.ok(!args.some(one => one.startsWith(arg)), `${arg} is in ${args}`);
+      });
+
+    it("say what does nothing any more, and refuse values that never were by their name", () => {
+      assert.match(notes(...ID_CARD, "--set=scaler.kedaThread=true"), /scaler\.kedaThread does nothing any more/);
+      assert.doesNotMatch(notes(...ID_CARD, "--set=scaler.kedaThread=false"), /kedaThread/);
+      assert.match(refusal(...ID_CARD, "--set=scaler.kedaThreads=true"), /scaler.*kedaThreads/s);
     });
   });
 });

@@ -13,8 +13,11 @@ import type { KubernetesObject } from "./helm.ts";
 const SECRETS = "/api/v1/secrets";
 /** Helm asks the API server for the kinds of every group before it looks whether objects are there. */
 const KINDS: Readonly<Record<string, readonly string[]>> = {
-  v1: ["ConfigMap", "Pod", "Secret", "Service", "ServiceAccount"],
+  v1: ["ConfigMap", "PersistentVolumeClaim", "Pod", "Secret", "Service", "ServiceAccount"],
   "apps/v1": ["Deployment"],
+  "cert-manager.io/v1": ["Certificate", "Issuer"],
+  "monitoring.coreos.com/v1": ["PodMonitor", "PrometheusRule", "ServiceMonitor"],
+  "networking.k8s.io/v1": ["NetworkPolicy"],
   "keda.sh/v1alpha1": ["ScaledObject", "TriggerAuthentication"],
   "policy/v1": ["PodDisruptionBudget"],
   "rbac.authorization.k8s.io/v1": ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"],
@@ -57,6 +60,12 @@ export class SeenCluster {
     const objects: readonly KubernetesObject[] = parseAllDocuments(output).flatMap(document => document.toJS() ?? []);
     for (const object of objects) if (object.kind === "Secret") this.#api.put(SECRETS, ownedByRelease(object));
     return objects;
+  }
+
+  /** Tells which objects of a kind Helm has asked for since this was called last, by the ends of paths: `secrets/variscale-tls`, or `serviceaccounts` for a list. */
+  takeSeen(plural: string): readonly string[] {
+    const paths = this.#api.seen.splice(0).map(({ path }) => path);
+    return paths.flatMap(path => new RegExp(`/namespaces/shop/(${plural}(/.+)?)$`).exec(path)?.[1] ?? []);
   }
 
   async close(): Promise<void> {

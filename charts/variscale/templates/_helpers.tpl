@@ -110,11 +110,20 @@ priorityClassName: {{ . }}
 
 {{/*
 Not empty where Helm sees the cluster, and so finds again what an earlier installation made: `helm template`, and tools that use it, see none.
-It is asked once for each time that the chart is rendered.
+It is asked once for each time that the chart is rendered, and only where something would be made. A Secret that was made before answers it; ServiceAccounts
+are listed where there is none, as before a first installation: every namespace has one, and to list none is an answer too.
 */}}
 {{- define "variscale.seesCluster" -}}
 {{- if not (hasKey .Values "seesCluster") -}}
-{{- $seen := hasKey (lookup "v1" "ServiceAccount" .Release.Namespace "" | default dict) "items" -}}
+{{- $seen := false -}}
+{{- range $suffix := list "scaler-token" "tls" -}}
+{{- if not $seen -}}
+{{- $seen = not (empty (lookup "v1" "Secret" $.Release.Namespace (printf "%s-%s" (include "variscale.fullname" $) $suffix))) -}}
+{{- end -}}
+{{- end -}}
+{{- if not $seen -}}
+{{- $seen = hasKey (lookup "v1" "ServiceAccount" .Release.Namespace "" | default dict) "items" -}}
+{{- end -}}
 {{- $_ := set .Values "seesCluster" ($seen | ternary "true" "") -}}
 {{- end -}}
 {{- .Values.seesCluster -}}
