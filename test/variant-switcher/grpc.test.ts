@@ -116,6 +116,19 @@ describe("Open Inference Protocol V2 gRPC", () => {
     assert.equal(code, status.RESOURCE_EXHAUSTED);
   });
 
+  it("refuses more tensors, and more 64-bit integers, than a request has, before they are decoded", async () => {
+    const many = Array(65).fill(x());
+    for (const more of [{ inputs: many }, { outputs: Array(65).fill({ name: "y" }) }]) {
+      const [code, details] = await client.failure("ModelInfer", request(more));
+      assert.equal(code, status.RESOURCE_EXHAUSTED);
+      assert.match(details, /the message has more than 64 entries/);
+    }
+    const contents = { int64Contents: Array(262_145).fill(0) };
+    const [code, details] = await client.failure("ModelInfer", request({ inputs: [x({ contents })] }));
+    assert.equal(code, status.RESOURCE_EXHAUSTED);
+    assert.match(details, /the message has more than 262144 texts/);
+  });
+
   it("keeps the client's deadline", async () => {
     const [code] = await client.failure("ModelInfer", request(), { deadlineMs: -1 });
     assert.equal(code, status.DEADLINE_EXCEEDED);

@@ -13,6 +13,7 @@ import { countBytesElements } from "../../variant-switcher/bytes-elements.ts";
 import { parseExactJson } from "../../variant-switcher/exact-json.ts";
 import { inflateBody } from "../../variant-switcher/inflate-body.ts";
 import { parsedBytes } from "../../variant-switcher/json-size.ts";
+import { RequestLimits } from "../../variant-switcher/request-limits.ts";
 import { RequestTooLarge } from "../../variant-switcher/request-too-large.ts";
 import { RestReader } from "../../variant-switcher/rest-reader.ts";
 import { affineConfig, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
@@ -243,6 +244,15 @@ describe("work of the REST path against the size of what comes", () => {
     isOver = true;
     assert.equal(new Set(turns).size, 5, turns.join());
     assert.equal(reader.findTurn(1000), null);
+  });
+
+  it("has room for what half of the memory that is left holds, and for a small request however little that is", () => {
+    const limits = (leftMiB: number) => new RequestLimits({ queue: { maxBytes: 64 * MIB } } as never, () => leftMiB);
+    assert.deepEqual(
+      [1000, 100, 20, 1, 0].map(leftMiB => limits(leftMiB).maxParsedBytes / MIB),
+      [128, 50, 10, 1, 1],
+    );
+    assert.equal(limits(0).budget.maxBytes, 65 * MIB);
   });
 
   it("refuses structures that no request has, before they are parsed", () => {
