@@ -5,6 +5,23 @@ import { parsePipelineFile } from "../../domain/pipeline-file.ts";
 import { edited, issuesOf, nothingBeside, VALID } from "./valid-file.ts";
 
 describe("parsePipelineFile()", () => {
+  it("refuses a file whose lists and maps are nested deeper than any, before it is read", () => {
+    for (const text of ["[".repeat(1e6), "{a: ".repeat(101), "- ".repeat(101), "? ".repeat(101)]) {
+      const result = parsePipelineFile(text, () => null);
+      assert.ok(!result.ok);
+      assert.equal(result.issues[0]?.rule, "must not be deeper than 100");
+    }
+    const flat = parsePipelineFile("- []\n- {}\n".repeat(1000), () => null);
+    assert.ok(!flat.ok && !/deeper/.test(flat.issues[0]?.rule ?? ""));
+  });
+
+  it("names the line of a key that its map has twice", () => {
+    const result = parsePipelineFile("kind: Pipeline\nspec:\n  a: 1\n  a: 2\n", () => null);
+    assert.ok(!result.ok);
+    const [issue] = result.issues;
+    assert.deepEqual([issue?.path, issue?.rule], ["line 4, column 3", "Map keys must be unique"]);
+  });
+
   it("fills in the defaults: shadow mode, a chain of stages, one core a replica", () => {
     const result = parsePipelineFile(VALID, nothingBeside);
     assert.ok(result.ok);
