@@ -128,7 +128,8 @@ function parseWith<S extends z.ZodType>(
     const broken = document.errors[0] ?? findRepeatedKey(document);
     if (broken) {
       const { line, col } = lineCounter.linePos(broken.pos[0]);
-      const shown = text.slice(lineCounter.lineStarts[line - 1] ?? 0).slice(0, 200).split("\n")[0] ?? "";
+      const start = lineCounter.lineStarts[line - 1] ?? 0;
+      const shown = text.slice(start, start + 200).split("\n")[0] ?? "";
       const rule = `not YAML: ${broken.message}`;
       return failure(`line ${line}, column ${col}`, shown.trim().slice(0, 80), rule, "Correct the YAML.");
     }
