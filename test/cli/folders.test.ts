@@ -3,8 +3,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { adoptEarlierState, defaultModelFolder, upStateFolder } from "../../cli/folders.ts";
+import { lockFolder } from "../../runtime/folder-lock.ts";
 import { readPipeline } from "../../runtime/read-pipeline.ts";
 import { TestFolder } from "../support/switcher-harness.ts";
+import { runVariscale } from "./support/run-variscale.ts";
 import { writeTinyPipeline } from "./support/tiny-pipeline.ts";
 
 describe("defaultModelFolder()", () => {
@@ -100,5 +102,21 @@ describe("upStateFolder()", () => {
     const other = { namespace: "default", name: "other" };
     adoptEarlierState(env(), `${first}-other`, other);
     assert.equal(existsSync(`${first}-other`), false);
+  });
+});
+
+describe("the state folder of `variscale scaler`", () => {
+  it("has one writer", async () => {
+    const folder = new TestFolder();
+    writeTinyPipeline(folder.path);
+    const state = join(folder.path, "state");
+    const lock = await lockFolder(state, "another scaler");
+    const ports = ["--keda-port=0", "--switcher-port=0", "--http-port=0"];
+    const file = join(folder.path, "pipeline.yaml");
+    const { status, stderr } = await runVariscale(["scaler", file, "--state-dir", state, ...ports]);
+    assert.equal(status, 1);
+    assert.match(stderr, /is in use by another scaler \(pid/);
+    await lock.release();
+    folder.delete();
   });
 });

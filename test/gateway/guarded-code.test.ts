@@ -75,6 +75,17 @@ export default whole;
       /`score` of the evaluation must give \{ correct: true or false, .* and gave boolean `true`/,
     );
     assert.throws(() => scored.evaluation?.stageCorrect(1, 1, "gate"), /must give true or false, and gave number `1`/);
+    for (const [i, score] of [
+      "{ correct: 1, parts: 1, partsCorrect: 1 }",
+      "{ correct: true, parts: NaN, partsCorrect: 1 }",
+      "{ correct: true }",
+    ].entries()) {
+      const wrong = await load(
+        `score-${i}.mjs`,
+        code(`whole.evaluation = { ${evaluation}, score: () => (${score}) };`),
+      );
+      assert.throws(() => wrong.evaluation?.score(1, 1), /and gave an object with correct/, score);
+    }
   });
 
   it("says what is missing of an evaluation", async () => {

@@ -260,7 +260,7 @@ describe("the work that untrusted input makes, against its size", function () {
     return readPastChanges({ paths: [path], keep: 0, mostBytes: 16 * 1024 * 1024 });
   };
   each("of the audit log", JOURNALS, readLog);
-  // Such a line is read in pieces.
+  // A long line is read in pieces.
   each(
     "of a long line of the audit log",
     { "its text": bytes => `{"kind":"pin","reason":"${fill("a", bytes)}` },
