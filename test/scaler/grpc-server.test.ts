@@ -146,7 +146,7 @@ describe("the scaler's ports", () => {
   it("have memory of their own: what fills those of switchers and of HTTP leaves KEDA answered", async () => {
     const full = new Set<string>();
     for (let i = 0; i < 12; i++) floodSwitchers(() => full.add("switchers"));
-    for (let i = 0; i < 300; i++) floodHttp(() => full.add("http"));
+    for (let i = 0; i < 700; i++) floodHttp(() => full.add("http"));
     const refused: unknown[] = [];
     while (full.size < 2) {
       await running.keda.isActive(refOf()).catch((error: unknown) => refused.push(error));
