@@ -106,7 +106,7 @@ describe("variscale profile of one model", function () {
       assert.match(run.stdout, /^model +served +– +\d+ +– +– +– +1: \d/m);
       const none = await runVariscale(["profile", `${url}-not`, ...QUICK]);
       assert.equal(none.status, 1);
-      assert.match(none.stderr, /^variscale: http:.*served-not gives no description of a model/m);
+      assert.match(none.stderr, /^variscale: http:.*served-not: it is not loaded, or has another name \(status 404\)/m);
     } finally {
       await server.close();
     }
