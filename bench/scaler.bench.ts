@@ -7,6 +7,7 @@ import { initialState } from "../control/control-state.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
 import { tick } from "../control/tick.ts";
 import type { TickInput } from "../control/tick-input.ts";
+import { askedParts } from "./asked-parts.ts";
 import { type Figure, figure } from "./figure.ts";
 import type { MemoryMessage } from "./memory-message.ts";
 import { kedaFigures } from "./scaler-keda.ts";
@@ -21,14 +22,21 @@ const SHORT_SECONDS = 30;
 const TICKS = 500;
 const WARM_UP_TICKS = 100;
 
+const PARTS: Readonly<Record<string, (isShort: boolean) => Promise<readonly Figure[]>>> = {
+  tick: async () => [controlTickMs()],
+  memory: async isShort => [await scalerRssMiB(isShort ? SHORT_SECONDS : RUN_SECONDS)],
+  keda: kedaFigures,
+};
+
 /**
  * Memory of a scaler with 100 pipelines of three stages after five minutes, the time of one tick that plans, and how KEDA is
  * answered.
  */
-export async function scalerSuite(): Promise<Figure[]> {
+export async function scalerSuite(only: readonly string[] | null): Promise<Figure[]> {
   const isShort = process.argv.includes("--short");
-  const rss = await scalerRssMiB(isShort ? SHORT_SECONDS : RUN_SECONDS);
-  return [controlTickMs(), rss, ...(await kedaFigures(isShort))];
+  const figures: Figure[] = [];
+  for (const part of askedParts(only, Object.keys(PARTS))) figures.push(...((await PARTS[part]?.(isShort)) ?? []));
+  return figures;
 }
 
 /** Median of a tick in which the plan is always due, at a rate that is new each time; three replicas a stage are connected. */
