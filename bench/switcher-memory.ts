@@ -5,9 +5,12 @@ import { fittedEnds, rounded } from "./samples.ts";
 import { type BenchVariant, type Rig, switchTo } from "./switcher-rig.ts";
 
 const SECONDS = 8;
-/** Switches until memory is what it stays, and beyond. */
-const SETTLED = 50;
-const SWITCHES = 1000;
+/**
+ * Switches until memory is what it stays, and beyond. V8 collects the old generation, which a Switch hardly fills, once in about two thousand: the
+ * line begins after the first collection and has two more in it.
+ */
+const SETTLED = 1500;
+const SWITCHES = 5500;
 
 /** Resident memory beside the sessions, and how it grows when sessions come and go. */
 export async function memoryFigures(rig: Rig): Promise<Figure[]> {
@@ -39,7 +42,7 @@ async function aboveSessions(rig: Rig, variants: readonly BenchVariant[]): Promi
 
 /** Every Switch loads a session and gives one up, while requests are served. */
 async function growth(rig: Rig, variants: readonly BenchVariant[]): Promise<Figure> {
-  const switches = rig.isShort ? 100 : SWITCHES;
+  const switches = rig.isShort ? SETTLED + 100 : SWITCHES;
   const switcher = await rig.startSwitcher({ variants, sessions: 2, core: null });
   const client = await rig.startClient(null);
   let isSwitching = true;
@@ -52,9 +55,8 @@ async function growth(rig: Rig, variants: readonly BenchVariant[]): Promise<Figu
     for (let i = 1; i <= switches; i++) {
       await switchTo(switcher, variants[i % variants.length]?.name ?? "");
       if (i > SETTLED) readings.push(rssOf(switcher.child.pid));
-      if (i % 100 === 0) process.stderr.write(`memory: ${i} of ${switches} Switches\n`);
+      if (i % 500 === 0) process.stderr.write(`memory: ${i} of ${switches} Switches\n`);
     }
-    // Memory moves to and fro by a tenth with the collections of a heap that a Switch hardly fills: about one in a hundred and fifty.
     const { first: settledMiB, last: endMiB } = fittedEnds(readings);
     const isWhole = switches >= SWITCHES;
     return figure("switcher.memory.growth", rounded(Math.max(0, 100 * (endMiB / settledMiB - 1))), {
