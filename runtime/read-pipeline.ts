@@ -44,7 +44,7 @@ export function readPipeline(file: string, options: ReadOptions = {}): Pipeline 
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    const message = `${path} can't be read: ${VariscaleError.from(error).message}. Name an existing pipeline file or its folder, or one that comes with the package, as id-card.`;
+    const message = `${path} can't be read: ${VariscaleError.from(error).message}. Name an existing pipeline file or its folder, or one that comes with the package, as id-card; \`variscale init\` writes a new one.`;
     throw new VariscaleError("not_found", message, { cause: error });
   }
   const parsed = parsePipelineFile(setFields(text, options.set ?? []), name => readBeside(path, name, options));

@@ -50,11 +50,13 @@ export async function validatePipeline({ path, set, modelFolder: named }: Valida
     return { pipeline: null, modelFolder: null, isValid: false, checks: [{ check: "file", problems, notes: [] }] };
   }
   const modelFolder = findModelFolder(process.env, named, pipeline, file);
-  const { models, usable } = await checkModels(pipeline, modelFolder);
+  const { models, unusable } = await checkModels(pipeline, modelFolder);
+  const contracts = await checkAgainstContracts(withoutVariants(pipeline, unusable), modelFolder);
+  const withoutFile = unusable.map(variant => `not looked at: ${variant}, whose model file is not the right one`);
   const checks: Check[] = [
     { check: "file", problems: [], notes: [] },
     models,
-    await checkAgainstContracts(usable, modelFolder),
+    { ...contracts, notes: [...contracts.notes, ...withoutFile] },
     await checkCode(pipeline, file),
     checkMemory(pipeline),
     checkMeasured(pipeline, file),
@@ -67,7 +69,7 @@ export async function validatePipeline({ path, set, modelFolder: named }: Valida
 async function checkModels(
   pipeline: Pipeline,
   modelFolder: string,
-): Promise<{ readonly models: Check; readonly usable: Pipeline }> {
+): Promise<{ readonly models: Check; readonly unusable: readonly string[] }> {
   const wrong = await findWrongModels(pipeline, modelFolder);
   const isLeftOut = (stage: string, variant: string, found: string | null): boolean => {
     const own = pipeline.stages.find(({ name }) => name === stage)?.variants.find(({ name }) => name === variant);
@@ -78,11 +80,8 @@ async function checkModels(
     ({ stage, variant }) => `${stage}/${variant} is not installed: \`variscale models install\` gets it.`,
   );
   const problems = wrong.filter(one => !leftOut.includes(one)).map(({ message }) => message);
-  const usable = withoutVariants(
-    pipeline,
-    wrong.map(({ stage, variant }) => `${stage}/${variant}`),
-  );
-  return { models: { check: "models", problems, notes }, usable };
+  const unusable = wrong.map(({ stage, variant }) => `${stage}/${variant}`);
+  return { models: { check: "models", problems, notes }, unusable };
 }
 
 /** A server that does not answer now may do so where the pipeline is served. */

@@ -75,6 +75,10 @@ describe("variscale validate", function () {
     await refuses("models", /first-heavy\.onnx of variant first\/heavy has sha256 /);
     rmSync(join(folder, "models", "first-heavy.onnx"));
     await refuses("models", /first-heavy\.onnx of variant first\/heavy can't be read: ENOENT.*Copy it there/);
+    assert.match(
+      (await runVariscale(["validate", folder])).stdout,
+      /contracts\n +\(not looked at: first\/heavy, whose model/,
+    );
   });
 
   it("finds models that break their stage's contract, and files that are no models", async () => {
