@@ -40,8 +40,10 @@ async function open(options: OpenOptions): Promise<RemoteSession | Refused> {
   const base = (variant.url ?? "").replace(/\/$/, "");
   const name = encodeURIComponent(variant.model);
   const refused = (code: Refused["code"], message: string): Refused => ({ kind: "refused", code, message });
-  const describe = async (path: string): Promise<Readonly<Record<string, unknown>>> => {
-    const { body } = await askModelServer({ method: "GET", url: `${base}/v2/${path}`, timeoutMs: DESCRIBE_MS });
+  const describe = async (path: "/v2" | `/v2/models/${string}`): Promise<Readonly<Record<string, unknown>>> => {
+    const { status, body } = await askModelServer({ method: "GET", url: `${base}${path}`, timeoutMs: DESCRIBE_MS });
+    if (status >= 300 && status < 400)
+      throw new VariscaleError("unavailable", `${path} is redirected (status ${status}), which is not followed`);
     return JSON.parse(body.toString("utf8")) as Readonly<Record<string, unknown>>;
   };
   const model = RemoteModel.at(base, name);
@@ -52,7 +54,7 @@ async function open(options: OpenOptions): Promise<RemoteSession | Refused> {
       const reason = `${variant.model} can't be loaded by ${base}: ${status} ${text.slice(0, 300)}`;
       return refused(status === 404 ? "model_missing" : "model_invalid", reason);
     }
-    const { extensions } = await describe("");
+    const { extensions } = await describe("/v2");
     const isBinary = Array.isArray(extensions) && extensions.includes("binary_tensor_data");
     return new RemoteSession({
       variant: variant.name,
@@ -60,7 +62,7 @@ async function open(options: OpenOptions): Promise<RemoteSession | Refused> {
       url: `${base}/v2/models/${name}`,
       model,
       form: isBinary ? "binary" : "json",
-      tensors: tensorsOf(options, await describe(`models/${name}`)),
+      tensors: tensorsOf(options, await describe(`/v2/models/${name}`)),
       minWatchdogMs: minWatchdogMs ?? MIN_WATCHDOG_MS,
     });
   } catch (error) {

@@ -92,6 +92,9 @@ export class FakeModelServer {
         return;
       }
       send(this.isLoaded ? this.answer : this.missing);
+    } else if (path.endsWith("/")) {
+      // As MLServer has it.
+      response.writeHead(307, { location: path.slice(0, -1) }).end();
     } else send({ status: 200, json: path === "/v2/models/x" ? this.metadata : {} });
   }
 }
