@@ -89,6 +89,13 @@ describe("HTTP API", () => {
       assert.equal((await get(`${PIPELINE}/decisions?limit=${limit}`)).status, 400, limit);
   });
 
+  it("gives 50 decisions at most, however many are asked for", async () => {
+    await running.planFor(50);
+    for (let i = 0; i < 60; i++) await running.clock.advance(11_000);
+    const { decisions } = (await get(`${PIPELINE}/decisions?limit=500`)).body;
+    assert.equal(decisions.length, 50);
+  });
+
   it("pins until the time is over, and the plan keeps to it", async () => {
     await running.planFor(20);
     const pin = { stage: "read", variant: "light", batch: 2, replicas: 4, ttlMs: 60_000, reason: "test" };

@@ -27,9 +27,9 @@ describe("switchers that show the tokens of their pods", () => {
     await reviews.close();
   });
 
-  async function start(serviceAccounts: readonly string[]): Promise<void> {
+  async function start(serviceAccounts: readonly string[], audience = "variscale"): Promise<void> {
     const logger = createLogger("test", "silent");
-    const switcherIdentity = new TokenReviewer({ config: reviews.config, serviceAccounts, clock, logger });
+    const switcherIdentity = new TokenReviewer({ config: reviews.config, serviceAccounts, audience, clock, logger });
     running = await RunningScaler.start({ switcherIdentity }, clock);
     await running.planFor(20);
   }
@@ -63,6 +63,16 @@ describe("switchers that show the tokens of their pods", () => {
       spec: { token: shown, audiences: ["variscale"] },
     });
     assert.deepEqual(await counted(), { verified: 1 });
+  });
+
+  it("are asked for a token of the release's own audience where it has one, and refused with that of another release", async () => {
+    await running.close();
+    await start([], "variscale/shop/cards");
+    const { code, details } = await running.switcher({}, reviews.issue()).endedWith();
+    assert.equal(code, status.PERMISSION_DENIED);
+    assert.match(details, /not for the audience variscale\/shop\/cards/);
+    const { spec } = reviews.asked[0]?.body as { readonly spec: { readonly audiences: readonly string[] } };
+    assert.deepEqual(spec.audiences, ["variscale/shop/cards"]);
   });
 
   const refusals: readonly (readonly [string, Owner | object | null, string, RegExp])[] = [
