@@ -77,10 +77,13 @@ export class CallBytes {
     return this.#calls.size;
   }
 
-  /** Bytes of messages that are not whole: nothing but their client, or the end of the connection, gives them back. */
+  /**
+   * Bytes of messages whose client has not ended its side of the call, be they whole or not: nothing but that client, or the end of the
+   * connection, gives them back.
+   */
   get unfinishedBytes(): number {
     let bytes = 0;
-    for (const call of this.#calls.values()) if (call.begunAtMs !== null) bytes += call.bytes - call.ownBytes;
+    for (const call of this.#calls.values()) if (!call.isClientDone) bytes += call.bytes - call.ownBytes;
     return bytes;
   }
 

@@ -210,8 +210,8 @@ export class GrpcServer {
   }
 
   /**
-   * Ends the connection that holds most of messages that are not whole. What is worked on gives its bytes back by itself, and open streams, as
-   * KEDA's, are no reason to end a connection, however many there are.
+   * Ends the connection that holds most of messages whose calls its client has not ended. What is worked on gives its bytes back by itself, and
+   * open streams, as KEDA's, are no reason to end a connection, however many there are.
    */
   #makeRoom(waiting: MeteredConnection): void {
     let ended = waiting;

@@ -99,6 +99,15 @@ describe("CallBytes", () => {
     assert.equal(calls.unfinishedBytes, budget.usedBytes - 8192);
   });
 
+  it("counts a whole message as unfinished until its client has ended the call, which may be never", () => {
+    const { budget, calls, receive } = openMetered();
+    receive(frame(1, 4, 1), frame(0, 0, 1, message(900)));
+    assert.equal(calls.unfinishedBytes, budget.usedBytes - 8192);
+    assert.ok(calls.unfinishedBytes > 900);
+    receive(frame(0, 1, 1));
+    assert.equal(calls.unfinishedBytes, 0);
+  });
+
   it("refuses a compressed message where none is kept: what becomes of it could not be held", () => {
     const { calls, receive } = openMetered(MOST, false);
     receive(frame(1, 4, 1), frame(0, 0, 1, message(10, 10, 1)));

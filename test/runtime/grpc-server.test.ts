@@ -182,24 +182,33 @@ describe("GrpcServer", () => {
     await serves();
   });
 
-  it("ends the connection that holds most of unfinished messages, not one whose whole messages are worked on", async () => {
-    await restart({ roomWithinMs: 200 });
-    let answer = () => {};
-    handle = (call, done) => {
-      answer = () => done(null, { id: call.request.id });
-    };
-    const worked = client.call("ModelInfer", { id: "worked", rawInputContents: [Buffer.alloc(4 * MIB)] });
-    await until(() => budget.usedBytes > 4 * MIB);
-    const unfinished = open();
-    const closed = waitForEnd(unfinished);
-    begin(unfinished).write(Buffer.concat([frame(Buffer.alloc(0), 0, 4 * MIB), Buffer.alloc(3 * MIB)]));
-    await until(() => budget.usedBytes > 7 * MIB);
-    const waiting = begin(open());
-    waiting.write(frame(serialize({ rawInputContents: [Buffer.alloc(2 * MIB)] })));
-    await closed;
-    answer();
-    assert.deepEqual(((await worked) as { id: string }).id, "worked");
-  });
+  for (const [what, make] of [
+    ["messages that are not whole", () => Buffer.concat([frame(Buffer.alloc(0), 0, 4 * MIB), Buffer.alloc(3 * MIB)])],
+    [
+      "whole messages of calls that it does not end",
+      () => frame(serialize({ rawInputContents: [Buffer.alloc(3 * MIB)] })),
+    ],
+  ] as const)
+    it(`ends the connection that holds most of ${what}, not one whose calls are worked on`, async () => {
+      await restart({ roomWithinMs: 200 });
+      let answer = () => {};
+      handle = (call, done) => {
+        answer = () => done(null, { id: call.request.id });
+      };
+      const worked = client.call("ModelInfer", { id: "worked", rawInputContents: [Buffer.alloc(4 * MIB)] });
+      await until(() => budget.usedBytes > 4 * MIB);
+      // It begins while there is room: later it would be refused at once, and would not wait.
+      const waiting = begin(open());
+      await until(() => server.openCalls === 2);
+      const unfinished = open();
+      const closed = waitForEnd(unfinished);
+      begin(unfinished).write(make());
+      await until(() => budget.usedBytes > 7 * MIB);
+      waiting.write(frame(serialize({ rawInputContents: [Buffer.alloc(2 * MIB)] })));
+      await closed;
+      answer();
+      assert.deepEqual(((await worked) as { id: string }).id, "worked");
+    });
 
   it("holds refused metadata until its connection ends, and ends the one that goes on", async () => {
     const session = open();
