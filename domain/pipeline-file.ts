@@ -1,4 +1,4 @@
-import { type Document, isScalar, LineCounter, parseDocument, visit } from "yaml";
+import { Composer, type CST, type Document, isNode, isScalar, Lexer, LineCounter, Parser, visit } from "yaml";
 import { z } from "zod";
 import { type AccuracyEstimator, driftFileSchema } from "./accuracy-estimate.ts";
 import { VariscaleError } from "./errors.ts";
@@ -18,8 +18,6 @@ export type ParseResult =
 const MAX_CHARACTERS = 4 * 1024 * 1024;
 /** A file that is nested deeper is refused unread: the YAML library takes kilobytes for each level, and would end the process. */
 const MAX_DEPTH = 100;
-/** Marks of lists, keys and values that follow each other in one line are levels, too. */
-const MARKS_IN_A_ROW = new RegExp(`(?:[-?:][ \\t]+){${MAX_DEPTH}}`);
 
 /**
  * Parses a pipeline file and the measurements file that it names.
@@ -110,6 +108,16 @@ function parseWith<S extends z.ZodType>(
   text: string,
   prepare: (value: unknown) => unknown = value => value,
 ): Parsed<z.output<S>> {
+  const read = readYaml(text);
+  if (!read.ok) return read;
+  const value = prepare(read.value);
+  const result = schema.safeParse(value);
+  if (result.success) return { ok: true, value: result.data };
+  return { ok: false, issues: issuesOf(result.error, value, keysOf(schema)) };
+}
+
+/** Reads YAML (or JSON) that anybody may have written: in time and memory in proportion to its size. */
+export function readYaml(text: string): Parsed<unknown> {
   if (text.length > MAX_CHARACTERS) {
     return failure(
       "(the file)",
@@ -118,14 +126,14 @@ function parseWith<S extends z.ZodType>(
       "Split it.",
     );
   }
-  if (isNestedTooDeeply(text))
-    return failure("(the file)", "lists and maps in each other", `must not be deeper than ${MAX_DEPTH}`, "Flatten it.");
-  let value: unknown;
   try {
     const lineCounter = new LineCounter();
     // The library would compare each key with all others of its map, and show each error with all of its line.
-    const document = parseDocument(text, { lineCounter, uniqueKeys: false, prettyErrors: false });
-    const broken = document.errors[0] ?? findRepeatedKey(document);
+    const composer = new Composer({ uniqueKeys: false, prettyErrors: false, logLevel: "error" });
+    const [document, next] = composer.compose(readTokens(text, lineCounter), true, text.length);
+    if (!document) throw new Error("no YAML document");
+    const second = next && { message: "there must not be several documents", pos: next.range };
+    const broken = document.errors[0] ?? second ?? findWrongKey(document);
     if (broken) {
       const { line, col } = lineCounter.linePos(broken.pos[0]);
       const start = lineCounter.lineStarts[line - 1] ?? 0;
@@ -133,45 +141,48 @@ function parseWith<S extends z.ZodType>(
       const rule = `not YAML: ${broken.message}`;
       return failure(`line ${line}, column ${col}`, shown.trim().slice(0, 80), rule, "Correct the YAML.");
     }
-    value = prepare(document.toJS({ maxAliasCount: 100 }));
+    return { ok: true, value: document.toJS({ maxAliasCount: 100 }) };
   } catch (error) {
+    if (error instanceof NestedTooDeeply)
+      return failure("(the file)", "lists and maps in each other", error.message, "Flatten it.");
     return failure("(the file)", "aliases", VariscaleError.from(error).message, "Write it without so many aliases.");
   }
-  const result = schema.safeParse(value);
-  if (result.success) return { ok: true, value: result.data };
-  return { ok: false, issues: issuesOf(result.error, value, keysOf(schema)) };
 }
 
-/** Brackets in texts and comments count as well: a file has few that are not closed. */
-function isNestedTooDeeply(text: string): boolean {
-  let depth = 0;
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at];
-    if (character === "[" || character === "{") depth++;
-    else if ((character === "]" || character === "}") && depth > 0) depth--;
-    if (depth > MAX_DEPTH) return true;
+class NestedTooDeeply extends Error {}
+
+/** Gives what a YAML text consists of. Throws NestedTooDeeply as soon as there are too many levels, of which the parser keeps a list. */
+function* readTokens(text: string, lineCounter: LineCounter): Generator<CST.Token> {
+  const parser = new Parser(lineCounter.addNewLine);
+  lineCounter.addNewLine(0);
+  for (const lexeme of new Lexer().lex(text)) {
+    yield* parser.next(lexeme);
+    if (parser.stack.length > MAX_DEPTH) throw new NestedTooDeeply(`must not be deeper than ${MAX_DEPTH}`);
   }
-  return MARKS_IN_A_ROW.test(text);
+  yield* parser.end();
 }
 
-/** The first key that its map has twice; null: there is none. */
-function findRepeatedKey(
+/** The first key that is a list or a map, or that its map has twice; null: there is none. */
+function findWrongKey(
   document: Document,
 ): { readonly message: string; readonly pos: readonly [number, number] } | null {
-  let at: number | null = null;
+  let wrong: { readonly message: string; readonly at: number } | null = null;
   visit(document, {
     Map: (_, { items }) => {
       const names = new Set<unknown>();
       for (const { key } of items) {
-        if (!isScalar(key)) continue;
-        if (names.has(key.value)) at = key.range?.[0] ?? 0;
-        names.add(key.value);
-        if (at !== null) return visit.BREAK;
+        const at = (isNode(key) && key.range?.[0]) || 0;
+        // The library would look at all anchors of the file for each of them.
+        if (!isScalar(key)) wrong = { message: "Map keys must be plain values", at };
+        else if (names.has(key.value)) wrong = { message: "Map keys must be unique", at };
+        else names.add(key.value);
+        if (wrong !== null) return visit.BREAK;
       }
       return undefined;
     },
   });
-  return at === null ? null : { message: "Map keys must be unique", pos: [at, at] };
+  const found = wrong as { readonly message: string; readonly at: number } | null;
+  return found && { message: found.message, pos: [found.at, found.at] };
 }
 
 function failure(path: string, value: string, rule: string, fix: string): Parsed<never> {

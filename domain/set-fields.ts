@@ -1,5 +1,6 @@
 import { parse, stringify } from "yaml";
 import { VariscaleError } from "./errors.ts";
+import { readYaml } from "./pipeline-file.ts";
 
 /**
  * A YAML text with fields replaced by `path=value` pairs (`spec.slo.latencyMs=800`, `spec.stages[0].cores=2`; the value is YAML).
@@ -9,9 +10,11 @@ import { VariscaleError } from "./errors.ts";
  */
 export function setFields(text: string, pairs: readonly string[]): string {
   if (pairs.length === 0) return text;
-  const document: unknown = parse(text);
-  for (const pair of pairs) setField(document, pair);
-  return stringify(document);
+  const read = readYaml(text);
+  // A text that can't be read stays as it is: the parser of the file says what is wrong, and where.
+  if (!read.ok) return text;
+  for (const pair of pairs) setField(read.value, pair);
+  return stringify(read.value);
 }
 
 function setField(document: unknown, pair: string): void {

@@ -6,13 +6,21 @@ import { edited, issuesOf, nothingBeside, VALID } from "./valid-file.ts";
 
 describe("parsePipelineFile()", () => {
   it("refuses a file whose lists and maps are nested deeper than any, before it is read", () => {
-    for (const text of ["[".repeat(1e6), "{a: ".repeat(101), "- ".repeat(101), "? ".repeat(101)]) {
+    const indented = Array.from({ length: 1000 }, (_, i) => `${" ".repeat(i)}a:\n`).join("");
+    const marks = Array.from(
+      { length: 20 },
+      (_, i) => `${"- ".repeat(99 * i).replaceAll("-", " ")}${"- ".repeat(99)}\n`,
+    );
+    const deep = ["[".repeat(1e6), "{a: ".repeat(101), "- ".repeat(101), "? ".repeat(101), "? !a ".repeat(3000)];
+    for (const text of [...deep, indented, marks.join("")]) {
       const result = parsePipelineFile(text, () => null);
       assert.ok(!result.ok);
       assert.equal(result.issues[0]?.rule, "must not be deeper than 100");
     }
-    const flat = parsePipelineFile("- []\n- {}\n".repeat(1000), () => null);
-    assert.ok(!flat.ok && !/deeper/.test(flat.issues[0]?.rule ?? ""));
+    for (const text of ["- []\n- {}\n".repeat(1000), `# ${"[".repeat(1000)}\n- "${"[ - ".repeat(1000)}"\n`]) {
+      const flat = parsePipelineFile(text, () => null);
+      assert.ok(!flat.ok && !/deeper/.test(flat.issues[0]?.rule ?? ""));
+    }
   });
 
   it("names the line of a key that its map has twice", () => {

@@ -37,6 +37,10 @@ describe("setFields()", () => {
     });
   }
 
+  it("leaves a text that can't be read to its parser, which says where it is broken", () => {
+    for (const text of ["a: [\n", "a: 1\na: 2\n", "[".repeat(20_000)]) assert.equal(setFields(text, ["a=3"]), text);
+  });
+
   it("can't reach what every object inherits", () => {
     setFields(TEXT, ["__proto__.polluted=1", "spec.constructor.prototype.polluted=1"]);
     assert.equal(({} as Record<string, unknown>)["polluted"], undefined);

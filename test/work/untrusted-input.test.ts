@@ -9,6 +9,7 @@ import { startMcpHttp } from "../../cli/mcp/http.ts";
 import { defineTool } from "../../cli/mcp/tool.ts";
 import { answerLabelOf } from "../../domain/answer-label.ts";
 import { parsePipelineFile } from "../../domain/pipeline-file.ts";
+import { setFields } from "../../domain/set-fields.ts";
 import type { StageContract } from "../../domain/tensor.ts";
 import { readLoadTable } from "../../load/load-table.ts";
 import type { HttpServer } from "../../runtime/http-server.ts";
@@ -68,6 +69,8 @@ const YAML_TEXTS: Readonly<Record<string, (bytes: number) => string>> = {
   anchors: bytes => lines(i => `- &a${i} 0\n`, bytes),
   aliases: bytes => `- &a 0\n${fill("- *a\n", bytes)}`,
   "a flow that does not end": bytes => fill("{a: [", bytes),
+  "lists that are keys, with anchors": bytes => lines(i => `&a${i}\n[${i}]: 0\n`, bytes),
+  "aliases that are keys": bytes => `a: &a 0\n${fill("*a : 0\n", bytes)}`,
   "documents of their own": bytes => fill("---\n", bytes),
   blanks: bytes => `a: ${fill(" ", bytes)}b`,
   tabs: bytes => fill("\t", bytes),
@@ -232,6 +235,12 @@ describe("the work that untrusted input makes, against its size", function () {
   each("of tunings", JSON_TEXTS, text => tuningOf(JSON.parse(text), NOW_MS), SMALL_BYTES);
   each("of labels", JSON_TEXTS, text => answerLabelOf(JSON.parse(text)), SMALL_BYTES);
   each("of pipeline files", YAML_TEXTS, text => parsePipelineFile(text, () => null), SMALL_BYTES / 2);
+  each(
+    "of pipeline files with a field that is set",
+    YAML_TEXTS,
+    text => parsePipelineFile(setFields(text, ["spec.slo.latencyMs=800"]), () => null),
+    SMALL_BYTES / 2,
+  );
   each("of loads", CSV_TEXTS, text => readLoadTable(text, "load.csv", { column: null }));
   each(
     "of a kubeconfig",
