@@ -3,6 +3,7 @@ import { VariscaleError } from "../../domain/errors.ts";
 import { DATATYPES } from "../../domain/tensor.ts";
 import { parseHttpAddress } from "../../runtime/http-address.ts";
 import { fetchJson } from "../fetch-json.ts";
+import { plainText } from "../plain-text.ts";
 import { type DescribedModel, nameFrom } from "./described-model.ts";
 import { contractOf } from "./tensor-contract.ts";
 
@@ -33,7 +34,7 @@ export async function describeServed(url: string, say: (line: string) => void): 
     credentials: "remove them",
   });
   const [, base = "", one] = /^(.*?)(?:\/v2(?:\/models\/([^/]+))?)?\/*$/.exec(url) ?? [];
-  if (one !== undefined) return [await describeModel(base, decodeURIComponent(one))];
+  if (one !== undefined) return [await describeModel(base, decodeName(url, one))];
   const models: DescribedModel[] = [];
   const reasons: string[] = [];
   for (const name of await listModels(base)) {
@@ -50,8 +51,17 @@ export async function describeServed(url: string, say: (line: string) => void): 
       "not_found",
       `--from-v2 ${base}: the server has these models, and none of them can be described:\n${reasons.map(line => `- ${line}`).join("\n")}`,
     );
-  for (const reason of reasons) say(`left out: ${reason}`);
+  for (const reason of reasons) say(`left out: ${plainText(reason)}`);
   return models;
+}
+
+function decodeName(url: string, encoded: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch (error) {
+    const message = `--from-v2 ${url}: \`${encoded}\` is no encoded name of a model: write a percent sign as %25`;
+    throw new VariscaleError("invalid_argument", message, { cause: error });
+  }
 }
 
 async function listModels(base: string): Promise<readonly string[]> {

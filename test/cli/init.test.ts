@@ -171,6 +171,7 @@ describe("variscale init", function () {
       await refused(url, /does not answer: the answer has more than/);
       answers = { "/v2/models/m": { name: "m", inputs: [], outputs: [] } };
       await refused(`${url}/v2/models/m`, /it is loaded, and its metadata names no inputs: .*model-settings\.json/);
+      await refused(`${url}/v2/models/50%`, /`50%` is no encoded name of a model: write a percent sign as %25/);
       const load = new RegExp(`curl -X POST ${url}/v2/repository/models/gone/load`);
       await refused(`${url}/v2/models/gone`, load);
       const bad = { ...tensor, datatype: "FP7" };
@@ -215,7 +216,11 @@ describe("variscale init", function () {
       "/v2/repository/index": ["bare", "good", "fixed", "gone"].map(name => ({ name })),
       "/v2/models/bare": { name: "bare" },
       "/v2/models/good": { name: "good", inputs: [tensor], outputs: [tensor] },
-      "/v2/models/fixed": { name: "fixed", inputs: [{ ...tensor, shape: [1, 2] }], outputs: [tensor] },
+      "/v2/models/fixed": {
+        name: "fixed",
+        inputs: [{ ...tensor, name: "x\u001b[31m", shape: [1, 2] }],
+        outputs: [tensor],
+      },
     };
     const server = createServer(({ url = "" }, response) => {
       response.writeHead(answers[url] ? 200 : 404).end(JSON.stringify(answers[url]));
@@ -230,8 +235,9 @@ describe("variscale init", function () {
         ["good"],
       );
       assert.match(stderr, /left out: .*\/models\/bare: it is loaded, and its metadata names no inputs/);
-      assert.match(stderr, /left out: .*\/models\/fixed: input `x`: the first dimension is the batch/);
+      assert.match(stderr, /left out: .*\/models\/fixed: input `x.?\[31m`: the first dimension is the batch/);
       assert.match(stderr, /left out: .*\/models\/gone: it is not loaded/);
+      assert.ok(!stderr.includes("\u001b"), "no name of a server writes to the terminal");
     } finally {
       server.close();
     }
