@@ -11,7 +11,7 @@ import { PIXEL, type Sample } from "./samples.ts";
 
 const TRIAL_LAYERS = 30;
 const STAGE = "image";
-/** MiB of heap that Node takes by itself in a pod of 512 MiB: half of it. On a machine it takes gigabytes before it collects. */
+/** MiB of heap that Node allows itself in a pod of 512 MiB. By that of a whole machine it would collect less often. */
 const POD_HEAP_MIB = 256;
 /** What a session is said to need, so that the memory of a pod says how many of them it holds. */
 const SESSION_MIB = 1000;
