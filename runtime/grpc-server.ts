@@ -146,6 +146,8 @@ export class GrpcServer {
       calls: new CallBytes({ held: budget.hold(), maxMessageBytes, keepsMessages }),
       waitMs: times?.roomWithinMs ?? ROOM_WITHIN_MS,
       onFull: waiting => this.#makeRoom(waiting),
+      onRefused: () =>
+        this.#end(connection, "it sent headers of more than 16 KiB, or messages compressed or too many at once"),
       onClose: () => {
         this.#connections.delete(connection);
         injector.destroy();
@@ -185,16 +187,16 @@ export class GrpcServer {
   }
 
   #meter(
-    { path }: ServerMethodDefinition<unknown, unknown>,
+    method: ServerMethodDefinition<unknown, unknown>,
     call: ConstructorParameters<typeof MeteredCall>[0],
     connection: MeteredConnection,
   ): MeteredCall {
-    const { budget, decodeLimits, maxMessageBytes, onNoRoom = () => undefined } = this.#options;
+    const { budget, decodeLimits, onNoRoom = () => undefined } = this.#options;
     return new MeteredCall(call, {
-      method: this.#methods.get(path) ?? null,
+      method: this.#methods.get(method.path) ?? null,
       budget,
       limits: decodeLimits,
-      roomToStartBytes: Math.min(maxMessageBytes, budget.maxBytes / 8),
+      roomToStartBytes: this.#roomToStart(method),
       clock: this.#clock,
       onNoRoom,
       onLargeMetadata: bytes => {
@@ -203,6 +205,16 @@ export class GrpcServer {
       onBegin: begun => this.#connections.get(connection)?.add(begun),
       onOver: over => this.#connections.get(connection)?.delete(over),
     });
+  }
+
+  /**
+   * Streams of answers stay open for as long as a client likes, so they leave a quarter of the budget to other calls. Calls of a library's service
+   * need no room beside that, so that health always answers.
+   */
+  #roomToStart({ path, requestStream, responseStream }: ServerMethodDefinition<unknown, unknown>): number {
+    const { budget, maxMessageBytes } = this.#options;
+    if (responseStream && !requestStream) return budget.maxBytes / 4;
+    return this.#methods.has(path) ? Math.min(maxMessageBytes, budget.maxBytes / 8) : 0;
   }
 
   #allCalls(): MeteredCall[] {

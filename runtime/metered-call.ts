@@ -34,7 +34,7 @@ export interface MeteredCallOptions {
   readonly method: MeteredMethod | null;
   readonly budget: ByteBudget;
   readonly limits: DecodeLimits;
-  /** A call begins only while there is so much room in the budget. Calls of a library's service need none, so that health always answers. */
+  /** A call begins only while there is so much room in the budget; with 0 it always does. */
   readonly roomToStartBytes: number;
   readonly clock: CoarseClock;
   readonly onNoRoom: (method: string, metadata: Metadata, message: string) => void;
@@ -128,7 +128,7 @@ export class MeteredCall extends ServerInterceptingCall {
   }
 
   #begin(metadata: Metadata, listener: Listener): void {
-    const { method, budget, roomToStartBytes, clock, onBegin, onLargeMetadata } = this.#options;
+    const { budget, roomToStartBytes, clock, onBegin, onLargeMetadata } = this.#options;
     onBegin(this);
     const tooLong = findTooLong(metadata);
     if (tooLong) {
@@ -137,7 +137,7 @@ export class MeteredCall extends ServerInterceptingCall {
       return;
     }
     this.#metadata = metadata;
-    if (method && budget.usedBytes + roomToStartBytes > budget.maxBytes) this.#refuseForRoom();
+    if (roomToStartBytes > 0 && budget.usedBytes + roomToStartBytes > budget.maxBytes) this.#refuseForRoom();
     else {
       this.#awaitsSinceMs = clock.nowMs;
       listener.onReceiveMetadata(metadata);

@@ -11,6 +11,8 @@ export interface MeteredConnectionOptions {
   /** How long the connection waits for room in the budget until `onFull` is called. */
   readonly waitMs: number;
   readonly onFull: (connection: MeteredConnection) => void;
+  /** The client sent what `calls` refuses: the connection is to be ended. */
+  readonly onRefused: (connection: MeteredConnection) => void;
   readonly onClose: (connection: MeteredConnection) => void;
 }
 
@@ -102,7 +104,7 @@ export class MeteredConnection extends Duplex {
       const piece = this.#rest.subarray(0, bytes);
       this.#rest = this.#rest.subarray(bytes);
       if (calls.isRefused) {
-        this.destroy();
+        this.#options.onRefused(this);
         return;
       }
       hasWaited ||= this.#waitingSinceMs !== null;

@@ -19,10 +19,10 @@ const MAX_CALLS_OF_SWITCHER_CONNECTION = 8;
 const MAX_SWITCHER_OBJECTS = 32_768;
 /**
  * The messages and open calls of each port have memory of their own, so that nobody who reaches one port can starve another. Of the 384 MiB that the
- * chart gives a scaler they have 120 MiB together. KEDA holds a stream open for each of its ScaledObjects; the metrics of a thousand pipelines are
+ * chart gives a scaler they have 152 MiB together. KEDA holds a stream open for each of its ScaledObjects; the metrics of a thousand pipelines are
  * some 25 MiB of text.
  */
-const BUDGET_BYTES = { keda: 64 * MIB, switchers: 24 * MIB, http: 32 * MIB };
+const BUDGET_BYTES = { keda: 96 * MIB, switchers: 24 * MIB, http: 32 * MIB };
 
 export interface ServersOptions {
   readonly host: string;

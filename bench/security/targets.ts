@@ -18,7 +18,7 @@ const MIB = 1024 * 1024;
 export const BUDGET_MIB: Readonly<Record<TargetName, number>> = {
   switcher: 2 * (MEMORY_MIB / 8),
   gateway: 256,
-  scaler: 120,
+  scaler: 152,
 };
 const HEALTH: Readonly<Record<TargetName, string>> = {
   switcher: "/v2/health/live",

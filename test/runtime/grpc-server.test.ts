@@ -367,6 +367,16 @@ describe("GrpcServer", () => {
     others.release();
   });
 
+  it("begins no stream of answers that would leave less than a quarter of the budget to other calls", async () => {
+    const others = budget.hold();
+    assert.ok(others.take(0.8 * BUDGET_BYTES));
+    const stream = begin(open(), { ":path": "/grpc.health.v1.Health/Watch" });
+    stream.end(frame(Buffer.alloc(0)));
+    assert.equal((await readEnd(stream))[0], status.RESOURCE_EXHAUSTED);
+    await serves();
+    others.release();
+  });
+
   it("ends no stream of reflection that has asked something and is idle", async () => {
     await restart({ messageWithinMs: 100 });
     const stream = begin(open(), { ":path": "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" });
@@ -416,6 +426,7 @@ describe("GrpcServer", () => {
     const closed = waitForEnd(session);
     begin(session).write(Buffer.alloc(5 * 3000));
     await closed;
+    assert.ok(logged.some(line => line.includes("a gRPC connection was ended: it sent")));
     await serves();
   });
 
