@@ -19,8 +19,15 @@ const FIXES: Readonly<Record<string, string>> = {
   EIO: "The disk does not work as it should: look at the system's log.",
 };
 
+/** Control characters, which a server's text may have, would move the cursor of a terminal or colour it. */
+const CONTROLS = /(?![\n\t])\p{Cc}+/gu;
+
 /** What a command that failed says: what the system refuses as a sentence with the fix; with the stack what is a fault of ours. */
 export function failureText(thrown: unknown): string {
+  return describe(thrown).replace(CONTROLS, " ");
+}
+
+function describe(thrown: unknown): string {
   const error = VariscaleError.from(thrown);
   if (error instanceof PipelineCodeError) return error.text;
   if (error.code !== "internal") return error.message;

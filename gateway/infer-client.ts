@@ -27,9 +27,9 @@ export type InferResult =
   | { readonly kind: "late" }
   /** Refused, reset or no answer; `wasSent` false: the replica surely never saw the call, so it can't have died of it. */
   | { readonly kind: "unreachable"; readonly error: VariscaleError; readonly wasSent: boolean }
-  /** Any other status, or an answer that breaks the contract. */
   /** The call has more rows or bytes than any replica takes. */
   | { readonly kind: "tooLarge"; readonly message: string }
+  /** Any other status, or an answer that breaks the contract. */
   | { readonly kind: "wrong"; readonly error: VariscaleError };
 
 /** An answer larger than this is not read. */

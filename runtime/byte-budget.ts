@@ -1,6 +1,6 @@
 /**
- * The bytes of messages that this process holds at once, on all of its ports together: what has arrived of unfinished requests, and what is
- * worked on. Bytes are counted as they arrive, never as announced, so a peer that announces much and sends nothing takes no room from others.
+ * The bytes of messages that a process holds at once, on one of its ports or on several together: what has arrived of unfinished requests, and
+ * what is worked on. Bytes are counted as they arrive, never as announced, so a peer that announces much and sends nothing takes no room from others.
  */
 export class ByteBudget {
   readonly #maxBytes: () => number;

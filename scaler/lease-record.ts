@@ -55,9 +55,9 @@ const STUCK = "variscale.dev/stuck";
 const MOST_STUCK = 200;
 export const ALL_STUCK = "*";
 
-/** A ConfigMap may name an epoch that is so far ahead of the clock, … */
+/** A ConfigMap may name an epoch that is at most so far ahead of the clock. */
 const BOARD_AHEAD_SECONDS = 86_400;
-/** … and the Lease, which leaders alone write, one that is further ahead: a leader comes above what ConfigMaps say. */
+/** The Lease, which leaders alone write, may name one that is further ahead: a leader comes above what ConfigMaps say. */
 const LEASE_AHEAD_SECONDS = 2 * BOARD_AHEAD_SECONDS;
 
 const countText = z.string().regex(/^\d{1,15}$/);

@@ -150,7 +150,7 @@ function adoptState(stateDir: string, key: PipelineKey, logger: Logger): void {
   try {
     adoptEarlierState(process.env, stateDir, key);
   } catch (error) {
-    logger.warn({ error, folder: stateDir }, "what an earlier version kept is not taken over");
+    logger.warn({ err: error, folder: stateDir }, "what an earlier version kept is not taken over");
   }
 }
 

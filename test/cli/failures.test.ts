@@ -28,6 +28,7 @@ describe("failureText()", () => {
 
   it("says what we say in our words, and shows where a fault of ours is", () => {
     assert.equal(failureText(new VariscaleError("not_found", "there is none")), "there is none");
+    assert.equal(failureText(new VariscaleError("not_found", "no \u001b[31mmodel\nthere")), "no  [31mmodel\nthere");
     assert.match(failureText(new TypeError("x is not a function")), /x is not a function\n\s+at /);
   });
 });
