@@ -24,6 +24,7 @@ const suites: Readonly<Record<string, Suite>> = {
   optimizer: whole(async () => (await import("./optimizer.bench.ts")).optimizerSuite()),
   forecaster: async only => (await import("./forecaster.bench.ts")).forecasterSuite(only),
   house: whole(async () => countHouse()),
+  ladder: async only => (await import("./ladder/ladder.bench.ts")).ladderSuite(only),
   page: async only => (await import("./page.bench.ts")).pageSuite(only),
   pipelines: async only => (await import("./pipelines.bench.ts")).pipelinesSuite(only),
   scaler: async only => (await import("./scaler.bench.ts")).scalerSuite(only),

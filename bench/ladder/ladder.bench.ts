@@ -1,0 +1,187 @@
+/** The suite `ladder`: what the choice of a variant for each batch is worth, and what it costs. */
+
+import type { Stage } from "../../domain/pipeline.ts";
+import { serviceMs } from "../../domain/profile.ts";
+import { chooseBatch, findHopeless } from "../../domain/serving/choose-batch.ts";
+import { type Call, createRung } from "../../domain/serving/ladder.ts";
+import { partSeed, seededRandom } from "../../load/seeded-random.ts";
+import { pipelineFileAt, readPipeline } from "../../runtime/read-pipeline.ts";
+import { askedParts } from "../asked-parts.ts";
+import { type Figure, figure } from "../figure.ts";
+import { type Circumstances, type Outcome, type RungModel, SLOT_MS, serveAlone } from "./one-replica.ts";
+import { RULES } from "./rules.ts";
+
+const PIPELINES = ["id-card", "video", "audio", "question-answering"];
+const SEEDS = [1, 2];
+/** As long as it takes for so many requests at the capacity of the lightest variant, within bounds, in slots of 100 ms. */
+const REQUESTS = 6000;
+const LEAST_SLOTS = 20;
+const MOST_SLOTS = 1200;
+/** Bursts come every 10 s, or twice in a run that is short, and last a fifth of that. */
+const CYCLE_SLOTS = 100;
+const CHOICES = 20_000;
+const CHOICE_CALLS = 512;
+const CHOICE_RUNGS = 5;
+const HEADROOM = 0.75;
+/** Rows of a batch of the heaviest variant; lighter ones have as many as take no longer. */
+const TOP_BATCH = 4;
+const MOST_BATCH = 32;
+
+const PARTS: Readonly<Record<string, () => Figure[]>> = { rules: compareRules, choice: measureChoice };
+
+export async function ladderSuite(only: readonly string[] | null): Promise<Figure[]> {
+  return askedParts(only, Object.keys(PARTS)).flatMap(part => PARTS[part]?.() ?? []);
+}
+
+interface Cell {
+  readonly name: string;
+  readonly circumstances: Circumstances;
+}
+
+/** Every stage of our pipelines by itself, on one replica, with half of the SLO, under loads that no single variant suits. */
+function cells(): readonly Cell[] {
+  return PIPELINES.flatMap(name => {
+    const pipeline = readPipeline(pipelineFileAt(name));
+    return pipeline.stages.flatMap(stage => {
+      const rungs = listRungs(stage);
+      const lightest = rungs.at(-1);
+      const middle = rungs[rungs.length >> 1];
+      if (!lightest || !middle || rungs.length < 2) return [];
+      const sloMs = pipeline.slo.latencyMs / pipeline.stages.length;
+      const most = capacityRps(lightest);
+      const common = { rungs, sloMs, headroom: HEADROOM, slower: 1, stalls: { share: 0, ms: 0 } };
+      const slots = Math.round(Math.min(MOST_SLOTS, Math.max(LEAST_SLOTS, (1000 * REQUESTS) / (SLOT_MS * most))));
+      const fillSlots = (rate: (slot: number) => number): readonly number[] =>
+        Array.from({ length: slots }, (_, slot) => rate(slot));
+      const cycle = Math.min(CYCLE_SLOTS, slots / 2);
+      const bursts = fillSlots(slot => (slot % cycle < cycle / 5 ? 0.8 : 0.16) * most);
+      const loads = {
+        flat: { ...common, ratesRps: fillSlots(() => 0.85 * capacityRps(middle)) },
+        bursts: { ...common, ratesRps: bursts },
+        step: { ...common, ratesRps: fillSlots(slot => (slot < slots / 2 ? 0.1 : 0.8) * most) },
+        stalls: { ...common, ratesRps: bursts, stalls: { share: 0.01, ms: 30 } },
+        slower: { ...common, ratesRps: bursts.map(rate => rate / 1.5), slower: 1.5 },
+        faster: { ...common, ratesRps: bursts.map(rate => rate / 0.67), slower: 0.67 },
+      };
+      return Object.entries(loads).map(([load, circumstances]) => ({
+        name: `${name}/${stage.name}/${load}`,
+        circumstances,
+      }));
+    });
+  });
+}
+
+function compareRules(): Figure[] {
+  const gains: Record<string, number> = {};
+  const avoidable: Record<string, number> = {};
+  for (const { name, circumstances } of cells()) {
+    const outcomes = Object.entries(RULES).map(([rule, choose]) => [rule, measureMean(circumstances, choose)] as const);
+    const best = Math.max(
+      ...circumstances.rungs.map(
+        ({ variant }) => measureMean(circumstances, RULES["ladder"] as never, [variant.name]).effectivePercent,
+      ),
+    );
+    const line = outcomes.map(([rule, outcome]) => {
+      gains[rule] = (gains[rule] ?? 0) + outcome.effectivePercent - best;
+      avoidable[rule] = Math.max(avoidable[rule] ?? 0, outcome.avoidablePercent);
+      return `${rule} ${(outcome.effectivePercent - best).toFixed(2)} (missed ${outcome.missedPercent.toFixed(2)}, p50 ${outcome.p50Ms.toFixed(1)})`;
+    });
+    process.stderr.write(`${name}: best fixed ${best.toFixed(2)} %; less it: ${line.join("; ")}\n`);
+  }
+  const count = cells().length;
+  const meanGains = Object.entries(gains).map(([rule, gain]) => [rule, round(gain / count)] as const);
+  const [ours = Number.NaN, ...rivals] = meanGains.map(([, gain]) => gain);
+  return [
+    figure("ladder.rules.lead", round(ours - Math.max(...rivals)), {
+      against: Object.fromEntries(meanGains),
+      note: `points of effective accuracy above the best single variant of each cell, picked afterwards, as a mean over ${count} cells: one replica of each stage by itself, ${SEEDS.length} seeds of about ${REQUESTS} requests each; worst avoidable misses in percent: ${Object.entries(
+        avoidable,
+      )
+        .map(([rule, percent]) => `${rule} ${round(percent)}`)
+        .join(", ")}`,
+    }),
+  ];
+}
+
+function measureMean(
+  circumstances: Circumstances,
+  rule: (typeof RULES)[string],
+  only?: readonly string[],
+): Omit<Outcome, "inTime" | "requests"> & { readonly avoidablePercent: number } {
+  const floor = circumstances.rungs.at(-1)?.variant.name ?? "";
+  const runs = SEEDS.map(seed => {
+    const ours = serveAlone(circumstances, rule, seed, only);
+    const lightest = serveAlone(circumstances, rule, seed, [floor]);
+    const missed = ours.inTime.filter((was, request) => !was && lightest.inTime[request] === true).length;
+    return { ...ours, avoidablePercent: (100 * missed) / ours.requests };
+  });
+  const mean = (of: (run: (typeof runs)[number]) => number): number =>
+    runs.reduce((sum, run) => sum + of(run), 0) / runs.length;
+  return {
+    effectivePercent: mean(run => run.effectivePercent),
+    missedPercent: mean(run => run.missedPercent),
+    p50Ms: mean(run => run.p50Ms),
+    avoidablePercent: mean(run => run.avoidablePercent),
+  };
+}
+
+/** Time of one choice and one look for hopeless calls, where 512 calls of mixed deadlines wait and nothing is easy. */
+function measureChoice(): Figure[] {
+  const random = seededRandom(partSeed(1, 1));
+  const points = [1, 2, 4, 8, 16, 32].map(batch => ({ batch, latencyMs: 0.2 + 0.1 * batch }));
+  const ladder = Array.from({ length: CHOICE_RUNGS }, (_, at) => {
+    const factor = 2 ** (CHOICE_RUNGS - 1 - at);
+    const times = points.map(({ batch, latencyMs }) => ({ batch, latencyMs: factor * latencyMs }));
+    return createRung(`v${at}`, { points: times }, 32 >> (CHOICE_RUNGS - 1 - at) || 1);
+  });
+  const micros: number[] = [];
+  for (let choice = 0; choice < CHOICES; choice += 1) {
+    const calls = Array.from({ length: CHOICE_CALLS }, (): Call => {
+      const softMs = 20 + 300 * random();
+      return { rows: 1 + Math.floor(4 * random()), shape: "a", softMs, hardMs: softMs + 50 * random(), variant: null };
+    }).toSorted((a, b) => a.softMs - b.softMs);
+    const startMs = 40 * random();
+    const startedMs = performance.now();
+    const hopeless = new Set(findHopeless(ladder, calls, startMs));
+    const left = hopeless.size === 0 ? calls : calls.filter(call => !hopeless.has(call));
+    if (left.length > 0) chooseBatch(ladder, left, startMs, { rows: 4, softAfterMs: 150, nowMs: startMs });
+    if (choice >= CHOICES / 10) micros.push((performance.now() - startedMs) * 1000);
+  }
+  micros.sort((a, b) => a - b);
+  return [
+    figure("ladder.choiceMicros", round(micros[Math.floor(0.99 * micros.length)] ?? Number.NaN), {
+      against: { p50: round(micros[micros.length >> 1] ?? Number.NaN) },
+      note: `p99 of ${micros.length} choices, refusals included; ${CHOICE_CALLS} calls of mixed deadlines wait, ${CHOICE_RUNGS} rungs`,
+    }),
+  ];
+}
+
+function listRungs({ variants }: Stage): readonly RungModel[] {
+  const known = variants.flatMap(({ name, accuracy, profile }) =>
+    profile && accuracy !== null ? [{ variant: { name, accuracy }, profile, maxBatch: 1 }] : [],
+  );
+  // A variant that is slower and no more accurate than another one is no rung.
+  const rungs = known
+    .filter(
+      one => !known.some(other => readRowMs(other) < readRowMs(one) && other.variant.accuracy >= one.variant.accuracy),
+    )
+    .toSorted((a, b) => readRowMs(b) - readRowMs(a));
+  const mostMs = serviceMs(rungs[0]?.profile ?? { points: [] }, TOP_BATCH);
+  return rungs.map(rung => {
+    const batches = rung.profile.points.filter(({ latencyMs, batch }) => batch <= MOST_BATCH && latencyMs <= mostMs);
+    return { ...rung, maxBatch: Math.max(1, ...batches.map(({ batch }) => batch)) };
+  });
+}
+
+function readRowMs({ profile }: RungModel): number {
+  return profile.points[0]?.latencyMs ?? 0;
+}
+
+/** Rows that one replica serves in full batches. */
+function capacityRps({ profile, maxBatch }: RungModel): number {
+  return (1000 * maxBatch) / serviceMs(profile, maxBatch);
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(4));
+}

@@ -1,0 +1,73 @@
+/** Rules for the variant of the next batch that the literature has or that are simpler than ours, to be compared with it. */
+import { chooseRung, type ExpectedNow } from "../../domain/serving/choose-batch.ts";
+import { type Call, type Ladder, type Rung, rowsMs } from "../../domain/serving/ladder.ts";
+
+export interface Choosing {
+  readonly ladder: Ladder;
+  readonly calls: readonly Call[];
+  readonly startMs: number;
+  readonly expected: ExpectedNow | null;
+  /** By rung, in the order of the ladder, 0 to 1. */
+  readonly accuracies: readonly number[];
+  readonly random: () => number;
+}
+
+export type Rule = (choosing: Choosing) => Rung;
+
+/** A millisecond of the replica costs so much accuracy, times the work that waits over the time that there is for it. */
+const PRICE = 1;
+const WAITED_SHARE = 0.3;
+
+export const RULES: Readonly<Record<string, Rule>> = {
+  ladder: ({ ladder, calls, startMs, expected }) => chooseRung(ladder, calls, startMs, expected),
+  /** SuperServe, section 4: what the head call's slack allows, whatever waits behind it. */
+  slackFit: ({ ladder, calls, startMs }) => {
+    const head = calls[0] as Call;
+    return ladder.find(rung => startMs + rowsMs(rung, head.rows) <= head.softMs) ?? getFloor(ladder);
+  },
+  /** The next batch by a rung, and all that wait behind it by the lightest one. */
+  lightestBehind: ({ ladder, calls, startMs }) =>
+    ladder.find(rung => isInTimeBefore(rung, getFloor(ladder), calls, startMs)) ?? getFloor(ladder),
+  /** Drift plus penalty: accuracy less what the time costs that others wait for. */
+  price: ({ ladder, calls, startMs, accuracies }) => {
+    const head = calls[0] as Call;
+    const slackMs = Math.max(1, head.softMs - startMs);
+    const rows = calls.reduce((sum, call) => sum + call.rows, 0);
+    const floor = getFloor(ladder);
+    const pressure = (rows * (floor.batchMs[1] as number)) / slackMs;
+    const scores = ladder.map(
+      (rung, at) => (accuracies[at] ?? 0) - (PRICE * pressure * (rung.batchMs[1] as number) * rows) / slackMs,
+    );
+    const inTime = ladder.map(rung => startMs + rowsMs(rung, head.rows) <= head.softMs);
+    let best = floor;
+    let bestScore = Number.NEGATIVE_INFINITY;
+    for (const [at, rung] of ladder.entries()) {
+      if (!inTime[at] || (scores[at] as number) <= bestScore) continue;
+      best = rung;
+      bestScore = scores[at] as number;
+    }
+    return best;
+  },
+  /** The heaviest until the oldest call has waited for a share of its time, then the lightest. */
+  lightestOnceLate: ({ ladder, calls, startMs, expected }) => {
+    const head = calls[0] as Call;
+    const slackMs = head.softMs - startMs;
+    const allMs = expected?.softAfterMs ?? slackMs;
+    return slackMs >= (1 - WAITED_SHARE) * allMs ? (ladder[0] as Rung) : getFloor(ladder);
+  },
+  /** Any rung, with equal chance. */
+  random: ({ ladder, random }) => ladder[Math.floor(random() * ladder.length)] as Rung,
+};
+
+function isInTimeBefore(first: Rung, behind: Rung, calls: readonly Call[], startMs: number): boolean {
+  let rows = 0;
+  return calls.every(call => {
+    rows += call.rows;
+    const now = Math.min(rows, first.maxBatch);
+    return startMs + (first.batchMs[now] as number) + rowsMs(behind, rows - now) <= call.softMs;
+  });
+}
+
+function getFloor(ladder: Ladder): Rung {
+  return ladder[ladder.length - 1] as Rung;
+}

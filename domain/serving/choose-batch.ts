@@ -1,0 +1,160 @@
+/**
+ * Chooses the variant of a replica's next batch and its calls, and finds calls that are hopeless. Everywhere `calls` are those that
+ * wait in the order of their soft deadlines, and `startMs` is when the replica is free, with what batches take beyond the expected.
+ *
+ * Those who wait are judged by the same rung as the next batch. SuperServe's SlackFit (NSDI'25) judges by the next batch alone, so that its
+ * queues grow until only the lightest model is fast enough.
+ */
+import { type Call, type ExpectedCall, type Ladder, type Rung, rowsMs } from "./ladder.ts";
+
+export interface Batch {
+  readonly rung: Rung;
+  readonly rows: number;
+  /** Calls and how many of their rows it takes, in the order in which the rows are put together. */
+  readonly parts: readonly { readonly call: Call; readonly rows: number }[];
+}
+
+/** The time at which a call came that is expected, beside what it would be like. */
+export type ExpectedNow = ExpectedCall & { readonly nowMs: number };
+
+/** The next batch. `calls` has at least one; `expected` is null where no call has come lately. */
+export function chooseBatch(
+  ladder: Ladder,
+  calls: readonly Call[],
+  startMs: number,
+  expected: ExpectedNow | null,
+): Batch {
+  return takeBatch(ladder, calls, startMs, chooseRung(ladder, calls, startMs, expected));
+}
+
+/**
+ * The most accurate rung with which every call that waits, and the expected one beside them, is done by its soft deadline; the floor where
+ * there is none.
+ */
+export function chooseRung(
+  ladder: Ladder,
+  calls: readonly Call[],
+  startMs: number,
+  expected: ExpectedNow | null,
+): Rung {
+  if (ladder.length === 1) return getFloor(ladder);
+  const withExpected = expected === null ? calls : addExpected(calls, expected);
+  const hasRoom = (rung: Rung): boolean =>
+    isInTime(ladder, rung, calls, startMs) && (withExpected === calls || isInTime(ladder, rung, withExpected, startMs));
+  return ladder.find(hasRoom) ?? getFloor(ladder);
+}
+
+/**
+ * The head call on the chosen rung, or on the one that it keeps, joined by calls of the same rung and shape that come next as far as nobody
+ * in the batch becomes late.
+ */
+export function takeBatch(ladder: Ladder, calls: readonly Call[], startMs: number, chosen: Rung): Batch {
+  const head = calls[0] as Call;
+  const rung = keptRung(ladder, head, startMs) ?? chosen;
+  let rows = Math.min(head.rows, rung.maxBatch);
+  const parts = [{ call: head, rows }];
+  let untilMs = rows === head.rows ? lateAfterMs(head, startMs + (rung.batchMs[rows] as number)) : Infinity;
+  for (let at = 1; at < calls.length && rows < rung.maxBatch; at += 1) {
+    const call = calls[at] as Call;
+    if (call.shape !== head.shape || rungFor(ladder, call, chosen) !== rung) break;
+    const joined = Math.min(call.rows, rung.maxBatch - rows);
+    const doneMs = startMs + (rung.batchMs[rows + joined] as number);
+    if (doneMs > untilMs) break;
+    rows += joined;
+    parts.push({ call, rows: joined });
+    if (joined === call.rows) untilMs = Math.min(untilMs, lateAfterMs(call, doneMs));
+  }
+  return { rung, rows, parts };
+}
+
+/** The calls that even the floor can't serve by their hard deadlines, behind what is before them: they are refused at once. */
+export function findHopeless(ladder: Ladder, calls: readonly Call[], startMs: number): readonly Call[] {
+  const floor = getFloor(ladder);
+  const hopeless: Call[] = [];
+  /** The batch that is being filled: when it starts, its rows, their shape, and until when it must be done. */
+  let freeMs = startMs;
+  let rows = 0;
+  let shape = "";
+  let untilMs = Number.POSITIVE_INFINITY;
+  for (const call of calls) {
+    const joined = call.shape === shape && rows > 0 ? Math.min(call.rows, floor.maxBatch - rows) : 0;
+    const joinedMs = freeMs + (floor.batchMs[rows + joined] as number);
+    const joins = joined > 0 && joinedMs <= untilMs;
+    const rest = joins ? call.rows - joined : call.rows;
+    const nextMs = joins ? joinedMs : freeMs + (floor.batchMs[rows] as number);
+    if (nextMs + rowsMs(floor, rest) > call.hardMs) {
+      hopeless.push(call);
+    } else if (rest === 0) {
+      rows += joined;
+      untilMs = Math.min(untilMs, lateAfterMs(call, joinedMs));
+    } else {
+      rows = rest % floor.maxBatch || floor.maxBatch;
+      freeMs = nextMs + rowsMs(floor, rest - rows);
+      shape = call.shape;
+      untilMs = lateAfterMs(call, freeMs + (floor.batchMs[rows] as number));
+    }
+  }
+  return hopeless;
+}
+
+function addExpected(calls: readonly Call[], { rows, softAfterMs, nowMs }: ExpectedNow): readonly Call[] {
+  const softMs = nowMs + softAfterMs;
+  const at = calls.findIndex(call => call.softMs > softMs);
+  const shape = (at < 0 ? calls.at(-1) : calls[at])?.shape ?? "";
+  const call: Call = { rows, shape, softMs, hardMs: Number.POSITIVE_INFINITY, variant: null };
+  return calls.toSpliced(at < 0 ? calls.length : at, 0, call);
+}
+
+/**
+ * Whether all calls are done by their soft deadlines if `chosen` serves them in batches as full as they get, but for those that keep a rung
+ * of their own. As batches do not depend on deadlines, more time for everybody never makes this false.
+ */
+function isInTime(ladder: Ladder, chosen: Rung, calls: readonly Call[], startMs: number): boolean {
+  /** The batch that is being filled: when it starts, its rung, rows and shape, and the earliest soft deadline of calls that end with it. */
+  let freeMs = startMs;
+  let rung = chosen;
+  let rows = 0;
+  let shape = "";
+  let softMs = Number.POSITIVE_INFINITY;
+  for (const call of calls) {
+    const own = rungFor(ladder, call, chosen);
+    const joins = rows > 0 && own === rung && call.shape === shape;
+    const joined = joins ? Math.min(call.rows, rung.maxBatch - rows) : 0;
+    const rest = call.rows - joined;
+    rows += joined;
+    if (rest === 0) {
+      softMs = Math.min(softMs, call.softMs);
+      continue;
+    }
+    freeMs += rung.batchMs[rows] as number;
+    if (freeMs > softMs) return false;
+    rung = own;
+    rows = rest % own.maxBatch || own.maxBatch;
+    freeMs += rowsMs(own, rest - rows);
+    shape = call.shape;
+    softMs = call.softMs;
+  }
+  return freeMs + (rung.batchMs[rows] as number) <= softMs;
+}
+
+/** The rung that a call keeps: the one that it has, as long as that is in time for its hard deadline, and the floor then; null: none. */
+function keptRung(ladder: Ladder, call: Call, startMs: number): Rung | null {
+  const own = call.variant === null ? undefined : ladder.find(({ variant }) => variant === call.variant);
+  if (own === undefined) return null;
+  return startMs + rowsMs(own, call.rows) <= call.hardMs ? own : getFloor(ladder);
+}
+
+function rungFor(ladder: Ladder, { variant }: Call, chosen: Rung): Rung {
+  if (variant === null || variant === chosen.variant) return chosen;
+  return ladder.find(rung => rung.variant === variant) ?? chosen;
+}
+
+/** Until when a batch must end so that a call does not become late by it; a call that is late anyway does not matter. */
+function lateAfterMs({ softMs, hardMs }: Call, doneMs: number): number {
+  if (doneMs <= softMs) return softMs;
+  return doneMs <= hardMs ? hardMs : Number.POSITIVE_INFINITY;
+}
+
+function getFloor(ladder: Ladder): Rung {
+  return ladder[ladder.length - 1] as Rung;
+}
