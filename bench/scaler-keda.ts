@@ -7,7 +7,7 @@ import type { StartedMessage } from "./empty-scaler.ts";
 import { type Figure, figure } from "./figure.ts";
 import type { KedaAnswer, KedaQuestion } from "./keda-client.ts";
 import type { MemoryMessage } from "./memory-message.ts";
-import { scalerEnvironment, scalerNodeFlags } from "./scaler-node-flags.ts";
+import { CONTAINER_HEAP_FLAG, scalerEnvironment, scalerNodeFlags } from "./scaler-node-flags.ts";
 import { startLoad, startSwitchers } from "./scaler-surroundings.ts";
 
 /** Two streams and, every 15 s, three calls each: 400 calls a second. */
@@ -42,7 +42,7 @@ interface Rig {
 export async function kedaFigures(isShort: boolean): Promise<Figure[]> {
   const stateDir = mkdtempSync(join(tmpdir(), "variscale-bench-"));
   const load = await startLoad();
-  const asStarted = [scalerNodeFlags(), scalerEnvironment()] as const;
+  const asStarted = [[...scalerNodeFlags(), CONTAINER_HEAP_FLAG], scalerEnvironment()] as const;
   const scaler = new Child("./scaler-process.js", [String(PIPELINES), load.url, stateDir], 0, ...asStarted);
   const empty = new Child("./empty-scaler.js", [], 0, ...asStarted);
   const client = new Child("./keda-client.js", [String(PIPELINES), String(SCALED_OBJECTS)], 1);

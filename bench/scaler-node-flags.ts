@@ -10,12 +10,12 @@ function words(): string[] {
   return (scripts["start:scaler"] ?? "").split(" ");
 }
 
-/** MiB of heap that Node allows itself in a container of 384 MiB, the chart's limit. By that of a whole machine it would collect less often. */
-const CONTAINER_HEAP_MIB = 256;
+/** The heap that Node allows itself in a container of 384 MiB, the chart's limit. By that of a whole machine it would collect less often. */
+export const CONTAINER_HEAP_FLAG = "--max-old-space-size=256";
 
-/** The flags that `npm run start:scaler` gives to node, and the heap of its container. */
+/** The flags that `npm run start:scaler` gives to node. */
 export function scalerNodeFlags(): string[] {
-  return [...words().filter(word => word.startsWith("--")), `--max-old-space-size=${CONTAINER_HEAP_MIB}`];
+  return words().filter(word => word.startsWith("--"));
 }
 
 /** The environment that `npm run start:scaler` gives to node. */

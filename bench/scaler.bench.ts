@@ -11,7 +11,7 @@ import { askedParts } from "./asked-parts.ts";
 import { type Figure, figure } from "./figure.ts";
 import type { MemoryMessage } from "./memory-message.ts";
 import { kedaFigures } from "./scaler-keda.ts";
-import { scalerEnvironment, scalerNodeFlags } from "./scaler-node-flags.ts";
+import { CONTAINER_HEAP_FLAG, scalerEnvironment, scalerNodeFlags } from "./scaler-node-flags.ts";
 import { generatedPipeline, STAGES } from "./scaler-pipelines.ts";
 import { startKeda, startLoad, startSwitchers } from "./scaler-surroundings.ts";
 
@@ -118,7 +118,7 @@ async function scalerRssMiB(seconds: number): Promise<Figure> {
   const load = await startLoad();
   const script = fileURLToPath(new URL("./scaler-process.js", import.meta.url));
   const child = fork(script, [String(PIPELINES), load.url, stateDir], {
-    execArgv: scalerNodeFlags(),
+    execArgv: [...scalerNodeFlags(), CONTAINER_HEAP_FLAG],
     env: scalerEnvironment(),
   });
   try {
