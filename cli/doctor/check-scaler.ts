@@ -87,7 +87,9 @@ function isOfCluster(address: string, namespaces: ReadonlySet<string>): boolean 
 }
 
 function unreachable(where: string, address: string, error: ServiceError, namespaces: ReadonlySet<string>): Finding {
-  const isUnresolved = error.code === status.UNAVAILABLE && /Name resolution|ENOTFOUND|EAI_AGAIN/.test(error.details);
+  // A name server that is slow, or answers nothing, lets the call end at its deadline while it still waits for the address.
+  const codes: readonly status[] = [status.UNAVAILABLE, status.DEADLINE_EXCEEDED];
+  const isUnresolved = codes.includes(error.code) && /name resolution|ENOTFOUND|EAI_AGAIN/i.test(error.details);
   if (isUnresolved && isOfCluster(address, namespaces))
     return warn(
       "scaler",
