@@ -9,7 +9,7 @@ import { pipelineFileAt, readPipeline } from "../../runtime/read-pipeline.ts";
 import { askedParts } from "../asked-parts.ts";
 import { type Figure, figure } from "../figure.ts";
 import { type Circumstances, type Outcome, type RungModel, SLOT_MS, serveAlone } from "./one-replica.ts";
-import { RULES } from "./rules.ts";
+import { RULES, type Rule } from "./rules.ts";
 
 const PIPELINES = ["id-card", "video", "audio", "question-answering"];
 const SEEDS = [1, 2];
@@ -74,19 +74,30 @@ function cells(): readonly Cell[] {
 function compareRules(): Figure[] {
   const gains: Record<string, number> = {};
   const avoidable: Record<string, number> = {};
+  const gainsByLoad: Record<string, Record<string, number[]>> = {};
   for (const { name, circumstances } of cells()) {
     const outcomes = Object.entries(RULES).map(([rule, choose]) => [rule, measureMean(circumstances, choose)] as const);
     const best = Math.max(
       ...circumstances.rungs.map(
-        ({ variant }) => measureMean(circumstances, RULES["ladder"] as never, [variant.name]).effectivePercent,
+        ({ variant }) => measureMean(circumstances, RULES.ladder, [variant.name]).effectivePercent,
       ),
     );
     const line = outcomes.map(([rule, outcome]) => {
       gains[rule] = (gains[rule] ?? 0) + outcome.effectivePercent - best;
+      const load = name.slice(name.lastIndexOf("/") + 1);
+      const byRule = gainsByLoad[load] ?? {};
+      byRule[rule] = [...(byRule[rule] ?? []), outcome.effectivePercent - best];
+      gainsByLoad[load] = byRule;
       avoidable[rule] = Math.max(avoidable[rule] ?? 0, outcome.avoidablePercent);
       return `${rule} ${(outcome.effectivePercent - best).toFixed(2)} (missed ${outcome.missedPercent.toFixed(2)}, p50 ${outcome.p50Ms.toFixed(1)})`;
     });
     process.stderr.write(`${name}: best fixed ${best.toFixed(2)} %; less it: ${line.join("; ")}\n`);
+  }
+  for (const [load, byRule] of Object.entries(gainsByLoad)) {
+    const means = Object.entries(byRule).map(
+      ([rule, all]) => `${rule} ${(all.reduce((sum, gain) => sum + gain, 0) / all.length).toFixed(2)}`,
+    );
+    process.stderr.write(`mean of ${load}: ${means.join(", ")}\n`);
   }
   const count = cells().length;
   const meanGains = Object.entries(gains).map(([rule, gain]) => [rule, round(gain / count)] as const);
@@ -105,7 +116,7 @@ function compareRules(): Figure[] {
 
 function measureMean(
   circumstances: Circumstances,
-  rule: (typeof RULES)[string],
+  rule: Rule,
   only?: readonly string[],
 ): Omit<Outcome, "inTime" | "requests"> & { readonly avoidablePercent: number } {
   const floor = circumstances.rungs.at(-1)?.variant.name ?? "";

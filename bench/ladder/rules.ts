@@ -18,7 +18,7 @@ export type Rule = (choosing: Choosing) => Rung;
 const PRICE = 1;
 const WAITED_SHARE = 0.3;
 
-export const RULES: Readonly<Record<string, Rule>> = {
+export const RULES = {
   ladder: ({ ladder, calls, startMs, expected }) => chooseRung(ladder, calls, startMs, expected),
   /** SuperServe, section 4: what the head call's slack allows, whatever waits behind it. */
   slackFit: ({ ladder, calls, startMs }) => {
@@ -57,7 +57,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   },
   /** Any rung, with equal chance. */
   random: ({ ladder, random }) => ladder[Math.floor(random() * ladder.length)] as Rung,
-};
+} satisfies Readonly<Record<string, Rule>>;
 
 function isInTimeBefore(first: Rung, behind: Rung, calls: readonly Call[], startMs: number): boolean {
   let rows = 0;
