@@ -103,7 +103,9 @@ function generated(seed: number, flags: LoadInputFlags): LoadInput {
 function fromFile(path: string, flags: LoadInputFlags, say: (line: string) => void): LoadInput {
   const name = path === "-" ? "standard input" : basename(path);
   const isEachLineARequest = flags.values === "requests";
-  const table = readLoadTable(readLoadFile(path), name, { column: flags.column ?? null, isEachLineARequest });
+  // Errors name the whole path: of /dev/null the last part alone says nothing.
+  const fileName = path === "-" ? name : path;
+  const table = readLoadTable(readLoadFile(path), fileName, { column: flags.column ?? null, isEachLineARequest });
   const { trace, notes } = traceOf(table, flags.values ?? null);
   // Two columns may also be numbers with a decimal comma.
   if (table.valueName === null && table.rows.some(({ time }) => time !== null) && !isEachLineARequest)

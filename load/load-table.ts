@@ -43,7 +43,8 @@ const MOST_SHOWN = 40;
 export function readLoadTable(text: string, fileName: string, options: LoadTableOptions): LoadTable {
   const lines = cellsOf(text);
   const first = lines[0];
-  if (first === undefined) throw invalid(fileName, null, "has no line with a rate: write one rate a line");
+  if (first === undefined)
+    throw invalid(fileName, null, "has no line with a rate: write one rate a line, as 12.5, or name another file");
   const heading = isHeading(first.cells) ? first.cells : null;
   const data = heading === null ? lines : lines.slice(1);
   const columns = columnsOf(fileName, heading, data[0]?.cells ?? first.cells, options);

@@ -177,7 +177,12 @@ describe("variscale backtest", function () {
       [["--csv", good, "--generate", "1"], 2, /one of --csv/],
       [["--csv", join(folder.path, "none.csv")], 1, /--csv .*none\.csv can't be read: ENOENT/],
       [["--csv", folder.path], 1, /can't be read: EISDIR/],
-      [["--csv", file("bad.csv", "1\n-1\n")], 2, /^variscale: bad\.csv, line 2: `-1` is not a rate/],
+      [["--csv", file("bad.csv", "1\n-1\n")], 2, /^variscale: .*\/bad\.csv, line 2: `-1` is not a rate/],
+      [
+        ["--csv", "/dev/null"],
+        2,
+        /^variscale: \/dev\/null has no line with a rate: write one rate a line, as 12\.5, or name/,
+      ],
       [["--csv", good, "--split", "half"], 2, /--split half: must be a share as 0\.67, a time from the start as 14d/],
       [["--csv", good, "--split", "9d"], 2, /nothing is left on one side/],
       [
