@@ -27,8 +27,9 @@ export class PipelineFile {
   readonly pipeline: Pipeline;
   readonly #options: PipelineFileOptions;
   #files: readonly string[];
-  /** Of what was read last. */
-  #taken: string;
+  /** Signatures of `#files` when they were read last. */
+  #taken: readonly string[];
+  #changedFiles: readonly string[] = [];
   /** Of what was seen at the last look, where that is another. */
   #seen: string | null = null;
 
@@ -39,16 +40,23 @@ export class PipelineFile {
     this.origin = { kind: "file", name: `file ${pipelineFileAt(options.path)}` };
     this.pipeline = pipeline;
     this.#files = files;
-    this.#taken = signatureOf(files);
+    this.#taken = files.map(signatureOf);
+  }
+
+  /** Which files had changed when `look()` last said what they say. */
+  get changedFiles(): readonly string[] {
+    return this.#changedFiles;
   }
 
   /** What the files say, where that changed and holds still; else null. */
   look(): PipelineDescription | null {
-    const now = signatureOf(this.#files);
-    if (now === this.#taken) {
+    const signatures = this.#files.map(signatureOf);
+    const changedFiles = this.#files.filter((_, i) => signatures[i] !== this.#taken[i]);
+    if (changedFiles.length === 0) {
       this.#seen = null;
       return null;
     }
+    const now = signatures.join("\n");
     if (now !== this.#seen) {
       this.#seen = now;
       return null;
@@ -61,10 +69,11 @@ export class PipelineFile {
       description = { problem: VariscaleError.from(thrown).message };
     }
     // Written while it was read: it is read again when it holds still.
-    if (signatureOf(this.#files) !== now) return null;
+    if (this.#files.map(signatureOf).join("\n") !== now) return null;
     this.#files = [...files];
-    this.#taken = signatureOf(this.#files);
+    this.#taken = this.#files.map(signatureOf);
     this.#seen = null;
+    this.#changedFiles = changedFiles;
     return description;
   }
 
@@ -92,17 +101,13 @@ export function watchPipelineFiles(
   return () => rota.close();
 }
 
-/** Changes when one of the files is another one, or was written; links are followed. */
-function signatureOf(files: readonly string[]): string {
-  return files
-    .map(file => {
-      try {
-        const found = statSync(file, { bigint: true, throwIfNoEntry: false });
-        return found ? `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs} ${found.ctimeNs}` : "absent";
-      } catch (error) {
-        // A right that was taken away, a network file system that is gone: reading says so.
-        return `unreadable: ${VariscaleError.from(error).message}`;
-      }
-    })
-    .join("\n");
+/** Changes when the file is another one, or was written; links are followed. */
+function signatureOf(file: string): string {
+  try {
+    const found = statSync(file, { bigint: true, throwIfNoEntry: false });
+    return found ? `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs} ${found.ctimeNs}` : "absent";
+  } catch (error) {
+    // A right that was taken away, a network file system that is gone: reading says so.
+    return `unreadable: ${VariscaleError.from(error).message}`;
+  }
 }

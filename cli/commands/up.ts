@@ -38,7 +38,7 @@ Examples:
 --output json, when every stage has a replica that is ready:
   {"pipeline": "default/shop", "mode": "active", "url", "page", "api", "metrics", "keda", "switchers"}: requests go to \`url\`
 
-Edits of the pipeline file and of its code count from the next start on; it warns when the file has changed.
+Edits of the pipeline file and of its code count from the next start on; it warns when a file has changed, and names it.
 It serves until Ctrl-C or SIGTERM, and then ends with 0.`;
 
 export function addUp(program: Command): void {
@@ -139,7 +139,7 @@ async function runUp(path: string, flags: UpFlags): Promise<void> {
   setInterval(() => {
     if (edits.look())
       logger.warn(
-        `${pipelineFileAt(path)} has changed: it is served as it was at the start. Start \`variscale up\` again to take the change.`,
+        `${edits.changedFiles.join(" and ")} changed: the pipeline is served as it was at the start. Start \`variscale up\` again to take the change.`,
       );
   }, LOOK_EVERY_MS).unref();
   if (flags.output === "json") writeReady({ pipeline: formatKey(pipeline.key), mode, url, page, api, ...others });

@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { stringify } from "yaml";
+import { PipelineFile } from "../../scaler/pipeline-files.ts";
 import { turns } from "./support/manual-clock.ts";
 import { RunningScaler } from "./support/running-scaler.ts";
 
@@ -205,6 +206,29 @@ describe("pipeline files that change while the scaler runs", () => {
     await look();
     assert.equal(await page(), null);
     assert.equal(await latencyMs("scans"), 500);
+  });
+});
+
+describe("a pipeline file that is looked at", () => {
+  it("says which of the files changed that it was read from", () => {
+    const folder = mkdtempSync(join(tmpdir(), "variscale-files-"));
+    try {
+      const [pipeline, measurements] = [join(folder, "pipeline.yaml"), join(folder, "measurements.json")];
+      writeFileSync(pipeline, pipelineText(500));
+      const file = new PipelineFile({ path: folder });
+      const lookTwice = () => [file.look(), file.look()].map(description => description !== null);
+      for (const [changed, text] of [
+        [measurements, measurementsText(10)],
+        [pipeline, pipelineText(700)],
+        [measurements, measurementsText(100)],
+      ] as const) {
+        writeFileSync(changed, text);
+        assert.deepEqual(lookTwice(), [false, true]);
+        assert.deepEqual(file.changedFiles, [changed]);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 
