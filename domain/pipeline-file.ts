@@ -174,7 +174,8 @@ function findWrongKey(
         const at = (isNode(key) && key.range?.[0]) || 0;
         // The library would look at all anchors of the file for each of them.
         if (!isScalar(key)) wrong = { message: "Map keys must be plain values", at };
-        else if (names.has(key.value)) wrong = { message: "Map keys must be unique", at };
+        else if (names.has(key.value))
+          wrong = { message: `Map keys must be unique, and \`${String(key.value).slice(0, 80)}\` comes again`, at };
         else names.add(key.value);
         if (wrong !== null) return visit.BREAK;
       }

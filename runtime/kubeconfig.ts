@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
-import { parse } from "yaml";
 import { z } from "zod";
 import { VariscaleError } from "../domain/errors.ts";
+import { readYaml } from "../domain/pipeline-file.ts";
 import { execAccess, execSchema } from "./exec-credential.ts";
 import { checkProxyUrl, findProxy } from "./find-proxy.ts";
 import { followFile } from "./follow-file.ts";
@@ -112,9 +112,9 @@ function listPaths(env: NodeJS.ProcessEnv): readonly string[] {
 }
 
 function readFile(path: string): z.output<typeof fileSchema> {
-  let content: unknown;
+  let text: string;
   try {
-    content = parse(readFileSync(path, "utf8"), { uniqueKeys: false });
+    text = readFileSync(path, "utf8");
   } catch (error) {
     throw new VariscaleError(
       "invalid_argument",
@@ -122,7 +122,13 @@ function readFile(path: string): z.output<typeof fileSchema> {
       { cause: error },
     );
   }
-  const result = fileSchema.safeParse(content ?? {});
+  const read = readYaml(text);
+  if (!read.ok) {
+    // Its line may have a token: the place has to do.
+    const [{ path: place, rule, fix } = { path: "", rule: "", fix: "" }] = read.issues;
+    throw new VariscaleError("invalid_argument", `kubeconfig ${path}, ${place}: ${rule}. ${fix}`);
+  }
+  const result = fileSchema.safeParse(read.value ?? {});
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   throw new VariscaleError(

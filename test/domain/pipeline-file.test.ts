@@ -27,7 +27,10 @@ describe("parsePipelineFile()", () => {
     const result = parsePipelineFile("kind: Pipeline\nspec:\n  a: 1\n  a: 2\n", () => null);
     assert.ok(!result.ok);
     const [issue] = result.issues;
-    assert.deepEqual([issue?.path, issue?.rule], ["line 4, column 3", "not YAML: Map keys must be unique"]);
+    assert.deepEqual(
+      [issue?.path, issue?.rule],
+      ["line 4, column 3", "not YAML: Map keys must be unique, and `a` comes again"],
+    );
   });
 
   it("fills in the defaults: shadow mode, a chain of stages, one core a replica", () => {

@@ -194,6 +194,15 @@ describe("readKubeconfig()", () => {
     assert.deepEqual(await readSpec({}), { interactive: false });
   });
 
+  it("refuses a key that comes twice, by its name and line, without showing what is written there", () => {
+    const path = join(folder, "config");
+    writeFileSync(path, "current-context: here\nusers:\n- name: u\n  user:\n    token: one\n    token: secret\n");
+    assert.throws(() => readKubeconfig({ KUBECONFIG: path }, null), {
+      code: "invalid_argument",
+      message: `kubeconfig ${path}, line 6, column 5: not YAML: Map keys must be unique, and \`token\` comes again. Correct the YAML.`,
+    });
+  });
+
   it("refuses credentials in the server's address", () => {
     assert.throws(
       () => read({ server: "https://me:secret@api.example" }, {}),
