@@ -7,6 +7,7 @@ import { VariscaleError } from "../../domain/errors.ts";
 import { type HttpServer, startHttpServer } from "../../runtime/http-server.ts";
 import { listen } from "../../runtime/listen.ts";
 import { createLogger } from "../../runtime/logger.ts";
+import { until } from "../support/until.ts";
 
 const logger = createLogger("test", "silent");
 
@@ -195,12 +196,18 @@ describe("listen()", () => {
     first.close();
   });
 
-  it("logs what goes wrong with a port later, each time, and goes on", async () => {
+  it("logs what goes wrong with a port later, and then the number of what else does, once in a while, and goes on", async () => {
     const server = createServer();
-    await listen(server, { host: "127.0.0.1", port: 0, logger });
-    for (let i = 0; i < 2; i++) server.emit("error", new Error("accept EMFILE"));
-    assert.equal(logged.filter(line => line.includes("accept EMFILE")).length, 2);
-    assert.equal(server.listening, true);
-    server.close();
+    await listen(server, { host: "127.0.0.1", port: 0, logger, logEveryMs: 20 });
+    const findCounts = () => logged.filter(line => line.includes("accept EMFILE")).map(line => JSON.parse(line).count);
+    try {
+      for (let i = 0; i < 1000; i++) server.emit("error", new Error("accept EMFILE"));
+      assert.deepEqual(findCounts(), [1]);
+      await until(() => findCounts().length > 1);
+      assert.deepEqual(findCounts(), [1, 999]);
+      assert.equal(server.listening, true);
+    } finally {
+      server.close();
+    }
   });
 });
