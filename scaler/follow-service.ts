@@ -11,19 +11,17 @@ import type { Clock } from "./clock.ts";
 import { type CallContext, toStatus } from "./grpc-call.ts";
 import type { Leadership } from "./leadership.ts";
 import type { PipelineCatalogue } from "./pipeline-catalogue.ts";
-import { StreamIdentity } from "./stream-identity.ts";
+import { checkOpening, StreamIdentity } from "./stream-identity.ts";
 import type { IdentityVerdict, SwitcherIdentity } from "./switcher-identity.ts";
 import { type Hello, PROTOCOL_VERSION, parseReport, toDirective } from "./switcher-messages.ts";
 import { recordAck, recordNack, recordStatus, type Switcher, type SwitcherRegistry } from "./switcher-registry.ts";
 
 /** A stream that has not said `hello` by then is ended. */
 const HELLO_WITHIN_MS = 10_000;
-
 /** Open streams whose switchers are asked again who they are in one pass of the loop, each of which is a review: those that waited longest. */
 const MOST_REVIEWS = 10;
-
-/** Directives that may wait for a switcher that does not read them; then its stream is ended. */
-const MOST_WAITING = 64;
+/** Directives that may wait for a switcher that does not read them; then its stream is ended. They are few, as no budget counts them. */
+const MOST_WAITING = 8;
 
 const NO_LEADER = new VariscaleError(
   "unavailable",
@@ -75,11 +73,10 @@ export class FollowService {
    */
   sweep(): void {
     const { clock, leadership } = this.#options;
-    const nowMs = clock.nowMs();
     if (leadership.mayBeLost) this.sendAway();
     let reviews = 0;
     for (const stream of [...this.#streams]) {
-      if (stream.isSilent && nowMs - stream.openedAtMs > HELLO_WITHIN_MS)
+      if (stream.isSilent && clock.nowMs() - stream.openedAtMs > HELLO_WITHIN_MS)
         stream.close(new VariscaleError("deadline_exceeded", "no hello came: a switcher speaks first"));
       stream.endQuestion();
       if (reviews === MOST_REVIEWS || !stream.beginQuestion()) continue;
@@ -125,9 +122,9 @@ class FollowStream {
     this.openedAtMs = options.clock.nowMs();
     call.on("data", (report: SwitcherReport__Output) => this.#take(report));
     call.on("end", () => this.close(null));
-    call.on("cancelled", () => this.#finish(status.CANCELLED));
-    call.on("close", () => this.#finish(status.CANCELLED));
+    for (const event of ["cancelled", "close"]) call.on(event, () => this.#finish(status.CANCELLED));
     call.on("error", () => this.#finish(status.INTERNAL));
+    if (options.identity !== null && options.leadership.isLeading) void this.#lookAtToken(options.identity);
   }
 
   get isSilent(): boolean {
@@ -185,6 +182,15 @@ class FollowStream {
     else void this.#identify(hello, identity);
   }
 
+  /** Refuses a stream that was opened with no token, or a wrong one, before its hello; if that has come, it is looked at with that. */
+  async #lookAtToken(identity: SwitcherIdentity): Promise<void> {
+    const refused = await checkOpening(identity, this.#call.metadata);
+    if (refused === null || this.#ended || this.#hello !== null) return;
+    this.#options.onIdentified(refused.outcome);
+    this.#options.logger.warn({ peer: this.#call.getPeer() }, refused.error.message);
+    this.close(refused.error);
+  }
+
   async #identify(hello: Hello, identity: SwitcherIdentity): Promise<void> {
     const { catalogue, clock, leadership, logger, onIdentified } = this.#options;
     const onProblem = (outcome: IdentityVerdict["outcome"], problem: string): void => {
@@ -192,10 +198,9 @@ class FollowStream {
       logger.warn({ namespace, pipeline, stage, pod, address, outcome }, `switcher not taken: ${problem}`);
     };
     const options = { identity, catalogue, clock, onIdentified, onProblem };
-    const found = new StreamIdentity(options, hello, this.#call.metadata);
-    this.#identity = found;
+    this.#identity = new StreamIdentity(options, hello, this.#call.metadata);
     try {
-      const error = await found.identify();
+      const error = await this.#identity.identify();
       if (this.#ended) return;
       if (error !== null) throw error;
       if (leadership.isLeading) this.#admit(hello);

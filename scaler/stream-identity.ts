@@ -47,7 +47,7 @@ export class StreamIdentity {
   constructor(options: StreamIdentityOptions, hello: Hello, opening: Metadata) {
     this.#options = options;
     this.#hello = hello;
-    this.#token = /^Bearer (.*)$/i.exec(String(opening.get("authorization")[0] ?? ""))?.[1] ?? null;
+    this.#token = shownToken(opening);
   }
 
   /** At the hello: the error to end the stream with; null: it may follow. */
@@ -130,8 +130,7 @@ export class StreamIdentity {
     onIdentified(outcome);
     if (problem === null) return null;
     onProblem(outcome, problem);
-    const code = outcome === "unavailable" ? "unavailable" : "permission_denied";
-    return new VariscaleError(code, `the scaler does not know this switcher: ${problem}`);
+    return unknownSwitcher(outcome, problem);
   }
 
   /** Whether the token that was reviewed has ended. */
@@ -139,4 +138,25 @@ export class StreamIdentity {
     const expiresAtMs = this.#reviewed === null ? null : expiryOf(this.#reviewed);
     return expiresAtMs !== null && expiresAtMs <= this.#options.clock.nowMs();
   }
+}
+
+interface RefusedOpening {
+  readonly outcome: IdentityVerdict["outcome"];
+  readonly error: VariscaleError;
+}
+
+/** Looks at the token alone that a stream was opened with; null: it is a right one, or can't be looked at now. */
+export async function checkOpening(identity: SwitcherIdentity, opening: Metadata): Promise<RefusedOpening | null> {
+  const { outcome, problem } = await identity.check(null, shownToken(opening));
+  return outcome === "missing" || outcome === "refused" ? { outcome, error: unknownSwitcher(outcome, problem) } : null;
+}
+
+/** The token that a stream was opened with; null: there is none. */
+function shownToken(opening: Metadata): string | null {
+  return /^Bearer (.*)$/i.exec(String(opening.get("authorization")[0] ?? ""))?.[1] ?? null;
+}
+
+function unknownSwitcher(outcome: IdentityVerdict["outcome"], problem: string): VariscaleError {
+  const code = outcome === "unavailable" ? "unavailable" : "permission_denied";
+  return new VariscaleError(code, `the scaler does not know this switcher: ${problem}`);
 }

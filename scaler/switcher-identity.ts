@@ -30,10 +30,11 @@ export interface SwitcherIdentity {
   /** Why nobody's proof can be looked at now; null: nothing is known against it. */
   readonly problem: string | null;
   /**
+   * @param claim null: it has not said who it is yet, so that its token alone is looked at.
    * @param token what it shows; null: nothing.
    * @param isFollowing it was taken before, and does not wait behind those that were not.
    */
-  check(claim: SwitcherClaim, token: string | null, isFollowing?: boolean): Promise<IdentityVerdict>;
+  check(claim: SwitcherClaim | null, token: string | null, isFollowing?: boolean): Promise<IdentityVerdict>;
   close(): void;
 }
 

@@ -93,7 +93,7 @@ export class TokenReviewer implements SwitcherIdentity {
     });
   }
 
-  async check(claim: SwitcherClaim, token: string | null, isFollowing = false): Promise<IdentityVerdict> {
+  async check(claim: SwitcherClaim | null, token: string | null, isFollowing = false): Promise<IdentityVerdict> {
     if (token === null)
       return {
         outcome: "missing",
@@ -129,7 +129,7 @@ export class TokenReviewer implements SwitcherIdentity {
     }
     const { identity, problem } = verdict.reviewed;
     if (identity === undefined) return { outcome: "refused", problem };
-    const mismatch = mismatchOf(identity, claim, this.#options.serviceAccounts);
+    const mismatch = claim && mismatchOf(identity, claim, this.#options.serviceAccounts);
     if (mismatch !== null) return { outcome: "mismatched", problem: mismatch };
     return { outcome: isKept ? "kept" : "verified", problem: null, identity };
   }

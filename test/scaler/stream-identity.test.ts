@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { connect as connectHttp2 } from "node:http2";
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import type { ProtoGrpcType } from "../../proto/generated/switcher.ts";
@@ -19,6 +20,8 @@ import { ManualClock, turns, until } from "./support/manual-clock.ts";
 import { testPipeline } from "./support/test-pipeline.ts";
 import { TokenReviews, token } from "./support/token-reviews.ts";
 
+const { SwitcherControl } = loadProto<ProtoGrpcType>("switcher.proto").variscale.switcher.v1;
+const { Follow } = SwitcherControl.service;
 const MINUTE = 60_000;
 const ASSIGNMENT = {
   version: { epoch: 1, counter: 1 },
@@ -56,7 +59,6 @@ describe("streams of switchers that the API server knows", () => {
       identity: reviewer,
       onIdentified: outcome => outcomes.push(outcome),
     });
-    const { SwitcherControl } = loadProto<ProtoGrpcType>("switcher.proto").variscale.switcher.v1;
     server = await startGrpcServer({
       ...{ host: "127.0.0.1", port: 0, tls: null, maxConnections: 100, logger },
       ...{ budget: new ByteBudget(1024 * 1024), maxMessageBytes: 1024 * 1024, maxCallsOfConnection: 100 },
@@ -118,6 +120,31 @@ describe("streams of switchers that the API server knows", () => {
     pass(10_001);
     assert.equal((await counted(3))[2], "verified");
     assert.equal(switcher.ended, null);
+  });
+
+  it("end when their switcher lets nothing come in, after few Directives, which no budget counts", async () => {
+    const session = connectHttp2(`http://127.0.0.1:${server.port}`, { settings: { initialWindowSize: 0 } });
+    const headers = { ":method": "POST", "content-type": "application/grpc", te: "trailers" };
+    const stream = session.request({
+      ...{ ...headers, ":path": Follow.path },
+      authorization: `Bearer ${reviews.issue()}`,
+    });
+    stream.on("error", () => undefined).resume();
+    const other = new FakeSwitcher(server.port, {}, false);
+    switchers.push(other);
+    const hello = Follow.requestSerialize({ hello: other.hello });
+    const prefix = Buffer.alloc(5);
+    prefix.writeUInt32BE(hello.length, 1);
+    stream.write(Buffer.concat([prefix, hello]));
+    await until(() => registry.size === 1, "the switcher");
+    const [{ channel } = assert.fail("no switcher")] = registry.list({ namespace: "shop", name: "cards" });
+    let sent = 0;
+    for (; registry.size === 1 && sent < 64; sent++) {
+      channel.send(ASSIGNMENT);
+      await turns();
+    }
+    assert.equal(sent, 9);
+    session.destroy();
   });
 
   it("end when the API server no longer takes the token, whoever else stays", async () => {
@@ -192,7 +219,7 @@ describe("streams of switchers that the API server knows", () => {
     const switcher = await connect();
     const registered = registry.all()[0];
     assert.ok(registered);
-    for (let i = 0; i < 64; i++) registered.channel.send(ASSIGNMENT);
+    for (let i = 0; i < 8; i++) registered.channel.send(ASSIGNMENT);
     assert.equal(follow.openStreams, 1);
     pass(12 * MINUTE);
     assert.equal(follow.openStreams, 0);

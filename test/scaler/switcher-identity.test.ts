@@ -5,6 +5,7 @@ import { createLogger } from "../../runtime/logger.ts";
 import { tokenReview } from "../../scaler/token-review.ts";
 import { TokenReviewer } from "../../scaler/token-reviewer.ts";
 import { refuse } from "../support/kubernetes-api.ts";
+import { FakeSwitcher } from "./support/fake-switcher.ts";
 import { ManualClock, turns, until } from "./support/manual-clock.ts";
 import { RunningScaler } from "./support/running-scaler.ts";
 import { type Owner, ownedBy, TokenReviews, token } from "./support/token-reviews.ts";
@@ -120,6 +121,25 @@ describe("switchers that show the tokens of their pods", () => {
     assert.equal(long.code, status.RESOURCE_EXHAUSTED);
     assert.match(long.details, /^the token of `authorization` is too long: it has 8200 characters/);
     assert.equal(reviews.asked.length, 0);
+  });
+
+  it("are refused before they say who they are, with no token and with a wrong one, and are waited for with a right one", async () => {
+    const open = (shown: string | null) => new FakeSwitcher(running.scaler.ports.switchers, {}, false, shown);
+    const right = open(reviews.issue());
+    await until(() => reviews.asked.length === 1, "a review");
+    for (const [shown, reason] of [
+      [null, /it shows no token/],
+      [token("wrong", reviews.inAnHour), /token has expired/],
+    ] as const) {
+      const wrong = open(shown);
+      const { code, details } = await wrong.endedWith();
+      assert.equal(code, status.PERMISSION_DENIED);
+      assert.match(details, reason);
+      wrong.close();
+    }
+    assert.deepEqual(await counted(), { missing: 1, refused: 1 });
+    assert.equal(right.ended, null);
+    right.close();
   });
 
   it("must run as one of the service accounts, where these are named", async () => {
