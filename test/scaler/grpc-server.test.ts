@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ClientHttp2Session, connect } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
-import { Client, credentials, Metadata, type MethodDefinition, status } from "@grpc/grpc-js";
+import { Client, credentials, Metadata, type MethodDefinition, type ServiceError, status } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { service as healthService } from "grpc-health-check";
 import { afterEach, beforeEach, describe, it } from "mocha";
@@ -153,6 +153,19 @@ describe("the scaler's ports", () => {
       await new Promise(resolve => setTimeout(resolve, 5));
     }
     assert.deepEqual(refused, []);
+  });
+
+  it("take no message of KEDA's of more than 64 KiB", async () => {
+    const { pipeline = "", ...others } = refOf().scalerMetadata ?? {};
+    const ask = (bytes: number) => {
+      const scalerMetadata = { ...others, pipeline, note: "x".repeat(bytes) };
+      return running.keda.isActive({ ...refOf(), scalerMetadata }).then(
+        () => status.OK,
+        ({ code }: ServiceError) => code,
+      );
+    };
+    assert.notEqual(await ask(60_000), status.RESOURCE_EXHAUSTED);
+    assert.equal(await ask(65_536), status.RESOURCE_EXHAUSTED);
   });
 
   it("take few calls of a connection of switchers at once", async () => {

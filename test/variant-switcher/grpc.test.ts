@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { connect } from "node:net";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import { type ClientReadableStream, credentials, loadPackageDefinition, status } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { protoPath } from "grpc-health-check";
@@ -244,6 +245,25 @@ describe("Open Inference Protocol V2 gRPC", () => {
       caller.close();
       await ending.close(0);
     }
+  });
+
+  it("takes 1,000 connections over HTTP and 1,024 over gRPC, and closes others", async () => {
+    const sockets: Socket[] = [];
+    const { ports } = switcher.switcher;
+    for (const [port, most] of [
+      [ports.http, 1000],
+      [ports.grpc, 1024],
+    ] as const) {
+      let closed = 0;
+      const opened = Array.from({ length: most + 10 }, () => connect(port, "127.0.0.1").on("close", () => closed++));
+      sockets.push(...opened);
+      await Promise.all(opened.map(socket => once(socket, "connect")));
+      // Clients that were connected before count too.
+      await until(() => closed >= 10, "closed");
+      const open = opened.length - closed;
+      assert.ok(open <= most && open > most - 10, `${open} of port ${port}`);
+    }
+    for (const socket of sockets) socket.destroy();
   });
 
   it("survives connections that speak no gRPC", async () => {

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import { describe, it } from "mocha";
-import { formatFindings } from "../../../cli/doctor/finding.ts";
+import { type Finding, formatFindings } from "../../../cli/doctor/finding.ts";
 import { RunningScaler } from "../../scaler/support/running-scaler.ts";
 import { refuse } from "../../support/kubernetes-api.ts";
 import { CLIENT_PAIR, SERVER_PAIR, TEST_CA } from "../../support/kubernetes-certificates.ts";
@@ -36,6 +40,30 @@ describe("doctor, of the scaler", () => {
     const unknown = await cluster.run();
     assert.equal(only(unknown, "scaler").kind, "fail");
     assert.match(only(unknown, "scaler").what, /does not answer/);
+  });
+
+  it("takes a name server that does not answer in time for a name that only the cluster knows", async () => {
+    const silent = createSocket("udp4").bind(0, "127.0.0.1");
+    await once(silent, "listening");
+    let asked = 0;
+    silent.on("message", () => asked++);
+    try {
+      const server = `127.0.0.1:${silent.address().port}`;
+      const module = new URL("../../../cli/doctor/check-scaler.js", import.meta.url);
+      cluster.trigger.metadata.scalerAddress = `dns://${server}/scaler.shop.svc.cluster.local:6000`;
+      const object = JSON.stringify(cluster.objects.scaledObject);
+      const code = `import { checkScaler } from "${module}"; console.log(JSON.stringify(await checkScaler(${object}, null, new Set())));`;
+      // gRPC asks a name server by itself only where it is told so before it is loaded.
+      const env = { ...process.env, GRPC_NODE_USE_ALTERNATIVE_RESOLVER: "true" };
+      const child = spawn(process.execPath, ["--input-type=module", "-e", code], { env });
+      const [said] = await Promise.all([text(child.stdout), once(child, "exit")]);
+      const [found] = JSON.parse(said) as Finding[];
+      assert.match(found?.what ?? "", /known in the cluster alone/);
+      assert.equal(found?.kind, "warn");
+      assert.ok(asked > 0);
+    } finally {
+      silent.close();
+    }
   });
 
   it("checks the certificates that KEDA presents and the scaler's own", async () => {
