@@ -83,7 +83,7 @@ export function startSwitchers(port: number, pipelines: number): Surrounding {
     const own = { variant: VARIANTS[0], residentVariants: [...VARIANTS], ready: true };
     stream.write({
       hello: {
-        protocolVersions: [1],
+        protocolVersions: [2],
         namespace: "bench",
         pipeline: `pipeline-${index}`,
         stage,
@@ -98,10 +98,16 @@ export function startSwitchers(port: number, pipelines: number): Surrounding {
     return {
       report: () => {
         batches += 20;
-        const variant = newest?.variant ?? own.variant;
+        const variant = newest?.top ?? own.variant;
         const serviceTimes = [{ variant, rows: 1, batches, totalMs: batches * 20 }];
         stream.write({
-          status: { ...own, applied: newest?.version ?? null, variant, batch: newest?.batch ?? 1, serviceTimes },
+          status: {
+            ...own,
+            applied: newest?.version ?? null,
+            variant,
+            batch: newest?.rungs[0]?.maxBatch ?? 1,
+            serviceTimes,
+          },
         });
       },
       cancel: () => stream.cancel(),

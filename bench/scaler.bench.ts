@@ -7,6 +7,7 @@ import { initialState } from "../control/control-state.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
 import { tick } from "../control/tick.ts";
 import type { TickInput } from "../control/tick-input.ts";
+import { findTop } from "../domain/assignment.ts";
 import { askedParts } from "./asked-parts.ts";
 import { type Figure, figure } from "./figure.ts";
 import type { MemoryMessage } from "./memory-message.ts";
@@ -99,11 +100,10 @@ function viewOf(stage: string, pod: string, assignments: ReturnType<typeof initi
     pod,
     ready: true,
     applied: assigned?.version ?? { epoch: 0, counter: 0 },
-    variant: assigned?.variant ?? "huge",
-    batch: assigned?.batch ?? 1,
+    variant: assigned?.top ?? "huge",
+    batch: assigned ? findTop(assigned).maxBatch : 1,
     residentVariants: ["huge", "large", "medium", "small"],
     missingVariants: [],
-    protecting: false,
     pin: null,
     queuedRows: 0,
     queueAgeMs: 0,

@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { askedParts } from "./asked-parts.ts";
-import { waitFigures } from "./batch-wait.ts";
 import type { Figure } from "./figure.ts";
 import { latencyFigures } from "./switcher-latency.ts";
 import { memoryFigures } from "./switcher-memory.ts";
@@ -12,6 +11,9 @@ import { adminFigures, soakFigures } from "./switcher-robustness.ts";
 import { switchFigures, worstFigures } from "./switcher-switches.ts";
 import { throughputFigures } from "./switcher-throughput.ts";
 
+/**
+ * The parts of the suite by the names that `--only` takes. All of them use the same rig, which is calibrated once.
+ */
 const PARTS: Readonly<Record<string, (rig: Rig) => Promise<Figure[]>>> = {
   throughput: throughputFigures,
   latency: latencyFigures,
@@ -21,7 +23,6 @@ const PARTS: Readonly<Record<string, (rig: Rig) => Promise<Figure[]>>> = {
   memory: memoryFigures,
   admin: adminFigures,
   soak: soakFigures,
-  wait: waitFigures,
 };
 
 /** What a switcher costs beside its sessions, and what a Switch, a crash and heavy load cost those who send requests meanwhile. */

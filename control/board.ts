@@ -60,8 +60,6 @@ export interface PipelineBoard {
   /** The goal. */
   readonly plan: Plan | null;
   readonly stages: readonly StageBoard[];
-  /** The guard has taken over the variants of the replicas that are ready. */
-  readonly guarding: boolean;
   readonly forecast: Forecast | null;
   readonly load: LoadSample | null;
   readonly reasons: readonly Reason[];

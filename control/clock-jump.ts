@@ -42,7 +42,6 @@ function shifted(state: ControlState, byMs: number): ControlState {
       sinceMs: state.trial.sinceMs + byMs,
       untilMs: state.trial.untilMs + byMs,
     },
-    guard: state.guard && { ...state.guard, sinceMs: state.guard.sinceMs + byMs },
     servedOther: state.servedOther && {
       sinceMs: state.servedOther.sinceMs + byMs,
       lastMs: state.servedOther.lastMs + byMs,

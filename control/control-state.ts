@@ -82,11 +82,6 @@ export interface Trial {
   readonly mostAccuracy: number;
 }
 
-export interface Guard {
-  readonly sinceMs: number;
-  readonly configuration: Readonly<Record<string, StageConfiguration>>;
-}
-
 /** All that a tick needs to know of the ticks before it: plain JSON, persisted as it is. */
 export interface ControlState {
   readonly schemaVersion: 1;
@@ -112,7 +107,6 @@ export interface ControlState {
   /** Planned without. */
   readonly missing: readonly MissingVariant[];
   readonly actuations: Readonly<Record<string, Actuation>>;
-  readonly guard: Guard | null;
   readonly corrections: Readonly<Record<string, number>>;
   /** Cumulative service time seen, by stage and pod: [batches, measured ms, profiled ms]. */
   readonly serviceSeen: Readonly<Record<string, readonly [number, number, number]>>;
@@ -165,7 +159,6 @@ export function initialState(epoch: number): ControlState {
     quarantines: [],
     missing: [],
     actuations: {},
-    guard: null,
     corrections: {},
     serviceSeen: {},
     rowEvidence: {},

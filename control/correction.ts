@@ -10,7 +10,7 @@ type Corrections = Pick<ControlState, "corrections" | "serviceSeen">;
 
 /**
  * Corrects profiled service times by what the switchers measure: one factor per stage, shared by its variants, because it is the
- * machine that differs, not the model. Frozen while a pod switches or is overloaded, when times say nothing about the model.
+ * machine that differs, not the model. Frozen while a pod loads models, when times say nothing about the model.
  */
 export function correct(state: ControlState, pipeline: Pipeline, switchers: readonly SwitcherView[]): Corrections {
   const corrections: Record<string, number> = { ...state.corrections };
@@ -46,7 +46,7 @@ function evidence(before: Total, total: Total): { readonly ms: number; readonly 
 }
 
 function isDisturbed(view: SwitcherView, wanted: Assignment | undefined): boolean {
-  return view.protecting || !view.ready || (wanted !== undefined && wanted.variant !== view.variant);
+  return !view.ready || (wanted !== undefined && wanted.top !== view.variant);
 }
 
 interface WeightedProfile {

@@ -1,6 +1,7 @@
 import { excludeUnfit, unfitVariants } from "../domain/memory-fit.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { StagePin } from "../optimizer/problem.ts";
+import { findBelowFloor } from "./assignments/rungs.ts";
 import type { ControlState, MissingVariant } from "./control-state.ts";
 import { quarantinedVariants } from "./quarantine.ts";
 
@@ -14,6 +15,24 @@ export function excludedVariants(
   for (const [stage, variants] of Object.entries(notInstalled(missing)))
     excluded[stage] = [...new Set([...(excluded[stage] ?? []), ...variants])];
   return excludeUnfit(pipeline, excluded);
+}
+
+/** Those and the ones below the floors of the pipeline file, but for pinned ones and where nothing else is left of a stage. */
+export function excludeBelowFloors(
+  { serving, stages }: Pipeline,
+  excluded: Readonly<Record<string, readonly string[]>>,
+  pins: readonly StagePin[],
+): Readonly<Record<string, readonly string[]>> {
+  if (Object.keys(serving.floor).length === 0) return excluded;
+  const all: Record<string, readonly string[]> = { ...excluded };
+  for (const stage of stages) {
+    const pinned = pins.filter(pin => pin.stage === stage.name).map(pin => pin.variant);
+    const below = findBelowFloor(serving, stage).filter(variant => !pinned.includes(variant));
+    const leftOut = new Set([...(excluded[stage.name] ?? []), ...below]);
+    const isAnyLeft = stage.variants.some(({ name, profile }) => profile && !leftOut.has(name));
+    if (below.length > 0 && isAnyLeft) all[stage.name] = [...leftOut];
+  }
+  return all;
 }
 
 /** Variants that pods have no model file of, by stage. */

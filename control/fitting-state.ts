@@ -10,7 +10,7 @@ export function fittingState(before: ControlState, pipeline: Pipeline): ControlS
   const fits = state.plan !== null && isPlanOf(state.plan, pipeline);
   return {
     ...state,
-    ...(fits ? {} : { plan: null, planReasons: [], planAtMs: null, decisionId: null, guard: null }),
+    ...(fits ? {} : { plan: null, planReasons: [], planAtMs: null, decisionId: null }),
     ...(fits && state.trial && isOf(state.trial, pipeline) ? {} : { trial: null }),
     corrections: ofStages(state.corrections, pipeline),
     rowEvidence: ofStages(state.rowEvidence, pipeline),

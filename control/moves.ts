@@ -1,6 +1,7 @@
 import { doesVote, mainPart, type Part, replicasOf } from "../domain/configuration.ts";
 import type { Stage } from "../domain/pipeline.ts";
 import type { Plan, StagePlan } from "../domain/plan.ts";
+import { isServedFixed } from "./assignments/rungs.ts";
 import { replicaRps, stageRates } from "./capacity.ts";
 import { type ControlState, podKey } from "./control-state.ts";
 import { distributed } from "./part-distribution.ts";
@@ -15,9 +16,11 @@ export interface Move {
   readonly partOf: (view: SwitcherView) => Part;
   /** What a switcher that connects must serve. */
   readonly newcomer: Part;
+  /** A trial serves in the place of the plan: no lighter variant may serve. */
+  readonly isTried: boolean;
   /** Every ready switcher serves the goal, so that replicas may be given back. */
   readonly settled: boolean;
-  /** Switchers keep lighter variants until the capacity for heavier ones is there. */
+  /** Switchers keep lighter variants until the capacity for heavier ones is there, where they serve one variant each. */
   readonly waits: boolean;
   /** The variant that each pod stands for in the stage's vote; null: one replica serves a row. */
   readonly voters: Readonly<Record<string, string>> | null;
@@ -29,16 +32,21 @@ interface Standing {
   readonly goalReplicas: number;
   /** One, or those that vote. */
   readonly goal: readonly Part[];
-  /** What a switcher is to serve: its part of the goal, or what serves in its place for a while: what the guard chose, or a trial. */
+  /** What a switcher is to serve: its part of the goal, or a trial that serves in its place for a while. */
   readonly targetOf: (view: SwitcherView) => Part;
   readonly newcomer: Part;
   readonly isAside: boolean;
+  /** Replicas serve the planned variant alone, so that it must not be heavier than they have capacity for. */
+  readonly isFixed: boolean;
   /** Those that obey: without an admin endpoint's pin. */
   readonly views: readonly SwitcherView[];
   readonly rps: (part: Pick<Part, "variant" | "batch">) => number;
 }
 
-/** The moves of a plan's stages, by stage: lighter variants at once, heavier ones pod by pod, as far as the capacity that remains allows. */
+/**
+ * The moves of a plan's stages, by stage. Variants change at once; where replicas serve one variant each, heavier ones pod by pod, as far as the
+ * capacity that remains allows.
+ */
 export function movesOf(state: ControlState, input: TickInput, plan: Plan): Readonly<Record<string, Move>> {
   const standings = input.pipeline.stages.flatMap(stage => {
     const planned = plan.stages.find(other => other.stage === stage.name);
@@ -64,12 +72,12 @@ export function movesOf(state: ControlState, input: TickInput, plan: Plan): Read
 
 function standingOf(state: ControlState, input: TickInput, stage: Stage, planned: StagePlan): Standing[] {
   const main = mainPart(planned);
-  const aside = (state.guard ?? state.trial)?.configuration[stage.name];
+  const aside = state.trial?.configuration[stage.name];
   const inPlace = aside && mainPart(aside);
   const goalReplicas = replicasOf(planned);
   const goal = doesVote(planned) ? planned.parts : main ? [{ ...main, replicas: goalReplicas }] : [];
   const views = input.switchers.filter(view => view.stage === stage.name && view.pin === null);
-  const told = (pod: string) => state.assignments[podKey(stage.name, pod)]?.variant;
+  const told = (pod: string) => state.assignments[podKey(stage.name, pod)]?.top;
   const distribution = distributed(inPlace ? [inPlace] : goal, views, told);
   if (!distribution) return [];
   const correction = state.corrections[stage.name] ?? 1;
@@ -81,6 +89,7 @@ function standingOf(state: ControlState, input: TickInput, stage: Stage, planned
       targetOf: distribution.partOf,
       newcomer: distribution.newcomer,
       isAside: aside !== undefined,
+      isFixed: isServedFixed(input.pipeline, input.pins, stage.name),
       views,
       rps: part => replicaRps(stage, part.variant, part.batch, correction),
     },
@@ -93,15 +102,16 @@ function mustGetLighter({ views, targetOf, rps }: Standing): boolean {
 }
 
 function moveOf(standing: Standing, needRps: number, waitForRoom: boolean): Omit<Move, "voters"> {
-  const { views, targetOf, isAside, rps } = standing;
+  const { views, targetOf, isAside, isFixed, rps } = standing;
   const mustGetHeavier = (view: SwitcherView) =>
     view.variant !== targetOf(view).variant && isLess(rps(targetOf(view)), rps(view));
-  // The guard and trials go to what the replicas that are ready can take: there is nothing to wait for.
-  const allowed = isAside ? null : waitForRoom ? new Set<string>() : allowedHeavier(standing, needRps);
+  // A trial is of what the ready replicas can take, and with a ladder they serve lighter variants where they must: there is nothing to wait for.
+  const allowed = isAside || !isFixed ? null : waitForRoom ? new Set<string>() : allowedHeavier(standing, needRps);
   const mustWait = (view: SwitcherView) => allowed !== null && mustGetHeavier(view) && !allowed.has(view.pod);
   return {
     goalReplicas: standing.goalReplicas,
     newcomer: standing.newcomer,
+    isTried: isAside,
     settled: !isAside && isServed(standing),
     waits: views.some(mustWait),
     partOf: view =>

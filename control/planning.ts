@@ -11,7 +11,7 @@ import { leadMs, stuckCap } from "./actuation.ts";
 import type { ControlState, Demand, Recommendation, Trial } from "./control-state.ts";
 import { type DemandLevels, decide, withReason } from "./decide.ts";
 import { extremeDemands, mostRisenRps } from "./demand-window.ts";
-import { excludedVariants, keepPossiblePins, notInstalled } from "./excluded.ts";
+import { excludeBelowFloors, excludedVariants, keepPossiblePins, notInstalled } from "./excluded.ts";
 import { demandRps, isFloored } from "./floor.ts";
 import { quarantinedVariants } from "./quarantine.ts";
 import { risenRps, withRise } from "./rise.ts";
@@ -149,15 +149,16 @@ function demandOf(demands: readonly Demand[], { steadyRps = null }: Forecast): D
 export function toProblem(state: ControlState, input: TickInput, nowMs: number): Problem {
   const held = Math.max(0, ...state.demands.map(demand => demand.rateRps));
   const isIdle = state.lastArrivalMs !== null && nowMs - state.lastArrivalMs >= SETTINGS.idleAfterMs;
-  const excluded = excludedVariants(state, input.pipeline, nowMs);
+  const unusable = excludedVariants(state, input.pipeline, nowMs);
+  const pins = keepPossiblePins(mergePins(input), unusable);
   return {
     pipeline: input.pipeline,
     // A pipeline that is not idle yet keeps a replica of every stage, however low the rate.
     rateRps: isIdle ? held : Math.max(held, LEAST_RPS),
     current: state.plan ? configurationOf(state.plan) : null,
     corrections: state.corrections,
-    excluded,
-    pins: keepPossiblePins(mergePins(input), excluded),
+    excluded: excludeBelowFloors(input.pipeline, unusable, pins),
+    pins,
     limits: input.limits,
     bounds: effectiveBounds(state, input, nowMs),
     scaling: input.scaling,

@@ -9,7 +9,7 @@ import type { SwitcherView } from "./switcher-view.ts";
 import type { TickInput } from "./tick-input.ts";
 
 /** The reason why a replica serves another variant than is planned for it, the gravest first. */
-export const SERVED_CAUSES = ["PinnedInPod", "LoadFailed", "Protecting", "Guarding", "Switching"] as const;
+export const SERVED_CAUSES = ["PinnedInPod", "LoadFailed", "Switching"] as const;
 export type ServedCause = (typeof SERVED_CAUSES)[number];
 
 /** The variants that the ready replicas of a stage serve, beside those that are planned. */
@@ -48,22 +48,17 @@ export function compareServed(state: ControlState, input: TickInput): Served | n
   const planned = trial?.configuration ?? configurationOf(plan);
   const stages = input.pipeline.stages.map(({ name }) => {
     const views = ready.filter(view => view.stage === name);
-    return compareStage(name, views, planned[name] ?? { parts: [] }, state);
+    return compareStage(name, views, planned[name] ?? { parts: [] });
   });
   const isAsPlanned = trial === null && stages.every(stage => stage.ready > 0 && stage.differing === 0);
   const plannedAccuracy = plan.isAccuracyKnown ? plan.accuracy : null;
   return { accuracy: isAsPlanned ? plannedAccuracy : predictAccuracy(input.pipeline, ready), stages };
 }
 
-function compareStage(
-  stage: string,
-  views: readonly SwitcherView[],
-  planned: StageConfiguration,
-  state: ControlState,
-): ServedStage {
+function compareStage(stage: string, views: readonly SwitcherView[], planned: StageConfiguration): ServedStage {
   const differing = findDiffering(views, planned);
   if (differing.length === 0) return { stage, ready: views.length, differing: 0, message: "", cause: null };
-  const causes = differing.map(view => findCause(view, planned, state));
+  const causes = differing.map(view => findCause(view, planned));
   const cause = SERVED_CAUSES.find(one => causes.includes(one)) ?? "Switching";
   const plans = planned.parts.map(({ variant }) => variant).join(" + ");
   const serves = [...new Set(differing.map(({ variant }) => variant))].join(", ");
@@ -94,11 +89,9 @@ function findDiffering(views: readonly SwitcherView[], { parts }: StageConfigura
   });
 }
 
-function findCause(view: SwitcherView, planned: StageConfiguration, { guard }: ControlState): ServedCause {
+function findCause(view: SwitcherView, planned: StageConfiguration): ServedCause {
   if (view.pin) return "PinnedInPod";
-  if (hasFailedLoad(view, planned)) return "LoadFailed";
-  if (view.protecting) return "Protecting";
-  return guard ? "Guarding" : "Switching";
+  return hasFailedLoad(view, planned) ? "LoadFailed" : "Switching";
 }
 
 function hasFailedLoad({ nack }: SwitcherView, { parts }: StageConfiguration): boolean {
@@ -113,10 +106,6 @@ function describeCause(cause: ServedCause, differing: readonly SwitcherView[], p
       const nack = differing.find(view => hasFailedLoad(view, planned))?.nack;
       return nack ? `${nack.variant} can't be loaded: ${nack.code}: ${nack.message}` : "a variant can't be loaded";
     }
-    case "Protecting":
-      return "protecting";
-    case "Guarding":
-      return "the guard chose it";
     case "Switching":
       return "switching";
   }

@@ -30,13 +30,6 @@ export const SETTINGS = {
   backoffMaxMs: 3_600_000,
   /** A variant that a pod had no model file of is used again when a pod has it and none was without for this long. */
   missingHoldMs: 60_000,
-  /** The guard drains a backlog in this time … */
-  guardDrainMs: 2_000,
-  /** … takes over when utilisation at the ready replicas is above this … */
-  guardUtilisation: 0.95,
-  /** … and leaves after the dwell, when there is this much headroom. */
-  guardDwellMs: 5_000,
-  guardHeadroom: 1.2,
   /**
    * A tick's weight in the correction of service times is the profiled time of what it saw over this, so that few short batches say little; at
    * most `correctionWeight`.
@@ -98,6 +91,8 @@ export const SETTINGS = {
    * in a row that replicas did not carry.
    */
   trialEveryMs: 300_000,
+  /** One ends where rows wait for this share of the SLO's latency. */
+  trialQueueShare: 0.4,
   /** A variant that is not resident may be tried where it is loaded in this time. */
   trialLoadMs: 2_000,
   /**
@@ -115,8 +110,6 @@ export const SETTINGS = {
   servedGraceMs: 5000,
   /** A pause in which replicas serve what is planned is part of the difference around it, unless it lasts this long. */
   servedSettleMs: 5000,
-  /** A switcher's own protection: all times are multiples of the SLO's latency. */
-  overloadEnterShare: 0.4,
-  overloadExitShare: 0.1,
-  overloadDwellShare: 4,
+  /** Replicas are told of budgets that moved by a larger share than this. */
+  budgetStep: 0.05,
 } as const;

@@ -16,13 +16,12 @@ export interface SwitcherView {
   readonly ready: boolean;
   /** Last assignment that it serves. */
   readonly applied: Version;
-  /** What it serves now; by its own overload rule this may be its fallback. */
+  /** The most accurate variant that it serves now: the top that it was told, once that is in memory. */
   readonly variant: string;
   readonly batch: number;
   readonly residentVariants: readonly string[];
   /** Can't be loaded now: there is no model file of theirs in its model folder. */
   readonly missingVariants: readonly string[];
-  readonly protecting: boolean;
   /** A pin of its admin endpoint: it refuses assignments. */
   readonly pin: { readonly variant: string; readonly batch: number } | null;
   readonly queuedRows: number;

@@ -39,8 +39,6 @@ export interface TickInput {
    * missing: an interval after the last plan.
    */
   readonly planPhaseMs?: number;
-  /** False: nothing guards, as where a simulation shows what the guard is worth. Default true. */
-  readonly guards?: boolean;
   /** The gateway joins the votes of several variants, where policy and pipeline file plan them. Default false. */
   readonly joinsVotes?: boolean;
   /** Of the leader that runs this tick. */

@@ -17,7 +17,6 @@ import { conditionsOf } from "./conditions.ts";
 import type { ControlState } from "./control-state.ts";
 import { correct } from "./correction.ts";
 import { fittingState } from "./fitting-state.ts";
-import { guardTick } from "./guard.ts";
 import { learnRows, learntFanOuts, withRowFactors } from "./learn-rows.ts";
 import { missingVariants } from "./missing-variants.ts";
 import { planGiven, planWhenDue } from "./planning.ts";
@@ -26,7 +25,7 @@ import { compareServed, observeServedOther } from "./served.ts";
 import type { TickInput } from "./tick-input.ts";
 import { readyCount, transition } from "./transition.ts";
 import { trialTick } from "./trial.ts";
-import { UNTUNED, withWeights } from "./tuning.ts";
+import { UNTUNED, withTuning } from "./tuning.ts";
 import { usableInput } from "./usable-input.ts";
 
 export interface TickResult {
@@ -35,7 +34,7 @@ export interface TickResult {
 }
 
 /**
- * One pass of the control loop, once a second: observe → plan when due → guard → move towards the goal. Pure: the same state,
+ * One pass of the control loop, once a second: observe → plan when due → try → move towards the goal. Pure: the same state,
  * input and time give the same result; the scaler calls it with the wall clock, the simulator with a virtual one.
  */
 export function tick(before: ControlState, given: TickInput, nowMs: number): TickResult {
@@ -46,7 +45,7 @@ export function tick(before: ControlState, given: TickInput, nowMs: number): Tic
   const epoch = Math.max(given.epoch, known.epoch);
   const { tuning = UNTUNED } = usable;
   const learnt = withRowFactors(withAccuracies(given.pipeline, known.accuracies), known.rowFactors);
-  const input = { ...usable, pipeline: withWeights(learnt, tuning), epoch };
+  const input = { ...usable, pipeline: withTuning(learnt, tuning), epoch };
   const state = decided(known, input, given.pipeline, nowMs);
   const moved = transition(state, input, nowMs);
   const settled = { ...state, ...moved.state, epoch, atMs: nowMs };
@@ -68,7 +67,6 @@ export function tick(before: ControlState, given: TickInput, nowMs: number): Tic
       planAtMs: state.planAtMs,
       plan: state.plan,
       stages: moved.stages,
-      guarding: state.guard !== null,
       forecast: input.forecast,
       load: input.load,
       reasons: reasonsOf(state, input, moved.reasons, nowMs),
@@ -109,8 +107,7 @@ function decided(known: ControlState, input: TickInput, measured: Pipeline, nowM
     actuations: observeAll(known, input, nowMs),
   };
   const planned = { ...observed, ...planWhenDue(observed, input, nowMs) };
-  const guarded = { ...planned, guard: guardTick(planned, input, nowMs) };
-  return { ...guarded, ...trialTick(known.plan, guarded, input, measured, nowMs) };
+  return { ...planned, ...trialTick(known.plan, planned, input, measured, nowMs) };
 }
 
 function observeAll(state: ControlState, input: TickInput, nowMs: number): ControlState["actuations"] {
@@ -130,7 +127,6 @@ function reasonsOf(
   nowMs: number,
 ): readonly Reason[] {
   const reasons = new Set<Reason>([...state.planReasons, ...ofMoves]);
-  if (state.guard) reasons.add("guard");
   if (state.trial) reasons.add("trial");
   if (stuckStages(input.pipeline, state.actuations, nowMs).length > 0) reasons.add("actuation_stuck");
   return [...reasons];

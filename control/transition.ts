@@ -3,7 +3,7 @@ import type { Stage } from "../domain/pipeline.ts";
 import type { Reason } from "../domain/plan.ts";
 import { type ReachableCount, reachableCount } from "../optimizer/reachable-count.ts";
 import { asking, initialActuation } from "./actuation.ts";
-import { type AssignmentIssuer, assignmentIssuer, NEWCOMER } from "./assignment-issuer.ts";
+import { type AssignmentIssuer, assignmentIssuer, NEWCOMER } from "./assignments/assignment-issuer.ts";
 import type { StageBoard } from "./board.ts";
 import type { ControlState } from "./control-state.ts";
 import { type Move, movesOf } from "./moves.ts";
@@ -19,7 +19,7 @@ export interface Transition {
 
 /**
  * Make-before-break: moves every stage towards its goal without ever having less capacity than the demand that was planned for.
- * Lighter variants are assigned at once and replicas are given back only when they are served; heavier variants are assigned pod
+ * Replicas are given back only when lighter variants are served. Where replicas serve one variant each, heavier ones are assigned pod
  * by pod, as far as the capacity that remains allows. In shadow mode nothing moves.
  */
 export function transition(state: ControlState, input: TickInput, nowMs: number): Transition {
@@ -58,10 +58,11 @@ function assigned(
   views: readonly SwitcherView[],
   move: Move,
 ): Pick<StageBoard, "assignments" | "newcomer"> {
+  const { isTried, partOf, newcomer } = move;
   const assignments = new Map<string, Assignment>(
-    views.map(view => [view.pod, issuer.issue(stage, view.pod, move.partOf(view))]),
+    views.map(view => [view.pod, issuer.issue(stage, view.pod, { top: partOf(view), isTried })]),
   );
-  return { assignments, newcomer: issuer.issue(stage, NEWCOMER, move.newcomer) };
+  return { assignments, newcomer: issuer.issue(stage, NEWCOMER, { top: newcomer, isTried }) };
 }
 
 function viewsOf(input: TickInput, stage: Stage): readonly SwitcherView[] {

@@ -26,7 +26,7 @@ const MOST_OPTIMISATIONS = 200;
  * While accuracy has drifted, a combination of variants that may be better than what is planned serves for half a minute in five, at the replicas
  * that are there: what has not served since the drift is known by what others did alone, and an order that the drift has turned round
  * would never be found. The plan stays; what is seen moves it, or not. One begins with a decision where nothing else is under way, and
- * ends at once where the plan moves, the load outgrows it, a replica is gone, the guard takes over or accuracy is as measured again. After one
+ * ends at once where the plan moves, the load outgrows it, a replica is gone, rows wait long or accuracy is as measured again. After one
  * that the replicas did not carry the pause is twice as long, and so on, until one lasts or accuracy is as measured again.
  *
  * @param before the plan of the tick before.
@@ -52,11 +52,11 @@ export function trialTick(
 }
 
 /** Trials in a row, with the one that is under way, that replicas did not carry to their end. */
-function failuresOf({ trial, trialFailures, guard, plan, conditions }: ControlState, input: TickInput, nowMs: number) {
+function failuresOf({ trial, trialFailures, plan, conditions }: ControlState, input: TickInput, nowMs: number) {
   if (!hasDrifted(conditions)) return 0;
   if (!trial) return trialFailures;
   if (nowMs >= trial.untilMs || (plan && isPlanned(plan, servedNames(trial.configuration)))) return 0;
-  return guard || !isCarried(trial, input) ? trialFailures + 1 : trialFailures;
+  return !isCarried(trial, input) ? trialFailures + 1 : trialFailures;
 }
 
 function hasDrifted(conditions: ControlState["conditions"]): boolean {
@@ -68,7 +68,7 @@ function isPlanned(plan: Plan, variants: Readonly<Record<string, string>>): bool
 }
 
 /** Whether anything may be tried now, whatever it is. */
-function isTime({ conditions, guard, plan, planReasons }: ControlState, input: TickInput): boolean {
+function isTime({ conditions, plan, planReasons }: ControlState, input: TickInput): boolean {
   const { pipeline, mode, forecast } = input;
   const { policy, podShape } = pipeline.objective;
   return (
@@ -76,7 +76,6 @@ function isTime({ conditions, guard, plan, planReasons }: ControlState, input: T
     mode === "active" &&
     policy === "default" &&
     podShape === "stage" &&
-    guard === null &&
     plan?.feasible === true &&
     forecast !== null &&
     !planReasons.includes("rising") &&
@@ -100,11 +99,12 @@ function goesOn(trial: Trial, plan: Plan, state: ControlState, input: TickInput,
   );
 }
 
-/** Of every stage there are as many replicas as it was judged with, and none is over its queue's limit. */
-function isCarried({ configuration }: Trial, { switchers }: TickInput): boolean {
+/** Of every stage there are as many replicas as it was judged with, and at none do rows wait for long. */
+function isCarried({ configuration }: Trial, { switchers, pipeline }: TickInput): boolean {
+  const longestMs = SETTINGS.trialQueueShare * pipeline.slo.latencyMs;
   return Object.entries(configuration).every(([stage, { parts }]) => {
     const ready = switchers.filter(view => view.stage === stage && view.ready);
-    return ready.length >= (parts[0]?.replicas ?? 0) && ready.every(view => !view.protecting);
+    return ready.length >= (parts[0]?.replicas ?? 0) && ready.every(view => view.queueAgeMs <= longestMs);
   });
 }
 
@@ -124,7 +124,7 @@ function isSettled(before: Plan | null, plan: Plan, state: ControlState, input: 
       views.length > 0 &&
       views.length === part.replicas &&
       state.actuations[stage]?.replicas === part.replicas &&
-      views.every(view => view.ready && !view.protecting && view.pin === null && view.variant === part.variant)
+      views.every(view => view.ready && view.pin === null && view.variant === part.variant)
     );
   });
 }

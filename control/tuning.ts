@@ -1,6 +1,7 @@
 import { type Forecast, QUANTILES } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { Objective } from "../domain/pipeline-schema.ts";
+import type { ServingChange } from "../domain/serving/serving-schema.ts";
 import { optimize } from "../optimizer/optimize.ts";
 import type { Problem, StagePin } from "../optimizer/problem.ts";
 import { SETTINGS } from "./settings.ts";
@@ -15,23 +16,31 @@ export interface Tuning {
   readonly forecastQuantile: number | null;
   /** Kept only while a plan with them meets every constraint; those of operators win. */
   readonly pins: readonly StagePin[];
+  /** How replicas choose variants; null: as the pipeline file says. */
+  readonly serving: ServingChange | null;
 }
 
-export const UNTUNED: Tuning = { weights: null, hysteresis: null, forecastQuantile: null, pins: [] };
+export const UNTUNED: Tuning = { weights: null, hysteresis: null, forecastQuantile: null, pins: [], serving: null };
 
-export function isTuned({ weights, hysteresis, forecastQuantile, pins }: Tuning): boolean {
-  return weights !== null || hysteresis !== null || forecastQuantile !== null || pins.length > 0;
+export function isTuned({ weights, hysteresis, forecastQuantile, pins, serving }: Tuning): boolean {
+  return weights !== null || hysteresis !== null || forecastQuantile !== null || pins.length > 0 || serving !== null;
 }
 
-const weighted = new WeakMap<Objective["weights"], { readonly from: Pipeline; readonly to: Pipeline }>();
+/** By weights, and by what is said of serving. */
+const tuned = new WeakMap<object, { readonly from: Pipeline; readonly to: Pipeline }>();
 
-/** The pipeline with a tuning's weights: the same object for the same two. */
-export function withWeights(pipeline: Pipeline, { weights }: Tuning): Pipeline {
-  if (weights === null) return pipeline;
-  const known = weighted.get(weights);
-  if (known?.from === pipeline) return known.to;
-  const to = { ...pipeline, objective: { ...pipeline.objective, weights } };
-  weighted.set(weights, { from: pipeline, to });
+/** The pipeline with a tuning's weights and its way of serving: the same object for the same ones. */
+export function withTuning(pipeline: Pipeline, { weights, serving }: Tuning): Pipeline {
+  const weighted = withPart(pipeline, weights, own => ({ objective: { ...pipeline.objective, weights: own } }));
+  return withPart(weighted, serving, own => ({ serving: { ...pipeline.serving, ...own } }));
+}
+
+function withPart<T extends object>(from: Pipeline, part: T | null, change: (part: T) => Partial<Pipeline>): Pipeline {
+  if (part === null) return from;
+  const known = tuned.get(part);
+  if (known?.from === from) return known.to;
+  const to = { ...from, ...change(part) };
+  tuned.set(part, { from, to });
   return to;
 }
 

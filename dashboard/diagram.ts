@@ -1,4 +1,4 @@
-import { fanOutText, number } from "../explanation/number-text.ts";
+import { fanOutText, number, rowSharesText } from "../explanation/number-text.ts";
 import { element } from "./element.ts";
 import type { LivePin, LiveStageView, LiveView } from "./live-view.ts";
 
@@ -17,8 +17,7 @@ export function diagram({ stages, board, pins }: LiveView): readonly Node[] {
 }
 
 function card(stage: LiveStageView, board: LiveView["board"], pins: readonly LivePin[]): HTMLElement {
-  const { serving, replicasReady, replicasNow, replicasGoal, queuedRows, queueAgeMs, batch, batchRows, protecting } =
-    stage;
+  const { serving, replicasReady, replicasNow, replicasGoal, queuedRows, queueAgeMs, batch, batchRows } = stage;
   const isOther = (board?.served?.stages.find(other => other.stage === stage.stage)?.differing ?? 0) > 0;
   const served = serving.map(({ variant, replicas }) => `${variant} × ${replicas}`).join(" + ");
   const isPinned = pins.some(pin => pin.stage === stage.stage);
@@ -37,12 +36,12 @@ function card(stage: LiveStageView, board: LiveView["board"], pins: readonly Liv
       "dl",
       {},
       ...pair("serves", served || (replicasReady === 0 ? "nothing" : "what its pods serve")),
+      ...(stage.rowShares.length > 1 ? pair("rows served", rowSharesText(stage.rowShares)) : []),
       ...pair("plan", plannedText(board, stage.stage)),
       ...pair("replicas", `${replicasReady} ready, ${replicasNow} asked for, ${replicasGoal} the goal`),
       ...pair("batch", batchText(batch, batchRows), fillOf(stage)),
       ...(stage.fanOut ? pair("rows", `${fanOutText(stage.fanOut)} each`) : []),
       ...pair("waiting", waits),
-      ...(protecting > 0 ? pair("overload", `${protecting} serve their fallback`) : []),
     ),
   );
 }

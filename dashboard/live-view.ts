@@ -36,7 +36,6 @@ export interface LiveBoard {
   readonly decisionId: string | null;
   readonly planAtMs: number | null;
   readonly plan: Plan | null;
-  readonly guarding: boolean;
   readonly forecast: Forecast | null;
   readonly load: LoadSample | null;
   readonly reasons: readonly Reason[];
@@ -73,10 +72,10 @@ export interface LiveStageView {
   readonly replicasNow: number;
   readonly replicasGoal: number;
   readonly replicasReady: number;
-  /** Ready switchers by what they serve; none where replicas have no switchers. */
+  /** Ready switchers by the most accurate variant that they serve; none where replicas have no switchers. */
   readonly serving: readonly { readonly variant: string; readonly replicas: number }[];
-  /** Switchers that serve their fallback by their own overload rule. */
-  readonly protecting: number;
+  /** Shares of the rows of the last seconds by the variant that served them, the largest first; none where none was served. */
+  readonly rowShares: readonly { readonly variant: string; readonly share: number }[];
   readonly queuedRows: number;
   /** Age of the oldest row in a queue. */
   readonly queueAgeMs: number;

@@ -51,10 +51,6 @@ export function banners({ mode, fileMode, board, pins, problems, nowMs }: LiveVi
     told.push(banner("bad", `The control loop has not run since ${clockText(board.atMs)}.`));
   if (board?.plan && !board.plan.feasible)
     told.push(banner("bad", `No plan meets every constraint: ${number(board.plan.shedRps)} rps are shed.`));
-  if (board?.guarding)
-    told.push(
-      banner("note", "The guard has taken over: with what is planned, ready replicas would be too few or too slow."),
-    );
   const served = board?.conditions.find(({ type }) => type === "ServedAsPlanned");
   if (served && !served.status) told.push(banner("bad", `Not served as planned. ${served.message}.`));
   for (const pin of pins) told.push(banner("note", pinText(pin)));

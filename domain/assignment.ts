@@ -12,24 +12,68 @@ export function compareVersions(a: Version, b: Version): number {
   return a.epoch - b.epoch || a.counter - b.counter;
 }
 
-/** When a switcher protects itself: by the age of the oldest row in its queue. */
-export interface Overload {
-  readonly enterQueueMs: number;
-  readonly exitQueueMs: number;
-  readonly dwellMs: number;
+/** The most rungs that a replica keeps in memory. */
+export const MAX_RUNGS = 5;
+
+/** A variant that a replica keeps in memory. */
+export interface AssignedRung {
+  readonly variant: string;
+  /** Most rows of one batch. */
+  readonly maxBatch: number;
 }
 
-/** What one switcher must serve now. */
+/** What one switcher must serve now, and in which time. */
 export interface Assignment {
   readonly version: Version;
-  readonly variant: string;
-  readonly batch: number;
-  /** How long an incomplete batch waits for more rows; 0: never. */
-  readonly maxWaitMs: number;
-  /** What the switcher may go to by itself; kept resident. */
-  readonly fallbackVariant: string;
-  readonly overload: Overload;
+  /** From 1 to MAX_RUNGS, the most accurate first. Those above the top are kept in memory only, as they may be allowed next. */
+  readonly rungs: readonly AssignedRung[];
+  /** The most accurate variant that may serve: one of the rungs. */
+  readonly top: string;
+  /** The lightest variant that may serve: a rung at or below the top. The same as the top: it alone serves. */
+  readonly floor: string;
+  /** Milliseconds of the SLO that are planned for this stage. */
+  readonly budgetMs: number;
+  /** Milliseconds that are planned for the stages after this one. */
+  readonly laterBudgetMs: number;
+  /** Milliseconds that the stages after this one take with their lightest rungs. */
+  readonly laterLeastMs: number;
+  /** The share of a call's time up to its soft deadline, above 0 and at most 1. */
+  readonly headroom: number;
   readonly decisionId: string;
+}
+
+/** The rungs that may serve: from the top down to the floor. */
+export function findServingRungs({ rungs, top, floor }: Assignment): readonly AssignedRung[] {
+  const from = rungs.findIndex(({ variant }) => variant === top);
+  const to = rungs.findIndex(({ variant }) => variant === floor);
+  return rungs.slice(from, to + 1);
+}
+
+/** The rung that the plan is for. */
+export function findTop({ rungs, top }: Assignment): AssignedRung {
+  return rungs.find(({ variant }) => variant === top) as AssignedRung;
+}
+
+/** Says what is wrong with an Assignment that came from outside; null: nothing is. */
+export function findAssignmentProblem(assignment: Assignment): string | null {
+  const { rungs, top, floor, headroom } = assignment;
+  const names = rungs.map(({ variant }) => variant);
+  if (rungs.length < 1 || rungs.length > MAX_RUNGS)
+    return `it has ${rungs.length} rungs, from 1 to ${MAX_RUNGS} are possible`;
+  if (new Set(names).size < names.length) return `it names a rung twice: ${names.join(", ")}`;
+  if (rungs.some(({ maxBatch }) => !Number.isInteger(maxBatch) || maxBatch < 1 || maxBatch > 4096))
+    return "maxBatch of a rung is no whole number from 1 to 4096";
+  if (!names.includes(top)) return `its top ${JSON.stringify(top)} is none of its rungs: ${names.join(", ")}`;
+  if (names.indexOf(floor) < names.indexOf(top))
+    return `its floor ${JSON.stringify(floor)} is no rung at or below its top ${JSON.stringify(top)}`;
+  const times = {
+    budgetMs: assignment.budgetMs,
+    laterBudgetMs: assignment.laterBudgetMs,
+    laterLeastMs: assignment.laterLeastMs,
+  };
+  for (const [name, ms] of Object.entries(times))
+    if (!(ms >= 0 && ms <= 1e9)) return `${name} is ${ms}, it must be milliseconds from 0 to 1e9`;
+  return headroom > 0 && headroom <= 1 ? null : `headroom is ${headroom}, it must be above 0 and at most 1`;
 }
 
 export const NACK_CODES = [

@@ -16,6 +16,7 @@ export function checkPipelineFile(file: PipelineFile): FileIssue[] {
     report(["spec", "load", "query"], "must not stand beside `counter`", "Remove one of them.");
   if (file.spec.mode === "active") checkServable(file, report);
   checkPackages(file, report);
+  checkFloors(file, report);
   const seen = new Set<string>();
   file.spec.stages.forEach((stage, i) => {
     const at: Path = ["spec", "stages", i];
@@ -66,6 +67,16 @@ function checkPackages(file: PipelineFile, report: Report): void {
         "Give the stage a variant without `package`.",
       );
   });
+}
+
+function checkFloors(file: PipelineFile, report: Report): void {
+  for (const [name, variant] of Object.entries(file.spec.serving.floor)) {
+    const path: Path = ["spec", "serving", "floor", name];
+    const stage = file.spec.stages.find(other => other.name === name);
+    const known = (stage?.variants ?? file.spec.stages).map(other => other.name);
+    const rule = stage ? `is not a variant of stage \`${name}\`` : "is of no stage of the pipeline";
+    if (!stage || !known.includes(variant)) report(path, rule, `Write one of: ${known.join(", ")}.`);
+  }
 }
 
 function checkDependsOn(file: PipelineFile, index: number, report: Report): void {

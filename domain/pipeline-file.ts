@@ -218,6 +218,7 @@ function toPipeline(
     scaleDownMs: spec.stabilisation.scaleDownMs,
     slo: spec.slo,
     objective: spec.objective,
+    serving: spec.serving,
     loadSource: spec.load.source,
     loadQuery: toLoadQuery(spec.load),
     code: spec.code ?? null,

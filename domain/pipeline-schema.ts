@@ -5,6 +5,7 @@ import { isSeriesSelector } from "./load-query.ts";
 import { POLICY_NAMES } from "./policy-name.ts";
 import { name, positive, profileSchema, share } from "./profile-schema.ts";
 import { serviceAccountsSchema } from "./service-accounts-schema.ts";
+import { servingSchema } from "./serving/serving-schema.ts";
 import { DATATYPES } from "./tensor.ts";
 
 const cores = positive.max(10_000);
@@ -246,6 +247,7 @@ export const pipelineFileSchema = z.strictObject({
       quantile: z.number().min(0.5).max(0.9999).default(0.95).describe("Share of requests that must be within it"),
     }),
     objective: objective.prefault({}),
+    serving: servingSchema,
     load: z
       .strictObject({
         source: name.default("gateway").describe("A source of load that the operator configured"),

@@ -2,6 +2,7 @@ import type { AccuracyEstimator } from "./accuracy-estimate.ts";
 import type { LoadQuery } from "./load-query.ts";
 import type { ModelPackage, Objective, PipelineFile, Slo, StageFile } from "./pipeline-schema.ts";
 import type { MeasuredCombination, Profile } from "./profile-schema.ts";
+import type { Serving } from "./serving/serving-schema.ts";
 
 /** What identifies a pipeline in every API; its text form is `namespace/name`. */
 export interface PipelineKey {
@@ -71,6 +72,7 @@ export interface Pipeline {
   readonly scaleDownMs: number;
   readonly slo: Slo;
   readonly objective: Objective;
+  readonly serving: Serving;
   readonly loadSource: string;
   /** Null: the source's default. */
   readonly loadQuery: LoadQuery | null;

@@ -25,14 +25,12 @@ export const REASONS = [
   "capped_cores",
   /** A pin of an operator or of a switcher's admin endpoint. */
   "pinned",
-  /** Weights, hysteresis, forecast quantile or pins were set for a while in the place of the file's and the loop's own. */
+  /** Weights, hysteresis, forecast quantile, pins or the way of serving were set for a while in the place of the file's and the loop's own. */
   "tuned",
   /** A variant failed to load and is left out for a while. */
   "quarantined",
   /** Pods have no model file of a variant, which is left out as long. */
   "not_installed",
-  /** The guard took a lighter resident variant because the replicas that are ready are short. */
-  "guard",
   /** Accuracy has drifted, and a combination of variants that may be better serves for half a minute, to see. */
   "trial",
   /** Replicas stay until lighter variants are served, or variants until replicas are there. */

@@ -24,3 +24,8 @@ export function fanOutText(fanOut: { readonly seen: number | null; readonly plan
   const isOff = seen !== null && Math.abs(seen - planned) > 0.1 * planned;
   return isOff ? `${number(planned)} (${number(seen)} seen)` : number(planned);
 }
+
+/** The variants that served the rows of late, as `heavy 70 %, light 30 %` of them. */
+export function rowSharesText(shares: readonly { readonly variant: string; readonly share: number }[]): string {
+  return shares.map(({ variant, share }) => `${variant} ${Math.round(100 * share)} %`).join(", ");
+}

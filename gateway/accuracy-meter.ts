@@ -1,6 +1,8 @@
 import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import { type CorrectnessModel, chanceOfRight } from "../domain/correctness-model.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
+import type { ServedRows } from "./answer.ts";
+import { findShares, type RowsByVariant } from "./rows-by-variant.ts";
 import { signalsOf } from "./signals.ts";
 import type { PipelineCode } from "./stage.ts";
 
@@ -9,6 +11,8 @@ const MOST_ANSWERS = 10_000;
 /** Characters of the combinations that are counted, with their numbers: more would not fit into a report of the load. */
 const MOST_CHARACTERS = 128 * 1024;
 const NUMBERS_CHARACTERS = 120;
+/** Combinations of one answer that are counted, those with the largest shares. */
+const MOST_COMBINATIONS = 16;
 
 interface Tally {
   readonly variants: Readonly<Record<string, string>>;
@@ -19,52 +23,69 @@ interface Tally {
   correction: number;
 }
 
+/** An answer's part in the tally of one combination. */
+interface Credit {
+  readonly tally: Tally;
+  readonly share: number;
+  readonly chance: number;
+}
+
 /** Estimates how accurate each combination of variants is on the answers that go out, with the models of `variscale drift`. */
 export class AccuracyMeter {
   readonly #stages: readonly string[];
   readonly #code: PipelineCode;
   readonly #tallies: ReadonlyMap<string, Tally>;
-  /** By stage, the variant that served last: what a stage without rows would have been served by. */
-  readonly #last: Record<string, string> = {};
+  /** What served each stage last: a stage without rows would have been served by the same. */
+  readonly #last: Record<string, RowsByVariant> = {};
   /** Of the combinations that have served. */
   #characters = 0;
   /** By request id, oldest first. */
-  readonly #answers = new Map<string, { readonly tally: Tally; readonly chance: number }>();
+  readonly #answers = new Map<string, readonly Credit[]>();
 
   constructor({ stages, accuracy }: Pipeline, code: PipelineCode) {
     this.#stages = stages.map(stage => stage.name);
     this.#code = code;
     this.#tallies = new Map(
-      accuracy.estimators.flatMap(({ variants, model }) => {
-        const key = this.#keyOf(variants);
-        const none = { requests: 0, right: 0, labels: 0, correction: 0 };
-        return key === null ? [] : [[key, { variants, model, ...none }] as const];
+      accuracy.estimators.map(({ variants, model }) => {
+        const key = JSON.stringify(this.#stages.map(stage => variants[stage]));
+        return [key, { variants, model, requests: 0, right: 0, labels: 0, correction: 0 }] as const;
       }),
     );
   }
 
-  /** An answer is about to go out. `variants` served it, by stage; those of stages without rows are missing. */
-  observe(id: string, variants: Readonly<Record<string, string>>, context: unknown): void {
+  /**
+   * An answer is about to go out; stages without rows are missing in `served`. Where several variants served a stage nobody can say by which
+   * of them the answer is right, so that it counts for each combination by its share of the rows.
+   */
+  observe(id: string, served: ServedRows, context: unknown): void {
     if (this.#tallies.size === 0) return;
-    Object.assign(this.#last, variants);
-    const tally = this.#tallies.get(this.#keyOf({ ...this.#last, ...variants }) ?? "");
-    // Of two variants in one stage nobody can say which of them was right.
-    if (!tally || !this.#hasRoom(tally)) return;
-    const chance = chanceOfRight(tally.model, signalsOf(this.#code, context));
-    tally.requests += 1;
-    tally.right += chance;
-    this.#answers.set(id, { tally, chance });
+    Object.assign(this.#last, served);
+    const credits = this.#findCombinations().flatMap(({ names, share }) => {
+      const tally = this.#tallies.get(JSON.stringify(names));
+      return tally && this.#hasRoom(tally) ? [{ tally, share }] : [];
+    });
+    if (credits.length === 0) return;
+    const signals = signalsOf(this.#code, context);
+    const credited = credits.map(({ tally, share }) => {
+      const chance = chanceOfRight(tally.model, signals);
+      tally.requests += share;
+      tally.right += share * chance;
+      return { tally, share, chance };
+    });
+    this.#answers.set(id, credited);
     const [oldest] = this.#answers.size > MOST_ANSWERS ? this.#answers.keys() : [];
     if (oldest !== undefined) this.#answers.delete(oldest);
   }
 
   /** Somebody says whether an answer was right. False: no such answer is remembered, or it was labelled before. */
   label(id: string, right: boolean): boolean {
-    const answer = this.#answers.get(id);
-    if (!answer) return false;
+    const credited = this.#answers.get(id);
+    if (!credited) return false;
     this.#answers.delete(id);
-    answer.tally.labels += 1;
-    answer.tally.correction += (right ? 1 : 0) - answer.chance;
+    for (const { tally, share, chance } of credited) {
+      tally.labels += share;
+      tally.correction += share * ((right ? 1 : 0) - chance);
+    }
     return true;
   }
 
@@ -83,8 +104,18 @@ export class AccuracyMeter {
     return true;
   }
 
-  #keyOf(variants: Readonly<Record<string, string>>): string | null {
-    const names = this.#stages.map(stage => variants[stage]);
-    return names.includes(undefined) ? null : JSON.stringify(names);
+  /** The combinations that served the last answer, with the product of their variants' shares of the rows: those of the largest shares. */
+  #findCombinations() {
+    let found = [{ names: [] as readonly string[], share: 1 }];
+    for (const stage of this.#stages) {
+      const shares = findShares(this.#last[stage] ?? new Map());
+      const add = (to: (typeof found)[number]) =>
+        shares.map(({ variant, share }) => ({ names: [...to.names, variant], share: to.share * share }));
+      found = found
+        .flatMap(add)
+        .toSorted((a, b) => b.share - a.share)
+        .slice(0, MOST_COMBINATIONS);
+    }
+    return found;
   }
 }

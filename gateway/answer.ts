@@ -1,31 +1,46 @@
 import { randomUUID } from "node:crypto";
 import { VariscaleError } from "../domain/errors.ts";
+import { findStage, findVariant, type Pipeline } from "../domain/pipeline.ts";
 import { errorResponse, type HttpRequest, type HttpResponse } from "../runtime/http-server.ts";
 import type { Outcome } from "./outcome.ts";
+import type { RequestControls } from "./request-scope.ts";
+import { formatShares, type RowsByVariant } from "./rows-by-variant.ts";
 
 /** No request waits for longer. */
 const MAX_TIMEOUT_MS = 600_000;
 
+/** Text that is usable in logs and headers. */
+const VISIBLE = /^[\x21-\x7e]{1,128}$/;
+
+/** The rows that variants served, by stage, as far as the request came. */
+export type ServedRows = Readonly<Record<string, RowsByVariant>>;
+
 /** What is told to the client beside the outcome. */
 export interface AnswerContext {
   readonly requestId: string;
-  /** Variant by stage, as far as the request came. */
-  readonly variants: Readonly<Record<string, string>>;
+  readonly served: ServedRows;
   readonly latencyMs: number;
 }
 
 export function answerOf(outcome: Outcome, context: AnswerContext): HttpResponse {
   const response = bareAnswer(outcome);
-  const variants = Object.entries(context.variants).map(([stage, variant]) => `${stage}=${variant}`);
+  const variants = formatServed(context.served);
   return {
     ...response,
     headers: {
       ...response.headers,
       "x-request-id": context.requestId,
       "x-variscale-latency-ms": context.latencyMs.toFixed(1),
-      ...(variants.length > 0 ? { "x-variscale-variants": variants.join(",") } : {}),
+      ...(variants !== "" && { "x-variscale-variants": variants }),
     },
   };
+}
+
+/** `detect=small,read=large:0.75+small:0.25`: where several variants served a stage, the share of its rows that each did. */
+export function formatServed(served: ServedRows): string {
+  return Object.entries(served)
+    .map(([stage, rows]) => `${stage}=${formatShares(rows)}`)
+    .join();
 }
 
 function bareAnswer(outcome: Outcome): HttpResponse {
@@ -56,7 +71,7 @@ function bareAnswer(outcome: Outcome): HttpResponse {
 /** The client's own id where it is usable in logs and headers, otherwise a new one. */
 export function requestIdOf(headers: HttpRequest["headers"]): string {
   const id = headers["x-request-id"];
-  return typeof id === "string" && /^[\x21-\x7e]{1,128}$/.test(id) ? id : randomUUID();
+  return typeof id === "string" && VISIBLE.test(id) ? id : randomUUID();
 }
 
 /** Milliseconds that the client gives the request; null: the header is there but unusable. */
@@ -65,4 +80,25 @@ export function timeoutOf(headers: HttpRequest["headers"], defaultMs: number): n
   if (text === undefined) return Math.min(defaultMs, MAX_TIMEOUT_MS);
   const timeoutMs = typeof text === "string" && /^[0-9]{1,9}(\.[0-9]{1,6})?$/.test(text) ? Number(text) : 0;
   return timeoutMs > 0 ? Math.min(timeoutMs, MAX_TIMEOUT_MS) : null;
+}
+
+/** Text says what is wrong with the headers. A sequence's id that is no usable text asks for nothing. */
+export function readControls(headers: HttpRequest["headers"], pipeline: Pipeline): RequestControls | string {
+  const { "x-sequence-id": sequence, "x-variscale-variant": wanted } = headers;
+  const sequenceId = typeof sequence === "string" && VISIBLE.test(sequence) ? sequence : null;
+  const variants = new Map<string, string>();
+  for (const pair of wanted === undefined ? [] : String(wanted).split(",")) {
+    const [, name = "", variant = ""] = /^([^=]+)=(.+)$/.exec(pair.trim()) ?? [];
+    const stage = findStage(pipeline, name);
+    if (!stage)
+      return `x-variscale-variant must be \`stage=variant\`, with one of the stages ${namesIn(pipeline.stages)}`;
+    if (!findVariant(stage, variant))
+      return `x-variscale-variant: stage \`${name}\` has the variants ${namesIn(stage.variants)}`;
+    variants.set(name, variant);
+  }
+  return { sequenceId, variants };
+}
+
+function namesIn(named: readonly { readonly name: string }[]): string {
+  return named.map(({ name }) => name).join(", ");
 }

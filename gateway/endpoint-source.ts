@@ -4,10 +4,6 @@ import { VariscaleError } from "../domain/errors.ts";
 export interface Endpoint {
   /** `host:port` of its Open Inference Protocol server; `host:port/MODEL` where the server calls the model otherwise than the stage. */
   readonly address: string;
-  /** What it serves, where that is known; otherwise its answers tell. */
-  readonly variant?: string | undefined;
-  /** Largest batch it makes, where that is known. */
-  readonly batch?: number | undefined;
   /** The variant that it stands for in the stage's vote, whatever it serves just now; missing: it does not vote. */
   readonly voter?: string | undefined;
 }
@@ -97,23 +93,14 @@ function readTable(value: unknown): EndpointTable | string {
     if (count > MAX_ENDPOINTS) return `there must not be more than ${MAX_ENDPOINTS} endpoints`;
     const known = new Map<string, Endpoint>();
     for (const endpoint of endpoints) {
-      const { address, variant, batch, voter } = (endpoint ?? {}) as Record<keyof Endpoint, unknown>;
+      const { address, voter } = (endpoint ?? {}) as Record<keyof Endpoint, unknown>;
       if (!isAddress(address))
         return `an address of stage \`${stage}\` is neither \`host:port\` nor \`host:port/MODEL\``;
-      known.set(address, {
-        address,
-        variant: nameOf(variant),
-        batch: Number.isInteger(batch) && (batch as number) > 0 ? (batch as number) : undefined,
-        voter: nameOf(voter),
-      });
+      known.set(address, { address, voter: typeof voter === "string" && voter !== "" ? voter : undefined });
     }
     table[stage] = [...known.values()];
   }
   return table;
-}
-
-function nameOf(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
 }
 
 function isAddress(text: unknown): text is string {

@@ -1,5 +1,5 @@
 import { VariscaleError } from "../domain/errors.ts";
-import type { StageContract } from "../domain/tensor.ts";
+import type { Stage } from "../domain/pipeline.ts";
 import { type HttpAnswer, HttpClient } from "../runtime/http-client.ts";
 import { HttpFailure } from "../runtime/http-failure.ts";
 import { type DecodedResponse, decodeInferResponse, encodeInferRequest } from "./infer-codec.ts";
@@ -10,18 +10,22 @@ export interface InferCall {
   readonly rows: readonly Row[];
   /** What the replica may take; it drops the rows itself when they can't be done in time. */
   readonly timeoutMs: number;
+  /** How much of that is left of the SLO: replicas aim at it. */
+  readonly sloTimeoutMs: number;
+  /** The variant that must serve the rows; missing: the replica chooses. */
+  readonly variant?: string | undefined;
   /** Aborted: nobody wants the answer, so the connection is cut and the replica can stop. */
   readonly signal: AbortSignal;
   /** The rows were sent to a replica before. They get a connection of their own, which no replica that ends closes under them. */
   readonly isRetry?: boolean;
-  /** Headers that make the call a part of the request's trace. */
-  readonly traceHeaders?: Readonly<Record<string, string>>;
+  /** The headers of the request that are passed on, and those that make the call a part of its trace. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** What became of a call. Never thrown: every one of them is to be expected. */
 export type InferResult =
   | ({ readonly kind: "answered" } & DecodedResponse)
-  /** 503: its queue is full, or it is going away. */
+  /** 503: it can't serve the rows in time, has no room for them, or is going away. 409: it does not serve the variant that was asked for. */
   | { readonly kind: "full" }
   /** 504: not done within `timeoutMs`. */
   | { readonly kind: "late" }
@@ -43,32 +47,34 @@ const IDLE_MS = 30_000;
 export class InferClient {
   readonly #client = new HttpClient({ idleMs: IDLE_MS });
   readonly #address: string;
-  readonly #url: URL;
-  readonly #contract: StageContract;
+  readonly #model: string;
+  readonly #stage: Stage;
 
   /**
    * @param address `host:port` or `host:port/MODEL`, an IPv6 host in brackets; checked before.
    * @param stage names the model where the address does not.
    */
-  constructor(address: string, stage: string, contract: StageContract) {
+  constructor(address: string, stage: Stage) {
     this.#address = address;
-    const [, server = address, model = stage] = /^([^/]+)\/(.+)$/.exec(address) ?? [];
-    this.#url = new URL(`http://${server}/v2/models/${encodeURIComponent(model)}/infer`);
-    this.#contract = contract;
+    const [, server = address, model = stage.name] = /^([^/]+)\/(.+)$/.exec(address) ?? [];
+    this.#model = `http://${server}/v2/models/${encodeURIComponent(model)}`;
+    this.#stage = stage;
   }
 
-  async infer({ id, rows, timeoutMs, signal, isRetry = false, traceHeaders }: InferCall): Promise<InferResult> {
-    const { headerBytes, parts } = encodeInferRequest(this.#contract, rows, { id, timeoutMs });
+  async infer(call: InferCall): Promise<InferResult> {
+    const { id, rows, timeoutMs, variant, signal, isRetry = false } = call;
+    const { headerBytes, parts } = encodeInferRequest(this.#stage.contract, rows, call);
+    const version = variant === undefined ? "" : `/versions/${encodeURIComponent(variant)}`;
     let answer: HttpAnswer;
     try {
       answer = await this.#client.request({
         method: "POST",
-        url: this.#url,
+        url: new URL(`${this.#model}${version}/infer`),
         headers: {
           "content-type": "application/octet-stream",
           "inference-header-content-length": String(headerBytes),
           "x-request-id": id,
-          ...traceHeaders,
+          ...call.headers,
         },
         body: parts,
         timeoutMs: Math.round(timeoutMs + SILENCE_MS),
@@ -90,7 +96,7 @@ export class InferClient {
   }
 
   #judge({ status, headers, body }: HttpAnswer, rows: number): InferResult {
-    if (status === 503) return { kind: "full" };
+    if (status === 503 || status === 409) return { kind: "full" };
     if (status === 504) return { kind: "late" };
     if (status === 413) return { kind: "tooLarge", message: body.subarray(0, 200).toString("utf8") };
     try {
@@ -100,7 +106,7 @@ export class InferClient {
       }
       const headerLength = headers["inference-header-content-length"];
       const ofHeader = Array.isArray(headerLength) ? headerLength[0] : headerLength;
-      return { kind: "answered", ...decodeInferResponse(this.#contract, rows, body, ofHeader) };
+      return { kind: "answered", ...decodeInferResponse(this.#stage, rows, body, ofHeader) };
     } catch (error) {
       return { kind: "wrong", error: VariscaleError.from(error) };
     }

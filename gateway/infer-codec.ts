@@ -1,6 +1,8 @@
 import { VariscaleError } from "../domain/errors.ts";
+import type { Variant } from "../domain/pipeline.ts";
 import type { StageContract, Tensor, TensorContract } from "../domain/tensor.ts";
 import { bytesOf, bytesPerElement, carries, elementCount, elementsOf } from "../runtime/tensor-data.ts";
+import { type RowsByVariant, readRungs } from "./rows-by-variant.ts";
 import type { Row } from "./stage.ts";
 
 /** An infer request of the Open Inference Protocol with the binary tensor extension. */
@@ -13,18 +15,25 @@ export interface EncodedRequest {
 }
 
 export interface DecodedResponse {
-  /** `model_version`: the variant that served it. */
+  /** `model_version`: the variant that served the rows, or most of them. */
   readonly version: string;
-  /** What the replica serves for longer than a moment; null: it does not say. */
-  readonly lasting: { readonly variant: string; readonly batch: number } | null;
+  readonly rowsByVariant: RowsByVariant;
+  /** Rows that waited there as it answered, whoever sent them; null: it does not say. */
+  readonly queuedRows: number | null;
+  /** Milliseconds that the replica takes for a row lately; null: it does not say. */
+  readonly rowMs: number | null;
   readonly outputs: readonly Row[];
 }
+
+/** Larger hints are wrong ones. */
+const MOST_QUEUED_ROWS = 1e6;
+const MOST_ROW_MS = 1e6;
 
 /** Puts rows together into one batch. Rows must have passed `checkRows`. */
 export function encodeInferRequest(
   contract: StageContract,
   rows: readonly Row[],
-  options: { readonly id: string; readonly timeoutMs: number },
+  options: { readonly id: string; readonly timeoutMs: number; readonly sloTimeoutMs: number },
 ): EncodedRequest {
   const parts: Uint8Array[] = [];
   const inputs = contract.inputs.map(input => {
@@ -39,7 +48,9 @@ export function encodeInferRequest(
     return { name: input.name, datatype: input.datatype, shape, parameters: { binary_data_size: bytes } };
   });
   const outputs = contract.outputs.map(output => ({ name: output.name, parameters: { binary_data: true } }));
-  const parameters = { timeout_ms: Math.max(1, Math.floor(options.timeoutMs)) };
+  const timeoutMs = Math.max(1, Math.floor(options.timeoutMs));
+  const sloTimeoutMs = Math.min(timeoutMs, Math.max(1, Math.floor(options.sloTimeoutMs)));
+  const parameters = { timeout_ms: timeoutMs, slo_timeout_ms: sloTimeoutMs };
   const header = Buffer.from(JSON.stringify({ id: options.id, parameters, inputs, outputs }));
   const totalBytes = parts.reduce((sum, part) => sum + part.byteLength, header.byteLength);
   return { headerBytes: header.byteLength, totalBytes, parts: [header, ...parts] };
@@ -52,7 +63,7 @@ export function encodeInferRequest(
  * @throws internal when the answer is not what the contract says.
  */
 export function decodeInferResponse(
-  contract: StageContract,
+  { contract, variants }: { readonly contract: StageContract; readonly variants: readonly Pick<Variant, "name">[] },
   rows: number,
   body: Uint8Array,
   headerLength: string | undefined,
@@ -78,7 +89,11 @@ export function decodeInferResponse(
   for (const output of contract.outputs)
     if (!tensors.has(output.name)) throw broken(`output \`${output.name}\` is missing`);
   const outputs = Array.from({ length: rows }, (_, index) => rowOf(tensors, index));
-  return { version: header.version, lasting: header.lasting, outputs };
+  const { version, parameters } = header;
+  const names = variants.map(({ name }) => name);
+  const rowsByVariant = readRungs(parameters["rungs"], rows, names) ?? new Map([[version, rows]]);
+  const queuedRows = readHint(parameters["queued_rows"], MOST_QUEUED_ROWS);
+  return { version, rowsByVariant, queuedRows, rowMs: readHint(parameters["row_ms"], MOST_ROW_MS) || null, outputs };
 }
 
 /** @throws internal, naming stage, row and tensor, when a row made by the pipeline's code breaks the contract. */
@@ -126,7 +141,7 @@ function problemOf(contract: TensorContract, tensor: Tensor, first: Tensor | und
 
 interface ResponseHeader {
   readonly version: string;
-  readonly lasting: DecodedResponse["lasting"];
+  readonly parameters: Readonly<Record<string, unknown>>;
   readonly outputs: readonly ResponseOutput[];
 }
 
@@ -148,14 +163,16 @@ function parseHeader(bytes: Uint8Array): ResponseHeader {
   const { model_version: version, parameters, outputs } = (header ?? {}) as Readonly<Record<string, unknown>>;
   if (!Array.isArray(outputs) || !outputs.every(output => typeof output?.name === "string"))
     throw broken("its header has no list of outputs");
-  return { version: typeof version === "string" ? version : "", lasting: lastingOf(parameters), outputs };
+  return {
+    version: typeof version === "string" ? version : "",
+    parameters: (parameters ?? {}) as ResponseHeader["parameters"],
+    outputs,
+  };
 }
 
-/** Null for whatever is not a variant and its batch: it is a hint, and answers are good without it. */
-function lastingOf(parameters: unknown): DecodedResponse["lasting"] {
-  const { lasting_variant: variant, lasting_batch: batch } = (parameters ?? {}) as Readonly<Record<string, unknown>>;
-  if (typeof variant !== "string" || !Number.isSafeInteger(batch) || (batch as number) < 1) return null;
-  return { variant, batch: batch as number };
+/** Null for what is no possible number: answers are good without hints. */
+function readHint(value: unknown, most: number): number | null {
+  return typeof value === "number" && value >= 0 && value <= most ? value : null;
 }
 
 function toTensor(contract: TensorContract, output: ResponseOutput, bytes: Uint8Array | null, rows: number): Tensor {

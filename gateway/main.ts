@@ -9,8 +9,8 @@ import { dnsEndpoints, isNamedEndpoint } from "./dns-endpoints.ts";
 import { type EndpointSource, ipcEndpoints, staticEndpoints } from "./endpoint-source.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { loadCode } from "./load-code.ts";
-import { requireVotes, stagesWithoutVote } from "./require-votes.ts";
 import type { PipelineCode } from "./stage.ts";
+import { requireVotes, stagesWithoutVote } from "./votings.ts";
 
 export interface GatewayCommand {
   readonly pipeline: Pipeline;

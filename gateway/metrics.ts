@@ -3,6 +3,7 @@ import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
 import type { Slo } from "../domain/pipeline-schema.ts";
 import { DROP_REASONS, type Outcome } from "./outcome.ts";
+import { countRows } from "./rows-by-variant.ts";
 import type { StageTrace } from "./run-pipeline.ts";
 import type { StagePool } from "./stage-pool.ts";
 
@@ -81,7 +82,7 @@ export function createGatewayMetrics(registry: Registry, observed: Observed): Ga
   });
   const rowsOut = new Counter({
     name: "variscale_gateway_stage_rows_total",
-    help: "Rows of this stage; divided by the upstream rows this is the fan-out",
+    help: "Rows of this stage, by the upstream variants' shares of a request; divided by the upstream rows this is the fan-out",
     labelNames,
     registers,
   });
@@ -103,11 +104,14 @@ export function createGatewayMetrics(registry: Registry, observed: Observed): Ga
       requestSeconds.observe({ outcome: outcome.kind }, latencyMs / 1000);
       if (outcome.kind === "served" && latencyMs > observed.slo.latencyMs) late.inc();
     },
-    stage: trace => {
-      const labels = { stage: trace.stage, upstream_variant: trace.upstreamVariant ?? "" };
-      rowsIn.inc(labels, trace.upstreamRows);
-      rowsOut.inc(labels, trace.rows);
-      stageSeconds.observe({ stage: trace.stage }, trace.latencyMs / 1000);
+    stage: ({ stage, rows, upstream, latencyMs }) => {
+      const served = upstream?.size ? upstream : new Map([["", upstream ? 0 : 1]]);
+      const all = countRows(served);
+      for (const [variant, count] of served) {
+        rowsIn.inc({ stage, upstream_variant: variant }, count);
+        rowsOut.inc({ stage, upstream_variant: variant }, all === 0 ? rows : (rows * count) / all);
+      }
+      stageSeconds.observe({ stage }, latencyMs / 1000);
     },
     retried: (stage, cause) => retries.inc({ stage, cause }),
     missed: (stage, variant, cause) => missing.inc({ stage, variant, cause }),
@@ -166,7 +170,11 @@ function registerEstimates(registry: Registry, { estimates }: Observed): void {
       },
     });
   };
-  counter("estimated_requests", "Answers whose accuracy was estimated, by their variants", one => one.requests);
+  counter(
+    "estimated_requests",
+    "Answers whose accuracy was estimated, by their variants; one of several variants counts by their shares of the rows",
+    one => one.requests,
+  );
   counter("estimated_right", "How many of them are right by what they show of themselves", one => one.right);
   counter("labelled_requests", "How many of them somebody labelled", one => one.labels);
 }
@@ -226,7 +234,7 @@ function registerGauges(registry: Registry, { pools, inFlight, queued }: Observe
   });
   new Gauge({
     name: "variscale_gateway_endpoint_outstanding_rows",
-    help: "Rows that a replica has not answered yet",
+    help: "Rows that this gateway sent to a replica and that it has not answered yet",
     labelNames: ["stage", "endpoint"],
     registers,
     collect() {
@@ -234,7 +242,7 @@ function registerGauges(registry: Registry, { pools, inFlight, queued }: Observe
       for (const pool of pools) {
         pool.replicas.forEach((replica, i) => {
           const endpoint = i < MAX_ENDPOINT_SERIES ? replica.address : "other";
-          this.inc({ stage: pool.stage.name, endpoint }, replica.outstandingRows);
+          this.inc({ stage: pool.stage.name, endpoint }, replica.sentRows);
         });
       }
     },

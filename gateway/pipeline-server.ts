@@ -7,17 +7,17 @@ import type { HttpRequest, HttpRequestHead, HttpResponse } from "../runtime/http
 import { readTraceContext, type Tracer, type TraceSpan, UnrecordedSpan } from "../runtime/tracing/tracing.ts";
 import type { AccuracyMeter } from "./accuracy-meter.ts";
 import type { Admission } from "./admission.ts";
-import { answerOf, requestIdOf, timeoutOf } from "./answer.ts";
+import { answerOf, formatServed, readControls, requestIdOf, timeoutOf } from "./answer.ts";
 import type { AnswerWindow } from "./answer-window.ts";
 import type { LoadCounter } from "./load-counter.ts";
 import type { GatewayMetrics } from "./metrics.ts";
 import type { Outcome } from "./outcome.ts";
 import { RequestScope } from "./request-scope.ts";
+import type { RowsByVariant } from "./rows-by-variant.ts";
 import { runPipeline } from "./run-pipeline.ts";
 import { runStage } from "./run-stage.ts";
 import { runVotes, type Voting } from "./run-votes.ts";
-import type { SequenceMemory } from "./sequence-memory.ts";
-import { sequencePlaceOf } from "./sequence-place.ts";
+import { readSequencePlace, type SequenceMemory } from "./sequence-memory.ts";
 import type { PipelineCode } from "./stage.ts";
 import type { StagePool } from "./stage-pool.ts";
 
@@ -81,15 +81,15 @@ async function answer(parts: PipelineServerParts, request: HttpRequest): Promise
 interface BegunRequest {
   readonly startedMs: number;
   readonly requestId: string;
-  /** Variant by stage, as far as the request came. */
-  readonly variants: Record<string, string>;
+  /** The rows that variants served, by stage, as far as the request came. */
+  readonly served: Record<string, RowsByVariant>;
   readonly span: TraceSpan | null;
 }
 
 function beginRequest(parts: PipelineServerParts, head: HttpRequestHead): BegunRequest {
   parts.counter.offer(parts.wallMs());
   const requestId = requestIdOf(head.headers);
-  return { startedMs: parts.monotonicMs(), requestId, variants: {}, span: startSpan(parts, head, requestId) };
+  return { startedMs: parts.monotonicMs(), requestId, served: {}, span: startSpan(parts, head, requestId) };
 }
 
 function startSpan({ tracer, pipeline }: PipelineServerParts, head: HttpRequestHead, id: string): TraceSpan | null {
@@ -100,17 +100,15 @@ function startSpan({ tracer, pipeline }: PipelineServerParts, head: HttpRequestH
   return tracer.startSpan(`infer ${name}`, { kind: "server", attributes }, caller);
 }
 
-function endSpan({ span, variants }: BegunRequest, outcome: Outcome): void {
-  if (span === null) return;
-  const served = Object.entries(variants).map(([stage, variant]) => `${stage}=${variant}`);
-  span.end({
-    attributes: { "variscale.outcome": outcome.kind, "variscale.variants": served.join(",") },
+function endSpan({ span, served }: BegunRequest, outcome: Outcome): void {
+  span?.end({
+    attributes: { "variscale.outcome": outcome.kind, "variscale.variants": formatServed(served) },
     problem: "message" in outcome ? outcome.message : outcome.kind === "served" ? null : outcome.kind,
   });
 }
 
 function endRequest(parts: PipelineServerParts, request: BegunRequest, outcome: Outcome): HttpResponse {
-  const { startedMs, requestId, variants } = request;
+  const { startedMs, requestId, served } = request;
   const latencyMs = parts.monotonicMs() - startedMs;
   endSpan(request, outcome);
   parts.counter.end(outcome);
@@ -118,27 +116,36 @@ function endRequest(parts: PipelineServerParts, request: BegunRequest, outcome: 
   parts.metrics.ended(outcome, latencyMs);
   if (outcome.kind === "failed") parts.logger.error({ err: outcome.cause, requestId }, outcome.message);
   else if (outcome.kind === "lost") parts.logger.warn({ requestId }, outcome.message);
-  return answerOf(outcome, { requestId, variants, latencyMs });
+  return answerOf(outcome, { requestId, served, latencyMs });
 }
 
 async function outcomeOf(
   parts: PipelineServerParts,
   request: HttpRequest,
-  { requestId: id, variants, span }: BegunRequest,
+  { requestId: id, startedMs, served, span }: BegunRequest,
 ): Promise<Outcome> {
   const { pipeline, code, pools, votings, metrics, monotonicMs } = parts;
   const timeoutMs = timeoutOf(request.headers, pipeline.slo.latencyMs);
   if (timeoutMs === null)
     return { kind: "invalid", message: "x-request-timeout-ms must be a number of milliseconds above 0" };
-  const place = code.sequences ? sequencePlaceOf(request.headers) : null;
+  const controls = readControls(request.headers, pipeline);
+  if (typeof controls === "string") return { kind: "invalid", message: controls };
+  const place = code.sequences ? readSequencePlace(request.headers) : null;
   if (place === "invalid")
     return {
       kind: "invalid",
       message:
         "x-sequence-id (128 visible characters at most) and x-sequence-number (a whole number) must come together",
     };
-  const deadlineMs = monotonicMs() + timeoutMs;
-  const scope = new RequestScope({ id, deadlineMs, nowMs: monotonicMs, clientGone: request.signal, span });
+  const scope = new RequestScope({
+    id,
+    deadlineMs: startedMs + timeoutMs,
+    sloDeadlineMs: startedMs + pipeline.slo.latencyMs,
+    nowMs: monotonicMs,
+    clientGone: request.signal,
+    span,
+    controls,
+  });
   let outcome: Outcome | null = null;
   await parts.admission.run(scope, async () => {
     outcome = await runPipeline(
@@ -149,16 +156,19 @@ async function outcomeOf(
         infer: async (stage, rows) => {
           const pool = pools.get(stage);
           if (!pool) return null;
-          const voting = pool.voters().length > 0 ? votings.get(stage) : undefined;
-          return voting ? runVotes(pool, rows, scope, voting) : runStage(pool, rows, scope, metrics.retried);
+          const [voters, wanted] = [pool.voters(), controls.variants.get(stage)];
+          const voting = voters.length > 0 && wanted === undefined ? votings.get(stage) : undefined;
+          if (voting) return runVotes(pool, rows, scope, voting);
+          const isVoter = wanted !== undefined && voters.includes(wanted);
+          return runStage(isVoter ? pool.ofVoter(wanted) : pool, rows, scope, metrics.retried);
         },
         onStage: trace => {
           metrics.stage(trace);
-          if (trace.variant !== null) variants[trace.stage] = trace.variant;
+          if (trace.rowsByVariant.size > 0) served[trace.stage] = trace.rowsByVariant;
         },
         onAsserted: metrics.asserted,
         onCollected: context => {
-          parts.accuracy.observe(id, variants, context);
+          parts.accuracy.observe(id, served, context);
           const broken = place && parts.sequences.broken(place, context);
           if (broken) metrics.followed(broken);
         },

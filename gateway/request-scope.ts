@@ -2,11 +2,21 @@ import { setMaxListeners } from "node:events";
 import type { TraceSpan } from "../runtime/tracing/tracing.ts";
 import type { DropReason, Failure } from "./outcome.ts";
 
-/** What those who send a request's rows need of its life. */
+/** The part of a request's life that is needed to send its rows. */
 export type RowScope = Pick<
   RequestScope,
-  "id" | "span" | "waitsFor" | "failure" | "ended" | "unwanted" | "remainingMs" | "end"
+  "id" | "span" | "controls" | "waitsFor" | "failure" | "ended" | "unwanted" | "remainingMs" | "sloRemainingMs" | "end"
 >;
+
+/** The wishes of a request to the replicas that serve it. */
+export interface RequestControls {
+  /** The sequence that it belongs to; null: none. */
+  readonly sequenceId: string | null;
+  /** The variant that must serve it, by stage; stages that are missing leave it to their replicas. */
+  readonly variants: ReadonlyMap<string, string>;
+}
+
+const NO_CONTROLS: RequestControls = { sequenceId: null, variants: new Map() };
 
 /**
  * The life of one request: it ends once, early or at its end. Whoever finds that it can't go on (deadline, client gone, a
@@ -16,10 +26,12 @@ export class RequestScope {
   readonly id: string;
   /** The span of the request; null: it is not traced. */
   readonly span: TraceSpan | null;
+  readonly controls: RequestControls;
   readonly deadlineMs: number;
+  readonly #sloDeadlineMs: number;
   /** Resolves when the request ends without a result; never rejects. */
   readonly ended: Promise<Failure>;
-  /** What the request waits for, if its deadline passes now. */
+  /** The reason of its end if its deadline passes now. */
   waitsFor: DropReason = "deadline";
   readonly #nowMs: () => number;
   readonly #unwanted = new AbortController();
@@ -27,19 +39,23 @@ export class RequestScope {
   #failure: Failure | null = null;
   #resolve: (failure: Failure) => void = () => {};
 
-  /** @param deadlineMs on the clock of `nowMs`. */
+  /** Deadlines are on the clock of `nowMs`; without one of the SLO there is the deadline alone. */
   constructor(options: {
     readonly id: string;
     readonly deadlineMs: number;
+    readonly sloDeadlineMs?: number;
     readonly nowMs: () => number;
     readonly clientGone: AbortSignal;
     readonly span?: TraceSpan | null;
+    readonly controls?: RequestControls;
   }) {
     // Each of its calls listens, and a request has as many as rows.
     setMaxListeners(0, this.#unwanted.signal);
     this.id = options.id;
     this.span = options.span ?? null;
+    this.controls = options.controls ?? NO_CONTROLS;
     this.deadlineMs = options.deadlineMs;
+    this.#sloDeadlineMs = options.sloDeadlineMs ?? options.deadlineMs;
     this.#nowMs = options.nowMs;
     this.ended = new Promise(resolve => {
       this.#resolve = resolve;
@@ -67,6 +83,11 @@ export class RequestScope {
     return this.deadlineMs - this.#nowMs();
   }
 
+  /** Milliseconds that are left of the SLO's latency since the request arrived; below 0 when it is late. */
+  sloRemainingMs(): number {
+    return this.#sloDeadlineMs - this.#nowMs();
+  }
+
   /** Ends the request without a result; only the first call counts. */
   end(failure: Failure): void {
     if (this.#failure !== null) return;
@@ -90,6 +111,6 @@ export class RequestScope {
 
 const WAITED: Readonly<Record<Exclude<DropReason, "deadline">, string>> = {
   queue_full: "it was queued in the gateway",
-  replicas_full: "the queues of the replicas were full",
+  replicas_full: "the replicas were full",
   no_endpoint: "a stage had no replica",
 };

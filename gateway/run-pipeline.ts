@@ -1,10 +1,11 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { Pipeline, Stage } from "../domain/pipeline.ts";
-import { brokenAssertions } from "./broken-assertions.ts";
 import { checkRows } from "./infer-codec.ts";
-import type { Outcome } from "./outcome.ts";
+import type { Failure, Outcome } from "./outcome.ts";
 import type { RequestScope } from "./request-scope.ts";
+import type { RowsByVariant } from "./rows-by-variant.ts";
 import type { StageAnswer } from "./run-stage.ts";
+import { brokenAssertions } from "./signals.ts";
 import type { PipelineCode, Row, StageCode } from "./stage.ts";
 
 /** A request with more rows for one stage is an error of the pipeline's code. */
@@ -13,11 +14,10 @@ const MAX_ROWS = 10_000;
 export interface StageTrace {
   readonly stage: string;
   readonly rows: number;
-  readonly upstreamRows: number;
-  /** Null for the entry stage, and where the upstream stage had nothing to do. */
-  readonly upstreamVariant: string | null;
-  /** `a`, `a+b` while replicas of the stage differ, or `a&b` where they voted; null where the stage had nothing to do. */
-  readonly variant: string | null;
+  /** Empty where the stage had nothing to do. */
+  readonly rowsByVariant: RowsByVariant;
+  /** The same of the upstream stage; null for an entry stage. */
+  readonly upstream: RowsByVariant | null;
   readonly latencyMs: number;
 }
 
@@ -62,13 +62,7 @@ async function runToEnd(
         return { kind: "served", body: JSON.stringify(response) ?? "null" };
       }
     } catch (thrown) {
-      const error = VariscaleError.from(thrown);
-      scope.end({
-        kind: "failed",
-        status: 500,
-        message: `the pipeline's code failed: ${error.message}`,
-        cause: thrown,
-      });
+      scope.end(describeThrown(thrown));
     }
   }
   return scope.ended;
@@ -83,30 +77,21 @@ async function decode(
   try {
     return { value: await code.decode(request.body, request.contentType) };
   } catch (thrown) {
-    const error = VariscaleError.from(thrown);
     // The code may be of another package, which has no error class of ours.
     const saysSo = thrown instanceof Error && "code" in thrown && thrown.code === "invalid_argument";
-    if (saysSo) scope.end({ kind: "invalid", message: error.message });
-    else
-      scope.end({
-        kind: "failed",
-        status: 500,
-        message: `the pipeline's code failed: ${error.message}`,
-        cause: thrown,
-      });
+    scope.end(saysSo ? { kind: "invalid", message: thrown.message } : describeThrown(thrown));
     return null;
   }
 }
 
-/** What a stage did, for those after it. */
-interface StageDone {
-  readonly rows: number;
-  readonly variant: string | null;
+function describeThrown(thrown: unknown): Failure {
+  const message = `the pipeline's code failed: ${VariscaleError.from(thrown).message}`;
+  return { kind: "failed", status: 500, message, cause: thrown };
 }
 
 /** Every stage as soon as those that it depends on are done: branches of a graph run at the same time. */
 async function runStages(run: PipelineRun, context: unknown, scope: RequestScope): Promise<void> {
-  const running = new Map<string, Promise<StageDone | null>>();
+  const running = new Map<string, Promise<RowsByVariant | null>>();
   for (const stage of run.pipeline.stages) {
     const before = stage.dependsOn.map(name => running.get(name));
     running.set(
@@ -123,8 +108,8 @@ async function runStage(
   stage: Stage,
   context: unknown,
   scope: RequestScope,
-  upstream: StageDone | null | undefined,
-): Promise<StageDone | null> {
+  upstream: RowsByVariant | null = null,
+): Promise<RowsByVariant | null> {
   const code = run.code.stages[stage.name] as StageCode<unknown>;
   const startedMs = run.nowMs();
   const rows = await code.rows(context);
@@ -133,18 +118,12 @@ async function runStage(
     throw new VariscaleError("internal", `rows() of stage \`${stage.name}\` must give a list of at most ${MAX_ROWS}`);
   checkRows(stage.name, stage.contract, rows);
   const answer: StageAnswer | null =
-    rows.length === 0 ? { outputs: [], variants: [] } : await run.infer(stage.name, rows, scope);
+    rows.length === 0 ? { outputs: [], rowsByVariant: new Map() } : await run.infer(stage.name, rows, scope);
   if (answer === null) return null;
   await code.collect(context, answer.outputs);
   if (scope.failure !== null) return null;
-  const variant = answer.variants.length === 0 ? null : [...answer.variants].sort().join(answer.isVote ? "&" : "+");
-  run.onStage({
-    stage: stage.name,
-    rows: rows.length,
-    upstreamRows: upstream?.rows ?? 1,
-    upstreamVariant: upstream?.variant ?? null,
-    variant,
-    latencyMs: run.nowMs() - startedMs,
-  });
-  return { rows: rows.length, variant };
+  const { rowsByVariant } = answer;
+  const latencyMs = run.nowMs() - startedMs;
+  run.onStage({ stage: stage.name, rows: rows.length, rowsByVariant, upstream, latencyMs });
+  return rowsByVariant;
 }

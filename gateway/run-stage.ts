@@ -1,33 +1,35 @@
-import type { TraceSpan } from "../runtime/tracing/tracing.ts";
 import type { InferResult } from "./infer-client.ts";
-import type { DropReason } from "./outcome.ts";
+import type { Failure } from "./outcome.ts";
 import type { Replica } from "./replica.ts";
 import type { RowScope } from "./request-scope.ts";
+import { formatShares, type RowsByVariant, sumRows } from "./rows-by-variant.ts";
 import type { Row } from "./stage.ts";
 import type { ReplicaChoice } from "./stage-pool.ts";
 
 export interface StageAnswer {
   /** One per row, in the order of the rows. */
   readonly outputs: readonly Row[];
-  /** Variants that served it; more than one while replicas of the stage differ, and where they vote. */
-  readonly variants: readonly string[];
-  /** All of them served every row. Missing: no. */
-  readonly isVote?: boolean;
+  /** Several variants where replicas differ or a replica served the rows by several of its rungs. */
+  readonly rowsByVariant: RowsByVariant;
 }
 
 /** A stage's answer of one replica to each row. */
 export interface RowsAnswer extends StageAnswer {
-  /** The variant that served each row. */
+  /** The variant that served each row, or most of the rows of its call. */
   readonly versions: readonly string[];
 }
 
 export type OnRetry = (stage: string, cause: "full" | "unreachable" | "wrong") => void;
 
-/** Estimates are rough: only what would need this many times the time that is left is given up beforehand. */
-const HOPELESS = 2;
+interface StageRun {
+  readonly pool: ReplicaChoice;
+  readonly scope: RowScope;
+  readonly onRetry: OnRetry;
+  readonly tried: Set<Replica>;
+}
 
 /**
- * Sends the rows of one request to the replicas of a stage, in chunks at the same time, and joins what comes back. Where that
+ * Sends the rows of one request to the replicas of a stage, in calls at the same time, and joins what comes back. Where that
  * fails it ends the request's scope and gives null.
  *
  * @param tried takes the replicas that rows were sent to, or were to be.
@@ -39,116 +41,127 @@ export async function runStage(
   onRetry: OnRetry,
   tried: Set<Replica> = new Set(),
 ): Promise<RowsAnswer | null> {
-  const size = pool.chunkRows(rows.length);
-  const chunks: (readonly Row[])[] = [];
-  for (let start = 0; start < rows.length; start += size) chunks.push(rows.slice(start, start + size));
-  const answers = await Promise.all(chunks.map(chunk => runChunk(pool, chunk, scope, onRetry, tried)));
-  const outputs: Row[] = [];
-  const versions: string[] = [];
-  for (const answer of answers) {
-    if (answer === null) return null;
-    for (const output of answer.outputs) {
-      outputs.push(output);
-      versions.push(answer.version);
-    }
+  let calls = pool.split(rows.length);
+  while (calls.length === 0) {
+    await waitForReplica(pool, scope);
+    if (scope.failure !== null) return null;
+    calls = pool.split(rows.length);
   }
-  return { outputs, versions, variants: [...new Set(versions)] };
+  let start = 0;
+  const answers = await Promise.all(
+    calls.map(call => {
+      start += call.rows;
+      return runCall({ pool, scope, onRetry, tried }, rows.slice(start - call.rows, start), call.replica);
+    }),
+  );
+  const all = answers.filter(answer => answer !== null);
+  if (all.length < answers.length) return null;
+  return {
+    outputs: all.flatMap(({ outputs }) => outputs),
+    versions: all.flatMap(({ outputs, version }) => outputs.map(() => version)),
+    rowsByVariant: sumRows(all.map(({ rowsByVariant }) => rowsByVariant)),
+  };
 }
 
 type Answer = Extract<InferResult, { kind: "answered" }>;
 
 /**
- * Inference changes nothing on a replica, so a chunk that failed is sent once more, to another one where there is one, and no further: a
- * request may be what a replica dies of. A chunk that a replica surely has not seen, since there was no connection, goes on to others and
- * waits for one until the deadline: pods end and start anew.
+ * Inference changes nothing on a replica, so a call that failed or was refused is sent once more, to another one where there is one, and no
+ * further: a request may be what a replica dies of. A call that a replica surely has not seen, since there was no connection, goes on to others
+ * and waits for one until the deadline: pods end and are replaced.
  */
-async function runChunk(
-  pool: ReplicaChoice,
-  rows: readonly Row[],
-  scope: RowScope,
-  onRetry: OnRetry,
-  tried: Set<Replica>,
-): Promise<Answer | null> {
+async function runCall(run: StageRun, rows: readonly Row[], first: Replica): Promise<Answer | null> {
+  const { pool, scope, onRetry, tried } = run;
   let failed: Replica | null = null;
+  let replica: Replica | null = first;
   while (scope.failure === null) {
-    // No `await` from here to `infer`: what is picked must count as outstanding before the next chunk picks.
-    const replica = pool.pick(rows.length, failed);
+    // There is no `await` between the choice of a replica and `infer`: its rows must count as outstanding before the next choice.
     if (replica === null) {
-      await replicaChange(pool, scope);
+      await waitForReplica(pool, scope);
+      replica = pool.pick(failed);
       continue;
     }
     tried.add(replica);
-    const timeoutMs = scope.remainingMs();
-    if (replica.expectedWorkMs(rows.length) > HOPELESS * timeoutMs)
-      return drop(scope, "deadline", "the replicas have too much work to serve it by its deadline");
-    const span = startCallSpan(scope, pool.stage.name, replica.address, rows.length);
-    const traceHeaders = span?.headers ?? {};
-    const call = { id: scope.id, rows, timeoutMs, signal: scope.unwanted, isRetry: failed !== null, traceHeaders };
-    const result = await replica.infer(call);
-    endCallSpan(span, result);
+    const result = await sendCall(run, rows, replica, failed !== null);
     if (scope.failure !== null) return null;
     if (result.kind === "answered") return result;
-    if (result.kind === "late") return drop(scope, "deadline", "a replica could not serve it by its deadline");
-    if (result.kind === "tooLarge") {
-      scope.end({
-        kind: "invalid",
-        status: 413,
-        message: `the request has too much for stage \`${pool.stage.name}\`: a replica answered ${result.message}`,
-      });
+    const isUnseen = result.kind === "unreachable" && !result.wasSent;
+    // One that takes no connection is left out for a while now, so that others are tried first and it is not tried all the time.
+    const next = pool.pick(isUnseen ? failed : replica);
+    const isLast = !isUnseen && (failed !== null || (result.kind === "full" && next === replica));
+    if (isLast || result.kind === "late" || result.kind === "tooLarge") {
+      scope.end(describeFailure(pool.stage.name, result));
       return null;
     }
-    if (result.kind === "unreachable" && !result.wasSent) {
-      // It is left out for a while now, so that others are tried first and it is not tried all the time.
-      onRetry(pool.stage.name, result.kind);
-      continue;
-    }
-    const isLast = failed !== null || (result.kind === "full" && pool.pick(rows.length, replica) === replica);
-    if (isLast) return giveUp(scope, pool.stage.name, result);
-    failed = replica;
     onRetry(pool.stage.name, result.kind);
+    if (!isUnseen) failed = replica;
+    replica = next;
   }
   return null;
 }
 
-function startCallSpan(scope: RowScope, stage: string, address: string, rows: number): TraceSpan | null {
-  if (scope.span === null) return null;
-  const attributes = { "variscale.stage": stage, "variscale.rows": rows, "server.address": address };
-  return scope.span.startChild(`call ${stage}`, { kind: "client", attributes });
-}
-
-function endCallSpan(span: TraceSpan | null, result: InferResult): void {
-  if (result.kind === "answered") span?.end({ attributes: { "variscale.variant": result.version } });
+async function sendCall(
+  { pool: { stage }, scope }: StageRun,
+  rows: readonly Row[],
+  replica: Replica,
+  isRetry: boolean,
+): Promise<InferResult> {
+  const { id, controls, unwanted: signal } = scope;
+  const attributes = {
+    "variscale.stage": stage.name,
+    "variscale.rows": rows.length,
+    "server.address": replica.address,
+  };
+  const span = scope.span?.startChild(`call ${stage.name}`, { kind: "client", attributes });
+  const result = await replica.infer({
+    id,
+    rows,
+    timeoutMs: scope.remainingMs(),
+    sloTimeoutMs: scope.sloRemainingMs(),
+    variant: controls.variants.get(stage.name),
+    signal,
+    isRetry,
+    headers: {
+      ...(controls.sequenceId !== null && { "x-sequence-id": controls.sequenceId }),
+      ...span?.headers,
+    },
+  });
+  if (result.kind === "answered")
+    span?.end({ attributes: { "variscale.variant": formatShares(result.rowsByVariant) } });
   else span?.end({ problem: "error" in result ? `${result.kind}: ${result.error.message}` : result.kind });
+  return result;
 }
 
-async function replicaChange(pool: ReplicaChoice, scope: RowScope): Promise<void> {
+async function waitForReplica(pool: ReplicaChoice, scope: RowScope): Promise<void> {
   scope.waitsFor = "no_endpoint";
   await pool.changed(scope);
   scope.waitsFor = "deadline";
 }
 
-function drop(scope: RowScope, reason: DropReason, message: string): null {
-  scope.end({ kind: "dropped", reason, message });
-  return null;
-}
-
-function giveUp(
-  scope: RowScope,
-  stage: string,
-  result: Exclude<InferResult, { kind: "answered" | "late" | "tooLarge" }>,
-): null {
+function describeFailure(stage: string, result: Exclude<InferResult, Answer>): Failure {
   switch (result.kind) {
+    case "late":
+      return { kind: "dropped", reason: "deadline", message: "a replica could not serve it by its deadline" };
     case "full":
-      return drop(scope, "replicas_full", `the replicas of stage \`${stage}\` are full`);
+      return {
+        kind: "dropped",
+        reason: "replicas_full",
+        message: `the replicas of stage \`${stage}\` are full, or do not serve the variant that was asked for`,
+      };
     case "unreachable":
-      scope.end({ kind: "lost", message: `stage \`${stage}\` gave no answer: ${result.error.message}` });
-      return null;
-    case "wrong": {
-      const message = `stage \`${stage}\` can't be used: ${result.error.message}`;
-      scope.end({ kind: "failed", status: 502, message, cause: result.error });
-      return null;
-    }
-    default:
-      return result satisfies never;
+      return { kind: "lost", message: `stage \`${stage}\` gave no answer: ${result.error.message}` };
+    case "tooLarge":
+      return {
+        kind: "invalid",
+        status: 413,
+        message: `the request has too much for stage \`${stage}\`: a replica answered ${result.message}`,
+      };
+    case "wrong":
+      return {
+        kind: "failed",
+        status: 502,
+        message: `stage \`${stage}\` can't be used: ${result.error.message}`,
+        cause: result.error,
+      };
   }
 }

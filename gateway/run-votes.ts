@@ -1,10 +1,13 @@
-import type { Failure } from "./outcome.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { findVariant } from "../domain/pipeline.ts";
+import { serviceMs } from "../domain/profile.ts";
+import type { DropReason, Failure } from "./outcome.ts";
 import type { Replica } from "./replica.ts";
-import type { RequestScope } from "./request-scope.ts";
+import type { RowScope } from "./request-scope.ts";
+import { sumRows } from "./rows-by-variant.ts";
 import { type OnRetry, type RowsAnswer, runStage, type StageAnswer } from "./run-stage.ts";
 import type { Row, Vote } from "./stage.ts";
 import type { StagePool } from "./stage-pool.ts";
-import { VoterScope } from "./voter-scope.ts";
 
 /** Why a voter had no vote: how its calls ended, it was not done in time, or its replica served what another one has voted with. */
 export type MissingVote = Failure["kind"] | "no_endpoint" | "replicas_full" | "late" | "same_variant";
@@ -28,20 +31,22 @@ export interface Voting {
 export async function runVotes(
   pool: StagePool,
   rows: readonly Row[],
-  scope: RequestScope,
+  scope: RowScope,
   voting: Voting,
 ): Promise<StageAnswer | null> {
   const remainingMs = scope.remainingMs();
-  const timer = new Timer(remainingMs * voting.waitShare);
+  const noLonger = new AbortController();
+  const waitMs = Math.max(0, remainingMs * voting.waitShare);
+  const isLate = sleep(waitMs, undefined, { signal: noLonger.signal }).catch(() => undefined);
   const tried = new Set<Replica>();
-  const ballots = quickestFirst(pool, rows.length).map((voter, rank) => {
+  const ballots = sortByTime(pool).map((voter, rank) => {
     const reservedMs = rank === 0 ? 0 : remainingMs * (1 - voting.waitShare);
     return new Ballot(voter, new VoterScope(scope, reservedMs), ballotScope =>
       runStage(pool.ofVoter(voter), rows, ballotScope, voting.onRetry, tried),
     );
   });
-  await Promise.race([enough(ballots, timer), scope.ended]);
-  timer.clear();
+  await Promise.race([enough(ballots, isLate), scope.ended]);
+  noLonger.abort();
   if (scope.failure !== null) return null;
   const heard: RowsAnswer[] = [];
   for (const ballot of ballots) {
@@ -53,22 +58,24 @@ export async function runVotes(
   }
   if (heard.length === 0) return runStage(pool.untriedFirst(tried), rows, scope, voting.onRetry);
   const outputs = rows.map((_, row) => joined(heard, row, voting));
-  return { outputs, variants: [...new Set(heard.flatMap(({ variants }) => variants))], isVote: heard.length > 1 };
+  const rowsByVariant = sumRows(heard.map(answer => answer.rowsByVariant));
+  if (heard.length === 1) return { outputs, rowsByVariant };
+  return { outputs, rowsByVariant: new Map([[[...rowsByVariant.keys()].sort().join("&"), rows.length]]) };
 }
 
-function quickestFirst(pool: StagePool, rows: number): readonly string[] {
-  const expectedMs = (voter: string) => pool.ofVoter(voter).pick(rows, null)?.expectedWorkMs(rows);
-  return pool
-    .voters()
-    .map(voter => ({ voter, ms: expectedMs(voter) ?? Number.MAX_VALUE }))
-    .sort((a, b) => a.ms - b.ms)
-    .map(({ voter }) => voter);
+/** The voters by the measured times of their variants, the quickest first; those that can't be asked or were not measured last. */
+function sortByTime(pool: StagePool): readonly string[] {
+  const timeMs = (voter: string): number => {
+    const profile = findVariant(pool.stage, voter)?.profile;
+    return profile && pool.ofVoter(voter).pick(null) !== null ? serviceMs(profile, 1) : Number.MAX_VALUE;
+  };
+  return pool.voters().toSorted((a, b) => timeMs(a) - timeMs(b));
 }
 
 /** All have answered or failed; or it is late, and there is an answer or the first, which alone has more time, has failed. */
-async function enough(ballots: readonly Ballot[], timer: Timer): Promise<void> {
+async function enough(ballots: readonly Ballot[], isLate: Promise<unknown>): Promise<void> {
   const all = Promise.all(ballots.map(({ done }) => done));
-  await Promise.race([all, timer.over]);
+  await Promise.race([all, isLate]);
   if (ballots.some(({ answer }) => answer !== null)) return;
   await Promise.race([all, ballots[0]?.done, ...ballots.map(({ answered }) => answered)]);
 }
@@ -118,26 +125,62 @@ class Ballot {
   cause(): MissingVote {
     const { failure } = this.#scope;
     if (failure === null) return "late";
-    return failure.kind === "dropped" ? (CAUSES[failure.reason] ?? "late") : failure.kind;
+    if (failure.kind !== "dropped") return failure.kind;
+    return failure.reason === "no_endpoint" || failure.reason === "replicas_full" ? failure.reason : "late";
   }
 }
 
-const CAUSES: Readonly<Partial<Record<string, MissingVote>>> = {
-  no_endpoint: "no_endpoint",
-  replicas_full: "replicas_full",
-};
+/** The part of a request that one voter has: where it ends, the request and the other voters go on. */
+class VoterScope implements RowScope {
+  waitsFor: DropReason = "deadline";
+  /** Resolves when this voter or the request ends without a result; never rejects. */
+  readonly ended: Promise<Failure>;
+  readonly #request: RowScope;
+  readonly #reservedMs: number;
+  #failure: Failure | null = null;
+  #resolve: (failure: Failure) => void = () => {};
 
-class Timer {
-  readonly over: Promise<void>;
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(ms: number) {
-    this.over = new Promise(resolve => {
-      this.#timer = setTimeout(resolve, Math.max(0, ms));
+  /** @param reservedMs of the request's time, its end, that this voter's calls must leave. */
+  constructor(request: RowScope, reservedMs: number) {
+    this.#request = request;
+    this.#reservedMs = reservedMs;
+    const own = new Promise<Failure>(resolve => {
+      this.#resolve = resolve;
     });
+    this.ended = Promise.race([own, request.ended]);
   }
 
-  clear(): void {
-    clearTimeout(this.#timer);
+  get id(): string {
+    return this.#request.id;
+  }
+
+  get span(): RowScope["span"] {
+    return this.#request.span;
+  }
+
+  get controls(): RowScope["controls"] {
+    return this.#request.controls;
+  }
+
+  get failure(): Failure | null {
+    return this.#failure ?? this.#request.failure;
+  }
+
+  /** Not of this voter alone: what it runs beside a call that failed ends by itself. */
+  get unwanted(): AbortSignal {
+    return this.#request.unwanted;
+  }
+
+  remainingMs(): number {
+    return this.#request.remainingMs() - this.#reservedMs;
+  }
+
+  sloRemainingMs(): number {
+    return this.#request.sloRemainingMs() - this.#reservedMs;
+  }
+
+  end(failure: Failure): void {
+    this.#failure ??= failure;
+    this.#resolve(failure);
   }
 }

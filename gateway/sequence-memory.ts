@@ -1,12 +1,19 @@
-import type { SequencePlace } from "./sequence-place.ts";
+import type { HttpRequest } from "../runtime/http-server.ts";
 import type { PipelineCode } from "./stage.ts";
 
-/** What of earlier requests is kept: of so many sequences, of so many requests each, of so many characters of JSON each. */
+/** Earlier requests are kept of so many sequences, so many of each, with so many characters of JSON each. */
 export const MOST_SEQUENCES = 1000;
 const MOST_REQUESTS = 2;
 const MOST_CHARACTERS = 4096;
 /** A request whose number is so far below the last one at most was overtaken or sent again; from further below the sequence has begun anew. */
 const MOST_BEHIND = 3;
+
+/** Where a request stands in a sequence, as one frame of a camera. */
+export interface SequencePlace {
+  readonly id: string;
+  /** One more than that of the request before it. */
+  readonly number: number;
+}
 
 interface Kept {
   readonly number: number;
@@ -41,7 +48,7 @@ export class SequenceMemory {
     const memories = last?.number === number - 1 ? last.memories : [];
     const broken = memories.length === 0 ? null : this.#brokenAfter(memories, context);
     const isBehind = last !== undefined && number <= last.number && number >= last.number - MOST_BEHIND;
-    this.#keep(id, isBehind ? last : { number, memories: this.#memoryOf(context, memories) });
+    this.#keep(id, isBehind ? last : { number, memories: this.#remember(context, memories) });
     return broken;
   }
 
@@ -57,7 +64,7 @@ export class SequenceMemory {
   }
 
   /** Nothing where the code throws or would keep too much. */
-  #memoryOf(context: unknown, before: readonly string[]): readonly string[] {
+  #remember(context: unknown, before: readonly string[]): readonly string[] {
     try {
       const json = JSON.stringify(this.#sequences?.remember(context)) ?? "null";
       return json.length > MOST_CHARACTERS ? [] : [json, ...before].slice(0, MOST_REQUESTS);
@@ -72,4 +79,12 @@ export class SequenceMemory {
     const [oldest] = this.#kept.size > MOST_SEQUENCES ? this.#kept.keys() : [];
     if (oldest !== undefined) this.#kept.delete(oldest);
   }
+}
+
+/** Reads `x-sequence-id` and `x-sequence-number`; null: it belongs to none; "invalid": they are there but unusable. */
+export function readSequencePlace(headers: HttpRequest["headers"]): SequencePlace | null | "invalid" {
+  const { "x-sequence-id": id, "x-sequence-number": number } = headers;
+  if (id === undefined && number === undefined) return null;
+  if (typeof id !== "string" || typeof number !== "string") return "invalid";
+  return /^[\x21-\x7e]{1,128}$/.test(id) && /^[0-9]{1,15}$/.test(number) ? { id, number: Number(number) } : "invalid";
 }

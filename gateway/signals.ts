@@ -1,5 +1,4 @@
 import type { Signals } from "../domain/correctness-model.ts";
-import { brokenAssertions } from "./broken-assertions.ts";
 import type { PipelineCode } from "./stage.ts";
 
 /** Before the name of an assertion: the signal that says whether it is broken. */
@@ -21,4 +20,15 @@ function ownSignals(code: PipelineCode, context: unknown): Signals {
   } catch {
     return {};
   }
+}
+
+/** The names of the code's assertions that do not hold of a request's context. One that throws does not hold. */
+export function brokenAssertions(code: PipelineCode, context: unknown): string[] {
+  return Object.entries(code.assertions ?? {}).flatMap(([name, holds]) => {
+    try {
+      return holds(context) === true ? [] : [name];
+    } catch {
+      return [name];
+    }
+  });
 }

@@ -1,12 +1,20 @@
 import type { Stage } from "../domain/pipeline.ts";
-import { chunkRows, leastWork } from "./balance.ts";
+import { chooseOfTwo, type ReplicaLoad, splitRows } from "./balance.ts";
 import type { Endpoint } from "./endpoint-source.ts";
 import { Replica } from "./replica.ts";
 import type { RowScope } from "./request-scope.ts";
-import { profiledRowMs, type Serving } from "./service-estimate.ts";
+
+/** A replica that no other one is known beside. */
+const UNKNOWN_ROW_MS = 1;
+
+/** Rows of a request that go to one replica in one call. */
+export interface PlannedCall {
+  readonly replica: Replica;
+  readonly rows: number;
+}
 
 /** Replicas of one stage that rows may go to. */
-export type ReplicaChoice = Pick<StagePool, "stage" | "pick" | "chunkRows" | "changed">;
+export type ReplicaChoice = Pick<StagePool, "stage" | "pick" | "split" | "changed">;
 
 /** The replicas of one stage. */
 export class StagePool {
@@ -29,9 +37,7 @@ export class StagePool {
   }
 
   get openCount(): number {
-    let count = 0;
-    for (const replica of this.#replicas.values()) if (replica.isOpen) count += 1;
-    return count;
+    return this.#open().length;
   }
 
   /** Replicas that are not in `endpoints` get no further calls; those that they have end. */
@@ -44,24 +50,20 @@ export class StagePool {
     }
     for (const endpoint of endpoints) {
       const replica = this.#replicas.get(endpoint.address);
-      if (replica) replica.update(endpoint);
-      else
-        this.#replicas.set(
-          endpoint.address,
-          new Replica(endpoint, this.stage, this.#nowMs, which => this.#guess(which)),
-        );
+      if (replica) replica.voter = endpoint.voter;
+      else this.#replicas.set(endpoint.address, new Replica(endpoint, this.stage, this.#nowMs));
     }
     this.#wake();
   }
 
-  /** The open replica with the least expected work; `avoid` only where there is no other. Null: none is open. */
-  pick(rows: number, avoid: Replica | null): Replica | null {
-    return this.#pickOf(this.#open(), rows, avoid);
+  /** An open replica that is not busier than others; `avoid` only where there is no other. Null: none is open. */
+  pick(avoid: Replica | null): Replica | null {
+    return this.#pick(this.#open(), avoid);
   }
 
-  /** Rows of one call when a request brings `rows` rows. */
-  chunkRows(rows: number): number {
-    return chunkRowsOf(this.#open(), rows);
+  /** The calls for `rows` rows of one request, to replicas that differ; none where no replica is open. */
+  split(rows: number): readonly PlannedCall[] {
+    return this.#split(this.#open(), rows);
   }
 
   /** The variants that its replicas stand for in the stage's vote, also those of which none is open; none: the stage does not vote. */
@@ -74,8 +76,8 @@ export class StagePool {
     const open = () => this.#open().filter(replica => replica.voter === voter);
     return {
       stage: this.stage,
-      pick: (rows, avoid) => this.#pickOf(open(), rows, avoid),
-      chunkRows: rows => chunkRowsOf(open(), rows),
+      pick: avoid => this.#pick(open(), avoid),
+      split: rows => this.#split(open(), rows),
       changed: async scope => {
         scope.end({ kind: "dropped", reason: "no_endpoint", message: `no replica stands for \`${voter}\`` });
       },
@@ -84,17 +86,14 @@ export class StagePool {
 
   /** All of its replicas, those that were not tried first. */
   untriedFirst(tried: ReadonlySet<Replica>): ReplicaChoice {
-    const untried = () => this.#open().filter(replica => !tried.has(replica));
+    const find = (avoid: Replica | null) => {
+      const untried = this.#open().filter(replica => !tried.has(replica) && replica !== avoid);
+      return untried.length > 0 ? untried : this.#open();
+    };
     return {
       stage: this.stage,
-      pick: (rows, avoid) => {
-        const others = untried().filter(replica => replica !== avoid);
-        return others.length > 0 ? this.#pickOf(others, rows, null) : this.pick(rows, avoid);
-      },
-      chunkRows: rows => {
-        const open = untried();
-        return open.length > 0 ? chunkRowsOf(open, rows) : this.chunkRows(rows);
-      },
+      pick: avoid => this.#pick(find(avoid), avoid),
+      split: rows => this.#split(find(null), rows),
       changed: scope => this.changed(scope),
     };
   }
@@ -116,22 +115,28 @@ export class StagePool {
     this.update([]);
   }
 
-  /** By profiles alone: a replica may be slow for a reason of its own. */
-  #guess(which: "fastest" | "slowest"): Serving | undefined {
-    const known = this.replicas
-      .flatMap(({ serving }) => serving ?? [])
-      .map(serving => ({ serving, rowMs: profiledRowMs(this.stage, serving) }))
-      .sort((a, b) => a.rowMs - b.rowMs);
-    return known.at(which === "fastest" ? 0 : -1)?.serving;
-  }
-
   #open(): readonly Replica[] {
     return this.replicas.filter(replica => replica.isOpen);
   }
 
-  #pickOf(open: readonly Replica[], rows: number, avoid: Replica | null): Replica | null {
+  #pick(open: readonly Replica[], avoid: Replica | null): Replica | null {
     const others = open.filter(replica => replica !== avoid);
-    return leastWork(others.length > 0 ? others : open, rows, this.#random);
+    return chooseOfTwo(this.#weigh(others.length > 0 ? others : open), this.#random)?.replica ?? null;
+  }
+
+  #split(open: readonly Replica[], rows: number): readonly PlannedCall[] {
+    const calls = splitRows(rows, this.#weigh(open), this.#random);
+    return calls.map(call => ({ replica: call.replica.replica, rows: call.rows }));
+  }
+
+  /** A replica that has not told its time for a row counts with the mean of the stage's others. */
+  #weigh(replicas: readonly Replica[]): readonly (ReplicaLoad & { readonly replica: Replica })[] {
+    const known = this.replicas.flatMap(({ rowMs }) => rowMs ?? []);
+    const meanRowMs = known.reduce((sum, rowMs) => sum + rowMs, 0) / known.length || UNKNOWN_ROW_MS;
+    return replicas.map(replica => {
+      const { outstandingRows, rowMs } = replica;
+      return { replica, outstandingRows, rowMs: rowMs ?? meanRowMs };
+    });
   }
 
   #wake(): void {
@@ -147,15 +152,4 @@ export class StagePool {
     this.#timer = setTimeout(() => this.#wake(), Math.max(1, next - this.#nowMs() + 1));
     this.#timer.unref();
   }
-}
-
-function chunkRowsOf(open: readonly Replica[], rows: number): number {
-  const batches = open.flatMap(replica => replica.batch ?? []);
-  const rowMs = Math.min(...open.map(replica => replica.rowMs));
-  return chunkRows(
-    rows,
-    open.length,
-    Number.isFinite(rowMs) ? rowMs : 1,
-    batches.length > 0 ? Math.min(...batches) : null,
-  );
 }

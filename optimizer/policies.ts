@@ -26,6 +26,8 @@ export interface Policy {
   readonly replicas: "free" | "current" | "most" | "hpa";
   /** Stages whose pipeline file says that they give classes (`votes`) may be served by several variants that vote. */
   readonly ensembles: boolean;
+  /** Replicas may serve lighter variants than the planned one. False: they serve what is planned, as in the literature. */
+  readonly ladder: boolean;
 }
 
 const DEFAULT: Policy = {
@@ -38,7 +40,11 @@ const DEFAULT: Policy = {
   batches: "free",
   replicas: "free",
   ensembles: false,
+  ladder: true,
 };
+
+/** The literature's policies change variants with plans alone. */
+const LITERATURE: Policy = { ...DEFAULT, ladder: false };
 
 /** Cost decides; accuracy only between plans that cost the same. */
 const LEAST_COST: Policy["weights"] = { accuracy: 1e-6, cost: 1 };
@@ -55,12 +61,12 @@ export const POLICIES: Readonly<Record<PolicyName, Policy>> = {
   /** The default with foreknowledge: to be given the load that comes. Switching is free, as it is known when to. */
   oracle: { ...DEFAULT, weights: { switch: 0 } },
   static: { ...DEFAULT, variants: "default" },
-  ipa: { ...DEFAULT, latency: "paper", accuracy: "product", weights: { switch: 0 }, utilisation: 1 },
-  infaas: { ...DEFAULT, latency: "service", weights: LEAST_COST, utilisation: 0.95 },
-  modelSwitching: { ...DEFAULT, slo: "soft", weights: MOST_ACCURATE, replicas: "current" },
-  cocktail: { ...DEFAULT, latency: "service", weights: LEAST_COST, utilisation: 1, ensembles: true },
-  fa2Low: { ...DEFAULT, latency: "paper", weights: LEAST_COST, utilisation: 1, variants: "lightest" },
-  fa2High: { ...DEFAULT, latency: "paper", weights: LEAST_COST, utilisation: 1, variants: "heaviest" },
-  rim: { ...DEFAULT, latency: "paper", weights: MOST_ACCURATE, utilisation: 1, replicas: "most" },
+  ipa: { ...LITERATURE, latency: "paper", accuracy: "product", weights: { switch: 0 }, utilisation: 1 },
+  infaas: { ...LITERATURE, latency: "service", weights: LEAST_COST, utilisation: 0.95 },
+  modelSwitching: { ...LITERATURE, slo: "soft", weights: MOST_ACCURATE, replicas: "current" },
+  cocktail: { ...LITERATURE, latency: "service", weights: LEAST_COST, utilisation: 1, ensembles: true },
+  fa2Low: { ...LITERATURE, latency: "paper", weights: LEAST_COST, utilisation: 1, variants: "lightest" },
+  fa2High: { ...LITERATURE, latency: "paper", weights: LEAST_COST, utilisation: 1, variants: "heaviest" },
+  rim: { ...LITERATURE, latency: "paper", weights: MOST_ACCURATE, utilisation: 1, replicas: "most" },
   reactive: { ...DEFAULT, slo: "soft", variants: "default", batches: "smallest", replicas: "hpa" },
 };

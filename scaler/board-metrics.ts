@@ -164,7 +164,6 @@ function servedBy(pipeline: Pipeline, views: readonly SwitcherView[]): ReadonlyM
 
 function stateGauges(gauge: MakeGauge, exposition: Pick<Exposition, "family">): Add {
   const mode = gauge("shadow_mode", "1: decisions are published and not acted on");
-  const guarding = gauge("guarding", "1: the guard has taken over the variants");
   const trying = gauge("trial", "1: a combination that may be better serves for a short time, as accuracy has drifted");
   const most = gauge("trial_most_accuracy_ratio", "What a combination that is tried may be right in at best");
   const begun = exposition.family("counter", "variscale_trials_total", "Trials begun", PIPELINE);
@@ -174,7 +173,6 @@ function stateGauges(gauge: MakeGauge, exposition: Pick<Exposition, "family">): 
   return ({ board, processConditions, control: { newestLoadAtMs } }, nowMs) => {
     const labels = labelsOf(board);
     mode(labels, board.mode === "shadow" ? 1 : 0);
-    guarding(labels, board.guarding ? 1 : 0);
     trying(labels, board.trial ? 1 : 0);
     if (board.trial) most(labels, board.trial.mostAccuracy);
     begun(labels, board.trials);

@@ -213,7 +213,6 @@ export class BoardPublisher {
 function answersOf(board: PipelineBoard): string {
   return JSON.stringify([
     board.mode,
-    board.guarding,
     board.plan?.stages.map(({ stage, parts }) => [stage, parts]),
     board.stages.map(({ stage, metricValue, active, replicasReady }) => [
       stage,

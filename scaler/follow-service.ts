@@ -174,7 +174,7 @@ class FollowStream {
     if (!hello.protocolVersions.includes(PROTOCOL_VERSION))
       throw new VariscaleError(
         "failed_precondition",
-        `the switcher speaks protocol ${hello.protocolVersions.join(", ") || "(none)"} and the scaler ${PROTOCOL_VERSION}: bring both to the same release`,
+        `the switcher speaks protocol ${hello.protocolVersions.join(", ") || "(none)"} and the scaler ${PROTOCOL_VERSION}: upgrade the one that is older; the switcher serves what it was told last until then`,
       );
     this.#hello = hello;
     if (!leadership.isLeading) this.sendAway();

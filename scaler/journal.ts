@@ -25,11 +25,6 @@ export interface ChangeNote {
   readonly shown: "token" | "this_machine";
 }
 
-/** Something that an operator or the guard did, beside decisions. */
-export type JournalEvent =
-  | OperatorChange
-  | { readonly kind: "guard"; readonly guarding: boolean; readonly decisionId: string | null };
-
 export type OperatorChange = ChangeNote &
   (
     | { readonly kind: "pin"; readonly pin: OperatorPin; readonly replaced: OperatorPin | null }
@@ -79,12 +74,11 @@ export class Journal {
     this.#decisions.delete(formatKey(key));
   }
 
-  note(key: PipelineKey, event: JournalEvent, nowMs: number): void {
+  note(key: PipelineKey, event: OperatorChange, nowMs: number): void {
     const { kind, ...fields } = event;
     const where = { namespace: key.namespace, pipeline: key.name };
     this.#logger.info({ ...where, ...fields }, kind);
-    const file = kind === "guard" ? this.#audit?.decisions : this.#audit?.changes;
-    file?.append({ kind, at: new Date(nowMs).toISOString(), ...where, ...fields });
+    this.#audit?.changes.append({ kind, at: new Date(nowMs).toISOString(), ...where, ...fields });
   }
 
   /** One decision and the one before it; null: it is not, or no longer, in memory. */

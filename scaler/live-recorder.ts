@@ -1,9 +1,9 @@
 import type { PipelineBoard } from "../control/board.ts";
 import type { LastMinute } from "../domain/load-report.ts";
 import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
-import { BatchFill } from "./batch-fill.ts";
 import type { BoardStore } from "./board-store.ts";
 import { LiveHistoryRing, pointsKept } from "./live-history.ts";
+import { RecentBatches } from "./served-batches.ts";
 import type { SwitcherRegistry } from "./switcher-registry.ts";
 
 /** Between looks at what batches hold: long enough for some to be served at a low load. */
@@ -11,7 +11,7 @@ const LOOK_EVERY_MS = 5000;
 
 interface Recorded {
   readonly history: LiveHistoryRing;
-  readonly fill: BatchFill;
+  readonly batches: RecentBatches;
   lookedAtMs: number;
 }
 
@@ -34,7 +34,7 @@ export class LiveRecorder {
     const points = pointsKept(pipelines);
     for (const recorded of this.#byPipeline.values()) recorded.history.shrink(points);
     const history = new LiveHistoryRing(pipeline, points);
-    this.#byPipeline.set(formatKey(pipeline.key), { history, fill: new BatchFill(), lookedAtMs: 0 });
+    this.#byPipeline.set(formatKey(pipeline.key), { history, batches: new RecentBatches(), lookedAtMs: 0 });
   }
 
   /** The history goes on where stages and variants are the same, and starts anew where they are not: it has a column for each. */
@@ -47,7 +47,7 @@ export class LiveRecorder {
   }
 
   /** Throws for a pipeline that is not there. */
-  of(key: PipelineKey): Pick<Recorded, "history" | "fill"> {
+  of(key: PipelineKey): Pick<Recorded, "history" | "batches"> {
     const recorded = this.#byPipeline.get(formatKey(key));
     if (!recorded) throw new Error(`${formatKey(key)} is not recorded`);
     return recorded;
@@ -69,7 +69,7 @@ export class LiveRecorder {
     recorded.history.add(board, views, this.#lastMinuteOf(board.key));
     if (Math.abs(board.atMs - recorded.lookedAtMs) < LOOK_EVERY_MS) return;
     recorded.lookedAtMs = board.atMs;
-    recorded.fill.look(views);
+    recorded.batches.look(views);
   }
 }
 

@@ -5,6 +5,7 @@ import type { Stage } from "../domain/pipeline.ts";
 import type { LiveRecorder } from "./live-recorder.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import type { PageSources } from "./pipeline-page.ts";
+import type { RecentBatches } from "./served-batches.ts";
 
 export interface LiveSources extends PageSources {
   readonly recorder: LiveRecorder;
@@ -17,7 +18,7 @@ export function liveView(sources: LiveSources, control: PipelineControl, afterMs
   const nowMs = clock.nowMs();
   const board = boards.latest(key);
   const views = registry.views(key, nowMs);
-  const { history, fill } = recorder.of(key);
+  const { history, batches } = recorder.of(key);
   return {
     key,
     nowMs,
@@ -26,7 +27,7 @@ export function liveView(sources: LiveSources, control: PipelineControl, afterMs
     slo: { latencyMs: slo.latencyMs, quantile: slo.quantile },
     policy: objective.policy,
     board: board && liveBoard(board),
-    stages: stages.map(stage => liveStage(stage, board, views, fill.of(stage.name))),
+    stages: stages.map(stage => liveStage(stage, board, views, batches.find(stage.name))),
     pins: control.settings.pins(nowMs).map(({ stage, variant, batch, replicas, reason, by, expiresAtMs }) => ({
       stage,
       variant,
@@ -47,15 +48,15 @@ export function liveView(sources: LiveSources, control: PipelineControl, afterMs
 }
 
 function liveBoard(board: PipelineBoard): LiveBoard {
-  const { atMs, decisionId, planAtMs, plan, guarding, forecast, load, reasons, conditions, estimated, served } = board;
-  return { atMs, decisionId, planAtMs, plan, guarding, forecast, load, reasons, conditions, estimated, served };
+  const { atMs, decisionId, planAtMs, plan, forecast, load, reasons, conditions, estimated, served } = board;
+  return { atMs, decisionId, planAtMs, plan, forecast, load, reasons, conditions, estimated, served };
 }
 
 function liveStage(
   stage: Stage,
   board: PipelineBoard | null,
   views: readonly SwitcherView[],
-  batchRows: number | null,
+  recent: ReturnType<RecentBatches["find"]>,
 ): LiveStageView {
   const own = views.filter(view => view.stage === stage.name);
   const staged = board?.stages.find(other => other.stage === stage.name);
@@ -67,10 +68,10 @@ function liveStage(
     replicasGoal: staged?.replicasGoal ?? 0,
     replicasReady: staged?.replicasReady ?? 0,
     serving: servingOf(own),
-    protecting: own.filter(view => view.protecting).length,
+    rowShares: recent?.shares ?? [],
     queuedRows: own.reduce((sum, view) => sum + view.queuedRows, 0),
     queueAgeMs: Math.max(0, ...own.map(view => view.queueAgeMs)),
-    batchRows,
+    batchRows: recent?.rows ?? null,
     fanOut: board?.fanOuts[stage.name] ?? null,
     batch: own.length === 0 ? null : Math.max(...own.map(view => view.batch)),
   };

@@ -147,7 +147,6 @@ export class ControlLoop {
         control.observe(source?.take() ?? [], nowMs, source?.staleAfterMs);
         return;
       }
-      const before = boards.latest(key);
       const { decisionId } = control;
       const live = { ...(cluster?.live(key) ?? NO_LIVE), inTimeShare: shareInTime(source?.lastMinute ?? null) };
       const views = registry.views(key, nowMs);
@@ -158,7 +157,7 @@ export class ControlLoop {
       // A process that was stopped in the middle of a tick may lead no more.
       if (leadership.isLeading) registry.push(board);
       cluster?.observe(control.pipeline, board, control.stuckStages(nowMs), nowMs);
-      this.#record(board, before, decisionId, nowMs);
+      this.#record(board, decisionId);
       this.#failures.delete(control);
     } catch (error) {
       const { message } = VariscaleError.from(error);
@@ -185,14 +184,11 @@ export class ControlLoop {
     }
   }
 
-  #record(board: PipelineBoard, before: PipelineBoard | null, decidedBefore: string | null, nowMs: number): void {
+  #record(board: PipelineBoard, decidedBefore: string | null): void {
     const { journal, onDecision } = this.#options;
     const decision = decisionOf(board, decidedBefore);
-    if (decision) {
-      journal.decide(decision);
-      onDecision(board.key);
-    }
-    if (board.guarding !== (before?.guarding ?? false))
-      journal.note(board.key, { kind: "guard", guarding: board.guarding, decisionId: board.decisionId }, nowMs);
+    if (!decision) return;
+    journal.decide(decision);
+    onDecision(board.key);
   }
 }

@@ -155,9 +155,9 @@ export class OperatorSettings {
     return this.#tuning;
   }
 
-  /** @throws VariscaleError invalid_argument where it pins what the pipeline does not have. */
+  /** @throws VariscaleError invalid_argument where it names what the pipeline does not have. */
   checkTuning(tuning: OperatorTuning): void {
-    for (const pin of tuning.pins) checkPin(this.#pipeline, pin);
+    checkTuning(this.#pipeline, tuning);
   }
 
   setTuning(tuning: OperatorTuning | null): void {
@@ -208,11 +208,12 @@ export class OperatorSettings {
       .flatMap(({ data }) => (data ? [data] : []))
       .slice(0, MOST_CHANGES);
     this.#pins = result.data.pins.filter(
-      (pin): pin is OperatorPin => pin !== null && pin.expiresAtMs > nowMs && isPossible(this.#pipeline, pin),
+      (pin): pin is OperatorPin =>
+        pin !== null && pin.expiresAtMs > nowMs && isPossible(() => checkPin(this.#pipeline, pin)),
     );
     const { mode, tuning } = result.data;
-    this.#tuning =
-      tuning && tuning.expiresAtMs > nowMs && tuning.pins.every(pin => isPossible(this.#pipeline, pin)) ? tuning : null;
+    const isKept = tuning && tuning.expiresAtMs > nowMs && isPossible(() => checkTuning(this.#pipeline, tuning));
+    this.#tuning = isKept ? tuning : null;
     if (mode && mode.fileMode === this.#pipeline.mode && (mode.mode === "shadow" || this.#mayBeActive()))
       this.#mode = mode.mode;
   }
@@ -229,13 +230,19 @@ export class OperatorSettings {
   }
 }
 
-function isPossible(pipeline: Pipeline, pin: StagePin): boolean {
+function isPossible(check: () => void): boolean {
   try {
-    checkPin(pipeline, pin);
+    check();
     return true;
   } catch {
     return false;
   }
+}
+
+function checkTuning(pipeline: Pipeline, { pins, serving }: Pick<OperatorTuning, "pins" | "serving">): void {
+  for (const pin of pins) checkPin(pipeline, pin);
+  for (const [stage, variant] of Object.entries(serving?.floor ?? {}))
+    checkVariant(checkStage(pipeline, stage), variant);
 }
 
 function checkPin(pipeline: Pipeline, pin: StagePin): void {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Tuning } from "../control/tuning.ts";
 import { QUANTILES } from "../domain/load.ts";
+import { servingChangeSchema } from "../domain/serving/serving-schema.ts";
 import { changeNote, parseRequest } from "./change-request.ts";
 
 const HOUR_MS = 3_600_000;
@@ -18,6 +19,7 @@ const fields = {
   hysteresis: z.number().min(0).max(1).nullable().default(null),
   forecastQuantile: z.literal(QUANTILES).nullable().default(null),
   pins: z.array(pinSchema).max(64).default([]),
+  serving: servingChangeSchema.nullable().default(null),
 };
 
 const requestSchema = z.strictObject({

@@ -13,6 +13,7 @@ const CLOSING = "}".charCodeAt(0);
 const KIND = /^\{"kind":"(\w+)"/;
 const MOST_KIND_BYTES = 40;
 const CHANGES: readonly string[] = ["pin", "unpin", "mode", "tuning"];
+/** Logs of earlier builds have `guard`. */
 const OTHERS: readonly string[] = ["decision", "guard"];
 
 export interface PastChangesOptions {

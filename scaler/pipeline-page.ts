@@ -2,11 +2,11 @@ import { type PipelineBoard, plainBoard } from "../control/board.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
 import type { Assignment } from "../domain/assignment.ts";
 import type { PipelineKey } from "../domain/pipeline.ts";
-import { type ServedBatches, servedBatches } from "./batch-fill.ts";
 import type { BoardStore } from "./board-store.ts";
 import type { Clock } from "./clock.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import type { ProcessConditions } from "./process-conditions.ts";
+import { type ServedBatches, servedBatches } from "./served-batches.ts";
 import { type Switcher, type SwitcherRegistry, viewOf } from "./switcher-registry.ts";
 
 export interface PageSources {

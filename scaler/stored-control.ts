@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { CONDITION_TYPES } from "../control/board.ts";
 import type { ControlState } from "../control/control-state.ts";
+import { MAX_RUNGS } from "../domain/assignment.ts";
 import { MAX_RATE_RPS } from "../domain/load.ts";
 import { partsSchema as parts, readPlanSchema as plan, readReasonsSchema as reasons } from "../domain/plan-schema.ts";
 
@@ -16,11 +17,16 @@ const rate = z.number().min(0).max(MAX_RATE_RPS);
 
 const assignment = z.object({
   version: z.object({ epoch: count, counter: count }),
-  variant: word,
-  batch: z.int().min(1),
-  maxWaitMs: amount,
-  fallbackVariant: word,
-  overload: z.object({ enterQueueMs: amount, exitQueueMs: amount, dwellMs: amount }),
+  rungs: z
+    .array(z.object({ variant: word, maxBatch: z.int().min(1) }))
+    .min(1)
+    .max(MAX_RUNGS),
+  top: word,
+  floor: word,
+  budgetMs: amount,
+  laterBudgetMs: amount,
+  laterLeastMs: amount,
+  headroom: z.number().gt(0).max(1),
   decisionId: word,
 });
 
@@ -105,7 +111,6 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
   quarantines: z.array(quarantine).max(10_000),
   missing: z.array(missing).max(10_000).default([]),
   actuations: z.record(word, actuation),
-  guard: z.object({ sinceMs: time, configuration: z.record(word, z.object({ parts })) }).nullable(),
   corrections: z.record(word, z.number().positive().max(100)),
   serviceSeen: z.record(z.string(), z.tuple([amount, amount, amount])),
   rowEvidence: z
@@ -143,7 +148,8 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
     .array(z.object({ variants, accuracy: share }))
     .max(100_000)
     .default([]),
-  assignments: z.record(z.string(), assignment),
+  // Nothing is lost without those of another version: a new process gives all of them again.
+  assignments: z.record(z.string(), assignment).catch({}),
   conditions,
   servedOther: z.object({ sinceMs: time, lastMs: time }).nullable().default(null),
 });

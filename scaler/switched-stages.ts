@@ -1,4 +1,4 @@
-import { NEWCOMER } from "../control/assignment-issuer.ts";
+import { NEWCOMER } from "../control/assignments/assignment-issuer.ts";
 import { type ControlState, podKey } from "../control/control-state.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
 import type { Pipeline } from "../domain/pipeline.ts";

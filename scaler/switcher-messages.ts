@@ -8,7 +8,7 @@ import type { Directive } from "../proto/generated/variscale/switcher/v1/Directi
 import type { SwitcherReport__Output } from "../proto/generated/variscale/switcher/v1/SwitcherReport.ts";
 
 /** The protocol version that this scaler speaks. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** Faults of a message that its sender is told. */
 const MOST_TOLD = 3;
@@ -48,7 +48,6 @@ const statusSchema = z.object({
   batch: count,
   ready: z.boolean(),
   residentVariants: variants,
-  protecting: z.boolean(),
   pin: z
     .object({ variant: word, batch: count, expiresInMs: amount })
     .nullable()
@@ -69,7 +68,7 @@ const statusSchema = z.object({
 });
 
 const ackSchema = z.object({ version, switchMs: amount });
-const nackSchema = z.object({ version, code: z.enum(NACK_CODES), message: text });
+const nackSchema = z.object({ version, code: z.enum(NACK_CODES), message: text, variant: word });
 /** Projected tokens have about 1 KiB; whether it is one is found out where it is reviewed. */
 const tokenSchema = z.object({ value: z.string().max(8192) });
 
@@ -107,7 +106,7 @@ export function parseReport(report: SwitcherReport__Output): Report {
 }
 
 export function toDirective(assignment: Assignment): Directive {
-  return { assignment: { ...assignment } };
+  return { assignment: { ...assignment, rungs: [...assignment.rungs] } };
 }
 
 function parseWith<S extends z.ZodType>(schema: S, message: unknown, name: string): z.output<S> {

@@ -1,6 +1,6 @@
 import type { PipelineBoard } from "../control/board.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
-import { type Assignment, compareVersions, type Version } from "../domain/assignment.ts";
+import { type Assignment, compareVersions, findTop, type Version } from "../domain/assignment.ts";
 import { VariscaleError } from "../domain/errors.ts";
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
 import type { Ack, Hello, Nack, Status } from "./switcher-messages.ts";
@@ -134,7 +134,12 @@ export function recordNack(switcher: Switcher, nack: Nack, nowMs: number): boole
   switcher.lastReportMs = nowMs;
   const refused = switcher.sent.find(assignment => compareVersions(assignment.version, nack.version) === 0);
   if (!refused) return false;
-  switcher.nack = { version: nack.version, variant: refused.variant, code: nack.code, message: nack.message };
+  switcher.nack = {
+    version: nack.version,
+    variant: nack.variant || refused.top,
+    code: nack.code,
+    message: nack.message,
+  };
   return true;
 }
 
@@ -148,10 +153,9 @@ export function viewOf(switcher: Switcher, nowMs: number): SwitcherView {
     ready: reported.ready && nowMs - switcher.lastReportMs <= SILENT_AFTER_MS,
     applied: switcher.applied,
     variant: reported.variant,
-    batch: status?.batch ?? switcher.assigned?.batch ?? 1,
+    batch: status?.batch ?? (switcher.assigned ? findTop(switcher.assigned).maxBatch : 1),
     residentVariants: reported.residentVariants,
     missingVariants: reported.missingVariants,
-    protecting: status?.protecting ?? false,
     pin: status?.pin ?? null,
     queuedRows: status?.queuedRows ?? 0,
     queueAgeMs: status?.queueAgeMs ?? 0,
@@ -161,14 +165,10 @@ export function viewOf(switcher: Switcher, nowMs: number): SwitcherView {
   };
 }
 
-/** The switcher has no model file of what the board says, which was made before that was known. */
+/** The switcher has no model file of a rung that the board says, which was made before that was known. */
 function lacks(hello: Hello, board: PipelineBoard): boolean {
   const assignment = assignmentOf(hello, board);
-  const { missingVariants } = hello;
-  return (
-    assignment !== null &&
-    (missingVariants.includes(assignment.variant) || missingVariants.includes(assignment.fallbackVariant))
-  );
+  return assignment?.rungs.some(({ variant }) => hello.missingVariants.includes(variant)) ?? false;
 }
 
 /** Null: it is told nothing. */

@@ -1,7 +1,7 @@
 import { EVENT, type EventQueue } from "./event-queue.ts";
 import type { SimulationOptions } from "./simulation-run.ts";
 
-/** A switcher looks at its queue so often. */
+/** The gateway looks so often for requests that have waited for a replica until their deadline. */
 export const CHECK_MS = 100;
 
 /** What happens without anything before it: the rest follows from that. */

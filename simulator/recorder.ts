@@ -8,6 +8,8 @@ export interface Counts {
   late: number;
   dropped: number;
   lost: number;
+  /** Calls that replicas sent back: another replica may have served them. */
+  refused: number;
   /** Sum over all answered requests of the accuracy of the variants that served them. */
   accuracySum: number;
   /** The same of those in time. */
@@ -20,6 +22,8 @@ export interface Window extends Counts {
   /** From the start of what counts. */
   readonly fromSecond: number;
   readonly latency: LatencyHistogram;
+  /** Rows that were served in it, by stage and variant. */
+  readonly rows: readonly Map<string, number>[];
 }
 
 /** Counts in windows of equal length, by when requests came; what came in the warm-up is left out. */
@@ -35,21 +39,23 @@ export class Recorder {
     readonly toMs: number;
     readonly windowMs: number;
     readonly sloMs: number;
+    /** How many there are. */
+    readonly stages: number;
   }) {
     this.#fromMs = options.fromMs;
     this.#toMs = options.toMs;
     this.#windowMs = options.windowMs;
     this.#sloMs = options.sloMs;
     const windows = Math.ceil((options.toMs - options.fromMs) / options.windowMs);
-    for (let i = 0; i < windows; i++) this.windows.push(emptyWindow((i * options.windowMs) / 1000));
+    for (let i = 0; i < windows; i++) this.windows.push(emptyWindow((i * options.windowMs) / 1000, options.stages));
   }
 
-  offered(arrivedMs: number): void {
+  countOffered(arrivedMs: number): void {
     const window = this.#at(arrivedMs);
     if (window) window.offered += 1;
   }
 
-  answered(arrivedMs: number, latencyMs: number, accuracy: number): void {
+  countAnswered(arrivedMs: number, latencyMs: number, accuracy: number): void {
     const window = this.#at(arrivedMs);
     if (!window) return;
     window.latency.add(latencyMs);
@@ -61,18 +67,29 @@ export class Recorder {
     }
   }
 
-  failed(arrivedMs: number, outcome: "dropped" | "lost"): void {
+  countFailed(arrivedMs: number, outcome: "dropped" | "lost"): void {
     const window = this.#at(arrivedMs);
     if (window) window[outcome] += 1;
   }
 
-  switched(atMs: number): void {
+  countServed(stage: number, variant: string, rows: number, atMs: number): void {
+    const counts = this.#at(atMs)?.rows[stage];
+    counts?.set(variant, (counts.get(variant) ?? 0) + rows);
+  }
+
+  /** A replica sent a call back, as it could not serve it in time. */
+  countRefused(atMs: number): void {
+    const window = this.#at(atMs);
+    if (window) window.refused += 1;
+  }
+
+  countSwitched(atMs: number): void {
     const window = this.#at(atMs);
     if (window) window.switches += 1;
   }
 
   /** `cores` were taken from one time to another. */
-  held(cores: number, fromMs: number, toMs: number): void {
+  countHeld(cores: number, fromMs: number, toMs: number): void {
     let from = Math.max(fromMs, this.#fromMs);
     const to = Math.min(toMs, this.#toMs);
     while (from < to) {
@@ -89,7 +106,7 @@ export class Recorder {
   }
 }
 
-function emptyWindow(fromSecond: number): Window {
+function emptyWindow(fromSecond: number, stages: number): Window {
   return {
     fromSecond,
     offered: 0,
@@ -97,10 +114,12 @@ function emptyWindow(fromSecond: number): Window {
     late: 0,
     dropped: 0,
     lost: 0,
+    refused: 0,
     accuracySum: 0,
     accuracyInTimeSum: 0,
     coreSeconds: 0,
     switches: 0,
     latency: new LatencyHistogram(),
+    rows: Array.from({ length: stages }, () => new Map()),
   };
 }

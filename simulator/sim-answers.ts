@@ -43,6 +43,7 @@ interface Counts {
 
 interface Label {
   readonly combination: number;
+  readonly share: number;
   readonly dueMs: number;
   readonly correction: number;
 }
@@ -69,8 +70,13 @@ export class SimAnswers {
     this.#drifted = drift ? { ...pipeline, accuracy: { ...accuracy, combinations: drift.accuracies } } : pipeline;
   }
 
-  /** Takes an answer in, and gives the accuracy of who gave it. @param namesOf the variants, in the order of the stages. */
-  answer(combination: number, namesOf: () => readonly string[], nowMs: number): number {
+  /**
+   * Takes an answer in, and gives the accuracy of who gave it.
+   *
+   * @param namesOf the variants, in the order of the stages.
+   * @param share of the request that this combination answered.
+   */
+  answer(combination: number, namesOf: () => readonly string[], nowMs: number, share = 1): number {
     let known = this.#known.get(combination);
     if (!known) {
       const names = namesOf();
@@ -81,7 +87,7 @@ export class SimAnswers {
     if (!this.#drift) return known.accuracy;
     if (nowMs >= this.#fromMs) known.drifted ??= accuracyOf(this.#drifted).of(namesOf());
     const accuracy = nowMs >= this.#fromMs ? (known.drifted ?? known.accuracy) : known.accuracy;
-    this.#tell(combination, accuracy, nowMs);
+    this.#tell(combination, accuracy, nowMs, share);
     return accuracy;
   }
 
@@ -91,9 +97,9 @@ export class SimAnswers {
     readonly accuracies: readonly CombinationAccuracy[];
   } {
     const due = this.#labels.findIndex(({ dueMs }) => dueMs > nowMs);
-    for (const { combination, correction } of this.#labels.splice(0, due < 0 ? this.#labels.length : due)) {
+    for (const { combination, share, correction } of this.#labels.splice(0, due < 0 ? this.#labels.length : due)) {
       const counts = this.#countsOf(combination);
-      counts.labels += 1;
+      counts.labels += share;
       counts.correction += correction;
     }
     const answered = [...this.#told].map(([combination, counts]) => ({
@@ -105,16 +111,16 @@ export class SimAnswers {
     return { answered, accuracies: isKnown ? this.#drift.accuracies : [] };
   }
 
-  #tell(combination: number, accuracy: number, nowMs: number): void {
+  #tell(combination: number, accuracy: number, nowMs: number, share: number): void {
     const told = this.#drift?.told;
     if (told?.kind !== "estimates") return;
     const estimate = Math.min(1, Math.max(0, accuracy + (nowMs >= this.#fromMs ? told.bias : 0)));
     const counts = this.#countsOf(combination);
-    counts.requests += 1;
-    counts.right += estimate;
+    counts.requests += share;
+    counts.right += share * estimate;
     if (this.#random() >= told.labelShare) return;
-    const correction = (this.#random() < accuracy ? 1 : 0) - estimate;
-    this.#labels.push({ combination, dueMs: nowMs + told.labelDelayMs, correction });
+    const correction = share * ((this.#random() < accuracy ? 1 : 0) - estimate);
+    this.#labels.push({ combination, share, dueMs: nowMs + told.labelDelayMs, correction });
   }
 
   #countsOf(combination: number): Counts {

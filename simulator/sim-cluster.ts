@@ -152,7 +152,7 @@ export class SimCluster {
 
   /** Counts what was held so far. */
   account(nowMs: number): void {
-    this.#options.recorder.held(this.#heldCores, this.#heldSinceMs, nowMs);
+    this.#options.recorder.countHeld(this.#heldCores, this.#heldSinceMs, nowMs);
     this.#heldSinceMs = nowMs;
   }
 

@@ -14,7 +14,7 @@ import type { HpaScaling } from "../optimizer/reachable-count.ts";
 import type { ForecastSource } from "./forecast-source.ts";
 
 /** Parts of the control loop and its forecasts that a simulation can leave out. */
-export const ABLATIONS = ["guard", "makeBeforeBreak", "calibration", "tables", "rise"] as const;
+export const ABLATIONS = ["makeBeforeBreak", "calibration", "tables", "rise"] as const;
 export type Ablation = (typeof ABLATIONS)[number];
 
 export interface SimControlOptions {
@@ -88,7 +88,6 @@ export class SimControl {
         pins: [],
         tuning: this.tuning,
         limits,
-        guards: !without.includes("guard"),
         epoch: 1,
       },
       nowMs,

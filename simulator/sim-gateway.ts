@@ -1,20 +1,15 @@
 import { fanOutOf, type Pipeline, type Stage } from "../domain/pipeline.ts";
-import { chunkRows } from "../gateway/balance.ts";
+import { findDeadlines } from "../domain/serving/deadlines.ts";
+import { chooseOfTwo, splitRows } from "../gateway/balance.ts";
 import type { EventQueue } from "./event-queue.ts";
 import type { Recorder } from "./recorder.ts";
-import { NO_VARIANT, RequestTable } from "./request-table.ts";
-import type { ServiceTable } from "./service-table.ts";
+import { MIXED, NO_VARIANT, RequestTable } from "./request-table.ts";
 import type { SimAnswers } from "./sim-answers.ts";
 import { SimBatcher } from "./sim-batcher.ts";
-import type { SimReplica } from "./sim-replica.ts";
-import { WorkIndex } from "./work-index.ts";
-
-/** As in the gateway: only what would need this many times the time that is left is given up beforehand. */
-const HOPELESS = 2;
+import type { SimCall, SimReplica } from "./sim-replica.ts";
 
 export interface SimGatewayOptions {
   readonly pipeline: Pipeline;
-  readonly tables: readonly (readonly (ServiceTable | null)[])[];
   readonly events: EventQueue;
   readonly recorder: Recorder;
   readonly answers: SimAnswers;
@@ -22,8 +17,6 @@ export interface SimGatewayOptions {
   readonly timeoutMs: number;
   /** Of service times, of fan-out and of balancing: each its own, so that a change of one leaves the others alone. */
   readonly random: { readonly service: () => number; readonly rows: () => number; readonly balance: () => number };
-  /** `next` has taken over. */
-  readonly onSwapped: (replica: SimReplica, nowMs: number) => void;
   /** A replica that drains has nothing left. */
   readonly onDrained: (replica: SimReplica, nowMs: number) => void;
 }
@@ -40,11 +33,12 @@ interface PlannedStage {
 interface Waiting {
   readonly request: number;
   readonly rows: number;
+  readonly isRetry: boolean;
 }
 
 /**
- * How requests go through the stages, by the rules of the gateway (`gateway/run-stage.ts`): a request's rows go in chunks to the replicas with
- * the least expected work, a stage starts when those that it depends on are done, and what can't be in time is given up.
+ * How requests go through the stages, by the rules of the gateway (`gateway/run-stage.ts`): a request's rows go in calls to replicas, of two
+ * that are drawn to the one with less work; a stage starts when those that it depends on are done; what a replica refuses is tried once more.
  */
 export class SimGateway {
   readonly requests: RequestTable;
@@ -56,9 +50,12 @@ export class SimGateway {
   readonly #entries: readonly number[];
   readonly #waitsFor: readonly number[];
   readonly #waiting: Waiting[][];
-  readonly #indexes: readonly WorkIndex[];
   readonly #overheadMs: number;
   readonly #isRandom: boolean;
+  /** Between the time at which a request is late and the time at which it is given up. */
+  readonly #lateMs: number;
+  /** By stage, of the request that is answered just now. */
+  readonly #places: Int16Array;
 
   constructor(options: SimGatewayOptions) {
     const { pipeline } = options;
@@ -68,19 +65,17 @@ export class SimGateway {
     this.#entries = this.#waitsFor.flatMap((count, s) => (count === 0 ? [s] : []));
     this.requests = new RequestTable(pipeline.stages.length);
     this.batcher = new SimBatcher({
-      tables: options.tables,
       events: options.events,
       requests: this.requests,
       random: options.random.service,
-      onRows: (request, stage, rows, variant, isEnd, nowMs) =>
-        this.#rowsDone(request, stage, rows, variant, isEnd, nowMs),
-      onDropped: request => this.#fail(request, "dropped"),
-      onSwapped: options.onSwapped,
+      onRows: (request, stage, rows, place, isEnd, nowMs) => this.#rowsDone(request, stage, rows, place, isEnd, nowMs),
+      onRefused: (call, replica, nowMs) => this.#tryElsewhere(call, replica, nowMs),
       onDrained: options.onDrained,
     });
     this.open = pipeline.stages.map(() => []);
     this.#waiting = pipeline.stages.map(() => []);
-    this.#indexes = pipeline.stages.map(() => new WorkIndex());
+    this.#lateMs = Math.max(0, options.timeoutMs - pipeline.slo.latencyMs);
+    this.#places = new Int16Array(pipeline.stages.length);
     this.#overheadMs = pipeline.overhead.latencyMs;
     this.#isRandom = pipeline.objective.balancing === "random";
   }
@@ -88,7 +83,7 @@ export class SimGateway {
   /** A request comes. */
   offer(nowMs: number): void {
     const { recorder, timeoutMs } = this.#options;
-    recorder.offered(nowMs);
+    recorder.countOffered(nowMs);
     const request = this.requests.open(nowMs, nowMs + timeoutMs - this.#overheadMs, this.#waitsFor);
     for (const s of this.#entries) if (this.requests.failed[request] === 0) this.#start(request, s, nowMs);
   }
@@ -96,11 +91,9 @@ export class SimGateway {
   /** A replica gets new work from now on. */
   join(replica: SimReplica, nowMs: number): void {
     this.open[replica.stage]?.push(replica);
-    replica.index = this.#indexes[replica.stage] ?? null;
-    replica.index?.add(replica);
     const waiting = this.#waiting[replica.stage]?.splice(0) ?? [];
-    for (const { request, rows } of waiting) {
-      if (this.requests.failed[request] === 0) this.#send(request, replica.stage, rows, nowMs);
+    for (const { request, rows, isRetry } of waiting) {
+      if (this.requests.failed[request] === 0) this.#send(request, replica.stage, rows, nowMs, null, isRetry);
       this.requests.leave(request);
     }
   }
@@ -110,8 +103,6 @@ export class SimGateway {
     const open = this.open[replica.stage] ?? [];
     const at = open.indexOf(replica);
     if (at >= 0) open.splice(at, 1);
-    replica.index?.remove(replica);
-    replica.index = null;
   }
 
   /** Ends requests that have waited for a replica until their deadline. */
@@ -134,87 +125,93 @@ export class SimGateway {
   /** The replica is gone at once: what it had goes to another one, as the gateway tries once more; what had done so before is lost. */
   kill(replica: SimReplica, nowMs: number): void {
     this.withdraw(replica);
-    for (const [request, { rows, chunks }] of this.batcher.empty(replica)) {
+    for (const { call, rows } of this.batcher.empty(replica)) {
+      const { request, isRetry } = call;
       if (this.requests.failed[request] === 0) {
-        if (this.requests.retried[request] === 1) this.#fail(request, "lost");
-        else this.#send(request, replica.stage, rows, nowMs);
-        this.requests.retried[request] = 1;
+        if (isRetry) this.#fail(request, "lost");
+        else this.#send(request, replica.stage, rows, nowMs, null, true);
       }
-      for (let chunk = 0; chunk < chunks; chunk++) this.requests.leave(request);
+      this.requests.leave(request);
     }
   }
 
-  #rowsDone(request: number, s: number, rows: number, variant: number, isEnd: boolean, nowMs: number): void {
+  /** A replica has sent a call back: one other gets it, where there is one. */
+  #tryElsewhere({ request, rows, isRetry }: SimCall, by: SimReplica, nowMs: number): void {
     const { requests } = this;
+    this.#options.recorder.countRefused(nowMs);
     if (requests.failed[request] === 0) {
-      const at = request * this.#stages.length + s;
-      const left = (requests.rowsLeft[at] as number) - rows;
-      requests.rowsLeft[at] = left;
-      requests.variant[at] = this.#leastAccurate(s, requests.variant[at] as number, variant);
-      if (left === 0) this.#finish(request, s, nowMs);
+      const isOnly = !this.open[by.stage]?.some(other => other !== by);
+      if (isRetry || isOnly) this.#fail(request, "dropped");
+      else this.#send(request, by.stage, rows, nowMs, by, true);
+    }
+    requests.leave(request);
+  }
+
+  #rowsDone(request: number, s: number, rows: number, place: number, isEnd: boolean, nowMs: number): void {
+    const { requests } = this;
+    const { variants } = (this.#stages[s] as PlannedStage).stage;
+    this.#options.recorder.countServed(s, variants[place]?.name ?? "", rows, nowMs);
+    if (requests.failed[request] === 0) {
+      requests.serve(request, s, place, rows, variants.length);
+      if (requests.rowsLeft[request * this.#stages.length + s] === 0) this.#finish(request, s, nowMs);
     }
     if (isEnd) requests.leave(request);
   }
 
-  /** A request that several variants served counts as served by the least accurate one. */
-  #leastAccurate(s: number, before: number, now: number): number {
-    if (before === NO_VARIANT || before === now) return now;
-    const accuracy = (index: number): number => this.#table(s, index).variant.accuracy ?? 1;
-    return accuracy(now) < accuracy(before) ? now : before;
-  }
-
   #start(request: number, s: number, nowMs: number): void {
     const { requests } = this;
-    const { upstream, fanOut } = this.#stages[s] as PlannedStage;
     const from = request * this.#stages.length;
-    const upstreamRows = upstream < 0 ? 1 : (requests.rows[from + upstream] as number);
-    const upstreamVariant = upstream < 0 ? NO_VARIANT : (requests.variant[from + upstream] as number);
-    const mean = upstreamRows * (fanOut[upstreamVariant < 0 ? fanOut.length - 1 : upstreamVariant] as number);
+    const mean = this.#meanRows(request, this.#stages[s] as PlannedStage);
     const whole = Math.floor(mean);
     const rows = mean === whole ? whole : whole + (this.#options.random.rows() < mean - whole ? 1 : 0);
     requests.rows[from + s] = rows;
     requests.rowsLeft[from + s] = rows;
     if (rows === 0) this.#finish(request, s, nowMs);
-    else this.#send(request, s, rows, nowMs);
+    else this.#send(request, s, rows, nowMs, null, false);
   }
 
-  #send(request: number, s: number, rows: number, nowMs: number): void {
-    const open = this.open[s] as SimReplica[];
-    if (rows === 1 || open.length === 0) {
-      this.#sendChunk(request, s, rows, nowMs);
-      return;
-    }
-    const { rowMs, batch } = (this.#indexes[s] as WorkIndex).least;
-    const size = chunkRows(rows, open.length, rowMs, Number.isFinite(batch) ? batch : null);
-    for (let left = rows; left > 0 && this.requests.failed[request] === 0; left -= size)
-      this.#sendChunk(request, s, Math.min(size, left), nowMs);
-  }
-
-  #sendChunk(request: number, s: number, rows: number, nowMs: number): void {
+  /** Rows of a stage that follow on average from those of the stage before it. */
+  #meanRows(request: number, { upstream, fanOut }: PlannedStage): number {
     const { requests } = this;
-    const replica = this.#pick(s, rows);
-    if (replica === null) {
-      requests.chunks[request] = (requests.chunks[request] as number) + 1;
-      this.#waiting[s]?.push({ request, rows });
-      return;
-    }
-    const leftMs = (requests.deadlineMs[request] as number) - nowMs;
-    const workMs = (replica.outstandingRows + rows) * replica.servedRowMs;
-    if (workMs > HOPELESS * leftMs || this.batcher.wouldBeLate(replica, rows, leftMs, nowMs)) {
-      this.#fail(request, "dropped");
-      return;
-    }
-    requests.chunks[request] = (requests.chunks[request] as number) + 1;
-    replica.gain(rows);
-    replica.queue.add(request, rows, nowMs);
-    this.batcher.pump(replica, nowMs);
+    const unknown = fanOut[fanOut.length - 1] as number;
+    if (upstream < 0) return unknown;
+    const at = request * this.#stages.length + upstream;
+    const variant = requests.variant[at] as number;
+    if (variant !== MIXED) return (requests.rows[at] as number) * (variant < 0 ? unknown : (fanOut[variant] as number));
+    return requests.mix(request, upstream).reduce((sum, rows, place) => sum + rows * (fanOut[place] as number), 0);
   }
 
-  #pick(s: number, rows: number): SimReplica | null {
+  /** Sends rows to replicas, to none that is `avoided` where there is another one. */
+  #send(request: number, s: number, rows: number, nowMs: number, avoided: SimReplica | null, isRetry: boolean): void {
+    const { requests } = this;
     const open = this.open[s] as SimReplica[];
-    if (open.length <= 1) return open[0] ?? null;
-    if (this.#isRandom) return open[Math.floor(this.#options.random.balance() * open.length)] ?? null;
-    return (this.#indexes[s] as WorkIndex).pick(rows, this.#options.random.balance);
+    if (open.length === 0) {
+      requests.calls[request] = (requests.calls[request] as number) + 1;
+      this.#waiting[s]?.push({ request, rows, isRetry });
+    } else if (rows === 1 || open.length === 1 || isRetry) {
+      this.#call(this.#pick(open, avoided), request, rows, nowMs, isRetry);
+    } else {
+      for (const call of splitRows(rows, open, this.#options.random.balance))
+        if (requests.failed[request] === 0)
+          this.#call(this.#isRandom ? this.#pick(open, null) : call.replica, request, call.rows, nowMs, isRetry);
+    }
+  }
+
+  #call(replica: SimReplica, request: number, rows: number, nowMs: number, isRetry: boolean): void {
+    const { requests } = this;
+    requests.calls[request] = (requests.calls[request] as number) + 1;
+    const leftMs = (requests.deadlineMs[request] as number) - nowMs;
+    const times = { arrivedMs: nowMs, leftMs, sloLeftMs: leftMs - this.#lateMs };
+    const { softMs, hardMs } = findDeadlines(times, replica.budgets);
+    const call = { request, rows, shape: "", softMs, hardMs, variant: null, addedMs: nowMs, isRetry };
+    this.batcher.add(replica, call, nowMs);
+  }
+
+  #pick(open: readonly SimReplica[], avoided: SimReplica | null): SimReplica {
+    const others = avoided === null || open.length === 1 ? open : open.filter(replica => replica !== avoided);
+    const { balance } = this.#options.random;
+    if (this.#isRandom) return others[Math.floor(balance() * others.length)] as SimReplica;
+    return chooseOfTwo(others, balance) as SimReplica;
   }
 
   #finish(request: number, s: number, nowMs: number): void {
@@ -235,11 +232,11 @@ export class SimGateway {
 
   #answer(request: number, nowMs: number): void {
     const { requests } = this;
+    const { recorder } = this.#options;
     const arrivedMs = requests.arrivedMs[request] as number;
     // The gateway has answered at the deadline that it was too late.
-    if (nowMs > (requests.deadlineMs[request] as number)) this.#options.recorder.failed(arrivedMs, "dropped");
-    else
-      this.#options.recorder.answered(arrivedMs, nowMs - arrivedMs + this.#overheadMs, this.#accuracy(request, nowMs));
+    if (nowMs > (requests.deadlineMs[request] as number)) recorder.countFailed(arrivedMs, "dropped");
+    else recorder.countAnswered(arrivedMs, nowMs - arrivedMs + this.#overheadMs, this.#accuracy(request, nowMs));
     requests.end(request);
   }
 
@@ -247,7 +244,7 @@ export class SimGateway {
     const { requests } = this;
     if (requests.failed[request] === 1) return;
     requests.failed[request] = 1;
-    this.#options.recorder.failed(requests.arrivedMs[request] as number, outcome);
+    this.#options.recorder.countFailed(requests.arrivedMs[request] as number, outcome);
     requests.end(request);
   }
 
@@ -255,21 +252,37 @@ export class SimGateway {
     const from = request * this.#stages.length;
     let combination = 0;
     for (let s = 0; s < this.#stages.length; s++) {
-      const { stage } = this.#stages[s] as PlannedStage;
-      combination = combination * (stage.variants.length + 1) + (this.requests.variant[from + s] as number) + 1;
+      const variant = this.requests.variant[from + s] as number;
+      if (variant === MIXED) return this.#accuracyFrom(request, 0, 0, 1, nowMs);
+      this.#places[s] = variant;
+      combination = combination * ((this.#stages[s] as PlannedStage).stage.variants.length + 1) + variant + 1;
     }
-    return this.#options.answers.answer(combination, () => this.#variantNames(from), nowMs);
+    return this.#options.answers.answer(combination, () => this.#variantNames(), nowMs);
   }
 
-  #variantNames(from: number): readonly string[] {
+  /** Accuracy times `share` from stage `s` on, where those before it are known: the mean over the rows' combinations of variants. */
+  #accuracyFrom(request: number, s: number, before: number, share: number, nowMs: number): number {
+    if (s === this.#stages.length)
+      return share * this.#options.answers.answer(before, () => this.#variantNames(), nowMs, share);
+    const { length } = (this.#stages[s] as PlannedStage).stage.variants;
+    const through = (place: number, part: number): number => {
+      this.#places[s] = place;
+      return this.#accuracyFrom(request, s + 1, before * (length + 1) + place + 1, part, nowMs);
+    };
+    const at = request * this.#stages.length + s;
+    const variant = this.requests.variant[at] as number;
+    if (variant !== MIXED) return through(variant, share);
+    const all = this.requests.rows[at] as number;
+    return this.requests
+      .mix(request, s)
+      .reduce((sum, rows, place) => (rows === 0 ? sum : sum + through(place, (share * rows) / all)), 0);
+  }
+
+  #variantNames(): readonly string[] {
     return this.#stages.map(({ stage }, s) => {
-      const index = this.requests.variant[from + s] as number;
-      return index === NO_VARIANT ? stage.defaultVariant : this.#table(s, index).variant.name;
+      const place = this.#places[s] as number;
+      return place === NO_VARIANT ? stage.defaultVariant : (stage.variants[place]?.name ?? "");
     });
-  }
-
-  #table(s: number, variant: number): ServiceTable {
-    return this.#options.tables[s]?.[variant] as ServiceTable;
   }
 }
 

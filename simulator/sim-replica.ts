@@ -1,26 +1,41 @@
-import { ChunkQueue } from "./chunk-queue.ts";
-import type { ServiceTable } from "./service-table.ts";
-import { type Group, regroup, type WorkIndex } from "./work-index.ts";
+import { BatchTimes } from "../domain/serving/batch-times.ts";
+import type { Batch } from "../domain/serving/choose-batch.ts";
+import { type Budgets, NO_BUDGETS } from "../domain/serving/deadlines.ts";
+import type { Call, Ladder } from "../domain/serving/ladder.ts";
+import { WaitingCalls } from "../domain/serving/waiting-calls.ts";
+import { factorStep, rungAt, type ServiceTable } from "./service-table.ts";
 
 /** `pending`: no node has room. `draining`: gets no new work. */
 export type Phase = "pending" | "starting" | "ready" | "draining" | "gone";
 
-/** What a replica serves, or is about to. */
+/** A variant that a replica may serve. */
 export interface Served {
-  /** Place in the stage's variants. */
-  readonly variant: number;
-  readonly batch: number;
+  readonly table: ServiceTable;
+  readonly maxBatch: number;
+}
+
+/** The rows of one request at one replica. */
+export interface SimCall extends Call {
+  readonly request: number;
+  readonly addedMs: number;
+  /** Another replica refused it, or was gone before it answered. */
+  readonly isRetry: boolean;
 }
 
 /** Batches of one variant and size: their number and time, as a switcher reports them. */
-export interface BatchTimes {
+export interface ServiceTimes {
   readonly variant: string;
   readonly rows: number;
   batches: number;
   totalMs: number;
 }
 
-/** One pod of a stage: its queue, the batch that runs, and what it serves. How it changes that is in SimSwitcher. */
+/** Weight of the newest batch in the milliseconds that a row takes lately. */
+const NEWEST_WEIGHT = 0.1;
+/** Larger than any batch: places of variants and rows are one key. */
+const MOST_ROWS = 4097;
+
+/** One pod of a stage: the calls that wait, the batch that runs, and what it may serve. How it changes that is in SimSwitcher. */
 export class SimReplica {
   readonly id: number;
   readonly stage: number;
@@ -31,35 +46,26 @@ export class SimReplica {
   node = -1;
   /** Cores that it takes of its node. */
   cores = 0;
-  served: Served | null = null;
-  /** Takes over when nothing runs and no chunk is half taken; null: nothing waits to. */
-  next: Served | null = null;
-  readonly queue = new ChunkQueue();
+  readonly waiting = new WaitingCalls<SimCall>();
+  /** No call that waits has a hard deadline before it. */
+  soonestHardMs = 0;
+  /** Null: the replica is idle. */
+  running: Batch | null = null;
+  runningSinceMs = 0;
+  /** When the batch that runs is expected to end. */
+  freeAtMs = 0;
+  readonly batchTimes = new BatchTimes();
+  readonly serviceTimes = new Map<number, ServiceTimes>();
   /** Rows that it was sent and has not answered. */
   outstandingRows = 0;
-  /** Where the gateway looks for it; null: it gets no new work. */
-  index: WorkIndex | null = null;
-  /** Of the index; null: it is not in it. */
-  group: Group | null = null;
-  /** In the group, among those with as many rows. */
-  place = -1;
-  /** For balancing. */
-  rowMs = Number.POSITIVE_INFINITY;
-  /** Of what serves just now. */
-  servedRowMs = Number.POSITIVE_INFINITY;
-  /** As the gateway knows it. */
-  batch = 1;
-  /** When the running batch ends; 0: none runs. */
-  busyUntilMs = 0;
-  runningRows = 0;
-  runningSinceMs = 0;
-  /** Parts of the running batch: requests and rows, the first `parts` of them. */
-  parts = 0;
-  partRequests: number[] = [];
-  partRows: number[] = [];
-  /** With this part the request's whole chunk is done. */
-  partEnds: boolean[] = [];
-  readonly times = new Map<number, BatchTimes>();
+  /** Milliseconds that it takes for a row lately. */
+  rowMs = 0;
+  /** Calls get their deadlines by these. */
+  budgets: Budgets = NO_BUDGETS;
+  #rungs: readonly Served[] = [];
+  #others: readonly Served[] = [];
+  #ladder: Ladder = { rungs: [], others: [] };
+  #step = 0;
 
   constructor(id: number, stage: number, pod: string, bornMs: number) {
     this.id = id;
@@ -68,32 +74,53 @@ export class SimReplica {
     this.bornMs = bornMs;
   }
 
-  get isOpen(): boolean {
-    return this.phase === "ready";
+  /** What may serve, the most accurate first; empty before something is in memory. */
+  get rungs(): readonly Served[] {
+    return this.#rungs;
   }
 
-  /** Serves this from now on. */
-  serve(served: Served, table: ServiceTable): void {
-    this.served = served;
-    this.servedRowMs = rowMsOf(table, served.batch);
+  /** The most accurate variant that serves; null: none does. */
+  get top(): Served | null {
+    return this.#rungs[0] ?? null;
   }
 
-  /** From now on the gateway takes it for one that serves batches of this many rows, by this table. */
-  balanceAs(table: ServiceTable, batch: number): void {
-    this.index?.remove(this);
-    this.batch = batch;
-    this.rowMs = rowMsOf(table, batch);
-    this.index?.add(this);
+  /** What may serve, with times as they are here just now; it has no rungs before something is in memory. */
+  get ladder(): Ladder {
+    const step = factorStep(this.batchTimes.factor);
+    if (step !== this.#step) this.#build(step);
+    return this.#ladder;
   }
 
-  /** It has so many rows more. */
-  gain(rows: number): void {
-    if (this.group) regroup(this.group, this, rows);
-    else this.outstandingRows += rows;
+  /** Serves this from the next batch on. `others` serve only calls that they have begun. */
+  serve(rungs: readonly Served[], others: readonly Served[]): void {
+    this.#rungs = rungs;
+    this.#others = others;
+    this.#build(factorStep(this.batchTimes.factor));
+    const { top } = this;
+    if (top && this.rowMs === 0) this.rowMs = rowMs(top);
+  }
+
+  /** A batch has ended: its time counts for expectations and for what is reported. */
+  ran({ table }: Served, rows: number, profileMs: number, nowMs: number): void {
+    const tookMs = nowMs - this.runningSinceMs;
+    this.batchTimes.ran({ measuredMs: profileMs, serviceMs: tookMs, tookMs, endedMs: nowMs, wasLoading: false });
+    this.rowMs += NEWEST_WEIGHT * (tookMs / rows - this.rowMs);
+    const key = table.place * MOST_ROWS + rows;
+    const times = this.serviceTimes.get(key);
+    if (times) {
+      times.batches += 1;
+      times.totalMs += tookMs;
+    } else this.serviceTimes.set(key, { variant: table.variant.name, rows, batches: 1, totalMs: tookMs });
+  }
+
+  #build(step: number): void {
+    const asRungs = (all: readonly Served[]) => all.map(({ table, maxBatch }) => rungAt(table, maxBatch, step));
+    this.#ladder = { rungs: asRungs(this.#rungs), others: asRungs(this.#others) };
+    this.#step = step;
   }
 }
 
-function rowMsOf({ meanMs }: ServiceTable, batch: number): number {
-  const rows = Math.min(batch, meanMs.length - 1);
+function rowMs({ table: { meanMs }, maxBatch }: Served): number {
+  const rows = Math.min(maxBatch, meanMs.length - 1);
   return (meanMs[rows] as number) / rows;
 }

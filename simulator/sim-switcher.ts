@@ -1,7 +1,15 @@
 import type { SwitcherView } from "../control/switcher-view.ts";
-import { type Assignment, compareVersions, NO_VERSION, type Version } from "../domain/assignment.ts";
+import {
+  type AssignedRung,
+  type Assignment,
+  compareVersions,
+  findServingRungs,
+  NO_VERSION,
+  type Version,
+} from "../domain/assignment.ts";
 import type { Stage } from "../domain/pipeline.ts";
-import { NO_PROTECTION, type Protection, protect } from "../variant-switcher/protection.ts";
+import { NO_BUDGETS } from "../domain/serving/deadlines.ts";
+import { chooseDefaultRungs } from "../variant-switcher/replica-ladder.ts";
 import { planResidency } from "../variant-switcher/residency.ts";
 import type { ServiceTable } from "./service-table.ts";
 import type { Served, SimReplica } from "./sim-replica.ts";
@@ -12,53 +20,47 @@ export interface SimSwitcherOptions {
   readonly tables: readonly (ServiceTable | null)[];
   /** Has `loaded` called after so long. */
   readonly onLoading: (replica: SimReplica, delayMs: number) => void;
-  /** `next` of the replica was set. */
-  readonly onNext: (replica: SimReplica) => void;
-  /** Another variant serves. */
-  readonly onSwitched: (replica: SimReplica) => void;
+  /** The rungs that may serve have changed. @param isOther the most accurate of them has. */
+  readonly onServing: (replica: SimReplica, isOther: boolean) => void;
   /** Where variants have pods of their own, a new one starts for each: so long after. Null: variants are loaded into the pod. */
   readonly podStartMs: number | null;
 }
 
 interface Loading {
-  readonly variant: number;
+  readonly variant: string;
   /** When it is there; the event of an older load comes too early. */
   readonly untilMs: number;
 }
 
 /**
- * What a variant-switcher does with Assignments, by the rules of the real one: the newest wins, loading takes as long as the Profile
- * says while the old variant goes on serving, sessions stay resident inside the pod's memory, the fallback is kept resident, and the
- * overload rule is the real one's code.
+ * Follows Assignments by the rules of the variant-switcher: the newest wins; rungs are loaded one after the other, as
+ * long as the Profile says and as far as the pod's memory allows; what served before goes on until the top is in memory, and where nothing
+ * did the floor is loaded first.
  */
 export class SimSwitcher {
   readonly replica: SimReplica;
   readonly #options: SimSwitcherOptions;
-  readonly #resident = new Map<number, number>();
-  #newest: Version = NO_VERSION;
-  #assignment: Assignment | null = null;
-  #applied: Assignment | null = null;
-  #wanted: Served | null = null;
+  readonly #tables: ReadonlyMap<string, ServiceTable>;
+  /** Variants in memory, and when they last could serve. */
+  readonly #resident = new Map<string, number>();
+  #goal: Assignment;
+  #applied: Version = NO_VERSION;
   #loading: Loading | null = null;
-  #protection: Protection = NO_PROTECTION;
 
   constructor(options: SimSwitcherOptions) {
     this.replica = options.replica;
     this.#options = options;
+    this.#tables = new Map(options.tables.flatMap(table => (table ? [[table.variant.name, table]] : [])));
+    this.#goal = findGoalAlone(options.stage);
   }
 
   /** Serves `assignment`, or the stage's default variant where there is none. */
   start(assignment: Assignment | null, nowMs: number): void {
-    if (assignment) this.assign(assignment, nowMs);
-    else this.#goTo({ variant: this.#indexOf(this.#options.stage.defaultVariant), batch: 1 }, nowMs);
+    this.#pursue(assignment ?? this.#goal, nowMs);
   }
 
   assign(assignment: Assignment, nowMs: number): void {
-    if (compareVersions(assignment.version, this.#newest) <= 0) return;
-    this.#newest = assignment.version;
-    this.#assignment = assignment;
-    const variant = this.#protection.active ? assignment.fallbackVariant : assignment.variant;
-    this.#goTo({ variant: this.#indexOf(variant), batch: assignment.batch }, nowMs);
+    if (compareVersions(assignment.version, this.#goal.version) > 0) this.#pursue(assignment, nowMs);
   }
 
   /** A load that was asked for may be over. */
@@ -66,132 +68,131 @@ export class SimSwitcher {
     const loading = this.#loading;
     if (!loading || nowMs < loading.untilMs) return;
     this.#loading = null;
-    this.#admit(loading.variant, nowMs);
-    if (this.#wanted?.variant === loading.variant) this.#swap(this.#wanted);
-    else this.#keepFallback(nowMs);
-  }
-
-  /** `next` has taken over. */
-  swapped(nowMs: number): void {
-    const { served } = this.replica;
-    if (served) this.#resident.set(served.variant, nowMs);
-    const assignment = this.#assignment;
-    if (assignment && served && this.#serves(assignment, served)) this.#applied = assignment;
-    if (served) this.#tellGateway(served);
-    this.#options.onSwitched(this.replica);
-    this.#keepFallback(nowMs);
-  }
-
-  /** The overload rule. */
-  check(nowMs: number): void {
-    const applied = this.#applied;
-    if (!applied) return;
-    const before = this.#protection.active;
-    if (applied.variant === applied.fallbackVariant) this.#protection = NO_PROTECTION;
-    else this.#protection = protect(this.#protection, applied.overload, this.replica.queue.ageMs(nowMs), nowMs);
-    const { active } = this.#protection;
-    if (active === before) return;
-    const variant = active ? applied.fallbackVariant : applied.variant;
-    this.#goTo({ variant: this.#indexOf(variant), batch: applied.batch }, nowMs);
+    // Where variants have pods of their own, the one before ends.
+    if (this.#options.podStartMs !== null) this.#resident.clear();
+    this.#resident.set(loading.variant, nowMs);
+    this.#serve(nowMs);
+    this.#loadNext(nowMs);
   }
 
   /** Its report. */
   view(nowMs: number): SwitcherView {
-    const { replica, tables, stage } = this.#options;
-    const { served } = replica;
+    const { replica, stage } = this.#options;
+    const { top, waiting } = replica;
     return {
       stage: stage.name,
       pod: replica.pod,
       ready: replica.phase === "ready",
-      applied: this.#applied?.version ?? NO_VERSION,
-      variant: served ? (tables[served.variant]?.variant.name ?? "") : "",
-      batch: served?.batch ?? 1,
-      residentVariants: [...this.#resident.keys()].map(variant => tables[variant]?.variant.name ?? ""),
+      applied: this.#applied,
+      variant: top?.table.variant.name ?? "",
+      batch: top?.maxBatch ?? 1,
+      residentVariants: [...this.#resident.keys()],
       missingVariants: [],
-      protecting: this.#protection.active,
       pin: null,
-      queuedRows: replica.queue.rows,
-      queueAgeMs: replica.queue.ageMs(nowMs),
+      queuedRows: waiting.rows,
+      queueAgeMs: waiting.calls.reduce((most, { addedMs }) => Math.max(most, nowMs - addedMs), 0),
       // Read within the tick: nobody holds them while they go on.
-      serviceTimes: [...replica.times.values()],
+      serviceTimes: [...replica.serviceTimes.values()],
       nack: null,
     };
   }
 
-  /** Answers say what serves, or where it just protects itself what it goes back to (`variant-switcher/lasting.ts`). */
-  #tellGateway(served: Served): void {
-    const applied = this.#applied;
-    const isFallback = applied !== null && served.variant === this.#indexOf(applied.fallbackVariant);
-    const variant = isFallback ? this.#indexOf(applied.variant) : served.variant;
-    const batch = isFallback ? applied.batch : served.batch;
-    this.replica.balanceAs(this.#options.tables[variant] as ServiceTable, batch);
+  #pursue(goal: Assignment, nowMs: number): void {
+    this.#goal = goal;
+    if (this.#loading && !this.#isStillWanted(this.#loading.variant)) this.#loading = null;
+    this.#serve(nowMs);
+    if (this.#loading === null) this.#loadNext(nowMs);
   }
 
-  #serves(assignment: Assignment, served: Served): boolean {
-    const name = this.#options.tables[served.variant]?.variant.name;
-    return name === assignment.variant || (this.#protection.active && name === assignment.fallbackVariant);
+  /** Loads give way to that of the top where something serves already. */
+  #isStillWanted(loading: string): boolean {
+    const { rungs, top } = this.#goal;
+    if (this.replica.top !== null && !this.#resident.has(top)) return loading === top;
+    return rungs.some(({ variant }) => variant === loading);
   }
 
-  #goTo(wanted: Served, nowMs: number): void {
-    this.#wanted = wanted;
-    const { variant } = wanted;
-    if (this.#resident.has(variant)) {
-      this.#loading = null;
-      this.#swap(wanted);
-      return;
-    }
-    this.replica.next = null;
-    if (this.#loading?.variant === variant) return;
-    this.#load(variant, nowMs);
-  }
-
-  #load(variant: number, nowMs: number): void {
-    const { podStartMs, tables, onLoading } = this.#options;
+  /** Loads the first of the wanted variants that is not in memory and has room there. */
+  #loadNext(nowMs: number): void {
+    const { podStartMs, onLoading } = this.#options;
+    const variant = this.#listToLoad().find(name => !this.#resident.has(name) && this.#makeRoom(name, nowMs));
+    if (variant === undefined) return;
     // The replica's own first pod has started already.
-    const startMs = this.replica.served === null ? 0 : (podStartMs ?? 0);
-    const delayMs = startMs + (tables[variant]?.loadMs ?? 0);
+    const startMs = this.replica.top === null ? 0 : (podStartMs ?? 0);
+    const delayMs = startMs + (this.#tables.get(variant)?.loadMs ?? 0);
     this.#loading = { variant, untilMs: nowMs + delayMs };
     onLoading(this.replica, delayMs);
   }
 
-  #swap(wanted: Served): void {
-    this.replica.next = wanted;
-    this.#options.onNext(this.replica);
+  #listToLoad(): readonly string[] {
+    const { top } = this.#goal;
+    if (this.#options.podStartMs !== null) return [top];
+    const byWorth = this.#listByWorth();
+    return this.replica.top === null ? byWorth : [top, ...byWorth];
   }
 
-  #keepFallback(nowMs: number): void {
-    const fallback = this.#assignment?.fallbackVariant;
-    if (fallback === undefined || this.#loading || this.#options.podStartMs !== null) return;
-    const variant = this.#indexOf(fallback);
-    if (!this.#resident.has(variant) && this.#fits(variant) !== null) this.#load(variant, nowMs);
+  /** The floor first, as it serves where nothing else is in time; then the top, then the others from light to heavy. */
+  #listByWorth(): readonly string[] {
+    const { rungs, top, floor } = this.#goal;
+    return [...new Set([floor, top, ...rungs.map(({ variant }) => variant).toReversed()])];
   }
 
-  #admit(variant: number, nowMs: number): void {
-    if (this.#options.podStartMs !== null) this.#resident.clear();
-    for (const name of this.#fits(variant) ?? []) this.#resident.delete(this.#indexOf(name));
-    this.#resident.set(variant, nowMs);
-  }
-
-  /** Variants that must go so that one more fits; null: it does not. */
-  #fits(incoming: number): readonly string[] | null {
-    const { tables, stage } = this.#options;
-    const nameOf = (variant: number): string => tables[variant]?.variant.name ?? "";
-    const serving = this.replica.served?.variant;
+  /** Takes variants out of memory that matter less than `incoming`; false: it does not fit all the same. */
+  #makeRoom(incoming: string, nowMs: number): boolean {
+    if (this.#options.podStartMs !== null) return true;
+    const wanted = this.#listByWorth();
+    const serving = this.replica.top?.table.variant.name;
+    const matterMore = incoming === this.#goal.top ? [] : wanted.slice(0, wanted.indexOf(incoming));
+    const memoryMiB = (variant: string): number => this.#tables.get(variant)?.memoryMiB ?? 0;
     const residency = planResidency({
       residents: [...this.#resident].map(([variant, lastUsedMs]) => ({
-        variant: nameOf(variant),
-        memoryMiB: tables[variant]?.memoryMiB ?? 0,
+        variant,
         lastUsedMs,
+        memoryMiB: memoryMiB(variant),
       })),
-      incomingMiB: tables[incoming]?.memoryMiB ?? 0,
-      budgetMiB: stage.memoryMiB,
-      kept: serving === undefined ? [] : [nameOf(serving)],
-      fallback: this.#assignment?.fallbackVariant ?? null,
+      incomingMiB: memoryMiB(incoming),
+      budgetMiB: this.#options.stage.memoryMiB,
+      kept: serving === undefined ? matterMore : [serving, ...matterMore],
+      wanted,
     });
-    return residency.kind === "fits" ? residency.evict : null;
+    if (residency.kind === "short") return false;
+    for (const variant of residency.evict) this.#resident.delete(variant);
+    if (residency.evict.length > 0) this.#serve(nowMs);
+    return true;
   }
 
-  #indexOf(name: string): number {
-    return this.#options.stage.variants.findIndex(variant => variant.name === name);
+  #serve(nowMs: number): void {
+    const { replica, onServing } = this.#options;
+    const { rungs, top, version } = this.#goal;
+    const isApplied = this.#resident.has(top);
+    if (isApplied) {
+      this.#applied = version;
+      replica.budgets = this.#goal;
+    }
+    const before = replica.top;
+    const allowed = this.#findResident(findServingRungs(this.#goal));
+    const serving =
+      isApplied || before === null
+        ? allowed
+        : replica.rungs.filter(({ table }) => this.#resident.has(table.variant.name));
+    if (serving.length === 0) return;
+    for (const { table } of serving) this.#resident.set(table.variant.name, nowMs);
+    const others = this.#findResident(rungs).filter(({ table }) => !serving.some(rung => rung.table === table));
+    replica.serve(serving, others);
+    onServing(replica, before?.table !== replica.top?.table);
   }
+
+  #findResident(rungs: readonly AssignedRung[]): readonly Served[] {
+    return rungs.flatMap(({ variant, maxBatch }) => {
+      const table = this.#resident.has(variant) ? this.#tables.get(variant) : undefined;
+      return table ? [{ table, maxBatch }] : [];
+    });
+  }
+}
+
+/** Stands for an Assignment in a pod that no scaler has told anything. */
+function findGoalAlone({ variants, defaultVariant }: Stage): Assignment {
+  const measured = variants.map(({ name, profile }) => ({ name, points: profile?.points ?? [] }));
+  const rungs = chooseDefaultRungs(measured, defaultVariant);
+  const floor = rungs.at(-1)?.variant ?? defaultVariant;
+  return { version: NO_VERSION, rungs, top: defaultVariant, floor, ...NO_BUDGETS, decisionId: "" };
 }

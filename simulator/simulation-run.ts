@@ -52,9 +52,9 @@ export interface WindowState {
   readonly stages: readonly {
     readonly ready: number;
     readonly desired: number;
+    /** Those that ready replicas may serve. */
     readonly variants: readonly string[];
   }[];
-  readonly guarding: boolean;
 }
 
 export interface SimulationRun {

@@ -60,6 +60,7 @@ export class Simulation {
       toMs: this.#durationMs,
       windowMs: options.windowSeconds * 1000,
       sloMs: pipeline.slo.latencyMs,
+      stages: pipeline.stages.length,
     });
     this.#arrivals = new ArrivalSource(load, random(0));
     this.#random = random(4);
@@ -69,13 +70,11 @@ export class Simulation {
     this.#answers = new SimAnswers(pipeline, drift, driftsAtMs, random(5));
     this.#gateway = new SimGateway({
       pipeline,
-      tables: this.#tables,
       events: this.#events,
       recorder: this.#recorder,
       answers: this.#answers,
       timeoutMs: options.timeoutMs ?? pipeline.slo.latencyMs,
       random: { service: random(1), rows: random(2), balance: random(3) },
-      onSwapped: (replica, nowMs) => this.#swapped(replica, nowMs),
       onDrained: (replica, nowMs) => this.#gone(replica, nowMs),
     });
     this.#cluster = new SimCluster({
@@ -213,8 +212,7 @@ export class Simulation {
       stage,
       tables: this.#tables[replica.stage] ?? [],
       onLoading: (loading, delayMs) => this.#events.add(this.#nowMs() + delayMs, EVENT.loaded, loading.id),
-      onNext: changed => this.#gateway.batcher.pump(changed, this.#nowMs()),
-      onSwitched: switched => this.#switched(switched),
+      onServing: (serving, isOther) => this.#serving(serving, isOther),
       podStartMs: pipeline.objective.podShape === "variant" ? cluster.podStartMs : null,
     });
     this.#switchers.set(replica.id, switcher);
@@ -225,19 +223,20 @@ export class Simulation {
     return this.#events.atMs;
   }
 
-  #swapped(replica: SimReplica, nowMs: number): void {
-    const isFirst = replica.phase === "starting";
-    this.#switchers.get(replica.id)?.swapped(nowMs);
-    if (!isFirst) return;
-    replica.phase = "ready";
-    this.#gateway.join(replica, nowMs);
-  }
-
-  #switched(replica: SimReplica): void {
+  /** The rungs that may serve at a replica have changed. @param isOther its most accurate variant has. */
+  #serving(replica: SimReplica, isOther: boolean): void {
     const nowMs = this.#nowMs();
-    const cores = this.#tables[replica.stage]?.[replica.served?.variant ?? 0]?.cores ?? replica.cores;
-    if (cores !== replica.cores) this.#cluster.resize(replica, cores, nowMs);
-    if (replica.phase !== "starting") this.#recorder.switched(nowMs);
+    const isFirst = replica.phase === "starting";
+    if (isOther) {
+      const cores = replica.top?.table.cores ?? replica.cores;
+      if (cores !== replica.cores) this.#cluster.resize(replica, cores, nowMs);
+      if (!isFirst) this.#recorder.countSwitched(nowMs);
+    }
+    if (isFirst) {
+      replica.phase = "ready";
+      this.#gateway.join(replica, nowMs);
+    }
+    this.#gateway.batcher.pump(replica, nowMs);
   }
 
   #gone(replica: SimReplica, nowMs: number): void {
@@ -248,13 +247,12 @@ export class Simulation {
   /** A new replica starts with what newcomers are to serve. */
   #coresOfNew(s: number): number {
     const stage = this.#options.pipeline.stages[s];
-    const name = this.#board?.stages[s]?.newcomer?.variant ?? stage?.defaultVariant;
+    const name = this.#board?.stages[s]?.newcomer?.top ?? stage?.defaultVariant;
     const variant = stage?.variants.findIndex(other => other.name === name) ?? 0;
     return this.#tables[s]?.[variant]?.cores ?? stage?.cores ?? 1;
   }
 
   #check(nowMs: number): void {
-    for (const switcher of this.#switchers.values()) switcher.check(nowMs);
     this.#gateway.dropExpired(nowMs);
     this.#events.add(nowMs + CHECK_MS, EVENT.selfCheck, 0);
   }

@@ -9,6 +9,8 @@ export interface SimulationSummary {
   readonly late: number;
   readonly dropped: number;
   readonly lost: number;
+  /** Calls that replicas sent back: another replica may have served them. */
+  readonly refused: number;
   /** Late, dropped or lost. */
   readonly violations: number;
   /** Of what was answered. */
@@ -26,7 +28,16 @@ export interface SimulationSummary {
 }
 
 export function summarise(run: SimulationRun): SimulationSummary {
-  const total = { offered: 0, inTime: 0, late: 0, dropped: 0, lost: 0, accuracySum: 0, accuracyInTimeSum: 0 };
+  const total = {
+    offered: 0,
+    inTime: 0,
+    late: 0,
+    dropped: 0,
+    lost: 0,
+    refused: 0,
+    accuracySum: 0,
+    accuracyInTimeSum: 0,
+  };
   const latency = new LatencyHistogram();
   let coreSeconds = 0;
   let switches = 0;
@@ -44,6 +55,7 @@ export function summarise(run: SimulationRun): SimulationSummary {
     late: total.late,
     dropped: total.dropped,
     lost: total.lost,
+    refused: total.refused,
     violations: total.offered > 0 ? (total.late + total.dropped + total.lost) / total.offered : 0,
     accuracy: answered > 0 ? total.accuracySum / answered : 1,
     effectiveAccuracy: effectiveAccuracy(accuracyInTime, total),

@@ -1,7 +1,13 @@
 import type { SimulationRun, WindowState } from "./simulation-run.ts";
 
+type StageRow = WindowState["stages"][number] & {
+  /** That were served in the window, by variant. */
+  readonly rows: Readonly<Record<string, number>>;
+};
+
 /** One window of a run: what came, what became of it, and what had been decided by its end. */
 export interface TimelineRow extends WindowState {
+  readonly stages: readonly StageRow[];
   readonly fromSecond: number;
   readonly offeredRps: number;
   /** Of what was answered; null: nothing was. */
@@ -26,8 +32,7 @@ export function timelineOf({ windows, seconds }: SimulationRun): readonly Timeli
       cores: window.coreSeconds / length,
       p99Ms: window.latency.quantile(0.99),
       switches: window.switches,
-      guarding: window.guarding,
-      stages: window.stages,
+      stages: window.stages.map((stage, s) => ({ ...stage, rows: Object.fromEntries(window.rows[s] ?? []) })),
     };
   });
 }

@@ -7,10 +7,9 @@ import type { WindowState } from "./simulation-run.ts";
 export function windowState(pipeline: Pipeline, board: PipelineBoard | null, cluster: SimCluster): WindowState {
   return {
     forecastRps: board?.forecast?.peakRps[2] ?? null,
-    guarding: board?.guarding ?? false,
-    stages: pipeline.stages.map(({ variants }, s) => {
+    stages: pipeline.stages.map((_stage, s) => {
       const ready = cluster.of(s).filter(({ phase }) => phase === "ready");
-      const names = ready.map(({ served }) => variants[served?.variant ?? 0]?.name ?? "");
+      const names = ready.flatMap(({ rungs }) => rungs.map(({ table }) => table.variant.name));
       return { ready: ready.length, desired: cluster.desired(s), variants: [...new Set(names)].sort() };
     }),
   };

@@ -58,14 +58,14 @@ export function adminRoutes(options: AdminOptions): readonly Route[] {
 }
 
 function assignmentResponse(options: AdminOptions): HttpResponse {
-  const { applied, variant, batch, ready, protecting, pin, residentVariants } = switcherStatus(options);
+  const { applied, variant, batch, ready, pin, residentVariants } = switcherStatus(options);
   return {
     status: 200,
     headers: { etag: options.assignments.etag },
     body: {
       assignment: options.assignments.applied,
       pin,
-      serving: { version: applied, variant, batch, ready, protecting, residentVariants },
+      serving: { version: applied, variant, batch, ready, residentVariants },
     },
   };
 }

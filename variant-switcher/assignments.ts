@@ -1,19 +1,21 @@
 import type { Logger } from "pino";
 import {
+  type AssignedRung,
   type Assignment,
   compareVersions,
+  findServingRungs,
+  findTop,
   type NackCode,
   NO_VERSION,
-  type Overload,
   type Version,
 } from "../domain/assignment.ts";
-import { NO_PROTECTION, type Protection, protect } from "./protection.ts";
+import { type Budgets, NO_BUDGETS } from "../domain/serving/deadlines.ts";
+import type { SwitcherVariant } from "./config.ts";
+import { chooseDefaultRungs } from "./replica-ladder.ts";
 import type { Refused } from "./session-messages.ts";
 import type { SwitchCause } from "./switch-history.ts";
 import type { Switching, SwitchOutcome, Target } from "./switching.ts";
 
-const NO_OVERLOAD: Overload = { enterQueueMs: 0, exitQueueMs: 0, dwellMs: 0 };
-const DEFAULT_BATCH = 1;
 const NOTHING_DONE: SwitchOutcome = { kind: "done", switchMs: 0 };
 
 /** What an operator wants to be served, whatever the scaler says, until it expires. */
@@ -28,6 +30,7 @@ type LateOutcome = (version: Version, outcome: SwitchOutcome) => void;
 
 export interface AssignmentsOptions {
   readonly switching: Switching;
+  readonly variants: readonly Pick<SwitcherVariant, "name" | "points">[];
   readonly defaultVariant: string;
   readonly logger: Logger;
   /** Keeps the Assignment for the next start. */
@@ -35,8 +38,8 @@ export interface AssignmentsOptions {
 }
 
 /**
- * What this switcher should serve: the pin, else the fallback while it protects itself, else the newest Assignment, else the
- * default variant. Every change goes through one Switch state machine.
+ * Decides what this switcher should serve: the pin, else the newest Assignment, else the default variant with the lightest one below it.
+ * Every change goes through one Switch state machine.
  */
 export class Assignments {
   readonly #options: AssignmentsOptions;
@@ -53,7 +56,6 @@ export class Assignments {
   #held: Pin | null = null;
   #pinSerial = 0;
   #pinTimer: NodeJS.Timeout | undefined;
-  #protection: Protection = NO_PROTECTION;
 
   constructor(options: AssignmentsOptions) {
     this.#options = options;
@@ -67,9 +69,9 @@ export class Assignments {
     return this.#pin;
   }
 
-  /** Serves its fallback by its own rule. */
-  get isProtecting(): boolean {
-    return this.#protection.active;
+  /** Milliseconds of the SLO that are planned for this stage and for those after it. */
+  get budgets(): Budgets {
+    return this.#applied ?? NO_BUDGETS;
   }
 
   /** Changes whenever the Assignment or the pin does. */
@@ -80,15 +82,14 @@ export class Assignments {
 
   /** What should be served now; null: not decided yet. */
   desired(): Target | null {
-    if (this.#pin) return { variant: this.#pin.variant, batch: this.#pin.batch, maxWaitMs: 0 };
-    const applied = this.#applied;
-    if (!applied) return this.#started ? this.#default() : null;
-    return { ...targetOf(applied), ...(this.isProtecting && { variant: applied.fallbackVariant }) };
+    if (this.#pin) return { variant: this.#pin.variant, batch: this.#pin.batch, lighter: [] };
+    if (this.#applied) return createTarget(findServingRungs(this.#applied));
+    return this.#started ? this.#default() : null;
   }
 
   /** Variants that may stand in for one that can't be served. */
   substitutes(): readonly string[] {
-    return [...(this.#applied ? [this.#applied.fallbackVariant] : []), this.#options.defaultVariant];
+    return [...(this.#applied ? [this.#applied.floor] : []), this.#options.defaultVariant];
   }
 
   /** The decision at the start without a scaler's word: the Assignment of the last run, else the default variant. */
@@ -96,7 +97,12 @@ export class Assignments {
     if (this.#started || this.#applied || this.#pin) return;
     this.#started = true;
     if (last && (await this.assign(last)).kind === "done") return;
-    if (!this.#applied && !this.#pin) await this.#switchTo(this.#default(), "start");
+    if (this.#applied || this.#pin) return;
+    const rungs = this.#defaultRungs();
+    await this.#serveFloor(rungs, "start");
+    if (this.#applied || this.#pin) return;
+    await this.#switchTo(createTarget(rungs), "start");
+    if (!this.#applied && !this.#pin) this.#options.switching.rungs.keep(rungs.toReversed());
   }
 
   /** Applies an Assignment; the outcome is what is to be acked or nacked. */
@@ -121,7 +127,7 @@ export class Assignments {
     const before = this.#held;
     const pin: Pin = { variant, batch, expiresAtMs: Date.now() + ttlMs };
     this.#change(pin);
-    const outcome = await this.#options.switching.switchTo({ variant, batch, maxWaitMs: 0 }, "pin", "force");
+    const outcome = await this.#options.switching.switchTo({ variant, batch, lighter: [] }, "pin", "force");
     if (outcome.kind === "refused") {
       if (this.#pin === pin) {
         this.#change(this.#held);
@@ -142,9 +148,8 @@ export class Assignments {
     await this.#unpin();
   }
 
-  /** Looks at the queue and decides whether to serve the fallback; goes to an Assignment that was put off where nothing stands against it any more. */
-  guard(queueAgeMs: number, nowMs: number): void {
-    this.#protect(queueAgeMs, nowMs);
+  /** Goes to an Assignment that was put off where nothing stands against it any more. */
+  resumePutOff(): void {
     if (this.#closed || this.#pin || this.#pending !== null || this.#options.switching.isSwitching) return;
     this.#resume("assignment").catch((error: unknown) =>
       this.#options.logger.error({ err: error }, "could not go to the assignment"),
@@ -156,20 +161,6 @@ export class Assignments {
     clearTimeout(this.#pinTimer);
   }
 
-  #protect(queueAgeMs: number, nowMs: number): void {
-    const applied = this.#applied;
-    if (this.#closed || this.#pin || !applied) return;
-    const needsNone = applied.variant === applied.fallbackVariant;
-    const before = this.#protection;
-    this.#protection = protect(before, needsNone ? NO_OVERLOAD : applied.overload, queueAgeMs, nowMs);
-    const target = this.desired();
-    if (before.active === this.#protection.active || target === null) return;
-    this.#options.logger.warn({ protecting: this.isProtecting, queueAgeMs, variant: target.variant }, "overload rule");
-    this.#switchTo(target, "protection").catch((error: unknown) =>
-      this.#options.logger.error({ err: error }, "could not protect"),
-    );
-  }
-
   #change(pin: Pin | null): void {
     this.#pin = pin;
     this.#pinSerial++;
@@ -177,7 +168,6 @@ export class Assignments {
 
   #hold(pin: Pin, ttlMs: number): void {
     this.#held = pin;
-    this.#protection = NO_PROTECTION;
     clearTimeout(this.#pinTimer);
     this.#pinTimer = setTimeout(() => this.#expire(pin), ttlMs);
   }
@@ -222,20 +212,34 @@ export class Assignments {
     const overtaken = (): Refused | null => this.#overtaken(assignment);
     const pinned = overtaken();
     if (pinned) return pinned;
-    // While it protects itself it gets the new variant ready, but goes to it only when the queue has calmed down.
-    const mustWait = (): boolean => this.isProtecting && assignment.variant !== assignment.fallbackVariant;
-    let outcome: SwitchOutcome = mustWait() ? await this.#prepare(assignment) : NOTHING_DONE;
-    const waits = mustWait();
-    if (outcome.kind === "done" && !waits)
-      outcome = overtaken() ?? (await switching.switchTo(targetOf(assignment), cause, "respect-quarantine", overtaken));
+    const serving = findServingRungs(assignment);
+    await this.#serveFloor(serving, cause);
+    const target = createTarget(serving);
+    const outcome = this.#isServed(target)
+      ? NOTHING_DONE
+      : (overtaken() ?? (await switching.switchTo(target, cause, "respect-quarantine", overtaken)));
     if (outcome.kind === "refused") return (outcome.code === "superseded" ? overtaken() : null) ?? outcome;
     const late = overtaken();
     if (late) return late;
     this.#applied = assignment;
-    if (!waits) this.#protection = NO_PROTECTION;
-    switching.keepFallback(assignment.fallbackVariant, assignment.batch);
+    switching.rungs.keep(sortByImportance(assignment));
     persist(assignment);
     return outcome;
+  }
+
+  /** An Assignment that changes nothing but budgets needs no Switch. */
+  #isServed(target: Target): boolean {
+    const { switching } = this.#options;
+    if (switching.isSwitching || switching.servedVariant !== target.variant) return false;
+    return JSON.stringify(this.desired()) === JSON.stringify(target);
+  }
+
+  /** Where nothing serves yet, the lightest rung comes first: it is there soonest. */
+  async #serveFloor(rungs: readonly AssignedRung[], cause: SwitchCause): Promise<void> {
+    const floor = rungs.at(-1);
+    const { switching } = this.#options;
+    if (floor && rungs.length > 1 && switching.servedVariant === null && !switching.isSwitching)
+      await this.#switchTo(createTarget([floor]), cause);
   }
 
   /** Why an Assignment is not to be served any more; null: it is. */
@@ -245,24 +249,32 @@ export class Assignments {
     return this.#pin ? refuse("pinned", `an operator has pinned ${this.#pin.variant}`) : null;
   }
 
-  async #prepare(assignment: Assignment): Promise<SwitchOutcome> {
-    const startMs = performance.now();
-    const problem = await this.#options.switching.prepare(assignment.variant, assignment.batch);
-    return problem ?? { kind: "done", switchMs: performance.now() - startMs };
-  }
-
   async #switchTo(target: Target, cause: SwitchCause): Promise<void> {
     await this.#options.switching.switchTo(target, cause, "respect-quarantine");
   }
 
   #default(): Target {
-    return { variant: this.#options.defaultVariant, batch: DEFAULT_BATCH, maxWaitMs: 0 };
+    return createTarget(this.#defaultRungs());
+  }
+
+  #defaultRungs(): readonly AssignedRung[] {
+    return chooseDefaultRungs(this.#options.variants, this.#options.defaultVariant);
   }
 }
 
-function targetOf(assignment: Assignment): Target {
-  const { variant, batch, maxWaitMs } = assignment;
-  return { variant, batch, maxWaitMs };
+/** `rungs`: those that serve, the most accurate first. */
+function createTarget([top, ...lighter]: readonly AssignedRung[]): Target {
+  const { variant, maxBatch } = top as AssignedRung;
+  return { variant, batch: maxBatch, lighter };
+}
+
+/** The floor first, as it serves where nothing else is in time; then the top, then the others from light to heavy. */
+function sortByImportance(assignment: Assignment): readonly AssignedRung[] {
+  const { rungs, floor } = assignment;
+  const top = findTop(assignment);
+  const first = rungs.filter(rung => rung.variant === floor && rung !== top);
+  const others = rungs.filter(rung => rung !== top && rung.variant !== floor);
+  return [...first, top, ...others.toReversed()];
 }
 
 /** It stands against the Assignment only for a while. */

@@ -1,29 +1,33 @@
+import { chooseBatch, findRefused } from "../domain/serving/choose-batch.ts";
+import type { Ladder } from "../domain/serving/ladder.ts";
 import type { StageContract } from "../domain/tensor.ts";
 import { BufferPool } from "../runtime/http/buffer-pool.ts";
 import { assembleBatch, type Unassembled } from "./batch-input.ts";
 import type { DropReason, WorkObserver } from "./counters.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
-import type { Foresight } from "./foresight.ts";
-import { Halving } from "./halving.ts";
 import { Outcomes } from "./outcomes.ts";
-import { leftMs, type RunningBatch } from "./running-batch.ts";
+import type { ReplicaLadder, Serving } from "./replica-ladder.ts";
+import { createRunningBatch, leftMs, mayFollow, type RunningBatch } from "./running-batch.ts";
 import type { ModelSession, RunResult } from "./session.ts";
-import type { Serving } from "./take-batch.ts";
 import { Waiters } from "./waiters.ts";
 import { createEntry, type Entry, type QueueLimits, type Work, WorkQueue, type WorkResult } from "./work-queue.ts";
 
 /** Batches that a session has at most: one that runs and one that is next. */
 const MAX_AHEAD = 2;
+/** Weight of the newest batch in the time that a row takes lately. */
+const RATE_WEIGHT = 0.1;
 const LOST_TWICE = "the model's session was lost twice with this request";
 
 export interface BatcherOptions {
   readonly contract: StageContract;
   readonly limits: QueueLimits;
-  readonly foresight: Foresight;
+  readonly ladder: ReplicaLadder;
+  /** A model is being loaded, which takes time from the batches that run. */
+  readonly isLoading: () => boolean;
   readonly observer: Required<WorkObserver>;
-  /** Why new work is not taken in at all; null: it is. */
+  /** Says why new work is not taken in at all; null: it is. */
   readonly refusal: () => string | null;
-  /** The serving session crashed or hung. Its work waits until `serve` is called again. */
+  /** A session crashed or hung. Where no rung is left that could serve, work waits until `serve` is called again. */
   readonly onLost: (session: ModelSession, reason: string) => void;
 }
 
@@ -35,8 +39,8 @@ export interface Ticket {
 }
 
 /**
- * Feeds the serving session. Work-conserving: an idle session takes what waits, at most `batch` rows, at once. All rows of a
- * request are served by one variant: a new session takes over when nothing runs and no request is half served.
+ * Feeds the sessions, one batch at a time: each is served by the rung that the rule of `domain/serving` chooses. An idle replica takes what
+ * waits at once. What a Switch brings takes over when nothing runs.
  */
 export class Batcher {
   readonly #options: BatcherOptions;
@@ -44,11 +48,12 @@ export class Batcher {
   readonly #outcomes: Outcomes;
   readonly #buffers: BufferPool;
   readonly #outputNames: readonly string[];
-  readonly #halving: Halving;
   #serving: Serving | null = null;
   #next: { readonly serving: Serving; readonly settle: () => void } | null = null;
   readonly #running: RunningBatch[] = [];
-  #waitTimer: NodeJS.Timeout | undefined;
+  /** When the last batch ended. */
+  #freeSinceMs = 0;
+  #rowMs = 0;
   readonly #sweep = new DeadlineSweep(() => {
     this.#outcomes.dropExpired();
     this.#tellIdle();
@@ -58,11 +63,10 @@ export class Batcher {
   readonly #pause = new Waiters();
 
   constructor(options: BatcherOptions) {
-    const { contract, limits, observer, foresight } = options;
+    const { contract, limits, observer } = options;
     this.#options = options;
     this.#queue = new WorkQueue(limits);
     this.#buffers = new BufferPool(limits.maxBytes);
-    this.#halving = new Halving(foresight);
     this.#outputNames = contract.outputs.map(({ name }) => name);
     const servedVariant = (): string | null => this.#serving?.session.variant ?? null;
     this.#outcomes = new Outcomes({ contract, queue: this.#queue, observer, servedVariant });
@@ -76,8 +80,23 @@ export class Batcher {
     return this.#queue.rows;
   }
 
+  /** Milliseconds that a row has taken lately, by whatever served it; 0: none was served yet. */
+  get rowMs(): number {
+    return this.#rowMs;
+  }
+
+  /** The variants whose sessions have a batch. */
+  get runningVariants(): readonly string[] {
+    return this.#running.map(({ session }) => session.variant);
+  }
+
   queueAgeMs(): number {
     return this.#queue.ageMs(performance.now());
+  }
+
+  /** Whether the variant would serve a request that asks for it. */
+  canServe(variant: string): boolean {
+    return this.#serving !== null && this.#options.ladder.findSession(this.#serving, variant) !== null;
   }
 
   /** The result says what became of the work and never rejects. */
@@ -88,16 +107,19 @@ export class Batcher {
     if (notReady !== null) return this.#refuse(work, "not_ready", notReady);
     const full = this.#queue.refusal(work.rows, bytes);
     if (full !== null) return this.#refuse(work, "queue_full", full);
-    const late = this.#lateness(work);
-    if (late !== null) return this.#refuse(work, "would_be_late", late);
     let settle: Entry["settle"] = () => undefined;
     const result = new Promise<WorkResult>(resolve => {
       settle = resolve;
     });
     const entry = createEntry(work, bytes, settle);
     this.#queue.add(entry);
+    if (this.#running.length > 0 && this.#serving) this.#refuseHopeless(this.#options.ladder.find(this.#serving));
     this.#pump();
-    return { result, cancel: () => this.#cancel(entry) };
+    const cancel = (): void => {
+      this.#outcomes.drop(entry, "cancelled", "the client went away");
+      this.#pump();
+    };
+    return { result, cancel };
   }
 
   /** Resolves when `serving` has taken over, or never will: a later call overtook it, `signal` withdrew it, or it was lost. */
@@ -106,12 +128,18 @@ export class Batcher {
       this.#next?.settle();
       const next = { serving, settle: resolve };
       this.#next = next;
-      signal?.addEventListener("abort", () => this.#withdraw(next), { once: true });
+      const withdraw = (): void => {
+        if (this.#next !== next) return;
+        this.#next = null;
+        next.settle();
+        this.#pump();
+      };
+      signal?.addEventListener("abort", withdraw, { once: true });
       this.#pump();
     });
   }
 
-  /** A session was lost while it ran nothing. False: it is not the one that serves. */
+  /** A session was lost while it ran nothing. False: it is not the one of the most accurate rung. */
   lostIdle(session: ModelSession, reason: string): boolean {
     if (this.#serving?.session !== session) return false;
     this.#lose(session, reason);
@@ -141,127 +169,93 @@ export class Batcher {
     this.#tellIdle();
   }
 
-  #cancel(entry: Entry): void {
-    this.#outcomes.drop(entry, "cancelled", "the client went away");
-    this.#pump();
+  #refuse(work: Work, reason: DropReason, message: string): Ticket {
+    return { result: Promise.resolve(this.#outcomes.refuse(work.rows, reason, message)), cancel: () => undefined };
   }
 
-  #withdraw(next: { readonly settle: () => void }): void {
-    if (this.#next !== next) return;
-    this.#next = null;
-    next.settle();
-    this.#pump();
-  }
-
-  #refuse({ rows }: Work, reason: DropReason, message: string): Ticket {
-    if (reason !== "not_ready") this.#halving.refused();
-    const variant = this.#serving?.session.variant ?? null;
-    this.#options.observer.dropped({ rows, reason, variant, totalMs: 0 });
-    return { result: Promise.resolve<WorkResult>({ kind: "dropped", reason, message }), cancel: () => undefined };
-  }
-
-  /**
-   * Why work is not taken in that could not be done in time; null: it could. An idle session takes everything, so that an expectation
-   * that has become wrong is corrected by what really happens.
-   */
-  #lateness(work: Work): string | null {
-    const serving = this.#serving;
-    if (!serving || this.#running.length === 0) return null;
+  /** Drops what even the floor can't serve in time. */
+  #refuseHopeless(ladder: Ladder): void {
     const nowMs = performance.now();
-    const runningMs = leftMs(this.#running, nowMs);
-    const doneInMs = this.#options.foresight.doneInMs(serving, this.#queue.rows, work.rows, runningMs);
-    if (nowMs + doneInMs <= work.deadlineMs) return null;
-    const untilMs = Math.max(0, Math.round(work.deadlineMs - nowMs));
-    return `it would be done in about ${Math.ceil(doneInMs)} ms, behind ${this.#queue.rows} rows, but only ${untilMs} ms are left`;
+    const freeMs = nowMs + leftMs(this.#running, nowMs) + this.#options.ladder.times.usualDelayMs;
+    this.#outcomes.dropRefused(findRefused(ladder, this.#queue.calls, freeMs, this.#running.length === 0));
   }
 
   #pump(): void {
     const isPaused = this.#running.length === 0;
-    if (isPaused) this.#swap();
-    while (this.#serving && this.#mayStart(this.#serving)) {
-      this.#outcomes.dropExpired();
-      this.#outcomes.dropHopeless(this.#serving.session.variant, this.#options.foresight);
-      if (this.#mustWait(this.#serving)) break;
-      const begin = this.#next ? "whole" : "any";
-      const taken = this.#halving.take(this.#queue, this.#serving, begin, (entry, message) =>
-        this.#outcomes.drop(entry, "wrong_variant", message),
-      );
-      if (!taken) break;
-      const expectedMs = this.#options.foresight.expectedMs(taken.serving.session.variant, taken.rows);
-      // Own fields before those of a spread: see CONTRIBUTING.md.
-      void this.#run({ startedAtMs: performance.now(), expectedMs, ...taken });
-    }
+    this.#swap();
+    for (let batch = this.#takeNext(); batch !== null; batch = this.#takeNext()) void this.#run(batch);
     if (isPaused || this.#running.length > 1) this.#pause.tell();
     this.#tellIdle();
     this.#sweepLater();
   }
 
-  /**
-   * An idle session takes anything. A second batch is handed over ahead of its time, so that the session does not idle while word of the
-   * first one travels, where that costs nothing: it is full or the second half of such a one, no other session is about to take over, no
-   * request is in both, no deadline may pass before it begins, and nothing that failed before is in either: were the session lost again,
-   * the other batch would be blamed.
-   */
-  #mayStart(serving: Serving): boolean {
-    if (this.#running.length === 0) return true;
-    const { head, rows } = this.#queue;
-    const isTooFew = rows < this.#halving.rowsAhead(serving);
-    if (this.#running.length >= MAX_AHEAD || this.#next || isTooFew || head?.nextRow !== 0) return false;
-    const suspects = [head, ...this.#running.flatMap(({ parts }) => parts.map(({ entry }) => entry))];
-    if (suspects.some(({ failures }) => failures > 0)) return false;
-    const expectedMs = this.#options.foresight.expectedMs(serving.session.variant, serving.batch);
-    return expectedMs > 0 && this.#queue.earliestDeadlineMs(serving.batch) > performance.now() + 2 * expectedMs;
-  }
-
   #swap(): void {
     const next = this.#next;
-    // What failed runs again before what is half served, so the head alone does not tell.
-    if (!next || (this.#serving && this.#queue.begun().length > 0)) return;
+    const isSameSession = next?.serving.session === this.#serving?.session;
+    if (!next || (this.#running.length > 0 && !isSameSession)) return;
     this.#next = null;
     if (!next.serving.session.isLost) this.#serving = next.serving;
     next.settle();
   }
 
-  #mustWait(serving: Serving): boolean {
-    clearTimeout(this.#waitTimer);
-    const { head } = this.#queue;
-    // A session that is about to take over waits for what is half served.
-    if (serving.maxWaitMs <= 0 || !head || this.#queue.rows >= serving.batch || this.#next) return false;
-    if (!this.#options.foresight.paysToWait(serving)) return false;
-    const moreMs = serving.maxWaitMs - this.#queue.ageMs(performance.now());
-    if (moreMs <= 0) return false;
-    this.#waitTimer = setTimeout(() => this.#pump(), moreMs);
-    return true;
+  /** Takes the next batch out of the queue; null: none can start now. */
+  #takeNext(): RunningBatch | null {
+    const serving = this.#serving;
+    const [running] = this.#running;
+    if (!serving || this.#queue.rows === 0 || this.#running.length >= MAX_AHEAD) return null;
+    if (running && this.#queue.rows < running.maxBatch) return null;
+    this.#outcomes.dropExpired();
+    this.#outcomes.dropUnserved(variant => this.#options.ladder.findSession(serving, variant) !== null);
+    const ladder = this.#options.ladder.find(serving);
+    if (!running) this.#refuseHopeless(ladder);
+    if (this.#queue.rows === 0) return null;
+    const nowMs = performance.now();
+    const { calls } = this.#queue;
+    const expected = this.#queue.expectCall(nowMs);
+    const delayMs = this.#options.ladder.times.findLongestDelayMs(expected?.softAfterMs ?? 0);
+    const chosen = chooseBatch(ladder, calls, nowMs + leftMs(this.#running, nowMs) + delayMs, expected);
+    const session = this.#options.ladder.findSession(serving, chosen.rung.variant);
+    if (!session || (running && (this.#next || !mayFollow(running, chosen, session)))) return null;
+    const batch = createRunningBatch(chosen, session);
+    for (const { call, rows } of chosen.parts) this.#queue.take(call as Entry, rows, session.variant);
+    return batch;
   }
 
   async #run(batch: RunningBatch): Promise<void> {
     this.#running.push(batch);
-    const { parts, startedAtMs, expectedMs } = batch;
+    const { parts, startedAtMs, expectedMs, session } = batch;
     for (const { entry } of parts) entry.startedAtMs ??= startedAtMs;
     const ranges = parts.map(({ entry, from, to }) => ({ inputs: entry.work.inputs, from, to }));
     const inputs = assembleBatch(this.#options.contract, ranges, this.#buffers);
     const handedOverMs = performance.now();
-    const result = await ("kind" in inputs ? inputs : batch.serving.session.run(inputs, this.#outputNames, expectedMs));
+    const result = await ("kind" in inputs ? inputs : session.run(inputs, this.#outputNames, expectedMs));
     const at = this.#running.indexOf(batch);
     // It was given back when the batch before it lost the session.
     if (at < 0) return;
     this.#running.splice(at, 1);
     if (result.kind === "ran") this.#observe(batch, result.serviceMs, handedOverMs);
+    this.#freeSinceMs = performance.now();
     this.#finish(batch, result);
     this.#pump();
   }
 
-  #observe({ serving, rows, parts, startedAtMs }: RunningBatch, serviceMs: number, handedOverMs: number): void {
-    const { variant } = serving.session;
+  #observe(
+    { session: { variant }, rows, parts, startedAtMs }: RunningBatch,
+    serviceMs: number,
+    handedOverMs: number,
+  ): void {
+    const endedMs = performance.now();
+    const { ladder, isLoading, observer } = this.#options;
+    const tookMs = endedMs - Math.max(startedAtMs, this.#freeSinceMs);
+    const measuredMs = ladder.findMeasuredMs(variant, rows);
+    ladder.times.ran({ measuredMs, serviceMs, tookMs, endedMs, wasLoading: isLoading() });
+    this.#rowMs = this.#rowMs === 0 ? tookMs / rows : this.#rowMs + RATE_WEIGHT * (tookMs / rows - this.#rowMs);
     const waitedMs = startedAtMs - (parts[0]?.entry.queuedAtMs ?? startedAtMs);
     const assembleMs = handedOverMs - startedAtMs;
-    const travelMs = performance.now() - handedOverMs - serviceMs;
-    this.#options.foresight.ran({ variant, rows, serviceMs });
-    this.#options.observer.ran({ variant, rows, serviceMs, waitedMs, assembleMs, travelMs });
+    observer.ran({ variant, rows, serviceMs, waitedMs, assembleMs, travelMs: endedMs - handedOverMs - serviceMs });
   }
 
   #finish(batch: RunningBatch, result: RunResult | Unassembled): void {
-    const { session } = batch.serving;
     switch (result.kind) {
       case "ran":
         for (const buffer of result.spare) this.#buffers.give(buffer);
@@ -279,16 +273,24 @@ export class Batcher {
       case "lost":
         this.#outcomes.giveBack(this.#running.splice(0));
         this.#outcomes.retry(batch, "session_lost", `${LOST_TWICE}: ${result.reason}`);
-        this.#lose(session, result.reason);
+        this.#lose(batch.session, result.reason);
         break;
       default:
         result satisfies never;
     }
   }
 
+  /** The next lighter rung in memory takes the place of the most accurate one. */
   #lose(session: ModelSession, reason: string): void {
-    if (this.#serving?.session === session) this.#serving = null;
-    this.#outcomes.startOver();
+    const serving = this.#serving;
+    if (serving?.session === session) {
+      const at = serving.lighter.findIndex(({ variant }) => this.#options.ladder.findSession(serving, variant));
+      const rung = serving.lighter[at];
+      const lighter = rung && this.#options.ladder.findSession(serving, rung.variant);
+      this.#serving = lighter
+        ? { session: lighter, batch: rung.maxBatch, lighter: serving.lighter.slice(at + 1) }
+        : null;
+    }
     this.#options.onLost(session, reason);
   }
 

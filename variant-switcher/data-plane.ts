@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
+import { type Budgets, findDeadlines } from "../domain/serving/deadlines.ts";
 import type { StageContract } from "../domain/tensor.ts";
 import type { TraceContext, Tracer, TraceSpan } from "../runtime/tracing/tracing.ts";
 import { packageVersion } from "../runtime/version.ts";
@@ -7,22 +8,20 @@ import type { AccuracySignals } from "./accuracy-signals.ts";
 import type { Batcher } from "./batcher.ts";
 import type { SwitcherConfig } from "./config.ts";
 import type { DropReason, WorkObserver } from "./counters.ts";
-import type { InferRequest } from "./infer-request.ts";
-import type { Lasting } from "./lasting.ts";
+import { type InferRequest, shortest } from "./infer-request.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
 import type { Repository } from "./repository.ts";
 import { RequestTooLarge } from "./request-too-large.ts";
 import type { Statistics, VariantStatistics } from "./statistics.ts";
-import type { WorkResult } from "./work-queue.ts";
-
-const DEFAULT_TIMEOUT_MS = 30_000;
+import type { RungShare, WorkResult } from "./work-queue.ts";
 
 export interface DataPlaneOptions {
   readonly config: Pick<SwitcherConfig, "stage" | "contract" | "variants" | "queue">;
   readonly batcher: Batcher;
   readonly observer: Required<WorkObserver>;
   readonly isReady: () => boolean;
-  readonly lasting: () => Lasting | null;
+  /** Milliseconds of the SLO that are planned for this stage and those after it. */
+  readonly budgets: () => Budgets;
   readonly statistics: Statistics;
   readonly repository: Repository;
   /** Null: answers are not looked at. */
@@ -50,17 +49,22 @@ export interface InferContext {
 }
 
 export interface Served {
+  /** The variant of most of the rows. */
   readonly variant: string;
-  /** What serves for longer than a moment, now; null: nothing does. */
-  readonly lasting: Lasting | null;
+  /** How many rows each variant served. */
+  readonly shares: readonly RungShare[];
+  /** Rows that wait here now. */
+  readonly queuedRows: number;
+  /** Milliseconds that a row has taken lately. */
+  readonly rowMs: number;
   /** Nothing was computed: the outputs mean nothing. */
   readonly isEmulated: boolean;
   readonly outputs: readonly NamedTensor[];
 }
 
 /**
- * The Open Inference Protocol V2 as REST and gRPC have it in common. The stage is the model, its variants are the versions: one of
- * them is served at a time. Throws `not_found` for other names.
+ * The Open Inference Protocol V2 as REST and gRPC have it in common. The stage is the model, its variants are the versions: each batch is
+ * served by one of them. Throws `not_found` for other names.
  */
 export class DataPlane {
   readonly repository: Repository;
@@ -113,8 +117,7 @@ export class DataPlane {
   }
 
   isModelReady(version: string): boolean {
-    const served = this.#options.batcher.serving?.session.variant;
-    return this.isReady && (version === "" || version === served);
+    return this.isReady && (version === "" || this.#options.batcher.canServe(version));
   }
 
   /** Of all variants, or of one. */
@@ -144,10 +147,11 @@ export class DataPlane {
       throw new RequestTooLarge(
         `the inputs have ${bytes} bytes, at most ${config.queue.maxBytes} (queue.maxBytes) can be served`,
       );
-    const timeoutMs = request.timeoutMs ?? context.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const deadlineMs = context.arrivedMs + Math.min(timeoutMs, context.timeoutMs ?? timeoutMs);
+    const { arrivedMs } = context;
+    const leftMs = shortest(request.timeoutMs, context.timeoutMs);
+    const deadlines = findDeadlines({ arrivedMs, leftMs, sloLeftMs: request.sloTimeoutMs }, this.#options.budgets());
     const variant = version === "" ? null : version;
-    const ticket = batcher.submit({ rows, inputs, shapeKey, variant, deadlineMs });
+    const ticket = batcher.submit({ rows, inputs, shapeKey, variant, ...deadlines });
     context.onGone(() => ticket.cancel());
     const requestId = context.requestId ?? request.id;
     const span = this.#startSpan(requestId, context);
@@ -161,7 +165,15 @@ export class DataPlane {
     if (span) endSpan(span, rows, result);
     this.#options.signals?.observe(result.variant, result.outputs, request.sequence);
     const isEmulated = config.variants.some(({ name, driver }) => name === result.variant && driver === "emulated");
-    return { variant: result.variant, lasting: this.#options.lasting(), isEmulated, outputs: result.outputs };
+    const { shares, outputs } = result;
+    return {
+      variant: result.variant,
+      shares,
+      isEmulated,
+      outputs,
+      queuedRows: batcher.queuedRows,
+      rowMs: batcher.rowMs,
+    };
   }
 
   #startSpan(requestId: string | null, { transport, trace, arrivedMs }: InferContext): TraceSpan | null {
@@ -178,17 +190,28 @@ export class DataPlane {
 
 /** The spans of a request that was answered: within it those of its wait and of its batches. */
 function endSpan(span: TraceSpan, rows: number, served: Extract<WorkResult, { readonly kind: "served" }>): void {
-  const { variant, queuedAtMs, startedAtMs } = served;
+  const { variant, shares, queuedAtMs, startedAtMs } = served;
   const endMs = performance.now();
   span.startChild("queue", { kind: "internal", startMs: queuedAtMs }).end({ endMs: startedAtMs });
   span.startChild("run", { kind: "internal", startMs: startedAtMs }).end({ endMs });
-  span.end({ attributes: { "variscale.variant": variant, "variscale.rows": rows }, endMs });
+  const rungs = formatShares(shares);
+  const attributes = {
+    "variscale.variant": variant,
+    "variscale.rows": rows,
+    ...(rungs && { "variscale.rungs": rungs }),
+  };
+  span.end({ attributes, endMs });
+}
+
+/** The variants that served a request's rows, as `heavy=6,light=2`; null: one variant served them all. */
+export function formatShares(shares: readonly RungShare[]): string | null {
+  return shares.length < 2 ? null : shares.map(({ variant, rows }) => `${variant}=${rows}`).join(",");
 }
 
 const CODE_OF_DROP = {
   queue_full: "resource_exhausted",
   no_memory: "resource_exhausted",
-  would_be_late: "deadline_exceeded",
+  would_be_late: "resource_exhausted",
   deadline: "deadline_exceeded",
   late: "deadline_exceeded",
   cancelled: "aborted",

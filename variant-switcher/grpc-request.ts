@@ -51,6 +51,7 @@ export function parseGrpcRequest(message: ModelInferRequest__Output, contract: S
       timeoutOf(parameterOf(parameters["timeout_ms"]), "parameters.timeout_ms"),
       tritonTimeoutOf(parameterOf(parameters["timeout"])),
     ),
+    sloTimeoutMs: timeoutOf(parameterOf(parameters["slo_timeout_ms"]), "parameters.slo_timeout_ms"),
     // Last: see CONTRIBUTING.md.
     ...checked,
   };

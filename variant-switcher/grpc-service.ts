@@ -15,7 +15,7 @@ import type { ModelStatistics } from "../proto/generated/inference/ModelStatisti
 import type { RepositoryModelLoadRequest__Output } from "../proto/generated/inference/RepositoryModelLoadRequest.ts";
 import { grpcStatusOf } from "../runtime/error-status.ts";
 import { readTraceContext } from "../runtime/tracing/tracing.ts";
-import type { DataPlane, Served } from "./data-plane.ts";
+import { type DataPlane, formatShares, type Served } from "./data-plane.ts";
 import { parseGrpcRequest } from "./grpc-request.ts";
 import type { InferRequest } from "./infer-request.ts";
 import { type LoadParameters, loadParameters } from "./repository.ts";
@@ -115,20 +115,20 @@ function shortHeader(call: Call<unknown>, name: string): string | null {
 function responseOf(
   stage: string,
   request: InferRequest,
-  { variant, lasting, isEmulated, outputs }: Served,
+  { variant, shares, queuedRows, rowMs, isEmulated, outputs }: Served,
 ): ModelInferResponse {
   const wanted = request.outputs.flatMap(({ name }) => outputs.find(output => output.name === name) ?? []);
   const isRaw = request.outputs.some(({ isBinary }) => isBinary);
+  const rungs = formatShares(shares);
   return {
     modelName: stage,
     modelVersion: variant,
     id: request.id ?? "",
     parameters: {
       variant: { stringParam: variant },
-      ...(lasting && {
-        lasting_variant: { stringParam: lasting.variant },
-        lasting_batch: { int64Param: lasting.batch },
-      }),
+      ...(rungs !== null && { rungs: { stringParam: rungs } }),
+      queued_rows: { int64Param: queuedRows },
+      row_ms: { doubleParam: rowMs },
       ...(isEmulated && { emulated: { boolParam: true } }),
     },
     outputs: wanted.map(({ name, datatype, shape, bytes }) => ({

@@ -19,6 +19,8 @@ export interface InferRequest {
   readonly outputs: readonly WantedOutput[];
   /** Null: the request does not say. */
   readonly timeoutMs: number | null;
+  /** Milliseconds that are left of the pipeline's SLO; null: the request does not say. */
+  readonly sloTimeoutMs: number | null;
   /** Triton's parameter `sequence_id`, as text; null: the request belongs to no sequence. */
   readonly sequence: string | null;
 }

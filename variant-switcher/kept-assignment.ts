@@ -1,12 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import type { Assignment } from "../domain/assignment.ts";
+import { type Assignment, findAssignmentProblem, MAX_RUNGS } from "../domain/assignment.ts";
+import { VariscaleError } from "../domain/errors.ts";
 import { readState, writeState } from "../runtime/state-file.ts";
 import { ConfigValue } from "./config-value.ts";
 
 const PATIENCE_MS = 4000;
 const COUNT = 2 ** 53 - 1;
-const MEMBERS = ["version", "variant", "batch", "maxWaitMs", "fallbackVariant", "overload", "decisionId"] as const;
+const MEMBERS = [
+  "version",
+  "rungs",
+  "top",
+  "floor",
+  "budgetMs",
+  "laterBudgetMs",
+  "laterLeastMs",
+  "headroom",
+  "decisionId",
+] as const;
 
 /**
  * The Assignment of the last run, on disk. What can't be read or written is logged and done without: serving does not depend
@@ -60,18 +71,25 @@ export class KeptAssignment {
 function parseAssignment(value: unknown): Assignment {
   const members = new ConfigValue(value, "", "kept assignment").object(MEMBERS);
   const version = members.version.object(["epoch", "counter"]);
-  const overload = members.overload.object(["enterQueueMs", "exitQueueMs", "dwellMs"]);
-  return {
+  const assignment: Assignment = {
     version: { epoch: version.epoch.integer(0, COUNT), counter: version.counter.integer(0, COUNT) },
-    variant: members.variant.text(),
-    batch: members.batch.integer(1, 4096),
-    maxWaitMs: members.maxWaitMs.number(0, 60_000),
-    fallbackVariant: members.fallbackVariant.text(),
-    overload: {
-      enterQueueMs: overload.enterQueueMs.number(0, 1e9),
-      exitQueueMs: overload.exitQueueMs.number(0, 1e9),
-      dwellMs: overload.dwellMs.number(0, 1e9),
-    },
+    rungs: members.rungs.list(
+      value => {
+        const rung = value.object(["variant", "maxBatch"]);
+        return { variant: rung.variant.text(), maxBatch: rung.maxBatch.integer(1, 4096) };
+      },
+      1,
+      MAX_RUNGS,
+    ),
+    top: members.top.text(),
+    floor: members.floor.text(),
+    budgetMs: members.budgetMs.number(0, 1e9),
+    laterBudgetMs: members.laterBudgetMs.number(0, 1e9),
+    laterLeastMs: members.laterLeastMs.number(0, 1e9),
+    headroom: members.headroom.number(0, 1),
     decisionId: members.decisionId.text("must be text", /^[^\0]*$/),
   };
+  const problem = findAssignmentProblem(assignment);
+  if (problem !== null) throw new VariscaleError("invalid_argument", `the kept assignment is of no use: ${problem}`);
+  return assignment;
 }

@@ -111,7 +111,7 @@ export class MemoryGuard {
       return;
     }
     logger.warn(numbers, "memory is short: the session that serves is replaced");
-    const { batch = 1, maxWaitMs = 0 } = assignments.desired() ?? {};
-    await switching.reload({ variant, batch, maxWaitMs });
+    const { batch = 1, lighter = [] } = assignments.desired() ?? {};
+    await switching.reload({ variant, batch, lighter });
   }
 }

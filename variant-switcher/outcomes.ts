@@ -1,13 +1,15 @@
 import type { StageContract } from "../domain/tensor.ts";
 import { joinPieces, splitOutputs } from "./batch-output.ts";
 import type { DropReason, WorkObserver } from "./counters.ts";
-import type { Foresight } from "./foresight.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
-import type { TakenBatch } from "./take-batch.ts";
-import type { Entry, WorkQueue } from "./work-queue.ts";
+import type { RunningBatch } from "./running-batch.ts";
+import type { Entry, RungShare, WorkQueue, WorkResult } from "./work-queue.ts";
 
 /** A request that loses this many sessions, the last one alone in its batch, is at fault itself. */
 const MAX_LOSSES = 2;
+
+/** Tells apart the shapes of calls that run alone. */
+let lonelyCalls = 0;
 
 type RetryReason = Extract<DropReason, "no_memory" | "model_failed" | "bad_outputs" | "remote_failed" | "session_lost">;
 
@@ -28,26 +30,32 @@ export class Outcomes {
   }
 
   /** Gives every request of the batch its rows of the outputs. */
-  share(batch: TakenBatch, outputs: readonly NamedTensor[]): void {
+  share(batch: RunningBatch, outputs: readonly NamedTensor[]): void {
     const counts = batch.parts.map(part => part.to - part.from);
     const pieces = splitOutputs(this.#options.contract, outputs, counts);
     if (typeof pieces === "string") {
       this.retry(batch, "bad_outputs", pieces);
       return;
     }
-    for (const [i, { entry, to }] of batch.parts.entries()) {
-      entry.pieces.push(pieces[i] ?? []);
-      if (to === entry.work.rows) this.#complete(entry, batch.serving.session.variant);
+    const { variant } = batch.session;
+    for (const [i, { entry, from, to }] of batch.parts.entries()) {
+      entry.pieces.push({ variant, rows: to - from, outputs: pieces[i] ?? [] });
+      if (to === entry.work.rows) this.#complete(entry);
     }
   }
 
   /** Lets each request of the batch run again, alone, from where the batch took it; whoever failed alone is dropped. */
-  retry(batch: TakenBatch, reason: RetryReason, message: string): void {
+  retry(batch: RunningBatch, reason: RetryReason, message: string): void {
     const { queue } = this.#options;
     const alone = batch.parts.length === 1;
     for (const { entry, from } of batch.parts.toReversed()) {
       entry.failures++;
-      if (reason === "session_lost") entry.losses++;
+      lonelyCalls += 1;
+      entry.shape = `alone ${lonelyCalls}`;
+      if (reason === "session_lost") {
+        entry.losses++;
+        entry.variant = entry.work.variant;
+      }
       const final = reason === "session_lost" ? entry.losses >= MAX_LOSSES : alone;
       if (entry.settled) continue;
       queue.putBack(entry, from);
@@ -56,17 +64,9 @@ export class Outcomes {
   }
 
   /** Puts back, without blame, what a lost session had not begun with. */
-  giveBack(batches: readonly TakenBatch[]): void {
+  giveBack(batches: readonly RunningBatch[]): void {
     for (const { parts } of batches.toReversed())
       for (const { entry, from } of parts.toReversed()) if (!entry.settled) this.#options.queue.putBack(entry, from);
-  }
-
-  /** The session is lost that half served requests were begun with: their other rows may meet another variant. */
-  startOver(): void {
-    for (const entry of this.#options.queue.begun()) {
-      this.#options.queue.putBack(entry, 0);
-      entry.pieces.length = 0;
-    }
   }
 
   /** Work whose deadline has passed. */
@@ -78,19 +78,28 @@ export class Outcomes {
     }
   }
 
-  /** Work that would be late even if the variant ran it now gives way to work that would not. */
-  dropHopeless(variant: string, foresight: Foresight): void {
+  /** Counts a request that is not taken in. */
+  refuse(rows: number, reason: DropReason, message: string): WorkResult {
+    this.#options.observer.dropped({ rows, reason, variant: this.#options.servedVariant(), totalMs: 0 });
+    return { kind: "dropped", reason, message };
+  }
+
+  /** Calls that even the lightest rung can't serve in time. */
+  dropRefused(entries: readonly Entry[]): void {
     const nowMs = performance.now();
-    const { queue } = this.#options;
-    const latest = (rows: number): number => nowMs + foresight.expectedMs(variant, rows);
-    const hopeless = queue
-      .dueBefore(latest(queue.mostRows))
-      .filter(({ work, nextRow }) => latest(work.rows - nextRow) > work.deadlineMs);
-    if (hopeless.length === queue.length) return;
-    for (const entry of hopeless) {
-      const leftMs = Math.round(entry.work.deadlineMs - nowMs);
-      this.drop(entry, "would_be_late", `only ${leftMs} ms are left after it has waited: too short to run it`);
+    for (const entry of entries) {
+      const left = Math.max(0, Math.round(entry.hardMs - nowMs));
+      this.drop(entry, "would_be_late", `even the lightest rung can't serve it within the ${left} ms that are left`);
     }
+  }
+
+  /** Calls that ask for a variant that is not in memory. */
+  dropUnserved(isServed: (variant: string) => boolean): void {
+    const { queue, servedVariant } = this.#options;
+    const isUnserved = ({ work: { variant } }: Entry): boolean => variant !== null && !isServed(variant);
+    if (!queue.calls.some(isUnserved)) return;
+    for (const entry of queue.calls.filter(isUnserved))
+      this.drop(entry, "wrong_variant", `${entry.work.variant} is not served, ${servedVariant()} is`);
   }
 
   drop(entry: Entry, reason: DropReason, message: string): void {
@@ -103,9 +112,16 @@ export class Outcomes {
     entry.settle({ kind: "dropped", reason, message });
   }
 
-  #complete(entry: Entry, variant: string): void {
+  #complete(entry: Entry): void {
     if (entry.settled) return;
-    const outputs = joinPieces(entry.pieces);
+    const shares = addShares(entry);
+    const outputs = joinPieces(entry.pieces.map(piece => piece.outputs));
+    if (!outputs && shares.length > 1) {
+      // Variants may give outputs of different sizes where the contract leaves them open: the last one serves all rows.
+      entry.pieces.length = 0;
+      this.#options.queue.putBack(entry, 0);
+      return;
+    }
     if (!outputs) {
       this.drop(entry, "bad_outputs", "the request's batches gave outputs of different shapes");
       return;
@@ -120,7 +136,15 @@ export class Outcomes {
     const { queuedAtMs } = entry;
     const startedAtMs = entry.startedAtMs ?? queuedAtMs;
     const waitedMs = startedAtMs - queuedAtMs;
+    const { variant } = shares.reduce((most, share) => (share.rows > most.rows ? share : most));
     this.#options.observer.served({ variant, rows: entry.work.rows, waitedMs, totalMs: nowMs - queuedAtMs });
-    entry.settle({ kind: "served", variant, outputs, queuedAtMs, startedAtMs });
+    entry.settle({ kind: "served", variant, shares, outputs, queuedAtMs, startedAtMs });
   }
+}
+
+/** How many rows each variant has served, in the order in which they served. */
+function addShares({ pieces }: Entry): readonly RungShare[] {
+  const rows = new Map<string, number>();
+  for (const piece of pieces) rows.set(piece.variant, (rows.get(piece.variant) ?? 0) + piece.rows);
+  return Array.from(rows, ([variant, count]) => ({ variant, rows: count }));
 }

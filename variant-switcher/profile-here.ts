@@ -4,7 +4,6 @@ import type { StageContract } from "../domain/tensor.ts";
 import { zeroBatch } from "./batch-input.ts";
 import type { SwitcherVariant } from "./config.ts";
 import { isRefused } from "./driver.ts";
-import type { Foresight } from "./foresight.ts";
 import { FIRST_RUN_MS } from "./prepare-session.ts";
 import type { SessionPool } from "./session-pool.ts";
 
@@ -16,7 +15,6 @@ export interface ProfileHereOptions {
   readonly contract: StageContract;
   readonly cores: number;
   readonly pool: SessionPool;
-  readonly foresight: Foresight;
   /** What it needed memory for is over. */
   readonly onEnded: () => void;
 }
@@ -79,7 +77,7 @@ export class ProfileHere {
     const expectedMs = (batch: number): number =>
       Math.max(
         FIRST_RUN_MS,
-        this.#options.foresight.expectedMs(variant.name, batch),
+        variant.points.length > 0 ? serviceMs(variant, batch) : 0,
         points.length > 0 ? serviceMs({ points }, batch) : 0,
       );
     const run = async (batch: number): Promise<number> => {

@@ -27,8 +27,13 @@ export class Quarantine {
     return entry && nowMs < entry.untilMs ? entry : null;
   }
 
+  /** Whether a variant that fails so is quarantined. */
+  isFor(code: NackCode): boolean {
+    return code !== "memory_short" && QUARANTINE_CODES.includes(code);
+  }
+
   add(variant: string, code: NackCode, message: string, nowMs: number): void {
-    if (code === "memory_short" || !QUARANTINE_CODES.includes(code)) return;
+    if (!this.isFor(code)) return;
     const failures = (this.#entries.get(variant)?.failures ?? 0) + 1;
     this.#entries.set(variant, { code, message, untilMs: nowMs + backoffMs(failures), failures });
   }

@@ -31,7 +31,10 @@ export class Recovery {
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => this.check(), CHECK_MS);
+    this.#timer = setInterval(() => {
+      this.check();
+      options.switching.rungs.retry();
+    }, CHECK_MS);
   }
 
   /** Looks at once instead of at the next occasion. */
@@ -72,8 +75,7 @@ export class Recovery {
     const variant = [...residents, ...pool.residentVariants, lastServedVariant].find(
       name => name !== incomingVariant && !switching.quarantine.get(name, nowMs),
     );
-    const { batch, maxWaitMs } = desired() ?? { batch: 1, maxWaitMs: 0 };
-    return variant === undefined ? null : { variant, batch, maxWaitMs };
+    return variant === undefined ? null : { variant, batch: desired()?.batch ?? 1, lighter: [] };
   }
 
   /** Null: there is nothing to do, or nothing that can be done. */
@@ -86,6 +88,6 @@ export class Recovery {
     if (!switching.quarantine.get(target.variant, nowMs)) return target;
     if (served !== null) return null;
     const variant = [...substitutes(), ...pool.residentVariants].find(name => !switching.quarantine.get(name, nowMs));
-    return variant === undefined ? null : { ...target, variant };
+    return variant === undefined ? null : { variant, batch: target.batch, lighter: [] };
   }
 }

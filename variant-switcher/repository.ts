@@ -51,10 +51,10 @@ export class Repository {
     this.#check(model);
     const wanted = parameters.variant ?? switching.servedVariant ?? this.#desired();
     this.#known(wanted);
-    const batch = assignments.desired()?.batch ?? 1;
+    const { batch = 1, lighter = [] } = assignments.desired() ?? {};
     const outcome =
       wanted === switching.servedVariant
-        ? await switching.reload({ variant: wanted, batch, maxWaitMs: assignments.desired()?.maxWaitMs ?? 0 })
+        ? await switching.reload({ variant: wanted, batch, lighter })
         : await assignments.setPin(wanted, batch, LOAD_TTL_MS);
     if (outcome.kind === "refused") throw new VariscaleError("aborted", `${outcome.code}: ${outcome.message}`);
   }
@@ -70,6 +70,11 @@ export class Repository {
         `${model} serves ${served ?? "nothing"} and is never left without a model. Load another variant, or drain the switcher.`,
       );
     this.#known(variant);
+    if (this.#options.assignments.desired()?.lighter.some(rung => rung.variant === variant))
+      throw new VariscaleError(
+        "failed_precondition",
+        `${model} serves ${variant} when there is much to do. Load another variant first, which pins it.`,
+      );
     if (variant === this.#options.switching.incomingVariant)
       throw new VariscaleError(
         "failed_precondition",

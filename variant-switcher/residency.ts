@@ -13,10 +13,10 @@ export interface ResidencyProblem {
   readonly incomingMiB: number;
   /** Of all sessions together. */
   readonly budgetMiB: number;
-  /** Serves or is about to: stays whatever happens. */
+  /** These serve or are about to: they stay whatever happens. */
   readonly kept: readonly string[];
-  /** Is given up last. */
-  readonly fallback: string | null;
+  /** These are given up last, the first of them after all others. */
+  readonly wanted: readonly string[];
 }
 
 export type Residency =
@@ -24,15 +24,16 @@ export type Residency =
   | { readonly kind: "short"; readonly availableMiB: number };
 
 /**
- * Which sessions have to go, least recently used first, so that one more fits into the budget beside the serving one. The
- * fallback goes only where nothing else helps: a pod that is sized for two sessions could not switch otherwise.
+ * Chooses the sessions that have to go, so that one more fits into the budget beside those that are kept. Wanted rungs go only where nothing
+ * else helps: a pod that is sized for two sessions could not switch otherwise.
  */
 export function planResidency(problem: ResidencyProblem): Residency {
-  const { residents, incomingMiB, budgetMiB, kept, fallback } = problem;
+  const { residents, incomingMiB, budgetMiB, kept, wanted } = problem;
   let usedMiB = residents.reduce((sum, resident) => sum + resident.memoryMiB, 0);
-  const candidates = residents
-    .filter(({ variant }) => !kept.includes(variant))
-    .toSorted((a, b) => Number(a.variant === fallback) - Number(b.variant === fallback) || a.lastUsedMs - b.lastUsedMs);
+  const candidates = sortByWorth(
+    residents.filter(({ variant }) => !kept.includes(variant)),
+    wanted,
+  );
   const evict: string[] = [];
   for (const { variant, memoryMiB } of candidates) {
     if (usedMiB + incomingMiB <= budgetMiB) break;
@@ -41,6 +42,13 @@ export function planResidency(problem: ResidencyProblem): Residency {
   }
   if (usedMiB + incomingMiB <= budgetMiB) return { kind: "fits", evict };
   return { kind: "short", availableMiB: Math.max(0, budgetMiB - usedMiB) };
+}
+
+/** Sorts sessions by what they are worth, the least first: those that are not wanted by when they were used, then the wanted ones. */
+export function sortByWorth(residents: readonly Resident[], wanted: readonly string[]): readonly Resident[] {
+  const worth = ({ variant }: Resident): number =>
+    wanted.includes(variant) ? wanted.length - wanted.indexOf(variant) : 0;
+  return residents.toSorted((a, b) => worth(a) - worth(b) || a.lastUsedMs - b.lastUsedMs);
 }
 
 /** `kept`: what has to stay beside it. */

@@ -40,6 +40,7 @@ export function parseRestRequest(body: Buffer, headerBytes: number | null, contr
       timeoutOf(parameters?.["timeout_ms"], "parameters.timeout_ms"),
       tritonTimeoutOf(parameters?.["timeout"]),
     ),
+    sloTimeoutMs: timeoutOf(parameters?.["slo_timeout_ms"], "parameters.slo_timeout_ms"),
     // Last: see CONTRIBUTING.md.
     ...inputs,
   };

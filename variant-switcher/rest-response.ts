@@ -1,4 +1,4 @@
-import type { Served } from "./data-plane.ts";
+import { formatShares, type Served } from "./data-plane.ts";
 import type { InferRequest } from "./infer-request.ts";
 import { elementsToJson } from "./json-elements.ts";
 
@@ -13,11 +13,11 @@ export interface EncodedResponse {
   readonly parts: readonly (Uint8Array | string)[];
 }
 
-/** An Open Inference Protocol response; the variant is the model's version and a parameter as well, beside the lasting one and its batch. */
+/** An Open Inference Protocol response; the variant is the model's version and a parameter as well, beside the replica's load. */
 export function encodeRestResponse(
   stage: string,
   request: Pick<InferRequest, "id" | "outputs">,
-  { variant, lasting, isEmulated, outputs }: Served,
+  { variant, shares, queuedRows, rowMs, isEmulated, outputs }: Served,
 ): EncodedResponse {
   const binary: Uint8Array[] = [];
   const tensors = request.outputs.flatMap(({ name, isBinary }) => {
@@ -29,9 +29,11 @@ export function encodeRestResponse(
     return [`${head},"parameters":{"binary_data_size":${tensor.bytes.length}}}`];
   });
   const name = quoted(variant);
-  const told = lasting ? `,"lasting_variant":${quoted(lasting.variant)},"lasting_batch":${lasting.batch}` : "";
+  const rungs = formatShares(shares);
+  const mixed = rungs === null ? "" : `,"rungs":${JSON.stringify(rungs)}`;
+  const load = `,"queued_rows":${queuedRows},"row_ms":${rowMs.toFixed(3)}`;
   const id = request.id === null ? "" : `"id":${JSON.stringify(request.id)},`;
-  const json = `{"model_name":${quoted(stage)},"model_version":${name},${id}"parameters":{"variant":${name}${told}${isEmulated ? ',"emulated":true' : ""}},"outputs":[${tensors.join()}]}`;
+  const json = `{"model_name":${quoted(stage)},"model_version":${name},${id}"parameters":{"variant":${name}${mixed}${load}${isEmulated ? ',"emulated":true' : ""}},"outputs":[${tensors.join()}]}`;
   const isBinary = binary.length > 0;
   return {
     contentType: isBinary ? "application/octet-stream" : "application/json",

@@ -4,7 +4,7 @@ import { LingeringMemory } from "./lingering-memory.ts";
 import { type LoadOrder, Loads, type TellMemory } from "./loads.ts";
 import { Pauses } from "./pauses.ts";
 import { type OnStep, prepareSession } from "./prepare-session.ts";
-import { memoryShort, planResidency } from "./residency.ts";
+import { memoryShort, planResidency, sortByWorth } from "./residency.ts";
 import type { ModelSession } from "./session.ts";
 import { SessionMemory } from "./session-memory.ts";
 import { type Refused, SUPERSEDED } from "./session-messages.ts";
@@ -20,8 +20,10 @@ export interface SessionPoolOptions {
   readonly config: Pick<SwitcherConfig, "variants" | "contract" | "golden" | "modelFolder" | "cores" | "memoryMiB">;
   /** Of the process without sessions. */
   readonly baseMiB: number;
-  /** The variant whose session must not be touched; null: none serves. */
+  /** The variant at the top of those that serve, whose session must not be touched; null: none serves. */
   readonly serving: () => string | null;
+  /** Variants whose sessions run a batch. */
+  readonly running: () => readonly string[];
   /** The variant that a Switch is on its way to, whose session must not be touched either; null: there is none. */
   readonly incoming: () => string | null;
   /** Resolves when it disturbs nobody to take the core, or soon; at once when `signal` is aborted. */
@@ -38,6 +40,8 @@ interface Wanted {
   readonly batches: readonly number[];
   readonly signal: AbortSignal;
   readonly onStep: OnStep;
+  /** Variants that must not go for it. */
+  readonly beside: readonly string[];
 }
 
 /** The sessions in memory: warm, least recently used first to go, inside the memory budget, loaded one after the other. */
@@ -52,7 +56,7 @@ export class SessionPool {
   readonly #thread = new SpareThread();
   /** What waits or loads for nobody who would be served by it now. */
   readonly #background = new Set<{ readonly variant: string; readonly abort: AbortController }>();
-  #fallback: string | null = null;
+  #wanted: readonly string[] = [];
 
   constructor(options: SessionPoolOptions) {
     this.#options = options;
@@ -67,9 +71,18 @@ export class SessionPool {
     return [...this.#residents.keys()];
   }
 
-  /** Given up last when memory is short. */
-  set fallback(variant: string | null) {
-    this.#fallback = variant;
+  /** Variants that are given up last when memory is short, the first of them after all others. */
+  set wanted(variants: readonly string[]) {
+    this.#wanted = variants;
+  }
+
+  get isBusy(): boolean {
+    return this.#loads.variants.length > 0;
+  }
+
+  /** The session of a variant; null: there is none that can run. */
+  findSession(variant: string): ModelSession | null {
+    return this.#usable(variant)?.session ?? null;
   }
 
   resident(variant: string): Pick<Resident, "memoryMiB" | "loadMs"> | undefined {
@@ -88,9 +101,8 @@ export class SessionPool {
 
   /** What would be given up next; null: nothing but what serves, or is about to, is in memory. */
   leastRecentlyUsed(): string | null {
-    const isKept = (name: string): number => Number(name === this.#fallback);
-    const [first] = this.#spare().toSorted(([a, x], [b, y]) => isKept(a) - isKept(b) || x.lastUsedMs - y.lastUsedMs);
-    return first?.[0] ?? null;
+    const spare = this.#spare().map(([variant, { memoryMiB, lastUsedMs }]) => ({ variant, memoryMiB, lastUsedMs }));
+    return sortByWorth(spare, this.#wanted)[0]?.variant ?? null;
   }
 
   /**
@@ -107,32 +119,27 @@ export class SessionPool {
   ): Promise<OpenSession | Refused> {
     const resident = source === "resident" ? this.#usable(variant.name) : null;
     if (resident && !this.isLoading(variant.name))
-      return await this.#warm(resident, { variant, batches, signal, onStep });
+      return await this.#warm(resident, { variant, batches, signal, onStep, beside: [] });
     this.#endBackground(variant.name);
-    return await this.#acquireInTurn({ variant, batches, signal, onStep }, source, order);
+    return await this.#acquireInTurn({ variant, batches, signal, onStep, beside: [] }, source, order);
   }
 
-  /** As acquireInBackground(), but what is in the background gives way to it unless it wants the same variant. */
-  async acquireForLater(
-    variant: SwitcherVariant,
-    batches: readonly number[],
-    signal: AbortSignal,
-  ): Promise<OpenSession | Refused> {
-    this.#endBackground(variant.name);
-    return await this.acquireInBackground(variant, batches, signal);
-  }
-
-  /** The variant's session for no Switch: gives way, with `superseded`, to one that loads another variant. */
+  /**
+   * The variant's session for no Switch: gives way, with `superseded`, to one that loads another variant. `beside`: variants that must not go
+   * for it.
+   */
   async acquireInBackground(
     variant: SwitcherVariant,
     batches: readonly number[],
     signal: AbortSignal,
+    beside: readonly string[] = [],
   ): Promise<OpenSession | Refused> {
     const own = { variant: variant.name, abort: new AbortController() };
     this.#background.add(own);
     try {
       const ended = AbortSignal.any([signal, own.abort.signal]);
-      return await this.#acquireInTurn({ variant, batches, signal: ended, onStep: () => undefined }, "resident");
+      const wanted = { variant, batches, signal: ended, onStep: () => undefined, beside };
+      return await this.#acquireInTurn(wanted, "resident");
     } finally {
       this.#background.delete(own);
     }
@@ -179,8 +186,8 @@ export class SessionPool {
   }
 
   #spare(): (readonly [string, Resident])[] {
-    const { serving, incoming } = this.#options;
-    const kept = [serving(), incoming(), ...this.#loads.variants];
+    const { serving, incoming, running } = this.#options;
+    const kept = [serving(), incoming(), ...running(), ...this.#loads.variants];
     return [...this.#residents].filter(([name]) => !kept.includes(name));
   }
 
@@ -191,7 +198,7 @@ export class SessionPool {
     if (this.#residents.get(variant.name)?.session.isLost) await this.drop(variant.name);
     const pauses = new Pauses(variant.driver === "remote" ? null : () => this.#options.paused(signal));
     await pauses.wait();
-    const room = this.#makeRoom(variant, signal, tellMemory);
+    const room = this.#makeRoom(wanted, tellMemory);
     const loaded = room.then(refused => refused ?? this.#load(wanted, pauses));
     return await loaded.finally(() => this.#thread.close());
   }
@@ -261,17 +268,18 @@ export class SessionPool {
       if (session.variant === variant && session.isLost) this.#options.onIdleLoss(session, reason);
   }
 
-  async #makeRoom(variant: SwitcherVariant, signal: AbortSignal, tellMemory: TellMemory): Promise<Refused | null> {
+  async #makeRoom(wanted: Wanted, tellMemory: TellMemory): Promise<Refused | null> {
+    const { signal } = wanted;
     for (;;) {
       if (signal.aborted) return SUPERSEDED;
-      const refused = await this.#makeRoomNow(variant, tellMemory);
+      const refused = await this.#makeRoomNow(wanted, tellMemory);
       if (refused === null || this.#lingering.memoryMiB === 0) return refused;
       await this.#lingering.untilOneEnds(signal);
     }
   }
 
-  async #makeRoomNow(variant: SwitcherVariant, tellMemory: TellMemory): Promise<Refused | null> {
-    const { config, baseMiB, serving, incoming } = this.#options;
+  async #makeRoomNow({ variant, beside }: Wanted, tellMemory: TellMemory): Promise<Refused | null> {
+    const { config, baseMiB, serving, incoming, running } = this.#options;
     const incomingMiB = await this.#memory.neededMiB(variant);
     const residents = [...this.#residents.values(), ...this.#replaced].map(({ session, memoryMiB, lastUsedMs }) => ({
       variant: session.variant,
@@ -281,8 +289,8 @@ export class SessionPool {
     const promisedMiB = this.#lingering.memoryMiB + this.#loads.memoryMiBBeside(variant.name);
     const budgetMiB = Math.max(0, config.memoryMiB - baseMiB - promisedMiB);
     const others = [incoming(), ...this.#loads.variants].filter(name => name !== variant.name);
-    const kept = [...new Set([serving(), ...others])].filter(name => name !== null);
-    const plan = planResidency({ residents, incomingMiB, budgetMiB, kept, fallback: this.#fallback });
+    const kept = [...new Set([serving(), ...running(), ...others, ...beside])].filter(name => name !== null);
+    const plan = planResidency({ residents, incomingMiB, budgetMiB, kept, wanted: this.#wanted });
     if (plan.kind === "short") return memoryShort(variant.name, incomingMiB, kept, config.memoryMiB, plan.availableMiB);
     tellMemory(incomingMiB);
     await Promise.all(plan.evict.map(name => this.drop(name, variant.driver === "onnx" ? this.#thread : undefined)));

@@ -25,7 +25,6 @@ export interface SwitcherStatus {
   readonly residentVariants: readonly string[];
   /** Can't be loaded now: they have no model file. */
   readonly missingVariants: readonly string[];
-  readonly protecting: boolean;
   readonly pin: { readonly variant: string; readonly batch: number; readonly expiresInMs: number } | null;
   readonly queuedRows: number;
   readonly queueAgeMs: number;
@@ -62,7 +61,6 @@ export function switcherStatus(sources: StatusSources): SwitcherStatus {
     ready: sources.isReady(),
     residentVariants: pool.residentVariants,
     missingVariants: missing.variants.filter(name => !pool.residentVariants.includes(name)),
-    protecting: assignments.isProtecting,
     pin: pin && { variant: pin.variant, batch: pin.batch, expiresInMs: Math.max(0, pin.expiresAtMs - Date.now()) },
     queuedRows: batcher.queuedRows,
     queueAgeMs: batcher.queueAgeMs(),

@@ -1,4 +1,4 @@
-export type SwitchCause = "start" | "assignment" | "pin" | "unpin" | "reload" | "protection" | "recovery";
+export type SwitchCause = "start" | "assignment" | "pin" | "unpin" | "reload" | "recovery";
 export type SwitchStep = "load" | "verify" | "warm" | "swap";
 
 /** One Switch, tried or done. */

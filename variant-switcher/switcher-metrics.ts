@@ -22,7 +22,6 @@ export interface MetricSources {
   readonly memoryMiB: (variant: string) => number;
   /** Most rows in a batch of what serves; 0: nothing serves. */
   readonly assignedBatch: () => number;
-  readonly isProtecting: () => boolean;
 }
 
 export interface SwitcherMetrics {
@@ -136,7 +135,6 @@ function addGauges(registry: Registry, sources: MetricSources): void {
   gauge("queue_age_seconds", "Age of the oldest row that waits", () => sources.queueAgeMs() / 1000);
   gauge("resident_sessions", "Sessions in memory", () => sources.residentVariants().length);
   gauge("assigned_batch", "Most rows in a batch of what serves; 0: nothing serves", sources.assignedBatch);
-  gauge("protecting", "1 while it serves its fallback by its own overload rule", () => Number(sources.isProtecting()));
   const ofVariants = (name: string, help: string, read: (variant: string) => number): void => {
     const made: Gauge = new Gauge({
       name: `variscale_switcher_${name}`,
@@ -149,6 +147,8 @@ function addGauges(registry: Registry, sources: MetricSources): void {
     });
   };
   const { servedVariant, memoryMiB } = sources;
-  ofVariants("variant_info", "1 for the variant that is served", variant => Number(servedVariant() === variant));
+  ofVariants("variant_info", "1 for the most accurate variant that serves", variant =>
+    Number(servedVariant() === variant),
+  );
   ofVariants("session_memory_bytes", "What a variant's session holds", variant => memoryMiB(variant) * MIB);
 }

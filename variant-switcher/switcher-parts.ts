@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Assignment } from "../domain/assignment.ts";
+import { BatchTimes } from "../domain/serving/batch-times.ts";
 import { createRegistry } from "../runtime/process-metrics.ts";
 import type { Tracer } from "../runtime/tracing/tracing.ts";
 import { packageVersion } from "../runtime/version.ts";
@@ -10,23 +11,23 @@ import { Batcher } from "./batcher.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { Counters, tellAll, type WorkObserver } from "./counters.ts";
 import { DataPlane } from "./data-plane.ts";
-import { Foresight } from "./foresight.ts";
 import { KeptAssignment } from "./kept-assignment.ts";
-import { lastingOf } from "./lasting.ts";
 import { MemoryGuard } from "./memory-guard.ts";
 import { MissingFiles } from "./missing-files.ts";
 import { ProfileHere } from "./profile-here.ts";
 import { Recovery } from "./recovery.ts";
+import { ReplicaLadder } from "./replica-ladder.ts";
 import { Repository } from "./repository.ts";
 import { RequestLimits } from "./request-limits.ts";
+import type { ModelSession } from "./session.ts";
 import { SessionPool } from "./session-pool.ts";
 import { Statistics } from "./statistics.ts";
 import { type StatusSources, switcherStatus } from "./status.ts";
 import { createSwitcherMetrics, type SwitcherMetrics } from "./switcher-metrics.ts";
 import { Switching } from "./switching.ts";
 
-/** How often the overload rule looks at the queue. */
-const GUARD_MS = 50;
+/** How often it looks whether an Assignment that was put off can be gone to. */
+const RESUME_MS = 50;
 /**
  * A load takes the core from the batch that runs, so it rather begins when that has ended, and so does the warming; after so long all the
  * same, as whoever wants the Switch waits too.
@@ -55,7 +56,6 @@ export class SwitcherParts implements StatusSources {
   readonly registry: Registry;
   readonly counters = new Counters();
   readonly #statistics: Statistics;
-  readonly #foresight: Foresight;
   readonly pool: SessionPool;
   readonly batcher: Batcher;
   readonly switching: Switching;
@@ -72,7 +72,7 @@ export class SwitcherParts implements StatusSources {
   readonly limits: RequestLimits;
   readonly missing: MissingFiles;
   readonly #recovery: Recovery;
-  readonly #guard: NodeJS.Timeout;
+  readonly #resume: NodeJS.Timeout;
   #hasServed = false;
   #isEnding = false;
   #isDrained = false;
@@ -92,7 +92,6 @@ export class SwitcherParts implements StatusSources {
     const names = config.variants.map(({ name }) => name);
     this.#statistics = new Statistics(names, Date.now);
     this.#observer = tellAll([this.counters, this.#metrics, this.#statistics]);
-    this.#foresight = new Foresight(config.variants);
     this.pool = this.#createPool(options);
     this.batcher = this.#createBatcher();
     const { variants, defaultVariant } = config;
@@ -114,14 +113,13 @@ export class SwitcherParts implements StatusSources {
       ...(lookMs !== undefined && { lookMs }),
     });
     const persist = (assignment: Assignment): void => this.kept.write(assignment);
-    this.assignments = new Assignments({ switching: this.switching, defaultVariant, logger, persist });
+    this.assignments = new Assignments({ switching: this.switching, variants, defaultVariant, logger, persist });
     this.plane = this.#createPlane();
     this.profileHere = new ProfileHere({
       contract: config.contract,
       cores: config.cores,
       pool: this.pool,
-      foresight: this.#foresight,
-      onEnded: () => this.switching.restoreFallback(),
+      onEnded: () => this.switching.rungs.load(),
     });
     this.#recovery = new Recovery({
       switching: this.switching,
@@ -142,8 +140,7 @@ export class SwitcherParts implements StatusSources {
       logger,
       ...(checkMs !== undefined && { checkMs }),
     });
-    const guard = (): void => this.assignments.guard(this.batcher.queueAgeMs(), performance.now());
-    this.#guard = setInterval(guard, GUARD_MS);
+    this.#resume = setInterval(() => this.assignments.resumePutOff(), RESUME_MS);
   }
 
   readonly isReady = (): boolean => !this.#isEnding && !this.#isDrained && this.switching.servedVariant !== null;
@@ -164,7 +161,7 @@ export class SwitcherParts implements StatusSources {
   /** Ends every session and timer. */
   async close(): Promise<void> {
     this.end();
-    clearInterval(this.#guard);
+    clearInterval(this.#resume);
     this.#recovery.close();
     this.memory.close();
     this.missing.close();
@@ -188,7 +185,6 @@ export class SwitcherParts implements StatusSources {
       residentVariants: () => this.pool.residentVariants,
       memoryMiB: variant => this.pool.resident(variant)?.memoryMiB ?? 0,
       assignedBatch: () => this.batcher.serving?.batch ?? 0,
-      isProtecting: () => this.assignments.isProtecting,
     });
   }
 
@@ -197,12 +193,11 @@ export class SwitcherParts implements StatusSources {
       config,
       baseMiB: process.memoryUsage.rss() / MIB,
       serving: () => this.switching.servedVariant,
+      running: () => this.batcher.runningVariants,
       incoming: () => this.switching.incomingVariant,
       paused: signal => this.batcher.whenPaused(MAX_PAUSE_MS, signal),
       onIdleLoss: (session, reason) => {
-        if (this.batcher.lostIdle(session, reason)) return;
-        this.counters.sessionLost(session.variant);
-        this.switching.lostResident(session, reason);
+        if (!this.batcher.lostIdle(session, reason)) this.#forgetLost(session, reason);
       },
       ...(workerUrl && { workerUrl }),
       ...(minWatchdogMs !== undefined && { minWatchdogMs }),
@@ -223,7 +218,7 @@ export class SwitcherParts implements StatusSources {
       batcher,
       observer: this.#observer,
       isReady,
-      lasting: () => lastingOf(this),
+      budgets: () => this.assignments.budgets,
       statistics: this.#statistics,
       repository,
       signals: this.signals,
@@ -236,17 +231,20 @@ export class SwitcherParts implements StatusSources {
     return new Batcher({
       contract: this.config.contract,
       limits: this.config.queue,
-      foresight: this.#foresight,
+      ladder: new ReplicaLadder(this.config.variants, this.pool, new BatchTimes()),
+      isLoading: () => this.pool.isBusy,
       observer: this.#observer,
       refusal: () => {
         if (this.#isDrained) return "the switcher drains; ask another replica";
         return this.#hasServed ? null : "no variant is loaded yet";
       },
-      onLost: (session, reason) => {
-        this.counters.sessionLost(session.variant);
-        this.switching.lost(session, reason);
-        this.#recovery.check();
-      },
+      onLost: (session, reason) => this.#forgetLost(session, reason),
     });
+  }
+
+  #forgetLost(session: ModelSession, reason: string): void {
+    this.counters.sessionLost(session.variant);
+    this.switching.lost(session, reason);
+    this.#recovery.check();
   }
 }

@@ -1,11 +1,12 @@
 import type { Logger } from "pino";
-import type { NackCode } from "../domain/assignment.ts";
+import type { AssignedRung, NackCode } from "../domain/assignment.ts";
 import type { Batcher } from "./batcher.ts";
 import type { SwitcherVariant } from "./config.ts";
 import { isRefused, type OpenSession } from "./driver.ts";
 import type { LoadOrder } from "./loads.ts";
 import { Losses } from "./losses.ts";
 import { Quarantine } from "./quarantine.ts";
+import { batchesFor, RungLoads } from "./rung-loads.ts";
 import type { ModelSession } from "./session.ts";
 import type { Refused } from "./session-messages.ts";
 import type { SessionPool, SessionSource } from "./session-pool.ts";
@@ -13,9 +14,11 @@ import { type RunningSwitch, type SwitchCause, SwitchHistory, type SwitchRecord 
 
 /** What to serve, and how. */
 export interface Target {
+  /** The most accurate rung. */
   readonly variant: string;
   readonly batch: number;
-  readonly maxWaitMs: number;
+  /** The rungs below it that serve as far as they are in memory, the most accurate first. */
+  readonly lighter: readonly AssignedRung[];
 }
 
 export type SwitchOutcome = { readonly kind: "done"; readonly switchMs: number } | Refused;
@@ -44,20 +47,23 @@ export interface SwitchingOptions {
  *   used first; if that is not enough the Switch is refused (`memory_short`).
  * - **verify**: the model's inputs and outputs are those of the stage's contract, and golden inputs give golden outputs.
  * - **warm**: the session runs batches of the sizes that it will get, so that its first real one is not slow.
- * - **swap**: waits until the running batch has ended and no request is half served, which drains the old session, and lets
- *   the new one take over. The old one stays resident until its memory is needed; then it is disposed of.
+ * - **swap**: waits until the running batch has ended and lets the new one take over. The old one stays resident until its memory is
+ *   needed, and ends the requests that it has begun; then it is disposed of.
  * - **done**, or **refused** with a nack code: the old variant stays, the new one's thread has ended, and a variant that is
  *   itself at fault is quarantined for a while.
  *
  * A load begins when the running batch has ended, where that is soon, and so does its warming.
  *
  * There is one Switch at a time and the newest wins: an older one ends as `superseded` in whatever state it is. When the
- * serving session is lost, its requests wait while a `recovery` Switch to the same variant, or to one that still works,
- * goes through the same states.
+ * serving session is lost, the next lighter rung serves; where there is none, requests wait while a `recovery` Switch to the same variant, or
+ * to one that still works, goes through the same states.
+ *
+ * A Switch is about the most accurate rung. The others of the ladder are loaded in the background, between Switches.
  */
 export class Switching {
   readonly history = new SwitchHistory();
   readonly quarantine = new Quarantine();
+  readonly rungs: RungLoads;
   readonly #options: SwitchingOptions;
   readonly #losses = new Losses();
   /** The variant that serves, since it was switched to or last lost a session; null: none does. */
@@ -67,13 +73,16 @@ export class Switching {
   #current: { readonly variant: string; readonly abort: AbortController } | null = null;
   /** Of the Switch that stands in for it. */
   #standingIn = new AbortController();
-  #fallback: { readonly name: string; readonly batch: number } | null = null;
-  /** The one that loads; null: none does. */
-  #loadingFallback: object | null = null;
   #closed = false;
 
   constructor(options: SwitchingOptions) {
     this.#options = options;
+    this.rungs = new RungLoads({
+      ...options,
+      quarantine: this.quarantine,
+      isBusy: () => this.#closed || this.#current !== null,
+      judge: (variant, acquire) => this.#judge(variant, acquire),
+    });
   }
 
   /** A Switch is on its way. */
@@ -91,7 +100,7 @@ export class Switching {
     return this.#lastServed;
   }
 
-  /** The variant that serves; null: none does. */
+  /** The most accurate variant that serves; null: none does. */
   get servedVariant(): string | null {
     return this.#options.batcher.serving?.session.variant ?? null;
   }
@@ -151,74 +160,16 @@ export class Switching {
     this.#options.pool.endReplaced(this.#options.batcher.serving?.session ?? null);
     if (this.#current === current) this.#current = null;
     this.#finish(running, outcome);
-    this.restoreFallback();
+    this.rungs.load();
     return outcome.kind === "refused" ? outcome : { kind: "done", switchMs: running.record().switchMs };
   }
 
-  /** Loads and warms a variant without serving it; gives way, with `superseded`, to a Switch that loads another one. */
-  async prepare(name: string, batch: number): Promise<Refused | null> {
-    const problem = await this.#prepare(name, batch, "wanted");
-    this.restoreFallback();
-    return problem;
-  }
-
-  async #prepare(name: string, batch: number, urgency: "wanted" | "background"): Promise<Refused | null> {
-    const variant = this.#options.variants.find(candidate => candidate.name === name);
-    if (!variant) return refused("unknown_variant", this.#unknown(name));
-    const quarantined = this.quarantine.get(name, performance.now());
-    if (quarantined) return refused(quarantined.code, quarantined.message);
-    const { signal } = new AbortController();
-    const { pool } = this.#options;
-    const session = await this.#judge(variant, () => {
-      if (urgency === "background") return pool.acquireInBackground(variant, batchesFor(batch), signal);
-      return pool.acquireForLater(variant, batchesFor(batch), signal);
-    });
-    return isRefused(session) ? session : null;
-  }
-
-  /** Keeps this variant resident from now on; null: none in particular. Its load gives way to Switches and is begun again after them. */
-  keepFallback(name: string | null, batch: number): void {
-    this.#fallback = name === null ? null : { name, batch };
-    this.#options.pool.fallback = name;
-    this.restoreFallback();
-  }
-
-  /** Loads the fallback where it is not resident, for example because it went to make room. A Switch that is on its way does so at its end. */
-  restoreFallback(): void {
-    const { pool, logger } = this.#options;
-    const fallback = this.#fallback;
-    if (fallback === null || this.#closed || this.#current !== null || this.#loadingFallback === fallback) return;
-    const { name, batch } = fallback;
-    if (pool.residentVariants.includes(name)) return;
-    this.#loadingFallback = fallback;
-    const end = (): void => {
-      if (this.#loadingFallback === fallback) this.#loadingFallback = null;
-    };
-    this.#prepare(name, batch, "background").then(
-      problem => {
-        end();
-        if (problem?.code === "superseded") this.restoreFallback();
-        else if (problem) logger.warn({ variant: name, ...problem }, "the fallback is not resident");
-      },
-      (error: unknown) => {
-        end();
-        logger.error({ err: error, variant: name }, "the fallback is not resident");
-      },
-    );
-  }
-
-  /** The serving session crashed or hung. */
+  /** A session crashed or hung. */
   lost(session: ModelSession, reason: string): void {
-    this.#options.logger.error({ variant: session.variant, reason }, "the serving session was lost");
-    this.#serves(null);
+    this.#options.logger.error({ variant: session.variant, reason }, "a session was lost");
+    this.#serves(this.servedVariant);
     this.#forget(session, reason);
-  }
-
-  /** A session that does not serve was lost while it ran nothing. */
-  lostResident(session: ModelSession, reason: string): void {
-    this.#options.logger.warn({ variant: session.variant, reason }, "a resident session was lost");
-    this.#forget(session, reason);
-    this.restoreFallback();
+    this.rungs.load();
   }
 
   #forget(session: ModelSession, reason: string): void {
@@ -266,7 +217,7 @@ export class Switching {
     const refusal = how.refusal();
     if (refusal) return refusal;
     running.step("swap");
-    await batcher.serve({ session, batch: target.batch, maxWaitMs: target.maxWaitMs }, signal);
+    await batcher.serve({ session, batch: target.batch, lighter: target.lighter }, signal);
     if (batcher.serving?.session === session) return { kind: "done" };
     if (signal.aborted) return refused("superseded", "a newer Switch came in between");
     // What served has crashed while its new batch size waited.
@@ -304,11 +255,6 @@ export class Switching {
   #unknown(name: string): string {
     return `${name} is none of this stage's variants: ${this.#options.variants.map(variant => variant.name).join(", ")}`;
   }
-}
-
-/** Numbers of rows that a session has to be warm for. */
-function batchesFor(batch: number): readonly number[] {
-  return batch === 1 ? [1] : [1, batch];
 }
 
 function refused(code: NackCode, message: string): Refused {

@@ -1,7 +1,9 @@
+import type { Call, ExpectedCall } from "../domain/serving/ladder.ts";
+import { WaitingCalls } from "../domain/serving/waiting-calls.ts";
 import type { DropReason } from "./counters.ts";
 import type { NamedTensor, RawTensor } from "./raw-tensor.ts";
 
-/** One request's rows. */
+/** One request's rows. All times are on the clock of performance.now(). */
 export interface Work {
   readonly rows: number;
   /** In the order of the contract. */
@@ -10,14 +12,27 @@ export interface Work {
   readonly shapeKey: string;
   /** Only this variant may serve it; null: any. */
   readonly variant: string | null;
-  /** On the clock of performance.now(). */
+  /** Choices aim at this time. */
+  readonly softMs: number;
+  /** Refusals look at this time. */
+  readonly hardMs: number;
+  /** After this time nobody waits for the answer. */
   readonly deadlineMs: number;
+}
+
+/** How many rows of a request a variant has served. */
+export interface RungShare {
+  readonly variant: string;
+  readonly rows: number;
 }
 
 export type WorkResult =
   | {
       readonly kind: "served";
+      /** The variant of most of its rows. */
       readonly variant: string;
+      /** In the order in which they served. */
+      readonly shares: readonly RungShare[];
       readonly outputs: readonly NamedTensor[];
       /** On the clock of performance.now(): when it was taken in, and when its first row was given to a session. */
       readonly queuedAtMs: number;
@@ -25,13 +40,19 @@ export type WorkResult =
     }
   | { readonly kind: "dropped"; readonly reason: DropReason; readonly message: string };
 
-/** Work that waits or runs. A request may be spread over several batches: its rows before `nextRow` were given away. */
-export interface Entry {
+/** Rows of a request that one batch has served. */
+export interface ServedPiece extends RungShare {
+  readonly outputs: readonly NamedTensor[];
+}
+
+/** Work that waits or runs. A request may be spread over several batches: `rows` of it wait, those before them were given away. */
+export interface Entry extends Call {
+  /** Work that failed before shares its batch with nothing, and so has a shape of its own. */
+  shape: string;
   readonly work: Work;
   readonly queuedAtMs: number;
   readonly bytes: number;
-  readonly pieces: (readonly NamedTensor[])[];
-  nextRow: number;
+  readonly pieces: ServedPiece[];
   /** When its first row was given to a session; null: it waits. */
   startedAtMs: number | null;
   /** Sessions that were lost, or batches that failed, with it. From the first one on it runs alone. */
@@ -44,9 +65,14 @@ export interface Entry {
 
 /** Work that arrives now. `settle` is called once, with what became of it. */
 export function createEntry(work: Work, bytes: number, settle: Entry["settle"]): Entry {
-  const queuedAtMs = performance.now();
-  const nothingYet = { nextRow: 0, startedAtMs: null, failures: 0, losses: 0, settled: false };
-  return { work, bytes, queuedAtMs, pieces: [], ...nothingYet, settle };
+  const { rows, shapeKey: shape, softMs, hardMs, variant } = work;
+  const nothingYet = { pieces: [], startedAtMs: null, failures: 0, losses: 0, settled: false };
+  return { rows, shape, softMs, hardMs, variant, work, bytes, queuedAtMs: performance.now(), ...nothingYet, settle };
+}
+
+/** The first row of the request that waits. */
+export function findNextRow({ work, rows }: Entry): number {
+  return work.rows - rows;
 }
 
 export interface QueueLimits {
@@ -54,15 +80,13 @@ export interface QueueLimits {
   readonly maxBytes: number;
 }
 
-/** First in, first out, bounded in rows and bytes. */
+/** The calls that wait, in the order of their soft deadlines, bounded in rows and bytes. */
 export class WorkQueue {
   readonly #limits: QueueLimits;
-  #entries: Entry[] = [];
-  #rows = 0;
+  readonly #waiting = new WaitingCalls<Entry>();
   #bytes = 0;
   /** No deadline in the queue is before this. */
   #soonestMs = Number.POSITIVE_INFINITY;
-  #mostRows = 0;
 
   constructor(limits: QueueLimits) {
     this.#limits = limits;
@@ -70,12 +94,17 @@ export class WorkQueue {
 
   /** Rows that wait. */
   get rows(): number {
-    return this.#rows;
+    return this.#waiting.rows;
   }
 
   /** Requests that wait, some of them perhaps in part. */
-  get length(): number {
-    return this.#entries.length;
+  get calls(): readonly Entry[] {
+    return this.#waiting.calls;
+  }
+
+  /** One more call that comes now; null: none came yet. */
+  expectCall(nowMs: number): ExpectedCall | null {
+    return this.#waiting.expectCall(nowMs);
   }
 
   /** No deadline of what waits is before this. */
@@ -83,102 +112,55 @@ export class WorkQueue {
     return this.#soonestMs;
   }
 
-  /** No request has had more rows than this. */
-  get mostRows(): number {
-    return this.#mostRows;
-  }
-
-  get head(): Entry | undefined {
-    return this.#entries[0];
-  }
-
   /** Age of the oldest work that waits; 0: none waits. */
   ageMs(nowMs: number): number {
-    return this.head ? nowMs - this.head.queuedAtMs : 0;
+    return this.calls.reduce((oldest, { queuedAtMs }) => Math.max(oldest, nowMs - queuedAtMs), 0);
   }
 
-  /** What stands against taking in this much more; null: nothing. */
+  /** Says what stands against taking in this much more; null: nothing does. */
   refusal(rows: number, bytes: number): string | null {
-    if (this.#rows + rows > this.#limits.maxRows)
-      return `${this.#rows} rows wait, ${rows} more are over the limit of ${this.#limits.maxRows}`;
+    if (this.rows + rows > this.#limits.maxRows)
+      return `${this.rows} rows wait, ${rows} more are over the limit of ${this.#limits.maxRows}`;
     if (this.#bytes + bytes > this.#limits.maxBytes)
       return `${this.#bytes} bytes wait, ${bytes} more are over the limit of ${this.#limits.maxBytes}`;
     return null;
   }
 
   add(entry: Entry): void {
-    this.#entries.push(entry);
-    this.#mostRows = Math.max(this.#mostRows, entry.work.rows);
+    this.#waiting.add(entry, entry.queuedAtMs);
     this.#soonestMs = Math.min(this.#soonestMs, entry.work.deadlineMs);
-    this.#rows += entry.work.rows;
     this.#bytes += entry.bytes;
   }
 
   /** Takes work out for good: it was answered. */
   remove(entry: Entry): void {
-    const at = this.#entries.indexOf(entry);
-    if (at < 0) return;
-    this.#entries.splice(at, 1);
-    this.#rows -= entry.work.rows - entry.nextRow;
-    this.#bytes -= entry.bytes;
+    if (this.#waiting.remove(entry)) this.#bytes -= entry.bytes;
   }
 
-  /** Gives `count` rows of the head away; all of them given, it leaves the queue. */
-  advance(entry: Entry, count: number): void {
-    entry.nextRow += count;
-    this.#rows -= count;
-    if (entry.nextRow < entry.work.rows) return;
-    this.#entries.shift();
-    this.#bytes -= entry.bytes;
+  /** Gives rows away to a batch of `variant`; all of them given, the call leaves the queue. */
+  take(entry: Entry, rows: number, variant: string): void {
+    this.#waiting.take(entry, rows, variant);
+    if (entry.rows === 0) this.#bytes -= entry.bytes;
   }
 
-  /** Puts rows from `row` on back, before everything else. */
+  /** Lets the rows from `row` on wait again. A call of which no row was served has no rung to keep. */
   putBack(entry: Entry, row: number): void {
-    if (entry.nextRow >= entry.work.rows) {
-      this.#entries.unshift(entry);
+    if (row === 0) entry.variant = entry.work.variant;
+    if (entry.rows === 0) {
       this.#soonestMs = Math.min(this.#soonestMs, entry.work.deadlineMs);
       this.#bytes += entry.bytes;
     }
-    this.#rows += entry.nextRow - row;
-    entry.nextRow = row;
-  }
-
-  /** Whether so many rows wait, and the requests that the first ones belong to all are of a kind. */
-  leads(rows: number, isOfKind: (entry: Entry) => boolean): boolean {
-    let seen = 0;
-    for (const entry of this.#entries) {
-      if (!isOfKind(entry)) return false;
-      seen += entry.work.rows - entry.nextRow;
-      if (seen >= rows) return true;
-    }
-    return false;
-  }
-
-  /** The earliest deadline of the work that the next `rows` rows belong to. */
-  earliestDeadlineMs(rows: number): number {
-    let earliestMs = Number.POSITIVE_INFINITY;
-    let seen = 0;
-    for (const { work, nextRow } of this.#entries) {
-      earliestMs = Math.min(earliestMs, work.deadlineMs);
-      seen += work.rows - nextRow;
-      if (seen >= rows) break;
-    }
-    return earliestMs;
+    this.#waiting.giveBack(entry, findNextRow(entry) - row);
   }
 
   /** Work whose deadline is not after this moment. Costs next to nothing while there is none. */
   dueBefore(atMs: number): readonly Entry[] {
     if (atMs < this.#soonestMs) return [];
-    this.#soonestMs = this.#entries.reduce((soonest, { work }) => Math.min(soonest, work.deadlineMs), Infinity);
-    return this.#entries.filter(entry => entry.work.deadlineMs <= atMs);
-  }
-
-  /** Requests of which some rows were given away, and others wait. */
-  begun(): readonly Entry[] {
-    return this.#entries.filter(({ nextRow }) => nextRow > 0);
+    this.#soonestMs = this.calls.reduce((soonest, { work }) => Math.min(soonest, work.deadlineMs), Infinity);
+    return this.calls.filter(({ work }) => work.deadlineMs <= atMs);
   }
 
   all(): readonly Entry[] {
-    return this.#entries.slice();
+    return this.calls.slice();
   }
 }

@@ -34,7 +34,7 @@ export interface Contender {
   readonly hasMargin?: boolean;
   /** Of the pipeline's own price of a core. */
   readonly costFactor?: number;
-  /** Variants served by `static` and `reactive`. */
+  /** Variants served by `static` and `reactive`, and by no lighter ones. */
   readonly fixed?: "lightest" | "heaviest";
   /** Replicas stay: twice what the lightest variants need at the highest second. */
   readonly isSized?: boolean;
@@ -154,6 +154,7 @@ function caseOf(
     mode: "active",
     slo: { ...planned.slo, quantile: 0.99 },
     objective: { ...planned.objective, weights: { ...weights, cost: weights.cost * costFactor } },
+    ...(fixed && { serving: { ...planned.serving, rule: "fixed" as const } }),
     stages: planned.stages.map(stage => ({
       ...stage,
       ...(fixed === "heaviest" && { defaultVariant: stage.variants.at(-1)?.name ?? stage.defaultVariant }),

@@ -95,6 +95,7 @@ function planned(file: Pipeline, { policy, fixed }: Contender): Pipeline {
     ...file,
     mode: "active",
     objective: { ...file.objective, policy },
+    ...(fixed && { serving: { ...file.serving, rule: "fixed" as const } }),
     stages: file.stages.map(stage => {
       const ladder = byLatency(stage);
       const chosen = fixed === "heaviest" ? ladder.at(-1) : fixed === "lightest" ? ladder[0] : undefined;

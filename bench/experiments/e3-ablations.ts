@@ -18,7 +18,6 @@ const CHANGED: readonly Contender[] = [
   { ...WHOLE, name: "no forecast: the highest of 20 s", forecast: "recentPeak" },
   { ...WHOLE, name: "no rise", change: given => ({ ...given, without: ["rise"] }) },
   { ...WHOLE, name: "no calibration", change: given => ({ ...given, without: ["calibration"] }) },
-  { ...WHOLE, name: "no guard", change: given => ({ ...given, without: ["guard"] }) },
   { ...WHOLE, name: "no make-before-break", change: given => ({ ...given, without: ["makeBeforeBreak"] }) },
   { ...WHOLE, name: "no batching", batchingCap: 1 },
   {

@@ -17,7 +17,7 @@ interface Failure {
   readonly killEveryMs: number | null;
 }
 
-const lasting = (name: string, kind: Fault["kind"], seconds: number): Failure => ({
+const failingFor = (name: string, kind: Fault["kind"], seconds: number): Failure => ({
   name,
   faults: [{ kind, fromSecond: FROM_SECOND, seconds }],
   killEveryMs: null,
@@ -25,10 +25,10 @@ const lasting = (name: string, kind: Fault["kind"], seconds: number): Failure =>
 
 const FAILURES: readonly Failure[] = [
   { name: "nothing", faults: [], killEveryMs: null },
-  lasting("the scaler is down for 60 s", "scalerDown", 60),
-  lasting("monitoring is silent for 120 s", "monitoringSilent", 120),
-  lasting("no count changes for 120 s", "hpaStuck", 120),
-  lasting("a node is lost for 120 s", "nodeLost", 120),
+  failingFor("the scaler is down for 60 s", "scalerDown", 60),
+  failingFor("monitoring is silent for 120 s", "monitoringSilent", 120),
+  failingFor("no count changes for 120 s", "hpaStuck", 120),
+  failingFor("a node is lost for 120 s", "nodeLost", 120),
   { name: "a pod dies every 30 s", faults: [], killEveryMs: KILL_EVERY_MS },
 ];
 const LONGEST_SECONDS = 120;

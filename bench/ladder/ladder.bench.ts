@@ -2,12 +2,10 @@
 
 import type { Stage } from "../../domain/pipeline.ts";
 import { serviceMs } from "../../domain/profile.ts";
-import { chooseBatch, findHopeless } from "../../domain/serving/choose-batch.ts";
-import { type Call, createRung } from "../../domain/serving/ladder.ts";
-import { partSeed, seededRandom } from "../../load/seeded-random.ts";
 import { pipelineFileAt, readPipeline } from "../../runtime/read-pipeline.ts";
 import { askedParts } from "../asked-parts.ts";
 import { type Figure, figure } from "../figure.ts";
+import { measureChoice } from "./choice.ts";
 import { type Circumstances, type Outcome, type RungModel, SLOT_MS, serveAlone } from "./one-replica.ts";
 import { RULES, type Rule } from "./rules.ts";
 
@@ -19,9 +17,8 @@ const LEAST_SLOTS = 20;
 const MOST_SLOTS = 1200;
 /** Bursts come every 10 s, or twice in a run that is short, and last a fifth of that. */
 const CYCLE_SLOTS = 100;
-const CHOICES = 20_000;
-const CHOICE_CALLS = 512;
-const CHOICE_RUNGS = 5;
+const STALL_MS = 30;
+const STALLS = 20;
 const HEADROOM = 0.75;
 /** Rows of a batch of the heaviest variant; lighter ones have as many as take no longer. */
 const TOP_BATCH = 4;
@@ -46,20 +43,29 @@ function cells(): readonly Cell[] {
       const rungs = listRungs(stage);
       const lightest = rungs.at(-1);
       const middle = rungs[rungs.length >> 1];
-      if (!lightest || !middle || rungs.length < 2) return [];
+      const [heaviest] = rungs;
+      if (!heaviest || !lightest || !middle || rungs.length < 2) return [];
       const sloMs = pipeline.slo.latencyMs / pipeline.stages.length;
       const most = capacityRps(lightest);
-      const common = { rungs, sloMs, headroom: HEADROOM, slower: 1, stalls: { share: 0, ms: 0 } };
+      // Full batches of the rungs take about as long: 1 % of them stall.
+      const everyMs = 100 * serviceMs(heaviest.profile, heaviest.maxBatch);
+      const stalls = { everyMs, ms: STALL_MS };
+      const common = { rungs, sloMs, headroom: HEADROOM, slower: 1, stalls: null };
       const slots = Math.round(Math.min(MOST_SLOTS, Math.max(LEAST_SLOTS, (1000 * REQUESTS) / (SLOT_MS * most))));
-      const fillSlots = (rate: (slot: number) => number): readonly number[] =>
-        Array.from({ length: slots }, (_, slot) => rate(slot));
+      // There must be enough stalls to learn from, and as many to be judged by.
+      const stallSlots = Math.round(Math.min(MOST_SLOTS, Math.max(slots, (STALLS * everyMs) / SLOT_MS)));
       const cycle = Math.min(CYCLE_SLOTS, slots / 2);
-      const bursts = fillSlots(slot => (slot % cycle < cycle / 5 ? 0.8 : 0.16) * most);
+      const burst = (slot: number): number => (slot % cycle < cycle / 5 ? 0.8 : 0.16) * most;
+      const bursts = fillSlots(slots, burst);
       const loads = {
-        flat: { ...common, ratesRps: fillSlots(() => 0.85 * capacityRps(middle)) },
+        flat: { ...common, ratesRps: fillSlots(slots, () => 0.85 * capacityRps(middle)) },
         bursts: { ...common, ratesRps: bursts },
-        step: { ...common, ratesRps: fillSlots(slot => (slot < slots / 2 ? 0.1 : 0.8) * most) },
-        stalls: { ...common, ratesRps: bursts, stalls: { share: 0.01, ms: 30 } },
+        step: { ...common, ratesRps: fillSlots(slots, slot => (slot < slots / 2 ? 0.1 : 0.8) * most) },
+        stalls: {
+          ...common,
+          ratesRps: fillSlots(stallSlots, burst).map(rate => (rate * everyMs) / (everyMs + STALL_MS)),
+          stalls,
+        },
         slower: { ...common, ratesRps: bursts.map(rate => rate / 1.5), slower: 1.5 },
         faster: { ...common, ratesRps: bursts.map(rate => rate / 0.67), slower: 0.67 },
       };
@@ -71,9 +77,13 @@ function cells(): readonly Cell[] {
   });
 }
 
+function fillSlots(length: number, rate: (slot: number) => number): readonly number[] {
+  return Array.from({ length }, (_, slot) => rate(slot));
+}
+
 function compareRules(): Figure[] {
   const gains: Record<string, number> = {};
-  const avoidable: Record<string, number> = {};
+  const avoidable: Record<"stalls" | "others", Record<string, number>> = { stalls: {}, others: {} };
   const gainsByLoad: Record<string, Record<string, number[]>> = {};
   for (const { name, circumstances } of cells()) {
     const outcomes = Object.entries(RULES).map(([rule, choose]) => [rule, measureMean(circumstances, choose)] as const);
@@ -82,14 +92,15 @@ function compareRules(): Figure[] {
         ({ variant }) => measureMean(circumstances, RULES.ladder, [variant.name]).effectivePercent,
       ),
     );
+    const load = name.slice(name.lastIndexOf("/") + 1);
+    const worst = avoidable[circumstances.stalls === null ? "others" : "stalls"];
     const line = outcomes.map(([rule, outcome]) => {
       gains[rule] = (gains[rule] ?? 0) + outcome.effectivePercent - best;
-      const load = name.slice(name.lastIndexOf("/") + 1);
       const byRule = gainsByLoad[load] ?? {};
       byRule[rule] = [...(byRule[rule] ?? []), outcome.effectivePercent - best];
       gainsByLoad[load] = byRule;
-      avoidable[rule] = Math.max(avoidable[rule] ?? 0, outcome.avoidablePercent);
-      return `${rule} ${(outcome.effectivePercent - best).toFixed(2)} (missed ${outcome.missedPercent.toFixed(2)}, p50 ${outcome.p50Ms.toFixed(1)})`;
+      worst[rule] = Math.max(worst[rule] ?? 0, outcome.avoidablePercent);
+      return `${rule} ${(outcome.effectivePercent - best).toFixed(2)} (missed ${outcome.missedPercent.toFixed(2)}, avoidable ${outcome.avoidablePercent.toFixed(2)}, p50 ${outcome.p50Ms.toFixed(1)})`;
     });
     process.stderr.write(`${name}: best fixed ${best.toFixed(2)} %; less it: ${line.join("; ")}\n`);
   }
@@ -105,26 +116,37 @@ function compareRules(): Figure[] {
   return [
     figure("ladder.rules.lead", round(ours - Math.max(...rivals)), {
       against: Object.fromEntries(meanGains),
-      note: `points of effective accuracy above the best single variant of each cell, picked afterwards, as a mean over ${count} cells: one replica of each stage by itself, ${SEEDS.length} seeds of about ${REQUESTS} requests each; worst avoidable misses in percent: ${Object.entries(
-        avoidable,
-      )
-        .map(([rule, percent]) => `${rule} ${round(percent)}`)
-        .join(", ")}`,
+      note: `points of effective accuracy above the best single variant of each cell, picked afterwards, as a mean over ${count} cells: one replica of each stage by itself, ${SEEDS.length} seeds of about ${REQUESTS} requests each`,
     }),
+    compareAvoidable("ladder.rules.avoidableMissPercent", avoidable.others, "loads without stalls"),
+    compareAvoidable("ladder.rules.avoidableMissPercentInStalls", avoidable.stalls, `stalls of ${STALL_MS} ms`),
   ];
+}
+
+function compareAvoidable(name: string, worst: Readonly<Record<string, number>>, under: string): Figure {
+  const { ladder = Number.NaN, ...rivals } = Object.fromEntries(
+    Object.entries(worst).map(([rule, percent]) => [rule, round(percent)]),
+  );
+  return figure(name, ladder, {
+    against: rivals,
+    note: `requests of the second half of a run that were missed and that the lightest variant alone would have answered in time under the same arrivals and stalls, worst cell under ${under}`,
+  });
 }
 
 function measureMean(
   circumstances: Circumstances,
   rule: Rule,
   only?: readonly string[],
-): Omit<Outcome, "inTime" | "requests"> & { readonly avoidablePercent: number } {
+): Omit<Outcome, "arrivals" | "inTime" | "requests"> & { readonly avoidablePercent: number } {
   const floor = circumstances.rungs.at(-1)?.variant.name ?? "";
   const runs = SEEDS.map(seed => {
     const ours = serveAlone(circumstances, rule, seed, only);
     const lightest = serveAlone(circumstances, rule, seed, [floor]);
-    const missed = ours.inTime.filter((was, request) => !was && lightest.inTime[request] === true).length;
-    return { ...ours, avoidablePercent: (100 * missed) / ours.requests };
+    // In the first half it learns how long batches take.
+    const from = ours.arrivals.findIndex(ms => ms >= (circumstances.ratesRps.length * SLOT_MS) / 2);
+    const inTime = ours.inTime.slice(from);
+    const missed = inTime.filter((was, at) => !was && lightest.inTime[from + at] === true).length;
+    return { ...ours, avoidablePercent: (100 * missed) / inTime.length };
   });
   const mean = (of: (run: (typeof runs)[number]) => number): number =>
     runs.reduce((sum, run) => sum + of(run), 0) / runs.length;
@@ -134,37 +156,6 @@ function measureMean(
     p50Ms: mean(run => run.p50Ms),
     avoidablePercent: mean(run => run.avoidablePercent),
   };
-}
-
-/** Time of one choice and one look for hopeless calls, where 512 calls of mixed deadlines wait and nothing is easy. */
-function measureChoice(): Figure[] {
-  const random = seededRandom(partSeed(1, 1));
-  const points = [1, 2, 4, 8, 16, 32].map(batch => ({ batch, latencyMs: 0.2 + 0.1 * batch }));
-  const ladder = Array.from({ length: CHOICE_RUNGS }, (_, at) => {
-    const factor = 2 ** (CHOICE_RUNGS - 1 - at);
-    const times = points.map(({ batch, latencyMs }) => ({ batch, latencyMs: factor * latencyMs }));
-    return createRung(`v${at}`, { points: times }, 32 >> (CHOICE_RUNGS - 1 - at) || 1);
-  });
-  const micros: number[] = [];
-  for (let choice = 0; choice < CHOICES; choice += 1) {
-    const calls = Array.from({ length: CHOICE_CALLS }, (): Call => {
-      const softMs = 20 + 300 * random();
-      return { rows: 1 + Math.floor(4 * random()), shape: "a", softMs, hardMs: softMs + 50 * random(), variant: null };
-    }).toSorted((a, b) => a.softMs - b.softMs);
-    const startMs = 40 * random();
-    const startedMs = performance.now();
-    const hopeless = new Set(findHopeless(ladder, calls, startMs));
-    const left = hopeless.size === 0 ? calls : calls.filter(call => !hopeless.has(call));
-    if (left.length > 0) chooseBatch(ladder, left, startMs, { rows: 4, softAfterMs: 150, nowMs: startMs });
-    if (choice >= CHOICES / 10) micros.push((performance.now() - startedMs) * 1000);
-  }
-  micros.sort((a, b) => a - b);
-  return [
-    figure("ladder.choiceMicros", round(micros[Math.floor(0.99 * micros.length)] ?? Number.NaN), {
-      against: { p50: round(micros[micros.length >> 1] ?? Number.NaN) },
-      note: `p99 of ${micros.length} choices, refusals included; ${CHOICE_CALLS} calls of mixed deadlines wait, ${CHOICE_RUNGS} rungs`,
-    }),
-  ];
 }
 
 function listRungs({ variants }: Stage): readonly RungModel[] {

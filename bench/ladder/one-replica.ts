@@ -1,10 +1,10 @@
 /** One replica of one stage under recorded arrivals, on a virtual clock: what a rule is worth by itself. */
 
 import type { Variant } from "../../domain/pipeline.ts";
-import type { Profile } from "../../domain/profile-schema.ts";
+import type { ServiceTimes } from "../../domain/profile.ts";
 import { BatchTimes } from "../../domain/serving/batch-times.ts";
-import { findHopeless, takeBatch } from "../../domain/serving/choose-batch.ts";
-import { type Call, createRung, type Rung } from "../../domain/serving/ladder.ts";
+import { findRefused, takeBatch } from "../../domain/serving/choose-batch.ts";
+import { type Call, createRung, type Ladder, type Rung } from "../../domain/serving/ladder.ts";
 import { WaitingCalls } from "../../domain/serving/waiting-calls.ts";
 import { exponential, partSeed, seededRandom } from "../../load/seeded-random.ts";
 import type { Rule } from "./rules.ts";
@@ -13,7 +13,7 @@ export const SLOT_MS = 100;
 
 export interface RungModel {
   readonly variant: Pick<Variant, "name"> & { readonly accuracy: number };
-  readonly profile: Profile;
+  readonly profile: ServiceTimes;
   readonly maxBatch: number;
 }
 
@@ -26,8 +26,10 @@ export interface Circumstances {
   readonly ratesRps: readonly number[];
   /** A batch takes so many times what was measured. */
   readonly slower: number;
-  /** Share of batches that stall, and for how long. */
-  readonly stalls: { readonly share: number; readonly ms: number };
+  /**
+   * The machine stands still for so long, so often on average; null: never. When it does depends on no rule, so that all rules meet the same.
+   */
+  readonly stalls: { readonly everyMs: number; readonly ms: number } | null;
 }
 
 export interface Outcome {
@@ -36,7 +38,8 @@ export interface Outcome {
   readonly effectivePercent: number;
   readonly missedPercent: number;
   readonly p50Ms: number;
-  /** By request, whether it was answered in time. */
+  /** By request, when it came and whether it was answered in time. */
+  readonly arrivals: readonly number[];
   readonly inTime: readonly boolean[];
 }
 
@@ -49,6 +52,7 @@ export function serveAlone(circumstances: Circumstances, rule: Rule, seed: numbe
   const arrivals = drawArrivals(circumstances.ratesRps, seededRandom(partSeed(seed, 1)));
   const noise = seededRandom(partSeed(seed, 2));
   const random = seededRandom(partSeed(seed, 3));
+  const findEnd = createClock(stalls, seededRandom(partSeed(seed, 4)));
   const measured = models.map(({ variant, profile, maxBatch }) => createRung(variant.name, profile, maxBatch));
   const accuracies = models.map(({ variant }) => variant.accuracy);
   const times = new BatchTimes();
@@ -75,26 +79,25 @@ export function serveAlone(circumstances: Circumstances, rule: Rule, seed: numbe
       nowMs = arrivals[next] as number;
       continue;
     }
-    const ladder = measured.map(rung => scaleRung(rung, times.factor));
-    const startMs = nowMs + times.delayMs;
-    for (const call of findHopeless(ladder, queue.calls, startMs)) queue.remove(call as Waiting);
-    if (queue.calls.length === 0) continue;
-    const expected = queue.expected;
+    const ladder: Ladder = { rungs: measured.map(rung => scaleRung(rung, times.factor)), others: [] };
+    for (const call of findRefused(ladder, queue.calls, nowMs + times.usualDelayMs, true)) queue.remove(call);
+    const expected = queue.expectCall(nowMs);
+    const startMs = nowMs + times.findLongestDelayMs(expected?.softAfterMs ?? 0);
     const choosing = {
       ladder,
       calls: queue.calls,
       startMs,
-      expected: expected && { ...expected, nowMs },
+      expected,
       accuracies,
       random,
     };
     const batch = takeBatch(ladder, queue.calls, startMs, rule(choosing));
-    const at = ladder.indexOf(batch.rung);
+    const at = ladder.rungs.indexOf(batch.rung);
     const measuredMs = measured[at]?.batchMs[batch.rows] as number;
-    const stalledMs = noise() < stalls.share ? stalls.ms : 0;
-    const tookMs = measuredMs * slower * (0.9 + 0.2 * noise()) + stalledMs;
-    nowMs += tookMs;
-    times.ran({ measuredMs, tookMs, endedMs: nowMs, wasLoading: false });
+    const endedMs = findEnd(nowMs, measuredMs * slower * (0.9 + 0.2 * noise()));
+    const tookMs = endedMs - nowMs;
+    nowMs = endedMs;
+    times.ran({ measuredMs, serviceMs: tookMs, tookMs, endedMs, wasLoading: false });
     for (const { call, rows } of batch.parts) {
       queue.take(call as Waiting, rows, batch.rung.variant);
       const { at: request, arrivedMs, hardMs } = call as Waiting;
@@ -111,12 +114,32 @@ export function serveAlone(circumstances: Circumstances, rule: Rule, seed: numbe
     effectivePercent: (100 * right) / requests,
     missedPercent: (100 * inTime.filter(was => !was).length) / requests,
     p50Ms: latencies[latencies.length >>> 1] ?? Number.NaN,
+    arrivals,
     inTime,
   };
 }
 
 function scaleRung(rung: Rung, factor: number): Rung {
   return { ...rung, batchMs: rung.batchMs.map(ms => factor * ms) };
+}
+
+/** Says when work that starts at a time ends, on a machine that stands still now and then. Starts never go back. */
+function createClock(
+  stalls: Circumstances["stalls"],
+  random: () => number,
+): (startMs: number, workMs: number) => number {
+  if (stalls === null) return (startMs, workMs) => startMs + workMs;
+  const { everyMs, ms } = stalls;
+  let fromMs = exponential(random, everyMs);
+  return (startMs, workMs) => {
+    while (fromMs + ms <= startMs) fromMs += ms + exponential(random, everyMs);
+    let endMs = startMs + workMs;
+    while (fromMs < endMs) {
+      endMs += fromMs + ms - Math.max(startMs, fromMs);
+      fromMs += ms + exponential(random, everyMs);
+    }
+    return endMs;
+  };
 }
 
 function drawArrivals(ratesRps: readonly number[], random: () => number): readonly number[] {

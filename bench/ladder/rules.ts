@@ -1,12 +1,12 @@
 /** Rules for the variant of the next batch that the literature has or that are simpler than ours, to be compared with it. */
-import { chooseRung, type ExpectedNow } from "../../domain/serving/choose-batch.ts";
-import { type Call, type Ladder, type Rung, rowsMs } from "../../domain/serving/ladder.ts";
+import { chooseRung } from "../../domain/serving/choose-batch.ts";
+import { type Call, type ExpectedCall, type Ladder, type Rung, rowsMs } from "../../domain/serving/ladder.ts";
 
 export interface Choosing {
   readonly ladder: Ladder;
   readonly calls: readonly Call[];
   readonly startMs: number;
-  readonly expected: ExpectedNow | null;
+  readonly expected: ExpectedCall | null;
   /** By rung, in the order of the ladder, 0 to 1. */
   readonly accuracies: readonly number[];
   readonly random: () => number;
@@ -23,11 +23,11 @@ export const RULES = {
   /** SuperServe, section 4: what the head call's slack allows, whatever waits behind it. */
   slackFit: ({ ladder, calls, startMs }) => {
     const head = calls[0] as Call;
-    return ladder.find(rung => startMs + rowsMs(rung, head.rows) <= head.softMs) ?? getFloor(ladder);
+    return ladder.rungs.find(rung => startMs + rowsMs(rung, head.rows) <= head.softMs) ?? getFloor(ladder);
   },
   /** The next batch by a rung, and all that wait behind it by the lightest one. */
   lightestBehind: ({ ladder, calls, startMs }) =>
-    ladder.find(rung => isInTimeBefore(rung, getFloor(ladder), calls, startMs)) ?? getFloor(ladder),
+    ladder.rungs.find(rung => isInTimeBefore(rung, getFloor(ladder), calls, startMs)) ?? getFloor(ladder),
   /** Drift plus penalty: accuracy less what the time costs that others wait for. */
   price: ({ ladder, calls, startMs, accuracies }) => {
     const head = calls[0] as Call;
@@ -35,13 +35,13 @@ export const RULES = {
     const rows = calls.reduce((sum, call) => sum + call.rows, 0);
     const floor = getFloor(ladder);
     const pressure = (rows * (floor.batchMs[1] as number)) / slackMs;
-    const scores = ladder.map(
+    const scores = ladder.rungs.map(
       (rung, at) => (accuracies[at] ?? 0) - (PRICE * pressure * (rung.batchMs[1] as number) * rows) / slackMs,
     );
-    const inTime = ladder.map(rung => startMs + rowsMs(rung, head.rows) <= head.softMs);
+    const inTime = ladder.rungs.map(rung => startMs + rowsMs(rung, head.rows) <= head.softMs);
     let best = floor;
     let bestScore = Number.NEGATIVE_INFINITY;
-    for (const [at, rung] of ladder.entries()) {
+    for (const [at, rung] of ladder.rungs.entries()) {
       if (!inTime[at] || (scores[at] as number) <= bestScore) continue;
       best = rung;
       bestScore = scores[at] as number;
@@ -53,10 +53,10 @@ export const RULES = {
     const head = calls[0] as Call;
     const slackMs = head.softMs - startMs;
     const allMs = expected?.softAfterMs ?? slackMs;
-    return slackMs >= (1 - WAITED_SHARE) * allMs ? (ladder[0] as Rung) : getFloor(ladder);
+    return slackMs >= (1 - WAITED_SHARE) * allMs ? (ladder.rungs[0] as Rung) : getFloor(ladder);
   },
   /** Any rung, with equal chance. */
-  random: ({ ladder, random }) => ladder[Math.floor(random() * ladder.length)] as Rung,
+  random: ({ ladder: { rungs }, random }) => rungs[Math.floor(random() * rungs.length)] as Rung,
 } satisfies Readonly<Record<string, Rule>>;
 
 function isInTimeBefore(first: Rung, behind: Rung, calls: readonly Call[], startMs: number): boolean {
@@ -68,6 +68,6 @@ function isInTimeBefore(first: Rung, behind: Rung, calls: readonly Call[], start
   });
 }
 
-function getFloor(ladder: Ladder): Rung {
-  return ladder[ladder.length - 1] as Rung;
+function getFloor({ rungs }: Ladder): Rung {
+  return rungs[rungs.length - 1] as Rung;
 }

@@ -8,6 +8,7 @@ import { VariscaleError } from "../../domain/errors.ts";
 import { stagePinSchema } from "../../domain/operator-pin.ts";
 import { formatKey, type Pipeline, type PipelineKey, withFanOutTimes } from "../../domain/pipeline.ts";
 import { readPlanSchema } from "../../domain/plan-schema.ts";
+import { servingChangeSchema } from "../../domain/serving/serving-schema.ts";
 import type { Given } from "../../optimizer/given.ts";
 import { givenSchema } from "../plan/given-schema.ts";
 import { ownName, tokenOf } from "../scaler/access-options.ts";
@@ -23,6 +24,8 @@ const tuningSchema = z.object({
   hysteresis: z.number().nullable(),
   forecastQuantile: z.number().nullable(),
   pins: z.array(stagePinSchema).max(64),
+  // Scalers of earlier builds have none.
+  serving: servingChangeSchema.nullable().default(null),
 });
 const sampleSchema = z.object({ atMs: z.number(), rateRps: rate });
 const forecastSchema = z.object({

@@ -103,5 +103,5 @@ export function staticOverrides(pipeline: Pipeline, variants: Readonly<Record<st
   const defaults = Object.entries(variants)
     .filter(([stage]) => findStage(pipeline, stage))
     .map(([stage, variant]) => `spec.stages[${index(stage)}].defaultVariant=${variant}`);
-  return ["spec.objective.policy=static", ...defaults];
+  return ["spec.objective.policy=static", "spec.serving.rule=fixed", ...defaults];
 }

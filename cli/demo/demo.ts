@@ -172,7 +172,7 @@ function progressLine(say: (line: string) => void, shape: LoadShape, peakRps: nu
     });
     const answered = records.filter(record => record.outcome === "served").length;
     say(
-      `  ${(atMs / 1000).toFixed(0).padStart(3)} s  load ${(levelAt(shape, atMs) * peakRps).toFixed(1).padStart(5)} rps  ${stages.join(" → ")}${board?.guarding ? " (guard)" : ""}  ${answered} of ${records.length} served`,
+      `  ${(atMs / 1000).toFixed(0).padStart(3)} s  load ${(levelAt(shape, atMs) * peakRps).toFixed(1).padStart(5)} rps  ${stages.join(" → ")}  ${answered} of ${records.length} served`,
     );
   };
 }

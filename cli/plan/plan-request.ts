@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { excludeBelowFloors } from "../../control/excluded.ts";
 import type { Configuration } from "../../domain/configuration.ts";
 import { VariscaleError } from "../../domain/errors.ts";
 import { formatIssue, issuesOf, nearest } from "../../domain/file-issue.ts";
@@ -48,13 +49,14 @@ export function problemFor(given: Pipeline, request: PlanRequest): Problem {
   const objective = { ...given.objective, policy, ...(minAccuracy === undefined ? {} : { minAccuracy }) };
   const pipeline = { ...given, objective };
   const excluded = excludedOf(pipeline, request.exclude);
+  const pins = pinsOf(pipeline, request.pin, excluded);
   return {
     pipeline,
     rateRps: request.rps,
     current: request.current === undefined ? null : readCurrent(pipeline, request.current),
     corrections: {},
-    excluded: excludeUnfit(pipeline, excluded),
-    pins: pinsOf(pipeline, request.pin, excluded),
+    excluded: excludeBelowFloors(pipeline, excludeUnfit(pipeline, excluded), pins),
+    pins,
     limits,
     bounds: {},
     combine: combiningOf(pipeline, request),

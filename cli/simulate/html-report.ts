@@ -109,26 +109,31 @@ function plot(
   return `<h3>${escaped(title)}</h3>${svg(height, title, grid.join("") + times.join("") + lines.join(""))}`;
 }
 
-/** Which variants were served when, one line for each stage. */
+/** Which variants served how much of the rows when, one line for each stage. */
 function variants(timeline: readonly TimelineRow[]): string {
   const stages = timeline[0]?.stages.length ?? 0;
-  const names = [...new Set(timeline.flatMap(({ stages: all }) => all.flatMap(stage => stage.variants)))];
+  const names = [...new Set(timeline.flatMap(({ stages: all }) => all.flatMap(stage => Object.keys(stage.rows))))];
   const step = (WIDTH - MARGIN.left - MARGIN.right) / Math.max(1, timeline.length);
   const bars = Array.from({ length: stages }, (_, s) =>
     timeline.map((at, i) => {
-      const served = at.stages[s]?.variants ?? [];
-      return served
-        .map(
-          (name, j) =>
-            `<rect x="${(MARGIN.left + i * step).toFixed(1)}" y="${(s * 24 + 4 + (j * 16) / served.length).toFixed(1)}" width="${(step + 0.3).toFixed(1)}" height="${(16 / served.length).toFixed(1)}" fill="${COLOURS[names.indexOf(name) % COLOURS.length]}"><title>${at.fromSecond} s: ${escaped(served.join(", "))}</title></rect>`,
-        )
+      const rows = Object.entries(at.stages[s]?.rows ?? {});
+      const all = rows.reduce((sum, [, count]) => sum + count, 0);
+      let y = s * 24 + 4;
+      return rows
+        .map(([name, count]) => {
+          const height = (16 * count) / all;
+          const title = `${at.fromSecond} s: ${name} ${((100 * count) / all).toFixed(0)} %`;
+          const bar = `<rect x="${(MARGIN.left + i * step).toFixed(1)}" y="${y.toFixed(1)}" width="${(step + 0.3).toFixed(1)}" height="${height.toFixed(1)}" fill="${COLOURS[names.indexOf(name) % COLOURS.length]}"><title>${escaped(title)}</title></rect>`;
+          y += height;
+          return bar;
+        })
         .join("");
     }),
   );
   const labels = bars.map((_, s) => `<text x="0" y="${s * 24 + 16}">stage ${s + 1}</text>`);
   const key = names.map((name, i) => `<tspan fill="${COLOURS[i % COLOURS.length]}"> ■ ${escaped(name)}</tspan>`);
   const height = stages * 24 + 24;
-  return `<h3>variants that ready replicas serve</h3>${svg(height, "Variants by stage over time", `${bars.flat().join("")}${labels.join("")}<text x="${MARGIN.left}" y="${height - 6}">${key.join("")}</text>`)}`;
+  return `<h3>variants that served, by their shares of the rows</h3>${svg(height, "Variants by stage over time", `${bars.flat().join("")}${labels.join("")}<text x="${MARGIN.left}" y="${height - 6}">${key.join("")}</text>`)}`;
 }
 
 function svg(height: number, title: string, content: string): string {

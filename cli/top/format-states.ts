@@ -1,5 +1,5 @@
 import { fixedText } from "../../explanation/change-text.ts";
-import { fanOutText, number, percent } from "../../explanation/number-text.ts";
+import { fanOutText, number, percent, rowSharesText } from "../../explanation/number-text.ts";
 import { formatTable } from "../format-table.ts";
 import { plainText } from "../plain-text.ts";
 import type { PipelineState } from "./pipeline-state.ts";
@@ -69,8 +69,11 @@ function linesOf(state: PipelineState): readonly (readonly string[])[] {
   });
 }
 
-function servingText({ serving }: PipelineState["stages"][number]): string {
-  return serving.length === 0 ? "–" : serving.map(({ variant, replicas }) => `${variant} × ${replicas}`).join(" + ");
+function servingText({ serving, rowShares }: PipelineState["stages"][number]): string {
+  if (serving.length === 0) return "–";
+  const replicasText = serving.map(({ variant, replicas }) => `${variant} × ${replicas}`).join(" + ");
+  const lighter = rowShares.filter(({ variant }) => serving.every(other => other.variant !== variant));
+  return lighter.length > 0 ? `${replicasText}, ${rowSharesText(lighter)}` : replicasText;
 }
 
 function pipelineCells(state: PipelineState): readonly string[] {
@@ -101,8 +104,5 @@ function notesOf(state: PipelineState): readonly string[] {
     const until = new Date(expiresAtMs).toISOString().slice(0, 19);
     return `stage ${stage} is pinned to ${fixedText(pin)} until ${until}Z${by === "" ? "" : ` by ${by}`}`;
   });
-  const guard = state.guarding
-    ? ["the guard has taken over the variants: with what is planned, ready replicas would be too few or too slow"]
-    : [];
-  return [...state.problems, ...guard, ...pins];
+  return [...state.problems, ...pins];
 }

@@ -7,6 +7,7 @@ import type { ScalerClient } from "../scaler/scaler-client.ts";
 const rate = z.number();
 const count = z.number();
 const fanOut = z.object({ measured: z.number(), seen: z.number().nullable(), planned: z.number() }).nullable();
+const rowShares = z.array(z.object({ variant: z.string(), share: z.number() })).max(200);
 const livePinSchema = operatorPinSchema.omit({ setAtMs: true });
 
 /** What is taken of the scaler's live view (dashboard/live-view.ts). */
@@ -32,7 +33,6 @@ const liveSchema = z.object({
           stages: z.array(z.object({ stage: z.string(), parts: partsSchema })).max(32),
         })
         .nullable(),
-      guarding: z.boolean(),
       // Scalers of earlier versions do not say.
       served: z
         .object({
@@ -56,6 +56,8 @@ const liveSchema = z.object({
         replicasGoal: count,
         replicasReady: count,
         serving: z.array(z.object({ variant: z.string(), replicas: count })),
+        // Scalers of earlier builds do not say.
+        rowShares: rowShares.default([]),
         queuedRows: count,
         // Scalers of earlier builds do not say.
         fanOut: fanOut.default(null),
@@ -73,7 +75,10 @@ type Live = z.output<typeof liveSchema>;
 const stageStateSchema = z.object({
   stage: z.string(),
   parts: z.array(partsSchema.element).describe("Planned: variant × batch × replicas; none before the first plan"),
-  serving: z.array(z.object({ variant: z.string(), replicas: count })).describe("Ready switchers by what they serve"),
+  serving: z
+    .array(z.object({ variant: z.string(), replicas: count }))
+    .describe("Ready switchers by the most accurate variant that they serve"),
+  rowShares: rowShares.describe("Of the rows of the last seconds, by the variant that served them, the largest first"),
   differing: count.describe("Ready switchers that serve another variant than is planned for them"),
   replicasReady: count,
   replicasNow: count.describe("Asked for now"),
@@ -111,11 +116,6 @@ export const pipelineStateSchema = z.object({
     .object({ ended: count, p50Ms: z.number().nullable(), p99Ms: z.number().nullable(), inTime: z.number().nullable() })
     .nullable()
     .describe("Measured by the gateway; inTime: share answered within the SLO's latency"),
-  guarding: z
-    .boolean()
-    .describe(
-      "The guard has taken over the variants: with what is planned, ready replicas would be too few or too slow",
-    ),
   decisionId: z.string().nullable(),
   reasons: z.array(z.string()),
   stages: z.array(stageStateSchema),
@@ -170,7 +170,6 @@ function stateOf(key: PipelineKey, live: Live): PipelineState {
       p99Ms: lastMinute.latencyMs?.p99 ?? null,
       inTime: lastMinute.ended > 0 ? lastMinute.inTime / lastMinute.ended : null,
     },
-    guarding: board?.guarding ?? false,
     decisionId: board?.decisionId ?? null,
     reasons: board?.reasons ?? [],
     stages: live.stages.map(({ stage, ...counts }) => ({

@@ -1,17 +1,26 @@
 /** How long batches take on this replica, against what was measured before: one factor for all variants, and a delay. */
+import { DelayShares } from "./delay-shares.ts";
+import { RecentValues } from "./recent-values.ts";
 
 /** The factor rises to the median of so many batches at once, so that one that was stalled does not count and three slow ones do. */
 const RECENT_RATIOS = 5;
-const FACTOR_HALF_LIFE_MS = 5000;
+const HALF_LIFE_MS = 5000;
 const LEAST_FACTOR = 0.5;
 const MOST_FACTOR = 4;
-/** The delay is a quantile of so many batches. */
-const RECENT_DELAYS = 50;
-const DELAY_QUANTILE = 0.9;
+/** The factor that is told is a multiple of this and stays while it is no further off, so that rungs can be kept that were made for it. */
+const FACTOR_STEP = 0.01;
+/** Batches with a longer delay than the longest that is told take this share of the time, and those with more than the usual one this. */
+const LONGEST_SHARE = 0.01;
+const USUAL_SHARE = 0.5;
+/** No rung makes up for a delay that takes all the time that calls have: then this share of it is left to choose by. */
+const LEFT_SHARE = 0.05;
 
 export interface RanBatch {
-  /** The variant's measurement for so many rows, in ms. */
+  /** The variant's measurement for so many rows, in ms; 0: it was not measured. */
   readonly measuredMs: number;
+  /** The model ran for so long. */
+  readonly serviceMs: number;
+  /** The replica was busy with it for so long: with the way to the model and back. */
   readonly tookMs: number;
   /** On the clock of the other times. */
   readonly endedMs: number;
@@ -20,44 +29,47 @@ export interface RanBatch {
 }
 
 export class BatchTimes {
-  readonly #ratios: number[] = [];
-  readonly #delays: number[] = [];
-  #factor = 1;
+  readonly #ratios = new RecentValues(RECENT_RATIOS);
+  readonly #delays = new DelayShares(HALF_LIFE_MS);
+  #exactFactor = 1;
   #factorAtMs = 0;
-  #delayMs = 0;
+  #factor = 1;
+  #longestDelayMs = 0;
+  #usualDelayMs = 0;
 
   /** Batches take so many times what was measured, from 0.5 to 4. It is one number, as the machine differs, not its models. */
   get factor(): number {
     return this.#factor;
   }
 
-  /** Milliseconds that 90 % of the recent batches stayed below beyond the factor times what was measured. */
-  get delayMs(): number {
-    return this.#delayMs;
+  /** Half of the time goes to batches that take so many milliseconds more than the factor times what was measured. Refusals count with these. */
+  get usualDelayMs(): number {
+    return this.#usualDelayMs;
   }
 
-  ran({ measuredMs, tookMs, endedMs, wasLoading }: RanBatch): void {
-    if (!wasLoading && measuredMs > 0) this.#learnFactor(tookMs / measuredMs, endedMs);
-    keepLast(this.#delays, Math.max(0, tookMs - this.#factor * measuredMs), RECENT_DELAYS);
-    this.#delayMs = quantile(this.#delays, DELAY_QUANTILE);
+  /**
+   * Milliseconds that batches take more at most, but for 1 % of the time. Choices count with these, where calls have `softAfterMs` from their
+   * arrival to their soft deadline. The share is one of time and not of batches, as a batch that stalls for as long as a hundred others take is
+   * met by as many calls as they are.
+   */
+  findLongestDelayMs(softAfterMs: number): number {
+    return Math.min(this.#longestDelayMs, (1 - LEFT_SHARE) * Math.max(0, softAfterMs));
+  }
+
+  ran({ measuredMs, serviceMs, tookMs, endedMs, wasLoading }: RanBatch): void {
+    if (!wasLoading && measuredMs > 0) this.#learnFactor(serviceMs / measuredMs, endedMs);
+    this.#delays.add(tookMs - this.#factor * measuredMs, tookMs, endedMs);
+    this.#longestDelayMs = this.#delays.findDelayMs(LONGEST_SHARE);
+    this.#usualDelayMs = this.#delays.findDelayMs(USUAL_SHARE);
   }
 
   #learnFactor(ratio: number, atMs: number): void {
-    keepLast(this.#ratios, ratio, RECENT_RATIOS);
-    const recent = Math.min(MOST_FACTOR, Math.max(LEAST_FACTOR, quantile(this.#ratios, 0.5)));
-    const left = 0.5 ** (Math.max(0, atMs - this.#factorAtMs) / FACTOR_HALF_LIFE_MS);
-    this.#factor = recent >= this.#factor ? recent : recent + (this.#factor - recent) * left;
+    this.#ratios.add(ratio);
+    const recent = Math.min(MOST_FACTOR, Math.max(LEAST_FACTOR, this.#ratios.median ?? 1));
+    const left = 0.5 ** (Math.max(0, atMs - this.#factorAtMs) / HALF_LIFE_MS);
+    this.#exactFactor = recent >= this.#exactFactor ? recent : recent + (this.#exactFactor - recent) * left;
     this.#factorAtMs = atMs;
+    if (Math.abs(this.#exactFactor - this.#factor) >= FACTOR_STEP)
+      this.#factor = Math.round(this.#exactFactor / FACTOR_STEP) * FACTOR_STEP;
   }
-}
-
-function keepLast(values: number[], value: number, count: number): void {
-  values.push(value);
-  if (values.length > count) values.shift();
-}
-
-/** The smallest value that at least this share of the values does not exceed. */
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
 }

@@ -1,6 +1,7 @@
 /**
  * Chooses the variant of a replica's next batch and its calls, and finds calls that are hopeless. Everywhere `calls` are those that
- * wait in the order of their soft deadlines, and `startMs` is when the replica is free, with what batches take beyond the expected.
+ * wait in the order of their soft deadlines. Choices look at `startMs`, when the replica is free with what batches may take beyond the
+ * expected; refusals at `freeMs`, with what they usually take beyond it, as what may still be in time is not refused.
  *
  * Those who wait are judged by the same rung as the next batch. SuperServe's SlackFit (NSDI'25) judges by the next batch alone, so that its
  * queues grow until only the lightest model is fast enough.
@@ -14,15 +15,14 @@ export interface Batch {
   readonly parts: readonly { readonly call: Call; readonly rows: number }[];
 }
 
-/** The time at which a call came that is expected, beside what it would be like. */
-export type ExpectedNow = ExpectedCall & { readonly nowMs: number };
+const NONE: readonly never[] = [];
 
 /** The next batch. `calls` has at least one; `expected` is null where no call has come lately. */
 export function chooseBatch(
   ladder: Ladder,
   calls: readonly Call[],
   startMs: number,
-  expected: ExpectedNow | null,
+  expected: ExpectedCall | null,
 ): Batch {
   return takeBatch(ladder, calls, startMs, chooseRung(ladder, calls, startMs, expected));
 }
@@ -35,13 +35,17 @@ export function chooseRung(
   ladder: Ladder,
   calls: readonly Call[],
   startMs: number,
-  expected: ExpectedNow | null,
+  expected: ExpectedCall | null,
 ): Rung {
-  if (ladder.length === 1) return getFloor(ladder);
-  const withExpected = expected === null ? calls : addExpected(calls, expected);
-  const hasRoom = (rung: Rung): boolean =>
-    isInTime(ladder, rung, calls, startMs) && (withExpected === calls || isInTime(ladder, rung, withExpected, startMs));
-  return ladder.find(hasRoom) ?? getFloor(ladder);
+  const { rungs } = ladder;
+  if (rungs.length === 1) return getFloor(ladder);
+  // A rung that has time for it has time for those that wait without it.
+  const all = expected === null ? calls : addExpected(calls, expected);
+  for (let at = 0; at < rungs.length - 1; at += 1) {
+    const rung = rungs[at] as Rung;
+    if (isInTime(ladder, rung, all, startMs)) return rung;
+  }
+  return getFloor(ladder);
 }
 
 /**
@@ -67,42 +71,61 @@ export function takeBatch(ladder: Ladder, calls: readonly Call[], startMs: numbe
   return { rung, rows, parts };
 }
 
-/** The calls that even the floor can't serve by their hard deadlines, behind what is before them: they are refused at once. */
-export function findHopeless(ladder: Ladder, calls: readonly Call[], startMs: number): readonly Call[] {
+/**
+ * The calls that are to be refused now. An idle replica keeps the hopeless call with the most time where there is no other, so that an
+ * expectation that has become wrong is corrected by what really happens.
+ */
+export function findRefused<T extends Call>(
+  ladder: Ladder,
+  calls: readonly T[],
+  freeMs: number,
+  isIdle: boolean,
+): readonly T[] {
+  if (isIdle && calls.length <= 1) return NONE;
+  const hopeless = findHopeless(ladder, calls, freeMs);
+  if (!isIdle || hopeless.length < calls.length) return hopeless;
+  const kept = hopeless.reduce((most, call) => (call.hardMs > most.hardMs ? call : most));
+  return hopeless.filter(call => call !== kept);
+}
+
+/** The calls that even the floor can't serve by their hard deadlines, behind what is before them. */
+export function findHopeless<T extends Call>(ladder: Ladder, calls: readonly T[], freeMs: number): readonly T[] {
   const floor = getFloor(ladder);
-  const hopeless: Call[] = [];
+  let hopeless: T[] | null = null;
   /** The batch that is being filled: when it starts, its rows, their shape, and until when it must be done. */
-  let freeMs = startMs;
+  let startMs = freeMs;
   let rows = 0;
   let shape = "";
   let untilMs = Number.POSITIVE_INFINITY;
   for (const call of calls) {
     const joined = call.shape === shape && rows > 0 ? Math.min(call.rows, floor.maxBatch - rows) : 0;
-    const joinedMs = freeMs + (floor.batchMs[rows + joined] as number);
+    const joinedMs = startMs + (floor.batchMs[rows + joined] as number);
     const joins = joined > 0 && joinedMs <= untilMs;
     const rest = joins ? call.rows - joined : call.rows;
-    const nextMs = joins ? joinedMs : freeMs + (floor.batchMs[rows] as number);
+    const nextMs = joins ? joinedMs : startMs + (floor.batchMs[rows] as number);
     if (nextMs + rowsMs(floor, rest) > call.hardMs) {
+      hopeless ??= [];
       hopeless.push(call);
     } else if (rest === 0) {
       rows += joined;
       untilMs = Math.min(untilMs, lateAfterMs(call, joinedMs));
     } else {
       rows = rest % floor.maxBatch || floor.maxBatch;
-      freeMs = nextMs + rowsMs(floor, rest - rows);
+      startMs = nextMs + rowsMs(floor, rest - rows);
       shape = call.shape;
-      untilMs = lateAfterMs(call, freeMs + (floor.batchMs[rows] as number));
+      untilMs = lateAfterMs(call, startMs + (floor.batchMs[rows] as number));
     }
   }
-  return hopeless;
+  return hopeless ?? NONE;
 }
 
-function addExpected(calls: readonly Call[], { rows, softAfterMs, nowMs }: ExpectedNow): readonly Call[] {
+function addExpected(calls: readonly Call[], { rows, softAfterMs, nowMs }: ExpectedCall): readonly Call[] {
   const softMs = nowMs + softAfterMs;
-  const at = calls.findIndex(call => call.softMs > softMs);
-  const shape = (at < 0 ? calls.at(-1) : calls[at])?.shape ?? "";
+  let at = calls.length;
+  while (at > 0 && (calls[at - 1] as Call).softMs > softMs) at -= 1;
+  const shape = (calls[at] ?? calls.at(-1))?.shape ?? "";
   const call: Call = { rows, shape, softMs, hardMs: Number.POSITIVE_INFINITY, variant: null };
-  return calls.toSpliced(at < 0 ? calls.length : at, 0, call);
+  return at === calls.length ? [...calls, call] : calls.toSpliced(at, 0, call);
 }
 
 /**
@@ -139,14 +162,19 @@ function isInTime(ladder: Ladder, chosen: Rung, calls: readonly Call[], startMs:
 
 /** The rung that a call keeps: the one that it has, as long as that is in time for its hard deadline, and the floor then; null: none. */
 function keptRung(ladder: Ladder, call: Call, startMs: number): Rung | null {
-  const own = call.variant === null ? undefined : ladder.find(({ variant }) => variant === call.variant);
+  const own = findRung(ladder, call.variant);
   if (own === undefined) return null;
   return startMs + rowsMs(own, call.rows) <= call.hardMs ? own : getFloor(ladder);
 }
 
 function rungFor(ladder: Ladder, { variant }: Call, chosen: Rung): Rung {
-  if (variant === null || variant === chosen.variant) return chosen;
-  return ladder.find(rung => rung.variant === variant) ?? chosen;
+  return variant === chosen.variant ? chosen : (findRung(ladder, variant) ?? chosen);
+}
+
+function findRung({ rungs, others }: Ladder, variant: string | null): Rung | undefined {
+  if (variant === null) return undefined;
+  const isWanted = (rung: Rung): boolean => rung.variant === variant;
+  return rungs.find(isWanted) ?? others.find(isWanted);
 }
 
 /** Until when a batch must end so that a call does not become late by it; a call that is late anyway does not matter. */
@@ -155,6 +183,6 @@ function lateAfterMs({ softMs, hardMs }: Call, doneMs: number): number {
   return doneMs <= hardMs ? hardMs : Number.POSITIVE_INFINITY;
 }
 
-function getFloor(ladder: Ladder): Rung {
-  return ladder[ladder.length - 1] as Rung;
+function getFloor({ rungs }: Ladder): Rung {
+  return rungs[rungs.length - 1] as Rung;
 }

@@ -9,8 +9,13 @@ export interface Rung {
   readonly batchMs: Float64Array;
 }
 
-/** The rungs that are resident and healthy, the most accurate first: from the top that the plan allows down to the floor. At least one. */
-export type Ladder = readonly Rung[];
+/** The rungs that are resident and healthy. */
+export interface Ladder {
+  /** Those that a batch may be served by, the most accurate first: from the top that the plan allows down to the floor. At least one. */
+  readonly rungs: readonly Rung[];
+  /** Those above the top or below the floor: they serve only the calls that ask for them or that they have begun. */
+  readonly others: readonly Rung[];
+}
 
 /** The rows of one request that one replica has to serve. All times are milliseconds on one clock. */
 export interface Call {
@@ -31,6 +36,7 @@ export interface ExpectedCall {
   readonly rows: number;
   /** From its arrival to its soft deadline. */
   readonly softAfterMs: number;
+  readonly nowMs: number;
 }
 
 /**

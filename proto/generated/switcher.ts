@@ -8,9 +8,9 @@ import type { Drain as _variscale_switcher_v1_Drain, Drain__Output as _variscale
 import type { Hello as _variscale_switcher_v1_Hello, Hello__Output as _variscale_switcher_v1_Hello__Output } from './variscale/switcher/v1/Hello.ts';
 import type { Histogram as _variscale_switcher_v1_Histogram, Histogram__Output as _variscale_switcher_v1_Histogram__Output } from './variscale/switcher/v1/Histogram.ts';
 import type { Nack as _variscale_switcher_v1_Nack, Nack__Output as _variscale_switcher_v1_Nack__Output } from './variscale/switcher/v1/Nack.ts';
-import type { Overload as _variscale_switcher_v1_Overload, Overload__Output as _variscale_switcher_v1_Overload__Output } from './variscale/switcher/v1/Overload.ts';
 import type { Pin as _variscale_switcher_v1_Pin, Pin__Output as _variscale_switcher_v1_Pin__Output } from './variscale/switcher/v1/Pin.ts';
 import type { Redirect as _variscale_switcher_v1_Redirect, Redirect__Output as _variscale_switcher_v1_Redirect__Output } from './variscale/switcher/v1/Redirect.ts';
+import type { Rung as _variscale_switcher_v1_Rung, Rung__Output as _variscale_switcher_v1_Rung__Output } from './variscale/switcher/v1/Rung.ts';
 import type { ServiceTime as _variscale_switcher_v1_ServiceTime, ServiceTime__Output as _variscale_switcher_v1_ServiceTime__Output } from './variscale/switcher/v1/ServiceTime.ts';
 import type { ShowToken as _variscale_switcher_v1_ShowToken, ShowToken__Output as _variscale_switcher_v1_ShowToken__Output } from './variscale/switcher/v1/ShowToken.ts';
 import type { Status as _variscale_switcher_v1_Status, Status__Output as _variscale_switcher_v1_Status__Output } from './variscale/switcher/v1/Status.ts';
@@ -35,9 +35,9 @@ export interface ProtoGrpcType {
         Hello: MessageTypeDefinition<_variscale_switcher_v1_Hello, _variscale_switcher_v1_Hello__Output>
         Histogram: MessageTypeDefinition<_variscale_switcher_v1_Histogram, _variscale_switcher_v1_Histogram__Output>
         Nack: MessageTypeDefinition<_variscale_switcher_v1_Nack, _variscale_switcher_v1_Nack__Output>
-        Overload: MessageTypeDefinition<_variscale_switcher_v1_Overload, _variscale_switcher_v1_Overload__Output>
         Pin: MessageTypeDefinition<_variscale_switcher_v1_Pin, _variscale_switcher_v1_Pin__Output>
         Redirect: MessageTypeDefinition<_variscale_switcher_v1_Redirect, _variscale_switcher_v1_Redirect__Output>
+        Rung: MessageTypeDefinition<_variscale_switcher_v1_Rung, _variscale_switcher_v1_Rung__Output>
         ServiceTime: MessageTypeDefinition<_variscale_switcher_v1_ServiceTime, _variscale_switcher_v1_ServiceTime__Output>
         ShowToken: MessageTypeDefinition<_variscale_switcher_v1_ShowToken, _variscale_switcher_v1_ShowToken__Output>
         Status: MessageTypeDefinition<_variscale_switcher_v1_Status, _variscale_switcher_v1_Status__Output>

@@ -45,10 +45,9 @@ describe("boundReport()", () => {
       cores: 6,
       p99Ms: 30,
       switches: 0,
-      guarding: false,
       stages: [
-        { ready: 1, desired: 1, variants: ["yolov5n"] },
-        { ready: 5, desired: 5, variants: ["resnet18"] },
+        { ready: 1, desired: 1, variants: ["yolov5n"], rows: {} },
+        { ready: 5, desired: 5, variants: ["resnet18"], rows: {} },
       ],
     }));
     const offered = counts.reduce((sum, count) => sum + count, 0);
@@ -63,6 +62,7 @@ describe("boundReport()", () => {
       late: 0,
       dropped: offered * violations,
       lost: 0,
+      refused: 0,
       violations,
       accuracy: 0.5,
       effectiveAccuracy: 0.5,

@@ -16,6 +16,7 @@ function row(contender: string, effectiveAccuracy: number, cores: number, violat
     late: 0,
     dropped: 1000 * violations,
     lost: 0,
+    refused: 0,
     violations,
     accuracy: effectiveAccuracy,
     effectiveAccuracy,

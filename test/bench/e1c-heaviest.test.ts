@@ -29,10 +29,10 @@ describe("e1cCases() and e1cReport()", () => {
     const window = { fromSecond: 0, forecastRps: 5, accuracy: 0.3, violations: 0.01, cores: 17, p99Ms: 10 };
     const rows = cases.map(({ cell }) => ({
       ...cell,
-      ...{ offered: 1000, inTime: 900, late: 0, dropped: 100, lost: 0, violations: 0.001 },
+      ...{ offered: 1000, inTime: 900, late: 0, dropped: 100, lost: 0, refused: 0, violations: 0.001 },
       ...{ accuracy: 0.3, effectiveAccuracy: 0.3, cores: cell.contender === "HPA, heaviest" ? 17 : 20.4 },
       ...{ p50Ms: 10, p95Ms: 10, p99Ms: 10, switches: 0, podsStarted: 1, decisions: 1, tickMs: 0.1 },
-      timeline: [5, 25].map(offeredRps => ({ ...window, offeredRps, switches: 0, guarding: false, stages: [] })),
+      timeline: [5, 25].map(offeredRps => ({ ...window, offeredRps, switches: 0, stages: [] })),
     }));
     const lines = e1cReport("made up", rows)
       .split("\n")

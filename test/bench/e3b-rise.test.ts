@@ -42,7 +42,7 @@ describe("e3bCases() and e3bReport()", () => {
       const violations = isLater ? 0.02 : (VIOLATIONS[cell.contender] ?? 1);
       return {
         ...cell,
-        ...{ offered: 1000, inTime: 900, late: 0, dropped: 100, lost: 0, violations },
+        ...{ offered: 1000, inTime: 900, late: 0, dropped: 100, lost: 0, refused: 0, violations },
         ...{ accuracy: 0.5, effectiveAccuracy: 0.5, cores: cell.contender === "default" ? 11 : 10 },
         ...{ p50Ms: 10, p95Ms: 10, p99Ms: 10, switches: 0, podsStarted: 1, decisions: 1, tickMs: 0.1, timeline: [] },
       };

@@ -21,12 +21,11 @@ function row(
     cores: 4,
     p99Ms: 10,
     switches: 0,
-    guarding: false,
     stages: [],
   });
   return {
     ...cell,
-    ...{ offered: 1000, inTime: 900, late: 0, dropped: 100, lost: 0, violations: 0.1 },
+    ...{ offered: 1000, inTime: 900, late: 0, dropped: 100, lost: 0, refused: 0, violations: 0.1 },
     ...{ accuracy, effectiveAccuracy: accuracy, cores: 4, p50Ms: 10, p95Ms: 10, p99Ms: 10 },
     ...{ switches: 0, podsStarted: 1, decisions: 1, tickMs: 0.1 },
     timeline: [window(590, 1), window(600, accuracy + 0.2, 30), window(610, accuracy)],

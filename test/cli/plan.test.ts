@@ -113,6 +113,16 @@ describe("variscale plan", function () {
     assert.match(stdout, /1 point more of accuracy: not to be had/);
   });
 
+  it("plans no variant below the floor of a stage, unless it is pinned", () => {
+    const findVariant = (...args: string[]): string => {
+      const { stdout } = variscale("plan", pipeline, "--rps", "5", "--policy", "fa2Low", ...args, "--output", "json");
+      return JSON.parse(stdout).stages[1].parts[0].variant;
+    };
+    const floor = ["--set", "spec.serving.floor={second: heavy}"];
+    assert.deepEqual([findVariant(), findVariant(...floor)], ["light", "heavy"]);
+    assert.equal(findVariant(...floor, "--pin", "second=light"), "light");
+  });
+
   it("splits the rows of a stage over two variants where that is better", () => {
     const { stdout } = variscale("plan", pipeline, "--rps", "400", "--split", "second", "--output", "json");
     const plan = JSON.parse(stdout);

@@ -33,7 +33,6 @@ function stateOf(pipeline: string, more: Partial<PipelineState> = {}): PipelineS
     slo: { latencyMs: 500, quantile: 0.95 },
     predictedLatencyMs: 300,
     lastMinute: { ended: 3000, p50Ms: 100, p99Ms: 250, inTime: 1 },
-    guarding: false,
     decisionId: "d-1-7",
     reasons: ["optimal"],
     stages: [
@@ -41,6 +40,7 @@ function stateOf(pipeline: string, more: Partial<PipelineState> = {}): PipelineS
         stage: "read",
         parts: [{ variant: "heavy", batch: 4, replicas: 3, share: 1 }],
         serving: [{ variant: "heavy", replicas: 2 }],
+        rowShares: [{ variant: "heavy", share: 1 }],
         differing: 0,
         replicasReady: 2,
         replicasNow: 3,
@@ -205,6 +205,12 @@ describe("states of pipelines", () => {
     );
   });
 
+  it("show which share of the rows lighter variants served", () => {
+    const rowShares = ["heavy", "light", "middle"].map((variant, i) => ({ variant, share: [0.7, 0.2, 0.1][i] ?? 0 }));
+    const stages = [{ ...loaded.stages[0]!, rowShares }];
+    assert.match(formatStates([{ ...loaded, stages }], null), /heavy × 2, light 20 %, middle 10 % +2\/3/);
+  });
+
   it("show no accuracy of a plan, or of what serves, where none was measured", () => {
     const unmeasured = stateOf("a/b", { accuracy: null });
     assert.match(formatStates([unmeasured], null), /\na\/b +active +50 +57.25 +not measured +not measured +250/);
@@ -227,12 +233,8 @@ describe("states of pipelines", () => {
 
   it("have their problems and pins below, without control characters", () => {
     const pin = { stage: "read", variant: null, batch: 2, replicas: 3, reason: "", by: "a\u001b[2Jnn", expiresAtMs: 0 };
-    const text = formatStates(
-      [stateOf("a/b", { guarding: true, pins: [pin], problems: ["Ready: \u001b]0;title\u0007no"] })],
-      null,
-    );
+    const text = formatStates([stateOf("a/b", { pins: [pin], problems: ["Ready: \u001b]0;title\u0007no"] })], null);
     assert.match(text, /\na\/b: Ready: {2}\]0;title no\n/);
-    assert.match(text, /a\/b: the guard has taken/);
     assert.match(text, /a\/b: stage read is pinned to batch 2, 3 replicas until 1970-01-01T00:00:00Z by a \[2Jnn$/);
     assert.ok(!text.includes("\u001b"));
   });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
+import { status } from "@grpc/grpc-js";
 import type { PackageDefinition } from "@grpc/proto-loader";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { loadProtoDefinition } from "../../runtime/grpc.ts";
 import { FakeSwitcher } from "../scaler/support/fake-switcher.ts";
-import { until } from "../scaler/support/manual-clock.ts";
 import { RunningScaler } from "../scaler/support/running-scaler.ts";
 import { OldSwitcherControl, oldSwitcherDefinition } from "./old-switcher-control.ts";
 
@@ -27,49 +27,30 @@ describe("a switcher of version 0.1.0", () => {
 
   beforeEach(async () => {
     running = await RunningScaler.start();
-    old = new FakeSwitcher(running.scaler.ports.switchers, {}, true, null, OldSwitcherControl);
+    const hello = { protocolVersions: [1] };
+    old = new FakeSwitcher(running.scaler.ports.switchers, hello, true, null, OldSwitcherControl);
   });
   afterEach(async () => {
     old.close();
     await running.close();
   });
 
-  const view = () => running.scaler.switchers(running.pipeline.key)[0];
-
-  it("is told what to serve in fields that it knows, and counts as ready by what it reports", async () => {
+  it("is refused with what to do, and is told nothing: it serves what it was told last", async () => {
     await running.planFor(20);
-    await until(() => old.assignments.length > 0, "an assignment");
-    const { newest } = old;
-    const stage = running.pipeline.stages.find(({ name }) => name === "detect");
-    const variants = stage?.variants.map(({ name }) => name) ?? [];
-    assert.ok(newest && variants.includes(newest.variant) && variants.includes(newest.fallbackVariant));
-    assert.ok(newest.batch >= 1 && newest.maxWaitMs >= 0 && newest.decisionId !== "");
-    assert.ok((newest.version?.counter ?? 0) > 0 && (newest.overload?.enterQueueMs ?? 0) > 0);
-    old.ack();
-    await running.runUntil(
-      board => board.stages.find(one => one.stage === "detect")?.replicasReady === 1,
-      () => old.report(),
+    const { code, details } = await old.endedWith();
+    assert.equal(code, status.FAILED_PRECONDITION);
+    assert.match(
+      details,
+      /the switcher speaks protocol 1 and the scaler 2: upgrade the one that is older; the switcher serves/,
     );
-    assert.deepEqual([view()?.variant, view()?.applied.counter], [old.newest?.variant, old.newest?.version?.counter]);
+    assert.deepEqual(old.assignments, []);
+    assert.deepEqual(running.scaler.switchers(running.pipeline.key), []);
   });
 
-  it("is told another variant once it has refused one, and ends well when the scaler ends", async () => {
-    await running.planFor(20);
-    await until(() => old.assignments.length > 0, "an assignment");
-    const refused = old.newest?.variant;
-    old.nack("model_invalid");
-    await running.runUntil(
-      () => old.newest?.variant !== refused,
-      () => old.report({ variant: "light" }),
-    );
-    await running.scaler.close();
-    assert.equal((await old.endedWith()).code, 0);
-  });
-
-  it("finds every field of its messages where it knows it: fields are only added", () => {
+  it("finds the fields of its hello where it knows them, so that it can be refused with a reason", () => {
     const now = readFields(loadProtoDefinition("switcher.proto"));
-    const before = readFields(oldSwitcherDefinition);
-    assert.ok(before.size > 60);
+    const before = [...readFields(oldSwitcherDefinition)].filter(([field]) => /\.(Hello|Version|Nack)\./.test(field));
+    assert.ok(before.length > 15, String(before.length));
     for (const [field, wire] of before) assert.equal(now.get(field), wire, field);
   });
 });

@@ -64,14 +64,14 @@ describe("correct()", () => {
     assert.ok(Math.abs((learnt ?? 0) - (1 + 0.1 * (3600 / 2600 - 1))) < 1e-12, String(learnt));
   });
 
-  it("learns nothing from a pod that was restarted, did nothing, is not ready, protects itself or switches", () => {
+  it("learns nothing from a pod that was restarted, did nothing, is not ready or loads its top", () => {
     const wanted = {
       ...start,
-      assignments: { [`detect/${ready!.pod}`]: { variant: "light" } },
+      assignments: { [`detect/${ready!.pod}`]: { top: "light" } },
     } as never as ControlState;
     const obeyed = {
       ...start,
-      assignments: { [`detect/${ready!.pod}`]: { variant: "heavy" } },
+      assignments: { [`detect/${ready!.pod}`]: { top: "heavy" } },
     } as never as ControlState;
     const more = view(110, 6900);
     assert.equal(factor(next(start, view(5, 450))), undefined);
@@ -79,11 +79,10 @@ describe("correct()", () => {
     assert.equal(factor(next(start, view(110, 6000))), undefined);
     assert.equal(factor(next(start, view(100, 6900))), undefined);
     assert.equal(factor(next(start, { ...more, ready: false })), undefined);
-    assert.equal(factor(next(start, { ...more, protecting: true })), undefined);
     assert.equal(factor(next(wanted, more)), undefined);
     assert.equal(factor(next(obeyed, more)), 1.015);
     // What it did in the meantime is not caught up with.
-    const frozen = next(start, { ...more, protecting: true });
+    const frozen = next(start, { ...more, ready: false });
     assert.equal(factor(next(frozen, more)), undefined);
   });
 

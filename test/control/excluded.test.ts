@@ -113,7 +113,7 @@ describe("tick(): variants that are not installed", () => {
     story.run(30, 2, ({ board }) => {
       const [stage] = board.stages;
       for (const assignment of [...(stage?.assignments.values() ?? []), stage?.newcomer])
-        assert.notEqual(assignment?.variant, "heavy");
+        assert.ok(assignment?.rungs.every(({ variant }) => variant !== "heavy"));
     });
     assert.equal(story.goal("read"), "middle");
     assert.deepEqual(story.state.quarantines, []);
@@ -130,7 +130,7 @@ describe("tick(): variants that are not installed", () => {
     story.kill("read");
     story.run(1, 2);
     assert.deepEqual([story.goal("read"), story.board.decisionId], ["middle", decisionId]);
-    assert.notEqual(story.stage("read").newcomer?.variant, "heavy");
+    assert.notEqual(story.stage("read").newcomer?.top, "heavy");
     const { pods } = story.state.missing[0] ?? {};
     story.jump(600_000);
     story.input = { switchers: [] };
@@ -148,31 +148,25 @@ describe("tick(): variants that are not installed", () => {
     assert.deepEqual(story.state.quarantines, []);
   });
 
-  it("are no fallback", () => {
+  it("are no rungs", () => {
     const story = new Story(read()).run(10, 2);
-    assert.equal(told(story)?.fallbackVariant, "light");
+    assert.deepEqual(
+      told(story)?.rungs.map(({ variant }) => variant),
+      ["heavy", "middle", "light"],
+    );
     story.missing = { read: ["light"] };
     story.run(1, 2);
-    assert.equal(told(story)?.fallbackVariant, "middle");
-  });
-
-  it("are not what the guard takes, also after it took one", () => {
-    const ladder = { heavy: [60, 0.98], middle: [25, 0.95], light: [6, 0.5] } as const;
-    const story = new Story(pipelineFixture([{ name: "read", ladder }]));
-    story.startMs = 60_000;
-    story.run(30, 5);
-    story.report("read", { residentVariants: ["heavy", "middle", "light"] });
-    story.run(1, 100);
-    assert.deepEqual([story.board.guarding, told(story)?.variant], [true, "light"]);
-    story.missing = { read: ["light"] };
-    story.run(1, 100);
-    assert.deepEqual([story.board.guarding, told(story)?.variant], [true, "middle"]);
+    assert.deepEqual(
+      told(story)?.rungs.map(({ variant }) => variant),
+      ["heavy", "middle"],
+    );
+    assert.equal(told(story)?.floor, "middle");
   });
 
   it("leave a stage as it was where all of its variants are, or its default one: what is assigned is refused", () => {
     for (const missing of [["heavy", "middle", "light"], ["heavy"]]) {
       const story = new Story(twoStages(), { missing: { read: missing } }).run(1, 2);
-      assert.equal(told(story)?.variant, "heavy");
+      assert.equal(told(story)?.top, "heavy");
       assert.ok(!story.board.reasons.includes("not_installed"));
       story.run(5, 2);
       assert.ok(story.board.reasons.includes("quarantined"));

@@ -20,9 +20,15 @@ describe("tick(): make-before-break", () => {
     assert.equal(story.stage("detect").replicasNow, story.goalReplicas("detect"));
   });
 
-  it("takes heavier variants pod by pod, only as far as the replicas that are ready allow", () => {
-    const pipeline = pipelineFixture([{ name: "detect", ladder: { light: [10, 0.5], heavy: [60, 0.98] } }]);
-    const story = new Story(pipeline);
+  it("takes heavier variants at once with a ladder, and pod by pod as far as ready replicas allow without one", () => {
+    const stages = [{ name: "detect", ladder: { light: [10, 0.5], heavy: [60, 0.98] } }] as const;
+    const ladder = new Story(pipelineFixture(stages));
+    ladder.input = { pins: [{ stage: "detect", variant: "light", batch: 1, replicas: null }] };
+    ladder.run(30, 40);
+    ladder.input = {};
+    ladder.run(5, 40);
+    assert.deepEqual(ladder.served("detect")[0], "heavy");
+    const story = new Story(pipelineFixture(stages, { serving: { rule: "fixed" } }));
     story.input = { pins: [{ stage: "detect", variant: "light", batch: 1, replicas: null }] };
     story.run(30, 40);
     assert.deepEqual(story.served("detect"), ["light"]);
@@ -47,7 +53,7 @@ describe("tick(): make-before-break", () => {
       story.input = { limits, pins: [pin("detect", "light"), pin("read", "heavy")] };
       story.run(30, 2);
       story.input = { limits, pins: [pin("detect", "heavy"), pin("read", "middle")] };
-      const toldNow = () => [...story.stage("detect").assignments.values()].map(assignment => assignment.variant);
+      const toldNow = () => [...story.stage("detect").assignments.values()].map(assignment => assignment.top);
       story.run(3, 2);
       assert.deepEqual(story.served("read"), ["heavy"]);
       assert.deepEqual(toldNow(), [told]);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { compareVersions } from "../../domain/assignment.ts";
+import { UNTUNED } from "../../control/tuning.ts";
+import { compareVersions, findAssignmentProblem } from "../../domain/assignment.ts";
 import { pipelineFixture, twoStages } from "../support/pipeline-fixture.ts";
 import { Story } from "./story.ts";
 
@@ -109,15 +110,51 @@ describe("tick(): operators", () => {
     );
   });
 
-  it("tells each switcher its decision, and when to protect itself", () => {
+  it("tells each switcher its decision, its rungs and its share of the time", () => {
     const story = new Story(twoStages()).run(30, 5);
-    const assignment = [...story.stage("detect").assignments.values()][0]!;
-    assert.match(assignment.decisionId, /^d-1-\d+$/);
-    const { variant, batch, maxWaitMs, fallbackVariant, overload } = assignment;
-    assert.deepEqual([variant, batch, maxWaitMs, fallbackVariant], ["heavy", 1, 0, "light"]);
-    // Shares of the SLO's 500 ms.
-    assert.deepEqual(overload, { enterQueueMs: 200, exitQueueMs: 50, dwellMs: 2000 });
-    assert.deepEqual({ ...story.stage("detect").newcomer, version: 0 }, { ...assignment, version: 0 });
+    const [detect] = story.stage("detect").assignments.values();
+    const [read] = story.stage("read").assignments.values();
+    assert.ok(detect && read);
+    assert.match(detect.decisionId, /^d-1-\d+$/);
+    assert.deepEqual([findAssignmentProblem(detect), findAssignmentProblem(read)], [null, null]);
+    assert.deepEqual([detect.top, detect.floor, detect.headroom], ["heavy", "light", 0.75]);
+    const { latencyMs } = story.pipeline.slo;
+    assert.ok(Math.abs(detect.budgetMs + read.budgetMs - latencyMs) < 0.05 * latencyMs);
+    assert.deepEqual([detect.laterBudgetMs, read.laterBudgetMs, read.laterLeastMs], [read.budgetMs, 0, 0]);
+    assert.ok(detect.laterLeastMs > 0 && detect.laterLeastMs <= detect.laterBudgetMs);
+    assert.deepEqual({ ...story.stage("detect").newcomer, version: 0 }, { ...detect, version: 0 });
+  });
+
+  it("serves a variant alone where it is pinned, and where the pipeline file or a tuning says so", () => {
+    const rungs = (story: Story, stage: string) =>
+      [...story.stage(stage).assignments.values()].map(told => told.rungs.map(({ variant }) => variant).join(" "));
+    const pinned = new Story(twoStages());
+    pinned.input = { pins: [{ stage: "detect", variant: "middle", batch: null, replicas: null }] };
+    pinned.run(15, 2);
+    assert.deepEqual([rungs(pinned, "detect"), rungs(pinned, "read")], [["middle"], ["heavy middle light"]]);
+    const fixed = new Story({ ...twoStages(), serving: { rule: "fixed", headroom: 0.75, floor: {} } }).run(15, 2);
+    assert.deepEqual(rungs(fixed, "detect"), ["heavy"]);
+    fixed.input = { tuning: { ...UNTUNED, serving: { rule: "ladder" } } };
+    fixed.run(1, 2);
+    assert.deepEqual(rungs(fixed, "detect"), ["heavy middle light"]);
+    fixed.input = { tuning: { ...UNTUNED, serving: { rule: "ladder", floor: { detect: "middle" } } } };
+    fixed.run(1, 2);
+    assert.deepEqual([rungs(fixed, "detect"), rungs(fixed, "read")], [["heavy middle"], ["heavy middle light"]]);
+    assert.ok(fixed.board.reasons.includes("tuned"));
+  });
+
+  it("plans no variant below a stage's floor, and refuses load instead", () => {
+    const free = new Story(twoStages()).run(60, 2000);
+    assert.equal(free.goal("detect"), "light");
+    const floored = new Story({
+      ...twoStages(),
+      serving: { rule: "ladder", headroom: 0.75, floor: { detect: "middle" } },
+    });
+    floored.run(60, 2000);
+    assert.equal(floored.goal("detect"), "middle");
+    floored.input = { pins: [{ stage: "detect", variant: "light", batch: null, replicas: null }] };
+    floored.run(15, 2000);
+    assert.equal(floored.goal("detect"), "light", "an operator's pin wins");
   });
 
   it("issues newer versions after a change of leader and only on a change of what is assigned", () => {

@@ -14,7 +14,6 @@ const viewOf = (pod: string, variant: string, ready = true): SwitcherView => ({
   batch: 1,
   residentVariants: [variant],
   missingVariants: [],
-  protecting: false,
   pin: null,
   queuedRows: 0,
   queueAgeMs: 0,

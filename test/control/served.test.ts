@@ -25,11 +25,15 @@ describe("what is served beside what is planned", () => {
     assert.equal(story.board.served?.accuracy, story.board.plan?.accuracy);
   });
 
-  it("is told with its cause while replicas protect themselves, and until that has ended for good", () => {
+  it("is told with its cause while replicas serve something else, and until that has ended for good", () => {
     const story = settle();
-    const protect = (protecting: boolean) =>
-      story.report("detect", { variant: protecting ? "light" : "heavy", protecting });
-    protect(true);
+    const pin = (isPinned: boolean) =>
+      story.report("detect", {
+        variant: isPinned ? "light" : "heavy",
+        pin: isPinned ? { variant: "light", batch: 1 } : null,
+      });
+    story.input = { pins: [{ stage: "detect", variant: "heavy", batch: null, replicas: null }] };
+    pin(true);
     story.run(1, 2);
     assert.deepEqual(
       [story.board.served?.accuracy, story.board.served?.stages[0]?.differing, isGreen(story)],
@@ -37,14 +41,17 @@ describe("what is served beside what is planned", () => {
     );
     story.run(6, 2);
     const condition = story.condition("ServedAsPlanned");
-    assert.deepEqual([condition?.status, condition?.reason], [false, "Protecting"]);
-    assert.equal(condition?.message, "detect: plans heavy; 1 of 1 replicas serves light (protecting)");
+    assert.deepEqual([condition?.status, condition?.reason], [false, "PinnedInPod"]);
+    assert.equal(
+      condition?.message,
+      "detect: plans heavy; 1 of 1 replicas serves light (pinned at its admin endpoint)",
+    );
     for (let i = 0; i < 5; i++) {
-      protect(i % 2 === 1);
+      pin(i % 2 === 1);
       story.run(2, 2);
       assert.equal(isGreen(story), false, "it goes to and fro");
     }
-    protect(false);
+    pin(false);
     story.run(6, 2);
     assert.equal(isGreen(story), true);
   });
@@ -64,14 +71,6 @@ describe("what is served beside what is planned", () => {
       assert.deepEqual(story.served("detect"), [variant]);
     }
     assert.ok(differing > 0, "they were seen");
-  });
-
-  it("is told while the guard holds lighter variants for longer", () => {
-    const story = settle();
-    story.startMs = 60_000;
-    story.run(20, 60);
-    const condition = story.condition("ServedAsPlanned");
-    assert.deepEqual([condition?.status, condition?.reason], [false, "Guarding"]);
   });
 
   it("weighs accuracy by the shares of the replicas", () => {

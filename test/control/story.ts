@@ -4,7 +4,7 @@ import { type ControlState, initialState } from "../../control/control-state.ts"
 import type { SwitcherView } from "../../control/switcher-view.ts";
 import { tick } from "../../control/tick.ts";
 import type { TickInput } from "../../control/tick-input.ts";
-import { NO_VERSION } from "../../domain/assignment.ts";
+import { findTop, NO_VERSION } from "../../domain/assignment.ts";
 import { mainPart, replicasOf } from "../../domain/configuration.ts";
 import type { Forecast } from "../../domain/load.ts";
 import { findStage, type Pipeline } from "../../domain/pipeline.ts";
@@ -181,7 +181,7 @@ export class Story {
           (pod.switching?.change ?? pod.view).applied.counter === assignment.version.counter
         )
           continue;
-        const { version, variant, batch } = assignment;
+        const { version, top: variant, rungs } = assignment;
         if (pod.view.nack?.version.counter === version.counter) continue;
         if (this.broken.has(`${stage}/${variant}`)) {
           pod.view = { ...pod.view, nack: { version, variant, code: "model_invalid", message: "broken" } };
@@ -191,11 +191,11 @@ export class Story {
           pod.view = { ...pod.view, nack: { version, variant, code: "model_missing", message: "not there" } };
           continue;
         }
-        const resident = [...new Set([...pod.view.residentVariants, variant, assignment.fallbackVariant])];
+        const resident = [...new Set([...pod.view.residentVariants, ...rungs.map(rung => rung.variant)])];
         const isResident = pod.view.residentVariants.includes(variant);
         pod.switching = {
           atMs: this.nowMs + (isResident ? 0 : this.switchMs),
-          change: { applied: version, variant, batch, residentVariants: resident },
+          change: { applied: version, variant, batch: findTop(assignment).maxBatch, residentVariants: resident },
         };
       }
     }
@@ -213,7 +213,6 @@ export class Story {
       batch: 1,
       residentVariants: [variant],
       missingVariants: [],
-      protecting: false,
       pin: null,
       queuedRows: 0,
       queueAgeMs: 0,

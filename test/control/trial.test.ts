@@ -109,6 +109,10 @@ describe("trials under a drift", () => {
     assert.equal(planAtMs, story.nowMs);
     assert.ok(decisionId !== null);
     assert.deepEqual(given?.trial?.variants, { read: "middle" });
+    for (const { top, floor, rungs } of story.stage("read").assignments.values()) {
+      assert.deepEqual([top, floor], ["middle", "middle"], "no other one may serve");
+      assert.ok(rungs.length > 1, "the others stay in memory");
+    }
     assert.deepEqual(givenSchema.parse(JSON.parse(JSON.stringify(given))).trial, given?.trial);
     assert.match(
       givenText(given ?? assert.fail()).lines.join("\n"),
@@ -186,18 +190,19 @@ describe("trials under a drift", () => {
     const stages = story.pipeline.stages.map(stage => ({
       ...stage,
       variants: stage.variants.map(variant =>
-        variant.name === "heavy" || !variant.profile
+        variant.name !== "middle" || !variant.profile
           ? variant
           : { ...variant, profile: { ...variant.profile, loadMs: 60_000 } },
       ),
     }));
-    story.pipeline = { ...story.pipeline, stages };
+    // Served by one variant, so that the others are not in memory.
+    story.pipeline = { ...story.pipeline, stages, serving: { rule: "fixed", headroom: 0.75, floor: {} } };
     play(story, 60, MEASURED);
     const tried = play(story, 900, REVERSED);
     assert.ok(tried.length > 0, "a trial began");
     assert.ok(
       tried.every(({ read }) => read === "light" || read === "heavy"),
-      "light alone is resident, as the fallback",
+      "middle would have to be loaded",
     );
   });
 
@@ -240,15 +245,19 @@ describe("trials under a drift", () => {
     assert.deepEqual(triedBeside(210, 3), []);
   });
 
-  it("end with the guard", () => {
+  it("end where rows wait for long", () => {
     const story = new Story(pipeline());
     play(story, 60, MEASURED);
     let i = 0;
     while (!story.board.trial && i++ < 300) play(story, 1, REVERSED);
     assert.ok(story.board.trial);
-    story.report("read", { queuedRows: 400 });
+    const { latencyMs } = story.pipeline.slo;
+    story.report("read", { queueAgeMs: 0.3 * latencyMs });
     play(story, 1, REVERSED);
-    assert.deepEqual([story.board.guarding, story.board.trial], [true, null]);
+    assert.ok(story.board.trial);
+    story.report("read", { queueAgeMs: 0.5 * latencyMs });
+    play(story, 1, REVERSED);
+    assert.equal(story.board.trial, null);
   });
 
   it("end where what is tried is another model now", () => {
@@ -269,27 +278,19 @@ describe("trials under a drift", () => {
     assert.equal(story.board.trial, null);
   });
 
-  it("end where a replica is gone or over its queue's limit", () => {
-    const tried = (): Story => {
-      const story = new Story(pipeline(), { podsAtStart: 2 });
-      story.input = { bounds: { read: { min: 2, max: 2 } } };
-      play(story, 60, MEASURED);
-      let i = 0;
-      while (!story.board.trial && i++ < 300) play(story, 1, REVERSED);
-      assert.ok(story.board.trial);
-      return story;
-    };
-    const lost = tried();
-    lost.kill("read");
-    play(lost, 1, REVERSED);
-    assert.deepEqual([lost.board.guarding, lost.board.trial], [false, null]);
-    const protecting = tried();
-    protecting.report("read", { protecting: true });
-    play(protecting, 1, REVERSED);
-    assert.equal(protecting.board.trial, null);
+  it("end where a replica is gone", () => {
+    const story = new Story(pipeline(), { podsAtStart: 2 });
+    story.input = { bounds: { read: { min: 2, max: 2 } } };
+    play(story, 60, MEASURED);
+    let i = 0;
+    while (!story.board.trial && i++ < 300) play(story, 1, REVERSED);
+    assert.ok(story.board.trial);
+    story.kill("read");
+    play(story, 1, REVERSED);
+    assert.equal(story.board.trial, null);
   });
 
-  it("pause twice as long after each one that the guard ended, until one lasts or the drift is over", () => {
+  it("pause twice as long after each one that the replicas did not carry, until one lasts or the drift is over", () => {
     const story = new Story(pipeline());
     play(story, 300, MEASURED);
     const worse = { heavy: 0.6, middle: 0.5, light: 0.4 };
@@ -300,7 +301,7 @@ describe("trials under a drift", () => {
         play(story, 1, worse);
         const { trial } = story.board;
         if (trial?.sinceMs === story.nowMs) begun.push(story.nowMs / 1000);
-        story.report("read", { queuedRows: trial && !isCarried ? 400 : 0 });
+        story.report("read", { queueAgeMs: trial && !isCarried ? 1000 : 0 });
       }
       return begun.slice(1).map((atS, i) => atS - (begun[i] ?? 0));
     };

@@ -41,6 +41,23 @@ describe("parsePipelineFile()", () => {
       [/^spec\.slo\.latencyMs: .*\(is: -1\)\. Write more than 0/],
     ],
     [
+      "a rule of serving that there is not, and a headroom of nothing",
+      edited(d => {
+        d.spec.serving = { rule: "lightest", headroom: 0 };
+      }),
+      [/^spec\.serving\.rule: .*\(is: "lightest"\)/, /^spec\.serving\.headroom: must be above 0 \(is: 0\)/],
+    ],
+    [
+      "a floor of no stage, and one that is no variant of its stage",
+      edited(d => {
+        d.spec.serving = { floor: { detect: "tiny", reed: "only" } };
+      }),
+      [
+        /^spec\.serving\.floor\.detect: is not a variant of stage `detect` \(is: "?tiny"?\)\. Write one of: heavy, light\./,
+        /^spec\.serving\.floor\.reed: is of no stage of the pipeline .*Write one of: detect, read\./,
+      ],
+    ],
+    [
       "what can be no service account",
       edited(d => {
         d.spec.stages[0].serviceAccounts = ["cards", "system:admin"];

@@ -23,57 +23,92 @@ function pipeline(): Pipeline {
   return { ...plain, accuracy: { ...plain.accuracy, estimators } };
 }
 
-const rounded = ({ right, correction, ...same }: AccuracyEstimate) => ({
+/** One row of each stage, by one variant. */
+const serveBy = (variants: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(variants).map(([stage, variant]) => [stage, new Map([[variant, 1]])]));
+const round = ({ right, correction, ...same }: AccuracyEstimate) => ({
   ...same,
   right: Math.round(1e9 * right) / 1e9,
   correction: Math.round(1e9 * correction) / 1e9,
 });
-const contextOf = (count: number): Numbers => ({ numbers: [], count, values: new Array(count).fill(1) });
+const createContext = (count: number): Numbers => ({ numbers: [], count, values: new Array(count).fill(1) });
 
 describe("AccuracyMeter", () => {
   it("adds up the chances of each combination's answers", () => {
     const meter = new AccuracyMeter(pipeline(), code);
-    meter.observe("a", LIGHT, contextOf(2));
-    meter.observe("b", LIGHT, contextOf(3));
-    meter.observe("c", HEAVY, contextOf(1));
-    assert.deepEqual(meter.report().map(rounded), [
+    meter.observe("a", serveBy(LIGHT), createContext(2));
+    meter.observe("b", serveBy(LIGHT), createContext(3));
+    meter.observe("c", serveBy(HEAVY), createContext(1));
+    assert.deepEqual(meter.report().map(round), [
       { variants: LIGHT, requests: 2, right: 1.25, labels: 0, correction: 0 },
       { variants: HEAVY, requests: 1, right: 0.25, labels: 0, correction: 0 },
     ]);
   });
 
-  it("counts a request without rows for the variant that served last, and none of two variants at once", () => {
+  it("counts a request without rows for the variant that served last", () => {
     const meter = new AccuracyMeter(pipeline(), code);
-    meter.observe("a", { count: "light" }, contextOf(2));
+    meter.observe("a", serveBy({ count: "light" }), createContext(2));
     assert.deepEqual(meter.report(), []);
-    meter.observe("b", HEAVY, contextOf(2));
-    meter.observe("c", { count: "light" }, contextOf(2));
-    meter.observe("d", { count: "light", read: "heavy+light" }, contextOf(2));
+    meter.observe("b", serveBy(HEAVY), createContext(2));
+    meter.observe("c", serveBy({ count: "light" }), createContext(2));
+    meter.observe("d", serveBy({ count: "light", read: "heavy&light" }), createContext(2));
     assert.deepEqual(
       meter.report().map(({ variants, requests }) => [variants, requests]),
       [[HEAVY, 2]],
     );
   });
 
+  it("counts an answer of several variants for each combination by the product of its shares, and a label too", () => {
+    const meter = new AccuracyMeter(pipeline(), code);
+    const served = {
+      count: new Map([
+        ["light", 4],
+        ["heavy", 4],
+      ]),
+      read: new Map([
+        ["heavy", 3],
+        ["light", 1],
+      ]),
+    };
+    meter.observe("a", served, createContext(3));
+    assert.ok(meter.label("a", true));
+    assert.deepEqual(meter.report().map(round), [
+      { variants: LIGHT, requests: 0.125, right: 0.125 * 0.75, labels: 0.125, correction: 0.125 * 0.25 },
+      { variants: HEAVY, requests: 0.375, right: 0.375 * 0.75, labels: 0.375, correction: 0.375 * 0.25 },
+    ]);
+  });
+
+  it("counts the combinations of the largest shares alone where there are many", () => {
+    const plain = numberPipeline();
+    const names = Array.from({ length: 10 }, (_, i) => `v${i}`);
+    const estimators = names.flatMap(count => names.map(read => ({ variants: { count, read }, model: MODEL })));
+    const meter = new AccuracyMeter({ ...plain, accuracy: { ...plain.accuracy, estimators } }, code);
+    const rows = new Map(names.map((name, i) => [name, i === 0 ? 91 : 1]));
+    meter.observe("a", { count: rows, read: rows }, createContext(2));
+    const report = meter.report();
+    assert.equal(report.length, 16);
+    assert.ok(report.reduce((sum, { requests }) => sum + requests, 0) > 0.95);
+  });
+
   it("leaves estimators of other stages out", () => {
     const plain = numberPipeline();
     const estimators = [{ variants: { count: "light" }, model: MODEL }];
     const meter = new AccuracyMeter({ ...plain, accuracy: { ...plain.accuracy, estimators } }, code);
-    meter.observe("a", { count: "light" }, contextOf(2));
+    meter.observe("a", serveBy({ count: "light" }), createContext(2));
     assert.deepEqual(meter.report(), []);
   });
 
   it("takes each label once", () => {
     const meter = new AccuracyMeter(pipeline(), code);
-    for (const id of ["a", "b"]) meter.observe(id, LIGHT, contextOf(3));
+    for (const id of ["a", "b"]) meter.observe(id, serveBy(LIGHT), createContext(3));
     assert.deepEqual([meter.label("a", true), meter.label("b", false), meter.label("a", true)], [true, true, false]);
-    const [{ labels, correction } = assert.fail()] = meter.report().map(rounded);
+    const [{ labels, correction } = assert.fail()] = meter.report().map(round);
     assert.deepEqual([labels, correction], [2, 0.25 - 0.75]);
   });
 
   it("remembers ten thousand answers", () => {
     const meter = new AccuracyMeter(pipeline(), code);
-    for (let i = 0; i <= 10_000; i++) meter.observe(`${i}`, LIGHT, contextOf(2));
+    for (let i = 0; i <= 10_000; i++) meter.observe(`${i}`, serveBy(LIGHT), createContext(2));
     assert.deepEqual([meter.label("0", true), meter.label("1", true), meter.label("10000", true)], [false, true, true]);
   });
 
@@ -85,7 +120,8 @@ describe("AccuracyMeter", () => {
     }));
     const meter = new AccuracyMeter({ ...plain, accuracy: { ...plain.accuracy, estimators } }, code);
     for (const round of ["a", "b"])
-      for (const [i, { variants }] of estimators.entries()) meter.observe(`${round}${i}`, variants, contextOf(2));
+      for (const [i, { variants }] of estimators.entries())
+        meter.observe(`${round}${i}`, serveBy(variants), createContext(2));
     const report = meter.report();
     assert.ok(report.length > 500 && JSON.stringify(report).length < 160 * 1024, `${report.length}`);
     assert.ok(report.every(({ requests }) => requests === 2));
@@ -96,7 +132,7 @@ describe("AccuracyMeter", () => {
       ...code,
       signals: () => assert.fail("nobody asked"),
     });
-    meter.observe("a", LIGHT, contextOf(2));
+    meter.observe("a", serveBy(LIGHT), createContext(2));
     assert.deepEqual(meter.report(), []);
     assert.equal(meter.label("a", true), false);
   });

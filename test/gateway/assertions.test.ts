@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "mocha";
-import { brokenAssertions } from "../../gateway/broken-assertions.ts";
+import { brokenAssertions, signalsOf } from "../../gateway/signals.ts";
 import type { PipelineCode } from "../../gateway/stage.ts";
 import { type Numbers, numberCode, startNumberGateway } from "./number-pipeline.ts";
 import { startEchoReplica } from "./replicas.ts";
@@ -55,5 +55,31 @@ describe("assertions of a pipeline's code", () => {
       assert.deepEqual(((await response.json()) as Numbers).values, values);
     }
     assert.deepEqual(await failures(), { hasNumbers: 1, small: 1, sound: 3 });
+  });
+});
+
+const codeWithSignals = {
+  ...numberCode,
+  signals: ({ values }: Numbers) => ({ count: values.length, first: values[0] ?? Number.NaN }),
+  assertions: { small: ({ values }: Numbers) => values.every(value => value < 100) },
+} as PipelineCode;
+
+describe("signalsOf()", () => {
+  it("has the code's signals and its broken assertions", () => {
+    assert.deepEqual(signalsOf(codeWithSignals, { numbers: [], values: [7, 200] }), {
+      count: 2,
+      first: 7,
+      "broken.small": 1,
+    });
+    assert.deepEqual(signalsOf(codeWithSignals, { numbers: [], values: [] }), {
+      count: 0,
+      first: Number.NaN,
+      "broken.small": 0,
+    });
+  });
+
+  it("has none where the code has none, or throws", () => {
+    assert.deepEqual(signalsOf(numberCode as PipelineCode, {}), {});
+    assert.deepEqual(signalsOf(codeWithSignals, null), { "broken.small": 1 });
   });
 });

@@ -1,119 +1,104 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { chunkRows, leastWork } from "../../gateway/balance.ts";
-import { ServiceEstimate } from "../../gateway/service-estimate.ts";
-import { numberPipeline, stageOf } from "./number-pipeline.ts";
+import { chooseOfTwo, splitRows } from "../../gateway/balance.ts";
+import { seededRandom } from "../../load/seeded-random.ts";
 
 const load = (outstandingRows: number, rowMs: number) => ({ outstandingRows, rowMs });
 
-describe("leastWork()", () => {
-  it("weighs outstanding rows by the service time of the variant", () => {
-    const [slowIdle, fastBusy] = [load(0, 20), load(5, 3)];
-    assert.equal(
-      leastWork([slowIdle, fastBusy], 1, () => 0),
-      fastBusy,
-    );
-    assert.equal(
-      leastWork([slowIdle, load(6, 3)], 1, () => 0),
-      slowIdle,
-    );
+describe("chooseOfTwo()", () => {
+  it("takes the one of two that is done sooner with the rows that it has", () => {
+    const [slow, fast] = [load(1, 20), load(6, 3)];
+    for (let seed = 1; seed < 20; seed++) assert.equal(chooseOfTwo([slow, fast], seededRandom(seed)), fast);
+    const busy = load(7, 3);
+    for (let seed = 1; seed < 20; seed++) assert.equal(chooseOfTwo([slow, busy], seededRandom(seed)), slow);
   });
 
-  it("counts the rows that are to be sent", () => {
-    const [slowIdle, fastBusy] = [load(0, 20), load(9, 3)];
-    assert.equal(
-      leastWork([slowIdle, fastBusy], 1, () => 0),
-      slowIdle,
-    );
-    assert.equal(
-      leastWork([slowIdle, fastBusy], 4, () => 0),
-      fastBusy,
-    );
+  it("takes one that has nothing to do, however slow it is", () => {
+    const idle = load(0, 1000);
+    for (let seed = 1; seed < 20; seed++) assert.equal(chooseOfTwo([idle, load(1, 1)], seededRandom(seed)), idle);
   });
 
-  it("is null without replicas", () => {
-    assert.equal(leastWork([], 1, Math.random), null);
+  it("is the only one, and null without replicas", () => {
+    const only = load(5, 1);
+    assert.equal(chooseOfTwo([only], Math.random), only);
+    assert.equal(chooseOfTwo([], Math.random), null);
+  });
+
+  it("looks at two different ones: never the busiest, and the others as often as two of them meet", () => {
+    const replicas = [load(1, 1), load(2, 1), load(3, 1), load(4, 1)];
+    const counts = replicas.map(() => 0);
+    const random = seededRandom(1);
+    for (let i = 0; i < 6000; i++) {
+      const at = replicas.indexOf(chooseOfTwo(replicas, random) ?? load(0, 0));
+      counts[at] = (counts[at] ?? 0) + 1;
+    }
+    assert.equal(counts[3], 0);
+    for (const [at, expected] of [3000, 2000, 1000].entries())
+      assert.ok(Math.abs((counts[at] ?? 0) - expected) < 200, String(counts));
   });
 
   it("breaks ties evenly", () => {
-    const replicas = [load(1, 2), load(2, 4 / 3), load(1, 2), load(9, 9)];
+    const replicas = [load(1, 2), load(2, 1), load(4, 0.5)];
+    const random = seededRandom(2);
     const counts = replicas.map(() => 0);
-    let seed = 1;
-    const random = () => {
-      seed = (seed * 16807) % 2147483647;
-      return seed / 2147483647;
-    };
-    for (let i = 0; i < 9000; i++) {
-      const index = replicas.indexOf(leastWork(replicas, 1, random) ?? load(0, 0));
-      counts[index] = (counts[index] ?? 0) + 1;
+    for (let i = 0; i < 6000; i++) {
+      const at = replicas.indexOf(chooseOfTwo(replicas, random) ?? load(0, 0));
+      counts[at] = (counts[at] ?? 0) + 1;
     }
-    for (const count of counts.slice(0, 3)) assert.ok(Math.abs(count - 3000) < 200, String(counts));
-    assert.equal(counts[3], 0);
+    for (const count of counts) assert.ok(Math.abs(count - 2000) < 200, String(counts));
   });
 });
 
-describe("chunkRows()", () => {
-  it("spreads rows evenly, but puts 2 ms of work into a call", () => {
-    assert.equal(chunkRows(18, 9, 5, null), 2);
-    assert.equal(chunkRows(18, 9, 0.5, null), 4);
-    assert.equal(chunkRows(18, 9, 0.5, 1), 4, "more than a batch, where a batch is not worth a call");
-    assert.equal(chunkRows(18, 2, 5, 4), 4);
+describe("splitRows()", () => {
+  const countRows = (rows: number, replicas: readonly ReturnType<typeof load>[]) =>
+    splitRows(rows, replicas, seededRandom(1)).map(call => call.rows);
+
+  it("spreads rows evenly over idle replicas, but puts 2 ms of work into a call", () => {
+    const idle = (count: number, rowMs: number) => Array.from({ length: count }, () => load(0, rowMs));
+    assert.deepEqual(countRows(18, idle(9, 5)), [2, 2, 2, 2, 2, 2, 2, 2, 2]);
+    assert.deepEqual(countRows(18, idle(9, 0.5)), [4, 4, 4, 3, 3]);
+    assert.deepEqual(countRows(3, idle(9, 0.5)), [3], "3 rows are not worth two calls");
+    assert.deepEqual(countRows(3, idle(9, 5)), [1, 1, 1]);
+    assert.deepEqual(countRows(3, []), []);
   });
 
-  it("stays within the batch and the rows, and is never 0", () => {
+  it("makes calls that end together, by the rows that replicas have and their times for a row", () => {
+    const [idle, busy, slow] = [load(0, 2), load(6, 2), load(0, 8)];
+    const calls = splitRows(15, [idle, busy, slow], seededRandom(1));
+    const rowsFor = (replica: typeof idle) => calls.find(call => call.replica === replica)?.rows;
+    // 20 ms: 10 rows, 4 after the 6 that wait, and hardly more than 2.
+    assert.deepEqual([rowsFor(idle), rowsFor(busy), rowsFor(slow)], [10, 3, 2]);
+  });
+
+  it("makes no call to a replica that would be done only after the others", () => {
+    const [idle, drowned] = [load(0, 2), load(100, 2)];
+    assert.deepEqual(splitRows(8, [drowned, idle], seededRandom(1)), [{ replica: idle, rows: 8 }]);
+  });
+
+  it("sends every row once, to replicas that differ, and no call ends a row later than it must", () => {
+    const replica = fc.record({
+      outstandingRows: fc.double({ min: 0, max: 200, noNaN: true }),
+      rowMs: fc.double({ min: 0.01, max: 200, noNaN: true }),
+    });
     const property = fc.property(
-      fc.integer({ min: 1, max: 5000 }),
-      fc.integer({ min: 0, max: 50 }),
-      fc.double({ min: 0, max: 1000, noNaN: true }),
-      fc.option(fc.integer({ min: 1, max: 64 })),
-      (rows, replicas, rowMs, batch) => {
-        const size = chunkRows(rows, replicas, rowMs, batch);
-        const worthwhile = Math.ceil(2 / Math.max(rowMs, 0.01));
-        assert.ok(size >= 1 && size <= rows && size <= Math.max(worthwhile, batch ?? rows) && Number.isInteger(size));
+      fc.integer({ min: 1, max: 300 }),
+      fc.array(replica, { minLength: 1, maxLength: 12 }),
+      fc.integer(),
+      (rows, replicas, seed) => {
+        const calls = splitRows(rows, replicas, seededRandom(seed));
+        assert.equal(
+          calls.reduce((sum, call) => sum + call.rows, 0),
+          rows,
+        );
+        assert.ok(calls.every(call => call.rows >= 1 && Number.isInteger(call.rows)));
+        assert.equal(new Set(calls.map(call => call.replica)).size, calls.length);
+        const endMs = (call: (typeof calls)[number], more: number) =>
+          (call.replica.outstandingRows + call.rows + more) * call.replica.rowMs;
+        const soonestWithMore = Math.min(...calls.map(call => endMs(call, 1)));
+        for (const call of calls) assert.ok(endMs(call, 0) <= soonestWithMore + 1e-6);
       },
     );
     fc.assert(property);
-  });
-});
-
-describe("ServiceEstimate", () => {
-  const stage = stageOf(numberPipeline(), "read");
-  const heavy = { variant: "heavy", batch: 1 };
-
-  it("starts with the profile of the variant, or of the default variant where that is not known", () => {
-    const estimate = new ServiceEstimate(stage);
-    assert.equal(estimate.rowMs(heavy, 0), 8);
-    assert.equal(estimate.rowMs({ variant: undefined, batch: undefined }, 0), 1);
-    assert.equal(estimate.rowMs({ variant: "other", batch: undefined }, 0), 1);
-  });
-
-  it("comes to what is observed, and goes back to the profile when nothing is", () => {
-    const estimate = new ServiceEstimate(stage);
-    for (let i = 0; i < 100; i++) estimate.observe(heavy, 2, 48, 1000 + i);
-    assert.ok(Math.abs(estimate.rowMs(heavy, 1099) - 24) < 0.1);
-    assert.ok(Math.abs(estimate.rowMs({ variant: "light", batch: 1 }, 1099) - 3) < 0.1);
-    assert.ok(Math.abs(estimate.rowMs(heavy, 6099) - 16) < 0.1);
-  });
-
-  it("expects of several rows what their batches take, the last one as far as it is filled", () => {
-    const batches = { variant: "light", batch: 4 };
-    const points = [
-      { batch: 1, latencyMs: 10, scv: 0 },
-      { batch: 4, latencyMs: 12, scv: 0 },
-    ];
-    const variants = stage.variants.map(variant => ({
-      ...variant,
-      profile: variant.profile && { ...variant.profile, points },
-    }));
-    const estimate = new ServiceEstimate({ ...stage, variants });
-    for (let i = 0; i < 100; i++) estimate.observe(batches, 9, 12 + 12 + 10, i);
-    assert.ok(Math.abs(estimate.rowMs(batches, 99) - 3) < 1e-9);
-  });
-
-  it("is not ruined by one stall", () => {
-    const estimate = new ServiceEstimate(stage);
-    estimate.observe(heavy, 2, 1e6, 0);
-    assert.ok(estimate.rowMs(heavy, 0) < 24);
   });
 });

@@ -62,25 +62,17 @@ describe("ipcEndpoints()", () => {
   it("gives each table, an address once, and unknown things left out", () => {
     const { channel, tables, stop } = follow();
     const a = [
-      { address: "h:1", variant: "v", batch: 4, x: 1 },
+      { address: "h:1", x: 1 },
       { address: "h:1" },
-      { address: "h:2", batch: 0.5, variant: 3, voter: 3 },
+      { address: "h:2", voter: 3 },
       { address: "h:3", voter: "v" },
     ];
     channel.emit("message", { kind: "endpoints", stages: { a } });
     channel.emit("message", { kind: "other" });
     stop();
     channel.emit("message", { kind: "endpoints", stages: {} });
-    const none = { variant: undefined, batch: undefined, voter: undefined };
-    assert.deepEqual(tables, [
-      {
-        a: [
-          { address: "h:1", ...none },
-          { address: "h:2", ...none },
-          { address: "h:3", ...none, voter: "v" },
-        ],
-      },
-    ]);
+    const voters = { "h:1": undefined, "h:2": undefined, "h:3": "v" };
+    assert.deepEqual(tables, [{ a: Object.entries(voters).map(([address, voter]) => ({ address, voter })) }]);
   });
 
   it("reports a malformed message and keeps the last table", () => {

@@ -4,6 +4,7 @@ import { describe, it } from "mocha";
 import { VariscaleError } from "../../domain/errors.ts";
 import { DATATYPES, type StageContract } from "../../domain/tensor.ts";
 import { decodeInferResponse, encodeInferRequest } from "../../gateway/infer-codec.ts";
+import { formatShares, readRungs, sumRows } from "../../gateway/rows-by-variant.ts";
 import type { Row } from "../../gateway/stage.ts";
 import { bytesOf, bytesPerElement, elementsOf } from "../../runtime/tensor-data.ts";
 
@@ -11,7 +12,11 @@ const numeric = DATATYPES.filter(datatype => datatype !== "BYTES");
 
 /** A request and a response have the same form, so what was encoded can be decoded when the contract is turned round. */
 function roundTrip(contract: StageContract, rows: readonly Row[], padding: number): readonly Row[] {
-  const encoded = encodeInferRequest({ inputs: contract.outputs, outputs: [] }, rows, { id: "i", timeoutMs: 10 });
+  const encoded = encodeInferRequest({ inputs: contract.outputs, outputs: [] }, rows, {
+    id: "i",
+    timeoutMs: 10,
+    sloTimeoutMs: 10,
+  });
   const [header = new Uint8Array(), ...tensors] = encoded.parts;
   const parsed = JSON.parse(Buffer.from(header).toString()) as { inputs: unknown };
   const answer = Buffer.from(" ".repeat(padding) + JSON.stringify({ model_version: "v", outputs: parsed.inputs }));
@@ -20,7 +25,7 @@ function roundTrip(contract: StageContract, rows: readonly Row[], padding: numbe
     encoded.totalBytes,
     encoded.parts.reduce((sum, part) => sum + part.byteLength, 0),
   );
-  return decodeInferResponse(contract, rows.length, body, String(answer.byteLength)).outputs;
+  return decodeInferResponse({ contract, variants: [] }, rows.length, body, String(answer.byteLength)).outputs;
 }
 
 describe("the infer codec", () => {
@@ -53,6 +58,17 @@ describe("the infer codec", () => {
     fc.assert(property);
   });
 
+  it("says how much time is left, never more of the SLO than at all, and at least a millisecond", () => {
+    const timesFor = (timeoutMs: number, sloTimeoutMs: number) => {
+      const { parts } = encodeInferRequest({ inputs: [], outputs: [] }, [], { id: "i", timeoutMs, sloTimeoutMs });
+      return (JSON.parse(Buffer.from(parts[0]!).toString()) as { parameters: unknown }).parameters;
+    };
+    assert.deepEqual(timesFor(300.7, 99.9), { timeout_ms: 300, slo_timeout_ms: 99 });
+    assert.deepEqual(timesFor(80, 200), { timeout_ms: 80, slo_timeout_ms: 80 });
+    assert.deepEqual(timesFor(80, -5), { timeout_ms: 80, slo_timeout_ms: 1 });
+    assert.deepEqual(timesFor(0.2, 0.1), { timeout_ms: 1, slo_timeout_ms: 1 });
+  });
+
   it("throws a VariscaleError for whatever else a replica may answer", () => {
     const contract: StageContract = { inputs: [], outputs: [{ name: "y", datatype: "FP32", shape: [-1, 2] }] };
     const output = fc.record(
@@ -69,7 +85,7 @@ describe("the infer codec", () => {
     );
     const answer = fc.oneof(
       fc.json(),
-      fc.record({ outputs: fc.array(output) }).map(value => JSON.stringify(value)),
+      fc.record({ outputs: fc.array(output), parameters: fc.anything() }).map(value => JSON.stringify(value)),
     );
     let refused = 0;
     const property = fc.property(
@@ -80,7 +96,7 @@ describe("the infer codec", () => {
         const header = Buffer.from(text ?? "");
         for (const headerLength of [String(header.byteLength), length, undefined]) {
           try {
-            decodeInferResponse(contract, 1, Buffer.concat([header, data]), headerLength);
+            decodeInferResponse({ contract, variants: [] }, 1, Buffer.concat([header, data]), headerLength);
           } catch (error) {
             assert.ok(error instanceof VariscaleError, String(error));
             refused += 1;
@@ -90,5 +106,91 @@ describe("the infer codec", () => {
     );
     fc.assert(property, { numRuns: 500 });
     assert.ok(refused > 1000);
+  });
+});
+
+describe("readRungs()", () => {
+  const VARIANTS = ["small", "v4-256"];
+
+  it("reads the rows that each variant served", () => {
+    assert.deepEqual(
+      readRungs("v4-256=6,small=2", 8, VARIANTS),
+      new Map([
+        ["v4-256", 6],
+        ["small", 2],
+      ]),
+    );
+  });
+
+  for (const wrong of [
+    undefined,
+    8,
+    "",
+    "small",
+    "small=8,",
+    "small=0,v4-256=8",
+    "small=-1,v4-256=9",
+    "small=2.5,v4-256=5.5",
+    "small=4,small=4",
+    "small=4,other=4",
+    "small=2,v4-256=5",
+    "small=1e1",
+    `small=8${" ".repeat(5000)}`,
+  ])
+    it(`ignores ${JSON.stringify(wrong)?.slice(0, 40)}`, () => {
+      assert.equal(readRungs(wrong, 8, VARIANTS), null);
+    });
+});
+
+describe("formatShares()", () => {
+  it("names a variant alone as it is, and several with their shares, the one of most rows first", () => {
+    assert.equal(formatShares(new Map([["a", 3]])), "a");
+    assert.equal(
+      formatShares(
+        new Map([
+          ["b", 1],
+          ["a", 3],
+        ]),
+      ),
+      "a:0.75+b:0.25",
+    );
+    assert.equal(
+      formatShares(
+        new Map([
+          ["c", 1],
+          ["b", 1],
+          ["a", 1],
+        ]),
+      ),
+      "a:0.333+b:0.333+c:0.333",
+    );
+    assert.equal(
+      formatShares(
+        new Map([
+          ["a", 1],
+          ["b", 9999],
+        ]),
+      ),
+      "b:1+a:0.0001",
+    );
+  });
+});
+
+describe("sumRows()", () => {
+  it("adds up what replicas served by the same variant", () => {
+    const parts = [
+      new Map([["a", 1]]),
+      new Map([
+        ["b", 2],
+        ["a", 3],
+      ]),
+    ];
+    assert.deepEqual(
+      sumRows(parts),
+      new Map([
+        ["a", 4],
+        ["b", 2],
+      ]),
+    );
   });
 });

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import type { Pipeline } from "../../domain/pipeline.ts";
 import { loadCode } from "../../gateway/load-code.ts";
-import { requireVotes } from "../../gateway/require-votes.ts";
 import type { PipelineCode } from "../../gateway/stage.ts";
+import { requireVotes } from "../../gateway/votings.ts";
 import { numberCode, numberPipeline } from "./number-pipeline.ts";
 
 /** Its file has `votes` for the stage `read`. */

@@ -7,7 +7,10 @@ export interface SeenCall {
   readonly path: string;
   readonly rows: readonly (readonly number[])[];
   readonly timeoutMs: number;
+  readonly sloTimeoutMs: number;
   readonly id: string;
+  /** Its header `x-sequence-id`. */
+  readonly sequenceId: string | undefined;
   /** Its headers of W3C Trace Context. */
   readonly trace: Readonly<Record<string, unknown>>;
 }
@@ -21,8 +24,10 @@ export interface Replica {
   variant: string;
   /** It was closed. */
   isGone: boolean;
-  /** Told in its answers; missing: it says nothing of it. */
-  lasting?: { readonly lasting_variant: unknown; readonly lasting_batch: unknown };
+  /** Parameters of its answers. */
+  parameters: Readonly<Record<string, unknown>>;
+  /** It takes calls and does not answer them. */
+  isSilent: boolean;
   close(): Promise<void>;
 }
 
@@ -123,13 +128,13 @@ export function encodeAnswer(
   call: SeenCall,
   variant: string,
   change: Record<string, unknown> = {},
-  lasting: Replica["lasting"] = undefined,
+  parameters: Replica["parameters"] = {},
 ) {
   const data = Buffer.from(new Float32Array(call.rows.map(numberIn)).buffer);
-  const parameters = { binary_data_size: data.length };
-  const output = { name: "y", datatype: "FP32", shape: [call.rows.length, 1], parameters, ...change };
+  const size = { binary_data_size: data.length };
+  const output = { name: "y", datatype: "FP32", shape: [call.rows.length, 1], parameters: size, ...change };
   const header = Buffer.from(
-    JSON.stringify({ model_name: "m", model_version: variant, id: call.id, parameters: lasting, outputs: [output] }),
+    JSON.stringify({ model_name: "m", model_version: variant, id: call.id, parameters, outputs: [output] }),
   );
   return {
     headers: { "inference-header-content-length": String(header.length) },
@@ -138,7 +143,7 @@ export function encodeAnswer(
 }
 
 function answer(call: SeenCall, response: ServerResponse, replica: Replica): void {
-  const { headers, body } = encodeAnswer(call, replica.variant, {}, replica.lasting);
+  const { headers, body } = encodeAnswer(call, replica.variant, {}, replica.parameters);
   response.writeHead(200, headers).end(body);
 }
 
@@ -154,7 +159,7 @@ async function startReplica(variant: string, behave: Behave): Promise<Replica> {
         response.once("close", () => {
           if (!response.writableFinished) replica.cuts += 1;
         });
-        return behave(call, response, replica);
+        return replica.isSilent ? undefined : behave(call, response, replica);
       },
       () => response.destroy(),
     );
@@ -167,6 +172,8 @@ async function startReplica(variant: string, behave: Behave): Promise<Replica> {
     cuts: 0,
     variant,
     isGone: false,
+    parameters: {},
+    isSilent: false,
     close: async () => {
       const closed = new Promise(resolve => server.close(resolve));
       server.closeAllConnections();
@@ -190,5 +197,7 @@ async function read(request: IncomingMessage): Promise<SeenCall> {
   const rows = Array.from({ length: input.shape[0] }, (_, i) => [...data.subarray(2 * i, 2 * i + 2)]);
   const { traceparent, tracestate } = request.headers;
   const trace = { ...(traceparent !== undefined && { traceparent }), ...(tracestate !== undefined && { tracestate }) };
-  return { path: request.url ?? "", rows, timeoutMs: header.parameters.timeout_ms, id: header.id, trace };
+  const { timeout_ms: timeoutMs, slo_timeout_ms: sloTimeoutMs } = header.parameters;
+  const sequenceId = request.headers["x-sequence-id"] as string | undefined;
+  return { path: request.url ?? "", rows, timeoutMs, sloTimeoutMs, id: header.id, sequenceId, trace };
 }

@@ -85,7 +85,10 @@ describe("runPipeline() of a graph", () => {
       const end = waiting.get(stage);
       assert.ok(end, `${stage} has not started`);
       waiting.delete(stage);
-      end({ outputs: Array.from({ length: rows }, () => row(0)), variants: [`${stage}-variant`] });
+      end({
+        outputs: Array.from({ length: rows }, () => row(0)),
+        rowsByVariant: new Map([[`${stage}-variant`, rows]]),
+      });
       await turn();
     };
     return { waiting, traces, outcome, turn, answer, scope: open };
@@ -105,9 +108,9 @@ describe("runPipeline() of a graph", () => {
     const served = await outcome;
     assert.deepEqual(served, { kind: "served", body: '["first","right","left","join"]' });
     const join = traces.find(({ stage }) => stage === "join");
-    assert.deepEqual([join?.upstreamRows, join?.upstreamVariant], [2, "right-variant"]);
+    assert.deepEqual(join?.upstream, new Map([["right-variant", 2]]));
     const left = traces.find(({ stage }) => stage === "left");
-    assert.deepEqual([left?.upstreamRows, left?.upstreamVariant], [1, "first-variant"]);
+    assert.deepEqual(left?.upstream, new Map([["first-variant", 1]]));
   });
 
   it("starts nothing after a branch that has ended the request", async () => {

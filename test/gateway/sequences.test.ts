@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "mocha";
-import { MOST_SEQUENCES, SequenceMemory } from "../../gateway/sequence-memory.ts";
-import { sequencePlaceOf } from "../../gateway/sequence-place.ts";
+import { MOST_SEQUENCES, readSequencePlace, SequenceMemory } from "../../gateway/sequence-memory.ts";
 import { definePipeline, type PipelineCode } from "../../gateway/stage.ts";
 import { type Numbers, numberCode, startNumberGateway } from "./number-pipeline.ts";
 import { startEchoReplica } from "./replicas.ts";
@@ -31,11 +30,11 @@ function risingCode(held: (readonly number[])[] = []): PipelineCode {
 
 const valued = (...values: number[]) => ({ values });
 
-describe("sequencePlaceOf()", () => {
+describe("readSequencePlace()", () => {
   it("takes both headers together or none", () => {
-    assert.equal(sequencePlaceOf({}), null);
+    assert.equal(readSequencePlace({}), null);
     const [id, number] = ["camera-1/day_2", "41"];
-    assert.deepEqual(sequencePlaceOf({ "x-sequence-id": id, "x-sequence-number": number }), { id, number: 41 });
+    assert.deepEqual(readSequencePlace({ "x-sequence-id": id, "x-sequence-number": number }), { id, number: 41 });
     for (const headers of [
       { "x-sequence-id": id },
       { "x-sequence-number": number },
@@ -44,7 +43,7 @@ describe("sequencePlaceOf()", () => {
       { "x-sequence-id": "a".repeat(129), "x-sequence-number": number },
       ...["-1", "1.5", "", "1e3", "1".repeat(16)].map(wrong => ({ "x-sequence-id": id, "x-sequence-number": wrong })),
     ])
-      assert.equal(sequencePlaceOf(headers), "invalid", JSON.stringify(headers));
+      assert.equal(readSequencePlace(headers), "invalid", JSON.stringify(headers));
   });
 });
 

@@ -33,6 +33,7 @@ export interface PipelineShape {
   readonly sloMs?: number;
   readonly quantile?: number;
   readonly objective?: Partial<Objective>;
+  readonly serving?: Partial<Pipeline["serving"]>;
   readonly overhead?: Pipeline["overhead"];
   readonly combinations?: Pipeline["accuracy"]["combinations"];
   readonly method?: AccuracyMethod;
@@ -55,6 +56,7 @@ export function pipelineOf(shape: PipelineShape): Pipeline {
       podShape: "stage",
       ...shape.objective,
     },
+    serving: { rule: "ladder", headroom: 0.75, floor: {}, ...shape.serving },
     loadSource: "gateway",
     loadQuery: null,
     code: null,

@@ -43,7 +43,6 @@ const HEALTHY: Series = {
   [broken("steady")]: "0+0.06x700",
   [`${SWITCHES}="done"}`]: "0+1x700",
   [`${SWITCHES}="superseded"}`]: "0+1x700",
-  [`variscale_switcher_protecting{${OF},stage="detect"}`]: "0x700",
   [`variscale_switcher_sessions_lost_total{${OF},stage="detect",variant="heavy"}`]: "0x700",
   [`${IDENTITY}="verified"}`]: "0+10x700",
   [`${IDENTITY}="kept"}`]: "0+10x700",
@@ -179,13 +178,6 @@ const SCENARIOS: readonly Scenario[] = [
     firesAt: 66,
     quietAt: 62,
     alert: alert("SwitchersRefused", "warning", 'namespace="shop",outcome="mismatched"'),
-  },
-  {
-    what: "switchers protect themselves",
-    change: { [`variscale_switcher_protecting{${OF},stage="detect"}`]: "0x60 1x100" },
-    firesAt: 72,
-    quietAt: 70,
-    alert: alert("SwitchersProtecting", "warning", `${OF},stage="detect"`),
   },
   {
     what: "sessions crash again and again",

@@ -24,10 +24,12 @@ describe("FollowService", () => {
     const switcher = running.switcher();
     await until(() => switcher.assignments.length === 1, "an assignment");
     const { newcomer } = stage() ?? {};
-    assert.equal(switcher.newest?.variant, newcomer?.variant);
+    assert.deepEqual(switcher.newest?.rungs, newcomer?.rungs);
+    assert.deepEqual([switcher.newest?.top, switcher.newest?.floor], [newcomer?.top, newcomer?.floor]);
     assert.deepEqual(switcher.newest?.version, newcomer?.version);
     assert.equal(switcher.newest?.decisionId, newcomer?.decisionId);
-    assert.equal(switcher.newest?.overload?.enterQueueMs, newcomer?.overload.enterQueueMs);
+    for (const time of ["budgetMs", "laterBudgetMs", "laterLeastMs", "headroom"] as const)
+      assert.equal(switcher.newest?.[time], newcomer?.[time]);
   });
 
   it("keeps the stream of a switcher that has measured six variants at each of 1000 batch sizes", async () => {
@@ -101,7 +103,7 @@ describe("FollowService", () => {
     await running.planFor(20);
     const switcher = running.switcher();
     await until(() => switcher.assignments.length === 1, "an assignment");
-    const refused = switcher.newest?.variant;
+    const refused = switcher.newest?.top;
     assert.equal(refused, "heavy");
     switcher.nack("sha256_mismatch");
     await until(() => connected()[0]?.nack !== null, "the refusal");
@@ -110,12 +112,27 @@ describe("FollowService", () => {
       board => board.reasons.includes("quarantined"),
       () => switcher.report({ variant: "light", residentVariants: ["light"] }),
     );
-    await until(() => switcher.newest?.variant !== refused, "another variant");
+    await until(() => switcher.newest?.top !== refused, "another variant");
+  });
+
+  it("quarantines the rung that a refusal names, and no other", async () => {
+    await running.planFor(20);
+    const switcher = running.switcher();
+    await until(() => switcher.assignments.length === 1, "an assignment");
+    switcher.nack("golden_mismatch", switcher.newest?.version, "light");
+    await until(() => connected()[0]?.nack !== null, "the refusal");
+    assert.equal(connected()[0]?.nack?.variant, "light");
+    await running.runUntil(
+      board => board.reasons.includes("quarantined"),
+      () => switcher.report(),
+    );
+    await until(() => switcher.newest?.floor === "middle", "another floor");
+    assert.equal(switcher.newest?.top, "heavy");
   });
 
   it("tells a newcomer nothing that it has no model file of, and takes silence on them for none", async () => {
     await running.planFor(20);
-    assert.equal(stage()?.newcomer?.fallbackVariant, "light");
+    assert.equal(stage()?.newcomer?.floor, "light");
     const missingVariants = ["light"];
     const switcher = running.switcher({ missingVariants });
     await until(() => connected().length === 1, "the switcher");
@@ -124,12 +141,12 @@ describe("FollowService", () => {
       () => switcher.report({ missingVariants }),
     );
     await until(() => switcher.assignments.length > 0, "an assignment");
-    assert.ok(switcher.assignments.every(({ fallbackVariant }) => fallbackVariant === "middle"));
+    assert.ok(switcher.assignments.every(({ floor }) => floor === "middle"));
     await running.runUntil(
       board => !board.reasons.includes("not_installed"),
       () => switcher.report(),
     );
-    await until(() => switcher.newest?.fallbackVariant === "light", "the fallback of before");
+    await until(() => switcher.newest?.floor === "light", "the floor of before");
   });
 
   it("passes over a refusal of what was never sent", async () => {
@@ -138,7 +155,7 @@ describe("FollowService", () => {
     await until(() => switcher.assignments.length === 1, "an assignment");
     switcher.nack("model_invalid", { epoch: 1, counter: 99 });
     switcher.report();
-    await until(() => connected()[0]?.batch === switcher.newest?.batch, "the status");
+    await until(() => connected()[0]?.batch === switcher.newest?.rungs[0]?.maxBatch, "the status");
     assert.equal(connected()[0]?.nack, null);
     assert.equal(switcher.ended, null);
   });
@@ -207,7 +224,7 @@ describe("FollowService", () => {
 
   it("refuses what is no hello, naming what is wrong", async () => {
     const refusals = [
-      [{ protocolVersions: [2, 3] }, status.FAILED_PRECONDITION, /protocol 2, 3 and the scaler 1/],
+      [{ protocolVersions: [1, 3] }, status.FAILED_PRECONDITION, /protocol 1, 3 and the scaler 2: upgrade/],
       [{ protocolVersions: [] }, status.FAILED_PRECONDITION, /\(none\)/],
       [{ pipeline: "card" }, status.NOT_FOUND, /unknown pipeline `card`.*cards/],
       [{ stage: "crop" }, status.NOT_FOUND, /it has: detect, read/],
@@ -264,7 +281,7 @@ describe("FollowService", () => {
         other.report();
       },
     );
-    assert.deepEqual(rogue.newest?.variant, other.newest?.variant);
+    assert.deepEqual(rogue.newest?.top, other.newest?.top);
     const { processConditions } = (await (await fetch(running.url("/api/v1/pipelines/shop/cards"))).json()) as {
       processConditions: { type: string; status: boolean }[];
     };

@@ -56,7 +56,7 @@ describe("HTTP API", () => {
     assert.equal(body.board.decisionId, running.board?.decisionId);
     assert.equal(body.switchers[0].pod, "detect-0");
     assert.equal(body.switchers[0].queuedRows, 3);
-    assert.equal(body.switchers[0].assigned.variant, switcher.newest?.variant);
+    assert.equal(body.switchers[0].assigned.top, switcher.newest?.top);
     assert.equal(body.processConditions.find((one: { type: string }) => one.type === "Ticking").status, true);
   });
 
@@ -129,7 +129,7 @@ describe("HTTP API", () => {
     await running.planFor(20);
     const switcher = running.switcher();
     assert.equal((await pin({ variant: "middle" })).status, 200);
-    await running.runUntil(() => switcher.newest?.variant === "middle");
+    await running.runUntil(() => switcher.newest?.top === "middle");
     switcher.nack("memory_short");
     await running.runUntil(board => board.conditions.some(({ type, status }) => type === "VariantsUsable" && !status));
     await send("DELETE", `${PIPELINE}/pin`);

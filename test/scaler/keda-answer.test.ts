@@ -27,7 +27,6 @@ function board(replicasNow: number, more: Partial<PipelineBoard["stages"][number
     planAtMs: 0,
     plan: {} as Plan,
     stages: [{ ...stage, assignments: new Map(), newcomer: null, ...more }],
-    guarding: false,
     forecast: null,
     load: null,
     reasons: [],

@@ -104,15 +104,15 @@ describe("live page", () => {
           { ...times, rows: 2, batches },
           { ...times, rows: 4, batches },
         ];
-        switcher.report({ queuedRows: 3, queueAgeMs: 12, protecting: true, serviceTimes });
+        switcher.report({ queuedRows: 3, queueAgeMs: 12, serviceTimes });
       },
     );
     const view = await json<LiveView>(`${PIPELINE}/live`);
     assert.equal(view.board?.decisionId, running.board?.decisionId);
     assert.deepEqual(view.slo, { latencyMs: 500, quantile: running.pipeline.slo.quantile });
     const [detect, read] = view.stages;
-    assert.deepEqual(detect?.serving, [{ variant: switcher.newest?.variant, replicas: 1 }]);
-    assert.deepEqual([detect?.protecting, read?.protecting], [1, 0]);
+    assert.deepEqual(detect?.serving, [{ variant: switcher.newest?.top, replicas: 1 }]);
+    assert.deepEqual(detect?.rowShares, [{ variant: "heavy", share: 1 }]);
     assert.deepEqual([detect?.queuedRows, detect?.queueAgeMs, detect?.batchRows], [3, 12, 3]);
     assert.deepEqual([read?.dependsOn, read?.batch, read?.batchRows], [["detect"], null, null]);
   });

@@ -67,7 +67,7 @@ describe("pipelines that come, change and go while the scaler runs", () => {
     await pin();
     running.gateway.rateRps = 50;
     await running.runUntil(
-      ({ stages }) => stages[0]?.assignments.get("detect-0")?.variant === "light",
+      ({ stages }) => stages[0]?.assignments.get("detect-0")?.top === "light",
       () => switcher.report({}),
     );
     const { stages, ...rest } = running.pipeline;
@@ -77,7 +77,7 @@ describe("pipelines that come, change and go while the scaler runs", () => {
     }));
     assert.equal(await running.scaler.pipelines.put({ ...rest, stages: without }), "replaced");
     await running.runUntil(
-      ({ stages: [first] }) => ![undefined, "light"].includes(first?.assignments.get("detect-0")?.variant),
+      ({ stages: [first] }) => ![undefined, "light"].includes(first?.assignments.get("detect-0")?.top),
       () => switcher.report({}),
     );
     assert.match(await metrics(), /variscale_condition\{namespace="shop",pipeline="cards",type="Ticking"\} 1/);

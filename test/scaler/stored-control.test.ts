@@ -32,6 +32,12 @@ describe("storedControlSchema", () => {
     assert.deepEqual(storedControlSchema.parse(older), initialState(1));
   });
 
+  it("takes a state of a version that gave assignments of one variant and had a guard, without those", () => {
+    const told = { version: { epoch: 1, counter: 2 }, variant: "a", batch: 1, maxWaitMs: 0, fallbackVariant: "b" };
+    const older = { ...initialState(1), counter: 2, assignments: { "read/pod": told }, guard: null };
+    assert.deepEqual(storedControlSchema.parse(older), { ...initialState(1), counter: 2 });
+  });
+
   it("takes a state of a version that learnt no fan-outs", () => {
     const {
       rowEvidence: _evidence,

@@ -25,8 +25,9 @@ const { Follow } = SwitcherControl.service;
 const MINUTE = 60_000;
 const ASSIGNMENT = {
   version: { epoch: 1, counter: 1 },
-  ...{ variant: "heavy", batch: 1, maxWaitMs: 0, fallbackVariant: "light", decisionId: "d" },
-  overload: { enterQueueMs: 100, exitQueueMs: 50, dwellMs: 1000 },
+  rungs: [{ variant: "heavy", maxBatch: 1 }],
+  ...{ top: "heavy", floor: "heavy", decisionId: "d" },
+  ...{ budgetMs: 100, laterBudgetMs: 50, laterLeastMs: 10, headroom: 0.75 },
 };
 const GONE = { authenticated: false, error: "service account is gone" };
 

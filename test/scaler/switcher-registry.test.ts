@@ -7,7 +7,7 @@ import { type SwitcherChannel, SwitcherRegistry } from "../../scaler/switcher-re
 import { RunningScaler } from "./support/running-scaler.ts";
 
 const helloOf = (pod: string): Hello => ({
-  protocolVersions: [1],
+  protocolVersions: [2],
   namespace: "shop",
   pipeline: "cards",
   stage: "detect",

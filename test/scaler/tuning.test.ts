@@ -72,7 +72,26 @@ describe("tuning by HTTP", () => {
     assert.equal((await send("GET")).body.tuning, null);
   });
 
+  it("makes replicas serve the planned variant alone, or none below a floor, while it is in force", async () => {
+    await running.planFor(20);
+    const newcomer = () => running.board?.stages[0]?.newcomer?.rungs.map(({ variant }) => variant);
+    assert.deepEqual(newcomer(), ["heavy", "middle", "light"]);
+    assert.equal((await send("PUT", { serving: { rule: "fixed" }, ttlMs: 60_000 })).status, 200);
+    await running.clock.advance(1000);
+    assert.deepEqual(newcomer(), ["heavy"]);
+    await send("PUT", { serving: { floor: { detect: "middle" }, headroom: 0.5 }, ttlMs: 60_000 });
+    await running.clock.advance(1000);
+    assert.deepEqual(newcomer(), ["heavy", "middle"]);
+    assert.equal(running.board?.stages[0]?.newcomer?.headroom, 0.5);
+    await send("DELETE");
+    await running.clock.advance(1000);
+    assert.deepEqual(newcomer(), ["heavy", "middle", "light"]);
+  });
+
   for (const body of [
+    { serving: { rule: "lightest" }, ttlMs: 5000 },
+    { serving: { floor: { detect: "tiny" } }, ttlMs: 5000 },
+    { serving: { floor: { crop: "light" } }, ttlMs: 5000 },
     { hysteresis: -1, ttlMs: 5000 },
     { hysteresis: 0.01 },
     { forecastQuantile: 0.7, ttlMs: 5000 },

@@ -16,6 +16,11 @@ export function poissonLoad(seconds: number, rateAt: (second: number) => number,
   };
 }
 
+/** The variant that served most rows; empty: none did. */
+export function mostServed(rows: Readonly<Record<string, number>>): string {
+  return Object.entries(rows).toSorted((a, b) => b[1] - a[1])[0]?.[0] ?? "";
+}
+
 export function scenario(
   pipeline: Pipeline,
   load: LoadTrace,

@@ -17,7 +17,7 @@ const PIPELINE = pipelineOf({
 /** A cluster whose boards say these counts. */
 function clusterOf(more: Partial<ClusterOptions> = {}) {
   const events = new EventQueue();
-  const recorder = new Recorder({ fromMs: 0, toMs: 1e9, windowMs: 1e9, sloMs: 1 });
+  const recorder = new Recorder({ fromMs: 0, toMs: 1e9, windowMs: 1e9, sloMs: 1, stages: 2 });
   const cluster = new SimCluster({
     ...PROMPT,
     ...more,

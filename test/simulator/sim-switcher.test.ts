@@ -8,19 +8,18 @@ import { SimSwitcher } from "../../simulator/sim-switcher.ts";
 import { pipelineOf } from "../optimizer/problems.ts";
 
 const LOAD_MS = 100;
-const OVERLOAD = { enterQueueMs: 200, exitQueueMs: 50, dwellMs: 1000 };
 
-function assignment(counter: number, variant: string, fallbackVariant = variant): Assignment {
-  const version = { epoch: 1, counter };
-  return { version, variant, batch: 1, maxWaitMs: 0, fallbackVariant, overload: OVERLOAD, decisionId: "d" };
+/** @param rungs the most accurate first. */
+function assignment(counter: number, rungs: string, top = rungs[0] ?? "", floor = rungs.at(-1) ?? ""): Assignment {
+  const all = [...rungs].map(variant => ({ variant, maxBatch: 2 }));
+  const budgets = { budgetMs: 200, laterBudgetMs: 100, laterLeastMs: 50, headroom: 0.5 };
+  return { version: { epoch: 1, counter }, rungs: all, top, floor, ...budgets, decisionId: "d" };
 }
 
-/** A pod of a stage with variants a, b and c, of which `sessions` fit into its memory; an idle one swaps at once. */
-function podOf(sessions: number) {
-  const names = ["a", "b", "c"];
-  const [stage] = pipelineOf({
-    stages: [{ name: "s", variants: names.map((name, i) => ({ name, latencyMs: { 1: 10 * (i + 1) } })) }],
-  }).stages as [Stage];
+/** A pod of a stage with variants a (lightest, default) to d, of which `sessions` fit into its memory. */
+function podOf(sessions: number, defaultVariant = "a") {
+  const variants = [..."abcd"].map((name, i) => ({ name, latencyMs: { 1: 10 * (i + 1), 4: 20 * (i + 1) } }));
+  const [stage] = pipelineOf({ stages: [{ name: "s", variants, defaultVariant }] }).stages as [Stage];
   const measured: Stage = {
     ...stage,
     memoryMiB: sessions * 100,
@@ -31,22 +30,15 @@ function podOf(sessions: number) {
   };
   const replica = new SimReplica(0, 0, "s-1", 0);
   replica.phase = "ready";
-  const tables = serviceTables(measured, "stage");
-  let nowMs = 0;
   const loads: number[] = [];
+  const tops: string[] = [];
+  let nowMs = 0;
   const switcher: SimSwitcher = new SimSwitcher({
     replica,
     stage: measured,
-    tables,
+    tables: serviceTables(measured, "stage"),
     onLoading: (_replica, delayMs) => loads.push(nowMs + delayMs),
-    onNext: () => {
-      const table = replica.next && tables[replica.next.variant];
-      if (!replica.next || !table) return;
-      replica.serve(replica.next, table);
-      replica.next = null;
-      switcher.swapped(nowMs);
-    },
-    onSwitched: () => undefined,
+    onServing: (_replica, isOther) => isOther && tops.push(replica.top?.table.variant.name ?? ""),
     podStartMs: null,
   });
   const until = (atMs: number): void => {
@@ -60,79 +52,106 @@ function podOf(sessions: number) {
     }
     nowMs = atMs;
   };
-  return { switcher, replica, until, at: () => nowMs, view: () => switcher.view(nowMs) };
+  return {
+    replica,
+    tops,
+    until,
+    start: (given: Assignment | null) => switcher.start(given, nowMs),
+    assign: (given: Assignment) => switcher.assign(given, nowMs),
+    view: () => switcher.view(nowMs),
+    resident: () => switcher.view(nowMs).residentVariants.toSorted().join(""),
+    rungs: () => replica.ladder.rungs.map(({ variant }) => variant).join(""),
+    others: () => replica.ladder.others.map(({ variant }) => variant).join(""),
+  };
 }
 
 describe("simulated switcher", () => {
-  it("serves the old variant until the new one is loaded, and acks then", () => {
-    const pod = podOf(3);
-    pod.switcher.start(assignment(1, "a"), 0);
-    pod.until(100);
-    assert.deepEqual([pod.view().variant, pod.view().applied.counter], ["a", 1]);
-    pod.switcher.assign(assignment(2, "b", "a"), pod.at());
-    pod.until(199);
-    assert.deepEqual([pod.view().variant, pod.view().applied.counter], ["a", 1]);
-    pod.until(200);
-    assert.deepEqual([pod.view().variant, pod.view().applied.counter], ["b", 2]);
+  it("loads the floor, then the top, then the others from light to heavy, and serves with what it has", () => {
+    const pod = podOf(4);
+    pod.start(assignment(1, "dcba"));
+    const seen = [100, 200, 300, 400].map(atMs => {
+      pod.until(atMs);
+      return pod.rungs();
+    });
+    assert.deepEqual(seen, ["a", "da", "dba", "dcba"]);
+    assert.deepEqual(pod.tops, ["a", "d"]);
   });
 
-  it("goes back to a resident variant at once", () => {
-    const pod = podOf(3);
-    pod.switcher.start(assignment(1, "a"), 0);
+  it("says that it has applied an assignment, and keeps to its times, once the top is in memory", () => {
+    const pod = podOf(4);
+    pod.start(assignment(1, "ba"));
     pod.until(100);
-    pod.switcher.assign(assignment(2, "b"), pod.at());
+    assert.deepEqual([pod.view().variant, pod.view().applied.counter, pod.replica.budgets.headroom], ["a", 0, 1]);
     pod.until(200);
-    pod.switcher.assign(assignment(3, "a"), pod.at());
-    assert.equal(pod.view().variant, "a");
+    assert.deepEqual([pod.view().variant, pod.view().applied.counter, pod.replica.budgets.headroom], ["b", 1, 0.5]);
+    assert.equal(pod.view().batch, 2);
+  });
+
+  it("serves between top and floor alone, and changes both at once where they are in memory", () => {
+    const pod = podOf(4);
+    pod.start(assignment(1, "dcba"));
+    pod.until(400);
+    pod.assign(assignment(2, "dcba", "c", "b"));
+    assert.deepEqual([pod.rungs(), pod.others(), pod.view().applied.counter], ["cb", "da", 2]);
+    pod.assign(assignment(3, "dcba", "a", "a"));
+    assert.deepEqual([pod.rungs(), pod.others()], ["a", "dcb"]);
+  });
+
+  it("goes on with what served before until a new top is loaded", () => {
+    const pod = podOf(4);
+    pod.start(assignment(1, "ba"));
+    pod.until(200);
+    pod.assign(assignment(2, "dca"));
+    pod.until(299);
+    assert.deepEqual([pod.rungs(), pod.view().applied.counter], ["ba", 1]);
+    pod.until(300);
+    assert.deepEqual([pod.rungs(), pod.view().applied.counter], ["da", 2]);
+    pod.until(400);
+    assert.equal(pod.rungs(), "dca");
   });
 
   it("lets the newest assignment win over one that is loading, and refuses older ones", () => {
-    const pod = podOf(3);
-    pod.switcher.start(assignment(1, "a"), 0);
+    const pod = podOf(4);
+    pod.start(assignment(1, "a"));
     pod.until(100);
-    pod.switcher.assign(assignment(2, "b"), pod.at());
+    pod.assign(assignment(2, "b"));
     pod.until(150);
-    pod.switcher.assign(assignment(3, "c"), pod.at());
+    pod.assign(assignment(3, "c"));
     pod.until(210);
-    assert.equal(pod.view().variant, "a", "b was given up, and c is not there yet");
+    assert.equal(pod.rungs(), "a", "b was given up, and c is not there yet");
     pod.until(250);
-    assert.equal(pod.view().variant, "c");
-    pod.switcher.assign(assignment(2, "b"), pod.at());
+    assert.equal(pod.rungs(), "c");
+    pod.assign(assignment(2, "b"));
     pod.until(1000);
-    assert.deepEqual([pod.view().variant, pod.view().applied.counter], ["c", 3]);
+    assert.deepEqual([pod.rungs(), pod.view().applied.counter], ["c", 3]);
   });
 
-  it("gives up the session that was used longest ago where memory is short, never the one that serves", () => {
+  it("keeps floor and top where memory holds two of three rungs, whichever the top is", () => {
     const pod = podOf(2);
-    pod.switcher.start(assignment(1, "a"), 0);
-    pod.until(100);
-    pod.switcher.assign(assignment(2, "b"), pod.at());
-    pod.until(300);
-    pod.switcher.assign(assignment(3, "c"), pod.at());
-    pod.until(500);
-    assert.deepEqual([...pod.view().residentVariants].sort(), ["b", "c"]);
+    pod.start(assignment(1, "cba"));
+    pod.until(1000);
+    assert.deepEqual([pod.resident(), pod.rungs()], ["ac", "ca"]);
+    pod.assign(assignment(2, "cba", "b"));
+    pod.until(2000);
+    assert.deepEqual([pod.resident(), pod.rungs()], ["ab", "ba"]);
   });
 
-  it("keeps the fallback resident, goes to it when its queue is old, and comes back after the dwell", () => {
+  it("gives up what was used longest ago where memory is short, and nothing that its assignment needs", () => {
     const pod = podOf(3);
-    pod.switcher.start(assignment(1, "b", "a"), 0);
+    pod.start(assignment(1, "ba"));
+    pod.until(200);
+    pod.assign(assignment(2, "ca"));
     pod.until(300);
-    assert.deepEqual([...pod.view().residentVariants].sort(), ["a", "b"]);
-    const assignedRowMs = pod.replica.rowMs;
-    pod.replica.queue.add(0, 1, 300);
-    pod.switcher.check(600);
-    assert.deepEqual([pod.view().variant, pod.view().protecting], ["a", true]);
-    assert.equal(pod.replica.rowMs, assignedRowMs, "the gateway goes on taking it for what it is assigned");
-    pod.replica.queue.drop();
-    pod.switcher.check(700);
-    pod.switcher.check(1800);
-    assert.deepEqual([pod.view().variant, pod.view().protecting], ["b", false]);
+    assert.equal(pod.resident(), "abc");
+    pod.assign(assignment(3, "da"));
+    pod.until(400);
+    assert.equal(pod.resident(), "acd");
   });
 
-  it("serves the default variant until there is an assignment", () => {
-    const pod = podOf(3);
-    pod.switcher.start(null, 0);
-    pod.until(100);
-    assert.deepEqual([pod.view().variant, pod.view().applied.counter], ["a", 0]);
+  it("serves the default variant and below it the lightest one until there is an assignment", () => {
+    const pod = podOf(4, "c");
+    pod.start(null);
+    pod.until(200);
+    assert.deepEqual([pod.rungs(), pod.view().applied.counter], ["ca", 0]);
   });
 });

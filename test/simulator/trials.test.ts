@@ -5,7 +5,7 @@ import { simulate } from "../../simulator/simulation.ts";
 import { summarise } from "../../simulator/summary.ts";
 import { timelineOf } from "../../simulator/timeline.ts";
 import { pipelineOf } from "../optimizer/problems.ts";
-import { PROMPT, poissonLoad, scenario } from "./scenario.ts";
+import { mostServed, PROMPT, poissonLoad, scenario } from "./scenario.ts";
 
 const LADDER = [
   { name: "light", accuracy: 0.8, latencyMs: { 1: 8, 4: 20, 8: 36 } },
@@ -41,7 +41,7 @@ function run(trials: boolean, accuracies: readonly CombinationAccuracy[] | null,
     trials: found.trials,
     effective: mean(({ accuracy, violations }) => (accuracy ?? 0) * (1 - (violations ?? 0))),
     violations: summarise(found).violations ?? 0,
-    served: after.map(({ stages }) => stages[0]?.variants.join()),
+    served: after.map(({ stages }) => mostServed(stages[0]?.rows ?? {})),
   };
 }
 

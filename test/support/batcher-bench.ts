@@ -1,54 +1,52 @@
+import { BatchTimes } from "../../domain/serving/batch-times.ts";
 import { Batcher, type Ticket } from "../../variant-switcher/batcher.ts";
-import { Foresight } from "../../variant-switcher/foresight.ts";
+import { ReplicaLadder } from "../../variant-switcher/replica-ladder.ts";
 import type { ModelSession } from "../../variant-switcher/session.ts";
 import { ECHO_CONTRACT } from "./stepped-session.ts";
+
+/** Milliseconds that batches were measured to take, by variant and rows. */
+type Measured = Readonly<Record<string, Readonly<Record<number, number>>>>;
+
+interface SubmitOptions {
+  readonly width?: number;
+  readonly variant?: string;
+  readonly timeoutMs?: number;
+  /** Default: the timeout. */
+  readonly softAfterMs?: number;
+}
 
 /** A Batcher of rows of bytes, and short ways to talk to it. */
 export class BatcherBench {
   /** Why work was dropped, in the order in which it was. */
   readonly drops: string[] = [];
   readonly lost: ModelSession[] = [];
+  /** Sessions in memory, beside the one at the top. */
+  readonly residents = new Map<string, ModelSession>();
   /** Why the Batcher takes nothing in; null: it does. */
   refusal: string | null = null;
-  foresight = new Foresight([]);
-  batcher = this.#batcher(100, 1000);
+  readonly times = new BatchTimes();
+  readonly batcher: Batcher;
 
-  /** Another Batcher, of which nothing is known. */
-  create(maxRows = 100, maxBytes = 1000): void {
-    this.foresight = new Foresight([]);
-    this.batcher = this.#batcher(maxRows, maxBytes);
-  }
-
-  async serve(session: ModelSession, batch: number, maxWaitMs = 0): Promise<void> {
-    await this.batcher.serve({ session, batch, maxWaitMs });
-  }
-
-  submit(
-    rows: readonly number[],
-    more: { readonly width?: number; readonly variant?: string; readonly timeoutMs?: number } = {},
-  ): Ticket {
-    const { width = 1, variant = null, timeoutMs = 60_000 } = more;
-    const bytes = Uint8Array.from(rows.flatMap(row => Array(width).fill(row)));
-    const inputs = [{ datatype: "UINT8", shape: [rows.length, width], bytes }] as const;
-    const deadlineMs = performance.now() + timeoutMs;
-    return this.batcher.submit({ rows: rows.length, inputs, shapeKey: String(width), variant, deadlineMs });
-  }
-
-  /** What served and the served rows, or why there are none. */
-  readonly result = async (ticket: Ticket): Promise<string | (string | number)[]> => {
-    const settled = await ticket.result;
-    return settled.kind === "served" ? [settled.variant, ...(settled.outputs[0]?.bytes ?? [])] : settled.reason;
-  };
-
-  close(): void {
-    this.batcher.dropAll("not_ready", "the test has ended");
-  }
-
-  #batcher(maxRows: number, maxBytes: number): Batcher {
-    return new Batcher({
+  constructor({ measured = {}, maxRows = 100, maxBytes = 1000 }: BenchOptions = {}) {
+    const variants = Object.entries(measured).map(([name, byRows]) => ({
+      name,
+      points: Object.entries(byRows).map(([rows, latencyMs]) => ({ batch: Number(rows), latencyMs, scv: 0 })),
+    }));
+    const { residents } = this;
+    const sessions = {
+      get residentVariants() {
+        return [...residents.keys()];
+      },
+      findSession: (variant: string) => {
+        const session = residents.get(variant);
+        return session && !session.isLost ? session : null;
+      },
+    };
+    this.batcher = new Batcher({
       contract: ECHO_CONTRACT,
       limits: { maxRows, maxBytes },
-      foresight: this.foresight,
+      ladder: new ReplicaLadder(variants, sessions, this.times),
+      isLoading: () => false,
       observer: {
         offered: () => undefined,
         served: () => undefined,
@@ -59,4 +57,43 @@ export class BatcherBench {
       onLost: session => void this.lost.push(session),
     });
   }
+
+  /** `lighter`: sessions below it and their largest batches, the most accurate first. */
+  async serve(session: ModelSession, batch: number, lighter: readonly [ModelSession, number][] = []): Promise<void> {
+    for (const one of [session, ...lighter.map(([other]) => other)]) this.residents.set(one.variant, one);
+    const rungs = lighter.map(([{ variant }, maxBatch]) => ({ variant, maxBatch }));
+    await this.batcher.serve({ session, batch, lighter: rungs });
+  }
+
+  submit(rows: readonly number[], more: SubmitOptions = {}): Ticket {
+    const { width = 1, variant = null, timeoutMs = 60_000, softAfterMs = timeoutMs } = more;
+    const bytes = Uint8Array.from(rows.flatMap(row => Array(width).fill(row)));
+    const inputs = [{ datatype: "UINT8", shape: [rows.length, width], bytes }] as const;
+    const nowMs = performance.now();
+    const deadlines = { softMs: nowMs + softAfterMs, hardMs: nowMs + timeoutMs, deadlineMs: nowMs + timeoutMs };
+    return this.batcher.submit({ rows: rows.length, inputs, shapeKey: String(width), variant, ...deadlines });
+  }
+
+  /** What served and the served rows, or why there are none. */
+  readonly result = async (ticket: Ticket): Promise<string | (string | number)[]> => {
+    const settled = await ticket.result;
+    return settled.kind === "served" ? [settled.variant, ...(settled.outputs[0]?.bytes ?? [])] : settled.reason;
+  };
+
+  /** How many rows each variant served of a request, as `a=2`. */
+  readonly shares = async (ticket: Ticket): Promise<string> => {
+    const settled = await ticket.result;
+    if (settled.kind !== "served") return settled.reason;
+    return settled.shares.map(({ variant, rows }) => `${variant}=${rows}`).join();
+  };
+
+  close(): void {
+    this.batcher.dropAll("not_ready", "the test has ended");
+  }
+}
+
+interface BenchOptions {
+  readonly measured?: Measured;
+  readonly maxRows?: number;
+  readonly maxBytes?: number;
 }

@@ -79,7 +79,7 @@ export class ScalerStub {
     this.calls.at(-1)?.write(directive);
   }
 
-  assign(counter: number, above: AssignmentMessage = {}): void {
+  assign(counter: number, above: ShortAssignment = {}): void {
     this.send({ assignment: assignmentMessage(counter, above) });
   }
 
@@ -103,15 +103,25 @@ export class ScalerStub {
   }
 }
 
-export function assignmentMessage(counter: number, above: AssignmentMessage = {}): AssignmentMessage {
+/** An Assignment in short: the variant that serves and its largest batch, with a lighter one below it where `floor` names one. */
+export interface ShortAssignment extends AssignmentMessage {
+  readonly batch?: number;
+}
+
+export function assignmentMessage(counter: number, above: ShortAssignment = {}): AssignmentMessage {
+  const { batch = 4, top = "a", floor = top, ...others } = above;
+  const rungs = [{ variant: top, maxBatch: batch }];
+  if (floor !== top) rungs.push({ variant: floor, maxBatch: batch });
   return {
     version: { epoch: 1, counter },
-    variant: "a",
-    batch: 4,
-    maxWaitMs: 0,
-    fallbackVariant: "a",
-    overload: { enterQueueMs: 1e6, exitQueueMs: 10, dwellMs: 100 },
+    rungs,
+    top,
+    floor,
+    budgetMs: 0,
+    laterBudgetMs: 0,
+    laterLeastMs: 0,
+    headroom: 1,
     decisionId: `d${counter}`,
-    ...above,
+    ...others,
   };
 }

@@ -1,44 +1,20 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { beforeEach, describe, it } from "mocha";
-import { Batcher, type Ticket } from "../../variant-switcher/batcher.ts";
-import { Foresight } from "../../variant-switcher/foresight.ts";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import type { Ticket } from "../../variant-switcher/batcher.ts";
 import type { ModelSession, RunResult } from "../../variant-switcher/session.ts";
-import { ECHO_CONTRACT, SteppedSession } from "../support/stepped-session.ts";
+import { BatcherBench } from "../support/batcher-bench.ts";
+import { SteppedSession } from "../support/stepped-session.ts";
 
 describe("Batcher, where something fails", () => {
-  let drops: string[] = [];
-  let batcher: Batcher;
-  let foresight: Foresight;
-  const serve = (session: ModelSession, batch: number) => batcher.serve({ session, batch, maxWaitMs: 0 });
-  const submit = (rows: readonly number[]): Ticket => {
-    const inputs = [{ datatype: "UINT8", shape: [rows.length, 1], bytes: Uint8Array.from(rows) }] as const;
-    const deadlineMs = performance.now() + 60_000;
-    return batcher.submit({ rows: rows.length, inputs, shapeKey: "1", variant: null, deadlineMs });
-  };
-  const rowsOf = async (ticket: Ticket) => {
-    const settled = await ticket.result;
-    return settled.kind === "served" ? [settled.variant, ...(settled.outputs[0]?.bytes ?? [])] : settled.reason;
-  };
-
-  const create = () => {
-    drops = [];
-    foresight = new Foresight([]);
-    batcher = new Batcher({
-      contract: ECHO_CONTRACT,
-      limits: { maxRows: 100, maxBytes: 1000 },
-      foresight,
-      observer: {
-        offered: () => undefined,
-        served: () => undefined,
-        ran: () => undefined,
-        dropped: ({ reason }) => void drops.push(reason),
-      },
-      refusal: () => null,
-      onLost: () => undefined,
-    });
+  let bench: BatcherBench;
+  const serve = (session: ModelSession, batch: number) => bench.serve(session, batch);
+  const submit = (rows: readonly number[]): Ticket => bench.submit(rows);
+  const create = (): void => {
+    bench = new BatcherBench();
   };
   beforeEach(create);
+  afterEach(() => bench.close());
 
   it("answers with a lost session only what has lost two", async () => {
     const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
@@ -50,11 +26,11 @@ describe("Batcher, where something fails", () => {
     await a.step();
     a.onRun = () => ({ kind: "lost", reason: "crash" });
     await a.step();
-    assert.deepEqual([a.batches, drops], [[[0], [1, 2], [1]], []]);
+    assert.deepEqual([a.batches, bench.drops], [[[0], [1, 2], [1]], []]);
     await serve(b, 2);
     await b.step();
     await b.step();
-    assert.deepEqual(await Promise.all(tickets.map(rowsOf)), [
+    assert.deepEqual(await Promise.all(tickets.map(bench.result)), [
       ["b", 1],
       ["b", 2],
     ]);
@@ -63,7 +39,6 @@ describe("Batcher, where something fails", () => {
   /** A request of three rows of which two were served, behind two requests whose batch has failed. */
   const halfServed = async (a: SteppedSession) => {
     await serve(a, 2);
-    foresight.ran({ variant: "a", rows: 2, serviceMs: 1 });
     submit([0]);
     const failed = [1, 2].map(row => submit([row]));
     const spread = submit([3, 4, 5]);
@@ -76,38 +51,38 @@ describe("Batcher, where something fails", () => {
     return [...failed, spread];
   };
 
-  it("lets no session take over while a request is half served, also behind others that run again", async () => {
+  it("lets another session take over behind what runs again, and the first one end what is half served", async () => {
     const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
     const tickets = await halfServed(a);
     const swap = serve(b, 2);
-    for (let i = 0; i < 5; i++) await a.step();
+    for (let i = 0; i < 2; i++) await a.step();
     await swap;
-    assert.deepEqual([a.batches.slice(3), b.batches], [[[1], [2], [5]], []]);
-    assert.deepEqual(await Promise.all(tickets.map(rowsOf)), [
-      ["a", 1],
-      ["a", 2],
-      ["a", 3, 4, 5],
-    ]);
+    for (let i = 0; i < 3; i++) {
+      await a.step();
+      await b.step();
+    }
+    assert.deepEqual([a.batches.slice(3), b.batches], [[[5]], [[1], [2]]]);
+    assert.deepEqual(await Promise.all(tickets.map(bench.shares)), ["b=1", "b=1", "a=3"]);
   });
 
-  it("starts over with what is half served when the session is lost, whatever was in it", async () => {
+  it("serves the other rows of what is half served by another session when the first one is lost", async () => {
     const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
     const tickets = await halfServed(a);
     await a.step();
     await a.step();
-    a.onRun = () => ({ kind: "lost", reason: "crash" });
+    a.onRun = () => {
+      a.isLost = true;
+      return { kind: "lost", reason: "crash" };
+    };
     await a.step();
     await serve(b, 2);
-    for (let i = 0; i < 4; i++) await b.step();
-    assert.deepEqual(b.batches, [[1], [2], [3, 4], [5]]);
-    assert.deepEqual(await Promise.all(tickets.map(rowsOf)), [
-      ["b", 1],
-      ["b", 2],
-      ["b", 3, 4, 5],
-    ]);
+    for (let i = 0; i < 3; i++) await b.step();
+    assert.deepEqual(b.batches, [[1], [2], [5]]);
+    assert.deepEqual(await Promise.all(tickets.map(bench.shares)), ["b=1", "b=1", "a=2,b=1"]);
+    assert.deepEqual(await bench.result(tickets[2] as Ticket), ["a", 3, 4, 5]);
   });
 
-  it("answers every request once, with rows of one session, whatever fails and takes over", async () => {
+  it("answers every request once, each row by a session that it names, whatever fails and takes over", async () => {
     /** The numbers of its session and of the row. */
     const marked = (session: number, rows: readonly number[]): RunResult => {
       const bytes = Uint8Array.from(rows.flatMap(row => [session, row]));
@@ -141,13 +116,12 @@ describe("Batcher, where something fails", () => {
             session.isLost = true;
             return { kind: "lost", reason: "crash" };
           };
-          for (let rows = 1; rows <= batch; rows++) foresight.ran({ variant: session.variant, rows, serviceMs: 1 });
           void serve(session, batch);
         };
         const finish = async (kind: typeof outcome) => {
           outcome = kind;
           for (const session of sessions) await session.step();
-          if (batcher.serving === null) open(2);
+          if (bench.batcher.serving === null) open(2);
         };
         open(2);
         for (const taken of steps) {
@@ -160,17 +134,23 @@ describe("Batcher, where something fails", () => {
           else if (taken.kind === "cancel") tickets[taken.at]?.ticket.cancel();
           else await finish(taken.kind);
         }
-        while (batcher.queuedRows > 0) await finish("run");
+        while (bench.batcher.queuedRows > 0) await finish("run");
         await finish("run");
         await finish("run");
         for (const { ticket, rows } of tickets) {
           const settled = await ticket.result;
           if (settled.kind === "dropped") continue;
           const bytes = [...(settled.outputs[0]?.bytes ?? [])];
-          const number = Number(settled.variant.slice(1)) + 1;
+          const sessionsByRow = bytes.filter((_, at) => at % 2 === 0);
           assert.deepEqual(
-            bytes,
-            rows.flatMap(row => [number, row]),
+            bytes.filter((_, at) => at % 2 === 1),
+            rows,
+          );
+          for (const { variant, rows: count } of settled.shares)
+            assert.equal(sessionsByRow.filter(number => `v${number - 1}` === variant).length, count);
+          assert.equal(
+            settled.shares.reduce((sum, share) => sum + share.rows, 0),
+            rows.length,
           );
         }
       }),
@@ -187,24 +167,25 @@ describe("Batcher, where something fails", () => {
     const inputs = [
       { datatype: "UINT8", shape: [3, 1], bytes: Object.assign(Uint8Array.of(1, 1, 1), { subarray }) },
     ] as const;
-    const deadlineMs = performance.now() + 60_000;
-    const tooLarge = batcher.submit({ rows: 3, inputs, shapeKey: "1", variant: null, deadlineMs });
+    const nowMs = performance.now();
+    const deadlines = { softMs: nowMs + 60_000, hardMs: nowMs + 60_000, deadlineMs: nowMs + 60_000 };
+    const tooLarge = bench.batcher.submit({ rows: 3, inputs, shapeKey: "1", variant: null, ...deadlines });
     const settled = await tooLarge.result;
     assert.match(settled.kind === "dropped" ? settled.message : "", /can't be put together: RangeError: Array buffer/);
-    assert.deepEqual(drops, ["no_memory"]);
+    assert.deepEqual(bench.drops, ["no_memory"]);
     const fine = submit([2]);
     await session.step();
-    assert.deepEqual(await rowsOf(fine), ["a", 2]);
+    assert.deepEqual(await bench.result(fine), ["a", 2]);
   });
 
   it("tells that nothing waits any more when the last request was given up", async () => {
     const ticket = submit([1]);
-    const whenIdle = batcher.whenIdle();
+    const whenIdle = bench.batcher.whenIdle();
     ticket.cancel();
     await whenIdle;
     submit([2]);
-    const whenDropped = batcher.whenIdle();
-    batcher.dropAll("not_ready", "the test has ended");
+    const whenDropped = bench.batcher.whenIdle();
+    bench.batcher.dropAll("not_ready", "the test has ended");
     await whenDropped;
   });
 });

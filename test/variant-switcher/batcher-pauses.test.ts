@@ -55,7 +55,8 @@ describe("Batcher, where something waits for a pause", () => {
   });
 
   it("does not wait for one that is expected to be too far away", async () => {
-    bench.foresight.ran({ variant: "a", rows: 1, serviceMs: LONG_MS });
+    bench = new BatcherBench({ measured: { a: { 1: LONG_MS } } });
+    await bench.serve(session, 2);
     bench.submit([1]);
     assert.equal(await isOver(bench.batcher.whenPaused(LONG_MS - 10_000)), true);
     const pause = bench.batcher.whenPaused(LONG_MS);
@@ -65,7 +66,6 @@ describe("Batcher, where something waits for a pause", () => {
   });
 
   it("does not wait for one where batches are handed over ahead, nor on where they come to be", async () => {
-    bench.foresight.ran({ variant: "a", rows: 2, serviceMs: 1 });
     bench.submit([1, 2]);
     const pause = bench.batcher.whenPaused(LONG_MS);
     assert.equal(await isOver(pause), false);

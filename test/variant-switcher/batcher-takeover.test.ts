@@ -12,7 +12,7 @@ describe("Batcher, where another session takes over", () => {
   });
   afterEach(() => bench.close());
 
-  it("lets a new session take over between batches, after a request that is half served", async () => {
+  it("lets a new session take over between batches, and the old one end the request that it has begun", async () => {
     const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
     await bench.serve(a, 2);
     const first = bench.submit([1, 2, 3]);
@@ -24,55 +24,27 @@ describe("Batcher, where another session takes over", () => {
     await turn();
     assert.equal(swapped, false);
     await a.step();
-    assert.deepEqual(a.batches.at(-1), [3, 4]);
-    assert.equal(swapped, false);
-    await a.step();
     await swap;
-    const third = bench.submit([5]);
+    assert.deepEqual(a.batches.at(-1), [3]);
+    await a.step();
     await b.step();
-    assert.deepEqual(await Promise.all([first, second, third].map(bench.result)), [
+    assert.deepEqual(await Promise.all([first, second].map(bench.result)), [
       ["a", 1, 2, 3],
-      ["a", 4],
-      ["b", 5],
+      ["b", 4],
     ]);
   });
 
-  it("begins with no request that would be half served while a new session waits", async () => {
-    const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
-    await bench.serve(a, 4);
-    const requests = [1, 2, 3, 4].map(first => bench.submit(Array(5).fill(first)));
-    const swap = bench.serve(b, 4);
-    await a.step();
-    assert.deepEqual(a.batches, [[1, 1, 1, 1], [1]]);
-    await a.step();
-    await swap;
-    for (let i = 0; i < 4; i++) await b.step();
-    const served = await Promise.all(requests.map(bench.result));
-    assert.deepEqual(
-      served.map(([variant]) => variant),
-      ["a", "b", "b", "b"],
-    );
-  });
-
-  it("fills up with whole requests while a new session waits, and waits for no others", async () => {
+  it("serves the other rows of a request by the new session where the old one is gone", async () => {
     const [a, b] = [new SteppedSession("a"), new SteppedSession("b")];
     await bench.serve(a, 2);
-    bench.foresight.ran({ variant: "a", rows: 1, serviceMs: 10 });
-    bench.foresight.ran({ variant: "a", rows: 2, serviceMs: 11 });
-    bench.submit([1, 1, 1]);
-    bench.submit([2]);
-    // The same session with a time to wait: it has to take over as any other one does.
-    const waiting = bench.serve(a, 2, 60_000);
-    await a.step();
-    assert.deepEqual(a.batches.at(-1), [1, 2]);
-    await a.step();
-    await waiting;
-    bench.submit([3, 3, 3]);
+    const spread = bench.submit([1, 2, 3]);
     const swap = bench.serve(b, 2);
-    await a.step();
-    assert.deepEqual(a.batches.at(-1), [3]);
+    bench.residents.delete("a");
     await a.step();
     await swap;
+    await b.step();
+    assert.deepEqual(await bench.shares(spread), "a=2,b=1");
+    assert.deepEqual(await bench.result(spread), ["a", 1, 2, 3]);
   });
 
   it("lets no session take over that was withdrawn, or lost, while it waited", async () => {
@@ -80,7 +52,7 @@ describe("Batcher, where another session takes over", () => {
     await bench.serve(a, 1);
     const first = bench.submit([1]);
     const abort = new AbortController();
-    const withdrawn = bench.batcher.serve({ session: b, batch: 1, maxWaitMs: 0 }, abort.signal);
+    const withdrawn = bench.batcher.serve({ session: b, batch: 1, lighter: [] }, abort.signal);
     abort.abort();
     await withdrawn;
     const bigger = bench.serve(a, 2);

@@ -54,7 +54,7 @@ describe("Batcher", () => {
   });
 
   it("refuses rows and bytes over its limits, and whatever comes when it must not", async () => {
-    bench.create(3, 10);
+    bench = new BatcherBench({ maxRows: 3, maxBytes: 10 });
     const session = new SteppedSession("a");
     await bench.serve(session, 4);
     bench.submit([0]);

@@ -66,12 +66,9 @@ describe("the driver emulated", () => {
     for (const answer of answers) {
       assert.equal(answer?.status, 200);
       assert.deepEqual(answer?.body.outputs?.[0]?.data, [0, 0]);
-      assert.deepEqual((answer?.body as { parameters?: object } | undefined)?.parameters, {
-        variant: "e",
-        emulated: true,
-        lasting_variant: "e",
-        lasting_batch: 1,
-      });
+      const { parameters = {} } = (answer?.body ?? {}) as { parameters?: Record<string, unknown> };
+      assert.deepEqual([parameters["variant"], parameters["emulated"]], ["e", true]);
+      assert.ok(Number(parameters["row_ms"]) >= 19, JSON.stringify(parameters));
     }
     const metadata = (await (await switcher.http("/v2/models/affine")).json()) as { platform: string };
     assert.equal(metadata.platform, "variscale_emulated");

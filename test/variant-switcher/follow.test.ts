@@ -36,12 +36,12 @@ describe("Follow", () => {
     const hello = scaler.hellos[0]!;
     assert.deepEqual(
       [hello.namespace, hello.pipeline, hello.stage, hello.pod, hello.protocolVersions, hello.ready],
-      ["default", "test", "affine", "affine-0", [1], false],
+      ["default", "test", "affine", "affine-0", [2], false],
     );
     assert.equal(hello.address, `127.0.0.1:${started.switcher.ports.http}`);
     assert.equal((await started.http("/v2/health/ready")).status, 503);
     assert.equal((await started.infer([1])).status, 503);
-    scaler.assign(1, { variant: "b" });
+    scaler.assign(1, { top: "b" });
     await scaler.untilAcked(1);
     await started.untilReady();
     assert.equal((await started.infer([1])).body.model_version, "b");
@@ -49,8 +49,8 @@ describe("Follow", () => {
 
   it("reports what it does, in numbers that only grow", async () => {
     const started = await start();
-    scaler.assign(1, { variant: "b", batch: 4, fallbackVariant: "a" });
-    await started.untilReady();
+    scaler.assign(1, { top: "b", batch: 4, floor: "a" });
+    await scaler.untilAcked(1);
     await Promise.all([started.infer([1]), started.infer([1, 2, 3])]);
     await until(() => scaler.statuses.at(-1)?.servedRows === 4, "reported");
     const status = scaler.statuses.at(-1)!;
@@ -58,13 +58,13 @@ describe("Follow", () => {
       [status.variant, status.batch, status.ready, status.applied],
       ["b", 4, true, { epoch: 1, counter: 1 }],
     );
-    assert.deepEqual([status.offeredRows, status.droppedRows, status.queuedRows, status.switches], [4, 0, 0, 1]);
+    assert.deepEqual([status.offeredRows, status.droppedRows, status.queuedRows, status.switches], [4, 0, 0, 2]);
     assert.equal(
       status.serviceTimes.reduce((rows, time) => rows + time.rows * time.batches, 0),
       4,
     );
     assert.ok(status.serviceTimes.every(time => time.variant === "b" && time.totalMs > 0));
-    await until(() => scaler.statuses.at(-1)?.residentVariants.includes("a") === true, "the fallback is resident");
+    await until(() => scaler.statuses.at(-1)?.residentVariants.includes("a") === true, "the floor is in memory");
     assert.deepEqual(
       scaler.statuses.at(-1)?.variants.map(({ variant, state }) => [variant, state]),
       [
@@ -81,29 +81,29 @@ describe("Follow", () => {
     const started = await start({ variants: [...(config["variants"] as object[]), bad] });
     scaler.assign(2);
     await scaler.untilAcked(2);
-    scaler.assign(1, { variant: "b" });
+    scaler.assign(1, { top: "b" });
     assert.equal((await scaler.untilNacked(1)).code, "stale_version");
-    scaler.assign(3, { variant: "nothing" });
+    scaler.assign(3, { top: "nothing" });
     const unknown = await scaler.untilNacked(3);
     assert.equal(unknown.code, "unknown_variant");
     assert.match(unknown.message, /nothing is none of this stage's variants: a, b, c, bad/);
-    scaler.assign(4, { variant: "bad" });
+    scaler.assign(4, { top: "bad" });
     assert.equal((await scaler.untilNacked(4)).code, "sha256_mismatch");
-    scaler.assign(5, { variant: "bad" });
+    scaler.assign(5, { top: "bad" });
     assert.match((await scaler.untilNacked(5)).message, /not tried again yet/);
     scaler.assign(6, { batch: 0 });
-    assert.match((await scaler.untilNacked(6)).message, /the assignment's batch is 0/);
+    assert.match((await scaler.untilNacked(6)).message, /maxBatch of a rung is no whole number/);
     assert.equal((await started.infer([1])).body.model_version, "a");
     assert.equal((await started.switches()).filter(({ to }) => to === "bad").length, 1);
   });
 
   it("nacks an Assignment that a newer one overtakes, and takes a higher epoch over a higher counter", async () => {
     await start();
-    scaler.assign(1, { variant: "a" });
-    scaler.assign(2, { variant: "b" });
+    scaler.assign(1, { top: "a" });
+    scaler.assign(2, { top: "b" });
     await scaler.untilAcked(2);
     assert.equal((await scaler.untilNacked(1)).code, "superseded");
-    scaler.send({ assignment: assignmentMessage(0, { version: { epoch: 2, counter: 0 }, variant: "c" }) });
+    scaler.send({ assignment: assignmentMessage(0, { version: { epoch: 2, counter: 0 }, top: "c" }) });
     await scaler.untilAcked(0);
     assert.equal((await switcher?.infer([1]))?.body.model_version, "c");
   });
@@ -119,12 +119,12 @@ describe("Follow", () => {
 
   it("reports a pin, nacks while it lasts, and goes to the newest Assignment after it", async () => {
     const started = await start();
-    scaler.assign(1, { variant: "a" });
+    scaler.assign(1, { top: "a" });
     await scaler.untilAcked(1);
     await started.pin("c", 2, 60_000);
     await until(() => scaler.statuses.at(-1)?.pin?.variant === "c", "pinned");
     assert.ok((scaler.statuses.at(-1)?.pin?.expiresInMs ?? 0) > 50_000);
-    scaler.assign(2, { variant: "b" });
+    scaler.assign(2, { top: "b" });
     assert.equal((await scaler.untilNacked(2)).code, "pinned");
     assert.equal((await started.infer([1])).body.model_version, "c");
     await started.pin("c", 2, 50);
@@ -136,7 +136,7 @@ describe("Follow", () => {
 
   it("goes on serving without its scaler, connects again and says what it serves", async () => {
     const started = await start();
-    scaler.assign(7, { variant: "b" });
+    scaler.assign(7, { top: "b" });
     await scaler.untilAcked(7);
     const { port } = scaler;
     scaler.stop();
@@ -164,7 +164,7 @@ describe("Follow", () => {
     const scalerTokenFile = join(folder.path, "token");
     writeFileSync(scalerTokenFile, "first\n");
     const started = await start({ scalerTokenFile });
-    scaler.assign(1, { variant: "b" });
+    scaler.assign(1, { top: "b" });
     await started.untilReady();
     rmSync(scalerTokenFile);
     const { port } = scaler;
@@ -188,7 +188,7 @@ describe("Follow", () => {
     assert.deepEqual(scaler.tokens, ["second"]);
     rmSync(scalerTokenFile);
     scaler.send({ showToken: {} });
-    scaler.assign(1, { variant: "b" });
+    scaler.assign(1, { top: "b" });
     await started.untilReady();
     assert.equal(scaler.tokens.length, 1);
     assert.deepEqual([scaler.calls.length, scaler.ended], [1, 0]);
@@ -203,7 +203,7 @@ describe("Follow", () => {
   it("serves the Assignment of its last run when there is no scaler", async () => {
     const stateFile = join(folder.path, "state", "assignment.json");
     const started = await start({ stateFile });
-    scaler.assign(3, { variant: "b" });
+    scaler.assign(3, { top: "b" });
     await scaler.untilAcked(3);
     await started.close();
     const again = await TestSwitcher.startReady(affineConfig(folder.path, { stateFile }));
@@ -219,7 +219,7 @@ describe("Follow", () => {
     const started = await start({ stateFile });
     const disk = stalledDisk();
     try {
-      scaler.assign(3, { variant: "b" });
+      scaler.assign(3, { top: "b" });
       await scaler.untilAcked(3);
       await check(started, () => existsSync(stateFile), disk.goOn);
     } finally {

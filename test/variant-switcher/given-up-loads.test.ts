@@ -66,7 +66,7 @@ describe("a load that is given up", () => {
       await start(640_000, { scalerAddress: scaler.address }, { firstWordMs: 0 });
       loads.holdAll();
       await scaler.untilConnected();
-      scaler.assign(1, { variant: "a", fallbackVariant: "b", batch: 1 });
+      scaler.assign(1, { top: "a", floor: "b", batch: 1 });
       await until(() => loads.count === 2, "loading the fallback");
       const pinned = switcher.pin("c");
       await until(() => loads.count === 3, "loading c");

@@ -71,8 +71,8 @@ describe("Open Inference Protocol V2 gRPC", () => {
       [response.modelName, response.modelVersion, response.id, response.parameters["variant"]?.stringParam],
       ["affine", "a", "seven", "a"],
     );
-    const { lasting_variant: variant, lasting_batch: batch } = response.parameters;
-    assert.deepEqual([variant?.stringParam, batch?.int64Param], ["a", "1"]);
+    const { queued_rows: queuedRows, row_ms: rowMs } = response.parameters;
+    assert.deepEqual([queuedRows?.int64Param, typeof rowMs?.doubleParam], ["0", "number"]);
     assert.deepEqual(response.outputs[0]?.contents?.fp32Contents, [3, 5]);
     assert.deepEqual(response.rawOutputContents, []);
   });
@@ -87,7 +87,7 @@ describe("Open Inference Protocol V2 gRPC", () => {
   const refused: readonly [string, object, number, RegExp][] = [
     ["an unknown model", request({ modelName: "other" }), status.NOT_FOUND, /no model other, only affine/],
     ["an unknown version", request({ modelVersion: "z" }), status.NOT_FOUND, /no version z, only a, b, c/],
-    ["a version that is not served", request({ modelVersion: "b" }), status.ABORTED, /b is not served any more, a is/],
+    ["a version that is not served", request({ modelVersion: "b" }), status.ABORTED, /b is not served, a is/],
     ["another number of raw contents", request({ rawInputContents: [floats(1), floats(2)] }), 3, /2 entries for 1/],
     ["raw and typed contents", request({ inputs: [x({ contents: {} })] }), 3, /contents beside raw_input_contents/],
     [

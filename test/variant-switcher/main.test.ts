@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { NO_BUDGETS } from "../../domain/serving/deadlines.ts";
 import { createLogger } from "../../runtime/logger.ts";
 import { parseSwitcherConfig } from "../../variant-switcher/parse-config.ts";
 import { SwitcherParts } from "../../variant-switcher/switcher-parts.ts";
@@ -65,11 +66,10 @@ describe("startSwitcher()", () => {
     parts.end();
     const outcome = await parts.assignments.assign({
       version: { epoch: 1, counter: 1 },
-      variant: "a",
-      batch: 1,
-      maxWaitMs: 0,
-      fallbackVariant: "a",
-      overload: { enterQueueMs: 0, exitQueueMs: 0, dwellMs: 0 },
+      rungs: [{ variant: "a", maxBatch: 1 }],
+      top: "a",
+      floor: "a",
+      ...NO_BUDGETS,
       decisionId: "",
     });
     assert.equal(outcome.kind === "refused" && outcome.code, "shutting_down");

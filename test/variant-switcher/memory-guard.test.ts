@@ -74,7 +74,7 @@ describe("a switcher whose memory runs short", () => {
     try {
       switcher = await start(undefined, undefined, { scalerAddress: scaler.address });
       await scaler.untilConnected();
-      scaler.assign(1, { variant: "b", fallbackVariant: "a", batch: 1 });
+      scaler.assign(1, { top: "b", floor: "a", batch: 1 });
       await scaler.untilAcked(1);
       const fallback = async () => (await switcher.variants())["a"]?.state;
       await until(async () => (await fallback()) === "resident", "the fallback is resident");

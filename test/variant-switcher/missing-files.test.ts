@@ -27,14 +27,14 @@ describe("model files that are missing", () => {
     try {
       await scaler.untilConnected();
       assert.deepEqual(scaler.hellos[0]?.missingVariants, ["b"]);
-      scaler.assign(1, { variant: "b" });
+      scaler.assign(1, { top: "b" });
       assert.equal((await scaler.untilNacked(1)).code, "model_missing");
       await until(() => scaler.statuses.length > 0, "a status");
       assert.deepEqual(scaler.statuses.at(-1)?.missingVariants, ["b"]);
       writeModel(folder.path, "b", affineModel(3, 5));
       await until(() => scaler.statuses.at(-1)?.missingVariants.length === 0, "found");
       // Its quarantine, which would be 5 s, is over.
-      scaler.assign(2, { variant: "b" });
+      scaler.assign(2, { top: "b" });
       await until(() => scaler.acks.length + scaler.nacks.length === 2, "an answer");
       assert.equal(scaler.acks.at(-1)?.version?.counter, 2);
       assert.equal((await started.infer([1])).body.model_version, "b");
@@ -51,7 +51,7 @@ describe("model files that are missing", () => {
     try {
       await scaler.untilConnected();
       assert.deepEqual(scaler.hellos[0]?.missingVariants, []);
-      scaler.assign(1, { variant: "a", fallbackVariant: "a" });
+      scaler.assign(1, { top: "a", floor: "a" });
       await scaler.untilAcked(1);
       remove("a.onnx");
       remove("c.onnx");

@@ -13,8 +13,8 @@ describe("a switcher under overload", () => {
     folder = new TestFolder();
     scaler = await ScalerStub.start();
     const variants = [
-      writeModel(folder.path, "light", imageModel(1, 0)),
-      writeModel(folder.path, "heavy", imageModel(300, 1000)),
+      { ...writeModel(folder.path, "light", imageModel(1, 0)), points: [{ batch: 1, latencyMs: 1 }] },
+      { ...writeModel(folder.path, "heavy", imageModel(300, 1000)), points: [{ batch: 1, latencyMs: 100 }] },
     ];
     const config = {
       variants,
@@ -54,49 +54,29 @@ describe("a switcher under overload", () => {
     };
   };
 
-  it("goes to its fallback by its own rule and back when the queue has calmed down", async () => {
-    const overload = { enterQueueMs: 30, exitQueueMs: 10, dwellMs: 300 };
-    scaler.assign(1, { variant: "heavy", fallbackVariant: "light", batch: 1, overload });
+  it("serves by its lighter rung what the heavy one could not in time, without a Switch, and answers everybody", async () => {
+    scaler.assign(1, { top: "heavy", floor: "light", batch: 1, budgetMs: 500 });
     await scaler.untilAcked(1);
-    await until(async () => (await switcher.variants())["light"]?.state === "resident", "the fallback is resident");
+    await until(async () => (await switcher.variants())["light"]?.state === "resident", "the floor is in memory");
+    const before = (await switcher.switches()).length;
     scaler.stop();
-    const burst = Array.from({ length: 8 }, (_, i) => infer(i));
-    const answers = await Promise.all(burst);
+    const answers = await Promise.all(Array.from({ length: 8 }, (_, i) => infer(i)));
     assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
     const served = answers.map(({ body }) => body.model_version);
-    assert.ok(served.includes("heavy") && served.includes("light"), String(served));
-    // Both say what it goes on to serve, so that a gateway does not take it for a light one.
-    for (const { body } of answers)
-      assert.deepEqual(body.parameters, { variant: body.model_version, lasting_variant: "heavy", lasting_batch: 1 });
+    assert.ok(served.includes("light"), String(served));
+    for (const { body } of answers) {
+      const { variant, queued_rows: queuedRows, row_ms: rowMs, ...others } = body.parameters ?? {};
+      assert.deepEqual([variant, others], [body.model_version, {}]);
+      assert.ok(Number.isInteger(queuedRows) && (rowMs as number) > 0, JSON.stringify(body.parameters));
+    }
     for (const [i, { body }] of answers.entries())
       assert.equal(Math.round(body.outputs?.[0]?.data[0] ?? 0), body.model_version === "heavy" ? 1000 + i : i);
-    await until(async () => (await switcher.variants())["heavy"]?.state === "serving", "back");
-    const switches = await switcher.switches();
-    assert.deepEqual(
-      switches.slice(-2).map(({ from, to, cause }) => [from, to, cause]),
-      [
-        ["heavy", "light", "protection"],
-        ["light", "heavy", "protection"],
-      ],
-    );
-  });
-
-  it("gets a new Assignment ready while it protects itself, and goes to it afterwards", async () => {
-    const overload = { enterQueueMs: 30, exitQueueMs: 10, dwellMs: 500 };
-    scaler.assign(1, { variant: "heavy", fallbackVariant: "light", batch: 1, overload });
-    await scaler.untilAcked(1);
-    const burst = Promise.all(Array.from({ length: 8 }, (_, i) => infer(i)));
-    const isProtecting = async () => (await switcher.metrics()).includes('protecting{stage="affine"} 1');
-    await until(isProtecting, "protecting");
-    scaler.assign(2, { variant: "heavy", fallbackVariant: "light", batch: 2, overload });
-    await scaler.untilAcked(2);
-    await burst;
-    await until(async () => !(await isProtecting()), "calm");
-    await until(() => scaler.statuses.at(-1)?.variant === "heavy" && scaler.statuses.at(-1)?.batch === 2, "applied");
+    assert.equal((await switcher.switches()).length, before);
+    assert.equal((await infer(9)).body.model_version, "heavy");
   });
 
   it("refuses what does not fit into its queue with 503 and Retry-After", async () => {
-    scaler.assign(1, { variant: "heavy", batch: 1 });
+    scaler.assign(1, { top: "heavy", batch: 1 });
     await scaler.untilAcked(1);
     // More than are served while they all arrive, however slowly this machine lets them arrive.
     const answers = await Promise.all(Array.from({ length: 60 }, (_, i) => infer(i)));
@@ -111,8 +91,8 @@ describe("a switcher under overload", () => {
     );
   });
 
-  it("drops what has passed its deadline before it runs, with 504", async () => {
-    scaler.assign(1, { variant: "heavy", batch: 1 });
+  it("refuses at once what not even its lightest rung can do in time, with 503", async () => {
+    scaler.assign(1, { top: "heavy", batch: 1 });
     await scaler.untilAcked(1);
     const [first, ...late] = await Promise.all([
       infer(0),
@@ -122,9 +102,9 @@ describe("a switcher under overload", () => {
     assert.equal(first?.status, 200);
     assert.deepEqual(
       late.map(({ status }) => status),
-      [504, 504],
+      [503, 503],
     );
-    assert.match(late[0]?.body.error ?? "", /before the request could run|only \d+ ms are left/);
+    assert.match(late[0]?.body.error ?? "", /even the lightest rung can't serve it within the \d+ ms that are left/);
     await until(() => {
       const status = scaler.statuses.at(-1);
       return status?.droppedRows === 2 && status.servedRows === 1;

@@ -23,7 +23,9 @@ const emulated = (name: string, latencyMs: number) => ({
 /** In which nothing serves. */
 function poolOf(config: SwitcherConfig, paused: SessionPoolOptions["paused"]): SessionPool {
   const none = () => null;
-  return new SessionPool({ config, baseMiB: 0, serving: none, incoming: none, paused, onIdleLoss: () => undefined });
+  const running = () => [];
+  const onIdleLoss = () => undefined;
+  return new SessionPool({ config, baseMiB: 0, serving: none, running, incoming: none, paused, onIdleLoss });
 }
 
 describe("the load of a variant while another one serves", () => {

@@ -4,95 +4,27 @@ import { describe, it } from "mocha";
 import { BufferPool } from "../../runtime/http/buffer-pool.ts";
 import { backoffMs } from "../../variant-switcher/backoff.ts";
 import { elementsFromJson, elementsToJson } from "../../variant-switcher/json-elements.ts";
-import { NO_PROTECTION, type Protection, protect } from "../../variant-switcher/protection.ts";
 import { Quarantine } from "../../variant-switcher/quarantine.ts";
 import { planResidency } from "../../variant-switcher/residency.ts";
-
-describe("protect()", () => {
-  const overload = { enterQueueMs: 100, exitQueueMs: 20, dwellMs: 1000 };
-  const play = (ages: readonly (readonly [number, number])[], state: Protection = NO_PROTECTION) =>
-    ages.reduce((now, [atMs, ageMs]) => protect(now, overload, ageMs, atMs), state);
-
-  it("follows the worked example of its comment", () => {
-    const on = play([[0, 150]]);
-    assert.equal(on.active, true);
-    const off = play(
-      [
-        [100, 10],
-        [1099, 10],
-      ],
-      on,
-    );
-    assert.equal(off.active, true);
-    const left = play([[1100, 10]], off);
-    assert.equal(left.active, false);
-    const again = play(
-      [
-        [2000, 120],
-        [2100, 5],
-        [3100, 5],
-      ],
-      left,
-    );
-    assert.equal(again.active, true);
-    assert.equal(play([[4100, 5]], again).active, false);
-  });
-
-  it("starts to wait anew when the queue grows again", () => {
-    assert.equal(
-      play([
-        [0, 150],
-        [100, 10],
-        [900, 50],
-        [1200, 10],
-        [2100, 10],
-      ]).active,
-      true,
-    );
-  });
-
-  it("stays 16 times as long at most, and as long as at first after a calm time", () => {
-    let state: Protection = NO_PROTECTION;
-    let nowMs = 0;
-    for (let i = 0; i < 10; i++) {
-      state = play(
-        [
-          [nowMs, 150],
-          [nowMs + 1, 0],
-          [nowMs + 100_000, 0],
-        ],
-        state,
-      );
-      nowMs += 100_001;
-    }
-    assert.equal(state.doublings, 4);
-    assert.equal(play([[nowMs + 1e6, 150]], state).doublings, 0);
-  });
-
-  it("is never on where the rule is off", () => {
-    assert.equal(protect(NO_PROTECTION, { ...overload, enterQueueMs: 0 }, 1e9, 0).active, false);
-    assert.equal(protect(play([[0, 150]]), { ...overload, enterQueueMs: 0 }, 1e9, 1).active, false);
-  });
-});
 
 describe("planResidency()", () => {
   const resident = (variant: string, lastUsedMs: number, memoryMiB = 100) => ({ variant, lastUsedMs, memoryMiB });
 
-  it("gives up the least recently used first and the fallback last, never what serves or is about to", () => {
-    const residents = [resident("serving", 1), resident("fallback", 2), resident("new", 9), resident("old", 3)];
+  it("gives up what is not wanted first and the most important rung last, never what serves or is about to", () => {
+    const residents = [resident("serving", 1), resident("floor", 2), resident("top", 9), resident("old", 3)];
     const plan = (incomingMiB: number) =>
-      planResidency({ residents, incomingMiB, budgetMiB: 500, kept: ["serving", "next"], fallback: "fallback" });
+      planResidency({ residents, incomingMiB, budgetMiB: 500, kept: ["serving", "next"], wanted: ["floor", "top"] });
     assert.deepEqual(plan(100), { kind: "fits", evict: [] });
     assert.deepEqual(plan(150), { kind: "fits", evict: ["old"] });
-    assert.deepEqual(plan(300), { kind: "fits", evict: ["old", "new"] });
-    assert.deepEqual(plan(400), { kind: "fits", evict: ["old", "new", "fallback"] });
+    assert.deepEqual(plan(300), { kind: "fits", evict: ["old", "top"] });
+    assert.deepEqual(plan(400), { kind: "fits", evict: ["old", "top", "floor"] });
     assert.deepEqual(plan(401), { kind: "short", availableMiB: 400 });
     const besideBoth = {
       residents: [resident("a", 1), resident("b", 2)],
       incomingMiB: 1,
       budgetMiB: 200,
       kept: ["a", "b"],
-      fallback: null,
+      wanted: [],
     };
     assert.deepEqual(planResidency(besideBoth), { kind: "short", availableMiB: 0 });
   });
@@ -102,7 +34,7 @@ describe("planResidency()", () => {
     fc.assert(
       fc.property(sizes, fc.nat(500), fc.nat(2000), (list, incomingMiB, budgetMiB) => {
         const residents = list.map((one, i) => ({ ...one, variant: `v${i}` }));
-        const plan = planResidency({ residents, incomingMiB, budgetMiB, kept: ["v0"], fallback: "v1" });
+        const plan = planResidency({ residents, incomingMiB, budgetMiB, kept: ["v0"], wanted: ["v1", "v2"] });
         const evicted = plan.kind === "fits" ? plan.evict : [];
         const left = (gone: readonly string[]) =>
           residents.filter(({ variant }) => !gone.includes(variant)).reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);

@@ -74,6 +74,7 @@ describe("staticOverrides()", () => {
   it("names each stage's field by its place in the file, and passes over unknown stages", () => {
     assert.deepEqual(staticOverrides(twoStages(), { read: "light", detect: "heavy", other: "x" }), [
       "spec.objective.policy=static",
+      "spec.serving.rule=fixed",
       "spec.stages[1].defaultVariant=light",
       "spec.stages[0].defaultVariant=heavy",
     ]);

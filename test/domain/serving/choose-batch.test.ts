@@ -1,14 +1,22 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { chooseBatch, findHopeless } from "../../../domain/serving/choose-batch.ts";
+import { chooseBatch, findHopeless, findRefused } from "../../../domain/serving/choose-batch.ts";
 import { type Call, createRung, type Ladder, type Rung } from "../../../domain/serving/ladder.ts";
 import { WaitingCalls } from "../../../domain/serving/waiting-calls.ts";
 
 const heavy = createRung("heavy", { points: [{ batch: 1, latencyMs: 40 }] }, 1);
 const middle = createRung("middle", { points: [{ batch: 1, latencyMs: 20 }] }, 1);
 const light = createRung("light", { points: [{ batch: 1, latencyMs: 5 }] }, 1);
-const LADDER: Ladder = [heavy, middle, light];
+const LADDER = createLadder(heavy, middle, light);
+
+function createLadder(...rungs: readonly Rung[]): Ladder {
+  return { rungs, others: [] };
+}
+
+function floorAlone({ rungs }: Ladder): Ladder {
+  return { rungs: rungs.slice(-1), others: [] };
+}
 
 function call(softMs: number, fields: Partial<Call> = {}): Call {
   return { rows: 1, shape: "a", softMs, hardMs: 2 * softMs, variant: null, ...fields };
@@ -30,7 +38,7 @@ const ladders: fc.Arbitrary<Ladder> = fc
         const points = [1, 2, 4, 8].map(batch => ({ batch, latencyMs: rowMs * (fixed + (1 - fixed) * batch) }));
         return createRung(`v${at}`, { points }, maxBatch);
       });
-      return rungs.toReversed();
+      return createLadder(...rungs.toReversed());
     }),
   );
 
@@ -46,15 +54,16 @@ const wildLadders: fc.Arbitrary<Ladder> = fc
       maxLength: 4,
     },
   )
-  .map(rungs =>
-    rungs.map(({ ms, most }, at) => {
+  .map(rungs => {
+    const measured = rungs.map(({ ms, most }, at) => {
       const points = ms.map((_, i) => ({
         batch: i + 1,
         latencyMs: ms.slice(0, i + 1).reduce((sum, more) => sum + more, 1),
       }));
       return createRung(`v${at}`, { points }, most);
-    }),
-  );
+    });
+    return createLadder(...measured);
+  });
 
 const waiting: fc.Arbitrary<readonly Call[]> = fc
   .array(
@@ -92,8 +101,7 @@ function serve(ladder: Ladder, calls: readonly Call[]): Outcome {
       refused += 1;
     }
     if (queue.calls.length === 0) return { late, refused, variants };
-    const expected = queue.expected;
-    const batch = chooseBatch(ladder, queue.calls, nowMs, expected && { ...expected, nowMs });
+    const batch = chooseBatch(ladder, queue.calls, nowMs, queue.expectCall(nowMs));
     nowMs += batch.rung.batchMs[batch.rows] as number;
     variants.push(batch.rung.variant);
     for (const { call: one, rows } of batch.parts) {
@@ -129,23 +137,23 @@ describe("the choice of a batch", () => {
   it("joins calls of the same shape up to the rung's largest batch", () => {
     const rung = createRung("only", { points: [1, 2, 4].map(batch => ({ batch, latencyMs: 10 + batch })) }, 4);
     const calls = [call(100, { rows: 1 }), call(110, { rows: 2 }), call(120, { rows: 3 }), call(130)];
-    const { rows, parts } = chooseBatch([rung], calls, 0, null);
+    const { rows, parts } = chooseBatch(createLadder(rung), calls, 0, null);
     assert.equal(rows, 4);
     assert.deepEqual(
       parts.map(part => part.rows),
       [1, 2, 1],
     );
     const other = [call(100), call(110, { shape: "b" }), call(120)];
-    assert.equal(chooseBatch([rung], other, 0, null).rows, 1);
+    assert.equal(chooseBatch(createLadder(rung), other, 0, null).rows, 1);
   });
 
   it("does not let a call join that makes another one late", () => {
     const rung = createRung("only", { points: [1, 2].map(batch => ({ batch, latencyMs: 10 * batch })) }, 2);
-    assert.equal(chooseBatch([rung], [call(19), call(100)], 0, null).rows, 1);
-    assert.equal(chooseBatch([rung], [call(20), call(100)], 0, null).rows, 2);
+    assert.equal(chooseBatch(createLadder(rung), [call(19), call(100)], 0, null).rows, 1);
+    assert.equal(chooseBatch(createLadder(rung), [call(20), call(100)], 0, null).rows, 2);
     // The first one is past its soft deadline, so its hard one counts.
-    assert.equal(chooseBatch([rung], [call(5, { hardMs: 19 }), call(100)], 0, null).rows, 1);
-    assert.equal(chooseBatch([rung], [call(5, { hardMs: 20 }), call(100)], 0, null).rows, 2);
+    assert.equal(chooseBatch(createLadder(rung), [call(5, { hardMs: 19 }), call(100)], 0, null).rows, 1);
+    assert.equal(chooseBatch(createLadder(rung), [call(5, { hardMs: 20 }), call(100)], 0, null).rows, 2);
   });
 
   it("keeps the variant of a call that is half served, unless its hard deadline would break", () => {
@@ -155,15 +163,41 @@ describe("the choice of a batch", () => {
     // Others do not join it on a rung that was not chosen for them.
     const wide = createRung("wide", { points: [1, 2].map(batch => ({ batch, latencyMs: 40 })) }, 2);
     const kept = call(60, { variant: "wide" });
-    assert.equal(chooseBatch([wide, light], [kept, call(61)], 0, null).rows, 2);
-    assert.equal(chooseBatch([wide, light], [kept, call(61), call(70), call(70)], 0, null).rows, 1);
+    assert.equal(chooseBatch(createLadder(wide, light), [kept, call(61)], 0, null).rows, 2);
+    assert.equal(chooseBatch(createLadder(wide, light), [kept, call(61), call(70), call(70)], 0, null).rows, 1);
+  });
+
+  it("serves a call that asks for a rung above the top or below the floor by it, with others that ask for it", () => {
+    const pair = (variant: string, latencyMs: number): Rung =>
+      createRung(variant, { points: [1, 2, 3].map(batch => ({ batch, latencyMs })) }, 3);
+    const above = pair("above", 60);
+    const ladder: Ladder = { rungs: [middle, light], others: [above, pair("below", 2)] };
+    const choose = (...calls: readonly Call[]): readonly [string, number] => {
+      const { rung, rows } = chooseBatch(ladder, calls, 0, null);
+      return [rung.variant, rows];
+    };
+    const asks = (softMs: number, variant: string): Call => call(softMs, { variant });
+    assert.deepEqual(choose(asks(100, "above"), asks(101, "above"), call(102)), ["above", 2]);
+    assert.deepEqual(choose(asks(100, "below")), ["below", 1]);
+    assert.deepEqual(choose(call(100), asks(101, "above")), ["middle", 1]);
+    // Those who ask for nothing are served by what leaves time for those who do.
+    assert.deepEqual(choose(call(70), asks(79, "above")), ["light", 1]);
+    // Its soft deadline does not count, its hard one does.
+    assert.deepEqual(choose(call(30, { hardMs: 60, variant: "above" })), ["above", 1]);
+    assert.deepEqual(choose(call(30, { hardMs: 59, variant: "above" })), ["light", 1]);
+  });
+
+  it("serves a call by the chosen rung where the one that it has is not resident", () => {
+    const ladder: Ladder = { rungs: [heavy, middle], others: [light] };
+    assert.equal(chooseBatch(ladder, [call(45, { variant: "unloaded" })], 0, null).rung, heavy);
+    assert.equal(chooseBatch(ladder, [call(39, { variant: "unloaded" })], 0, null).rung, middle);
   });
 
   it("has one answer where the ladder has one rung", () => {
     fc.assert(
       fc.property(ladders, waiting, (ladder, calls) => {
-        const fixed = ladder.slice(0, 1);
-        assert.ok(serve(fixed, calls).variants.every(variant => variant === fixed[0]?.variant));
+        const [only] = ladder.rungs as readonly [Rung];
+        assert.ok(serve(createLadder(only), calls).variants.every(variant => variant === only.variant));
       }),
     );
   });
@@ -172,9 +206,9 @@ describe("the choice of a batch", () => {
     fc.assert(
       fc.property(fc.oneof(ladders, wildLadders), waiting, (ladder, calls) => {
         const ours = serve(ladder, calls);
-        const floorAlone = serve(ladder.slice(-1), calls);
-        assert.ok(ours.late + ours.refused <= floorAlone.late + floorAlone.refused);
-        assert.equal(floorAlone.late, 0);
+        const byFloor = serve(floorAlone(ladder), calls);
+        assert.ok(ours.late + ours.refused <= byFloor.late + byFloor.refused);
+        assert.equal(byFloor.late, 0);
       }),
       { numRuns: 2000 },
     );
@@ -187,7 +221,7 @@ describe("the choice of a batch", () => {
         const expected = { rows: 2, softAfterMs: 30, nowMs: 0 };
         const before = chooseBatch(ladder, calls, 0, expected).rung;
         const after = chooseBatch(ladder, later, 0, { ...expected, softAfterMs: 30 + moreMs }).rung;
-        assert.ok(ladder.indexOf(after) <= ladder.indexOf(before));
+        assert.ok(ladder.rungs.indexOf(after) <= ladder.rungs.indexOf(before));
       }),
       { numRuns: 2000 },
     );
@@ -201,14 +235,22 @@ describe("the refusal of hopeless calls", () => {
     assert.deepEqual(findHopeless(LADDER, calls, 1), [calls[0], calls[2]]);
   });
 
+  it("leaves an idle replica the call with the most time, and a busy one none", () => {
+    const calls = [call(1, { hardMs: 2 }), call(2, { hardMs: 4 }), call(3, { hardMs: 3 })];
+    assert.deepEqual(findRefused(LADDER, calls, 0, false), calls);
+    assert.deepEqual(findRefused(LADDER, calls, 0, true), [calls[0], calls[2]]);
+    assert.deepEqual(findRefused(LADDER, calls.slice(0, 1), 0, true), []);
+    assert.deepEqual(findRefused(LADDER, [...calls, call(50)], 0, true), calls);
+  });
+
   it("refuses nothing that the floor serves in time behind what is before it", () => {
     fc.assert(
       fc.property(ladders, waiting, (ladder, calls) => {
-        const floor = ladder.slice(-1);
+        const floor = floorAlone(ladder);
         const hopeless = findHopeless(floor, calls, 0);
         for (const one of hopeless) {
           const before = calls.slice(0, calls.indexOf(one)).filter(other => !hopeless.includes(other));
-          const endMs = leastEndMs(floor[0] as Rung, [...before, one]);
+          const endMs = leastEndMs(floor.rungs[0] as Rung, [...before, one]);
           assert.ok(endMs > one.hardMs, `served by ${endMs}, refused with ${one.hardMs}`);
         }
       }),
@@ -224,8 +266,7 @@ describe("the refusal of hopeless calls", () => {
     while (patient.rows > 0 && nowMs < 5000) {
       queue.add(call(nowMs + 100, { hardMs: nowMs + 200 }), nowMs);
       for (const one of findHopeless(LADDER, queue.calls, nowMs)) queue.remove(one as Call);
-      const expected = queue.expected;
-      const batch = chooseBatch(LADDER, queue.calls, nowMs, expected && { ...expected, nowMs });
+      const batch = chooseBatch(LADDER, queue.calls, nowMs, queue.expectCall(nowMs));
       for (const { call: one, rows } of batch.parts) queue.take(one, rows, batch.rung.variant);
       nowMs += batch.rung.batchMs[batch.rows] as number;
     }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { brokenAssertions } from "../../../gateway/broken-assertions.ts";
+import { brokenAssertions } from "../../../gateway/signals.ts";
 import type { PipelineCode } from "../../../gateway/stage.ts";
 import type { ClipContext } from "../../../pipelines/audio/context.ts";
 import { renderClip, type SCENES } from "../../../pipelines/audio/generator/render-clip.ts";

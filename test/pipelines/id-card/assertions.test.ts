@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { brokenAssertions } from "../../../gateway/broken-assertions.ts";
+import { brokenAssertions } from "../../../gateway/signals.ts";
 import type { LabelledItem, PipelineCode } from "../../../gateway/stage.ts";
 import { type CardLabel, FIELDS, type Field, type PlacedText } from "../../../pipelines/id-card/card.ts";
 import code from "../../../pipelines/id-card/index.ts";

@@ -12,7 +12,7 @@ import { until } from "./manual-clock.ts";
 const { SwitcherControl } = loadProto<ProtoGrpcType>("switcher.proto").variscale.switcher.v1;
 
 const HELLO: Hello = {
-  protocolVersions: [1],
+  protocolVersions: [2],
   namespace: "shop",
   pipeline: "cards",
   stage: "detect",
@@ -88,8 +88,8 @@ export class FakeSwitcher {
     this.send({
       status: {
         applied: this.newest?.version ?? null,
-        variant: this.newest?.variant ?? this.hello.variant ?? "",
-        batch: this.newest?.batch ?? 1,
+        variant: this.newest?.top ?? this.hello.variant ?? "",
+        batch: this.newest?.rungs.find(({ variant }) => variant === this.newest?.top)?.maxBatch ?? 1,
         ready: true,
         residentVariants: ["heavy", "middle", "light"],
         ...status,
@@ -101,8 +101,9 @@ export class FakeSwitcher {
     this.send({ ack: { version: this.newest?.version ?? null, switchMs: 3 } });
   }
 
-  nack(code: string, version = this.newest?.version): void {
-    this.send({ nack: { version: version ?? null, code, message: "no" } });
+  /** @param variant the rung that can't be served; empty: the top. */
+  nack(code: string, version = this.newest?.version, variant = ""): void {
+    this.send({ nack: { version: version ?? null, code, message: "no", variant } });
   }
 
   halfClose(): void {

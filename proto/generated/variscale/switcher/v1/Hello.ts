@@ -25,6 +25,9 @@ export interface Hello {
    * What it serves now: after a reconnect this is what an earlier assignment said.
    */
   'applied'?: (_variscale_switcher_v1_Version | null);
+  /**
+   * The most accurate variant that serves.
+   */
   'variant'?: (string);
   'residentVariants'?: (string)[];
   'ready'?: (boolean);
@@ -57,6 +60,9 @@ export interface Hello__Output {
    * What it serves now: after a reconnect this is what an earlier assignment said.
    */
   'applied': (_variscale_switcher_v1_Version__Output | null);
+  /**
+   * The most accurate variant that serves.
+   */
   'variant': (string);
   'residentVariants': (string)[];
   'ready': (boolean);

@@ -10,6 +10,10 @@ export interface Nack {
    */
   'code'?: (string);
   'message'?: (string);
+  /**
+   * The rung that can't be served; empty: the top.
+   */
+  'variant'?: (string);
 }
 
 export interface Nack__Output {
@@ -20,4 +24,8 @@ export interface Nack__Output {
    */
   'code': (string);
   'message': (string);
+  /**
+   * The rung that can't be served; empty: the top.
+   */
+  'variant': (string);
 }

@@ -15,6 +15,9 @@ export interface Status {
    * Zero before the first assignment.
    */
   'applied'?: (_variscale_switcher_v1_Version | null);
+  /**
+   * The most accurate variant that serves, and its largest batch.
+   */
   'variant'?: (string);
   'batch'?: (number);
   'ready'?: (boolean);
@@ -22,10 +25,6 @@ export interface Status {
    * Loaded and warm, so that a Switch to them takes milliseconds.
    */
   'residentVariants'?: (string)[];
-  /**
-   * Serving its fallback by its own overload rule.
-   */
-  'protecting'?: (boolean);
   /**
    * A pin of the admin endpoint: the scaler must plan around it.
    */
@@ -60,6 +59,9 @@ export interface Status__Output {
    * Zero before the first assignment.
    */
   'applied': (_variscale_switcher_v1_Version__Output | null);
+  /**
+   * The most accurate variant that serves, and its largest batch.
+   */
   'variant': (string);
   'batch': (number);
   'ready': (boolean);
@@ -67,10 +69,6 @@ export interface Status__Output {
    * Loaded and warm, so that a Switch to them takes milliseconds.
    */
   'residentVariants': (string)[];
-  /**
-   * Serving its fallback by its own overload rule.
-   */
-  'protecting': (boolean);
   /**
    * A pin of the admin endpoint: the scaler must plan around it.
    */

@@ -8,15 +8,15 @@ import type { SwitcherReport as _variscale_switcher_v1_SwitcherReport, SwitcherR
 export interface SwitcherControlClient extends grpc.Client {
   /**
    * One stream per switcher for as long as it lives. The switcher speaks first, with `hello`; the scaler answers with an
-   * assignment, or with a redirect where it is not the leader. A switcher that loses the stream keeps serving, protects
-   * itself by its overload rule and reconnects with back-off.
+   * assignment, or with a redirect where it is not the leader. A switcher that loses the stream keeps serving and
+   * reconnects with back-off.
    */
   Follow(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_variscale_switcher_v1_SwitcherReport, _variscale_switcher_v1_Directive__Output>;
   Follow(options?: grpc.CallOptions): grpc.ClientDuplexStream<_variscale_switcher_v1_SwitcherReport, _variscale_switcher_v1_Directive__Output>;
   /**
    * One stream per switcher for as long as it lives. The switcher speaks first, with `hello`; the scaler answers with an
-   * assignment, or with a redirect where it is not the leader. A switcher that loses the stream keeps serving, protects
-   * itself by its overload rule and reconnects with back-off.
+   * assignment, or with a redirect where it is not the leader. A switcher that loses the stream keeps serving and
+   * reconnects with back-off.
    */
   follow(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_variscale_switcher_v1_SwitcherReport, _variscale_switcher_v1_Directive__Output>;
   follow(options?: grpc.CallOptions): grpc.ClientDuplexStream<_variscale_switcher_v1_SwitcherReport, _variscale_switcher_v1_Directive__Output>;
@@ -26,8 +26,8 @@ export interface SwitcherControlClient extends grpc.Client {
 export interface SwitcherControlHandlers extends grpc.UntypedServiceImplementation {
   /**
    * One stream per switcher for as long as it lives. The switcher speaks first, with `hello`; the scaler answers with an
-   * assignment, or with a redirect where it is not the leader. A switcher that loses the stream keeps serving, protects
-   * itself by its overload rule and reconnects with back-off.
+   * assignment, or with a redirect where it is not the leader. A switcher that loses the stream keeps serving and
+   * reconnects with back-off.
    */
   Follow: grpc.handleBidiStreamingCall<_variscale_switcher_v1_SwitcherReport__Output, _variscale_switcher_v1_Directive>;
   

@@ -5,7 +5,7 @@ import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switch
 
 const points = [{ batch: 1, latencyMs: 1 }];
 
-describe("a fallback that went to make room", () => {
+describe("a lighter rung that went to make room", () => {
   let folder: TestFolder;
   let scaler: ScalerStub;
   let switcher: TestSwitcher;
@@ -18,7 +18,7 @@ describe("a fallback that went to make room", () => {
     const config = { variants, memoryMiB: 135_000, scalerAddress: scaler.address };
     switcher = await TestSwitcher.start(affineConfig(folder.path, config));
     await scaler.untilConnected();
-    scaler.assign(1, { variant: "a", fallbackVariant: "b", batch: 1 });
+    scaler.assign(1, { top: "a", floor: "b", batch: 1 });
     await scaler.untilAcked(1);
     await untilResident();
   });
@@ -29,7 +29,7 @@ describe("a fallback that went to make room", () => {
   });
 
   const untilResident = () =>
-    until(async () => (await switcher.variants())["b"]?.state === "resident", "the fallback is resident");
+    until(async () => (await switcher.variants())["b"]?.state === "resident", "the floor is in memory");
 
   it("comes back after a pin, and after that was let go", async () => {
     assert.equal((await switcher.pin("c")).status, 200);

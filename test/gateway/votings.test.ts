@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import type { Stage } from "../../domain/pipeline.ts";
-import { voteWaitShare } from "../../gateway/vote-wait.ts";
-import { voteWeight } from "../../gateway/vote-weight.ts";
+import { voteWaitShare, voteWeight } from "../../gateway/votings.ts";
 import { numberPipeline, stageOf } from "./number-pipeline.ts";
 
 describe("voteWeight()", () => {
@@ -39,9 +38,9 @@ describe("voteWaitShare()", () => {
       { ...read, fanOut: fanOut(5) },
       { ...read, name: "check", dependsOn: ["read"], upstream: "read", fanOut: fanOut(3) },
     ];
-    const shareOf = (index: number) => voteWaitShare({ stages }, stages[index]!);
+    const findShare = (index: number) => voteWaitShare({ stages }, stages[index]!);
     // 1, 5 and 15 rows of 8 ms each.
     for (const [index, expected] of [0.9 / 21, (0.9 * 5) / 20, 0.9].entries())
-      assert.ok(Math.abs(shareOf(index) - expected) < 1e-12, `${index}: ${shareOf(index)}`);
+      assert.ok(Math.abs(findShare(index) - expected) < 1e-12, `${index}: ${findShare(index)}`);
   });
 });

@@ -1,0 +1,126 @@
+import type { Assignment } from "../../domain/assignment.ts";
+import { mainPart } from "../../domain/configuration.ts";
+import type { Pipeline, Stage } from "../../domain/pipeline.ts";
+import type { Plan } from "../../domain/plan.ts";
+import { type ControlState, podKey } from "../control-state.ts";
+import { excludedVariants, keepPossiblePins } from "../excluded.ts";
+import { SETTINGS } from "../settings.ts";
+import type { TickInput } from "../tick-input.ts";
+import { type Budgets, shareBudgets } from "./budgets.ts";
+import { chooseRungs, floorBatchMs, isServedFixed, type PlannedTop, type Rungs, serveAlone } from "./rungs.ts";
+
+/** Stands for every switcher that connects before the next tick; no pod has this name. */
+export const NEWCOMER = "";
+
+type Content = Omit<Assignment, "version">;
+
+/** The variant and batch size that a replica is to serve. */
+export interface Task {
+  readonly top: PlannedTop;
+  /** It is tried: lighter variants stay in memory, and none may serve. */
+  readonly isTried: boolean;
+}
+
+/** Gives out assignments in one tick: what has not changed since the tick before keeps its version, whatever has gets the next one. */
+export interface AssignmentIssuer {
+  issue(stage: Stage, pod: string, task: Task): Assignment;
+  /** The part of the state that the next tick goes on from. */
+  issued(): Pick<ControlState, "assignments" | "counter">;
+}
+
+export function assignmentIssuer(state: ControlState, input: TickInput, nowMs: number): AssignmentIssuer {
+  const { epoch } = input;
+  const isSameEpoch = state.epoch === epoch;
+  const known = isSameEpoch ? state.assignments : {};
+  const contentFor = contentMaker(state, input, nowMs);
+  const assignments: Record<string, Assignment> = {};
+  let counter = isSameEpoch ? state.counter : 0;
+  // Nearly all switchers of a stage are to serve the same.
+  let newest: { readonly stage: Stage; readonly task: Task; readonly content: Content } | null = null;
+  const contentOnce = (stage: Stage, task: Task): Content => {
+    const isNewest = newest?.stage === stage && isSameTask(newest.task, task);
+    if (!newest || !isNewest) newest = { stage, task, content: contentFor(stage, task) };
+    return newest.content;
+  };
+  return {
+    issue: (stage, pod, task) => {
+      const key = podKey(stage.name, pod);
+      const content = contentOnce(stage, task);
+      const before = known[key];
+      const isSame = before !== undefined && isSameContent(before, content);
+      if (!isSame) counter += 1;
+      const assignment = isSame ? before : { ...content, version: { epoch, counter } };
+      assignments[key] = assignment;
+      return assignment;
+    },
+    issued: () => ({ assignments, counter }),
+  };
+}
+
+function isSameTask(a: Task, b: Task): boolean {
+  return a.top.variant === b.top.variant && a.top.batch === b.top.batch && a.isTried === b.isTried;
+}
+
+/** Makes what replicas are told: their rungs, and their share of the time of a request. */
+function contentMaker(state: ControlState, input: TickInput, nowMs: number): (stage: Stage, task: Task) => Content {
+  const { pipeline } = input;
+  const excluded = excludedVariants(state, pipeline, nowMs);
+  const pins = keepPossiblePins(input.pins, excluded);
+  const planned = plannedVariants(state.plan);
+  const rungsFor = (stage: Stage, { top, isTried }: Task): Rungs => {
+    if (isServedFixed(pipeline, pins, stage.name)) return serveAlone(top);
+    const chosen = chooseRungs(pipeline, stage, top, { planned, excluded: excluded[stage.name] ?? [] });
+    return isTried ? { ...chosen, floor: chosen.top } : chosen;
+  };
+  let budgets: Readonly<Record<string, Budgets>> | null = null;
+  return (stage, task) => {
+    budgets ??= budgetsFor(state, pipeline, rungsFor);
+    const own = budgets[stage.name] ?? { budgetMs: 0, laterBudgetMs: 0, laterLeastMs: 0 };
+    return {
+      ...rungsFor(stage, task),
+      ...own,
+      headroom: pipeline.serving.headroom,
+      decisionId: state.decisionId ?? "",
+    };
+  };
+}
+
+function plannedVariants(plan: Plan | null): Readonly<Record<string, string>> {
+  return Object.fromEntries((plan?.stages ?? []).map(own => [own.stage, mainPart(own)?.variant ?? ""]));
+}
+
+function budgetsFor(
+  { plan, trial, corrections }: ControlState,
+  pipeline: Pipeline,
+  rungsFor: (stage: Stage, task: Task) => Rungs,
+): Readonly<Record<string, Budgets>> {
+  const plannedMs = Object.fromEntries((plan?.stages ?? []).map(({ stage, latencyMs }) => [stage, latencyMs]));
+  const leastMs = Object.fromEntries(
+    pipeline.stages.map(stage => {
+      const tried = trial?.configuration[stage.name];
+      const own = tried ?? plan?.stages.find(other => other.stage === stage.name);
+      const top = own && mainPart(own);
+      const ms = top ? floorBatchMs(stage, rungsFor(stage, { top, isTried: tried !== undefined })) : 0;
+      return [stage.name, ms * (corrections[stage.name] ?? 1)];
+    }),
+  );
+  return shareBudgets(pipeline, plannedMs, leastMs);
+}
+
+/** The decision aside, and budgets that moved by little: a switcher that can't tell them apart needs no new assignment. */
+function isSameContent(a: Assignment, b: Content): boolean {
+  return (
+    a.top === b.top &&
+    a.floor === b.floor &&
+    a.headroom === b.headroom &&
+    a.rungs.length === b.rungs.length &&
+    a.rungs.every((rung, i) => rung.variant === b.rungs[i]?.variant && rung.maxBatch === b.rungs[i]?.maxBatch) &&
+    isClose(a.budgetMs, b.budgetMs) &&
+    isClose(a.laterBudgetMs, b.laterBudgetMs) &&
+    isClose(a.laterLeastMs, b.laterLeastMs)
+  );
+}
+
+function isClose(beforeMs: number, ms: number): boolean {
+  return Math.abs(ms - beforeMs) <= SETTINGS.budgetStep * Math.max(beforeMs, ms);
+}

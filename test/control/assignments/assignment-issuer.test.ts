@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import type { TickInput } from "../../../control/tick-input.ts";
+import type { Assignment } from "../../../domain/assignment.ts";
+import type { PolicyName } from "../../../domain/policy-name.ts";
+import { twoStages } from "../../support/pipeline-fixture.ts";
+import { Story } from "../story.ts";
+
+const findTold = (story: Story, stage: string): Assignment => {
+  const [first] = story.stage(stage).assignments.values();
+  assert.ok(first);
+  return first;
+};
+
+const names = (story: Story): string[] => findTold(story, "detect").rungs.map(({ variant }) => variant);
+
+describe("assignments", () => {
+  /** The versions of both stages after the stage `read` was seen to take so many times what was measured. */
+  const versionsAt = (story: Story, correction: number): readonly number[] => {
+    story.state = { ...story.state, corrections: { read: correction } };
+    // The plan of before holds, so that only what replicas are told of time moves.
+    story.run(1, 5);
+    return ["detect", "read"].map(stage => findTold(story, stage).version.counter);
+  };
+
+  it("keep their version while budgets move by less than 5 %, and get a new one where they moved by more in all", () => {
+    const story = new Story(twoStages()).run(32, 5);
+    const decision = story.board.decisionId;
+    const [detect = 0, read] = versionsAt(story, 1);
+    const leastMs = findTold(story, "detect").laterLeastMs;
+    assert.deepEqual(versionsAt(story, 1.03), [detect, read]);
+    assert.equal(findTold(story, "detect").laterLeastMs, leastMs);
+    const [after = 0, unmoved] = versionsAt(story, 1.06);
+    assert.ok(after > detect);
+    assert.equal(unmoved, read, "nothing comes after it");
+    assert.ok(Math.abs(findTold(story, "detect").laterLeastMs - 1.06 * leastMs) < 1e-9);
+    assert.equal(story.board.decisionId, decision);
+  });
+
+  it("count the full batch of the lightest rung as the least that a later stage takes", () => {
+    const story = new Story(twoStages()).run(30, 5);
+    const read = findTold(story, "read");
+    // One row takes 1 ms with the lightest.
+    assert.equal(findTold(story, "detect").laterLeastMs, read.rungs.at(-1)?.maxBatch);
+    story.input = { pins: [{ stage: "read", variant: "heavy", batch: 2, replicas: null }] };
+    story.run(15, 5);
+    assert.equal(findTold(story, "detect").laterLeastMs, 40);
+  });
+
+  const policies: readonly (readonly [PolicyName, string])[] = [
+    ["default", "ladder"],
+    ["static", "ladder"],
+    ["reactive", "ladder"],
+    ["ipa", "fixed"],
+    ["infaas", "fixed"],
+    ["modelSwitching", "fixed"],
+    ["fa2High", "fixed"],
+  ];
+  for (const [policy, served] of policies)
+    it(`are of a ${served} replica under policy \`${policy}\``, () => {
+      const story = new Story(twoStages({ objective: { policy } })).run(30, 2);
+      const all = names(story);
+      assert.equal(all.length > 1, served === "ladder", all.join());
+      assert.equal(findTold(story, "detect").top, story.goal("detect"));
+      if (policy === "static") assert.equal(findTold(story, "detect").top, "heavy");
+    });
+
+  it("are of the planned variant alone under `rule: fixed`, whatever the policy", () => {
+    for (const policy of ["default", "static", "reactive"])
+      assert.equal(
+        names(new Story(twoStages({ objective: { policy }, serving: { rule: "fixed" } })).run(30, 2)).length,
+        1,
+      );
+  });
+
+  it("have no variant that is in quarantine", () => {
+    const story = new Story(twoStages());
+    story.broken.add("detect/heavy");
+    const input: Partial<TickInput> = {};
+    story.input = input;
+    story.run(20, 2);
+    assert.deepEqual(names(story), ["middle", "light"]);
+  });
+});

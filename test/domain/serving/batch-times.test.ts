@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { BatchTimes, type RanBatch } from "../../../domain/serving/batch-times.ts";
+
+/** Runs batches one after the other, of 1 ms where nothing else is said. */
+class Replica {
+  readonly times = new BatchTimes();
+  nowMs = 0;
+
+  run(count: number, tookMs = 1, fields: Partial<RanBatch> = {}): void {
+    for (let batch = 0; batch < count; batch += 1) {
+      this.nowMs += tookMs;
+      const serviceMs = fields.serviceMs ?? tookMs;
+      this.times.ran({ measuredMs: 1, tookMs, endedMs: this.nowMs, wasLoading: false, ...fields, serviceMs });
+    }
+  }
+}
+
+describe("the delay of batches", () => {
+  it("is as long as stalls that few batches have, but much of the time goes to", () => {
+    const replica = new Replica();
+    for (let stall = 0; stall < 20; stall += 1) {
+      replica.run(99);
+      replica.run(1, 31);
+    }
+    const delayMs = replica.times.findLongestDelayMs(1000);
+    assert.ok(delayMs >= 30 && delayMs < 36, `${delayMs}`);
+    assert.equal(replica.times.usualDelayMs, 0);
+  });
+
+  it("ignores stalls that take less than a hundredth of the time", () => {
+    const replica = new Replica();
+    for (let stall = 0; stall < 3; stall += 1) {
+      replica.run(10_000);
+      replica.run(1, 31);
+    }
+    assert.equal(replica.times.findLongestDelayMs(1000), 0);
+  });
+
+  it("is forgotten when it is over", () => {
+    const replica = new Replica();
+    replica.run(100, 31, { serviceMs: 1 });
+    assert.ok(replica.times.usualDelayMs >= 30);
+    replica.run(10_000);
+    assert.equal(replica.times.usualDelayMs, 0);
+    assert.ok(replica.times.findLongestDelayMs(1000) >= 30);
+    replica.run(40_000);
+    assert.equal(replica.times.findLongestDelayMs(1000), 0);
+  });
+
+  it("leaves a little time to choose by, however long it is", () => {
+    const replica = new Replica();
+    replica.run(100, 101, { serviceMs: 1 });
+    assert.ok(replica.times.findLongestDelayMs(1000) >= 100);
+    const delayMs = replica.times.findLongestDelayMs(50);
+    assert.ok(delayMs > 40 && delayMs < 50, `${delayMs}`);
+    assert.equal(replica.times.findLongestDelayMs(-1), 0);
+  });
+
+  it("has the whole time of what was never measured", () => {
+    const replica = new Replica();
+    replica.run(10, 20, { measuredMs: 0 });
+    assert.equal(replica.times.factor, 1);
+    assert.ok(replica.times.usualDelayMs >= 20 && replica.times.usualDelayMs < 24);
+  });
+
+  it("counts batches during a load, which say nothing of the machine", () => {
+    const replica = new Replica();
+    replica.run(10, 3, { wasLoading: true });
+    assert.equal(replica.times.factor, 1);
+    assert.ok(replica.times.usualDelayMs >= 2);
+  });
+});
+
+describe("the factor of a replica", () => {
+  it("rises at once when three of five batches are slow, and falls by half in five seconds", () => {
+    const replica = new Replica();
+    replica.run(5);
+    replica.run(2, 3);
+    assert.equal(replica.times.factor, 1);
+    replica.run(1, 3);
+    assert.equal(replica.times.factor, 3);
+    const fromMs = replica.nowMs;
+    while (replica.nowMs < fromMs + 5000) replica.run(1);
+    assert.ok(Math.abs(replica.times.factor - 2) <= 0.02, `${replica.times.factor}`);
+  });
+
+  it("stays between a half and four", () => {
+    const replica = new Replica();
+    replica.run(3, 100);
+    assert.equal(replica.times.factor, 4);
+    replica.run(300_000, 0.2);
+    assert.ok(replica.times.factor >= 0.5 && replica.times.factor <= 0.51, `${replica.times.factor}`);
+  });
+
+  it("stays the same number while it changes by less than a hundredth", () => {
+    const replica = new Replica();
+    replica.run(5, 1.009);
+    assert.equal(replica.times.factor, 1);
+    replica.run(5, 1.012);
+    assert.equal(replica.times.factor, 1.01);
+    replica.run(5, 1.004);
+    assert.equal(replica.times.factor, 1.01);
+  });
+});

@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { BatcherBench } from "../support/batcher-bench.ts";
+import { SteppedSession } from "../support/stepped-session.ts";
+
+describe("Batcher, with a ladder", () => {
+  let bench: BatcherBench;
+  let heavy: SteppedSession;
+  let light: SteppedSession;
+
+  beforeEach(async () => {
+    bench = new BatcherBench({ measured: { heavy: { 1: 10_000, 2: 12_000 }, light: { 1: 1000, 2: 1100, 4: 1300 } } });
+    heavy = new SteppedSession("heavy");
+    light = new SteppedSession("light");
+    heavy.serviceMs = rows => (rows === 1 ? 10_000 : 12_000);
+    light.serviceMs = rows => ({ 1: 1000, 2: 1100, 3: 1200 })[rows] ?? 1300;
+    await bench.serve(heavy, 2, [[light, 4]]);
+  });
+  afterEach(() => bench.close());
+
+  it("serves by the most accurate rung while everybody who waits has the time", async () => {
+    const tickets = [1, 2, 3].map(row => bench.submit([row]));
+    for (let i = 0; i < 2; i++) await heavy.step();
+    assert.deepEqual([heavy.batches, light.batches], [[[1], [2, 3]], []]);
+    assert.deepEqual(await Promise.all(tickets.map(bench.shares)), ["heavy=1", "heavy=1", "heavy=1"]);
+  });
+
+  it("serves by a lighter rung when those who wait would be late by a heavier one", async () => {
+    const first = bench.submit([0]);
+    const tickets = [1, 2, 3, 4].map(row => bench.submit([row], { softAfterMs: 25_000 }));
+    await heavy.step();
+    assert.deepEqual(light.batches, [[1, 2, 3, 4]]);
+    await light.step();
+    assert.deepEqual(await Promise.all([first, ...tickets].map(bench.shares)), [
+      "heavy=1",
+      ...Array(4).fill("light=1"),
+    ]);
+  });
+
+  it("serves by the floor what no rung could serve by its soft deadline, and refuses only what even the floor can't", async () => {
+    bench.submit([0]);
+    const late = bench.submit([1], { softAfterMs: 500 });
+    const hopeless = bench.submit([2], { timeoutMs: 10_500 });
+    assert.equal(await bench.result(hopeless), "would_be_late");
+    await heavy.step();
+    await light.step();
+    assert.deepEqual(await bench.result(late), ["light", 1]);
+  });
+
+  it("lets a call keep its rung for its other rows", async () => {
+    const spread = bench.submit([1, 2, 3], { softAfterMs: 59_000 });
+    const others = [4, 5, 6, 7].map(row => bench.submit([row], { softAfterMs: 59_900 }));
+    await heavy.step();
+    for (let i = 0; i < 3; i++) {
+      await heavy.step();
+      await light.step();
+    }
+    assert.deepEqual(await bench.shares(spread), "heavy=3");
+    await Promise.all(others.map(bench.result));
+  });
+
+  it("goes on with a lighter rung where its own would break the hard deadline, and says so", async () => {
+    heavy.serviceMs = () => 40_000;
+    const spread = bench.submit([1, 2, 3, 4, 5, 6], { timeoutMs: 75_000 });
+    await heavy.step();
+    await light.step();
+    assert.deepEqual([heavy.batches, light.batches], [[[1, 2]], [[3, 4, 5, 6]]]);
+    assert.deepEqual(await bench.shares(spread), "heavy=2,light=4");
+    assert.deepEqual(await bench.result(spread), ["light", 1, 2, 3, 4, 5, 6]);
+  });
+
+  it("serves all rows anew where variants give outputs of different sizes", async () => {
+    light.onRun = rows => {
+      const bytes = Uint8Array.from(rows.flatMap(row => [row, row]));
+      return {
+        kind: "ran",
+        outputs: [{ name: "y", datatype: "UINT8", shape: [rows.length, 2], bytes }],
+        spare: [],
+        serviceMs: 1100,
+      };
+    };
+    heavy.serviceMs = () => 40_000;
+    const spread = bench.submit([1, 2, 3, 4, 5, 6], { timeoutMs: 75_000 });
+    await heavy.step();
+    for (let i = 0; i < 3; i++) await light.step();
+    assert.deepEqual(
+      [heavy.batches, light.batches],
+      [
+        [[1, 2]],
+        [
+          [3, 4, 5, 6],
+          [1, 2, 3, 4],
+          [5, 6],
+        ],
+      ],
+    );
+    assert.deepEqual(await bench.result(spread), ["light", 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6]);
+  });
+
+  it("serves by the variant that a call asks for, also above the top, and refuses one that is not in memory", async () => {
+    const exact = new SteppedSession("exact");
+    bench.residents.set("exact", exact);
+    const above = bench.submit([1], { variant: "exact" });
+    assert.deepEqual(exact.batches, [[1]]);
+    await exact.step();
+    assert.deepEqual(await bench.result(above), ["exact", 1]);
+    assert.equal(await bench.result(bench.submit([2], { variant: "gone" })), "wrong_variant");
+    assert.deepEqual([bench.batcher.canServe("exact"), bench.batcher.canServe("gone")], [true, false]);
+  });
+
+  it("goes on with the next lighter rung when the one at the top is lost", async () => {
+    const ticket = bench.submit([1]);
+    heavy.onRun = () => {
+      heavy.isLost = true;
+      return { kind: "lost", reason: "crash" };
+    };
+    await heavy.step();
+    assert.equal(bench.batcher.serving?.session, light);
+    await light.step();
+    assert.deepEqual(await bench.result(ticket), ["light", 1]);
+    assert.deepEqual(bench.lost, [heavy]);
+  });
+
+  it("does without a lighter rung that is lost", async () => {
+    light.onRun = () => {
+      light.isLost = true;
+      return { kind: "lost", reason: "crash" };
+    };
+    bench.submit([0]);
+    const ticket = bench.submit([1], { softAfterMs: 500 });
+    await heavy.step();
+    await light.step();
+    assert.equal(bench.batcher.serving?.session, heavy);
+    await heavy.step();
+    assert.deepEqual(await bench.result(ticket), ["heavy", 1]);
+  });
+
+  it("hands a batch over ahead only to the session that runs", async () => {
+    for (const row of [0, 1]) bench.submit([row, row]);
+    assert.deepEqual(heavy.batches, [
+      [0, 0],
+      [1, 1],
+    ]);
+    for (const row of [2, 3, 4, 5, 6, 7]) bench.submit([row], { softAfterMs: 26_500 });
+    await heavy.step();
+    assert.deepEqual(light.batches, []);
+    await heavy.step();
+    assert.deepEqual(light.batches, [[2, 3, 4, 5]]);
+    for (let i = 0; i < 2; i++) await light.step();
+  });
+
+  it("has a new top serve at once, while the old one ends the calls that it has begun", async () => {
+    const begun = bench.submit([1, 2, 3]);
+    const next = bench.submit([4]);
+    const swap = bench.serve(light, 4);
+    await heavy.step();
+    await swap;
+    await heavy.step();
+    await light.step();
+    assert.deepEqual(await Promise.all([begun, next].map(bench.shares)), ["heavy=3", "light=1"]);
+  });
+});
