@@ -55,7 +55,7 @@ describe("a switcher under overload", () => {
   };
 
   it("serves by its lighter rung what the heavy one could not in time, without a Switch, and answers everybody", async () => {
-    scaler.assign(1, { top: "heavy", floor: "light", batch: 1, budgetMs: 500 });
+    scaler.assign(1, { top: "heavy", floor: "light", batch: 1, budgetMs: 350 });
     await scaler.untilAcked(1);
     await until(async () => (await switcher.variants())["light"]?.state === "resident", "the floor is in memory");
     const before = (await switcher.switches()).length;
