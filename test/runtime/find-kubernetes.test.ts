@@ -178,7 +178,10 @@ describe("findKubernetes()", () => {
       assert.throws(() => find(kubeconfig({ username: "x" })), code("invalid_argument", /no longer takes/));
       assert.throws(() => find(kubeconfig({}, {}, { "current-context": "" })), code("invalid_argument", /--context/));
       assert.throws(() => find({ KUBECONFIG: write("bad", "clusters: 7") }), code("invalid_argument", /clusters/));
-      assert.throws(() => find({ KUBECONFIG: write("bad", "{") }), code("invalid_argument", /line 1, column 2: not YAML/));
+      assert.throws(
+        () => find({ KUBECONFIG: write("bad", "{") }),
+        code("invalid_argument", /line 1, column 2: not YAML/),
+      );
     });
   });
 });
