@@ -5,7 +5,7 @@ import type { Plan, Reason } from "../domain/plan.ts";
 import type { Given } from "../optimizer/given.ts";
 import type { EstimatedAccuracy } from "./accuracy-drift.ts";
 import type { Trial } from "./control-state.ts";
-import type { LearntFanOut } from "./learn-rows.ts";
+import type { LearntFanOut } from "./rows/learn-rows.ts";
 import type { Served } from "./served.ts";
 
 export const CONDITION_TYPES = [

@@ -5,7 +5,7 @@ import { stuckStages } from "./actuation.ts";
 import type { Condition, ConditionType } from "./board.ts";
 import type { ControlState } from "./control-state.ts";
 import { findQuarantined } from "./excluded.ts";
-import type { LearntFanOut } from "./learn-rows.ts";
+import type { LearntFanOut } from "./rows/learn-rows.ts";
 import { isServedOther, SERVED_CAUSES, type Served } from "./served.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";

@@ -4,7 +4,7 @@ import type { StageConfiguration } from "../domain/configuration.ts";
 import type { Plan, Reason } from "../domain/plan.ts";
 import type { CombinationAccuracy } from "./accuracy-drift.ts";
 import type { Condition } from "./board.ts";
-import type { RowEvidence } from "./learn-rows.ts";
+import type { RowEvidence } from "./rows/learn-rows.ts";
 import type { ServedOther } from "./served.ts";
 
 export interface Demand {
@@ -116,6 +116,8 @@ export interface ControlState {
   readonly rowFactors: Readonly<Record<string, number>>;
   /** Cumulative rows by stage and pod: [served, dropped]. */
   readonly rowsSeen: Readonly<Record<string, readonly [number, number]>>;
+  /** Cumulative rows that each variant served, by stage and pod. */
+  readonly variantRows: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** Time of the load sample up to which rows were held against requests; null: none. */
   readonly rowsLoadAtMs: number | null;
   /** What each variant was at the last tick, by `stage/variant`: its file's SHA-256, or where another server has it. */
@@ -164,6 +166,7 @@ export function initialState(epoch: number): ControlState {
     rowEvidence: {},
     rowFactors: {},
     rowsSeen: {},
+    variantRows: {},
     rowsLoadAtMs: null,
     models: {},
     evidence: [],

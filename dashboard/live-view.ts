@@ -1,5 +1,5 @@
 import type { Condition } from "../control/board.ts";
-import type { LearntFanOut } from "../control/learn-rows.ts";
+import type { LearntFanOut } from "../control/rows/learn-rows.ts";
 import type { Served } from "../control/served.ts";
 import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { LastMinute } from "../domain/load-report.ts";

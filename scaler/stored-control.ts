@@ -136,6 +136,7 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
     .default({}),
   rowFactors: z.record(word, z.number().positive().max(1000)).default({}),
   rowsSeen: z.record(z.string(), z.tuple([amount, amount])).default({}),
+  variantRows: z.record(z.string(), z.record(word, amount)).default({}),
   rowsLoadAtMs: time.nullable().default(null),
   models: z.record(word, text).default({}),
   evidence: estimates,

@@ -43,6 +43,7 @@ describe("storedControlSchema", () => {
       rowEvidence: _evidence,
       rowFactors: _factors,
       rowsSeen: _seen,
+      variantRows: _variants,
       rowsLoadAtMs: _at,
       ...older
     } = initialState(1);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { twoStages } from "../support/pipeline-fixture.ts";
-import { Story } from "./story.ts";
+import { twoStages } from "../../support/pipeline-fixture.ts";
+import { Story } from "../story.ts";
 
 /** Lets every stage serve so many rows a second, cumulative as switchers count them. */
 function serving(rows: Readonly<Record<string, number>>, dropped = 0): (story: Story) => void {
@@ -71,6 +71,22 @@ describe("rows that requests make", () => {
       story.condition("FanOutDrifted")?.message ?? "",
       /^a row of detect makes 7\.9\d rows of read, .* 4, and plans/,
     );
+  });
+
+  it("are held against the variants that served the rows before, not against the top of the ladder", () => {
+    const plain = twoStages();
+    const fanOut = { default: 4, byUpstreamVariant: { light: 1 } };
+    const stages = plain.stages.map(stage => (stage.name === "read" ? { ...stage, fanOut } : stage));
+    const story = new Story({ ...plain, stages });
+    story.input = { inTimeShare: 1 };
+    const serve = serving({ detect: 20, read: 20 });
+    story.run(150, 20, seen => {
+      serve(seen);
+      for (const { pod, servedRows = 0 } of seen.views("detect"))
+        seen.report("detect", { serviceTimes: [{ variant: "light", rows: 1, batches: servedRows, totalMs: 0 }] }, pod);
+    });
+    assert.notEqual(story.goal("detect"), "light");
+    assert.deepEqual(readFactors(story), {});
   });
 
   it("are as measured while they differ by less than a tenth, and while too few were seen", () => {

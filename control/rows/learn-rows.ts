@@ -1,9 +1,10 @@
-import type { LoadSample } from "../domain/load.ts";
-import { fanOutOf, type Pipeline, type Stage, withFanOutTimes } from "../domain/pipeline.ts";
-import type { ControlState } from "./control-state.ts";
-import { podKey } from "./control-state.ts";
-import { SETTINGS } from "./settings.ts";
-import type { TickInput } from "./tick-input.ts";
+import type { LoadSample } from "../../domain/load.ts";
+import { fanOutOf, type Pipeline, type Stage, withFanOutTimes } from "../../domain/pipeline.ts";
+import type { ControlState } from "../control-state.ts";
+import { podKey } from "../control-state.ts";
+import { SETTINGS } from "../settings.ts";
+import type { TickInput } from "../tick-input.ts";
+import { countServedRows, type ServedRows } from "./served-rows.ts";
 
 /** The rows of one stage that were seen while every ready replica of it was seen; older ones count less. */
 export interface RowEvidence {
@@ -36,7 +37,7 @@ export interface LearntFanOut {
   readonly planned: number;
 }
 
-type Learnt = Pick<ControlState, "rowEvidence" | "rowFactors" | "rowsSeen" | "rowsLoadAtMs">;
+type Learnt = Pick<ControlState, "rowEvidence" | "rowFactors" | "rowsSeen" | "variantRows" | "rowsLoadAtMs">;
 
 /**
  * Learns how many rows requests make at every stage from what switchers served, against the requests that the load source counted (entry stages)
@@ -48,7 +49,7 @@ type Learnt = Pick<ControlState, "rowEvidence" | "rowFactors" | "rowsSeen" | "ro
  */
 export function learnRows(state: ControlState, input: TickInput, nowMs: number): Learnt {
   const { load, pipeline } = input;
-  const { sums, rowsSeen } = servedSince(state, input);
+  const { sums, rowsSeen, variantRows } = countServedRows(state, input);
   const fromMs = state.rowsLoadAtMs;
   const elapsedMs = load && fromMs !== null ? load.atMs - fromMs : Number.NaN;
   // Without load data, or after a gap in it, rows and requests are not of the same time.
@@ -64,12 +65,14 @@ export function learnRows(state: ControlState, input: TickInput, nowMs: number):
   }
   const rowsLoadAtMs = load?.atMs ?? null;
   // Between two samples of the load nothing is adopted.
-  if (!isKnown || elapsedMs === 0) return { rowEvidence, rowFactors: state.rowFactors, rowsSeen, rowsLoadAtMs };
+  if (!isKnown || elapsedMs === 0)
+    return { rowEvidence, rowFactors: state.rowFactors, rowsSeen, variantRows, rowsLoadAtMs };
   const isInTime = isAnsweredInTime(input.inTimeShare ?? null);
   return {
     rowEvidence,
     rowFactors: adoptFactors(state.rowFactors, rowEvidence, isInTime, nowMs),
     rowsSeen,
+    variantRows,
     rowsLoadAtMs,
   };
 }
@@ -112,7 +115,7 @@ function seenCount({ switchers }: TickInput, name: string): number {
   return switchers.filter(({ stage, ready, servedRows }) => stage === name && ready && servedRows !== undefined).length;
 }
 
-function withHeld({ held = [] }: RowEvidence, own: Served | undefined, nowMs: number): readonly Held[] {
+function withHeld({ held = [] }: RowEvidence, own: ServedRows | undefined, nowMs: number): readonly Held[] {
   const young = held.filter(([atMs]) => Math.abs(nowMs - atMs) <= 2 * SETTINGS.rowsMostGapMs);
   return [...young, [nowMs, own?.rows ?? 0, own?.dropped ?? 0] as const].slice(-SETTINGS.rowsMostHeld);
 }
@@ -121,7 +124,7 @@ function withHeld({ held = [] }: RowEvidence, own: Served | undefined, nowMs: nu
 function addCounted(
   before: RowEvidence,
   stage: Stage,
-  sums: ReadonlyMap<string, Served>,
+  sums: ReadonlyMap<string, ServedRows>,
   fromMs: number,
   { atMs, rateRps }: LoadSample,
 ): RowEvidence {
@@ -156,34 +159,6 @@ function withRatio(evidence: RowEvidence, elapsedMs: number): NonNullable<RowEvi
   const aged = [...ratios.map(([ageMs, ratio]) => [ageMs + elapsedMs, ratio] as const), [0, rows / expected] as const];
   const oldest = aged.findLastIndex(([ageMs]) => ageMs >= SETTINGS.rowsLastMs);
   return aged.slice(Math.max(0, oldest)).slice(-SETTINGS.rowsMostHeld);
-}
-
-interface Served {
-  rows: number;
-  dropped: number;
-  readonly rowsByVariant: Map<string, number>;
-}
-
-/** Counts what the switchers of each stage served and dropped since the last tick. A pod that is new, or counts from zero again, says nothing yet. */
-function servedSince(
-  { rowsSeen: before }: ControlState,
-  { switchers }: TickInput,
-): { readonly sums: ReadonlyMap<string, Served>; readonly rowsSeen: ControlState["rowsSeen"] } {
-  const sums = new Map<string, Served>();
-  const rowsSeen: Record<string, readonly [number, number]> = {};
-  for (const { stage, pod, variant, servedRows, droppedRows } of switchers) {
-    if (servedRows === undefined || droppedRows === undefined) continue;
-    const key = podKey(stage, pod);
-    rowsSeen[key] = [servedRows, droppedRows];
-    const [servedBefore, droppedBefore] = before[key] ?? [servedRows, droppedRows];
-    const rows = Math.max(0, servedRows - servedBefore);
-    const sum = sums.get(stage) ?? { rows: 0, dropped: 0, rowsByVariant: new Map<string, number>() };
-    sum.rows += rows;
-    sum.dropped += Math.max(0, droppedRows - droppedBefore);
-    sum.rowsByVariant.set(variant, (sum.rowsByVariant.get(variant) ?? 0) + rows);
-    sums.set(stage, sum);
-  }
-  return { sums, rowsSeen };
 }
 
 /** @param upstream rows of the upstream stage by the variant that served them; null: there is no such stage, or it has served nothing. */
