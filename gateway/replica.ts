@@ -6,6 +6,9 @@ import type { DecodedResponse } from "./infer-codec.ts";
 /** First back-off after a connection error; doubled by each further one in a row. */
 const FIRST_BACK_OFF_MS = 100;
 const LAST_BACK_OFF_MS = 5000;
+/** The same after a call that it refused, though it had nothing else to do for this gateway. */
+const FIRST_PAUSE_MS = 10;
+const LAST_PAUSE_MS = 1000;
 
 /**
  * One replica as the gateway sees it. It is `open` to calls, or left out for a short back-off after connection errors in a row;
@@ -25,6 +28,8 @@ export class Replica {
   #answeredAtMs = 0;
   #errorsInARow = 0;
   #leftOutUntilMs = Number.NEGATIVE_INFINITY;
+  #refusalsInARow = 0;
+  #pausedUntilMs = Number.NEGATIVE_INFINITY;
   #removed = false;
 
   constructor({ address, voter }: Endpoint, stage: Stage, nowMs: () => number) {
@@ -59,6 +64,11 @@ export class Replica {
     return this.#leftOutUntilMs <= this.#nowMs();
   }
 
+  /** Others are asked first: it is idle because it refuses, as one does that drains. */
+  get isPaused(): boolean {
+    return this.#pausedUntilMs > this.#nowMs();
+  }
+
   async infer(call: InferCall): Promise<InferResult> {
     const rows = call.rows.length;
     this.#sentRows += rows;
@@ -71,6 +81,7 @@ export class Replica {
         this.#leftOutUntilMs = Number.NEGATIVE_INFINITY;
       }
       if (result.kind === "answered") this.#learn(result, rows);
+      if (result.kind === "full") this.#pause(rows);
       return result;
     } finally {
       this.#sentRows -= rows;
@@ -93,11 +104,19 @@ export class Replica {
     this.#leftOutUntilMs = nowMs + Math.min(LAST_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** (this.#errorsInARow - 1));
   }
 
+  #pause(refusedRows: number): void {
+    if (this.#sentRows > refusedRows || this.isPaused) return;
+    this.#pausedUntilMs = this.#nowMs() + Math.min(LAST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#refusalsInARow);
+    this.#refusalsInARow += 1;
+  }
+
   /** Rows that this gateway has sent wait there too, all but those that it just answered. */
   #learn({ queuedRows, rowMs }: DecodedResponse, answeredRows: number): void {
     this.#rowMs = rowMs ?? this.#rowMs;
     this.#othersRows = Math.max(0, (queuedRows ?? 0) - (this.#sentRows - answeredRows));
     this.#answeredAtMs = this.#nowMs();
+    this.#refusalsInARow = 0;
+    this.#pausedUntilMs = Number.NEGATIVE_INFINITY;
   }
 
   #closeWhenIdle(): void {

@@ -129,11 +129,12 @@ export class StagePool {
     return calls.map(call => ({ replica: call.replica.replica, rows: call.rows }));
   }
 
-  /** A replica that has not told its time for a row counts with the mean of the stage's others. */
+  /** Those that are not paused, where there are any. One that has not told its time for a row counts with the mean of the stage's others. */
   #weigh(replicas: readonly Replica[]): readonly (ReplicaLoad & { readonly replica: Replica })[] {
     const known = this.replicas.flatMap(({ rowMs }) => rowMs ?? []);
     const meanRowMs = known.reduce((sum, rowMs) => sum + rowMs, 0) / known.length || UNKNOWN_ROW_MS;
-    return replicas.map(replica => {
+    const willing = replicas.filter(replica => !replica.isPaused);
+    return (willing.length > 0 ? willing : replicas).map(replica => {
       const { outstandingRows, rowMs } = replica;
       return { replica, outstandingRows, rowMs: rowMs ?? meanRowMs };
     });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, describe, it } from "mocha";
 import type { PipelineCode } from "../../gateway/stage.ts";
 import { numberCode, numberPipeline, startNumberGateway, type TestGateway, until } from "./number-pipeline.ts";
-import { type Replica, startEchoReplica, startSilentReplica, startSlowReplica } from "./replicas.ts";
+import { type Replica, startEchoReplica, startFullReplica, startSilentReplica, startSlowReplica } from "./replicas.ts";
 
 describe("the calls of a gateway to replicas", () => {
   const closers: (() => Promise<void>)[] = [];
@@ -112,6 +112,19 @@ describe("the calls of a gateway to replicas", () => {
       );
     }
     assert.deepEqual([gateway.load().invalid, count.calls.length], [7, 2]);
+  });
+
+  it("asks others first where replicas refuse though they have nothing to do, as those that drain", async () => {
+    const read = await Promise.all([startFullReplica(), startFullReplica(), startSlowReplica(5), startSlowReplica(5)]);
+    for (const replica of read) await use(Promise.resolve(replica));
+    const { post } = await gatewayOver([await use(startEchoReplica())], read);
+    let refused = 0;
+    for (let i = 0; i < 40; i += 1) {
+      const statuses = await Promise.all([1, 2, 3].map(async one => (await post({ numbers: [one] })).status));
+      refused += statuses.filter(status => status !== 200).length;
+    }
+    assert.ok(refused <= 12, `${refused} of 120 were refused`);
+    assert.ok(read.slice(0, 2).every(({ calls }) => calls.length > 1 && calls.length <= 16));
   });
 
   it("passes on the sequence that a request belongs to", async () => {
