@@ -4,6 +4,7 @@ import type { Pipeline } from "../domain/pipeline.ts";
 import { configurationOf } from "../domain/plan.ts";
 import { accuracyOf, isAccuracyKnown } from "../optimizer/accuracy.ts";
 import type { ControlState } from "./control-state.ts";
+import type { ServedRows } from "./rows/served-rows.ts";
 import { SETTINGS } from "./settings.ts";
 import type { SwitcherView } from "./switcher-view.ts";
 import type { TickInput } from "./tick-input.ts";
@@ -25,7 +26,7 @@ export interface ServedStage {
 }
 
 export interface Served {
-  /** Predicted share of right answers with the variants that are served; null while a stage has no ready switcher, or one serves a variant of unknown accuracy. */
+  /** Predicted share of right answers with the variants that served the rows since the last tick, else with those that are served; null while a stage has no ready switcher, or one serves a variant of unknown accuracy. */
   readonly accuracy: number | null;
   readonly stages: readonly ServedStage[];
 }
@@ -40,8 +41,16 @@ export interface ServedOther {
 /** More combinations of served variants than this are not looked up one by one. */
 const MOST_COMBINATIONS = 256;
 
-/** Compares what ready switchers serve with the plan; null before the first plan and where no stage has switchers. */
-export function compareServed(state: ControlState, input: TickInput): Served | null {
+/**
+ * Compares what ready switchers serve with the plan; null before the first plan and where no stage has switchers.
+ *
+ * @param rows what each stage served since the last tick.
+ */
+export function compareServed(
+  state: ControlState,
+  input: TickInput,
+  rows: ReadonlyMap<string, ServedRows>,
+): Served | null {
   const { plan, trial } = state;
   const ready = input.switchers.filter(view => view.ready);
   if (!plan || ready.length === 0) return null;
@@ -50,9 +59,21 @@ export function compareServed(state: ControlState, input: TickInput): Served | n
     const views = ready.filter(view => view.stage === name);
     return compareStage(name, views, planned[name] ?? { parts: [] });
   });
-  const isAsPlanned = trial === null && stages.every(stage => stage.ready > 0 && stage.differing === 0);
+  const isAsPlanned =
+    trial === null &&
+    stages.every(
+      ({ stage, ready: count, differing }) =>
+        count > 0 && differing === 0 && isOfVariants(rows.get(stage), planned[stage] ?? { parts: [] }),
+    );
   const plannedAccuracy = plan.isAccuracyKnown ? plan.accuracy : null;
-  return { accuracy: isAsPlanned ? plannedAccuracy : predictAccuracy(input.pipeline, ready), stages };
+  return { accuracy: isAsPlanned ? plannedAccuracy : predictAccuracy(input.pipeline, ready, rows), stages };
+}
+
+/** Lighter rungs have served none of the rows. */
+function isOfVariants(rows: ServedRows | undefined, { parts }: StageConfiguration): boolean {
+  return [...(rows?.rowsByVariant ?? [])].every(
+    ([variant, count]) => count === 0 || parts.some(part => part.variant === variant),
+  );
 }
 
 function compareStage(stage: string, views: readonly SwitcherView[], planned: StageConfiguration): ServedStage {
@@ -111,10 +132,19 @@ function describeCause(cause: ServedCause, differing: readonly SwitcherView[], p
   }
 }
 
-/** Every replica of a stage is taken to get the same share of its rows. */
-function predictAccuracy(pipeline: Pipeline, ready: readonly SwitcherView[]): number | null {
+/** Every replica of a stage without rows is taken to get the same share of them, all by its top. */
+function predictAccuracy(
+  pipeline: Pipeline,
+  ready: readonly SwitcherView[],
+  rows: ReadonlyMap<string, ServedRows>,
+): number | null {
   const model = accuracyOf(pipeline);
   const shares = pipeline.stages.map(({ name }) => {
+    const served = rows.get(name);
+    if (served && served.rows > 0)
+      return [...served.rowsByVariant].flatMap(([variant, count]) =>
+        count > 0 ? [[variant, count / served.rows] as [string, number]] : [],
+      );
     const views = ready.filter(view => view.stage === name);
     const counts = new Map<string, number>();
     for (const { variant } of views) counts.set(variant, (counts.get(variant) ?? 0) + 1 / views.length);

@@ -21,6 +21,7 @@ import { missingVariants } from "./missing-variants.ts";
 import { planGiven, planWhenDue } from "./planning.ts";
 import { quarantine } from "./quarantine.ts";
 import { learnRows, learntFanOuts, withRowFactors } from "./rows/learn-rows.ts";
+import { countServedRows } from "./rows/served-rows.ts";
 import { compareServed, observeServedOther } from "./served.ts";
 import type { TickInput } from "./tick-input.ts";
 import { readyCount, transition } from "./transition.ts";
@@ -49,7 +50,7 @@ export function tick(before: ControlState, given: TickInput, nowMs: number): Tic
   const state = decided(known, input, given.pipeline, nowMs);
   const moved = transition(state, input, nowMs);
   const settled = { ...state, ...moved.state, epoch, atMs: nowMs };
-  const served = compareServed(settled, input);
+  const served = compareServed(settled, input, countServedRows(fitting, usable).sums);
   const after = { ...settled, servedOther: observeServedOther(known.servedOther, served, nowMs) };
   const estimated = estimatedAccuracy(given.pipeline, after.evidence);
   const left = leftCombinations(given.pipeline, after.evidence, after.remembered);

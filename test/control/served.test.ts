@@ -25,6 +25,28 @@ describe("what is served beside what is planned", () => {
     assert.equal(story.board.served?.accuracy, story.board.plan?.accuracy);
   });
 
+  it("says the accuracy of the variants that served the rows, where lighter rungs do", () => {
+    const story = settle();
+    let [heavy, light] = [0, 0];
+    const serve = (heavyRows: number, lightRows: number) => {
+      heavy += heavyRows;
+      light += lightRows;
+      const batch = { rows: 1, totalMs: 0 };
+      const serviceTimes = [
+        { ...batch, variant: "heavy", batches: heavy },
+        { ...batch, variant: "light", batches: light },
+      ];
+      story.report("detect", { serviceTimes, servedRows: heavy + light, droppedRows: 0 });
+      story.run(1, 2);
+      return story.board.served?.accuracy ?? 0;
+    };
+    serve(2, 0);
+    assert.equal(serve(2, 0), story.board.plan?.accuracy);
+    assert.ok(Math.abs(serve(1, 3) - (0.98 + 3 * 0.5) / 4) < 1e-9);
+    assert.equal(serve(0, 0), story.board.plan?.accuracy);
+    assert.equal(isGreen(story), true, "a lighter rung is no other plan");
+  });
+
   it("is told with its cause while replicas serve something else, and until that has ended for good", () => {
     const story = settle();
     const pin = (isPinned: boolean) =>
