@@ -38,7 +38,7 @@ const FIXES: Readonly<Record<string, string>> = {
   AccuracyDrifted: "`variscale explain`, and newer models; the plan is made with the estimate",
   VariantsUsable: "mend what it names (file, hash, memory): the variant is tried again by itself",
   ServedAsPlanned:
-    "`variscale top` shows both; switchers that protect themselves get more rows than the profile allows: measure again, or allow more replicas",
+    "`variscale top` shows both; see what it names: a pin in a pod, a model that can't be loaded, or a switch that takes long",
   KubernetesWatched: RIGHTS,
   EventsWritten: RIGHTS,
   StatusWritten: RIGHTS,
