@@ -82,9 +82,12 @@ export class AccuracyMeter {
     const credited = this.#answers.get(id);
     if (!credited) return false;
     this.#answers.delete(id);
-    for (const { tally, share, chance } of credited) {
+    // Each combination would seem to err by what the others of the answer differ from it.
+    const shares = credited.reduce((sum, { share }) => sum + share, 0);
+    const mixChance = credited.reduce((sum, { share, chance }) => sum + (share * chance) / shares, 0);
+    for (const { tally, share } of credited) {
       tally.labels += share;
-      tally.correction += share * ((right ? 1 : 0) - chance);
+      tally.correction += share * ((right ? 1 : 0) - mixChance);
     }
     return true;
   }

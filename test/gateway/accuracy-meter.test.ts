@@ -78,6 +78,31 @@ describe("AccuracyMeter", () => {
     ]);
   });
 
+  it("holds a label of a mixed answer against the chance of the mix, so that no combination seems to have drifted", () => {
+    const plain = pipeline();
+    const estimators = [LIGHT, HEAVY].map((variants, i) => ({ variants, model: { ...MODEL, bias: i === 0 ? -1 : 1 } }));
+    const meter = new AccuracyMeter({ ...plain, accuracy: { ...plain.accuracy, estimators } }, code);
+    const read = new Map([
+      ["heavy", 1],
+      ["light", 1],
+    ]);
+    // A chance of a half for the mix: one of two is right.
+    for (const [id, right] of [
+      ["a", true],
+      ["b", false],
+    ] as const) {
+      meter.observe(id, { count: new Map([["light", 1]]), read }, createContext(2));
+      meter.label(id, right);
+    }
+    assert.deepEqual(
+      meter.report().map(one => [one.labels, round(one).correction]),
+      [
+        [1, 0],
+        [1, 0],
+      ],
+    );
+  });
+
   it("counts the combinations of the largest shares alone where there are many", () => {
     const plain = numberPipeline();
     const names = Array.from({ length: 10 }, (_, i) => `v${i}`);
