@@ -25,8 +25,10 @@ export interface InferCall {
 /** What became of a call. Never thrown: every one of them is to be expected. */
 export type InferResult =
   | ({ readonly kind: "answered" } & DecodedResponse)
-  /** 503: it can't serve the rows in time, has no room for them, or is going away. 409: it does not serve the variant that was asked for. */
+  /** 503: it can't serve the rows in time, has no room for them, or is going away. */
   | { readonly kind: "full" }
+  /** 409: it does not have the variant in memory that was asked for. */
+  | { readonly kind: "unserved" }
   /** 504: not done within `timeoutMs`. */
   | { readonly kind: "late" }
   /** Refused, reset or no answer; `wasSent` false: the replica surely never saw the call, so it can't have died of it. */
@@ -96,7 +98,8 @@ export class InferClient {
   }
 
   #judge({ status, headers, body }: HttpAnswer, rows: number): InferResult {
-    if (status === 503 || status === 409) return { kind: "full" };
+    if (status === 503) return { kind: "full" };
+    if (status === 409) return { kind: "unserved" };
     if (status === 504) return { kind: "late" };
     if (status === 413) return { kind: "tooLarge", message: body.subarray(0, 200).toString("utf8") };
     try {

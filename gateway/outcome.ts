@@ -11,7 +11,7 @@ export type Failure =
   /** The pipeline's code threw, or replicas answered what they must not. */
   | { readonly kind: "failed"; readonly status: 500 | 502; readonly message: string; readonly cause: unknown }
   /** The client asked for what can't be answered; `status` is 400 unless it says otherwise. */
-  | { readonly kind: "invalid"; readonly status?: 413; readonly message: string }
+  | { readonly kind: "invalid"; readonly status?: 409 | 413; readonly message: string }
   | { readonly kind: "cancelled" };
 
 /** How a request ended. Every request that was offered has exactly one. */

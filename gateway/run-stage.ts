@@ -19,7 +19,7 @@ export interface RowsAnswer extends StageAnswer {
   readonly versions: readonly string[];
 }
 
-export type OnRetry = (stage: string, cause: "full" | "unreachable" | "wrong") => void;
+export type OnRetry = (stage: string, cause: "full" | "unserved" | "unreachable" | "wrong") => void;
 
 interface StageRun {
   readonly pool: ReplicaChoice;
@@ -88,7 +88,8 @@ async function runCall(run: StageRun, rows: readonly Row[], first: Replica): Pro
     const isUnseen = result.kind === "unreachable" && !result.wasSent;
     // One that takes no connection is left out for a while now, so that others are tried first and it is not tried all the time.
     const next = pool.pick(isUnseen ? failed : replica);
-    const isLast = !isUnseen && (failed !== null || (result.kind === "full" && next === replica));
+    const isRefused = result.kind === "full" || result.kind === "unserved";
+    const isLast = !isUnseen && (failed !== null || (isRefused && next === replica));
     if (isLast || result.kind === "late" || result.kind === "tooLarge") {
       scope.end(describeFailure(pool.stage.name, result));
       return null;
@@ -146,7 +147,13 @@ function describeFailure(stage: string, result: Exclude<InferResult, Answer>): F
       return {
         kind: "dropped",
         reason: "replicas_full",
-        message: `the replicas of stage \`${stage}\` are full, or do not serve the variant that was asked for`,
+        message: `the replicas of stage \`${stage}\` are full`,
+      };
+    case "unserved":
+      return {
+        kind: "invalid",
+        status: 409,
+        message: `x-variscale-variant: stage \`${stage}\` does not serve that variant now`,
       };
     case "unreachable":
       return { kind: "lost", message: `stage \`${stage}\` gave no answer: ${result.error.message}` };

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { afterEach, describe, it } from "mocha";
 import type { PipelineCode } from "../../gateway/stage.ts";
 import { numberCode, numberPipeline, startNumberGateway, type TestGateway, until } from "./number-pipeline.ts";
-import { type Replica, startEchoReplica, startFullReplica, startSilentReplica, startSlowReplica } from "./replicas.ts";
+import {
+  type Replica,
+  startEchoReplica,
+  startFailingReplica,
+  startFullReplica,
+  startSilentReplica,
+  startSlowReplica,
+} from "./replicas.ts";
 
 describe("the calls of a gateway to replicas", () => {
   const closers: (() => Promise<void>)[] = [];
@@ -125,6 +132,13 @@ describe("the calls of a gateway to replicas", () => {
     }
     assert.ok(refused <= 12, `${refused} of 120 were refused`);
     assert.ok(read.slice(0, 2).every(({ calls }) => calls.length > 1 && calls.length <= 16));
+  });
+
+  it("takes a variant that no replica has in memory for a wrong wish, not for a lack of replicas", async () => {
+    const full = await use(startFailingReplica(409));
+    const { post, gateway } = await gatewayOver([await use(startEchoReplica())], [full]);
+    assert.equal((await post({ numbers: [7] }, { "x-variscale-variant": "read=heavy" })).status, 409);
+    assert.deepEqual([gateway.load().invalid, gateway.load().lastMinute.ended], [1, 0]);
   });
 
   it("passes on the sequence that a request belongs to", async () => {

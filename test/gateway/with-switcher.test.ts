@@ -50,8 +50,7 @@ describe("the gateway over real variant-switchers", () => {
 
   it("has a request served by the variant that it asks for, or refused while no replica serves that", async () => {
     const send = () => started.post([3], { "x-variscale-variant": "affine=c" });
-    const refused = await send();
-    assert.deepEqual([refused.status, ((await refused.json()) as { reason: string }).reason], [503, "replicas_full"]);
+    assert.equal((await send()).status, 409);
     for (const switcher of switchers) assert.ok((await switcher.pin("c")).ok);
     const served = await send();
     assert.equal(served.headers.get("x-variscale-variants"), "affine=c");
