@@ -191,7 +191,7 @@ const objective = z.strictObject({
     .enum(POLICY_NAMES)
     .default("default")
     .describe(
-      "`default` chooses variant, batch and replicas; `static` keeps each stage's `defaultVariant`; the others are those of the literature, see docs/report/optimisation.md. `cocktail` runs in `variscale up`, or in mode `shadow`; `oracle` is only for planning, in mode `shadow`",
+      "`default` chooses variant, batch and replicas; `static` plans each stage's `defaultVariant`, below which replicas serve lighter rungs where time is short, unless `spec.serving.rule` is `fixed`; the others are those of the literature, see docs/report/optimisation.md. `cocktail` runs in `variscale up`, or in mode `shadow`; `oracle` is only for planning, in mode `shadow`",
     ),
   weights: z
     .strictObject({
