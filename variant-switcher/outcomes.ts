@@ -84,12 +84,16 @@ export class Outcomes {
     return { kind: "dropped", reason, message };
   }
 
-  /** Calls that even the lightest rung can't serve in time. */
+  /** Calls that even the lightest rung, or the variant that they ask for, can't serve in time. */
   dropRefused(entries: readonly Entry[]): void {
     const nowMs = performance.now();
     for (const entry of entries) {
       const left = Math.max(0, Math.round(entry.hardMs - nowMs));
-      this.drop(entry, "would_be_late", `even the lightest rung can't serve it within the ${left} ms that are left`);
+      this.drop(
+        entry,
+        "would_be_late",
+        `even ${entry.work.variant ?? "the lightest rung"} can't serve it within the ${left} ms that are left`,
+      );
     }
   }
 

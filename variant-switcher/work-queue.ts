@@ -66,8 +66,21 @@ export interface Entry extends Call {
 /** Work that arrives now. `settle` is called once, with what became of it. */
 export function createEntry(work: Work, bytes: number, settle: Entry["settle"]): Entry {
   const { rows, shapeKey: shape, softMs, hardMs, variant } = work;
+  const isBound = variant !== null;
   const nothingYet = { pieces: [], startedAtMs: null, failures: 0, losses: 0, settled: false };
-  return { rows, shape, softMs, hardMs, variant, work, bytes, queuedAtMs: performance.now(), ...nothingYet, settle };
+  return {
+    rows,
+    shape,
+    softMs,
+    hardMs,
+    variant,
+    isBound,
+    work,
+    bytes,
+    queuedAtMs: performance.now(),
+    ...nothingYet,
+    settle,
+  };
 }
 
 /** The first row of the request that waits. */

@@ -88,32 +88,36 @@ export function findRefused<T extends Call>(
   return hopeless.filter(call => call !== kept);
 }
 
-/** The calls that even the floor can't serve by their hard deadlines, behind what is before them. */
+/** The calls that even the floor, or the variant that they ask for, can't serve by their hard deadlines, behind what is before them. */
 export function findHopeless<T extends Call>(ladder: Ladder, calls: readonly T[], freeMs: number): readonly T[] {
   const floor = getFloor(ladder);
   let hopeless: T[] | null = null;
-  /** The batch that is being filled: when it starts, its rows, their shape, and until when it must be done. */
+  /** The batch that is being filled: when it starts, its rung, rows and shape, and until when it must be done. */
   let startMs = freeMs;
+  let rung = floor;
   let rows = 0;
   let shape = "";
   let untilMs = Number.POSITIVE_INFINITY;
   for (const call of calls) {
-    const joined = call.shape === shape && rows > 0 ? Math.min(call.rows, floor.maxBatch - rows) : 0;
-    const joinedMs = startMs + (floor.batchMs[rows + joined] as number);
+    const own = call.isBound ? (findRung(ladder, call.variant) ?? floor) : floor;
+    const mayJoin = rows > 0 && own === rung && call.shape === shape;
+    const joined = mayJoin ? Math.min(call.rows, rung.maxBatch - rows) : 0;
+    const joinedMs = startMs + (rung.batchMs[rows + joined] as number);
     const joins = joined > 0 && joinedMs <= untilMs;
     const rest = joins ? call.rows - joined : call.rows;
-    const nextMs = joins ? joinedMs : startMs + (floor.batchMs[rows] as number);
-    if (nextMs + rowsMs(floor, rest) > call.hardMs) {
+    const nextMs = joins ? joinedMs : startMs + (rung.batchMs[rows] as number);
+    if (nextMs + rowsMs(own, rest) > call.hardMs) {
       hopeless ??= [];
       hopeless.push(call);
     } else if (rest === 0) {
       rows += joined;
       untilMs = Math.min(untilMs, lateAfterMs(call, joinedMs));
     } else {
-      rows = rest % floor.maxBatch || floor.maxBatch;
-      startMs = nextMs + rowsMs(floor, rest - rows);
+      rung = own;
+      rows = rest % own.maxBatch || own.maxBatch;
+      startMs = nextMs + rowsMs(own, rest - rows);
       shape = call.shape;
-      untilMs = lateAfterMs(call, startMs + (floor.batchMs[rows] as number));
+      untilMs = lateAfterMs(call, startMs + (own.batchMs[rows] as number));
     }
   }
   return hopeless ?? NONE;
@@ -160,11 +164,11 @@ function isInTime(ladder: Ladder, chosen: Rung, calls: readonly Call[], startMs:
   return freeMs + (rung.batchMs[rows] as number) <= softMs;
 }
 
-/** The rung that a call keeps: the one that it has, as long as that is in time for its hard deadline, and the floor then; null: none. */
+/** The rung that a call keeps: the one that it has, as long as that is in time for its hard deadline or was asked for, and the floor then; null: none. */
 function keptRung(ladder: Ladder, call: Call, startMs: number): Rung | null {
   const own = findRung(ladder, call.variant);
   if (own === undefined) return null;
-  return startMs + rowsMs(own, call.rows) <= call.hardMs ? own : getFloor(ladder);
+  return call.isBound || startMs + rowsMs(own, call.rows) <= call.hardMs ? own : getFloor(ladder);
 }
 
 function rungFor(ladder: Ladder, { variant }: Call, chosen: Rung): Rung {

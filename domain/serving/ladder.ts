@@ -29,6 +29,8 @@ export interface Call {
   readonly hardMs: number;
   /** The variant that it keeps, because a batch of that variant took its first rows or because it was asked for; null leaves it open. */
   variant: string | null;
+  /** No other variant may serve it, as it was asked for. */
+  readonly isBound?: boolean;
 }
 
 /** A call that came now, as the largest recent one would: a rung must have room for it, too. */

@@ -108,6 +108,15 @@ describe("Batcher, with a ladder", () => {
     assert.deepEqual([bench.batcher.canServe("exact"), bench.batcher.canServe("gone")], [true, false]);
   });
 
+  it("serves by no other variant than the one that a call asks for, and refuses it where that would be late", async () => {
+    const alone = bench.submit([1], { variant: "heavy", timeoutMs: 5000 });
+    const behind = bench.submit([2], { variant: "heavy", timeoutMs: 15_000 });
+    assert.equal(await bench.result(behind), "would_be_late");
+    await heavy.step();
+    assert.deepEqual(await bench.result(alone), ["heavy", 1]);
+    assert.deepEqual(light.batches, []);
+  });
+
   it("goes on with the next lighter rung when the one at the top is lost", async () => {
     const ticket = bench.submit([1]);
     heavy.onRun = () => {

@@ -185,6 +185,14 @@ describe("the choice of a batch", () => {
     // Its soft deadline does not count, its hard one does.
     assert.deepEqual(choose(call(30, { hardMs: 60, variant: "above" })), ["above", 1]);
     assert.deepEqual(choose(call(30, { hardMs: 59, variant: "above" })), ["light", 1]);
+    // Unless no other may serve it: then it is refused behind something else.
+    const bound = call(30, { hardMs: 59, variant: "above", isBound: true });
+    assert.deepEqual(choose(bound), ["above", 1]);
+    assert.deepEqual(findRefused(ladder, [bound, call(30)], 0, true), [bound]);
+    assert.deepEqual(
+      findRefused(ladder, [call(30), call(30, { hardMs: 70, variant: "above", isBound: true })], 0, true),
+      [],
+    );
   });
 
   it("serves a call by the chosen rung where the one that it has is not resident", () => {
