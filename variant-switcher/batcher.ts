@@ -159,7 +159,7 @@ export class Batcher {
    * in vain, as the next one follows without a pause, or where it is expected to take longer.
    */
   whenPaused(maxMs: number, signal?: AbortSignal): Promise<void> {
-    const isVain = this.#queue.rows > 0 || leftMs(this.#running, performance.now()) > maxMs;
+    const isVain = this.#queue.rows > 0 || leftMs(this.#running, this.#freeSinceMs, performance.now()) > maxMs;
     return this.#running.length !== 1 || isVain ? Promise.resolve() : this.#pause.wait(maxMs, signal);
   }
 
@@ -176,7 +176,7 @@ export class Batcher {
   /** Drops what even the floor can't serve in time. */
   #refuseHopeless(ladder: Ladder): void {
     const nowMs = performance.now();
-    const freeMs = nowMs + leftMs(this.#running, nowMs) + this.#options.ladder.times.usualDelayMs;
+    const freeMs = nowMs + leftMs(this.#running, this.#freeSinceMs, nowMs) + this.#options.ladder.times.usualDelayMs;
     this.#outcomes.dropRefused(findRefused(ladder, this.#queue.calls, freeMs, this.#running.length === 0));
   }
 
@@ -213,7 +213,8 @@ export class Batcher {
     const { calls } = this.#queue;
     const expected = this.#queue.expectCall(nowMs);
     const delayMs = this.#options.ladder.times.findLongestDelayMs(expected?.softAfterMs ?? 0);
-    const chosen = chooseBatch(ladder, calls, nowMs + leftMs(this.#running, nowMs) + delayMs, expected);
+    const startMs = nowMs + leftMs(this.#running, this.#freeSinceMs, nowMs) + delayMs;
+    const chosen = chooseBatch(ladder, calls, startMs, expected);
     const session = this.#options.ladder.findSession(serving, chosen.rung.variant);
     if (!session || (running && (this.#next || !mayFollow(running, chosen, session)))) return null;
     const batch = createRunningBatch(chosen, session);

@@ -43,9 +43,9 @@ export function mayFollow(running: RunningBatch, { rung, rows, parts }: Batch, s
   return [...entries, ...running.parts.map(({ entry }) => entry)].every(({ failures }) => failures === 0);
 }
 
-/** How long these still take, one after the other, as far as is known. */
-export function leftMs(running: readonly RunningBatch[], nowMs: number): number {
+/** How long these still take, one after the other, as far as is known. One that was handed over ahead begins when the one before it ends, at `freeSinceMs`. */
+export function leftMs(running: readonly RunningBatch[], freeSinceMs: number, nowMs: number): number {
   return running.reduce((sum, { startedAtMs, expectedMs }, i) => {
-    return sum + (i === 0 ? Math.max(0, startedAtMs + expectedMs - nowMs) : expectedMs);
+    return sum + (i === 0 ? Math.max(0, Math.max(startedAtMs, freeSinceMs) + expectedMs - nowMs) : expectedMs);
   }, 0);
 }

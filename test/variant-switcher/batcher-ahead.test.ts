@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { BatcherBench } from "../support/batcher-bench.ts";
 import { SteppedSession } from "../support/stepped-session.ts";
@@ -29,6 +30,18 @@ describe("Batcher, that hands batches over ahead", () => {
       await Promise.all(tickets.map(bench.result)),
       [1, 2, 3, 4, 5, 6, 7, 8].map(row => ["a", row]),
     );
+  });
+
+  it("counts what it handed over ahead from when the batch before it ended", async () => {
+    bench = new BatcherBench({ measured: { a: { 1: 500 } } });
+    const session = new SteppedSession("a");
+    session.serviceMs = () => 500;
+    await bench.serve(session, 1);
+    for (const row of [1, 2]) bench.submit([row]);
+    await sleep(500);
+    await session.step();
+    assert.equal(await bench.result(bench.submit([3], { timeoutMs: 900 })), "would_be_late");
+    for (let i = 0; i < 2; i++) await session.step();
   });
 
   it("hands nothing over ahead while another session is about to take over", async () => {
