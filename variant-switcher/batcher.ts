@@ -273,7 +273,8 @@ export class Batcher {
         break;
       case "lost":
         this.#outcomes.giveBack(this.#running.splice(0));
-        this.#outcomes.retry(batch, "session_lost", `${LOST_TWICE}: ${result.reason}`);
+        if (result.isNotRun) this.#outcomes.giveBack([batch]);
+        else this.#outcomes.retry(batch, "session_lost", `${LOST_TWICE}: ${result.reason}`);
         this.#lose(batch.session, result.reason);
         break;
       default:

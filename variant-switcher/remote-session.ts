@@ -129,7 +129,7 @@ class RemoteSession implements OpenSession {
     } catch (error) {
       if (!(error instanceof HttpFailure)) return { kind: "failed", message: VariscaleError.from(error).message };
       if (error.kind === "tooLarge") return { kind: "unserved", reason: `${base}: ${error.detail}` };
-      return this.#lose(`${base} does not answer: ${error.detail}`);
+      return this.#lose(`${base} does not answer: ${error.detail}`, error.kind === "notConnected");
     }
     const serviceMs = performance.now() - startMs;
     const { status, headers, body } = answer;
@@ -152,7 +152,8 @@ class RemoteSession implements OpenSession {
   /** A server that was started anew does not have the model any more: it says 404 or, if it is a Triton, 400. */
   async #failure(status: number, text: string): Promise<RunResult> {
     const { base } = this.#options;
-    if (!(await this.#isReady())) return this.#lose(`${base} has not the model ready any more: ${status} ${text}`);
+    if (!(await this.#isReady()))
+      return this.#lose(`${base} has not the model ready any more: ${status} ${text}`, true);
     if (REQUEST_FAULTS.includes(status)) return { kind: "failed", message: `${status} ${text}` };
     return { kind: "unserved", reason: `${base} answered ${status} ${text}` };
   }
@@ -167,9 +168,9 @@ class RemoteSession implements OpenSession {
     }
   }
 
-  #lose(reason: string): RunResult {
+  #lose(reason: string, isNotRun: boolean): RunResult {
     this.#lost = true;
-    return { kind: "lost", reason };
+    return { kind: "lost", reason, isNotRun };
   }
 }
 

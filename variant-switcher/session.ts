@@ -26,7 +26,8 @@ export type RunResult =
     }
   | RunFailed
   | { readonly kind: "unserved"; readonly reason: string }
-  | Lost;
+  /** `isNotRun`: the batch did not even get there, so it is not to blame. */
+  | (Lost & { readonly isNotRun?: boolean });
 
 /** Something that runs batches of one variant. */
 export interface ModelSession {

@@ -46,6 +46,25 @@ describe("the driver remote, where its server fails", () => {
       assert.ok(server.isLoaded);
     });
 
+  it("answers all the same where the server of a lighter rung was restarted too", async () => {
+    const other = await FakeModelServer.start();
+    try {
+      const variants = [server, other].map(({ url }, at) => {
+        return { name: `far${at}`, driver: "remote", model: "x", url, points: [{ batch: 1, latencyMs: 2 - at }] };
+      });
+      switcher = await TestSwitcher.startReady(affineConfig(folder.path, { variants, defaultVariant: "far0" }), {
+        minWatchdogMs: 2000,
+      });
+      const states = async () => Object.values((await switcher?.variants()) ?? {}).map(({ state }) => state);
+      await until(async () => (await states()).join() === "serving,resident", "both are in memory");
+      for (const restarted of [server, other]) restarted.isLoaded = false;
+      const { status, body } = await switcher.infer([3]);
+      assert.equal(status, 200, body.error);
+    } finally {
+      await other.close();
+    }
+  });
+
   for (const status of [400, 422])
     it(`answers 400 where a server that has the model answers ${status}`, async () => {
       const started = await start("far");
