@@ -53,7 +53,7 @@ export class MemoryGuard {
   }
 
   async #check(): Promise<void> {
-    const { memoryMiB, pool, logger } = this.#options;
+    const { memoryMiB, pool, switching, logger } = this.#options;
     this.#rssMiB = process.memoryUsage.rss() / MIB;
     const isReplacementDue = this.#isReplacementDue();
     if (this.#isBusy || (this.#rssMiB < HIGH * memoryMiB && !isReplacementDue)) return;
@@ -66,6 +66,7 @@ export class MemoryGuard {
           { variant: given, rssMiB: this.#rssMiB, memoryMiB },
           "memory is short: a resident session is given up",
         );
+        switching.rungs.giveUp(given);
         await pool.drop(given);
       }
     } finally {

@@ -12,6 +12,8 @@ export interface RepositoryOptions {
   readonly config: Pick<SwitcherConfig, "stage" | "modelControl">;
   readonly assignments: Assignments;
   readonly switching: Switching;
+  /** Whether the variant's session has a batch. */
+  readonly isRunning: (variant: string) => boolean;
   /** Gives up a resident session that does not serve. */
   readonly drop: (variant: string) => Promise<void>;
   readonly variants: () => readonly VariantStatus[];
@@ -80,6 +82,9 @@ export class Repository {
         "failed_precondition",
         `${model} is about to serve ${variant}. Load another variant first.`,
       );
+    if (this.#options.isRunning(variant))
+      throw new VariscaleError("failed_precondition", `${model} runs a batch of ${variant} right now. Try again.`);
+    this.#options.switching.rungs.giveUp(variant);
     await this.#options.drop(variant);
   }
 

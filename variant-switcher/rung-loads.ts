@@ -6,6 +6,17 @@ import type { Quarantine } from "./quarantine.ts";
 import type { Refused } from "./session-messages.ts";
 import type { SessionPool } from "./session-pool.ts";
 
+/** A rung that was given up, or can't be loaded for another reason than its model, is not tried again for so long. */
+const AGAIN_MS = 60_000;
+
+/** A rung that can't be loaded for now. */
+interface FailedRung {
+  readonly code: NackCode;
+  readonly atMs: number;
+  /** It could be loaded, but had to go: it would have to go again. */
+  readonly isGivenUp: boolean;
+}
+
 export interface RungLoadsOptions {
   readonly variants: readonly SwitcherVariant[];
   readonly pool: SessionPool;
@@ -26,9 +37,11 @@ export class RungLoads {
   /** To be kept in memory, the most important first. */
   #rungs: readonly AssignedRung[] = [];
   /** Those of them that can't be loaded for now. */
-  readonly #failed = new Map<string, NackCode>();
+  readonly #failed = new Map<string, FailedRung>();
   /** The rungs of which one loads; null: none does. */
   #loading: readonly AssignedRung[] | null = null;
+  #loadingVariant = "";
+  #abort = new AbortController();
 
   constructor(options: RungLoadsOptions) {
     this.#options = options;
@@ -42,12 +55,32 @@ export class RungLoads {
     if (JSON.stringify(rungs) === JSON.stringify(this.#rungs)) return;
     this.#rungs = rungs;
     this.#failed.clear();
-    this.#options.pool.wanted = rungs.map(({ variant }) => variant);
+    const variants = rungs.map(({ variant }) => variant);
+    this.#options.pool.wanted = variants;
+    if (!variants.includes(this.#loadingVariant)) this.#abort.abort();
+    this.#loadNext();
+  }
+
+  /** Something has changed in memory: loads the rungs that are not there, also those that there was no room for. */
+  load(): void {
+    for (const [variant, { code, isGivenUp }] of this.#failed)
+      if (code === "memory_short" && !isGivenUp) this.#failed.delete(variant);
+    this.#loadNext();
+  }
+
+  /** The variant is about to be dropped, and would be in the way if it came back at once. */
+  giveUp(variant: string): void {
+    this.#failed.set(variant, { code: "memory_short", atMs: performance.now(), isGivenUp: true });
+  }
+
+  /** There is room again for all that was given up. */
+  takeBack(): void {
+    for (const [variant, { isGivenUp }] of this.#failed) if (isGivenUp) this.#failed.delete(variant);
     this.load();
   }
 
   /** Loads the next rung that is not in memory. A Switch that is on its way does so at its end. */
-  load(): void {
+  #loadNext(): void {
     const rungs = this.#rungs;
     if (this.#options.isBusy() || this.#loading === rungs) return;
     const { pool, logger } = this.#options;
@@ -55,41 +88,52 @@ export class RungLoads {
     const rung = rungs[at];
     if (!rung) return;
     this.#loading = rungs;
+    this.#loadingVariant = rung.variant;
+    this.#abort = new AbortController();
     const moreImportant = rungs.slice(0, at).map(({ variant }) => variant);
-    this.#loadOne(rung, moreImportant)
+    this.#loadOne(rung, moreImportant, this.#abort.signal)
       .then(
         problem => {
           if (problem === null || problem.code === "superseded") return;
-          this.#failed.set(rung.variant, problem.code);
+          this.#fail(rung.variant, problem.code);
           logger.warn({ ...problem, variant: rung.variant }, "a rung is not in memory");
         },
         (error: unknown) => {
-          this.#failed.set(rung.variant, "internal");
+          this.#fail(rung.variant, "internal");
           logger.error({ err: error, variant: rung.variant }, "a rung is not in memory");
         },
       )
       .finally(() => {
         if (this.#loading === rungs) this.#loading = null;
-        this.load();
+        this.#loadNext();
       });
   }
 
-  /** Rungs whose model could not be served are tried again once their quarantine is over. */
+  /** Rungs whose model could not be served are tried again once their quarantine is over, others after a while. */
   retry(): void {
+    const { quarantine } = this.#options;
     const nowMs = performance.now();
-    for (const [variant, code] of this.#failed)
-      if (this.#options.quarantine.isFor(code) && !this.#options.quarantine.get(variant, nowMs))
-        this.#failed.delete(variant);
-    this.load();
+    for (const [variant, { code, atMs }] of this.#failed) {
+      const isOver = quarantine.isFor(code) ? !quarantine.get(variant, nowMs) : nowMs - atMs >= AGAIN_MS;
+      if (isOver) this.#failed.delete(variant);
+    }
+    this.#loadNext();
   }
 
-  async #loadOne({ variant: name, maxBatch }: AssignedRung, moreImportant: readonly string[]): Promise<Refused | null> {
+  #fail(variant: string, code: NackCode): void {
+    this.#failed.set(variant, { code, atMs: performance.now(), isGivenUp: false });
+  }
+
+  async #loadOne(
+    { variant: name, maxBatch }: AssignedRung,
+    moreImportant: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Refused | null> {
     const variant = this.#options.variants.find(candidate => candidate.name === name);
     if (!variant)
       return { kind: "refused", code: "unknown_variant", message: `${name} is none of this stage's variants` };
     const quarantined = this.#options.quarantine.get(name, performance.now());
     if (quarantined) return { kind: "refused", code: quarantined.code, message: quarantined.message };
-    const { signal } = new AbortController();
     const session = await this.#options.judge(variant, () =>
       this.#options.pool.acquireInBackground(variant, batchesFor(maxBatch), signal, moreImportant),
     );

@@ -210,6 +210,7 @@ export class SwitcherParts implements StatusSources {
       config,
       assignments,
       switching,
+      isRunning: variant => batcher.runningVariants.includes(variant),
       drop: variant => pool.drop(variant),
       variants: () => switcherStatus(this).variants,
     });

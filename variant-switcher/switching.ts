@@ -119,8 +119,11 @@ export class Switching {
   }
 
   /** Serves `target` from a session that is made anew from the file, also where one is resident. */
-  reload(target: Target): Promise<SwitchOutcome> {
-    return this.#switch(target, "reload", "force", { from: "fresh", order: "in turn", refusal: () => null });
+  async reload(target: Target): Promise<SwitchOutcome> {
+    const way = { from: "fresh", order: "in turn", refusal: () => null } as const;
+    const outcome = await this.#switch(target, "reload", "force", way);
+    if (outcome.kind === "done") this.rungs.takeBack();
+    return outcome;
   }
 
   /** Serves `target` until the Switch that is on its way is done, which it neither waits for nor stops. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { ScalerStub } from "../support/scaler-stub.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
@@ -19,11 +20,14 @@ describe("a switcher whose memory runs short", () => {
 
   const rssMiB = () => process.memoryUsage.rss() / MIB;
   /** Sessions that keep 32 MiB of every run; unless it is said otherwise, the pod has room for twenty of them. */
-  const start = (memoryMiB = Math.ceil((rssMiB() + 20 * 32) / 0.92), neededMiB = 1, above: object = {}) => {
+  const start = async (memoryMiB = Math.ceil((rssMiB() + 20 * 32) / 0.92), neededMiB = 1, above: object = {}) => {
     const workerUrl = new URL("../support/leaking-worker.js", import.meta.url);
     const config = affineConfig(folder.path, { memoryMiB, ...above });
     const variants = (config["variants"] as object[]).map(variant => ({ ...variant, memoryMiB: neededMiB }));
-    return TestSwitcher.startReady({ ...config, variants }, { workerUrl, memoryCheckMs: 20 });
+    const options = { workerUrl, memoryCheckMs: 20 };
+    const started = await TestSwitcher.start({ ...config, variants }, options);
+    if (!("scalerAddress" in above)) await started.untilReady();
+    return started;
   };
 
   it("replaces a session that leaks, and fails no request meanwhile", async () => {
@@ -67,6 +71,30 @@ describe("a switcher whose memory runs short", () => {
       return isGivenUp;
     }, "given up");
     assert.equal((await switcher.variants())["b"]?.state, "serving");
+  });
+
+  it("does not load again at once what it gave up", async () => {
+    const scaler = await ScalerStub.start();
+    let used: Buffer | null = null;
+    try {
+      switcher = await start(Math.ceil(rssMiB() + 300), 1, { scalerAddress: scaler.address });
+      await scaler.untilConnected();
+      scaler.assign(1, { top: "b", floor: "a", batch: 1 });
+      await scaler.untilAcked(1);
+      const floor = async () => (await switcher.variants())["a"]?.state;
+      await until(async () => (await floor()) === "resident", "the floor is resident");
+      // More than it may have, whatever is given up.
+      used = Buffer.alloc(400 * MIB, 1);
+      await until(async () => (await floor()) === "absent", "given up");
+      for (let i = 0; i < 50; i++) {
+        assert.equal(await floor(), "absent");
+        await sleep(50);
+      }
+      assert.equal((await switcher.infer([3])).status, 200);
+    } finally {
+      assert.equal(used?.length, 400 * MIB);
+      scaler.stop();
+    }
   });
 
   it("loads a fallback again that was given up for a session that leaks", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { affineModel } from "../support/models.ts";
 import { affineConfig, errorOf, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
@@ -100,6 +101,31 @@ describe("the model repository", () => {
       (await post("models/affine/unload", { parameters: { variant: "a", unload_dependents: true } })).status,
       200,
     );
+    assert.equal((await switcher.variants())["a"]?.state, "absent");
+  });
+
+  it("frees no session that has a batch", async () => {
+    const points = [{ batch: 1, latencyMs: 500 }];
+    const variants = ["a", "b"].map(name => ({ driver: "emulated", name, points }));
+    switcher = await TestSwitcher.startReady(affineConfig(folder.path, { variants, modelControl: "explicit" }));
+    await post("models/affine/load", { parameters: { variant: "b" } });
+    const inputs = [{ name: "x", datatype: "FP32", shape: [1, 2], data: [1, 1] }];
+    const init = { method: "POST", body: JSON.stringify({ inputs }) };
+    const answer = switcher.http("/v2/models/affine/versions/a/infer", init);
+    await sleep(100);
+    const unload = () => post("models/affine/unload", { parameters: { variant: "a" } });
+    const refused = await unload();
+    assert.equal(refused.status, 412);
+    assert.match(await errorOf(refused), /runs a batch of a right now/);
+    assert.equal((await answer).status, 200);
+    assert.equal((await unload()).status, 200);
+  });
+
+  it("keeps a rung away that was unloaded", async () => {
+    await start("explicit");
+    await post("models/affine/load", { parameters: { variant: "b" } });
+    await post("models/affine/unload", { parameters: { variant: "a" } });
+    await sleep(1500);
     assert.equal((await switcher.variants())["a"]?.state, "absent");
   });
 

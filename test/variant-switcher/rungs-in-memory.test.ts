@@ -39,6 +39,15 @@ describe("a lighter rung that went to make room", () => {
     await untilResident();
   });
 
+  it("comes back when there is room again that there was none for beside a pin", async () => {
+    scaler.assign(2, { rungs: ["a", "b"].map(variant => ({ variant, maxBatch: 1 })), top: "b", floor: "b" });
+    await scaler.untilAcked(2);
+    assert.equal((await switcher.pin("c")).status, 200);
+    assert.equal((await switcher.variants())["a"]?.state, "absent");
+    await switcher.admin("assignment", { method: "DELETE", headers: { "if-match": "*" } });
+    await until(async () => (await switcher.variants())["a"]?.state === "resident", "the rung above the top is back");
+  });
+
   it("comes back after a profile was measured", async () => {
     const body = JSON.stringify({ variant: "c", seconds: 0 });
     assert.equal((await switcher.admin("profile", { method: "POST", body })).status, 200);
