@@ -96,13 +96,16 @@ export class Assignments {
   async start(last: Assignment | null): Promise<void> {
     if (this.#started || this.#applied || this.#pin) return;
     this.#started = true;
-    if (last && (await this.assign(last)).kind === "done") return;
-    if (this.#applied || this.#pin) return;
+    if (last && !this.#isDecided && (await this.assign(last)).kind === "done") return;
     const rungs = this.#defaultRungs();
-    await this.#serveFloor(rungs, "start");
-    if (this.#applied || this.#pin) return;
-    await this.#switchTo(createTarget(rungs), "start");
-    if (!this.#applied && !this.#pin) this.#options.switching.rungs.keep(rungs.toReversed());
+    if (!this.#isDecided) await this.#serveFloor(rungs, "start");
+    if (!this.#isDecided) await this.#switchTo(createTarget(rungs), "start");
+    if (!this.#isDecided) this.#options.switching.rungs.keep(rungs.toReversed());
+  }
+
+  /** Somebody else has a say already, or is about to. */
+  get #isDecided(): boolean {
+    return this.#applied !== null || this.#pin !== null || this.#pending !== null;
   }
 
   /** Applies an Assignment; the outcome is what is to be acked or nacked. */
@@ -230,7 +233,8 @@ export class Assignments {
   /** An Assignment that changes nothing but budgets needs no Switch. */
   #isServed(target: Target): boolean {
     const { switching } = this.#options;
-    if (switching.isSwitching || switching.servedVariant !== target.variant) return false;
+    const { servedVariant, incomingVariant } = switching;
+    if (servedVariant !== target.variant || (incomingVariant ?? servedVariant) !== servedVariant) return false;
     return JSON.stringify(this.desired()) === JSON.stringify(target);
   }
 

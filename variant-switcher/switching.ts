@@ -5,6 +5,7 @@ import type { SwitcherVariant } from "./config.ts";
 import { isRefused, type OpenSession } from "./driver.ts";
 import type { LoadOrder } from "./loads.ts";
 import { Losses } from "./losses.ts";
+import type { OnStep } from "./prepare-session.ts";
 import { Quarantine } from "./quarantine.ts";
 import { batchesFor, RungLoads } from "./rung-loads.ts";
 import type { ModelSession } from "./session.ts";
@@ -22,6 +23,13 @@ export interface Target {
 }
 
 export type SwitchOutcome = { readonly kind: "done"; readonly switchMs: number } | Refused;
+
+/** The load of a variant for a Switch, and for those after it that are to the same variant: begun again for each it might never end. */
+interface SwitchLoad {
+  readonly abort: AbortController;
+  /** It was not begun while this is null. */
+  session: Promise<OpenSession | Refused> | null;
+}
 
 interface SwitchWay {
   readonly from: SessionSource;
@@ -70,7 +78,12 @@ export class Switching {
   #since: { readonly variant: string; readonly atMs: number } | null = null;
   /** Served last, whether or not it still does; null: none was served yet. */
   #lastServed: string | null = null;
-  #current: { readonly variant: string; readonly abort: AbortController } | null = null;
+  #current: {
+    readonly variant: string;
+    readonly from: SessionSource;
+    readonly abort: AbortController;
+    readonly load: SwitchLoad;
+  } | null = null;
   /** Of the Switch that stands in for it. */
   #standingIn = new AbortController();
   #closed = false;
@@ -148,14 +161,17 @@ export class Switching {
     if (quarantined && force !== "force")
       return refused(quarantined.code, `${quarantined.message} (not tried again yet)`);
     const abort = new AbortController();
-    const current = { variant: target.variant, abort };
+    const begun = { abort: how.order === "at once" ? abort : new AbortController(), session: null };
+    const load = this.#takeOverLoad(target.variant, how) ?? begun;
+    const current = { variant: target.variant, from: how.from, abort, load };
     if (how.order === "at once") this.#standingIn = abort;
     else {
       this.#current?.abort.abort();
+      if (this.#current?.load !== load) this.#current?.load.abort.abort();
       this.#current = current;
     }
     const running = this.history.begin(this.servedVariant, target, cause);
-    const outcome = await this.#run(variant, target, running, abort.signal, how);
+    const outcome = await this.#run(variant, target, running, current, how);
     if (outcome.kind === "done") {
       this.#serves(target.variant);
       if (how.order !== "at once") this.#standingIn.abort();
@@ -165,6 +181,13 @@ export class Switching {
     this.#finish(running, outcome);
     this.rungs.load();
     return outcome.kind === "refused" ? outcome : { kind: "done", switchMs: running.record().switchMs };
+  }
+
+  /** The load of the Switch that is on its way, where a newer one needs it too. */
+  #takeOverLoad(variant: string, { from, order }: SwitchWay): SwitchLoad | null {
+    const current = this.#current;
+    const isSame = current?.variant === variant && current.from === "resident" && from === "resident";
+    return isSame && order === "in turn" ? current.load : null;
   }
 
   /** A session crashed or hung. */
@@ -198,6 +221,7 @@ export class Switching {
   close(): void {
     this.#closed = true;
     this.#current?.abort.abort();
+    this.#current?.load.abort.abort();
     this.#standingIn.abort();
   }
 
@@ -205,16 +229,19 @@ export class Switching {
     variant: SwitcherVariant,
     target: Target,
     running: RunningSwitch,
-    signal: AbortSignal,
+    { abort, load }: { readonly abort: AbortController; readonly load: SwitchLoad },
     how: SwitchWay,
   ): Promise<{ readonly kind: "done" } | Refused> {
     const { batcher } = this.#options;
     const { from, order } = how;
+    const { signal } = abort;
     const serving = batcher.serving?.session;
     const stays = serving?.variant === variant.name && from === "resident";
-    const acquire = (): Promise<OpenSession | Refused> =>
-      this.#options.pool.acquire(variant, batchesFor(target.batch), signal, step => running.step(step), from, order);
-    const session = stays ? serving : await this.#judge(variant, acquire);
+    const acquire = (): Promise<OpenSession | Refused> => {
+      const onStep: OnStep = step => running.step(step);
+      return this.#options.pool.acquire(variant, batchesFor(target.batch), load.abort.signal, onStep, from, order);
+    };
+    const session = stays ? serving : await this.#load(load, signal, () => this.#judge(variant, acquire));
     if ("kind" in session) return session;
     if (signal.aborted) return refused("superseded", "a newer Switch came in between");
     const refusal = how.refusal();
@@ -224,8 +251,22 @@ export class Switching {
     if (batcher.serving?.session === session) return { kind: "done" };
     if (signal.aborted) return refused("superseded", "a newer Switch came in between");
     // What served has crashed while its new batch size waited.
-    if (stays) return await this.#run(variant, target, running, signal, how);
+    if (stays) return await this.#run(variant, target, running, { abort, load }, how);
     return refused("internal", `the session of ${variant.name} was lost before it could take over`);
+  }
+
+  /** Waits for the load that was taken over, and warms its session for other numbers of rows; begins it where there is none. */
+  async #load(
+    load: SwitchLoad,
+    signal: AbortSignal,
+    acquire: () => Promise<OpenSession | Refused>,
+  ): Promise<OpenSession | Refused> {
+    if (load.session === null) {
+      load.session = acquire();
+      return await load.session;
+    }
+    const session = await load.session;
+    return isRefused(session) || signal.aborted ? session : await acquire();
   }
 
   /** A variant that is at fault itself is quarantined. */

@@ -200,6 +200,18 @@ describe("Follow", () => {
     assert.equal((await started.infer([1])).body.model_version, "a");
   });
 
+  it("does not hold up an Assignment that comes while it begins with its default variant", async () => {
+    const variants = ["a", "b", "c"].map((name, at) => {
+      return { driver: "emulated", name, points: [{ batch: 1, latencyMs: 3 - at }], loadMs: name === "b" ? 0 : 700 };
+    });
+    const started = await start({ variants }, 50);
+    await until(async () => (await started.variants())["c"]?.state === "loading", "begins with the lightest");
+    scaler.assign(1, { top: "b" });
+    await scaler.untilAcked(1);
+    const outcomes = (await started.switches()).map(({ to, outcome }) => `${to} ${outcome}`);
+    assert.deepEqual([outcomes, scaler.nacks], [["c superseded", "b done"], []]);
+  });
+
   it("serves the Assignment of its last run when there is no scaler", async () => {
     const stateFile = join(folder.path, "state", "assignment.json");
     const started = await start({ stateFile });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { ScalerStub } from "../support/scaler-stub.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
@@ -22,7 +23,12 @@ describe("an Assignment that something stands against for a while", () => {
     ];
     const variants = emulated.map(variant => ({ driver: "emulated", ...variant }));
     const missing = { name: "missing", model: "nothing.onnx", sha256: "0".repeat(64) };
-    const config = { variants: [...variants, missing], defaultVariant: "light", scalerAddress: scaler.address };
+    const config = {
+      variants: [...variants, missing],
+      defaultVariant: "light",
+      modelControl: "explicit",
+      scalerAddress: scaler.address,
+    };
     switcher = await TestSwitcher.start(affineConfig(folder.path, config));
     await scaler.untilConnected();
     assign(1, "heavy");
@@ -66,6 +72,29 @@ describe("an Assignment that something stands against for a while", () => {
     assign(3, "big");
     assert.equal((await scaler.untilNacked(2)).code, "superseded");
     await scaler.untilAcked(3);
+  });
+
+  it("goes on with the load of the one before it where both are to the same variant", async () => {
+    for (const budgetMs of [100, 110, 120, 130, 140, 150]) {
+      const counter = budgetMs / 10 - 8;
+      scaler.assign(counter, { top: "big", floor: "light", batch: budgetMs === 150 ? 2 : 1, budgetMs });
+      await sleep(LOAD_MS / 5);
+    }
+    const fromMs = performance.now();
+    await scaler.untilAcked(7);
+    assert.ok(performance.now() - fromMs < LOAD_MS / 2, "its load was begun anew");
+    assert.deepEqual((await to()).slice(-6), [...Array(5).fill("big superseded"), "big done"]);
+  });
+
+  it("lets a session be replaced although budgets change meanwhile", async () => {
+    assign(2, "big");
+    await scaler.untilAcked(2);
+    const reload = switcher.http("/v2/repository/models/affine/load", { method: "POST", body: "{}" });
+    await until(async () => (await to()).at(-1) === "big running", "is being replaced");
+    scaler.assign(3, { top: "big", floor: "light", batch: 1, budgetMs: 100 });
+    await scaler.untilAcked(3);
+    assert.equal((await reload).status, 200);
+    assert.equal((await to()).at(-1), "big done");
   });
 
   it("is not served before it is refused for a pin", async () => {
