@@ -249,7 +249,7 @@ export class SessionPool {
     const fileMiB = session.model.fileBytes / MIB;
     const loadMiB = Math.max(process.memoryUsage.rss() / MIB - beforeMiB, fileMiB) + fileMiB;
     if (isInSpare) await this.#memory.measuredInSpare(variant, loadMiB);
-    else this.#memory.measured(variant.name, loadMiB);
+    else if (variant.driver === "onnx") this.#memory.measured(variant.name, loadMiB);
     const nowMs = performance.now();
     const before = this.#residents.get(variant.name);
     if (before) this.#replaced.add(before);
