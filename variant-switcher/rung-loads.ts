@@ -54,7 +54,7 @@ export class RungLoads {
   keep(rungs: readonly AssignedRung[]): void {
     if (JSON.stringify(rungs) === JSON.stringify(this.#rungs)) return;
     this.#rungs = rungs;
-    this.#failed.clear();
+    for (const [variant, { isGivenUp }] of this.#failed) if (!isGivenUp) this.#failed.delete(variant);
     const variants = rungs.map(({ variant }) => variant);
     this.#options.pool.wanted = variants;
     if (!variants.includes(this.#loadingVariant)) this.#abort.abort();

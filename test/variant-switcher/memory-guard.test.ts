@@ -88,6 +88,7 @@ describe("a switcher whose memory runs short", () => {
       await until(async () => (await floor()) === "absent", "given up");
       for (let i = 0; i < 50; i++) {
         assert.equal(await floor(), "absent");
+        if (i === 25) scaler.assign(2, { top: "b", floor: "a", batch: 2 });
         await sleep(50);
       }
       assert.equal((await switcher.infer([3])).status, 200);
