@@ -124,6 +124,7 @@ export class Outcomes {
       // Variants may give outputs of different sizes where the contract leaves them open: the last one serves all rows.
       entry.pieces.length = 0;
       this.#options.queue.putBack(entry, 0);
+      entry.variant = shares.at(-1)?.variant ?? null;
       return;
     }
     if (!outputs) {

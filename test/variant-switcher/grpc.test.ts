@@ -176,7 +176,10 @@ describe("Open Inference Protocol V2 gRPC", () => {
     assert.deepEqual(await index(true), [["a", "READY"]]);
     const load = { modelName: "affine", parameters: { variant: { stringParam: "b" } } };
     await client.call("RepositoryModelLoad", load);
-    assert.deepEqual(await index(true), [["b", "READY"]]);
+    assert.deepEqual(await index(true), [
+      ["a", "READY"],
+      ["b", "READY"],
+    ]);
     const [code, details] = await client.failure("RepositoryModelUnload", load);
     assert.equal(code, status.FAILED_PRECONDITION);
     assert.match(details, /serves b and is never left without a model/);
