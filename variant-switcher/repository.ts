@@ -41,7 +41,8 @@ export class Repository {
   index(filter: "all" | "ready"): readonly IndexEntry[] {
     const name = this.#options.config.stage;
     const all = this.#options.variants().map(({ variant, state, reason }): IndexEntry => {
-      const ready = state === "serving" || state === "resident" ? "READY" : state === "loading" ? "LOADING" : "UNAVAILABLE";
+      const ready =
+        state === "serving" || state === "resident" ? "READY" : state === "loading" ? "LOADING" : "UNAVAILABLE";
       return { name, version: variant, state: ready, reason: ready === "UNAVAILABLE" ? reason || state : reason };
     });
     return filter === "ready" ? all.filter(({ state }) => state === "READY") : all;
