@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "mocha";
+import { afterEach, beforeEach, describe, it } from "mocha";
 import { writeModel } from "../support/models.ts";
 import { affineConfig, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
 import { TENSORS_CONTRACT, tensorsModel } from "../support/tensors-stage.ts";
@@ -9,7 +9,8 @@ describe("Triton's Python client", () => {
   const folder = new TestFolder();
   let switcher: TestSwitcher;
 
-  before(async () => {
+  // What one client has loaded stays in memory, where another one would find it ready.
+  beforeEach(async () => {
     switcher = await TestSwitcher.startReady({
       ...affineConfig(folder.path),
       stage: "tensors",
@@ -19,7 +20,7 @@ describe("Triton's Python client", () => {
       modelControl: "explicit",
     });
   });
-  after(async () => {
+  afterEach(async () => {
     await switcher.close();
     folder.delete();
   });
