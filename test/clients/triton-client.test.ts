@@ -9,7 +9,7 @@ describe("Triton's Python client", () => {
   const folder = new TestFolder();
   let switcher: TestSwitcher;
 
-  // What one client has loaded stays in memory, where another one would find it ready.
+  // A variant that one client has loaded stays in memory, and another one would find it ready.
   beforeEach(async () => {
     switcher = await TestSwitcher.startReady({
       ...affineConfig(folder.path),
