@@ -1,5 +1,4 @@
 import type { Logger } from "pino";
-import type { Assignments } from "./assignments.ts";
 import { LeakWatch } from "./leak-watch.ts";
 import type { SessionPool } from "./session-pool.ts";
 import type { Switching } from "./switching.ts";
@@ -15,7 +14,6 @@ export interface MemoryGuardOptions {
   readonly memoryMiB: number;
   readonly pool: SessionPool;
   readonly switching: Switching;
-  readonly assignments: Assignments;
   /** Whether this variant's sessions live in this process. */
   readonly isInProcess: (variant: string) => boolean;
   readonly logger: Logger;
@@ -98,9 +96,10 @@ export class MemoryGuard {
   }
 
   async #reload(): Promise<void> {
-    const { memoryMiB, pool, switching, assignments, logger } = this.#options;
-    const variant = switching.servedVariant;
-    if (variant === null || !this.#mayReload()) return;
+    const { memoryMiB, pool, switching, logger } = this.#options;
+    const served = switching.servedTarget;
+    if (served === null || !this.#mayReload()) return;
+    const { variant } = served;
     this.#reloadedMs = performance.now();
     const neededMiB = pool.resident(variant)?.memoryMiB ?? 0;
     const numbers = { variant, rssMiB: this.#rssMiB, neededMiB, memoryMiB };
@@ -112,7 +111,6 @@ export class MemoryGuard {
       return;
     }
     logger.warn(numbers, "memory is short: the session that serves is replaced");
-    const { batch = 1, lighter = [] } = assignments.desired() ?? {};
-    await switching.reload({ variant, batch, lighter });
+    await switching.reload(served);
   }
 }

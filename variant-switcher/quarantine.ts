@@ -15,7 +15,7 @@ export interface QuarantineEntry {
 /**
  * Variants whose model can't be served. They are not tried again before a back-off that doubles from 5 s to 5 min is over,
  * so that a broken file costs neither CPU nor memory again and again. A load that succeeds ends the back-off, but what it has come to is
- * forgotten only when the variant has served for as long, and a minute at least: it may crash under requests alone. Lack of memory is no
+ * forgotten only when the variant has been in memory for as long, and a minute at least: it may crash under requests alone. Lack of memory is no
  * property of the model: it is looked at anew each time.
  */
 export class Quarantine {
@@ -49,7 +49,7 @@ export class Quarantine {
     if (this.#entries.get(variant)?.code === "model_missing") this.#entries.delete(variant);
   }
 
-  /** It has served for so long without a loss. */
+  /** Its session has been in memory for so long without a loss. */
   served(variant: string, forMs: number): void {
     const entry = this.#entries.get(variant);
     if (entry && forMs >= Math.max(PROBATION_MS, backoffMs(entry.failures))) this.#entries.delete(variant);

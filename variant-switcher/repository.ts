@@ -52,13 +52,13 @@ export class Repository {
   async load(model: string, parameters: LoadParameters): Promise<void> {
     const { assignments, switching } = this.#options;
     this.#check(model);
-    const wanted = parameters.variant ?? switching.servedVariant ?? this.#desired();
+    const served = switching.servedTarget;
+    const wanted = parameters.variant ?? served?.variant ?? this.#desired();
     this.#known(wanted);
-    const { batch = 1, lighter = [] } = assignments.desired() ?? {};
     const outcome =
-      wanted === switching.servedVariant
-        ? await switching.reload({ variant: wanted, batch, lighter })
-        : await assignments.setPin(wanted, batch, LOAD_TTL_MS);
+      wanted === served?.variant
+        ? await switching.reload(served)
+        : await assignments.setPin(wanted, assignments.desired()?.batch ?? 1, LOAD_TTL_MS);
     if (outcome.kind === "refused") throw new VariscaleError("aborted", `${outcome.code}: ${outcome.message}`);
   }
 

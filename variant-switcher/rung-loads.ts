@@ -79,12 +79,14 @@ export class RungLoads {
     this.load();
   }
 
-  /** Loads the next rung that is not in memory. A Switch that is on its way does so at its end. */
+  /** Loads the next rung that is not in memory, or warms it for a larger batch. A Switch that is on its way does so at its end. */
   #loadNext(): void {
     const rungs = this.#rungs;
     if (this.#options.isBusy() || this.#loading === rungs) return;
     const { pool, logger } = this.#options;
-    const at = rungs.findIndex(({ variant }) => pool.findSession(variant) === null && !this.#failed.has(variant));
+    const at = rungs.findIndex(
+      ({ variant, maxBatch }) => !pool.isWarm(variant, batchesFor(maxBatch)) && !this.#failed.has(variant),
+    );
     const rung = rungs[at];
     if (!rung) return;
     this.#loading = rungs;

@@ -56,7 +56,8 @@ export class SessionPool {
   readonly #thread = new SpareThread();
   /** What waits or loads for nobody who would be served by it now. */
   readonly #background = new Set<{ readonly variant: string; readonly abort: AbortController }>();
-  #wanted: readonly string[] = [];
+  /** Variants that are given up last when memory is short, the first of them after all others. */
+  wanted: readonly string[] = [];
 
   constructor(options: SessionPoolOptions) {
     this.#options = options;
@@ -71,13 +72,13 @@ export class SessionPool {
     return [...this.#residents.keys()];
   }
 
-  /** Variants that are given up last when memory is short, the first of them after all others. */
-  set wanted(variants: readonly string[]) {
-    this.#wanted = variants;
-  }
-
   get isBusy(): boolean {
     return this.#loads.variants.length > 0;
+  }
+
+  /** Whether the variant is in memory and has run batches of these sizes. */
+  isWarm(variant: string, batches: readonly number[]): boolean {
+    return batches.every(rows => this.#usable(variant)?.warmed.has(rows) === true);
   }
 
   /** The session of a variant; null: there is none that can run. */
@@ -85,7 +86,7 @@ export class SessionPool {
     return this.#usable(variant)?.session ?? null;
   }
 
-  resident(variant: string): Pick<Resident, "memoryMiB" | "loadMs"> | undefined {
+  resident(variant: string): Omit<Resident, "session"> | undefined {
     return this.#residents.get(variant);
   }
 
@@ -101,8 +102,8 @@ export class SessionPool {
 
   /** What would be given up next; null: nothing but what serves, or is about to, is in memory. */
   leastRecentlyUsed(): string | null {
-    const spare = this.#spare().map(([variant, { memoryMiB, lastUsedMs }]) => ({ variant, memoryMiB, lastUsedMs }));
-    return sortByWorth(spare, this.#wanted)[0]?.variant ?? null;
+    const spare = this.#spare().map(([variant, resident]) => ({ ...resident, variant }));
+    return sortByWorth(spare, this.wanted)[0]?.variant ?? null;
   }
 
   /**
@@ -258,6 +259,7 @@ export class SessionPool {
       memoryMiB: await this.#memory.neededMiB(variant),
       loadMs: nowMs - startMs - pauses.waitedMs,
       warmed: new Set(batches),
+      loadedAtMs: nowMs,
       lastUsedMs: nowMs,
     });
     return session;
@@ -281,16 +283,15 @@ export class SessionPool {
   async #makeRoomNow({ variant, beside }: Wanted, tellMemory: TellMemory): Promise<Refused | null> {
     const { config, baseMiB, serving, incoming, running } = this.#options;
     const incomingMiB = await this.#memory.neededMiB(variant);
-    const residents = [...this.#residents.values(), ...this.#replaced].map(({ session, memoryMiB, lastUsedMs }) => ({
-      variant: session.variant,
-      memoryMiB,
-      lastUsedMs,
+    const residents = [...this.#residents.values(), ...this.#replaced].map(one => ({
+      ...one,
+      variant: one.session.variant,
     }));
     const promisedMiB = this.#lingering.memoryMiB + this.#loads.memoryMiBBeside(variant.name);
     const budgetMiB = Math.max(0, config.memoryMiB - baseMiB - promisedMiB);
     const others = [incoming(), ...this.#loads.variants].filter(name => name !== variant.name);
     const kept = [...new Set([serving(), ...running(), ...others, ...beside])].filter(name => name !== null);
-    const plan = planResidency({ residents, incomingMiB, budgetMiB, kept, wanted: this.#wanted });
+    const plan = planResidency({ residents, incomingMiB, budgetMiB, kept, wanted: this.wanted });
     if (plan.kind === "short") return memoryShort(variant.name, incomingMiB, kept, config.memoryMiB, plan.availableMiB);
     tellMemory(incomingMiB);
     await Promise.all(plan.evict.map(name => this.drop(name, variant.driver === "onnx" ? this.#thread : undefined)));

@@ -128,14 +128,13 @@ export class SwitcherParts implements StatusSources {
       desired: () => this.assignments.desired(),
       substitutes: () => this.assignments.substitutes(),
     });
-    const { pool, switching, assignments } = this;
+    const { pool, switching } = this;
     const { memoryMiB } = config;
     const checkMs = options.memoryCheckMs;
     this.memory = new MemoryGuard({
       memoryMiB,
       pool,
       switching,
-      assignments,
       isInProcess: variant => variants.some(({ name, driver }) => name === variant && driver === "onnx"),
       logger,
       ...(checkMs !== undefined && { checkMs }),

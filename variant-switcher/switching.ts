@@ -74,8 +74,6 @@ export class Switching {
   readonly rungs: RungLoads;
   readonly #options: SwitchingOptions;
   readonly #losses = new Losses();
-  /** The variant that serves, since it was switched to or last lost a session; null: none does. */
-  #since: { readonly variant: string; readonly atMs: number } | null = null;
   /** Served last, whether or not it still does; null: none was served yet. */
   #lastServed: string | null = null;
   #current: {
@@ -111,6 +109,12 @@ export class Switching {
   /** The variant that serves or, where none does, did so last; null: none did yet. */
   get lastServedVariant(): string | null {
     return this.#lastServed;
+  }
+
+  /** All that serves now; null: nothing does. */
+  get servedTarget(): Target | null {
+    const { serving } = this.#options.batcher;
+    return serving && { variant: serving.session.variant, batch: serving.batch, lighter: serving.lighter };
   }
 
   /** The most accurate variant that serves; null: none does. */
@@ -173,7 +177,7 @@ export class Switching {
     const running = this.history.begin(this.servedVariant, target, cause);
     const outcome = await this.#run(variant, target, running, current, how);
     if (outcome.kind === "done") {
-      this.#serves(target.variant);
+      this.#lastServed = target.variant;
       if (how.order !== "at once") this.#standingIn.abort();
     }
     this.#options.pool.endReplaced(this.#options.batcher.serving?.session ?? null);
@@ -193,7 +197,6 @@ export class Switching {
   /** A session crashed or hung. */
   lost(session: ModelSession, reason: string): void {
     this.#options.logger.error({ variant: session.variant, reason }, "a session was lost");
-    this.#serves(this.servedVariant);
     this.#forget(session, reason);
     this.rungs.load();
   }
@@ -202,20 +205,12 @@ export class Switching {
     const { logger, pool } = this.#options;
     const { variant } = session;
     const nowMs = performance.now();
+    const loadedAtMs = pool.resident(variant)?.loadedAtMs ?? nowMs;
+    this.quarantine.served(variant, nowMs - loadedAtMs);
     const losses = this.#losses.tooMany(variant, this.quarantine.isOnProbation(variant), nowMs);
     if (losses > 0)
       this.quarantine.add(variant, "model_invalid", `its session was lost ${losses} times: ${reason}`, nowMs);
     pool.dropSession(session).catch((error: unknown) => logger.error({ err: error }, "could not end a session"));
-  }
-
-  /** Null: nothing any more. */
-  #serves(variant: string | null): void {
-    if (variant !== null) this.#lastServed = variant;
-    const before = this.#since;
-    if (before?.variant === variant) return;
-    const nowMs = performance.now();
-    if (before) this.quarantine.served(before.variant, nowMs - before.atMs);
-    this.#since = variant === null ? null : { variant, atMs: nowMs };
   }
 
   close(): void {

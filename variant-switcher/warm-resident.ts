@@ -8,6 +8,8 @@ export interface Resident {
   readonly session: OpenSession;
   readonly memoryMiB: number;
   readonly loadMs: number;
+  /** When it was loaded, on the clock of performance.now(). */
+  readonly loadedAtMs: number;
   /** Numbers of rows that it has run. */
   readonly warmed: Set<number>;
   lastUsedMs: number;
