@@ -16,7 +16,7 @@ export function openControl(options: SimulationOptions): SimControl {
       margin: options.margin ?? 1,
       calibrated: !options.without?.includes("calibration"),
     }),
-    limits: { cores: options.maxCores, machineCores: null },
+    limits: { cores: options.maxCores, machineCores: options.machineCores ?? null },
     tolerance: cluster.tolerance > 0 ? cluster.tolerance : null,
     without: options.without ?? [],
     tuning: options.tuning ?? UNTUNED,

@@ -27,6 +27,8 @@ export interface SimulationOptions {
   readonly margin?: number;
   readonly cluster: ClusterOptions;
   readonly maxCores: number | null;
+  /** Plans know that all replicas share a machine of so many cores; default: each has its own. */
+  readonly machineCores?: number | null;
   /** Requests are given up so long after they came; null: the SLO's latency, as in the gateway. */
   readonly timeoutMs: number | null;
   readonly windowSeconds: number;
