@@ -130,7 +130,7 @@ EXPOSE 6000 6001 8080 8000 8001 8002 8003 8090
 #   6 report     the technical report                                variscale report
 # It ends by itself, with 0 where no milestone failed and the run showed what it must. What it wrote is in /var/lib/variscale/demo:
 #   docker run --rm -p 8080:8080 -v demo:/var/lib/variscale variscale:demo
-# 15 minutes at most on 2 cores; 3 with --short:
+# 20 minutes at most on 2 cores; 3 with --short:
 #   docker run --rm variscale:demo demo --start-to-end --short
 FROM all AS demo
 EXPOSE 8080

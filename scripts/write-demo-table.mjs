@@ -4,29 +4,31 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { formatShares } from "../dist/cli/demo/served-shares.js";
+import { formatComparison } from "../dist/cli/demo/verdict.js";
 
 const readme = join(dirname(dirname(fileURLToPath(import.meta.url))), "README.md");
-const { rows, speedFactors } = JSON.parse(readFileSync(0, "utf8"));
+const { rows, speedFactors, comparison } = JSON.parse(readFileSync(0, "utf8"));
 
 const percent = value => (value === null ? "–" : `${(100 * value).toFixed(1)} %`);
 const whole = value => (value === null ? "–" : value.toFixed(0));
-const served = row =>
-  Object.entries(row.variants)
-    .map(([stage, variant]) => `${variant} × ${row.replicas[stage]}`)
+const formatServed = row =>
+  Object.entries(row.replicas)
+    .map(([stage, replicas]) => `${formatShares(row.variants[stage] ?? {})} × ${replicas}`)
     .join(" → ");
 const header = [
   "",
   "phase",
   "rps",
   "p50 ms",
-  "p99 ms",
+  "p95 ms",
   "in SLO",
   "dropped",
   "lost",
   "cards right",
   "fields right",
   "**effective**",
-  "switches",
+  "lighter",
   "variants × replicas",
 ];
 const line = cells => `| ${cells.join(" | ")} |`;
@@ -36,15 +38,15 @@ const lines = rows.map(row =>
     row.phase,
     row.offeredRps.toFixed(1),
     whole(row.p50Ms),
-    whole(row.p99Ms),
+    whole(row.p95Ms),
     percent(row.sloAttainment),
     row.dropped,
     row.lost,
     percent(row.accuracy),
     percent(row.partAccuracy),
     `**${percent(row.effectiveAccuracy)}**`,
-    row.switches,
-    served(row),
+    percent(row.lighterShare),
+    formatServed(row),
   ]),
 );
 const cpu = cpus()[0]?.model ?? "unknown CPU";
@@ -56,6 +58,8 @@ const table = [
   line(header),
   line(header.map((_, i) => (i < 2 || i === header.length - 1 ? "---" : "--:"))),
   ...lines,
+  "",
+  `${formatComparison(comparison)}.`,
 ].join("\n");
 const text = readFileSync(readme, "utf8");
 const marks = /(<!-- demo table: .*? -->\n)[\s\S]*?(<!-- end of demo table -->)/;

@@ -6,15 +6,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { simulateCourse } from "../../cli/demo/fixed-combinations.ts";
 import { arrivalsOf, demoShape, type LoadShape } from "../../cli/demo/load-shape.ts";
 import { playScenario, type ScenarioResult } from "../../cli/demo/scenario.ts";
+import { readServed } from "../../cli/demo/served-shares.ts";
 import type { Pipeline } from "../../domain/pipeline.ts";
 import { accuracyOf } from "../../optimizer/accuracy.ts";
 import { createLogger } from "../../runtime/logger.ts";
 import { readPipeline } from "../../runtime/read-pipeline.ts";
-import { readBundledModel } from "../../scaler/bundled-model.ts";
 import { LatencyHistogram } from "../../simulator/latency-histogram.ts";
-import { simulate } from "../../simulator/simulation.ts";
 import { summarise } from "../../simulator/summary.ts";
 import { mean, percent, signed, table } from "./report-parts.ts";
 import { VALIDATION_PIPELINES, type ValidationPipeline, writeValidationPipeline } from "./validation-pipelines.ts";
@@ -28,8 +28,6 @@ const SEED = 1;
 const LONG_RUNS = 3;
 /** Of simulations: each has other chances within the same load. */
 const SEEDS = [1, 2, 3, 4, 5];
-/** What `variscale up` does in the place of KEDA, the HPA and a kubelet: it looks twice a second, and a process starts in about a second. */
-const LOCAL_CLUSTER = { syncMs: 500, tolerance: 0, podStartMs: 1200, cooldownMs: 30_000, nodes: null };
 /** More than any plan takes: emulated variants take none of this machine's. */
 const CORES = 1000;
 
@@ -75,7 +73,6 @@ async function validate(given: ValidationPipeline, seconds: number, runs: number
     for (let run = 1; run <= runs; run++) {
       process.stderr.write(`${given.name}, run ${run} of ${runs}: ${arrivalsMs.length} requests in ${seconds} s\n`);
       const result = await playScenario({
-        name: given.name,
         up: {
           file: folder,
           read: {},
@@ -110,8 +107,19 @@ function outcomeOf(pipeline: Pipeline, { records, samples }: ScenarioResult): Ou
   const inTime = served.filter(({ latencyMs }) => latencyMs <= pipeline.slo.latencyMs);
   const model = accuracyOf(pipeline);
   const accuracies = served.map(({ variants }) => {
-    const byStage = Object.fromEntries(variants.split(",").map(pair => pair.split("=")));
-    return model.of(pipeline.stages.map(({ name, defaultVariant }) => byStage[name] ?? defaultVariant));
+    const shares = readServed(variants);
+    // Each row is of one stage's variant: combinations count by the product of their shares.
+    const combinations = pipeline.stages.reduce<{ variants: readonly string[]; share: number }[]>(
+      (all, { name, defaultVariant }) =>
+        all.flatMap(one =>
+          Object.entries(shares[name] ?? { [defaultVariant]: 1 }).map(([variant, share]) => ({
+            variants: [...one.variants, variant],
+            share: one.share * share,
+          })),
+        ),
+      [{ variants: [], share: 1 }],
+    );
+    return combinations.reduce((sum, one) => sum + one.share * model.of(one.variants), 0);
   });
   return {
     p50Ms: latency.quantile(0.5) ?? Number.NaN,
@@ -129,27 +137,9 @@ function simulatedOutcomes(
   arrivalsMs: readonly number[],
   warmUpMs: readonly number[],
 ): readonly Outcome[] {
-  const ratesRps = new Float64Array(WARM_UP_SECONDS + seconds);
-  const count = (second: number): void => {
-    ratesRps[second] = (ratesRps[second] ?? 0) + 1;
-  };
-  for (const atMs of warmUpMs) count(Math.floor(atMs / 1000));
-  for (const atMs of arrivalsMs) count(WARM_UP_SECONDS + Math.floor(atMs / 1000));
+  const course = { arrivalsMs, durationMs: seconds * 1000, warmUpMs, warmUpSeconds: WARM_UP_SECONDS };
   return SEEDS.map(seed => {
-    const run = simulate({
-      pipeline,
-      load: { startMs: Date.UTC(2026, 0, 5), ratesRps },
-      warmUpSeconds: WARM_UP_SECONDS,
-      history: [],
-      model: readBundledModel(),
-      forecast: "variscale",
-      cluster: LOCAL_CLUSTER,
-      maxCores: null,
-      timeoutMs: null,
-      windowSeconds: 1,
-      killEveryMs: null,
-      seed,
-    });
+    const run = simulateCourse(pipeline, course, { machineCores: null, seed });
     const { p50Ms, p99Ms, violations, accuracy } = summarise(run);
     const ready = run.windows.map(({ stages }) => stages.reduce((sum, stage) => sum + stage.ready, 0));
     return { p50Ms: p50Ms ?? Number.NaN, p99Ms: p99Ms ?? Number.NaN, violations, accuracy, cores: mean(ready) };

@@ -1,11 +1,15 @@
+import { mainPart } from "../../domain/configuration.ts";
 import { VariscaleError } from "../../domain/errors.ts";
 import { findStage, type Pipeline, type Stage, type Variant } from "../../domain/pipeline.ts";
+import type { Plan } from "../../domain/plan.ts";
 import { serviceMs } from "../../domain/profile.ts";
 import { optimize } from "../../optimizer/optimize.ts";
-import type { StagePin } from "../../optimizer/problem.ts";
+
+/** The variant of every stage. */
+export type Combination = Readonly<Record<string, string>>;
 
 /** The variant of every stage with the longest, or the shortest, service time. */
-export function extremeVariants(pipeline: Pipeline, which: "heaviest" | "lightest"): Readonly<Record<string, string>> {
+export function extremeVariants(pipeline: Pipeline, which: "heaviest" | "lightest"): Combination {
   const pick = which === "heaviest" ? heaviestVariant : lightestVariant;
   return Object.fromEntries(pipeline.stages.map(stage => [stage.name, pick(stage)]));
 }
@@ -23,25 +27,35 @@ function byServiceTime(stage: Stage): readonly Variant[] {
   return stage.variants.filter(variant => variant.profile).sort((a, b) => timeOf(a) - timeOf(b));
 }
 
+/** Accuracy decides alone; smaller batches only between plans that are equally accurate. */
+const MOST_ACCURATE = { accuracy: 1, cost: 0, batch: 1e-9, switch: 0 };
+
+/** The most accurate plan for a rate on this machine, with one variant of each stage: these, where some are given. */
+function planAt(pipeline: Pipeline, machineCores: number, rateRps: number, variants: Combination = {}): Plan {
+  return optimize({
+    pipeline: { ...pipeline, objective: { ...pipeline.objective, policy: "default" } },
+    rateRps,
+    current: null,
+    corrections: {},
+    excluded: {},
+    pins: Object.entries(variants).map(([stage, variant]) => ({ stage, variant, batch: null, replicas: null })),
+    limits: { cores: null, machineCores },
+    bounds: {},
+    combine: {},
+    weights: MOST_ACCURATE,
+    runnerUp: false,
+  });
+}
+
+/** The most accurate combination of variants that serves a rate within the SLO on this machine; null: none does. */
+export function mostAccurateAt(pipeline: Pipeline, machineCores: number, rateRps: number): Combination | null {
+  const { feasible, stages } = planAt(pipeline, machineCores, rateRps);
+  return feasible ? Object.fromEntries(stages.map(stage => [stage.stage, mainPart(stage)?.variant ?? ""])) : null;
+}
+
 /** Highest entry rate that these variants serve within the SLO on this machine. */
-function capacityRps(pipeline: Pipeline, machineCores: number, variants: Readonly<Record<string, string>>): number {
-  const pins: StagePin[] = Object.entries(variants).map(([stage, variant]) => ({
-    stage,
-    variant,
-    batch: null,
-    replicas: null,
-  }));
-  const isFeasible = (rateRps: number): boolean =>
-    optimize({
-      pipeline,
-      rateRps,
-      current: null,
-      corrections: {},
-      excluded: {},
-      pins,
-      limits: { cores: null, machineCores },
-      bounds: {},
-    }).feasible;
+function capacityRps(pipeline: Pipeline, machineCores: number, variants: Combination): number {
+  const isFeasible = (rateRps: number): boolean => planAt(pipeline, machineCores, rateRps, variants).feasible;
   let low = 0;
   let high = 1;
   while (isFeasible(high) && high < 1e6) high *= 2;
@@ -98,7 +112,7 @@ export function demoRates(pipeline: Pipeline, machineCores: number): DemoRates {
 }
 
 /** `stage=variant` pairs that fix every stage's variant, for --set. */
-export function staticOverrides(pipeline: Pipeline, variants: Readonly<Record<string, string>>): string[] {
+export function staticOverrides(pipeline: Pipeline, variants: Combination): string[] {
   const index = (name: string) => pipeline.stages.findIndex(stage => stage.name === name);
   const defaults = Object.entries(variants)
     .filter(([stage]) => findStage(pipeline, stage))

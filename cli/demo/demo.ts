@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { mainPart } from "../../domain/configuration.ts";
 import { VariscaleError } from "../../domain/errors.ts";
 import type { Pipeline } from "../../domain/pipeline.ts";
+import { percent } from "../../explanation/number-text.ts";
 import { loadCode } from "../../gateway/load-code.ts";
 import { type LoadTable, readLoadTable } from "../../load/load-table.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
@@ -10,14 +11,15 @@ import { leftOutLine, prepare } from "../prepare-models.ts";
 import { reachedAt } from "../reached-at.ts";
 import { readLoadFile } from "../read-load-file.ts";
 import type { Up } from "../up/up.ts";
-import { batchGains } from "./batch-check.ts";
 import { calibrate } from "./calibrate.ts";
-import { demoRates, extremeVariants, staticOverrides } from "./demo-rates.ts";
+import { type Combination, demoRates, extremeVariants, mostAccurateAt, staticOverrides } from "./demo-rates.ts";
+import { chooseBySimulation, listCombinations, nameCombination, simulateCourse } from "./fixed-combinations.ts";
 import { readItems } from "./load-client.ts";
 import { arrivalsOf, demoShape, type LoadShape, levelAt, shapeFromTable } from "./load-shape.ts";
 import { type ReportRow, reportRows } from "./report.ts";
+import type { RequestRecord } from "./request-record.ts";
 import { playScenario } from "./scenario.ts";
-import { type Check, checks, SCENARIOS } from "./verdict.ts";
+import { type Check, type Comparison, checkBehaviour, compareRuns } from "./verdict.ts";
 
 export interface DemoOptions {
   readonly pipelinePath: string;
@@ -42,11 +44,20 @@ export interface DemoResult {
   /** Of this machine against the one of the profiles: at first, and after each scenario. */
   readonly speedFactors: readonly number[];
   readonly rows: readonly ReportRow[];
+  /** The fixed combinations that were run. */
+  readonly fixed: readonly { readonly variants: Combination; readonly effectiveAccuracy: number }[];
   readonly checks: readonly Check[];
+  /** How variscale compares with the best of them. */
+  readonly comparison: Comparison;
 }
 
-/** Of one scenario; three of them and the starts between must fit into 90 s, or 4 minutes. */
-const SHORT_MS = 20_000;
+const FOR_PEAK = "best fixed for the peak";
+const AFTERWARDS = "best fixed, picked afterwards";
+/** Combinations that are run to pick from: those that the simulator finds best. */
+const RUN_FIXED = 3;
+
+/** Two runs of this length and the starts between must fit into 90 s, or five of the longer one into 8 minutes. */
+const SHORT_MS = 25_000;
 const LONG_MS = 64_000;
 const WARM_UP_MS = 4000;
 /** The pipeline's SLO and loop on the demo's time scale: minutes stand for hours. */
@@ -55,7 +66,7 @@ const SCALE_DOWN_MS = 2000;
 /** Labelled items that are sent in turn: as many as come with a pipeline. */
 const ITEMS = 100;
 
-/** Plays a load that rises several-fold and falls, three times: with variscale, with the heaviest and with the lightest variants. */
+/** Plays a load that rises several-fold and falls with variscale, and again with fixed combinations of variants. */
 export async function playDemo(options: DemoOptions): Promise<DemoResult> {
   const { say } = options;
   const file = pipelineFileAt(options.pipelinePath);
@@ -101,22 +112,19 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
   const warmUp = { durationMs: WARM_UP_MS, levels: [levelAt(shape, 0)], phases: [] };
   const warmUpMs = arrivalsOf(warmUp, rates.peakRps, options.seed + 1);
   const items = await readItems(code, ITEMS);
-  const rows: ReportRow[] = [];
-  for (const name of SCENARIOS) {
-    const fixed =
-      name === SCENARIOS[0]
-        ? []
-        : staticOverrides(pipeline, extremeVariants(pipeline, name === SCENARIOS[1] ? "heaviest" : "lightest"));
-    say(`\n${name}: ${arrivalsMs.length} requests in ${durationMs / 1000} s`);
+  const play = async (name: string, fixed: Combination | null): Promise<Played> => {
+    const overrides = fixed === null ? [] : staticOverrides(pipeline, fixed);
+    say(
+      `\n${name}${fixed ? `, ${nameCombination(fixed)}` : ""}: ${arrivalsMs.length} requests in ${durationMs / 1000} s`,
+    );
     const result = await playScenario({
-      name,
       up: {
         file,
-        read: { set: [...set, ...fixed], speedFactor, leaveOut: leftOut },
+        read: { set: [...set, ...overrides], speedFactor, leaveOut: leftOut },
         modelFolder,
         machineCores: options.machineCores,
         stateDir: null,
-        ports: { gateway: 0, http: name === SCENARIOS[0] ? options.page.port : 0, keda: 0, switchers: 0 },
+        ports: { gateway: 0, http: fixed === null ? options.page.port : 0, keda: 0, switchers: 0 },
         httpHost: options.page.host,
         logger: options.logger,
         logLevel: options.logLevel,
@@ -128,7 +136,7 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
       timeoutMs: pipeline.slo.latencyMs * 4 + 5000,
       onStart: starting => {
         options.onStart(starting);
-        if (name === SCENARIOS[0])
+        if (fixed === null)
           void starting.then(
             up => say(`  live page: http://${reachedAt(options.page.host, up.scaler.ports.http)}/`),
             () => undefined,
@@ -136,20 +144,46 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
       },
       onProgress: progressLine(say, shape, rates.peakRps, durationMs),
     });
-    rows.push(...reportRows(result, shape, pipeline.slo.latencyMs));
     speedFactors.push(await measure());
+    const rows = reportRows(name, result, shape, pipeline);
+    const effective = rows.at(-1)?.effectiveAccuracy || 0;
+    say(`  ${percent(effective)} of all requests right and within the SLO`);
+    return { variants: fixed, rows, records: result.records, effective };
+  };
+  const simulateFixed = (fixed: Combination) => {
+    const read = { set: [...set, ...staticOverrides(pipeline, fixed)], speedFactor, leaveOut: leftOut };
+    const course = { arrivalsMs, durationMs, warmUpMs, warmUpSeconds: WARM_UP_MS / 1000 };
+    const { machineCores, seed } = options;
+    return simulateCourse(readPipeline(file, read), course, { machineCores, seed });
+  };
+  const ours = await play("variscale", null);
+  const forPeak = mostAccurateAt(pipeline, options.machineCores, rates.peakRps);
+  const peak = await play(FOR_PEAK, forPeak ?? extremeVariants(pipeline, "lightest"));
+  const fixed = [peak];
+  if (!options.short) {
+    const all = listCombinations(pipeline, options.machineCores, rates);
+    for (const combination of chooseBySimulation(all, RUN_FIXED, simulateFixed))
+      if (nameCombination(combination) !== nameCombination(peak.variants ?? {}))
+        fixed.push(await play("fixed", combination));
   }
-  // The loop's answer comes a round or two later: in a short run that is a whole phase.
-  const high = options.short ? ["peak", "fall"] : ["peak"];
+  const best = fixed.reduce((most, one) => (one.effective > most.effective ? one : most));
+  const afterwards = options.short ? [] : best.rows.map(row => ({ ...row, scenario: AFTERWARDS }));
   return {
     speedFactors,
-    rows,
-    checks: checks(rows, options.csv === null ? { low: "low", high } : null, {
-      speedFactors,
-      gains: batchGains(pipeline),
-      short: options.short,
-    }),
+    rows: [...ours.rows, ...peak.rows, ...afterwards],
+    fixed: fixed.map(({ variants, effective }) => ({ variants: variants ?? {}, effectiveAccuracy: effective })),
+    checks: checkBehaviour(ours.rows, options.csv === null ? { low: "low", high: "peak" } : null, speedFactors),
+    comparison: compareRuns(ours.records, options.short ? FOR_PEAK : AFTERWARDS, best.records, pipeline.slo.latencyMs),
   };
+}
+
+interface Played {
+  /** The fixed variants; null: variscale chooses them. */
+  readonly variants: Combination | null;
+  readonly rows: readonly ReportRow[];
+  readonly records: readonly RequestRecord[];
+  /** The share of all requests that were right and within the SLO. */
+  readonly effective: number;
 }
 
 /** Before anything takes its time: the file is read, and what is wrong with it is said. */

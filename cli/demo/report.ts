@@ -1,76 +1,61 @@
+import type { Pipeline } from "../../domain/pipeline.ts";
 import { percent } from "../../explanation/number-text.ts";
 import { formatTable } from "../format-table.ts";
 import type { LoadShape, Phase } from "./load-shape.ts";
 import { type Summary, summarise } from "./request-record.ts";
 import type { Sample, ScenarioResult } from "./scenario.ts";
+import { averageShares, formatShares, lighterShare, readServed, type ServedShares, workMs } from "./served-shares.ts";
 
 /** One line of the demo's table: a phase of a scenario, or the whole of it. */
 export interface ReportRow extends Summary {
   readonly scenario: string;
   readonly phase: string;
-  /** By stage, what was served most of the time. */
-  readonly variants: Readonly<Record<string, string>>;
+  /** The variants that served, by the answers. */
+  readonly variants: ServedShares;
   readonly replicas: Readonly<Record<string, number>>;
-  /** By stage, mean rows of the batches that were served; NaN where there were none. */
-  readonly batchRows: Readonly<Record<string, number>>;
-  /** Mean of the profiled ms of one row in what was served; NaN where nothing was. */
+  /** The profiled ms of one row in the variants that served; NaN where none did. */
   readonly workMs: number;
+  /** The share of rows that lighter variants served than the heaviest that served in the whole run. */
+  readonly lighterShare: number;
   readonly cores: number;
-  readonly switches: number;
 }
 
 /** A row for each phase and one for the whole run. */
-export function reportRows(result: ScenarioResult, shape: LoadShape, sloMs: number): ReportRow[] {
+export function reportRows(
+  scenario: string,
+  result: ScenarioResult,
+  shape: LoadShape,
+  pipeline: Pipeline,
+): ReportRow[] {
+  const served = result.records.map(({ atMs, variants }) => ({ atMs, shares: readServed(variants) }));
+  const all = averageShares(served.map(({ shares }) => shares));
   const whole: Phase = { name: "whole run", fromMs: 0, toMs: shape.durationMs };
   return [...shape.phases, whole].map(phase => {
     const inPhase = (atMs: number): boolean => atMs >= phase.fromMs && atMs < phase.toMs;
     const records = result.records.filter(record => inPhase(record.atMs));
     const samples = result.samples.filter(sample => inPhase(sample.atMs));
+    const variants = averageShares(served.filter(({ atMs }) => inPhase(atMs)).map(({ shares }) => shares));
     return {
-      scenario: result.name,
+      scenario,
       phase: phase.name,
-      ...summarise(records, phase.toMs - phase.fromMs, sloMs),
-      ...servedIn(samples, result.samples, phase, shape.durationMs),
+      ...summarise(records, phase.toMs - phase.fromMs, pipeline.slo.latencyMs),
+      variants,
+      workMs: workMs(pipeline, variants),
+      lighterShare: lighterShare(pipeline, variants, all),
+      ...describeReplicas(samples),
     };
   });
 }
 
-function servedIn(samples: readonly Sample[], all: readonly Sample[], phase: Phase, durationMs: number) {
-  const stages = Object.keys(all[0]?.variants ?? {});
-  const switchesBy = (atMs: number): number =>
-    Math.max(0, ...all.filter(sample => sample.atMs < atMs).map(sample => sample.switches));
-  const batchesBy = (atMs: number, stage: string) =>
-    all.findLast(sample => sample.atMs < atMs)?.batches[stage] ?? { batches: 0, rows: 0 };
-  // The last look is taken when the last request has ended, after the last phase.
-  const last = phase.toMs >= durationMs ? Number.POSITIVE_INFINITY : phase.toMs;
+/** The most replicas of each stage, and mean cores. */
+function describeReplicas(samples: readonly Sample[]) {
+  const stages = Object.keys(samples[0]?.replicas ?? {});
   return {
-    variants: Object.fromEntries(
-      stages.map(stage => [stage, mostFrequent(samples.map(sample => sample.variants[stage] ?? ""))]),
-    ),
     replicas: Object.fromEntries(
-      stages.map(stage => [stage, Math.max(0, ...samples.map(sample => sample.replicas[stage] ?? 0))]),
+      stages.map(stage => [stage, Math.max(...samples.map(sample => sample.replicas[stage] ?? 0))]),
     ),
-    batchRows: Object.fromEntries(
-      stages.map(stage => {
-        const [from, to] = [batchesBy(phase.fromMs, stage), batchesBy(last, stage)];
-        return [stage, (to.rows - from.rows) / (to.batches - from.batches)];
-      }),
-    ),
-    workMs: meanOf(samples.map(sample => sample.workMs).filter(work => !Number.isNaN(work))),
-    cores: samples.length === 0 ? 0 : meanOf(samples.map(sample => sample.cores)),
-    switches: switchesBy(last) - switchesBy(phase.fromMs),
+    cores: samples.length === 0 ? 0 : samples.reduce((sum, { cores }) => sum + cores, 0) / samples.length,
   };
-}
-
-/** NaN for no values. */
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function mostFrequent(values: readonly string[]): string {
-  const counts = new Map<string, number>();
-  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? "";
 }
 
 /** The rows as a plain-text table. */
@@ -80,7 +65,7 @@ export function formatReport(rows: readonly ReportRow[]): string {
     "phase",
     "rps",
     "p50 ms",
-    "p99 ms",
+    "p95 ms",
     "in SLO",
     "dropped",
     "lost",
@@ -88,8 +73,7 @@ export function formatReport(rows: readonly ReportRow[]): string {
     "parts right",
     "effective",
     "cores",
-    "switches",
-    "rows a batch",
+    "lighter",
     "variants × replicas",
   ];
   const lines = rows.map(row => [
@@ -97,7 +81,7 @@ export function formatReport(rows: readonly ReportRow[]): string {
     row.phase,
     row.offeredRps.toFixed(1),
     whole(row.p50Ms),
-    whole(row.p99Ms),
+    whole(row.p95Ms),
     percent(row.sloAttainment),
     String(row.dropped),
     String(row.lost),
@@ -105,12 +89,9 @@ export function formatReport(rows: readonly ReportRow[]): string {
     percent(row.partAccuracy),
     percent(row.effectiveAccuracy),
     row.cores.toFixed(1),
-    String(row.switches),
-    Object.values(row.batchRows)
-      .map(rows => (Number.isNaN(rows) ? "–" : rows.toFixed(1)))
-      .join(" → "),
-    Object.entries(row.variants)
-      .map(([stage, variant]) => `${variant}×${row.replicas[stage]}`)
+    percent(row.lighterShare),
+    Object.entries(row.replicas)
+      .map(([stage, replicas]) => `${formatShares(row.variants[stage] ?? {})}×${replicas}`)
       .join(" → "),
   ]);
   return formatTable(header, lines, [0, 1, header.length - 1]);

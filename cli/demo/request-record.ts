@@ -9,7 +9,7 @@ export interface RequestRecord {
   readonly correct: boolean;
   readonly partsCorrect: number;
   readonly parts: number;
-  /** `stage=variant,…` as the gateway says; empty when not served. */
+  /** The gateway's word of what served it, as `stage=variant,…`; empty when not served. */
   readonly variants: string;
 }
 
@@ -21,7 +21,7 @@ export interface Summary {
   readonly dropped: number;
   readonly lost: number;
   readonly p50Ms: number;
-  readonly p99Ms: number;
+  readonly p95Ms: number;
   /** Share of the offered requests answered within the SLO. */
   readonly sloAttainment: number;
   /** Of the served ones. */
@@ -31,10 +31,14 @@ export interface Summary {
   readonly effectiveAccuracy: number;
 }
 
+/** Whether it was right and within the SLO. */
+export function isEffective({ outcome, correct, latencyMs }: RequestRecord, sloMs: number): boolean {
+  return outcome === "served" && correct && latencyMs <= sloMs;
+}
+
 export function summarise(records: readonly RequestRecord[], durationMs: number, sloMs: number): Summary {
   const served = records.filter(record => record.outcome === "served");
   const latencies = served.map(record => record.latencyMs).sort((a, b) => a - b);
-  const within = served.filter(record => record.latencyMs <= sloMs);
   const parts = sum(served.map(record => record.parts));
   return {
     offered: records.length,
@@ -43,11 +47,11 @@ export function summarise(records: readonly RequestRecord[], durationMs: number,
     dropped: records.filter(record => record.outcome === "dropped").length,
     lost: records.filter(record => record.outcome === "lost").length,
     p50Ms: quantile(latencies, 0.5),
-    p99Ms: quantile(latencies, 0.99),
-    sloAttainment: share(within.length, records.length),
+    p95Ms: quantile(latencies, 0.95),
+    sloAttainment: share(served.filter(record => record.latencyMs <= sloMs).length, records.length),
     accuracy: share(served.filter(record => record.correct).length, served.length),
     partAccuracy: share(sum(served.map(record => record.partsCorrect)), parts),
-    effectiveAccuracy: share(within.filter(record => record.correct).length, records.length),
+    effectiveAccuracy: share(records.filter(record => isEffective(record, sloMs)).length, records.length),
   };
 }
 

@@ -1,34 +1,21 @@
-import { findVariant, type Stage } from "../../domain/pipeline.ts";
-import { serviceMs } from "../../domain/profile.ts";
 import type { LabelledItem, PipelineCode } from "../../gateway/stage.ts";
 import { startUp, type Up, type UpOptions } from "../up/up.ts";
-import { BatchCounter } from "./batch-counter.ts";
 import { runLoad } from "./load-client.ts";
 import type { RequestRecord } from "./request-record.ts";
-import { SwitchCounter } from "./switch-counter.ts";
 
-/** What was served at one moment of a run. */
+/** The replicas at one moment of a run. */
 export interface Sample {
   readonly atMs: number;
-  readonly variants: Readonly<Record<string, string>>;
   readonly replicas: Readonly<Record<string, number>>;
-  /** Profiled ms of one row: means of the replicas that are ready, summed over stages; NaN where a stage has none. */
-  readonly workMs: number;
   readonly cores: number;
-  /** Switches of all switchers since the run started, warm-up not counted. */
-  readonly switches: number;
-  /** By stage, batches that were served since the run started, and the rows in them; warm-up not counted. */
-  readonly batches: Readonly<Record<string, { readonly batches: number; readonly rows: number }>>;
 }
 
 export interface ScenarioResult {
-  readonly name: string;
   readonly records: readonly RequestRecord[];
   readonly samples: readonly Sample[];
 }
 
 export interface ScenarioOptions {
-  readonly name: string;
   readonly up: UpOptions;
   readonly items: readonly LabelledItem[];
   readonly evaluation: Pick<NonNullable<PipelineCode["evaluation"]>, "score">;
@@ -62,21 +49,19 @@ export async function playScenario(options: ScenarioOptions): Promise<ScenarioRe
         onRecord,
       });
     await send(options.warmUpMs, () => undefined);
-    const counters = { switches: new SwitchCounter(), batches: new BatchCounter() };
     const startMs = performance.now();
-    for (const counter of Object.values(counters)) counter.observe(up.scaler.switchers(up.pipeline.key));
     timer = setInterval(() => {
       const atMs = performance.now() - startMs;
-      samples.push(sampleOf(up, counters, atMs));
+      samples.push(takeSample(up, atMs));
       options.onProgress(atMs, up, records);
     }, 1000);
     await send(options.arrivalsMs, record => records.push(record));
-    samples.push(sampleOf(up, counters, performance.now() - startMs));
+    samples.push(takeSample(up, performance.now() - startMs));
   } finally {
     clearInterval(timer);
     await up.close();
   }
-  return { name: options.name, records, samples };
+  return { records, samples };
 }
 
 /** Without load there is a plan after the first samples; the run starts from it. */
@@ -84,37 +69,15 @@ async function firstPlan(up: Up): Promise<void> {
   for (let i = 0; i < 100 && !up.board()?.plan; i++) await new Promise(resolve => setTimeout(resolve, 200));
 }
 
-interface Counters {
-  readonly switches: SwitchCounter;
-  readonly batches: BatchCounter;
-}
-
-function sampleOf(up: Up, counters: Counters, atMs: number): Sample {
+function takeSample(up: Up, atMs: number): Sample {
   const board = up.board();
   const switchers = up.scaler.switchers(up.pipeline.key);
-  const variants: Record<string, string> = {};
   const replicas: Record<string, number> = {};
   let cores = 0;
-  let workMs = 0;
   for (const stage of up.pipeline.stages) {
     const ready = switchers.filter(view => view.stage === stage.name && view.ready);
-    variants[stage.name] = [...new Set(ready.map(view => view.variant))].sort().join("+");
     replicas[stage.name] = ready.length;
-    workMs += ready.reduce((sum, view) => sum + profiledMs(stage, view.variant), 0) / ready.length;
     cores += (board?.stages.find(other => other.stage === stage.name)?.replicasNow ?? ready.length) * stage.cores;
   }
-  return {
-    atMs,
-    variants,
-    replicas,
-    workMs,
-    cores,
-    switches: counters.switches.observe(switchers),
-    batches: counters.batches.observe(switchers),
-  };
-}
-
-function profiledMs(stage: Stage, variant: string): number {
-  const profile = findVariant(stage, variant)?.profile;
-  return profile ? serviceMs(profile, 1) : Number.NaN;
+  return { atMs, replicas, cores };
 }

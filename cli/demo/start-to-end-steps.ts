@@ -85,7 +85,7 @@ export function startToEndSteps(options: StartToEndOptions): readonly Step[] {
     },
     {
       name: "serve",
-      what: "Serve and adapt: a load that rises and falls, against fixed variants, with the live page",
+      what: "Serve and adapt: a load that rises and falls, against the best fixed variants, with the live page",
       commands: () => [["demo", "--pipeline", used, ...(short ? ["--short"] : []), ...demoArgs]],
     },
     {

@@ -1,105 +1,131 @@
-import { type BatchGains, largerBatches } from "./batch-check.ts";
+import { percent, points } from "../../explanation/number-text.ts";
 import type { ReportRow } from "./report.ts";
+import { isEffective, type RequestRecord } from "./request-record.ts";
 
 /** One thing that the demo must have shown; behaviour, never speed. */
 export interface Check {
   readonly name: string;
-  /** Null: it can't be judged, since the machine did not keep its speed, the run was too short or there is nothing to judge. */
+  /** Null: it can't be judged, since the machine did not keep its speed. */
   readonly passed: boolean | null;
   readonly detail: string;
 }
 
-export const SCENARIOS = ["variscale", "always heaviest", "always lightest"] as const;
-
 /** Load and SLO fit the speed that was measured at first. A machine that was so much faster or slower later on was another machine. */
 const STEADY = 1.4;
 
-const SHORT = "a short run can't tell";
-
-/** The phases of low and of high load; of several high ones, the one with the lightest variants counts. */
+/** The phases of low and of high load. */
 export interface ComparedPhases {
   readonly low: string;
-  readonly high: readonly string[];
+  readonly high: string;
 }
 
 /**
- * What the rows of the three scenarios must show.
+ * Checks what the rows of variscale must show: nothing is lost, and its variants serve. How accurate it was is no check.
  *
- * @param speedFactors of the machine, measured at first and between scenarios.
- * @param gains of batches, by the profiles.
- * @param short the load rises within two rounds of the loop, and 150 requests can't tell accuracies apart that differ by some points:
- *   what is lost and that variants were switched is judged, comparisons are open where they are not won.
+ * @param phases null for a load of the user's.
+ * @param speedFactors of the machine, measured at first and after each scenario.
  */
-export function checks(
+export function checkBehaviour(
   rows: readonly ReportRow[],
   phases: ComparedPhases | null,
-  {
-    speedFactors,
-    gains,
-    short,
-  }: { readonly speedFactors: readonly number[]; readonly gains: BatchGains; readonly short: boolean },
+  speedFactors: readonly number[],
 ): Check[] {
-  const whole = (scenario: string) => rows.find(row => row.scenario === scenario && row.phase === "whole run");
-  const ours = whole(SCENARIOS[0]);
-  const heaviest = whole(SCENARIOS[1]);
-  const lightest = whole(SCENARIOS[2]);
-  if (!ours || !heaviest || !lightest)
-    return [{ name: "all scenarios were played", passed: false, detail: "a scenario has no rows" }];
+  const findRow = (phase: string): ReportRow | undefined => rows.find(row => row.phase === phase);
+  const whole = findRow("whole run");
+  const isSteady = Math.max(...speedFactors) <= STEADY * Math.min(...speedFactors);
+  const factors = speedFactors.map(factor => factor.toFixed(2)).join(", ");
+  const why = `; this machine did not keep its speed (speed factors ${factors}): run it again when nothing else is busy`;
+  const judge = (name: string, passed: boolean, detail: string): Check =>
+    passed || isSteady ? { name, passed, detail } : { name, passed: null, detail: detail + why };
   const nothingLost = {
     name: "nothing lost",
-    passed: ours.lost === 0,
-    detail: `${ours.lost} of ${ours.offered} requests had no answer, through ${ours.switches} switches`,
+    passed: whole?.lost === 0,
+    detail: `${whole?.lost ?? "all"} of ${whole?.offered ?? "all"} requests had no answer`,
   };
-  const better = [moreEffective(ours, heaviest), moreEffective(ours, lightest)];
-  const compared: Check[] = [
-    { name: "variants were switched while serving", passed: ours.switches > 0, detail: `${ours.switches} switches` },
-    ...(short ? better.map(check => openWhereFailed(check, SHORT)) : better),
+  const severalServed = judge(
+    "several variants of a stage served",
+    countMost(whole) > 1,
+    `rows by variant in the whole run: ${describeServed(whole)}`,
+  );
+  if (!phases) return [nothingLost, severalServed];
+  const [low, high] = [findRow(phases.low), findRow(phases.high)];
+  const workOf = (row: ReportRow | undefined) => row?.workMs ?? Number.NaN;
+  return [
+    nothingLost,
+    severalServed,
+    judge(
+      "lighter variants served at high load",
+      (high?.lighterShare ?? 0) > 0,
+      `${percent(high?.lighterShare ?? Number.NaN)} of the rows: ${describeServed(high)}`,
+    ),
+    judge(
+      "heavier variants at low load than at high load",
+      workOf(low) > workOf(high),
+      `${workOf(low).toFixed(1)} ms of work a row at low load (${describeServed(low)}), ${workOf(high).toFixed(1)} ms at high load`,
+    ),
   ];
-  if (phases)
-    for (const check of [heavierAtLow(rows, phases), largerAtHigh(rows, phases, gains)])
-      compared.push(short ? openWhereFailed(check, SHORT) : check);
-  if (Math.max(...speedFactors) <= STEADY * Math.min(...speedFactors)) return [nothingLost, ...compared];
-  const factors = speedFactors.map(factor => factor.toFixed(2)).join(", ");
-  const why = `this machine did not keep its speed (speed factors ${factors}): run it again when nothing else is busy`;
-  return [nothingLost, ...compared.map(check => openWhereFailed(check, why))];
 }
 
-function openWhereFailed(check: Check, why: string): Check {
-  return check.passed === false ? { ...check, passed: null, detail: `${check.detail}; ${why}` } : check;
+function countMost(row: ReportRow | undefined): number {
+  return Math.max(0, ...Object.values(row?.variants ?? {}).map(shares => Object.keys(shares).length));
 }
 
-function moreEffective(ours: ReportRow, other: ReportRow): Check {
-  const text = (value: number) => `${(100 * value).toFixed(1)} %`;
-  return {
-    name: `more effective accuracy than ${other.scenario}`,
-    passed: ours.effectiveAccuracy > other.effectiveAccuracy,
-    detail: `${text(ours.effectiveAccuracy)} against ${text(other.effectiveAccuracy)} of all requests right and within the SLO`,
-  };
+function describeServed(row: ReportRow | undefined): string {
+  const stages = Object.entries(row?.variants ?? {}).map(([stage, shares]) => {
+    const variants = Object.entries(shares).map(([variant, share]) => `${variant} ${percent(share)}`);
+    return `${stage} ${variants.join(", ")}`;
+  });
+  return stages.join("; ") || "nothing was served";
 }
 
-function rowOf(rows: readonly ReportRow[], phase: string): ReportRow | undefined {
-  return rows.find(row => row.scenario === SCENARIOS[0] && row.phase === phase);
+/** How far the effective accuracy of one run is above another's. */
+export interface Comparison {
+  readonly against: string;
+  /** From −1 to 1. */
+  readonly difference: number;
+  /** NaN for fewer than two blocks. */
+  readonly standardError: number;
+  readonly blocks: number;
+  /** Whether it is more than two standard errors below. */
+  readonly isBelow: boolean;
 }
 
-function largerAtHigh(rows: readonly ReportRow[], phases: ComparedPhases, gains: BatchGains): Check {
-  const high = phases.high.map(phase => rowOf(rows, phase));
-  return {
-    name: "larger batches at high load than at low load, where they pay",
-    ...largerBatches(rowOf(rows, phases.low), high, gains),
-  };
+/** Requests that are nearer to each other than this share queues, and so their luck. */
+const BLOCK_MS = 5000;
+
+/** Compares two runs of the same arrivals, request by request; the standard error is clustered by blocks of time. */
+export function compareRuns(
+  ours: readonly RequestRecord[],
+  against: string,
+  others: readonly RequestRecord[],
+  sloMs: number,
+): Comparison {
+  const effective = new Map(others.map(record => [record.atMs, Number(isEffective(record, sloMs))]));
+  const blocks = new Map<number, { sum: number; count: number }>();
+  let [sum, count] = [0, 0];
+  for (const record of ours) {
+    const other = effective.get(record.atMs);
+    if (other === undefined) continue;
+    const difference = Number(isEffective(record, sloMs)) - other;
+    const at = Math.floor(record.atMs / BLOCK_MS);
+    const block = blocks.get(at) ?? { sum: 0, count: 0 };
+    blocks.set(at, { sum: block.sum + difference, count: block.count + 1 });
+    sum += difference;
+    count += 1;
+  }
+  const mean = sum / count;
+  const squares = [...blocks.values()].reduce((all, block) => all + (block.sum - block.count * mean) ** 2, 0);
+  const correction = blocks.size > 1 ? blocks.size / (blocks.size - 1) : Number.NaN;
+  const standardError = Math.sqrt(correction * squares) / count;
+  return { against, difference: mean, standardError, blocks: blocks.size, isBelow: mean < -2 * standardError };
 }
 
-function heavierAtLow(rows: readonly ReportRow[], phases: ComparedPhases): Check {
-  const workMs = (row: ReportRow | undefined) => row?.workMs ?? Number.NaN;
-  const low = rowOf(rows, phases.low);
-  const high = phases.high
-    .map(phase => rowOf(rows, phase))
-    .reduce((least, row) => (workMs(row) < workMs(least) ? row : least));
-  const show = (row: ReportRow | undefined) =>
-    `${Object.values(row?.variants ?? {}).join(" → ")} (${workMs(row).toFixed(1)} ms of work)`;
-  return {
-    name: "heavier variants at low load than at high load",
-    passed: workMs(low) > workMs(high),
-    detail: `${show(low)} at low load, ${show(high)} at high load`,
-  };
+/** The comparison as one line. */
+export function formatComparison({ against, difference, standardError, blocks, isBelow }: Comparison): string {
+  const error = `standard error ${percent(standardError).replace(" %", "")}, paired by request, ${blocks} blocks of ${BLOCK_MS / 1000} s`;
+  const isFar = Math.abs(difference) > 2 * standardError;
+  const verdict = isFar
+    ? `more than two standard errors ${isBelow ? "below" : "above"} it`
+    : "not more than two standard errors below it";
+  return `variscale against ${against}: ${points(difference)} of effective accuracy (${error}): ${verdict}`;
 }

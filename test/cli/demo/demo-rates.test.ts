@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { demoRates, extremeVariants, staticOverrides } from "../../../cli/demo/demo-rates.ts";
+import { demoRates, extremeVariants, mostAccurateAt, staticOverrides } from "../../../cli/demo/demo-rates.ts";
 import { scaleServiceTimes } from "../../../domain/scale-profile.ts";
 import { pipelineFixture, twoStages } from "../../support/pipeline-fixture.ts";
 
@@ -67,6 +67,25 @@ describe("demoRates()", () => {
       message: /2 cores of this machine can't serve the heaviest variants within 50 ms/,
     });
     assert.throws(() => demoRates(twoStages(), 0.001), /can't serve the heaviest variants/);
+  });
+});
+
+describe("mostAccurateAt()", () => {
+  it("is the most accurate combination of those that the machine serves within the SLO", () => {
+    const pipeline = twoStages();
+    const { heaviestCapacityRps, lightestCapacityRps } = demoRates(pipeline, 2);
+    const heaviest = extremeVariants(pipeline, "heaviest");
+    assert.deepEqual(mostAccurateAt(pipeline, 2, 0.99 * heaviestCapacityRps), heaviest);
+    assert.deepEqual(mostAccurateAt(pipeline, 2, 0.99 * lightestCapacityRps), extremeVariants(pipeline, "lightest"));
+    assert.equal(mostAccurateAt(pipeline, 2, 1.01 * lightestCapacityRps), null);
+    // 1.5 cores' worth of work at most: 14 rps of 104 ms are some, of 84 ms with one of 80 ms not.
+    assert.deepEqual(mostAccurateAt(pipeline, 2, 14), { detect: "middle", read: "heavy" });
+  });
+
+  it("minds neither what cores cost nor the policy of the file", () => {
+    const weights = { accuracy: 1, cost: 100, batch: 1, switch: 1 };
+    const pipeline = twoStages({ objective: { policy: "static", weights } });
+    assert.deepEqual(mostAccurateAt(pipeline, 2, 10), extremeVariants(pipeline, "heaviest"));
   });
 });
 

@@ -3,7 +3,8 @@ import { describe, it } from "mocha";
 import type { LoadShape } from "../../../cli/demo/load-shape.ts";
 import { formatReport, reportRows } from "../../../cli/demo/report.ts";
 import type { RequestRecord } from "../../../cli/demo/request-record.ts";
-import type { Sample } from "../../../cli/demo/scenario.ts";
+import type { Sample, ScenarioResult } from "../../../cli/demo/scenario.ts";
+import { pipelineFixture } from "../../support/pipeline-fixture.ts";
 
 const SHAPE: LoadShape = {
   durationMs: 4000,
@@ -14,113 +15,94 @@ const SHAPE: LoadShape = {
   ],
 };
 
-const served = (atMs: number, correct: boolean): RequestRecord => ({
+const PIPELINE = pipelineFixture([{ name: "read", ladder: { heavy: [30, 0.95], light: [6, 0.9] } }], {
+  slo: { latencyMs: 200, quantile: 0.95 },
+});
+
+const served = (atMs: number, variants: string, correct: boolean): RequestRecord => ({
   atMs,
   latencyMs: 50,
   outcome: "served",
   correct,
   partsCorrect: correct ? 5 : 4,
   parts: 5,
-  variants: "",
+  variants: `read=${variants}`,
 });
 
-/** @param rows of all 10 batches a second until then. */
-const sample = (atMs: number, variant: string, replicas: number, switches: number, rows = 0): Sample => ({
+const sample = (atMs: number, replicas: number): Sample => ({
   atMs,
-  variants: { read: variant },
   replicas: { read: replicas },
-  workMs: variant === "heavy" ? 30 : 6,
   cores: replicas * 2,
-  switches,
-  batches: { read: { batches: atMs / 100, rows } },
 });
 
 const RESULT = {
-  name: "variscale",
-  records: [served(0, true), served(1999, true), served(2000, false)],
-  samples: [
-    sample(1000, "heavy", 1, 1, 10),
-    sample(1500, "heavy", 1, 1, 15),
-    sample(1900, "light", 2, 2, 19),
-    sample(3000, "light", 3, 5, 63),
-    sample(4100, "light", 1, 6, 63),
+  records: [
+    served(0, "heavy", true),
+    served(1999, "heavy:0.75+light:0.25", true),
+    served(2000, "light", false),
+    { ...served(2001, "", false), outcome: "dropped" as const, parts: 0, partsCorrect: 0, variants: "" },
   ],
+  samples: [sample(1000, 1), sample(1500, 1), sample(1900, 2), sample(3000, 3), sample(4100, 1)],
 };
+const NOTHING = { records: [], samples: [] };
+const report = (result: ScenarioResult) => reportRows("variscale", result, SHAPE, PIPELINE);
 
 describe("reportRows()", () => {
-  const rows = reportRows(RESULT, SHAPE, 200);
+  const rows = report(RESULT);
 
   it("has a row for each phase and one for the whole run, requests counted by when they were due", () => {
     assert.deepEqual(
       rows.map(row => [row.scenario, row.phase, row.offered, row.accuracy]),
       [
         ["variscale", "low", 2, 1],
-        ["variscale", "peak", 1, 0],
-        ["variscale", "whole run", 3, 2 / 3],
+        ["variscale", "peak", 2, 0],
+        ["variscale", "whole run", 4, 2 / 3],
       ],
     );
   });
 
-  it("has the variant served most of the time, the most replicas, mean cores", () => {
+  it("has the variants that served by the answers, the variant of most rows first; the most replicas, mean cores", () => {
     assert.deepEqual(
-      rows.map(row => [row.variants["read"], row.replicas["read"], row.cores]),
+      rows.map(row => [Object.entries(row.variants["read"] ?? {}), row.replicas["read"], row.cores]),
       [
-        ["heavy", 2, 8 / 3],
-        ["light", 3, 6],
-        ["heavy", 3, 3.5],
+        [Object.entries({ heavy: 0.875, light: 0.125 }), 2, 8 / 3],
+        [[["light", 1]], 3, 6],
+        [Object.entries({ heavy: 1.75 / 3, light: 1.25 / 3 }), 3, 3.5],
       ],
     );
   });
 
-  it("has the mean work of what was served, moments without replicas left out", () => {
+  it("has the work of a row, and the share of lighter variants than the heaviest of the whole run", () => {
     assert.deepEqual(
-      rows.map(row => row.workMs),
-      [22, 6, 18],
-    );
-    const gone = { ...sample(1, "light", 0, 0), workMs: Number.NaN };
-    const [low] = reportRows({ ...RESULT, samples: [gone, sample(2, "light", 1, 0)] }, SHAPE, 200);
-    assert.equal(low?.workMs, 6);
-  });
-
-  it("has the mean rows of each phase's batches, of no batches none", () => {
-    assert.deepEqual(
-      rows.map(row => row.batchRows["read"]),
-      [1, 2, 63 / 41],
-    );
-    const none = reportRows({ ...RESULT, samples: [sample(2500, "heavy", 1, 0, 25)] }, SHAPE, 200);
-    assert.deepEqual(
-      none.map(row => row.batchRows["read"]),
-      [Number.NaN, 1, 1],
-    );
-  });
-
-  it("has the switches of each phase, those of the requests that ended late in the last one", () => {
-    assert.deepEqual(
-      rows.map(row => row.switches),
-      [2, 4, 6],
+      rows.map(row => [row.workMs, row.lighterShare]),
+      [
+        [27, 0.125],
+        [6, 1],
+        [20, 1.25 / 3],
+      ],
     );
   });
 
   it("can do without samples and requests", () => {
-    const [row] = reportRows({ name: "x", records: [], samples: [] }, SHAPE, 200);
-    assert.deepEqual([row?.offered, row?.cores, row?.switches, row?.variants], [0, 0, 0, {}]);
+    const [row] = report(NOTHING);
+    assert.deepEqual([row?.offered, row?.cores, row?.workMs, row?.variants], [0, 0, Number.NaN, {}]);
   });
 });
 
 describe("formatReport()", () => {
   it("is a table with a line a row and aligned columns", () => {
-    const lines = formatReport(reportRows(RESULT, SHAPE, 200)).split("\n");
+    const lines = formatReport(report(RESULT)).split("\n");
     assert.equal(lines.length, 5);
+    assert.match(lines[0]!, /^scenario +phase +rps +p50 ms +p95 ms .* effective +cores +lighter +variants × replicas$/);
     assert.match(
-      lines[0]!,
-      /^scenario +phase +rps +p50 ms .* effective +cores +switches +rows a batch +variants × replicas$/,
+      lines[2]!,
+      /^variscale +low +1\.0 +50 +50 +100\.0 % +0 +0 +100\.0 % .* 2\.7 +12\.5 % +heavy:0\.88\+light:0\.13×2$/,
     );
-    assert.match(lines[2]!, /^variscale +low +1\.0 +50 +50 +100\.0 % +0 +0 +100\.0 % .* 2\.7 +2 +1\.0 +heavy×2$/);
     assert.equal(lines[4]!.indexOf("whole run"), lines[2]!.indexOf("low"));
   });
 
   it("has dashes where there is nothing", () => {
-    const text = formatReport(reportRows({ name: "x", records: [], samples: [] }, SHAPE, 200));
+    const text = formatReport(report(NOTHING));
     assert.doesNotMatch(text, /NaN/);
     assert.match(text, / – /);
   });

@@ -34,7 +34,7 @@ describe("summarise()", () => {
       dropped: 1,
       lost: 1,
       p50Ms: 20,
-      p99Ms: 300,
+      p95Ms: 300,
       sloAttainment: 2 / 5,
       accuracy: 2 / 3,
       partAccuracy: 13 / 15,
@@ -53,7 +53,7 @@ describe("summarise()", () => {
       assert.equal(value, Number.NaN);
     const lost = summarise([record({ outcome: "lost" })], 1000, 200);
     assert.deepEqual(
-      [lost.accuracy, lost.p99Ms, lost.sloAttainment, lost.effectiveAccuracy],
+      [lost.accuracy, lost.p95Ms, lost.sloAttainment, lost.effectiveAccuracy],
       [Number.NaN, Number.NaN, 0, 0],
     );
   });
@@ -74,7 +74,7 @@ describe("summarise()", () => {
         assert.deepEqual(summarise([...records].reverse(), 1000, 300), summary);
         assert.equal(summary.served + summary.dropped + summary.lost, summary.offered);
         assert.ok(summary.effectiveAccuracy <= summary.sloAttainment);
-        assert.ok(summary.served === 0 || summary.p50Ms <= summary.p99Ms);
+        assert.ok(summary.served === 0 || summary.p50Ms <= summary.p95Ms);
       }),
     );
   });

@@ -1,22 +1,22 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import type { ReportRow } from "../../../cli/demo/report.ts";
-import { checks, SCENARIOS } from "../../../cli/demo/verdict.ts";
+import type { RequestRecord } from "../../../cli/demo/request-record.ts";
+import { checkBehaviour, compareRuns, formatComparison } from "../../../cli/demo/verdict.ts";
 
-const gain = (value: number) => ({ gain: value, largest: 8 });
-/** Batches pay in `read` alone. */
-const GAINS = {
-  detect: { heavy: gain(1.1), light: gain(1.2) },
-  read: { heavy: gain(1.49), light: gain(1.5) },
-};
-const STEADY = { speedFactors: [2, 2.2, 1.9, 2], gains: GAINS, short: false };
-const UNSTEADY = { speedFactors: [5, 2.1, 2, 2], gains: GAINS, short: false };
-const PHASES = { low: "low", high: ["peak"] };
-const BATCHES = "larger batches at high load than at low load, where they pay";
-const [OURS, HEAVIEST, LIGHTEST] = SCENARIOS;
+const STEADY = [2, 2.2, 1.9];
+const UNSTEADY = [5, 2.1, 2];
+const PHASES = { low: "low", high: "peak" };
+const NAMES = [
+  "nothing lost",
+  "several variants of a stage served",
+  "lighter variants served at high load",
+  "heavier variants at low load than at high load",
+] as const;
+const [LOST, SEVERAL, LIGHTER, HEAVIER] = NAMES;
 
-const row = (scenario: string, phase: string, above: Partial<ReportRow> = {}): ReportRow => ({
-  scenario,
+const row = (phase: string, above: Partial<ReportRow> = {}): ReportRow => ({
+  scenario: "variscale",
   phase,
   offered: 100,
   offeredRps: 10,
@@ -24,157 +24,142 @@ const row = (scenario: string, phase: string, above: Partial<ReportRow> = {}): R
   dropped: 0,
   lost: 0,
   p50Ms: 50,
-  p99Ms: 100,
+  p95Ms: 100,
   sloAttainment: 1,
   accuracy: 0.9,
   partAccuracy: 0.95,
   effectiveAccuracy: 0.9,
-  variants: { detect: "heavy", read: "heavy" },
+  variants: { detect: { heavy: 1 }, read: { heavy: 1 } },
   replicas: { detect: 1, read: 1 },
-  batchRows: { detect: 1, read: 1.5 },
   workMs: 60,
+  lighterShare: 0,
   cores: 2,
-  switches: 4,
   ...above,
 });
 
-const LIGHT = { detect: "light", read: "light" };
-
 /** A run that shows all it must; `above` replaces fields of one row. */
-function rowsWith(scenario = "", phase = "", above: Partial<ReportRow> = {}): ReportRow[] {
+function rowsWith(phase = "", above: Partial<ReportRow> = {}): ReportRow[] {
+  const variants = { detect: { heavy: 1 }, read: { light: 0.6, heavy: 0.4 } };
   return [
-    row(OURS, "low"),
-    row(OURS, "peak", { workMs: 20, variants: LIGHT, batchRows: { detect: 1, read: 3 } }),
-    row(OURS, "fall", { workMs: 10, variants: LIGHT, batchRows: { detect: 1, read: 4 } }),
-    row(OURS, "whole run"),
-    row(HEAVIEST, "whole run", { effectiveAccuracy: 0.5, switches: 0 }),
-    row(LIGHTEST, "whole run", { effectiveAccuracy: 0.8, switches: 0 }),
-  ].map(one => (one.scenario === scenario && one.phase === phase ? { ...one, ...above } : one));
+    row("low"),
+    row("peak", { workMs: 20, variants, lighterShare: 0.3 }),
+    row("whole run", { variants, lighterShare: 0.1 }),
+  ].map(one => (one.phase === phase ? { ...one, ...above } : one));
 }
 
 const failed = (rows: readonly ReportRow[], phases: typeof PHASES | null = PHASES): string[] =>
-  checks(rows, phases, STEADY).flatMap(check => (check.passed ? [] : check.name));
+  checkBehaviour(rows, phases, STEADY).flatMap(check => (check.passed === false ? check.name : []));
 
-describe("checks()", () => {
-  it("leave open what a machine that did not keep its speed does not show, but not what was lost", () => {
-    const rows = rowsWith(HEAVIEST, "whole run", { effectiveAccuracy: 1 });
-    const passed = checks(rows, PHASES, UNSTEADY).map(check => check.passed);
-    assert.deepEqual(passed, [true, true, null, true, true, true]);
-    const lost = checks(rowsWith(OURS, "whole run", { lost: 1 }), PHASES, UNSTEADY);
-    assert.equal(lost[0]?.passed, false);
-  });
-
-  it("leave open what a short run gains, but not what it switches", () => {
-    const rows = rowsWith(OURS, "whole run", { effectiveAccuracy: 0.1, switches: 0 });
-    const judged = checks(rows, PHASES, { ...STEADY, short: true });
+describe("checkBehaviour()", () => {
+  it("passes for a run that shows all it must, and says by which variants", () => {
+    const checks = checkBehaviour(rowsWith(), PHASES, STEADY);
     assert.deepEqual(
-      judged.map(check => check.passed),
-      [true, false, null, null, true, true],
+      checks.map(({ name, passed }) => [name, passed]),
+      NAMES.map(name => [name, true]),
     );
-    assert.match(judged[2]?.detail ?? "", /10\.0 % against 50\.0 %.*short run/);
-    const same = checks(rowsWith(OURS, "low", { workMs: 20 }), PHASES, { ...STEADY, short: true });
-    assert.equal(same.at(-2)?.passed, null);
-    const small = checks(rowsWith(OURS, "low", { batchRows: { detect: 1, read: 3 } }), PHASES, {
-      ...STEADY,
-      short: true,
-    });
-    assert.equal(small.at(-1)?.passed, null);
-    const won = checks(rowsWith(), PHASES, { ...STEADY, short: true });
-    assert.ok(won.every(check => check.passed === true));
+    assert.equal(checks[2]?.detail, "30.0 % of the rows: detect heavy 100.0 %; read light 60.0 %, heavy 40.0 %");
   });
 
-  it("pass for a run that shows all it must", () => {
-    assert.deepEqual(failed(rowsWith()), []);
-    assert.equal(checks(rowsWith(), PHASES, STEADY).length, 6);
-  });
-
-  const FAULTS: readonly (readonly [scenario: string, phase: string, fault: Partial<ReportRow>, check: string])[] = [
-    [OURS, "whole run", { lost: 1 }, "nothing lost"],
-    [OURS, "whole run", { switches: 0 }, "variants were switched while serving"],
-    [HEAVIEST, "whole run", { effectiveAccuracy: 0.9 }, "more effective accuracy than always heaviest"],
-    [HEAVIEST, "whole run", { effectiveAccuracy: Number.NaN }, "more effective accuracy than always heaviest"],
-    [LIGHTEST, "whole run", { effectiveAccuracy: 0.95 }, "more effective accuracy than always lightest"],
-    [OURS, "low", { workMs: 20 }, "heavier variants at low load than at high load"],
-    [OURS, "peak", { workMs: 60 }, "heavier variants at low load than at high load"],
-    [OURS, "low", { workMs: Number.NaN }, "heavier variants at low load than at high load"],
-    [OURS, "low", { batchRows: { detect: 0.5, read: 3 } }, BATCHES],
-    [OURS, "peak", { batchRows: { detect: 8, read: 1.5 } }, BATCHES],
-    [OURS, "peak", { batchRows: { detect: 8, read: Number.NaN } }, BATCHES],
-    [OURS, "peak", { batchRows: {} }, BATCHES],
+  const ALONE = { detect: { heavy: 1 }, read: { light: 1 } };
+  const FAULTS: readonly (readonly [phase: string, fault: Partial<ReportRow>, check: string])[] = [
+    ["whole run", { lost: 1 }, LOST],
+    ["whole run", { variants: ALONE }, SEVERAL],
+    ["whole run", { variants: {} }, SEVERAL],
+    ["peak", { lighterShare: 0 }, LIGHTER],
+    ["peak", { lighterShare: Number.NaN }, LIGHTER],
+    ["peak", { workMs: 60 }, HEAVIER],
+    ["low", { workMs: 20 }, HEAVIER],
+    ["low", { workMs: Number.NaN }, HEAVIER],
   ];
-  for (const [scenario, phase, fault, check] of FAULTS) {
-    it(`fail for ${scenario}, ${phase} with ${JSON.stringify(fault)}`, () => {
-      assert.deepEqual(failed(rowsWith(scenario, phase, fault)), [check]);
+  for (const [phase, fault, check] of FAULTS)
+    it(`fails for ${phase} with ${JSON.stringify(fault)}`, () => {
+      assert.deepEqual(failed(rowsWith(phase, fault)), [check]);
     });
-  }
 
-  it("compare low load with the phase of high load that had the lightest variants", () => {
-    const high = { low: "low", high: ["peak", "fall"] };
-    assert.deepEqual(failed(rowsWith(OURS, "peak", { workMs: 60 }), high), []);
-    assert.deepEqual(failed(rowsWith(OURS, "low", { workMs: 15 }), high), []);
-    assert.equal(failed(rowsWith(OURS, "low", { workMs: 10 }), high).length, 1);
+  it("does not judge accuracy, latency and the SLO", () => {
+    const slow = { effectiveAccuracy: 0, accuracy: Number.NaN, sloAttainment: 0, p50Ms: 1e6, p95Ms: 1e6, dropped: 100 };
+    assert.deepEqual(failed(rowsWith("whole run", slow)), []);
   });
 
-  it("look for larger batches in every phase of high load", () => {
-    const high = { low: "low", high: ["peak", "fall"] };
-    const rows = rowsWith(OURS, "low", { batchRows: { detect: 1, read: 3.5 } });
-    assert.deepEqual(failed(rows), [BATCHES]);
-    assert.deepEqual(failed(rows, high), []);
-    assert.equal(
-      checks(rows, high, STEADY).at(-1)?.detail,
-      "read light: 3.50 rows a batch at low load, 4.00 at high load",
+  it("leaves open what a machine that did not keep its speed does not show, but not what was lost", () => {
+    const checks = checkBehaviour(rowsWith("peak", { lighterShare: 0 }), PHASES, UNSTEADY);
+    assert.deepEqual(
+      checks.map(check => check.passed),
+      [true, true, null, true],
     );
+    assert.match(checks[2]?.detail ?? "", /did not keep its speed \(speed factors 5\.00, 2\.10, 2\.00\)/);
+    assert.equal(checkBehaviour(rowsWith("whole run", { lost: 1 }), PHASES, UNSTEADY)[0]?.passed, false);
   });
 
-  it("take batches for larger by a tenth at least, and leave them open where low load has filled the largest", () => {
-    const judged = (low: number, high: number) => {
-      const rows = rowsWith(OURS, "low", { batchRows: { detect: 1, read: low } });
-      const peak = { ...rows[1]!, batchRows: { detect: 1, read: high } };
-      return checks([rows[0]!, peak, ...rows.slice(2)], PHASES, STEADY).at(-1);
-    };
-    assert.equal(judged(1.003, 1.004)?.passed, false);
-    assert.equal(judged(3, 3.2)?.passed, false);
-    assert.equal(judged(3, 3.4)?.passed, true);
-    assert.equal(judged(7, 7)?.passed, false);
-    const full = judged(7.5, 7.9);
-    assert.equal(full?.passed, null);
-    assert.match(full?.detail ?? "", /^not checked, since batches are full at low load: read light: 7\.50 rows/);
+  it("leaves the phases out for a load of the user's", () => {
+    assert.deepEqual(failed(rowsWith("low", { workMs: 0 }), null), []);
+    assert.deepEqual(failed(rowsWith("whole run", { variants: ALONE }), null), [SEVERAL]);
   });
 
-  it("leave batches open where they pay in no stage by what was served at high load, and say why", () => {
-    for (const variants of [
-      { detect: "heavy", read: "heavy" },
-      { detect: "heavy", read: "heavy+light" },
-    ]) {
-      const check = checks(rowsWith(OURS, "peak", { variants, batchRows: { detect: 1, read: 1 } }), PHASES, STEADY).at(
-        -1,
-      );
-      assert.deepEqual([check?.name, check?.passed], [BATCHES, null]);
-      assert.match(
-        check?.detail ?? "",
-        /^not checked.* below 1\.5 .*\(detect heavy 1\.10, read (heavy|heavy\+light) 1\.49\)$/,
-      );
-    }
-    const unprofiled = checks(rowsWith(), PHASES, { ...STEADY, gains: {} }).at(-1);
-    assert.deepEqual([unprofiled?.passed, /detect light –, read light –/.test(unprofiled?.detail ?? "")], [null, true]);
+  it("fails where a phase, or all of it, is missing", () => {
+    assert.deepEqual(failed(rowsWith().filter(({ phase }) => phase !== "peak")), [LIGHTER, HEAVIER]);
+    assert.deepEqual(failed([]), NAMES);
+  });
+});
+
+/** Requests at 1 s intervals; `outcomes` has a character each: `+` right in time, `-` wrong, `l` late, `d` dropped. */
+function recordsOf(outcomes: string): RequestRecord[] {
+  return [...outcomes].map((outcome, i) => ({
+    atMs: i * 1000,
+    latencyMs: outcome === "l" ? 300 : 50,
+    outcome: outcome === "d" ? "dropped" : "served",
+    correct: outcome !== "-",
+    partsCorrect: 0,
+    parts: 0,
+    variants: "",
+  }));
+}
+
+const compare = (ours: string, others: string) => compareRuns(recordsOf(ours), "fixed", recordsOf(others), 200);
+
+describe("compareRuns()", () => {
+  it("pairs requests by when they were due, whatever the order of their answers", () => {
+    const ours = recordsOf("++-l+d++++");
+    const others = recordsOf("+++++-++--");
+    const forward = compareRuns(ours, "fixed", others, 200);
+    assert.equal(forward.difference, 0);
+    assert.deepEqual(compareRuns(ours, "fixed", others.toReversed(), 200), forward);
   });
 
-  it("fail where nothing was answered", () => {
-    const rows = rowsWith().map(one => ({ ...one, effectiveAccuracy: Number.NaN }));
-    assert.equal(failed(rows).length, 2);
+  it("has a standard error that is clustered by blocks of 5 s", () => {
+    // Blocks' sums of differences: −2, 0, +1; mean −1/15: squares (−2 + 1/3)², (1/3)², (1 + 1/3)², by 3/2, of 15 requests.
+    const { difference, standardError, blocks } = compare("--+++++++++++++", "++++++++++++++-");
+    assert.equal(blocks, 3);
+    assert.ok(Math.abs(difference + 1 / 15) < 1e-12);
+    const expected = Math.sqrt((3 / 2) * ((5 / 3) ** 2 + (1 / 3) ** 2 + (4 / 3) ** 2)) / 15;
+    assert.ok(Math.abs(standardError - expected) < 1e-12);
   });
 
-  it("leave the phases out for a load of the user's", () => {
-    assert.equal(checks(rowsWith(), null, STEADY).length, 4);
-    assert.deepEqual(failed(rowsWith(OURS, "low", { workMs: 0, batchRows: {} }), null), []);
+  it("says that it is below from more than two standard errors on", () => {
+    const all = "+".repeat(20);
+    const [three, fewer] = ["-++++-++++-+++++++++", "-++++-++++++++++++++"];
+    assert.equal(compare(three, all).isBelow, true);
+    assert.equal(compare(fewer, all).isBelow, false);
+    assert.equal(compare(all, three).isBelow, false);
+    assert.equal(compare(all, all).isBelow, false);
   });
 
-  it("fail where a scenario was not played", () => {
-    for (const missing of SCENARIOS)
-      assert.deepEqual(failed(rowsWith().filter(one => one.scenario !== missing)), ["all scenarios were played"]);
-    assert.deepEqual(failed(rowsWith().filter(one => one.phase !== "peak")), [
-      "heavier variants at low load than at high load",
-      BATCHES,
-    ]);
+  it("takes nothing for below where one block tells nothing of its own error", () => {
+    const { standardError, isBelow } = compare("-----", "+++++");
+    assert.deepEqual([standardError, isBelow], [Number.NaN, false]);
+  });
+
+  it("is one line", () => {
+    const line = formatComparison({
+      ...{ against: "best fixed for the peak", difference: -0.031, standardError: 0.0125, blocks: 13, isBelow: true },
+    });
+    assert.equal(
+      line,
+      "variscale against best fixed for the peak: −3.1 points of effective accuracy (standard error 1.3, paired by request, 13 blocks of 5 s): more than two standard errors below it",
+    );
+    const above = { against: "x", difference: 0.02, standardError: 0.009, blocks: 4, isBelow: false };
+    assert.match(formatComparison(above), /\+2 points .*: more than two standard errors above it$/);
+    for (const standardError of [0.011, Number.NaN])
+      assert.match(formatComparison({ ...above, standardError }), /: not more than two standard errors below it$/);
   });
 });
