@@ -8,14 +8,19 @@ import { optimize } from "../../optimizer/optimize.ts";
 /** The variant of every stage. */
 export type Combination = Readonly<Record<string, string>>;
 
-/** The variant of every stage with the longest, or the shortest, service time. */
-export function extremeVariants(pipeline: Pipeline, which: "heaviest" | "lightest"): Combination {
-  const pick = which === "heaviest" ? heaviestVariant : lightestVariant;
+/** The variant of every stage with the longest, or the shortest, service time, or the one in the middle. */
+export function pickVariants(pipeline: Pipeline, which: "heaviest" | "middle" | "lightest"): Combination {
+  const pick = { heaviest: heaviestVariant, middle: middleVariant, lightest: lightestVariant }[which];
   return Object.fromEntries(pipeline.stages.map(stage => [stage.name, pick(stage)]));
 }
 
 export function heaviestVariant(stage: Stage): string {
   return byServiceTime(stage).at(-1)?.name ?? stage.defaultVariant;
+}
+
+function middleVariant(stage: Stage): string {
+  const variants = byServiceTime(stage);
+  return variants[variants.length >> 1]?.name ?? stage.defaultVariant;
 }
 
 function lightestVariant(stage: Stage): string {
@@ -54,7 +59,7 @@ export function mostAccurateAt(pipeline: Pipeline, machineCores: number, rateRps
 }
 
 /** Highest entry rate that these variants serve within the SLO on this machine. */
-function capacityRps(pipeline: Pipeline, machineCores: number, variants: Combination): number {
+export function findCapacityRps(pipeline: Pipeline, machineCores: number, variants: Combination): number {
   const isFeasible = (rateRps: number): boolean => planAt(pipeline, machineCores, rateRps, variants).feasible;
   let low = 0;
   let high = 1;
@@ -81,6 +86,8 @@ export interface DemoRates {
   readonly peakRps: number;
   readonly heaviestCapacityRps: number;
   readonly lightestCapacityRps: number;
+  /** The gateway has enough of the machine for so many requests a second. */
+  readonly gatewayRps: number;
 }
 
 /**
@@ -89,8 +96,8 @@ export interface DemoRates {
  * @throws failed_precondition where the heaviest variants can't serve any load within the SLO, or the lightest hardly more.
  */
 export function demoRates(pipeline: Pipeline, machineCores: number): DemoRates {
-  const heaviestCapacityRps = capacityRps(pipeline, machineCores, extremeVariants(pipeline, "heaviest"));
-  const lightestCapacityRps = capacityRps(pipeline, machineCores, extremeVariants(pipeline, "lightest"));
+  const heaviestCapacityRps = findCapacityRps(pipeline, machineCores, pickVariants(pipeline, "heaviest"));
+  const lightestCapacityRps = findCapacityRps(pipeline, machineCores, pickVariants(pipeline, "lightest"));
   if (heaviestCapacityRps < MIN_CAPACITY_RPS)
     throw new VariscaleError(
       "failed_precondition",
@@ -108,7 +115,7 @@ export function demoRates(pipeline: Pipeline, machineCores: number): DemoRates {
       "failed_precondition",
       `on this machine the heaviest variants serve ${heaviestCapacityRps.toFixed(0)} rps within the SLO, the lightest ${lightestCapacityRps.toFixed(0)} rps and the gateway beside them ${gatewayRps.toFixed(0)} rps: there is no load that only lighter variants carry. The variants are too light, or too alike, for this demo.`,
     );
-  return { lowRps, peakRps, heaviestCapacityRps, lightestCapacityRps };
+  return { lowRps, peakRps, heaviestCapacityRps, lightestCapacityRps, gatewayRps };
 }
 
 /** `stage=variant` pairs that fix every stage's variant, for --set. */

@@ -1,20 +1,15 @@
 import type { Logger } from "pino";
 import { mainPart } from "../../domain/configuration.ts";
-import { VariscaleError } from "../../domain/errors.ts";
 import type { Pipeline } from "../../domain/pipeline.ts";
 import { percent } from "../../explanation/number-text.ts";
-import { loadCode } from "../../gateway/load-code.ts";
 import { type LoadTable, readLoadTable } from "../../load/load-table.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
-import { pipelineFileAt, readPipeline } from "../../runtime/read-pipeline.ts";
-import { leftOutLine, prepare } from "../prepare-models.ts";
 import { reachedAt } from "../reached-at.ts";
 import { readLoadFile } from "../read-load-file.ts";
 import type { Up } from "../up/up.ts";
-import { calibrate } from "./calibrate.ts";
-import { type Combination, demoRates, extremeVariants, mostAccurateAt, staticOverrides } from "./demo-rates.ts";
+import { type Combination, mostAccurateAt, pickVariants, staticOverrides } from "./demo-rates.ts";
+import { prepareSetting } from "./demo-setting.ts";
 import { chooseBySimulation, listCombinations, nameCombination, simulateCourse } from "./fixed-combinations.ts";
-import { readItems } from "./load-client.ts";
 import { arrivalsOf, demoShape, type LoadShape, levelAt, shapeFromTable } from "./load-shape.ts";
 import { type ReportRow, reportRows } from "./report.ts";
 import type { RequestRecord } from "./request-record.ts";
@@ -60,58 +55,27 @@ const RUN_FIXED = 3;
 const SHORT_MS = 25_000;
 const LONG_MS = 64_000;
 const WARM_UP_MS = 4000;
-/** The pipeline's SLO and loop on the demo's time scale: minutes stand for hours. */
-const INTERVAL_MS = 2000;
-const SCALE_DOWN_MS = 2000;
-/** Labelled items that are sent in turn: as many as come with a pipeline. */
-const ITEMS = 100;
 
 /** Plays a load that rises several-fold and falls with variscale, and again with fixed combinations of variants. */
 export async function playDemo(options: DemoOptions): Promise<DemoResult> {
   const { say } = options;
-  const file = pipelineFileAt(options.pipelinePath);
-  const whole = readPipeline(file);
   const table = options.csv === null ? null : readCsv(options.csv, options.column);
-  const code = await loadCode(whole, file);
-  const { evaluation } = code;
-  if (!evaluation)
-    throw new VariscaleError(
-      "failed_precondition",
-      `${whole.code} has no \`evaluation\`: the demo needs labelled items`,
-    );
-  const modelFolder = options.modelFolder(whole);
-  say(`preparing models in ${modelFolder}`);
-  const { leftOut } = await prepare(
-    whole,
-    file,
-    modelFolder,
-    model => model.kind === "prepared" && say(`  prepared ${model.file}`),
-  );
-  const without = leftOutLine(leftOut, file);
-  if (without) say(without);
-  const profiled = readPipeline(file, { leaveOut: leftOut });
-  say("measuring this machine");
-  const measure = () => calibrate(profiled, modelFolder, options.machineCores, options.short ? 1500 : 3000);
-  const speedFactor = await measure();
-  const speedFactors = [speedFactor];
-  const set = [
-    `spec.mode=active`,
-    `spec.intervalMs=${INTERVAL_MS}`,
-    `spec.stabilisation.scaleDownMs=${SCALE_DOWN_MS}`,
-    `spec.slo.latencyMs=${Math.round(profiled.slo.latencyMs * Math.max(1, speedFactor))}`,
-  ];
-  const pipeline = readPipeline(file, { set, speedFactor, leaveOut: leftOut });
-  const rates = demoRates(pipeline, options.machineCores);
+  const setting = await prepareSetting({
+    pipelinePath: options.pipelinePath,
+    modelFolder: options.modelFolder,
+    machineCores: options.machineCores,
+    calibrationMs: options.short ? 1500 : 3000,
+    speedFactor: null,
+    say,
+  });
+  const { pipeline, rates } = setting;
+  const speedFactors = [setting.speedFactor];
   const durationMs = options.short ? SHORT_MS : LONG_MS;
   const shape = table ? shapeFromTable(table, durationMs) : demoShape(durationMs, rates.lowRps / rates.peakRps);
-  say(
-    `speed factor ${speedFactor.toFixed(2)}; SLO ${pipeline.slo.latencyMs} ms; within it ${options.machineCores} cores serve ${rates.heaviestCapacityRps.toFixed(1)} rps with the heaviest variants and ${rates.lightestCapacityRps.toFixed(1)} rps with the lightest; peak ${rates.peakRps.toFixed(1)} rps`,
-  );
   const arrivalsMs = arrivalsOf(shape, rates.peakRps, options.seed);
   // Whatever is compared has been serving the low load for a while: none of it starts from nothing.
   const warmUp = { durationMs: WARM_UP_MS, levels: [levelAt(shape, 0)], phases: [] };
   const warmUpMs = arrivalsOf(warmUp, rates.peakRps, options.seed + 1);
-  const items = await readItems(code, ITEMS);
   const play = async (name: string, fixed: Combination | null): Promise<Played> => {
     const overrides = fixed === null ? [] : staticOverrides(pipeline, fixed);
     say(
@@ -119,18 +83,14 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
     );
     const result = await playScenario({
       up: {
-        file,
-        read: { set: [...set, ...overrides], speedFactor, leaveOut: leftOut },
-        modelFolder,
-        machineCores: options.machineCores,
-        stateDir: null,
+        ...setting.upOptions(overrides),
         ports: { gateway: 0, http: fixed === null ? options.page.port : 0, keda: 0, switchers: 0 },
         httpHost: options.page.host,
         logger: options.logger,
         logLevel: options.logLevel,
       },
-      items,
-      evaluation,
+      items: setting.items,
+      evaluation: setting.evaluation,
       arrivalsMs,
       warmUpMs,
       timeoutMs: pipeline.slo.latencyMs * 4 + 5000,
@@ -144,21 +104,20 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
       },
       onProgress: progressLine(say, shape, rates.peakRps, durationMs),
     });
-    speedFactors.push(await measure());
+    speedFactors.push(await setting.measureSpeed());
     const rows = reportRows(name, result, shape, pipeline);
     const effective = rows.at(-1)?.effectiveAccuracy || 0;
     say(`  ${percent(effective)} of all requests right and within the SLO`);
     return { variants: fixed, rows, records: result.records, effective };
   };
   const simulateFixed = (fixed: Combination) => {
-    const read = { set: [...set, ...staticOverrides(pipeline, fixed)], speedFactor, leaveOut: leftOut };
     const course = { arrivalsMs, durationMs, warmUpMs, warmUpSeconds: WARM_UP_MS / 1000 };
     const { machineCores, seed } = options;
-    return simulateCourse(readPipeline(file, read), course, { machineCores, seed });
+    return simulateCourse(setting.read(staticOverrides(pipeline, fixed)), course, { machineCores, seed });
   };
   const ours = await play("variscale", null);
   const forPeak = mostAccurateAt(pipeline, options.machineCores, rates.peakRps);
-  const peak = await play(FOR_PEAK, forPeak ?? extremeVariants(pipeline, "lightest"));
+  const peak = await play(FOR_PEAK, forPeak ?? pickVariants(pipeline, "lightest"));
   const fixed = [peak];
   if (!options.short) {
     const all = listCombinations(pipeline, options.machineCores, rates);

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { demoRates, extremeVariants, mostAccurateAt, staticOverrides } from "../../../cli/demo/demo-rates.ts";
+import { demoRates, mostAccurateAt, pickVariants, staticOverrides } from "../../../cli/demo/demo-rates.ts";
 import { scaleServiceTimes } from "../../../domain/scale-profile.ts";
 import { pipelineFixture, twoStages } from "../../support/pipeline-fixture.ts";
 
-describe("extremeVariants()", () => {
+describe("pickVariants()", () => {
   it("goes by service time, not by the order in the file", () => {
     const pipeline = pipelineFixture([{ name: "read", ladder: { b: [5, 0.9], c: [9, 0.8], a: [1, 0.95] } }]);
-    assert.deepEqual(extremeVariants(pipeline, "heaviest"), { read: "c" });
-    assert.deepEqual(extremeVariants(pipeline, "lightest"), { read: "a" });
+    assert.deepEqual(pickVariants(pipeline, "heaviest"), { read: "c" });
+    assert.deepEqual(pickVariants(pipeline, "lightest"), { read: "a" });
   });
 
   it("leaves out what was not measured, and takes the default where nothing was", () => {
@@ -22,8 +22,8 @@ describe("extremeVariants()", () => {
         },
       ],
     });
-    assert.deepEqual(extremeVariants(of(["middle", "light"]), "heaviest"), { detect: "middle" });
-    assert.deepEqual(extremeVariants(of([]), "lightest"), { detect: "heavy" });
+    assert.deepEqual(pickVariants(of(["middle", "light"]), "heaviest"), { detect: "middle" });
+    assert.deepEqual(pickVariants(of([]), "lightest"), { detect: "heavy" });
   });
 });
 
@@ -74,9 +74,9 @@ describe("mostAccurateAt()", () => {
   it("is the most accurate combination of those that the machine serves within the SLO", () => {
     const pipeline = twoStages();
     const { heaviestCapacityRps, lightestCapacityRps } = demoRates(pipeline, 2);
-    const heaviest = extremeVariants(pipeline, "heaviest");
+    const heaviest = pickVariants(pipeline, "heaviest");
     assert.deepEqual(mostAccurateAt(pipeline, 2, 0.99 * heaviestCapacityRps), heaviest);
-    assert.deepEqual(mostAccurateAt(pipeline, 2, 0.99 * lightestCapacityRps), extremeVariants(pipeline, "lightest"));
+    assert.deepEqual(mostAccurateAt(pipeline, 2, 0.99 * lightestCapacityRps), pickVariants(pipeline, "lightest"));
     assert.equal(mostAccurateAt(pipeline, 2, 1.01 * lightestCapacityRps), null);
     // 1.5 cores' worth of work at most: 14 rps of 104 ms are some, of 84 ms with one of 80 ms not.
     assert.deepEqual(mostAccurateAt(pipeline, 2, 14), { detect: "middle", read: "heavy" });
@@ -85,7 +85,7 @@ describe("mostAccurateAt()", () => {
   it("minds neither what cores cost nor the policy of the file", () => {
     const weights = { accuracy: 1, cost: 100, batch: 1, switch: 1 };
     const pipeline = twoStages({ objective: { policy: "static", weights } });
-    assert.deepEqual(mostAccurateAt(pipeline, 2, 10), extremeVariants(pipeline, "heaviest"));
+    assert.deepEqual(mostAccurateAt(pipeline, 2, 10), pickVariants(pipeline, "heaviest"));
   });
 });
 
