@@ -19,18 +19,23 @@ const CODE = [
   "variant-switcher",
 ];
 
-interface Kept {
+/** Rows of every kind name their contender. */
+interface NamedRow {
+  readonly contender: string;
+}
+
+interface Kept<Row> {
   readonly key: string;
-  readonly row: ExperimentRow;
+  readonly row: Row;
 }
 
 /**
  * Rows in a file, one on each line, written as they come: what an earlier run has simulated, of the same case with the same code on such a machine, is not
  * simulated again. Rows of anything else stay in the file and are not taken. Throws when the file has a whole line that is none of its own.
  */
-export class KeptRows {
+export class KeptRows<Given extends object = SimulationCase, Row extends NamedRow = ExperimentRow> {
   readonly #file: string | null;
-  readonly #rows: ReadonlyMap<string, ExperimentRow>;
+  readonly #rows: ReadonlyMap<string, Row>;
   readonly #code: string;
   /** Of what many cases share: a load's past has millions of bytes. */
   readonly #digests = new WeakMap<object, string>();
@@ -39,20 +44,20 @@ export class KeptRows {
   constructor(file: string | null, code = file === null ? "" : codeDigest()) {
     this.#file = file;
     this.#code = code;
-    this.#rows = file === null || !existsSync(file) ? new Map() : read(file);
+    this.#rows = file === null || !existsSync(file) ? new Map() : read<Row>(file);
   }
 
-  of(given: SimulationCase): ExperimentRow | null {
+  of(given: Given): Row | null {
     return this.#rows.size > 0 ? (this.#rows.get(this.#keyOf(given)) ?? null) : null;
   }
 
-  keep(given: SimulationCase, row: ExperimentRow): void {
+  keep(given: Given, row: Row): void {
     if (this.#file === null) return;
-    const kept: Kept = { key: this.#keyOf(given), row };
+    const kept: Kept<Row> = { key: this.#keyOf(given), row };
     appendFileSync(this.#file, `${JSON.stringify(kept)}\n`);
   }
 
-  #keyOf(given: SimulationCase): string {
+  #keyOf(given: Given): string {
     const hash = createHash("sha256").update(this.#code);
     for (const [name, value] of Object.entries(given).sort(([a], [b]) => (a < b ? -1 : 1))) {
       hash.update(`\n${name} ${this.#digestOf(value)}`);
@@ -78,13 +83,13 @@ function textOf(value: unknown): string {
 }
 
 /** A crash may have cut the last line off: it goes, and is simulated again. */
-function read(file: string): ReadonlyMap<string, ExperimentRow> {
+function read<Row extends NamedRow>(file: string): ReadonlyMap<string, Row> {
   const bytes = readFileSync(file);
   const end = bytes.lastIndexOf("\n") + 1;
   const lines = bytes.toString("utf8", 0, end).split("\n").slice(0, -1);
   const rows = new Map(
     lines.map((line, i) => {
-      const kept = parsed(line);
+      const kept = parsed<Row>(line);
       if (kept === null) throw new Error(`${file}:${i + 1}: no row of an experiment; give another file to --rows`);
       return [kept.key, kept.row];
     }),
@@ -95,20 +100,21 @@ function read(file: string): ReadonlyMap<string, ExperimentRow> {
   return rows;
 }
 
-function parsed(line: string): Kept | null {
+function parsed<Row extends NamedRow>(line: string): Kept<Row> | null {
   try {
-    const kept = JSON.parse(line) as Partial<Kept> | null;
-    return typeof kept?.key === "string" && typeof kept.row?.contender === "string" ? (kept as Kept) : null;
+    const kept = JSON.parse(line) as Partial<Kept<Row>> | null;
+    return typeof kept?.key === "string" && typeof kept.row?.contender === "string" ? (kept as Kept<Row>) : null;
   } catch {
     return null;
   }
 }
 
-function codeDigest(): string {
+/** Rows of other code, or of another kind of machine, are others. */
+export function codeDigest(folders: readonly string[] = CODE): string {
   const folder = fileURLToPath(new URL("../../", import.meta.url));
   // Ticks are timed: those of another machine say nothing of this one.
   const hash = createHash("sha256").update(`${process.version} ${cpus()[0]?.model}\n`);
-  for (const part of CODE) {
+  for (const part of folders) {
     const names = readdirSync(join(folder, part), { recursive: true, encoding: "utf8" });
     for (const name of names.filter(one => /\.(js|json)$/.test(one)).sort()) {
       hash.update(`${part}/${name}\n`).update(readFileSync(join(folder, part, name)));
