@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- SUITE [--output json] [--write] [--short] [--only PART,…] [--traces FOLDER] [--rows FILE]`: measures a suite's figures
  * and holds them against bench/bars.json. Exits with 1 when one does not hold. With `--only`, `--write` leaves the rows of the other parts;
- * `--rows`: simulations of `npm run experiments -- e1 --rows FILE` of the same code are not run again.
+ * `--rows`: simulations of `npm run experiments -- e1 --rows FILE`, and runs of `ladder --only real`, of the same code are not run again.
  */
 import { execFileSync } from "node:child_process";
 import { cpus, totalmem } from "node:os";
@@ -24,7 +24,7 @@ const suites: Readonly<Record<string, Suite>> = {
   optimizer: whole(async () => (await import("./optimizer.bench.ts")).optimizerSuite()),
   forecaster: async only => (await import("./forecaster.bench.ts")).forecasterSuite(only),
   house: whole(async () => countHouse()),
-  ladder: async only => (await import("./ladder/ladder.bench.ts")).ladderSuite(only),
+  ladder: async (only, rows) => (await import("./ladder/ladder.bench.ts")).ladderSuite(only, rows),
   page: async only => (await import("./page.bench.ts")).pageSuite(only),
   pipelines: async only => (await import("./pipelines.bench.ts")).pipelinesSuite(only),
   scaler: async only => (await import("./scaler.bench.ts")).scalerSuite(only),

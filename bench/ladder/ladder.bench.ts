@@ -7,6 +7,7 @@ import { askedParts } from "../asked-parts.ts";
 import { type Figure, figure } from "../figure.ts";
 import { measureChoice } from "./choice.ts";
 import { type Circumstances, type Outcome, type RungModel, SLOT_MS, serveAlone } from "./one-replica.ts";
+import { measureReal } from "./real.ts";
 import { RULES, type Rule } from "./rules.ts";
 
 const PIPELINES = ["id-card", "video", "audio", "question-answering"];
@@ -24,10 +25,17 @@ const HEADROOM = 0.75;
 const TOP_BATCH = 4;
 const MOST_BATCH = 32;
 
-const PARTS: Readonly<Record<string, () => Figure[]>> = { rules: compareRules, choice: measureChoice };
-
-export async function ladderSuite(only: readonly string[] | null): Promise<Figure[]> {
-  return askedParts(only, Object.keys(PARTS)).flatMap(part => PARTS[part]?.() ?? []);
+/** `rows`: a file of runs on real processes that are not run again. */
+export async function ladderSuite(only: readonly string[] | null, rows: string | null): Promise<Figure[]> {
+  const isShort = process.argv.includes("--short");
+  const parts: Readonly<Record<string, () => Figure[] | Promise<Figure[]>>> = {
+    rules: compareRules,
+    choice: measureChoice,
+    real: () => measureReal({ pipelines: PIPELINES, rows, isShort }),
+  };
+  const figures: Figure[] = [];
+  for (const part of askedParts(only, Object.keys(parts))) figures.push(...((await parts[part]?.()) ?? []));
+  return figures;
 }
 
 interface Cell {

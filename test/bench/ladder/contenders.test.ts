@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { CONDITIONS, drawArrivals } from "../../../bench/ladder/conditions.ts";
+import { chooseWithin, countShareWithin, listCombinations, shortlistFixed } from "../../../bench/ladder/contenders.ts";
+import { demoRates } from "../../../cli/demo/demo-rates.ts";
+import type { DemoSetting } from "../../../cli/demo/demo-setting.ts";
+import { pipelineFixture, twoStages } from "../../support/pipeline-fixture.ts";
+
+const contender = (name: string, effectivePercent: number, coreSeconds: number) => ({
+  name,
+  effectivePercent,
+  coreSeconds,
+});
+const readNames = (contenders: readonly { readonly name: string }[]) => contenders.map(({ name }) => name);
+
+describe("chooseWithin()", () => {
+  const product = contender("product", 90, 100);
+
+  it("takes the most accurate ones with at most 5 % more core-seconds than the product, best first", () => {
+    const all = [
+      contender("dear", 99, 106),
+      contender("third", 70, 80),
+      contender("first", 95, 105),
+      contender("second", 80, 100),
+    ];
+    assert.deepEqual(readNames(chooseWithin(all, product, 2)), ["first", "second"]);
+  });
+
+  it("prefers the cheaper one of two that are as accurate", () => {
+    const all = [contender("dearer", 80, 90), contender("cheaper", 80, 60)];
+    assert.deepEqual(readNames(chooseWithin(all, product, 1)), ["cheaper"]);
+  });
+
+  it("takes the cheapest alone where none fits", () => {
+    const all = [contender("a", 99, 300), contender("b", 50, 150), contender("c", 98, 200)];
+    assert.deepEqual(readNames(chooseWithin(all, product, 3)), ["b"]);
+  });
+});
+
+describe("listCombinations()", () => {
+  it("has one variant of each stage, and none that was not measured", () => {
+    const pipeline = twoStages();
+    const [detect, read] = pipeline.stages;
+    const variants = read!.variants.map(one => (one.name === "heavy" ? { ...one, profile: null } : one));
+    const combinations = listCombinations({ stages: [detect!, { ...read!, variants }] });
+    assert.equal(combinations.length, 6);
+    assert.deepEqual(combinations[0], { detect: "heavy", read: "middle" });
+    assert.ok(combinations.every(({ read: variant }) => variant !== "heavy"));
+  });
+});
+
+describe("countShareWithin()", () => {
+  it("counts what comes above the capacity of a second as missed", () => {
+    assert.equal(countShareWithin(new Float64Array([10, 30, 0]), 20), 30 / 40);
+    assert.equal(countShareWithin(new Float64Array([10, 30, 0]), 30), 1);
+    assert.equal(countShareWithin(new Float64Array([0]), 0), 1);
+  });
+});
+
+describe("shortlistFixed()", function () {
+  this.timeout(120_000);
+
+  it("leaves out combinations that the machine can't carry, and has those that fit the load", async () => {
+    const ladder = { heavy: [60, 0.98], middle: [25, 0.95], light: [8, 0.6] } as const;
+    const read = (set: readonly string[]) => {
+      const [, variant] = /defaultVariant=(.*)/.exec(set.find(one => one.includes("defaultVariant")) ?? "") ?? [];
+      const ordered = variant === undefined ? ladder : { [variant]: ladder[variant as keyof typeof ladder], ...ladder };
+      const isFixed = variant !== undefined;
+      return pipelineFixture([{ name: "read", ladder: ordered }], {
+        objective: { policy: isFixed ? "static" : "default" },
+        serving: { rule: isFixed ? "fixed" : "ladder" },
+      });
+    };
+    const pipeline = read([]);
+    const setting = { pipeline, read } as Pick<DemoSetting, "pipeline" | "read">;
+    const rates = demoRates(pipeline, 2);
+    const flat = CONDITIONS.find(({ name }) => name === "flat")!;
+    const course = flat.createCourse({ pipeline, machineCores: 2, rates });
+    const { arrivalsMs } = drawArrivals(course, 1);
+    const [best] = await shortlistFixed({ setting, machineCores: 2 }, course, { arrivalsMs, seed: 1 }, 5);
+    assert.equal(best?.name, "middle");
+  });
+});
+
+describe("loads of the conditions", () => {
+  const pipeline = twoStages();
+  const machine = { pipeline, machineCores: 2, rates: demoRates(pipeline, 2) };
+  const find = (name: string) => CONDITIONS.find(one => one.name === name)!.createCourse(machine);
+
+  it("step goes to 0.8 of what the lightest variants carry, and flat stays below what the middle ones do", () => {
+    const step = find("step");
+    assert.ok(step.peakRps <= 0.8 * machine.rates.lightestCapacityRps * (1 + 1e-9));
+    assert.ok(step.shareAt(0) < 0.2 && step.shareAt(step.durationMs - 1) === 1);
+    const flat = find("flat");
+    assert.ok(flat.peakRps > machine.rates.heaviestCapacityRps && flat.peakRps < step.peakRps);
+  });
+
+  it("arrivals are the same for the same seed, and others for another one", () => {
+    const demo = find("demo");
+    assert.deepEqual(drawArrivals(demo, 1), drawArrivals(demo, 1));
+    assert.notDeepEqual(drawArrivals(demo, 1).arrivalsMs, drawArrivals(demo, 2).arrivalsMs);
+  });
+});
