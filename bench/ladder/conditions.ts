@@ -6,11 +6,19 @@ import { poissonArrivals } from "../../load/poisson-arrivals.ts";
 import { partSeed, seededRandom } from "../../load/seeded-random.ts";
 
 /** As long as the demo plays its load. */
-const DURATION_MS = 64_000;
+const LEAST_DURATION_MS = 64_000;
+/** Three runs have 2,000 of them, with some to spare. */
+const LEAST_REQUESTS = 720;
 const WARM_UP_MS = 4000;
 const FLAT_SHARE = 0.85;
 const STEP_SHARE = 0.8;
 const LOW_SHARE = 0.1;
+
+interface Load {
+  readonly peakRps: number;
+  /** The share of the peak at a place between the start, 0, and the end, 1. */
+  readonly shareAt: (place: number) => number;
+}
 
 /** The offered load over time: `shareAt` says which share of the peak. */
 export interface Course {
@@ -27,35 +35,43 @@ export interface Machine {
 
 export interface Condition {
   readonly name: string;
-  readonly createCourse: (machine: Machine) => Course;
+  readonly createLoad: (machine: Machine) => Load;
 }
 
 export const CONDITIONS: readonly Condition[] = [
   {
     name: "demo",
-    createCourse: ({ rates }) => {
-      const shape = demoShape(DURATION_MS, rates.lowRps / rates.peakRps);
-      return { durationMs: DURATION_MS, peakRps: rates.peakRps, shareAt: atMs => levelAt(shape, atMs) };
+    createLoad: ({ rates }) => {
+      const shape = demoShape(1, rates.lowRps / rates.peakRps);
+      return { peakRps: rates.peakRps, shareAt: place => levelAt(shape, place) };
     },
   },
   {
     name: "step",
-    createCourse: ({ rates }) => {
+    createLoad: ({ rates }) => {
       const peakRps = Math.min(rates.gatewayRps, STEP_SHARE * rates.lightestCapacityRps);
       const lowShare = Math.min(1, (LOW_SHARE * rates.lightestCapacityRps) / peakRps);
-      return { durationMs: DURATION_MS, peakRps, shareAt: atMs => (atMs < DURATION_MS / 2 ? lowShare : 1) };
+      return { peakRps, shareAt: place => (place < 0.5 ? lowShare : 1) };
     },
   },
   {
     // Nothing can be won where the middle combination always fits.
     name: "flat",
-    createCourse: ({ pipeline, machineCores, rates }) => {
+    createLoad: ({ pipeline, machineCores, rates }) => {
       const middleRps = findCapacityRps(pipeline, machineCores, pickVariants(pipeline, "middle"));
-      const peakRps = Math.min(rates.gatewayRps, FLAT_SHARE * middleRps);
-      return { durationMs: DURATION_MS, peakRps, shareAt: () => 1 };
+      return { peakRps: Math.min(rates.gatewayRps, FLAT_SHARE * middleRps), shareAt: () => 1 };
     },
   },
 ];
+
+/** The load of a condition, played for so long that there are enough requests. */
+export function createCourse({ createLoad }: Condition, machine: Machine): Course {
+  const { peakRps, shareAt } = createLoad(machine);
+  const places = Array.from({ length: 1000 }, (_, at) => (at + 0.5) / 1000);
+  const meanRps = (peakRps * places.reduce((sum, place) => sum + shareAt(place), 0)) / places.length;
+  const durationMs = 1000 * Math.ceil(Math.max(LEAST_DURATION_MS / 1000, LEAST_REQUESTS / meanRps));
+  return { durationMs, peakRps, shareAt: atMs => shareAt(atMs / durationMs) };
+}
 
 /** The arrivals of a run and those of the warm-up before it, the same for all contenders with a seed. */
 export interface Arrivals {

@@ -7,7 +7,7 @@ import type { Up } from "../../cli/up/up.ts";
 import { pipelineFileAt } from "../../runtime/read-pipeline.ts";
 import { onEndSignal } from "../../runtime/shutdown.ts";
 import type { Figure } from "../figure.ts";
-import { type Arrivals, CONDITIONS, type Condition, drawArrivals } from "./conditions.ts";
+import { type Arrivals, CONDITIONS, type Condition, createCourse, drawArrivals } from "./conditions.ts";
 import { type Contender, chooseWithin, PRODUCT, shortlistFixed } from "./contenders.ts";
 import { KeptRuns } from "./kept-runs.ts";
 import { comparePaired } from "./paired-difference.ts";
@@ -53,7 +53,7 @@ interface CellOptions {
 async function judgeCell(options: CellOptions): Promise<Cell> {
   const { player, setting, condition, isShort } = options;
   const { pipeline, rates } = setting;
-  const course = condition.createCourse({ pipeline, rates, machineCores: MACHINE_CORES });
+  const course = createCourse(condition, { pipeline, rates, machineCores: MACHINE_CORES });
   const name = `${options.pipeline}/${condition.name}`;
   const picking = drawArrivals(course, PICK_SEED);
   const count = isShort ? 1 : SHORTLIST;

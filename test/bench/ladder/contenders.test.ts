@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { CONDITIONS, drawArrivals } from "../../../bench/ladder/conditions.ts";
+import { CONDITIONS, createCourse, drawArrivals } from "../../../bench/ladder/conditions.ts";
 import { chooseWithin, countShareWithin, listCombinations, shortlistFixed } from "../../../bench/ladder/contenders.ts";
 import { demoRates } from "../../../cli/demo/demo-rates.ts";
 import type { DemoSetting } from "../../../cli/demo/demo-setting.ts";
+import { scaleServiceTimes } from "../../../domain/scale-profile.ts";
 import { pipelineFixture, twoStages } from "../../support/pipeline-fixture.ts";
 
 const contender = (name: string, effectivePercent: number, coreSeconds: number) => ({
@@ -75,7 +76,7 @@ describe("shortlistFixed()", function () {
     const setting = { pipeline, read } as Pick<DemoSetting, "pipeline" | "read">;
     const rates = demoRates(pipeline, 2);
     const flat = CONDITIONS.find(({ name }) => name === "flat")!;
-    const course = flat.createCourse({ pipeline, machineCores: 2, rates });
+    const course = createCourse(flat, { pipeline, machineCores: 2, rates });
     const { arrivalsMs } = drawArrivals(course, 1);
     const [best] = await shortlistFixed({ setting, machineCores: 2 }, course, { arrivalsMs, seed: 1 }, 5);
     assert.equal(best?.name, "middle");
@@ -85,7 +86,7 @@ describe("shortlistFixed()", function () {
 describe("loads of the conditions", () => {
   const pipeline = twoStages();
   const machine = { pipeline, machineCores: 2, rates: demoRates(pipeline, 2) };
-  const find = (name: string) => CONDITIONS.find(one => one.name === name)!.createCourse(machine);
+  const find = (name: string) => createCourse(CONDITIONS.find(one => one.name === name)!, machine);
 
   it("step goes to 0.8 of what the lightest variants carry, and flat stays below what the middle ones do", () => {
     const step = find("step");
@@ -93,6 +94,17 @@ describe("loads of the conditions", () => {
     assert.ok(step.shareAt(0) < 0.2 && step.shareAt(step.durationMs - 1) === 1);
     const flat = find("flat");
     assert.ok(flat.peakRps > machine.rates.heaviestCapacityRps && flat.peakRps < step.peakRps);
+  });
+
+  it("is as long as the demo's, or longer where fewer than 2,000 requests would come with three seeds", () => {
+    const slow = twoStages({ slo: { latencyMs: 2000, quantile: 0.95 } });
+    const scaled = scaleServiceTimes(slow, 4);
+    const course = createCourse(CONDITIONS[0]!, { pipeline: scaled, machineCores: 2, rates: demoRates(scaled, 2) });
+    assert.ok(course.durationMs > 64_000, `${course.durationMs} ms`);
+    const counts = [1, 2, 3].map(seed => drawArrivals(course, seed).arrivalsMs.length);
+    const all = counts.reduce((sum, count) => sum + count, 0);
+    assert.ok(all >= 2000 && all < 2400, `${all} requests`);
+    assert.equal(find("step").durationMs, 64_000);
   });
 
   it("arrivals are the same for the same seed, and others for another one", () => {
