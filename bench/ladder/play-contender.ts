@@ -40,7 +40,6 @@ export async function playContender(
   const { setting, contender, arrivalsMs, warmUpMs, durationMs } = options;
   const sloMs = setting.pipeline.slo.latencyMs;
   const { records, samples } = await playScenario({
-    name: contender.name,
     up: {
       ...setting.upOptions(contender.set),
       ports: { gateway: 0, http: 0, keda: 0, switchers: 0 },
