@@ -32,7 +32,7 @@ interface Standing {
   readonly goalReplicas: number;
   /** One, or those that vote. */
   readonly goal: readonly Part[];
-  /** What a switcher is to serve: its part of the goal, or a trial that serves in its place for a while. */
+  /** A switcher serves its part of the goal, or for a while a trial in its place. */
   readonly targetOf: (view: SwitcherView) => Part;
   readonly newcomer: Part;
   readonly isAside: boolean;

@@ -99,7 +99,7 @@ function goesOn(trial: Trial, plan: Plan, state: ControlState, input: TickInput,
   );
 }
 
-/** Of every stage there are as many replicas as it was judged with, and at none do rows wait for long. */
+/** A trial goes on while every stage has as many replicas as it was judged with, and rows wait at none of them for long. */
 function isCarried({ configuration }: Trial, { switchers, pipeline }: TickInput): boolean {
   const longestMs = SETTINGS.trialQueueShare * pipeline.slo.latencyMs;
   return Object.entries(configuration).every(([stage, { parts }]) => {

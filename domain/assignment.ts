@@ -22,7 +22,7 @@ export interface AssignedRung {
   readonly maxBatch: number;
 }
 
-/** What one switcher must serve now, and in which time. */
+/** The scaler tells one switcher by it which variants to serve now, and in which time. */
 export interface Assignment {
   readonly version: Version;
   /** From 1 to MAX_RUNGS, the most accurate first. Those above the top are kept in memory only, as they may be allowed next. */

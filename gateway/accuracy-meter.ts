@@ -35,7 +35,7 @@ export class AccuracyMeter {
   readonly #stages: readonly string[];
   readonly #code: PipelineCode;
   readonly #tallies: ReadonlyMap<string, Tally>;
-  /** What served each stage last: a stage without rows would have been served by the same. */
+  /** The variants that served each stage last stand for those of a stage without rows. */
   readonly #last: Record<string, RowsByVariant> = {};
   /** Of the combinations that have served. */
   #characters = 0;

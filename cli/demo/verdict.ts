@@ -5,7 +5,7 @@ import { isEffective, type RequestRecord } from "./request-record.ts";
 /** One thing that the demo must have shown; behaviour, never speed. */
 export interface Check {
   readonly name: string;
-  /** Null: it can't be judged, since the machine did not keep its speed. */
+  /** A check is null where it can't be judged, since the machine did not keep its speed. */
   readonly passed: boolean | null;
   readonly detail: string;
 }

@@ -10,7 +10,7 @@ const MOST_FACTOR = 4;
 /** The factor that is told is a multiple of this and stays while it is no further off, so that rungs can be kept that were made for it. */
 const FACTOR_STEP = 0.01;
 /** Batches with a longer delay than the longest that is told take this share of the time, and those with more than the usual one this. */
-const LONGEST_SHARE = 0.1;
+const LONGEST_SHARE = 0.01;
 const USUAL_SHARE = 0.5;
 /** No rung makes up for a delay that takes all the time that calls have: then this share of it is left to choose by. */
 const LEFT_SHARE = 0.05;
@@ -48,7 +48,7 @@ export class BatchTimes {
   }
 
   /**
-   * Milliseconds that batches take more at most, but for a tenth of the time. Choices count with these, where calls have `softAfterMs` from their
+   * Milliseconds that batches take more at most, but for 1 % of the time. Choices count with these, where calls have `softAfterMs` from their
    * arrival to their soft deadline. The share is one of time and not of batches, as a batch that stalls for as long as a hundred others take is
    * met by as many calls as they are.
    */

@@ -26,7 +26,7 @@ export interface Assignment {
    */
   'budgetMs'?: (number | string);
   /**
-   * What is planned for the stages after it, and what these take with their lightest rungs.
+   * The stages after it are planned to take so long, and take at least so long with their lightest rungs.
    */
   'laterBudgetMs'?: (number | string);
   'laterLeastMs'?: (number | string);
@@ -59,7 +59,7 @@ export interface Assignment__Output {
    */
   'budgetMs': (number);
   /**
-   * What is planned for the stages after it, and what these take with their lightest rungs.
+   * The stages after it are planned to take so long, and take at least so long with their lightest rungs.
    */
   'laterBudgetMs': (number);
   'laterLeastMs': (number);
