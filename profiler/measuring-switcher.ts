@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { VariscaleError } from "../domain/errors.ts";
 import { type HttpAnswer, HttpClient } from "../runtime/http-client.ts";
 import type { ListeningMessage } from "../variant-switcher/run-switcher.ts";
-import type { SwitchRecord } from "../variant-switcher/switch-history.ts";
+import type { SwitchRecord } from "../variant-switcher/switching/switch-history.ts";
 
 const READY_MS = 60_000;
 const POLL_MS = 20;

@@ -12,17 +12,16 @@ import { LOG_LEVELS } from "../runtime/logger.ts";
 import { namesThisMachine } from "../runtime/loopback.ts";
 import { ADMIN_LIMITS } from "./admin-limits.ts";
 import { adminOpenApi } from "./admin-openapi.ts";
-import type { Assignments } from "./assignments.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { ConfigValue } from "./config-value.ts";
 import type { ProfileHere } from "./profile-here.ts";
 import { type StatusSources, switcherStatus } from "./status.ts";
+import { createEtag, type SwitchingState } from "./switching/state.ts";
 
 const { maxBatch, maxTtlMs, defaultTtlMs, maxProfileBatches, maxProfileSeconds } = ADMIN_LIMITS;
 
 export interface AdminOptions extends StatusSources {
   readonly config: Pick<SwitcherConfig, "variants" | "adminToken" | "adminTlsFolder">;
-  readonly assignments: Assignments;
   readonly profileHere: ProfileHere;
   /** Resolves when nothing is queued any more. */
   readonly drain: () => Promise<void>;
@@ -61,9 +60,9 @@ function assignmentResponse(options: AdminOptions): HttpResponse {
   const { applied, variant, batch, ready, pin, residentVariants } = switcherStatus(options);
   return {
     status: 200,
-    headers: { etag: options.assignments.etag },
+    headers: { etag: createEtag(options.switching.state) },
     body: {
-      assignment: options.assignments.applied,
+      assignment: options.switching.state.applied,
       pin,
       serving: { version: applied, variant, batch, ready, residentVariants },
     },
@@ -71,13 +70,13 @@ function assignmentResponse(options: AdminOptions): HttpResponse {
 }
 
 async function pin(options: AdminOptions, request: HttpRequest): Promise<HttpResponse> {
-  const mismatch = preconditionProblem(options.assignments, request);
+  const mismatch = preconditionProblem(options.switching.state, request);
   if (mismatch) return mismatch;
   const body = new ConfigValue(parseJson(request.body), "", "pin").object(["variant", "batch", "ttlMs"]);
   const variant = body.variant.oneOf(options.config.variants.map(({ name }) => name));
   const batch = body.batch.optional(value => value.integer(1, maxBatch), 1);
   const ttlMs = body.ttlMs.optional(value => value.number(1, maxTtlMs), defaultTtlMs);
-  const outcome = await options.assignments.setPin(variant, batch, ttlMs);
+  const outcome = await options.switching.ask({ kind: "pin", variant, batch, ttlMs });
   if (outcome.kind === "refused") {
     const status = outcome.code === "shutting_down" ? 503 : 409;
     return { status, body: { error: outcome.message, code: outcome.code } };
@@ -86,9 +85,9 @@ async function pin(options: AdminOptions, request: HttpRequest): Promise<HttpRes
 }
 
 async function unpin(options: AdminOptions, request: HttpRequest): Promise<HttpResponse> {
-  const mismatch = preconditionProblem(options.assignments, request);
+  const mismatch = preconditionProblem(options.switching.state, request);
   if (mismatch) return mismatch;
-  await options.assignments.clearPin();
+  await options.switching.ask({ kind: "unpin" });
   return assignmentResponse(options);
 }
 
@@ -123,14 +122,15 @@ async function profile(options: AdminOptions, request: HttpRequest): Promise<Htt
 }
 
 /** What was read must be what is changed, so that two operators don't undo each other's work unseen. */
-function preconditionProblem(assignments: Assignments, request: HttpRequest): HttpResponse | null {
+function preconditionProblem(state: SwitchingState, request: HttpRequest): HttpResponse | null {
+  const etag = createEtag(state);
   const wanted = request.headers["if-match"];
-  if (wanted === assignments.etag || wanted === "*") return null;
+  if (wanted === etag || wanted === "*") return null;
   if (wanted === undefined) {
     const error = "send the header If-Match with the ETag of GET /admin/v1/assignment, or with *";
     return { status: 428, body: { error, code: "failed_precondition" } };
   }
-  const error = `If-Match is ${wanted}, but the assignment is at ${assignments.etag}. Read it again.`;
+  const error = `If-Match is ${wanted}, but the assignment is at ${etag}. Read it again.`;
   return errorResponse(new VariscaleError("failed_precondition", error));
 }
 

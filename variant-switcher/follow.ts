@@ -1,6 +1,6 @@
 import { type ChannelOptions, type ClientDuplexStream, credentials, type Metadata, status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
-import type { Version } from "../domain/assignment.ts";
+import { type Assignment, NO_VERSION, type Version } from "../domain/assignment.ts";
 import { VariscaleError } from "../domain/errors.ts";
 import type { ProtoGrpcType } from "../proto/generated/switcher.ts";
 import type { Assignment__Output } from "../proto/generated/variscale/switcher/v1/Assignment.ts";
@@ -9,12 +9,12 @@ import type { SwitcherControlClient } from "../proto/generated/variscale/switche
 import type { SwitcherReport } from "../proto/generated/variscale/switcher/v1/SwitcherReport.ts";
 import { loadProto } from "../runtime/grpc.ts";
 import type { TlsFolder } from "../runtime/tls-folder.ts";
-import type { Assignments } from "./assignments.ts";
 import { backoffMs } from "./backoff.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { assignmentFromMessage, helloMessage, statusMessage } from "./follow-messages.ts";
 import type { SwitcherStatus } from "./status.ts";
-import type { SwitchOutcome } from "./switching.ts";
+import type { SwitchOutcome } from "./switching/state.ts";
+import type { Switching } from "./switching/switching.ts";
 import { readToken, tokenMetadata } from "./token-metadata.ts";
 
 const STATUS_MS = 1000;
@@ -27,7 +27,7 @@ export interface FollowOptions {
   readonly scalerAddress: string;
   /** host:port as gateways reach this switcher. */
   readonly address: string;
-  readonly assignments: Assignments;
+  readonly switching: Switching;
   readonly status: () => SwitcherStatus;
   /** The scaler wants no new work to be taken and the queue to be emptied; resolves when that is done. */
   readonly drain: () => Promise<void>;
@@ -54,7 +54,7 @@ export class Follow {
 
   constructor(options: FollowOptions) {
     this.#options = options;
-    options.assignments.whenLate((version, outcome) => this.#tell(this.#stream, version, outcome));
+    options.switching.listen((version, outcome, variant) => this.#tell(version, outcome, variant));
     this.#connect(options.scalerAddress);
   }
 
@@ -108,20 +108,17 @@ export class Follow {
   }
 
   #obey(directive: Directive__Output, stream: Stream): void {
-    const { assignments, drain, logger } = this.#options;
+    const { switching, drain, logger } = this.#options;
     switch (directive.directive) {
       case "assignment":
-        if (!directive.assignment) return;
-        this.#assign(directive.assignment, stream).catch((error: unknown) =>
-          logger.error({ err: error }, "assignment"),
-        );
+        if (directive.assignment) this.#assign(directive.assignment);
         return;
       case "redirect":
         logger.info({ address: directive.redirect?.address }, "redirected");
         stream.end();
         return;
       case "drain":
-        assignments.close();
+        switching.tell({ kind: "end" });
         drain().then(
           () => this.close(),
           (error: unknown) => logger.error({ err: error }, "could not drain"),
@@ -136,15 +133,16 @@ export class Follow {
     }
   }
 
-  async #assign(message: Assignment__Output, stream: Stream): Promise<void> {
-    const version: Version = message.version ?? { epoch: 0, counter: 0 };
-    let outcome: SwitchOutcome;
+  #assign(message: Assignment__Output): void {
+    let assignment: Assignment;
     try {
-      outcome = await this.#options.assignments.assign(assignmentFromMessage(message));
+      assignment = assignmentFromMessage(message);
     } catch (error) {
-      outcome = { kind: "refused", code: "internal", message: error instanceof Error ? error.message : String(error) };
+      const { message: reason } = VariscaleError.from(error);
+      this.#tell(message.version ?? NO_VERSION, { kind: "refused", code: "internal", message: reason }, "");
+      return;
     }
-    this.#tell(stream, version, outcome);
+    this.#options.switching.tell({ kind: "assign", assignment });
   }
 
   /** The scaler looks again at who this is; without an answer, at the token that the stream was opened with. */
@@ -158,11 +156,11 @@ export class Follow {
     }
   }
 
-  /** Whoever has opened another stream since says in its hello what is applied. */
-  #tell(stream: Stream | null, version: Version, outcome: SwitchOutcome): void {
-    if (stream === null || this.#stream !== stream) return;
+  #tell(version: Version, outcome: SwitchOutcome, variant: string): void {
+    const stream = this.#stream;
+    if (stream === null) return;
     if (outcome.kind === "done") stream.write({ ack: { version, switchMs: outcome.switchMs } });
-    else stream.write({ nack: { version, code: outcome.code, message: outcome.message } });
+    else stream.write({ nack: { version, code: outcome.code, message: outcome.message, variant } });
     stream.write({ status: statusMessage(this.#options.status()) });
   }
 

@@ -151,7 +151,7 @@ function linkToScaler(options: SwitcherOptions, parts: SwitcherParts, httpPort: 
     config,
     scalerAddress,
     address: config.advertiseAddress ?? `${host}:${httpPort}`,
-    assignments: parts.assignments,
+    switching: parts.switching,
     status: () => switcherStatus(parts),
     drain: () => parts.drain(),
     registry: parts.registry,
@@ -162,11 +162,7 @@ function linkToScaler(options: SwitcherOptions, parts: SwitcherParts, httpPort: 
 
 /** With a scaler its first Assignment is waited for; without, or when it stays silent, the switcher decides for itself. */
 function startServing(options: SwitcherOptions, parts: SwitcherParts): NodeJS.Timeout {
-  const { config, logger, firstWordMs = FIRST_WORD_MS } = options;
-  const decide = (): void => {
-    parts.assignments
-      .start(parts.kept.read())
-      .catch((error: unknown) => logger.error({ err: error }, "could not start serving"));
-  };
+  const { config, firstWordMs = FIRST_WORD_MS } = options;
+  const decide = (): void => parts.switching.tell({ kind: "start", last: parts.kept.read() });
   return setTimeout(decide, config.scalerAddress === null ? 0 : firstWordMs);
 }

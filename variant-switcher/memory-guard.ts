@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { LeakWatch } from "./leak-watch.ts";
 import type { SessionPool } from "./session-pool.ts";
-import type { Switching } from "./switching.ts";
+import type { Switching } from "./switching/switching.ts";
 
 const CHECK_MS = 1000;
 /** Share of the pod's memory from which on something is done about it. */
@@ -64,7 +64,7 @@ export class MemoryGuard {
           { variant: given, rssMiB: this.#rssMiB, memoryMiB },
           "memory is short: a resident session is given up",
         );
-        switching.rungs.giveUp(given);
+        switching.tell({ kind: "giveUp", variant: given });
         await pool.drop(given);
       }
     } finally {
@@ -92,14 +92,13 @@ export class MemoryGuard {
   }
 
   #mayReload(): boolean {
-    return !this.#options.switching.isSwitching && performance.now() - this.#reloadedMs >= RELOAD_MS;
+    return this.#options.switching.state.current === null && performance.now() - this.#reloadedMs >= RELOAD_MS;
   }
 
   async #reload(): Promise<void> {
     const { memoryMiB, pool, switching, logger } = this.#options;
-    const served = switching.servedTarget;
-    if (served === null || !this.#mayReload()) return;
-    const { variant } = served;
+    const variant = switching.servedVariant;
+    if (variant === null || !this.#mayReload()) return;
     this.#reloadedMs = performance.now();
     const neededMiB = pool.resident(variant)?.memoryMiB ?? 0;
     const numbers = { variant, rssMiB: this.#rssMiB, neededMiB, memoryMiB };
@@ -111,6 +110,6 @@ export class MemoryGuard {
       return;
     }
     logger.warn(numbers, "memory is short: the session that serves is replaced");
-    await switching.reload(served);
+    await switching.ask({ kind: "reload" });
   }
 }

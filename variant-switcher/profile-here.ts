@@ -3,9 +3,9 @@ import { serviceMs } from "../domain/profile.ts";
 import type { StageContract } from "../domain/tensor.ts";
 import { zeroBatch } from "./batch-input.ts";
 import type { SwitcherVariant } from "./config.ts";
-import { isRefused } from "./driver.ts";
 import { FIRST_RUN_MS } from "./prepare-session.ts";
 import type { SessionPool } from "./session-pool.ts";
+import type { Switching } from "./switching/switching.ts";
 
 /** Runs before those that count, and at least so many that do. */
 const WARM_UP_RUNS = 3;
@@ -15,8 +15,7 @@ export interface ProfileHereOptions {
   readonly contract: StageContract;
   readonly cores: number;
   readonly pool: SessionPool;
-  /** What it needed memory for is over. */
-  readonly onEnded: () => void;
+  readonly switching: Switching;
 }
 
 export interface ProfileRequest {
@@ -63,14 +62,16 @@ export class ProfileHere {
       return await this.#measure(request, signal);
     } finally {
       this.#running = false;
-      this.#options.onEnded();
+      this.#options.switching.tell({ kind: "endProfile" });
     }
   }
 
   async #measure({ variant, batches, seconds }: ProfileRequest, signal: AbortSignal): Promise<MeasuredHere> {
-    const { contract, cores, pool } = this.#options;
-    const session = await pool.acquireInBackground(variant, batches, signal);
-    if (isRefused(session)) throw new VariscaleError("aborted", `${session.code}: ${session.message}`);
+    const { contract, cores, pool, switching } = this.#options;
+    const loaded = await switching.ask({ kind: "profile", variant: variant.name, batches }, signal);
+    if (loaded.kind === "refused") throw new VariscaleError("aborted", `${loaded.code}: ${loaded.message}`);
+    const session = pool.findSession(variant.name);
+    if (!session) throw new VariscaleError("aborted", `the session of ${variant.name} was lost`);
     const names = contract.outputs.map(({ name }) => name);
     const points: MeasuredHere["points"][number][] = [];
     // It may be the session that serves: a size that takes long is not to cost it its life.

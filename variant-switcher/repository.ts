@@ -1,16 +1,15 @@
 import { VariscaleError } from "../domain/errors.ts";
-import type { Assignments } from "./assignments.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { ConfigValue } from "./config-value.ts";
 import type { VariantStatus } from "./status.ts";
-import type { Switching } from "./switching.ts";
+import { findDesired, findIncoming } from "./switching/state.ts";
+import type { Switching } from "./switching/switching.ts";
 
 /** How long what a load has set holds against the scaler. */
 const LOAD_TTL_MS = 3600 * 1000;
 
 export interface RepositoryOptions {
   readonly config: Pick<SwitcherConfig, "stage" | "modelControl">;
-  readonly assignments: Assignments;
   readonly switching: Switching;
   /** Whether the variant's session has a batch. */
   readonly isRunning: (variant: string) => boolean;
@@ -50,22 +49,24 @@ export class Repository {
 
   /** Throws `aborted` with the reason when it can't be loaded: what served before serves on. */
   async load(model: string, parameters: LoadParameters): Promise<void> {
-    const { assignments, switching } = this.#options;
+    const { switching } = this.#options;
     this.#check(model);
-    const served = switching.servedTarget;
-    const wanted = parameters.variant ?? served?.variant ?? this.#desired();
-    this.#known(wanted);
+    const [desired] = findDesired(switching.state) ?? [];
+    const variant = parameters.variant ?? switching.servedVariant ?? desired?.variant;
+    if (variant === undefined) throw new VariscaleError("unavailable", "it is not decided yet what is to be served");
+    this.#known(variant);
     const outcome =
-      wanted === served?.variant
-        ? await switching.reload(served)
-        : await assignments.setPin(wanted, assignments.desired()?.batch ?? 1, LOAD_TTL_MS);
+      variant === switching.servedVariant
+        ? await switching.ask({ kind: "reload" })
+        : await switching.ask({ kind: "pin", variant, batch: desired?.maxBatch ?? 1, ttlMs: LOAD_TTL_MS });
     if (outcome.kind === "refused") throw new VariscaleError("aborted", `${outcome.code}: ${outcome.message}`);
   }
 
   /** Frees the memory of a variant that does not serve. Throws `failed_precondition` for the one that does. */
   async unload(model: string, parameters: Pick<LoadParameters, "variant">): Promise<void> {
     this.#check(model);
-    const served = this.#options.switching.servedVariant;
+    const { switching } = this.#options;
+    const served = switching.servedVariant;
     const { variant } = parameters;
     if (variant === null || variant === served)
       throw new VariscaleError(
@@ -73,26 +74,24 @@ export class Repository {
         `${model} serves ${served ?? "nothing"} and is never left without a model. Load another variant, or drain the switcher.`,
       );
     this.#known(variant);
-    if (this.#options.assignments.desired()?.lighter.some(rung => rung.variant === variant))
+    if (
+      findDesired(switching.state)
+        ?.slice(1)
+        .some(rung => rung.variant === variant)
+    )
       throw new VariscaleError(
         "failed_precondition",
         `${model} serves ${variant} when there is much to do. Load another variant first, which pins it.`,
       );
-    if (variant === this.#options.switching.incomingVariant)
+    if (variant === findIncoming(switching.state))
       throw new VariscaleError(
         "failed_precondition",
         `${model} is about to serve ${variant}. Load another variant first.`,
       );
     if (this.#options.isRunning(variant))
       throw new VariscaleError("failed_precondition", `${model} runs a batch of ${variant} right now. Try again.`);
-    this.#options.switching.rungs.giveUp(variant);
+    switching.tell({ kind: "giveUp", variant });
     await this.#options.drop(variant);
-  }
-
-  #desired(): string {
-    const target = this.#options.assignments.desired();
-    if (target) return target.variant;
-    throw new VariscaleError("unavailable", "it is not decided yet what is to be served");
   }
 
   #known(variant: string): void {

@@ -1,7 +1,6 @@
 import type { SwitcherConfig, SwitcherVariant } from "./config.ts";
 import { isRefused, type OpenSession } from "./driver.ts";
 import { LingeringMemory } from "./lingering-memory.ts";
-import { type LoadOrder, Loads, type TellMemory } from "./loads.ts";
 import { Pauses } from "./pauses.ts";
 import { type OnStep, prepareSession } from "./prepare-session.ts";
 import { memoryShort, planResidency, sortByWorth } from "./residency.ts";
@@ -13,8 +12,13 @@ import { type Resident, warmResident } from "./warm-resident.ts";
 
 const MIB = 1024 * 1024;
 
-/** `resident`: one that is in memory will do; `fresh`: it is to be made anew from the file. */
-export type SessionSource = "resident" | "fresh";
+/** How a session is made. */
+export interface AcquireOptions {
+  /** It is made from the file, also where one is in memory. */
+  readonly isFresh?: boolean;
+  /** Variants that must not go to make room for it. */
+  readonly beside?: readonly string[];
+}
 
 export interface SessionPoolOptions {
   readonly config: Pick<SwitcherConfig, "variants" | "contract" | "golden" | "modelFolder" | "cores" | "memoryMiB">;
@@ -26,6 +30,8 @@ export interface SessionPoolOptions {
   readonly running: () => readonly string[];
   /** The variant that a Switch is on its way to, whose session must not be touched either; null: there is none. */
   readonly incoming: () => string | null;
+  /** Variants that are given up last when memory is short, the first of them after all others. */
+  readonly wanted: () => readonly string[];
   /** Resolves when it disturbs nobody to take the core, or soon; at once when `signal` is aborted. */
   readonly paused: (signal: AbortSignal) => Promise<void>;
   /** A session in memory was lost while it ran nothing. */
@@ -40,11 +46,10 @@ interface Wanted {
   readonly batches: readonly number[];
   readonly signal: AbortSignal;
   readonly onStep: OnStep;
-  /** Variants that must not go for it. */
   readonly beside: readonly string[];
 }
 
-/** The sessions in memory: warm, least recently used first to go, inside the memory budget, loaded one after the other. */
+/** The sessions in memory: warm, least recently used first to go, inside the memory budget. */
 export class SessionPool {
   readonly #options: SessionPoolOptions;
   readonly #residents = new Map<string, Resident>();
@@ -52,12 +57,9 @@ export class SessionPool {
   readonly #replaced = new Set<Resident>();
   readonly #memory: SessionMemory;
   readonly #lingering = new LingeringMemory();
-  readonly #loads = new Loads();
+  /** The variants that are loaded or warmed now, with what resolves when that has ended. */
+  readonly #loading = new Map<string, Promise<unknown>>();
   readonly #thread = new SpareThread();
-  /** What waits or loads for nobody who would be served by it now. */
-  readonly #background = new Set<{ readonly variant: string; readonly abort: AbortController }>();
-  /** Variants that are given up last when memory is short, the first of them after all others. */
-  wanted: readonly string[] = [];
 
   constructor(options: SessionPoolOptions) {
     this.#options = options;
@@ -65,7 +67,7 @@ export class SessionPool {
   }
 
   isLoading(variant: string): boolean {
-    return this.#loads.isLoading(variant);
+    return this.#loading.has(variant);
   }
 
   get residentVariants(): readonly string[] {
@@ -73,17 +75,25 @@ export class SessionPool {
   }
 
   get isBusy(): boolean {
-    return this.#loads.variants.length > 0;
+    return this.#loading.size > 0;
   }
 
-  /** Whether the variant is in memory and has run batches of these sizes. */
-  isWarm(variant: string, batches: readonly number[]): boolean {
-    return batches.every(rows => this.#usable(variant)?.warmed.has(rows) === true);
+  /** The variants whose sessions can run, with the numbers of rows that they are warm for. */
+  get warmed(): ReadonlyMap<string, ReadonlySet<number>> {
+    const usable = [...this.#residents].filter(([, { session }]) => !session.isLost);
+    return new Map(usable.map(([variant, { warmed }]) => [variant, warmed]));
   }
 
   /** The session of a variant; null: there is none that can run. */
   findSession(variant: string): ModelSession | null {
     return this.#usable(variant)?.session ?? null;
+  }
+
+  /** The session of a variant that is about to serve; null: there is none that can run. */
+  use(variant: string): ModelSession | null {
+    const resident = this.#usable(variant);
+    if (resident) resident.lastUsedMs = performance.now();
+    return resident?.session ?? null;
   }
 
   resident(variant: string): Omit<Resident, "session"> | undefined {
@@ -103,58 +113,30 @@ export class SessionPool {
   /** What would be given up next; null: nothing but what serves, or is about to, is in memory. */
   leastRecentlyUsed(): string | null {
     const spare = this.#spare().map(([variant, resident]) => ({ ...resident, variant }));
-    return sortByWorth(spare, this.wanted)[0]?.variant ?? null;
+    return sortByWorth(spare, this.#options.wanted())[0]?.variant ?? null;
   }
 
   /**
-   * The variant's session for a Switch to it, warm for these numbers of rows: at once when it is resident, whatever loads meanwhile,
-   * otherwise after load, verify, warm. `order`: whether it waits for what loads already.
+   * Makes a session of a variant, warm for these numbers of rows: at once when it is in memory, otherwise after load, verify, warm. One
+   * session is made at a time, and meanwhile others may be warmed; one variant is never loaded or warmed twice at once.
    */
   async acquire(
     variant: SwitcherVariant,
     batches: readonly number[],
     signal: AbortSignal,
     onStep: OnStep,
-    source: SessionSource = "resident",
-    order: LoadOrder = "in turn",
+    { isFresh = false, beside = [] }: AcquireOptions = {},
   ): Promise<OpenSession | Refused> {
-    const resident = source === "resident" ? this.#usable(variant.name) : null;
-    if (resident && !this.isLoading(variant.name))
-      return await this.#warm(resident, { variant, batches, signal, onStep, beside: [] });
-    this.#endBackground(variant.name);
-    return await this.#acquireInTurn({ variant, batches, signal, onStep, beside: [] }, source, order);
-  }
-
-  /**
-   * The variant's session for no Switch: gives way, with `superseded`, to one that loads another variant. `beside`: variants that must not go
-   * for it.
-   */
-  async acquireInBackground(
-    variant: SwitcherVariant,
-    batches: readonly number[],
-    signal: AbortSignal,
-    beside: readonly string[] = [],
-  ): Promise<OpenSession | Refused> {
-    const own = { variant: variant.name, abort: new AbortController() };
-    this.#background.add(own);
-    try {
-      const ended = AbortSignal.any([signal, own.abort.signal]);
-      const wanted = { variant, batches, signal: ended, onStep: () => undefined, beside };
-      return await this.#acquireInTurn(wanted, "resident");
-    } finally {
-      this.#background.delete(own);
-    }
-  }
-
-  async #acquireInTurn(
-    wanted: Wanted,
-    source: SessionSource,
-    order: LoadOrder = "in turn",
-  ): Promise<OpenSession | Refused> {
-    const acquired = await this.#loads.run(wanted.variant.name, order, wanted.signal, (signal, tellMemory) =>
-      this.#acquireNow({ ...wanted, signal }, source, tellMemory),
+    const acquired = this.#acquireNow({ variant, batches, signal, onStep, beside }, isFresh);
+    this.#loading.set(
+      variant.name,
+      acquired.catch(() => undefined),
     );
-    return acquired ?? SUPERSEDED;
+    try {
+      return await acquired;
+    } finally {
+      this.#loading.delete(variant.name);
+    }
   }
 
   /** Forgets a session, which ends. */
@@ -179,27 +161,27 @@ export class SessionPool {
     }
   }
 
-  /** Ends every session, also the one that loads. */
+  /** Ends every session. Loads were aborted before, and are waited for. */
   async close(): Promise<void> {
-    await this.#loads.close();
+    await Promise.all(this.#loading.values());
     this.endReplaced(null);
     await Promise.all([this.#thread.close(), ...this.residentVariants.map(variant => this.drop(variant))]);
   }
 
   #spare(): (readonly [string, Resident])[] {
     const { serving, incoming, running } = this.#options;
-    const kept = [serving(), incoming(), ...running(), ...this.#loads.variants];
+    const kept = [serving(), incoming(), ...running(), ...this.#loading.keys()];
     return [...this.#residents].filter(([name]) => !kept.includes(name));
   }
 
-  async #acquireNow(wanted: Wanted, source: SessionSource, tellMemory: TellMemory): Promise<OpenSession | Refused> {
+  async #acquireNow(wanted: Wanted, isFresh: boolean): Promise<OpenSession | Refused> {
     const { variant, signal } = wanted;
-    const resident = source === "resident" ? this.#usable(variant.name) : null;
+    const resident = isFresh ? null : this.#usable(variant.name);
     if (resident) return await this.#warm(resident, wanted);
     if (this.#residents.get(variant.name)?.session.isLost) await this.drop(variant.name);
     const pauses = new Pauses(variant.driver === "remote" ? null : () => this.#options.paused(signal));
     await pauses.wait();
-    const room = this.#makeRoom(wanted, tellMemory);
+    const room = this.#makeRoom(wanted);
     const loaded = room.then(refused => refused ?? this.#load(wanted, pauses));
     return await loaded.finally(() => this.#thread.close());
   }
@@ -209,15 +191,11 @@ export class SessionPool {
     return resident && !resident.session.isLost ? resident : null;
   }
 
-  #endBackground(unless: string): void {
-    for (const other of this.#background) if (other.variant !== unless) other.abort.abort();
-  }
-
   async #warm(resident: Resident, { batches, signal, onStep }: Wanted): Promise<OpenSession | Refused> {
     const { config, serving } = this.#options;
     const isServing = serving() === resident.session.variant;
     const session = await warmResident(resident, config.contract, batches, isServing, () => onStep("warm"));
-    // Whoever has overtaken it may have needed its memory.
+    // The Switch that has overtaken it may have needed its memory.
     return isRefused(session) && signal.aborted ? SUPERSEDED : session;
   }
 
@@ -270,30 +248,28 @@ export class SessionPool {
       if (session.variant === variant && session.isLost) this.#options.onIdleLoss(session, reason);
   }
 
-  async #makeRoom(wanted: Wanted, tellMemory: TellMemory): Promise<Refused | null> {
+  async #makeRoom(wanted: Wanted): Promise<Refused | null> {
     const { signal } = wanted;
     for (;;) {
       if (signal.aborted) return SUPERSEDED;
-      const refused = await this.#makeRoomNow(wanted, tellMemory);
+      const refused = await this.#makeRoomNow(wanted);
       if (refused === null || this.#lingering.memoryMiB === 0) return refused;
       await this.#lingering.untilOneEnds(signal);
     }
   }
 
-  async #makeRoomNow({ variant, beside }: Wanted, tellMemory: TellMemory): Promise<Refused | null> {
+  async #makeRoomNow({ variant, beside }: Wanted): Promise<Refused | null> {
     const { config, baseMiB, serving, incoming, running } = this.#options;
     const incomingMiB = await this.#memory.neededMiB(variant);
     const residents = [...this.#residents.values(), ...this.#replaced].map(one => ({
       ...one,
       variant: one.session.variant,
     }));
-    const promisedMiB = this.#lingering.memoryMiB + this.#loads.memoryMiBBeside(variant.name);
-    const budgetMiB = Math.max(0, config.memoryMiB - baseMiB - promisedMiB);
-    const others = [incoming(), ...this.#loads.variants].filter(name => name !== variant.name);
+    const budgetMiB = Math.max(0, config.memoryMiB - baseMiB - this.#lingering.memoryMiB);
+    const others = [incoming(), ...this.#loading.keys()].filter(name => name !== variant.name);
     const kept = [...new Set([serving(), ...running(), ...others, ...beside])].filter(name => name !== null);
-    const plan = planResidency({ residents, incomingMiB, budgetMiB, kept, wanted: this.wanted });
+    const plan = planResidency({ residents, incomingMiB, budgetMiB, kept, wanted: this.#options.wanted() });
     if (plan.kind === "short") return memoryShort(variant.name, incomingMiB, kept, config.memoryMiB, plan.availableMiB);
-    tellMemory(incomingMiB);
     await Promise.all(plan.evict.map(name => this.drop(name, variant.driver === "onnx" ? this.#thread : undefined)));
     return null;
   }

@@ -1,12 +1,12 @@
 import { NO_VERSION, type Version } from "../domain/assignment.ts";
 import { type AccuracySignals, CONFIDENCE_BOUNDS } from "./accuracy-signals.ts";
-import type { Assignments } from "./assignments.ts";
 import type { Batcher } from "./batcher.ts";
 import type { SwitcherConfig } from "./config.ts";
 import type { Counters, ServiceTime } from "./counters.ts";
 import type { MissingFiles } from "./missing-files.ts";
 import type { SessionPool } from "./session-pool.ts";
-import type { Switching } from "./switching.ts";
+import { findQuarantine } from "./switching/faults.ts";
+import type { Switching } from "./switching/switching.ts";
 
 export interface VariantStatus {
   readonly variant: string;
@@ -42,7 +42,6 @@ export interface SwitcherStatus {
 export interface StatusSources {
   readonly signals: AccuracySignals | null;
   readonly config: Pick<SwitcherConfig, "variants">;
-  readonly assignments: Assignments;
   readonly switching: Switching;
   readonly pool: SessionPool;
   readonly missing: MissingFiles;
@@ -52,16 +51,17 @@ export interface StatusSources {
 }
 
 export function switcherStatus(sources: StatusSources): SwitcherStatus {
-  const { assignments, batcher, counters, missing, pool, switching } = sources;
-  const pin = assignments.pin;
+  const { batcher, counters, missing, pool, switching } = sources;
+  const { applied, pin } = switching.state;
+  const nowMs = performance.now();
   return {
-    applied: assignments.applied?.version ?? NO_VERSION,
+    applied: applied?.version ?? NO_VERSION,
     variant: switching.servedVariant,
     batch: batcher.serving?.batch ?? 0,
     ready: sources.isReady(),
     residentVariants: pool.residentVariants,
     missingVariants: missing.variants.filter(name => !pool.residentVariants.includes(name)),
-    pin: pin && { variant: pin.variant, batch: pin.batch, expiresInMs: Math.max(0, pin.expiresAtMs - Date.now()) },
+    pin: pin && { variant: pin.variant, batch: pin.batch, expiresInMs: Math.max(0, pin.expiresAtMs - nowMs) },
     queuedRows: batcher.queuedRows,
     queueAgeMs: batcher.queueAgeMs(),
     offeredRows: counters.offeredRows,
@@ -77,7 +77,7 @@ export function switcherStatus(sources: StatusSources): SwitcherStatus {
 
 function variantStatus({ pool, switching }: StatusSources, variant: string): VariantStatus {
   const resident = pool.resident(variant);
-  const quarantined = switching.quarantine.get(variant, performance.now());
+  const quarantined = findQuarantine(switching.state.faults, variant, performance.now());
   const numbers = { loadMs: resident?.loadMs ?? 0, memoryMiB: resident?.memoryMiB ?? 0 };
   if (switching.servedVariant === variant) return { variant, state: "serving", reason: "", ...numbers };
   if (quarantined) return { variant, state: "quarantined", reason: quarantined.message, ...numbers };

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import { type AccuracySignals, ASSERTIONS, CONFIDENCE_BOUNDS, type VariantSignals } from "./accuracy-signals.ts";
 import type { Counters, RanBatch } from "./counters.ts";
-import type { SwitchRecord } from "./switch-history.ts";
+import type { SwitchRecord } from "./switching/switch-history.ts";
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const MIB = 1024 * 1024;

@@ -1,21 +1,18 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import type { Assignment } from "../domain/assignment.ts";
 import { BatchTimes } from "../domain/serving/batch-times.ts";
+import { NO_BUDGETS } from "../domain/serving/deadlines.ts";
 import { createRegistry } from "../runtime/process-metrics.ts";
 import type { Tracer } from "../runtime/tracing/tracing.ts";
 import { packageVersion } from "../runtime/version.ts";
 import { AccuracySignals } from "./accuracy-signals.ts";
-import { Assignments } from "./assignments.ts";
 import { Batcher } from "./batcher.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { Counters, tellAll, type WorkObserver } from "./counters.ts";
 import { DataPlane } from "./data-plane.ts";
-import { KeptAssignment } from "./kept-assignment.ts";
 import { MemoryGuard } from "./memory-guard.ts";
 import { MissingFiles } from "./missing-files.ts";
 import { ProfileHere } from "./profile-here.ts";
-import { Recovery } from "./recovery.ts";
 import { ReplicaLadder } from "./replica-ladder.ts";
 import { Repository } from "./repository.ts";
 import { RequestLimits } from "./request-limits.ts";
@@ -24,10 +21,10 @@ import { SessionPool } from "./session-pool.ts";
 import { Statistics } from "./statistics.ts";
 import { type StatusSources, switcherStatus } from "./status.ts";
 import { createSwitcherMetrics, type SwitcherMetrics } from "./switcher-metrics.ts";
-import { Switching } from "./switching.ts";
+import { KeptAssignment } from "./switching/kept-assignment.ts";
+import { findIncoming, findWanted } from "./switching/state.ts";
+import { Switching } from "./switching/switching.ts";
 
-/** How often it looks whether an Assignment that was put off can be gone to. */
-const RESUME_MS = 50;
 /**
  * A load takes the core from the batch that runs, so it rather begins when that has ended, and so does the warming; after so long all the
  * same, as whoever wants the Switch waits too.
@@ -59,7 +56,6 @@ export class SwitcherParts implements StatusSources {
   readonly pool: SessionPool;
   readonly batcher: Batcher;
   readonly switching: Switching;
-  readonly assignments: Assignments;
   readonly kept: KeptAssignment;
   readonly plane: DataPlane;
   readonly profileHere: ProfileHere;
@@ -71,8 +67,6 @@ export class SwitcherParts implements StatusSources {
   readonly memory: MemoryGuard;
   readonly limits: RequestLimits;
   readonly missing: MissingFiles;
-  readonly #recovery: Recovery;
-  readonly #resume: NodeJS.Timeout;
   #hasServed = false;
   #isEnding = false;
   #isDrained = false;
@@ -97,6 +91,7 @@ export class SwitcherParts implements StatusSources {
     const { variants, defaultVariant } = config;
     this.switching = new Switching({
       variants,
+      defaultVariant,
       pool: this.pool,
       batcher: this.batcher,
       logger,
@@ -104,29 +99,21 @@ export class SwitcherParts implements StatusSources {
         this.#hasServed ||= ended.outcome === "done";
         this.#metrics.switched(ended);
       },
+      persist: assignment => this.kept.write(assignment),
     });
     const lookMs = options.fileCheckMs;
     this.missing = new MissingFiles({
       config,
-      onFound: variant => this.switching.quarantine.found(variant),
+      onFound: variant => this.switching.tell({ kind: "findFile", variant }),
       logger,
       ...(lookMs !== undefined && { lookMs }),
     });
-    const persist = (assignment: Assignment): void => this.kept.write(assignment);
-    this.assignments = new Assignments({ switching: this.switching, variants, defaultVariant, logger, persist });
     this.plane = this.#createPlane();
     this.profileHere = new ProfileHere({
       contract: config.contract,
       cores: config.cores,
       pool: this.pool,
-      onEnded: () => this.switching.rungs.load(),
-    });
-    this.#recovery = new Recovery({
       switching: this.switching,
-      pool: this.pool,
-      logger,
-      desired: () => this.assignments.desired(),
-      substitutes: () => this.assignments.substitutes(),
     });
     const { pool, switching } = this;
     const { memoryMiB } = config;
@@ -139,7 +126,6 @@ export class SwitcherParts implements StatusSources {
       logger,
       ...(checkMs !== undefined && { checkMs }),
     });
-    this.#resume = setInterval(() => this.assignments.resumePutOff(), RESUME_MS);
   }
 
   readonly isReady = (): boolean => !this.#isEnding && !this.#isDrained && this.switching.servedVariant !== null;
@@ -147,7 +133,7 @@ export class SwitcherParts implements StatusSources {
   /** Turns unready and takes no Assignments any more, but serves whoever has not noticed yet. */
   end(): void {
     this.#isEnding = true;
-    this.assignments.close();
+    this.switching.tell({ kind: "end" });
   }
 
   /** Takes in no work any more; resolves when what was taken in is done. */
@@ -160,14 +146,12 @@ export class SwitcherParts implements StatusSources {
   /** Ends every session and timer. */
   async close(): Promise<void> {
     this.end();
-    clearInterval(this.#resume);
-    this.#recovery.close();
     this.memory.close();
     this.missing.close();
-    this.switching.close();
+    this.switching.tell({ kind: "close" });
     this.batcher.dropAll("not_ready", "the switcher has ended");
     await this.pool.close();
-    await this.kept.written();
+    await this.kept.flush();
     await this.tracer?.close().catch((error: unknown) => this.logger.warn({ err: error }, "traces were lost"));
   }
 
@@ -193,7 +177,8 @@ export class SwitcherParts implements StatusSources {
       baseMiB: process.memoryUsage.rss() / MIB,
       serving: () => this.switching.servedVariant,
       running: () => this.batcher.runningVariants,
-      incoming: () => this.switching.incomingVariant,
+      incoming: () => findIncoming(this.switching.state),
+      wanted: () => findWanted(this.switching.state).map(({ variant }) => variant),
       paused: signal => this.batcher.whenPaused(MAX_PAUSE_MS, signal),
       onIdleLoss: (session, reason) => {
         if (!this.batcher.lostIdle(session, reason)) this.#forgetLost(session, reason);
@@ -204,10 +189,9 @@ export class SwitcherParts implements StatusSources {
   }
 
   #createPlane(): DataPlane {
-    const { assignments, batcher, config, isReady, pool, switching } = this;
+    const { batcher, config, isReady, pool, switching } = this;
     const repository = new Repository({
       config,
-      assignments,
       switching,
       isRunning: variant => batcher.runningVariants.includes(variant),
       drop: variant => pool.drop(variant),
@@ -218,7 +202,7 @@ export class SwitcherParts implements StatusSources {
       batcher,
       observer: this.#observer,
       isReady,
-      budgets: () => this.assignments.budgets,
+      budgets: () => this.switching.state.applied ?? NO_BUDGETS,
       statistics: this.#statistics,
       repository,
       signals: this.signals,
@@ -244,7 +228,6 @@ export class SwitcherParts implements StatusSources {
 
   #forgetLost(session: ModelSession, reason: string): void {
     this.counters.sessionLost(session.variant);
-    this.switching.lost(session, reason);
-    this.#recovery.check();
+    this.switching.handleLoss(session, reason);
   }
 }

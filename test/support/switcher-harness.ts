@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createLogger } from "../../runtime/logger.ts";
 import { type Switcher, type SwitcherOptions, startSwitcher } from "../../variant-switcher/main.ts";
 import { parseSwitcherConfig } from "../../variant-switcher/parse-config.ts";
-import type { SwitchRecord } from "../../variant-switcher/switch-history.ts";
+import type { SwitchRecord } from "../../variant-switcher/switching/switch-history.ts";
 import { AFFINE_CONTRACT, affineModel, writeModel } from "./models.ts";
 
 const silent = createLogger("test", "silent");

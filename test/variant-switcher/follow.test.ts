@@ -4,6 +4,8 @@ import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { NO_BUDGETS } from "../../domain/serving/deadlines.ts";
+import { writeState } from "../../runtime/state-file.ts";
 import { affineModel, writeModel } from "../support/models.ts";
 import { assignmentMessage, ScalerStub } from "../support/scaler-stub.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
@@ -95,6 +97,18 @@ describe("Follow", () => {
     assert.match((await scaler.untilNacked(6)).message, /maxBatch of a rung is no whole number/);
     assert.equal((await started.infer([1])).body.model_version, "a");
     assert.equal((await started.switches()).filter(({ to }) => to === "bad").length, 1);
+  });
+
+  it("acks an Assignment with a lighter rung that can't be loaded, and nacks that rung", async () => {
+    const bad = { ...writeModel(folder.path, "bad", affineModel(1, 1)), sha256: "0".repeat(64) };
+    const config = affineConfig(folder.path);
+    const started = await start({ variants: [...(config["variants"] as object[]), bad] });
+    const rungs = ["a", "bad", "b"].map(variant => ({ variant, maxBatch: 1 }));
+    scaler.assign(1, { rungs, top: "a", floor: "b" });
+    await scaler.untilAcked(1);
+    const { code, variant } = await scaler.untilNacked(1);
+    assert.deepEqual([code, variant], ["sha256_mismatch", "bad"]);
+    assert.equal((await started.infer([1])).body.model_version, "a");
   });
 
   it("nacks an Assignment that a newer one overtakes, and takes a higher epoch over a higher counter", async () => {
@@ -209,7 +223,7 @@ describe("Follow", () => {
     scaler.assign(1, { top: "b" });
     await scaler.untilAcked(1);
     const outcomes = (await started.switches()).map(({ to, outcome }) => `${to} ${outcome}`);
-    assert.deepEqual([outcomes, scaler.nacks], [["c superseded", "b done"], []]);
+    assert.deepEqual([outcomes, scaler.nacks], [["a superseded", "b done"], []]);
   });
 
   it("serves the Assignment of its last run when there is no scaler", async () => {
@@ -221,6 +235,16 @@ describe("Follow", () => {
     const again = await TestSwitcher.startReady(affineConfig(folder.path, { stateFile }));
     switcher = again;
     assert.equal((await again.infer([1])).body.model_version, "b");
+  });
+
+  it("begins with the default variant where the Assignment of its last run is none", async () => {
+    const stateFile = join(folder.path, "assignment.json");
+    const rungs = [{ variant: "b", maxBatch: 5000 }];
+    const last = { version: { epoch: 1, counter: 1 }, rungs, top: "b", floor: "b", ...NO_BUDGETS, decisionId: "" };
+    await writeState(stateFile, last, Date.now());
+    const started = await TestSwitcher.startReady(affineConfig(folder.path, { stateFile }));
+    switcher = started;
+    assert.equal((await started.infer([1])).body.model_version, "a");
   });
 
   /** With an Assignment that is acked and on its way to a disk that stalls. */

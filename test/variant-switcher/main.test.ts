@@ -63,16 +63,19 @@ describe("startSwitcher()", () => {
   it("takes no Assignment once it ends", async () => {
     const logger = createLogger("test", "silent");
     const parts = new SwitcherParts({ config: parseSwitcherConfig(affineConfig(folder.path)), logger });
+    const codes: string[] = [];
+    parts.switching.listen((_, outcome) => codes.push(outcome.kind === "done" ? "done" : outcome.code));
     parts.end();
-    const outcome = await parts.assignments.assign({
+    const assignment = {
       version: { epoch: 1, counter: 1 },
       rungs: [{ variant: "a", maxBatch: 1 }],
       top: "a",
       floor: "a",
       ...NO_BUDGETS,
       decisionId: "",
-    });
-    assert.equal(outcome.kind === "refused" && outcome.code, "shutting_down");
+    };
+    parts.switching.tell({ kind: "assign", assignment });
+    assert.deepEqual(codes, ["shutting_down"]);
     await parts.close();
   });
 });

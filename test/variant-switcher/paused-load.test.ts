@@ -5,7 +5,7 @@ import type { SwitcherConfig } from "../../variant-switcher/config.ts";
 import { parseSwitcherConfig } from "../../variant-switcher/parse-config.ts";
 import type { Refused } from "../../variant-switcher/session-messages.ts";
 import { SessionPool, type SessionPoolOptions } from "../../variant-switcher/session-pool.ts";
-import { SwitchHistory } from "../../variant-switcher/switch-history.ts";
+import { SwitchHistory } from "../../variant-switcher/switching/switch-history.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
 
 const BATCH_MS = 90;
@@ -25,7 +25,16 @@ function poolOf(config: SwitcherConfig, paused: SessionPoolOptions["paused"]): S
   const none = () => null;
   const running = () => [];
   const onIdleLoss = () => undefined;
-  return new SessionPool({ config, baseMiB: 0, serving: none, running, incoming: none, paused, onIdleLoss });
+  return new SessionPool({
+    config,
+    baseMiB: 0,
+    serving: none,
+    running,
+    incoming: none,
+    wanted: () => [],
+    paused,
+    onIdleLoss,
+  });
 }
 
 describe("the load of a variant while another one serves", () => {
@@ -73,7 +82,7 @@ describe("the load of a variant while another one serves", () => {
       return new Promise(resolve => signal.addEventListener("abort", () => resolve(), { once: true }));
     });
     const abort = new AbortController();
-    const running = new SwitchHistory().begin(null, { variant: "a", batch: 1 }, "pin");
+    const running = new SwitchHistory().begin(null, "a", 1, "pin");
     try {
       const acquired = pool.acquire(config.variants[0]!, [1], abort.signal, step => running.step(step));
       await until(() => paused.length === 2, "waiting for a pause");

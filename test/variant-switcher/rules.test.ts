@@ -4,7 +4,6 @@ import { describe, it } from "mocha";
 import { BufferPool } from "../../runtime/http/buffer-pool.ts";
 import { backoffMs } from "../../variant-switcher/backoff.ts";
 import { elementsFromJson, elementsToJson } from "../../variant-switcher/json-elements.ts";
-import { Quarantine } from "../../variant-switcher/quarantine.ts";
 import { planResidency } from "../../variant-switcher/residency.ts";
 
 describe("planResidency()", () => {
@@ -46,37 +45,6 @@ describe("planResidency()", () => {
         }
       }),
     );
-  });
-});
-
-describe("Quarantine", () => {
-  it("doubles from 5 s to 5 min, ends when a load succeeds, and is forgotten after the variant has served for as long", () => {
-    const quarantine = new Quarantine();
-    const untilMs = () => {
-      quarantine.add("v", "model_invalid", "broken", 0);
-      return quarantine.get("v", 0)?.untilMs;
-    };
-    assert.deepEqual([untilMs(), untilMs(), untilMs()], [5000, 10_000, 20_000]);
-    for (let i = 0; i < 10; i++) untilMs();
-    assert.equal(quarantine.get("v", 299_999)?.code, "model_invalid");
-    assert.equal(quarantine.get("v", 300_000), null);
-    quarantine.lift("v");
-    assert.equal(quarantine.get("v", 0), null);
-    quarantine.served("v", 299_999);
-    assert.equal(untilMs(), 300_000);
-    quarantine.served("v", 300_000);
-    assert.equal(untilMs(), 5000);
-    quarantine.served("v", 59_999);
-    assert.equal(untilMs(), 10_000);
-    quarantine.served("v", 60_000);
-    assert.equal(quarantine.isOnProbation("v"), false);
-  });
-
-  it("holds nothing against a variant for which memory was short or that was overtaken", () => {
-    const quarantine = new Quarantine();
-    quarantine.add("v", "memory_short", "", 0);
-    quarantine.add("v", "superseded", "", 0);
-    assert.equal(quarantine.get("v", 0), null);
   });
 });
 

@@ -31,11 +31,13 @@ describe("a lighter rung that went to make room", () => {
   const untilResident = () =>
     until(async () => (await switcher.variants())["b"]?.state === "resident", "the floor is in memory");
 
-  it("comes back after a pin, and after that was let go", async () => {
+  it("comes back after a pin, while the top stays in memory", async () => {
     assert.equal((await switcher.pin("c")).status, 200);
-    await untilResident();
+    assert.equal((await switcher.variants())["b"]?.state, "absent");
     await switcher.admin("assignment", { method: "DELETE", headers: { "if-match": "*" } });
     assert.equal((await switcher.variants())["a"]?.state, "serving");
+    const { to, steps } = (await switcher.switches()).at(-1)!;
+    assert.deepEqual([to, steps.map(({ step }) => step)], ["a", ["swap"]]);
     await untilResident();
   });
 

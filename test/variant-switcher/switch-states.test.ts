@@ -128,7 +128,7 @@ describe("a Switch, state by state", () => {
     await switcher.admin("assignment", { method: "DELETE", headers: { "if-match": "*" } });
     assert.equal((await pinned).status, 409);
     await until(async () => (await switcher.variants())["old"]?.state === "serving", "serving");
-    assert.equal((await switcher.variants())["golden"]?.state, "absent");
+    await until(async () => (await switcher.variants())["golden"]?.state === "absent", "given up");
     assert.doesNotMatch(await switcher.metrics(), /resident_sessions\{stage="affine"\} 2/);
   });
 

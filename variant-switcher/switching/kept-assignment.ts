@@ -1,23 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import { type Assignment, findAssignmentProblem, MAX_RUNGS } from "../domain/assignment.ts";
-import { VariscaleError } from "../domain/errors.ts";
-import { readState, writeState } from "../runtime/state-file.ts";
-import { ConfigValue } from "./config-value.ts";
+import { type AssignedRung, type Assignment, findAssignmentProblem } from "../../domain/assignment.ts";
+import { VariscaleError } from "../../domain/errors.ts";
+import { readState, writeState } from "../../runtime/state-file.ts";
+import { ConfigValue } from "../config-value.ts";
 
 const PATIENCE_MS = 4000;
 const COUNT = 2 ** 53 - 1;
-const MEMBERS = [
-  "version",
-  "rungs",
-  "top",
-  "floor",
-  "budgetMs",
-  "laterBudgetMs",
-  "laterLeastMs",
-  "headroom",
-  "decisionId",
-] as const;
+const TIMES = ["budgetMs", "laterBudgetMs", "laterLeastMs", "headroom"] as const;
+const WORDS = ["top", "floor", "decisionId"] as const;
 
 /**
  * The Assignment of the last run, on disk. What can't be read or written is logged and done without: serving does not depend
@@ -46,7 +37,7 @@ export class KeptAssignment {
     return null;
   }
 
-  /** Writes it after those before it; see `written()`. */
+  /** Writes it after those before it; see `flush()`. */
   write(assignment: Assignment): void {
     this.#writing = this.#writing.then(async () => {
       if (this.#path === null) return;
@@ -59,7 +50,7 @@ export class KeptAssignment {
   }
 
   /** Resolves when all that `write()` was given is on the disk, or after a while that nobody should wait longer for a disk. */
-  async written(): Promise<void> {
+  async flush(): Promise<void> {
     const patience = new AbortController();
     const over = sleep(PATIENCE_MS, undefined, { signal: patience.signal }).catch(() => undefined);
     await Promise.race([this.#writing, over]);
@@ -67,27 +58,25 @@ export class KeptAssignment {
   }
 }
 
-/** Throws `invalid_argument` for anything that is no Assignment. */
+/** Throws `invalid_argument` for anything that is no Assignment. Only types are looked at here, and the ranges where all Assignments are. */
 function parseAssignment(value: unknown): Assignment {
-  const members = new ConfigValue(value, "", "kept assignment").object(MEMBERS);
+  const members = new ConfigValue(value, "", "kept assignment").object(["version", "rungs", ...WORDS, ...TIMES]);
   const version = members.version.object(["epoch", "counter"]);
+  const readNumber = (member: ConfigValue): number => member.number(-Number.MAX_VALUE, Number.MAX_VALUE);
+  const readRung = (rung: ConfigValue): AssignedRung => {
+    const { variant, maxBatch } = rung.object(["variant", "maxBatch"]);
+    return { variant: variant.text(), maxBatch: readNumber(maxBatch) };
+  };
   const assignment: Assignment = {
     version: { epoch: version.epoch.integer(0, COUNT), counter: version.counter.integer(0, COUNT) },
-    rungs: members.rungs.list(
-      value => {
-        const rung = value.object(["variant", "maxBatch"]);
-        return { variant: rung.variant.text(), maxBatch: rung.maxBatch.integer(1, 4096) };
-      },
-      1,
-      MAX_RUNGS,
-    ),
+    rungs: members.rungs.list(readRung, 0, Number.POSITIVE_INFINITY),
     top: members.top.text(),
     floor: members.floor.text(),
-    budgetMs: members.budgetMs.number(0, 1e9),
-    laterBudgetMs: members.laterBudgetMs.number(0, 1e9),
-    laterLeastMs: members.laterLeastMs.number(0, 1e9),
-    headroom: members.headroom.number(0, 1),
     decisionId: members.decisionId.text("must be text", /^[^\0]*$/),
+    budgetMs: readNumber(members.budgetMs),
+    laterBudgetMs: readNumber(members.laterBudgetMs),
+    laterLeastMs: readNumber(members.laterLeastMs),
+    headroom: readNumber(members.headroom),
   };
   const problem = findAssignmentProblem(assignment);
   if (problem !== null) throw new VariscaleError("invalid_argument", `the kept assignment is of no use: ${problem}`);

@@ -15,6 +15,8 @@ export interface SwitchRecord {
   readonly message: string | null;
 }
 
+type SwitchHead = Pick<SwitchRecord, "from" | "to" | "batch" | "cause" | "startedAt">;
+
 const KEPT = 100;
 
 /** The last hundred Switches, newest last. */
@@ -27,13 +29,9 @@ export class SwitchHistory {
     return this.#done;
   }
 
-  begin(
-    from: string | null,
-    target: { readonly variant: string; readonly batch: number },
-    cause: SwitchCause,
-  ): RunningSwitch {
-    const running = new RunningSwitch(from, target.variant, target.batch, cause, () => {
-      if (from !== target.variant) this.#done++;
+  begin(from: string | null, to: string, batch: number, cause: SwitchCause): RunningSwitch {
+    const running = new RunningSwitch({ from, to, batch, cause, startedAt: new Date().toISOString() }, () => {
+      if (from !== to) this.#done++;
     });
     this.#records.push(running);
     if (this.#records.length > KEPT) this.#records.shift();
@@ -47,15 +45,21 @@ export class SwitchHistory {
 
 /** Times the steps of one Switch. */
 export class RunningSwitch {
-  readonly #head: Pick<SwitchRecord, "from" | "to" | "batch" | "cause" | "startedAt">;
+  readonly #head: SwitchHead;
   readonly #steps: { readonly step: SwitchStep | null; readonly atMs: number }[] = [];
   readonly #startMs = performance.now();
   readonly #onDone: () => void;
+  readonly #ended = new AbortController();
   #end: { readonly atMs: number; readonly outcome: string; readonly message: string | null } | null = null;
 
-  constructor(from: string | null, to: string, batch: number, cause: SwitchCause, onDone: () => void) {
-    this.#head = { from, to, batch, cause, startedAt: new Date().toISOString() };
+  constructor(head: SwitchHead, onDone: () => void) {
+    this.#head = head;
     this.#onDone = onDone;
+  }
+
+  /** Aborted when it has ended. */
+  get signal(): AbortSignal {
+    return this.#ended.signal;
   }
 
   /** A step begins, and the one before ends; null: none begins yet. */
@@ -65,6 +69,7 @@ export class RunningSwitch {
 
   end(outcome: string, message: string | null): void {
     this.#end = { atMs: performance.now(), outcome, message };
+    this.#ended.abort();
     if (outcome === "done") this.#onDone();
   }
 

@@ -1,0 +1,225 @@
+import assert from "node:assert/strict";
+import { describe, it } from "mocha";
+import { SwitchingWorld } from "./switching-world.ts";
+
+const MINUTE_MS = 60_000;
+
+/** A world in which an Assignment of these rungs was applied, and all is at rest. */
+function createAssigned(names: string, options: ConstructorParameters<typeof SwitchingWorld>[0] = {}): SwitchingWorld {
+  const world = new SwitchingWorld(options);
+  world.assign(names);
+  world.settle();
+  return world;
+}
+
+const loading = (world: SwitchingWorld) => [...world.loads.values()].map(({ load }) => load.variant).join("");
+
+describe("the reducer of what a replica serves", () => {
+  it("begins with the floor, then loads the top, and the others from light to heavy", () => {
+    const world = new SwitchingWorld({ sizes: { a: 4, b: 3, c: 2, d: 1 } });
+    world.assign("abcd");
+    assert.equal(loading(world), "d");
+    for (const served of ["d", "abcd"]) {
+      for (const id of [...world.loads.keys()]) world.endLoad(id);
+      world.endSwap();
+      assert.equal(world.served, served);
+    }
+    world.settle();
+    assert.deepEqual(world.loaded, ["d", "a", "c", "b"]);
+    assert.deepEqual(world.switches, ["d recovery done", "a assignment done"]);
+    world.checkRest();
+  });
+
+  it("tells the scaler of a lighter rung whose model can't be served, each time that it fails, and not of one that has no room", () => {
+    const broken = createAssigned("abc", { broken: ["b"] });
+    assert.deepEqual(broken.told, [
+      { counter: 1, code: "done", variant: "" },
+      { counter: 1, code: "model_invalid", variant: "b" },
+    ]);
+    broken.assign("ab");
+    broken.settle();
+    assert.deepEqual(broken.told.slice(2), [
+      { counter: 2, code: "done", variant: "" },
+      { counter: 2, code: "model_invalid", variant: "b" },
+    ]);
+    const tight = createAssigned("abc", { memoryMiB: 6 });
+    assert.deepEqual(tight.told, [{ counter: 1, code: "done", variant: "" }]);
+    assert.deepEqual([...tight.sessions.keys()].sort(), ["a", "c"]);
+  });
+
+  it("tries a top that can't be loaded once each time that its quarantine is over", () => {
+    const defaultRungs = ["a", "c"].map(variant => ({ variant, maxBatch: 1 }));
+    const world = new SwitchingWorld({ broken: ["a"], defaultRungs });
+    const tries = () => world.loaded.filter(variant => variant === "a").length;
+    world.tell({ kind: "start", last: null });
+    world.settle();
+    assert.deepEqual([tries(), world.served], [1, "c"]);
+    for (const [quarantineMs, expected] of [
+      [5000, 2],
+      [10_000, 3],
+      [20_000, 4],
+    ] as const) {
+      world.sleep(quarantineMs - 1);
+      assert.equal(tries(), expected - 1);
+      world.sleep(1);
+      assert.equal(tries(), expected);
+    }
+  });
+
+  it("keeps in memory what it goes back to after a pin, however often that is set in a pod with room for two", () => {
+    const world = createAssigned("ab", { sizes: { a: 4, b: 4, c: 4 }, memoryMiB: 8 });
+    const loads = world.loaded.length;
+    for (let i = 1; i <= 3; i++) {
+      const pinned = world.pin("c");
+      world.settle();
+      assert.deepEqual([world.outcome(pinned), world.served], ["done", "c"]);
+      world.pin("c");
+      world.settle();
+      world.ask({ kind: "unpin" });
+      world.settle();
+      assert.equal(world.served, "ab");
+      assert.equal(world.loaded.slice(loads).join(""), "cb".repeat(i));
+    }
+  });
+
+  it("goes on with a load in the background where nothing serves any more", () => {
+    const world = new SwitchingWorld({ sizes: { a: 9, b: 3, c: 2 }, memoryMiB: 10 });
+    world.assign("bc");
+    world.settle();
+    const short = world.assign("abc");
+    world.settle();
+    assert.deepEqual([world.codes(short), world.served], [["memory_short"], "bc"]);
+    world.lose("c");
+    assert.equal(loading(world), "c");
+    world.lose("b");
+    assert.deepEqual([world.served, loading(world), world.aborted.size], ["", "c", 0]);
+    world.settle();
+    assert.equal(world.served, "bc");
+  });
+
+  it("does not end the load of a lighter rung for a top that is not in memory", () => {
+    const world = createAssigned("abc", { sizes: { a: 4, b: 3, c: 2 }, memoryMiB: 9 });
+    world.lose("a");
+    assert.equal(world.served, "bc");
+    assert.equal(loading(world), "a");
+    world.settle();
+    world.giveUp("b");
+    world.sleep(MINUTE_MS - 1);
+    assert.equal(loading(world), "");
+    world.nowMs += 1;
+    world.tell({ kind: "wake" });
+    assert.equal(loading(world), "b");
+    world.tell({ kind: "wake" });
+    world.lose("a");
+    assert.deepEqual([loading(world), world.served], ["b", "c"]);
+    assert.equal(world.aborted.size, 0);
+    world.settle();
+    assert.equal(world.served, "abc");
+  });
+
+  it("replaces the session of a lighter rung that stands in, and has it in the ladder once", () => {
+    const world = createAssigned("abc");
+    world.broken.add("a");
+    world.lose("a");
+    world.settle();
+    assert.equal(world.served, "bc");
+    const reply = world.ask({ kind: "reload" });
+    world.settle();
+    assert.deepEqual([world.outcome(reply), world.served], ["done", "bc"]);
+  });
+
+  it("forgives a lighter rung that was in memory for long enough, and no other", () => {
+    const world = createAssigned("ab");
+    for (let i = 0; i < 5; i++) {
+      assert.ok(world.sessions.has("b"));
+      world.lose("b");
+      world.settle();
+    }
+    assert.ok(!world.sessions.has("b"));
+    for (const [quarantineMs, inMemoryMs, isForgiven] of [
+      [5000, 1000, false],
+      [10_000, MINUTE_MS, true],
+    ] as const) {
+      world.sleep(quarantineMs);
+      assert.ok(world.sessions.has("b"), "its quarantine is over");
+      world.sleep(MINUTE_MS);
+      world.lose("b", inMemoryMs);
+      world.settle();
+      assert.equal(world.sessions.has("b"), isForgiven);
+    }
+  });
+
+  it("warms rungs in memory for a larger batch", () => {
+    const world = createAssigned("ab");
+    world.assign("ab", {}, 8);
+    world.settle();
+    for (const variant of ["a", "b"]) assert.ok(world.sessions.get(variant)?.has(8), variant);
+  });
+
+  it("lets a session in memory stand in while a Switch loads, and waits where there is none", () => {
+    const world = createAssigned("a");
+    world.pin("b");
+    world.lose("a");
+    assert.deepEqual([world.served, loading(world)], ["", "b"]);
+    world.settle();
+    assert.equal(world.served, "b");
+    world.ask({ kind: "unpin" });
+    world.settle();
+    const pinned = world.pin("c");
+    world.lose("a");
+    world.endSwap();
+    assert.deepEqual([world.served, world.outcome(pinned)], ["b", undefined]);
+    world.settle();
+    assert.deepEqual([world.served, world.outcome(pinned)], ["c", "done"]);
+  });
+
+  it("takes a load over that a newer Switch needs too, and gives up one that none needs", () => {
+    const world = createAssigned("c");
+    world.assign("ac");
+    const [first] = world.loads.keys();
+    world.assign("ac", { budgetMs: 7 });
+    assert.deepEqual([...world.loads.keys()], [first]);
+    assert.equal(world.aborted.size, 0);
+    world.pin("c");
+    assert.ok(world.aborted.has(first as number));
+  });
+
+  it("does not give up a load in the background for a Switch to what is in memory", () => {
+    const world = new SwitchingWorld();
+    world.assign("ac");
+    for (let i = 0; i < 2; i++) {
+      for (const id of [...world.loads.keys()]) world.endLoad(id);
+      world.endSwap();
+    }
+    world.assign("abc");
+    world.endSwap();
+    assert.equal(loading(world), "b");
+    world.pin("c");
+    world.endSwap();
+    assert.deepEqual([world.served, loading(world), world.aborted.size], ["c", "b", 0]);
+    world.settle();
+  });
+
+  it("puts an Assignment off for a pin, and goes to it when the pin is over", () => {
+    const world = createAssigned("a");
+    world.pin("c", 10_000);
+    world.settle();
+    const counter = world.assign("b");
+    assert.deepEqual([world.codes(counter), world.served], [["pinned"], "c"]);
+    world.sleep(9999);
+    assert.equal(world.served, "c");
+    world.sleep(1);
+    assert.deepEqual([world.codes(counter), world.served], [["pinned", "done"], "b"]);
+  });
+
+  it("answers everybody when it closes", () => {
+    const world = createAssigned("a");
+    const profiled = world.ask({ kind: "profile", variant: "c", batches: [1] });
+    const pinned = world.pin("b");
+    world.tell({ kind: "close" });
+    assert.deepEqual([world.outcome(pinned), world.outcome(world.pin("a"))], ["superseded", "shutting_down"]);
+    for (const id of [...world.loads.keys()]) world.endLoad(id);
+    assert.equal(world.outcome(profiled), "superseded");
+    world.checkRest();
+  });
+});
