@@ -113,7 +113,8 @@ export class Batcher {
     });
     const entry = createEntry(work, bytes, settle);
     this.#queue.add(entry);
-    if (this.#running.length > 0 && this.#serving) this.#refuseHopeless(this.#options.ladder.find(this.#serving));
+    if (this.#serving && this.#running.length > 0 && this.#queue.isLookedThrough())
+      this.#refuseHopeless(this.#options.ladder.find(this.#serving));
     this.#pump();
     const cancel = (): void => {
       this.#outcomes.drop(entry, "cancelled", "the client went away");
@@ -210,11 +211,10 @@ export class Batcher {
     if (!running) this.#refuseHopeless(ladder);
     if (this.#queue.rows === 0) return null;
     const nowMs = performance.now();
-    const { calls } = this.#queue;
     const expected = this.#queue.expectCall(nowMs);
     const delayMs = this.#options.ladder.times.findLongestDelayMs(expected?.softAfterMs ?? 0);
     const startMs = nowMs + leftMs(this.#running, this.#freeSinceMs, nowMs) + delayMs;
-    const chosen = chooseBatch(ladder, calls, startMs, expected);
+    const chosen = chooseBatch(ladder, this.#queue.calls, startMs, expected);
     const session = this.#options.ladder.findSession(serving, chosen.rung.variant);
     if (!session || (running && (this.#next || !mayFollow(running, chosen, session)))) return null;
     const batch = createRunningBatch(chosen, session);

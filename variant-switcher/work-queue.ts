@@ -88,6 +88,9 @@ export function findNextRow({ work, rows }: Entry): number {
   return work.rows - rows;
 }
 
+/** Where more calls wait, not every arrival looks through them, so that the work for each stays that of so many. */
+const LOOKED_AT = 256;
+
 export interface QueueLimits {
   readonly maxRows: number;
   readonly maxBytes: number;
@@ -98,6 +101,7 @@ export class WorkQueue {
   readonly #limits: QueueLimits;
   readonly #waiting = new WaitingCalls<Entry>();
   #bytes = 0;
+  #arrivals = 0;
   /** No deadline in the queue is before this. */
   #soonestMs = Number.POSITIVE_INFINITY;
 
@@ -139,7 +143,13 @@ export class WorkQueue {
     return null;
   }
 
+  /** Whether the newest arrival is one of those for which everything that waits is looked through. */
+  isLookedThrough(): boolean {
+    return this.#arrivals % Math.ceil(this.calls.length / LOOKED_AT) === 0;
+  }
+
   add(entry: Entry): void {
+    this.#arrivals += 1;
     this.#waiting.add(entry, entry.queuedAtMs);
     this.#soonestMs = Math.min(this.#soonestMs, entry.work.deadlineMs);
     this.#bytes += entry.bytes;

@@ -16,6 +16,8 @@ export interface Batch {
 }
 
 const NONE: readonly never[] = [];
+/** Calls are expected to join one of the last few batches only, so that calls of many shapes cost little. */
+const MOST_OPEN = 8;
 
 /** The next batch. `calls` has at least one; `expected` is null where no call has come lately. */
 export function chooseBatch(
@@ -49,8 +51,8 @@ export function chooseRung(
 }
 
 /**
- * The head call on the chosen rung, or on the one that it keeps, joined by calls of the same rung and shape that come next as far as nobody
- * in the batch becomes late.
+ * The head call on the chosen rung, or on the one that it keeps, joined in their order by calls of the same rung and shape as far as nobody in
+ * the batch becomes late. Calls of other shapes in between wait for the next batches: had they to be alone, mixed shapes would never share one.
  */
 export function takeBatch(ladder: Ladder, calls: readonly Call[], startMs: number, chosen: Rung): Batch {
   const head = calls[0] as Call;
@@ -60,7 +62,7 @@ export function takeBatch(ladder: Ladder, calls: readonly Call[], startMs: numbe
   let untilMs = rows === head.rows ? lateAfterMs(head, startMs + (rung.batchMs[rows] as number)) : Infinity;
   for (let at = 1; at < calls.length && rows < rung.maxBatch; at += 1) {
     const call = calls[at] as Call;
-    if (call.shape !== head.shape || rungFor(ladder, call, chosen) !== rung) break;
+    if (call.shape !== head.shape || rungFor(ladder, call, chosen) !== rung) continue;
     const joined = Math.min(call.rows, rung.maxBatch - rows);
     const doneMs = startMs + (rung.batchMs[rows + joined] as number);
     if (doneMs > untilMs) break;
@@ -88,39 +90,83 @@ export function findRefused<T extends Call>(
   return hopeless.filter(call => call !== kept);
 }
 
-/** The calls that even the floor, or the variant that they ask for, can't serve by their hard deadlines, behind what is before them. */
+/**
+ * The calls that even the floor, or the variant that they ask for, can't serve by their hard deadlines, behind what is before them. One that
+ * becomes hopeless only because calls behind it join a batch before it is found when that batch has ended.
+ */
 export function findHopeless<T extends Call>(ladder: Ladder, calls: readonly T[], freeMs: number): readonly T[] {
   const floor = getFloor(ladder);
   let hopeless: T[] | null = null;
-  /** The batch that is being filled: when it starts, its rung, rows and shape, and until when it must be done. */
-  let startMs = freeMs;
-  let rung = floor;
-  let rows = 0;
-  let shape = "";
-  let untilMs = Number.POSITIVE_INFINITY;
+  const batches: ExpectedBatch[] = [];
+  let endMs = freeMs;
   for (const call of calls) {
-    const own = call.isBound ? (findRung(ladder, call.variant) ?? floor) : floor;
-    const mayJoin = rows > 0 && own === rung && call.shape === shape;
-    const joined = mayJoin ? Math.min(call.rows, rung.maxBatch - rows) : 0;
-    const joinedMs = startMs + (rung.batchMs[rows + joined] as number);
-    const joins = joined > 0 && joinedMs <= untilMs;
-    const rest = joins ? call.rows - joined : call.rows;
-    const nextMs = joins ? joinedMs : startMs + (rung.batchMs[rows] as number);
-    if (nextMs + rowsMs(own, rest) > call.hardMs) {
+    const rung = call.isBound ? (findRung(ladder, call.variant) ?? floor) : floor;
+    const join = findJoin(batches, rung, call, endMs);
+    const rest = call.rows - (join?.rows ?? 0);
+    const nextEndMs = endMs + (join?.longerMs ?? 0) + rowsMs(rung, rest);
+    const doneMs = join && rest === 0 ? join.doneMs : nextEndMs;
+    if (doneMs > call.hardMs) {
       hopeless ??= [];
       hopeless.push(call);
-    } else if (rest === 0) {
-      rows += joined;
-      untilMs = Math.min(untilMs, lateAfterMs(call, joinedMs));
-    } else {
-      rung = own;
-      rows = rest % own.maxBatch || own.maxBatch;
-      startMs = nextMs + rowsMs(own, rest - rows);
-      shape = call.shape;
-      untilMs = lateAfterMs(call, startMs + (own.batchMs[rows] as number));
+      continue;
     }
+    endMs = nextEndMs;
+    if (join) join.batch.rows += join.rows;
+    if (join && rest === 0) join.batch.byMs = Math.min(join.batch.byMs, lateAfterMs(call, doneMs));
+    if (rest > 0) batches.push(startBatch(rung, call.shape, rest, lateAfterMs(call, doneMs)));
   }
   return hopeless ?? NONE;
+}
+
+/** One of the batches that calls which wait are expected to run in. */
+interface ExpectedBatch {
+  readonly rung: Rung;
+  readonly shape: string;
+  /** Full batches of its first call take so long right before it. */
+  readonly beforeMs: number;
+  rows: number;
+  /** By then it must end for the calls that end with it. */
+  byMs: number;
+}
+
+/** The batch of a call's last rows, behind the full ones of those before. */
+function startBatch(rung: Rung, shape: string, callRows: number, byMs: number): ExpectedBatch {
+  const rows = callRows % rung.maxBatch || rung.maxBatch;
+  return { rung, shape, beforeMs: rowsMs(rung, callRows - rows), rows, byMs };
+}
+
+function getBatchMs({ rung, beforeMs, rows }: ExpectedBatch): number {
+  return beforeMs + (rung.batchMs[rows] as number);
+}
+
+/** The place of the batch that calls of this rung and shape join; -1: there is none among the last few. */
+function findJoinable(batches: readonly ExpectedBatch[], rung: Rung, shape: string): number {
+  for (let at = batches.length - 1; at >= 0 && at >= batches.length - MOST_OPEN; at -= 1) {
+    const batch = batches[at] as ExpectedBatch;
+    if (batch.rung === rung && batch.shape === shape) return at;
+  }
+  return -1;
+}
+
+/** The first rows of a call in a batch before it. */
+interface Join {
+  readonly batch: ExpectedBatch;
+  readonly rows: number;
+  /** The batch takes so much longer with them, and then ends at `doneMs`. */
+  readonly longerMs: number;
+  readonly doneMs: number;
+}
+
+/** Null: no batch has room for it, or somebody in it would become late. `endMs`: when the last of the batches ends. */
+function findJoin(batches: readonly ExpectedBatch[], rung: Rung, call: Call, endMs: number): Join | null {
+  const at = findJoinable(batches, rung, call.shape);
+  const batch = batches[at];
+  if (!batch) return null;
+  const rows = Math.min(call.rows, rung.maxBatch - batch.rows);
+  const longerMs = (rung.batchMs[batch.rows + rows] as number) - (rung.batchMs[batch.rows] as number);
+  let doneMs = endMs + longerMs;
+  for (let later = at + 1; later < batches.length; later += 1) doneMs -= getBatchMs(batches[later] as ExpectedBatch);
+  return rows === 0 || doneMs > batch.byMs ? null : { batch, rows, longerMs, doneMs };
 }
 
 function addExpected(calls: readonly Call[], { rows, softAfterMs, nowMs }: ExpectedCall): readonly Call[] {
@@ -137,31 +183,28 @@ function addExpected(calls: readonly Call[], { rows, softAfterMs, nowMs }: Expec
  * of their own. As batches do not depend on deadlines, more time for everybody never makes this false.
  */
 function isInTime(ladder: Ladder, chosen: Rung, calls: readonly Call[], startMs: number): boolean {
-  /** The batch that is being filled: when it starts, its rung, rows and shape, and the earliest soft deadline of calls that end with it. */
-  let freeMs = startMs;
-  let rung = chosen;
-  let rows = 0;
-  let shape = "";
-  let softMs = Number.POSITIVE_INFINITY;
+  const batches: ExpectedBatch[] = [];
+  /** When the last batch ends at the earliest. */
+  let lastEndMs = startMs;
   for (const call of calls) {
-    const own = rungFor(ladder, call, chosen);
-    const joins = rows > 0 && own === rung && call.shape === shape;
-    const joined = joins ? Math.min(call.rows, rung.maxBatch - rows) : 0;
-    const rest = call.rows - joined;
-    rows += joined;
-    if (rest === 0) {
-      softMs = Math.min(softMs, call.softMs);
+    const rung = rungFor(ladder, call, chosen);
+    const last = batches[batches.length - 1];
+    const batch = batches[findJoinable(batches, rung, call.shape)];
+    const joined = batch === undefined ? 0 : Math.min(call.rows, rung.maxBatch - batch.rows);
+    if (batch) batch.rows += joined;
+    if (batch && joined === call.rows) {
+      batch.byMs = Math.min(batch.byMs, call.softMs);
       continue;
     }
-    freeMs += rung.batchMs[rows] as number;
-    if (freeMs > softMs) return false;
-    rung = own;
-    rows = rest % own.maxBatch || own.maxBatch;
-    freeMs += rowsMs(own, rest - rows);
-    shape = call.shape;
-    softMs = call.softMs;
+    if (last) lastEndMs += getBatchMs(last);
+    if (last && lastEndMs > last.byMs) return false;
+    batches.push(startBatch(rung, call.shape, call.rows - joined, call.softMs));
   }
-  return freeMs + (rung.batchMs[rows] as number) <= softMs;
+  let doneMs = startMs;
+  return batches.every(batch => {
+    doneMs += getBatchMs(batch);
+    return doneMs <= batch.byMs;
+  });
 }
 
 /** The rung that a call keeps: the one that it has, as long as that is in time for its hard deadline or was asked for, and the floor then; null: none. */

@@ -47,6 +47,30 @@ describe("Batcher, with a ladder", () => {
     assert.deepEqual(await bench.result(late), ["light", 1]);
   });
 
+  it("looks less often for hopeless calls the more wait, so that an arrival costs no more", async () => {
+    const wide = new BatcherBench({ measured: { light: { 1: 1000 } }, maxRows: 5000, maxBytes: 5000 });
+    const session = new SteppedSession("light");
+    await wide.serve(session, 1);
+    let looks = 0;
+    const { times } = wide;
+    const usualDelayMs = times.usualDelayMs;
+    Object.defineProperty(times, "usualDelayMs", {
+      get: () => {
+        looks += 1;
+        return usualDelayMs;
+      },
+    });
+    const submit = (count: number): number => {
+      const before = looks;
+      for (let i = 0; i < count; i++) wide.submit([1], { timeoutMs: 1e9 });
+      return looks - before;
+    };
+    assert.ok(submit(100) >= 99);
+    submit(3900);
+    assert.ok(submit(160) <= 10);
+    wide.close();
+  });
+
   it("lets a call keep its rung for its other rows", async () => {
     const spread = bench.submit([1, 2, 3], { softAfterMs: 59_000 });
     const others = [4, 5, 6, 7].map(row => bench.submit([row], { softAfterMs: 59_900 }));

@@ -143,8 +143,29 @@ describe("the choice of a batch", () => {
       parts.map(part => part.rows),
       [1, 2, 1],
     );
-    const other = [call(100), call(110, { shape: "b" }), call(120)];
-    assert.equal(chooseBatch(createLadder(rung), other, 0, null).rows, 1);
+  });
+
+  it("joins calls of the same shape past those of others, as if each shape came alone", () => {
+    const wide = (variant: string, ms: number): Rung =>
+      createRung(variant, { points: [1, 4].map(batch => ({ batch, latencyMs: ms })) }, 4);
+    const ladder = createLadder(wide("heavy", 40), wide("light", 5));
+    const mixed = Array.from({ length: 8 }, (_, i) =>
+      call(80 + i / 10, { shape: i % 2 === 0 ? "a" : "b", hardMs: 100 }),
+    );
+    const { rung, parts } = chooseBatch(ladder, mixed, 0, null);
+    // Two batches of four are in time, eight of one would not be.
+    assert.equal(rung.variant, "heavy");
+    assert.deepEqual(
+      parts.map(part => mixed.indexOf(part.call as Call)),
+      [0, 2, 4, 6],
+    );
+    assert.equal(chooseBatch(ladder, mixed, 1, null).rung.variant, "light");
+    const floor = createLadder(wide("light", 40));
+    assert.deepEqual(findHopeless(floor, mixed, 20), []);
+    assert.deepEqual(
+      findHopeless(floor, mixed, 21),
+      mixed.filter(({ shape }) => shape === "b"),
+    );
   });
 
   it("does not let a call join that makes another one late", () => {
