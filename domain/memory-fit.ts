@@ -50,10 +50,15 @@ export function findUnfit(stage: StageMemory): readonly UnfitVariant[] {
   return unfit;
 }
 
-/** The least `memoryMiB` with which every measured variant of the stage fits. */
+/** The least `memoryMiB` to propose with which every measured variant of the stage fits. */
 export function enoughMiB(stage: Pick<StageMemory, "variants">): number {
+  return STEP_MIB * Math.ceil(leastMiB(stage) / STEP_MIB);
+}
+
+/** Memory with which any two measured variants of the stage just fit beside each other. */
+export function leastMiB(stage: Pick<StageMemory, "variants">): number {
   const [largest, second] = measuredSizes(stage);
-  return STEP_MIB * Math.ceil(neededMiB(largest?.sessionMiB ?? 0, second?.sessionMiB ?? 0) / STEP_MIB);
+  return neededMiB(largest?.sessionMiB ?? 0, second?.sessionMiB ?? 0);
 }
 
 const known = new WeakMap<Stage, readonly UnfitVariant[]>();

@@ -10,6 +10,7 @@ import type { Up } from "../up/up.ts";
 import { type Combination, mostAccurateAt, pickVariants, staticOverrides } from "./demo-rates.ts";
 import { prepareSetting } from "./demo-setting.ts";
 import { chooseBySimulation, listCombinations, nameCombination, simulateCourse } from "./fixed-combinations.ts";
+import { findReloadStage, playHotReload } from "./hot-reload.ts";
 import { arrivalsOf, demoShape, type LoadShape, levelAt, shapeFromTable } from "./load-shape.ts";
 import { type ReportRow, reportRows } from "./report.ts";
 import type { RequestRecord } from "./request-record.ts";
@@ -76,24 +77,26 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
   // Whatever is compared has been serving the low load for a while: none of it starts from nothing.
   const warmUp = { durationMs: WARM_UP_MS, levels: [levelAt(shape, 0)], phases: [] };
   const warmUpMs = arrivalsOf(warmUp, rates.peakRps, options.seed + 1);
+  const timeoutMs = pipeline.slo.latencyMs * 4 + 5000;
+  const upOptions = (overrides: readonly string[], httpPort: number) => ({
+    ...setting.upOptions(overrides),
+    ports: { gateway: 0, http: httpPort, keda: 0, switchers: 0 },
+    httpHost: options.page.host,
+    logger: options.logger,
+    logLevel: options.logLevel,
+  });
   const play = async (name: string, fixed: Combination | null): Promise<Played> => {
     const overrides = fixed === null ? [] : staticOverrides(pipeline, fixed);
     say(
       `\n${name}${fixed ? `, ${nameCombination(fixed)}` : ""}: ${arrivalsMs.length} requests in ${durationMs / 1000} s`,
     );
     const result = await playScenario({
-      up: {
-        ...setting.upOptions(overrides),
-        ports: { gateway: 0, http: fixed === null ? options.page.port : 0, keda: 0, switchers: 0 },
-        httpHost: options.page.host,
-        logger: options.logger,
-        logLevel: options.logLevel,
-      },
+      up: upOptions(overrides, fixed === null ? options.page.port : 0),
       items: setting.items,
       evaluation: setting.evaluation,
       arrivalsMs,
       warmUpMs,
-      timeoutMs: pipeline.slo.latencyMs * 4 + 5000,
+      timeoutMs,
       onStart: starting => {
         options.onStart(starting);
         if (fixed === null)
@@ -125,13 +128,24 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
       if (nameCombination(combination) !== nameCombination(peak.variants ?? {}))
         fixed.push(await play("fixed", combination));
   }
+  const checks = checkBehaviour(ours.rows, options.csv === null ? { low: "low", high: "peak" } : null, speedFactors);
+  const reload = findReloadStage(pipeline);
+  if (reload) {
+    say(`\nhot reload: ${reload.stage} with memory for two of ${reload.variants.join(", ")}`);
+    const { items, evaluation } = setting;
+    const { onStart } = options;
+    const up = (overrides: readonly string[]) => upOptions(overrides, 0);
+    checks.push(
+      await playHotReload(reload, { pipeline, items, evaluation, timeoutMs, onStart, up, rateRps: rates.lowRps / 2 }),
+    );
+  }
   const best = fixed.reduce((most, one) => (one.effective > most.effective ? one : most));
   const afterwards = options.short ? [] : best.rows.map(row => ({ ...row, scenario: AFTERWARDS }));
   return {
     speedFactors,
     rows: [...ours.rows, ...peak.rows, ...afterwards],
     fixed: fixed.map(({ variants, effective }) => ({ variants: variants ?? {}, effectiveAccuracy: effective })),
-    checks: checkBehaviour(ours.rows, options.csv === null ? { low: "low", high: "peak" } : null, speedFactors),
+    checks,
     comparison: compareRuns(ours.records, options.short ? FOR_PEAK : AFTERWARDS, best.records, pipeline.slo.latencyMs),
   };
 }
