@@ -34,7 +34,7 @@ export function findReloadStage({ stages }: Pipeline): ReloadStage | null {
   return null;
 }
 
-/** What the stage's replica served, one pin after the other. */
+/** A pin whose variant the stage's replica then served. */
 export interface Reload {
   readonly variant: string;
   /** It was in memory when it was pinned: no file had to be read. */

@@ -157,7 +157,7 @@ interface Join {
   readonly doneMs: number;
 }
 
-/** Null: no batch has room for it, or somebody in it would become late. `endMs`: when the last of the batches ends. */
+/** It is null where no batch has room, or somebody in it would become late. `endMs`: when the last of the batches ends. */
 function findJoin(batches: readonly ExpectedBatch[], rung: Rung, call: Call, endMs: number): Join | null {
   const at = findJoinable(batches, rung, call.shape);
   const batch = batches[at];
