@@ -7,7 +7,7 @@ import type { ScenarioOptions } from "./scenario.ts";
 import { playScenario } from "./scenario.ts";
 import type { Check } from "./verdict.ts";
 
-export const RELOAD_MS = 6000;
+const RELOAD_MS = 6000;
 /** A pin that nobody takes back ends by itself after the run. */
 const PIN_MS = 60_000;
 
