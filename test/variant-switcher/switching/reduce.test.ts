@@ -200,6 +200,21 @@ describe("the reducer of what a replica serves", () => {
     world.settle();
   });
 
+  it("gives up a load in the background for a Switch that loads, and begins it again after it", () => {
+    const world = createAssigned("ad", { sizes: { a: 4, b: 3, c: 2, d: 1 } });
+    world.assign("abd");
+    world.endSwap();
+    const [background] = world.loads.keys();
+    assert.equal(loading(world), "b");
+    world.pin("c");
+    assert.deepEqual([...world.aborted], [background]);
+    world.endLoad(background as number);
+    assert.equal(loading(world), "c");
+    world.settle();
+    assert.equal(world.served, "c");
+    assert.ok(world.sessions.has("b"));
+  });
+
   it("puts an Assignment off for a pin, and goes to it when the pin is over", () => {
     const world = createAssigned("a");
     world.pin("c", 10_000);

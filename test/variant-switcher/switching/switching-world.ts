@@ -222,6 +222,11 @@ export class SwitchingWorld {
         if (this.pending?.id === effect.id) this.pending = null;
         break;
       case "serve":
+        assert.equal(
+          new Set(effect.rungs.map(({ variant }) => variant)).size,
+          effect.rungs.length,
+          "each rung is there once",
+        );
         if (this.pending) this.#overtaken.push(this.pending.id);
         this.pending = { id: effect.id, rungs: effect.rungs };
         break;
