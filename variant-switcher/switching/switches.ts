@@ -214,46 +214,54 @@ function serveFromMemory(turn: Turn): void {
 }
 
 /** Goes on with a Switch as far as it gets now; true: it has ended. */
-function advance(turn: Turn, before: Switch): boolean {
+function advance(turn: Turn, current: Switch): boolean {
   const { now } = turn;
-  const [top] = before.rungs as readonly [AssignedRung];
-  if (before.swap !== "not yet") return false;
-  const problem = before.beganMs === null ? findProblem(turn, top.variant, before.isForced) : null;
+  const { rungs, isFresh } = current;
+  const [top] = rungs as readonly [AssignedRung];
+  if (current.swap !== "not yet") return false;
+  const problem = current.beganMs === null ? findProblem(turn, top.variant, current.isForced) : null;
   if (problem) {
-    endSwitch(turn, before, problem);
+    endSwitch(turn, current, problem);
     return true;
   }
-  if (before.beganMs === null)
-    turn.effects.push({ kind: "begin", id: before.id, cause: before.cause, rungs: before.rungs });
-  const current = { ...before, beganMs: before.beganMs ?? now.nowMs };
-  change(turn, { current });
-  const isServing = !current.isFresh && now.serving?.[0]?.variant === top.variant;
-  const isInMemory = isServing || (!current.isFresh && now.sessions.has(top.variant));
+  const isServing = !isFresh && now.serving?.[0]?.variant === top.variant;
+  const isInMemory = isServing || (!isFresh && now.sessions.has(top.variant));
   if (isServing || (isInMemory && isWarm(now, top))) {
     abortLoads(turn, ({ use }) => use === "switch");
-    change(turn, { current: { ...current, swap: isServing ? "same" : "other" } });
-    turn.effects.push({ kind: "serve", id: current.id, rungs: current.rungs });
+    begin(turn, current, isServing ? "same" : "other");
+    turn.effects.push({ kind: "serve", id: current.id, rungs });
     return false;
   }
   serveFromMemory(turn);
-  loadForSwitch(turn, current, isInMemory);
+  const rung = isInMemory ? top : chooseLoad(turn, current);
+  if (rung === top) begin(turn, current, "not yet");
+  loadForSwitch(turn, rung, isFresh, isInMemory);
   return false;
 }
 
-/** Loads what the Switch is to, or before that its floor where nothing serves: that is there sooner. */
-function loadForSwitch(turn: Turn, { rungs, isFresh }: Switch, isInMemory: boolean): void {
+function begin(turn: Turn, current: Switch, swap: Switch["swap"]): void {
+  const { id, cause, rungs, beganMs } = current;
+  if (beganMs === null) turn.effects.push({ kind: "begin", id, cause, rungs });
+  change(turn, { current: { ...current, beganMs: beganMs ?? turn.now.nowMs, swap } });
+}
+
+/** Chooses the top of a Switch or, before that where nothing serves, its floor: that is there sooner. */
+function chooseLoad({ state, now }: Turn, { rungs }: Switch): AssignedRung {
   const [top] = rungs as readonly [AssignedRung];
   const floor = rungs.at(-1) ?? top;
-  const isBegun = turn.state.loads.some(({ variant, isAborted }) => variant === top.variant && !isAborted);
-  const isFloorDue = !turn.now.serving && !isInMemory && !isBegun && !turn.now.sessions.has(floor.variant);
-  const rung = isFloorDue && mayLoad(turn.state, floor.variant, turn.now) ? floor : top;
+  const isBegun = state.loads.some(({ variant, isAborted }) => variant === top.variant && !isAborted);
+  const isFloorDue = !now.serving && !isBegun && !now.sessions.has(floor.variant);
+  return isFloorDue && mayLoad(state, floor.variant, now) ? floor : top;
+}
+
+function loadForSwitch(turn: Turn, { variant, maxBatch }: AssignedRung, isFresh: boolean, isInMemory: boolean): void {
   abortLoads(turn, load => {
-    const isIts = load.variant === rung.variant && load.isFresh === isFresh;
+    const isIts = load.variant === variant && load.isFresh === isFresh;
     return !isIts && !(isInMemory && load.use !== "switch");
   });
   const { loads } = turn.state;
-  if (isInMemory ? loads.some(({ variant }) => variant === rung.variant) : loads.length > 0) return;
-  startLoad(turn, { variant: rung.variant, batches: listBatches(rung.maxBatch), isFresh, use: "switch" });
+  if (isInMemory ? loads.some(load => load.variant === variant) : loads.length > 0) return;
+  startLoad(turn, { variant, batches: listBatches(maxBatch), isFresh, use: "switch" });
 }
 
 /**
