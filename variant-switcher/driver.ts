@@ -17,6 +17,8 @@ export interface OpenOptions {
   readonly modelFolder: string;
   /** Threads within one operator: the stage's cores. */
   readonly threads: number;
+  /** Other sessions use the same cores. Default: none does. */
+  readonly isShared?: boolean;
   /** The script of a session's thread. Default: the one beside session.ts. */
   readonly workerUrl?: URL;
   /** Shortest time after which a run is taken for hung. Default 10 s. */

@@ -31,6 +31,8 @@ export interface LoadRequest {
   readonly model: string;
   readonly sha256: string;
   readonly threads: number;
+  /** Other sessions use the same cores: threads that wait for the next operator give theirs up, in the place of spinning. */
+  readonly isShared: boolean;
 }
 
 export interface RunRequest {

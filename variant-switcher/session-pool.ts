@@ -211,6 +211,7 @@ export class SessionPool {
         variant,
         contract: config.contract,
         threads: Math.max(1, Math.floor(config.cores)),
+        isShared: config.variants.filter(({ driver }) => driver === "onnx").length > 1,
         spare: this.#thread,
         onLingering: ended => this.#lingering.add(ended, neededMiB),
         onIdleLoss: reason => this.#lostIdle(variant.name, reason),

@@ -26,6 +26,9 @@ import { type Alike, ReplyWriter, RequestReader } from "./session-wire.ts";
 const require = createRequire(import.meta.url);
 const { InferenceSession, Tensor } = require("onnxruntime-node") as typeof OnnxRuntime;
 
+/** An option of onnxruntime's own, by the parts of its name. */
+const WITHOUT_SPINNING = { session: { intra_op: { allow_spinning: "0" } } };
+
 const DATATYPES = new Map(Object.entries(ORT_TYPES).map(([datatype, type]) => [type as string, datatype as Datatype]));
 
 /** The runtime wants half-precision numbers in a Float16Array where the engine has one. */
@@ -75,6 +78,7 @@ async function load(request: LoadRequest): Promise<SessionReply> {
       interOpNumThreads: 1,
       executionMode: "sequential",
       logSeverityLevel: 3,
+      ...(request.threads > 1 && request.isShared && { extra: WITHOUT_SPINNING }),
     } as const;
     session = await inNative(nativeFlag(), () => InferenceSession.create(model.bytes, options));
   } catch (error) {

@@ -84,8 +84,8 @@ class Session implements OpenSession {
     signal.addEventListener("abort", abort, { once: true });
     const { model, sha256, loadMs } = options.variant;
     const watchdogMs = Math.max(MIN_LOAD_WATCHDOG_MS, WATCHDOG_FACTOR * (loadMs ?? 0));
-    const { modelFolder, threads } = options;
-    const load = { kind: "load", modelFolder, model, sha256: sha256 ?? "", threads } as const;
+    const { modelFolder, threads, isShared = false } = options;
+    const load = { kind: "load", modelFolder, model, sha256: sha256 ?? "", threads, isShared } as const;
     const reply = await thread.ask(load, [], watchdogMs);
     signal.removeEventListener("abort", abort);
     if (reply.kind === "loaded" && !signal.aborted) return new Session(options, reply, thread);
