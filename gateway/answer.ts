@@ -1,6 +1,7 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { VariscaleError } from "../domain/errors.ts";
 import { findStage, findVariant, type Pipeline } from "../domain/pipeline.ts";
+import { createKeys, type Key } from "../domain/serving/kept-rungs.ts";
 import { errorResponse, type HttpRequest, type HttpResponse } from "../runtime/http-server.ts";
 import type { Outcome } from "./outcome.ts";
 import type { RequestControls } from "./request-scope.ts";
@@ -70,8 +71,11 @@ function bareAnswer(outcome: Outcome): HttpResponse {
 
 /** The client's own id where it is usable in logs and headers, otherwise a new one. */
 export function requestIdOf(headers: HttpRequest["headers"]): string {
-  const id = headers["x-request-id"];
-  return typeof id === "string" && VISIBLE.test(id) ? id : randomUUID();
+  return readVisible(headers["x-request-id"]) ?? randomUUID();
+}
+
+function readVisible(header: string | string[] | undefined): string | null {
+  return typeof header === "string" && VISIBLE.test(header) ? header : null;
 }
 
 /** Milliseconds that the client gives the request; null: the header is there but unusable. */
@@ -84,8 +88,8 @@ export function timeoutOf(headers: HttpRequest["headers"], defaultMs: number): n
 
 /** Text says what is wrong with the headers. A sequence's id that is no usable text asks for nothing. */
 export function readControls(headers: HttpRequest["headers"], pipeline: Pipeline): RequestControls | string {
-  const { "x-sequence-id": sequence, "x-variscale-variant": wanted } = headers;
-  const sequenceId = typeof sequence === "string" && VISIBLE.test(sequence) ? sequence : null;
+  const { "x-variscale-variant": wanted } = headers;
+  const sequenceId = readVisible(headers["x-sequence-id"]);
   const variants = new Map<string, string>();
   for (const pair of wanted === undefined ? [] : String(wanted).split(",")) {
     const [, name = "", variant = ""] = /^([^=]+)=(.+)$/.exec(pair.trim()) ?? [];
@@ -96,7 +100,19 @@ export function readControls(headers: HttpRequest["headers"], pipeline: Pipeline
       return `x-variscale-variant: stage \`${name}\` has the variants ${namesIn(stage.variants)}`;
     variants.set(name, variant);
   }
-  return { sequenceId, variants };
+  const keys = [
+    ...createKeys(readVisible(headers["x-request-id"]), sequenceId),
+    ...createStickyKeys(headers, pipeline),
+  ];
+  return { sequenceId, variants, keys };
+}
+
+/** The header may be as long as a cookie, and say who a person is: its digest does as well. */
+function createStickyKeys(headers: HttpRequest["headers"], { serving: { sticky } }: Pipeline): readonly Key[] {
+  const value = sticky && headers[sticky.by];
+  if (!sticky || typeof value !== "string" || value === "") return [];
+  const text = createHash("sha256").update(value).digest("base64url");
+  return [{ text: `sticky ${text}`, ttlMs: sticky.ttlMs }];
 }
 
 function namesIn(named: readonly { readonly name: string }[]): string {

@@ -27,8 +27,8 @@ export type InferResult =
   | ({ readonly kind: "answered" } & DecodedResponse)
   /** 503: it can't serve the rows in time, has no room for them, or is going away. */
   | { readonly kind: "full" }
-  /** 409: it does not have the variant in memory that was asked for. */
-  | { readonly kind: "unserved" }
+  /** 409: it does not have the variant in memory that was asked for, or that is below the floor. */
+  | { readonly kind: "unserved"; readonly message: string }
   /** 504: not done within `timeoutMs`. */
   | { readonly kind: "late" }
   /** Refused, reset or no answer; `wasSent` false: the replica surely never saw the call, so it can't have died of it. */
@@ -99,12 +99,12 @@ export class InferClient {
 
   #judge({ status, headers, body }: HttpAnswer, rows: number): InferResult {
     if (status === 503) return { kind: "full" };
-    if (status === 409) return { kind: "unserved" };
+    if (status === 409) return { kind: "unserved", message: readStart(body) };
     if (status === 504) return { kind: "late" };
-    if (status === 413) return { kind: "tooLarge", message: body.subarray(0, 200).toString("utf8") };
+    if (status === 413) return { kind: "tooLarge", message: readStart(body) };
     try {
       if (status !== 200) {
-        const said = body.subarray(0, 200).toString("utf8");
+        const said = readStart(body);
         throw new VariscaleError("internal", `a replica answered ${status}${said === "" ? "" : `: ${said}`}`);
       }
       const headerLength = headers["inference-header-content-length"];
@@ -114,4 +114,9 @@ export class InferClient {
       return { kind: "wrong", error: VariscaleError.from(error) };
     }
   }
+}
+
+/** Text of an error, which may be long. */
+function readStart(body: Buffer): string {
+  return body.subarray(0, 200).toString("utf8");
 }

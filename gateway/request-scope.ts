@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import type { Key } from "../domain/serving/kept-rungs.ts";
 import type { TraceSpan } from "../runtime/tracing/tracing.ts";
 import type { DropReason, Failure } from "./outcome.ts";
 
@@ -14,9 +15,11 @@ export interface RequestControls {
   readonly sequenceId: string | null;
   /** The variant that must serve it, by stage; stages that are missing leave it to their replicas. */
   readonly variants: ReadonlyMap<string, string>;
+  /** Requests of the same key keep a variant, in the order in which they count. */
+  readonly keys: readonly Key[];
 }
 
-const NO_CONTROLS: RequestControls = { sequenceId: null, variants: new Map() };
+const NO_CONTROLS: RequestControls = { sequenceId: null, variants: new Map(), keys: [] };
 
 /**
  * The life of one request: it ends once, early or at its end. Whoever finds that it can't go on (deadline, client gone, a

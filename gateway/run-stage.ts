@@ -1,8 +1,9 @@
+import { findLimit } from "../domain/serving/kept-rungs.ts";
 import type { InferResult } from "./infer-client.ts";
 import type { Failure } from "./outcome.ts";
 import type { Replica } from "./replica.ts";
 import type { RowScope } from "./request-scope.ts";
-import { formatShares, type RowsByVariant, sumRows } from "./rows-by-variant.ts";
+import { findShares, formatShares, type RowsByVariant, sumRows } from "./rows-by-variant.ts";
 import type { Row } from "./stage.ts";
 import type { ReplicaChoice } from "./stage-pool.ts";
 
@@ -26,6 +27,8 @@ interface StageRun {
   readonly scope: RowScope;
   readonly onRetry: OnRetry;
   readonly tried: Set<Replica>;
+  /** The most accurate variant that may serve the rows; null: any may. */
+  readonly limit: string | null;
 }
 
 /**
@@ -47,19 +50,25 @@ export async function runStage(
     if (scope.failure !== null) return null;
     calls = pool.split(rows.length);
   }
+  const { controls } = scope;
+  const kept = pool.kept !== null && !controls.variants.has(pool.stage.name) ? pool.kept.find(controls.keys) : [];
+  const run = { pool, scope, onRetry, tried, limit: findLimit(kept) };
   let start = 0;
   const answers = await Promise.all(
     calls.map(call => {
       start += call.rows;
-      return runCall({ pool, scope, onRetry, tried }, rows.slice(start - call.rows, start), call.replica);
+      return runCall(run, rows.slice(start - call.rows, start), call.replica);
     }),
   );
   const all = answers.filter(answer => answer !== null);
   if (all.length < answers.length) return null;
+  const rowsByVariant = sumRows(all.map(answer => answer.rowsByVariant));
+  const [most] = kept.length > 0 ? findShares(rowsByVariant) : [];
+  if (most?.variant) pool.kept?.settle(kept, run.limit, most.variant);
   return {
     outputs: all.flatMap(({ outputs }) => outputs),
     versions: all.flatMap(({ outputs, version }) => outputs.map(() => version)),
-    rowsByVariant: sumRows(all.map(({ rowsByVariant }) => rowsByVariant)),
+    rowsByVariant,
   };
 }
 
@@ -102,7 +111,7 @@ async function runCall(run: StageRun, rows: readonly Row[], first: Replica): Pro
 }
 
 async function sendCall(
-  { pool: { stage }, scope }: StageRun,
+  { pool: { stage }, scope, limit }: StageRun,
   rows: readonly Row[],
   replica: Replica,
   isRetry: boolean,
@@ -124,6 +133,7 @@ async function sendCall(
     isRetry,
     headers: {
       ...(controls.sequenceId !== null && { "x-sequence-id": controls.sequenceId }),
+      ...(limit !== null && { "x-variscale-keep": limit }),
       ...span?.headers,
     },
   });
@@ -153,7 +163,7 @@ function describeFailure(stage: string, result: Exclude<InferResult, Answer>): F
       return {
         kind: "invalid",
         status: 409,
-        message: `x-variscale-variant: stage \`${stage}\` does not serve that variant now`,
+        message: `x-variscale-variant: stage \`${stage}\` does not serve that variant now: a replica answered ${result.message}`,
       };
     case "unreachable":
       return { kind: "lost", message: `stage \`${stage}\` gave no answer: ${result.error.message}` };

@@ -1,4 +1,5 @@
 import type { Stage } from "../domain/pipeline.ts";
+import { KeptRungs } from "../domain/serving/kept-rungs.ts";
 import { chooseOfTwo, type ReplicaLoad, splitRows } from "./balance.ts";
 import type { Endpoint } from "./endpoint-source.ts";
 import { Replica } from "./replica.ts";
@@ -14,11 +15,15 @@ export interface PlannedCall {
 }
 
 /** Replicas of one stage that rows may go to. */
-export type ReplicaChoice = Pick<StagePool, "stage" | "pick" | "split" | "changed">;
+export interface ReplicaChoice extends Pick<StagePool, "stage" | "pick" | "split" | "changed"> {
+  /** The variants that requests keep by their keys; null: they keep none. */
+  readonly kept: KeptRungs | null;
+}
 
 /** The replicas of one stage. */
 export class StagePool {
   readonly stage: Stage;
+  readonly kept: KeptRungs;
   readonly #random: () => number;
   readonly #nowMs: () => number;
   readonly #replicas = new Map<string, Replica>();
@@ -30,6 +35,7 @@ export class StagePool {
     this.stage = stage;
     this.#random = options.random;
     this.#nowMs = options.nowMs;
+    this.kept = new KeptRungs(options.nowMs);
   }
 
   get replicas(): readonly Replica[] {
@@ -76,6 +82,7 @@ export class StagePool {
     const open = () => this.#open().filter(replica => replica.voter === voter);
     return {
       stage: this.stage,
+      kept: null,
       pick: avoid => this.#pick(open(), avoid),
       split: rows => this.#split(open(), rows),
       changed: async scope => {
@@ -92,6 +99,7 @@ export class StagePool {
     };
     return {
       stage: this.stage,
+      kept: null,
       pick: avoid => this.#pick(find(avoid), avoid),
       split: rows => this.#split(find(null), rows),
       changed: scope => this.changed(scope),

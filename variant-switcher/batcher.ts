@@ -27,6 +27,10 @@ export interface BatcherOptions {
   readonly observer: Required<WorkObserver>;
   /** Says why new work is not taken in at all; null: it is. */
   readonly refusal: () => string | null;
+  /** The variant is below the floor: nobody is served by it, also who asks for it. */
+  readonly isBelowFloor: (variant: string) => boolean;
+  /** The rungs below the top that would serve if the pipeline took part in the ladder, which is counted; none where it does. */
+  readonly shadowRungs: () => Serving["lighter"];
   /** A session crashed or hung. Where no rung is left that could serve, work waits until `serve` is called again. */
   readonly onLost: (session: ModelSession, reason: string) => void;
 }
@@ -96,7 +100,8 @@ export class Batcher {
 
   /** Whether the variant would serve a request that asks for it. */
   canServe(variant: string): boolean {
-    return this.#serving !== null && this.#options.ladder.findSession(this.#serving, variant) !== null;
+    const { ladder, isBelowFloor } = this.#options;
+    return this.#serving !== null && !isBelowFloor(variant) && ladder.findSession(this.#serving, variant) !== null;
   }
 
   /** The result says what became of the work and never rejects. */
@@ -105,13 +110,15 @@ export class Batcher {
     const bytes = work.inputs.reduce((sum, input) => sum + input.bytes.length, 0);
     const notReady = this.#options.refusal();
     if (notReady !== null) return this.#refuse(work, "not_ready", notReady);
+    if (work.variant !== null && this.#options.isBelowFloor(work.variant))
+      return this.#refuse(work, "wrong_variant", `${work.variant} serves nobody: it is below the floor of its stage`);
     const full = this.#queue.refusal(work.rows, bytes);
     if (full !== null) return this.#refuse(work, "queue_full", full);
     let settle: Entry["settle"] = () => undefined;
     const result = new Promise<WorkResult>(resolve => {
       settle = resolve;
     });
-    const entry = createEntry(work, bytes, settle);
+    const entry = createEntry(work, bytes, this.#queue.findKept(work, this.#serving), settle);
     this.#queue.add(entry);
     if (this.#serving && this.#running.length > 0 && this.#queue.isLookedThrough())
       this.#refuseHopeless(this.#options.ladder.find(this.#serving));
@@ -206,7 +213,7 @@ export class Batcher {
     if (!serving || this.#queue.rows === 0 || this.#running.length >= MAX_AHEAD) return null;
     if (running && this.#queue.rows < running.maxBatch) return null;
     this.#outcomes.dropExpired();
-    this.#outcomes.dropUnserved(variant => this.#options.ladder.findSession(serving, variant) !== null);
+    this.#outcomes.dropUnserved(variant => this.canServe(variant));
     const ladder = this.#options.ladder.find(serving);
     if (!running) this.#refuseHopeless(ladder);
     if (this.#queue.rows === 0) return null;
@@ -217,6 +224,9 @@ export class Batcher {
     const chosen = chooseBatch(ladder, this.#queue.calls, startMs, expected);
     const session = this.#options.ladder.findSession(serving, chosen.rung.variant);
     if (!session || (running && (this.#next || !mayFollow(running, chosen, session)))) return null;
+    const shadow = { ...serving, lighter: this.#options.shadowRungs() };
+    const rung = this.#options.ladder.chooseRung(shadow, this.#queue.calls, startMs, expected);
+    if (rung) this.#options.observer.countShadow({ variant: rung.variant, rows: chosen.rows });
     const batch = createRunningBatch(chosen, session);
     for (const { call, rows } of chosen.parts) this.#queue.take(call as Entry, rows, session.variant);
     return batch;
@@ -240,11 +250,9 @@ export class Batcher {
     this.#pump();
   }
 
-  #observe(
-    { session: { variant }, rows, parts, startedAtMs }: RunningBatch,
-    serviceMs: number,
-    handedOverMs: number,
-  ): void {
+  #observe(batch: RunningBatch, serviceMs: number, handedOverMs: number): void {
+    const { rows, parts, startedAtMs } = batch;
+    const { variant } = batch.session;
     const endedMs = performance.now();
     const { ladder, isLoading, observer } = this.#options;
     const tookMs = endedMs - Math.max(startedAtMs, this.#freeSinceMs);
@@ -284,15 +292,7 @@ export class Batcher {
 
   /** The next lighter rung in memory takes the place of the most accurate one. */
   #lose(session: ModelSession, reason: string): void {
-    const serving = this.#serving;
-    if (serving?.session === session) {
-      const at = serving.lighter.findIndex(({ variant }) => this.#options.ladder.findSession(serving, variant));
-      const rung = serving.lighter[at];
-      const lighter = rung && this.#options.ladder.findSession(serving, rung.variant);
-      this.#serving = lighter
-        ? { session: lighter, batch: rung.maxBatch, lighter: serving.lighter.slice(at + 1) }
-        : null;
-    }
+    if (this.#serving?.session === session) this.#serving = this.#options.ladder.findNext(this.#serving);
     this.#options.onLost(session, reason);
   }
 

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
 import { type Budgets, findDeadlines } from "../domain/serving/deadlines.ts";
+import { createKeys } from "../domain/serving/kept-rungs.ts";
 import type { StageContract } from "../domain/tensor.ts";
 import type { TraceContext, Tracer, TraceSpan } from "../runtime/tracing/tracing.ts";
 import { packageVersion } from "../runtime/version.ts";
@@ -13,7 +14,7 @@ import type { NamedTensor } from "./raw-tensor.ts";
 import type { Repository } from "./repository.ts";
 import { RequestTooLarge } from "./request-too-large.ts";
 import type { Statistics, VariantStatistics } from "./statistics.ts";
-import type { RungShare, WorkResult } from "./work-queue.ts";
+import type { RungShare, Work, WorkResult } from "./work-queue.ts";
 
 export interface DataPlaneOptions {
   readonly config: Pick<SwitcherConfig, "stage" | "contract" | "variants" | "queue">;
@@ -39,6 +40,10 @@ export interface InferContext {
   readonly transport: "rest" | "grpc";
   /** What the client calls the request, for logs and traces; null: nothing. */
   readonly requestId: string | null;
+  /** The sequence that it belongs to; null: the transport does not say. */
+  readonly sequenceId: string | null;
+  /** Nothing more accurate than this variant may serve it, as a caller says that remembers itself what its requests keep; null: it does not. */
+  readonly atMost: string | null;
   readonly trace: TraceContext;
   /** On the clock of performance.now(). */
   readonly arrivedMs: number;
@@ -151,9 +156,10 @@ export class DataPlane {
     const leftMs = shortest(request.timeoutMs, context.timeoutMs);
     const deadlines = findDeadlines({ arrivedMs, leftMs, sloLeftMs: request.sloTimeoutMs }, this.#options.budgets());
     const variant = version === "" ? null : version;
-    const ticket = batcher.submit({ rows, inputs, shapeKey, variant, ...deadlines });
-    context.onGone(() => ticket.cancel());
     const requestId = context.requestId ?? request.id;
+    const keeps = this.#findKeeps(context, requestId, context.sequenceId ?? request.sequence);
+    const ticket = batcher.submit({ rows, inputs, shapeKey, variant, keeps, ...deadlines });
+    context.onGone(() => ticket.cancel());
     const span = this.#startSpan(requestId, context);
     const result = await ticket.result;
     if (result.kind === "dropped") {
@@ -174,6 +180,12 @@ export class DataPlane {
       queuedRows: batcher.queuedRows,
       rowMs: batcher.rowMs,
     };
+  }
+
+  /** A name that is no variant's, as of a gateway with another pipeline file, says nothing. */
+  #findKeeps({ atMost }: InferContext, requestId: string | null, sequenceId: string | null): Required<Work>["keeps"] {
+    const isKnown = atMost !== null && this.variants.includes(atMost);
+    return isKnown ? { atMost } : { keys: createKeys(requestId, sequenceId) };
   }
 
   #startSpan(requestId: string | null, { transport, trace, arrivedMs }: InferContext): TraceSpan | null {

@@ -93,6 +93,8 @@ async function infer(
   const served = await plane.infer(request, message.modelVersion, {
     transport: "grpc",
     requestId: shortHeader(call, "x-request-id"),
+    sequenceId: shortHeader(call, "x-sequence-id"),
+    atMost: shortHeader(call, "x-variscale-keep"),
     trace: readTraceContext(name => call.metadata.get(name)[0]),
     arrivedMs,
     timeoutMs: readTimeLeft(call),

@@ -1,7 +1,8 @@
 import type { AssignedRung } from "../domain/assignment.ts";
 import { serviceMs } from "../domain/profile.ts";
 import type { BatchTimes } from "../domain/serving/batch-times.ts";
-import { createRung, type Ladder, type Rung } from "../domain/serving/ladder.ts";
+import { chooseRung } from "../domain/serving/choose-batch.ts";
+import { type Call, createRung, type ExpectedCall, type Ladder, type Rung } from "../domain/serving/ladder.ts";
 import type { ServicePoint, SwitcherVariant } from "./config.ts";
 import type { ModelSession } from "./session.ts";
 
@@ -60,6 +61,20 @@ export class ReplicaLadder {
   /** The session behind a rung of the ladder; null: it is not in memory any more. */
   findSession({ session }: Serving, variant: string): ModelSession | null {
     return session.variant === variant ? session : this.#sessions.findSession(variant);
+  }
+
+  /** The rung of the next batch by the rule; null: there is but one. */
+  chooseRung(serving: Serving, calls: readonly Call[], startMs: number, expected: ExpectedCall | null): Rung | null {
+    return serving.lighter.length > 0 ? chooseRung(this.find(serving), calls, startMs, expected) : null;
+  }
+
+  /** The ladder without its most accurate rung, as far as it is in memory; null: nothing else is. */
+  findNext(serving: Serving): Serving | null {
+    for (const [at, { variant, maxBatch }] of serving.lighter.entries()) {
+      const session = this.findSession(serving, variant);
+      if (session) return { session, batch: maxBatch, lighter: serving.lighter.slice(at + 1) };
+    }
+    return null;
   }
 
   /** Milliseconds that so many rows were measured to take; 0: the variant was not measured. */

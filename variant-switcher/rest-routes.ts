@@ -89,6 +89,8 @@ async function infer(
   const served = await plane.infer(parsed, version, {
     transport: "rest",
     requestId: headerOf(request, "x-request-id"),
+    sequenceId: headerOf(request, "x-sequence-id"),
+    atMost: headerOf(request, "x-variscale-keep"),
     trace: readTraceContext(name => request.headers[name]),
     arrivedMs,
     timeoutMs,

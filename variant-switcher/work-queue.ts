@@ -1,7 +1,9 @@
+import { findLimit, type KeptRung, KeptRungs, type Key, keepAtMost } from "../domain/serving/kept-rungs.ts";
 import type { Call, ExpectedCall } from "../domain/serving/ladder.ts";
 import { WaitingCalls } from "../domain/serving/waiting-calls.ts";
 import type { DropReason } from "./counters.ts";
 import type { NamedTensor, RawTensor } from "./raw-tensor.ts";
+import type { Serving } from "./replica-ladder.ts";
 
 /** One request's rows. All times are on the clock of performance.now(). */
 export interface Work {
@@ -12,6 +14,8 @@ export interface Work {
   readonly shapeKey: string;
   /** Only this variant may serve it; null: any. */
   readonly variant: string | null;
+  /** Nothing more accurate than this variant may serve it, as its caller says, or what calls of the same keys before it were served by. */
+  readonly keeps?: { readonly atMost: string } | { readonly keys: readonly Key[] };
   /** Choices aim at this time. */
   readonly softMs: number;
   /** Refusals look at this time. */
@@ -49,6 +53,7 @@ export interface ServedPiece extends RungShare {
 export interface Entry extends Call {
   /** Work that failed before shares its batch with nothing, and so has a shape of its own. */
   shape: string;
+  readonly kept: readonly KeptRung[];
   readonly work: Work;
   readonly queuedAtMs: number;
   readonly bytes: number;
@@ -64,7 +69,7 @@ export interface Entry extends Call {
 }
 
 /** Work that arrives now. `settle` is called once, with what became of it. */
-export function createEntry(work: Work, bytes: number, settle: Entry["settle"]): Entry {
+export function createEntry(work: Work, bytes: number, kept: Entry["kept"], settle: Entry["settle"]): Entry {
   const { rows, shapeKey: shape, softMs, hardMs, variant } = work;
   const isBound = variant !== null;
   const nothingYet = { pieces: [], startedAtMs: null, failures: 0, losses: 0, settled: false };
@@ -75,6 +80,7 @@ export function createEntry(work: Work, bytes: number, settle: Entry["settle"]):
     hardMs,
     variant,
     isBound,
+    kept,
     work,
     bytes,
     queuedAtMs: performance.now(),
@@ -100,6 +106,7 @@ export interface QueueLimits {
 export class WorkQueue {
   readonly #limits: QueueLimits;
   readonly #waiting = new WaitingCalls<Entry>();
+  readonly #kept = new KeptRungs(() => performance.now());
   #bytes = 0;
   #arrivals = 0;
   /** No deadline in the queue is before this. */
@@ -160,8 +167,15 @@ export class WorkQueue {
     if (this.#waiting.remove(entry)) this.#bytes -= entry.bytes;
   }
 
+  /** The rungs that work keeps which arrives now. Where there is one rung, nothing is remembered. */
+  findKept({ keeps, variant }: Work, serving: Pick<Serving, "lighter"> | null): Entry["kept"] {
+    if (keeps === undefined || variant !== null || serving?.lighter.length === 0) return [];
+    return "atMost" in keeps ? keepAtMost(keeps.atMost) : this.#kept.find(keeps.keys);
+  }
+
   /** Gives rows away to a batch of `variant`; all of them given, the call leaves the queue. */
   take(entry: Entry, rows: number, variant: string): void {
+    this.#kept.settle(entry.kept, findLimit(entry.kept), variant);
     this.#waiting.take(entry, rows, variant);
     if (entry.rows === 0) this.#bytes -= entry.bytes;
   }

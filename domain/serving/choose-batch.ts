@@ -6,6 +6,7 @@
  * Those who wait are judged by the same rung as the next batch. SuperServe's SlackFit (NSDI'25) judges by the next batch alone, so that its
  * queues grow until only the lightest model is fast enough.
  */
+import { findLimit } from "./kept-rungs.ts";
 import { type Call, type ExpectedCall, type Ladder, type Rung, rowsMs } from "./ladder.ts";
 
 export interface Batch {
@@ -56,7 +57,7 @@ export function chooseRung(
  */
 export function takeBatch(ladder: Ladder, calls: readonly Call[], startMs: number, chosen: Rung): Batch {
   const head = calls[0] as Call;
-  const rung = keptRung(ladder, head, startMs) ?? chosen;
+  const rung = keptRung(ladder, head, startMs) ?? limitRung(ladder, head, chosen);
   let rows = Math.min(head.rows, rung.maxBatch);
   const parts = [{ call: head, rows }];
   let untilMs = rows === head.rows ? lateAfterMs(head, startMs + (rung.batchMs[rows] as number)) : Infinity;
@@ -214,8 +215,17 @@ function keptRung(ladder: Ladder, call: Call, startMs: number): Rung | null {
   return call.isBound || startMs + rowsMs(own, call.rows) <= call.hardMs ? own : getFloor(ladder);
 }
 
-function rungFor(ladder: Ladder, { variant }: Call, chosen: Rung): Rung {
-  return variant === chosen.variant ? chosen : (findRung(ladder, variant) ?? chosen);
+function rungFor(ladder: Ladder, call: Call, chosen: Rung): Rung {
+  if (call.variant === chosen.variant) return chosen;
+  return findRung(ladder, call.variant) ?? limitRung(ladder, call, chosen);
+}
+
+/** The chosen rung, or the one that the call keeps from calls before it where that is lighter. */
+function limitRung({ rungs }: Ladder, { kept }: Call, chosen: Rung): Rung {
+  const limit = kept === undefined ? null : findLimit(kept);
+  if (limit === null || limit === chosen.variant) return chosen;
+  const at = rungs.findIndex(({ variant }) => variant === limit);
+  return at > rungs.indexOf(chosen) ? (rungs[at] as Rung) : chosen;
 }
 
 function findRung({ rungs, others }: Ladder, variant: string | null): Rung | undefined {

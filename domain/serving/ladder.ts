@@ -31,6 +31,8 @@ export interface Call {
   variant: string | null;
   /** No other variant may serve it, as it was asked for. */
   readonly isBound?: boolean;
+  /** The rungs that it keeps from calls before it: nothing more accurate than the first one that was chosen serves it. Missing: none. */
+  readonly kept?: readonly { readonly variant: string | null }[];
 }
 
 /** A call that came now, as the largest recent one would: a rung must have room for it, too. */

@@ -48,6 +48,30 @@ describe("parsePipelineFile()", () => {
       [/^spec\.serving\.rule: .*\(is: "lightest"\)/, /^spec\.serving\.headroom: must be above 0 \(is: 0\)/],
     ],
     [
+      "a header to keep variants by that is no client's own, and a time that is too short",
+      edited(d => {
+        d.spec.serving = { sticky: { by: "transfer-encoding", ttlMs: 1 } };
+      }),
+      [
+        /^spec\.serving\.sticky\.by: is about one connection alone\. .*x-user-id/,
+        /^spec\.serving\.sticky\.ttlMs: .*\(is: 1\)/,
+      ],
+    ],
+    ...["x-request-id", "x-sequence-id", "x-variscale-keep"].map((by): [string, string, RegExp[]] => [
+      `a header to keep variants by that the gateway reads itself: ${by}`,
+      edited(d => {
+        d.spec.serving = { sticky: { by, ttlMs: 1000 } };
+      }),
+      [/^spec\.serving\.sticky\.by: means something else to the gateway\. .*x-user-id/],
+    ]),
+    [
+      "a header to keep variants by that is no header's name in lower case",
+      edited(d => {
+        d.spec.serving = { sticky: { by: "X-User Id", ttlMs: 1000 } };
+      }),
+      [/^spec\.serving\.sticky\.by: must be the name of a header, in lower case/],
+    ],
+    [
       "a floor of no stage, and one that is no variant of its stage",
       edited(d => {
         d.spec.serving = { floor: { detect: "tiny", reed: "only" } };

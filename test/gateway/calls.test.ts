@@ -137,7 +137,13 @@ describe("the calls of a gateway to replicas", () => {
   it("takes a variant that no replica has in memory for a wrong wish, not for a lack of replicas", async () => {
     const full = await use(startFailingReplica(409));
     const { post, gateway } = await gatewayOver([await use(startEchoReplica())], [full]);
-    assert.equal((await post({ numbers: [7] }, { "x-variscale-variant": "read=heavy" })).status, 409);
+    const refused = await post({ numbers: [7] }, { "x-variscale-variant": "read=heavy" });
+    assert.equal(refused.status, 409);
+    assert.match(
+      await refused.text(),
+      /does not serve that variant now: a replica answered .*no/,
+      "as the replica says",
+    );
     assert.deepEqual([gateway.load().invalid, gateway.load().lastMinute.ended], [1, 0]);
   });
 

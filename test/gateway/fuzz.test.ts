@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { after, before, describe, it } from "mocha";
-import { startNumberGateway, type TestGateway } from "./number-pipeline.ts";
+import { numberPipeline, startNumberGateway, type TestGateway } from "./number-pipeline.ts";
 import { type Replica, startEchoReplica } from "./replicas.ts";
 
 /** What a fetch can send as the value of a header. */
@@ -34,6 +34,9 @@ const headers = fc.record(
   {
     "x-request-timeout-ms": fc.oneof(fc.constantFrom("1000", "0", "-1", "1e9", "NaN"), headerValue),
     "x-request-id": headerValue,
+    "x-sequence-id": headerValue,
+    "x-user-id": headerValue,
+    "x-variscale-keep": headerValue,
     "content-type": headerValue,
   },
   { requiredKeys: [] },
@@ -45,7 +48,8 @@ describe("fuzzing the gateway", () => {
 
   before(async () => {
     replica = await startEchoReplica();
-    started = await startNumberGateway({ count: [replica], read: [replica] });
+    const pipeline = numberPipeline(5000, "serving: { sticky: { by: x-user-id, ttlMs: 1000 } }");
+    started = await startNumberGateway({ count: [replica], read: [replica] }, { pipeline });
   });
   after(async () => {
     await started.gateway.close(0);

@@ -11,6 +11,8 @@ export interface SeenCall {
   readonly id: string;
   /** Its header `x-sequence-id`. */
   readonly sequenceId: string | undefined;
+  /** Its header `x-variscale-keep`. */
+  readonly atMost: string | undefined;
   /** Its headers of W3C Trace Context. */
   readonly trace: Readonly<Record<string, unknown>>;
 }
@@ -199,5 +201,6 @@ async function read(request: IncomingMessage): Promise<SeenCall> {
   const trace = { ...(traceparent !== undefined && { traceparent }), ...(tracestate !== undefined && { tracestate }) };
   const { timeout_ms: timeoutMs, slo_timeout_ms: sloTimeoutMs } = header.parameters;
   const sequenceId = request.headers["x-sequence-id"] as string | undefined;
-  return { path: request.url ?? "", rows, timeoutMs, sloTimeoutMs, id: header.id, sequenceId, trace };
+  const atMost = request.headers["x-variscale-keep"] as string | undefined;
+  return { path: request.url ?? "", rows, timeoutMs, sloTimeoutMs, id: header.id, sequenceId, atMost, trace };
 }

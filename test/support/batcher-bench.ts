@@ -1,7 +1,9 @@
+import type { AssignedRung } from "../../domain/assignment.ts";
 import { BatchTimes } from "../../domain/serving/batch-times.ts";
 import { Batcher, type Ticket } from "../../variant-switcher/batcher.ts";
 import { ReplicaLadder } from "../../variant-switcher/replica-ladder.ts";
 import type { ModelSession } from "../../variant-switcher/session.ts";
+import type { Work } from "../../variant-switcher/work-queue.ts";
 import { ECHO_CONTRACT } from "./stepped-session.ts";
 
 /** Milliseconds that batches were measured to take, by variant and rows. */
@@ -10,6 +12,7 @@ type Measured = Readonly<Record<string, Readonly<Record<number, number>>>>;
 interface SubmitOptions {
   readonly width?: number;
   readonly variant?: string;
+  readonly keeps?: Required<Work>["keeps"];
   readonly timeoutMs?: number;
   /** Default: the timeout. */
   readonly softAfterMs?: number;
@@ -24,6 +27,10 @@ export class BatcherBench {
   readonly residents = new Map<string, ModelSession>();
   /** Why the Batcher takes nothing in; null: it does. */
   refusal: string | null = null;
+  belowFloor: readonly string[] = [];
+  /** Rungs that only count, and what they counted. */
+  shadowRungs: readonly AssignedRung[] = [];
+  readonly shadowed: string[] = [];
   readonly times = new BatchTimes();
   readonly batcher: Batcher;
 
@@ -52,8 +59,11 @@ export class BatcherBench {
         served: () => undefined,
         ran: () => undefined,
         dropped: ({ reason }) => void this.drops.push(reason),
+        countShadow: ({ variant, rows }) => void this.shadowed.push(`${variant}=${rows}`),
       },
       refusal: () => this.refusal,
+      isBelowFloor: variant => this.belowFloor.includes(variant),
+      shadowRungs: () => this.shadowRungs,
       onLost: session => void this.lost.push(session),
     });
   }
@@ -66,12 +76,12 @@ export class BatcherBench {
   }
 
   submit(rows: readonly number[], more: SubmitOptions = {}): Ticket {
-    const { width = 1, variant = null, timeoutMs = 60_000, softAfterMs = timeoutMs } = more;
+    const { width = 1, variant = null, keeps = { keys: [] }, timeoutMs = 60_000, softAfterMs = timeoutMs } = more;
     const bytes = Uint8Array.from(rows.flatMap(row => Array(width).fill(row)));
     const inputs = [{ datatype: "UINT8", shape: [rows.length, width], bytes }] as const;
     const nowMs = performance.now();
     const deadlines = { softMs: nowMs + softAfterMs, hardMs: nowMs + timeoutMs, deadlineMs: nowMs + timeoutMs };
-    return this.batcher.submit({ rows: rows.length, inputs, shapeKey: String(width), variant, ...deadlines });
+    return this.batcher.submit({ rows: rows.length, inputs, shapeKey: String(width), variant, keeps, ...deadlines });
   }
 
   /** What served and the served rows, or why there are none. */

@@ -141,6 +141,55 @@ describe("Batcher, with a ladder", () => {
     assert.deepEqual(light.batches, []);
   });
 
+  it("lets later calls with a key keep the rung that was chosen for the first, and go lighter where that would be late", async () => {
+    const keeps = { keys: [{ text: "camera-1", ttlMs: 60_000 }] };
+    const first = bench.submit([1], { keeps });
+    const second = bench.submit([2], { keeps, softAfterMs: 5000 });
+    await heavy.step();
+    await light.step();
+    const [third, other] = [bench.submit([3], { keeps }), bench.submit([4])];
+    await light.step();
+    await heavy.step();
+    const shares = await Promise.all([first, second, third, other].map(bench.shares));
+    assert.deepEqual(shares, ["heavy=1", "light=1", "light=1", "heavy=1"]);
+  });
+
+  it("serves a call by nothing more accurate than what its caller says that it keeps", async () => {
+    const ticket = bench.submit([1], { keeps: { atMost: "light" } });
+    await light.step();
+    assert.deepEqual(await bench.result(ticket), ["light", 1]);
+    const asked = bench.submit([2], { keeps: { atMost: "light" }, variant: "heavy" });
+    await heavy.step();
+    assert.deepEqual(await bench.result(asked), ["heavy", 2]);
+  });
+
+  it("refuses a variant below the floor although it is in memory, also to who waits for it already", async () => {
+    bench.submit([0]);
+    const waiting = bench.submit([1], { variant: "light" });
+    bench.belowFloor = ["light"];
+    assert.equal(await bench.result(bench.submit([2], { variant: "light" })), "wrong_variant");
+    assert.deepEqual([bench.batcher.canServe("light"), bench.batcher.canServe("heavy")], [false, true]);
+    await heavy.step();
+    assert.equal(await bench.result(waiting), "wrong_variant");
+    assert.deepEqual(light.batches, []);
+  });
+
+  it("counts in shadow what the ladder would choose, and serves by the top alone", async () => {
+    await bench.serve(heavy, 2);
+    bench.shadowRungs = [{ variant: "light", maxBatch: 4 }];
+    const tickets = [bench.submit([1])];
+    for (const row of [2, 3]) tickets.push(bench.submit([row], { softAfterMs: 500 }));
+    await heavy.step();
+    await heavy.step();
+    assert.deepEqual([heavy.batches, light.batches], [[[1], [2, 3]], []]);
+    assert.deepEqual(await Promise.all(tickets.map(bench.shares)), ["heavy=1", "heavy=1", "heavy=1"]);
+    assert.deepEqual(bench.shadowed, ["heavy=1", "light=2"]);
+    bench.shadowRungs = [];
+    bench.submit([4], { softAfterMs: 500 });
+    await heavy.step();
+    assert.equal(bench.shadowed.length, 2);
+  });
+
   it("goes on with the next lighter rung when the one at the top is lost", async () => {
     const ticket = bench.submit([1]);
     heavy.onRun = () => {
