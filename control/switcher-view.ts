@@ -30,6 +30,8 @@ export interface SwitcherView {
   /** Rows since the switcher started; missing: it has not said. */
   readonly servedRows?: number;
   readonly droppedRows?: number;
+  /** Rows that the ladder would have chosen a variant for, in shadow, since the switcher started; missing: none. */
+  readonly shadowRows?: readonly { readonly variant: string; readonly rows: number }[];
   /** Newest refusal. */
   readonly nack: {
     readonly version: Version;

@@ -15,6 +15,9 @@ export function compareVersions(a: Version, b: Version): number {
 /** The most rungs that a replica keeps in memory. */
 export const MAX_RUNGS = 5;
 
+/** As many as a stage has variants. */
+export const MOST_BELOW_FLOOR = 100;
+
 /** A variant that a replica keeps in memory. */
 export interface AssignedRung {
   readonly variant: string;
@@ -39,11 +42,20 @@ export interface Assignment {
   readonly laterLeastMs: number;
   /** The share of a call's time up to its soft deadline, above 0 and at most 1. */
   readonly headroom: number;
+  /** The top alone serves; which rungs the ladder would choose is only counted. */
+  readonly shadow: boolean;
+  /** Variants below the stage's floor, which serve nobody: not even who asks for one that is in memory. */
+  readonly belowFloor: readonly string[];
   readonly decisionId: string;
 }
 
-/** The rungs that may serve: from the top down to the floor. */
-export function findServingRungs({ rungs, top, floor }: Assignment): readonly AssignedRung[] {
+/** The rungs that may serve. */
+export function findServingRungs(assignment: Assignment): readonly AssignedRung[] {
+  return assignment.shadow ? [findTop(assignment)] : findLadderRungs(assignment);
+}
+
+/** The rungs from the top down to the floor, which serve, or would without `shadow`. */
+export function findLadderRungs({ rungs, top, floor }: Assignment): readonly AssignedRung[] {
   const from = rungs.findIndex(({ variant }) => variant === top);
   const to = rungs.findIndex(({ variant }) => variant === floor);
   return rungs.slice(from, to + 1);
@@ -56,7 +68,7 @@ export function findTop({ rungs, top }: Assignment): AssignedRung {
 
 /** Says what is wrong with an Assignment that came from outside; null: nothing is. */
 export function findAssignmentProblem(assignment: Assignment): string | null {
-  const { rungs, top, floor, headroom } = assignment;
+  const { rungs, top, floor, headroom, belowFloor } = assignment;
   const names = rungs.map(({ variant }) => variant);
   if (rungs.length < 1 || rungs.length > MAX_RUNGS)
     return `it has ${rungs.length} rungs, from 1 to ${MAX_RUNGS} are possible`;
@@ -66,6 +78,8 @@ export function findAssignmentProblem(assignment: Assignment): string | null {
   if (!names.includes(top)) return `its top ${JSON.stringify(top)} is none of its rungs: ${names.join(", ")}`;
   if (names.indexOf(floor) < names.indexOf(top))
     return `its floor ${JSON.stringify(floor)} is no rung at or below its top ${JSON.stringify(top)}`;
+  if (belowFloor.length > MOST_BELOW_FLOOR)
+    return `it has ${belowFloor.length} variants below the floor, at most ${MOST_BELOW_FLOOR} are possible`;
   const times = {
     budgetMs: assignment.budgetMs,
     laterBudgetMs: assignment.laterBudgetMs,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { CONDITION_TYPES } from "../control/board.ts";
 import type { ControlState } from "../control/control-state.ts";
-import { MAX_RUNGS } from "../domain/assignment.ts";
+import { MAX_RUNGS, MOST_BELOW_FLOOR } from "../domain/assignment.ts";
 import { MAX_RATE_RPS } from "../domain/load.ts";
 import { partsSchema as parts, readPlanSchema as plan, readReasonsSchema as reasons } from "../domain/plan-schema.ts";
 
@@ -27,6 +27,8 @@ const assignment = z.object({
   laterBudgetMs: amount,
   laterLeastMs: amount,
   headroom: z.number().gt(0).max(1),
+  shadow: z.boolean().default(false),
+  belowFloor: z.array(word).max(MOST_BELOW_FLOOR).default([]),
   decisionId: word,
 });
 

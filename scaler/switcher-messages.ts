@@ -63,7 +63,9 @@ const statusSchema = z.object({
     .array(z.object({ variant: word, rows: count, batches: count, totalMs: amount }))
     .max(20_000)
     .transform((times): readonly ServiceTimes[] => times),
-  variants: z.array(z.object({ variant: word, state: word, reason: text, loadMs: amount, memoryMib: amount })).max(200),
+  variants: z
+    .array(z.object({ variant: word, state: word, reason: text, loadMs: amount, memoryMib: amount, shadowRows: count }))
+    .max(200),
   missingVariants: variants,
 });
 
@@ -106,7 +108,7 @@ export function parseReport(report: SwitcherReport__Output): Report {
 }
 
 export function toDirective(assignment: Assignment): Directive {
-  return { assignment: { ...assignment, rungs: [...assignment.rungs] } };
+  return { assignment: { ...assignment, rungs: [...assignment.rungs], belowFloor: [...assignment.belowFloor] } };
 }
 
 function parseWith<S extends z.ZodType>(schema: S, message: unknown, name: string): z.output<S> {

@@ -147,6 +147,7 @@ export function recordNack(switcher: Switcher, nack: Nack, nowMs: number): boole
 export function viewOf(switcher: Switcher, nowMs: number): SwitcherView {
   const { hello, status } = switcher;
   const reported = status ?? hello;
+  const shadowRows = status?.variants.filter(variant => variant.shadowRows > 0) ?? [];
   return {
     stage: hello.stage,
     pod: hello.pod,
@@ -161,6 +162,9 @@ export function viewOf(switcher: Switcher, nowMs: number): SwitcherView {
     queueAgeMs: status?.queueAgeMs ?? 0,
     serviceTimes: status?.serviceTimes ?? [],
     ...(status && { servedRows: status.servedRows, droppedRows: status.droppedRows }),
+    ...(shadowRows.length > 0 && {
+      shadowRows: shadowRows.map(({ variant, shadowRows: rows }) => ({ variant, rows })),
+    }),
     nack: switcher.nack,
   };
 }

@@ -194,5 +194,6 @@ function findGoalAlone({ variants, defaultVariant }: Stage): Assignment {
   const measured = variants.map(({ name, profile }) => ({ name, points: profile?.points ?? [] }));
   const rungs = chooseDefaultRungs(measured, defaultVariant);
   const floor = rungs.at(-1)?.variant ?? defaultVariant;
-  return { version: NO_VERSION, rungs, top: defaultVariant, floor, ...NO_BUDGETS, decisionId: "" };
+  const told = { ...NO_BUDGETS, shadow: false, belowFloor: [], decisionId: "" };
+  return { version: NO_VERSION, rungs, top: defaultVariant, floor, ...told };
 }

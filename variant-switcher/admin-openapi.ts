@@ -141,6 +141,7 @@ const SCHEMAS = {
       reason: text,
       loadMs: number,
       memoryMiB: number,
+      shadowRows: { type: "integer", description: "Rows that the ladder would have had it serve, in shadow" },
     },
   },
   Switch: {

@@ -60,12 +60,19 @@ export interface DroppedRequest {
   readonly totalMs: number;
 }
 
+/** The rung that the ladder would have chosen for rows that the planned variant serves. */
+interface ShadowChoice {
+  readonly variant: string;
+  readonly rows: number;
+}
+
 /** Is told what happens to work. */
 export interface WorkObserver {
   offered?(rows: number): void;
   dropped?(request: DroppedRequest): void;
   ran?(batch: RanBatch): void;
   served?(request: ServedRequest): void;
+  countShadow?(choice: ShadowChoice): void;
 }
 
 /** Everything that happened since the switcher started. */
@@ -75,6 +82,7 @@ export class Counters implements WorkObserver {
   #servedRequests = 0;
   readonly #dropped = new Map<DropReason, { rows: number; requests: number }>();
   readonly #lostSessions = new Map<string, number>();
+  readonly #shadowRows = new Map<string, number>();
   readonly #times = new Map<string, Map<number, { batches: number; totalMs: number }>>();
 
   get offeredRows(): number {
@@ -106,6 +114,11 @@ export class Counters implements WorkObserver {
     return this.#lostSessions;
   }
 
+  /** Rows that the ladder would have chosen each variant for. */
+  shadowRows(): ReadonlyMap<string, number> {
+    return this.#shadowRows;
+  }
+
   /** Per variant and number of rows in a batch. */
   serviceTimes(): readonly ServiceTime[] {
     return Array.from(this.#times, ([variant, byRows]) =>
@@ -120,6 +133,10 @@ export class Counters implements WorkObserver {
   served({ rows }: ServedRequest): void {
     this.#servedRows += rows;
     this.#servedRequests++;
+  }
+
+  countShadow({ variant, rows }: ShadowChoice): void {
+    this.#shadowRows.set(variant, (this.#shadowRows.get(variant) ?? 0) + rows);
   }
 
   dropped({ rows, reason }: DroppedRequest): void {
@@ -157,6 +174,9 @@ export function tellAll(observers: readonly WorkObserver[]): Required<WorkObserv
     },
     served: request => {
       for (const observer of observers) observer.served?.(request);
+    },
+    countShadow: choice => {
+      for (const observer of observers) observer.countShadow?.(choice);
     },
   };
 }

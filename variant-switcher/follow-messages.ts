@@ -48,17 +48,11 @@ export function statusMessage(status: SwitcherStatus): Status {
 
 /** Throws `invalid_argument` for what makes no sense: a scaler may be of another version, or wrong. */
 export function assignmentFromMessage(message: Assignment__Output): Assignment {
-  const { version, rungs, top, floor, budgetMs, laterBudgetMs, laterLeastMs, headroom, decisionId } = message;
+  const { version, rungs, ...same } = message;
   const assignment: Assignment = {
+    ...same,
     version: { epoch: version?.epoch ?? 0, counter: version?.counter ?? 0 },
     rungs: rungs.map(({ variant, maxBatch }) => ({ variant, maxBatch })),
-    top,
-    floor,
-    budgetMs,
-    laterBudgetMs,
-    laterLeastMs,
-    headroom,
-    decisionId,
   };
   const problem = version === null ? "it has no version" : findAssignmentProblem(assignment);
   if (problem !== null) throw new VariscaleError("invalid_argument", `the assignment is of no use: ${problem}`);

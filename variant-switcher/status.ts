@@ -14,6 +14,8 @@ export interface VariantStatus {
   readonly reason: string;
   readonly loadMs: number;
   readonly memoryMiB: number;
+  /** Rows that the ladder would have chosen it for, in shadow, since the start. */
+  readonly shadowRows: number;
 }
 
 /** A snapshot of everything that a switcher reports. */
@@ -75,10 +77,11 @@ export function switcherStatus(sources: StatusSources): SwitcherStatus {
   };
 }
 
-function variantStatus({ pool, switching }: StatusSources, variant: string): VariantStatus {
+function variantStatus({ counters, pool, switching }: StatusSources, variant: string): VariantStatus {
   const resident = pool.resident(variant);
   const quarantined = findQuarantine(switching.state.faults, variant, performance.now());
-  const numbers = { loadMs: resident?.loadMs ?? 0, memoryMiB: resident?.memoryMiB ?? 0 };
+  const shadowRows = counters.shadowRows().get(variant) ?? 0;
+  const numbers = { loadMs: resident?.loadMs ?? 0, memoryMiB: resident?.memoryMiB ?? 0, shadowRows };
   if (switching.servedVariant === variant) return { variant, state: "serving", reason: "", ...numbers };
   if (quarantined) return { variant, state: "quarantined", reason: quarantined.message, ...numbers };
   if (resident) return { variant, state: "resident", reason: "", ...numbers };

@@ -92,6 +92,14 @@ function addCounters(registry: Registry, { stage, variants, counters, signals }:
   counter("sessions_lost_total", "Sessions whose thread crashed or hung", ["variant"], tell => {
     for (const variant of variants) tell({ variant }, counters.lostSessions().get(variant) ?? 0);
   });
+  counter(
+    "shadow_rows_total",
+    "Rows that the ladder would have had the variant serve, in shadow",
+    ["variant"],
+    tell => {
+      for (const variant of variants) tell({ variant }, counters.shadowRows().get(variant) ?? 0);
+    },
+  );
   if (signals) {
     const ofAll = (tell: (variant: string, signals: VariantSignals) => void): void => {
       for (const variant of variants) tell(variant, signals.of(variant));

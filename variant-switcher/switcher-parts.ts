@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import { findLadderRungs } from "../domain/assignment.ts";
 import { BatchTimes } from "../domain/serving/batch-times.ts";
 import { NO_BUDGETS } from "../domain/serving/deadlines.ts";
 import { createRegistry } from "../runtime/process-metrics.ts";
@@ -221,6 +222,15 @@ export class SwitcherParts implements StatusSources {
       refusal: () => {
         if (this.#isDrained) return "the switcher drains; ask another replica";
         return this.#hasServed ? null : "no variant is loaded yet";
+      },
+      isBelowFloor: variant => {
+        const { applied, pin } = this.switching.state;
+        return pin?.variant !== variant && applied !== null && applied.belowFloor.includes(variant);
+      },
+      shadowRungs: () => {
+        const { applied, pin } = this.switching.state;
+        if (!applied?.shadow || pin !== null || this.switching.servedVariant !== applied.top) return [];
+        return findLadderRungs(applied).slice(1);
       },
       onLost: (session, reason) => this.#forgetLost(session, reason),
     });

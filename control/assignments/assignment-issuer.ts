@@ -7,7 +7,15 @@ import { excludedVariants, keepPossiblePins } from "../excluded.ts";
 import { SETTINGS } from "../settings.ts";
 import type { TickInput } from "../tick-input.ts";
 import { type Budgets, shareBudgets } from "./budgets.ts";
-import { chooseRungs, floorBatchMs, isServedFixed, type PlannedTop, type Rungs, serveAlone } from "./rungs.ts";
+import {
+  chooseRungs,
+  findBelowFloor,
+  floorBatchMs,
+  hasOneRung,
+  type PlannedTop,
+  type Rungs,
+  serveAlone,
+} from "./rungs.ts";
 
 /** Stands for every switcher that connects before the next tick; no pod has this name. */
 export const NEWCOMER = "";
@@ -68,7 +76,7 @@ function contentMaker(state: ControlState, input: TickInput, nowMs: number): (st
   const pins = keepPossiblePins(input.pins, excluded);
   const planned = plannedVariants(state.plan);
   const rungsFor = (stage: Stage, { top, isTried }: Task): Rungs => {
-    if (isServedFixed(pipeline, pins, stage.name)) return serveAlone(top);
+    if (hasOneRung(pipeline, pins, stage.name)) return serveAlone(top);
     const chosen = chooseRungs(pipeline, stage, top, { planned, excluded: excluded[stage.name] ?? [] });
     return isTried ? { ...chosen, floor: chosen.top } : chosen;
   };
@@ -76,10 +84,15 @@ function contentMaker(state: ControlState, input: TickInput, nowMs: number): (st
   return (stage, task) => {
     budgets ??= budgetsFor(state, pipeline, rungsFor);
     const own = budgets[stage.name] ?? { budgetMs: 0, laterBudgetMs: 0, laterLeastMs: 0 };
+    const { serving } = pipeline;
+    const chosen = rungsFor(stage, task);
     return {
-      ...rungsFor(stage, task),
+      ...chosen,
       ...own,
-      headroom: pipeline.serving.headroom,
+      headroom: serving.headroom,
+      shadow: serving.shadow && chosen.top !== chosen.floor,
+      // A pin may be to a variant below the floor.
+      belowFloor: findBelowFloor(serving, stage).filter(name => chosen.rungs.every(({ variant }) => variant !== name)),
       decisionId: state.decisionId ?? "",
     };
   };
@@ -100,7 +113,8 @@ function budgetsFor(
       const tried = trial?.configuration[stage.name];
       const own = tried ?? plan?.stages.find(other => other.stage === stage.name);
       const top = own && mainPart(own);
-      const ms = top ? floorBatchMs(stage, rungsFor(stage, { top, isTried: tried !== undefined })) : 0;
+      const isAlone = tried !== undefined || pipeline.serving.shadow;
+      const ms = top ? floorBatchMs(stage, rungsFor(stage, { top, isTried: isAlone })) : 0;
       return [stage.name, ms * (corrections[stage.name] ?? 1)];
     }),
   );
@@ -113,6 +127,8 @@ function isSameContent(a: Assignment, b: Content): boolean {
     a.top === b.top &&
     a.floor === b.floor &&
     a.headroom === b.headroom &&
+    a.shadow === b.shadow &&
+    a.belowFloor.join() === b.belowFloor.join() &&
     a.rungs.length === b.rungs.length &&
     a.rungs.every((rung, i) => rung.variant === b.rungs[i]?.variant && rung.maxBatch === b.rungs[i]?.maxBatch) &&
     isClose(a.budgetMs, b.budgetMs) &&

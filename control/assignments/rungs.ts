@@ -28,8 +28,13 @@ interface Candidate {
   readonly rowMs: number;
 }
 
-/** Whether replicas of a stage serve the planned variant alone: the pipeline file or its policy says so, or a pin. */
-export function isServedFixed({ serving, objective }: Pipeline, pins: readonly StagePin[], stage: string): boolean {
+/** Whether replicas of a stage serve the planned variant alone: they have no other, or only count what they would choose. */
+export function isServedFixed(pipeline: Pipeline, pins: readonly StagePin[], stage: string): boolean {
+  return pipeline.serving.shadow || hasOneRung(pipeline, pins, stage);
+}
+
+/** Whether replicas of a stage are given the planned variant alone: the pipeline file or its policy says so, or a pin. */
+export function hasOneRung({ serving, objective }: Pipeline, pins: readonly StagePin[], stage: string): boolean {
   const isPinned = pins.some(pin => pin.stage === stage && pin.variant !== null);
   return isPinned || serving.rule === "fixed" || !POLICIES[objective.policy].ladder;
 }

@@ -132,7 +132,7 @@ describe("tick(): operators", () => {
     pinned.input = { pins: [{ stage: "detect", variant: "middle", batch: null, replicas: null }] };
     pinned.run(15, 2);
     assert.deepEqual([rungs(pinned, "detect"), rungs(pinned, "read")], [["middle"], ["heavy middle light"]]);
-    const fixed = new Story({ ...twoStages(), serving: { rule: "fixed", headroom: 0.75, floor: {} } }).run(15, 2);
+    const fixed = new Story(twoStages({ serving: { rule: "fixed" } })).run(15, 2);
     assert.deepEqual(rungs(fixed, "detect"), ["heavy"]);
     fixed.input = { tuning: { ...UNTUNED, serving: { rule: "ladder" } } };
     fixed.run(1, 2);
@@ -146,15 +146,17 @@ describe("tick(): operators", () => {
   it("plans no variant below a stage's floor, and refuses load instead", () => {
     const free = new Story(twoStages()).run(60, 2000);
     assert.equal(free.goal("detect"), "light");
-    const floored = new Story({
-      ...twoStages(),
-      serving: { rule: "ladder", headroom: 0.75, floor: { detect: "middle" } },
-    });
+    const floored = new Story(twoStages({ serving: { floor: { detect: "middle" } } }));
     floored.run(60, 2000);
     assert.equal(floored.goal("detect"), "middle");
+    assert.deepEqual(
+      ["detect", "read"].map(stage => floored.stage(stage).newcomer?.belowFloor),
+      [["light"], []],
+    );
     floored.input = { pins: [{ stage: "detect", variant: "light", batch: null, replicas: null }] };
     floored.run(15, 2000);
     assert.equal(floored.goal("detect"), "light", "an operator's pin wins");
+    assert.deepEqual(floored.stage("detect").newcomer?.belowFloor, []);
   });
 
   it("issues newer versions after a change of leader and only on a change of what is assigned", () => {

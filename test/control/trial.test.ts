@@ -196,7 +196,7 @@ describe("trials under a drift", () => {
       ),
     }));
     // Served by one variant, so that the others are not in memory.
-    story.pipeline = { ...story.pipeline, stages, serving: { rule: "fixed", headroom: 0.75, floor: {} } };
+    story.pipeline = { ...story.pipeline, stages, serving: { ...story.pipeline.serving, rule: "fixed" } };
     play(story, 60, MEASURED);
     const tried = play(story, 900, REVERSED);
     assert.ok(tried.length > 0, "a trial began");

@@ -56,7 +56,7 @@ export function pipelineOf(shape: PipelineShape): Pipeline {
       podShape: "stage",
       ...shape.objective,
     },
-    serving: { rule: "ladder", headroom: 0.75, floor: {}, ...shape.serving },
+    serving: { rule: "ladder", headroom: 0.75, floor: {}, shadow: false, ...shape.serving },
     loadSource: "gateway",
     loadQuery: null,
     code: null,

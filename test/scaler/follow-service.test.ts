@@ -28,8 +28,8 @@ describe("FollowService", () => {
     assert.deepEqual([switcher.newest?.top, switcher.newest?.floor], [newcomer?.top, newcomer?.floor]);
     assert.deepEqual(switcher.newest?.version, newcomer?.version);
     assert.equal(switcher.newest?.decisionId, newcomer?.decisionId);
-    for (const time of ["budgetMs", "laterBudgetMs", "laterLeastMs", "headroom"] as const)
-      assert.equal(switcher.newest?.[time], newcomer?.[time]);
+    for (const time of ["budgetMs", "laterBudgetMs", "laterLeastMs", "headroom", "shadow", "belowFloor"] as const)
+      assert.deepEqual(switcher.newest?.[time], newcomer?.[time]);
   });
 
   it("keeps the stream of a switcher that has measured six variants at each of 1000 batch sizes", async () => {

@@ -27,7 +27,7 @@ const ASSIGNMENT = {
   version: { epoch: 1, counter: 1 },
   rungs: [{ variant: "heavy", maxBatch: 1 }],
   ...{ top: "heavy", floor: "heavy", decisionId: "d" },
-  ...{ budgetMs: 100, laterBudgetMs: 50, laterLeastMs: 10, headroom: 0.75 },
+  ...{ budgetMs: 100, laterBudgetMs: 50, laterLeastMs: 10, headroom: 0.75, shadow: false, belowFloor: [] },
 };
 const GONE = { authenticated: false, error: "service account is gone" };
 

@@ -83,6 +83,11 @@ describe("tuning by HTTP", () => {
     await running.clock.advance(1000);
     assert.deepEqual(newcomer(), ["heavy", "middle"]);
     assert.equal(running.board?.stages[0]?.newcomer?.headroom, 0.5);
+    assert.deepEqual(running.board?.stages[0]?.newcomer?.belowFloor, ["light"]);
+    await send("PUT", { serving: { shadow: true }, ttlMs: 60_000 });
+    await running.clock.advance(1000);
+    assert.deepEqual(newcomer(), ["heavy", "middle", "light"]);
+    assert.equal(running.board?.stages[0]?.newcomer?.shadow, true);
     await send("DELETE");
     await running.clock.advance(1000);
     assert.deepEqual(newcomer(), ["heavy", "middle", "light"]);
@@ -91,6 +96,7 @@ describe("tuning by HTTP", () => {
   for (const body of [
     { serving: { rule: "lightest" }, ttlMs: 5000 },
     { serving: { floor: { detect: "tiny" } }, ttlMs: 5000 },
+    { serving: { sticky: { by: "x-user-id", ttlMs: 1000 } }, ttlMs: 5000 },
     { serving: { floor: { crop: "light" } }, ttlMs: 5000 },
     { hysteresis: -1, ttlMs: 5000 },
     { hysteresis: 0.01 },

@@ -12,8 +12,8 @@ const LOAD_MS = 100;
 /** @param rungs the most accurate first. */
 function assignment(counter: number, rungs: string, top = rungs[0] ?? "", floor = rungs.at(-1) ?? ""): Assignment {
   const all = [...rungs].map(variant => ({ variant, maxBatch: 2 }));
-  const budgets = { budgetMs: 200, laterBudgetMs: 100, laterLeastMs: 50, headroom: 0.5 };
-  return { version: { epoch: 1, counter }, rungs: all, top, floor, ...budgets, decisionId: "d" };
+  const budgets = { budgetMs: 200, laterBudgetMs: 100, laterLeastMs: 50, headroom: 0.5, shadow: false };
+  return { version: { epoch: 1, counter }, rungs: all, top, floor, ...budgets, belowFloor: [], decisionId: "d" };
 }
 
 /** A pod of a stage with variants a (lightest, default) to d, of which `sessions` fit into its memory. */

@@ -72,6 +72,8 @@ describe("startSwitcher()", () => {
       top: "a",
       floor: "a",
       ...NO_BUDGETS,
+      shadow: false,
+      belowFloor: [],
       decisionId: "",
     };
     parts.switching.tell({ kind: "assign", assignment });

@@ -9,6 +9,8 @@ const PATIENCE_MS = 4000;
 const COUNT = 2 ** 53 - 1;
 const TIMES = ["budgetMs", "laterBudgetMs", "laterLeastMs", "headroom"] as const;
 const WORDS = ["top", "floor", "decisionId"] as const;
+/** Those that were kept before there were these do without them. */
+const ADDED = ["shadow", "belowFloor"] as const;
 
 /**
  * The Assignment of the last run, on disk. What can't be read or written is logged and done without: serving does not depend
@@ -60,7 +62,13 @@ export class KeptAssignment {
 
 /** Throws `invalid_argument` for anything that is no Assignment. Only types are looked at here, and the ranges where all Assignments are. */
 function parseAssignment(value: unknown): Assignment {
-  const members = new ConfigValue(value, "", "kept assignment").object(["version", "rungs", ...WORDS, ...TIMES]);
+  const members = new ConfigValue(value, "", "kept assignment").object([
+    "version",
+    "rungs",
+    ...WORDS,
+    ...TIMES,
+    ...ADDED,
+  ]);
   const version = members.version.object(["epoch", "counter"]);
   const readNumber = (member: ConfigValue): number => member.number(-Number.MAX_VALUE, Number.MAX_VALUE);
   const readRung = (rung: ConfigValue): AssignedRung => {
@@ -77,6 +85,8 @@ function parseAssignment(value: unknown): Assignment {
     laterBudgetMs: readNumber(members.laterBudgetMs),
     laterLeastMs: readNumber(members.laterLeastMs),
     headroom: readNumber(members.headroom),
+    shadow: members.shadow.optional(shadow => shadow.oneOf([true, false]), false),
+    belowFloor: members.belowFloor.optional(names => names.list(name => name.text(), 0, Number.POSITIVE_INFINITY), []),
   };
   const problem = findAssignmentProblem(assignment);
   if (problem !== null) throw new VariscaleError("invalid_argument", `the kept assignment is of no use: ${problem}`);

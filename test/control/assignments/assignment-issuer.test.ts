@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import type { TickInput } from "../../../control/tick-input.ts";
+import { UNTUNED } from "../../../control/tuning.ts";
 import type { Assignment } from "../../../domain/assignment.ts";
 import type { PolicyName } from "../../../domain/policy-name.ts";
 import { twoStages } from "../../support/pipeline-fixture.ts";
@@ -71,6 +72,20 @@ describe("assignments", () => {
         names(new Story(twoStages({ objective: { policy }, serving: { rule: "fixed" } })).run(30, 2)).length,
         1,
       );
+  });
+
+  it("have all rungs in shadow, and count a later stage's planned variant as the least that it takes", () => {
+    const shadow = new Story(twoStages({ serving: { shadow: true } })).run(30, 5);
+    const told = findTold(shadow, "read");
+    assert.deepEqual([told.shadow, told.top, told.floor, told.rungs.length], [true, "heavy", "light", 3]);
+    assert.equal(findTold(shadow, "detect").laterLeastMs, 20 * (told.rungs[0]?.maxBatch ?? 0));
+    const fixed = new Story(twoStages({ serving: { shadow: true, rule: "fixed" } })).run(30, 5);
+    assert.equal(findTold(fixed, "read").shadow, false, "there is nothing to count");
+    const { counter } = told.version;
+    shadow.input = { tuning: { ...UNTUNED, serving: { shadow: false } } };
+    shadow.run(1, 5);
+    assert.ok(findTold(shadow, "read").version.counter > counter);
+    assert.equal(findTold(shadow, "read").shadow, false);
   });
 
   it("have no variant that is in quarantine", () => {

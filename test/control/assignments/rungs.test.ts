@@ -129,9 +129,9 @@ describe("chooseRungs()", () => {
         const top = `v${topAt % variants.length}`;
         const excluded = [`v${leftOut % variants.length}`].filter(name => name !== top);
         const found = findRungs(given, top, { batch, excluded });
-        const budgets = { budgetMs: 1, laterBudgetMs: 0, laterLeastMs: 0, headroom: 0.75 };
+        const budgets = { budgetMs: 1, laterBudgetMs: 0, laterLeastMs: 0, headroom: 0.75, shadow: false };
         const version = { epoch: 1, counter: 1 };
-        assert.equal(findAssignmentProblem({ ...found, ...budgets, version, decisionId: "" }), null);
+        assert.equal(findAssignmentProblem({ ...found, ...budgets, version, belowFloor: [], decisionId: "" }), null);
         assert.ok(found.rungs.length <= MAX_RUNGS);
         assert.equal(found.top, top);
         assert.equal(found.floor, found.rungs.at(-1)?.variant, "the floor is the last");

@@ -94,7 +94,15 @@ export class SwitchingWorld {
   assign(names: string, above: Partial<Assignment> = {}, maxBatch = 1): number {
     const rungs = [...names].map((variant): AssignedRung => ({ variant, maxBatch }));
     const counter = ++this.#counter;
-    const times = { budgetMs: 0, laterBudgetMs: 0, laterLeastMs: 0, headroom: 1, decisionId: "" };
+    const times = {
+      budgetMs: 0,
+      laterBudgetMs: 0,
+      laterLeastMs: 0,
+      headroom: 1,
+      shadow: false,
+      belowFloor: [],
+      decisionId: "",
+    };
     const assignment = {
       version: { epoch: 1, counter },
       rungs,
