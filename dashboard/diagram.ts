@@ -1,4 +1,4 @@
-import { fanOutText, number, rowSharesText } from "../explanation/number-text.ts";
+import { fanOutText, ladderText, number, rowSharesText } from "../explanation/number-text.ts";
 import { element } from "./element.ts";
 import type { LivePin, LiveStageView, LiveView } from "./live-view.ts";
 
@@ -37,6 +37,7 @@ function card(stage: LiveStageView, board: LiveView["board"], pins: readonly Liv
       {},
       ...pair("serves", served || (replicasReady === 0 ? "nothing" : "what its pods serve")),
       ...(stage.rowShares.length > 1 ? pair("rows served", rowSharesText(stage.rowShares)) : []),
+      ...(stage.ladder ? pair("rungs", ladderText({ ...stage, ladder: stage.ladder })) : []),
       ...pair("plan", plannedText(board, stage.stage)),
       ...pair("replicas", `${replicasReady} ready, ${replicasNow} asked for, ${replicasGoal} the goal`),
       ...pair("batch", batchText(batch, batchRows), fillOf(stage)),

@@ -63,6 +63,17 @@ export type LiveChange = LiveChangeKind & {
 
 export type LivePin = Omit<OperatorPin, "setAtMs">;
 
+/** The variants that a stage's replicas are given. */
+export interface LiveLadder {
+  /** The most accurate and the lightest variant that may serve. */
+  readonly top: string;
+  readonly floor: string;
+  /** In memory, the most accurate first. */
+  readonly rungs: readonly { readonly variant: string; readonly maxBatch: number }[];
+  /** The top alone serves, and what the ladder would choose is counted. */
+  readonly shadow: boolean;
+}
+
 export interface LiveStageView {
   readonly stage: string;
   /** Names of the stages that must be done before it. */
@@ -74,6 +85,10 @@ export interface LiveStageView {
   readonly replicasReady: number;
   /** Ready switchers by the most accurate variant that they serve; none where replicas have no switchers. */
   readonly serving: readonly { readonly variant: string; readonly replicas: number }[];
+  /** It is null before the first plan, and in mode shadow. */
+  readonly ladder: LiveLadder | null;
+  /** Shares of the rows of the last seconds by the variant that the ladder would have chosen, in shadow; none where none were counted. */
+  readonly shadowShares: readonly { readonly variant: string; readonly share: number }[];
   /** Shares of the rows of the last seconds by the variant that served them, the largest first; none where none was served. */
   readonly rowShares: readonly { readonly variant: string; readonly share: number }[];
   readonly queuedRows: number;

@@ -1,4 +1,5 @@
 import type { PipelineBoard } from "../control/board.ts";
+import type { SwitcherView } from "../control/switcher-view.ts";
 import type { LastMinute } from "../domain/load-report.ts";
 import { formatKey, type Pipeline, type PipelineKey } from "../domain/pipeline.ts";
 import type { BoardStore } from "./board-store.ts";
@@ -12,6 +13,8 @@ const LOOK_EVERY_MS = 5000;
 interface Recorded {
   readonly history: LiveHistoryRing;
   readonly batches: RecentBatches;
+  /** The rows that the ladder would have chosen variants for, in shadow. */
+  readonly shadow: RecentBatches;
   lookedAtMs: number;
 }
 
@@ -34,7 +37,8 @@ export class LiveRecorder {
     const points = pointsKept(pipelines);
     for (const recorded of this.#byPipeline.values()) recorded.history.shrink(points);
     const history = new LiveHistoryRing(pipeline, points);
-    this.#byPipeline.set(formatKey(pipeline.key), { history, batches: new RecentBatches(), lookedAtMs: 0 });
+    const recent = { batches: new RecentBatches(), shadow: new RecentBatches() };
+    this.#byPipeline.set(formatKey(pipeline.key), { history, ...recent, lookedAtMs: 0 });
   }
 
   /** The history goes on where stages and variants are the same, and starts anew where they are not: it has a column for each. */
@@ -47,7 +51,7 @@ export class LiveRecorder {
   }
 
   /** Throws for a pipeline that is not there. */
-  of(key: PipelineKey): Pick<Recorded, "history" | "batches"> {
+  of(key: PipelineKey): Pick<Recorded, "history" | "batches" | "shadow"> {
     const recorded = this.#byPipeline.get(formatKey(key));
     if (!recorded) throw new Error(`${formatKey(key)} is not recorded`);
     return recorded;
@@ -70,7 +74,14 @@ export class LiveRecorder {
     if (Math.abs(board.atMs - recorded.lookedAtMs) < LOOK_EVERY_MS) return;
     recorded.lookedAtMs = board.atMs;
     recorded.batches.look(views);
+    recorded.shadow.look(views.map(countShadow));
   }
+}
+
+/** The rows that the ladder would have chosen variants for, as if each had been a batch that was served. */
+function countShadow({ shadowRows = [], ...view }: SwitcherView): SwitcherView {
+  const serviceTimes = shadowRows.map(({ variant, rows }) => ({ variant, rows: 1, batches: rows, totalMs: 0 }));
+  return { ...view, serviceTimes };
 }
 
 function columnsOf({ stages }: Pipeline): string {

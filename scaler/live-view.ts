@@ -1,6 +1,7 @@
 import type { PipelineBoard } from "../control/board.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
-import type { LiveBoard, LiveStageView, LiveView } from "../dashboard/live-view.ts";
+import type { LiveBoard, LiveLadder, LiveStageView, LiveView } from "../dashboard/live-view.ts";
+import type { Assignment } from "../domain/assignment.ts";
 import type { Stage } from "../domain/pipeline.ts";
 import type { LiveRecorder } from "./live-recorder.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
@@ -18,7 +19,7 @@ export function liveView(sources: LiveSources, control: PipelineControl, afterMs
   const nowMs = clock.nowMs();
   const board = boards.latest(key);
   const views = registry.views(key, nowMs);
-  const { history, batches } = recorder.of(key);
+  const { history, batches, shadow } = recorder.of(key);
   return {
     key,
     nowMs,
@@ -27,7 +28,10 @@ export function liveView(sources: LiveSources, control: PipelineControl, afterMs
     slo: { latencyMs: slo.latencyMs, quantile: slo.quantile },
     policy: objective.policy,
     board: board && liveBoard(board),
-    stages: stages.map(stage => liveStage(stage, board, views, batches.find(stage.name))),
+    stages: stages.map(stage => {
+      const shadowShares = shadow.find(stage.name)?.shares ?? [];
+      return { ...liveStage(stage, board, views, batches.find(stage.name)), shadowShares };
+    }),
     pins: control.settings.pins(nowMs).map(({ stage, variant, batch, replicas, reason, by, expiresAtMs }) => ({
       stage,
       variant,
@@ -57,7 +61,7 @@ function liveStage(
   board: PipelineBoard | null,
   views: readonly SwitcherView[],
   recent: ReturnType<RecentBatches["find"]>,
-): LiveStageView {
+): Omit<LiveStageView, "shadowShares"> {
   const own = views.filter(view => view.stage === stage.name);
   const staged = board?.stages.find(other => other.stage === stage.name);
   return {
@@ -68,6 +72,7 @@ function liveStage(
     replicasGoal: staged?.replicasGoal ?? 0,
     replicasReady: staged?.replicasReady ?? 0,
     serving: servingOf(own),
+    ladder: staged?.newcomer ? describeLadder(staged.newcomer) : null,
     rowShares: recent?.shares ?? [],
     queuedRows: own.reduce((sum, view) => sum + view.queuedRows, 0),
     queueAgeMs: Math.max(0, ...own.map(view => view.queueAgeMs)),
@@ -75,6 +80,10 @@ function liveStage(
     fanOut: board?.fanOuts[stage.name] ?? null,
     batch: own.length === 0 ? null : Math.max(...own.map(view => view.batch)),
   };
+}
+
+function describeLadder({ top, floor, rungs, shadow }: Assignment): LiveLadder {
+  return { top, floor, rungs, shadow };
 }
 
 function servingOf(views: readonly SwitcherView[]): LiveStageView["serving"] {

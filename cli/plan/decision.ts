@@ -18,7 +18,14 @@ export interface Decision extends MadePlan {
   readonly loadRps: number | null;
   readonly replicas: Readonly<Record<string, { readonly now: number; readonly goal: number; readonly ready: number }>>;
   /** The pipeline as it is at this moment; null where another decision than the newest was asked for. */
-  readonly now: Pick<PipelineState, "accuracy" | "servedAccuracy" | "problems"> | null;
+  readonly now:
+    | (Pick<PipelineState, "accuracy" | "servedAccuracy" | "problems"> & {
+        readonly stages: readonly Pick<
+          PipelineState["stages"][number],
+          "stage" | "ladder" | "rowShares" | "shadowShares"
+        >[];
+      })
+    | null;
 }
 
 export function decisionOfPlan({ plan, given }: WrittenPlan): Decision {
@@ -98,7 +105,17 @@ export async function fetchDecision({ url, pipeline, decisionId }: DecisionQuery
     given: found.given,
     replicas: found.replicas,
     before: before ? planOf(before, url) : null,
-    now: now && { accuracy: now.accuracy, servedAccuracy: now.servedAccuracy, problems: now.problems },
+    now: now && {
+      accuracy: now.accuracy,
+      servedAccuracy: now.servedAccuracy,
+      problems: now.problems,
+      stages: now.stages.map(({ stage, ladder, rowShares, shadowShares }) => ({
+        stage,
+        ladder,
+        rowShares,
+        shadowShares,
+      })),
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import { givenText } from "../../explanation/given-text.ts";
-import { percent } from "../../explanation/number-text.ts";
+import { ladderText, percent } from "../../explanation/number-text.ts";
 import { runnerUpText } from "../../explanation/plan-text.ts";
 import type { Explanation } from "../../optimizer/explain.ts";
 import { plainText } from "../plain-text.ts";
@@ -25,9 +25,13 @@ export function formatDecision(decision: Decision, explanation: Explanation | nu
 }
 
 function nowLines({ now }: Decision): string[] {
-  if (!now || (now.servedAccuracy === null && now.problems.length === 0)) return [];
+  if (!now) return [];
   const served = now.servedAccuracy === null ? [] : [`accuracy of what is served: ${percent(now.servedAccuracy)}`];
-  return ["now:", ...[...served, ...now.problems].map(line => `- ${plainText(line)}`)];
+  const rungs = now.stages.flatMap(({ ladder, ...shares }) =>
+    ladder ? [`rungs of ${shares.stage}: ${ladderText({ ladder, ...shares })}`] : [],
+  );
+  const lines = [...served, ...rungs, ...now.problems];
+  return lines.length > 0 ? ["now:", ...lines.map(line => `- ${plainText(line)}`)] : [];
 }
 
 function heading({ decisionId, at, pipeline, mode, loadRps }: Decision): string[] {

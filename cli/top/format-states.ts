@@ -1,5 +1,5 @@
 import { fixedText } from "../../explanation/change-text.ts";
-import { fanOutText, number, percent, rowSharesText } from "../../explanation/number-text.ts";
+import { fanOutText, ladderText, number, percent, rowSharesText } from "../../explanation/number-text.ts";
 import { formatTable } from "../format-table.ts";
 import { plainText } from "../plain-text.ts";
 import type { PipelineState } from "./pipeline-state.ts";
@@ -36,7 +36,18 @@ export function formatStates(states: readonly PipelineState[], columns: number |
   const notes = states.flatMap(state => notesOf(state).map(note => `${state.pipeline}: ${plainText(note)}`));
   const table = formatTable(HEADER, states.flatMap(linesOf), LEFT);
   const isTooWide = columns !== null && table.split("\n").some(line => line.length > columns);
-  return [isTooWide ? twoTables(states) : table, ...(notes.length > 0 ? ["", ...notes] : [])].join("\n");
+  const rungs = states.flatMap(describeRungs);
+  const below = [rungs, notes].filter(lines => lines.length > 0).flatMap(lines => ["", ...lines]);
+  return [isTooWide ? twoTables(states) : table, ...below].join("\n");
+}
+
+/** One line for each stage whose replicas have more than one rung. */
+function describeRungs({ pipeline, stages }: PipelineState): readonly string[] {
+  return stages.flatMap(({ ladder, ...shares }) =>
+    ladder && ladder.rungs.length > 1
+      ? [plainText(`${pipeline}: rungs of ${shares.stage}: ${ladderText({ ladder, ...shares })}`)]
+      : [],
+  );
 }
 
 function twoTables(states: readonly PipelineState[]): string {

@@ -8,6 +8,14 @@ const rate = z.number();
 const count = z.number();
 const fanOut = z.object({ measured: z.number(), seen: z.number().nullable(), planned: z.number() }).nullable();
 const rowShares = z.array(z.object({ variant: z.string(), share: z.number() })).max(200);
+const ladder = z
+  .object({
+    top: z.string(),
+    floor: z.string(),
+    rungs: z.array(z.object({ variant: z.string(), maxBatch: count })).max(5),
+    shadow: z.boolean(),
+  })
+  .nullable();
 const livePinSchema = operatorPinSchema.omit({ setAtMs: true });
 
 /** What is taken of the scaler's live view (dashboard/live-view.ts). */
@@ -58,6 +66,8 @@ const liveSchema = z.object({
         serving: z.array(z.object({ variant: z.string(), replicas: count })),
         // Scalers of earlier builds do not say.
         rowShares: rowShares.default([]),
+        shadowShares: rowShares.default([]),
+        ladder: ladder.default(null),
         queuedRows: count,
         // Scalers of earlier builds do not say.
         fanOut: fanOut.default(null),
@@ -79,6 +89,10 @@ const stageStateSchema = z.object({
     .array(z.object({ variant: z.string(), replicas: count }))
     .describe("Ready switchers by the most accurate variant that they serve"),
   rowShares: rowShares.describe("Of the rows of the last seconds, by the variant that served them, the largest first"),
+  ladder: ladder.describe(
+    "What replicas are given: variants in memory, the most accurate first, the top and the floor of those that may serve; shadow: the top alone serves; null: no plan, or mode shadow",
+  ),
+  shadowShares: rowShares.describe("The same by the variant that the ladder would have chosen, where it is in shadow"),
   differing: count.describe("Ready switchers that serve another variant than is planned for them"),
   replicasReady: count,
   replicasNow: count.describe("Asked for now"),

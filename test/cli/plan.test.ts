@@ -242,6 +242,10 @@ describe("variscale explain --url", function () {
       const named = await fetchDecision({ url: `${url}/`, pipeline: "shop/cards", decisionId: first });
       assert.equal(named.decisionId, first);
       assert.match(formatDecision(newest, null), /^decision d-\S+ of shop\/cards, .*\n[\s\S]*replicas:\n- detect: /);
+      assert.match(
+        formatDecision(newest, null),
+        /\nnow:\n(- .*\n)*- rungs of detect: .*light \((top and )?floor\) \d+ rows? a batch\n/,
+      );
       await assert.rejects(
         fetchDecision({ url, pipeline: "shop/other", decisionId: null }),
         /unknown pipeline `other`/,

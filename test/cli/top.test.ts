@@ -41,6 +41,8 @@ function stateOf(pipeline: string, more: Partial<PipelineState> = {}): PipelineS
         parts: [{ variant: "heavy", batch: 4, replicas: 3, share: 1 }],
         serving: [{ variant: "heavy", replicas: 2 }],
         rowShares: [{ variant: "heavy", share: 1 }],
+        shadowShares: [],
+        ladder: null,
         differing: 0,
         replicasReady: 2,
         replicasNow: 3,
@@ -209,6 +211,30 @@ describe("states of pipelines", () => {
     const rowShares = ["heavy", "light", "middle"].map((variant, i) => ({ variant, share: [0.7, 0.2, 0.1][i] ?? 0 }));
     const stages = [{ ...loaded.stages[0]!, rowShares }];
     assert.match(formatStates([{ ...loaded, stages }], null), /heavy × 2, light 20 %, middle 10 % +2\/3/);
+  });
+
+  it("show the rungs of a stage with their largest batches and shares, and in shadow what they would be", () => {
+    const rungs = ["exact", "heavy", "light"].map((variant, i) => ({ variant, maxBatch: [1, 4, 16][i] ?? 0 }));
+    const ladder = { top: "heavy", floor: "light", rungs, shadow: false };
+    const [rowShares, shadowShares] = [
+      [{ variant: "heavy", share: 1 }],
+      [
+        { variant: "heavy", share: 0.7 },
+        { variant: "light", share: 0.3 },
+      ],
+    ];
+    const show = (more: Partial<PipelineState["stages"][number]>): string =>
+      formatStates([{ ...loaded, stages: [{ ...loaded.stages[0]!, rowShares, shadowShares, ...more }] }], null);
+    assert.match(
+      show({ ladder }),
+      /\n\nb\/loaded: rungs of read: exact \(above the top\) 1 row a batch; heavy \(top\) 4 rows a batch, 100 %; light \(floor\) 16 rows a batch(\n|$)/,
+    );
+    assert.match(
+      show({ ladder: { ...ladder, shadow: true } }),
+      /rungs of read: in shadow, would serve: exact .*; heavy \(top\) 4 rows a batch, 70 %; light \(floor\) 16 rows a batch, 30 %/,
+    );
+    for (const none of [null, { ...ladder, top: "light", rungs: rungs.slice(2) }])
+      assert.doesNotMatch(show({ ladder: none }), /rungs of/);
   });
 
   it("show no accuracy of a plan, or of what serves, where none was measured", () => {

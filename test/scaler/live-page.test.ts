@@ -104,7 +104,12 @@ describe("live page", () => {
           { ...times, rows: 2, batches },
           { ...times, rows: 4, batches },
         ];
-        switcher.report({ queuedRows: 3, queueAgeMs: 12, serviceTimes });
+        const counted = { state: "resident", reason: "", loadMs: 1, memoryMib: 1 };
+        const variants = [
+          { ...counted, variant: "heavy", shadowRows: batches },
+          { ...counted, variant: "light", shadowRows: 3 * batches },
+        ];
+        switcher.report({ queuedRows: 3, queueAgeMs: 12, serviceTimes, variants });
       },
     );
     const view = await json<LiveView>(`${PIPELINE}/live`);
@@ -113,6 +118,13 @@ describe("live page", () => {
     const [detect, read] = view.stages;
     assert.deepEqual(detect?.serving, [{ variant: switcher.newest?.top, replicas: 1 }]);
     assert.deepEqual(detect?.rowShares, [{ variant: "heavy", share: 1 }]);
+    assert.deepEqual(detect?.shadowShares, [
+      { variant: "light", share: 0.75 },
+      { variant: "heavy", share: 0.25 },
+    ]);
+    const { top, floor, rungs, shadow } = switcher.newest ?? {};
+    assert.deepEqual(detect?.ladder, { top, floor, rungs, shadow });
+    assert.equal(detect?.ladder?.floor, "light");
     assert.deepEqual([detect?.queuedRows, detect?.queueAgeMs, detect?.batchRows], [3, 12, 3]);
     assert.deepEqual([read?.dependsOn, read?.batch, read?.batchRows], [["detect"], null, null]);
   });
