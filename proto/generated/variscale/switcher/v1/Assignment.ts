@@ -34,6 +34,14 @@ export interface Assignment {
    * The share of a call's time up to its soft deadline.
    */
   'headroom'?: (number | string);
+  /**
+   * The top alone serves; which rungs the ladder would choose is only counted.
+   */
+  'shadow'?: (boolean);
+  /**
+   * Variants that serve nobody, not even who asks for one that is in memory.
+   */
+  'belowFloor'?: (string)[];
 }
 
 /**
@@ -67,4 +75,12 @@ export interface Assignment__Output {
    * The share of a call's time up to its soft deadline.
    */
   'headroom': (number);
+  /**
+   * The top alone serves; which rungs the ladder would choose is only counted.
+   */
+  'shadow': (boolean);
+  /**
+   * Variants that serve nobody, not even who asks for one that is in memory.
+   */
+  'belowFloor': (string)[];
 }

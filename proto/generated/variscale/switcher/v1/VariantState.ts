@@ -1,5 +1,6 @@
 // Original file: proto/switcher.proto
 
+import type { Long } from '@grpc/proto-loader';
 
 export interface VariantState {
   'variant'?: (string);
@@ -10,6 +11,10 @@ export interface VariantState {
   'reason'?: (string);
   'loadMs'?: (number | string);
   'memoryMib'?: (number | string);
+  /**
+   * Rows that the ladder would have chosen it for where the assignment says `shadow`, cumulative since the switcher started.
+   */
+  'shadowRows'?: (number | string | Long);
 }
 
 export interface VariantState__Output {
@@ -21,4 +26,8 @@ export interface VariantState__Output {
   'reason': (string);
   'loadMs': (number);
   'memoryMib': (number);
+  /**
+   * Rows that the ladder would have chosen it for where the assignment says `shadow`, cumulative since the switcher started.
+   */
+  'shadowRows': (number);
 }
