@@ -6,7 +6,6 @@ import type { BoardStore } from "./board-store.ts";
 import type { Clock } from "./clock.ts";
 import type { PipelineControl } from "./pipeline-control.ts";
 import type { ProcessConditions } from "./process-conditions.ts";
-import { type ServedBatches, servedBatches } from "./served-batches.ts";
 import { type Switcher, type SwitcherRegistry, viewOf } from "./switcher-registry.ts";
 
 export interface PageSources {
@@ -85,8 +84,6 @@ export interface SwitcherPage extends Omit<SwitcherView, "serviceTimes"> {
   readonly assigned: Assignment | null;
   readonly offeredRows: number;
   readonly servedRows: number;
-  /** Batches that its models ran since it started, and the rows in them. */
-  readonly servedBatches: ServedBatches;
   readonly droppedRows: number;
   readonly switches: number;
   readonly variants: readonly {
@@ -101,7 +98,7 @@ export interface SwitcherPage extends Omit<SwitcherView, "serviceTimes"> {
 /** A connected switcher, as people and `variscale up` see it. */
 export function showSwitcher(switcher: Switcher, nowMs: number): SwitcherPage {
   const { hello, status, assigned } = switcher;
-  const { serviceTimes, ...view } = viewOf(switcher, nowMs);
+  const { serviceTimes: _, ...view } = viewOf(switcher, nowMs);
   return {
     ...view,
     address: hello.address,
@@ -114,7 +111,6 @@ export function showSwitcher(switcher: Switcher, nowMs: number): SwitcherPage {
     assigned,
     offeredRows: status?.offeredRows ?? 0,
     servedRows: status?.servedRows ?? 0,
-    servedBatches: servedBatches(serviceTimes),
     droppedRows: status?.droppedRows ?? 0,
     switches: status?.switches ?? 0,
     variants: (status?.variants ?? []).map(variant => ({

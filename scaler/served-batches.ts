@@ -1,7 +1,7 @@
 import type { ServiceTimes, SwitcherView } from "../control/switcher-view.ts";
 
 /** Batches that a switcher ran, and the rows in them. */
-export interface ServedBatches {
+interface ServedBatches {
   readonly batches: number;
   readonly rows: number;
 }
@@ -68,11 +68,6 @@ function batchesByVariant(serviceTimes: readonly ServiceTimes[]): ReadonlyMap<st
 function addTo(sums: Map<string, ServedBatches>, variant: string, more: ServedBatches): void {
   const sum = sums.get(variant);
   sums.set(variant, sum ? sumBatches([sum, more]) : more);
-}
-
-/** Adds up service times by batch size. */
-export function servedBatches(serviceTimes: readonly ServiceTimes[]): ServedBatches {
-  return sumBatches([...batchesByVariant(serviceTimes).values()]);
 }
 
 function sumBatches(all: readonly ServedBatches[]): ServedBatches {

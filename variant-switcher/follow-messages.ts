@@ -30,7 +30,7 @@ export function helloMessage(config: SwitcherConfig, address: string, status: Sw
 }
 
 export function statusMessage(status: SwitcherStatus): Status {
-  const { memoryMiB, variant, pin, confidence, ...same } = status;
+  const { memoryMiB, variant, pin, ...same } = status;
   return {
     ...same,
     variant: variant ?? "",
@@ -38,9 +38,6 @@ export function statusMessage(status: SwitcherStatus): Status {
     missingVariants: [...status.missingVariants],
     memoryMib: memoryMiB,
     pin,
-    ...(confidence && {
-      confidence: { upperBounds: [...confidence.upperBounds], counts: [...confidence.counts] },
-    }),
     serviceTimes: [...status.serviceTimes],
     variants: status.variants.map(({ memoryMiB: variantMiB, ...state }) => ({ ...state, memoryMib: variantMiB })),
   };

@@ -1,5 +1,4 @@
 import { NO_VERSION, type Version } from "../domain/assignment.ts";
-import { type AccuracySignals, CONFIDENCE_BOUNDS } from "./accuracy-signals.ts";
 import type { Batcher } from "./batcher.ts";
 import type { SwitcherConfig } from "./config.ts";
 import type { Counters, ServiceTime } from "./counters.ts";
@@ -37,12 +36,9 @@ export interface SwitcherStatus {
   readonly memoryMiB: number;
   readonly serviceTimes: readonly ServiceTime[];
   readonly variants: readonly VariantStatus[];
-  /** Rows by confidence; null: answers are not looked at. */
-  readonly confidence: { readonly upperBounds: readonly number[]; readonly counts: readonly number[] } | null;
 }
 
 export interface StatusSources {
-  readonly signals: AccuracySignals | null;
   readonly config: Pick<SwitcherConfig, "variants">;
   readonly switching: Switching;
   readonly pool: SessionPool;
@@ -72,7 +68,6 @@ export function switcherStatus(sources: StatusSources): SwitcherStatus {
     switches: switching.history.done,
     memoryMiB: process.memoryUsage.rss() / (1024 * 1024),
     serviceTimes: counters.serviceTimes(),
-    confidence: sources.signals && { upperBounds: CONFIDENCE_BOUNDS, counts: sources.signals.confidence() },
     variants: sources.config.variants.map(({ name }) => variantStatus(sources, name)),
   };
 }

@@ -6,7 +6,6 @@ import type { Assignment as _variscale_switcher_v1_Assignment, Assignment__Outpu
 import type { Directive as _variscale_switcher_v1_Directive, Directive__Output as _variscale_switcher_v1_Directive__Output } from './variscale/switcher/v1/Directive.ts';
 import type { Drain as _variscale_switcher_v1_Drain, Drain__Output as _variscale_switcher_v1_Drain__Output } from './variscale/switcher/v1/Drain.ts';
 import type { Hello as _variscale_switcher_v1_Hello, Hello__Output as _variscale_switcher_v1_Hello__Output } from './variscale/switcher/v1/Hello.ts';
-import type { Histogram as _variscale_switcher_v1_Histogram, Histogram__Output as _variscale_switcher_v1_Histogram__Output } from './variscale/switcher/v1/Histogram.ts';
 import type { Nack as _variscale_switcher_v1_Nack, Nack__Output as _variscale_switcher_v1_Nack__Output } from './variscale/switcher/v1/Nack.ts';
 import type { Pin as _variscale_switcher_v1_Pin, Pin__Output as _variscale_switcher_v1_Pin__Output } from './variscale/switcher/v1/Pin.ts';
 import type { Redirect as _variscale_switcher_v1_Redirect, Redirect__Output as _variscale_switcher_v1_Redirect__Output } from './variscale/switcher/v1/Redirect.ts';
@@ -33,7 +32,6 @@ export interface ProtoGrpcType {
         Directive: MessageTypeDefinition<_variscale_switcher_v1_Directive, _variscale_switcher_v1_Directive__Output>
         Drain: MessageTypeDefinition<_variscale_switcher_v1_Drain, _variscale_switcher_v1_Drain__Output>
         Hello: MessageTypeDefinition<_variscale_switcher_v1_Hello, _variscale_switcher_v1_Hello__Output>
-        Histogram: MessageTypeDefinition<_variscale_switcher_v1_Histogram, _variscale_switcher_v1_Histogram__Output>
         Nack: MessageTypeDefinition<_variscale_switcher_v1_Nack, _variscale_switcher_v1_Nack__Output>
         Pin: MessageTypeDefinition<_variscale_switcher_v1_Pin, _variscale_switcher_v1_Pin__Output>
         Redirect: MessageTypeDefinition<_variscale_switcher_v1_Redirect, _variscale_switcher_v1_Redirect__Output>

@@ -3,7 +3,6 @@
 import type { Version as _variscale_switcher_v1_Version, Version__Output as _variscale_switcher_v1_Version__Output } from '../../../variscale/switcher/v1/Version.ts';
 import type { Pin as _variscale_switcher_v1_Pin, Pin__Output as _variscale_switcher_v1_Pin__Output } from '../../../variscale/switcher/v1/Pin.ts';
 import type { ServiceTime as _variscale_switcher_v1_ServiceTime, ServiceTime__Output as _variscale_switcher_v1_ServiceTime__Output } from '../../../variscale/switcher/v1/ServiceTime.ts';
-import type { Histogram as _variscale_switcher_v1_Histogram, Histogram__Output as _variscale_switcher_v1_Histogram__Output } from '../../../variscale/switcher/v1/Histogram.ts';
 import type { VariantState as _variscale_switcher_v1_VariantState, VariantState__Output as _variscale_switcher_v1_VariantState__Output } from '../../../variscale/switcher/v1/VariantState.ts';
 import type { Long } from '@grpc/proto-loader';
 
@@ -43,7 +42,6 @@ export interface Status {
   'switches'?: (number | string | Long);
   'memoryMib'?: (number | string);
   'serviceTimes'?: (_variscale_switcher_v1_ServiceTime)[];
-  'confidence'?: (_variscale_switcher_v1_Histogram | null);
   'variants'?: (_variscale_switcher_v1_VariantState)[];
   /**
    * Can't be loaded now: there is no model file of theirs in the model folder. Earlier versions don't say.
@@ -87,7 +85,6 @@ export interface Status__Output {
   'switches': (number);
   'memoryMib': (number);
   'serviceTimes': (_variscale_switcher_v1_ServiceTime__Output)[];
-  'confidence': (_variscale_switcher_v1_Histogram__Output | null);
   'variants': (_variscale_switcher_v1_VariantState__Output)[];
   /**
    * Can't be loaded now: there is no model file of theirs in the model folder. Earlier versions don't say.
