@@ -16,7 +16,7 @@ const USUAL_SHARE = 0.5;
 const LEFT_SHARE = 0.05;
 
 export interface RanBatch {
-  /** The variant's measurement for so many rows, in ms; 0: it was not measured. */
+  /** The variant's measurement for so many rows, in ms; 0: it was not measured, and the batch tells nothing of the machine. */
   readonly measuredMs: number;
   /** The model ran for so long. */
   readonly serviceMs: number;
@@ -57,7 +57,8 @@ export class BatchTimes {
   }
 
   ran({ measuredMs, serviceMs, tookMs, endedMs, wasLoading }: RanBatch): void {
-    if (!wasLoading && measuredMs > 0) this.#learnFactor(serviceMs / measuredMs, endedMs);
+    if (measuredMs <= 0) return;
+    if (!wasLoading) this.#learnFactor(serviceMs / measuredMs, endedMs);
     this.#delays.add(tookMs - this.#factor * measuredMs, tookMs, endedMs);
     this.#longestDelayMs = this.#delays.findDelayMs(LONGEST_SHARE);
     this.#usualDelayMs = this.#delays.findDelayMs(USUAL_SHARE);
