@@ -1,6 +1,7 @@
 import { Composer, type CST, type Document, isNode, isScalar, Lexer, LineCounter, Parser, visit } from "yaml";
 import { z } from "zod";
 import { type AccuracyEstimator, driftFileSchema } from "./accuracy-estimate.ts";
+import { withLearntThresholds } from "./confidence-threshold.ts";
 import { VariscaleError } from "./errors.ts";
 import { type FileIssue, formatIssue, issuesOf } from "./file-issue.ts";
 import type { LoadQuery } from "./load-query.ts";
@@ -265,7 +266,9 @@ function toStage(stage: StageFile, before: string | null, measurements: Measurem
     defaultVariant: stage.defaultVariant,
     ...(stage.votes && { votes: stage.votes }),
     golden: stage.golden,
-    ...(stage.accuracy && { accuracy: stage.accuracy }),
+    ...(stage.accuracy && {
+      accuracy: withLearntThresholds(stage.accuracy, stage.variants, measurements?.accuracy?.stages[stage.name]),
+    }),
     fanOut,
     variants: stage.variants.map(variant =>
       toVariant(variant, stage.name, isShaped ? stage.cores : null, measurements),

@@ -134,7 +134,9 @@ const signs = z.strictObject({
   thresholds: z
     .record(name, bound)
     .default({})
-    .describe("By variant: above it a row counts as right; learned from labels by average thresholded confidence"),
+    .describe(
+      "By variant: from it on a row counts as right, in the place of what `variscale profile` has learnt from labelled items",
+    ),
   range: z.strictObject({ min: bound, max: bound }).optional().describe("What every number must lie in"),
   rowLength: z.int().min(1).max(1e9).optional().describe("Numbers that every row must have"),
   classes: z

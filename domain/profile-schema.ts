@@ -123,6 +123,18 @@ const proportion = z.strictObject({
   interval: z.tuple([share, share]).optional().describe("95 % confidence interval"),
 });
 
+const stageProportion = z.strictObject({
+  ...proportion.shape,
+  confidenceThreshold: z
+    .number()
+    .min(-1e30)
+    .max(1e30)
+    .optional()
+    .describe(
+      "Where the stage has `accuracy.confidence`: as many items have a less confident row than this as are wrong",
+    ),
+});
+
 const combination = z.strictObject({
   variants: z.record(name, name).describe("The variant of every stage"),
   ...proportion.shape,
@@ -191,7 +203,10 @@ export const measurementsSchema = z.strictObject({
     ),
   accuracy: z
     .strictObject({
-      stages: z.record(name, z.record(name, proportion)).default({}).describe("Accuracy of a variant on right inputs"),
+      stages: z
+        .record(name, z.record(name, stageProportion))
+        .default({})
+        .describe("Accuracy of a variant on right inputs"),
       combinations: z.array(combination).max(100_000).default([]),
       received: z
         .array(received)

@@ -1,3 +1,4 @@
+import { confidenceThreshold } from "../domain/confidence-threshold.ts";
 import type { Signals } from "../domain/correctness-model.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { MeasurementsInput } from "../domain/profile-schema.ts";
@@ -22,6 +23,11 @@ export interface ItemResult {
   }[];
   /** Whether a variant was right on right inputs: by stage, then variant. */
   readonly stages: Readonly<Record<string, Readonly<Record<string, boolean>>>>;
+  /**
+   * The least confidence of a stage's rows on right inputs: by stage, then variant. Missing where the pipeline file does not say what a
+   * confidence is.
+   */
+  readonly confidences?: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** Rows of a stage and of its upstream stage: by stage, then variant of the upstream stage; `ENTRY` and one request where it has none. */
   readonly fanOut: Readonly<Record<string, Readonly<Record<string, { readonly rows: number; readonly of: number }>>>>;
 }
@@ -40,7 +46,12 @@ export function accuracyOf(pipeline: Pipeline, results: readonly ItemResult[]): 
   const stages = pipeline.stages.map(stage => {
     const variants = stage.variants.map(variant => {
       const right = results.filter(result => result.stages[stage.name]?.[variant.name]).length;
-      return [variant.name, proportion(right, results.length)] as const;
+      const threshold = learnThreshold(results, stage.name, variant.name);
+      const measured = {
+        ...proportion(right, results.length),
+        ...(threshold !== null && { confidenceThreshold: threshold }),
+      };
+      return [variant.name, measured] as const;
     });
     return [stage.name, Object.fromEntries(variants)] as const;
   });
@@ -59,6 +70,15 @@ export function accuracyOf(pipeline: Pipeline, results: readonly ItemResult[]): 
     combinations,
     received: receivedOf(pipeline, combinationsOf(pipeline), results),
   };
+}
+
+/** An item counts by its least confident row: what is wrong of it is most likely that one. Null: no item has a confidence. */
+function learnThreshold(results: readonly ItemResult[], stage: string, variant: string): number | null {
+  const known = results.flatMap(({ confidences, stages }) => {
+    const confidence = confidences?.[stage]?.[variant];
+    return confidence === undefined ? [] : [{ confidence, right: stages[stage]?.[variant] === true }];
+  });
+  return known.length === 0 ? null : confidenceThreshold(known);
 }
 
 /** Stands for the upstream variant of a stage that has no upstream stage: no variant has an empty name. */

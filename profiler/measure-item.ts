@@ -1,4 +1,5 @@
-import type { Pipeline } from "../domain/pipeline.ts";
+import { findConfidence } from "../domain/confidence-threshold.ts";
+import type { Pipeline, Stage } from "../domain/pipeline.ts";
 import { checkRows } from "../gateway/infer-codec.ts";
 import { signalsOf } from "../gateway/signals.ts";
 import type { Evaluation, LabelledItem, PipelineCode, Row, StageCode } from "../gateway/stage.ts";
@@ -26,7 +27,7 @@ export async function measureItem(bench: ItemBench, item: LabelledItem): Promise
     const rowsOf: Record<string, number> = {};
     const stagesRight: boolean[] = [];
     for (const [s, stage] of bench.pipeline.stages.entries()) {
-      const rows = await runStage(bench, context, s, combination[s] ?? "", memo);
+      const { length: rows } = await runStage(bench, context, s, combination[s] ?? "", memo);
       stagesRight.push(bench.evaluation.stageCorrect(context, item.label, stage.name));
       const upstream = bench.pipeline.stages.findIndex(other => other.name === stage.upstream);
       const upstreamVariant = upstream < 0 ? ENTRY : (combination[upstream] ?? ENTRY);
@@ -46,7 +47,7 @@ export async function measureItem(bench: ItemBench, item: LabelledItem): Promise
     const { correct, partsCorrect, parts } = bench.evaluation.score(parsed(response), item.label);
     combinations.push({ correct, partsCorrect, parts, signals: signalsOf(bench.code, context), stagesRight });
   }
-  return { id: item.id, combinations, stages: await measureStages(bench, item, memo), fanOut };
+  return { id: item.id, combinations, ...(await measureStages(bench, item, memo)), fanOut };
 }
 
 /** Among the combinations that are the same before stage `index`, so that its rows are counted once. */
@@ -54,18 +55,40 @@ function isFirstOfPrefix(pipeline: Pipeline, combination: Combination, index: nu
   return pipeline.stages.every((stage, s) => s < index || combination[s] === stage.variants[0]?.name);
 }
 
-async function measureStages(bench: ItemBench, item: LabelledItem, memo: Memo): Promise<ItemResult["stages"]> {
+async function measureStages(
+  bench: ItemBench,
+  item: LabelledItem,
+  memo: Memo,
+): Promise<Required<Pick<ItemResult, "stages" | "confidences">>> {
   const stages: Record<string, Record<string, boolean>> = {};
+  const confidences: Record<string, Record<string, number>> = {};
   for (const [s, stage] of bench.pipeline.stages.entries()) {
     const variants: Record<string, boolean> = {};
+    const sure: Record<string, number> = {};
     for (const variant of stage.variants) {
       const context = await idealContext(bench, item, stage.name);
-      await runStage(bench, context, s, variant.name, memo);
+      const outputs = await runStage(bench, context, s, variant.name, memo);
       variants[variant.name] = bench.evaluation.stageCorrect(context, item.label, stage.name);
+      const confidence = findLeastConfidence(stage, outputs);
+      if (confidence !== null) sure[variant.name] = confidence;
     }
     stages[stage.name] = variants;
+    confidences[stage.name] = sure;
   }
-  return stages;
+  return { stages, confidences };
+}
+
+/** Null where the stage had no rows, or one of them has no confidence. */
+function findLeastConfidence({ accuracy }: Stage, outputs: readonly Row[]): number | null {
+  const kind = accuracy?.confidence;
+  if (!accuracy || !kind) return null;
+  let least = Number.POSITIVE_INFINITY;
+  for (const { [accuracy.output]: tensor } of outputs) {
+    if (!tensor || tensor.datatype === "FP16" || tensor.datatype === "BF16") return null;
+    const elements: Iterable<number | bigint> = tensor.data;
+    least = Math.min(least, findConfidence(Float64Array.from(elements, Number), kind) ?? Number.NaN);
+  }
+  return Number.isFinite(least) ? least : null;
 }
 
 /** The context that `stage` would have if all stages before it were right. */
@@ -79,21 +102,22 @@ export async function idealContext(
   return context;
 }
 
-/** @returns how many rows the stage had. */
+/** @returns the outputs of the stage's rows. */
 async function runStage(
   bench: ItemBench,
   context: unknown,
   index: number,
   variant: string,
   memo: Memo,
-): Promise<number> {
+): Promise<readonly Row[]> {
   const stage = bench.pipeline.stages[index];
-  if (!stage) return 0;
+  if (!stage) return [];
   const code = bench.code.stages[stage.name] as StageCode<unknown>;
   const rows: readonly Row[] = await code.rows(context);
   checkRows(stage.name, stage.contract, rows);
-  await code.collect(context, await bench.models.infer(stage.name, variant, rows, memo));
-  return rows.length;
+  const outputs = await bench.models.infer(stage.name, variant, rows, memo);
+  await code.collect(context, outputs);
+  return outputs;
 }
 
 function parsed(response: unknown): unknown {

@@ -127,6 +127,7 @@ function keyOf(pipeline: Pipeline, machine: Machine): string {
   const stages = pipeline.stages.map(({ name, cores, contract, dependsOn, variants, ...stage }) => ({
     ...{ name, cores, contract, dependsOn },
     ...{ defaultVariant: stage.defaultVariant, memoryMiB: stage.memoryMiB, golden: stage.golden },
+    ...(stage.accuracy && { output: stage.accuracy.output, confidence: stage.accuracy.confidence }),
     variants: variants.map(variant => [variant.name, variant.sha256 ?? [variant.url, variant.model]]),
   }));
   return createHash("sha256")

@@ -1,6 +1,8 @@
+import { type ConfidenceKind, findConfidence } from "../domain/confidence-threshold.ts";
 import { elementsOf } from "../runtime/tensor-data.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
 import { SequenceClasses } from "./sequence-classes.ts";
+import type { RungShare } from "./work-queue.ts";
 
 /** Upper bounds of the confidence histogram; the last bucket has none. */
 export const CONFIDENCE_BOUNDS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99] as const;
@@ -12,9 +14,11 @@ export type Assertion = (typeof ASSERTIONS)[number];
 export interface AccuracyConfig {
   /** An output of FP32, FP64 or a whole-number datatype with one or more numbers a row. */
   readonly output: string;
-  /** What a row's confidence is: its largest number, their mean, or the largest of their softmax; null: it has none. */
-  readonly confidence: "max" | "mean" | "softmax" | null;
-  /** Above it a row counts as right, by variant: learned from labels so that the share above is the accuracy (ATC, Garg et al., ICLR 2022). */
+  /** Null: rows have none. */
+  readonly confidence: ConfidenceKind | null;
+  /**
+   * From it on a row counts as right, by variant: learned from labels so that the share of those is the accuracy (ATC, Garg et al., ICLR 2022).
+   */
   readonly thresholds: Readonly<Record<string, number>>;
   /** What every number must lie in; null: anything. */
   readonly range: { readonly min: number; readonly max: number } | null;
@@ -25,16 +29,13 @@ export interface AccuracyConfig {
 }
 
 export interface VariantSignals {
-  /** Rows by bucket of confidence, one more than there are bounds. */
-  readonly confidence: readonly number[];
-  /** Rows above the variant's threshold, of those that were held against it. */
+  /** Rows at or above the variant's threshold, of those that were held against it. */
   readonly above: number;
   readonly held: number;
   readonly failed: Readonly<Record<Assertion, number>>;
 }
 
 class Tally {
-  readonly confidence = Array.from({ length: CONFIDENCE_BOUNDS.length + 1 }, () => 0);
   above = 0;
   held = 0;
   readonly failed: Record<Assertion, number> = { range: 0, shape: 0, flicker: 0, class_change: 0 };
@@ -57,62 +58,49 @@ export class AccuracySignals {
     return this.#tallies.get(variant) ?? new Tally();
   }
 
-  /** Of all variants together. */
-  confidence(): readonly number[] {
-    const sum = new Tally().confidence;
-    for (const { confidence } of this.#tallies.values())
-      for (const [i, count] of confidence.entries()) add(sum, i, count);
-    return sum;
-  }
-
-  /** The outputs of one request. `sequence`: its `sequence_id`; null: it belongs to none. */
-  observe(variant: string, outputs: readonly NamedTensor[], sequence: string | null): void {
+  /**
+   * Looks at the outputs of one request. Each row counts for the rung that served it, as a confidence means something else with each.
+   *
+   * @param shares the rungs that served the rows, in the order of the rows.
+   * @param sequence the request's `sequence_id`; null: it belongs to none.
+   */
+  observe(shares: readonly RungShare[], outputs: readonly NamedTensor[], sequence: string | null): void {
     const { output: name, rowLength } = this.#config;
     const output = outputs.find(candidate => candidate.name === name);
     if (!output || output.datatype === "BYTES" || output.datatype === "FP16" || output.datatype === "BF16") return;
-    let tally = this.#tallies.get(variant);
-    if (!tally) {
-      tally = new Tally();
-      this.#tallies.set(variant, tally);
-    }
     const numbers = Float64Array.from(elementsOf(output.datatype, output.bytes), Number);
     const rows = output.shape[0] ?? 0;
     const length = rows > 0 ? numbers.length / rows : 0;
-    if (rowLength !== null && length !== rowLength) tally.failed.shape += rows;
-    for (let row = 0; row < rows; row++)
-      this.#observeRow(tally, variant, numbers.subarray(row * length, (row + 1) * length), sequence);
+    let row = 0;
+    for (const share of shares) {
+      const tally = this.#tallyFor(share.variant);
+      if (rowLength !== null && length !== rowLength) tally.failed.shape += share.rows;
+      for (const end = Math.min(rows, row + share.rows); row < end; row++)
+        this.#observeRow(tally, share.variant, numbers.subarray(row * length, (row + 1) * length), sequence);
+    }
+  }
+
+  #tallyFor(variant: string): Tally {
+    const tally = this.#tallies.get(variant) ?? new Tally();
+    this.#tallies.set(variant, tally);
+    return tally;
   }
 
   #observeRow(tally: Tally, variant: string, row: Float64Array, sequence: string | null): void {
-    const { range, classes, thresholds } = this.#config;
+    const { range, classes, thresholds, confidence: kind } = this.#config;
     if (range && !row.every(value => value >= range.min && value <= range.max)) tally.failed.range++;
-    const confidence = this.#confidenceOf(row);
+    const confidence = kind && findConfidence(row, kind);
     if (confidence !== null) {
-      const bucket = CONFIDENCE_BOUNDS.findIndex(bound => confidence <= bound);
-      add(tally.confidence, bucket < 0 ? CONFIDENCE_BOUNDS.length : bucket, 1);
       this.#onConfidence(variant, confidence);
       const threshold = thresholds[variant];
       if (threshold !== undefined) {
         tally.held++;
-        if (confidence > threshold) tally.above++;
+        if (confidence >= threshold) tally.above++;
       }
     }
     if (!classes || sequence === null || row.length === 0) return;
     const change = this.#classes.next(sequence, argmax(row));
     if (change !== null) tally.failed[change]++;
-  }
-
-  /** Null: there is none, or it is no number. */
-  #confidenceOf(row: Float64Array): number | null {
-    if (row.length === 0 || this.#config.confidence === null) return null;
-    const largest = row[argmax(row)] ?? Number.NaN;
-    const sum = (values: Float64Array): number => values.reduce((all, value) => all + value, 0);
-    const found = {
-      max: () => largest,
-      mean: () => sum(row) / row.length,
-      softmax: () => 1 / sum(row.map(value => Math.exp(value - largest))),
-    }[this.#config.confidence]();
-    return Number.isFinite(found) ? found : null;
   }
 }
 
@@ -120,8 +108,4 @@ function argmax(row: Float64Array): number {
   let best = 0;
   for (let i = 1; i < row.length; i++) if ((row[i] ?? 0) > (row[best] ?? 0)) best = i;
   return best;
-}
-
-function add(counts: number[], at: number, count: number): void {
-  counts[at] = (counts[at] ?? 0) + count;
 }

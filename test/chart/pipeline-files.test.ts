@@ -35,6 +35,20 @@ const STAGE = {
   ],
 };
 
+/** The threshold of `own` stands in the pipeline file, which wins. */
+const LEARNT = {
+  apiVersion: "variscale.dev/v1alpha1",
+  kind: "PipelineMeasurements",
+  machine: {},
+  date: "2026-01-01T00:00:00Z",
+  stages: {},
+  accuracy: {
+    stages: {
+      score: { own: { accuracy: 0.9, confidenceThreshold: 0.5 }, other: { accuracy: 0.8, confidenceThreshold: 0.25 } },
+    },
+  },
+};
+
 function profileOf(latencyMs: number): object {
   const points = [1, 2].map(batch => ({ batch, latencyMs: latencyMs * batch, scv: 0.1 }));
   return { cores: 1, points, memoryMiB: 10, loadMs: 20 };
@@ -89,7 +103,10 @@ describe("the files of a pipeline in the chart", () => {
   it("tells switchers what the pipeline file says of them: drivers, profiles, golden inputs, signs of accuracy", () => {
     const objects = render(
       "--set=image.repository=r",
-      valuesOf({ slo: { latencyMs: 100 }, load: { source: "scores" }, stages: [STAGE] }),
+      valuesOf(
+        { slo: { latencyMs: 100 }, load: { source: "scores" }, measurements: "measured.json", stages: [STAGE] },
+        { measurements: JSON.stringify(LEARNT) },
+      ),
     );
     const pipeline = mount(objects, "variscale-scaler");
     const [stage] = pipeline.stages;
@@ -113,6 +130,7 @@ describe("the files of a pipeline in the chart", () => {
       modelClaims: undefined,
     });
     assert.deepEqual({ ...ofChart, queue: null }, { ...ofCommand, queue: null });
+    assert.deepEqual(ofChart.accuracy?.thresholds, { own: 0.7, other: 0.25 });
     assert.deepEqual(
       ofChart.variants.map(({ driver }) => driver),
       ["onnx", "remote", "emulated"],

@@ -81,6 +81,37 @@ describe("parsePipelineFile()", () => {
     assert.deepEqual(result.pipeline.overhead, { latencyMs: 3, cpuMs: 2 });
   });
 
+  it("takes thresholds of confidence that were learnt from labelled items, but for those that it says itself", () => {
+    const measurements = {
+      apiVersion: "variscale.dev/v1alpha1",
+      kind: "PipelineMeasurements",
+      machine: {},
+      date: "2026-01-01T00:00:00Z",
+      stages: {},
+      accuracy: {
+        stages: {
+          detect: {
+            heavy: { accuracy: 0.8, confidenceThreshold: 0.75 },
+            light: { accuracy: 0.6, confidenceThreshold: -2 },
+            gone: { accuracy: 0.5, confidenceThreshold: 0 },
+          },
+        },
+      },
+    };
+    const thresholdsWith = (written: object) => {
+      const text = edited(d => {
+        d.spec.stages[0].accuracy = { output: d.spec.stages[0].contract.outputs[0].name, ...written };
+      });
+      const result = parsePipelineFile(text, name =>
+        name === "measurements.json" ? JSON.stringify(measurements) : null,
+      );
+      assert.ok(result.ok, JSON.stringify(result));
+      return result.pipeline.stages[0]?.accuracy?.thresholds;
+    };
+    assert.deepEqual(thresholdsWith({}), { heavy: 0.75, light: -2 });
+    assert.deepEqual(thresholdsWith({ thresholds: { light: 0.5 } }), { heavy: 0.75, light: 0.5 });
+  });
+
   it("takes what is optional, and null where it is left out", () => {
     const result = parsePipelineFile(
       edited(d => {

@@ -3,7 +3,7 @@ import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import type { LabelledItem } from "../../gateway/stage.ts";
-import { fanOutOf, type ItemResult } from "../../profiler/item-result.ts";
+import { accuracyOf, fanOutOf, type ItemResult } from "../../profiler/item-result.ts";
 import { measureItems } from "../../profiler/measure-items.ts";
 import { readUnmeasured } from "../../profiler/read-unmeasured.ts";
 import { descendants } from "../cli/support/processes.ts";
@@ -57,6 +57,24 @@ describe("measureItems()", function () {
         [false, true, true, true],
       ],
     );
+  });
+
+  it("learns from which confidence on each variant is right as often as it was on the items", async () => {
+    const path = join(folder, "pipeline.yaml");
+    const text = readFileSync(path, "utf8");
+    const withSigns = text.replace(
+      "    - name: second",
+      "      accuracy: { output: y, confidence: max }\n    - name: second",
+    );
+    assert.notEqual(withSigns, text);
+    writeFileSync(path, withSigns);
+    const results = await measure(numbered(8));
+    // Twice the item's number, and one more with `light`, which is right on even numbers alone.
+    assert.deepEqual(results[2]?.confidences?.["first"], { light: 7, heavy: 6 });
+    const { first, second } = accuracyOf(readUnmeasured(path), results)?.stages ?? {};
+    assert.deepEqual([first?.["light"]?.accuracy, first?.["light"]?.confidenceThreshold], [0.5, 11]);
+    assert.deepEqual([first?.["heavy"]?.accuracy, first?.["heavy"]?.confidenceThreshold], [1, 2]);
+    assert.equal(second?.["heavy"]?.confidenceThreshold, undefined);
   });
 
   it("counts the rows that a request makes at the entry stage", async () => {

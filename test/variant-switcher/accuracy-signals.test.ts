@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { type AccuracyConfig, AccuracySignals, CONFIDENCE_BOUNDS } from "../../variant-switcher/accuracy-signals.ts";
+import { type AccuracyConfig, AccuracySignals } from "../../variant-switcher/accuracy-signals.ts";
 import { SequenceClasses } from "../../variant-switcher/sequence-classes.ts";
-import { ScalerStub } from "../support/scaler-stub.ts";
-import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
+import { affineConfig, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
 
 const CONFIG: AccuracyConfig = {
   output: "y",
@@ -22,9 +21,10 @@ function output(rows: readonly (readonly number[])[]) {
 
 describe("AccuracySignals", () => {
   it("counts rows by confidence, those above the variant's threshold, and failed assertions", () => {
-    const signals = new AccuracySignals(CONFIG);
+    const told: [string, number][] = [];
+    const signals = new AccuracySignals(CONFIG, (...one) => told.push(one));
     signals.observe(
-      "a",
+      [{ variant: "a", rows: 3 }],
       output([
         [0.25, 0.75],
         [0.5, 0.5],
@@ -32,27 +32,52 @@ describe("AccuracySignals", () => {
       ]),
       null,
     );
-    signals.observe("b", output([[0.05, 0.01]]), null);
-    signals.observe("b", output([[1, 0, 0]]), null);
+    signals.observe([{ variant: "b", rows: 1 }], output([[0.05, 0.01]]), null);
+    signals.observe([{ variant: "b", rows: 1 }], output([[1, 0, 0]]), null);
     const a = signals.of("a");
     assert.deepEqual([a.above, a.held], [2, 3]);
     assert.deepEqual(a.failed, { range: 1, shape: 0, flicker: 0, class_change: 0 });
-    const bucket = (confidence: number) => CONFIDENCE_BOUNDS.findIndex(bound => confidence <= bound);
-    assert.equal(a.confidence[bucket(0.75)], 1);
-    assert.equal(a.confidence[bucket(0.5)], 1);
-    assert.equal(a.confidence.at(-1), 1);
     const b = signals.of("b");
-    assert.deepEqual([b.held, b.failed.shape, b.confidence[0]], [0, 1, 1]);
-    assert.equal(
-      signals.confidence().reduce((sum, count) => sum + count, 0),
-      5,
+    assert.deepEqual([b.held, b.failed.shape], [0, 1]);
+    assert.deepEqual(told, [
+      ["a", 0.75],
+      ["a", 0.5],
+      ["a", 2],
+      ["b", Math.fround(0.05)],
+      ["b", 1],
+    ]);
+  });
+
+  it("counts each row for the rung that served it", () => {
+    const told: [string, number][] = [];
+    const signals = new AccuracySignals({ ...CONFIG, thresholds: { heavy: 0.9, light: 0.5 } }, (...one) =>
+      told.push(one),
+    );
+    const rows = [
+      [0, 0.625],
+      [0, 0.625],
+      [0, 0.625],
+      [0, 7],
+    ];
+    const shares = [
+      { variant: "heavy", rows: 1 },
+      { variant: "light", rows: 3 },
+    ];
+    signals.observe(shares, output(rows), null);
+    const [heavy, light] = [signals.of("heavy"), signals.of("light")];
+    // A confidence that the heavy one is wrong with is one that the light one is right with.
+    assert.deepEqual([heavy.above, heavy.held, light.above, light.held], [0, 1, 3, 3]);
+    assert.deepEqual([heavy.failed.range, light.failed.range], [0, 1]);
+    assert.deepEqual(
+      told.map(([variant]) => variant),
+      ["heavy", "light", "light", "light"],
     );
   });
 
   it("takes the mean, or the largest of the softmax", () => {
     const confidence = (kind: "mean" | "softmax", row: readonly number[]) => {
       const signals = new AccuracySignals({ ...CONFIG, confidence: kind, thresholds: { v: 0.6 } });
-      signals.observe("v", output([row]), null);
+      signals.observe([{ variant: "v", rows: 1 }], output([row]), null);
       return signals.of("v").above === 1;
     };
     assert.equal(confidence("mean", [1, 0.3]), true);
@@ -61,14 +86,14 @@ describe("AccuracySignals", () => {
     assert.equal(confidence("softmax", [3, 3]), false);
   });
 
-  it("counts each row in one bucket at most, whatever the numbers are", () => {
+  it("tells the confidence of each row once at most, whatever the numbers are", () => {
     const rows = fc.array(fc.array(fc.float(), { minLength: 2, maxLength: 2 }), { minLength: 1, maxLength: 9 });
     fc.assert(
       fc.property(rows, fc.constantFrom("max", "mean", "softmax"), (list, confidence) => {
-        const signals = new AccuracySignals({ ...CONFIG, confidence });
-        signals.observe("a", output(list), "1");
-        const { confidence: counts, held, above } = signals.of("a");
-        const counted = counts.reduce((sum, count) => sum + count, 0);
+        let counted = 0;
+        const signals = new AccuracySignals({ ...CONFIG, confidence }, () => counted++);
+        signals.observe([{ variant: "a", rows: list.length }], output(list), "1");
+        const { held, above } = signals.of("a");
         assert.ok(counted <= list.length && held === counted && above <= held);
       }),
     );
@@ -94,16 +119,10 @@ describe("SequenceClasses", () => {
 });
 
 describe("a switcher that watches its answers", () => {
-  it("has counters of it, and reports the confidence to the scaler", async () => {
+  it("has counters of it", async () => {
     const folder = new TestFolder();
-    const scaler = await ScalerStub.start();
     const accuracy = { output: "y", confidence: "max", thresholds: { a: 7 }, range: { min: 0, max: 9 }, classes: true };
-    const switcher = await TestSwitcher.startReady(
-      affineConfig(folder.path, { accuracy, scalerAddress: scaler.address }),
-      {
-        firstWordMs: 50,
-      },
-    );
+    const switcher = await TestSwitcher.startReady(affineConfig(folder.path, { accuracy }));
     try {
       await switcher.infer([0, 4]);
       // The first of two elements is the larger one, or the second.
@@ -125,13 +144,8 @@ describe("a switcher that watches its answers", () => {
       assert.equal(line("atc_rows_total", 'above="false"'), 4);
       const counted = /confidence_rows_bucket\{le="\+Inf",stage="affine",variant="a"\} (\d+)/.exec(metrics)?.[1];
       assert.equal(counted, "5");
-      await until(
-        () => (scaler.statuses.at(-1)?.confidence?.counts ?? []).reduce((a, b) => a + b, 0) === 5,
-        "reported",
-      );
     } finally {
       await switcher.close();
-      scaler.stop();
       folder.delete();
     }
   });

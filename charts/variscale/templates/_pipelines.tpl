@@ -187,14 +187,24 @@ configMap:
 {{/* What a switcher of the stage is told at its start, beside its flags. */}}
 {{- define "variscale.switcherConfig" -}}
 {{- $profiles := dig "stages" .stage.name dict .measurements -}}
+{{- $accuracies := dig "accuracy" "stages" .stage.name dict .measurements -}}
 {{- $variants := list -}}
+{{- $thresholds := dict -}}
 {{- range .stage.variants -}}
+{{- $learnt := get $accuracies .name | default dict -}}
+{{- if hasKey $learnt "confidenceThreshold" -}}
+{{- $_ := set $thresholds .name (get $learnt "confidenceThreshold") -}}
+{{- end -}}
 {{- $profile := get $profiles .name | default (.profile | default dict) -}}
 {{- $points := list -}}
 {{- range get $profile "points" | default list -}}
 {{- $points = append $points (pick . "batch" "latencyMs" "scv") -}}
 {{- end -}}
 {{- $variants = append $variants (dict "name" .name "driver" (.driver | default "onnx") "model" .model "sha256" .sha256 "url" .url "loadMs" (get $profile "loadMs" | default nil) "memoryMiB" (get $profile "memoryMiB" | default nil) "points" $points) -}}
+{{- end -}}
+{{- $accuracy := .stage.accuracy -}}
+{{- if $accuracy -}}
+{{- $accuracy = merge (dict "thresholds" (merge dict (get $accuracy "thresholds" | default dict) $thresholds)) $accuracy -}}
 {{- end -}}
 {{- dict
   "pipeline" (pick .pipeline "namespace" "name")
@@ -208,7 +218,7 @@ configMap:
   "host" "0.0.0.0"
   "stateFile" "/var/lib/variscale/assignment.json"
   "golden" (.stage.golden | default list)
-  "accuracy" .stage.accuracy
+  "accuracy" $accuracy
 | toYaml -}}
 {{- end -}}
 
