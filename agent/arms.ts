@@ -1,30 +1,25 @@
-import { SETTINGS } from "../control/settings.ts";
 import { type Tuning, UNTUNED } from "../control/tuning.ts";
 import type { Objective } from "../domain/pipeline-schema.ts";
 import { type AgentLimits, allowedQuantiles } from "./limits.ts";
 
-const HYSTERESES = [0, 0.005, 0.01, 0.03];
 /** In steps of half a decade. */
 const FACTORS = [1 / 10, 10 ** -0.5, 1, 10 ** 0.5, 10];
 
 /**
- * Tunings that a search tries, without the default itself: every forecast quantile, hysteresis, weight of cores and weight of a switch that the
- * limits allow, in a random order.
+ * Tunings that a search tries, without the default itself: every forecast quantile, weight of cores and weight of a switch that the limits allow,
+ * in a random order.
  */
 export function armsOf(weights: Objective["weights"], limits: AgentLimits, random: () => number): readonly Tuning[] {
   const factors = FACTORS.filter(factor => factor <= limits.weightFactor && factor >= 1 / limits.weightFactor);
-  const hystereses = HYSTERESES.filter(hysteresis => hysteresis <= limits.mostHysteresis);
   const arms: Tuning[] = [];
   for (const forecastQuantile of allowedQuantiles(limits))
-    for (const hysteresis of [SETTINGS.hysteresis, ...hystereses])
-      for (const cost of weights.cost > 0 ? factors : [1])
-        for (const change of weights.switch > 0 ? factors : [1])
-          arms.push({
-            ...UNTUNED,
-            forecastQuantile,
-            hysteresis,
-            weights: { ...weights, cost: weights.cost * cost, switch: weights.switch * change },
-          });
+    for (const cost of weights.cost > 0 ? factors : [1])
+      for (const change of weights.switch > 0 ? factors : [1])
+        arms.push({
+          ...UNTUNED,
+          forecastQuantile,
+          weights: { ...weights, cost: weights.cost * cost, switch: weights.switch * change },
+        });
   return shuffled(arms, random);
 }
 

@@ -17,11 +17,6 @@ const weightsSchema = z.strictObject({
     .refine(weights => Object.keys(weights).length > 0, "must have at least one weight"),
 });
 
-const hysteresisSchema = z.strictObject({
-  kind: z.literal("hysteresis"),
-  hysteresis: z.number().min(0).max(1).describe("gain of the objective below which variants stay as they are"),
-});
-
 const quantileSchema = z.strictObject({
   kind: z.literal("forecastQuantile"),
   quantile: z.number().min(0).max(1).describe("of the forecast that is planned for"),
@@ -60,7 +55,6 @@ const configurationChangeSchema = z.strictObject({
 /** What an agent may propose. */
 export const changeSchema = z.discriminatedUnion("kind", [
   weightsSchema,
-  hysteresisSchema,
   quantileSchema,
   pinsSchema,
   configurationChangeSchema,

@@ -4,14 +4,12 @@ import { QUANTILES } from "../domain/load.ts";
 export interface AgentLimits {
   /** Weights stay within this factor of the user's, both ways. */
   readonly weightFactor: number;
-  readonly mostHysteresis: number;
   /** A lower quantile means plans that hold less often. One of QUANTILES. */
   readonly leastQuantile: number;
 }
 
 export const DEFAULT_LIMITS: AgentLimits = {
   weightFactor: 10,
-  mostHysteresis: 0.05,
   /** What plans are made for without an agent. */
   leastQuantile: 0.95,
 };

@@ -30,7 +30,6 @@ export function shownState(situation: Situation, limits: AgentLimits): unknown {
     operatorPins: pins.map(boundedPin),
     mayPropose: {
       weights: `each within a factor of ${limits.weightFactor} of the user's`,
-      hysteresis: `0 to ${limits.mostHysteresis}`,
       forecastQuantile: allowedQuantiles(limits),
       pins: "variant, batch or replicas of a stage that no operator has pinned",
       configuration: "variant, batch and replicas of every stage, for the next interval",

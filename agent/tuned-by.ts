@@ -15,10 +15,6 @@ export function tunedBy(situation: Situation, change: Change, limits: AgentLimit
   switch (change.kind) {
     case "weights":
       return weighted(situation, change.weights, limits);
-    case "hysteresis":
-      return change.hysteresis <= limits.mostHysteresis
-        ? { tuning: { ...tuning, hysteresis: change.hysteresis } }
-        : { refused: `hysteresis: must be at most ${limits.mostHysteresis} (is: ${change.hysteresis})` };
     case "forecastQuantile": {
       const allowed = allowedQuantiles(limits);
       return allowed.includes(change.quantile)

@@ -11,7 +11,7 @@ const WHOLE = { training: 8, unseen: 16, length: 600 };
 const SHORT = { training: 2, unseen: 2, length: 120 };
 
 /**
- * What a search over forecast quantile, hysteresis and weights gains on loads that it has not seen, against the defaults, in percent of their
+ * What a search over forecast quantile and weights gains on loads that it has not seen, against the defaults, in percent of their
  * utility by the pipeline's own objective. Where the training loads show no gain beyond chance the defaults stay, and the gain is nought.
  */
 export async function agentGain(): Promise<Figure> {
@@ -33,7 +33,7 @@ export async function agentGain(): Promise<Figure> {
     gains.push(...tuned.gains.map(gain => (tuned.isTaken ? percent * gain : 0)));
     const { low, high, mean } = tuned.unseen;
     const found = tuned.best
-      ? `quantile ${tuned.best.forecastQuantile}, hysteresis ${tuned.best.hysteresis}, core × ${round((tuned.best.weights?.cost ?? 0) / pipeline.objective.weights.cost)}, switch × ${round((tuned.best.weights?.switch ?? 0) / pipeline.objective.weights.switch)}`
+      ? `quantile ${tuned.best.forecastQuantile}, core × ${round((tuned.best.weights?.cost ?? 0) / pipeline.objective.weights.cost)}, switch × ${round((tuned.best.weights?.switch ?? 0) / pipeline.objective.weights.switch)}`
       : "nothing";
     texts.push(
       `${name} at ${round(tuned.rps)} rps: ${found}, ${tuned.isTaken ? "taken" : "not taken"} (on training loads ${round(percent * tuned.trained.mean)} %, from ${round(percent * tuned.trained.low)}); on unseen loads ${round(percent * mean)} % (${round(percent * low)} to ${round(percent * high)}), SLO missed by ${round(100 * tuned.ofBest.violations)} % of requests against ${round(100 * tuned.ofDefault.violations)} %`,

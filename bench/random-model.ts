@@ -53,7 +53,7 @@ function change(pipeline: Pipeline, random: () => number): object {
     batch: pick([1, 2, 4, 8, 16, 64]),
     replicas: Math.floor(random() * (stage.replicas.max + 4)),
   });
-  switch (pick(["weights", "hysteresis", "forecastQuantile", "pins", "configuration", "configuration"])) {
+  switch (pick(["weights", "forecastQuantile", "pins", "configuration", "configuration"])) {
     case "weights":
       return {
         kind: "weights",
@@ -62,8 +62,6 @@ function change(pipeline: Pipeline, random: () => number): object {
           accuracy: weights.accuracy * 10 ** (2 * random() - 1),
         },
       };
-    case "hysteresis":
-      return { kind: "hysteresis", hysteresis: 0.1 * random() };
     case "forecastQuantile":
       return { kind: "forecastQuantile", quantile: pick([0.5, 0.9, 0.95, 0.99, 2]) };
     case "pins":

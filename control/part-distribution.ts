@@ -3,7 +3,7 @@ import type { SwitcherView } from "./switcher-view.ts";
 
 /** Which part of a stage each of its switchers is to serve. */
 export interface Distribution {
-  readonly partOf: (view: SwitcherView) => Part;
+  readonly choosePart: (view: SwitcherView) => Part;
   /** For a switcher that connects. */
   readonly newcomer: Part;
 }
@@ -14,14 +14,14 @@ export interface Distribution {
  *
  * @param toldVariant what a pod was told to serve last; undefined: nothing.
  */
-export function distributed(
+export function distributeParts(
   parts: readonly Part[],
   views: readonly SwitcherView[],
   toldVariant: (pod: string) => string | undefined,
 ): Distribution | null {
   const [first] = parts;
   if (!first) return null;
-  if (parts.length === 1) return { partOf: () => first, newcomer: first };
+  if (parts.length === 1) return { choosePart: () => first, newcomer: first };
   const missing = new Map(parts.map(part => [part, part.replicas]));
   const taken = new Map<string, Part>();
   const take = (view: SwitcherView, part: Part): void => {
@@ -44,5 +44,5 @@ export function distributed(
     // Nothing is missing: it stays what it is until it is given back.
     take(view, own && (missing.get(target) ?? 0) <= 0 ? own : target);
   }
-  return { partOf: view => taken.get(view.pod) ?? first, newcomer: most() };
+  return { choosePart: view => taken.get(view.pod) ?? first, newcomer: most() };
 }

@@ -1,23 +1,22 @@
 import { replicasOf, servedNames } from "../domain/configuration.ts";
-import type { Forecast } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
-import { configurationOf, type Reason } from "../domain/plan.ts";
+import { configurationOf, type Plan, type Reason } from "../domain/plan.ts";
 import { votesOf } from "../optimizer/composite.ts";
+import { evaluate, isFeasible } from "../optimizer/evaluate.ts";
 import { type Given, type GivenTrial, givenOf } from "../optimizer/given.ts";
 import { optimize } from "../optimizer/optimize.ts";
 import { POLICIES } from "../optimizer/policies.ts";
 import type { Problem, StagePin } from "../optimizer/problem.ts";
 import { leadMs, stuckCap } from "./actuation.ts";
 import type { ControlState, Demand, Recommendation, Trial } from "./control-state.ts";
-import { type DemandLevels, decide, withReason } from "./decide.ts";
 import { extremeDemands, mostRisenRps } from "./demand-window.ts";
 import { excludeBelowFloors, excludedVariants, keepPossiblePins, notInstalled } from "./excluded.ts";
 import { demandRps, isFloored } from "./floor.ts";
 import { quarantinedVariants } from "./quarantine.ts";
-import { risenRps, withRise } from "./rise.ts";
+import { addReason, risenRps, withRise } from "./rise.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
-import { forecastRps, hysteresisOf, isTuned, UNTUNED, withTunedPins } from "./tuning.ts";
+import { forecastRps, isTuned, UNTUNED, withTunedPins } from "./tuning.ts";
 
 type Planned = Pick<
   ControlState,
@@ -54,22 +53,20 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
   const planInputs = `${JSON.stringify([untuned.pins, untuned.excluded, untuned.bounds, untuned.limits])}${tunedPins}${rows}${outlineOf(input.pipeline)}`;
   const kept = { ...state, demands, lastArrivalMs };
   if (!input.forecast) {
-    return { ...kept, planReasons: state.plan ? withReason(state.planReasons, "held_no_data") : state.planReasons };
+    return { ...kept, planReasons: state.plan ? addReason(state.planReasons, "held_no_data") : state.planReasons };
   }
   if (!isDue(state, untuned.rateRps, planInputs, input, nowMs)) return kept;
   const problem = withTunedPins(untuned, tuning);
   const recommendations = withRecommendation(state.recommendations, problem, nowMs);
   const recommended = mostOf(recommendations);
-  const levels = demandOf(demands, input.forecast);
-  const isRisen = state.planReasons.includes("rising");
-  const decided = decide({ ...problem, recommended }, levels, hysteresisOf(tuning), isRisen);
-  if (decided === null)
-    return { ...kept, recommendations, planReasons: withReason(state.planReasons, "held_hysteresis") };
-  const { plan, reasons } = withRise(problem, decided, mostRisenRps(demands));
+  const best = optimize({ ...problem, recommended });
+  if (isExcursion(problem, best, demands))
+    return { ...kept, recommendations, planReasons: addReason(state.planReasons, "held_excursion") };
+  const plan = withRise(problem, best, mostRisenRps(demands));
   const decisions = state.decisions + 1;
   return {
     plan,
-    planReasons: [...new Set([...reasons, ...reasonsOf(problem, { ...state, demands }, input, nowMs)])],
+    planReasons: [...new Set([...plan.reasons, ...reasonsOf(problem, { ...state, demands }, input, nowMs)])],
     planAtMs: nowMs,
     decisionId: `d-${input.epoch}-${decisions}`,
     planInputs,
@@ -78,6 +75,33 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
     recommendations,
     lastArrivalMs,
   };
+}
+
+/**
+ * Whether the demand is higher for a moment alone, which the current configuration lives through: it holds at what was asked for all the time, and
+ * at what is asked for now it has capacity left and answers no fewer requests right and in time than lighter variants would. They would stay for
+ * an interval, and take the heavier ones from replicas that go lighter by themselves where they must.
+ */
+function isExcursion(problem: Problem, best: Plan, demands: readonly Demand[]): boolean {
+  const { current, pipeline, pins } = problem;
+  if (!current || POLICIES[pipeline.objective.policy].replicas === "hpa") return false;
+  const variants = Object.entries(servedNames(current));
+  const goal = servedNames(configurationOf(best));
+  if (variants.every(([stage, variant]) => goal[stage] === variant)) return false;
+  const rates = demands.map(({ rateRps }) => rateRps);
+  if (!isFeasible({ ...problem, rateRps: Math.min(...rates) }, current)) return false;
+  const same = variants.map(([stage, variant]) => ({ stage, variant, batch: null, replicas: null }));
+  if (optimize({ ...problem, pins: [...pins, ...same], runnerUp: false }).feasible) return false;
+  const relaxed = {
+    ...pipeline,
+    slo: { ...pipeline.slo, quantile: 0.5 },
+    objective: {
+      ...pipeline.objective,
+      utilisation: Math.max(pipeline.objective.utilisation, SETTINGS.overrunUtilisation),
+    },
+  };
+  const now = evaluate({ ...problem, pipeline: relaxed, rateRps: rates.at(-1) ?? 0 }, current);
+  return now.feasible && now.effectiveAccuracy >= best.effectiveAccuracy;
 }
 
 /** What a plan that is made now is made with. */
@@ -138,11 +162,6 @@ function withDemand(demands: readonly Demand[], input: TickInput, nowMs: number)
   const risen = risenRps(input.forecast, forecastRps(input.forecast, tuning));
   const demand = { atMs: nowMs, rateRps: demandRps(input.forecast, tuning) };
   return extremeDemands([...recent, { ...demand, ...(risen !== null && { risenRps: risen }) }]);
-}
-
-function demandOf(demands: readonly Demand[], { steadyRps = null }: Forecast): DemandLevels {
-  const rates = demands.map(demand => demand.rateRps);
-  return { nowRps: rates.at(-1) ?? 0, sustainedRps: Math.min(...rates), steadyRps };
 }
 
 /** What a plan that is made now would be the answer to. */

@@ -6,11 +6,10 @@ import {
   servedName,
 } from "../domain/configuration.ts";
 import { type Forecast, MAX_RATE_RPS } from "../domain/load.ts";
-import { configurationOf, type Plan } from "../domain/plan.ts";
+import { configurationOf, type Plan, type Reason } from "../domain/plan.ts";
 import { evaluate, isFeasible } from "../optimizer/evaluate.ts";
 import { optimize } from "../optimizer/optimize.ts";
 import type { Problem, StagePin } from "../optimizer/problem.ts";
-import { type Decision, inPlaceOf, withReason } from "./decide.ts";
 
 /**
  * The rate that a load which has outrun its forecast goes on to if it rises as it did; null: it has not. Worked: 10 rps were forecast, 18 come
@@ -21,20 +20,33 @@ export function risenRps({ reactiveRps, riseRps = 0 }: Forecast, forecastRps: nu
 }
 
 /**
- * The decision with the replicas, as far as there may be so many, that a load needs which goes on rising: an HPA that looks now brings what
+ * The plan with the replicas, as far as there may be so many, that a load needs which goes on rising: an HPA that looks now brings what
  * serves when they are ready, and looks again long after. Variants and batches stay: a rise may be chance, which costs replicas for a while.
  *
  * @param rateRps what the load goes on to, or would have from a rise within the hold window.
  */
-export function withRise(problem: Problem, decision: Decision, rateRps: number): Decision {
-  const { plan, reasons } = decision;
-  if (rateRps <= problem.rateRps || !plan.feasible) return decision;
+export function withRise(problem: Problem, plan: Plan, rateRps: number): Plan {
+  if (rateRps <= problem.rateRps || !plan.feasible) return plan;
   const pins = [...problem.pins, ...pinsOf(plan)];
   const wanted = configurationOf(optimize({ ...problem, rateRps, pins, runnerUp: false }));
   const taken = mostRaised(problem, configurationOf(plan), wanted);
-  if (taken === null) return decision;
-  const others = reasons.filter(reason => reason !== "optimal");
-  return { plan: inPlaceOf(plan, taken), reasons: withReason(others, "rising") };
+  if (taken === null) return plan;
+  const { stages, objective, accuracy, cores, latencyMs, binding } = plan;
+  const lost = Math.max(0, objective - taken.objective);
+  const others = plan.reasons.filter(reason => reason !== "optimal");
+  return {
+    ...taken,
+    reasons: addReason(others, "rising"),
+    optimal: false,
+    gap: lost + plan.gap,
+    binding,
+    runnerUp: { stages, objective, accuracy, cores, latencyMs },
+  };
+}
+
+/** The reasons with one more, if it is not among them. */
+export function addReason(reasons: readonly Reason[], reason: Reason): readonly Reason[] {
+  return reasons.includes(reason) ? reasons : [...reasons, reason];
 }
 
 /**

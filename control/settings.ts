@@ -4,8 +4,6 @@ export const SETTINGS = {
   forecastQuantile: 2,
   /** Demand above what was planned for by this factor is planned for at once, without waiting for the interval. */
   surgeFactor: 1.1,
-  /** A plan is no better than the current one unless its objective is higher by this much, beside what the switch itself costs. */
-  hysteresis: 0.002,
   /** The current variants are left at once only where the demand takes more of their capacity than this. */
   overrunUtilisation: 0.95,
   /** Capacities that differ by less than this share are equal. */

@@ -6,7 +6,8 @@ import { asking, initialActuation } from "./actuation.ts";
 import { type AssignmentIssuer, assignmentIssuer, NEWCOMER } from "./assignments/assignment-issuer.ts";
 import type { StageBoard } from "./board.ts";
 import type { ControlState } from "./control-state.ts";
-import { type Move, movesOf } from "./moves.ts";
+import { excludedVariants, keepPossiblePins } from "./excluded.ts";
+import { type Move, planMoves } from "./moves.ts";
 import { SETTINGS } from "./settings.ts";
 import type { SwitcherView } from "./switcher-view.ts";
 import type { TickInput } from "./tick-input.ts";
@@ -18,13 +19,14 @@ export interface Transition {
 }
 
 /**
- * Make-before-break: moves every stage towards its goal without ever having less capacity than the demand that was planned for.
- * Replicas are given back only when lighter variants are served. Where replicas serve one variant each, heavier ones are assigned pod
- * by pod, as far as the capacity that remains allows. In shadow mode nothing moves.
+ * Moves every stage towards its goal. Replicas are made before they are broken: those that are planned no more are given back only when the others
+ * serve what is planned with fewer. In shadow mode nothing moves.
  */
 export function transition(state: ControlState, input: TickInput, nowMs: number): Transition {
-  const moves = state.plan ? movesOf(state, input, state.plan) : {};
-  const issuer = assignmentIssuer(state, input, nowMs);
+  const excluded = excludedVariants(state, input.pipeline, nowMs);
+  const pins = keepPossiblePins(input.pins, excluded);
+  const moves = state.plan ? planMoves(state, input, state.plan, pins) : {};
+  const issuer = assignmentIssuer(state, input, { pins, excluded });
   const reasons = new Set<Reason>();
   const actuations: Record<string, ControlState["actuations"][string]> = {};
   const stages = input.pipeline.stages.map((stage): StageBoard => {
@@ -35,7 +37,6 @@ export function transition(state: ControlState, input: TickInput, nowMs: number)
     const { metricValue, replicas } = reached(input, stage, stepped.replicas);
     if (stepped.reason) reasons.add(stepped.reason);
     if (replicas !== stepped.replicas || metricValue !== replicas) reasons.add("hpa_tolerance");
-    if (move?.waits) reasons.add("make_before_break");
     actuations[stage.name] = asking(actuation, replicas, nowMs);
     return {
       stage: stage.name,
@@ -58,9 +59,9 @@ function assigned(
   views: readonly SwitcherView[],
   move: Move,
 ): Pick<StageBoard, "assignments" | "newcomer"> {
-  const { isTried, partOf, newcomer } = move;
+  const { isTried, choosePart, newcomer } = move;
   const assignments = new Map<string, Assignment>(
-    views.map(view => [view.pod, issuer.issue(stage, view.pod, { top: partOf(view), isTried })]),
+    views.map(view => [view.pod, issuer.issue(stage, view.pod, { top: choosePart(view), isTried })]),
   );
   return { assignments, newcomer: issuer.issue(stage, NEWCOMER, { top: newcomer, isTried }) };
 }
@@ -108,7 +109,7 @@ function replicasFor(
     const most = Math.max(2 * ready, ready + SETTINGS.stepReplicas, now);
     return { replicas: Math.min(goalReplicas, most), reason: goalReplicas > most ? "capped_step" : null };
   }
-  if (goalReplicas < now && goalReplicas > 0 && !move.settled)
+  if (goalReplicas < now && goalReplicas > 0 && !move.isSettled)
     return { replicas: Math.min(now, max), reason: "make_before_break" };
   return { replicas: Math.min(goalReplicas, max), reason: null };
 }

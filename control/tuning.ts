@@ -10,8 +10,6 @@ import { SETTINGS } from "./settings.ts";
 export interface Tuning {
   /** Null: the pipeline file's. */
   readonly weights: Objective["weights"] | null;
-  /** In units of the objective; null: SETTINGS.hysteresis. */
-  readonly hysteresis: number | null;
   /** One of QUANTILES; null: that of SETTINGS. */
   readonly forecastQuantile: number | null;
   /** Kept only while a plan with them meets every constraint; those of operators win. */
@@ -20,10 +18,10 @@ export interface Tuning {
   readonly serving: ServingChange | null;
 }
 
-export const UNTUNED: Tuning = { weights: null, hysteresis: null, forecastQuantile: null, pins: [], serving: null };
+export const UNTUNED: Tuning = { weights: null, forecastQuantile: null, pins: [], serving: null };
 
-export function isTuned({ weights, hysteresis, forecastQuantile, pins, serving }: Tuning): boolean {
-  return weights !== null || hysteresis !== null || forecastQuantile !== null || pins.length > 0 || serving !== null;
+export function isTuned({ weights, forecastQuantile, pins, serving }: Tuning): boolean {
+  return weights !== null || forecastQuantile !== null || pins.length > 0 || serving !== null;
 }
 
 /** By weights, and by what is said of serving. */
@@ -42,10 +40,6 @@ function withPart<T extends object>(from: Pipeline, part: T | null, change: (par
   const to = { ...from, ...change(part) };
   tuned.set(part, { from, to });
   return to;
-}
-
-export function hysteresisOf({ hysteresis }: Tuning): number {
-  return hysteresis ?? SETTINGS.hysteresis;
 }
 
 /** The entry rate that a forecast asks for at a tuning's quantile, without the reactive floor. */

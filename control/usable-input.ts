@@ -57,18 +57,17 @@ function usableScaling({ current, toleranceUp, toleranceDown, max }: HpaScaling)
 }
 
 function usableTuning(tuning: Tuning): Tuning {
-  const { weights, hysteresis } = tuning;
+  const { weights } = tuning;
   const isSize = (size: number) => Number.isFinite(size) && size >= 0;
   return {
     ...tuning,
     weights: weights && Object.values(weights).every(isSize) ? weights : null,
-    hysteresis: hysteresis !== null && isSize(hysteresis) ? hysteresis : null,
   };
 }
 
 function isForecast(forecast: Forecast): boolean {
-  const { peakRps, intensityRps, reactiveRps, riseRps = 0, steadyRps } = forecast;
-  return [...peakRps, ...intensityRps, reactiveRps, riseRps, steadyRps ?? 0].every(isRate);
+  const { peakRps, intensityRps, reactiveRps, riseRps = 0 } = forecast;
+  return [...peakRps, ...intensityRps, reactiveRps, riseRps].every(isRate);
 }
 
 function isSample(load: LoadSample): boolean {

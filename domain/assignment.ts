@@ -38,7 +38,7 @@ export interface Assignment {
   readonly budgetMs: number;
   /** Milliseconds that are planned for the stages after this one. */
   readonly laterBudgetMs: number;
-  /** Milliseconds that the stages after this one take with their lightest rungs. */
+  /** Milliseconds that the stages after this one take with the lightest rungs that they have in memory. */
   readonly laterLeastMs: number;
   /** The share of a call's time up to its soft deadline, above 0 and at most 1. */
   readonly headroom: number;
@@ -55,7 +55,11 @@ export function findServingRungs(assignment: Assignment): readonly AssignedRung[
 }
 
 /** The rungs from the top down to the floor, which serve, or would without `shadow`. */
-export function findLadderRungs({ rungs, top, floor }: Assignment): readonly AssignedRung[] {
+export function findLadderRungs({
+  rungs,
+  top,
+  floor,
+}: Pick<Assignment, "rungs" | "top" | "floor">): readonly AssignedRung[] {
   const from = rungs.findIndex(({ variant }) => variant === top);
   const to = rungs.findIndex(({ variant }) => variant === floor);
   return rungs.slice(from, to + 1);

@@ -24,8 +24,6 @@ export interface Forecast {
   readonly riseRps?: number;
   /** The expert with the largest weight. */
   readonly leader: string;
-  /** What the rate of a load that goes on as it was is at most; null or missing: the load changes, or is not known for long. */
-  readonly steadyRps?: number | null;
 }
 
 /** The load as it is now is the mean of so many seconds, or what the last few of them prove where that is more. */

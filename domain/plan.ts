@@ -8,10 +8,8 @@ export const REASONS = [
   "infeasible",
   /** The search ended before it was proven that no configuration is better. */
   "unproven",
-  /** The gain over the current configuration is below the cost of switching. */
-  "held_hysteresis",
-  /** Better for a dip of the load alone: this load has been steady at a higher level. */
-  "held_steady",
+  /** The demand is higher for a moment, which the current variants live through. */
+  "held_excursion",
   /** Fewer replicas would do, but not for long enough yet. */
   "held_scale_down",
   /** No usable load data: the last plan stays. */
@@ -25,7 +23,7 @@ export const REASONS = [
   "capped_cores",
   /** A pin of an operator or of a switcher's admin endpoint. */
   "pinned",
-  /** Weights, hysteresis, forecast quantile, pins or the way of serving were set for a while in the place of the file's and the loop's own. */
+  /** Weights, forecast quantile, pins or the way of serving were set for a while in the place of the file's and the loop's own. */
   "tuned",
   /** A variant failed to load and is left out for a while. */
   "quarantined",
@@ -33,7 +31,7 @@ export const REASONS = [
   "not_installed",
   /** Accuracy has drifted, and a combination of variants that may be better serves for half a minute, to see. */
   "trial",
-  /** Replicas stay until lighter variants are served, or variants until replicas are there. */
+  /** Replicas stay until what is planned with fewer of them is served. */
   "make_before_break",
   "actuation_stuck",
   /** The live HPA leaves small changes undone: the next count that it goes to is asked for. */

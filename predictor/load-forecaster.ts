@@ -13,7 +13,6 @@ import type { ForecastModel } from "./network-model.ts";
 import { type Quantiles, quantiles, rising } from "./quantiles.ts";
 import { reactiveRateRps, riseRps } from "./reactive-rate.ts";
 import { placeSample, type SampleClock } from "./sample-clock.ts";
-import { steadyRateRps } from "./steady-rate.ts";
 
 /** Horizons that are learnt; for one in between the next larger one serves. */
 export const HORIZONS_SECONDS = [20, 60, 600] as const;
@@ -142,7 +141,6 @@ export class LoadForecaster {
       reactiveRps,
       riseRps: riseRps(this.#history, reactiveRps),
       leader: this.#leaderOf(learner),
-      steadyRps: steadyRateRps(this.#history),
     };
   }
 

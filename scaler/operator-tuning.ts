@@ -16,7 +16,6 @@ const pinSchema = z.strictObject({
 });
 const fields = {
   weights: weightsSchema.nullable().default(null),
-  hysteresis: z.number().min(0).max(1).nullable().default(null),
   forecastQuantile: z.literal(QUANTILES).nullable().default(null),
   pins: z.array(pinSchema).max(64).default([]),
   serving: servingChangeSchema.nullable().default(null),

@@ -85,7 +85,7 @@ export function forecastSource(name: ForecastName, options: ForecastOptions): Fo
 
 function flat(forecast: Forecast, rateRps: number, leader: string): Forecast {
   const rates = [rateRps, rateRps, rateRps, rateRps] as const;
-  return { ...forecast, peakRps: rates, intensityRps: rates, leader, riseRps: 0, steadyRps: null };
+  return { ...forecast, peakRps: rates, intensityRps: rates, leader, riseRps: 0 };
 }
 
 /** Highest mean rate of ten seconds that touch the horizon. */

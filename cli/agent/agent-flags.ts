@@ -5,7 +5,6 @@ import type { LoadInputFlags } from "../load-input.ts";
 
 export interface LimitFlags {
   readonly weightFactor: number;
-  readonly mostHysteresis: number;
   readonly leastQuantile: string;
 }
 
@@ -29,8 +28,8 @@ export interface AgentFlags extends LoadInputFlags, LimitFlags {
   readonly output: "text" | "json";
 }
 
-export function limitsOf({ weightFactor, mostHysteresis, leastQuantile }: LimitFlags): AgentLimits {
-  return { weightFactor, mostHysteresis, leastQuantile: Number(leastQuantile) };
+export function limitsOf({ weightFactor, leastQuantile }: LimitFlags): AgentLimits {
+  return { weightFactor, leastQuantile: Number(leastQuantile) };
 }
 
 /** @throws VariscaleError invalid_argument for an address that is none, or that would send a key in the open. */

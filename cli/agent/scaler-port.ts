@@ -21,7 +21,6 @@ const word = z.string().max(253);
 const weight = z.number().min(0).max(1e6);
 const tuningSchema = z.object({
   weights: z.object({ accuracy: weight, cost: weight, batch: weight, switch: weight }).nullable(),
-  hysteresis: z.number().nullable(),
   forecastQuantile: z.number().nullable(),
   pins: z.array(stagePinSchema).max(64),
   // Scalers of earlier builds have none.
@@ -35,7 +34,6 @@ const forecastSchema = z.object({
   intensityRps: four,
   reactiveRps: rate,
   riseRps: rate.exactOptional(),
-  steadyRps: rate.nullable().exactOptional(),
   leader: word,
 });
 

@@ -43,7 +43,6 @@ function formatTuned(tuned: Tuned, training: number, unseen: number): string {
   const { best, trained, isTaken, ofDefault, ofBest, arms, rps } = tuned;
   const found = best && {
     forecastQuantile: best.forecastQuantile,
-    hysteresis: best.hysteresis,
     weights: best.weights && { cost: rounded(best.weights.cost), switch: rounded(best.weights.switch) },
   };
   return [

@@ -5,7 +5,7 @@ import { addLoadInput } from "../load-input.ts";
 import { parseDuration, parseNumber, setOption, speedFactorOption } from "../options.ts";
 
 const LIMITS_HELP = `
-What may be proposed: weights of the objective, hysteresis, the quantile of the forecast, pins, or a configuration for the next interval.
+What may be proposed: weights of the objective, the quantile of the forecast, pins, or a configuration for the next interval.
 The exact model checks every proposal: what would break a constraint is refused, and how far the plan would be from the optimum is told.`;
 
 const ADVISE = `${LIMITS_HELP}
@@ -116,7 +116,6 @@ function addLimitOptions(command: Command): Command {
       text => parseNumber(text, 1, 1000),
       10,
     )
-    .option("--most-hysteresis <gain>", "of the objective", text => parseNumber(text, 0, 1), 0.05)
     .addOption(
       new Option("--least-quantile <q>", "of the forecast: lower ones plan for less than comes more often")
         .choices(["0.5", "0.9", "0.95", "0.99"])

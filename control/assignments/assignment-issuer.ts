@@ -1,17 +1,17 @@
 import type { Assignment } from "../../domain/assignment.ts";
 import { mainPart } from "../../domain/configuration.ts";
-import type { Pipeline, Stage } from "../../domain/pipeline.ts";
+import type { Stage } from "../../domain/pipeline.ts";
 import type { Plan } from "../../domain/plan.ts";
+import type { StagePin } from "../../optimizer/problem.ts";
 import { type ControlState, podKey } from "../control-state.ts";
-import { excludedVariants, keepPossiblePins } from "../excluded.ts";
 import { SETTINGS } from "../settings.ts";
 import type { TickInput } from "../tick-input.ts";
 import { type Budgets, shareBudgets } from "./budgets.ts";
 import {
   chooseRungs,
   findBelowFloor,
-  floorBatchMs,
   hasOneRung,
+  leastBatchMs,
   type PlannedTop,
   type Rungs,
   serveAlone,
@@ -29,6 +29,14 @@ export interface Task {
   readonly isTried: boolean;
 }
 
+/** The limits of the variants that replicas may serve. */
+export interface ServingLimits {
+  /** Those that can be followed. */
+  readonly pins: readonly StagePin[];
+  /** Variants that may not be used now, by stage. */
+  readonly excluded: Readonly<Record<string, readonly string[]>>;
+}
+
 /** Gives out assignments in one tick: what has not changed since the tick before keeps its version, whatever has gets the next one. */
 export interface AssignmentIssuer {
   issue(stage: Stage, pod: string, task: Task): Assignment;
@@ -36,11 +44,11 @@ export interface AssignmentIssuer {
   issued(): Pick<ControlState, "assignments" | "counter">;
 }
 
-export function assignmentIssuer(state: ControlState, input: TickInput, nowMs: number): AssignmentIssuer {
+export function assignmentIssuer(state: ControlState, input: TickInput, limits: ServingLimits): AssignmentIssuer {
   const { epoch } = input;
   const isSameEpoch = state.epoch === epoch;
   const known = isSameEpoch ? state.assignments : {};
-  const contentFor = contentMaker(state, input, nowMs);
+  const contentFor = contentMaker(state, input, limits);
   const assignments: Record<string, Assignment> = {};
   let counter = isSameEpoch ? state.counter : 0;
   // Nearly all switchers of a stage are to serve the same.
@@ -70,10 +78,12 @@ function isSameTask(a: Task, b: Task): boolean {
 }
 
 /** Makes what replicas are told: their rungs, and their share of the time of a request. */
-function contentMaker(state: ControlState, input: TickInput, nowMs: number): (stage: Stage, task: Task) => Content {
+function contentMaker(
+  state: ControlState,
+  input: TickInput,
+  { pins, excluded }: ServingLimits,
+): (stage: Stage, task: Task) => Content {
   const { pipeline } = input;
-  const excluded = excludedVariants(state, pipeline, nowMs);
-  const pins = keepPossiblePins(input.pins, excluded);
   const planned = plannedVariants(state.plan);
   const rungsFor = (stage: Stage, { top, isTried }: Task): Rungs => {
     if (hasOneRung(pipeline, pins, stage.name)) return serveAlone(top);
@@ -82,7 +92,7 @@ function contentMaker(state: ControlState, input: TickInput, nowMs: number): (st
   };
   let budgets: Readonly<Record<string, Budgets>> | null = null;
   return (stage, task) => {
-    budgets ??= budgetsFor(state, pipeline, rungsFor);
+    budgets ??= budgetsFor(state, input, rungsFor);
     const own = budgets[stage.name] ?? { budgetMs: 0, laterBudgetMs: 0, laterLeastMs: 0 };
     const { serving } = pipeline;
     const chosen = rungsFor(stage, task);
@@ -104,7 +114,7 @@ function plannedVariants(plan: Plan | null): Readonly<Record<string, string>> {
 
 function budgetsFor(
   { plan, trial, corrections }: ControlState,
-  pipeline: Pipeline,
+  { pipeline, switchers }: TickInput,
   rungsFor: (stage: Stage, task: Task) => Rungs,
 ): Readonly<Record<string, Budgets>> {
   const plannedMs = Object.fromEntries((plan?.stages ?? []).map(({ stage, latencyMs }) => [stage, latencyMs]));
@@ -114,7 +124,9 @@ function budgetsFor(
       const own = tried ?? plan?.stages.find(other => other.stage === stage.name);
       const top = own && mainPart(own);
       const isAlone = tried !== undefined || pipeline.serving.shadow;
-      const ms = top ? floorBatchMs(stage, rungsFor(stage, { top, isTried: isAlone })) : 0;
+      const isLoaded = (variant: string) =>
+        switchers.some(view => view.stage === stage.name && view.ready && view.residentVariants.includes(variant));
+      const ms = top ? leastBatchMs(stage, rungsFor(stage, { top, isTried: isAlone }), isLoaded) : 0;
       return [stage.name, ms * (corrections[stage.name] ?? 1)];
     }),
   );

@@ -1,4 +1,4 @@
-import { type AssignedRung, type Assignment, MAX_RUNGS } from "../../domain/assignment.ts";
+import { type AssignedRung, type Assignment, findLadderRungs, MAX_RUNGS } from "../../domain/assignment.ts";
 import type { Part } from "../../domain/configuration.ts";
 import { findVariant, type Pipeline, type Stage } from "../../domain/pipeline.ts";
 import { serviceMs, throughputRps } from "../../domain/profile.ts";
@@ -68,11 +68,15 @@ export function chooseRungs(pipeline: Pipeline, stage: Stage, planned: PlannedTo
   return { rungs, top: top.variant, floor: rungs.at(-1)?.variant ?? top.variant };
 }
 
-/** Milliseconds of one full batch of the lightest rung that may serve, as it was measured; 0 where it was not. */
-export function floorBatchMs(stage: Stage, { rungs, floor }: Rungs): number {
-  const profile = findVariant(stage, floor)?.profile;
-  const batch = rungs.find(({ variant }) => variant === floor)?.maxBatch ?? 1;
-  return profile ? serviceMs(profile, batch) : 0;
+/**
+ * Milliseconds of one full batch of the lightest rung that may serve and that a replica has in memory, as it was measured; 0 where it was not.
+ * While no replica has any, it is the floor, which is loaded first.
+ */
+export function leastBatchMs(stage: Stage, rungs: Rungs, isLoaded: (variant: string) => boolean): number {
+  const serving = findLadderRungs(rungs);
+  const least = serving.findLast(({ variant }) => isLoaded(variant)) ?? serving.at(-1);
+  const profile = least && findVariant(stage, least.variant)?.profile;
+  return profile ? serviceMs(profile, least.maxBatch) : 0;
 }
 
 /** Variants below the pipeline file's floor of a stage, which are never served: those that take less time for a row. */

@@ -72,7 +72,7 @@ describe("runModel()", () => {
   });
 
   it("puts accepted proposals in force where it may act, and no others", async () => {
-    const refused = { change: { kind: "hysteresis", hysteresis: 1 }, why: "never switch" };
+    const refused = { change: { kind: "forecastQuantile", quantile: 0.5 }, why: "fewer cores" };
     endpoint.follow(
       {
         calls: [
@@ -88,7 +88,7 @@ describe("runModel()", () => {
       [true, false],
     );
     assert.equal(world.tuning.weights?.cost, 0.02);
-    assert.equal(world.tuning.hysteresis, null);
+    assert.equal(world.tuning.forecastQuantile, null);
     world.advance(61);
     assert.equal(world.tuning.weights, null);
   });

@@ -61,7 +61,6 @@ describe("AgentSession", () => {
         /named twice/,
       ],
       [{ kind: "forecastQuantile", quantile: 0.5 }, /must be one of 0.95, 0.99/],
-      [{ kind: "hysteresis", hysteresis: 0.5 }, /at most 0.05/],
       [{ kind: "weights", weights: { cost: 0 } }, /within a factor of 10/],
     ];
     for (const [change, why] of refused) {
@@ -88,7 +87,10 @@ describe("AgentSession", () => {
       apply: () => assert.fail("must not be applied"),
     };
     const { session } = sessionOn(world, { port, mode: "act" });
-    const told = (await session.call("propose", { change: { kind: "hysteresis", hysteresis: 0 }, why: "" })) as Told;
+    const told = (await session.call("propose", {
+      change: { kind: "forecastQuantile", quantile: 0.99 },
+      why: "",
+    })) as Told;
     assert.match(told.refused ?? "", /no usable load data/);
     assert.ok(
       (
@@ -136,7 +138,7 @@ describe("AgentSession", () => {
       { kind: "weights", weights: { cost: 0.03, switch: 0.001 } },
       { kind: "pins", pins: [{ stage: "read", variant: "light", replicas: 2 }] },
       { kind: "pins", pins: [{ stage: "re\nad", variant: "light" }] },
-      { kind: "hysteresis", hysteresis: 1 },
+      { kind: "forecastQuantile", quantile: 1 },
     ];
     for (const change of changes) await session.call("propose", { change, why: "because\u0000 of\nthis" });
     const start: TranscriptLine = {
@@ -193,7 +195,6 @@ describe("AgentSession", () => {
         kind: fc.constant("weights"),
         weights: fc.record({ cost: fc.double({ min: 0.0005, max: 0.05, noNaN: true }) }),
       }),
-      fc.record({ kind: fc.constant("hysteresis"), hysteresis: number }),
       fc.record({ kind: fc.constant("forecastQuantile"), quantile: number }),
       fc.record({ kind: fc.constant("pins"), pins: fc.array(fc.oneof(part, good), { maxLength: 3 }) }),
       fc.record({ kind: fc.constant("configuration"), stages: fc.array(fc.oneof(part, good), { maxLength: 3 }) }),

@@ -50,7 +50,7 @@ describe("successiveHalving()", () => {
 });
 
 describe("searchTuning()", () => {
-  const arm = (hysteresis: number): Tuning => ({ ...UNTUNED, hysteresis });
+  const arm = (forecastQuantile: number): Tuning => ({ ...UNTUNED, forecastQuantile });
   const search = (gain: (arm: Tuning, load: number) => number) =>
     searchTuning({
       arms: [arm(0.1), arm(0.2), arm(0.3)],
@@ -66,16 +66,17 @@ describe("searchTuning()", () => {
 
   it("takes an arm that is better on the training loads, and scores it on others", async () => {
     const found = await search(
-      ({ hysteresis }, load) => (load > 100 ? -1 : (hysteresis ?? 0)) + 0.01 * normal(seededRandom(load + 7)),
+      ({ forecastQuantile }, load) =>
+        (load > 100 ? -1 : (forecastQuantile ?? 0)) + 0.01 * normal(seededRandom(load + 7)),
     );
-    assert.deepEqual([found.best?.hysteresis, found.isTaken], [0.3, true]);
+    assert.deepEqual([found.best?.forecastQuantile, found.isTaken], [0.3, true]);
     assert.ok(found.trained.low > 0.2);
     assert.ok(found.unseen.high < 0, "what was learnt is worth nothing there, and that is said");
     assert.equal(found.gains.length, 4);
   });
 
   it("keeps the default where the gain could be chance", async () => {
-    const found = await search((one, load) => 0.5 * normal(seededRandom(1000 * (one.hysteresis ?? 0) + load)));
+    const found = await search((one, load) => 0.5 * normal(seededRandom(1000 * (one.forecastQuantile ?? 0) + load)));
     assert.equal(found.isTaken, false);
   });
 });
@@ -83,10 +84,10 @@ describe("searchTuning()", () => {
 describe("armsOf()", () => {
   it("tries nothing that the limits do not allow, and everything once", () => {
     const weights = { accuracy: 1, cost: 0.005, batch: 1e-6, switch: 0 };
-    const arms = armsOf(weights, { weightFactor: 4, mostHysteresis: 0.01, leastQuantile: 0.95 }, seededRandom(1));
+    const arms = armsOf(weights, { weightFactor: 4, leastQuantile: 0.95 }, seededRandom(1));
     assert.equal(new Set(arms.map(arm => JSON.stringify(arm))).size, arms.length);
-    for (const { weights: own, hysteresis, forecastQuantile } of arms) {
-      assert.ok((forecastQuantile ?? 0) >= 0.95 && (hysteresis ?? 1) <= 0.01);
+    for (const { weights: own, forecastQuantile } of arms) {
+      assert.ok((forecastQuantile ?? 0) >= 0.95);
       assert.ok(own && own.cost >= 0.005 / 4 && own.cost <= 0.005 * 4 && own.switch === 0);
     }
     assert.ok(armsOf({ ...weights, switch: 0.002 }, DEFAULT_LIMITS, seededRandom(1)).length > arms.length);

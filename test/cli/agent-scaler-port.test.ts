@@ -89,8 +89,8 @@ describe("an agent at a running scaler", () => {
   it("is refused what needs the token without it, and says so to the model", async () => {
     const port = await portOf(testPipeline(), "");
     const { tuning } = await port.situation();
-    await assert.rejects(port.apply({ ...tuning, hysteresis: 0 }, 5000, ""), { code: "permission_denied" });
-    assert.equal((await port.situation()).tuning.hysteresis, null);
+    await assert.rejects(port.apply({ ...tuning, forecastQuantile: 0.99 }, 5000, ""), { code: "permission_denied" });
+    assert.equal((await port.situation()).tuning.forecastQuantile, null);
   });
 
   it("will not check with another pipeline file than the scaler's", async () => {

@@ -13,7 +13,6 @@ describe("tick(): forecasts and samples that can't be true", () => {
   const wrong: Record<string, Forecast> = {
     "a quantile of NaN": { ...forecast, intensityRps: [5, 5, Number.NaN, 5] },
     "an infinite peak": { ...forecast, peakRps: [5, 5, 5, Number.POSITIVE_INFINITY] },
-    "a steady rate that is none": { ...forecast, steadyRps: Number.NaN },
     "a negative rate now": { ...forecast, reactiveRps: -1 },
     "an absurd rise": { ...forecast, riseRps: 1e300 },
     "an absurd rate": { ...forecast, reactiveRps: 1e300 },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { distributed } from "../../control/part-distribution.ts";
+import { distributeParts } from "../../control/part-distribution.ts";
 import type { SwitcherView } from "../../control/switcher-view.ts";
 import { NO_VERSION } from "../../domain/assignment.ts";
 
@@ -21,15 +21,15 @@ const viewOf = (pod: string, variant: string, ready = true): SwitcherView => ({
   nack: null,
 });
 
-describe("distributed()", () => {
+describe("distributeParts()", () => {
   const run = (
     parts: readonly ReturnType<typeof partOf>[],
     views: readonly SwitcherView[],
     told: Readonly<Record<string, string>> = {},
   ) => {
-    const found = distributed(parts, views, pod => told[pod]);
+    const found = distributeParts(parts, views, pod => told[pod]);
     assert.ok(found);
-    return [views.map(view => found.partOf(view).variant).join(" "), found.newcomer.variant];
+    return [views.map(view => found.choosePart(view).variant).join(" "), found.newcomer.variant];
   };
 
   it("gives every part its replicas, and a newcomer what most are missing of", () => {
@@ -58,7 +58,7 @@ describe("distributed()", () => {
   it("gives one part to all", () => {
     assert.deepEqual(run([partOf("a", 2)], [viewOf("1", "b"), viewOf("2", "a"), viewOf("3", "c")]), ["a a a", "a"]);
     assert.equal(
-      distributed([], [], () => undefined),
+      distributeParts([], [], () => undefined),
       null,
     );
   });

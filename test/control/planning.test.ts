@@ -139,6 +139,32 @@ describe("planWhenDue()", () => {
     }
   });
 
+  describe("where the demand is higher for a moment", () => {
+    /** One replica of the heavy variant: 15 rps at 75 %, 20 at most. */
+    const serveHeavy = (): Story => {
+      const ladder = { heavy: [50, 0.95], light: [10, 0.9] } as const;
+      const story = new Story(pipelineFixture([{ name: "detect", ladder, replicas: { min: 1, max: 1 } }]));
+      story.run(60, 12);
+      assert.equal(story.goal("detect"), "heavy");
+      return story;
+    };
+
+    it("keeps variants that live through it, until it was asked for all the time", () => {
+      const story = serveHeavy();
+      const { decisionId } = story.board;
+      story.run(5, 16);
+      assert.deepEqual([story.goal("detect"), story.board.decisionId], ["heavy", decisionId]);
+      assert.ok(story.board.reasons.includes("held_excursion"));
+      story.run(40, 16);
+      assert.equal(story.goal("detect"), "light");
+      assert.ok(!story.board.reasons.includes("held_excursion"));
+    });
+
+    it("leaves variants that would answer fewer right and in time, or have no capacity left", () => {
+      for (const rateRps of [18.9, 19.5, 60]) assert.equal(serveHeavy().run(2, rateRps).goal("detect"), "light");
+    });
+  });
+
   it("says that replicas are held, also when the load has ended", () => {
     const story = new Story(twoStages()).run(30, 60).run(12, 0);
     assert.ok(story.board.reasons.includes("held_scale_down"));

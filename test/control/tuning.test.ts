@@ -70,15 +70,16 @@ describe("a tuning of the control loop", () => {
     for (const usual of [null, 0.95, 0.99]) assert.deepEqual(plannedFor(usual, 10, 10.1), [10.1, true]);
   });
 
-  it("keeps the current variants while a switch gains less than its hysteresis", () => {
-    const servedAt2 = (hysteresis: number | null) => {
+  it("keeps the current variants while a switch gains less than its weight", () => {
+    const servedAt2 = (weight: number | null) => {
       const story = new Story(twoStages()).run(60, 250);
-      story.input = { tuning: { ...UNTUNED, hysteresis } };
+      const { weights } = story.pipeline.objective;
+      story.input = { tuning: { ...UNTUNED, weights: weight === null ? null : { ...weights, switch: weight } } };
       const before = [story.goal("detect"), story.goal("read")];
       story.run(120, 2);
       return { before, after: [story.goal("detect"), story.goal("read")] };
     };
-    const [usual, held] = [servedAt2(null), servedAt2(1)];
+    const [usual, held] = [servedAt2(null), servedAt2(10)];
     assert.notDeepEqual(usual.after, usual.before);
     assert.deepEqual(held.after, held.before);
   });
@@ -104,7 +105,7 @@ describe("a tuning of the control loop", () => {
   it("is not believed where it is nonsense", () => {
     const weights = { accuracy: Number.NaN, cost: 1, batch: 0, switch: 0 };
     const pins = [{ stage: "nowhere", variant: "nothing", batch: null, replicas: null }];
-    const story = tuned({ weights, hysteresis: Number.NaN, forecastQuantile: 7, pins });
+    const story = tuned({ weights, forecastQuantile: 7, pins });
     const plain = tuned({});
     assert.deepEqual(story.board.plan?.stages, plain.board.plan?.stages);
     assert.ok(findStage(story.pipeline, "read"));

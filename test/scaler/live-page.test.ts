@@ -143,7 +143,7 @@ describe("live page", () => {
     await change("PUT", "pin", pin);
     await change("DELETE", "pin?stage=read&by=bob");
     await change("PUT", "mode", { mode: "shadow" });
-    await change("PUT", "tuning", { hysteresis: 0.1, ttlMs: 60_000 });
+    await change("PUT", "tuning", { forecastQuantile: 0.99, ttlMs: 60_000 });
     const { changes } = await json<LiveView>(`${PIPELINE}/live`);
     assert.deepEqual(
       changes.map(({ kind, by, shown }) => [kind, by, shown]),

@@ -31,7 +31,6 @@ describe("tuning by HTTP", () => {
     assert.deepEqual((await send("GET")).body, { tuning: null });
     const pins = [{ stage: "read", variant: "light" }];
     const set = await send("PUT", {
-      hysteresis: 0.01,
       forecastQuantile: 0.99,
       pins,
       ttlMs: 60_000,
@@ -42,7 +41,7 @@ describe("tuning by HTTP", () => {
     assert.equal(set.body.replaced, null);
     await running.runUntil(board => board.reasons.includes("tuned"));
     assert.equal(running.board?.plan?.stages[1]?.parts[0]?.variant, "light");
-    assert.equal((await send("GET")).body.tuning.hysteresis, 0.01);
+    assert.equal((await send("GET")).body.tuning.forecastQuantile, 0.99);
     const ended = await send("DELETE", undefined, "?reason=enough");
     assert.equal(ended.body.replaced.forecastQuantile, 0.99);
     await running.runUntil(board => !board.reasons.includes("tuned"));
@@ -53,9 +52,9 @@ describe("tuning by HTTP", () => {
       .map(text => JSON.parse(text))
       .filter(({ kind }) => kind === "tuning");
     assert.deepEqual(
-      audited.map(({ tuning, by, reason, shown }) => [tuning?.hysteresis ?? null, by, reason, shown]),
+      audited.map(({ tuning, by, reason, shown }) => [tuning?.forecastQuantile ?? null, by, reason, shown]),
       [
-        [0.01, "ann", "try", "this_machine"],
+        [0.99, "ann", "try", "this_machine"],
         [null, "", "enough", "this_machine"],
       ],
     );
@@ -63,10 +62,10 @@ describe("tuning by HTTP", () => {
   });
 
   it("expires, and changes nothing when it is only asked about", async () => {
-    await send("PUT", { hysteresis: 0.01, ttlMs: 5000 }, "?dryRun=true");
+    await send("PUT", { forecastQuantile: 0.99, ttlMs: 5000 }, "?dryRun=true");
     assert.equal((await send("GET")).body.tuning, null);
-    await send("PUT", { hysteresis: 0.01, ttlMs: 5000 });
-    assert.equal((await send("GET")).body.tuning.hysteresis, 0.01);
+    await send("PUT", { forecastQuantile: 0.99, ttlMs: 5000 });
+    assert.equal((await send("GET")).body.tuning.forecastQuantile, 0.99);
     await running.planFor(20);
     await running.clock.advance(6000);
     assert.equal((await send("GET")).body.tuning, null);
@@ -98,14 +97,14 @@ describe("tuning by HTTP", () => {
     { serving: { floor: { detect: "tiny" } }, ttlMs: 5000 },
     { serving: { sticky: { by: "x-user-id", ttlMs: 1000 } }, ttlMs: 5000 },
     { serving: { floor: { crop: "light" } }, ttlMs: 5000 },
-    { hysteresis: -1, ttlMs: 5000 },
-    { hysteresis: 0.01 },
+    { hysteresis: 0.01, ttlMs: 5000 },
+    { forecastQuantile: 0.99 },
     { forecastQuantile: 0.7, ttlMs: 5000 },
     { weights: { cost: 1 }, ttlMs: 5000 },
     { pins: [{ stage: "crop", replicas: 1 }], ttlMs: 5000 },
     { pins: [{ stage: "read", replicas: 100 }], ttlMs: 5000 },
     { minAccuracy: 0, ttlMs: 5000 },
-    { hysteresis: 0.01, ttlMs: 1e12 },
+    { forecastQuantile: 0.99, ttlMs: 1e12 },
     null,
   ])
     it(`refuses the tuning ${JSON.stringify(body)}`, async () => {

@@ -35,7 +35,6 @@ describe("forecastSource()", () => {
           reactiveRps: name === "reactive" ? known.reactiveRps : Math.min(known.reactiveRps, wanted),
           leader: name,
           riseRps: 0,
-          steadyRps: null,
         });
       }
     }

@@ -48,6 +48,21 @@ describe("assignments", () => {
     assert.equal(findTold(story, "detect").laterLeastMs, 40);
   });
 
+  it("count the lightest rung that a later stage has in memory as the least that it takes", () => {
+    const story = new Story(twoStages()).run(30, 5);
+    const least = () => findTold(story, "detect").laterLeastMs;
+    const all = least();
+    story.report("read", { residentVariants: ["heavy", "middle"] });
+    story.run(1, 5);
+    assert.ok(least() > all, `${least()} ms, ${all} ms with the floor`);
+    story.report("read", { residentVariants: ["heavy", "middle", "light"] });
+    story.run(1, 5);
+    assert.equal(least(), all);
+    story.report("read", { residentVariants: [] });
+    story.run(1, 5);
+    assert.equal(least(), all, "the floor is loaded first");
+  });
+
   const policies: readonly (readonly [PolicyName, string])[] = [
     ["default", "ladder"],
     ["static", "ladder"],
