@@ -13,7 +13,8 @@ export interface Report {
 export function reportTable(report: Report): string {
   const width = Math.max(...report.figures.map(({ name }) => name.length));
   const lines = report.figures.map(figure => {
-    const verdict = figure.holds ? "holds" : "DOES NOT HOLD";
+    const missing = figure.value === null ? "NOT MEASURED" : "DOES NOT HOLD";
+    const verdict = figure.holds ? "holds" : missing;
     const line = `${figure.name.padEnd(width)}  ${figureValue(figure).padEnd(16)} ${figureBar(figure).padEnd(10)} ${verdict}`;
     return [line, ...details(figure).map(detail => `${" ".repeat(width)}  ${detail}`)].join("\n");
   });

@@ -1,4 +1,5 @@
-// Writes the demo's result into README.md: npm run --silent demo -- --output json | node scripts/write-demo-table.mjs
+// Writes the demo's result into README.md: npm run --silent demo -- --output json | node scripts/write-demo-table.mjs [REPORT]
+// REPORT is what `npm run --silent bench -- ladder --only real --output json` printed: the clairvoyant's row comes from it.
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -49,6 +50,8 @@ const lines = rows.map(row =>
     formatServed(row),
   ]),
 );
+const [report] = process.argv.slice(2);
+if (report !== undefined) lines.push(line(readClairvoyant(JSON.parse(readFileSync(report, "utf8")))));
 const cpu = cpus()[0]?.model ?? "unknown CPU";
 const date = new Date().toISOString().slice(0, 10);
 const caption = `\`npm run demo\` on ${cpus().length} × ${cpu}, ${date}, speed factor ${speedFactors[0].toFixed(2)}:`;
@@ -69,3 +72,11 @@ writeFileSync(
   text.replace(marks, (_all, start, end) => `${start}\n${table}\n\n${end}`),
 );
 execFileSync("npx", ["biome", "format", "--write", readme], { stdio: "inherit" });
+
+/** The clairvoyant answers other requests of the same course, so that only its share is known. */
+function readClairvoyant({ figures }) {
+  const bound = figures.find(({ name }) => name === "ladder.gapClosed")?.against?.["id-card/demo clairvoyant"];
+  if (bound === undefined) throw new Error(`${report} has no clairvoyant of id-card/demo: run \`ladder --only real\``);
+  const cells = { "": "clairvoyant (a bound)", phase: "whole run", "**effective**": `**${bound.toFixed(1)} %**` };
+  return header.map(column => cells[column] ?? "");
+}

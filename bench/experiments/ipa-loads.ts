@@ -23,7 +23,7 @@ const SEED = 1;
 export const WARM_UP_SECONDS = 120;
 
 /** The excerpts of IPA's configurations, in seconds of the Twitter load; one that has two parts is played one after the other, so that the second comes at another time of the hour. */
-const EXCERPTS: Readonly<Record<string, readonly (readonly [number, number])[]>> = {
+const EXCERPTS = {
   bursty: [[1_301_160, 1_302_360]],
   steadyLow: [[1_299_600, 1_300_800]],
   steadyHigh: [
@@ -34,7 +34,8 @@ const EXCERPTS: Readonly<Record<string, readonly (readonly [number, number])[]>>
     [1_301_400, 1_302_000],
     [1_308_600, 1_309_200],
   ],
-};
+} as const satisfies Readonly<Record<string, readonly (readonly [number, number])[]>>;
+const EXCERPT_NAMES = Object.keys(EXCERPTS) as (keyof typeof EXCERPTS)[];
 
 /** Loads of the same kinds where the recorded ones are not: rates as theirs, an eighth included. */
 const GENERATED = {
@@ -58,7 +59,7 @@ export async function ipaLoads(
   const { note, twitter } = openBenchTraces(folder, isShort);
   const isRecorded = note.startsWith("recorded");
   const parts = isRecorded
-    ? Object.entries(EXCERPTS).map(([name, parts]) => recorded(name, parts, twitter))
+    ? EXCERPT_NAMES.map(name => cutExcerpt(name, twitter))
     : (Object.keys(GENERATED) as (keyof typeof GENERATED)[]).map(generated);
   const chosen = isShort ? parts.slice(0, 1) : parts;
   process.stderr.write(`training networks on what lies before ${chosen.map(({ name }) => name).join(", ")}\n`);
@@ -71,7 +72,9 @@ export async function ipaLoads(
   };
 }
 
-function recorded(name: string, parts: readonly (readonly [number, number])[], twitter: LoadTrace): Part {
+/** One of the excerpts, with all that the recorded load has before it. */
+export function cutExcerpt(name: keyof typeof EXCERPTS, twitter: LoadTrace): Part {
+  const parts: readonly (readonly [number, number])[] = EXCERPTS[name];
   const begin = (parts[0]?.[0] ?? 0) - WARM_UP_SECONDS;
   const past = { startMs: twitter.startMs, ratesRps: twitter.ratesRps.subarray(0, begin) };
   const seconds = [

@@ -1,9 +1,9 @@
-/** The contenders on real processes: the product, and the combinations of fixed variants that simulations find best. */
-import { findCapacityRps, staticOverrides } from "../../cli/demo/demo-rates.ts";
+/** The contenders on real processes: the product, and of other ways to serve those that simulations find best. */
+import { type Combination, findCapacityRps, pickVariants, staticOverrides } from "../../cli/demo/demo-rates.ts";
 import type { DemoSetting } from "../../cli/demo/demo-setting.ts";
 import type { SimulationCase } from "../../cli/simulate/cases.ts";
 import { NO_PAST } from "../../cli/simulate/past.ts";
-import { runAll } from "../../cli/simulate/run-all.ts";
+import { runAll, type SimulationResult } from "../../cli/simulate/run-all.ts";
 import type { Pipeline } from "../../domain/pipeline.ts";
 import { UNDATED_START_MS } from "../../load/load-trace.ts";
 import type { Arrivals, Course } from "./conditions.ts";
@@ -41,7 +41,7 @@ export function chooseWithin<C extends Judged>(contenders: readonly C[], product
 }
 
 /** Every combination of one variant for each stage, by `stage`. */
-export function listCombinations({ stages }: Pick<Pipeline, "stages">): readonly Readonly<Record<string, string>>[] {
+export function listCombinations({ stages }: Pick<Pipeline, "stages">): readonly Combination[] {
   return stages.reduce<Record<string, string>[]>(
     (before, { name, variants }) =>
       variants
@@ -51,41 +51,70 @@ export function listCombinations({ stages }: Pick<Pipeline, "stages">): readonly
   );
 }
 
-/** The best combinations of fixed variants for a load by simulation, at the core-seconds of the simulated product. */
-export async function shortlistFixed(
+/** Ways to serve beside the product: best fixed variants under our scaler, and fixed variants or the ladder behind a plain HPA. */
+export type Family = "fixed" | "fixed+HPA" | "ladder+HPA";
+
+/** The contender of a family with these variants; with the ladder they are the heaviest that may serve. */
+export function createContender(family: Family, pipeline: Pipeline, variants: Combination): Contender {
+  const isHpa = family !== "fixed";
+  const name = Object.values(variants).join(" → ");
+  return {
+    name: isHpa ? `${family} ${name}` : name,
+    set: [
+      ...staticOverrides(pipeline, variants),
+      ...(isHpa ? ["spec.objective.policy=reactive"] : []),
+      ...(family === "ladder+HPA" ? ["spec.serving.rule=ladder"] : []),
+    ],
+  };
+}
+
+/** The best contenders of a family for a load by simulation, at the core-seconds of the simulated product. */
+export async function shortlistFamilies(
   {
     setting,
     machineCores,
   }: { readonly setting: Pick<DemoSetting, "pipeline" | "read">; readonly machineCores: number },
   course: Course,
   { arrivalsMs, seed }: Pick<Arrivals, "arrivalsMs"> & { readonly seed: number },
-  count: number,
-): Promise<readonly Contender[]> {
+  counts: Readonly<Partial<Record<Family, number>>>,
+): Promise<Readonly<Record<Family, readonly Contender[]>>> {
   const { pipeline } = setting;
   const ratesRps = countBySecond(course, arrivalsMs);
-  const combinations = listCombinations(pipeline);
-  const contenders = [
-    PRODUCT,
-    ...combinations.map(variants => ({
-      name: Object.values(variants).join(" → "),
-      set: staticOverrides(pipeline, variants),
-    })),
-  ];
-  const cases = contenders.map(({ set }) => createCase(setting.read(set), { machineCores, ratesRps, seed }));
   const counted = ratesRps.subarray(WARM_UP_SECONDS);
-  const results = await runAll(cases, null, () => undefined);
-  const judged = results.map(({ summary, seconds }, at) => {
-    const variants = combinations[at - 1];
-    // Simulated replicas have cores of their own: what the machine can't carry is missed.
-    const share = variants ? countShareWithin(counted, findCapacityRps(pipeline, machineCores, variants)) : 1;
-    return {
-      contender: contenders[at] as Contender,
-      effectivePercent: 100 * summary.effectiveAccuracy * share,
-      coreSeconds: summary.cores * seconds,
-    };
+  const candidates = (Object.keys(counts) as Family[]).flatMap(family =>
+    listCombinations(pipeline).map(variants => ({ family, variants, ...createContender(family, pipeline, variants) })),
+  );
+  const cases = [PRODUCT, ...candidates].map(({ set }) =>
+    createCase(setting.read(set), { machineCores, ratesRps, seed }),
+  );
+  const [own, ...others] = await runAll(cases, null, () => undefined);
+  // Simulated replicas have cores of their own: what the machine can't carry is missed.
+  const countCarried = ({ family, variants }: (typeof candidates)[number]): number => {
+    const carrying = family === "ladder+HPA" ? pickVariants(pipeline, "lightest") : variants;
+    return countShareWithin(counted, findCapacityRps(pipeline, machineCores, carrying));
+  };
+  const judge = ({ summary, seconds }: SimulationResult, share: number): Judged => ({
+    effectivePercent: 100 * summary.effectiveAccuracy * share,
+    coreSeconds: summary.cores * seconds,
   });
-  const [product, ...fixed] = judged as [(typeof judged)[number], ...typeof judged];
-  return chooseWithin(fixed, product, count).map(({ contender }) => contender);
+  const product = judge(own as SimulationResult, 1);
+  const judged = candidates.map((candidate, at) => ({
+    ...candidate,
+    ...judge(others[at] as SimulationResult, countCarried(candidate)),
+  }));
+  const choose = (wanted: Family): readonly Contender[] => {
+    const count = counts[wanted] ?? 0;
+    const chosen =
+      count > 0
+        ? chooseWithin(
+            judged.filter(({ family }) => family === wanted),
+            product,
+            count,
+          )
+        : [];
+    return chosen.map(({ name, set }) => ({ name, set }));
+  };
+  return { fixed: choose("fixed"), "fixed+HPA": choose("fixed+HPA"), "ladder+HPA": choose("ladder+HPA") };
 }
 
 function createCase(

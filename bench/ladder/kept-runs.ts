@@ -1,7 +1,7 @@
 /** Runs on real processes take a night: a file has those that are done, so that one that was broken off goes on where it was. */
 import type { Pipeline } from "../../domain/pipeline.ts";
 import { codeDigest, KeptRows } from "../experiments/kept-rows.ts";
-import type { Arrivals } from "./conditions.ts";
+import type { Arrivals, DisturbanceKind } from "./conditions.ts";
 import type { RunRow } from "./play-contender.ts";
 
 /** Folders of all that decides what comes of a run. */
@@ -25,6 +25,7 @@ const CODE = [
 export interface RunKey extends Arrivals {
   readonly pipeline: Pipeline;
   readonly machineCores: number;
+  readonly disturbance: DisturbanceKind | null;
 }
 
 interface SpeedKey {

@@ -5,10 +5,13 @@ import { serviceMs } from "../../domain/profile.ts";
 import { pipelineFileAt, readPipeline } from "../../runtime/read-pipeline.ts";
 import { askedParts } from "../asked-parts.ts";
 import { type Figure, figure } from "../figure.ts";
+import type { SuiteOptions } from "../suites.ts";
 import { measureChoice } from "./choice.ts";
+import { measureMixes } from "./mixes.ts";
 import { type Circumstances, type Outcome, type RungModel, SLOT_MS, serveAlone } from "./one-replica.ts";
 import { measureReal } from "./real.ts";
 import { RULES, type Rule } from "./rules.ts";
+import { measureSimulated } from "./simulated.ts";
 
 const PIPELINES = ["id-card", "video", "audio", "question-answering"];
 const SEEDS = [1, 2];
@@ -25,13 +28,14 @@ const HEADROOM = 0.75;
 const TOP_BATCH = 4;
 const MOST_BATCH = 32;
 
-/** `rows`: a file of runs on real processes that are not run again. */
-export async function ladderSuite(only: readonly string[] | null, rows: string | null): Promise<Figure[]> {
-  const isShort = process.argv.includes("--short");
+export async function ladderSuite({ only, rows, traces, isShort }: SuiteOptions): Promise<Figure[]> {
+  const pipelines = PIPELINES;
   const parts: Readonly<Record<string, () => Figure[] | Promise<Figure[]>>> = {
     rules: compareRules,
     choice: measureChoice,
-    real: () => measureReal({ pipelines: PIPELINES, rows, isShort }),
+    simulated: () => measureSimulated({ pipelines, traces, isShort }),
+    mixes: () => measureMixes(pipelines, isShort),
+    real: () => measureReal({ pipelines, rows, isShort }),
   };
   const figures: Figure[] = [];
   for (const part of askedParts(only, Object.keys(parts))) figures.push(...((await parts[part]?.()) ?? []));

@@ -1,12 +1,15 @@
 /** One run of a contender on real processes, in one row. */
 import type { DemoSetting } from "../../cli/demo/demo-setting.ts";
-import { type RequestRecord, summarise } from "../../cli/demo/request-record.ts";
+import { isEffective, type RequestRecord, summarise } from "../../cli/demo/request-record.ts";
 import { playScenario, type Sample, type ScenarioOptions } from "../../cli/demo/scenario.ts";
 import type { Stage } from "../../domain/pipeline.ts";
 import { createLogger } from "../../runtime/logger.ts";
 import { quantile, rounded, sorted } from "../samples.ts";
-import type { Arrivals } from "./conditions.ts";
+import { measureFactors, type ServiceFactors } from "./clairvoyant.ts";
+import type { Arrivals, DisturbanceKind } from "./conditions.ts";
 import type { Contender, Judged } from "./contenders.ts";
+import { startDisturbance } from "./disturbances.ts";
+import { ReplicaStatistics } from "./replica-times.ts";
 
 /** Requests are summarised over all that were offered; percentiles over those that were served. */
 export interface RunRow extends Judged {
@@ -23,14 +26,19 @@ export interface RunRow extends Judged {
   readonly p95Ms: number | null;
   /** The machine's service time over the profiled one, after the run. */
   readonly speedFactor: number;
+  /** How much longer the batches of the run took than the profiles for this machine say, by stage. */
+  readonly serviceFactors: ServiceFactors;
   /** For each request in the order of the arrivals, `1`: right and within the SLO, `0`: not. */
   readonly good: string;
+  /** The same for within the SLO alone. */
+  readonly inTime: string;
 }
 
 export interface PlayOptions extends Arrivals, Pick<ScenarioOptions, "onStart"> {
   readonly setting: DemoSetting;
   readonly contender: Contender;
   readonly durationMs: number;
+  readonly disturbance: DisturbanceKind | null;
 }
 
 /** Starts the contender as `variscale up` would, plays the load, and stops it. */
@@ -39,6 +47,8 @@ export async function playContender(
 ): Promise<Omit<RunRow, "pipeline" | "condition" | "contender" | "seed">> {
   const { setting, contender, arrivalsMs, warmUpMs, durationMs } = options;
   const sloMs = setting.pipeline.slo.latencyMs;
+  const statistics = new ReplicaStatistics();
+  const disturbance = options.disturbance && startDisturbance(options.disturbance);
   const { records, samples } = await playScenario({
     up: {
       ...setting.upOptions(contender.set),
@@ -51,9 +61,11 @@ export async function playContender(
     arrivalsMs,
     warmUpMs,
     timeoutMs: sloMs * 4 + 5000,
-    onProgress: () => undefined,
+    onProgress: (_, up) => {
+      void statistics.look(up.scaler.switchers(up.pipeline.key)).then(() => disturbance?.see(statistics.all));
+    },
     onStart: options.onStart,
-  });
+  }).finally(() => disturbance?.stop());
   const { effectiveAccuracy, sloAttainment, dropped, lost } = summarise(records, durationMs, sloMs);
   const served = records.filter(({ outcome }) => outcome === "served");
   const latencies = sorted(served.map(({ latencyMs }) => latencyMs));
@@ -68,15 +80,17 @@ export async function playContender(
     p95Ms: percentile(0.95),
     coreSeconds: rounded(countCoreSeconds(samples, setting.pipeline.stages, durationMs)),
     speedFactor: rounded(await setting.measureSpeed()),
-    good: markGood(records, sloMs),
+    serviceFactors: measureFactors(setting.pipeline, statistics.all),
+    good: markRequests(records, record => isEffective(record, sloMs)),
+    inTime: markRequests(records, ({ outcome, latencyMs }) => outcome === "served" && latencyMs <= sloMs),
   };
 }
 
 /** Records come as answers do; those of two contenders are compared in the order of the arrivals. */
-export function markGood(records: readonly RequestRecord[], sloMs: number): string {
+export function markRequests(records: readonly RequestRecord[], isMarked: (record: RequestRecord) => boolean): string {
   return records
     .toSorted((a, b) => a.atMs - b.atMs)
-    .map(({ outcome, correct, latencyMs }) => (outcome === "served" && correct && latencyMs <= sloMs ? "1" : "0"))
+    .map(record => (isMarked(record) ? "1" : "0"))
     .join("");
 }
 

@@ -1,25 +1,27 @@
-/** The part `real`: the product against the best fixed combination on real processes, by pipeline and load. */
+/** The part `real`: the product against other ways to serve on real processes, by pipeline and load. */
 import { availableParallelism } from "node:os";
-import { type DemoSetting, prepareSetting } from "../../cli/demo/demo-setting.ts";
-import { EXIT } from "../../cli/exit-codes.ts";
-import { findModelFolder } from "../../cli/folders.ts";
-import type { Up } from "../../cli/up/up.ts";
-import { pipelineFileAt } from "../../runtime/read-pipeline.ts";
 import { onEndSignal } from "../../runtime/shutdown.ts";
 import type { Figure } from "../figure.ts";
-import { type Arrivals, CONDITIONS, type Condition, createCourse, drawArrivals } from "./conditions.ts";
-import { type Contender, chooseWithin, PRODUCT, shortlistFixed } from "./contenders.ts";
-import { KeptRuns } from "./kept-runs.ts";
-import { comparePaired } from "./paired-difference.ts";
-import { playContender, type RunRow } from "./play-contender.ts";
-import { type Cell, createFigures } from "./real-figures.ts";
+import { countAvoidable, describeLightest, serveByLightest } from "./avoidable-misses.ts";
+import { boundEffective, countWindows, listWays } from "./clairvoyant.ts";
+import { CONDITIONS, createCourse, drawArrivals } from "./conditions.ts";
+import { type Contender, chooseWithin, type Family, PRODUCT, shortlistFamilies } from "./contenders.ts";
+import { STALL_MS } from "./disturbances.ts";
+import { comparePaired, type PairedDifference } from "./paired-difference.ts";
+import type { RunRow } from "./play-contender.ts";
+import { type Place, Player, say } from "./player.ts";
+import { type Cell, createFigures, describeCell, meanOver } from "./real-figures.ts";
 
 /** The best fixed combination is picked on one seed and judged on others. */
 const PICK_SEED = 1;
-const JUDGE_SEEDS = [2, 3, 4];
-const SHORTLIST = 5;
-const CALIBRATION_MS = 1500;
+const JUDGE_SEEDS = [2, 3, 4] as const;
+/** Those of each family that are run, best first by simulation. The families behind an HPA are run with one seed: no bar holds for them. */
+const SHORTLISTS: Readonly<Record<Family, number>> = { fixed: 5, "fixed+HPA": 1, "ladder+HPA": 1 };
+const MOST_RUNS = 1 + SHORTLISTS.fixed + 2 * JUDGE_SEEDS.length + SHORTLISTS["fixed+HPA"] + SHORTLISTS["ladder+HPA"];
+const SHORT_RUNS = 2;
 const MACHINE_CORES = availableParallelism();
+/** Windows of the clairvoyant. */
+const WINDOW_MS = 500;
 
 export interface RealOptions {
   readonly pipelines: readonly string[];
@@ -29,50 +31,52 @@ export interface RealOptions {
   readonly isShort: boolean;
 }
 
-export async function measureReal(options: RealOptions): Promise<Figure[]> {
-  const player = new Player(options.rows);
+export async function measureReal({ pipelines, rows, isShort }: RealOptions): Promise<Figure[]> {
+  const player = new Player(rows, MACHINE_CORES);
   onEndSignal(() => player.stop());
-  const cells: Cell[] = [];
-  const conditions = options.isShort ? CONDITIONS.filter(({ name }) => name === "demo") : CONDITIONS;
-  for (const pipeline of options.pipelines) {
-    const setting = await player.prepare(pipeline);
-    for (const condition of conditions)
-      cells.push(await judgeCell({ player, setting, pipeline, condition, isShort: options.isShort }));
+  const conditions = isShort ? CONDITIONS.filter(({ name }) => name === "demo") : CONDITIONS;
+  const places: Place[] = [];
+  for (const name of pipelines) {
+    const setting = await player.prepare(name);
+    const { pipeline, rates } = setting;
+    for (const condition of conditions) {
+      const course = createCourse(condition, { pipeline, rates, machineCores: MACHINE_CORES });
+      places.push({ pipeline: name, setting, condition, course });
+    }
   }
-  return createFigures(cells, options.isShort);
+  player.expect(places, isShort ? SHORT_RUNS : MOST_RUNS);
+  const cells: Cell[] = [];
+  for (const place of places) {
+    const cell = await judgeCell(player, place, isShort);
+    say(describeCell(cell));
+    cells.push(cell);
+  }
+  return createFigures(cells, isShort);
 }
 
-interface CellOptions {
-  readonly player: Player;
-  readonly setting: DemoSetting;
-  readonly pipeline: string;
-  readonly condition: Condition;
-  readonly isShort: boolean;
-}
-
-async function judgeCell(options: CellOptions): Promise<Cell> {
-  const { player, setting, condition, isShort } = options;
-  const { pipeline, rates } = setting;
-  const course = createCourse(condition, { pipeline, rates, machineCores: MACHINE_CORES });
-  const name = `${options.pipeline}/${condition.name}`;
+async function judgeCell(player: Player, place: Place, isShort: boolean): Promise<Cell> {
+  const { setting, condition, course } = place;
   const picking = drawArrivals(course, PICK_SEED);
-  const count = isShort ? 1 : SHORTLIST;
-  const shortlist = await shortlistFixed(
+  const shortlists = await shortlistFamilies(
     { setting, machineCores: MACHINE_CORES },
     course,
     { ...picking, seed: PICK_SEED },
-    count,
+    isShort ? { fixed: 1 } : SHORTLISTS,
   );
+  const name = `${place.pipeline}/${condition.name}`;
   say(
-    `${name}: up to ${course.peakRps.toFixed(1)} rps; best fixed by simulation: ${shortlist.map(one => one.name).join(", ")}`,
+    `${name}: up to ${course.peakRps.toFixed(1)} rps; best by simulation: ${Object.values(shortlists)
+      .flat()
+      .map(one => one.name)
+      .join(", ")}`,
   );
   const play = (contender: Contender, seed: number): Promise<RunRow> =>
-    player.play({ ...options, contender, seed, arrivals: drawArrivals(course, seed), durationMs: course.durationMs });
-  let [picked] = shortlist as [Contender, ...Contender[]];
-  if (shortlist.length > 1) {
+    player.play({ ...place, contender, seed, arrivals: drawArrivals(course, seed) });
+  let [picked] = shortlists.fixed as readonly [Contender, ...Contender[]];
+  if (shortlists.fixed.length > 1) {
     const product = await play(PRODUCT, PICK_SEED);
     const rivals: (RunRow & { readonly fixed: Contender })[] = [];
-    for (const fixed of shortlist) rivals.push({ ...(await play(fixed, PICK_SEED)), fixed });
+    for (const fixed of shortlists.fixed) rivals.push({ ...(await play(fixed, PICK_SEED)), fixed });
     picked = chooseWithin(rivals, product, 1)[0]?.fixed ?? picked;
   }
   const ours: RunRow[] = [];
@@ -83,74 +87,54 @@ async function judgeCell(options: CellOptions): Promise<Cell> {
     theirs.push(await play(picked, seed));
     if (seed % 2 !== 0) ours.push(await play(PRODUCT, seed));
   }
-  const runs = ours.map(({ seed, good }, at) => {
-    const { arrivalsMs } = drawArrivals(course, seed);
-    return { arrivalsMs, ours: good, theirs: theirs[at]?.good ?? "" };
+  const beside: Cell["beside"][number][] = [];
+  for (const contender of [...shortlists["fixed+HPA"], ...shortlists["ladder+HPA"]]) {
+    const row = await play(contender, JUDGE_SEEDS[0]);
+    beside.push({ row, difference: compareRows(place, ours.slice(0, 1), [row]) });
+  }
+  return {
+    name,
+    disturbance: condition.disturbance,
+    sloMs: setting.pipeline.slo.latencyMs,
+    difference: compareRows(place, ours, theirs),
+    ours,
+    theirs,
+    beside,
+    clairvoyantPercent: meanOver(ours, row => boundRun(place, row)),
+    avoidablePercent: meanOver(ours, row => countAvoidableIn(place, row)),
+  };
+}
+
+function compareRows({ course }: Place, ours: readonly RunRow[], theirs: readonly RunRow[]): PairedDifference {
+  return comparePaired(
+    ours.map(({ seed, good }, at) => {
+      const { arrivalsMs } = drawArrivals(course, seed);
+      return { arrivalsMs, ours: good, theirs: theirs[at]?.good ?? "" };
+    }),
+  );
+}
+
+/** The clairvoyant's percentage of requests that are right and in time, with the core-seconds and service times of a run of the product. */
+function boundRun({ setting, course }: Place, { seed, serviceFactors, coreSeconds }: RunRow): number {
+  const { pipeline } = setting;
+  const { arrivalsMs } = drawArrivals(course, seed);
+  const overheadMs = pipeline.overhead.cpuMs;
+  const share = boundEffective(listWays(pipeline, serviceFactors, overheadMs), {
+    counts: countWindows(arrivalsMs, course.durationMs, WINDOW_MS),
+    windowMs: WINDOW_MS,
+    sloMs: pipeline.slo.latencyMs,
+    cores: MACHINE_CORES,
+    // The gateway's work counts on the machine, and not among the replicas' core-seconds.
+    budgetMs: 1000 * coreSeconds + overheadMs * arrivalsMs.length,
   });
-  return { name, sloMs: pipeline.slo.latencyMs, difference: comparePaired(runs), ours, theirs };
+  return 100 * share;
 }
 
-/** Plays what was not played before, one run at a time. */
-class Player {
-  readonly #kept: KeptRuns;
-  #running: Promise<Up> | null = null;
-
-  constructor(file: string | null) {
-    this.#kept = new KeptRuns(file);
-  }
-
-  /** Runs of a pipeline that go on another time have the SLO and the loads of those before. */
-  async prepare(name: string): Promise<DemoSetting> {
-    const file = pipelineFileAt(name);
-    const speedFactor = this.#kept.readSpeed(name);
-    const setting = await prepareSetting({
-      pipelinePath: file,
-      modelFolder: pipeline => findModelFolder(process.env, undefined, pipeline, file),
-      machineCores: MACHINE_CORES,
-      calibrationMs: CALIBRATION_MS,
-      speedFactor,
-      say: line => say(`${name}: ${line}`),
-    });
-    if (speedFactor === null) this.#kept.keepSpeed(name, setting.speedFactor);
-    return setting;
-  }
-
-  async play(
-    run: Omit<CellOptions, "player"> & {
-      readonly contender: Contender;
-      readonly seed: number;
-      readonly arrivals: Arrivals;
-      readonly durationMs: number;
-    },
-  ): Promise<RunRow> {
-    const { setting, contender, seed, arrivals } = run;
-    const key = { pipeline: setting.read(contender.set), machineCores: MACHINE_CORES, ...arrivals };
-    const onStart = (starting: Promise<Up>): void => {
-      this.#running = starting;
-    };
-    const { row, isKept } = await this.#kept.playOnce(key, async () => ({
-      pipeline: run.pipeline,
-      condition: run.condition.name,
-      contender: contender.name,
-      seed,
-      ...(await playContender({ ...run, ...arrivals, onStart })),
-    }));
-    say(describeRun(row, isKept));
-    return row;
-  }
-
-  stop(): void {
-    say("interrupted: stopping what runs");
-    const closing = this.#running?.then(up => up.close());
-    const end = (): never => process.exit(EXIT.interrupted);
-    Promise.resolve(closing).then(end, end);
-  }
-}
-
-function describeRun(row: RunRow, isKept: boolean): string {
-  return `${row.pipeline}/${row.condition}, seed ${row.seed}: ${row.contender}: ${row.effectivePercent} % of ${row.requests} right and in time, ${row.inTimePercent} % in time, p50 ${row.p50Ms} ms, p95 ${row.p95Ms} ms, ${row.coreSeconds} core-seconds, ${row.dropped} dropped, ${row.lost} lost, speed factor ${row.speedFactor}${isKept ? "; kept from before" : ""}`;
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
+function countAvoidableIn({ setting, condition, course }: Place, { seed, serviceFactors, inTime }: RunRow): number {
+  const { arrivalsMs } = drawArrivals(course, seed);
+  const lightest = describeLightest(setting.pipeline, serviceFactors);
+  // Where replicas stand still, the lightest variants might have met it as well.
+  const idleMs = lightest.idleMs + (condition.disturbance === "stalls" ? STALL_MS : 0);
+  const place = { cores: MACHINE_CORES, sloMs: setting.pipeline.slo.latencyMs };
+  return countAvoidable(inTime, serveByLightest(arrivalsMs, { ...lightest, idleMs }, place));
 }

@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
 import { CONDITIONS, createCourse, drawArrivals } from "../../../bench/ladder/conditions.ts";
-import { chooseWithin, countShareWithin, listCombinations, shortlistFixed } from "../../../bench/ladder/contenders.ts";
+import {
+  chooseWithin,
+  countShareWithin,
+  createContender,
+  listCombinations,
+  shortlistFamilies,
+} from "../../../bench/ladder/contenders.ts";
 import { demoRates } from "../../../cli/demo/demo-rates.ts";
 import type { DemoSetting } from "../../../cli/demo/demo-setting.ts";
 import { scaleServiceTimes } from "../../../domain/scale-profile.ts";
+import { readPipeline } from "../../../runtime/read-pipeline.ts";
 import { pipelineFixture, twoStages } from "../../support/pipeline-fixture.ts";
 
 const contender = (name: string, effectivePercent: number, coreSeconds: number) => ({
@@ -58,17 +65,48 @@ describe("countShareWithin()", () => {
   });
 });
 
-describe("shortlistFixed()", function () {
+describe("createContender()", () => {
+  const pipeline = twoStages();
+  const variants = { detect: "middle", read: "light" };
+
+  it("serves fixed variants under our scaler, or fixed variants or the ladder up to them behind an HPA", () => {
+    const read = (family: Parameters<typeof createContender>[0]) => {
+      const { set } = createContender(family, pipeline, variants);
+      const last = (path: string) => set.findLast(one => one.startsWith(`${path}=`))?.split("=")[1];
+      return [last("spec.objective.policy"), last("spec.serving.rule"), last("spec.stages[1].defaultVariant")];
+    };
+    assert.deepEqual(read("fixed"), ["static", "fixed", "light"]);
+    assert.deepEqual(read("fixed+HPA"), ["reactive", "fixed", "light"]);
+    assert.deepEqual(read("ladder+HPA"), ["reactive", "ladder", "light"]);
+  });
+
+  it("is what the pipeline is read with", () => {
+    const { set } = createContender("ladder+HPA", readPipeline("video"), {
+      detection: "large",
+      classification: "nano",
+    });
+    const { objective, serving, stages } = readPipeline("video", { set });
+    assert.deepEqual([objective.policy, serving.rule], ["reactive", "ladder"]);
+    assert.deepEqual(
+      stages.map(({ defaultVariant }) => defaultVariant),
+      ["large", "nano"],
+    );
+  });
+});
+
+describe("shortlistFamilies()", function () {
   this.timeout(120_000);
 
-  it("leaves out combinations that the machine can't carry, and has those that fit the load", async () => {
+  it("leaves out combinations that the machine can't carry, has those that fit the load, and no family that is not asked for", async () => {
     const ladder = { heavy: [60, 0.98], middle: [25, 0.95], light: [8, 0.6] } as const;
     const read = (set: readonly string[]) => {
       const [, variant] = /defaultVariant=(.*)/.exec(set.find(one => one.includes("defaultVariant")) ?? "") ?? [];
       const ordered = variant === undefined ? ladder : { [variant]: ladder[variant as keyof typeof ladder], ...ladder };
-      const isFixed = variant !== undefined;
+      const isHpa = set.includes("spec.objective.policy=reactive");
+      const isFixed = variant !== undefined && !set.includes("spec.serving.rule=ladder");
+      const policy = isHpa ? "reactive" : isFixed ? "static" : "default";
       return pipelineFixture([{ name: "read", ladder: ordered }], {
-        objective: { policy: isFixed ? "static" : "default" },
+        objective: { policy },
         serving: { rule: isFixed ? "fixed" : "ladder" },
       });
     };
@@ -78,8 +116,16 @@ describe("shortlistFixed()", function () {
     const flat = CONDITIONS.find(({ name }) => name === "flat")!;
     const course = createCourse(flat, { pipeline, machineCores: 2, rates });
     const { arrivalsMs } = drawArrivals(course, 1);
-    const [best] = await shortlistFixed({ setting, machineCores: 2 }, course, { arrivalsMs, seed: 1 }, 5);
-    assert.equal(best?.name, "middle");
+    const shortlists = await shortlistFamilies(
+      { setting, machineCores: 2 },
+      course,
+      { arrivalsMs, seed: 1 },
+      { fixed: 5, "ladder+HPA": 1 },
+    );
+    assert.equal(shortlists.fixed[0]?.name, "middle");
+    assert.equal(shortlists["ladder+HPA"].length, 1);
+    assert.match(shortlists["ladder+HPA"][0]?.name ?? "", /^ladder\+HPA /);
+    assert.deepEqual(shortlists["fixed+HPA"], []);
   });
 });
 
@@ -94,6 +140,20 @@ describe("loads of the conditions", () => {
     assert.ok(step.shareAt(0) < 0.2 && step.shareAt(step.durationMs - 1) === 1);
     const flat = find("flat");
     assert.ok(flat.peakRps > machine.rates.heaviestCapacityRps && flat.peakRps < step.peakRps);
+  });
+
+  it("bursts have two seconds at the step's peak after eight at a fifth of it", () => {
+    const bursts = find("bursts");
+    assert.equal(bursts.peakRps, find("step").peakRps);
+    assert.deepEqual([0, 7999, 8000, 9999, 10_000].map(bursts.shareAt), [0.2, 0.2, 1, 1, 0.2]);
+  });
+
+  it("neighbours and stalls have the demo's load", () => {
+    const demo = drawArrivals(find("demo"), 1);
+    for (const name of ["neighbours", "stalls"]) {
+      assert.deepEqual(drawArrivals(find(name), 1), demo);
+      assert.equal(CONDITIONS.find(one => one.name === name)?.disturbance, name);
+    }
   });
 
   it("is as long as the demo's, or longer where fewer than 2,000 requests would come with three seeds", () => {

@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { KeptRuns, type RunKey } from "../../../bench/ladder/kept-runs.ts";
-import { countCoreSeconds, markGood, type RunRow } from "../../../bench/ladder/play-contender.ts";
-import { createFigures } from "../../../bench/ladder/real-figures.ts";
-import type { RequestRecord } from "../../../cli/demo/request-record.ts";
+import { countCoreSeconds, markRequests, type RunRow } from "../../../bench/ladder/play-contender.ts";
+import { estimateMinutes } from "../../../bench/ladder/player.ts";
+import { type Cell, createFigures } from "../../../bench/ladder/real-figures.ts";
+import { isEffective, type RequestRecord } from "../../../cli/demo/request-record.ts";
 import { twoStages } from "../../support/pipeline-fixture.ts";
 
 const ROW: RunRow = {
@@ -23,11 +24,19 @@ const ROW: RunRow = {
   p95Ms: 50,
   coreSeconds: 128,
   speedFactor: 1,
+  serviceFactors: {},
   good: "101",
+  inTime: "111",
 };
 
 describe("KeptRuns", () => {
-  const key: RunKey = { pipeline: twoStages(), machineCores: 2, arrivalsMs: [1, 2, 3], warmUpMs: [0] };
+  const key: RunKey = {
+    pipeline: twoStages(),
+    machineCores: 2,
+    disturbance: null,
+    arrivalsMs: [1, 2, 3],
+    warmUpMs: [0],
+  };
   let folder = "";
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "variscale-runs-"));
@@ -47,11 +56,12 @@ describe("KeptRuns", () => {
     assert.deepEqual(await playIn({ ...key, arrivalsMs: [1, 2, 4] }), false);
     assert.deepEqual(await playIn({ ...key, machineCores: 4 }), false);
     assert.deepEqual(await playIn({ ...key, pipeline: twoStages({ serving: { rule: "fixed" } }) }), false);
+    assert.deepEqual(await playIn({ ...key, disturbance: "stalls" }), false);
     assert.deepEqual(await playIn(key, "other code"), false);
     // A crash while a line was written: that run is done again, and the others stay.
     writeFileSync(file, readFileSync(file).subarray(0, -5));
     assert.deepEqual(await playIn(key, "other code"), false);
-    assert.deepEqual([await playIn(key), played], [true, 6]);
+    assert.deepEqual([await playIn(key), played], [true, 7]);
   });
 
   it("goes on with the speed that the loads of earlier runs were made for", () => {
@@ -60,6 +70,13 @@ describe("KeptRuns", () => {
     new KeptRuns(file, "code").keepSpeed("video", 1.25);
     assert.equal(new KeptRuns(file, "code").readSpeed("video"), 1.25);
     assert.equal(new KeptRuns(file, "code").readSpeed("audio"), null);
+  });
+});
+
+describe("estimateMinutes()", () => {
+  it("counts the load and what is beside it, for each run of each cell", () => {
+    const course = { durationMs: 64_000, peakRps: 1, shareAt: () => 1 };
+    assert.equal(estimateMinutes([{ course }, { course: { ...course, durationMs: 100_000 } }], 5), 17);
   });
 });
 
@@ -83,7 +100,8 @@ describe("rows of runs", () => {
       record(2, { latencyMs: 101 }),
       record(5, { latencyMs: 100 }),
     ];
-    assert.equal(markGood(records, 100), "10001");
+    const mark = (record: RequestRecord) => isEffective(record, 100);
+    assert.equal(markRequests(records, mark), "10001");
   });
 
   it("count the cores of ready replicas until the load ends", () => {
@@ -101,17 +119,23 @@ describe("rows of runs", () => {
 });
 
 describe("createFigures()", () => {
-  const createCell = (name: string, points: number, upperPoints: number, ours: Partial<RunRow>) => ({
+  const createCell = (name: string, points: number, upperPoints: number, ours: Partial<RunRow>): Cell => ({
     name,
+    disturbance: null,
     sloMs: 60,
     difference: { points, upperPoints, requests: 3000 },
     ours: [{ ...ROW, ...ours }],
     theirs: [{ ...ROW, contender: "light" }],
+    beside: [],
+    clairvoyantPercent: 90,
+    avoidablePercent: 0,
   });
+  const find = (cells: readonly Cell[], name: string, isShort = false) =>
+    createFigures(cells, isShort).find(one => one.name === name);
 
   it("has the upper end of the worst cell and every cell beside it", () => {
     const cells = [createCell("video/demo", 5, 7, {}), createCell("audio/flat", -4, -2, {})];
-    const [difference] = createFigures(cells, false);
+    const difference = find(cells, "ladder.vsBestFixed.worst");
     assert.equal(difference?.value, -2);
     assert.equal(difference?.holds, false);
     assert.deepEqual(difference?.against, {
@@ -124,7 +148,7 @@ describe("createFigures()", () => {
   });
 
   it("compares the median with the larger of 0.6 × SLO and 1.5 × the best fixed one's, and never holds where nothing was served", () => {
-    const p50 = (p50Ms: number | null) => createFigures([createCell("video/demo", 5, 7, { p50Ms })], false)[1];
+    const p50 = (p50Ms: number | null) => find([createCell("video/demo", 5, 7, { p50Ms })], "ladder.p50");
     assert.deepEqual([p50(36)?.value, p50(36)?.holds], [1, true]);
     assert.deepEqual([p50(45)?.value, p50(45)?.holds], [1.25, false]);
     assert.deepEqual([p50(null)?.value, p50(null)?.holds], [null, false]);
@@ -132,9 +156,48 @@ describe("createFigures()", () => {
 
   it("does not count where it was short or a cell has few requests", () => {
     const cell = createCell("video/demo", 5, 7, {});
-    assert.equal(createFigures([cell], false)[0]?.holds, true);
-    assert.equal(createFigures([cell], true)[0]?.holds, false);
+    assert.equal(find([cell], "ladder.vsBestFixed.worst")?.holds, true);
     const few = { ...cell, difference: { ...cell.difference, requests: 1999 } };
-    assert.equal(createFigures([few], false)[0]?.holds, false);
+    assert.ok(createFigures([cell], true).every(({ holds }) => !holds));
+    assert.ok(createFigures([few], false).every(({ holds }) => !holds));
+  });
+
+  it("takes the mean share of the gap to the clairvoyant over cells where that is at least 2 points", () => {
+    const cells = [
+      { ...createCell("video/demo", 4, 5, { effectivePercent: 94 }), clairvoyantPercent: 98 },
+      { ...createCell("audio/demo", 0, 1, { effectivePercent: 90 }), clairvoyantPercent: 92 },
+      { ...createCell("audio/flat", 1, 2, { effectivePercent: 91 }), clairvoyantPercent: 91.5 },
+    ];
+    const closed = find(cells, "ladder.gapClosed");
+    assert.equal(closed?.value, 0.25);
+    assert.deepEqual([closed?.against?.["video/demo"], closed?.against?.["audio/flat clairvoyant"]], [0.5, 91.5]);
+    assert.deepEqual(
+      [find(cells.slice(2), "ladder.gapClosed")?.value, find(cells.slice(2), "ladder.gapClosed")?.holds],
+      [null, false],
+    );
+  });
+
+  it("has avoidable misses of the worst cell without stalls and with them, and none that was not run", () => {
+    const cells: Cell[] = [
+      { ...createCell("video/demo", 5, 7, {}), avoidablePercent: 0.2 },
+      { ...createCell("video/neighbours", 5, 7, {}), disturbance: "neighbours", avoidablePercent: 0.4 },
+      { ...createCell("video/stalls", 5, 7, {}), disturbance: "stalls", avoidablePercent: 0.6 },
+    ];
+    const read = (name: string, of = cells) => {
+      const { value, holds } = find(of, name) ?? {};
+      return [value, holds];
+    };
+    assert.deepEqual(read("ladder.avoidableMissPercent"), [0.4, true]);
+    assert.deepEqual(read("ladder.avoidableMissPercentInStalls"), [0.6, false]);
+    assert.deepEqual(read("ladder.avoidableMissPercentInStalls", cells.slice(0, 2)), [null, false]);
+  });
+
+  it("shows the product less each contender behind an HPA", () => {
+    const row = { ...ROW, contender: "ladder+HPA large" };
+    const cell = {
+      ...createCell("video/demo", 5, 7, {}),
+      beside: [{ row, difference: { points: 3, upperPoints: 4, requests: 700 } }],
+    };
+    assert.equal(find([cell], "ladder.vsBestFixed.worst")?.against?.["video/demo less ladder+HPA large"], 3);
   });
 });
