@@ -14,7 +14,7 @@ export interface KubernetesResults {
   readonly step?: StepResult;
   readonly failover?: FailoverResult;
   readonly faults?: Readonly<Record<string, Tally>>;
-  readonly plain?: LoadStep;
+  readonly plain?: PlainResult;
   readonly many?: ManyResult;
   /** Why a part failed. */
   readonly problems?: Readonly<Partial<Record<KubernetesPart, string>>>;
@@ -31,10 +31,13 @@ export interface LoadStep {
 }
 
 export interface StepResult extends LoadStep {
-  /** From the step of the load until every pod that was ready has answered with a lighter variant. */
-  readonly toLighterVariantMs: number;
   /** Syncs of the HPA from KEDA being told more replicas until the Deployment has them. */
   readonly syncsToReplicas: number;
+}
+
+export interface PlainResult extends LoadStep {
+  /** The variants of the stages. */
+  readonly fixed: string;
 }
 
 /** A scaler that KEDA asks for hundreds of ScaledObjects. */

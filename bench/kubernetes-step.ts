@@ -1,4 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Pipeline } from "../domain/pipeline.ts";
+import { withoutVariants } from "../domain/without-variants.ts";
+import { pipelineFileAt, readPipeline } from "../runtime/read-pipeline.ts";
 import type { Client } from "../test/cluster/support/load/client.ts";
 import { since } from "../test/cluster/support/load/tally.ts";
 import type { RunningPod } from "../test/cluster/support/node/running-pod.ts";
@@ -6,32 +9,51 @@ import { untilMore } from "../test/cluster/support/real-faults.ts";
 import type { RealRelease } from "../test/cluster/support/real-release.ts";
 import { until } from "../test/cluster/support/until.ts";
 import type { LoadStep, StepResult } from "./kubernetes-results.ts";
+import { findCarriedRps, type StepPlace } from "./ladder/fixed-for-step.ts";
 
-/** What one pod with the heaviest detector serves easily. */
+/** One pod with the heaviest detector serves so many easily. */
 export const LOW_RPS = 0.5;
 export const STAGE = "detection";
-export const HEAVIEST = "v4-640";
-/** The step, as a multiple of what one pod with the heaviest detector can serve at all on this machine now. */
-const OVERLOAD = 1.7;
-/** Of a gateway beside it that has its share of two cores. */
+const HEAVIEST = "v4-640";
+/** The step, as a share of what the lightest variants carry on the replicas that are ready. */
+const STEP_SHARE = 0.8;
+/** The gateway beside it has its share of two cores, and carries no more. */
 const MOST_RPS = 25;
-/** So that every pod's history is that of the low load. */
+/** Every pod's history is that of the low load after so many. */
 const SETTLE_REQUESTS = 15;
-/** After the step, in which every request is counted. */
+/** Every request of so long after the step is counted. */
 const WINDOW_SECONDS = 60;
 
-/** Until one replica with the heaviest variant has served the low load for a while. */
-export async function settle(release: RealRelease, client: Client): Promise<void> {
-  await until(async () => (await release.variants(STAGE)).every(name => name === HEAVIEST), "the heaviest variant");
+/** Until one replica with this variant has served the low load for a while. */
+export async function settle(release: RealRelease, client: Client, variant = HEAVIEST): Promise<void> {
+  await until(async () => (await release.variants(STAGE)).every(name => name === variant), `the variant ${variant}`);
   await untilMore(client, SETTLE_REQUESTS);
 }
 
-/** Requests a second that one pod can't serve with the heaviest variant, by how long its batches of one took so far. */
-export async function highRateOf(release: RealRelease): Promise<number> {
-  const texts = await Promise.all(release.pods(STAGE).map(metricsOf));
-  const sum = (name: string) => texts.reduce((total, text) => total + metricOf(text, name), 0);
-  const seconds = sum("variscale_switcher_service_seconds_sum") / sum("variscale_switcher_batch_rows_sum");
-  return Math.min(MOST_RPS, Math.round((10 * OVERLOAD) / seconds) / 10);
+/** The pipeline as the release has it: variants of packages that have to be installed first are not there. */
+function readReleased(): Pipeline {
+  const pipeline = readPipeline(pipelineFileAt("id-card"));
+  const missing = pipeline.stages.flatMap(({ name, variants }) =>
+    variants.filter(variant => variant.package !== null).map(variant => `${name}/${variant.name}`),
+  );
+  return withoutVariants(pipeline, missing);
+}
+
+/** The replicas that are ready, and how fast this machine is, by how long batches of one took with the heaviest detector so far. */
+export async function describePlace(release: RealRelease): Promise<StepPlace> {
+  const pipeline = readReleased();
+  const texts = await Promise.all(release.pods(STAGE).map(readMetrics));
+  const sum = (name: string) => texts.reduce((total, text) => total + readMetric(text, name), 0);
+  const rowMs = (1000 * sum("variscale_switcher_service_seconds_sum")) / sum("variscale_switcher_batch_rows_sum");
+  const profile = pipeline.stages[0]?.variants.find(({ name }) => name === HEAVIEST)?.profile;
+  const replicas: Record<string, number> = {};
+  for (const { name } of pipeline.stages) replicas[name] = await release.ready(name);
+  return { pipeline, replicas, factor: rowMs / (profile?.points[0]?.latencyMs ?? rowMs) };
+}
+
+/** Requests a second after the step. */
+export function findStepRps(place: StepPlace): number {
+  return Math.min(MOST_RPS, Math.round(10 * STEP_SHARE * findCarriedRps(place)) / 10);
 }
 
 /** Sends the high load for `windowSeconds`, or until `meanwhile` has ended, and waits until every request has; `meanwhile` runs from the step on. */
@@ -52,22 +74,12 @@ export async function stepTo<T>(
 }
 
 export async function measureStep(release: RealRelease, client: Client, rateRps: number): Promise<StepResult> {
-  const ready = release.pods(STAGE).filter(({ isEnding }) => !isEnding);
-  const served = new Map<RunningPod, number>();
-  for (const pod of ready) served.set(pod, await lighterBatches(pod));
-  const toLighter = async (startMs: number): Promise<number> => {
-    for (const pod of ready)
-      await until(async () => (await lighterBatches(pod)) > (served.get(pod) ?? 0), "a lighter variant has answered");
-    return Math.round(performance.now() - startMs);
-  };
-  const { found, ...step } = await stepTo(release, client, rateRps, startMs =>
-    Promise.all([toLighter(startMs), syncsToReplicas(release)]),
-  );
-  return { ...step, toLighterVariantMs: found[0], syncsToReplicas: found[1] };
+  const { found, ...step } = await stepTo(release, client, rateRps, () => countSyncs(release));
+  return { ...step, syncsToReplicas: found };
 }
 
 /** Syncs of the HPA from KEDA being told more replicas until the Deployment has more. */
-async function syncsToReplicas(release: RealRelease): Promise<number> {
+async function countSyncs(release: RealRelease): Promise<number> {
   const target = release.target(STAGE);
   const replicas = await target.replicas();
   const isTold = async () => {
@@ -80,19 +92,12 @@ async function syncsToReplicas(release: RealRelease): Promise<number> {
   return target.syncs(toldMs);
 }
 
-/** Batches that a pod's switcher ran with other variants than the heaviest. */
-async function lighterBatches(pod: RunningPod): Promise<number> {
-  const counts = [...(await metricsOf(pod)).matchAll(/^variscale_switcher_batch_rows_count\{([^}]*)\} (\d+)/gm)];
-  const lighter = counts.filter(([, labels]) => !labels?.includes(`variant="${HEAVIEST}"`));
-  return lighter.reduce((sum, [, , count]) => sum + Number(count), 0);
-}
-
-async function metricsOf(pod: RunningPod): Promise<string> {
+async function readMetrics(pod: RunningPod): Promise<string> {
   return (await fetch(`http://${pod.address}:8003/metrics`)).text();
 }
 
-/** Of a metric of the heaviest variant; 0: there is none. */
-function metricOf(text: string, name: string): number {
+/** The value of a metric of the heaviest variant; 0 where there is none. */
+function readMetric(text: string, name: string): number {
   const lines = [...text.matchAll(new RegExp(`^${name}\\{([^}]*)\\} (\\S+)$`, "gm"))];
   return Number(lines.find(([, labels]) => labels?.includes(`variant="${HEAVIEST}"`))?.[2] ?? 0);
 }
