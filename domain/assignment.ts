@@ -72,7 +72,8 @@ export function findTop({ rungs, top }: Assignment): AssignedRung {
 
 /** Says what is wrong with an Assignment that came from outside; null: nothing is. */
 export function findAssignmentProblem(assignment: Assignment): string | null {
-  const { rungs, top, floor, headroom, belowFloor } = assignment;
+  const { version, rungs, top, floor, headroom, belowFloor } = assignment;
+  if (![version.epoch, version.counter].every(Number.isSafeInteger)) return "its version is no pair of whole numbers";
   const names = rungs.map(({ variant }) => variant);
   if (rungs.length < 1 || rungs.length > MAX_RUNGS)
     return `it has ${rungs.length} rungs, from 1 to ${MAX_RUNGS} are possible`;
@@ -90,8 +91,11 @@ export function findAssignmentProblem(assignment: Assignment): string | null {
     laterLeastMs: assignment.laterLeastMs,
   };
   for (const [name, ms] of Object.entries(times))
-    if (!(ms >= 0 && ms <= 1e9)) return `${name} is ${ms}, it must be milliseconds from 0 to 1e9`;
-  return headroom > 0 && headroom <= 1 ? null : `headroom is ${headroom}, it must be above 0 and at most 1`;
+    if (!(Number.isFinite(ms) && ms >= 0 && ms <= 1e9))
+      return `${name} is ${ms}, it must be milliseconds from 0 to 1e9`;
+  return Number.isFinite(headroom) && headroom > 0 && headroom <= 1
+    ? null
+    : `headroom is ${headroom}, it must be above 0 and at most 1`;
 }
 
 export const NACK_CODES = [

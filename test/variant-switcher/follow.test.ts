@@ -237,15 +237,20 @@ describe("Follow", () => {
     assert.equal((await again.infer([1])).body.model_version, "b");
   });
 
-  it("begins with the default variant where the Assignment of its last run is none", async () => {
-    const stateFile = join(folder.path, "assignment.json");
-    const rungs = [{ variant: "b", maxBatch: 5000 }];
-    const last = { version: { epoch: 1, counter: 1 }, rungs, top: "b", floor: "b", ...NO_BUDGETS, decisionId: "" };
-    await writeState(stateFile, last, Date.now());
-    const started = await TestSwitcher.startReady(affineConfig(folder.path, { stateFile }));
-    switcher = started;
-    assert.equal((await started.infer([1])).body.model_version, "a");
-  });
+  for (const [what, above] of Object.entries({
+    "has a batch of 5,000 rows": { rungs: [{ variant: "b", maxBatch: 5000 }] },
+    "has no version": { version: undefined },
+    "has text for a number": { headroom: "1" },
+  }))
+    it(`begins with the default variant where the Assignment of its last run ${what}`, async () => {
+      const stateFile = join(folder.path, "assignment.json");
+      const rungs = [{ variant: "b", maxBatch: 1 }];
+      const last = { version: { epoch: 1, counter: 1 }, rungs, top: "b", floor: "b", ...NO_BUDGETS, decisionId: "" };
+      await writeState(stateFile, { ...last, ...above }, Date.now());
+      const started = await TestSwitcher.startReady(affineConfig(folder.path, { stateFile }));
+      switcher = started;
+      assert.equal((await started.infer([1])).body.model_version, "a");
+    });
 
   /** With an Assignment that is acked and on its way to a disk that stalls. */
   const onStalledDisk = async (

@@ -1,16 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import { type AssignedRung, type Assignment, findAssignmentProblem } from "../../domain/assignment.ts";
-import { VariscaleError } from "../../domain/errors.ts";
+import { type Assignment, findAssignmentProblem } from "../../domain/assignment.ts";
 import { readState, writeState } from "../../runtime/state-file.ts";
-import { ConfigValue } from "../config-value.ts";
 
 const PATIENCE_MS = 4000;
-const COUNT = 2 ** 53 - 1;
-const TIMES = ["budgetMs", "laterBudgetMs", "laterLeastMs", "headroom"] as const;
-const WORDS = ["top", "floor", "decisionId"] as const;
-/** Those that were kept before there were these do without them. */
-const ADDED = ["shadow", "belowFloor"] as const;
+/** Assignments that earlier versions kept do without these. */
+const ADDED: Pick<Assignment, "shadow" | "belowFloor"> = { shadow: false, belowFloor: [] };
+
+type Kept = Omit<Assignment, keyof typeof ADDED> & Partial<Assignment>;
 
 /**
  * The Assignment of the last run, on disk. What can't be read or written is logged and done without: serving does not depend
@@ -31,7 +28,12 @@ export class KeptAssignment {
     if (this.#path === null) return null;
     try {
       const state = readState(this.#path);
-      if (state.kind === "ok") return parseAssignment(state.payload);
+      if (state.kind === "ok") {
+        const assignment: Assignment = { ...ADDED, ...(state.payload as Kept) };
+        const problem = findAssignmentProblem(assignment);
+        if (problem === null) return assignment;
+        this.#logger.warn({ reason: problem }, "the kept assignment is of no use");
+      }
       if (state.kind === "corrupt") this.#logger.warn({ reason: state.reason }, "the kept assignment is lost");
     } catch (error) {
       this.#logger.warn({ err: error }, "the kept assignment can't be read");
@@ -58,37 +60,4 @@ export class KeptAssignment {
     await Promise.race([this.#writing, over]);
     patience.abort();
   }
-}
-
-/** Throws `invalid_argument` for anything that is no Assignment. Only types are looked at here, and the ranges where all Assignments are. */
-function parseAssignment(value: unknown): Assignment {
-  const members = new ConfigValue(value, "", "kept assignment").object([
-    "version",
-    "rungs",
-    ...WORDS,
-    ...TIMES,
-    ...ADDED,
-  ]);
-  const version = members.version.object(["epoch", "counter"]);
-  const readNumber = (member: ConfigValue): number => member.number(-Number.MAX_VALUE, Number.MAX_VALUE);
-  const readRung = (rung: ConfigValue): AssignedRung => {
-    const { variant, maxBatch } = rung.object(["variant", "maxBatch"]);
-    return { variant: variant.text(), maxBatch: readNumber(maxBatch) };
-  };
-  const assignment: Assignment = {
-    version: { epoch: version.epoch.integer(0, COUNT), counter: version.counter.integer(0, COUNT) },
-    rungs: members.rungs.list(readRung, 0, Number.POSITIVE_INFINITY),
-    top: members.top.text(),
-    floor: members.floor.text(),
-    decisionId: members.decisionId.text("must be text", /^[^\0]*$/),
-    budgetMs: readNumber(members.budgetMs),
-    laterBudgetMs: readNumber(members.laterBudgetMs),
-    laterLeastMs: readNumber(members.laterLeastMs),
-    headroom: readNumber(members.headroom),
-    shadow: members.shadow.optional(shadow => shadow.oneOf([true, false]), false),
-    belowFloor: members.belowFloor.optional(names => names.list(name => name.text(), 0, Number.POSITIVE_INFINITY), []),
-  };
-  const problem = findAssignmentProblem(assignment);
-  if (problem !== null) throw new VariscaleError("invalid_argument", `the kept assignment is of no use: ${problem}`);
-  return assignment;
 }

@@ -23,9 +23,6 @@ import {
 import { type RunningSwitch, type SwitchCause, SwitchHistory, type SwitchRecord } from "./switch-history.ts";
 import { refuse } from "./switches.ts";
 
-/** Timers can't be set for longer than some days. */
-const LONGEST_SLEEP_MS = 3_600_000;
-
 /** Hears what became of an Assignment, to ack or nack it. `variant`: the rung that it is about; empty: the top. */
 type Listener = (version: Version, outcome: SwitchOutcome, variant: string) => void;
 
@@ -110,8 +107,8 @@ export class Switching {
     }
     clearTimeout(this.#timer);
     const now = this.#look();
-    const sleepMs = Math.min(LONGEST_SLEEP_MS, findWakeMs(this.#state, now) - now.nowMs);
-    if (this.#state.phase !== "closed") this.#timer = setTimeout(() => this.tell({ kind: "wake" }), sleepMs);
+    const sleepMs = findWakeMs(this.#state, now) - now.nowMs;
+    if (sleepMs < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.tell({ kind: "wake" }), sleepMs);
   }
 
   /** A session crashed or hung. */
