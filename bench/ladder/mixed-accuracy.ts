@@ -67,3 +67,9 @@ export function compareByRows(answers: readonly MixedAnswer[]): readonly RowDiff
     };
   });
 }
+
+/** The difference over the answers of all groups. */
+export function averagePoints(groups: readonly RowDifference[]): number {
+  const answers = groups.reduce((sum, group) => sum + group.answers, 0);
+  return groups.reduce((sum, group) => sum + group.points * group.answers, 0) / answers;
+}

@@ -13,6 +13,7 @@ import { pipelineFileAt } from "../../runtime/read-pipeline.ts";
 import { type Figure, figure } from "../figure.ts";
 import { rounded } from "../samples.ts";
 import {
+  averagePoints,
   compareByRows,
   expectAccuracy,
   type MixedAnswer,
@@ -38,6 +39,7 @@ interface Answer {
 
 export async function measureMixes(pipelines: readonly string[], isShort: boolean): Promise<Figure[]> {
   const differences: (readonly [string, RowDifference])[] = [];
+  const whole: (readonly [string, number])[] = [];
   for (const name of pipelines) {
     const groups = compareByRows(await answerMixed(name, isShort ? SHORT_ITEMS : ITEMS));
     for (const group of groups) {
@@ -46,12 +48,16 @@ export async function measureMixes(pipelines: readonly string[], isShort: boolea
       );
       differences.push([`${name}, ${group.fewest} to ${group.most} rows`, group]);
     }
+    whole.push([name, averagePoints(groups)]);
   }
   return [
     figure("ladder.mixes.worst", rounded(Math.max(...differences.map(([, { points }]) => Math.abs(points)))), {
-      against: Object.fromEntries(differences.map(([name, { points }]) => [name, rounded(points)])),
+      against: {
+        ...Object.fromEntries(differences.map(([name, { points }]) => [name, rounded(points)])),
+        ...Object.fromEntries(whole.map(([name, points]) => [`${name}, all`, rounded(points)])),
+      },
       isWhole: !isShort,
-      note: `points between the accuracy of answers whose rows were served by random variants and the shares of these times the table, both of the first ${isShort ? SHORT_ITEMS : ITEMS} labelled items, ${MIXES} mixes each; by the rows of a request in all stages; each row by a variant of its own draw`,
+      note: `points between the accuracy of answers whose rows were served by random variants and the shares of these times the table, both of the first ${isShort ? SHORT_ITEMS : ITEMS} labelled items, ${MIXES} mixes each; by the rows of a request in all stages, and beside them over all requests, where a difference is of mixing alone; each row by a variant of its own draw`,
     }),
   ];
 }

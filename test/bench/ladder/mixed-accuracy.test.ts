@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { compareByRows, expectAccuracy } from "../../../bench/ladder/mixed-accuracy.ts";
+import { averagePoints, compareByRows, expectAccuracy } from "../../../bench/ladder/mixed-accuracy.ts";
 
 describe("expectAccuracy()", () => {
   const table = [
@@ -42,6 +42,7 @@ describe("compareByRows()", () => {
         [8, 9, 2, -50],
       ],
     );
+    assert.ok(Math.abs(averagePoints(groups) - (25 - 50) / 3) < 1e-9);
   });
 
   it("keeps answers with as many rows together", () => {
