@@ -13,7 +13,7 @@ import { extremeDemands, mostRisenRps } from "./demand-window.ts";
 import { excludeBelowFloors, excludedVariants, keepPossiblePins, notInstalled } from "./excluded.ts";
 import { demandRps, isFloored } from "./floor.ts";
 import { quarantinedVariants } from "./quarantine.ts";
-import { addReason, risenRps, withRise } from "./rise.ts";
+import { addReason, risenRps, takeInPlace, withRise } from "./rise.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
 import { forecastRps, isTuned, UNTUNED, withTunedPins } from "./tuning.ts";
@@ -60,9 +60,12 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
   const recommendations = withRecommendation(state.recommendations, problem, nowMs);
   const recommended = mostOf(recommendations);
   const best = optimize({ ...problem, recommended });
-  if (isExcursion(problem, best, demands))
+  const stay = planSameVariants(problem, best);
+  if (stay && !stay.feasible && isExcursion(problem, best, demands))
     return { ...kept, recommendations, planReasons: addReason(state.planReasons, "held_excursion") };
-  const plan = withRise(problem, best, mostRisenRps(demands));
+  const isWorthIt = !stay?.feasible || best.objective - stay.objective >= SETTINGS.leastGain;
+  const chosen = isWorthIt ? best : takeInPlace(best, stay, "held_gain");
+  const plan = withRise(problem, chosen, mostRisenRps(demands));
   const decisions = state.decisions + 1;
   return {
     plan,
@@ -77,21 +80,26 @@ export function planWhenDue(state: ControlState, input: TickInput, nowMs: number
   };
 }
 
+/** The best plan with the variants that serve now; null where that is the best one anyway, or an HPA decides. */
+function planSameVariants(problem: Problem, best: Plan): Plan | null {
+  const { current, pipeline, pins } = problem;
+  if (!current || POLICIES[pipeline.objective.policy].replicas === "hpa") return null;
+  const variants = Object.entries(servedNames(current));
+  const goal = servedNames(configurationOf(best));
+  if (variants.every(([stage, variant]) => goal[stage] === variant)) return null;
+  const same = variants.map(([stage, variant]) => ({ stage, variant, batch: null, replicas: null }));
+  return optimize({ ...problem, pins: [...pins, ...same] });
+}
+
 /**
  * Whether the demand is higher for a moment alone, which the current configuration lives through: it holds at what was asked for all the time, and
  * at what is asked for now it has capacity left and answers no fewer requests right and in time than lighter variants would. They would stay for
  * an interval, and take the heavier ones from replicas that go lighter by themselves where they must.
  */
 function isExcursion(problem: Problem, best: Plan, demands: readonly Demand[]): boolean {
-  const { current, pipeline, pins } = problem;
-  if (!current || POLICIES[pipeline.objective.policy].replicas === "hpa") return false;
-  const variants = Object.entries(servedNames(current));
-  const goal = servedNames(configurationOf(best));
-  if (variants.every(([stage, variant]) => goal[stage] === variant)) return false;
+  const { current, pipeline } = problem;
   const rates = demands.map(({ rateRps }) => rateRps);
-  if (!isFeasible({ ...problem, rateRps: Math.min(...rates) }, current)) return false;
-  const same = variants.map(([stage, variant]) => ({ stage, variant, batch: null, replicas: null }));
-  if (optimize({ ...problem, pins: [...pins, ...same], runnerUp: false }).feasible) return false;
+  if (!current || !isFeasible({ ...problem, rateRps: Math.min(...rates) }, current)) return false;
   const relaxed = {
     ...pipeline,
     slo: { ...pipeline.slo, quantile: 0.5 },

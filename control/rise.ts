@@ -31,14 +31,19 @@ export function withRise(problem: Problem, plan: Plan, rateRps: number): Plan {
   const wanted = configurationOf(optimize({ ...problem, rateRps, pins, runnerUp: false }));
   const taken = mostRaised(problem, configurationOf(plan), wanted);
   if (taken === null) return plan;
-  const { stages, objective, accuracy, cores, latencyMs, binding } = plan;
+  return takeInPlace(plan, taken, "rising");
+}
+
+/** The plan that is taken although another one is better, with that as its runner-up, and the reason. */
+export function takeInPlace(best: Plan, taken: Plan, reason: Reason): Plan {
+  const { stages, objective, accuracy, cores, latencyMs, binding } = best;
   const lost = Math.max(0, objective - taken.objective);
-  const others = plan.reasons.filter(reason => reason !== "optimal");
+  const others = best.reasons.filter(other => other !== "optimal");
   return {
     ...taken,
-    reasons: addReason(others, "rising"),
+    reasons: addReason(others, reason),
     optimal: false,
-    gap: lost + plan.gap,
+    gap: lost + best.gap,
     binding,
     runnerUp: { stages, objective, accuracy, cores, latencyMs },
   };

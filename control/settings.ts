@@ -4,6 +4,8 @@ export const SETTINGS = {
   forecastQuantile: 2,
   /** Demand above what was planned for by this factor is planned for at once, without waiting for the interval. */
   surgeFactor: 1.1,
+  /** Variants stay where others gain less than this by the objective, beside what their switches cost: estimates of accuracy vary by as much. */
+  leastGain: 0.002,
   /** The current variants are left at once only where the demand takes more of their capacity than this. */
   overrunUtilisation: 0.95,
   /** Capacities that differ by less than this share are equal. */

@@ -140,7 +140,7 @@ function isRising({ demands }: ControlState): boolean {
   return newest >= Math.max(...rates) && newest > SETTINGS.surgeFactor * Math.min(...rates);
 }
 
-/** What may be the best, if it may be better than the plan by more than its switches cost; null: nothing may be. */
+/** What may be the best, if it may be better than the plan by more than a plan is changed for; null: nothing may be. */
 function trialOf(plan: Plan, state: ControlState, input: TickInput, measured: Pipeline, nowMs: number): Trial | null {
   const { tuning = UNTUNED, pipeline } = input;
   const most = mostAccuracies(measured, state.remembered);
@@ -166,7 +166,7 @@ function trialOf(plan: Plan, state: ControlState, input: TickInput, measured: Pi
     carried += 1;
     if (carried === MOST_CANDIDATES) break;
   }
-  if (!best || best.plan.objective <= plan.objective) return null;
+  if (!best || best.plan.objective - plan.objective < SETTINGS.leastGain) return null;
   const { variants } = best;
   return {
     sinceMs: nowMs,

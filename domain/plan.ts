@@ -8,6 +8,8 @@ export const REASONS = [
   "infeasible",
   /** The search ended before it was proven that no configuration is better. */
   "unproven",
+  /** Other variants would gain less than they are changed for. */
+  "held_gain",
   /** The demand is higher for a moment, which the current variants live through. */
   "held_excursion",
   /** Fewer replicas would do, but not for long enough yet. */
