@@ -166,10 +166,7 @@ export function findDesired({ pin, applied, isStarted, defaultRungs }: Switching
   return isStarted ? defaultRungs : null;
 }
 
-/**
- * The rungs to be kept in memory, the most important first: the floor, as it serves where nothing else is in time (in shadow nothing but the top
- * serves), the top, the others from light to heavy.
- */
+/** The rungs to be kept in memory, the most important first: the floor, as it serves where nothing else is in time, the top, the others from light to heavy. */
 export function findWanted({ pin, applied, isStarted, defaultRungs }: SwitchingState): Rungs {
   const rungs = applied ? sortByImportance(applied) : isStarted ? defaultRungs.toReversed() : [];
   if (!pin) return rungs;
@@ -179,7 +176,7 @@ export function findWanted({ pin, applied, isStarted, defaultRungs }: SwitchingS
 function sortByImportance(assignment: Assignment): Rungs {
   const top = findTop(assignment);
   const others = assignment.rungs.filter(rung => rung !== top).toReversed();
-  const isFloor = ({ variant }: AssignedRung): boolean => !assignment.shadow && variant === assignment.floor;
+  const isFloor = ({ variant }: AssignedRung): boolean => variant === assignment.floor;
   return [...others.filter(isFloor), top, ...others.filter(rung => !isFloor(rung))];
 }
 

@@ -30,6 +30,18 @@ describe("the reducer of what a replica serves", () => {
     world.checkRest();
   });
 
+  it("begins with the top in shadow, as nothing else serves, and loads the others all the same", () => {
+    const world = new SwitchingWorld();
+    world.assign("abc", { shadow: true });
+    world.settle();
+    assert.deepEqual([world.served, world.loaded.join("")], ["a", "acb"]);
+    assert.deepEqual(world.switches, ["a assignment done"]);
+    world.checkRest();
+    world.assign("abc");
+    world.settle();
+    assert.deepEqual([world.served, world.loaded.join("")], ["abc", "acb"]);
+  });
+
   it("tells the scaler of a lighter rung whose model can't be served, each time that it fails, and not of one that has no room", () => {
     const broken = createAssigned("abc", { broken: ["b"] });
     assert.deepEqual(broken.told, [
