@@ -45,14 +45,19 @@ export function expectAccuracy(
   return sum / weights;
 }
 
-/** Groups of about as many answers each, by their rows; answers with as many rows are in one group. */
+/**
+ * Groups of about as many answers each, by their rows; answers with as many rows are in one group. A few answers say nothing by themselves: each group has at
+ * least half of an equal part.
+ */
 export function compareByRows(answers: readonly MixedAnswer[]): readonly RowDifference[] {
   const sorted = answers.toSorted((a, b) => a.rows - b.rows);
   const groups: MixedAnswer[][] = [];
+  const fewest = sorted.length / (2 * GROUPS);
   for (const [at, answer] of sorted.entries()) {
     const last = groups.at(-1);
     const isDue = at >= (groups.length * sorted.length) / GROUPS;
-    if (!last || (isDue && last.at(-1)?.rows !== answer.rows)) groups.push([answer]);
+    const areEnough = (last?.length ?? 0) >= fewest && sorted.length - at >= fewest;
+    if (!last || (isDue && areEnough && last.at(-1)?.rows !== answer.rows)) groups.push([answer]);
     else last.push(answer);
   }
   return groups.map(group => {

@@ -55,4 +55,12 @@ describe("compareByRows()", () => {
       ],
     );
   });
+
+  it("has no group of a few answers alone", () => {
+    const groups = compareByRows([1, ...Array.from({ length: 10 }, () => 3), 7].map(rows => answer(rows, true)));
+    assert.deepEqual(
+      groups.map(({ fewest, most, answers }) => [fewest, most, answers]),
+      [[1, 7, 12]],
+    );
+  });
 });
