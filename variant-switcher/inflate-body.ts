@@ -4,6 +4,12 @@ import { invalid } from "./infer-request.ts";
 import { RequestTooLarge } from "./request-too-large.ts";
 
 const CHUNK_BYTES = 64 * 1024;
+/**
+ * A body that grows beyond this waits until no other such body is being inflated. Memory that was given back stays taken until it is collected, so
+ * that many at once would take far more than they are charged for.
+ */
+const LARGE_BYTES = 1024 * 1024;
+let lastLarge: Promise<void> = Promise.resolve();
 
 /**
  * The body as it was before it was compressed. `charge` finds room for what it grows by, piece by piece, and for the pieces while they are
@@ -22,16 +28,20 @@ export async function inflateBody(
   const chunks: Buffer[] = [];
   let bytes = 0;
   let refusal: VariscaleError | null = null;
+  let endTurn: (() => void) | null = null;
   inflater.end(body);
   try {
     for await (const chunk of inflater as AsyncIterable<Buffer>) {
       bytes += chunk.length;
+      if (bytes > LARGE_BYTES) endTurn ??= await takeTurn();
       refusal = bytes > maxBytes ? tooLarge(maxBytes) : charge(chunk.length);
       if (refusal) break;
       chunks.push(chunk);
     }
   } catch (error) {
     throw broken(error instanceof Error ? error.message : String(error));
+  } finally {
+    endTurn?.();
   }
   refusal ??= charge(bytes);
   if (refusal) throw refusal;
@@ -42,4 +52,15 @@ export async function inflateBody(
 
 function tooLarge(maxBytes: number): RequestTooLarge {
   return new RequestTooLarge(`the body has more than the ${maxBytes} bytes that there is room for when it is inflated`);
+}
+
+/** Resolves when the large body before has ended, with what ends the turn of this one. */
+async function takeTurn(): Promise<() => void> {
+  const before = lastLarge;
+  let end = (): void => undefined;
+  lastLarge = new Promise(resolve => {
+    end = resolve;
+  });
+  await before;
+  return end;
 }
