@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { describe, it } from "mocha";
-import { inflateBody } from "../../variant-switcher/inflate-body.ts";
+import { inflateBody } from "../../../variant-switcher/inflate-body.ts";
 
 const MIB = 1024 * 1024;
 
