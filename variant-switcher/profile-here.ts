@@ -4,6 +4,7 @@ import type { StageContract } from "../domain/tensor.ts";
 import { zeroBatch } from "./batch-input.ts";
 import type { SwitcherVariant } from "./config.ts";
 import { FIRST_RUN_MS } from "./prepare-session.ts";
+import type { ModelSession } from "./session.ts";
 import type { SessionPool } from "./session-pool.ts";
 import type { Switching } from "./switching/switching.ts";
 
@@ -16,6 +17,8 @@ export interface ProfileHereOptions {
   readonly cores: number;
   readonly pool: SessionPool;
   readonly switching: Switching;
+  /** The session was lost while it was measured, and nobody else was told. */
+  readonly onLoss: (session: ModelSession, reason: string) => void;
 }
 
 export interface ProfileRequest {
@@ -67,7 +70,7 @@ export class ProfileHere {
   }
 
   async #measure({ variant, batches, seconds }: ProfileRequest, signal: AbortSignal): Promise<MeasuredHere> {
-    const { contract, cores, pool, switching } = this.#options;
+    const { contract, cores, pool, switching, onLoss } = this.#options;
     const loaded = await switching.ask({ kind: "profile", variant: variant.name, batches }, signal);
     if (loaded.kind === "refused") throw new VariscaleError("aborted", `${loaded.code}: ${loaded.message}`);
     const session = pool.findSession(variant.name);
@@ -91,6 +94,7 @@ export class ProfileHere {
         );
       const result = await session.run(inputs, names, expectedMs(batch));
       if (result.kind === "ran") return result.serviceMs;
+      if (result.kind === "lost") onLoss(session, result.reason);
       throw new VariscaleError("aborted", result.kind === "failed" ? result.message : result.reason);
     };
     for (const batch of batches.toSorted((a, b) => a - b)) {

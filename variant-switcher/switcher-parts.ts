@@ -115,6 +115,7 @@ export class SwitcherParts implements StatusSources {
       cores: config.cores,
       pool: this.pool,
       switching: this.switching,
+      onLoss: (session, reason) => this.#handleIdleLoss(session, reason),
     });
     const { pool, switching } = this;
     const { memoryMiB } = config;
@@ -181,9 +182,7 @@ export class SwitcherParts implements StatusSources {
       incoming: () => findIncoming(this.switching.state),
       wanted: () => findWanted(this.switching.state).map(({ variant }) => variant),
       paused: signal => this.batcher.whenPaused(MAX_PAUSE_MS, signal),
-      onIdleLoss: (session, reason) => {
-        if (!this.batcher.lostIdle(session, reason)) this.#forgetLost(session, reason);
-      },
+      onIdleLoss: (session, reason) => this.#handleIdleLoss(session, reason),
       ...(workerUrl && { workerUrl }),
       ...(minWatchdogMs !== undefined && { minWatchdogMs }),
     });
@@ -234,6 +233,11 @@ export class SwitcherParts implements StatusSources {
       },
       onLost: (session, reason) => this.#forgetLost(session, reason),
     });
+  }
+
+  /** A session was lost that ran no batch. */
+  #handleIdleLoss(session: ModelSession, reason: string): void {
+    if (!this.batcher.lostIdle(session, reason)) this.#forgetLost(session, reason);
   }
 
   #forgetLost(session: ModelSession, reason: string): void {

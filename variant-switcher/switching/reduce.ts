@@ -71,13 +71,16 @@ const HANDLERS: { readonly [K in SwitchingEvent["kind"]]: (turn: Turn, event: Ev
 };
 
 function start(turn: Turn, last: Assignment | null): void {
-  const { isStarted, applied, pin, current, defaultRungs, phase } = turn.state;
-  if (isStarted || applied || pin || phase !== "open") return;
+  const { isStarted, applied, pin, current, defaultRungs, newest, phase } = turn.state;
+  if (isStarted || applied || phase !== "open") return;
   change(turn, { isStarted: true });
-  if (!current && last) {
-    change(turn, { newest: last.version });
-    goToAssignment(turn, last);
-  } else if (!current) beginSwitch(turn, { cause: "start", rungs: defaultRungs });
+  const kept = last && compareVersions(last.version, newest) > 0 ? last : null;
+  if (kept && pin) change(turn, { newest: kept.version, putOff: kept });
+  if (pin || current) return;
+  if (kept) {
+    change(turn, { newest: kept.version });
+    goToAssignment(turn, kept);
+  } else beginSwitch(turn, { cause: "start", rungs: defaultRungs });
 }
 
 function assign(turn: Turn, assignment: Assignment): void {

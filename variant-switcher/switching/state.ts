@@ -227,7 +227,7 @@ export function findRecovery(state: SwitchingState, now: Moment): Rungs | null {
   const rung = findWanted(state)[findNextWanted(state, now)];
   // While something serves, the rungs come in their order, and none has to wait again for what has begun.
   if (now.serving) return rung?.variant === top.variant && state.loads.length === 0 ? desired : null;
-  const [fallback] = state.defaultRungs;
+  const fallback = state.defaultRungs.find(({ variant }) => mayServe(state, variant));
   const next = rung ?? (fallback && mayLoad(state, fallback.variant, now) ? fallback : null);
   if (!next) return null;
   const at = desired.findIndex(({ variant }) => variant === next.variant);
@@ -246,9 +246,15 @@ export function findInMemory(state: SwitchingState, now: Moment): Rungs | null {
     return current || !isBetter ? null : desired.slice(at);
   }
   if (at >= 0) return desired.slice(at);
-  const [any] = [...now.sessions.keys()].map(variant => ({ variant, maxBatch: desired[0]?.maxBatch ?? 1 }));
-  const other = [...findWanted(state), ...defaultRungs].find(isInMemory) ?? any;
+  const any = [...now.sessions.keys()].map(variant => ({ variant, maxBatch: desired[0]?.maxBatch ?? 1 }));
+  const others = [...findWanted(state), ...defaultRungs, ...any].filter(isInMemory);
+  const other = others.find(({ variant }) => mayServe(state, variant));
   return other ? [other] : null;
+}
+
+/** Below the floor that the pipeline sets nobody is served, whatever is lost. */
+function mayServe({ applied }: SwitchingState, variant: string): boolean {
+  return !applied?.belowFloor.includes(variant);
 }
 
 export function areSame(some: Rungs, others: Rungs): boolean {

@@ -219,23 +219,24 @@ function advance(turn: Turn, current: Switch): boolean {
   const { rungs, isFresh } = current;
   const [top] = rungs as readonly [AssignedRung];
   if (current.swap !== "not yet") return false;
-  const problem = current.beganMs === null ? findProblem(turn, top.variant, current.isForced) : null;
+  const isUsable = !isFresh && now.sessions.has(top.variant);
+  const problem = current.beganMs === null ? findProblem(turn, top.variant, current.isForced || isUsable) : null;
   if (problem) {
     endSwitch(turn, current, problem);
     return true;
   }
-  const isServing = !isFresh && now.serving?.[0]?.variant === top.variant;
-  const isInMemory = isServing || (!isFresh && now.sessions.has(top.variant));
-  if (isServing || (isInMemory && isWarm(now, top))) {
+  // The session that serves may be lost, or one that was replaced, while there is none of its variant to go on with.
+  const isServing = isUsable && now.serving?.[0]?.variant === top.variant;
+  if (isServing || (isUsable && isWarm(now, top))) {
     abortLoads(turn, ({ use }) => use === "switch");
     begin(turn, current, isServing ? "same" : "other");
     turn.effects.push({ kind: "serve", id: current.id, rungs });
     return false;
   }
   serveFromMemory(turn);
-  const rung = isInMemory ? top : chooseLoad(turn, current);
+  const rung = isUsable ? top : chooseLoad(turn, current);
   if (rung === top) begin(turn, current, "not yet");
-  loadForSwitch(turn, rung, isFresh, isInMemory);
+  loadForSwitch(turn, rung, isFresh, isUsable);
   return false;
 }
 
@@ -288,11 +289,11 @@ function loadInBackground(turn: Turn): void {
   startLoad(turn, { variant, batches: listBatches(maxBatch), use: "rung", beside });
 }
 
-/** Why a variant is not to be tried; null: it is. */
-function findProblem({ state, now }: Turn, variant: string, isForced: boolean): Refused | null {
+/** Says why a variant is not to be tried; null: it is. `isTried`: it is, also where it is quarantined. */
+function findProblem({ state, now }: Turn, variant: string, isTried: boolean): Refused | null {
   const { variants, faults } = state;
   if (!variants.includes(variant))
     return refuse("unknown_variant", `${variant} is none of this stage's variants: ${variants.join(", ")}`);
-  const reason = isForced ? null : findQuarantine(faults, variant, now.nowMs);
+  const reason = isTried ? null : findQuarantine(faults, variant, now.nowMs);
   return reason && refuse(reason.code, `${reason.message} (not tried again yet)`);
 }

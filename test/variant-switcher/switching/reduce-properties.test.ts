@@ -44,6 +44,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       .tuple(name, ms)
       .map(([variant, forMs]) => says(`lose ${variant}`, world => world.lose(variant, forMs))),
   },
+  {
+    weight: 1,
+    arbitrary: name.map(variant => says(`lose the replacement of ${variant}`, world => world.loseReplacement(variant))),
+  },
   { weight: 1, arbitrary: name.map(variant => says(`break ${variant}`, world => world.broken.add(variant))) },
   { weight: 1, arbitrary: name.map(variant => says(`mend ${variant}`, world => world.broken.delete(variant))) },
   { weight: 1, arbitrary: name.map(variant => says(`give up ${variant}`, world => world.giveUp(variant))) },

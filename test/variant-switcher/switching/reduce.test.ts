@@ -94,6 +94,54 @@ describe("the reducer of what a replica serves", () => {
     }
   });
 
+  it("loads again what serves while the session in memory that was to replace it is lost", () => {
+    const world = createAssigned("abc");
+    world.loseReplacement("a");
+    world.assign("abc", {}, 2);
+    world.settle();
+    assert.deepEqual([world.served, world.serving?.[0]?.maxBatch, world.sessions.has("a")], ["abc", 2, true]);
+    world.checkRest();
+  });
+
+  it("serves nobody by what is below the floor, whatever is lost", () => {
+    const world = createAssigned("abc");
+    world.assign("a", { belowFloor: ["b", "c"] });
+    world.settle();
+    world.broken.add("a");
+    world.lose("a");
+    world.settle();
+    assert.deepEqual([world.served, [...world.sessions.keys()].sort()], ["", ["b", "c"]]);
+    world.broken.clear();
+    world.sleep(MINUTE_MS);
+    assert.equal(world.served, "a");
+  });
+
+  it("serves by default where a pin of before the start can't be, or by what the last run served", () => {
+    const defaultRungs = [{ variant: "b", maxBatch: 1 }];
+    const world = new SwitchingWorld({ broken: ["a"], defaultRungs });
+    const pinned = world.pin("a");
+    world.tell({ kind: "start", last: null });
+    world.settle();
+    assert.deepEqual([world.outcome(pinned), world.served], ["model_invalid", "b"]);
+    const last = createAssigned("c").persisted;
+    const again = new SwitchingWorld({ broken: ["a"], defaultRungs });
+    again.pin("a");
+    again.tell({ kind: "start", last });
+    again.settle();
+    assert.equal(again.served, "c");
+  });
+
+  it("goes to an Assignment with a top that is in memory, although its file is broken by now", () => {
+    const world = createAssigned("abc");
+    world.broken.add("a");
+    const reload = world.ask({ kind: "reload" });
+    world.settle();
+    assert.equal(world.outcome(reload), "model_invalid");
+    const counter = world.assign("abc", {}, 2);
+    world.settle();
+    assert.deepEqual([world.codes(counter), world.serving?.[0]?.maxBatch], [["done"], 2]);
+  });
+
   it("goes on with a load in the background where nothing serves any more", () => {
     const world = new SwitchingWorld({ sizes: { a: 9, b: 3, c: 2 }, memoryMiB: 10 });
     world.assign("bc");

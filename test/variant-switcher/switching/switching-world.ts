@@ -168,6 +168,13 @@ export class SwitchingWorld {
     this.#handle({ kind: "lost", variant, reason: "crashed", inMemoryMs });
   }
 
+  /** The session in memory is lost, but another one of its variant, which it was to replace, still serves. */
+  loseReplacement(variant: string): void {
+    if (this.serving?.[0]?.variant !== variant || !this.sessions.has(variant)) return;
+    this.sessions.delete(variant);
+    this.#handle({ kind: "lost", variant, reason: "crashed", inMemoryMs: 0 });
+  }
+
   giveUp(variant: string): void {
     if (this.serving?.[0]?.variant === variant || findIncoming(this.state) === variant) return;
     this.#handle({ kind: "giveUp", variant });
@@ -235,6 +242,7 @@ export class SwitchingWorld {
           effect.rungs.length,
           "each rung is there once",
         );
+        assert.ok(this.sessions.has(effect.rungs[0]?.variant ?? ""), "only a session in memory takes over");
         if (this.pending) this.#overtaken.push(this.pending.id);
         this.pending = { id: effect.id, rungs: effect.rungs };
         break;
@@ -298,7 +306,9 @@ export class SwitchingWorld {
     const expected = [...(current?.beganMs == null ? [] : [current.id]), ...(standIn ? [standIn.id] : [])];
     if (phase !== "closed") assert.deepEqual([...this.running.keys()].sort(), expected.sort(), "what runs is known");
     const mayServe = pin || current || this.state.applied || this.state.isStarted;
-    if (this.serving === null && this.sessions.size > 0 && mayServe && phase !== "closed")
+    const { belowFloor = [] } = this.state.applied ?? {};
+    const isThere = [...this.sessions.keys()].some(variant => !belowFloor.includes(variant));
+    if (this.serving === null && isThere && mayServe && phase !== "closed")
       assert.ok(this.pending, "nothing serves, although a session is in memory");
   }
 
