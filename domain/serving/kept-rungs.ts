@@ -3,7 +3,7 @@
  * served by nothing more accurate than what it keeps: that never makes anybody late.
  */
 
-/** More keys are not remembered: those that were not used for longest go first. */
+/** More keys of one kind are not remembered: those that were not used for longest go first. */
 export const MOST_KEYS = 10_000;
 /** A retry comes within this time. */
 const REQUEST_MS = 30_000;
@@ -13,6 +13,7 @@ const RENEWAL_MS = 1000;
 
 /** Calls with the same key keep a rung together. */
 export interface Key {
+  /** It begins with the kind of the key, as a word. */
   readonly text: string;
   /** From when a rung is chosen until it is chosen again. */
   readonly ttlMs: number;
@@ -47,8 +48,8 @@ export function findLimit(kept: readonly Pick<KeptRung, "variant">[]): string | 
 
 /** Remembers by key which rungs were chosen. */
 export class KeptRungs {
-  /** The key that was not used for longest is the first. */
-  readonly #byKey = new Map<string, KeptRung>();
+  /** By kind, as every request may have an id of its own, and by key; the key that was not used for longest is the first. */
+  readonly #byKind = new Map<string, Map<string, KeptRung>>();
   readonly #nowMs: () => number;
 
   constructor(nowMs: () => number) {
@@ -71,7 +72,7 @@ export class KeptRungs {
   }
 
   #find(key: Key): KeptRung {
-    const known = this.#byKey.get(key.text);
+    const known = this.#findKind(key).get(key.text);
     const nowMs = this.#nowMs();
     if (known && nowMs >= known.untilMs) {
       known.untilMs = nowMs + RENEWAL_MS;
@@ -82,10 +83,18 @@ export class KeptRungs {
     return kept;
   }
 
-  #remember({ text }: Key, kept: KeptRung): void {
-    this.#byKey.delete(text);
-    this.#byKey.set(text, kept);
-    const [oldest] = this.#byKey.size > MOST_KEYS ? this.#byKey.keys() : [];
-    if (oldest !== undefined) this.#byKey.delete(oldest);
+  #remember(key: Key, kept: KeptRung): void {
+    const byKey = this.#findKind(key);
+    byKey.delete(key.text);
+    byKey.set(key.text, kept);
+    const [oldest] = byKey.size > MOST_KEYS ? byKey.keys() : [];
+    if (oldest !== undefined) byKey.delete(oldest);
+  }
+
+  #findKind({ text }: Key): Map<string, KeptRung> {
+    const [kind = ""] = text.split(" ", 1);
+    const byKey = this.#byKind.get(kind) ?? new Map<string, KeptRung>();
+    this.#byKind.set(kind, byKey);
+    return byKey;
   }
 }

@@ -43,6 +43,12 @@ describe("the rungs that keys keep", () => {
     assert.equal(serve("heavy", CAMERA), null);
   });
 
+  it("of a sequence are not forgotten for the ids of requests, which may be as many", () => {
+    serve("heavy", CAMERA);
+    for (let i = 0; i <= MOST_KEYS; i++) serve("light", ...createKeys(`r-${i}`, null));
+    assert.equal(serve("heavy", CAMERA), "heavy");
+  });
+
   it("go lighter where the rule has to, and stay so for their time", () => {
     serve("heavy", CAMERA);
     nowMs = 1500;
