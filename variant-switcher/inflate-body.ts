@@ -1,5 +1,5 @@
 import { createGunzip, createInflate } from "node:zlib";
-import type { VariscaleError } from "../domain/errors.ts";
+import { VariscaleError } from "../domain/errors.ts";
 import { invalid } from "./infer-request.ts";
 import { RequestTooLarge } from "./request-too-large.ts";
 
@@ -10,6 +10,9 @@ const CHUNK_BYTES = 64 * 1024;
  */
 const LARGE_BYTES = 1024 * 1024;
 let lastLarge: Promise<void> = Promise.resolve();
+/** So many large bodies wait for their turn at most; others are refused, and may come again. */
+const MOST_WAITING = 64;
+let waiting = 0;
 
 /**
  * The body as it was before it was compressed. `charge` finds room for what it grows by, piece by piece, and for the pieces while they are
@@ -33,7 +36,11 @@ export async function inflateBody(
   try {
     for await (const chunk of inflater as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes > LARGE_BYTES) endTurn ??= await takeTurn();
+      if (bytes > LARGE_BYTES && endTurn === null) {
+        refusal = waiting >= MOST_WAITING ? tooMany() : null;
+        if (refusal) break;
+        endTurn = await takeTurn();
+      }
       refusal = bytes > maxBytes ? tooLarge(maxBytes) : charge(chunk.length);
       if (refusal) break;
       chunks.push(chunk);
@@ -50,17 +57,26 @@ export async function inflateBody(
   return whole;
 }
 
+function tooMany(): VariscaleError {
+  return new VariscaleError(
+    "resource_exhausted",
+    `${MOST_WAITING} large compressed bodies wait to be inflated already; try again later, or send it uncompressed`,
+  );
+}
+
 function tooLarge(maxBytes: number): RequestTooLarge {
   return new RequestTooLarge(`the body has more than the ${maxBytes} bytes that there is room for when it is inflated`);
 }
 
 /** Resolves when the large body before has ended, with what ends the turn of this one. */
 async function takeTurn(): Promise<() => void> {
+  waiting += 1;
   const before = lastLarge;
   let end = (): void => undefined;
   lastLarge = new Promise(resolve => {
     end = resolve;
   });
   await before;
+  waiting -= 1;
   return end;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { describe, it } from "mocha";
+import { VariscaleError } from "../../../domain/errors.ts";
 import { inflateBody } from "../../../variant-switcher/inflate-body.ts";
 
 const MIB = 1024 * 1024;
@@ -38,6 +39,18 @@ describe("inflateBody()", () => {
     const broken = packed.subarray(0, packed.length - 8);
     const charges = await inflateTogether([broken, packed, packed], 3 * MIB);
     assert.deepEqual([...new Set(charges.map(([i]) => i))].toSorted(), [0, 1, 2]);
+    assert.equal((await inflateBody(packed, "gzip", 8 * MIB, () => null)).length, 4 * MIB);
+  });
+
+  it("refuses large ones where many wait, and takes them again later", async () => {
+    const results = await Promise.allSettled(
+      Array.from({ length: 100 }, () => inflateBody(packed, "gzip", 8 * MIB, () => null)),
+    );
+    const reasons = results.flatMap(result =>
+      result.status === "rejected" ? [VariscaleError.from(result.reason)] : [],
+    );
+    assert.ok(reasons.length > 0 && reasons.length < 100, `${reasons.length} were refused`);
+    for (const { code, message } of reasons) assert.match(`${code}: ${message}`, /^resource_exhausted: 64 large/);
     assert.equal((await inflateBody(packed, "gzip", 8 * MIB, () => null)).length, 4 * MIB);
   });
 
