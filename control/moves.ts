@@ -2,7 +2,7 @@ import { doesVote, mainPart, type Part, replicasOf } from "../domain/configurati
 import type { Stage } from "../domain/pipeline.ts";
 import type { Plan, StagePlan } from "../domain/plan.ts";
 import type { StagePin } from "../optimizer/problem.ts";
-import { isServedFixed } from "./assignments/rungs.ts";
+import { findBelowFloor, isServedFixed } from "./assignments/rungs.ts";
 import { replicaRps, stageRates } from "./capacity.ts";
 import { type ControlState, podKey } from "./control-state.ts";
 import { distributeParts } from "./part-distribution.ts";
@@ -88,8 +88,13 @@ function planMove(
   const standing = { goal, chooseGoal, isTried, views, rps };
   // A replica that serves one variant alone, and gets a heavier one before the replicas that are planned with it are there, loses requests.
   const isShort = served.isFixed && !isTried && all.filter(view => view.ready).length < goalReplicas;
+  const belowFloor = findBelowFloor(input.pipeline.serving, stage);
   const mustWait = (view: SwitcherView) =>
-    isShort && view.ready && view.variant !== chooseGoal(view).variant && isLess(rps(chooseGoal(view)), rps(view));
+    isShort &&
+    view.ready &&
+    !belowFloor.includes(view.variant) &&
+    view.variant !== chooseGoal(view).variant &&
+    isLess(rps(chooseGoal(view)), rps(view));
   return {
     goalReplicas,
     newcomer: distribution.newcomer,
