@@ -169,7 +169,7 @@ export class DataPlane {
       throw new VariscaleError(CODE_OF_DROP[reason], message);
     }
     if (span) endSpan(span, rows, result);
-    this.#options.signals?.observe(result.shares, result.outputs, request.sequence);
+    this.#options.signals?.observe(result.pieces, result.outputs, request.sequence);
     const isEmulated = config.variants.some(({ name, driver }) => name === result.variant && driver === "emulated");
     const { shares, outputs } = result;
     return {

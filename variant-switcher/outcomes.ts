@@ -143,7 +143,8 @@ export class Outcomes {
     const waitedMs = startedAtMs - queuedAtMs;
     const { variant } = shares.reduce((most, share) => (share.rows > most.rows ? share : most));
     this.#options.observer.served({ variant, rows: entry.work.rows, waitedMs, totalMs: nowMs - queuedAtMs });
-    entry.settle({ kind: "served", variant, shares, outputs, queuedAtMs, startedAtMs });
+    const pieces = entry.pieces.map(({ variant: served, rows }) => ({ variant: served, rows }));
+    entry.settle({ kind: "served", variant, shares, pieces, outputs, queuedAtMs, startedAtMs });
   }
 }
 
