@@ -10,7 +10,7 @@ const CHUNK_BYTES = 64 * 1024;
  */
 const LARGE_BYTES = 1024 * 1024;
 let lastLarge: Promise<void> = Promise.resolve();
-/** So many large bodies wait for their turn at most; others are refused, and may come again. */
+/** No more large bodies than these wait for their turn; others are refused, and may come again. */
 const MOST_WAITING = 64;
 let waiting = 0;
 

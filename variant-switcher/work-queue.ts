@@ -37,7 +37,7 @@ export type WorkResult =
       readonly variant: string;
       /** In the order in which they served. */
       readonly shares: readonly RungShare[];
-      /** Which variant has served how many rows, in the order of the rows. */
+      /** The variants that served it with their numbers of rows, in the order of the rows. */
       readonly pieces: readonly RungShare[];
       readonly outputs: readonly NamedTensor[];
       /** On the clock of performance.now(): when it was taken in, and when its first row was given to a session. */
