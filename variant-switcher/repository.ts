@@ -2,7 +2,7 @@ import { VariscaleError } from "../domain/errors.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { ConfigValue } from "./config-value.ts";
 import type { VariantStatus } from "./status.ts";
-import { findDesired, findIncoming } from "./switching/state.ts";
+import { findDesired, listIncoming } from "./switching/state.ts";
 import type { Switching } from "./switching/switching.ts";
 
 /** How long what a load has set holds against the scaler. */
@@ -83,7 +83,7 @@ export class Repository {
         "failed_precondition",
         `${model} serves ${variant} when there is much to do. Load another variant first, which pins it.`,
       );
-    if (variant === findIncoming(switching.state))
+    if (listIncoming(switching.state).includes(variant))
       throw new VariscaleError(
         "failed_precondition",
         `${model} is about to serve ${variant}. Load another variant first.`,

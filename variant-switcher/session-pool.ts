@@ -28,8 +28,8 @@ export interface SessionPoolOptions {
   readonly serving: () => string | null;
   /** Variants whose sessions run a batch. */
   readonly running: () => readonly string[];
-  /** The variant that a Switch is on its way to, whose session must not be touched either; null: there is none. */
-  readonly incoming: () => string | null;
+  /** Variants that are about to serve, whose sessions must not be touched either. */
+  readonly incoming: () => readonly string[];
   /** Variants that are given up last when memory is short, the first of them after all others. */
   readonly wanted: () => readonly string[];
   /** Resolves when it disturbs nobody to take the core, or soon; at once when `signal` is aborted. */
@@ -161,6 +161,17 @@ export class SessionPool {
     }
   }
 
+  /** The session that serves was to be replaced, and goes on: the one that was to take its place ends. */
+  keepReplaced(serving: ModelSession | null): void {
+    for (const replaced of this.#replaced) {
+      if (replaced.session !== serving) continue;
+      this.#replaced.delete(replaced);
+      const other = this.#residents.get(serving.variant);
+      this.#residents.set(serving.variant, replaced);
+      void other?.session.close();
+    }
+  }
+
   /** Ends every session. Loads were aborted before, and are waited for. */
   async close(): Promise<void> {
     await Promise.all(this.#loading.values());
@@ -170,7 +181,7 @@ export class SessionPool {
 
   #spare(): (readonly [string, Resident])[] {
     const { serving, incoming, running } = this.#options;
-    const kept = [serving(), incoming(), ...running(), ...this.#loading.keys()];
+    const kept = [serving(), ...incoming(), ...running(), ...this.#loading.keys()];
     return [...this.#residents].filter(([name]) => !kept.includes(name));
   }
 
@@ -267,7 +278,7 @@ export class SessionPool {
       variant: one.session.variant,
     }));
     const budgetMiB = Math.max(0, config.memoryMiB - baseMiB - this.#lingering.memoryMiB);
-    const others = [incoming(), ...this.#loading.keys()].filter(name => name !== variant.name);
+    const others = [...incoming(), ...this.#loading.keys()].filter(name => name !== variant.name);
     const kept = [...new Set([serving(), ...running(), ...others, ...beside])].filter(name => name !== null);
     const plan = planResidency({ residents, incomingMiB, budgetMiB, kept, wanted: this.#options.wanted() });
     if (plan.kind === "short") return memoryShort(variant.name, incomingMiB, kept, config.memoryMiB, plan.availableMiB);

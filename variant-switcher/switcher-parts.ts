@@ -23,7 +23,7 @@ import { Statistics } from "./statistics.ts";
 import { type StatusSources, switcherStatus } from "./status.ts";
 import { createSwitcherMetrics, type SwitcherMetrics } from "./switcher-metrics.ts";
 import { KeptAssignment } from "./switching/kept-assignment.ts";
-import { findIncoming, findWanted } from "./switching/state.ts";
+import { findWanted, listIncoming } from "./switching/state.ts";
 import { Switching } from "./switching/switching.ts";
 
 /**
@@ -179,7 +179,7 @@ export class SwitcherParts implements StatusSources {
       baseMiB: process.memoryUsage.rss() / MIB,
       serving: () => this.switching.servedVariant,
       running: () => this.batcher.runningVariants,
-      incoming: () => findIncoming(this.switching.state),
+      incoming: () => listIncoming(this.switching.state),
       wanted: () => findWanted(this.switching.state).map(({ variant }) => variant),
       paused: signal => this.batcher.whenPaused(MAX_PAUSE_MS, signal),
       onIdleLoss: (session, reason) => this.#handleIdleLoss(session, reason),

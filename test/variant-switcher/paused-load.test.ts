@@ -30,7 +30,7 @@ function poolOf(config: SwitcherConfig, paused: SessionPoolOptions["paused"]): S
     baseMiB: 0,
     serving: none,
     running,
-    incoming: none,
+    incoming: running,
     wanted: () => [],
     paused,
     onIdleLoss,

@@ -208,9 +208,9 @@ export function findWakeMs({ heldPin, faults, phase }: SwitchingState, { nowMs, 
   return Math.min(...times.filter(ms => ms > nowMs));
 }
 
-/** The variant that is about to serve; null: there is none. */
-export function findIncoming({ current, standIn }: SwitchingState): string | null {
-  return current?.rungs[0]?.variant ?? standIn?.variant ?? null;
+/** The variants that are about to serve: where a Switch is to go, and one that takes over until that is done. */
+export function listIncoming({ current, standIn }: SwitchingState): readonly string[] {
+  return [current?.rungs[0]?.variant, standIn?.variant].filter(variant => variant !== undefined);
 }
 
 /** Changes whenever the Assignment or the pin does. */

@@ -183,9 +183,11 @@ export class Switching {
     const { batcher, logger, onSwitched, pool } = this.#options;
     const running = this.#running.get(id);
     this.#running.delete(id);
-    pool.endReplaced(batcher.serving?.session ?? null);
     running?.end(refused?.code ?? "done", refused?.message ?? null);
     const record = running?.record();
+    const session = batcher.serving?.session ?? null;
+    if (record?.cause === "reload" && refused) pool.keepReplaced(session);
+    pool.endReplaced(session);
     if (!record) return;
     onSwitched(record);
     const fields = { variant: record.to, batch: record.batch, cause: record.cause, switch: record };

@@ -7,10 +7,10 @@ import {
   type AskedEvent,
   createState,
   findDesired,
-  findIncoming,
   findWakeMs,
   findWanted,
   type Load,
+  listIncoming,
   type Rungs,
   type SwitchingEffect,
   type SwitchingEvent,
@@ -176,7 +176,7 @@ export class SwitchingWorld {
   }
 
   giveUp(variant: string): void {
-    if (this.serving?.[0]?.variant === variant || findIncoming(this.state) === variant) return;
+    if (this.serving?.[0]?.variant === variant || listIncoming(this.state).includes(variant)) return;
     this.#handle({ kind: "giveUp", variant });
     this.sessions.delete(variant);
   }
@@ -277,7 +277,7 @@ export class SwitchingWorld {
   #makeRoom({ variant, beside }: Load): Refused | null {
     const memory = (name: string) => ({ variant: name, memoryMiB: this.#sizes[name] as number, lastUsedMs: 0 });
     const residents = [...this.sessions.keys(), ...(this.#replaced === null ? [] : [this.#replaced])].map(memory);
-    const others = [findIncoming(this.state), ...[...this.loads.values()].map(({ load }) => load.variant)];
+    const others = [...listIncoming(this.state), ...[...this.loads.values()].map(({ load }) => load.variant)];
     const all = [this.serving?.[0]?.variant, ...others.filter(name => name !== variant), ...beside];
     const kept = all.filter(name => typeof name === "string");
     const wanted = findWanted(this.state).map(rung => rung.variant);

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "mocha";
+import { ScalerStub } from "../../support/scaler-stub.ts";
+import { affineConfig, TestFolder, TestSwitcher, until } from "../../support/switcher-harness.ts";
+
+const BATCH_MS = 1500;
+
+describe("a reload that is overtaken while it waits for the running batch", () => {
+  let folder: TestFolder;
+  let scaler: ScalerStub;
+  let switcher: TestSwitcher;
+
+  /** There is memory for two sessions. */
+  beforeEach(async () => {
+    folder = new TestFolder();
+    scaler = await ScalerStub.start();
+    const points = [{ batch: 1, latencyMs: BATCH_MS }];
+    const variants = ["a", "b"].map(name => ({ driver: "emulated", name, points, memoryMiB: 60_000 }));
+    const config = { variants, memoryMiB: 135_000, modelControl: "explicit", scalerAddress: scaler.address };
+    switcher = await TestSwitcher.start(affineConfig(folder.path, config));
+    await scaler.untilConnected();
+    scaler.assign(1, { top: "a", floor: "a", batch: 1 });
+    await scaler.untilAcked(1);
+  });
+  afterEach(async () => {
+    await switcher.close();
+    scaler.stop();
+    folder.delete();
+  });
+
+  it("leaves room for the variant that is gone to", async () => {
+    const answered = switcher.infer([1, 2, 3]);
+    const reload = switcher.http("/v2/repository/models/affine/load", { method: "POST", body: "{}" });
+    const isInSwap = async () =>
+      (await switcher.switches()).some(
+        ({ cause, steps }) => cause === "reload" && steps.some(({ step }) => step === "swap"),
+      );
+    await until(isInSwap, "the reload waits for the batch");
+    scaler.assign(2, { top: "b", floor: "b", batch: 1 });
+    await scaler.untilAcked(2);
+    await reload;
+    assert.equal((await answered).status, 200);
+    assert.equal((await switcher.variants())["b"]?.state, "serving");
+    const outcomes = (await switcher.switches()).map(({ to, cause, outcome }) => `${to} ${cause} ${outcome}`);
+    assert.deepEqual(outcomes.slice(-2), ["a reload superseded", "b assignment done"]);
+  });
+});
