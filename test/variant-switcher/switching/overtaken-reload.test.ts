@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { ScalerStub } from "../../support/scaler-stub.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../../support/switcher-harness.ts";
 
-const BATCH_MS = 1500;
+const BATCH_MS = 3000;
 
 describe("a reload that is overtaken while it waits for the running batch", () => {
   let folder: TestFolder;
@@ -30,6 +31,8 @@ describe("a reload that is overtaken while it waits for the running batch", () =
 
   it("leaves room for the variant that is gone to", async () => {
     const answered = switcher.infer([1, 2, 3]);
+    // Warming takes as long as a batch: begun in the middle of one, it ends in the middle of the next.
+    await sleep(BATCH_MS / 2);
     const reload = switcher.http("/v2/repository/models/affine/load", { method: "POST", body: "{}" });
     const isInSwap = async () =>
       (await switcher.switches()).some(
