@@ -11,8 +11,8 @@ const WHOLE = { training: 8, unseen: 16, length: 600 };
 const SHORT = { training: 2, unseen: 2, length: 120 };
 
 /**
- * What a search over forecast quantile and weights gains on loads that it has not seen, against the defaults, in percent of their
- * utility by the pipeline's own objective. Where the training loads show no gain beyond chance the defaults stay, and the gain is nought.
+ * A search over forecast quantile and weights is judged on loads that it has not seen: the figure is its gain over the defaults, in percent of
+ * their utility by the pipeline's own objective. Where the training loads show no gain beyond chance the defaults stay, and the gain is nought.
  */
 export async function agentGain(): Promise<Figure> {
   const isShort = process.argv.includes("--short");

@@ -14,7 +14,7 @@ export type Assertion = (typeof ASSERTIONS)[number];
 export interface AccuracyConfig {
   /** An output of FP32, FP64 or a whole-number datatype with one or more numbers a row. */
   readonly output: string;
-  /** Null: rows have none. */
+  /** It is null where rows have none. */
   readonly confidence: ConfidenceKind | null;
   /**
    * From it on a row counts as right, by variant: learned from labels so that the share of those is the accuracy (ATC, Garg et al., ICLR 2022).

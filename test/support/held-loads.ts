@@ -18,9 +18,15 @@ export class HeldLoads {
     writeFileSync(this.#loads, "");
   }
 
-  /** That were begun. */
+  /** How many were begun. */
   get count(): number {
-    return readFileSync(this.#loads, "utf8").split("\n").length - 1;
+    return this.options.length;
+  }
+
+  /** The options that onnxruntime got for each that was begun. */
+  get options(): readonly Readonly<Record<string, unknown>>[] {
+    const lines = readFileSync(this.#loads, "utf8").split("\n").slice(0, -1);
+    return lines.map(line => JSON.parse(line) as Record<string, unknown>);
   }
 
   /** Lets no load end. */

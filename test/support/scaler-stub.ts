@@ -8,7 +8,7 @@ import type { Nack__Output } from "../../proto/generated/variscale/switcher/v1/N
 import type { Status__Output } from "../../proto/generated/variscale/switcher/v1/Status.ts";
 import type { SwitcherReport__Output } from "../../proto/generated/variscale/switcher/v1/SwitcherReport.ts";
 import { loadProto } from "../../runtime/grpc.ts";
-import { until } from "./switcher-harness.ts";
+import { affineConfig, TestFolder, TestSwitcher, until } from "./switcher-harness.ts";
 
 const { SwitcherControl } = loadProto<ProtoGrpcType>("switcher.proto").variscale.switcher.v1;
 
@@ -124,4 +124,33 @@ export function assignmentMessage(counter: number, above: ShortAssignment = {}):
     decisionId: `d${counter}`,
     ...others,
   };
+}
+
+/** A real switcher with a folder of its own that follows a scaler, which tells it what the test wants. */
+export class FollowingSwitcher {
+  readonly folder: TestFolder;
+  readonly scaler: ScalerStub;
+  readonly switcher: TestSwitcher;
+
+  private constructor(folder: TestFolder, scaler: ScalerStub, switcher: TestSwitcher) {
+    this.folder = folder;
+    this.scaler = scaler;
+    this.switcher = switcher;
+  }
+
+  /** `configure` gives what its configuration has beside that of affineConfig(), for files in this folder. */
+  static async start(configure: (folder: string) => Record<string, unknown>): Promise<FollowingSwitcher> {
+    const folder = new TestFolder();
+    const scaler = await ScalerStub.start();
+    const config = { scalerAddress: scaler.address, ...configure(folder.path) };
+    const switcher = await TestSwitcher.start(affineConfig(folder.path, config));
+    await scaler.untilConnected();
+    return new FollowingSwitcher(folder, scaler, switcher);
+  }
+
+  async close(): Promise<void> {
+    await this.switcher.close();
+    this.scaler.stop();
+    this.folder.delete();
+  }
 }

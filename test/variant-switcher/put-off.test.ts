@@ -1,20 +1,18 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
-import { ScalerStub } from "../support/scaler-stub.ts";
-import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
+import { FollowingSwitcher } from "../support/scaler-stub.ts";
+import { until } from "../support/switcher-harness.ts";
 
 const LOAD_MS = 1500;
 const points = [{ batch: 1, latencyMs: 1 }];
 
 describe("an Assignment that something stands against for a while", () => {
-  let folder: TestFolder;
-  let scaler: ScalerStub;
-  let switcher: TestSwitcher;
+  let following: FollowingSwitcher;
+  let scaler: FollowingSwitcher["scaler"];
+  let switcher: FollowingSwitcher["switcher"];
 
   beforeEach(async () => {
-    folder = new TestFolder();
-    scaler = await ScalerStub.start();
     const emulated = [
       { name: "light", points },
       { name: "heavy", points: [{ batch: 1, latencyMs: 100 }] },
@@ -27,19 +25,14 @@ describe("an Assignment that something stands against for a while", () => {
       variants: [...variants, missing],
       defaultVariant: "light",
       modelControl: "explicit",
-      scalerAddress: scaler.address,
     };
-    switcher = await TestSwitcher.start(affineConfig(folder.path, config));
-    await scaler.untilConnected();
+    following = await FollowingSwitcher.start(() => config);
+    ({ scaler, switcher } = following);
     assign(1, "heavy");
     await scaler.untilAcked(1);
     await until(async () => (await switcher.variants())["light"]?.state === "resident", "the floor is in memory");
   });
-  afterEach(async () => {
-    await switcher.close();
-    scaler.stop();
-    folder.delete();
-  });
+  afterEach(() => following.close());
 
   const assign = (counter: number, top: string) => scaler.assign(counter, { top, floor: "light", batch: 1 });
   const served = async () => (await switcher.infer([1])).body.model_version;

@@ -1,32 +1,25 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "mocha";
-import { ScalerStub } from "../support/scaler-stub.ts";
-import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
+import { FollowingSwitcher } from "../support/scaler-stub.ts";
+import { until } from "../support/switcher-harness.ts";
 
 const points = [{ batch: 1, latencyMs: 1 }];
 
 describe("a lighter rung that went to make room", () => {
-  let folder: TestFolder;
-  let scaler: ScalerStub;
-  let switcher: TestSwitcher;
+  let following: FollowingSwitcher;
+  let scaler: FollowingSwitcher["scaler"];
+  let switcher: FollowingSwitcher["switcher"];
 
   /** There is memory for two of three. */
   beforeEach(async () => {
-    folder = new TestFolder();
-    scaler = await ScalerStub.start();
     const variants = ["a", "b", "c"].map(name => ({ driver: "emulated", name, points, memoryMiB: 60_000 }));
-    const config = { variants, memoryMiB: 135_000, scalerAddress: scaler.address };
-    switcher = await TestSwitcher.start(affineConfig(folder.path, config));
-    await scaler.untilConnected();
+    following = await FollowingSwitcher.start(() => ({ variants, memoryMiB: 135_000 }));
+    ({ scaler, switcher } = following);
     scaler.assign(1, { top: "a", floor: "b", batch: 1 });
     await scaler.untilAcked(1);
     await untilResident();
   });
-  afterEach(async () => {
-    await switcher.close();
-    scaler.stop();
-    folder.delete();
-  });
+  afterEach(() => following.close());
 
   const untilResident = () =>
     until(async () => (await switcher.variants())["b"]?.state === "resident", "the floor is in memory");

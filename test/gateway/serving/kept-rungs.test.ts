@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { after, before, describe, it } from "mocha";
-import type { Pipeline } from "../../../domain/pipeline.ts";
+import type { Pipeline, Stage } from "../../../domain/pipeline.ts";
 import { readControls } from "../../../gateway/answer.ts";
 import { definePipeline, type PipelineCode, type Row } from "../../../gateway/stage.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../../support/switcher-harness.ts";
@@ -123,7 +123,7 @@ describe("the variants that requests keep, at a gateway over two real replicas",
         return heavy?.state === "serving" && light?.state === "resident";
       }, "both rungs");
     const base = numberPipeline(8000, STICKY);
-    const { contract } = configs[0] as unknown as Pick<ReturnType<typeof stageOf>, "contract">;
+    const contract = affineConfig(folder.path)["contract"] as Stage["contract"];
     const pipeline: Pipeline = {
       ...base,
       stages: [{ ...stageOf(base, "read"), name: "affine", dependsOn: [], upstream: null, contract }],

@@ -5,8 +5,8 @@ import { createLogger } from "../../../runtime/logger.ts";
 import { writeState } from "../../../runtime/state-file.ts";
 import { KeptAssignment } from "../../../variant-switcher/switching/kept-assignment.ts";
 import { InferenceClient } from "../../support/inference-client.ts";
-import { ScalerStub } from "../../support/scaler-stub.ts";
-import { affineConfig, errorOf, TestFolder, TestSwitcher, until } from "../../support/switcher-harness.ts";
+import { FollowingSwitcher } from "../../support/scaler-stub.ts";
+import { errorOf, until } from "../../support/switcher-harness.ts";
 
 const ABORTED = 10;
 const ASSIGNMENT: Assignment = {
@@ -17,26 +17,20 @@ const ASSIGNMENT: Assignment = {
 };
 
 describe("what a scaler says of serving", () => {
-  let folder: TestFolder;
-  let scaler: ScalerStub;
-  let switcher: TestSwitcher;
+  let following: FollowingSwitcher;
+  let scaler: FollowingSwitcher["scaler"];
+  let switcher: FollowingSwitcher["switcher"];
 
   beforeEach(async () => {
-    folder = new TestFolder();
-    scaler = await ScalerStub.start();
     const variants = [
       { driver: "emulated", name: "a", points: [{ batch: 1, latencyMs: 600 }] },
       { driver: "emulated", name: "b", points: [{ batch: 1, latencyMs: 1 }] },
       { driver: "emulated", name: "c", points: [{ batch: 1, latencyMs: 800 }] },
     ];
-    switcher = await TestSwitcher.start(affineConfig(folder.path, { variants, scalerAddress: scaler.address }));
-    await scaler.untilConnected();
+    following = await FollowingSwitcher.start(() => ({ variants }));
+    ({ scaler, switcher } = following);
   });
-  afterEach(async () => {
-    await switcher.close();
-    scaler.stop();
-    folder.delete();
-  });
+  afterEach(() => following.close());
 
   const untilResident = (variant: string) =>
     until(async () => (await switcher.variants())[variant]?.state === "resident", `${variant} is in memory`);
@@ -73,9 +67,9 @@ describe("what a scaler says of serving", () => {
   });
 
   it("is kept for the next start; what was kept before it could be said has neither shadow nor a floor", async () => {
-    const kept = new KeptAssignment(`${folder.path}/kept.json`, createLogger("test", "silent"));
+    const kept = new KeptAssignment(`${following.folder.path}/kept.json`, createLogger("test", "silent"));
     const { shadow: _shadow, belowFloor: _belowFloor, ...old } = ASSIGNMENT;
-    await writeState(`${folder.path}/kept.json`, old, 0);
+    await writeState(`${following.folder.path}/kept.json`, old, 0);
     assert.deepEqual(kept.read(), { ...ASSIGNMENT, shadow: false, belowFloor: [] });
     kept.write(ASSIGNMENT);
     await kept.flush();

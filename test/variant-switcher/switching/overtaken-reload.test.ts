@@ -1,33 +1,26 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
-import { ScalerStub } from "../../support/scaler-stub.ts";
-import { affineConfig, TestFolder, TestSwitcher, until } from "../../support/switcher-harness.ts";
+import { FollowingSwitcher } from "../../support/scaler-stub.ts";
+import { until } from "../../support/switcher-harness.ts";
 
 const BATCH_MS = 3000;
 
 describe("a reload that is overtaken while it waits for the running batch", () => {
-  let folder: TestFolder;
-  let scaler: ScalerStub;
-  let switcher: TestSwitcher;
+  let following: FollowingSwitcher;
+  let scaler: FollowingSwitcher["scaler"];
+  let switcher: FollowingSwitcher["switcher"];
 
   /** There is memory for two sessions. */
   beforeEach(async () => {
-    folder = new TestFolder();
-    scaler = await ScalerStub.start();
     const points = [{ batch: 1, latencyMs: BATCH_MS }];
     const variants = ["a", "b"].map(name => ({ driver: "emulated", name, points, memoryMiB: 60_000 }));
-    const config = { variants, memoryMiB: 135_000, modelControl: "explicit", scalerAddress: scaler.address };
-    switcher = await TestSwitcher.start(affineConfig(folder.path, config));
-    await scaler.untilConnected();
+    following = await FollowingSwitcher.start(() => ({ variants, memoryMiB: 135_000, modelControl: "explicit" }));
+    ({ scaler, switcher } = following);
     scaler.assign(1, { top: "a", floor: "a", batch: 1 });
     await scaler.untilAcked(1);
   });
-  afterEach(async () => {
-    await switcher.close();
-    scaler.stop();
-    folder.delete();
-  });
+  afterEach(() => following.close());
 
   it("leaves room for the variant that is gone to", async () => {
     const answered = switcher.infer([1, 2, 3]);
