@@ -41,6 +41,19 @@ describe("tick(): make-before-break", () => {
     assert.ok(story.served("detect").every(variant => variant === "heavy"));
   });
 
+  it("lets no replica wait below the floor, which serves nobody", () => {
+    const stages = [{ name: "detect", ladder: { light: [10, 0.5], heavy: [60, 0.98] } }] as const;
+    const story = new Story(pipelineFixture(stages, { serving: { rule: "fixed", floor: { detect: "heavy" } } }));
+    story.input = { pins: [{ stage: "detect", variant: "light", batch: 1, replicas: null }] };
+    story.run(30, 40);
+    assert.deepEqual(story.served("detect"), ["light"]);
+    story.input = {};
+    story.startMs = 10_000;
+    story.run(5, 40);
+    assert.ok(story.stage("detect").replicasNow > 1);
+    assert.deepEqual(story.served("detect"), ["heavy"], "of those that are ready");
+  });
+
   it("takes heavier variants at once where the pinned one can't be served, as replicas have a ladder then", () => {
     const ladder = { light: [10, 0.5], heavy: [60, 0.98], broken: [5, 0.4] } as const;
     const story = new Story(pipelineFixture([{ name: "detect", ladder }]));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
+import { listIncoming } from "../../../variant-switcher/switching/state.ts";
 import { SwitchingWorld } from "./switching-world.ts";
 
 const MINUTE_MS = 60_000;
@@ -101,6 +102,17 @@ describe("the reducer of what a replica serves", () => {
     world.settle();
     assert.deepEqual([world.served, world.serving?.[0]?.maxBatch, world.sessions.has("a")], ["abc", 2, true]);
     world.checkRest();
+  });
+
+  it("names all that are about to serve, as none of them may go to make room", () => {
+    const world = createAssigned("ab");
+    world.assign("a");
+    world.settle();
+    world.broken.add("a");
+    world.lose("a");
+    assert.deepEqual([world.served, listIncoming(world.state).includes("b")], ["", true]);
+    world.assign("c");
+    assert.deepEqual(listIncoming(world.state), ["c", "b"]);
   });
 
   it("serves nobody by what is below the floor, whatever is lost", () => {
