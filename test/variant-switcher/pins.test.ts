@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { pino } from "pino";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
 
 const LOAD_MS = 800;
@@ -80,5 +81,20 @@ describe("a pin", () => {
     assert.equal((await remove(await etagNow())).status, 200);
     assert.equal((await pinned).status, 409);
     assert.equal(await pinNow(), null);
+  });
+
+  it("ends where the process was busy at the time", async () => {
+    await switcher.close();
+    const untilMs = (endMs: number) => {
+      while (performance.now() < endMs);
+    };
+    const write = (line: string) => line.includes('"cause":"pin"') && untilMs(performance.now() + TTL_MS + 100);
+    const logger = pino({ level: "info" }, { write });
+    const points = [{ batch: 1, latencyMs: 1 }];
+    const variants = ["default", "quick"].map(name => ({ driver: "emulated", points, name }));
+    const above = { variants, defaultVariant: "default" };
+    switcher = await TestSwitcher.startReady(affineConfig(folder.path, above), { logger });
+    assert.equal((await switcher.pin("quick", 1, TTL_MS)).status, 200);
+    await until(async () => (await pinNow()) === null, "expired");
   });
 });

@@ -96,9 +96,11 @@ export class Switching {
     this.#events.push(event);
     if (this.#isReducing) return;
     this.#isReducing = true;
+    let now = this.#look();
     try {
       for (let next = this.#events.shift(); next; next = this.#events.shift()) {
-        const { state, effects } = reduce(this.#state, next, this.#look());
+        now = this.#look();
+        const { state, effects } = reduce(this.#state, next, now);
         this.#state = state;
         for (const effect of effects) this.#perform(effect);
       }
@@ -106,9 +108,10 @@ export class Switching {
       this.#isReducing = false;
     }
     clearTimeout(this.#timer);
-    const now = this.#look();
-    const sleepMs = findWakeMs(this.#state, now) - now.nowMs;
-    if (sleepMs < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.tell({ kind: "wake" }), sleepMs);
+    // A time that has passed since the last decision was not seen by it, and is due at once.
+    const wakeMs = findWakeMs(this.#state, { ...this.#look(), nowMs: now.nowMs });
+    if (wakeMs === Number.POSITIVE_INFINITY) return;
+    this.#timer = setTimeout(() => this.tell({ kind: "wake" }), Math.max(0, wakeMs - performance.now()));
   }
 
   /** A session crashed or hung. */
