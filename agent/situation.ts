@@ -1,4 +1,4 @@
-import { demandRps } from "../control/floor.ts";
+import { demandRps } from "../control/demand.ts";
 import type { Tuning } from "../control/tuning.ts";
 import type { Forecast, LoadSample } from "../domain/load.ts";
 import type { Pipeline } from "../domain/pipeline.ts";

@@ -7,6 +7,7 @@ import { initialState } from "../control/control-state.ts";
 import type { SwitcherView } from "../control/switcher-view.ts";
 import { tick } from "../control/tick.ts";
 import type { TickInput } from "../control/tick-input.ts";
+import { UNTUNED } from "../control/tuning.ts";
 import { findTop } from "../domain/assignment.ts";
 import { askedParts } from "./asked-parts.ts";
 import { type Figure, figure } from "./figure.ts";
@@ -86,6 +87,7 @@ function tickInput(
     bounds: {},
     scaling: {},
     pins: [],
+    tuning: UNTUNED,
     limits: { cores: null, machineCores: null },
     epoch: 1,
   };

@@ -1,6 +1,7 @@
-import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
+import { type AccuracyEstimate, addTimes, NO_ANSWERS } from "../domain/accuracy-estimate.ts";
 import { logOdds } from "../domain/log-odds.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
+import { changeOnce } from "./change-once.ts";
 import { SETTINGS } from "./settings.ts";
 
 /** A combination of variants, and the share of items that it is taken to be right on. */
@@ -32,21 +33,12 @@ export function withAnswers(
   if (before.length === 0 && answered.length === 0) return before;
   const kept = 2 ** (-Math.max(0, elapsedMs) / SETTINGS.evidenceHalfLifeMs);
   const all = new Map<string, AccuracyEstimate>();
-  for (const [share, estimates] of [
-    [kept, before],
-    [1, answered],
-  ] as const)
-    for (const estimate of estimates) {
-      const key = JSON.stringify(estimate.variants);
-      const sum = all.get(key);
-      all.set(key, {
-        variants: estimate.variants,
-        requests: (sum?.requests ?? 0) + share * estimate.requests,
-        right: (sum?.right ?? 0) + share * estimate.right,
-        labels: (sum?.labels ?? 0) + share * estimate.labels,
-        correction: (sum?.correction ?? 0) + share * estimate.correction,
-      });
-    }
+  const add = (estimate: AccuracyEstimate, times: number): void => {
+    const key = JSON.stringify(estimate.variants);
+    all.set(key, addTimes(all.get(key) ?? NO_ANSWERS, estimate, times));
+  };
+  for (const estimate of before) add(estimate, kept);
+  for (const estimate of answered) add(estimate, 1);
   return [...all.values()].filter(({ requests }) => requests >= SETTINGS.evidenceLeast).map(bounded);
 }
 
@@ -63,13 +55,7 @@ export function rememberedEvidence(
   const fresh = new Map(evidence.map(estimate => [JSON.stringify(estimate.variants), estimate]));
   const older = before.flatMap(estimate => {
     const now = fresh.get(JSON.stringify(estimate.variants));
-    const then = {
-      variants: estimate.variants,
-      requests: kept * estimate.requests,
-      right: kept * estimate.right,
-      labels: kept * estimate.labels,
-      correction: kept * estimate.correction,
-    };
+    const then = addTimes(NO_ANSWERS, estimate, kept);
     if (then.requests < SETTINGS.evidenceLeast || (now && weightOf(now) >= weightOf(then))) return [];
     fresh.delete(JSON.stringify(estimate.variants));
     return [then];
@@ -186,22 +172,14 @@ export function adoptedAccuracies(
   return isClose ? before : now;
 }
 
-const drifted = new WeakMap<readonly CombinationAccuracy[], { readonly from: Pipeline; readonly to: Pipeline }>();
-
 /** The pipeline with these accuracies in the place of those that were measured; the same object for the same ones. */
 export function withAccuracies(pipeline: Pipeline, accuracies: readonly CombinationAccuracy[]): Pipeline {
   if (accuracies.length === 0) return pipeline;
-  const known = drifted.get(accuracies);
-  if (known?.from === pipeline) return known.to;
-  const to = { ...pipeline, accuracy: { ...pipeline.accuracy, combinations: accuracies } };
-  drifted.set(accuracies, { from: pipeline, to });
-  return to;
+  return changeOnce(pipeline, accuracies, () => ({ accuracy: { ...pipeline.accuracy, combinations: accuracies } }));
 }
 
 /** A combination that was left for another one, and is taken to be another share right than was measured. */
-export interface LeftCombination {
-  readonly variants: Readonly<Record<string, string>>;
-  readonly accuracy: number;
+export interface LeftCombination extends CombinationAccuracy {
   readonly measured: number;
   /** Answers that it was seen by, older ones counting less. */
   readonly requests: number;

@@ -15,22 +15,22 @@ type Corrections = Pick<ControlState, "corrections" | "serviceSeen">;
 export function correct(state: ControlState, pipeline: Pipeline, switchers: readonly SwitcherView[]): Corrections {
   const corrections: Record<string, number> = { ...state.corrections };
   const serviceSeen: Record<string, Total> = {};
-  const measured: Record<string, { ms: number; profiledMs: number }> = {};
-  const weighted = new Map(pipeline.stages.map(stage => [stage.name, weightedProfiles(stage)]));
-  for (const view of switchers) {
-    const key = podKey(view.stage, view.pod);
-    const total = totalOf(weighted.get(view.stage) ?? NONE, view.serviceTimes);
-    serviceSeen[key] = total;
-    const before = state.serviceSeen[key];
-    const seen = before && !isDisturbed(view, state.assignments[key]) ? evidence(before, total) : null;
-    if (!seen) continue;
-    const sum = measured[view.stage] ?? { ms: 0, profiledMs: 0 };
-    measured[view.stage] = { ms: sum.ms + seen.ms, profiledMs: sum.profiledMs + seen.profiledMs };
-  }
-  for (const [stage, { ms, profiledMs }] of Object.entries(measured)) {
-    const old = corrections[stage] ?? 1;
+  for (const stage of pipeline.stages) {
+    const weighted = weightedProfiles(stage);
+    let [ms, profiledMs] = [0, 0];
+    for (const view of switchers.filter(one => one.stage === stage.name)) {
+      const key = podKey(view.stage, view.pod);
+      const total = totalOf(weighted, view.serviceTimes);
+      serviceSeen[key] = total;
+      const before = state.serviceSeen[key];
+      const seen = before && !isDisturbed(view, state.assignments[key]) ? evidence(before, total) : null;
+      ms += seen?.ms ?? 0;
+      profiledMs += seen?.profiledMs ?? 0;
+    }
+    if (profiledMs === 0) continue;
+    const old = corrections[stage.name] ?? 1;
     const weight = Math.min(SETTINGS.correctionWeight, profiledMs / SETTINGS.correctionMemoryMs);
-    corrections[stage] = clamp(old + weight * (ms / profiledMs - old));
+    corrections[stage.name] = clamp(old + weight * (ms / profiledMs - old));
   }
   return { corrections, serviceSeen };
 }
@@ -53,8 +53,6 @@ interface WeightedProfile {
   readonly profile: Profile;
   readonly weight: number;
 }
-
-const NONE: ReadonlyMap<string, WeightedProfile> = new Map();
 
 /**
  * By variant. What every batch costs beside the model weighs more in short batches, so that a light variant measures a larger factor than a heavy

@@ -1,17 +1,17 @@
 import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
-import { servedNames } from "../domain/configuration.ts";
+import { type Configuration, servedNames } from "../domain/configuration.ts";
 import { findStage, findVariant, type Pipeline } from "../domain/pipeline.ts";
-import type { Plan } from "../domain/plan.ts";
-import type { ControlState, Trial } from "./control-state.ts";
+import { configurationOf } from "../domain/plan.ts";
+import type { ControlState } from "./control-state.ts";
 
 /** The state without what the pipeline no longer has: its file may have been edited since the last tick. */
 export function fittingState(before: ControlState, pipeline: Pipeline): ControlState {
   const state = withModels(before, modelsOf(pipeline));
-  const fits = state.plan !== null && isPlanOf(state.plan, pipeline);
+  const fits = state.plan !== null && fitsPipeline(configurationOf(state.plan), pipeline);
   return {
     ...state,
     ...(fits ? {} : { plan: null, planReasons: [], planAtMs: null, decisionId: null }),
-    ...(fits && state.trial && isOf(state.trial, pipeline) ? {} : { trial: null }),
+    ...(fits && state.trial && fitsPipeline(state.trial.configuration, pipeline) ? {} : { trial: null }),
     corrections: ofStages(state.corrections, pipeline),
     rowEvidence: ofStages(state.rowEvidence, pipeline),
     rowFactors: ofStages(state.rowFactors, pipeline),
@@ -69,18 +69,13 @@ function variantKey(stage: string, variant: string): string {
   return `${stage}/${variant}`;
 }
 
-function isPlanOf({ stages }: Plan, pipeline: Pipeline): boolean {
+/** Whether a configuration is of the pipeline's stages, and all of its variants are theirs. */
+function fitsPipeline(configuration: Configuration, pipeline: Pipeline): boolean {
+  const stages = Object.entries(configuration);
   return (
     stages.length === pipeline.stages.length &&
-    stages.every(({ stage, parts }) => parts.every(part => hasVariant(pipeline, stage, part.variant)))
+    stages.every(([stage, { parts }]) => parts.every(part => hasVariant(pipeline, stage, part.variant)))
   );
-}
-
-function isOf({ configuration }: Trial, pipeline: Pipeline): boolean {
-  return pipeline.stages.every(({ name }) => {
-    const parts = configuration[name]?.parts ?? [];
-    return parts.length > 0 && parts.every(part => hasVariant(pipeline, name, part.variant));
-  });
 }
 
 function hasVariant(pipeline: Pipeline, stage: string, variant: string): boolean {

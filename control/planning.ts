@@ -9,27 +9,12 @@ import { POLICIES } from "../optimizer/policies.ts";
 import type { Problem, StagePin } from "../optimizer/problem.ts";
 import { leadMs, stuckCap } from "./actuation.ts";
 import type { ControlState, Demand, Recommendation, Trial } from "./control-state.ts";
-import { extremeDemands, mostRisenRps } from "./demand-window.ts";
-import { excludeBelowFloors, excludedVariants, keepPossiblePins, notInstalled } from "./excluded.ts";
-import { demandRps, isFloored } from "./floor.ts";
-import { quarantinedVariants } from "./quarantine.ts";
-import { addReason, risenRps, takeInPlace, withRise } from "./rise.ts";
+import { isFloored, mostRisenRps, withDemand } from "./demand.ts";
+import { excludeBelowFloors, excludedVariants, findQuarantined, groupByStage, keepPossiblePins } from "./excluded.ts";
+import { addReason, takeInPlace, withRise } from "./rise.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
-import { forecastRps, isTuned, UNTUNED, withTunedPins } from "./tuning.ts";
-
-type Planned = Pick<
-  ControlState,
-  | "plan"
-  | "planReasons"
-  | "planAtMs"
-  | "decisionId"
-  | "planInputs"
-  | "decisions"
-  | "demands"
-  | "recommendations"
-  | "lastArrivalMs"
->;
+import { isTuned, withTunedPins } from "./tuning.ts";
 
 /** Ticks come a little early or late: the one that is this close to the end of an interval ends it. */
 const TICK_JITTER_MS = 250;
@@ -43,40 +28,35 @@ export function planningHorizonMs(state: ControlState, pipeline: Pipeline): numb
 }
 
 /** Plans when the interval is over, when demand outgrows the plan, or when what was planned with has changed. */
-export function planWhenDue(state: ControlState, input: TickInput, nowMs: number): Planned {
-  const lastArrivalMs = newestArrivalMs(state, input, nowMs);
-  const demands = withDemand(state.demands, input, nowMs);
-  const { tuning = UNTUNED } = input;
-  const untuned = toProblem({ ...state, demands, lastArrivalMs }, input, nowMs);
-  const tunedPins = tuning.pins.length > 0 ? JSON.stringify(tuning.pins) : "";
-  const rows = Object.keys(state.rowFactors).length > 0 ? JSON.stringify(state.rowFactors) : "";
-  const planInputs = `${JSON.stringify([untuned.pins, untuned.excluded, untuned.bounds, untuned.limits])}${tunedPins}${rows}${outlineOf(input.pipeline)}`;
-  const kept = { ...state, demands, lastArrivalMs };
-  if (!input.forecast) {
-    return { ...kept, planReasons: state.plan ? addReason(state.planReasons, "held_no_data") : state.planReasons };
-  }
-  if (!isDue(state, untuned.rateRps, planInputs, input, nowMs)) return kept;
-  const problem = withTunedPins(untuned, tuning);
+export function planWhenDue(before: ControlState, input: TickInput, nowMs: number): ControlState {
+  const lastArrivalMs = newestArrivalMs(before, input, nowMs);
+  const demands = withDemand(before.demands, input, nowMs);
+  const state = { ...before, demands, lastArrivalMs };
+  const { planReasons } = state;
+  const untuned = toProblem(state, input, nowMs);
+  const { pins, excluded, bounds, limits, rateRps } = untuned;
+  const planInputs = `${JSON.stringify([pins, excluded, bounds, limits, input.tuning.pins, state.rowFactors])}${outlineOf(input.pipeline)}`;
+  if (!input.forecast) return state.plan ? { ...state, planReasons: addReason(planReasons, "held_no_data") } : state;
+  if (!isDue(state, rateRps, planInputs, input, nowMs)) return state;
+  const problem = withTunedPins(untuned, input.tuning);
   const recommendations = withRecommendation(state.recommendations, problem, nowMs);
-  const recommended = mostOf(recommendations);
-  const best = optimize({ ...problem, recommended });
+  const best = optimize({ ...problem, recommended: mostOf(recommendations) });
   const stay = planSameVariants(problem, best);
   if (stay && !stay.feasible && isExcursion(problem, best, demands))
-    return { ...kept, recommendations, planReasons: addReason(state.planReasons, "held_excursion") };
+    return { ...state, recommendations, planReasons: addReason(planReasons, "held_excursion") };
   const isWorthIt = !stay?.feasible || best.objective - stay.objective >= SETTINGS.leastGain;
   const chosen = isWorthIt ? best : takeInPlace(best, stay, "held_gain");
   const plan = withRise(problem, chosen, mostRisenRps(demands));
   const decisions = state.decisions + 1;
   return {
+    ...state,
     plan,
-    planReasons: [...new Set([...plan.reasons, ...reasonsOf(problem, { ...state, demands }, input, nowMs)])],
+    planReasons: [...new Set([...plan.reasons, ...reasonsOf(problem, state, input, nowMs)])],
     planAtMs: nowMs,
     decisionId: `d-${input.epoch}-${decisions}`,
     planInputs,
     decisions,
-    demands,
     recommendations,
-    lastArrivalMs,
   };
 }
 
@@ -116,12 +96,11 @@ function isExcursion(problem: Problem, best: Plan, demands: readonly Demand[]): 
 export function planGiven(state: ControlState, input: TickInput, nowMs: number): Given {
   const { accuracies } = state;
   const areFew = accuracies.length > 0 && accuracies.length <= SETTINGS.mostRecordedAccuracies;
-  const { tuning = UNTUNED } = input;
+  const { tuning } = input;
   const problem = withTunedPins(toProblem(state, input, nowMs), tuning);
-  const missing = notInstalled(state.missing);
   return {
     ...givenOf(problem),
-    ...(Object.keys(missing).length > 0 && { notInstalled: missing }),
+    ...(state.missing.length > 0 && { notInstalled: groupByStage(state.missing) }),
     ...(areFew && { accuracies }),
     ...(tuning.weights && { weights: tuning.weights }),
     ...(Object.keys(state.rowFactors).length > 0 && { rowFactors: state.rowFactors }),
@@ -158,18 +137,6 @@ function mostOf(recommendations: readonly Recommendation[]): Readonly<Record<str
 function newestArrivalMs(state: ControlState, input: TickInput, nowMs: number): number | null {
   if (!input.load) return state.lastArrivalMs;
   return input.load.rateRps > 0 ? nowMs : (state.lastArrivalMs ?? nowMs);
-}
-
-/** Demand now and of the hold window what makes its maximum, which may be scaled down to, and its minimum. An HPA neither foresees nor holds. */
-function withDemand(demands: readonly Demand[], input: TickInput, nowMs: number): readonly Demand[] {
-  const isHpa = POLICIES[input.pipeline.objective.policy].replicas === "hpa";
-  if (isHpa) return input.forecast ? [{ atMs: nowMs, rateRps: input.forecast.reactiveRps }] : demands;
-  const recent = demands.filter(demand => demand.atMs <= nowMs && nowMs - demand.atMs <= input.pipeline.scaleDownMs);
-  if (!input.forecast) return recent;
-  const { tuning = UNTUNED } = input;
-  const risen = risenRps(input.forecast, forecastRps(input.forecast, tuning));
-  const demand = { atMs: nowMs, rateRps: demandRps(input.forecast, tuning) };
-  return extremeDemands([...recent, { ...demand, ...(risen !== null && { risenRps: risen }) }]);
 }
 
 /** What a plan that is made now would be the answer to. */
@@ -243,18 +210,16 @@ function nextPlanMs(planAtMs: number, { pipeline, planPhaseMs }: TickInput): num
 function reasonsOf(
   problem: Problem,
   { demands, quarantines, missing }: ControlState,
-  input: TickInput,
+  { forecast, tuning }: TickInput,
   nowMs: number,
 ): Reason[] {
   const reasons: Reason[] = [];
   const newest = demands.at(-1)?.rateRps ?? 0;
   if (problem.rateRps > newest * SETTINGS.surgeFactor + LEAST_RPS) reasons.push("held_scale_down");
-  const forecast = input.forecast;
-  const { tuning = UNTUNED } = input;
   if (forecast && isFloored(forecast, tuning)) reasons.push("floor_reactive");
   if (problem.pins.length > 0) reasons.push("pinned");
   if (isTuned(tuning)) reasons.push("tuned");
-  if (Object.keys(quarantinedVariants(quarantines, nowMs)).length > 0) reasons.push("quarantined");
+  if (findQuarantined(quarantines, nowMs).length > 0) reasons.push("quarantined");
   if (missing.length > 0) reasons.push("not_installed");
   return reasons;
 }

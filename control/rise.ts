@@ -5,19 +5,10 @@ import {
   type StageConfiguration,
   servedName,
 } from "../domain/configuration.ts";
-import { type Forecast, MAX_RATE_RPS } from "../domain/load.ts";
 import { configurationOf, type Plan, type Reason } from "../domain/plan.ts";
 import { evaluate, isFeasible } from "../optimizer/evaluate.ts";
 import { optimize } from "../optimizer/optimize.ts";
 import type { Problem, StagePin } from "../optimizer/problem.ts";
-
-/**
- * The rate that a load which has outrun its forecast goes on to if it rises as it did; null: it has not. Worked: 10 rps were forecast, 18 come
- * and 9 did ten seconds before: 27.
- */
-export function risenRps({ reactiveRps, riseRps = 0 }: Forecast, forecastRps: number): number | null {
-  return reactiveRps > forecastRps && riseRps > 0 ? Math.min(reactiveRps + riseRps, MAX_RATE_RPS) : null;
-}
 
 /**
  * The plan with the replicas, as far as there may be so many, that a load needs which goes on rising: an HPA that looks now brings what
@@ -30,8 +21,7 @@ export function withRise(problem: Problem, plan: Plan, rateRps: number): Plan {
   const pins = [...problem.pins, ...pinsOf(plan)];
   const wanted = configurationOf(optimize({ ...problem, rateRps, pins, runnerUp: false }));
   const taken = mostRaised(problem, configurationOf(plan), wanted);
-  if (taken === null) return plan;
-  return takeInPlace(plan, taken, "rising");
+  return taken === null ? plan : takeInPlace(plan, taken, "rising");
 }
 
 /** The plan that is taken although another one is better, with that as its runner-up, and the reason. */
@@ -59,12 +49,7 @@ export function addReason(reasons: readonly Reason[], reason: Reason): readonly 
  * one after the other: what a plan that is held has more of than the wanted one may leave room for a part alone. Null: for none of it.
  */
 function mostRaised(problem: Problem, chosen: Configuration, wanted: Configuration): Plan | null {
-  const goal = Object.fromEntries(
-    Object.entries(chosen).map(([stage, { parts }]) => [
-      stage,
-      { parts: parts.map(part => ({ ...part, replicas: part.replicas + missingReplicas(part, wanted[stage]) })) },
-    ]),
-  );
+  const goal = addReplicas(chosen, (stage, part) => missingReplicas(part, wanted[stage]));
   let raised = furthest(problem, chosen, goal);
   for (const [stage, whole] of Object.entries(goal)) raised = furthest(problem, raised, { ...raised, [stage]: whole });
   return raised === chosen ? null : evaluate(problem, raised);
@@ -85,16 +70,18 @@ function furthest(problem: Problem, from: Configuration, goal: Configuration): C
   );
   const stride = Math.ceil(steps / MOST_STEPS);
   for (let step = steps; step > 0; step -= step < 2 * stride ? 1 : stride) {
-    const share = (count: number) => Math.round((count * step) / steps);
-    const raised = Object.fromEntries(
-      Object.entries(from).map(([stage, { parts }]) => [
-        stage,
-        { parts: parts.map(part => ({ ...part, replicas: part.replicas + share(missing(stage, part)) })) },
-      ]),
-    );
+    const raised = addReplicas(from, (stage, part) => Math.round((missing(stage, part) * step) / steps));
     if (isFeasible(problem, raised)) return raised;
   }
   return from;
+}
+
+/** The configuration with so many more replicas of each part. */
+function addReplicas(to: Configuration, count: (stage: string, part: Part) => number): Configuration {
+  const add = (stage: string, part: Part): Part => ({ ...part, replicas: part.replicas + count(stage, part) });
+  return Object.fromEntries(
+    Object.entries(to).map(([stage, { parts }]) => [stage, { parts: parts.map(part => add(stage, part)) }]),
+  );
 }
 
 function missingReplicas({ variant, replicas }: Part, wanted: StageConfiguration | undefined): number {

@@ -3,6 +3,7 @@ import type { StageConfiguration } from "../domain/configuration.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import { configurationOf } from "../domain/plan.ts";
 import { accuracyOf, isAccuracyKnown } from "../optimizer/accuracy.ts";
+import { mixedAccuracy } from "../optimizer/predict.ts";
 import type { ControlState } from "./control-state.ts";
 import type { ServedRows } from "./rows/served-rows.ts";
 import { SETTINGS } from "./settings.ts";
@@ -79,12 +80,13 @@ function isOfVariants(rows: ServedRows | undefined, { parts }: StageConfiguratio
 function compareStage(stage: string, views: readonly SwitcherView[], planned: StageConfiguration): ServedStage {
   const differing = findDiffering(views, planned);
   if (differing.length === 0) return { stage, ready: views.length, differing: 0, message: "", cause: null };
-  const causes = differing.map(view => findCause(view, planned));
-  const cause = SERVED_CAUSES.find(one => causes.includes(one)) ?? "Switching";
+  const [gravest] = differing
+    .map(view => explain(view, planned))
+    .sort((a, b) => SERVED_CAUSES.indexOf(a.cause) - SERVED_CAUSES.indexOf(b.cause));
+  const { cause, why } = gravest ?? SWITCHING;
   const plans = planned.parts.map(({ variant }) => variant).join(" + ");
   const serves = [...new Set(differing.map(({ variant }) => variant))].join(", ");
   const replicasText = `${differing.length} of ${views.length} replicas ${differing.length === 1 ? "serves" : "serve"} ${serves}`;
-  const why = describeCause(cause, differing, planned);
   return {
     stage,
     ready: views.length,
@@ -110,26 +112,18 @@ function findDiffering(views: readonly SwitcherView[], { parts }: StageConfigura
   });
 }
 
-function findCause(view: SwitcherView, planned: StageConfiguration): ServedCause {
-  if (view.pin) return "PinnedInPod";
-  return hasFailedLoad(view, planned) ? "LoadFailed" : "Switching";
+interface Explanation {
+  readonly cause: ServedCause;
+  readonly why: string;
 }
 
-function hasFailedLoad({ nack }: SwitcherView, { parts }: StageConfiguration): boolean {
-  return nack !== null && QUARANTINE_CODES.includes(nack.code) && parts.some(part => part.variant === nack.variant);
-}
+const SWITCHING: Explanation = { cause: "Switching", why: "switching" };
 
-function describeCause(cause: ServedCause, differing: readonly SwitcherView[], planned: StageConfiguration): string {
-  switch (cause) {
-    case "PinnedInPod":
-      return "pinned at its admin endpoint";
-    case "LoadFailed": {
-      const nack = differing.find(view => hasFailedLoad(view, planned))?.nack;
-      return nack ? `${nack.variant} can't be loaded: ${nack.code}: ${nack.message}` : "a variant can't be loaded";
-    }
-    case "Switching":
-      return "switching";
-  }
+function explain({ pin, nack }: SwitcherView, { parts }: StageConfiguration): Explanation {
+  if (pin) return { cause: "PinnedInPod", why: "pinned at its admin endpoint" };
+  const isPlanned = parts.some(part => part.variant === nack?.variant);
+  if (!nack || !isPlanned || !QUARANTINE_CODES.includes(nack.code)) return SWITCHING;
+  return { cause: "LoadFailed", why: `${nack.variant} can't be loaded: ${nack.code}: ${nack.message}` };
 }
 
 /** Every replica of a stage without rows is taken to get the same share of them, all by its top. */
@@ -138,37 +132,23 @@ function predictAccuracy(
   ready: readonly SwitcherView[],
   rows: ReadonlyMap<string, ServedRows>,
 ): number | null {
-  const model = accuracyOf(pipeline);
   const shares = pipeline.stages.map(({ name }) => {
-    const served = rows.get(name);
-    if (served && served.rows > 0)
-      return [...served.rowsByVariant].flatMap(([variant, count]) =>
-        count > 0 ? [[variant, count / served.rows] as [string, number]] : [],
-      );
+    const seen = rows.get(name);
     const views = ready.filter(view => view.stage === name);
-    const counts = new Map<string, number>();
-    for (const { variant } of views) counts.set(variant, (counts.get(variant) ?? 0) + 1 / views.length);
-    return [...counts];
+    const counts = seen && seen.rows > 0 ? seen.rowsByVariant : countVariants(views);
+    const sum = [...counts.values()].reduce((total, count) => total + count, 0);
+    return [...counts].flatMap(([variant, count]) => (count > 0 ? [{ variant, share: count / sum }] : []));
   });
-  const served = shares.map(stage => stage.map(([variant]) => variant));
-  if (!isAccuracyKnown(pipeline, served)) return null;
-  const combinations = shares.reduce((product, stage) => product * stage.length, 1);
-  if (combinations === 0) return null;
-  if (combinations > MOST_COMBINATIONS)
-    return shares.reduce(
-      (before, stage, s) =>
-        stage.reduce((sum, [variant, share]) => {
-          const { slope, offset } = model.step(s, variant);
-          return sum + share * (slope * before + offset);
-        }, 0),
-      model.start,
-    );
-  const sumFrom = (variants: readonly string[], share: number): number => {
-    const next = shares[variants.length];
-    if (!next) return share * model.of(variants);
-    return next.reduce((sum, [variant, part]) => sum + sumFrom([...variants, variant], share * part), 0);
-  };
-  return sumFrom([], 1);
+  const served = shares.map(stage => stage.map(({ variant }) => variant));
+  const isServed = served.every(variants => variants.length > 0);
+  if (!isServed || !isAccuracyKnown(pipeline, served)) return null;
+  return mixedAccuracy(accuracyOf(pipeline), shares, MOST_COMBINATIONS);
+}
+
+function countVariants(views: readonly SwitcherView[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { variant } of views) counts.set(variant, (counts.get(variant) ?? 0) + 1);
+  return counts;
 }
 
 /** Differences with short pauses between them are one; a switcher that goes to and fro is not taken for one that serves the plan. */
@@ -182,16 +162,11 @@ export function observeServedOther(
 }
 
 /** An ordinary switch takes as long as the load of its model; only a difference that lasts longer is told. */
-export function isServedOther(
-  other: ServedOther | null,
-  { pipeline }: TickInput,
-  { plan }: ControlState,
-  nowMs: number,
-) {
-  if (!other || !plan) return false;
+export function isServedOther({ plan, servedOther }: ControlState, { pipeline }: TickInput, nowMs: number): boolean {
+  if (!servedOther || !plan) return false;
   const loads = plan.stages.flatMap(({ stage, parts }) => {
     const variants = pipeline.stages.find(one => one.name === stage)?.variants ?? [];
     return parts.map(part => variants.find(one => one.name === part.variant)?.profile?.loadMs ?? 0);
   });
-  return nowMs - other.sinceMs >= SETTINGS.servedGraceMs + Math.max(0, ...loads);
+  return nowMs - servedOther.sinceMs >= SETTINGS.servedGraceMs + Math.max(0, ...loads);
 }

@@ -31,8 +31,7 @@ export interface TickInput {
   /** Share of the requests of the last minute that were answered within the SLO's latency; null or missing: the load source does not know. */
   readonly inTimeShare?: number | null;
   readonly pins: readonly StagePin[];
-  /** Missing: nothing is tuned. */
-  readonly tuning?: Tuning;
+  readonly tuning: Tuning;
   readonly limits: Limits;
   /**
    * Milliseconds into an interval at which plans fall due, so that pipelines that were taken up together aren't planned together;

@@ -1,4 +1,3 @@
-import { mainPart } from "../domain/configuration.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
 import type { Reason } from "../domain/plan.ts";
 import {
@@ -16,17 +15,16 @@ import { withoutClockJump } from "./clock-jump.ts";
 import { conditionsOf } from "./conditions.ts";
 import type { ControlState } from "./control-state.ts";
 import { correct } from "./correction.ts";
+import { missingVariants, quarantine } from "./excluded.ts";
 import { fittingState } from "./fitting-state.ts";
-import { missingVariants } from "./missing-variants.ts";
 import { planGiven, planWhenDue } from "./planning.ts";
-import { quarantine } from "./quarantine.ts";
 import { learnRows, learntFanOuts, withRowFactors } from "./rows/learn-rows.ts";
 import { countServedRows } from "./rows/served-rows.ts";
 import { compareServed, observeServedOther } from "./served.ts";
 import type { TickInput } from "./tick-input.ts";
 import { readyCount, transition } from "./transition.ts";
 import { trialTick } from "./trial.ts";
-import { UNTUNED, withTuning } from "./tuning.ts";
+import { withTuning } from "./tuning.ts";
 import { usableInput } from "./usable-input.ts";
 
 export interface TickResult {
@@ -41,22 +39,20 @@ export interface TickResult {
 export function tick(before: ControlState, given: TickInput, nowMs: number): TickResult {
   const usable = usableInput(given);
   const fitting = withAccuracy(fittingState(withoutClockJump(before, nowMs), given.pipeline), usable, nowMs);
-  const known = { ...fitting, ...learnRows(fitting, usable, nowMs) };
+  const rows = countServedRows(fitting, usable);
+  const known = learnRows(fitting, usable, rows, nowMs);
   // Versions only rise: an epoch below the newest one would give assignments that every switcher refuses.
   const epoch = Math.max(given.epoch, known.epoch);
-  const { tuning = UNTUNED } = usable;
   const learnt = withRowFactors(withAccuracies(given.pipeline, known.accuracies), known.rowFactors);
-  const input = { ...usable, pipeline: withTuning(learnt, tuning), epoch };
+  const input = { ...usable, pipeline: withTuning(learnt, usable.tuning), epoch };
   const state = decided(known, input, given.pipeline, nowMs);
   const moved = transition(state, input, nowMs);
   const settled = { ...state, ...moved.state, epoch, atMs: nowMs };
-  const served = compareServed(settled, input, countServedRows(fitting, usable).sums);
+  const served = compareServed(settled, input, rows.sums);
   const after = { ...settled, servedOther: observeServedOther(known.servedOther, served, nowMs) };
   const estimated = estimatedAccuracy(given.pipeline, after.evidence);
   const left = leftCombinations(given.pipeline, after.evidence, after.remembered);
-  const fanOuts = learntFanOuts(given.pipeline, after, usable.inTimeShare ?? null, stage =>
-    plannedVariant(after, stage),
-  );
+  const fanOuts = learntFanOuts(given.pipeline, after, usable.inTimeShare);
   const conditions = conditionsOf(after, input, { estimated, left, served, fanOuts }, nowMs);
   return {
     state: { ...after, conditions },
@@ -83,11 +79,6 @@ export function tick(before: ControlState, given: TickInput, nowMs: number): Tic
   };
 }
 
-function plannedVariant({ plan }: ControlState, stage: string): string | null {
-  const planned = plan?.stages.find(other => other.stage === stage);
-  return planned ? (mainPart(planned)?.variant ?? null) : null;
-}
-
 /** What answers since the last tick say of accuracy, and what is planned with for it. */
 function withAccuracy(state: ControlState, { pipeline, answered }: TickInput, nowMs: number): ControlState {
   const elapsedMs = state.atMs === null ? 0 : nowMs - state.atMs;
@@ -107,8 +98,7 @@ function decided(known: ControlState, input: TickInput, measured: Pipeline, nowM
     missing: missingVariants(known.missing, input, nowMs),
     actuations: observeAll(known, input, nowMs),
   };
-  const planned = { ...observed, ...planWhenDue(observed, input, nowMs) };
-  return { ...planned, ...trialTick(known.plan, planned, input, measured, nowMs) };
+  return trialTick(known.plan, planWhenDue(observed, input, nowMs), input, measured, nowMs);
 }
 
 function observeAll(state: ControlState, input: TickInput, nowMs: number): ControlState["actuations"] {

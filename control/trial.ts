@@ -7,14 +7,12 @@ import type { Problem } from "../optimizer/problem.ts";
 import { mostAccuracies } from "./accuracy-drift.ts";
 import { mostRps, stageRates } from "./capacity.ts";
 import type { ControlState, Trial } from "./control-state.ts";
+import { findRisenRps } from "./demand.ts";
 import { excludedVariants } from "./excluded.ts";
 import { toProblem } from "./planning.ts";
-import { risenRps } from "./rise.ts";
 import { SETTINGS } from "./settings.ts";
 import type { TickInput } from "./tick-input.ts";
-import { forecastRps, UNTUNED, withTunedPins } from "./tuning.ts";
-
-type Trials = Pick<ControlState, "trial" | "trialAtMs" | "trials" | "trialFailures">;
+import { withTunedPins } from "./tuning.ts";
 
 /** Of what the replicas carry, so many that may be most accurate are looked at. */
 const MOST_CANDIDATES = 20;
@@ -38,10 +36,10 @@ export function trialTick(
   input: TickInput,
   measured: Pipeline,
   nowMs: number,
-): Trials {
+): ControlState {
   const { trial, trialAtMs, trials, plan } = state;
   const trialFailures = failuresOf(state, input, nowMs);
-  const none: Trials = { trial: null, trialAtMs, trials, trialFailures };
+  const none: ControlState = { ...state, trial: null, trialFailures };
   if (!plan || !isTime(state, input)) return none;
   if (trial) return goesOn(trial, plan, state, input, nowMs) ? { ...none, trial } : none;
   const pauseMs = Math.min(SETTINGS.backoffMaxMs, SETTINGS.trialEveryMs * 2 ** trialFailures);
@@ -69,7 +67,7 @@ function isPlanned(plan: Plan, variants: Readonly<Record<string, string>>): bool
 
 /** Whether anything may be tried now, whatever it is. */
 function isTime({ conditions, plan, planReasons }: ControlState, input: TickInput): boolean {
-  const { pipeline, mode, forecast } = input;
+  const { pipeline, mode, forecast, tuning } = input;
   const { policy, podShape } = pipeline.objective;
   return (
     pipeline.accuracy.trials &&
@@ -79,7 +77,7 @@ function isTime({ conditions, plan, planReasons }: ControlState, input: TickInpu
     plan?.feasible === true &&
     forecast !== null &&
     !planReasons.includes("rising") &&
-    risenRps(forecast, forecastRps(forecast, input.tuning ?? UNTUNED)) === null &&
+    findRisenRps(forecast, tuning) === null &&
     hasDrifted(conditions)
   );
 }
@@ -142,7 +140,7 @@ function isRising({ demands }: ControlState): boolean {
 
 /** What may be the best, if it may be better than the plan by more than a plan is changed for; null: nothing may be. */
 function trialOf(plan: Plan, state: ControlState, input: TickInput, measured: Pipeline, nowMs: number): Trial | null {
-  const { tuning = UNTUNED, pipeline } = input;
+  const { tuning, pipeline } = input;
   const most = mostAccuracies(measured, state.remembered);
   const problem = withTunedPins(toProblem(state, input, nowMs), tuning);
   const planned = servedNames(configurationOf(plan));

@@ -4,6 +4,7 @@ import type { Objective } from "../domain/pipeline-schema.ts";
 import type { ServingChange } from "../domain/serving/serving-schema.ts";
 import { optimize } from "../optimizer/optimize.ts";
 import type { Problem, StagePin } from "../optimizer/problem.ts";
+import { changeOnce } from "./change-once.ts";
 import { SETTINGS } from "./settings.ts";
 
 /** What is set for a while in the place of the pipeline file's weights and of the loop's constants. Constraints are never among it. */
@@ -24,22 +25,11 @@ export function isTuned({ weights, forecastQuantile, pins, serving }: Tuning): b
   return weights !== null || forecastQuantile !== null || pins.length > 0 || serving !== null;
 }
 
-/** By weights, and by what is said of serving. */
-const tuned = new WeakMap<object, { readonly from: Pipeline; readonly to: Pipeline }>();
-
 /** The pipeline with a tuning's weights and its way of serving: the same object for the same ones. */
 export function withTuning(pipeline: Pipeline, { weights, serving }: Tuning): Pipeline {
-  const weighted = withPart(pipeline, weights, own => ({ objective: { ...pipeline.objective, weights: own } }));
-  return withPart(weighted, serving, own => ({ serving: { ...pipeline.serving, ...own } }));
-}
-
-function withPart<T extends object>(from: Pipeline, part: T | null, change: (part: T) => Partial<Pipeline>): Pipeline {
-  if (part === null) return from;
-  const known = tuned.get(part);
-  if (known?.from === from) return known.to;
-  const to = { ...from, ...change(part) };
-  tuned.set(part, { from, to });
-  return to;
+  const { objective } = pipeline;
+  const weighted = weights ? changeOnce(pipeline, weights, () => ({ objective: { ...objective, weights } })) : pipeline;
+  return serving ? changeOnce(weighted, serving, () => ({ serving: { ...pipeline.serving, ...serving } })) : weighted;
 }
 
 /** The entry rate that a forecast asks for at a tuning's quantile, without the reactive floor. */

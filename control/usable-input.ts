@@ -26,7 +26,7 @@ export function usableInput(input: TickInput): TickInput {
   }
   return {
     ...input,
-    ...(input.tuning && { tuning: usableTuning(input.tuning) }),
+    tuning: usableTuning(input.tuning),
     forecast: forecast && isForecast(forecast) ? forecast : null,
     load: load && isSample(load) ? load : null,
     switchers: [...switchers.values()],

@@ -24,3 +24,20 @@ export interface AccuracyEstimate {
   /** Sum over those of 1 (right) or 0 (wrong) less the chance that they had. */
   readonly correction: number;
 }
+
+export const NO_ANSWERS: Omit<AccuracyEstimate, "variants"> = { requests: 0, right: 0, labels: 0, correction: 0 };
+
+/** Adds so many times the answers of one combination to others of it; -1 takes them away. */
+export function addTimes(
+  { requests, right, labels, correction }: typeof NO_ANSWERS,
+  added: AccuracyEstimate,
+  times: number,
+): AccuracyEstimate {
+  return {
+    variants: added.variants,
+    requests: requests + times * added.requests,
+    right: right + times * added.right,
+    labels: labels + times * added.labels,
+    correction: correction + times * added.correction,
+  };
+}

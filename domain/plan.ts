@@ -1,4 +1,4 @@
-import type { Configuration, StageConfiguration } from "./configuration.ts";
+import { type Configuration, mainPart, type StageConfiguration } from "./configuration.ts";
 
 /** Why a decision is as it is: a closed set, one word in logs, metrics and explanations. */
 export const REASONS = [
@@ -94,4 +94,9 @@ export interface Plan {
 
 export function configurationOf(plan: Plan): Configuration {
   return Object.fromEntries(plan.stages.map(stage => [stage.stage, { parts: stage.parts }]));
+}
+
+/** The variant that a plan has most rows of each stage served by, by stage; of no plan there is none. */
+export function findMainVariants(plan: Plan | null): Readonly<Record<string, string>> {
+  return Object.fromEntries((plan?.stages ?? []).map(own => [own.stage, mainPart(own)?.variant ?? ""]));
 }

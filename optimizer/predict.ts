@@ -1,5 +1,6 @@
 import { mainPart, type Part } from "../domain/configuration.ts";
 import type { StagePlan } from "../domain/plan.ts";
+import type { AccuracyModel } from "./accuracy.ts";
 import { fromZero, graphWithin, longestPathMs } from "./graph-latency.ts";
 import { fanOutAt, type Scope, type ScopeStage } from "./scope.ts";
 import type { ScopeVariant } from "./scope-variant.ts";
@@ -30,7 +31,7 @@ export interface Prediction {
   readonly isKnown: boolean;
 }
 
-/** Combinations of parts whose accuracy is looked up; beyond that each stage counts with its main part. */
+/** Combinations of parts whose accuracy is looked up. */
 const MOST_COMBINATIONS = 4_096;
 
 /** P[latency within the SLO], on the grid of the search. */
@@ -139,20 +140,40 @@ function expectedAccuracy(
   served: readonly (readonly ServedPart[])[],
   known: readonly (string | null)[],
 ): number {
-  const count = served.reduce((product, parts, s) => product * (known[s] ? 1 : parts.length), 1);
-  let combinations: { readonly names: readonly string[]; readonly share: number }[] = [{ names: [], share: 1 }];
-  for (const [s, parts] of served.entries()) {
+  const stages = served.map((parts, s): readonly VariantShare[] => {
     const whole = known[s] ?? null;
-    if (whole !== null) {
-      combinations = combinations.map(({ names, share }) => ({ names: [...names, whole], share }));
-      continue;
-    }
-    const main = mainPart({ parts: parts.map(({ part }) => part) });
-    const split = count <= MOST_COMBINATIONS ? parts.map(({ part }) => part) : main ? [{ ...main, share: 1 }] : [];
+    if (whole !== null) return [{ variant: whole, share: 1 }];
     const shares = sharesOf(parts);
+    return parts.map(({ part }) => ({ variant: part.variant, share: part.share / shares }));
+  });
+  return mixedAccuracy(scope.accuracy, stages, MOST_COMBINATIONS);
+}
+
+/** A variant that serves a part of a stage's rows. */
+export interface VariantShare {
+  readonly variant: string;
+  readonly share: number;
+}
+
+/**
+ * The accuracy where variants share the rows of a stage: the mean over their combinations. More than `most` are not looked up one by one, but
+ * followed from stage to stage, as those that were not measured.
+ */
+export function mixedAccuracy(
+  model: AccuracyModel,
+  stages: readonly (readonly VariantShare[])[],
+  most: number,
+): number {
+  const count = stages.reduce((product, mix) => product * mix.length, 1);
+  if (count > most)
+    return stages.reduce((before, mix, s) => {
+      const steps = mix.map(({ variant, share }) => ({ share, ...model.step(s, variant) }));
+      return steps.reduce((sum, { share, slope, offset }) => sum + share * (slope * before + offset), 0);
+    }, model.start);
+  let combinations: { readonly names: readonly string[]; readonly share: number }[] = [{ names: [], share: 1 }];
+  for (const mix of stages)
     combinations = combinations.flatMap(({ names, share }) =>
-      split.map(part => ({ names: [...names, part.variant], share: (share * part.share) / shares })),
+      mix.map(one => ({ names: [...names, one.variant], share: share * one.share })),
     );
-  }
-  return combinations.reduce((sum, { names, share }) => sum + share * scope.accuracy.of(names), 0);
+  return combinations.reduce((sum, { names, share }) => sum + share * model.of(names), 0);
 }

@@ -1,4 +1,4 @@
-import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
+import { type AccuracyEstimate, addTimes } from "../domain/accuracy-estimate.ts";
 
 /** What gateways' counters of estimated answers were when they were read last, by the run of the gateway, oldest first. */
 export type AnswerCounts = ReadonlyMap<string, ReadonlyMap<string, AccuracyEstimate>>;
@@ -23,13 +23,7 @@ export function readAnswers(
   if (before.size === 0) return { counts, answered: [] };
   const answered = report.estimates.map(estimate => {
     const known = then?.get(JSON.stringify(estimate.variants));
-    return {
-      variants: estimate.variants,
-      requests: estimate.requests - (known?.requests ?? 0),
-      right: estimate.right - (known?.right ?? 0),
-      labels: estimate.labels - (known?.labels ?? 0),
-      correction: estimate.correction - (known?.correction ?? 0),
-    };
+    return known ? addTimes(estimate, known, -1) : estimate;
   });
   return { counts, answered: answered.filter(({ requests, labels }) => requests > 0 || labels > 0) };
 }

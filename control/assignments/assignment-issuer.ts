@@ -1,7 +1,7 @@
 import type { Assignment } from "../../domain/assignment.ts";
 import { mainPart } from "../../domain/configuration.ts";
 import type { Stage } from "../../domain/pipeline.ts";
-import type { Plan } from "../../domain/plan.ts";
+import { findMainVariants } from "../../domain/plan.ts";
 import type { StagePin } from "../../optimizer/problem.ts";
 import { type ControlState, podKey } from "../control-state.ts";
 import { SETTINGS } from "../settings.ts";
@@ -84,7 +84,7 @@ function contentMaker(
   { pins, excluded }: ServingLimits,
 ): (stage: Stage, task: Task) => Content {
   const { pipeline } = input;
-  const planned = plannedVariants(state.plan);
+  const planned = findMainVariants(state.plan);
   const rungsFor = (stage: Stage, { top, isTried }: Task): Rungs => {
     if (hasOneRung(pipeline, pins, stage.name)) return serveAlone(top);
     const chosen = chooseRungs(pipeline, stage, top, { planned, excluded: excluded[stage.name] ?? [] });
@@ -106,10 +106,6 @@ function contentMaker(
       decisionId: state.decisionId ?? "",
     };
   };
-}
-
-function plannedVariants(plan: Plan | null): Readonly<Record<string, string>> {
-  return Object.fromEntries((plan?.stages ?? []).map(own => [own.stage, mainPart(own)?.variant ?? ""]));
 }
 
 function budgetsFor(

@@ -1,10 +1,11 @@
 import type { LoadSample } from "../../domain/load.ts";
 import { fanOutOf, type Pipeline, type Stage, withFanOutTimes } from "../../domain/pipeline.ts";
-import type { ControlState } from "../control-state.ts";
-import { podKey } from "../control-state.ts";
+import { findMainVariants } from "../../domain/plan.ts";
+import { changeOnce } from "../change-once.ts";
+import { type ControlState, podKey } from "../control-state.ts";
 import { SETTINGS } from "../settings.ts";
 import type { TickInput } from "../tick-input.ts";
-import { countServedRows, type ServedRows } from "./served-rows.ts";
+import type { CountedRows, ServedRows } from "./served-rows.ts";
 
 /** The rows of one stage that were seen while every ready replica of it was seen; older ones count less. */
 export interface RowEvidence {
@@ -37,8 +38,6 @@ export interface LearntFanOut {
   readonly planned: number;
 }
 
-type Learnt = Pick<ControlState, "rowEvidence" | "rowFactors" | "rowsSeen" | "variantRows" | "rowsLoadAtMs">;
-
 /**
  * Learns how many rows requests make at every stage from what switchers served, against the requests that the load source counted (entry stages)
  * or the rows that the upstream stage served. One factor a stage, on what the file and the measurements say.
@@ -47,9 +46,13 @@ type Learnt = Pick<ControlState, "rowEvidence" | "rowFactors" | "rowsSeen" | "va
  * the load source has counted the requests of their time. A factor falls below what the file says only while requests are answered in time:
  * rows that a gateway drops before they reach a switcher must not make plans smaller.
  */
-export function learnRows(state: ControlState, input: TickInput, nowMs: number): Learnt {
+export function learnRows(
+  state: ControlState,
+  input: TickInput,
+  { sums, rowsSeen, variantRows }: CountedRows,
+  nowMs: number,
+): ControlState {
   const { load, pipeline } = input;
-  const { sums, rowsSeen, variantRows } = countServedRows(state, input);
   const fromMs = state.rowsLoadAtMs;
   const elapsedMs = load && fromMs !== null ? load.atMs - fromMs : Number.NaN;
   // Without load data, or after a gap in it, rows and requests are not of the same time.
@@ -63,18 +66,11 @@ export function learnRows(state: ControlState, input: TickInput, nowMs: number):
     const isCounted = isKnown && load !== null && fromMs !== null;
     rowEvidence[stage.name] = isCounted ? addCounted(current, stage, sums, fromMs, load) : current;
   }
-  const rowsLoadAtMs = load?.atMs ?? null;
+  const learnt = { ...state, rowEvidence, rowsSeen, variantRows, rowsLoadAtMs: load?.atMs ?? null };
   // Between two samples of the load nothing is adopted.
-  if (!isKnown || elapsedMs === 0)
-    return { rowEvidence, rowFactors: state.rowFactors, rowsSeen, variantRows, rowsLoadAtMs };
-  const isInTime = isAnsweredInTime(input.inTimeShare ?? null);
-  return {
-    rowEvidence,
-    rowFactors: adoptFactors(state.rowFactors, rowEvidence, isInTime, nowMs),
-    rowsSeen,
-    variantRows,
-    rowsLoadAtMs,
-  };
+  if (!isKnown || elapsedMs === 0) return learnt;
+  const isInTime = isAnsweredInTime(input.inTimeShare);
+  return { ...learnt, rowFactors: adoptFactors(state.rowFactors, rowEvidence, isInTime, nowMs) };
 }
 
 const NONE: RowEvidence = { rows: 0, expected: 0, dropped: 0, ms: 0 };
@@ -214,8 +210,8 @@ function isSettled({ ratios = [] }: RowEvidence): boolean {
   return Math.max(...values) <= (1 + SETTINGS.rowsFineStep) * Math.min(...values);
 }
 
-function isAnsweredInTime(share: number | null): boolean {
-  return share !== null && share >= SETTINGS.rowsInTime;
+function isAnsweredInTime(share: TickInput["inTimeShare"]): boolean {
+  return (share ?? 0) >= SETTINGS.rowsInTime;
 }
 
 function isDropping({ dropped, rows }: RowEvidence): boolean {
@@ -229,31 +225,26 @@ function steadyRatio({ ratios = [] }: RowEvidence, factor: number): number | nul
   return Math.min(Math.max(factor, Math.min(...values)), Math.max(...values));
 }
 
-const factored = new WeakMap<ControlState["rowFactors"], { readonly from: Pipeline; readonly to: Pipeline }>();
-
 /** The pipeline with fan-outs as they were learnt: the same object for the same two. */
 export function withRowFactors(pipeline: Pipeline, factors: ControlState["rowFactors"]): Pipeline {
   if (Object.keys(factors).length === 0) return pipeline;
-  const known = factored.get(factors);
-  if (known?.from === pipeline) return known.to;
-  const stages = pipeline.stages.map(stage => withFanOutTimes(stage, factors[stage.name] ?? 1));
-  const to = { ...pipeline, stages };
-  factored.set(factors, { from: pipeline, to });
-  return to;
+  return changeOnce(pipeline, factors, () => ({
+    stages: pipeline.stages.map(stage => withFanOutTimes(stage, factors[stage.name] ?? 1)),
+  }));
 }
 
 /** The fan-out of every stage of which anything was seen, for what its upstream stage is planned to serve. */
 export function learntFanOuts(
   pipeline: Pipeline,
-  { rowEvidence, rowFactors }: ControlState,
-  inTimeShare: number | null,
-  plannedVariant: (stage: string) => string | null,
+  { plan, rowEvidence, rowFactors }: ControlState,
+  inTimeShare: TickInput["inTimeShare"],
 ): Readonly<Record<string, LearntFanOut>> {
+  const planned = findMainVariants(plan);
   const learnt: Record<string, LearntFanOut> = {};
   for (const stage of pipeline.stages) {
     const seen = rowEvidence[stage.name];
     if (!seen) continue;
-    const measured = fanOutOf(stage, stage.upstream === null ? null : plannedVariant(stage.upstream));
+    const measured = fanOutOf(stage, planned[stage.upstream ?? ""] ?? null);
     const ratio = steadyRatio(seen, rowFactors[stage.name] ?? 1);
     const isTrusted = ratio !== null && (ratio >= 1 || (isAnsweredInTime(inTimeShare) && !isDropping(seen)));
     learnt[stage.name] = {

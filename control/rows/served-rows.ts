@@ -10,11 +10,16 @@ export interface ServedRows {
   readonly rowsByVariant: Map<string, number>;
 }
 
+/** The rows by stage, and the counts that the next tick goes on from. */
+export interface CountedRows extends Pick<ControlState, "rowsSeen" | "variantRows"> {
+  readonly sums: ReadonlyMap<string, ServedRows>;
+}
+
 /** Counts what the switchers of each stage served and dropped since the last tick. A pod that is new, or counts from zero again, says nothing yet. */
 export function countServedRows(
   { rowsSeen: before, variantRows: variantsBefore }: ControlState,
   { switchers, pipeline }: TickInput,
-): { readonly sums: ReadonlyMap<string, ServedRows> } & Pick<ControlState, "rowsSeen" | "variantRows"> {
+): CountedRows {
   const sums = new Map<string, ServedRows>();
   const rowsSeen: Record<string, readonly [number, number]> = {};
   const variantRows: Record<string, Readonly<Record<string, number>>> = {};

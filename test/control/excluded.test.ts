@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { excludedVariants, findLeftOut, notInstalled } from "../../control/excluded.ts";
-import { missingVariants } from "../../control/missing-variants.ts";
+import { excludedVariants, findLeftOut, groupByStage, missingVariants } from "../../control/excluded.ts";
 import type { SwitcherView } from "../../control/switcher-view.ts";
 import type { TickInput } from "../../control/tick-input.ts";
 import { pipelineFixture, twoStages } from "../support/pipeline-fixture.ts";
@@ -18,7 +17,7 @@ function given(...missing: readonly (readonly string[])[]): TickInput {
   return { pipeline: read(), switchers } as Partial<TickInput> as TickInput;
 }
 
-const missedIn = (input: TickInput) => notInstalled(missingVariants([], input, 0));
+const missedIn = (input: TickInput) => groupByStage(missingVariants([], input, 0));
 
 describe("missingVariants()", () => {
   it("has what any pod of the stage has no model file of", () => {
@@ -40,14 +39,14 @@ describe("missingVariants()", () => {
   });
 
   const missed = missingVariants([], given([], ["heavy"]), 1000);
-  const without = (input: TickInput, nowMs: number) => notInstalled(missingVariants(missed, input, nowMs));
+  const without = (input: TickInput, nowMs: number) => groupByStage(missingVariants(missed, input, nowMs));
   const heavy = { read: ["heavy"] };
 
   it("keeps what a pod that has gone missed until none has missed it for a minute", () => {
     assert.deepEqual(without(given([]), 60_999), heavy);
     assert.deepEqual(without(given([]), 61_000), {});
     const again = missingVariants(missed, given([], ["heavy"]), 50_000);
-    assert.deepEqual(notInstalled(missingVariants(again, given([]), 109_999)), heavy);
+    assert.deepEqual(groupByStage(missingVariants(again, given([]), 109_999)), heavy);
   });
 
   it("keeps what was missed as long as no pod has it", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { quarantine, quarantinedVariants } from "../../control/quarantine.ts";
+import type { Quarantine } from "../../control/control-state.ts";
+import { findQuarantined, quarantine } from "../../control/excluded.ts";
 import type { SwitcherView } from "../../control/switcher-view.ts";
 import type { NackCode } from "../../domain/assignment.ts";
 import { twoStages } from "../support/pipeline-fixture.ts";
@@ -13,6 +14,9 @@ function refusal(counter: number, change: { variant?: string; code?: NackCode; e
   return { ...view!, nack: { version: { epoch, counter }, variant, code, message: "broken" } };
 }
 
+const findNames = (known: readonly Quarantine[], nowMs: number) =>
+  findQuarantined(known, nowMs).map(({ stage, variant }) => `${stage}/${variant}`);
+
 describe("quarantine()", () => {
   it("leaves a refused variant out for 60 s, 120 s … and an hour at most", () => {
     let known = quarantine([], [refusal(1)], 0);
@@ -20,8 +24,8 @@ describe("quarantine()", () => {
       known.map(({ stage, variant, untilMs, failures, message }) => [stage, variant, untilMs, failures, message]),
       [["read", "heavy", 60_000, 1, "broken"]],
     );
-    assert.deepEqual(quarantinedVariants(known, 59_999), { read: ["heavy"] });
-    assert.deepEqual(quarantinedVariants(known, 60_000), {});
+    assert.deepEqual(findNames(known, 59_999), ["read/heavy"]);
+    assert.deepEqual(findNames(known, 60_000), []);
     known = quarantine(known, [refusal(2)], 70_000);
     assert.equal(known[0]?.untilMs, 190_000);
     for (let i = 3; i < 20; i++) known = quarantine(known, [refusal(i)], 200_000);
@@ -62,6 +66,6 @@ describe("quarantine()", () => {
 
   it("keeps variants of a stage apart", () => {
     const known = quarantine([], [refusal(1), { ...refusal(2, { variant: "middle" }), pod: "other" }], 0);
-    assert.deepEqual(quarantinedVariants(known, 0), { read: ["heavy", "middle"] });
+    assert.deepEqual(findNames(known, 0), ["read/heavy", "read/middle"]);
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { risenRps, withRise } from "../../control/rise.ts";
+import { withRise } from "../../control/rise.ts";
 import { replicasOf } from "../../domain/configuration.ts";
 import type { Plan } from "../../domain/plan.ts";
 import { evaluate } from "../../optimizer/evaluate.ts";
@@ -8,7 +8,6 @@ import { optimize } from "../../optimizer/optimize.ts";
 import type { Problem } from "../../optimizer/problem.ts";
 import { pipelineOf, problemOf, type StageShape } from "../optimizer/problems.ts";
 import { twoStages } from "../support/pipeline-fixture.ts";
-import { certain } from "./story.ts";
 
 const RATE_RPS = 10;
 /** Lighter variants are best for it. */
@@ -31,17 +30,6 @@ function stage(name: string, latencyMs: number, cores = 1, max = 40): StageShape
 
 const served = ({ stages }: Plan) => stages.map(({ parts }) => parts.map(({ variant, batch }) => [variant, batch]));
 const counts = ({ stages }: Plan) => stages.map(replicasOf);
-
-describe("risenRps()", () => {
-  it("expects of a load that has outrun its forecast that it rises on as it did, and nothing of any other", () => {
-    const forecast = { ...certain(10, 0), reactiveRps: 18 };
-    assert.equal(risenRps({ ...forecast, riseRps: 9 }, 10), 27);
-    assert.equal(risenRps({ ...forecast, riseRps: 9 }, 18), null);
-    assert.equal(risenRps({ ...forecast, riseRps: 0 }, 10), null);
-    assert.equal(risenRps(forecast, 10), null);
-    assert.equal(risenRps({ ...forecast, riseRps: 1e7 }, 10), 1e7);
-  });
-});
 
 describe("withRise()", () => {
   it("takes the replicas that the same variants and batches need at the rate that the load goes on to", () => {

@@ -4,6 +4,7 @@ import { initialActuation } from "../../control/actuation.ts";
 import { type ControlState, initialState } from "../../control/control-state.ts";
 import { stateAnew } from "../../control/state-anew.ts";
 import type { TickInput } from "../../control/tick-input.ts";
+import { UNTUNED } from "../../control/tuning.ts";
 import { compareVersions } from "../../domain/assignment.ts";
 import type { Pipeline } from "../../domain/pipeline.ts";
 import { pipelineFixture, twoStages } from "../support/pipeline-fixture.ts";
@@ -13,7 +14,7 @@ import { Story } from "./story.ts";
 function inputOf(pipeline: Pipeline, change: Partial<TickInput> = {}): TickInput {
   return {
     ...{ pipeline, mode: "active", forecast: null, load: null, switchers: [], readyReplicas: {}, bounds: {} },
-    ...{ scaling: {}, answered: [], pins: [], limits: { cores: null, machineCores: null }, epoch: 1 },
+    ...{ scaling: {}, answered: [], pins: [], tuning: UNTUNED, limits: { cores: null, machineCores: null }, epoch: 1 },
     ...change,
   };
 }

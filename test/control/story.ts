@@ -4,6 +4,7 @@ import { type ControlState, initialState } from "../../control/control-state.ts"
 import type { SwitcherView } from "../../control/switcher-view.ts";
 import { tick } from "../../control/tick.ts";
 import type { TickInput } from "../../control/tick-input.ts";
+import { UNTUNED } from "../../control/tuning.ts";
 import { findTop, NO_VERSION } from "../../domain/assignment.ts";
 import { mainPart, replicasOf } from "../../domain/configuration.ts";
 import type { Forecast } from "../../domain/load.ts";
@@ -148,6 +149,7 @@ export class Story {
       scaling: {},
       answered: [],
       pins: [],
+      tuning: UNTUNED,
       limits: { cores: null, machineCores: null },
       epoch: 1,
     };

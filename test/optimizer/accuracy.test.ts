@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, it } from "mocha";
 import { accuracyOf, isAccuracyKnown } from "../../optimizer/accuracy.ts";
 import { combined } from "../../optimizer/composite.ts";
+import { mixedAccuracy } from "../../optimizer/predict.ts";
 import { type PipelineShape, pipelineOf } from "./problems.ts";
 import { pipelineShape } from "./random-problem.ts";
 
@@ -122,5 +123,25 @@ describe("accuracyOf()", () => {
       }),
       { numRuns: 200 },
     );
+  });
+});
+
+describe("mixedAccuracy()", () => {
+  const mix = (light: number) => [
+    { variant: "light", share: light },
+    { variant: "heavy", share: 1 - light },
+  ];
+  const near = (value: number, wanted: number) => assert.ok(Math.abs(value - wanted) < 1e-12, `${value}`);
+
+  it("is the mean of what the combinations are, by their shares", () => {
+    // light → light was measured as 0.3, the others were not.
+    const wanted = 0.25 * 0.5 * 0.3 + 0.25 * 0.5 * 0.8 + 0.75 * 0.5 * (0.9 * 0.5) + 0.75 * 0.5 * 0.9;
+    near(mixedAccuracy(accuracyOf(pipelineOf(shape)), [mix(0.25), mix(0.5)], 4), wanted);
+  });
+
+  it("goes from stage to stage where there are too many of them, which is the same where nothing was measured", () => {
+    const model = accuracyOf(pipelineOf({ ...shape, combinations: [] }));
+    near(mixedAccuracy(model, [mix(0.25), mix(0.5)], 3), mixedAccuracy(model, [mix(0.25), mix(0.5)], 4));
+    near(mixedAccuracy(accuracyOf(pipelineOf(shape)), [mix(0.25), mix(0.5)], 3), (0.25 * 0.8 + 0.75 * 0.9) * 0.75);
   });
 });

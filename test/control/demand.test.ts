@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
 import type { Demand } from "../../control/control-state.ts";
-import { extremeDemands, mostRisenRps } from "../../control/demand-window.ts";
+import { extremeDemands, findRisenRps, mostRisenRps } from "../../control/demand.ts";
+import { UNTUNED } from "../../control/tuning.ts";
+import { certain } from "./story.ts";
 
 const rate = fc.integer({ min: 0, max: 20 });
 
@@ -37,5 +39,17 @@ describe("extremeDemands()", () => {
       1,
     );
     assert.ok(of(i => (i * 7919) % 1009) < 30);
+  });
+});
+
+describe("findRisenRps()", () => {
+  it("expects of a load that has outrun its forecast that it rises on as it did, and nothing of any other", () => {
+    const find = (forecastRps: number, rise: { readonly riseRps?: number }) =>
+      findRisenRps({ ...certain(forecastRps, 0), reactiveRps: 18, ...rise }, UNTUNED);
+    assert.equal(find(10, { riseRps: 9 }), 27);
+    assert.equal(find(18, { riseRps: 9 }), null);
+    assert.equal(find(10, { riseRps: 0 }), null);
+    assert.equal(find(10, {}), null);
+    assert.equal(find(10, { riseRps: 1e7 }), 1e7);
   });
 });
