@@ -1,6 +1,7 @@
 import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
 import { type CorrectnessModel, chanceOfRight } from "../domain/correctness-model.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
+import { setNewest } from "../domain/serving/set-newest.ts";
 import type { ServedRows } from "./answer.ts";
 import { findShares, type RowsByVariant } from "./rows-by-variant.ts";
 import { signalsOf } from "./signals.ts";
@@ -72,9 +73,7 @@ export class AccuracyMeter {
       tally.right += share * chance;
       return { tally, share, chance };
     });
-    this.#answers.set(id, credited);
-    const [oldest] = this.#answers.size > MOST_ANSWERS ? this.#answers.keys() : [];
-    if (oldest !== undefined) this.#answers.delete(oldest);
+    setNewest(this.#answers, id, credited, MOST_ANSWERS);
   }
 
   /** Somebody says whether an answer was right. False: no such answer is remembered, or it was labelled before. */

@@ -23,18 +23,18 @@ export class Admission {
 
   /**
    * Runs `work` when it is its turn. Ends `scope` instead when the queue is full, and does not start when `scope` ended while
-   * it waited.
+   * it waited: both give null.
    */
-  async run(scope: RequestScope, work: () => Promise<unknown>): Promise<void> {
+  async run<T>(scope: RequestScope, work: () => Promise<T>): Promise<T | null> {
     const isFree = this.#running < this.#limits.concurrency;
     if (!isFree && this.#queue.size >= this.#limits.queue) {
       scope.end({ kind: "dropped", reason: "queue_full", message: "the gateway's queue is full" });
-      return;
+      return null;
     }
     if (isFree) this.#running += 1;
-    else if (!(await this.#turn(scope))) return;
+    else if (!(await this.#turn(scope))) return null;
     try {
-      if (scope.failure === null) await work();
+      return scope.failure === null ? await work() : null;
     } finally {
       this.#leave();
     }

@@ -74,7 +74,8 @@ export function requestIdOf(headers: HttpRequest["headers"]): string {
   return readVisible(headers["x-request-id"]) ?? randomUUID();
 }
 
-function readVisible(header: string | string[] | undefined): string | null {
+/** The header where it is usable in logs and headers, otherwise null. */
+export function readVisible(header: string | string[] | undefined): string | null {
   return typeof header === "string" && VISIBLE.test(header) ? header : null;
 }
 

@@ -33,13 +33,24 @@ const ADDRESS = /^(\[[0-9a-fA-F:.%]{2,64}\]|[A-Za-z0-9._-]{1,253}):([0-9]{1,5})(
 /** A table beyond this is an error of its sender. */
 const MAX_ENDPOINTS = 10_000;
 
+/** Replicas that never change. @throws invalid_argument as readEndpoints(). */
+export function staticEndpoints(flags: readonly string[], stages: readonly string[]): EndpointSource {
+  const table = readEndpoints(flags, stages);
+  return {
+    follow: listener => {
+      listener(table);
+      return () => {};
+    },
+  };
+}
+
 /**
- * Replicas that never change, as `stage=host:port` or `stage=host:port/MODEL`; a stage may be named several times. `stage/variant=host:port`: it is one of the stage's
+ * Reads replicas as `stage=host:port` or `stage=host:port/MODEL`; a stage may be named several times. `stage/variant=host:port`: it is one of the stage's
  * voters, and every row goes to one replica of each of them.
  *
  * @throws invalid_argument for another form, or a stage that is not in `stages`.
  */
-export function staticEndpoints(flags: readonly string[], stages: readonly string[]): EndpointSource {
+export function readEndpoints(flags: readonly string[], stages: readonly string[]): EndpointTable {
   const table: Record<string, Endpoint[]> = {};
   for (const flag of flags) {
     const [, name = "", address = ""] = /^([^=]*)=(.*)$/.exec(flag) ?? [];
@@ -57,12 +68,7 @@ export function staticEndpoints(flags: readonly string[], stages: readonly strin
     const endpoints = Object.hasOwn(table, stage) ? (table[stage] ?? []) : [];
     table[stage] = [...endpoints, { address, ...(voter && { voter }) }];
   }
-  return {
-    follow: listener => {
-      listener(table);
-      return () => {};
-    },
-  };
+  return table;
 }
 
 /** Tables that the parent process sends (EndpointsMessage); a message of this kind that is malformed goes to `onBadMessage`. */

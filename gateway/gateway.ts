@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { VariscaleError } from "../domain/errors.ts";
 import { type LoadReport, readOf } from "../domain/load-report.ts";
-import { formatKey, type Pipeline } from "../domain/pipeline.ts";
+import { formatKey, type Pipeline, type Stage } from "../domain/pipeline.ts";
 import { ByteBudget } from "../runtime/byte-budget.ts";
 import { type HttpServer, type Route, startHttpServer } from "../runtime/http-server.ts";
 import { createRegistry, metricsRoute } from "../runtime/process-metrics.ts";
@@ -117,50 +117,33 @@ interface Parts {
   readonly registry: Registry;
 }
 
-function createParts(options: GatewayOptions): Parts {
-  const { pipeline, code, logger } = options;
-  const clock = { random: options.random ?? Math.random, nowMs: () => performance.now() };
+function createParts({ pipeline, code, logger, tracer = null, ...options }: GatewayOptions): Parts {
+  const { random = Math.random, concurrency = 128, queue = 512 } = options;
+  const monotonicMs = () => performance.now();
   const wallMs = () => Date.now();
-  const pools = new Map(pipeline.stages.map(stage => [stage.name, new StagePool(stage, clock)]));
-  const admission = new Admission({
-    concurrency: options.concurrency ?? 128,
-    queue: options.queue ?? 512,
-  });
-  const counter = new LoadCounter(randomUUID(), wallMs());
-  const answers = new AnswerWindow(pipeline.slo.latencyMs, wallMs());
-  const accuracy = new AccuracyMeter(pipeline, code);
-  const sequences = new SequenceMemory(code);
-  const registry = createRegistry("gateway", packageVersion);
-  const metrics = createGatewayMetrics(registry, {
-    pools: [...pools.values()],
-    key: pipeline.key,
-    slo: pipeline.slo,
-    assertions: Object.keys(code.assertions ?? {}),
-    sequenceAssertions: sequences.names,
-    offered: () => counter.offered,
-    inFlight: () => counter.inFlight,
-    queued: () => admission.queued,
-    estimates: () => accuracy.report(),
-  });
-  const monotonicMs = clock.nowMs;
-  const votings = votingsOf(pipeline, code, metrics);
-  const parts = {
+  const createPool = (stage: Stage) => new StagePool(stage, { random, nowMs: monotonicMs });
+  const observed = {
     pipeline,
     code,
-    pools,
-    votings,
-    admission,
-    counter,
-    answers,
-    accuracy,
-    sequences,
+    pools: new Map(pipeline.stages.map(stage => [stage.name, createPool(stage)])),
+    admission: new Admission({ concurrency, queue }),
+    counter: new LoadCounter(randomUUID(), wallMs()),
+    accuracy: new AccuracyMeter(pipeline, code),
+  };
+  const registry = createRegistry("gateway", packageVersion);
+  const metrics = createGatewayMetrics(registry, observed);
+  const server = createPipelineServer({
+    ...observed,
+    votings: votingsOf(pipeline, code, metrics),
+    answers: new AnswerWindow(pipeline.slo.latencyMs, wallMs()),
+    sequences: new SequenceMemory(code),
     metrics,
-    tracer: options.tracer ?? null,
+    tracer,
     logger,
     monotonicMs,
     wallMs,
-  };
-  return { pools, registry, server: createPipelineServer(parts) };
+  });
+  return { pools: observed.pools, registry, server };
 }
 
 /** What clients and the scaler ask of a gateway. */
@@ -171,14 +154,17 @@ export function pipelineRoutes(pipeline: Pipeline, server: PipelineServer): read
     const served = formatKey(pipeline.key);
     throw new VariscaleError("not_found", `this gateway serves \`${served}\`, not \`${namespace}/${name}\``);
   };
+  const handleOwn = (handle: Route["handle"]): Route["handle"] => {
+    return request => {
+      check(request.params);
+      return handle(request);
+    };
+  };
   return [
     {
       method: "POST",
       path: "/v1/pipelines/:namespace/:name",
-      handle: request => {
-        check(request.params);
-        return server.answer(request);
-      },
+      handle: handleOwn(server.answer),
       answerNoRoom: (head, error) => {
         check(head.params);
         return server.refuse(head, error.message);
@@ -188,18 +174,16 @@ export function pipelineRoutes(pipeline: Pipeline, server: PipelineServer): read
       method: "POST",
       path: "/v1/pipelines/:namespace/:name/labels",
       maxBodyBytes: MOST_LABEL_BYTES,
-      handle: request => {
-        check(request.params);
-        return server.label(request);
-      },
+      handle: handleOwn(server.label),
     },
     {
       method: "GET",
       path: "/v1/pipelines/:namespace/:name/load",
-      handle: request => {
-        check(request.params);
-        return { status: 200, headers: { "cache-control": "no-store" }, body: server.load(readOf(request.query)) };
-      },
+      handle: handleOwn(({ query }) => ({
+        status: 200,
+        headers: { "cache-control": "no-store" },
+        body: server.load(readOf(query)),
+      })),
     },
   ];
 }

@@ -29,39 +29,38 @@ type Check = (result: unknown) => string | null;
  * @param folder of the module: frames of a stack that lie in it are the pipeline's own.
  */
 export function guardCode(code: PipelineCode, folder: string): PipelineCode {
-  const guard = new Guard(folder);
   const stages = Object.entries(code.stages).map(([name, stage]) => {
     const of = (method: string) => `\`${method}\` of stage \`${name}\``;
     const guarded: StageCode<unknown> = {
-      rows: guard.wrap(stage, stage.rows, of("rows"), mustBe("a list of rows, an object of tensors each", isRows)),
-      collect: guard.wrap(stage, stage.collect, of("collect"), takeAny),
-      ...(stage.vote && { vote: guard.wrap(stage, stage.vote, of("vote"), mustBe("one row", isObject)) }),
+      rows: wrap(folder, stage, stage.rows, of("rows"), mustBe("a list of rows, an object of tensors each", isRows)),
+      collect: wrap(folder, stage, stage.collect, of("collect"), takeAny),
+      ...(stage.vote && { vote: wrap(folder, stage, stage.vote, of("vote"), mustBe("one row", isObject)) }),
     };
     return [name, guarded] as const;
   });
   const { assertions, sequences, signals, evaluation } = code;
   return {
-    decode: guard.wrap(code, code.decode, "`decode`", takeAny),
+    decode: wrap(folder, code, code.decode, "`decode`", takeAny),
     stages: Object.fromEntries(stages),
-    respond: guard.wrap(code, code.respond, "`respond`", takeAny),
+    respond: wrap(folder, code, code.respond, "`respond`", takeAny),
     ...(assertions && { assertions }),
     ...(sequences && { sequences }),
     ...(signals && { signals: signals.bind(code) }),
-    ...(evaluation && { evaluation: guardEvaluation(evaluation, guard) }),
+    ...(evaluation && { evaluation: guardEvaluation(evaluation, folder) }),
   };
 }
 
-function guardEvaluation(evaluation: Evaluation, guard: Guard): Evaluation {
+function guardEvaluation(evaluation: Evaluation, folder: string): Evaluation {
   const of = (method: string) => `\`${method}\` of the evaluation`;
   const { drifts, confidences, sequences, items, score, ideal, stageCorrect } = evaluation;
   const drifted = Object.entries(drifts ?? {}).map(
-    ([name, give]) => [name, guard.wrapItems(drifts, give, of(`drifts.${name}`))] as const,
+    ([name, give]) => [name, wrapItems(folder, drifts, give, of(`drifts.${name}`))] as const,
   );
   return {
-    items: guard.wrapItems(evaluation, items, of("items")),
-    score: guard.wrap(evaluation, score, of("score"), mustBe(SCORE, isScore)),
-    ideal: guard.wrap(evaluation, ideal, of("ideal"), takeAny),
-    stageCorrect: guard.wrap(evaluation, stageCorrect, of("stageCorrect"), mustBe("true or false", isBoolean)),
+    items: wrapItems(folder, evaluation, items, of("items")),
+    score: wrap(folder, evaluation, score, of("score"), mustBe(SCORE, isScore)),
+    ideal: wrap(folder, evaluation, ideal, of("ideal"), takeAny),
+    stageCorrect: wrap(folder, evaluation, stageCorrect, of("stageCorrect"), mustBe("true or false", isBoolean)),
     ...(drifts && { drifts: Object.fromEntries(drifted) }),
     ...(confidences && { confidences }),
     ...(sequences && { sequences: sequences.bind(evaluation) }),
@@ -71,59 +70,61 @@ function guardEvaluation(evaluation: Evaluation, guard: Guard): Evaluation {
 const ITEMS = "labelled items one after the other, as an `async *items(count)` yields them";
 const SCORE = "{ correct: true or false, partsCorrect: a number, parts: a number }";
 
-class Guard {
-  readonly #folder: string;
+/** The function as it is, but for what it throws and whether its result is right. */
+function wrap<A extends unknown[], R>(
+  folder: string,
+  owner: unknown,
+  run: (...args: A) => R,
+  what: string,
+  check: Check,
+): (...args: A) => R {
+  const requireRight = (result: unknown): unknown => {
+    const wanted = check(result);
+    if (wanted === null) return result;
+    throw new PipelineCodeError(`${what} must give ${wanted}, and gave ${describe(result)}`, []);
+  };
+  return (...args) => {
+    try {
+      const result = run.apply(owner, args);
+      if (!(result instanceof Promise)) return requireRight(result) as R;
+      return result.then(requireRight, (thrown: unknown) => {
+        throw blame(folder, what, thrown);
+      }) as R;
+    } catch (thrown) {
+      throw blame(folder, what, thrown);
+    }
+  };
+}
 
-  constructor(folder: string) {
-    this.#folder = folder;
-  }
+/** Items come one by one: what gives them may fail at any of them. */
+function wrapItems(folder: string, owner: unknown, give: Evaluation["items"], what: string): Evaluation["items"] {
+  const giveRight = wrap(folder, owner, give, what, mustBe(ITEMS, isIterable));
+  return async function* items(count) {
+    try {
+      yield* giveRight(count);
+    } catch (thrown) {
+      throw blame(folder, what, thrown);
+    }
+  };
+}
 
-  wrap<A extends unknown[], R>(owner: unknown, run: (...args: A) => R, what: string, check: Check): (...args: A) => R {
-    const requireRight = (result: unknown): unknown => {
-      const wanted = check(result);
-      if (wanted === null) return result;
-      throw new PipelineCodeError(`${what} must give ${wanted}, and gave ${describe(result)}`, []);
-    };
-    return (...args) => {
-      try {
-        const result = run.apply(owner, args);
-        if (!(result instanceof Promise)) return requireRight(result) as R;
-        return result.then(requireRight, (thrown: unknown) => {
-          throw this.#blame(what, thrown);
-        }) as R;
-      } catch (thrown) {
-        throw this.#blame(what, thrown);
-      }
-    };
-  }
+/** Errors by which the code refuses a wrong request are for the client, and pass as they are. */
+function blame(folder: string, what: string, thrown: unknown): unknown {
+  if (thrown instanceof VariscaleError || refusesRequest(thrown)) return thrown;
+  const frames = (thrown instanceof Error ? (thrown.stack ?? "") : "").split("\n").map(line => line.trim());
+  const own = frames.flatMap(frame => {
+    const path = readablePath(frame);
+    return frame.startsWith("at ") && path.includes(folder) ? [path] : [];
+  });
+  const place = /([^/\\(]+:\d+):\d+\)?$/.exec(own[0] ?? "")?.[1];
+  const name = thrown instanceof Error && thrown.name !== "Error" ? `${thrown.name}: ` : "";
+  const { message } = VariscaleError.from(thrown);
+  return new PipelineCodeError(`${what} failed${place ? ` at ${place}` : ""}: ${name}${message}`, own, thrown);
+}
 
-  /** Items come one by one: what gives them may fail at any of them. */
-  wrapItems(owner: unknown, give: Evaluation["items"], what: string): Evaluation["items"] {
-    const giveRight = this.wrap(owner, give, what, mustBe(ITEMS, isIterable));
-    const blame = (thrown: unknown): unknown => this.#blame(what, thrown);
-    return async function* items(count) {
-      try {
-        yield* giveRight(count);
-      } catch (thrown) {
-        throw blame(thrown);
-      }
-    };
-  }
-
-  /** Errors by which the code refuses a wrong request are for the client, and pass as they are. */
-  #blame(what: string, thrown: unknown): unknown {
-    if (thrown instanceof VariscaleError) return thrown;
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "invalid_argument") return thrown;
-    const frames = (thrown instanceof Error ? (thrown.stack ?? "") : "").split("\n").map(line => line.trim());
-    const own = frames.flatMap(frame => {
-      const path = readablePath(frame);
-      return frame.startsWith("at ") && path.includes(this.#folder) ? [path] : [];
-    });
-    const place = /([^/\\(]+:\d+):\d+\)?$/.exec(own[0] ?? "")?.[1];
-    const name = thrown instanceof Error && thrown.name !== "Error" ? `${thrown.name}: ` : "";
-    const { message } = VariscaleError.from(thrown);
-    return new PipelineCodeError(`${what} failed${place ? ` at ${place}` : ""}: ${name}${message}`, own, thrown);
-  }
+/** Whether `decode` refuses a request by what it threw. The code may be of another package, which has no error class of ours. */
+export function refusesRequest(thrown: unknown): thrown is Error {
+  return thrown instanceof Error && "code" in thrown && thrown.code === "invalid_argument";
 }
 
 /** A frame of a stack with a path in the place of a file's URL. */

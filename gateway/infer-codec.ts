@@ -9,7 +9,6 @@ import type { Row } from "./stage.ts";
 export interface EncodedRequest {
   /** Value of `Inference-Header-Content-Length`. */
   readonly headerBytes: number;
-  readonly totalBytes: number;
   /** To be sent one after the other; tensors are not copied. */
   readonly parts: readonly Uint8Array[];
 }
@@ -52,8 +51,7 @@ export function encodeInferRequest(
   const sloTimeoutMs = Math.min(timeoutMs, Math.max(1, Math.floor(options.sloTimeoutMs)));
   const parameters = { timeout_ms: timeoutMs, slo_timeout_ms: sloTimeoutMs };
   const header = Buffer.from(JSON.stringify({ id: options.id, parameters, inputs, outputs }));
-  const totalBytes = parts.reduce((sum, part) => sum + part.byteLength, header.byteLength);
-  return { headerBytes: header.byteLength, totalBytes, parts: [header, ...parts] };
+  return { headerBytes: header.byteLength, parts: [header, ...parts] };
 }
 
 /**

@@ -41,7 +41,7 @@ export async function importCode(specifier: string, pipelineFile: string): Promi
   } catch (error) {
     const place = error instanceof SyntaxError ? await findSyntaxError(target) : null;
     throw failure(
-      `\`${specifier}\`, the code of ${pipelineFile}, can't be imported: ${messageOf(error)}${place ?? ""}`,
+      `\`${specifier}\`, the code of ${pipelineFile}, can't be imported: ${VariscaleError.from(error).message}${place ?? ""}`,
       "Correct it.",
       error,
     );
@@ -139,8 +139,4 @@ function problemsOfSequences(sequences: unknown, others: unknown): string[] {
 
 function failure(what: string, fix: string, cause?: unknown): VariscaleError {
   return new VariscaleError("failed_precondition", `${what}. ${fix}`, { cause });
-}
-
-function messageOf(error: unknown): string {
-  return VariscaleError.from(error).message;
 }

@@ -1,11 +1,9 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
-import type { PipelineKey } from "../domain/pipeline.ts";
-import type { Slo } from "../domain/pipeline-schema.ts";
 import { DROP_REASONS, type Outcome } from "./outcome.ts";
+import type { PipelineServerParts } from "./pipeline-server.ts";
 import { countRows } from "./rows-by-variant.ts";
 import type { StageTrace } from "./run-pipeline.ts";
-import type { StagePool } from "./stage-pool.ts";
 
 /** Replicas of one stage that have a series of their own; the others are summed up under `other`. */
 const MAX_ENDPOINT_SERIES = 50;
@@ -25,84 +23,46 @@ export interface GatewayMetrics {
   followed(broken: readonly string[]): void;
 }
 
-interface Observed {
-  readonly key: PipelineKey;
-  readonly slo: Slo;
-  /** Names of the assertions of the pipeline's code, and of those over its sequences. */
-  readonly assertions: readonly string[];
-  readonly sequenceAssertions: readonly string[];
-  readonly offered: () => number;
-  readonly pools: Iterable<StagePool>;
-  readonly inFlight: () => number;
-  readonly queued: () => number;
-  readonly estimates: () => readonly AccuracyEstimate[];
-}
+type Observed = Pick<PipelineServerParts, "pipeline" | "code" | "pools" | "admission" | "counter" | "accuracy">;
 
 export function createGatewayMetrics(registry: Registry, observed: Observed): GatewayMetrics {
-  registerGauges(registry, observed);
-  registerOffered(registry, observed);
-  registerEstimates(registry, observed);
-  const late = registerSlo(registry, observed.slo);
-  const heldAgainst = registerAssertions(registry);
-  const brokenInSequence = heldAgainst(observed.sequenceAssertions);
-  const registers = [registry];
-  const followed = new Counter({
-    name: "variscale_gateway_sequence_requests_total",
-    help: "Answers that were held against those before them in their sequence",
-    registers,
-  });
-  const requests = new Counter({
-    name: "variscale_gateway_requests_total",
-    help: "Requests by how they ended; reason says why one was dropped",
-    labelNames: ["outcome", "reason"],
-    registers,
-  });
+  const { pipeline, code } = observed;
+  const make = createMakers(registry);
+  const { counter, histogram } = make;
+  addReadCounters(make, observed);
+  addReadGauges(make, observed);
+  const late = counter("late_requests_total", "Requests that were served, but not within the SLO's latency");
+  const followedHelp = "Answers that were held against those before them in their sequence";
+  const followed = counter("sequence_requests_total", followedHelp);
+  const endsHelp = "Requests by how they ended; reason says why one was dropped";
+  const requests = counter("requests_total", endsHelp, ["outcome", "reason"]);
   for (const outcome of OUTCOMES) requests.inc({ outcome, reason: "" }, 0);
   for (const reason of DROP_REASONS) requests.inc({ outcome: "dropped", reason }, 0);
-  const requestSeconds = new Histogram({
-    name: "variscale_gateway_request_seconds",
-    help: "From the whole request to its answer, by how it ended",
-    labelNames: ["outcome"],
-    buckets: SECONDS_BUCKETS,
-    registers,
-  });
-  const stageSeconds = new Histogram({
-    name: "variscale_gateway_stage_seconds",
-    help: "One stage of one request: its code, its queues and its inference",
-    labelNames: ["stage"],
-    buckets: SECONDS_BUCKETS,
-    registers,
-  });
-  const labelNames = ["stage", "upstream_variant"];
-  const rowsIn = new Counter({
-    name: "variscale_gateway_stage_upstream_rows_total",
-    help: "Rows of the upstream stage that reached this stage, by the variant that served them",
-    labelNames,
-    registers,
-  });
-  const rowsOut = new Counter({
-    name: "variscale_gateway_stage_rows_total",
-    help: "Rows of this stage, by the upstream variants' shares of a request; divided by the upstream rows this is the fan-out",
-    labelNames,
-    registers,
-  });
-  const retries = new Counter({
-    name: "variscale_gateway_retries_total",
-    help: "Calls sent to a second replica, by what was wrong with the first",
-    labelNames: ["stage", "cause"],
-    registers,
-  });
-  const missing = new Counter({
-    name: "variscale_gateway_missing_votes_total",
-    help: "Requests in which a voter of a stage did not count, by its variant and why",
-    labelNames: ["stage", "variant", "cause"],
-    registers,
-  });
+  const requestHelp = "From the whole request to its answer, by how it ended";
+  const requestSeconds = histogram("request_seconds", requestHelp, ["outcome"]);
+  const stageHelp = "One stage of one request: its code, its queues and its inference";
+  const stageSeconds = histogram("stage_seconds", stageHelp, ["stage"]);
+  const rowsIn = counter(
+    "stage_upstream_rows_total",
+    "Rows of the upstream stage that reached this stage, by the variant that served them",
+    ["stage", "upstream_variant"],
+  );
+  const rowsOut = counter(
+    "stage_rows_total",
+    "Rows of this stage, by the upstream variants' shares of a request; divided by the upstream rows this is the fan-out",
+    ["stage", "upstream_variant"],
+  );
+  const retriesHelp = "Calls sent to a second replica, by what was wrong with the first";
+  const retries = counter("retries_total", retriesHelp, ["stage", "cause"]);
+  const missingHelp = "Requests in which a voter of a stage did not count, by its variant and why";
+  const missing = counter("missing_votes_total", missingHelp, ["stage", "variant", "cause"]);
+  const countHeld = countAssertions(make);
+  const countBrokenInSequence = countHeld(Object.keys(code.sequences?.assertions ?? {}));
   return {
     ended: (outcome, latencyMs) => {
       requests.inc({ outcome: outcome.kind, reason: outcome.kind === "dropped" ? outcome.reason : "" });
       requestSeconds.observe({ outcome: outcome.kind }, latencyMs / 1000);
-      if (outcome.kind === "served" && latencyMs > observed.slo.latencyMs) late.inc();
+      if (outcome.kind === "served" && latencyMs > pipeline.slo.latencyMs) late.inc();
     },
     stage: ({ stage, rows, upstream, latencyMs }) => {
       const served = upstream?.size ? upstream : new Map([["", upstream ? 0 : 1]]);
@@ -115,86 +75,86 @@ export function createGatewayMetrics(registry: Registry, observed: Observed): Ga
     },
     retried: (stage, cause) => retries.inc({ stage, cause }),
     missed: (stage, variant, cause) => missing.inc({ stage, variant, cause }),
-    asserted: heldAgainst(observed.assertions),
+    asserted: countHeld(Object.keys(code.assertions ?? {})),
     followed: broken => {
       followed.inc();
-      brokenInSequence(broken);
+      countBrokenInSequence(broken);
     },
   };
 }
 
-/** What requests are held against, and those that were served and missed it. */
-function registerSlo(registry: Registry, slo: Slo): Counter {
-  const registers = [registry];
-  const gauge = (name: string, help: string, value: number): void =>
-    new Gauge({ name: `variscale_gateway_slo_${name}`, help, registers }).set(value);
-  gauge("latency_seconds", "The SLO of the pipeline: what a request may take, end to end", slo.latencyMs / 1000);
-  gauge(
-    "quantile_ratio",
-    "The SLO of the pipeline: the share of requests that must be within its latency",
-    slo.quantile,
-  );
-  return new Counter({
-    name: "variscale_gateway_late_requests_total",
-    help: "Requests that were served, but not within the SLO's latency",
-    registers,
-  });
-}
+type Makers = ReturnType<typeof createMakers>;
 
-/** The load itself: from the first scrape on it is there, at 0, so that a rise from nothing is one. */
-function registerOffered(registry: Registry, { key, offered }: Observed): void {
-  new Counter({
-    name: "variscale_gateway_offered_requests_total",
-    help: "Requests that arrived, rejections included",
-    labelNames: ["namespace", "pipeline"],
+/** Tells the values of a metric, when somebody asks for them. */
+type Read = (tell: (labels: Readonly<Record<string, string>>, value: number) => void) => void;
+
+/** Functions that make metrics of one registry, whose names all begin alike. */
+function createMakers(registry: Registry) {
+  const describe = <T extends string>(name: string, help: string, labelNames: readonly T[] = []) => ({
+    name: `variscale_gateway_${name}`,
+    help,
+    labelNames,
     registers: [registry],
-    collect() {
-      this.reset();
-      this.inc({ namespace: key.namespace, pipeline: key.name }, offered());
-    },
   });
+  return {
+    counter: <T extends string>(name: string, help: string, labelNames?: readonly T[]): Counter<T> =>
+      new Counter(describe(name, help, labelNames)),
+    histogram: <T extends string>(name: string, help: string, labelNames?: readonly T[]): Histogram<T> =>
+      new Histogram({ ...describe(name, help, labelNames), buckets: SECONDS_BUCKETS }),
+    addCounter: (name: string, help: string, labelNames: readonly string[], read: Read): void => {
+      const made: Counter = new Counter({
+        ...describe(name, help, labelNames),
+        collect: () => {
+          made.reset();
+          read((labels, value) => made.inc(labels, value));
+        },
+      });
+    },
+    addGauge: (name: string, help: string, labelNames: readonly string[], read: Read): void => {
+      const made: Gauge = new Gauge({
+        ...describe(name, help, labelNames),
+        collect: () => {
+          made.reset();
+          read((labels, value) => made.inc(labels, value));
+        },
+      });
+    },
+  };
 }
 
-/** Accuracy without labels: the second over the first. */
-function registerEstimates(registry: Registry, { estimates }: Observed): void {
-  const counter = (name: string, help: string, read: (estimate: AccuracyEstimate) => number): void => {
-    new Counter({
-      name: `variscale_gateway_${name}_total`,
-      help,
-      labelNames: ["variants"],
-      registers: [registry],
-      collect() {
-        this.reset();
-        for (const estimate of estimates())
-          this.inc({ variants: Object.values(estimate.variants).join(",") }, read(estimate));
-      },
+/** The load itself, and accuracy without labels: what is estimated right over what is estimated. */
+function addReadCounters({ addCounter }: Makers, { pipeline: { key }, counter, accuracy }: Observed): void {
+  addCounter("offered_requests_total", "Requests that arrived, rejections included", ["namespace", "pipeline"], tell =>
+    tell({ namespace: key.namespace, pipeline: key.name }, counter.offered),
+  );
+  const addEstimate = (name: string, help: string, read: (estimate: AccuracyEstimate) => number): void =>
+    addCounter(name, help, ["variants"], tell => {
+      for (const estimate of accuracy.report())
+        tell({ variants: Object.values(estimate.variants).join(",") }, read(estimate));
     });
-  };
-  counter(
-    "estimated_requests",
+  addEstimate(
+    "estimated_requests_total",
     "Answers whose accuracy was estimated, by their variants; one of several variants counts by their shares of the rows",
     one => one.requests,
   );
-  counter("estimated_right", "How many of them are right by what they show of themselves", one => one.right);
-  counter("labelled_requests", "How many of them somebody labelled", one => one.labels);
+  addEstimate("estimated_right_total", "How many of them are right by what they show of themselves", one => one.right);
+  addEstimate("labelled_requests_total", "How many of them somebody labelled", one => one.labels);
 }
 
-/** What counts an answer that was held against assertions of these names; each is there from the first scrape on, at 0. */
-function registerAssertions(registry: Registry): (names: readonly string[]) => GatewayMetrics["asserted"] {
-  const held = new Counter({
-    name: "variscale_gateway_assertions_total",
-    help: "Answers that an assertion of the pipeline's code was held against: what its failures are a share of",
-    labelNames: ["assertion"],
-    registers: [registry],
-  });
-  const failures = new Counter({
-    name: "variscale_gateway_assertion_failures_total",
-    help: "Answers of which an assertion of the pipeline's code does not hold; over variscale_gateway_assertions_total this is the share",
-    labelNames: ["assertion"],
-    registers: [registry],
-  });
+/** Counts answers that are held against assertions, by their names; each is there from the first scrape on, at 0. */
+function countAssertions({ counter }: Makers): (names: readonly string[]) => GatewayMetrics["asserted"] {
+  const held = counter(
+    "assertions_total",
+    "Answers that an assertion of the pipeline's code was held against: what its failures are a share of",
+    ["assertion"],
+  );
+  const failures = counter(
+    "assertion_failures_total",
+    "Answers of which an assertion of the pipeline's code does not hold; over variscale_gateway_assertions_total this is the share",
+    ["assertion"],
+  );
   return names => {
-    for (const counter of [held, failures]) for (const assertion of names) counter.inc({ assertion }, 0);
+    for (const each of [held, failures]) for (const assertion of names) each.inc({ assertion }, 0);
     return broken => {
       for (const assertion of names) held.inc({ assertion });
       for (const assertion of broken) failures.inc({ assertion });
@@ -202,49 +162,32 @@ function registerAssertions(registry: Registry): (names: readonly string[]) => G
   };
 }
 
-function registerGauges(registry: Registry, { pools, inFlight, queued }: Observed): void {
-  const registers = [registry];
-  new Gauge({
-    name: "variscale_gateway_in_flight_requests",
-    help: "Requests that have no answer yet",
-    registers,
-    collect() {
-      this.set(inFlight());
-    },
+function addReadGauges({ addGauge }: Makers, { pipeline: { slo }, pools, counter, admission }: Observed): void {
+  const add = (name: string, help: string, read: () => number): void =>
+    addGauge(name, help, [], tell => tell({}, read()));
+  add(
+    "slo_latency_seconds",
+    "The SLO of the pipeline: what a request may take, end to end",
+    () => slo.latencyMs / 1000,
+  );
+  add(
+    "slo_quantile_ratio",
+    "The SLO of the pipeline: the share of requests that must be within its latency",
+    () => slo.quantile,
+  );
+  add("in_flight_requests", "Requests that have no answer yet", () => counter.inFlight);
+  add("queued_requests", "Requests that wait in the gateway for their turn", () => admission.queued);
+  const endpointsHelp = "Replicas, by whether they are called or left out after connection errors";
+  addGauge("endpoints", endpointsHelp, ["stage", "state"], tell => {
+    for (const [stage, { openCount, replicas }] of pools) {
+      tell({ stage, state: "open" }, openCount);
+      tell({ stage, state: "left_out" }, replicas.length - openCount);
+    }
   });
-  new Gauge({
-    name: "variscale_gateway_queued_requests",
-    help: "Requests that wait in the gateway for their turn",
-    registers,
-    collect() {
-      this.set(queued());
-    },
-  });
-  new Gauge({
-    name: "variscale_gateway_endpoints",
-    help: "Replicas, by whether they are called or left out after connection errors",
-    labelNames: ["stage", "state"],
-    registers,
-    collect() {
-      for (const pool of pools) {
-        this.set({ stage: pool.stage.name, state: "open" }, pool.openCount);
-        this.set({ stage: pool.stage.name, state: "left_out" }, pool.replicas.length - pool.openCount);
-      }
-    },
-  });
-  new Gauge({
-    name: "variscale_gateway_endpoint_outstanding_rows",
-    help: "Rows that this gateway sent to a replica and that it has not answered yet",
-    labelNames: ["stage", "endpoint"],
-    registers,
-    collect() {
-      this.reset();
-      for (const pool of pools) {
-        pool.replicas.forEach((replica, i) => {
-          const endpoint = i < MAX_ENDPOINT_SERIES ? replica.address : "other";
-          this.inc({ stage: pool.stage.name, endpoint }, replica.sentRows);
-        });
-      }
-    },
+  const outstandingHelp = "Rows that this gateway sent to a replica and that it has not answered yet";
+  addGauge("endpoint_outstanding_rows", outstandingHelp, ["stage", "endpoint"], tell => {
+    for (const [stage, { replicas }] of pools)
+      for (const [i, { address, sentRows }] of replicas.entries())
+        tell({ stage, endpoint: i < MAX_ENDPOINT_SERIES ? address : "other" }, sentRows);
   });
 }

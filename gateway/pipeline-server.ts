@@ -14,7 +14,7 @@ import type { GatewayMetrics } from "./metrics.ts";
 import type { Outcome } from "./outcome.ts";
 import { RequestScope } from "./request-scope.ts";
 import type { RowsByVariant } from "./rows-by-variant.ts";
-import { runPipeline } from "./run-pipeline.ts";
+import { type PipelineRun, runPipeline } from "./run-pipeline.ts";
 import { runStage } from "./run-stage.ts";
 import { runVotes, type Voting } from "./run-votes.ts";
 import { readSequencePlace, type SequenceMemory } from "./sequence-memory.ts";
@@ -55,7 +55,10 @@ export interface PipelineServer {
 
 export function createPipelineServer(parts: PipelineServerParts): PipelineServer {
   return {
-    answer: request => answer(parts, request),
+    answer: async request => {
+      const begun = beginRequest(parts, request);
+      return endRequest(parts, begun, await outcomeOf(parts, request, begun));
+    },
     refuse: (head, message) => {
       const request = beginRequest(parts, head);
       return endRequest(parts, request, { kind: "dropped", reason: "queue_full", message });
@@ -71,11 +74,6 @@ export function createPipelineServer(parts: PipelineServerParts): PipelineServer
       return unreadOf(report, read);
     },
   };
-}
-
-async function answer(parts: PipelineServerParts, request: HttpRequest): Promise<HttpResponse> {
-  const begun = beginRequest(parts, request);
-  return endRequest(parts, begun, await outcomeOf(parts, request, begun));
 }
 
 interface BegunRequest {
@@ -131,12 +129,7 @@ async function outcomeOf(
   const controls = readControls(request.headers, pipeline);
   if (typeof controls === "string") return { kind: "invalid", message: controls };
   const place = code.sequences ? readSequencePlace(request.headers) : null;
-  if (place === "invalid")
-    return {
-      kind: "invalid",
-      message:
-        "x-sequence-id (128 visible characters at most) and x-sequence-number (a whole number) must come together",
-    };
+  if (typeof place === "string") return { kind: "invalid", message: place };
   const scope = new RequestScope({
     id,
     deadlineMs: startedMs + timeoutMs,
@@ -146,37 +139,32 @@ async function outcomeOf(
     span,
     controls,
   });
-  let outcome: Outcome | null = null;
-  await parts.admission.run(scope, async () => {
-    outcome = await runPipeline(
-      {
-        pipeline,
-        code,
-        nowMs: monotonicMs,
-        infer: async (stage, rows) => {
-          const pool = pools.get(stage);
-          if (!pool) return null;
-          const [voters, wanted] = [pool.voters(), controls.variants.get(stage)];
-          const voting = voters.length > 0 && wanted === undefined ? votings.get(stage) : undefined;
-          if (voting) return runVotes(pool, rows, scope, voting);
-          const isVoter = wanted !== undefined && voters.includes(wanted);
-          return runStage(isVoter ? pool.ofVoter(wanted) : pool, rows, scope, metrics.retried);
-        },
-        onStage: trace => {
-          metrics.stage(trace);
-          if (trace.rowsByVariant.size > 0) served[trace.stage] = trace.rowsByVariant;
-        },
-        onAsserted: metrics.asserted,
-        onCollected: context => {
-          parts.accuracy.observe(id, served, context);
-          const broken = place && parts.sequences.broken(place, context);
-          if (broken) metrics.followed(broken);
-        },
-      },
-      { body: request.body, contentType: request.headers["content-type"] ?? "" },
-      scope,
-    );
-  });
+  const run: PipelineRun = {
+    pipeline,
+    code,
+    nowMs: monotonicMs,
+    infer: async (stage, rows) => {
+      const pool = pools.get(stage);
+      if (!pool) return null;
+      const [voters, wanted] = [pool.voters(), controls.variants.get(stage)];
+      const voting = voters.length > 0 && wanted === undefined ? votings.get(stage) : undefined;
+      if (voting) return runVotes(pool, rows, scope, voting);
+      const isVoter = wanted !== undefined && voters.includes(wanted);
+      return runStage(isVoter ? pool.ofVoter(wanted) : pool, rows, scope, metrics.retried);
+    },
+    onStage: trace => {
+      metrics.stage(trace);
+      if (trace.rowsByVariant.size > 0) served[trace.stage] = trace.rowsByVariant;
+    },
+    onAsserted: metrics.asserted,
+    onCollected: context => {
+      parts.accuracy.observe(id, served, context);
+      const broken = place && parts.sequences.broken(place, context);
+      if (broken) metrics.followed(broken);
+    },
+  };
+  const body = { body: request.body, contentType: request.headers["content-type"] ?? "" };
+  const outcome = await parts.admission.run(scope, () => runPipeline(run, body, scope));
   scope.close();
   return outcome ?? (await scope.ended);
 }

@@ -1,5 +1,6 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { Pipeline, Stage } from "../domain/pipeline.ts";
+import { refusesRequest } from "./guarded-code.ts";
 import { checkRows } from "./infer-codec.ts";
 import type { Failure, Outcome } from "./outcome.ts";
 import type { RequestScope } from "./request-scope.ts";
@@ -51,40 +52,25 @@ async function runToEnd(
   request: { readonly body: Uint8Array; readonly contentType: string },
   scope: RequestScope,
 ): Promise<Outcome> {
-  const context = await decode(run.code, request, scope);
-  if (context !== null) {
-    try {
-      await runStages(run, context.value, scope);
-      if (scope.failure === null) {
-        run.onAsserted(brokenAssertions(run.code, context.value));
-        run.onCollected(context.value);
-        const response = await run.code.respond(context.value);
-        return { kind: "served", body: JSON.stringify(response) ?? "null" };
-      }
-    } catch (thrown) {
-      scope.end(describeThrown(thrown));
+  const { code } = run;
+  let isDecoded = false;
+  try {
+    const context = await code.decode(request.body, request.contentType);
+    isDecoded = true;
+    await runStages(run, context, scope);
+    if (scope.failure === null) {
+      run.onAsserted(brokenAssertions(code, context));
+      run.onCollected(context);
+      return { kind: "served", body: JSON.stringify(await code.respond(context)) ?? "null" };
     }
+  } catch (thrown) {
+    scope.end(describeThrown(thrown, isDecoded));
   }
   return scope.ended;
 }
 
-/** Null: the scope has ended. */
-async function decode(
-  code: PipelineCode,
-  request: { readonly body: Uint8Array; readonly contentType: string },
-  scope: RequestScope,
-): Promise<{ readonly value: unknown } | null> {
-  try {
-    return { value: await code.decode(request.body, request.contentType) };
-  } catch (thrown) {
-    // The code may be of another package, which has no error class of ours.
-    const saysSo = thrown instanceof Error && "code" in thrown && thrown.code === "invalid_argument";
-    scope.end(saysSo ? { kind: "invalid", message: thrown.message } : describeThrown(thrown));
-    return null;
-  }
-}
-
-function describeThrown(thrown: unknown): Failure {
+function describeThrown(thrown: unknown, isDecoded: boolean): Failure {
+  if (!isDecoded && refusesRequest(thrown)) return { kind: "invalid", message: thrown.message };
   const message = `the pipeline's code failed: ${VariscaleError.from(thrown).message}`;
   return { kind: "failed", status: 500, message, cause: thrown };
 }

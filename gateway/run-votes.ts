@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { findVariant } from "../domain/pipeline.ts";
 import { serviceMs } from "../domain/profile.ts";
-import type { DropReason, Failure } from "./outcome.ts";
+import type { Failure } from "./outcome.ts";
 import type { Replica } from "./replica.ts";
 import type { RowScope } from "./request-scope.ts";
 import { sumRows } from "./rows-by-variant.ts";
@@ -41,20 +41,20 @@ export async function runVotes(
   const tried = new Set<Replica>();
   const ballots = sortByTime(pool).map((voter, rank) => {
     const reservedMs = rank === 0 ? 0 : remainingMs * (1 - voting.waitShare);
-    return new Ballot(voter, new VoterScope(scope, reservedMs), ballotScope =>
-      runStage(pool.ofVoter(voter), rows, ballotScope, voting.onRetry, tried),
+    return castBallot(voter, createVoterScope(scope, reservedMs), own =>
+      runStage(pool.ofVoter(voter), rows, own, voting.onRetry, tried),
     );
   });
   await Promise.race([enough(ballots, isLate), scope.ended]);
   noLonger.abort();
   if (scope.failure !== null) return null;
   const heard: RowsAnswer[] = [];
-  for (const ballot of ballots) {
-    const { answer } = ballot;
+  for (const { voter, answer, scope: own } of ballots) {
     const isNew = !heard.some(other => answer?.versions.every((version, row) => version === other.versions[row]));
     if (answer && isNew) heard.push(answer);
-    else voting.onMissing(pool.stage.name, ballot.voter, answer ? "same_variant" : ballot.cause());
-    ballot.close();
+    else voting.onMissing(pool.stage.name, voter, answer ? "same_variant" : explainMissing(own));
+    // Nobody waits for it any more: it makes no further calls.
+    own.end({ kind: "cancelled" });
   }
   if (heard.length === 0) return runStage(pool.untriedFirst(tried), rows, scope, voting.onRetry);
   const outputs = rows.map((_, row) => joined(heard, row, voting));
@@ -77,7 +77,8 @@ async function enough(ballots: readonly Ballot[], isLate: Promise<unknown>): Pro
   const all = Promise.all(ballots.map(({ done }) => done));
   await Promise.race([all, isLate]);
   if (ballots.some(({ answer }) => answer !== null)) return;
-  await Promise.race([all, ballots[0]?.done, ...ballots.map(({ answered }) => answered)]);
+  const answers = ballots.map(ballot => ballot.done.then(() => (ballot.answer === null ? all : null)));
+  await Promise.race([all, ballots[0]?.done, ...answers]);
 }
 
 /** One variant has one vote, of however many replicas. */
@@ -93,94 +94,65 @@ function joined(heard: readonly RowsAnswer[], row: number, { join, weightOf }: V
 }
 
 /** What becomes of one voter's rows. */
-class Ballot {
+interface Ballot {
   readonly voter: string;
-  /** Null: not yet, or never. */
-  answer: RowsAnswer | null = null;
+  readonly scope: RowScope;
+  /** It is null where there is none yet, or never will be. */
+  readonly answer: RowsAnswer | null;
   /** Resolves when it has answered or failed. */
   readonly done: Promise<void>;
-  /** Resolves when it has answered. */
-  readonly answered: Promise<void>;
-  readonly #scope: VoterScope;
-
-  constructor(voter: string, scope: VoterScope, run: (scope: VoterScope) => Promise<RowsAnswer | null>) {
-    this.voter = voter;
-    this.#scope = scope;
-    let tell = (): void => {};
-    this.answered = new Promise(resolve => {
-      tell = resolve;
-    });
-    this.done = run(scope).then(answer => {
-      this.answer = answer;
-      if (answer !== null) tell();
-    });
-  }
-
-  /** No further calls: nobody waits for it any more. */
-  close(): void {
-    this.#scope.end({ kind: "cancelled" });
-  }
-
-  /** Why there is no answer. */
-  cause(): MissingVote {
-    const { failure } = this.#scope;
-    if (failure === null) return "late";
-    if (failure.kind !== "dropped") return failure.kind;
-    return failure.reason === "no_endpoint" || failure.reason === "replicas_full" ? failure.reason : "late";
-  }
 }
 
-/** The part of a request that one voter has: where it ends, the request and the other voters go on. */
-class VoterScope implements RowScope {
-  waitsFor: DropReason = "deadline";
-  /** Resolves when this voter or the request ends without a result; never rejects. */
-  readonly ended: Promise<Failure>;
-  readonly #request: RowScope;
-  readonly #reservedMs: number;
-  #failure: Failure | null = null;
-  #resolve: (failure: Failure) => void = () => {};
+function castBallot(voter: string, scope: RowScope, run: (scope: RowScope) => Promise<RowsAnswer | null>): Ballot {
+  let answer: RowsAnswer | null = null;
+  const done = run(scope).then(given => {
+    answer = given;
+  });
+  return {
+    voter,
+    scope,
+    get answer() {
+      return answer;
+    },
+    done,
+  };
+}
 
-  /** @param reservedMs of the request's time, its end, that this voter's calls must leave. */
-  constructor(request: RowScope, reservedMs: number) {
-    this.#request = request;
-    this.#reservedMs = reservedMs;
-    const own = new Promise<Failure>(resolve => {
-      this.#resolve = resolve;
-    });
-    this.ended = Promise.race([own, request.ended]);
-  }
+/** Says why a voter has no answer. */
+function explainMissing({ failure }: RowScope): MissingVote {
+  if (failure === null) return "late";
+  if (failure.kind !== "dropped") return failure.kind;
+  return failure.reason === "no_endpoint" || failure.reason === "replicas_full" ? failure.reason : "late";
+}
 
-  get id(): string {
-    return this.#request.id;
-  }
-
-  get span(): RowScope["span"] {
-    return this.#request.span;
-  }
-
-  get controls(): RowScope["controls"] {
-    return this.#request.controls;
-  }
-
-  get failure(): Failure | null {
-    return this.#failure ?? this.#request.failure;
-  }
-
-  /** Not of this voter alone: what it runs beside a call that failed ends by itself. */
-  get unwanted(): AbortSignal {
-    return this.#request.unwanted;
-  }
-
-  remainingMs(): number {
-    return this.#request.remainingMs() - this.#reservedMs;
-  }
-
-  sloRemainingMs(): number {
-    return this.#request.sloRemainingMs() - this.#reservedMs;
-  }
-
-  end(failure: Failure): void {
-    this.#failure ??= failure;
-    this.#resolve(failure);
-  }
+/**
+ * The part of a request that one voter has: where it ends, the request and the other voters go on. Calls are cut with the request alone, as what
+ * a voter runs beside a call that failed ends by itself.
+ *
+ * @param reservedMs of the request's time, its end, that this voter's calls must leave.
+ */
+function createVoterScope(request: RowScope, reservedMs: number): RowScope {
+  const { id, span, controls, unwanted } = request;
+  let own: Failure | null = null;
+  let resolve: (failure: Failure) => void = () => {};
+  const ownEnd = new Promise<Failure>(resolveOwn => {
+    resolve = resolveOwn;
+  });
+  return {
+    id,
+    span,
+    controls,
+    unwanted,
+    waitsFor: "deadline",
+    ended: Promise.race([ownEnd, request.ended]),
+    get failure() {
+      return own ?? request.failure;
+    },
+    remainingMs: () => request.remainingMs() - reservedMs,
+    sloRemainingMs: () => request.sloRemainingMs() - reservedMs,
+    end: failure => {
+      own ??= failure;
+      resolve(failure);
+    },
+  };
 }

@@ -1,4 +1,7 @@
+import { setNewest } from "../domain/serving/set-newest.ts";
 import type { HttpRequest } from "../runtime/http-server.ts";
+import { readVisible } from "./answer.ts";
+import { findBroken } from "./signals.ts";
 import type { PipelineCode } from "./stage.ts";
 
 /** Earlier requests are kept of so many sequences, so many of each, with so many characters of JSON each. */
@@ -31,11 +34,6 @@ export class SequenceMemory {
     this.#sequences = code.sequences;
   }
 
-  /** Names of the assertions. */
-  get names(): readonly string[] {
-    return Object.keys(this.#sequences?.assertions ?? {});
-  }
-
   /**
    * Once all stages of a request have been collected: the names of the assertions that do not hold of it and of those before it. One that
    * throws does not hold. Null: nothing is known of the request before it, as after a gap or where requests overtook each other. One that was overtaken
@@ -46,21 +44,12 @@ export class SequenceMemory {
     if (!sequences) return null;
     const last = this.#kept.get(id);
     const memories = last?.number === number - 1 ? last.memories : [];
-    const broken = memories.length === 0 ? null : this.#brokenAfter(memories, context);
+    const read = () => memories.map(json => JSON.parse(json) as unknown);
+    const broken = memories.length > 0 ? findBroken(sequences.assertions, holds => holds(context, read())) : null;
     const isBehind = last !== undefined && number <= last.number && number >= last.number - MOST_BEHIND;
-    this.#keep(id, isBehind ? last : { number, memories: this.#remember(context, memories) });
+    const kept = isBehind ? last : { number, memories: this.#remember(context, memories) };
+    setNewest(this.#kept, id, kept, MOST_SEQUENCES);
     return broken;
-  }
-
-  #brokenAfter(memories: readonly string[], context: unknown): readonly string[] {
-    return Object.entries(this.#sequences?.assertions ?? {}).flatMap(([name, holds]) => {
-      try {
-        const before = memories.map(json => JSON.parse(json) as unknown);
-        return holds(context, before) === true ? [] : [name];
-      } catch {
-        return [name];
-      }
-    });
   }
 
   /** Nothing where the code throws or would keep too much. */
@@ -72,19 +61,13 @@ export class SequenceMemory {
       return [];
     }
   }
-
-  #keep(id: string, kept: Kept): void {
-    this.#kept.delete(id);
-    this.#kept.set(id, kept);
-    const [oldest] = this.#kept.size > MOST_SEQUENCES ? this.#kept.keys() : [];
-    if (oldest !== undefined) this.#kept.delete(oldest);
-  }
 }
 
-/** Reads `x-sequence-id` and `x-sequence-number`; null: it belongs to none; "invalid": they are there but unusable. */
-export function readSequencePlace(headers: HttpRequest["headers"]): SequencePlace | null | "invalid" {
-  const { "x-sequence-id": id, "x-sequence-number": number } = headers;
-  if (id === undefined && number === undefined) return null;
-  if (typeof id !== "string" || typeof number !== "string") return "invalid";
-  return /^[\x21-\x7e]{1,128}$/.test(id) && /^[0-9]{1,15}$/.test(number) ? { id, number: Number(number) } : "invalid";
+/** Reads `x-sequence-id` and `x-sequence-number`; null: the request belongs to no sequence. Text says what is wrong with them. */
+export function readSequencePlace(headers: HttpRequest["headers"]): SequencePlace | null | string {
+  const { "x-sequence-id": sequence, "x-sequence-number": number } = headers;
+  if (sequence === undefined && number === undefined) return null;
+  const id = readVisible(sequence);
+  if (id !== null && typeof number === "string" && /^[0-9]{1,15}$/.test(number)) return { id, number: Number(number) };
+  return "x-sequence-id (128 visible characters at most) and x-sequence-number (a whole number) must come together";
 }

@@ -22,11 +22,16 @@ function ownSignals(code: PipelineCode, context: unknown): Signals {
   }
 }
 
-/** The names of the code's assertions that do not hold of a request's context. One that throws does not hold. */
-export function brokenAssertions(code: PipelineCode, context: unknown): string[] {
-  return Object.entries(code.assertions ?? {}).flatMap(([name, holds]) => {
+/** The names of the code's assertions that do not hold of a request's context. */
+export function brokenAssertions({ assertions = {} }: PipelineCode, context: unknown): string[] {
+  return findBroken(assertions, holds => holds(context));
+}
+
+/** The names of assertions that do not hold. One that throws does not hold. */
+export function findBroken<T>(assertions: Readonly<Record<string, T>>, test: (assertion: T) => boolean): string[] {
+  return Object.entries(assertions).flatMap(([name, assertion]) => {
     try {
-      return holds(context) === true ? [] : [name];
+      return test(assertion) === true ? [] : [name];
     } catch {
       return [name];
     }

@@ -79,16 +79,11 @@ export class StagePool {
 
   /** Its replicas that stand for one voter. Their rows wait for none that comes back: the others' votes count. */
   ofVoter(voter: string): ReplicaChoice {
-    const open = () => this.#open().filter(replica => replica.voter === voter);
-    return {
-      stage: this.stage,
-      kept: null,
-      pick: avoid => this.#pick(open(), avoid),
-      split: rows => this.#split(open(), rows),
-      changed: async scope => {
-        scope.end({ kind: "dropped", reason: "no_endpoint", message: `no replica stands for \`${voter}\`` });
-      },
-    };
+    return this.#choose(
+      () => this.#open().filter(replica => replica.voter === voter),
+      async scope =>
+        scope.end({ kind: "dropped", reason: "no_endpoint", message: `no replica stands for \`${voter}\`` }),
+    );
   }
 
   /** All of its replicas, those that were not tried first. */
@@ -97,13 +92,7 @@ export class StagePool {
       const untried = this.#open().filter(replica => !tried.has(replica) && replica !== avoid);
       return untried.length > 0 ? untried : this.#open();
     };
-    return {
-      stage: this.stage,
-      kept: null,
-      pick: avoid => this.#pick(find(avoid), avoid),
-      split: rows => this.#split(find(null), rows),
-      changed: scope => this.changed(scope),
-    };
+    return this.#choose(find, scope => this.changed(scope));
   }
 
   /** Until a replica may have become open, or `scope` has ended. */
@@ -125,6 +114,12 @@ export class StagePool {
 
   #open(): readonly Replica[] {
     return this.replicas.filter(replica => replica.isOpen);
+  }
+
+  #choose(find: (avoid: Replica | null) => readonly Replica[], changed: ReplicaChoice["changed"]): ReplicaChoice {
+    const pick: ReplicaChoice["pick"] = avoid => this.#pick(find(avoid), avoid);
+    const split: ReplicaChoice["split"] = rows => this.#split(find(null), rows);
+    return { stage: this.stage, kept: null, pick, split, changed };
   }
 
   #pick(open: readonly Replica[], avoid: Replica | null): Replica | null {

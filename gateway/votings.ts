@@ -1,4 +1,5 @@
 import { VariscaleError } from "../domain/errors.ts";
+import { logOdds } from "../domain/log-odds.ts";
 import { fanOutOf, findVariant, type Pipeline, type Stage } from "../domain/pipeline.ts";
 import { serviceMs } from "../domain/profile.ts";
 import { checkOutputs } from "./infer-codec.ts";
@@ -43,10 +44,9 @@ export function votingsOf(
     pipeline.stages.flatMap(stage => {
       const join = joinOf(stage, code.stages[stage.name]);
       if (join === null) return [];
-      const weights = new Map(stage.variants.map(({ name }) => [name, voteWeight(stage, name)]));
       const voting: Voting = {
         join,
-        weightOf: variant => weights.get(variant) ?? voteWeight(stage, variant),
+        weightOf: variant => voteWeight(stage, variant),
         waitShare: voteWaitShare(pipeline, stage),
         onRetry: metrics.retried,
         onMissing: metrics.missed,
@@ -94,7 +94,5 @@ function slowestMs({ variants }: Stage): number {
 
 /** The weight of a variant's vote: ln(a / (1 − a)), a its measured accuracy, and at least a trifle. */
 export function voteWeight(stage: Stage, variant: string): number {
-  const accuracy = findVariant(stage, variant)?.accuracy ?? 0;
-  const a = Math.min(1 - LEAST, Math.max(LEAST, accuracy));
-  return Math.max(LEAST, Math.log(a / (1 - a)));
+  return Math.max(LEAST, logOdds(findVariant(stage, variant)?.accuracy ?? 0, LEAST));
 }

@@ -3,6 +3,8 @@
  * served by nothing more accurate than what it keeps: that never makes anybody late.
  */
 
+import { setNewest } from "./set-newest.ts";
+
 /** More keys of one kind are not remembered: those that were not used for longest go first. */
 export const MOST_KEYS = 10_000;
 /** A retry comes within this time. */
@@ -84,11 +86,7 @@ export class KeptRungs {
   }
 
   #remember(key: Key, kept: KeptRung): void {
-    const byKey = this.#findKind(key);
-    byKey.delete(key.text);
-    byKey.set(key.text, kept);
-    const [oldest] = byKey.size > MOST_KEYS ? byKey.keys() : [];
-    if (oldest !== undefined) byKey.delete(oldest);
+    setNewest(this.#findKind(key), key.text, kept, MOST_KEYS);
   }
 
   #findKind({ text }: Key): Map<string, KeptRung> {
