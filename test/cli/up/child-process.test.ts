@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
+import { constants, getPriority } from "node:os";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { type Child, startChild } from "../../../cli/up/child-process.ts";
 import { createLogger } from "../../../runtime/logger.ts";
@@ -37,7 +38,7 @@ describe("startChild()", () => {
     await ended.stop(1000);
   });
 
-  it("passes on what the process says, and stops it", async () => {
+  it("passes on what the process says, has it give way to the gateway, and stops it", async () => {
     const serving = start(switcherArgs(folder.path));
     await until(() => messages.some(message => message.kind === "listening"), "listening");
     if (existsSync("/proc/self/environ")) {
@@ -45,6 +46,9 @@ describe("startChild()", () => {
       assert.match(environment, /MALLOC_ARENA_MAX=2\0/);
       assert.match(environment, /NODE_OPTIONS=--max-semi-space-size=1[ \0]/);
     }
+    assert.equal(getPriority(serving.pid), Math.min(constants.priority.PRIORITY_LOW, getPriority() + 5));
+    const autogroup = `/proc/${serving.pid}/autogroup`;
+    if (existsSync(autogroup)) await until(() => /nice 5$/m.test(readFileSync(autogroup, "latin1")), "giving way");
     await serving.stop(5000);
     assert.equal(await serving.gone, 0);
     assert.ok(!isAlive(serving.pid!));
