@@ -1,8 +1,7 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { Datatype, StageContract, TensorContract } from "../domain/tensor.ts";
-import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
-import { countBytesElements } from "./bytes-elements.ts";
-import type { RawTensor } from "./raw-tensor.ts";
+import { elementCount } from "../runtime/tensor-data.ts";
+import { findSizeProblem, type RawTensor } from "./raw-tensor.ts";
 
 const MAX_TIMEOUT_MS = 600_000;
 const MAX_ID_CHARACTERS = 256;
@@ -111,6 +110,11 @@ export function shortest(...timeouts: readonly (number | null)[]): number | null
   return given.length > 0 ? Math.min(...given) : null;
 }
 
+/** A name of the protocol as JSON has it: `batch_size` where its gRPC form says `batchSize`. */
+export function toSnakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
+}
+
 export function invalid(message: string): VariscaleError {
   return new VariscaleError("invalid_argument", message);
 }
@@ -127,9 +131,9 @@ function checkInput(contract: StageContract, name: string, input: GivenInput): R
   const shape = checkShape(input.shape, wanted);
   const elements = elementCount(shape);
   if (!Number.isSafeInteger(elements * 8)) throw invalid(`input "${name}": the shape [${shape}] is too large`);
-  const bytes = input.bytes(name, datatype, elements);
-  checkElements(name, datatype, shape, bytes);
-  return { datatype, shape, bytes };
+  const tensor = { datatype, shape, bytes: input.bytes(name, datatype, elements) };
+  checkElements(name, tensor);
+  return tensor;
 }
 
 function checkShape(value: unknown, wanted: TensorContract): readonly number[] {
@@ -145,17 +149,10 @@ function checkShape(value: unknown, wanted: TensorContract): readonly number[] {
   throw invalid(`input "${wanted.name}": the shape is ${given}, it must be [${wanted.shape}] (-1: any, at least 1)`);
 }
 
-/** Throws `invalid_argument` unless the bytes are so many elements as the shape has, each a possible one. */
-export function checkElements(name: string, datatype: Datatype, shape: readonly number[], bytes: Uint8Array): void {
-  const elements = elementCount(shape);
-  if (datatype === "BYTES") {
-    const found = countBytesElements(bytes);
-    if (found !== elements)
-      throw invalid(`input "${name}" has ${found} elements, the shape [${shape}] has ${elements}`);
-    return;
-  }
-  const expected = elements * bytesPerElement(datatype);
-  if (bytes.length !== expected)
-    throw invalid(`input "${name}" has ${bytes.length} bytes, ${datatype} of the shape [${shape}] has ${expected}`);
+/** Throws `invalid_argument` unless the bytes are as many elements as the shape has, each a possible one. */
+export function checkElements(name: string, tensor: RawTensor): void {
+  const problem = findSizeProblem(tensor);
+  if (problem !== null) throw invalid(`input "${name}" ${problem}`);
+  const { datatype, bytes } = tensor;
   if (datatype === "BOOL" && bytes.some(byte => byte > 1)) throw invalid(`input "${name}": BOOL bytes must be 0 or 1`);
 }

@@ -1,13 +1,11 @@
 import { DNS_NAME, DNS_NAME_RULE } from "../domain/pipeline.ts";
-import { DATATYPES, type Datatype, type StageContract, type TensorContract } from "../domain/tensor.ts";
+import { DATATYPES, type StageContract, type TensorContract } from "../domain/tensor.ts";
 import { LOG_LEVELS } from "../runtime/logger.ts";
-import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
 import type { AccuracyConfig } from "./accuracy-signals.ts";
-import { countBytesElements } from "./bytes-elements.ts";
 import type { ServicePoint, SwitcherConfig, SwitcherVariant } from "./config.ts";
 import { ConfigValue } from "./config-value.ts";
 import type { GoldenCase } from "./golden.ts";
-import type { NamedTensor } from "./raw-tensor.ts";
+import { findSizeProblem, type NamedTensor } from "./raw-tensor.ts";
 
 const NAME = /^[a-zA-Z0-9]([a-zA-Z0-9._-]{0,251}[a-zA-Z0-9])?$/;
 const NAME_RULE = "must be a name of letters, digits, `-`, `.` and `_`";
@@ -209,11 +207,6 @@ function parseGolden(value: ConfigValue, contract: StageContract, names: readonl
   };
 }
 
-function holdsElements(bytes: Uint8Array, datatype: Datatype, elements: number): boolean {
-  if (datatype !== "BYTES") return bytes.length === elements * bytesPerElement(datatype);
-  return countBytesElements(bytes) === elements;
-}
-
 /** `data` is the tensor's bytes, little-endian, in base64. */
 function parseGoldenTensor(value: ConfigValue, tensors: readonly TensorContract[]): NamedTensor {
   const tensor = value.object(["name", "shape", "data"]);
@@ -221,8 +214,8 @@ function parseGoldenTensor(value: ConfigValue, tensors: readonly TensorContract[
   const datatype = tensors.find(known => known.name === name)?.datatype;
   if (datatype === undefined) return tensor.name.refuse("must be a tensor of the contract");
   const shape = tensor.shape.list(dimension => dimension.integer(1, 1e9), 1, 8);
-  const bytes = Buffer.from(tensor.data.text("must be base64", /^[A-Za-z0-9+/]+={0,2}$/), "base64");
-  if (!holdsElements(bytes, datatype, elementCount(shape)))
-    tensor.data.refuse(`must have the bytes of ${datatype} [${shape}]`);
-  return { name, datatype, shape, bytes: new Uint8Array(bytes) };
+  const data = Buffer.from(tensor.data.text("must be base64", /^[A-Za-z0-9+/]+={0,2}$/), "base64");
+  const golden = { name, datatype, shape, bytes: new Uint8Array(data) };
+  if (findSizeProblem(golden) !== null) tensor.data.refuse(`must have the bytes of ${datatype} [${shape}]`);
+  return golden;
 }

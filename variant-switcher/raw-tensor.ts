@@ -1,5 +1,6 @@
 import type { Datatype } from "../domain/tensor.ts";
-import { sliceBytesElements } from "./bytes-elements.ts";
+import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
+import { countBytesElements, sliceBytesElements } from "./bytes-elements.ts";
 
 /** A tensor as it travels: elements little-endian and row-major, those of BYTES with their lengths; the first dimension counts rows. */
 export interface RawTensor {
@@ -10,6 +11,16 @@ export interface RawTensor {
 
 export interface NamedTensor extends RawTensor {
   readonly name: string;
+}
+
+/** Says why the bytes are not as many elements as the shape has; null: they are. Throws `invalid_argument` where an element of BYTES is cut off. */
+export function findSizeProblem({ datatype, shape, bytes }: RawTensor): string | null {
+  const elements = elementCount(shape);
+  const isText = datatype === "BYTES";
+  const found = isText ? countBytesElements(bytes) : bytes.length;
+  const wanted = isText ? elements : elements * bytesPerElement(datatype);
+  const unit = isText ? "elements" : "bytes";
+  return found === wanted ? null : `has ${found} ${unit}, ${datatype} of the shape [${shape}] has ${wanted}`;
 }
 
 /** A view of the rows [from, to). */

@@ -1,10 +1,9 @@
 import { VariscaleError } from "../domain/errors.ts";
-import { DATATYPES, type Datatype } from "../domain/tensor.ts";
-import { bytesPerElement, elementCount } from "../runtime/tensor-data.ts";
-import { countBytesElements } from "./bytes-elements.ts";
+import { DATATYPES } from "../domain/tensor.ts";
+import { elementCount } from "../runtime/tensor-data.ts";
 import { parseExactJson } from "./exact-json.ts";
 import { elementsFromJson, elementsToJson } from "./json-elements.ts";
-import type { NamedTensor } from "./raw-tensor.ts";
+import { findSizeProblem, type NamedTensor } from "./raw-tensor.ts";
 import type { ModelTensor, TransferredTensor } from "./session-messages.ts";
 
 /** A request body of the Open Inference Protocol's REST API. */
@@ -37,7 +36,10 @@ export function decodeRemoteResponse(body: Buffer, headerBytes: number | null): 
   if (headerBytes !== null && !(headerBytes >= 0 && headerBytes <= body.length))
     throw broken(`its header says ${headerBytes} bytes`);
   const text = body.subarray(0, headerBytes ?? body.length).toString("utf8");
-  const { outputs } = objectOf(parse(text), "the answer");
+  const { outputs } = objectOf(
+    readPart(() => parseExactJson(text)),
+    "the answer",
+  );
   if (!Array.isArray(outputs)) throw broken("it has no outputs");
   let at = headerBytes ?? body.length;
   return outputs.map(value => {
@@ -47,34 +49,18 @@ export function decodeRemoteResponse(body: Buffer, headerBytes: number | null): 
     const { shape } = output;
     if (!datatype || !isShape(shape)) throw broken(`the output "${name}" has no datatype or shape`);
     const size = objectOf(output["parameters"] ?? {}, "parameters")["binary_data_size"];
-    if (size === undefined) return { name, datatype, shape, bytes: fromJson(name, datatype, output["data"], shape) };
+    if (size === undefined) {
+      const read = () => elementsFromJson(name, datatype, output["data"], elementCount(shape));
+      return { name, datatype, shape, bytes: readPart(read) };
+    }
     const end = at + Number(size);
     if (!Number.isSafeInteger(end) || end < at || end > body.length) throw broken(`the output "${name}" is cut off`);
-    const bytes = body.subarray(at, end);
+    const tensor = { name, datatype, shape, bytes: body.subarray(at, end) };
     at = end;
-    checkSize(name, datatype, shape, bytes);
-    return { name, datatype, shape, bytes };
+    const problem = readPart(() => findSizeProblem(tensor), `the output "${name}": `);
+    if (problem !== null) throw broken(`the output "${name}" ${problem}`);
+    return tensor;
   });
-}
-
-function checkSize(name: string, datatype: Datatype, shape: readonly number[], bytes: Uint8Array): void {
-  const count = elementCount(shape);
-  if (datatype !== "BYTES") {
-    const wanted = count * bytesPerElement(datatype);
-    if (bytes.length !== wanted)
-      throw broken(`the output "${name}" has ${bytes.length} bytes, ${datatype} [${shape}] has ${wanted}`);
-    return;
-  }
-  const found = elementsIn(name, bytes);
-  if (found !== count) throw broken(`the output "${name}" has ${found} elements, BYTES [${shape}] has ${count}`);
-}
-
-function elementsIn(name: string, bytes: Uint8Array): number {
-  try {
-    return countBytesElements(bytes);
-  } catch (error) {
-    throw broken(`the output "${name}": ${VariscaleError.from(error).message}`);
-  }
 }
 
 /** What a model's metadata says about its tensors; the servers leave out what they do not know. */
@@ -92,19 +78,12 @@ export function remoteTensors(value: unknown): readonly ModelTensor[] {
   });
 }
 
-function fromJson(name: string, datatype: Datatype, data: unknown, shape: readonly number[]): Uint8Array {
+/** Reads a part of the answer: what is wrong with that breaks the protocol. `where` begins the message. */
+function readPart<T>(read: () => T, where = ""): T {
   try {
-    return elementsFromJson(name, datatype, data, elementCount(shape));
+    return read();
   } catch (error) {
-    throw broken(VariscaleError.from(error).message);
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return parseExactJson(text);
-  } catch (error) {
-    throw broken(VariscaleError.from(error).message);
+    throw broken(`${where}${VariscaleError.from(error).message}`);
   }
 }
 

@@ -87,9 +87,9 @@ export class RestReader {
   #again({ request, places }: Kept, body: Buffer): InferRequest {
     const inputs = request.inputs.map(({ datatype, shape }, i) => {
       const { from, to } = places[i] ?? { from: 0, to: 0 };
-      const bytes = body.subarray(from, to);
-      checkElements(this.#contract.inputs[i]?.name ?? "", datatype, shape, bytes);
-      return { datatype, shape, bytes };
+      const tensor = { datatype, shape, bytes: body.subarray(from, to) };
+      checkElements(this.#contract.inputs[i]?.name ?? "", tensor);
+      return tensor;
     });
     return { ...request, inputs };
   }

@@ -134,9 +134,9 @@ describe("the driver remote", () => {
       [8, 6, 10],
     );
     for (const [datatype, shape, bytes, rule] of [
-      ["FP32", [1, 2], Buffer.alloc(4), /"y" has 4 bytes, FP32 \[1,2\] has 8/],
-      ["FP32", [1, 2], Buffer.alloc(12), /"y" has 12 bytes, FP32 \[1,2\] has 8/],
-      ["BYTES", [3], text, /"y" has 2 elements, BYTES \[3\] has 3/],
+      ["FP32", [1, 2], Buffer.alloc(4), /"y" has 4 bytes, FP32 of the shape \[1,2\] has 8/],
+      ["FP32", [1, 2], Buffer.alloc(12), /"y" has 12 bytes, FP32 of the shape \[1,2\] has 8/],
+      ["BYTES", [3], text, /"y" has 2 elements, BYTES of the shape \[3\] has 3/],
       ["BYTES", [2], text.subarray(0, 9), /"y": BYTES element 1 is cut off/],
     ] as const)
       assert.throws(() => decode(datatype, shape, bytes), rule);
