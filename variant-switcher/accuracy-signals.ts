@@ -28,7 +28,7 @@ export interface AccuracyConfig {
   readonly classes: boolean;
 }
 
-export interface VariantSignals {
+interface VariantSignals {
   /** Rows at or above the variant's threshold, of those that were held against it. */
   readonly above: number;
   readonly held: number;

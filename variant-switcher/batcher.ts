@@ -24,7 +24,7 @@ export interface BatcherOptions {
   readonly ladder: ReplicaLadder;
   /** A model is being loaded, which takes time from the batches that run. */
   readonly isLoading: () => boolean;
-  readonly observer: Required<WorkObserver>;
+  readonly observer: WorkObserver;
   /** Says why new work is not taken in at all; null: it is. */
   readonly refusal: () => string | null;
   /** The variant is below the floor: nobody is served by it, also who asks for it. */
@@ -173,7 +173,7 @@ export class Batcher {
 
   /** Refuses everything that still waits. */
   dropAll(reason: DropReason, message: string): void {
-    for (const entry of this.#queue.all()) this.#outcomes.drop(entry, reason, message);
+    for (const entry of [...this.#queue.calls]) this.#outcomes.drop(entry, reason, message);
     this.#tellIdle();
   }
 

@@ -1,26 +1,23 @@
 /** Why work was not served. */
-export const DROP_REASONS = [
-  "queue_full",
+export type DropReason =
+  | "queue_full"
   // To read it, or to put its batch together.
-  "no_memory",
+  | "no_memory"
   // It could not have been done in time, so it was not begun.
-  "would_be_late",
+  | "would_be_late"
   // Its time was over while it waited …
-  "deadline",
+  | "deadline"
   // … or while it ran.
-  "late",
-  "cancelled",
-  "not_ready",
-  "wrong_variant",
-  "model_failed",
+  | "late"
+  | "cancelled"
+  | "not_ready"
+  | "wrong_variant"
+  | "model_failed"
   // What the model made of it breaks the stage's contract.
-  "bad_outputs",
+  | "bad_outputs"
   // The server that runs the model failed, not the request.
-  "remote_failed",
-  "session_lost",
-] as const;
-
-export type DropReason = (typeof DROP_REASONS)[number];
+  | "remote_failed"
+  | "session_lost";
 
 export interface ServiceTime {
   readonly variant: string;
@@ -68,33 +65,66 @@ interface ShadowChoice {
 
 /** Is told what happens to work. */
 export interface WorkObserver {
-  offered?(rows: number): void;
-  dropped?(request: DroppedRequest): void;
-  ran?(batch: RanBatch): void;
-  served?(request: ServedRequest): void;
-  countShadow?(choice: ShadowChoice): void;
+  offered(rows: number): void;
+  dropped(request: DroppedRequest): void;
+  ran(batch: RanBatch): void;
+  served(request: ServedRequest): void;
+  countShadow(choice: ShadowChoice): void;
+}
+
+/** How often something happened, and how long it took in total. */
+export interface Duration {
+  count: number;
+  ms: number;
+}
+
+/** How many batches ran, and how long the parts of their way took in total. */
+export interface BatchTotals {
+  count: number;
+  assembleMs: number;
+  serviceMs: number;
+  travelMs: number;
+}
+
+/** Everything that happened to one variant since the switcher started. */
+export class VariantCounters {
+  /** Milliseconds since 1970; 0: never. */
+  lastServedMs = 0;
+  servedRows = 0;
+  /** Rows that the ladder would have chosen it for. */
+  shadowRows = 0;
+  /** Sessions whose thread crashed or hung. */
+  lostSessions = 0;
+  readonly success: Duration = { count: 0, ms: 0 };
+  readonly fail: Duration = { count: 0, ms: 0 };
+  readonly queue: Duration = { count: 0, ms: 0 };
+  readonly batches = createTotals();
+  readonly batchesByRows = new Map<number, BatchTotals>();
 }
 
 /** Everything that happened since the switcher started. */
 export class Counters implements WorkObserver {
-  #offeredRows = 0;
-  #servedRows = 0;
-  #servedRequests = 0;
+  readonly #variants: ReadonlyMap<string, VariantCounters>;
+  readonly #onRan: (batch: RanBatch) => void;
   readonly #dropped = new Map<DropReason, { rows: number; requests: number }>();
-  readonly #lostSessions = new Map<string, number>();
-  readonly #shadowRows = new Map<string, number>();
-  readonly #times = new Map<string, Map<number, { batches: number; totalMs: number }>>();
+  #offeredRows = 0;
+
+  /** `onRan` is told of each batch as well. */
+  constructor(variants: readonly string[], onRan: (batch: RanBatch) => void) {
+    this.#variants = new Map(variants.map(name => [name, new VariantCounters()]));
+    this.#onRan = onRan;
+  }
 
   get offeredRows(): number {
     return this.#offeredRows;
   }
 
   get servedRows(): number {
-    return this.#servedRows;
+    return this.#sum(({ servedRows }) => servedRows);
   }
 
   get servedRequests(): number {
-    return this.#servedRequests;
+    return this.#sum(({ success }) => success.count);
   }
 
   get droppedRows(): number {
@@ -105,24 +135,20 @@ export class Counters implements WorkObserver {
     return Array.from(this.#dropped, ([reason, counts]) => ({ reason, ...counts }));
   }
 
-  /** A session's thread crashed or hung. */
-  sessionLost(variant: string): void {
-    this.#lostSessions.set(variant, (this.#lostSessions.get(variant) ?? 0) + 1);
-  }
-
-  lostSessions(): ReadonlyMap<string, number> {
-    return this.#lostSessions;
-  }
-
-  /** Rows that the ladder would have chosen each variant for. */
-  shadowRows(): ReadonlyMap<string, number> {
-    return this.#shadowRows;
+  /** Gives the counters of one of this switcher's variants. */
+  find(variant: string): VariantCounters {
+    return this.#variants.get(variant) ?? new VariantCounters();
   }
 
   /** Per variant and number of rows in a batch. */
   serviceTimes(): readonly ServiceTime[] {
-    return Array.from(this.#times, ([variant, byRows]) =>
-      Array.from(byRows, ([rows, time]) => ({ variant, rows, ...time })),
+    return Array.from(this.#variants, ([variant, { batchesByRows }]) =>
+      Array.from(batchesByRows, ([rows, { count, serviceMs }]) => ({
+        variant,
+        rows,
+        batches: count,
+        totalMs: serviceMs,
+      })),
     ).flat();
   }
 
@@ -130,53 +156,53 @@ export class Counters implements WorkObserver {
     this.#offeredRows += rows;
   }
 
-  served({ rows }: ServedRequest): void {
-    this.#servedRows += rows;
-    this.#servedRequests++;
+  served({ variant, rows, waitedMs, totalMs }: ServedRequest): void {
+    const counters = this.find(variant);
+    counters.lastServedMs = Date.now();
+    counters.servedRows += rows;
+    addDuration(counters.success, totalMs);
+    addDuration(counters.queue, waitedMs);
   }
 
-  countShadow({ variant, rows }: ShadowChoice): void {
-    this.#shadowRows.set(variant, (this.#shadowRows.get(variant) ?? 0) + rows);
-  }
-
-  dropped({ rows, reason }: DroppedRequest): void {
+  dropped({ rows, reason, variant, totalMs }: DroppedRequest): void {
     const counts = this.#dropped.get(reason) ?? { rows: 0, requests: 0 };
     counts.rows += rows;
     counts.requests++;
     this.#dropped.set(reason, counts);
+    if (variant !== null) addDuration(this.find(variant).fail, totalMs);
   }
 
-  ran({ variant, rows, serviceMs }: Pick<RanBatch, "variant" | "rows" | "serviceMs">): void {
-    let byRows = this.#times.get(variant);
-    if (!byRows) {
-      byRows = new Map();
-      this.#times.set(variant, byRows);
+  ran(batch: RanBatch): void {
+    const { batches, batchesByRows } = this.find(batch.variant);
+    const alike = batchesByRows.get(batch.rows) ?? createTotals();
+    batchesByRows.set(batch.rows, alike);
+    for (const totals of [batches, alike]) {
+      totals.count++;
+      totals.assembleMs += batch.assembleMs;
+      totals.serviceMs += batch.serviceMs;
+      totals.travelMs += batch.travelMs;
     }
-    const time = byRows.get(rows);
-    if (time) {
-      time.batches++;
-      time.totalMs += serviceMs;
-    } else byRows.set(rows, { batches: 1, totalMs: serviceMs });
+    this.#onRan(batch);
+  }
+
+  countShadow({ variant, rows }: ShadowChoice): void {
+    this.find(variant).shadowRows += rows;
+  }
+
+  countLoss(variant: string): void {
+    this.find(variant).lostSessions++;
+  }
+
+  #sum(read: (counters: VariantCounters) => number): number {
+    return [...this.#variants.values()].reduce((sum, counters) => sum + read(counters), 0);
   }
 }
 
-/** Tells all of them. */
-export function tellAll(observers: readonly WorkObserver[]): Required<WorkObserver> {
-  return {
-    offered: rows => {
-      for (const observer of observers) observer.offered?.(rows);
-    },
-    dropped: request => {
-      for (const observer of observers) observer.dropped?.(request);
-    },
-    ran: batch => {
-      for (const observer of observers) observer.ran?.(batch);
-    },
-    served: request => {
-      for (const observer of observers) observer.served?.(request);
-    },
-    countShadow: choice => {
-      for (const observer of observers) observer.countShadow?.(choice);
-    },
-  };
+function createTotals(): BatchTotals {
+  return { count: 0, assembleMs: 0, serviceMs: 0, travelMs: 0 };
+}
+
+function addDuration(duration: Duration, ms: number): void {
+  duration.count++;
+  duration.ms += ms;
 }

@@ -3,27 +3,27 @@ import { VariscaleError } from "../domain/errors.ts";
 import { type Budgets, findDeadlines } from "../domain/serving/deadlines.ts";
 import { createKeys } from "../domain/serving/kept-rungs.ts";
 import type { StageContract } from "../domain/tensor.ts";
-import type { TraceContext, Tracer, TraceSpan } from "../runtime/tracing/tracing.ts";
+import type { ModelStatistics } from "../proto/generated/inference/ModelStatistics.ts";
+import { readTraceContext, type TraceContext, type Tracer, type TraceSpan } from "../runtime/tracing/tracing.ts";
 import { packageVersion } from "../runtime/version.ts";
 import type { AccuracySignals } from "./accuracy-signals.ts";
 import type { Batcher } from "./batcher.ts";
 import type { SwitcherConfig } from "./config.ts";
-import type { DropReason, WorkObserver } from "./counters.ts";
+import type { Counters, DropReason } from "./counters.ts";
 import { type InferRequest, shortest } from "./infer-request.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
 import type { Repository } from "./repository.ts";
 import { RequestTooLarge } from "./request-too-large.ts";
-import type { Statistics, VariantStatistics } from "./statistics.ts";
+import { createStatistics } from "./statistics.ts";
 import type { RungShare, Work, WorkResult } from "./work-queue.ts";
 
 export interface DataPlaneOptions {
   readonly config: Pick<SwitcherConfig, "stage" | "contract" | "variants" | "queue">;
   readonly batcher: Batcher;
-  readonly observer: Required<WorkObserver>;
+  readonly counters: Counters;
   readonly isReady: () => boolean;
   /** Milliseconds of the SLO that are planned for this stage and those after it. */
   readonly budgets: () => Budgets;
-  readonly statistics: Statistics;
   readonly repository: Repository;
   /** Null: answers are not looked at. */
   readonly signals: AccuracySignals | null;
@@ -32,12 +32,14 @@ export interface DataPlaneOptions {
   readonly logger: Logger;
 }
 
+/** Longer headers are cut, as they go to logs and traces. */
+const MAX_HEADER_CHARACTERS = 256;
+
 /** What the metadata calls that which runs the models. */
 const PLATFORMS = { onnx: "onnxruntime_onnx", remote: "variscale_remote", emulated: "variscale_emulated" } as const;
 
-/** How a request came in, beside what it says itself. */
-export interface InferContext {
-  readonly transport: "rest" | "grpc";
+/** Headers, or gRPC's metadata, say this about a request. */
+interface Caller {
   /** What the client calls the request, for logs and traces; null: nothing. */
   readonly requestId: string | null;
   /** The sequence that it belongs to; null: the transport does not say. */
@@ -45,6 +47,12 @@ export interface InferContext {
   /** Nothing more accurate than this variant may serve it, as a caller says that remembers itself what its requests keep; null: it does not. */
   readonly atMost: string | null;
   readonly trace: TraceContext;
+}
+
+/** How a request came in, beside what it says itself. */
+export interface InferContext {
+  readonly transport: "rest" | "grpc";
+  readonly caller: Caller;
   /** On the clock of performance.now(). */
   readonly arrivedMs: number;
   /** What the transport says; null: nothing. */
@@ -126,19 +134,18 @@ export class DataPlane {
   }
 
   /** Of all variants, or of one. */
-  statistics(version: string): readonly { readonly variant: string; readonly statistics: VariantStatistics }[] {
+  statistics(version: string): ModelStatistics[] {
     const variants = version === "" ? this.variants : [version];
-    return variants.map(variant => ({ variant, statistics: this.#options.statistics.of(variant) }));
+    return variants.map(variant => createStatistics(this.stage, variant, this.#options.counters.find(variant)));
   }
 
-  /** Counts a request that there was no memory to read, of so many rows, or as it says. */
-  noMemory(saidRows: number, requestId: string | null, message: string): void {
-    const { config, batcher, observer, logger } = this.#options;
-    const rows = Number.isSafeInteger(saidRows) ? Math.min(Math.max(1, saidRows), config.queue.maxRows) : 1;
-    observer.offered(rows);
-    const variant = batcher.serving?.session.variant ?? null;
-    observer.dropped({ rows, reason: "no_memory", variant, totalMs: 0 });
-    logger.debug({ requestId, rows, reason: "no_memory" }, message);
+  /** Counts a request that there was no memory to read, as of one row: it was not read how many it has. */
+  refuseUnread(requestId: unknown, message: string): void {
+    const { batcher, counters, logger } = this.#options;
+    const dropped = { rows: 1, reason: "no_memory" } as const;
+    counters.offered(dropped.rows);
+    counters.dropped({ ...dropped, variant: batcher.serving?.session.variant ?? null, totalMs: 0 });
+    logger.debug({ requestId: readText(requestId), ...dropped }, message);
   }
 
   /** Throws what the request has to be refused with. `version` empty: any variant may serve it. */
@@ -152,12 +159,12 @@ export class DataPlane {
       throw new RequestTooLarge(
         `the inputs have ${bytes} bytes, at most ${config.queue.maxBytes} (queue.maxBytes) can be served`,
       );
-    const { arrivedMs } = context;
+    const { arrivedMs, caller } = context;
     const leftMs = shortest(request.timeoutMs, context.timeoutMs);
     const deadlines = findDeadlines({ arrivedMs, leftMs, sloLeftMs: request.sloTimeoutMs }, this.#options.budgets());
     const variant = version === "" ? null : version;
-    const requestId = context.requestId ?? request.id;
-    const keeps = this.#findKeeps(context, requestId, context.sequenceId ?? request.sequence);
+    const requestId = caller.requestId ?? request.id;
+    const keeps = this.#findKeeps(caller, requestId, caller.sequenceId ?? request.sequence);
     const ticket = batcher.submit({ rows, inputs, shapeKey, variant, keeps, ...deadlines });
     context.onGone(() => ticket.cancel());
     const span = this.#startSpan(requestId, context);
@@ -183,12 +190,12 @@ export class DataPlane {
   }
 
   /** A name that is no variant's, as of a gateway with another pipeline file, says nothing. */
-  #findKeeps({ atMost }: InferContext, requestId: string | null, sequenceId: string | null): Required<Work>["keeps"] {
+  #findKeeps({ atMost }: Caller, requestId: string | null, sequenceId: string | null): Work["keeps"] {
     const isKnown = atMost !== null && this.variants.includes(atMost);
     return isKnown ? { atMost } : { keys: createKeys(requestId, sequenceId) };
   }
 
-  #startSpan(requestId: string | null, { transport, trace, arrivedMs }: InferContext): TraceSpan | null {
+  #startSpan(requestId: string | null, { transport, caller, arrivedMs }: InferContext): TraceSpan | null {
     const { tracer, config } = this.#options;
     if (tracer === null) return null;
     const attributes = {
@@ -196,7 +203,7 @@ export class DataPlane {
       "variscale.transport": transport,
       ...(requestId !== null && { "variscale.request_id": requestId }),
     };
-    return tracer.startSpan(`infer ${config.stage}`, { kind: "server", attributes, startMs: arrivedMs }, trace);
+    return tracer.startSpan(`infer ${config.stage}`, { kind: "server", attributes, startMs: arrivedMs }, caller.trace);
   }
 }
 
@@ -218,6 +225,20 @@ function endSpan(span: TraceSpan, rows: number, served: Extract<WorkResult, { re
 /** The variants that served a request's rows, as `heavy=6,light=2`; null: one variant served them all. */
 export function formatShares(shares: readonly RungShare[]): string | null {
   return shares.length < 2 ? null : shares.map(({ variant, rows }) => `${variant}=${rows}`).join(",");
+}
+
+/** `readHeader` gives a header, or an entry of gRPC's metadata, by its name. */
+export function readCaller(readHeader: (name: string) => unknown): Caller {
+  return {
+    requestId: readText(readHeader("x-request-id")),
+    sequenceId: readText(readHeader("x-sequence-id")),
+    atMost: readText(readHeader("x-variscale-keep")),
+    trace: readTraceContext(readHeader),
+  };
+}
+
+function readText(header: unknown): string | null {
+  return typeof header === "string" ? header.slice(0, MAX_HEADER_CHARACTERS) : null;
 }
 
 const CODE_OF_DROP = {

@@ -40,13 +40,9 @@ export function createInferenceServer({ plane, maxMessageBytes, budget, logger }
       entries: { inputs: MAX_TENSORS, outputs: MAX_TENSORS, rawInputContents: MAX_TENSORS },
     },
     onNoRoom: (method, metadata, message) => {
-      if (method === "ModelInfer") plane.noMemory(1, readFirst(metadata.get("x-request-id")), message);
+      if (method === "ModelInfer") plane.refuseUnread(metadata.get("x-request-id")[0], message);
     },
   });
   server.followHealth(() => plane.isReady, HEALTH_MS);
   return server;
-}
-
-function readFirst([value]: readonly (string | Buffer)[]): string | null {
-  return value === undefined ? null : String(value);
 }

@@ -14,21 +14,16 @@ import type { ModelRepositoryParameter__Output } from "../proto/generated/infere
 import type { ModelStatistics } from "../proto/generated/inference/ModelStatistics.ts";
 import type { RepositoryModelLoadRequest__Output } from "../proto/generated/inference/RepositoryModelLoadRequest.ts";
 import { grpcStatusOf } from "../runtime/error-status.ts";
-import { readTraceContext } from "../runtime/tracing/tracing.ts";
-import { type DataPlane, formatShares, type Served } from "./data-plane.ts";
+import { type DataPlane, formatShares, readCaller, type Served } from "./data-plane.ts";
 import { parseGrpcRequest } from "./grpc-request.ts";
 import type { InferRequest } from "./infer-request.ts";
 import { type LoadParameters, loadParameters } from "./repository.ts";
-import type { Duration, VariantStatistics } from "./statistics.ts";
 import { contentsOf } from "./typed-contents.ts";
 
-const NS_PER_MS = 1e6;
 /** Told to clients that retry by themselves. */
 const RETRY_PUSHBACK_MS = "1000";
 const MAX_DETAILS = 1000;
 const LEAST_TIMEOUT_MS = 0.001;
-/** Longer metadata is cut where it goes to logs and traces. */
-const MAX_METADATA_CHARACTERS = 256;
 
 type Call<Request> = ServerUnaryCall<Request, unknown>;
 
@@ -63,10 +58,7 @@ export function grpcService(plane: DataPlane, logger: Logger): UntypedServiceImp
     ModelInfer: answer<ModelInferRequest__Output, ModelInferResponse>((message, call) => infer(plane, message, call)),
     ModelStatistics: answer<Named, { modelStats: readonly ModelStatistics[] }>(({ name, version }) => {
       if (name !== "") plane.checkModel(name, version);
-      const versions = plane.statistics(name === "" ? "" : version);
-      return {
-        modelStats: versions.map(({ variant, statistics }) => modelStatistics(plane.stage, variant, statistics)),
-      };
+      return { modelStats: plane.statistics(name === "" ? "" : version) };
     }),
     RepositoryIndex: answer<{ readonly ready: boolean }, object>(({ ready }) => ({
       models: plane.repository.index(ready ? "ready" : "all"),
@@ -92,10 +84,7 @@ async function infer(
   const request = parseGrpcRequest(message, plane.contract);
   const served = await plane.infer(request, message.modelVersion, {
     transport: "grpc",
-    requestId: shortHeader(call, "x-request-id"),
-    sequenceId: shortHeader(call, "x-sequence-id"),
-    atMost: shortHeader(call, "x-variscale-keep"),
-    trace: readTraceContext(name => call.metadata.get(name)[0]),
+    caller: readCaller(name => call.metadata.get(name)[0]),
     arrivedMs,
     timeoutMs: readTimeLeft(call),
     onGone: callback => call.once("cancelled", callback),
@@ -107,11 +96,6 @@ async function infer(
 function readTimeLeft(call: Call<unknown>): number | null {
   const ms = Number(call.getDeadline()) - Date.now();
   return Number.isFinite(ms) ? Math.max(LEAST_TIMEOUT_MS, ms) : null;
-}
-
-function shortHeader(call: Call<unknown>, name: string): string | null {
-  const [value] = call.metadata.get(name);
-  return value === undefined ? null : String(value).slice(0, MAX_METADATA_CHARACTERS);
 }
 
 function responseOf(
@@ -171,31 +155,4 @@ function parametersOf(parameters: Readonly<Record<string, ModelRepositoryParamet
 
 function copyOf({ name, datatype, shape }: TensorContract) {
   return { name, datatype, shape: [...shape] };
-}
-
-function modelStatistics(name: string, version: string, statistics: VariantStatistics): ModelStatistics {
-  const { success, fail, queue, computeInput, computeInfer, computeOutput, byRows } = statistics;
-  const compute = (all: Pick<VariantStatistics, "computeInput" | "computeInfer" | "computeOutput">) => ({
-    computeInput: nanoseconds(all.computeInput),
-    computeInfer: nanoseconds(all.computeInfer),
-    computeOutput: nanoseconds(all.computeOutput),
-  });
-  return {
-    name,
-    version,
-    lastInference: statistics.lastInferenceMs,
-    inferenceCount: statistics.rows,
-    executionCount: statistics.batches,
-    inferenceStats: {
-      success: nanoseconds(success),
-      fail: nanoseconds(fail),
-      queue: nanoseconds(queue),
-      ...compute({ computeInput, computeInfer, computeOutput }),
-    },
-    batchStats: byRows.map(times => ({ batchSize: times.rows, ...compute(times) })),
-  };
-}
-
-function nanoseconds({ count, ms }: Duration): { count: number; ns: number } {
-  return { count, ns: Math.round(ms * NS_PER_MS) };
 }

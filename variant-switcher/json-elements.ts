@@ -7,7 +7,7 @@ import { longInteger } from "./exact-json.ts";
 /** Deeper nesting than any shape that a contract allows. */
 const MAX_DEPTH = 16;
 
-const INTEGER_RANGE: Partial<Record<Datatype, readonly [number, number]>> = {
+export const INTEGER_RANGE: Partial<Record<Datatype, readonly [number, number]>> = {
   BOOL: [0, 1],
   UINT8: [0, 0xff],
   UINT16: [0, 0xffff],

@@ -16,7 +16,7 @@ type RetryReason = Extract<DropReason, "no_memory" | "model_failed" | "bad_outpu
 export interface OutcomesOptions {
   readonly contract: StageContract;
   readonly queue: WorkQueue;
-  readonly observer: Required<WorkObserver>;
+  readonly observer: WorkObserver;
   /** Null: none serves. */
   readonly servedVariant: () => string | null;
 }

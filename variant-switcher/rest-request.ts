@@ -23,8 +23,7 @@ export function parseRestRequest(body: Buffer, headerBytes: number | null, contr
   if (headerBytes !== null && !(headerBytes >= 0 && headerBytes <= body.length))
     throw invalid(`Inference-Header-Content-Length is ${headerBytes}, the body has ${body.length} bytes`);
   const text = (headerBytes === null ? body : body.subarray(0, headerBytes)).toString("utf8");
-  const json = optionalObject(parseExactJson(text), "the request");
-  if (!json) throw invalid("the request must be a JSON object");
+  const json = requireObject(parseExactJson(text), "the request");
   const parameters = optionalObject(json["parameters"], "parameters");
   const binary = new BinaryPart(headerBytes === null ? null : body.subarray(headerBytes));
   const inputs = checkInputs(
@@ -87,9 +86,12 @@ function list(value: unknown, name: string): readonly unknown[] {
   throw invalid(`${name} must be an array of tensors`);
 }
 
-function optionalObject(value: unknown, name: string): Record<string, unknown> | null {
-  if (value === undefined || value === null) return null;
-  if (typeof value === "object" && !Array.isArray(value)) return value as Record<string, unknown>;
+export function optionalObject(value: unknown, name: string): Record<string, unknown> | null {
+  return value === undefined || value === null ? null : requireObject(value, name);
+}
+
+export function requireObject(value: unknown, name: string): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw invalid(`${name} must be a JSON object`);
 }
 

@@ -1,20 +1,15 @@
-import { VariscaleError } from "../domain/errors.ts";
-import { readTraceContext } from "../runtime/tracing/tracing.ts";
-import type { DataPlane } from "./data-plane.ts";
+import { type DataPlane, readCaller } from "./data-plane.ts";
 import type { DataResponse } from "./data-response.ts";
 import type { DataRequest, DataRoutes, PostRoute } from "./data-routes.ts";
 import { parseExactJson } from "./exact-json.ts";
-import { invalid, timeoutOf } from "./infer-request.ts";
+import { invalid, timeoutOf, toSnakeCase } from "./infer-request.ts";
 import { inflateBody } from "./inflate-body.ts";
 import { type LoadParameters, loadParameters } from "./repository.ts";
 import type { RequestLimits } from "./request-limits.ts";
 import { RestReader } from "./rest-reader.ts";
+import { optionalObject, requireObject } from "./rest-request.ts";
 import { encodeRestResponse } from "./rest-response.ts";
-import type { Duration, VariantStatistics } from "./statistics.ts";
 
-const NS_PER_MS = 1e6;
-/** Longer headers go to logs and traces cut. */
-const MAX_HEADER_CHARACTERS = 256;
 /** Requests to the repository name a variant at most. */
 const MAX_REPOSITORY_BODY_BYTES = 64 * 1024;
 
@@ -24,11 +19,12 @@ export function restRoutes(plane: DataPlane, limits: RequestLimits): DataRoutes 
   const versions = ["", ...plane.variants];
   const pathOf = (version: string): string =>
     version === "" ? model : `${model}/versions/${encodeURIComponent(version)}`;
+  const answerStatistics = (version: string) => ok({ model_stats: renameForRest(plane.statistics(version)) });
   const gets = new Map<string, () => DataResponse>([
     ["/v2", () => ok(plane.serverMetadata())],
     ["/v2/health/live", () => ok({ live: true })],
     ["/v2/health/ready", () => ready({ ready: plane.isReady })],
-    ["/v2/models/stats", () => ok(statistics(plane, ""))],
+    ["/v2/models/stats", () => answerStatistics("")],
   ]);
   const repository = (handle: (request: DataRequest) => Promise<unknown>): PostRoute => ({
     handle: async request => ok(await handle(request)),
@@ -53,7 +49,7 @@ export function restRoutes(plane: DataPlane, limits: RequestLimits): DataRoutes 
     const path = pathOf(version);
     gets.set(path, () => ok(plane.modelMetadata()));
     gets.set(`${path}/ready`, () => ready({ name: plane.stage, ready: plane.isModelReady(version) }));
-    gets.set(`${path}/stats`, () => ok(statistics(plane, version)));
+    gets.set(`${path}/stats`, () => answerStatistics(version));
     inferPaths.add(`${path}/infer`);
     posts.set(`${path}/infer`, {
       handle: request => infer(plane, reader, version, request, limits),
@@ -63,9 +59,8 @@ export function restRoutes(plane: DataPlane, limits: RequestLimits): DataRoutes 
   return {
     get: path => gets.get(path)?.() ?? null,
     post: path => posts.get(path) ?? null,
-    // Its rows are not known: it was not read.
     refused: (path, headers, { message }) => {
-      if (inferPaths.has(path)) plane.noMemory(1, headerOf({ headers }, "x-request-id"), message);
+      if (inferPaths.has(path)) plane.refuseUnread(headers["x-request-id"], message);
     },
   };
 }
@@ -88,10 +83,7 @@ async function infer(
   const timeoutMs = timeoutOf(request.headers["x-request-timeout-ms"], "x-request-timeout-ms");
   const served = await plane.infer(parsed, version, {
     transport: "rest",
-    requestId: headerOf(request, "x-request-id"),
-    sequenceId: headerOf(request, "x-sequence-id"),
-    atMost: headerOf(request, "x-variscale-keep"),
-    trace: readTraceContext(name => request.headers[name]),
+    caller: readCaller(name => request.headers[name]),
     arrivedMs,
     timeoutMs,
     onGone: request.onGone,
@@ -109,11 +101,6 @@ function inflate({ body, charge }: DataRequest, encoding: string | undefined, li
   return inflateBody(body, encoding, maxBytes, charge);
 }
 
-function headerOf({ headers }: Pick<DataRequest, "headers">, name: string): string | null {
-  const value = headers[name];
-  return typeof value === "string" ? value.slice(0, MAX_HEADER_CHARACTERS) : null;
-}
-
 function headerLength(headers: DataRequest["headers"]): number | null {
   const value = headers["inference-header-content-length"];
   if (value === undefined) return null;
@@ -129,54 +116,19 @@ function repositoryIndex(plane: DataPlane, request: DataRequest): unknown {
 }
 
 function parametersOf(request: DataRequest): Record<string, unknown> {
-  const { parameters } = objectOf(request.body);
-  if (parameters === undefined || parameters === null) return {};
-  if (typeof parameters === "object" && !Array.isArray(parameters)) return parameters as Record<string, unknown>;
-  throw invalid("parameters must be a JSON object");
+  return optionalObject(objectOf(request.body)["parameters"], "parameters") ?? {};
 }
 
 /** An empty body is an empty object. */
 function objectOf(body: Buffer): Record<string, unknown> {
-  if (body.length === 0) return {};
-  const value = parseExactJson(body.toString("utf8"));
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new VariscaleError("invalid_argument", "the request must be a JSON object");
+  return body.length === 0 ? {} : requireObject(parseExactJson(body.toString("utf8")), "the request");
 }
 
-function statistics(plane: DataPlane, version: string): unknown {
-  return {
-    model_stats: plane.statistics(version).map(({ variant, statistics }) => ({
-      name: plane.stage,
-      version: variant,
-      last_inference: statistics.lastInferenceMs,
-      inference_count: statistics.rows,
-      execution_count: statistics.batches,
-      inference_stats: inferStatistics(statistics),
-      batch_stats: statistics.byRows.map(({ rows, computeInput, computeInfer, computeOutput }) => ({
-        batch_size: rows,
-        compute_input: nanoseconds(computeInput),
-        compute_infer: nanoseconds(computeInfer),
-        compute_output: nanoseconds(computeOutput),
-      })),
-    })),
-  };
-}
-
-function inferStatistics({ success, fail, queue, computeInput, computeInfer, computeOutput }: VariantStatistics) {
-  return {
-    success: nanoseconds(success),
-    fail: nanoseconds(fail),
-    queue: nanoseconds(queue),
-    compute_input: nanoseconds(computeInput),
-    compute_infer: nanoseconds(computeInfer),
-    compute_output: nanoseconds(computeOutput),
-    cache_hit: { count: 0, ns: 0 },
-    cache_miss: { count: 0, ns: 0 },
-  };
-}
-
-function nanoseconds({ count, ms }: Duration): { readonly count: number; readonly ns: number } {
-  return { count, ns: Math.round(ms * NS_PER_MS) };
+/** The same value with the names of REST: `batch_size` where gRPC says `batchSize`. */
+function renameForRest(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(renameForRest);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [toSnakeCase(name), renameForRest(inner)]));
 }
 
 function ok(json: unknown): DataResponse {

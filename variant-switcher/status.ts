@@ -75,7 +75,7 @@ export function switcherStatus(sources: StatusSources): SwitcherStatus {
 function variantStatus({ counters, pool, switching }: StatusSources, variant: string): VariantStatus {
   const resident = pool.resident(variant);
   const quarantined = findQuarantine(switching.state.faults, variant, performance.now());
-  const shadowRows = counters.shadowRows().get(variant) ?? 0;
+  const { shadowRows } = counters.find(variant);
   const numbers = { loadMs: resident?.loadMs ?? 0, memoryMiB: resident?.memoryMiB ?? 0, shadowRows };
   if (switching.servedVariant === variant) return { variant, state: "serving", reason: "", ...numbers };
   if (quarantined) return { variant, state: "quarantined", reason: quarantined.message, ...numbers };

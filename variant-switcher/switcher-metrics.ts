@@ -1,27 +1,20 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import { type AccuracySignals, ASSERTIONS, CONFIDENCE_BOUNDS, type VariantSignals } from "./accuracy-signals.ts";
-import type { Counters, RanBatch } from "./counters.ts";
+import { type AccuracySignals, ASSERTIONS, CONFIDENCE_BOUNDS } from "./accuracy-signals.ts";
+import type { SwitcherConfig } from "./config.ts";
+import type { RanBatch } from "./counters.ts";
+import type { RequestLimits } from "./request-limits.ts";
+import type { StatusSources } from "./status.ts";
 import type { SwitchRecord } from "./switching/switch-history.ts";
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const MIB = 1024 * 1024;
 const ROWS = [1, 2, 4, 8, 16, 32, 64, 128];
 
-export interface MetricSources {
-  readonly stage: string;
-  readonly variants: readonly string[];
-  readonly counters: Counters;
+export interface MetricSources extends Pick<StatusSources, "batcher" | "counters" | "pool" | "switching"> {
+  readonly config: Pick<SwitcherConfig, "stage" | "variants">;
+  readonly limits: RequestLimits;
+  /** It is null where answers are not looked at. */
   readonly signals: AccuracySignals | null;
-  /** Bytes of the budget that are held. */
-  readonly requestBytes: () => number;
-  readonly queuedRows: () => number;
-  readonly queueAgeMs: () => number;
-  readonly servedVariant: () => string | null;
-  readonly residentVariants: () => readonly string[];
-  /** What the variant's session holds; 0: it has none. */
-  readonly memoryMiB: (variant: string) => number;
-  /** Most rows in a batch of what serves; 0: nothing serves. */
-  readonly assignedBatch: () => number;
 }
 
 export interface SwitcherMetrics {
@@ -36,7 +29,7 @@ export interface SwitcherMetrics {
  * requests is read from `counters` when the metrics are asked for, so that it costs a request nothing.
  */
 export function createSwitcherMetrics(registry: Registry, sources: MetricSources): SwitcherMetrics {
-  const { stage } = sources;
+  const { stage } = sources.config;
   const registers = [registry];
   const histogram = (name: string, help: string, labels: readonly string[], buckets: number[]) => {
     const labelNames = ["stage", ...labels];
@@ -50,8 +43,7 @@ export function createSwitcherMetrics(registry: Registry, sources: MetricSources
   const confidences = sources.signals
     ? histogram("confidence_rows", "Rows by confidence", ["variant"], [...CONFIDENCE_BOUNDS])
     : null;
-  addCounters(registry, sources);
-  addGauges(registry, sources);
+  addReadMetrics(registry, sources);
   return {
     ran: ({ variant, rows, serviceMs, waitedMs }) => {
       const labels = { stage, variant };
@@ -68,95 +60,95 @@ export function createSwitcherMetrics(registry: Registry, sources: MetricSources
   };
 }
 
-/** Sets a counter's values anew. */
 type Tell = (labels: Readonly<Record<string, string>>, value: number) => void;
 
-function addCounters(registry: Registry, { stage, variants, counters, signals }: MetricSources): void {
-  const counter = (name: string, help: string, labelNames: readonly string[], read: (tell: Tell) => void): void => {
-    const made: Counter = new Counter({
+/** Adds the metrics that are read when they are asked for. */
+function addReadMetrics(registry: Registry, sources: MetricSources): void {
+  const { config, counters, signals, limits, batcher, pool, switching } = sources;
+  const { stage } = config;
+  const variants = config.variants.map(({ name }) => name);
+  const add = (
+    type: "counter" | "gauge",
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    read: (tell: Tell) => void,
+  ): void => {
+    const configuration = {
       name: `variscale_switcher_${name}`,
       help,
       labelNames: ["stage", ...labelNames],
       registers: [registry],
       collect: () => {
-        made.reset();
-        read((labels, value) => made.inc({ stage, ...labels }, value));
+        metric.reset();
+        read((labels, value) => metric.inc({ stage, ...labels }, value));
       },
-    });
+    };
+    const metric: Counter | Gauge = type === "counter" ? new Counter(configuration) : new Gauge(configuration);
   };
-  counter("offered_rows_total", "Rows that clients asked for", [], tell => tell({}, counters.offeredRows));
-  counter("served_rows_total", "Rows that were served", [], tell => tell({}, counters.servedRows));
-  counter("dropped_rows_total", "Rows that were not served, by reason", ["reason"], tell => {
+  const addCounter = add.bind(null, "counter");
+  const addGauge = add.bind(null, "gauge");
+  const tellEach = (read: (variant: string) => number) => (tell: Tell) => {
+    for (const variant of variants) tell({ variant }, read(variant));
+  };
+  addCounter("offered_rows_total", "Rows that clients asked for", [], tell => tell({}, counters.offeredRows));
+  addCounter("served_rows_total", "Rows that were served", [], tell => tell({}, counters.servedRows));
+  addCounter("dropped_rows_total", "Rows that were not served, by reason", ["reason"], tell => {
     for (const { reason, rows } of counters.dropsByReason()) tell({ reason }, rows);
   });
-  counter("sessions_lost_total", "Sessions whose thread crashed or hung", ["variant"], tell => {
-    for (const variant of variants) tell({ variant }, counters.lostSessions().get(variant) ?? 0);
-  });
-  counter(
-    "shadow_rows_total",
-    "Rows that the ladder would have had the variant serve, in shadow",
-    ["variant"],
-    tell => {
-      for (const variant of variants) tell({ variant }, counters.shadowRows().get(variant) ?? 0);
-    },
-  );
-  if (signals) {
-    const ofAll = (tell: (variant: string, signals: VariantSignals) => void): void => {
-      for (const variant of variants) tell(variant, signals.of(variant));
-    };
-    counter("atc_rows_total", "Rows held against the variant's threshold of confidence", ["variant", "above"], tell =>
-      ofAll((variant, { above, held }) => {
-        tell({ variant, above: "true" }, above);
-        tell({ variant, above: "false" }, held - above);
-      }),
-    );
-    counter("assertion_failures_total", "Rows that failed an assertion", ["variant", "assertion"], tell =>
-      ofAll((variant, { failed }) => {
-        for (const assertion of ASSERTIONS) tell({ variant, assertion }, failed[assertion]);
-      }),
-    );
-  }
-  counter("requests_total", "Requests by outcome", ["outcome"], tell => {
+  addCounter("requests_total", "Requests by outcome", ["outcome"], tell => {
     tell({ outcome: "served" }, counters.servedRequests);
     for (const { reason, requests } of counters.dropsByReason()) tell({ outcome: reason }, requests);
   });
-}
-
-/** Read when the metrics are asked for. */
-function addGauges(registry: Registry, sources: MetricSources): void {
-  const { stage } = sources;
-  const gauge = (name: string, help: string, read: () => number): void => {
-    const made: Gauge = new Gauge({
-      name: `variscale_switcher_${name}`,
-      help,
-      labelNames: ["stage"],
-      registers: [registry],
-      collect: () => made.set({ stage }, read()),
-    });
-  };
-  gauge(
-    "request_bytes",
-    "Bytes of requests that are read or worked on, and of answers on their way",
-    sources.requestBytes,
+  addCounter(
+    "sessions_lost_total",
+    "Sessions whose thread crashed or hung",
+    ["variant"],
+    tellEach(variant => counters.find(variant).lostSessions),
   );
-  gauge("queue_rows", "Rows that wait", sources.queuedRows);
-  gauge("queue_age_seconds", "Age of the oldest row that waits", () => sources.queueAgeMs() / 1000);
-  gauge("resident_sessions", "Sessions in memory", () => sources.residentVariants().length);
-  gauge("assigned_batch", "Most rows in a batch of what serves; 0: nothing serves", sources.assignedBatch);
-  const ofVariants = (name: string, help: string, read: (variant: string) => number): void => {
-    const made: Gauge = new Gauge({
-      name: `variscale_switcher_${name}`,
-      help,
-      labelNames: ["stage", "variant"],
-      registers: [registry],
-      collect: () => {
-        for (const variant of sources.variants) made.set({ stage, variant }, read(variant));
+  addCounter(
+    "shadow_rows_total",
+    "Rows that the ladder would have had the variant serve, in shadow",
+    ["variant"],
+    tellEach(variant => counters.find(variant).shadowRows),
+  );
+  if (signals) {
+    addCounter(
+      "atc_rows_total",
+      "Rows held against the variant's threshold of confidence",
+      ["variant", "above"],
+      tell => {
+        for (const variant of variants) {
+          const { above, held } = signals.of(variant);
+          tell({ variant, above: "true" }, above);
+          tell({ variant, above: "false" }, held - above);
+        }
       },
+    );
+    addCounter("assertion_failures_total", "Rows that failed an assertion", ["variant", "assertion"], tell => {
+      for (const variant of variants)
+        for (const assertion of ASSERTIONS) tell({ variant, assertion }, signals.of(variant).failed[assertion]);
     });
-  };
-  const { servedVariant, memoryMiB } = sources;
-  ofVariants("variant_info", "1 for the most accurate variant that serves", variant =>
-    Number(servedVariant() === variant),
+  }
+  addGauge("request_bytes", "Bytes of requests that are read or worked on, and of answers on their way", [], tell =>
+    tell({}, limits.budget.usedBytes),
   );
-  ofVariants("session_memory_bytes", "What a variant's session holds", variant => memoryMiB(variant) * MIB);
+  addGauge("queue_rows", "Rows that wait", [], tell => tell({}, batcher.queuedRows));
+  addGauge("queue_age_seconds", "Age of the oldest row that waits", [], tell => tell({}, batcher.queueAgeMs() / 1000));
+  addGauge("resident_sessions", "Sessions in memory", [], tell => tell({}, pool.residentVariants.length));
+  addGauge("assigned_batch", "Most rows in a batch of what serves; 0: nothing serves", [], tell =>
+    tell({}, batcher.serving?.batch ?? 0),
+  );
+  addGauge(
+    "variant_info",
+    "1 for the most accurate variant that serves",
+    ["variant"],
+    tellEach(variant => Number(switching.servedVariant === variant)),
+  );
+  addGauge(
+    "session_memory_bytes",
+    "What a variant's session holds",
+    ["variant"],
+    tellEach(variant => (pool.resident(variant)?.memoryMiB ?? 0) * MIB),
+  );
 }

@@ -9,7 +9,7 @@ import { packageVersion } from "../runtime/version.ts";
 import { AccuracySignals } from "./accuracy-signals.ts";
 import { Batcher } from "./batcher.ts";
 import type { SwitcherConfig } from "./config.ts";
-import { Counters, tellAll, type WorkObserver } from "./counters.ts";
+import { Counters } from "./counters.ts";
 import { DataPlane } from "./data-plane.ts";
 import { MemoryGuard } from "./memory-guard.ts";
 import { MissingFiles } from "./missing-files.ts";
@@ -19,7 +19,6 @@ import { Repository } from "./repository.ts";
 import { RequestLimits } from "./request-limits.ts";
 import type { ModelSession } from "./session.ts";
 import { SessionPool } from "./session-pool.ts";
-import { Statistics } from "./statistics.ts";
 import { type StatusSources, switcherStatus } from "./status.ts";
 import { createSwitcherMetrics, type SwitcherMetrics } from "./switcher-metrics.ts";
 import { KeptAssignment } from "./switching/kept-assignment.ts";
@@ -52,8 +51,7 @@ export interface PartsOptions {
 export class SwitcherParts implements StatusSources {
   readonly config: SwitcherConfig;
   readonly registry: Registry;
-  readonly counters = new Counters();
-  readonly #statistics: Statistics;
+  readonly counters: Counters;
   readonly pool: SessionPool;
   readonly batcher: Batcher;
   readonly switching: Switching;
@@ -64,7 +62,6 @@ export class SwitcherParts implements StatusSources {
   readonly signals: AccuracySignals | null;
   readonly tracer: Tracer | null;
   readonly #metrics: SwitcherMetrics;
-  readonly #observer: Required<WorkObserver>;
   readonly memory: MemoryGuard;
   readonly limits: RequestLimits;
   readonly missing: MissingFiles;
@@ -83,10 +80,8 @@ export class SwitcherParts implements StatusSources {
       config.accuracy &&
       new AccuracySignals(config.accuracy, (variant, confidence) => this.#metrics.answered(variant, confidence));
     this.limits = new RequestLimits(config, () => this.memory.leftMiB);
-    this.#metrics = this.#createMetrics();
     const names = config.variants.map(({ name }) => name);
-    this.#statistics = new Statistics(names, Date.now);
-    this.#observer = tellAll([this.counters, this.#metrics, this.#statistics]);
+    this.counters = new Counters(names, batch => this.#metrics.ran(batch));
     this.pool = this.#createPool(options);
     this.batcher = this.#createBatcher();
     const { variants, defaultVariant } = config;
@@ -128,6 +123,7 @@ export class SwitcherParts implements StatusSources {
       logger,
       ...(checkMs !== undefined && { checkMs }),
     });
+    this.#metrics = createSwitcherMetrics(this.registry, this);
   }
 
   readonly isReady = (): boolean => !this.#isEnding && !this.#isDrained && this.switching.servedVariant !== null;
@@ -157,22 +153,6 @@ export class SwitcherParts implements StatusSources {
     await this.tracer?.close().catch((error: unknown) => this.logger.warn({ err: error }, "traces were lost"));
   }
 
-  #createMetrics(): SwitcherMetrics {
-    return createSwitcherMetrics(this.registry, {
-      stage: this.config.stage,
-      counters: this.counters,
-      signals: this.signals,
-      variants: this.config.variants.map(({ name }) => name),
-      requestBytes: () => this.limits.budget.usedBytes,
-      queuedRows: () => this.batcher.queuedRows,
-      queueAgeMs: () => this.batcher.queueAgeMs(),
-      servedVariant: () => this.switching.servedVariant,
-      residentVariants: () => this.pool.residentVariants,
-      memoryMiB: variant => this.pool.resident(variant)?.memoryMiB ?? 0,
-      assignedBatch: () => this.batcher.serving?.batch ?? 0,
-    });
-  }
-
   #createPool({ config, workerUrl, minWatchdogMs }: PartsOptions): SessionPool {
     return new SessionPool({
       config,
@@ -200,10 +180,9 @@ export class SwitcherParts implements StatusSources {
     return new DataPlane({
       config,
       batcher,
-      observer: this.#observer,
+      counters: this.counters,
       isReady,
       budgets: () => this.switching.state.applied ?? NO_BUDGETS,
-      statistics: this.#statistics,
       repository,
       signals: this.signals,
       tracer: this.tracer,
@@ -217,7 +196,7 @@ export class SwitcherParts implements StatusSources {
       limits: this.config.queue,
       ladder: new ReplicaLadder(this.config.variants, this.pool, new BatchTimes()),
       isLoading: () => this.pool.isBusy,
-      observer: this.#observer,
+      observer: this.counters,
       refusal: () => {
         if (this.#isDrained) return "the switcher drains; ask another replica";
         return this.#hasServed ? null : "no variant is loaded yet";
@@ -241,7 +220,7 @@ export class SwitcherParts implements StatusSources {
   }
 
   #forgetLost(session: ModelSession, reason: string): void {
-    this.counters.sessionLost(session.variant);
+    this.counters.countLoss(session.variant);
     this.switching.handleLoss(session, reason);
   }
 }

@@ -5,7 +5,8 @@ import type {
 } from "../proto/generated/inference/InferTensorContents.ts";
 import { bytesPerElement, elementsOf } from "../runtime/tensor-data.ts";
 import { decodeBytesElements, encodeBytesElements } from "./bytes-elements.ts";
-import { invalid } from "./infer-request.ts";
+import { invalid, toSnakeCase } from "./infer-request.ts";
+import { INTEGER_RANGE } from "./json-elements.ts";
 
 /** Which member of InferTensorContents holds a datatype; half-precision numbers have none. */
 const MEMBER = {
@@ -23,13 +24,6 @@ const MEMBER = {
   BYTES: "bytesContents",
 } as const satisfies Partial<Record<Datatype, keyof InferTensorContents>>;
 
-const RANGE: Partial<Record<Datatype, readonly [number, number]>> = {
-  INT8: [-0x80, 0x7f],
-  INT16: [-0x8000, 0x7fff],
-  UINT8: [0, 0xff],
-  UINT16: [0, 0xffff],
-};
-
 /** The elements of typed contents as bytes. Throws `invalid_argument` unless there are exactly `count` that the datatype can hold. */
 export function bytesOfContents(
   name: string,
@@ -42,11 +36,11 @@ export function bytesOfContents(
   const member = MEMBER[datatype];
   const given: readonly unknown[] = contents?.[member] ?? [];
   if (given.length !== count)
-    throw invalid(`input "${name}" has ${given.length} ${snake(member)}, its shape says ${count}`);
+    throw invalid(`input "${name}" has ${given.length} ${toSnakeCase(member)}, its shape says ${count}`);
   if (datatype === "BYTES") return encodeBytesElements(given as readonly Uint8Array[]);
   const bytes = new Uint8Array(count * bytesPerElement(datatype));
   const elements = elementsOf(datatype, bytes);
-  const range = RANGE[datatype];
+  const range = INTEGER_RANGE[datatype];
   for (const [i, value] of given.entries()) {
     if (range && !((value as number) >= range[0] && (value as number) <= range[1]))
       throw invalid(`input "${name}": ${value} is no ${datatype}`);
@@ -67,8 +61,4 @@ export function contentsOf(datatype: Datatype, bytes: Uint8Array): InferTensorCo
     return { [MEMBER[datatype]]: Array.from(elements, String) };
   if (datatype === "BOOL") return { boolContents: Array.from(bytes, byte => byte !== 0) };
   return { [MEMBER[datatype]]: Array.from(elements) };
-}
-
-function snake(member: string): string {
-  return member.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
 }

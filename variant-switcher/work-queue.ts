@@ -15,7 +15,7 @@ export interface Work {
   /** Only this variant may serve it; null: any. */
   readonly variant: string | null;
   /** Nothing more accurate than this variant may serve it, as its caller says, or what calls of the same keys before it were served by. */
-  readonly keeps?: { readonly atMost: string } | { readonly keys: readonly Key[] };
+  readonly keeps: { readonly atMost: string } | { readonly keys: readonly Key[] };
   /** Choices aim at this time. */
   readonly softMs: number;
   /** Refusals look at this time. */
@@ -171,7 +171,7 @@ export class WorkQueue {
 
   /** The rungs that work keeps which arrives now. Where there is one rung, nothing is remembered. */
   findKept({ keeps, variant }: Work, serving: Pick<Serving, "lighter"> | null): Entry["kept"] {
-    if (keeps === undefined || variant !== null || serving?.lighter.length === 0) return [];
+    if (variant !== null || serving?.lighter.length === 0) return [];
     return "atMost" in keeps ? keepAtMost(keeps.atMost) : this.#kept.find(keeps.keys);
   }
 
@@ -197,9 +197,5 @@ export class WorkQueue {
     if (atMs < this.#soonestMs) return [];
     this.#soonestMs = this.calls.reduce((soonest, { work }) => Math.min(soonest, work.deadlineMs), Infinity);
     return this.calls.filter(({ work }) => work.deadlineMs <= atMs);
-  }
-
-  all(): readonly Entry[] {
-    return this.calls.slice();
   }
 }

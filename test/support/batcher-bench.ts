@@ -12,7 +12,7 @@ type Measured = Readonly<Record<string, Readonly<Record<number, number>>>>;
 interface SubmitOptions {
   readonly width?: number;
   readonly variant?: string;
-  readonly keeps?: Required<Work>["keeps"];
+  readonly keeps?: Work["keeps"];
   readonly timeoutMs?: number;
   /** Default: the timeout. */
   readonly softAfterMs?: number;

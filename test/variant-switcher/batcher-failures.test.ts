@@ -169,7 +169,14 @@ describe("Batcher, where something fails", () => {
     ] as const;
     const nowMs = performance.now();
     const deadlines = { softMs: nowMs + 60_000, hardMs: nowMs + 60_000, deadlineMs: nowMs + 60_000 };
-    const tooLarge = bench.batcher.submit({ rows: 3, inputs, shapeKey: "1", variant: null, ...deadlines });
+    const tooLarge = bench.batcher.submit({
+      rows: 3,
+      inputs,
+      shapeKey: "1",
+      variant: null,
+      keeps: { keys: [] },
+      ...deadlines,
+    });
     const settled = await tooLarge.result;
     assert.match(settled.kind === "dropped" ? settled.message : "", /can't be put together: RangeError: Array buffer/);
     assert.deepEqual(bench.drops, ["no_memory"]);

@@ -168,6 +168,21 @@ describe("Open Inference Protocol V2 gRPC", () => {
     assert.ok(Math.abs(Number(after?.lastInference) - Date.now()) < 60_000);
   });
 
+  it("says the same over REST, and that no answer came from a cache", async () => {
+    const { modelStats } = await client.call<ModelStatisticsResponse__Output>("ModelStatistics", { name: "affine" });
+    const [first] = modelStats;
+    assert.deepEqual(
+      [first?.inferenceStats?.cacheHit, first?.inferenceStats?.cacheMiss],
+      [
+        { count: "0", ns: "0" },
+        { count: "0", ns: "0" },
+      ],
+    );
+    const names = JSON.stringify(modelStats).replace(/[A-Z](?=\w*":)/g, letter => `_${letter.toLowerCase()}`);
+    const rest = await (await switcher.http("/v2/models/affine/stats")).json();
+    assert.deepEqual(rest, { model_stats: JSON.parse(names.replace(/"(\d+)"/g, "$1")) });
+  });
+
   it("lists, loads and unloads variants", async () => {
     const index = async (ready: boolean) =>
       (await client.call<RepositoryIndexResponse__Output>("RepositoryIndex", { ready })).models.map(
