@@ -2,10 +2,9 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { Row } from "../gateway/stage.ts";
 import type { MeasureReply, MeasureRequest } from "./measure-messages.ts";
-import type { ModelSession } from "./model-session.ts";
+import { type ModelSession, sameRow } from "./model-session.ts";
 import type { ModelSource } from "./model-source.ts";
 import { openSession } from "./open-session.ts";
-import { sameRow } from "./same-row.ts";
 import type { Run } from "./service-time.ts";
 
 const MIB = 1024 * 1024;

@@ -43,6 +43,13 @@ export function elementsOf(datatype: Datatype, bytes: Uint8Array): TensorData {
   return new array(aligned.buffer, aligned.byteOffset, length);
 }
 
+/** Gives the elements as numbers. Integers of 64 bits lose the digits that a double has no room for. */
+export function readNumbers(datatype: Datatype, data: TensorData): Float64Array {
+  if (datatype === "FP16") return Float64Array.from(data as Uint16Array, readHalf);
+  if (datatype === "BF16") return Float64Array.from(data as Uint16Array, readBrain);
+  return Float64Array.from(data as ArrayLike<number | bigint>, Number);
+}
+
 /** The bytes of `data`, not copied. */
 export function bytesOf(data: TensorData): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -56,6 +63,23 @@ export function carries(datatype: Datatype, data: unknown): boolean {
 /** Elements of a tensor of this shape; dimensions must be known. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, dimension) => product * dimension, 1);
+}
+
+/** Gives the number that 16 bits of IEEE 754 binary16 are: sign, 5 of exponent, 10 of fraction. */
+function readHalf(bits: number): number {
+  const sign = bits >> 15 === 0 ? 1 : -1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (1 + fraction / 2 ** 10) * 2 ** (exponent - 15);
+}
+
+/** Gives the number that 16 bits of bfloat16 are: the upper half of an IEEE 754 binary32. */
+function readBrain(bits: number): number {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setUint16(0, bits);
+  return view.getFloat32(0);
 }
 
 function arrayOf(datatype: Datatype): ElementArray {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import type { Datatype, TensorData } from "../../domain/tensor.ts";
 import type { Row } from "../../gateway/stage.ts";
-import { sameRow } from "../../profiler/same-row.ts";
+import { sameRow } from "../../profiler/model-session.ts";
 import { visitVariant } from "../../profiler/visit-variant.ts";
 import { FakeModelServer } from "../support/fake-model-server.ts";
 import { AFFINE_CONTRACT, affineModel, writeModel } from "../support/models.ts";
