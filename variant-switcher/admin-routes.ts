@@ -14,6 +14,7 @@ import { ADMIN_LIMITS } from "./admin-limits.ts";
 import { adminOpenApi } from "./admin-openapi.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { ConfigValue } from "./config-value.ts";
+import { parseJson } from "./exact-json.ts";
 import type { ProfileHere } from "./profile-here.ts";
 import { type StatusSources, switcherStatus } from "./status.ts";
 import { createEtag, type SwitchingState } from "./switching/state.ts";
@@ -72,7 +73,7 @@ function assignmentResponse(options: AdminOptions): HttpResponse {
 async function pin(options: AdminOptions, request: HttpRequest): Promise<HttpResponse> {
   const mismatch = preconditionProblem(options.switching.state, request);
   if (mismatch) return mismatch;
-  const body = new ConfigValue(parseJson(request.body), "", "pin").object(["variant", "batch", "ttlMs"]);
+  const body = readBody(request, "pin").object(["variant", "batch", "ttlMs"]);
   const variant = body.variant.oneOf(options.config.variants.map(({ name }) => name));
   const batch = body.batch.optional(value => value.integer(1, maxBatch), 1);
   const ttlMs = body.ttlMs.optional(value => value.number(1, maxTtlMs), defaultTtlMs);
@@ -102,14 +103,14 @@ function logLevelResponse({ logger }: AdminOptions): HttpResponse {
 }
 
 function setLogLevel(options: AdminOptions, request: HttpRequest): HttpResponse {
-  const body = new ConfigValue(parseJson(request.body), "", "log level").object(["level"]);
+  const body = readBody(request, "log level").object(["level"]);
   options.logger.level = body.level.oneOf(LOG_LEVELS);
   return logLevelResponse(options);
 }
 
 async function profile(options: AdminOptions, request: HttpRequest): Promise<HttpResponse> {
   const { variants } = options.config;
-  const body = new ConfigValue(parseJson(request.body), "", "profile").object(["variant", "batches", "seconds"]);
+  const body = readBody(request, "profile").object(["variant", "batches", "seconds"]);
   const name = body.variant.oneOf(variants.map(variant => variant.name));
   const variant = variants.find(candidate => candidate.name === name);
   if (!variant) return body.variant.refuse("must be a variant of this stage");
@@ -171,13 +172,6 @@ function forbidden(error: string): HttpResponse {
   return { status: 403, body: { error, code: "permission_denied" } };
 }
 
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString("utf8"));
-  } catch (error) {
-    throw new VariscaleError(
-      "invalid_argument",
-      `the body is no JSON: ${error instanceof Error ? error.message : error}`,
-    );
-  }
+function readBody({ body }: HttpRequest, subject: string): ConfigValue {
+  return new ConfigValue(parseJson(body.toString("utf8"), "the body"), "", subject);
 }

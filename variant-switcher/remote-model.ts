@@ -67,12 +67,18 @@ export class RemoteModel {
     });
   }
 
+  /** Whether the server has it ready. Throws where it does not answer. */
+  async isReady(timeoutMs: number): Promise<boolean> {
+    const url = `${this.#base}/v2/models/${this.#name}/ready`;
+    return isSuccess((await askModelServer({ method: "GET", url, timeoutMs })).status);
+  }
+
   async #load(): Promise<LoadAnswer> {
     const isFirst = !this.#isClaimed;
     if (isFirst) await claims.claim(this.#repositoryUrl);
     this.#isClaimed = true;
     // A load of a model that this process uses already is a reload: the server must read the model again.
-    if (isFirst && (await this.#isReady())) {
+    if (isFirst && (await this.isReady(READY_WATCHDOG_MS))) {
       claims.report(this.#repositoryUrl, "found");
       return { status: 200, text: "" };
     }
@@ -87,11 +93,6 @@ export class RemoteModel {
       if (!isUnasked) claims.report(this.#repositoryUrl, "loaded");
       throw error;
     }
-  }
-
-  async #isReady(): Promise<boolean> {
-    const url = `${this.#base}/v2/models/${this.#name}/ready`;
-    return isSuccess((await askModelServer({ method: "GET", url, timeoutMs: READY_WATCHDOG_MS })).status);
   }
 
   async #inTurn<T>(ask: () => Promise<T>): Promise<T> {

@@ -6,7 +6,7 @@ import { askModelServer } from "./model-claims.ts";
 import { decodeRemoteResponse, encodeRemoteRequest, remoteTensors } from "./remote-codec.ts";
 import { RemoteModel } from "./remote-model.ts";
 import type { RunResult } from "./session.ts";
-import { type Loaded, type Refused, SUPERSEDED, type TransferredTensor } from "./session-messages.ts";
+import { type Loaded, type Refused, refuse, SUPERSEDED, type TransferredTensor } from "./session-messages.ts";
 
 /** As for a thread: a server that does not answer for this long, or 20 times what is expected, is taken for hung. */
 const MIN_WATCHDOG_MS = 10_000;
@@ -39,7 +39,6 @@ async function open(options: OpenOptions): Promise<RemoteSession | Refused> {
   const { variant, minWatchdogMs } = options;
   const base = (variant.url ?? "").replace(/\/$/, "");
   const name = encodeURIComponent(variant.model);
-  const refused = (code: Refused["code"], message: string): Refused => ({ kind: "refused", code, message });
   const describe = async (path: "/v2" | `/v2/models/${string}`): Promise<Readonly<Record<string, unknown>>> => {
     const { status, body } = await askModelServer({ method: "GET", url: `${base}${path}`, timeoutMs: DESCRIBE_MS });
     if (status >= 300 && status < 400)
@@ -52,7 +51,7 @@ async function open(options: OpenOptions): Promise<RemoteSession | Refused> {
     if (status !== 200) {
       void model.release();
       const reason = `${variant.model} can't be loaded by ${base}: ${status} ${text.slice(0, 300)}`;
-      return refused(status === 404 ? "model_missing" : "model_invalid", reason);
+      return refuse(status === 404 ? "model_missing" : "model_invalid", reason);
     }
     const { extensions } = await describe("/v2");
     const isBinary = Array.isArray(extensions) && extensions.includes("binary_tensor_data");
@@ -67,7 +66,7 @@ async function open(options: OpenOptions): Promise<RemoteSession | Refused> {
     });
   } catch (error) {
     void model.release();
-    return refused("model_missing", `${base} does not answer: ${reasonOf(error)}`);
+    return refuse("model_missing", `${base} does not answer: ${reasonOf(error)}`);
   }
 }
 
@@ -151,21 +150,11 @@ class RemoteSession implements OpenSession {
 
   /** A server that was started anew does not have the model any more: it says 404 or, if it is a Triton, 400. */
   async #failure(status: number, text: string): Promise<RunResult> {
-    const { base } = this.#options;
-    if (!(await this.#isReady()))
+    const { base, model, minWatchdogMs } = this.#options;
+    if (!(await model.isReady(minWatchdogMs).catch(() => false)))
       return this.#lose(`${base} has not the model ready any more: ${status} ${text}`, true);
     if (REQUEST_FAULTS.includes(status)) return { kind: "failed", message: `${status} ${text}` };
     return { kind: "unserved", reason: `${base} answered ${status} ${text}` };
-  }
-
-  async #isReady(): Promise<boolean> {
-    const { url, minWatchdogMs } = this.#options;
-    try {
-      const { status } = await askModelServer({ method: "GET", url: `${url}/ready`, timeoutMs: minWatchdogMs });
-      return status >= 200 && status < 300;
-    } catch {
-      return false;
-    }
   }
 
   #lose(reason: string, isNotRun: boolean): RunResult {

@@ -1,6 +1,7 @@
 import { VariscaleError } from "../domain/errors.ts";
 import type { SwitcherConfig } from "./config.ts";
 import { ConfigValue } from "./config-value.ts";
+import { parseJson } from "./exact-json.ts";
 import type { VariantStatus } from "./status.ts";
 import { findDesired, listIncoming } from "./switching/state.ts";
 import type { Switching } from "./switching/switching.ts";
@@ -138,16 +139,7 @@ export function loadParameters(parameters: Readonly<Record<string, unknown>>): L
 }
 
 function variantOfConfig(config: unknown): string | null {
-  const text = new ConfigValue(config, "config", "load").text();
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new VariscaleError(
-      "invalid_argument",
-      `config is no JSON: ${error instanceof Error ? error.message : error}`,
-    );
-  }
+  const value = parseJson(new ConfigValue(config, "config", "load").text(), "config");
   const policy = (value as { version_policy?: { specific?: { versions?: unknown } } } | null)?.version_policy;
   if (policy === undefined) return null;
   const versions = new ConfigValue(policy?.specific?.versions, "version_policy.specific.versions", "load config");

@@ -1,4 +1,4 @@
-import type { Refused } from "./session-messages.ts";
+import { type Refused, refuse } from "./session-messages.ts";
 
 /** A session in memory. */
 export interface Resident {
@@ -61,5 +61,5 @@ export function memoryShort(
 ): Refused {
   const rule = `${variant} needs about ${Math.ceil(neededMiB)} MiB beside ${kept.join(" and ") || "nothing"}`;
   const message = `${rule}; of ${Math.floor(memoryMiB)} MiB only ${Math.floor(availableMiB)} are left. Give the stage more memoryMiB.`;
-  return { kind: "refused", code: "memory_short", message };
+  return refuse("memory_short", message);
 }

@@ -61,8 +61,12 @@ export interface Refused {
   readonly message: string;
 }
 
+export function refuse(code: NackCode, message: string): Refused {
+  return { kind: "refused", code, message };
+}
+
 /** A newer Switch came in between. */
-export const SUPERSEDED: Refused = { kind: "refused", code: "superseded", message: "a newer Switch came in between" };
+export const SUPERSEDED = refuse("superseded", "a newer Switch came in between");
 
 export interface Ran {
   readonly kind: "ran";

@@ -5,20 +5,22 @@
 import { createRequire } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
 import type * as OnnxRuntime from "onnxruntime-node";
+import { VariscaleError } from "../domain/errors.ts";
 import type { Datatype, TensorData } from "../domain/tensor.ts";
 import { ORT_TYPES } from "../runtime/ort-types.ts";
 import { elementsOf } from "../runtime/tensor-data.ts";
 import { decodeBytesElements, encodeBytesElements } from "./bytes-elements.ts";
 import { readModel } from "./model-file.ts";
 import { inNative } from "./native-flag.ts";
-import type {
-  LoadRequest,
-  ModelTensor,
-  RunRequest,
-  SessionReply,
-  SessionRequest,
-  SessionWorkerData,
-  TransferredTensor,
+import {
+  type LoadRequest,
+  type ModelTensor,
+  type RunRequest,
+  refuse,
+  type SessionReply,
+  type SessionRequest,
+  type SessionWorkerData,
+  type TransferredTensor,
 } from "./session-messages.ts";
 import { type Alike, ReplyWriter, RequestReader } from "./session-wire.ts";
 
@@ -51,7 +53,8 @@ function answer(request: SessionRequest): Promise<void> {
       const transfer = reply.kind === "ran" ? [...reply.outputs.map(({ data }) => data), ...reply.spare] : [];
       replies.send(reply, message => port?.postMessage(message, transfer));
     },
-    (error: unknown) => port?.postMessage({ kind: "failed", message: reasonOf(error) } satisfies SessionReply),
+    (error: unknown) =>
+      port?.postMessage({ kind: "failed", message: VariscaleError.from(error).message } satisfies SessionReply),
   );
 }
 
@@ -82,7 +85,7 @@ async function load(request: LoadRequest): Promise<SessionReply> {
     } as const;
     session = await inNative(nativeFlag(), () => InferenceSession.create(model.bytes, options));
   } catch (error) {
-    return { kind: "refused", code: "model_invalid", message: `${request.model} can't be loaded: ${reasonOf(error)}` };
+    return refuse("model_invalid", `${request.model} can't be loaded: ${VariscaleError.from(error).message}`);
   }
   forget(model.bytes);
   return {
@@ -158,8 +161,4 @@ function describe(metadata: OnnxRuntime.InferenceSession.ValueMetadata): ModelTe
     datatype: DATATYPES.get(metadata.type) ?? null,
     shape: metadata.shape.map(dimension => (typeof dimension === "number" ? dimension : -1)),
   };
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,5 @@
 import { type NackCode, QUARANTINE_CODES } from "../../domain/assignment.ts";
-import type { Refused } from "../session-messages.ts";
+import { type Refused, refuse } from "../session-messages.ts";
 
 const FIRST_QUARANTINE_MS = 5000;
 const LONGEST_QUARANTINE_MS = 300_000;
@@ -81,8 +81,8 @@ export function addLoss(faults: Faults, variant: string, reason: string, inMemor
   const lostAtMs = [...fault.lostAtMs.filter(ms => ms > sinceMs), nowMs].slice(-MAX_LOSSES);
   const after = withFault(faults, variant, { ...fault, lostAtMs });
   if (lostAtMs.length < MAX_LOSSES) return after;
-  const message = `its session was lost ${lostAtMs.length} times: ${reason}`;
-  return addFailure(after, variant, { kind: "refused", code: "model_invalid", message }, nowMs);
+  const refused = refuse("model_invalid", `its session was lost ${lostAtMs.length} times: ${reason}`);
+  return addFailure(after, variant, refused, nowMs);
 }
 
 /** The session is about to be dropped, and would be in the way if it came back at once. */

@@ -1,5 +1,5 @@
 import { type Assignment, compareVersions, type Version } from "../../domain/assignment.ts";
-import { type Refused, SUPERSEDED } from "../session-messages.ts";
+import { type Refused, refuse, SUPERSEDED } from "../session-messages.ts";
 import { addFailure, addLoss, forgetMissingFile, giveUpVariant, isModelFault, liftFault } from "./faults.ts";
 import type { Moment, SwitchingEffect, SwitchingEvent, SwitchingState } from "./state.ts";
 import {
@@ -11,7 +11,6 @@ import {
   goToAssignment,
   makeProgress,
   NOTHING_DONE,
-  refuse,
   retryLoads,
   supersede,
   type Turn,

@@ -1,11 +1,5 @@
-import {
-  type AssignedRung,
-  type Assignment,
-  compareVersions,
-  findServingRungs,
-  type NackCode,
-} from "../../domain/assignment.ts";
-import { type Refused, SUPERSEDED } from "../session-messages.ts";
+import { type AssignedRung, type Assignment, compareVersions, findServingRungs } from "../../domain/assignment.ts";
+import { type Refused, refuse, SUPERSEDED } from "../session-messages.ts";
 import { findQuarantine, tryAgain } from "./faults.ts";
 import {
   areSame,
@@ -49,10 +43,6 @@ function takeId(turn: Turn): number {
 
 export function answer(turn: Turn, reply: number | null, outcome: SwitchOutcome): void {
   if (reply !== null) turn.effects.push({ kind: "answer", reply, outcome });
-}
-
-export function refuse(code: NackCode, message: string): Refused {
-  return { kind: "refused", code, message };
 }
 
 function startLoad(turn: Turn, wanted: Pick<Load, "variant" | "batches" | "use"> & Partial<Load>): void {

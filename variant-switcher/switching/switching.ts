@@ -5,7 +5,7 @@ import type { SwitcherVariant } from "../config.ts";
 import { isRefused } from "../driver.ts";
 import { chooseDefaultRungs } from "../replica-ladder.ts";
 import type { ModelSession } from "../session.ts";
-import type { Refused } from "../session-messages.ts";
+import { type Refused, refuse } from "../session-messages.ts";
 import type { SessionPool } from "../session-pool.ts";
 import { reduce } from "./reduce.ts";
 import {
@@ -21,7 +21,6 @@ import {
   type SwitchOutcome,
 } from "./state.ts";
 import { type RunningSwitch, type SwitchCause, SwitchHistory, type SwitchRecord } from "./switch-history.ts";
-import { refuse } from "./switches.ts";
 
 /** Hears what became of an Assignment, to ack or nack it. `variant`: the rung that it is about; empty: the top. */
 type Listener = (version: Version, outcome: SwitchOutcome, variant: string) => void;
