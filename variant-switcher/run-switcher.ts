@@ -14,27 +14,11 @@ import { hasBusyThreads } from "./session-thread.ts";
 
 const GRACE_MS = 25_000;
 
-/** Flags that stand above the file: a ConfigMap is the same for all pods, these are not. */
+/**
+ * Flags that stand above the file: a ConfigMap is the same for all pods, these are not. Each is named as the field of the file in whose place it
+ * stands, and has what it takes and what is so where it is not given.
+ */
 const FLAGS = {
-  config: { type: "string" },
-  pod: { type: "string" },
-  "scaler-address": { type: "string" },
-  "tls-folder": { type: "string" },
-  "scaler-token-file": { type: "string" },
-  "admin-tls-folder": { type: "string" },
-  "advertise-address": { type: "string" },
-  "model-folder": { type: "string" },
-  "state-file": { type: "string" },
-  host: { type: "string" },
-  "http-port": { type: "string" },
-  "grpc-port": { type: "string" },
-  "admin-port": { type: "string" },
-  "metrics-port": { type: "string" },
-  "log-level": { type: "string" },
-} as const;
-
-/** What each flag takes, and what is so where it is not given. */
-const HELP: Readonly<Record<keyof typeof FLAGS, readonly [value: string, text: string]>> = {
   config: ["<file>", "JSON: stage, variants, contract, shape; written by variscale manifests (required)"],
   pod: ["<name>", "unique among the stage's replicas"],
   "scaler-address": ["<host:port>", "of the scaler's gRPC for switchers"],
@@ -50,14 +34,14 @@ const HELP: Readonly<Record<keyof typeof FLAGS, readonly [value: string, text: s
   "admin-port": ["<port>", "admin endpoint"],
   "metrics-port": ["<port>", "metrics and probes"],
   "log-level": ["<level>", "of the log on standard error"],
-};
+} as const;
 
 export const SWITCHER_USAGE = `Usage: variscale switcher --config <file> [options]
 
 the model server of one stage's pod: serves the variant that the scaler assigns, and switches it while it serves
 
 Options, all but --config instead of the same field of the file:
-${Object.entries(HELP)
+${Object.entries(FLAGS)
   .map(([name, [value, text]]) => `  ${`--${name} ${value}`.padEnd(31)}  ${text}`)
   .join("\n")}
 
@@ -105,40 +89,25 @@ export async function runSwitcher(
 }
 
 function readConfig(args: readonly string[]): SwitcherConfig {
-  const { values } = parseFlags(args);
-  if (values.config === undefined) throw new VariscaleError("invalid_argument", `--config is missing; ${SEE_HELP}`);
-  const { ports, ...file } = readObject(values.config);
-  const port = (flag: string | undefined): number | undefined => (flag === undefined ? undefined : Number(flag));
-  const above = {
-    pod: values.pod,
-    scalerAddress: values["scaler-address"],
-    tlsFolder: values["tls-folder"],
-    scalerTokenFile: values["scaler-token-file"],
-    adminTlsFolder: values["admin-tls-folder"],
-    advertiseAddress: values["advertise-address"],
-    modelFolder: values["model-folder"],
-    stateFile: values["state-file"],
-    host: values.host,
-    logLevel: values["log-level"],
-  };
-  const abovePorts = {
-    http: port(values["http-port"]),
-    grpc: port(values["grpc-port"]),
-    admin: port(values["admin-port"]),
-    metrics: port(values["metrics-port"]),
-  };
-  return parseSwitcherConfig({
-    ...file,
-    ...defined(above),
-    ports: { ...(ports as object | undefined), ...defined(abovePorts) },
-  });
+  const { config, ...given } = parseFlags(args);
+  if (config === undefined) throw new VariscaleError("invalid_argument", `--config is missing; ${SEE_HELP}`);
+  const { ports, ...file } = readObject(config);
+  const above: Record<string, unknown> = {};
+  const abovePorts: Record<string, number> = {};
+  for (const [flag, value] of Object.entries(given)) {
+    if (flag.endsWith("-port")) abovePorts[flag.replace("-port", "")] = Number(value);
+    else above[flag.replace(/-./g, part => part.slice(1).toUpperCase())] = value;
+  }
+  return parseSwitcherConfig({ ...file, ...above, ports: { ...(ports as object | undefined), ...abovePorts } });
 }
 
-function parseFlags(args: readonly string[]) {
+/** Reads the flags that are given, by their names. */
+function parseFlags(args: readonly string[]): Readonly<Record<string, string | undefined>> {
   try {
-    return parseArgs({ args: [...args], options: FLAGS, strict: true });
+    const options = Object.fromEntries(Object.keys(FLAGS).map(name => [name, { type: "string" as const }]));
+    return parseArgs({ args: [...args], options, strict: true }).values;
   } catch (error) {
-    throw new VariscaleError("invalid_argument", `${error instanceof Error ? error.message : error}; ${SEE_HELP}`);
+    throw new VariscaleError("invalid_argument", `${VariscaleError.from(error).message}; ${SEE_HELP}`);
   }
 }
 
@@ -147,12 +116,8 @@ function readObject(path: string): Record<string, unknown> {
     const value: unknown = JSON.parse(readFileSync(path, "utf8"));
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new VariscaleError("invalid_argument", `--config ${path} can't be read: ${reason}`);
+    const { message } = VariscaleError.from(error);
+    throw new VariscaleError("invalid_argument", `--config ${path} can't be read: ${message}`);
   }
   throw new VariscaleError("invalid_argument", `--config ${path} must have a JSON object`);
-}
-
-function defined(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }

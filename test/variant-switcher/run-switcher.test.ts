@@ -65,6 +65,16 @@ describe("runSwitcher()", () => {
     );
   });
 
+  it("takes what flags say in the place of the fields of its configuration with their names", async () => {
+    const file = { logLevel: "error", ports: { http: 1, grpc: 0, admin: 0, metrics: 0 } };
+    const flags = ["--log-level", "info", "--pod", "above-0", "--http-port", "0"];
+    const { started, ports } = await start(file, flags, { silent: true });
+    started.kill("SIGTERM");
+    const [log] = await Promise.all([text(started.stderr!), exitOf(started)]);
+    assert.ok(ports.http > 1);
+    assert.match(log, /"pod":"above-0".*"msg":"listening"/);
+  });
+
   it("answers what it has taken in before it ends", async () => {
     const variants = [writeModel(folder.path, "heavy", imageModel(400, 0))];
     const { started, url } = await start({ variants, contract: IMAGE_CONTRACT, defaultVariant: "heavy" });
