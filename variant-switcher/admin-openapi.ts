@@ -4,6 +4,14 @@ import { ADMIN_LIMITS } from "./admin-limits.ts";
 
 const number = { type: "number" };
 const text = { type: "string" };
+const integer = { type: "integer" };
+const object = (properties: object) => ({ type: "object", properties });
+const strictObject = (required: string, properties: object) => ({
+  ...object(properties),
+  additionalProperties: false,
+  required: [required],
+});
+const list = (items: object) => ({ type: "array", items });
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const json = (schema: object) => ({ content: { "application/json": { schema } } });
 const error = (description: string) => ({ description, ...json(ref("Error")) });
@@ -64,25 +72,19 @@ export function adminOpenApi(): object {
       "/admin/v1/variants": {
         get: {
           summary: "The variants with their state, load time and memory",
-          responses: ok("All variants", {
-            type: "object",
-            properties: { variants: { type: "array", items: ref("Variant") } },
-          }),
+          responses: ok("All variants", object({ variants: list(ref("Variant")) })),
         },
       },
       "/admin/v1/switches": {
         get: {
           summary: "The last hundred Switches, newest last",
-          responses: ok("With the duration of each step", {
-            type: "object",
-            properties: { switches: { type: "array", items: ref("Switch") } },
-          }),
+          responses: ok("With the duration of each step", object({ switches: list(ref("Switch")) })),
         },
       },
       "/admin/v1/drain": {
         post: {
           summary: "Take in no more work and finish what is queued; only a restart takes it back",
-          responses: ok("Nothing is queued any more", { type: "object", properties: { drained: { type: "boolean" } } }),
+          responses: ok("Nothing is queued any more", object({ drained: { type: "boolean" } })),
         },
       },
       "/admin/v1/log-level": {
@@ -114,91 +116,57 @@ export function adminOpenApi(): object {
 }
 
 const SCHEMAS = {
-  Error: { type: "object", required: ["error"], properties: { error: text, code: text } },
-  Pin: {
-    type: "object",
-    additionalProperties: false,
-    required: ["variant"],
-    properties: {
-      variant: text,
-      batch: { type: "integer", minimum: 1, maximum: ADMIN_LIMITS.maxBatch, default: 1 },
-      ttlMs: { ...number, minimum: 1, maximum: ADMIN_LIMITS.maxTtlMs, default: ADMIN_LIMITS.defaultTtlMs },
+  Error: { ...object({ error: text, code: text }), required: ["error"] },
+  Pin: strictObject("variant", {
+    variant: text,
+    batch: { ...integer, minimum: 1, maximum: ADMIN_LIMITS.maxBatch, default: 1 },
+    ttlMs: { ...number, minimum: 1, maximum: ADMIN_LIMITS.maxTtlMs, default: ADMIN_LIMITS.defaultTtlMs },
+  }),
+  Assignment: object({
+    assignment: { type: ["object", "null"], description: "The newest one of the scaler" },
+    pin: { type: ["object", "null"] },
+    serving: { type: "object" },
+  }),
+  Variant: object({
+    variant: text,
+    state: { enum: ["absent", "loading", "resident", "serving", "quarantined"] },
+    reason: text,
+    loadMs: number,
+    memoryMiB: number,
+    shadowRows: { ...integer, description: "Rows that the ladder would have had it serve, in shadow" },
+  }),
+  Switch: object({
+    from: { type: ["string", "null"] },
+    to: text,
+    batch: integer,
+    cause: text,
+    startedAt: { ...text, format: "date-time" },
+    steps: list(object({ step: text, ms: number })),
+    switchMs: number,
+    outcome: text,
+    message: { type: ["string", "null"] },
+  }),
+  LogLevel: strictObject("level", { level: { enum: [...LOG_LEVELS] } }),
+  ProfileRequest: strictObject("variant", {
+    variant: text,
+    batches: {
+      ...list({ ...integer, minimum: 1, maximum: ADMIN_LIMITS.maxBatch }),
+      minItems: 1,
+      maxItems: ADMIN_LIMITS.maxProfileBatches,
+      default: [1],
     },
-  },
-  Assignment: {
-    type: "object",
-    properties: {
-      assignment: { type: ["object", "null"], description: "The newest one of the scaler" },
-      pin: { type: ["object", "null"] },
-      serving: { type: "object" },
+    seconds: {
+      ...number,
+      minimum: 0,
+      maximum: ADMIN_LIMITS.maxProfileSeconds,
+      default: 1,
+      description: "For each batch size",
     },
-  },
-  Variant: {
-    type: "object",
-    properties: {
-      variant: text,
-      state: { enum: ["absent", "loading", "resident", "serving", "quarantined"] },
-      reason: text,
-      loadMs: number,
-      memoryMiB: number,
-      shadowRows: { type: "integer", description: "Rows that the ladder would have had it serve, in shadow" },
-    },
-  },
-  Switch: {
-    type: "object",
-    properties: {
-      from: { type: ["string", "null"] },
-      to: text,
-      batch: { type: "integer" },
-      cause: text,
-      startedAt: { ...text, format: "date-time" },
-      steps: { type: "array", items: { type: "object", properties: { step: text, ms: number } } },
-      switchMs: number,
-      outcome: text,
-      message: { type: ["string", "null"] },
-    },
-  },
-  LogLevel: {
-    type: "object",
-    additionalProperties: false,
-    required: ["level"],
-    properties: { level: { enum: [...LOG_LEVELS] } },
-  },
-  ProfileRequest: {
-    type: "object",
-    additionalProperties: false,
-    required: ["variant"],
-    properties: {
-      variant: text,
-      batches: {
-        type: "array",
-        items: { type: "integer", minimum: 1, maximum: ADMIN_LIMITS.maxBatch },
-        minItems: 1,
-        maxItems: ADMIN_LIMITS.maxProfileBatches,
-        default: [1],
-      },
-      seconds: {
-        ...number,
-        minimum: 0,
-        maximum: ADMIN_LIMITS.maxProfileSeconds,
-        default: 1,
-        description: "For each batch size",
-      },
-    },
-  },
-  Profile: {
-    type: "object",
-    properties: {
-      cores: number,
-      loadMs: number,
-      memoryMiB: number,
-      points: {
-        type: "array",
-        items: {
-          type: "object",
-          properties: { batch: { type: "integer" }, latencyMs: number, scv: number, runs: { type: "integer" } },
-        },
-      },
-    },
-  },
+  }),
+  Profile: object({
+    cores: number,
+    loadMs: number,
+    memoryMiB: number,
+    points: list(object({ batch: integer, latencyMs: number, scv: number, runs: integer })),
+  }),
 };

@@ -1,16 +1,12 @@
 import type { PipelineKey } from "../domain/pipeline.ts";
+import type { Profile } from "../domain/profile-schema.ts";
 import type { StageContract } from "../domain/tensor.ts";
 import type { LogLevel } from "../runtime/logger.ts";
 import type { AccuracyConfig } from "./accuracy-signals.ts";
 import type { GoldenCase } from "./golden.ts";
 
 /** Measured service time of one batch size. */
-export interface ServicePoint {
-  readonly batch: number;
-  readonly latencyMs: number;
-  /** Squared coefficient of variation. */
-  readonly scv: number;
-}
+export type ServicePoint = Pick<Profile["points"][number], "batch" | "latencyMs" | "scv">;
 
 /** A model that a switcher can serve. */
 export interface SwitcherVariant {

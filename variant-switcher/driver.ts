@@ -2,6 +2,7 @@ import type { StageContract } from "../domain/tensor.ts";
 import type { SwitcherVariant } from "./config.ts";
 import type { ModelSession } from "./session.ts";
 import type { Loaded, Refused } from "./session-messages.ts";
+import type { ThreadOwner } from "./session-thread.ts";
 import type { SpareThread } from "./spare-thread.ts";
 
 /** A session that is ready to be verified, warmed and served. */
@@ -25,10 +26,8 @@ export interface OpenOptions {
   readonly minWatchdogMs?: number;
   /** Where there may be a thread to use. */
   readonly spare?: SpareThread;
-  /** Is told of what is given up, but keeps its memory until `ended` resolves: a thread in native code. */
-  readonly onLingering?: (ended: Promise<void>) => void;
-  /** Is told of a session that is lost while nobody waits for an answer of it. */
-  readonly onIdleLoss?: (reason: string) => void;
+  /** Is told what becomes of the session's thread. */
+  readonly owner?: ThreadOwner;
 }
 
 /** What turns a variant into a session. An aborted `signal` gives `superseded` and leaves nothing behind. */

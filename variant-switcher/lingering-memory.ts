@@ -1,6 +1,9 @@
+import { Waiters } from "./waiters.ts";
+
 /** Memory of sessions that were given up, but whose threads still work on something and keep it. */
 export class LingeringMemory {
   readonly #held = new Map<Promise<void>, number>();
+  readonly #ends = new Waiters();
 
   get memoryMiB(): number {
     return [...this.#held.values()].reduce((sum, memoryMiB) => sum + memoryMiB, 0);
@@ -9,19 +12,15 @@ export class LingeringMemory {
   /** Counts so much until `ended`. */
   add(ended: Promise<void>, memoryMiB: number): void {
     this.#held.set(ended, memoryMiB);
-    const forget = (): void => void this.#held.delete(ended);
+    const forget = (): void => {
+      this.#held.delete(ended);
+      this.#ends.tell();
+    };
     ended.then(forget, forget);
   }
 
   /** Resolves when one of them has ended, or nobody waits for it any more. */
-  async untilOneEnds(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
-    let abort: () => void = () => undefined;
-    const aborted = new Promise<void>(resolve => {
-      abort = resolve;
-    });
-    signal.addEventListener("abort", abort, { once: true });
-    await Promise.race([...this.#held.keys(), aborted]);
-    signal.removeEventListener("abort", abort);
+  untilOneEnds(signal: AbortSignal): Promise<void> {
+    return this.#ends.wait(undefined, signal);
   }
 }

@@ -2,23 +2,15 @@ import type { SwitcherConfig, SwitcherVariant } from "./config.ts";
 import { isRefused, type OpenSession } from "./driver.ts";
 import { LingeringMemory } from "./lingering-memory.ts";
 import { Pauses } from "./pauses.ts";
-import { type OnStep, prepareSession } from "./prepare-session.ts";
-import { memoryShort, planResidency, sortByWorth } from "./residency.ts";
+import { type OnStep, prepareSession, warmSession } from "./prepare-session.ts";
+import { memoryShort, planResidency, type Resident, sortByWorth } from "./residency.ts";
 import type { ModelSession } from "./session.ts";
 import { SessionMemory } from "./session-memory.ts";
 import { type Refused, SUPERSEDED } from "./session-messages.ts";
 import { SpareThread } from "./spare-thread.ts";
-import { type Resident, warmResident } from "./warm-resident.ts";
+import type { Load } from "./switching/state.ts";
 
 const MIB = 1024 * 1024;
-
-/** How a session is made. */
-export interface AcquireOptions {
-  /** It is made from the file, also where one is in memory. */
-  readonly isFresh?: boolean;
-  /** Variants that must not go to make room for it. */
-  readonly beside?: readonly string[];
-}
 
 export interface SessionPoolOptions {
   readonly config: Pick<SwitcherConfig, "variants" | "contract" | "golden" | "modelFolder" | "cores" | "memoryMiB">;
@@ -40,6 +32,16 @@ export interface SessionPoolOptions {
   readonly minWatchdogMs?: number;
 }
 
+interface ResidentSession extends Resident {
+  readonly session: OpenSession;
+  readonly loadMs: number;
+  /** When it was loaded, on the clock of performance.now(). */
+  readonly loadedAtMs: number;
+  /** Numbers of rows that it has run. */
+  readonly warmed: Set<number>;
+  lastUsedMs: number;
+}
+
 /** A session that somebody waits for, warm for these numbers of rows. */
 interface Wanted {
   readonly variant: SwitcherVariant;
@@ -52,9 +54,9 @@ interface Wanted {
 /** The sessions in memory: warm, least recently used first to go, inside the memory budget. */
 export class SessionPool {
   readonly #options: SessionPoolOptions;
-  readonly #residents = new Map<string, Resident>();
+  readonly #residents = new Map<string, ResidentSession>();
   /** Others of the same variant have taken their place, but they may still serve. */
-  readonly #replaced = new Set<Resident>();
+  readonly #replaced = new Set<ResidentSession>();
   readonly #memory: SessionMemory;
   readonly #lingering = new LingeringMemory();
   /** The variants that are loaded or warmed now, with what resolves when that has ended. */
@@ -96,7 +98,7 @@ export class SessionPool {
     return resident?.session ?? null;
   }
 
-  resident(variant: string): Omit<Resident, "session"> | undefined {
+  resident(variant: string): Omit<ResidentSession, "session"> | undefined {
     return this.#residents.get(variant);
   }
 
@@ -107,13 +109,12 @@ export class SessionPool {
 
   /** The part of it that neither serves nor is about to. */
   get spareMiB(): number {
-    return sumMiB(this.#spare().map(([, resident]) => resident));
+    return sumMiB(this.#spare());
   }
 
   /** What would be given up next; null: nothing but what serves, or is about to, is in memory. */
   leastRecentlyUsed(): string | null {
-    const spare = this.#spare().map(([variant, resident]) => ({ ...resident, variant }));
-    return sortByWorth(spare, this.#options.wanted())[0]?.variant ?? null;
+    return sortByWorth(this.#spare(), this.#options.wanted())[0]?.variant ?? null;
   }
 
   /**
@@ -125,7 +126,7 @@ export class SessionPool {
     batches: readonly number[],
     signal: AbortSignal,
     onStep: OnStep,
-    { isFresh = false, beside = [] }: AcquireOptions = {},
+    { isFresh = false, beside = [] }: Partial<Pick<Load, "isFresh" | "beside">> = {},
   ): Promise<OpenSession | Refused> {
     const acquired = this.#acquireNow({ variant, batches, signal, onStep, beside }, isFresh);
     this.#loading.set(
@@ -179,10 +180,10 @@ export class SessionPool {
     await Promise.all([this.#thread.close(), ...this.residentVariants.map(variant => this.drop(variant))]);
   }
 
-  #spare(): (readonly [string, Resident])[] {
+  #spare(): readonly Resident[] {
     const { serving, incoming, running } = this.#options;
     const kept = [serving(), ...incoming(), ...running(), ...this.#loading.keys()];
-    return [...this.#residents].filter(([name]) => !kept.includes(name));
+    return [...this.#residents.values()].filter(({ variant }) => !kept.includes(variant));
   }
 
   async #acquireNow(wanted: Wanted, isFresh: boolean): Promise<OpenSession | Refused> {
@@ -197,17 +198,25 @@ export class SessionPool {
     return await loaded.finally(() => this.#thread.close());
   }
 
-  #usable(name: string): Resident | null {
+  #usable(name: string): ResidentSession | null {
     const resident = this.#residents.get(name);
     return resident && !resident.session.isLost ? resident : null;
   }
 
-  async #warm(resident: Resident, { batches, signal, onStep }: Wanted): Promise<OpenSession | Refused> {
+  /** Warms a session for the numbers of rows that it has not run. One that serves warms up with real work: a run of zeros would only be in its way. */
+  async #warm(resident: ResidentSession, { batches, signal, onStep }: Wanted): Promise<OpenSession | Refused> {
     const { config, serving } = this.#options;
-    const isServing = serving() === resident.session.variant;
-    const session = await warmResident(resident, config.contract, batches, isServing, () => onStep("warm"));
-    // The Switch that has overtaken it may have needed its memory.
-    return isRefused(session) && signal.aborted ? SUPERSEDED : session;
+    const { session, warmed } = resident;
+    const cold = batches.filter(rows => !warmed.has(rows));
+    if (cold.length > 0 && serving() !== session.variant) {
+      onStep("warm");
+      const problem = await warmSession(session, config.contract, cold);
+      // The Switch that has overtaken it may have needed its memory.
+      if (problem !== null) return signal.aborted ? SUPERSEDED : problem;
+    }
+    for (const rows of batches) warmed.add(rows);
+    resident.lastUsedMs = performance.now();
+    return session;
   }
 
   async #load({ variant, batches, signal, onStep }: Wanted, pauses: Pauses): Promise<OpenSession | Refused> {
@@ -224,8 +233,10 @@ export class SessionPool {
         threads: Math.max(1, Math.floor(config.cores)),
         isShared: config.variants.filter(({ driver }) => driver === "onnx").length > 1,
         spare: this.#thread,
-        onLingering: ended => this.#lingering.add(ended, neededMiB),
-        onIdleLoss: reason => this.#lostIdle(variant.name, reason),
+        owner: {
+          onLingering: ended => this.#lingering.add(ended, neededMiB),
+          onIdleLoss: reason => this.#lostIdle(variant.name, reason),
+        },
         ...(workerUrl && { workerUrl }),
         ...(minWatchdogMs !== undefined && { minWatchdogMs }),
       },
@@ -245,6 +256,7 @@ export class SessionPool {
     const before = this.#residents.get(variant.name);
     if (before) this.#replaced.add(before);
     this.#residents.set(variant.name, {
+      variant: variant.name,
       session,
       memoryMiB: await this.#memory.neededMiB(variant),
       loadMs: nowMs - startMs - pauses.waitedMs,
@@ -273,10 +285,7 @@ export class SessionPool {
   async #makeRoomNow({ variant, beside }: Wanted): Promise<Refused | null> {
     const { config, baseMiB, serving, incoming, running } = this.#options;
     const incomingMiB = await this.#memory.neededMiB(variant);
-    const residents = [...this.#residents.values(), ...this.#replaced].map(one => ({
-      ...one,
-      variant: one.session.variant,
-    }));
+    const residents = [...this.#residents.values(), ...this.#replaced];
     const budgetMiB = Math.max(0, config.memoryMiB - baseMiB - this.#lingering.memoryMiB);
     const others = [...incoming(), ...this.#loading.keys()].filter(name => name !== variant.name);
     const kept = [...new Set([serving(), ...running(), ...others, ...beside])].filter(name => name !== null);

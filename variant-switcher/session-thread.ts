@@ -1,10 +1,15 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { isInNative, newNativeFlag } from "./native-flag.ts";
 import type { SessionReply, SessionRequest, SessionWorkerData } from "./session-messages.ts";
 import { type Alike, ReplyReader, RequestWriter } from "./session-wire.ts";
+import { Waiters } from "./waiters.ts";
 
 /** Threads move small messages; the weights lie outside of V8's heap. */
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 };
+
+/** A thread that has not ended after this long works on, and ends itself later. */
+const CLOSE_MS = 1000;
 
 /** Threads that work on something: native code can't be interrupted. */
 let busyThreads = 0;
@@ -30,7 +35,7 @@ export interface ThreadOwner {
   readonly onIdleLoss: (reason: string) => void;
 }
 
-const NOBODY: ThreadOwner = { onLingering: () => undefined, onIdleLoss: () => undefined };
+export const NOBODY: ThreadOwner = { onLingering: () => undefined, onIdleLoss: () => undefined };
 
 /** Questions and answers with one thread, which takes them in order; every question is answered. */
 export class SessionThread {
@@ -41,8 +46,8 @@ export class SessionThread {
   #open = 0;
   #lost: string | null = null;
   #ended: Promise<void> | null = null;
-  /** Called once the thread no longer works on anything. */
-  #onRest: (() => void) | null = null;
+  /** Told once the thread no longer works on anything. */
+  readonly #rest = new Waiters();
   /** Of the question that the thread is taken to work on. */
   #watchdogMs = 0;
   #watchdog: NodeJS.Timeout | undefined;
@@ -95,7 +100,8 @@ export class SessionThread {
 
   async #endSoon(): Promise<void> {
     const ending = this.#end();
-    if (!(await isWithinASecond(ending))) this.owner.onLingering(ending);
+    const isEnded = await Promise.race([ending.then(() => true), sleep(CLOSE_MS, false, { ref: false })]);
+    if (!isEnded) this.owner.onLingering(ending);
   }
 
   /**
@@ -104,18 +110,8 @@ export class SessionThread {
    * is ended all the same, but not out of native code, which ending does not stop: there it may be only slow.
    */
   async #end(): Promise<void> {
-    if (this.#open > 0) {
-      await new Promise<void>(resolve => {
-        this.#onRest = resolve;
-        // A process that has nothing else to do may end meanwhile.
-        setTimeout(resolve, this.#watchdogMs).unref();
-      });
-    }
-    if (this.#open > 0 && isInNative(this.#native)) {
-      await new Promise<void>(resolve => {
-        this.#onRest = resolve;
-      });
-    }
+    if (this.#open > 0) await this.#rest.wait(this.#watchdogMs);
+    if (this.#open > 0 && isInNative(this.#native)) await this.#rest.wait();
     await this.#worker.terminate();
   }
 
@@ -124,7 +120,7 @@ export class SessionThread {
     this.#open -= count;
     if (this.#open > 0) return;
     busyThreads--;
-    this.#onRest?.();
+    this.#rest.tell();
   }
 
   /** Whoever waits for an answer is told by it; where nobody does, somebody has to be told all the same. */
@@ -151,14 +147,4 @@ export class SessionThread {
       void this.close(`no answer within ${Math.round(watchdogMs)} ms`);
     }, watchdogMs);
   }
-}
-
-async function isWithinASecond(ending: Promise<void>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>(resolve => {
-    timer = setTimeout(() => resolve(false), 1000);
-  });
-  const isEnded = await Promise.race([ending.then(() => true), late]);
-  clearTimeout(timer);
-  return isEnded;
 }

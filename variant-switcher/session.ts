@@ -1,7 +1,14 @@
 import type { OpenOptions, OpenSession } from "./driver.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
-import { type Loaded, type Refused, type RunFailed, SUPERSEDED, type TransferredTensor } from "./session-messages.ts";
-import { type Lost, SessionThread } from "./session-thread.ts";
+import {
+  type Loaded,
+  type Refused,
+  type RunFailed,
+  refuse,
+  SUPERSEDED,
+  type TransferredTensor,
+} from "./session-messages.ts";
+import { type Lost, NOBODY, SessionThread } from "./session-thread.ts";
 import type { SpareThread } from "./spare-thread.ts";
 
 const DEFAULT_WORKER = new URL("./session-worker.js", import.meta.url);
@@ -37,9 +44,43 @@ export interface ModelSession {
   run(inputs: readonly TransferredTensor[], outputs: readonly string[], expectedMs: number): Promise<RunResult>;
 }
 
-/** The driver `onnx`: onnxruntime in a thread of its own. */
+/**
+ * The driver `onnx`: loads the model in a thread that is there, or in one that it starts, where onnxruntime runs. An aborted `signal` ends the
+ * thread and gives `superseded`.
+ */
 export async function openOnnx(options: OpenOptions, signal: AbortSignal): Promise<OpenSession | Refused> {
-  return await Session.open(options, signal);
+  if (signal.aborted) return SUPERSEDED;
+  const startMs = performance.now();
+  const spare = options.spare?.take() ?? null;
+  const inSpare = spare && (await openIn(spare, options, signal));
+  // A thread that dies of what was in it before says nothing of this model; one that hangs does.
+  const isDead = inSpare !== null && isLost(inSpare) && performance.now() - startMs < MIN_WATCHDOG_MS;
+  const isOpened = inSpare !== null && !isDead;
+  const thread = (): SessionThread => new SessionThread(options.workerUrl ?? DEFAULT_WORKER);
+  const opened = isOpened ? inSpare : await openIn(thread(), options, signal);
+  if (!isLost(opened)) return opened;
+  return refuse("model_invalid", `${options.variant.model} broke the thread that loads it: ${opened.reason}`);
+}
+
+async function openIn(
+  thread: SessionThread,
+  options: OpenOptions,
+  signal: AbortSignal,
+): Promise<Session | Refused | Lost> {
+  thread.owner = options.owner ?? NOBODY;
+  const abort = (): void => void thread.close("superseded");
+  signal.addEventListener("abort", abort, { once: true });
+  const { model, sha256, loadMs } = options.variant;
+  const watchdogMs = Math.max(MIN_LOAD_WATCHDOG_MS, WATCHDOG_FACTOR * (loadMs ?? 0));
+  const { modelFolder, threads, isShared = false } = options;
+  const load = { kind: "load", modelFolder, model, sha256: sha256 ?? "", threads, isShared } as const;
+  const reply = await thread.ask(load, [], watchdogMs);
+  signal.removeEventListener("abort", abort);
+  if (reply.kind === "loaded" && !signal.aborted) return new Session(options, reply, thread);
+  await thread.close("not needed");
+  if (signal.aborted) return SUPERSEDED;
+  if (reply.kind === "refused" || reply.kind === "lost") return reply;
+  return { kind: "lost", reason: `it answered ${reply.kind}` };
 }
 
 /** One model in a thread that nothing else uses, which runs one batch after the other. */
@@ -50,49 +91,11 @@ class Session implements OpenSession {
   #closed: Promise<void> | null = null;
   readonly #minWatchdogMs: number;
 
-  private constructor(options: OpenOptions, model: Loaded, thread: SessionThread) {
+  constructor(options: OpenOptions, model: Loaded, thread: SessionThread) {
     this.variant = options.variant.name;
     this.model = model;
     this.#thread = thread;
     this.#minWatchdogMs = options.minWatchdogMs ?? MIN_WATCHDOG_MS;
-  }
-
-  /** Loads the model in a thread that is there, or in one that it starts. An aborted `signal` ends the thread and gives `superseded`. */
-  static async open(options: OpenOptions, signal: AbortSignal): Promise<Session | Refused> {
-    if (signal.aborted) return SUPERSEDED;
-    const startMs = performance.now();
-    const spare = options.spare?.take() ?? null;
-    const inSpare = spare && (await Session.#openIn(spare, options, signal));
-    // A thread that dies of what was in it before says nothing of this model; one that hangs does.
-    const isDead = inSpare !== null && isLost(inSpare) && performance.now() - startMs < MIN_WATCHDOG_MS;
-    const isOpened = inSpare !== null && !isDead;
-    const thread = (): SessionThread => new SessionThread(options.workerUrl ?? DEFAULT_WORKER);
-    const opened = isOpened ? inSpare : await Session.#openIn(thread(), options, signal);
-    if (!isLost(opened)) return opened;
-    const message = `${options.variant.model} broke the thread that loads it: ${opened.reason}`;
-    return { kind: "refused", code: "model_invalid", message };
-  }
-
-  static async #openIn(
-    thread: SessionThread,
-    options: OpenOptions,
-    signal: AbortSignal,
-  ): Promise<Session | Refused | Lost> {
-    const { onLingering = () => undefined, onIdleLoss = () => undefined } = options;
-    thread.owner = { onLingering, onIdleLoss };
-    const abort = (): void => void thread.close("superseded");
-    signal.addEventListener("abort", abort, { once: true });
-    const { model, sha256, loadMs } = options.variant;
-    const watchdogMs = Math.max(MIN_LOAD_WATCHDOG_MS, WATCHDOG_FACTOR * (loadMs ?? 0));
-    const { modelFolder, threads, isShared = false } = options;
-    const load = { kind: "load", modelFolder, model, sha256: sha256 ?? "", threads, isShared } as const;
-    const reply = await thread.ask(load, [], watchdogMs);
-    signal.removeEventListener("abort", abort);
-    if (reply.kind === "loaded" && !signal.aborted) return new Session(options, reply, thread);
-    await thread.close("not needed");
-    if (signal.aborted) return SUPERSEDED;
-    if (reply.kind === "refused" || reply.kind === "lost") return reply;
-    return { kind: "lost", reason: `it answered ${reply.kind}` };
   }
 
   /** Its thread is gone. */

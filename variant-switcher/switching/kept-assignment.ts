@@ -55,9 +55,6 @@ export class KeptAssignment {
 
   /** Resolves when all that `write()` was given is on the disk, or after a while that nobody should wait longer for a disk. */
   async flush(): Promise<void> {
-    const patience = new AbortController();
-    const over = sleep(PATIENCE_MS, undefined, { signal: patience.signal }).catch(() => undefined);
-    await Promise.race([this.#writing, over]);
-    patience.abort();
+    await Promise.race([this.#writing, sleep(PATIENCE_MS, undefined, { ref: false })]);
   }
 }
