@@ -102,24 +102,17 @@ function createMakers(registry: Registry) {
     histogram: <T extends string>(name: string, help: string, labelNames?: readonly T[]): Histogram<T> =>
       new Histogram({ ...describe(name, help, labelNames), buckets: SECONDS_BUCKETS }),
     addCounter: (name: string, help: string, labelNames: readonly string[], read: Read): void => {
-      const made: Counter = new Counter({
-        ...describe(name, help, labelNames),
-        collect: () => {
-          made.reset();
-          read((labels, value) => made.inc(labels, value));
-        },
-      });
+      const made: Counter = new Counter({ ...describe(name, help, labelNames), collect: () => readAll(made, read) });
     },
     addGauge: (name: string, help: string, labelNames: readonly string[], read: Read): void => {
-      const made: Gauge = new Gauge({
-        ...describe(name, help, labelNames),
-        collect: () => {
-          made.reset();
-          read((labels, value) => made.inc(labels, value));
-        },
-      });
+      const made: Gauge = new Gauge({ ...describe(name, help, labelNames), collect: () => readAll(made, read) });
     },
   };
+}
+
+function readAll(made: Pick<Counter, "reset" | "inc">, read: Read): void {
+  made.reset();
+  read((labels, value) => made.inc(labels, value));
 }
 
 /** The load itself, and accuracy without labels: what is estimated right over what is estimated. */

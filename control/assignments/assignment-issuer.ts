@@ -52,11 +52,13 @@ export function assignmentIssuer(state: ControlState, input: TickInput, limits: 
   const assignments: Record<string, Assignment> = {};
   let counter = isSameEpoch ? state.counter : 0;
   // Nearly all switchers of a stage are to serve the same.
-  let newest: { readonly stage: Stage; readonly task: Task; readonly content: Content } | null = null;
+  const contents = new Map<string, Content>();
   const contentOnce = (stage: Stage, task: Task): Content => {
-    const isNewest = newest?.stage === stage && isSameTask(newest.task, task);
-    if (!newest || !isNewest) newest = { stage, task, content: contentFor(stage, task) };
-    return newest.content;
+    const { top, isTried } = task;
+    const key = JSON.stringify([stage.name, top.variant, top.batch, isTried]);
+    const content = contents.get(key) ?? contentFor(stage, task);
+    contents.set(key, content);
+    return content;
   };
   return {
     issue: (stage, pod, task) => {
@@ -71,10 +73,6 @@ export function assignmentIssuer(state: ControlState, input: TickInput, limits: 
     },
     issued: () => ({ assignments, counter }),
   };
-}
-
-function isSameTask(a: Task, b: Task): boolean {
-  return a.top.variant === b.top.variant && a.top.batch === b.top.batch && a.isTried === b.isTried;
 }
 
 /** Makes what replicas are told: their rungs, and their share of the time of a request. */
