@@ -12,6 +12,8 @@ export interface Demand {
   readonly rateRps: number;
   /** Of a load that has outrun its forecast: the rate that it goes on to, which there are to be replicas for. Missing: it goes on to no other. */
   readonly risenRps?: number;
+  /** The load as it was, without what may come. Missing: `rateRps`. */
+  readonly nowRps?: number;
 }
 
 /** Replicas by stage that an HPA's formula gave by itself. */

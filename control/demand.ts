@@ -36,6 +36,16 @@ export function findRisenRps(forecast: Forecast, tuning: Tuning): number | null 
   return isAbove && riseRps > 0 ? Math.min(reactiveRps + riseRps, MAX_RATE_RPS) : null;
 }
 
+/**
+ * The rate that variants are planned for where replicas may serve lighter ones: the demand, or the load as it is where that has fallen below the
+ * median of the forecast by more than chance.
+ */
+function findNowRps(forecast: Forecast, tuning: Tuning): number {
+  const { intensityRps, reactiveRps } = forecast;
+  const hasFallen = Math.sqrt(intensityRps[0]) - Math.sqrt(reactiveRps) > CHANCE;
+  return hasFallen ? reactiveRps : demandRps(forecast, tuning);
+}
+
 /** Demand now and of the hold window what makes its maximum, which may be scaled down to, and its minimum. An HPA neither foresees nor holds. */
 export function withDemand(
   demands: readonly Demand[],
@@ -47,35 +57,34 @@ export function withDemand(
   const recent = demands.filter(demand => demand.atMs <= nowMs && nowMs - demand.atMs <= pipeline.scaleDownMs);
   if (!forecast) return recent;
   const risenRps = findRisenRps(forecast, tuning);
-  const demand = { atMs: nowMs, rateRps: demandRps(forecast, tuning), ...(risenRps !== null && { risenRps }) };
-  return extremeDemands([...recent, demand]);
+  const demand = { atMs: nowMs, rateRps: demandRps(forecast, tuning), nowRps: findNowRps(forecast, tuning) };
+  return extremeDemands([...recent, { ...demand, ...(risenRps !== null && { risenRps }) }]);
 }
 
-/** The highest rate that one of the demands wants replicas for. */
-export function mostRisenRps(demands: readonly Demand[]): number {
-  return Math.max(0, ...demands.map(readRisen));
-}
-
-function readRisen({ rateRps, risenRps = rateRps }: Demand): number {
-  return risenRps;
+/** The highest rates among demands: what was planned for, what a load that rises goes on to, and the load as it was. */
+export function findHighest(demands: readonly Demand[]): Required<Omit<Demand, "atMs">> {
+  const highest = { rateRps: 0, risenRps: 0, nowRps: 0 };
+  for (const { rateRps, risenRps = rateRps, nowRps = rateRps } of demands) {
+    highest.rateRps = Math.max(highest.rateRps, rateRps);
+    highest.risenRps = Math.max(highest.risenRps, risenRps);
+    highest.nowRps = Math.max(highest.nowRps, nowRps);
+  }
+  return highest;
 }
 
 /**
  * The demands, oldest first, without those that can no longer be the highest or the lowest of a window that ends now or later: a
- * later one is as high, and one is as low. Worked: of 300 seconds of a load that varies about ten are left, of a steady one the newest.
+ * later one is as high in every way, and one is as low. Worked: of 300 seconds of a load that varies about ten are left, of a steady one the newest.
  */
 export function extremeDemands(demands: readonly Demand[]): readonly Demand[] {
-  let highestRps = Number.NEGATIVE_INFINITY;
+  const later: Demand[] = [];
   let lowestRps = Number.POSITIVE_INFINITY;
-  let highestRisenRps = Number.NEGATIVE_INFINITY;
-  const kept = demands.toReversed().filter(demand => {
-    const { rateRps } = demand;
-    const risenRps = readRisen(demand);
-    const isExtreme = rateRps > highestRps || rateRps < lowestRps || risenRps > highestRisenRps;
-    highestRps = Math.max(highestRps, rateRps);
-    lowestRps = Math.min(lowestRps, rateRps);
-    highestRisenRps = Math.max(highestRisenRps, risenRps);
-    return isExtreme;
-  });
-  return kept.reverse();
+  for (const demand of demands.toReversed()) {
+    const before = findHighest(later);
+    const after = findHighest([...later, demand]);
+    const isHighest = (["rateRps", "risenRps", "nowRps"] as const).some(rate => after[rate] > before[rate]);
+    if (isHighest || demand.rateRps < lowestRps) later.push(demand);
+    lowestRps = Math.min(lowestRps, demand.rateRps);
+  }
+  return later.reverse();
 }

@@ -8,8 +8,9 @@ import { optimize } from "../optimizer/optimize.ts";
 import { POLICIES } from "../optimizer/policies.ts";
 import type { Problem, StagePin } from "../optimizer/problem.ts";
 import { leadMs, stuckCap } from "./actuation.ts";
+import { mayServeLighter } from "./assignments/rungs.ts";
 import type { ControlState, Demand, Recommendation, Trial } from "./control-state.ts";
-import { isFloored, mostRisenRps, withDemand } from "./demand.ts";
+import { findHighest, isFloored, withDemand } from "./demand.ts";
 import { excludeBelowFloors, excludedVariants, findQuarantined, groupByStage, keepPossiblePins } from "./excluded.ts";
 import { addReason, takeInPlace, withRise } from "./rise.ts";
 import { SETTINGS } from "./settings.ts";
@@ -18,6 +19,8 @@ import { isTuned, withTunedPins } from "./tuning.ts";
 
 /** Ticks come a little early or late: the one that is this close to the end of an interval ends it. */
 const TICK_JITTER_MS = 250;
+/** They say how a plan was found, not what it has. */
+const OF_SEARCH: readonly Reason[] = ["optimal", "infeasible", "unproven"];
 /** Planned for where there may be load but none is seen. */
 const LEAST_RPS = 1e-3;
 
@@ -34,19 +37,24 @@ export function planWhenDue(before: ControlState, input: TickInput, nowMs: numbe
   const state = { ...before, demands, lastArrivalMs };
   const { planReasons } = state;
   const untuned = toProblem(state, input, nowMs);
-  const { pins, excluded, bounds, limits, rateRps } = untuned;
+  const { pins, excluded, bounds, limits } = untuned;
   const planInputs = `${JSON.stringify([pins, excluded, bounds, limits, input.tuning.pins, state.rowFactors])}${outlineOf(input.pipeline)}`;
   if (!input.forecast) return state.plan ? { ...state, planReasons: addReason(planReasons, "held_no_data") } : state;
-  if (!isDue(state, rateRps, planInputs, input, nowMs)) return state;
+  const isAhead = plansAhead(input.pipeline);
+  const nowRps = Math.min(untuned.rateRps, Math.max(findHighest(demands).nowRps, LEAST_RPS));
+  if (!isDue(state, isAhead ? nowRps : untuned.rateRps, planInputs, input, nowMs)) return state;
   const problem = withTunedPins(untuned, input.tuning);
   const recommendations = withRecommendation(state.recommendations, problem, nowMs);
-  const best = optimize({ ...problem, recommended: mostOf(recommendations) });
-  const stay = planSameVariants(problem, best);
+  const { risenRps } = findHighest(demands);
+  const ahead = isAhead ? withRise(problem, optimize({ ...problem, runnerUp: false }), risenRps) : null;
+  const now = ahead ? { ...problem, rateRps: nowRps, bounds: requireReplicas(ahead, problem) } : problem;
+  const best = optimize({ ...now, recommended: mostOf(recommendations) });
+  const stay = planSameVariants(now, best);
   if (stay && !stay.feasible && isExcursion(problem, best, demands))
     return { ...state, recommendations, planReasons: addReason(planReasons, "held_excursion") };
   const isWorthIt = !stay?.feasible || best.objective - stay.objective >= SETTINGS.leastGain;
   const chosen = isWorthIt ? best : takeInPlace(best, stay, "held_gain");
-  const plan = withRise(problem, chosen, mostRisenRps(demands));
+  const plan = ahead ? addReasonsFrom(ahead, chosen) : withRise(problem, chosen, risenRps);
   const decisions = state.decisions + 1;
   return {
     ...state,
@@ -92,12 +100,41 @@ function isExcursion(problem: Problem, best: Plan, demands: readonly Demand[]): 
   return now.feasible && now.effectiveAccuracy >= best.effectiveAccuracy;
 }
 
+/**
+ * Whether replicas are planned for the load that may come, and variants for the load as it is. Replicas take time to start; variants change at
+ * once, and meanwhile replicas serve lighter ones by themselves. An HPA looks at the load as it is alone.
+ */
+function plansAhead(pipeline: Pipeline): boolean {
+  return mayServeLighter(pipeline) && POLICIES[pipeline.objective.policy].replicas !== "hpa";
+}
+
+/** The bounds of a problem with the replicas of a plan as the least. */
+function requireReplicas(plan: Plan, { bounds }: Problem): Problem["bounds"] {
+  const planned = plan.stages.map(stage => {
+    const { min, max } = bounds[stage.stage] ?? { min: 0, max: Number.POSITIVE_INFINITY };
+    return [stage.stage, { min: Math.min(max, Math.max(min, replicasOf(stage))), max }] as const;
+  });
+  return Object.fromEntries(planned);
+}
+
+/** The plan with what held replicas back. */
+function addReasonsFrom(ahead: Plan, plan: Plan): Plan {
+  const reasons = ahead.reasons.filter(reason => !OF_SEARCH.includes(reason));
+  return { ...plan, reasons: [...new Set([...plan.reasons, ...reasons])] };
+}
+
 /** What a plan that is made now is made with. */
 export function planGiven(state: ControlState, input: TickInput, nowMs: number): Given {
   const { accuracies } = state;
   const areFew = accuracies.length > 0 && accuracies.length <= SETTINGS.mostRecordedAccuracies;
   const { tuning } = input;
   const problem = withTunedPins(toProblem(state, input, nowMs), tuning);
+  const isAhead = plansAhead(input.pipeline);
+  const replicasRps = state.planReasons.includes("rising")
+    ? findHighest(state.demands).risenRps
+    : isAhead
+      ? problem.rateRps
+      : 0;
   return {
     ...givenOf(problem),
     ...(state.missing.length > 0 && { notInstalled: groupByStage(state.missing) }),
@@ -105,7 +142,7 @@ export function planGiven(state: ControlState, input: TickInput, nowMs: number):
     ...(tuning.weights && { weights: tuning.weights }),
     ...(Object.keys(state.rowFactors).length > 0 && { rowFactors: state.rowFactors }),
     ...(state.trial && { trial: trialGiven(state.trial) }),
-    ...(state.planReasons.includes("rising") && { risenRps: mostRisenRps(state.demands) }),
+    ...(state.plan && replicasRps > state.plan.rateRps && { risenRps: replicasRps }),
   };
 }
 
@@ -141,7 +178,7 @@ function newestArrivalMs(state: ControlState, input: TickInput, nowMs: number): 
 
 /** What a plan that is made now would be the answer to. */
 export function toProblem(state: ControlState, input: TickInput, nowMs: number): Problem {
-  const held = Math.max(0, ...state.demands.map(demand => demand.rateRps));
+  const held = findHighest(state.demands).rateRps;
   const isIdle = state.lastArrivalMs !== null && nowMs - state.lastArrivalMs >= SETTINGS.idleAfterMs;
   const unusable = excludedVariants(state, input.pipeline, nowMs);
   const pins = keepPossiblePins(mergePins(input), unusable);

@@ -7,7 +7,7 @@ import { readyCount } from "./transition.ts";
 /**
  * The state to begin anew with where ticks can't go on from the one before: what switchers and the cluster say, nothing of the plan. Versions
  * and decisions are counted on, or switchers would refuse them. Nothing is taken away for it: of every stage there are at least the replicas
- * that were asked for last, and what was planned for last is held as if it were the demand now. What pods have missed stays known, and of which
+ * that were asked for last, and the most that was planned for last is held as if it were the demand now. What pods have missed stays known, and of which
  * models: pods that are not connected now don't say it again.
  */
 export function stateAnew(before: ControlState, input: TickInput, nowMs: number): ControlState {
@@ -28,9 +28,10 @@ export function stateAnew(before: ControlState, input: TickInput, nowMs: number)
   };
 }
 
-function heldDemands({ plan }: ControlState, nowMs: number): readonly Demand[] {
-  const rateRps = plan?.rateRps;
-  return rateRps !== undefined && isRate(rateRps) ? [{ atMs: nowMs, rateRps }] : [];
+function heldDemands({ plan, demands }: ControlState, nowMs: number): readonly Demand[] {
+  const known = Array.isArray(demands) ? (demands as readonly (Partial<Demand> | null)[]) : [];
+  const rates = [plan, ...known].flatMap(one => one?.rateRps ?? []).filter(isRate);
+  return rates.length > 0 ? [{ atMs: nowMs, rateRps: Math.max(...rates) }] : [];
 }
 
 function knownMissing({ missing }: ControlState): readonly MissingVariant[] {

@@ -43,7 +43,7 @@ export function givenText(given: Given | null): { readonly heading: string; read
     ...(given.risenRps === undefined
       ? []
       : [
-          `more replicas, as far as there may be, for the ${number(given.risenRps)} rps that the load goes on to if it rises as it did; prices are without them`,
+          `more replicas, as far as there may be, for the ${number(given.risenRps)} rps that may come; prices are without them`,
         ]),
     ...(given.trial
       ? [

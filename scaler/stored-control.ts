@@ -104,7 +104,9 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
   planAtMs: time.nullable(),
   decisionId: word.nullable(),
   planInputs: z.string().max(1e6),
-  demands: z.array(z.object({ atMs: time, rateRps: rate, risenRps: rate.exactOptional() })).max(10_000),
+  demands: z
+    .array(z.object({ atMs: time, rateRps: rate, risenRps: rate.exactOptional(), nowRps: rate.exactOptional() }))
+    .max(10_000),
   recommendations: z
     .array(z.object({ atMs: time, replicas: z.record(word, replicas) }))
     .max(10_000)

@@ -34,9 +34,17 @@ export function isServedFixed(pipeline: Pipeline, pins: readonly StagePin[], sta
 }
 
 /** Whether replicas of a stage are given the planned variant alone: the pipeline file or its policy says so, or a pin. */
-export function hasOneRung({ serving, objective }: Pipeline, pins: readonly StagePin[], stage: string): boolean {
-  const isPinned = pins.some(pin => pin.stage === stage && pin.variant !== null);
-  return isPinned || serving.rule === "fixed" || !POLICIES[objective.policy].ladder;
+export function hasOneRung(pipeline: Pipeline, pins: readonly StagePin[], stage: string): boolean {
+  return !hasLadder(pipeline) || pins.some(pin => pin.stage === stage && pin.variant !== null);
+}
+
+/** Whether replicas that nobody has pinned may serve lighter variants than the planned one. */
+export function mayServeLighter(pipeline: Pipeline): boolean {
+  return hasLadder(pipeline) && !pipeline.serving.shadow;
+}
+
+function hasLadder({ serving, objective }: Pipeline): boolean {
+  return serving.rule === "ladder" && POLICIES[objective.policy].ladder;
 }
 
 /** The planned variant, and no other. */

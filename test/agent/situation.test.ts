@@ -6,10 +6,10 @@ import { certain, Story } from "../control/story.ts";
 import { twoStages } from "../support/pipeline-fixture.ts";
 
 describe("plannedRps()", () => {
-  it("is what the control loop plans for with a tuning", () => {
+  it("is what the control loop plans replicas for with a tuning", () => {
     for (const forecastQuantile of [null, 0.5, 0.9, 0.99])
       for (const reactiveRps of [8, 12, 13, 25]) {
-        const story = new Story(twoStages());
+        const story = new Story(twoStages({ serving: { rule: "fixed" } }));
         const tuning = { ...UNTUNED, forecastQuantile };
         const forecast = {
           ...certain(10, story.nowMs),

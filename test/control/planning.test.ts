@@ -139,6 +139,32 @@ describe("planWhenDue()", () => {
     }
   });
 
+  it("plans replicas for what may come, and variants for the load as it is where lighter ones may serve", () => {
+    const planFor = (rule: "fixed" | "ladder") => {
+      const story = new Story(twoStages({ serving: { rule } }));
+      story.run(60, 5, ({ nowMs }) => {
+        story.input = { forecast: { ...certain(200, nowMs), reactiveRps: 5 } };
+      });
+      return { story, replicas: ["detect", "read"].map(stage => story.goalReplicas(stage)) };
+    };
+    const [fixed, ladder] = [planFor("fixed"), planFor("ladder")];
+    assert.deepEqual(ladder.replicas, fixed.replicas);
+    assert.ok(Math.max(...ladder.replicas) > 2, String(ladder.replicas));
+    assert.deepEqual([ladder.story.goal("detect"), ladder.story.goal("read")], ["heavy", "heavy"]);
+    assert.notEqual(fixed.story.goal("detect"), "heavy");
+    assert.equal(ladder.story.board.plan?.rateRps, 5);
+  });
+
+  it("keeps variants for the highest load of the hold window", () => {
+    const story = new Story(twoStages()).run(60, 200);
+    const busy = story.goal("detect");
+    assert.notEqual(busy, "heavy");
+    story.run(story.pipeline.scaleDownMs / 1000 - 2, 5);
+    assert.equal(story.goal("detect"), busy);
+    story.run(20, 5);
+    assert.equal(story.goal("detect"), "heavy");
+  });
+
   describe("where the demand is higher for a moment", () => {
     /** One replica of the heavy variant: 15 rps at 75 %, 20 at most. */
     const serveHeavy = (): Story => {

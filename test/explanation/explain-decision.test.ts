@@ -11,7 +11,7 @@ import { twoStages } from "../support/pipeline-fixture.ts";
 
 /** A decision at 20 rps, of which 5 were forecast. */
 function decisionAt(riseRps: number) {
-  const story = new Story(twoStages()).run(12, 5);
+  const story = new Story(twoStages({ serving: { rule: "fixed" } })).run(12, 5);
   const before = story.board.plan;
   story.input = { forecast: { ...certain(5, story.nowMs), reactiveRps: 20, riseRps } };
   const { plan, reasons, corrections, given } = story.run(1, 5).board;
@@ -36,7 +36,19 @@ describe("explainDecision()", () => {
     const { decision } = decisionAt(40);
     const { heading, lines } = givenText(givenSchema.parse(JSON.parse(JSON.stringify(decision.given))));
     assert.match(heading, /:$/);
-    assert.match(lines.join(), /replicas.* for the 60 rps that the load goes on to/);
+    assert.match(lines.join(), /replicas.* for the 60 rps that may come/);
+  });
+
+  it("names the rate of the replicas where the load has fallen, and lighter variants may serve", () => {
+    const story = new Story(twoStages()).run(60, 5);
+    story.input = { forecast: { ...certain(200, story.nowMs), reactiveRps: 5 } };
+    const { plan, given } =
+      story
+        .run(20, 5, ({ nowMs }) => {
+          story.input = { forecast: { ...certain(200, nowMs), reactiveRps: 5 } };
+        })
+        .boards.findLast(board => board.given !== null) ?? assert.fail();
+    assert.deepEqual([plan?.rateRps, given?.risenRps], [5, 200]);
   });
 
   it("names what is not installed and what gets it, also of a decision that went through a file", () => {
@@ -58,6 +70,6 @@ describe("explainDecision()", () => {
     const { decision } = decisionAt(0);
     assert.equal(decision.given.risenRps, undefined);
     const { lines } = givenText(givenSchema.parse(JSON.parse(JSON.stringify(decision.given))));
-    assert.doesNotMatch(lines.join(), /goes on to/);
+    assert.doesNotMatch(lines.join(), /that may come/);
   });
 });
