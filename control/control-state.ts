@@ -100,6 +100,8 @@ export interface ControlState {
   readonly decisionId: string | null;
   /** What the plan was made of, so that a change of it is planned for at once. */
   readonly planInputs: string;
+  /** The rate that the plan's replicas are for; null: the plan's own. */
+  readonly plannedRps: number | null;
   /** Of the hold window, oldest first: the newest, and those that were higher or lower than all after them. */
   readonly demands: readonly Demand[];
   /** Of the HPA's stabilisation window; empty where the policy is not `reactive`. */
@@ -157,6 +159,7 @@ export function initialState(epoch: number): ControlState {
     planAtMs: null,
     decisionId: null,
     planInputs: "",
+    plannedRps: null,
     demands: [],
     recommendations: [],
     lastArrivalMs: null,

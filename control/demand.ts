@@ -36,14 +36,9 @@ export function findRisenRps(forecast: Forecast, tuning: Tuning): number | null 
   return isAbove && riseRps > 0 ? Math.min(reactiveRps + riseRps, MAX_RATE_RPS) : null;
 }
 
-/**
- * The rate that variants are planned for where replicas may serve lighter ones: the demand, or the load as it is where that has fallen below the
- * median of the forecast by more than chance.
- */
+/** The demand, or the load as it is where that is lower, with as much more as chance may have kept away. */
 function findNowRps(forecast: Forecast, tuning: Tuning): number {
-  const { intensityRps, reactiveRps } = forecast;
-  const hasFallen = Math.sqrt(intensityRps[0]) - Math.sqrt(reactiveRps) > CHANCE;
-  return hasFallen ? reactiveRps : demandRps(forecast, tuning);
+  return Math.min(demandRps(forecast, tuning), (Math.sqrt(forecast.reactiveRps) + CHANCE) ** 2);
 }
 
 /** Demand now and of the hold window what makes its maximum, which may be scaled down to, and its minimum. An HPA neither foresees nor holds. */
@@ -62,14 +57,24 @@ export function withDemand(
 }
 
 /** The highest rates among demands: what was planned for, what a load that rises goes on to, and the load as it was. */
-export function findHighest(demands: readonly Demand[]): Required<Omit<Demand, "atMs">> {
-  const highest = { rateRps: 0, risenRps: 0, nowRps: 0 };
-  for (const { rateRps, risenRps = rateRps, nowRps = rateRps } of demands) {
-    highest.rateRps = Math.max(highest.rateRps, rateRps);
-    highest.risenRps = Math.max(highest.risenRps, risenRps);
-    highest.nowRps = Math.max(highest.nowRps, nowRps);
-  }
-  return highest;
+export function findHighest(demands: readonly Demand[]): Rates {
+  return demands.map(readRates).reduce(raise, NO_RATES);
+}
+
+type Rates = Required<Omit<Demand, "atMs">>;
+
+const NO_RATES: Rates = { rateRps: 0, risenRps: 0, nowRps: 0 };
+
+function readRates({ rateRps, risenRps = rateRps, nowRps = rateRps }: Demand): Rates {
+  return { rateRps, risenRps, nowRps };
+}
+
+function raise(some: Rates, others: Rates): Rates {
+  return {
+    rateRps: Math.max(some.rateRps, others.rateRps),
+    risenRps: Math.max(some.risenRps, others.risenRps),
+    nowRps: Math.max(some.nowRps, others.nowRps),
+  };
 }
 
 /**
@@ -77,14 +82,16 @@ export function findHighest(demands: readonly Demand[]): Required<Omit<Demand, "
  * later one is as high in every way, and one is as low. Worked: of 300 seconds of a load that varies about ten are left, of a steady one the newest.
  */
 export function extremeDemands(demands: readonly Demand[]): readonly Demand[] {
-  const later: Demand[] = [];
+  let highest: Rates = { rateRps: -1, risenRps: -1, nowRps: -1 };
   let lowestRps = Number.POSITIVE_INFINITY;
-  for (const demand of demands.toReversed()) {
-    const before = findHighest(later);
-    const after = findHighest([...later, demand]);
-    const isHighest = (["rateRps", "risenRps", "nowRps"] as const).some(rate => after[rate] > before[rate]);
-    if (isHighest || demand.rateRps < lowestRps) later.push(demand);
-    lowestRps = Math.min(lowestRps, demand.rateRps);
-  }
-  return later.reverse();
+  const kept = demands.toReversed().filter(demand => {
+    const rates = readRates(demand);
+    const isHighest =
+      rates.rateRps > highest.rateRps || rates.risenRps > highest.risenRps || rates.nowRps > highest.nowRps;
+    const isLowest = rates.rateRps < lowestRps;
+    highest = raise(highest, rates);
+    lowestRps = Math.min(lowestRps, rates.rateRps);
+    return isHighest || isLowest;
+  });
+  return kept.reverse();
 }

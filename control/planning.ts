@@ -1,6 +1,6 @@
 import { replicasOf, servedNames } from "../domain/configuration.ts";
 import type { Pipeline } from "../domain/pipeline.ts";
-import { configurationOf, type Plan, type Reason } from "../domain/plan.ts";
+import { configurationOf, type Plan, type Reason, type StagePlan } from "../domain/plan.ts";
 import { votesOf } from "../optimizer/composite.ts";
 import { evaluate, isFeasible } from "../optimizer/evaluate.ts";
 import { type Given, type GivenTrial, givenOf } from "../optimizer/given.ts";
@@ -40,21 +40,16 @@ export function planWhenDue(before: ControlState, input: TickInput, nowMs: numbe
   const { pins, excluded, bounds, limits } = untuned;
   const planInputs = `${JSON.stringify([pins, excluded, bounds, limits, input.tuning.pins, state.rowFactors])}${outlineOf(input.pipeline)}`;
   if (!input.forecast) return state.plan ? { ...state, planReasons: addReason(planReasons, "held_no_data") } : state;
-  const isAhead = plansAhead(input.pipeline);
-  const nowRps = Math.min(untuned.rateRps, Math.max(findHighest(demands).nowRps, LEAST_RPS));
-  if (!isDue(state, isAhead ? nowRps : untuned.rateRps, planInputs, input, nowMs)) return state;
+  const { nowRps, risenRps } = findHighest(demands);
+  if (!isDue(state, { rateRps: untuned.rateRps, nowRps }, planInputs, input, nowMs)) return state;
   const problem = withTunedPins(untuned, input.tuning);
   const recommendations = withRecommendation(state.recommendations, problem, nowMs);
-  const { risenRps } = findHighest(demands);
-  const ahead = isAhead ? withRise(problem, optimize({ ...problem, runnerUp: false }), risenRps) : null;
-  const now = ahead ? { ...problem, rateRps: nowRps, bounds: requireReplicas(ahead, problem) } : problem;
-  const best = optimize({ ...now, recommended: mostOf(recommendations) });
-  const stay = planSameVariants(now, best);
+  const best = optimize({ ...problem, recommended: mostOf(recommendations) });
+  const stay = planSameVariants(problem, best);
   if (stay && !stay.feasible && isExcursion(problem, best, demands))
     return { ...state, recommendations, planReasons: addReason(planReasons, "held_excursion") };
-  const isWorthIt = !stay?.feasible || best.objective - stay.objective >= SETTINGS.leastGain;
-  const chosen = isWorthIt ? best : takeInPlace(best, stay, "held_gain");
-  const plan = ahead ? addReasonsFrom(ahead, chosen) : withRise(problem, chosen, risenRps);
+  const ahead = withRise(problem, chooseHeld(best, stay), risenRps);
+  const plan = hasFallen(problem, nowRps) ? planFallen(problem, ahead, Math.max(nowRps, LEAST_RPS)) : ahead;
   const decisions = state.decisions + 1;
   return {
     ...state,
@@ -63,9 +58,16 @@ export function planWhenDue(before: ControlState, input: TickInput, nowMs: numbe
     planAtMs: nowMs,
     decisionId: `d-${input.epoch}-${decisions}`,
     planInputs,
+    plannedRps: problem.rateRps,
     decisions,
     recommendations,
   };
+}
+
+/** The best plan or, where that gains too little, the best one with the variants that serve now. */
+function chooseHeld(best: Plan, stay: Plan | null): Plan {
+  const isWorthIt = !stay?.feasible || best.objective - stay.objective >= SETTINGS.leastGain;
+  return isWorthIt ? best : takeInPlace(best, stay, "held_gain");
 }
 
 /** The best plan with the variants that serve now; null where that is the best one anyway, or an HPA decides. */
@@ -100,12 +102,26 @@ function isExcursion(problem: Problem, best: Plan, demands: readonly Demand[]): 
   return now.feasible && now.effectiveAccuracy >= best.effectiveAccuracy;
 }
 
+/** Whether the load is well below what is planned for, and replicas may serve lighter variants where it rises. An HPA looks at the load alone. */
+function hasFallen({ pipeline, rateRps }: Problem, nowRps: number): boolean {
+  const isFree = mayServeLighter(pipeline) && POLICIES[pipeline.objective.policy].replicas !== "hpa";
+  return isFree && nowRps * SETTINGS.surgeFactor < rateRps;
+}
+
 /**
- * Whether replicas are planned for the load that may come, and variants for the load as it is. Replicas take time to start; variants change at
- * once, and meanwhile replicas serve lighter ones by themselves. An HPA looks at the load as it is alone.
+ * The plan for a load that has fallen: replicas stay for what may come, as they take time to start, and variants are for the load as it is, as
+ * they change at once, and lighter ones serve what comes before that.
  */
-function plansAhead(pipeline: Pipeline): boolean {
-  return mayServeLighter(pipeline) && POLICIES[pipeline.objective.policy].replicas !== "hpa";
+function planFallen(problem: Problem, ahead: Plan, rateRps: number): Plan {
+  const least = optimize({ ...problem, rateRps });
+  const now = { ...problem, rateRps, bounds: requireReplicas(ahead, problem) };
+  const best = optimize({ ...now, runnerUp: false });
+  const chosen = chooseHeld(best, planSameVariants(now, best));
+  if (!chosen.feasible) return ahead;
+  const isRaised = chosen.stages.some((stage, at) => replicasOf(stage) > replicasOf(least.stages[at] as StagePlan));
+  const plan = isRaised ? takeInPlace(least, chosen, "ahead") : chosen;
+  const reasons = ahead.reasons.filter(reason => !OF_SEARCH.includes(reason));
+  return { ...plan, reasons: [...new Set([...plan.reasons, ...reasons])] };
 }
 
 /** The bounds of a problem with the replicas of a plan as the least. */
@@ -117,24 +133,14 @@ function requireReplicas(plan: Plan, { bounds }: Problem): Problem["bounds"] {
   return Object.fromEntries(planned);
 }
 
-/** The plan with what held replicas back. */
-function addReasonsFrom(ahead: Plan, plan: Plan): Plan {
-  const reasons = ahead.reasons.filter(reason => !OF_SEARCH.includes(reason));
-  return { ...plan, reasons: [...new Set([...plan.reasons, ...reasons])] };
-}
-
 /** What a plan that is made now is made with. */
 export function planGiven(state: ControlState, input: TickInput, nowMs: number): Given {
   const { accuracies } = state;
   const areFew = accuracies.length > 0 && accuracies.length <= SETTINGS.mostRecordedAccuracies;
   const { tuning } = input;
   const problem = withTunedPins(toProblem(state, input, nowMs), tuning);
-  const isAhead = plansAhead(input.pipeline);
-  const replicasRps = state.planReasons.includes("rising")
-    ? findHighest(state.demands).risenRps
-    : isAhead
-      ? problem.rateRps
-      : 0;
+  const { plan, planReasons } = state;
+  const risenRps = planReasons.includes("rising") ? findHighest(state.demands).risenRps : problem.rateRps;
   return {
     ...givenOf(problem),
     ...(state.missing.length > 0 && { notInstalled: groupByStage(state.missing) }),
@@ -142,7 +148,7 @@ export function planGiven(state: ControlState, input: TickInput, nowMs: number):
     ...(tuning.weights && { weights: tuning.weights }),
     ...(Object.keys(state.rowFactors).length > 0 && { rowFactors: state.rowFactors }),
     ...(state.trial && { trial: trialGiven(state.trial) }),
-    ...(state.plan && replicasRps > state.plan.rateRps && { risenRps: replicasRps }),
+    ...(plan && risenRps > plan.rateRps && { risenRps }),
   };
 }
 
@@ -229,10 +235,18 @@ function effectiveBounds(state: ControlState, input: TickInput, nowMs: number): 
   return bounds;
 }
 
-function isDue(state: ControlState, rateRps: number, planInputs: string, input: TickInput, nowMs: number): boolean {
-  if (!state.plan || state.planAtMs === null || nowMs < state.planAtMs) return true;
-  if (nowMs >= nextPlanMs(state.planAtMs, input) - TICK_JITTER_MS) return true;
-  return planInputs !== state.planInputs || rateRps > state.plan.rateRps * SETTINGS.surgeFactor + LEAST_RPS;
+/** A plan has replicas for one rate and, where the load has fallen, variants for a lower one: one that outgrows either is planned for. */
+function isDue(
+  { plan, planAtMs, plannedRps, planInputs }: ControlState,
+  { rateRps, nowRps }: { readonly rateRps: number; readonly nowRps: number },
+  inputs: string,
+  input: TickInput,
+  nowMs: number,
+): boolean {
+  if (!plan || planAtMs === null || nowMs < planAtMs || inputs !== planInputs) return true;
+  if (nowMs >= nextPlanMs(planAtMs, input) - TICK_JITTER_MS) return true;
+  const outgrows = (newRps: number, knownRps: number): boolean => newRps > knownRps * SETTINGS.surgeFactor + LEAST_RPS;
+  return outgrows(rateRps, plannedRps ?? plan.rateRps) || outgrows(nowRps, plan.rateRps);
 }
 
 /** When the interval is over that a plan was made in or, where it was made right before the end of one, the next. */

@@ -20,6 +20,8 @@ export const REASONS = [
   "floor_reactive",
   /** The load has outrun its forecast, within the hold window: there are replicas for what it goes on to. */
   "rising",
+  /** The load has fallen below what may come: there are replicas for that, and variants for the load as it is. */
+  "ahead",
   "capped_step",
   "capped_max_replicas",
   "capped_cores",

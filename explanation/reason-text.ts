@@ -11,6 +11,7 @@ export const REASON_TEXT: Readonly<Record<Reason, string>> = {
   floor_reactive: "the load as it is now is above the forecast, and is what was planned for",
   rising:
     "the load has outrun its forecast, now or a short while ago: there are replicas for what it goes on to if it rises as it did",
+  ahead: "the load has fallen below what may come: replicas stay for that, variants are those for the load as it is",
   capped_step: "replicas grow step by step",
   capped_max_replicas: "a stage has as many replicas as it may have",
   capped_cores: "all cores are used",

@@ -29,7 +29,7 @@ export interface Given extends Pick<Problem, "pins" | "excluded" | "limits" | "b
   readonly rowFactors?: Readonly<Record<string, number>>;
   /** Missing: nothing serves in the place of the plan. */
   readonly trial?: GivenTrial;
-  /** The rate that it has replicas for, beyond the one that it was made for; missing: it has none for a rise. */
+  /** The rate that it has replicas for, beyond the one that it was made for; missing: it has none for more. */
   readonly risenRps?: number;
   /** Those of `excluded`, by stage, that pods have no model file of; missing: none. */
   readonly notInstalled?: Problem["excluded"];

@@ -104,6 +104,7 @@ export const storedControlSchema: z.ZodType<ControlState> = z.object({
   planAtMs: time.nullable(),
   decisionId: word.nullable(),
   planInputs: z.string().max(1e6),
+  plannedRps: rate.nullable().default(null),
   demands: z
     .array(z.object({ atMs: time, rateRps: rate, risenRps: rate.exactOptional(), nowRps: rate.exactOptional() }))
     .max(10_000),

@@ -36,7 +36,7 @@ export function startChild(args: readonly string[], onMessage: (message: unknown
     env: { ...process.env, ...(isReplica ? switcherEnvironment(process.env) : FEW_ARENAS) },
     detached: true,
   });
-  if (isReplica && child.pid !== undefined) void giveWay(child.pid);
+  if (isReplica && child.pid !== undefined) giveWay(child.pid);
   child.on("message", onMessage);
   child.on("error", error => logger.warn({ err: error, args }, "child process error"));
   const gone = new Promise<number | string>(resolve => {
@@ -60,17 +60,24 @@ export function startChild(args: readonly string[], onMessage: (message: unknown
   };
 }
 
+/** Changes of priorities follow one another, as the system takes few of them a second. */
+let lastChange = Promise.resolve();
+
 /**
  * Lets a replica give way to the gateway and the scaler, which share its machine. Models take all the time that they get, and a gateway that waits
  * for a core makes every request late, whatever variant answers it. A system that has no such priority goes without.
  */
-async function giveWay(pid: number): Promise<void> {
+function giveWay(pid: number): void {
   try {
     setPriority(pid, Math.min(constants.priority.PRIORITY_LOW, getPriority() + REPLICA_NICE));
   } catch {
     // It has ended already.
   }
-  // Linux shares cores between sessions first, where it groups processes by them (sched(7), "The autogroup feature"), and takes few changes a second.
+  lastChange = lastChange.then(() => giveWayAsGroup(pid));
+}
+
+/** Linux shares cores between sessions first, where it groups processes by them: sched(7), "The autogroup feature". */
+async function giveWayAsGroup(pid: number): Promise<void> {
   for (let left = NICE_TRIES; left > 0; left--) {
     try {
       await writeFile(`/proc/${pid}/autogroup`, String(REPLICA_NICE));

@@ -9,7 +9,7 @@ describe("plannedRps()", () => {
   it("is what the control loop plans replicas for with a tuning", () => {
     for (const forecastQuantile of [null, 0.5, 0.9, 0.99])
       for (const reactiveRps of [8, 12, 13, 25]) {
-        const story = new Story(twoStages({ serving: { rule: "fixed" } }));
+        const story = new Story(twoStages());
         const tuning = { ...UNTUNED, forecastQuantile };
         const forecast = {
           ...certain(10, story.nowMs),
@@ -18,8 +18,8 @@ describe("plannedRps()", () => {
           reactiveRps,
         } as const;
         story.input = { tuning, forecast };
-        const { plan } = story.run(1, 10).board;
-        assert.equal(plan?.rateRps, plannedRps(forecast, tuning), `${forecastQuantile} of ${reactiveRps} rps`);
+        story.run(1, 10);
+        assert.equal(story.state.plannedRps, plannedRps(forecast, tuning), `${forecastQuantile} of ${reactiveRps} rps`);
       }
   });
 });

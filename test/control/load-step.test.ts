@@ -67,3 +67,35 @@ describe("tick() with the forecaster when a load rises from a steady level", () 
     });
   }
 });
+
+/** Seconds after a minute at 8 rps until the variant of 2 rps, before and after it, is planned again. */
+function secondsToReturn(rule: "fixed" | "ladder", seed: number): number {
+  const pipeline = { ...ladder(), serving: { ...ladder().serving, rule } };
+  const random = seededRandom(seed);
+  const forecaster = new LoadForecaster();
+  const story = new Story(pipeline);
+  let before: string | undefined;
+  for (let second = 0; second < SETTLED_AFTER_SECONDS + 60 + 600; second++) {
+    const since = second - SETTLED_AFTER_SECONDS;
+    const rateRps = since >= 0 && since < 60 ? 8 : 2;
+    const load = { atMs: story.nowMs + 1000, rateRps: poissonCount(random, rateRps) };
+    forecaster.observe(load);
+    story.input = { forecast: forecaster.forecast(load.atMs, planningHorizonMs(story.state, pipeline)), load };
+    story.run(1, rateRps);
+    if (since < 0) before = story.goal("classify");
+    else if (since === 59) assert.notEqual(story.goal("classify"), before);
+    else if (since >= 60 && story.goal("classify") === before) return since - 60;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+describe("tick() with the forecaster after a peak", () => {
+  it("plans the variants of before as soon as the hold window allows, where lighter ones may serve", () => {
+    const { scaleDownMs, intervalMs } = ladder();
+    const mostSeconds = (scaleDownMs + 2 * intervalMs) / 1000;
+    for (const seed of SEEDS) {
+      const [fixed, free] = [secondsToReturn("fixed", seed), secondsToReturn("ladder", seed)];
+      assert.ok(free <= mostSeconds && free <= fixed, `seed ${seed}: ${free} s, ${fixed} s with fixed variants`);
+    }
+  });
+});

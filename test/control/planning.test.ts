@@ -152,7 +152,22 @@ describe("planWhenDue()", () => {
     assert.ok(Math.max(...ladder.replicas) > 2, String(ladder.replicas));
     assert.deepEqual([ladder.story.goal("detect"), ladder.story.goal("read")], ["heavy", "heavy"]);
     assert.notEqual(fixed.story.goal("detect"), "heavy");
-    assert.equal(ladder.story.board.plan?.rateRps, 5);
+    assert.ok((ladder.story.board.plan?.rateRps ?? 0) < 10);
+    assert.ok(ladder.story.board.reasons.includes("ahead") && !fixed.story.board.reasons.includes("ahead"));
+  });
+
+  it("plans at once for more replicas where more may come than they were planned for, though the load is as low as before", () => {
+    const story = new Story(twoStages());
+    const play = (seconds: number, comingRps: number) =>
+      story.run(seconds, 5, ({ nowMs }) => {
+        story.input = { forecast: { ...certain(comingRps, nowMs), reactiveRps: 5 } };
+      });
+    const before = play(60, 50).goalReplicas("read");
+    const { decisionId } = story.board;
+    play(2, 200);
+    assert.notEqual(story.board.decisionId, decisionId);
+    assert.ok(story.goalReplicas("read") > before);
+    assert.equal(story.goal("read"), "heavy");
   });
 
   it("keeps variants for the highest load of the hold window", () => {

@@ -7,9 +7,6 @@ import { findStage } from "../../domain/pipeline.ts";
 import { twoStages } from "../support/pipeline-fixture.ts";
 import { certain, Story } from "./story.ts";
 
-/** Replicas serve what is planned, and all of a plan is for what may come. */
-const FIXED = { serving: { rule: "fixed" } };
-
 function tuned(change: Partial<Tuning>, rateRps = 20, more: Partial<Story["input"]> = {}): Story {
   const story = new Story(twoStages());
   story.input = { tuning: { ...UNTUNED, ...change }, ...more };
@@ -38,21 +35,21 @@ describe("a tuning of the control loop", () => {
         reactiveRps,
         leader: "test",
       });
-      const story = new Story(twoStages(FIXED));
+      const story = new Story(twoStages());
       story.input = { tuning: { ...UNTUNED, forecastQuantile } };
       story.run(12, 20, ({ nowMs }) => {
         story.input = { ...story.input, forecast: forecast(nowMs) };
       });
       return story.run(40, 20, ({ nowMs }) => {
         story.input = { ...story.input, forecast: forecast(nowMs) };
-      }).board.plan?.rateRps;
+      }).state.plannedRps;
     };
     assert.deepEqual([at(null, 5), at(0.99, 5), at(0.9, 5), at(0.5, 5), at(0.5, 25)], [30, 40, 20, 10, 25]);
   });
 
   it("takes what ten seconds have above a lower quantile than is usual for chance, up to two deviations of a Poisson count", () => {
     const plannedFor = (forecastQuantile: number | null, rateRps: number, reactiveRps: number, riseRps = 0) => {
-      const story = new Story(twoStages(FIXED));
+      const story = new Story(twoStages());
       story.input = {
         tuning: { ...UNTUNED, forecastQuantile },
         forecast: { ...certain(rateRps, story.nowMs), reactiveRps, riseRps },

@@ -11,7 +11,7 @@ import { twoStages } from "../support/pipeline-fixture.ts";
 
 /** A decision at 20 rps, of which 5 were forecast. */
 function decisionAt(riseRps: number) {
-  const story = new Story(twoStages({ serving: { rule: "fixed" } })).run(12, 5);
+  const story = new Story(twoStages()).run(12, 5);
   const before = story.board.plan;
   story.input = { forecast: { ...certain(5, story.nowMs), reactiveRps: 20, riseRps } };
   const { plan, reasons, corrections, given } = story.run(1, 5).board;
@@ -39,16 +39,20 @@ describe("explainDecision()", () => {
     assert.match(lines.join(), /replicas.* for the 60 rps that may come/);
   });
 
-  it("names the rate of the replicas where the load has fallen, and lighter variants may serve", () => {
+  it("has the prices of the load as it is, without the replicas that are there for what may come", () => {
     const story = new Story(twoStages()).run(60, 5);
-    story.input = { forecast: { ...certain(200, story.nowMs), reactiveRps: 5 } };
-    const { plan, given } =
-      story
-        .run(20, 5, ({ nowMs }) => {
-          story.input = { forecast: { ...certain(200, nowMs), reactiveRps: 5 } };
-        })
-        .boards.findLast(board => board.given !== null) ?? assert.fail();
-    assert.deepEqual([plan?.rateRps, given?.risenRps], [5, 200]);
+    const before = story.board.plan;
+    story.run(40, 5, ({ nowMs }) => {
+      story.input = { forecast: { ...certain(200, nowMs), reactiveRps: 5 } };
+    });
+    const { plan, corrections, given } = story.boards.findLast(board => board.given !== null) ?? assert.fail();
+    assert.ok(plan && given && plan.rateRps < 10 && plan.reasons.includes("ahead"));
+    assert.equal(given.risenRps, 200);
+    const decision = { plan, corrections, given, before };
+    const problem = problemOfDecision(story.pipeline, decision);
+    const best = optimize(problem);
+    assert.ok(plan.cores > best.cores + 1);
+    assert.deepEqual(explainDecision(story.pipeline, decision).prices, explain(problem, best).prices);
   });
 
   it("names what is not installed and what gets it, also of a decision that went through a file", () => {
