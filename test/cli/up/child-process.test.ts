@@ -46,9 +46,9 @@ describe("startChild()", () => {
       assert.match(environment, /MALLOC_ARENA_MAX=2\0/);
       assert.match(environment, /NODE_OPTIONS=--max-semi-space-size=1[ \0]/);
     }
-    assert.equal(getPriority(serving.pid), Math.min(constants.priority.PRIORITY_LOW, getPriority() + 5));
+    assert.equal(getPriority(serving.pid), Math.min(constants.priority.PRIORITY_LOW, getPriority() + 2));
     const autogroup = `/proc/${serving.pid}/autogroup`;
-    if (existsSync(autogroup)) await until(() => /nice 5$/m.test(readFileSync(autogroup, "latin1")), "giving way");
+    if (existsSync(autogroup)) await until(() => /nice 2$/m.test(readFileSync(autogroup, "latin1")), "giving way");
     await serving.stop(5000);
     assert.equal(await serving.gone, 0);
     assert.ok(!isAlive(serving.pid!));
