@@ -162,7 +162,8 @@ describe("planWhenDue()", () => {
       story.run(seconds, 5, ({ nowMs }) => {
         story.input = { forecast: { ...certain(comingRps, nowMs), reactiveRps: 5 } };
       });
-    const before = play(60, 50).goalReplicas("read");
+    // In the middle of an interval.
+    const before = play(65, 50).goalReplicas("read");
     const { decisionId } = story.board;
     play(2, 200);
     assert.notEqual(story.board.decisionId, decisionId);

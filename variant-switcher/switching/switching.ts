@@ -95,10 +95,11 @@ export class Switching {
     this.#events.push(event);
     if (this.#isReducing) return;
     this.#isReducing = true;
-    let now = this.#look();
+    let decidedMs = performance.now();
     try {
       for (let next = this.#events.shift(); next; next = this.#events.shift()) {
-        now = this.#look();
+        const now = this.#look();
+        decidedMs = now.nowMs;
         const { state, effects } = reduce(this.#state, next, now);
         this.#state = state;
         for (const effect of effects) this.#perform(effect);
@@ -108,7 +109,7 @@ export class Switching {
     }
     clearTimeout(this.#timer);
     // A time that has passed since the last decision was not seen by it, and is due at once.
-    const wakeMs = findWakeMs(this.#state, { ...this.#look(), nowMs: now.nowMs });
+    const wakeMs = findWakeMs(this.#state, { ...this.#look(), nowMs: decidedMs });
     if (wakeMs === Number.POSITIVE_INFINITY) return;
     this.#timer = setTimeout(() => this.tell({ kind: "wake" }), Math.max(0, wakeMs - performance.now()));
   }
