@@ -3,6 +3,19 @@ import { describe, it } from "mocha";
 import { pipelineFixture } from "../support/pipeline-fixture.ts";
 import { Story } from "./story.ts";
 
+const LIGHT_AND_HEAVY = [{ name: "detect", ladder: { light: [10, 0.5], heavy: [60, 0.98] } }] as const;
+
+/** Plans are for the heavy variant again, five seconds after an operator's pin of the light one has ended. */
+function unpinLight(serving: Readonly<Record<string, unknown>>): Story {
+  const story = new Story(pipelineFixture(LIGHT_AND_HEAVY, { serving }));
+  story.input = { pins: [{ stage: "detect", variant: "light", batch: 1, replicas: null }] };
+  story.run(30, 40);
+  assert.deepEqual(story.served("detect"), ["light"]);
+  story.input = {};
+  story.startMs = 10_000;
+  return story.run(5, 40);
+}
+
 describe("tick(): make-before-break", () => {
   it("gives replicas back only when the lighter variant is served", () => {
     const pipeline = pipelineFixture([{ name: "detect", ladder: { heavy: [60, 0.98], light: [6, 0.5] } }]);
@@ -21,20 +34,8 @@ describe("tick(): make-before-break", () => {
   });
 
   it("takes heavier variants at once with a ladder, and without one when the replicas that are planned with them are ready", () => {
-    const stages = [{ name: "detect", ladder: { light: [10, 0.5], heavy: [60, 0.98] } }] as const;
-    const ladder = new Story(pipelineFixture(stages));
-    ladder.input = { pins: [{ stage: "detect", variant: "light", batch: 1, replicas: null }] };
-    ladder.run(30, 40);
-    ladder.input = {};
-    ladder.run(5, 40);
-    assert.deepEqual(ladder.served("detect")[0], "heavy");
-    const story = new Story(pipelineFixture(stages, { serving: { rule: "fixed" } }));
-    story.input = { pins: [{ stage: "detect", variant: "light", batch: 1, replicas: null }] };
-    story.run(30, 40);
-    assert.deepEqual(story.served("detect"), ["light"]);
-    story.input = {};
-    story.startMs = 10_000;
-    story.run(5, 40);
+    assert.equal(unpinLight({ rule: "ladder" }).served("detect")[0], "heavy");
+    const story = unpinLight({ rule: "fixed" });
     assert.deepEqual(story.served("detect"), ["light"], "the one ready pod must not get heavier yet");
     assert.ok(story.stage("detect").replicasNow > 1);
     story.run(40, 40);
@@ -42,14 +43,7 @@ describe("tick(): make-before-break", () => {
   });
 
   it("lets no replica wait below the floor, which serves nobody", () => {
-    const stages = [{ name: "detect", ladder: { light: [10, 0.5], heavy: [60, 0.98] } }] as const;
-    const story = new Story(pipelineFixture(stages, { serving: { rule: "fixed", floor: { detect: "heavy" } } }));
-    story.input = { pins: [{ stage: "detect", variant: "light", batch: 1, replicas: null }] };
-    story.run(30, 40);
-    assert.deepEqual(story.served("detect"), ["light"]);
-    story.input = {};
-    story.startMs = 10_000;
-    story.run(5, 40);
+    const story = unpinLight({ rule: "fixed", floor: { detect: "heavy" } });
     assert.ok(story.stage("detect").replicasNow > 1);
     assert.deepEqual(story.served("detect"), ["heavy"], "of those that are ready");
   });
