@@ -11,6 +11,11 @@ const DEFAULT_CONNECTIONS = 1024;
 export const MOST_HEADER_BYTES = 16 * 1024;
 /** An answer whose client reads nothing for this long is cut. */
 const UNREAD_ANSWER_MS = 30_000;
+/**
+ * Requests of one connection that have no answer yet. Node hands out all that came in one piece, so a client that never waits for an answer
+ * would fill the memory with them; a connection that has more is closed.
+ */
+export const MOST_PIPELINED = 32;
 /** How often a server that closes looks whether all answers have left. */
 const CHECK_MS = 10;
 /** An answer of this size goes to the kernel in one write, unless its client has stopped reading. */
@@ -25,7 +30,8 @@ export function createHttpServer(options: ServerOptions, listener: RequestListen
     keepAliveTimeout: 65_000,
     maxHeaderSize: MOST_HEADER_BYTES,
   };
-  const server = options.tls ? createMutualServer(options.tls, limits, listener) : createServer(limits, listener);
+  const bounded = boundPipelining(listener);
+  const server = options.tls ? createMutualServer(options.tls, limits, bounded) : createServer(limits, bounded);
   limitConnections(server, {
     maxConnections: options.maxConnections ?? DEFAULT_CONNECTIONS,
     unreadAnswerMs: UNREAD_ANSWER_MS,
@@ -51,6 +57,20 @@ function createMutualServer(tls: NonNullable<ServerOptions["tls"]>, limits: obje
     server.setSecureContext(inUse.context);
   });
   return server;
+}
+
+function boundPipelining(listener: RequestListener): RequestListener {
+  const unanswered = new WeakMap<Socket, number>();
+  return (request, response) => {
+    const { socket } = request;
+    const before = unanswered.get(socket) ?? 0;
+    if (before >= MOST_PIPELINED) socket.destroy();
+    // Node goes on with what came in the same piece, though the connection is gone.
+    if (socket.destroyed) return;
+    unanswered.set(socket, before + 1);
+    callOnceOver(response, () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+    listener(request, response);
+  };
 }
 
 /** The answers of each connection that are not over, by what is called at their end. */

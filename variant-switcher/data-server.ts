@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { VariscaleError } from "../domain/errors.ts";
-import { closeWhenAnswered } from "../runtime/answering-server.ts";
+import { closeWhenAnswered, MOST_PIPELINED } from "../runtime/answering-server.ts";
 import type { ByteBudget } from "../runtime/byte-budget.ts";
 import { type ConnectionLimits, limitConnections } from "../runtime/connection-limits.ts";
 import { type BodyOutcome, BodyReader } from "../runtime/http/body-reader.ts";
@@ -31,8 +31,6 @@ const KEEP_ALIVE_MS = 65_000;
 const CHECK_TIMEOUTS_MS = 5000;
 const PACE_MS = 1000;
 const LIMITS: ConnectionLimits = { maxConnections: 1000, unreadAnswerMs: 30_000 };
-/** Requests that a client may send without waiting for answers: each of them is worked on at once. */
-const MOST_PIPELINED = 100;
 /** A client is told this whose request Node can't read. */
 const REFUSED_BY_NODE: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",

@@ -105,7 +105,7 @@ describe("who guesses tokens", () => {
         got += text;
       });
       const guess = (i: number) => `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer wrong-${i}\r\n\r\n`;
-      socket.write(Array.from({ length: 100 }, (_, i) => guess(i)).join(""));
+      socket.write(Array.from({ length: 30 }, (_, i) => guess(i)).join(""));
       await once(socket, "close");
       assert.equal(got.match(/HTTP\/1.1 401 /g)?.length, 21);
       assert.equal(looked.length, 21);

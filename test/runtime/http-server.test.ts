@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { after, before, describe, it } from "mocha";
 import { pino } from "pino";
 import { VariscaleError } from "../../domain/errors.ts";
+import { MOST_PIPELINED } from "../../runtime/answering-server.ts";
 import { type HttpServer, startHttpServer } from "../../runtime/http-server.ts";
 import { listen } from "../../runtime/listen.ts";
 import { createLogger } from "../../runtime/logger.ts";
@@ -123,6 +124,27 @@ describe("startHttpServer()", () => {
       socket.on("data", data => resolve(data.toString()));
     });
     assert.match(text, /^HTTP\/1\.1 400 /);
+  });
+
+  it("answers many requests that follow each other without waiting, and closes a connection that has too many, not the others", async () => {
+    const askAtOnce = (count: number): Promise<number> =>
+      new Promise(resolve => {
+        let text = "";
+        const count200 = (): number => text.split("HTTP/1.1 200 ").length - 1;
+        const socket = connect(server.port, "127.0.0.1").setEncoding("latin1");
+        socket.write("GET /items/a HTTP/1.1\r\nHost: x\r\n\r\n".repeat(count));
+        socket.on("data", chunk => {
+          text += chunk;
+          if (count200() === count) socket.destroy();
+        });
+        socket.on("error", () => {});
+        socket.once("close", () => resolve(count200()));
+      });
+    assert.equal(await askAtOnce(MOST_PIPELINED), MOST_PIPELINED);
+    const [few, tooMany] = await Promise.all([askAtOnce(10), askAtOnce(MOST_PIPELINED + 1)]);
+    assert.equal(few, 10);
+    assert.ok(tooMany <= MOST_PIPELINED, `${tooMany} answers`);
+    assert.equal((await fetch(url("/items/a"))).status, 200);
   });
 
   it("closes once running requests have their answer, kept connections or not", async () => {

@@ -6,6 +6,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { VariscaleError } from "../../domain/errors.ts";
+import { MOST_PIPELINED } from "../../runtime/answering-server.ts";
 import { ByteBudget } from "../../runtime/byte-budget.ts";
 import { createLogger } from "../../runtime/logger.ts";
 import type { DataResponse } from "../../variant-switcher/data-response.ts";
@@ -243,9 +244,9 @@ describe("DataServer, asked over sockets", () => {
   });
 
   it("cuts a client that sends more requests than it waits for", async () => {
-    client.write(post("x", "", "/held").repeat(101));
+    client.write(post("x", "", "/held").repeat(MOST_PIPELINED + 1));
     await once(client, "close");
-    await until(() => gone === 100);
+    await until(() => gone === MOST_PIPELINED);
     for (const { answer } of held) answer({ status: 202 });
     await until(isFree);
   });
