@@ -16,6 +16,7 @@ async function main(): Promise<void> {
       output: { type: "string", default: "table" },
       write: { type: "boolean", default: false },
       short: { type: "boolean", default: false },
+      "one-seed": { type: "boolean", default: false },
       only: { type: "string" },
       traces: { type: "string" },
       rows: { type: "string" },
@@ -32,8 +33,8 @@ async function main(): Promise<void> {
   if (!["table", "json"].includes(values.output)) throw new Error(`--output: json or table, not \`${values.output}\``);
   if (values.write && values.short) throw new Error("--short measures too little to be written down");
   const only = values.only?.split(",") ?? null;
-  const { rows = null, traces = null, short: isShort } = values;
-  const figures = await suite.measure({ only, rows, traces, isShort });
+  const { rows = null, traces = null, short: isShort, "one-seed": isOneSeed } = values;
+  const figures = await suite.measure({ only, rows, traces, isShort, isOneSeed });
   const report: Report = { suite: name, machine: machine(), date: new Date().toISOString(), figures };
   if (values.write) writeBenchmarks(report, only === null);
   console.log(values.output === "json" ? JSON.stringify(report, null, 2) : reportTable(report));

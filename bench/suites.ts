@@ -13,6 +13,8 @@ export interface SuiteOptions {
   /** A folder with recorded loads; null: the usual places. */
   readonly traces: string | null;
   readonly isShort: boolean;
+  /** Real processes serve each load once alone. */
+  readonly isOneSeed: boolean;
 }
 
 /** Minutes are rough, for 2 cores. */
@@ -73,7 +75,8 @@ export const SUITES: Readonly<Record<string, Suite>> = {
       mixes: { minutes: 20, about: "accuracy of answers that several variants served, on labelled items" },
       real: {
         minutes: 560,
-        about: "against the best fixed variants on real processes: one night; with --short 15 min",
+        about:
+          "against the best fixed variants on real processes: one night; with --one-seed 70 min, with --short 15 min",
       },
     },
     measure: async options => (await import("./ladder/ladder.bench.ts")).ladderSuite(options),
@@ -140,6 +143,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
 const OPTIONS = `options:
   --only PART,…      some parts alone
   --short            too little to count, enough to see that it works
+  --one-seed         \`ladder --only real\` with one seed and the best fixed variants by simulation: too little to count
   --output json      the report as JSON
   --write            puts the report into docs/benchmarks.md
   --traces FOLDER    recorded loads (else VARISCALE_TRACES, or ../shared/traces)

@@ -28,14 +28,14 @@ const HEADROOM = 0.75;
 const TOP_BATCH = 4;
 const MOST_BATCH = 32;
 
-export async function ladderSuite({ only, rows, traces, isShort }: SuiteOptions): Promise<Figure[]> {
+export async function ladderSuite({ only, rows, traces, isShort, isOneSeed }: SuiteOptions): Promise<Figure[]> {
   const pipelines = PIPELINES;
   const parts: Readonly<Record<string, () => Figure[] | Promise<Figure[]>>> = {
     rules: compareRules,
     choice: measureChoice,
     simulated: () => measureSimulated({ pipelines, traces, isShort }),
     mixes: () => measureMixes(pipelines, isShort),
-    real: () => measureReal({ pipelines, rows, isShort }),
+    real: () => measureReal({ pipelines, rows, extent: isShort ? "short" : isOneSeed ? "oneSeed" : "whole" }),
   };
   const figures: Figure[] = [];
   for (const part of askedParts(only, Object.keys(parts))) figures.push(...((await parts[part]?.()) ?? []));

@@ -5,6 +5,9 @@ import type { DisturbanceKind } from "./conditions.ts";
 import type { PairedDifference } from "./paired-difference.ts";
 import type { RunRow } from "./play-contender.ts";
 
+/** The loads and seeds of the runs: all; all loads with one seed and the best fixed combination by simulation; the demo's load in the same way. */
+export type Extent = "whole" | "oneSeed" | "short";
+
 export interface Cell {
   /** The pipeline and the load. */
   readonly name: string;
@@ -29,24 +32,25 @@ const LEAST_REQUESTS = 2000;
 /** Where the clairvoyant is hardly above the best fixed combination, a share of the gap says nothing. */
 const LEAST_GAP_POINTS = 2;
 
-export function createFigures(cells: readonly Cell[], isShort: boolean): Figure[] {
-  const isWhole = !isShort && cells.every(({ difference }) => difference.requests >= LEAST_REQUESTS);
+export function createFigures(cells: readonly Cell[], extent: Extent): Figure[] {
+  const isWhole = extent === "whole" && cells.every(({ difference }) => difference.requests >= LEAST_REQUESTS);
   return [
-    compareWithFixed(cells, isShort, isWhole),
+    compareWithFixed(cells, extent, isWhole),
     compareWithClairvoyant(cells, isWhole),
     ...compareAvoidable(cells, isWhole),
     compareMedians(cells, isWhole),
   ];
 }
 
-function compareWithFixed(cells: readonly Cell[], isShort: boolean, isWhole: boolean): Figure {
+function compareWithFixed(cells: readonly Cell[], extent: Extent, isWhole: boolean): Figure {
   const worst = cells.reduce((least, cell) =>
     cell.difference.upperPoints < least.difference.upperPoints ? cell : least,
   );
   const counts = cells.map(({ difference }) => difference.requests);
-  const how = isShort
-    ? "the best fixed combination by simulation alone, one seed; too short to count"
-    : "the best fixed combination is picked among five on one seed and judged on three others";
+  const how =
+    extent === "whole"
+      ? "the best fixed combination is picked among five on one seed and judged on three others; contenders behind an HPA by one seed"
+      : "the best fixed combination by simulation alone, one seed; too little to count";
   const runs = cells.flatMap(({ ours, theirs }) => [...ours, ...theirs]);
   const speeds = runs.map(({ speedFactor }) => speedFactor);
   const differences = cells.flatMap(({ name, difference, beside }) => [
@@ -57,7 +61,7 @@ function compareWithFixed(cells: readonly Cell[], isShort: boolean, isWhole: boo
   return figure("ladder.vsBestFixed.worst", rounded(worst.difference.upperPoints), {
     against: { point: rounded(worst.difference.points), ...Object.fromEntries(differences) },
     isWhole,
-    note: `points of requests that are right and within the SLO, product less best fixed, paired by request; upper end of the one-sided 95 % interval in ${worst.name}, the worst of ${cells.length} cells of ${Math.min(...counts)} to ${Math.max(...counts)} requests; ${how}; contenders behind an HPA by one seed; ${cells.map(describeCell).join("; ")}; speed factors ${Math.min(...speeds)} to ${Math.max(...speeds)}`,
+    note: `points of requests that are right and within the SLO, product less best fixed, paired by request; upper end of the one-sided 95 % interval in ${worst.name}, the worst of ${cells.length} cells of ${Math.min(...counts)} to ${Math.max(...counts)} requests; ${how}; ${cells.map(describeCell).join("; ")}; speed factors ${Math.min(...speeds)} to ${Math.max(...speeds)}`,
   });
 }
 

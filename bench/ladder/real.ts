@@ -10,7 +10,7 @@ import { STALL_MS } from "./disturbances.ts";
 import { comparePaired, type PairedDifference } from "./paired-difference.ts";
 import type { RunRow } from "./play-contender.ts";
 import { type Place, Player, say } from "./player.ts";
-import { type Cell, createFigures, describeCell, meanOver } from "./real-figures.ts";
+import { type Cell, createFigures, describeCell, type Extent, meanOver } from "./real-figures.ts";
 
 /** The best fixed combination is picked on one seed and judged on others. */
 const PICK_SEED = 1;
@@ -18,7 +18,8 @@ const JUDGE_SEEDS = [2, 3, 4] as const;
 /** Those of each family that are run, best first by simulation. The families behind an HPA are run with one seed: no bar holds for them. */
 const SHORTLISTS: Readonly<Record<Family, number>> = { fixed: 5, "fixed+HPA": 1, "ladder+HPA": 1 };
 const MOST_RUNS = 1 + SHORTLISTS.fixed + 2 * JUDGE_SEEDS.length + SHORTLISTS["fixed+HPA"] + SHORTLISTS["ladder+HPA"];
-const SHORT_RUNS = 2;
+/** The product and the best fixed combination, with one seed. */
+const ONE_SEED_RUNS = 2;
 const MACHINE_CORES = availableParallelism();
 /** Windows of the clairvoyant. */
 const WINDOW_MS = 500;
@@ -27,14 +28,13 @@ export interface RealOptions {
   readonly pipelines: readonly string[];
   /** A file for the runs that are done; null keeps none. */
   readonly rows: string | null;
-  /** One load, one seed, and the best fixed combination by simulation alone. */
-  readonly isShort: boolean;
+  readonly extent: Extent;
 }
 
-export async function measureReal({ pipelines, rows, isShort }: RealOptions): Promise<Figure[]> {
+export async function measureReal({ pipelines, rows, extent }: RealOptions): Promise<Figure[]> {
   const player = new Player(rows, MACHINE_CORES);
   onEndSignal(() => player.stop());
-  const conditions = isShort ? CONDITIONS.filter(({ name }) => name === "demo") : CONDITIONS;
+  const conditions = extent === "short" ? CONDITIONS.filter(({ name }) => name === "demo") : CONDITIONS;
   const places: Place[] = [];
   for (const name of pipelines) {
     const setting = await player.prepare(name);
@@ -44,24 +44,24 @@ export async function measureReal({ pipelines, rows, isShort }: RealOptions): Pr
       places.push({ pipeline: name, setting, condition, course });
     }
   }
-  player.expect(places, isShort ? SHORT_RUNS : MOST_RUNS);
+  player.expect(places, extent === "whole" ? MOST_RUNS : ONE_SEED_RUNS);
   const cells: Cell[] = [];
   for (const place of places) {
-    const cell = await judgeCell(player, place, isShort);
+    const cell = await judgeCell(player, place, extent === "whole");
     say(describeCell(cell));
     cells.push(cell);
   }
-  return createFigures(cells, isShort);
+  return createFigures(cells, extent);
 }
 
-async function judgeCell(player: Player, place: Place, isShort: boolean): Promise<Cell> {
+async function judgeCell(player: Player, place: Place, isWhole: boolean): Promise<Cell> {
   const { setting, condition, course } = place;
   const picking = drawArrivals(course, PICK_SEED);
   const shortlists = await shortlistFamilies(
     { setting, machineCores: MACHINE_CORES },
     course,
     { ...picking, seed: PICK_SEED },
-    isShort ? { fixed: 1 } : SHORTLISTS,
+    isWhole ? SHORTLISTS : { fixed: 1 },
   );
   const name = `${place.pipeline}/${condition.name}`;
   say(
@@ -81,7 +81,7 @@ async function judgeCell(player: Player, place: Place, isShort: boolean): Promis
   }
   const ours: RunRow[] = [];
   const theirs: RunRow[] = [];
-  for (const seed of isShort ? JUDGE_SEEDS.slice(0, 1) : JUDGE_SEEDS) {
+  for (const seed of isWhole ? JUDGE_SEEDS : JUDGE_SEEDS.slice(0, 1)) {
     // A machine that gets slower or faster favours neither where they take turns.
     if (seed % 2 === 0) ours.push(await play(PRODUCT, seed));
     theirs.push(await play(picked, seed));

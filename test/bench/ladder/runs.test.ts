@@ -130,8 +130,7 @@ describe("createFigures()", () => {
     clairvoyantPercent: 90,
     avoidablePercent: 0,
   });
-  const find = (cells: readonly Cell[], name: string, isShort = false) =>
-    createFigures(cells, isShort).find(one => one.name === name);
+  const find = (cells: readonly Cell[], name: string) => createFigures(cells, "whole").find(one => one.name === name);
 
   it("has the upper end of the worst cell and every cell beside it", () => {
     const cells = [createCell("video/demo", 5, 7, {}), createCell("audio/flat", -4, -2, {})];
@@ -158,8 +157,9 @@ describe("createFigures()", () => {
     const cell = createCell("video/demo", 5, 7, {});
     assert.equal(find([cell], "ladder.vsBestFixed.worst")?.holds, true);
     const few = { ...cell, difference: { ...cell.difference, requests: 1999 } };
-    assert.ok(createFigures([cell], true).every(({ holds }) => !holds));
-    assert.ok(createFigures([few], false).every(({ holds }) => !holds));
+    for (const extent of ["oneSeed", "short"] as const)
+      assert.ok(createFigures([cell], extent).every(({ holds }) => !holds));
+    assert.ok(createFigures([few], "whole").every(({ holds }) => !holds));
   });
 
   it("takes the mean share of the gap to the clairvoyant over cells where that is at least 2 points", () => {
