@@ -42,7 +42,7 @@ const picture = [
   "              ▲                                         ▲",
   "              └────────── one control loop ─────────────┘",
   "     load → forecast → exact optimiser → KEDA: replicas",
-  "                                       → switchers: variant and batch, hot-reloaded, dropping nothing",
+  "                                       → switchers: a ladder of variants, one for each batch",
 ].join("\n");
 const source = `Measured on ${machine.cores} × ${machine.cpu} with ${low.items} cards ([the pipeline](pipelines/id-card/README.md#what-was-measured)); the load by what a whole card takes.`;
 

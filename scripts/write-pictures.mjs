@@ -32,7 +32,7 @@ const PICTURES = {
     760,
     330,
     "The control loop",
-    "Clients send requests to the gateway, which sends rows to the switchers of two stages. The gateway tells the scaler the load. The scaler forecasts, plans and publishes: KEDA reads replicas and sets them, switchers are told variant and batch.",
+    "Clients send requests to the gateway, which sends rows to the switchers of two stages. The gateway tells the scaler the load. The scaler forecasts, plans and publishes: KEDA reads replicas and sets them, switchers are told their ladders and choose a variant for each batch.",
     [
       box(20, 220, 110, 60, ["clients"]),
       box(190, 220, 130, 60, ["gateway", "code of the pipeline"]),
@@ -52,7 +52,7 @@ const PICTURES = {
       arrow("M550 250H598", "", 0, 0),
       arrow("M255 220V110", "load", 236, 170),
       arrow("M550 70H598", "replicas", 575, 60),
-      arrow("M470 108V218", "variant, batch", 420, 150),
+      arrow("M470 108V218", "ladders", 440, 150),
       arrow("M500 220V110", "reports", 530, 188),
       arrow("M520 108 650 218", "", 0, 0),
       arrow("M690 108V218", "sets", 708, 170, "dash"),
