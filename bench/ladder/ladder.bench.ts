@@ -10,7 +10,7 @@ import { measureChoice } from "./choice.ts";
 import { measureMixes } from "./mixes.ts";
 import { type Circumstances, type Outcome, type RungModel, SLOT_MS, serveAlone } from "./one-replica.ts";
 import { measureReal } from "./real.ts";
-import { RULES, type Rule } from "./rules.ts";
+import { PRICE_RULES, RULES, type Rule } from "./rules.ts";
 import { measureSimulated } from "./simulated.ts";
 
 const PIPELINES = ["id-card", "video", "audio", "question-answering"];
@@ -98,10 +98,10 @@ function compareRules(): Figure[] {
   const avoidable: Record<"stalls" | "others", Record<string, number>> = { stalls: {}, others: {} };
   const gainsByLoad: Record<string, Record<string, number[]>> = {};
   for (const { name, circumstances } of cells()) {
-    const outcomes = Object.entries(RULES).map(([rule, choose]) => [rule, measureMean(circumstances, choose)] as const);
+    const outcomes = measureRules(circumstances);
     const best = Math.max(
-      ...circumstances.rungs.map(
-        ({ variant }) => measureMean(circumstances, RULES.ladder, [variant.name]).effectivePercent,
+      ...circumstances.rungs.map(({ variant }) =>
+        mean(serveSeeds(circumstances, RULES.ladder, [variant.name]).map(run => run.effectivePercent)),
       ),
     );
     const load = name.slice(name.lastIndexOf("/") + 1);
@@ -117,21 +117,32 @@ function compareRules(): Figure[] {
     process.stderr.write(`${name}: best fixed ${best.toFixed(2)} %; less it: ${line.join("; ")}\n`);
   }
   for (const [load, byRule] of Object.entries(gainsByLoad)) {
-    const means = Object.entries(byRule).map(
-      ([rule, all]) => `${rule} ${(all.reduce((sum, gain) => sum + gain, 0) / all.length).toFixed(2)}`,
-    );
+    const means = Object.entries(byRule).map(([rule, all]) => `${rule} ${mean(all).toFixed(2)}`);
     process.stderr.write(`mean of ${load}: ${means.join(", ")}\n`);
   }
   const count = cells().length;
-  const meanGains = Object.entries(gains).map(([rule, gain]) => [rule, round(gain / count)] as const);
+  const bestPrice = Object.keys(PRICE_RULES).reduce((best, rule) =>
+    (gains[rule] ?? 0) > (gains[best] ?? 0) ? rule : best,
+  );
+  const meanGains = Object.entries(keepPrice(gains, bestPrice)).map(
+    ([rule, gain]) => [rule, round(gain / count)] as const,
+  );
   const [ours = Number.NaN, ...rivals] = meanGains.map(([, gain]) => gain);
   return [
     figure("ladder.rules.lead", round(ours - Math.max(...rivals)), {
       against: Object.fromEntries(meanGains),
-      note: `points of effective accuracy above the best single variant of each cell, picked afterwards, as a mean over ${count} cells: one replica of each stage by itself, ${SEEDS.length} seeds of about ${REQUESTS} requests each`,
+      note: `points of effective accuracy above the best single variant of each cell, picked afterwards, as a mean over ${count} cells: one replica of each stage by itself, ${SEEDS.length} seeds of about ${REQUESTS} requests each; \`price\` is ${bestPrice}, the best of ${Object.keys(PRICE_RULES).length} prices over all cells, picked afterwards, which favours it; \`random\` splits rows at the shares of a plan for the cell's mean rate`,
     }),
-    compareAvoidable("ladder.rules.avoidableMissPercent", avoidable.others, "loads without stalls"),
-    compareAvoidable("ladder.rules.avoidableMissPercentInStalls", avoidable.stalls, `stalls of ${STALL_MS} ms`),
+    compareAvoidable(
+      "ladder.rules.avoidableMissPercent",
+      keepPrice(avoidable.others, bestPrice),
+      "loads without stalls",
+    ),
+    compareAvoidable(
+      "ladder.rules.avoidableMissPercentInStalls",
+      keepPrice(avoidable.stalls, bestPrice),
+      `stalls of ${STALL_MS} ms`,
+    ),
   ];
 }
 
@@ -145,29 +156,47 @@ function compareAvoidable(name: string, worst: Readonly<Record<string, number>>,
   });
 }
 
-function measureMean(
-  circumstances: Circumstances,
-  rule: Rule,
-  only?: readonly string[],
-): Omit<Outcome, "arrivals" | "inTime" | "requests"> & { readonly avoidablePercent: number } {
+/** The same with one price, which is called `price`. */
+function keepPrice(byRule: Readonly<Record<string, number>>, kept: string): Readonly<Record<string, number>> {
+  const others = Object.entries(byRule).filter(([rule]) => !(rule in PRICE_RULES));
+  return { ...Object.fromEntries(others), price: byRule[kept] ?? Number.NaN };
+}
+
+type MeanOutcome = Pick<Outcome, "effectivePercent" | "missedPercent" | "p50Ms"> & {
+  readonly avoidablePercent: number;
+};
+
+/** All rules, and the price rule at every price, each as the mean over the seeds. */
+function measureRules(circumstances: Circumstances): readonly (readonly [rule: string, outcome: MeanOutcome])[] {
   const floor = circumstances.rungs.at(-1)?.variant.name ?? "";
-  const runs = SEEDS.map(seed => {
-    const ours = serveAlone(circumstances, rule, seed, only);
-    const lightest = serveAlone(circumstances, rule, seed, [floor]);
-    // In the first half it learns how long batches take.
-    const from = ours.arrivals.findIndex(ms => ms >= (circumstances.ratesRps.length * SLOT_MS) / 2);
-    const inTime = ours.inTime.slice(from);
-    const missed = inTime.filter((was, at) => !was && lightest.inTime[from + at] === true).length;
-    return { ...ours, avoidablePercent: (100 * missed) / inTime.length };
+  const lightest = serveSeeds(circumstances, RULES.ladder, [floor]);
+  return Object.entries({ ...RULES, ...PRICE_RULES }).map(([rule, choose]) => {
+    const runs = serveSeeds(circumstances, choose);
+    const outcome = {
+      effectivePercent: mean(runs.map(run => run.effectivePercent)),
+      missedPercent: mean(runs.map(run => run.missedPercent)),
+      p50Ms: mean(runs.map(run => run.p50Ms)),
+      avoidablePercent: mean(runs.map((run, at) => countAvoidable(circumstances, run, lightest[at]?.inTime ?? []))),
+    };
+    return [rule, outcome] as const;
   });
-  const mean = (of: (run: (typeof runs)[number]) => number): number =>
-    runs.reduce((sum, run) => sum + of(run), 0) / runs.length;
-  return {
-    effectivePercent: mean(run => run.effectivePercent),
-    missedPercent: mean(run => run.missedPercent),
-    p50Ms: mean(run => run.p50Ms),
-    avoidablePercent: mean(run => run.avoidablePercent),
-  };
+}
+
+function serveSeeds(circumstances: Circumstances, rule: Rule, only?: readonly string[]): readonly Outcome[] {
+  return SEEDS.map(seed => serveAlone(circumstances, rule, seed, only));
+}
+
+/** The share of the second half's requests, in percent, that were missed although the lightest variant alone was in time for them. */
+function countAvoidable({ ratesRps }: Circumstances, run: Outcome, lightestInTime: readonly boolean[]): number {
+  // In the first half it learns how long batches take.
+  const from = run.arrivals.findIndex(ms => ms >= (ratesRps.length * SLOT_MS) / 2);
+  const inTime = run.inTime.slice(from);
+  const missed = inTime.filter((was, at) => !was && lightestInTime[from + at] === true).length;
+  return (100 * missed) / inTime.length;
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function listRungs({ variants }: Stage): readonly RungModel[] {

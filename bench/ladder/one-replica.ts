@@ -7,6 +7,7 @@ import { findRefused, takeBatch } from "../../domain/serving/choose-batch.ts";
 import { type Call, createRung, type Ladder, type Rung } from "../../domain/serving/ladder.ts";
 import { WaitingCalls } from "../../domain/serving/waiting-calls.ts";
 import { exponential, partSeed, seededRandom } from "../../load/seeded-random.ts";
+import { sharePlannedRows } from "./planned-shares.ts";
 import type { Rule } from "./rules.ts";
 
 export const SLOT_MS = 100;
@@ -55,6 +56,8 @@ export function serveAlone(circumstances: Circumstances, rule: Rule, seed: numbe
   const findEnd = createClock(stalls, seededRandom(partSeed(seed, 4)));
   const measured = models.map(({ variant, profile, maxBatch }) => createRung(variant.name, profile, maxBatch));
   const accuracies = models.map(({ variant }) => variant.accuracy);
+  const meanRps = circumstances.ratesRps.reduce((sum, rate) => sum + rate, 0) / circumstances.ratesRps.length;
+  const plannedShares = sharePlannedRows(models, meanRps, slower);
   const times = new BatchTimes();
   const queue = new WaitingCalls<Waiting>();
   const inTime = new Array<boolean>(arrivals.length).fill(false);
@@ -89,6 +92,7 @@ export function serveAlone(circumstances: Circumstances, rule: Rule, seed: numbe
       startMs,
       expected,
       accuracies,
+      plannedShares,
       random,
     };
     const batch = takeBatch(ladder, queue.calls, startMs, rule(choosing));
