@@ -12,7 +12,7 @@ export interface SimBatcherOptions {
   readonly random: () => number;
   /** Rows of a request were served by the stage's variant at `place`. @param isEnd they were the last ones of their call. */
   readonly onRows: (request: number, stage: number, rows: number, place: number, isEnd: boolean, nowMs: number) => void;
-  /** The replica has sent the call back, as not even its lightest rung could serve it in time. */
+  /** The replica has sent the call back, as not even its lightest rung could serve it in time, or as the request's deadline has passed. */
   readonly onRefused: (call: SimCall, replica: SimReplica, nowMs: number) => void;
   /** A replica that drains has nothing left. */
   readonly onDrained: (replica: SimReplica, nowMs: number) => void;
@@ -73,6 +73,7 @@ export class SimBatcher {
     if (ladder.rungs.length === 0) return;
     const { random, events } = this.#options;
     this.#removeEnded(replica);
+    const expired = this.#takeExpired(replica, nowMs);
     const refused = this.#refuse(replica, nowMs);
     if (waiting.calls.length > 0) {
       const expected = waiting.expectCall(nowMs);
@@ -87,7 +88,17 @@ export class SimBatcher {
       const tookMs = gammaSample(meanMs[rows] as number, scv[rows] as number, random);
       events.add(nowMs + tookMs, EVENT.batchDone, replica.id);
     }
+    this.#tellRefused(replica, expired, nowMs);
     this.#tellRefused(replica, refused, nowMs);
+  }
+
+  /** Takes calls out whose deadlines have passed: an idle replica would keep and serve one that is alone. */
+  #takeExpired(replica: SimReplica, nowMs: number): readonly SimCall[] {
+    if (nowMs < replica.soonestHardMs) return NONE;
+    const { deadlineMs } = this.#options.requests;
+    const expired = replica.waiting.calls.filter(({ request }) => (deadlineMs[request] as number) <= nowMs);
+    for (const call of expired) this.#remove(replica, call);
+    return expired;
   }
 
   /** Takes calls out that even the floor can't serve in time. */

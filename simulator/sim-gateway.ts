@@ -135,13 +135,14 @@ export class SimGateway {
     }
   }
 
-  /** A replica has sent a call back: one other gets it, where there is one. */
+  /** A replica has sent a call back: one other gets it, where there is one and the deadline has not passed. */
   #tryElsewhere({ request, rows, isRetry }: SimCall, by: SimReplica, nowMs: number): void {
     const { requests } = this;
-    this.#options.recorder.countRefused(nowMs);
+    const isOver = (requests.deadlineMs[request] as number) <= nowMs;
+    if (!isOver) this.#options.recorder.countRefused(nowMs);
     if (requests.failed[request] === 0) {
       const isOnly = !this.open[by.stage]?.some(other => other !== by);
-      if (isRetry || isOnly) this.#fail(request, "dropped");
+      if (isRetry || isOnly || isOver) this.#fail(request, "dropped");
       else this.#send(request, by.stage, rows, nowMs, by, true);
     }
     requests.leave(request);

@@ -143,4 +143,15 @@ describe("simulated gateway", () => {
     assert.equal(window.refused, window.dropped);
     assert.ok(window.dropped > 30 && window.dropped < 60, `${window.dropped}`);
   });
+
+  it("runs nothing of a request whose deadline passed while the replica stood still", () => {
+    const { gateway, replicas, window } = createGateway(stageWith(VARIANTS), 0, [[0]]);
+    for (const atMs of [0, 1]) gateway.offer(atMs);
+    const [replica] = replicas;
+    assert.ok(replica);
+    gateway.batcher.batchDone(replica, SLO_MS + 50);
+    assert.equal(replica.running, null);
+    assert.deepEqual([window.dropped, window.refused, window.rows[0]?.get("light")], [2, 0, 1]);
+    assert.deepEqual([replica.outstandingRows, gateway.requests.live], [0, 0]);
+  });
 });

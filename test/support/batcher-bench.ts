@@ -34,7 +34,7 @@ export class BatcherBench {
   readonly times = new BatchTimes();
   readonly batcher: Batcher;
 
-  constructor({ measured = {}, maxRows = 100, maxBytes = 1000 }: BenchOptions = {}) {
+  constructor({ measured = {}, maxRows = 100, maxBytes = 1000, Ladder = ReplicaLadder }: BenchOptions = {}) {
     const variants = Object.entries(measured).map(([name, byRows]) => ({
       name,
       points: Object.entries(byRows).map(([rows, latencyMs]) => ({ batch: Number(rows), latencyMs, scv: 0 })),
@@ -52,7 +52,7 @@ export class BatcherBench {
     this.batcher = new Batcher({
       contract: ECHO_CONTRACT,
       limits: { maxRows, maxBytes },
-      ladder: new ReplicaLadder(variants, sessions, this.times),
+      ladder: new Ladder(variants, sessions, this.times),
       isLoading: () => false,
       observer: {
         offered: () => undefined,
@@ -106,4 +106,5 @@ interface BenchOptions {
   readonly measured?: Measured;
   readonly maxRows?: number;
   readonly maxBytes?: number;
+  readonly Ladder?: typeof ReplicaLadder;
 }
