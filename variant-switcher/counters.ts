@@ -1,3 +1,5 @@
+import type { RungShare } from "./work-queue.ts";
+
 /** Why work was not served. */
 export type DropReason =
   | "queue_full"
@@ -42,8 +44,10 @@ export interface RanBatch {
 
 /** A request that has its answer. */
 export interface ServedRequest {
+  /** The variant of most of its rows, for which the request counts. */
   readonly variant: string;
-  readonly rows: number;
+  /** Each variant's rows count for itself. */
+  readonly shares: readonly RungShare[];
   /** Until its first row ran. */
   readonly waitedMs: number;
   readonly totalMs: number;
@@ -156,12 +160,16 @@ export class Counters implements WorkObserver {
     this.#offeredRows += rows;
   }
 
-  served({ variant, rows, waitedMs, totalMs }: ServedRequest): void {
-    const counters = this.find(variant);
-    counters.lastServedMs = Date.now();
-    counters.servedRows += rows;
-    addDuration(counters.success, totalMs);
-    addDuration(counters.queue, waitedMs);
+  served({ variant, shares, waitedMs, totalMs }: ServedRequest): void {
+    const nowMs = Date.now();
+    for (const share of shares) {
+      const counters = this.find(share.variant);
+      counters.lastServedMs = nowMs;
+      counters.servedRows += share.rows;
+    }
+    const { success, queue } = this.find(variant);
+    addDuration(success, totalMs);
+    addDuration(queue, waitedMs);
   }
 
   dropped({ rows, reason, variant, totalMs }: DroppedRequest): void {

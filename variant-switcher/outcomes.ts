@@ -142,7 +142,7 @@ export class Outcomes {
     const startedAtMs = entry.startedAtMs ?? queuedAtMs;
     const waitedMs = startedAtMs - queuedAtMs;
     const { variant } = shares.reduce((most, share) => (share.rows > most.rows ? share : most));
-    this.#options.observer.served({ variant, rows: entry.work.rows, waitedMs, totalMs: nowMs - queuedAtMs });
+    this.#options.observer.served({ variant, shares, waitedMs, totalMs: nowMs - queuedAtMs });
     const pieces = entry.pieces.map(({ variant: served, rows }) => ({ variant: served, rows }));
     entry.settle({ kind: "served", variant, shares, pieces, outputs, queuedAtMs, startedAtMs });
   }

@@ -92,7 +92,12 @@ function addReadMetrics(registry: Registry, sources: MetricSources): void {
     for (const variant of variants) tell({ variant }, read(variant));
   };
   addCounter("offered_rows_total", "Rows that clients asked for", [], tell => tell({}, counters.offeredRows));
-  addCounter("served_rows_total", "Rows that were served", [], tell => tell({}, counters.servedRows));
+  addCounter(
+    "served_rows_total",
+    "Rows that were served, by the variant that served them",
+    ["variant"],
+    tellEach(variant => counters.find(variant).servedRows),
+  );
   addCounter("dropped_rows_total", "Rows that were not served, by reason", ["reason"], tell => {
     for (const { reason, rows } of counters.dropsByReason()) tell({ reason }, rows);
   });

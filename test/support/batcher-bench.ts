@@ -1,6 +1,7 @@
 import type { AssignedRung } from "../../domain/assignment.ts";
 import { BatchTimes } from "../../domain/serving/batch-times.ts";
 import { Batcher, type Ticket } from "../../variant-switcher/batcher.ts";
+import { Counters } from "../../variant-switcher/counters.ts";
 import { ReplicaLadder } from "../../variant-switcher/replica-ladder.ts";
 import type { ModelSession } from "../../variant-switcher/session.ts";
 import type { Work } from "../../variant-switcher/work-queue.ts";
@@ -31,6 +32,8 @@ export class BatcherBench {
   /** Rungs that only count, and what they counted. */
   shadowRungs: readonly AssignedRung[] = [];
   readonly shadowed: string[] = [];
+  /** Everything that was counted. */
+  readonly counters: Counters;
   readonly times = new BatchTimes();
   readonly batcher: Batcher;
 
@@ -40,6 +43,8 @@ export class BatcherBench {
       points: Object.entries(byRows).map(([rows, latencyMs]) => ({ batch: Number(rows), latencyMs, scv: 0 })),
     }));
     const { residents } = this;
+    const counters = new Counters(Object.keys(measured), () => undefined);
+    this.counters = counters;
     const sessions = {
       get residentVariants() {
         return [...residents.keys()];
@@ -55,9 +60,9 @@ export class BatcherBench {
       ladder: new Ladder(variants, sessions, this.times),
       isLoading: () => false,
       observer: {
-        offered: () => undefined,
-        served: () => undefined,
-        ran: () => undefined,
+        offered: rows => counters.offered(rows),
+        served: request => counters.served(request),
+        ran: batch => counters.ran(batch),
         dropped: ({ reason }) => void this.drops.push(reason),
         countShadow: ({ variant, rows }) => void this.shadowed.push(`${variant}=${rows}`),
       },

@@ -145,7 +145,8 @@ describe("the admin endpoint", () => {
   it("counts rows, batches and Switches in its metrics", async () => {
     const text = await switcher.metrics();
     for (const line of [
-      /variscale_switcher_served_rows_total{stage="affine"} \d+/,
+      /variscale_switcher_served_rows_total{stage="affine",variant="a"} [1-9]\d*/,
+      /variscale_switcher_served_rows_total{stage="affine",variant="c"} \d+/,
       /variscale_switcher_batch_rows_count{stage="affine",variant="a"} \d+/,
       /variscale_switcher_switch_seconds_count{stage="affine",outcome="done"} \d+/,
       /variscale_switcher_switch_step_seconds_count{stage="affine",step="warm",outcome="done"} \d+/,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "mocha";
+import { createStatistics } from "../../variant-switcher/statistics.ts";
 import { BatcherBench } from "../support/batcher-bench.ts";
 import { SteppedSession } from "../support/stepped-session.ts";
 
@@ -91,6 +92,28 @@ describe("Batcher, with a ladder", () => {
     assert.deepEqual([heavy.batches, light.batches], [[[1, 2]], [[3, 4, 5, 6]]]);
     assert.deepEqual(await bench.shares(spread), "heavy=2,light=4");
     assert.deepEqual(await bench.result(spread), ["light", 1, 2, 3, 4, 5, 6]);
+  });
+
+  it("counts the rows of a mixed request for the variants that served them, and the request for that of most", async () => {
+    heavy.serviceMs = () => 40_000;
+    const spread = bench.submit([1, 2, 3, 4, 5, 6], { timeoutMs: 75_000 });
+    await heavy.step();
+    await light.step();
+    await bench.result(spread);
+    const seen = ["heavy", "light"].map(variant => {
+      const { inferenceCount, executionCount, inferenceStats, batchStats, lastInference } = createStatistics(
+        "echo",
+        variant,
+        bench.counters.find(variant),
+      );
+      const batches = batchStats?.map(({ batchSize, computeInfer }) => [batchSize, computeInfer?.count]);
+      return [inferenceCount, executionCount, batches, inferenceStats?.success?.count, Number(lastInference) > 0];
+    });
+    assert.deepEqual(seen, [
+      [2, 1, [[2, 1]], 0, true],
+      [4, 1, [[4, 1]], 1, true],
+    ]);
+    assert.deepEqual([bench.counters.servedRows, bench.counters.servedRequests], [6, 1]);
   });
 
   it("serves all rows anew where variants give outputs of different sizes", async () => {
