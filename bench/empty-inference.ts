@@ -12,7 +12,12 @@ const scores = Float32Array.of(Number(score), 0);
 const answer = {
   modelName: "image",
   modelVersion,
-  parameters: { variant: { stringParam: modelVersion }, queued_rows: { int64Param: 0 }, row_ms: { doubleParam: 1 } },
+  parameters: {
+    variant: { stringParam: modelVersion },
+    why: { stringParam: "top" },
+    queued_rows: { int64Param: 0 },
+    row_ms: { doubleParam: 1 },
+  },
   outputs: [{ name: "score", datatype: "FP32", shape: [1, scores.length] }],
   rawOutputContents: [Buffer.from(scores.buffer)],
 };

@@ -251,7 +251,7 @@ export class Batcher {
   }
 
   #observe(batch: RunningBatch, serviceMs: number, handedOverMs: number): void {
-    const { rows, parts, startedAtMs } = batch;
+    const { rows, parts, startedAtMs, why } = batch;
     const { variant } = batch.session;
     const endedMs = performance.now();
     const { ladder, isLoading, observer } = this.#options;
@@ -261,7 +261,7 @@ export class Batcher {
     this.#rowMs = this.#rowMs === 0 ? tookMs / rows : this.#rowMs + RATE_WEIGHT * (tookMs / rows - this.#rowMs);
     const waitedMs = startedAtMs - (parts[0]?.entry.queuedAtMs ?? startedAtMs);
     const assembleMs = handedOverMs - startedAtMs;
-    observer.ran({ variant, rows, serviceMs, waitedMs, assembleMs, travelMs: endedMs - handedOverMs - serviceMs });
+    observer.ran({ variant, why, rows, serviceMs, waitedMs, assembleMs, travelMs: endedMs - handedOverMs - serviceMs });
   }
 
   #finish(batch: RunningBatch, result: RunResult | Unassembled): void {

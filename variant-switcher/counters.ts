@@ -1,3 +1,4 @@
+import type { ChoiceReason } from "../domain/serving/choose-batch.ts";
 import type { RungShare } from "./work-queue.ts";
 
 /** Why work was not served. */
@@ -31,6 +32,8 @@ export interface ServiceTime {
 /** A batch that ran. */
 export interface RanBatch {
   readonly variant: string;
+  /** Why no heavier one ran it. */
+  readonly why: ChoiceReason;
   readonly rows: number;
   /** Of the model alone. */
   readonly serviceMs: number;
@@ -44,9 +47,8 @@ export interface RanBatch {
 
 /** A request that has its answer. */
 export interface ServedRequest {
-  /** The variant of most of its rows, for which the request counts. */
+  /** The variant of most of its rows, for which the request counts; rows count for the variants that served them. */
   readonly variant: string;
-  /** Each variant's rows count for itself. */
   readonly shares: readonly RungShare[];
   /** Until its first row ran. */
   readonly waitedMs: number;
@@ -104,6 +106,7 @@ export class VariantCounters {
   readonly queue: Duration = { count: 0, ms: 0 };
   readonly batches = createTotals();
   readonly batchesByRows = new Map<number, BatchTotals>();
+  readonly batchesByReason = new Map<ChoiceReason, number>();
 }
 
 /** Everything that happened since the switcher started. */
@@ -181,7 +184,8 @@ export class Counters implements WorkObserver {
   }
 
   ran(batch: RanBatch): void {
-    const { batches, batchesByRows } = this.find(batch.variant);
+    const { batches, batchesByRows, batchesByReason } = this.find(batch.variant);
+    batchesByReason.set(batch.why, (batchesByReason.get(batch.why) ?? 0) + 1);
     const alike = batchesByRows.get(batch.rows) ?? createTotals();
     batchesByRows.set(batch.rows, alike);
     for (const totals of [batches, alike]) {

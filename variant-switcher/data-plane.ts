@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { VariscaleError } from "../domain/errors.ts";
+import type { ChoiceReason } from "../domain/serving/choose-batch.ts";
 import { type Budgets, findDeadlines } from "../domain/serving/deadlines.ts";
 import { createKeys } from "../domain/serving/kept-rungs.ts";
 import type { StageContract } from "../domain/tensor.ts";
@@ -64,6 +65,8 @@ export interface InferContext {
 export interface Served {
   /** The variant of most of the rows. */
   readonly variant: string;
+  /** Why no heavier one served them. */
+  readonly why: ChoiceReason;
   /** How many rows each variant served. */
   readonly shares: readonly RungShare[];
   /** Rows that wait here now. */
@@ -178,9 +181,10 @@ export class DataPlane {
     if (span) endSpan(span, rows, result);
     this.#options.signals?.observe(result.pieces, result.outputs, request.sequence);
     const isEmulated = config.variants.some(({ name, driver }) => name === result.variant && driver === "emulated");
-    const { shares, outputs } = result;
+    const { shares, outputs, why } = result;
     return {
       variant: result.variant,
+      why,
       shares,
       isEmulated,
       outputs,
@@ -209,13 +213,15 @@ export class DataPlane {
 
 /** The spans of a request that was answered: within it those of its wait and of its batches. */
 function endSpan(span: TraceSpan, rows: number, served: Extract<WorkResult, { readonly kind: "served" }>): void {
-  const { variant, shares, queuedAtMs, startedAtMs } = served;
+  const { variant, why, slackMs, shares, queuedAtMs, startedAtMs } = served;
   const endMs = performance.now();
   span.startChild("queue", { kind: "internal", startMs: queuedAtMs }).end({ endMs: startedAtMs });
   span.startChild("run", { kind: "internal", startMs: startedAtMs }).end({ endMs });
   const rungs = formatShares(shares);
   const attributes = {
     "variscale.variant": variant,
+    "variscale.why": why,
+    "variscale.slack_ms": slackMs,
     "variscale.rows": rows,
     ...(rungs && { "variscale.rungs": rungs }),
   };

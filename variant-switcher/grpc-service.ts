@@ -101,7 +101,7 @@ function readTimeLeft(call: Call<unknown>): number | null {
 function responseOf(
   stage: string,
   request: InferRequest,
-  { variant, shares, queuedRows, rowMs, isEmulated, outputs }: Served,
+  { variant, why, shares, queuedRows, rowMs, isEmulated, outputs }: Served,
 ): ModelInferResponse {
   const wanted = request.outputs.flatMap(({ name }) => outputs.find(output => output.name === name) ?? []);
   const isRaw = request.outputs.some(({ isBinary }) => isBinary);
@@ -112,6 +112,7 @@ function responseOf(
     id: request.id ?? "",
     parameters: {
       variant: { stringParam: variant },
+      why: { stringParam: why },
       ...(rungs !== null && { rungs: { stringParam: rungs } }),
       queued_rows: { int64Param: queuedRows },
       row_ms: { doubleParam: rowMs },

@@ -3,7 +3,7 @@ import { joinPieces, splitOutputs } from "./batch-output.ts";
 import type { DropReason, WorkObserver } from "./counters.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
 import type { RunningBatch } from "./running-batch.ts";
-import type { Entry, RungShare, WorkQueue, WorkResult } from "./work-queue.ts";
+import type { Entry, RungShare, ServedPiece, WorkQueue, WorkResult } from "./work-queue.ts";
 
 /** A request that loses this many sessions, the last one alone in its batch, is at fault itself. */
 const MAX_LOSSES = 2;
@@ -37,9 +37,9 @@ export class Outcomes {
       this.retry(batch, "bad_outputs", pieces);
       return;
     }
-    const { variant } = batch.session;
+    const { session, why, slackMs } = batch;
     for (const [i, { entry, from, to }] of batch.parts.entries()) {
-      entry.pieces.push({ variant, rows: to - from, outputs: pieces[i] ?? [] });
+      entry.pieces.push({ variant: session.variant, rows: to - from, outputs: pieces[i] ?? [], why, slackMs });
       if (to === entry.work.rows) this.#complete(entry);
     }
   }
@@ -144,7 +144,8 @@ export class Outcomes {
     const { variant } = shares.reduce((most, share) => (share.rows > most.rows ? share : most));
     this.#options.observer.served({ variant, shares, waitedMs, totalMs: nowMs - queuedAtMs });
     const pieces = entry.pieces.map(({ variant: served, rows }) => ({ variant: served, rows }));
-    entry.settle({ kind: "served", variant, shares, pieces, outputs, queuedAtMs, startedAtMs });
+    const { why, slackMs } = entry.pieces.find(piece => piece.variant === variant) as ServedPiece;
+    entry.settle({ kind: "served", variant, why, slackMs, shares, pieces, outputs, queuedAtMs, startedAtMs });
   }
 }
 

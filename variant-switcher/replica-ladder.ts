@@ -37,9 +37,17 @@ export class ReplicaLadder {
   readonly #measured = new Map<string, Rung>();
   /** As they are here while the factor is `#factor`. */
   readonly #scaled = new Map<Rung, Rung>();
+  /** The next heavier variant that may serve, in memory or not. */
+  readonly #findHeavier: (variant: string) => string | undefined;
   #factor = 1;
 
-  constructor(variants: readonly Measured[], sessions: ResidentSessions, times: BatchTimes) {
+  constructor(
+    variants: readonly Measured[],
+    sessions: ResidentSessions,
+    times: BatchTimes,
+    findHeavier: (variant: string) => string | undefined,
+  ) {
+    this.#findHeavier = findHeavier;
     this.#points = new Map(variants.map(({ name, points }) => [name, points]));
     this.#sessions = sessions;
     this.times = times;
@@ -48,14 +56,22 @@ export class ReplicaLadder {
   find({ session, batch, lighter }: Serving): Ladder {
     const top = this.#scale(session.variant, batch);
     const rungs = [top];
-    for (const { variant, maxBatch } of lighter)
-      if (this.#sessions.findSession(variant)) rungs.push(this.#scale(variant, maxBatch));
+    const belowGaps: string[] = [];
+    const heavier = this.#findHeavier(session.variant);
+    if (heavier !== undefined && !this.#sessions.findSession(heavier)) belowGaps.push(session.variant);
+    let isGap = false;
+    for (const { variant, maxBatch } of lighter) {
+      const isInMemory = this.#sessions.findSession(variant) !== null;
+      if (isInMemory) rungs.push(this.#scale(variant, maxBatch));
+      if (isInMemory && isGap) belowGaps.push(variant);
+      isGap = !isInMemory;
+    }
     const others: Rung[] = [];
     for (const variant of this.#sessions.residentVariants) {
       if (rungs.some(rung => rung.variant === variant) || !this.#sessions.findSession(variant)) continue;
       others.push(this.#scale(variant, this.#chooseMaxBatch(variant, top.batchMs[batch] as number)));
     }
-    return { rungs, others };
+    return { rungs, others, belowGaps };
   }
 
   /** The session behind a rung of the ladder; null: it is not in memory any more. */

@@ -17,7 +17,7 @@ export interface EncodedResponse {
 export function encodeRestResponse(
   stage: string,
   request: Pick<InferRequest, "id" | "outputs">,
-  { variant, shares, queuedRows, rowMs, isEmulated, outputs }: Served,
+  { variant, why, shares, queuedRows, rowMs, isEmulated, outputs }: Served,
 ): EncodedResponse {
   const binary: Uint8Array[] = [];
   const tensors = request.outputs.flatMap(({ name, isBinary }) => {
@@ -33,7 +33,7 @@ export function encodeRestResponse(
   const mixed = rungs === null ? "" : `,"rungs":${JSON.stringify(rungs)}`;
   const load = `,"queued_rows":${queuedRows},"row_ms":${rowMs.toFixed(3)}`;
   const id = request.id === null ? "" : `"id":${JSON.stringify(request.id)},`;
-  const json = `{"model_name":${quoted(stage)},"model_version":${name},${id}"parameters":{"variant":${name}${mixed}${load}${isEmulated ? ',"emulated":true' : ""}},"outputs":[${tensors.join()}]}`;
+  const json = `{"model_name":${quoted(stage)},"model_version":${name},${id}"parameters":{"variant":${name},"why":"${why}"${mixed}${load}${isEmulated ? ',"emulated":true' : ""}},"outputs":[${tensors.join()}]}`;
   const isBinary = binary.length > 0;
   return {
     contentType: isBinary ? "application/octet-stream" : "application/json",

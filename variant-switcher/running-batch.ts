@@ -1,9 +1,9 @@
-import type { Batch } from "../domain/serving/choose-batch.ts";
+import type { Batch, Choice } from "../domain/serving/choose-batch.ts";
 import type { ModelSession } from "./session.ts";
 import { type Entry, findNextRow } from "./work-queue.ts";
 
 /** A batch that was handed to a session. */
-export interface RunningBatch {
+export interface RunningBatch extends Choice {
   readonly session: ModelSession;
   readonly rows: number;
   /** Most rows that a batch of its rung has. */
@@ -16,10 +16,12 @@ export interface RunningBatch {
 }
 
 /** A chosen batch right before its rows are taken out of the queue. */
-export function createRunningBatch({ rung, rows, parts }: Batch, session: ModelSession): RunningBatch {
+export function createRunningBatch({ rung, rows, parts, why, slackMs }: Batch, session: ModelSession): RunningBatch {
   return {
     session,
     rows,
+    why,
+    slackMs,
     maxBatch: rung.maxBatch,
     parts: parts.map(({ call, rows: count }) => {
       const entry = call as Entry;

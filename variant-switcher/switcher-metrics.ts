@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { CHOICE_REASONS } from "../domain/serving/choose-batch.ts";
 import { type AccuracySignals, ASSERTIONS, CONFIDENCE_BOUNDS } from "./accuracy-signals.ts";
 import type { SwitcherConfig } from "./config.ts";
 import type { RanBatch } from "./counters.ts";
@@ -111,6 +112,10 @@ function addReadMetrics(registry: Registry, sources: MetricSources): void {
     ["variant"],
     tellEach(variant => counters.find(variant).lostSessions),
   );
+  addCounter("batches_total", "Batches, by why no heavier variant ran them", ["variant", "why"], tell => {
+    for (const variant of variants)
+      for (const why of CHOICE_REASONS) tell({ variant, why }, counters.find(variant).batchesByReason.get(why) ?? 0);
+  });
   addCounter(
     "shadow_rows_total",
     "Rows that the ladder would have had the variant serve, in shadow",

@@ -22,7 +22,7 @@ import { SessionPool } from "./session-pool.ts";
 import { type StatusSources, switcherStatus } from "./status.ts";
 import { createSwitcherMetrics, type SwitcherMetrics } from "./switcher-metrics.ts";
 import { KeptAssignment } from "./switching/kept-assignment.ts";
-import { findWanted, listIncoming } from "./switching/state.ts";
+import { findHeavier, findWanted, listIncoming } from "./switching/state.ts";
 import { Switching } from "./switching/switching.ts";
 
 /**
@@ -194,7 +194,9 @@ export class SwitcherParts implements StatusSources {
     return new Batcher({
       contract: this.config.contract,
       limits: this.config.queue,
-      ladder: new ReplicaLadder(this.config.variants, this.pool, new BatchTimes()),
+      ladder: new ReplicaLadder(this.config.variants, this.pool, new BatchTimes(), variant =>
+        findHeavier(this.switching.state, variant),
+      ),
       isLoading: () => this.pool.isBusy,
       observer: this.counters,
       refusal: () => {

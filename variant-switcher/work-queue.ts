@@ -1,3 +1,4 @@
+import type { Choice } from "../domain/serving/choose-batch.ts";
 import { findLimit, type KeptRung, KeptRungs, type Key, keepAtMost } from "../domain/serving/kept-rungs.ts";
 import type { Call, ExpectedCall } from "../domain/serving/ladder.ts";
 import { WaitingCalls } from "../domain/serving/waiting-calls.ts";
@@ -31,9 +32,9 @@ export interface RungShare {
 }
 
 export type WorkResult =
-  | {
+  | (Choice & {
       readonly kind: "served";
-      /** The variant of most of its rows. */
+      /** The variant of most of its rows; the choice is that of its first batch by it. */
       readonly variant: string;
       /** In the order in which they served. */
       readonly shares: readonly RungShare[];
@@ -43,11 +44,11 @@ export type WorkResult =
       /** On the clock of performance.now(): when it was taken in, and when its first row was given to a session. */
       readonly queuedAtMs: number;
       readonly startedAtMs: number;
-    }
+    })
   | { readonly kind: "dropped"; readonly reason: DropReason; readonly message: string };
 
 /** Rows of a request that one batch has served. */
-export interface ServedPiece extends RungShare {
+export interface ServedPiece extends RungShare, Choice {
   readonly outputs: readonly NamedTensor[];
 }
 

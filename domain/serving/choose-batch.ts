@@ -9,7 +9,22 @@
 import { findLimit } from "./kept-rungs.ts";
 import { type Call, type ExpectedCall, type Ladder, type Rung, rowsMs } from "./ladder.ts";
 
-export interface Batch {
+/**
+ * Why no heavier rung serves a batch. `top`: there is none that may. `late`: somebody who waits, or one more call, would be late by it.
+ * `not_in_memory`: the next heavier one is not in memory. `kept`: the head call keeps this one. `asked`: it asks for this one.
+ */
+export const CHOICE_REASONS = ["top", "late", "not_in_memory", "kept", "asked"] as const;
+
+export type ChoiceReason = (typeof CHOICE_REASONS)[number];
+
+/** What a choice says of itself. */
+export interface Choice {
+  readonly why: ChoiceReason;
+  /** Milliseconds from when the batch can begin to the soft deadline of its head call. */
+  readonly slackMs: number;
+}
+
+export interface Batch extends Choice {
   readonly rung: Rung;
   readonly rows: number;
   /** Calls and how many of their rows it takes, in the order in which the rows are put together. */
@@ -57,7 +72,8 @@ export function chooseRung(
  */
 export function takeBatch(ladder: Ladder, calls: readonly Call[], startMs: number, chosen: Rung): Batch {
   const head = calls[0] as Call;
-  const rung = keptRung(ladder, head, startMs) ?? limitRung(ladder, head, chosen);
+  const own = keptRung(ladder, head, startMs);
+  const rung = own ?? limitRung(ladder, head, chosen);
   let rows = Math.min(head.rows, rung.maxBatch);
   const parts = [{ call: head, rows }];
   let untilMs = rows === head.rows ? lateAfterMs(head, startMs + (rung.batchMs[rows] as number)) : Infinity;
@@ -71,7 +87,7 @@ export function takeBatch(ladder: Ladder, calls: readonly Call[], startMs: numbe
     parts.push({ call, rows: joined });
     if (joined === call.rows) untilMs = Math.min(untilMs, lateAfterMs(call, doneMs));
   }
-  return { rung, rows, parts };
+  return { rung, rows, parts, why: explainRung(ladder, head, rung, own, chosen), slackMs: head.softMs - startMs };
 }
 
 /**
@@ -213,6 +229,16 @@ function keptRung(ladder: Ladder, call: Call, startMs: number): Rung | null {
   const own = findRung(ladder, call.variant);
   if (own === undefined) return null;
   return call.isBound || startMs + rowsMs(own, call.rows) <= call.hardMs ? own : getFloor(ladder);
+}
+
+/** Why nothing heavier than `rung` serves the head call, which keeps `own`, while `chosen` was chosen for those that keep none. */
+function explainRung(ladder: Ladder, head: Call, rung: Rung, own: Rung | null, chosen: Rung): ChoiceReason {
+  const { rungs, belowGaps } = ladder;
+  if (own !== null && head.isBound) return "asked";
+  const isKept = own === null ? rung !== chosen : own.variant === head.variant;
+  if (isKept && rung !== rungs[0]) return "kept";
+  if (belowGaps?.includes(rung.variant)) return "not_in_memory";
+  return rung === rungs[0] ? "top" : "late";
 }
 
 function rungFor(ladder: Ladder, call: Call, chosen: Rung): Rung {

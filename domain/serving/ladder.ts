@@ -15,6 +15,8 @@ export interface Ladder {
   readonly rungs: readonly Rung[];
   /** Those above the top or below the floor: they serve only the calls that ask for them or that they have begun. */
   readonly others: readonly Rung[];
+  /** Variants of `rungs` right above which a rung may serve that is not in memory. Missing: there is no such gap. */
+  readonly belowGaps?: readonly string[];
 }
 
 /** The rows of one request that one replica has to serve. All times are milliseconds on one clock. */

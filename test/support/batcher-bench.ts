@@ -34,6 +34,8 @@ export class BatcherBench {
   readonly shadowed: string[] = [];
   /** Everything that was counted. */
   readonly counters: Counters;
+  /** A variant that may serve and is heavier than what serves. */
+  heavierVariant: string | undefined;
   readonly times = new BatchTimes();
   readonly batcher: Batcher;
 
@@ -57,7 +59,7 @@ export class BatcherBench {
     this.batcher = new Batcher({
       contract: ECHO_CONTRACT,
       limits: { maxRows, maxBytes },
-      ladder: new Ladder(variants, sessions, this.times),
+      ladder: new Ladder(variants, sessions, this.times, () => this.heavierVariant),
       isLoading: () => false,
       observer: {
         offered: rows => counters.offered(rows),
@@ -100,6 +102,14 @@ export class BatcherBench {
     const settled = await ticket.result;
     if (settled.kind !== "served") return settled.reason;
     return settled.shares.map(({ variant, rows }) => `${variant}=${rows}`).join();
+  };
+
+  /** What served, why nothing heavier did, and whether the time was as long as this at most. */
+  readonly choice = async (ticket: Ticket, longestMs: number): Promise<string | readonly [string, string, boolean]> => {
+    const settled = await ticket.result;
+    if (settled.kind !== "served") return settled.reason;
+    const { variant, why, slackMs } = settled;
+    return [variant, why, slackMs <= longestMs && slackMs > longestMs / 2];
   };
 
   close(): void {

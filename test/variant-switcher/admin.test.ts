@@ -147,6 +147,8 @@ describe("the admin endpoint", () => {
     for (const line of [
       /variscale_switcher_served_rows_total{stage="affine",variant="a"} [1-9]\d*/,
       /variscale_switcher_served_rows_total{stage="affine",variant="c"} \d+/,
+      /variscale_switcher_batches_total{stage="affine",variant="a",why="top"} [1-9]\d*/,
+      /variscale_switcher_batches_total{stage="affine",variant="a",why="late"} 0/,
       /variscale_switcher_batch_rows_count{stage="affine",variant="a"} \d+/,
       /variscale_switcher_switch_seconds_count{stage="affine",outcome="done"} \d+/,
       /variscale_switcher_switch_step_seconds_count{stage="affine",step="warm",outcome="done"} \d+/,

@@ -99,7 +99,8 @@ describe("Batcher, with a ladder", () => {
     const spread = bench.submit([1, 2, 3, 4, 5, 6], { timeoutMs: 75_000 });
     await heavy.step();
     await light.step();
-    await bench.result(spread);
+    // The heavy one would have broken the hard deadline for the rows that were left.
+    assert.deepEqual(await bench.choice(spread, 75_000), ["light", "late", true]);
     const seen = ["heavy", "light"].map(variant => {
       const { inferenceCount, executionCount, inferenceStats, batchStats, lastInference } = createStatistics(
         "echo",
@@ -114,6 +115,52 @@ describe("Batcher, with a ladder", () => {
       [4, 1, [[4, 1]], 1, true],
     ]);
     assert.deepEqual([bench.counters.servedRows, bench.counters.servedRequests], [6, 1]);
+  });
+
+  it("says and counts why no heavier rung served, also where one is not in memory", async () => {
+    const middle = new SteppedSession("middle");
+    const choices: unknown[] = [];
+    const serve = async (by: SteppedSession, softAfterMs: number, more = {}): Promise<void> => {
+      const ticket = bench.submit([1], { softAfterMs, ...more });
+      await by.step();
+      choices.push(await bench.choice(ticket, softAfterMs));
+    };
+    await serve(heavy, 50_000);
+    await serve(light, 5000);
+    await serve(light, 50_000, { variant: "light" });
+    await serve(light, 50_000, { keeps: { atMost: "light" } });
+    await bench.serve(heavy, 2, [
+      [middle, 2],
+      [light, 4],
+    ]);
+    bench.residents.delete("middle");
+    await serve(light, 5000);
+    bench.heavierVariant = "exact";
+    await serve(heavy, 50_000);
+    bench.residents.set("exact", new SteppedSession("exact"));
+    await serve(heavy, 50_000);
+    assert.deepEqual(choices, [
+      ["heavy", "top", true],
+      ["light", "late", true],
+      ["light", "asked", true],
+      ["light", "kept", true],
+      ["light", "not_in_memory", true],
+      ["heavy", "not_in_memory", true],
+      ["heavy", "top", true],
+    ]);
+    const counted = ["heavy", "light"].map(variant => [...bench.counters.find(variant).batchesByReason]);
+    assert.deepEqual(counted, [
+      [
+        ["top", 2],
+        ["not_in_memory", 1],
+      ],
+      [
+        ["late", 1],
+        ["asked", 1],
+        ["kept", 1],
+        ["not_in_memory", 1],
+      ],
+    ]);
   });
 
   it("serves all rows anew where variants give outputs of different sizes", async () => {

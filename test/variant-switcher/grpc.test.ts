@@ -71,7 +71,8 @@ describe("Open Inference Protocol V2 gRPC", () => {
       [response.modelName, response.modelVersion, response.id, response.parameters["variant"]?.stringParam],
       ["affine", "a", "seven", "a"],
     );
-    const { queued_rows: queuedRows, row_ms: rowMs } = response.parameters;
+    const { why, queued_rows: queuedRows, row_ms: rowMs } = response.parameters;
+    assert.equal(why?.stringParam, "top");
     assert.deepEqual([queuedRows?.int64Param, typeof rowMs?.doubleParam], ["0", "number"]);
     assert.deepEqual(response.outputs[0]?.contents?.fp32Contents, [3, 5]);
     assert.deepEqual(response.rawOutputContents, []);

@@ -57,8 +57,9 @@ describe("a switcher under overload", () => {
     const served = answers.map(({ body }) => body.model_version);
     assert.ok(served.includes("light"), String(served));
     for (const { body } of answers) {
-      const { variant, queued_rows: queuedRows, row_ms: rowMs, ...others } = body.parameters ?? {};
+      const { variant, why, queued_rows: queuedRows, row_ms: rowMs, ...others } = body.parameters ?? {};
       assert.deepEqual([variant, others], [body.model_version, {}]);
+      assert.equal(why, variant === "heavy" ? "top" : "late");
       assert.ok(Number.isInteger(queuedRows) && (rowMs as number) > 0, JSON.stringify(body.parameters));
     }
     for (const [i, { body }] of answers.entries())

@@ -70,7 +70,7 @@ describe("Open Inference Protocol V2 REST", () => {
       assert.equal(response.headers.get("content-type"), "application/json");
       const { parameters, ...answer } = (await response.json()) as { parameters: Record<string, unknown> };
       const { row_ms: rowMs, ...told } = parameters;
-      assert.deepEqual(told, { variant: "a", queued_rows: 0 });
+      assert.deepEqual(told, { variant: "a", why: "top", queued_rows: 0 });
       assert.equal(typeof rowMs, "number");
       assert.deepEqual(answer, {
         model_name: "affine",

@@ -44,6 +44,10 @@ describe("tracing", () => {
     const attributes = served?.attributes ?? {};
     assert.equal(attributes["variscale.variant"], "a");
     assert.equal(Number(attributes["variscale.rows"]), 2);
+    assert.equal(attributes["variscale.why"], "top");
+    // Nobody waits for longer than 30 s.
+    const slackMs = Number(attributes["variscale.slack_ms"]);
+    assert.ok(slackMs > 0 && slackMs < 30_000, String(slackMs));
     assert.equal(attributes["variscale.request_id"], "req-1");
     assert.notEqual(dropped?.traceId, TRACE);
     assert.equal(dropped?.status.code, 2);

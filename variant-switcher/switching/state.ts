@@ -166,6 +166,19 @@ export function findDesired({ pin, applied, isStarted, defaultRungs }: Switching
   return isStarted ? defaultRungs : null;
 }
 
+/** The rungs that may serve, in memory or not: where the Switch on its way goes, or what should serve; null: that is not decided yet. */
+export function findAllowed(state: SwitchingState): Rungs | null {
+  return state.current?.rungs ?? findDesired(state);
+}
+
+/** The next heavier variant that may serve, in memory or not. It is asked for every batch, nearly always about the top. */
+export function findHeavier(state: SwitchingState, variant: string): string | undefined {
+  const { applied, current, pin } = state;
+  if (!current && variant === (pin?.variant ?? applied?.top)) return undefined;
+  const rungs = findAllowed(state) ?? [];
+  return rungs[rungs.findIndex(rung => rung.variant === variant) - 1]?.variant;
+}
+
 /** The rungs to be kept in memory, the most important first: the floor, as it serves where nothing else is in time, the top, the others from light to heavy. */
 export function findWanted({ pin, applied, isStarted, defaultRungs }: SwitchingState): Rungs {
   const rungs = applied ? sortByImportance(applied) : isStarted ? defaultRungs.toReversed() : [];
@@ -237,7 +250,7 @@ export function findRecovery(state: SwitchingState, now: Moment): Rungs | null {
 /** The best rungs that may take over from memory; null: there are none. */
 export function findInMemory(state: SwitchingState, now: Moment): Rungs | null {
   const { current, defaultRungs } = state;
-  const desired = current?.rungs ?? findDesired(state) ?? defaultRungs;
+  const desired = findAllowed(state) ?? defaultRungs;
   const isInMemory = ({ variant }: AssignedRung): boolean => now.sessions.has(variant);
   const at = desired.findIndex(isInMemory);
   if (now.serving) {

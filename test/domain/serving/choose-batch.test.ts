@@ -257,6 +257,43 @@ describe("the choice of a batch", () => {
   });
 });
 
+describe("what a choice says of itself", () => {
+  const explain = (head: Call, ladder = LADDER, startMs = 0): readonly unknown[] => {
+    const { rung, why, slackMs } = chooseBatch(ladder, [head], startMs, null);
+    return [rung.variant, why, slackMs];
+  };
+
+  it("is that it is the heaviest, or that a heavier one would be late, and the slack of the head call", () => {
+    assert.deepEqual(explain(call(45)), ["heavy", "top", 45]);
+    assert.deepEqual(explain(call(45), LADDER, 6), ["middle", "late", 39]);
+    assert.deepEqual(explain(call(3), LADDER, 4), ["light", "late", -1]);
+    assert.deepEqual(explain(call(45), floorAlone(LADDER)), ["light", "top", 45]);
+  });
+
+  it("is that the next heavier rung is not in memory, whatever time there is", () => {
+    const gap = { ...LADDER, belowGaps: ["light"] };
+    assert.deepEqual(explain(call(3), gap), ["light", "not_in_memory", 3]);
+    assert.deepEqual(explain(call(30), gap), ["middle", "late", 30]);
+    assert.deepEqual(explain(call(45), gap), ["heavy", "top", 45]);
+    const withoutTop = { ...createLadder(middle, light), belowGaps: ["middle"] };
+    assert.deepEqual(explain(call(45), withoutTop), ["middle", "not_in_memory", 45]);
+  });
+
+  it("is that the head call keeps the rung, or asks for it", () => {
+    const exact = createRung("exact", { points: [{ batch: 1, latencyMs: 50 }] }, 1);
+    const ladder = { ...LADDER, others: [exact] };
+    assert.deepEqual(explain(call(100, { variant: "light", isBound: true }), ladder), ["light", "asked", 100]);
+    assert.deepEqual(explain(call(100, { variant: "exact", isBound: true }), ladder), ["exact", "asked", 100]);
+    assert.deepEqual(explain(call(100, { variant: "exact" }), ladder), ["exact", "kept", 100]);
+    assert.deepEqual(explain(call(100, { variant: "middle" }), ladder), ["middle", "kept", 100]);
+    assert.deepEqual(explain(call(100, { kept: [{ variant: "light" }] }), ladder), ["light", "kept", 100]);
+    assert.deepEqual(explain(call(100, { variant: "heavy" }), ladder), ["heavy", "top", 100]);
+    // What it keeps is no reason where the rule goes lighter, or must.
+    assert.deepEqual(explain(call(3, { kept: [{ variant: "middle" }] }), ladder), ["light", "late", 3]);
+    assert.deepEqual(explain(call(10, { variant: "heavy", hardMs: 30 }), ladder), ["light", "late", 10]);
+  });
+});
+
 describe("the refusal of hopeless calls", () => {
   it("takes what the floor can't serve by its hard deadline, and nothing else", () => {
     const calls = [call(4, { hardMs: 5 }), call(5, { hardMs: 9 }), call(6, { hardMs: 10 }), call(50)];
