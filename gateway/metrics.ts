@@ -1,16 +1,23 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { AccuracyEstimate } from "../domain/accuracy-estimate.ts";
+import type { Pipeline, Stage } from "../domain/pipeline.ts";
+import type { ServedRows } from "./answer.ts";
 import { DROP_REASONS, type Outcome } from "./outcome.ts";
 import type { PipelineServerParts } from "./pipeline-server.ts";
-import { countRows } from "./rows-by-variant.ts";
+import { countRows, findShares } from "./rows-by-variant.ts";
 import type { StageTrace } from "./run-pipeline.ts";
 
 /** Replicas of one stage that have a series of their own; the others are summed up under `other`. */
 const MAX_ENDPOINT_SERIES = 50;
+/** Combinations of variants that have series of their own, in characters of their names; the others are summed up under `other`. */
+const MOST_CHARACTERS = 8192;
 const SECONDS_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10];
 
 /** What has no reason; every series is there from the first scrape on, at 0, so that a rise from nothing is one. */
 const OUTCOMES = ["served", "lost", "failed", "invalid", "cancelled"] as const satisfies readonly Outcome["kind"][];
+
+/** Counts an answer: the assertions that do not hold of it, and what served it. */
+type Asserted = (broken: readonly string[], served: ServedRows) => void;
 
 export interface GatewayMetrics {
   ended(outcome: Outcome, latencyMs: number): void;
@@ -18,9 +25,9 @@ export interface GatewayMetrics {
   retried(stage: string, cause: string): void;
   /** A voter of a stage did not count in a request. */
   missed(stage: string, variant: string, cause: string): void;
-  asserted(broken: readonly string[]): void;
+  readonly asserted: Asserted;
   /** An answer was held against those before it in its sequence. */
-  followed(broken: readonly string[]): void;
+  readonly followed: Asserted;
 }
 
 type Observed = Pick<PipelineServerParts, "pipeline" | "code" | "pools" | "admission" | "counter" | "accuracy">;
@@ -56,7 +63,7 @@ export function createGatewayMetrics(registry: Registry, observed: Observed): Ga
   const retries = counter("retries_total", retriesHelp, ["stage", "cause"]);
   const missingHelp = "Requests in which a voter of a stage did not count, by its variant and why";
   const missing = counter("missing_votes_total", missingHelp, ["stage", "variant", "cause"]);
-  const countHeld = countAssertions(make);
+  const countHeld = countAssertions(make, pipeline);
   const countBrokenInSequence = countHeld(Object.keys(code.sequences?.assertions ?? {}));
   return {
     ended: (outcome, latencyMs) => {
@@ -76,9 +83,9 @@ export function createGatewayMetrics(registry: Registry, observed: Observed): Ga
     retried: (stage, cause) => retries.inc({ stage, cause }),
     missed: (stage, variant, cause) => missing.inc({ stage, variant, cause }),
     asserted: countHeld(Object.keys(code.assertions ?? {})),
-    followed: broken => {
+    followed: (broken, served) => {
       followed.inc();
-      countBrokenInSequence(broken);
+      countBrokenInSequence(broken, served);
     },
   };
 }
@@ -134,24 +141,39 @@ function addReadCounters({ addCounter }: Makers, { pipeline: { key }, counter, a
   addEstimate("labelled_requests_total", "How many of them somebody labelled", one => one.labels);
 }
 
-/** Counts answers that are held against assertions, by their names; each is there from the first scrape on, at 0. */
-function countAssertions({ counter }: Makers): (names: readonly string[]) => GatewayMetrics["asserted"] {
+/** Counts answers that are held against assertions, by their names and by what served them; failures are there from the first answer on, at 0. */
+function countAssertions({ counter }: Makers, { stages }: Pipeline): (names: readonly string[]) => Asserted {
   const held = counter(
     "assertions_total",
-    "Answers that an assertion of the pipeline's code was held against: what its failures are a share of",
-    ["assertion"],
+    "Answers that an assertion of the pipeline's code was held against: what its failures are a share of. variants: the one that served most rows of each stage, in their order; - where a stage had none",
+    ["assertion", "variants"],
   );
   const failures = counter(
     "assertion_failures_total",
-    "Answers of which an assertion of the pipeline's code does not hold; over variscale_gateway_assertions_total this is the share",
-    ["assertion"],
+    "Answers of which an assertion of the pipeline's code does not hold, by the same labels; over variscale_gateway_assertions_total this is the share",
+    ["assertion", "variants"],
   );
-  return names => {
-    for (const each of [held, failures]) for (const assertion of names) each.inc({ assertion }, 0);
-    return broken => {
-      for (const assertion of names) held.inc({ assertion });
-      for (const assertion of broken) failures.inc({ assertion });
-    };
+  const nameMainVariants = createNamer(stages);
+  return names => (broken, served) => {
+    const variants = nameMainVariants(served);
+    for (const assertion of names) {
+      held.inc({ assertion, variants });
+      failures.inc({ assertion, variants }, broken.includes(assertion) ? 1 : 0);
+    }
+  };
+}
+
+/** Names the main variants of an answer, as `heavy,light`. Replicas say what their variants are called, so there is an end to it. */
+function createNamer(stages: readonly Pick<Stage, "name">[]): (served: ServedRows) => string {
+  const known = new Set<string>();
+  let characters = 0;
+  return served => {
+    const name = stages.map(stage => findShares(served[stage.name] ?? new Map())[0]?.variant ?? "-").join();
+    if (known.has(name)) return name;
+    if (characters + name.length > MOST_CHARACTERS) return "other";
+    characters += name.length;
+    known.add(name);
+    return name;
   };
 }
 

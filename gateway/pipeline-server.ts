@@ -156,11 +156,11 @@ async function outcomeOf(
       metrics.stage(trace);
       if (trace.rowsByVariant.size > 0) served[trace.stage] = trace.rowsByVariant;
     },
-    onAsserted: metrics.asserted,
+    onAsserted: broken => metrics.asserted(broken, served),
     onCollected: context => {
       parts.accuracy.observe(id, served, context);
       const broken = place && parts.sequences.broken(place, context);
-      if (broken) metrics.followed(broken);
+      if (broken) metrics.followed(broken, served);
     },
   };
   const body = { body: request.body, contentType: request.headers["content-type"] ?? "" };

@@ -31,17 +31,24 @@ describe("assertions of a pipeline's code", () => {
     await Promise.all(closers.splice(0).map(close => close()));
   });
 
-  it("are counted from 0 on, and what breaks one is answered all the same", async () => {
+  async function open() {
     const replica = await startEchoReplica();
     closers.push(() => replica.close());
     const { gateway, url, post } = await startNumberGateway({ count: [replica], read: [replica] }, { code });
     closers.push(() => gateway.close(0));
-    const failures = async (): Promise<Record<string, number>> => {
+    /** Values by assertion and variants. */
+    const read = async (metric: string): Promise<Record<string, number>> => {
       const text = await (await fetch(`${url}/metrics`)).text();
-      const lines = text.matchAll(/^variscale_gateway_assertion_failures_total\{assertion="(\w+)"\} (\d+)$/gm);
-      return Object.fromEntries([...lines].map(([, name, count]) => [name, Number(count)]));
+      const lines = text.matchAll(
+        new RegExp(`^variscale_gateway_${metric}_total\\{assertion="(\\w+)",variants="([^"]*)"\\} (\\d+)$`, "gm"),
+      );
+      return Object.fromEntries([...lines].map(([, name, variants, count]) => [`${name} ${variants}`, Number(count)]));
     };
-    assert.deepEqual(await failures(), { hasNumbers: 0, small: 0, sound: 0 });
+    return { replica, post, read };
+  }
+
+  it("are counted by the variants of most rows, from 0 on, and what breaks one is answered all the same", async () => {
+    const { replica, post, read } = await open();
     for (const [numbers, values] of [
       [[7], [7]],
       [
@@ -54,7 +61,35 @@ describe("assertions of a pipeline's code", () => {
       assert.equal(response.status, 200);
       assert.deepEqual(((await response.json()) as Numbers).values, values);
     }
-    assert.deepEqual(await failures(), { hasNumbers: 1, small: 1, sound: 3 });
+    const light = { "hasNumbers light,light": 0, "small light,light": 1, "sound light,light": 2 };
+    const empty = { "hasNumbers light,-": 1, "small light,-": 0, "sound light,-": 1 };
+    assert.deepEqual(await read("assertion_failures"), { ...light, ...empty });
+    replica.variant = "heavy";
+    replica.parameters = { rungs: "heavy=1,light=2" };
+    for (const numbers of [
+      [7, 8, 9],
+      [7, 8, 200],
+    ])
+      await post({ numbers });
+    replica.parameters = {};
+    await post({ numbers: [300] });
+    const mixed = { "hasNumbers heavy,light": 0, "small heavy,light": 1, "sound heavy,light": 2 };
+    const heavy = { "hasNumbers heavy,heavy": 0, "small heavy,heavy": 1, "sound heavy,heavy": 1 };
+    assert.deepEqual(await read("assertion_failures"), { ...light, ...empty, ...mixed, ...heavy });
+    const held = await read("assertions");
+    const counts = ["light,light", "light,-", "heavy,light", "heavy,heavy"].map(names => held[`small ${names}`]);
+    assert.deepEqual(counts, [2, 1, 2, 1]);
+  });
+
+  it("are counted under `other` where replicas name more variants than there is room for", async () => {
+    const { replica, post, read } = await open();
+    for (const letter of ["x", "y", "z"]) {
+      replica.variant = letter.repeat(3000);
+      await post({ numbers: [7] });
+    }
+    const held = await read("assertions");
+    const first = "x".repeat(3000);
+    assert.deepEqual([held["small other"], held[`small ${first},${first}`], Object.keys(held).length], [2, 1, 6]);
   });
 });
 
