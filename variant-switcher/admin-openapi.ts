@@ -5,12 +5,14 @@ import { ADMIN_LIMITS } from "./admin-limits.ts";
 const number = { type: "number" };
 const text = { type: "string" };
 const integer = { type: "integer" };
+const boolean = { type: "boolean" };
 const object = (properties: object) => ({ type: "object", properties });
 const strictObject = (required: string, properties: object) => ({
   ...object(properties),
   additionalProperties: false,
   required: [required],
 });
+const orNull = (description: string, properties: object) => ({ description, type: ["object", "null"], properties });
 const list = (items: object) => ({ type: "array", items });
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const json = (schema: object) => ({ content: { "application/json": { schema } } });
@@ -84,7 +86,7 @@ export function adminOpenApi(): object {
       "/admin/v1/drain": {
         post: {
           summary: "Take in no more work and finish what is queued; only a restart takes it back",
-          responses: ok("Nothing is queued any more", object({ drained: { type: "boolean" } })),
+          responses: ok("Nothing is queued any more", object({ drained: boolean })),
         },
       },
       "/admin/v1/log-level": {
@@ -122,14 +124,34 @@ const SCHEMAS = {
     batch: { ...integer, minimum: 1, maximum: ADMIN_LIMITS.maxBatch, default: 1 },
     ttlMs: { ...number, minimum: 1, maximum: ADMIN_LIMITS.maxTtlMs, default: ADMIN_LIMITS.defaultTtlMs },
   }),
+  Version: object({ epoch: integer, counter: integer }),
+  Rung: object({ variant: text, maxBatch: integer, inMemory: { ...boolean, description: "Batches may be of it" } }),
   Assignment: object({
-    assignment: { type: ["object", "null"], description: "The newest one of the scaler" },
-    pin: { type: ["object", "null"] },
-    serving: { type: "object" },
+    assignment: orNull("The newest one of the scaler that was applied", {
+      version: ref("Version"),
+      rungs: { ...list(object({ variant: text, maxBatch: integer })), description: "Those to be kept in memory" },
+      top: { ...text, description: "The most accurate variant that may serve" },
+      floor: { ...text, description: "The lightest variant that may serve" },
+      ...{ budgetMs: number, laterBudgetMs: number, laterLeastMs: number, headroom: number },
+      ...{ shadow: boolean, belowFloor: list(text), decisionId: text },
+    }),
+    pin: orNull("An operator's", { variant: text, batch: integer, expiresInMs: number }),
+    serving: object({
+      version: { ...ref("Version"), description: "That of the assignment; 0.0 before the first" },
+      variant: { type: ["string", "null"], description: "The most accurate one that serves now" },
+      batch: { ...integer, description: "Most rows in a batch of it; 0: nothing serves" },
+      ready: boolean,
+      residentVariants: list(text),
+      rungs: { ...list(ref("Rung")), description: "All that may serve, the most accurate first" },
+    }),
   }),
   Variant: object({
     variant: text,
-    state: { enum: ["absent", "loading", "resident", "serving", "quarantined"] },
+    state: {
+      enum: ["absent", "loading", "resident", "serving", "quarantined"],
+      description: "`serving` is the most accurate one that serves; lighter ones that serve are `resident`",
+    },
+    serves: { ...boolean, description: "The next batch may be of it" },
     reason: text,
     loadMs: number,
     memoryMiB: number,

@@ -17,7 +17,7 @@ import { ConfigValue } from "./config-value.ts";
 import { parseJson } from "./exact-json.ts";
 import type { ProfileHere } from "./profile-here.ts";
 import { type StatusSources, switcherStatus } from "./status.ts";
-import { createEtag, type SwitchingState } from "./switching/state.ts";
+import { createEtag, findAllowed, type SwitchingState } from "./switching/state.ts";
 
 const { maxBatch, maxTtlMs, defaultTtlMs, maxProfileBatches, maxProfileSeconds } = ADMIN_LIMITS;
 
@@ -36,11 +36,7 @@ export function adminRoutes(options: AdminOptions): readonly Route[] {
     { method: "GET", path: "/admin/v1/assignment", handle: () => assignmentResponse(options) },
     { method: "PUT", path: "/admin/v1/assignment", handle: request => pin(options, request) },
     { method: "DELETE", path: "/admin/v1/assignment", handle: request => unpin(options, request) },
-    {
-      method: "GET",
-      path: "/admin/v1/variants",
-      handle: () => ({ status: 200, body: { variants: switcherStatus(options).variants } }),
-    },
+    { method: "GET", path: "/admin/v1/variants", handle: () => variantsResponse(options) },
     {
       method: "GET",
       path: "/admin/v1/switches",
@@ -65,9 +61,23 @@ function assignmentResponse(options: AdminOptions): HttpResponse {
     body: {
       assignment: options.switching.state.applied,
       pin,
-      serving: { version: applied, variant, batch, ready, residentVariants },
+      serving: { version: applied, variant, batch, ready, residentVariants, rungs: listRungs(options) },
     },
   };
+}
+
+/** The rungs that may serve: those that were decided on, but the old ones as long as what serves is none of these. */
+function listRungs({ pool, switching }: AdminOptions) {
+  const allowed = findAllowed(switching.state) ?? [];
+  const served = switching.servedRungs ?? allowed;
+  const rungs = allowed.some(({ variant }) => variant === served[0]?.variant) ? allowed : served;
+  return rungs.map(rung => ({ ...rung, inMemory: pool.findSession(rung.variant) !== null }));
+}
+
+function variantsResponse(options: AdminOptions): HttpResponse {
+  const serving = new Set(listRungs(options).flatMap(({ variant, inMemory }) => (inMemory ? [variant] : [])));
+  const variants = switcherStatus(options).variants.map(one => ({ ...one, serves: serving.has(one.variant) }));
+  return { status: 200, body: { variants } };
 }
 
 async function pin(options: AdminOptions, request: HttpRequest): Promise<HttpResponse> {

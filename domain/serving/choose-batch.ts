@@ -17,7 +17,7 @@ export const CHOICE_REASONS = ["top", "late", "not_in_memory", "kept", "asked"] 
 
 export type ChoiceReason = (typeof CHOICE_REASONS)[number];
 
-/** What a choice says of itself. */
+/** A choice is explained by these. */
 export interface Choice {
   readonly why: ChoiceReason;
   /** Milliseconds from when the batch can begin to the soft deadline of its head call. */

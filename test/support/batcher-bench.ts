@@ -104,7 +104,7 @@ export class BatcherBench {
     return settled.shares.map(({ variant, rows }) => `${variant}=${rows}`).join();
   };
 
-  /** What served, why nothing heavier did, and whether the time was as long as this at most. */
+  /** The variant that served, why nothing heavier did, and whether there was so much time, within a half. */
   readonly choice = async (ticket: Ticket, longestMs: number): Promise<string | readonly [string, string, boolean]> => {
     const settled = await ticket.result;
     if (settled.kind !== "served") return settled.reason;

@@ -5,12 +5,41 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import { packageFolder } from "../../runtime/version.ts";
+import { FollowingSwitcher } from "../support/scaler-stub.ts";
 import { affineConfig, errorOf, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
 
 /** The lines of docs/switcher.md that are run here. */
 const LINES = readFileSync(join(packageFolder, "docs/switcher.md"), "utf8")
   .split("\n")
   .filter(line => line.startsWith("curl "));
+
+interface FieldSchema {
+  readonly $ref?: string;
+  readonly items?: FieldSchema;
+  readonly properties?: Readonly<Record<string, FieldSchema>>;
+}
+
+type Schemas = Readonly<Record<string, FieldSchema>>;
+
+interface Answers {
+  readonly components: { readonly schemas: Schemas };
+  readonly variants: readonly object[];
+  readonly switches: readonly object[];
+  readonly assignment: object | null;
+  readonly pin: object | null;
+  readonly serving: object;
+}
+
+/** The fields of an answer that its schema does not have. */
+function findUndescribed(schemas: Schemas, schema: FieldSchema, answer: unknown, path: string): readonly string[] {
+  const { items = {}, properties = {} } = schemas[schema.$ref?.split("/").at(-1) ?? ""] ?? schema;
+  if (Array.isArray(answer)) return answer.flatMap(one => findUndescribed(schemas, items, one, `${path}[]`));
+  if (typeof answer !== "object" || answer === null) return [];
+  return Object.entries(answer).flatMap(([name, value]) => {
+    const field = properties[name];
+    return field ? findUndescribed(schemas, field, value, `${path}.${name}`) : [`${path}.${name}`];
+  });
+}
 
 describe("the documented admin endpoint", () => {
   const folder = new TestFolder();
@@ -40,6 +69,30 @@ describe("the documented admin endpoint", () => {
     const references = JSON.stringify(document).match(/#\/components\/schemas\/\w+/g) ?? [];
     const schemas = Object.keys((document.components as { schemas: object }).schemas);
     for (const reference of references) assert.ok(schemas.includes(reference.split("/").at(-1) ?? ""), reference);
+  });
+
+  it("describes every field of its answers about assignments, variants and Switches", async () => {
+    const following = await FollowingSwitcher.start(() => ({}));
+    try {
+      following.scaler.assign(1, { top: "b", floor: "a" });
+      await following.scaler.untilAcked(1);
+      assert.equal((await following.switcher.pin("c")).status, 200);
+      const read = async (path: string) => (await (await following.switcher.admin(path)).json()) as Answers;
+      const { components } = await read("openapi.json");
+      const { schemas } = components;
+      const assignment = await read("assignment");
+      assert.ok(assignment.assignment && assignment.pin && assignment.serving, JSON.stringify(assignment));
+      for (const [name, answers] of Object.entries({
+        Assignment: [assignment],
+        Variant: (await read("variants")).variants,
+        Switch: (await read("switches")).switches,
+      })) {
+        assert.ok(answers.length > 0);
+        for (const answer of answers) assert.deepEqual(findUndescribed(schemas, schemas[name]!, answer, name), []);
+      }
+    } finally {
+      await following.close();
+    }
   });
 
   it("says in its document which refusals there are, and which values it takes", async () => {

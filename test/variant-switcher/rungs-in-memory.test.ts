@@ -5,6 +5,14 @@ import { until } from "../support/switcher-harness.ts";
 
 const points = [{ batch: 1, latencyMs: 1 }];
 
+/** Answers of the admin endpoint, as far as they are about rungs. */
+interface Admin {
+  readonly serving?: {
+    readonly rungs: readonly { readonly variant: string; readonly maxBatch: number; readonly inMemory: boolean }[];
+  };
+  readonly variants?: readonly { readonly variant: string; readonly state: string; readonly serves: boolean }[];
+}
+
 describe("a lighter rung that went to make room", () => {
   let following: FollowingSwitcher;
   let scaler: FollowingSwitcher["scaler"];
@@ -41,6 +49,32 @@ describe("a lighter rung that went to make room", () => {
     assert.equal((await switcher.variants())["a"]?.state, "absent");
     await switcher.admin("assignment", { method: "DELETE", headers: { "if-match": "*" } });
     await until(async () => (await switcher.variants())["a"]?.state === "resident", "the rung above the top is back");
+  });
+
+  it("is among the rungs that may serve although it is not in memory, and said where one below it serves", async () => {
+    const rungs = ["a", "c", "b"].map(variant => ({ variant, maxBatch: 1 }));
+    scaler.assign(2, { rungs, top: "a", floor: "b" });
+    await scaler.untilAcked(2);
+    const look = async () => {
+      const read = async (path: string) => (await (await switcher.admin(path)).json()) as Admin;
+      const { serving } = await read("assignment");
+      const { variants } = await read("variants");
+      const served = variants?.filter(({ serves }) => serves).map(({ variant, state }) => `${variant} ${state}`);
+      return [serving?.rungs.map(({ variant, maxBatch, inMemory }) => `${variant} ${maxBatch} ${inMemory}`), served];
+    };
+    assert.deepEqual(await look(), [
+      ["a 1 true", "c 1 false", "b 1 true"],
+      ["a serving", "b resident"],
+    ]);
+    const choose = async (sloMs: number) => {
+      const { body } = await switcher.infer([1], { parameters: { slo_timeout_ms: sloMs } });
+      const { variant, why } = (body as { parameters?: Record<string, unknown> }).parameters ?? {};
+      return [variant, why];
+    };
+    assert.deepEqual(await choose(30_000), ["a", "top"]);
+    assert.deepEqual(await choose(0.001), ["b", "not_in_memory"]);
+    assert.equal((await switcher.pin("c", 2)).status, 200);
+    assert.deepEqual(await look(), [["c 2 true"], ["c serving"]]);
   });
 
   it("comes back after a profile was measured", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { DIE_LATER } from "../support/faulty-worker.ts";
 import { HeldLoads } from "../support/held-loads.ts";
+import { ScalerStub } from "../support/scaler-stub.ts";
 import { affineConfig, TestFolder, TestSwitcher, until } from "../support/switcher-harness.ts";
 
 describe("a session that is lost while another variant loads", () => {
@@ -61,5 +62,39 @@ describe("a session that is lost while another variant loads", () => {
     loads.letGo();
     assert.equal((await pinned).status, 200);
     assert.equal(await served(), "c");
+  });
+});
+
+describe("the floor, while the top loads", () => {
+  it("serves, is listed below it, and says that it is not in memory", async () => {
+    const folder = new TestFolder();
+    const loads = new HeldLoads(folder.path);
+    const scaler = await ScalerStub.start();
+    const workerUrl = new URL("../support/held-worker.js", import.meta.url);
+    const config = affineConfig(folder.path, { scalerAddress: scaler.address });
+    const switcher = await TestSwitcher.start(config, { workerUrl });
+    const choose = async () => {
+      const { serving } = (await (await switcher.admin("assignment")).json()) as {
+        serving: { rungs: readonly { variant: string; inMemory: boolean }[] };
+      };
+      const { body } = await switcher.infer([1]);
+      const { variant, why } = (body as { parameters?: Record<string, unknown> }).parameters ?? {};
+      return [serving.rungs.map(rung => `${rung.variant} ${rung.inMemory}`), variant, why];
+    };
+    try {
+      await scaler.untilConnected();
+      loads.holdOnly(2);
+      scaler.assign(1, { top: "b", floor: "a" });
+      await switcher.untilReady();
+      assert.deepEqual(await choose(), [["b false", "a true"], "a", "not_in_memory"]);
+      loads.letGo();
+      await scaler.untilAcked(1);
+      assert.deepEqual(await choose(), [["b true", "a true"], "b", "top"]);
+    } finally {
+      loads.close();
+      await switcher.close();
+      scaler.stop();
+      folder.delete();
+    }
   });
 });

@@ -288,7 +288,7 @@ describe("what a choice says of itself", () => {
     assert.deepEqual(explain(call(100, { variant: "middle" }), ladder), ["middle", "kept", 100]);
     assert.deepEqual(explain(call(100, { kept: [{ variant: "light" }] }), ladder), ["light", "kept", 100]);
     assert.deepEqual(explain(call(100, { variant: "heavy" }), ladder), ["heavy", "top", 100]);
-    // What it keeps is no reason where the rule goes lighter, or must.
+    // A rung that it keeps is no reason where the rule goes lighter, or must.
     assert.deepEqual(explain(call(3, { kept: [{ variant: "middle" }] }), ladder), ["light", "late", 3]);
     assert.deepEqual(explain(call(10, { variant: "heavy", hardMs: 30 }), ladder), ["light", "late", 10]);
   });
