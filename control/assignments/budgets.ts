@@ -8,8 +8,10 @@ export type Budgets = Pick<Assignment, "budgetMs" | "laterBudgetMs" | "laterLeas
 type StageMs = Readonly<Record<string, number>>;
 
 /**
- * Gives each stage the time that is planned for it and an equal part of the SLO's time that the longest path leaves. In proportion to what is planned,
- * a stage that is much faster than those after it would be left with less than a delay of the machine, and could serve by its floor alone.
+ * Gives each stage the time that is planned for it and a part of the SLO's time that the longest path leaves, by the root of what is planned.
+ * A stage mixes its variants the better the more of its batches may wait, so that what is lost falls with the time that is left over the time of a
+ * batch; the sum of that over the stages is least where time is given by the root. In proportion, a stage that is much faster than those after it
+ * would be left with less than a delay of the machine.
  *
  * @param plannedMs latency of each stage by the plan.
  * @param leastMs what each stage takes with its lightest variant.
@@ -23,13 +25,9 @@ export function shareBudgets(
   const planned = toUsable(stages, plannedMs);
   const longestMs = findLongestPath(stages, planned);
   const shrink = Math.min(1, availableMs / longestMs);
-  const partMs =
-    Math.max(0, availableMs - longestMs) /
-    findLongestPath(
-      stages,
-      mapStages(stages, () => 1),
-    );
-  const budgets = mapStages(stages, name => shrink * (planned[name] ?? 0) + partMs);
+  const roots = mapStages(stages, name => Math.sqrt(planned[name] ?? 0));
+  const perRootMs = Math.max(0, availableMs - longestMs) / findLongestPath(stages, roots);
+  const budgets = mapStages(stages, name => shrink * (planned[name] ?? 0) + perRootMs * (roots[name] ?? 0));
   const behind = findLongestBehind(stages, budgets);
   const leastBehind = findLongestBehind(stages, leastMs);
   return Object.fromEntries(

@@ -2,8 +2,12 @@
 import { DelayShares } from "./delay-shares.ts";
 import { RecentValues } from "./recent-values.ts";
 
-/** The factor rises to the median of so many batches at once, so that one that was stalled does not count and three slow ones do. */
-const RECENT_RATIOS = 5;
+/**
+ * The factor is the median of so many batches. Neither stalls nor chance move it far: the median of five, which fell slowly after it had risen, was
+ * twice what batches really took on a busy machine, as the highest of many medians of few values is.
+ */
+const RECENT_RATIOS = 15;
+/** Delays of batches that ended so long ago count half. */
 const HALF_LIFE_MS = 5000;
 const LEAST_FACTOR = 0.5;
 const MOST_FACTOR = 4;
@@ -31,8 +35,6 @@ export interface RanBatch {
 export class BatchTimes {
   readonly #ratios = new RecentValues(RECENT_RATIOS);
   readonly #delays = new DelayShares(HALF_LIFE_MS);
-  #exactFactor = 1;
-  #factorAtMs = 0;
   #factor = 1;
   #longestDelayMs = 0;
   #usualDelayMs = 0;
@@ -58,19 +60,15 @@ export class BatchTimes {
 
   ran({ measuredMs, serviceMs, tookMs, endedMs, wasLoading }: RanBatch): void {
     if (measuredMs <= 0) return;
-    if (!wasLoading) this.#learnFactor(serviceMs / measuredMs, endedMs);
+    if (!wasLoading) this.#learnFactor(serviceMs / measuredMs);
     this.#delays.add(tookMs - this.#factor * measuredMs, tookMs, endedMs);
     this.#longestDelayMs = this.#delays.findDelayMs(LONGEST_SHARE);
     this.#usualDelayMs = this.#delays.findDelayMs(USUAL_SHARE);
   }
 
-  #learnFactor(ratio: number, atMs: number): void {
+  #learnFactor(ratio: number): void {
     this.#ratios.add(ratio);
-    const recent = Math.min(MOST_FACTOR, Math.max(LEAST_FACTOR, this.#ratios.median ?? 1));
-    const left = 0.5 ** (Math.max(0, atMs - this.#factorAtMs) / HALF_LIFE_MS);
-    this.#exactFactor = recent >= this.#exactFactor ? recent : recent + (this.#exactFactor - recent) * left;
-    this.#factorAtMs = atMs;
-    if (Math.abs(this.#exactFactor - this.#factor) >= FACTOR_STEP)
-      this.#factor = Math.round(this.#exactFactor / FACTOR_STEP) * FACTOR_STEP;
+    const factor = Math.min(MOST_FACTOR, Math.max(LEAST_FACTOR, this.#ratios.median ?? 1));
+    if (Math.abs(factor - this.#factor) >= FACTOR_STEP) this.#factor = Math.round(factor / FACTOR_STEP) * FACTOR_STEP;
   }
 }

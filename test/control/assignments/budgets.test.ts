@@ -14,16 +14,16 @@ function graph(stages: Readonly<Record<string, readonly string[]>>, sloMs: numbe
 }
 
 describe("shareBudgets()", () => {
-  it("gives each stage what is planned and an equal part of the time that is left, less the pipeline's own", () => {
+  it("gives each stage what is planned and a part by its root of the time that is left, less the pipeline's own", () => {
     const budgets = shareBudgets(
-      graph({ a: [], b: ["a"], c: ["b"] }, 570, 20),
-      { a: 50, b: 100, c: 100 },
+      graph({ a: [], b: ["a"], c: ["b"] }, 520, 20),
+      { a: 25, b: 100, c: 100 },
       { b: 3, c: 4 },
     );
     assert.deepEqual(budgets, {
-      a: { budgetMs: 150, laterBudgetMs: 400, laterLeastMs: 7 },
-      b: { budgetMs: 200, laterBudgetMs: 200, laterLeastMs: 4 },
-      c: { budgetMs: 200, laterBudgetMs: 0, laterLeastMs: 0 },
+      a: { budgetMs: 80, laterBudgetMs: 420, laterLeastMs: 7 },
+      b: { budgetMs: 210, laterBudgetMs: 210, laterLeastMs: 4 },
+      c: { budgetMs: 210, laterBudgetMs: 0, laterLeastMs: 0 },
     });
   });
 
@@ -33,10 +33,11 @@ describe("shareBudgets()", () => {
   });
 
   it("goes by the longest path of a graph", () => {
-    const diamond = graph({ a: [], short: ["a"], long: ["a"], end: ["short", "long"] }, 130);
-    const budgets = shareBudgets(diamond, { a: 20, short: 10, long: 50, end: 30 }, { short: 9, long: 2, end: 1 });
-    assert.deepEqual(budgets["a"], { budgetMs: 30, laterBudgetMs: 100, laterLeastMs: 10 });
-    assert.deepEqual(budgets["short"], { budgetMs: 20, laterBudgetMs: 40, laterLeastMs: 1 });
+    const diamond = graph({ a: [], short: ["a"], long: ["a"], end: ["short", "long"] }, 134);
+    const budgets = shareBudgets(diamond, { a: 16, short: 9, long: 64, end: 36 }, { short: 9, long: 2, end: 1 });
+    // 18 ms are left, one for each of the longest path's 4 + 8 + 6 roots.
+    assert.deepEqual(budgets["a"], { budgetMs: 20, laterBudgetMs: 114, laterLeastMs: 10 });
+    assert.deepEqual(budgets["short"], { budgetMs: 12, laterBudgetMs: 42, laterLeastMs: 1 });
   });
 
   it("gives all stages the same where the plan does not say what they take, and nothing where no time is left", () => {
