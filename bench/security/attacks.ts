@@ -1,5 +1,6 @@
 /** The attacks: on memory, each for as long as it is told to, and single inputs that keep a main thread busy. */
 import { gzipSync } from "node:zlib";
+import { MOST_PIPELINED } from "../../runtime/answering-server.ts";
 import { encodeField, GrpcConnection, openSocket, sendRequest, writeHead, writePaced } from "./connections.ts";
 
 export type TargetName = "switcher" | "gateway" | "scaler";
@@ -14,13 +15,15 @@ interface Attack {
 const MIB = 1024 * 1024;
 export const STAGE = "image";
 export const INFER = `/v2/models/${STAGE}/infer`;
-const PIPELINE_PATH = "/v1/pipelines/default/id-card";
+export const PIPELINE_PATH = "/v1/pipelines/default/id-card";
 const GRPC_INFER = "/inference.GRPCInferenceService/ModelInfer";
 const KEDA_SPEC = "/externalscaler.ExternalScaler/GetMetricSpec";
 const FOLLOW = "/variscale.switcher.v1.SwitcherControl/Follow";
 const DECISIONS = "/api/v1/pipelines/default/id-card/decisions?limit=500";
 /** Clients of one attack at once. */
 const CLIENTS = 8;
+/** Connections whose answers nobody reads: every port takes some more, so that others are answered. */
+const DEAF_CLIENTS = 900;
 
 const emptyTensors = (bytes: number): Buffer => Buffer.alloc(bytes & ~1, Buffer.from([0x2a, 0]));
 const emptyLists = (bytes: number): Buffer => Buffer.from(`{"inputs":[${"[],".repeat(bytes / 3)}[]]}`);
@@ -37,14 +40,14 @@ export const MEMORY_ATTACKS: Readonly<Record<string, Attack>> = {
   },
   unfinishedBodies: { target: "switcher", run: stallBodies(INFER, 200, 32 * MIB, MIB) },
   oneByteChunks: { target: "switcher", run: sendOneByteChunks(INFER) },
-  unreadAnswers: { target: "switcher", run: leaveAnswersUnread("POST", INFER, inferBody(8), 50) },
+  unreadAnswers: { target: "switcher", run: leaveAnswersUnread("POST", INFER, inferBody(8)) },
   idleConnections: { target: "switcher", run: openIdleConnections },
   emptyTensors: { target: "switcher", run: sendMessages("grpc", GRPC_INFER, () => emptyTensors(1_000_000)) },
   unfinishedMessages: { target: "switcher", run: leaveMessagesUnfinished("grpc", GRPC_INFER, 4, 120, MIB, 30 * MIB) },
   openStreams: { target: "switcher", run: leaveMessagesUnfinished("grpc", GRPC_INFER, 4, 3000, 0, 0) },
   gatewayUnfinishedBodies: { target: "gateway", run: stallBodies(PIPELINE_PATH, 64, 16 * MIB, 16 * MIB - 1) },
   gatewayOneByteChunks: { target: "gateway", run: sendOneByteChunks(PIPELINE_PATH) },
-  gatewayUnreadAnswers: { target: "gateway", run: leaveAnswersUnread("GET", "/metrics", "", 400) },
+  gatewayUnreadAnswers: { target: "gateway", run: leaveAnswersUnread("GET", "/metrics", "") },
   gatewayIdleConnections: { target: "gateway", run: openIdleConnections },
   longNames: { target: "scaler", run: askWithLongNames },
   kedaUnfinishedMessages: { target: "scaler", run: leaveMessagesUnfinished("keda", KEDA_SPEC, 6, 500, 60_000, 64_000) },
@@ -53,7 +56,8 @@ export const MEMORY_ATTACKS: Readonly<Record<string, Attack>> = {
     run: leaveMessagesUnfinished("grpc", FOLLOW, 40, 8, MIB - 64, MIB - 1),
   },
   silentSwitchers: { target: "scaler", run: leaveMessagesUnfinished("grpc", FOLLOW, 400, 8, 0, 0) },
-  unreadDecisions: { target: "scaler", run: leaveAnswersUnread("GET", DECISIONS, "", 50) },
+  unreadDecisions: { target: "scaler", run: leaveAnswersUnread("GET", DECISIONS, "") },
+  metricsScrapes: { target: "scaler", run: leaveAnswersUnread("GET", "/metrics", "") },
   scalerIdleConnections: { target: "scaler", run: openIdleConnections },
 };
 
@@ -185,14 +189,14 @@ function sendOneByteChunks(path: string): Attack["run"] {
   };
 }
 
-/** Requests by the dozen on each connection, whose answers nobody reads. */
-function leaveAnswersUnread(method: string, path: string, body: string, requests: number): Attack["run"] {
+/** As many requests as a connection may have at once on each of many, whose answers nobody reads. */
+function leaveAnswersUnread(method: string, path: string, body: string): Attack["run"] {
   const request = `${writeHead(method, path, { "content-length": Buffer.byteLength(body) })}${body}`;
   return async ({ http }, untilMs) => {
-    await inParallel(200, untilMs, async () => {
+    await inParallel(DEAF_CLIENTS, untilMs, async () => {
       const socket = openSocket(http);
       socket.pause();
-      socket.write(request.repeat(requests));
+      socket.write(request.repeat(MOST_PIPELINED));
       await waitForEnd(socket, untilMs);
     });
   };

@@ -96,7 +96,7 @@ async function watchMemory(target: Target, attackEnded: Promise<unknown>) {
   });
   const asking = (async () => {
     while (!isOver && target.ended === null) {
-      const tookMs = await target.answer(target.name === "switcher", 5000);
+      const tookMs = await target.answer(true, 5000);
       watched.asked += 1;
       if (tookMs === null) watched.refused += 1;
       await new Promise(resolve => setTimeout(resolve, 500));

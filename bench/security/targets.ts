@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { switcherEnvironment } from "../../runtime/switcher-environment.ts";
 import { packageFolder } from "../../runtime/version.ts";
-import { INFER, inferBody, type Ports, STAGE, type TargetName } from "./attacks.ts";
+import { INFER, inferBody, PIPELINE_PATH, type Ports, STAGE, type TargetName } from "./attacks.ts";
 
 const HEAP_MIB = 512;
 const MEMORY_MIB = 1024;
@@ -24,6 +24,13 @@ const HEALTH: Readonly<Record<TargetName, string>> = {
   switcher: "/v2/health/live",
   gateway: "/healthz",
   scaler: "/healthz",
+};
+/** A small request of an ordinary client, and the status of its answer where nothing is wrong. Null: the target takes none from everybody. */
+const REQUEST: Readonly<Record<TargetName, Readonly<Record<"path" | "body", string> & { status: number }> | null>> = {
+  switcher: { path: INFER, body: inferBody(1), status: 200 },
+  // It has no replicas that could serve, so it is sent a request that it reads and calls wrong.
+  gateway: { path: PIPELINE_PATH, body: "{}", status: 400 },
+  scaler: null,
 };
 
 export class Target {
@@ -62,7 +69,7 @@ export class Target {
       await new Promise(resolve => setTimeout(resolve, 50));
     }
     // Its first requests load and compile what all later ones use.
-    for (let i = 0; i < 50; i += 1) await target.answer(name === "switcher" && i % 2 === 0);
+    for (let i = 0; i < 50; i += 1) await target.answer(i % 2 === 0);
     await new Promise(resolve => setTimeout(resolve, 2000));
     return target;
   }
@@ -80,15 +87,16 @@ export class Target {
     return (Number(pages) * 4096) / MIB;
   }
 
-  /** How long an ordinary request takes: of its health, or an inference. Null: it was refused, or has no answer within `limitMs`. */
-  async answer(isInference = false, limitMs = 10_000): Promise<number | null> {
+  /** How long a look at its health takes, or a request with a body where it takes such. Null: it was refused, or has no answer within `limitMs`. */
+  async answer(hasBody = false, limitMs = 10_000): Promise<number | null> {
     const beganMs = performance.now();
-    const url = `http://127.0.0.1:${this.ports.http}${isInference ? INFER : HEALTH[this.name]}`;
+    const request = hasBody ? REQUEST[this.name] : null;
+    const url = `http://127.0.0.1:${this.ports.http}${request?.path ?? HEALTH[this.name]}`;
     try {
       const signal = AbortSignal.timeout(limitMs);
-      const response = await fetch(url, isInference ? { method: "POST", body: inferBody(1), signal } : { signal });
+      const response = await fetch(url, request ? { method: "POST", body: request.body, signal } : { signal });
       await response.arrayBuffer();
-      return response.status === 200 ? performance.now() - beganMs : null;
+      return response.status === (request?.status ?? 200) ? performance.now() - beganMs : null;
     } catch {
       return null;
     }
