@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ByteBudget, HeldBytes } from "./byte-budget.ts";
 import { limitConnections } from "./connection-limits.ts";
 import type { HttpServerOptions } from "./http-server.ts";
 import { HANDSHAKE_WITHIN_MS } from "./tls-material.ts";
@@ -16,12 +17,20 @@ const UNREAD_ANSWER_MS = 30_000;
  * would fill the memory with them; a connection that has more is closed.
  */
 export const MOST_PIPELINED = 32;
+/** An answer of so many bytes needs no room in the budget, so that probes are answered where memory is short. */
+const SMALL_ANSWER_BYTES = 16 * 1024;
+/** Each further request on a connection takes this before it begins: it may have headers of so many bytes, and a small answer. */
+const PIPELINED_BYTES = MOST_HEADER_BYTES + SMALL_ANSWER_BYTES;
+/** How often Node looks for requests that are not whole in time. Its default of half a minute would double their time. */
+const CHECK_TIMEOUTS_MS = 5000;
 /** How often a server that closes looks whether all answers have left. */
 const CHECK_MS = 10;
 /** An answer of this size goes to the kernel in one write, unless its client has stopped reading. */
 const AT_ONCE_BYTES = 16 * 1024;
 
-type ServerOptions = Pick<HttpServerOptions, "maxConnections" | "requestTimeoutMs" | "tls">;
+interface ServerOptions extends Pick<HttpServerOptions, "maxConnections" | "requestTimeoutMs" | "tls"> {
+  readonly budget: ByteBudget;
+}
 
 /** Node's HTTP server, with mutual TLS where that is wanted, and with limits. */
 export function createHttpServer(options: ServerOptions, listener: RequestListener): Server {
@@ -29,8 +38,9 @@ export function createHttpServer(options: ServerOptions, listener: RequestListen
     requestTimeout: options.requestTimeoutMs ?? 30_000,
     keepAliveTimeout: 65_000,
     maxHeaderSize: MOST_HEADER_BYTES,
+    connectionsCheckingInterval: CHECK_TIMEOUTS_MS,
   };
-  const bounded = boundPipelining(listener);
+  const bounded = boundPipelining(listener, options.budget);
   const server = options.tls ? createMutualServer(options.tls, limits, bounded) : createServer(limits, bounded);
   limitConnections(server, {
     maxConnections: options.maxConnections ?? DEFAULT_CONNECTIONS,
@@ -59,18 +69,36 @@ function createMutualServer(tls: NonNullable<ServerOptions["tls"]>, limits: obje
   return server;
 }
 
-function boundPipelining(listener: RequestListener): RequestListener {
+/**
+ * Bounds the requests that wait for answers on one connection. The first one is free, as the number of connections bounds those; each further one
+ * takes its memory of one half of the budget before it begins. A connection with too many, or with one that has no room, is closed.
+ */
+function boundPipelining(listener: RequestListener, budget: ByteBudget): RequestListener {
   const unanswered = new WeakMap<Socket, number>();
+  const holdFurther = (held: HeldBytes): boolean =>
+    budget.usedBytes + PIPELINED_BYTES <= budget.maxBytes / 2 && held.take(PIPELINED_BYTES);
   return (request, response) => {
     const { socket } = request;
-    const before = unanswered.get(socket) ?? 0;
-    if (before >= MOST_PIPELINED) socket.destroy();
     // Node goes on with what came in the same piece, though the connection is gone.
     if (socket.destroyed) return;
+    const before = unanswered.get(socket) ?? 0;
+    const held = budget.hold();
+    if (before >= MOST_PIPELINED || (before > 0 && !holdFurther(held))) {
+      socket.destroy();
+      return;
+    }
     unanswered.set(socket, before + 1);
-    callOnceOver(response, () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+    callOnceOver(response, () => {
+      held.release();
+      unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1);
+    });
     listener(request, response);
   };
+}
+
+/** Takes memory for an answer, where it needs any. False: there is no room. */
+export function holdAnswer(held: HeldBytes, bytes: number): boolean {
+  return bytes <= SMALL_ANSWER_BYTES || held.take(bytes);
 }
 
 /** The answers of each connection that are not over, by what is called at their end. */

@@ -2,12 +2,14 @@ import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { VariscaleError } from "../domain/errors.ts";
-import { callOnceOver, createHttpServer, followAnswers, MOST_HEADER_BYTES } from "./answering-server.ts";
+import { callOnceOver, createHttpServer, followAnswers, holdAnswer, MOST_HEADER_BYTES } from "./answering-server.ts";
 import { ByteBudget, type HeldBytes } from "./byte-budget.ts";
 import { httpStatusOf } from "./error-status.ts";
 import { slowDownGuesses } from "./guess-limit.ts";
+import { OpenBodies } from "./http/body-reader.ts";
 import { BufferPool } from "./http/buffer-pool.ts";
-import { BodyTooLarge, NoRoom, readBody } from "./http/read-body.ts";
+import { BodyTooLarge, BodyTooSlow, NoRoom, readBody } from "./http/read-body.ts";
+import { SharedAnswer } from "./http/shared-answer.ts";
 import { type ListenOptions, listen } from "./listen.ts";
 import type { TlsFolder } from "./tls-folder.ts";
 
@@ -42,6 +44,8 @@ export interface Route {
   /** `/a/:name/b`; a parameter is one non-empty segment. */
   readonly path: string;
   readonly handle: (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
+  /** Those who ask while an answer is being made get that one: text or bytes, which do not depend on who asks. It is for GET alone. */
+  readonly isShared?: boolean;
   /** Asked before the body is read; an answer refuses the request. */
   readonly refuse?: (head: HttpRequestHead) => HttpResponse | null;
   /** Default: that of the server. */
@@ -60,6 +64,8 @@ export interface HttpServerOptions extends ListenOptions {
   readonly maxBodyBytes?: number;
   /** From the first byte to the last one of a request. Default 30 s. */
   readonly requestTimeoutMs?: number;
+  /** How often the pace of bodies is looked at; a body has five looks. Default 1 s. */
+  readonly paceMs?: number;
   /** Mutual TLS: who can't show a certificate of the folder's authorities gets no connection. Null: plaintext. */
   readonly tls?: Pick<TlsFolder, "material" | "watch"> | null;
 }
@@ -74,8 +80,8 @@ const MIB = 1024 * 1024;
 const DEFAULT_BUDGET_BYTES = 64 * MIB;
 const NO_BODY = Buffer.alloc(0);
 const METHODS_WITH_BODY = ["DELETE", "OPTIONS", "PATCH", "POST", "PUT", "QUERY"];
-/** Smaller answers are sent even where memory is short, so that probes are answered; the number of connections bounds them. */
-const SMALL_ANSWER_BYTES = 16 * 1024;
+/** An answer that several clients share is made also where the first of them goes away. */
+const NEVER_GONE = new AbortController().signal;
 
 /** The types of a request's parts, for fastify. */
 interface Shape {
@@ -87,7 +93,7 @@ interface Shape {
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { routes, logger, maxBodyBytes = MIB, budget = new ByteBudget(DEFAULT_BUDGET_BYTES) } = options;
   const app = Fastify({
-    serverFactory: listener => createHttpServer(options, listener),
+    serverFactory: listener => createHttpServer({ ...options, budget }, listener),
     routerOptions: {
       maxParamLength: MOST_HEADER_BYTES,
       querystringParser: text => ({ search: new URLSearchParams(text) }),
@@ -107,7 +113,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       logger.error({ err: error, path: request.url }, "request failed");
     return send(reply, answer);
   });
-  const memory = { budget, buffers: new BufferPool(maxBodyBytes) };
+  const memory = { budget, bodies: new OpenBodies(new BufferPool(maxBodyBytes), options.paceMs) };
   for (const route of routes) addRoute(app, route, memory, maxBodyBytes);
   refuseOtherMethods(app, routes);
   await app.ready();
@@ -118,11 +124,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 
 interface Memory {
   readonly budget: ByteBudget;
-  readonly buffers: BufferPool;
+  readonly bodies: OpenBodies;
 }
 
-function addRoute(app: FastifyInstance, route: Route, { budget, buffers }: Memory, serverMaxBytes: number): void {
+function addRoute(app: FastifyInstance, route: Route, { budget, bodies }: Memory, serverMaxBytes: number): void {
   const { method, path, handle, refuse, answerNoRoom, maxBodyBytes = serverMaxBytes } = route;
+  const shared = route.isShared ? new SharedAnswer(budget) : null;
   app.route<Shape>({
     method,
     url: path,
@@ -139,9 +146,13 @@ function addRoute(app: FastifyInstance, route: Route, { budget, buffers }: Memor
         if (!reply.raw.writableFinished) gone.abort();
       });
       const head = readHead(request);
+      if (shared) {
+        const { answer, release } = await shared.join(() => handle({ ...head, body: NO_BODY, signal: NEVER_GONE }));
+        callOnceOver(reply.raw, release);
+        return send(reply, answer);
+      }
       try {
-        const body =
-          method === "GET" ? NO_BODY : await readBody(request.raw, { held, maxBytes: maxBodyBytes, buffers });
+        const body = method === "GET" ? NO_BODY : await readBody(request.raw, { held, maxBytes: maxBodyBytes, bodies });
         return send(reply, await handle({ ...head, body, signal: gone.signal }), held);
       } catch (error) {
         if (answerNoRoom && error instanceof NoRoom) return send(reply, answerNoRoom(head, error));
@@ -184,12 +195,12 @@ function readPath({ url }: FastifyRequest): string {
   return url.replace(/^https?:\/\/[^/?]*/i, "").replace(/\?.*$/s, "") || "/";
 }
 
-/** @param held memory of a large answer is taken from it; without it the answer is small. */
+/** @param held memory of a large answer is taken from it; without it the answer is small, or has its memory already. */
 function send(reply: FastifyReply, { status, headers, body }: HttpResponse, held?: HeldBytes): FastifyReply {
   const isRaw = typeof body === "string" || body instanceof Uint8Array;
   const bytes = isRaw || body === undefined ? body : JSON.stringify(body);
   const size = bytes === undefined ? 0 : Buffer.byteLength(bytes);
-  if (held && size > SMALL_ANSWER_BYTES && !held.take(size)) return send(reply, errorResponse(new NoRoom()));
+  if (held && !holdAnswer(held, size)) return send(reply, errorResponse(new NoRoom()));
   if (!isRaw && body !== undefined) reply.header("content-type", "application/json");
   // A connection that is kept would hold up the end of a server that is closing.
   if (!reply.server.server.listening) reply.header("connection", "close");
@@ -200,8 +211,8 @@ function send(reply: FastifyReply, { status, headers, body }: HttpResponse, held
 }
 
 function errorAnswer(thrown: unknown): HttpResponse {
-  if (thrown instanceof BodyTooLarge)
-    return { ...errorResponse(thrown), status: 413, headers: { connection: "close" } };
+  if (thrown instanceof BodyTooLarge || thrown instanceof BodyTooSlow)
+    return { ...errorResponse(thrown), status: thrown.status, headers: { connection: "close" } };
   // fastify itself refuses some requests, and says so by a status.
   const status = thrown instanceof Error && "statusCode" in thrown ? Number(thrown.statusCode) : 500;
   const error = VariscaleError.from(thrown, status < 500 ? "invalid_argument" : "internal");

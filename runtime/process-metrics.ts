@@ -29,6 +29,7 @@ export function metricsRoute(registry: Registry): Route {
   return {
     method: "GET",
     path: "/metrics",
+    isShared: true,
     handle: async () => ({
       status: 200,
       headers: { "content-type": registry.contentType },

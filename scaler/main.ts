@@ -222,6 +222,7 @@ function routesOf(options: ScalerOptions, core: ScalerCore, clock: Clock, life: 
   const metrics: Route = {
     method: "GET",
     path: "/metrics",
+    isShared: true,
     handle: async () => ({
       status: 200,
       headers: { "content-type": core.prometheus.contentType },

@@ -4,8 +4,9 @@ import { VariscaleError } from "../domain/errors.ts";
 import { closeWhenAnswered, MOST_PIPELINED } from "../runtime/answering-server.ts";
 import type { ByteBudget } from "../runtime/byte-budget.ts";
 import { type ConnectionLimits, limitConnections } from "../runtime/connection-limits.ts";
-import { type BodyOutcome, BodyReader } from "../runtime/http/body-reader.ts";
+import { type BodyOutcome, BodyReader, OpenBodies } from "../runtime/http/body-reader.ts";
 import { BufferPool } from "../runtime/http/buffer-pool.ts";
+import { BodyTooSlow } from "../runtime/http/read-body.ts";
 import { type ListenOptions, listen } from "../runtime/listen.ts";
 import { type DataResponse, errorResponse } from "./data-response.ts";
 import type { DataRoutes, PostRoute } from "./data-routes.ts";
@@ -29,7 +30,6 @@ const REQUEST_TIMEOUT_MS = 60_000;
 const HEADERS_TIMEOUT_MS = 20_000;
 const KEEP_ALIVE_MS = 65_000;
 const CHECK_TIMEOUTS_MS = 5000;
-const PACE_MS = 1000;
 const LIMITS: ConnectionLimits = { maxConnections: 1000, unreadAnswerMs: 30_000 };
 /** A client is told this whose request Node can't read. */
 const REFUSED_BY_NODE: Readonly<Record<string, string>> = {
@@ -45,16 +45,15 @@ const REFUSED_BY_NODE: Readonly<Record<string, string>> = {
 export class DataServer {
   readonly #options: DataServerOptions;
   readonly #server: Server;
-  readonly #buffers: BufferPool;
+  readonly #bodies: OpenBodies;
   /** The requests of each open connection that have no answer, or whose answer has not left yet. */
   readonly #open = new Map<Socket, Set<Exchange>>();
   #busy = 0;
   #isClosing = false;
-  #pace: NodeJS.Timeout | undefined;
 
   private constructor(options: DataServerOptions) {
     this.#options = options;
-    this.#buffers = new BufferPool(options.maxBodyBytes);
+    this.#bodies = new OpenBodies(new BufferPool(options.maxBodyBytes), options.paceMs);
     this.#server = createServer({
       requestTimeout: REQUEST_TIMEOUT_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -79,9 +78,6 @@ export class DataServer {
   static async start(options: DataServerOptions): Promise<DataServer> {
     const server = new DataServer(options);
     await listen(server.#server, options);
-    server.#pace = setInterval(() => {
-      for (const open of server.#open.values()) for (const exchange of open) exchange.checkPace();
-    }, options.paceMs ?? PACE_MS).unref();
     return server;
   }
 
@@ -93,7 +89,6 @@ export class DataServer {
   async close(graceMs: number): Promise<void> {
     this.#isClosing = true;
     await closeWhenAnswered(this.#server, () => this.#busy > 0, this.#open.keys(), graceMs);
-    clearInterval(this.#pace);
   }
 
   #begin(request: IncomingMessage, response: ServerResponse): void {
@@ -138,8 +133,9 @@ export class DataServer {
   #read(exchange: Exchange, route: PostRoute): void {
     const { request, held } = exchange;
     const { maxBodyBytes } = route;
-    if (Number(request.headers["content-length"] ?? 0) > maxBodyBytes) throw tooLarge(maxBodyBytes);
-    const options = { maxBytes: maxBodyBytes, held, buffers: this.#buffers };
+    const declaredBytes = Number(request.headers["content-length"] ?? 0);
+    if (declaredBytes > maxBodyBytes) throw tooLarge(maxBodyBytes);
+    const options = { maxBytes: maxBodyBytes, held, bodies: this.#bodies, declaredBytes };
     exchange.startReading(new BodyReader(request, options, outcome => this.#handle(exchange, route, outcome)));
   }
 
@@ -188,10 +184,7 @@ export class DataServer {
   }
 }
 
-const TOO_SLOW: DataResponse = {
-  status: 408,
-  json: { error: "the body comes too slowly: at least 16 KiB a second are needed", code: "deadline_exceeded" },
-};
+const TOO_SLOW: DataResponse = { ...errorResponse(new BodyTooSlow()), status: 408 };
 
 function tooLarge(maxBodyBytes: number): RequestTooLarge {
   return new RequestTooLarge(`the body must not have more than ${maxBodyBytes} bytes`);

@@ -40,11 +40,6 @@ export class Exchange {
     this.#body = body;
   }
 
-  /** To be called once a second. */
-  checkPace(): void {
-    this.#body?.checkPace();
-  }
-
   /** A handler works with the body from now on, until its answer is sent. */
   startWorking(): void {
     this.#state = "working";

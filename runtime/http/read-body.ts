@@ -4,8 +4,19 @@ import { type BodyOptions, BodyReader } from "./body-reader.ts";
 
 /** A body has more bytes than the server takes. */
 export class BodyTooLarge extends VariscaleError {
+  readonly status = 413;
+
   constructor(maxBytes: number) {
     super("invalid_argument", `the body must not have more than ${maxBytes} bytes`);
+  }
+}
+
+/** A body has stopped, or comes too slowly. */
+export class BodyTooSlow extends VariscaleError {
+  readonly status = 408;
+
+  constructor() {
+    super("deadline_exceeded", "the body comes too slowly: at least 16 KiB a second are needed");
   }
 }
 
@@ -24,21 +35,22 @@ export class NoRoom extends VariscaleError {
  * a body that is refused is thrown away as it arrives, so that the client can read the refusal and ask again on the same connection.
  *
  * @returns the body, which does not go back to the pool: the caller may keep it.
- * @throws BodyTooLarge or NoRoom.
+ * @throws BodyTooLarge, BodyTooSlow or NoRoom.
  */
-export function readBody(request: IncomingMessage, options: BodyOptions): Promise<Buffer> {
-  const { held, maxBytes } = options;
+export function readBody(request: IncomingMessage, options: Omit<BodyOptions, "declaredBytes">): Promise<Buffer> {
+  const { held, maxBytes, bodies } = options;
   return new Promise((resolve, reject) => {
     const length = Number(request.headers["content-length"] ?? 0);
     if (length > maxBytes) throw new BodyTooLarge(maxBytes);
-    if (!held.take(length)) throw new NoRoom();
     // A length that is only declared must not keep others out: the bytes are taken again as they arrive.
-    held.give(length);
+    if (held.take(length)) held.give(length);
+    else if (!bodies.hasLarger(length)) throw new NoRoom();
     let isOver = false;
-    const reader = new BodyReader(request, options, outcome => {
+    const reader = new BodyReader(request, { ...options, declaredBytes: length }, outcome => {
       isOver = true;
       if (typeof outcome === "object") resolve(outcome);
-      else reject(outcome === "full" ? new NoRoom() : new BodyTooLarge(maxBytes));
+      else if (outcome === "too large") reject(new BodyTooLarge(maxBytes));
+      else reject(outcome === "full" ? new NoRoom() : new BodyTooSlow());
     });
     request.once("error", reject);
     request.once("close", () => {

@@ -16,7 +16,7 @@ describe("the bytes that a gateway holds", () => {
     socket.write(Buffer.alloc(90_000));
     await until(() => budget.usedBytes >= 90_000);
 
-    const refused = await post("x".repeat(20_000), { "x-request-id": "no-room" });
+    const refused = await post("x".repeat(95_000), { "x-request-id": "no-room" });
     assert.deepEqual([refused.status, refused.headers.get("x-request-id")], [503, "no-room"]);
     assert.equal(refused.headers.get("retry-after"), "1");
     assert.equal(((await refused.json()) as { reason: string }).reason, "queue_full");
@@ -26,7 +26,30 @@ describe("the bytes that a gateway holds", () => {
     assert.equal((await post({ numbers: [1, 2] })).status, 200);
     socket.destroy();
     await until(() => budget.usedBytes === 0);
-    assert.equal((await post("x".repeat(20_000))).status, 400);
+    assert.equal((await post("x".repeat(95_000))).status, 400);
+    await gateway.close(0);
+    await replica.close();
+  });
+
+  it("are given up by the largest unfinished body for a smaller request, which is answered", async () => {
+    const budget = new ByteBudget(100_000);
+    const replica = await startEchoReplica();
+    const { gateway, post } = await startNumberGateway({ count: [replica], read: [replica] }, { budget });
+    const stalled = connect(gateway.port, "127.0.0.1").setEncoding("latin1");
+    let told = "";
+    stalled.on("data", text => {
+      told += text;
+    });
+    stalled.on("error", () => {});
+    stalled.write("POST /v1/pipelines/test/numbers HTTP/1.1\r\nHost: x\r\nContent-Length: 99900\r\n\r\n");
+    stalled.write(Buffer.alloc(99_899));
+    await until(() => budget.usedBytes === 99_899);
+    assert.equal((await post({ numbers: Array(100).fill(1) })).status, 200);
+    await until(() => told !== "");
+    assert.match(told, /^HTTP\/1.1 503 .*queue_full/is);
+    const { offered, dropped } = gateway.load();
+    assert.deepEqual([offered, dropped["queue_full"]], [2, 1]);
+    stalled.destroy();
     await gateway.close(0);
     await replica.close();
   });

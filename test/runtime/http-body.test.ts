@@ -3,13 +3,14 @@ import { connect, type Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import { after, before, beforeEach, describe, it } from "mocha";
 import { ByteBudget } from "../../runtime/byte-budget.ts";
-import { type BodyOutcome, BodyReader } from "../../runtime/http/body-reader.ts";
+import { type BodyOutcome, BodyReader, OpenBodies } from "../../runtime/http/body-reader.ts";
 import { BufferPool } from "../../runtime/http/buffer-pool.ts";
-import { type HttpServer, startHttpServer } from "../../runtime/http-server.ts";
+import { type HttpServer, type Route, startHttpServer } from "../../runtime/http-server.ts";
 import { createLogger } from "../../runtime/logger.ts";
 import { until } from "../support/until.ts";
 
 const KIB = 1024;
+const MIB = 1024 * KIB;
 
 describe("BodyReader", () => {
   /** Node 20 can't give memory back before garbage is collected. */
@@ -18,9 +19,9 @@ describe("BodyReader", () => {
   it("gives the memory of pieces back once they are copied, and of those that it refuses, but not of a piece of shared memory", () => {
     const body = new PassThrough();
     const held = new ByteBudget(100 * KIB).hold();
-    const buffers = new BufferPool(100 * KIB);
+    const bodies = new OpenBodies(new BufferPool(100 * KIB));
     const outcomes: BodyOutcome[] = [];
-    new BodyReader(body, { maxBytes: 200 * KIB, held, buffers }, outcome => outcomes.push(outcome));
+    new BodyReader(body, { maxBytes: 200 * KIB, held, bodies }, outcome => outcomes.push(outcome));
     const shared = Buffer.alloc(16 * KIB);
     const pieces = [60, 60, 60].map(kib => Buffer.allocUnsafeSlow(kib * KIB));
     body.write(shared.subarray(0, 8 * KIB));
@@ -31,18 +32,26 @@ describe("BodyReader", () => {
 });
 
 describe("startHttpServer(), where memory is short", () => {
+  const logger = createLogger("test", "silent");
+  const echo: Route = {
+    method: "POST",
+    path: "/echo",
+    handle: ({ body }) => ({ status: 200, body: { bytes: body.length } }),
+  };
   let server: HttpServer;
   let budget: ByteBudget;
+  /** Requests to /wait, which are never answered. */
+  let waiting = 0;
   const sockets: Socket[] = [];
   const kept: Buffer[] = [];
 
   before(async () => {
     budget = new ByteBudget(100 * KIB);
     server = await startHttpServer({
-      ...{ host: "127.0.0.1", port: 0, logger: createLogger("test", "silent"), budget, maxConnections: 20 },
+      ...{ host: "127.0.0.1", port: 0, logger, budget, maxConnections: 20 },
       maxBodyBytes: 200 * KIB,
       routes: [
-        { method: "POST", path: "/echo", handle: ({ body }) => ({ status: 200, body: { bytes: body.length } }) },
+        echo,
         {
           method: "POST",
           path: "/keep",
@@ -52,7 +61,14 @@ describe("startHttpServer(), where memory is short", () => {
           },
         },
         { method: "GET", path: "/small", handle: () => ({ status: 200, body: "small" }) },
-        { method: "GET", path: "/large", handle: () => ({ status: 200, body: Buffer.alloc(90 * KIB) }) },
+        {
+          method: "GET",
+          path: "/wait",
+          handle: () => {
+            waiting += 1;
+            return new Promise(() => {});
+          },
+        },
         {
           method: "POST",
           path: "/own",
@@ -77,8 +93,11 @@ describe("startHttpServer(), where memory is short", () => {
   after(() => server.close(0));
 
   /** Sends a text and gives all that comes back until `isEnough`. */
-  function open(text: string): { readonly socket: Socket; readonly answered: (start: RegExp) => Promise<string> } {
-    const socket = connect(server.port, "127.0.0.1").setEncoding("latin1");
+  function open(
+    text: string,
+    port = server.port,
+  ): { readonly socket: Socket; readonly answered: (start: RegExp) => Promise<string> } {
+    const socket = connect(port, "127.0.0.1").setEncoding("latin1");
     sockets.push(socket);
     let got = "";
     socket.on("data", (data: string) => {
@@ -142,11 +161,52 @@ describe("startHttpServer(), where memory is short", () => {
     await open(`${post("/echo", 2)}{}`).answered(/"bytes":2/);
     for (const { socket } of idle.slice(0, 2)) socket.write(Buffer.alloc(45 * KIB));
     await until(() => budget.usedBytes >= 90 * KIB);
-    await open(`${post("/echo", 12 * KIB)}`).answered(/^HTTP\/1.1 503 /);
+    await open(post("/echo", 50 * KIB)).answered(/^HTTP\/1.1 503 /);
     await open("GET /small HTTP/1.1\r\nHost: x\r\n\r\n").answered(/small/);
     for (const { socket } of idle) socket.destroy();
     await until(() => budget.usedBytes === 0);
     await open(`${post("/echo", 2)}{}`).answered(/"bytes":2/);
+  });
+
+  it("lets the largest unfinished body give way to a smaller one", async () => {
+    const [large, small] = [open(post("/echo", 70 * KIB)), open(post("/echo", 40 * KIB))];
+    large.socket.write(Buffer.alloc(60 * KIB));
+    small.socket.write(Buffer.alloc(30 * KIB));
+    await until(() => budget.usedBytes === 90 * KIB);
+    await open(`${post("/echo", 12 * KIB)}${"x".repeat(12 * KIB)}`).answered(/"bytes":12288/);
+    await large.answered(/^HTTP\/1.1 503 .*resource_exh/is);
+    small.socket.write(Buffer.alloc(10 * KIB));
+    await small.answered(/"bytes":40960/);
+  });
+
+  it("gives up bodies that have stopped, and answers others then", async () => {
+    const bodies = new ByteBudget(100 * KIB);
+    const other = await startHttpServer({
+      ...{ host: "127.0.0.1", port: 0, logger, budget: bodies, routes: [echo], paceMs: 200 },
+    });
+    try {
+      const stalled = Array.from({ length: 4 }, () => open(post("/echo", 25 * KIB), other.port));
+      for (const { socket } of stalled) socket.write(Buffer.alloc(24 * KIB));
+      await until(() => bodies.usedBytes === 96 * KIB);
+      await open(post("/echo", 30 * KIB), other.port).answered(/^HTTP\/1.1 503 /);
+      for (const { answered } of stalled) await answered(/^HTTP\/1.1 408 .*connection: close.*too slowly/is);
+      await open(`${post("/echo", 30 * KIB)}${"x".repeat(30 * KIB)}`, other.port).answered(/"bytes":30720/);
+    } finally {
+      await other.close(0);
+    }
+  });
+
+  it("has room for further requests of a connection in half of the memory, closes what has none, and still answers others", async () => {
+    const get = "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n";
+    waiting = 0;
+    const first = open(get.repeat(2));
+    await until(() => waiting === 2);
+    assert.equal(budget.usedBytes, 32 * KIB);
+    const second = open(get.repeat(2));
+    await until(() => second.socket.closed);
+    assert.equal(waiting, 3);
+    await open("GET /small HTTP/1.1\r\nHost: x\r\n\r\n").answered(/small/);
+    assert.equal(first.socket.closed, false);
   });
 
   it("keeps the memory of small chunks small", async () => {
@@ -166,19 +226,22 @@ describe("startHttpServer(), where memory is short", () => {
   });
 
   it("counts answers that nobody reads", async () => {
-    const get = "GET /large HTTP/1.1\r\nHost: x\r\n\r\n";
-    const { socket } = open("");
-    socket.pause();
-    // The system's buffers of the connection take the first answers; then they stay in the process.
-    let seen = 0;
-    await until(() => {
-      if (seen < 20) socket.write(get);
-      seen = budget.usedBytes >= 90 * KIB ? seen + 1 : 0;
-      return seen > 50;
+    const answers = new ByteBudget(64 * MIB);
+    const other = await startHttpServer({
+      ...{ host: "127.0.0.1", port: 0, logger, budget: answers },
+      routes: [{ method: "GET", path: "/large", handle: () => ({ status: 200, body: Buffer.alloc(40 * MIB) }) }],
     });
-    await open(`${post("/echo", 12 * KIB)}`).answered(/^HTTP\/1.1 503 /);
-    socket.destroy();
-    await until(() => budget.usedBytes === 0);
+    try {
+      const get = "GET /large HTTP/1.1\r\nHost: x\r\n\r\n";
+      const { socket } = open(get, other.port);
+      socket.pause();
+      await until(() => answers.usedBytes === 40 * MIB);
+      await open(get, other.port).answered(/^HTTP\/1.1 503 /);
+      socket.destroy();
+      await until(() => answers.usedBytes === 0);
+    } finally {
+      await other.close(0);
+    }
   });
 
   it("closes connections above the limit", async () => {

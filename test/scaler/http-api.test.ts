@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import type { HttpRequest } from "../../runtime/http-server.ts";
 import { refuseMutation } from "../../scaler/mutation-access.ts";
+import { until } from "../support/until.ts";
 import { turns } from "./support/manual-clock.ts";
 import { RunningScaler } from "./support/running-scaler.ts";
 
@@ -213,6 +214,21 @@ describe("HTTP API", () => {
     assert.equal((await get("/readyz")).status, 200);
     running.clock.set(running.clock.nowMs() + 30_001);
     assert.equal((await get("/healthz")).status, 503);
+  });
+
+  it("collects its metrics once for all who ask meanwhile", async () => {
+    const socket = connect(running.scaler.ports.http, "127.0.0.1").setEncoding("latin1");
+    let got = "";
+    socket.on("data", text => {
+      got += text;
+    });
+    socket.write("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(5));
+    const texts = () => got.split(/HTTP\/1\.1 200 .*?\r\n\r\n/s).slice(1);
+    await until(() => texts().length === 5 && texts().every(text => text.length === texts()[0]?.length));
+    socket.destroy();
+    // The process's time on the CPU is another one in each collection.
+    assert.match(got, /process_cpu_seconds_total [0-9.]+/);
+    assert.equal(new Set(texts()).size, 1);
   });
 
   it("has metrics with base units, of every pipeline and stage", async () => {

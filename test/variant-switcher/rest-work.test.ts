@@ -7,7 +7,7 @@ import { after, before, describe, it } from "mocha";
 import { VariscaleError } from "../../domain/errors.ts";
 import type { StageContract } from "../../domain/tensor.ts";
 import { ByteBudget } from "../../runtime/byte-budget.ts";
-import { type BodyOutcome, BodyReader } from "../../runtime/http/body-reader.ts";
+import { type BodyOutcome, BodyReader, OpenBodies } from "../../runtime/http/body-reader.ts";
 import { BufferPool } from "../../runtime/http/buffer-pool.ts";
 import { countBytesElements } from "../../variant-switcher/bytes-elements.ts";
 import { parseExactJson } from "../../variant-switcher/exact-json.ts";
@@ -146,7 +146,8 @@ describe("work of the REST path against the size of what comes", () => {
         const held = new ByteBudget(64 * MIB).hold();
         const body = new PassThrough();
         let outcome: BodyOutcome | undefined;
-        const reader = new BodyReader(body, { maxBytes: 64 * MIB, held, buffers }, ended => {
+        const options = { maxBytes: 64 * MIB, held, bodies: new OpenBodies(buffers) };
+        const reader = new BodyReader(body, options, ended => {
           outcome = ended;
         });
         let sent = 0;
