@@ -211,7 +211,8 @@ export class Batcher {
     const serving = this.#serving;
     const [running] = this.#running;
     if (!serving || this.#queue.rows === 0 || this.#running.length >= MAX_AHEAD) return null;
-    if (running && this.#queue.rows < running.maxBatch) return null;
+    if (running && (this.#next || this.#queue.rows < running.nextFromRows)) return null;
+    if (running) running.nextFromRows = 2 * this.#queue.rows;
     this.#outcomes.dropExpired();
     this.#outcomes.dropUnserved(variant => this.canServe(variant));
     const ladder = this.#options.ladder.find(serving);
@@ -223,7 +224,7 @@ export class Batcher {
     const startMs = nowMs + leftMs(this.#running, this.#freeSinceMs, nowMs) + delayMs;
     const chosen = chooseBatch(ladder, this.#queue.calls, startMs, expected);
     const session = this.#options.ladder.findSession(serving, chosen.rung.variant);
-    if (!session || (running && (this.#next || !mayFollow(running, chosen, session)))) return null;
+    if (!session || (running && !mayFollow(running, chosen, session))) return null;
     const shadow = { ...serving, lighter: this.#options.shadowRungs() };
     const rung = this.#options.ladder.chooseRung(shadow, this.#queue.calls, startMs, expected);
     if (rung) this.#options.observer.countShadow({ variant: rung.variant, rows: chosen.rows });

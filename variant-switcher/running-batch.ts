@@ -6,8 +6,8 @@ import { type Entry, findNextRow } from "./work-queue.ts";
 export interface RunningBatch extends Choice {
   readonly session: ModelSession;
   readonly rows: number;
-  /** Most rows that a batch of its rung has. */
-  readonly maxBatch: number;
+  /** With so many rows that wait the next batch is looked for while this one runs, then with twice as many: each time costs as much as there are calls. */
+  nextFromRows: number;
   readonly parts: readonly { readonly entry: Entry; readonly from: number; readonly to: number }[];
   /** Milliseconds that it is expected to take. */
   readonly expectedMs: number;
@@ -22,7 +22,7 @@ export function createRunningBatch({ rung, rows, parts, why, slackMs }: Batch, s
     rows,
     why,
     slackMs,
-    maxBatch: rung.maxBatch,
+    nextFromRows: rung.maxBatch,
     parts: parts.map(({ call, rows: count }) => {
       const entry = call as Entry;
       const from = findNextRow(entry);

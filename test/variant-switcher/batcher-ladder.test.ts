@@ -48,6 +48,25 @@ describe("Batcher, with a ladder", () => {
     assert.deepEqual(await bench.result(late), ["light", 1]);
   });
 
+  it("chooses ahead only as often as a backlog doubles, while that is for another rung", async () => {
+    const measured = { heavy: { 1: 10_000 }, light: { 1: 1000 } };
+    const wide = new BatcherBench({ measured, maxRows: 5000, maxBytes: 5000 });
+    await wide.serve(heavy, 1, [[light, 1]]);
+    let choices = 0;
+    const { times } = wide;
+    const findLongestDelayMs = times.findLongestDelayMs.bind(times);
+    times.findLongestDelayMs = softAfterMs => {
+      choices += 1;
+      return findLongestDelayMs(softAfterMs);
+    };
+    wide.submit([0]);
+    for (let i = 1; i <= 500; i++) wide.submit([i % 200], { softAfterMs: 15_000, timeoutMs: 10_000_000 });
+    assert.ok(choices <= 10, `${choices} choices`);
+    await heavy.step();
+    assert.deepEqual([heavy.batches, light.batches[0]], [[[0]], [1]]);
+    wide.close();
+  });
+
   it("looks less often for hopeless calls the more wait, so that an arrival costs no more", async () => {
     const wide = new BatcherBench({ measured: { light: { 1: 1000 } }, maxRows: 5000, maxBytes: 5000 });
     const session = new SteppedSession("light");
