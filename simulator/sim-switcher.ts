@@ -99,6 +99,7 @@ export class SimSwitcher {
 
   #pursue(goal: Assignment, nowMs: number): void {
     this.#goal = goal;
+    this.replica.budgets = goal;
     if (this.#loading && !this.#isStillWanted(this.#loading.variant)) this.#loading = null;
     this.#serve(nowMs);
     if (this.#loading === null) this.#loadNext(nowMs);
@@ -164,10 +165,7 @@ export class SimSwitcher {
     const { replica, onServing } = this.#options;
     const { rungs, top, version } = this.#goal;
     const isApplied = this.#resident.has(top);
-    if (isApplied) {
-      this.#applied = version;
-      replica.budgets = this.#goal;
-    }
+    if (isApplied) this.#applied = version;
     const before = replica.top;
     const allowed = this.#findResident(findServingRungs(this.#goal));
     const serving =

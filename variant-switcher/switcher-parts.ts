@@ -2,7 +2,6 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { findLadderRungs } from "../domain/assignment.ts";
 import { BatchTimes } from "../domain/serving/batch-times.ts";
-import { NO_BUDGETS } from "../domain/serving/deadlines.ts";
 import { createRegistry } from "../runtime/process-metrics.ts";
 import type { Tracer } from "../runtime/tracing/tracing.ts";
 import { packageVersion } from "../runtime/version.ts";
@@ -182,7 +181,7 @@ export class SwitcherParts implements StatusSources {
       batcher,
       counters: this.counters,
       isReady,
-      budgets: () => this.switching.state.applied ?? NO_BUDGETS,
+      budgets: () => this.switching.state.budgets,
       repository,
       signals: this.signals,
       tracer: this.tracer,

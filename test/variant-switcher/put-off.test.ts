@@ -51,6 +51,13 @@ describe("an Assignment that something stands against for a while", () => {
     assert.deepEqual((await to()).slice(2), ["big superseded", "light done", "big done"]);
   });
 
+  it("tells from when it comes how much time calls have, while its top loads", async () => {
+    assert.equal(await served(), "heavy");
+    scaler.assign(2, { top: "endless", floor: "light", batch: 1, budgetMs: 50 });
+    await untilLoading("endless");
+    assert.equal(await served(), "light");
+  });
+
   it("is gone to where the pin that has overtaken it fails", async () => {
     assign(2, "big");
     await untilLoading("big");

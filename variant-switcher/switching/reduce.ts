@@ -74,12 +74,10 @@ function start(turn: Turn, last: Assignment | null): void {
   if (isStarted || applied || phase !== "open") return;
   change(turn, { isStarted: true });
   const kept = last && compareVersions(last.version, newest) > 0 ? last : null;
-  if (kept && pin) change(turn, { newest: kept.version, putOff: kept });
+  if (kept && (pin || !current)) change(turn, { newest: kept.version, budgets: kept, putOff: kept });
   if (pin || current) return;
-  if (kept) {
-    change(turn, { newest: kept.version });
-    goToAssignment(turn, kept);
-  } else beginSwitch(turn, { cause: "start", rungs: defaultRungs });
+  if (kept) goToAssignment(turn, kept);
+  else beginSwitch(turn, { cause: "start", rungs: defaultRungs });
 }
 
 function assign(turn: Turn, assignment: Assignment): void {
@@ -94,7 +92,7 @@ function assign(turn: Turn, assignment: Assignment): void {
     tell(refuse("stale_version", `version ${formatVersion(version)} is older than ${formatVersion(newest)}`));
   else if (applied && compareVersions(version, applied.version) === 0) tell(NOTHING_DONE);
   else if (order > 0 || !current?.assignment) {
-    change(turn, { newest: version, putOff: pin ? assignment : null });
+    change(turn, { newest: version, budgets: assignment, putOff: pin ? assignment : null });
     if (current?.assignment) supersede(turn, refuse("superseded", `version ${formatVersion(version)} came in between`));
     if (pin) tell(refusePinned(pin.variant));
     else goToAssignment(turn, assignment);

@@ -6,6 +6,7 @@ import {
   NO_VERSION,
   type Version,
 } from "../../domain/assignment.ts";
+import { type Budgets, NO_BUDGETS } from "../../domain/serving/deadlines.ts";
 import type { Refused } from "../session-messages.ts";
 import { type Faults, findRetryMs } from "./faults.ts";
 import type { SwitchCause } from "./switch-history.ts";
@@ -66,6 +67,8 @@ export interface SwitchingState {
   /** The default variant may be served, as the scaler did not say anything in time. */
   readonly isStarted: boolean;
   readonly newest: Version;
+  /** The times of the newest one. They hold from when it comes, also while a pin stands against it or its top loads. */
+  readonly budgets: Budgets;
   readonly applied: Assignment | null;
   /** The newest one, where it was refused for what stands against it only for a while: a pin, or a Switch of this switcher's own. */
   readonly putOff: Assignment | null;
@@ -145,6 +148,7 @@ export function createState(variants: readonly string[], defaultRungs: Rungs): S
     phase: "open",
     isStarted: false,
     newest: NO_VERSION,
+    budgets: NO_BUDGETS,
     applied: null,
     putOff: null,
     pin: null,

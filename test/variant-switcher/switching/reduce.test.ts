@@ -95,6 +95,22 @@ describe("the reducer of what a replica serves", () => {
     }
   });
 
+  it("takes the times from the newest Assignment also where it is refused for a pin, or its top still loads", () => {
+    const world = createAssigned("a");
+    world.assign("b", { budgetMs: 1 });
+    assert.deepEqual([world.state.budgets.budgetMs, world.state.applied?.version.counter], [1, 1]);
+    world.settle();
+    world.pin("c");
+    world.settle();
+    const counter = world.assign("b", { budgetMs: 2, headroom: 0.5 });
+    const { budgets, applied } = world.state;
+    assert.deepEqual([world.codes(counter), budgets.budgetMs, budgets.headroom], [["pinned"], 2, 0.5]);
+    assert.deepEqual([world.served, applied?.version.counter], ["c", 2]);
+    world.tell({ kind: "end" });
+    world.assign("b", { budgetMs: 3 });
+    assert.equal(world.state.budgets.budgetMs, 2);
+  });
+
   it("loads again what serves while the session in memory that was to replace it is lost", () => {
     const world = createAssigned("abc");
     world.loseReplacement("a");
