@@ -1,3 +1,4 @@
+import type { OpenSession } from "./driver.ts";
 import { type Refused, refuse } from "./session-messages.ts";
 
 /** A session in memory. */
@@ -5,6 +6,17 @@ export interface Resident {
   readonly variant: string;
   readonly memoryMiB: number;
   readonly lastUsedMs: number;
+}
+
+/** What a pool knows of one. */
+export interface ResidentSession extends Resident {
+  readonly session: OpenSession;
+  readonly loadMs: number;
+  /** When it was loaded, on the clock of performance.now(). */
+  readonly loadedAtMs: number;
+  /** Numbers of rows that it has run. */
+  readonly warmed: Set<number>;
+  lastUsedMs: number;
 }
 
 export interface ResidencyProblem {
@@ -29,7 +41,7 @@ export type Residency =
  */
 export function planResidency(problem: ResidencyProblem): Residency {
   const { residents, incomingMiB, budgetMiB, kept, wanted } = problem;
-  let usedMiB = residents.reduce((sum, resident) => sum + resident.memoryMiB, 0);
+  let usedMiB = sumMiB(residents);
   const candidates = sortByWorth(
     residents.filter(({ variant }) => !kept.includes(variant)),
     wanted,
@@ -42,6 +54,10 @@ export function planResidency(problem: ResidencyProblem): Residency {
   }
   if (usedMiB + incomingMiB <= budgetMiB) return { kind: "fits", evict };
   return { kind: "short", availableMiB: Math.max(0, budgetMiB - usedMiB) };
+}
+
+export function sumMiB(residents: readonly Resident[]): number {
+  return residents.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);
 }
 
 /** Sorts sessions by what they are worth, the least first: those that are not wanted by when they were used, then the wanted ones. */

@@ -3,7 +3,7 @@ import { isRefused, type OpenSession } from "./driver.ts";
 import { LingeringMemory } from "./lingering-memory.ts";
 import { Pauses } from "./pauses.ts";
 import { type OnStep, prepareSession, warmSession } from "./prepare-session.ts";
-import { memoryShort, planResidency, type Resident, sortByWorth } from "./residency.ts";
+import { memoryShort, planResidency, type Resident, type ResidentSession, sortByWorth, sumMiB } from "./residency.ts";
 import type { ModelSession } from "./session.ts";
 import { SessionMemory } from "./session-memory.ts";
 import { type Refused, SUPERSEDED } from "./session-messages.ts";
@@ -16,8 +16,8 @@ export interface SessionPoolOptions {
   readonly config: Pick<SwitcherConfig, "variants" | "contract" | "golden" | "modelFolder" | "cores" | "memoryMiB">;
   /** Of the process without sessions. */
   readonly baseMiB: number;
-  /** The variant at the top of those that serve, whose session must not be touched; null: none serves. */
-  readonly serving: () => string | null;
+  /** The variants that serve, the most accurate first: its session must not be touched. */
+  readonly serving: () => readonly string[];
   /** Variants whose sessions run a batch. */
   readonly running: () => readonly string[];
   /** Variants that are about to serve, whose sessions must not be touched either. */
@@ -30,16 +30,6 @@ export interface SessionPoolOptions {
   readonly onIdleLoss: (session: ModelSession, reason: string) => void;
   readonly workerUrl?: URL;
   readonly minWatchdogMs?: number;
-}
-
-interface ResidentSession extends Resident {
-  readonly session: OpenSession;
-  readonly loadMs: number;
-  /** When it was loaded, on the clock of performance.now(). */
-  readonly loadedAtMs: number;
-  /** Numbers of rows that it has run. */
-  readonly warmed: Set<number>;
-  lastUsedMs: number;
 }
 
 /** A session that somebody waits for, warm for these numbers of rows. */
@@ -182,17 +172,17 @@ export class SessionPool {
 
   #spare(): readonly Resident[] {
     const { serving, incoming, running } = this.#options;
-    const kept = [serving(), ...incoming(), ...running(), ...this.#loading.keys()];
+    const kept = [...serving().slice(0, 1), ...incoming(), ...running(), ...this.#loading.keys()];
     return [...this.#residents.values()].filter(({ variant }) => !kept.includes(variant));
   }
 
   async #acquireNow(wanted: Wanted, isFresh: boolean): Promise<OpenSession | Refused> {
     const { variant, signal } = wanted;
+    const pauses = new Pauses(variant.driver === "remote" ? null : () => this.#options.paused(signal));
+    if (isFresh || this.#listCold(wanted).length > 0) await pauses.wait();
     const resident = isFresh ? null : this.#usable(variant.name);
     if (resident) return await this.#warm(resident, wanted);
     if (this.#residents.get(variant.name)?.session.isLost) await this.drop(variant.name);
-    const pauses = new Pauses(variant.driver === "remote" ? null : () => this.#options.paused(signal));
-    await pauses.wait();
     const room = this.#makeRoom(wanted);
     const loaded = room.then(refused => refused ?? this.#load(wanted, pauses));
     return await loaded.finally(() => this.#thread.close());
@@ -203,14 +193,20 @@ export class SessionPool {
     return resident && !resident.session.isLost ? resident : null;
   }
 
-  /** Warms a session for the numbers of rows that it has not run. One that serves warms up with real work: a run of zeros would only be in its way. */
-  async #warm(resident: ResidentSession, { batches, signal, onStep }: Wanted): Promise<OpenSession | Refused> {
-    const { config, serving } = this.#options;
+  /** The numbers of rows to warm a session for. One that serves warms up with real work: a run of zeros would only be in its way. */
+  #listCold({ variant: { name }, batches }: Wanted): readonly number[] {
+    const resident = this.#usable(name);
+    if (resident && this.#options.serving().includes(name)) return [];
+    return batches.filter(rows => !resident?.warmed.has(rows));
+  }
+
+  async #warm(resident: ResidentSession, wanted: Wanted): Promise<OpenSession | Refused> {
+    const { batches, signal, onStep } = wanted;
     const { session, warmed } = resident;
-    const cold = batches.filter(rows => !warmed.has(rows));
-    if (cold.length > 0 && serving() !== session.variant) {
+    const cold = this.#listCold(wanted);
+    if (cold.length > 0) {
       onStep("warm");
-      const problem = await warmSession(session, config.contract, cold);
+      const problem = await warmSession(session, this.#options.config.contract, cold);
       // The Switch that has overtaken it may have needed its memory.
       if (problem !== null) return signal.aborted ? SUPERSEDED : problem;
     }
@@ -288,14 +284,10 @@ export class SessionPool {
     const residents = [...this.#residents.values(), ...this.#replaced];
     const budgetMiB = Math.max(0, config.memoryMiB - baseMiB - this.#lingering.memoryMiB);
     const others = [...incoming(), ...this.#loading.keys()].filter(name => name !== variant.name);
-    const kept = [...new Set([serving(), ...running(), ...others, ...beside])].filter(name => name !== null);
+    const kept = [...new Set([...serving().slice(0, 1), ...running(), ...others, ...beside])];
     const plan = planResidency({ residents, incomingMiB, budgetMiB, kept, wanted: this.#options.wanted() });
     if (plan.kind === "short") return memoryShort(variant.name, incomingMiB, kept, config.memoryMiB, plan.availableMiB);
     await Promise.all(plan.evict.map(name => this.drop(name, variant.driver === "onnx" ? this.#thread : undefined)));
     return null;
   }
-}
-
-function sumMiB(residents: readonly Resident[]): number {
-  return residents.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);
 }

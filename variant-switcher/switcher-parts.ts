@@ -156,7 +156,7 @@ export class SwitcherParts implements StatusSources {
     return new SessionPool({
       config,
       baseMiB: process.memoryUsage.rss() / MIB,
-      serving: () => this.switching.servedVariant,
+      serving: () => (this.switching.servedRungs ?? []).map(({ variant }) => variant),
       running: () => this.batcher.runningVariants,
       incoming: () => listIncoming(this.switching.state),
       wanted: () => findWanted(this.switching.state).map(({ variant }) => variant),

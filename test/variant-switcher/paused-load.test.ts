@@ -20,20 +20,23 @@ const emulated = (name: string, latencyMs: number) => ({
   points: [{ batch: 1, latencyMs }],
 });
 
-/** In which nothing serves. */
-function poolOf(config: SwitcherConfig, paused: SessionPoolOptions["paused"]): SessionPool {
-  const none = () => null;
-  const running = () => [];
-  const onIdleLoss = () => undefined;
+/** In which nothing serves, unless it is said otherwise. */
+function poolOf(
+  config: SwitcherConfig,
+  paused: SessionPoolOptions["paused"],
+  above: Partial<SessionPoolOptions> = {},
+): SessionPool {
+  const none = () => [];
   return new SessionPool({
     config,
     baseMiB: 0,
     serving: none,
-    running,
-    incoming: running,
-    wanted: () => [],
+    running: none,
+    incoming: none,
+    wanted: none,
     paused,
-    onIdleLoss,
+    onIdleLoss: () => undefined,
+    ...above,
   });
 }
 
@@ -96,6 +99,31 @@ describe("the load of a variant while another one serves", () => {
       );
       assert.ok(steps.reduce((sum, { ms }) => sum + ms, 0) <= switchMs);
       assert.deepEqual(pool.residentVariants, []);
+    } finally {
+      await pool.close();
+      folder.delete();
+    }
+  });
+
+  it("runs no zeros on what serves, and those of what is in memory at a pause", async () => {
+    const folder = new TestFolder();
+    const above = { variants: [emulated("a", 1)], defaultVariant: "a", memoryMiB: MEMORY_MIB };
+    const config = parseSwitcherConfig(affineConfig(folder.path, above));
+    const served: string[] = [];
+    const steps: (string | null)[] = [];
+    const paused = async () => void steps.push("pause");
+    const pool = poolOf(config, paused, { serving: () => served });
+    const acquire = (rows: number) =>
+      pool.acquire(config.variants[0]!, [1, rows], new AbortController().signal, step => void steps.push(step));
+    try {
+      await acquire(1);
+      steps.length = 0;
+      await acquire(2);
+      assert.deepEqual(steps, ["pause", "warm"]);
+      served.push("top", "a");
+      await acquire(3);
+      assert.deepEqual(steps, ["pause", "warm"]);
+      assert.deepEqual([...(pool.warmed.get("a") ?? [])], [1, 2, 3]);
     } finally {
       await pool.close();
       folder.delete();
