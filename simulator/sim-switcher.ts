@@ -34,8 +34,8 @@ interface Loading {
 
 /**
  * Follows Assignments by the rules of the variant-switcher: the newest wins; rungs are loaded one after the other, as
- * long as the Profile says and as far as the pod's memory allows; what served before goes on until the top is in memory, and where nothing
- * did the floor is loaded first.
+ * long as the Profile says and as far as the pod's memory allows; what served before goes on until the top is in memory, or lighter rungs do
+ * where that has no room beside it, and where nothing did the floor is loaded first.
  */
 export class SimSwitcher {
   readonly replica: SimReplica;
@@ -141,24 +141,30 @@ export class SimSwitcher {
   #makeRoom(incoming: string, nowMs: number): boolean {
     if (this.#options.podStartMs !== null) return true;
     const wanted = this.#listByWorth();
-    const serving = this.replica.top?.table.variant.name;
-    const matterMore = incoming === this.#goal.top ? [] : wanted.slice(0, wanted.indexOf(incoming));
     const memoryMiB = (variant: string): number => this.#tables.get(variant)?.memoryMiB ?? 0;
-    const residency = planResidency({
-      residents: [...this.#resident].map(([variant, lastUsedMs]) => ({
-        variant,
-        lastUsedMs,
-        memoryMiB: memoryMiB(variant),
-      })),
-      incomingMiB: memoryMiB(incoming),
-      budgetMiB: this.#options.stage.memoryMiB,
-      kept: serving === undefined ? matterMore : [serving, ...matterMore],
-      wanted,
-    });
-    if (residency.kind === "short") return false;
+    const residents = [...this.#resident].map(([variant, lastUsedMs]) => ({
+      variant,
+      lastUsedMs,
+      memoryMiB: memoryMiB(variant),
+    }));
+    const [incomingMiB, budgetMiB] = [memoryMiB(incoming), this.#options.stage.memoryMiB];
+    const plans = this.#listKept(incoming, wanted).map(kept =>
+      planResidency({ residents, incomingMiB, budgetMiB, kept, wanted }),
+    );
+    const residency = plans.find(plan => plan.kind === "fits");
+    if (!residency) return false;
     for (const variant of residency.evict) this.#resident.delete(variant);
     if (residency.evict.length > 0) this.#serve(nowMs);
     return true;
+  }
+
+  /** Variants that must stay in memory, of which the first that leave room are taken. A top leaves the floor and what serves or, in its place, a lighter rung. */
+  #listKept(incoming: string, wanted: readonly string[]): readonly (readonly string[])[] {
+    const serving = this.replica.rungs.slice(0, 1).map(({ table }) => table.variant.name);
+    if (incoming !== this.#goal.top) return [[...serving, ...wanted.slice(0, wanted.indexOf(incoming))]];
+    const lighter = this.#findResident(findServingRungs(this.#goal).slice(1)).map(({ table }) => table.variant.name);
+    const floor = lighter.slice(-1);
+    return [[...serving, ...floor], ...lighter.map(variant => [variant, ...floor])];
   }
 
   #serve(nowMs: number): void {
@@ -167,11 +173,9 @@ export class SimSwitcher {
     const isApplied = this.#resident.has(top);
     if (isApplied) this.#applied = version;
     const before = replica.top;
-    const allowed = this.#findResident(findServingRungs(this.#goal));
-    const serving =
-      isApplied || before === null
-        ? allowed
-        : replica.rungs.filter(({ table }) => this.#resident.has(table.variant.name));
+    const stillThere = replica.rungs.filter(({ table }) => this.#resident.has(table.variant.name));
+    const isAllowed = isApplied || stillThere.length === 0;
+    const serving = isAllowed ? this.#findResident(findServingRungs(this.#goal)) : stillThere;
     if (serving.length === 0) return;
     for (const { table } of serving) this.#resident.set(table.variant.name, nowMs);
     const others = this.#findResident(rungs).filter(({ table }) => !serving.some(rung => rung.table === table));

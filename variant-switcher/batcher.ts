@@ -5,7 +5,7 @@ import { BufferPool } from "../runtime/http/buffer-pool.ts";
 import { assembleBatch, type Unassembled } from "./batch-input.ts";
 import type { DropReason, WorkObserver } from "./counters.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
-import { Outcomes } from "./outcomes.ts";
+import { Outcomes, type Ticket } from "./outcomes.ts";
 import type { ReplicaLadder, Serving } from "./replica-ladder.ts";
 import { createRunningBatch, leftMs, mayFollow, type RunningBatch } from "./running-batch.ts";
 import type { ModelSession, RunResult } from "./session.ts";
@@ -33,13 +33,6 @@ export interface BatcherOptions {
   readonly shadowRungs: () => Serving["lighter"];
   /** A session crashed or hung. Where no rung is left that could serve, work waits until `serve` is called again. */
   readonly onLost: (session: ModelSession, reason: string) => void;
-}
-
-/** Work that was handed in. */
-export interface Ticket {
-  readonly result: Promise<WorkResult>;
-  /** The client went away: what did not run yet never will. */
-  cancel(): void;
 }
 
 /**
@@ -169,6 +162,11 @@ export class Batcher {
   whenPaused(maxMs: number, signal?: AbortSignal): Promise<void> {
     const isVain = this.#queue.rows > 0 || leftMs(this.#running, this.#freeSinceMs, performance.now()) > maxMs;
     return this.#running.length !== 1 || isVain ? Promise.resolve() : this.#pause.wait(maxMs, signal);
+  }
+
+  /** Resolves when no batch of the variant runs. */
+  async whenEnded(variant: string): Promise<void> {
+    while (this.runningVariants.includes(variant)) await this.#pause.wait();
   }
 
   /** Refuses everything that still waits. */

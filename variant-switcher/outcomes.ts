@@ -21,6 +21,13 @@ export interface OutcomesOptions {
   readonly servedVariant: () => string | null;
 }
 
+/** Work that was handed in. */
+export interface Ticket {
+  readonly result: Promise<WorkResult>;
+  /** The client went away: what did not run yet never will. */
+  cancel(): void;
+}
+
 /** What becomes of the requests of a batch: each is answered once, or waits again. */
 export class Outcomes {
   readonly #options: OutcomesOptions;

@@ -8,7 +8,7 @@ export interface Resident {
   readonly lastUsedMs: number;
 }
 
-/** What a pool knows of one. */
+/** One of a pool, which runs batches. */
 export interface ResidentSession extends Resident {
   readonly session: OpenSession;
   readonly loadMs: number;
@@ -37,7 +37,7 @@ export type Residency =
 
 /**
  * Chooses the sessions that have to go, so that one more fits into the budget beside those that are kept. Wanted rungs go only where nothing
- * else helps: a pod that is sized for two sessions could not switch otherwise.
+ * else helps: in a pod that is sized for two sessions one of them has to.
  */
 export function planResidency(problem: ResidencyProblem): Residency {
   const { residents, incomingMiB, budgetMiB, kept, wanted } = problem;

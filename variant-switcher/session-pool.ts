@@ -20,6 +20,8 @@ export interface SessionPoolOptions {
   readonly serving: () => readonly string[];
   /** Variants whose sessions run a batch. */
   readonly running: () => readonly string[];
+  /** Resolves when the session of a variant runs no batch. */
+  readonly whenEnded: (variant: string) => Promise<void>;
   /** Variants that are about to serve, whose sessions must not be touched either. */
   readonly incoming: () => readonly string[];
   /** Variants that are given up last when memory is short, the first of them after all others. */
@@ -131,10 +133,10 @@ export class SessionPool {
   }
 
   /** Forgets a session, which ends. */
-  async drop(variant: string, thread?: SpareThread): Promise<void> {
+  async drop(variant: string): Promise<void> {
     const resident = this.#residents.get(variant);
     this.#residents.delete(variant);
-    await resident?.session.close(thread);
+    await resident?.session.close();
   }
 
   /** Forgets this very session, which ends. */
@@ -279,15 +281,19 @@ export class SessionPool {
   }
 
   async #makeRoomNow({ variant, beside }: Wanted): Promise<Refused | null> {
-    const { config, baseMiB, serving, incoming, running } = this.#options;
+    const { config, baseMiB, serving, incoming, whenEnded } = this.#options;
     const incomingMiB = await this.#memory.neededMiB(variant);
     const residents = [...this.#residents.values(), ...this.#replaced];
     const budgetMiB = Math.max(0, config.memoryMiB - baseMiB - this.#lingering.memoryMiB);
     const others = [...incoming(), ...this.#loading.keys()].filter(name => name !== variant.name);
-    const kept = [...new Set([...serving().slice(0, 1), ...running(), ...others, ...beside])];
+    const kept = [...new Set([...serving().slice(0, 1), ...others, ...beside])];
     const plan = planResidency({ residents, incomingMiB, budgetMiB, kept, wanted: this.#options.wanted() });
     if (plan.kind === "short") return memoryShort(variant.name, incomingMiB, kept, config.memoryMiB, plan.availableMiB);
-    await Promise.all(plan.evict.map(name => this.drop(name, variant.driver === "onnx" ? this.#thread : undefined)));
+    const thread = variant.driver === "onnx" ? this.#thread : undefined;
+    const evicted = plan.evict.flatMap(name => this.#residents.get(name) ?? []);
+    // They run no further batch, and end the one that they run.
+    for (const { variant: name } of evicted) this.#residents.delete(name);
+    await Promise.all(evicted.map(({ variant: name, session }) => whenEnded(name).then(() => session.close(thread))));
     return null;
   }
 }

@@ -158,6 +158,7 @@ export class SwitcherParts implements StatusSources {
       baseMiB: process.memoryUsage.rss() / MIB,
       serving: () => (this.switching.servedRungs ?? []).map(({ variant }) => variant),
       running: () => this.batcher.runningVariants,
+      whenEnded: variant => this.batcher.whenEnded(variant),
       incoming: () => listIncoming(this.switching.state),
       wanted: () => findWanted(this.switching.state).map(({ variant }) => variant),
       paused: signal => this.batcher.whenPaused(MAX_PAUSE_MS, signal),

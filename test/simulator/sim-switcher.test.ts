@@ -136,6 +136,37 @@ describe("simulated switcher", () => {
     assert.deepEqual([pod.resident(), pod.rungs()], ["ab", "ba"]);
   });
 
+  it("keeps the floor in memory while a top is loaded that has no room beside the one before, which gives way", () => {
+    const pod = podOf(2);
+    pod.start(assignment(1, "cba"));
+    pod.until(1000);
+    pod.assign(assignment(2, "cba", "b"));
+    pod.until(1050);
+    assert.deepEqual([pod.resident(), pod.rungs(), pod.view().applied.counter], ["a", "a", 1]);
+    pod.until(1100);
+    assert.deepEqual([pod.resident(), pod.rungs(), pod.tops], ["ab", "ba", ["a", "c", "a", "b"]]);
+  });
+
+  it("gives up other rungs before the top that serves", () => {
+    const pod = podOf(3);
+    pod.start(assignment(1, "cba"));
+    pod.until(1000);
+    pod.assign(assignment(2, "da"));
+    pod.until(1050);
+    assert.deepEqual([pod.resident(), pod.rungs()], ["ac", "ca"]);
+  });
+
+  it("goes on with the only rung until the one that takes its place is loaded", () => {
+    const pod = podOf(2);
+    pod.start(assignment(1, "ca"));
+    pod.until(1000);
+    pod.assign(assignment(2, "b"));
+    pod.until(1050);
+    assert.deepEqual([pod.resident(), pod.rungs()], ["c", "c"]);
+    pod.until(1100);
+    assert.equal(pod.rungs(), "b");
+  });
+
   it("gives up what was used longest ago where memory is short, and nothing that its assignment needs", () => {
     const pod = podOf(3);
     pod.start(assignment(1, "ba"));

@@ -1,7 +1,8 @@
 import type { AssignedRung } from "../../domain/assignment.ts";
 import { BatchTimes } from "../../domain/serving/batch-times.ts";
-import { Batcher, type Ticket } from "../../variant-switcher/batcher.ts";
+import { Batcher } from "../../variant-switcher/batcher.ts";
 import { Counters } from "../../variant-switcher/counters.ts";
+import type { Ticket } from "../../variant-switcher/outcomes.ts";
 import { ReplicaLadder } from "../../variant-switcher/replica-ladder.ts";
 import type { ModelSession } from "../../variant-switcher/session.ts";
 import type { Work } from "../../variant-switcher/work-queue.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, it } from "mocha";
-import type { Ticket } from "../../variant-switcher/batcher.ts";
+import type { Ticket } from "../../variant-switcher/outcomes.ts";
 import type { ModelSession, RunResult } from "../../variant-switcher/session.ts";
 import { BatcherBench } from "../support/batcher-bench.ts";
 import { SteppedSession } from "../support/stepped-session.ts";

@@ -75,6 +75,20 @@ describe("Batcher, where something waits for a pause", () => {
     assert.equal(await isOver(bench.batcher.whenPaused(LONG_MS)), true);
   });
 
+  it("says when a variant has ended its batches, also one that was handed over ahead", async () => {
+    for (const rows of [
+      [1, 2],
+      [3, 4],
+    ])
+      bench.submit(rows);
+    const ended = bench.batcher.whenEnded("a");
+    assert.equal(await isOver(bench.batcher.whenEnded("b")), true);
+    await session.step();
+    assert.equal(await isOver(ended), false);
+    await session.step();
+    assert.equal(await isOver(ended), true);
+  });
+
   it("is waited for by nobody whose signal is aborted", async () => {
     bench.submit([1]);
     const abort = new AbortController();

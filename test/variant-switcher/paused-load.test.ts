@@ -32,6 +32,7 @@ function poolOf(
     baseMiB: 0,
     serving: none,
     running: none,
+    whenEnded: () => Promise.resolve(),
     incoming: none,
     wanted: none,
     paused,
@@ -111,8 +112,7 @@ describe("the load of a variant while another one serves", () => {
     const config = parseSwitcherConfig(affineConfig(folder.path, above));
     const served: string[] = [];
     const steps: (string | null)[] = [];
-    const paused = async () => void steps.push("pause");
-    const pool = poolOf(config, paused, { serving: () => served });
+    const pool = poolOf(config, async () => void steps.push("pause"), { serving: () => served });
     const acquire = (rows: number) =>
       pool.acquire(config.variants[0]!, [1, rows], new AbortController().signal, step => void steps.push(step));
     try {
@@ -125,6 +125,37 @@ describe("the load of a variant while another one serves", () => {
       assert.deepEqual(steps, ["pause", "warm"]);
       assert.deepEqual([...(pool.warmed.get("a") ?? [])], [1, 2, 3]);
     } finally {
+      await pool.close();
+      folder.delete();
+    }
+  });
+
+  it("lets what goes to make room end the batch that it runs, and run no other one", async () => {
+    const folder = new TestFolder();
+    const variants = [emulated("a", 1), emulated("b", 1)];
+    const above = { variants, defaultVariant: "a", memoryMiB: 1.5 * SESSION_MIB };
+    const config = parseSwitcherConfig(affineConfig(folder.path, above));
+    let end: () => void = () => undefined;
+    const whenEnded = (variant: string): Promise<void> =>
+      new Promise(resolve => {
+        assert.equal(variant, "a");
+        end = resolve;
+      });
+    const pool = poolOf(config, () => Promise.resolve(), { whenEnded });
+    const { signal } = new AbortController();
+    try {
+      const [a, b] = config.variants.map(variant => () => pool.acquire(variant, [1], signal, () => undefined));
+      await a!();
+      const session = pool.findSession("a")!;
+      const acquired = b!();
+      await until(() => pool.findSession("a") === null, "a goes");
+      await sleep(PAUSE_MS);
+      assert.deepEqual([session.isLost, pool.residentVariants], [false, []]);
+      end();
+      await acquired;
+      assert.deepEqual([session.isLost, pool.residentVariants], [true, ["b"]]);
+    } finally {
+      end();
       await pool.close();
       folder.delete();
     }

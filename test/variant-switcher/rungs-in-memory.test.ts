@@ -4,6 +4,7 @@ import { FollowingSwitcher } from "../support/scaler-stub.ts";
 import { until } from "../support/switcher-harness.ts";
 
 const points = [{ batch: 1, latencyMs: 1 }];
+const LOAD_MS = 300;
 
 /** Answers of the admin endpoint, as far as they are about rungs. */
 interface Admin {
@@ -13,14 +14,19 @@ interface Admin {
   readonly variants?: readonly { readonly variant: string; readonly state: string; readonly serves: boolean }[];
 }
 
-describe("a lighter rung that went to make room", () => {
+describe("a lighter rung where memory is short", () => {
   let following: FollowingSwitcher;
   let scaler: FollowingSwitcher["scaler"];
   let switcher: FollowingSwitcher["switcher"];
 
   /** There is memory for two of three. */
   beforeEach(async () => {
-    const variants = ["a", "b", "c"].map(name => ({ driver: "emulated", name, points, memoryMiB: 60_000 }));
+    const emulated = { driver: "emulated", points, memoryMiB: 60_000 };
+    const variants = [
+      { ...emulated, name: "a" },
+      { ...emulated, name: "b" },
+      { ...emulated, name: "c", loadMs: LOAD_MS },
+    ];
     following = await FollowingSwitcher.start(() => ({ variants, memoryMiB: 135_000 }));
     ({ scaler, switcher } = following);
     scaler.assign(1, { top: "a", floor: "b", batch: 1 });
@@ -31,6 +37,24 @@ describe("a lighter rung that went to make room", () => {
 
   const untilResident = () =>
     until(async () => (await switcher.variants())["b"]?.state === "resident", "the floor is in memory");
+
+  it("serves while a top is loaded that has no room beside the one before, and nobody is refused", async () => {
+    scaler.assign(2, { top: "c", floor: "b", batch: 1 });
+    let isAcked = false;
+    const acked = scaler.untilAcked(2).then(() => {
+      isAcked = true;
+    });
+    const served = new Set<string | undefined>();
+    while (!isAcked) {
+      const [{ status, body }, states] = await Promise.all([switcher.infer([1, 2, 3]), switcher.variants()]);
+      assert.equal(status, 200, body.error);
+      assert.match(states["b"]?.state ?? "", /^(resident|serving)$/);
+      served.add(body.model_version);
+    }
+    await acked;
+    assert.ok(served.has("b"));
+    assert.equal((await switcher.infer([1])).body.model_version, "c");
+  });
 
   it("comes back after a pin, while the top stays in memory", async () => {
     assert.equal((await switcher.pin("c")).status, 200);

@@ -8,6 +8,7 @@ import {
   beginSwitch,
   change,
   endSwitch,
+  findMoreRoom,
   goToAssignment,
   makeProgress,
   NOTHING_DONE,
@@ -138,6 +139,8 @@ function endLoad(turn: Turn, id: number, refused: Refused | null): void {
   const { variant, isFresh, isAborted, use } = load;
   const isWaited = current?.swap === "not yet" && current.rungs[0]?.variant === variant && current.isFresh === isFresh;
   const isAwaited = isWaited && !isAborted;
+  const isShort = use === "switch" && refused?.code === "memory_short";
+  if (isAwaited && isShort && findMoreRoom(turn, current, load)) return;
   judge(turn, variant, refused, isAwaited && current.assignment !== null);
   if (!isAwaited) return;
   // A load in the background may not make as much room as one for a Switch, which then loads itself.

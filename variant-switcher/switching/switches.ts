@@ -5,12 +5,14 @@ import {
   areSame,
   findDesired,
   findInMemory,
+  findLighter,
   findNextWanted,
   findRecovery,
   findWanted,
   isWarm,
   type Load,
   listBatches,
+  listBeside,
   type Moment,
   mayLoad,
   type Rungs,
@@ -196,11 +198,23 @@ function serveFromMemory(turn: Turn): void {
   if (standIn) turn.effects.push({ kind: "finish", id: standIn.id, refused: SUPERSEDED });
   change(turn, { standIn: null });
   const rungs = current && current.swap !== "not yet" ? null : findInMemory(state, now);
-  const [top] = rungs ?? [];
-  if (!rungs || !top) return;
+  if (rungs) letStandIn(turn, rungs);
+}
+
+function letStandIn(turn: Turn, rungs: Rungs): void {
+  const [{ variant }] = rungs as readonly [AssignedRung];
   const id = takeId(turn);
-  change(turn, { standIn: { id, variant: top.variant } });
+  change(turn, { standIn: { id, variant } });
   turn.effects.push({ kind: "begin", id, cause: "recovery", rungs }, { kind: "serve", id, rungs });
+}
+
+/** A load for a Switch has found no room. True: it is tried again, as more may go then: what serves, once a lighter rung has taken over. */
+export function findMoreRoom(turn: Turn, current: Switch, { beside }: Load): boolean {
+  const kept = listBeside(current, turn.now);
+  if (turn.state.standIn || beside.some(variant => !kept.includes(variant))) return true;
+  const rungs = findLighter(current, turn.now);
+  if (rungs) letStandIn(turn, rungs);
+  return rungs !== null;
 }
 
 /** Goes on with a Switch as far as it gets now; true: it has ended. */
@@ -226,7 +240,7 @@ function advance(turn: Turn, current: Switch): boolean {
   serveFromMemory(turn);
   const rung = isUsable ? top : chooseLoad(turn, current);
   if (rung === top) begin(turn, current, "not yet");
-  loadForSwitch(turn, rung, isFresh, isUsable);
+  loadForSwitch(turn, current, rung, isUsable);
   return false;
 }
 
@@ -245,14 +259,17 @@ function chooseLoad({ state, now }: Turn, { rungs }: Switch): AssignedRung {
   return isFloorDue && mayLoad(state, floor.variant, now) ? floor : top;
 }
 
-function loadForSwitch(turn: Turn, { variant, maxBatch }: AssignedRung, isFresh: boolean, isInMemory: boolean): void {
+function loadForSwitch(turn: Turn, current: Switch, { variant, maxBatch }: AssignedRung, isInMemory: boolean): void {
+  const { isFresh } = current;
   abortLoads(turn, load => {
     const isIts = load.variant === variant && load.isFresh === isFresh;
     return !isIts && !(isInMemory && load.use !== "switch");
   });
-  const { loads } = turn.state;
-  if (isInMemory ? loads.some(load => load.variant === variant) : loads.length > 0) return;
-  startLoad(turn, { variant, batches: listBatches(maxBatch), isFresh, use: "switch" });
+  const { loads, standIn } = turn.state;
+  // There may be more room once what stands in serves.
+  if (standIn || (isInMemory ? loads.some(load => load.variant === variant) : loads.length > 0)) return;
+  const beside = listBeside(current, turn.now);
+  startLoad(turn, { variant, batches: listBatches(maxBatch), isFresh, use: "switch", beside });
 }
 
 /**

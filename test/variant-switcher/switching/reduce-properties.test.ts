@@ -136,6 +136,36 @@ describe("the reducer of what a replica serves, after any order of events", () =
     );
   });
 
+  it("keeps the floor in memory, and serves, through all changes of the rungs above it, where any two have room", () => {
+    const above = fc.subarray([..."abcde"], { minLength: 1, maxLength: 4 }).map(names => `${names.join("")}f`);
+    const change = fc.tuple(above, fc.nat(3)).map(([names, at]) => {
+      const top = names[at % (names.length - 1)] as string;
+      return says(`assign ${names}, top ${top}`, world => world.assign(names, { top }));
+    });
+    const end = fc.constant(
+      says("end", world => {
+        world.endSwap();
+        world.endLoad([...world.loads.keys()][0] ?? -1);
+      }),
+    );
+    const steps = fc.array(fc.oneof(change, { weight: 3, arbitrary: end }), { maxLength: 60 });
+    const sizes = Object.fromEntries([...NAMES].map(variant => [variant, 4]));
+    fc.assert(
+      fc.property(steps, fc.constantFrom(8, 12), (taken, memoryMiB) => {
+        const world = new SwitchingWorld({ sizes, memoryMiB });
+        world.assign("ef");
+        world.settle();
+        for (const next of taken) {
+          next(world);
+          assert.ok(world.sessions.has("f") && world.served.endsWith("f"), world.served);
+        }
+        world.settle();
+        assert.equal(world.served, world.desired);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it("leaves nobody unanswered when it closes", () => {
     fc.assert(
       fc.property(cases, given => {

@@ -95,6 +95,80 @@ describe("the reducer of what a replica serves", () => {
     }
   });
 
+  it("keeps the floor in memory while a top is loaded that has no room beside the one before, which gives way", () => {
+    const world = createAssigned("ac", { sizes: { a: 4, b: 4, c: 4 }, memoryMiB: 8 });
+    const before = world.switches.length;
+    const counter = world.assign("bc");
+    const seen: string[] = [];
+    for (let i = 0; i < 10 && world.served !== "bc"; i++) {
+      for (const id of [...world.loads.keys()]) world.endLoad(id);
+      world.endSwap();
+      assert.ok(world.sessions.has("c"), "the floor is in memory");
+      if (seen.at(-1) !== world.served) seen.push(world.served);
+    }
+    assert.deepEqual([seen, world.codes(counter)], [["c", "bc"], ["done"]]);
+    assert.deepEqual(world.switches.slice(before), ["c recovery done", "b assignment done"]);
+    world.settle();
+    world.checkRest();
+  });
+
+  it("lets the top that serves stay until the new one is there where others can go for it, or no lighter one may serve", () => {
+    const sizes = { a: 4, b: 4, c: 4, d: 4 };
+    for (const [memoryMiB, rungs, resident] of [
+      [16, "ad", "abcd"],
+      [12, "ad", "abd"],
+      [8, "a", "ab"],
+    ] as const) {
+      const world = createAssigned(memoryMiB === 8 ? "bd" : "bcd", { sizes, memoryMiB });
+      const { served } = world;
+      world.assign(rungs);
+      assert.deepEqual([loading(world), world.served[0], world.pending], ["a", "b", null]);
+      assert.equal([...world.sessions.keys(), "a"].sort().join(""), resident);
+      world.settle();
+      assert.deepEqual([served[0], world.served], ["b", rungs]);
+    }
+  });
+
+  it("goes back to the top of before where a new one, which it gave way to, can't be served", () => {
+    for (const [size, broken, code] of [
+      [4, ["b"], "model_invalid"],
+      [9, [], "memory_short"],
+    ] as const) {
+      const world = createAssigned("ac", { sizes: { a: 4, b: size, c: 4 }, memoryMiB: 8, broken });
+      const counter = world.assign("bc");
+      for (let i = 0; i < 10 && world.codes(counter).length === 0; i++) {
+        for (const id of [...world.loads.keys()]) world.endLoad(id);
+        world.endSwap();
+        assert.match(world.served, /c$/);
+      }
+      world.settle();
+      assert.deepEqual([world.codes(counter), world.served], [[code], "ac"]);
+      assert.equal(world.state.applied?.version.counter, 1);
+    }
+  });
+
+  it("lets the next lighter rung take over from what serves alone after a pin, and makes room for the top by what was pinned", () => {
+    const world = createAssigned("c", { sizes: { a: 4, b: 4, c: 4 }, memoryMiB: 8 });
+    world.pin("b");
+    world.settle();
+    world.assign("ac");
+    world.ask({ kind: "unpin" });
+    for (let i = 0; i < 10 && world.served !== "ac"; i++) {
+      for (const id of [...world.loads.keys()]) world.endLoad(id);
+      world.endSwap();
+      assert.ok(world.sessions.has("c"), "the floor is in memory");
+    }
+    assert.equal(world.served, "ac");
+  });
+
+  it("leaves no floor in memory for a pin that takes over the load of an Assignment, and has no room for it", () => {
+    const world = createAssigned("ac", { sizes: { a: 4, b: 4, c: 4 }, memoryMiB: 8 });
+    world.assign("bc");
+    const pinned = world.pin("b");
+    world.settle();
+    assert.deepEqual([world.outcome(pinned), world.served], ["done", "b"]);
+  });
+
   it("takes the times from the newest Assignment also where it is refused for a pin, or its top still loads", () => {
     const world = createAssigned("a");
     world.assign("b", { budgetMs: 1 });
