@@ -3,6 +3,7 @@ import { mainPart } from "../../domain/configuration.ts";
 import type { Stage } from "../../domain/pipeline.ts";
 import { findMainVariants } from "../../domain/plan.ts";
 import type { StagePin } from "../../optimizer/problem.ts";
+import { stageRates } from "../capacity.ts";
 import { type ControlState, podKey } from "../control-state.ts";
 import { SETTINGS } from "../settings.ts";
 import type { TickInput } from "../tick-input.ts";
@@ -112,6 +113,8 @@ function budgetsFor(
   rungsFor: (stage: Stage, task: Task) => Rungs,
 ): Readonly<Record<string, Budgets>> {
   const plannedMs = Object.fromEntries((plan?.stages ?? []).map(({ stage, latencyMs }) => [stage, latencyMs]));
+  const planned = findMainVariants(plan);
+  const rows = stageRates(pipeline, 1, stage => planned[stage] ?? null);
   const leastMs = Object.fromEntries(
     pipeline.stages.map(stage => {
       const tried = trial?.configuration[stage.name];
@@ -120,7 +123,8 @@ function budgetsFor(
       const isAlone = tried !== undefined || pipeline.serving.shadow;
       const isLoaded = (variant: string) =>
         switchers.some(view => view.stage === stage.name && view.ready && view.residentVariants.includes(variant));
-      const ms = top ? leastBatchMs(stage, rungsFor(stage, { top, isTried: isAlone }), isLoaded) : 0;
+      const rungs = top && rungsFor(stage, { top, isTried: isAlone });
+      const ms = rungs ? leastBatchMs(stage, rungs, rows[stage.name] ?? 1, isLoaded) : 0;
       return [stage.name, ms * (corrections[stage.name] ?? 1)];
     }),
   );

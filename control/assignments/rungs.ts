@@ -77,14 +77,14 @@ export function chooseRungs(pipeline: Pipeline, stage: Stage, planned: PlannedTo
 }
 
 /**
- * Milliseconds of one full batch of the lightest rung that may serve and that a replica has in memory, as it was measured; 0 where it was not.
- * While no replica has any, it is the floor, which is loaded first.
+ * Milliseconds of one batch with a request's rows, or as many of them as it takes, of the lightest rung that may serve and that a replica has in memory,
+ * as it was measured; 0 where it was not. While no replica has any, it is the floor, which is loaded first.
  */
-export function leastBatchMs(stage: Stage, rungs: Rungs, isLoaded: (variant: string) => boolean): number {
+export function leastBatchMs(stage: Stage, rungs: Rungs, rows: number, isLoaded: (variant: string) => boolean): number {
   const serving = findLadderRungs(rungs);
   const least = serving.findLast(({ variant }) => isLoaded(variant)) ?? serving.at(-1);
   const profile = least && findVariant(stage, least.variant)?.profile;
-  return profile ? serviceMs(profile, least.maxBatch) : 0;
+  return profile ? serviceMs(profile, Math.min(least.maxBatch, Math.max(1, Math.ceil(rows)))) : 0;
 }
 
 /** Variants below the pipeline file's floor of a stage, which are never served: those that take less time for a row. */

@@ -38,11 +38,22 @@ describe("assignments", () => {
     assert.equal(story.board.decisionId, decision);
   });
 
-  it("count the full batch of the lightest rung as the least that a later stage takes", () => {
+  it("count a batch with the rows of one request, of the lightest rung, as the least that a later stage takes", () => {
+    const [detect, read] = twoStages().stages;
+    assert.ok(detect && read);
+    for (const rows of [0.2, 1, 2.5, 40]) {
+      const fanOut = { default: rows, byUpstreamVariant: {} };
+      const story: Story = new Story({ ...twoStages(), stages: [detect, { ...read, fanOut }] }).run(30, 5);
+      const most: number = findTold(story, "read").rungs.at(-1)?.maxBatch ?? 0;
+      // One row takes 1 ms with the lightest.
+      assert.equal(
+        findTold(story, "detect").laterLeastMs,
+        Math.min(most, Math.max(1, Math.ceil(rows))),
+        `${rows} rows`,
+      );
+    }
     const story = new Story(twoStages()).run(30, 5);
-    const read = findTold(story, "read");
-    // One row takes 1 ms with the lightest.
-    assert.equal(findTold(story, "detect").laterLeastMs, read.rungs.at(-1)?.maxBatch);
+    assert.equal(findTold(story, "detect").laterLeastMs, 4);
     story.input = { pins: [{ stage: "read", variant: "heavy", batch: 2, replicas: null }] };
     story.run(15, 5);
     assert.equal(findTold(story, "detect").laterLeastMs, 40);
@@ -93,7 +104,7 @@ describe("assignments", () => {
     const shadow = new Story(twoStages({ serving: { shadow: true } })).run(30, 5);
     const told = findTold(shadow, "read");
     assert.deepEqual([told.shadow, told.top, told.floor, told.rungs.length], [true, "heavy", "light", 3]);
-    assert.equal(findTold(shadow, "detect").laterLeastMs, 20 * (told.rungs[0]?.maxBatch ?? 0));
+    assert.equal(findTold(shadow, "detect").laterLeastMs, 20 * Math.min(4, told.rungs[0]?.maxBatch ?? 0));
     const fixed = new Story(twoStages({ serving: { shadow: true, rule: "fixed" } })).run(30, 5);
     assert.equal(findTold(fixed, "read").shadow, false, "there is nothing to count");
     const { counter } = told.version;
