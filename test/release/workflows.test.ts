@@ -43,7 +43,8 @@ function readWorkflow(file: string): Workflow {
 }
 
 describe("the workflows", () => {
-  it("are those of changes and of releases", () => assert.deepEqual(files.sort(), ["ci.yaml", "release.yaml"]));
+  it("are those of changes, of releases and of the night", () =>
+    assert.deepEqual(files.sort(), ["ci.yaml", "nightly.yaml", "release.yaml"]));
 
   for (const file of files) {
     const workflow = readWorkflow(file);
@@ -74,7 +75,7 @@ describe("the workflows", () => {
         for (const [, name = ""] of run.matchAll(/npm run (?:--silent )?([\w:-]+)/g)) assert.ok(scripts[name], name);
         for (const [path] of run.matchAll(/(?:scripts|charts)\/[\w./-]+/g))
           assert.ok(existsSync(join(packageFolder, path)), path);
-        if (run.includes(".ci/run")) accessSync(join(packageFolder, ".ci/run"), constants.X_OK);
+        for (const [path] of run.matchAll(/\.ci\/\w+/g)) accessSync(join(packageFolder, path), constants.X_OK);
         // What comes from outside is given by the environment: in the text of a script it would be run.
         assert.doesNotMatch(run, /\$\{\{/);
       }
@@ -154,10 +155,44 @@ describe("the workflows", () => {
     });
   });
 
-  it("ci.yaml: gives .ci/run the time that its stages may take together", () => {
-    const minutes = [...read(".ci/run").matchAll(/^(?:stage|tests) \S+ (\d+) /gm)].map(match => Number(match[1]));
-    assert.ok(minutes.length > 10);
-    const limit = /timeout-minutes: (\d+)/.exec(read(`${FOLDER}/ci.yaml`))?.[1];
-    assert.ok(Number(limit) >= minutes.reduce((sum, one) => sum + one, 0), `${limit}`);
+  for (const [file, program] of [
+    ["ci.yaml", ".ci/run"],
+    ["nightly.yaml", ".ci/nightly"],
+  ] as const) {
+    it(`${file}: runs ${program} with the whole history, and gives it the time that its stages may take together`, () => {
+      const steps = Object.values(readWorkflow(file).jobs).flatMap(job => job.steps ?? []);
+      assert.ok(steps.some(step => step.run?.endsWith(program)));
+      // A test takes the chart of version 0.1.0 from a commit, which a shallow clone lacks.
+      for (const step of steps)
+        if (step.uses?.startsWith("actions/checkout@")) assert.equal(step.with?.["fetch-depth"], 0);
+      const limit = /timeout-minutes: (\d+)/.exec(read(`${FOLDER}/${file}`))?.[1];
+      assert.ok(Number(limit) >= sumMinutes(read(program)), `${limit}`);
+    });
+  }
+
+  it("nightly.yaml: runs every night", () => {
+    const { on } = readWorkflow("nightly.yaml");
+    assert.match(
+      (on as { readonly schedule: readonly [{ readonly cron: string }] }).schedule[0].cron,
+      /^\d+ \d+ \* \* \*$/,
+    );
   });
 });
+
+/** Adds up the limits of all stages; those in a loop over versions count once for each. */
+function sumMinutes(program: string): number {
+  let times = 1;
+  let stages = 0;
+  let minutes = 0;
+  for (const line of program.split("\n")) {
+    const versions = /^for version in (.*); do$/.exec(line)?.[1];
+    if (versions !== undefined) times = versions.split(" ").length;
+    if (line === "done") times = 1;
+    const limit = /\b(?:stage|tests) \S+ (\d+) /.exec(line)?.[1];
+    if (limit === undefined || line.startsWith("#")) continue;
+    stages += 1;
+    minutes += times * Number(limit);
+  }
+  assert.ok(stages > 3);
+  return minutes;
+}
