@@ -26,7 +26,7 @@ const EXAMPLES = `
 Examples:
   variscale manifests pipelines/id-card | kubectl apply -f -
   variscale manifests pipelines/id-card --target detection=StatefulSet/detector --tls-secret variscale-keda
-  variscale manifests pipelines/id-card --image registry.example/variscale:0.1.0 --models-claim models --tls-secret variscale-client-tls
+  variscale manifests pipelines/id-card --image registry.example/variscale:0.2.0 --models-claim models --tls-secret variscale-client-tls
   variscale manifests --crd | kubectl apply --server-side -f -
 
 Check afterwards what the cluster made of them: variscale doctor pipelines/id-card`;

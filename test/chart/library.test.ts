@@ -20,7 +20,7 @@ spec:
       terminationGracePeriodSeconds: 60
       containers:
         {{- include "variscale.switcherSidecar" (dict
-          "image" "registry.example/variscale:0.1.0" "pipeline" "id-card" "stage" "detection"
+          "image" "registry.example/variscale:0.2.0" "pipeline" "id-card" "stage" "detection"
           "scalerAddress" "shop-variscale-switchers.shop.svc.cluster.local:6001"
           "cores" 1 "memoryMiB" 768 "preStopSeconds" 20 "tlsSecret" "client" "showToken" true) | nindent 8 }}
       volumes:

@@ -62,7 +62,7 @@ describe("the chart, as pages install it", () => {
         ...Object.entries(given).map(([key, value]) => `--set-json=${key}=${JSON.stringify(value)}`),
       );
       const { args, image } = scalerOf(objects);
-      assert.equal(image, "registry.example/variscale:0.1.0");
+      assert.equal(image, "registry.example/variscale:0.2.0");
       assert.ok(args.includes("--pipelines-from=configmaps"));
       assert.ok(args.includes("--load-source=prometheus=prometheus+http://prometheus.monitoring:9090"));
       // Where the other recipes have their pipelines: the scaler looks at its own namespace alone.

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
@@ -49,9 +49,24 @@ describe("check-release", () => {
     assert.doesNotMatch(stderr, /appVersion|package/);
   });
 
+  it("has examples that name the image of this version, as earlier ones are refused by its scaler", () => {
+    const { version } = JSON.parse(readFileSync(join(packageFolder, "package.json"), "utf8")) as { version: string };
+    const examples = ["README.md", "docs", "charts/variscale", "cli/commands"].flatMap(path => readImages(path));
+    assert.ok(examples.length > 5);
+    for (const [path, tag] of examples) assert.equal(tag, version, path);
+  });
+
   it("takes no other tags", () => {
     const { status, stderr } = check("1.2");
     assert.equal(status, 1);
     assert.match(stderr, /vX\.Y\.Z.*\(is: 1\.2\)/);
   });
 });
+
+/** The tags of our image in the examples of a file, or of all files of a folder, each with its file. */
+function readImages(path: string): readonly (readonly [path: string, tag: string])[] {
+  const whole = join(packageFolder, path);
+  if (statSync(whole).isDirectory()) return readdirSync(whole).flatMap(name => readImages(join(path, name)));
+  const tags = readFileSync(whole, "utf8").matchAll(/registry\.example\/variscale(?::|, tag: )(\d[^\s"`,}]*)/g);
+  return [...tags].map(([, tag = ""]) => [path, tag] as const);
+}

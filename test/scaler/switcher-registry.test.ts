@@ -13,7 +13,7 @@ const helloOf = (pod: string): Hello => ({
   stage: "detect",
   pod,
   address: "127.0.0.1:8000",
-  softwareVersion: "0.1.0",
+  softwareVersion: "0.2.0",
   cores: 1,
   memoryMib: 512,
   applied: NO_VERSION,

@@ -18,7 +18,7 @@ const HELLO: Hello = {
   stage: "detect",
   pod: "detect-0",
   address: "127.0.0.1:8000",
-  softwareVersion: "0.1.0",
+  softwareVersion: "0.2.0",
   cores: 1,
   memoryMib: 512,
   variant: "heavy",
