@@ -1,4 +1,5 @@
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
+import { showsToken } from "../runtime/bearer-token.ts";
 import type { HttpRequestHead, HttpResponse, Route } from "../runtime/http-server.ts";
 import { isLoopbackAddress, namesNoSite } from "../runtime/loopback.ts";
 import { boardMetrics } from "./board-metrics.ts";
@@ -10,7 +11,7 @@ import { answeredByLeader } from "./forward-to-leader.ts";
 import { httpApiRoutes } from "./http-api.ts";
 import type { KedaServer } from "./keda-server.ts";
 import { showStreams } from "./metrics.ts";
-import { type ChangeAccess, describeChanges } from "./mutation-access.ts";
+import { type ChangeAccess, describeChanges, refuseWithoutToken } from "./mutation-access.ts";
 import { pageFileRoutes } from "./page-files.ts";
 import { PipelineFile, type PipelineFileOptions } from "./pipeline-files.ts";
 import { type SwitcherPage, showSwitcher } from "./pipeline-page.ts";
@@ -165,12 +166,17 @@ interface Life {
   sources: PipelineSources | null;
 }
 
-/** Without a token, a web page that points its own name at this machine (DNS rebinding) could read all that is shown here. */
+/**
+ * A web page that points its own name at this machine (DNS rebinding) could read all that is shown here. A port that is forwarded out of a pod
+ * arrives on the pod's loopback interface, so a page can do that to a scaler of a cluster, too.
+ */
 function refuseForeignSite({ localAddress, headers }: HttpRequestHead, token: string | null): HttpResponse | null {
-  if (token !== null || !isLoopbackAddress(localAddress) || namesNoSite(headers.host)) return null;
-  const error =
-    "without a token, the Host header must be localhost or an address: call it by one, or give the scaler a token";
-  return { status: 403, body: { error, code: "permission_denied" } };
+  if (!isLoopbackAddress(localAddress) || namesNoSite(headers.host)) return null;
+  const rule = "on a loopback address the Host header must be localhost or an address";
+  if (token === null)
+    return { status: 403, body: { error: `${rule}: call the scaler by one`, code: "permission_denied" } };
+  if (showsToken(headers.authorization, token)) return null;
+  return refuseWithoutToken(`${rule}, unless the request shows the scaler's token: call it by one, or show the token`);
 }
 
 function readAccess({

@@ -28,11 +28,7 @@ export function refuseMutation(request: HttpRequestHead, access: ChangeAccess): 
   const { token, needsToken } = access;
   if (token !== null) {
     if (showsToken(request.headers.authorization, token)) return null;
-    return {
-      status: 401,
-      headers: { "www-authenticate": "Bearer" },
-      body: { error: "changes need the scaler's token: send it as `Authorization: Bearer …`", code: "unauthenticated" },
-    };
+    return refuseWithoutToken("changes need the scaler's token: send it as `Authorization: Bearer …`");
   }
   if (needsToken)
     return refuse(
@@ -42,6 +38,11 @@ export function refuseMutation(request: HttpRequestHead, access: ChangeAccess): 
   return refuse(
     "without a token, changes are taken from this machine alone: give the scaler a token, or call it from there",
   );
+}
+
+/** A wrong token is counted as a guess by this answer. */
+export function refuseWithoutToken(error: string): HttpResponse {
+  return { status: 401, headers: { "www-authenticate": "Bearer" }, body: { error, code: "unauthenticated" } };
 }
 
 function refuse(error: string): HttpResponse {

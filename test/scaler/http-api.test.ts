@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { request as httpRequest } from "node:http";
+import { request as httpRequest, type OutgoingHttpHeaders } from "node:http";
 import { connect } from "node:net";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, it } from "mocha";
@@ -279,15 +279,7 @@ describe("HTTP API", () => {
   });
 
   it("shows nothing to a web page whose own name points at this machine, but for whether it lives", async () => {
-    const readStatus = (path: string, host: string) =>
-      new Promise<number | undefined>((resolve, reject) => {
-        const request = httpRequest(running.url(path), { headers: { host } }, response => {
-          response.resume();
-          resolve(response.statusCode);
-        });
-        request.on("error", reject);
-        request.end();
-      });
+    const readStatus = (path: string, host: string) => readStatusWith(running, path, { host });
     for (const path of ["/", "/api/v1/pipelines", PIPELINE, "/metrics"]) {
       for (const host of ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example"])
         assert.equal(await readStatus(path, host), 403, `${path} ${host}`);
@@ -354,6 +346,22 @@ describe("HTTP API with a token", () => {
     }
   });
 
+  it("shows nothing to a web page whose own name points at a forwarded port, unless the request shows the token", async () => {
+    const running = await RunningScaler.start({ token: "secret" });
+    try {
+      for (const path of ["/", PIPELINE, "/metrics"]) {
+        const readStatus = (headers: OutgoingHttpHeaders) => readStatusWith(running, path, headers);
+        assert.equal(await readStatus({ host: "evil.example:8080" }), 401, path);
+        assert.equal(await readStatus({ host: "evil.example", authorization: "Bearer wrong" }), 401, path);
+        assert.equal(await readStatus({ host: "evil.example", authorization: "Bearer secret" }), 200, path);
+        assert.equal(await readStatus({ host: "127.0.0.1:8080" }), 200, path);
+      }
+      assert.equal(await readStatusWith(running, "/healthz", { host: "evil.example" }), 200);
+    } finally {
+      await running.close();
+    }
+  });
+
   it("takes changes from who shows it alone, and lets all read", async () => {
     const running = await RunningScaler.start({ token: "secret" });
     try {
@@ -372,3 +380,18 @@ describe("HTTP API with a token", () => {
     }
   });
 });
+
+function readStatusWith(
+  running: RunningScaler,
+  path: string,
+  headers: OutgoingHttpHeaders,
+): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(running.url(path), { headers }, response => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    request.on("error", reject);
+    request.end();
+  });
+}
