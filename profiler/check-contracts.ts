@@ -22,15 +22,19 @@ export interface RefusedVariant {
 /**
  * Loads every variant once, one after the other, and lets a switcher's own check look at it: names, types and shapes of its tensors against the
  * stage's contract, as the model declares them and as one row of zeros has them. A model of another server is left as it was found.
+ *
+ * @param loadsRemote whether another server may load its models for that. Otherwise those that are not ready there are compared by their description
+ * alone, because a server that others use has no memory to spare.
  */
 export async function findRefused(
   { stages }: Pick<Pipeline, "stages">,
   modelFolder: string,
+  loadsRemote = true,
 ): Promise<readonly RefusedVariant[]> {
   const found: RefusedVariant[] = [];
   for (const stage of stages)
     for (const variant of stage.variants) {
-      const refused = await tryVariant(stage, variant, modelFolder);
+      const refused = await tryVariant(stage, variant, modelFolder, loadsRemote);
       if (refused === null) continue;
       const where =
         variant.driver === "remote" ? `${variant.model} at ${variant.url}` : join(modelFolder, variant.model);
@@ -68,16 +72,27 @@ export async function checkContracts(
 }
 
 /** Gives null where a switcher would serve it. */
-async function tryVariant(stage: Stage, variant: Variant, modelFolder: string): Promise<Refused | null> {
+async function tryVariant(
+  stage: Stage,
+  variant: Variant,
+  modelFolder: string,
+  loadsRemote: boolean,
+): Promise<Refused | null> {
   const { name, driver, model, sha256, url, profile } = variant;
   if (driver === "emulated") return null;
+  const open = {
+    variant: { name, driver, model, sha256, url, loadMs: profile?.loadMs ?? null, memoryMiB: null, points: [] },
+    contract: stage.contract,
+    modelFolder,
+    threads: threadsOf(stage.cores),
+  };
+  if (driver === "remote" && !loadsRemote) {
+    const { lookAtRemote } = await import("../variant-switcher/remote-session.ts");
+    const seen = await lookAtRemote(open);
+    if (seen !== "ready") return seen === "fits" ? null : seen;
+  }
   const session = await prepareSession({
-    open: {
-      variant: { name, driver, model, sha256, url, loadMs: profile?.loadMs ?? null, memoryMiB: null, points: [] },
-      contract: stage.contract,
-      modelFolder,
-      threads: threadsOf(stage.cores),
-    },
+    open,
     golden: [],
     batches: [1],
     signal: new AbortController().signal,

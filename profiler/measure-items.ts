@@ -71,6 +71,12 @@ export async function measureItems(
   }
 }
 
+/** Says how many items there are results of, and, where some are missing, how long they take about. */
+export function describeProgress(measured: number, items: number, leftMs: number): string {
+  const time = leftMs < 60_000 ? `${Math.ceil(leftMs / 1000)} s` : `${Math.ceil(leftMs / 60_000)} min`;
+  return `${measured} of ${items} items${leftMs > 0 ? `, about ${time} left` : ""}`;
+}
+
 /** A stage whose models run on several cores leaves fewer for other items; another server has its own. */
 function lanesOf({ stages }: Pipeline): number {
   if (stages.some(({ variants }) => variants.some(({ sha256 }) => sha256 === null))) return 1;

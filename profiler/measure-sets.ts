@@ -3,7 +3,7 @@ import type { LabelledItem } from "../gateway/stage.ts";
 import { itemKey } from "./item-key.ts";
 import type { PipelineSource } from "./item-messages.ts";
 import type { ItemResult } from "./item-result.ts";
-import { measureItems } from "./measure-items.ts";
+import { describeProgress, measureItems } from "./measure-items.ts";
 import type { ProfileCache } from "./profile-cache.ts";
 
 export interface MeasureSetsOptions extends PipelineSource {
@@ -58,7 +58,7 @@ export async function measureSets(
       const say = (): void => {
         const left = items * (names.length - index) - known - own;
         const leftMs = ((nowMs() - startedMs) / Math.max(1, measured)) * left;
-        onProgress(`${name}: ${known + own} of ${items} items, about ${Math.ceil(leftMs / 60_000)} min left`);
+        onProgress(`${name}: ${describeProgress(known + own, items, leftMs)}`);
       };
       results[name] = await measureItems(itemsOf(items), {
         ...{ pipeline, file, modelFolder, jobs },

@@ -12,7 +12,7 @@ import { itemKey } from "./item-key.ts";
 import { accuracyOf, combinationsOf, fanOutOf, type ItemResult } from "./item-result.ts";
 import { describeMachine } from "./machine.ts";
 import type { ItemBench } from "./measure-item.ts";
-import { measureItems } from "./measure-items.ts";
+import { describeProgress, measureItems } from "./measure-items.ts";
 import { measureOverhead, type Overhead } from "./measure-overhead.ts";
 import { measureSwitches } from "./measure-switches.ts";
 import { forgetNoisy, measuredVariants, visitDoubtful, visitVariants } from "./measure-variants.ts";
@@ -219,9 +219,7 @@ async function measureAccuracy(
         Math.max(0, timeLeftMs()),
         ((nowMs() - startedMs) / measured) * (items - known - measured),
       );
-      const left = leftMs < 60_000 ? `${Math.ceil(leftMs / 1000)} s` : `${Math.ceil(leftMs / 60_000)} min`;
-      const isDone = known + measured >= items;
-      onProgress(`accuracy: ${known + measured} of ${items} items${isDone ? "" : `, about ${left} left`}`);
+      onProgress(`accuracy: ${describeProgress(known + measured, items, leftMs)}`);
     },
   });
   try {

@@ -7,6 +7,7 @@ import { decodeRemoteResponse, encodeRemoteRequest, remoteTensors } from "./remo
 import { RemoteModel } from "./remote-model.ts";
 import type { RunResult } from "./session.ts";
 import { type Loaded, type Refused, refuse, SUPERSEDED, type TransferredTensor } from "./session-messages.ts";
+import { contractMismatch } from "./verify-contract.ts";
 
 /** As for a thread: a server that does not answer for this long, or 20 times what is expected, is taken for hung. */
 const MIN_WATCHDOG_MS = 10_000;
@@ -37,8 +38,7 @@ export async function openRemote(options: OpenOptions, signal: AbortSignal): Pro
 
 async function open(options: OpenOptions): Promise<RemoteSession | Refused> {
   const { variant, minWatchdogMs } = options;
-  const base = (variant.url ?? "").replace(/\/$/, "");
-  const name = encodeURIComponent(variant.model);
+  const { base, name } = addressModel(variant);
   const describe = async (path: "/v2" | `/v2/models/${string}`): Promise<Readonly<Record<string, unknown>>> => {
     const { status, body } = await askModelServer({ method: "GET", url: `${base}${path}`, timeoutMs: DESCRIBE_MS });
     if (status >= 300 && status < 400)
@@ -61,7 +61,7 @@ async function open(options: OpenOptions): Promise<RemoteSession | Refused> {
       url: `${base}/v2/models/${name}`,
       model,
       form: isBinary ? "binary" : "json",
-      tensors: tensorsOf(options, await describe(`/v2/models/${name}`)),
+      tensors: readTensors(options.contract, await describe(`/v2/models/${name}`)),
       minWatchdogMs: minWatchdogMs ?? MIN_WATCHDOG_MS,
     });
   } catch (error) {
@@ -70,8 +70,38 @@ async function open(options: OpenOptions): Promise<RemoteSession | Refused> {
   }
 }
 
+/**
+ * Compares what the server says of a model with the contract, and has it load nothing. A server may know nothing of a model before it has loaded
+ * it, which counts as missing; one that is ready can be opened without a load.
+ */
+export async function lookAtRemote(
+  options: Pick<OpenOptions, "variant" | "contract">,
+): Promise<"ready" | "fits" | Refused> {
+  const { variant, contract } = options;
+  const { base, name } = addressModel(variant);
+  try {
+    if (await RemoteModel.at(base, name).isReady(DESCRIBE_MS)) return "ready";
+    const url = `${base}/v2/models/${name}`;
+    const { status, body } = await askModelServer({ method: "GET", url, timeoutMs: DESCRIBE_MS });
+    if (status !== 200)
+      return refuse("model_missing", `${base} has ${variant.model} not ready and does not describe it: ${status}`);
+    const metadata = JSON.parse(body.toString("utf8")) as Readonly<Record<string, unknown>>;
+    const mismatch = contractMismatch(contract, readTensors(contract, metadata));
+    return mismatch === null ? "fits" : refuse("contract_mismatch", `${variant.name}: ${mismatch}`);
+  } catch (error) {
+    return refuse("model_missing", `${base} does not answer: ${reasonOf(error)}`);
+  }
+}
+
+function addressModel({ url, model }: OpenOptions["variant"]): { readonly base: string; readonly name: string } {
+  return { base: (url ?? "").replace(/\/$/, ""), name: encodeURIComponent(model) };
+}
+
 /** A server that does not describe a model leaves it to the warm-up to find out whether it keeps the contract. */
-function tensorsOf({ contract }: OpenOptions, metadata: Readonly<Record<string, unknown>>): RemoteOptions["tensors"] {
+function readTensors(
+  contract: OpenOptions["contract"],
+  metadata: Readonly<Record<string, unknown>>,
+): RemoteOptions["tensors"] {
   const inputs = remoteTensors(metadata["inputs"]);
   const outputs = remoteTensors(metadata["outputs"]);
   return {

@@ -14,7 +14,8 @@ Examples:
   variscale validate ./shop --output json
 
 It looks at the file, at the sha256 of every model file, at models against the contracts of their stages, at the code, at memory, and at whether the
-measurements are of these variants. It measures nothing and starts nothing. It ends with 0 where all is right, and with 1 where something is not.
+measurements are of these variants. It measures nothing and starts nothing, and no other server loads a model for it: a \`remote\` variant that is not ready
+is compared by what its server says of it. It ends with 0 where all is right, and with 1 where something is not.
 
 --output json: {"pipeline", "modelFolder", "isValid", "checks": [{"check", "problems", "notes"}]}`;
 

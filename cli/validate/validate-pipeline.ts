@@ -84,9 +84,9 @@ async function checkModels(
   return { models: { check: "models", problems, notes }, unusable };
 }
 
-/** A server that does not answer now may do so where the pipeline is served. */
+/** A server that does not answer now, or describes a model only once it has loaded it, may do so where the pipeline is served. */
 async function checkAgainstContracts(pipeline: Pipeline, modelFolder: string): Promise<Check> {
-  const refused = await findRefused(pipeline, modelFolder);
+  const refused = await findRefused(pipeline, modelFolder, false);
   const isAway = ({ stage, variant, code }: (typeof refused)[number]): boolean => {
     const own = pipeline.stages.find(({ name }) => name === stage)?.variants.find(({ name }) => name === variant);
     return own?.driver === "remote" && code === "model_missing";

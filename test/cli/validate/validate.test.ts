@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import type { Validation } from "../../../cli/validate/validate-pipeline.ts";
+import { FakeModelServer } from "../../support/fake-model-server.ts";
 import { affineModel, writeModel } from "../../support/models.ts";
 import { runVariscale } from "../support/run-variscale.ts";
 import { writeTinyPipeline } from "../support/tiny-pipeline.ts";
@@ -93,6 +94,25 @@ describe("variscale validate", function () {
       light.sha256 = createHash("sha256").update("no model").digest("hex");
     });
     await refuses("contracts", /^first\/light \(.*first-light\.onnx\): .*is no ONNX model/);
+  });
+
+  it("has other servers load nothing, and compares what they say of their models", async () => {
+    const server = await FakeModelServer.start();
+    try {
+      editFile(spec => {
+        const { name, profile } = spec.stages[0].variants[0];
+        spec.stages[0].variants[0] = { ...{ name, profile }, driver: "remote", model: "x", url: server.url };
+      });
+      assert.equal((await validate()).status, 0);
+      server.metadata = {
+        inputs: [{ name: "x", datatype: "FP32", shape: [-1, 2] }],
+        outputs: [{ name: "y", datatype: "FP32", shape: [-1, 3] }],
+      };
+      await refuses("contracts", /^first\/light \(x at http:.*\): the output "y" has the shape \[-1,3\]/);
+      assert.deepEqual([server.loads, server.done], [0, []]);
+    } finally {
+      await server.close();
+    }
   });
 
   it("finds code that can't be loaded, or lacks what a stage needs", async () => {
