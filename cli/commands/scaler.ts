@@ -155,8 +155,8 @@ export function addScaler(program: Command): void {
       const logger = createLogger("scaler", flags.logLevel);
       const tls = flags.tlsFolder === undefined ? null : await openTls(flags.tlsFolder, logger);
       const kubernetes = await kubernetesOf(flags);
-      // Several scalers keep what they share in the cluster.
-      if (flags.ha === "off") await lockFolder(flags.stateDir, "variscale scaler");
+      // Several scalers share what they decide by the cluster, never by a folder: histories, models and logs are each one's own.
+      await lockFolder(flags.stateDir, "variscale scaler");
       const starting = startScaler({
         pipelines: [],
         pipelineFiles: paths.map(path => ({ path, set: flags.set })),

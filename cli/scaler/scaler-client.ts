@@ -119,7 +119,7 @@ function refusal(status: number, url: string, said: string): VariscaleError {
   if (status === 401)
     return new VariscaleError(
       "permission_denied",
-      "the scaler takes changes only with its token, and this one it does not know or there is none: give it with --token-file FILE or in VARISCALE_TOKEN. The chart keeps it in the Secret FULLNAME-token; `helm get notes RELEASE` has the command that reads it",
+      "the scaler takes changes only with its token, and this one it does not know or there is none: give it with --token-file FILE or in VARISCALE_TOKEN. The chart keeps it in the Secret FULLNAME-scaler-token; `helm get notes RELEASE` has the command that reads it",
     );
   if (status === 403) return new VariscaleError("permission_denied", said);
   return new VariscaleError("unavailable", `${url} answered ${status}: ${said}`);

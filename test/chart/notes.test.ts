@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "mocha";
 import { parseAllDocuments } from "yaml";
+import { packageFolder } from "../../runtime/version.ts";
 import { ID_CARD, type KubernetesObject, named, notes, render } from "./helm.ts";
 
 const WITHOUT = "--set=scaledObjects.enabled=false";
@@ -27,5 +30,14 @@ describe("the chart's notes", () => {
     for (const command of ["helm test variscale --namespace shop", "variscale doctor --namespace shop"])
       assert.ok(text.includes(command), command);
     assert.match(text, /id-card is in shadow mode/);
+  });
+
+  it("name commands that there are", () => {
+    const text = notes(...ID_CARD, "--set=scaler.token.existingSecret=mine");
+    const [, list = ""] = /^Changes over HTTP \((.*)\)/m.exec(text) ?? [];
+    const commands = [...list.matchAll(/`(?:variscale )?(\w+)`/g)].map(([, name]) => name);
+    assert.ok(commands.includes("pin"), list);
+    const reference = readFileSync(join(packageFolder, "docs/reference/cli.md"), "utf8");
+    for (const name of commands) assert.ok(new RegExp(`^## ${name}\\b`, "m").test(reference), name);
   });
 });

@@ -113,10 +113,16 @@ describe("the state folder of `variscale scaler`", () => {
     const lock = await lockFolder(state, "another scaler");
     const ports = ["--keda-port=0", "--switcher-port=0", "--http-port=0"];
     const file = join(folder.path, "pipeline.yaml");
-    const { status, stderr } = await runVariscale(["scaler", file, "--state-dir", state, ...ports]);
-    assert.equal(status, 1);
-    assert.match(stderr, /is in use by another scaler \(pid/);
-    await lock.release();
-    folder.delete();
+    try {
+      for (const mode of ["off", "lease"]) {
+        const args = ["scaler", file, "--state-dir", state, "--ha", mode, ...ports];
+        const { status, stderr } = await runVariscale(args);
+        assert.equal(status, 1, mode);
+        assert.match(stderr, /is in use by another scaler \(pid/, mode);
+      }
+    } finally {
+      await lock.release();
+      folder.delete();
+    }
   });
 });
