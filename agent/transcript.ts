@@ -53,10 +53,10 @@ export const MOST_TRANSCRIPT = 256 * 1024 * 1024;
 export function parseTranscript(text: string, name: string): readonly TranscriptLine[] {
   const lines = text.split("\n").filter(line => line.trim() !== "");
   const parsed = lines.map((line, i) => {
-    const value = lineSchema.safeParse(jsonOf(line));
-    if (!value.success)
+    const value = jsonOf(line);
+    if (!lineSchema.safeParse(value).success)
       throw new VariscaleError("invalid_argument", `${name}, line ${i + 1}: is no line of a transcript`);
-    return value.data as unknown as TranscriptLine;
+    return value as TranscriptLine;
   });
   const [start] = parsed;
   if (start?.kind !== "start" || start.version !== 1)

@@ -26,6 +26,7 @@ export function checkPrivateNames(files) {
 
 function checkFile(file) {
   const foreign = foreignNames(file.program);
+  const ownTypes = findOwnTypes(file.program);
   const violations = [];
   const add = (node, kind, message) =>
     violations.push({
@@ -36,11 +37,11 @@ function checkFile(file) {
       count: 1,
       message,
     });
-  walk(file.program, node => {
-    checkMember(node, add);
+  walk(file.program, (node, parent) => {
+    checkMember(node, parent, add);
     checkCall(node, add);
     checkImport(node, add);
-    if (CASTS.has(node.type)) checkCast(node, foreign, add);
+    if (CASTS.has(node.type)) checkCast(node, { foreign, ownTypes }, add);
   });
   for (const { value, start } of file.comments)
     if (/@ts-(ignore|expect-error|nocheck)/.test(value))
@@ -49,17 +50,24 @@ function checkFile(file) {
 }
 
 /** Fields that begin with `_` belong to those who wrote the object: ours are `#private`. */
-function checkMember(node, add) {
+function checkMember(node, parent, add) {
   if (node.type === "MemberExpression") {
     const name = memberName(node);
     if (name === null) return;
+    checkReaching(node, name, add);
     if (isPrivateMember(name)) add(node, "field", `${name} is a private field of another's object`);
     if (name === "prototype" && node.object.type === "Identifier" && !BUILT_IN.has(node.object.name))
       add(node, "prototype", `${node.object.name}.prototype goes round the public method of an object`);
   }
   if (["Property", "TSPropertySignature"].includes(node.type) && node.key?.type === "Identifier" && !node.computed) {
     if (isPrivateMember(node.key.name)) add(node, "field", `${node.key.name} is a private field of another's object`);
+    if (parent?.type === "ObjectPattern") checkReaching(node, node.key.name, add);
   }
+}
+
+/** A function that is read may be called later, under any name. */
+function checkReaching(node, name, add) {
+  if (Object.hasOwn(REACHING_FUNCTIONS, name)) add(node, name, `${name}() ${REACHING_FUNCTIONS[name]}`);
 }
 
 function checkCall(node, add) {
@@ -68,8 +76,9 @@ function checkCall(node, add) {
   const name =
     callee.type === "Identifier" ? callee.name : callee.type === "MemberExpression" ? memberName(callee) : null;
   if (name === null) return;
-  if (Object.hasOwn(REACHING_FUNCTIONS, name)) add(node, name, `${name}() ${REACHING_FUNCTIONS[name]}`);
-  if (callee.type !== "MemberExpression") return;
+  if (callee.type !== "MemberExpression") return checkReaching(node, name, add);
+  if (name === "for" && callee.object.type === "Identifier" && callee.object.name === "Symbol")
+    add(node, "symbol", "Symbol.for() finds a symbol of others: members under it are private");
   if (LISTENER_READERS.has(name)) add(node, "listeners", `${name}() takes listeners that another has added`);
   if (name === "removeAllListeners" && callee.object.type !== "ThisExpression")
     add(node, "listeners", "removeAllListeners() takes away listeners that another has added: name your own in off()");
@@ -80,23 +89,20 @@ function checkCall(node, add) {
   }
 }
 
-/** Under another name a function is the same. */
+/** Under another name a function is the same, and one that is imported need not be called here. */
 function checkImport(node, add) {
-  if (node.type !== "ImportSpecifier") return;
-  const { name } = node.imported;
-  if (name !== node.local.name && Object.hasOwn(REACHING_FUNCTIONS, name))
-    add(node, name, `${name}() ${REACHING_FUNCTIONS[name]}`);
+  if (node.type === "ImportSpecifier") checkReaching(node, node.imported.name, add);
 }
 
-/** A cast over `unknown` or `any` from or to a type of a package, or to a shape that is written down on the spot. */
-function checkCast(node, foreign, add) {
+/** A cast over `unknown` or `any` from or to a type of a package, or to a shape that is written down on the spot or elsewhere in the file. */
+function checkCast(node, { foreign, ownTypes }, add) {
   const { typeAnnotation } = node;
   const expression = stripParentheses(node.expression);
   const isAny = typeAnnotation.type === "TSAnyKeyword";
   const isOverUnknown = CASTS.has(expression.type) && TYPES_BETWEEN.has(expression.typeAnnotation.type);
   if (!isAny && !isOverUnknown) return;
   const value = isOverUnknown ? stripParentheses(expression.expression) : expression;
-  if (isAny || foreign.has(rootName(value)) || isForeignType(typeAnnotation, foreign))
+  if (isAny || foreign.has(rootName(value)) || isForeignType(typeAnnotation, foreign, ownTypes))
     add(
       node,
       "cast",
@@ -104,12 +110,12 @@ function checkCast(node, foreign, add) {
     );
 }
 
-function isForeignType(type, foreign) {
+function isForeignType(type, foreign, ownTypes) {
   let isForeign = type.type === "TSTypeLiteral";
   walk(type, node => {
     if (node.type !== "TSTypeReference") return;
     const name = rootName(node.typeName);
-    if (name === "Record" || foreign.has(name)) isForeign = true;
+    if (name === "Record" || foreign.has(name) || ownTypes.has(name)) isForeign = true;
   });
   return isForeign;
 }
@@ -121,6 +127,15 @@ function foreignNames(program) {
     if (node.type !== "ImportDeclaration" || node.source.value.startsWith(".")) continue;
     for (const { local } of node.specifiers) names.add(local.name);
   }
+  return names;
+}
+
+/** Names of the types that the file declares: shapes that nobody else checks. */
+function findOwnTypes(program) {
+  const names = new Set();
+  walk(program, node => {
+    if (["TSInterfaceDeclaration", "TSTypeAliasDeclaration"].includes(node.type)) names.add(node.id.name);
+  });
   return names;
 }
 

@@ -87,6 +87,21 @@ const PRIVATE: readonly Planted[] = [
     says: /privateName.*flag of V8/,
   },
   { what: "a flag of V8", text: 'setFlagsFromString("--expose-gc");', says: /privateName.*flag of V8/ },
+  {
+    what: "a flag of V8 that is read and called later",
+    text: "export const f = v8.setFlagsFromString;",
+    says: /privateName.*flag of V8/,
+  },
+  {
+    what: "a flag of V8 taken out",
+    text: "export const { setFlagsFromString: f } = v8;",
+    says: /privateName.*flag of V8/,
+  },
+  {
+    what: "a symbol of others",
+    text: 'export const a = foreign[Symbol.for("b")];',
+    says: /privateName.*symbol of others/,
+  },
   { what: "a new context", text: 'export const gc = vm.runInNewContext("gc");', says: /privateName.*new context/ },
   {
     what: "listeners of others",
@@ -115,6 +130,11 @@ const PRIVATE: readonly Planted[] = [
     says: /privateName.*cast/,
   },
   { what: "a cast to a shape", text: "export const a = b as unknown as { readonly c: 1 };", says: /privateName.*cast/ },
+  {
+    what: "a cast of a parameter to a shape that the file declares",
+    text: "interface Guts {\n  readonly parser: object;\n}\nexport const read = (socket: object) => (socket as unknown as Guts).parser;",
+    says: /privateName.*cast/,
+  },
   {
     what: "a cast that is written before its value",
     text: 'import { Server } from "node:net";\nexport const a = <number>(<unknown>Server);',
