@@ -190,7 +190,8 @@ async function fetchReport(httpClient: HttpClient, url: URL): Promise<Report> {
   return parseReport(body.toString("utf8"));
 }
 
-function parseReport(text: string): Report {
+/** Throws unavailable for what is no load report. */
+export function parseReport(text: string): Report {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -59,12 +59,21 @@ export class ConfigValue {
   }
 
   refuse(rule: string): never {
-    const shown = this.isAbsent ? "is missing" : `is ${JSON.stringify(this.#value)?.slice(0, 80)}`;
+    const shown = this.isAbsent ? "is missing" : `is ${describe(this.#value)}`;
     throw new VariscaleError("invalid_argument", `${this.#subject}: ${this.path || "it"} ${shown}; it ${rule}.`);
   }
 
   #member(object: object, name: string): ConfigValue {
     const value = Object.hasOwn(object, name) ? (object as Record<string, unknown>)[name] : undefined;
     return new ConfigValue(value, this.path === "" ? name : `${this.path}.${name}`, this.#subject);
+  }
+}
+
+/** The beginning of a value as JSON. Lists and objects in each other are read by JSON.parse() deeper than they can be written. */
+function describe(value: unknown): string {
+  try {
+    return String(JSON.stringify(value)).slice(0, 80);
+  } catch {
+    return "too deep to be shown";
   }
 }

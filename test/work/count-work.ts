@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { Session } from "node:inspector/promises";
+import { it } from "mocha";
+import type { Kinds } from "./texts.ts";
 
 /** Measures of what some code did, which are the same on any machine, however busy that is. */
 export interface Work {
@@ -24,6 +26,13 @@ export class WorkCounter {
 
   stop(): void {
     this.#session.disconnect();
+  }
+
+  /** Makes one test of a reader for all kinds of its input. */
+  test<T>(what: string, kinds: Kinds<T>, read: (input: T) => unknown, size = 32 * 1024): void {
+    it(what, async () => {
+      for (const [kind, make] of Object.entries(kinds)) await this.assertProportional(make, read, { size, what: kind });
+    });
   }
 
   /**

@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
-import { after, before, describe, it } from "mocha";
+import { after, before } from "mocha";
 import protobuf from "protobufjs/minimal.js";
 import { z } from "zod";
 import { startMcpHttp } from "../../cli/mcp/http.ts";
@@ -34,31 +29,15 @@ import { parseGrpcRequest } from "../../variant-switcher/grpc-request.ts";
 import { parseRestRequest } from "../../variant-switcher/rest-request.ts";
 import { testPipeline } from "../scaler/support/test-pipeline.ts";
 import { WorkCounter } from "./count-work.ts";
+import { describeInOwnProcess } from "./own-process.ts";
+import { CSV_TEXTS, fill, JSON_TEXTS, type Kinds, lines, list, type TestReader } from "./texts.ts";
 
 const NOW_MS = 1_700_000_000_000;
 /** Small bodies, and texts that take long to read. */
 const SMALL_BYTES = 16 * 1024;
 
-const fill = (unit: string, bytes: number): string => unit.repeat(Math.ceil(bytes / unit.length));
-const list = (unit: string, bytes: number): string => `[${fill(`${unit},`, bytes)}${unit}]`;
-/** Numbered, so that no two are the same. */
-const lines = (line: (i: number) => string, bytes: number): string =>
-  Array.from({ length: Math.ceil(bytes / line(0).length) }, (_, i) => line(i)).join("");
-
-/** JSON of every shape, which is no more than part of what anybody asks for. */
-const JSON_TEXTS: Readonly<Record<string, (bytes: number) => string>> = {
-  "numbers in a list": bytes => list("0", bytes),
-  "lists in a list": bytes => list("[]", bytes),
-  "objects in a list": bytes => list("{}", bytes),
-  "lists in each other": bytes => `${fill("[", bytes / 2)}${fill("]", bytes / 2)}`,
-  "objects in each other": bytes => `${fill('{"a":', bytes / 6)}0${fill("}", bytes / 6)}`,
-  "members of one object": bytes => `{${lines(i => `"name-${i}":0,`, bytes)}"z":0}`,
-  "the same member": bytes => `{${fill('"stage":0,', bytes)}"stage":0}`,
-  "one text": bytes => JSON.stringify(fill('\\"', bytes)),
-  "a text that does not end": bytes => `{"stage":"${fill('\\"', bytes)}`,
-};
 /** YAML that is no JSON. */
-const YAML_TEXTS: Readonly<Record<string, (bytes: number) => string>> = {
+const YAML_TEXTS: Kinds<string> = {
   ...JSON_TEXTS,
   keys: bytes => lines(i => `key-${i}: 0\n`, bytes),
   "the same key": bytes => fill("spec: 0\n", bytes),
@@ -105,7 +84,7 @@ function many(number: number, bytes: number): Uint8Array {
   const field = encode([number, EMPTY]);
   return Buffer.alloc(bytes - (bytes % field.length), field);
 }
-const MODELS: Readonly<Record<string, (bytes: number) => Uint8Array>> = {
+const MODELS: Kinds<Uint8Array> = {
   "empty nodes": bytes => encode([7, many(1, bytes)]),
   "empty initializers": bytes => encode([7, many(5, bytes)]),
   "empty functions": bytes => many(25, bytes),
@@ -120,7 +99,7 @@ const MODELS: Readonly<Record<string, (bytes: number) => Uint8Array>> = {
 /** Bodies of REST requests, by what is in an input's `data`. */
 const tensor = (name: string, datatype: string, shape: readonly number[], data: string): string =>
   `{"inputs":[{"name":"${name}","datatype":"${datatype}","shape":${JSON.stringify(shape)},"data":${data}}]}`;
-const TENSORS: Readonly<Record<string, (bytes: number) => string>> = {
+const TENSORS: Kinds<string> = {
   ...JSON_TEXTS,
   numbers: bytes => tensor("x", "FP32", [1, bytes + 1], list("0", 2 * bytes)),
   "one number in each row": bytes => tensor("x", "FP32", [bytes + 1, 1], list("[0]", 4 * bytes)),
@@ -134,7 +113,7 @@ const TENSORS: Readonly<Record<string, (bytes: number) => string>> = {
 /** Requests as gRPC's library decodes them. */
 const makeMessage = (inputs: readonly object[], more: object = {}): never =>
   ({ modelName: "m", id: "", inputs, outputs: [], rawInputContents: [], parameters: {}, ...more }) as never;
-const MESSAGES: Readonly<Record<string, (bytes: number) => never>> = {
+const MESSAGES: Kinds<never> = {
   "typed numbers": count =>
     makeMessage([{ name: "x", datatype: "FP32", shape: [1, count], contents: { fp32Contents: Array(count).fill(1) } }]),
   "64-bit integers": count =>
@@ -151,23 +130,9 @@ const MESSAGES: Readonly<Record<string, (bytes: number) => never>> = {
   "dimensions of a shape": count => makeMessage([{ name: "x", datatype: "FP32", shape: Array(count).fill("1") }]),
 };
 
-const CSV_TEXTS: Readonly<Record<string, (bytes: number) => string>> = {
-  rates: bytes => fill("1\n", bytes),
-  "rates in one line": bytes => fill("1 ", bytes),
-  columns: bytes => fill("1,", bytes),
-  "quoted cells": bytes => fill('"1",', bytes),
-  "a quote that does not end": bytes => `"${fill("a,", bytes)}`,
-  blanks: bytes => `1${fill(" ", bytes)}x`,
-  digits: bytes => fill("1", bytes),
-  dots: bytes => fill("1.", bytes),
-  "a heading": bytes => `${fill("time ", bytes)}\n1`,
-  comments: bytes => fill("#\n", bytes),
-  "carriage returns": bytes => fill("\r", bytes),
-};
-
 const PROMETHEUS = (type: string, result: string): string =>
   `{"status":"success","data":{"resultType":"${type}","result":${result}}}`;
-const ANSWERS: Readonly<Record<string, (bytes: number) => string>> = {
+const ANSWERS: Kinds<string> = {
   ...JSON_TEXTS,
   "points of one series": bytes =>
     PROMETHEUS("matrix", `[{"metric":{},"values":[${lines(i => `[${NOW_MS / 1000 + i},"${i}"],`, bytes)}[9e9,"0"]]}]`),
@@ -178,7 +143,7 @@ const ANSWERS: Readonly<Record<string, (bytes: number) => string>> = {
 };
 
 const CHANGE = `{"kind":"mode","at":"2026-11-26T09:00:00Z","namespace":"shop","pipeline":"cards","mode":"shadow","before":"active","by":"a","reason":"","shown":"token"}\n`;
-const JOURNALS: Readonly<Record<string, (bytes: number) => string>> = {
+const JOURNALS: Kinds<string> = {
   changes: bytes => fill(CHANGE, bytes),
   "changes of pipelines": bytes => lines(i => CHANGE.replace("cards", `cards-${i}`), bytes),
   "empty lines": bytes => fill("\n", bytes),
@@ -192,21 +157,7 @@ async function* inPieces(text: string, size: number): AsyncGenerator<Buffer> {
 }
 
 /** V8 counts the steps of code that is compiled after it has begun to count, so nothing may have run in the process before. */
-const OWN_PROCESS = "VARISCALE_TEST_COUNTS_WORK";
-
-async function runInOwnProcess(): Promise<void> {
-  const mocha = createRequire(import.meta.url).resolve("mocha/bin/mocha.js");
-  const child = spawn(process.execPath, [mocha, "--no-config", fileURLToPath(import.meta.url)], {
-    env: { ...process.env, [OWN_PROCESS]: "1" },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const [said, [code]] = await Promise.all([text(child.stdout), once(child, "exit")]);
-  assert.equal(code, 0, said);
-}
-
-if (process.env[OWN_PROCESS] === undefined)
-  it("the work that untrusted input makes is in proportion to its size", runInOwnProcess).timeout(600_000);
-else describe("the work that untrusted input makes, against its size", countWork);
+describeInOwnProcess("the work that untrusted input makes is in proportion to its size", import.meta.url, countWork);
 
 function countWork(this: Mocha.Suite): void {
   this.timeout(120_000);
@@ -232,18 +183,7 @@ function countWork(this: Mocha.Suite): void {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** One test for all kinds of input that one reader may get. */
-  function each<T>(
-    what: string,
-    kinds: Readonly<Record<string, (size: number) => T>>,
-    read: (input: T) => unknown,
-    size = 32 * 1024,
-  ): void {
-    it(what, async () => {
-      for (const [kind, make] of Object.entries(kinds))
-        await counter.assertProportional(make, read, { size, what: kind });
-    });
-  }
+  const each: TestReader = (what, kinds, read, size) => counter.test(what, kinds, read, size);
 
   each("of ONNX models", MODELS, usesExternalData);
   each("of REST tensors", TENSORS, text => parseRestRequest(Buffer.from(text), null, CONTRACT));
