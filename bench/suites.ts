@@ -66,7 +66,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   ladder: {
     about: "what the choice of a variant for each batch is worth; takes --rows and --traces",
     parts: {
-      rules: { minutes: 10, about: "other rules on one replica, simulated" },
+      rules: { minutes: 4, about: "other rules on one replica, simulated" },
       choice: { minutes: 1, about: "the time of one choice" },
       simulated: {
         minutes: 15,

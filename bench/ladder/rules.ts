@@ -17,7 +17,7 @@ export interface Choosing {
 export type Rule = (choosing: Choosing) => Rung;
 
 /** A millisecond of the replica costs so much accuracy, times the work that waits over the time that there is for it. */
-const PRICES = [0.03, 0.1, 0.3, 1, 3, 10, 30];
+const PRICES = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1];
 const WAITED_SHARE = 0.3;
 
 export const RULES = {
