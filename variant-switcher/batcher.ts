@@ -238,12 +238,13 @@ export class Batcher {
     const ranges = parts.map(({ entry, from, to }) => ({ inputs: entry.work.inputs, from, to }));
     const inputs = assembleBatch(this.#options.contract, ranges, this.#buffers);
     const handedOverMs = performance.now();
-    const result = await ("kind" in inputs ? inputs : session.run(inputs, this.#outputNames, expectedMs));
+    const leftMs = Math.max(...parts.map(({ entry }) => entry.work.deadlineMs)) - handedOverMs;
+    const result = await ("kind" in inputs ? inputs : session.run(inputs, this.#outputNames, expectedMs, leftMs));
     const at = this.#running.indexOf(batch);
     // It was given back when the batch before it lost the session.
     if (at < 0) return;
     this.#running.splice(at, 1);
-    if (result.kind === "ran") this.#observe(batch, result.serviceMs, handedOverMs);
+    if (result.kind === "ran" || result.kind === "expired") this.#observe(batch, result.serviceMs, handedOverMs);
     this.#freeSinceMs = performance.now();
     this.#finish(batch, result);
     this.#pump();
@@ -269,15 +270,6 @@ export class Batcher {
         for (const buffer of result.spare) this.#buffers.give(buffer);
         this.#outcomes.share(batch, result.outputs);
         break;
-      case "failed":
-        this.#outcomes.retry(batch, "model_failed", `the model can't run on this input: ${result.message}`);
-        break;
-      case "unassembled":
-        this.#outcomes.retry(batch, "no_memory", result.message);
-        break;
-      case "unserved":
-        this.#outcomes.retry(batch, "remote_failed", `what runs the model could not run it: ${result.reason}`);
-        break;
       case "lost":
         this.#outcomes.giveBack(this.#running.splice(0));
         if (result.isNotRun) this.#outcomes.giveBack([batch]);
@@ -285,7 +277,7 @@ export class Batcher {
         this.#lose(batch.session, result.reason);
         break;
       default:
-        result satisfies never;
+        this.#outcomes.fail(batch, result);
     }
   }
 

@@ -1,8 +1,10 @@
 import type { StageContract } from "../domain/tensor.ts";
+import type { Unassembled } from "./batch-input.ts";
 import { joinPieces, splitOutputs } from "./batch-output.ts";
 import type { DropReason, WorkObserver } from "./counters.ts";
 import type { NamedTensor } from "./raw-tensor.ts";
 import type { RunningBatch } from "./running-batch.ts";
+import type { RunResult } from "./session.ts";
 import type { Entry, RungShare, ServedPiece, WorkQueue, WorkResult } from "./work-queue.ts";
 
 /** A request that loses this many sessions, the last one alone in its batch, is at fault itself. */
@@ -48,6 +50,26 @@ export class Outcomes {
     for (const [i, { entry, from, to }] of batch.parts.entries()) {
       entry.pieces.push({ variant: session.variant, rows: to - from, outputs: pieces[i] ?? [], why, slackMs });
       if (to === entry.work.rows) this.#complete(entry);
+    }
+  }
+
+  /** A batch that could not run, and is not to blame for a lost session. */
+  fail(batch: RunningBatch, result: Exclude<RunResult, { kind: "ran" | "lost" }> | Unassembled): void {
+    switch (result.kind) {
+      case "expired":
+        for (const { entry } of batch.parts) this.drop(entry, "deadline", `the deadline passed: ${result.reason}`);
+        break;
+      case "failed":
+        this.retry(batch, "model_failed", `the model can't run on this input: ${result.message}`);
+        break;
+      case "unassembled":
+        this.retry(batch, "no_memory", result.message);
+        break;
+      case "unserved":
+        this.retry(batch, "remote_failed", `what runs the model could not run it: ${result.reason}`);
+        break;
+      default:
+        result satisfies never;
     }
   }
 

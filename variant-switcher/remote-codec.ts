@@ -13,11 +13,15 @@ export interface RemoteBody {
   readonly headerBytes: number | null;
 }
 
-/** `form` binary: with the binary tensor extension. Throws `invalid_argument` for what JSON has no form for. */
+/**
+ * `form` binary: with the binary tensor extension. A Triton takes the parameter `timeout`, in microseconds, as the longest that a request may wait
+ * in its queue. Throws `invalid_argument` for what JSON has no form for.
+ */
 export function encodeRemoteRequest(
   inputs: readonly TransferredTensor[],
   outputs: readonly string[],
   form: "binary" | "json",
+  timeoutMs: number,
 ): RemoteBody {
   const isBinary = form === "binary";
   const tensors = inputs.map(({ name, datatype, shape, data, bytes }) => {
@@ -26,7 +30,9 @@ export function encodeRemoteRequest(
     return `${head},"data":${elementsToJson(datatype, new Uint8Array(data, 0, bytes))}}`;
   });
   const wanted = outputs.map(name => JSON.stringify({ name, ...(isBinary && { parameters: { binary_data: true } }) }));
-  const json = Buffer.from(`{"inputs":[${tensors}],"outputs":[${wanted}]}`);
+  const json = Buffer.from(
+    `{"parameters":{"timeout":${1000 * timeoutMs}},"inputs":[${tensors}],"outputs":[${wanted}]}`,
+  );
   const parts = isBinary ? inputs.map(({ data, bytes }) => new Uint8Array(data, 0, bytes)) : [];
   return { body: Buffer.concat([json, ...parts]), headerBytes: isBinary ? json.length : null };
 }

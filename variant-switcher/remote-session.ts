@@ -128,6 +128,8 @@ class RemoteSession implements OpenSession {
   readonly #options: RemoteOptions;
   #lost = false;
   #closed: Promise<void> | null = null;
+  /** Since when the server has answered nothing, though calls were broken off only because nobody waited for them; null: it has. */
+  #silentSinceMs: number | null = null;
 
   constructor(options: RemoteOptions) {
     this.variant = options.variant;
@@ -139,12 +141,19 @@ class RemoteSession implements OpenSession {
     return this.#lost;
   }
 
-  async run(inputs: readonly TransferredTensor[], outputs: readonly string[], expectedMs: number): Promise<RunResult> {
+  async run(
+    inputs: readonly TransferredTensor[],
+    outputs: readonly string[],
+    expectedMs: number,
+    leftMs = Number.POSITIVE_INFINITY,
+  ): Promise<RunResult> {
     const { base, url, form, minWatchdogMs } = this.#options;
+    const watchdogMs = Math.max(minWatchdogMs, WATCHDOG_FACTOR * expectedMs);
+    const timeoutMs = Math.ceil(Math.max(1, Math.min(watchdogMs, leftMs)));
     let answer: HttpAnswer;
     const startMs = performance.now();
     try {
-      const { body, headerBytes } = encodeRemoteRequest(inputs, outputs, form);
+      const { body, headerBytes } = encodeRemoteRequest(inputs, outputs, form, timeoutMs);
       const headers =
         headerBytes === null
           ? { "content-type": "application/json" }
@@ -152,15 +161,20 @@ class RemoteSession implements OpenSession {
               "content-type": "application/octet-stream",
               "inference-header-content-length": String(headerBytes),
             };
-      const timeoutMs = Math.max(minWatchdogMs, WATCHDOG_FACTOR * expectedMs);
       const bounds = { timeoutMs, maxBytes: MOST_ANSWER_BYTES };
       answer = await askModelServer({ method: "POST", url: `${url}/infer`, headers, body, ...bounds });
     } catch (error) {
       if (!(error instanceof HttpFailure)) return { kind: "failed", message: VariscaleError.from(error).message };
       if (error.kind === "tooLarge") return { kind: "unserved", reason: `${base}: ${error.detail}` };
+      this.#silentSinceMs ??= startMs;
+      const nowMs = performance.now();
+      const isCut = error.kind === "timedOut" && timeoutMs < watchdogMs;
+      if (isCut && nowMs - this.#silentSinceMs < watchdogMs)
+        return { kind: "expired", serviceMs: nowMs - startMs, reason: `${base} did not answer in time` };
       return this.#lose(`${base} does not answer: ${error.detail}`, error.kind === "notConnected");
     }
     const serviceMs = performance.now() - startMs;
+    this.#silentSinceMs = null;
     const { status, headers, body } = answer;
     if (status < 200 || status > 299) return await this.#failure(status, body.toString("utf8").slice(0, 300));
     try {

@@ -33,6 +33,8 @@ export type RunResult =
     }
   | RunFailed
   | { readonly kind: "unserved"; readonly reason: string }
+  /** Nobody waits for the batch any more, so its run was broken off. */
+  | { readonly kind: "expired"; readonly serviceMs: number; readonly reason: string }
   /** `isNotRun`: the batch did not even get there, so it is not to blame. */
   | (Lost & { readonly isNotRun?: boolean });
 
@@ -41,7 +43,13 @@ export interface ModelSession {
   readonly variant: string;
   /** It can't run anything any more. */
   readonly isLost: boolean;
-  run(inputs: readonly TransferredTensor[], outputs: readonly string[], expectedMs: number): Promise<RunResult>;
+  /** Somebody waits for the batch for `leftMs`; default: as long as it takes. */
+  run(
+    inputs: readonly TransferredTensor[],
+    outputs: readonly string[],
+    expectedMs: number,
+    leftMs?: number,
+  ): Promise<RunResult>;
 }
 
 /**

@@ -65,6 +65,24 @@ describe("the driver remote, where its server fails", () => {
     }
   });
 
+  it("breaks a call off that nobody waits for any more, and gives a server up that has not answered for long", async () => {
+    const started = await start("far");
+    const infer = () => started.infer([3], { parameters: { timeout_ms: 200 } });
+    const { answer } = server;
+    server.answer = null;
+    assert.equal((await infer()).status, 504);
+    server.answer = answer;
+    assert.equal((await infer()).status, 200);
+    assert.equal(await recoveries(), 0, "it answers again");
+    server.answer = null;
+    const sinceMs = performance.now();
+    await until(async () => {
+      await infer();
+      return (await recoveries()) === 1;
+    }, "it is given up");
+    assert.ok(performance.now() - sinceMs >= 1500, "it has two seconds");
+  });
+
   for (const status of [400, 422])
     it(`answers 400 where a server that has the model answers ${status}`, async () => {
       const started = await start("far");
