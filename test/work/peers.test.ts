@@ -208,12 +208,7 @@ function countPeers(this: Mocha.Suite): void {
   each("of replicas' answers", ANSWERS, ({ body, headerBytes, rows }) =>
     decodeInferResponse(STAGE, rows, body, String(headerBytes)),
   );
-  each(
-    "of other servers' answers",
-    ANSWERS,
-    ({ body, headerBytes }) => decodeRemoteResponse(body, headerBytes),
-    128 * 1024,
-  );
+  each("of other servers' answers", ANSWERS, ({ body, headerBytes }) => decodeRemoteResponse(body, headerBytes));
   each("of gateways' reports", REPORTS, text => {
     const report = parseReport(text);
     const { counts } = readAnswers(NO_ANSWER_COUNTS, report);
