@@ -31,7 +31,8 @@ async function main(): Promise<void> {
   if (!suite || positionals.length !== 1)
     throw new Error(`give one suite: ${Object.keys(SUITES).join(", ")}; \`npm run bench -- --help\` says more`);
   if (!["table", "json"].includes(values.output)) throw new Error(`--output: json or table, not \`${values.output}\``);
-  if (values.write && values.short) throw new Error("--short measures too little to be written down");
+  for (const option of ["short", "one-seed"] as const)
+    if (values.write && values[option]) throw new Error(`--${option} measures too little to be written down`);
   const only = values.only?.split(",") ?? null;
   const { rows = null, traces = null, short: isShort, "one-seed": isOneSeed } = values;
   const figures = await suite.measure({ only, rows, traces, isShort, isOneSeed });

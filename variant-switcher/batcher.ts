@@ -7,7 +7,7 @@ import type { DropReason, WorkObserver } from "./counters.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
 import { Outcomes, type Ticket } from "./outcomes.ts";
 import type { ReplicaLadder, Serving } from "./replica-ladder.ts";
-import { createRunningBatch, leftMs, mayFollow, type RunningBatch } from "./running-batch.ts";
+import { createRunningBatch, findDeadline, leftMs, mayFollow, type RunningBatch, timeRun } from "./running-batch.ts";
 import type { ModelSession, RunResult } from "./session.ts";
 import { Waiters } from "./waiters.ts";
 import { createEntry, type Entry, type QueueLimits, type Work, WorkQueue, type WorkResult } from "./work-queue.ts";
@@ -238,30 +238,33 @@ export class Batcher {
     const ranges = parts.map(({ entry, from, to }) => ({ inputs: entry.work.inputs, from, to }));
     const inputs = assembleBatch(this.#options.contract, ranges, this.#buffers);
     const handedOverMs = performance.now();
-    const leftMs = Math.max(...parts.map(({ entry }) => entry.work.deadlineMs)) - handedOverMs;
-    const result = await ("kind" in inputs ? inputs : session.run(inputs, this.#outputNames, expectedMs, leftMs));
+    const waitMs = findDeadline(batch) - handedOverMs;
+    const result = await ("kind" in inputs ? inputs : session.run(inputs, this.#outputNames, expectedMs, waitMs));
     const at = this.#running.indexOf(batch);
     // It was given back when the batch before it lost the session.
     if (at < 0) return;
     this.#running.splice(at, 1);
-    if (result.kind === "ran" || result.kind === "expired") this.#observe(batch, result.serviceMs, handedOverMs);
+    if (result.kind === "ran") this.#observe(batch, result.serviceMs, handedOverMs);
+    // A run that was broken off says only that batches take longer.
+    if (result.kind === "expired" && result.leastMs > expectedMs) this.#learn(batch, result.leastMs);
     this.#freeSinceMs = performance.now();
     this.#finish(batch, result);
     this.#pump();
   }
 
   #observe(batch: RunningBatch, serviceMs: number, handedOverMs: number): void {
-    const { rows, parts, startedAtMs, why } = batch;
-    const { variant } = batch.session;
-    const endedMs = performance.now();
-    const { ladder, isLoading, observer } = this.#options;
-    const tookMs = endedMs - Math.max(startedAtMs, this.#freeSinceMs);
-    const measuredMs = ladder.findMeasuredMs(variant, rows);
-    ladder.times.ran({ measuredMs, serviceMs, tookMs, endedMs, wasLoading: isLoading() });
+    const { rows, why, session } = batch;
+    const tookMs = this.#learn(batch, serviceMs);
     this.#rowMs = this.#rowMs === 0 ? tookMs / rows : this.#rowMs + RATE_WEIGHT * (tookMs / rows - this.#rowMs);
-    const waitedMs = startedAtMs - (parts[0]?.entry.queuedAtMs ?? startedAtMs);
-    const assembleMs = handedOverMs - startedAtMs;
-    observer.ran({ variant, why, rows, serviceMs, waitedMs, assembleMs, travelMs: endedMs - handedOverMs - serviceMs });
+    const times = timeRun(batch, serviceMs, handedOverMs);
+    this.#options.observer.ran({ variant: session.variant, why, rows, ...times });
+  }
+
+  /** Returns how long the replica was busy with a batch. */
+  #learn({ rows, startedAtMs, session }: RunningBatch, serviceMs: number): number {
+    const tookMs = performance.now() - Math.max(startedAtMs, this.#freeSinceMs);
+    this.#options.ladder.learn(session.variant, rows, { serviceMs, tookMs, wasLoading: this.#options.isLoading() });
+    return tookMs;
   }
 
   #finish(batch: RunningBatch, result: RunResult | Unassembled): void {

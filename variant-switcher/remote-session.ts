@@ -128,8 +128,8 @@ class RemoteSession implements OpenSession {
   readonly #options: RemoteOptions;
   #lost = false;
   #closed: Promise<void> | null = null;
-  /** Since when the server has answered nothing, though calls were broken off only because nobody waited for them; null: it has. */
-  #silentSinceMs: number | null = null;
+  /** Milliseconds of calls since its last answer that were broken off because nobody waited for them any more. */
+  #silentMs = 0;
 
   constructor(options: RemoteOptions) {
     this.variant = options.variant;
@@ -149,7 +149,9 @@ class RemoteSession implements OpenSession {
   ): Promise<RunResult> {
     const { base, url, form, minWatchdogMs } = this.#options;
     const watchdogMs = Math.max(minWatchdogMs, WATCHDOG_FACTOR * expectedMs);
-    const timeoutMs = Math.ceil(Math.max(1, Math.min(watchdogMs, leftMs)));
+    // A server that is always cut short may be slow or dead: then one call has the time to show which.
+    const isCutShort = leftMs < watchdogMs && this.#silentMs < watchdogMs;
+    const timeoutMs = Math.ceil(Math.max(1, isCutShort ? leftMs : watchdogMs));
     let answer: HttpAnswer;
     const startMs = performance.now();
     try {
@@ -166,15 +168,15 @@ class RemoteSession implements OpenSession {
     } catch (error) {
       if (!(error instanceof HttpFailure)) return { kind: "failed", message: VariscaleError.from(error).message };
       if (error.kind === "tooLarge") return { kind: "unserved", reason: `${base}: ${error.detail}` };
-      this.#silentSinceMs ??= startMs;
-      const nowMs = performance.now();
-      const isCut = error.kind === "timedOut" && timeoutMs < watchdogMs;
-      if (isCut && nowMs - this.#silentSinceMs < watchdogMs)
-        return { kind: "expired", serviceMs: nowMs - startMs, reason: `${base} did not answer in time` };
+      if (error.kind === "timedOut" && isCutShort) {
+        const leastMs = performance.now() - startMs;
+        this.#silentMs += leastMs;
+        return { kind: "expired", leastMs, reason: `${base} did not answer in time` };
+      }
       return this.#lose(`${base} does not answer: ${error.detail}`, error.kind === "notConnected");
     }
     const serviceMs = performance.now() - startMs;
-    this.#silentSinceMs = null;
+    this.#silentMs = 0;
     const { status, headers, body } = answer;
     if (status < 200 || status > 299) return await this.#failure(status, body.toString("utf8").slice(0, 300));
     try {

@@ -1,6 +1,6 @@
 import type { AssignedRung } from "../domain/assignment.ts";
 import { serviceMs } from "../domain/profile.ts";
-import type { BatchTimes } from "../domain/serving/batch-times.ts";
+import type { BatchTimes, RanBatch } from "../domain/serving/batch-times.ts";
 import { chooseRung } from "../domain/serving/choose-batch.ts";
 import { type Call, createRung, type ExpectedCall, type Ladder, type Rung } from "../domain/serving/ladder.ts";
 import type { ServicePoint, SwitcherVariant } from "./config.ts";
@@ -93,8 +93,13 @@ export class ReplicaLadder {
     return null;
   }
 
+  /** Learns the times of this replica from a batch that has just ended. */
+  learn(variant: string, rows: number, times: Pick<RanBatch, "serviceMs" | "tookMs" | "wasLoading">): void {
+    this.times.ran({ ...times, measuredMs: this.#findMeasuredMs(variant, rows), endedMs: performance.now() });
+  }
+
   /** Milliseconds that so many rows were measured to take; 0: the variant was not measured. */
-  findMeasuredMs(variant: string, rows: number): number {
+  #findMeasuredMs(variant: string, rows: number): number {
     const points = this.#points.get(variant) ?? [];
     return points.length === 0 ? 0 : serviceMs({ points }, rows);
   }

@@ -33,8 +33,8 @@ export type RunResult =
     }
   | RunFailed
   | { readonly kind: "unserved"; readonly reason: string }
-  /** Nobody waits for the batch any more, so its run was broken off. */
-  | { readonly kind: "expired"; readonly serviceMs: number; readonly reason: string }
+  /** Nobody waits for the batch any more, so its run was broken off. It would have taken longer than `leastMs`. */
+  | { readonly kind: "expired"; readonly leastMs: number; readonly reason: string }
   /** `isNotRun`: the batch did not even get there, so it is not to blame. */
   | (Lost & { readonly isNotRun?: boolean });
 

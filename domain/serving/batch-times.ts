@@ -2,11 +2,10 @@
 import { DelayShares } from "./delay-shares.ts";
 import { RecentValues } from "./recent-values.ts";
 
-/**
- * The factor is the median of so many batches. Neither stalls nor chance move it far: the median of five, which fell slowly after it had risen, was
- * twice what batches really took on a busy machine, as the highest of many medians of few values is.
- */
+/** The factor is the median of so many batches, so that neither stalls nor chance move it far, while a machine that has become slower soon does. */
 const RECENT_RATIOS = 15;
+/** Batches before a longer pause say nothing of the machine as it is. */
+const LONGEST_PAUSE_MS = 2000;
 /** Delays of batches that ended so long ago count half. */
 const HALF_LIFE_MS = 5000;
 const LEAST_FACTOR = 0.5;
@@ -33,7 +32,8 @@ export interface RanBatch {
 }
 
 export class BatchTimes {
-  readonly #ratios = new RecentValues(RECENT_RATIOS);
+  #ratios = new RecentValues(RECENT_RATIOS);
+  #lastMs = 0;
   readonly #delays = new DelayShares(HALF_LIFE_MS);
   #factor = 1;
   #longestDelayMs = 0;
@@ -60,13 +60,15 @@ export class BatchTimes {
 
   ran({ measuredMs, serviceMs, tookMs, endedMs, wasLoading }: RanBatch): void {
     if (measuredMs <= 0) return;
-    if (!wasLoading) this.#learnFactor(serviceMs / measuredMs);
+    if (!wasLoading) this.#learnFactor(serviceMs / measuredMs, endedMs);
     this.#delays.add(tookMs - this.#factor * measuredMs, tookMs, endedMs);
     this.#longestDelayMs = this.#delays.findDelayMs(LONGEST_SHARE);
     this.#usualDelayMs = this.#delays.findDelayMs(USUAL_SHARE);
   }
 
-  #learnFactor(ratio: number): void {
+  #learnFactor(ratio: number, endedMs: number): void {
+    if (endedMs - this.#lastMs > LONGEST_PAUSE_MS) this.#ratios = new RecentValues(RECENT_RATIOS);
+    this.#lastMs = endedMs;
     this.#ratios.add(ratio);
     const factor = Math.min(MOST_FACTOR, Math.max(LEAST_FACTOR, this.#ratios.median ?? 1));
     if (Math.abs(factor - this.#factor) >= FACTOR_STEP) this.#factor = Math.round(factor / FACTOR_STEP) * FACTOR_STEP;

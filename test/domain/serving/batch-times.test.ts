@@ -87,6 +87,14 @@ describe("the factor of a replica", () => {
     assert.equal(replica.times.factor, 1);
   });
 
+  it("forgets the batches before a pause of more than two seconds", () => {
+    const replica = new Replica();
+    replica.run(15, 3);
+    replica.nowMs += 60_000;
+    replica.run(1);
+    assert.equal(replica.times.factor, 1);
+  });
+
   it("is about the mean where a tenth of the batches take four times as long, and the delay has the rest", () => {
     const replica = new Replica();
     const random = seededRandom(7);
