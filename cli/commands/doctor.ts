@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { EXIT } from "../exit-codes.ts";
 import { setOption } from "../options.ts";
+import { READER_TOKEN_HELP, tokenOf } from "../scaler/access-options.ts";
 
 const SCALER_URL = {
   where: "--scaler-url",
@@ -26,7 +27,9 @@ Examples:
   variscale doctor --all-namespaces --output json
   variscale doctor pipelines/id-card --scaler-url http://127.0.0.1:8080
 
-It reads and changes nothing. It ends with 0 where nothing failed, and with 1 otherwise.`;
+It reads and changes nothing. It ends with 0 where nothing failed, and with 1 otherwise.
+
+${READER_TOKEN_HELP}`;
 
 export function addDoctor(program: Command): void {
   program
@@ -69,7 +72,7 @@ export function addDoctor(program: Command): void {
         pipeline,
         namespace: flags.allNamespaces ? null : (flags.namespace ?? pipeline?.key.namespace ?? config.namespace),
         kedaNamespace: flags.kedaNamespace,
-        scalerUrl: flags.scalerUrl ?? null,
+        scaler: flags.scalerUrl === undefined ? null : { url: flags.scalerUrl, token: tokenOf(undefined, process.env) },
         scalerPair: flags.tlsFolder === undefined ? null : readScalerPair(flags.tlsFolder),
         nowMs: Date.now(),
       });

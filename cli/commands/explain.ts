@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { collect } from "../options.ts";
-import { DEFAULT_URL } from "../scaler/access-options.ts";
+import { DEFAULT_URL, READER_TOKEN_HELP, tokenOf } from "../scaler/access-options.ts";
 
 interface ExplainFlags {
   readonly url?: string;
@@ -17,7 +17,9 @@ Examples:
   variscale explain default/id-card --url http://127.0.0.1:8080 --decision d-1-7
   variscale explain plan.json --pipeline pipelines/id-card
 
-With --pipeline it also says what a little more or less of accuracy, time, load and cores would cost.`;
+With --pipeline it also says what a little more or less of accuracy, time, load and cores would cost.
+
+${READER_TOKEN_HELP}`;
 
 export function addExplain(program: Command): void {
   program
@@ -53,6 +55,7 @@ async function runExplain(what: string | undefined, flags: ExplainFlags): Promis
     ? decisionOfPlan(readPlan(what))
     : await fetchDecision({
         url: flags.url ?? DEFAULT_URL,
+        token: tokenOf(undefined, process.env),
         pipeline: what ?? null,
         decisionId: flags.decision ?? null,
       });

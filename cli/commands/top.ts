@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { durationSeconds } from "../options.ts";
-import { type AccessFlags, addUrl } from "../scaler/access-options.ts";
+import { type AccessFlags, addUrl, READER_TOKEN_HELP, tokenOf } from "../scaler/access-options.ts";
 import { SORT_ORDERS, type SortOrder } from "../top/choose-states.ts";
 
-interface TopFlags extends AccessFlags {
+interface TopFlags extends Pick<AccessFlags, "url"> {
   readonly once: boolean;
   readonly every: number;
   readonly namespace?: string;
@@ -28,7 +28,9 @@ serves    ready replicas by the variant that they serve now, beside variant, bat
 ready     of the replicas that are asked for now
 
 On a terminal it goes on until q or Ctrl-C; s changes the order. Where the table is wider than the terminal it becomes two, of pipelines and of
-stages; what goes into a file or a pipe is never cut.`;
+stages; what goes into a file or a pipe is never cut.
+
+${READER_TOKEN_HELP}`;
 
 export function addTop(program: Command): void {
   const top = program
@@ -57,7 +59,7 @@ export function addTop(program: Command): void {
 async function runTop(names: readonly string[], flags: TopFlags): Promise<void> {
   const { ScalerClient, parseKey } = await import("../scaler/scaler-client.ts");
   const { fetchStates } = await import("../top/fetch-states.ts");
-  const client = new ScalerClient({ url: flags.url, token: null });
+  const client = new ScalerClient({ url: flags.url, token: tokenOf(undefined, process.env) });
   const query = { pipelines: names.map(parseKey), namespace: flags.namespace ?? null };
   const { sort: order, problems: problemsOnly, output } = flags;
   const fetch = () => fetchStates(client, query);

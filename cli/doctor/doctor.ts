@@ -5,6 +5,7 @@ import { isSelected } from "../../runtime/label-selector.ts";
 import { packageVersion } from "../../runtime/version.ts";
 import { type NamingObject, namingObject } from "../../scaler/described-pipeline.ts";
 import { type Pod, podSchema } from "../../scaler/pod-troubles.ts";
+import type { ScalerAccess } from "../scaler/scaler-client.ts";
 import { checkAutoscaler } from "./check-autoscaler.ts";
 import { type CertificatePair, checkCertificate } from "./check-certificate.ts";
 import { checkClock } from "./check-clock.ts";
@@ -41,8 +42,8 @@ export interface DoctorOptions {
   readonly namespace: string | null;
   /** Where KEDA runs. */
   readonly kedaNamespace: string;
-  /** Of the scaler's HTTP port; null: port 8080 of the host that the ScaledObjects name. */
-  readonly scalerUrl: string | null;
+  /** Null: port 8080 of the host that the ScaledObjects name. */
+  readonly scaler: ScalerAccess | null;
   /** The scaler's own certificate; null: not given. */
   readonly scalerPair: (CertificatePair & { readonly where: string }) | null;
   readonly nowMs: number;
@@ -155,7 +156,7 @@ async function examineOne(
 
 /** What each scaler says of itself and of its pipelines: once, however many ScaledObjects name them. */
 async function examineScalers(
-  { client, kedaNamespace, scalerUrl }: DoctorOptions,
+  { client, kedaNamespace, scaler }: DoctorOptions,
   examined: readonly ExaminedObject[],
   apiServerClock: ClockReading | null,
 ): Promise<readonly Finding[]> {
@@ -171,7 +172,7 @@ async function examineScalers(
     const workloads = all.flatMap(({ workload }) => workload ?? []);
     findings.push(
       ...(await examineScaler({
-        ask: scalerHttp(scalerUrl, address, kedaNamespace, client.config),
+        ask: scalerHttp(scaler, address, kedaNamespace, client.config),
         where: `scaler ${address}`,
         pipelines: [...new Set(all.map(({ scaledObject }) => pipelineOf(scaledObject)))],
         workloads,

@@ -119,7 +119,8 @@ function examineState(state: PipelineState, scalerVersion: string | null, where:
   ];
 }
 
+/** A scaler says `error`, an API server that passes the question on `message`. */
 function messageOf(body: unknown): string {
-  const { message } = (body ?? {}) as { message?: unknown };
+  const { error, message = error } = (body ?? {}) as { readonly error?: unknown; readonly message?: unknown };
   return typeof message === "string" ? message : "";
 }

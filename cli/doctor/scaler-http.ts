@@ -2,6 +2,7 @@ import { HttpClient } from "../../runtime/http-client.ts";
 import { HttpFailure } from "../../runtime/http-failure.ts";
 import type { KubernetesConfig } from "../../runtime/kubernetes-config.ts";
 import { KubernetesConnections } from "../../runtime/kubernetes-request.ts";
+import type { ScalerAccess } from "../scaler/scaler-client.ts";
 import { type ClockReading, readClock } from "./clock-reading.ts";
 
 const HTTP_PORT = 8080;
@@ -35,19 +36,24 @@ export async function askKubernetes(config: KubernetesConfig, path: string): Pro
 }
 
 /**
- * The scaler's HTTP port: at `url`, or beside the port that KEDA calls. A name that only the cluster knows is asked for through the API
+ * The scaler's HTTP port: at `url`, which is shown the token, or beside the port that KEDA calls. A name that only the cluster knows is asked for through the API
  * server, which needs the right to get services/proxy.
  *
- * @param url http://host:port; null: port 8080 of the host.
+ * @param access url: http://host:port; null: port 8080 of the host. An address out of a ScaledObject is shown no token, because all who write ScaledObjects could read it there.
  * @param address host:port, as in a ScaledObject.
  * @param namespace of names without one: where KEDA runs.
  */
-export function scalerHttp(url: string | null, address: string, namespace: string, config: KubernetesConfig): Ask {
-  if (url !== null) return path => askDirectly(url.replace(/\/+$/, "") + path);
+export function scalerHttp(
+  access: ScalerAccess | null,
+  address: string,
+  namespace: string,
+  config: KubernetesConfig,
+): Ask {
+  if (access !== null) return path => askDirectly(access.url.replace(/\/+$/, "") + path, access.token);
   const host = hostOf(address);
   return async path => {
     try {
-      return await askDirectly(`http://${host}:${HTTP_PORT}${path}`);
+      return await askDirectly(`http://${host}:${HTTP_PORT}${path}`, null);
     } catch (error) {
       const [name, space = namespace, kind = "svc"] = host.split(".");
       const isUnknown = error instanceof HttpFailure && /ENOTFOUND|EAI_AGAIN/.test(error.detail);
@@ -61,11 +67,16 @@ function hostOf(address: string): string {
   return address.replace(/^[a-z]+:\/{2,3}/, "").replace(/:\d+$/, "");
 }
 
-async function askDirectly(url: string): Promise<TimedAnswer> {
+async function askDirectly(url: string, token: string | null): Promise<TimedAnswer> {
   const sentMs = Date.now();
-  const call = { method: "GET", url: new URL(url), timeoutMs: ANSWER_WITHIN_MS, maxBytes: MOST_BYTES };
-  const { status, headers, body } = await httpClient.request(call);
-  return { status, body: parse(body.toString("utf8")), clock: readClock(headers.date, sentMs, Date.now()) };
+  const headers: Readonly<Record<string, string>> = token === null ? {} : { authorization: `Bearer ${token}` };
+  const call = { method: "GET", url: new URL(url), headers, timeoutMs: ANSWER_WITHIN_MS, maxBytes: MOST_BYTES };
+  const answer = await httpClient.request(call);
+  return {
+    status: answer.status,
+    body: parse(answer.body.toString("utf8")),
+    clock: readClock(answer.headers.date, sentMs, Date.now()),
+  };
 }
 
 /** Null: it is no JSON. */

@@ -42,7 +42,7 @@ export function doctorTool(context: string, env: NodeJS.ProcessEnv): Tool {
           pipeline: null,
           namespace,
           kedaNamespace,
-          scalerUrl: null,
+          scaler: null,
           scalerPair: null,
           nowMs,
         });

@@ -4,7 +4,7 @@ import { formatKey } from "../../domain/pipeline.ts";
 import type { Plan } from "../../domain/plan.ts";
 import { readPlanSchema, readReasonsSchema } from "../../domain/plan-schema.ts";
 import type { MadePlan } from "../../explanation/explain-decision.ts";
-import { ScalerClient } from "../scaler/scaler-client.ts";
+import { type ScalerAccess, ScalerClient } from "../scaler/scaler-client.ts";
 import { fetchState, type PipelineState } from "../top/pipeline-state.ts";
 import { givenSchema } from "./given-schema.ts";
 import type { WrittenPlan } from "./plan-request.ts";
@@ -33,8 +33,7 @@ export function decisionOfPlan({ plan, given }: WrittenPlan): Decision {
   return { plan, given, ...nothing, corrections: {}, replicas: {} };
 }
 
-export interface DecisionQuery {
-  readonly url: string;
+export interface DecisionQuery extends ScalerAccess {
   /** Null: the scaler's only one. */
   readonly pipeline: string | null;
   /** Null: the newest. */
@@ -69,8 +68,8 @@ const MOST_PAGES = 10;
  *
  * @throws VariscaleError unavailable where it does not answer, not_found where it has no such pipeline or decision.
  */
-export async function fetchDecision({ url, pipeline, decisionId }: DecisionQuery): Promise<Decision> {
-  const client = new ScalerClient({ url, token: null });
+export async function fetchDecision({ pipeline, decisionId, ...access }: DecisionQuery): Promise<Decision> {
+  const client = new ScalerClient(access);
   const id = await client.pipeline(pipeline);
   const [key, path] = [formatKey(id), `/decisions?limit=${LIMIT}`];
   const newestFirst: z.output<typeof recordSchema>[] = [];
@@ -95,7 +94,7 @@ export async function fetchDecision({ url, pipeline, decisionId }: DecisionQuery
   const before = newestFirst[index + 1];
   const now = decisionId === null ? await fetchState(client, id) : null;
   return {
-    plan: planOf(found, url),
+    plan: planOf(found, access.url),
     decisionId: found.decisionId,
     at: found.at,
     pipeline: `${found.namespace}/${found.pipeline}`,
@@ -104,7 +103,7 @@ export async function fetchDecision({ url, pipeline, decisionId }: DecisionQuery
     corrections: found.corrections,
     given: found.given,
     replicas: found.replicas,
-    before: before ? planOf(before, url) : null,
+    before: before ? planOf(before, access.url) : null,
     now: now && {
       accuracy: now.accuracy,
       servedAccuracy: now.servedAccuracy,

@@ -21,6 +21,9 @@ export interface ChangeFlags extends AccessFlags {
 export const TOKEN_HELP = `Environment:
   VARISCALE_TOKEN  the scaler's token, where there is no --token-file`;
 
+export const READER_TOKEN_HELP = `Environment:
+  VARISCALE_TOKEN  the scaler's token, for a scaler on this machine that is called by another name than localhost`;
+
 export function addUrl(command: Command): Command {
   return command.option("--url <url>", "of the scaler's HTTP port", DEFAULT_URL);
 }

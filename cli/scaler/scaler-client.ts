@@ -9,7 +9,7 @@ import { plainText } from "../plain-text.ts";
 export interface ScalerAccess {
   /** Of the scaler's HTTP port; may have a path. */
   readonly url: string;
-  /** For changes; null: it shows none. */
+  /** Changes need it, and so do reads under a name of a loopback address that the scaler does not know; null: there is none. */
   readonly token: string | null;
 }
 
@@ -33,7 +33,7 @@ export class ScalerClient {
       where: "--url",
       example: "http://127.0.0.1:8080",
       isHttpsAllowed: true,
-      credentials: "remove them; a token for changes is given with --token-file",
+      credentials: "remove them; a token is given with --token-file or in VARISCALE_TOKEN",
     });
     this.#base = `${url.replace(/[?#].*$/, "").replace(/\/+$/, "")}/api/v1/pipelines`;
     this.#token = token;
@@ -83,7 +83,7 @@ export class ScalerClient {
     const parsed = schema.safeParse(answer);
     if (status === 200 && parsed.success) return parsed.data;
     const said = errorSchema.safeParse(answer);
-    throw said.success && status >= 400 ? refusal(status, url, plainText(said.data.error)) : notOurs(url);
+    throw said.success && status >= 400 ? refusal(method, status, url, plainText(said.data.error)) : notOurs(url);
   }
 
   async #fetch(
@@ -91,7 +91,7 @@ export class ScalerClient {
     url: string,
     body: object | null,
   ): Promise<{ readonly status: number; readonly answer: unknown }> {
-    const shown = this.#token !== null && method !== "GET" ? { authorization: `Bearer ${this.#token}` } : {};
+    const shown = this.#token !== null ? { authorization: `Bearer ${this.#token}` } : {};
     try {
       return await fetchJson(url, { method, headers: shown, body, timeoutMs: TIMEOUT_MS, mostBytes: MOST_BYTES });
     } catch (error) {
@@ -113,9 +113,11 @@ export function parseKey(text: string): PipelineKey {
   throw new VariscaleError("invalid_argument", `${text.slice(0, 100)}: must be namespace/name, as in default/id-card`);
 }
 
-function refusal(status: number, url: string, said: string): VariscaleError {
+function refusal(method: string, status: number, url: string, said: string): VariscaleError {
   if (status === 400) return new VariscaleError("invalid_argument", said);
   if (status === 404) return new VariscaleError("not_found", `${url}: ${said}`);
+  if (status === 401 && method === "GET")
+    return new VariscaleError("permission_denied", `${said}. Commands take it from VARISCALE_TOKEN`);
   if (status === 401)
     return new VariscaleError(
       "permission_denied",

@@ -225,12 +225,13 @@ describe("variscale explain --url", function () {
   it("explains the newest decision of a scaler, or the one that is named", async () => {
     const running = await RunningScaler.start();
     const url = running.url("");
+    const access = { url, token: null };
     try {
-      await assert.rejects(fetchDecision({ url, pipeline: null, decisionId: null }), /has no decision yet/);
+      await assert.rejects(fetchDecision({ ...access, pipeline: null, decisionId: null }), /has no decision yet/);
       await running.planFor(50);
       const first = running.board?.decisionId ?? "";
       await running.planFor(400);
-      const newest = await fetchDecision({ url, pipeline: null, decisionId: null });
+      const newest = await fetchDecision({ ...access, pipeline: null, decisionId: null });
       assert.equal(newest.decisionId, running.board?.decisionId);
       assert.deepEqual(newest.plan.stages, running.board?.plan?.stages);
       assert.equal(newest.before !== null, true);
@@ -239,7 +240,7 @@ describe("variscale explain --url", function () {
         Object.keys(newest.given?.bounds ?? {}),
         newest.plan.stages.map(({ stage }) => stage),
       );
-      const named = await fetchDecision({ url: `${url}/`, pipeline: "shop/cards", decisionId: first });
+      const named = await fetchDecision({ ...access, url: `${url}/`, pipeline: "shop/cards", decisionId: first });
       assert.equal(named.decisionId, first);
       assert.match(formatDecision(newest, null), /^decision d-\S+ of shop\/cards, .*\n[\s\S]*replicas:\n- detect: /);
       assert.match(
@@ -247,19 +248,22 @@ describe("variscale explain --url", function () {
         /\nnow:\n(- .*\n)*- rungs of detect: .*light \((top and )?floor\) \d+ rows? a batch\n/,
       );
       await assert.rejects(
-        fetchDecision({ url, pipeline: "shop/other", decisionId: null }),
+        fetchDecision({ ...access, pipeline: "shop/other", decisionId: null }),
         /unknown pipeline `other`/,
       );
-      await assert.rejects(fetchDecision({ url, pipeline: "a/b/c", decisionId: null }), /must be namespace\/name/);
-      await assert.rejects(fetchDecision({ url, pipeline: null, decisionId: "d-0" }), /has no decision `d-0`/);
       await assert.rejects(
-        fetchDecision({ url: running.url("/metrics"), pipeline: "x/y", decisionId: null }),
+        fetchDecision({ ...access, pipeline: "a/b/c", decisionId: null }),
+        /must be namespace\/name/,
+      );
+      await assert.rejects(fetchDecision({ ...access, pipeline: null, decisionId: "d-0" }), /has no decision `d-0`/);
+      await assert.rejects(
+        fetchDecision({ ...access, url: running.url("/metrics"), pipeline: "x/y", decisionId: null }),
         /there is nothing at/,
       );
     } finally {
       await running.close();
     }
-    await assert.rejects(fetchDecision({ url, pipeline: "shop/cards", decisionId: null }), /does not answer/);
+    await assert.rejects(fetchDecision({ ...access, pipeline: "shop/cards", decisionId: null }), /does not answer/);
   });
 
   it("explains a plan that nothing else is known of", () => {

@@ -10,6 +10,7 @@ import { VariscaleError } from "../../domain/errors.ts";
 import { parsePipelineFile } from "../../domain/pipeline-file.ts";
 import { number } from "../../explanation/number-text.ts";
 import { until } from "../scaler/support/manual-clock.ts";
+import { NamedProxy } from "../scaler/support/named-proxy.ts";
 import { RunningScaler } from "../scaler/support/running-scaler.ts";
 import { testPipeline, testPipelineText } from "../scaler/support/test-pipeline.ts";
 import { runVariscale } from "./support/run-variscale.ts";
@@ -114,6 +115,33 @@ describe("variscale top", function () {
       ],
     );
     assert.equal(state.forecast.p95Rps, running.board?.forecast?.peakRps[2]);
+  });
+
+  it("reads a scaler of this machine under another name with the token, and says in the scaler's words that it needs it", async () => {
+    const token = "a-token-of-the-scaler";
+    const closed = await RunningScaler.start({ token });
+    const proxy = await NamedProxy.start(closed);
+    try {
+      await closed.planFor(20);
+      const run = (command: string, shown: string) =>
+        runVariscale([command, "shop/cards", "--url", proxy.url], { env: { VARISCALE_TOKEN: shown } });
+      for (const command of ["top", "explain"]) {
+        const read = await run(command, token);
+        assert.deepEqual([read.status, read.stderr], [0, ""], command);
+        for (const shown of ["", "another-token"]) {
+          const refused = await run(command, shown);
+          assert.equal(refused.status, 1);
+          assert.match(
+            refused.stderr,
+            /the Host header must be localhost, an address or a name of --allowed-host, .*VARISCALE_TOKEN/,
+          );
+          assert.doesNotMatch(refused.stderr, /--token-file|takes changes/);
+        }
+      }
+    } finally {
+      await proxy.close();
+      await closed.close();
+    }
   });
 
   it("invents no accuracy of variants that have none", async () => {

@@ -67,7 +67,7 @@ describe("doctor of a scaler with options of the cluster", () => {
     api.put(DEPLOYMENTS, deployment);
     const findings = await examine({
       ...{ client, pipeline, namespace: "shop", kedaNamespace: "keda", scalerPair: null, nowMs: Date.now() },
-      scalerUrl: running?.url("") ?? null,
+      scaler: running ? { url: running.url(""), token: null } : null,
       ...of,
     });
     return findings.filter(finding => finding.check === check);

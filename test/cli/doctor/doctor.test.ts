@@ -41,7 +41,7 @@ describe("doctor", () => {
       pipeline: PIPELINE,
       namespace: "shop",
       kedaNamespace: "keda",
-      scalerUrl: null,
+      scaler: null,
       scalerPair: null,
       nowMs: 0,
     };

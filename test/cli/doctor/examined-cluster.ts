@@ -63,7 +63,7 @@ class ExaminedCluster {
       pipeline: PIPELINE,
       namespace: "shop",
       kedaNamespace: "keda",
-      scalerUrl: `http://127.0.0.1:${this.running.scaler.ports.http}`,
+      scaler: { url: this.running.url(""), token: null },
       scalerPair: null,
       nowMs: Date.now(),
       ...options,

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { describe, it } from "mocha";
 import { type Finding, formatFindings } from "../../../cli/doctor/finding.ts";
+import { NamedProxy } from "../../scaler/support/named-proxy.ts";
 import { RunningScaler } from "../../scaler/support/running-scaler.ts";
 import { refuse } from "../../support/kubernetes-api.ts";
 import { CLIENT_PAIR, SERVER_PAIR, TEST_CA } from "../../support/kubernetes-certificates.ts";
@@ -101,6 +102,24 @@ describe("doctor, of the scaler", () => {
     assert.equal(only(await cluster.run(), "tls-pair").kind, "fail");
   });
 
+  it("shows the token to --scaler-url alone, and says in the scaler's words why it can't be read", async () => {
+    const token = "a-token-of-the-scaler";
+    const closed = await RunningScaler.start({ pipelines: [PIPELINE], token });
+    const proxy = await NamedProxy.start(closed);
+    try {
+      const refused = only(await cluster.run({ scaler: { url: proxy.url, token: null } }), "scaler-http");
+      assert.match(refused.what, /401 on a loopback address the Host header must be localhost/);
+      const read = await cluster.run({ scaler: { url: proxy.url, token } });
+      assert.ok(
+        read.some(({ check }) => check === "metrics-source"),
+        formatFindings(read),
+      );
+    } finally {
+      await proxy.close();
+      await closed.close();
+    }
+  });
+
   it("reads what the scaler says of itself through the API server, where only the cluster knows its name", async () => {
     cluster.trigger.metadata.scalerAddress = "variscale-scaler.shop.svc.cluster.local:6000";
     const service = "/api/v1/namespaces/shop/services/variscale-scaler:8080/proxy";
@@ -113,12 +132,12 @@ describe("doctor, of the scaler", () => {
       });
       return true;
     };
-    const findings = await cluster.run({ scalerUrl: null });
+    const findings = await cluster.run({ scaler: null });
     assert.equal(only(findings, "metrics-source").kind, "ok", formatFindings(findings));
     assert.deepEqual(asked, ["/api/v1/pipelines", "/api/v1/pipelines/shop/cards"]);
     cluster.api.intercept = ({ path }, response) =>
       path.startsWith(service) && refuse(response, 503, "ServiceUnavailable", "no endpoints available");
-    const away = only(await cluster.run({ scalerUrl: null }), "scaler-http");
+    const away = only(await cluster.run({ scaler: null }), "scaler-http");
     assert.equal(away.kind, "warn");
     assert.match(away.what, /no list of pipelines: 503/);
     assert.match(away.fix ?? "", /port-forward/);
@@ -129,8 +148,8 @@ describe("doctor, of the scaler", () => {
     try {
       away.gateway.answer = response => response.writeHead(503).end();
       for (let second = 0; second < 3; second++) await away.clock.advance(1000);
-      const scalerUrl = away.url("");
-      await cluster.wrong("metrics-source", "fail", /no load comes: .*503/, { scalerUrl });
+      const scaler = { url: away.url(""), token: null };
+      await cluster.wrong("metrics-source", "fail", /no load comes: .*503/, { scaler });
     } finally {
       await away.close();
     }
@@ -144,9 +163,9 @@ describe("doctor, of the scaler", () => {
     try {
       await without.planFor(20);
       while ((await fetch(without.url("/readyz"))).status !== 200) await new Promise(r => setTimeout(r, 5));
-      const scalerUrl = without.url("");
+      const scaler = { url: without.url(""), token: null };
       await cluster.wrong("pipeline-sources", "warn", /InferencePipelines are not watched: .*manifests --crd/, {
-        scalerUrl,
+        scaler,
       });
     } finally {
       await without.close();

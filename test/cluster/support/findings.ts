@@ -10,7 +10,7 @@ export async function findingsIn(namespace: string): Promise<readonly Finding[]>
   const client = new KubernetesClient(findKubernetes({ env: { KUBECONFIG: theCluster().kubeconfig }, context: null }));
   try {
     const where = { client, pipeline: null, namespace, kedaNamespace: "keda" };
-    return await examine({ ...where, scalerUrl: null, scalerPair: null, nowMs: Date.now() });
+    return await examine({ ...where, scaler: null, scalerPair: null, nowMs: Date.now() });
   } finally {
     client.close();
   }
