@@ -8,10 +8,10 @@ export function namesThisMachine(host: string | undefined): boolean {
   return LOOPBACK_NAMES.includes(toHostName(host));
 }
 
-/** Whether a Host header can't be that of a web page: it names this machine, or is an address. */
-export function namesNoSite(host: string | undefined): boolean {
+/** Whether a Host header can't be that of a foreign web page: it names this machine, is an address, or is one of the names that are allowed. */
+export function namesNoForeignSite(host: string | undefined, allowed: readonly string[] = []): boolean {
   const name = toHostName(host);
-  return LOOPBACK_NAMES.includes(name) || isIP(name.replace(/^\[(.*)\]$/, "$1")) !== 0;
+  return LOOPBACK_NAMES.includes(name) || allowed.includes(name) || isIP(name.replace(/^\[(.*)\]$/, "$1")) !== 0;
 }
 
 export function isLoopbackAddress(address: string): boolean {

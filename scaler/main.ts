@@ -1,7 +1,7 @@
 import { formatKey, type PipelineKey } from "../domain/pipeline.ts";
 import { showsToken } from "../runtime/bearer-token.ts";
 import type { HttpRequestHead, HttpResponse, Route } from "../runtime/http-server.ts";
-import { isLoopbackAddress, namesNoSite } from "../runtime/loopback.ts";
+import { isLoopbackAddress, namesNoForeignSite } from "../runtime/loopback.ts";
 import { boardMetrics } from "./board-metrics.ts";
 import type { Boards } from "./board-store.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -36,6 +36,8 @@ export interface ScalerOptions
   readonly watchedPipelines?: WatchedPipelinesOptions | null;
   /** The token that changes over HTTP must show. Without one, changes are taken from this machine alone, and in a cluster from nobody. */
   readonly token?: string | null;
+  /** Names in small letters that requests may have in their Host header on a loopback address: those of a proxy beside the scaler. Default: none. */
+  readonly allowedHosts?: readonly string[];
   /** It runs in a pod, as those of highAvailability do. Default: it does not. */
   readonly isInCluster?: boolean;
   /** How it is known who a switcher is; null or missing: it is who it says it is. Closed with the scaler. */
@@ -170,9 +172,12 @@ interface Life {
  * A web page that points its own name at this machine (DNS rebinding) could read all that is shown here. A port that is forwarded out of a pod
  * arrives on the pod's loopback interface, so a page can do that to a scaler of a cluster, too.
  */
-function refuseForeignSite({ localAddress, headers }: HttpRequestHead, token: string | null): HttpResponse | null {
-  if (!isLoopbackAddress(localAddress) || namesNoSite(headers.host)) return null;
-  const rule = "on a loopback address the Host header must be localhost or an address";
+function refuseForeignSite(
+  { localAddress, headers }: HttpRequestHead,
+  { token = null, allowedHosts = [] }: ScalerOptions,
+): HttpResponse | null {
+  if (!isLoopbackAddress(localAddress) || namesNoForeignSite(headers.host, allowedHosts)) return null;
+  const rule = "on a loopback address the Host header must be localhost, an address or a name of --allowed-host";
   if (token === null)
     return { status: 403, body: { error: `${rule}: call the scaler by one`, code: "permission_denied" } };
   if (showsToken(headers.authorization, token)) return null;
@@ -240,7 +245,7 @@ function routesOf(options: ScalerOptions, core: ScalerCore, clock: Clock, life: 
   return [
     ...[...answered, ...pageFileRoutes(), metrics].map(route => ({
       ...route,
-      refuse: (head: HttpRequestHead) => refuseForeignSite(head, token) ?? route.refuse?.(head) ?? null,
+      refuse: (head: HttpRequestHead) => refuseForeignSite(head, options) ?? route.refuse?.(head) ?? null,
     })),
     {
       method: "GET",

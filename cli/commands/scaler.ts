@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Logger } from "pino";
 import { VariscaleError } from "../../domain/errors.ts";
 import type { LogLevel } from "../../runtime/logger.ts";
@@ -28,6 +28,7 @@ interface ScalerFlags extends HighAvailabilityFlags {
   readonly switcherIdentity: "none" | "tokenreview";
   readonly switcherAudience?: string;
   readonly switcherServiceAccount: readonly string[];
+  readonly allowedHost: readonly string[];
   readonly output: "text" | "json";
   readonly logLevel: LogLevel;
   readonly set: readonly string[];
@@ -140,6 +141,12 @@ export function addScaler(program: Command): void {
       "--switcher-audience <name>",
       "that the tokens of switchers are for: another for each scaler, as variscale/NAMESPACE/NAME, and what one was shown is of no use to others (default: variscale)",
     )
+    .option(
+      "--allowed-host <name>",
+      "that the Host header may have on a loopback address, beside localhost: of a proxy on this machine or in this pod; may be repeated",
+      collectHost,
+      [],
+    )
     .addOption(setOption())
     .addOption(readyOption())
     .addOption(logLevelOption("info"))
@@ -172,6 +179,8 @@ export function addScaler(program: Command): void {
         tls,
         switcherIdentity: await switcherIdentityOf(flags, kubernetes, logger),
         token: tokenOf(undefined, process.env, OWN_SCALER_TOKEN),
+        // A scaler of the same machine passes requests on under the name that this one advertises.
+        allowedHosts: [...flags.allowedHost, flags.advertiseHost?.toLowerCase() ?? []].flat(),
         isInCluster: isInPod(process.env),
         tracer: await openTracer(process.env, { service: "variscale-scaler", instance: hostname(), attributes: {} }),
         logger,
@@ -194,6 +203,11 @@ export function addScaler(program: Command): void {
         ...scalerAddresses(flags.host, scaler.ports),
       });
     });
+}
+
+function collectHost(name: string, before: readonly string[]): readonly string[] {
+  if (/^[a-z\d_-]+(\.[a-z\d_-]+)*$/i.test(name)) return [...before, name.toLowerCase()];
+  throw new InvalidArgumentError("must be a name alone, as variscale.example, without a scheme, a port or a path.");
 }
 
 /**

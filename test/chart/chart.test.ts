@@ -147,6 +147,14 @@ describe("the chart", () => {
     assert.deepEqual(spec.containers[0].volumeMounts.at(-1), mounts[0]);
   });
 
+  it("gives the scaler the names under which a proxy in its pod asks", () => {
+    const objects = render(...ID_CARD, "--set=scaler.allowedHosts={tools.example,devbox}");
+    const { args } = named(objects, "Deployment", "variscale-scaler").spec.template.spec.containers[0];
+    const given = args.filter((arg: string) => arg.startsWith("--allowed-host"));
+    assert.deepEqual(given, ["--allowed-host=tools.example", "--allowed-host=devbox"]);
+    assert.match(refusal(...ID_CARD, "--set=scaler.allowedHosts={https://tools.example}"), /allowedHosts/);
+  });
+
   it("keeps files as they are, whatever they begin with", () => {
     const text = "   // indented\n\ttabs: {{ .x }} & <é>\n\n";
     const files = JSON.stringify({ "stages.mjs": text });

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { OWN_SCALER_TOKEN, tokenOf } from "../../cli/scaler/access-options.ts";
 import { isInPod } from "../../runtime/find-kubernetes.ts";
 import { packageFolder } from "../../runtime/version.ts";
 import { TestFolder, until } from "../support/switcher-harness.ts";
+import { runVariscale } from "./support/run-variscale.ts";
 import { writeTinyPipeline } from "./support/tiny-pipeline.ts";
 
 const TOKEN = "a-token-of-the-scaler";
@@ -54,11 +56,11 @@ describe("variscale scaler, its token in the environment", function () {
     folder.delete();
   });
 
-  async function start(token: string, env: NodeJS.ProcessEnv = {}): Promise<void> {
+  async function start(token: string, env: NodeJS.ProcessEnv = {}, more: readonly string[] = []): Promise<void> {
     const ports = ["--host", "127.0.0.1", "--http-port", "0", "--keda-port", "0", "--switcher-port", "0"];
     const alone = ["--kubernetes", "off", "--training-share", "0", "--load-source", "gateway=http://127.0.0.1:1"];
     const main = join(packageFolder, "dist/cli/main.js");
-    const args = ["scaler", folder.path, ...ports, ...alone, "--state-dir", join(folder.path, "state")];
+    const args = ["scaler", folder.path, ...ports, ...alone, "--state-dir", join(folder.path, "state"), ...more];
     log = "";
     scaler = spawn(process.execPath, [main, ...args], {
       env: { ...process.env, VARISCALE_TOKEN: token, ...env },
@@ -79,6 +81,20 @@ describe("variscale scaler, its token in the environment", function () {
     await start(`${TOKEN}\n`);
     assert.equal(await change(), 401);
     assert.equal(await change({ authorization: `Bearer ${TOKEN}` }), 200);
+  });
+
+  it("shows itself under the names that --allowed-host has, and reads no others", async () => {
+    await start(TOKEN, {}, ["--allowed-host", "Scaler.example", "--allowed-host", "devbox"]);
+    const ask = async (host: string): Promise<number | undefined> => {
+      const asked = get(`http://127.0.0.1:${/"http":(\d+)/.exec(log)?.[1]}/metrics`, { headers: { host } });
+      const [answer] = (await once(asked, "response")) as [IncomingMessage];
+      answer.resume();
+      return answer.statusCode;
+    };
+    assert.deepEqual(await Promise.all(["scaler.example:80", "devbox", "evil.example"].map(ask)), [200, 200, 401]);
+    const wrong = await runVariscale(["scaler", folder.path, "--allowed-host", "http://devbox:80"]);
+    assert.equal(wrong.status, 2);
+    assert.match(wrong.stderr, /must be a name alone, as variscale\.example/);
   });
 
   it("takes changes from its machine where the variable is empty, and in a pod from nobody", async () => {

@@ -362,6 +362,21 @@ describe("HTTP API with a token", () => {
     }
   });
 
+  it("shows all to a proxy beside the scaler that keeps a name which is allowed, and takes no change from it without the token", async () => {
+    const running = await RunningScaler.start({ token: "secret", allowedHosts: ["scaler.example"] });
+    try {
+      for (const path of ["/", PIPELINE, "/metrics"]) {
+        for (const host of ["scaler.example", "Scaler.example:8080"])
+          assert.equal(await readStatusWith(running, path, { host }), 200, `${path} ${host}`);
+        for (const host of ["other.scaler.example", "scaler.example.evil"])
+          assert.equal(await readStatusWith(running, path, { host }), 401, `${path} ${host}`);
+      }
+      assert.equal(await readStatusWith(running, `${PIPELINE}/pin`, { host: "scaler.example" }, "DELETE"), 401);
+    } finally {
+      await running.close();
+    }
+  });
+
   it("takes changes from who shows it alone, and lets all read", async () => {
     const running = await RunningScaler.start({ token: "secret" });
     try {
@@ -385,9 +400,10 @@ function readStatusWith(
   running: RunningScaler,
   path: string,
   headers: OutgoingHttpHeaders,
+  method = "GET",
 ): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
-    const request = httpRequest(running.url(path), { headers }, response => {
+    const request = httpRequest(running.url(path), { method, headers }, response => {
       response.resume();
       resolve(response.statusCode);
     });

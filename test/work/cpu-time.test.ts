@@ -3,7 +3,7 @@ import { it } from "mocha";
 import { readControls, timeoutOf } from "../../gateway/answer.ts";
 import { readLoadTable } from "../../load/load-table.ts";
 import { showsToken } from "../../runtime/bearer-token.ts";
-import { namesNoSite } from "../../runtime/loopback.ts";
+import { namesNoForeignSite } from "../../runtime/loopback.ts";
 import { UnrecordedSpan } from "../../runtime/tracing/tracing.ts";
 import { Exposition } from "../../scaler/exposition.ts";
 import { parseExactJson } from "../../variant-switcher/exact-json.ts";
@@ -59,7 +59,7 @@ describeInOwnProcess("regular expressions take time in proportion to what they r
     return [
       readControls(headers, pipeline),
       timeoutOf(headers, 1),
-      namesNoSite(value),
+      namesNoForeignSite(value),
       showsToken(`Bearer ${value}`, "a token"),
     ];
   });
