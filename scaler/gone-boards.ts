@@ -25,8 +25,6 @@ export class GoneBoards {
   readonly #options: GoneBoardsOptions;
   /** By pipeline. */
   readonly #goneSinceMs = new Map<string, number>();
-  /** Pipelines whose boards could not be deleted, which is told once. */
-  readonly #told = new Set<string>();
 
   constructor(options: GoneBoardsOptions) {
     this.#options = options;
@@ -38,11 +36,7 @@ export class GoneBoards {
     const known = served();
     const gone = mayDelete ? objects().filter(({ pipeline }) => !known.has(pipeline)) : [];
     const names = new Set(gone.map(({ pipeline }) => pipeline));
-    for (const pipeline of this.#goneSinceMs.keys())
-      if (!names.has(pipeline)) {
-        this.#goneSinceMs.delete(pipeline);
-        this.#told.delete(pipeline);
-      }
+    for (const pipeline of this.#goneSinceMs.keys()) if (!names.has(pipeline)) this.#goneSinceMs.delete(pipeline);
     const nowMs = clock.nowMs();
     for (const object of gone) {
       const sinceMs = this.#goneSinceMs.get(object.pipeline);
@@ -62,9 +56,8 @@ export class GoneBoards {
       logger.info(fields, "deleted the board of a pipeline that is gone");
     } catch (thrown) {
       const { code, message } = VariscaleError.from(thrown);
-      if (code === "not_found" || code === "aborted" || this.#told.has(pipeline)) return;
-      this.#told.add(pipeline);
-      logger.warn(fields, `the board of a pipeline that is gone stays: ${message} Or delete the ConfigMap yourself.`);
+      if (code === "not_found" || code === "aborted") return;
+      logger.warn(fields, `the board of a pipeline that is gone stays: ${message}`);
     }
   }
 }

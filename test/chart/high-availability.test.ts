@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { boardObjectName } from "../../scaler/shared-board.ts";
 import { ID_CARD, type KubernetesObject, named, refusal, render } from "./helm.ts";
 
 const scalerOf = (objects: readonly KubernetesObject[]) => named(objects, "Deployment", "variscale-scaler").spec;
@@ -18,23 +17,6 @@ describe("the chart's scalers", () => {
       assert.ok(args.includes(arg), arg);
     const [address] = template.spec.containers[0].env;
     assert.deepEqual(address, { name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } });
-  });
-
-  it("may patch and delete no ConfigMaps but their own boards, where the chart knows the pipelines", () => {
-    const readRules = (...values: readonly string[]) =>
-      named(render(...ID_CARD, ...values), "Role", "variscale-scaler")
-        .rules.filter(({ resources }: KubernetesObject) => resources.includes("configmaps"))
-        .map(({ resourceNames = [], verbs }: KubernetesObject) => [resourceNames, verbs]);
-    const board = boardObjectName("variscale-scaler", { namespace: "shop", name: "id-card" });
-    const [read, change] = [
-      ["get", "list", "watch", "create"],
-      ["patch", "delete"],
-    ];
-    assert.deepEqual(readRules(), [
-      [[], read],
-      [[board], change],
-    ]);
-    assert.deepEqual(readRules("--set=scaler.pipelinesFrom={configmaps}")[0], [[], [...read, ...change]]);
   });
 
   it("are kept apart, and never moved all at once", () => {
