@@ -11,6 +11,8 @@ export interface Figure {
   readonly bar: number;
   readonly direction: "atMost" | "atLeast";
   readonly holds: boolean;
+  /** It is false where what was measured ended or failed on the way, or was too little to count. */
+  readonly isWhole?: boolean;
   /** The peer or limit that was measured in the same run. */
   readonly against?: Readonly<Record<string, number>>;
   readonly note?: string;
@@ -42,7 +44,16 @@ export function figure(
     bar,
     direction,
     holds: meets && isWhole,
+    ...(isWhole ? {} : { isWhole }),
     ...(against === undefined ? {} : { against }),
     ...(note === undefined ? {} : { note }),
   };
+}
+
+/**
+ * Whether a run succeeds with this figure. Where bars are only reported, as on a shared machine, whose times and memory say little, it still has to be
+ * measured to its end.
+ */
+export function passes({ value, holds, isWhole = true }: Figure, onlyReportsBars: boolean): boolean {
+  return onlyReportsBars ? value !== null && isWhole : holds;
 }

@@ -144,12 +144,13 @@ const OPTIONS = `options:
   --only PART,…      some parts alone
   --short            too little to count, enough to see that it works
   --one-seed         \`ladder --only real\` with one seed and the best fixed variants by simulation: too little to count
+  --report-bars      bars that are missed are reported and fail nothing: for machines that others use, too
   --output json      the report as JSON
   --write            puts the report into docs/benchmarks.md
   --traces FOLDER    recorded loads (else VARISCALE_TRACES, or ../shared/traces)
   --rows FILE        keeps runs of \`ladder --only real\` and simulations of \`simulator --only e1\`: those of the same code are not done again
 
-Exit codes: 0 all figures hold; 1 one does not, or was not measured; 2 something failed.`;
+Exit codes: 0 all figures hold; 1 one does not, was not measured, or not to its end; 2 something failed.`;
 
 /** @param name of a suite; null: all of them are listed. */
 export function formatHelp(name: string | null): string {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, it } from "mocha";
+import { figure, passes } from "../../bench/figure.ts";
 import { reportTable } from "../../bench/report.ts";
 import { formatHelp, SUITES } from "../../bench/suites.ts";
 import { packageFolder } from "../../runtime/version.ts";
@@ -45,6 +46,21 @@ describe("suites of the bench", function () {
       assert.match(stderr, /give one suite: kubernetes, .*--help/);
     }
     assert.match(runBench("house", "--output", "xml").stderr, /--output: json or table, not `xml`/);
+  });
+});
+
+describe("passes()", () => {
+  it("asks for what was measured to its end alone where bars are only reported, else for what holds", () => {
+    const name = "security.blockedMs";
+    const cases = [
+      [figure(name, 1), true, true],
+      [figure(name, 5000), false, true],
+      [figure(name, 20_000, { isWhole: false }), false, false],
+      [figure(name, 1, { isWhole: false }), false, false],
+      [figure(name, null), false, false],
+    ] as const;
+    for (const [measured, held, reported] of cases)
+      assert.deepEqual([passes(measured, false), passes(measured, true)], [held, reported]);
   });
 });
 
