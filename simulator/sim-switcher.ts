@@ -160,22 +160,47 @@ export class SimSwitcher {
 
   /** Variants that must stay in memory, of which the first that leave room are taken. A top leaves the floor and what serves or, in its place, a lighter rung. */
   #listKept(incoming: string, wanted: readonly string[]): readonly (readonly string[])[] {
-    const serving = this.replica.rungs.slice(0, 1).map(({ table }) => table.variant.name);
+    const served = listNames(this.replica.rungs);
+    const serving = served.slice(0, 1);
     if (incoming !== this.#goal.top) return [[...serving, ...wanted.slice(0, wanted.indexOf(incoming))]];
-    const lighter = this.#findResident(findServingRungs(this.#goal).slice(1)).map(({ table }) => table.variant.name);
-    const floor = lighter.slice(-1);
-    return [[...serving, ...floor], ...lighter.map(variant => [variant, ...floor])];
+    const { floor } = this.#goal;
+    const before = served.includes(floor) ? [] : listNames(this.#findFloorBefore());
+    const floors = [floor, ...before].filter(variant => this.#resident.has(variant));
+    const lighter = listNames(this.#findLighter());
+    const kept = lighter.length === 0 ? serving : [...serving, ...floors];
+    return [kept, ...lighter.map(variant => [variant, ...lighter.slice(-1)])];
+  }
+
+  /** The rungs in memory below the top that may serve in the place of a heavier one, with the floor of before where the new one is not there. */
+  #findLighter(): readonly Served[] {
+    const lighter = this.#findResident(findServingRungs(this.#goal).slice(1));
+    if (this.#resident.has(this.#goal.floor)) return lighter;
+    return [...lighter, ...this.#findFloorBefore().filter(({ table }) => !lighter.some(rung => rung.table === table))];
+  }
+
+  /** The lightest rung that serves below another one, unless it is below the floor that is set, or a top is to serve alone. */
+  #findFloorBefore(): readonly Served[] {
+    const isAlone = findServingRungs(this.#goal).length === 1;
+    const lighter = isAlone ? [] : this.replica.rungs.slice(1);
+    const inMemory = lighter.filter(({ table }) => this.#resident.has(table.variant.name));
+    return inMemory.slice(-1).filter(({ table }) => !this.#goal.belowFloor.includes(table.variant.name));
+  }
+
+  /** Finds the rungs that serve now: those of before until the top is in memory, or where the top of before has gone to make room, those below it. */
+  #findServing(): readonly Served[] {
+    const { rungs, top } = this.replica;
+    const stillThere = rungs.filter(({ table }) => this.#resident.has(table.variant.name));
+    if (this.#resident.has(this.#goal.top) || stillThere.length === 0)
+      return this.#findResident(findServingRungs(this.#goal));
+    return stillThere[0] === top ? stillThere : this.#findLighter();
   }
 
   #serve(nowMs: number): void {
     const { replica, onServing } = this.#options;
     const { rungs, top, version } = this.#goal;
-    const isApplied = this.#resident.has(top);
-    if (isApplied) this.#applied = version;
+    if (this.#resident.has(top)) this.#applied = version;
     const before = replica.top;
-    const stillThere = replica.rungs.filter(({ table }) => this.#resident.has(table.variant.name));
-    const isAllowed = isApplied || stillThere.length === 0;
-    const serving = isAllowed ? this.#findResident(findServingRungs(this.#goal)) : stillThere;
+    const serving = this.#findServing();
     if (serving.length === 0) return;
     for (const { table } of serving) this.#resident.set(table.variant.name, nowMs);
     const others = this.#findResident(rungs).filter(({ table }) => !serving.some(rung => rung.table === table));
@@ -189,6 +214,10 @@ export class SimSwitcher {
       return table ? [{ table, maxBatch }] : [];
     });
   }
+}
+
+function listNames(rungs: readonly Served[]): readonly string[] {
+  return rungs.map(({ table }) => table.variant.name);
 }
 
 /** Stands for an Assignment in a pod that no scaler has told anything. */

@@ -16,7 +16,7 @@ export interface SessionPoolOptions {
   readonly config: Pick<SwitcherConfig, "variants" | "contract" | "golden" | "modelFolder" | "cores" | "memoryMiB">;
   /** Of the process without sessions. */
   readonly baseMiB: number;
-  /** The variants that serve, the most accurate first: its session must not be touched. */
+  /** The variants that serve. The session of the first one, the most accurate, must not be touched. */
   readonly serving: () => readonly string[];
   /** Variants whose sessions run a batch. */
   readonly running: () => readonly string[];

@@ -10,8 +10,14 @@ import { pipelineOf } from "../optimizer/problems.ts";
 const LOAD_MS = 100;
 
 /** @param rungs the most accurate first. */
-function assignment(counter: number, rungs: string, top = rungs[0] ?? "", floor = rungs.at(-1) ?? ""): Assignment {
-  const all = [...rungs].map(variant => ({ variant, maxBatch: 2 }));
+function assignment(
+  counter: number,
+  rungs: string,
+  top = rungs[0] ?? "",
+  floor = rungs.at(-1) ?? "",
+  maxBatch = 2,
+): Assignment {
+  const all = [...rungs].map(variant => ({ variant, maxBatch }));
   const budgets = { budgetMs: 200, laterBudgetMs: 100, laterLeastMs: 50, headroom: 0.5, shadow: false };
   return { version: { epoch: 1, counter }, rungs: all, top, floor, ...budgets, belowFloor: [], decisionId: "d" };
 }
@@ -145,6 +151,45 @@ describe("simulated switcher", () => {
     assert.deepEqual([pod.resident(), pod.rungs(), pod.view().applied.counter], ["a", "a", 1]);
     pod.until(1100);
     assert.deepEqual([pod.resident(), pod.rungs(), pod.tops], ["ab", "ba", ["a", "c", "a", "b"]]);
+  });
+
+  it("keeps the floor of before while a top is loaded that comes with another floor, and lets it serve in the place of the old top", () => {
+    for (const [sessions, resident, rungs] of [
+      [2, "b", "b"],
+      [3, "bc", "cb"],
+    ] as const) {
+      const pod = podOf(sessions);
+      pod.start(assignment(1, "cb"));
+      pod.until(1000);
+      pod.assign(assignment(2, "da"));
+      pod.until(1050);
+      assert.deepEqual([pod.resident(), pod.rungs()], [resident, rungs]);
+      pod.until(1100);
+      assert.equal(pod.rungs(), "d");
+      pod.until(1200);
+      assert.equal(pod.rungs(), "da");
+    }
+    const pod = podOf(2);
+    pod.start(assignment(1, "cb"));
+    pod.until(1000);
+    pod.assign({ ...assignment(2, "da"), belowFloor: ["b"] });
+    assert.deepEqual([pod.resident(), pod.rungs()], ["c", "c"]);
+  });
+
+  it("serves by the rungs and batches of the new assignment once the top of before has given way", () => {
+    const pod = podOf(2);
+    pod.start(assignment(1, "ca"));
+    pod.until(1000);
+    pod.assign(assignment(2, "dba", "d", "a", 4));
+    pod.until(1050);
+    assert.deepEqual([pod.rungs(), pod.replica.top?.maxBatch], ["a", 4]);
+    const other = podOf(3);
+    other.start(assignment(1, "cba", "c", "b"));
+    other.until(1000);
+    assert.deepEqual([other.resident(), other.rungs()], ["abc", "cb"]);
+    other.assign(assignment(2, "dba"));
+    other.until(1050);
+    assert.deepEqual([other.resident(), other.rungs()], ["ab", "ba"]);
   });
 
   it("gives up other rungs before the top that serves", () => {

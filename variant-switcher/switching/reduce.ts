@@ -8,8 +8,8 @@ import {
   beginSwitch,
   change,
   endSwitch,
-  findMoreRoom,
   goToAssignment,
+  makeMoreRoom,
   makeProgress,
   NOTHING_DONE,
   retryLoads,
@@ -140,7 +140,7 @@ function endLoad(turn: Turn, id: number, refused: Refused | null): void {
   const isWaited = current?.swap === "not yet" && current.rungs[0]?.variant === variant && current.isFresh === isFresh;
   const isAwaited = isWaited && !isAborted;
   const isShort = use === "switch" && refused?.code === "memory_short";
-  if (isAwaited && isShort && findMoreRoom(turn, current, load)) return;
+  if (isAwaited && isShort && makeMoreRoom(turn, current, load)) return;
   judge(turn, variant, refused, isAwaited && current.assignment !== null);
   if (!isAwaited) return;
   // A load in the background may not make as much room as one for a Switch, which then loads itself.

@@ -251,43 +251,8 @@ export function findRecovery(state: SwitchingState, now: Moment): Rungs | null {
   return at < 0 ? [next] : desired.slice(at);
 }
 
-/** The best rungs that may take over from memory; null: there are none. */
-export function findInMemory(state: SwitchingState, now: Moment): Rungs | null {
-  const { current, defaultRungs } = state;
-  const desired = findAllowed(state) ?? defaultRungs;
-  const isInMemory = ({ variant }: AssignedRung): boolean => now.sessions.has(variant);
-  const at = desired.findIndex(isInMemory);
-  if (now.serving) {
-    const servedAt = desired.findIndex(({ variant }) => variant === now.serving?.[0]?.variant);
-    const isBetter = at >= 0 && (servedAt < 0 || at <= servedAt) && !areSame(now.serving, desired.slice(at));
-    return current || !isBetter ? null : desired.slice(at);
-  }
-  if (at >= 0) return desired.slice(at);
-  const any = [...now.sessions.keys()].map(variant => ({ variant, maxBatch: desired[0]?.maxBatch ?? 1 }));
-  const others = [...findWanted(state), ...defaultRungs, ...any].filter(isInMemory);
-  const other = others.find(({ variant }) => mayServe(state, variant));
-  return other ? [other] : null;
-}
-
-/**
- * The variants that must not go for the load of a Switch, beside what serves: the lightest rung below its top, as it serves where nothing else is
- * in time. For a new session of what serves it may go: there the old one must stay, in case the new one can't be served.
- */
-export function listBeside({ rungs, isFresh }: Switch, { sessions }: Moment): readonly string[] {
-  const lighter = isFresh ? [] : rungs.slice(1).map(({ variant }) => variant);
-  return lighter.filter(variant => sessions.has(variant)).slice(-1);
-}
-
-/** The rungs of a Switch that may serve in the place of a heavier variant, which then may go to make room for its top; null: none is in memory. */
-export function findLighter({ rungs, isFresh }: Switch, { serving, sessions }: Moment): Rungs | null {
-  const servedAt = rungs.findIndex(({ variant }) => variant === serving?.[0]?.variant);
-  const lighter = rungs.slice(Math.max(0, servedAt) + 1);
-  const at = lighter.findIndex(({ variant }) => sessions.has(variant));
-  return isFresh || at < 0 ? null : lighter.slice(at);
-}
-
 /** Below the floor that the pipeline sets nobody is served, whatever is lost. */
-function mayServe({ applied }: SwitchingState, variant: string): boolean {
+export function mayServe({ applied }: SwitchingState, variant: string): boolean {
   return !applied?.belowFloor.includes(variant);
 }
 

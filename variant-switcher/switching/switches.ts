@@ -1,18 +1,16 @@
 import { type AssignedRung, type Assignment, compareVersions, findServingRungs } from "../../domain/assignment.ts";
 import { type Refused, refuse, SUPERSEDED } from "../session-messages.ts";
+import { findInMemory, findLighter, listBeside } from "./fallback.ts";
 import { findQuarantine, tryAgain } from "./faults.ts";
 import {
   areSame,
   findDesired,
-  findInMemory,
-  findLighter,
   findNextWanted,
   findRecovery,
   findWanted,
   isWarm,
   type Load,
   listBatches,
-  listBeside,
   type Moment,
   mayLoad,
   type Rungs,
@@ -208,8 +206,8 @@ function letStandIn(turn: Turn, rungs: Rungs): void {
   turn.effects.push({ kind: "begin", id, cause: "recovery", rungs }, { kind: "serve", id, rungs });
 }
 
-/** A load for a Switch has found no room. True: it is tried again, as more may go then: what serves, once a lighter rung has taken over. */
-export function findMoreRoom(turn: Turn, current: Switch, { beside }: Load): boolean {
+/** A load for a Switch has found no room: a lighter rung takes over from what serves, which may go then. True: the load is tried again. */
+export function makeMoreRoom(turn: Turn, current: Switch, { beside }: Load): boolean {
   const kept = listBeside(current, turn.now);
   if (turn.state.standIn || beside.some(variant => !kept.includes(variant))) return true;
   const rungs = findLighter(current, turn.now);

@@ -136,10 +136,12 @@ describe("the reducer of what a replica serves, after any order of events", () =
     );
   });
 
-  it("keeps the floor in memory, and serves, through all changes of the rungs above it, where any two have room", () => {
-    const above = fc.subarray([..."abcde"], { minLength: 1, maxLength: 4 }).map(names => `${names.join("")}f`);
-    const change = fc.tuple(above, fc.nat(3)).map(([names, at]) => {
-      const top = names[at % (names.length - 1)] as string;
+  it("has a floor that serves until the next one does or a new top has taken over, through all changes of rungs, where any two have room", () => {
+    const floors = "ef";
+    const rungs = fc.tuple(fc.subarray([..."abcd"], { minLength: 1 }), fc.constantFrom(...floors));
+    const change = fc.tuple(rungs, fc.nat(3)).map(([[above, floor], at]) => {
+      const names = [...above, floor].join("");
+      const top = above[at % above.length] as string;
       return says(`assign ${names}, top ${top}`, world => world.assign(names, { top }));
     });
     const end = fc.constant(
@@ -150,17 +152,24 @@ describe("the reducer of what a replica serves, after any order of events", () =
     );
     const steps = fc.array(fc.oneof(change, { weight: 3, arbitrary: end }), { maxLength: 60 });
     const sizes = Object.fromEntries([...NAMES].map(variant => [variant, 4]));
+    const isServedByFloor = ({ served, sessions }: SwitchingWorld): boolean =>
+      [...floors].some(floor => served.includes(floor) && sessions.has(floor));
     fc.assert(
       fc.property(steps, fc.constantFrom(8, 12), (taken, memoryMiB) => {
         const world = new SwitchingWorld({ sizes, memoryMiB });
-        world.assign("ef");
+        world.assign("df");
         world.settle();
         for (const next of taken) {
+          const { applied } = world.state;
+          const wasServed = isServedByFloor(world);
           next(world);
-          assert.ok(world.sessions.has("f") && world.served.endsWith("f"), world.served);
+          if (!wasServed || isServedByFloor(world)) continue;
+          assert.ok(world.state.applied !== applied, "a floor went before the new top took over");
+          assert.ok(!world.sessions.has(world.desired.at(-1) ?? ""), "a floor in memory does not serve");
         }
         world.settle();
         assert.equal(world.served, world.desired);
+        assert.ok(isServedByFloor(world));
       }),
       { numRuns: 300 },
     );

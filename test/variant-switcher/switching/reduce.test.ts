@@ -112,6 +112,27 @@ describe("the reducer of what a replica serves", () => {
     world.checkRest();
   });
 
+  it("keeps the floor of before while a top is loaded that comes with another floor, unless it is below the one that is set", () => {
+    for (const [memoryMiB, belowFloor, seen] of [
+      [8, [], ["c", "bd"]],
+      [12, [], ["bd"]],
+      [8, ["c"], ["bd"]],
+    ] as const) {
+      const world = createAssigned("ac", { sizes: { a: 4, b: 4, c: 4, d: 4 }, memoryMiB });
+      world.assign("bd", { belowFloor });
+      assert.equal(world.sessions.has("c"), belowFloor.length === 0);
+      const served: string[] = [];
+      for (let i = 0; i < 10 && world.served !== "bd"; i++) {
+        for (const id of [...world.loads.keys()]) world.endLoad(id);
+        world.endSwap();
+        if (served.at(-1) !== world.served) served.push(world.served);
+      }
+      world.settle();
+      assert.deepEqual([served, world.served, world.sessions.has("d")], [seen, "bd", true]);
+      world.checkRest();
+    }
+  });
+
   it("lets the top that serves stay until the new one is there where others can go for it, or no lighter one may serve", () => {
     const sizes = { a: 4, b: 4, c: 4, d: 4 };
     for (const [memoryMiB, rungs, resident] of [
