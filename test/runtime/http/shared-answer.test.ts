@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { afterEach, describe, it } from "mocha";
 import { Gauge } from "prom-client";
 import { ByteBudget } from "../../../runtime/byte-budget.ts";
+import { SharedAnswer } from "../../../runtime/http/shared-answer.ts";
 import { type HttpServer, type Route, startHttpServer } from "../../../runtime/http-server.ts";
 import { createLogger } from "../../../runtime/logger.ts";
 import { createRegistry, metricsRoute } from "../../../runtime/process-metrics.ts";
@@ -60,7 +61,7 @@ describe("an answer that all share who ask while it is made", () => {
     await until(() => budget.usedBytes === 0);
   });
 
-  it("is made once, its bytes count once until it has left to all of them, and others are refused before it is made anew", async () => {
+  it("is made once, its bytes count once until it has left to all of them, and others get it while a new one has no room", async () => {
     const url = await start({
       isShared: true,
       handle: async () => {
@@ -74,14 +75,49 @@ describe("an answer that all share who ask while it is made", () => {
     goOn();
     for (const text of await Promise.all(readers)) assert.ok(text === writeText(1));
     assert.deepEqual([made, budget.usedBytes], [1, TEXT_BYTES]);
-    const refused = await fetch(url);
-    assert.deepEqual([refused.status, refused.headers.get("retry-after"), made], [503, "1", 1]);
-    for (const socket of deaf) socket.destroy();
+    const later = await Promise.all([read(url), read(url)]);
+    assert.ok(later.every(text => text === writeText(1)));
+    assert.deepEqual([made, budget.usedBytes], [1, TEXT_BYTES]);
+    const [last, ...others] = deaf;
+    for (const socket of others) socket.destroy();
+    assert.ok((await read(url)) === writeText(1));
+    assert.deepEqual([made, budget.usedBytes], [1, TEXT_BYTES]);
+    last?.destroy();
     await until(() => budget.usedBytes === 0);
     const again = read(url);
     await until(() => made === 2);
     goOn();
     assert.ok((await again) === writeText(2));
+  });
+
+  it("is made anew where there is room, and is handed on for three minutes where there is none", async () => {
+    let nowMs = 0;
+    const memory = new ByteBudget(5 * MIB);
+    const shared = new SharedAnswer(memory, () => nowMs);
+    let count = 0;
+    const join = () =>
+      shared.join(() => {
+        count += 1;
+        return { status: 200, body: `${count}`.padEnd(2 * MIB) };
+      });
+    const joinNumber = async () => {
+      const joined = await join();
+      return { number: Number.parseInt(String(joined.answer.body), 10), release: joined.release };
+    };
+    const [one, two] = [await joinNumber(), await joinNumber()];
+    nowMs = 180_000;
+    const three = await joinNumber();
+    assert.deepEqual([one.number, two.number, three.number, memory.usedBytes], [1, 2, 2, 4 * MIB]);
+    two.release();
+    nowMs = 180_001;
+    await assert.rejects(join(), /take all the memory/);
+    three.release();
+    assert.equal(memory.usedBytes, 2 * MIB);
+    const four = await joinNumber();
+    assert.equal(four.number, 3);
+    one.release();
+    four.release();
+    assert.equal(memory.usedBytes, 0);
   });
 
   it("is made anew after it failed, and its memory is given back", async () => {
