@@ -141,25 +141,35 @@ function addReadCounters({ addCounter }: Makers, { pipeline: { key }, counter, a
   addEstimate("labelled_requests_total", "How many of them somebody labelled", one => one.labels);
 }
 
-/** Counts answers that are held against assertions, by their names and by what served them; failures are there from the first answer on, at 0. */
+/** Counts answers that are held against assertions by their names, each there from the first scrape on, at 0; and what served those that break one. */
 function countAssertions({ counter }: Makers, { stages }: Pipeline): (names: readonly string[]) => Asserted {
   const held = counter(
     "assertions_total",
-    "Answers that an assertion of the pipeline's code was held against: what its failures are a share of. variants: the one that served most rows of each stage, in their order; - where a stage had none",
-    ["assertion", "variants"],
+    "Answers that an assertion of the pipeline's code was held against: what its failures are a share of",
+    ["assertion"],
   );
   const failures = counter(
     "assertion_failures_total",
-    "Answers of which an assertion of the pipeline's code does not hold, by the same labels; over variscale_gateway_assertions_total this is the share",
+    "Answers of which an assertion of the pipeline's code does not hold; over variscale_gateway_assertions_total this is the share",
+    ["assertion"],
+  );
+  const byVariants = counter(
+    "assertion_failures_by_variants_total",
+    "The same failures by what served the answers: the variant of most rows of each stage, in the stages' order; - where a stage had no rows",
     ["assertion", "variants"],
   );
   const nameMainVariants = createNamer(stages);
-  return names => (broken, served) => {
-    const variants = nameMainVariants(served);
-    for (const assertion of names) {
-      held.inc({ assertion, variants });
-      failures.inc({ assertion, variants }, broken.includes(assertion) ? 1 : 0);
-    }
+  return names => {
+    for (const each of [held, failures]) for (const assertion of names) each.inc({ assertion }, 0);
+    return (broken, served) => {
+      for (const assertion of names) held.inc({ assertion });
+      if (broken.length === 0) return;
+      const variants = nameMainVariants(served);
+      for (const assertion of broken) {
+        failures.inc({ assertion });
+        byVariants.inc({ assertion, variants });
+      }
+    };
   };
 }
 
@@ -168,13 +178,18 @@ function createNamer(stages: readonly Pick<Stage, "name">[]): (served: ServedRow
   const known = new Set<string>();
   let characters = 0;
   return served => {
-    const name = stages.map(stage => findShares(served[stage.name] ?? new Map())[0]?.variant ?? "-").join();
+    const name = stages.map(stage => findMainVariant(served, stage.name) ?? "-").join();
     if (known.has(name)) return name;
     if (characters + name.length > MOST_CHARACTERS) return "other";
     characters += name.length;
     known.add(name);
     return name;
   };
+}
+
+/** A stage may be called as what every object has, like `constructor`. */
+function findMainVariant(served: ServedRows, stage: string): string | undefined {
+  return Object.hasOwn(served, stage) ? findShares(served[stage] ?? new Map())[0]?.variant : undefined;
 }
 
 function addReadGauges({ addGauge }: Makers, { pipeline: { slo }, pools, counter, admission }: Observed): void {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "mocha";
+import type { GatewayOptions } from "../../gateway/gateway.ts";
 import { brokenAssertions, signalsOf } from "../../gateway/signals.ts";
 import type { PipelineCode } from "../../gateway/stage.ts";
-import { type Numbers, numberCode, startNumberGateway } from "./number-pipeline.ts";
+import { type Numbers, numberCode, numberPipeline, startNumberGateway } from "./number-pipeline.ts";
 import { startEchoReplica } from "./replicas.ts";
 
 const code = {
@@ -31,24 +32,29 @@ describe("assertions of a pipeline's code", () => {
     await Promise.all(closers.splice(0).map(close => close()));
   });
 
-  async function open() {
+  async function open(options: Partial<GatewayOptions> = {}) {
     const replica = await startEchoReplica();
     closers.push(() => replica.close());
-    const { gateway, url, post } = await startNumberGateway({ count: [replica], read: [replica] }, { code });
+    const table = { count: [replica], read: [replica], constructor: [replica] };
+    const { gateway, url, post } = await startNumberGateway(table, { code, ...options });
     closers.push(() => gateway.close(0));
-    /** Values by assertion and variants. */
+    /** Values by the values of labels. */
     const read = async (metric: string): Promise<Record<string, number>> => {
       const text = await (await fetch(`${url}/metrics`)).text();
       const lines = text.matchAll(
-        new RegExp(`^variscale_gateway_${metric}_total\\{assertion="(\\w+)",variants="([^"]*)"\\} (\\d+)$`, "gm"),
+        new RegExp(`^variscale_gateway_${metric}_total\\{assertion="(\\w+)"(?:,variants="([^"]*)")?\\} (\\d+)$`, "gm"),
       );
-      return Object.fromEntries([...lines].map(([, name, variants, count]) => [`${name} ${variants}`, Number(count)]));
+      return Object.fromEntries(
+        [...lines].map(([, name, variants, count]) => [variants ? `${name} ${variants}` : name, Number(count)]),
+      );
     };
     return { replica, post, read };
   }
 
-  it("are counted by the variants of most rows, from 0 on, and what breaks one is answered all the same", async () => {
+  it("are counted from 0 on, what breaks one by the variants of most rows as well, and it is answered all the same", async () => {
     const { replica, post, read } = await open();
+    const none = { hasNumbers: 0, small: 0, sound: 0 };
+    assert.deepEqual([await read("assertions"), await read("assertion_failures")], [none, none]);
     for (const [numbers, values] of [
       [[7], [7]],
       [
@@ -61,9 +67,9 @@ describe("assertions of a pipeline's code", () => {
       assert.equal(response.status, 200);
       assert.deepEqual(((await response.json()) as Numbers).values, values);
     }
-    const light = { "hasNumbers light,light": 0, "small light,light": 1, "sound light,light": 2 };
-    const empty = { "hasNumbers light,-": 1, "small light,-": 0, "sound light,-": 1 };
-    assert.deepEqual(await read("assertion_failures"), { ...light, ...empty });
+    assert.deepEqual(await read("assertion_failures"), { hasNumbers: 1, small: 1, sound: 3 });
+    const light = { "small light,light": 1, "sound light,light": 2, "hasNumbers light,-": 1, "sound light,-": 1 };
+    assert.deepEqual(await read("assertion_failures_by_variants"), light);
     replica.variant = "heavy";
     replica.parameters = { rungs: "heavy=1,light=2" };
     for (const numbers of [
@@ -73,12 +79,22 @@ describe("assertions of a pipeline's code", () => {
       await post({ numbers });
     replica.parameters = {};
     await post({ numbers: [300] });
-    const mixed = { "hasNumbers heavy,light": 0, "small heavy,light": 1, "sound heavy,light": 2 };
-    const heavy = { "hasNumbers heavy,heavy": 0, "small heavy,heavy": 1, "sound heavy,heavy": 1 };
-    assert.deepEqual(await read("assertion_failures"), { ...light, ...empty, ...mixed, ...heavy });
-    const held = await read("assertions");
-    const counts = ["light,light", "light,-", "heavy,light", "heavy,heavy"].map(names => held[`small ${names}`]);
-    assert.deepEqual(counts, [2, 1, 2, 1]);
+    const mixed = { "small heavy,light": 1, "sound heavy,light": 2 };
+    const heavy = { "small heavy,heavy": 1, "sound heavy,heavy": 1 };
+    assert.deepEqual(await read("assertion_failures_by_variants"), { ...light, ...mixed, ...heavy });
+    assert.deepEqual(await read("assertion_failures"), { hasNumbers: 1, small: 3, sound: 6 });
+    assert.deepEqual(await read("assertions"), { hasNumbers: 6, small: 6, sound: 6 });
+  });
+
+  it("are counted where a stage without rows is called as what every object has", async () => {
+    const plain = numberPipeline();
+    const stages = plain.stages.map(stage => (stage.name === "count" ? { ...stage, name: "constructor" } : stage));
+    const { post, read } = await open({
+      pipeline: { ...plain, stages },
+      code: { ...code, stages: { constructor: { rows: () => [], collect: () => {} }, read: code.stages["read"]! } },
+    });
+    assert.equal((await post({ numbers: [200] })).status, 200);
+    assert.deepEqual(await read("assertion_failures_by_variants"), { "small -,light": 1, "sound -,light": 1 });
   });
 
   it("are counted under `other` where replicas name more variants than there is room for", async () => {
@@ -87,9 +103,11 @@ describe("assertions of a pipeline's code", () => {
       replica.variant = letter.repeat(3000);
       await post({ numbers: [7] });
     }
-    const held = await read("assertions");
     const first = "x".repeat(3000);
-    assert.deepEqual([held["small other"], held[`small ${first},${first}`], Object.keys(held).length], [2, 1, 6]);
+    assert.deepEqual(await read("assertion_failures_by_variants"), {
+      [`sound ${first},${first}`]: 1,
+      "sound other": 2,
+    });
   });
 });
 
