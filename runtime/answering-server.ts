@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ByteBudget, HeldBytes } from "./byte-budget.ts";
 import { limitConnections } from "./connection-limits.ts";
+import { NoRoom } from "./http/read-body.ts";
 import type { HttpServerOptions } from "./http-server.ts";
 import { HANDSHAKE_WITHIN_MS } from "./tls-material.ts";
 
@@ -71,10 +72,12 @@ function createMutualServer(tls: NonNullable<ServerOptions["tls"]>, limits: obje
 
 /**
  * Bounds the requests that wait for answers on one connection. The first one is free, as the number of connections bounds those; each further one
- * takes its memory of one half of the budget before it begins. A connection with too many, or with one that has no room, is closed.
+ * takes its memory of one half of the budget before it begins. One that has no room is refused, and its connection ends once those before it are
+ * answered: what comes behind it is neither read nor answered. A connection with too many is closed at once.
  */
 function boundPipelining(listener: RequestListener, budget: ByteBudget): RequestListener {
   const unanswered = new WeakMap<Socket, number>();
+  const refused = new WeakSet<Socket>();
   const holdFurther = (held: HeldBytes): boolean =>
     budget.usedBytes + PIPELINED_BYTES <= budget.maxBytes / 2 && held.take(PIPELINED_BYTES);
   return (request, response) => {
@@ -83,7 +86,7 @@ function boundPipelining(listener: RequestListener, budget: ByteBudget): Request
     if (socket.destroyed) return;
     const before = unanswered.get(socket) ?? 0;
     const held = budget.hold();
-    if (before >= MOST_PIPELINED || (before > 0 && !holdFurther(held))) {
+    if (before >= MOST_PIPELINED) {
       socket.destroy();
       return;
     }
@@ -92,8 +95,22 @@ function boundPipelining(listener: RequestListener, budget: ByteBudget): Request
       held.release();
       unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1);
     });
-    listener(request, response);
+    // Node still hands out what came in the same piece as a request that was refused.
+    if (refused.has(socket)) return;
+    if (before === 0 || holdFurther(held)) listener(request, response);
+    else {
+      refused.add(socket);
+      socket.pause();
+      refuseLast(response);
+    }
   };
+}
+
+/** Node sends it after the answers to the requests before it, and then ends the connection. */
+function refuseLast(response: ServerResponse): void {
+  const { message, code } = new NoRoom();
+  response.writeHead(503, { "content-type": "application/json", "retry-after": "1", connection: "close" });
+  response.end(JSON.stringify({ error: message, code }));
 }
 
 /** Takes memory for an answer, where it needs any. False: there is no room. */
