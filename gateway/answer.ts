@@ -16,7 +16,7 @@ const VISIBLE = /^[\x21-\x7e]{1,128}$/;
 /** The rows that variants served, by stage, as far as the request came. */
 export type ServedRows = Readonly<Record<string, RowsByVariant>>;
 
-/** What is told to the client beside the outcome. */
+/** The client is told this beside the outcome. */
 export interface AnswerContext {
   readonly requestId: string;
   readonly served: ServedRows;
@@ -49,9 +49,12 @@ function bareAnswer(outcome: Outcome): HttpResponse {
     case "served":
       return { status: 200, headers: { "content-type": "application/json" }, body: outcome.body };
     case "dropped": {
-      const code = outcome.reason === "deadline" ? "deadline_exceeded" : "resource_exhausted";
-      const response = errorResponse(new VariscaleError(code, outcome.message));
-      return { ...response, body: { error: outcome.message, code, reason: outcome.reason } };
+      const { reason, message } = outcome;
+      const code = reason === "deadline" || reason === "slow_body" ? "deadline_exceeded" : "resource_exhausted";
+      const response = errorResponse(new VariscaleError(code, message));
+      // The rest of a slow body is not waited for.
+      const ending = reason === "slow_body" ? { status: 408, headers: { connection: "close" } } : {};
+      return { ...response, ...ending, body: { error: message, code, reason } };
     }
     case "lost":
       return { status: 502, body: { error: outcome.message, code: "unavailable" } };

@@ -5,6 +5,7 @@ import { VariscaleError } from "../domain/errors.ts";
 import { type LoadReport, readOf } from "../domain/load-report.ts";
 import { formatKey, type Pipeline, type Stage } from "../domain/pipeline.ts";
 import { ByteBudget } from "../runtime/byte-budget.ts";
+import { NoRoom } from "../runtime/http/read-body.ts";
 import { type HttpServer, type Route, startHttpServer } from "../runtime/http-server.ts";
 import { createRegistry, metricsRoute } from "../runtime/process-metrics.ts";
 import type { Tracer } from "../runtime/tracing/tracing.ts";
@@ -39,6 +40,8 @@ export interface GatewayOptions {
   readonly maxBodyBytes?: number;
   /** Memory for bodies and large answers. Default 256 MiB. */
   readonly budget?: ByteBudget;
+  /** How often the pace of bodies is looked at. Default 1 s. */
+  readonly paceMs?: number;
   /** Breaks ties between replicas; 0 ≤ value < 1. Default Math.random. */
   readonly random?: () => number;
 }
@@ -87,6 +90,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       budget: options.budget ?? new ByteBudget(BUDGET_BYTES),
       maxConnections: MOST_CONNECTIONS,
       maxBodyBytes: options.maxBodyBytes ?? 16 * MIB,
+      ...(options.paceMs !== undefined && { paceMs: options.paceMs }),
       routes: [...pipelineRoutes(options.pipeline, server), ...healthRoutes(isReady, pools), metricsRoute(registry)],
     });
   } catch (error) {
@@ -165,9 +169,9 @@ export function pipelineRoutes(pipeline: Pipeline, server: PipelineServer): read
       method: "POST",
       path: "/v1/pipelines/:namespace/:name",
       handle: handleOwn(server.answer),
-      answerNoRoom: (head, error) => {
+      answerUnread: (head, error) => {
         check(head.params);
-        return server.refuse(head, error.message);
+        return server.refuse(head, error instanceof NoRoom ? "queue_full" : "slow_body", error.message);
       },
     },
     {

@@ -1,5 +1,5 @@
-/** Why a request was dropped: refused with 503, or 504 for `deadline`. */
-export const DROP_REASONS = ["queue_full", "replicas_full", "no_endpoint", "deadline"] as const;
+/** Why a request was dropped: refused with 503, with 504 for `deadline`, or with 408 for `slow_body`. */
+export const DROP_REASONS = ["queue_full", "replicas_full", "no_endpoint", "deadline", "slow_body"] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];
 

@@ -45,8 +45,8 @@ export interface PipelineServerParts {
 /** Answers the requests of one pipeline and counts each of them exactly once. */
 export interface PipelineServer {
   readonly answer: (request: HttpRequest) => Promise<HttpResponse>;
-  /** Answers a request whose body can't be read, because it has no room: the request counts as offered, and as dropped. */
-  readonly refuse: (head: HttpRequestHead, message: string) => HttpResponse;
+  /** Answers a request whose body was not read: the request counts as offered, and as dropped. */
+  readonly refuse: (head: HttpRequestHead, reason: "queue_full" | "slow_body", message: string) => HttpResponse;
   /** @param read null or missing: nothing, and all seconds are wanted. */
   readonly load: (read?: ReadLoad | null) => LoadReport;
   /** Takes whether an answer was right. @throws invalid_argument, or not_found where the answer is not remembered. */
@@ -59,9 +59,9 @@ export function createPipelineServer(parts: PipelineServerParts): PipelineServer
       const begun = beginRequest(parts, request);
       return endRequest(parts, begun, await outcomeOf(parts, request, begun));
     },
-    refuse: (head, message) => {
+    refuse: (head, reason, message) => {
       const request = beginRequest(parts, head);
-      return endRequest(parts, request, { kind: "dropped", reason: "queue_full", message });
+      return endRequest(parts, request, { kind: "dropped", reason, message });
     },
     label: request => takeLabel(parts.accuracy, request),
     load: (read = null) => {

@@ -35,7 +35,7 @@ export class RequestScope {
   /** Resolves when the request ends without a result; never rejects. */
   readonly ended: Promise<Failure>;
   /** The reason of its end if its deadline passes now. */
-  waitsFor: DropReason = "deadline";
+  waitsFor: Exclude<DropReason, "slow_body"> = "deadline";
   readonly #nowMs: () => number;
   readonly #unwanted = new AbortController();
   readonly #timer: NodeJS.Timeout;
@@ -112,7 +112,7 @@ export class RequestScope {
   }
 }
 
-const WAITED: Readonly<Record<Exclude<DropReason, "deadline">, string>> = {
+const WAITED: Readonly<Record<Exclude<DropReason, "deadline" | "slow_body">, string>> = {
   queue_full: "it was queued in the gateway",
   replicas_full: "the replicas were full",
   no_endpoint: "a stage had no replica",

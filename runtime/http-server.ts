@@ -44,14 +44,14 @@ export interface Route {
   /** `/a/:name/b`; a parameter is one non-empty segment. */
   readonly path: string;
   readonly handle: (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
-  /** Those who ask while an answer is being made get that one: text or bytes, which do not depend on who asks. It is for GET alone. */
+  /** Several who ask may get one answer, some minutes old where memory is short: text or bytes, which do not depend on who asks. It is for GET alone. */
   readonly isShared?: boolean;
   /** Asked before the body is read; an answer refuses the request. */
   readonly refuse?: (head: HttpRequestHead) => HttpResponse | null;
   /** Default: that of the server. */
   readonly maxBodyBytes?: number;
-  /** The answer where there is no room for the body. Default: `errorResponse()`. */
-  readonly answerNoRoom?: (head: HttpRequestHead, error: VariscaleError) => HttpResponse;
+  /** The answer where the body was not read, as it has no room or comes too slowly. Default: the status and text of the error. */
+  readonly answerUnread?: (head: HttpRequestHead, error: NoRoom | BodyTooSlow) => HttpResponse;
 }
 
 export interface HttpServerOptions extends ListenOptions {
@@ -64,7 +64,7 @@ export interface HttpServerOptions extends ListenOptions {
   readonly maxBodyBytes?: number;
   /** From the first byte to the last one of a request. Default 30 s. */
   readonly requestTimeoutMs?: number;
-  /** How often the pace of bodies is looked at; a body has five looks. Default 1 s. */
+  /** How often the pace of bodies is looked at; each look stands for a second. Default 1 s. */
   readonly paceMs?: number;
   /** Mutual TLS: who can't show a certificate of the folder's authorities gets no connection. Null: plaintext. */
   readonly tls?: Pick<TlsFolder, "material" | "watch"> | null;
@@ -128,7 +128,7 @@ interface Memory {
 }
 
 function addRoute(app: FastifyInstance, route: Route, { budget, bodies }: Memory, serverMaxBytes: number): void {
-  const { method, path, handle, refuse, answerNoRoom, maxBodyBytes = serverMaxBytes } = route;
+  const { method, path, handle, refuse, answerUnread, maxBodyBytes = serverMaxBytes } = route;
   const shared = route.isShared ? new SharedAnswer(budget) : null;
   app.route<Shape>({
     method,
@@ -155,7 +155,8 @@ function addRoute(app: FastifyInstance, route: Route, { budget, bodies }: Memory
         const body = method === "GET" ? NO_BODY : await readBody(request.raw, { held, maxBytes: maxBodyBytes, bodies });
         return send(reply, await handle({ ...head, body, signal: gone.signal }), held);
       } catch (error) {
-        if (answerNoRoom && error instanceof NoRoom) return send(reply, answerNoRoom(head, error));
+        const isUnread = error instanceof NoRoom || error instanceof BodyTooSlow;
+        if (answerUnread && isUnread) return send(reply, answerUnread(head, error));
         throw error;
       }
     },

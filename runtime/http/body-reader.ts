@@ -5,10 +5,15 @@ import type { BufferPool } from "./buffer-pool.ts";
 /** A body that grows in steps of this size wastes little, and is copied once more when it is whole. */
 const SEGMENT_BYTES = 64 * 1024;
 const SMALLEST_SEGMENT_BYTES = 4096;
-/** In so many looks a body must come by LEAST_BYTES or be whole. */
-const LOOKS = 5;
+/** The pace of bodies is looked at so often. */
 const PACE_MS = 1000;
-const LEAST_BYTES = 80 * 1024;
+/** A body must come by so many bytes from look to look, but for what it has to spare. */
+const PACE_BYTES = 16 * 1024;
+/**
+ * A body has this to spare when it begins, and never more: it may stop for ten seconds, as where a phone changes its network. However fast it came
+ * before, it holds its memory no longer than that.
+ */
+const MOST_SPARE_BYTES = 10 * PACE_BYTES;
 
 /** How the reading of a body ended. "full" says that the budget has no room for it, or none any more. */
 export type BodyOutcome = Buffer | "too large" | "full" | "too slow";
@@ -24,7 +29,7 @@ export interface BodyOptions {
 
 /**
  * The bodies of one port that are not whole yet, and the buffers into which they are read. Those that come too slowly are given up, and where the
- * budget is full the largest one gives way to a smaller one: clients that stop before the end of large bodies would keep all others out.
+ * budget is full a larger one gives way to a smaller one: clients that stop before the end of large bodies would keep all others out.
  */
 export class OpenBodies {
   readonly buffers: BufferPool;
@@ -52,17 +57,19 @@ export class OpenBodies {
     return this.#findLarger(bytes) !== null;
   }
 
-  /** Gives the largest one up if more than `bytes` have come of it. */
+  /** Gives one up of which more than `bytes` have come, if there is one. */
   endLarger(bytes: number): boolean {
-    const largest = this.#findLarger(bytes);
-    largest?.giveWay();
-    return largest !== null;
+    const larger = this.#findLarger(bytes);
+    larger?.giveWay();
+    return larger !== null;
   }
 
+  /** Finds the one that is furthest behind its pace, and the largest one of those that all keep to it. */
   #findLarger(bytes: number): BodyReader | null {
-    let largest: BodyReader | null = null;
-    for (const reader of this.#readers) if (reader.bytes > (largest?.bytes ?? bytes)) largest = reader;
-    return largest;
+    let worst: BodyReader | null = null;
+    for (const reader of this.#readers)
+      if (reader.bytes > bytes && (worst === null || reader.isWorseThan(worst))) worst = reader;
+    return worst;
   }
 
   #checkPace(): void {
@@ -85,8 +92,9 @@ export class BodyReader {
   #roomInLast = 0;
   #bytes = 0;
   #isDone = false;
-  #looks = 0;
-  #bytesAtWindow = 0;
+  #spareBytes = MOST_SPARE_BYTES;
+  /** How much had come at the last look; null before the first one. */
+  #bytesAtLook: number | null = null;
 
   /** Calls `done` once, unless `stop()` is called before. */
   constructor(request: Readable, options: BodyOptions, done: (outcome: BodyOutcome) => void) {
@@ -105,12 +113,25 @@ export class BodyReader {
     return this.#bytes;
   }
 
-  /** To be called once a second: a body that has stopped, or comes slower than 16 KiB a second, is given up. */
+  /** Whether it is further behind its pace than another one, or is larger and as far. */
+  isWorseThan(other: BodyReader): boolean {
+    return (
+      this.#spareBytes < other.#spareBytes || (this.#spareBytes === other.#spareBytes && this.#bytes > other.#bytes)
+    );
+  }
+
+  /**
+   * To be called once a second: a body that has stopped for longer than it may, or comes slower than 16 KiB a second, is given up. Its first second
+   * does not count, as it began somewhere in it. Looks are counted, and no time: where this process stood still, bytes wait that were not read yet.
+   */
   checkPace(): void {
-    if (this.#isDone || ++this.#looks < LOOKS) return;
-    if (this.#bytes - this.#bytesAtWindow < LEAST_BYTES) this.#end("too slow");
-    this.#looks = 0;
-    this.#bytesAtWindow = this.#bytes;
+    if (this.#isDone) return;
+    if (this.#bytesAtLook !== null) {
+      const spareBytes = this.#spareBytes + this.#bytes - this.#bytesAtLook - PACE_BYTES;
+      this.#spareBytes = Math.min(MOST_SPARE_BYTES, spareBytes);
+    }
+    this.#bytesAtLook = this.#bytes;
+    if (this.#spareBytes < 0) this.#end("too slow");
   }
 
   /** Gives the body up, as others need its memory. */

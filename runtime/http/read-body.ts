@@ -16,7 +16,10 @@ export class BodyTooSlow extends VariscaleError {
   readonly status = 408;
 
   constructor() {
-    super("deadline_exceeded", "the body comes too slowly: at least 16 KiB a second are needed");
+    super(
+      "deadline_exceeded",
+      "the body comes too slowly: at least 16 KiB a second are needed, and it may stop for 10 seconds",
+    );
   }
 }
 

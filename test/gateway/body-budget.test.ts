@@ -54,6 +54,30 @@ describe("the bytes that a gateway holds", () => {
     await replica.close();
   });
 
+  it("are given back by a body that stops, whose request is offered and dropped", async () => {
+    const replica = await startEchoReplica();
+    const table = { count: [replica], read: [replica] };
+    const { gateway, url } = await startNumberGateway(table, { paceMs: 10 });
+    const stopped = connect(gateway.port, "127.0.0.1").setEncoding("latin1");
+    let told = "";
+    stopped.on("data", text => {
+      told += text;
+    });
+    stopped.on("error", () => {});
+    stopped.write(
+      "POST /v1/pipelines/test/numbers HTTP/1.1\r\nHost: x\r\nX-Request-Id: slow\r\nContent-Length: 9\r\n\r\n{",
+    );
+    await until(() => stopped.closed);
+    assert.match(told, /^HTTP\/1.1 408 .*x-request-id: slow\r\n.*"deadline_exceeded","reason":"slow_body"/is);
+    assert.match(told, /\r\nconnection: close\r\n/i);
+    const { offered, dropped, inFlight } = gateway.load();
+    assert.deepEqual([offered, dropped["slow_body"], inFlight], [1, 1, 0]);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    assert.match(metrics, /^variscale_gateway_requests_total\{outcome="dropped",reason="slow_body"\} 1$/m);
+    await gateway.close(0);
+    await replica.close();
+  });
+
   it("are few where a label is written", async () => {
     const replica = await startEchoReplica();
     const { gateway, url } = await startNumberGateway({ count: [replica], read: [replica] });

@@ -52,7 +52,7 @@ describe("LoadCounter", () => {
       atMs: 20,
       offered: 7,
       served: 1,
-      dropped: { queue_full: 1, replicas_full: 0, no_endpoint: 0, deadline: 1 },
+      dropped: { queue_full: 1, replicas_full: 0, no_endpoint: 0, deadline: 1, slow_body: 0 },
       lost: 1,
       failed: 0,
       invalid: 1,

@@ -31,6 +31,80 @@ describe("BodyReader", () => {
   });
 });
 
+describe("OpenBodies", () => {
+  /** Longer than a test takes: it looks by itself. */
+  const NEVER_MS = 1_000_000;
+  let bodies: OpenBodies;
+  let budget: ByteBudget;
+
+  beforeEach(() => {
+    budget = new ByteBudget(1000 * KIB);
+    bodies = new OpenBodies(new BufferPool(MIB), NEVER_MS);
+  });
+
+  function begin() {
+    const body = new PassThrough();
+    const outcomes: BodyOutcome[] = [];
+    const reader = new BodyReader(body, { maxBytes: MIB, held: budget.hold(), bodies }, outcome =>
+      outcomes.push(outcome),
+    );
+    return {
+      outcomes,
+      send: (kib: number) => body.write(Buffer.alloc(kib * KIB)),
+      look: (count: number) => {
+        for (let i = 0; i < count; i += 1) reader.checkPace();
+      },
+    };
+  }
+
+  it("let a body go on that comes by 16 KiB a second, and one that stops for ten seconds", () => {
+    const [steady, stopped] = [begin(), begin()];
+    steady.send(1);
+    steady.look(1);
+    for (let second = 0; second < 20; second += 1) {
+      steady.send(16);
+      steady.look(1);
+    }
+    for (let times = 0; times < 3; times += 1) {
+      stopped.send(200);
+      stopped.look(11);
+    }
+    assert.deepEqual([steady.outcomes, stopped.outcomes], [[], []]);
+    assert.equal(budget.usedBytes, 921 * KIB);
+  });
+
+  it("give a body up that stops for longer, however fast it came before, and one that comes slower for long", () => {
+    const [fast, slow] = [begin(), begin()];
+    fast.look(1);
+    fast.send(900);
+    fast.look(11);
+    assert.deepEqual(fast.outcomes, []);
+    fast.look(1);
+    assert.deepEqual(fast.outcomes, ["too slow"]);
+    slow.look(1);
+    for (let second = 0; second < 20; second += 1) {
+      slow.send(8);
+      slow.look(1);
+    }
+    assert.deepEqual(slow.outcomes, []);
+    slow.send(8);
+    slow.look(1);
+    assert.deepEqual(slow.outcomes, ["too slow"]);
+    assert.equal(budget.usedBytes, 0);
+  });
+
+  it("let one give way that is behind its pace, though it is smaller than one that comes fast", () => {
+    const [fast, stalled, small] = [begin(), begin(), begin()];
+    stalled.send(300);
+    stalled.look(2);
+    fast.look(1);
+    fast.send(690);
+    fast.look(1);
+    small.send(20);
+    assert.deepEqual([fast.outcomes, stalled.outcomes, small.outcomes], [[], ["full"], []]);
+  });
+});
+
 describe("startHttpServer(), where memory is short", () => {
   const logger = createLogger("test", "silent");
   const echo: Route = {
@@ -40,8 +114,8 @@ describe("startHttpServer(), where memory is short", () => {
   };
   let server: HttpServer;
   let budget: ByteBudget;
-  /** Requests to /wait, which are never answered. */
-  let waiting = 0;
+  /** Let requests to /wait be answered. */
+  const waiting: (() => void)[] = [];
   const sockets: Socket[] = [];
   const kept: Buffer[] = [];
 
@@ -64,16 +138,16 @@ describe("startHttpServer(), where memory is short", () => {
         {
           method: "GET",
           path: "/wait",
-          handle: () => {
-            waiting += 1;
-            return new Promise(() => {});
+          handle: async () => {
+            await new Promise<void>(resolve => waiting.push(resolve));
+            return { status: 200, body: "waited" };
           },
         },
         {
           method: "POST",
           path: "/own",
           handle: () => ({ status: 200 }),
-          answerNoRoom: ({ path }) => ({ status: 503, body: { path } }),
+          answerUnread: ({ path }) => ({ status: 503, body: { path } }),
         },
         {
           method: "POST",
@@ -182,7 +256,7 @@ describe("startHttpServer(), where memory is short", () => {
   it("gives up bodies that have stopped, and answers others then", async () => {
     const bodies = new ByteBudget(100 * KIB);
     const other = await startHttpServer({
-      ...{ host: "127.0.0.1", port: 0, logger, budget: bodies, routes: [echo], paceMs: 200 },
+      ...{ host: "127.0.0.1", port: 0, logger, budget: bodies, routes: [echo], paceMs: 100 },
     });
     try {
       const stalled = Array.from({ length: 4 }, () => open(post("/echo", 25 * KIB), other.port));
@@ -196,17 +270,36 @@ describe("startHttpServer(), where memory is short", () => {
     }
   });
 
-  it("has room for further requests of a connection in half of the memory, closes what has none, and still answers others", async () => {
+  it("has room for further requests of a connection in half of the memory; one that has none is refused after the answers before it, and the last", async () => {
     const get = "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n";
-    waiting = 0;
     const first = open(get.repeat(2));
-    await until(() => waiting === 2);
+    await until(() => waiting.length === 2);
     assert.equal(budget.usedBytes, 32 * KIB);
-    const second = open(get.repeat(2));
-    await until(() => second.socket.closed);
-    assert.equal(waiting, 3);
+    const second = open(get.repeat(4));
+    await until(() => waiting.length === 3);
     await open("GET /small HTTP/1.1\r\nHost: x\r\n\r\n").answered(/small/);
-    assert.equal(first.socket.closed, false);
+    assert.deepEqual([first.socket.closed, second.socket.closed], [false, false]);
+    for (const answer of waiting.splice(0)) answer();
+    await until(() => second.socket.closed);
+    const answers = await second.answered(/"code"/);
+    assert.match(
+      answers,
+      /^HTTP\/1.1 200 .*waited.*HTTP\/1.1 503 .*retry-after: 1\r\n.*connection: close.*resource_exhausted/is,
+    );
+    assert.equal(answers.match(/HTTP\/1.1/g)?.length, 2);
+    assert.equal((await first.answered(/waited.*waited/s)).match(/HTTP\/1.1 200/g)?.length, 2);
+    assert.equal(waiting.length, 0);
+  });
+
+  it("closes a connection at once that has more requests than may wait, though its first has no answer", async () => {
+    const few = open("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n".repeat(32));
+    await until(() => waiting.length === 2);
+    const many = open("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n".repeat(33));
+    await until(() => many.socket.closed);
+    assert.equal(few.socket.closed, false);
+    for (const answer of waiting.splice(0)) answer();
+    await until(() => few.socket.closed);
+    await few.answered(/waited.*waited.*503 Service/s);
   });
 
   it("keeps the memory of small chunks small", async () => {
