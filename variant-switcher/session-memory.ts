@@ -16,6 +16,17 @@ export class SessionMemory {
     this.#modelFolder = modelFolder;
   }
 
+  /** A load has ended, before which the process had so much. */
+  async measureLoad(
+    variant: SwitcherVariant,
+    { beforeMiB, fileMiB, isInSpare }: { beforeMiB: number; fileMiB: number; isInSpare: boolean },
+  ): Promise<void> {
+    // While it loaded there was the file beside what the runtime made of it.
+    const loadMiB = Math.max(process.memoryUsage.rss() / MIB - beforeMiB, fileMiB) + fileMiB;
+    if (isInSpare) await this.measuredInSpare(variant, loadMiB);
+    else if (variant.driver === "onnx") this.measured(variant.name, loadMiB);
+  }
+
   /** A load of it was seen to take this much at most. */
   measured(variant: string, memoryMiB: number): void {
     this.#measuredMiB.set(variant, memoryMiB);

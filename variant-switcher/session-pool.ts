@@ -96,12 +96,18 @@ export class SessionPool {
 
   /** What all sessions are taken to hold. */
   get heldMiB(): number {
-    return sumMiB([...this.#residents.values(), ...this.#replaced]);
+    return sumMiB(this.#all);
   }
 
   /** The part of it that neither serves nor is about to. */
   get spareMiB(): number {
     return sumMiB(this.#spare());
+  }
+
+  /** Milliseconds that a session has been in memory; 0: it is not. */
+  findAgeMs(session: ModelSession): number {
+    const loaded = this.#all.find(one => one.session === session);
+    return loaded ? performance.now() - loaded.loadedAtMs : 0;
   }
 
   /** What would be given up next; null: nothing but what serves, or is about to, is in memory. */
@@ -139,10 +145,10 @@ export class SessionPool {
     await resident?.session.close();
   }
 
-  /** Forgets this very session, which ends. */
+  /** Forgets this very session, which ends; one that goes to make room does so anyway. */
   async dropSession(session: ModelSession): Promise<void> {
-    if (this.#residents.get(session.variant)?.session === session) return await this.drop(session.variant);
-    this.endReplaced(null);
+    if (this.#residents.get(session.variant)?.session === session) await this.drop(session.variant);
+    else if ([...this.#replaced].some(one => one.session === session)) this.endReplaced(null);
   }
 
   /** Ends the sessions that were replaced, but for the one that serves. */
@@ -170,6 +176,10 @@ export class SessionPool {
     await Promise.all(this.#loading.values());
     this.endReplaced(null);
     await Promise.all([this.#thread.close(), ...this.residentVariants.map(variant => this.drop(variant))]);
+  }
+
+  get #all(): readonly ResidentSession[] {
+    return [...this.#residents.values(), ...this.#replaced, ...this.#lingering.sessions];
   }
 
   #spare(): readonly Resident[] {
@@ -245,11 +255,7 @@ export class SessionPool {
       onStep,
     });
     if (isRefused(session)) return session;
-    // While it loaded there was the file beside what the runtime made of it.
-    const fileMiB = session.model.fileBytes / MIB;
-    const loadMiB = Math.max(process.memoryUsage.rss() / MIB - beforeMiB, fileMiB) + fileMiB;
-    if (isInSpare) await this.#memory.measuredInSpare(variant, loadMiB);
-    else if (variant.driver === "onnx") this.#memory.measured(variant.name, loadMiB);
+    await this.#memory.measureLoad(variant, { beforeMiB, fileMiB: session.model.fileBytes / MIB, isInSpare });
     const nowMs = performance.now();
     const before = this.#residents.get(variant.name);
     if (before) this.#replaced.add(before);
@@ -283,17 +289,15 @@ export class SessionPool {
   async #makeRoomNow({ variant, beside }: Wanted): Promise<Refused | null> {
     const { config, baseMiB, serving, incoming, whenEnded } = this.#options;
     const incomingMiB = await this.#memory.neededMiB(variant);
-    const residents = [...this.#residents.values(), ...this.#replaced];
     const budgetMiB = Math.max(0, config.memoryMiB - baseMiB - this.#lingering.memoryMiB);
     const others = [...incoming(), ...this.#loading.keys()].filter(name => name !== variant.name);
     const kept = [...new Set([...serving().slice(0, 1), ...others, ...beside])];
-    const plan = planResidency({ residents, incomingMiB, budgetMiB, kept, wanted: this.#options.wanted() });
+    const plan = planResidency({ residents: this.#all, incomingMiB, budgetMiB, kept, wanted: this.#options.wanted() });
     if (plan.kind === "short") return memoryShort(variant.name, incomingMiB, kept, config.memoryMiB, plan.availableMiB);
     const thread = variant.driver === "onnx" ? this.#thread : undefined;
     const evicted = plan.evict.flatMap(name => this.#residents.get(name) ?? []);
-    // They run no further batch, and end the one that they run.
     for (const { variant: name } of evicted) this.#residents.delete(name);
-    await Promise.all(evicted.map(({ variant: name, session }) => whenEnded(name).then(() => session.close(thread))));
+    await Promise.all(evicted.map(one => this.#lingering.end(one, whenEnded(one.variant), thread)));
     return null;
   }
 }

@@ -130,7 +130,7 @@ describe("the load of a variant while another one serves", () => {
     }
   });
 
-  it("lets what goes to make room end the batch that it runs, and run no other one", async () => {
+  it("lets what goes to make room end the batch that it runs, and run no other one, and counts it until then", async () => {
     const folder = new TestFolder();
     const variants = [emulated("a", 1), emulated("b", 1)];
     const above = { variants, defaultVariant: "a", memoryMiB: 1.5 * SESSION_MIB };
@@ -150,10 +150,12 @@ describe("the load of a variant while another one serves", () => {
       const acquired = b!();
       await until(() => pool.findSession("a") === null, "a goes");
       await sleep(PAUSE_MS);
-      assert.deepEqual([session.isLost, pool.residentVariants], [false, []]);
+      assert.deepEqual([session.isLost, pool.residentVariants, pool.heldMiB], [false, [], SESSION_MIB]);
+      assert.ok(pool.findAgeMs(session) >= PAUSE_MS);
       end();
       await acquired;
-      assert.deepEqual([session.isLost, pool.residentVariants], [true, ["b"]]);
+      assert.deepEqual([session.isLost, pool.residentVariants, pool.heldMiB], [true, ["b"], SESSION_MIB]);
+      assert.equal(pool.findAgeMs(session), 0);
     } finally {
       end();
       await pool.close();

@@ -119,8 +119,7 @@ export class Switching {
     const { logger, pool } = this.#options;
     const { variant } = session;
     logger.error({ variant, reason }, "a session was lost");
-    const nowMs = performance.now();
-    const inMemoryMs = nowMs - (pool.resident(variant)?.loadedAtMs ?? nowMs);
+    const inMemoryMs = pool.findAgeMs(session);
     pool.dropSession(session).catch((error: unknown) => logger.error({ err: error }, "could not end a session"));
     // A Switch that waits for the session that was lost takes over first.
     queueMicrotask(() => this.tell({ kind: "lost", variant, reason, inMemoryMs }));
