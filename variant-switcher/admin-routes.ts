@@ -75,7 +75,9 @@ function listRungs({ pool, switching }: AdminOptions) {
 }
 
 function variantsResponse(options: AdminOptions): HttpResponse {
-  const serving = new Set(listRungs(options).flatMap(({ variant, inMemory }) => (inMemory ? [variant] : [])));
+  const { pool, switching } = options;
+  const served = (switching.servedRungs ?? []).filter(({ variant }) => pool.findSession(variant) !== null);
+  const serving = new Set(served.map(({ variant }) => variant));
   const variants = switcherStatus(options).variants.map(one => ({ ...one, serves: serving.has(one.variant) }));
   return { status: 200, body: { variants } };
 }

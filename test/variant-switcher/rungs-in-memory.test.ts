@@ -108,3 +108,41 @@ describe("a lighter rung where memory is short", () => {
     assert.equal((await switcher.variants())["c"]?.state, "absent");
   });
 });
+
+describe("what serves, while a top is loaded", () => {
+  it("is said without rungs in memory that may serve once the top does", async () => {
+    const emulated = { driver: "emulated", points, memoryMiB: 1000 };
+    const createVariant = (name: string, loadMs = 0) => ({ ...emulated, name, loadMs });
+    const variants = [createVariant("t", 5 * LOAD_MS), ...["a", "m", "f"].map(name => createVariant(name))];
+    const following = await FollowingSwitcher.start(() => ({ variants, defaultVariant: "a", memoryMiB: 640_000 }));
+    const { scaler, switcher } = following;
+    const assign = (counter: number, names: string): void => {
+      const rungs = [...names].map(variant => ({ variant, maxBatch: 1 }));
+      scaler.assign(counter, { rungs, top: names[0]!, floor: names.at(-1)! });
+    };
+    const look = async () => {
+      const { variants: all = [] } = (await (await switcher.admin("variants")).json()) as Admin;
+      const served = all.filter(({ serves }) => serves).map(({ variant }) => variant);
+      return [served.join(""), ...all.filter(({ variant }) => "tm".includes(variant)).map(({ state }) => state)];
+    };
+    try {
+      assign(1, "amf");
+      await scaler.untilAcked(1);
+      await until(async () => (await look())[0] === "amf", "all are in memory");
+      assign(2, "af");
+      await scaler.untilAcked(2);
+      assert.deepEqual(await look(), ["af", "absent", "resident"]);
+      assign(3, "tamf");
+      let seen = await look();
+      await until(async () => {
+        seen = await look();
+        return seen[1] === "loading";
+      }, "the top is loading");
+      assert.deepEqual(seen, ["af", "loading", "resident"]);
+      await scaler.untilAcked(3);
+      assert.equal((await look())[0], "tamf");
+    } finally {
+      await following.close();
+    }
+  });
+});
