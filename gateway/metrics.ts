@@ -178,18 +178,15 @@ function createNamer(stages: readonly Pick<Stage, "name">[]): (served: ServedRow
   const known = new Set<string>();
   let characters = 0;
   return served => {
-    const name = stages.map(stage => findMainVariant(served, stage.name) ?? "-").join();
+    // A stage may be called as what every object has, like `constructor`.
+    const rows = stages.map(({ name }) => (Object.hasOwn(served, name) ? served[name] : undefined) ?? new Map());
+    const name = rows.map(byVariant => findShares(byVariant)[0]?.variant ?? "-").join();
     if (known.has(name)) return name;
     if (characters + name.length > MOST_CHARACTERS) return "other";
     characters += name.length;
     known.add(name);
     return name;
   };
-}
-
-/** A stage may be called as what every object has, like `constructor`. */
-function findMainVariant(served: ServedRows, stage: string): string | undefined {
-  return Object.hasOwn(served, stage) ? findShares(served[stage] ?? new Map())[0]?.variant : undefined;
 }
 
 function addReadGauges({ addGauge }: Makers, { pipeline: { slo }, pools, counter, admission }: Observed): void {

@@ -7,7 +7,7 @@ import type { DropReason, WorkObserver } from "./counters.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
 import { Outcomes, type Ticket } from "./outcomes.ts";
 import type { ReplicaLadder, Serving } from "./replica-ladder.ts";
-import { createRunningBatch, findDeadline, leftMs, mayFollow, type RunningBatch, timeRun } from "./running-batch.ts";
+import { createRunningBatch, leftMs, mayFollow, type RunningBatch } from "./running-batch.ts";
 import type { ModelSession, RunResult } from "./session.ts";
 import { Waiters } from "./waiters.ts";
 import { createEntry, type Entry, type QueueLimits, type Work, WorkQueue, type WorkResult } from "./work-queue.ts";
@@ -238,7 +238,7 @@ export class Batcher {
     const ranges = parts.map(({ entry, from, to }) => ({ inputs: entry.work.inputs, from, to }));
     const inputs = assembleBatch(this.#options.contract, ranges, this.#buffers);
     const handedOverMs = performance.now();
-    const waitMs = findDeadline(batch) - handedOverMs;
+    const waitMs = Math.max(...parts.map(({ entry }) => entry.work.deadlineMs)) - handedOverMs;
     const result = await ("kind" in inputs ? inputs : session.run(inputs, this.#outputNames, expectedMs, waitMs));
     const at = this.#running.indexOf(batch);
     // It was given back when the batch before it lost the session.
@@ -253,11 +253,14 @@ export class Batcher {
   }
 
   #observe(batch: RunningBatch, serviceMs: number, handedOverMs: number): void {
-    const { rows, why, session } = batch;
+    const { parts, rows, why, session, startedAtMs } = batch;
     const tookMs = this.#learn(batch, serviceMs);
     this.#rowMs = this.#rowMs === 0 ? tookMs / rows : this.#rowMs + RATE_WEIGHT * (tookMs / rows - this.#rowMs);
-    const times = timeRun(batch, serviceMs, handedOverMs);
-    this.#options.observer.ran({ variant: session.variant, why, rows, ...times });
+    const waitedMs = startedAtMs - (parts[0]?.entry.queuedAtMs ?? startedAtMs);
+    const assembleMs = handedOverMs - startedAtMs;
+    const travelMs = performance.now() - handedOverMs - serviceMs;
+    const { variant } = session;
+    this.#options.observer.ran({ variant, why, rows, serviceMs, waitedMs, assembleMs, travelMs });
   }
 
   /** Returns how long the replica was busy with a batch. */

@@ -1,5 +1,4 @@
 import type { Batch, Choice } from "../domain/serving/choose-batch.ts";
-import type { RanBatch } from "./counters.ts";
 import type { ModelSession } from "./session.ts";
 import { type Entry, findNextRow } from "./work-queue.ts";
 
@@ -51,23 +50,4 @@ export function leftMs(running: readonly RunningBatch[], freeSinceMs: number, no
   return running.reduce((sum, { startedAtMs, expectedMs }, i) => {
     return sum + (i === 0 ? Math.max(0, Math.max(startedAtMs, freeSinceMs) + expectedMs - nowMs) : expectedMs);
   }, 0);
-}
-
-/** After this time nobody waits for any of its requests. */
-export function findDeadline({ parts }: RunningBatch): number {
-  return Math.max(...parts.map(({ entry }) => entry.work.deadlineMs));
-}
-
-/** Where the time of a batch that has just ended went, in ms. */
-export function timeRun(
-  { parts, startedAtMs }: RunningBatch,
-  serviceMs: number,
-  handedOverMs: number,
-): Pick<RanBatch, "serviceMs" | "waitedMs" | "assembleMs" | "travelMs"> {
-  return {
-    serviceMs,
-    waitedMs: startedAtMs - (parts[0]?.entry.queuedAtMs ?? startedAtMs),
-    assembleMs: handedOverMs - startedAtMs,
-    travelMs: performance.now() - handedOverMs - serviceMs,
-  };
 }
