@@ -42,7 +42,7 @@ export interface DoctorOptions {
   readonly namespace: string | null;
   /** Where KEDA runs. */
   readonly kedaNamespace: string;
-  /** Null: port 8080 of the host that the ScaledObjects name. */
+  /** It is null where port 8080 of the host that the ScaledObjects name is meant. */
   readonly scaler: ScalerAccess | null;
   /** The scaler's own certificate; null: not given. */
   readonly scalerPair: (CertificatePair & { readonly where: string }) | null;

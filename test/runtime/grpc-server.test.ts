@@ -14,6 +14,7 @@ import { GrpcPort } from "../../runtime/grpc-port.ts";
 import { GrpcServer, type GrpcServerOptions } from "../../runtime/grpc-server.ts";
 import { InferenceClient } from "../support/inference-client.ts";
 import { until } from "../support/until.ts";
+import { makeHttp2Frame } from "./http/http2-frame.ts";
 
 const MIB = 1024 * 1024;
 const BUDGET_BYTES = 8 * MIB;
@@ -322,13 +323,13 @@ describe("GrpcServer", () => {
 
   it("forgets calls that are reset in the moment in which they begin", async () => {
     const calls = [...Array(100).keys()].map(i => {
-      const headers = http2Frame(1, 4, 2 * i + 1, headerBlock(HEADERS));
-      return Buffer.concat([headers, http2Frame(3, 0, 2 * i + 1, Buffer.from([0, 0, 0, 8]))]);
+      const headers = makeHttp2Frame(1, 4, 2 * i + 1, headerBlock(HEADERS));
+      return Buffer.concat([headers, makeHttp2Frame(3, 0, 2 * i + 1, Buffer.from([0, 0, 0, 8]))]);
     });
     const socket = connectTcp(port.port, "127.0.0.1").on("error", () => undefined);
-    socket.write(Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), http2Frame(4, 0, 0), ...calls]));
+    socket.write(Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), makeHttp2Frame(4, 0, 0), ...calls]));
     // The answer to the ping comes once all calls have been looked at.
-    socket.write(http2Frame(6, 0, 0, Buffer.alloc(8, 7)));
+    socket.write(makeHttp2Frame(6, 0, 0, Buffer.alloc(8, 7)));
     const received: Buffer[] = [];
     socket.on("data", (bytes: Buffer) => received.push(bytes));
     await until(() => Buffer.concat(received).includes(Buffer.alloc(8, 7)));
@@ -449,15 +450,6 @@ function frame(message: Buffer, flag = 0, length = message.length): Buffer {
   prefix[0] = flag;
   prefix.writeUInt32BE(length, 1);
   return Buffer.concat([prefix, message]);
-}
-
-function http2Frame(type: number, flags: number, streamId: number, payload: Buffer = Buffer.alloc(0)): Buffer {
-  const header = Buffer.alloc(9);
-  header.writeUIntBE(payload.length, 0, 3);
-  header[3] = type;
-  header[4] = flags;
-  header.writeUInt32BE(streamId, 5);
-  return Buffer.concat([header, payload]);
 }
 
 /** Headers in the form of HPACK that needs no tables: literal, without indexing. */

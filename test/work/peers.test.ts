@@ -21,6 +21,7 @@ import { openBoardObject } from "../../scaler/shared-board.ts";
 import { assignmentFromMessage } from "../../variant-switcher/follow-messages.ts";
 import { decodeRemoteResponse } from "../../variant-switcher/remote-codec.ts";
 import { numberPipeline, startNumberGateway, type TestGateway } from "../gateway/number-pipeline.ts";
+import { makeHttp2Frame } from "../runtime/http/http2-frame.ts";
 import { affineConfig, TestFolder, TestSwitcher } from "../support/switcher-harness.ts";
 import { WorkCounter } from "./count-work.ts";
 import { describeInOwnProcess } from "./own-process.ts";
@@ -106,34 +107,25 @@ const CREDENTIALS: Kinds<string> = {
   "digits of a time": bytes => credential(`{"token":"a","expirationTimestamp":"${fill("1", bytes)}"}`),
 };
 
-function makeFrame(type: number, streamId: number, payload: Buffer, flags = 0): Buffer {
-  const header = Buffer.alloc(9);
-  header.writeUIntBE(payload.length, 0, 3);
-  header[3] = type;
-  header[4] = flags;
-  header.writeUInt32BE(streamId, 5);
-  return Buffer.concat([header, payload]);
-}
-
 const NONE = Buffer.alloc(0);
 const PREFACE = Buffer.alloc(24);
 const [DATA, HEADERS, RESET, CONTINUATION] = [0, 1, 3, 9];
 const repeat = (bytes: number, makeOne: (i: number) => Buffer): Buffer =>
   Buffer.concat(Array.from({ length: Math.ceil(bytes / makeOne(0).length) }, (_, i) => makeOne(i)));
-const openCall = (frames: Buffer): Buffer => Buffer.concat([PREFACE, makeFrame(HEADERS, 1, NONE), frames]);
+const openCall = (frames: Buffer): Buffer => Buffer.concat([PREFACE, makeHttp2Frame(HEADERS, 0, 1, NONE), frames]);
 const FRAMES: Kinds<Buffer> = {
-  calls: bytes => Buffer.concat([PREFACE, repeat(bytes, i => makeFrame(HEADERS, 2 * i + 1, NONE))]),
+  calls: bytes => Buffer.concat([PREFACE, repeat(bytes, i => makeHttp2Frame(HEADERS, 0, 2 * i + 1, NONE))]),
   "calls that are reset": bytes => {
-    const openAndReset = (i: number) => [HEADERS, RESET].map(type => makeFrame(type, 2 * i + 1, NONE));
+    const openAndReset = (i: number) => [HEADERS, RESET].map(type => makeHttp2Frame(type, 0, 2 * i + 1, NONE));
     return Buffer.concat([PREFACE, repeat(bytes, i => Buffer.concat(openAndReset(i)))]);
   },
-  "frames of one byte": bytes => openCall(repeat(bytes, () => makeFrame(DATA, 1, Buffer.from([0])))),
-  "empty frames": bytes => openCall(repeat(bytes, () => makeFrame(DATA, 1, NONE))),
-  "empty messages in one frame": bytes => openCall(makeFrame(DATA, 1, Buffer.alloc(bytes))),
-  "frames with an empty message": bytes => openCall(repeat(bytes, () => makeFrame(DATA, 1, Buffer.alloc(5)))),
-  "headers in many frames": bytes => openCall(repeat(bytes, () => makeFrame(CONTINUATION, 1, Buffer.alloc(1)))),
-  "frames that are padded": bytes => openCall(repeat(bytes, () => makeFrame(DATA, 1, Buffer.from([1, 0, 0]), 8))),
-  "frames of calls that are not open": bytes => openCall(repeat(bytes, i => makeFrame(DATA, 2 * i + 3, NONE))),
+  "frames of one byte": bytes => openCall(repeat(bytes, () => makeHttp2Frame(DATA, 0, 1, Buffer.from([0])))),
+  "empty frames": bytes => openCall(repeat(bytes, () => makeHttp2Frame(DATA, 0, 1, NONE))),
+  "empty messages in one frame": bytes => openCall(makeHttp2Frame(DATA, 0, 1, Buffer.alloc(bytes))),
+  "frames with an empty message": bytes => openCall(repeat(bytes, () => makeHttp2Frame(DATA, 0, 1, Buffer.alloc(5)))),
+  "headers in many frames": bytes => openCall(repeat(bytes, () => makeHttp2Frame(CONTINUATION, 0, 1, Buffer.alloc(1)))),
+  "frames that are padded": bytes => openCall(repeat(bytes, () => makeHttp2Frame(DATA, 8, 1, Buffer.from([1, 0, 0])))),
+  "frames of calls that are not open": bytes => openCall(repeat(bytes, i => makeHttp2Frame(DATA, 0, 2 * i + 3, NONE))),
 };
 
 /** Both sides read the same bytes, which come in pieces of `size` at most. */
