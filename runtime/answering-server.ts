@@ -1,9 +1,10 @@
-import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ByteBudget, HeldBytes } from "./byte-budget.ts";
 import { limitConnections } from "./connection-limits.ts";
+import { freeChunk } from "./http/body-reader.ts";
 import { NoRoom } from "./http/read-body.ts";
 import type { HttpServerOptions } from "./http-server.ts";
 import { HANDSHAKE_WITHIN_MS } from "./tls-material.ts";
@@ -91,6 +92,7 @@ function boundPipelining(listener: RequestListener, budget: ByteBudget): Request
       return;
     }
     unanswered.set(socket, before + 1);
+    response.prependListener("finish", () => discardUnread(request));
     callOnceOver(response, () => {
       held.release();
       unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1);
@@ -104,6 +106,17 @@ function boundPipelining(listener: RequestListener, budget: ByteBudget): Request
       refuseLast(response);
     }
   };
+}
+
+/**
+ * Throws away what still comes of a body that was answered without having been read. Node would do the same, but leave its memory to the
+ * garbage collector, which waits until there are some 100 MiB of it.
+ */
+function discardUnread(request: IncomingMessage): void {
+  if (request.complete || request.readableFlowing !== null) return;
+  request.on("data", freeChunk);
+  // Now the body counts as read for Node.
+  request.read(0);
 }
 
 /** Node sends it after the answers to the requests before it, and then ends the connection. */

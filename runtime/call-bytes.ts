@@ -7,8 +7,8 @@ const CALL_BYTES = 8 * 1024;
 const MOST_HEADER_BYTES = 16 * 1024;
 /** Metadata that was refused is held for a connection until it ends; with more of it the connection is ended. */
 const MOST_REFUSED_METADATA_BYTES = 512 * 1024;
-/** A piece of a message costs this beside its bytes: for the objects that hold it until the message is whole. */
-const PIECE_BYTES = 256;
+/** A piece of a message, of at most 16 KiB, costs this beside its bytes as measured: for the objects that hold it until the message is whole. */
+const PIECE_BYTES = 1024;
 /** A chunk of at most so many bytes is passed on as it is, and each message in it counts as if it kept all of the chunk in memory. */
 const SMALL_CHUNK_BYTES = 8 * 1024;
 /** A further message in the same piece costs this beside its bytes. */

@@ -103,7 +103,7 @@ export class BodyReader {
     options.bodies.add(this);
     request.on("data", (chunk: Buffer) => {
       this.#take(chunk);
-      if (chunk.length === chunk.buffer.byteLength) free(chunk.buffer);
+      freeChunk(chunk);
     });
     request.on("end", () => this.#finish());
   }
@@ -217,6 +217,11 @@ export class BodyReader {
     this.stop();
     this.#done(outcome);
   }
+}
+
+/** Gives the memory of a chunk back that nobody needs any more, where the chunk is all that is in it. */
+export function freeChunk(chunk: Buffer): void {
+  if (chunk.length === chunk.buffer.byteLength) free(chunk.buffer);
 }
 
 /**

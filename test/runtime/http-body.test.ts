@@ -203,6 +203,28 @@ describe("startHttpServer(), where memory is short", () => {
     assert.match(await open(post("/own", 150 * KIB)).answered(/"path"/), /^HTTP\/1.1 503 .*"path":"\/own"/is);
   });
 
+  it("throws away the rest of a body that it did not read, gives its memory back, and goes on with the connection", async () => {
+    const { transfer } = ArrayBuffer.prototype as { transfer?: (bytes?: number) => ArrayBuffer };
+    let freedBytes = 0;
+    if (transfer)
+      Object.assign(ArrayBuffer.prototype, {
+        transfer(this: ArrayBuffer, bytes?: number) {
+          freedBytes += this.byteLength;
+          return transfer.call(this, bytes);
+        },
+      });
+    try {
+      const { socket, answered } = open(post("/echo", 150 * KIB));
+      await answered(/^HTTP\/1.1 503 .*"code"/s);
+      socket.write(Buffer.alloc(150 * KIB));
+      socket.write("GET /small HTTP/1.1\r\nHost: x\r\n\r\n");
+      await answered(/^HTTP\/1.1 503 .*HTTP\/1.1 200 /s);
+      if (transfer) assert.ok(freedBytes >= 100 * KIB, `${freedBytes} bytes`);
+    } finally {
+      if (transfer) Object.assign(ArrayBuffer.prototype, { transfer });
+    }
+  });
+
   it("asks for the token before the body", async () => {
     await open(post("/refused", 50)).answered(/^HTTP\/1.1 401 /);
     await open(`${post("/refused?token=right", 2)}{}`).answered(/^HTTP\/1.1 200 /);
