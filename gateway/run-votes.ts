@@ -98,24 +98,17 @@ interface Ballot {
   readonly voter: string;
   readonly scope: RowScope;
   /** It is null where there is none yet, or never will be. */
-  readonly answer: RowsAnswer | null;
+  answer: RowsAnswer | null;
   /** Resolves when it has answered or failed. */
   readonly done: Promise<void>;
 }
 
 function castBallot(voter: string, scope: RowScope, run: (scope: RowScope) => Promise<RowsAnswer | null>): Ballot {
-  let answer: RowsAnswer | null = null;
-  const done = run(scope).then(given => {
-    answer = given;
+  const done = run(scope).then(answer => {
+    ballot.answer = answer;
   });
-  return {
-    voter,
-    scope,
-    get answer() {
-      return answer;
-    },
-    done,
-  };
+  const ballot: Ballot = { voter, scope, answer: null, done };
+  return ballot;
 }
 
 /** Says why a voter has no answer. */

@@ -149,14 +149,14 @@ export class Counters implements WorkObserver {
 
   /** Per variant and number of rows in a batch. */
   serviceTimes(): readonly ServiceTime[] {
-    return Array.from(this.#variants, ([variant, { batchesByRows }]) =>
-      Array.from(batchesByRows, ([rows, { count, serviceMs }]) => ({
+    return [...this.#variants].flatMap(([variant, { batchesByRows }]) =>
+      Array.from(batchesByRows, ([rows, { count: batches, serviceMs: totalMs }]) => ({
         variant,
         rows,
-        batches: count,
-        totalMs: serviceMs,
+        batches,
+        totalMs,
       })),
-    ).flat();
+    );
   }
 
   offered(rows: number): void {

@@ -74,22 +74,9 @@ export interface Entry extends Call {
 /** Work that arrives now. `settle` is called once, with what became of it. */
 export function createEntry(work: Work, bytes: number, kept: Entry["kept"], settle: Entry["settle"]): Entry {
   const { rows, shapeKey: shape, softMs, hardMs, variant } = work;
-  const isBound = variant !== null;
+  const call = { rows, shape, softMs, hardMs, variant, isBound: variant !== null };
   const nothingYet = { pieces: [], startedAtMs: null, failures: 0, losses: 0, settled: false };
-  return {
-    rows,
-    shape,
-    softMs,
-    hardMs,
-    variant,
-    isBound,
-    kept,
-    work,
-    bytes,
-    queuedAtMs: performance.now(),
-    ...nothingYet,
-    settle,
-  };
+  return { ...call, ...nothingYet, kept, work, bytes, queuedAtMs: performance.now(), settle };
 }
 
 /** The first row of the request that waits. */
