@@ -57,6 +57,12 @@ describe("CallBytes", () => {
     assert.equal(budget.usedBytes - before, 1 + 10 + 17, "a small chunk counts whole for what it has of a message");
   });
 
+  it("counts a KiB for the objects that hold a piece of a message, beside its bytes", () => {
+    const { budget, receive } = openMetered();
+    receive(makeHttp2Frame(1, 4, 1), makeHttp2Frame(0, 0, 1, message(900_000, 9000)));
+    assert.equal(budget.usedBytes, 8192 + 9005 + 1024);
+  });
+
   it("lets a call go when both sides have ended it, or one has reset it", () => {
     for (const end of [
       [() => makeHttp2Frame(0, 1, 1), () => makeHttp2Frame(1, 5, 1)],
