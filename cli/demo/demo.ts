@@ -116,7 +116,9 @@ export async function playDemo(options: DemoOptions): Promise<DemoResult> {
   const simulateFixed = (fixed: Combination) => {
     const course = { arrivalsMs, durationMs, warmUpMs, warmUpSeconds: WARM_UP_MS / 1000 };
     const { machineCores, seed } = options;
-    return simulateCourse(setting.read(staticOverrides(pipeline, fixed)), course, { machineCores, seed });
+    // Networks say nothing of the first minute of a load, which is nearly all of this one.
+    const surroundings = { machineCores, seed, model: null };
+    return simulateCourse(setting.read(staticOverrides(pipeline, fixed)), course, surroundings);
   };
   const ours = await play("variscale", null);
   const forPeak = mostAccurateAt(pipeline, options.machineCores, rates.peakRps);

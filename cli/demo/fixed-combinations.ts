@@ -1,7 +1,6 @@
 import type { Pipeline } from "../../domain/pipeline.ts";
-import { readBundledModel } from "../../scaler/bundled-model.ts";
 import { simulate } from "../../simulator/simulation.ts";
-import type { SimulationRun } from "../../simulator/simulation-run.ts";
+import type { SimulationOptions, SimulationRun } from "../../simulator/simulation-run.ts";
 import { summarise } from "../../simulator/summary.ts";
 import { type Combination, mostAccurateAt } from "./demo-rates.ts";
 
@@ -13,14 +12,20 @@ export interface Course {
   readonly warmUpSeconds: number;
 }
 
+/** The surroundings that a course is simulated in. */
+export interface CourseSetting extends Pick<SimulationOptions, "model" | "seed"> {
+  /** The processes share so many cores; null: they take none of this machine's. */
+  readonly machineCores: number | null;
+}
+
 /** `variscale up` in the place of KEDA, the HPA and a kubelet: it looks twice a second, and a process starts in about a second. */
 const LOCAL_CLUSTER = { syncMs: 500, tolerance: 0, podStartMs: 1200, cooldownMs: 30_000, nodes: null };
 
-/** Simulates `variscale up` under the course, on a machine of so many cores; null: its processes take none of this machine's. */
+/** Simulates `variscale up` under the course. */
 export function simulateCourse(
   pipeline: Pipeline,
   { arrivalsMs, durationMs, warmUpMs, warmUpSeconds }: Course,
-  { machineCores, seed }: { readonly machineCores: number | null; readonly seed: number },
+  { machineCores, seed, model }: CourseSetting,
 ): SimulationRun {
   const ratesRps = new Float64Array(warmUpSeconds + Math.ceil(durationMs / 1000));
   const count = (second: number): void => {
@@ -33,7 +38,7 @@ export function simulateCourse(
     load: { startMs: Date.UTC(2026, 0, 5), ratesRps },
     warmUpSeconds,
     history: [],
-    model: readBundledModel(),
+    model,
     forecast: "variscale",
     cluster: LOCAL_CLUSTER,
     maxCores: null,

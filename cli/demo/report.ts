@@ -18,6 +18,8 @@ export interface ReportRow extends Summary {
   /** The share of rows that lighter variants served than the heaviest that served in the whole run. */
   readonly lighterShare: number;
   readonly cores: number;
+  /** Service times over those that were measured before the run, at the median of the phase, from 1 on. */
+  readonly slowdown: number;
 }
 
 /** A row for each phase and one for the whole run. */
@@ -43,6 +45,7 @@ export function reportRows(
       workMs: workMs(pipeline, variants),
       lighterShare: lighterShare(pipeline, variants, all),
       ...describeReplicas(samples),
+      slowdown: Math.max(1, median(samples.map(sample => sample.slowdown))),
     };
   });
 }
@@ -99,4 +102,9 @@ export function formatReport(rows: readonly ReportRow[]): string {
 
 function whole(value: number): string {
   return Number.isNaN(value) ? "–" : value.toFixed(0);
+}
+
+/** It is 1 where there are none. */
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 1;
 }

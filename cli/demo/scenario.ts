@@ -8,6 +8,8 @@ export interface Sample {
   readonly atMs: number;
   readonly replicas: Readonly<Record<string, number>>;
   readonly cores: number;
+  /** Service times over those that were measured before the run, of the stage where they are longest. */
+  readonly slowdown: number;
 }
 
 export interface ScenarioResult {
@@ -79,5 +81,6 @@ function takeSample(up: Up, atMs: number): Sample {
     replicas[stage.name] = ready.length;
     cores += (board?.stages.find(other => other.stage === stage.name)?.replicasNow ?? ready.length) * stage.cores;
   }
-  return { atMs, replicas, cores };
+  const slowdown = Math.max(...up.pipeline.stages.map(({ name }) => board?.corrections[name] ?? 1));
+  return { atMs, replicas, cores, slowdown };
 }

@@ -165,7 +165,7 @@ describe(".ci/run", () => {
       });
       assert.equal(status, 0, output);
       assert.match(output, /^=== test: .*^in test\n.*^=== test: \d+ s\n.*^in pure\n/ms);
-      assert.match(output, /^test +1 passed +0 failed +\d+ s\ntest-pure +1 passed +0 failed +\d+ s\n/m);
+      assert.match(output, /^test +1 passed +0 failed +\d+ s\ntest-2 +1 passed +0 failed +\d+ s\n/m);
     }
   });
 
@@ -178,7 +178,7 @@ describe(".ci/run", () => {
     ] as const) {
       const { status, output } = await run({ ahead: "exit 0", pure });
       assert.equal(status, 1);
-      assert.match(output, /^=== what failed in test-pure\n[^=]*no network$/m);
+      assert.match(output, /^=== what failed in test-2\n[^=]*no network$/m);
       assert.match(output, new RegExp(`^\\d+ passed, ${failing} failed$`, "m"));
     }
   });
@@ -191,10 +191,10 @@ describe(".ci/run", () => {
     assert.match(output, /^22 passed, 1 failed$/m, output);
     assert.match(output, /^build +0 passed +1 failed/m);
     assert.equal(output.match(/^built: \.$/gm)?.length, 4, output);
-    for (const name of ["test-pure", "test", "cluster-2", "cluster"])
+    for (const name of ["test-2", "test", "cluster-2", "cluster"])
       assert.equal(output.match(new RegExp(`^${name} +1 passed +0 failed`, "gm"))?.length, 1, name);
     const failing = await run({ ahead: "exit 0", build: "exit 1", pure: "echo no build; exit 1" });
-    assert.match(failing.output, /^=== what failed in test-pure\nno build$/m);
+    assert.match(failing.output, /^=== what failed in test-2\nno build$/m);
     assert.match(failing.output, /^21 passed, 2 failed$/m);
   });
 

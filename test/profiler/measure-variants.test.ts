@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "mocha";
 import { withoutVariants } from "../../domain/without-variants.ts";
@@ -9,9 +9,13 @@ import { visitDoubtful, visitVariants } from "../../profiler/measure-variants.ts
 import { ProfileCache } from "../../profiler/profile-cache.ts";
 import { readUnmeasured } from "../../profiler/read-unmeasured.ts";
 import type { VariantVisit } from "../../profiler/visit-variant.ts";
+import { FakeModelServer } from "../support/fake-model-server.ts";
 import { writeOffsetPipeline } from "./offset-pipeline.ts";
 
 const KEY = "first/light, 10 ms";
+
+/** An answer takes so long that other work beside this test makes less of a difference than a tenth. */
+const ANSWER_MS = 100;
 
 /** What a visit says on a machine that nothing disturbs. */
 function visitOf(times: Readonly<Record<number, number>>): VariantVisit {
@@ -28,19 +32,32 @@ describe("visitVariants() and visitDoubtful()", function () {
   this.timeout(60_000);
 
   let folder: string;
-  beforeEach(() => {
+  let server: FakeModelServer;
+  beforeEach(async () => {
+    server = await FakeModelServer.start();
+    server.inferMs = () => ANSWER_MS;
+    server.answerRows = rows => {
+      const data = Array.from({ length: 2 * rows }, () => 1);
+      return { status: 200, json: { outputs: [{ name: "y", datatype: "FP32", shape: [rows, 2], data }] } };
+    };
     folder = writeOffsetPipeline();
+    const file = join(folder, "pipeline.yaml");
+    const remote = `{ name: light, driver: remote, model: x, url: "${server.url}" }`;
+    writeFileSync(file, readFileSync(file, "utf8").replace(/\{ name: light, model: first-light[^}]*\}/, remote));
   });
-  afterEach(() => rmSync(folder, { recursive: true }));
+  afterEach(async () => {
+    await server.close();
+    rmSync(folder, { recursive: true });
+  });
 
-  /** @param firstMs what one row took in the visits of before. */
-  const measure = async (acceptNoise: boolean, firstMs = 10): Promise<readonly VariantVisit[]> => {
+  /** @param firstMs what one row took in the visits of before, and a batch of 4 two and six times an answer. */
+  const measure = async (acceptNoise: boolean, firstMs = ANSWER_MS): Promise<readonly VariantVisit[]> => {
     const file = join(folder, "pipeline.yaml");
     const leaveOut = ["first/heavy", "second/heavy"];
     const pipeline = withoutVariants(readUnmeasured(file), leaveOut);
     const cache = ProfileCache.open(null, pipeline, describeMachine(), () => Date.now());
     for (const key of [KEY, "second/light, 10 ms"])
-      for (const slow of [60, 20]) await cache.addVisit(key, visitOf({ 1: firstMs, 2: 15, 4: slow }));
+      for (const slow of [6, 2]) await cache.addVisit(key, visitOf({ 1: firstMs, 2: ANSWER_MS, 4: slow * ANSWER_MS }));
     const options = {
       ...{ pipeline, code: await loadCode(pipeline, file), modelFolder: folder },
       ...{ windowMs: 10, gapMs: 0, cores: [], acceptNoise, onProgress: () => undefined },

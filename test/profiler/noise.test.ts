@@ -34,7 +34,7 @@ describe("a profile on a noisy machine", function () {
     noisy = await FakeModelServer.start();
     // Slower at every visit, by more than what else runs beside this test.
     loadsBefore = 0;
-    noisy.inferMs = () => 200 * (noisy.loads - loadsBefore);
+    noisy.inferMs = () => 60 * 1.4 ** (noisy.loads - loadsBefore);
     writeFileSync(
       join(folder.path, "pipeline.yaml"),
       `apiVersion: variscale.dev/v1alpha1

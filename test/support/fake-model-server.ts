@@ -16,6 +16,8 @@ export class FakeModelServer {
     status: 200,
     json: { outputs: [{ name: "y", datatype: "FP32", shape: [1, 2], data: [1, 2] }] },
   };
+  /** The answer to so many rows; null: each is answered as one is. */
+  answerRows: ((rows: number) => FakeAnswer) | null = null;
   /** The answer to inference while the model is not there. */
   missing: FakeAnswer = { status: 404, json: { error: "Model x not found" } };
   /** The answer to a load; null loads the model. */
@@ -65,7 +67,8 @@ export class FakeModelServer {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    request.resume();
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
     const send = (answer: FakeAnswer): void => {
       if (answer) response.writeHead(answer.status).end(JSON.stringify(answer.json));
     };
@@ -91,7 +94,8 @@ export class FakeModelServer {
         response.writeHead(200, { "content-length": this.announcedBytes }).flushHeaders();
         return;
       }
-      send(this.isLoaded ? this.answer : this.missing);
+      const [, rows = "1"] = /"shape":\[(\d+)/.exec(Buffer.concat(chunks).toString("latin1")) ?? [];
+      send(this.isLoaded ? (this.answerRows?.(Number(rows)) ?? this.answer) : this.missing);
     } else if (path.endsWith("/")) {
       // As MLServer has it.
       response.writeHead(307, { location: path.slice(0, -1) }).end();

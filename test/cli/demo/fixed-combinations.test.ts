@@ -39,7 +39,7 @@ describe("chooseBySimulation()", () => {
         stages: PIPELINE.stages.map(stage => ({ ...stage, defaultVariant: fixed[stage.name] ?? "" })),
       },
       course,
-      { machineCores, seed: 1 },
+      { machineCores, seed: 1, model: null },
     );
 
   it("takes those with the most effective accuracy, best first: none that drowns", () => {

@@ -33,6 +33,7 @@ const sample = (atMs: number, replicas: number): Sample => ({
   atMs,
   replicas: { read: replicas },
   cores: replicas * 2,
+  slowdown: replicas / 2,
 });
 
 const RESULT = {
@@ -49,6 +50,13 @@ const report = (result: ScenarioResult) => reportRows("variscale", result, SHAPE
 
 describe("reportRows()", () => {
   const rows = report(RESULT);
+
+  it("has the median slowdown of each phase, from 1 on", () => {
+    assert.deepEqual(
+      rows.map(row => row.slowdown),
+      [1, 1.5, 1],
+    );
+  });
 
   it("has a row for each phase and one for the whole run, requests counted by when they were due", () => {
     assert.deepEqual(

@@ -34,6 +34,7 @@ const row = (phase: string, above: Partial<ReportRow> = {}): ReportRow => ({
   workMs: 60,
   lighterShare: 0,
   cores: 2,
+  slowdown: 1,
   ...above,
 });
 
@@ -89,6 +90,18 @@ describe("checkBehaviour()", () => {
     );
     assert.match(checks[2]?.detail ?? "", /did not keep its speed \(speed factors 5\.00, 2\.10, 2\.00\)/);
     assert.equal(checkBehaviour(rowsWith("whole run", { lost: 1 }), PHASES, UNSTEADY)[0]?.passed, false);
+  });
+
+  it("leaves open whether low load gets heavier variants where batches took far longer then than was measured", () => {
+    const slow = { workMs: 20, slowdown: 1.7 };
+    const checks = checkBehaviour(rowsWith("low", slow), PHASES, STEADY);
+    assert.deepEqual(
+      checks.map(check => check.passed),
+      [true, true, true, null],
+    );
+    assert.match(checks[3]?.detail ?? "", /batches took 1\.7 times as long at low load/);
+    assert.deepEqual(failed(rowsWith("low", { ...slow, slowdown: 1.3 })), [HEAVIER]);
+    assert.deepEqual(failed(rowsWith("peak", { workMs: 60, slowdown: 1.7 })), [HEAVIER]);
   });
 
   it("leaves the phases out for a load of the user's", () => {
