@@ -1,4 +1,5 @@
-import { chooseBatch, findRefused } from "../domain/serving/choose-batch.ts";
+import { chooseBatch } from "../domain/serving/choose-batch.ts";
+import { findRefused } from "../domain/serving/refusals.ts";
 import { gammaSample } from "../variant-switcher/gamma-sample.ts";
 import { EVENT, type EventQueue } from "./event-queue.ts";
 import type { RequestTable } from "./request-table.ts";
@@ -101,7 +102,7 @@ export class SimBatcher {
     return expired;
   }
 
-  /** Takes calls out that even the floor can't serve in time. */
+  /** Takes calls out where even the floor can't serve all in time. */
   #refuse(replica: SimReplica, freeMs: number): readonly SimCall[] {
     const { ladder, waiting, running, batchTimes, soonestHardMs } = replica;
     const startMs = freeMs + batchTimes.usualDelayMs;

@@ -3,7 +3,7 @@ import type { Pipeline } from "../domain/pipeline.ts";
 import type { LoadTrace } from "../load/load-trace.ts";
 import type { ForecasterSnapshot } from "../predictor/forecaster-snapshot.ts";
 import type { LoadCell } from "../predictor/load-history.ts";
-import type { ForecastModel } from "../predictor/network-model.ts";
+import type { OpenModel } from "../predictor/network/open-model.ts";
 import type { Fault } from "./faults.ts";
 import type { ForecastName } from "./forecast-source.ts";
 import type { Window } from "./recorder.ts";
@@ -19,7 +19,8 @@ export interface SimulationOptions {
   readonly warmUpSeconds: number;
   /** Of the load before it, for the forecaster; rising. */
   readonly history: readonly LoadCell[];
-  readonly model: ForecastModel | null;
+  /** The forecaster's network; null: it does without one. */
+  readonly model: OpenModel | null;
   /** Of the forecaster, at the end of that history; default: it begins with the history alone. */
   readonly learnt?: ForecasterSnapshot | null;
   readonly forecast: ForecastName;

@@ -1,5 +1,6 @@
-import { chooseBatch, findRefused } from "../domain/serving/choose-batch.ts";
+import { chooseBatch } from "../domain/serving/choose-batch.ts";
 import type { Ladder } from "../domain/serving/ladder.ts";
+import { findRefused } from "../domain/serving/refusals.ts";
 import type { StageContract } from "../domain/tensor.ts";
 import { BufferPool } from "../runtime/http/buffer-pool.ts";
 import { assembleBatch, type Unassembled } from "./batch-input.ts";
@@ -179,7 +180,7 @@ export class Batcher {
     return { result: Promise.resolve(this.#outcomes.refuse(work.rows, reason, message)), cancel: () => undefined };
   }
 
-  /** Drops what even the floor can't serve in time. */
+  /** Drops calls where even the floor can't serve all in time. */
   #refuseHopeless(ladder: Ladder): void {
     const nowMs = performance.now();
     const freeMs = nowMs + leftMs(this.#running, this.#freeSinceMs, nowMs) + this.#options.ladder.times.usualDelayMs;

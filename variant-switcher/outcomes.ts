@@ -113,7 +113,7 @@ export class Outcomes {
     return { kind: "dropped", reason, message };
   }
 
-  /** Calls that even the lightest rung, or the variant that they ask for, can't serve in time. */
+  /** Calls that even the lightest rung, or the variant that they ask for, can't serve in time beside those that wait. */
   dropRefused(entries: readonly Entry[]): void {
     const nowMs = performance.now();
     for (const entry of entries) {
@@ -121,7 +121,7 @@ export class Outcomes {
       this.drop(
         entry,
         "would_be_late",
-        `even ${entry.work.variant ?? "the lightest rung"} can't serve it within the ${left} ms that are left`,
+        `even ${entry.work.variant ?? "the lightest rung"} can't serve it within the ${left} ms that are left, or more of those behind it would be late`,
       );
     }
   }

@@ -1,7 +1,8 @@
 /** A choice is made for every batch, so its time counts. */
 import { BatchTimes } from "../../domain/serving/batch-times.ts";
-import { chooseBatch, findHopeless, findRefused } from "../../domain/serving/choose-batch.ts";
+import { chooseBatch } from "../../domain/serving/choose-batch.ts";
 import { type Call, createRung, type Ladder } from "../../domain/serving/ladder.ts";
+import { findRefused } from "../../domain/serving/refusals.ts";
 import { WaitingCalls } from "../../domain/serving/waiting-calls.ts";
 import { partSeed, seededRandom } from "../../load/seeded-random.ts";
 import { type Figure, figure } from "../figure.ts";
@@ -11,7 +12,7 @@ const CALLS = 512;
 const RUNGS = 5;
 const TURNS = 200_000;
 
-/** Time of one choice and one look for hopeless calls, where 512 calls of mixed deadlines wait and nothing is easy. */
+/** Time of one choice and one look for calls to refuse, where 512 calls of mixed deadlines wait and nothing is easy. */
 export function measureChoice(): Figure[] {
   const random = seededRandom(partSeed(1, 1));
   const ladder = createLadder();
@@ -23,8 +24,8 @@ export function measureChoice(): Figure[] {
     }).toSorted((a, b) => a.softMs - b.softMs);
     const startMs = 40 * random();
     const startedMs = performance.now();
-    const hopeless = new Set(findHopeless(ladder, calls, startMs));
-    const left = hopeless.size === 0 ? calls : calls.filter(call => !hopeless.has(call));
+    const refused = new Set(findRefused(ladder, calls, startMs, true));
+    const left = refused.size === 0 ? calls : calls.filter(call => !refused.has(call));
     if (left.length > 0) chooseBatch(ladder, left, startMs, { rows: 4, softAfterMs: 150, nowMs: startMs });
     if (choice >= CHOICES / 10) micros.push((performance.now() - startedMs) * 1000);
   }

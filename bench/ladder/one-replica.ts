@@ -3,8 +3,9 @@
 import type { Variant } from "../../domain/pipeline.ts";
 import type { ServiceTimes } from "../../domain/profile.ts";
 import { BatchTimes } from "../../domain/serving/batch-times.ts";
-import { findRefused, takeBatch } from "../../domain/serving/choose-batch.ts";
+import { takeBatch } from "../../domain/serving/choose-batch.ts";
 import { type Call, createRung, type Ladder, type Rung } from "../../domain/serving/ladder.ts";
+import { findRefused } from "../../domain/serving/refusals.ts";
 import { WaitingCalls } from "../../domain/serving/waiting-calls.ts";
 import { exponential, partSeed, seededRandom } from "../../load/seeded-random.ts";
 import { sharePlannedRows } from "./planned-shares.ts";

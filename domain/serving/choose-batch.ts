@@ -1,13 +1,13 @@
 /**
- * Chooses the variant of a replica's next batch and its calls, and finds calls that are hopeless. Everywhere `calls` are those that
- * wait in the order of their soft deadlines. Choices look at `startMs`, when the replica is free with what batches may take beyond the
- * expected; refusals at `freeMs`, with what they usually take beyond it, as what may still be in time is not refused.
+ * Chooses the variant of a replica's next batch and its calls. Everywhere `calls` are those that wait in the order of their soft deadlines.
+ * Choices look at `startMs`, when the replica is free with what batches may take beyond the expected.
  *
  * Those who wait are judged by the same rung as the next batch. SuperServe's SlackFit (NSDI'25) judges by the next batch alone, so that its
  * queues grow until only the lightest model is fast enough.
  */
+import { type ExpectedBatch, findJoinable, getBatchMs, lateAfterMs, startBatch } from "./expected-batches.ts";
 import { findLimit } from "./kept-rungs.ts";
-import { type Call, type ExpectedCall, type Ladder, type Rung, rowsMs } from "./ladder.ts";
+import { type Call, type ExpectedCall, findRung, getFloor, type Ladder, type Rung, rowsMs } from "./ladder.ts";
 
 /**
  * Why no heavier rung serves a batch. `top`: there is none that may. `late`: somebody who waits, or one more call, would be late by it.
@@ -30,10 +30,6 @@ export interface Batch extends Choice {
   /** Calls and how many of their rows it takes, in the order in which the rows are put together. */
   readonly parts: readonly { readonly call: Call; readonly rows: number }[];
 }
-
-const NONE: readonly never[] = [];
-/** Calls are expected to join one of the last few batches only, so that calls of many shapes cost little. */
-const MOST_OPEN = 8;
 
 /** The next batch. `calls` has at least one; `expected` is null where no call has come lately. */
 export function chooseBatch(
@@ -88,102 +84,6 @@ export function takeBatch(ladder: Ladder, calls: readonly Call[], startMs: numbe
     if (joined === call.rows) untilMs = Math.min(untilMs, lateAfterMs(call, doneMs));
   }
   return { rung, rows, parts, why: explainRung(ladder, head, rung, own, chosen), slackMs: head.softMs - startMs };
-}
-
-/**
- * The calls that are to be refused now. An idle replica keeps the hopeless call with the most time where there is no other, so that an
- * expectation that has become wrong is corrected by what really happens.
- */
-export function findRefused<T extends Call>(
-  ladder: Ladder,
-  calls: readonly T[],
-  freeMs: number,
-  isIdle: boolean,
-): readonly T[] {
-  if (isIdle && calls.length <= 1) return NONE;
-  const hopeless = findHopeless(ladder, calls, freeMs);
-  if (!isIdle || hopeless.length < calls.length) return hopeless;
-  const kept = hopeless.reduce((most, call) => (call.hardMs > most.hardMs ? call : most));
-  return hopeless.filter(call => call !== kept);
-}
-
-/**
- * The calls that even the floor, or the variant that they ask for, can't serve by their hard deadlines, behind what is before them. One that
- * becomes hopeless only because calls behind it join a batch before it is found when that batch has ended.
- */
-export function findHopeless<T extends Call>(ladder: Ladder, calls: readonly T[], freeMs: number): readonly T[] {
-  const floor = getFloor(ladder);
-  let hopeless: T[] | null = null;
-  const batches: ExpectedBatch[] = [];
-  let endMs = freeMs;
-  for (const call of calls) {
-    const rung = call.isBound ? (findRung(ladder, call.variant) ?? floor) : floor;
-    const join = findJoin(batches, rung, call, endMs);
-    const rest = call.rows - (join?.rows ?? 0);
-    const nextEndMs = endMs + (join?.longerMs ?? 0) + rowsMs(rung, rest);
-    const doneMs = join && rest === 0 ? join.doneMs : nextEndMs;
-    if (doneMs > call.hardMs) {
-      hopeless ??= [];
-      hopeless.push(call);
-      continue;
-    }
-    endMs = nextEndMs;
-    if (join) join.batch.rows += join.rows;
-    if (join && rest === 0) join.batch.byMs = Math.min(join.batch.byMs, lateAfterMs(call, doneMs));
-    if (rest > 0) batches.push(startBatch(rung, call.shape, rest, lateAfterMs(call, doneMs)));
-  }
-  return hopeless ?? NONE;
-}
-
-/** One of the batches that calls which wait are expected to run in. */
-interface ExpectedBatch {
-  readonly rung: Rung;
-  readonly shape: string;
-  /** Full batches of its first call take so long right before it. */
-  readonly beforeMs: number;
-  rows: number;
-  /** By then it must end for the calls that end with it. */
-  byMs: number;
-}
-
-/** The batch of a call's last rows, behind the full ones of those before. */
-function startBatch(rung: Rung, shape: string, callRows: number, byMs: number): ExpectedBatch {
-  const rows = callRows % rung.maxBatch || rung.maxBatch;
-  return { rung, shape, beforeMs: rowsMs(rung, callRows - rows), rows, byMs };
-}
-
-function getBatchMs({ rung, beforeMs, rows }: ExpectedBatch): number {
-  return beforeMs + (rung.batchMs[rows] as number);
-}
-
-/** The place of the batch that calls of this rung and shape join; -1: there is none among the last few. */
-function findJoinable(batches: readonly ExpectedBatch[], rung: Rung, shape: string): number {
-  for (let at = batches.length - 1; at >= 0 && at >= batches.length - MOST_OPEN; at -= 1) {
-    const batch = batches[at] as ExpectedBatch;
-    if (batch.rung === rung && batch.shape === shape) return at;
-  }
-  return -1;
-}
-
-/** The first rows of a call in a batch before it. */
-interface Join {
-  readonly batch: ExpectedBatch;
-  readonly rows: number;
-  /** The batch takes so much longer with them, and then ends at `doneMs`. */
-  readonly longerMs: number;
-  readonly doneMs: number;
-}
-
-/** It is null where no batch has room, or somebody in it would become late. `endMs`: when the last of the batches ends. */
-function findJoin(batches: readonly ExpectedBatch[], rung: Rung, call: Call, endMs: number): Join | null {
-  const at = findJoinable(batches, rung, call.shape);
-  const batch = batches[at];
-  if (!batch) return null;
-  const rows = Math.min(call.rows, rung.maxBatch - batch.rows);
-  const longerMs = (rung.batchMs[batch.rows + rows] as number) - (rung.batchMs[batch.rows] as number);
-  let doneMs = endMs + longerMs;
-  for (let later = at + 1; later < batches.length; later += 1) doneMs -= getBatchMs(batches[later] as ExpectedBatch);
-  return rows === 0 || doneMs > batch.byMs ? null : { batch, rows, longerMs, doneMs };
 }
 
 function addExpected(calls: readonly Call[], { rows, softAfterMs, nowMs }: ExpectedCall): readonly Call[] {
@@ -252,20 +152,4 @@ function limitRung({ rungs }: Ladder, { kept }: Call, chosen: Rung): Rung {
   if (limit === null || limit === chosen.variant) return chosen;
   const at = rungs.findIndex(({ variant }) => variant === limit);
   return at > rungs.indexOf(chosen) ? (rungs[at] as Rung) : chosen;
-}
-
-function findRung({ rungs, others }: Ladder, variant: string | null): Rung | undefined {
-  if (variant === null) return undefined;
-  const isWanted = (rung: Rung): boolean => rung.variant === variant;
-  return rungs.find(isWanted) ?? others.find(isWanted);
-}
-
-/** Until when a batch must end so that a call does not become late by it; a call that is late anyway does not matter. */
-function lateAfterMs({ softMs, hardMs }: Call, doneMs: number): number {
-  if (doneMs <= softMs) return softMs;
-  return doneMs <= hardMs ? hardMs : Number.POSITIVE_INFINITY;
-}
-
-function getFloor({ rungs }: Ladder): Rung {
-  return rungs[rungs.length - 1] as Rung;
 }

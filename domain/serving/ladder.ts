@@ -61,3 +61,15 @@ export function rowsMs({ maxBatch, batchMs }: Rung, rows: number): number {
   const rest = rows % maxBatch;
   return ((rows - rest) / maxBatch) * (batchMs[maxBatch] as number) + (batchMs[rest] as number);
 }
+
+/** The lightest rung that a batch may be served by. */
+export function getFloor({ rungs }: Ladder): Rung {
+  return rungs[rungs.length - 1] as Rung;
+}
+
+/** The rung of a variant that is resident, whether a batch may be served by it or not; undefined: none. */
+export function findRung({ rungs, others }: Ladder, variant: string | null): Rung | undefined {
+  if (variant === null) return undefined;
+  const isWanted = (rung: Rung): boolean => rung.variant === variant;
+  return rungs.find(isWanted) ?? others.find(isWanted);
+}

@@ -7,7 +7,7 @@ import type { TickInput } from "../../control/tick-input.ts";
 import { UNTUNED } from "../../control/tuning.ts";
 import { findTop, NO_VERSION } from "../../domain/assignment.ts";
 import { mainPart, replicasOf } from "../../domain/configuration.ts";
-import type { Forecast } from "../../domain/load.ts";
+import { type Forecast, RATE_QUANTILES } from "../../domain/load.ts";
 import { findStage, type Pipeline } from "../../domain/pipeline.ts";
 import { configurationOf } from "../../domain/plan.ts";
 
@@ -232,6 +232,7 @@ export function certain(rateRps: number, atMs: number): Forecast {
     horizonMs: 25_000,
     peakRps: [rateRps, rateRps, rateRps, rateRps],
     intensityRps: [rateRps, rateRps, rateRps, rateRps],
+    rateRps: RATE_QUANTILES.map(() => rateRps),
     reactiveRps: rateRps,
     leader: "story",
   };

@@ -34,15 +34,34 @@ describe("Batcher, where time is short", () => {
     assert.deepEqual(bench.drops, ["would_be_late"]);
   });
 
-  it("refuses a waiting call when a more urgent one takes its time", async () => {
+  it("refuses a waiting call when more urgent ones take its time", async () => {
     const session = create({ 1: 5000, 2: 9000 });
     await bench.serve(session, 2);
     bench.submit([1]);
     const first = bench.submit([2], { timeoutMs: 12_000 });
-    const urgent = bench.submit([3], { timeoutMs: 11_000 });
+    const urgent = [bench.submit([3], { timeoutMs: 11_000 }), bench.submit([4], { timeoutMs: 11_000 })];
     assert.equal(await bench.result(first), "would_be_late");
     for (let i = 0; i < 2; i++) await session.step();
-    assert.deepEqual(await bench.result(urgent), ["a", 3]);
+    assert.deepEqual(await Promise.all(urgent.map(bench.result)), [
+      ["a", 3],
+      ["a", 4],
+    ]);
+  });
+
+  it("lets the most urgent one wait until a batch starts, and give way then where another one would be late for it", async () => {
+    const session = create({ 1: 1000, 2: 50_000 });
+    session.serviceMs = () => 1000;
+    await bench.serve(session, 2);
+    bench.submit([1]);
+    await sleep(600);
+    const urgent = bench.submit([2], { timeoutMs: 3000 });
+    // Behind it this one would be done 51 s after the start of the next batch, which is 400 ms from now.
+    const behind = bench.submit([3, 4], { timeoutMs: 50_700 });
+    assert.deepEqual(bench.drops, []);
+    await session.step();
+    assert.equal(await bench.result(urgent), "would_be_late");
+    await session.step();
+    assert.deepEqual(await bench.result(behind), ["a", 3, 4]);
   });
 
   it("runs what an idle replica has time for although it was slow before, and learns", async () => {

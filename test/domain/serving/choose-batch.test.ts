@@ -1,85 +1,22 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { chooseBatch, findHopeless, findRefused } from "../../../domain/serving/choose-batch.ts";
+import { chooseBatch } from "../../../domain/serving/choose-batch.ts";
 import { type Call, createRung, type Ladder, type Rung } from "../../../domain/serving/ladder.ts";
+import { findHopeless, findRefused } from "../../../domain/serving/refusals.ts";
 import { WaitingCalls } from "../../../domain/serving/waiting-calls.ts";
-
-const heavy = createRung("heavy", { points: [{ batch: 1, latencyMs: 40 }] }, 1);
-const middle = createRung("middle", { points: [{ batch: 1, latencyMs: 20 }] }, 1);
-const light = createRung("light", { points: [{ batch: 1, latencyMs: 5 }] }, 1);
-const LADDER = createLadder(heavy, middle, light);
-
-function createLadder(...rungs: readonly Rung[]): Ladder {
-  return { rungs, others: [] };
-}
-
-function floorAlone({ rungs }: Ladder): Ladder {
-  return { rungs: rungs.slice(-1), others: [] };
-}
-
-function call(softMs: number, fields: Partial<Call> = {}): Call {
-  return { rows: 1, shape: "a", softMs, hardMs: 2 * softMs, variant: null, ...fields };
-}
-
-/** Rungs whose batches take a share of their time whatever their size: two batches never take less than one of both. */
-const ladders: fc.Arbitrary<Ladder> = fc
-  .array(fc.record({ slower: fc.double({ min: 1, max: 3, noNaN: true }), most: fc.integer({ min: 0, max: 4 }) }), {
-    minLength: 1,
-    maxLength: 5,
-  })
-  .chain(steps =>
-    fc.record({ steps: fc.constant(steps), fixed: fc.double({ min: 0, max: 1, noNaN: true }) }).map(({ fixed }) => {
-      let rowMs = 1;
-      let maxBatch = 8;
-      const rungs: Rung[] = steps.map(({ slower, most }, at) => {
-        rowMs *= slower;
-        maxBatch = Math.max(1, maxBatch - most);
-        const points = [1, 2, 4, 8].map(batch => ({ batch, latencyMs: rowMs * (fixed + (1 - fixed) * batch) }));
-        return createRung(`v${at}`, { points }, maxBatch);
-      });
-      return createLadder(...rungs.toReversed());
-    }),
-  );
-
-/** Rungs as careless measurements have them: any times that do not fall with the rows, and any largest batches. */
-const wildLadders: fc.Arbitrary<Ladder> = fc
-  .array(
-    fc.record({
-      ms: fc.array(fc.integer({ min: 0, max: 20 }), { minLength: 8, maxLength: 8 }),
-      most: fc.integer({ min: 1, max: 8 }),
-    }),
-    {
-      minLength: 1,
-      maxLength: 4,
-    },
-  )
-  .map(rungs => {
-    const measured = rungs.map(({ ms, most }, at) => {
-      const points = ms.map((_, i) => ({
-        batch: i + 1,
-        latencyMs: ms.slice(0, i + 1).reduce((sum, more) => sum + more, 1),
-      }));
-      return createRung(`v${at}`, { points }, most);
-    });
-    return createLadder(...measured);
-  });
-
-const waiting: fc.Arbitrary<readonly Call[]> = fc
-  .array(
-    fc.record({
-      rows: fc.integer({ min: 1, max: 12 }),
-      softMs: fc.double({ min: 0, max: 120, noNaN: true }),
-      moreMs: fc.double({ min: 0, max: 60, noNaN: true }),
-      shape: fc.constantFrom("a", "a", "a", "b"),
-    }),
-    { minLength: 1, maxLength: 12 },
-  )
-  .map(calls =>
-    calls
-      .map(({ moreMs, ...one }) => ({ ...one, hardMs: one.softMs + moreMs, variant: null }))
-      .toSorted((a, b) => a.softMs - b.softMs),
-  );
+import {
+  call,
+  createLadder,
+  floorAlone,
+  heavy,
+  LADDER,
+  ladders,
+  light,
+  middle,
+  waiting,
+  wildLadders,
+} from "./rule-cases.ts";
 
 interface Outcome {
   readonly late: number;
@@ -293,67 +230,3 @@ describe("what a choice says of itself", () => {
     assert.deepEqual(explain(call(10, { variant: "heavy", hardMs: 30 }), ladder), ["light", "late", 10]);
   });
 });
-
-describe("the refusal of hopeless calls", () => {
-  it("takes what the floor can't serve by its hard deadline, and nothing else", () => {
-    const calls = [call(4, { hardMs: 5 }), call(5, { hardMs: 9 }), call(6, { hardMs: 10 }), call(50)];
-    assert.deepEqual(findHopeless(LADDER, calls, 0), [calls[1]]);
-    assert.deepEqual(findHopeless(LADDER, calls, 1), [calls[0], calls[2]]);
-  });
-
-  it("leaves an idle replica the call with the most time, and a busy one none", () => {
-    const calls = [call(1, { hardMs: 2 }), call(2, { hardMs: 4 }), call(3, { hardMs: 3 })];
-    assert.deepEqual(findRefused(LADDER, calls, 0, false), calls);
-    assert.deepEqual(findRefused(LADDER, calls, 0, true), [calls[0], calls[2]]);
-    assert.deepEqual(findRefused(LADDER, calls.slice(0, 1), 0, true), []);
-    assert.deepEqual(findRefused(LADDER, [...calls, call(50)], 0, true), calls);
-  });
-
-  it("refuses nothing that the floor serves in time behind what is before it", () => {
-    fc.assert(
-      fc.property(ladders, waiting, (ladder, calls) => {
-        const floor = floorAlone(ladder);
-        const hopeless = findHopeless(floor, calls, 0);
-        for (const one of hopeless) {
-          const before = calls.slice(0, calls.indexOf(one)).filter(other => !hopeless.includes(other));
-          const endMs = leastEndMs(floor.rungs[0] as Rung, [...before, one]);
-          assert.ok(endMs > one.hardMs, `served by ${endMs}, refused with ${one.hardMs}`);
-        }
-      }),
-      { numRuns: 2000 },
-    );
-  });
-
-  it("does not starve a call with a long timeout", () => {
-    const queue = new WaitingCalls<Call>();
-    const patient = call(1000, { hardMs: 30_000 });
-    queue.add(patient, 0);
-    let nowMs = 0;
-    while (patient.rows > 0 && nowMs < 5000) {
-      queue.add(call(nowMs + 100, { hardMs: nowMs + 200 }), nowMs);
-      for (const one of findHopeless(LADDER, queue.calls, nowMs)) queue.remove(one as Call);
-      const batch = chooseBatch(LADDER, queue.calls, nowMs, queue.expectCall(nowMs));
-      for (const { call: one, rows } of batch.parts) queue.take(one, rows, batch.rung.variant);
-      nowMs += batch.rung.batchMs[batch.rows] as number;
-    }
-    assert.ok(nowMs <= 1000, `served at ${nowMs}`);
-  });
-});
-
-/** When the last of these calls is done at best, over all ways to cut their rows into batches in this order with nobody late. */
-function leastEndMs(rung: Rung, calls: readonly Call[]): number {
-  const owners = calls.flatMap((one, at) => Array.from({ length: one.rows }, (_, row) => ({ one, at, row })));
-  const best = new Array<number>(owners.length + 1).fill(Number.POSITIVE_INFINITY);
-  best[0] = 0;
-  for (let from = 0; from < owners.length; from += 1) {
-    for (let to = from + 1; to <= Math.min(owners.length, from + rung.maxBatch); to += 1) {
-      const taken = owners.slice(from, to);
-      if (taken.some(({ one }) => one.shape !== taken[0]?.one.shape)) break;
-      const endMs = (best[from] as number) + (rung.batchMs[to - from] as number);
-      const ends = taken.filter(({ one, at, row }) => row === one.rows - 1 && at < calls.length - 1);
-      if (ends.some(({ one }) => endMs > one.hardMs)) continue;
-      best[to] = Math.min(best[to] as number, endMs);
-    }
-  }
-  return best[owners.length] as number;
-}

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { beforeEach, describe, it } from "mocha";
-import { chooseBatch, findHopeless } from "../../../domain/serving/choose-batch.ts";
+import { chooseBatch } from "../../../domain/serving/choose-batch.ts";
 import {
   createKeys,
   findLimit,
@@ -11,6 +11,7 @@ import {
   MOST_KEYS,
 } from "../../../domain/serving/kept-rungs.ts";
 import { type Call, createRung, type Ladder, type Rung } from "../../../domain/serving/ladder.ts";
+import { findHopeless } from "../../../domain/serving/refusals.ts";
 import { WaitingCalls } from "../../../domain/serving/waiting-calls.ts";
 
 const CAMERA: Key = { text: "sequence camera-1", ttlMs: 2000 };
